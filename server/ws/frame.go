@@ -1,0 +1,96 @@
+package ws
+
+import "encoding/binary"
+
+// Opcode says what a frame carries (RFC 6455, 5.2).
+type Opcode byte
+
+const (
+	OpContinuation Opcode = 0x0
+	OpText         Opcode = 0x1
+	OpBinary       Opcode = 0x2
+	OpClose        Opcode = 0x8
+	OpPing         Opcode = 0x9
+	OpPong         Opcode = 0xA
+)
+
+const (
+	finBit    = 0x80
+	rsvBits   = 0x70
+	opcodeBit = 0x0F
+	maskBit   = 0x80
+
+	maxControlPayload = 125 // 5.5: control frames carry 125 bytes or less.
+	maxHeader         = 14  // 2 + 8 for the length + 4 for the mask
+)
+
+func (op Opcode) isControl() bool { return op&0x8 != 0 }
+
+func (op Opcode) isKnown() bool {
+	return op <= OpBinary || op >= OpClose && op <= OpPong
+}
+
+// AppendFrame appends one whole unmasked frame, as a server sends it. The result may be shared by all receivers.
+func AppendFrame(dst []byte, op Opcode, payload []byte) []byte {
+	dst = append(dst, finBit|byte(op))
+	dst = appendLength(dst, 0, len(payload))
+	return append(dst, payload...)
+}
+
+// FrameSize is the length of the frame that AppendFrame makes of a payload of n bytes.
+func FrameSize(n int) int {
+	switch {
+	case n <= maxControlPayload:
+		return 2 + n
+	case n <= 0xFFFF:
+		return 4 + n
+	default:
+		return 10 + n
+	}
+}
+
+// AppendMaskedFrame appends one whole masked frame, as a client sends it (5.3). The key should not be guessable where the
+// payload comes from somebody else.
+func AppendMaskedFrame(dst []byte, op Opcode, key uint32, payload []byte) []byte {
+	dst = append(dst, finBit|byte(op))
+	dst = appendLength(dst, maskBit, len(payload))
+	dst = binary.LittleEndian.AppendUint32(dst, key)
+	start := len(dst)
+	dst = append(dst, payload...)
+	mask(dst[start:], key)
+	return dst
+}
+
+// appendLength writes the shortest form of n, as 5.2 demands.
+func appendLength(dst []byte, masked byte, n int) []byte {
+	switch {
+	case n <= maxControlPayload:
+		return append(dst, masked|byte(n))
+	case n <= 0xFFFF:
+		return binary.BigEndian.AppendUint16(append(dst, masked|126), uint16(n))
+	default:
+		return binary.BigEndian.AppendUint64(append(dst, masked|127), uint64(n))
+	}
+}
+
+// mask XORs b with the key (5.3; masking twice unmasks) and returns the key turned for the byte after b. The key's first
+// byte on the wire is its lowest.
+func mask(b []byte, key uint32) uint32 {
+	wide := uint64(key)<<32 | uint64(key)
+	for len(b) >= 32 {
+		binary.LittleEndian.PutUint64(b, binary.LittleEndian.Uint64(b)^wide)
+		binary.LittleEndian.PutUint64(b[8:], binary.LittleEndian.Uint64(b[8:])^wide)
+		binary.LittleEndian.PutUint64(b[16:], binary.LittleEndian.Uint64(b[16:])^wide)
+		binary.LittleEndian.PutUint64(b[24:], binary.LittleEndian.Uint64(b[24:])^wide)
+		b = b[32:]
+	}
+	for len(b) >= 8 {
+		binary.LittleEndian.PutUint64(b, binary.LittleEndian.Uint64(b)^wide)
+		b = b[8:]
+	}
+	for i := range b {
+		b[i] ^= byte(key)
+		key = key>>8 | key<<24
+	}
+	return key
+}
