@@ -51,7 +51,8 @@ func run(args []string) int {
 	parser, err := kong.New(&cli,
 		kong.Name("throng"),
 		kong.Description("A WebSocket chat backend for very many connections, and its load test."),
-		kong.ShortUsageOnError(),
+		kong.Vars(serveVars()),
+		kong.PostBuild(nameEnvironment),
 	)
 	if err != nil {
 		panic(fmt.Sprintf("command table: %v", err))

@@ -1,5 +1,177 @@
 package main
 
-type serveCmd struct{}
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
 
-func (serveCmd) Run() error { return nil }
+	"github.com/lmittmann/tint"
+	"golang.org/x/term"
+
+	"github.com/throng-chat/throng/server"
+)
+
+// serveCmd is the one table of the server's settings: each field is a flag, an environment variable THRONG_NAME and a key
+// of the config file.
+type serveCmd struct {
+	Listen         string        `default:"${listen}" help:"Where the chat listens, host:port."`
+	Admin          string        `default:"${admin}" help:"Where health, metrics, connections and profiles are, host:port; off for none."`
+	Origin         []string      `help:"Other origins whose pages may connect: scheme://host[:port], null for pages opened from a file, * for all. May be repeated."`
+	PingInterval   time.Duration `default:"${ping_interval}" help:"Ping a connection that was silent for so long."`
+	PingTimeout    time.Duration `default:"${ping_timeout}" help:"Drop one that does not answer for so long."`
+	Rate           int           `default:"${rate}" help:"Messages a second from one connection, twice that in a burst; 0 for no limit."`
+	MaxMessage     size          `default:"${max_message}" help:"Size of one message."`
+	MaxUnsent      size          `default:"${max_unsent}" help:"How much may wait for a slow reader before it is closed."`
+	MaxConnections int           `default:"0" help:"Connections at a time; 0 for what the open-file limit allows."`
+	Drain          time.Duration `default:"${drain}" help:"How long a stop may take."`
+
+	Config string `type:"path" help:"The config file (TOML). Without it: ./throng.toml, ~/.config/throng/throng.toml, /etc/throng/throng.toml." config:"-"`
+	Check  bool   `help:"Check the settings and exit." config:"-"`
+
+	source configSource
+}
+
+// serveVars are the defaults, told once, by the server.
+func serveVars() map[string]string {
+	d := server.DefaultConfig()
+	return map[string]string{
+		"listen":        d.Listen,
+		"admin":         d.Admin,
+		"ping_interval": d.PingInterval.String(),
+		"ping_timeout":  d.PingTimeout.String(),
+		"rate":          fmt.Sprint(d.Rate),
+		"max_message":   size(d.MaxMessage).String(),
+		"max_unsent":    size(d.MaxUnsent).String(),
+		"drain":         d.Drain.String(),
+	}
+}
+
+func (c *serveCmd) config() server.Config {
+	return server.Config{
+		Listen:         c.Listen,
+		Admin:          c.Admin,
+		Origins:        c.Origin,
+		PingInterval:   c.PingInterval,
+		PingTimeout:    c.PingTimeout,
+		Rate:           c.Rate,
+		MaxMessage:     int(c.MaxMessage),
+		MaxUnsent:      int(c.MaxUnsent),
+		MaxConnections: c.MaxConnections,
+		Drain:          c.Drain,
+	}
+}
+
+// Run is throng serve.
+func (c *serveCmd) Run() error {
+	start := time.Now()
+	cfg := c.config()
+	if err := cfg.Validate(); err != nil {
+		return &exitError{exitUsage, err}
+	}
+	if c.Check {
+		_, err := fmt.Printf("ok: %s\n", c.source)
+		return err
+	}
+	terminal := term.IsTerminal(int(os.Stderr.Fd()))
+	log := newLog(terminal)
+	srv, err := server.New(cfg, log)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return &exitError{exitInUse, fmt.Errorf("%w. Another server runs there: stop it, or choose another address with --listen and --admin", plainInUse(err))}
+	}
+	if err != nil {
+		return err
+	}
+
+	// The first signal begins the drain; the second ends the process as if there were no drain.
+	ctx, begin := context.WithCancel(context.Background())
+	defer begin()
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		begin()
+		<-signals
+		log.Warn("stopped at once by a second signal")
+		os.Exit(exitFailed)
+	}()
+
+	if terminal {
+		c.greet(srv, start)
+	} else {
+		log.Info("ready", "version", version, "pid", os.Getpid(), "config", c.source.String(), "listen", srv.Addr().String(),
+			"admin", addressOf(srv.AdminAddr()), "max_connections", srv.MaxConnections(), "max_message", cfg.MaxMessage,
+			"max_unsent", cfg.MaxUnsent, "rate", cfg.Rate, "access", access(srv.Addr()), "loops", srv.Shards())
+	}
+	return srv.Run(ctx)
+}
+
+// greet tells a person at a terminal what runs, and how to go on.
+func (c *serveCmd) greet(srv *server.Server, start time.Time) {
+	var b strings.Builder
+	line := func(key, format string, args ...any) { fmt.Fprintf(&b, "%-9s %s\n", key, fmt.Sprintf(format, args...)) }
+	line("throng", "%s · %s %s/%s · pid %d", version, runtime.Version(), runtime.GOOS, runtime.GOARCH, os.Getpid())
+	line("config", "%s", c.source)
+	line("loops", "%d, one a core · ping after %v of silence, dropped %v later", srv.Shards(), c.PingInterval, c.PingTimeout)
+	line("limits", "%d connections · %v a message · %s a connection · %v unsent", srv.MaxConnections(), c.MaxMessage, rateText(c.Rate), c.MaxUnsent)
+	line("access", "%s", access(srv.Addr()))
+	host := srv.Addr().String()
+	line("listen", "http://%s/  the chat page", host)
+	line("", "ws://%s/ws  the plain room (?room=NAME for another)", host)
+	if admin := srv.AdminAddr(); admin != nil {
+		line("admin", "http://%s  /healthz /readyz /metrics /connections /debug/pprof/", admin)
+	} else {
+		line("admin", "off")
+	}
+	fmt.Fprintf(&b, "ready in %v · Ctrl-C stops in order, twice at once\n", time.Since(start).Round(time.Millisecond))
+	fmt.Fprint(os.Stderr, b.String())
+}
+
+func rateText(n int) string {
+	if n == 0 {
+		return "any number of messages"
+	}
+	return fmt.Sprintf("%d messages/s", n)
+}
+
+// access says who can reach the chat, and which flag changes that.
+func access(addr net.Addr) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return addr.String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() {
+		return fmt.Sprintf("this machine only, under any name (for the network: --listen :%s)", port)
+	}
+	return fmt.Sprintf("OPEN TO THE NETWORK WITHOUT SIGN-IN: whoever reaches %s may chat under any name (for this machine only: --listen 127.0.0.1:%s)", addr, port)
+}
+
+func addressOf(a net.Addr) string {
+	if a == nil {
+		return "off"
+	}
+	return a.String()
+}
+
+// plainInUse is the first line of an address-in-use error without the system call's name.
+func plainInUse(err error) error {
+	if op := (*net.OpError)(nil); errors.As(err, &op) {
+		return fmt.Errorf("cannot listen on %v: %w", op.Addr, syscall.EADDRINUSE)
+	}
+	return err
+}
+
+// newLog writes for a person on a terminal, and JSON, a line an event, for a program.
+func newLog(terminal bool) *slog.Logger {
+	if terminal {
+		return slog.New(tint.NewTextHandler(os.Stderr, &tint.Options{TimeFormat: time.TimeOnly, NoColor: os.Getenv("NO_COLOR") != ""}))
+	}
+	return slog.New(slog.NewJSONHandler(os.Stderr, nil))
+}

@@ -1,0 +1,42 @@
+package server
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/throng-chat/throng/server/wheel"
+)
+
+// tickLength is how exact deadlines are.
+const tickLength = 100 * time.Millisecond
+
+// firstTick leaves room for moments before the start, and for 0 to mean never.
+const firstTick = 1 << 20
+
+// clock is the time that deadlines are measured in: ticks since the start, as the heartbeat counts them. It stands still
+// while the process does, so nobody is late because we were away.
+type clock struct {
+	started time.Time
+	ticks   atomic.Uint32
+}
+
+func newClock() *clock {
+	c := &clock{started: time.Now()}
+	c.ticks.Store(firstTick)
+	return c
+}
+
+// tick is now, for deadlines. One atomic load.
+func (c *clock) tick() wheel.Tick { return wheel.Tick(c.ticks.Load()) }
+
+// now is the time since the start, for rates.
+func (c *clock) now() time.Duration { return time.Since(c.started) }
+
+// wall is the time of day of a tick, for people.
+func (c *clock) wall(t wheel.Tick) time.Time {
+	return time.Now().Add(-time.Duration(c.tick()-t) * tickLength)
+}
+
+func inTicks(d time.Duration) wheel.Tick {
+	return wheel.Tick((d + tickLength - 1) / tickLength)
+}

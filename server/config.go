@@ -1,0 +1,112 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"time"
+)
+
+// Config is how a server runs. Each field is the flag of the same name.
+type Config struct {
+	Listen string // host:port of the chat
+	Admin  string // host:port of health, metrics and pprof; "off" for none
+
+	Origins []string // origins allowed besides the server's own host: "https://example.org", "null", or "*" for all
+
+	PingInterval time.Duration // a connection silent for so long is pinged
+	PingTimeout  time.Duration // one that does not answer for so long is dropped
+
+	Rate           int // messages a second from one connection, twice that in a burst; 0 for no limit
+	MaxMessage     int // bytes of one message
+	MaxUnsent      int // bytes that may wait for a slow reader
+	MaxConnections int // 0: what the open-file limit allows
+
+	Drain time.Duration // how long a stop may take
+}
+
+// Limits nobody has had to change.
+const (
+	maxFragments       = 64              // of one message, empty ones counted
+	maxHead            = 8 << 10         // bytes of a handshake
+	maxHeadLines       = 64              // header lines of a handshake
+	headTimeout        = 5 * time.Second // for a handshake to arrive
+	maxHandshakes      = 2000            // unfinished ones at a time
+	maxHandshakesAddr  = 50              // of one address that have waited for handshakeGrace
+	handshakeGrace     = time.Second
+	stallTimeout       = 5 * time.Second // without progress on a full socket
+	closeTimeout       = 2 * time.Second // for the peer's part of a close
+	roomBacklog        = 128 << 10       // bytes a room may be behind before its talkers are paused
+	sendBuffer         = 64 << 10        // SO_SNDBUF: without it the kernel holds up to 2.3 MB for a reader that stopped
+	readBuffer         = 16 << 10        // of a poller, shared by its connections
+	reservedFiles      = 100             // open files that are not for connections
+	reservedForAccept  = 36              // of those, what a flood of handshakes may not take
+	maxRoomName        = 64
+	defaultRoom        = "lobby"
+	minPing            = 200 * time.Millisecond
+	maxPing            = 24 * time.Hour
+	maxMessageAllowed  = 16 << 20
+	retryAfterSeconds  = "2"
+	framesPerMessage   = 2 // a connection may send twice as many frames as messages
+	burstSeconds       = 2
+	readsPerTurn       = 64 // of one connection before the others of its poller have theirs
+	sendsPerYield      = 16
+	minSettle          = 1000 // connections come or gone before memory is given back
+	forgivenAbsence    = time.Second
+	acceptErrorBackoff = 50 * time.Millisecond
+)
+
+// DefaultConfig is a chat for this machine only.
+func DefaultConfig() Config {
+	return Config{
+		Listen:       "127.0.0.1:3000",
+		Admin:        "127.0.0.1:3001",
+		PingInterval: 25 * time.Second,
+		PingTimeout:  10 * time.Second,
+		Rate:         100,
+		MaxMessage:   64 << 10,
+		MaxUnsent:    256 << 10,
+		Drain:        10 * time.Second,
+	}
+}
+
+// Validate returns everything that is wrong, joined, each in terms of its flag.
+func (c Config) Validate() error {
+	var errs []error
+	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		refuse("listen = %q: want host:port, such as 127.0.0.1:3000", c.Listen)
+	}
+	if c.Admin != "off" {
+		if _, _, err := net.SplitHostPort(c.Admin); err != nil {
+			refuse("admin = %q: want host:port, or off", c.Admin)
+		}
+	}
+	for _, o := range c.Origins {
+		if o != "*" && o != "null" && !validOrigin(o) {
+			refuse("origin = %q: want scheme://host or scheme://host:port, null, or *", o)
+		}
+	}
+	if c.PingInterval < minPing || c.PingInterval > maxPing {
+		refuse("ping-interval = %v: want %v to %v", c.PingInterval, minPing, maxPing)
+	}
+	if c.PingTimeout < minPing || c.PingTimeout > maxPing {
+		refuse("ping-timeout = %v: want %v to %v", c.PingTimeout, minPing, maxPing)
+	}
+	if c.Rate < 0 || c.Rate > 1_000_000 {
+		refuse("rate = %d: want 1 to 1000000 messages a second, or 0 for no limit", c.Rate)
+	}
+	if c.MaxMessage < 125 || c.MaxMessage > maxMessageAllowed {
+		refuse("max-message = %d: want 125 bytes to 16 MiB", c.MaxMessage)
+	}
+	if c.MaxUnsent < c.MaxMessage {
+		refuse("max-unsent = %d: want max-message (%d) or more, or one message closes its readers", c.MaxUnsent, c.MaxMessage)
+	}
+	if c.MaxConnections < 0 {
+		refuse("max-connections = %d: want 1 or more, or 0 for what the open-file limit allows", c.MaxConnections)
+	}
+	if c.Drain < 0 {
+		refuse("drain = %v: want 0 or more", c.Drain)
+	}
+	return errors.Join(errs...)
+}

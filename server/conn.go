@@ -1,0 +1,154 @@
+package server
+
+import (
+	"errors"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/lesismal/nbio"
+
+	"github.com/throng-chat/throng/server/wheel"
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// conn is one client: its state from the hand-over of its socket to the end. It has no goroutine.
+type conn struct {
+	// Owned by the heartbeat.
+	wheel.Links[conn]
+	pinged atomic.Uint32 // tick of a ping that is not answered; 0 for none
+
+	// Constant after newConn.
+	nc    *nbio.Conn
+	hub   *hub
+	shard *shard
+	part  *part // of its room, the part that its shard owns
+	id    uint64
+	since wheel.Tick
+
+	// Owned by the poller (by the shard until the socket is in the loop).
+	decoder  ws.Decoder
+	messages meter
+	frames   meter
+	waiting  bool // in the poller's list of connections to read later
+
+	// Owned by the shard.
+	out          *outbox // what the socket refused; nil while all is sent
+	from         uint32  // how much of the room's pending batch this member has, or must not have
+	fromFrames   uint32
+	memberAt     int32 // index in part.members, -1 for none
+	connAt       int32 // index in shard.conns
+	finishing    bool  // the close frame is sent or queued: nothing may follow it
+	sentBytes    uint64
+	sentMessages uint64
+
+	// Written by the poller.
+	receivedBytes    atomic.Uint64
+	receivedMessages atomic.Uint64
+	seen             atomic.Uint32 // tick of the last bytes from the peer
+
+	// Written by the shard, read by the heartbeat.
+	stalled atomic.Uint32 // tick of the last progress on a full socket; 0 while all is sent
+	closeBy atomic.Uint32 // tick at which an unfinished close is cut short; 0 for none
+
+	reason atomic.Uint32 // a closeReason; once it is not stillOpen, nothing more is read from the peer
+	ready  atomic.Bool   // nbio sent the sentinel: the socket takes bytes again
+	left   atomic.Bool   // counted out
+}
+
+// WheelLinks lets the wheel file a conn.
+func (c *conn) WheelLinks() *wheel.Links[conn] { return &c.Links }
+
+func (c *conn) closing() bool { return closeReason(c.reason.Load()) != stillOpen }
+
+func (c *conn) address() string { return c.nc.RemoteAddr().String() }
+
+// onData takes what the peer sent. Called on the poller; b is on loan for the call.
+func (c *conn) onData(b []byte, now time.Duration) {
+	add(&c.receivedBytes, uint64(len(b)))
+	c.hub.loop.received.Add(uint64(len(b)))
+	for len(b) > 0 && !c.closing() {
+		m, rest, err := c.decoder.Next(&c.hub.rules, b)
+		if err != nil {
+			c.fail(err)
+			return
+		}
+		if m.Op == ws.OpContinuation {
+			return
+		}
+		b = rest
+		c.onMessage(m, now)
+	}
+}
+
+func (c *conn) onMessage(m ws.Message, now time.Duration) {
+	if !c.hub.frameRate.allow(&c.frames, now) {
+		c.close(closedRate, ws.ClosePolicy, "too many frames")
+		return
+	}
+	switch m.Op {
+	case ws.OpText, ws.OpBinary:
+		if !c.hub.messageRate.allow(&c.messages, now) {
+			c.close(closedRate, ws.ClosePolicy, "too many messages")
+			return
+		}
+		add(&c.receivedMessages, 1)
+		c.hub.publish(c.part.room, m.Op, m.Payload)
+	case ws.OpPing:
+		// 5.5.3: a pong carries its ping's payload.
+		c.hub.post(c.shard, job{do: sendFrame, conn: c, frame: encode(ws.OpPong, m.Payload)})
+	case ws.OpPong:
+		// That bytes came was noted when they were read; which ping a pong answers does not matter.
+	case ws.OpClose:
+		code, _, err := ws.ParseClose(m.Payload)
+		if err != nil {
+			c.fail(err)
+			return
+		}
+		// 5.5.1: the answer usually echoes the code.
+		c.close(closedByClient, code, "")
+	}
+}
+
+// fail closes a connection whose peer broke the protocol.
+func (c *conn) fail(err error) {
+	bad := &ws.CloseError{Code: ws.CloseInternal}
+	reason := closedPanic
+	if errors.As(err, &bad) {
+		switch bad.Code {
+		case ws.CloseInvalidData:
+			reason = closedNotUTF8
+		case ws.CloseTooBig:
+			reason = closedTooBig
+		default:
+			reason = closedProtocol
+		}
+	}
+	c.close(reason, bad.Code, bad.Reason)
+}
+
+// close ends the connection in an orderly way: what the peer sends from now on is not read, what it was sent before still
+// arrives, then the close frame, then the end of TCP. Any goroutine may call it; it does not block. Only the first call
+// counts.
+func (c *conn) close(reason closeReason, code ws.CloseCode, text string) {
+	if !c.reason.CompareAndSwap(uint32(stillOpen), uint32(reason)) {
+		return
+	}
+	c.hub.post(c.shard, job{do: sendClose, conn: c, frame: encode(ws.OpClose, ws.ClosePayload(code, text))})
+}
+
+// cut ends the connection at once. What was not sent is lost, and counted. Any goroutine may call it; it does not block.
+func (c *conn) cut(reason closeReason) {
+	c.reason.CompareAndSwap(uint32(stillOpen), uint32(reason))
+	if err := c.nc.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		c.hub.log.Debug("close socket", "conn", c.id, "error", err)
+	}
+}
+
+// encode makes the one frame that all receivers share.
+func encode(op ws.Opcode, payload []byte) []byte {
+	return ws.AppendFrame(make([]byte, 0, ws.FrameSize(len(payload))), op, payload)
+}
+
+// add is for counters with one writer: cheaper than a locked addition.
+func add(counter *atomic.Uint64, n uint64) { counter.Store(counter.Load() + n) }

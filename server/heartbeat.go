@@ -1,0 +1,179 @@
+package server
+
+import (
+	"sync"
+	"time"
+
+	"github.com/throng-chat/throng/server/wheel"
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// wheelSlots of a tick each reach 51 s: one round covers every deadline of the default config.
+const wheelSlots = 512
+
+// pingFrame is shared by all.
+var pingFrame = encode(ws.OpPing, nil)
+
+// heartbeat holds every connection to its deadlines: the ping of a silent one, the answer to that ping, progress on a full
+// socket, the end of a close. Each connection is one entry of the wheel, filed at the nearest of them. It is not moved when
+// bytes arrive: the poller stores the tick, and the entry is looked at, and filed anew, when it falls due.
+type heartbeat struct {
+	hub      *hub
+	interval wheel.Tick
+	timeout  wheel.Tick
+	quit     chan struct{}
+	done     chan struct{}
+
+	mu    sync.Mutex // a leaf; not held over a connection's check
+	wheel *wheel.Wheel[conn, *conn]
+
+	// Owned by run.
+	due  []*conn
+	base time.Time // the moment of tick 0, moved on by every absence
+}
+
+func newHeartbeat(h *hub, cfg Config) *heartbeat {
+	return &heartbeat{
+		hub:      h,
+		interval: inTicks(cfg.PingInterval),
+		timeout:  inTicks(cfg.PingTimeout),
+		quit:     make(chan struct{}),
+		done:     make(chan struct{}),
+		wheel:    wheel.New[conn, *conn](wheelSlots),
+		base:     h.clock.started.Add(-firstTick * tickLength),
+	}
+}
+
+// run is the heartbeat's goroutine. It ends when quit is closed.
+func (h *heartbeat) run() {
+	defer close(h.done)
+	ticker := time.NewTicker(tickLength)
+	defer ticker.Stop()
+	for {
+		select {
+		case now := <-ticker.C:
+			h.advance(now)
+			h.hub.loop.probe(now)
+		case <-h.quit:
+			return
+		}
+	}
+}
+
+// advance moves the clock to now and deals with everyone whose deadline has come.
+func (h *heartbeat) advance(now time.Time) {
+	clock := h.hub.clock
+	last := h.base.Add(time.Duration(clock.tick()) * tickLength)
+	drift := now.Sub(last) - tickLength
+	h.hub.metrics.wheelDrift.Observe(max(drift, 0).Seconds())
+	if drift > forgivenAbsence {
+		// The process was stopped, or the machine asleep: the peers' answers could not be read.
+		h.base = h.base.Add(drift)
+		h.hub.log.Warn("away: deadlines are put off", "for", drift)
+	}
+	tick := wheel.Tick(now.Sub(h.base) / tickLength)
+	if tick <= clock.tick() {
+		return
+	}
+	clock.ticks.Store(uint32(tick))
+
+	h.mu.Lock()
+	h.due = h.wheel.Advance(tick, h.due[:0])
+	h.mu.Unlock()
+	for _, c := range h.due {
+		h.check(c, tick)
+	}
+	h.mu.Lock()
+	for i, c := range h.due {
+		if !c.left.Load() {
+			h.wheel.File(c, h.next(c))
+		}
+		h.due[i] = nil
+	}
+	h.mu.Unlock()
+}
+
+// check does what is due for c.
+func (h *heartbeat) check(c *conn, now wheel.Tick) {
+	if by := wheel.Tick(c.closeBy.Load()); by != 0 && now >= by {
+		c.cut(closedGone) // the reason of the close stands
+		return
+	}
+	if stalled := wheel.Tick(c.stalled.Load()); stalled != 0 && now >= stalled+inTicks(stallTimeout) {
+		h.hub.log.Debug("reader made no progress", "conn", c.id, "address", c.address())
+		c.cut(closedSlow)
+		return
+	}
+	if c.closing() {
+		return
+	}
+	seen, pinged := wheel.Tick(c.seen.Load()), wheel.Tick(c.pinged.Load())
+	if pinged != 0 && seen >= pinged {
+		pinged = 0
+		c.pinged.Store(0)
+	}
+	switch {
+	case pinged != 0 && now >= pinged+h.timeout:
+		c.cut(closedPingTimeout)
+	case pinged == 0 && now >= seen+h.interval:
+		c.pinged.Store(uint32(now))
+		h.hub.metrics.pings.Inc()
+		h.hub.post(c.shard, job{do: sendFrame, conn: c, frame: pingFrame})
+	}
+}
+
+// next is the nearest of c's deadlines.
+func (h *heartbeat) next(c *conn) wheel.Tick {
+	due := wheel.Tick(c.seen.Load()) + h.interval
+	if pinged := wheel.Tick(c.pinged.Load()); pinged != 0 {
+		due = pinged + h.timeout
+	}
+	if c.closing() {
+		due = h.hub.clock.tick() + inTicks(closeTimeout)
+	}
+	if stalled := wheel.Tick(c.stalled.Load()); stalled != 0 {
+		due = min(due, stalled+inTicks(stallTimeout))
+	}
+	if by := wheel.Tick(c.closeBy.Load()); by != 0 {
+		due = min(due, by)
+	}
+	return due
+}
+
+// phase is when a new connection is taken to have been heard last: somewhere in the interval that ends now, so that
+// connections that came together are not pinged together.
+func (h *heartbeat) phase(c *conn) wheel.Tick {
+	const golden = 2654435769 // 2^32 / phi: neighbours are spread as far apart as can be
+	back := wheel.Tick(uint64(uint32(c.id)*golden) * uint64(h.interval) >> 32)
+	return h.hub.clock.tick() - back
+}
+
+func (h *heartbeat) add(c *conn) { h.file(c) }
+
+func (h *heartbeat) remove(c *conn) {
+	h.mu.Lock()
+	h.wheel.Remove(c)
+	h.mu.Unlock()
+}
+
+// limitClose gives the peer its time to end the connection from its side.
+func (h *heartbeat) limitClose(c *conn) {
+	c.closeBy.Store(uint32(h.hub.clock.tick() + inTicks(closeTimeout)))
+	h.file(c)
+}
+
+// limitStall gives a full socket its time to make progress.
+func (h *heartbeat) limitStall(c *conn) {
+	c.stalled.Store(uint32(h.hub.clock.tick()))
+	h.file(c)
+}
+
+// file puts c at the nearest of its deadlines. What makes one nearer is stored before, so that an entry which is being
+// checked meanwhile is filed by it, too.
+func (h *heartbeat) file(c *conn) {
+	h.mu.Lock()
+	if !c.left.Load() {
+		h.wheel.File(c, h.next(c))
+	}
+	h.mu.Unlock()
+}

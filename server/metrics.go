@@ -1,0 +1,111 @@
+package server
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+)
+
+// metrics are what /metrics shows. All of it may be used from any goroutine.
+type metrics struct {
+	registry *prometheus.Registry
+
+	messages   prometheus.Counter
+	deliveries prometheus.Counter
+	dropped    prometheus.Counter
+	pings      prometheus.Counter
+	pauses     prometheus.Counter
+	panics     prometheus.Counter
+	closes     [reasonCount]prometheus.Counter
+	handshakes *prometheus.CounterVec
+	accepted   prometheus.Counter // of handshakes
+	loopLag    prometheus.Histogram
+	shardLag   prometheus.Histogram
+	wheelDrift prometheus.Histogram
+}
+
+// Results of a handshake, the label of throng_handshakes_total.
+const (
+	handshakeAccepted  = "accepted"
+	handshakeMalformed = "malformed"
+	handshakeOrigin    = "origin"
+	handshakeRoom      = "room"
+	handshakeFull      = "full"
+	handshakeDraining  = "draining"
+	handshakeEvicted   = "evicted"
+	handshakeFailed    = "failed"
+)
+
+func newMetrics() *metrics {
+	m := &metrics{registry: prometheus.NewRegistry()}
+	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	counter := func(name, help string) prometheus.Counter {
+		c := prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+		m.registry.MustRegister(c)
+		return c
+	}
+	lag := func(name, help string) prometheus.Histogram {
+		h := prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: name, Help: help, Buckets: prometheus.ExponentialBuckets(0.0001, 2, 16), // 0.1 ms to 3.3 s
+		})
+		m.registry.MustRegister(h)
+		return h
+	}
+	m.messages = counter("throng_messages_total", "Messages received from clients.")
+	m.deliveries = counter("throng_deliveries_total", "Messages written or queued to members, one for each member.")
+	m.dropped = counter("throng_dropped_bytes_total", "Bytes queued for a client that was gone, or closed as slow, before they were sent.")
+	m.pings = counter("throng_pings_total", "Pings sent to silent connections.")
+	m.pauses = counter("throng_pauses_total", "Times a connection was not read from because its room was behind.")
+	m.panics = counter("throng_panics_total", "Faults of our own code that were contained.")
+	m.loopLag = lag("throng_loop_lag_seconds", "How long a poller took to answer a probe, once a second.")
+	m.shardLag = lag("throng_shard_lag_seconds", "From the posting of a round's first job to the end of its writes.")
+	m.wheelDrift = lag("throng_wheel_drift_seconds", "How late the heartbeat's ticks came.")
+
+	closes := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "throng_closes_total", Help: "Connections ended, by reason.",
+	}, []string{"reason"})
+	for r := stillOpen + 1; r < reasonCount; r++ {
+		m.closes[r] = closes.WithLabelValues(r.String())
+	}
+	m.handshakes = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "throng_handshakes_total", Help: "Handshakes, by result.",
+	}, []string{"result"})
+	for _, result := range []string{
+		handshakeAccepted, handshakeMalformed, handshakeOrigin, handshakeRoom, handshakeFull, handshakeDraining,
+		handshakeEvicted, handshakeFailed,
+	} {
+		m.handshakes.WithLabelValues(result)
+	}
+	m.accepted = m.handshakes.WithLabelValues(handshakeAccepted)
+	m.registry.MustRegister(closes, m.handshakes)
+	return m
+}
+
+// watch adds what is read off the hub when somebody asks.
+func (m *metrics) watch(h *hub, pending *handshakes) {
+	gauge := func(name, help string, read func() float64) {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
+	}
+	gauge("throng_connections", "WebSocket connections.", func() float64 { return float64(h.live.Load()) })
+	gauge("throng_connections_limit", "How many connections are taken.", func() float64 { return float64(h.maxLive) })
+	gauge("throng_rooms", "Rooms with at least one member.", func() float64 { return float64(h.roomCount()) })
+	gauge("throng_handshakes_pending", "Connections that have not finished their handshake.", func() float64 { return float64(pending.count()) })
+	gauge("throng_unsent_bytes", "Bytes that wait for slow readers.", func() float64 {
+		var n int64
+		for _, s := range h.shards {
+			n += s.unsent.Load()
+		}
+		return float64(n)
+	})
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "throng_received_bytes_total", Help: "Bytes read from WebSocket connections.",
+	}, func() float64 { return float64(h.loop.received.Load()) }))
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "throng_sent_bytes_total", Help: "Bytes written or queued to WebSocket connections.",
+	}, func() float64 {
+		var n uint64
+		for _, s := range h.shards {
+			n += s.sentBytes.Load()
+		}
+		return float64(n)
+	}))
+}

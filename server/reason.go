@@ -1,0 +1,37 @@
+package server
+
+// closeReason says why a connection ended. The first reason stands. It labels throng_closes_total.
+type closeReason uint32
+
+const (
+	stillOpen closeReason = iota
+	closedByClient
+	closedGone // TCP ended without a close frame
+	closedProtocol
+	closedNotUTF8
+	closedTooBig
+	closedRate
+	closedSlow
+	closedPingTimeout
+	closedShutdown
+	closedByAdmin
+	closedPanic
+	reasonCount
+)
+
+var reasonNames = [reasonCount]string{
+	stillOpen:         "open",
+	closedByClient:    "client",
+	closedGone:        "gone",
+	closedProtocol:    "protocol_error",
+	closedNotUTF8:     "not_utf8",
+	closedTooBig:      "too_big",
+	closedRate:        "rate",
+	closedSlow:        "slow",
+	closedPingTimeout: "ping_timeout",
+	closedShutdown:    "shutdown",
+	closedByAdmin:     "admin",
+	closedPanic:       "panic",
+}
+
+func (r closeReason) String() string { return reasonNames[r] }

@@ -1,0 +1,216 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+	"golang.org/x/time/rate"
+)
+
+// Server is one chat server. Make it with New, then call Run, once.
+type Server struct {
+	cfg        Config
+	log        *slog.Logger
+	metrics    *metrics
+	hub        *hub
+	handshakes *handshakes
+	complaint  rate.Sometimes
+	files      int // the open-file limit
+
+	public net.Listener
+	admin  net.Listener // nil for none
+}
+
+// New opens the ports and starts nothing yet. An error that wraps syscall.EADDRINUSE names the address in use.
+func New(cfg Config, log *slog.Logger) (*Server, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	var files unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil {
+		return nil, fmt.Errorf("read the open-file limit: %w", err)
+	}
+	s := &Server{
+		cfg:       cfg,
+		log:       log,
+		metrics:   newMetrics(),
+		complaint: everySecond(),
+		files:     int(min(files.Cur, 1<<30)),
+	}
+	most := s.files - reservedFiles
+	switch {
+	case most < 1:
+		return nil, fmt.Errorf("open files limited to %d, want %d or more: raise ulimit -n or LimitNOFILE", s.files, reservedFiles+1)
+	case cfg.MaxConnections == 0:
+		s.cfg.MaxConnections = most
+	case cfg.MaxConnections > most:
+		return nil, fmt.Errorf("max-connections = %d needs %d open files, and they are limited to %d: raise ulimit -n or LimitNOFILE, or lower --max-connections",
+			cfg.MaxConnections, cfg.MaxConnections+reservedFiles, s.files)
+	}
+	s.hub = newHub(s.cfg, log, s.metrics, runtime.GOMAXPROCS(0))
+	s.handshakes = newHandshakes(s.metrics, func() int {
+		return min(maxHandshakes, s.files-reservedForAccept-int(s.hub.live.Load()))
+	})
+	var err error
+	if s.public, err = s.listen(cfg.Listen); err != nil {
+		return nil, err
+	}
+	if cfg.Admin != "off" {
+		if s.admin, err = listenTCP(cfg.Admin); err != nil {
+			return nil, errors.Join(err, s.public.Close())
+		}
+	}
+	return s, nil
+}
+
+// Addr is where the chat listens.
+func (s *Server) Addr() net.Addr { return s.public.Addr() }
+
+// AdminAddr is where health and metrics listen, nil for nowhere.
+func (s *Server) AdminAddr() net.Addr {
+	if s.admin == nil {
+		return nil
+	}
+	return s.admin.Addr()
+}
+
+// MaxConnections is how many connections are taken at a time.
+func (s *Server) MaxConnections() int { return s.cfg.MaxConnections }
+
+// Shards is how many goroutines write, and pollers read.
+func (s *Server) Shards() int { return len(s.hub.shards) }
+
+// Run serves until ctx is done, then stops in an orderly way within the drain time: it accepts nobody, tells every client,
+// and waits for what is under way. It returns when everything it started has ended.
+func (s *Server) Run(ctx context.Context) error {
+	var err error
+	if s.hub.loop, err = newLoop(len(s.hub.shards), s.files, s.hub); err != nil {
+		return err
+	}
+	s.hub.heartbeat = newHeartbeat(s.hub, s.cfg)
+	s.metrics.watch(s.hub, s.handshakes)
+
+	var owners sync.WaitGroup
+	for _, sh := range s.hub.shards {
+		owners.Go(sh.run)
+	}
+	owners.Go(s.hub.heartbeat.run)
+	settled := make(chan struct{})
+	owners.Go(func() { s.settle(settled) })
+
+	var serving sync.WaitGroup
+	failed := make(chan error, 2)
+	servers := []*http.Server{s.publicServer()}
+	listeners := []net.Listener{s.public}
+	if s.admin != nil {
+		servers = append(servers, &http.Server{
+			Handler:           s.adminRoutes(),
+			ReadHeaderTimeout: headTimeout,
+			ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		})
+		listeners = append(listeners, s.admin)
+	}
+	for i, server := range servers {
+		serving.Go(func() {
+			if err := server.Serve(listeners[i]); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+				failed <- fmt.Errorf("serve %s: %w", listeners[i].Addr(), err)
+			}
+		})
+	}
+
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	s.drain()
+
+	// The admin port answers until here, so that the drain can be watched.
+	for _, server := range servers {
+		if cause := server.Close(); cause != nil && !errors.Is(cause, net.ErrClosed) {
+			s.log.Debug("close http server", "error", cause)
+		}
+	}
+	serving.Wait()
+	s.hub.loop.stop()
+	for _, sh := range s.hub.shards {
+		close(sh.quit)
+	}
+	close(s.hub.heartbeat.quit)
+	close(settled)
+	owners.Wait()
+	return err
+}
+
+// drain takes no new connection and ends the others.
+func (s *Server) drain() {
+	start := time.Now()
+	s.hub.draining.Store(true)
+	if err := s.public.Close(); err != nil {
+		s.log.Debug("close listener", "error", err)
+	}
+	told := s.hub.live.Load()
+	s.log.Info("stopping: clients are told to come back", "connections", told, "at_most", s.cfg.Drain)
+	s.hub.closeAll()
+	s.hub.waitEmpty(s.cfg.Drain - time.Since(start))
+	cut := s.hub.cutAll()
+	s.hub.waitEmpty(time.Second)
+	s.log.Info("stopped", "after", time.Since(start).Round(time.Millisecond), "closed", told-int64(cut), "cut", cut)
+}
+
+// settle gives memory back to the system when a wave of connections has come or gone: what a handshake leaves behind would
+// otherwise stay for minutes.
+func (s *Server) settle(quit <-chan struct{}) {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	settled, last, calm := int64(0), int64(0), 0
+	for {
+		select {
+		case <-quit:
+			return
+		case <-ticker.C:
+		}
+		live := s.hub.live.Load()
+		if abs(live-last) > minSettle/20 {
+			calm = 0
+		} else {
+			calm++
+		}
+		last = live
+		if calm >= 3 && abs(live-settled) >= minSettle {
+			debug.FreeOSMemory()
+			settled = live
+		}
+	}
+}
+
+func abs(n int64) int64 { return max(n, -n) }
+
+func everySecond() rate.Sometimes { return rate.Sometimes{Interval: time.Second} }
+
+// listenTCP opens a port. The kernel's keep-alive is off: the heartbeat does better.
+func listenTCP(address string) (*net.TCPListener, error) {
+	lc := net.ListenConfig{KeepAlive: -1, Control: func(_, _ string, raw syscall.RawConn) error {
+		var err error
+		if cause := raw.Control(func(fd uintptr) {
+			err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_SNDBUF, sendBuffer)
+		}); cause != nil {
+			return cause
+		}
+		return err
+	}}
+	ln, err := lc.Listen(context.Background(), "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", address, err)
+	}
+	return ln.(*net.TCPListener), nil
+}
