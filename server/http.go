@@ -12,14 +12,14 @@ import (
 
 	"github.com/lesismal/nbio"
 
-
+	"github.com/throng-chat/throng/server/web"
 	"github.com/throng-chat/throng/server/ws"
 )
 
 // routes are the paths of the public port: the page, and the plain room.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
-	// PAGE
+	mux.Handle("/", web.Handler())
 	mux.HandleFunc("/ws", s.serveRoom)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		lines := 0

@@ -10,7 +10,6 @@ type metrics struct {
 	registry *prometheus.Registry
 
 	messages   prometheus.Counter
-	deliveries prometheus.Counter
 	dropped    prometheus.Counter
 	pings      prometheus.Counter
 	pauses     prometheus.Counter
@@ -51,7 +50,6 @@ func newMetrics() *metrics {
 		return h
 	}
 	m.messages = counter("throng_messages_total", "Messages received from clients.")
-	m.deliveries = counter("throng_deliveries_total", "Messages written or queued to members, one for each member.")
 	m.dropped = counter("throng_dropped_bytes_total", "Bytes queued for a client that was gone, or closed as slow, before they were sent.")
 	m.pings = counter("throng_pings_total", "Pings sent to silent connections.")
 	m.pauses = counter("throng_pauses_total", "Times a connection was not read from because its room was behind.")
@@ -96,16 +94,23 @@ func (m *metrics) watch(h *hub, pending *handshakes) {
 		}
 		return float64(n)
 	})
-	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-		Name: "throng_received_bytes_total", Help: "Bytes read from WebSocket connections.",
-	}, func() float64 { return float64(h.loop.received.Load()) }))
-	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-		Name: "throng_sent_bytes_total", Help: "Bytes written or queued to WebSocket connections.",
-	}, func() float64 {
-		var n uint64
-		for _, s := range h.shards {
-			n += s.sentBytes.Load()
+	counter := func(name, help string, read func() uint64) {
+		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help},
+			func() float64 { return float64(read()) }))
+	}
+	shards := func(read func(*shard) uint64) func() uint64 {
+		return func() (n uint64) {
+			for _, s := range h.shards {
+				n += read(s)
+			}
+			return n
 		}
-		return float64(n)
-	}))
+	}
+	counter("throng_received_bytes_total", "Bytes read from WebSocket connections.", h.loop.received.Load)
+	counter("throng_deliveries_total", "Messages written or queued to members, one for each member.",
+		shards(func(s *shard) uint64 { return s.deliveries.Load() }))
+	counter("throng_sent_bytes_total", "Bytes written or queued to WebSocket connections.",
+		shards(func(s *shard) uint64 { return s.sentBytes.Load() }))
+	counter("throng_writes_total", "System calls that wrote to WebSocket connections.",
+		shards(func(s *shard) uint64 { return s.writes.Load() }))
 }

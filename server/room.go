@@ -149,7 +149,7 @@ func (p *part) flushMember(s *shard, c *conn) {
 	frames := uint64(p.frames) - uint64(c.fromFrames)
 	c.from, c.fromFrames = uint32(len(p.batch)), uint32(p.frames)
 	c.sentMessages += frames
-	s.deliveries += frames
+	s.round.deliveries += frames
 	if s.write(c, b) {
 		p.kept = true
 	}

@@ -26,22 +26,28 @@ type shard struct {
 	first time.Time // when the oldest job in inbox was posted; guarded by hub.mu
 
 	// Owned by run.
-	jobs       []job
-	conns      []*conn
-	dirty      []*part
-	laggards   []*conn // whose outbox is not empty
-	free       [][]byte
-	scratch    []byte
-	deliveries uint64 // of the round
-	written    uint64 // bytes of the round
-	sends      int    // since the last yield
+	jobs     []job
+	conns    []*conn
+	dirty    []*part
+	laggards []*conn // whose outbox is not empty
+	free     [][]byte
+	scratch  []byte
+	round    tally
+	sends    int // since the last yield
+	panics   rate.Sometimes
+	slow     rate.Sometimes
 
-	anyReady  atomic.Bool   // some laggard's socket takes bytes again
-	unsent    atomic.Int64  // bytes in outboxes
-	sentBytes atomic.Uint64 // written or queued; the shard alone adds
-	panics    rate.Sometimes
-	slow      rate.Sometimes
+	anyReady atomic.Bool // some laggard's socket takes bytes again
+
+	// Written by run, read by the metrics.
+	unsent     atomic.Int64 // bytes in outboxes
+	deliveries atomic.Uint64
+	sentBytes  atomic.Uint64 // written or queued
+	writes     atomic.Uint64 // system calls
 }
+
+// tally counts what a round did.
+type tally struct{ deliveries, bytes, writes uint64 }
 
 type action uint8
 
@@ -107,15 +113,15 @@ func (s *shard) run() {
 	for {
 		select {
 		case <-s.wakeup:
-			s.round()
+			s.work()
 		case <-s.quit:
 			return
 		}
 	}
 }
 
-// round does everything that was posted, then writes.
-func (s *shard) round() {
+// work is one round: it does everything that was posted, then writes.
+func (s *shard) work() {
 	h := s.hub
 	h.mu.Lock()
 	s.jobs, s.inbox = s.inbox, s.jobs[:0]
@@ -133,12 +139,10 @@ func (s *shard) round() {
 	if s.anyReady.Swap(false) {
 		s.resumeLaggards()
 	}
-	add(&s.sentBytes, s.written)
-	s.written = 0
-	if s.deliveries > 0 {
-		h.metrics.deliveries.Add(float64(s.deliveries))
-		s.deliveries = 0
-	}
+	add(&s.deliveries, s.round.deliveries)
+	add(&s.sentBytes, s.round.bytes)
+	add(&s.writes, s.round.writes)
+	s.round = tally{}
 	if len(s.jobs) > 0 {
 		h.metrics.shardLag.Observe(time.Since(first).Seconds())
 	}
@@ -228,11 +232,12 @@ func (s *shard) finish(c *conn) {
 // write sends b to c, or queues what the socket refuses. kept says that a slice of b is queued, so b must not be reused.
 func (s *shard) write(c *conn, b []byte) (kept bool) {
 	c.sentBytes += uint64(len(b))
-	s.written += uint64(len(b))
+	s.round.bytes += uint64(len(b))
 	if c.out != nil {
 		return s.queue(c, b)
 	}
 	n, err := sendNow(c.nc, b)
+	s.round.writes++
 	if n == len(b) {
 		return false
 	}
@@ -300,6 +305,7 @@ func (s *shard) resume(c *conn) {
 	c.stalled.Store(uint32(s.hub.clock.tick()))
 	for c.out.bytes > 0 {
 		n, err := sendNow(c.nc, c.out.head(s.scratch))
+		s.round.writes++
 		if err != nil && !errors.Is(err, syscall.EAGAIN) && !errors.Is(err, syscall.EINTR) {
 			s.abandon(c, closedGone)
 			return

@@ -65,7 +65,7 @@ func (d *Decoder) Next(rules *Rules, in []byte) (Message, []byte, error) {
 			in = rest
 			// The common case: a whole message in one frame in one read needs no copy.
 			if h.fin && h.op != OpContinuation && h.left <= len(in) {
-				payload := in[:h.left]
+				payload := in[:h.left:h.left] // whoever appends to it does not reach the next frame
 				mask(payload, h.key)
 				d.releaseIfIdle()
 				return d.whole(h.op, payload, in[h.left:])
@@ -171,11 +171,8 @@ func (d *Decoder) header(rules *Rules, in []byte) (h header, rest []byte, ok boo
 		p.headLen += copy(p.head[kept:], in)
 		head = p.head[:p.headLen]
 	}
-	h, n, err := parseHeader(rules, head)
+	h, n, err := d.parse(rules, head)
 	if err != nil {
-		return header{}, nil, false, err
-	}
-	if err := d.admit(rules, h, n > 0, len(head)); err != nil {
 		return header{}, nil, false, err
 	}
 	if n == 0 {
@@ -191,9 +188,9 @@ func (d *Decoder) header(rules *Rules, in []byte) (h header, rest []byte, ok boo
 	return h, in[n-kept:], true, nil
 }
 
-// parseHeader checks what a frame's head says by itself. n is its length, 0 when it is not whole; then h holds what the
-// first byte says, so that a bad frame is refused by its first byte.
-func parseHeader(rules *Rules, b []byte) (h header, n int, err error) {
+// parse checks a frame's head in the order of its bytes, so that of two faults the same one is found however the head was
+// cut, and before a byte more is needed. n is the head's length, 0 when it is not whole.
+func (d *Decoder) parse(rules *Rules, b []byte) (h header, n int, err error) {
 	if len(b) == 0 {
 		return h, 0, nil
 	}
@@ -206,6 +203,12 @@ func parseHeader(rules *Rules, b []byte) (h header, n int, err error) {
 		return h, 0, protocolError("reserved opcode") // 5.2
 	case h.op.isControl() && !h.fin:
 		return h, 0, protocolError("fragmented control frame") // 5.5
+	}
+	most := maxControlPayload
+	if !h.op.isControl() {
+		if most, err = d.admit(rules, h.op); err != nil {
+			return h, 0, err
+		}
 	}
 	if len(b) < 2 {
 		return h, 0, nil
@@ -243,7 +246,7 @@ func parseHeader(rules *Rules, b []byte) (h header, n int, err error) {
 		}
 	}
 	// Compared before it becomes an int or is added to anything.
-	if length > uint64(rules.MaxMessage) {
+	if length > uint64(most) {
 		return h, 0, errTooBig()
 	}
 	h.left = int(length)
@@ -261,26 +264,21 @@ func errTooBig() error {
 	return &CloseError{Code: CloseTooBig, Reason: "message too big"}
 }
 
-// admit checks a frame against the message under way (5.4).
-func (d *Decoder) admit(rules *Rules, h header, whole bool, have int) error {
-	if have == 0 || h.op.isControl() {
-		return nil
-	}
+// admit checks a data frame against the message under way (5.4), and says how many bytes that may still grow by.
+func (d *Decoder) admit(rules *Rules, op Opcode) (most int, err error) {
 	var begun, size int
 	if p := d.partial; p != nil {
 		begun, size = p.fragments, len(p.data)
 	}
 	switch {
-	case h.op == OpContinuation && begun == 0:
-		return protocolError("continuation of nothing")
-	case h.op != OpContinuation && begun > 0:
-		return protocolError("new message inside a fragmented one")
+	case op == OpContinuation && begun == 0:
+		return 0, protocolError("continuation of nothing")
+	case op != OpContinuation && begun > 0:
+		return 0, protocolError("new message inside a fragmented one")
 	case begun+1 > rules.MaxFragments:
-		return &CloseError{Code: ClosePolicy, Reason: "message in too many fragments"}
-	case whole && h.left > rules.MaxMessage-size:
-		return errTooBig()
+		return 0, &CloseError{Code: ClosePolicy, Reason: "message in too many fragments"}
 	}
-	return nil
+	return rules.MaxMessage - size, nil
 }
 
 func (d *Decoder) begin() *partial {

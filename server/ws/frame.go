@@ -30,8 +30,12 @@ func (op Opcode) isKnown() bool {
 	return op <= OpBinary || op >= OpClose && op <= OpPong
 }
 
-// AppendFrame appends one whole unmasked frame, as a server sends it. The result may be shared by all receivers.
+// AppendFrame appends one whole unmasked frame, as a server sends it. The result may be shared by all receivers. A
+// nil dst becomes just as large as the frame.
 func AppendFrame(dst []byte, op Opcode, payload []byte) []byte {
+	if dst == nil {
+		dst = make([]byte, 0, FrameSize(len(payload)))
+	}
 	dst = append(dst, finBit|byte(op))
 	dst = appendLength(dst, 0, len(payload))
 	return append(dst, payload...)
@@ -52,6 +56,9 @@ func FrameSize(n int) int {
 // AppendMaskedFrame appends one whole masked frame, as a client sends it (5.3). The key should not be guessable where the
 // payload comes from somebody else.
 func AppendMaskedFrame(dst []byte, op Opcode, key uint32, payload []byte) []byte {
+	if dst == nil {
+		dst = make([]byte, 0, FrameSize(len(payload))+4)
+	}
 	dst = append(dst, finBit|byte(op))
 	dst = appendLength(dst, maskBit, len(payload))
 	dst = binary.LittleEndian.AppendUint32(dst, key)

@@ -27,11 +27,11 @@ func CheckHandshake(r *http.Request) (key string, err error) {
 	switch {
 	case r.Method != http.MethodGet:
 		return refuse(http.StatusMethodNotAllowed, "a WebSocket starts with GET")
-	case !r.ProtoAtLeast(1, 1):
+	case r.ProtoMajor != 1 || r.ProtoMinor < 1:
 		return refuse(http.StatusBadRequest, "a WebSocket needs HTTP/1.1")
 	case r.Host == "":
 		return refuse(http.StatusBadRequest, "header Host is empty")
-	case r.URL.Host != "":
+	case r.URL.Scheme != "" || r.URL.Host != "" || !strings.HasPrefix(r.URL.Path, "/"):
 		return refuse(http.StatusBadRequest, "request target must be a path")
 	case r.ContentLength != 0 || len(r.TransferEncoding) > 0:
 		return refuse(http.StatusBadRequest, "a handshake has no body")
@@ -60,10 +60,12 @@ func validKey(key string) bool {
 }
 
 // hasToken looks for a token in a comma-separated list of one or more header lines, ignoring case (RFC 9110, 5.6.1).
+// EqualFold folds all of Unicode: a Kelvin sign is a k to it. Nothing but ASCII folds to ASCII of the same length.
 func hasToken(lines []string, token string) bool {
 	for _, line := range lines {
 		for item := range strings.SplitSeq(line, ",") {
-			if strings.EqualFold(strings.TrimSpace(item), token) {
+			item = strings.Trim(item, " \t")
+			if len(item) == len(token) && strings.EqualFold(item, token) {
 				return true
 			}
 		}

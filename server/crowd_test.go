@@ -1,0 +1,191 @@
+package server
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// One process has too few descriptors for both ends of a crowd, so its clients live in another: this test program, run
+// again with THRONG_TEST_CROWD="ADDRESS COUNT KIND" in its environment. It says "ready" and holds its connections until
+// its standard input ends.
+const crowdEnv = "THRONG_TEST_CROWD"
+
+const (
+	crowdJoined     = "joined"     // handshake done
+	crowdUnfinished = "unfinished" // the head never ends
+)
+
+func crowd(job string) int {
+	var address, kind string
+	var count int
+	if _, err := fmt.Sscan(job, &address, &count, &kind); err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	request := upgradeRequest(address, "/ws")
+	if kind == crowdUnfinished {
+		request = strings.TrimSuffix(request, "\r\n")
+	}
+	conns := make([]net.Conn, 0, count)
+	for range count {
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			fmt.Println(err)
+			return 1
+		}
+		conns = append(conns, c)
+		if _, err := c.Write([]byte(request)); err != nil {
+			fmt.Println(err)
+			return 1
+		}
+		if kind == crowdUnfinished {
+			continue
+		}
+		if resp, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
+			fmt.Println(resp, err)
+			return 1
+		}
+	}
+	fmt.Println("ready")
+	if _, err := io.Copy(io.Discard, os.Stdin); err != nil {
+		return 1
+	}
+	runtime.KeepAlive(conns)
+	return 0
+}
+
+// gather starts a crowd and waits until it stands. It goes when the test ends.
+func gather(t testing.TB, s *Server, count int, kind string) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d %s", crowdEnv, s.Addr(), count, kind))
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		in.Close()
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("the crowd: %v", err)
+		}
+	})
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "ready\n" {
+		t.Fatalf("the crowd says %q, %v", line, err)
+	}
+}
+
+func TestConnectionsAddNoGoroutine(t *testing.T) {
+	const count = 10_000
+	s := startServer(t, nil)
+	http.DefaultClient.CloseIdleConnections()
+	one := dial(t, s, "lobby")
+	one.send(ws.OpText, "x")
+	one.hear(ws.OpText, "x")
+	before := runtime.NumGoroutine()
+	gather(t, s, count, crowdJoined)
+	if got := s.hub.live.Load(); got != count+1 {
+		t.Fatalf("got %d connections, want %d", got, count+1)
+	}
+	// The last handlers may still be returning.
+	eventually(t, "the handlers' goroutines to end", func() bool { return runtime.NumGoroutine() <= before+2 })
+	one.send(ws.OpText, "to all")
+	one.hear(ws.OpText, "to all")
+	eventually(t, "everybody to be sent the message", func() bool {
+		return value(t, s, "throng_deliveries_total", "") == count+2
+	})
+	if got := runtime.NumGoroutine(); got > before+2 {
+		t.Errorf("got %d goroutines with %d connections, %d before", got, count, before)
+	}
+}
+
+func TestUnfinishedHandshakesAreBounded(t *testing.T) {
+	s := startServer(t, nil)
+	gather(t, s, maxHandshakes+1500, crowdUnfinished)
+	// One more may be on its way in.
+	if got := s.handshakes.count(); got > maxHandshakes+1 {
+		t.Errorf("got %d unfinished handshakes held, want %d at most", got, maxHandshakes)
+	}
+	eventually(t, "those over the limit to be closed", func() bool {
+		return value(t, s, "throng_handshakes_total", handshakeEvicted) >= 1500
+	})
+	// Whoever sends a whole request is let in all the same.
+	for range 20 {
+		c := dial(t, s, "lobby")
+		c.send(ws.OpText, "hello")
+		c.hear(ws.OpText, "hello")
+		c.conn.Close()
+	}
+}
+
+// One address may not hold many unfinished handshakes for long, but may begin as many as it likes.
+func TestOneAddressMayNotHoldManyUnfinishedHandshakes(t *testing.T) {
+	h := newHandshakes(newMetrics(), func() int { return maxHandshakes })
+	var held []*handshake
+	begin := func(address string, age time.Duration) *handshake {
+		ours, theirs := pipe(t)
+		t.Cleanup(func() { theirs.Close() })
+		c := &handshake{TCPConn: ours, address: household(ours)}
+		h.begin(c)
+		h.mu.Lock()
+		c.since = c.since.Add(-age)
+		h.mu.Unlock()
+		held = append(held, c)
+		return c
+	}
+	for range maxHandshakesAddr + 10 {
+		begin("a", 0)
+	}
+	if got := h.count(); got != maxHandshakesAddr+10 {
+		t.Fatalf("got %d, want all %d: none has had its time", got, maxHandshakesAddr+10)
+	}
+	for _, c := range held[:20] {
+		c.since = c.since.Add(-2 * handshakeGrace)
+	}
+	begin("a", 0)
+	if got := h.count(); got != maxHandshakesAddr+10 {
+		t.Fatalf("got %d, want %d: one in, the oldest out", got, maxHandshakesAddr+10)
+	}
+	if held[0].at != nil {
+		t.Error("the oldest is still held")
+	}
+	if _, err := held[0].Write([]byte("x")); err == nil {
+		t.Error("the oldest is still open")
+	}
+}
+
+// pipe is both ends of a TCP connection.
+func pipe(t testing.TB) (ours *net.TCPConn, theirs net.Conn) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	theirs, err = net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.(*net.TCPConn), theirs
+}

@@ -1,0 +1,154 @@
+package server
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/lesismal/nbio"
+
+	"github.com/throng-chat/throng/server/ws"
+)
+
+func TestASilentClientIsPingedThenDropped(t *testing.T) {
+	s := startServer(t, func(c *Config) { c.PingInterval, c.PingTimeout = 400*time.Millisecond, 300*time.Millisecond })
+	c := dial(t, s, "lobby")
+	c.hear(ws.OpPing, "")
+	pinged := time.Now()
+	if m, err := c.next(); err == nil {
+		t.Fatalf("got %v %q, want the end of TCP", m.Op, m.Payload)
+	}
+	if took := time.Since(pinged); took < 200*time.Millisecond {
+		t.Errorf("dropped %v after the ping, want 300 ms or a tick more", took)
+	}
+	eventually(t, "the drop to be counted", func() bool { return closesBy(s, closedPingTimeout) == 1 })
+}
+
+func TestAClientThatAnswersStays(t *testing.T) {
+	s := startServer(t, func(c *Config) { c.PingInterval, c.PingTimeout = 200*time.Millisecond, 200*time.Millisecond })
+	c := dial(t, s, "lobby")
+	for range 8 {
+		c.hear(ws.OpPing, "")
+		c.send(ws.OpPong, "")
+	}
+	c.send(ws.OpText, "alive")
+	c.hear(ws.OpText, "alive")
+}
+
+// crew is a heartbeat with connections that have no sockets, told the time by the test.
+type crew struct {
+	*heartbeat
+	now time.Time
+}
+
+func newCrew(t *testing.T, conns int) (*crew, []*conn) {
+	t.Helper()
+	cfg := DefaultConfig()
+	h := newHub(cfg, slog.New(slog.DiscardHandler), newMetrics(), 1)
+	h.heartbeat = newHeartbeat(h, cfg)
+	all := make([]*conn, conns)
+	for i := range all {
+		c := &conn{hub: h, shard: h.shards[0], id: uint64(i + 1)}
+		c.seen.Store(uint32(h.heartbeat.phase(c)))
+		h.heartbeat.add(c)
+		all[i] = c
+	}
+	return &crew{h.heartbeat, h.clock.started}, all
+}
+
+// pings lets time pass, tick by tick, and returns whom each tick pinged. They answer at once, if they answer.
+func (c *crew) pings(d time.Duration, answer bool) [][]*conn {
+	var ticks [][]*conn
+	for end := c.now.Add(d); c.now.Before(end); {
+		c.now = c.now.Add(tickLength)
+		c.advance(c.now)
+		shard := c.hub.shards[0]
+		var pinged []*conn
+		for _, j := range shard.inbox {
+			if j.do == sendFrame && &j.frame[0] == &pingFrame[0] {
+				pinged = append(pinged, j.conn)
+				if answer {
+					hear(j.conn)
+				}
+			}
+		}
+		shard.inbox = nil
+		ticks = append(ticks, pinged)
+	}
+	return ticks
+}
+
+func hear(c *conn) { c.seen.Store(uint32(c.hub.clock.tick())) }
+
+func TestPingsAreSpreadOverTheInterval(t *testing.T) {
+	crew, _ := newCrew(t, 10_000)
+	total := 0
+	const ticks = 250 // of the 25 s interval
+	for i, pinged := range crew.pings(25*time.Second, true) {
+		total += len(pinged)
+		if len(pinged) > 2*10_000/ticks {
+			t.Errorf("tick %d: got %d pings, want about %d", i, len(pinged), 10_000/ticks)
+		}
+	}
+	if total < 9_900 || total > 10_000 {
+		t.Errorf("got %d pings in one interval, want one a connection", total)
+	}
+}
+
+func TestABusyClientIsNotPinged(t *testing.T) {
+	crew, conns := newCrew(t, 1)
+	hear(conns[0])
+	for range 100 {
+		for _, pinged := range crew.pings(time.Second, true) {
+			if len(pinged) > 0 {
+				t.Fatal("got a ping, want none: it talks every second")
+			}
+		}
+		hear(conns[0])
+	}
+}
+
+func TestTheDropComesWithinATick(t *testing.T) {
+	crew, conns := newCrew(t, 1)
+	c := conns[0]
+	ours, theirs := pipe(t)
+	defer theirs.Close()
+	var err error
+	if c.nc, err = nbio.NBConn(ours); err != nil {
+		t.Fatal(err)
+	}
+	hear(c)
+	silent := crew.now
+	for !c.closing() {
+		crew.pings(tickLength, false)
+		if crew.now.Sub(silent) > time.Minute {
+			t.Fatal("not dropped within a minute")
+		}
+	}
+	if got, want := crew.now.Sub(silent), 35*time.Second; got < want || got > want+tickLength {
+		t.Errorf("got a drop after %v of silence, want %v within a tick", got, want)
+	}
+	if got := closeReason(c.reason.Load()); got != closedPingTimeout {
+		t.Errorf("got reason %v, want %v", got, closedPingTimeout)
+	}
+}
+
+// A process that was stopped finds all its clients silent. It was not they who were away.
+func TestAPauseCutsNobody(t *testing.T) {
+	crew, conns := newCrew(t, 1000)
+	crew.pings(20*time.Second, true)
+	for _, c := range conns {
+		hear(c)
+	}
+	crew.now = crew.now.Add(10 * time.Minute)
+	for _, pinged := range crew.pings(10*time.Second, true) {
+		if len(pinged) > 0 {
+			t.Fatalf("got %d pings, want none: only 10 s have passed for us", len(pinged))
+		}
+	}
+	for i, c := range conns {
+		if c.closing() {
+			t.Fatalf("connection %d was cut for our own absence", i)
+		}
+	}
+}

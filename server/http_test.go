@@ -1,0 +1,367 @@
+package server
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// ask sends a raw request and returns the answer.
+func ask(t testing.TB, address, request string) (*http.Response, string) {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, request); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatalf("no answer: %v", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		return resp, ""
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp, string(body)
+}
+
+func TestHandshakes(t *testing.T) {
+	s := startServer(t, func(c *Config) { c.Origins = []string{"https://friend.example"} })
+	good := []string{
+		"GET /ws HTTP/1.1",
+		"Host: " + s.Addr().String(),
+		"Upgrade: websocket",
+		"Connection: Upgrade",
+		"Sec-WebSocket-Version: 13",
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+	}
+	replace := func(prefix string, with ...string) []string {
+		var lines []string
+		for _, line := range good {
+			if strings.HasPrefix(line, prefix) {
+				lines = append(lines, with...)
+			} else {
+				lines = append(lines, line)
+			}
+		}
+		return lines
+	}
+	and := func(lines ...string) []string { return append(append([]string(nil), good...), lines...) }
+	many := func(n int) (lines []string) {
+		for i := range n {
+			lines = append(lines, fmt.Sprintf("X-%d: x", i))
+		}
+		return lines
+	}
+	for _, tt := range []struct {
+		name   string
+		lines  []string
+		want   int
+		header string
+		value  string
+	}{
+		{name: "a good one", lines: good, want: 101, header: "Sec-Websocket-Accept", value: "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="},
+		{name: "extensions are declined", lines: and("Sec-WebSocket-Extensions: permessage-deflate"), want: 101, header: "Sec-Websocket-Extensions"},
+		{name: "version 8", lines: replace("Sec-WebSocket-Version", "Sec-WebSocket-Version: 8"), want: 426, header: "Sec-Websocket-Version", value: "13"},
+		{name: "no version", lines: replace("Sec-WebSocket-Version"), want: 426, header: "Sec-Websocket-Version", value: "13"},
+		{name: "no key", lines: replace("Sec-WebSocket-Key"), want: 400},
+		{name: "a short key", lines: replace("Sec-WebSocket-Key", "Sec-WebSocket-Key: dGhl"), want: 400},
+		{name: "a key that is no base64", lines: replace("Sec-WebSocket-Key", "Sec-WebSocket-Key: !!!!!!!!!!!!!!!!!!!!!!=="), want: 400},
+		{name: "two keys", lines: and("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="), want: 400},
+		{name: "no Upgrade", lines: replace("Upgrade"), want: 400},
+		{name: "Upgrade to something else", lines: replace("Upgrade", "Upgrade: h2c"), want: 400},
+		{name: "two Upgrades", lines: and("Upgrade: websocket"), want: 400},
+		{name: "no Connection", lines: replace("Connection"), want: 400},
+		{name: "no Host", lines: replace("Host"), want: 400},
+		{name: "two Hosts", lines: and("Host: example.org"), want: 400},
+		{name: "an empty Host", lines: replace("Host", "Host:"), want: 400},
+		{name: "HTTP/1.0", lines: replace("GET", "GET /ws HTTP/1.0"), want: 400},
+		{name: "POST", lines: replace("GET", "POST /ws HTTP/1.1"), want: 405},
+		{name: "a body", lines: and("Content-Length: 0", "Transfer-Encoding: chunked"), want: 400},
+		{name: "an absolute target", lines: replace("GET", "GET http://example.org/ws HTTP/1.1"), want: 400},
+		{name: "64 header lines", lines: and(many(maxHeadLines - 4)...), want: 101},
+		{name: "65 header lines", lines: and(many(maxHeadLines - 3)...), want: 431},
+		{name: "a head over 8 KiB", lines: and("X: " + strings.Repeat("x", maxHead)), want: 431},
+		{name: "a page of this host", lines: and("Origin: http://" + s.Addr().String()), want: 101},
+		{name: "a page of an allowed host", lines: and("Origin: https://friend.example"), want: 101},
+		{name: "a page of another host", lines: and("Origin: https://evil.example"), want: 403},
+		{name: "a page from a file", lines: and("Origin: null"), want: 403},
+		{name: "another room", lines: replace("GET", "GET /ws?room=%E8%8C%B6 HTTP/1.1"), want: 101},
+		{name: "an empty room name", lines: replace("GET", "GET /ws?room= HTTP/1.1"), want: 400},
+		{name: "a room name of 65 bytes", lines: replace("GET", "GET /ws?room="+strings.Repeat("x", 65)+" HTTP/1.1"), want: 400},
+		{name: "a room name with a control character", lines: replace("GET", "GET /ws?room=a%0Ab HTTP/1.1"), want: 400},
+		{name: "a room name that is not UTF-8", lines: replace("GET", "GET /ws?room=%FF HTTP/1.1"), want: 400},
+		{name: "two room names", lines: replace("GET", "GET /ws?room=a&room=b HTTP/1.1"), want: 400},
+		{name: "a query that is none", lines: replace("GET", "GET /ws?room=%zz HTTP/1.1"), want: 400},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			resp, body := ask(t, s.Addr().String(), strings.Join(tt.lines, "\r\n")+"\r\n\r\n")
+			if resp.StatusCode != tt.want {
+				t.Fatalf("got %s %q, want %d", resp.Status, body, tt.want)
+			}
+			if got := resp.Header.Get(tt.header); tt.header != "" && got != tt.value {
+				t.Errorf("header %s: got %q, want %q", tt.header, got, tt.value)
+			}
+			if tt.want == 403 && !strings.Contains(body, "--origin") {
+				t.Errorf("got %q, want it to name --origin", body)
+			}
+		})
+	}
+}
+
+func TestOrigins(t *testing.T) {
+	for _, tt := range []struct {
+		origin  string
+		allowed []string
+		want    bool
+	}{
+		{origin: "http://chat.example", want: true},
+		{origin: "https://chat.example", want: true},
+		{origin: "HTTP://CHAT.EXAMPLE", want: true},
+		{origin: "http://chat.example:80"},
+		{origin: "http://chat.example:8080"},
+		{origin: "http://evil.example"},
+		{origin: "http://chat.example.evil.example"},
+		{origin: "http://evilchat.example"},
+		{origin: "http://chat.example@evil.example"},
+		{origin: "http://user@chat.example"},
+		{origin: "http://chat.example/path"},
+		{origin: "http://chat.example/"},
+		{origin: "http://chat.example?x"},
+		{origin: "http://chat.example#x"},
+		{origin: "//chat.example"},
+		{origin: "chat.example"},
+		{origin: "ws://chat.example"},
+		{origin: "file://chat.example"},
+		{origin: "null"},
+		{origin: ""},
+		{origin: "http://"},
+		{origin: "http://chat.example, http://evil.example"},
+		{origin: "null", allowed: []string{"null"}, want: true},
+		{origin: "http://evil.example", allowed: []string{"null"}},
+		{origin: "https://app.example", allowed: []string{"https://App.example"}, want: true},
+		{origin: "http://app.example", allowed: []string{"https://app.example"}},
+		{origin: "https://sub.app.example", allowed: []string{"https://app.example"}},
+		{origin: "http://anything.example", allowed: []string{"*"}, want: true},
+	} {
+		r := httptest.NewRequest("GET", "/ws", nil)
+		r.Host = "chat.example"
+		r.Header["Origin"] = []string{tt.origin}
+		if got := originAllowed(r, tt.allowed); got != tt.want {
+			t.Errorf("origin %q, allowed %q: got %v, want %v", tt.origin, tt.allowed, got, tt.want)
+		}
+	}
+	r := httptest.NewRequest("GET", "/ws", nil)
+	if !originAllowed(r, nil) {
+		t.Error("no Origin: got false, want true: it is no browser")
+	}
+	r.Header["Origin"] = []string{"http://example.com", "http://example.com"}
+	if originAllowed(r, nil) {
+		t.Error("two Origins: got true, want false")
+	}
+}
+
+func TestAFullServerRefusesBeforeTheUpgrade(t *testing.T) {
+	s := startServer(t, func(c *Config) { c.MaxConnections = 3 })
+	for range 3 {
+		dial(t, s, "lobby")
+	}
+	resp, _ := ask(t, s.Addr().String(), upgradeRequest("localhost", "/ws"))
+	if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
+		t.Fatalf("got %s, Retry-After %q; want 503 with one", resp.Status, resp.Header.Get("Retry-After"))
+	}
+}
+
+func TestAPlaceIsFreeAgainWhenSomebodyLeaves(t *testing.T) {
+	s := startServer(t, func(c *Config) { c.MaxConnections = 1 })
+	for range 20 {
+		c := dial(t, s, "lobby")
+		c.conn.Close()
+		eventually(t, "the place to be free", func() bool { return s.hub.live.Load() == 0 })
+	}
+	if got := s.hub.roomCount(); got != 0 {
+		t.Errorf("got %d rooms, want 0: nobody is there", got)
+	}
+}
+
+func getJSON(t testing.TB, s *Server, path string, into any) int {
+	t.Helper()
+	resp, err := http.Get("http://" + s.AdminAddr().String() + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	return resp.StatusCode
+}
+
+func TestTheOperatorSeesConnections(t *testing.T) {
+	s := startServer(t, nil)
+	talker := dial(t, s, "tea & cake")
+	for range 4 {
+		dial(t, s, "lobby")
+	}
+	talker.send(ws.OpText, "hello")
+	talker.hear(ws.OpText, "hello")
+	type page struct {
+		Connections []connection
+		Total, Next int
+	}
+	var one page
+	getJSON(t, s, "/connections?room="+url.QueryEscape("tea & cake"), &one)
+	if len(one.Connections) != 1 {
+		t.Fatalf("got %d connections in the room, want 1", len(one.Connections))
+	}
+	c := one.Connections[0]
+	want := connection{
+		ID:       1,
+		Address:  talker.conn.LocalAddr().String(),
+		Room:     "tea & cake",
+		Since:    c.Since,
+		LastSeen: c.LastSeen,
+		Received: traffic{Messages: 1, Bytes: 11},
+		Sent:     traffic{Messages: 1, Bytes: c.Sent.Bytes},
+	}
+	if c != want {
+		t.Errorf("got  %+v\nwant %+v", c, want)
+	}
+	if age := time.Since(c.Since); age < -time.Second || age > patience {
+		t.Errorf("got since %v, want just now", c.Since)
+	}
+
+	var ids []uint64
+	for after := 0; ; {
+		var p page
+		getJSON(t, s, fmt.Sprintf("/connections?limit=2&after=%d", after), &p)
+		for _, c := range p.Connections {
+			ids = append(ids, c.ID)
+		}
+		if p.Next == 0 {
+			break
+		}
+		after = p.Next
+	}
+	if fmt.Sprint(ids) != "[1 2 3 4 5]" {
+		t.Errorf("page by page: got ids %v, want 1 to 5", ids)
+	}
+	var bad map[string]string
+	if got := getJSON(t, s, "/connections?limit=many", &bad); got != http.StatusBadRequest || bad["error"] == "" {
+		t.Errorf("got %d %v, want 400 and a reason", got, bad)
+	}
+}
+
+func TestTheOperatorClosesAConnection(t *testing.T) {
+	s := startServer(t, nil)
+	c := dial(t, s, "lobby")
+	remove := func(id string) int {
+		req, err := http.NewRequest(http.MethodDelete, "http://"+s.AdminAddr().String()+"/connections/"+id, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return resp.StatusCode
+	}
+	if got := remove("1"); got != http.StatusNoContent {
+		t.Errorf("got %d, want 204", got)
+	}
+	c.closed(ws.ClosePolicy)
+	c.conn.Close()
+	eventually(t, "it to be gone", func() bool { return remove("1") == http.StatusNotFound })
+	if got := remove("x"); got != http.StatusBadRequest {
+		t.Errorf("got %d, want 400", got)
+	}
+}
+
+func TestThePublicPortShowsNoAdmin(t *testing.T) {
+	s := startServer(t, nil)
+	for _, path := range []string{"/metrics", "/connections", "/healthz", "/debug/pprof/", "/debug/pprof/heap", "/admin", "/api/info"} {
+		resp, err := http.Get("http://" + s.Addr().String() + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: got %s, want 404", path, resp.Status)
+		}
+	}
+}
+
+func TestMetricsAreServed(t *testing.T) {
+	s := startServer(t, nil)
+	c := dial(t, s, "lobby")
+	c.send(ws.OpText, "x")
+	c.hear(ws.OpText, "x")
+	resp, err := http.Get("http://" + s.AdminAddr().String() + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"throng_connections 1\n", "throng_messages_total 1\n", "throng_deliveries_total 1\n", "throng_received_bytes_total 7\n",
+		"throng_unsent_bytes 0\n", `throng_closes_total{reason="slow"} 0`, `throng_handshakes_total{result="accepted"} 1`,
+		"throng_loop_lag_seconds_count", "throng_shard_lag_seconds_count", "throng_wheel_drift_seconds_count",
+	} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("/metrics lacks %q", want)
+		}
+	}
+	resp, err = http.Get("http://" + s.AdminAddr().String() + "/debug/pprof/goroutine?debug=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Errorf("profiles: got %s", resp.Status)
+	}
+}
+
+func FuzzRoomName(f *testing.F) {
+	for _, seed := range []string{"", "room=lobby", "room=", "room=%00", "room=%E8%8C%B6", "room=a&room=b", "room=%zz", "x=1;room=2", "room=a+b", "room=%C2%85"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, query string) {
+		name, ok := roomName(query)
+		if !ok {
+			return
+		}
+		if len(name) < 1 || len(name) > 64 || !utf8.ValidString(name) {
+			t.Errorf("query %q gives room %q", query, name)
+		}
+		for _, r := range name {
+			if r < 0x20 || r >= 0x7F && r < 0xA0 {
+				t.Errorf("query %q gives room %q with a control character", query, name)
+			}
+		}
+	})
+}

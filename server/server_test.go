@@ -1,0 +1,405 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/throng-chat/throng/server/ws"
+)
+
+func TestEveryMemberHearsEveryMessage(t *testing.T) {
+	s := startServer(t, nil)
+	a, b, other := dial(t, s, "tea"), dial(t, s, "tea"), dial(t, s, "coffee")
+	big := strings.Repeat("x", 64<<10)
+	for _, m := range []ws.Message{
+		{Op: ws.OpText, Payload: []byte("good morning")},
+		{Op: ws.OpBinary, Payload: []byte{0, 1, 0xFF, 0x80}},
+		{Op: ws.OpText},
+		{Op: ws.OpText, Payload: []byte("héllo wörld 你好 🎉")},
+		{Op: ws.OpBinary, Payload: []byte(big)},
+	} {
+		a.send(m.Op, string(m.Payload))
+		a.hear(m.Op, string(m.Payload))
+		b.hear(m.Op, string(m.Payload))
+	}
+	other.send(ws.OpText, "only us")
+	other.hear(ws.OpText, "only us")
+}
+
+func TestFragmentsArriveAsOneMessage(t *testing.T) {
+	s := startServer(t, nil)
+	c := dial(t, s, "lobby")
+	// "hello" in two fragments, a ping between them; 5.4.
+	first := ws.AppendMaskedFrame(nil, ws.OpText, 7, []byte("hel"))
+	first[0] &^= 0x80
+	c.write(first)
+	c.send(ws.OpPing, "are you there")
+	c.hear(ws.OpPong, "are you there")
+	c.send(ws.OpContinuation, "lo")
+	c.hear(ws.OpText, "hello")
+}
+
+func TestAnotherImplementationTalksToUs(t *testing.T) {
+	s := startServer(t, nil)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	ours := dial(t, s, "lobby")
+	theirs, _, err := websocket.Dial(ctx, "ws://"+s.Addr().String()+"/ws", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer theirs.CloseNow()
+	if err := theirs.Write(ctx, websocket.MessageText, []byte("hi")); err != nil {
+		t.Fatal(err)
+	}
+	ours.hear(ws.OpText, "hi")
+	if kind, got, err := theirs.Read(ctx); err != nil || kind != websocket.MessageText || string(got) != "hi" {
+		t.Fatalf("got %v %q, %v; want text hi", kind, got, err)
+	}
+	if err := theirs.Close(websocket.StatusNormalClosure, "bye"); err != nil {
+		t.Fatalf("close handshake: %v", err)
+	}
+}
+
+// Many talk at once: all members must hear the same sequence, and each talker's messages in the order of sending.
+func TestOneOrderForAll(t *testing.T) {
+	s := startServer(t, nil)
+	const members, messages = 24, 200
+	clients := make([]*client, members)
+	for i := range clients {
+		clients[i] = dial(t, s, "busy")
+	}
+	heard := make([][]string, members)
+	var all sync.WaitGroup
+	for i, c := range clients {
+		all.Go(func() {
+			for n := range messages {
+				c.send(ws.OpText, fmt.Sprintf("%d %d", i, n))
+			}
+		})
+		all.Go(func() {
+			for range members * messages {
+				m, err := c.next()
+				if err != nil {
+					t.Errorf("member %d after %d messages: %v", i, len(heard[i]), err)
+					return
+				}
+				heard[i] = append(heard[i], string(m.Payload))
+			}
+		})
+	}
+	all.Wait()
+	next := make([]int, members)
+	for at, m := range heard[0] {
+		var talker, n int
+		if _, err := fmt.Sscan(m, &talker, &n); err != nil {
+			t.Fatal(err)
+		}
+		if n != next[talker] {
+			t.Fatalf("at %d: talker %d: got message %d, want %d", at, talker, n, next[talker])
+		}
+		next[talker]++
+	}
+	for i := range heard {
+		for at := range heard[0] {
+			if at >= len(heard[i]) || heard[i][at] != heard[0][at] {
+				t.Fatalf("member %d differs from member 0 at message %d", i, at)
+			}
+		}
+	}
+}
+
+// Whoever has its 101 hears all that is said from then on, and none of it twice.
+func TestANewcomerMissesNothing(t *testing.T) {
+	s := startServer(t, nil)
+	talker := dial(t, s, "lobby")
+	for round := range 200 {
+		newcomer := dial(t, s, "lobby")
+		want := fmt.Sprintf("after your 101, %d", round)
+		talker.send(ws.OpText, want)
+		newcomer.hear(ws.OpText, want)
+		talker.hear(ws.OpText, want)
+		newcomer.conn.Close()
+	}
+}
+
+// A newcomer to a busy room hears a sequence without a gap, from wherever it begins.
+func TestANewcomerToABusyRoomHearsNoGap(t *testing.T) {
+	s := startServer(t, nil)
+	talker := dial(t, s, "lobby")
+	stop := make(chan struct{})
+	var talking sync.WaitGroup
+	talking.Go(func() {
+		for n := 0; ; n++ {
+			select {
+			case <-stop:
+				return
+			default:
+				talker.send(ws.OpText, fmt.Sprint(n))
+				talker.hear(ws.OpText, fmt.Sprint(n))
+			}
+		}
+	})
+	defer talking.Wait()
+	defer close(stop)
+	for range 100 {
+		c := dial(t, s, "lobby")
+		var last int
+		for i := range 20 {
+			m, err := c.next()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			var n int
+			if _, err := fmt.Sscan(string(m.Payload), &n); err != nil {
+				t.Error(err)
+				return
+			}
+			if i > 0 && n != last+1 {
+				t.Errorf("got %d behind %d", n, last)
+				return
+			}
+			last = n
+		}
+		c.conn.Close()
+	}
+}
+
+func TestMessagesSentWithTheHandshakeAreHeard(t *testing.T) {
+	s := startServer(t, nil)
+	conn, err := net.Dial("tcp", s.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	c := &client{t: t, conn: conn}
+	hasty := []byte(upgradeRequest("localhost", "/ws"))
+	hasty = ws.AppendMaskedFrame(hasty, ws.OpText, 1, []byte("in a hurry"))
+	c.write(hasty)
+	c.switched()
+	c.hear(ws.OpText, "in a hurry")
+}
+
+func TestProtocolErrorsAreAnsweredWithTheirCode(t *testing.T) {
+	masked := func(op ws.Opcode, payload string) []byte {
+		return ws.AppendMaskedFrame(nil, op, 0x01020304, []byte(payload))
+	}
+	with := func(b []byte, change func([]byte)) []byte {
+		change(b)
+		return b
+	}
+	for _, tt := range []struct {
+		name   string
+		bytes  []byte
+		want   ws.CloseCode
+		reason closeReason
+	}{
+		{
+			name:   "an unmasked frame",
+			bytes:  ws.AppendFrame(nil, ws.OpText, []byte("hi")),
+			want:   ws.CloseProtocolError,
+			reason: closedProtocol,
+		},
+		{
+			name:   "a reserved bit",
+			bytes:  with(masked(ws.OpText, "hi"), func(b []byte) { b[0] |= 0x40 }),
+			want:   ws.CloseProtocolError,
+			reason: closedProtocol,
+		},
+		{
+			name:   "an unknown opcode",
+			bytes:  masked(3, "hi"),
+			want:   ws.CloseProtocolError,
+			reason: closedProtocol,
+		},
+		{
+			name:   "a continuation of nothing",
+			bytes:  masked(ws.OpContinuation, "hi"),
+			want:   ws.CloseProtocolError,
+			reason: closedProtocol,
+		},
+		{
+			name:   "text that is not UTF-8",
+			bytes:  masked(ws.OpText, "\xc3\x28"),
+			want:   ws.CloseInvalidData,
+			reason: closedNotUTF8,
+		},
+		{
+			name:   "a message of 64 KiB and one byte",
+			bytes:  masked(ws.OpText, strings.Repeat("x", 64<<10+1)),
+			want:   ws.CloseTooBig,
+			reason: closedTooBig,
+		},
+		{
+			name:   "a length of 2^63-1",
+			bytes:  []byte{0x82, 0xFF, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0},
+			want:   ws.CloseTooBig,
+			reason: closedTooBig,
+		},
+		{
+			name:   "a close code that is not for the wire",
+			bytes:  masked(ws.OpClose, "\x03\xee"),
+			want:   ws.CloseProtocolError,
+			reason: closedProtocol,
+		},
+		{
+			name:   "a good close is echoed",
+			bytes:  masked(ws.OpClose, "\x03\xe8bye"),
+			want:   ws.CloseNormal,
+			reason: closedByClient,
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := startServer(t, nil)
+			witness, c := dial(t, s, "lobby"), dial(t, s, "lobby")
+			c.send(ws.OpText, "before")
+			// Nothing that follows the error may be delivered.
+			c.write(append(tt.bytes, masked(ws.OpText, "after")...))
+			c.hear(ws.OpText, "before")
+			c.closed(tt.want)
+			c.conn.Close()
+			witness.hear(ws.OpText, "before")
+			witness.send(ws.OpText, "still here")
+			witness.hear(ws.OpText, "still here")
+			eventually(t, "the close to be counted", func() bool { return closesBy(s, tt.reason) == 1 })
+		})
+	}
+}
+
+// A client that never ends TCP from its side does not keep the server's end open.
+func TestACloseIsCutShort(t *testing.T) {
+	s := startServer(t, nil)
+	c := dial(t, s, "lobby")
+	c.send(ws.OpClose, "\x03\xe8")
+	c.closed(ws.CloseNormal)
+	// c.conn stays open on purpose.
+	eventually(t, "the server to close its end", func() bool { return s.hub.live.Load() == 0 })
+	if got := closesBy(s, closedByClient); got != 1 {
+		t.Errorf("got %d closes by the client, want 1", got)
+	}
+}
+
+func TestATalkerOverItsRateIsClosed(t *testing.T) {
+	s := startServer(t, func(c *Config) { c.Rate = 10 })
+	calm, loud := dial(t, s, "lobby"), dial(t, s, "lobby")
+	var flood []byte
+	for range 30 {
+		flood = ws.AppendMaskedFrame(flood, ws.OpText, 1, []byte("x"))
+	}
+	loud.write(flood)
+	heard := 0
+	for {
+		m, err := loud.next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.Op == ws.OpClose {
+			if code, _, _ := ws.ParseClose(m.Payload); code != ws.ClosePolicy {
+				t.Fatalf("got close %d, want %d", code, ws.ClosePolicy)
+			}
+			break
+		}
+		heard++
+	}
+	if heard != 20 {
+		t.Errorf("got %d messages through, want the burst of 20", heard)
+	}
+	for range heard {
+		calm.hear(ws.OpText, "x")
+	}
+	calm.send(ws.OpText, "peace")
+	calm.hear(ws.OpText, "peace")
+}
+
+func TestAPingFloodIsClosed(t *testing.T) {
+	s := startServer(t, func(c *Config) { c.Rate = 10 })
+	c := dial(t, s, "lobby")
+	var flood []byte
+	for range 50 {
+		flood = ws.AppendMaskedFrame(flood, ws.OpPing, 1, nil)
+	}
+	c.write(flood)
+	for {
+		m, err := c.next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.Op == ws.OpClose {
+			break
+		}
+	}
+	eventually(t, "the close to be counted", func() bool { c.conn.Close(); return closesBy(s, closedRate) == 1 })
+}
+
+func TestStoppingTellsEveryClient(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.Listen, cfg.Admin, cfg.Drain = "127.0.0.1:0", "off", patience
+	s, err := New(cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	clients := make([]*client, 50)
+	for i := range clients {
+		clients[i] = dial(t, s, "lobby")
+	}
+	clients[0].send(ws.OpText, "last words")
+	clients[0].hear(ws.OpText, "last words")
+	stop()
+	for i, c := range clients {
+		if i > 0 {
+			c.hear(ws.OpText, "last words")
+		}
+		c.closed(ws.CloseRestart)
+		c.conn.Close()
+	}
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Fatal(err)
+		}
+	case <-time.After(patience):
+		t.Fatal("the server did not stop")
+	}
+	if _, err := net.Dial("tcp", s.Addr().String()); err == nil {
+		t.Error("the port is still open")
+	}
+}
+
+func TestADrainIsCutShort(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.Listen, cfg.Admin, cfg.Drain = "127.0.0.1:0", "off", 300*time.Millisecond
+	s, err := New(cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	silent := dial(t, s, "lobby")
+	start := time.Now()
+	stop()
+	select {
+	case <-done:
+	case <-time.After(patience):
+		t.Fatal("the server waits for a client that never closes")
+	}
+	if took := time.Since(start); took >= closeTimeout {
+		t.Errorf("took %v, want the drain time of %v to end it", took, cfg.Drain)
+	}
+	if _, err := io.ReadAll(silent.conn); err != nil {
+		t.Logf("the client sees: %v", err)
+	}
+}

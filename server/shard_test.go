@@ -1,0 +1,128 @@
+package server
+
+import (
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/lesismal/nbio"
+
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// hold makes every shard stand still until the returned function is called.
+func hold(s *Server) (release func()) {
+	gate := make(chan struct{})
+	for _, sh := range s.hub.shards {
+		entered := make(chan struct{})
+		s.hub.post(sh, job{do: callBack, call: func() {
+			close(entered)
+			<-gate
+		}})
+		<-entered
+	}
+	return func() { close(gate) }
+}
+
+func TestARoundWritesOnceAMember(t *testing.T) {
+	s := startServer(t, nil)
+	const members, messages = 20, 50
+	clients := make([]*client, members)
+	for i := range clients {
+		clients[i] = dial(t, s, "lobby")
+	}
+	clients[0].send(ws.OpText, "all are here")
+	for _, c := range clients {
+		c.hear(ws.OpText, "all are here")
+	}
+	release := hold(s)
+	before := value(t, s, "throng_writes_total", "")
+	r := s.hub.rooms["lobby"]
+	for range messages {
+		s.hub.publish(r, ws.OpText, []byte("x"))
+	}
+	release()
+	for _, c := range clients {
+		for range messages {
+			c.hear(ws.OpText, "x")
+		}
+	}
+	if got := value(t, s, "throng_writes_total", "") - before; got != members {
+		t.Errorf("got %v writes for %d messages to %d members in one round, want %d", got, messages, members, members)
+	}
+}
+
+// The one allocation is the frame that all members share.
+func TestABroadcastAllocatesOnce(t *testing.T) {
+	s := startServer(t, nil)
+	const members = 50
+	for range members {
+		c := dial(t, s, "lobby")
+		go func() {
+			for {
+				if _, err := c.conn.Read(c.buf[:]); err != nil {
+					return
+				}
+			}
+		}()
+	}
+	payload := []byte(strings.Repeat("x", 128))
+	r := s.hub.rooms["lobby"]
+	delivered := func() (n uint64) {
+		for _, sh := range s.hub.shards {
+			n += sh.deliveries.Load()
+		}
+		return n
+	}
+	sent := delivered()
+	// One at a time, so that each is a round of its own.
+	got := testing.AllocsPerRun(200, func() {
+		s.hub.publish(r, ws.OpText, payload)
+		sent += members
+		for delivered() < sent {
+			runtime.Gosched()
+		}
+	})
+	if got > 1 {
+		t.Errorf("got %v allocations a broadcast to %d members, want 1", got, members)
+	}
+}
+
+// A fault of our own code costs one connection, whoever's it is, and not the others.
+func TestAPanicCostsOneConnection(t *testing.T) {
+	s := startServer(t, nil)
+	a, victim, b := dial(t, s, "lobby"), dial(t, s, "lobby"), dial(t, s, "lobby")
+	s.hub.call(func(sh *shard) {
+		for _, c := range sh.conns {
+			if c.id == 2 {
+				c.from = 1 << 30 // a slice out of range when the shard writes
+			}
+		}
+	})
+	a.send(ws.OpText, "one")
+	a.hear(ws.OpText, "one")
+	b.hear(ws.OpText, "one")
+	if m, err := victim.next(); err == nil {
+		t.Errorf("got %v %q, want the victim's connection to end", m.Op, m.Payload)
+	}
+	eventually(t, "the panic to be counted", func() bool { return closesBy(s, closedPanic) == 1 })
+
+	// On the loop: a connection without a room is a nil pointer there.
+	ours, theirs := pipe(t)
+	defer theirs.Close()
+	nc, err := nbio.NBConn(ours)
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := &conn{nc: nc, hub: s.hub, shard: s.hub.shards[0]}
+	s.hub.loop.read(broken)
+	if got := closeReason(broken.reason.Load()); got != closedPanic {
+		t.Errorf("got reason %v, want %v", got, closedPanic)
+	}
+	a.send(ws.OpText, "two")
+	a.hear(ws.OpText, "two")
+	b.hear(ws.OpText, "two")
+	if got := value(t, s, "throng_panics_total", ""); got < 2 {
+		t.Errorf("got %v panics counted, want 2", got)
+	}
+}

@@ -1,0 +1,187 @@
+package server
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// narrow makes the sockets of all connections so small that nearly every write is short.
+func narrow(t testing.TB, s *Server) {
+	t.Helper()
+	s.hub.call(func(sh *shard) {
+		for _, c := range sh.conns {
+			if err := syscall.SetsockoptInt(c.nc.Hash(), syscall.SOL_SOCKET, syscall.SO_SNDBUF, 4<<10); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// Readers that stumble all the time lose nothing, get nothing twice, and see the order of everybody else, to the byte.
+func TestStumblingReadersGetEveryByte(t *testing.T) {
+	s := startServer(t, func(c *Config) { c.MaxUnsent = 64 << 20 })
+	const members, talkers, messages = 60, 4, 300
+	clients := make([]*client, members)
+	for i := range clients {
+		clients[i] = dial(t, s, "narrow")
+		if err := clients[i].conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
+			t.Fatal(err)
+		}
+	}
+	narrow(t, s)
+	sums := make([]*bytes.Buffer, members)
+	var all sync.WaitGroup
+	for i, c := range clients {
+		sums[i] = &bytes.Buffer{}
+		if i < talkers {
+			all.Go(func() {
+				for n := range messages {
+					c.send(ws.OpText, fmt.Sprintf("%d %d %s", i, n, strings.Repeat("x", 400)))
+				}
+			})
+		}
+		all.Go(func() {
+			pause := rand.New(rand.NewPCG(uint64(i), 1))
+			for got := 0; got < talkers*messages; {
+				m, err := c.next()
+				if err != nil {
+					t.Errorf("member %d after %d messages: %v", i, got, err)
+					return
+				}
+				if m.Op != ws.OpText {
+					continue
+				}
+				got++
+				sums[i].Write(m.Payload)
+				if i%2 == 1 && pause.IntN(40) == 0 {
+					c.send(ws.OpPing, "in between")
+					time.Sleep(time.Millisecond)
+				}
+			}
+		})
+	}
+	all.Wait()
+	for i := range sums {
+		if !bytes.Equal(sums[i].Bytes(), sums[0].Bytes()) {
+			t.Errorf("member %d heard something else than member 0", i)
+		}
+	}
+	if got := value(t, s, "throng_unsent_bytes", ""); got != 0 {
+		t.Errorf("got %v bytes unsent at the end, want 0", got)
+	}
+	if got := value(t, s, "throng_dropped_bytes_total", ""); got != 0 {
+		t.Errorf("got %v bytes dropped, want 0", got)
+	}
+}
+
+// Readers that stop cost pointers to what the others have been sent, are closed when they are too far behind, and delay
+// nobody.
+func TestStoppedReadersAreClosedAndHurtNobody(t *testing.T) {
+	s := startServer(t, nil)
+	const stuck, healthy = 100, 100
+	for range stuck {
+		c := dial(t, s, "lobby")
+		if err := c.conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
+			t.Fatal(err)
+		}
+	}
+	readers := make([]*client, healthy)
+	for i := range readers {
+		readers[i] = dial(t, s, "lobby")
+	}
+	runtime.GC()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	body := strings.Repeat("x", 16<<10)
+	const messages = 120
+	most := 0.0
+	for n := range messages {
+		want := fmt.Sprintf("%d %s", n, body)
+		readers[0].send(ws.OpText, want)
+		for _, c := range readers {
+			c.hear(ws.OpText, want)
+		}
+		if unsent := value(t, s, "throng_unsent_bytes", ""); unsent > most {
+			most = unsent
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+		}
+	}
+	eventually(t, "the stuck readers to be closed", func() bool { return closesBy(s, closedSlow) == stuck })
+	if most < 5<<20 {
+		t.Errorf("got at most %v bytes unsent: the test does not test", most)
+	}
+	// What they were owed at the worst moment was many times what it cost to owe it.
+	if grew := float64(after.HeapAlloc) - float64(before.HeapAlloc); grew > most/3 {
+		t.Errorf("the heap grew by %.0f bytes while %.0f were unsent: they are copied", grew, most)
+	}
+	if value(t, s, "throng_dropped_bytes_total", "") == 0 {
+		t.Error("what the closed readers did not get is not counted")
+	}
+	eventually(t, "nothing to be owed to anyone", func() bool { return value(t, s, "throng_unsent_bytes", "") == 0 })
+}
+
+// A reader that stops with little unsent is closed for making no progress.
+func TestAReaderWithoutProgressIsClosed(t *testing.T) {
+	s := startServer(t, func(c *Config) { c.MaxUnsent = 64 << 20 })
+	stuck, talker := dial(t, s, "lobby"), dial(t, s, "lobby")
+	if err := stuck.conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
+		t.Fatal(err)
+	}
+	narrow(t, s)
+	body := strings.Repeat("x", 60<<10)
+	for value(t, s, "throng_unsent_bytes", "") < 100<<10 {
+		talker.send(ws.OpText, body)
+		talker.hear(ws.OpText, body)
+	}
+	start := time.Now()
+	eventually(t, "the reader to be closed", func() bool { return closesBy(s, closedSlow) == 1 })
+	if took := time.Since(start); took < stallTimeout/2 {
+		t.Errorf("closed after %v, want about %v", took, stallTimeout)
+	}
+	talker.send(ws.OpText, "still here")
+	talker.hear(ws.OpText, "still here")
+}
+
+// While a room is behind, its talkers wait; nothing is lost, and memory stays bounded.
+func TestTalkersWaitForARoomThatIsBehind(t *testing.T) {
+	s := startServer(t, func(c *Config) { c.MaxUnsent = 64 << 20 })
+	talker, listener := dial(t, s, "lobby"), dial(t, s, "lobby")
+	// All shards stand still.
+	release := make(chan struct{})
+	for _, sh := range s.hub.shards {
+		s.hub.post(sh, job{do: callBack, call: func() { <-release }})
+	}
+	body := strings.Repeat("x", 1000)
+	const messages = 5000
+	var sending sync.WaitGroup
+	sending.Go(func() {
+		for n := range messages {
+			talker.send(ws.OpText, fmt.Sprintf("%d %s", n, body))
+		}
+	})
+	r := s.hub.rooms["lobby"]
+	eventually(t, "the talker to be paused", func() bool { return value(t, s, "throng_pauses_total", "") > 0 })
+	if got, most := r.backlog.Load(), r.limit+int64(len(s.hub.shards))*(readBuffer+(64<<10)); got > most {
+		t.Errorf("got a backlog of %d bytes, want %d at most", got, most)
+	}
+	close(release)
+	for n := range messages {
+		listener.hear(ws.OpText, fmt.Sprintf("%d %s", n, body))
+		talker.hear(ws.OpText, fmt.Sprintf("%d %s", n, body))
+	}
+	sending.Wait()
+	if got := r.backlog.Load(); got != 0 {
+		t.Errorf("got a backlog of %d bytes at the end, want 0", got)
+	}
+}

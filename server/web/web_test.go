@@ -1,0 +1,232 @@
+package web
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+const wantPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+
+var pages = []struct {
+	path        string
+	contentType string
+	contains    string
+}{
+	{
+		path:        "/",
+		contentType: "text/html; charset=utf-8",
+		contains:    `id="messages"`,
+	},
+	{
+		path:        "/app.js",
+		contentType: "text/javascript; charset=utf-8",
+		contains:    "new WebSocket(",
+	},
+	{
+		path:        "/style.css",
+		contentType: "text/css; charset=utf-8",
+		contains:    "prefers-color-scheme",
+	},
+	{
+		path:        "/favicon.svg",
+		contentType: "image/svg+xml",
+		contains:    "<svg",
+	},
+}
+
+// serve answers one request in memory.
+func serve(method, target string, header http.Header) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, target, nil)
+	for name, values := range header {
+		r.Header[name] = values
+	}
+	w := httptest.NewRecorder()
+	Handler().ServeHTTP(w, r)
+	return w
+}
+
+func wantHeader(t *testing.T, h http.Header, name, want string) {
+	t.Helper()
+	if got := h.Values(name); len(got) != 1 || got[0] != want {
+		t.Errorf("%s: got %q, want %q once", name, got, want)
+	}
+}
+
+// wantSafe checks what every answer carries, whatever it says.
+func wantSafe(t *testing.T, h http.Header) {
+	t.Helper()
+	wantHeader(t, h, "Content-Security-Policy", wantPolicy)
+	wantHeader(t, h, "X-Content-Type-Options", "nosniff")
+	wantHeader(t, h, "Referrer-Policy", "no-referrer")
+	wantHeader(t, h, "Cross-Origin-Opener-Policy", "same-origin")
+}
+
+func TestPageAndItsFilesAreServed(t *testing.T) {
+	for _, tt := range pages {
+		t.Run(tt.path, func(t *testing.T) {
+			get := serve(http.MethodGet, tt.path, nil)
+			if get.Code != http.StatusOK {
+				t.Fatalf("status: got %d, want 200", get.Code)
+			}
+			wantSafe(t, get.Header())
+			wantHeader(t, get.Header(), "Content-Type", tt.contentType)
+			wantHeader(t, get.Header(), "Cache-Control", "no-cache")
+			if body := get.Body.String(); !strings.Contains(body, tt.contains) {
+				t.Errorf("body of %d bytes: got no %q", len(body), tt.contains)
+			}
+
+			head := serve(http.MethodHead, tt.path, nil)
+			if head.Code != http.StatusOK || head.Body.Len() != 0 {
+				t.Errorf("HEAD: got %d and %d bytes, want 200 and none", head.Code, head.Body.Len())
+			}
+			wantHeader(t, head.Header(), "Content-Length", fmt.Sprint(get.Body.Len()))
+			wantHeader(t, head.Header(), "ETag", get.Header().Get("ETag"))
+		})
+	}
+}
+
+func TestQueryDoesNotChangeThePage(t *testing.T) {
+	if w := serve(http.MethodGet, "/?room=tea%2Fand%2Fcake", nil); w.Code != http.StatusOK {
+		t.Errorf("status: got %d, want 200", w.Code)
+	}
+}
+
+func TestUnchangedFileIsNotSentAgain(t *testing.T) {
+	seen := map[string]string{}
+	for _, tt := range pages {
+		etag := serve(http.MethodGet, tt.path, nil).Header().Get("ETag")
+		if len(etag) < 10 || etag[0] != '"' {
+			t.Fatalf("%s: ETag: got %q, want a quoted hash", tt.path, etag)
+		}
+		if other, ok := seen[etag]; ok {
+			t.Errorf("%s and %s: got the same ETag %s", tt.path, other, etag)
+		}
+		seen[etag] = tt.path
+
+		for _, match := range []string{etag, "W/" + etag, `"older", ` + etag, "*"} {
+			w := serve(http.MethodGet, tt.path, http.Header{"If-None-Match": {match}})
+			if w.Code != http.StatusNotModified || w.Body.Len() != 0 {
+				t.Errorf("%s, If-None-Match %s: got %d and %d bytes, want 304 and none", tt.path, match, w.Code, w.Body.Len())
+			}
+			wantSafe(t, w.Header())
+			wantHeader(t, w.Header(), "ETag", etag)
+			wantHeader(t, w.Header(), "Cache-Control", "no-cache")
+		}
+		if w := serve(http.MethodGet, tt.path, http.Header{"If-None-Match": {`"older"`}}); w.Code != http.StatusOK {
+			t.Errorf("%s, If-None-Match of an older file: got %d, want 200", tt.path, w.Code)
+		}
+	}
+}
+
+func TestOtherMethodsAreRefused(t *testing.T) {
+	for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "get", "PROPFIND"} {
+		for _, tt := range pages {
+			w := serve(method, tt.path, nil)
+			if w.Code != http.StatusMethodNotAllowed {
+				t.Errorf("%s %s: got %d, want 405", method, tt.path, w.Code)
+			}
+			wantSafe(t, w.Header())
+			wantHeader(t, w.Header(), "Allow", "GET, HEAD")
+		}
+	}
+}
+
+// The targets go over a socket as they stand: a client library would tidy them first.
+func TestOtherPathsAreNotFound(t *testing.T) {
+	srv := httptest.NewServer(Handler())
+	defer srv.Close()
+	for _, target := range []string{
+		"/index.html",
+		"/web.go",
+		"/web_test.go",
+		"/browser/",
+		"/app.js/",
+		"/app.js.map",
+		"/APP.JS",
+		"/app.js%00",
+		"/app.js%20",
+		"/app%2ejs",
+		"/%61pp.js",
+		"/./app.js",
+		"//app.js",
+		"//",
+		"/.",
+		"/..",
+		"/../",
+		"/../web.go",
+		"/../../etc/passwd",
+		"/..%2f..%2fetc%2fpasswd",
+		"/%2e%2e/%2e%2e/etc/passwd",
+		"/%2e%2e%2fweb.go",
+		"/%252e%252e%252fweb.go",
+		"/..%5cweb.go",
+		`/..\web.go`,
+		"/....//web.go",
+		"/..;/web.go",
+		"/%c0%ae%c0%ae/web.go",
+		"/%2f",
+		"/%5c",
+		"/x/../app.js",
+		"/style.css/../app.js",
+		"/favicon.ico",
+		"/ws/",
+	} {
+		t.Run(target, func(t *testing.T) {
+			res, body := sendTarget(t, srv.Listener.Addr().String(), target)
+			if res.StatusCode != http.StatusNotFound {
+				t.Errorf("status: got %d, want 404", res.StatusCode)
+			}
+			wantSafe(t, res.Header)
+			wantHeader(t, res.Header, "Content-Type", "text/plain; charset=utf-8")
+			if body != "not found\n" {
+				t.Errorf("body: got %q, want %q", body, "not found\n")
+			}
+		})
+	}
+}
+
+func sendTarget(t *testing.T, address, target string) (*http.Response, string) {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", target, address); err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res, string(body)
+}
+
+// The policy forbids inline script and style, so one left in the page would be dead there, and alive in a page opened
+// from a file.
+func TestPageHasNothingInline(t *testing.T) {
+	page := serve(http.MethodGet, "/", nil).Body.String()
+	for _, bad := range []string{"<style", " style=", " onclick=", " onload=", " onsubmit=", "javascript:", "<script>"} {
+		if strings.Contains(page, bad) {
+			t.Errorf("page: got %q in it, want none", bad)
+		}
+	}
+	script := serve(http.MethodGet, "/app.js", nil).Body.String()
+	for _, bad := range []string{"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"} {
+		if strings.Contains(script, bad) {
+			t.Errorf("script: got %q in it, want none", bad)
+		}
+	}
+}
