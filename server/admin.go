@@ -71,7 +71,7 @@ type connection struct {
 
 // describe is called on c's shard.
 func describe(c *conn) connection {
-	clock := c.hub.clock
+	clock := c.shard.hub.clock
 	// A newcomer that has said nothing counts as heard at a moment before it came.
 	seen := max(c.since, wheel.Tick(c.seen.Load()))
 	d := connection{

@@ -20,7 +20,6 @@ type conn struct {
 
 	// Constant after newConn.
 	nc    *nbio.Conn
-	hub   *hub
 	shard *shard
 	part  *part // of its room, the part that its shard owns
 	id    uint64
@@ -66,9 +65,9 @@ func (c *conn) address() string { return c.nc.RemoteAddr().String() }
 // onData takes what the peer sent. Called on the poller; b is on loan for the call.
 func (c *conn) onData(b []byte, now time.Duration) {
 	add(&c.receivedBytes, uint64(len(b)))
-	c.hub.loop.received.Add(uint64(len(b)))
+	c.shard.hub.loop.received.Add(uint64(len(b)))
 	for len(b) > 0 && !c.closing() {
-		m, rest, err := c.decoder.Next(&c.hub.rules, b)
+		m, rest, err := c.decoder.Next(&c.shard.hub.rules, b)
 		if err != nil {
 			c.fail(err)
 			return
@@ -82,21 +81,22 @@ func (c *conn) onData(b []byte, now time.Duration) {
 }
 
 func (c *conn) onMessage(m ws.Message, now time.Duration) {
-	if !c.hub.frameRate.allow(&c.frames, now) {
+	hub := c.shard.hub
+	if !hub.frameRate.allow(&c.frames, now, m.Frames) {
 		c.close(closedRate, ws.ClosePolicy, "too many frames")
 		return
 	}
 	switch m.Op {
 	case ws.OpText, ws.OpBinary:
-		if !c.hub.messageRate.allow(&c.messages, now) {
+		if !hub.messageRate.allow(&c.messages, now, 1) {
 			c.close(closedRate, ws.ClosePolicy, "too many messages")
 			return
 		}
 		add(&c.receivedMessages, 1)
-		c.hub.publish(c.part.room, m.Op, m.Payload)
+		hub.publish(c.part.room, m.Op, m.Payload)
 	case ws.OpPing:
 		// 5.5.3: a pong carries its ping's payload.
-		c.hub.post(c.shard, job{do: sendFrame, conn: c, frame: encode(ws.OpPong, m.Payload)})
+		hub.post(c.shard, job{do: sendFrame, conn: c, frame: encode(ws.OpPong, m.Payload)})
 	case ws.OpPong:
 		// That bytes came was noted when they were read; which ping a pong answers does not matter.
 	case ws.OpClose:
@@ -134,14 +134,14 @@ func (c *conn) close(reason closeReason, code ws.CloseCode, text string) {
 	if !c.reason.CompareAndSwap(uint32(stillOpen), uint32(reason)) {
 		return
 	}
-	c.hub.post(c.shard, job{do: sendClose, conn: c, frame: encode(ws.OpClose, ws.ClosePayload(code, text))})
+	c.shard.hub.post(c.shard, job{do: sendClose, conn: c, frame: encode(ws.OpClose, ws.ClosePayload(code, text))})
 }
 
 // cut ends the connection at once. What was not sent is lost, and counted. Any goroutine may call it; it does not block.
 func (c *conn) cut(reason closeReason) {
 	c.reason.CompareAndSwap(uint32(stillOpen), uint32(reason))
 	if err := c.nc.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-		c.hub.log.Debug("close socket", "conn", c.id, "error", err)
+		c.shard.hub.log.Debug("close socket", "conn", c.id, "error", err)
 	}
 }
 

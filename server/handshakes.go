@@ -2,21 +2,17 @@ package server
 
 import (
 	"container/list"
-	"errors"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
 	"runtime"
 	"sync"
-	"syscall"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
-// handshakes bounds the connections that have not sent a whole request: each costs 16 KB and a goroutine, against 1 KB in
-// the loop. When there is one too many, the oldest is closed: who sends a request at once is never hurt by who does not.
+// handshakes bounds the connections that have not sent a whole request, in number and in time: each costs a goroutine and
+// several KB, against 1 KB in the loop. When there is one too many, the oldest is closed: who sends a request at once is
+// never hurt by who does not.
 type handshakes struct {
 	metrics *metrics
 	max     func() int // how many there may be now
@@ -30,8 +26,19 @@ type handshakes struct {
 type handshake struct {
 	*net.TCPConn
 	address netip.Addr
+	read    []byte        // bytes of the request that were read ahead of net/http
 	at      *list.Element // guarded by handshakes.mu; nil while a request is dealt with
-	since   time.Time
+	since   time.Time     // guarded by handshakes.mu
+}
+
+// Read gives the bytes that were read ahead, then those of the socket.
+func (c *handshake) Read(b []byte) (int, error) {
+	if len(c.read) > 0 {
+		n := copy(b, c.read)
+		c.read = c.read[n:]
+		return n, nil
+	}
+	return c.TCPConn.Read(b)
 }
 
 func newHandshakes(m *metrics, max func() int) *handshakes {
@@ -44,16 +51,36 @@ func (h *handshakes) count() int {
 	return h.waiting.Len()
 }
 
-// onState is the http.Server's ConnState.
+// onState is the http.Server's ConnState: a connection that is kept for another request waits like a new one.
 func (h *handshakes) onState(nc net.Conn, state http.ConnState) {
-	c := nc.(*handshake)
-	switch state {
-	case http.StateNew, http.StateIdle:
+	switch c := nc.(*handshake); state {
+	case http.StateIdle:
 		h.begin(c)
 	case http.StateActive, http.StateHijacked, http.StateClosed:
+		h.end(c)
+	}
+}
+
+// end is when c has sent a whole request, or nothing will come.
+func (h *handshakes) end(c *handshake) {
+	h.mu.Lock()
+	h.endLocked(c)
+	h.mu.Unlock()
+}
+
+// expire closes those who have waited for too long.
+func (h *handshakes) expire(now time.Time) {
+	for {
 		h.mu.Lock()
+		front := h.waiting.Front()
+		if front == nil || now.Sub(front.Value.(*handshake).since) < headTimeout {
+			h.mu.Unlock()
+			return
+		}
+		c := front.Value.(*handshake)
 		h.endLocked(c)
 		h.mu.Unlock()
+		h.evict(c)
 	}
 }
 
@@ -132,34 +159,6 @@ func (h *handshakes) evict(c *handshake) {
 	h.metrics.handshakes.WithLabelValues(handshakeEvicted).Inc()
 	// Its goroutine sees the error and ends.
 	c.Close()
-}
-
-// listener accepts the connections of the public port.
-type listener struct {
-	*net.TCPListener
-	log        *slog.Logger
-	handshakes *handshakes
-	complaint  rate.Sometimes
-}
-
-// Accept waits for a connection. Without a free descriptor it makes room and waits a little: an accept that fails at once,
-// tried again at once, would take the whole core.
-func (l *listener) Accept() (net.Conn, error) {
-	for {
-		tcp, err := l.AcceptTCP()
-		if err == nil {
-			return &handshake{TCPConn: tcp, address: household(tcp)}, nil
-		}
-		if !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE) {
-			return nil, err
-		}
-		freed := l.handshakes.evictOldest()
-		l.complaint.Do(func() {
-			l.log.Error("out of open files: connections wait; raise LimitNOFILE or lower --max-connections",
-				"error", err, "unfinished_handshake_closed", freed)
-		})
-		time.Sleep(acceptErrorBackoff)
-	}
 }
 
 // household is what counts as one address: an IPv6 customer has a /64 of them.

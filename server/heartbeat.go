@@ -18,11 +18,12 @@ var pingFrame = encode(ws.OpPing, nil)
 // socket, the end of a close. Each connection is one entry of the wheel, filed at the nearest of them. It is not moved when
 // bytes arrive: the poller stores the tick, and the entry is looked at, and filed anew, when it falls due.
 type heartbeat struct {
-	hub      *hub
-	interval wheel.Tick
-	timeout  wheel.Tick
-	quit     chan struct{}
-	done     chan struct{}
+	hub        *hub
+	handshakes *handshakes
+	interval   wheel.Tick
+	timeout    wheel.Tick
+	quit       chan struct{}
+	done       chan struct{}
 
 	mu    sync.Mutex // a leaf; not held over a connection's check
 	wheel *wheel.Wheel[conn, *conn]
@@ -32,15 +33,16 @@ type heartbeat struct {
 	base time.Time // the moment of tick 0, moved on by every absence
 }
 
-func newHeartbeat(h *hub, cfg Config) *heartbeat {
+func newHeartbeat(h *hub, cfg Config, pending *handshakes) *heartbeat {
 	return &heartbeat{
-		hub:      h,
-		interval: inTicks(cfg.PingInterval),
-		timeout:  inTicks(cfg.PingTimeout),
-		quit:     make(chan struct{}),
-		done:     make(chan struct{}),
-		wheel:    wheel.New[conn, *conn](wheelSlots),
-		base:     h.clock.started.Add(-firstTick * tickLength),
+		hub:        h,
+		handshakes: pending,
+		interval:   inTicks(cfg.PingInterval),
+		timeout:    inTicks(cfg.PingTimeout),
+		quit:       make(chan struct{}),
+		done:       make(chan struct{}),
+		wheel:      wheel.New[conn, *conn](wheelSlots),
+		base:       h.clock.started.Add(-firstTick * tickLength),
 	}
 }
 
@@ -53,6 +55,7 @@ func (h *heartbeat) run() {
 		select {
 		case now := <-ticker.C:
 			h.advance(now)
+			h.handshakes.expire(now)
 			h.hub.loop.probe(now)
 		case <-h.quit:
 			return

@@ -45,10 +45,10 @@ func newCrew(t *testing.T, conns int) (*crew, []*conn) {
 	t.Helper()
 	cfg := DefaultConfig()
 	h := newHub(cfg, slog.New(slog.DiscardHandler), newMetrics(), 1)
-	h.heartbeat = newHeartbeat(h, cfg)
+	h.heartbeat = newHeartbeat(h, cfg, nil)
 	all := make([]*conn, conns)
 	for i := range all {
-		c := &conn{hub: h, shard: h.shards[0], id: uint64(i + 1)}
+		c := &conn{shard: h.shards[0], id: uint64(i + 1)}
 		c.seen.Store(uint32(h.heartbeat.phase(c)))
 		h.heartbeat.add(c)
 		all[i] = c
@@ -78,7 +78,7 @@ func (c *crew) pings(d time.Duration, answer bool) [][]*conn {
 	return ticks
 }
 
-func hear(c *conn) { c.seen.Store(uint32(c.hub.clock.tick())) }
+func hear(c *conn) { c.seen.Store(uint32(c.shard.hub.clock.tick())) }
 
 func TestPingsAreSpreadOverTheInterval(t *testing.T) {
 	crew, _ := newCrew(t, 10_000)

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"time"
 
 	"github.com/lesismal/nbio"
 
@@ -20,13 +19,9 @@ import (
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", web.Handler())
-	mux.HandleFunc("/ws", s.serveRoom)
+	mux.HandleFunc(roomPath, s.serveRoom)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		lines := 0
-		for _, values := range r.Header {
-			lines += len(values)
-		}
-		if lines > maxHeadLines {
+		if tooManyLines(r) {
 			w.Header().Set("Connection", "close")
 			http.Error(w, fmt.Sprintf("more than %d header lines", maxHeadLines), http.StatusRequestHeaderFieldsTooLarge)
 			return
@@ -35,100 +30,129 @@ func (s *Server) routes() http.Handler {
 	})
 }
 
-// publicServer parses what comes to the public port. HTTP/1.1 only: a WebSocket needs nothing else.
+// roomPath is the plain room.
+const roomPath = "/ws"
+
+func tooManyLines(r *http.Request) bool {
+	lines := 0
+	for _, values := range r.Header {
+		lines += len(values)
+	}
+	return lines > maxHeadLines
+}
+
+// publicServer answers the requests that the door does not take itself. HTTP/1.1 only: a WebSocket needs nothing else. How
+// long a head may take is the door's to watch.
 func (s *Server) publicServer() *http.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	return &http.Server{
-		Handler:           s.routes(),
-		ConnState:         s.handshakes.onState,
-		ReadHeaderTimeout: headTimeout,
-		ReadTimeout:       2 * headTimeout,
-		WriteTimeout:      2 * headTimeout,
-		IdleTimeout:       30 * time.Second,
-		MaxHeaderBytes:    maxHead - 4096, // net/http reads 4 KiB more than it is told
-		Protocols:         protocols,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		Handler:        s.routes(),
+		ConnState:      s.handshakes.onState,
+		ReadTimeout:    2 * headTimeout,
+		WriteTimeout:   2 * headTimeout,
+		MaxHeaderBytes: maxHead - 4096, // net/http reads 4 KiB more than it is told
+		Protocols:      protocols,
+		ErrorLog:       slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 }
 
-// serveRoom is /ws, the plain room: it checks the handshake and hands the socket to the loop. Its goroutine ends there.
-func (s *Server) serveRoom(w http.ResponseWriter, r *http.Request) {
-	refuse := func(result string, status int, reason string) {
-		s.metrics.handshakes.WithLabelValues(result).Inc()
-		w.Header().Set("Connection", "close")
-		http.Error(w, reason, status)
-	}
+// refusal is why a request may not join a room: what it is answered, and how it is counted.
+type refusal struct {
+	result string
+	status int
+	reason string
+}
+
+// admit decides who may join, and which room.
+func (s *Server) admit(r *http.Request) (key, room string, no *refusal) {
 	key, err := ws.CheckHandshake(r)
-	if err != nil {
-		status := http.StatusBadRequest
-		if bad := (*ws.HandshakeError)(nil); errors.As(err, &bad) {
-			status = bad.Status
-		}
-		switch status {
-		case http.StatusUpgradeRequired:
-			w.Header().Set("Sec-WebSocket-Version", ws.Version)
-		case http.StatusMethodNotAllowed:
-			w.Header().Set("Allow", http.MethodGet)
-		}
-		refuse(handshakeMalformed, status, err.Error())
-		return
+	if bad := (*ws.HandshakeError)(nil); errors.As(err, &bad) {
+		return "", "", &refusal{handshakeMalformed, bad.Status, bad.Reason}
 	}
 	if !originAllowed(r, s.cfg.Origins) {
 		origin := r.Header.Get("Origin")
-		s.complaint.Do(func() {
-			s.log.Warn("page of another origin refused; allow it with --origin", "origin", clip(origin), "host", clip(r.Host))
-		})
-		refuse(handshakeOrigin, http.StatusForbidden,
-			fmt.Sprintf("a page of origin %q may not connect here: start the server with --origin %s to allow it", origin, origin))
-		return
+		return "", "", &refusal{handshakeOrigin, http.StatusForbidden,
+			fmt.Sprintf("a page of origin %q may not connect here: start the server with --origin %s to allow it", origin, origin)}
 	}
 	room, ok := roomName(r.URL.RawQuery)
 	if !ok {
-		refuse(handshakeRoom, http.StatusBadRequest,
-			"room must be given once, as 1 to 64 bytes of UTF-8 without control characters")
-		return
+		return "", "", &refusal{handshakeRoom, http.StatusBadRequest,
+			"room must be given once, as 1 to 64 bytes of UTF-8 without control characters"}
 	}
 	if s.hub.draining.Load() {
-		w.Header().Set("Retry-After", retryAfterSeconds)
-		refuse(handshakeDraining, http.StatusServiceUnavailable, "the server is stopping: come back in a moment")
+		return "", "", &refusal{handshakeDraining, http.StatusServiceUnavailable, "the server is stopping: come back in a moment"}
+	}
+	return key, room, nil
+}
+
+// serveRoom is /ws, the plain room, for a request that came by way of net/http: one that is refused, or that follows
+// another on its connection.
+func (s *Server) serveRoom(w http.ResponseWriter, r *http.Request) {
+	key, room, no := s.admit(r)
+	if no == nil && !s.hub.reserve() {
+		no = &refusal{handshakeFull, http.StatusServiceUnavailable, "the server is full: come back later"}
+	}
+	if no != nil {
+		s.refuse(w, r, no)
 		return
 	}
-	if !s.hub.reserve() {
-		w.Header().Set("Retry-After", retryAfterSeconds)
-		refuse(handshakeFull, http.StatusServiceUnavailable, "the server is full: come back later")
-		return
-	}
-	nc, early, err := takeOver(w)
+	conn, early, err := hijack(w)
 	if err != nil {
 		s.hub.release()
 		s.metrics.handshakes.WithLabelValues(handshakeFailed).Inc()
 		s.log.Debug("socket not taken over", "error", err)
 		return
 	}
+	s.enter(conn, key, room, early)
+}
+
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
+	s.metrics.handshakes.WithLabelValues(no.result).Inc()
+	h := w.Header()
+	h.Set("Connection", "close")
+	switch no.status {
+	case http.StatusUpgradeRequired:
+		h.Set("Sec-WebSocket-Version", ws.Version)
+	case http.StatusMethodNotAllowed:
+		h.Set("Allow", http.MethodGet)
+	case http.StatusServiceUnavailable:
+		h.Set("Retry-After", retryAfterSeconds)
+	case http.StatusForbidden:
+		s.complaint.Do(func() {
+			s.log.Warn("page of another origin refused; allow it with --origin", "origin", clip(r.Header.Get("Origin")), "host", clip(r.Host))
+		})
+	}
+	http.Error(w, no.reason, no.status)
+}
+
+// enter hands a socket whose handshake is good to the loop. A place is reserved.
+func (s *Server) enter(conn *net.TCPConn, key, room string, early []byte) {
+	nc, err := nbio.NBConn(conn)
+	if err != nil {
+		s.hub.release()
+		s.metrics.handshakes.WithLabelValues(handshakeFailed).Inc()
+		s.log.Warn("socket not taken over", "error", errors.Join(err, conn.Close()))
+		return
+	}
 	s.metrics.accepted.Inc()
 	s.hub.join(nc, room, ws.SwitchingProtocols(key), early)
 }
 
-// takeOver makes the request's socket nbio's, and returns what the client sent behind its request. Nothing of net/http
-// keeps it.
-func takeOver(w http.ResponseWriter) (nc *nbio.Conn, early []byte, err error) {
-	conn, rw, err := http.NewResponseController(w).Hijack()
+// hijack takes a request's socket from net/http, and what the client sent behind its request.
+func hijack(w http.ResponseWriter) (conn *net.TCPConn, early []byte, err error) {
+	taken, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return nil, nil, err
 	}
 	if n := rw.Reader.Buffered(); n > 0 {
 		early = make([]byte, n)
 		if _, err := io.ReadFull(rw.Reader, early); err != nil {
-			return nil, nil, errors.Join(err, conn.Close())
+			return nil, nil, errors.Join(err, taken.Close())
 		}
 	}
 	// nbio knows a TCP socket by its concrete type.
-	nc, err = nbio.NBConn(conn.(*handshake).TCPConn)
-	if err != nil {
-		return nil, nil, errors.Join(err, conn.Close())
-	}
-	return nc, early, nil
+	return taken.(*handshake).TCPConn, early, nil
 }
 
 // roomName reads ?room=NAME.
@@ -153,13 +177,4 @@ func clip(s string) string {
 		return s[:256] + "..."
 	}
 	return s
-}
-
-// listen opens the public port. Accepted sockets inherit the options set here.
-func (s *Server) listen(address string) (net.Listener, error) {
-	tcp, err := listenTCP(address)
-	if err != nil {
-		return nil, err
-	}
-	return &listener{TCPListener: tcp, log: s.log, handshakes: s.handshakes, complaint: everySecond()}, nil
 }

@@ -70,7 +70,7 @@ func (h *hub) release() { h.live.Add(-1) }
 // thing it is sent; what is posted to the room after join comes behind it. early is what the client sent ahead of our
 // answer. The caller has reserved a place.
 func (h *hub) join(nc *nbio.Conn, roomName string, hello, early []byte) {
-	c := &conn{nc: nc, hub: h, memberAt: -1, since: h.clock.tick()}
+	c := &conn{nc: nc, memberAt: -1, since: h.clock.tick()}
 
 	h.mu.Lock()
 	r := h.rooms[roomName]

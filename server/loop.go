@@ -149,7 +149,7 @@ func onWritten(nc *nbio.Conn, _ []byte, _ int) {
 // onClose is called on nbio's one closer goroutine, once for each socket that was added.
 func (l *loop) onClose(nc *nbio.Conn, _ error) {
 	if c, ok := nc.Session().(*conn); ok {
-		c.hub.leave(c)
+		c.shard.hub.leave(c)
 	}
 }
 

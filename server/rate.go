@@ -20,12 +20,12 @@ func perSecond(n int) rateLimit {
 	return rateLimit{every: every, burst: burstSeconds * time.Second}
 }
 
-// allow says whether one more may happen now, and if so counts it.
-func (r rateLimit) allow(m *meter, now time.Duration) bool {
+// allow says whether n more may happen now, and if so counts them.
+func (r rateLimit) allow(m *meter, now time.Duration, n int) bool {
 	if r.every == 0 {
 		return true
 	}
-	next := max(time.Duration(*m), now) + r.every
+	next := max(time.Duration(*m), now) + time.Duration(n)*r.every
 	if next-now > r.burst {
 		return false
 	}

@@ -27,7 +27,7 @@ type Server struct {
 	complaint  rate.Sometimes
 	files      int // the open-file limit
 
-	public net.Listener
+	public *door
 	admin  net.Listener // nil for none
 }
 
@@ -62,7 +62,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 		return min(maxHandshakes, s.files-reservedForAccept-int(s.hub.live.Load()))
 	})
 	var err error
-	if s.public, err = s.listen(cfg.Listen); err != nil {
+	if s.public, err = s.openDoor(cfg.Listen); err != nil {
 		return nil, err
 	}
 	if cfg.Admin != "off" {
@@ -97,7 +97,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.hub.loop, err = newLoop(len(s.hub.shards), s.files, s.hub); err != nil {
 		return err
 	}
-	s.hub.heartbeat = newHeartbeat(s.hub, s.cfg)
+	s.hub.heartbeat = newHeartbeat(s.hub, s.cfg, s.handshakes)
 	s.metrics.watch(s.hub, s.handshakes)
 
 	var owners sync.WaitGroup
@@ -109,7 +109,7 @@ func (s *Server) Run(ctx context.Context) error {
 	owners.Go(func() { s.settle(settled) })
 
 	var serving sync.WaitGroup
-	failed := make(chan error, 2)
+	failed := make(chan error, 3)
 	servers := []*http.Server{s.publicServer()}
 	listeners := []net.Listener{s.public}
 	if s.admin != nil {
@@ -128,6 +128,12 @@ func (s *Server) Run(ctx context.Context) error {
 		})
 	}
 
+	serving.Go(func() {
+		if err := s.public.run(); err != nil {
+			failed <- fmt.Errorf("accept on %s: %w", s.public.Addr(), err)
+		}
+	})
+
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
@@ -141,6 +147,9 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 	}
 	serving.Wait()
+	for s.handshakes.evictOldest() {
+	}
+	s.public.greeting.Wait()
 	s.hub.loop.stop()
 	for _, sh := range s.hub.shards {
 		close(sh.quit)

@@ -114,7 +114,7 @@ func TestAPanicCostsOneConnection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	broken := &conn{nc: nc, hub: s.hub, shard: s.hub.shards[0]}
+	broken := &conn{nc: nc, shard: s.hub.shards[0]}
 	s.hub.loop.read(broken)
 	if got := closeReason(broken.reason.Load()); got != closedPanic {
 		t.Errorf("got reason %v, want %v", got, closedPanic)

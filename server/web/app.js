@@ -154,12 +154,14 @@
       this.#queue = [];
       const list = this.#list;
       const surplus = list.childElementCount + news.length - maxShown;
-      const height = list.scrollHeight;
-      for (let i = 0; i < surplus; i++) {
+      // What the reader sees may move by what goes above it, so the newest line, which stays, tells how far to scroll back.
+      const stays = list.lastElementChild;
+      const before = surplus > 0 && !this.#atEnd ? stays.getBoundingClientRect().top : 0;
+      for (let i = 0; i < surplus && list.firstElementChild !== null; i++) {
         list.firstElementChild.remove();
       }
-      if (!this.#atEnd && surplus > 0) {
-        list.scrollTop -= height - list.scrollHeight;
+      if (surplus > 0 && !this.#atEnd && stays.isConnected) {
+        list.scrollTop += stays.getBoundingClientRect().top - before;
       }
       list.append(...news);
       if (this.#atEnd) {

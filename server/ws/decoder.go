@@ -16,6 +16,7 @@ type Rules struct {
 type Message struct {
 	Op      Opcode
 	Payload []byte
+	Frames  int // how many frames it came in
 }
 
 // Decoder turns the bytes of one peer into messages, however the network cut them. The zero value is ready. An idle one
@@ -105,7 +106,7 @@ func (d *Decoder) Next(rules *Rules, in []byte) (Message, []byte, error) {
 			if p.op == OpText && p.checked < len(p.data) {
 				return Message{}, nil, errNotUTF8()
 			}
-			return Message{Op: p.op, Payload: p.data}, in, nil
+			return Message{Op: p.op, Payload: p.data, Frames: p.fragments}, in, nil
 		}
 		if len(in) == 0 {
 			return Message{}, nil, nil
@@ -125,7 +126,7 @@ func (d *Decoder) whole(op Opcode, payload, rest []byte) (Message, []byte, error
 			return Message{}, nil, err
 		}
 	}
-	return Message{Op: op, Payload: payload}, rest, nil
+	return Message{Op: op, Payload: payload, Frames: 1}, rest, nil
 }
 
 func errNotUTF8() error {

@@ -1,0 +1,639 @@
+// The page in a real Chromium, against the real server.
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { get } from "node:http";
+import { after, before, describe, it } from "node:test";
+import { chromium } from "playwright-core";
+
+import { findChromium } from "./chromium.js";
+import { build, freePort, Server } from "./server.js";
+
+const patience = 10_000; // ms that any one condition may take
+
+const test = (name, run) => it(name, { timeout: 3 * patience }, run);
+
+let built;
+let browser;
+let server; // the one of the tests that neither stop it nor need flags of their own
+
+before(async () => {
+  built = build();
+  browser = await chromium.launch({
+    executablePath: findChromium(),
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+  server = await startServer("--rate", "0");
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+  built?.remove();
+});
+
+async function startServer(...flags) {
+  return Server.start(built.binary, await freePort(), ...flags);
+}
+
+// Chat is the page as a person has it, in a browser profile of its own.
+class Chat {
+  // open goes to an address and watches for what must never happen there; the test fails at its end if it did.
+  static async open(t, address, { cutOff = false, prepare = async () => {}, ...options } = {}) {
+    const context = await browser.newContext(options);
+    const chat = new Chat(await context.newPage());
+    t.after(async () => {
+      const wrong = await chat.problems(cutOff);
+      await context.close();
+      assert.deepEqual(wrong, [], `problems of ${address}`);
+    });
+    await context.addInitScript(() => {
+      window.violations = [];
+      document.addEventListener("securitypolicyviolation", (e) => window.violations.push(`${e.violatedDirective}: ${e.blockedURI}`));
+    });
+    await prepare(chat.page);
+    await chat.page.goto(address);
+    return chat;
+  }
+
+  #wrong = [];
+
+  constructor(page) {
+    this.page = page;
+    page.setDefaultTimeout(patience);
+    page.on("console", (m) => { if (m.type() === "error" || m.type() === "warning") this.#wrong.push(`console: ${m.text()}`); });
+    page.on("pageerror", (error) => this.#wrong.push(`error: ${error.stack}`));
+    page.on("dialog", (dialog) => { this.#wrong.push(`dialog: ${dialog.message()}`); return dialog.dismiss(); });
+  }
+
+  // problems are those so far. A page that was cut off on purpose may say in the console that it could not connect.
+  async problems(cutOff) {
+    const violations = await this.page.evaluate(() => window.violations);
+    const allowed = (text) => cutOff && /^console: WebSocket connection to '.*' failed/.test(text);
+    return [...this.#wrong.filter((text) => !allowed(text)), ...violations.map((v) => `policy: ${v}`)];
+  }
+
+  status(pattern) {
+    return this.page.locator("#status").filter({ hasText: pattern }).waitFor();
+  }
+
+  connected() {
+    return this.status(/^Connected$/);
+  }
+
+  name(name) {
+    return this.page.fill("#name", name);
+  }
+
+  type(text) {
+    return this.page.fill("#message", text);
+  }
+
+  enter() {
+    return this.page.press("#message", "Enter");
+  }
+
+  async say(text) {
+    await this.type(text);
+    await this.enter();
+  }
+
+  typed() {
+    return this.page.inputValue("#message");
+  }
+
+  messages() {
+    return this.page.$$eval("#messages > .message", (all) => all.map((e) => ({
+      sender: e.querySelector(".sender")?.textContent ?? "",
+      text: e.querySelector(".text").textContent,
+    })));
+  }
+
+  // hears waits until the page shows count messages, and returns them.
+  async hears(count) {
+    try {
+      await this.page.waitForFunction((n) => document.querySelectorAll("#messages > .message").length >= n, count);
+    } catch (error) {
+      throw new Error(`want ${count} messages, got ${JSON.stringify(await this.messages())}`, { cause: error });
+    }
+    return this.messages();
+  }
+
+  // raw opens a WebSocket that is not the page's own.
+  async raw(room = "lobby") {
+    await this.page.evaluate((name) => new Promise((resolve, reject) => {
+      const socket = new WebSocket(`ws://${location.host}/ws?room=${encodeURIComponent(name)}`);
+      socket.onopen = resolve;
+      socket.onerror = () => reject(new Error("raw socket: no connection"));
+      window.raw = socket;
+    }), room);
+  }
+
+  sendRaw(...texts) {
+    return this.page.evaluate((all) => all.forEach((text) => window.raw.send(text)), texts);
+  }
+}
+
+async function open(t, path = "/", options = {}) {
+  const chat = await Chat.open(t, server.url + path, options);
+  await chat.connected();
+  return chat;
+}
+
+// ownRoom is a room that no other test is in.
+function ownRoom() {
+  return `room-${randomBytes(6).toString("hex")}`;
+}
+
+describe("chatting", () => {
+  test("what one says, both see, with sender and time", async (t) => {
+    const room = ownRoom();
+    const a = await open(t, `/?room=${room}`);
+    const b = await open(t, `/?room=${room}`);
+    await a.name("Ada");
+    await a.say("hello, is anyone here?");
+    await b.hears(1);
+    await b.name("Bo");
+    await b.say("Bo: I am");
+
+    const want = [
+      { sender: "Ada", text: "hello, is anyone here?" },
+      { sender: "Bo", text: "Bo: I am" },
+    ];
+    for (const chat of [a, b]) {
+      assert.deepEqual(await chat.hears(2), want);
+      const times = await chat.page.$$eval("#messages time", (all) => all.map((e) => ({ at: e.dateTime, shown: e.textContent })));
+      for (const time of times) {
+        assert.ok(Math.abs(Date.parse(time.at) - Date.now()) < 60_000, `time of arrival: ${time.at}`);
+        assert.match(time.shown, /\d:\d\d/);
+      }
+    }
+    assert.equal(await a.page.locator(".message.own .text").textContent(), want[0].text);
+    assert.equal(await a.page.title(), `${room} · throng`);
+    assert.equal(await a.page.textContent("h1"), room);
+    assert.equal(await a.typed(), "");
+  });
+
+  test("any WebSocket client reads and writes along", async (t) => {
+    const room = ownRoom();
+    const chat = await open(t, `/?room=${room}`);
+    const other = await open(t, `/?room=${ownRoom()}`);
+    await other.raw(room);
+    await other.page.evaluate(() => { window.raw.onmessage = (e) => { window.heard = e.data; }; });
+    await chat.name("Ada");
+    await chat.say("plain: text");
+    await other.page.waitForFunction(() => window.heard !== undefined);
+    assert.equal(await other.page.evaluate(() => window.heard), "Ada: plain: text");
+
+    await other.sendRaw("no sender", "bot: a: b", ": no name", `${"x".repeat(65)}: too long for a name`, "two\nlines: one message", "");
+    await other.page.evaluate(() => window.raw.send(new Uint8Array(5)));
+    assert.deepEqual((await chat.hears(8)).slice(1), [
+      { sender: "", text: "no sender" },
+      { sender: "bot", text: "a: b" },
+      { sender: "", text: ": no name" },
+      { sender: "", text: `${"x".repeat(65)}: too long for a name` },
+      { sender: "", text: "two\nlines: one message" },
+      { sender: "", text: "" },
+      { sender: "", text: "[binary, 5 bytes]" },
+    ]);
+  });
+
+  test("a name that holds the separator still comes out whole", async (t) => {
+    const chat = await open(t, `/?room=${ownRoom()}`);
+    for (const name of ["Dr: Who", "colon:", "  much   space  "]) {
+      await chat.name(name);
+      await chat.say("hi");
+    }
+    assert.deepEqual((await chat.hears(3)).map((m) => m.sender), ["Dr:Who", "colon:", "much space"]);
+  });
+
+  test("the name is remembered, and a guest gets one", async (t) => {
+    const chat = await open(t, `/?room=${ownRoom()}`);
+    const guest = await chat.page.inputValue("#name");
+    assert.match(guest, /^guest-\d{4}$/);
+    await chat.page.reload();
+    await chat.connected();
+    assert.equal(await chat.page.inputValue("#name"), guest);
+    await chat.name("Ada");
+    await chat.page.press("#name", "Tab");
+    await chat.page.reload();
+    await chat.connected();
+    assert.equal(await chat.page.inputValue("#name"), "Ada");
+  });
+
+  test("a browser that forbids storage can chat", async (t) => {
+    const chat = await open(t, `/?room=${ownRoom()}`, {
+      prepare: (page) => page.addInitScript(() => {
+        Object.defineProperty(window, "localStorage", { get() { throw new DOMException("denied", "SecurityError"); } });
+      }),
+    });
+    await chat.say("hi");
+    const [message] = await chat.hears(1);
+    assert.match(message.sender, /^guest-\d{4}$/);
+  });
+
+  test("an Enter of an IME does not send, a plain one does", async (t) => {
+    const chat = await open(t, `/?room=${ownRoom()}`);
+    await chat.type("にほん");
+    for (const init of [{ isComposing: true }, { keyCode: 229 }]) {
+      const prevented = await chat.page.$eval("#message", (box, extra) => !box.dispatchEvent(
+        new KeyboardEvent("keydown", { key: "Enter", bubbles: true, cancelable: true, ...extra })), init);
+      assert.equal(prevented, false, `Enter with ${JSON.stringify(init)} belongs to the IME`);
+      assert.equal(await chat.typed(), "にほん");
+    }
+    await chat.page.press("#message", "Shift+Enter");
+    await chat.page.keyboard.type("second line");
+    await chat.enter();
+    assert.deepEqual((await chat.hears(1)).map((m) => m.text), ["にほん\nsecond line"]);
+    assert.equal(await chat.typed(), "");
+    await chat.enter();
+    await chat.say("last");
+    assert.deepEqual((await chat.hears(2)).map((m) => m.text), ["にほん\nsecond line", "last"], "an empty box sends nothing");
+  });
+
+  test("a message over the limit is kept and explained, one at the limit goes", async (t) => {
+    const chat = await open(t, `/?room=${ownRoom()}`);
+    await chat.name("n");
+    const most = 64 * 1024 - "n: ".length;
+    const fits = `${"é".repeat((most - 1) / 2)}!`;
+    await chat.say(`${fits}!`);
+    await chat.page.locator("#notice").filter({ hasText: "Too long by 1 bytes" }).waitFor();
+    assert.equal(await chat.typed(), `${fits}!`);
+    await chat.say(fits);
+    assert.deepEqual(await chat.hears(1), [{ sender: "n", text: fits }]);
+    assert.equal(await chat.page.isVisible("#notice"), false);
+    await chat.connected();
+  });
+});
+
+describe("hostile text", () => {
+  const payloads = [
+    "<script>window.pwned=1</script>",
+    "<img src=x onerror=window.pwned=1>",
+    "<svg/onload=window.pwned=1>",
+    "\"><script>alert(1)</script>",
+    "<iframe srcdoc='<script>parent.pwned=1</script>'></iframe>",
+    "<a href=javascript:window.pwned=1>click</a>",
+    "<style>*{display:none}</style>",
+    "<template><img src=x onerror=alert(1)></template>",
+    "</div></main><form action=//example.invalid><input name=name>",
+    "<math><mtext><table><mglyph><style><img src=x onerror=alert(1)>",
+    "javascript:alert(1)",
+    "{{constructor.constructor('window.pwned=1')()}}${alert(1)}",
+    "&lt;img src=x onerror=alert(1)&gt;&#x3c;script&#x3e;",
+    "<input autofocus onfocus=window.pwned=1>",
+  ];
+
+  async function wantInert(chat, requests) {
+    const state = await chat.page.evaluate(() => ({
+      pwned: window.pwned,
+      tags: [...new Set(Array.from(document.querySelectorAll("#messages *"), (e) => e.localName))].sort(),
+      attributes: [...new Set(Array.from(document.querySelectorAll("#messages *"), (e) => e.getAttributeNames()).flat())].sort(),
+      scripts: document.scripts.length,
+      frames: window.length,
+    }));
+    assert.deepEqual(state, {
+      pwned: undefined,
+      tags: ["bdi", "div", "time"],
+      attributes: ["class", "datetime", "dir", "style", "title"],
+      scripts: 1,
+      frames: 0,
+    });
+    assert.deepEqual(requests.filter((url) => !url.startsWith(`${server.url}/`)), []);
+  }
+
+  function watchRequests(requests) {
+    return async (page) => { page.on("request", (request) => requests.push(request.url())); };
+  }
+
+  test("sent by a WebSocket, it stays text, as message and as name", async (t) => {
+    const room = ownRoom();
+    const requests = [];
+    const chat = await open(t, `/?room=${room}`, { prepare: watchRequests(requests) });
+    const mallory = await open(t, `/?room=${ownRoom()}`);
+    await mallory.raw(room);
+    const asName = (payload) => payload.slice(0, 64);
+    await mallory.sendRaw(...payloads, ...payloads.map((p) => `${asName(p)}: ${p}`));
+    assert.deepEqual(await chat.hears(2 * payloads.length), [
+      ...payloads.map((p) => ({ sender: "", text: p })),
+      ...payloads.map((p) => ({ sender: asName(p), text: p })),
+    ]);
+    await wantInert(chat, requests);
+  });
+
+  test("typed, it stays text", async (t) => {
+    const requests = [];
+    const chat = await open(t, `/?room=${ownRoom()}`, { prepare: watchRequests(requests) });
+    await chat.name("<b>bold</b>");
+    for (const payload of payloads) {
+      await chat.say(payload);
+    }
+    assert.deepEqual(await chat.hears(payloads.length), payloads.map((text) => ({ sender: "<b>bold</b>", text })));
+    await wantInert(chat, requests);
+  });
+
+  test("as a room's name it stays text", async (t) => {
+    const room = "<img src=x onerror=window.pwned=1>";
+    const chat = await open(t, `/?room=${encodeURIComponent(room)}`);
+    assert.equal(await chat.page.textContent("h1"), room);
+    assert.equal(await chat.page.evaluate(() => document.querySelector("h1").childElementCount), 0);
+  });
+});
+
+describe("rooms", () => {
+  test("another room is separate from the lobby", async (t) => {
+    const lobby = await open(t, "/");
+    const other = await open(t, "/?room=other");
+    await lobby.name("Lo");
+    await other.name("Ot");
+    await lobby.say("in the lobby");
+    await other.say("in the other");
+    // Each hears itself; had it heard the other, that would have come before the second line.
+    await lobby.hears(1);
+    await other.hears(1);
+    await lobby.say("end");
+    await other.say("end");
+    assert.deepEqual((await lobby.hears(2)).map((m) => m.text), ["in the lobby", "end"]);
+    assert.deepEqual((await other.hears(2)).map((m) => m.text), ["in the other", "end"]);
+    assert.equal(await lobby.page.textContent("h1"), "lobby");
+  });
+
+  test("a name of any characters is one room", async (t) => {
+    const room = "a&b=c#?/%2f é 日本";
+    const a = await open(t, `/?room=${encodeURIComponent(room)}`);
+    const b = await open(t, `/?${new URLSearchParams({ room })}`);
+    await a.say("found you");
+    await b.hears(1);
+    assert.equal(await b.page.textContent("h1"), room);
+  });
+
+  for (const [what, query] of [
+    ["an empty name", "room="],
+    ["a name of 65 bytes", `room=${"x".repeat(65)}`],
+    ["a name of 22 characters and 66 bytes", `room=${encodeURIComponent("日".repeat(22))}`],
+    ["a name with a line feed", "room=a%0Ab"],
+    ["a name with a C1 control", "room=a%C2%85b"],
+    ["a name that is not UTF-8", "room=%FF"],
+    ["two names", "room=a&room=b"],
+  ]) {
+    test(`${what} is refused by the server, and explained by the page without trying`, async (t) => {
+      assert.equal(await handshakeStatus(`${server.url}/ws?${query}`), 400);
+      let tries = 0;
+      const chat = await Chat.open(t, `${server.url}/?${query}`, {
+        prepare: async (page) => { page.on("websocket", () => tries++); },
+      });
+      await chat.status(/^Not connected: .* room/);
+      assert.equal(await chat.page.isDisabled("#send"), true);
+      assert.equal(tries, 0);
+    });
+  }
+
+  test("the longest name connects", async (t) => {
+    await open(t, `/?room=${encodeURIComponent("é".repeat(32))}`);
+  });
+});
+
+// handshakeStatus is what the server answers to a WebSocket client.
+function handshakeStatus(url) {
+  return new Promise((resolve, reject) => {
+    const request = get(url, {
+      headers: {
+        Connection: "Upgrade",
+        Upgrade: "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": randomBytes(16).toString("base64"),
+      },
+    });
+    request.setTimeout(patience, () => request.destroy(new Error(`no answer from ${url}`)));
+    request.on("error", reject);
+    request.on("response", (response) => { response.resume(); resolve(response.statusCode); });
+    request.on("upgrade", (response, socket) => { socket.destroy(); resolve(response.statusCode); });
+  });
+}
+
+describe("connection", () => {
+  for (const [what, end] of [
+    ["stopped in order", (s) => s.stop()],
+    ["killed", (s) => s.kill()],
+  ]) {
+    test(`a server ${what} and started again is found by itself, and nothing typed is lost`, async (t) => {
+      let own = await startServer();
+      t.after(() => own.stop());
+      const a = await Chat.open(t, own.url, { cutOff: true });
+      const b = await Chat.open(t, own.url, { cutOff: true });
+      await Promise.all([a.connected(), b.connected()]);
+      await a.say("before");
+      await b.hears(1);
+
+      await end(own);
+      await a.status(/^Connection lost.*trying again/);
+      assert.equal(await a.page.isDisabled("#send"), true);
+      assert.equal(await a.page.textContent("#send"), "Offline");
+      await a.say("typed while away");
+      await a.page.locator("#notice").filter({ hasText: "your text is kept" }).waitFor();
+      assert.equal(await a.typed(), "typed while away");
+
+      own = await Server.start(built.binary, own.port);
+      await Promise.all([a.connected(), b.connected()]);
+      assert.equal(await a.page.textContent("#send"), "Send");
+      assert.equal(await a.page.isVisible("#notice"), false);
+      await a.page.click("#send");
+      assert.deepEqual((await b.hears(2)).map((m) => m.text), ["before", "typed while away"]);
+      assert.deepEqual((await a.hears(2)).map((m) => m.text), ["before", "typed while away"]);
+    });
+  }
+
+  test("tries are spread out up to 15 s, begin anew after a good connection, and do not wait for a network that is back", async (t) => {
+    const chat = await Chat.open(t, server.url, {
+      prepare: async (page) => {
+        await page.clock.install();
+        await page.addInitScript(() => {
+          Math.random = () => 1 - Number.EPSILON;
+          window.sockets = [];
+          window.WebSocket = class extends EventTarget {
+            static OPEN = 1;
+            readyState = 0;
+            constructor() { super(); this.at = Date.now(); window.sockets.push(this); }
+            tell(type, readyState) { this.readyState = readyState; this.dispatchEvent(new Event(type)); }
+            close() { this.tell("close", 3); }
+          };
+        });
+      },
+    });
+    const { page } = chat;
+    const sockets = () => page.evaluate(() => window.sockets.map((s) => s.at));
+    const tell = (...args) => page.evaluate((a) => window.sockets.at(-1).tell(...a), args);
+    const nextDelay = async () => {
+      const before = await sockets();
+      const failed = await page.evaluate(() => Date.now());
+      await tell("close", 3);
+      for (let waited = 0; (await sockets()).length === before.length; waited += 50) {
+        assert.ok(waited < 20_000, "no try within 20 s");
+        await page.clock.runFor(50);
+      }
+      return (await sockets()).at(-1) - failed;
+    };
+    const about = (got, want) => assert.ok(Math.abs(got - want) <= 60, `delay: got ${got} ms, want about ${want}`);
+
+    for (const want of [500, 1000, 2000, 4000, 8000, 15_000, 15_000]) {
+      about(await nextDelay(), want);
+    }
+    await tell("open", 1);
+    await page.clock.runFor(1000);
+    about(await nextDelay(), 15_000); // it broke at once: no good connection
+    await tell("open", 1);
+    await page.clock.runFor(6000);
+    about(await nextDelay(), 500);
+
+    for (const event of ["window.dispatchEvent(new Event('online'))", "document.dispatchEvent(new Event('visibilitychange'))"]) {
+      await tell("close", 3);
+      const before = (await sockets()).length;
+      await page.evaluate(event);
+      assert.equal((await sockets()).length, before + 1, `sockets after ${event}`);
+      await page.evaluate(event);
+      assert.equal((await sockets()).length, before + 1, "a try under way is enough");
+    }
+
+    const before = (await sockets()).length;
+    await page.clock.runFor(11_000); // nobody answers: given up after 10 s
+    await chat.page.waitForFunction((n) => window.sockets[n - 1].readyState === 3, before);
+  });
+
+  test("half of a delay is chance", async (t) => {
+    const chat = await Chat.open(t, server.url, {
+      prepare: async (page) => {
+        await page.clock.install();
+        await page.addInitScript(() => {
+          Math.random = () => 0;
+          window.made = 0;
+          window.WebSocket = class extends EventTarget {
+            constructor() { super(); window.made++; window.last = this; }
+          };
+        });
+      },
+    });
+    await chat.page.evaluate(() => window.last.dispatchEvent(new Event("close")));
+    await chat.page.clock.runFor(200);
+    assert.equal(await chat.page.evaluate(() => window.made), 1);
+    await chat.page.clock.runFor(60);
+    assert.equal(await chat.page.evaluate(() => window.made), 2);
+  });
+
+  test("what was sent but did not come back is shown again", async (t) => {
+    const chat = await Chat.open(t, server.url, {
+      cutOff: true,
+      prepare: (page) => page.routeWebSocket(/\/ws/, (socket) => {
+        socket.onMessage((line) => (line.endsWith("lost") ? socket.close({ code: 1012, reason: "server restarts" }) : socket.send(line)));
+      }),
+    });
+    await chat.connected();
+    await chat.say("kept");
+    await chat.hears(1);
+    await chat.say("this one is lost");
+    const [, note] = await chat.hears(2);
+    assert.match(note.text, /perhaps nobody got it: this one is lost$/);
+    await chat.connected();
+  });
+
+  test("a page opened from a file is refused with the reason, and connects once the server allows it", async (t) => {
+    let own = await startServer();
+    t.after(() => own.stop());
+    const file = new URL("../index.html", import.meta.url);
+    file.search = new URLSearchParams({ server: `ws://127.0.0.1:${own.port}/ws`, room: "from-file" });
+    const chat = await Chat.open(t, file.href, { cutOff: true });
+    await chat.status(/^Cannot connect to 127\.0\.0\.1:\d+.*--origin null/);
+    assert.equal(await chat.page.isDisabled("#send"), true);
+
+    await own.stop();
+    own = await Server.start(built.binary, own.port, "--origin", "null");
+    await chat.connected();
+    const other = await Chat.open(t, `${own.url}/?room=from-file`);
+    await other.connected();
+    await chat.name("file");
+    await chat.say("hello from a file");
+    assert.deepEqual(await other.hears(1), [{ sender: "file", text: "hello from a file" }]);
+  });
+
+  test("a page opened from a file with a wrong server says so", async (t) => {
+    const file = new URL("../index.html", import.meta.url);
+    file.search = "server=nonsense";
+    const chat = await Chat.open(t, file.href);
+    await chat.status("Not connected: ?server=nonsense is no ws:// or wss:// address.");
+  });
+
+  test("only a page opened from a file listens to ?server=", async (t) => {
+    const addresses = [];
+    const chat = await open(t, "/?server=ws://127.0.0.1:9/ws", {
+      prepare: async (page) => { page.on("websocket", (socket) => addresses.push(socket.url())); },
+    });
+    await chat.connected();
+    assert.deepEqual(addresses, [`ws://127.0.0.1:${server.port}/ws?room=lobby`]);
+  });
+});
+
+describe("the list of messages", () => {
+  const lines = (from, to) => Array.from({ length: to - from }, (_, i) => `bot: line ${from + i}`);
+
+  test("keeps the newest 500, follows at the end, and holds still for a reader further up", async (t) => {
+    const room = ownRoom();
+    const { page } = await open(t, `/?room=${room}`);
+    const bot = await open(t, `/?room=${ownRoom()}`);
+    await bot.raw(room);
+    const has = (text) => page.waitForFunction((want) => document.querySelector("#messages").lastElementChild?.querySelector(".text").textContent === want, text);
+    const fromEnd = () => page.$eval("#messages", (e) => e.scrollHeight - e.scrollTop - e.clientHeight);
+
+    await bot.sendRaw(...lines(0, 620));
+    await has("line 619");
+    assert.equal(await page.$eval("#messages", (e) => e.childElementCount), 500);
+    assert.equal(await page.textContent("#messages > :first-child .text"), "line 120");
+    assert.ok(await fromEnd() <= 1, "at the end, it follows");
+    assert.equal(await page.isVisible("#newer"), false);
+
+    // A reader of line 300 sees it at the same place after 100 more, with 100 older ones gone.
+    const place = () => page.evaluate(() => {
+      const line = Array.from(document.querySelectorAll("#messages .text")).find((e) => e.textContent === "line 300");
+      return line.getBoundingClientRect().top;
+    });
+    await page.evaluate(() => {
+      Array.from(document.querySelectorAll("#messages .text")).find((e) => e.textContent === "line 300").scrollIntoView({ block: "center" });
+    });
+    await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+    const before = await place();
+    await bot.sendRaw(...lines(620, 720));
+    await has("line 719");
+    assert.ok(Math.abs(await place() - before) <= 1.01, `line 300 moved from ${before} to ${await place()}`);
+
+    await page.click("#newer");
+    assert.ok(await fromEnd() <= 1, "the button leads to the end");
+    assert.equal(await page.isVisible("#newer"), false);
+    await bot.sendRaw("bot: the last");
+    await has("the last");
+    assert.ok(await fromEnd() <= 1, "and from there it follows again");
+  });
+
+  for (const width of [360, 1280]) {
+    test(`nothing is wider than a window of ${width} px`, async (t) => {
+      const room = "W".repeat(64);
+      const chat = await open(t, `/?room=${room}`, { viewport: { width, height: 640 } });
+      await chat.name("M".repeat(32));
+      await chat.say("W".repeat(400));
+      await chat.say("مرحبا بالعالم");
+      await chat.hears(2);
+      const measured = await chat.page.evaluate(() => ({
+        page: document.documentElement.scrollWidth,
+        list: document.querySelector("#messages").scrollWidth - document.querySelector("#messages").clientWidth,
+        tall: document.documentElement.scrollHeight,
+      }));
+      assert.deepEqual(measured, { page: width, list: 0, tall: 640 });
+      const directions = await chat.page.$$eval(".text", (all) => all.map((e) => getComputedStyle(e).direction));
+      assert.deepEqual(directions, ["ltr", "rtl"]);
+    });
+  }
+});

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Runs the browser tests: installs what they need, builds the server, and drives the page in Chromium.
+set -eu
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+for tool in go node npm; do
+  if ! command -v "$tool" >/dev/null; then
+    echo "browser tests: $tool is missing: Go, and Node.js 20.11 or later with npm, are needed" >&2
+    exit 1
+  fi
+done
+if ! node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 11) ? 0 : 1)'; then
+  echo "browser tests: node $(node --version) is too old: 20.11 or later is needed" >&2
+  exit 1
+fi
+
+# npm writes the inner lock last, so it is as old as the installation.
+if [ ! node_modules/.package-lock.json -nt package-lock.json ]; then
+  npm ci --no-audit --no-fund --loglevel=error
+fi
+
+if ! chromium=$(node chromium.js); then
+  if [ -n "${CHROMIUM:-}" ] || [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    exit 1 # chromium.js has said what to do
+  fi
+  echo "browser tests: installing Debian's chromium" >&2
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null
+  chromium=$(node chromium.js)
+fi
+export CHROMIUM=$chromium
+
+# The timeout is for the whole file, builds included; each test has its own.
+exec node --test --test-reporter=spec --test-timeout=300000 page.test.js

@@ -1,0 +1,115 @@
+// The real server: built once, run as often as a test likes.
+import { execFileSync, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("../../..", import.meta.url));
+const startTimeout = 10_000;
+const stopTimeout = 5_000;
+
+const running = new Set();
+process.on("exit", () => running.forEach((server) => server.process.kill("SIGKILL")));
+for (const signal of ["SIGINT", "SIGTERM"]) {
+  process.on(signal, () => process.exit(1)); // or the line above would not run
+}
+
+// build makes the binary, and returns its path and what removes it.
+export function build() {
+  const dir = mkdtempSync(join(tmpdir(), "throng-browser-"));
+  const binary = join(dir, "throng");
+  const remove = () => rmSync(dir, { recursive: true, force: true });
+  try {
+    execFileSync("go", ["build", "-o", binary, "./cmd/throng"], { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+  } catch (error) {
+    remove();
+    throw error;
+  }
+  return { binary, remove };
+}
+
+// freePort finds one below the ports that systems give to outgoing connections, so that it is still free a moment later.
+export async function freePort() {
+  for (let tries = 0; tries < 100; tries++) {
+    const port = 10_000 + Math.floor(Math.random() * 10_000);
+    if (await canListen(port)) {
+      return port;
+    }
+  }
+  throw new Error("no free port from 10000 to 19999 in 100 tries");
+}
+
+function canListen(port) {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once("error", (error) => (error.code === "EADDRINUSE" ? resolve(false) : reject(error)));
+    probe.listen(port, "127.0.0.1", () => probe.close(() => resolve(true)));
+  });
+}
+
+// Server is one process of the binary.
+export class Server {
+  // start returns when the server says that it is ready.
+  static async start(binary, port, ...flags) {
+    const args = ["serve", "--listen", `127.0.0.1:${port}`, "--admin", "off", ...flags];
+    const server = new Server(spawn(binary, args, { stdio: ["ignore", "ignore", "pipe"] }), port);
+    try {
+      await server.#ready;
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
+    return server;
+  }
+
+  #log = [];
+  #ready;
+  #gone;
+
+  constructor(process, port) {
+    this.process = process;
+    this.port = port;
+    this.url = `http://127.0.0.1:${port}`;
+    running.add(this);
+    this.#gone = new Promise((resolve) => {
+      const end = () => { running.delete(this); resolve(); };
+      process.once("exit", end);
+      process.once("error", end);
+    });
+    this.#ready = this.#untilReady();
+  }
+
+  #untilReady() {
+    return new Promise((resolve, reject) => {
+      const fail = (what) => reject(new Error(`server on port ${this.port}: ${what}; it said:\n${this.#log.join("\n")}`));
+      const late = setTimeout(() => fail(`not ready within ${startTimeout} ms`), startTimeout);
+      this.process.once("error", (error) => { clearTimeout(late); fail(error.message); });
+      // "close" is after the last line, "exit" may be before it.
+      this.process.once("close", (code) => { clearTimeout(late); fail(`ended with ${code}`); });
+      createInterface({ input: this.process.stderr }).on("line", (line) => {
+        this.#log.push(line);
+        if (line.includes('"msg":"ready"')) {
+          clearTimeout(late);
+          resolve();
+        }
+      });
+    });
+  }
+
+  // stop ends the process in order, and by force if that takes too long.
+  async stop() {
+    this.process.kill("SIGTERM");
+    const late = setTimeout(() => this.process.kill("SIGKILL"), stopTimeout);
+    await this.#gone;
+    clearTimeout(late);
+  }
+
+  // kill ends it as a crash would.
+  async kill() {
+    this.process.kill("SIGKILL");
+    await this.#gone;
+  }
+}
