@@ -17,16 +17,17 @@ import (
 
 // routes are the paths of the public port: the page, and the plain room.
 func (s *Server) routes() http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/", web.Handler())
-	mux.HandleFunc(roomPath, s.serveRoom)
+	page := web.Handler()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if tooManyLines(r) {
+		switch {
+		case tooManyLines(r):
 			w.Header().Set("Connection", "close")
 			http.Error(w, fmt.Sprintf("more than %d header lines", maxHeadLines), http.StatusRequestHeaderFieldsTooLarge)
-			return
+		case r.URL.Path == roomPath:
+			s.serveRoom(w, r)
+		default:
+			page.ServeHTTP(w, r)
 		}
-		mux.ServeHTTP(w, r)
 	})
 }
 

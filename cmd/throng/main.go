@@ -52,6 +52,7 @@ func run(args []string) int {
 		kong.Name("throng"),
 		kong.Description("A WebSocket chat backend for very many connections, and its load test."),
 		kong.Vars(serveVars()),
+		kong.Vars(benchVars()),
 		kong.PostBuild(nameEnvironment),
 	)
 	if err != nil {

@@ -12,12 +12,12 @@ const patience = 10_000; // ms that any one condition may take
 
 const test = (name, run) => it(name, { timeout: 3 * patience }, run);
 
-let built;
+let binary;
 let browser;
 let server; // the one of the tests that neither stop it nor need flags of their own
 
 before(async () => {
-  built = build();
+  binary = build();
   browser = await chromium.launch({
     executablePath: findChromium(),
     args: [
@@ -36,11 +36,10 @@ before(async () => {
 after(async () => {
   await browser?.close();
   await server?.stop();
-  built?.remove();
 });
 
 async function startServer(...flags) {
-  return Server.start(built.binary, await freePort(), ...flags);
+  return Server.start(binary, await freePort(), ...flags);
 }
 
 // Chat is the page as a person has it, in a browser profile of its own.
@@ -440,7 +439,7 @@ describe("connection", () => {
       await a.page.locator("#notice").filter({ hasText: "your text is kept" }).waitFor();
       assert.equal(await a.typed(), "typed while away");
 
-      own = await Server.start(built.binary, own.port);
+      own = await Server.start(binary, own.port);
       await Promise.all([a.connected(), b.connected()]);
       assert.equal(await a.page.textContent("#send"), "Send");
       assert.equal(await a.page.isVisible("#notice"), false);
@@ -552,7 +551,7 @@ describe("connection", () => {
     assert.equal(await chat.page.isDisabled("#send"), true);
 
     await own.stop();
-    own = await Server.start(built.binary, own.port, "--origin", "null");
+    own = await Server.start(binary, own.port, "--origin", "null");
     await chat.connected();
     const other = await Chat.open(t, `${own.url}/?room=from-file`);
     await other.connected();

@@ -17,18 +17,13 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
   process.on(signal, () => process.exit(1)); // or the line above would not run
 }
 
-// build makes the binary, and returns its path and what removes it.
+// build makes the binary and returns its path. It goes when this process does.
 export function build() {
   const dir = mkdtempSync(join(tmpdir(), "throng-browser-"));
   const binary = join(dir, "throng");
-  const remove = () => rmSync(dir, { recursive: true, force: true });
-  try {
-    execFileSync("go", ["build", "-o", binary, "./cmd/throng"], { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
-  } catch (error) {
-    remove();
-    throw error;
-  }
-  return { binary, remove };
+  process.on("exit", () => rmSync(dir, { recursive: true, force: true }));
+  execFileSync("go", ["build", "-o", binary, "./cmd/throng"], { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+  return binary;
 }
 
 // freePort finds one below the ports that systems give to outgoing connections, so that it is still free a moment later.

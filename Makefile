@@ -1,0 +1,57 @@
+# What a developer needs, one line each. `make` alone lists it.
+
+STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
+VERSION     ?= 0.1.0
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## the binary, ./throng
+	go build -trimpath -ldflags "-X main.version=$(VERSION)" -o throng ./cmd/throng
+
+.PHONY: test
+test: check race browser ## everything that must hold; installs what it needs
+
+.PHONY: check
+check: ## gofmt, vet, staticcheck, the kqueue build, known vulnerabilities
+	@out=$$(gofmt -l bench cmd server); if [ -n "$$out" ]; then echo "not gofmt-ed:"; echo "$$out"; exit 1; fi
+	go vet ./...
+	$(STATICCHECK) ./...
+	GOOS=darwin go build ./...
+	GOOS=darwin go vet ./...
+	@out=$$($(GOVULNCHECK) ./... 2>&1); code=$$?; \
+	case "$$out" in \
+	*"fetching vulnerabilities"*) echo "govulncheck: NOT CHECKED: its database cannot be reached from here" ;; \
+	*) echo "$$out"; exit $$code ;; \
+	esac
+
+.PHONY: race
+race: ## the Go tests and the fuzz seeds under the race detector
+	go test -race -timeout 8m ./...
+
+.PHONY: browser
+browser: ## the page in real Chromium windows
+	server/web/browser/run.sh
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for a minute
+	go test -fuzz FuzzDecoder -fuzztime 60s ./server/ws
+	go test -fuzz FuzzHandshake -fuzztime 60s ./server/ws
+	go test -fuzz FuzzParseClose -fuzztime 60s ./server/ws
+	go test -fuzz FuzzRoomName -fuzztime 60s ./server
+
+.PHONY: autobahn
+autobahn: ## the Autobahn test suite against the plain room (needs Python 2.7)
+	server/ws/autobahn/run.sh
+
+.PHONY: load
+load: build ## a short load test of a server of its own
+	./throng bench
+
+.PHONY: bench
+bench: build ## the figures of BENCHMARKS.md, beside the peers (about 20 minutes)
+	bench/peers/build.sh dist/peers
+	go run ./bench/figures --throng ./throng --peers dist/peers

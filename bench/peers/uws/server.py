@@ -1,0 +1,38 @@
+"""Peer uws: uWebSockets (C++) by way of socketify, as its users write a broadcast: subscribe on open, publish to the topic."""
+
+import signal
+import sys
+
+from socketify import App, CompressOptions
+
+TOPIC = "room"
+
+
+def on_open(ws):
+    ws.subscribe(TOPIC)
+
+
+def on_message(ws, message, opcode):
+    ws.publish(TOPIC, message, opcode)
+
+
+def main():
+    host, port = sys.argv[sys.argv.index("--listen") + 1].rsplit(":", 1)
+    app = App()
+    app.ws(
+        "/ws",
+        {
+            "compression": CompressOptions.DISABLED,
+            "max_payload_length": 64 * 1024,
+            "max_backpressure": 1024 * 1024,
+            "idle_timeout": 120,
+            "open": on_open,
+            "message": on_message,
+        },
+    )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    app.listen({"host": host, "port": int(port)}, lambda _: print("ready", flush=True))
+    app.run()
+
+
+main()

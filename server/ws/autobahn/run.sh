@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# The Autobahn test suite against the plain room: a room with one member is an echo. It starts a throng of its own, runs
+# sections 1-7 and 10 (9 is about limits of size and speed, 12 and 13 about compression, which is declined), and fails
+# unless each case is OK, or INFORMATIONAL where the suite has no verdict.
+#
+#   run.sh [CASES]     such as '6.4.*'; the default is all of the above
+#
+# The suite is old and needs Python 2.7 (PYTHON27 names one; else python2.7, or pyenv's). It is installed once, into the
+# user's cache.
+set -eu
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/throng/autobahn
+cases=${1:-1.*,2.*,3.*,4.*,5.*,6.*,7.*,10.*}
+
+python27() {
+  for p in "${PYTHON27:-}" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/2.7.*/bin/python2.7 "$(command -v python2.7 || true)"; do
+    if [ -x "$p" ] && "$p" -c 'import ssl, zlib' 2>/dev/null; then echo "$p" && return; fi
+  done
+  echo "autobahn: no usable Python 2.7: install one, or name it in PYTHON27" >&2
+  return 1
+}
+
+if [ ! -f "$cache/ready" ] || [ "$here/requirements.txt" -nt "$cache/ready" ]; then
+  old=$(python27)
+  rm -rf "$cache" && mkdir -p "$cache"
+  python3 -m venv "$cache/tools"
+  # The last virtualenv that makes environments of Python 2.7.
+  "$cache/tools/bin/pip" -q --disable-pip-version-check install 'virtualenv==20.21.1'
+  "$cache/tools/bin/virtualenv" -q -p "$old" "$cache/env"
+  "$cache/env/bin/pip" -q --no-python-version-warning --disable-pip-version-check install 'setuptools==44.0.0' 'wheel==0.36.2' 'incremental==16.10.1'
+  "$cache/env/bin/pip" -q --no-python-version-warning --disable-pip-version-check install --no-deps --no-build-isolation -r "$here/requirements.txt"
+  touch "$cache/ready"
+fi
+
+work=$(mktemp -d)
+server=
+trap '[ -z "$server" ] || kill "$server" 2>/dev/null; rm -rf "$work"' EXIT
+(cd "$here/../../.." && go build -o "$work/throng" ./cmd/throng)
+port=$((10000 + RANDOM % 9000))
+"$work/throng" serve --listen "127.0.0.1:$port" --admin off 2>"$work/server.log" &
+server=$!
+for _ in $(seq 100); do
+  grep -q '"ready"' "$work/server.log" && break
+  sleep 0.1
+done
+
+set -f # the cases are patterns of the suite, not of files
+quoted=$(printf '"%s",' ${cases//,/ })
+cat >"$work/spec.json" <<JSON
+{"outdir": "$work/report", "servers": [{"agent": "throng", "url": "ws://127.0.0.1:$port/ws"}],
+ "cases": [${quoted%,}], "exclude-cases": [], "exclude-agent-cases": {}}
+JSON
+"$cache/env/bin/wstest" -m fuzzingclient -s "$work/spec.json" >"$work/suite.log" 2>&1 || { tail -5 "$work/suite.log"; exit 1; }
+
+python3 - "$work/report/index.json" <<'PY'
+import collections, json, sys
+results = json.load(open(sys.argv[1]))["throng"]
+verdicts = collections.Counter(r["behavior"] for r in results.values())
+bad = {case: r for case, r in results.items()
+       if r["behavior"] not in ("OK", "INFORMATIONAL") or r["behaviorClose"] not in ("OK", "INFORMATIONAL")}
+for case, r in sorted(bad.items(), key=lambda kv: [int(n) for n in kv[0].split(".")]):
+    print(f"{case}: {r['behavior']}, close {r['behaviorClose']}")
+print("autobahn:", ", ".join(f"{n} {v}" for v, n in verdicts.most_common()))
+print(f"{len(results) - len(bad)} passed, {len(bad)} failed")
+sys.exit(bool(bad) or not results)
+PY
