@@ -1,0 +1,51 @@
+package main
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/throng-chat/throng"
+
+// The arrows of the layout: what each package of ours may import of ours and of others. A leaf knows the standard library.
+func TestImportsFollowTheArrows(t *testing.T) {
+	allowed := map[string][]string{
+		"/cmd/throng": {
+			module + "/server", module + "/bench", "github.com/alecthomas/kong", "github.com/pelletier/go-toml/v2",
+			"github.com/agnivade/levenshtein", "github.com/lmittmann/tint", "golang.org/x/term",
+		},
+		"/server": {
+			module + "/server/ws", module + "/server/wheel", module + "/server/web",
+			"github.com/lesismal/nbio", "github.com/lesismal/nbio/logging",
+			"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/client_golang/prometheus/collectors",
+			"github.com/prometheus/client_golang/prometheus/promhttp", "golang.org/x/sys/unix", "golang.org/x/time/rate",
+		},
+		"/server/ws":    {},
+		"/server/wheel": {},
+		"/server/web":   {},
+		"/bench": {
+			module + "/server/ws", "github.com/lesismal/nbio", "github.com/lesismal/nbio/logging",
+			"github.com/HdrHistogram/hdrhistogram-go", "golang.org/x/sys/unix",
+		},
+		"/bench/figures": {module + "/bench"},
+	}
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}}: {{join .Imports " "}}`, module+"/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(out)) {
+		path, imports, _ := strings.Cut(strings.TrimSpace(line), ":")
+		list, known := allowed[strings.TrimPrefix(path, module)]
+		if !known {
+			t.Errorf("%s has no place in the layout: say here what it may import", path)
+			continue
+		}
+		for _, imported := range strings.Fields(imports) {
+			if first, _, _ := strings.Cut(imported, "/"); strings.Contains(first, ".") && !slices.Contains(list, imported) {
+				t.Errorf("%s imports %s: no arrow goes there", path, imported)
+			}
+		}
+	}
+}
