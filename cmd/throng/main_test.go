@@ -1,0 +1,346 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// asThrong makes this test program the throng command.
+const asThrong = "TEST_IS_THRONG"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asThrong) != "" {
+		os.Exit(run(os.Args[1:]))
+	}
+	os.Exit(m.Run())
+}
+
+func throng(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Dir = t.TempDir()
+	cmd.Env = append(os.Environ(), asThrong+"=1", "HOME="+cmd.Dir, "XDG_CONFIG_HOME="+cmd.Dir)
+	return cmd
+}
+
+// outcome runs a command to its end.
+func outcome(t *testing.T, cmd *exec.Cmd) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, err bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &err
+	if cause := cmd.Run(); cause != nil {
+		if exit := (*exec.ExitError)(nil); !errors.As(cause, &exit) {
+			t.Fatal(cause)
+		}
+	}
+	return cmd.ProcessState.ExitCode(), out.String(), err.String()
+}
+
+func TestCommandLine(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		args   []string
+		env    []string
+		config string // written to ./throng.toml
+		code   int
+		says   []string
+	}{
+		{
+			name: "the version",
+			args: []string{"version"},
+			says: []string{"throng " + version},
+		},
+		{
+			name: "no config is needed",
+			args: []string{"serve", "--check"},
+			says: []string{"ok: no file (looked for ./throng.toml, "},
+		},
+		{
+			name:   "a config file is found",
+			args:   []string{"serve", "--check"},
+			config: "ping-interval = \"20s\"\norigin = [\"null\", \"https://a.example\"]\nrate = 50\nmax-message = \"32KiB\"\n",
+			says:   []string{"ok: ./throng.toml"},
+		},
+		{
+			name: "a misspelt flag",
+			args: []string{"serve", "--lisen", ":1"},
+			code: exitUsage,
+			says: []string{"--lisen", `did you mean "--listen"`},
+		},
+		{
+			name: "a misspelt variable",
+			args: []string{"serve", "--check"},
+			env:  []string{"THRONG_LISTN=:1"},
+			code: exitUsage,
+			says: []string{"environment THRONG_LISTN: no such setting; nearest: THRONG_LISTEN"},
+		},
+		{
+			name:   "every mistake of a config file, by line",
+			args:   []string{"serve", "--check"},
+			config: "lisen = \":1\"\n\nrate = \"many\"\n[ping]\ninterval = \"1s\"\n",
+			code:   exitUsage,
+			says: []string{
+				"throng.toml:1:1: lisen: no such key; nearest: listen",
+				"throng.toml:3:1: rate: ",
+				"throng.toml:4:2: ping: no such key",
+			},
+		},
+		{
+			name:   "no TOML",
+			args:   []string{"serve", "--check"},
+			config: "listen 1\n",
+			code:   exitUsage,
+			says:   []string{"throng.toml:1:"},
+		},
+		{
+			name: "a config file that is not there",
+			args: []string{"serve", "--check", "--config", "nowhere.toml"},
+			code: exitUsage,
+			says: []string{"nowhere.toml", "no such file"},
+		},
+		{
+			name: "all bad values at once",
+			args: []string{"serve", "--listen", "here", "--ping-timeout", "1ms", "--origin", "example.org", "--max-unsent", "1KiB"},
+			code: exitUsage,
+			says: []string{`listen = "here"`, "ping-timeout = 1ms", `origin = "example.org"`, "max-unsent = 1024"},
+		},
+		{
+			name: "a size that is none",
+			args: []string{"serve", "--max-message", "lots"},
+			code: exitUsage,
+			says: []string{`"lots" is no size: want a number of bytes, or one such as 64KiB or 1MiB`},
+		},
+		{
+			name: "more connections than open files",
+			args: []string{"serve", "--listen", "127.0.0.1:0", "--admin", "off", "--max-connections", "1000000000"},
+			code: exitFailed,
+			says: []string{"max-connections = 1000000000", "raise ulimit -n"},
+		},
+		{
+			name: "a bench with nobody there",
+			args: []string{"bench", "ws://127.0.0.1:9/ws", "--duration", "1s"},
+			code: exitFailed,
+			says: []string{"refused"},
+		},
+		{
+			name: "a bench of nothing",
+			args: []string{"bench", "ftp://127.0.0.1:9/ws"},
+			code: exitUsage,
+			says: []string{"ftp://127.0.0.1:9/ws"},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cmd := throng(t, tt.args...)
+			cmd.Env = append(cmd.Env, tt.env...)
+			if tt.config != "" {
+				if err := os.WriteFile(filepath.Join(cmd.Dir, "throng.toml"), []byte(tt.config), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			code, stdout, stderr := outcome(t, cmd)
+			if code != tt.code {
+				t.Errorf("got exit %d, want %d", code, tt.code)
+			}
+			for _, want := range tt.says {
+				if !strings.Contains(stdout+stderr, want) {
+					t.Errorf("got %q, want it to say %q", stdout+stderr, want)
+				}
+			}
+		})
+	}
+}
+
+// Flags stand above the environment, and that above the file.
+func TestWhichSettingCounts(t *testing.T) {
+	cmd := throng(t, "serve", "--admin", "off", "--rate", "7")
+	cmd.Env = append(cmd.Env, "THRONG_RATE=6", "THRONG_MAX_UNSENT=1MiB", "THRONG_LISTEN=127.0.0.1:0")
+	if err := os.WriteFile(filepath.Join(cmd.Dir, "throng.toml"), []byte("rate = 5\nmax-unsent = \"2MiB\"\nmax-message = 1000\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ready, stop := serve(t, cmd)
+	for key, want := range map[string]any{"rate": 7.0, "max_unsent": float64(1 << 20), "max_message": 1000.0, "admin": "off"} {
+		if ready[key] != want {
+			t.Errorf("%s: got %v, want %v", key, ready[key], want)
+		}
+	}
+	if code := stop(syscall.SIGTERM); code != 0 {
+		t.Errorf("got exit %d, want 0", code)
+	}
+}
+
+// serve starts a server and returns its ready line; stop ends it by a signal and returns its exit code.
+func serve(t *testing.T, cmd *exec.Cmd) (ready map[string]any, stop func(...os.Signal) int) {
+	t.Helper()
+	out, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var exited bool
+	stop = func(signals ...os.Signal) int {
+		for i, s := range signals {
+			if i > 0 {
+				time.Sleep(200 * time.Millisecond) // two signals at once may be one
+			}
+			if err := cmd.Process.Signal(s); err != nil {
+				t.Error(err)
+			}
+		}
+		exited = true
+		if err := cmd.Wait(); err != nil {
+			t.Logf("throng: %v", err)
+		}
+		return cmd.ProcessState.ExitCode()
+	}
+	t.Cleanup(func() {
+		if !exited {
+			stop(os.Kill)
+		}
+	})
+	// JSON, a line an event, as stderr is no terminal.
+	if err := json.NewDecoder(out).Decode(&ready); err != nil {
+		t.Fatal(err)
+	}
+	if ready["msg"] != "ready" {
+		t.Fatalf("got %v, want ready first", ready)
+	}
+	go func() {
+		var rest [4096]byte
+		for {
+			if _, err := out.Read(rest[:]); err != nil {
+				return
+			}
+		}
+	}()
+	return ready, stop
+}
+
+func TestAPortInUseIsSaidInOneLine(t *testing.T) {
+	ready, stop := serve(t, throng(t, "serve", "--listen", "127.0.0.1:0", "--admin", "off"))
+	defer stop(syscall.SIGTERM)
+	address := ready["listen"].(string)
+	code, _, stderr := outcome(t, throng(t, "serve", "--listen", address, "--admin", "off"))
+	if code != exitInUse {
+		t.Errorf("got exit %d, want %d", code, exitInUse)
+	}
+	if want := fmt.Sprintf("throng: cannot listen on %s: address already in use", address); !strings.HasPrefix(stderr, want) || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("got %q, want one line that begins %q", stderr, want)
+	}
+}
+
+func TestASecondSignalStopsAtOnce(t *testing.T) {
+	ready, stop := serve(t, throng(t, "serve", "--listen", "127.0.0.1:0", "--admin", "off", "--drain", "1h"))
+	// A client that never answers the close holds the drain for two seconds at least.
+	conn, err := net.Dial("tcp", ready["listen"].(string))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte("GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	var answer [256]byte
+	if _, err := conn.Read(answer[:]); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	if code := stop(os.Interrupt, os.Interrupt); code != exitFailed {
+		t.Errorf("got exit %d, want %d", code, exitFailed)
+	}
+	if took := time.Since(start); took > 1500*time.Millisecond {
+		t.Errorf("took %v, want at once", took)
+	}
+}
+
+func TestBenchLoadsAServerOfItsOwn(t *testing.T) {
+	cmd := throng(t, "bench", "--connections", "50", "--rate", "50", "--duration", "1s", "--warmup", "200ms", "--json")
+	code, stdout, stderr := outcome(t, cmd)
+	if code != 0 {
+		t.Fatalf("got exit %d: %s", code, stderr)
+	}
+	var result map[string]any
+	if err := json.Unmarshal([]byte(stdout), &result); err != nil {
+		t.Fatalf("got %q: %v", stdout, err)
+	}
+}
+
+// Out of open files, the server neither spins nor floods its log, and goes on when there are some again.
+func TestOutOfOpenFiles(t *testing.T) {
+	self, err := filepath.Abs(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := throng(t)
+	cmd.Path, cmd.Args = "/bin/sh", []string{"sh", "-c", `ulimit -n 150; exec "$0" serve --listen 127.0.0.1:0 --admin 127.0.0.1:0`, self}
+	ready, stop := serve(t, cmd)
+	defer stop(syscall.SIGTERM)
+	if got := ready["max_connections"]; got != 50.0 {
+		t.Errorf("got %v connections at most, want 50 of 150 files", got)
+	}
+	chat, admin := ready["listen"].(string), ready["admin"].(string)
+	open := func(address string, n int) (conns []net.Conn) {
+		for range n {
+			c, err := net.Dial("tcp", address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			conns = append(conns, c)
+		}
+		return conns
+	}
+	closeAll := func(conns []net.Conn) {
+		for _, c := range conns {
+			c.Close()
+		}
+	}
+	before := cpuOf(t, cmd.Process.Pid)
+	hogs := append(open(admin, 200), open(chat, 100)...)
+	time.Sleep(time.Second) // for the length of which a busy loop would show
+	if used := cpuOf(t, cmd.Process.Pid) - before; used > 300*time.Millisecond {
+		t.Errorf("used %v of CPU in about a second without files, want next to nothing", used)
+	}
+	closeAll(hogs)
+	conn := open(chat, 1)[0]
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Write([]byte("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	var answer [12]byte
+	if _, err := conn.Read(answer[:]); err != nil || string(answer[:]) != "HTTP/1.1 200" {
+		t.Errorf("when there are files again: got %q, %v; want the page", answer, err)
+	}
+}
+
+// cpuOf is what a process has used.
+func cpuOf(t *testing.T, pid int) time.Duration {
+	t.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Skip("no /proc here")
+	}
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	var ticks time.Duration
+	for _, f := range fields[11:13] {
+		var n time.Duration
+		if _, err := fmt.Sscan(f, &n); err != nil {
+			t.Fatal(err)
+		}
+		ticks += n
+	}
+	return ticks * 10 * time.Millisecond
+}
