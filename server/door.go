@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -14,9 +15,9 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// door is the public port. It reads the head of each new connection's first request. A good handshake for the plain room
-// goes from here to the loop, and its goroutine ends; everything else goes to net/http, with its bytes put back, as if
-// nobody had looked.
+// door is the public port. It reads the head of each new connection's first request, at once where it has come already, else
+// on a goroutine that waits for it. A good handshake for the plain room goes from here to the loop; everything else goes to
+// net/http, with its bytes put back, as if nobody had looked.
 //
 // net/http could take the handshakes too (and does, where one follows another request), but leaves 12 KB of garbage for
 // each: at thousands a second the collector then costs more than the handshake.
@@ -26,9 +27,11 @@ type door struct {
 	log       *slog.Logger
 	complaint rate.Sometimes
 	others    chan net.Conn  // to net/http
-	greeting  sync.WaitGroup // one for each head that is being read
-	closed    chan struct{}
-	close     func() error
+	greeting  sync.WaitGroup // one for each head that is being waited for
+
+	head   [firstRead]byte // owned by run
+	closed chan struct{}
+	close  func() error
 }
 
 func (s *Server) openDoor(address string) (*door, error) {
@@ -71,10 +74,7 @@ func (d *door) run() error {
 		tcp, err := d.AcceptTCP()
 		switch {
 		case err == nil:
-			c := &handshake{TCPConn: tcp, address: household(tcp)}
-			d.server.handshakes.begin(c)
-			// It ends when the head is read, or its connection closed: by the peer, or by handshakes.
-			d.greeting.Go(func() { d.greet(c) })
+			d.welcome(tcp)
 		case errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE):
 			freed := d.server.handshakes.evictOldest()
 			d.complaint.Do(func() {
@@ -92,32 +92,57 @@ func (d *door) run() error {
 	}
 }
 
+// welcome takes a whole handshake in at once. Others wait on a goroutine of their own, which ends when the head is read, or
+// its connection closed: by the peer, or by handshakes.
+func (d *door) welcome(tcp *net.TCPConn) {
+	c := &handshake{TCPConn: tcp, address: household(tcp)}
+	read := d.head[:readNow(tcp, d.head[:])]
+	if at := bytes.Index(read, headEnd); at >= 0 && d.enter(c, read[:at+len(headEnd)], read[at+len(headEnd):]) {
+		return
+	}
+	c.read = bytes.Clone(read)
+	d.server.handshakes.begin(c)
+	d.greeting.Go(func() { d.greet(c) })
+}
+
+// readNow takes what a socket has, and does not wait for more. What is wrong with it, the next read tells.
+func readNow(tcp *net.TCPConn, b []byte) (n int) {
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return 0
+	}
+	if err := raw.Read(func(fd uintptr) bool {
+		n, err = syscall.Read(int(fd), b)
+		return true
+	}); err != nil || n < 0 {
+		return 0
+	}
+	return n
+}
+
 // greet reads one head and finds out where the connection belongs.
 func (d *door) greet(c *handshake) {
-	head, end, err := readHead(c.TCPConn)
-	if err != nil {
-		d.server.handshakes.end(c)
-		if err := c.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-			d.log.Debug("close socket", "error", err)
-		}
+	end, err := c.readHead()
+	if err == nil && end > 0 && d.enter(c, c.read[:end], c.read[end:]) {
 		return
 	}
-	if end > 0 && d.enter(c, head[:end], head[end:]) {
-		return
-	}
-	c.read = head
-	select {
-	case d.others <- c:
-	case <-d.closed:
-		d.server.handshakes.end(c)
-		if err := c.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-			d.log.Debug("close socket", "error", err)
+	if err == nil {
+		select {
+		case d.others <- c:
+			return
+		case <-d.closed:
 		}
+	}
+	d.server.handshakes.end(c)
+	if err := c.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		d.log.Debug("close a handshake", "error", err)
 	}
 }
 
 // heads are readers for the parser, used over and over.
 var heads = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 1024) }}
+
+const firstRead = 4096 // nearly all heads are shorter
 
 // enter takes a good handshake for the plain room to the loop. Where it says no, nothing has happened.
 func (d *door) enter(c *handshake, head, early []byte) bool {
@@ -135,34 +160,28 @@ func (d *door) enter(c *handshake, head, early []byte) bool {
 		return false
 	}
 	s.handshakes.end(c)
-	s.enter(c.TCPConn, key, room, early)
+	s.enter(c.TCPConn, key, room, bytes.Clone(early))
 	return true
 }
 
-const firstRead = 1024 // most heads are shorter
-
 var headEnd = []byte("\r\n\r\n")
 
-// readHead reads until the end of a head, which is at end, or until the head is too long to be one, with end 0. What was
-// read behind the head is returned with it.
-func readHead(c *net.TCPConn) (read []byte, end int, err error) {
-	read = make([]byte, 0, firstRead)
-	for {
-		n, err := c.Read(read[len(read):cap(read)])
+// readHead reads until the end of a head is among the bytes read, and returns where, or 0 when they are too many to be one.
+func (c *handshake) readHead() (end int, err error) {
+	for from := 0; ; {
+		if at := bytes.Index(c.read[from:], headEnd); at >= 0 {
+			return from + at + len(headEnd), nil
+		}
+		if len(c.read) >= maxHead {
+			return 0, nil
+		}
 		// An end may have begun in the bytes before.
-		from := max(0, len(read)-len(headEnd)+1)
-		read = read[:len(read)+n]
-		if at := bytes.Index(read[from:], headEnd); at >= 0 {
-			return read, from + at + len(headEnd), nil
-		}
-		if err != nil {
-			return nil, 0, err
-		}
-		if len(read) >= maxHead {
-			return read, 0, nil
-		}
-		if len(read) == cap(read) {
-			read = append(make([]byte, 0, 2*cap(read)), read...)
+		from = max(0, len(c.read)-len(headEnd)+1)
+		c.read = slices.Grow(c.read, 512)
+		n, err := c.TCPConn.Read(c.read[len(c.read):min(cap(c.read), maxHead)])
+		c.read = c.read[:len(c.read)+n]
+		if n == 0 && err != nil {
+			return 0, err
 		}
 	}
 }

@@ -2,6 +2,8 @@ package server
 
 import (
 	"container/list"
+	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -14,6 +16,7 @@ import (
 // several KB, against 1 KB in the loop. When there is one too many, the oldest is closed: who sends a request at once is
 // never hurt by who does not.
 type handshakes struct {
+	log     *slog.Logger
 	metrics *metrics
 	max     func() int // how many there may be now
 
@@ -41,8 +44,8 @@ func (c *handshake) Read(b []byte) (int, error) {
 	return c.TCPConn.Read(b)
 }
 
-func newHandshakes(m *metrics, max func() int) *handshakes {
-	return &handshakes{metrics: m, max: max, waiting: list.New(), byAddress: map[netip.Addr]int{}}
+func newHandshakes(log *slog.Logger, m *metrics, max func() int) *handshakes {
+	return &handshakes{log: log, metrics: m, max: max, waiting: list.New(), byAddress: map[netip.Addr]int{}}
 }
 
 func (h *handshakes) count() int {
@@ -157,8 +160,10 @@ func (h *handshakes) evictOldest() bool {
 
 func (h *handshakes) evict(c *handshake) {
 	h.metrics.handshakes.WithLabelValues(handshakeEvicted).Inc()
-	// Its goroutine sees the error and ends.
-	c.Close()
+	// A reset, as for one that was never accepted: it costs both sides the least.
+	if err := errors.Join(c.SetLinger(0), c.Close()); err != nil && !errors.Is(err, net.ErrClosed) {
+		h.log.Debug("close a handshake", "error", err)
+	}
 }
 
 // household is what counts as one address: an IPv6 customer has a /64 of them.

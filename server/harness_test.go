@@ -37,6 +37,7 @@ func startServer(t testing.TB, change func(*Config)) *Server {
 	t.Helper()
 	cfg := DefaultConfig()
 	cfg.Listen, cfg.Admin, cfg.Rate, cfg.Drain = "127.0.0.1:0", "127.0.0.1:0", 0, 2*time.Second
+	cfg.PingInterval = time.Hour // these clients do not answer unless they are told to
 	if change != nil {
 		change(&cfg)
 	}
@@ -235,3 +236,10 @@ func value(t testing.TB, s *Server, name string, label string) float64 {
 }
 
 func closesBy(s *Server, r closeReason) int { return int(testutil.ToFloat64(s.metrics.closes[r])) }
+
+// roomOf is a room that has a member.
+func roomOf(s *Server, name string) *room {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	return s.hub.rooms[name]
+}

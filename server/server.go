@@ -58,7 +58,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 			cfg.MaxConnections, cfg.MaxConnections+reservedFiles, s.files)
 	}
 	s.hub = newHub(s.cfg, log, s.metrics, runtime.GOMAXPROCS(0))
-	s.handshakes = newHandshakes(s.metrics, func() int {
+	s.handshakes = newHandshakes(log, s.metrics, func() int {
 		return min(maxHandshakes, s.files-reservedForAccept-int(s.hub.live.Load()))
 	})
 	var err error
@@ -210,12 +210,8 @@ func everySecond() rate.Sometimes { return rate.Sometimes{Interval: time.Second}
 func listenTCP(address string) (*net.TCPListener, error) {
 	lc := net.ListenConfig{KeepAlive: -1, Control: func(_, _ string, raw syscall.RawConn) error {
 		var err error
-		if cause := raw.Control(func(fd uintptr) {
-			err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_SNDBUF, sendBuffer)
-		}); cause != nil {
-			return cause
-		}
-		return err
+		failed := raw.Control(func(fd uintptr) { err = prepareListener(int(fd)) })
+		return errors.Join(failed, err)
 	}}
 	ln, err := lc.Listen(context.Background(), "tcp", address)
 	if err != nil {

@@ -37,7 +37,7 @@ func TestARoundWritesOnceAMember(t *testing.T) {
 	}
 	release := hold(s)
 	before := value(t, s, "throng_writes_total", "")
-	r := s.hub.rooms["lobby"]
+	r := roomOf(s, "lobby")
 	for range messages {
 		s.hub.publish(r, ws.OpText, []byte("x"))
 	}
@@ -67,7 +67,7 @@ func TestABroadcastAllocatesOnce(t *testing.T) {
 		}()
 	}
 	payload := []byte(strings.Repeat("x", 128))
-	r := s.hub.rooms["lobby"]
+	r := roomOf(s, "lobby")
 	delivered := func() (n uint64) {
 		for _, sh := range s.hub.shards {
 			n += sh.deliveries.Load()

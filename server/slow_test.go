@@ -170,7 +170,7 @@ func TestTalkersWaitForARoomThatIsBehind(t *testing.T) {
 			talker.send(ws.OpText, fmt.Sprintf("%d %s", n, body))
 		}
 	})
-	r := s.hub.rooms["lobby"]
+	r := roomOf(s, "lobby")
 	eventually(t, "the talker to be paused", func() bool { return value(t, s, "throng_pauses_total", "") > 0 })
 	if got, most := r.backlog.Load(), r.limit+int64(len(s.hub.shards))*(readBuffer+(64<<10)); got > most {
 		t.Errorf("got a backlog of %d bytes, want %d at most", got, most)

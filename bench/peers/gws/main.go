@@ -1,0 +1,72 @@
+// Peer gws: a broadcast server as the users of github.com/lxzan/gws write one: an event handler, a map of connections
+// under a lock, and its Broadcaster, which encodes a message once for all.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"sync"
+
+	"github.com/lxzan/gws"
+)
+
+type room struct {
+	gws.BuiltinEventHandler
+	mu    sync.RWMutex
+	conns map[*gws.Conn]struct{}
+}
+
+func (r *room) OnOpen(c *gws.Conn) {
+	r.mu.Lock()
+	r.conns[c] = struct{}{}
+	r.mu.Unlock()
+}
+
+func (r *room) OnClose(c *gws.Conn, _ error) {
+	r.mu.Lock()
+	delete(r.conns, c)
+	r.mu.Unlock()
+}
+
+func (r *room) OnPing(c *gws.Conn, payload []byte) {
+	if err := c.WritePong(payload); err != nil {
+		log.Println(err)
+	}
+}
+
+func (r *room) OnMessage(_ *gws.Conn, m *gws.Message) {
+	defer m.Close()
+	b := gws.NewBroadcaster(m.Opcode, m.Bytes())
+	defer b.Close()
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for c := range r.conns {
+		// An error is that connection's end, which OnClose tells.
+		if err := b.Broadcast(c); err != nil {
+			continue
+		}
+	}
+}
+
+func main() {
+	listen := flag.String("listen", "127.0.0.1:3300", "host:port")
+	flag.Parse()
+	r := &room{conns: map[*gws.Conn]struct{}{}}
+	upgrader := gws.NewUpgrader(r, &gws.ServerOption{ReadBufferSize: 1024, WriteBufferSize: 1024})
+	http.HandleFunc("/ws", func(w http.ResponseWriter, req *http.Request) {
+		c, err := upgrader.Upgrade(w, req)
+		if err != nil {
+			return
+		}
+		go c.ReadLoop()
+	})
+	ln, err := net.Listen("tcp", *listen)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("ready")
+	log.Fatal(http.Serve(ln, nil))
+}
