@@ -1,0 +1,141 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Child is a server that was started for one bench, in a process of its own.
+type Child struct {
+	URL string
+	PID int
+
+	cmd  *exec.Cmd
+	said tail
+	done chan struct{} // closed when the process has ended
+	err  error         // how it ended; valid after done
+}
+
+const (
+	childStart = 10 * time.Second // for a server to listen
+	childStop  = 15 * time.Second // for a server to end
+	saidBytes  = 4 << 10          // of its last words
+)
+
+// StartServer runs this program again, with the arguments that args makes for a free loopback address, and waits until it
+// listens there.
+func StartServer(ctx context.Context, args func(address string) []string) (*Child, error) {
+	address, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	c := &Child{URL: "ws://" + address + "/ws", cmd: exec.Command(self, args(address)...), done: make(chan struct{})}
+	c.cmd.Stdout, c.cmd.Stderr = &c.said, &c.said
+	c.cmd.SysProcAttr = childAttributes()
+	if err := c.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start a server: %w", err)
+	}
+	c.PID = c.cmd.Process.Pid
+	go func() {
+		defer close(c.done)
+		c.err = c.cmd.Wait()
+	}()
+	if err := c.listening(ctx, address); err != nil {
+		return nil, errors.Join(fmt.Errorf("start a server: %w", err), c.Stop())
+	}
+	return c, nil
+}
+
+func (c *Child) listening(ctx context.Context, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, childStart)
+	defer cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		var dialer net.Dialer
+		conn, err := dialer.DialContext(ctx, "tcp", address)
+		if err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-tick.C:
+		case <-c.done:
+			return fmt.Errorf("it ended: %s", c.said.text())
+		case <-ctx.Done():
+			return fmt.Errorf("it does not listen on %s: %w", address, err)
+		}
+	}
+}
+
+// Stop ends the server and says whether it ended well.
+func (c *Child) Stop() error {
+	select {
+	case <-c.done: // before it was asked to
+		return fmt.Errorf("the server ended by itself (%v): %s", c.err, c.said.text())
+	default:
+	}
+	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("stop the server, pid %d: %w", c.PID, err)
+	}
+	select {
+	case <-c.done:
+	case <-time.After(childStop):
+		err := c.cmd.Process.Kill()
+		<-c.done
+		return errors.Join(fmt.Errorf("the server, pid %d, did not stop in %v and was killed", c.PID, childStop), err)
+	}
+	if c.err != nil {
+		return fmt.Errorf("the server: %w: %s", c.err, c.said.text())
+	}
+	return nil
+}
+
+// freeAddress is a loopback address with a free port, outside the range of which the kernel gives ports to clients: a dial
+// to a free port of that range can connect to itself.
+func freeAddress() (string, error) {
+	var last error
+	for range 50 {
+		address := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(10_000))
+		ln, err := net.Listen("tcp", address)
+		if err == nil {
+			return address, ln.Close()
+		}
+		last = err
+	}
+	return "", fmt.Errorf("find a free port: %w", last)
+}
+
+// tail keeps the end of what is written to it.
+type tail struct {
+	mu sync.Mutex
+	b  []byte
+}
+
+func (t *tail) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.b = append(t.b, b...)
+	if n := len(t.b) - saidBytes; n > 0 {
+		t.b = append(t.b[:0], t.b[n:]...)
+	}
+	return len(b), nil
+}
+
+func (t *tail) text() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return strings.TrimSpace(strings.ToValidUTF8(string(t.b), "?"))
+}

@@ -1,0 +1,36 @@
+package bench
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// lateBind makes bind choose no port: connect does, when it knows the other end. So the ports of a source count for each
+// target by itself, and none is tried in vain.
+func lateBind(_, _ string, raw syscall.RawConn) error {
+	var err error
+	failed := raw.Control(func(fd uintptr) {
+		err = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
+	})
+	return errors.Join(failed, err)
+}
+
+// portsPerSource is how many connections one source address can have to one target.
+func portsPerSource() int {
+	text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
+	if err != nil {
+		return usualPorts
+	}
+	var low, high int
+	if _, err := fmt.Sscan(string(text), &low, &high); err != nil || high < low {
+		return usualPorts
+	}
+	return high - low + 1
+}
+
+// manySources says that all of 127.0.0.0/8 is this machine.
+const manySources = true

@@ -1,0 +1,508 @@
+package bench
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// echoRoom is a broadcast server that somebody else could have written: one room, one order. lie may change what one
+// member is sent instead of message n of the room; nil tells the truth.
+type echoRoom struct {
+	t   *testing.T
+	lie func(member, n int, message []byte) [][]byte
+
+	mu      sync.Mutex
+	members []chan []byte
+	heard   int
+	pending map[int][]byte // held back for a member by a lie that swaps
+}
+
+func startRoom(t *testing.T, lie func(*echoRoom, int, int, []byte) [][]byte) string {
+	r := &echoRoom{t: t, pending: map[int][]byte{}}
+	if lie != nil {
+		r.lie = func(member, n int, message []byte) [][]byte { return lie(r, member, n, message) }
+	}
+	srv := httptest.NewServer(r)
+	t.Cleanup(srv.Close)
+	return "ws" + strings.TrimPrefix(srv.URL, "http") + "/ws"
+}
+
+func (r *echoRoom) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	r.mu.Lock()
+	queue := make(chan []byte, 4096)
+	r.members = append(r.members, queue)
+	r.mu.Unlock()
+	c, err := websocket.Accept(w, q, nil)
+	if err != nil {
+		r.t.Errorf("accept: %v", err)
+		return
+	}
+	defer c.CloseNow()
+	c.SetReadLimit(-1)
+	ctx, cancel := context.WithCancel(q.Context())
+	defer cancel()
+	var writer sync.WaitGroup
+	defer writer.Wait()
+	writer.Go(func() {
+		for {
+			select {
+			case m := <-queue:
+				if err := c.Write(ctx, websocket.MessageText, m); err != nil {
+					return
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	defer cancel()
+	for {
+		_, m, err := c.Read(ctx)
+		if err != nil {
+			return
+		}
+		r.say(m)
+	}
+}
+
+func (r *echoRoom) say(m []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i, queue := range r.members {
+		out := [][]byte{m}
+		if r.lie != nil {
+			out = r.lie(i, r.heard, m)
+		}
+		for _, m := range out {
+			queue <- m
+		}
+	}
+	r.heard++
+}
+
+func testConfig(url string) Config {
+	cfg := DefaultConfig()
+	cfg.URL = url
+	cfg.Connections = 50
+	cfg.Rate = 400
+	cfg.Duration = 500 * time.Millisecond
+	cfg.Warmup = 100 * time.Millisecond
+	cfg.Drain = 300 * time.Millisecond
+	return cfg
+}
+
+func mustRun(t *testing.T, cfg Config) *Result {
+	t.Helper()
+	result, err := Run(t.Context(), cfg, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result
+}
+
+func TestEverythingIsDelivered(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{StampSize, 128, 40_000} {
+		cfg := testConfig(startRoom(t, nil))
+		cfg.Size, cfg.Drain, cfg.Pollers = size, 10*time.Second, 2
+		if size > readBuffer/2 {
+			cfg.Rate = 50
+		}
+		r := mustRun(t, cfg)
+		messages := uint64(cfg.Rate) * uint64(cfg.Duration+cfg.Warmup) / uint64(time.Second)
+		if r.Sent.Messages != messages || r.Delivery.Got != 50*messages || r.Delivery.Expected != 50*messages {
+			t.Errorf("%d bytes: got %d sent, %d of %d delivered, want %d and %d", size, r.Sent.Messages, r.Delivery.Got,
+				r.Delivery.Expected, messages, 50*messages)
+		}
+		if !r.OK || r.Delivery.Any() || r.Latency == nil || r.Latency.Max <= 0 || r.Connect.Opened != 50 {
+			t.Errorf("%d bytes: got %+v", size, r)
+		}
+		if want := uint64(cfg.Rate) * 50 / 2; r.Latency != nil && r.Latency.Count != want {
+			t.Errorf("%d bytes: %d deliveries measured, want %d", size, r.Latency.Count, want)
+		}
+	}
+}
+
+func TestLyingServerIsCaught(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		lie  func(r *echoRoom, member, n int, m []byte) [][]byte
+		want Faults
+	}{
+		{
+			name: "it loses one message to one member",
+			lie: func(_ *echoRoom, member, n int, m []byte) [][]byte {
+				if member == 20 && n == 100 {
+					return nil
+				}
+				return [][]byte{m}
+			},
+			want: Faults{Lost: 1},
+		},
+		{
+			name: "it loses the last message to everybody",
+			lie: func(_ *echoRoom, _, n int, m []byte) [][]byte {
+				if n == 239 {
+					return nil
+				}
+				return [][]byte{m}
+			},
+			want: Faults{Lost: 50},
+		},
+		{
+			name: "it doubles one message to one member",
+			lie: func(_ *echoRoom, member, n int, m []byte) [][]byte {
+				if member == 20 && n == 100 {
+					return [][]byte{m, m}
+				}
+				return [][]byte{m}
+			},
+			want: Faults{Duplicated: 1},
+		},
+		{
+			name: "it swaps two messages to one member",
+			lie: func(r *echoRoom, member, n int, m []byte) [][]byte {
+				switch {
+				case member == 20 && n == 100:
+					r.pending[member] = m
+					return nil
+				case member == 20 && n == 101:
+					return [][]byte{m, r.pending[member]}
+				}
+				return [][]byte{m}
+			},
+			want: Faults{Reordered: 1},
+		},
+		{
+			name: "it alters one byte to one member",
+			lie: func(_ *echoRoom, member, n int, m []byte) [][]byte {
+				if member == 20 && n == 100 {
+					m = bytes.Clone(m)
+					m[90] ^= 1
+				}
+				return [][]byte{m}
+			},
+			want: Faults{Corrupt: 1},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := mustRun(t, testConfig(startRoom(t, tt.lie)))
+			if got := r.Delivery.Faults; got != tt.want || r.Proved() || r.OK {
+				t.Errorf("got %+v, proved %v, want %+v; %+v", got, r.Proved(), tt.want, r.Delivery.Samples)
+			}
+			if len(r.Delivery.Samples) == 0 {
+				t.Error("no sample is given")
+			}
+		})
+	}
+}
+
+func TestServerThatSparesTheSender(t *testing.T) {
+	t.Parallel()
+	url := startRoom(t, func(_ *echoRoom, member, n int, m []byte) [][]byte {
+		if s, err := parseStamp(m); err != nil || int(s.publisher) == 0 && member == 0 {
+			return nil
+		}
+		return [][]byte{m}
+	})
+	cfg := testConfig(url)
+	cfg.Publishers, cfg.Dials, cfg.NoEcho = 1, 1, true
+	if r := mustRun(t, cfg); !r.OK || r.Delivery.Expected != 49*240 {
+		t.Errorf("got %+v", r.Delivery)
+	}
+}
+
+func TestIdleConnectionsAreHeld(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(startRoom(t, nil))
+	cfg.Rate, cfg.Duration = 0, 50*time.Millisecond
+	if r := mustRun(t, cfg); !r.OK || r.Connect.Opened != 50 || r.Sent.Messages != 0 || r.Latency != nil {
+		t.Errorf("got %+v", r)
+	}
+}
+
+func TestInterruptGivesThePartialResult(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(startRoom(t, nil))
+	cfg.Duration, cfg.Drain = time.Hour, 10*time.Second
+	ctx, cancel := context.WithCancel(t.Context())
+	r, err := Run(ctx, cfg, func(p Progress) {
+		if p.Deliveries > 0 {
+			cancel()
+		}
+	})
+	if err != nil || !r.Interrupted || r.OK || r.Delivery.Any() || r.Delivery.Got == 0 {
+		t.Errorf("got %+v, %v", r, err)
+	}
+}
+
+// hostile is a server that answers each connection as told, after it has read the request.
+func hostile(t *testing.T, answer func(c net.Conn, key string)) string {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	var conns []net.Conn
+	all.Go(func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			conns = append(conns, c)
+			mu.Unlock()
+			all.Go(func() {
+				r, err := http.ReadRequest(bufio.NewReader(c))
+				if err != nil {
+					return
+				}
+				answer(c, r.Header.Get("Sec-WebSocket-Key"))
+				_, _ = io.Copy(io.Discard, c) // until the client goes
+			})
+		}
+	})
+	t.Cleanup(func() {
+		_ = ln.Close()
+		mu.Lock()
+		for _, c := range conns {
+			_ = c.Close()
+		}
+		mu.Unlock()
+		all.Wait()
+	})
+	return "ws://" + ln.Addr().String() + "/"
+}
+
+func writer(t *testing.T, parts ...[]byte) func(net.Conn, string) {
+	return func(c net.Conn, key string) {
+		for _, b := range append([][]byte{ws.SwitchingProtocols(key)}, parts...) {
+			if _, err := c.Write(b); err != nil {
+				t.Logf("hostile server: %v", err)
+			}
+		}
+	}
+}
+
+func TestFailedHandshakesAreNamed(t *testing.T) {
+	text := func(s string) func(net.Conn, string) {
+		return func(c net.Conn, _ string) { _, _ = io.WriteString(c, s) }
+	}
+	for _, tt := range []struct {
+		name   string
+		answer func(net.Conn, string)
+		want   string
+	}{
+		{name: "a status", answer: text("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"), want: "HTTP 503 Service Unavailable"},
+		{name: "no HTTP", answer: text("SSH-2.0-OpenSSH_9\r\n\r\n"), want: errBadAnswer.Error()},
+		{name: "an endless head", answer: text("HTTP/1.1 101 x\r\nX: " + strings.Repeat("x", maxHead)), want: errHeadTooBig.Error()},
+		{name: "a wrong proof", answer: func(c net.Conn, key string) { _, _ = c.Write(ws.SwitchingProtocols("x" + key)) }, want: errBadUpgrade.Error()},
+		{name: "silence", answer: func(net.Conn, string) {}, want: "timeout"},
+		{name: "a closed door", answer: func(c net.Conn, _ string) { _ = c.Close() }, want: "closed during the handshake"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			cfg := testConfig(hostile(t, tt.answer))
+			cfg.Connections, cfg.DialTimeout = 3, 2*time.Second
+			if tt.want == "timeout" {
+				cfg.DialTimeout = 100 * time.Millisecond
+			}
+			r, err := Run(t.Context(), cfg, nil)
+			if r != nil || err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, %v, want an error with %q", r, err, tt.want)
+			}
+		})
+	}
+}
+
+func TestBadFramesCloseTheirConnection(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		bytes []byte
+		want  string
+	}{
+		{name: "masked", bytes: ws.AppendMaskedFrame(nil, ws.OpText, 1, []byte("x")), want: "bad frame: "},
+		{name: "a reserved bit", bytes: []byte{0xC1, 0}, want: "bad frame: "},
+		{name: "too big", bytes: []byte{0x82, 127, 0, 0, 0, 1, 0, 0, 0, 0}, want: "bad frame: "},
+		{name: "not UTF-8", bytes: []byte{0x81, 1, 0xFF}, want: "bad frame: "},
+		{name: "a close of one byte", bytes: []byte{0x88, 1, 3}, want: "bad frame: "},
+		{name: "a close", bytes: ws.AppendFrame(nil, ws.OpClose, ws.ClosePayload(ws.CloseTryLater, "too many")), want: "close 1013 too many"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			cfg := testConfig(hostile(t, writer(t, tt.bytes)))
+			cfg.Connections, cfg.Rate, cfg.Duration = 3, 0, 300*time.Millisecond
+			r := mustRun(t, cfg)
+			if r.OK || r.Proved() || r.Delivery.Closed != 3 || !strings.Contains(countsText(r.Delivery.Closes), tt.want) {
+				t.Errorf("got %d closed: %v, want 3 with %q", r.Delivery.Closed, r.Delivery.Closes, tt.want)
+			}
+		})
+	}
+}
+
+func TestPingIsAnswered(t *testing.T) {
+	t.Parallel()
+	got := make(chan ws.Message, 1)
+	url := hostile(t, func(c net.Conn, key string) {
+		_, _ = c.Write(append(ws.SwitchingProtocols(key), ws.AppendFrame(nil, ws.OpPing, []byte("you?"))...))
+		var d ws.Decoder
+		rules := ws.Rules{MaxMessage: 1000, MaxFragments: 1}
+		b := make([]byte, 1000)
+		for {
+			n, err := c.Read(b)
+			if err != nil {
+				return
+			}
+			m, _, err := d.Next(&rules, b[:n])
+			if err != nil || m.Op != ws.OpContinuation {
+				got <- ws.Message{Op: m.Op, Payload: bytes.Clone(m.Payload)}
+				return
+			}
+		}
+	})
+	cfg := testConfig(url)
+	cfg.Connections, cfg.Rate, cfg.Duration = 1, 0, 200*time.Millisecond
+	if r := mustRun(t, cfg); r.Delivery.Pings != 1 {
+		t.Errorf("got %d pings, want 1", r.Delivery.Pings)
+	}
+	if m := <-got; m.Op != ws.OpPong || string(m.Payload) != "you?" {
+		t.Errorf("got %v %q, want the pong", m.Op, m.Payload)
+	}
+}
+
+func TestNobodyListens(t *testing.T) {
+	// A port outside the ephemeral range, or the dial could reach itself.
+	address, err := freeAddress()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Run(t.Context(), testConfig("ws://"+address), nil)
+	if err == nil || !strings.Contains(err.Error(), "nothing listens") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestConfigIsChecked(t *testing.T) {
+	for name, change := range map[string]func(*Config){
+		"size = 10":       func(c *Config) { c.Size = 10 },
+		"connections = 0": func(c *Config) { c.Connections = 0 },
+		"rate = -1":       func(c *Config) { c.Rate = -1 },
+		"publishers = 51": func(c *Config) { c.Publishers = 51 },
+		"TLS":             func(c *Config) { c.URL = "wss://example.org/" },
+		"room":            func(c *Config) { c.URL, c.Room = "ws://example.org/chat", "a" },
+	} {
+		cfg := testConfig("ws://127.0.0.1:1/ws")
+		change(&cfg)
+		if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("got %v, want an error with %q", err, name)
+		}
+	}
+}
+
+func TestTargets(t *testing.T) {
+	for _, tt := range []struct{ url, room, want string }{
+		{"127.0.0.1:3000", "", "ws://127.0.0.1:3000/ws"},
+		{"http://localhost:3000/", "a b", "ws://localhost:3000/ws?room=a+b"},
+		{"ws://[::1]:80/chat?x=1", "", "ws://[::1]:80/chat?x=1"},
+	} {
+		got, err := parseTarget(tt.url, tt.room)
+		if err != nil || got.url.String() != tt.want {
+			t.Errorf("%s, room %q: got %v, %v, want %s", tt.url, tt.room, got, err, tt.want)
+		}
+	}
+}
+
+func TestSourcesAreEnough(t *testing.T) {
+	if !manySources {
+		t.Skip("only Linux has all of 127.0.0.0/8")
+	}
+	target, err := parseTarget("ws://127.0.0.1:1/", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := target.resolve(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ connections, want int }{{1000, 0}, {11_000, 0}, {12_000, 2}, {28_000, 3}, {100_000, 9}} {
+		if got := loopbackSources(target.addr.Addr(), tt.connections, usualPorts); len(got) != tt.want {
+			t.Errorf("%d connections: got %v, want %d addresses", tt.connections, got, tt.want)
+		}
+	}
+}
+
+func TestListenerIsFoundInProc(t *testing.T) {
+	if commandOf(os.Getpid()) == "" {
+		t.Skip("no /proc")
+	}
+	for _, network := range []string{"tcp4", "tcp"} {
+		address := "127.0.0.1:0"
+		if network == "tcp" {
+			address = ":0"
+		}
+		ln, err := net.Listen(network, address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		target, err := parseTarget(fmt.Sprintf("ws://127.0.0.1:%d", ln.Addr().(*net.TCPAddr).Port), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := target.resolve(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := findServer(target.addr); got != os.Getpid() {
+			t.Errorf("%s: got pid %d, want %d", network, got, os.Getpid())
+		}
+		if u, err := observe(os.Getpid(), true); err != nil || u.rss <= 0 || u.pss <= 0 {
+			t.Errorf("got %+v, %v", u, err)
+		}
+		if err := ln.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestResultIsWrittenBothWays(t *testing.T) {
+	t.Parallel()
+	r := mustRun(t, testConfig(startRoom(t, nil)))
+	var text strings.Builder
+	if err := r.WriteText(&text); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"12,000 expected", "0 lost", "p99.9", "verdict"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("the text lacks %q:\n%s", want, text.String())
+		}
+	}
+	b, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back Result
+	if err := json.Unmarshal(b, &back); err != nil {
+		t.Fatal(err)
+	}
+	if back.Delivery.Expected != r.Delivery.Expected || !slices.Equal(back.ClientLimit, r.ClientLimit) {
+		t.Errorf("got %+v, want %+v", back, r)
+	}
+}
