@@ -12,6 +12,7 @@ import (
 	"github.com/lesismal/nbio"
 	"github.com/lesismal/nbio/logging"
 
+	"github.com/throng-chat/throng/server/waker"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -97,8 +98,11 @@ func (r *run) start() error {
 		MaxWriteBufferSize: maxUnsent,
 	})
 	r.engine.OnRead(func(nc *nbio.Conn) {
-		if c, ok := nc.Session().(*conn); ok {
-			r.pollerOf(nc).onRead(c, r.engine.PollerBuffer(nc))
+		switch s := nc.Session().(type) {
+		case *conn:
+			r.pollerOf(nc).onRead(s, r.engine.PollerBuffer(nc))
+		case *waker.Waker:
+			s.OnRead()
 		}
 	})
 	r.engine.OnClose(func(nc *nbio.Conn, err error) {
@@ -108,6 +112,16 @@ func (r *run) start() error {
 	})
 	if err := r.engine.Start(); err != nil {
 		return fmt.Errorf("start the pollers: %w", err)
+	}
+	// Each must have begun before it may be stopped.
+	for i := range pollers {
+		w, err := waker.New(r.engine, i, pollers, func() {})
+		if err == nil {
+			err = w.Close()
+		}
+		if err != nil {
+			return fmt.Errorf("start the pollers: %w", err)
+		}
 	}
 	return nil
 }

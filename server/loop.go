@@ -13,6 +13,8 @@ import (
 	"github.com/lesismal/nbio"
 	"github.com/lesismal/nbio/logging"
 	"golang.org/x/time/rate"
+
+	"github.com/throng-chat/throng/server/waker"
 )
 
 // loop is nbio's epoll (kqueue) engine under the connections. Each of its pollers is one goroutine that reads from a share
@@ -22,7 +24,7 @@ type loop struct {
 	metrics *metrics
 	clock   *clock
 	engine  *nbio.Engine
-	wakers  []*waker // one a poller
+	pollers []*poller
 	panics  rate.Sometimes
 	probed  time.Time // owned by the heartbeat
 
@@ -54,12 +56,12 @@ func newLoop(pollers int, openFiles int, h *hub) (*loop, error) {
 		return nil, fmt.Errorf("start the loop: %w", err)
 	}
 	for i := range pollers {
-		w, err := newWaker(l, i, pollers)
-		if err != nil {
-			l.stop()
+		p := &poller{loop: l}
+		var err error
+		if p.waker, err = waker.New(l.engine, i, pollers, p.onWake); err != nil {
 			return nil, fmt.Errorf("start the loop: %w", err)
 		}
-		l.wakers = append(l.wakers, w)
+		l.pollers = append(l.pollers, p)
 	}
 	return l, nil
 }
@@ -67,8 +69,10 @@ func newLoop(pollers int, openFiles int, h *hub) (*loop, error) {
 // stop ends the pollers and waits for every callback. It closes what is still open. Not to be called twice (nbio panics).
 func (l *loop) stop() {
 	l.engine.Stop()
-	for _, w := range l.wakers {
-		w.close()
+	for _, p := range l.pollers {
+		if err := p.waker.Close(); err != nil {
+			l.log.Debug("close a wake-up socket", "error", err)
+		}
 	}
 }
 
@@ -87,8 +91,8 @@ func (l *loop) onRead(nc *nbio.Conn) {
 	switch s := nc.Session().(type) {
 	case *conn:
 		l.read(s)
-	case *waker:
-		s.onWake()
+	case *waker.Waker:
+		s.OnRead()
 	}
 }
 
@@ -110,7 +114,7 @@ func (l *loop) read(c *conn) {
 	buf := l.engine.PollerBuffer(c.nc)
 	for range readsPerTurn {
 		if c.part.room.congested() && !c.closing() {
-			l.waker(c).later(c)
+			l.pollerOf(c).later(c)
 			return
 		}
 		n, err := c.nc.Read(buf)
@@ -133,7 +137,7 @@ func (l *loop) read(c *conn) {
 			return
 		}
 	}
-	l.waker(c).later(c)
+	l.pollerOf(c).later(c)
 }
 
 // onWritten is called when nbio has written a sentinel: on the poller or within shard.arm, and under the connection's own
@@ -153,11 +157,11 @@ func (l *loop) onClose(nc *nbio.Conn, _ error) {
 	}
 }
 
-func (l *loop) waker(c *conn) *waker { return l.wakers[c.nc.Hash()%len(l.wakers)] }
+func (l *loop) pollerOf(c *conn) *poller { return l.pollers[c.nc.Hash()%len(l.pollers)] }
 
 func (l *loop) wakeAll() {
-	for _, w := range l.wakers {
-		w.wake()
+	for _, p := range l.pollers {
+		p.wake()
 	}
 }
 
@@ -167,18 +171,16 @@ func (l *loop) probe(now time.Time) {
 		return
 	}
 	l.probed = now
-	for _, w := range l.wakers {
-		w.probed.Store(now.UnixNano())
-		w.wake()
+	for _, p := range l.pollers {
+		p.probed.Store(now.UnixNano())
+		p.wake()
 	}
 }
 
-// waker gives one poller work that no socket's event would bring: connections to read from later.
-type waker struct {
+// poller is what we keep of one of nbio's: connections to read from when no event of theirs would make it.
+type poller struct {
 	loop   *loop
-	nc     *nbio.Conn // the end that the poller reads
-	fd     int        // the end that wakes it
-	woken  atomic.Bool
+	waker  *waker.Waker
 	probed atomic.Int64 // unix nanoseconds of a probe not yet answered; 0 for none
 
 	// Owned by the poller.
@@ -187,58 +189,40 @@ type waker struct {
 }
 
 // later puts c on the list of connections to read from when the poller has dealt with the others, or, where its room is
-// behind, when that has caught up.
-func (w *waker) later(c *conn) {
+// behind, when that has caught up. Called on the poller.
+func (p *poller) later(c *conn) {
 	if !c.waiting {
 		c.waiting = true
-		w.waiting = append(w.waiting, c)
+		p.waiting = append(p.waiting, c)
 	}
 	if r := c.part.room; r.congested() {
-		w.loop.metrics.pauses.Inc()
+		p.loop.metrics.pauses.Inc()
 		r.paused.Store(true)
 		// The room may have caught up before it saw that somebody waits.
 		if r.congested() {
 			return
 		}
 	}
-	w.wake()
+	p.wake()
 }
 
-// wake makes the poller call onWake. Any goroutine may call it; it does not block.
-func (w *waker) wake() {
-	if w.woken.Swap(true) {
-		return
-	}
-	for {
-		_, err := syscall.Write(w.fd, []byte{1})
-		switch {
-		case errors.Is(err, syscall.EINTR):
-			continue
-		case err != nil && !errors.Is(err, syscall.EAGAIN):
-			w.loop.log.Error("wake a poller", "error", err)
-		}
-		return
+func (p *poller) wake() {
+	if err := p.waker.Wake(); err != nil {
+		p.loop.log.Error("a poller sleeps on", "error", err)
 	}
 }
 
 // onWake is called on the poller.
-func (w *waker) onWake() {
-	var drain [16]byte
-	for {
-		if n, err := w.nc.Read(drain[:]); n < len(drain) || err != nil {
-			break
-		}
+func (p *poller) onWake() {
+	if at := p.probed.Swap(0); at != 0 {
+		p.loop.metrics.loopLag.Observe(time.Since(time.Unix(0, at)).Seconds())
 	}
-	w.woken.Store(false)
-	if at := w.probed.Swap(0); at != 0 {
-		w.loop.metrics.loopLag.Observe(time.Since(time.Unix(0, at)).Seconds())
-	}
-	list := w.waiting
-	w.waiting = w.spare[:0]
+	list := p.waiting
+	p.waiting = p.spare[:0]
 	for i, c := range list {
 		list[i] = nil
 		c.waiting = false
-		w.loop.read(c)
+		p.loop.read(c)
 	}
-	w.spare = list[:0]
+	p.spare = list[:0]
 }

@@ -142,22 +142,33 @@ func (s *Server) Run(ctx context.Context) error {
 
 	// The admin port answers until here, so that the drain can be watched.
 	for _, server := range servers {
-		if cause := server.Close(); cause != nil && !errors.Is(cause, net.ErrClosed) {
-			s.log.Debug("close http server", "error", cause)
-		}
+		s.end(server)
 	}
 	serving.Wait()
 	for s.handshakes.evictOldest() {
 	}
 	s.public.greeting.Wait()
-	s.hub.loop.stop()
 	for _, sh := range s.hub.shards {
 		close(sh.quit)
 	}
 	close(s.hub.heartbeat.quit)
 	close(settled)
 	owners.Wait()
+	s.hub.loop.stop() // the last: the others wake its pollers
 	return err
+}
+
+// end lets requests finish, for a moment.
+func (s *Server) end(server *http.Server) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	err := server.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = server.Close()
+	}
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		s.log.Debug("close http server", "error", err)
+	}
 }
 
 // drain takes no new connection and ends the others.

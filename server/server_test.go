@@ -403,3 +403,26 @@ func TestADrainIsCutShort(t *testing.T) {
 		t.Logf("the client sees: %v", err)
 	}
 }
+
+func TestAServerMayStopAsSoonAsItHasStarted(t *testing.T) {
+	for range 30 {
+		cfg := DefaultConfig()
+		cfg.Listen, cfg.Admin = "127.0.0.1:0", "off"
+		s, err := New(cfg, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(context.Background())
+		stop()
+		done := make(chan error, 1)
+		go func() { done <- s.Run(ctx) }()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Fatal(err)
+			}
+		case <-time.After(patience):
+			t.Fatal("the server does not stop")
+		}
+	}
+}

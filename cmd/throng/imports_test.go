@@ -17,7 +17,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			"github.com/agnivade/levenshtein", "github.com/lmittmann/tint", "golang.org/x/term",
 		},
 		"/server": {
-			module + "/server/ws", module + "/server/wheel", module + "/server/web",
+			module + "/server/ws", module + "/server/wheel", module + "/server/web", module + "/server/waker",
 			"github.com/lesismal/nbio", "github.com/lesismal/nbio/logging",
 			"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/client_golang/prometheus/collectors",
 			"github.com/prometheus/client_golang/prometheus/promhttp", "golang.org/x/sys/unix", "golang.org/x/time/rate",
@@ -25,8 +25,9 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		"/server/ws":    {},
 		"/server/wheel": {},
 		"/server/web":   {},
+		"/server/waker": {"github.com/lesismal/nbio"},
 		"/bench": {
-			module + "/server/ws", "github.com/lesismal/nbio", "github.com/lesismal/nbio/logging",
+			module + "/server/ws", module + "/server/waker", "github.com/lesismal/nbio", "github.com/lesismal/nbio/logging",
 			"github.com/HdrHistogram/hdrhistogram-go", "golang.org/x/sys/unix",
 		},
 		"/bench/figures": {module + "/bench"},

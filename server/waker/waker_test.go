@@ -1,0 +1,82 @@
+//go:build unix
+
+package waker
+
+import (
+	"testing"
+	"time"
+
+	"github.com/lesismal/nbio"
+	"github.com/lesismal/nbio/logging"
+)
+
+func start(t *testing.T, pollers int) *nbio.Engine {
+	t.Helper()
+	logging.SetLevel(logging.LevelNone)
+	engine := nbio.NewEngine(nbio.Config{NPoller: pollers, EpollMod: nbio.EPOLLET})
+	engine.OnRead(func(nc *nbio.Conn) {
+		if w, ok := nc.Session().(*Waker); ok {
+			w.OnRead()
+		}
+	})
+	if err := engine.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return engine
+}
+
+func TestEachPollerIsWoken(t *testing.T) {
+	const pollers = 3
+	engine := start(t, pollers)
+	defer engine.Stop()
+	for i := range pollers {
+		calls := make(chan struct{}, 10)
+		w, err := New(engine, i, pollers, func() { calls <- struct{}{} })
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		if got := w.nc.Hash() % pollers; got != i {
+			t.Errorf("got poller %d, want %d", got, i)
+		}
+		<-calls // New's own
+		if err := w.Wake(); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-calls:
+		case <-time.After(20 * time.Second):
+			t.Fatalf("poller %d was not woken", i)
+		}
+	}
+}
+
+// nbio forgets a Stop that comes before its pollers have begun, and then spins for ever. Behind New it does not.
+func TestAnEngineMayStopAsSoonAsItHasStarted(t *testing.T) {
+	for range 200 {
+		engine := start(t, 2)
+		var wakers []*Waker
+		for i := range 2 {
+			w, err := New(engine, i, 2, func() {})
+			if err != nil {
+				t.Fatal(err)
+			}
+			wakers = append(wakers, w)
+		}
+		stopped := make(chan struct{})
+		go func() {
+			engine.Stop()
+			close(stopped)
+		}()
+		select {
+		case <-stopped:
+		case <-time.After(20 * time.Second):
+			t.Fatal("the engine does not stop")
+		}
+		for _, w := range wakers {
+			if err := w.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
