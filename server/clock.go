@@ -7,8 +7,9 @@ import (
 	"github.com/throng-chat/throng/server/wheel"
 )
 
-// tickLength is how exact deadlines are.
-const tickLength = 100 * time.Millisecond
+// tickLength is how exact deadlines are. A shorter one costs more than it looks: each time the idle process wakes, the
+// runtime's monitor thread wakes with it, dozens of times (15,000 idle connections: 0.9 % of a core, 1.4 % at 100 ms).
+const tickLength = 500 * time.Millisecond
 
 // firstTick leaves room for moments before the start, and for 0 to mean never.
 const firstTick = 1 << 20

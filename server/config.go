@@ -43,7 +43,7 @@ const (
 	reservedForAccept  = 36              // of those, what a flood of handshakes may not take
 	maxRoomName        = 64
 	defaultRoom        = "lobby"
-	minPing            = 200 * time.Millisecond
+	minPing            = time.Second
 	maxPing            = 24 * time.Hour
 	maxMessageAllowed  = 16 << 20
 	retryAfterSeconds  = "2"

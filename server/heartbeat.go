@@ -8,8 +8,8 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// wheelSlots of a tick each reach 51 s: one round covers every deadline of the default config.
-const wheelSlots = 512
+// wheelSlots of a tick each reach 64 s: one round covers every deadline of the default config.
+const wheelSlots = 128
 
 // pingFrame is shared by all.
 var pingFrame = encode(ws.OpPing, nil)
@@ -23,7 +23,6 @@ type heartbeat struct {
 	interval   wheel.Tick
 	timeout    wheel.Tick
 	quit       chan struct{}
-	done       chan struct{}
 
 	mu    sync.Mutex // a leaf; not held over a connection's check
 	wheel *wheel.Wheel[conn, *conn]
@@ -40,7 +39,6 @@ func newHeartbeat(h *hub, cfg Config, pending *handshakes) *heartbeat {
 		interval:   inTicks(cfg.PingInterval),
 		timeout:    inTicks(cfg.PingTimeout),
 		quit:       make(chan struct{}),
-		done:       make(chan struct{}),
 		wheel:      wheel.New[conn, *conn](wheelSlots),
 		base:       h.clock.started.Add(-firstTick * tickLength),
 	}
@@ -48,7 +46,6 @@ func newHeartbeat(h *hub, cfg Config, pending *handshakes) *heartbeat {
 
 // run is the heartbeat's goroutine. It ends when quit is closed.
 func (h *heartbeat) run() {
-	defer close(h.done)
 	ticker := time.NewTicker(tickLength)
 	defer ticker.Stop()
 	for {
@@ -103,7 +100,6 @@ func (h *heartbeat) check(c *conn, now wheel.Tick) {
 		return
 	}
 	if stalled := wheel.Tick(c.stalled.Load()); stalled != 0 && now >= stalled+inTicks(stallTimeout) {
-		h.hub.log.Debug("reader made no progress", "conn", c.id, "address", c.address())
 		c.cut(closedSlow)
 		return
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lesismal/nbio"
+	"golang.org/x/time/rate"
 
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -27,6 +28,7 @@ type hub struct {
 	frameRate   rateLimit
 	maxUnsent   int
 	maxLive     int64
+	slow        rate.Sometimes // to say so
 
 	mu     sync.Mutex // a leaf, held for the time of an append
 	rooms  map[string]*room
@@ -47,6 +49,7 @@ func newHub(cfg Config, log *slog.Logger, m *metrics, shards int) *hub {
 		frameRate:   perSecond(cfg.Rate * framesPerMessage),
 		maxUnsent:   cfg.MaxUnsent,
 		maxLive:     int64(cfg.MaxConnections),
+		slow:        everySecond(),
 		rooms:       map[string]*room{},
 	}
 	for i := range shards {
@@ -99,7 +102,13 @@ func (h *hub) leave(c *conn) {
 		return
 	}
 	c.reason.CompareAndSwap(uint32(stillOpen), uint32(closedGone))
-	h.metrics.closes[closeReason(c.reason.Load())].Inc()
+	reason := closeReason(c.reason.Load())
+	h.metrics.closes[reason].Inc()
+	if reason == closedSlow {
+		h.slow.Do(func() {
+			h.log.Warn("slow reader closed; others may follow unnamed", "conn", c.id, "address", c.address(), "room", c.part.room.name)
+		})
+	}
 	h.heartbeat.remove(c)
 
 	h.mu.Lock()

@@ -39,7 +39,7 @@ func newLoop(pollers int, openFiles int, h *hub) (*loop, error) {
 		log:     h.log,
 		metrics: h.metrics,
 		clock:   h.clock,
-		panics:  rate.Sometimes{Interval: time.Second},
+		panics:  everySecond(),
 		engine: nbio.NewEngine(nbio.Config{
 			NPoller:        pollers,
 			ReadBufferSize: readBuffer,

@@ -1,11 +1,8 @@
 package server
 
 import (
-	"errors"
 	"runtime"
-	"runtime/debug"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -20,7 +17,6 @@ type shard struct {
 	index  int
 	wakeup chan struct{} // holds one token
 	quit   chan struct{}
-	done   chan struct{}
 
 	inbox []job     // guarded by hub.mu
 	first time.Time // when the oldest job in inbox was posted; guarded by hub.mu
@@ -35,7 +31,6 @@ type shard struct {
 	round    tally
 	sends    int // since the last yield
 	panics   rate.Sometimes
-	slow     rate.Sometimes
 
 	anyReady atomic.Bool // some laggard's socket takes bytes again
 
@@ -82,10 +77,8 @@ func newShard(h *hub, index int) *shard {
 		index:   index,
 		wakeup:  make(chan struct{}, 1),
 		quit:    make(chan struct{}),
-		done:    make(chan struct{}),
 		scratch: make([]byte, 0, 64<<10),
-		panics:  rate.Sometimes{Interval: time.Second},
-		slow:    rate.Sometimes{Interval: time.Second},
+		panics:  everySecond(),
 	}
 }
 
@@ -109,7 +102,6 @@ func (s *shard) wake() {
 
 // run is the shard's goroutine. It ends when quit is closed.
 func (s *shard) run() {
-	defer close(s.done)
 	for {
 		select {
 		case <-s.wakeup:
@@ -226,132 +218,6 @@ func (s *shard) sendClose(c *conn, frame []byte) {
 func (s *shard) finish(c *conn) {
 	if err := shutdownWrite(c.nc); err != nil {
 		s.hub.log.Debug("end of stream not sent", "conn", c.id, "error", err)
-	}
-}
-
-// write sends b to c, or queues what the socket refuses. kept says that a slice of b is queued, so b must not be reused.
-func (s *shard) write(c *conn, b []byte) (kept bool) {
-	c.sentBytes += uint64(len(b))
-	s.round.bytes += uint64(len(b))
-	if c.out != nil {
-		return s.queue(c, b)
-	}
-	n, err := sendNow(c.nc, b)
-	s.round.writes++
-	if n == len(b) {
-		return false
-	}
-	if err != nil && !errors.Is(err, syscall.EAGAIN) && !errors.Is(err, syscall.EINTR) {
-		s.abandon(c, closedGone)
-		return false
-	}
-	c.out = &outbox{}
-	s.laggards = append(s.laggards, c)
-	kept = s.queue(c, b[n:])
-	if kept {
-		s.hub.heartbeat.limitStall(c)
-		s.arm(c)
-	}
-	return kept
-}
-
-// queue puts b behind what c has not been sent. A reader who is too far behind is closed.
-func (s *shard) queue(c *conn, b []byte) (kept bool) {
-	c.out.push(b)
-	s.unsent.Add(int64(len(b)))
-	if c.out.bytes > s.hub.maxUnsent {
-		s.cutSlow(c)
-		return false
-	}
-	return true
-}
-
-// cutSlow closes a reader who is too far behind. No close frame can reach it: the socket is full.
-func (s *shard) cutSlow(c *conn) {
-	s.slow.Do(func() {
-		s.hub.log.Warn("slow reader closed", "conn", c.id, "address", c.address(), "room", c.part.room.name,
-			"unsent", c.out.bytes, "limit", s.hub.maxUnsent)
-	})
-	s.abandon(c, closedSlow)
-}
-
-// arm asks to be told when the socket takes bytes again. nbio has no call for that, but it tells when it has written what
-// it kept for us: so it is given one byte of the queue, the sentinel, and nothing else is written until that is gone.
-func (s *shard) arm(c *conn) {
-	sentinel := c.out.batches[0][:1]
-	c.out.advance(1)
-	s.unsent.Add(-1)
-	if _, err := c.nc.Write(sentinel); err != nil {
-		s.abandon(c, closedGone)
-	}
-}
-
-// resumeLaggards goes on with those whose sentinel is gone.
-func (s *shard) resumeLaggards() {
-	kept := s.laggards[:0]
-	for _, c := range s.laggards {
-		if c.out != nil && c.ready.Swap(false) {
-			s.resume(c)
-		}
-		if c.out != nil {
-			kept = append(kept, c)
-		}
-	}
-	clear(s.laggards[len(kept):])
-	s.laggards = kept
-}
-
-func (s *shard) resume(c *conn) {
-	c.stalled.Store(uint32(s.hub.clock.tick()))
-	for c.out.bytes > 0 {
-		n, err := sendNow(c.nc, c.out.head(s.scratch))
-		s.round.writes++
-		if err != nil && !errors.Is(err, syscall.EAGAIN) && !errors.Is(err, syscall.EINTR) {
-			s.abandon(c, closedGone)
-			return
-		}
-		c.out.advance(n)
-		s.unsent.Add(int64(-n))
-		s.yield()
-		if errors.Is(err, syscall.EAGAIN) {
-			s.arm(c)
-			return
-		}
-	}
-	c.out = nil
-	c.stalled.Store(0)
-	if c.finishing {
-		s.finish(c)
-	}
-}
-
-// drop forgets what c was not sent, and counts it.
-func (s *shard) drop(c *conn) {
-	if c.out == nil {
-		return
-	}
-	s.unsent.Add(int64(-c.out.bytes))
-	s.hub.metrics.dropped.Add(float64(c.out.bytes))
-	c.out = nil
-	s.anyReady.Store(true) // so that the list of laggards forgets it
-}
-
-// abandon ends c at once.
-func (s *shard) abandon(c *conn, reason closeReason) {
-	c.part.leave(c)
-	s.drop(c)
-	c.finishing = true
-	c.cut(reason)
-}
-
-// abandonAfterPanic contains a fault of our own code: it costs the connection at hand, or, where there is none, the job.
-func (s *shard) abandonAfterPanic(c *conn, e any) {
-	s.hub.metrics.panics.Inc()
-	s.panics.Do(func() {
-		s.hub.log.Error("panic on a shard", "error", e, "stack", string(debug.Stack()))
-	})
-	if c != nil {
-		s.abandon(c, closedPanic)
 	}
 }
 

@@ -79,6 +79,9 @@ func start(name string) (*server, error) {
 	if name == "throng" {
 		args = []string{"-c", "0", *throng, "serve", "--listen", address, "--admin", admin, "--rate", "0"}
 	}
+	if _, err := honest(address); err == nil {
+		return nil, fmt.Errorf("another server runs on %s: end it first", address)
+	}
 	s := &server{name: name, cmd: exec.Command("taskset", args...)}
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
@@ -266,7 +269,7 @@ func heartbeat() error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("\n### Heartbeat: 15,000 idle connections, pinged each 25 s\n\n%.2f %% of a core, over %d pings (the second minute of the connections' life is like the first).\n",
+	fmt.Printf("\n### Heartbeat: 15,000 idle connections, pinged each 25 s\n\n%.2f %% of a core, over %d pings.\n",
 		100*r.Server.Cores, r.Delivery.Pings)
 	return nil
 }

@@ -103,6 +103,10 @@ func (c *serveCmd) Run() error {
 		os.Exit(exitFailed)
 	}()
 
+	if admin := srv.AdminAddr(); admin != nil && !isLoopback(admin) {
+		log.Warn("the admin port is open to the network: whoever reaches it sees and closes connections; for this machine only: --admin 127.0.0.1:3001",
+			"admin", admin.String())
+	}
 	if terminal {
 		c.greet(srv, start)
 	} else {
@@ -143,14 +147,19 @@ func rateText(n int) string {
 
 // access says who can reach the chat, and which flag changes that.
 func access(addr net.Addr) string {
-	host, port, err := net.SplitHostPort(addr.String())
-	if err != nil {
+	_, port, err := net.SplitHostPort(addr.String())
+	switch {
+	case err != nil:
 		return addr.String()
-	}
-	if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() {
+	case isLoopback(addr):
 		return fmt.Sprintf("this machine only, under any name (for the network: --listen :%s)", port)
 	}
 	return fmt.Sprintf("OPEN TO THE NETWORK WITHOUT SIGN-IN: whoever reaches %s may chat under any name (for this machine only: --listen 127.0.0.1:%s)", addr, port)
+}
+
+func isLoopback(addr net.Addr) bool {
+	tcp, ok := addr.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
 }
 
 func addressOf(a net.Addr) string {

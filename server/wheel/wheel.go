@@ -3,7 +3,7 @@
 // whatever length its user likes, and owns no clock, no goroutine and no lock.
 package wheel
 
-// Tick is a moment, counted in ticks since the user's epoch. 2^32 ticks of 100 ms last 13 years.
+// Tick is a moment, counted in ticks since the user's epoch. 2^32 ticks of half a second last 68 years.
 type Tick uint32
 
 // Links is what an entry embeds: 24 bytes, no allocation. It belongs to the wheel.
