@@ -95,7 +95,10 @@ func (r *Result) costText(line func(string, string, ...any)) {
 			text += fmt.Sprintf(" · %.3f µs a delivery", s.PerDelivery/1e3)
 		}
 		line("server", "%s · RSS %s, connected %s, at the end %s", text, bytesText(float64(s.RSSBefore)), bytesText(float64(s.RSSConnected)), bytesText(float64(s.RSSAfter)))
-		line("", "%.1f µs an upgrade", float64(s.ConnectCPU.Nanoseconds())/1e3/float64(max(r.Connect.Opened, 1)))
+		// The kernel counts in steps of 10 ms.
+		if s.ConnectCPU >= 100*time.Millisecond {
+			line("", "%.1f µs an upgrade", float64(s.ConnectCPU.Nanoseconds())/1e3/float64(max(r.Connect.Opened, 1)))
+		}
 		if s.PSSBefore > 0 {
 			line("", "PSS %s, connected %s, at the end %s · %s a connection", bytesText(float64(s.PSSBefore)), bytesText(float64(s.PSSConnected)),
 				bytesText(float64(s.PSSAfter)), bytesText(s.PerConn))

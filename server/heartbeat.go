@@ -69,7 +69,7 @@ func (h *heartbeat) advance(now time.Time) {
 	if drift > forgivenAbsence {
 		// The process was stopped, or the machine asleep: the peers' answers could not be read.
 		h.base = h.base.Add(drift)
-		h.hub.log.Warn("away: deadlines are put off", "for", drift)
+		h.hub.log.Warn("away: deadlines are put off", "for", drift.Round(time.Millisecond).String())
 	}
 	tick := wheel.Tick(now.Sub(h.base) / tickLength)
 	if tick <= clock.tick() {

@@ -179,12 +179,12 @@ func (s *Server) drain() {
 		s.log.Debug("close listener", "error", err)
 	}
 	told := s.hub.live.Load()
-	s.log.Info("stopping: clients are told to come back", "connections", told, "at_most", s.cfg.Drain)
+	s.log.Info("stopping: clients are told to come back", "connections", told, "at_most", s.cfg.Drain.String())
 	s.hub.closeAll()
 	s.hub.waitEmpty(s.cfg.Drain - time.Since(start))
 	cut := s.hub.cutAll()
 	s.hub.waitEmpty(time.Second)
-	s.log.Info("stopped", "after", time.Since(start).Round(time.Millisecond), "closed", told-int64(cut), "cut", cut)
+	s.log.Info("stopped", "after", time.Since(start).Round(time.Millisecond).String(), "closed", told-int64(cut), "cut", cut)
 }
 
 // settle gives memory back to the system when a wave of connections has come or gone: what a handshake leaves behind would
