@@ -49,7 +49,9 @@ const (
 	retryAfterSeconds  = "2"
 	framesPerMessage   = 2 // a connection may send twice as many frames as messages
 	burstSeconds       = 2
-	readsPerTurn       = 64 // of one connection before the others of its poller have theirs
+	maxShards          = 64      // hub.publish notes in one word whom to wake
+	maxOpenFiles       = 1 << 20 // nbio keeps a pointer for each possible descriptor
+	readsPerTurn       = 64      // of one connection before the others of its poller have theirs
 	sendsPerYield      = 16
 	minSettle          = 1000 // connections come or gone before memory is given back
 	forgivenAbsence    = time.Second

@@ -86,8 +86,12 @@ func (d *door) run() error {
 			return nil
 		case errors.Is(err, syscall.ECONNABORTED):
 			// The peer left before it was accepted.
-		default:
+		case errors.Is(err, syscall.EBADF) || errors.Is(err, syscall.EINVAL):
 			return err
+		default:
+			// Short memory, a firewall, a network that went away: it passes, and the connections that stand are well.
+			d.complaint.Do(func() { d.log.Error("a connection was not accepted", "error", err) })
+			time.Sleep(acceptErrorBackoff)
 		}
 	}
 }

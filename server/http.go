@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/lesismal/nbio"
 
@@ -19,6 +20,13 @@ import (
 func (s *Server) routes() http.Handler {
 	page := web.Handler()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 {
+			// Nothing here has a use for a body, and nobody waits for one.
+			w.Header().Set("Connection", "close")
+			if err := http.NewResponseController(w).SetReadDeadline(time.Now()); err != nil {
+				s.log.Debug("body not cut off", "error", err)
+			}
+		}
 		switch {
 		case tooManyLines(r):
 			w.Header().Set("Connection", "close")
@@ -153,7 +161,8 @@ func hijack(w http.ResponseWriter) (conn *net.TCPConn, early []byte, err error) 
 		}
 	}
 	// nbio knows a TCP socket by its concrete type.
-	return taken.(*handshake).TCPConn, early, nil
+	c := taken.(*handshake)
+	return c.TCPConn, append(early, c.read...), nil
 }
 
 // roomName reads ?room=NAME.

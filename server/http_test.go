@@ -182,6 +182,52 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
+// A request that announces a body and does not send it is answered all the same, and let go.
+func TestABodyIsNotWaitedFor(t *testing.T) {
+	s := startServer(t, nil)
+	start := time.Now()
+	resp, _ := ask(t, s.Addr().String(), "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n")
+	if resp.StatusCode != http.StatusOK || !resp.Close {
+		t.Errorf("got %s, close %v; want the page, then the end", resp.Status, resp.Close)
+	}
+	if took := time.Since(start); took > headTimeout {
+		t.Errorf("took %v, want no waiting", took)
+	}
+}
+
+// A second request of a connection may be a handshake, with messages right behind its long head.
+func TestAHandshakeAfterAnotherRequestKeepsWhatFollows(t *testing.T) {
+	s := startServer(t, nil)
+	conn, err := net.Dial("tcp", s.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	c := &client{t: t, conn: conn}
+	bytes := []byte("GET /none HTTP/1.1\r\nHost: x\r\n\r\n")
+	bytes = append(bytes, strings.Replace(upgradeRequest("x", "/ws"), "\r\n\r\n", "\r\nX: "+strings.Repeat("x", 3900)+"\r\n\r\n", 1)...)
+	for i := range 20 {
+		bytes = ws.AppendMaskedFrame(bytes, ws.OpText, 1, fmt.Appendf(nil, "%d", i))
+	}
+	c.write(bytes)
+	c.reader = bufio.NewReader(conn)
+	for _, want := range []int{http.StatusNotFound, http.StatusSwitchingProtocols} {
+		c.deadline()
+		resp, err := http.ReadResponse(c.reader, nil)
+		if err != nil || resp.StatusCode != want {
+			t.Fatalf("got %v, %v; want %d", resp, err, want)
+		}
+		if want == http.StatusNotFound {
+			if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for i := range 20 {
+		c.hear(ws.OpText, fmt.Sprint(i))
+	}
+}
+
 func TestAFullServerRefusesBeforeTheUpgrade(t *testing.T) {
 	s := startServer(t, func(c *Config) { c.MaxConnections = 3 })
 	for range 3 {

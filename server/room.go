@@ -117,18 +117,15 @@ func (p *part) flush(s *shard) {
 // flushFrom writes to the members from i on and returns where to go on: behind the end, or behind a member at which our
 // own code failed, which costs that one its connection.
 func (p *part) flushFrom(s *shard, i int) (next int) {
+	var c *conn
 	defer func() {
 		if e := recover(); e != nil {
-			var at *conn
-			if i < len(p.conns) {
-				at = p.conns[i]
-			}
-			s.abandonAfterPanic(at, e)
+			s.abandonAfterPanic(c, e)
 			next = i
 		}
 	}()
 	for i < len(p.conns) {
-		c := p.conns[i]
+		c = p.conns[i]
 		p.flushMember(s, c)
 		c.from, c.fromFrames = 0, 0
 		s.yield()

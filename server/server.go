@@ -45,7 +45,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 		log:       log,
 		metrics:   newMetrics(),
 		complaint: everySecond(),
-		files:     int(min(files.Cur, 1<<30)),
+		files:     int(min(files.Cur, maxOpenFiles)),
 	}
 	most := s.files - reservedFiles
 	switch {
@@ -57,7 +57,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 		return nil, fmt.Errorf("max-connections = %d needs %d open files, and they are limited to %d: raise ulimit -n or LimitNOFILE, or lower --max-connections",
 			cfg.MaxConnections, cfg.MaxConnections+reservedFiles, s.files)
 	}
-	s.hub = newHub(s.cfg, log, s.metrics, runtime.GOMAXPROCS(0))
+	s.hub = newHub(s.cfg, log, s.metrics, shardCount(runtime.GOMAXPROCS(0)))
 	s.handshakes = newHandshakes(log, s.metrics, func() int {
 		return min(maxHandshakes, s.files-reservedForAccept-int(s.hub.live.Load()))
 	})
@@ -72,6 +72,9 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	}
 	return s, nil
 }
+
+// shardCount is one a core.
+func shardCount(cores int) int { return min(cores, maxShards) }
 
 // Addr is where the chat listens.
 func (s *Server) Addr() net.Addr { return s.public.Addr() }

@@ -426,3 +426,23 @@ func TestAServerMayStopAsSoonAsItHasStarted(t *testing.T) {
 		}
 	}
 }
+
+// The shards to wake are noted in one word: with more shards than bits some would sleep for ever.
+func TestManyCoresMakeNoMoreShardsThanCanBeWoken(t *testing.T) {
+	for _, tt := range []struct{ cores, want int }{{1, 1}, {2, 2}, {64, 64}, {65, 64}, {256, 64}} {
+		if got := shardCount(tt.cores); got != tt.want {
+			t.Errorf("%d cores: got %d shards, want %d", tt.cores, got, tt.want)
+		}
+	}
+	h := newHub(DefaultConfig(), slog.New(slog.DiscardHandler), newMetrics(), shardCount(256))
+	r := newRoom("lobby", len(h.shards))
+	for i := range r.parts {
+		r.parts[i].members = 1
+	}
+	h.publish(r, ws.OpText, []byte("x"))
+	for i, s := range h.shards {
+		if len(s.wakeup) != 1 {
+			t.Errorf("shard %d has a job and was not woken", i)
+		}
+	}
+}

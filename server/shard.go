@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/throng-chat/throng/server/ws"
 )
 
 // shard owns a share of the connections: it alone writes to their sockets, and it alone knows which of them are in a room.
@@ -148,6 +150,9 @@ func (s *shard) handle(j *job) {
 	defer func() {
 		if e := recover(); e != nil {
 			s.abandonAfterPanic(j.conn, e)
+			if j.do == joinRoom {
+				s.hub.leave(j.conn) // the loop may not know it, and will not tell
+			}
 		}
 	}()
 	switch c := j.conn; j.do {
@@ -156,6 +161,7 @@ func (s *shard) handle(j *job) {
 	case sendFrame:
 		if !c.finishing {
 			s.write(c, j.frame)
+			s.yield()
 		}
 	case sendClose:
 		s.sendClose(c, j.frame)
@@ -185,6 +191,10 @@ func (s *shard) join(c *conn, hello, early []byte) {
 		return
 	}
 	s.write(c, hello)
+	// Who was let in while the drain began is told like the others.
+	if s.hub.draining.Load() {
+		c.close(closedShutdown, ws.CloseRestart, "server restarts")
+	}
 }
 
 func (s *shard) leave(c *conn) {

@@ -73,6 +73,11 @@ func (s *shard) resumeLaggards() {
 }
 
 func (s *shard) resume(c *conn) {
+	defer func() {
+		if e := recover(); e != nil {
+			s.abandonAfterPanic(c, e)
+		}
+	}()
 	c.stalled.Store(uint32(s.hub.clock.tick()))
 	for c.out.bytes > 0 {
 		n, err := sendNow(c.nc, c.out.head(s.scratch))
