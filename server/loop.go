@@ -112,8 +112,9 @@ func (l *loop) read(c *conn) {
 	}
 	now := l.clock.now()
 	buf := l.engine.PollerBuffer(c.nc)
-	for range readsPerTurn {
-		if c.part.room.congested() && !c.closing() {
+	for reads := 0; ; reads++ {
+		enough := reads >= readsPerTurn || c.part.room.congested() && !c.closing()
+		if enough && !hungUp(c.nc) {
 			l.pollerOf(c).later(c)
 			return
 		}
@@ -137,7 +138,6 @@ func (l *loop) read(c *conn) {
 			return
 		}
 	}
-	l.pollerOf(c).later(c)
 }
 
 // onWritten is called when nbio has written a sentinel: on the poller or within shard.arm, and under the connection's own

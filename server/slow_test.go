@@ -185,3 +185,31 @@ func TestTalkersWaitForARoomThatIsBehind(t *testing.T) {
 		t.Errorf("got a backlog of %d bytes at the end, want 0", got)
 	}
 }
+
+// What a talker sent before it left is heard, also when its room was behind at that moment.
+func TestLastWordsToARoomThatIsBehindAreHeard(t *testing.T) {
+	s := startServer(t, func(c *Config) { c.MaxUnsent = 64 << 20 })
+	first, second, listener := dial(t, s, "lobby"), dial(t, s, "lobby"), dial(t, s, "lobby")
+	release := hold(s)
+	body := strings.Repeat("x", 60<<10)
+	r := roomOf(s, "lobby")
+	sent := 0
+	for ; !r.congested(); sent++ {
+		first.send(ws.OpText, body)
+		want := r.backlog.Load()
+		eventually(t, "it to be read", func() bool { return r.backlog.Load() > want || r.congested() })
+	}
+	for n := range 50 {
+		second.send(ws.OpText, fmt.Sprint(n))
+	}
+	eventually(t, "the second talker to be paused", func() bool { return value(t, s, "throng_pauses_total", "") > 0 })
+	second.conn.Close()
+	eventually(t, "it to be gone", func() bool { return closesBy(s, closedGone) == 1 })
+	release()
+	for range sent {
+		listener.hear(ws.OpText, body)
+	}
+	for n := range 50 {
+		listener.hear(ws.OpText, fmt.Sprint(n))
+	}
+}
