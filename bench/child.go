@@ -16,8 +16,9 @@ import (
 
 // Child is a server that was started for one bench, in a process of its own.
 type Child struct {
-	URL string
-	PID int
+	URL     string
+	PID     int
+	Metrics string // URL of its /metrics, where it was told to have some
 
 	cmd  *exec.Cmd
 	said tail
@@ -31,18 +32,32 @@ const (
 	saidBytes  = 4 << 10          // of its last words
 )
 
-// StartServer runs this program again, with the arguments that args makes for a free loopback address, and waits until it
-// listens there.
-func StartServer(ctx context.Context, args func(address string) []string) (*Child, error) {
-	address, err := freeAddress()
-	if err != nil {
-		return nil, err
-	}
+// StartServer runs this program again, with the arguments that args makes of two free loopback addresses, and waits until it
+// listens at the first.
+func StartServer(ctx context.Context, args func(address, admin string) []string) (*Child, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	c := &Child{URL: "ws://" + address + "/ws", cmd: exec.Command(self, args(address)...), done: make(chan struct{})}
+	admin, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	c, err := StartCommand(ctx, func(address string) []string { return append([]string{self}, args(address, admin)...) })
+	if c != nil {
+		c.Metrics = "http://" + admin + "/metrics"
+	}
+	return c, err
+}
+
+// StartCommand starts a server by the command that command makes of a free loopback address, and waits until it listens there.
+func StartCommand(ctx context.Context, command func(address string) []string) (*Child, error) {
+	address, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	args := command(address)
+	c := &Child{URL: "ws://" + address + "/ws", cmd: exec.Command(args[0], args[1:]...), done: make(chan struct{})}
 	c.cmd.Stdout, c.cmd.Stderr = &c.said, &c.said
 	c.cmd.SysProcAttr = childAttributes()
 	if err := c.cmd.Start(); err != nil {

@@ -3,108 +3,212 @@ package bench
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
+
+	"github.com/throng-chat/throng/bench/agent"
+	"github.com/throng-chat/throng/bench/result"
 )
+
+// The scenarios that are one run. Ladder and Find are several (search.go).
+const (
+	Idle      = "idle"      // hold the connections, ping them, and send nothing
+	Echo      = "echo"      // each connection has a room to itself
+	Broadcast = "broadcast" // one room, or several of one size
+	Chat      = "chat"      // rooms of all sizes, talkers by chance, joins and leaves
+	Storm     = "storm"     // kill some, who all come back
+	Slow      = "slow"      // some stop reading
+	Connect   = "connect"   // open all, and no more
+)
+
+// Scenarios are all of them.
+var Scenarios = []string{Chat, Broadcast, Echo, Idle, Storm, Slow, Connect}
 
 // Config is what to measure. Each field is the flag of the same name.
 type Config struct {
-	URL         string // ws://host:port/path; the path /ws is understood when there is none
-	Connections int    // held for the whole run
-	Rate        int    // messages a second, all publishers together; 0 sends nothing and only holds the connections
-	Size        int    // bytes of one message, its stamp of StampSize bytes included
-	Publishers  int    // the first so many connections send, in turn; 0 for as many as Rate, at most all
-	Room        string // joined by ?room=, where the URL's path is /ws and it has no query; empty for the server's own
-	NoEcho      bool   // the server does not send a message back to who sent it
+	Scenario    string
+	URLs        []string       // ws://host:port/path, of servers that share the rooms; the protocol's path is understood when there is none
+	Protocol    agent.Protocol // how they are spoken to
+	Connections int            // held for the whole run
 
-	Duration time.Duration // measured
+	Rooms int     // how many
+	Zipf  float64 // how unequal: room k is as large as 1/k to that power; 0 for all the same
+	Room  string  // the name of a single room, and how those of several begin; empty for the server's own, or the protocol's usual
+
+	Rate       int  // messages a second, all publishers together; WebSocket pings of an idle run
+	Poisson    bool // they come by chance, not at a steady pace
+	Closed     int  // messages under way at a time, each sent when one is back; 0 for the open loop
+	Size       int  // bytes of one message, its stamp of agent.StampSize bytes included
+	Publishers int  // the first so many connections send; 0 for as many as Rate, at most all
+	NoEcho     bool // the server does not send a message back to who sent it
+	Seed       uint64
+
+	Churn  float64       // share of the connections that leave and come back in a minute
+	Kill   float64       // share that is killed at once
+	By     string        // how: agent.ByRST, ByFIN or BySilence
+	Jitter time.Duration // the killed come back within that time, by chance
+	Slow   float64       // share that stops reading
+
+	Duration time.Duration // measured; with WarmupAuto, the warm-up is part of it
 	Warmup   time.Duration // sent and checked before that, but not measured
+	Auto     bool          // the warm-up is found in the figures instead
 	Drain    time.Duration // how long to wait for what is missing after the last message
 
-	PID int // the server's process, observed in /proc; 0 looks for it where the target is this machine
+	PID     int    // the server's process, observed in /proc; 0 looks for it where the target is this machine
+	Metrics string // URL of its /metrics; empty for none
+	Floor   bool   // measure the kernel's floor afterwards
 
-	Dials       int           // handshakes under way at a time
+	Agents      int           // processes that hold the connections; 0 for as few as can
+	Remote      []string      // host:port of agents that listen on other hosts; then there are no others
+	Token       string        // that they want to hear
+	Dials       int           // handshakes under way at a time, of one agent
 	DialTimeout time.Duration // for one connection: TCP and handshake
-	Pollers     int           // threads that read; 0 for one for each two cores
+	Pollers     int           // threads of an agent that read; 0 for one for each two cores
+
+	Thresholds []result.Bound
+	Label      string
+	Args       []string // the command line, for the record
+
+	here bool // agents run inside this process; for tests
 }
 
 // Limits nobody has had to change.
 const (
 	maxConnections = 1_000_000
 	maxRate        = 10_000_000
-	maxSize        = 1 << 20
 	maxDials       = 512
-	reservedFiles  = 64         // open files that are not connections
-	readBuffer     = 64 << 10   // bytes of one read, shared by a poller's connections
-	maxUnsent      = 1 << 20    // bytes that may wait in a publisher whose server does not read
-	maxHead        = 8 << 10    // bytes of the answer to a handshake
-	maxMessage     = maxSize    // bytes of one message of the server
-	maxFragments   = 1024       // of one message
-	shortestSleep  = 250_000    // nanoseconds: what falls due sooner is sent together
-	longestSleep   = 50_000_000 // nanoseconds until the sender looks whether it shall stop
-	maxSamples     = 20         // faults told one by one
+	reservedFiles  = 128 // open files of an agent that are not connections
 )
 
-// DefaultConfig is a run that fits any machine.
-func DefaultConfig() Config {
-	return Config{
+// DefaultConfig is a run of the scenario that fits any machine.
+func DefaultConfig(scenario string) Config {
+	c := Config{
+		Scenario:    scenario,
+		Protocol:    agent.Protocols[0],
 		Connections: 1000,
+		Rooms:       1,
 		Rate:        100,
 		Size:        128,
+		By:          agent.ByRST,
 		Duration:    10 * time.Second,
-		Warmup:      time.Second,
+		Auto:        true,
 		Drain:       5 * time.Second,
+		Seed:        1,
+		Floor:       true,
 		Dials:       128,
 		DialTimeout: 10 * time.Second,
 	}
+	switch scenario {
+	case Chat:
+		c.Rooms, c.Zipf, c.Poisson, c.Churn = 50, 1, true, 0.1
+		c.Size = 100 // a stamp, and the 60 bytes that half of all chat lines keep to
+	case Storm:
+		c.Kill = 0.5
+		c.Duration = 15 * time.Second
+	case Slow:
+		c.Slow = 0.1
+		c.Duration = 15 * time.Second
+	case Idle:
+		c.Rate = 20
+	case Connect:
+		c.Rate = 0
+	}
+	return c
 }
 
+// silentRun says whether no messages are sent.
+func (c *Config) silentRun() bool { return c.Scenario == Idle || c.Scenario == Connect }
+
 // Validate returns everything that is wrong, joined, each in terms of its flag.
-func (c Config) Validate() error {
+func (c *Config) Validate() error {
 	var errs []error
 	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	if _, err := parseTarget(c.URL, c.Room); err != nil {
-		errs = append(errs, err)
+	if !slices.Contains(Scenarios, c.Scenario) {
+		refuse("scenario = %q: want one of %v", c.Scenario, Scenarios)
 	}
-	if c.Connections < 1 || c.Connections > maxConnections {
-		refuse("connections = %d: want 1 to %d", c.Connections, maxConnections)
+	if len(c.URLs) == 0 {
+		refuse("url: none given")
 	}
-	if c.Rate < 0 || c.Rate > maxRate {
-		refuse("rate = %d: want 1 to %d messages a second, or 0 to send nothing", c.Rate, maxRate)
+	for _, text := range c.URLs {
+		if _, err := agent.ParseURL(text, &c.Protocol); err != nil {
+			errs = append(errs, err)
+		}
 	}
-	if c.Size < StampSize || c.Size > maxSize {
-		refuse("size = %d: want %d bytes (a message's stamp) to %d", c.Size, StampSize, maxSize)
+	between := func(name string, value, low, high int, of string) {
+		if value < low || value > high {
+			refuse("%s = %d: want %d to %d%s", name, value, low, high, of)
+		}
 	}
-	if c.Publishers < 0 || c.Publishers > c.Connections {
-		refuse("publishers = %d: want 1 to the number of connections (%d), or 0 to choose", c.Publishers, c.Connections)
+	between("connections", c.Connections, 1, maxConnections, "")
+	if c.Scenario != Echo {
+		between("rooms", c.Rooms, 1, max(1, c.Connections), ", the number of connections")
 	}
-	if c.Duration <= 0 || c.Duration > 7*24*time.Hour {
-		refuse("duration = %v: want more than 0 and at most a week", c.Duration)
+	between("rate", c.Rate, 0, maxRate, " messages a second")
+	if c.Rate == 0 && c.Closed == 0 && !c.silentRun() {
+		refuse("rate = 0: want 1 to %d messages a second; the scenario idle sends none", maxRate)
 	}
-	if c.Warmup < 0 || c.Warmup > time.Hour {
-		refuse("warmup = %v: want 0 to 1h", c.Warmup)
+	between("size", c.Size, agent.StampSize, agent.MaxSize, fmt.Sprintf(" bytes, of which a message's stamp is %d", agent.StampSize))
+	between("publishers", c.Publishers, 0, max(0, c.Connections), ", the number of connections, or 0 to choose")
+	between("closed", c.Closed, 0, max(0, c.Connections), " messages under way, or 0 for the open loop")
+	if c.Closed > 0 && (c.NoEcho || c.Poisson) {
+		refuse("closed = %d: a closed loop sends when a message is back: it goes with neither no-echo nor poisson", c.Closed)
 	}
-	if c.Drain < 0 || c.Drain > time.Hour {
-		refuse("drain = %v: want 0 to 1h", c.Drain)
+	share := func(name string, value float64) {
+		if !(value >= 0 && value <= 1) {
+			refuse("%s = %v: want a share from 0%% to 100%%", name, value)
+		}
 	}
+	share("kill", c.Kill)
+	share("slow", c.Slow)
+	if !(c.Churn >= 0 && c.Churn <= 100) {
+		refuse("churn = %v: want a share of the connections a minute, from 0%% to 10000%%", c.Churn)
+	}
+	if !(c.Zipf >= 0 && c.Zipf <= 5) {
+		refuse("zipf = %v: want 0 (all rooms of one size) to 5", c.Zipf)
+	}
+	if !slices.Contains([]string{agent.ByRST, agent.ByFIN, agent.BySilence}, c.By) {
+		refuse("by = %q: want %s, %s or %s", c.By, agent.ByRST, agent.ByFIN, agent.BySilence)
+	}
+	if c.publishers() >= c.Connections && (c.Kill > 0 || c.Slow > 0 || c.Churn > 0) {
+		refuse("publishers = %d: all %d connections talk, and only those that do not are killed, stopped or made to leave: "+
+			"lower --publishers", c.publishers(), c.Connections)
+	}
+	within := func(name string, value, low, high time.Duration) {
+		if value < low || value > high {
+			refuse("%s = %v: want %v to %v", name, value, low, high)
+		}
+	}
+	within("duration", c.Duration, 100*time.Millisecond, 7*24*time.Hour)
+	within("warmup", c.Warmup, 0, time.Hour)
+	within("drain", c.Drain, 0, time.Hour)
+	within("jitter", c.Jitter, 0, time.Hour)
+	within("dial-timeout", c.DialTimeout, time.Millisecond, time.Hour)
 	if c.PID < 0 {
 		refuse("pid = %d: want a process id, or 0 to look for it", c.PID)
 	}
-	if c.Dials < 1 || c.Dials > maxDials {
-		refuse("dials = %d: want 1 to %d handshakes at a time", c.Dials, maxDials)
-	}
-	if c.DialTimeout <= 0 {
-		refuse("dial-timeout = %v: want more than 0", c.DialTimeout)
-	}
-	if c.Pollers < 0 || c.Pollers > 64 {
-		refuse("pollers = %d: want 1 to 64, or 0 to choose", c.Pollers)
+	between("dials", c.Dials, 1, maxDials, " handshakes at a time")
+	between("pollers", c.Pollers, 0, 64, ", or 0 to choose")
+	between("agents", c.Agents, 0, 64, ", or 0 to choose")
+	if len(c.Remote) > 0 && c.Token == "" {
+		refuse("remote: the agents want a token: give them and me the same --token")
 	}
 	return errors.Join(errs...)
 }
 
 // publishers is how many connections send.
-func (c Config) publishers() int {
-	if c.Publishers > 0 {
+func (c *Config) publishers() int {
+	switch {
+	case c.Scenario == Connect:
+		return 0
+	case c.Publishers > 0:
 		return c.Publishers
+	case c.Closed > 0:
+		return c.Closed
+	case c.Scenario == Echo || c.Scenario == Idle:
+		return c.Connections
+	case c.Scenario == Broadcast:
+		return max(1, min(c.Connections, c.Rate))
+	default: // one in twenty talks
+		return max(1, min(c.Connections, c.Rate, (c.Connections+19)/20))
 	}
-	return max(1, min(c.Connections, c.Rate))
 }

@@ -12,12 +12,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"syscall"
 	"time"
 
-	"github.com/throng-chat/throng/bench"
+	"github.com/throng-chat/throng/bench/result"
+	"github.com/throng-chat/throng/bench/stats"
 )
 
 var (
@@ -112,34 +112,34 @@ func (s *server) stop() {
 	}
 }
 
-// load runs the client on core 1 against a fresh server.
-func load(name string, flags ...string) (*bench.Result, error) {
+// load runs a scenario on core 1 against a fresh server.
+func load(name, scenario string, flags ...string) (*result.Result, error) {
 	s, err := start(name)
 	if err != nil {
 		return nil, err
 	}
 	defer s.stop()
-	args := append([]string{"-c", "1", *throng, "bench", "ws://" + address + "/ws", "--json", "--pid", strconv.Itoa(s.cmd.Process.Pid)}, flags...)
+	args := append([]string{"-c", "1", *throng, "bench", scenario, "ws://" + address + "/ws", "--json", "--no-floor", "--pid", strconv.Itoa(s.cmd.Process.Pid)}, flags...)
 	out, err := exec.Command("taskset", args...).Output()
 	exit := (*exec.ExitError)(nil)
 	if err != nil && !errors.As(err, &exit) {
 		return nil, err
 	}
 	// A server that loses messages ends the client with a code of its own, and a result all the same.
-	r := &bench.Result{}
+	r := &result.Result{}
 	if err := json.Unmarshal(out, r); err != nil {
 		return nil, fmt.Errorf("%s: %w: %s", name, err, exit.Stderr)
 	}
-	log.Printf("%-8s %v", name, flags)
+	log.Printf("%-8s %s %v", name, scenario, flags)
 	return r, nil
 }
 
 // inTurn loads each of the servers once a round, and returns the results by name.
-func inTurn(rounds int, names []string, flags ...string) (map[string][]*bench.Result, error) {
-	results := map[string][]*bench.Result{}
+func inTurn(rounds int, names []string, scenario string, flags ...string) (map[string][]*result.Result, error) {
+	results := map[string][]*result.Result{}
 	for range rounds {
 		for _, name := range names {
-			r, err := load(name, flags...)
+			r, err := load(name, scenario, flags...)
 			if err != nil {
 				log.Printf("%s: %v", name, err)
 				continue
@@ -151,45 +151,37 @@ func inTurn(rounds int, names []string, flags ...string) (map[string][]*bench.Re
 }
 
 // over is the median of a figure over runs; NaN for none.
-func over(results []*bench.Result, figure func(*bench.Result) float64) float64 {
+func over(results []*result.Result, figure func(*result.Result) float64) float64 {
 	var values []float64
 	for _, r := range results {
 		values = append(values, figure(r))
 	}
-	return median(values)
-}
-
-func median(values []float64) float64 {
-	if len(values) == 0 {
-		return math.NaN()
-	}
-	slices.Sort(values)
-	return (values[(len(values)-1)/2] + values[len(values)/2]) / 2
+	return stats.Median(values)
 }
 
 // ratio is the median over rounds of a figure as a multiple of the floor's in the same round.
-func ratio(of, floor []*bench.Result, figure func(*bench.Result) float64) float64 {
+func ratio(of, floor []*result.Result, figure func(*result.Result) float64) float64 {
 	var values []float64
 	for i := range min(len(of), len(floor)) {
 		values = append(values, figure(of[i])/figure(floor[i]))
 	}
-	return median(values)
+	return stats.Median(values)
 }
 
-func perUpgrade(r *bench.Result) float64 {
+func perUpgrade(r *result.Result) float64 {
 	return float64(r.Server.ConnectCPU.Nanoseconds()) / 1000 / float64(r.Connect.Opened)
 }
 
-func perDelivery(r *bench.Result) float64 { return r.Server.PerDelivery / 1000 }
+func perDelivery(r *result.Result) float64 { return r.Server.PerDelivery / 1000 }
 
 // settledPerConnection is the growth until the end of an idle run.
-func settledPerConnection(r *bench.Result) float64 {
+func settledPerConnection(r *result.Result) float64 {
 	return float64(r.Server.PSSAfter-r.Server.PSSBefore) / float64(r.Connect.Opened)
 }
 
 func idle() error {
 	names := contestants("floor", "gws", "gorilla", "uws")
-	results, err := inTurn(*rounds, names, "--connections", "10000", "--rate", "0", "--duration", "8s")
+	results, err := inTurn(*rounds, names, "idle", "--connections", "10000", "--rate", "0", "--duration", "8s")
 	if err != nil {
 		return err
 	}
@@ -198,18 +190,18 @@ func idle() error {
 		fmt.Printf("| %s | %.0f | %.1f | %.2f |\n", name, over(results[name], settledPerConnection), over(results[name], perUpgrade),
 			ratio(results[name], results["floor"], perUpgrade))
 	}
-	r, err := load("throng", "--connections", "19900", "--rate", "0", "--duration", "8s")
+	r, err := load("throng", "idle", "--connections", "19800", "--rate", "0", "--duration", "8s")
 	if err != nil {
 		return err
 	}
-	fmt.Printf("\nOne throng process held %d connections (of 19,900 dialled) at %.0f B each, %.1f us CPU an upgrade.\n",
+	fmt.Printf("\nOne throng process held %d connections (of 19,800 dialled) at %.0f B each, %.1f us CPU an upgrade.\n",
 		r.Connect.Opened-r.Delivery.Closed, settledPerConnection(r), perUpgrade(r))
 	return nil
 }
 
 func fanout() error {
 	names := contestants("floor", "gws", "gorilla", "uws")
-	results, err := inTurn(*rounds, names, "--connections", "10000", "--rate", "10", "--publishers", "10", "--size", "128", "--duration", "6s")
+	results, err := inTurn(*rounds, names, "broadcast", "--connections", "10000", "--rate", "10", "--publishers", "10", "--size", "128", "--duration", "6s")
 	if err != nil {
 		return err
 	}
@@ -222,23 +214,25 @@ func fanout() error {
 	return nil
 }
 
-func p50(r *bench.Result) float64 {
-	return milliseconds(r, func(d *bench.Distribution) *time.Duration { return d.P50 })
+func p50(r *result.Result) float64 {
+	return milliseconds(r, func(d *result.Distribution) *time.Duration { return d.P50 })
 }
-func p99(r *bench.Result) float64 {
-	return milliseconds(r, func(d *bench.Distribution) *time.Duration { return d.P99 })
+func p99(r *result.Result) float64 {
+	return milliseconds(r, func(d *result.Distribution) *time.Duration { return d.P99 })
 }
 
-func milliseconds(r *bench.Result, of func(*bench.Distribution) *time.Duration) float64 {
-	if r.Latency == nil || of(r.Latency) == nil {
+func milliseconds(r *result.Result, of func(*result.Distribution) *time.Duration) float64 {
+	if r.Latency.Each == nil || of(r.Latency.Each) == nil {
 		return math.NaN()
 	}
-	return float64(*of(r.Latency)) / float64(time.Millisecond)
+	return float64(*of(r.Latency.Each)) / float64(time.Millisecond)
 }
 
-func lost(r *bench.Result) float64      { return float64(r.Delivery.Lost) }
-func reordered(r *bench.Result) float64 { return float64(r.Delivery.Reordered + r.Delivery.Duplicated) }
-func perSecond(r *bench.Result) float64 { return r.Delivery.PerS }
+func lost(r *result.Result) float64 { return float64(r.Delivery.Lost) }
+func reordered(r *result.Result) float64 {
+	return float64(r.Delivery.Reordered + r.Delivery.Duplicated)
+}
+func perSecond(r *result.Result) float64 { return r.Delivery.PerS }
 
 func hot() error {
 	fmt.Printf("\n### Hot room: 500 members, all talking, 128 B\n\n| server | messages/s offered | deliveries/s | p50, ms | p99, ms | lost | doubled or out of order | CPU a delivery, us | client's cores | runs |\n|---|---|---|---|---|---|---|---|---|---|\n")
@@ -251,21 +245,21 @@ func hot() error {
 		{"16000", *rounds, []string{"throng"}},
 		{"8000", 1, contestants("floor", "gws", "gorilla", "uws")[1:]},
 	} {
-		results, err := inTurn(row.rounds, row.names, "--connections", "500", "--rate", row.rate, "--publishers", "500", "--size", "128", "--duration", "6s", "--warmup", "2s")
+		results, err := inTurn(row.rounds, row.names, "broadcast", "--connections", "500", "--rate", row.rate, "--publishers", "500", "--size", "128", "--duration", "6s", "--warmup", "2s")
 		if err != nil {
 			return err
 		}
 		for _, name := range row.names {
 			rs := results[name]
 			fmt.Printf("| %s | %s | %.0f | %.1f | %.1f | %.0f | %.0f | %.3f | %.2f | %d |\n", name, row.rate, over(rs, perSecond), over(rs, p50),
-				over(rs, p99), over(rs, lost), over(rs, reordered), over(rs, perDelivery), over(rs, func(r *bench.Result) float64 { return r.Client.Cores }), len(rs))
+				over(rs, p99), over(rs, lost), over(rs, reordered), over(rs, perDelivery), over(rs, func(r *result.Result) float64 { return r.Client.Cores }), len(rs))
 		}
 	}
 	return nil
 }
 
 func heartbeat() error {
-	r, err := load("throng", "--connections", "15000", "--rate", "0", "--duration", "60s")
+	r, err := load("throng", "idle", "--connections", "15000", "--rate", "0", "--duration", "60s")
 	if err != nil {
 		return err
 	}

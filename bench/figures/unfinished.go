@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"strings"
 	"time"
+
+	"github.com/throng-chat/throng/bench/stats"
 )
 
 // holdEnv makes this program one of several that hold handshakes which never finish: its value is "ADDRESS COUNT".
@@ -148,7 +150,7 @@ func unfinished() error {
 	}
 	n := len(took)
 	fmt.Printf("\n### %d handshakes that never finish, from %d processes at %d a second\n\nThe server grew by %.1f MiB at most. Of %d whole handshakes meanwhile the median took %.1f ms, the slowest %.1f ms.\n",
-		holders*each, holders, holders*holdRate, float64(most-before)/(1<<20), n, median(took), worst)
+		holders*each, holders, holders*holdRate, float64(most-before)/(1<<20), n, stats.Median(took), worst)
 	return nil
 }
 

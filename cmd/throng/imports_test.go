@@ -13,7 +13,8 @@ const module = "github.com/throng-chat/throng"
 func TestImportsFollowTheArrows(t *testing.T) {
 	allowed := map[string][]string{
 		"/cmd/throng": {
-			module + "/server", module + "/bench", "github.com/alecthomas/kong", "github.com/pelletier/go-toml/v2",
+			module + "/server", module + "/bench", module + "/bench/agent", module + "/bench/compare", module + "/bench/floor",
+			module + "/bench/report", module + "/bench/result", "github.com/alecthomas/kong", "github.com/pelletier/go-toml/v2",
 			"github.com/agnivade/levenshtein", "github.com/lmittmann/tint", "golang.org/x/term",
 		},
 		"/server": {
@@ -27,10 +28,24 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		"/server/web":   {},
 		"/server/waker": {"github.com/lesismal/nbio"},
 		"/bench": {
-			module + "/server/ws", module + "/server/waker", "github.com/lesismal/nbio", "github.com/lesismal/nbio/logging",
-			"github.com/HdrHistogram/hdrhistogram-go", "golang.org/x/sys/unix",
+			module + "/bench/agent", module + "/bench/histogram", module + "/bench/observe", module + "/bench/result",
+			module + "/bench/stats", "golang.org/x/sys/unix",
 		},
-		"/bench/figures": {module + "/bench"},
+		"/bench/agent": {
+			module + "/bench/histogram", module + "/bench/observe", module + "/bench/result", module + "/server/waker",
+			module + "/server/ws", "github.com/lesismal/nbio", "github.com/lesismal/nbio/logging", "golang.org/x/sys/unix",
+		},
+		"/bench/compare":   {module + "/bench/result", module + "/bench/stats"},
+		"/bench/figures":   {module + "/bench/result", module + "/bench/stats"},
+		"/bench/floor":     {module + "/server/ws", "golang.org/x/sys/unix"},
+		"/bench/histogram": {"github.com/HdrHistogram/hdrhistogram-go"},
+		"/bench/observe": {
+			"golang.org/x/sys/unix", "github.com/prometheus/client_model/go", "github.com/prometheus/common/expfmt",
+			"github.com/prometheus/common/model",
+		},
+		"/bench/report": {module + "/bench/observe", module + "/bench/result", "github.com/HdrHistogram/hdrhistogram-go"},
+		"/bench/result": {module + "/bench/histogram", module + "/bench/observe", "github.com/agnivade/levenshtein"},
+		"/bench/stats":  {},
 	}
 	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}}: {{join .Imports " "}}`, module+"/...").Output()
 	if err != nil {

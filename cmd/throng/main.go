@@ -45,10 +45,9 @@ func main() {
 	os.Exit(run(os.Args[1:]))
 }
 
-// run is main without the exit, so that tests can call it.
-func run(args []string) int {
-	var cli commands
-	parser, err := kong.New(&cli,
+// newParser is the command line's.
+func newParser(cli *commands) *kong.Kong {
+	parser, err := kong.New(cli,
 		kong.Name("throng"),
 		kong.Description("A WebSocket chat backend for very many connections, and its load test."),
 		kong.Vars(serveVars()),
@@ -58,7 +57,12 @@ func run(args []string) int {
 	if err != nil {
 		panic(fmt.Sprintf("command table: %v", err))
 	}
-	ctx, err := parser.Parse(args)
+	return parser
+}
+
+// run is main without the exit, so that tests can call it.
+func run(args []string) int {
+	ctx, err := newParser(&commands{}).Parse(args)
 	if err != nil {
 		return fail(&exitError{exitUsage, err})
 	}

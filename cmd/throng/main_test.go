@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/throng-chat/throng/bench/result"
 )
 
 // asThrong makes this test program the throng command.
@@ -265,14 +267,31 @@ func TestASecondSignalStopsAtOnce(t *testing.T) {
 }
 
 func TestBenchLoadsAServerOfItsOwn(t *testing.T) {
-	cmd := throng(t, "bench", "--connections", "50", "--rate", "50", "--duration", "1s", "--warmup", "200ms", "--json")
-	code, stdout, stderr := outcome(t, cmd)
-	if code != 0 {
-		t.Fatalf("got exit %d: %s", code, stderr)
-	}
-	var result map[string]any
-	if err := json.Unmarshal([]byte(stdout), &result); err != nil {
-		t.Fatalf("got %q: %v", stdout, err)
+	for _, scenario := range []string{"chat", "echo", "idle", "storm", "slow", "connect", "floor"} {
+		t.Run(scenario, func(t *testing.T) {
+			t.Parallel()
+			args := []string{"bench", scenario, "--connections", "50", "--json"}
+			if scenario != "connect" {
+				args = append(args, "--duration", "1500ms", "--rate", "50")
+			}
+			code, stdout, stderr := outcome(t, throng(t, args...))
+			if code != 0 && code != exitInvalid { // on a busy machine the client may be the limit
+				t.Fatalf("got exit %d: %s", code, stderr)
+			}
+			r, err := result.Read(strings.NewReader(stdout))
+			if err != nil {
+				t.Fatalf("got %q: %v", stdout, err)
+			}
+			if r.Connect.Opened != 50 || r.Delivery.Any() || r.Delivery.Closed > 0 {
+				t.Errorf("got %d connections, %+v", r.Connect.Opened, r.Delivery)
+			}
+			switch s := r.Storm; {
+			case scenario == "storm" && (s == nil || s.Killed == 0 || s.Back != s.Killed):
+				t.Errorf("got %+v, want some killed, and all of them back", s)
+			case scenario == "slow" && (r.Slow == nil || r.Slow.Stopped == 0):
+				t.Errorf("got %+v, want some stopped", r.Slow)
+			}
+		})
 	}
 }
 

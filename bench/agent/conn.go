@@ -1,0 +1,38 @@
+package agent
+
+import (
+	"github.com/lesismal/nbio"
+
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// conn is one client: about 130 bytes, beside nbio's 370. It has no goroutine, and no buffer while nothing is half read.
+type conn struct {
+	// Constant after the dial.
+	nc     *nbio.Conn
+	poller *poller
+	room   *room
+
+	// Guarded by poller.mu.
+	handshake *handshake  // nil once it is answered
+	tail      []byte      // a frame of which more must come
+	decoder   *ws.Decoder // nil for a stream that nextFrame can read
+	member    member
+	stopped   int64 // when it stopped reading; 0 while it reads
+	state     state
+	touched   bool // it was killed, or is one that came back
+}
+
+// state is how far a conn has come.
+type state uint8
+
+const (
+	opening state = iota
+	open
+	closing // a close frame came: its end is no surprise any more
+	leaving // it said goodbye, or was killed, as planned: what still comes does not count
+	closed
+)
+
+// keptTail is how large a tail's memory may be to be kept for the next.
+const keptTail = 1 << 10

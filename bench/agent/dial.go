@@ -1,0 +1,208 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/lesismal/nbio"
+)
+
+// dialer opens the connections: never more than a fixed number at a time, so that the server's accept queue is not run
+// over, and as fast as the server answers.
+type dialer struct {
+	run     *run
+	dialer  net.Dialer
+	sources []*net.TCPAddr // nil: the kernel chooses
+	asks    []ask          // by room
+
+	mu      sync.Mutex
+	next    int
+	answer  Connected
+	hopeful bool // false: the next would fail the same way
+}
+
+// ask is the request of the opening handshake, but for its key, and where to send it.
+type ask struct{ address, before, after string }
+
+const usualPorts = 28_232 // 32768 to 60999, Linux's own choice
+
+func newDialer(r *run) (*dialer, error) {
+	d := &dialer{run: r, hopeful: true, answer: Connected{Failed: map[string]int{}}}
+	for i, room := range r.plan.Rooms {
+		t := &r.plan.Targets[i%len(r.plan.Targets)]
+		before, after, err := request(t, &r.plan.Protocol, room)
+		if err != nil {
+			return nil, err
+		}
+		d.asks = append(d.asks, ask{t.Address.String(), before, after})
+	}
+	d.dialer = net.Dialer{KeepAlive: -1, Timeout: r.plan.DialTimeout}
+	d.sources = loopbackSources(r.plan.Targets[0].Address.Addr(), r.own, portsPerSource(), r.plan.FirstSource)
+	return d, nil
+}
+
+// loopbackSources are the addresses to dial from: as many of 127.0.0.0/8 as the connections need ports, from the first on.
+// Linux gives out the ports of one parity first, and searches at every connect when those are gone: 19,000 connections from
+// one address took 6.5 s, from two 1.3 s. So two fifths of the ports are used.
+func loopbackSources(to netip.Addr, connections, ports, first int) []*net.TCPAddr {
+	each := ports * 2 / 5
+	if !manySources || !to.Is4() || !to.IsLoopback() || connections <= each && first == 0 {
+		return nil
+	}
+	sources := make([]*net.TCPAddr, (connections+each-1)/each)
+	for i := range sources {
+		n := first + i + 1
+		sources[i] = &net.TCPAddr{IP: net.IPv4(127, 0, byte(n>>8), byte(n))}
+	}
+	return sources
+}
+
+// open opens all connections and returns when each has opened or failed.
+func (d *dialer) open(ctx context.Context) {
+	var workers sync.WaitGroup
+	for range min(d.run.plan.Dials, d.run.own) {
+		workers.Go(func() {
+			for {
+				i, ok := d.take(ctx)
+				if !ok {
+					return
+				}
+				times, err := d.one(ctx, i, false)
+				d.tell(ctx, times, err)
+			}
+		})
+	}
+	workers.Wait()
+}
+
+// take is the number of the next connection to open.
+func (d *dialer) take(ctx context.Context) (int, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if ctx.Err() != nil || !d.hopeful || d.next >= d.run.own {
+		return 0, false
+	}
+	d.next++
+	return (d.next-1)*d.run.plan.Agents + d.run.plan.Agent, true
+}
+
+// dialTimes are the parts of one opening.
+type dialTimes struct{ tcp, upgrade int64 }
+
+func (d *dialer) tell(ctx context.Context, took dialTimes, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	a := &d.answer
+	switch {
+	case err == nil:
+		a.Opened++
+		a.Time.Record(took.tcp + took.upgrade)
+		a.TCP.Record(took.tcp)
+		a.Upgrade.Record(took.upgrade)
+	case ctx.Err() == nil:
+		a.Failed[explainDial(err)]++
+		// A machine that has no more files or ports will not have them for the next either.
+		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.EADDRNOTAVAIL) {
+			d.hopeful = false
+		}
+		// Nor does it help to be refused a million times.
+		if a.Opened == 0 && sum(a.Failed) >= enoughRefusals {
+			d.hopeful = false
+		}
+	}
+}
+
+const enoughRefusals = 512
+
+func sum(counts map[string]int) (total int) {
+	for _, n := range counts {
+		total += n
+	}
+	return total
+}
+
+// one opens connection i, and makes it a member of its room. again says that it was there before, and was killed.
+func (d *dialer) one(ctx context.Context, i int, again bool) (took dialTimes, err error) {
+	room := d.run.plan.RoomOf[i]
+	ask := &d.asks[room]
+	dialer := d.dialer
+	if d.sources != nil {
+		dialer.LocalAddr = d.sources[i/d.run.plan.Agents%len(d.sources)]
+	}
+	small := d.run.slow[i]
+	if d.sources != nil || small {
+		dialer.Control = func(_, _ string, raw syscall.RawConn) error { return prepare(raw, d.sources != nil, small) }
+	}
+	began := Now()
+	ctx, cancel := context.WithTimeout(ctx, d.run.plan.DialTimeout)
+	defer cancel()
+	tcp, err := dialer.DialContext(ctx, "tcp", ask.address)
+	if err != nil {
+		return took, err
+	}
+	connected := Now()
+	// nbio makes the socket its own and closes ours.
+	nc, err := nbio.NBConn(tcp)
+	if err != nil {
+		return took, errors.Join(err, tcp.Close())
+	}
+	h := newHandshake(d.run.plan.Rooms[room])
+	c := &conn{nc: nc, room: d.run.proof.rooms[room], handshake: h, touched: again}
+	c.member.connection, c.member.publisher = int32(i), -1
+	if i < d.run.plan.Publishers {
+		c.member.publisher = int32(i)
+	}
+	d.run.engine.add(c)
+	if _, err := d.run.engine.loop.AddConn(nc); err != nil {
+		d.run.engine.forget(c)
+		return took, err
+	}
+	if _, err := nc.Write([]byte(ask.before + h.key + ask.after)); err != nil {
+		_ = nc.Close() // Write has closed it; to be sure
+	}
+	select {
+	case err = <-h.result:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if err != nil {
+		d.run.engine.forget(c)
+		_ = nc.Close() // it may be closed already
+	}
+	return dialTimes{connected - began, Now() - connected}, err
+}
+
+// explainDial says what a failed connection means, and where there is something to do, what.
+func explainDial(err error) string {
+	status, refused := (*statusError)(nil), (*refusedError)(nil)
+	switch {
+	case errors.As(err, &refused):
+		return "refused by the server: " + err.Error()
+	case errors.As(err, &status):
+		return "refused by the server: " + err.Error()
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "refused: nothing listens there"
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return "out of open files here: raise ulimit -n"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Sprintf("out of ports here: a source address has %d to one target (net.ipv4.ip_local_port_range)", portsPerSource())
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT):
+		return "timeout: no answer"
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return "reset by the server: look at its open-file limit and its accept queue"
+	}
+	if op := (*net.OpError)(nil); errors.As(err, &op) {
+		if op.Timeout() {
+			return "timeout: no answer"
+		}
+		err = op.Err // without the addresses, so that equal faults count together
+	}
+	return strings.ToValidUTF8(err.Error(), "?")
+}

@@ -1,0 +1,50 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+
+	"github.com/lesismal/nbio"
+	"golang.org/x/sys/unix"
+)
+
+// prepare sets a socket's options before it connects. late makes bind choose no port: connect does, when it knows the other
+// end, so that the ports of a source count for each target by itself, and none is tried in vain. small is for one that will
+// stop reading: its kernel is to hold little for it.
+func prepare(raw syscall.RawConn, late, small bool) error {
+	var err error
+	failed := raw.Control(func(fd uintptr) {
+		if late {
+			err = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
+		}
+		if small {
+			err = errors.Join(err, unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, smallBuffer))
+		}
+	})
+	return errors.Join(failed, err)
+}
+
+// ended says whether the other side has closed the connection.
+func ended(nc *nbio.Conn) bool {
+	info, err := unix.GetsockoptTCPInfo(nc.Hash(), unix.IPPROTO_TCP, unix.TCP_INFO)
+	const closeWait = 8
+	return err == nil && info.State == closeWait
+}
+
+// portsPerSource is how many connections one source address can have to one target.
+func portsPerSource() int {
+	text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
+	if err != nil {
+		return usualPorts
+	}
+	var low, high int
+	if _, err := fmt.Sscan(string(text), &low, &high); err != nil || high < low {
+		return usualPorts
+	}
+	return high - low + 1
+}
+
+// manySources says that all of 127.0.0.0/8 is this machine.
+const manySources = true

@@ -1,0 +1,97 @@
+package agent
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// handshake is a connection's opening, from the request to its answer. It is dropped with the answer.
+type handshake struct {
+	key    string
+	head   []byte     // what has come of the answer
+	result chan error // gets exactly one value
+
+	room     string // the name of the room to join
+	upgraded bool   // HTTP is over; the protocol's own steps are to do
+	steps    int    // of those, done
+}
+
+// refusedError is a protocol's answer that is a refusal.
+type refusedError struct{ text string }
+
+func (e *refusedError) Error() string { return "answered " + e.text }
+
+const maxRefusal = 200 // bytes of it that are told
+
+// statusError is an answer that is no upgrade.
+type statusError struct{ status string }
+
+func (e *statusError) Error() string { return "HTTP " + e.status }
+
+var (
+	errHeadTooBig = fmt.Errorf("answer to the handshake is over %d bytes", maxHead)
+	errBadAnswer  = errors.New("answer to the handshake is not HTTP")
+	errBadUpgrade = errors.New("answer to the handshake proves nothing (Upgrade, Connection or Sec-WebSocket-Accept is wrong)")
+	errUnasked    = errors.New("answer to the handshake names an extension or a subprotocol that nobody asked for")
+)
+
+func newHandshake(room string) *handshake {
+	var raw [16]byte
+	_, _ = rand.Read(raw[:]) // never fails: crypto/rand ends the program instead
+	return &handshake{key: base64.StdEncoding.EncodeToString(raw[:]), result: make(chan error, 1), room: room}
+}
+
+// feed takes bytes of the answer. When it is whole, done is true and rest is what came behind it.
+func (h *handshake) feed(b []byte) (rest []byte, done bool, err error) {
+	seen := max(len(h.head)-3, 0)
+	h.head = append(h.head, b...)
+	i := bytes.Index(h.head[seen:], []byte("\r\n\r\n"))
+	switch {
+	case i < 0 && len(h.head) > maxHead, seen+i+4 > maxHead:
+		return nil, true, errHeadTooBig
+	case i < 0:
+		return nil, false, nil
+	}
+	end := seen + i + 4
+	return h.head[end:], true, checkAnswer(h.head[:end], h.key)
+}
+
+// checkAnswer is the client's part of RFC 6455, 4.1.
+func checkAnswer(head []byte, key string) error {
+	r, err := http.ReadResponse(bufio.NewReaderSize(bytes.NewReader(head), 512), nil)
+	if err != nil {
+		return errBadAnswer
+	}
+	// Nothing of it is read: the head is all there is.
+	_ = r.Body.Close()
+	switch {
+	case r.StatusCode != http.StatusSwitchingProtocols:
+		return &statusError{r.Status}
+	case !strings.EqualFold(r.Header.Get("Upgrade"), "websocket"),
+		!hasToken(r.Header.Values("Connection"), "upgrade"),
+		r.Header.Get("Sec-WebSocket-Accept") != ws.AcceptKey(key):
+		return errBadUpgrade
+	case r.Header.Get("Sec-WebSocket-Extensions") != "", r.Header.Get("Sec-WebSocket-Protocol") != "":
+		return errUnasked
+	}
+	return nil
+}
+
+func hasToken(lines []string, token string) bool {
+	for _, line := range lines {
+		for item := range strings.SplitSeq(line, ",") {
+			if strings.EqualFold(strings.Trim(item, " \t"), token) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,81 @@
+package agent
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+)
+
+// Welcome is the answer to the right token.
+const Welcome = "throng agent"
+
+const (
+	maxToken    = 256 // bytes
+	tokenWithin = 5 * time.Second
+)
+
+// Listen serves coordinators that know the token, one run after another, until ctx ends. Who does not know it costs a
+// connection of five seconds at most, and a line in the log.
+func Listen(ctx context.Context, address, token string, log func(string)) error {
+	if len(token) < 16 || len(token) > maxToken {
+		return fmt.Errorf("token: want 16 to %d characters: who knows it can make this host open connections", maxToken)
+	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	defer context.AfterFunc(ctx, func() { _ = listener.Close() })()
+	log("listening on " + listener.Addr().String())
+	for {
+		stream, err := listener.Accept()
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("accept: %w", err)
+		}
+		from := stream.RemoteAddr().String()
+		if err := admit(stream, token); err != nil {
+			log(fmt.Sprintf("refused %s: %v", from, err))
+		} else if err := Serve(ctx, stream); err != nil {
+			log(fmt.Sprintf("run for %s: %v", from, err))
+		} else {
+			log("run for " + from + " is over")
+		}
+		if err := stream.Close(); err != nil {
+			log(fmt.Sprintf("close %s: %v", from, err))
+		}
+		shift = 0 // the next coordinator has a clock of its own
+	}
+}
+
+// admit reads the token, a byte at a time, so that nothing of what follows it is taken.
+func admit(stream net.Conn, token string) error {
+	if err := stream.SetDeadline(time.Now().Add(tokenWithin)); err != nil {
+		return err
+	}
+	var got []byte
+	for {
+		var b [1]byte
+		if _, err := io.ReadFull(stream, b[:]); err != nil {
+			return err
+		}
+		if b[0] == '\n' {
+			break
+		}
+		if got = append(got, b[0]); len(got) > maxToken {
+			return errors.New("no token")
+		}
+	}
+	if subtle.ConstantTimeCompare(got, []byte(token)) != 1 {
+		return errors.New("wrong token")
+	}
+	if _, err := fmt.Fprintf(stream, "%s\n", Welcome); err != nil {
+		return err
+	}
+	return stream.SetDeadline(time.Time{})
+}

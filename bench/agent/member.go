@@ -1,0 +1,114 @@
+package agent
+
+import "slices"
+
+// member is what the proof knows of one connection. It belongs to whoever reads that connection.
+type member struct {
+	room       *room
+	next       uint64 // place in the room's log of the delivery that is expected
+	start      uint64 // place from which on it should hear
+	since      int64  // what was meant to leave before that, it need not hear as its first
+	astray     *astray
+	connection int32
+	publisher  int32 // -1 for one that only listens
+	begun      bool  // it has received something
+}
+
+// astray is what a member needs once something was not in order.
+type astray struct {
+	missing      []span   // passed over, below next; ascending
+	early        []uint64 // places of floating entries received, at next or above
+	recent       []uint64 // floating entries received when the next other entry was at: nothing else came since
+	at           uint64
+	unidentified int // received, but altered beyond recognition
+	excused      int // from before it heard anything, and was due to
+	lost         int // places below floor that were missing and are no longer remembered one by one
+	floor        uint64
+}
+
+// maxGaps bounds what a server that scrambles everything makes us remember of one member.
+const maxGaps = 4096
+
+func (m *member) stray() *astray {
+	if m.astray == nil {
+		m.astray = &astray{}
+	}
+	return m.astray
+}
+
+func (m *member) recently() []uint64 {
+	if m.astray == nil {
+		return nil
+	}
+	return m.astray.recent
+}
+
+func (m *member) hasEarly(pos uint64) bool {
+	return m.astray != nil && slices.Contains(m.astray.early, pos)
+}
+
+func (m *member) takeEarly(pos uint64) bool {
+	if m.astray == nil {
+		return false
+	}
+	i := slices.Index(m.astray.early, pos)
+	if i < 0 {
+		return false
+	}
+	m.astray.early = slices.Delete(m.astray.early, i, i+1)
+	return true
+}
+
+// find takes pos out of what is missing, and says whether it was.
+func (m *member) find(pos uint64) bool {
+	a := m.astray
+	if a == nil {
+		return false
+	}
+	if pos < a.floor && a.lost > 0 {
+		a.lost--
+		return true
+	}
+	i, _ := slices.BinarySearchFunc(a.missing, pos, func(s span, pos uint64) int {
+		switch {
+		case s.to <= pos:
+			return -1
+		case s.from > pos:
+			return 1
+		default:
+			return 0
+		}
+	})
+	if i == len(a.missing) || a.missing[i].from > pos {
+		return false
+	}
+	switch s := &a.missing[i]; {
+	case s.from+1 == s.to:
+		a.missing = slices.Delete(a.missing, i, i+1)
+	case s.from == pos:
+		s.from++
+	case s.to == pos+1:
+		s.to--
+	default:
+		rest := span{pos + 1, s.to}
+		s.to = pos
+		a.missing = slices.Insert(a.missing, i+1, rest)
+	}
+	return true
+}
+
+func (a *astray) miss(from, to uint64) {
+	if n := len(a.missing); n > 0 && a.missing[n-1].to == from {
+		a.missing[n-1].to = to
+		return
+	}
+	a.missing = append(a.missing, span{from, to})
+	if len(a.missing) > maxGaps {
+		old := a.missing[:maxGaps/2]
+		for _, s := range old {
+			a.lost += int(s.to - s.from)
+		}
+		a.floor = old[len(old)-1].to
+		a.missing = slices.Delete(a.missing, 0, len(old))
+	}
+}

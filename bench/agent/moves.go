@@ -1,0 +1,212 @@
+package agent
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/throng-chat/throng/bench/histogram"
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// What happens to connections in the middle of a run: they leave and come back, are killed, or stop reading.
+
+// The ways to kill a connection.
+const (
+	ByRST     = "rst"     // the socket is reset
+	ByFIN     = "fin"     // it is closed without a word of WebSocket
+	BySilence = "silence" // it stays open and nothing is answered any more
+)
+
+// returned is what became of those that were to come back.
+type returned struct {
+	mu      sync.Mutex
+	after   histogram.Histogram // from the kill until a connection was back
+	refused int                 // attempts that failed
+	killed  int
+	stopped int
+}
+
+// retryAfter is the pause before one that was refused tries again.
+const retryAfter = 100 * time.Millisecond
+
+// listens says whether c is a member that reads. The poller's lock is held.
+func (c *conn) listens() bool { return c.state == open && c.stopped == 0 }
+
+// part takes c out of its room, and what still comes of it does not count. It is false when c is not open. The poller's lock is
+// held.
+func (c *conn) part() bool {
+	if !c.listens() {
+		return false
+	}
+	c.room.leave(&c.member)
+	c.state = leaving
+	c.poller.count.Left++
+	return true
+}
+
+// churn makes connections that only listen leave, by chance, and come back a second later.
+func (r *run) churn() {
+	listeners := r.own - (r.plan.Publishers-r.plan.Agent+r.plan.Agents-1)/r.plan.Agents
+	if listeners <= 0 {
+		return
+	}
+	random := rand.New(rand.NewPCG(r.plan.Seed, uint64(r.plan.Agent)+1))
+	gap := 1e9 * float64(r.plan.Agents) / r.plan.Churn
+	var visits sync.WaitGroup
+	defer visits.Wait()
+	at := float64(r.start.At)
+	for {
+		at += random.ExpFloat64() * gap
+		if until(r.moves, int64(at)); r.moves.Err() != nil || at >= float64(r.start.End) {
+			return
+		}
+		i := (r.own-1-random.IntN(listeners))*r.plan.Agents + r.plan.Agent
+		c := r.engine.conn(i)
+		if c == nil {
+			continue
+		}
+		c.poller.mu.Lock()
+		gone := c.part()
+		c.poller.mu.Unlock()
+		if !gone {
+			continue // it is away just now
+		}
+		visits.Go(func() {
+			// The server's answer ends the connection; if there is none, this does.
+			_ = writeNow(c.nc, bye)
+			until(r.moves, Now()+int64(goodbye))
+			_ = c.nc.Close() // it may be closed already
+			if r.moves.Err() == nil {
+				r.comeBack(i, false)
+			}
+		})
+	}
+}
+
+// comeBack opens connection i again, however often it takes, until the run is over.
+func (r *run) comeBack(i int, killed bool) bool {
+	for r.moves.Err() == nil {
+		if _, err := r.dialer.one(r.moves, i, killed); err == nil {
+			return true
+		}
+		if r.moves.Err() != nil {
+			return false
+		}
+		r.back.mu.Lock()
+		r.back.refused++
+		r.back.mu.Unlock()
+		until(r.moves, Now()+int64(retryAfter))
+	}
+	return false
+}
+
+// happen waits for the event, and does it.
+func (r *run) happen() {
+	if until(r.moves, r.start.Event); r.moves.Err() != nil {
+		return
+	}
+	for i := range r.slow {
+		if c := r.engine.conn(i); c != nil {
+			r.stopReading(c)
+		}
+	}
+	at := Now()
+	var killed []int
+	for _, i := range r.kill {
+		if c := r.engine.conn(i); c != nil && r.killOne(c) {
+			killed = append(killed, i)
+		}
+	}
+	r.back.mu.Lock()
+	r.back.killed = len(killed)
+	r.back.mu.Unlock()
+	r.reconnect(killed, at)
+}
+
+func (r *run) stopReading(c *conn) {
+	c.poller.mu.Lock()
+	defer c.poller.mu.Unlock()
+	if !c.listens() {
+		return
+	}
+	c.room.leave(&c.member)
+	c.stopped = Now()
+	r.back.mu.Lock()
+	r.back.stopped++
+	r.back.mu.Unlock()
+}
+
+func (r *run) killOne(c *conn) bool {
+	c.poller.mu.Lock()
+	defer c.poller.mu.Unlock()
+	if !c.part() {
+		return false
+	}
+	switch r.plan.By {
+	case BySilence:
+		c.stopped = Now()
+		return true
+	case ByRST:
+		_ = c.nc.SetLinger(1, 0) // it may be closed already
+	}
+	_ = c.nc.Close()
+	return true
+}
+
+// reconnect brings the killed back, so many at a time, each after its jitter.
+func (r *run) reconnect(killed []int, at int64) {
+	random := rand.New(rand.NewPCG(r.plan.Seed, uint64(r.plan.Agent)+2))
+	type visit struct {
+		i    int
+		when int64
+	}
+	visits := make([]visit, len(killed))
+	for k, i := range killed {
+		visits[k] = visit{i, at}
+		if r.plan.Jitter > 0 {
+			visits[k].when += random.Int64N(int64(r.plan.Jitter))
+		}
+	}
+	slices.SortFunc(visits, func(a, b visit) int { return int(a.when - b.when) })
+	queue := make(chan visit)
+	var workers sync.WaitGroup
+	for range min(r.plan.Dials, len(visits)) {
+		workers.Go(func() {
+			for v := range queue {
+				if until(r.moves, v.when); r.comeBack(v.i, true) {
+					r.back.mu.Lock()
+					r.back.after.Record(Now() - at)
+					r.back.mu.Unlock()
+				}
+			}
+		})
+	}
+	for _, v := range visits {
+		select {
+		case queue <- v:
+		case <-r.moves.Done():
+		}
+	}
+	close(queue)
+	workers.Wait()
+}
+
+// beat says on every connection, now and then, what the protocol wants to hear.
+func (r *run) beat() {
+	b := ws.AppendMaskedFrame(nil, ws.OpText, controlMask, []byte(r.plan.Protocol.Beat))
+	for {
+		if pause(r.moves, r.plan.Protocol.Every); r.moves.Err() != nil {
+			return
+		}
+		for _, c := range r.engine.all() {
+			if c.is() == open {
+				_ = writeNow(c.nc, b) // one that is gone is counted as closed
+			}
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) { until(ctx, Now()+int64(d)) }

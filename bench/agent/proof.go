@@ -1,0 +1,125 @@
+package agent
+
+import (
+	"math"
+	"sync"
+	"sync/atomic"
+
+	"github.com/throng-chat/throng/bench/result"
+)
+
+// proof is what an agent knows of all messages and all its members: that every member of a room gets every message once,
+// whole, and in one order. Each room keeps its own part of it (room.go).
+type proof struct {
+	// Constant.
+	run     uint32
+	size    int
+	filler  string
+	noEcho  bool
+	agents  int
+	agent   int
+	rooms   []*room
+	roomOf  []int32         // by publisher
+	sent    []atomic.Uint32 // by publisher: how many messages were begun to be sent; unknown for another agent's, until finish
+	publics []places        // by publisher: guarded by its room's lock
+
+	mu      sync.Mutex
+	samples []result.Fault
+}
+
+const maxSamples = 20 // faults told one by one
+
+// unknown is a count that another agent will tell in the end.
+const unknown = math.MaxUint32
+
+// grace is how long after its opening a connection need not hear what was sent: some servers answer the handshake before
+// they let a client hear. From its first delivery on it must hear everything.
+const grace = 1e9
+
+// newProof is for one of so many agents. roomOf is the room of each publisher.
+func newProof(run uint32, size, rooms int, roomOf []int32, noEcho bool, agent, agents int) *proof {
+	p := &proof{
+		run: run, size: size, filler: filler(size - StampSize), noEcho: noEcho, agent: agent, agents: agents,
+		rooms: make([]*room, rooms), roomOf: roomOf,
+		sent: make([]atomic.Uint32, len(roomOf)), publics: make([]places, len(roomOf)),
+	}
+	for i := range p.rooms {
+		p.rooms[i] = newRoom(p, int32(i), rooms)
+	}
+	for i, room := range roomOf {
+		p.rooms[room].publishers = append(p.rooms[room].publishers, uint32(i))
+		if !p.own(i) {
+			p.sent[i].Store(unknown)
+		}
+	}
+	return p
+}
+
+// own says whether a connection is this agent's.
+func (p *proof) own(connection int) bool { return connection%p.agents == p.agent }
+
+// expect is told, when all agents have sent everything, what each publisher sent, and which of them are gone: their last
+// messages may never have reached the server.
+func (p *proof) expect(sent []uint32, gone []int) {
+	isGone := map[uint32]bool{}
+	for _, i := range gone {
+		isGone[uint32(i)] = true
+	}
+	for i, n := range sent {
+		p.sent[i].Store(n)
+	}
+	for _, r := range p.rooms {
+		r.expect(isGone)
+	}
+}
+
+func (p *proof) sample(kind string, m *member, publisher int, seq int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.samples) < maxSamples {
+		p.samples = append(p.samples, result.Fault{
+			Kind: kind, Connection: int(m.connection), Room: int(m.room.number), Publisher: publisher, Sequence: seq,
+		})
+	}
+}
+
+// Findings are what a proof comes to.
+type Findings struct {
+	result.Faults
+	Expected uint64         `json:"expected"`
+	Died     uint64         `json:"died"`
+	Samples  []result.Fault `json:"samples"`
+	Orders   []Order        `json:"orders,omitempty"` // by room, where there are several agents
+}
+
+// Order stands for the order in which one agent's members heard a room: two agents that heard the same have the same. Zero
+// where it is not certain.
+type Order struct {
+	Length uint64 `json:"n"`
+	Digest uint64 `json:"d"`
+}
+
+// finish counts what is missing once nothing more is waited for. members are those whose connection held until the end.
+// Nobody reads any more.
+func (p *proof) finish(members []*member) Findings {
+	of := make([][]*member, len(p.rooms))
+	for _, m := range members {
+		of[m.room.number] = append(of[m.room.number], m)
+	}
+	var all Findings
+	for i, r := range p.rooms {
+		faults, expected, died := r.finish(of[i])
+		all.Lost += faults.Lost
+		all.Duplicated += faults.Duplicated
+		all.Reordered += faults.Reordered
+		all.Corrupt += faults.Corrupt
+		all.Misrouted += faults.Misrouted
+		all.Expected += expected
+		all.Died += died
+		if p.agents > 1 {
+			all.Orders = append(all.Orders, r.order())
+		}
+	}
+	all.Samples = p.samples
+	return all
+}

@@ -1,0 +1,58 @@
+package agent
+
+// Span is how long one sampled message was on its way to all of its room: of one agent, or merged of several.
+type Span struct {
+	Publisher uint32 `json:"p"`
+	Seq       uint32 `json:"s"`
+	Intended  int64  `json:"i"`
+	First     int64  `json:"f"` // receipt by the first
+	Last      int64  `json:"l"`
+}
+
+// spanTable follows sampled messages over one poller's members.
+type spanTable struct {
+	slots [spanSlots]Span
+	used  [spanSlots]bool
+	done  []Span
+}
+
+const (
+	spanSlots     = 256
+	spansASecond  = 50 // followed, about
+	maxSpansATick = 1024
+)
+
+// spanMask says which messages are followed: those for which (publisher+seq)&mask is 0.
+func spanMask(rate float64) uint32 {
+	mask := uint32(1)
+	for rate/float64(mask) > spansASecond && mask < 1<<24 {
+		mask <<= 1
+	}
+	return mask - 1
+}
+
+// heard notes one delivery of e.
+func (t *spanTable) heard(e *entry, at int64) {
+	i := (e.publisher*31 + e.seq) % spanSlots
+	s := &t.slots[i]
+	if !t.used[i] || s.Publisher != e.publisher || s.Seq != e.seq {
+		if t.used[i] && len(t.done) < maxSpansATick {
+			t.done = append(t.done, *s)
+		}
+		t.used[i] = true
+		*s = Span{Publisher: e.publisher, Seq: e.seq, Intended: e.intended, First: at}
+	}
+	s.Last = max(s.Last, at)
+}
+
+// take empties the table.
+func (t *spanTable) take() []Span {
+	out := t.done
+	for i, used := range t.used {
+		if used {
+			out = append(out, t.slots[i])
+		}
+	}
+	t.done, t.used = nil, [spanSlots]bool{}
+	return out
+}

@@ -1,0 +1,91 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// ParseURL reads the URL that a person gave of a server that speaks the protocol.
+func ParseURL(text string, p *Protocol) (*url.URL, error) {
+	if text == "" {
+		return nil, errors.New("url: none given")
+	}
+	if !strings.Contains(text, "://") {
+		text = "ws://" + text
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("url: %w", err)
+	}
+	switch u.Scheme {
+	case "ws":
+	case "http":
+		u.Scheme = "ws"
+	case "wss", "https":
+		return nil, fmt.Errorf("url %s: TLS is not spoken yet; measure the server behind its TLS proxy, with ws://", text)
+	default:
+		return nil, fmt.Errorf("url %s: want ws://host:port/path", text)
+	}
+	if u.Hostname() == "" || u.User != nil || u.Fragment != "" {
+		return nil, fmt.Errorf("url %s: want ws://host:port/path", text)
+	}
+	if p := u.Port(); p != "" {
+		if n, err := strconv.Atoi(p); err != nil || n < 1 || n > 65535 {
+			return nil, fmt.Errorf("url %s: want a port of 1 to 65535", text)
+		}
+	}
+	if u.Path == "" || u.Path == "/" {
+		path, query, _ := strings.Cut(p.Path, "?")
+		u.Path = path
+		if u.RawQuery == "" {
+			u.RawQuery = query
+		}
+	}
+	return u, nil
+}
+
+// Resolve looks a URL's host up once, so that no lookup is part of a connect time.
+func Resolve(ctx context.Context, u *url.URL) (Target, error) {
+	port := 80
+	if p := u.Port(); p != "" {
+		n, err := strconv.Atoi(p)
+		if err != nil {
+			return Target{}, fmt.Errorf("port of %s: %w", u, err)
+		}
+		port = n
+	}
+	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", u.Hostname())
+	if err != nil {
+		return Target{}, fmt.Errorf("find %s: %w", u.Hostname(), err)
+	}
+	best := ips[0].Unmap()
+	for _, ip := range ips {
+		if ip = ip.Unmap(); ip.Is4() {
+			best = ip
+			break
+		}
+	}
+	return Target{URL: u.String(), Address: netip.AddrPortFrom(best, uint16(port))}, nil
+}
+
+// request is the opening handshake for a room, but for its key.
+func request(t *Target, p *Protocol, room string) (before, after string, err error) {
+	u, err := url.Parse(t.URL)
+	if err != nil {
+		return "", "", err
+	}
+	if room != "" && p.Query != "" {
+		if u.RawQuery != "" {
+			u.RawQuery += "&"
+		}
+		u.RawQuery += fill(p.Query, url.QueryEscape(room))
+	}
+	return "GET " + u.RequestURI() + " HTTP/1.1\r\nHost: " + u.Host +
+		"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ", "\r\n\r\n", nil
+}

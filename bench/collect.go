@@ -1,0 +1,317 @@
+package bench
+
+import (
+	"time"
+
+	"github.com/throng-chat/throng/bench/agent"
+	"github.com/throng-chat/throng/bench/histogram"
+	"github.com/throng-chat/throng/bench/result"
+)
+
+// collector adds up what the agents tell four times a second. It belongs to the run's goroutine.
+type collector struct {
+	agents int
+	ticks  [][]agent.Tick // by agent: those not yet in a row, the last one in a row before them
+
+	begun   bool
+	start   int64 // the tick at which sending began
+	rows    []row // one for each tick since then, without gaps
+	pending map[int64]*heard
+	rest    heard // what came after the rows that keep their own
+	spans   map[spanID]agent.Span
+	folded  folded
+}
+
+// row is a quarter of a second.
+type row struct {
+	n       int64
+	count   agent.Tally     // since the beginning
+	sent    agent.Sent      // since the beginning
+	cpu     time.Duration   // of all agents, since the beginning
+	each    []time.Duration // by agent: its part of that
+	gc      time.Duration
+	back    int
+	killed  int
+	refused int
+
+	p50, p99, max, lagP99 time.Duration
+	heard                 *heard // nil once it is in rest
+}
+
+// heard is what was recorded in a time.
+type heard struct{ each, late, touched, lag, ping, loopLag histogram.Histogram }
+
+func (h *heard) add(t *agent.Tick) {
+	for _, p := range []struct{ to, from *histogram.Histogram }{
+		{&h.each, t.Each}, {&h.late, t.Late}, {&h.touched, t.Touched}, {&h.lag, t.Lag}, {&h.ping, t.Ping}, {&h.loopLag, t.LoopLag},
+	} {
+		if p.from != nil {
+			p.to.Merge(p.from)
+		}
+	}
+}
+
+func (h *heard) merge(o *heard) {
+	h.add(&agent.Tick{Each: &o.each, Late: &o.late, Touched: &o.touched, Lag: &o.lag, Ping: &o.ping, LoopLag: &o.loopLag})
+}
+
+type spanID struct{ publisher, seq uint32 }
+
+// folded is the first and last receipts of messages that are old enough to be told without knowing the warm-up's end.
+type folded struct{ first, last, span histogram.Histogram }
+
+func (f *folded) add(s agent.Span) {
+	f.first.Record(s.First - s.Intended)
+	f.last.Record(s.Last - s.Intended)
+	f.span.Record(s.Last - s.First)
+}
+
+const (
+	ticksASecond = int64(time.Second) / agent.TickEvery
+	keptRows     = 60 * ticksASecond // that keep what they heard, so that a warm-up can be cut off
+	spanKeeps    = int64(70 * time.Second)
+)
+
+func newCollector(agents int) *collector {
+	return &collector{agents: agents, ticks: make([][]agent.Tick, agents), pending: map[int64]*heard{}, spans: map[spanID]agent.Span{}}
+}
+
+// begin says that sending begins at the tick.
+func (c *collector) begin(start int64) {
+	c.begun, c.start = true, start
+	for i, ticks := range c.ticks {
+		if n := len(ticks); n > 0 {
+			c.ticks[i] = ticks[n-1:]
+		}
+	}
+	clear(c.pending)
+}
+
+// take adds a tick.
+func (c *collector) take(from int, t *agent.Tick) {
+	if !c.begun {
+		c.ticks[from] = append(c.ticks[from][:0], *t)
+		return
+	}
+	if t.N < c.start { // of the connecting
+		c.ticks[from] = append(c.ticks[from][:0], cumulative(t))
+		return
+	}
+	// A tick that is late, by a moment, may have heard of what was sent right after it.
+	at := max(t.N, c.start+1)
+	h := c.pending[at]
+	if h == nil {
+		h = &heard{}
+		c.pending[at] = h
+	}
+	h.add(t)
+	for _, s := range t.Spans {
+		id := spanID{s.Publisher, s.Seq}
+		if old, ok := c.spans[id]; ok {
+			s.First, s.Last = min(s.First, old.First), max(s.Last, old.Last)
+		}
+		c.spans[id] = s
+	}
+	if t.N == c.start {
+		c.ticks[from] = c.ticks[from][:0]
+	}
+	c.ticks[from] = append(c.ticks[from], cumulative(t))
+	for c.whole() {
+		c.finishRow()
+	}
+}
+
+// cumulative is t without what is kept elsewhere.
+func cumulative(t *agent.Tick) agent.Tick {
+	return agent.Tick{N: t.N, CPU: t.CPU, GC: t.GC, Count: t.Count, Sent: t.Sent, Back: t.Back, Killed: t.Killed, Refused: t.Refused}
+}
+
+func (c *collector) next() int64 { return c.start + int64(len(c.rows)) + 1 }
+
+// whole says whether every agent has told of the next row, or of a later one.
+func (c *collector) whole() bool {
+	for _, ticks := range c.ticks {
+		if len(ticks) == 0 || ticks[len(ticks)-1].N < c.next() {
+			return false
+		}
+	}
+	return true
+}
+
+// finishRow makes the next row.
+func (c *collector) finishRow() {
+	n := c.next()
+	r := row{n: n, heard: &heard{}, each: make([]time.Duration, c.agents)}
+	for i, ticks := range c.ticks {
+		for len(ticks) > 1 && ticks[1].N <= n {
+			ticks = ticks[1:]
+		}
+		c.ticks[i] = ticks
+		if ticks[0].N > n {
+			continue // its first tick of the run came late
+		}
+		r.add(i, &ticks[0])
+	}
+	for at, h := range c.pending { // an agent that skipped a tick tells of it later
+		if at <= n {
+			r.heard.merge(h)
+			delete(c.pending, at)
+		}
+	}
+	h := &r.heard.each
+	r.p50, r.p99, r.max = time.Duration(h.Quantile(0.5)), time.Duration(h.Quantile(0.99)), time.Duration(h.Max())
+	r.lagP99 = time.Duration(r.heard.lag.Quantile(0.99))
+	c.rows = append(c.rows, r)
+	if old := len(c.rows) - 1; int64(old) >= keptRows {
+		c.rest.merge(c.rows[old].heard)
+		c.rows[old].heard = nil
+		if n%ticksASecond == 0 {
+			c.fold(n * agent.TickEvery)
+		}
+	}
+}
+
+func (r *row) add(i int, t *agent.Tick) {
+	r.count.Add(t.Count)
+	r.sent.Messages += t.Sent.Messages
+	r.sent.Unsendable += t.Sent.Unsendable
+	r.cpu += t.CPU
+	r.each[i] = t.CPU
+	r.gc += t.GC
+	r.back += t.Back
+	r.killed += t.Killed
+	r.refused += t.Refused
+}
+
+// fold forgets the spans that nothing more will come of.
+func (c *collector) fold(at int64) {
+	kept := c.start*agent.TickEvery + keptRows*agent.TickEvery
+	for id, s := range c.spans {
+		if s.Intended > kept && s.Intended < at-spanKeeps {
+			c.folded.add(s)
+			delete(c.spans, id)
+		}
+	}
+}
+
+// finish takes the last ticks of all agents, which are all later than the rows.
+func (c *collector) finish(last []agent.Tick) {
+	n := c.next()
+	for i := range last {
+		n = max(n, last[i].N)
+	}
+	for i := range last {
+		last[i].N = n
+		c.take(i, &last[i])
+	}
+}
+
+// between is all that was heard in the rows after the tick from, up to and with the tick to.
+func (c *collector) between(from, to int64) *heard {
+	all := &heard{}
+	for _, r := range c.rows {
+		if r.n > from && r.n <= to && r.heard != nil {
+			all.merge(r.heard)
+		}
+	}
+	if to > c.start+keptRows {
+		all.merge(&c.rest)
+	}
+	return all
+}
+
+// at is the row of a tick; of the beginning, and of what is later than all, the nearest.
+func (c *collector) at(n int64) row {
+	switch i := n - c.start - 1; {
+	case len(c.rows) == 0:
+		return row{n: c.start, each: make([]time.Duration, c.agents)}
+	case i < 0:
+		r := row{n: c.start, each: make([]time.Duration, c.agents)}
+		return r
+	case i >= int64(len(c.rows)):
+		return c.rows[len(c.rows)-1]
+	default:
+		return c.rows[i]
+	}
+}
+
+// spread is how the messages that were meant to leave after the moment came to the first and the last of their rooms.
+func (c *collector) spread(after int64) folded {
+	f := c.folded
+	for _, s := range c.spans {
+		if s.Intended >= after {
+			f.add(s)
+		}
+	}
+	return f
+}
+
+// seconds are the rows as a time series; server is the processor time of the server at a tick.
+func (c *collector) seconds(measured int64, end int64, server func(n int64) (time.Duration, bool)) []result.Second {
+	out := []result.Second{}
+	last := c.at(c.start)
+	for i := ticksASecond - 1; i < int64(len(c.rows)); i += ticksASecond {
+		r := c.rows[i]
+		took := time.Duration((r.n - last.n) * agent.TickEvery).Seconds()
+		all := &heard{}
+		for _, q := range c.rows[i-ticksASecond+1 : i+1] {
+			if q.heard != nil {
+				all.merge(q.heard)
+			}
+		}
+		s := result.Second{
+			T:           time.Duration((r.n - c.start) * agent.TickEvery).Seconds(),
+			Measured:    last.n >= measured && r.n <= end,
+			Connections: connections(r.count),
+			Sent:        float64(r.sent.Messages-last.sent.Messages) / took,
+			Deliveries:  float64(r.count.Deliveries-last.count.Deliveries) / took,
+			P50:         all.each.Quantile(0.5),
+			Max:         all.each.Max(),
+			LagP99:      all.lag.Quantile(0.99),
+			ClientCores: (r.cpu - last.cpu).Seconds() / took,
+		}
+		if all.each.Total() >= 1000 {
+			s.P99 = all.each.Quantile(0.99)
+		}
+		if r.heard == nil { // of a long run only the quarters' figures are kept
+			for _, q := range c.rows[i-ticksASecond+1 : i+1] {
+				s.P50, s.P99, s.Max = max(s.P50, int64(q.p50)), max(s.P99, int64(q.p99)), max(s.Max, int64(q.max))
+				s.LagP99 = max(s.LagP99, int64(q.lagP99))
+			}
+		}
+		from, ok1 := server(last.n)
+		to, ok2 := server(r.n)
+		if ok1 && ok2 {
+			s.ServerCores = (to - from).Seconds() / took
+		}
+		out = append(out, s)
+		last = r
+	}
+	return out
+}
+
+// connections is how many are open.
+func connections(t agent.Tally) int { return t.Opened - t.Left - t.Closed - t.Cut }
+
+// stalls are the times of a second or more without any delivery, until the tick end.
+func (c *collector) stalls(end int64) []result.Stall {
+	out := []result.Stall{}
+	last := c.at(c.start)
+	since := last
+	for _, r := range c.rows {
+		if r.n > end {
+			break
+		}
+		if r.count.Deliveries > last.count.Deliveries || r.sent.Messages == since.sent.Messages {
+			if quiet := time.Duration((last.n - since.n) * agent.TickEvery); quiet >= time.Second {
+				out = append(out, result.Stall{At: time.Duration((since.n - c.start) * agent.TickEvery).Seconds(), Took: quiet})
+			}
+			since = r
+		}
+		last = r
+	}
+	if quiet := time.Duration((last.n - since.n) * agent.TickEvery); quiet >= time.Second {
+		out = append(out, result.Stall{At: time.Duration((since.n - c.start) * agent.TickEvery).Seconds(), Took: quiet})
+	}
+	return out
+}

@@ -1,0 +1,238 @@
+// Package compare says whether two servers differ: from pairs of runs in turn, with a test (AB), or from two result files, with
+// none (Files). What drifts on a machine over the minutes hits both of a pair alike; per-second values of one run each do not
+// tell servers apart from moments.
+package compare
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/throng-chat/throng/bench/result"
+	"github.com/throng-chat/throng/bench/stats"
+)
+
+// Order is which of the two is measured first in each of so many pairs: A B, B A, A B and so on. True is B.
+func Order(pairs int) (order []bool) {
+	for i := range pairs {
+		order = append(order, i%2 == 1, i%2 == 0)
+	}
+	return order
+}
+
+// Pairs is the results of both in each pair, A's first.
+type Pairs [][2]*result.Result
+
+// AB measures so many pairs, in turn, after one run of each that does not count. What went wrong in the middle ends it: the
+// pairs until then come with the error.
+func AB(ctx context.Context, pairs int, run func(ctx context.Context, b bool, what string) (*result.Result, error)) (Pairs, error) {
+	for _, b := range []bool{false, true} {
+		if _, err := run(ctx, b, "warm-up"); err != nil {
+			return nil, err
+		}
+	}
+	var done Pairs
+	var pair [2]*result.Result
+	for i, b := range Order(pairs) {
+		r, err := run(ctx, b, fmt.Sprintf("pair %d of %d", i/2+1, pairs))
+		if err != nil {
+			return done, err
+		}
+		if b {
+			pair[1] = r
+		} else {
+			pair[0] = r
+		}
+		if i%2 == 1 {
+			done = append(done, pair)
+		}
+	}
+	return done, nil
+}
+
+// Judgement is what the pairs say of one metric.
+type Judgement struct {
+	Metric  result.Metric
+	A, B    float64 // medians
+	Pair    stats.Pair
+	Primary bool
+	Word    string // of B: faster, slower, or no difference shown
+}
+
+// The words.
+const (
+	Faster = "faster"
+	Slower = "slower"
+	None   = "no difference shown"
+)
+
+// significance is the chance to be told a difference where there is none: of the primary metric, and of all the others together.
+const significance = 0.05
+
+// Primary is the metric that the word is about, if nobody chooses: what a delivery, or else an upgrade, costs the server; where its
+// process is not seen, the median latency.
+func Primary(pairs Pairs) string {
+	for _, name := range []string{"cpu/delivery", "cpu/upgrade", "p50", "connect-p50"} {
+		if m, err := result.MetricNamed(name); err == nil {
+			if _, ok := values(pairs, m); ok {
+				return name
+			}
+		}
+	}
+	return "p50"
+}
+
+// Judge tests every metric that all runs measured. The primary one has a test of its own; the others share one by Holm's method,
+// as one of twenty would differ by chance.
+func Judge(pairs Pairs, primary string) ([]Judgement, error) {
+	if _, err := result.MetricNamed(primary); err != nil {
+		return nil, err
+	}
+	var all []Judgement
+	for _, m := range result.Metrics {
+		if m.Better == 0 {
+			continue
+		}
+		v, ok := values(pairs, m)
+		if !ok {
+			continue
+		}
+		p, ok := stats.Paired(v[0], v[1])
+		if !ok {
+			continue
+		}
+		all = append(all, Judgement{Metric: m, A: stats.Median(v[0]), B: stats.Median(v[1]), Pair: p, Primary: m.Name == primary, Word: None})
+	}
+	i := slices.IndexFunc(all, func(j Judgement) bool { return j.Primary })
+	if i < 0 {
+		return nil, fmt.Errorf("%s was not measured in every run", primary)
+	}
+	all[0], all[i] = all[i], all[0]
+	if all[0].Pair.P < significance {
+		all[0].say()
+	}
+	rest := slices.Clone(all[1:])
+	slices.SortStableFunc(rest, func(a, b Judgement) int { return int(math.Copysign(1, a.Pair.P-b.Pair.P)) })
+	for k, j := range rest {
+		if j.Pair.P >= significance/float64(len(rest)-k) {
+			break
+		}
+		for i := range all {
+			if all[i].Metric.Name == j.Metric.Name {
+				all[i].say()
+			}
+		}
+	}
+	return all, nil
+}
+
+// values are those of a metric by server; false where a run has none.
+func values(pairs Pairs, m result.Metric) (v [2][]float64, ok bool) {
+	for _, p := range pairs {
+		for i, r := range p {
+			x, ok := m.Value(r)
+			if !ok {
+				return v, false
+			}
+			v[i] = append(v[i], x)
+		}
+	}
+	return v, len(pairs) > 0
+}
+
+func (j *Judgement) say() {
+	j.Word = Slower
+	if (j.Pair.Ratio > 1) == (j.Metric.Better > 0) {
+		j.Word = Faster
+	}
+}
+
+// WriteJudgements writes them, the word on the primary metric first.
+func WriteJudgements(w io.Writer, all []Judgement, nameA, nameB string) error {
+	var b strings.Builder
+	first := all[0]
+	switch first.Word {
+	case None:
+		fmt.Fprintf(&b, "%s: B over A in %s: a difference there may be is smaller than ±%.1f %%\n", None, first.Metric.Name,
+			100*max(first.Pair.High-1, 1-first.Pair.Low))
+	default:
+		fmt.Fprintf(&b, "B is %s: %s of B is %.1f %% of A's, by %d pairs (95 %%: %.1f to %.1f %%)\n", first.Word, first.Metric.Name,
+			100*first.Pair.Ratio, first.Pair.N, 100*first.Pair.Low, 100*first.Pair.High)
+	}
+	fmt.Fprintf(&b, "A          %s\nB          %s\n", nameA, nameB)
+	fmt.Fprintf(&b, "%-18s %14s %14s %9s %19s  %s\n", "metric", "A", "B", "B/A", "95 % interval", "B is")
+	for _, j := range all {
+		fmt.Fprintf(&b, "%-18s %14s %14s %9.3f %9.3f to %6.3f  %s\n", j.Metric.Name, j.Metric.Text(j.A), j.Metric.Text(j.B), j.Pair.Ratio,
+			j.Pair.Low, j.Pair.High, j.Word)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// Files writes two results side by side. One run each shows no difference, whatever the figures: the last line says so.
+func Files(w io.Writer, a, b *result.Result, nameA, nameB string) error {
+	var text strings.Builder
+	fmt.Fprintf(&text, "A          %s: %s%s\nB          %s: %s%s\n", nameA, a.Verdict.Code, labelled(a), nameB, b.Verdict.Code, labelled(b))
+	for _, d := range differences(a, b) {
+		fmt.Fprintf(&text, "differs    %s\n", d)
+	}
+	fmt.Fprintf(&text, "%-18s %14s %14s %9s\n", "metric", "A", "B", "B/A")
+	for _, m := range result.Metrics {
+		x, ok1 := m.Value(a)
+		y, ok2 := m.Value(b)
+		if !ok1 && !ok2 || x == 0 && y == 0 {
+			continue
+		}
+		cells := [3]string{"–", "–", "–"}
+		if ok1 {
+			cells[0] = m.Text(x)
+		}
+		if ok2 {
+			cells[1] = m.Text(y)
+		}
+		if ok1 && ok2 && x != 0 {
+			cells[2] = fmt.Sprintf("%.3f", y/x)
+		}
+		fmt.Fprintf(&text, "%-18s %14s %14s %9s\n", m.Name, cells[0], cells[1], cells[2])
+	}
+	text.WriteString("One run each shows no difference between servers, only between two moments: throng bench ab does.\n")
+	_, err := io.WriteString(w, text.String())
+	return err
+}
+
+func labelled(r *result.Result) string {
+	if r.Label == "" {
+		return ""
+	}
+	return " · " + r.Label
+}
+
+// differences are the conditions in which two runs cannot be held against each other.
+func differences(a, b *result.Result) (list []string) {
+	for _, c := range []struct {
+		what string
+		a, b any
+	}{
+		{"scenario", a.Plan.Scenario, b.Plan.Scenario},
+		{"connections", a.Plan.Connections, b.Plan.Connections},
+		{"rooms", a.Plan.Rooms, b.Plan.Rooms},
+		{"rate", a.Plan.Rate, b.Plan.Rate},
+		{"chance", a.Plan.Poisson, b.Plan.Poisson},
+		{"closed loop", a.Plan.Closed, b.Plan.Closed},
+		{"size", a.Plan.Size, b.Plan.Size},
+		{"publishers", a.Plan.Publishers, b.Plan.Publishers},
+		{"protocol", a.Target.Protocol, b.Target.Protocol},
+		{"processor", a.Env.CPU, b.Env.CPU},
+		{"cores", a.Env.Cores, b.Env.Cores},
+		{"kernel", a.Env.Kernel, b.Env.Kernel},
+		{"agents", len(a.Agents), len(b.Agents)},
+	} {
+		if c.a != c.b {
+			list = append(list, fmt.Sprintf("%s: %v and %v", c.what, c.a, c.b))
+		}
+	}
+	return list
+}

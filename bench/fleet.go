@@ -1,0 +1,310 @@
+package bench
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/throng-chat/throng/bench/agent"
+)
+
+// fleet is the agents of one run, each a process of its own.
+type fleet struct {
+	members []*member
+	events  chan said
+	quit    chan struct{} // closed when nobody wants events any more
+	reading sync.WaitGroup
+}
+
+// member is one agent as its coordinator sees it.
+type member struct {
+	name   string
+	stream io.ReadWriteCloser
+	link   *agent.Link[agent.Event, agent.Command]
+	cmd    *exec.Cmd // nil for one that was not started here
+	last   tail      // of what it wrote to standard error
+	off    time.Duration
+	ready  agent.Ready
+}
+
+// said is an event, or the end of its link.
+type said struct {
+	from  int
+	event agent.Event
+	err   error
+}
+
+const (
+	agentStart = 10 * time.Second
+	agentStop  = 10 * time.Second
+	pingPongs  = 64 // to tell how far another host's clock is off
+)
+
+// muster starts the agents of this machine, or dials those of others.
+func muster(ctx context.Context, cfg *Config) (*fleet, error) {
+	f := &fleet{events: make(chan said), quit: make(chan struct{})}
+	n, err := agentsFor(cfg)
+	if err != nil {
+		return nil, err
+	}
+	for i := range n {
+		m, err := newMember(ctx, cfg, i)
+		if err != nil {
+			return nil, errors.Join(err, f.dismiss())
+		}
+		f.members = append(f.members, m)
+	}
+	return f, nil
+}
+
+// agentsFor is how many agents hold the connections: as few as their open files allow.
+func agentsFor(cfg *Config) (int, error) {
+	if len(cfg.Remote) > 0 {
+		return len(cfg.Remote), nil
+	}
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return 0, fmt.Errorf("read the open-file limit: %w", err)
+	}
+	// Go has raised the soft limit to the hard one. One that was killed by silence, or is leaving, keeps its file a while.
+	each := int(min(limit.Max, maxConnections*2)) - reservedFiles
+	files := cfg.Connections + int(cfg.Kill*float64(cfg.Connections)) + int(cfg.Churn*float64(cfg.Connections)/60)
+	if each < 1 {
+		return 0, fmt.Errorf("open files limited to %d: that is none for connections: raise ulimit -n", limit.Max)
+	}
+	need := (files + each - 1) / each
+	switch {
+	case cfg.Agents == 0 && need > maxAgents, cfg.Agents > 0 && cfg.Agents < need:
+		return 0, fmt.Errorf("open files limited to %d a process: %d connections want %d agents, which may be %d: raise ulimit -n, or --agents",
+			limit.Max, cfg.Connections, need, max(cfg.Agents, maxAgents))
+	case cfg.Agents > 0:
+		return min(cfg.Agents, cfg.Connections), nil
+	}
+	return need, nil
+}
+
+const maxAgents = 64
+
+func newMember(ctx context.Context, cfg *Config, i int) (*member, error) {
+	switch {
+	case cfg.here:
+		ours, theirs := net.Pipe()
+		go func() {
+			_ = agent.Serve(context.WithoutCancel(ctx), theirs) // it has told the coordinator
+			_ = theirs.Close()
+		}()
+		return adopt(fmt.Sprintf("local %d", i), ours), nil
+	case len(cfg.Remote) > 0:
+		return dialAgent(ctx, cfg.Remote[i], cfg.Token)
+	default:
+		return spawn(i)
+	}
+}
+
+func adopt(name string, stream io.ReadWriteCloser) *member {
+	return &member{name: name, stream: stream, link: agent.NewLink[agent.Event, agent.Command](stream)}
+}
+
+// spawn runs this program again as an agent, over a socket pair.
+func spawn(i int) (*member, error) {
+	fail := func(err error) (*member, error) { return nil, fmt.Errorf("start an agent: %w", err) }
+	self, err := os.Executable()
+	if err != nil {
+		return fail(err)
+	}
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		return fail(err)
+	}
+	syscall.CloseOnExec(pair[0])
+	syscall.CloseOnExec(pair[1])
+	ours, theirs := os.NewFile(uintptr(pair[0]), "agent"), os.NewFile(uintptr(pair[1]), "coordinator")
+	defer theirs.Close()
+	stream, err := net.FileConn(ours)
+	if err = errors.Join(err, ours.Close()); err != nil {
+		return fail(err)
+	}
+	m := adopt(fmt.Sprintf("local %d", i), stream)
+	m.cmd = exec.Command(self, "bench", "agent", "--fd", "3")
+	m.cmd.ExtraFiles = []*os.File{theirs}
+	m.cmd.Stderr = &m.last
+	m.cmd.SysProcAttr = childAttributes()
+	if err := m.cmd.Start(); err != nil {
+		return fail(errors.Join(err, stream.Close()))
+	}
+	return m, nil
+}
+
+// dialAgent finds an agent that listens on another host, and measures how far its clock is off.
+func dialAgent(ctx context.Context, address, token string) (*member, error) {
+	fail := func(err error) (*member, error) { return nil, fmt.Errorf("agent %s: %w", address, err) }
+	ctx, cancel := context.WithTimeout(ctx, agentStart)
+	defer cancel()
+	var dialer net.Dialer
+	stream, err := dialer.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return fail(err)
+	}
+	undo := func(err error) (*member, error) { return fail(errors.Join(err, stream.Close())) }
+	if err := stream.SetDeadline(time.Now().Add(agentStart)); err != nil {
+		return undo(err)
+	}
+	if _, err := fmt.Fprintf(stream, "%s\n", token); err != nil {
+		return undo(err)
+	}
+	// The answer is one short line; the link's own reader must not lose what follows, and nothing does before we ask.
+	answer, err := bufio.NewReaderSize(io.LimitReader(stream, int64(len(agent.Welcome)+1)), 64).ReadString('\n')
+	if err != nil || answer != agent.Welcome+"\n" {
+		return undo(errors.Join(errors.New("it did not take the token (--token must be the same on both sides)"), err))
+	}
+	m := adopt(address, stream)
+	if err := m.setClock(); err != nil {
+		return undo(err)
+	}
+	return m, stream.SetDeadline(time.Time{})
+}
+
+// setClock makes the agent's clock agree with ours: of many questions, the one that was answered the fastest tells the most
+// (NTP, RFC 5905, 8), and cannot be off by more than half the time it took.
+func (m *member) setClock() error {
+	best, shift := int64(1<<62), int64(0)
+	for range pingPongs {
+		asked := agent.Now()
+		if err := m.link.Send(agent.Command{Clock: &agent.Clock{}}); err != nil {
+			return err
+		}
+		e, err := m.link.Receive()
+		if err != nil {
+			return err
+		}
+		if e.Clock == nil {
+			return errors.New("no answer to a question for the time")
+		}
+		if took := agent.Now() - asked; took < best {
+			best, shift = took, asked+took/2-e.Clock.Now
+		}
+	}
+	m.off = time.Duration(best / 2)
+	if err := m.link.Send(agent.Command{Clock: &agent.Clock{Shift: shift}}); err != nil {
+		return err
+	}
+	_, err := m.link.Receive()
+	return err
+}
+
+// order gives each agent its plan, and waits until all are ready.
+func (f *fleet) order(ctx context.Context, plan agent.Plan) error {
+	plan.Agents = len(f.members)
+	for i, m := range f.members {
+		p := plan
+		p.Agent = i
+		if err := m.link.Send(agent.Command{Plan: &p}); err != nil {
+			return f.blame(i, err)
+		}
+		f.reading.Go(func() { f.listen(i) })
+	}
+	for ready := 0; ready < len(f.members); {
+		s, err := f.hear(ctx)
+		switch {
+		case err != nil:
+			return err
+		case s.event.Ready != nil:
+			f.members[s.from].ready = *s.event.Ready
+			ready++
+		}
+	}
+	return nil
+}
+
+// listen passes on what agent i says.
+func (f *fleet) listen(i int) {
+	for {
+		e, err := f.members[i].link.Receive()
+		select {
+		case f.events <- said{i, e, err}:
+		case <-f.quit:
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// hear waits for what some agent says next. An agent that fails, or is gone, is an error.
+func (f *fleet) hear(ctx context.Context) (said, error) {
+	select {
+	case s := <-f.events:
+		switch {
+		case s.err != nil:
+			return s, f.blame(s.from, s.err)
+		case s.event.Failed != "":
+			return s, f.blame(s.from, errors.New(s.event.Failed))
+		}
+		return s, nil
+	case <-ctx.Done():
+		return said{}, ctx.Err()
+	}
+}
+
+// blame says which agent it was, and what it said last.
+func (f *fleet) blame(i int, err error) error {
+	if errors.Is(err, io.EOF) {
+		err = errors.New("it ended")
+	}
+	m := f.members[i]
+	if text := m.last.text(); text != "" {
+		return fmt.Errorf("agent %s: %w: %s", m.name, err, text)
+	}
+	return fmt.Errorf("agent %s: %w", m.name, err)
+}
+
+// all says the same to each.
+func (f *fleet) all(c agent.Command) error {
+	for i, m := range f.members {
+		if err := m.link.Send(c); err != nil {
+			return f.blame(i, err)
+		}
+	}
+	return nil
+}
+
+// dismiss waits until the agents have said goodbye to the server, and have ended. One that has not by then is ended.
+func (f *fleet) dismiss() error {
+	close(f.quit)
+	var errs []error
+	for _, m := range f.members {
+		errs = append(errs, m.dismiss())
+	}
+	f.reading.Wait()
+	return errors.Join(errs...)
+}
+
+func (m *member) dismiss() error {
+	if m.cmd == nil {
+		return m.stream.Close()
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- m.cmd.Wait() }()
+	if tcp, ok := m.stream.(interface{ CloseWrite() error }); ok {
+		if err := tcp.CloseWrite(); err != nil && !errors.Is(err, net.ErrClosed) {
+			return errors.Join(err, m.cmd.Process.Kill(), <-ended)
+		}
+	}
+	var err error
+	select {
+	case err = <-ended:
+	case <-time.After(agentStop):
+		err = errors.Join(fmt.Errorf("agent %s, pid %d, did not end in %v and was killed", m.name, m.cmd.Process.Pid, agentStop), m.cmd.Process.Kill())
+		<-ended
+	}
+	return errors.Join(err, m.stream.Close())
+}

@@ -1,0 +1,14 @@
+//go:build !linux
+
+package bench
+
+import (
+	"runtime"
+
+	"github.com/throng-chat/throng/bench/result"
+)
+
+// machine is where it runs.
+func machine() result.Env {
+	return result.Env{Cores: runtime.NumCPU(), Go: runtime.Version(), Kernel: runtime.GOOS}
+}

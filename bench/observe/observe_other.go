@@ -1,0 +1,28 @@
+//go:build !linux
+
+package observe
+
+import (
+	"errors"
+	"net/netip"
+)
+
+var errNoProc = errors.New("observe: a process is seen by its /proc, which only Linux has: run the bench there")
+
+// Read fails: there is no /proc.
+func Read(int, bool) (Usage, error) { return Usage{}, errNoProc }
+
+// FindListener finds none: there is no /proc.
+func FindListener(netip.AddrPort) int { return 0 }
+
+// Command is not known: there is no /proc.
+func Command(int) string { return "" }
+
+// TCPMemory is not known: there is no /proc.
+func TCPMemory() int64 { return 0 }
+
+type process struct{}
+
+func newProcess(int) *process { return &process{} }
+
+func (*process) read(*Row, bool) error { return errNoProc }

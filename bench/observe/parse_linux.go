@@ -1,0 +1,226 @@
+package observe
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// clockTick is the unit of processor times in /proc: USER_HZ is 100 on every Linux that Go runs on.
+const clockTick = 10 * time.Millisecond
+
+var pageSize = int64(os.Getpagesize())
+
+// take reads a file and parses it. The error names the file.
+func take[T any](file string, parse func(text string) (T, error)) (v T, err error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return v, err
+	}
+	if v, err = parse(string(text)); err != nil {
+		err = fmt.Errorf("%s: %w", file, err)
+	}
+	return v, err
+}
+
+// stat is what is wanted of /proc/PID/stat.
+type stat struct {
+	name string
+	cpu  time.Duration
+	rss  int64 // bytes
+}
+
+func parseStat(text string) (s stat, err error) {
+	// The name stands in parentheses and may hold anything, also those.
+	open, shut := strings.IndexByte(text, '('), strings.LastIndexByte(text, ')')
+	if open < 0 || shut < open {
+		return s, errors.New("no name in parentheses")
+	}
+	s.name = text[open+1 : shut]
+	f := strings.Fields(text[shut+1:]) // from the third field, the state
+	if len(f) < 22 {
+		return s, fmt.Errorf("only %d fields after the name, want 22", len(f))
+	}
+	user, err1 := strconv.ParseInt(f[11], 10, 64)
+	system, err2 := strconv.ParseInt(f[12], 10, 64)
+	pages, err3 := strconv.ParseInt(f[21], 10, 64)
+	s.cpu, s.rss = time.Duration(user+system)*clockTick, pages*pageSize
+	return s, errors.Join(err1, err2, err3)
+}
+
+// parseSchedstat reads how long a thread ran.
+func parseSchedstat(text string) (time.Duration, error) {
+	first, _, _ := strings.Cut(text, " ")
+	ns, err := strconv.ParseInt(first, 10, 64)
+	return time.Duration(ns), err
+}
+
+// switches are how often a thread gave its processor away, and how often it was taken.
+type switches struct{ voluntary, involuntary uint64 }
+
+func parseSwitches(text string) (switches, error) {
+	voluntary, err1 := field("voluntary_ctxt_switches:")(text)
+	involuntary, err2 := field("nonvoluntary_ctxt_switches:")(text)
+	return switches{uint64(voluntary), uint64(involuntary)}, errors.Join(err1, err2)
+}
+
+// parseBusy reads how long the machine's processors were not idle.
+func parseBusy(text string) (time.Duration, error) {
+	line, _, _ := strings.Cut(text, "\n")
+	f := strings.Fields(line)
+	if len(f) < 8 || f[0] != "cpu" {
+		return 0, errors.New("no line cpu with 7 numbers")
+	}
+	var ticks int64
+	for _, i := range []int{1, 2, 3, 6, 7} { // user, nice, system, irq, softirq; 4 and 5 are idle and iowait
+		n, err := strconv.ParseInt(f[i], 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * clockTick, nil
+}
+
+var errAbsent = errors.New("not in the file")
+
+// field reads the number behind a name at the beginning of a line.
+func field(name string) func(text string) (int64, error) {
+	return func(text string) (int64, error) {
+		for line := range strings.Lines(text) {
+			if rest, ok := strings.CutPrefix(line, name); ok {
+				number, _, _ := strings.Cut(strings.TrimSpace(rest), " ")
+				return strconv.ParseInt(number, 10, 64)
+			}
+		}
+		return 0, fmt.Errorf("%s %w", name, errAbsent)
+	}
+}
+
+// entry reads the number behind a name in a line of names and numbers: TCP: inuse 5 orphan 0.
+func entry(start, name string) func(text string) (int64, error) {
+	return func(text string) (int64, error) {
+		for line := range strings.Lines(text) {
+			f := strings.Fields(line)
+			if len(f) == 0 || f[0] != start {
+				continue
+			}
+			if i := slices.Index(f, name); i > 0 && i+1 < len(f) {
+				return strconv.ParseInt(f[i+1], 10, 64)
+			}
+		}
+		return 0, fmt.Errorf("%s %s %w", start, name, errAbsent)
+	}
+}
+
+// column reads a number of a table that has its names in one line and its numbers in the next.
+func column(table, name string) func(text string) (int64, error) {
+	return func(text string) (int64, error) {
+		at := 0
+		for line := range strings.Lines(text) {
+			f := strings.Fields(line)
+			switch {
+			case len(f) == 0 || f[0] != table:
+			case at == 0:
+				if at = slices.Index(f, name); at < 0 {
+					return 0, fmt.Errorf("%s %s %w", table, name, errAbsent)
+				}
+			case at < len(f):
+				return strconv.ParseInt(f[at], 10, 64)
+			}
+		}
+		return 0, fmt.Errorf("%s %s %w", table, name, errAbsent)
+	}
+}
+
+// listener is the inode of the socket that listens at the address, or else at its port on every address; empty where none does. tcp
+// and tcp6 are the kernel's tables.
+func listener(at netip.AddrPort, tcp, tcp6 string) string {
+	const listening = "0A"
+	sockets := map[string]string{} // inodes by address
+	for _, table := range []string{tcp, tcp6} {
+		for line := range strings.Lines(table) {
+			if f := strings.Fields(line); len(f) > 9 && f[3] == listening {
+				sockets[f[1]] = f[9]
+			}
+		}
+	}
+	addr := at.Addr().Unmap()
+	places := []netip.Addr{addr, netip.IPv6Unspecified()}
+	if addr.Is4() {
+		places = []netip.Addr{addr, netip.AddrFrom16(addr.As16()), netip.IPv4Unspecified(), netip.IPv6Unspecified()}
+	}
+	for _, place := range places {
+		if inode, ok := sockets[tableAddress(place, at.Port())]; ok {
+			return inode
+		}
+	}
+	return ""
+}
+
+// tableAddress is an address as the kernel's tables have it: words of 32 bits in the machine's own order.
+func tableAddress(a netip.Addr, port uint16) string {
+	var b strings.Builder
+	for word := range slices.Chunk(a.AsSlice(), 4) {
+		fmt.Fprintf(&b, "%08X", binary.NativeEndian.Uint32(word))
+	}
+	fmt.Fprintf(&b, ":%04X", port)
+	return b.String()
+}
+
+// quotaGroups are the directories of the control groups whose processor quotas hold a process: its own and all above it, as far as
+// they are mounted here. groups is its list of them and mounts this process's mountinfo.
+func quotaGroups(groups, mounts string) (dirs []string) {
+	var kind, group string
+	for line := range strings.Lines(groups) {
+		f := strings.SplitN(strings.TrimSuffix(line, "\n"), ":", 3) // hierarchy, controllers, path
+		switch {
+		case len(f) < 3:
+		case slices.Contains(strings.Split(f[1], ","), "cpu"):
+			kind, group = "cgroup", f[2] // version 1: what it has, version 2 has not
+		case f[0] == "0" && kind == "":
+			kind, group = "cgroup2", f[2]
+		}
+	}
+	if !strings.HasPrefix(group, "/") || strings.HasPrefix(group, "/..") {
+		return nil // it is not below what is seen from here
+	}
+	for line := range strings.Lines(mounts) {
+		// ID, parent, device, root, mount point, options - type, source, options
+		mount, system, _ := strings.Cut(line, " - ")
+		m, s := strings.Fields(mount), strings.Fields(system)
+		if len(m) < 5 || len(s) < 3 || s[0] != kind || kind == "cgroup" && !slices.Contains(strings.Split(s[2], ","), "cpu") {
+			continue
+		}
+		below, err := filepath.Rel(m[3], group)
+		if err != nil || !filepath.IsLocal(below) {
+			continue
+		}
+		for ; below != "."; below = path.Dir(below) {
+			dirs = append(dirs, filepath.Join(m[4], below))
+		}
+		return append(dirs, m[4])
+	}
+	return nil
+}
+
+// parseThrottled reads how long a quota has held a control group up; 0 where it has none.
+func parseThrottled(text string) (time.Duration, error) {
+	us, err := field("throttled_usec ")(text) // version 2
+	if !errors.Is(err, errAbsent) {
+		return time.Duration(us) * time.Microsecond, err
+	}
+	ns, err := field("throttled_time ")(text) // version 1
+	if !errors.Is(err, errAbsent) {
+		return time.Duration(ns), err
+	}
+	return 0, nil
+}

@@ -1,0 +1,40 @@
+package result
+
+import (
+	"time"
+
+	"github.com/throng-chat/throng/bench/histogram"
+)
+
+// Distribution is a histogram in figures. A percentile that fewer than ten values lie beyond is no measurement, and nil.
+type Distribution struct {
+	Count uint64         `json:"count"`
+	P50   *time.Duration `json:"p50_ns"`
+	P90   *time.Duration `json:"p90_ns"`
+	P99   *time.Duration `json:"p99_ns"`
+	P999  *time.Duration `json:"p999_ns"`
+	Max   time.Duration  `json:"max_ns"`
+	HDR   string         `json:"hdr"` // HdrHistogram V2, compressed, base64; nanoseconds
+}
+
+// Distribute is h in figures; nil where nothing was recorded.
+func Distribute(h *histogram.Histogram) (*Distribution, error) {
+	if h.Total() == 0 {
+		return nil, nil
+	}
+	text, err := h.Encode()
+	if err != nil {
+		return nil, err
+	}
+	at := func(q float64) *time.Duration {
+		const beyond = 10
+		if (1-q)*float64(h.Total()) < beyond {
+			return nil
+		}
+		v := time.Duration(h.Quantile(q))
+		return &v
+	}
+	return &Distribution{
+		Count: h.Total(), P50: at(0.5), P90: at(0.9), P99: at(0.99), P999: at(0.999), Max: time.Duration(h.Max()), HDR: text,
+	}, nil
+}

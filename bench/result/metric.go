@@ -1,0 +1,89 @@
+package result
+
+import "time"
+
+// Metric is a figure of a result that a threshold, a comparison or a table can name.
+type Metric struct {
+	Name   string
+	Unit   string // "s", "B", "/s", "cores", or "" for a count or a ratio
+	Better int    // +1: more is better; -1: less is; 0: it is a condition, not a merit
+	Help   string
+	of     func(*Result) (float64, bool)
+}
+
+// Value is m of r; false where the run did not measure it.
+func (m Metric) Value(r *Result) (float64, bool) { return m.of(r) }
+
+// Metrics are all that there are. Times are in seconds, memory in bytes.
+var Metrics = []Metric{
+	latency("p50", func(l *Latency) *Distribution { return l.Each }, p50),
+	latency("p90", func(l *Latency) *Distribution { return l.Each }, p90),
+	latency("p99", func(l *Latency) *Distribution { return l.Each }, p99),
+	latency("p99.9", func(l *Latency) *Distribution { return l.Each }, p999),
+	latency("max", func(l *Latency) *Distribution { return l.Each }, maximum),
+	latency("sent-p50", func(l *Latency) *Distribution { return l.Sent }, p50),
+	latency("sent-p99", func(l *Latency) *Distribution { return l.Sent }, p99),
+	latency("first-p50", func(l *Latency) *Distribution { return l.First }, p50),
+	latency("first-p99", func(l *Latency) *Distribution { return l.First }, p99),
+	latency("last-p50", func(l *Latency) *Distribution { return l.Last }, p50),
+	latency("last-p99", func(l *Latency) *Distribution { return l.Last }, p99),
+	latency("span-p50", func(l *Latency) *Distribution { return l.Span }, p50),
+	latency("span-p99", func(l *Latency) *Distribution { return l.Span }, p99),
+	latency("ping-p99", func(l *Latency) *Distribution { return l.Ping }, p99),
+	{"connect-p50", "s", -1, "one connection, TCP to the answer of the handshake", func(r *Result) (float64, bool) { return seconds(r.Connect.Time, p50) }},
+	{"connect-p99", "s", -1, "one connection, TCP to the answer of the handshake", func(r *Result) (float64, bool) { return seconds(r.Connect.Time, p99) }},
+	{"connects/s", "/s", +1, "connections opened a second", func(r *Result) (float64, bool) { return r.Connect.PerS, r.Connect.PerS > 0 }},
+	{"failed", "", -1, "connections that did not open", func(r *Result) (float64, bool) { return float64(r.Plan.Connections - r.Connect.Opened), true }},
+	{"closed", "", -1, "connections that did not hold", func(r *Result) (float64, bool) { return float64(r.Delivery.Closed), true }},
+	{"lost", "", -1, "deliveries that never came", func(r *Result) (float64, bool) { return float64(r.Delivery.Lost), true }},
+	{"duplicated", "", -1, "deliveries that came again", func(r *Result) (float64, bool) { return float64(r.Delivery.Duplicated), true }},
+	{"reordered", "", -1, "deliveries out of order", func(r *Result) (float64, bool) { return float64(r.Delivery.Reordered), true }},
+	{"corrupt", "", -1, "deliveries that were altered", func(r *Result) (float64, bool) { return float64(r.Delivery.Corrupt), true }},
+	{"sent/s", "/s", 0, "messages sent a second", func(r *Result) (float64, bool) { return r.Sent.Achieved, r.Sent.Achieved > 0 }},
+	{"deliveries/s", "/s", +1, "deliveries a second", func(r *Result) (float64, bool) { return r.Delivery.PerS, r.Delivery.PerS > 0 }},
+	{"lag-p99", "s", 0, "how late the client sent", func(r *Result) (float64, bool) { return seconds(r.Sent.Lag, p99) }},
+	{"cores", "cores", -1, "the server's processor time a second", func(r *Result) (float64, bool) { return r.Server.Cores, r.Target.PID != 0 }},
+	{"cpu/delivery", "s", -1, "the server's processor time a delivery", func(r *Result) (float64, bool) { return r.Server.PerDelivery / 1e9, r.Server.PerDelivery > 0 }},
+	{"cpu/upgrade", "s", -1, "the server's processor time an upgrade", func(r *Result) (float64, bool) { return r.Server.PerUpgrade / 1e9, r.Server.PerUpgrade > 0 }},
+	{"deliveries/cpu-s", "/s", +1, "deliveries a second of the server's processor time", func(r *Result) (float64, bool) {
+		if r.Server.PerDelivery <= 0 {
+			return 0, false
+		}
+		return 1e9 / r.Server.PerDelivery, true
+	}},
+	{"floor/delivery", "", -1, "cpu/delivery as a multiple of the kernel's floor", func(r *Result) (float64, bool) {
+		return floor(r, func(f *Floor) float64 { return f.DeliveryRatio })
+	}},
+	{"floor/upgrade", "", -1, "cpu/upgrade as a multiple of the kernel's floor", func(r *Result) (float64, bool) { return floor(r, func(f *Floor) float64 { return f.UpgradeRatio }) }},
+	{"rss", "B", -1, "the server's resident memory at the end", func(r *Result) (float64, bool) { return float64(r.Server.RSSAfter), r.Server.RSSAfter > 0 }},
+	{"pss/conn", "B", -1, "the server's memory a connection", func(r *Result) (float64, bool) { return r.Server.PerConn, r.Server.PSSBefore > 0 }},
+	{"client-cores", "cores", 0, "the client's processor time a second", func(r *Result) (float64, bool) { return r.Client.Cores, r.Client.Cores > 0 }},
+}
+
+func latency(name string, of func(*Latency) *Distribution, at func(*Distribution) *time.Duration) Metric {
+	return Metric{name, "s", -1, "latency", func(r *Result) (float64, bool) { return seconds(of(&r.Latency), at) }}
+}
+
+func seconds(d *Distribution, at func(*Distribution) *time.Duration) (float64, bool) {
+	if d == nil {
+		return 0, false
+	}
+	v := at(d)
+	if v == nil {
+		return 0, false
+	}
+	return v.Seconds(), true
+}
+
+func floor(r *Result, of func(*Floor) float64) (float64, bool) {
+	if r.Floor == nil {
+		return 0, false
+	}
+	return of(r.Floor), of(r.Floor) > 0
+}
+
+func p50(d *Distribution) *time.Duration     { return d.P50 }
+func p90(d *Distribution) *time.Duration     { return d.P90 }
+func p99(d *Distribution) *time.Duration     { return d.P99 }
+func p999(d *Distribution) *time.Duration    { return d.P999 }
+func maximum(d *Distribution) *time.Duration { return &d.Max }

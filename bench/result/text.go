@@ -1,0 +1,445 @@
+package result
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// WriteText writes r for a person: the verdict first. Colour is for a terminal.
+func (r *Result) WriteText(w io.Writer, colour bool) error {
+	p := &page{colour: colour}
+	p.verdict(r)
+	p.plan(r)
+	p.connect(r)
+	if r.Plan.Size > 0 {
+		p.load(r)
+	}
+	p.pings(r)
+	p.storm(r.Storm)
+	p.slow(r.Slow)
+	p.costs(r)
+	p.steps(r)
+	for _, n := range r.Notes {
+		p.line("note", "%s", n)
+	}
+	_, err := io.WriteString(w, p.text.String())
+	return err
+}
+
+// page is text with a column of keys.
+type page struct {
+	text   strings.Builder
+	colour bool
+}
+
+func (p *page) line(key, format string, args ...any) {
+	fmt.Fprintf(&p.text, "%-11s%s\n", key, fmt.Sprintf(format, args...))
+}
+
+// The colours of a verdict (ECMA-48, SGR).
+const (
+	green  = "\x1b[1;32m"
+	yellow = "\x1b[1;33m"
+	red    = "\x1b[1;31m"
+	plain  = "\x1b[0m"
+)
+
+func (p *page) verdict(r *Result) {
+	word, paint := r.Verdict.Code, yellow
+	switch {
+	case word == Broken || word == None:
+		paint = red
+	case r.Verdict.OK:
+		paint = green
+	}
+	if p.colour {
+		word = paint + word + plain
+	}
+	switch {
+	case r.Verdict.Code == Valid && r.Plan.Size > 0:
+		p.text.WriteString(word + ": every message reached everybody once, whole and in order, and the client was not the limit\n")
+	case r.Verdict.Code == Valid:
+		p.text.WriteString(word + ": every connection held\n")
+	case len(r.Verdict.Why) > 0:
+		p.text.WriteString(word + ": " + r.Verdict.Why[0] + "\n")
+		for _, why := range r.Verdict.Why[1:] {
+			p.line("", "%s", why)
+		}
+	default:
+		p.text.WriteString(word + "\n")
+	}
+	for _, t := range r.Thresholds {
+		word, paint := "holds", green
+		if !t.OK {
+			word, paint = "BROKEN", red
+		}
+		if t.Value == nil {
+			word += ": the run did not measure it"
+		} else {
+			word += fmt.Sprintf(": %s", valueText(t.Expr, *t.Value))
+		}
+		if p.colour {
+			word = paint + word + plain
+		}
+		p.line("threshold", "%s %s", t.Expr, word)
+	}
+}
+
+// valueText is a value in the unit of the metric that the expression begins with.
+func valueText(expr string, v float64) string {
+	if part := boundForm.FindStringSubmatch(expr); part != nil {
+		if m, err := MetricNamed(part[1]); err == nil {
+			return m.Text(v)
+		}
+	}
+	return fmt.Sprint(v)
+}
+
+func (p *page) plan(r *Result) {
+	a := &r.Plan
+	text := fmt.Sprintf("%s · %s connections", a.Scenario, Thousands(a.Connections))
+	switch {
+	case a.Rooms == a.Connections && a.Rooms > 1:
+		text += ", each in a room of its own"
+	case a.Rooms > 1:
+		text += fmt.Sprintf(" in %s rooms, the largest of %s", Thousands(a.Rooms), Thousands(a.Largest))
+	}
+	if a.Size > 0 {
+		how := ""
+		if a.Poisson {
+			how = " by chance"
+		}
+		rate := fmt.Sprintf("%s messages/s%s", Thousands(int(a.Rate)), how)
+		if a.Closed > 0 {
+			rate = fmt.Sprintf("closed loop, %s messages under way,", Thousands(a.Closed))
+		}
+		text += fmt.Sprintf(" · %s of %s from %s publishers", rate, Bytes(float64(a.Size)), Thousands(a.Publishers))
+	}
+	if a.Churn > 0 {
+		text += fmt.Sprintf(" · %s left and %s came back", Thousands(r.Connect.Left), Thousands(r.Connect.Joined))
+	}
+	if a.Duration > 0 {
+		text += fmt.Sprintf(" · %v after %v of warm-up", a.Duration.Round(time.Millisecond), a.Warmup.Round(time.Millisecond))
+	}
+	p.line("bench", "%s", text)
+	t := &r.Target
+	text = t.URL
+	if t.Protocol != "plain" {
+		text += " · " + t.Protocol
+	}
+	if t.PID == 0 {
+		p.line("target", "%s · its process is not seen from here", text)
+		return
+	}
+	p.line("target", "%s · pid %d: %s", text, t.PID, t.Command)
+}
+
+func (p *page) connect(r *Result) {
+	c := &r.Connect
+	text := fmt.Sprintf("%s of %s in %s, %s/s · one: p50 %s  p99 %s  max %s", Thousands(c.Opened), Thousands(r.Plan.Connections),
+		Duration(c.Took), Thousands(int(c.PerS)), c.Time.p50(), c.Time.p99(), c.Time.maximum())
+	if c.TCP != nil && c.Upgrade != nil {
+		text += fmt.Sprintf(" · of that TCP p50 %s, upgrade p50 %s", c.TCP.p50(), c.Upgrade.p50())
+	}
+	if r.Plan.Sources > 1 {
+		text += fmt.Sprintf(" · from %d addresses", r.Plan.Sources)
+	}
+	p.line("connect", "%s", text)
+	if len(c.Failed) > 0 {
+		p.line("", "failed: %s", Counts(c.Failed))
+	}
+	if d := &r.Delivery; d.Closed > 0 {
+		p.line("closed", "%s connections did not hold: %s", Thousands(d.Closed), Counts(d.Closes))
+	}
+}
+
+func (p *page) load(r *Result) {
+	d, s := &r.Delivery, &r.Sent
+	text := fmt.Sprintf("%s messages · ", Thousands(s.Messages))
+	if s.Offered > 0 {
+		text += fmt.Sprintf("offered %s/s · ", Thousands(int(s.Offered)))
+	}
+	text += fmt.Sprintf("achieved %.1f/s", s.Achieved)
+	if r.Plan.Closed == 0 {
+		text += fmt.Sprintf(" · send lag p50 %s  p99 %s  max %s", s.Lag.p50(), s.Lag.p99(), s.Lag.maximum())
+	}
+	p.line("sent", "%s", text)
+	if s.Unsendable > 0 {
+		p.line("", "%s not sent: their publisher's connection was gone", Thousands(s.Unsendable))
+	}
+	if s.Died > 0 {
+		p.line("", "%s reached nobody before their publisher's connection ended", Thousands(s.Died))
+	}
+	p.line("delivery", "%s/s · %s expected, %s got · %s lost · %s duplicated · %s reordered · %s corrupt", Thousands(int(d.PerS)),
+		Thousands(d.Expected), Thousands(d.Got), Thousands(d.Lost), Thousands(d.Duplicated), Thousands(d.Reordered), Thousands(d.Corrupt))
+	if d.Misrouted > 0 {
+		p.line("", "%s came to a room they were not said in", Thousands(d.Misrouted))
+	}
+	const shown = 5
+	for _, f := range d.Samples[:min(len(d.Samples), shown)] {
+		p.line("", "%s", f.text())
+	}
+	if d.Foreign > 0 {
+		p.line("", "%s messages of others", Thousands(d.Foreign))
+	}
+	p.line("latency", "%10s %10s %10s %10s %10s   – where fewer than 10 deliveries lie beyond", "p50", "p90", "p99", "p99.9", "max")
+	p.percentiles(r.Latency.Each, "each delivery, from the intended moment of sending")
+	p.percentiles(r.Latency.Sent, "each delivery, from the send")
+	if r.Plan.Largest > 1 {
+		p.percentiles(r.Latency.First, "the first of the room to have a message")
+		p.percentiles(r.Latency.Last, "the last of the room")
+		p.percentiles(r.Latency.Span, "between the first and the last")
+	}
+}
+
+func (f *Fault) text() string {
+	switch {
+	case f.Connection < 0:
+		return fmt.Sprintf("%s: room %d, which two agents heard in different orders", f.Kind, f.Room)
+	case f.Publisher < 0:
+		return fmt.Sprintf("%s: connection %d in room %d, a message that cannot be told", f.Kind, f.Connection, f.Room)
+	default:
+		return fmt.Sprintf("%s: connection %d in room %d, message %d of publisher %d", f.Kind, f.Connection, f.Room, f.Sequence, f.Publisher)
+	}
+}
+
+func (p *page) percentiles(d *Distribution, what string) {
+	if d != nil {
+		p.line("", "%10s %10s %10s %10s %10s   %s", d.p50(), d.p90(), d.p99(), d.p999(), d.maximum(), what)
+	}
+}
+
+func (p *page) pings(r *Result) {
+	if d := r.Latency.Ping; d != nil {
+		p.line("ping", "%10s %10s %10s %10s %10s   p50 p90 p99 p99.9 max, to its pong", d.p50(), d.p90(), d.p99(), d.p999(), d.maximum())
+	}
+}
+
+func (p *page) storm(s *Storm) {
+	if s == nil {
+		return
+	}
+	back := func(d time.Duration) string {
+		if d == 0 {
+			return "–"
+		}
+		return Duration(d)
+	}
+	p.line("storm", "%s killed by %s · %s back: half in %s, 99 %% in %s, all in %s · %s handshakes/s · %s refused and tried again",
+		Thousands(s.Killed), s.By, Thousands(s.Back), back(s.Back50), back(s.Back99), back(s.Back100), Thousands(int(s.PerS)), Thousands(s.Refused))
+	p.line("", "the untouched meanwhile: p50 %s  p99 %s  max %s · before: p50 %s  p99 %s  max %s", s.Untouched.p50(), s.Untouched.p99(),
+		s.Untouched.maximum(), s.Before.p50(), s.Before.p99(), s.Before.maximum())
+}
+
+func (p *page) slow(s *Slow) {
+	if s == nil {
+		return
+	}
+	p.line("slow", "%s stopped reading · the server cut %s of them · after p50 %s  max %s · its memory grew by %s", Thousands(s.Stopped),
+		Thousands(s.Cut), s.CutAfter.p50(), s.CutAfter.maximum(), Bytes(float64(s.Grown)))
+	if len(s.Closes) > 0 {
+		p.line("", "cut by: %s", Counts(s.Closes))
+	}
+	p.line("", "the healthy meanwhile: p50 %s  p99 %s  max %s · before: p50 %s  p99 %s  max %s", s.Healthy.p50(), s.Healthy.p99(),
+		s.Healthy.maximum(), s.Before.p50(), s.Before.p99(), s.Before.maximum())
+}
+
+func (p *page) costs(r *Result) {
+	s, c := &r.Server, &r.Client
+	loaded := r.Delivery.PerS > 0
+	ratio := func(v float64) string {
+		if v == 0 {
+			return ""
+		}
+		return fmt.Sprintf(", %.2f × the kernel's floor", v)
+	}
+	if r.Target.PID != 0 {
+		var upgrade, delivery float64
+		if r.Floor != nil {
+			upgrade, delivery = r.Floor.UpgradeRatio, r.Floor.DeliveryRatio
+		}
+		text := fmt.Sprintf("%.2f cores", s.Cores)
+		if loaded {
+			text += fmt.Sprintf(" · %.3f µs a delivery%s · %s deliveries a core and second", s.PerDelivery/1e3, ratio(delivery),
+				Thousands(int(1e9/max(s.PerDelivery, 1))))
+		}
+		p.line("server", "%s", text)
+		p.line("", "%.1f µs an upgrade%s", s.PerUpgrade/1e3, ratio(upgrade))
+		if s.PSSBefore > 0 {
+			p.line("", "PSS %s, connected %s, at the end %s · %s a connection, and the kernel's TCP buffers %s", Bytes(float64(s.PSSBefore)),
+				Bytes(float64(s.PSSConnected)), Bytes(float64(s.PSSAfter)), Bytes(s.PerConn), Bytes(s.KernelPer))
+		} else {
+			p.line("", "RSS %s, connected %s, at the end %s", Bytes(float64(s.RSSBefore)), Bytes(float64(s.RSSConnected)), Bytes(float64(s.RSSAfter)))
+		}
+		p.kernel(r)
+	}
+	text := fmt.Sprintf("%.2f cores, the busiest agent %.0f %% of its own", c.Cores, 100*c.Busiest)
+	if n := len(r.Agents); n != 1 {
+		text = fmt.Sprintf("%d agents · %s", n, text)
+	}
+	if loaded {
+		text += fmt.Sprintf(" · %.3f µs a delivery", c.PerDelivery/1e3)
+		if c.Reads > 0 {
+			text += fmt.Sprintf(" · %.1f deliveries a read", float64(c.CPU)/c.PerDelivery/float64(c.Reads))
+		}
+	}
+	p.line("client", "%s · %s a connection", text, Bytes(c.PerConn))
+	p.line("", "loop lag p50 %s  p99 %s  max %s · GC pauses %s", c.LoopLag.p50(), c.LoopLag.p99(), c.LoopLag.maximum(), Duration(c.GCPause))
+	for _, a := range r.Agents {
+		if a.ClockError > 0 {
+			p.line("", "the clock of %s may be off by ±%s", a.Name, Duration(time.Duration(a.ClockError)))
+		}
+	}
+	if r.Target.PID != 0 {
+		p.line("", "client and server shared this machine's %d cores", r.Env.Cores)
+	}
+}
+
+// kernel tells what is not as it should be.
+func (p *page) kernel(r *Result) {
+	if len(r.Observed) == 0 {
+		return
+	}
+	last := &r.Observed[len(r.Observed)-1]
+	var bad []string
+	for _, c := range []struct {
+		n    uint64
+		what string
+	}{{last.Retransmits, "TCP segments sent again"}, {last.Overflows, "accept queue overflows"}, {last.Drops, "connections dropped before accept"}} {
+		if c.n > 0 {
+			bad = append(bad, fmt.Sprintf("%s %s", Thousands(c.n), c.what))
+		}
+	}
+	if last.Throttled > 0 {
+		bad = append(bad, fmt.Sprintf("its control group held it up for %.1f s", last.Throttled))
+	}
+	if len(bad) > 0 {
+		p.line("", "kernel: %s", strings.Join(bad, ", "))
+	}
+}
+
+func (p *page) steps(r *Result) {
+	if len(r.Steps) == 0 {
+		return
+	}
+	p.line("steps", "%12s %10s %14s %10s %10s %8s  %s", "connections", "rate/s", "deliveries/s", "p50", "p99", "cores", "")
+	for _, s := range r.Steps {
+		word := s.Verdict.Code
+		if s.Why != "" {
+			word += ": " + s.Why
+		}
+		p.line("", "%12s %10s %14s %10s %10s %8.2f  %s", Thousands(s.Connections), Thousands(int(s.Rate)), Thousands(int(s.PerS)),
+			s.Latency.p50(), s.Latency.p99(), s.ServerCores, word)
+	}
+	if f := r.Found; f != nil {
+		switch {
+		case f.Holds == 0:
+			p.line("found", "no rate held: %s messages/s failed", Thousands(int(f.Fails)))
+		case f.Fails == 0:
+			p.line("found", "holds %s messages/s; none failed up to the bound", Thousands(int(f.Holds)))
+		default:
+			p.line("found", "holds %s messages/s, fails %s · p99 under %s · confirmed %d of %d times", Thousands(int(f.Holds)),
+				Thousands(int(f.Fails)), Duration(f.Limit), f.Confirmed, f.Confirms)
+		}
+	}
+}
+
+// The figures of a Distribution as text; – where there is no measurement. They take nil.
+
+func (d *Distribution) text(get func(*Distribution) *time.Duration) string {
+	if d == nil {
+		return "–"
+	}
+	if v := get(d); v != nil {
+		return Duration(*v)
+	}
+	return "–"
+}
+
+func (d *Distribution) p50() string     { return d.text(p50) }
+func (d *Distribution) p90() string     { return d.text(p90) }
+func (d *Distribution) p99() string     { return d.text(p99) }
+func (d *Distribution) p999() string    { return d.text(p999) }
+func (d *Distribution) maximum() string { return d.text(maximum) }
+
+// Text is a value of m, with its unit.
+func (m Metric) Text(v float64) string {
+	switch m.Unit {
+	case "s":
+		return Duration(time.Duration(v*1e9 + 0.5))
+	case "B":
+		return Bytes(v)
+	case "/s":
+		return Thousands(int(v+0.5)) + "/s"
+	case "cores":
+		return fmt.Sprintf("%.2f cores", v)
+	}
+	if v == float64(int(v)) {
+		return Thousands(int(v))
+	}
+	return fmt.Sprintf("%.3g", v)
+}
+
+// Duration is d in three figures and the unit that suits.
+func Duration(d time.Duration) string {
+	v, unit := float64(d), "ns"
+	switch {
+	case d >= time.Second:
+		v, unit = d.Seconds(), "s"
+	case d >= time.Millisecond:
+		v, unit = v/1e6, "ms"
+	case d >= time.Microsecond:
+		v, unit = v/1e3, "µs"
+	}
+	switch {
+	case v >= 100 || unit == "ns":
+		return fmt.Sprintf("%.0f %s", v, unit)
+	case v >= 10:
+		return fmt.Sprintf("%.1f %s", v, unit)
+	default:
+		return fmt.Sprintf("%.2f %s", v, unit)
+	}
+}
+
+// Bytes is n in the unit that suits.
+func Bytes(n float64) string {
+	switch {
+	case n >= 1<<20 || n <= -1<<20:
+		return fmt.Sprintf("%.1f MiB", n/(1<<20))
+	case n >= 1<<14 || n <= -1<<14:
+		return fmt.Sprintf("%.1f KiB", n/(1<<10))
+	default:
+		return fmt.Sprintf("%.0f B", n)
+	}
+}
+
+// Thousands groups digits.
+func Thousands[T int | uint64](n T) string {
+	text := strconv.FormatInt(int64(n), 10)
+	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
+// Counts lists the keys with their counts, the most frequent first.
+func Counts(counts map[string]int) string {
+	var keys []string
+	for why := range counts {
+		keys = append(keys, why)
+	}
+	slices.SortFunc(keys, func(a, b string) int {
+		if counts[a] != counts[b] {
+			return counts[b] - counts[a]
+		}
+		return strings.Compare(a, b)
+	})
+	for i, why := range keys {
+		keys[i] = fmt.Sprintf("%s %s", Thousands(counts[why]), why)
+	}
+	return strings.Join(keys, "; ")
+}

@@ -1,0 +1,100 @@
+package result
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/agnivade/levenshtein"
+)
+
+// Bound is a threshold on a metric, as --fail takes it: what must hold.
+type Bound struct {
+	expr   string
+	metric Metric
+	op     string
+	value  float64
+}
+
+var boundForm = regexp.MustCompile(`^\s*([a-z0-9./-]+)\s*(<=|>=|==|!=|<|>)\s*([0-9.]+(?:e[+-]?[0-9]+)?)\s*(\S*)\s*$`)
+
+// units are the ways to write a value, by the unit of the metric.
+var units = map[string]map[string]float64{
+	"s":     {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1},
+	"B":     {"B": 1, "KB": 1e3, "KiB": 1 << 10, "MB": 1e6, "MiB": 1 << 20, "GB": 1e9, "GiB": 1 << 30},
+	"/s":    {"": 1, "k": 1e3, "M": 1e6},
+	"cores": {"": 1},
+	"":      {"": 1, "k": 1e3, "M": 1e6},
+}
+
+// unitNames are those for a person, in order.
+var unitNames = map[string]string{"s": "ns, us, ms or s", "B": "B, KB, KiB, MB, MiB, GB or GiB"}
+
+// ParseBound reads METRIC OP VALUE, such as p99<50ms, lost==0 or deliveries/s>=1M.
+func ParseBound(expr string) (Bound, error) {
+	b := Bound{expr: strings.TrimSpace(expr)}
+	part := boundForm.FindStringSubmatch(expr)
+	if part == nil {
+		return b, fmt.Errorf("threshold %q: want a metric, one of < <= > >= == !=, and a value: p99<50ms", expr)
+	}
+	metric, err := MetricNamed(part[1])
+	if err != nil {
+		return b, fmt.Errorf("threshold %q: %w", expr, err)
+	}
+	b.metric, b.op = metric, part[2]
+	factor, ok := units[metric.Unit][part[4]]
+	switch {
+	case !ok && unitNames[metric.Unit] != "":
+		return b, fmt.Errorf("threshold %q: %s is told in %s", expr, metric.Name, unitNames[metric.Unit])
+	case !ok:
+		return b, fmt.Errorf("threshold %q: %s has no unit; k and M are thousands and millions", expr, metric.Name)
+	}
+	if b.value, err = strconv.ParseFloat(part[3], 64); err != nil || math.IsInf(b.value, 0) {
+		return b, fmt.Errorf("threshold %q: %q is no number", expr, part[3])
+	}
+	b.value *= factor
+	return b, nil
+}
+
+// MetricNamed is the metric of that name. The error of an unknown one names the nearest.
+func MetricNamed(name string) (Metric, error) {
+	var names []string
+	nearest, least := "", math.MaxInt
+	for _, m := range Metrics {
+		if m.Name == name {
+			return m, nil
+		}
+		names = append(names, m.Name)
+		if d := levenshtein.ComputeDistance(name, m.Name); d < least {
+			nearest, least = m.Name, d
+		}
+	}
+	return Metric{}, fmt.Errorf("no metric %s: did you mean %s? There are %s", name, nearest, strings.Join(names, ", "))
+}
+
+// Check says whether b holds for r. What was not measured does not hold.
+func (b Bound) Check(r *Result) Threshold {
+	t := Threshold{Expr: b.expr}
+	v, ok := b.metric.Value(r)
+	if !ok {
+		return t
+	}
+	t.Value = &v
+	switch b.op {
+	case "<":
+		t.OK = v < b.value
+	case "<=":
+		t.OK = v <= b.value
+	case ">":
+		t.OK = v > b.value
+	case ">=":
+		t.OK = v >= b.value
+	case "==":
+		t.OK = v == b.value
+	case "!=":
+		t.OK = v != b.value
+	}
+	return t
+}

@@ -1,0 +1,67 @@
+package bench
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+)
+
+// layout is who is in which room.
+type layout struct {
+	names   []string
+	roomOf  []int32 // by connection
+	largest int
+}
+
+// layOut gives each connection a room.
+func layOut(c *Config) layout {
+	l := layout{roomOf: make([]int32, c.Connections)}
+	rooms := c.Rooms
+	if c.Scenario == Echo {
+		rooms = c.Connections
+	}
+	prefix := c.Room
+	if prefix == "" && (rooms > 1 || c.Protocol.Query == "") {
+		prefix = c.Protocol.Usual
+	}
+	if rooms == 1 {
+		l.names = []string{prefix}
+	}
+	for i := 0; rooms > 1 && i < rooms; i++ {
+		l.names = append(l.names, fmt.Sprintf("%s-%d", prefix, i+1))
+	}
+	next := 0
+	for room, size := range roomSizes(c.Connections, rooms, c.Zipf) {
+		for range size {
+			l.roomOf[next] = int32(room)
+			next++
+		}
+		l.largest = max(l.largest, size)
+	}
+	if rooms > 1 && c.Scenario != Echo {
+		random := rand.New(rand.NewPCG(c.Seed, 0x2003))
+		random.Shuffle(len(l.roomOf), func(i, j int) { l.roomOf[i], l.roomOf[j] = l.roomOf[j], l.roomOf[i] })
+	}
+	return l
+}
+
+// roomSizes shares out the connections: room k, from 1, as 1/k to the power s, and each at least one.
+func roomSizes(connections, rooms int, s float64) []int {
+	weights := make([]float64, rooms)
+	var all float64
+	for i := range weights {
+		weights[i] = math.Pow(float64(i+1), -s)
+		all += weights[i]
+	}
+	sizes := make([]int, rooms)
+	spare := connections - rooms // each has one
+	given := 0
+	var sum float64
+	for i, w := range weights {
+		sum += w
+		upTo := int(math.Round(sum / all * float64(spare)))
+		sizes[i] = 1 + upTo - given
+		given = upTo
+	}
+	return sizes
+}

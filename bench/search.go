@@ -1,0 +1,200 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/throng-chat/throng/bench/result"
+)
+
+// Ladder measures at each of the rates, or numbers of connections, in turn, and goes on after one that does not hold: the whole curve
+// is what it is for. The result is that of the last run, with all as steps.
+func Ladder(ctx context.Context, cfg Config, rates, connections []int, tell func(Progress)) (*result.Result, error) {
+	var last *result.Result
+	steps := []result.Step{}
+	for i := range max(len(rates), len(connections)) {
+		c := cfg
+		c.Floor = false
+		if i < len(rates) {
+			c.Rate = rates[i]
+		}
+		if i < len(connections) {
+			c.Connections = connections[i]
+			c.Publishers = min(c.Publishers, c.Connections)
+		}
+		r, err := Run(ctx, c, named(tell, fmt.Sprintf("step %d of %d", i+1, max(len(rates), len(connections)))))
+		if err != nil {
+			if last == nil {
+				return r, err
+			}
+			last.Notes = append(last.Notes, fmt.Sprintf("the ladder ended early: %v", err))
+			break
+		}
+		steps = append(steps, stepOf(r))
+		last = r
+		if r.Interrupted {
+			break
+		}
+	}
+	last.Steps = steps
+	return last, nil
+}
+
+func named(tell func(Progress), step string) func(Progress) {
+	return func(p Progress) {
+		p.Step = step
+		if tell != nil {
+			tell(p)
+		}
+	}
+}
+
+func stepOf(r *result.Result) result.Step {
+	return result.Step{
+		Connections: r.Plan.Connections, Rate: r.Plan.Rate, Verdict: r.Verdict, Achieved: r.Sent.Achieved, PerS: r.Delivery.PerS,
+		Latency: r.Latency.Each, Lost: r.Delivery.Lost, ServerCores: r.Server.Cores, PerDelivery: r.Server.PerDelivery, PSS: r.Server.PSSAfter,
+		Pass: r.Verdict.Code == result.Valid,
+	}
+}
+
+// Search is what Find looks for, and how.
+type Search struct {
+	From  int           // messages a second that it begins with
+	To    int           // and never exceeds
+	Limit time.Duration // p99 that a rate must keep to
+	Step  time.Duration // of each trial; its warm-up is a quarter of that again
+}
+
+const (
+	precision     = 0.05 // of the rate, to which the interval is narrowed
+	confirms      = 3
+	confirmLonger = 2 // times a trial
+)
+
+// Find searches for the highest rate at which the p99 is under the limit and every message is delivered: it doubles until a
+// trial fails, and halves the interval until that is narrow; then it confirms the end that held. A rate whose confirmations
+// mostly fail did not hold, and the search goes on below it.
+func Find(ctx context.Context, cfg Config, s Search, tell func(Progress)) (*result.Result, error) {
+	var steps []result.Step
+	var best *result.Result
+	trial := func(rate int, longer time.Duration) (bool, error) {
+		c := cfg
+		c.Floor, c.Thresholds = false, nil
+		c.Rate = rate
+		c.Auto, c.Warmup, c.Duration = false, s.Step/4, s.Step*longer
+		r, err := Run(ctx, c, named(tell, fmt.Sprintf("%s messages/s", result.Thousands(rate))))
+		if err != nil {
+			return false, err
+		}
+		step := stepOf(r)
+		step.Pass, step.Why = passes(r, s.Limit)
+		steps = append(steps, step)
+		if r.Interrupted {
+			return false, context.Canceled
+		}
+		if step.Pass || best == nil {
+			best = r
+		}
+		return step.Pass, nil
+	}
+	found := &result.Found{Limit: s.Limit, Confirms: confirms}
+	err := search(found, s, trial)
+	if best == nil {
+		return nil, err
+	}
+	best.Steps, best.Found = steps, found
+	best.Thresholds = []result.Threshold{}
+	best.Verdict.Why = []string{}
+	judge(best, cfg.Thresholds)
+	best.Interrupted = err != nil
+	return best, nil
+}
+
+// passes says whether a trial held, and why not.
+func passes(r *result.Result, limit time.Duration) (bool, string) {
+	if r.Verdict.Code != result.Valid {
+		if len(r.Verdict.Why) > 0 {
+			return false, r.Verdict.Why[0]
+		}
+		return false, r.Verdict.Code
+	}
+	switch d := r.Latency.Each; {
+	case d == nil || d.P99 == nil:
+		return false, "too few deliveries for a p99"
+	case *d.P99 >= limit:
+		return false, fmt.Sprintf("p99 %s", result.Duration(*d.P99))
+	}
+	return true, ""
+}
+
+// search narrows found down by trials.
+func search(found *result.Found, s Search, trial func(rate int, longer time.Duration) (bool, error)) error {
+	holds, fails := 0, 0
+	for rate := s.From; fails == 0; rate = min(2*rate, s.To) {
+		ok, err := trial(rate, 1)
+		switch {
+		case err != nil:
+			return err
+		case !ok:
+			fails = rate
+		default:
+			holds = rate
+		}
+		if holds == s.To {
+			break
+		}
+	}
+	for {
+		for holds > 0 && fails > 0 && float64(fails-holds) > precision*float64(holds) {
+			middle := int(math.Sqrt(float64(holds) * float64(fails)))
+			if middle <= holds || middle >= fails {
+				break
+			}
+			ok, err := trial(middle, 1)
+			if err != nil {
+				return err
+			}
+			if ok {
+				holds = middle
+			} else {
+				fails = middle
+			}
+		}
+		found.Holds, found.Fails, found.Confirmed = float64(holds), float64(fails), 0
+		if holds == 0 {
+			return nil
+		}
+		for range confirms {
+			ok, err := trial(holds, confirmLonger)
+			if err != nil {
+				return err
+			}
+			if ok {
+				found.Confirmed++
+			}
+		}
+		if 2*found.Confirmed > confirms {
+			return nil
+		}
+		if fails, holds = holds, int(float64(holds)*(1-2*precision)); holds < 1 {
+			found.Holds, found.Fails = 0, float64(fails)
+			return nil
+		}
+		ok, err := trial(holds, 1)
+		if err != nil {
+			return err
+		}
+		for !ok && holds > 1 {
+			fails, holds = holds, max(1, int(float64(holds)*(1-2*precision)))
+			if ok, err = trial(holds, 1); err != nil {
+				return err
+			}
+		}
+		if !ok {
+			found.Holds, found.Fails = 0, float64(fails)
+			return nil
+		}
+	}
+}

@@ -1,0 +1,154 @@
+package bench
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/throng-chat/throng/bench/agent"
+	"github.com/throng-chat/throng/bench/result"
+	"github.com/throng-chat/throng/bench/stats"
+)
+
+// The bounds of the verdict CLIENT-LIMITED, and of NOT STEADY.
+const (
+	leastAchieved = 0.99             // of the offered rate
+	leastLag      = time.Millisecond // of the sends' p99 that is always forgiven
+	lagShare      = 0.1              // of the median latency that the sends' lag may be
+	mostBusy      = 0.85             // of what an agent can use
+	mostDrift     = 0.1              // of the mean, over the measured part
+	certainDrift  = 3                // Student's t
+)
+
+// judge gives the verdict and checks the thresholds. The gravest word is the one that is said; the reasons of all are told.
+func judge(r *result.Result, bounds []result.Bound) {
+	v := &r.Verdict
+	v.Why = append([]string{}, v.Why...) // of steadiness
+	unsteady := len(v.Why) > 0
+	none, broken, limited := ruined(r), faults(r), limits(r)
+	v.Why = append(append(append(append([]string{}, none...), broken...), limited...), v.Why...)
+	switch {
+	case len(none) > 0:
+		v.Code = result.None
+	case len(broken) > 0:
+		v.Code = result.Broken
+	case len(limited) > 0:
+		v.Code = result.Limited
+	case unsteady:
+		v.Code = result.Unsteady
+	default:
+		v.Code = result.Valid
+	}
+	v.OK = v.Code == result.Valid
+	for _, b := range bounds {
+		t := b.Check(r)
+		r.Thresholds = append(r.Thresholds, t)
+		v.OK = v.OK && t.OK
+	}
+}
+
+// ruined is why there was no measurement.
+func ruined(r *result.Result) (why []string) {
+	if r.Interrupted {
+		why = append(why, "interrupted: the figures are of a part")
+	} else if n := r.Plan.Connections - r.Connect.Opened; n > 0 {
+		why = append(why, fmt.Sprintf("%s of %s connections failed: %s", result.Thousands(n), result.Thousands(r.Plan.Connections), result.Counts(r.Connect.Failed)))
+	}
+	return why
+}
+
+// faults is what was delivered wrong.
+func faults(r *result.Result) (why []string) {
+	d := &r.Delivery
+	for _, f := range []struct {
+		n    int
+		what string
+	}{
+		{d.Lost, "lost"}, {d.Duplicated, "duplicated"}, {d.Reordered, "out of order"}, {d.Corrupt, "altered"}, {d.Misrouted, "in a wrong room"},
+	} {
+		if f.n > 0 {
+			why = append(why, fmt.Sprintf("%s of %s deliveries %s", result.Thousands(f.n), result.Thousands(d.Expected), f.what))
+		}
+	}
+	if d.Closed > 0 {
+		why = append(why, fmt.Sprintf("%s connections did not hold: %s", result.Thousands(d.Closed), result.Counts(d.Closes)))
+	}
+	if n := r.Sent.Unsendable; n > 0 && d.Closed == 0 {
+		why = append(why, fmt.Sprintf("%s messages could not be sent", result.Thousands(n)))
+	}
+	if s := r.Storm; s != nil && s.Back < s.Killed {
+		why = append(why, fmt.Sprintf("%s of %s killed connections did not come back", result.Thousands(s.Killed-s.Back), result.Thousands(s.Killed)))
+	}
+	return why
+}
+
+// limits is how the client, and not the server, was measured.
+func limits(r *result.Result) (why []string) {
+	s := &r.Sent
+	if s.Offered > 0 && s.Achieved < leastAchieved*s.Offered && s.Unsendable == 0 && !r.Interrupted {
+		why = append(why, fmt.Sprintf("sent %.1f %% of the offered rate", 100*s.Achieved/s.Offered))
+	}
+	if s.Lag != nil && s.Lag.P99 != nil && r.Plan.Closed == 0 {
+		most := leastLag
+		if l := r.Latency.Each; l != nil && l.P50 != nil {
+			most = max(most, time.Duration(lagShare*float64(*l.P50)))
+		}
+		if *s.Lag.P99 > most {
+			why = append(why, fmt.Sprintf("messages left late: p99 %s after their moment, over %s", result.Duration(*s.Lag.P99), result.Duration(most)))
+		}
+	}
+	if b := r.Client.Busiest; b >= mostBusy {
+		why = append(why, fmt.Sprintf("an agent was busy for %.0f %% of the time", 100*b))
+	}
+	return why
+}
+
+// steadiness says why the figures were still on their way somewhere.
+func (r *run) steadiness(from int64) {
+	d, v := &r.result.Delivery, &r.result.Verdict
+	d.Stalls = r.collect.stalls(r.end)
+	if n := len(d.Stalls); n > 0 && !r.cfg.silentRun() {
+		s := d.Stalls[0]
+		v.Why = append(v.Why, fmt.Sprintf("no delivery for %s, %.1f s after the beginning%s", result.Duration(s.Took), s.At, more(n-1)))
+	}
+	if r.cfg.silentRun() || r.cfg.Kill > 0 || r.cfg.Slow > 0 || r.result.Interrupted {
+		return // what is made to happen is no drift
+	}
+	deliveries, latency := r.seriesUntil(r.end)
+	for _, s := range []struct {
+		what   string
+		series []float64
+		unit   func(float64) string
+		least  float64
+		rising bool // only a rise counts
+	}{
+		{"deliveries", deliveries, func(v float64) string { return result.Thousands(int(v)*int(ticksASecond)) + "/s" }, 0, false},
+		{"median latency", latency, func(v float64) string { return result.Duration(time.Duration(v)) }, float64(time.Millisecond), true},
+	} {
+		s.series = s.series[min(int(from-r.collect.start), len(s.series)):]
+		change, mean, t := drift(s.series)
+		if math.Abs(t) < certainDrift || math.Abs(change) < mostDrift*mean || math.Abs(change) < s.least || s.rising && change < 0 {
+			continue
+		}
+		v.Why = append(v.Why, fmt.Sprintf("%s went on changing: %s to %s over %s", s.what, s.unit(mean-change/2), s.unit(mean+change/2),
+			time.Duration(len(s.series))*agent.TickEvery))
+	}
+}
+
+// drift is how much a series changes from its beginning to its end by its slope, its mean, and the slope's t.
+func drift(series []float64) (change, mean, t float64) {
+	xs := make([]float64, len(series))
+	for i, y := range series {
+		xs[i] = float64(i)
+		mean += y / float64(len(series))
+	}
+	slope, t := stats.Slope(xs, series)
+	return slope * float64(len(series)), mean, t
+}
+
+func more(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", and %d more such times", n)
+}

@@ -1,0 +1,166 @@
+package bench
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/throng-chat/throng/bench/agent"
+	"github.com/throng-chat/throng/bench/observe"
+	"github.com/throng-chat/throng/bench/result"
+)
+
+// watch looks at the server's processes beside the run: their processor time at each tick, and a row of all there is to see of
+// the first of them each second. Several servers' usage is added up.
+type watch struct {
+	pids    []int
+	sampler *observe.Sampler
+	result  *result.Result
+
+	mu    sync.Mutex
+	cpu   map[int64]time.Duration // by tick
+	rows  []observe.Row
+	start int64
+	grown int64 // the largest memory seen while it was loaded
+	notes []string
+	quit  chan struct{}
+	done  sync.WaitGroup
+	once  sync.Once
+}
+
+// newWatch finds the servers' processes, and begins.
+func newWatch(cfg *Config, targets []agent.Target, r *result.Result) (*watch, error) {
+	w := &watch{result: r, cpu: map[int64]time.Duration{}, quit: make(chan struct{})}
+	if local(targets) {
+		if cfg.PID != 0 {
+			w.pids = []int{cfg.PID}
+		} else {
+			for _, t := range targets {
+				if pid := observe.FindListener(t.Address); pid != 0 {
+					w.pids = append(w.pids, pid)
+				}
+			}
+			if len(w.pids) != len(targets) {
+				w.pids = nil
+			}
+		}
+	}
+	if len(w.pids) == 0 {
+		if cfg.Metrics != "" {
+			return nil, fmt.Errorf("metrics: the server's process is not seen from here: nothing to show them beside")
+		}
+		return w, nil
+	}
+	if _, err := observe.Read(w.pids[0], false); err != nil {
+		return nil, fmt.Errorf("pid: %w", err)
+	}
+	r.Target.PID, r.Target.Command = w.pids[0], observe.Command(w.pids[0])
+	w.sampler = observe.NewSampler(w.pids[0], cfg.Metrics)
+	w.done.Go(w.look)
+	return w, nil
+}
+
+// look is the watch's goroutine.
+func (w *watch) look() {
+	for n := agent.Now()/agent.TickEvery + 1; ; n = max(n+1, agent.Now()/agent.TickEvery) {
+		select {
+		case <-w.quit:
+			return
+		case <-time.After(time.Duration(n*agent.TickEvery - agent.Now())):
+		}
+		u, err := w.sum(false)
+		w.mu.Lock()
+		if err == nil {
+			w.cpu[n] = u.CPU
+			if w.start == 0 {
+				delete(w.cpu, n-4*ticksASecond)
+			}
+		}
+		start := w.start
+		w.mu.Unlock()
+		if start == 0 || n < start || (n-start)%ticksASecond != 0 {
+			continue
+		}
+		row, err := w.sampler.Sample(time.Duration((n - start) * agent.TickEvery).Seconds())
+		w.mu.Lock()
+		w.rows = append(w.rows, row)
+		w.grown = max(w.grown, row.PSS)
+		if err != nil && len(w.notes) == 0 {
+			w.notes = append(w.notes, err.Error())
+		}
+		w.mu.Unlock()
+	}
+}
+
+// sum is what the processes have used, together.
+func (w *watch) sum(memory bool) (all observe.Usage, err error) {
+	for _, pid := range w.pids {
+		u, err := observe.Read(pid, memory)
+		if err != nil {
+			return all, err
+		}
+		all.CPU += u.CPU
+		all.RSS += u.RSS
+		all.PSS += u.PSS
+	}
+	return all, nil
+}
+
+// read is what the servers have used; nothing where there is none to see.
+func (w *watch) read(memory bool) observe.Usage {
+	u, err := w.sum(memory)
+	if err != nil {
+		w.mu.Lock()
+		w.notes = append(w.notes, err.Error())
+		w.mu.Unlock()
+	}
+	return u
+}
+
+// connected notes what connecting cost.
+func (w *watch) connected(before observe.Usage, opened int) {
+	if len(w.pids) == 0 {
+		return
+	}
+	now, s := w.read(true), &w.result.Server
+	s.ConnectCPU = now.CPU - before.CPU
+	s.RSSBefore, s.RSSConnected = before.RSS, now.RSS
+	s.PSSBefore, s.PSSConnected = before.PSS, now.PSS
+	if opened > 0 {
+		s.PerUpgrade = float64(s.ConnectCPU) / float64(opened)
+		s.PerConn = float64(now.PSS-before.PSS) / float64(opened)
+	}
+}
+
+// begin says that sending begins at the tick.
+func (w *watch) begin(start int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.start = start
+}
+
+// loaded notes the memory at the end.
+func (w *watch) loaded() {
+	if len(w.pids) == 0 {
+		return
+	}
+	now, s := w.read(true), &w.result.Server
+	s.RSSAfter, s.PSSAfter = now.RSS, now.PSS
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.grown = max(w.grown, now.PSS)
+}
+
+// at is the servers' processor time at a tick.
+func (w *watch) at(n int64) (time.Duration, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	d, ok := w.cpu[n]
+	return d, ok
+}
+
+// stop ends it. It may be called twice.
+func (w *watch) stop() {
+	w.once.Do(func() { close(w.quit) })
+	w.done.Wait()
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/term"
+
+	"github.com/throng-chat/throng/bench/report"
+	"github.com/throng-chat/throng/bench/result"
+)
+
+// reportCmd is throng bench report.
+type reportCmd struct {
+	File string `arg:"" type:"existingfile" help:"A result file, of --out or --json."`
+	HTML string `name:"html" type:"path" help:"Write the page there."`
+	CSV  string `name:"csv" type:"path" help:"Write the time series there."`
+	HGRM string `name:"hgrm" type:"path" help:"Write the percentiles of the latency there, for the plotter of HdrHistogram."`
+}
+
+// Run is throng bench report. Without a flag it prints the result as text.
+func (c *reportCmd) Run() error {
+	r, err := readResult(c.File)
+	if err != nil {
+		return err
+	}
+	if c.HTML+c.CSV+c.HGRM == "" {
+		return r.WriteText(os.Stdout, term.IsTerminal(int(os.Stdout.Fd())))
+	}
+	return errors.Join(writeTo(c.HTML, r, report.HTML), writeTo(c.CSV, r, report.CSV), writeTo(c.HGRM, r, report.HGRM))
+}
+
+// write tells a result in every way that was asked for.
+func (o *output) write(r *result.Result) error {
+	if err := errors.Join(
+		writeTo(o.Out, r, func(w io.Writer, r *result.Result) error { return r.Write(w) }),
+		writeTo(o.CSV, r, report.CSV),
+		writeTo(o.HTML, r, report.HTML),
+	); err != nil {
+		return err
+	}
+	if o.JSON {
+		return r.Write(os.Stdout)
+	}
+	return r.WriteText(os.Stdout, term.IsTerminal(int(os.Stdout.Fd())))
+}
+
+// writeTo writes r to a file in one of its forms; nothing where no name is given.
+func writeTo(name string, r *result.Result, form func(io.Writer, *result.Result) error) error {
+	if name == "" {
+		return nil
+	}
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(form(f, r), f.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
+}
+
+func readResult(name string) (*result.Result, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	r, err := result.Read(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return r, nil
+}

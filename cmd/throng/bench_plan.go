@@ -1,0 +1,113 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+
+	"github.com/alecthomas/kong"
+	"github.com/pelletier/go-toml/v2"
+)
+
+// runCmd is throng bench run: a plan file of stages, each a scenario with its flags as keys.
+//
+//	[[stage]]
+//	scenario = "broadcast"
+//	url = "ws://127.0.0.1:3000/ws"
+//	rate = 500
+//	fail = ["p99<50ms", "lost==0"]
+type runCmd struct {
+	Plan string `arg:"" type:"existingfile" help:"The plan (TOML): [[stage]] tables, each with a scenario, and its flags as keys."`
+}
+
+// plan is the file.
+type plan struct {
+	Stage []map[string]any `toml:"stage"`
+}
+
+// Run is throng bench run. All stages are checked before the first begins, and all are run: the first that fails gives the exit code.
+func (c *runCmd) Run() error {
+	text, err := os.ReadFile(c.Plan)
+	if err != nil {
+		return err
+	}
+	stages, err := parsePlan(text)
+	if err != nil {
+		return &exitError{exitUsage, fmt.Errorf("%s: %w", c.Plan, err)}
+	}
+	var contexts []*kong.Context
+	var errs []error
+	for i, args := range stages {
+		ctx, err := newParser(&commands{}).Parse(args)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: stage %d: %w", c.Plan, i+1, err))
+		}
+		contexts = append(contexts, ctx)
+	}
+	if len(errs) > 0 {
+		return &exitError{exitUsage, errors.Join(errs...)}
+	}
+	var first error
+	for i, ctx := range contexts {
+		fmt.Fprintf(os.Stderr, "stage %d of %d: %s\n", i+1, len(contexts), stages[i][1])
+		err := ctx.Run()
+		if err != nil {
+			err = fmt.Errorf("stage %d: %w", i+1, err)
+			fmt.Fprintln(os.Stderr, "throng:", err)
+		}
+		if first == nil {
+			first = err
+		}
+		if e := (*exitError)(nil); errors.As(err, &e) && e.code == exitInterrupted {
+			break
+		}
+	}
+	return first
+}
+
+// parsePlan makes a command line of each stage.
+func parsePlan(text []byte) (stages [][]string, err error) {
+	var p plan
+	if err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(&p); err != nil {
+		if strict := (*toml.StrictMissingError)(nil); errors.As(err, &strict) {
+			return nil, fmt.Errorf("want [[stage]] tables and nothing else:\n%s", strict.String())
+		}
+		return nil, err
+	}
+	if len(p.Stage) == 0 {
+		return nil, errors.New("no stage: want at least one [[stage]]")
+	}
+	for i, stage := range p.Stage {
+		scenario, ok := stage["scenario"].(string)
+		if !ok || slices.Contains([]string{"run", "agent", "report", "compare"}, scenario) {
+			return nil, fmt.Errorf("stage %d: want scenario = a name, such as broadcast", i+1)
+		}
+		args := []string{"bench", scenario}
+		for _, key := range slices.Sorted(maps.Keys(stage)) {
+			if key == "scenario" {
+				continue
+			}
+			values, ok := stage[key].([]any)
+			if !ok {
+				values = []any{stage[key]}
+			}
+			for _, v := range values {
+				switch v.(type) {
+				case string, int64, float64, bool:
+				default:
+					return nil, fmt.Errorf("stage %d: %s: want a text, a number, true or false, or a list of them", i+1, key)
+				}
+				if key == "url" {
+					args = append(args, fmt.Sprint(v))
+				} else {
+					args = append(args, fmt.Sprintf("--%s=%v", key, v))
+				}
+			}
+		}
+		stages = append(stages, args)
+	}
+	return stages, nil
+}
