@@ -48,7 +48,8 @@ func (r *run) account() {
 // cut is the tick from which on it is measured.
 func (r *run) cut() int64 {
 	from := r.warmed(r.collect.start)
-	if r.cfg.Auto && !r.cfg.silentRun() && !r.result.Interrupted {
+	eventful := r.cfg.Kill > 0 || r.cfg.Slow > 0 // what is made to happen is no warm-up
+	if r.cfg.Auto && !r.cfg.silentRun() && !eventful && !r.result.Interrupted {
 		deliveries, latency := r.seriesUntil(r.end)
 		for _, series := range [][]float64{deliveries, latency} {
 			if at, ok := stats.MSER5(series); ok {

@@ -243,16 +243,21 @@ func (f *fleet) listen(i int) {
 func (f *fleet) hear(ctx context.Context) (said, error) {
 	select {
 	case s := <-f.events:
-		switch {
-		case s.err != nil:
-			return s, f.blame(s.from, s.err)
-		case s.event.Failed != "":
-			return s, f.blame(s.from, errors.New(s.event.Failed))
-		}
-		return s, nil
+		return s, f.trouble(s)
 	case <-ctx.Done():
 		return said{}, ctx.Err()
 	}
+}
+
+// trouble is the error that an event means, if it is one.
+func (f *fleet) trouble(s said) error {
+	switch {
+	case s.err != nil:
+		return f.blame(s.from, s.err)
+	case s.event.Failed != "":
+		return fmt.Errorf("agent %s: %s", f.members[s.from].name, s.event.Failed)
+	}
+	return nil
 }
 
 // blame says which agent it was, and what it said last.

@@ -16,12 +16,15 @@ func machine() result.Env {
 	e := result.Env{Cores: runtime.NumCPU(), Go: runtime.Version()}
 	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		for line := range strings.Lines(string(text)) {
-			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+			switch name, value, _ := strings.Cut(line, ":"); strings.TrimSpace(name) {
+			case "model name":
 				e.CPU = strings.TrimSpace(value)
-				break
+			case "processor":
+				e.Machine++
 			}
 		}
 	}
+	e.Machine = max(e.Machine, e.Cores)
 	var name unix.Utsname
 	if err := unix.Uname(&name); err == nil {
 		e.Kernel = unix.ByteSliceToString(name.Sysname[:]) + " " + unix.ByteSliceToString(name.Release[:])

@@ -10,5 +10,5 @@ import (
 
 // machine is where it runs.
 func machine() result.Env {
-	return result.Env{Cores: runtime.NumCPU(), Go: runtime.Version(), Kernel: runtime.GOOS}
+	return result.Env{Cores: runtime.NumCPU(), Machine: runtime.NumCPU(), Go: runtime.Version(), Kernel: runtime.GOOS}
 }

@@ -65,3 +65,16 @@ func roomSizes(connections, rooms int, s float64) []int {
 	}
 	return sizes
 }
+
+// fanOut is how many hear a message of the first so many connections, in the mean.
+func (l *layout) fanOut(publishers int) float64 {
+	members := make([]int, len(l.names))
+	for _, room := range l.roomOf {
+		members[room]++
+	}
+	sum := 0
+	for _, room := range l.roomOf[:publishers] {
+		sum += members[room]
+	}
+	return float64(sum) / float64(max(publishers, 1))
+}

@@ -216,12 +216,10 @@ func (r *run) follow(ctx context.Context, p Progress, done func(said) bool) erro
 	for {
 		select {
 		case s := <-r.fleet.events:
-			switch {
-			case s.err != nil:
-				return r.fleet.blame(s.from, s.err)
-			case s.event.Failed != "":
-				return r.fleet.blame(s.from, errors.New(s.event.Failed))
-			case s.event.Tick != nil:
+			if err := r.fleet.trouble(s); err != nil {
+				return err
+			}
+			if s.event.Tick != nil {
 				r.collect.take(s.from, s.event.Tick)
 				if s.from == 0 {
 					r.progress(&p, began)

@@ -131,41 +131,34 @@ func passes(r *result.Result, limit time.Duration) (bool, string) {
 
 // search narrows found down by trials.
 func search(found *result.Found, s Search, trial func(rate int, longer time.Duration) (bool, error)) error {
-	holds, fails := 0, 0
-	for rate := s.From; fails == 0; rate = min(2*rate, s.To) {
-		ok, err := trial(rate, 1)
+	var held []int // ascending, all below fails
+	fails := 0     // 0: none has
+	longer := time.Duration(1)
+	try := func(rate int) error {
+		ok, err := trial(rate, longer)
 		switch {
 		case err != nil:
-			return err
-		case !ok:
-			fails = rate
+		case ok:
+			held = append(held, rate)
 		default:
-			holds = rate
+			fails = rate
 		}
-		if holds == s.To {
-			break
+		return err
+	}
+	for rate := s.From; fails == 0 && (len(held) == 0 || held[len(held)-1] < s.To); rate = min(2*rate, s.To) {
+		if err := try(rate); err != nil {
+			return err
 		}
 	}
-	for {
-		for holds > 0 && fails > 0 && float64(fails-holds) > precision*float64(holds) {
-			middle := int(math.Sqrt(float64(holds) * float64(fails)))
-			if middle <= holds || middle >= fails {
-				break
-			}
-			ok, err := trial(middle, 1)
-			if err != nil {
+	for len(held) > 0 {
+		holds := held[len(held)-1]
+		if fails-holds > max(1, int(precision*float64(holds))) {
+			if err := try(max(holds+1, int(math.Sqrt(float64(holds)*float64(fails))))); err != nil {
 				return err
 			}
-			if ok {
-				holds = middle
-			} else {
-				fails = middle
-			}
+			continue
 		}
 		found.Holds, found.Fails, found.Confirmed = float64(holds), float64(fails), 0
-		if holds == 0 {
-			return nil
-		}
 		for range confirms {
 			ok, err := trial(holds, confirmLonger)
 			if err != nil {
@@ -178,23 +171,9 @@ func search(found *result.Found, s Search, trial func(rate int, longer time.Dura
 		if 2*found.Confirmed > confirms {
 			return nil
 		}
-		if fails, holds = holds, int(float64(holds)*(1-2*precision)); holds < 1 {
-			found.Holds, found.Fails = 0, float64(fails)
-			return nil
-		}
-		ok, err := trial(holds, 1)
-		if err != nil {
-			return err
-		}
-		for !ok && holds > 1 {
-			fails, holds = holds, max(1, int(float64(holds)*(1-2*precision)))
-			if ok, err = trial(holds, 1); err != nil {
-				return err
-			}
-		}
-		if !ok {
-			found.Holds, found.Fails = 0, float64(fails)
-			return nil
-		}
+		// It was luck: down to the one before it, and no more short trials.
+		held, fails, longer = held[:len(held)-1], holds, confirmLonger
 	}
+	found.Holds, found.Fails, found.Confirmed = 0, float64(fails), 0
+	return nil
 }

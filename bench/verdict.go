@@ -13,6 +13,7 @@ import (
 // The bounds of the verdict CLIENT-LIMITED, and of NOT STEADY.
 const (
 	leastAchieved = 0.99             // of the offered rate
+	leastShort    = 2                // messages that are always forgiven
 	leastLag      = time.Millisecond // of the sends' p99 that is always forgiven
 	lagShare      = 0.1              // of the median latency that the sends' lag may be
 	mostBusy      = 0.85             // of what an agent can use
@@ -85,7 +86,9 @@ func faults(r *result.Result) (why []string) {
 // limits is how the client, and not the server, was measured.
 func limits(r *result.Result) (why []string) {
 	s := &r.Sent
-	if s.Offered > 0 && s.Achieved < leastAchieved*s.Offered && s.Unsendable == 0 && !r.Interrupted {
+	// Of few messages, one that falls just behind the end is much.
+	short := (s.Offered - s.Achieved) * r.Plan.Duration.Seconds()
+	if s.Achieved < leastAchieved*s.Offered && short > leastShort && s.Unsendable == 0 && !r.Interrupted {
 		why = append(why, fmt.Sprintf("sent %.1f %% of the offered rate", 100*s.Achieved/s.Offered))
 	}
 	if s.Lag != nil && s.Lag.P99 != nil && r.Plan.Closed == 0 {

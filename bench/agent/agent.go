@@ -16,6 +16,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -188,6 +189,7 @@ func (r *run) follow(ctx context.Context, next func() (Command, error)) error {
 	r.moves, r.still = context.WithCancel(ctx)
 	defer r.moving.Wait()
 	defer r.silence()
+	debug.FreeOSMemory()
 	own := observe.ReadOwn(true)
 	r.began = own.CPU
 	stop := r.tickAlong()
@@ -240,6 +242,8 @@ func (r *run) connect(ctx context.Context) {
 	r.dialer.mu.Lock()
 	answer := r.dialer.answer
 	r.dialer.mu.Unlock()
+	// What a connection takes, without what opening it left behind.
+	debug.FreeOSMemory()
 	answer.PSS = observe.ReadOwn(true).PSS
 	r.tell(Event{Connected: &answer})
 }

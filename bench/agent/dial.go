@@ -136,9 +136,8 @@ func (d *dialer) one(ctx context.Context, i int, again bool) (took dialTimes, er
 	if d.sources != nil {
 		dialer.LocalAddr = d.sources[i/d.run.plan.Agents%len(d.sources)]
 	}
-	small := d.run.slow[i]
-	if d.sources != nil || small {
-		dialer.Control = func(_, _ string, raw syscall.RawConn) error { return prepare(raw, d.sources != nil, small) }
+	if d.sources != nil {
+		dialer.Control = func(_, _ string, raw syscall.RawConn) error { return prepare(raw) }
 	}
 	began := Now()
 	ctx, cancel := context.WithTimeout(ctx, d.run.plan.DialTimeout)

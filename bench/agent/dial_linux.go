@@ -10,19 +10,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// prepare sets a socket's options before it connects. late makes bind choose no port: connect does, when it knows the other
-// end, so that the ports of a source count for each target by itself, and none is tried in vain. small is for one that will
-// stop reading: its kernel is to hold little for it.
-func prepare(raw syscall.RawConn, late, small bool) error {
+// prepare makes bind choose no port: connect does, when it knows the other end, so that the ports of a source count for each
+// target by itself, and none is tried in vain.
+func prepare(raw syscall.RawConn) error {
 	var err error
-	failed := raw.Control(func(fd uintptr) {
-		if late {
-			err = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
-		}
-		if small {
-			err = errors.Join(err, unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, smallBuffer))
-		}
-	})
+	failed := raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1) })
 	return errors.Join(failed, err)
 }
 

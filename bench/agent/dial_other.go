@@ -8,7 +8,7 @@ import (
 	"github.com/lesismal/nbio"
 )
 
-func prepare(_ syscall.RawConn, _, _ bool) error { return nil }
+func prepare(syscall.RawConn) error { return nil }
 
 // ended cannot be told here: a reader that has stopped looks once for each that comes.
 func ended(*nbio.Conn) bool { return true }

@@ -29,6 +29,9 @@ type returned struct {
 	stopped int
 }
 
+// knockEvery is how finely it is told when a server has cut a reader that stopped.
+const knockEvery = 200 * time.Millisecond
+
 // retryAfter is the pause before one that was refused tries again.
 const retryAfter = 100 * time.Millisecond
 
@@ -113,6 +116,9 @@ func (r *run) happen() {
 			r.stopReading(c)
 		}
 	}
+	if len(r.slow) > 0 {
+		r.moving.Go(r.knock)
+	}
 	at := Now()
 	var killed []int
 	for _, i := range r.kill {
@@ -133,10 +139,28 @@ func (r *run) stopReading(c *conn) {
 		return
 	}
 	c.room.leave(&c.member)
+	// Its kernel is to hold little for it from now on. One that is just being closed is counted as closed.
+	_ = c.nc.SetReadBuffer(smallBuffer)
 	c.stopped = Now()
 	r.back.mu.Lock()
 	r.back.stopped++
 	r.back.mu.Unlock()
+}
+
+// knock lets the end of those that stopped reading be seen, which lies behind all that they leave unread: a pong nobody asked for
+// (RFC 6455, 5.5.3) is answered by a reset where the server has ended the connection.
+func (r *run) knock() {
+	pong := ws.AppendMaskedFrame(nil, ws.OpPong, controlMask, nil)
+	for {
+		if pause(r.moves, knockEvery); r.moves.Err() != nil {
+			return
+		}
+		for i := range r.slow {
+			if c := r.engine.conn(i); c != nil && c.is() == open {
+				_ = writeNow(c.nc, pong) // an error is the end that is looked for, and onClose counts it
+			}
+		}
+	}
 }
 
 func (r *run) killOne(c *conn) bool {

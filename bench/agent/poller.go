@@ -29,9 +29,9 @@ type poller struct {
 	again    func(*conn) // of a closed loop: a publisher has its own message back; nil in the open loop
 
 	mu       sync.Mutex
-	each     histogram.Histogram // deliveries from the intended moment
-	sent     histogram.Histogram // deliveries from the send
-	touched  histogram.Histogram // deliveries from the intended moment, to members that were once killed
+	each     histogram.Histogram // deliveries from the intended moment, to members that were never killed
+	sent     histogram.Histogram // the same deliveries, from the send
+	touched  histogram.Histogram // deliveries from the intended moment, to the others
 	ping     histogram.Histogram
 	loopLag  histogram.Histogram
 	spans    spanTable
@@ -234,7 +234,9 @@ func (p *poller) frames(c *conn, b []byte, at int64) (rest []byte, whole bool) {
 					r.spoiled(m, e)
 				} else {
 					each.Record(at - e.intended)
-					p.sent.Record(at - e.sent)
+					if !c.touched {
+						p.sent.Record(at - e.sent)
+					}
 				}
 				if (e.publisher+e.seq)&p.spanMask == 0 {
 					p.spans.heard(e, at)
@@ -358,8 +360,8 @@ func (p *poller) receive(c *conn, body []byte, at int64) verdict {
 			p.touched.Record(at - s.intended)
 		} else {
 			p.each.Record(at - s.intended)
+			p.sent.Record(at - s.intended - s.lag)
 		}
-		p.sent.Record(at - s.intended - s.lag)
 		if (s.publisher+s.seq)&p.spanMask == 0 {
 			p.spans.heard(&entry{publisher: s.publisher, seq: s.seq, intended: s.intended}, at)
 		}

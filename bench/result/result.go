@@ -74,7 +74,8 @@ type Threshold struct {
 // Env is where it ran.
 type Env struct {
 	CPU       string `json:"cpu"`
-	Cores     int    `json:"cores"` // this process may use
+	Cores     int    `json:"cores"`   // this process may use
+	Machine   int    `json:"machine"` // all there are
 	Kernel    string `json:"kernel"`
 	Go        string `json:"go"`
 	OpenFiles uint64 `json:"open_files"`
@@ -217,6 +218,7 @@ type Floor struct {
 	PerUpgrade    float64 `json:"cpu_ns_per_upgrade"`
 	DeliveryRatio float64 `json:"delivery_ratio"` // the server's cost as a multiple; 0 where either is not known
 	UpgradeRatio  float64 `json:"upgrade_ratio"`
+	PerS          float64 `json:"deliveries_per_s"` // at which it was measured
 }
 
 // Storm is a reconnect storm.

@@ -267,11 +267,16 @@ func (p *page) costs(r *Result) {
 			text += fmt.Sprintf(" · %.3f µs a delivery%s · %s deliveries a core and second", s.PerDelivery/1e3, ratio(delivery),
 				Thousands(int(1e9/max(s.PerDelivery, 1))))
 		}
-		p.line("server", "%s", text)
-		p.line("", "%.1f µs an upgrade%s", s.PerUpgrade/1e3, ratio(upgrade))
+		connecting := fmt.Sprintf("%.1f µs an upgrade%s", s.PerUpgrade/1e3, ratio(upgrade))
+		if s.CPU > 0 {
+			p.line("server", "%s", text)
+			p.line("", "%s", connecting)
+		} else {
+			p.line("server", "%s", connecting)
+		}
 		if s.PSSBefore > 0 {
 			p.line("", "PSS %s, connected %s, at the end %s · %s a connection, and the kernel's TCP buffers %s", Bytes(float64(s.PSSBefore)),
-				Bytes(float64(s.PSSConnected)), Bytes(float64(s.PSSAfter)), Bytes(s.PerConn), Bytes(s.KernelPer))
+				Bytes(float64(s.PSSConnected)), Bytes(float64(s.PSSAfter)), grown(s.PerConn), grown(s.KernelPer))
 		} else {
 			p.line("", "RSS %s, connected %s, at the end %s", Bytes(float64(s.RSSBefore)), Bytes(float64(s.RSSConnected)), Bytes(float64(s.RSSAfter)))
 		}
@@ -287,15 +292,17 @@ func (p *page) costs(r *Result) {
 			text += fmt.Sprintf(" · %.1f deliveries a read", float64(c.CPU)/c.PerDelivery/float64(c.Reads))
 		}
 	}
-	p.line("client", "%s · %s a connection", text, Bytes(c.PerConn))
-	p.line("", "loop lag p50 %s  p99 %s  max %s · GC pauses %s", c.LoopLag.p50(), c.LoopLag.p99(), c.LoopLag.maximum(), Duration(c.GCPause))
+	p.line("client", "%s · %s a connection", text, grown(c.PerConn))
+	if c.LoopLag != nil {
+		p.line("", "loop lag p50 %s  p99 %s  max %s · GC pauses %s", c.LoopLag.p50(), c.LoopLag.p99(), c.LoopLag.maximum(), Duration(c.GCPause))
+	}
 	for _, a := range r.Agents {
 		if a.ClockError > 0 {
 			p.line("", "the clock of %s may be off by ±%s", a.Name, Duration(time.Duration(a.ClockError)))
 		}
 	}
 	if r.Target.PID != 0 {
-		p.line("", "client and server shared this machine's %d cores", r.Env.Cores)
+		p.line("", "client and server shared this machine's %d cores", r.Env.Machine)
 	}
 }
 
@@ -415,6 +422,14 @@ func Bytes(n float64) string {
 	default:
 		return fmt.Sprintf("%.0f B", n)
 	}
+}
+
+// grown is by how much memory grew; – where it did not: then what was there before was used again, and nothing was measured.
+func grown(n float64) string {
+	if n <= 0 {
+		return "–"
+	}
+	return Bytes(n)
 }
 
 // Thousands groups digits.
