@@ -52,10 +52,14 @@ func named(tell func(Progress), step string) func(Progress) {
 }
 
 func stepOf(r *result.Result) result.Step {
+	why := ""
+	if len(r.Verdict.Why) > 0 {
+		why = r.Verdict.Why[0]
+	}
 	return result.Step{
 		Connections: r.Plan.Connections, Rate: r.Plan.Rate, Verdict: r.Verdict, Achieved: r.Sent.Achieved, PerS: r.Delivery.PerS,
 		Latency: r.Latency.Each, Lost: r.Delivery.Lost, ServerCores: r.Server.Cores, PerDelivery: r.Server.PerDelivery, PSS: r.Server.PSSAfter,
-		Pass: r.Verdict.Code == result.Valid,
+		Pass: r.Verdict.Code == result.Valid, Why: why,
 	}
 }
 

@@ -16,6 +16,9 @@ func ParseURL(text string, p *Protocol) (*url.URL, error) {
 	if text == "" {
 		return nil, errors.New("url: none given")
 	}
+	if !strings.ContainsAny(text, ".:/[") && text != "localhost" {
+		return nil, fmt.Errorf("%q: want a URL, ws://host:port/path, or the name of a scenario (throng bench --help lists them)", text)
+	}
 	if !strings.Contains(text, "://") {
 		text = "ws://" + text
 	}

@@ -59,29 +59,22 @@ func (p *page) verdict(r *Result) {
 	if p.colour {
 		word = paint + word + plain
 	}
-	switch {
-	case r.Verdict.Code == Valid && r.Plan.Size > 0:
-		p.text.WriteString(word + ": every message reached everybody once, whole and in order, and the client was not the limit\n")
-	case r.Verdict.Code == Valid:
-		p.text.WriteString(word + ": every connection held\n")
-	case len(r.Verdict.Why) > 0:
-		p.text.WriteString(word + ": " + r.Verdict.Why[0] + "\n")
-		for _, why := range r.Verdict.Why[1:] {
-			p.line("", "%s", why)
-		}
-	default:
-		p.text.WriteString(word + "\n")
+	why := r.Why()
+	if len(why) == 0 {
+		why = []string{""}
+	} else {
+		word += ": "
+	}
+	p.text.WriteString(word + why[0] + "\n")
+	for _, w := range why[1:] {
+		p.line("", "%s", w)
 	}
 	for _, t := range r.Thresholds {
 		word, paint := "holds", green
 		if !t.OK {
 			word, paint = "BROKEN", red
 		}
-		if t.Value == nil {
-			word += ": the run did not measure it"
-		} else {
-			word += fmt.Sprintf(": %s", valueText(t.Expr, *t.Value))
-		}
+		word += ": " + t.Text()
 		if p.colour {
 			word = paint + word + plain
 		}
@@ -89,17 +82,47 @@ func (p *page) verdict(r *Result) {
 	}
 }
 
-// valueText is a value in the unit of the metric that the expression begins with.
-func valueText(expr string, v float64) string {
-	if part := boundForm.FindStringSubmatch(expr); part != nil {
+// Why is the verdict in words: what was proved, or each reason that it was not.
+func (r *Result) Why() []string {
+	switch {
+	case r.Verdict.Code != Valid:
+		return r.Verdict.Why
+	case r.Plan.Size > 0:
+		return []string{"every message reached everybody once, whole and in order, and the client was not the limit"}
+	default:
+		return []string{"every connection held"}
+	}
+}
+
+// Text is the value, in the unit of the metric that the expression begins with.
+func (t Threshold) Text() string {
+	if t.Value == nil {
+		return "the run did not measure it"
+	}
+	if part := boundForm.FindStringSubmatch(t.Expr); part != nil {
 		if m, err := MetricNamed(part[1]); err == nil {
-			return m.Text(v)
+			return m.Text(*t.Value)
 		}
 	}
-	return fmt.Sprint(v)
+	return fmt.Sprint(*t.Value)
 }
 
 func (p *page) plan(r *Result) {
+	p.line("bench", "%s", r.PlanText())
+	t := &r.Target
+	text := t.URL
+	if t.Protocol != "plain" {
+		text += " · " + t.Protocol
+	}
+	if t.PID == 0 {
+		p.line("target", "%s · its process is not seen from here", text)
+		return
+	}
+	p.line("target", "%s · pid %d: %s", text, t.PID, t.Command)
+}
+
+// PlanText is what was done, in a line.
+func (r *Result) PlanText() string {
 	a := &r.Plan
 	text := fmt.Sprintf("%s · %s connections", a.Scenario, Thousands(a.Connections))
 	switch {
@@ -125,17 +148,7 @@ func (p *page) plan(r *Result) {
 	if a.Duration > 0 {
 		text += fmt.Sprintf(" · %v after %v of warm-up", a.Duration.Round(time.Millisecond), a.Warmup.Round(time.Millisecond))
 	}
-	p.line("bench", "%s", text)
-	t := &r.Target
-	text = t.URL
-	if t.Protocol != "plain" {
-		text += " · " + t.Protocol
-	}
-	if t.PID == 0 {
-		p.line("target", "%s · its process is not seen from here", text)
-		return
-	}
-	p.line("target", "%s · pid %d: %s", text, t.PID, t.Command)
+	return text
 }
 
 func (p *page) connect(r *Result) {
@@ -181,22 +194,36 @@ func (p *page) load(r *Result) {
 	}
 	const shown = 5
 	for _, f := range d.Samples[:min(len(d.Samples), shown)] {
-		p.line("", "%s", f.text())
+		p.line("", "%s", f.Text())
 	}
 	if d.Foreign > 0 {
 		p.line("", "%s messages of others", Thousands(d.Foreign))
 	}
 	p.line("latency", "%10s %10s %10s %10s %10s   – where fewer than 10 deliveries lie beyond", "p50", "p90", "p99", "p99.9", "max")
-	p.percentiles(r.Latency.Each, "each delivery, from the intended moment of sending")
-	p.percentiles(r.Latency.Sent, "each delivery, from the send")
-	if r.Plan.Largest > 1 {
-		p.percentiles(r.Latency.First, "the first of the room to have a message")
-		p.percentiles(r.Latency.Last, "the last of the room")
-		p.percentiles(r.Latency.Span, "between the first and the last")
+	for _, t := range r.Timings() {
+		p.line("", "%s   %s", t.columns(), t.What)
 	}
 }
 
-func (f *Fault) text() string {
+// Timed is a distribution, and what it is of.
+type Timed struct {
+	What string
+	*Distribution
+}
+
+// Timings are the latencies of deliveries that were measured.
+func (r *Result) Timings() []Timed {
+	l := &r.Latency
+	all := []Timed{{"each delivery, from the intended moment of sending", l.Each}, {"each delivery, from the send", l.Sent}}
+	if r.Plan.Largest > 1 {
+		all = append(all, Timed{"the first of the room to have a message", l.First}, Timed{"the last of the room", l.Last},
+			Timed{"between the first and the last", l.Span})
+	}
+	return slices.DeleteFunc(all, func(t Timed) bool { return t.Distribution == nil })
+}
+
+// Text is what was wrong, where, and with which message.
+func (f *Fault) Text() string {
 	switch {
 	case f.Connection < 0:
 		return fmt.Sprintf("%s: room %d, which two agents heard in different orders", f.Kind, f.Room)
@@ -207,15 +234,9 @@ func (f *Fault) text() string {
 	}
 }
 
-func (p *page) percentiles(d *Distribution, what string) {
-	if d != nil {
-		p.line("", "%10s %10s %10s %10s %10s   %s", d.p50(), d.p90(), d.p99(), d.p999(), d.maximum(), what)
-	}
-}
-
 func (p *page) pings(r *Result) {
 	if d := r.Latency.Ping; d != nil {
-		p.line("ping", "%10s %10s %10s %10s %10s   p50 p90 p99 p99.9 max, to its pong", d.p50(), d.p90(), d.p99(), d.p999(), d.maximum())
+		p.line("ping", "%s   p50 p90 p99 p99.9 max, to its pong", d.columns())
 	}
 }
 
@@ -276,7 +297,7 @@ func (p *page) costs(r *Result) {
 		}
 		if s.PSSBefore > 0 {
 			p.line("", "PSS %s, connected %s, at the end %s · %s a connection, and the kernel's TCP buffers %s", Bytes(float64(s.PSSBefore)),
-				Bytes(float64(s.PSSConnected)), Bytes(float64(s.PSSAfter)), grown(s.PerConn), grown(s.KernelPer))
+				Bytes(float64(s.PSSConnected)), Bytes(float64(s.PSSAfter)), Grown(s.PerConn), Grown(s.KernelPer))
 		} else {
 			p.line("", "RSS %s, connected %s, at the end %s", Bytes(float64(s.RSSBefore)), Bytes(float64(s.RSSConnected)), Bytes(float64(s.RSSAfter)))
 		}
@@ -292,7 +313,7 @@ func (p *page) costs(r *Result) {
 			text += fmt.Sprintf(" · %.1f deliveries a read", float64(c.CPU)/c.PerDelivery/float64(c.Reads))
 		}
 	}
-	p.line("client", "%s · %s a connection", text, grown(c.PerConn))
+	p.line("client", "%s · %s a connection", text, Grown(c.PerConn))
 	if c.LoopLag != nil {
 		p.line("", "loop lag p50 %s  p99 %s  max %s · GC pauses %s", c.LoopLag.p50(), c.LoopLag.p99(), c.LoopLag.maximum(), Duration(c.GCPause))
 	}
@@ -306,13 +327,18 @@ func (p *page) costs(r *Result) {
 	}
 }
 
-// kernel tells what is not as it should be.
 func (p *page) kernel(r *Result) {
+	if bad := r.KernelTroubles(); len(bad) > 0 {
+		p.line("", "kernel: %s", strings.Join(bad, ", "))
+	}
+}
+
+// KernelTroubles is what the server's kernel did not do as it should.
+func (r *Result) KernelTroubles() (bad []string) {
 	if len(r.Observed) == 0 {
-		return
+		return nil
 	}
 	last := &r.Observed[len(r.Observed)-1]
-	var bad []string
 	for _, c := range []struct {
 		n    uint64
 		what string
@@ -324,9 +350,7 @@ func (p *page) kernel(r *Result) {
 	if last.Throttled > 0 {
 		bad = append(bad, fmt.Sprintf("its control group held it up for %.1f s", last.Throttled))
 	}
-	if len(bad) > 0 {
-		p.line("", "kernel: %s", strings.Join(bad, ", "))
-	}
+	return bad
 }
 
 func (p *page) steps(r *Result) {
@@ -336,26 +360,48 @@ func (p *page) steps(r *Result) {
 	p.line("steps", "%12s %10s %14s %10s %10s %8s  %s", "connections", "rate/s", "deliveries/s", "p50", "p99", "cores", "")
 	for _, s := range r.Steps {
 		word := s.Verdict.Code
-		if s.Why != "" {
+		switch {
+		case s.Why != "" && word == Valid: // but too slow
+			word = s.Why
+		case s.Why != "":
 			word += ": " + s.Why
 		}
 		p.line("", "%12s %10s %14s %10s %10s %8.2f  %s", Thousands(s.Connections), Thousands(int(s.Rate)), Thousands(int(s.PerS)),
 			s.Latency.p50(), s.Latency.p99(), s.ServerCores, word)
 	}
-	if f := r.Found; f != nil {
-		switch {
-		case f.Holds == 0:
-			p.line("found", "no rate held: %s messages/s failed", Thousands(int(f.Fails)))
-		case f.Fails == 0:
-			p.line("found", "holds %s messages/s; none failed up to the bound", Thousands(int(f.Holds)))
-		default:
-			p.line("found", "holds %s messages/s, fails %s · p99 under %s · confirmed %d of %d times", Thousands(int(f.Holds)),
-				Thousands(int(f.Fails)), Duration(f.Limit), f.Confirmed, f.Confirms)
-		}
+	if r.Found != nil {
+		p.line("found", "%s", r.Found.Text())
+	}
+}
+
+// Text is the interval in words.
+func (f *Found) Text() string {
+	switch {
+	case f.Holds == 0:
+		return fmt.Sprintf("no rate held: %s messages/s failed", Thousands(int(f.Fails)))
+	case f.Fails == 0:
+		return fmt.Sprintf("holds %s messages/s; none failed up to the bound", Thousands(int(f.Holds)))
+	default:
+		return fmt.Sprintf("holds %s messages/s, fails %s · p99 under %s · confirmed %d of %d times", Thousands(int(f.Holds)),
+			Thousands(int(f.Fails)), Duration(f.Limit), f.Confirmed, f.Confirms)
 	}
 }
 
 // The figures of a Distribution as text; – where there is no measurement. They take nil.
+
+// Figures are p50, p90, p99, p99.9 and the maximum.
+func (d *Distribution) Figures() []string {
+	return []string{d.p50(), d.p90(), d.p99(), d.p999(), d.maximum()}
+}
+
+// columns are the figures, aligned.
+func (d *Distribution) columns() string {
+	text := ""
+	for _, figure := range d.Figures() {
+		text += fmt.Sprintf(" %10s", figure)
+	}
+	return text[1:]
+}
 
 func (d *Distribution) text(get func(*Distribution) *time.Duration) string {
 	if d == nil {
@@ -424,8 +470,8 @@ func Bytes(n float64) string {
 	}
 }
 
-// grown is by how much memory grew; – where it did not: then what was there before was used again, and nothing was measured.
-func grown(n float64) string {
+// Grown is by how much memory grew; – where it did not: then what was there before was used again, and nothing was measured.
+func Grown(n float64) string {
 	if n <= 0 {
 		return "–"
 	}

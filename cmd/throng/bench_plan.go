@@ -7,9 +7,12 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/alecthomas/kong"
 	"github.com/pelletier/go-toml/v2"
+
+	"github.com/throng-chat/throng/bench"
 )
 
 // runCmd is throng bench run: a plan file of stages, each a scenario with its flags as keys.
@@ -80,10 +83,11 @@ func parsePlan(text []byte) (stages [][]string, err error) {
 	if len(p.Stage) == 0 {
 		return nil, errors.New("no stage: want at least one [[stage]]")
 	}
+	known := append(slices.Clone(bench.Scenarios), "ladder", "find", "ab", "floor")
 	for i, stage := range p.Stage {
 		scenario, ok := stage["scenario"].(string)
-		if !ok || slices.Contains([]string{"run", "agent", "report", "compare"}, scenario) {
-			return nil, fmt.Errorf("stage %d: want scenario = a name, such as broadcast", i+1)
+		if !ok || !slices.Contains(known, scenario) {
+			return nil, fmt.Errorf("stage %d: want scenario = one of %s", i+1, strings.Join(known, ", "))
 		}
 		args := []string{"bench", scenario}
 		for _, key := range slices.Sorted(maps.Keys(stage)) {

@@ -1,0 +1,192 @@
+package compare
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/throng-chat/throng/bench/result"
+)
+
+var update = flag.Bool("update", false, "rewrite testdata/*.golden")
+
+// measured is a run in which a delivery cost the server so much, and took so long.
+func measured(cost float64, p50 time.Duration) *result.Result {
+	p99 := 3 * p50
+	return &result.Result{
+		Verdict:  result.Verdict{OK: true, Code: result.Valid},
+		Plan:     result.Plan{Scenario: "broadcast", Connections: 1000, Rooms: 1, Rate: 100, Size: 128, Publishers: 100},
+		Target:   result.Target{Protocol: "plain", PID: 1},
+		Env:      result.Env{CPU: "a processor", Cores: 2, Kernel: "Linux 6.18"},
+		Connect:  result.Connect{Opened: 1000},
+		Sent:     result.Sent{Messages: 1000, Offered: 100, Achieved: 100},
+		Delivery: result.Delivery{Expected: 1_000_000, Got: 1_000_000, PerS: 100_000},
+		Latency:  result.Latency{Each: &result.Distribution{Count: 1_000_000, P50: &p50, P99: &p99, Max: 4 * p50}},
+		Server:   result.Server{PerDelivery: cost, CPU: time.Second, Cores: cost / 10_000},
+	}
+}
+
+func TestPairsAreInTurn(t *testing.T) {
+	want := []bool{false, true, true, false, false, true, true, false} // A B B A A B B A
+	if got := Order(4); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestEachRunIsItsServersInItsPair(t *testing.T) {
+	var order []bool
+	costs := map[bool]float64{false: 0, true: 100}
+	pairs, err := AB(t.Context(), 3, func(_ context.Context, b bool, _ string) (*result.Result, error) {
+		order = append(order, b)
+		costs[b]++
+		return measured(costs[b], time.Millisecond), nil
+	})
+	if err != nil || len(pairs) != 3 || len(order) != 8 {
+		t.Fatalf("got %d pairs of %d runs, %v, want 3 of 6 and 2 that do not count", len(pairs), len(order), err)
+	}
+	for i, p := range pairs {
+		if a, b := p[0].Server.PerDelivery, p[1].Server.PerDelivery; a != float64(i+2) || b != float64(i+102) {
+			t.Errorf("pair %d: got %v and %v, want %d and %d", i, a, b, i+2, i+102)
+		}
+	}
+}
+
+func TestARunThatFailsEndsIt(t *testing.T) {
+	wrong, runs := errors.New("refused"), 0
+	pairs, err := AB(t.Context(), 3, func(context.Context, bool, string) (*result.Result, error) {
+		if runs++; runs == 5 {
+			return nil, wrong
+		}
+		return measured(1, time.Millisecond), nil
+	})
+	if !errors.Is(err, wrong) || len(pairs) != 1 {
+		t.Errorf("got %d pairs, %v, want the one that was whole, and the error", len(pairs), err)
+	}
+}
+
+// noisy is six pairs on a machine that drifts and wavers by 2 %, in which B costs so many times what A costs.
+func noisy(random *rand.Rand, ratio float64) Pairs {
+	var pairs Pairs
+	drift := 1.0
+	for range 6 {
+		drift *= 1 + 0.005*random.NormFloat64()
+		noise := func() float64 { return drift * (1 + 0.02*random.NormFloat64()) }
+		pairs = append(pairs, [2]*result.Result{
+			measured(5000*noise(), time.Duration(1e6*noise())), measured(5000*ratio*noise(), time.Duration(1e6*noise())),
+		})
+	}
+	return pairs
+}
+
+func TestTheSameServerIsSeldomCalledDifferent(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	const trials = 1000
+	var primary, found, any int
+	for range trials {
+		all, err := Judge(noisy(random, 1), "cpu/delivery")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if all[0].Word != None {
+			primary++
+		}
+		if slices.ContainsFunc(all[1:], func(j Judgement) bool { return j.Word != None }) {
+			any++
+		}
+		if all, err = Judge(noisy(random, 1.1), "cpu/delivery"); err != nil {
+			t.Fatal(err)
+		}
+		if all[0].Word == Slower {
+			found++
+		}
+	}
+	if primary > trials*7/100 || any > trials*7/100 {
+		t.Errorf("got %d and %d of %d times a difference where there is none, want 5 %%", primary, any, trials)
+	}
+	if found < trials*95/100 {
+		t.Errorf("a tenth more was found %d of %d times", found, trials)
+	}
+}
+
+func TestTheWordIsOfTheBetterOne(t *testing.T) {
+	for _, tt := range []struct {
+		ratio float64
+		word  string
+	}{{0.5, Faster}, {2, Slower}} {
+		all, err := Judge(noisy(rand.New(rand.NewPCG(3, 4)), tt.ratio), "cpu/delivery")
+		if err != nil || all[0].Metric.Name != "cpu/delivery" || all[0].Word != tt.word {
+			t.Errorf("%v times the cost: got %+v, %v, want %s", tt.ratio, all[0], err, tt.word)
+		}
+		if math.Abs(all[0].Pair.Ratio-tt.ratio) > 0.1*tt.ratio {
+			t.Errorf("got a ratio of %v, want %v", all[0].Pair.Ratio, tt.ratio)
+		}
+	}
+}
+
+func TestAMetricThatARunLacksIsAnError(t *testing.T) {
+	pairs := noisy(rand.New(rand.NewPCG(5, 6)), 1)
+	for _, name := range []string{"ping-p99", "nonsense"} {
+		if all, err := Judge(pairs, name); err == nil {
+			t.Errorf("%s: got %+v", name, all[0])
+		}
+	}
+	if got := Primary(pairs); got != "cpu/delivery" {
+		t.Errorf("got %s, want the cost of a delivery", got)
+	}
+	pairs[2][1].Server = result.Server{}
+	if got := Primary(pairs); got != "p50" {
+		t.Errorf("where a server was not seen: got %s, want the latency", got)
+	}
+}
+
+func TestTextIsAsAPersonReadsIt(t *testing.T) {
+	write := func(ratio float64) func(*bytes.Buffer) error {
+		return func(b *bytes.Buffer) error {
+			all, err := Judge(noisy(rand.New(rand.NewPCG(7, 8)), ratio), "cpu/delivery")
+			if err != nil {
+				return err
+			}
+			return WriteJudgements(b, all, "throng serve", "other {{address}}")
+		}
+	}
+	for _, tt := range []struct {
+		name  string
+		write func(*bytes.Buffer) error
+	}{
+		{"same", write(1)},
+		{"slower", write(1.5)},
+		{"files", func(b *bytes.Buffer) error {
+			one, other := measured(5000, time.Millisecond), measured(6000, 2*time.Millisecond)
+			other.Label, other.Plan.Rate, other.Server, other.Target.PID = "evening", 200, result.Server{}, 0
+			return Files(b, one, other, "a.json", "b.json")
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var got bytes.Buffer
+			if err := tt.write(&got); err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join("testdata", tt.name+".golden")
+			if *update {
+				if err := os.WriteFile(file, got.Bytes(), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.String() != string(want) {
+				t.Errorf("got\n%s\nwant\n%s", got.String(), want)
+			}
+		})
+	}
+}

@@ -1,0 +1,183 @@
+package result
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/throng-chat/throng/bench/observe"
+)
+
+var update = flag.Bool("update", false, "rewrite testdata/*.golden")
+
+// spread is a Distribution around d.
+func spread(d time.Duration) *Distribution {
+	p50, p90, p99, p999 := d, 2*d, 5*d, 9*d
+	return &Distribution{Count: 1_000_000, P50: &p50, P90: &p90, P99: &p99, P999: &p999, Max: 12 * d}
+}
+
+// few is a Distribution of too few values for a p90.
+func few(d time.Duration) *Distribution { return &Distribution{Count: 30, P50: &d, Max: 3 * d} }
+
+// calm is a chat that went well.
+func calm() *Result {
+	return &Result{
+		Schema: Schema, Tool: "throng 0.1.0", Verdict: Verdict{OK: true, Code: Valid, Why: []string{}}, Notes: []string{},
+		Thresholds: []Threshold{},
+		Env:        Env{CPU: "a processor", Cores: 1, Machine: 2, Kernel: "Linux 6.18", Go: "go1.26", OpenFiles: 20_000},
+		Target:     Target{URL: "ws://127.0.0.1:3000/ws", Protocol: "plain", PID: 7, Command: "throng serve"},
+		Plan: Plan{
+			Scenario: "chat", Connections: 2000, Rooms: 50, Largest: 440, Rate: 100, Poisson: true, Size: 100, Publishers: 100, Churn: 0.1,
+			Duration: 7 * time.Second, Warmup: 3 * time.Second, WarmupAuto: true, Seed: 1, Sources: 2,
+		},
+		Connect: Connect{
+			Opened: 2000, Took: 150 * time.Millisecond, PerS: 13_333, Time: spread(6 * time.Millisecond), TCP: spread(time.Millisecond),
+			Upgrade: spread(5 * time.Millisecond), Failed: map[string]int{}, Left: 33, Joined: 32,
+		},
+		Sent:    Sent{Messages: 1003, Achieved: 99.4, Lag: spread(80 * time.Microsecond)},
+		Latency: Latency{Each: spread(300 * time.Microsecond), Sent: spread(250 * time.Microsecond), First: few(100 * time.Microsecond), Last: few(900 * time.Microsecond), Span: few(800 * time.Microsecond)},
+		Delivery: Delivery{
+			Expected: 112_345, Got: 112_345, PerS: 11_234.5, Pings: 4, Closes: map[string]int{}, Samples: []Fault{}, Stalls: []Stall{},
+		},
+		Server: Server{
+			CPU: 500 * time.Millisecond, Cores: 0.07, PerDelivery: 6200, PerUpgrade: 27_000, RSSBefore: 12 << 20, PSSBefore: 11 << 20,
+			PSSConnected: 12 << 20, PSSAfter: 13 << 20, PerConn: 524, KernelPer: 4600,
+		},
+		Client: Client{CPU: 400 * time.Millisecond, Cores: 0.06, Busiest: 0.06, PerDelivery: 5000, Reads: 70_000, PerConn: 801, LoopLag: few(70 * time.Microsecond), GCPause: time.Millisecond},
+		Floor:  &Floor{PerDelivery: 5800, PerUpgrade: 20_000, DeliveryRatio: 1.07, UpgradeRatio: 1.35, PerS: 11_000},
+		Agents: []Agent{{Name: "local 0", PID: 8, Connections: 2000, Cores: 0.06, Of: 1}},
+		Series: []Second{}, Observed: []observe.Row{},
+	}
+}
+
+// broken is a storm in which everything went wrong.
+func broken() *Result {
+	r := calm()
+	lost, slow := 12., 0.071
+	r.Verdict = Verdict{Code: Broken, Why: []string{"12 of 112,345 deliveries lost", "2 connections did not hold: 2 close 1011 oh", "messages left late: p99 4.00 ms after their moment, over 1.00 ms"}}
+	r.Thresholds = []Threshold{
+		{Expr: "p99<50ms", Value: &slow, OK: false}, {Expr: "lost<100", Value: &lost, OK: true}, {Expr: "ping-p99<1s", OK: false},
+	}
+	r.Plan.Scenario, r.Plan.Poisson, r.Plan.Churn, r.Plan.Rooms, r.Plan.Largest = "storm", false, 0, 1, 2000
+	r.Sent.Offered, r.Sent.Unsendable, r.Sent.Died = 100, 3, 1
+	r.Connect.Failed = map[string]int{"timeout: no answer": 1, "refused: nothing listens there": 2}
+	d := &r.Delivery
+	d.Closed, d.Closes, d.Foreign = 2, map[string]int{"close 1011 oh": 2}, 9
+	d.Faults = Faults{Lost: 12, Duplicated: 1, Reordered: 2, Corrupt: 3, Misrouted: 4}
+	d.Samples = []Fault{
+		{Kind: "lost", Connection: 7, Room: 0, Publisher: 3, Sequence: 41}, {Kind: "corrupt", Connection: 7, Publisher: -1, Sequence: -1},
+		{Kind: "reordered", Connection: -1, Publisher: -1, Sequence: -1},
+	}
+	r.Storm = &Storm{
+		Killed: 950, By: "rst", Back50: 170 * time.Millisecond, Back: 949, PerS: 4900, Refused: 17, Untouched: spread(2 * time.Millisecond),
+		Before: few(300 * time.Microsecond),
+	}
+	r.Agents = append(r.Agents, Agent{Name: "10.0.0.2:9000", Connections: 1000, ClockError: 45_000})
+	r.Observed = []observe.Row{{T: 1}, {T: 2, Retransmits: 1200, Overflows: 3, Drops: 4, Throttled: 1.25}}
+	r.Floor = nil
+	r.Notes = []string{"no floor: it could not hold the load either: 5 deliveries lost, 1 connections closed"}
+	return r
+}
+
+// idle is connections that were held, on a server that had room for them already and is not alone in what it does.
+func idle() *Result {
+	r := calm()
+	r.Plan = Plan{Scenario: "idle", Connections: 2000, Rooms: 1, Largest: 2000, Rate: 20, Duration: 10 * time.Second, Sources: 1}
+	r.Sent, r.Delivery, r.Floor = Sent{}, Delivery{Closes: map[string]int{}}, nil
+	r.Latency = Latency{Ping: few(100 * time.Microsecond)}
+	r.Server.PerConn, r.Server.KernelPer, r.Server.PerDelivery = -20, 0, 0
+	r.Client.PerDelivery, r.Client.Reads = 0, 0
+	return r
+}
+
+// slow is readers that stopped, seen from another machine.
+func slow() *Result {
+	r := calm()
+	r.Verdict = Verdict{Code: Unsteady, Why: []string{"no delivery for 2.00 s, 4.2 s after the beginning"}}
+	r.Plan.Scenario, r.Plan.Churn = "slow", 0
+	r.Target.PID, r.Target.Command, r.Target.Protocol = 0, "", "centrifugo"
+	r.Slow = &Slow{
+		Stopped: 95, Cut: 90, CutAfter: few(600 * time.Millisecond), Closes: map[string]int{"ended without a close frame": 88, "close 1008 slow": 2},
+		Before: spread(time.Millisecond), Healthy: spread(1200 * time.Microsecond), Grown: 3 << 20,
+	}
+	return r
+}
+
+// search is a find.
+func search() *Result {
+	r := calm()
+	r.Plan.Scenario = "broadcast"
+	step := func(rate float64, pass bool, why string) Step {
+		return Step{Connections: 2000, Rate: rate, Verdict: r.Verdict, PerS: rate * 2000, Latency: spread(time.Millisecond), ServerCores: rate / 10_000, Pass: pass, Why: why}
+	}
+	r.Steps = []Step{step(1000, true, ""), step(2000, false, "p99 71.0 ms"), step(1400, true, "")}
+	r.Found = &Found{Holds: 1400, Fails: 1460, Limit: 50 * time.Millisecond, Confirmed: 3, Confirms: 3}
+	return r
+}
+
+func TestTextIsAsAPersonReadsIt(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		r      *Result
+		colour bool
+	}{
+		{"calm", calm(), false},
+		{"calm-terminal", calm(), true},
+		{"broken", broken(), false},
+		{"broken-terminal", broken(), true},
+		{"idle", idle(), false},
+		{"slow", slow(), false},
+		{"find", search(), false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var got bytes.Buffer
+			if err := tt.r.WriteText(&got, tt.colour); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, tt.name, got.Bytes())
+			if !tt.colour && bytes.ContainsRune(got.Bytes(), '\x1b') {
+				t.Error("got an escape sequence in text that is no terminal's")
+			}
+		})
+	}
+}
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	file := filepath.Join("testdata", name+".golden")
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("got\n%s\nwant (%s)\n%s", got, file, want)
+	}
+}
+
+func TestAResultIsWhatItWasWhenItIsReadAgain(t *testing.T) {
+	var file, again bytes.Buffer
+	if err := broken().Write(&file); err != nil {
+		t.Fatal(err)
+	}
+	text := file.String()
+	r, err := Read(&file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Write(&again); err != nil || again.String() != text {
+		t.Errorf("got %v and\n%s\nwant\n%s", err, again.String(), text)
+	}
+	for _, bad := range []string{"", "{", "[]", "{}", `{"schema":"bench/2"}`} {
+		if r, err := Read(bytes.NewBufferString(bad)); err == nil {
+			t.Errorf("%q: got %+v", bad, r)
+		}
+	}
+}

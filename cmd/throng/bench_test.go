@@ -1,0 +1,309 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/throng-chat/throng/bench/result"
+)
+
+// freeAddress is a loopback address whose port is below those that the kernel gives to clients.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	for range 50 {
+		address := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(10_000))
+		if ln, err := net.Listen("tcp", address); err == nil {
+			if err := ln.Close(); err != nil {
+				t.Fatal(err)
+			}
+			return address
+		}
+	}
+	t.Fatal("no free port")
+	return ""
+}
+
+// listening starts an agent for other hosts, until the test ends. Its log is returned when it has ended.
+func listening(t *testing.T, token string) (address string, stop func() string) {
+	t.Helper()
+	address = freeAddress(t)
+	cmd := throng(t, "bench", "agent", "--listen", address)
+	cmd.Env = append(cmd.Env, "THRONG_BENCH_TOKEN="+token)
+	log, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(log)
+	text, err := lines.ReadString('\n')
+	if err != nil || !strings.Contains(text, address) {
+		t.Fatalf("got %q, %v, want where it listens", text, err)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		for err == nil {
+			var line string
+			line, err = lines.ReadString('\n')
+			text += line
+		}
+		ended <- cmd.Wait()
+	}()
+	stopped := false
+	stop = func() string {
+		if stopped {
+			return text
+		}
+		stopped = true
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Error(err)
+		}
+		if err := <-ended; err != nil {
+			t.Errorf("the agent: %v: %s", err, text)
+		}
+		return text
+	}
+	t.Cleanup(func() { stop() })
+	return address, stop
+}
+
+const token = "a token that nobody guesses"
+
+func TestAgentsOfOtherHostsHoldTheConnections(t *testing.T) {
+	t.Parallel()
+	a, stopA := listening(t, token)
+	b, _ := listening(t, token)
+	ready, stop := serve(t, throng(t, "serve", "--listen", "127.0.0.1:0", "--admin", "off"))
+	defer stop(syscall.SIGTERM)
+	for round := range 2 { // an agent serves one bench after another
+		code, stdout, stderr := outcome(t, throng(t, "bench", "broadcast", "ws://"+ready["listen"].(string)+"/ws", "--remote", a, "--remote", b,
+			"--token", token, "--connections", "60", "--rate", "50", "--duration", "1s", "--json", "--no-floor"))
+		if code != 0 && code != exitInvalid {
+			t.Fatalf("round %d: got exit %d: %s", round, code, stderr)
+		}
+		r, err := result.Read(strings.NewReader(stdout))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(r.Agents) != 2 || r.Agents[0].Connections != 30 || r.Agents[1].Name != b || r.Delivery.Any() || r.Delivery.Got != 60*50 {
+			t.Errorf("round %d: got %+v, %+v", round, r.Agents, r.Delivery)
+		}
+		if e := r.Agents[0].ClockError; e <= 0 || e > int64(50*time.Millisecond) {
+			t.Errorf("round %d: got a clock that may be off by %v", round, time.Duration(e))
+		}
+	}
+	if log := stopA(); strings.Count(log, "is over") != 2 {
+		t.Errorf("got the log %q, want two runs that are over", log)
+	}
+}
+
+func TestAnAgentServesNobodyWithoutItsToken(t *testing.T) {
+	t.Parallel()
+	address, stop := listening(t, token)
+	code, _, stderr := outcome(t, throng(t, "bench", "broadcast", "ws://127.0.0.1:1/ws", "--remote", address, "--token", "another one, as long", "--no-floor"))
+	if code != exitFailed || !strings.Contains(stderr, "--token must be the same on both sides") {
+		t.Errorf("got exit %d: %s", code, stderr)
+	}
+	// One that says nothing, or too much, does not keep it from others for long.
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte(strings.Repeat("x", 1000))); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := conn.Read(make([]byte, 1)); n > 0 || err == nil || os.IsTimeout(err) {
+		t.Errorf("got %d bytes, %v, want the end", n, err)
+	}
+	if log := stop(); strings.Count(log, "refused 127.0.0.1") != 2 {
+		t.Errorf("got the log %q, want two refusals", log)
+	}
+	code, _, stderr = outcome(t, throng(t, "bench", "agent", "--listen", "127.0.0.1:0", "--token", "short"))
+	if code == 0 || !strings.Contains(stderr, "want 16 to 256 characters") {
+		t.Errorf("a short token: got exit %d: %s", code, stderr)
+	}
+}
+
+// A bench that is killed leaves nothing behind that goes on.
+func TestAgentsEndWithTheirBench(t *testing.T) {
+	t.Parallel()
+	ready, stop := serve(t, throng(t, "serve", "--listen", "127.0.0.1:0", "--admin", "off"))
+	defer stop(syscall.SIGTERM)
+	cmd := throng(t, "bench", "broadcast", "ws://"+ready["listen"].(string)+"/ws", "--connections", "20", "--duration", "1h", "--no-floor")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var agents []string
+	within(t, func() bool {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", cmd.Process.Pid, cmd.Process.Pid))
+		if err != nil {
+			t.Skip("no list of children in this /proc")
+		}
+		all, err := exec.Command("pgrep", "-P", fmt.Sprint(cmd.Process.Pid)).Output()
+		if err == nil {
+			text = all // whichever thread started them
+		}
+		agents = strings.Fields(string(text))
+		return len(agents) > 0
+	})
+	time.Sleep(time.Second) // let it connect and send
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err == nil {
+		t.Error("it ended well")
+	}
+	within(t, func() bool {
+		for _, pid := range agents {
+			if state, err := os.ReadFile("/proc/" + pid + "/stat"); err == nil && !strings.Contains(string(state), ") Z ") {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// within waits for a condition.
+func within(t *testing.T, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !holds(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("not within 20 s")
+		}
+	}
+}
+
+func TestBoundsGiveTheExitCode(t *testing.T) {
+	t.Parallel()
+	code, stdout, stderr := outcome(t, throng(t, "bench", "connect", "--connections", "20", "--no-floor", "--fail", "failed==0", "--fail", "connects/s>1T"))
+	if code == exitThreshold {
+		t.Fatalf("got exit %d for a bound that cannot be read", code)
+	}
+	if code != exitUsage {
+		t.Errorf("got exit %d: %s%s", code, stdout, stderr)
+	}
+	code, stdout, stderr = outcome(t, throng(t, "bench", "connect", "--connections", "20", "--no-floor", "--fail", "failed==0", "--fail", "connects/s>1000M"))
+	if code != exitThreshold || !strings.Contains(stderr, "connects/s>1000M does not hold") || !strings.Contains(stdout, "failed==0 holds: 0") {
+		t.Errorf("got exit %d: %s%s", code, stdout, stderr)
+	}
+}
+
+func TestPlanIsCheckedBeforeItBegins(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, plan, says string }{
+		{"nothing", "", "no stage"},
+		{"no scenario", "[[stage]]\nrate = 3\n", "stage 1: want scenario = one of"},
+		{"an unknown scenario", "[[stage]]\nscenario = \"connect\"\n[[stage]]\nscenario = \"dance\"\n", "stage 2"},
+		{"an unknown key", "[[stage]]\nscenario = \"connect\"\nconections = 3\n", "--conections"},
+		{"a bad value", "[[stage]]\nscenario = \"connect\"\nconnections = \"many\"\n", "stage 1"},
+		{"a table", "[[stage]]\nscenario = \"connect\"\nconnections = { a = 1 }\n", "stage 1: connections: want"},
+		{"another key", "speed = 3\n", "want [[stage]] tables and nothing else"},
+		{"no TOML", "[[stage\n", "toml"},
+		{"a stage that runs plans", "[[stage]]\nscenario = \"run\"\n", "stage 1: want scenario = one of"},
+	} {
+		file := filepath.Join(t.TempDir(), "plan.toml")
+		if err := os.WriteFile(file, []byte(tt.plan), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		code, stdout, stderr := outcome(t, throng(t, "bench", "run", file))
+		if code != exitUsage || stdout != "" || !strings.Contains(stderr, tt.says) {
+			t.Errorf("%s: got exit %d: %s%s; want %d and %q", tt.name, code, stdout, stderr, exitUsage, tt.says)
+		}
+	}
+}
+
+func TestPlanRunsAllItsStages(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	plan := `
+[[stage]]
+scenario = "connect"
+connections = 10
+no-floor = true
+fail = ["failed==0", "connects/s>1000M"]
+
+[[stage]]
+scenario = "broadcast"
+connections = 10
+duration = "1s"
+warmup = "100ms"
+no-floor = true
+out = "` + filepath.Join(dir, "two.json") + `"
+csv = "` + filepath.Join(dir, "two.csv") + `"
+label = "two"
+`
+	file := filepath.Join(dir, "plan.toml")
+	if err := os.WriteFile(file, []byte(plan), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr := outcome(t, throng(t, "bench", "run", file))
+	if code != exitThreshold || !strings.Contains(stderr, "stage 1: connects/s>1000M does not hold") || !strings.Contains(stderr, "stage 2 of 2") {
+		t.Errorf("got exit %d: %s%s", code, stdout, stderr)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "two.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r result.Result
+	if err := json.Unmarshal(text, &r); err != nil || r.Label != "two" || r.Connect.Opened != 10 || r.Delivery.Got == 0 {
+		t.Errorf("got %v, %+v", err, r)
+	}
+	if table, err := os.ReadFile(filepath.Join(dir, "two.csv")); err != nil || !strings.HasPrefix(string(table), "t_s,") {
+		t.Errorf("got %q, %v", table, err)
+	}
+	// What was written is read again by the tools.
+	two := filepath.Join(dir, "two.json")
+	for _, args := range [][]string{{"bench", "report", two}, {"bench", "compare", two, two}, {"bench", "report", two, "--hgrm", filepath.Join(dir, "two.hgrm")}} {
+		if code, _, stderr := outcome(t, throng(t, args...)); code != 0 {
+			t.Errorf("%v: got exit %d: %s", args[:2], code, stderr)
+		}
+	}
+}
+
+func TestAShareIsAPercentageOrAFraction(t *testing.T) {
+	for text, want := range map[string]share{"5%": 0.05, "0.05": 0.05, "100%": 1, "0": 0} {
+		var got share
+		if err := got.UnmarshalText([]byte(text)); err != nil || got != want {
+			t.Errorf("%q: got %v, %v, want %v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "%", "five", "5 %%"} {
+		var got share
+		if err := got.UnmarshalText([]byte(text)); err == nil {
+			t.Errorf("%q: got %v", text, got)
+		}
+	}
+	code, _, stderr := outcome(t, throng(t, "bench", "storm", "--kill", "150%"))
+	if code != exitUsage || !strings.Contains(stderr, "kill = 1.5") {
+		t.Errorf("got exit %d: %s", code, stderr)
+	}
+}
+
+func TestTwoServersAreMeasuredInPairs(t *testing.T) {
+	t.Parallel()
+	command := asThrong + "=1 " + os.Args[0] + " serve --listen {{address}} --admin off --rate 0"
+	code, stdout, stderr := outcome(t, throng(t, "bench", "ab", "--a", "env "+command, "--b", "env "+command, "--pairs", "2", "--connections", "20",
+		"--duration", "500ms", "--warmup", "0s"))
+	if code != 0 || !strings.Contains(stdout, "cpu/delivery") || strings.Count(stderr, "pair ") != 4 {
+		t.Errorf("got exit %d: %s%s", code, stdout, stderr)
+	}
+	code, _, stderr = outcome(t, throng(t, "bench", "ab", "--a", "serve", "--b", "serve", "--pairs", "1"))
+	if code != exitUsage || !strings.Contains(stderr, "{{address}}") || !strings.Contains(stderr, "pairs = 1") {
+		t.Errorf("got exit %d: %s", code, stderr)
+	}
+}
