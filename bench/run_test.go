@@ -53,6 +53,15 @@ func (r *echoRoom) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		return
 	}
 	defer c.CloseNow()
+	defer func() { // nobody empties its queue any more
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		for i := range r.members {
+			if r.members[i] == queue {
+				r.members[i] = nil
+			}
+		}
+	}()
 	c.SetReadLimit(-1)
 	ctx, cancel := context.WithCancel(q.Context())
 	defer cancel()
@@ -89,7 +98,9 @@ func (r *echoRoom) say(m []byte) {
 			out = r.lie(i, r.heard, m)
 		}
 		for _, m := range out {
-			queue <- m
+			if queue != nil {
+				queue <- m
+			}
 		}
 	}
 	r.heard++

@@ -91,13 +91,13 @@ func limits(r *result.Result) (why []string) {
 	if s.Achieved < leastAchieved*s.Offered && short > leastShort && s.Unsendable == 0 && !r.Interrupted {
 		why = append(why, fmt.Sprintf("sent %.1f %% of the offered rate", 100*s.Achieved/s.Offered))
 	}
-	if s.Lag != nil && s.Lag.P99 != nil && r.Plan.Closed == 0 {
+	if late, which := s.Lag.Highest(); late > 0 && r.Plan.Closed == 0 {
 		most := leastLag
 		if l := r.Latency.Each; l != nil && l.P50 != nil {
 			most = max(most, time.Duration(lagShare*float64(*l.P50)))
 		}
-		if *s.Lag.P99 > most {
-			why = append(why, fmt.Sprintf("messages left late: p99 %s after their moment, over %s", result.Duration(*s.Lag.P99), result.Duration(most)))
+		if late > most {
+			why = append(why, fmt.Sprintf("messages left late: %s %s after their moment, over %s", which, result.Duration(late), result.Duration(most)))
 		}
 	}
 	if b := r.Client.Busiest; b >= mostBusy {

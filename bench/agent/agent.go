@@ -394,14 +394,12 @@ func (r *run) tickAlong() (stop func()) {
 	quit := make(chan struct{})
 	var both sync.WaitGroup
 	both.Go(func() {
-		every := time.NewTicker(lagEvery)
-		defer every.Stop()
-		for {
+		for due := Now() + lagEvery; ; due += lagEvery {
 			select {
 			case <-quit:
 				return
-			case <-every.C:
-				if err := r.engine.wake(); err != nil {
+			case <-time.After(time.Duration(due - Now())):
+				if err := r.engine.wake(due); err != nil {
 					r.failure.CompareAndSwap(nil, &err)
 				}
 			}

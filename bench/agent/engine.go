@@ -25,7 +25,7 @@ const (
 	maxFragments  = 1024        // of one message
 	shortestSleep = 250_000     // nanoseconds: what falls due sooner is sent together
 	longestSleep  = 50_000_000  // nanoseconds until the sender looks whether it shall stop
-	lagEvery      = 100 * time.Millisecond
+	lagEvery      = 100_000_000 // nanoseconds between two looks at the pollers' lag
 	smallBuffer   = 4 << 10     // bytes the kernel keeps for a reader that will stop
 	goodbye       = time.Second // for a server to answer a close frame
 )
@@ -37,7 +37,7 @@ type engine struct {
 	wakers  []*waker.Waker
 
 	lagMu sync.Mutex
-	woken int64 // when the wakers were called last
+	woken int64 // when the wakers were to be called last
 
 	mu     sync.Mutex
 	conns  []*conn // this agent's, by number; nil for those that are not open
@@ -88,10 +88,10 @@ func newEngine(pollers []*poller, connections, agents int) (*engine, error) {
 	return e, nil
 }
 
-// wake asks each poller to come; how long that takes is its lag.
-func (e *engine) wake() error {
+// wake asks each poller to come, which was to happen at the moment due; how late it comes is its lag.
+func (e *engine) wake(due int64) error {
 	e.lagMu.Lock()
-	e.woken = Now()
+	e.woken = due
 	e.lagMu.Unlock()
 	for _, w := range e.wakers {
 		if err := w.Wake(); err != nil {

@@ -38,3 +38,19 @@ func Distribute(h *histogram.Histogram) (*Distribution, error) {
 		Count: h.Total(), P50: at(0.5), P90: at(0.9), P99: at(0.99), P999: at(0.999), Max: time.Duration(h.Max()), HDR: text,
 	}, nil
 }
+
+// Highest is the highest percentile up to the 99th that was measured, and its name; the maximum of fewer than twenty values. It takes nil.
+func (d *Distribution) Highest() (time.Duration, string) {
+	switch {
+	case d == nil:
+		return 0, ""
+	case d.P99 != nil:
+		return *d.P99, "p99"
+	case d.P90 != nil:
+		return *d.P90, "p90"
+	case d.P50 != nil:
+		return *d.P50, "p50"
+	default:
+		return d.Max, "max"
+	}
+}

@@ -2,14 +2,15 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -148,19 +149,7 @@ func TestAgentsEndWithTheirBench(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	var agents []string
-	within(t, func() bool {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", cmd.Process.Pid, cmd.Process.Pid))
-		if err != nil {
-			t.Skip("no list of children in this /proc")
-		}
-		all, err := exec.Command("pgrep", "-P", fmt.Sprint(cmd.Process.Pid)).Output()
-		if err == nil {
-			text = all // whichever thread started them
-		}
-		agents = strings.Fields(string(text))
-		return len(agents) > 0
-	})
+	agents := childrenOf(t, cmd.Process.Pid)
 	time.Sleep(time.Second) // let it connect and send
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
@@ -170,12 +159,74 @@ func TestAgentsEndWithTheirBench(t *testing.T) {
 	}
 	within(t, func() bool {
 		for _, pid := range agents {
-			if state, err := os.ReadFile("/proc/" + pid + "/stat"); err == nil && !strings.Contains(string(state), ") Z ") {
+			if state, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err == nil && !strings.Contains(string(state), ") Z ") {
 				return false
 			}
 		}
 		return true
 	})
+}
+
+// childrenOf are the processes that a process has started, when there are some.
+func childrenOf(t *testing.T, pid int) (children []int) {
+	t.Helper()
+	within(t, func() bool {
+		lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+		if err != nil || len(lists) == 0 {
+			t.Skip("no list of children in this /proc")
+		}
+		for _, list := range lists {
+			text, err := os.ReadFile(list)
+			if err != nil {
+				continue // the thread has ended
+			}
+			for _, word := range strings.Fields(string(text)) {
+				var child int
+				if _, err := fmt.Sscan(word, &child); err != nil {
+					t.Fatal(err)
+				}
+				children = append(children, child)
+			}
+		}
+		return len(children) > 0
+	})
+	return children
+}
+
+// A client that has a twentieth of a processor measures itself, and says so.
+func TestAClientHeldBackCallsItselfTheLimit(t *testing.T) {
+	t.Parallel()
+	ready, stop := serve(t, throng(t, "serve", "--listen", "127.0.0.1:0", "--admin", "off"))
+	defer stop(syscall.SIGTERM)
+	cmd := throng(t, "bench", "broadcast", "ws://"+ready["listen"].(string)+"/ws", "--connections", "50", "--rate", "50", "--duration", "4s", "--no-floor")
+	var stdout bytes.Buffer
+	cmd.Stdout = &stdout
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	var holding sync.WaitGroup
+	for _, agent := range childrenOf(t, cmd.Process.Pid) {
+		holding.Go(func() {
+			defer func() { _ = syscall.Kill(agent, syscall.SIGCONT) }() // it may have ended
+			for {
+				for signal, pause := range map[syscall.Signal]time.Duration{syscall.SIGSTOP: 95 * time.Millisecond, syscall.SIGCONT: 5 * time.Millisecond} {
+					_ = syscall.Kill(agent, signal)
+					select {
+					case <-time.After(pause):
+					case <-ended:
+						return
+					}
+				}
+			}
+		})
+	}
+	err := cmd.Wait()
+	close(ended)
+	holding.Wait()
+	if cmd.ProcessState.ExitCode() != exitInvalid || !strings.HasPrefix(stdout.String(), result.Limited) || !strings.Contains(stdout.String(), "messages left late") {
+		t.Errorf("got %v: %s", err, stdout.String())
+	}
 }
 
 // within waits for a condition.
