@@ -177,11 +177,11 @@ func (p *poller) opened(c *conn, err error, at int64) {
 func (p *poller) step(c *conn, text []byte, at int64) {
 	h, steps := c.handshake, p.protocol.Steps
 	if text != nil {
-		if p.protocol.Refused != "" && bytes.Contains(text, []byte(p.protocol.Refused)) {
+		if p.protocol.Refused != "" && says(text, p.protocol.Refused) {
 			p.opened(c, &refusedError{string(text[:min(len(text), maxRefusal)])}, at)
 			return
 		}
-		if h.steps >= len(steps) || !bytes.Contains(text, []byte(steps[h.steps].Expect)) {
+		if h.steps >= len(steps) || !says(text, steps[h.steps].Expect) {
 			return
 		}
 		h.steps++

@@ -17,7 +17,7 @@ type Protocol struct {
 	Query   string        `json:"query,omitempty"`   // added to the URL's, where a room is named
 	Usual   string        `json:"usual"`             // how rooms are named where nobody says
 	Steps   []Step        `json:"steps,omitempty"`   // after the upgrade, in turn
-	Refused string        `json:"refused,omitempty"` // an answer to a step with that in it is a refusal
+	Refused string        `json:"refused,omitempty"` // an answer to a step with that in it, as in Step.Expect, is a refusal
 	Publish string        `json:"publish,omitempty"` // a message as it is sent; empty for the payload alone
 	Ping    string        `json:"ping,omitempty"`    // the server's own ping, a line by itself
 	Pong    string        `json:"pong,omitempty"`    // the answer to it
@@ -25,7 +25,8 @@ type Protocol struct {
 	Every   time.Duration `json:"every,omitempty"`   // how often
 }
 
-// Step says something, and waits for a text with Expect in it. An empty Send only waits, an empty Expect only says.
+// Step says something, and waits for a text with Expect in it, or one that begins with it where Expect begins with ^. An empty Send
+// only waits, an empty Expect only says.
 type Step struct {
 	Send   string `json:"send"`
 	Expect string `json:"expect"`
@@ -59,11 +60,11 @@ var Protocols = []Protocol{
 		Path:  "/socket.io/?EIO=4&transport=websocket",
 		Usual: "bench",
 		Steps: []Step{
-			{"", `0{`},
-			{"40", "40"},
+			{"", `^0{`},
+			{"40", "^40"},
 			{`42["join","{{room}}"]`, ""},
 		},
-		Refused: "44",
+		Refused: "^44",
 		Publish: `42["message","{{payload}}"]`,
 		Ping:    "2",
 		Pong:    "3",
@@ -112,6 +113,14 @@ func Template(join, joined, publish string) (Protocol, error) {
 
 // bare says whether a message is all there is in its frame.
 func (p *Protocol) bare() bool { return p.Publish == "" }
+
+// says tells whether a text is what a step waits for.
+func says(text []byte, want string) bool {
+	if begin, ok := strings.CutPrefix(want, "^"); ok {
+		return bytes.HasPrefix(text, []byte(begin))
+	}
+	return bytes.Contains(text, []byte(want))
+}
 
 // fill puts a room's name into a text.
 func fill(text, room string) string { return strings.ReplaceAll(text, "{{room}}", room) }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the peers that throng is measured against into a folder, and says which it could not build.
+# Builds the peers that throng is measured against into a folder, and says which it could not build, and why.
 #   build.sh OUTDIR
 set -u
 out=$(mkdir -p "${1:?usage: build.sh OUTDIR}" && cd "$1" && pwd) || exit 2
@@ -7,27 +7,62 @@ cd "$(dirname "${BASH_SOURCE[0]}")" || exit 2
 
 skip() { echo "peers: $1 is skipped: $2" >&2; }
 
-if command -v cc >/dev/null; then
-  cc -O2 -o "$out/floor" floor/floor.c || exit 1
-else
-  skip floor "no C compiler"
-fi
-for peer in gws gorilla; do
-  (cd "$peer" && GOFLAGS=-mod=readonly go build -o "$out/$peer" .) || skip "$peer" "it does not build here"
-done
+# Runs a command quietly; what it said is told only where it failed.
+quietly() {
+  local said
+  said=$("$@" 2>&1) || { echo "$said" >&2; return 1; }
+}
+
+# Makes a peer of a script: launcher NAME COMMAND...
+launcher() {
+  local name=$1
+  shift
+  { echo '#!/bin/sh'; printf 'exec'; printf " '%s'" "$@"; echo ' "$@"'; } >"$out/$name" && chmod +x "$out/$name"
+}
+
+compiled() { quietly cc -O2 -o "$out/$1" "$1/$1.c"; }
+
+of_go() { (cd "$1" && GOFLAGS=-mod=readonly quietly go build -o "$out/$1" .); }
+
+of_rust() {
+  quietly cargo build --quiet --release --manifest-path "$1/Cargo.toml" --target-dir "$out/rust" &&
+    cp "$out/rust/release/$1-peer" "$out/$1"
+}
+
+of_node() {
+  local app=$out/$1-app
+  mkdir -p "$app" && cp "$1/package.json" "$1/server.js" "$app" &&
+    quietly npm install --prefix "$app" --no-audit --no-fund --no-package-lock --loglevel=error &&
+    launcher "$1" node "$app/server.js"
+}
 
 # uWebSockets (C++) comes prebuilt in the package socketify.
-if command -v python3 >/dev/null; then
-  venv=$out/uws-venv
-  if [ ! -f "$venv/ready" ] || [ uws/requirements.txt -nt "$venv/ready" ]; then
+of_python() {
+  local venv=$out/$1-venv
+  if [ ! -f "$venv/ready" ] || [ "$1/requirements.txt" -nt "$venv/ready" ]; then
     rm -rf "$venv"
-    python3 -m venv "$venv" && "$venv/bin/pip" -q --disable-pip-version-check install -r uws/requirements.txt && touch "$venv/ready"
+    quietly python3 -m venv "$venv" &&
+      quietly "$venv/bin/pip" --disable-pip-version-check install -r "$1/requirements.txt" && touch "$venv/ready" || return 1
   fi
-  if [ -f "$venv/ready" ] && "$venv/bin/python" -c 'import socketify' 2>/dev/null; then
-    printf '#!/bin/sh\nexec "%s/bin/python" "%s/uws/server.py" "$@"\n' "$venv" "$PWD" >"$out/uws" && chmod +x "$out/uws"
-  else
-    skip uws "socketify does not install or load here"
-  fi
-else
-  skip uws "no python3"
-fi
+  quietly "$venv/bin/python" -c 'import socketify' && launcher "$1" "$venv/bin/python" "$PWD/$1/server.py"
+}
+
+# build TOOL HOW PEER...
+build() {
+  local tool=$1 how=$2
+  shift 2
+  for peer; do
+    rm -f "$out/$peer"
+    if ! command -v "$tool" >/dev/null; then
+      skip "$peer" "no $tool here"
+    elif ! "$how" "$peer"; then
+      skip "$peer" "it does not build here"
+    fi
+  done
+}
+
+build cc compiled floor
+build go of_go gws gorilla coder nbio
+build cargo of_rust axum
+build npm of_node node-ws socketio
+build python3 of_python uws

@@ -1,0 +1,108 @@
+// Peer coder: a broadcast server as the users of github.com/coder/websocket write one, after the chat of its examples: a set of
+// members under a lock, a buffered channel for each, its handler's goroutine that writes and another that reads. Who does not keep up
+// is closed.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+const (
+	queue       = 256
+	writeWithin = 10 * time.Second
+)
+
+type message struct {
+	kind websocket.MessageType
+	data []byte
+}
+
+type member struct {
+	messages chan message
+	tooSlow  func()
+}
+
+type room struct {
+	mu      sync.Mutex
+	members map[*member]struct{}
+}
+
+func (r *room) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	conn, err := websocket.Accept(w, q, nil)
+	if err != nil {
+		return
+	}
+	defer conn.CloseNow()
+	ctx, cancel := context.WithCancel(q.Context())
+	defer cancel()
+	m := &member{messages: make(chan message, queue), tooSlow: func() {
+		conn.Close(websocket.StatusPolicyViolation, "too slow")
+	}}
+	r.mu.Lock()
+	r.members[m] = struct{}{}
+	r.mu.Unlock()
+	defer func() {
+		r.mu.Lock()
+		delete(r.members, m)
+		r.mu.Unlock()
+	}()
+	go func() {
+		defer cancel()
+		for {
+			kind, data, err := conn.Read(ctx)
+			if err != nil {
+				return
+			}
+			r.say(message{kind, data})
+		}
+	}()
+	for {
+		select {
+		case said := <-m.messages:
+			if write(ctx, conn, said) != nil {
+				return
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func write(ctx context.Context, conn *websocket.Conn, m message) error {
+	ctx, cancel := context.WithTimeout(ctx, writeWithin)
+	defer cancel()
+	return conn.Write(ctx, m.kind, m.data)
+}
+
+func (r *room) say(said message) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for m := range r.members {
+		select {
+		case m.messages <- said:
+		default:
+			go m.tooSlow()
+		}
+	}
+}
+
+func main() {
+	listen := flag.String("listen", "127.0.0.1:3300", "host:port")
+	flag.Parse()
+	http.Handle("/ws", &room{members: map[*member]struct{}{}})
+	ln, err := net.Listen("tcp", *listen)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("ready")
+	log.Fatal(http.Serve(ln, nil))
+}

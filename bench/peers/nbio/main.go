@@ -1,0 +1,79 @@
+// Peer nbio: a broadcast server as the users of github.com/lesismal/nbio write one with its own HTTP engine and upgrader: the loop that
+// throng stands on, without what throng puts on it. Each connection is encoded and written for by itself.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"log"
+	"net/http"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/lesismal/nbio/logging"
+	"github.com/lesismal/nbio/nbhttp"
+	"github.com/lesismal/nbio/nbhttp/websocket"
+)
+
+type room struct {
+	mu    sync.RWMutex
+	conns map[*websocket.Conn]struct{}
+}
+
+func (r *room) join(c *websocket.Conn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.conns[c] = struct{}{}
+}
+
+func (r *room) leave(c *websocket.Conn, _ error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.conns, c)
+}
+
+func (r *room) say(_ *websocket.Conn, kind websocket.MessageType, data []byte) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for c := range r.conns {
+		// An error is that connection's end, which leave is told.
+		if err := c.WriteMessage(kind, data); err != nil {
+			continue
+		}
+	}
+}
+
+func main() {
+	listen := flag.String("listen", "127.0.0.1:3300", "host:port")
+	flag.Parse()
+	logging.SetLevel(logging.LevelNone)
+	r := &room{conns: map[*websocket.Conn]struct{}{}}
+	upgrader := websocket.NewUpgrader()
+	upgrader.KeepaliveTime = 2 * time.Minute
+	upgrader.OnOpen(r.join)
+	upgrader.OnMessage(r.say)
+	upgrader.OnClose(r.leave)
+	mux := http.NewServeMux()
+	mux.HandleFunc("/ws", func(w http.ResponseWriter, q *http.Request) {
+		// It has answered whoever it refuses.
+		_, _ = upgrader.Upgrade(w, q, nil)
+	})
+	engine := nbhttp.NewEngine(nbhttp.Config{
+		Network:                 "tcp",
+		Addrs:                   []string{*listen},
+		Handler:                 mux,
+		IOMod:                   nbhttp.IOModNonBlocking,
+		ReleaseWebsocketPayload: true,
+	})
+	if err := engine.Start(); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("ready")
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
+	<-stop
+	engine.Stop()
+}
