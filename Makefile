@@ -9,7 +9,9 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## the binary, ./throng
+build: ## the binary, ./throng; with npm, one that can make reports of HTML
+	@if command -v npm >/dev/null; then bench/report/uplot/fetch.sh; \
+	else echo "npm is missing, which brings uPlot: this throng will make no reports of HTML"; fi
 	go build -trimpath -ldflags "-X main.version=$(VERSION)" -o throng ./cmd/throng
 
 .PHONY: test
@@ -33,8 +35,9 @@ race: ## the Go tests and the fuzz seeds under the race detector
 	go test -race -timeout 8m ./...
 
 .PHONY: browser
-browser: ## the page in real Chromium windows
+browser: ## the page and the report in real Chromium windows
 	server/web/browser/run.sh
+	bench/report/browser/run.sh
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for a minute

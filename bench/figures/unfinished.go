@@ -2,14 +2,18 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/throng-chat/throng/bench/observe"
+	"github.com/throng-chat/throng/bench/result"
 	"github.com/throng-chat/throng/bench/stats"
 )
 
@@ -76,26 +80,21 @@ func honest(to string) (time.Duration, error) {
 	return time.Since(begin), nil
 }
 
-// unfinished opens 20,000 handshakes that never end, from four processes, and does whole ones meanwhile.
-func unfinished() error {
-	s, err := start("throng")
-	if err != nil {
-		return err
-	}
-	defer s.stop()
-	before, err := pss(s.cmd.Process.Pid)
-	if err != nil {
-		return err
-	}
-	const holders, each = 4, 5000
+// holders begin handshakes that never finish, each from a process of its own.
+type holders struct {
+	running []*exec.Cmd
+	inputs  []io.Closer // whose ends are the holders'
+	ready   chan error
+}
+
+// begin starts so many.
+func (h *holders) begin(n, each int) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	var inputs []io.Closer
-	var running []*exec.Cmd
-	ready := make(chan error, holders)
-	for range holders {
+	h.ready = make(chan error, n)
+	for range n {
 		cmd := exec.Command("taskset", "-c", "1", self)
 		cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d", holdEnv, address, each))
 		cmd.Stderr = os.Stderr
@@ -110,61 +109,63 @@ func unfinished() error {
 		if err := cmd.Start(); err != nil {
 			return err
 		}
-		inputs, running = append(inputs, in), append(running, cmd)
+		h.inputs, h.running = append(h.inputs, in), append(h.running, cmd)
 		go func() {
 			_, err := bufio.NewReader(out).ReadString('\n')
-			ready <- err
+			h.ready <- err
 		}()
 	}
+	return nil
+}
+
+func (h *holders) end() error {
+	var errs []error
+	for i, cmd := range h.running {
+		errs = append(errs, h.inputs[i].Close(), cmd.Wait())
+	}
+	return errors.Join(errs...)
+}
+
+// unfinished opens 20,000 handshakes that never end, from four processes, and does whole ones meanwhile.
+func unfinished() (_ string, err error) {
+	s, err := start("throng")
+	if err != nil {
+		return "", err
+	}
+	defer s.stop()
+	before, err := observe.Read(s.cmd.Process.Pid, true)
+	if err != nil {
+		return "", err
+	}
+	const processes, each = 4, 5000
+	var h holders
+	defer func() { err = errors.Join(err, h.end()) }()
+	if err := h.begin(processes, each); err != nil {
+		return "", err
+	}
 	var took []float64
-	most := before
-	for left := holders; left > 0 || len(took) < 200; {
+	most := before.PSS
+	for left := processes; left > 0 || len(took) < 200; {
 		select {
-		case err := <-ready:
+		case err := <-h.ready:
 			if err != nil {
-				return fmt.Errorf("a holder: %w", err)
+				return "", fmt.Errorf("a holder: %w", err)
 			}
 			left--
 		default:
 		}
 		d, err := honest(address)
 		if err != nil {
-			return fmt.Errorf("an honest handshake: %w", err)
+			return "", fmt.Errorf("an honest handshake: %w", err)
 		}
 		took = append(took, float64(d)/float64(time.Millisecond))
-		now, err := pss(s.cmd.Process.Pid)
+		now, err := observe.Read(s.cmd.Process.Pid, true)
 		if err != nil {
-			return err
+			return "", err
 		}
-		most = max(most, now)
+		most = max(most, now.PSS)
 	}
-	for i := range running {
-		inputs[i].Close()
-		if err := running[i].Wait(); err != nil {
-			return err
-		}
-	}
-	worst := took[0]
-	for _, ms := range took {
-		worst = max(worst, ms)
-	}
-	n := len(took)
-	fmt.Printf("\n### %d handshakes that never finish, from %d processes at %d a second\n\nThe server grew by %.1f MiB at most. Of %d whole handshakes meanwhile the median took %.1f ms, the slowest %.1f ms.\n",
-		holders*each, holders, holders*holdRate, float64(most-before)/(1<<20), n, stats.Median(took), worst)
-	return nil
-}
-
-// pss is a process's memory in bytes, shared pages by their share.
-func pss(pid int) (int64, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(text)) {
-		var kib int64
-		if n, _ := fmt.Sscanf(line, "Pss: %d kB", &kib); n == 1 {
-			return kib << 10, nil
-		}
-	}
-	return 0, fmt.Errorf("no Pss for %d", pid)
+	return fmt.Sprintf("%s handshakes from %d processes, %s a second: the server grew by %.1f MiB at most. Of %d whole handshakes meanwhile "+
+		"the median took %.1f ms, the slowest %.1f ms.\n", result.Thousands(processes*each), processes, result.Thousands(processes*holdRate),
+		float64(most-before.PSS)/(1<<20), len(took), stats.Median(took), slices.Max(took)), nil
 }

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"path"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -174,42 +172,6 @@ func tableAddress(a netip.Addr, port uint16) string {
 	}
 	fmt.Fprintf(&b, ":%04X", port)
 	return b.String()
-}
-
-// quotaGroups are the directories of the control groups whose processor quotas hold a process: its own and all above it, as far as
-// they are mounted here. groups is its list of them and mounts this process's mountinfo.
-func quotaGroups(groups, mounts string) (dirs []string) {
-	var kind, group string
-	for line := range strings.Lines(groups) {
-		f := strings.SplitN(strings.TrimSuffix(line, "\n"), ":", 3) // hierarchy, controllers, path
-		switch {
-		case len(f) < 3:
-		case slices.Contains(strings.Split(f[1], ","), "cpu"):
-			kind, group = "cgroup", f[2] // version 1: what it has, version 2 has not
-		case f[0] == "0" && kind == "":
-			kind, group = "cgroup2", f[2]
-		}
-	}
-	if !strings.HasPrefix(group, "/") || strings.HasPrefix(group, "/..") {
-		return nil // it is not below what is seen from here
-	}
-	for line := range strings.Lines(mounts) {
-		// ID, parent, device, root, mount point, options - type, source, options
-		mount, system, _ := strings.Cut(line, " - ")
-		m, s := strings.Fields(mount), strings.Fields(system)
-		if len(m) < 5 || len(s) < 3 || s[0] != kind || kind == "cgroup" && !slices.Contains(strings.Split(s[2], ","), "cpu") {
-			continue
-		}
-		below, err := filepath.Rel(m[3], group)
-		if err != nil || !filepath.IsLocal(below) {
-			continue
-		}
-		for ; below != "."; below = path.Dir(below) {
-			dirs = append(dirs, filepath.Join(m[4], below))
-		}
-		return append(dirs, m[4])
-	}
-	return nil
 }
 
 // parseThrottled reads how long a quota has held a control group up; 0 where it has none.

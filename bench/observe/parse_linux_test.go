@@ -83,7 +83,7 @@ func TestListenerIsFoundAtItsAddressOrAtEvery(t *testing.T) {
 	}
 }
 
-func TestQuotaGroupsAreTheProcesssAndThoseAbove(t *testing.T) {
+func TestControlGroupsAreTheProcesssAndThoseAbove(t *testing.T) {
 	const v2 = "24 1 0:22 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw\n"
 	const v1 = "30 1 0:25 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
 	for _, tt := range []struct {
@@ -97,7 +97,7 @@ func TestQuotaGroupsAreTheProcesssAndThoseAbove(t *testing.T) {
 		{"not mounted", "0::/a\n", "", nil},
 		{"nonsense", "x\n:\n", "y\n - \n", nil},
 	} {
-		if got := quotaGroups(tt.groups, tt.mounts); !slices.Equal(got, tt.want) {
+		if got := ControlGroups(tt.groups, tt.mounts, "cpu"); !slices.Equal(got, tt.want) {
 			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
 		}
 	}
@@ -136,7 +136,7 @@ func FuzzProcFiles(f *testing.F) {
 		_, _ = column("Tcp:", "b")(b)
 		listener(netip.MustParseAddrPort("127.0.0.1:1"), a, b)
 		commandLine(a)
-		for _, dir := range quotaGroups(a, b) {
+		for _, dir := range ControlGroups(a, b, "cpu") {
 			if dir == "" {
 				t.Errorf("got an empty directory of %q and %q", a, b)
 			}

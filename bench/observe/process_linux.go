@@ -248,7 +248,7 @@ func (p procfs) throttled(pid int) (time.Duration, error) {
 		return 0, err
 	}
 	var held time.Duration
-	for _, dir := range quotaGroups(string(groups), string(mounts)) {
+	for _, dir := range ControlGroups(string(groups), string(mounts), "cpu") {
 		d, err := take(filepath.Join(dir, "cpu.stat"), parseThrottled)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) { // a group without the controller
 			return 0, err

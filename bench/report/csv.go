@@ -1,79 +1,138 @@
 package report
 
 import (
+	"cmp"
 	"encoding/csv"
-	"fmt"
 	"io"
+	"maps"
+	"math"
+	"slices"
 	"strconv"
-
-	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"github.com/throng-chat/throng/bench/observe"
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// CSV writes the time series, and what was seen of the server in the same second (RFC 4180). The names have their units. What was
-// not measured is empty.
-func CSV(w io.Writer, r *result.Result) error {
-	out := csv.NewWriter(w)
-	if err := out.Write([]string{
-		"t_s", "measured", "connections", "sent_per_s", "deliveries_per_s", "p50_ns", "p99_ns", "max_ns", "send_lag_p99_ns",
-		"server_cores", "client_cores", "server_rss_bytes", "server_pss_bytes", "server_files", "server_voluntary_switches",
-		"server_involuntary_switches", "throttled_s", "tcp_memory_bytes", "retransmits", "listen_overflows", "listen_drops", "machine_cores",
-	}); err != nil {
-		return err
+// moment is a second of a run: what the client counted, and what was seen of the server. Either may be nil.
+type moment struct {
+	T    float64 // seconds
+	Run  *result.Second
+	Seen *observe.Row
+}
+
+// moments joins the series with the observed rows, by the second.
+func moments(r *result.Result) []moment {
+	all := map[float64]*moment{}
+	at := func(t float64) *moment {
+		t = math.Round(t)
+		if all[t] == nil {
+			all[t] = &moment{T: t}
+		}
+		return all[t]
 	}
-	seen := map[float64]*observe.Row{}
+	for i := range r.Series {
+		at(r.Series[i].T).Run = &r.Series[i]
+	}
 	for i := range r.Observed {
-		seen[r.Observed[i].T] = &r.Observed[i]
+		at(r.Observed[i].T).Seen = &r.Observed[i]
 	}
-	number := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
-	some := func(v int64) string {
-		if v == 0 {
-			return ""
-		}
-		return strconv.FormatInt(v, 10)
+	var out []moment
+	for _, m := range all {
+		out = append(out, *m)
 	}
-	for _, s := range r.Series {
-		row := []string{
-			number(s.T), strconv.FormatBool(s.Measured), strconv.Itoa(s.Connections), number(s.Sent), number(s.Deliveries),
-			some(s.P50), some(s.P99), some(s.Max), some(s.LagP99), number(s.ServerCores), number(s.ClientCores),
-		}
-		if o := seen[s.T]; o != nil {
-			row = append(row, some(o.RSS), some(o.PSS), some(int64(o.Files)), fmt.Sprint(o.Voluntary), fmt.Sprint(o.Involuntary),
-				number(o.Throttled), fmt.Sprint(o.TCPMemory), fmt.Sprint(o.Retransmits), fmt.Sprint(o.Overflows), fmt.Sprint(o.Drops), number(o.Machine))
-		} else {
-			row = append(row, make([]string, 11)...)
-		}
-		if err := out.Write(row); err != nil {
-			return err
-		}
-	}
-	out.Flush()
-	return out.Error()
+	slices.SortFunc(out, func(a, b moment) int { return cmp.Compare(a.T, b.T) })
+	return out
 }
 
-// HGRM writes the percentiles of the latency in the form that the plotter of HdrHistogram reads, in milliseconds.
-func HGRM(w io.Writer, r *result.Result) error {
-	h, err := histogramOf(r.Latency.Each)
-	if err != nil {
-		return err
+// columns are those of the table before the server's own metrics: first of the client's count, then of what was seen of the server.
+var (
+	runColumns = []string{
+		"measured", "connections", "sent_per_s", "deliveries_per_s", "p50_ns", "p99_ns", "max_ns", "send_lag_p99_ns", "server_cores",
+		"client_cores",
 	}
-	if h == nil {
-		return fmt.Errorf("the result has no latency: %s", r.Verdict.Code)
+	seenColumns = []string{
+		"busiest_thread_cores", "machine_cores", "rss_bytes", "pss_bytes", "open_files", "voluntary_switches", "involuntary_switches",
+		"throttled_s", "tcp_memory_bytes", "tcp_sockets", "tcp_retransmits", "listen_overflows", "listen_drops",
 	}
-	_, err = h.PercentilesPrint(w, 5, 1e6)
-	return err
+)
+
+// CSV writes a row for each second of r (RFC 4180): the time series, what was seen of the server in the same second, and the server's
+// own metrics, if any. The names of the columns end in their units. What was not measured is empty.
+func CSV(w io.Writer, r *result.Result) error {
+	all := moments(r)
+	named := map[string]bool{}
+	for _, m := range all {
+		if m.Seen != nil {
+			for name := range m.Seen.Metrics {
+				named[name] = true
+			}
+		}
+	}
+	metrics := slices.Sorted(maps.Keys(named))
+
+	out := csv.NewWriter(w)
+	out.UseCRLF = true
+	header := slices.Concat([]string{"t_s"}, runColumns, seenColumns)
+	for _, name := range metrics {
+		header = append(header, "metrics:"+name) // a name that begins with = would be a formula to a spreadsheet
+	}
+	rows := [][]string{header}
+	for _, m := range all {
+		row := slices.Concat([]string{number(m.T)}, runCells(r, m.Run), seenCells(m.Seen))
+		for _, name := range metrics {
+			row = append(row, metricCell(m.Seen, name))
+		}
+		rows = append(rows, row)
+	}
+	return out.WriteAll(rows)
 }
 
-// histogramOf decodes a distribution; nil where there is none.
-func histogramOf(d *result.Distribution) (*hdrhistogram.Histogram, error) {
-	if d == nil || d.HDR == "" {
-		return nil, nil
+func runCells(r *result.Result, s *result.Second) []string {
+	if s == nil {
+		return make([]string, len(runColumns))
 	}
-	h, err := hdrhistogram.Decode([]byte(d.HDR))
-	if err != nil {
-		return nil, fmt.Errorf("the result's histogram: %w", err)
+	server := ""
+	if r.Target.PID != 0 {
+		server = number(s.ServerCores)
 	}
-	return h, nil
+	return []string{
+		strconv.FormatBool(s.Measured), strconv.Itoa(s.Connections), number(s.Sent), number(s.Deliveries), known(s.P50), known(s.P99),
+		known(s.Max), known(s.LagP99), server, number(s.ClientCores),
+	}
+}
+
+func seenCells(o *observe.Row) []string {
+	if o == nil {
+		return make([]string, len(seenColumns))
+	}
+	thread := ""
+	if len(o.Threads) > 0 {
+		thread = number(o.Threads[0].Cores)
+	}
+	count := func(n uint64) string { return strconv.FormatUint(n, 10) }
+	return []string{
+		thread, number(o.Machine), known(o.RSS), known(o.PSS), known(int64(o.Files)), count(o.Voluntary), count(o.Involuntary),
+		number(o.Throttled), known(o.TCPMemory), known(int64(o.Sockets)), count(o.Retransmits), count(o.Overflows), count(o.Drops),
+	}
+}
+
+func metricCell(o *observe.Row, name string) string {
+	if o == nil {
+		return ""
+	}
+	v, ok := o.Metrics[name]
+	if !ok {
+		return ""
+	}
+	return number(v)
+}
+
+func number(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+
+// known is empty for 0, which stands for what was not measured.
+func known(v int64) string {
+	if v == 0 {
+		return ""
+	}
+	return strconv.FormatInt(v, 10)
 }

@@ -1,12 +1,106 @@
-// Package report makes files of a result, for people and for other programs.
+// Package report makes files of a result, for people and for other programs: a page, a table of its seconds, and its percentiles.
 package report
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"html/template"
 	"io"
+	"io/fs"
 
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// HTML is to come.
-func HTML(io.Writer, *result.Result) error { return errors.New("no HTML yet") }
+//go:embed page.html style.css plots.js
+var ours embed.FS
+
+// uplot holds what uplot/fetch.sh brought; in a build without that, only the script itself.
+//
+//go:embed uplot
+var uplot embed.FS
+
+var form = template.Must(template.ParseFS(ours, "page.html"))
+
+// HTML writes r as a page for a person: one file that needs no network and runs no script but its own. All text from r is escaped.
+// It refuses in a build without uPlot, and where a histogram of r cannot be read.
+func HTML(w io.Writer, r *result.Result) error {
+	drawer, err := fs.Sub(uplot, "uplot")
+	if err != nil {
+		return err
+	}
+	return writeHTML(w, r, drawer)
+}
+
+func writeHTML(w io.Writer, r *result.Result, drawer fs.FS) error {
+	code, style, licence, err := readDrawer(drawer)
+	if err != nil {
+		return err
+	}
+	p, err := newPage(r)
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(p.Plots())
+	if err != nil {
+		return fmt.Errorf("report: the plots: %w", err)
+	}
+	ourStyle, err := ours.ReadFile("style.css")
+	if err != nil {
+		return err
+	}
+	ourCode, err := ours.ReadFile("plots.js")
+	if err != nil {
+		return err
+	}
+	styles := string(style) + "\n" + string(ourStyle)
+	var out bytes.Buffer
+	err = form.Execute(&out, struct {
+		*page
+		Policy  string
+		Style   template.CSS
+		UPlot   template.JS
+		Script  template.JS
+		Data    template.JS // numbers and our own words; json.Marshal escapes <, > and &
+		License string
+	}{p, policy(styles, string(code), string(ourCode)), template.CSS(styles), template.JS(code), template.JS(ourCode), template.JS(data),
+		string(licence)})
+	if err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	_, err = w.Write(out.Bytes())
+	return err
+}
+
+// readDrawer reads uPlot: its code, its style, and the licence that goes with every copy.
+func readDrawer(from fs.FS) (code, style, licence []byte, err error) {
+	for _, f := range []struct {
+		name string
+		to   *[]byte
+	}{{"uPlot.iife.min.js", &code}, {"uPlot.min.css", &style}, {"LICENSE", &licence}} {
+		switch *f.to, err = fs.ReadFile(from, f.name); {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil, nil, nil, errors.New("this throng was built without uPlot: run make build (needs npm)")
+		case err != nil:
+			return nil, nil, nil, fmt.Errorf("uPlot: %w", err)
+		}
+	}
+	return code, style, licence, nil
+}
+
+// policy lets the page use the style and the scripts that it has, known by their hashes, and nothing else.
+func policy(style string, scripts ...string) string {
+	hash := func(text string) string {
+		sum := sha256.Sum256([]byte(text))
+		return " 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+	}
+	text := "default-src 'none'; style-src" + hash(style) + "; script-src"
+	for _, s := range scripts {
+		text += hash(s)
+	}
+	return text + "; img-src data:; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+}

@@ -40,24 +40,29 @@ func (p *page) line(key, format string, args ...any) {
 	fmt.Fprintf(&p.text, "%-11s%s\n", key, fmt.Sprintf(format, args...))
 }
 
-// The colours of a verdict (ECMA-48, SGR).
+// Colour is one of a terminal's (ECMA-48, SGR).
+type Colour string
+
+// The colours of a verdict.
 const (
-	green  = "\x1b[1;32m"
-	yellow = "\x1b[1;33m"
-	red    = "\x1b[1;31m"
-	plain  = "\x1b[0m"
+	Green  Colour = "\x1b[1;32m"
+	Yellow Colour = "\x1b[1;33m"
+	Red    Colour = "\x1b[1;31m"
 )
 
+// Paint is text in a colour.
+func Paint(c Colour, text string) string { return string(c) + text + "\x1b[0m" }
+
 func (p *page) verdict(r *Result) {
-	word, paint := r.Verdict.Code, yellow
+	word, colour := r.Verdict.Code, Yellow
 	switch {
 	case word == Broken || word == None:
-		paint = red
+		colour = Red
 	case r.Verdict.OK:
-		paint = green
+		colour = Green
 	}
 	if p.colour {
-		word = paint + word + plain
+		word = Paint(colour, word)
 	}
 	why := r.Why()
 	if len(why) == 0 {
@@ -70,13 +75,13 @@ func (p *page) verdict(r *Result) {
 		p.line("", "%s", w)
 	}
 	for _, t := range r.Thresholds {
-		word, paint := "holds", green
+		word, colour := "holds", Green
 		if !t.OK {
-			word, paint = "BROKEN", red
+			word, colour = "BROKEN", Red
 		}
 		word += ": " + t.Text()
 		if p.colour {
-			word = paint + word + plain
+			word = Paint(colour, word)
 		}
 		p.line("threshold", "%s %s", t.Expr, word)
 	}

@@ -177,7 +177,7 @@ func (l *load) config(scenario string) (bench.Config, error) {
 	set(&c.Dials, l.Dials)
 	c.Room, c.PID, c.Metrics, c.Floor = l.Room, l.PID, l.Metrics, !l.NoFloor
 	c.Agents, c.Remote, c.Token, c.DialTimeout, c.Pollers = l.Agents, l.Remote, l.Token, l.DialTimeout, l.Pollers
-	c.Label, c.Args = l.Label, os.Args[1:]
+	c.Label, c.Args = l.Label, withoutSecrets(os.Args[1:])
 	var errs []error
 	var err error
 	if l.Protocol == "json" {
@@ -192,6 +192,21 @@ func (l *load) config(scenario string) (bench.Config, error) {
 		c.Thresholds = append(c.Thresholds, b)
 	}
 	return c, errors.Join(errs...)
+}
+
+// withoutSecrets is a command line that may be kept in a result.
+func withoutSecrets(args []string) []string {
+	const flag, hidden = "--token", "..."
+	kept := slices.Clone(args)
+	for i, arg := range kept {
+		switch {
+		case strings.HasPrefix(arg, flag+"="):
+			kept[i] = flag + "=" + hidden
+		case i > 0 && args[i-1] == flag:
+			kept[i] = hidden
+		}
+	}
+	return kept
 }
 
 func (m *messages) apply(c *bench.Config) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -34,17 +35,17 @@ func (c *reportCmd) Run() error {
 
 // write tells a result in every way that was asked for.
 func (o *output) write(r *result.Result) error {
-	if err := errors.Join(
+	said := func() error { return r.WriteText(os.Stdout, term.IsTerminal(int(os.Stdout.Fd()))) }
+	if o.JSON {
+		said = func() error { return r.Write(os.Stdout) }
+	}
+	// One that cannot be written keeps no other from being.
+	return errors.Join(
+		said(),
 		writeTo(o.Out, r, func(w io.Writer, r *result.Result) error { return r.Write(w) }),
 		writeTo(o.CSV, r, report.CSV),
 		writeTo(o.HTML, r, report.HTML),
-	); err != nil {
-		return err
-	}
-	if o.JSON {
-		return r.Write(os.Stdout)
-	}
-	return r.WriteText(os.Stdout, term.IsTerminal(int(os.Stdout.Fd())))
+	)
 }
 
 // writeTo writes r to a file in one of its forms; nothing where no name is given.
@@ -52,14 +53,11 @@ func writeTo(name string, r *result.Result, form func(io.Writer, *result.Result)
 	if name == "" {
 		return nil
 	}
-	f, err := os.Create(name)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(form(f, r), f.Close()); err != nil {
+	var text bytes.Buffer
+	if err := form(&text, r); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
-	return nil
+	return os.WriteFile(name, text.Bytes(), 0o666)
 }
 
 func readResult(name string) (*result.Result, error) {

@@ -100,6 +100,9 @@ func TestAgentsOfOtherHostsHoldTheConnections(t *testing.T) {
 		if len(r.Agents) != 2 || r.Agents[0].Connections != 30 || r.Agents[1].Name != b || r.Delivery.Any() || r.Delivery.Got != 60*50 {
 			t.Errorf("round %d: got %+v, %+v", round, r.Agents, r.Delivery)
 		}
+		if strings.Contains(stdout, token) {
+			t.Error("the token is kept in the result")
+		}
 		if e := r.Agents[0].ClockError; e <= 0 || e > int64(50*time.Millisecond) {
 			t.Errorf("round %d: got a clock that may be off by %v", round, time.Duration(e))
 		}
@@ -323,6 +326,50 @@ label = "two"
 		if code, _, stderr := outcome(t, throng(t, args...)); code != 0 {
 			t.Errorf("%v: got exit %d: %s", args[:2], code, stderr)
 		}
+	}
+}
+
+func TestWhatWasMeasuredIsToldWhateverCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "here.json")
+	code, stdout, stderr := outcome(t, throng(t, "bench", "connect", "--connections", "10", "--no-floor", "--csv", filepath.Join(dir, "no", "such.csv"), "--out", file))
+	if code != exitFailed || !strings.Contains(stdout, "10 of 10") || !strings.Contains(stderr, "such.csv") {
+		t.Errorf("got exit %d: %s%s", code, stdout, stderr)
+	}
+	if _, err := os.Stat(file); err != nil {
+		t.Error(err)
+	}
+	// A report that cannot be made leaves no half of one behind.
+	if err := os.WriteFile(file, []byte(`{"schema":"bench/1","latency":{"each":{"hdr":"nonsense"}}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	page := filepath.Join(dir, "page.html")
+	if code, _, _ := outcome(t, throng(t, "bench", "report", file, "--html", page)); code != exitFailed {
+		t.Errorf("got exit %d, want %d", code, exitFailed)
+	}
+	if _, err := os.Stat(page); err == nil {
+		t.Error("a page was left behind")
+	}
+}
+
+func TestDoctorSaysWhatWillStop(t *testing.T) {
+	t.Parallel()
+	code, stdout, stderr := outcome(t, throng(t, "doctor", "--connections", "90000000"))
+	if code != exitWillStop || !strings.HasPrefix(stdout, "STOP: ") || !strings.Contains(stderr, "will not hold them") {
+		t.Errorf("got exit %d: %s%s", code, stdout, stderr)
+	}
+	code, stdout, stderr = outcome(t, throng(t, "doctor", "--connections", "10", "--json"))
+	var report struct {
+		Schema string
+		OK     bool
+		Checks []struct{ Name, Grade string }
+	}
+	if err := json.Unmarshal([]byte(stdout), &report); err != nil || code != 0 || report.Schema != "doctor/1" || !report.OK || len(report.Checks) < 8 {
+		t.Errorf("got exit %d, %v: %s%s", code, err, stdout, stderr)
+	}
+	if code, _, _ := outcome(t, throng(t, "doctor", "--connections", "0")); code != exitUsage {
+		t.Errorf("got exit %d, want %d", code, exitUsage)
 	}
 }
 

@@ -13,7 +13,8 @@ const module = "github.com/throng-chat/throng"
 func TestImportsFollowTheArrows(t *testing.T) {
 	allowed := map[string][]string{
 		"/cmd/throng": {
-			module + "/server", module + "/bench", module + "/bench/agent", module + "/bench/compare", module + "/bench/floor",
+			module + "/server", module + "/bench", module + "/bench/agent", module + "/bench/compare", module + "/bench/doctor",
+			module + "/bench/floor",
 			module + "/bench/report", module + "/bench/result", "github.com/alecthomas/kong", "github.com/pelletier/go-toml/v2",
 			"github.com/agnivade/levenshtein", "github.com/lmittmann/tint", "golang.org/x/term",
 		},
@@ -36,7 +37,8 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			module + "/server/ws", "github.com/lesismal/nbio", "github.com/lesismal/nbio/logging", "golang.org/x/sys/unix",
 		},
 		"/bench/compare":   {module + "/bench/result", module + "/bench/stats"},
-		"/bench/figures":   {module + "/bench/result", module + "/bench/stats"},
+		"/bench/doctor":    {module + "/bench/observe", module + "/bench/result"},
+		"/bench/figures":   {module + "/bench/observe", module + "/bench/result", module + "/bench/stats"},
 		"/bench/floor":     {module + "/server/ws", "golang.org/x/sys/unix"},
 		"/bench/histogram": {"github.com/HdrHistogram/hdrhistogram-go"},
 		"/bench/observe": {

@@ -31,6 +31,7 @@ func (e *exitError) Unwrap() error { return e.err }
 type commands struct {
 	Serve   serveCmd   `cmd:"" help:"Run the chat server."`
 	Bench   benchCmd   `cmd:"" help:"Load-test a WebSocket broadcast server: throng's own, or any other."`
+	Doctor  doctorCmd  `cmd:"" help:"What will stop this machine from holding so many connections, and how to mend it."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

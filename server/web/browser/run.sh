@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the browser tests: installs what they need, builds the server, and drives the page in Chromium.
+# Runs browser tests: installs what they need, and drives Chromium. They are those of the page, or of the file that is named.
 set -eu
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -31,4 +31,4 @@ fi
 export CHROMIUM=$chromium
 
 # The timeout is for the whole file, builds included; each test has its own.
-exec node --test --test-reporter=spec --test-timeout=300000 page.test.js
+exec node --test --test-reporter=spec --test-timeout=300000 "${1:-page.test.js}"

@@ -1,0 +1,43 @@
+package doctor
+
+import "fmt"
+
+// reserved are the open files of a server that are not connections (throng serve --max-connections).
+const reserved = 100
+
+func openFiles(m *Machine, n uint64) (Check, []setting) {
+	want := n + reserved
+	c := Check{Name: "open files of a process", Grade: OK, Have: thousands(m.OpenFiles), Want: thousands(want)}
+	if m.OpenFiles >= want {
+		return c, nil
+	}
+	c.Grade = Stop
+	c.Why = fmt.Sprintf("a server holds %s connections here and refuses the rest; the bench takes as many processes as it needs", thousands(m.OpenFiles-min(m.OpenFiles, reserved)))
+	c.Fix = []string{
+		fmt.Sprintf("LimitNOFILE=%d under [Service] of the server's systemd unit (systemctl edit throng)", want),
+		fmt.Sprintf("ulimit -Hn %d && ulimit -n %d, as root, in the shell that starts it", want, want),
+	}
+	if most, ok := m.number("proc/sys/fs/nr_open"); ok && most < want {
+		return c, []setting{{"fs/nr_open", fmt.Sprint(want)}}
+	}
+	return c, nil
+}
+
+func allFiles(m *Machine, n uint64) (Check, []setting) {
+	const file = "proc/sys/fs/file-nr"
+	all := m.numbers(file) // open, free, most
+	if len(all) != 3 {
+		return lost("open files of the machine", file)
+	}
+	here, both := all[0]+n+reserved, all[0]+2*(n+reserved)
+	c := Check{Name: "open files of the machine", Grade: OK, Have: thousands(all[2]), Want: thousands(both)}
+	switch {
+	case all[2] >= both:
+		return c, nil
+	case all[2] < here:
+		c.Grade, c.Why = Stop, "no process of the machine can open another file then"
+	default:
+		c.Grade, c.Why = Warn, "it is enough for the server, not for a bench on the same machine as well"
+	}
+	return c, []setting{{"fs/file-max", fmt.Sprint(both)}}
+}

@@ -1,0 +1,110 @@
+package doctor
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// enoughQueue is an accept queue that holds what comes while a server is busy for a tenth of a second.
+const enoughQueue = 4096
+
+func ports(m *Machine, n uint64) (Check, []setting) {
+	const file = "proc/sys/net/ipv4/ip_local_port_range"
+	ends := m.numbers(file)
+	if len(ends) != 2 || ends[0] > ends[1] || ends[1] > 65_535 {
+		return lost("ports of a source address", file)
+	}
+	free := ends[1] - ends[0] + 1
+	if text, ok := m.text("proc/sys/net/ipv4/ip_local_reserved_ports"); ok {
+		free -= min(free, taken(text, ends[0], ends[1]))
+	}
+	c := Check{Name: "ports of a source address", Grade: OK, Have: thousands(free), Want: thousands(n)}
+	if free >= n {
+		return c, nil
+	}
+	c.Grade = Warn
+	need := uint64(0)
+	if free > 0 {
+		need = (n + free - 1) / free
+	}
+	c.Why = fmt.Sprintf("a client with one address opens %s connections to one address and port; on this machine throng bench takes as many of 127.0.0.x as it needs", thousands(free))
+	if need > 1 {
+		c.Fix = []string{fmt.Sprintf("load it from %d hosts or more: throng bench agent --listen on each, and --remote", need)}
+	}
+	if free < 60_000 {
+		return c, []setting{{"net/ipv4/ip_local_port_range", "1024 65535"}}
+	}
+	return c, nil
+}
+
+// taken counts the ports of a list such as 8080,9000-9010 that lie between two others.
+func taken(list string, low, high uint64) (n uint64) {
+	for _, part := range strings.Split(list, ",") {
+		first, last, isRange := strings.Cut(strings.TrimSpace(part), "-")
+		from, err := strconv.ParseUint(first, 10, 16)
+		to := from
+		if err == nil && isRange {
+			to, err = strconv.ParseUint(last, 10, 16)
+		}
+		if from, to := max(from, low), min(to, high); err == nil && from <= to {
+			n += to - from + 1
+		}
+	}
+	return n
+}
+
+func acceptQueue(m *Machine, n uint64) (Check, []setting) {
+	return queue(m, n, "accept queue", "net/core/somaxconn", "when all clients come back at once, those that find the queue full wait a second or more to try again")
+}
+
+func halfOpen(m *Machine, n uint64) (Check, []setting) {
+	return queue(m, n, "half-open connections", "net/ipv4/tcp_max_syn_backlog", "beyond it the kernel answers with cookies, or not at all")
+}
+
+func queue(m *Machine, n uint64, name, path, why string) (Check, []setting) {
+	have, ok := m.number("proc/sys/" + path)
+	if !ok {
+		return lost(name, "proc/sys/"+path)
+	}
+	want := min(n, enoughQueue)
+	c := Check{Name: name, Grade: OK, Have: thousands(have), Want: thousands(want)}
+	if have >= want {
+		return c, nil
+	}
+	c.Grade, c.Why = Warn, why
+	return c, []setting{{path, fmt.Sprint(enoughQueue)}}
+}
+
+// socketBuffers asks for two pages a connection, one each way: what they hold while all of them are spoken to.
+func socketBuffers(m *Machine, n uint64) (Check, []setting) {
+	const file, page = "proc/sys/net/ipv4/tcp_mem", 4096
+	limits := m.numbers(file) // pages: calm, pressure, most
+	if len(limits) != 3 {
+		return lost("buffers of TCP", file)
+	}
+	want := 2 * n
+	c := Check{Name: "buffers of TCP", Grade: OK, Have: amount(limits[2] * page), Want: amount(want * page)}
+	if limits[2] >= want {
+		return c, nil
+	}
+	c.Grade, c.Why = Warn, "under load the kernel throws segments away, for all connections"
+	return c, []setting{{"net/ipv4/tcp_mem", fmt.Sprintf("%d %d %d", want/2, want*3/4, want)}}
+}
+
+// tracked is the firewall's table of connections, where there is one.
+func tracked(m *Machine, n uint64) (Check, []setting) {
+	const path = "net/netfilter/nf_conntrack_max"
+	most, ok1 := m.number("proc/sys/" + path)
+	now, ok2 := m.number("proc/sys/net/netfilter/nf_conntrack_count")
+	if !ok1 || !ok2 {
+		return Check{}, nil
+	}
+	want := now + n
+	c := Check{Name: "connections the firewall tracks", Grade: OK, Have: thousands(most), Want: thousands(want)}
+	if most >= want {
+		return c, nil
+	}
+	c.Grade, c.Why = Stop, "what comes when its table is full is dropped without a word"
+	return c, []setting{{path, fmt.Sprint(want + want/4)}}
+}

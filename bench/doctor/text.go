@@ -1,0 +1,67 @@
+package doctor
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/throng-chat/throng/bench/result"
+)
+
+// WriteText writes r for a person: the verdict first, then what was looked at, each fix below what it mends. Colour is for a terminal.
+func (r *Report) WriteText(w io.Writer, colour bool) error {
+	var b strings.Builder
+	paint := func(g Grade, text string) string {
+		if !colour {
+			return text
+		}
+		return result.Paint(map[Grade]result.Colour{Stop: result.Red, Warn: result.Yellow, Unknown: result.Yellow, OK: result.Green}[g], text)
+	}
+	switch stops, warns := r.count(Stop), r.count(Warn); {
+	case stops > 0:
+		fmt.Fprintf(&b, "%s: %s will stop %s connections here\n", paint(Stop, string(Stop)), things(stops), thousands(uint64(r.Connections)))
+	case warns > 0:
+		fmt.Fprintf(&b, "%s: nothing will stop %s connections here; %s to know\n", paint(Warn, string(OK)), thousands(uint64(r.Connections)), things(warns))
+	default:
+		fmt.Fprintf(&b, "%s: nothing will stop %s connections here\n", paint(OK, string(OK)), thousands(uint64(r.Connections)))
+	}
+	fmt.Fprintf(&b, "%-6s%-34s%14s%14s\n", "", "", "have", "want")
+	for _, c := range r.Checks {
+		fmt.Fprintf(&b, "%s%-34s%14s%14s\n", paint(c.Grade, fmt.Sprintf("%-6s", c.Grade)), c.Name, c.Have, c.Want)
+		if c.Why != "" {
+			fmt.Fprintf(&b, "      %s\n", c.Why)
+		}
+		for _, fix := range c.Fix {
+			fmt.Fprintf(&b, "      fix: %s\n", fix)
+		}
+	}
+	if len(r.Keep) > 0 {
+		b.WriteString("To keep what sysctl sets, write into /etc/sysctl.d/90-throng.conf:\n")
+		for _, l := range r.Keep {
+			fmt.Fprintf(&b, "      %s\n", l)
+		}
+	}
+	_, err := io.WriteString(w, strings.ReplaceAll(b.String(), " \n", "\n"))
+	return err
+}
+
+func things(n int) string {
+	if n == 1 {
+		return "1 thing"
+	}
+	return fmt.Sprintf("%d things", n)
+}
+
+func thousands(n uint64) string {
+	if n > 1<<60 {
+		return "unlimited"
+	}
+	return result.Thousands(n)
+}
+
+func amount(n uint64) string {
+	if n >= 1<<30 {
+		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+	}
+	return result.Bytes(float64(n))
+}

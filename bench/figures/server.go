@@ -1,0 +1,128 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/throng-chat/throng/bench/result"
+)
+
+const (
+	address = "127.0.0.1:13731"
+	admin   = "127.0.0.1:13732"
+)
+
+// everyone is throng and its peers, as the tables show them.
+var everyone = []string{"throng", "floor", "uws", "axum", "nbio", "gws", "gorilla", "coder", "node-ws", "socketio"}
+
+// contestants are those that were built. The others are named.
+func contestants(names []string) (found []string) {
+	for _, name := range names {
+		if _, err := os.Stat(filepath.Join(*peers, name)); err != nil && name != "throng" {
+			log.Printf("%s is skipped: %v", name, err)
+			continue
+		}
+		found = append(found, name)
+	}
+	return found
+}
+
+// server is one of those that are compared, while it runs.
+type server struct {
+	name string
+	cmd  *exec.Cmd
+}
+
+// start runs a server on core 0 and waits until it listens.
+func start(name string) (*server, error) {
+	args := []string{"-c", "0", filepath.Join(*peers, name), "--listen", address}
+	if name == "throng" {
+		args = []string{"-c", "0", *throng, "serve", "--listen", address, "--admin", admin, "--rate", "0"}
+	}
+	if listens() {
+		return nil, fmt.Errorf("another server runs on %s: end it first", address)
+	}
+	s := &server{name: name, cmd: exec.Command("taskset", args...)}
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
+	}
+	for deadline := time.Now().Add(10 * time.Second); !listens(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.stop()
+			return nil, fmt.Errorf("%s does not listen", name)
+		}
+	}
+	return s, nil
+}
+
+func listens() bool {
+	c, err := net.Dial("tcp", address)
+	return err == nil && c.Close() == nil
+}
+
+func (s *server) stop() {
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		log.Printf("stop %s: %v", s.name, err)
+	}
+	done := time.AfterFunc(15*time.Second, func() {
+		if err := s.cmd.Process.Kill(); err != nil {
+			log.Printf("kill %s: %v", s.name, err)
+		}
+	})
+	defer done.Stop()
+	// How a peer ends is not what is measured.
+	if err := s.cmd.Wait(); err != nil && s.name == "throng" {
+		log.Printf("throng: %v", err)
+	}
+}
+
+// load runs a scenario on core 1 against a fresh server.
+func load(name, scenario string, flags ...string) (*result.Result, error) {
+	s, err := start(name)
+	if err != nil {
+		return nil, err
+	}
+	defer s.stop()
+	url, protocol := "ws://"+address+"/ws", "plain"
+	if name == "socketio" {
+		url, protocol = "ws://"+address, "socketio"
+	}
+	args := append([]string{"-c", "1", *throng, "bench", scenario, url, "--protocol", protocol, "--json", "--no-floor", "--pid", strconv.Itoa(s.cmd.Process.Pid)}, flags...)
+	out, err := exec.Command("taskset", args...).Output()
+	exit := (*exec.ExitError)(nil)
+	if err != nil && !errors.As(err, &exit) {
+		return nil, err
+	}
+	// A server that loses messages ends the client with a code of its own, and a result all the same.
+	r := &result.Result{}
+	if err := json.Unmarshal(out, r); err != nil {
+		return nil, fmt.Errorf("%s: %w: %s", name, err, exit.Stderr)
+	}
+	log.Printf("%-8s %s %v: %s", name, scenario, flags, r.Verdict.Code)
+	return r, nil
+}
+
+// inTurn loads each of the servers once a round, and returns the results by name. A server that cannot be measured is named.
+func inTurn(rounds int, names []string, scenario string, flags ...string) map[string][]*result.Result {
+	results := map[string][]*result.Result{}
+	for range rounds {
+		for _, name := range names {
+			r, err := load(name, scenario, flags...)
+			if err != nil {
+				log.Printf("%s: %v", name, err)
+				continue
+			}
+			results[name] = append(results[name], r)
+		}
+	}
+	return results
+}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/throng-chat/throng/bench/result"
+	"github.com/throng-chat/throng/bench/stats"
+)
+
+// figure is a number of a run; NaN where it was not measured.
+type figure func(*result.Result) float64
+
+// over is the median of a figure over the runs in which it was measured, as text.
+func over(results []*result.Result, f figure, format string) string {
+	var values []float64
+	for _, r := range results {
+		values = append(values, f(r))
+	}
+	return median(values, format)
+}
+
+// ratio is the median over rounds of a figure as a multiple of the floor's in the same round.
+func ratio(of, floor []*result.Result, f figure) string {
+	var values []float64
+	for i := range min(len(of), len(floor)) {
+		values = append(values, f(of[i])/f(floor[i]))
+	}
+	return median(values, "%.2f")
+}
+
+func median(values []float64, format string) string {
+	var known []float64
+	for _, v := range values {
+		if !math.IsNaN(v) && !math.IsInf(v, 0) {
+			known = append(known, v)
+		}
+	}
+	if len(known) == 0 {
+		return "–"
+	}
+	return fmt.Sprintf(format, stats.Median(known))
+}
+
+// metric is one of the bench's own, times scale.
+func metric(name string, scale float64) figure {
+	m, err := result.MetricNamed(name)
+	if err != nil {
+		panic(err) // a name written below
+	}
+	return func(r *result.Result) float64 {
+		v, ok := m.Value(r)
+		if !ok {
+			return math.NaN()
+		}
+		return v * scale
+	}
+}
+
+var (
+	perUpgrade   = metric("cpu/upgrade", 1e6)
+	perDelivery  = metric("cpu/delivery", 1e6)
+	perSecond    = metric("deliveries/s", 1)
+	p50          = metric("p50", 1e3)
+	p99          = metric("p99", 1e3)
+	lost         = metric("lost", 1)
+	perConn      = metric("pss/conn", 1)
+	serverCores  = metric("cores", 1)
+	clientCores  = metric("client-cores", 1)
+	connectsPerS = metric("connects/s", 1)
+)
+
+func doubled(r *result.Result) float64 { return float64(r.Delivery.Duplicated + r.Delivery.Reordered) }
+
+func clientPerDelivery(r *result.Result) float64 { return r.Client.PerDelivery / 1e3 }
+func clientPerConn(r *result.Result) float64     { return r.Client.PerConn }
+
+// command tells how a row is made again.
+func command(scenario string, flags []string) string {
+	return fmt.Sprintf("\n`taskset -c 1 ./throng bench %s ws://%s/ws %s`, %d rounds\n", scenario, address, strings.Join(flags, " "), *rounds)
+}
+
+func idle() (string, error) {
+	flags := []string{"--connections", "10000", "--rate", "0", "--duration", "8s"}
+	names := contestants(everyone)
+	results := inTurn(*rounds, names, "idle", flags...)
+	g := newGrid("server", "user memory a connection, B", "server CPU an upgrade, us", "as a multiple of the floor", "handshakes/s")
+	for _, name := range names {
+		rs := results[name]
+		g.row(name, over(rs, perConn, "%.0f"), over(rs, perUpgrade, "%.1f"), ratio(rs, results["floor"], perUpgrade), over(rs, connectsPerS, "%.0f"))
+	}
+	r, err := load("throng", "idle", "--connections", "19800", "--rate", "0", "--duration", "8s")
+	if err != nil {
+		return "", err
+	}
+	return g.text.String() + command("idle", flags) + fmt.Sprintf("\nOne throng process held %s of 19,800 connections at %.0f B each, %.1f us of CPU an upgrade.\n",
+		result.Thousands(r.Connect.Opened-r.Delivery.Closed), perConn(r), perUpgrade(r)), nil
+}
+
+func fanout() (string, error) {
+	flags := []string{"--connections", "10000", "--rate", "5", "--publishers", "5", "--size", "128", "--duration", "8s", "--warmup", "2s"}
+	names := contestants(everyone)
+	results := inTurn(*rounds, names, "broadcast", flags...)
+	g := newGrid("server", "CPU a delivery, us", "as a multiple of the floor", "cores", "p50, ms", "p99, ms", "lost")
+	for _, name := range names {
+		rs := results[name]
+		g.row(name, over(rs, perDelivery, "%.2f"), ratio(rs, results["floor"], perDelivery), over(rs, serverCores, "%.2f"), over(rs, p50, "%.0f"), over(rs, p99, "%.0f"), over(rs, lost, "%.0f"))
+	}
+	return g.text.String() + command("broadcast", flags), nil
+}
+
+// hot is a room in which everybody talks. The peers fall behind without end, so that once is enough.
+func hot() (string, error) {
+	flags := []string{"--connections", "500", "--publishers", "500", "--size", "128", "--duration", "8s", "--warmup", "2s"}
+	g := newGrid("server", "messages/s offered", "deliveries/s", "p50, ms", "p99, ms", "lost", "doubled or out of order", "CPU a delivery, us", "client's cores", "runs")
+	for _, part := range []struct {
+		rate   string
+		rounds int
+		names  []string
+	}{{"8000", *rounds, everyone[:1]}, {"16000", *rounds, everyone[:1]}, {"8000", 1, contestants(everyone[1:])}} {
+		results := inTurn(part.rounds, part.names, "broadcast", append([]string{"--rate", part.rate}, flags...)...)
+		for _, name := range part.names {
+			rs := results[name]
+			g.row(name, part.rate, over(rs, perSecond, "%.0f"), over(rs, p50, "%.1f"), over(rs, p99, "%.1f"), over(rs, lost, "%.0f"),
+				over(rs, doubled, "%.0f"), over(rs, perDelivery, "%.3f"), over(rs, clientCores, "%.2f"), fmt.Sprint(len(rs)))
+		}
+	}
+	return g.text.String() + command("broadcast", append([]string{"--rate", "8000"}, flags...)), nil
+}
+
+func heartbeat() (string, error) {
+	flags := []string{"--connections", "15000", "--rate", "0", "--duration", "60s"}
+	r, err := load("throng", "idle", flags...)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%.2f %% of a core, over %s pings.\n", 100*r.Server.Cores, result.Thousands(r.Delivery.Pings)) + command("idle", flags), nil
+}
+
+// client is what throng bench itself costs.
+func client() (string, error) {
+	flags := []string{"--connections", "500", "--rate", "16000", "--publishers", "500", "--size", "128", "--duration", "8s", "--warmup", "2s"}
+	room := inTurn(*rounds, everyone[:1], "broadcast", flags...)["throng"]
+	many := inTurn(*rounds, everyone[:1], "connect", "--connections", "19800")["throng"]
+	g := newGrid("client", "median of runs")
+	g.row("deliveries/s of 128 B, every one checked, by one core", over(room, perSecond, "%.0f"))
+	g.row("of that core used", over(room, clientCores, "%.2f"))
+	g.row("CPU a delivery, us", over(room, clientPerDelivery, "%.3f"))
+	g.row("how late a message left: p99, ms", over(room, metric("lag-p99", 1e3), "%.2f"))
+	g.row("memory a connection, of 19,800, B", over(many, clientPerConn, "%.0f"))
+	if len(room) == 0 || len(many) == 0 {
+		return "", errors.New("no run of it")
+	}
+	return g.text.String() + command("broadcast", flags), nil
+}

@@ -1,0 +1,326 @@
+package report
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"html"
+	"io"
+	"math"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/throng-chat/throng/bench/result"
+)
+
+// drawer stands for uPlot, which a build may not have.
+func drawer() fstest.MapFS {
+	return fstest.MapFS{
+		"uPlot.iife.min.js": {Data: []byte(`var uPlot = function () { return "<b>" && 1 < 2; };`)},
+		"uPlot.min.css":     {Data: []byte(`.uplot > * { color: "<b>"; }`)},
+		"LICENSE":           {Data: []byte("The <MIT> License")},
+	}
+}
+
+func render(t *testing.T, r *result.Result) string {
+	t.Helper()
+	var out bytes.Buffer
+	if err := writeHTML(&out, r, drawer()); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+const evil = "</script></style></title><!--<img src=x onerror=alert(1)>\"'`{{.}}\u2028"
+
+// fill gives every field of v a value that is not zero; the strings are evil, and end in their field's path.
+func fill(v reflect.Value, path string) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem(), path)
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
+		for i := range v.Len() {
+			fill(v.Index(i), path)
+		}
+	case reflect.Map:
+		key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+		fill(key, path)
+		fill(value, path)
+		v.Set(reflect.MakeMap(v.Type()))
+		v.SetMapIndex(key, value)
+	case reflect.Struct:
+		if v.Type() == reflect.TypeFor[time.Time]() {
+			v.Set(reflect.ValueOf(time.Unix(1e9, 0)))
+			return
+		}
+		for i := range v.NumField() {
+			fill(v.Field(i), strings.Trim(path+"."+v.Type().Field(i).Name, "."))
+		}
+	case reflect.String:
+		if !strings.HasSuffix(path, ".HDR") {
+			v.SetString(evil + "(" + path + ")")
+		}
+	case reflect.Bool:
+		v.SetBool(false)
+	case reflect.Float64:
+		v.SetFloat(3)
+	case reflect.Uint64:
+		v.SetUint(3)
+	default:
+		v.SetInt(3)
+	}
+}
+
+func TestAllTextOfAResultIsEscaped(t *testing.T) {
+	r := &result.Result{}
+	fill(reflect.ValueOf(r).Elem(), "")
+	got := render(t, r)
+	for tag, want := range map[string]int{
+		"<script": 3, "</script": 3, "<style": 1, "</style": 1, "<title": 1, "</title": 1, "<!--": 0, "<img": 0, "<b>": 2, // of the drawer
+	} {
+		if n := strings.Count(got, tag); n != want {
+			t.Errorf("%s: got it %d times, want %d", tag, n, want)
+		}
+	}
+	shown := html.UnescapeString(got)
+	for _, path := range []string{
+		"Tool", "Label", "Verdict.Code", "Verdict.Why", "Notes", "Thresholds.Expr", "Env.CPU", "Env.Kernel", "Env.Go", "Target.URL", "Target.Protocol",
+		"Target.Command", "Plan.Scenario", "Connect.Failed", "Delivery.Closes", "Delivery.Samples.Kind", "Storm.By", "Slow.Closes",
+		"Steps.Verdict.Code", "Steps.Why", "Agents.Name",
+	} {
+		if !strings.Contains(shown, evil+"("+path+")") {
+			t.Errorf("%s is not shown", path)
+		}
+	}
+	if !strings.Contains(shown, "(Args)") {
+		t.Error("Args is not shown")
+	}
+	if data := element(t, got, `<script type="application/json" id="plots">`, "</script>"); strings.Contains(data, "alert") {
+		t.Errorf("the plots hold text of the result: %s", data)
+	}
+}
+
+// element is what lies between two tags.
+func element(t *testing.T, page, open, end string) string {
+	t.Helper()
+	_, rest, ok := strings.Cut(page, open)
+	if !ok {
+		t.Fatalf("no %s in the page", open)
+	}
+	inner, _, _ := strings.Cut(rest, end)
+	return inner
+}
+
+func TestThePolicyLetsTheOwnScriptsRunAndNoOthers(t *testing.T) {
+	page := render(t, everything(t))
+	policy := html.UnescapeString(element(t, page, `http-equiv="Content-Security-Policy" content="`, `"`))
+	allowed := regexp.MustCompile(`'sha256-[^']*'`).FindAllString(policy, -1)
+	var want []string
+	for _, e := range regexp.MustCompile(`(?s)<(?:style|script)>(.*?)</(?:style|script)>`).FindAllStringSubmatch(page, -1) {
+		sum := sha256.Sum256([]byte(e[1]))
+		want = append(want, "'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'")
+	}
+	if len(want) != 3 || !slices.Equal(allowed, want) {
+		t.Errorf("hashes: got %q, want those of the style and the two scripts, %q", allowed, want)
+	}
+	for _, part := range []string{"default-src 'none'", "base-uri 'none'", "form-action 'none'", "require-trusted-types-for 'script'"} {
+		if !strings.Contains(policy, part) {
+			t.Errorf("policy: got %q, want %s in it", policy, part)
+		}
+	}
+	if strings.Contains(policy, "unsafe") {
+		t.Errorf("policy: got %q, want nothing unsafe", policy)
+	}
+}
+
+func TestThePageSaysWhatTheResultSays(t *testing.T) {
+	r := everything(t)
+	page := html.UnescapeString(render(t, r))
+	for _, want := range []string{
+		"<h1>DELIVERY BROKEN</h1>", "3 of 48,782 deliveries lost", `<header class="bad">`, "the threshold lost==0 is broken: 3",
+		"lost: connection 17 in room 3, message 21 of publisher 4", "reordered: room 2, which two agents heard in different orders",
+		"the run did not measure it", r.PlanText(), r.Found.Text(), "throng bench chat --connections 500", "'a first try'", "2 connection reset by peer",
+		"a note of the run", "20 TCP segments sent again", "Reconnect storm", "Readers that stopped", "The <MIT> License",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	for _, of := range r.Timings() {
+		for _, figure := range append(of.Figures(), of.What) {
+			if !strings.Contains(page, figure) {
+				t.Errorf("the page does not say %q", figure)
+			}
+		}
+	}
+}
+
+func TestTheVerdictHasItsColour(t *testing.T) {
+	for _, tt := range []struct {
+		verdict result.Verdict
+		want    kind
+	}{
+		{result.Verdict{Code: result.Valid, OK: true}, good},
+		{result.Verdict{Code: result.Valid}, doubtful}, // a threshold is broken
+		{result.Verdict{Code: result.Limited}, doubtful},
+		{result.Verdict{Code: result.Unsteady}, doubtful},
+		{result.Verdict{Code: result.Broken}, bad},
+		{result.Verdict{Code: result.None}, bad},
+		{result.Verdict{}, bad},
+	} {
+		p, err := newPage(&result.Result{Verdict: tt.verdict})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.Kind != tt.want {
+			t.Errorf("%+v: got %s, want %s", tt.verdict, p.Kind, tt.want)
+		}
+	}
+}
+
+func TestAnEmptyResultIsAPage(t *testing.T) {
+	for _, r := range []*result.Result{{}, {Plan: result.Plan{Size: 100}}, {Series: []result.Second{{}}}} {
+		page := render(t, r)
+		if !strings.Contains(page, "<h1>NO VERDICT</h1>") || !strings.Contains(page, none) {
+			t.Errorf("%+v: got no verdict in words, or no %s for what is not known", r, none)
+		}
+		for _, bad := range []string{"NaN", "Inf", "%!"} {
+			if strings.Contains(page, bad) {
+				t.Errorf("%+v: got %s in the page", r, bad)
+			}
+		}
+	}
+}
+
+func TestABrokenHistogramIsAnError(t *testing.T) {
+	for name, of := range map[string]func(*result.Result) **result.Distribution{
+		"each":      func(r *result.Result) **result.Distribution { return &r.Latency.Each },
+		"ping":      func(r *result.Result) **result.Distribution { return &r.Latency.Ping },
+		"connect":   func(r *result.Result) **result.Distribution { return &r.Connect.Upgrade },
+		"untouched": func(r *result.Result) **result.Distribution { return &r.Storm.Untouched },
+		"healthy":   func(r *result.Result) **result.Distribution { return &r.Slow.Healthy },
+	} {
+		for _, text := range []string{"?", "HISTFAAA", "AAAA"} {
+			r := &result.Result{Storm: &result.Storm{}, Slow: &result.Slow{}}
+			*of(r) = &result.Distribution{Count: 1, HDR: text}
+			var out bytes.Buffer
+			if err := writeHTML(&out, r, drawer()); err == nil || !strings.Contains(err.Error(), "histogram") {
+				t.Errorf("%s of %q: got %v, want that the histogram cannot be read", name, text, err)
+			}
+			if out.Len() > 0 {
+				t.Errorf("%s of %q: got %d bytes of a page, want none", name, text, out.Len())
+			}
+		}
+	}
+}
+
+func TestWithoutUPlotThePageIsRefused(t *testing.T) {
+	for _, missing := range []string{"uPlot.iife.min.js", "uPlot.min.css", "LICENSE"} {
+		files := drawer()
+		delete(files, missing)
+		if err := writeHTML(io.Discard, &result.Result{}, files); err == nil || !strings.Contains(err.Error(), "make build") {
+			t.Errorf("without %s: got %v, want what to do", missing, err)
+		}
+	}
+}
+
+func TestWhatCannotBeWrittenIsAnError(t *testing.T) {
+	want := errors.New("no room")
+	if err := writeHTML(failing{want}, &result.Result{}, drawer()); !errors.Is(err, want) {
+		t.Errorf("got %v, want %v", err, want)
+	}
+}
+
+type failing struct{ error }
+
+func (f failing) Write([]byte) (int, error) { return 0, f.error }
+
+func TestTheCommandCanBeTypedAgain(t *testing.T) {
+	for want, args := range map[string][]string{
+		"throng":                                nil,
+		"throng bench --rate=5 'ws://a:1/ws?x'": {"bench", "--rate=5", "ws://a:1/ws?x"}, // a shell may look for files of that name
+		`throng bench --fail 'p99<5ms' --label 'it'\''s' ''`: {"bench", "--fail", "p99<5ms", "--label", "it's", ""},
+	} {
+		if got := command(args); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
+func TestPercentileCurvesRiseToTheMaximum(t *testing.T) {
+	r := everything(t)
+	all, err := byPercentile("x", "X", r.Timings()[:4])
+	if err != nil || len(all) != 1 {
+		t.Fatalf("got %d plots and %v, want one", len(all), err)
+	}
+	for i, c := range all[0].Curves {
+		d := r.Timings()[i]
+		last := 0.0
+		for j, y := range c.Y {
+			if math.IsNaN(y) {
+				continue
+			}
+			if y < last {
+				t.Errorf("%s falls at %v: got %v after %v", c.Name, all[0].X[j], y, last)
+			}
+			last = y
+		}
+		if want := d.Max.Seconds() * 1e3; last != want {
+			t.Errorf("%s: got %v ms at its end, want its maximum, %v", c.Name, last, want)
+		}
+	}
+}
+
+func TestALongRunIsFolded(t *testing.T) {
+	r := everything(t)
+	first := r.Series[0]
+	r.Series, r.Observed = nil, nil
+	const long = 2*mostMoments + 1
+	for i := range long {
+		s := first
+		s.T, s.Deliveries, s.Max = float64(i+1), float64(i%3), int64(i+1)
+		r.Series = append(r.Series, s)
+	}
+	all := fold(moments(r), mostMoments)
+	if len(all) > mostMoments || all[len(all)-1].T != long {
+		t.Fatalf("got %d moments until %v, want at most %d until %d", len(all), all[len(all)-1].T, mostMoments, long)
+	}
+	if m := all[1].Run; m.Deliveries != 1 || m.Max != 6 || m.T != 6 {
+		t.Errorf("seconds 4 to 6: got %v deliveries/s, a maximum of %d, until %v; want their mean 1, their greatest 6, until 6", m.Deliveries, m.Max, m.T)
+	}
+	if r.Series[3].Deliveries != 0 {
+		t.Error("folding changed the result")
+	}
+	if !strings.Contains(render(t, r), "Each point stands for 3 s") {
+		t.Error("the page does not say that it is folded")
+	}
+}
+
+func TestWhatWasNotMeasuredIsNotDrawn(t *testing.T) {
+	r := &result.Result{Series: []result.Second{{T: 1, Deliveries: 5, P50: 3e6}, {T: 2, Deliveries: 6}}}
+	drawn := map[string]*plot{}
+	for _, p := range timePlots(r, moments(r)) {
+		drawn[p.ID] = p
+	}
+	for id, want := range map[string]bool{"plot-deliveries": true, "plot-latency": true, "plot-memory": false, "plot-tcp-memory": false, "plot-kernel": false} {
+		if (drawn[id] != nil) != want {
+			t.Errorf("%s: got drawn %v, want %v", id, !want, want)
+		}
+	}
+	text, err := json.Marshal(drawn["plot-latency"].Curves)
+	if err != nil || !strings.Contains(string(text), `"y":[3,null]`) {
+		t.Errorf("latency: got %s and %v, want 3 ms, and null where nothing was measured", text, err)
+	}
+	if c := drawn["plot-cores"].Curves; len(c) != 1 || c[0].Name != "client" {
+		t.Errorf("cores: got %+v, want the client's only: the server's process was not seen", c)
+	}
+}

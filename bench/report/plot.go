@@ -1,0 +1,199 @@
+package report
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/throng-chat/throng/bench/result"
+)
+
+// plot is what plots.js draws: curves over an axis that they share. It holds numbers and our own words, none of the result's text.
+type plot struct {
+	ID     string  `json:"id"`
+	Title  string  `json:"title"`
+	Told   string  `json:"-"`    // the same in a sentence
+	Unit   string  `json:"unit"` // of all curves
+	Log    bool    `json:"log"`  // their axis
+	Axis   axis    `json:"axis"` // the other
+	X      values  `json:"x"`    // ascending
+	Curves []curve `json:"curves"`
+	Shades []shade `json:"shades"`
+}
+
+// axis is what is shown from left to right.
+type axis string
+
+const (
+	ofTime       axis = "seconds"
+	ofPercentile axis = "percentile" // as 1/(1-q), on a logarithmic scale
+	ofRate       axis = "messages/s"
+	ofCount      axis = "connections"
+)
+
+// curve is one line of a plot. Ink is which of inks it is drawn with.
+type curve struct {
+	Name   string `json:"name"`
+	Ink    string `json:"ink"`
+	Points bool   `json:"points"` // too few to be more than points
+	Y      values `json:"y"`
+}
+
+// inks are colours and dashes of style.css and plots.js.
+var inks = []string{"first", "second", "third", "fourth"}
+
+// shade marks a stretch of the axis.
+type shade struct {
+	Name string  `json:"name"`
+	From float64 `json:"from"`
+	To   float64 `json:"to"`
+}
+
+// values are numbers; NaN where there is none.
+type values []float64
+
+// MarshalJSON writes four figures of each: a plot shows no more.
+func (v values) MarshalJSON() ([]byte, error) {
+	all := make([]any, len(v))
+	for i, n := range v {
+		if !math.IsNaN(n) {
+			all[i] = json.Number(fmt.Sprintf("%.4g", n))
+		}
+	}
+	return json.Marshal(all)
+}
+
+// span is the least and the greatest; false where there is none.
+func (v values) span() (least, most float64, ok bool) {
+	known := slices.DeleteFunc(slices.Clone(v), math.IsNaN)
+	if len(known) == 0 {
+		return 0, 0, false
+	}
+	return slices.Min(known), slices.Max(known), true
+}
+
+// measure is what the curves of a plot count: unit is result.Metric's, and scale makes shown of it.
+type measure struct {
+	unit  string
+	shown string
+	scale float64
+}
+
+var (
+	times  = measure{"s", "ms", 1e3}
+	memory = measure{"B", "MiB", 1.0 / (1 << 20)}
+	cores  = measure{"cores", "cores", 1}
+	rates  = measure{"/s", "/s", 1}
+	counts = measure{"", "", 1}
+)
+
+// newPlot makes a plot of the curves that have values; nil where none has.
+func newPlot(id, title string, m measure, of axis, x values, curves ...curve) *plot {
+	p := &plot{ID: "plot-" + id, Title: title, Unit: m.shown, Axis: of, X: x, Curves: []curve{}, Shades: []shade{}}
+	text := result.Metric{Unit: m.unit}.Text
+	var told []string
+	for i, c := range curves {
+		least, most, ok := c.Y.span()
+		if !ok {
+			continue
+		}
+		told = append(told, fmt.Sprintf("%s %s to %s", c.Name, text(least), text(most)))
+		c.Ink = inks[i]
+		c.Y = slices.Clone(c.Y)
+		for j := range c.Y {
+			c.Y[j] *= m.scale
+		}
+		p.Curves = append(p.Curves, c)
+	}
+	if len(p.Curves) == 0 {
+		return nil
+	}
+	p.Told = strings.Join(told, "; ")
+	return p
+}
+
+// byPercentile is a plot of distributions, over 1/(1-q): each further decade is a nine more. None where nothing was measured.
+func byPercentile(id, title string, all []result.Timed) ([]*plot, error) {
+	const steps = 20 // a decade
+	most := 1.0
+	for _, d := range all {
+		if d.Distribution != nil {
+			most = max(most, float64(d.Count))
+		}
+	}
+	var x values
+	for i := 2; len(x) == 0 || x[len(x)-1] < most; i++ { // from the fifth on: the very least would only make the rest flat
+		x = append(x, math.Pow(10, float64(i)/steps))
+	}
+	var curves []curve
+	for _, d := range all {
+		y, err := quantiles(d.Distribution, x)
+		if err != nil {
+			return nil, err
+		}
+		curves = append(curves, curve{Name: d.What, Y: y})
+	}
+	p := newPlot(id, title, times, ofPercentile, x, curves...)
+	if p == nil {
+		return nil, nil
+	}
+	p.Log = true
+	p.Shades = append(p.Shades, shade{"", most / 10, x[len(x)-1]})
+	return []*plot{p}, nil
+}
+
+// quantiles are those of d in seconds, at each 1/(1-q), until one value is left: the greatest.
+func quantiles(d *result.Distribution, x values) (values, error) {
+	y := make(values, len(x))
+	for i := range y {
+		y[i] = math.NaN()
+	}
+	h, err := decode(d)
+	if err != nil || h == nil {
+		return y, err
+	}
+	for i := range x {
+		if x[i] >= float64(d.Count) {
+			y[i] = d.Max.Seconds()
+			break
+		}
+		y[i] = min(float64(h.ValueAtPercentile(100-100/x[i]))/1e9, d.Max.Seconds())
+	}
+	return y, nil
+}
+
+// bySteps are plots of a ladder or a search: over the rate, or over the connections where the rate is the same in all.
+func bySteps(all []result.Step) []*plot {
+	over, at := ofCount, func(s result.Step) float64 { return float64(s.Connections) }
+	if slices.ContainsFunc(all, func(s result.Step) bool { return s.Rate != all[0].Rate }) {
+		over, at = ofRate, func(s result.Step) float64 { return s.Rate }
+	}
+	all = slices.Clone(all)
+	slices.SortStableFunc(all, func(a, b result.Step) int { return cmp.Compare(at(a), at(b)) })
+	var x, p50, p99, most, deliveries, used values
+	for _, s := range all {
+		x = append(x, at(s))
+		deliveries, used = append(deliveries, s.PerS), append(used, s.ServerCores)
+		d := s.Latency
+		if d == nil {
+			d = &result.Distribution{}
+		}
+		p50, p99, most = append(p50, seconds(d.P50)), append(p99, seconds(d.P99)), append(most, above(d.Max.Seconds()))
+	}
+	latency := newPlot("step-latency", "Latency by step", times, over, x,
+		curve{Name: "p50", Y: p50}, curve{Name: "p99", Y: p99}, curve{Name: "max", Y: most})
+	if latency != nil {
+		latency.Log = true
+	}
+	return plots(latency,
+		newPlot("step-deliveries", "Deliveries by step", rates, over, x, curve{Name: "deliveries", Y: deliveries}),
+		newPlot("step-cores", "The server’s cores by step", cores, over, x, curve{Name: "server", Y: used}))
+}
+
+// plots are those that there are.
+func plots(all ...*plot) []*plot {
+	return slices.DeleteFunc(all, func(p *plot) bool { return p == nil })
+}

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/term"
+
+	"github.com/throng-chat/throng/bench/doctor"
+)
+
+// exitWillStop is doctor's exit code where something will stop the connections.
+const exitWillStop = 4
+
+// doctorCmd is throng doctor.
+type doctorCmd struct {
+	Connections int  `required:"" help:"How many connections the machine is to hold."`
+	JSON        bool `name:"json" help:"Print the report as JSON."`
+}
+
+// Run is throng doctor.
+func (c *doctorCmd) Run() error {
+	const most = 100_000_000
+	if c.Connections < 1 || c.Connections > most {
+		return &exitError{exitUsage, fmt.Errorf("connections = %d: want 1 to %d", c.Connections, most)}
+	}
+	var files syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
+		return fmt.Errorf("read the open-file limit: %w", err)
+	}
+	r := doctor.Examine(&doctor.Machine{Files: os.DirFS("/"), OpenFiles: uint64(files.Max), Cores: runtime.NumCPU()}, c.Connections)
+	err := c.write(r)
+	if err == nil && !r.OK {
+		err = &exitError{exitWillStop, errors.New("this machine will not hold them as it is")}
+	}
+	return err
+}
+
+func (c *doctorCmd) write(r *doctor.Report) error {
+	if !c.JSON {
+		return r.WriteText(os.Stdout, term.IsTerminal(int(os.Stdout.Fd())))
+	}
+	out := json.NewEncoder(os.Stdout)
+	out.SetIndent("", "  ")
+	out.SetEscapeHTML(false)
+	return out.Encode(r)
+}
