@@ -6,7 +6,7 @@ VERSION     ?= 0.1.0
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z -]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## the binary, ./throng; with npm, one that can make reports of HTML
@@ -45,6 +45,12 @@ fuzz: ## each fuzz target for a minute
 	go test -fuzz FuzzHandshake -fuzztime 60s ./server/ws
 	go test -fuzz FuzzParseClose -fuzztime 60s ./server/ws
 	go test -fuzz FuzzRoomName -fuzztime 60s ./server
+	go test -fuzz FuzzNextFrame -fuzztime 60s ./bench/agent
+	go test -fuzz FuzzParseURL -fuzztime 60s ./bench/agent
+	go test -fuzz FuzzStamp -fuzztime 60s ./bench/agent
+	go test -fuzz FuzzFiles -fuzztime 60s ./bench/doctor
+	go test -fuzz FuzzProcFiles -fuzztime 60s ./bench/observe
+	go test -fuzz FuzzParseBound -fuzztime 60s ./bench/result
 
 .PHONY: autobahn
 autobahn: ## the Autobahn test suite against the plain room (needs Python 2.7)
@@ -54,7 +60,10 @@ autobahn: ## the Autobahn test suite against the plain room (needs Python 2.7)
 load: build ## a short load test of a server of its own
 	./throng bench
 
-.PHONY: bench
-bench: build ## the figures of BENCHMARKS.md, beside the peers (about 20 minutes)
+.PHONY: peers
+peers: ## the servers throng is measured beside, those whose tools are here, into dist/peers
 	bench/peers/build.sh dist/peers
-	go run ./bench/figures --throng ./throng --peers dist/peers
+
+.PHONY: bench benchmarks
+bench benchmarks: build peers ## run all side by side and write the tables of BENCHMARKS.md (about half an hour)
+	go run ./bench/figures --throng ./throng --peers dist/peers --document BENCHMARKS.md

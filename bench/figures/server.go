@@ -105,7 +105,10 @@ func load(name, scenario string, flags ...string) (*result.Result, error) {
 	// A server that loses messages ends the client with a code of its own, and a result all the same.
 	r := &result.Result{}
 	if err := json.Unmarshal(out, r); err != nil {
-		return nil, fmt.Errorf("%s: %w: %s", name, err, exit.Stderr)
+		if exit != nil {
+			return nil, fmt.Errorf("%s: %w: %s", name, exit, exit.Stderr)
+		}
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	log.Printf("%-8s %s %v: %s", name, scenario, flags, r.Verdict.Code)
 	return r, nil
