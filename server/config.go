@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"time"
+
+	"github.com/throng-chat/throng/server/token"
 )
 
 // Config is how a server runs. Each field is the flag of the same name.
@@ -23,6 +25,34 @@ type Config struct {
 	MaxConnections int // 0: what the open-file limit allows
 
 	Drain time.Duration // how long a stop may take
+
+	// The chat backend: /connection/websocket and /api/.
+	Guests                string // "on", "off", or "auto": on where the chat listens on this machine only
+	PersonalRooms         bool   // a connection of user U is put into the room "#U" by the server
+	MaxRooms              int    // of one connection
+	MaxConnectionsUser    int    // 0 for any number
+	MaxConnectionsAddress int    // 0 for any number
+	RateUser              int    // publications a second of one user, twice that in a burst; 0 for no limit
+	RateAddress           int    // commands a second from one address, twice that in a burst; 0 for no limit
+	HistoryBytes          int    // of all rooms together; the oldest publications make room
+	Rooms                 []RoomOptions
+	Token                 token.Config
+	API                   APIConfig
+	Webhooks              WebhookConfig
+}
+
+// APIConfig is the server API. It is off without a key.
+type APIConfig struct {
+	Key string
+	On  string // "listen" or "admin": which port answers
+}
+
+// WebhookConfig is where throng tells, and asks, the application about what happens. It is off without a URL.
+type WebhookConfig struct {
+	URL     string
+	Secret  string        // signs each request
+	Events  []string      // of "connect", "subscribe", "publish", "rpc", "disconnect": which are sent
+	Timeout time.Duration // for one answer
 }
 
 // Limits nobody has had to change.
@@ -69,6 +99,11 @@ func DefaultConfig() Config {
 		MaxMessage:   64 << 10,
 		MaxUnsent:    256 << 10,
 		Drain:        10 * time.Second,
+		Guests:       "auto",
+		MaxRooms:     128,
+		HistoryBytes: 256 << 20,
+		API:          APIConfig{On: "listen"},
+		Webhooks:     WebhookConfig{Timeout: 3 * time.Second},
 	}
 }
 
