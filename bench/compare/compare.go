@@ -110,7 +110,8 @@ func Judge(pairs Pairs, primary string) ([]Judgement, error) {
 	if i < 0 {
 		return nil, fmt.Errorf("%s was not measured in every run", primary)
 	}
-	all[0], all[i] = all[i], all[0]
+	chosen := all[i]
+	all = slices.Insert(slices.Delete(all, i, i+1), 0, chosen)
 	if all[0].Pair.P < significance {
 		all[0].say()
 	}
@@ -150,8 +151,26 @@ func (j *Judgement) say() {
 	}
 }
 
-// WriteJudgements writes them, the word on the primary metric first.
-func WriteJudgements(w io.Writer, all []Judgement, nameA, nameB string) error {
+// doubts are of how many runs of each server the figures say little, by their verdicts.
+func doubts(pairs Pairs) (texts []string) {
+	for _, code := range []string{result.Limited, result.Unsteady} {
+		var of [2]int
+		for _, p := range pairs {
+			for i, r := range p {
+				if r.Verdict.Code == code {
+					of[i]++
+				}
+			}
+		}
+		if of[0]+of[1] > 0 {
+			texts = append(texts, fmt.Sprintf("%d of %d runs of A and %d of B were %s", of[0], len(pairs), of[1], code))
+		}
+	}
+	return texts
+}
+
+// WriteJudgements writes what Judge said of the pairs, the word on the primary metric first.
+func WriteJudgements(w io.Writer, pairs Pairs, all []Judgement, nameA, nameB string) error {
 	var b strings.Builder
 	first := all[0]
 	switch first.Word {
@@ -163,6 +182,9 @@ func WriteJudgements(w io.Writer, all []Judgement, nameA, nameB string) error {
 			100*first.Pair.Ratio, first.Pair.N, 100*first.Pair.Low, 100*first.Pair.High)
 	}
 	fmt.Fprintf(&b, "A          %s\nB          %s\n", nameA, nameB)
+	for _, text := range doubts(pairs) {
+		fmt.Fprintf(&b, "doubt      %s\n", text)
+	}
 	fmt.Fprintf(&b, "%-18s %14s %14s %9s %19s  %s\n", "metric", "A", "B", "B/A", "95 % interval", "B is")
 	for _, j := range all {
 		fmt.Fprintf(&b, "%-18s %14s %14s %9.3f %9.3f to %6.3f  %s\n", j.Metric.Name, j.Metric.Text(j.A), j.Metric.Text(j.B), j.Pair.Ratio,

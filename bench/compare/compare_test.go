@@ -148,13 +148,17 @@ func TestAMetricThatARunLacksIsAnError(t *testing.T) {
 }
 
 func TestTextIsAsAPersonReadsIt(t *testing.T) {
-	write := func(ratio float64) func(*bytes.Buffer) error {
+	write := func(ratio float64, codes ...string) func(*bytes.Buffer) error {
 		return func(b *bytes.Buffer) error {
-			all, err := Judge(noisy(rand.New(rand.NewPCG(7, 8)), ratio), "cpu/delivery")
+			pairs := noisy(rand.New(rand.NewPCG(7, 8)), ratio)
+			for i, code := range codes { // of B in the first pairs
+				pairs[i][1].Verdict = result.Verdict{Code: code}
+			}
+			all, err := Judge(pairs, "cpu/delivery")
 			if err != nil {
 				return err
 			}
-			return WriteJudgements(b, all, "throng serve", "other {{address}}")
+			return WriteJudgements(b, pairs, all, "throng serve", "other {{address}}")
 		}
 	}
 	for _, tt := range []struct {
@@ -163,6 +167,7 @@ func TestTextIsAsAPersonReadsIt(t *testing.T) {
 	}{
 		{"same", write(1)},
 		{"slower", write(1.5)},
+		{"doubtful", write(1.5, result.Limited, result.Unsteady, result.Limited)},
 		{"files", func(b *bytes.Buffer) error {
 			one, other := measured(5000, time.Millisecond), measured(6000, 2*time.Millisecond)
 			other.Label, other.Plan.Rate, other.Server, other.Target.PID = "evening", 200, result.Server{}, 0

@@ -216,7 +216,7 @@ func (c *abCmd) Run() error {
 	if err != nil {
 		return err
 	}
-	return compare.WriteJudgements(os.Stdout, all, c.A, c.B)
+	return compare.WriteJudgements(os.Stdout, pairs, all, c.A, c.B)
 }
 
 func isURL(text string) bool {
