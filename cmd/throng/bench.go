@@ -60,7 +60,6 @@ type load struct {
 
 	PID     int    `name:"pid" default:"0" help:"The server's process; 0 to look for it on this machine."`
 	Metrics string `help:"URL of the server's /metrics, to be noted each second."`
-	NoFloor bool   `help:"Do not measure the kernel's floor afterwards."`
 
 	Agents      int           `default:"0" help:"Processes that hold the connections; 0 for as few as can."`
 	Remote      []string      `help:"host:port of agents on other hosts, which then hold all connections."`
@@ -68,7 +67,12 @@ type load struct {
 	Dials       *int          `help:"Handshakes under way at a time, of one agent (128)."`
 	DialTimeout time.Duration `default:"10s" help:"For one connection to open."`
 	Pollers     int           `default:"0" help:"Threads of an agent that read; 0 for one for each two cores."`
+}
 
+// scenario are the flags of what ends with one result.
+type scenario struct {
+	load
+	NoFloor bool `help:"Do not measure the kernel's floor afterwards."`
 	output
 }
 
@@ -104,28 +108,28 @@ type rooms struct {
 
 type (
 	chatCmd struct {
-		load
+		scenario
 		messages
 		rooms
 	}
 	broadcastCmd struct {
-		load
+		scenario
 		messages
 		rooms
 	}
 	echoCmd struct {
-		load
+		scenario
 		messages
 	}
 	idleCmd struct {
-		load
+		scenario
 		Rate     *int           `help:"WebSocket pings a second, over all connections (20); 0 for none."`
 		Churn    *share         `help:"Share of the connections that leave and come back in a minute, such as 10%."`
 		Duration *time.Duration `help:"How long to hold them (10s)."`
 	}
-	connectCmd struct{ load }
+	connectCmd struct{ scenario }
 	stormCmd   struct {
-		load
+		scenario
 		messages
 		rooms
 		Kill   *share        `help:"Share of the connections to kill (50%)."`
@@ -133,7 +137,7 @@ type (
 		Jitter time.Duration `help:"The killed come back within that time, by chance, and not all at once."`
 	}
 	slowCmd struct {
-		load
+		scenario
 		messages
 		rooms
 		Slow *share `help:"Share of the connections that stop reading (10%)."`
@@ -169,29 +173,33 @@ func set[T any](to *T, from *T) {
 	}
 }
 
-func (l *load) config(scenario string) (bench.Config, error) {
-	c := bench.DefaultConfig(scenario)
+func (l *load) config(name string) (bench.Config, error) {
+	c := bench.DefaultConfig(name)
 	c.URLs = l.URL
 	set(&c.Connections, l.Connections)
 	set(&c.Seed, l.Seed)
 	set(&c.Dials, l.Dials)
-	c.Room, c.PID, c.Metrics, c.Floor = l.Room, l.PID, l.Metrics, !l.NoFloor
+	c.Room, c.PID, c.Metrics = l.Room, l.PID, l.Metrics
 	c.Agents, c.Remote, c.Token, c.DialTimeout, c.Pollers = l.Agents, l.Remote, l.Token, l.DialTimeout, l.Pollers
-	c.Label, c.Args = l.Label, withoutSecrets(os.Args[1:])
-	var errs []error
+	c.Args = withoutSecrets(os.Args[1:])
 	var err error
 	if l.Protocol == "json" {
 		c.Protocol, err = agent.Template(l.Join, l.Joined, l.Publish)
 	} else {
 		c.Protocol, err = agent.ProtocolNamed(l.Protocol)
 	}
-	errs = append(errs, err)
-	for _, expr := range l.Fail {
-		b, err := result.ParseBound(expr)
-		errs = append(errs, err)
+	return c, err
+}
+
+func (s *scenario) config(name string) (bench.Config, error) {
+	c, err := s.load.config(name)
+	c.Label, c.Floor = s.Label, !s.NoFloor
+	for _, expr := range s.Fail {
+		b, unread := result.ParseBound(expr)
+		err = errors.Join(err, unread)
 		c.Thresholds = append(c.Thresholds, b)
 	}
-	return c, errors.Join(errs...)
+	return c, err
 }
 
 // withoutSecrets is a command line that may be kept in a result.
@@ -298,15 +306,15 @@ func (c *slowCmd) Run() error {
 }
 
 // do measures once, and tells.
-func (l *load) do(cfg bench.Config, err error) error {
-	return l.measure(cfg, err, bench.Run)
+func (s *scenario) do(cfg bench.Config, err error) error {
+	return s.measure(cfg, err, bench.Run)
 }
 
 // measuring is bench.Run, or something that runs it several times.
 type measuring func(context.Context, bench.Config, func(bench.Progress)) (*result.Result, error)
 
 // measure checks the flags, starts a server where none is given, measures, and tells what came of it.
-func (l *load) measure(cfg bench.Config, err error, run measuring) error {
+func (s *scenario) measure(cfg bench.Config, err error, run measuring) error {
 	checked := cfg
 	if len(checked.URLs) == 0 {
 		checked.URLs = []string{"ws://127.0.0.1/ws"} // of a server that is not started for nothing
@@ -337,7 +345,7 @@ func (l *load) measure(cfg bench.Config, err error, run measuring) error {
 	end()
 	if r != nil {
 		r.Tool = "throng " + version
-		if err := l.write(r); err != nil {
+		if err := s.write(r); err != nil {
 			return err
 		}
 	}

@@ -404,4 +404,10 @@ func TestTwoServersAreMeasuredInPairs(t *testing.T) {
 	if code != exitUsage || !strings.Contains(stderr, "{{address}}") || !strings.Contains(stderr, "pairs = 1") {
 		t.Errorf("got exit %d: %s", code, stderr)
 	}
+	// It ends with no result that could be kept, or held to a bound.
+	for _, flag := range []string{"--fail=p99<50ms", "--out=x.json", "--html=x.html", "--csv=x.csv", "--json", "--label=x", "--no-floor"} {
+		if code, _, stderr := outcome(t, throng(t, "bench", "ab", "--a", "ws://127.0.0.1:1", "--b", "ws://127.0.0.1:1", flag)); code != exitUsage || !strings.Contains(stderr, "unknown flag") {
+			t.Errorf("%s: got exit %d: %s", flag, code, stderr)
+		}
+	}
 }

@@ -47,7 +47,7 @@ func (c *agentCmd) Run() error {
 
 // floorCmd is throng bench floor.
 type floorCmd struct {
-	load
+	scenario
 	messages
 	rooms
 	Listen string `help:"Only serve, at that host:port, for a bench elsewhere."`
@@ -80,7 +80,7 @@ func (c *floorCmd) Run() error {
 
 // ladderCmd is throng bench ladder.
 type ladderCmd struct {
-	load
+	scenario
 	messages
 	rooms
 	Scenario string `default:"broadcast" enum:"chat,broadcast,echo" help:"What to measure at each step (chat, broadcast, echo)."`
@@ -111,7 +111,7 @@ func (c *ladderCmd) Run() error {
 
 // findCmd is throng bench find.
 type findCmd struct {
-	load
+	scenario
 	messages
 	rooms
 	Scenario string        `default:"broadcast" enum:"chat,broadcast,echo" help:"What to measure (chat, broadcast, echo)."`
