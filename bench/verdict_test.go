@@ -1,0 +1,160 @@
+package bench
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/throng-chat/throng/bench/agent"
+	"github.com/throng-chat/throng/bench/result"
+)
+
+// fine is a result that nothing is wrong with.
+func fine() *result.Result {
+	return &result.Result{
+		Plan:     result.Plan{Connections: 100, Duration: 10 * time.Second},
+		Connect:  result.Connect{Opened: 100},
+		Sent:     result.Sent{Messages: 1000, Offered: 100, Achieved: 100, Lag: lasting(100*time.Microsecond, 900*time.Microsecond)},
+		Latency:  result.Latency{Each: lasting(time.Millisecond, 5*time.Millisecond)},
+		Delivery: result.Delivery{Expected: 100_000, Got: 100_000},
+		Client:   result.Client{Busiest: 0.5},
+	}
+}
+
+func lasting(p50, p99 time.Duration) *result.Distribution {
+	return &result.Distribution{Count: 10_000, P50: &p50, P99: &p99, Max: 2 * p99}
+}
+
+func TestVerdictIsTheGravestWord(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(*result.Result)
+		code   string
+		why    string
+	}{
+		{"nothing", func(*result.Result) {}, result.Valid, ""},
+		{"a connection that did not open", func(r *result.Result) { r.Connect.Opened = 99 }, result.None, "1 of 100 connections failed"},
+		{"an interrupt", func(r *result.Result) { r.Interrupted = true }, result.None, "interrupted"},
+		{"a loss", func(r *result.Result) { r.Delivery.Lost = 1 }, result.Broken, "1 of 100,000 deliveries lost"},
+		{"one doubled", func(r *result.Result) { r.Delivery.Duplicated = 1 }, result.Broken, "duplicated"},
+		{"one out of order", func(r *result.Result) { r.Delivery.Reordered = 1 }, result.Broken, "out of order"},
+		{"one altered", func(r *result.Result) { r.Delivery.Corrupt = 1 }, result.Broken, "altered"},
+		{"one in a wrong room", func(r *result.Result) { r.Delivery.Misrouted = 1 }, result.Broken, "in a wrong room"},
+		{"a connection that ended", func(r *result.Result) { r.Delivery.Closed = 1 }, result.Broken, "1 connections did not hold"},
+		{"one that was killed and stayed away", func(r *result.Result) { r.Storm = &result.Storm{Killed: 10, Back: 9} }, result.Broken, "1 of 10 killed"},
+		{"a rate that was not reached", func(r *result.Result) { r.Sent.Achieved = 98 }, result.Limited, "98.0 % of the offered rate"},
+		{"messages that left late", func(r *result.Result) { r.Sent.Lag = lasting(0, 1100*time.Microsecond) }, result.Limited, "p99 1.10 ms after their moment"},
+		{"late, but the latency is ten times that", func(r *result.Result) {
+			r.Sent.Lag, r.Latency.Each = lasting(0, 4*time.Millisecond), lasting(50*time.Millisecond, 90*time.Millisecond)
+		}, result.Valid, ""},
+		{"late in a closed loop, which has no moments", func(r *result.Result) {
+			r.Plan.Closed, r.Sent.Offered, r.Sent.Lag = 5, 0, lasting(0, time.Second)
+		}, result.Valid, ""},
+		{"a busy agent", func(r *result.Result) { r.Client.Busiest = 0.86 }, result.Limited, "busy for 86 %"},
+		{"a stall", func(r *result.Result) { r.Verdict.Why = []string{"no delivery for 2 s"} }, result.Unsteady, "no delivery"},
+		{"a stall of a busy agent's", func(r *result.Result) {
+			r.Verdict.Why, r.Client.Busiest = []string{"no delivery for 2 s"}, 0.9
+		}, result.Limited, "no delivery"},
+		{"a loss of a busy agent's", func(r *result.Result) { r.Delivery.Lost, r.Client.Busiest = 1, 0.9 }, result.Broken, "busy for"},
+		{"a loss before an interrupt", func(r *result.Result) { r.Interrupted, r.Delivery.Lost = true, 1 }, result.None, "lost"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := fine()
+			tt.change(r)
+			judge(r, nil)
+			why := strings.Join(r.Verdict.Why, "; ")
+			if r.Verdict.Code != tt.code || r.Verdict.OK != (tt.code == result.Valid) || !strings.Contains(why, tt.why) || (tt.why == "") != (why == "") {
+				t.Errorf("got %+v, want %s with %q", r.Verdict, tt.code, tt.why)
+			}
+		})
+	}
+}
+
+// rowsOf is a run of which each quarter of a second brought so many deliveries, with such a median latency.
+func rowsOf(n int, of func(i int) (deliveries int, p50 time.Duration)) *run {
+	cfg := DefaultConfig(Broadcast)
+	r := &run{cfg: &cfg, result: fine(), collect: newCollector(1), end: int64(n)}
+	r.collect.begin(0)
+	var all agent.Tally
+	for i := range n {
+		deliveries, p50 := of(i)
+		all.Deliveries += uint64(deliveries)
+		r.collect.rows = append(r.collect.rows, row{n: int64(i + 1), count: all, p50: p50, each: make([]time.Duration, 1)})
+	}
+	return r
+}
+
+func TestWhatIsStillOnItsWayIsNotSteady(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	noise := func() float64 { return 1 + 0.03*random.NormFloat64() }
+	for _, tt := range []struct {
+		name   string
+		change func(*Config)
+		of     func(i int) (int, time.Duration)
+		why    string
+	}{
+		{name: "the same throughout", of: func(int) (int, time.Duration) {
+			return int(1000 * noise()), time.Duration(2e6 * noise())
+		}},
+		{name: "latency that rises: a queue that grows", of: func(i int) (int, time.Duration) {
+			return int(1000 * noise()), time.Duration((2e6 + 2e5*float64(i)) * noise())
+		}, why: "median latency went on changing: "},
+		{name: "latency that falls", of: func(i int) (int, time.Duration) {
+			return int(1000 * noise()), time.Duration((12e6 - 2e5*float64(i)) * noise())
+		}},
+		{name: "latency that rises by less than a millisecond", of: func(i int) (int, time.Duration) {
+			return int(1000 * noise()), time.Duration((1e5 + 1e4*float64(i)) * noise())
+		}},
+		{name: "fewer and fewer deliveries", of: func(i int) (int, time.Duration) {
+			return int((1000 - 10*float64(i)) * noise()), time.Duration(2e6 * noise())
+		}, why: "deliveries went on changing: "},
+		{name: "fewer deliveries, of readers that were made to stop", change: func(c *Config) { c.Slow = 0.1 }, of: func(i int) (int, time.Duration) {
+			return int((1000 - 10*float64(i)) * noise()), time.Duration(2e6 * noise())
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := rowsOf(40, tt.of)
+			if tt.change != nil {
+				tt.change(r.cfg)
+			}
+			r.steadiness(0)
+			judge(r.result, nil)
+			want := result.Valid
+			if tt.why != "" {
+				want = result.Unsteady
+			}
+			if v := r.result.Verdict; v.Code != want || !strings.Contains(strings.Join(v.Why, "; "), tt.why) {
+				t.Errorf("got %+v, want %s with %q", v, want, tt.why)
+			}
+		})
+	}
+}
+
+func TestWarmupIsNotMeasured(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	noise := func() float64 { return 1 + 0.02*random.NormFloat64() }
+	ramp := func(i int) (int, time.Duration) { // five seconds until it is as it stays
+		share := min(1, float64(i+1)/20)
+		return int(1000 * share * noise()), time.Duration(2e6 * noise())
+	}
+	for _, tt := range []struct {
+		name      string
+		change    func(*Config)
+		low, high int64 // ticks
+	}{
+		{"found in the figures", func(c *Config) { c.Auto = true }, 18, 30},
+		{"as told", func(c *Config) { c.Auto, c.Warmup = false, time.Second }, 4, 4},
+		{"its least, where something is made to happen", func(c *Config) { c.Auto, c.Kill = true, 0.5 }, leastWarmup, leastWarmup},
+	} {
+		r := rowsOf(80, ramp)
+		tt.change(r.cfg)
+		from := r.cut()
+		if from < tt.low || from > tt.high {
+			t.Errorf("%s: got a cut after %d ticks, want %d to %d", tt.name, from, tt.low, tt.high)
+		}
+		if p := r.result.Plan; p.Warmup != time.Duration(from*agent.TickEvery) || p.Warmup+p.Duration != 80*time.Duration(agent.TickEvery) {
+			t.Errorf("%s: got a warm-up of %v and %v measured", tt.name, p.Warmup, p.Duration)
+		}
+	}
+}
