@@ -21,8 +21,11 @@ const (
 // measureFloor does the same again with a server that does nothing but what the kernel must: the same number of connections in
 // the same rooms, the same messages, on the server's processors.
 func (r *run) measureFloor(ctx context.Context) (err error) {
-	if r.cfg.Protocol.Name != "plain" || r.result.Plan.Closed > 0 {
-		return nil // another protocol's bytes are another load, and a closed loop's load depends on the server
+	switch {
+	case r.cfg.Protocol.Name != "plain":
+		return fmt.Errorf("it speaks plain, and the bytes of %s are another load", r.cfg.Protocol.Name)
+	case r.result.Plan.Closed > 0:
+		return errors.New("the load of a closed loop is what the server makes of it")
 	}
 	child, err := StartServer(ctx, func(address, _ string) []string { return []string{"bench", "floor", "--listen", address} })
 	if err != nil {

@@ -1,6 +1,8 @@
 package bench
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -93,6 +95,15 @@ func TestFloorIsNotAskedForMoreThanACoreCanSend(t *testing.T) {
 				t.Errorf("got %d publishers for a rate of %d", p.Publishers, p.Rate)
 			}
 		})
+	}
+}
+
+func TestWithoutAFloorTheResultSaysWhy(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(startRoom(t, nil))
+	cfg.Floor, cfg.Closed = true, 3
+	if r := mustRun(t, cfg); r.Floor != nil || !slices.ContainsFunc(r.Notes, func(n string) bool { return strings.HasPrefix(n, "no floor: the load of a closed loop") }) {
+		t.Errorf("got %+v and the notes %q", r.Floor, r.Notes)
 	}
 }
 
