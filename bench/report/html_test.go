@@ -17,6 +17,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/throng-chat/throng/bench/observe"
 	"github.com/throng-chat/throng/bench/result"
 )
 
@@ -95,7 +96,7 @@ func TestAllTextOfAResultIsEscaped(t *testing.T) {
 	for _, path := range []string{
 		"Tool", "Label", "Verdict.Code", "Verdict.Why", "Notes", "Thresholds.Expr", "Env.CPU", "Env.Kernel", "Env.Go", "Target.URL", "Target.Protocol",
 		"Target.Command", "Plan.Scenario", "Connect.Failed", "Delivery.Closes", "Delivery.Samples.Kind", "Storm.By", "Slow.Closes",
-		"Steps.Verdict.Code", "Steps.Why", "Agents.Name",
+		"Steps.Verdict.Code", "Steps.Why", "Agents.Name", "Observed.Threads.Name", "Observed.Metrics",
 	} {
 		if !strings.Contains(shown, evil+"("+path+")") {
 			t.Errorf("%s is not shown", path)
@@ -161,6 +162,35 @@ func TestThePageSaysWhatTheResultSays(t *testing.T) {
 				t.Errorf("the page does not say %q", figure)
 			}
 		}
+	}
+}
+
+func TestWhatWasSeenOfTheServerIsTold(t *testing.T) {
+	of := func(id int, cores float64) observe.Thread {
+		return observe.Thread{ID: id, Name: "server", Cores: cores}
+	}
+	s, err := observed(&result.Result{Observed: []observe.Row{
+		{T: 0, Threads: []observe.Thread{of(1, 0), of(2, 0)}, Files: 10, Metrics: map[string]float64{"gone": 1, "said": 3}},
+		{T: 1, Threads: []observe.Thread{of(2, 0.5), of(1, 0.1)}, Files: 30, Sockets: 9, Machine: 1.5},
+		{T: 3, Threads: []observe.Thread{of(3, 0.8), of(2, 0.2)}, Files: 20, Voluntary: 1234, Involuntary: 7, Throttled: 2, Metrics: map[string]float64{"said": 8}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got [][]string
+	for _, table := range append(s.Tables, *s.Folded) {
+		for _, row := range table.Rows {
+			got = append(got, row.Cells)
+		}
+	}
+	want := [][]string{
+		{"open files, at most", "30"}, {"switches to another thread, of its own will", "1,234"}, {"and because its time was over", "7"},
+		{"held up by the quota of its control group", "2.0 s"}, {"the machine’s TCP sockets, at most", "9"}, {"the machine’s busy cores, at most", "1.50"},
+		{"3", "server", "0.533"}, {"2", "server", "0.300"}, {"1", "server", "0.033"},
+		{"gone", "1", none}, {"said", "3", "8"},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got\n%q\nwant\n%q", got, want)
 	}
 }
 
