@@ -1,9 +1,6 @@
 package server
 
 import (
-	"errors"
-	"fmt"
-	"net"
 	"time"
 
 	"github.com/throng-chat/throng/server/token"
@@ -105,45 +102,4 @@ func DefaultConfig() Config {
 		API:          APIConfig{On: "listen"},
 		Webhooks:     WebhookConfig{Timeout: 3 * time.Second},
 	}
-}
-
-// Validate returns everything that is wrong, joined, each in terms of its flag.
-func (c Config) Validate() error {
-	var errs []error
-	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
-		refuse("listen = %q: want host:port, such as 127.0.0.1:3000", c.Listen)
-	}
-	if c.Admin != "off" {
-		if _, _, err := net.SplitHostPort(c.Admin); err != nil {
-			refuse("admin = %q: want host:port, or off", c.Admin)
-		}
-	}
-	for _, o := range c.Origins {
-		if o != "*" && o != "null" && !validOrigin(o) {
-			refuse("origin = %q: want scheme://host or scheme://host:port, null, or *", o)
-		}
-	}
-	if c.PingInterval < minPing || c.PingInterval > maxPing {
-		refuse("ping-interval = %v: want %v to %v", c.PingInterval, minPing, maxPing)
-	}
-	if c.PingTimeout < minPing || c.PingTimeout > maxPing {
-		refuse("ping-timeout = %v: want %v to %v", c.PingTimeout, minPing, maxPing)
-	}
-	if c.Rate < 0 || c.Rate > 1_000_000 {
-		refuse("rate = %d: want 1 to 1000000 messages a second, or 0 for no limit", c.Rate)
-	}
-	if c.MaxMessage < 125 || c.MaxMessage > maxMessageAllowed {
-		refuse("max-message = %d: want 125 bytes to 16 MiB", c.MaxMessage)
-	}
-	if c.MaxUnsent < c.MaxMessage {
-		refuse("max-unsent = %d: want max-message (%d) or more, or one message closes its readers", c.MaxUnsent, c.MaxMessage)
-	}
-	if c.MaxConnections < 0 {
-		refuse("max-connections = %d: want 1 or more, or 0 for what the open-file limit allows", c.MaxConnections)
-	}
-	if c.Drain < 0 {
-		refuse("drain = %v: want 0 or more", c.Drain)
-	}
-	return errors.Join(errs...)
 }

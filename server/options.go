@@ -1,9 +1,6 @@
 package server
 
 import (
-	"errors"
-	"fmt"
-	"slices"
 	"strings"
 	"time"
 )
@@ -67,48 +64,4 @@ func (o *RoomOptions) fits(name string) bool {
 		return strings.HasPrefix(name, prefix)
 	}
 	return o.Pattern == name
-}
-
-// Validate returns everything that is wrong, joined; each error begins with the key of the config file.
-func (o *RoomOptions) Validate() error {
-	var errs []error
-	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	if name := strings.TrimSuffix(o.Pattern, "*"); o.Pattern == "" || strings.Contains(name, "*") || name != "" && !validRoomName(name) {
-		refuse("pattern = %q: want the name of a room, or the beginning of one and a star, such as \"chat:*\"", o.Pattern)
-	}
-	who := func(key string, value Who, allowed ...Who) {
-		if !slices.Contains(allowed, value) {
-			names := make([]string, len(allowed))
-			for i, w := range allowed {
-				names[i] = string(w)
-			}
-			refuse("%s = %q: want %s", key, value, strings.Join(names, ", "))
-		}
-	}
-	who("subscribe", o.Subscribe, Anyone, SignedIn, WithToken, Nobody)
-	who("publish", o.Publish, allWho...)
-	who("see-presence", o.SeePresence, allWho...)
-	who("read-history", o.ReadHistory, allWho...)
-	if o.HistorySize < 0 || o.HistorySize > maxHistorySize {
-		refuse("history-size = %d: want 0 (none) to %d publications", o.HistorySize, maxHistorySize)
-	}
-	if o.HistorySize > 0 && (o.HistoryTTL < time.Second || o.HistoryTTL > maxHistoryTTL) {
-		refuse("history-ttl = %v: want 1s to %v where history-size is not 0", o.HistoryTTL, maxHistoryTTL)
-	}
-	if o.HistorySize == 0 && (o.Recovery || o.Positioning) {
-		refuse("recovery, positioning: want history-size and history-ttl above 0, or there is nothing to recover from")
-	}
-	if o.JoinLeave && !o.Presence {
-		refuse("join-leave = true: want presence = true")
-	}
-	if o.MaxMessage < 0 || o.MaxMessage > maxMessageAllowed {
-		refuse("max-message = %d: want 1 byte to 16 MiB, or 0 for the server's limit", o.MaxMessage)
-	}
-	if o.Rate < 0 || o.Rate > 1_000_000 {
-		refuse("rate = %d: want 1 to 1000000 publications a second, or 0 for no limit", o.Rate)
-	}
-	if o.MaxMembers < 0 {
-		refuse("max-members = %d: want 1 or more, or 0 for any number", o.MaxMembers)
-	}
-	return errors.Join(errs...)
 }

@@ -19,11 +19,12 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			"github.com/agnivade/levenshtein", "github.com/lmittmann/tint", "golang.org/x/term",
 		},
 		"/server": {
-			module + "/server/ws", module + "/server/wheel", module + "/server/web", module + "/server/waker",
+			module + "/server/token", module + "/server/ws", module + "/server/wheel", module + "/server/web", module + "/server/waker",
 			"github.com/lesismal/nbio", "github.com/lesismal/nbio/logging",
 			"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/client_golang/prometheus/collectors",
 			"github.com/prometheus/client_golang/prometheus/promhttp", "golang.org/x/sys/unix", "golang.org/x/time/rate",
 		},
+		"/server/token": {},
 		"/server/ws":    {},
 		"/server/wheel": {},
 		"/server/web":   {},

@@ -33,6 +33,15 @@ type serveCmd struct {
 	MaxConnections int           `default:"0" help:"Connections at a time; 0 for what the open-file limit allows."`
 	Drain          time.Duration `default:"${drain}" help:"How long a stop may take."`
 
+	Guests                string `default:"${guests}" help:"May people sign in with a name alone? on, off, or auto: where the chat listens on this machine only."`
+	PersonalRooms         bool   `help:"Put each connection of a user U into the room #U."`
+	MaxRooms              int    `default:"${max_rooms}" help:"Rooms of one connection."`
+	MaxConnectionsUser    int    `default:"${max_connections_user}" help:"Connections of one user at a time; 0 for any number."`
+	MaxConnectionsAddress int    `default:"${max_connections_address}" help:"Connections from one address at a time; 0 for any number."`
+	RateUser              int    `default:"${rate_user}" help:"Publications a second of one user, twice that in a burst; 0 for no limit."`
+	RateAddress           int    `default:"${rate_address}" help:"Commands a second from one address, twice that in a burst; 0 for no limit."`
+	HistoryBytes          size   `default:"${history_bytes}" help:"Memory for the history of all rooms together; the oldest publications make room."`
+
 	Config string `type:"path" help:"The config file (TOML). Without it: ./throng.toml, ~/.config/throng/throng.toml, /etc/throng/throng.toml." config:"-"`
 	Check  bool   `help:"Check the settings and exit." config:"-"`
 
@@ -43,30 +52,45 @@ type serveCmd struct {
 func serveVars() map[string]string {
 	d := server.DefaultConfig()
 	return map[string]string{
-		"listen":        d.Listen,
-		"admin":         d.Admin,
-		"ping_interval": d.PingInterval.String(),
-		"ping_timeout":  d.PingTimeout.String(),
-		"rate":          fmt.Sprint(d.Rate),
-		"max_message":   size(d.MaxMessage).String(),
-		"max_unsent":    size(d.MaxUnsent).String(),
-		"drain":         d.Drain.String(),
+		"listen":                  d.Listen,
+		"admin":                   d.Admin,
+		"ping_interval":           d.PingInterval.String(),
+		"ping_timeout":            d.PingTimeout.String(),
+		"rate":                    fmt.Sprint(d.Rate),
+		"max_message":             size(d.MaxMessage).String(),
+		"max_unsent":              size(d.MaxUnsent).String(),
+		"drain":                   d.Drain.String(),
+		"guests":                  d.Guests,
+		"max_rooms":               fmt.Sprint(d.MaxRooms),
+		"max_connections_user":    fmt.Sprint(d.MaxConnectionsUser),
+		"max_connections_address": fmt.Sprint(d.MaxConnectionsAddress),
+		"rate_user":               fmt.Sprint(d.RateUser),
+		"rate_address":            fmt.Sprint(d.RateAddress),
+		"history_bytes":           size(d.HistoryBytes).String(),
 	}
 }
 
 func (c *serveCmd) config() server.Config {
-	return server.Config{
-		Listen:         c.Listen,
-		Admin:          c.Admin,
-		Origins:        c.Origin,
-		PingInterval:   c.PingInterval,
-		PingTimeout:    c.PingTimeout,
-		Rate:           c.Rate,
-		MaxMessage:     int(c.MaxMessage),
-		MaxUnsent:      int(c.MaxUnsent),
-		MaxConnections: c.MaxConnections,
-		Drain:          c.Drain,
-	}
+	cfg := server.DefaultConfig()
+	cfg.Listen = c.Listen
+	cfg.Admin = c.Admin
+	cfg.Origins = c.Origin
+	cfg.PingInterval = c.PingInterval
+	cfg.PingTimeout = c.PingTimeout
+	cfg.Rate = c.Rate
+	cfg.MaxMessage = int(c.MaxMessage)
+	cfg.MaxUnsent = int(c.MaxUnsent)
+	cfg.MaxConnections = c.MaxConnections
+	cfg.Drain = c.Drain
+	cfg.Guests = c.Guests
+	cfg.PersonalRooms = c.PersonalRooms
+	cfg.MaxRooms = c.MaxRooms
+	cfg.MaxConnectionsUser = c.MaxConnectionsUser
+	cfg.MaxConnectionsAddress = c.MaxConnectionsAddress
+	cfg.RateUser = c.RateUser
+	cfg.RateAddress = c.RateAddress
+	cfg.HistoryBytes = int(c.HistoryBytes)
+	return cfg
 }
 
 // Run is throng serve.

@@ -1,0 +1,252 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// ConfigError is one mistake in a Config, in terms of the config file. It never holds a secret.
+type ConfigError struct {
+	Key   string // "rate", "api.key", "room.history-size"
+	Index int    // of Config.Rooms where Key is one of a room's; else 0
+	Text  string // the key, what was found, and what is allowed
+}
+
+func (e *ConfigError) Error() string { return e.Text }
+
+// mistakes gathers what is wrong in one table of the config file.
+type mistakes struct {
+	table string // begins the Key of its errors
+	index int
+	title string // begins their Text
+	errs  []error
+}
+
+// refuse notes that key is found, and what is wanted instead. A secret is found as nil.
+func (m *mistakes) refuse(key string, found any, want string, args ...any) {
+	text := m.title + key
+	switch found.(type) {
+	case nil:
+	case string, Who:
+		text += fmt.Sprintf(" = %q", found)
+	default:
+		text += fmt.Sprintf(" = %v", found)
+	}
+	m.errs = append(m.errs, &ConfigError{m.table + key, m.index, text + ": want " + fmt.Sprintf(want, args...)})
+}
+
+// between refuses a number that is neither in the range nor 0.
+func (m *mistakes) between(key string, found, least, most int, unit, zero string) {
+	if found != 0 && (found < least || found > most) {
+		m.refuse(key, found, "%d to %d %s, or 0 for %s", least, most, unit, zero)
+	}
+}
+
+// Limits of a Config.
+const (
+	maxRate              = 1_000_000 // a second
+	maxRoomsOfConnection = 65_536
+	maxHistoryBytes      = 1 << 40
+	maxPatterns          = 1000
+	minSecret            = 16 // bytes
+	minWebhookTimeout    = 100 * time.Millisecond
+	maxWebhookTimeout    = 30 * time.Second
+)
+
+// What webhooks are sent for.
+var allEvents = []string{"connect", "subscribe", "publish", "rpc", "disconnect"}
+
+// Validate returns everything that is wrong, joined. Each is a *ConfigError. What is wrong with Token, token.New says.
+func (c Config) Validate() error {
+	var m mistakes
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		m.refuse("listen", c.Listen, "host:port, such as 127.0.0.1:3000")
+	}
+	if c.Admin != "off" {
+		if _, _, err := net.SplitHostPort(c.Admin); err != nil {
+			m.refuse("admin", c.Admin, "host:port, or off")
+		}
+	}
+	for _, o := range c.Origins {
+		if o != "*" && o != "null" && !validOrigin(o) {
+			m.refuse("origin", o, "scheme://host or scheme://host:port, null, or *")
+		}
+	}
+	if c.PingInterval < minPing || c.PingInterval > maxPing {
+		m.refuse("ping-interval", c.PingInterval, "%v to %v", minPing, maxPing)
+	}
+	if c.PingTimeout < minPing || c.PingTimeout > maxPing {
+		m.refuse("ping-timeout", c.PingTimeout, "%v to %v", minPing, maxPing)
+	}
+	m.between("rate", c.Rate, 1, maxRate, "messages a second", "no limit")
+	if c.MaxMessage < 125 || c.MaxMessage > maxMessageAllowed {
+		m.refuse("max-message", c.MaxMessage, "125 bytes to 16 MiB")
+	}
+	if c.MaxUnsent < c.MaxMessage {
+		m.refuse("max-unsent", c.MaxUnsent, "max-message (%d) or more, or one message closes its readers", c.MaxMessage)
+	}
+	if c.MaxConnections < 0 {
+		m.refuse("max-connections", c.MaxConnections, "1 or more, or 0 for what the open-file limit allows")
+	}
+	if c.Drain < 0 {
+		m.refuse("drain", c.Drain, "0 or more")
+	}
+	if !slices.Contains([]string{"on", "off", "auto"}, c.Guests) {
+		m.refuse("guests", c.Guests, "on, off, or auto (on where the chat listens on this machine only)")
+	}
+	if c.MaxRooms < 1 || c.MaxRooms > maxRoomsOfConnection {
+		m.refuse("max-rooms", c.MaxRooms, "1 to %d rooms of one connection", maxRoomsOfConnection)
+	}
+	if c.MaxConnectionsUser < 0 {
+		m.refuse("max-connections-user", c.MaxConnectionsUser, "1 or more, or 0 for any number")
+	}
+	if c.MaxConnectionsAddress < 0 {
+		m.refuse("max-connections-address", c.MaxConnectionsAddress, "1 or more, or 0 for any number")
+	}
+	m.between("rate-user", c.RateUser, 1, maxRate, "publications a second", "no limit")
+	m.between("rate-address", c.RateAddress, 1, maxRate, "commands a second", "no limit")
+	if c.HistoryBytes < c.MaxMessage || c.HistoryBytes > maxHistoryBytes {
+		m.refuse("history-bytes", c.HistoryBytes, "max-message (%d) to 1 TiB; rooms without history-size keep none", c.MaxMessage)
+	}
+	return errors.Join(slices.Concat(m.errs, c.roomMistakes(), c.apiMistakes(), c.webhookMistakes())...)
+}
+
+func (c *Config) roomMistakes() []error {
+	if len(c.Rooms) > maxPatterns {
+		m := mistakes{table: "room.", title: "room: ", index: maxPatterns}
+		m.refuse("pattern", nil, "%d patterns at most: found %d", maxPatterns, len(c.Rooms))
+		return m.errs
+	}
+	var errs []error
+	for i := range c.Rooms {
+		o := &c.Rooms[i]
+		m := mistakes{table: "room.", title: fmt.Sprintf("room %q: ", o.Pattern), index: i}
+		o.check(&m)
+		for _, earlier := range c.Rooms[:i] {
+			if o.Pattern != "" && earlier.Pattern != "" && earlier.fits(o.Pattern) {
+				m.refuse("pattern", o.Pattern, "one that room %q, which comes earlier, does not hold already: the first that fits counts", earlier.Pattern)
+				break
+			}
+		}
+		if o.MaxMessage > c.MaxMessage {
+			m.refuse("max-message", o.MaxMessage, "max-message of the server (%d) at most, or 0 for that", c.MaxMessage)
+		}
+		if o.PublishProxy && (c.Webhooks.URL == "" || !slices.Contains(c.Webhooks.Events, "publish")) {
+			m.refuse("publish-proxy", true, `webhooks.url, and "publish" in webhooks.events`)
+		}
+		errs = append(errs, m.errs...)
+	}
+	return errs
+}
+
+// check finds what is wrong with a room's options by themselves.
+func (o *RoomOptions) check(m *mistakes) {
+	if name := strings.TrimSuffix(o.Pattern, "*"); o.Pattern == "" || strings.Contains(name, "*") || name != "" && !validRoomName(name) {
+		m.refuse("pattern", o.Pattern, "the name of a room, or the beginning of one and a star, such as \"chat:*\"; %d bytes at most", maxRoomName)
+	}
+	who := func(key string, found Who, allowed ...Who) {
+		if !slices.Contains(allowed, found) {
+			names := make([]string, len(allowed))
+			for i, w := range allowed {
+				names[i] = string(w)
+			}
+			m.refuse(key, found, "one of %s", strings.Join(names, ", "))
+		}
+	}
+	who("subscribe", o.Subscribe, Anyone, SignedIn, WithToken, Nobody)
+	who("publish", o.Publish, allWho...)
+	who("see-presence", o.SeePresence, allWho...)
+	who("read-history", o.ReadHistory, allWho...)
+	if o.JoinLeave && !o.Presence {
+		m.refuse("join-leave", true, "presence = true with it")
+	}
+	m.between("history-size", o.HistorySize, 1, maxHistorySize, "publications", "none")
+	switch {
+	case o.HistorySize != 0 && (o.HistoryTTL < time.Second || o.HistoryTTL > maxHistoryTTL):
+		m.refuse("history-ttl", o.HistoryTTL, "1s to %v where there is a history-size", maxHistoryTTL)
+	case o.HistorySize == 0 && o.HistoryTTL != 0:
+		m.refuse("history-ttl", o.HistoryTTL, "history-size above 0 with it, or nothing is kept")
+	}
+	if o.HistorySize == 0 && o.Recovery {
+		m.refuse("recovery", true, "history-size above 0 with it, or there is nothing to recover from")
+	}
+	if o.HistorySize == 0 && o.Positioning {
+		m.refuse("positioning", true, "history-size above 0 with it, or there is no position")
+	}
+	m.between("max-message", o.MaxMessage, 1, maxMessageAllowed, "bytes", "the server's limit")
+	m.between("rate", o.Rate, 1, maxRate, "publications a second", "no limit")
+	if o.MaxMembers < 0 {
+		m.refuse("max-members", o.MaxMembers, "1 or more, or 0 for any number")
+	}
+}
+
+func (c *Config) apiMistakes() []error {
+	m := mistakes{table: "api.", title: "api."}
+	if c.API.Key != "" && !validSecret(c.API.Key) {
+		m.refuse("key", nil, "%d or more characters of ASCII without spaces", minSecret)
+	}
+	switch {
+	case c.API.On != "listen" && c.API.On != "admin":
+		m.refuse("on", c.API.On, "listen or admin: which port answers")
+	case c.API.Key != "" && c.API.On == "admin" && c.Admin == "off":
+		m.refuse("on", c.API.On, "listen, as admin is off")
+	}
+	return m.errs
+}
+
+func (c *Config) webhookMistakes() []error {
+	m := mistakes{table: "webhooks.", title: "webhooks."}
+	w := &c.Webhooks
+	if w.URL != "" {
+		if found, ok := checkWebhookURL(w.URL); !ok {
+			m.refuse("url", found, "https://host/path without a user; http:// only for this machine (localhost, 127.0.0.1, [::1])")
+		}
+		if !validSecret(w.Secret) {
+			m.refuse("secret", nil, "%d or more characters of ASCII without spaces: it signs each request", minSecret)
+		}
+		if len(w.Events) == 0 {
+			m.refuse("events", w.Events, "one or more of %s, or no url", strings.Join(allEvents, ", "))
+		}
+	} else if len(w.Events) > 0 {
+		m.refuse("url", w.URL, "where the events go: https://host/path")
+	}
+	for i, event := range w.Events {
+		switch {
+		case !slices.Contains(allEvents, event):
+			m.refuse("events", event, "any of %s", strings.Join(allEvents, ", "))
+		case slices.Contains(w.Events[:i], event):
+			m.refuse("events", event, "each event once")
+		}
+	}
+	if w.Timeout < minWebhookTimeout || w.Timeout > maxWebhookTimeout {
+		m.refuse("timeout", w.Timeout, "%v to %v", minWebhookTimeout, maxWebhookTimeout)
+	}
+	return m.errs
+}
+
+// checkWebhookURL also returns as much of the URL as is surely no secret.
+func checkWebhookURL(text string) (found any, ok bool) {
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil, false
+	}
+	found = u.Scheme + "://" + u.Host
+	switch {
+	case u.Hostname() == "" || u.User != nil || u.Fragment != "":
+		return found, false
+	case u.Scheme == "https":
+		return found, true
+	}
+	ip := net.ParseIP(u.Hostname())
+	return found, u.Scheme == "http" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback())
+}
+
+// validSecret says whether a key can stand in a header, and is too long to be guessed.
+func validSecret(s string) bool {
+	return len(s) >= minSecret && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
+}
