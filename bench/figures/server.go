@@ -114,7 +114,8 @@ func load(name, scenario string, flags ...string) (*result.Result, error) {
 	return r, nil
 }
 
-// inTurn loads each of the servers once a round, and returns the results by name. A server that cannot be measured is named.
+// inTurn loads each of the servers once a round, and returns the results by name, one for each round: nil where the server could not
+// be measured, which is said.
 func inTurn(rounds int, names []string, scenario string, flags ...string) map[string][]*result.Result {
 	results := map[string][]*result.Result{}
 	for range rounds {
@@ -122,7 +123,6 @@ func inTurn(rounds int, names []string, scenario string, flags ...string) map[st
 			r, err := load(name, scenario, flags...)
 			if err != nil {
 				log.Printf("%s: %v", name, err)
-				continue
 			}
 			results[name] = append(results[name], r)
 		}

@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/throng-chat/throng/bench/result"
@@ -17,7 +19,9 @@ type figure func(*result.Result) float64
 func over(results []*result.Result, f figure, format string) string {
 	var values []float64
 	for _, r := range results {
-		values = append(values, f(r))
+		if r != nil {
+			values = append(values, f(r))
+		}
 	}
 	return median(values, format)
 }
@@ -26,9 +30,33 @@ func over(results []*result.Result, f figure, format string) string {
 func ratio(of, floor []*result.Result, f figure) string {
 	var values []float64
 	for i := range min(len(of), len(floor)) {
-		values = append(values, f(of[i])/f(floor[i]))
+		if of[i] != nil && floor[i] != nil {
+			values = append(values, f(of[i])/f(floor[i]))
+		}
 	}
 	return median(values, "%.2f")
+}
+
+// verdicts are those of the runs: the word alone where it is the same for all.
+func verdicts(results []*result.Result) string {
+	count, runs := map[string]int{}, 0
+	for _, r := range results {
+		if r != nil {
+			count[r.Verdict.Code]++
+			runs++
+		}
+	}
+	var parts []string
+	for _, code := range slices.Sorted(maps.Keys(count)) {
+		if count[code] == runs {
+			return code
+		}
+		parts = append(parts, fmt.Sprintf("%s %d of %d", code, count[code], runs))
+	}
+	if runs == 0 {
+		return "–"
+	}
+	return strings.Join(parts, ", ")
 }
 
 func median(values []float64, format string) string {
@@ -77,44 +105,49 @@ func doubled(r *result.Result) float64 { return float64(r.Delivery.Duplicated + 
 func clientPerDelivery(r *result.Result) float64 { return r.Client.PerDelivery / 1e3 }
 func clientPerConn(r *result.Result) float64     { return r.Client.PerConn }
 
-// command tells how a row is made again.
-func command(scenario string, flags []string) string {
-	return fmt.Sprintf("\n`taskset -c 1 ./throng bench %s ws://%s/ws %s`, %d rounds\n", scenario, address, strings.Join(flags, " "), *rounds)
+// command tells how a row is made again, and over how many rounds the table was made.
+func command(scenario string, flags []string, rounds int) string {
+	times := fmt.Sprintf("%d rounds", rounds)
+	if rounds == 1 {
+		times = "once"
+	}
+	return fmt.Sprintf("\n`taskset -c 1 ./throng bench %s ws://%s/ws %s`, %s\n", scenario, address, strings.Join(flags, " "), times)
 }
 
 func idle() (string, error) {
 	flags := []string{"--connections", "10000", "--rate", "0", "--duration", "8s"}
 	names := contestants(everyone)
 	results := inTurn(*rounds, names, "idle", flags...)
-	g := newGrid("server", "user memory a connection, B", "server CPU an upgrade, us", "as a multiple of the floor", "handshakes/s")
+	g := newGrid("server", "user memory a connection, B", "server CPU an upgrade, us", "as a multiple of the floor", "handshakes/s", "verdict")
 	for _, name := range names {
 		rs := results[name]
-		g.row(name, over(rs, perConn, "%.0f"), over(rs, perUpgrade, "%.1f"), ratio(rs, results["floor"], perUpgrade), over(rs, connectsPerS, "%.0f"))
+		g.row(name, over(rs, perConn, "%.0f"), over(rs, perUpgrade, "%.1f"), ratio(rs, results["floor"], perUpgrade), over(rs, connectsPerS, "%.0f"), verdicts(rs))
 	}
-	r, err := load("throng", "idle", "--connections", "19800", "--rate", "0", "--duration", "8s")
+	many := []string{"--connections", "19800", "--rate", "0", "--duration", "8s"}
+	r, err := load("throng", "idle", many...)
 	if err != nil {
 		return "", err
 	}
-	return g.text.String() + command("idle", flags) + fmt.Sprintf("\nOne throng process held %s of 19,800 connections at %.0f B each, %.1f us of CPU an upgrade.\n",
-		result.Thousands(r.Connect.Opened-r.Delivery.Closed), perConn(r), perUpgrade(r)), nil
+	return g.text.String() + command("idle", flags, *rounds) + fmt.Sprintf("\nOne throng process held %s of 19,800 connections at %.0f B each, %.1f us of CPU an upgrade:\n",
+		result.Thousands(r.Connect.Opened-r.Delivery.Closed), perConn(r), perUpgrade(r)) + command("idle", many, 1), nil
 }
 
 func fanout() (string, error) {
 	flags := []string{"--connections", "10000", "--rate", "5", "--publishers", "5", "--size", "128", "--duration", "8s", "--warmup", "2s"}
 	names := contestants(everyone)
 	results := inTurn(*rounds, names, "broadcast", flags...)
-	g := newGrid("server", "CPU a delivery, us", "as a multiple of the floor", "cores", "p50, ms", "p99, ms", "lost")
+	g := newGrid("server", "CPU a delivery, us", "as a multiple of the floor", "cores", "p50, ms", "p99, ms", "lost", "verdict")
 	for _, name := range names {
 		rs := results[name]
-		g.row(name, over(rs, perDelivery, "%.2f"), ratio(rs, results["floor"], perDelivery), over(rs, serverCores, "%.2f"), over(rs, p50, "%.0f"), over(rs, p99, "%.0f"), over(rs, lost, "%.0f"))
+		g.row(name, over(rs, perDelivery, "%.2f"), ratio(rs, results["floor"], perDelivery), over(rs, serverCores, "%.2f"), over(rs, p50, "%.0f"), over(rs, p99, "%.0f"), over(rs, lost, "%.0f"), verdicts(rs))
 	}
-	return g.text.String() + command("broadcast", flags), nil
+	return g.text.String() + command("broadcast", flags, *rounds), nil
 }
 
 // hot is a room in which everybody talks. The peers fall behind without end, so that once is enough.
 func hot() (string, error) {
 	flags := []string{"--connections", "500", "--publishers", "500", "--size", "128", "--duration", "8s", "--warmup", "2s"}
-	g := newGrid("server", "messages/s offered", "deliveries/s", "p50, ms", "p99, ms", "lost", "doubled or out of order", "CPU a delivery, us", "client's cores", "runs")
+	g := newGrid("server", "messages/s offered", "deliveries/s", "p50, ms", "p99, ms", "lost", "doubled or out of order", "CPU a delivery, us", "client's cores", "runs", "verdict")
 	for _, part := range []struct {
 		rate   string
 		rounds int
@@ -124,10 +157,10 @@ func hot() (string, error) {
 		for _, name := range part.names {
 			rs := results[name]
 			g.row(name, part.rate, over(rs, perSecond, "%.0f"), over(rs, p50, "%.1f"), over(rs, p99, "%.1f"), over(rs, lost, "%.0f"),
-				over(rs, doubled, "%.0f"), over(rs, perDelivery, "%.3f"), over(rs, clientCores, "%.2f"), fmt.Sprint(len(rs)))
+				over(rs, doubled, "%.0f"), over(rs, perDelivery, "%.3f"), over(rs, clientCores, "%.2f"), fmt.Sprint(part.rounds), verdicts(rs))
 		}
 	}
-	return g.text.String() + command("broadcast", append([]string{"--rate", "8000"}, flags...)), nil
+	return g.text.String() + command("broadcast", append([]string{"--rate", "8000"}, flags...), *rounds) + "\nand with `--rate 16000`.\n", nil
 }
 
 func heartbeat() (string, error) {
@@ -136,22 +169,64 @@ func heartbeat() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%.2f %% of a core, over %s pings.\n", 100*r.Server.Cores, result.Thousands(r.Delivery.Pings)) + command("idle", flags), nil
+	return fmt.Sprintf("%.2f %% of a core, over %s pings.\n", 100*r.Server.Cores, result.Thousands(r.Delivery.Pings)) + command("idle", flags, 1), nil
+}
+
+// stuck is a room in which one in ten stops reading. Once is enough: it either harms the others or not.
+func stuck() (string, error) {
+	flags := []string{"--connections", "1000", "--slow", "10%", "--rate", "50", "--publishers", "50", "--size", "1000", "--duration", "20s", "--warmup", "2s"}
+	names := contestants(everyone)
+	results := inTurn(1, names, "slow", flags...)
+	g := newGrid("server", "p99 of the others before, ms", "while 100 do not read, ms", "cut of 100", "after, s", "memory grew by, MiB", "others lost", "verdict")
+	for _, name := range names {
+		rs := results[name]
+		g.row(name, over(rs, ofSlow(func(s *result.Slow) float64 { return millis(s.Before) }), "%.1f"), over(rs, ofSlow(func(s *result.Slow) float64 { return millis(s.Healthy) }), "%.1f"),
+			over(rs, ofSlow(func(s *result.Slow) float64 { return float64(s.Cut) }), "%.0f"), over(rs, ofSlow(cutAfter), "%.1f"),
+			over(rs, ofSlow(func(s *result.Slow) float64 { return float64(s.Grown) / (1 << 20) }), "%.1f"), over(rs, lost, "%.0f"), verdicts(rs))
+	}
+	return g.text.String() + command("slow", flags, 1), nil
+}
+
+// ofSlow is a figure of a run in which some stopped reading.
+func ofSlow(f func(*result.Slow) float64) figure {
+	return func(r *result.Result) float64 {
+		if r.Slow == nil {
+			return math.NaN()
+		}
+		return f(r.Slow)
+	}
+}
+
+func millis(d *result.Distribution) float64 {
+	if d == nil || d.P99 == nil {
+		return math.NaN()
+	}
+	return float64(*d.P99) / 1e6
+}
+
+// cutAfter is the median of when they were cut.
+func cutAfter(s *result.Slow) float64 {
+	if s.CutAfter == nil || s.CutAfter.P50 == nil {
+		return math.NaN()
+	}
+	return s.CutAfter.P50.Seconds()
 }
 
 // client is what throng bench itself costs.
 func client() (string, error) {
 	flags := []string{"--connections", "500", "--rate", "16000", "--publishers", "500", "--size", "128", "--duration", "8s", "--warmup", "2s"}
 	room := inTurn(*rounds, everyone[:1], "broadcast", flags...)["throng"]
-	many := inTurn(*rounds, everyone[:1], "connect", "--connections", "19800")["throng"]
+	connections := []string{"--connections", "19800"}
+	many := inTurn(*rounds, everyone[:1], "connect", connections...)["throng"]
 	g := newGrid("client", "median of runs")
 	g.row("deliveries/s of 128 B, every one checked, by one core", over(room, perSecond, "%.0f"))
 	g.row("of that core used", over(room, clientCores, "%.2f"))
 	g.row("CPU a delivery, us", over(room, clientPerDelivery, "%.3f"))
 	g.row("how late a message left: p99, ms", over(room, metric("lag-p99", 1e3), "%.2f"))
 	g.row("memory a connection, of 19,800, B", over(many, clientPerConn, "%.0f"))
-	if len(room) == 0 || len(many) == 0 {
+	g.row("verdict of the runs", verdicts(room))
+	if verdicts(room) == "–" || verdicts(many) == "–" {
 		return "", errors.New("no run of it")
 	}
-	return g.text.String() + command("broadcast", flags), nil
+	return g.text.String() + command("broadcast", flags, *rounds) + command("connect", connections, *rounds), nil
 }

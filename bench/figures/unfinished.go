@@ -166,6 +166,6 @@ func unfinished() (_ string, err error) {
 		most = max(most, now.PSS)
 	}
 	return fmt.Sprintf("%s handshakes from %d processes, %s a second: the server grew by %.1f MiB at most. Of %d whole handshakes meanwhile "+
-		"the median took %.1f ms, the slowest %.1f ms.\n", result.Thousands(processes*each), processes, result.Thousands(processes*holdRate),
+		"the median took %.1f ms, the slowest %.1f ms.\n\n`go run ./bench/figures --throng ./throng --only unfinished`, once\n", result.Thousands(processes*each), processes, result.Thousands(processes*holdRate),
 		float64(most-before.PSS)/(1<<20), len(took), stats.Median(took), slices.Max(took)), nil
 }

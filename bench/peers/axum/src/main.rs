@@ -20,6 +20,7 @@ use tokio::{
 };
 
 const QUEUE: usize = 1024;
+const BUFFER: usize = 4 << 10; // to read into; the library's own is 128 KiB a connection
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -37,7 +38,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 async fn upgrade(ws: WebSocketUpgrade, State(room): State<Sender<Message>>) -> Response {
-    ws.on_upgrade(move |socket| member(socket, room))
+    ws.read_buffer_size(BUFFER).on_upgrade(move |socket| member(socket, room))
 }
 
 async fn member(socket: WebSocket, room: Sender<Message>) {

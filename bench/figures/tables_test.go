@@ -1,0 +1,65 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/throng-chat/throng/bench/result"
+)
+
+// costing is a run in which a delivery cost so many nanoseconds.
+func costing(ns float64, verdict string) *result.Result {
+	return &result.Result{Server: result.Server{PerDelivery: ns}, Verdict: result.Verdict{Code: verdict}}
+}
+
+func TestARatioIsOfTheSameRound(t *testing.T) {
+	floor := []*result.Result{costing(1000, ""), nil, costing(4000, "")}
+	of := []*result.Result{costing(2000, ""), costing(9000, ""), costing(8000, "")}
+	if got := ratio(of, floor, perDelivery); got != "2.00" {
+		t.Errorf("got %s, want 2.00: a round that failed has no part in it", got)
+	}
+	if got := ratio(of, nil, perDelivery); got != "–" {
+		t.Errorf("without a floor: got %s", got)
+	}
+	if got := over(of, perDelivery, "%.1f"); got != "8.0" {
+		t.Errorf("got a median of %s, want 8.0", got)
+	}
+}
+
+func TestATableTellsTheVerdicts(t *testing.T) {
+	valid, limited := costing(1, result.Valid), costing(1, result.Limited)
+	for want, runs := range map[string][]*result.Result{
+		"VALID":                               {valid, nil, valid},
+		"CLIENT-LIMITED 1 of 3, VALID 2 of 3": {valid, limited, valid},
+		"–":                                   {nil},
+	} {
+		if got := verdicts(runs); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestTheCommandOfATableIsWhatWasRun(t *testing.T) {
+	got := command("idle", []string{"--connections", "5"}, 1)
+	if want := "`taskset -c 1 ./throng bench idle ws://" + address + "/ws --connections 5`, once"; strings.TrimSpace(got) != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got := command("idle", nil, 3); !strings.Contains(got, ", 3 rounds") {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestStuckReadersAreInFigures(t *testing.T) {
+	p99, p50 := 3*time.Millisecond, 5*time.Second
+	r := &result.Result{Slow: &result.Slow{Before: &result.Distribution{P99: &p99}, CutAfter: &result.Distribution{P50: &p50}}}
+	if got := over([]*result.Result{r}, ofSlow(cutAfter), "%.1f"); got != "5.0" {
+		t.Errorf("got %s, want 5.0", got)
+	}
+	if got := over([]*result.Result{r, {}}, ofSlow(func(s *result.Slow) float64 { return millis(s.Before) }), "%.1f"); got != "3.0" {
+		t.Errorf("got %s, want 3.0", got)
+	}
+	if got := over([]*result.Result{r}, ofSlow(func(s *result.Slow) float64 { return millis(s.Healthy) }), "%.1f"); got != "–" {
+		t.Errorf("got %s for what was not measured", got)
+	}
+}
