@@ -25,6 +25,10 @@ func main() {
 		hold(job)
 		return
 	}
+	here, err := machine()
+	if err != nil {
+		log.Fatalf("figures: %v", err)
+	}
 	for _, table := range []struct {
 		name string
 		make func() (string, error)
@@ -36,7 +40,7 @@ func main() {
 		}
 		text, err := table.make()
 		if err == nil {
-			err = publish(table.name, text)
+			err = publish(table.name, text+"\n"+here)
 		}
 		if err != nil {
 			log.Fatalf("figures: %s: %v", table.name, err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -112,6 +113,20 @@ func load(name, scenario string, flags ...string) (*result.Result, error) {
 	}
 	log.Printf("%-8s %s %v: %s", name, scenario, flags, r.Verdict.Code)
 	return r, nil
+}
+
+// machine tells when and on what a table was measured, as the bench itself sees it.
+func machine() (string, error) {
+	out, err := exec.Command(*throng, "bench", "connect", "--connections", "1", "--no-floor", "--json").Output()
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) { // one with a verdict of its own has a result all the same
+		return "", err
+	}
+	r, err := result.Read(bytes.NewReader(out))
+	if err != nil {
+		return "", err
+	}
+	e := &r.Env
+	return fmt.Sprintf("Measured on %s: %s, %d cores, %s, %s, %s.\n", r.Started.Format("2 January 2006"), e.CPU, e.Machine, e.Kernel, e.Go, r.Tool), nil
 }
 
 // inTurn loads each of the servers once a round, and returns the results by name, one for each round: nil where the server could not
