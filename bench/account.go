@@ -186,6 +186,7 @@ func (r *run) costs(from int64) {
 		cores := (b.each[i] - a.each[i]).Seconds() / took
 		of := float64(min(m.ready.Cores, m.ready.Pollers))
 		c.Busiest = max(c.Busiest, cores/of)
+		c.Throttled = max(c.Throttled, b.held[i]-a.held[i])
 		grown += r.connected[i].PSS - m.ready.PSS
 		r.result.Agents = append(r.result.Agents, result.Agent{
 			Name: m.name, PID: m.ready.PID, Connections: r.connected[i].Opened, Cores: cores, Of: of, PSS: r.reports[i].PSS,

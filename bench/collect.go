@@ -15,6 +15,7 @@ type collector struct {
 
 	begun   bool
 	start   int64 // the tick at which sending began
+	base    row   // of the start itself
 	rows    []row // one for each tick since then, without gaps
 	pending map[int64]*heard
 	rest    heard // what came after the rows that keep their own
@@ -29,6 +30,7 @@ type row struct {
 	sent    agent.Sent      // since the beginning
 	cpu     time.Duration   // of all agents, since the beginning
 	each    []time.Duration // by agent: its part of that
+	held    []time.Duration // by agent: how long its control groups held it up
 	gc      time.Duration
 	back    int
 	killed  int
@@ -78,7 +80,7 @@ func newCollector(agents int) *collector {
 
 // begin says that sending begins at the tick.
 func (c *collector) begin(start int64) {
-	c.begun, c.start = true, start
+	c.begun, c.start, c.base = true, start, c.emptyRow(start)
 	for i, ticks := range c.ticks {
 		if n := len(ticks); n > 0 {
 			c.ticks[i] = ticks[n-1:]
@@ -123,7 +125,7 @@ func (c *collector) take(from int, t *agent.Tick) {
 
 // cumulative is t without what is kept elsewhere.
 func cumulative(t *agent.Tick) agent.Tick {
-	return agent.Tick{N: t.N, CPU: t.CPU, GC: t.GC, Count: t.Count, Sent: t.Sent, Back: t.Back, Killed: t.Killed, Refused: t.Refused}
+	return agent.Tick{N: t.N, CPU: t.CPU, GC: t.GC, Held: t.Held, Count: t.Count, Sent: t.Sent, Back: t.Back, Killed: t.Killed, Refused: t.Refused}
 }
 
 func (c *collector) next() int64 { return c.start + int64(len(c.rows)) + 1 }
@@ -141,8 +143,12 @@ func (c *collector) whole() bool {
 // finishRow makes the next row.
 func (c *collector) finishRow() {
 	n := c.next()
-	r := row{n: n, heard: &heard{}, each: make([]time.Duration, c.agents)}
+	r := c.emptyRow(n)
+	r.heard = &heard{}
 	for i, ticks := range c.ticks {
+		if len(c.rows) == 0 && ticks[0].N <= c.start {
+			c.base.add(i, &ticks[0])
+		}
 		for len(ticks) > 1 && ticks[1].N <= n {
 			ticks = ticks[1:]
 		}
@@ -171,12 +177,16 @@ func (c *collector) finishRow() {
 	}
 }
 
+func (c *collector) emptyRow(n int64) row {
+	return row{n: n, each: make([]time.Duration, c.agents), held: make([]time.Duration, c.agents)}
+}
+
 func (r *row) add(i int, t *agent.Tick) {
 	r.count.Add(t.Count)
 	r.sent.Messages += t.Sent.Messages
 	r.sent.Unsendable += t.Sent.Unsendable
 	r.cpu += t.CPU
-	r.each[i] = t.CPU
+	r.each[i], r.held[i] = t.CPU, t.Held
 	r.gc += t.GC
 	r.back += t.Back
 	r.killed += t.Killed
@@ -223,11 +233,8 @@ func (c *collector) between(from, to int64) *heard {
 // at is the row of a tick; of the beginning, and of what is later than all, the nearest.
 func (c *collector) at(n int64) row {
 	switch i := n - c.start - 1; {
-	case len(c.rows) == 0:
-		return row{n: c.start, each: make([]time.Duration, c.agents)}
-	case i < 0:
-		r := row{n: c.start, each: make([]time.Duration, c.agents)}
-		return r
+	case len(c.rows) == 0, i < 0:
+		return c.base
 	case i >= int64(len(c.rows)):
 		return c.rows[len(c.rows)-1]
 	default:

@@ -17,6 +17,7 @@ const (
 	leastLag      = time.Millisecond // of the sends' p99 that is always forgiven
 	lagShare      = 0.1              // of the median latency that the sends' lag may be
 	mostBusy      = 0.85             // of what an agent can use
+	mostThrottled = 0.01             // of the measured time that its control groups may hold it up
 	mostDrift     = 0.1              // of the mean, over the measured part
 	certainDrift  = 3                // Student's t
 )
@@ -102,6 +103,9 @@ func limits(r *result.Result) (why []string) {
 	}
 	if b := r.Client.Busiest; b >= mostBusy {
 		why = append(why, fmt.Sprintf("an agent was busy for %.0f %% of the time", 100*b))
+	}
+	if held := r.Client.Throttled; held > 0 && float64(held) >= mostThrottled*float64(r.Plan.Duration) {
+		why = append(why, fmt.Sprintf("the quota of its control group held an agent up for %s", result.Duration(held)))
 	}
 	return why
 }

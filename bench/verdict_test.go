@@ -52,6 +52,8 @@ func TestVerdictIsTheGravestWord(t *testing.T) {
 			r.Plan.Closed, r.Sent.Offered, r.Sent.Lag = 5, 0, lasting(0, time.Second)
 		}, result.Valid, ""},
 		{"a busy agent", func(r *result.Result) { r.Client.Busiest = 0.86 }, result.Limited, "busy for 86 %"},
+		{"a quota that held it up", func(r *result.Result) { r.Client.Throttled = 100 * time.Millisecond }, result.Limited, "quota of its control group held an agent up for 100 ms"},
+		{"a quota that it hardly felt", func(r *result.Result) { r.Client.Throttled = 90 * time.Millisecond }, result.Valid, ""},
 		{"a stall", func(r *result.Result) { r.Verdict.Why = []string{"no delivery for 2 s"} }, result.Unsteady, "no delivery"},
 		{"a stall of a busy agent's", func(r *result.Result) {
 			r.Verdict.Why, r.Client.Busiest = []string{"no delivery for 2 s"}, 0.9
@@ -80,7 +82,7 @@ func rowsOf(n int, of func(i int) (deliveries int, p50 time.Duration)) *run {
 	for i := range n {
 		deliveries, p50 := of(i)
 		all.Deliveries += uint64(deliveries)
-		r.collect.rows = append(r.collect.rows, row{n: int64(i + 1), count: all, p50: p50, each: make([]time.Duration, 1)})
+		r.collect.rows = append(r.collect.rows, row{n: int64(i + 1), count: all, p50: p50, each: make([]time.Duration, 1), held: make([]time.Duration, 1)})
 	}
 	return r
 }

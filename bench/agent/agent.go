@@ -448,7 +448,7 @@ func (r *run) tick(n int64) Tick {
 	t.Back, t.Killed, t.Refused = int(r.back.after.Total()), r.back.killed, r.back.refused
 	r.back.mu.Unlock()
 	own := observe.ReadOwn(false)
-	t.CPU, t.GC = own.CPU-r.began, own.GCPause
+	t.CPU, t.GC, t.Held = own.CPU-r.began, own.GCPause, own.Throttled
 	return t
 }
 

@@ -123,6 +123,7 @@ type Tick struct {
 	N     int64         `json:"n"` // it was at N*TickEvery
 	CPU   time.Duration `json:"cpu_ns"`
 	GC    time.Duration `json:"gc_ns"`
+	Held  time.Duration `json:"held_ns"` // up by its control groups
 	Count Tally         `json:"count"`
 	Sent  Sent          `json:"sent"`
 	Back  int           `json:"back"` // of the killed

@@ -20,9 +20,10 @@ type Usage struct {
 
 // Own is what this process has used. PSS is in bytes; 0 where it was not asked for or cannot be told.
 type Own struct {
-	CPU     time.Duration
-	GCPause time.Duration
-	PSS     int64
+	CPU       time.Duration
+	GCPause   time.Duration
+	Throttled time.Duration // by the processor quotas of its control groups, since those began; 0 where that cannot be told
+	PSS       int64
 }
 
 // ReadOwn reads what this process has used until now. Memory stops it for a moment, longer the more it has.
@@ -34,6 +35,7 @@ func ReadOwn(memory bool) (o Own) {
 	var gc debug.GCStats
 	debug.ReadGCStats(&gc)
 	o.GCPause = gc.PauseTotal
+	o.Throttled = ownThrottled()
 	if memory {
 		if u, err := Read(os.Getpid(), true); err == nil {
 			o.PSS = u.PSS

@@ -5,6 +5,7 @@ package observe
 import (
 	"errors"
 	"net/netip"
+	"time"
 )
 
 var errNoProc = errors.New("observe: a process is seen by its /proc, which only Linux has: run the bench there")
@@ -20,6 +21,9 @@ func Command(int) string { return "" }
 
 // TCPMemory is not known: there is no /proc.
 func TCPMemory() int64 { return 0 }
+
+// ownThrottled is not known: there are no control groups.
+func ownThrottled() time.Duration { return 0 }
 
 type process struct{}
 

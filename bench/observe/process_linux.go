@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -236,19 +237,43 @@ func (p *process) readQuota(row *Row) error {
 }
 
 func (p procfs) throttled(pid int) (time.Duration, error) {
+	dirs, err := p.quotas(pid)
+	if err != nil {
+		return 0, err
+	}
+	return heldUp(dirs)
+}
+
+// quotas are the directories of the control groups that may hold the process up; none on a kernel without.
+func (p procfs) quotas(pid int) ([]string, error) {
 	groups, err := os.ReadFile(p.of(pid, "cgroup"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil // a kernel without control groups
+		return nil, nil
 	}
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	mounts, err := os.ReadFile(filepath.Join(string(p), "self/mountinfo"))
+	return ControlGroups(string(groups), string(mounts), "cpu"), err
+}
+
+// ownQuotas are this process's. They are looked for once: who asks does so several times a second.
+var ownQuotas = sync.OnceValues(func() ([]string, error) { return proc.quotas(os.Getpid()) })
+
+func ownThrottled() time.Duration {
+	dirs, err := ownQuotas()
 	if err != nil {
-		return 0, err
+		return 0
 	}
-	var held time.Duration
-	for _, dir := range ControlGroups(string(groups), string(mounts), "cpu") {
+	held, err := heldUp(dirs)
+	if err != nil {
+		return 0
+	}
+	return held
+}
+
+func heldUp(dirs []string) (held time.Duration, err error) {
+	for _, dir := range dirs {
 		d, err := take(filepath.Join(dir, "cpu.stat"), parseThrottled)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) { // a group without the controller
 			return 0, err

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -113,5 +114,25 @@ func TestCountersCountFromTheFirstRow(t *testing.T) {
 	}
 	if got := m.cores(2e9, 1500*time.Millisecond); got != 0.5 {
 		t.Errorf("got %v cores, want 0.5", got)
+	}
+}
+
+func TestAllQuotasThatHoldItUpCount(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"a":   "nr_periods 9\nnr_throttled 3\nthrottled_time 250000000\n", // version 1
+		"b":   "usage_usec 5\nthrottled_usec 500000\n",                    // version 2
+		"b/c": "usage_usec 5\n",                                           // no quota
+	} {
+		if err := os.MkdirAll(filepath.Join(dir, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name, "cpu.stat"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	held, err := heldUp([]string{filepath.Join(dir, "a"), filepath.Join(dir, "b", "c"), filepath.Join(dir, "b"), filepath.Join(dir, "without the controller")})
+	if err != nil || held != 750*time.Millisecond {
+		t.Errorf("got %v, %v, want 750ms", held, err)
 	}
 }

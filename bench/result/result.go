@@ -210,6 +210,7 @@ type Client struct {
 	PerConn     float64       `json:"pss_per_connection"`
 	LoopLag     *Distribution `json:"loop_lag"` // how late an agent's poller came to what was due
 	GCPause     time.Duration `json:"gc_pause_ns"`
+	Throttled   time.Duration `json:"throttled_ns"` // the agent that its control groups held up longest, while it was measured
 }
 
 // Floor is what this machine's kernel charges for the same bytes to as many sockets, by bare system calls.

@@ -320,7 +320,11 @@ func (p *page) costs(r *Result) {
 	}
 	p.line("client", "%s · %s a connection", text, Grown(c.PerConn))
 	if c.LoopLag != nil {
-		p.line("", "loop lag p50 %s  p99 %s  max %s · GC pauses %s", c.LoopLag.p50(), c.LoopLag.p99(), c.LoopLag.maximum(), Duration(c.GCPause))
+		text := fmt.Sprintf("loop lag p50 %s  p99 %s  max %s · GC pauses %s", c.LoopLag.p50(), c.LoopLag.p99(), c.LoopLag.maximum(), Duration(c.GCPause))
+		if c.Throttled > 0 {
+			text += fmt.Sprintf(" · its control group held it up for %s", Duration(c.Throttled))
+		}
+		p.line("", "%s", text)
 	}
 	for _, a := range r.Agents {
 		if a.ClockError > 0 {
