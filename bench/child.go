@@ -20,6 +20,7 @@ type Child struct {
 	PID     int
 	Metrics string // URL of its /metrics, where it was told to have some
 
+	own  bool // it is this program, which ends well when it is told to
 	cmd  *exec.Cmd
 	said tail
 	done chan struct{} // closed when the process has ended
@@ -45,6 +46,7 @@ func StartServer(ctx context.Context, args func(address, admin string) []string)
 	}
 	c, err := StartCommand(ctx, func(address string) []string { return append([]string{self}, args(address, admin)...) })
 	if c != nil {
+		c.own = true
 		c.Metrics = "http://" + admin + "/metrics"
 	}
 	return c, err
@@ -68,11 +70,18 @@ func StartCommand(ctx context.Context, command func(address string) []string) (*
 		defer close(c.done)
 		c.err = c.cmd.Wait()
 	}()
-	if err := c.listening(ctx, address); err != nil {
-		return nil, errors.Join(fmt.Errorf("start a server: %w", err), c.Stop())
+	err = c.listening(ctx, address)
+	if err == nil {
+		return c, nil
 	}
-	return c, nil
+	err = fmt.Errorf("start a server: %w", err)
+	if !errors.Is(err, errEnded) {
+		err = errors.Join(err, c.Stop())
+	}
+	return nil, err
 }
+
+var errEnded = errors.New("it ended by itself")
 
 func (c *Child) listening(ctx context.Context, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, childStart)
@@ -88,14 +97,15 @@ func (c *Child) listening(ctx context.Context, address string) error {
 		select {
 		case <-tick.C:
 		case <-c.done:
-			return fmt.Errorf("it ended: %s", c.said.text())
+			return fmt.Errorf("%w (%v): %s", errEnded, c.err, c.said.text())
 		case <-ctx.Done():
 			return fmt.Errorf("it does not listen on %s: %w", address, err)
 		}
 	}
 }
 
-// Stop ends the server and says whether it ended well.
+// Stop ends the server and says whether it ended well. One that is not ours may end as it likes when it is asked to: most programs
+// die of the signal.
 func (c *Child) Stop() error {
 	select {
 	case <-c.done: // before it was asked to
@@ -112,7 +122,7 @@ func (c *Child) Stop() error {
 		<-c.done
 		return errors.Join(fmt.Errorf("the server, pid %d, did not stop in %v and was killed", c.PID, childStop), err)
 	}
-	if c.err != nil {
+	if c.err != nil && c.own {
 		return fmt.Errorf("the server: %w: %s", c.err, c.said.text())
 	}
 	return nil

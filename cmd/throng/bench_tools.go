@@ -200,7 +200,11 @@ func (c *abCmd) Run() error {
 			name, server = "B", c.B
 		}
 		fmt.Fprintf(os.Stderr, "%s: %s\n", what, name)
-		return c.one(ctx, cfg, server)
+		r, err := c.one(ctx, cfg, server)
+		if err != nil {
+			return nil, fmt.Errorf("%s, %s: %w", name, server, err)
+		}
+		return r, nil
 	})
 	if ctx.Err() != nil {
 		return &exitError{exitInterrupted, errors.New("interrupted")}
@@ -242,7 +246,7 @@ func (c *abCmd) one(ctx context.Context, cfg bench.Config, server string) (_ *re
 		return nil, err
 	}
 	if r.Verdict.Code == result.Broken || r.Verdict.Code == result.None {
-		return nil, fmt.Errorf("%s: %s: %s", server, strings.ToLower(r.Verdict.Code), strings.Join(r.Verdict.Why, "; "))
+		return nil, fmt.Errorf("%s: %s", strings.ToLower(r.Verdict.Code), strings.Join(r.Verdict.Why, "; "))
 	}
 	return r, nil
 }

@@ -1,0 +1,59 @@
+package bench
+
+import (
+	"context"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+const childEnv = "BENCH_TEST_CHILD" // the address at which the test binary is to listen
+
+// TestAsAServer is no test but the server of the next, in a process of its own. It knows of no signals.
+func TestAsAServer(t *testing.T) {
+	address := os.Getenv(childEnv)
+	if address == "" {
+		t.Skip("not asked to be one")
+	}
+	ln, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	time.Sleep(time.Minute)
+}
+
+func shell(script string) func(string) []string {
+	return func(address string) []string {
+		return []string{"/bin/sh", "-c", strings.ReplaceAll(script, "ADDRESS", address)}
+	}
+}
+
+func TestAServerMayDieOfTheSignalThatEndsIt(t *testing.T) {
+	t.Parallel()
+	c, err := StartCommand(t.Context(), shell(childEnv+"=ADDRESS exec "+os.Args[0]+" -test.run '^TestAsAServer$'"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Stop(); err != nil {
+		t.Errorf("got %v", err)
+	}
+	if c.err == nil {
+		t.Error("it did not die of the signal, and so shows nothing")
+	}
+}
+
+func TestAServerThatDoesNotStartIsExplainedOnce(t *testing.T) {
+	t.Parallel()
+	_, err := StartCommand(t.Context(), shell("echo no such flag; exit 3"))
+	if err == nil || err.Error() != "start a server: it ended by itself (exit status 3): no such flag" {
+		t.Errorf("got %v", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if _, err := StartCommand(ctx, shell("exec sleep 60")); err == nil || !strings.Contains(err.Error(), "it does not listen on 127.0.0.1:") {
+		t.Errorf("one that never listens: got %v", err)
+	}
+}
