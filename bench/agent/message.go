@@ -73,8 +73,7 @@ type Plan struct {
 
 	Dials       int           `json:"dials"` // handshakes under way at a time
 	DialTimeout time.Duration `json:"dial_timeout_ns"`
-	Pollers     int           `json:"pollers"`      // threads that read; 0 for one for each two cores
-	FirstSource int           `json:"first_source"` // of the agents of one machine, each dials from addresses of its own
+	Pollers     int           `json:"pollers"` // threads that read; 0 for one for each two cores
 }
 
 // Target is where to connect.
