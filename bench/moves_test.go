@@ -15,7 +15,7 @@ import (
 func TestCutOfAReaderThatStoppedIsSeen(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig(hostile(t, func(c net.Conn, key string) {
-		if _, err := c.Write(ws.SwitchingProtocols(key)); err != nil {
+		if _, err := c.Write(ws.SwitchingProtocols(key, "")); err != nil {
 			return
 		}
 		go func() { _, _ = io.Copy(io.Discard, c) }()

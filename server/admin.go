@@ -60,7 +60,9 @@ type traffic struct {
 type connection struct {
 	ID          uint64    `json:"id"`
 	Address     string    `json:"address"`
-	Room        string    `json:"room"`
+	Rooms       []string  `json:"rooms"`
+	User        string    `json:"user,omitempty"`
+	Client      string    `json:"client,omitempty"` // its id in the SDK protocol
 	Since       time.Time `json:"since"`
 	LastSeen    time.Time `json:"last_seen"`
 	Received    traffic   `json:"received"`
@@ -77,11 +79,17 @@ func describe(c *conn) connection {
 	d := connection{
 		ID:       c.id,
 		Address:  c.address(),
-		Room:     c.part.room.name,
+		Rooms:    c.joinedRooms(),
 		Since:    clock.wall(c.since),
 		LastSeen: clock.wall(seen),
 		Received: traffic{Messages: c.receivedMessages.Load(), Bytes: c.receivedBytes.Load()},
 		Sent:     traffic{Messages: c.sentMessages, Bytes: c.sentBytes},
+	}
+	if c.session != nil {
+		d.Client = c.session.client
+		if info := c.session.identity.Load(); info != nil {
+			d.User = info.User
+		}
 	}
 	if c.out != nil {
 		d.UnsentBytes = c.out.bytes
@@ -119,7 +127,7 @@ func (s *Server) listConnections(w http.ResponseWriter, r *http.Request) {
 	s.hub.call(func(sh *shard) {
 		found = found[:0]
 		for _, c := range sh.conns {
-			if c.id > after && (room == "" || c.part.room.name == room) {
+			if c.id > after && (room == "" || slices.Contains(c.joinedRooms(), room)) {
 				found = append(found, c)
 			}
 		}

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"net"
+	"net/netip"
 	"time"
 
 	"github.com/throng-chat/throng/server/token"
@@ -102,4 +104,17 @@ func DefaultConfig() Config {
 		API:          APIConfig{On: "listen"},
 		Webhooks:     WebhookConfig{Timeout: 3 * time.Second},
 	}
+}
+
+// guestsAllowed says whether somebody who brings no token is let in.
+func (c Config) guestsAllowed() bool {
+	if c.Guests != "auto" {
+		return c.Guests == "on"
+	}
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return false
+	}
+	address, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && address.IsLoopback()
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"net"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -21,9 +22,11 @@ type conn struct {
 	// Constant after newConn.
 	nc    *nbio.Conn
 	shard *shard
-	part  *part // of its room, the part that its shard owns
 	id    uint64
 	since wheel.Tick
+	place member // of a plain connection: its one room
+
+	session *session // of one that speaks the SDK protocol, else nil
 
 	// Owned by the poller (by the shard until the socket is in the loop).
 	decoder  ws.Decoder
@@ -33,11 +36,8 @@ type conn struct {
 
 	// Owned by the shard.
 	out          *outbox // what the socket refused; nil while all is sent
-	from         uint32  // how much of the room's pending batch this member has, or must not have
-	fromFrames   uint32
-	memberAt     int32 // index in part.members, -1 for none
-	connAt       int32 // index in shard.conns
-	finishing    bool  // the close frame is sent or queued: nothing may follow it
+	connAt       int32   // index in shard.conns
+	finishing    bool    // the close frame is sent or queued: nothing may follow it
 	sentBytes    uint64
 	sentMessages uint64
 
@@ -62,11 +62,48 @@ func (c *conn) closing() bool { return closeReason(c.reason.Load()) != stillOpen
 
 func (c *conn) address() string { return c.nc.RemoteAddr().String() }
 
+// from is what counts as one address.
+func (c *conn) from() netip.Addr {
+	if tcp, ok := c.nc.RemoteAddr().(*net.TCPAddr); ok {
+		return household(tcp)
+	}
+	return netip.Addr{}
+}
+
+// congested says whether the room where c talks is behind, so that c is not to be read from. Called on the poller.
+func (c *conn) congested() bool {
+	r := c.talksIn()
+	return r != nil && r.congested()
+}
+
+func (c *conn) talksIn() *room {
+	if c.session != nil {
+		return c.session.talksIn
+	}
+	return c.place.part.room
+}
+
+// joinedRooms are the names of the rooms that c hears. Called on c's shard.
+func (c *conn) joinedRooms() []string {
+	names := []string{}
+	if c.session == nil {
+		return append(names, c.place.part.room.name)
+	}
+	for _, sub := range c.session.joined {
+		names = append(names, sub.room.name)
+	}
+	return names
+}
+
 // onData takes what the peer sent. Called on the poller; b is on loan for the call.
 func (c *conn) onData(b []byte, now time.Duration) {
 	add(&c.receivedBytes, uint64(len(b)))
 	c.shard.hub.loop.received.Add(uint64(len(b)))
 	for len(b) > 0 && !c.closing() {
+		if c.session != nil && c.session.waiting {
+			c.session.unread = append(c.session.unread, b...)
+			return
+		}
 		m, rest, err := c.decoder.Next(&c.shard.hub.rules, b)
 		if err != nil {
 			c.fail(err)
@@ -83,17 +120,25 @@ func (c *conn) onData(b []byte, now time.Duration) {
 func (c *conn) onMessage(m ws.Message, now time.Duration) {
 	hub := c.shard.hub
 	if !hub.frameRate.allow(&c.frames, now, m.Frames) {
-		c.close(closedRate, ws.ClosePolicy, "too many frames")
+		c.refuseFlood("too many frames")
 		return
 	}
 	switch m.Op {
 	case ws.OpText, ws.OpBinary:
+		if c.session != nil {
+			c.session.onFrame(m.Payload, now)
+			return
+		}
 		if !hub.messageRate.allow(&c.messages, now, 1) {
-			c.close(closedRate, ws.ClosePolicy, "too many messages")
+			c.refuseFlood("too many messages")
+			return
+		}
+		if !hub.authorize(asker{inside: true}, toPublish, c.place.part.room.name) {
+			c.close(closedForbidden, ws.ClosePolicy, "this room is not for saying something without signing in")
 			return
 		}
 		add(&c.receivedMessages, 1)
-		hub.publish(c.part.room, m.Op, m.Payload)
+		hub.publish(c.place.part.room, m.Op, m.Payload)
 	case ws.OpPing:
 		// 5.5.3: a pong carries its ping's payload.
 		hub.post(c.shard, job{do: sendFrame, conn: c, frame: encode(ws.OpPong, m.Payload)})
@@ -108,6 +153,23 @@ func (c *conn) onMessage(m ws.Message, now time.Duration) {
 		// 5.5.1: the answer usually echoes the code.
 		c.close(closedByClient, code, "")
 	}
+}
+
+func (c *conn) refuseFlood(what string) {
+	if c.session != nil {
+		c.session.disconnect(disconnectTooMany)
+		return
+	}
+	c.close(closedRate, ws.ClosePolicy, what)
+}
+
+// sayGoodbye tells a client that the server stops, and to come back.
+func (c *conn) sayGoodbye() {
+	if c.session != nil {
+		c.session.disconnect(disconnectShutdown)
+		return
+	}
+	c.close(closedShutdown, ws.CloseRestart, "server restarts")
 }
 
 // fail closes a connection whose peer broke the protocol.

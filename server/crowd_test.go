@@ -143,7 +143,7 @@ func TestOneAddressMayNotHoldManyUnfinishedHandshakes(t *testing.T) {
 	begin := func(address string, age time.Duration) *handshake {
 		ours, theirs := pipe(t)
 		t.Cleanup(func() { theirs.Close() })
-		c := &handshake{TCPConn: ours, address: household(ours)}
+		c := &handshake{TCPConn: ours, address: household(ours.RemoteAddr().(*net.TCPAddr))}
 		h.begin(c)
 		h.mu.Lock()
 		c.since = c.since.Add(-age)

@@ -16,7 +16,7 @@ import (
 )
 
 // door is the public port. It reads the head of each new connection's first request, at once where it has come already, else
-// on a goroutine that waits for it. A good handshake for the plain room goes from here to the loop; everything else goes to
+// on a goroutine that waits for it. A good handshake goes from here to the loop; everything else goes to
 // net/http, with its bytes put back, as if nobody had looked.
 //
 // net/http could take the handshakes too (and does, where one follows another request), but leaves 12 KB of garbage for
@@ -99,7 +99,7 @@ func (d *door) run() error {
 // welcome takes a whole handshake in at once. Others wait on a goroutine of their own, which ends when the head is read, or
 // its connection closed: by the peer, or by handshakes.
 func (d *door) welcome(tcp *net.TCPConn) {
-	c := &handshake{TCPConn: tcp, address: household(tcp)}
+	c := &handshake{TCPConn: tcp, address: household(tcp.RemoteAddr().(*net.TCPAddr))}
 	read := d.head[:readNow(tcp, d.head[:])]
 	if at := bytes.Index(read, headEnd); at >= 0 && d.enter(c, read[:at+len(headEnd)], read[at+len(headEnd):]) {
 		return
@@ -148,7 +148,7 @@ var heads = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 1024) }}
 
 const firstRead = 4096 // nearly all heads are shorter
 
-// enter takes a good handshake for the plain room to the loop. Where it says no, nothing has happened.
+// enter takes a good handshake to the loop. Where it says no, nothing has happened.
 func (d *door) enter(c *handshake, head, early []byte) bool {
 	reader := heads.Get().(*bufio.Reader)
 	reader.Reset(bytes.NewReader(head))
@@ -156,15 +156,15 @@ func (d *door) enter(c *handshake, head, early []byte) bool {
 	reader.Reset(nil)
 	heads.Put(reader)
 	s := d.server
-	if err != nil || r.URL.Path != roomPath || tooManyLines(r) {
+	if err != nil || !isSocket(r) || tooManyLines(r) {
 		return false
 	}
-	key, room, no := s.admit(r)
-	if no != nil || !s.hub.reserve() {
+	as, no := s.admit(r)
+	if no != nil || s.reserve(c.address) != nil {
 		return false
 	}
 	s.handshakes.end(c)
-	s.enter(c.TCPConn, key, room, bytes.Clone(early))
+	s.enter(c.TCPConn, as, bytes.Clone(early))
 	return true
 }
 

@@ -167,8 +167,8 @@ func (h *handshakes) evict(c *handshake) {
 }
 
 // household is what counts as one address: an IPv6 customer has a /64 of them.
-func household(c *net.TCPConn) netip.Addr {
-	from := c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap()
+func household(peer *net.TCPAddr) netip.Addr {
+	from := peer.AddrPort().Addr().Unmap()
 	if from.Is6() {
 		if p, err := from.Prefix(64); err == nil {
 			return p.Addr()

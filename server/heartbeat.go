@@ -77,6 +77,7 @@ func (h *heartbeat) advance(now time.Time) {
 	}
 	clock.ticks.Store(uint32(tick))
 
+	h.hub.age(tick)
 	h.mu.Lock()
 	h.due = h.wheel.Advance(tick, h.due[:0])
 	h.mu.Unlock()
@@ -106,6 +107,10 @@ func (h *heartbeat) check(c *conn, now wheel.Tick) {
 	if c.closing() {
 		return
 	}
+	if c.session != nil {
+		h.checkSession(c.session, now)
+		return
+	}
 	seen, pinged := wheel.Tick(c.seen.Load()), wheel.Tick(c.pinged.Load())
 	if pinged != 0 && seen >= pinged {
 		pinged = 0
@@ -121,11 +126,41 @@ func (h *heartbeat) check(c *conn, now wheel.Tick) {
 	}
 }
 
+// checkSession does what is due for a connection of the SDK protocol. Its client counts on a ping each interval, whatever
+// else it hears, and what it owes is the answer to that ping, whatever else it says.
+func (h *heartbeat) checkSession(s *session, now wheel.Tick) {
+	c := s.conn
+	if by := wheel.Tick(s.deadline.Load()); by != 0 && now >= by && s.deadline.CompareAndSwap(uint32(by), 0) {
+		s.poller.post(s.onDeadline)
+	}
+	pinged, at := wheel.Tick(c.pinged.Load()), wheel.Tick(s.pingAt.Load())
+	switch {
+	case pinged != 0 && now >= pinged+h.timeout:
+		s.disconnect(disconnectNoPong)
+	case pinged == 0 && at != 0 && now >= at:
+		c.pinged.Store(uint32(now))
+		s.pingAt.Store(uint32(now + h.interval))
+		h.hub.metrics.pings.Inc()
+		h.hub.post(c.shard, job{do: sendFrame, conn: c, frame: sessionPings[s.encoding]})
+	}
+}
+
 // next is the nearest of c's deadlines.
 func (h *heartbeat) next(c *conn) wheel.Tick {
 	due := wheel.Tick(c.seen.Load()) + h.interval
+	if c.session != nil {
+		due = wheel.Tick(c.session.pingAt.Load())
+		if due == 0 {
+			due = h.hub.clock.tick() + h.interval
+		}
+	}
 	if pinged := wheel.Tick(c.pinged.Load()); pinged != 0 {
 		due = pinged + h.timeout
+	}
+	if c.session != nil {
+		if by := wheel.Tick(c.session.deadline.Load()); by != 0 {
+			due = min(due, by)
+		}
 	}
 	if c.closing() {
 		due = h.hub.clock.tick() + inTicks(closeTimeout)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// routes are the paths of the public port: the page, and the plain room.
+// routes are the paths of the public port: the page, and the sockets.
 func (s *Server) routes() http.Handler {
 	page := web.Handler()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -31,16 +32,21 @@ func (s *Server) routes() http.Handler {
 		case tooManyLines(r):
 			w.Header().Set("Connection", "close")
 			http.Error(w, fmt.Sprintf("more than %d header lines", maxHeadLines), http.StatusRequestHeaderFieldsTooLarge)
-		case r.URL.Path == roomPath:
-			s.serveRoom(w, r)
+		case isSocket(r):
+			s.serveSocket(w, r)
 		default:
 			page.ServeHTTP(w, r)
 		}
 	})
 }
 
-// roomPath is the plain room.
-const roomPath = "/ws"
+const (
+	roomPath    = "/ws"                   // the plain room
+	sessionPath = "/connection/websocket" // the SDK protocol
+)
+
+// protobufSubprotocol is what an SDK offers that speaks Protobuf.
+const protobufSubprotocol = "centrifuge-protobuf"
 
 func tooManyLines(r *http.Request) bool {
 	lines := 0
@@ -73,34 +79,81 @@ type refusal struct {
 	reason string
 }
 
-// admit decides who may join, and which room.
-func (s *Server) admit(r *http.Request) (key, room string, no *refusal) {
+func isSocket(r *http.Request) bool { return r.URL.Path == roomPath || r.URL.Path == sessionPath }
+
+// welcome is a handshake that is good: what it is answered with, and what the connection becomes.
+type welcome struct {
+	hello    []byte
+	room     string   // of a plain connection
+	encoding encoding // plainEncoding, or that of a session
+}
+
+// admit decides who may connect, and as what.
+func (s *Server) admit(r *http.Request) (welcome, *refusal) {
 	key, err := ws.CheckHandshake(r)
 	if bad := (*ws.HandshakeError)(nil); errors.As(err, &bad) {
-		return "", "", &refusal{handshakeMalformed, bad.Status, bad.Reason}
+		return welcome{}, &refusal{handshakeMalformed, bad.Status, bad.Reason}
 	}
 	if !originAllowed(r, s.cfg.Origins) {
 		origin := r.Header.Get("Origin")
-		return "", "", &refusal{handshakeOrigin, http.StatusForbidden,
+		return welcome{}, &refusal{handshakeOrigin, http.StatusForbidden,
 			fmt.Sprintf("a page of origin %q may not connect here: start the server with --origin %s to allow it", origin, origin)}
+	}
+	if s.hub.draining.Load() {
+		return welcome{}, &refusal{handshakeDraining, http.StatusServiceUnavailable, "the server is stopping: come back in a moment"}
+	}
+	if r.URL.Path == sessionPath {
+		return sessionWelcome(r, key), nil
 	}
 	room, ok := roomName(r.URL.RawQuery)
 	if !ok {
-		return "", "", &refusal{handshakeRoom, http.StatusBadRequest,
+		return welcome{}, &refusal{handshakeRoom, http.StatusBadRequest,
 			"room must be given once, as 1 to 64 bytes of UTF-8 without control characters"}
 	}
-	if s.hub.draining.Load() {
-		return "", "", &refusal{handshakeDraining, http.StatusServiceUnavailable, "the server is stopping: come back in a moment"}
+	if !s.hub.guests || !s.hub.authorize(asker{}, toSubscribe, room) {
+		return welcome{}, &refusal{handshakeForbidden, http.StatusForbidden,
+			"who does not sign in may not enter that room: connect to " + sessionPath + " with a token, or start the server with --guests on"}
 	}
-	return key, room, nil
+	return welcome{hello: ws.SwitchingProtocols(key, ""), room: room}, nil
 }
 
-// serveRoom is /ws, the plain room, for a request that came by way of net/http: one that is refused, or that follows
-// another on its connection.
-func (s *Server) serveRoom(w http.ResponseWriter, r *http.Request) {
-	key, room, no := s.admit(r)
-	if no == nil && !s.hub.reserve() {
-		no = &refusal{handshakeFull, http.StatusServiceUnavailable, "the server is full: come back later"}
+// sessionWelcome finds the encoding that an SDK asks for: by a subprotocol, or in the URL.
+func sessionWelcome(r *http.Request, key string) welcome {
+	query := r.URL.Query()
+	switch {
+	case ws.HasToken(r.Header["Sec-Websocket-Protocol"], protobufSubprotocol):
+		return welcome{hello: ws.SwitchingProtocols(key, protobufSubprotocol), encoding: protobufEncoding}
+	case query.Get("format") == "protobuf" || query.Get("cf_protocol") == "protobuf":
+		return welcome{hello: ws.SwitchingProtocols(key, ""), encoding: protobufEncoding}
+	}
+	return welcome{hello: ws.SwitchingProtocols(key, ""), encoding: jsonEncoding}
+}
+
+// reserve takes a place for a connection from that address.
+func (s *Server) reserve(from netip.Addr) *refusal {
+	if !s.hub.reserveAddress(from) {
+		return &refusal{handshakeFull, http.StatusServiceUnavailable, "too many connections from this address: come back later"}
+	}
+	if !s.hub.reserve() {
+		s.hub.releaseAddress(from)
+		return &refusal{handshakeFull, http.StatusServiceUnavailable, "the server is full: come back later"}
+	}
+	return nil
+}
+
+// giveBack frees the place of a connection that did not come about.
+func (s *Server) giveBack(from netip.Addr) {
+	s.hub.releaseAddress(from)
+	s.hub.release()
+}
+
+// serveSocket is for a handshake that came by way of net/http: one that is refused, or that follows another request on its
+// connection.
+func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
+	from := addressOf(r)
+	as, no := s.admit(r)
+	if no == nil {
+		no = s.reserve(from)
 	}
 	if no != nil {
 		s.refuse(w, r, no)
@@ -108,12 +161,21 @@ func (s *Server) serveRoom(w http.ResponseWriter, r *http.Request) {
 	}
 	conn, early, err := hijack(w)
 	if err != nil {
-		s.hub.release()
+		s.giveBack(from)
 		s.metrics.handshakes.WithLabelValues(handshakeFailed).Inc()
 		s.log.Debug("socket not taken over", "error", err)
 		return
 	}
-	s.enter(conn, key, room, early)
+	s.enter(conn, as, early)
+}
+
+// addressOf is where a request comes from.
+func addressOf(r *http.Request) netip.Addr {
+	at, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return household(net.TCPAddrFromAddrPort(at))
 }
 
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
@@ -136,16 +198,21 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
 }
 
 // enter hands a socket whose handshake is good to the loop. A place is reserved.
-func (s *Server) enter(conn *net.TCPConn, key, room string, early []byte) {
+func (s *Server) enter(conn *net.TCPConn, as welcome, early []byte) {
+	from := household(conn.RemoteAddr().(*net.TCPAddr))
 	nc, err := nbio.NBConn(conn)
 	if err != nil {
-		s.hub.release()
+		s.giveBack(from)
 		s.metrics.handshakes.WithLabelValues(handshakeFailed).Inc()
 		s.log.Warn("socket not taken over", "error", errors.Join(err, conn.Close()))
 		return
 	}
 	s.metrics.accepted.Inc()
-	s.hub.join(nc, room, ws.SwitchingProtocols(key), early)
+	if as.encoding == plainEncoding {
+		s.hub.join(nc, as.room, as.hello, early)
+	} else {
+		s.hub.open(nc, as.encoding, as.hello, early)
+	}
 }
 
 // hijack takes a request's socket from net/http, and what the client sent behind its request.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -285,13 +286,13 @@ func TestTheOperatorSeesConnections(t *testing.T) {
 	want := connection{
 		ID:       1,
 		Address:  talker.conn.LocalAddr().String(),
-		Room:     "tea & cake",
+		Rooms:    []string{"tea & cake"},
 		Since:    c.Since,
 		LastSeen: c.LastSeen,
 		Received: traffic{Messages: 1, Bytes: 11},
 		Sent:     traffic{Messages: 1, Bytes: c.Sent.Bytes},
 	}
-	if c != want {
+	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %+v\nwant %+v", c, want)
 	}
 	if age := time.Since(c.Since); age < -time.Second || age > patience {

@@ -1,8 +1,12 @@
 package server
 
 import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"log/slog"
-	"math/bits"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -10,6 +14,8 @@ import (
 	"github.com/lesismal/nbio"
 	"golang.org/x/time/rate"
 
+	"github.com/throng-chat/throng/server/token"
+	"github.com/throng-chat/throng/server/wheel"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -26,20 +32,44 @@ type hub struct {
 	rules       ws.Rules
 	messageRate rateLimit
 	frameRate   rateLimit
+	userRate    rateLimit
+	addressRate rateLimit
 	maxUnsent   int
 	maxLive     int64
 	slow        rate.Sometimes // to say so
 
-	mu     sync.Mutex // a leaf, held for the time of an append
-	rooms  map[string]*room
-	lastID uint64
+	// Constant after newHub: the chat backend.
+	patterns      []RoomOptions
+	anyRoom       RoomOptions // what a room offers that no pattern fits
+	guests        bool
+	personalRooms bool
+	maxRooms      int
+	maxOfUser     int
+	maxOfAddress  int
+	pingInterval  time.Duration
+	clientPrefix  string // of this process's client ids
+	tokens        *token.Verifier
+	moderation    *moderation
+
+	mu        sync.Mutex // a leaf, held for the time of an append
+	rooms     map[string]*room
+	users     map[string]*user
+	addresses map[netip.Addr]*address
+	archive   archive
+	said      said
+	ages      *wheel.Wheel[room, *room]
+	aged      []*room
+	lastID    uint64
 	// and shard.inbox of every shard
 
 	live     atomic.Int64 // connections, from reserve to leave
 	draining atomic.Bool
+
+	offLoop sync.WaitGroup // work that pollers gave away
+	busy    atomic.Int32   // how much of it
 }
 
-func newHub(cfg Config, log *slog.Logger, m *metrics, shards int) *hub {
+func newHub(cfg Config, log *slog.Logger, m *metrics, tokens *token.Verifier, shards int) *hub {
 	h := &hub{
 		log:         log,
 		metrics:     m,
@@ -50,7 +80,26 @@ func newHub(cfg Config, log *slog.Logger, m *metrics, shards int) *hub {
 		maxUnsent:   cfg.MaxUnsent,
 		maxLive:     int64(cfg.MaxConnections),
 		slow:        everySecond(),
-		rooms:       map[string]*room{},
+
+		patterns:      cfg.Rooms,
+		anyRoom:       DefaultRoom(),
+		guests:        cfg.guestsAllowed(),
+		personalRooms: cfg.PersonalRooms,
+		maxRooms:      cfg.MaxRooms,
+		maxOfUser:     cfg.MaxConnectionsUser,
+		maxOfAddress:  cfg.MaxConnectionsAddress,
+		userRate:      perSecond(cfg.RateUser),
+		addressRate:   perSecond(cfg.RateAddress),
+		pingInterval:  cfg.PingInterval,
+		clientPrefix:  randomWord(8),
+		tokens:        tokens,
+		moderation:    newModeration(),
+
+		rooms:     map[string]*room{},
+		users:     map[string]*user{},
+		addresses: map[netip.Addr]*address{},
+		archive:   archive{most: cfg.HistoryBytes},
+		ages:      wheel.New[room, *room](wheelSlots),
 	}
 	for i := range shards {
 		h.shards = append(h.shards, newShard(h, i))
@@ -73,30 +122,87 @@ func (h *hub) release() { h.live.Add(-1) }
 // thing it is sent; what is posted to the room after join comes behind it. early is what the client sent ahead of our
 // answer. The caller has reserved a place.
 func (h *hub) join(nc *nbio.Conn, roomName string, hello, early []byte) {
-	c := &conn{nc: nc, memberAt: -1, since: h.clock.tick()}
+	c := h.newConn(nc)
+	c.place = member{conn: c, at: -1}
 
 	h.mu.Lock()
-	r := h.rooms[roomName]
-	if r == nil {
-		r = newRoom(roomName, len(h.shards))
-		h.rooms[roomName] = r
-	}
-	h.lastID++
-	c.id = h.lastID
-	c.shard = h.shards[c.id%uint64(len(h.shards))]
-	c.part = &r.parts[c.shard.index]
+	r := h.roomLocked(roomName)
+	h.nameLocked(c)
+	c.place.part = r.partLocked(c.shard, plainEncoding)
 	r.members++
-	c.part.members++
-	// The last write before the connection is shared: what is stored here orders all the fields above.
-	c.seen.Store(uint32(h.heartbeat.phase(c)))
-	wake := c.shard.pushLocked(job{do: joinRoom, conn: c, frame: hello, early: early})
+	c.place.part.members++
+	wake := h.welcomeLocked(c, hello, early)
 	h.mu.Unlock()
 	if wake {
 		c.shard.wake()
 	}
 }
 
-// leave counts a connection out whose socket is closed. Called on the closer; a second call does nothing.
+// open makes a connection of the SDK protocol out of a socket whose handshake is done: as join, but it is in no room.
+func (h *hub) open(nc *nbio.Conn, e encoding, hello, early []byte) {
+	c := h.newConn(nc)
+	s := newSession(c, h, h.loop.pollerOf(c), e, early)
+	c.session = s
+	s.deadline.Store(uint32(s.later(staleTimeout)))
+
+	h.mu.Lock()
+	h.nameLocked(c)
+	s.client = clientID(h.clientPrefix, c.id)
+	wake := h.welcomeLocked(c, hello, early)
+	h.mu.Unlock()
+	if wake {
+		c.shard.wake()
+	}
+}
+
+func (h *hub) newConn(nc *nbio.Conn) *conn { return &conn{nc: nc, since: h.clock.tick()} }
+
+// nameLocked gives c its number and its shard.
+func (h *hub) nameLocked(c *conn) {
+	h.lastID++
+	c.id = h.lastID
+	c.shard = h.shards[c.id%uint64(len(h.shards))]
+}
+
+// welcomeLocked posts c to its shard: from there on it is shared.
+func (h *hub) welcomeLocked(c *conn, hello, early []byte) (wake bool) {
+	// The last write before: what is stored here orders all the fields above.
+	c.seen.Store(uint32(h.heartbeat.phase(c)))
+	return c.shard.pushLocked(job{do: joinHub, conn: c, frame: hello, early: early})
+}
+
+// roomLocked is the room of that name, made where there is none. hub.mu is held.
+func (h *hub) roomLocked(name string) *room {
+	r := h.rooms[name]
+	if r == nil {
+		r = newRoom(name, h.optionsOf(name), len(h.shards))
+		h.rooms[name] = r
+	}
+	return r
+}
+
+// tidyLocked forgets a room that nobody is in, unless it remembers something. hub.mu is held.
+func (h *hub) tidyLocked(r *room) {
+	switch {
+	case r.members > 0 || h.rooms[r.name] != r:
+	case r.history.epoch != "":
+		h.keepLocked(r)
+	default:
+		delete(h.rooms, r.name)
+	}
+}
+
+// gone is told of a socket that is closed. Called on the closer. A session is taken apart by its poller, which owns it.
+func (h *hub) gone(c *conn) {
+	if c.session == nil {
+		h.leave(c)
+		return
+	}
+	c.session.poller.post(func() { h.leave(c) })
+}
+
+// leave counts a connection out whose socket is closed; a second call does nothing. Called on the closer, for a session on
+// its poller.
 func (h *hub) leave(c *conn) {
 	if c.left.Swap(true) {
 		return
@@ -106,48 +212,27 @@ func (h *hub) leave(c *conn) {
 	h.metrics.closes[reason].Inc()
 	if reason == closedSlow {
 		h.slow.Do(func() {
-			h.log.Warn("slow reader closed; others may follow unnamed", "conn", c.id, "address", c.address(), "room", c.part.room.name)
+			h.log.Warn("slow reader closed; others may follow unnamed", "conn", c.id, "address", c.address())
 		})
 	}
 	h.heartbeat.remove(c)
+	if c.session != nil {
+		c.session.end()
+	}
 
 	h.mu.Lock()
-	r := c.part.room
-	r.members--
-	c.part.members--
-	if r.members == 0 && h.rooms[r.name] == r {
-		delete(h.rooms, r.name)
+	if p := c.place.part; p != nil {
+		p.room.members--
+		p.members--
+		h.tidyLocked(p.room)
 	}
-	wake := c.shard.pushLocked(job{do: leaveRoom, conn: c})
+	wake := c.shard.pushLocked(job{do: leaveHub, conn: c})
 	h.mu.Unlock()
 	if wake {
 		c.shard.wake()
 	}
+	h.releaseAddress(c.from())
 	h.release()
-}
-
-// publish gives a message to everybody in a room: encoded once, the same bytes for all. Called on the poller; payload is
-// on loan for the call.
-func (h *hub) publish(r *room, op ws.Opcode, payload []byte) {
-	frame := encode(op, payload)
-	h.metrics.messages.Inc()
-	posted := 0
-	var wake uint64
-	h.mu.Lock()
-	for i := range r.parts {
-		if p := &r.parts[i]; p.members > 0 {
-			posted += len(frame)
-			if h.shards[i].pushLocked(job{do: deliver, part: p, frame: frame}) {
-				wake |= 1 << i
-			}
-		}
-	}
-	// Under the lock, or a shard could subtract it first.
-	r.backlog.Add(int64(posted))
-	h.mu.Unlock()
-	for ; wake != 0; wake &= wake - 1 {
-		h.shards[bits.TrailingZeros64(wake)].wake()
-	}
 }
 
 // post hands a job to a shard. Any goroutine may call it; it does not block.
@@ -183,7 +268,7 @@ func (h *hub) roomCount() int {
 func (h *hub) closeAll() {
 	h.call(func(s *shard) {
 		for _, c := range s.conns {
-			c.close(closedShutdown, ws.CloseRestart, "server restarts")
+			c.sayGoodbye()
 		}
 	})
 }
@@ -205,4 +290,32 @@ func (h *hub) waitEmpty(limit time.Duration) {
 	for h.live.Load() > 0 && time.Now().Before(deadline) {
 		time.Sleep(5 * time.Millisecond)
 	}
+}
+
+// maxOffLoop is how much work off the loop there may be at a time.
+const maxOffLoop = 64
+
+// offload runs f on a goroutine of its own, which ends with it; false where there are too many. Run waits for all.
+func (h *hub) offload(f func()) bool {
+	if h.busy.Add(1) > maxOffLoop {
+		h.busy.Add(-1)
+		return false
+	}
+	h.offLoop.Go(func() {
+		defer h.busy.Add(-1)
+		f()
+	})
+	return true
+}
+
+// clientID is a connection's id as clients know it: unique over processes, and no hint of how many there are.
+func clientID(prefix string, id uint64) string {
+	sum := sha256.Sum256(binary.BigEndian.AppendUint64([]byte(prefix), id))
+	return hex.EncodeToString(sum[:16])
+}
+
+func randomWord(bytes int) string {
+	word := make([]byte, bytes)
+	rand.Read(word) // never fails (crypto/rand)
+	return hex.EncodeToString(word)
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -96,16 +97,25 @@ func (l *loop) onRead(nc *nbio.Conn) {
 	}
 }
 
-func (l *loop) read(c *conn) {
+func (l *loop) read(c *conn) { l.contain(c, func() { l.readFrom(c) }) }
+
+// contain calls f. A fault of our own code costs the connection at hand, not the process.
+func (l *loop) contain(c *conn, f func()) {
 	defer func() {
 		if e := recover(); e != nil {
 			l.metrics.panics.Inc()
 			l.panics.Do(func() {
-				l.log.Error("panic on the loop", "conn", c.id, "error", e, "stack", string(debug.Stack()))
+				l.log.Error("panic on the loop", "error", e, "stack", string(debug.Stack()))
 			})
-			c.cut(closedPanic)
+			if c != nil {
+				c.cut(closedPanic)
+			}
 		}
 	}()
+	f()
+}
+
+func (l *loop) readFrom(c *conn) {
 	// Loaded first: this orders everything that was stored before the socket came to the loop.
 	if tick := uint32(l.clock.tick()); c.seen.Load() != tick {
 		c.seen.Store(tick)
@@ -113,7 +123,10 @@ func (l *loop) read(c *conn) {
 	now := l.clock.now()
 	buf := l.engine.PollerBuffer(c.nc)
 	for reads := 0; ; reads++ {
-		enough := reads >= readsPerTurn || c.part.room.congested() && !c.closing()
+		if c.session != nil && c.session.waiting {
+			return // session.goOn reads on
+		}
+		enough := reads >= readsPerTurn || c.congested() && !c.closing()
 		if enough && !hungUp(c.nc) {
 			l.pollerOf(c).later(c)
 			return
@@ -153,7 +166,7 @@ func onWritten(nc *nbio.Conn, _ []byte, _ int) {
 // onClose is called on nbio's one closer goroutine, once for each socket that was added.
 func (l *loop) onClose(nc *nbio.Conn, _ error) {
 	if c, ok := nc.Session().(*conn); ok {
-		c.shard.hub.leave(c)
+		c.shard.hub.gone(c)
 	}
 }
 
@@ -186,6 +199,28 @@ type poller struct {
 	// Owned by the poller.
 	waiting []*conn
 	spare   []*conn
+
+	mu     sync.Mutex // a leaf
+	posted []func()
+}
+
+// post has f called on the poller, in the order of the posts. Any goroutine may call it; it does not block.
+func (p *poller) post(f func()) {
+	p.mu.Lock()
+	p.posted = append(p.posted, f)
+	p.mu.Unlock()
+	p.wake()
+}
+
+// runPosted calls what was posted. A fault of our own code costs what was posted.
+func (p *poller) runPosted() {
+	p.mu.Lock()
+	posted := p.posted
+	p.posted = nil
+	p.mu.Unlock()
+	for _, f := range posted {
+		p.loop.contain(nil, f)
+	}
 }
 
 // later puts c on the list of connections to read from when the poller has dealt with the others, or, where its room is
@@ -195,7 +230,7 @@ func (p *poller) later(c *conn) {
 		c.waiting = true
 		p.waiting = append(p.waiting, c)
 	}
-	if r := c.part.room; r.congested() {
+	if r := c.talksIn(); r != nil && r.congested() {
 		p.loop.metrics.pauses.Inc()
 		r.paused.Store(true)
 		// The room may have caught up before it saw that somebody waits.
@@ -217,6 +252,7 @@ func (p *poller) onWake() {
 	if at := p.probed.Swap(0); at != 0 {
 		p.loop.metrics.loopLag.Observe(time.Since(time.Unix(0, at)).Seconds())
 	}
+	p.runPosted()
 	list := p.waiting
 	p.waiting = p.spare[:0]
 	for i, c := range list {

@@ -9,17 +9,22 @@ import (
 type metrics struct {
 	registry *prometheus.Registry
 
-	messages   prometheus.Counter
-	dropped    prometheus.Counter
-	pings      prometheus.Counter
-	pauses     prometheus.Counter
-	panics     prometheus.Counter
-	closes     [reasonCount]prometheus.Counter
-	handshakes *prometheus.CounterVec
-	accepted   prometheus.Counter // of handshakes
-	loopLag    prometheus.Histogram
-	shardLag   prometheus.Histogram
-	wheelDrift prometheus.Histogram
+	messages      prometheus.Counter
+	dropped       prometheus.Counter
+	pings         prometheus.Counter
+	pauses        prometheus.Counter
+	panics        prometheus.Counter
+	commands      *prometheus.CounterVec
+	commandErrors *prometheus.CounterVec
+	subscriptions prometheus.Gauge
+	recovered     prometheus.Counter
+	unrecovered   prometheus.Counter
+	closes        [reasonCount]prometheus.Counter
+	handshakes    *prometheus.CounterVec
+	accepted      prometheus.Counter // of handshakes
+	loopLag       prometheus.Histogram
+	shardLag      prometheus.Histogram
+	wheelDrift    prometheus.Histogram
 }
 
 // Results of a handshake, the label of throng_handshakes_total.
@@ -32,6 +37,7 @@ const (
 	handshakeDraining  = "draining"
 	handshakeEvicted   = "evicted"
 	handshakeFailed    = "failed"
+	handshakeForbidden = "forbidden"
 )
 
 func newMetrics() *metrics {
@@ -49,7 +55,7 @@ func newMetrics() *metrics {
 		m.registry.MustRegister(h)
 		return h
 	}
-	m.messages = counter("throng_messages_total", "Messages received from clients.")
+	m.messages = counter("throng_messages_total", "Messages and publications taken, from clients and the server API.")
 	m.dropped = counter("throng_dropped_bytes_total", "Bytes queued for a client that was gone, or closed as slow, before they were sent.")
 	m.pings = counter("throng_pings_total", "Pings sent to silent connections.")
 	m.pauses = counter("throng_pauses_total", "Times a connection was not read from because its room was behind.")
@@ -57,6 +63,21 @@ func newMetrics() *metrics {
 	m.loopLag = lag("throng_loop_lag_seconds", "How long a poller took to answer a probe, once a second.")
 	m.shardLag = lag("throng_shard_lag_seconds", "From the posting of a round's first job to the end of its writes.")
 	m.wheelDrift = lag("throng_wheel_drift_seconds", "How late the heartbeat's ticks came.")
+
+	m.commands = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "throng_commands_total", Help: "Commands of the SDK protocol, by method.",
+	}, []string{"method"})
+	m.commandErrors = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "throng_command_errors_total", Help: "Commands that were answered with an error, by its code.",
+	}, []string{"code"})
+	m.subscriptions = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "throng_subscriptions", Help: "Subscriptions of the SDK protocol.",
+	})
+	recoveries := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "throng_recoveries_total", Help: "Clients that came back to a room, by whether they could be told all they missed.",
+	}, []string{"recovered"})
+	m.recovered, m.unrecovered = recoveries.WithLabelValues("yes"), recoveries.WithLabelValues("no")
+	m.registry.MustRegister(m.commands, m.commandErrors, m.subscriptions, recoveries)
 
 	closes := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "throng_closes_total", Help: "Connections ended, by reason.",
@@ -69,7 +90,7 @@ func newMetrics() *metrics {
 	}, []string{"result"})
 	for _, result := range []string{
 		handshakeAccepted, handshakeMalformed, handshakeOrigin, handshakeRoom, handshakeFull, handshakeDraining,
-		handshakeEvicted, handshakeFailed,
+		handshakeEvicted, handshakeFailed, handshakeForbidden,
 	} {
 		m.handshakes.WithLabelValues(result)
 	}
@@ -85,7 +106,17 @@ func (m *metrics) watch(h *hub, pending *handshakes) {
 	}
 	gauge("throng_connections", "WebSocket connections.", func() float64 { return float64(h.live.Load()) })
 	gauge("throng_connections_limit", "How many connections are taken.", func() float64 { return float64(h.maxLive) })
-	gauge("throng_rooms", "Rooms with at least one member.", func() float64 { return float64(h.roomCount()) })
+	gauge("throng_rooms", "Rooms with a member or a history.", func() float64 { return float64(h.roomCount()) })
+	locked := func(read func() int) func() float64 {
+		return func() float64 {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			return float64(read())
+		}
+	}
+	gauge("throng_users", "Users with at least one connection.", locked(func() int { return len(h.users) }))
+	gauge("throng_history_publications", "Publications remembered.", locked(func() int { return h.archive.count }))
+	gauge("throng_history_bytes", "Bytes of the publications remembered, about.", locked(func() int { return h.archive.bytes }))
 	gauge("throng_handshakes_pending", "Connections that have not finished their handshake.", func() float64 { return float64(pending.count()) })
 	gauge("throng_unsent_bytes", "Bytes that wait for slow readers.", func() float64 {
 		var n int64

@@ -5,6 +5,7 @@ package server
 type outbox struct {
 	batches [][]byte
 	bytes   int
+	asked   int // bytes of a long answer among them, which the client asked for
 }
 
 func (o *outbox) push(b []byte) {

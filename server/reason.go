@@ -16,6 +16,11 @@ const (
 	closedShutdown
 	closedByAdmin
 	closedPanic
+	closedToken     // no good
+	closedExpired   // its token, and no new one came
+	closedStale     // nothing came that says who it is
+	closedLimit     // too many of one user
+	closedForbidden // to say something there
 	reasonCount
 )
 
@@ -32,6 +37,11 @@ var reasonNames = [reasonCount]string{
 	closedShutdown:    "shutdown",
 	closedByAdmin:     "admin",
 	closedPanic:       "panic",
+	closedToken:       "token",
+	closedExpired:     "expired",
+	closedStale:       "stale",
+	closedLimit:       "limit",
+	closedForbidden:   "forbidden",
 }
 
 func (r closeReason) String() string { return reasonNames[r] }

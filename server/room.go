@@ -4,15 +4,27 @@ import (
 	"sync/atomic"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/throng-chat/throng/server/wheel"
 )
 
-// room is a name and the connections that hear each other. Its members are spread over the shards: part i belongs to
-// shard i, so that one huge room uses every core.
+// room is a name and the connections that hear each other. Its members are spread over the shards, so that one huge room
+// uses every core, and over the encodings.
 type room struct {
-	name  string
-	parts []part
+	wheel.Links[room] // guarded by hub.mu
 
-	members int // guarded by hub.mu
+	// Constant after newRoom.
+	name    string
+	options *RoomOptions
+
+	// Guarded by hub.mu.
+	parts   []*part // one for each shard and encoding that had a member
+	members int
+	present presence
+	history history
+	last    *publication // what the next delta is made against, where the options allow deltas
+	kept    bool         // filed in hub.ages
+	touched wheel.Tick   // when it was last of use
 
 	// backlog is how many bytes were posted and not yet written, summed over the shards. A talker is not read from while
 	// it is over the limit, so memory stays bounded, and TCP tells the talker to wait.
@@ -21,27 +33,68 @@ type room struct {
 	paused  atomic.Bool // some poller waits for the backlog to shrink
 }
 
-// part is what one shard knows of a room.
-type part struct {
-	room *room
+// WheelLinks lets the wheel file a room.
+func (r *room) WheelLinks() *wheel.Links[room] { return &r.Links }
 
-	members int // guarded by hub.mu: no message is posted to a shard without members
+// part is what one shard knows of a room: its members of one encoding.
+type part struct {
+	// Constant.
+	room     *room
+	shard    *shard
+	encoding encoding
+
+	members int // guarded by hub.mu: no message is posted to a part without members
 
 	// Owned by the shard.
-	conns  []*conn
+	list   []*member
 	batch  []byte // frames not yet written: one that everybody shares, or several in a buffer of our own
 	frames int
-	posted int  // bytes of batch, as room.backlog counts them
-	owned  bool // batch is our own buffer
-	kept   bool // a slow member holds a slice of batch
+	posted int    // bytes of batch, as room.backlog counts them
+	owned  bool   // batch is our own buffer
+	kept   bool   // a slow member holds a slice of batch
+	wholes int    // members that must hear a publication whole before they can hear what is new
+	offset uint64 // of the last publication; 0 before the first
 }
 
-func newRoom(name string, shards int) *room {
-	r := &room{name: name, parts: make([]part, shards), limit: roomBacklog * int64(shards)}
-	for i := range r.parts {
-		r.parts[i].room = r
+// member is a connection's place in a room.
+type member struct {
+	conn *conn // constant
+	part *part // constant once it is in a room
+
+	// Owned by the shard.
+	from       uint32 // how much of the part's pending batch this member has, or must not have
+	fromFrames uint32
+	at         int32 // index in part.list, -1 for none
+	whole      bool  // it is one of part.wholes
+}
+
+func newRoom(name string, options *RoomOptions, shards int) *room {
+	return &room{name: name, options: options, limit: roomBacklog * int64(shards)}
+}
+
+// partLocked is the room's part of a shard and an encoding. hub.mu is held.
+func (r *room) partLocked(s *shard, e encoding) *part {
+	for _, p := range r.parts {
+		if p.shard == s && p.encoding == e {
+			return p
+		}
 	}
-	return r
+	p := &part{room: r, shard: s, encoding: e}
+	r.parts = append(r.parts, p)
+	return p
+}
+
+// onlyPlain says whether the room is nothing but its plain members. hub.mu is held.
+func (r *room) onlyPlain() bool {
+	if r.options.HistorySize > 0 || r.options.Delta {
+		return false
+	}
+	for _, p := range r.parts {
+		if p.encoding != plainEncoding && p.members > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func (r *room) congested() bool { return r.backlog.Load() > r.limit }
@@ -59,8 +112,8 @@ func validRoomName(name string) bool {
 	return true
 }
 
-// add appends a frame to what the next flush writes.
-func (p *part) add(s *shard, frame []byte) {
+// add appends a frame to what the next flush writes. size is what was posted for it.
+func (p *part) add(s *shard, frame []byte, size int) {
 	switch p.frames {
 	case 0:
 		p.batch = frame
@@ -72,35 +125,75 @@ func (p *part) add(s *shard, frame []byte) {
 		p.batch = append(p.batch, frame...)
 	}
 	p.frames++
-	p.posted += len(frame)
+	p.posted += size
 }
 
-// join makes c a member that hears what is said from now on, and nothing of what was said before.
-func (p *part) join(c *conn) {
-	c.memberAt = int32(len(p.conns))
-	c.from, c.fromFrames = uint32(len(p.batch)), uint32(p.frames)
-	p.conns = append(p.conns, c)
+// say adds a message in the part's encoding.
+func (p *part) say(s *shard, m *message) {
+	if m.isPublication() && m.pub.offset > 0 {
+		if p.offset > 0 && m.pub.offset != p.offset+1 {
+			p.gap(s)
+		}
+		p.offset = m.pub.offset
+	}
+	p.add(s, m.frame(p.encoding), m.size)
+	if p.wholes > 0 && m.isPublication() {
+		p.sayWhole(s, m)
+	}
 }
 
-// leave takes c out; a second call does nothing.
-func (p *part) leave(c *conn) {
-	if c.memberAt < 0 {
+// sayWhole writes a publication, which is the last of the batch, to those that have not heard the one before.
+func (p *part) sayWhole(s *shard, m *message) {
+	before := len(p.batch) - len(m.frame(p.encoding))
+	for i := 0; i < len(p.list); {
+		w := p.list[i]
+		if w.whole {
+			p.wholes--
+			w.whole = false
+			p.flushMemberTo(s, w, before, p.frames-1)
+			if w.at >= 0 {
+				s.write(w.conn, m.first(p.encoding))
+				w.conn.sentMessages++
+				s.round.deliveries++
+				w.from, w.fromFrames = uint32(len(p.batch)), uint32(p.frames)
+			}
+		}
+		if i < len(p.list) && p.list[i] == w {
+			i++
+		}
+	}
+}
+
+// join makes m a member that hears what is said from now on, and nothing of what was said before.
+func (p *part) join(m *member) {
+	m.at = int32(len(p.list))
+	m.from, m.fromFrames = uint32(len(p.batch)), uint32(p.frames)
+	p.list = append(p.list, m)
+}
+
+// leave takes m out; a second call does nothing.
+func (p *part) leave(m *member) {
+	if m.at < 0 {
 		return
 	}
-	last := len(p.conns) - 1
-	p.conns[c.memberAt] = p.conns[last]
-	p.conns[c.memberAt].memberAt = c.memberAt
-	p.conns[last] = nil
-	p.conns = p.conns[:last]
-	if last >= 64 && last < cap(p.conns)/4 {
-		p.conns = append(make([]*conn, 0, cap(p.conns)/2), p.conns...)
+	last := len(p.list) - 1
+	p.list[m.at] = p.list[last]
+	p.list[m.at].at = m.at
+	p.list[last] = nil
+	p.list = p.list[:last]
+	if last >= 64 && last < cap(p.list)/4 {
+		p.list = append(make([]*member, 0, cap(p.list)/2), p.list...)
 	}
-	c.memberAt = -1
+	m.at = -1
+	if m.whole {
+		m.whole = false
+		p.wholes--
+	}
 }
 
 // flush writes the batch, once a member, and forgets it.
 func (p *part) flush(s *shard) {
-	for i := 0; i < len(p.conns); {
+	for i := 0; i < len(p.list); {
 		i = p.flushFrom(s, i)
 	}
 	if p.owned && !p.kept {
@@ -117,37 +210,50 @@ func (p *part) flush(s *shard) {
 // flushFrom writes to the members from i on and returns where to go on: behind the end, or behind a member at which our
 // own code failed, which costs that one its connection.
 func (p *part) flushFrom(s *shard, i int) (next int) {
-	var c *conn
+	var m *member
 	defer func() {
 		if e := recover(); e != nil {
-			s.abandonAfterPanic(c, e)
+			s.abandonAfterPanic(m.conn, e)
 			next = i
 		}
 	}()
-	for i < len(p.conns) {
-		c = p.conns[i]
-		p.flushMember(s, c)
-		c.from, c.fromFrames = 0, 0
+	for i < len(p.list) {
+		m = p.list[i]
+		p.flushMember(s, m)
+		m.from, m.fromFrames = 0, 0
 		s.yield()
 		// A member that was too slow has left, and another stands in its place.
-		if i < len(p.conns) && p.conns[i] == c {
+		if i < len(p.list) && p.list[i] == m {
 			i++
 		}
 	}
 	return i
 }
 
-// flushMember writes to c what it has not got of the batch.
-func (p *part) flushMember(s *shard, c *conn) {
-	b := p.batch[c.from:]
-	if len(b) == 0 {
+// flushMember writes to m what it has not got of the batch.
+func (p *part) flushMember(s *shard, m *member) { p.flushMemberTo(s, m, len(p.batch), p.frames) }
+
+// flushMemberTo writes to m what it has not got of the first bytes of the batch, which are so many frames.
+func (p *part) flushMemberTo(s *shard, m *member, bytes, frames int) {
+	if int(m.from) == bytes {
 		return
 	}
-	frames := uint64(p.frames) - uint64(c.fromFrames)
-	c.from, c.fromFrames = uint32(len(p.batch)), uint32(p.frames)
-	c.sentMessages += frames
-	s.round.deliveries += frames
-	if s.write(c, b) {
+	b := p.batch[m.from:bytes]
+	n := uint64(frames) - uint64(m.fromFrames)
+	m.from, m.fromFrames = uint32(bytes), uint32(frames)
+	m.conn.sentMessages += n
+	s.round.deliveries += n
+	if s.write(m.conn, b) {
 		p.kept = true
+	}
+}
+
+// gap ends the subscriptions that must not miss anything: a publication did not come here. Their clients subscribe again,
+// and recover.
+func (p *part) gap(s *shard) {
+	for _, m := range p.list {
+		if c := m.conn; c.session != nil {
+			c.session.poller.post(func() { c.session.lostPosition(p.room.name) })
+		}
 	}
 }

@@ -15,6 +15,8 @@ import (
 
 	"golang.org/x/sys/unix"
 	"golang.org/x/time/rate"
+
+	"github.com/throng-chat/throng/server/token"
 )
 
 // Server is one chat server. Make it with New, then call Run, once.
@@ -57,11 +59,14 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 		return nil, fmt.Errorf("max-connections = %d needs %d open files, and they are limited to %d: raise ulimit -n or LimitNOFILE, or lower --max-connections",
 			cfg.MaxConnections, cfg.MaxConnections+reservedFiles, s.files)
 	}
-	s.hub = newHub(s.cfg, log, s.metrics, shardCount(runtime.GOMAXPROCS(0)))
+	tokens, err := token.New(cfg.Token, log)
+	if err != nil {
+		return nil, fmt.Errorf("token: %w", err)
+	}
+	s.hub = newHub(s.cfg, log, s.metrics, tokens, shardCount(runtime.GOMAXPROCS(0)))
 	s.handshakes = newHandshakes(log, s.metrics, func() int {
 		return min(maxHandshakes, s.files-reservedForAccept-int(s.hub.live.Load()))
 	})
-	var err error
 	if s.public, err = s.openDoor(cfg.Listen); err != nil {
 		return nil, err
 	}
@@ -108,6 +113,13 @@ func (s *Server) Run(ctx context.Context) error {
 		owners.Go(sh.run)
 	}
 	owners.Go(s.hub.heartbeat.run)
+	fetching, stopFetching := context.WithCancel(context.Background())
+	defer stopFetching()
+	owners.Go(func() {
+		if err := s.hub.tokens.Run(fetching); err != nil && fetching.Err() == nil {
+			s.log.Error("keys of tokens are not kept fresh", "error", err)
+		}
+	})
 	settled := make(chan struct{})
 	owners.Go(func() { s.settle(settled) })
 
@@ -156,6 +168,8 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	close(s.hub.heartbeat.quit)
 	close(settled)
+	stopFetching()
+	s.hub.offLoop.Wait()
 	owners.Wait()
 	s.hub.loop.stop() // the last: the others wake its pollers
 	return err

@@ -434,10 +434,10 @@ func TestManyCoresMakeNoMoreShardsThanCanBeWoken(t *testing.T) {
 			t.Errorf("%d cores: got %d shards, want %d", tt.cores, got, tt.want)
 		}
 	}
-	h := newHub(DefaultConfig(), slog.New(slog.DiscardHandler), newMetrics(), shardCount(256))
-	r := newRoom("lobby", len(h.shards))
-	for i := range r.parts {
-		r.parts[i].members = 1
+	h := newHub(DefaultConfig(), slog.New(slog.DiscardHandler), newMetrics(), nil, shardCount(256))
+	r := newRoom("lobby", h.optionsOf("lobby"), len(h.shards))
+	for _, s := range h.shards {
+		r.partLocked(s, plainEncoding).members = 1
 	}
 	h.publish(r, ws.OpText, []byte("x"))
 	for i, s := range h.shards {

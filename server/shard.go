@@ -2,12 +2,12 @@ package server
 
 import (
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
 
+	"github.com/centrifugal/protocol"
 	"golang.org/x/time/rate"
-
-	"github.com/throng-chat/throng/server/ws"
 )
 
 // shard owns a share of the connections: it alone writes to their sockets, and it alone knows which of them are in a room.
@@ -30,8 +30,10 @@ type shard struct {
 	laggards []*conn // whose outbox is not empty
 	free     [][]byte
 	scratch  []byte
+	payload  []byte // of replies
 	round    tally
 	sends    int // since the last yield
+	asked    int // bytes of the answer that is being written
 	panics   rate.Sometimes
 
 	anyReady atomic.Bool // some laggard's socket takes bytes again
@@ -49,22 +51,31 @@ type tally struct{ deliveries, bytes, writes uint64 }
 type action uint8
 
 const (
-	deliver   action = iota // frame to the members of part
-	sendFrame               // frame to conn
-	sendClose               // frame to conn, and nothing after it
-	joinRoom                // conn's socket goes to the loop; frame is its first
-	leaveRoom               // conn's socket is closed
+	deliver     action = iota // message, or for plain members frame, to the members of part
+	sendFrame                 // frame to conn
+	sendReplies               // replies to conn, in one frame
+	sendAnswer                // frame to conn, which asked for so much
+	sendClose                 // frame to conn, and nothing after it
+	joinHub                   // conn's socket goes to the loop; frame is its first
+	leaveHub                  // conn's socket is closed
+	joinPart                  // sub's connection hears its room from here on
+	leavePart                 // and no more
 	callBack
 )
 
 // job is what others ask of a shard. A frame is shared and never changed.
 type job struct {
-	do    action
-	conn  *conn
-	part  *part
-	frame []byte
-	early []byte
-	call  func()
+	do      action
+	whole   bool // sub has heard nothing that the next publication could be told as a delta of
+	conn    *conn
+	part    *part
+	sub     *subscription
+	message *message
+	frame   []byte
+	early   []byte
+	replies []*protocol.Reply
+	entries []*entry // whose replies are to tell what was missed
+	call    func()
 }
 
 const (
@@ -150,25 +161,34 @@ func (s *shard) handle(j *job) {
 	defer func() {
 		if e := recover(); e != nil {
 			s.abandonAfterPanic(j.conn, e)
-			if j.do == joinRoom {
-				s.hub.leave(j.conn) // the loop may not know it, and will not tell
+			if j.do == joinHub {
+				s.hub.gone(j.conn) // the loop may not know it, and will not tell
 			}
 		}
 	}()
 	switch c := j.conn; j.do {
 	case deliver:
-		j.part.add(s, j.frame)
-	case sendFrame:
-		if !c.finishing {
-			s.write(c, j.frame)
-			s.yield()
+		if j.message != nil {
+			j.part.say(s, j.message)
+		} else {
+			j.part.add(s, j.frame, len(j.frame))
 		}
+	case sendFrame:
+		s.send(c, j.frame)
+	case sendReplies:
+		s.sendReplies(c, j)
+	case sendAnswer:
+		s.sendAnswer(c, j.frame)
 	case sendClose:
 		s.sendClose(c, j.frame)
-	case joinRoom:
+	case joinHub:
 		s.join(c, j.frame, j.early)
-	case leaveRoom:
+	case leaveHub:
 		s.leave(c)
+	case joinPart:
+		s.enter(j.sub, j.whole)
+	case leavePart:
+		s.exit(j.sub)
 	case callBack:
 		j.call()
 	}
@@ -179,26 +199,128 @@ func (s *shard) handle(j *job) {
 func (s *shard) join(c *conn, hello, early []byte) {
 	c.connAt = int32(len(s.conns))
 	s.conns = append(s.conns, c)
-	c.part.join(c)
+	if c.place.part != nil {
+		c.place.part.join(&c.place)
+	}
 	s.hub.heartbeat.add(c)
-	if len(early) > 0 {
+	if c.session == nil && len(early) > 0 {
 		c.onData(early, s.hub.clock.now())
 	}
 	if err := s.hub.loop.add(c); err != nil {
 		s.hub.log.Error("connection not taken", "error", err)
 		s.abandon(c, closedGone)
-		s.hub.leave(c)
+		s.hub.gone(c)
 		return
 	}
 	s.write(c, hello)
+	if c.session != nil && len(early) > 0 {
+		c.session.poller.post(c.session.begin)
+	}
 	// Who was let in while the drain began is told like the others.
 	if s.hub.draining.Load() {
-		c.close(closedShutdown, ws.CloseRestart, "server restarts")
+		c.sayGoodbye()
 	}
 }
 
+// enter is the moment from which a subscription hears its room.
+func (s *shard) enter(sub *subscription, whole bool) {
+	if sub.conn.finishing {
+		return
+	}
+	p := sub.part
+	p.join(&sub.member)
+	if whole && p.encoding.withDelta() {
+		sub.whole = true
+		p.wholes++
+	}
+	session := sub.conn.session
+	session.joined = append(session.joined, sub)
+}
+
+// exit is the moment from which a subscription hears its room no more. What was said before is written first.
+func (s *shard) exit(sub *subscription) {
+	if sub.at >= 0 {
+		sub.part.flushMember(s, &sub.member)
+		sub.part.leave(&sub.member)
+	}
+	session := sub.conn.session
+	if i := slices.Index(session.joined, sub); i >= 0 {
+		session.joined = slices.Delete(session.joined, i, i+1)
+	}
+}
+
+// send writes a frame to c behind what its rooms have said so far.
+func (s *shard) send(c *conn, frame []byte) {
+	if c.finishing {
+		return
+	}
+	if c.session != nil {
+		s.catchUp(c)
+	}
+	if !c.finishing {
+		s.write(c, frame)
+		s.yield()
+	}
+}
+
+// catchUp writes to c what it has not got of its rooms' batches.
+func (s *shard) catchUp(c *conn) {
+	if c.session == nil {
+		if c.place.at >= 0 {
+			c.place.part.flushMember(s, &c.place)
+		}
+		return
+	}
+	for _, sub := range c.session.joined {
+		if sub.at >= 0 && sub.part.frames > 0 {
+			sub.part.flushMember(s, &sub.member)
+		}
+	}
+}
+
+// partAll takes c out of all rooms.
+func (s *shard) partAll(c *conn) {
+	if c.session == nil {
+		if c.place.part != nil {
+			c.place.part.leave(&c.place)
+		}
+		return
+	}
+	for _, sub := range c.session.joined {
+		sub.part.leave(&sub.member)
+	}
+}
+
+// sendReplies writes the answers to one frame of commands.
+func (s *shard) sendReplies(c *conn, j *job) {
+	if c.finishing {
+		return
+	}
+	for _, e := range j.entries {
+		e.tellMissed()
+	}
+	var frame []byte
+	frame, s.payload = appendReplies(nil, s.payload, c.session.encoding, j.replies)
+	if cap(s.payload) > keptBufferCap {
+		s.payload = nil
+	}
+	s.send(c, frame)
+}
+
+// sendAnswer writes a frame that may be longer than what else may wait for a slow reader: c asked for it. It may not ask
+// for another before it has read this one.
+func (s *shard) sendAnswer(c *conn, frame []byte) {
+	if c.out != nil && c.out.asked > 0 {
+		s.abandon(c, closedSlow)
+		return
+	}
+	s.asked = len(frame)
+	s.send(c, frame)
+	s.asked = 0
+}
+
 func (s *shard) leave(c *conn) {
-	c.part.leave(c)
+	s.partAll(c)
 	s.drop(c)
 	last := len(s.conns) - 1
 	s.conns[c.connAt] = s.conns[last]
@@ -212,9 +334,10 @@ func (s *shard) sendClose(c *conn, frame []byte) {
 	if c.finishing {
 		return
 	}
-	if c.memberAt >= 0 {
-		c.part.flushMember(s, c)
-		c.part.leave(c)
+	s.catchUp(c)
+	s.partAll(c)
+	if c.finishing {
+		return // it was too slow for that
 	}
 	c.finishing = true
 	s.write(c, frame)
@@ -230,6 +353,9 @@ func (s *shard) finish(c *conn) {
 		s.hub.log.Debug("end of stream not sent", "conn", c.id, "error", err)
 	}
 }
+
+// bit is the shard in a word of those to wake.
+func (s *shard) bit() uint64 { return 1 << s.index }
 
 // yield lets the pollers run. A send does not tell the scheduler of itself, so on one core they would starve.
 func (s *shard) yield() {

@@ -95,7 +95,7 @@ func TestAPanicCostsOneConnection(t *testing.T) {
 	s.hub.call(func(sh *shard) {
 		for _, c := range sh.conns {
 			if c.id == 2 {
-				c.from = 1 << 30 // a slice out of range when the shard writes
+				c.place.from = 1 << 30 // a slice out of range when the shard writes
 			}
 		}
 	})

@@ -195,9 +195,9 @@ func TestLastWordsToARoomThatIsBehindAreHeard(t *testing.T) {
 	r := roomOf(s, "lobby")
 	sent := 0
 	for ; !r.congested(); sent++ {
+		before := r.backlog.Load()
 		first.send(ws.OpText, body)
-		want := r.backlog.Load()
-		eventually(t, "it to be read", func() bool { return r.backlog.Load() > want || r.congested() })
+		eventually(t, "it to be read", func() bool { return r.backlog.Load() > before })
 	}
 	for n := range 50 {
 		second.send(ws.OpText, fmt.Sprint(n))

@@ -25,7 +25,7 @@ func (s *shard) write(c *conn, b []byte) (kept bool) {
 		s.abandon(c, closedGone)
 		return false
 	}
-	c.out = &outbox{}
+	c.out = &outbox{asked: s.asked}
 	s.laggards = append(s.laggards, c)
 	kept = s.queue(c, b[n:])
 	if kept {
@@ -37,9 +37,12 @@ func (s *shard) write(c *conn, b []byte) (kept bool) {
 
 // queue puts b behind what c has not been sent. A reader who is too far behind is closed.
 func (s *shard) queue(c *conn, b []byte) (kept bool) {
+	if s.asked > 0 {
+		c.out.asked = s.asked
+	}
 	c.out.push(b)
 	s.unsent.Add(int64(len(b)))
-	if c.out.bytes > s.hub.maxUnsent {
+	if c.out.bytes > s.hub.maxUnsent+c.out.asked {
 		s.abandon(c, closedSlow) // no close frame can reach it: the socket is full
 		return false
 	}
@@ -114,7 +117,7 @@ func (s *shard) drop(c *conn) {
 
 // abandon ends c at once.
 func (s *shard) abandon(c *conn, reason closeReason) {
-	c.part.leave(c)
+	s.partAll(c)
 	s.drop(c)
 	c.finishing = true
 	c.cut(reason)

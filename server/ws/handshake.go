@@ -35,9 +35,9 @@ func CheckHandshake(r *http.Request) (key string, err error) {
 		return refuse(http.StatusBadRequest, "request target must be a path")
 	case r.ContentLength != 0 || len(r.TransferEncoding) > 0:
 		return refuse(http.StatusBadRequest, "a handshake has no body")
-	case len(r.Header["Upgrade"]) != 1 || !hasToken(r.Header["Upgrade"], "websocket"):
+	case len(r.Header["Upgrade"]) != 1 || !HasToken(r.Header["Upgrade"], "websocket"):
 		return refuse(http.StatusBadRequest, "header Upgrade must be websocket, once")
-	case !hasToken(r.Header["Connection"], "upgrade"):
+	case !HasToken(r.Header["Connection"], "upgrade"):
 		return refuse(http.StatusBadRequest, "header Connection must name Upgrade")
 	}
 	if v := r.Header["Sec-Websocket-Version"]; len(v) != 1 || v[0] != Version {
@@ -59,9 +59,9 @@ func validKey(key string) bool {
 	return err == nil && len(raw) == 16
 }
 
-// hasToken looks for a token in a comma-separated list of one or more header lines, ignoring case (RFC 9110, 5.6.1).
+// HasToken looks for a token in a comma-separated list of one or more header lines, ignoring case (RFC 9110, 5.6.1).
 // EqualFold folds all of Unicode: a Kelvin sign is a k to it. Nothing but ASCII folds to ASCII of the same length.
-func hasToken(lines []string, token string) bool {
+func HasToken(lines []string, token string) bool {
 	for _, line := range lines {
 		for item := range strings.SplitSeq(line, ",") {
 			item = strings.Trim(item, " \t")
@@ -79,8 +79,13 @@ func AcceptKey(key string) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// SwitchingProtocols is the whole answer to a good handshake. No extension is accepted.
-func SwitchingProtocols(key string) []byte {
+// SwitchingProtocols is the whole answer to a good handshake. No extension is accepted; subprotocol, if not empty, is the one
+// of those offered that is.
+func SwitchingProtocols(key, subprotocol string) []byte {
+	chosen := ""
+	if subprotocol != "" {
+		chosen = "Sec-WebSocket-Protocol: " + subprotocol + "\r\n"
+	}
 	return []byte("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-		"Sec-WebSocket-Accept: " + AcceptKey(key) + "\r\n\r\n")
+		"Sec-WebSocket-Accept: " + AcceptKey(key) + "\r\n" + chosen + "\r\n")
 }

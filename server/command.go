@@ -1,0 +1,140 @@
+package server
+
+import (
+	"bytes"
+	"encoding/binary"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/centrifugal/protocol"
+	"github.com/centrifugal/protocol/cfjson"
+)
+
+// onFrame deals with one frame. Called on the poller; frame is on loan for the call.
+func (s *session) onFrame(frame []byte, now time.Duration) {
+	if len(frame) == 0 || s.encoding.isJSON() && !utf8.Valid(frame) {
+		s.disconnect(disconnectBadRequest)
+		return
+	}
+	s.onCommands(frame, now)
+}
+
+// onCommands deals with the commands of one frame, in order. Called on the poller; frame is on loan for the call.
+func (s *session) onCommands(frame []byte, now time.Duration) {
+	for len(frame) > 0 && !s.conn.closing() {
+		cmd, rest, ok := s.nextCommand(frame)
+		if !ok {
+			s.disconnect(disconnectBadRequest)
+			return
+		}
+		s.onCommand(cmd, now)
+		frame = rest
+		if s.waiting && len(frame) > 0 {
+			s.unfinished = bytes.Clone(frame)
+			break
+		}
+	}
+	s.flush()
+}
+
+// nextCommand takes the first command out of a frame: a line of JSON, or Protobuf behind its length. The strings of a
+// command of JSON are on loan like the frame.
+func (s *session) nextCommand(frame []byte) (cmd *protocol.Command, rest []byte, ok bool) {
+	cmd = &protocol.Command{}
+	if s.encoding.isJSON() {
+		line, rest, _ := bytes.Cut(frame, []byte("\n"))
+		return cmd, rest, cfjson.Unmarshal(line, cmd, 0) == nil
+	}
+	size, n := binary.Uvarint(frame)
+	if n <= 0 || size > uint64(len(frame)-n) {
+		return nil, nil, false
+	}
+	end := n + int(size)
+	return cmd, frame[end:], cmd.UnmarshalCF(frame[n:end]) == nil
+}
+
+// onCommand deals with one command.
+func (s *session) onCommand(cmd *protocol.Command, now time.Duration) {
+	if s.state == refused {
+		return // until it is closed as stale
+	}
+	if cmd.Id == 0 && cmd.Send == nil {
+		s.onPong(cmd)
+		return
+	}
+	if s.state == opened && cmd.Connect == nil || s.state == connected && cmd.Connect != nil {
+		s.disconnect(disconnectBadRequest)
+		return
+	}
+	if !s.hub.messageRate.allow(&s.conn.messages, now, 1) || !s.hub.addressMayAsk(s.conn, now) {
+		s.tooMany(cmd.Id)
+		return
+	}
+	s.strikes = 0
+	add(&s.conn.receivedMessages, 1)
+	name, deal := s.dealing(cmd)
+	if deal == nil {
+		s.disconnect(disconnectBadRequest)
+		return
+	}
+	s.hub.metrics.commands.WithLabelValues(name).Inc()
+	deal()
+}
+
+// dealing is what a command asks for, and its name.
+func (s *session) dealing(cmd *protocol.Command) (string, func()) {
+	switch id := cmd.Id; {
+	case cmd.Connect != nil:
+		return "connect", func() { s.connect(id, cmd.Connect) }
+	case cmd.Subscribe != nil:
+		return "subscribe", func() { s.subscribe(id, cmd.Subscribe) }
+	case cmd.Unsubscribe != nil:
+		return "unsubscribe", func() { s.unsubscribe(id, cmd.Unsubscribe) }
+	case cmd.Publish != nil:
+		return "publish", func() { s.publish(id, cmd.Publish) }
+	case cmd.Presence != nil:
+		return "presence", func() { s.presence(id, cmd.Presence) }
+	case cmd.PresenceStats != nil:
+		return "presence_stats", func() { s.presenceStats(id, cmd.PresenceStats) }
+	case cmd.History != nil:
+		return "history", func() { s.history(id, cmd.History) }
+	case cmd.Refresh != nil:
+		return "refresh", func() { s.refresh(id, cmd.Refresh) }
+	case cmd.SubRefresh != nil:
+		return "sub_refresh", func() { s.subRefresh(id, cmd.SubRefresh) }
+	case cmd.Rpc != nil:
+		return "rpc", func() { s.rpc(id, cmd.Rpc) }
+	case cmd.Send != nil:
+		return "send", func() { s.send(cmd.Send) }
+	case cmd.Ping != nil:
+		return "ping", func() { s.fail(id, errNoMethod) }
+	}
+	return "", nil
+}
+
+// onPong is for a command without an id: the answer to a ping. One that nobody asked for is refused, as in the protocol.
+func (s *session) onPong(cmd *protocol.Command) {
+	name, _ := s.dealing(cmd)
+	if name != "" || s.conn.pinged.Swap(0) == 0 {
+		s.disconnect(disconnectBadRequest)
+	}
+}
+
+// tooMany refuses a command; who goes on all the same is disconnected.
+func (s *session) tooMany(id uint32) {
+	if s.strikes++; s.strikes > maxStrikes {
+		s.disconnect(disconnectTooMany)
+		return
+	}
+	if id != 0 {
+		s.fail(id, errTooManyRequests)
+	}
+}
+
+// rpc and send are for the application, which hears of them by webhook.
+func (s *session) rpc(id uint32, _ *protocol.RPCRequest) { s.fail(id, errNotAvailable) }
+
+func (s *session) send(_ *protocol.SendRequest) {}
+
+func errorLabel(e *protocol.Error) string { return strconv.FormatUint(uint64(e.Code), 10) }

@@ -1,0 +1,75 @@
+package server
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/centrifugal/protocol"
+
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// encoding is how a member hears its room. What is said is encoded once for each encoding that has a member, and shared.
+type encoding uint8
+
+const (
+	plainEncoding         encoding = iota // what was said, as it was said
+	jsonEncoding                          // pushes of the SDK protocol
+	protobufEncoding                      // the same
+	jsonDeltaEncoding                     // the same, what is new of each publication against the one before
+	protobufDeltaEncoding                 // the same
+	encodings
+
+	// jsonFullEncoding is the first publication that a member of jsonDeltaEncoding hears. No part has it.
+	jsonFullEncoding   = encodings
+	encodingsOfMessage = encodings + 1
+)
+
+func (e encoding) isJSON() bool {
+	return e == jsonEncoding || e == jsonDeltaEncoding || e == jsonFullEncoding
+}
+
+func (e encoding) withDelta() bool { return e == jsonDeltaEncoding || e == protobufDeltaEncoding }
+
+// opcode is of the frames that carry this encoding.
+func (e encoding) opcode() ws.Opcode {
+	if e.isJSON() {
+		return ws.OpText
+	}
+	return ws.OpBinary
+}
+
+// sessionPings are the server's ping of each encoding: an empty reply.
+var sessionPings = [encodings]([]byte){
+	jsonEncoding:     encode(ws.OpText, []byte("{}")),
+	protobufEncoding: encode(ws.OpBinary, []byte{0}),
+}
+
+// appendReplies appends one frame with all the replies: JSON has one a line, Protobuf each behind its length. scratch is
+// for the payload; it is returned for the next time.
+func appendReplies(dst, scratch []byte, e encoding, replies []*protocol.Reply) (frame, spent []byte) {
+	payload := scratch[:0]
+	for i, r := range replies {
+		if e.isJSON() {
+			if i > 0 {
+				payload = append(payload, '\n')
+			}
+			payload = r.AppendJSON(payload)
+			continue
+		}
+		size := r.SizeCF()
+		payload = binary.AppendUvarint(payload, uint64(size))
+		at := len(payload)
+		payload = append(payload, make([]byte, size)...)
+		if n, err := r.MarshalToSizedBufferCF(payload[at:]); err != nil || n != size {
+			panic(fmt.Sprintf("reply of %d bytes encoded as %d: %v", size, n, err))
+		}
+	}
+	return ws.AppendFrame(dst, e.opcode(), payload), payload
+}
+
+// encodeReply makes one frame of one reply.
+func encodeReply(e encoding, r *protocol.Reply) []byte {
+	frame, _ := appendReplies(nil, nil, e, []*protocol.Reply{r})
+	return frame
+}

@@ -1,0 +1,252 @@
+package server
+
+import (
+	"slices"
+
+	"github.com/throng-chat/throng/server/wheel"
+)
+
+// history is what a room remembers: its newest publications, bounded in number and age by the room's options, and the
+// position up to which it was told. Guarded by hub.mu.
+type history struct {
+	ring  []publication
+	head  int // of the oldest
+	count int
+	top   uint64 // the offset of the newest publication ever; offsets count from 1
+	epoch string // a random word: offsets of two epochs do not compare. Empty before the first use
+	bytes int
+}
+
+// position is a place in a room's history.
+type position struct {
+	offset uint64
+	epoch  string
+}
+
+// remembered is what a publication costs beyond its data, about.
+const remembered = 160
+
+func (h *history) begin() {
+	if h.epoch == "" {
+		h.epoch = randomWord(6)
+	}
+}
+
+func (h *history) position() position { return position{h.top, h.epoch} }
+
+// add gives p its offset and remembers it, in the place of the oldest where there are most already. It returns by how many
+// bytes the history grew.
+func (h *history) add(p *publication, most int) (grown int) {
+	h.begin()
+	h.top++
+	p.offset = h.top
+	for h.count >= most {
+		grown -= h.dropOldest()
+	}
+	if h.count == len(h.ring) {
+		bigger := make([]publication, min(max(2*len(h.ring), 4), most))
+		for i := range h.count {
+			bigger[i] = *h.at(i)
+		}
+		h.ring, h.head = bigger, 0
+	}
+	*h.at(h.count) = *p
+	h.count++
+	size := len(p.data) + remembered
+	h.bytes += size
+	return grown + size
+}
+
+// at is the i-th publication from the oldest.
+func (h *history) at(i int) *publication { return &h.ring[(h.head+i)%len(h.ring)] }
+
+// dropOldest forgets one publication and returns its size.
+func (h *history) dropOldest() int {
+	oldest := h.at(0)
+	size := len(oldest.data) + remembered
+	*oldest = publication{}
+	h.head = (h.head + 1) % len(h.ring)
+	h.count--
+	h.bytes -= size
+	if h.count == 0 {
+		h.ring, h.head = nil, 0
+	}
+	return size
+}
+
+// expire forgets what was said before a moment and returns how many bytes that frees.
+func (h *history) expire(before wheel.Tick) (freed int) {
+	for h.count > 0 && h.at(0).at < before {
+		freed += h.dropOldest()
+	}
+	return freed
+}
+
+// clear forgets all, but not the position.
+func (h *history) clear() (freed int) {
+	for h.count > 0 {
+		freed += h.dropOldest()
+	}
+	return freed
+}
+
+// newest is the last publication that is remembered, nil for none.
+func (h *history) newest() *publication {
+	if h.count == 0 {
+		return nil
+	}
+	p := *h.at(h.count - 1)
+	return &p
+}
+
+// missed is everything behind a position, in order; ok is false where not all of it is remembered, or where it is more
+// than so many publications or bytes.
+func (h *history) missed(from position, most, mostBytes int) (pubs []publication, ok bool) {
+	if from.epoch != "" && from.epoch != h.epoch || from.offset > h.top {
+		return nil, false
+	}
+	n := h.top - from.offset
+	if n > uint64(h.count) || n > uint64(most) {
+		return nil, false
+	}
+	bytes := 0
+	for i := h.count - int(n); i < h.count; i++ {
+		p := h.at(i)
+		if bytes += len(p.data) + remembered; bytes > mostBytes {
+			return nil, false
+		}
+		pubs = append(pubs, *p)
+	}
+	return pubs, true
+}
+
+// page is a part of the history: at most so many publications (-1 for all, 0 for none) behind since, or before it where it
+// is reversed; since nil begins at the oldest, reversed at the newest.
+func (h *history) page(since *position, limit int, reverse bool) (pubs []publication) {
+	if limit < 0 || limit > h.count {
+		limit = h.count
+	}
+	if limit == 0 {
+		return nil
+	}
+	first := h.top - uint64(h.count) + 1 // the offset of the oldest
+	from, to := 0, h.count
+	switch {
+	case since == nil:
+	case !reverse:
+		if since.offset >= first {
+			from = int(min(since.offset-first+1, uint64(h.count)))
+		}
+	default:
+		to = 0
+		if since.offset > first {
+			to = int(min(since.offset-first, uint64(h.count)))
+		}
+	}
+	if to-from > limit {
+		if reverse {
+			from = to - limit
+		} else {
+			to = from + limit
+		}
+	}
+	for i := from; i < to; i++ {
+		pubs = append(pubs, *h.at(i))
+	}
+	if reverse {
+		slices.Reverse(pubs)
+	}
+	return pubs
+}
+
+// archive bounds the bytes of all histories together: the oldest publication of all makes room. Guarded by hub.mu.
+type archive struct {
+	most  int
+	bytes int
+	count int
+	order []remembering // in the order in which it was said; what was forgotten meanwhile is passed over
+}
+
+type remembering struct {
+	room   *room
+	offset uint64
+}
+
+// remember adds p to the history of r.
+func (a *archive) remember(r *room, p *publication) {
+	before := r.history.count
+	a.bytes += r.history.add(p, r.options.HistorySize)
+	a.count += r.history.count - before
+	a.order = append(a.order, remembering{r, p.offset})
+	for a.bytes > a.most && len(a.order) > 0 {
+		oldest := a.order[0]
+		a.order = a.order[1:]
+		if h := &oldest.room.history; h.count > 0 && h.at(0).offset == oldest.offset {
+			a.bytes -= h.dropOldest()
+			a.count--
+		}
+	}
+	if len(a.order) > 2*a.count+1024 {
+		a.order = slices.DeleteFunc(a.order, func(m remembering) bool {
+			h := &m.room.history
+			return h.count == 0 || m.offset < h.at(0).offset
+		})
+	}
+}
+
+// expire forgets what of r was said before a moment.
+func (a *archive) expire(r *room, before wheel.Tick) {
+	a.forget(r, func() int { return r.history.expire(before) })
+}
+
+// clear forgets what r remembers.
+func (a *archive) clear(r *room) { a.forget(r, r.history.clear) }
+
+func (a *archive) forget(r *room, how func() int) {
+	before := r.history.count
+	a.bytes -= how()
+	a.count -= before - r.history.count
+}
+
+// keepLocked sees to it that a room which remembers something is looked after, whether it has members or not. hub.mu is held.
+func (h *hub) keepLocked(r *room) {
+	r.touched = h.clock.tick()
+	if !r.kept {
+		r.kept = true
+		h.ages.File(r, r.touched+r.memory())
+	}
+}
+
+// memory is how long a publication, and the position of a room that nobody is in, are remembered.
+func (r *room) memory() wheel.Tick { return inTicks(r.options.HistoryTTL) }
+
+// expireLocked forgets what is too old. hub.mu is held.
+func (h *hub) expireLocked(r *room) {
+	if now := h.clock.tick(); now > r.memory() {
+		h.archive.expire(r, now-r.memory())
+	}
+}
+
+// age looks after the rooms whose oldest publication has had its time. Called on the heartbeat.
+func (h *hub) age(now wheel.Tick) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.aged = h.ages.Advance(now, h.aged[:0])
+	for i, r := range h.aged {
+		h.aged[i] = nil
+		r.kept = false
+		h.expireLocked(r)
+		switch {
+		case r.history.count > 0:
+			r.kept = true
+			h.ages.File(r, r.history.at(0).at+r.memory()+1)
+		case r.members > 0:
+			// Whoever leaves last has it kept.
+		case now < r.touched+r.memory():
+			r.kept = true
+			h.ages.File(r, r.touched+r.memory())
+		default:
+			delete(h.rooms, r.name)
+		}
+	}
+}

@@ -1,0 +1,221 @@
+package server
+
+import (
+	"encoding/base64"
+	"errors"
+	"time"
+	"unicode/utf8"
+
+	"github.com/centrifugal/protocol"
+	"github.com/centrifugal/protocol/cfjson"
+
+	"github.com/throng-chat/throng/server/token"
+	"github.com/throng-chat/throng/server/wheel"
+)
+
+// How a connection says who it is: by a token, or, where guests are let in, by none.
+
+// serverVersion is what connect is answered with. SDKs want it not to be empty.
+const serverVersion = "throng"
+
+// connect is the first command of every connection.
+func (s *session) connect(id uint32, req *protocol.ConnectRequest) {
+	claims := token.Claims{}
+	switch {
+	case req.Token != "":
+		var err error
+		if claims, err = s.hub.tokens.Connect(req.Token, time.Now()); err != nil {
+			s.refuseToken(id, err)
+			return
+		}
+	case !s.hub.guests:
+		s.disconnect(disconnectBadRequest)
+		return
+	}
+	s.enter(id, req, claims)
+}
+
+// refuseToken answers a connection's token that is no good.
+func (s *session) refuseToken(id uint32, err error) {
+	switch {
+	case errors.Is(err, token.ErrExpired):
+		s.fail(id, errTokenExpired)
+	case errors.Is(err, token.ErrKeysNotLoaded):
+		s.fail(id, errInternal)
+	default:
+		s.hub.log.Debug("token refused", "conn", s.conn.id, "error", err)
+		s.disconnect(disconnectInvalidToken)
+		return
+	}
+	if s.state == opened {
+		s.state = refused
+	}
+}
+
+// enter makes the connection somebody, and puts it into the rooms that the server gives it.
+func (s *session) enter(id uint32, req *protocol.ConnectRequest, claims token.Claims) {
+	h := s.hub
+	s.info = &protocol.ClientInfo{User: claims.User, Client: s.client, ConnInfo: asJSON(claims.Info)}
+	s.identity.Store(s.info)
+	s.meta = claims.Meta
+	if !h.addUser(s) {
+		s.disconnect(disconnectTooManyOfUser)
+		return
+	}
+	s.state = connected
+	s.expires = h.tickOf(claims.Expires)
+	s.conn.pinged.Store(0)
+	s.pingAt.Store(uint32(h.heartbeat.phase(s.conn) + h.heartbeat.interval))
+
+	result := &protocol.ConnectResult{
+		Client:  s.client,
+		Version: serverVersion,
+		Ping:    uint32((h.pingInterval + time.Second - 1) / time.Second),
+		Pong:    true,
+		Expires: s.expires != 0,
+		Ttl:     ttl(claims.Expires),
+	}
+	s.replies = append(s.replies, &protocol.Reply{Id: id, Connect: result})
+	s.enterGivenRooms(result, req.Subs, claims)
+	s.schedule()
+}
+
+// enterGivenRooms subscribes the session to what its token names, and to its personal room. The answer to connect is posted
+// before any of them is heard.
+func (s *session) enterGivenRooms(result *protocol.ConnectResult, wishes map[string]*protocol.SubscribeRequest, claims token.Claims) {
+	h := s.hub
+	given := map[string]token.SubOptions{}
+	for _, name := range claims.Channels {
+		given[name] = token.SubOptions{}
+	}
+	for name, o := range claims.Subs {
+		given[name] = o
+	}
+	if h.personalRooms && claims.User != "" {
+		if name := "#" + claims.User; validRoomName(name) {
+			given[name] = token.SubOptions{}
+		}
+	}
+	var entries []*entry
+	for name, o := range given {
+		wish := wishes[name]
+		if wish == nil {
+			wish = &protocol.SubscribeRequest{}
+		}
+		wish.Channel = name
+		if !validRoomName(name) || len(entries) >= h.maxRooms || h.moderation.forbids(claims.User, toSubscribe, name) {
+			h.log.Debug("room of a token not entered", "conn", s.conn.id, "room", clip(name))
+			continue
+		}
+		entries = append(entries, &entry{
+			wish:       wish,
+			serverSide: true,
+			withToken:  true,
+			info:       s.infoIn(o.Info),
+			data:       asJSON(o.Data),
+		})
+	}
+	h.enter(s, entries, func() {
+		for _, e := range entries {
+			if e.err == nil {
+				if result.Subs == nil {
+					result.Subs = map[string]*protocol.SubscribeResult{}
+				}
+				result.Subs[e.wish.Channel] = e.result
+			}
+		}
+	})
+}
+
+// infoIn is who the session is in a room that knows more of it.
+func (s *session) infoIn(info []byte) *protocol.ClientInfo {
+	if len(info) == 0 {
+		return s.info
+	}
+	return &protocol.ClientInfo{User: s.info.User, Client: s.client, ConnInfo: s.info.ConnInfo, ChanInfo: asJSON(info)}
+}
+
+// refresh gives a connection a new token before the old one has expired.
+func (s *session) refresh(id uint32, req *protocol.RefreshRequest) {
+	claims, err := s.hub.tokens.Connect(req.Token, time.Now())
+	if err != nil {
+		s.refuseToken(id, err)
+		return
+	}
+	if claims.User != s.info.User {
+		s.disconnect(disconnectInvalidToken)
+		return
+	}
+	s.expires = s.hub.tickOf(claims.Expires)
+	s.meta = claims.Meta
+	s.replies = append(s.replies, &protocol.Reply{Id: id, Refresh: &protocol.RefreshResult{
+		Client:  s.client,
+		Version: serverVersion,
+		Expires: s.expires != 0,
+		Ttl:     ttl(claims.Expires),
+	}})
+	s.schedule()
+}
+
+// subRefresh gives a subscription a new token before the old one has expired.
+func (s *session) subRefresh(id uint32, req *protocol.SubRefreshRequest) {
+	sub := s.find(req.Channel)
+	if sub == nil || req.Type != 0 {
+		s.fail(id, errDenied)
+		return
+	}
+	claims, ok := s.subscriptionToken(id, req.Token, req.Channel)
+	if !ok {
+		return
+	}
+	sub.expires = s.hub.tickOf(claims.Expires)
+	s.replies = append(s.replies, &protocol.Reply{Id: id, SubRefresh: &protocol.SubRefreshResult{
+		Expires: sub.expires != 0,
+		Ttl:     ttl(claims.Expires),
+	}})
+	s.schedule()
+}
+
+// subscriptionToken checks a token for a room. Where it is no good the command is answered.
+func (s *session) subscriptionToken(id uint32, text, room string) (token.SubClaims, bool) {
+	claims, err := s.hub.tokens.Subscribe(text, time.Now())
+	switch {
+	case errors.Is(err, token.ErrExpired):
+		s.fail(id, errTokenExpired)
+	case errors.Is(err, token.ErrKeysNotLoaded):
+		s.fail(id, errInternal)
+	case err != nil:
+		s.hub.log.Debug("subscription token refused", "conn", s.conn.id, "error", err)
+		s.fail(id, errDenied)
+	case claims.Channel != room, claims.User != s.info.User && claims.HasUser, claims.Client != "" && claims.Client != s.client:
+		// Of somebody else, or for another room: no accident.
+		s.disconnect(disconnectInvalidToken)
+	default:
+		return claims, true
+	}
+	return token.SubClaims{}, false
+}
+
+// tickOf is the deadline of a moment; 0 for the zero moment.
+func (h *hub) tickOf(t time.Time) wheel.Tick {
+	if t.IsZero() {
+		return 0
+	}
+	return h.clock.tick() + inTicks(max(time.Until(t), tickLength))
+}
+
+// ttl is how many seconds are left until a moment, as the protocol has it.
+func ttl(t time.Time) uint32 {
+	if t.IsZero() {
+		return 0
+	}
+	return uint32(max(time.Until(t).Round(time.Second)/time.Second, 1))
+}
+
+// asJSON is data as both encodings can carry it: what is no JSON becomes a string in base64.
+func asJSON(data []byte) []byte {
+	if len(data) == 0 || utf8.Valid(data) && cfjson.Valid(data) {
+		return data
+	}
+	return cfjson.AppendString(nil, base64.StdEncoding.EncodeToString(data))
+}

@@ -1,0 +1,65 @@
+package server
+
+import (
+	"sync"
+
+	"github.com/centrifugal/protocol"
+)
+
+// message is what all members of a room are to hear: encoded when the first member needs it, once for each encoding.
+type message struct {
+	room  *room
+	pub   publication
+	prev  *publication         // what a delta is made against; nil for none
+	join  *protocol.ClientInfo // not a publication, but somebody who came
+	leave *protocol.ClientInfo // or went
+	size  int                  // bytes, about: what the room's backlog counts
+
+	mu     sync.Mutex // a leaf, held while a frame is made
+	frames [encodingsOfMessage][]byte
+}
+
+// messageOverhead is about what a push adds to its data.
+const messageOverhead = 64
+
+// frame is the message for the members of one encoding, nil where they hear nothing of it. Called on the shards.
+func (m *message) frame(e encoding) []byte {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.frames[e] == nil {
+		m.frames[e] = m.encode(e)
+	}
+	return m.frames[e]
+}
+
+func (m *message) encode(e encoding) []byte {
+	push := &protocol.Push{Channel: m.room.name}
+	switch {
+	case e == plainEncoding && m.isPublication():
+		return encode(m.pub.plain())
+	case e == plainEncoding:
+		return nil
+	case m.join != nil:
+		push.Join = &protocol.Join{Info: m.join}
+	case m.leave != nil:
+		push.Leave = &protocol.Leave{Info: m.leave}
+	case e.withDelta():
+		push.Pub = m.pub.after(m.prev, e)
+	default:
+		push.Pub = m.pub.full(e)
+	}
+	return encodeReply(e, &protocol.Reply{Push: push})
+}
+
+func (m *message) isPublication() bool { return m.join == nil && m.leave == nil }
+
+// first is the message for a member that has not heard the publication before it.
+func (m *message) first(e encoding) []byte {
+	switch e {
+	case jsonDeltaEncoding:
+		return m.frame(jsonFullEncoding)
+	case protobufDeltaEncoding:
+		return m.frame(protobufEncoding)
+	}
+	return m.frame(e)
+}

@@ -1,0 +1,127 @@
+package server
+
+import (
+	"strings"
+
+	"github.com/centrifugal/protocol"
+)
+
+// What a session may ask about a room: who is there, and what was said.
+
+const (
+	maxHistoryPage = 300 // publications in one answer
+	atOnce         = 200 // members that a poller tells of by itself; more is work for another goroutine
+)
+
+// presence answers who is in a room.
+func (s *session) presence(id uint32, req *protocol.PresenceRequest) {
+	infos, e := s.who(req.Channel)
+	if e != nil {
+		s.fail(id, e)
+		return
+	}
+	if len(infos) <= atOnce {
+		s.replies = append(s.replies, &protocol.Reply{Id: id, Presence: &protocol.PresenceResult{Presence: byClient(infos)}})
+		return
+	}
+	s.await(id, func() func() {
+		frame := encodeReply(s.encoding, &protocol.Reply{Id: id, Presence: &protocol.PresenceResult{Presence: byClient(infos)}})
+		return func() { s.hub.post(s.conn.shard, job{do: sendAnswer, conn: s.conn, frame: frame}) }
+	})
+}
+
+// who is in a room, as far as the session may know.
+func (s *session) who(room string) ([]*protocol.ClientInfo, *protocol.Error) {
+	if e := s.maySeePresence(room); e != nil {
+		return nil, e
+	}
+	h := s.hub
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if r := h.rooms[room]; r != nil {
+		return r.present.snapshot(), nil
+	}
+	return nil, nil
+}
+
+func (s *session) maySeePresence(room string) *protocol.Error {
+	sub := s.find(room)
+	switch {
+	case !validRoomName(room):
+		return errBadRequest
+	case !s.hub.optionsOf(room).Presence:
+		return errNotAvailable
+	case !s.hub.authorize(s.asker(sub != nil, sub != nil && sub.withToken), toSeePresence, room):
+		return errDenied
+	}
+	return nil
+}
+
+// presenceStats answers how many are in a room.
+func (s *session) presenceStats(id uint32, req *protocol.PresenceStatsRequest) {
+	if e := s.maySeePresence(req.Channel); e != nil {
+		s.fail(id, e)
+		return
+	}
+	s.replies = append(s.replies, &protocol.Reply{Id: id, PresenceStats: s.hub.presenceStats(req.Channel)})
+}
+
+func (h *hub) presenceStats(room string) *protocol.PresenceStatsResult {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if r := h.rooms[room]; r != nil {
+		return r.present.stats()
+	}
+	return &protocol.PresenceStatsResult{}
+}
+
+// history answers what was said in a room.
+func (s *session) history(id uint32, req *protocol.HistoryRequest) {
+	sub := s.find(req.Channel)
+	switch {
+	case !validRoomName(req.Channel):
+		s.fail(id, errBadRequest)
+		return
+	case s.hub.optionsOf(req.Channel).HistorySize == 0:
+		s.fail(id, errNotAvailable)
+		return
+	case !s.hub.authorize(s.asker(sub != nil, sub != nil && sub.withToken), toReadHistory, req.Channel):
+		s.fail(id, errDenied)
+		return
+	}
+	pubs, at, e := s.hub.read(strings.Clone(req.Channel), req.Since, int(req.Limit), req.Reverse)
+	if e != nil {
+		s.fail(id, e)
+		return
+	}
+	result := &protocol.HistoryResult{Epoch: at.epoch, Offset: at.offset, Publications: []*protocol.Publication{}} // SDKs want a list
+	for i := range pubs {
+		result.Publications = append(result.Publications, pubs[i].full(s.encoding))
+	}
+	s.replies = append(s.replies, &protocol.Reply{Id: id, History: result})
+}
+
+// read is a page of a room's history, and its newest position.
+func (h *hub) read(room string, since *protocol.StreamPosition, limit int, reverse bool) ([]publication, position, *protocol.Error) {
+	if limit < 0 || limit > maxHistoryPage {
+		limit = maxHistoryPage
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	r := h.rooms[room]
+	if r == nil || r.history.epoch == "" {
+		return nil, position{}, nil // the beginning of whatever will be said there
+	}
+	h.expireLocked(r)
+	var from *position
+	if since != nil {
+		from = &position{since.Offset, since.Epoch}
+		switch {
+		case from.epoch != "" && from.epoch != r.history.epoch:
+			return nil, position{}, errUnrecoverable
+		case reverse && from.offset == 0:
+			return nil, position{}, errBadRequest
+		}
+	}
+	return r.history.page(from, limit, reverse), r.history.position(), nil
+}

@@ -1,0 +1,57 @@
+package server
+
+import (
+	"github.com/centrifugal/protocol"
+
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// What a client of the SDK protocol is told that asks for what it may not have. A command is answered with an error; a
+// connection that is no good is ended with a code. The numbers are the protocol's, and so is what an SDK does about them.
+var (
+	errInternal        = &protocol.Error{Code: 100, Message: "internal server error", Temporary: true}
+	errUnknownChannel  = &protocol.Error{Code: 102, Message: "unknown channel"}
+	errDenied          = &protocol.Error{Code: 103, Message: "permission denied"}
+	errNoMethod        = &protocol.Error{Code: 104, Message: "method not found"}
+	errAlreadyIn       = &protocol.Error{Code: 105, Message: "already subscribed"}
+	errLimit           = &protocol.Error{Code: 106, Message: "limit exceeded"}
+	errBadRequest      = &protocol.Error{Code: 107, Message: "bad request"}
+	errNotAvailable    = &protocol.Error{Code: 108, Message: "not available"}
+	errTokenExpired    = &protocol.Error{Code: 109, Message: "token expired"}
+	errTooManyRequests = &protocol.Error{Code: 111, Message: "too many requests", Temporary: true}
+	errUnrecoverable   = &protocol.Error{Code: 112, Message: "unrecoverable position"}
+)
+
+// disconnect ends a connection: below 3500 and from 4000 to 4499 an SDK comes back, else it does not.
+type disconnect struct {
+	reason closeReason
+	code   ws.CloseCode
+	text   string
+}
+
+var (
+	disconnectShutdown      = disconnect{closedShutdown, 3001, "shutdown"}
+	disconnectServerError   = disconnect{closedPanic, 3004, "internal server error"}
+	disconnectExpired       = disconnect{closedExpired, 3005, "connection expired"}
+	disconnectNoPong        = disconnect{closedPingTimeout, 3012, "no pong"}
+	disconnectTooMany       = disconnect{closedRate, 3013, "too many requests"}
+	disconnectInvalidToken  = disconnect{closedToken, 3500, "invalid token"}
+	disconnectBadRequest    = disconnect{closedProtocol, 3501, "bad request"}
+	disconnectStale         = disconnect{closedStale, 3502, "stale"}
+	disconnectForced        = disconnect{closedByAdmin, 3503, "force disconnect"}
+	disconnectTooManyOfUser = disconnect{closedLimit, 3504, "connection limit"}
+	disconnectTooManyRooms  = disconnect{closedLimit, 3505, "channel limit"}
+)
+
+// ending is why the server takes a subscription away: from 2500 on an SDK subscribes again, below it does not.
+type ending struct {
+	code uint32
+	text string
+}
+
+var (
+	endedByServer     = ending{2000, "server unsubscribe"}
+	endedInsufficient = ending{2500, "insufficient state"}
+	endedExpired      = ending{2501, "subscription expired"}
+	endedInvalidated  = ending{2502, "state invalidated"}
+)

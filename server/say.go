@@ -1,0 +1,157 @@
+package server
+
+import (
+	"math/bits"
+
+	"github.com/centrifugal/protocol"
+
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// How something comes to be said in a room.
+
+// publish is the session's.
+func (s *session) publish(id uint32, req *protocol.PublishRequest) {
+	pub, ok := ofSDK(req.Data)
+	if !validRoomName(req.Channel) || req.Type != 0 || len(req.Data) == 0 || !ok {
+		s.fail(id, errBadRequest)
+		return
+	}
+	sub := s.find(req.Channel)
+	pub.info = s.info
+	if sub != nil {
+		pub.info = sub.info
+	}
+	if !s.hub.authorize(s.asker(sub != nil, sub != nil && sub.withToken), toPublish, req.Channel) {
+		s.fail(id, errDenied)
+		return
+	}
+	options := s.hub.optionsOf(req.Channel)
+	if options.MaxMessage > 0 && len(req.Data) > options.MaxMessage {
+		s.fail(id, errLimit)
+		return
+	}
+	now := s.hub.clock.now()
+	if sub != nil && !perSecond(options.Rate).allow(&sub.meter, now, 1) || !s.hub.userMayPublish(s.user, now) {
+		s.tooMany(id)
+		return
+	}
+	s.talksIn, _ = s.hub.say(req.Channel, pub, sayOptions{})
+	s.replies = append(s.replies, &protocol.Reply{Id: id, Publish: &protocol.PublishResult{}})
+}
+
+// sayOptions are what the server API may ask for.
+type sayOptions struct {
+	skipHistory bool
+	key         string // of idempotency: a second publication with it is not said, but answered like the first
+}
+
+// say gives a publication its place in the room's order and history, and posts it to all members. The place it returns is
+// zero where there is no history. The room is nil where nobody is there to hear, or to remember.
+func (h *hub) say(name string, pub publication, o sayOptions) (*room, position) {
+	m := &message{pub: pub, size: len(pub.data) + messageOverhead}
+	m.pub.at = h.clock.tick()
+	h.metrics.messages.Inc()
+	options := h.optionsOf(name)
+
+	h.mu.Lock()
+	if o.key != "" {
+		if at, ok := h.said.find(name, o.key, m.pub.at); ok {
+			h.mu.Unlock()
+			return nil, at
+		}
+	}
+	r := h.rooms[name]
+	if r == nil && options.HistorySize > 0 && !o.skipHistory {
+		r = h.roomLocked(name)
+	}
+	var at position
+	var wake uint64
+	if r != nil {
+		at, wake = h.sayLocked(r, m, o)
+	}
+	if o.key != "" {
+		h.said.add(name, o.key, at, m.pub.at)
+	}
+	h.mu.Unlock()
+	h.wake(wake)
+	return r, at
+}
+
+// sayLocked is the moment at which m has been said. hub.mu is held.
+func (h *hub) sayLocked(r *room, m *message, o sayOptions) (at position, wake uint64) {
+	m.room = r
+	if r.options.HistorySize > 0 && !o.skipHistory {
+		h.archive.remember(r, &m.pub)
+		at = r.history.position()
+		h.keepLocked(r)
+	}
+	if r.options.Delta {
+		last := m.pub // not m, which keeps its frames
+		m.prev, r.last = r.last, &last
+	}
+	return at, h.postLocked(r, m)
+}
+
+// postLocked posts m to every part of the room that has members, but not what plain members do not hear to theirs. It
+// returns whom to wake. hub.mu is held.
+func (h *hub) postLocked(r *room, m *message) (wake uint64) {
+	posted := 0
+	for _, p := range r.parts {
+		if p.members == 0 || p.encoding == plainEncoding && !m.isPublication() {
+			continue
+		}
+		posted += m.size
+		if p.shard.pushLocked(job{do: deliver, part: p, message: m}) {
+			wake |= p.shard.bit()
+		}
+	}
+	// Under the lock, or a shard could subtract it first.
+	r.backlog.Add(int64(posted))
+	return wake
+}
+
+// publish gives a plain client's message to everybody in its room. Called on the poller; payload is on loan for the call.
+func (h *hub) publish(r *room, op ws.Opcode, payload []byte) {
+	// What plain members hear, the same bytes for all, is made before the lock is taken.
+	frame := encode(op, payload)
+	h.metrics.messages.Inc()
+	var wake uint64
+	h.mu.Lock()
+	if r.onlyPlain() {
+		wake = h.postFrameLocked(r, frame)
+	} else {
+		m := &message{size: len(payload) + messageOverhead}
+		m.frames[plainEncoding] = frame
+		m.pub = publication{data: frame[len(frame)-len(payload):], form: formText, at: h.clock.tick()}
+		if op == ws.OpBinary {
+			m.pub.form = formBytes
+		}
+		_, wake = h.sayLocked(r, m, sayOptions{})
+	}
+	h.mu.Unlock()
+	h.wake(wake)
+}
+
+// postFrameLocked posts a frame to a room that has only plain members. hub.mu is held.
+func (h *hub) postFrameLocked(r *room, frame []byte) (wake uint64) {
+	posted := 0
+	for _, p := range r.parts {
+		if p.members == 0 {
+			continue
+		}
+		posted += len(frame)
+		if p.shard.pushLocked(job{do: deliver, part: p, frame: frame}) {
+			wake |= p.shard.bit()
+		}
+	}
+	r.backlog.Add(int64(posted))
+	return wake
+}
+
+// wake wakes the shards whose bits are set.
+func (h *hub) wake(shards uint64) {
+	for ; shards != 0; shards &= shards - 1 {
+		h.shards[bits.TrailingZeros64(shards)].wake()
+	}
+}

@@ -1,0 +1,213 @@
+package server
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/centrifugal/protocol"
+
+	"github.com/throng-chat/throng/server/wheel"
+)
+
+// session is what a connection of the SDK protocol has beyond a plain one: who it is, and the rooms it is in. Its commands
+// are dealt with one after another, on its poller, which owns it. What others want of it they post to the poller.
+type session struct {
+	// Constant after newSession.
+	conn     *conn
+	hub      *hub
+	poller   *poller
+	encoding encoding
+	client   string // its id, which everybody may see
+
+	// Owned by the poller.
+	state      sessionState
+	user       *user                // nil until it is connected
+	info       *protocol.ClientInfo // who it is, as others see it; replaced, never changed
+	meta       []byte               // what its token says only to the application
+	expires    wheel.Tick           // of its token; 0 for never
+	subs       []*subscription
+	replies    []*protocol.Reply // of the frame under way, not yet posted
+	talksIn    *room             // where it published last: it is not read from while that is behind
+	strikes    int               // commands refused as too many, since the last that was not
+	waiting    bool              // for work off the loop: until it is done no command is dealt with
+	unfinished []byte            // commands of the frame under way, behind the one that waits
+	unread     []byte            // bytes behind that frame
+
+	// Owned by the shard.
+	joined []*subscription
+
+	// Read by others.
+	identity atomic.Pointer[protocol.ClientInfo] // info, for the admin port
+
+	// Read by the heartbeat.
+	pingAt   atomic.Uint32 // tick of the next ping
+	deadline atomic.Uint32 // tick at which the poller is to look for what has expired; 0 for none
+}
+
+type sessionState uint8
+
+const (
+	opened    sessionState = iota // connect has not come
+	connected                     // it is somebody
+	refused                       // connect was answered with an error: nothing more is answered
+)
+
+// subscription is a session's place in a room.
+type subscription struct {
+	member
+
+	// Constant once it is in the room.
+	room        *room
+	info        *protocol.ClientInfo
+	serverSide  bool
+	withToken   bool // by a subscription token, or named by the connection's
+	recoverable bool
+	positioned  bool
+
+	presentAt int32 // guarded by hub.mu
+
+	// Owned by the poller.
+	expires wheel.Tick // of its token; 0 for never
+	meter   meter      // of publications
+}
+
+const (
+	staleTimeout = 10 * time.Second // for connect to arrive
+	expiryGrace  = 10 * time.Second // an SDK asks for a new token when the old one has expired
+	maxStrikes   = 100              // refused commands in a row before the connection is ended
+)
+
+// newSession begins a session. early is what came ahead of the answer to the handshake.
+func newSession(c *conn, h *hub, p *poller, e encoding, early []byte) *session {
+	return &session{conn: c, hub: h, poller: p, encoding: e, unread: early, waiting: len(early) > 0}
+}
+
+// later is now and so much, in ticks.
+func (s *session) later(d time.Duration) wheel.Tick { return s.hub.clock.tick() + inTicks(d) }
+
+// find is the subscription to a room, nil for none.
+func (s *session) find(room string) *subscription {
+	for _, sub := range s.subs {
+		if sub.room.name == room {
+			return sub
+		}
+	}
+	return nil
+}
+
+// disconnect ends the connection. Any goroutine may call it.
+func (s *session) disconnect(d disconnect) { s.conn.close(d.reason, d.code, d.text) }
+
+// fail answers a command with an error.
+func (s *session) fail(id uint32, e *protocol.Error) {
+	s.hub.metrics.commandErrors.WithLabelValues(errorLabel(e)).Inc()
+	s.replies = append(s.replies, &protocol.Reply{Id: id, Error: e})
+}
+
+// flush posts the replies gathered so far, in one frame.
+func (s *session) flush() {
+	if replies := s.take(); replies != nil {
+		s.hub.post(s.conn.shard, job{do: sendReplies, conn: s.conn, replies: replies})
+	}
+}
+
+func (s *session) take() []*protocol.Reply {
+	replies := s.replies
+	s.replies = nil
+	return replies
+}
+
+// push tells the client something that is no reply.
+func (s *session) push(p *protocol.Push) {
+	s.replies = append(s.replies, &protocol.Reply{Push: p})
+}
+
+// schedule files the connection anew for the nearest thing of it that expires.
+func (s *session) schedule() {
+	next := s.expires
+	for _, sub := range s.subs {
+		if sub.expires != 0 && (next == 0 || sub.expires < next) {
+			next = sub.expires
+		}
+	}
+	if next != 0 {
+		next += inTicks(expiryGrace)
+	}
+	s.deadline.Store(uint32(next))
+	s.hub.heartbeat.file(s.conn)
+}
+
+// onDeadline ends what has expired. Called on the poller.
+func (s *session) onDeadline() {
+	if s.conn.closing() {
+		return
+	}
+	if s.state != connected {
+		s.disconnect(disconnectStale)
+		return
+	}
+	now, grace := s.hub.clock.tick(), inTicks(expiryGrace)
+	if s.expires != 0 && now >= s.expires+grace {
+		s.disconnect(disconnectExpired)
+		return
+	}
+	for i := len(s.subs) - 1; i >= 0; i-- {
+		if sub := s.subs[i]; sub.expires != 0 && now >= sub.expires+grace {
+			s.endSubscription(sub, endedExpired)
+		}
+	}
+	s.flush()
+	s.schedule()
+}
+
+// await does work off the loop and then finishes on the poller with what it returned; until then the client's next command
+// waits. Where too much is under way already the client is told to try again.
+func (s *session) await(id uint32, work func() func()) {
+	s.flush()
+	s.waiting = true
+	started := s.hub.offload(func() {
+		finish := work()
+		s.poller.post(func() {
+			s.waiting = false
+			if !s.conn.closing() {
+				finish()
+				s.goOn()
+			}
+		})
+	})
+	if !started {
+		s.waiting = false
+		s.fail(id, errTooManyRequests)
+	}
+}
+
+// goOn deals with what came while the session waited, and reads on. Called on the poller.
+func (s *session) goOn() {
+	commands := s.unfinished
+	s.unfinished = nil
+	s.onCommands(commands, s.hub.clock.now())
+	if unread := s.unread; unread != nil && !s.waiting {
+		s.unread = nil
+		s.conn.onData(unread, s.hub.clock.now())
+	}
+	if !s.waiting {
+		s.hub.loop.read(s.conn)
+	}
+}
+
+// begin deals with what came ahead of the answer to the handshake. Called on the poller.
+func (s *session) begin() {
+	s.waiting = false
+	s.goOn()
+}
+
+// end takes the session out of everything it is in. Called on the poller, once, when the socket is closed.
+func (s *session) end() {
+	for len(s.subs) > 0 {
+		s.leave(s.subs[len(s.subs)-1])
+	}
+	if s.user != nil {
+		s.hub.removeUser(s)
+		s.user = nil
+	}
+}

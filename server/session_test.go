@@ -1,0 +1,148 @@
+package server
+
+import (
+	"bufio"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// sdk is a client of the SDK protocol in JSON that hides nothing: what it sends and gets are lines.
+type sdk struct {
+	*client
+	lines []string
+}
+
+// dialSDK opens a connection and says nothing yet.
+func dialSDK(t testing.TB, s *Server, query string) *sdk {
+	t.Helper()
+	conn, err := net.Dial("tcp", s.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	c := &sdk{client: &client{t: t, conn: conn}}
+	c.write([]byte(upgradeRequest(s.Addr().String(), sessionPath+query)))
+	c.reader = bufio.NewReader(c.conn)
+	c.switched()
+	return c
+}
+
+// connectSDK opens a connection and says who it is: by a token, or, where that is empty, by none.
+func connectSDK(t testing.TB, s *Server, token string) *sdk {
+	t.Helper()
+	c := dialSDK(t, s, "")
+	c.say(`{"id":1,"connect":{"token":%q}}`, token)
+	if got := c.line(); !strings.Contains(got, `"connect":{"client":`) {
+		t.Fatalf("got %s, want to be connected", got)
+	}
+	return c
+}
+
+func (c *sdk) say(format string, args ...any) {
+	c.t.Helper()
+	c.send(ws.OpText, fmt.Sprintf(format, args...))
+}
+
+// line is the next reply or push; pings are answered and passed over.
+func (c *sdk) line() string {
+	c.t.Helper()
+	for {
+		for len(c.lines) == 0 {
+			m, err := c.next()
+			if err != nil {
+				c.t.Fatalf("got %v, want a line", err)
+			}
+			if m.Op != ws.OpText {
+				c.t.Fatalf("got frame %v %q, want text", m.Op, m.Payload)
+			}
+			c.lines = strings.Split(string(m.Payload), "\n")
+		}
+		line := c.lines[0]
+		c.lines = c.lines[1:]
+		if line != "{}" {
+			return line
+		}
+		c.say("{}")
+	}
+}
+
+// want is the next line, to the letter.
+func (c *sdk) want(line string) {
+	c.t.Helper()
+	if got := c.line(); got != line {
+		c.t.Fatalf("got  %s\nwant %s", got, line)
+	}
+}
+
+const testSecret = "a secret of the tests, long enough to be one"
+
+// signed is a token of the tests' key.
+func signed(claims map[string]any) string {
+	part := func(v any) string {
+		b, err := json.Marshal(v)
+		if err != nil {
+			panic(err)
+		}
+		return base64.RawURLEncoding.EncodeToString(b)
+	}
+	text := part(map[string]string{"alg": "HS256", "typ": "JWT"}) + "." + part(claims)
+	mac := hmac.New(sha256.New, []byte(testSecret))
+	mac.Write([]byte(text))
+	return text + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// startBackend runs a server with the tests' key and the given rooms.
+func startBackend(t testing.TB, rooms ...RoomOptions) *Server {
+	t.Helper()
+	return startServer(t, func(c *Config) {
+		c.Token.HMACSecret = testSecret
+		c.Rooms = rooms
+	})
+}
+
+func TestAPlainAndAnSDKMemberTalkToEachOther(t *testing.T) {
+	s := startBackend(t)
+	plain := dial(t, s, "lobby")
+	a := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
+	a.say(`{"id":2,"subscribe":{"channel":"lobby"}}`)
+	a.want(`{"id":2,"subscribe":{}}`)
+	plain.send(ws.OpText, `hello "ann"`)
+	plain.hear(ws.OpText, `hello "ann"`)
+	a.want(`{"push":{"channel":"lobby","pub":{"data":"hello \"ann\""}}}`)
+	plain.send(ws.OpBinary, "\x00\xff")
+	a.want(`{"push":{"channel":"lobby","pub":{"data":"AP8="}}}`)
+	plain.hear(ws.OpBinary, "\x00\xff")
+
+	// The publisher hears itself before it is answered.
+	a.say(`{"id":3,"publish":{"channel":"lobby","data":"good day"}}`)
+	line := a.line()
+	if !strings.HasPrefix(line, `{"push":{"channel":"lobby","pub":{"data":"good day","info":{"user":"ann","client":"`) {
+		t.Fatalf("got %s, want its own publication", line)
+	}
+	a.want(`{"id":3,"publish":{}}`)
+	plain.hear(ws.OpText, "good day")
+	a.say(`{"id":4,"publish":{"channel":"lobby","data":{"x":[1,2]}}}`)
+	plain.hear(ws.OpText, `{"x":[1,2]}`)
+}
+
+func TestSeveralCommandsInOneFrameAreAnsweredInOne(t *testing.T) {
+	s := startBackend(t)
+	c := dialSDK(t, s, "")
+	c.say(`{"id":1,"connect":{}}` + "\n" + `{"id":2,"subscribe":{"channel":"a"}}` + "\n" + `{"id":3,"unsubscribe":{"channel":"a"}}` + "\n" +
+		`{"id":4,"unsubscribe":{"channel":"never"}}` + "\n" + `{"id":5,"rpc":{"method":"x"}}` + "\n")
+	if got := c.line(); !strings.HasPrefix(got, `{"id":1,"connect":{`) {
+		t.Fatalf("got %s, want the answer to connect first", got)
+	}
+	c.want(`{"id":2,"subscribe":{}}`)
+	c.want(`{"id":3,"unsubscribe":{}}`)
+	c.want(`{"id":4,"unsubscribe":{}}`)
+	c.want(`{"id":5,"error":{"code":108,"message":"not available"}}`)
+}

@@ -1,0 +1,246 @@
+package server
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/centrifugal/protocol"
+
+	"github.com/throng-chat/throng/server/wheel"
+)
+
+// subscribe puts the session into a room.
+func (s *session) subscribe(id uint32, req *protocol.SubscribeRequest) {
+	// The strings of a command are on loan.
+	req.Channel, req.Epoch = strings.Clone(req.Channel), strings.Clone(req.Epoch)
+	switch {
+	case !validRoomName(req.Channel) || req.Type != 0 || req.Tf != nil:
+		s.fail(id, errBadRequest)
+		return
+	case s.find(req.Channel) != nil:
+		s.fail(id, errAlreadyIn)
+		return
+	case len(s.subs) >= s.hub.maxRooms:
+		s.fail(id, errLimit)
+		return
+	}
+	e := &entry{wish: req, info: s.info}
+	if req.Token != "" {
+		claims, ok := s.subscriptionToken(id, req.Token, req.Channel)
+		if !ok {
+			return
+		}
+		e.withToken, e.info, e.data = true, s.infoIn(claims.Info), asJSON(claims.Data)
+		e.expires = s.hub.tickOf(claims.Expires)
+		e.ttl = ttl(claims.Expires)
+	}
+	if !s.hub.authorize(s.asker(false, e.withToken), toSubscribe, req.Channel) {
+		s.fail(id, errDenied)
+		return
+	}
+	s.hub.enter(s, []*entry{e}, func() {
+		if e.err == nil {
+			s.replies = append(s.replies, &protocol.Reply{Id: id, Subscribe: e.result})
+		}
+	})
+	if e.err != nil {
+		s.fail(id, e.err)
+	}
+	if e.expires != 0 {
+		s.schedule()
+	}
+}
+
+// unsubscribe takes the session out of a room. The presence is gone before the answer is sent.
+func (s *session) unsubscribe(id uint32, req *protocol.UnsubscribeRequest) {
+	if sub := s.find(req.Channel); sub != nil {
+		s.leave(sub)
+	}
+	s.replies = append(s.replies, &protocol.Reply{Id: id, Unsubscribe: &protocol.UnsubscribeResult{}})
+}
+
+// endSubscription takes a subscription away from a client, and tells it why.
+func (s *session) endSubscription(sub *subscription, why ending) {
+	name := sub.room.name
+	s.leave(sub)
+	s.push(&protocol.Push{Channel: name, Unsubscribe: &protocol.Unsubscribe{Code: why.code, Reason: why.text}})
+}
+
+// lostPosition ends a subscription that watches for gaps. Called on the poller.
+func (s *session) lostPosition(room string) {
+	if sub := s.find(room); sub != nil && sub.positioned && !s.conn.closing() {
+		s.endSubscription(sub, endedInsufficient)
+		s.flush()
+	}
+}
+
+// leave takes the session out of a room and tells nobody but the others in it.
+func (s *session) leave(sub *subscription) {
+	i := slices.Index(s.subs, sub)
+	s.subs = slices.Delete(s.subs, i, i+1)
+	h := s.hub
+	h.mu.Lock()
+	wake := h.leaveLocked(sub)
+	h.mu.Unlock()
+	h.wake(wake)
+}
+
+// entry is a subscription on its way into a room: what was asked for, and what came of it.
+type entry struct {
+	wish       *protocol.SubscribeRequest
+	serverSide bool
+	withToken  bool
+	info       *protocol.ClientInfo
+	data       []byte
+	expires    wheel.Tick
+	ttl        uint32
+
+	readsHistory bool
+	encoding     encoding
+	missed       []publication // what the answer is to tell of the room's past
+
+	sub    *subscription
+	result *protocol.SubscribeResult
+	err    *protocol.Error
+}
+
+// enter makes the session a member of rooms. What a newcomer is told of a room's past ends exactly where its future begins:
+// answer, which adds the replies that tell it, is called under hub.mu, and they are posted before the room is entered.
+func (h *hub) enter(s *session, entries []*entry, answer func()) {
+	for _, e := range entries {
+		e.readsHistory = h.authorize(s.asker(true, e.withToken), toReadHistory, e.wish.Channel)
+	}
+	shard := s.conn.shard
+	var wake uint64
+	h.mu.Lock()
+	for _, e := range entries {
+		h.enterLocked(s, e)
+	}
+	answer()
+	if shard.pushLocked(job{do: sendReplies, conn: s.conn, replies: s.take(), entries: entries}) {
+		wake |= shard.bit()
+	}
+	for _, e := range entries {
+		if e.err != nil {
+			continue
+		}
+		s.subs = append(s.subs, e.sub)
+		h.metrics.subscriptions.Inc()
+		shard.pushLocked(job{do: joinPart, sub: e.sub, whole: len(e.missed) == 0})
+		if r := e.sub.room; r.options.JoinLeave {
+			wake |= h.postLocked(r, &message{room: r, join: e.sub.info, size: messageOverhead})
+		}
+	}
+	h.mu.Unlock()
+	h.wake(wake)
+}
+
+// enterLocked finds the room, says what the newcomer missed of it, and counts it in. hub.mu is held.
+func (h *hub) enterLocked(s *session, e *entry) {
+	r := h.roomLocked(e.wish.Channel)
+	o := r.options
+	if o.MaxMembers > 0 && r.members >= o.MaxMembers {
+		e.err = errLimit
+		h.tidyLocked(r)
+		return
+	}
+	readsHistory := o.HistorySize > 0 && e.readsHistory
+	sub := &subscription{
+		member:      member{conn: s.conn, at: -1},
+		room:        r,
+		info:        e.info,
+		serverSide:  e.serverSide,
+		withToken:   e.withToken,
+		recoverable: readsHistory && (o.Recovery || e.wish.Recoverable),
+		positioned:  readsHistory && (o.Recovery || o.Positioning || e.wish.Positioned || e.wish.Recoverable),
+		expires:     e.expires,
+	}
+	e.encoding = s.encoding
+	if o.Delta && e.wish.Delta == "fossil" {
+		e.encoding += jsonDeltaEncoding - jsonEncoding
+	}
+	e.result = &protocol.SubscribeResult{
+		Recoverable: sub.recoverable,
+		Positioned:  sub.positioned,
+		Delta:       e.encoding.withDelta(),
+		Data:        e.data,
+		Expires:     e.ttl != 0,
+		Ttl:         e.ttl,
+	}
+	if sub.positioned || sub.recoverable {
+		r.history.begin()
+		h.expireLocked(r)
+		e.result.Epoch, e.result.Offset = r.history.epoch, r.history.top
+	}
+	if e.wish.Recover && readsHistory {
+		h.recoverLocked(r, e)
+		if e.err != nil {
+			h.tidyLocked(r)
+			return
+		}
+	}
+	sub.part = r.partLocked(s.conn.shard, e.encoding)
+	sub.part.members++
+	r.members++
+	if o.Presence {
+		r.present.add(sub)
+	}
+	e.sub = sub
+}
+
+const (
+	flagRejectUnrecovered = 2 // of subscribe: an error rather than a subscription that has missed something
+
+	maxRecovered = 1000 // publications in one answer
+)
+
+// recoverLocked gives a client that comes back every publication it missed, once and in order, or tells it that it cannot.
+func (h *hub) recoverLocked(r *room, e *entry) {
+	from := position{e.wish.Offset, e.wish.Epoch}
+	missed, ok := r.history.missed(from, maxRecovered, h.maxUnsent/2)
+	e.result.WasRecovering, e.result.Recovered = true, ok
+	switch {
+	case ok:
+		e.missed, e.result.Offset = missed, from.offset
+		h.metrics.recovered.Inc()
+	case e.wish.Flag&flagRejectUnrecovered != 0:
+		e.err = errUnrecoverable
+		h.metrics.unrecovered.Inc()
+	default:
+		h.metrics.unrecovered.Inc()
+	}
+}
+
+// tellMissed puts the publications into the answer. Called on the shard, where there is time for it.
+func (e *entry) tellMissed() {
+	var before *publication
+	for i := range e.missed {
+		p := &e.missed[i]
+		if e.encoding.withDelta() {
+			e.result.Publications = append(e.result.Publications, p.after(before, e.encoding))
+			before = p
+		} else {
+			e.result.Publications = append(e.result.Publications, p.full(e.encoding))
+		}
+	}
+	e.missed = nil
+}
+
+// leaveLocked counts a subscription out, and tells the others. hub.mu is held.
+func (h *hub) leaveLocked(sub *subscription) (wake uint64) {
+	r := sub.room
+	r.members--
+	sub.part.members--
+	h.metrics.subscriptions.Dec()
+	if r.options.Presence {
+		r.present.remove(sub)
+	}
+	if sub.part.shard.pushLocked(job{do: leavePart, sub: sub}) {
+		wake |= sub.part.shard.bit()
+	}
+	if r.options.JoinLeave {
+		wake |= h.postLocked(r, &message{room: r, leave: sub.info, size: messageOverhead})
+	}
+	h.tidyLocked(r)
+	return wake
+}

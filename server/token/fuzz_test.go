@@ -1,0 +1,85 @@
+package token
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+// Whatever arrives: no panic, one of the three errors, and nothing believed that our keys did not sign.
+func FuzzConnect(f *testing.F) {
+	// One secret for all processes of the fuzzer; a signature that it finds is a find indeed.
+	cfg := Config{HMACSecret: "a secret that no fuzzer comes upon", PublicKeys: []string{fuzzKey}}
+	v, err := New(cfg, quiet())
+	if err != nil {
+		f.Fatal(err)
+	}
+	believed := make(map[string]bool)
+	for _, claims := range []object{
+		{"sub": "42"}, {"sub": "42", "exp": now.Unix() + 60, "iat": 1.5, "info": object{"a": 1}}, {"channels": []string{"a"}, "subs": object{"a": object{"b64data": "eA=="}}},
+		{"channel": "room", "sub": "42"},
+	} {
+		token := signed("HS256", []byte(cfg.HMACSecret), object{"kid": "1"}, claims)
+		believed[token] = true
+		f.Add(token)
+	}
+	for _, token := range forgeries() {
+		f.Add(token)
+	}
+	for _, token := range []string{"..", "e30.e30.", "eyJhbGciOiJub25lIn0.e30.", strings.Repeat(".", 5000), encode(object{"alg": "EdDSA"}) + ".e30." + strings.Repeat("A", 86)} {
+		f.Add(token)
+	}
+	f.Fuzz(func(t *testing.T, token string) {
+		_, errConnect := v.Connect(token, now)
+		_, errSubscribe := v.Subscribe(token, now)
+		if (errConnect == nil || errSubscribe == nil) && !believed[token] {
+			t.Fatalf("believed: %q", token)
+		}
+		if believed[token] && errConnect != nil && errSubscribe != nil {
+			t.Fatalf("not believed: %v, %v", errConnect, errSubscribe)
+		}
+		for _, err := range []error{errConnect, errSubscribe} {
+			if err != nil && !errors.Is(err, ErrInvalid) && !errors.Is(err, ErrExpired) {
+				t.Fatalf("got %v, which is none of the errors", err)
+			}
+			if err != nil && len(err.Error()) > 200 {
+				t.Fatalf("the error is of the token's making: %v", err)
+			}
+		}
+	})
+}
+
+// The public key of RFC 8037, A.2.
+const fuzzKey = `-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
+-----END PUBLIC KEY-----
+`
+
+// What is read after the signature, without one.
+func FuzzClaims(f *testing.F) {
+	for _, claims := range []string{
+		`{}`, `null`, `{"sub":"42","exp":1800000060,"nbf":1.5e9,"expire_at":0}`, `{"info":{"a":[1, 2]},"b64info":"eA==","meta":null}`,
+		`{"channels":["a"],"subs":{"a":{"info":1,"b64data":"eA=="}},"aud":["a"],"iss":"b"}`, `{"exp":1e308}`, `{"exp":-9223372036854775808}`, "{\"a\":\n1}",
+	} {
+		f.Add(claims)
+	}
+	f.Fuzz(func(t *testing.T, claims string) {
+		v := verifier(t, Config{HMACSecret: secret})
+		token := resign(encode(object{"alg": "HS256"}) + "." + base64Of(claims))
+		c, err := v.Connect(token, now)
+		if err == nil {
+			if !c.Expires.IsZero() && !c.Expires.After(now) {
+				t.Fatalf("believed, and over: %+v", c)
+			}
+			if strings.ContainsAny(string(c.Meta), "\r\n") {
+				t.Fatalf("a line break: %q", c.Meta)
+			}
+			if strings.HasPrefix(c.User, guestPrefix) {
+				t.Fatalf("a guest: %+v", c)
+			}
+		}
+		if s, err := v.Subscribe(token, now); err == nil && (s.Channel == "" || strings.HasPrefix(s.User, guestPrefix)) {
+			t.Fatalf("believed: %+v", s)
+		}
+	})
+}

@@ -1,0 +1,57 @@
+package token
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+const (
+	guestPrefix    = "guest:"
+	guestKid       = "throng-guest" // a token that names it is checked with the guests' key only, and no other token is
+	guestAlgorithm = "HS256"
+	maxGuestName   = 256 // bytes
+)
+
+func newGuestKey() []byte {
+	key := make([]byte, minSecret)
+	rand.Read(key) // never fails: crypto/rand ends the process instead
+	return key
+}
+
+// Guest makes a connection token for who has no account: "info" is {"name":NAME}, "sub" is user, or "guest:" and 26 random letters and
+// digits if user is empty. It is believed by this Verifier only, for lifetime (1 s at least; whole seconds), with or without keys.
+// A user must come from a guest's token that was verified, never from a request: whoever chose it could speak as another guest.
+func (v *Verifier) Guest(name, user string, now time.Time, lifetime time.Duration) (string, error) {
+	switch {
+	case strings.TrimSpace(name) == "" || len(name) > maxGuestName || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl):
+		return "", fmt.Errorf("guest's name: want 1 to %d bytes of UTF-8, not all spaces, without control characters", maxGuestName)
+	case user != "" && !strings.HasPrefix(user, guestPrefix):
+		return "", fmt.Errorf("guest's user: want one that begins with %s, or none", guestPrefix)
+	case lifetime < time.Second:
+		return "", fmt.Errorf("guest's lifetime: want 1s or more, not %v", lifetime)
+	}
+	if user == "" {
+		user = guestPrefix + rand.Text()
+	}
+	info, err := json.Marshal(map[string]string{"name": name})
+	if err != nil {
+		return "", err
+	}
+	t := jwt.NewWithClaims(jwt.GetSigningMethod(guestAlgorithm), jwt.MapClaims{
+		"sub": user, "iat": now.Unix(), "exp": now.Add(lifetime).Unix(), "jti": rand.Text(), "info": json.RawMessage(info),
+	})
+	t.Header["kid"] = guestKid
+	text, err := t.SignedString(v.guestKey)
+	if err == nil && len(text) > maxToken {
+		err = errors.New("guest's user: too long for a token")
+	}
+	return text, err
+}

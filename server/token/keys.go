@@ -1,0 +1,107 @@
+package token
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+const (
+	minSecret  = 32 // bytes: RFC 7518, 3.2, for HS256
+	minRSA     = 2048
+	maxRSA     = 8192 // bits; one signature of such a key takes 16 times as long as one of 2048
+	maxOfAKind = 3    // public keys of one algorithm: less than maxTries, so that one that a "kid" names fits too
+)
+
+// The algorithms there are. "none" is not.
+var (
+	hmacAlgorithms   = []string{"HS256", "HS384", "HS512"}
+	rsaAlgorithms    = []string{"RS256", "RS384", "RS512"}
+	ecdsaAlgorithms  = []string{"ES256"}
+	eddsaAlgorithms  = []string{"EdDSA"}
+	publicAlgorithms = []string{"RS256", "RS384", "RS512", "ES256", "EdDSA"}
+)
+
+// key verifies the signatures of some algorithms. Its kind decides which; the token has no say (CVE-2015-9235).
+type key struct {
+	id         string // "kid"; only keys of a set have one
+	algorithms []string
+	material   any // []byte, *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey
+}
+
+// configuredKeys returns the keys of hmac-secret and public-keys, or everything that is wrong with them, joined.
+func configuredKeys(cfg Config) ([]key, error) {
+	var keys []key
+	var errs []error
+	if strings.Contains(cfg.HMACSecret, "-----BEGIN") {
+		errs = append(errs, errors.New("hmac-secret: want a secret, not a PEM text; a public key belongs in public-keys"))
+	} else if cfg.HMACSecret != "" {
+		keys = append(keys, key{algorithms: hmacAlgorithms, material: []byte(cfg.HMACSecret)})
+	}
+	kinds := make(map[string]int)
+	for i, text := range cfg.PublicKeys {
+		k, err := parsePEM(text)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("public-keys, number %d: %w", i+1, err))
+			continue
+		}
+		if kinds[k.algorithms[0]]++; kinds[k.algorithms[0]] == maxOfAKind+1 {
+			errs = append(errs, fmt.Errorf("public-keys: want at most %d keys of %s", maxOfAKind, k.algorithms[0]))
+		}
+		keys = append(keys, k)
+	}
+	return keys, errors.Join(errs...)
+}
+
+func parsePEM(text string) (key, error) {
+	block, rest := pem.Decode([]byte(text))
+	switch {
+	case block == nil:
+		return key{}, errors.New("want a PEM text: -----BEGIN PUBLIC KEY-----, lines of base64, -----END PUBLIC KEY-----")
+	case len(bytes.TrimSpace(rest)) > 0:
+		return key{}, errors.New("want one key in each text")
+	case strings.Contains(block.Type, "PRIVATE KEY"):
+		return key{}, errors.New("want a public key; a private key belongs to who makes the tokens, and nowhere else")
+	}
+	var public any
+	var err error
+	switch block.Type {
+	case "PUBLIC KEY":
+		public, err = x509.ParsePKIXPublicKey(block.Bytes)
+	case "RSA PUBLIC KEY":
+		public, err = x509.ParsePKCS1PublicKey(block.Bytes)
+	default:
+		return key{}, fmt.Errorf("want a PUBLIC KEY, not a %s", block.Type)
+	}
+	if err != nil {
+		return key{}, err
+	}
+	return publicKey(public)
+}
+
+// publicKey decides which algorithms a key is for.
+func publicKey(public crypto.PublicKey) (key, error) {
+	switch k := public.(type) {
+	case *rsa.PublicKey:
+		if bits := k.N.BitLen(); bits < minRSA || bits > maxRSA {
+			return key{}, fmt.Errorf("want an RSA key of %d to %d bits, not %d", minRSA, maxRSA, bits)
+		}
+		return key{algorithms: rsaAlgorithms, material: k}, nil
+	case *ecdsa.PublicKey:
+		if k.Curve != elliptic.P256() {
+			return key{}, fmt.Errorf("want an ECDSA key of the curve P-256, not %s", k.Curve.Params().Name)
+		}
+		return key{algorithms: ecdsaAlgorithms, material: k}, nil
+	case ed25519.PublicKey:
+		return key{algorithms: eddsaAlgorithms, material: k}, nil
+	}
+	return key{}, fmt.Errorf("want an RSA, ECDSA P-256 or Ed25519 key, not %T", public)
+}

@@ -1,0 +1,322 @@
+package token
+
+import (
+	"bytes"
+	"log/slog"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestEachAlgorithmIsBelievedWithItsKey(t *testing.T) {
+	v := verifier(t, config())
+	for _, algorithm := range algorithms {
+		c, err := v.Connect(good(algorithm, object{"sub": "42"}), now)
+		if err != nil || c.User != "42" || c.Guest {
+			t.Errorf("%s: got %+v, %v", algorithm, c, err)
+		}
+	}
+}
+
+func TestClaimsOfAConnection(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		claims object
+		want   Claims
+	}{
+		{"nothing", object{}, Claims{}},
+		{"null is nothing", object{"sub": nil, "exp": nil, "info": nil, "b64info": nil, "channels": nil, "subs": nil}, Claims{}},
+		{"a user", object{"sub": "Ünal 🙂", "jti": "7", "iat": now.Unix()}, Claims{User: "Ünal 🙂", ID: "7", IssuedAt: now}},
+		{"exp", object{"exp": now.Unix() + 60}, Claims{Expires: now.Add(time.Minute)}},
+		{"a fraction", object{"exp": float64(now.Unix()) + 60.5}, Claims{Expires: now.Add(60500 * time.Millisecond)}},
+		{"expire_at", object{"exp": now.Unix() + 60, "expire_at": now.Unix() + 3600}, Claims{Expires: now.Add(time.Hour)}},
+		{"expire_at 0: never", object{"exp": now.Unix() + 60, "expire_at": 0}, Claims{}},
+		{"info", object{"info": object{"a": "b c"}, "meta": []int{1}}, Claims{Info: []byte(`{"a":"b c"}`), Meta: []byte(`[1]`)}},
+		{"b64info", object{"b64info": "AAH/", "info": "x"}, Claims{Info: []byte{0, 1, 255}}},
+		{"rooms", object{"channels": []string{"a", "b"}, "subs": object{"c": object{}, "d": object{"info": 1, "b64data": "eA=="}}},
+			Claims{Channels: []string{"a", "b"}, Subs: map[string]SubOptions{"c": {}, "d": {Info: []byte("1"), Data: []byte("x")}}}},
+		{"others' claims", object{"SUB": "root", "Exp": 1, "INFO": 1, "aud": 7, "scope": object{}}, Claims{}},
+	} {
+		got, err := verifier(t, config()).Connect(good("HS256", test.claims), now)
+		if err != nil || !reflect.DeepEqual(got, test.want) {
+			t.Errorf("%s: got %+v, %v, want %+v", test.name, got, err, test.want)
+		}
+	}
+}
+
+func TestInfoHoldsNoLineBreak(t *testing.T) {
+	text := encode(object{"alg": "HS256"}) + "." + base64Of("{\"info\": {\n\"a\":\r\n [1,\t2] }, \"meta\": 1 }")
+	got, err := verifier(t, config()).Connect(resign(text), now)
+	if err != nil || string(got.Info) != `{"a":[1,2]}` || string(got.Meta) != "1" {
+		t.Errorf("got %q, %q, %v", got.Info, got.Meta, err)
+	}
+}
+
+func TestClaimsThatAreRefused(t *testing.T) {
+	cfg := config()
+	v := verifier(t, cfg)
+	for _, claims := range []object{
+		{"sub": 42}, {"sub": []string{"a"}}, {"sub": object{}}, {"sub": true}, {"jti": 1}, {"iat": "now"},
+		{"exp": "1800000060"}, {"exp": true}, {"exp": now.UnixMilli()}, {"exp": 1e300}, {"exp": -1e300}, {"nbf": "x"}, {"nbf": now.UnixMilli()},
+		{"expire_at": "never"}, {"channels": "a"}, {"channels": []int{1}}, {"subs": []string{"a"}}, {"subs": object{"a": 1}},
+		{"subs": object{"a": object{"b64info": "?"}}}, {"b64info": "?"}, {"b64info": 1},
+		{"channel": "room", "sub": "42"}, // a subscription's
+		{"sub": "guest:"}, {"sub": "guest:ABC"},
+	} {
+		for _, expired := range []bool{false, true} { // an error is an error, expired or not
+			if _, has := claims["exp"]; expired && !has {
+				claims["exp"] = 1
+			}
+			token := good("HS256", claims)
+			_, err := v.Connect(token, now)
+			refused(t, token, err, ErrInvalid)
+		}
+	}
+	for _, payload := range []string{"", "null", "[]", "1", `"a"`, "{", `{"sub":"a"`, "{}{}", "{\"sub\":\"\xff\"}", strings.Repeat("[", 2000)} {
+		token := resign(encode(object{"alg": "HS256"}) + "." + base64Of(payload))
+		_, err := v.Connect(token, now)
+		refused(t, token, err, ErrInvalid)
+	}
+}
+
+// The clock's every side. "exp" is exact; "nbf" may be ahead by the leeway.
+func TestTimes(t *testing.T) {
+	v := verifier(t, config())
+	for _, test := range []struct {
+		claims object
+		want   error
+	}{
+		{object{"exp": now.Unix() + 1}, nil},
+		{object{"exp": now.Unix()}, ErrExpired},
+		{object{"exp": now.Unix() - 1}, ErrExpired},
+		{object{"exp": 0}, ErrExpired},
+		{object{"exp": -5}, ErrExpired},
+		{object{"nbf": now.Unix()}, nil},
+		{object{"nbf": now.Unix() + 30}, nil},
+		{object{"nbf": now.Unix() + 31}, ErrExpired},
+		{object{"nbf": now.Unix() + 31, "exp": now.Unix() + 60}, ErrExpired},
+		{object{"expire_at": now.Unix()}, ErrExpired},
+		{object{"expire_at": now.Unix() + 1}, nil},
+		{object{"expire_at": 0, "exp": now.Unix() - 1}, ErrExpired},
+		{object{"iat": now.Unix() + 3600}, nil}, // RFC 7519 makes nothing of it
+	} {
+		for _, algorithm := range []string{"HS256", "EdDSA"} {
+			token := good(algorithm, test.claims)
+			if _, err := v.Connect(token, now); test.want == nil && err != nil {
+				t.Errorf("%v: %v", test.claims, err)
+			} else if test.want != nil {
+				refused(t, token, err, test.want)
+			}
+			test.claims["channel"] = "room"
+			token = good(algorithm, test.claims)
+			if _, err := v.Subscribe(token, now); test.want == nil && err != nil {
+				t.Errorf("%v: %v", test.claims, err)
+			} else if test.want != nil {
+				refused(t, token, err, test.want)
+			}
+			delete(test.claims, "channel")
+		}
+	}
+}
+
+func TestIssuerAndAudienceAreRequiredWhenConfigured(t *testing.T) {
+	cfg := config()
+	cfg.Issuer, cfg.Audience = "https://id.example", "chat"
+	v := verifier(t, cfg)
+	for _, test := range []struct {
+		claims object
+		good   bool
+	}{
+		{object{"iss": "https://id.example", "aud": "chat"}, true},
+		{object{"iss": "https://id.example", "aud": []string{"mail", "chat"}}, true},
+		{object{"iss": "https://id.example"}, false},
+		{object{"aud": "chat"}, false},
+		{object{"iss": "https://id.example/", "aud": "chat"}, false},
+		{object{"iss": "https://ID.example", "aud": "chat"}, false},
+		{object{"iss": []string{"https://id.example"}, "aud": "chat"}, false},
+		{object{"iss": "https://id.example", "aud": "Chat"}, false},
+		{object{"iss": "https://id.example", "aud": "chat,mail"}, false},
+		{object{"iss": "https://id.example", "aud": []string{}}, false},
+		{object{"iss": "https://id.example", "aud": ""}, false},
+		{object{"iss": "https://id.example", "aud": []any{"chat", 1}}, false},
+		{object{"iss": "https://id.example", "aud": object{"chat": true}}, false},
+		{object{"Iss": "https://id.example", "AUD": "chat"}, false},
+	} {
+		for _, algorithm := range []string{"HS256", "ES256"} {
+			connect, subscribe := good(algorithm, test.claims), ""
+			test.claims["channel"] = "room"
+			subscribe = good(algorithm, test.claims)
+			delete(test.claims, "channel")
+			_, err := v.Connect(connect, now)
+			_, errSub := v.Subscribe(subscribe, now)
+			if test.good && (err != nil || errSub != nil) {
+				t.Errorf("%v: got %v and %v", test.claims, err, errSub)
+			}
+			if !test.good {
+				refused(t, connect, err, ErrInvalid)
+				refused(t, subscribe, errSub, ErrInvalid)
+			}
+		}
+	}
+}
+
+func TestClaimsOfASubscription(t *testing.T) {
+	v := verifier(t, config())
+	for _, test := range []struct {
+		claims object
+		want   SubClaims
+	}{
+		{object{"channel": "a"}, SubClaims{Channel: "a"}},
+		{object{"channel": "a", "sub": ""}, SubClaims{Channel: "a", HasUser: true}},
+		{object{"channel": "a", "sub": "42", "client": "c", "info": 1, "data": object{"k": 2}, "exp": now.Unix() + 9},
+			SubClaims{Channel: "a", User: "42", HasUser: true, Client: "c", Info: []byte("1"), Data: []byte(`{"k":2}`), Expires: now.Add(9 * time.Second)}},
+		{object{"channel": "a", "b64info": "eA==", "b64data": "eQ==", "exp": now.Unix() + 9, "expire_at": 0},
+			SubClaims{Channel: "a", Info: []byte("x"), Data: []byte("y")}},
+	} {
+		got, err := v.Subscribe(good("HS256", test.claims), now)
+		if err != nil || !reflect.DeepEqual(got, test.want) {
+			t.Errorf("got %+v, %v, want %+v", got, err, test.want)
+		}
+	}
+	for _, claims := range []object{
+		{}, {"sub": "42"}, {"channel": ""}, {"channel": nil}, {"channel": 1}, {"channel": []string{"a"}}, {"channels": []string{"a"}}, {"Channel": "a"},
+		{"channel": "a", "sub": 1}, {"channel": "a", "client": 1}, {"channel": "a", "b64info": "?"}, {"channel": "a", "sub": "guest:X"},
+	} {
+		token := good("HS256", claims)
+		_, err := v.Subscribe(token, now)
+		refused(t, token, err, ErrInvalid)
+	}
+}
+
+func TestSettingsThatAreWrongNameTheirKey(t *testing.T) {
+	private := "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
+	one := pemOf(ours().public()[0])
+	for _, test := range []struct {
+		cfg  Config
+		want string
+	}{
+		{Config{HMACSecret: one}, "hmac-secret: want a secret"},
+		{Config{PublicKeys: []string{""}}, "public-keys, number 1: want a PEM text"},
+		{Config{PublicKeys: []string{one, "AAAA"}}, "public-keys, number 2: want a PEM text"},
+		{Config{PublicKeys: []string{one + one}}, "want one key in each text"},
+		{Config{PublicKeys: []string{private}}, "want a public key"},
+		{Config{PublicKeys: []string{"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"}}, "not a CERTIFICATE"},
+		{Config{PublicKeys: []string{"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"}}, "public-keys, number 1: "},
+		{Config{PublicKeys: []string{weakRSA}}, "want an RSA key of 2048 to 8192 bits, not 1024"},
+		{Config{PublicKeys: []string{pemOf(p384())}}, "curve P-256, not P-384"},
+		{Config{PublicKeys: []string{one, one, one, one}}, "public-keys: want at most 3 keys of RS256"},
+		{Config{JWKSURL: "example.com/keys"}, "jwks-url: want a URL"},
+		{Config{JWKSURL: "https://"}, "jwks-url: want a URL"},
+		{Config{JWKSURL: "https://:443/keys"}, "jwks-url: want a URL"},
+		{Config{JWKSURL: "https://example.com/{{tenant}}/keys"}, "without {{ }}"},
+		{Config{JWKSURL: "https://{{iss}}/keys"}, "without {{ }}"},
+		{Config{JWKSURL: "https://me:hunter2@example.com/keys"}, "want no user and password"},
+		{Config{JWKSURL: "http://example.com/keys"}, "want https"},
+		{Config{JWKSURL: "http://localhost.example.com/keys"}, "want https"},
+		{Config{JWKSURL: "http://127.0.0.1.example.com/keys"}, "want https"},
+		{Config{JWKSURL: "http://10.0.0.1/keys"}, "want https"},
+		{Config{JWKSURL: "http://0.0.0.0/keys"}, "want https"},
+		{Config{JWKSURL: "file:///etc/passwd"}, "jwks-url"},
+		{Config{JWKSURL: "gopher://127.0.0.1/keys"}, "want https"},
+	} {
+		_, err := New(test.cfg, quiet())
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%+v: got %v, want %q", test.cfg, err, test.want)
+		} else if strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("the error holds the password: %v", err)
+		}
+	}
+	_, err := New(Config{HMACSecret: one, PublicKeys: []string{"x", "y"}, JWKSURL: "x"}, quiet())
+	if err == nil || len(strings.Split(err.Error(), "\n")) != 4 {
+		t.Errorf("got %v, want four errors in as many lines", err)
+	}
+	for _, url := range []string{"https://example.com/keys", "http://127.0.0.1:8080/keys", "http://[::1]/keys", "http://localhost/keys"} {
+		if v := verifier(t, Config{JWKSURL: url}); !v.Enabled() {
+			t.Errorf("%s: not enabled", url)
+		}
+	}
+	if verifier(t, Config{}).Enabled() {
+		t.Error("enabled without a key")
+	}
+}
+
+func TestAShortSecretIsWarnedAbout(t *testing.T) {
+	for n, want := range map[int]bool{6: true, 31: true, 32: false} {
+		var out bytes.Buffer
+		short := strings.Repeat("s", n)
+		if _, err := New(Config{HMACSecret: short}, slog.New(slog.NewTextHandler(&out, nil))); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(out.String(), "hmac-secret is short"); got != want || strings.Contains(out.String(), short) {
+			t.Errorf("%d bytes: got %q", n, out.String())
+		}
+	}
+}
+
+// A change of keys: while the application goes from one to the next, both are believed.
+func TestSeveralKeysOfOneKind(t *testing.T) {
+	old, new := theirs(), ours()
+	for i := range old.public() {
+		v := verifier(t, Config{PublicKeys: []string{pemOf(old.public()[i]), pemOf(new.public()[i])}})
+		algorithm := []string{"RS256", "ES256", "EdDSA"}[i]
+		for _, pair := range []keyPairs{old, new} {
+			for _, header := range []object{nil, {"kid": "2026-10"}, {"kid": 7}} {
+				if _, err := v.Connect(signed(algorithm, pair.signer(algorithm, ""), header, object{}), now); err != nil {
+					t.Errorf("%s with %v: %v", algorithm, header, err)
+				}
+			}
+		}
+	}
+}
+
+func TestGuests(t *testing.T) {
+	for _, cfg := range []Config{{}, config(), {HMACSecret: secret, Issuer: "i", Audience: "a"}, {JWKSURL: "https://example.com/keys"}} {
+		v := verifier(t, cfg)
+		token, err := v.Guest(`Ünal <"b">`, "", now, time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := v.Connect(token, now)
+		if err != nil || !c.Guest || !strings.HasPrefix(c.User, "guest:") || len(c.User) < 20 || !c.Expires.Equal(now.Add(time.Minute)) ||
+			!c.IssuedAt.Equal(now) || c.ID == "" || string(c.Info) != `{"name":"Ünal \u003c\"b\"\u003e"}` {
+			t.Errorf("got %+v, %v", c, err)
+		}
+		again, err := v.Guest("Ünal", c.User, now, time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d, err := v.Connect(again, now); err != nil || d.User != c.User || d.ID == c.ID {
+			t.Errorf("again: got %+v, %v", d, err)
+		}
+		_, err = v.Connect(token, now.Add(time.Minute))
+		refused(t, token, err, ErrExpired)
+		_, err = v.Subscribe(token, now)
+		refused(t, token, err, ErrInvalid)
+		other := verifier(t, cfg)
+		_, err = other.Connect(token, now)
+		refused(t, token, err, ErrInvalid)
+		if second, err := v.Guest("x", "", now, time.Minute); err != nil {
+			t.Error(err)
+		} else if d, err := v.Connect(second, now); err != nil || d.User == c.User {
+			t.Errorf("a second guest is %+v, %v", d, err)
+		}
+	}
+	v := verifier(t, Config{})
+	for _, name := range []string{"", " ", "\t", "a\nb", "a\x00", "a\x7f", "\xff", strings.Repeat("a", 257)} {
+		if _, err := v.Guest(name, "", now, time.Minute); err == nil {
+			t.Errorf("name %q is allowed", name)
+		}
+	}
+	for _, user := range []string{"42", "Guest:1", " guest:1", "guest:" + strings.Repeat("x", maxToken)} {
+		if _, err := v.Guest("a", user, now, time.Minute); err == nil {
+			t.Errorf("user %.20q is allowed", user)
+		}
+	}
+	if _, err := v.Guest("a", "", now, time.Second-1); err == nil {
+		t.Error("a lifetime below a second is allowed")
+	}
+	if longest, err := v.Guest(strings.Repeat("\"", 256), "", now, time.Minute); err != nil || len(longest) > maxToken {
+		t.Errorf("the longest name: %d bytes, %v", len(longest), err)
+	}
+}

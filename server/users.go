@@ -1,0 +1,119 @@
+package server
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// user is somebody with one connection or more. Guarded by hub.mu.
+type user struct {
+	name     string
+	sessions []*session
+	meter    meter // of publications
+}
+
+// addUser counts a session in as one of its user's; false where there are too many. Nobody in particular is many users.
+func (h *hub) addUser(s *session) bool {
+	name := s.info.User
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	u := h.users[name]
+	if u == nil || name == "" {
+		u = &user{name: name}
+	}
+	if h.maxOfUser > 0 && len(u.sessions) >= h.maxOfUser {
+		return false
+	}
+	if name != "" {
+		h.users[name] = u
+	}
+	u.sessions = append(u.sessions, s)
+	s.user = u
+	return true
+}
+
+func (h *hub) removeUser(s *session) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	u := s.user
+	i := slices.Index(u.sessions, s)
+	last := len(u.sessions) - 1
+	u.sessions[i] = u.sessions[last]
+	u.sessions[last] = nil
+	u.sessions = u.sessions[:last]
+	if last == 0 && h.users[u.name] == u {
+		delete(h.users, u.name)
+	}
+}
+
+// sessionsOf are the connections of a user.
+func (h *hub) sessionsOf(name string) []*session {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if u := h.users[name]; u != nil {
+		return slices.Clone(u.sessions)
+	}
+	return nil
+}
+
+// userMayPublish holds a user to its rate, over all of its connections.
+func (h *hub) userMayPublish(u *user, now time.Duration) bool {
+	if h.userRate.every == 0 {
+		return true
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.userRate.allow(&u.meter, now, 1)
+}
+
+// address is one address, or one household of IPv6, with connections. Guarded by hub.mu.
+type address struct {
+	conns int
+	meter meter // of commands
+}
+
+// addressMayAsk holds an address to its rate, over all of its connections.
+func (h *hub) addressMayAsk(c *conn, now time.Duration) bool {
+	if h.addressRate.every == 0 {
+		return true
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	a := h.addresses[c.from()]
+	return a == nil || h.addressRate.allow(&a.meter, now, 1)
+}
+
+// reserveAddress counts a connection of an address; false where there are too many.
+func (h *hub) reserveAddress(from netip.Addr) bool {
+	if !h.countsAddresses() {
+		return true
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	a := h.addresses[from]
+	if a == nil {
+		a = &address{}
+		h.addresses[from] = a
+	}
+	if h.maxOfAddress > 0 && a.conns >= h.maxOfAddress {
+		return false
+	}
+	a.conns++
+	return true
+}
+
+func (h *hub) releaseAddress(from netip.Addr) {
+	if !h.countsAddresses() {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if a := h.addresses[from]; a != nil {
+		if a.conns--; a.conns == 0 {
+			delete(h.addresses, from)
+		}
+	}
+}
+
+func (h *hub) countsAddresses() bool { return h.maxOfAddress > 0 || h.addressRate.every > 0 }
