@@ -12,7 +12,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/throng-chat/throng/server/wheel"
-	"github.com/throng-chat/throng/server/ws"
 )
 
 const (
@@ -156,7 +155,7 @@ func (s *Server) closeConnection(w http.ResponseWriter, r *http.Request) {
 	s.hub.call(func(sh *shard) {
 		if i := slices.IndexFunc(sh.conns, func(c *conn) bool { return c.id == id }); i >= 0 {
 			found = true
-			sh.conns[i].close(closedByAdmin, ws.ClosePolicy, "closed by the operator")
+			sh.conns[i].throwOut()
 		}
 	})
 	if !found {

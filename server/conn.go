@@ -31,6 +31,7 @@ type conn struct {
 	// Owned by the poller (by the shard until the socket is in the loop).
 	decoder  ws.Decoder
 	messages meter
+	inRoom   meter // messages, of a plain connection
 	frames   meter
 	waiting  bool // in the poller's list of connections to read later
 
@@ -133,12 +134,7 @@ func (c *conn) onMessage(m ws.Message, now time.Duration) {
 			c.refuseFlood("too many messages")
 			return
 		}
-		if !hub.authorize(asker{inside: true}, toPublish, c.place.part.room.name) {
-			c.close(closedForbidden, ws.ClosePolicy, "this room is not for saying something without signing in")
-			return
-		}
-		add(&c.receivedMessages, 1)
-		hub.publish(c.place.part.room, m.Op, m.Payload)
+		c.speak(m, now)
 	case ws.OpPing:
 		// 5.5.3: a pong carries its ping's payload.
 		hub.post(c.shard, job{do: sendFrame, conn: c, frame: encode(ws.OpPong, m.Payload)})
@@ -152,6 +148,22 @@ func (c *conn) onMessage(m ws.Message, now time.Duration) {
 		}
 		// 5.5.1: the answer usually echoes the code.
 		c.close(closedByClient, code, "")
+	}
+}
+
+// speak says a plain client's message in its room.
+func (c *conn) speak(m ws.Message, now time.Duration) {
+	hub, r := c.shard.hub, c.place.part.room
+	switch {
+	case !hub.authorize(asker{inside: true}, toPublish, r.name):
+		c.close(closedForbidden, ws.ClosePolicy, "who does not sign in may only listen here")
+	case r.options.MaxMessage > 0 && len(m.Payload) > r.options.MaxMessage:
+		c.close(closedTooBig, ws.CloseTooBig, "message too big for this room")
+	case !perSecond(r.options.Rate).allow(&c.inRoom, now, 1):
+		c.refuseFlood("too many messages for this room")
+	default:
+		add(&c.receivedMessages, 1)
+		hub.publish(r, m.Op, m.Payload)
 	}
 }
 
@@ -170,6 +182,15 @@ func (c *conn) sayGoodbye() {
 		return
 	}
 	c.close(closedShutdown, ws.CloseRestart, "server restarts")
+}
+
+// throwOut ends a connection as the operator wishes: its client is not to come back by itself.
+func (c *conn) throwOut() {
+	if c.session != nil {
+		c.session.disconnect(disconnectForced)
+		return
+	}
+	c.close(closedByAdmin, ws.ClosePolicy, "closed by the operator")
 }
 
 // fail closes a connection whose peer broke the protocol.

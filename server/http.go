@@ -114,6 +114,9 @@ func (s *Server) admit(r *http.Request) (welcome, *refusal) {
 		return welcome{}, &refusal{handshakeForbidden, http.StatusForbidden,
 			"who does not sign in may not enter that room: connect to " + sessionPath + " with a token, or start the server with --guests on"}
 	}
+	if s.hub.full(room) {
+		return welcome{}, &refusal{handshakeFull, http.StatusServiceUnavailable, "the room is full: come back later"}
+	}
 	return welcome{hello: ws.SwitchingProtocols(key, ""), room: room}, nil
 }
 

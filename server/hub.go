@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -155,6 +156,18 @@ func (h *hub) open(nc *nbio.Conn, e encoding, hello, early []byte) {
 	}
 }
 
+// full says whether a room has as many members as its options allow.
+func (h *hub) full(room string) bool {
+	most := h.optionsOf(room).MaxMembers
+	if most == 0 {
+		return false
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	r := h.rooms[room]
+	return r != nil && r.members >= most
+}
+
 func (h *hub) newConn(nc *nbio.Conn) *conn { return &conn{nc: nc, since: h.clock.tick()} }
 
 // nameLocked gives c its number and its shard.
@@ -175,6 +188,7 @@ func (h *hub) welcomeLocked(c *conn, hello, early []byte) (wake bool) {
 func (h *hub) roomLocked(name string) *room {
 	r := h.rooms[name]
 	if r == nil {
+		name = strings.Clone(name) // it may be on loan
 		r = newRoom(name, h.optionsOf(name), len(h.shards))
 		h.rooms[name] = r
 	}

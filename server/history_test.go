@@ -1,0 +1,152 @@
+package server
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/throng-chat/throng/server/wheel"
+)
+
+func offsets(pubs []publication) (all []uint64) {
+	for _, p := range pubs {
+		all = append(all, p.offset)
+	}
+	return all
+}
+
+// told is a history of publications 1 to n, of which most are kept.
+func told(n, most int) *history {
+	h := &history{}
+	for i := range n {
+		h.add(&publication{data: fmt.Append(nil, i+1), at: wheel.Tick(i + 1)}, most)
+	}
+	return h
+}
+
+func TestAHistoryKeepsTheNewest(t *testing.T) {
+	for _, most := range []int{1, 2, 3, 7, 64} {
+		h := &history{}
+		bytes := 0
+		for n := 1; n <= 200; n++ {
+			bytes += h.add(&publication{data: fmt.Append(nil, n)}, most)
+			var want []uint64
+			for o := max(1, n-most+1); o <= n; o++ {
+				want = append(want, uint64(o))
+			}
+			if got := offsets(h.page(nil, -1, false)); !slices.Equal(got, want) {
+				t.Fatalf("most %d, after %d: got %v, want %v", most, n, got, want)
+			}
+			if bytes != h.bytes {
+				t.Fatalf("most %d, after %d: got %d bytes counted by what add returned, %d held", most, n, bytes, h.bytes)
+			}
+		}
+		if freed := h.clear(); freed != bytes || h.count != 0 || h.top != 200 {
+			t.Errorf("cleared: got %d of %d bytes freed, %d left, top %d", freed, bytes, h.count, h.top)
+		}
+	}
+}
+
+func TestAPageOfHistory(t *testing.T) {
+	h := told(10, 5) // 6 to 10 are kept
+	at := func(offset uint64) *position { return &position{offset, h.epoch} }
+	for _, tt := range []struct {
+		name    string
+		since   *position
+		limit   int
+		reverse bool
+		want    []uint64
+	}{
+		{name: "no limit is nothing", limit: 0},
+		{name: "all", limit: -1, want: []uint64{6, 7, 8, 9, 10}},
+		{name: "the first two", limit: 2, want: []uint64{6, 7}},
+		{name: "the newest two", limit: 2, reverse: true, want: []uint64{10, 9}},
+		{name: "behind 7", since: at(7), limit: -1, want: []uint64{8, 9, 10}},
+		{name: "behind 7, one", since: at(7), limit: 1, want: []uint64{8}},
+		{name: "behind what is forgotten", since: at(2), limit: 2, want: []uint64{6, 7}},
+		{name: "behind the newest", since: at(10), limit: -1},
+		{name: "behind what never was", since: at(99), limit: -1},
+		{name: "before 8", since: at(8), limit: -1, reverse: true, want: []uint64{7, 6}},
+		{name: "before 8, one", since: at(8), limit: 1, reverse: true, want: []uint64{7}},
+		{name: "before all", since: at(6), limit: -1, reverse: true},
+		{name: "before what is forgotten", since: at(3), limit: -1, reverse: true},
+		{name: "before what never was", since: at(99), limit: 2, reverse: true, want: []uint64{10, 9}},
+	} {
+		if got := offsets(h.page(tt.since, tt.limit, tt.reverse)); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestWhatWasMissedIsToldWholeOrNotAtAll(t *testing.T) {
+	h := told(10, 5) // 6 to 10 are kept
+	for _, tt := range []struct {
+		name        string
+		from        position
+		most, bytes int
+		want        []uint64
+		ok          bool
+	}{
+		{name: "nothing", from: position{10, h.epoch}, most: 99, bytes: 1 << 20, ok: true},
+		{name: "some", from: position{8, h.epoch}, most: 99, bytes: 1 << 20, want: []uint64{9, 10}, ok: true},
+		{name: "all that is kept", from: position{5, h.epoch}, most: 99, bytes: 1 << 20, want: []uint64{6, 7, 8, 9, 10}, ok: true},
+		{name: "any epoch", from: position{9, ""}, most: 99, bytes: 1 << 20, want: []uint64{10}, ok: true},
+		{name: "one more than is kept", from: position{4, h.epoch}, most: 99, bytes: 1 << 20},
+		{name: "another epoch", from: position{9, "other"}, most: 99, bytes: 1 << 20},
+		{name: "the future", from: position{11, h.epoch}, most: 99, bytes: 1 << 20},
+		{name: "too many", from: position{5, h.epoch}, most: 4, bytes: 1 << 20},
+		{name: "too much", from: position{5, h.epoch}, most: 99, bytes: 4 * remembered},
+	} {
+		got, ok := h.missed(tt.from, tt.most, tt.bytes)
+		if ok != tt.ok || !slices.Equal(offsets(got), tt.want) {
+			t.Errorf("%s: got %v %v, want %v %v", tt.name, offsets(got), ok, tt.want, tt.ok)
+		}
+	}
+}
+
+func TestHistoryExpires(t *testing.T) {
+	h := told(10, 10)
+	h.expire(4)
+	if got := offsets(h.page(nil, -1, false)); !slices.Equal(got, []uint64{4, 5, 6, 7, 8, 9, 10}) {
+		t.Errorf("got %v, want 4 to 10", got)
+	}
+	h.expire(99)
+	if h.count != 0 || h.bytes != 0 || h.top != 10 {
+		t.Errorf("got %d publications, %d bytes, top %d; want none, and the position", h.count, h.bytes, h.top)
+	}
+}
+
+// The bytes of all rooms together are bounded, and it is the oldest publication of all that goes.
+func TestAllHistoriesTogetherAreBounded(t *testing.T) {
+	const each, most = 100, 20
+	a := archive{most: most * (each + remembered)}
+	rooms := make([]*room, 5)
+	for i := range rooms {
+		rooms[i] = newRoom(fmt.Sprint(i), &RoomOptions{HistorySize: 1000}, 1)
+	}
+	var order []string
+	for n := range 5000 {
+		r := rooms[n*n%len(rooms)]
+		p := publication{data: make([]byte, each)}
+		a.remember(r, &p)
+		order = append(order, fmt.Sprint(r.name, " ", p.offset))
+		var held []string
+		for _, r := range rooms {
+			for _, o := range offsets(r.history.page(nil, -1, false)) {
+				held = append(held, fmt.Sprint(r.name, " ", o))
+			}
+		}
+		want := slices.Clone(order[max(0, len(order)-most):])
+		slices.Sort(held)
+		slices.Sort(want)
+		if !slices.Equal(held, want) {
+			t.Fatalf("after %d: got %v, want the newest %d: %v", n+1, held, most, want)
+		}
+		if a.bytes != len(held)*(each+remembered) || a.count != len(held) {
+			t.Fatalf("after %d: got %d bytes and %d publications counted, %d held", n+1, a.bytes, a.count, len(held))
+		}
+	}
+	if len(a.order) > 2*most+1024+1 {
+		t.Errorf("got %d entries in the order of %d publications", len(a.order), most)
+	}
+}
