@@ -325,6 +325,9 @@ func (s *scenario) measure(cfg bench.Config, err error, run measuring) error {
 	if err = errors.Join(err, checked.Validate()); err != nil {
 		return &exitError{exitUsage, err}
 	}
+	if err := s.possible(); err != nil {
+		return err
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // the second signal ends the process
