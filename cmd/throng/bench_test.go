@@ -79,17 +79,17 @@ func listening(t *testing.T, token string) (address string, stop func() string) 
 	return address, stop
 }
 
-const token = "a token that nobody guesses"
+const agentToken = "a token that nobody guesses"
 
 func TestAgentsOfOtherHostsHoldTheConnections(t *testing.T) {
 	t.Parallel()
-	a, stopA := listening(t, token)
-	b, _ := listening(t, token)
+	a, stopA := listening(t, agentToken)
+	b, _ := listening(t, agentToken)
 	ready, stop := serve(t, throng(t, "serve", "--listen", "127.0.0.1:0", "--admin", "off"))
 	defer stop(syscall.SIGTERM)
 	for round := range 2 { // an agent serves one bench after another
 		code, stdout, stderr := outcome(t, throng(t, "bench", "broadcast", "ws://"+ready["listen"].(string)+"/ws", "--remote", a, "--remote", b,
-			"--token", token, "--connections", "60", "--rate", "50", "--duration", "1s", "--json", "--no-floor"))
+			"--token", agentToken, "--connections", "60", "--rate", "50", "--duration", "1s", "--json", "--no-floor"))
 		if code != 0 && code != exitInvalid {
 			t.Fatalf("round %d: got exit %d: %s", round, code, stderr)
 		}
@@ -100,7 +100,7 @@ func TestAgentsOfOtherHostsHoldTheConnections(t *testing.T) {
 		if len(r.Agents) != 2 || r.Agents[0].Connections != 30 || r.Agents[1].Name != b || r.Delivery.Any() || r.Delivery.Got != 60*50 {
 			t.Errorf("round %d: got %+v, %+v", round, r.Agents, r.Delivery)
 		}
-		if strings.Contains(stdout, token) {
+		if strings.Contains(stdout, agentToken) {
 			t.Error("the token is kept in the result")
 		}
 		if e := r.Agents[0].ClockError; e <= 0 || e > int64(50*time.Millisecond) {
@@ -114,7 +114,7 @@ func TestAgentsOfOtherHostsHoldTheConnections(t *testing.T) {
 
 func TestAnAgentServesNobodyWithoutItsToken(t *testing.T) {
 	t.Parallel()
-	address, stop := listening(t, token)
+	address, stop := listening(t, agentToken)
 	code, _, stderr := outcome(t, throng(t, "bench", "broadcast", "ws://127.0.0.1:1/ws", "--remote", address, "--token", "another one, as long", "--no-floor"))
 	if code != exitFailed || !strings.Contains(stderr, "--token must be the same on both sides") {
 		t.Errorf("got exit %d: %s", code, stderr)

@@ -87,13 +87,19 @@ func TestCommandLine(t *testing.T) {
 			says: []string{"environment THRONG_LISTN: no such setting; nearest: THRONG_LISTEN"},
 		},
 		{
+			name: "a variable of another command",
+			args: []string{"serve", "--check"},
+			env:  []string{"THRONG_BENCH_TOKEN=0123456789abcdef"},
+			says: []string{"ok: "},
+		},
+		{
 			name:   "every mistake of a config file, by line",
 			args:   []string{"serve", "--check"},
 			config: "lisen = \":1\"\n\nrate = \"many\"\n[ping]\ninterval = \"1s\"\n",
 			code:   exitUsage,
 			says: []string{
 				"throng.toml:1:1: lisen: no such key; nearest: listen",
-				"throng.toml:3:1: rate: ",
+				"throng.toml:3:1: rate = \"many\": want a whole number",
 				"throng.toml:4:2: ping: no such key",
 			},
 		},

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -45,7 +47,15 @@ type serveCmd struct {
 	Config string `type:"path" help:"The config file (TOML). Without it: ./throng.toml, ~/.config/throng/throng.toml, /etc/throng/throng.toml." config:"-"`
 	Check  bool   `help:"Check the settings and exit." config:"-"`
 
-	source configSource
+	file      *configFile
+	elsewhere map[string]string // settings that are not the file's, and how an error says whose they are
+	unknown   []error           // variables of the environment that are none
+}
+
+// Help is more of throng serve -h.
+func (*serveCmd) Help() string {
+	return "Rooms, tokens, the API and webhooks are tables of the config file. Secrets are read from it or from the environment, which wins: " +
+		strings.Join(slices.Sorted(maps.Values(secrets)), ", ") + "."
 }
 
 // serveVars are the defaults, told once, by the server.
@@ -70,8 +80,7 @@ func serveVars() map[string]string {
 	}
 }
 
-func (c *serveCmd) config() server.Config {
-	cfg := server.DefaultConfig()
+func (c *serveCmd) setFlags(cfg *server.Config) {
 	cfg.Listen = c.Listen
 	cfg.Admin = c.Admin
 	cfg.Origins = c.Origin
@@ -90,22 +99,25 @@ func (c *serveCmd) config() server.Config {
 	cfg.RateUser = c.RateUser
 	cfg.RateAddress = c.RateAddress
 	cfg.HistoryBytes = int(c.HistoryBytes)
-	return cfg
 }
 
 // Run is throng serve.
 func (c *serveCmd) Run() error {
 	start := time.Now()
-	cfg := c.config()
-	if err := cfg.Validate(); err != nil {
+	terminal := term.IsTerminal(int(os.Stderr.Fd()))
+	log := newLog(terminal)
+	warnings := log
+	if !c.Check {
+		warnings = slog.New(slog.DiscardHandler) // server.New has the same
+	}
+	cfg, err := c.config(warnings)
+	if err != nil {
 		return &exitError{exitUsage, err}
 	}
 	if c.Check {
-		_, err := fmt.Printf("ok: %s\n", c.source)
+		_, err := fmt.Printf("ok: %s\n", c.file)
 		return err
 	}
-	terminal := term.IsTerminal(int(os.Stderr.Fd()))
-	log := newLog(terminal)
 	srv, err := server.New(cfg, log)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return &exitError{exitInUse, fmt.Errorf("%w. Another server runs there: stop it, or choose another address with --listen and --admin", plainInUse(err))}
@@ -134,7 +146,7 @@ func (c *serveCmd) Run() error {
 	if terminal {
 		c.greet(srv, start)
 	} else {
-		log.Info("ready", "version", version, "pid", os.Getpid(), "config", c.source.String(), "listen", srv.Addr().String(),
+		log.Info("ready", "version", version, "pid", os.Getpid(), "config", c.file.String(), "listen", srv.Addr().String(),
 			"admin", addressOf(srv.AdminAddr()), "max_connections", srv.MaxConnections(), "max_message", cfg.MaxMessage,
 			"max_unsent", cfg.MaxUnsent, "rate", cfg.Rate, "access", access(srv.Addr()), "loops", srv.Shards())
 	}
@@ -146,7 +158,7 @@ func (c *serveCmd) greet(srv *server.Server, start time.Time) {
 	var b strings.Builder
 	line := func(key, format string, args ...any) { fmt.Fprintf(&b, "%-9s %s\n", key, fmt.Sprintf(format, args...)) }
 	line("throng", "%s · %s %s/%s · pid %d", version, runtime.Version(), runtime.GOOS, runtime.GOARCH, os.Getpid())
-	line("config", "%s", c.source)
+	line("config", "%s", c.file)
 	line("loops", "%d, one a core · ping after %v of silence, dropped %v later", srv.Shards(), c.PingInterval, c.PingTimeout)
 	line("limits", "%d connections · %v a message · %s a connection · %v unsent", srv.MaxConnections(), c.MaxMessage, rateText(c.Rate), c.MaxUnsent)
 	line("access", "%s", access(srv.Addr()))

@@ -1,0 +1,447 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/throng-chat/throng/server"
+	"github.com/throng-chat/throng/server/token"
+)
+
+// commandLine is made once, as that takes longer than what is tested here.
+var commandLine = sync.OnceValues(func() (*kong.Kong, *commands) {
+	var cli commands
+	return newParser(&cli), &cli
+})
+
+// settled is the server's Config with a config file, as throng serve would have it.
+func settled(t *testing.T, path string, flags ...string) (server.Config, error) {
+	t.Helper()
+	type outcome struct {
+		cfg server.Config
+		err error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		parser, cli := commandLine()
+		_, err := parser.Parse(append([]string{"serve", "--config", path}, flags...))
+		if err != nil {
+			done <- outcome{err: err}
+			return
+		}
+		cfg, err := cli.Serve.config(slog.New(slog.DiscardHandler))
+		done <- outcome{cfg, err}
+	}()
+	select {
+	case o := <-done:
+		return o.cfg, o.err
+	case <-time.After(30 * time.Second):
+		t.Fatal("the config file was not read in 30 s")
+		return server.Config{}, nil
+	}
+}
+
+// written is a config file of a text, beside testdata's key.
+func written(t *testing.T, text string) string {
+	t.Helper()
+	dir := t.TempDir()
+	pem, err := os.ReadFile("testdata/ed25519.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string]string{"throng.toml": text, "ed25519.pem": string(pem), "no.pem": "HUSH"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return filepath.Join(dir, "throng.toml")
+}
+
+func flatNames() []string {
+	parser, _ := commandLine()
+	var names []string
+	for _, f := range serverFlags(parser.Model) {
+		if f.Tag.Get("config") != "-" && f.Name != "help" {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}
+
+func TestWithoutAFileTheServersDefaultsCount(t *testing.T) {
+	cfg, err := settled(t, written(t, ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := server.DefaultConfig(); !reflect.DeepEqual(cfg, want) {
+		t.Errorf("got %+v, want %+v", cfg, want)
+	}
+}
+
+func TestEveryKeyReachesTheServer(t *testing.T) {
+	pem, err := os.ReadFile("testdata/ed25519.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	quiet := server.DefaultRoom()
+	quiet.Pattern, quiet.Presence = "quiet", false
+	want := server.Config{
+		Listen: "127.0.0.1:4000", Admin: "127.0.0.1:4001", Origins: []string{"https://a.example", "null"},
+		PingInterval: 20 * time.Second, PingTimeout: 5 * time.Second,
+		Rate: 50, MaxMessage: 32 << 10, MaxUnsent: 512 << 10, MaxConnections: 1000, Drain: time.Minute,
+		Guests: "off", PersonalRooms: true, MaxRooms: 16, MaxConnectionsUser: 5, MaxConnectionsAddress: 20,
+		RateUser: 10, RateAddress: 200, HistoryBytes: 64 << 20,
+		Rooms: []server.RoomOptions{
+			{
+				Pattern: "chat:*", Subscribe: server.WithToken, Publish: server.SignedIn, SeePresence: server.Nobody,
+				ReadHistory: server.Anyone, Presence: true, JoinLeave: true, HistorySize: 100, HistoryTTL: 5 * time.Minute,
+				Recovery: true, Positioning: true, Delta: true, MaxMessage: 4 << 10, Rate: 2, MaxMembers: 500, PublishProxy: true,
+			},
+			quiet,
+		},
+		Token: token.Config{
+			HMACSecret: "0123456789abcdef0123456789abcdef", PublicKeys: []string{string(pem)},
+			JWKSURL: "https://a.example/jwks.json", Issuer: "https://a.example", Audience: "throng",
+		},
+		API: server.APIConfig{Key: "fedcba9876543210", On: "admin"},
+		Webhooks: server.WebhookConfig{
+			URL: "https://a.example/hooks", Secret: "abcdef9876543210", Events: []string{"publish", "disconnect"}, Timeout: time.Second,
+		},
+	}
+	cfg, err := settled(t, "testdata/full.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(cfg, want) {
+		t.Errorf("got\n%+v, want\n%+v", cfg, want)
+	}
+	text, err := os.ReadFile("testdata/full.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings, err := readTOML(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range allKeys(flatNames()) {
+		if !slices.ContainsFunc(settings, func(s setting) bool { return s.key == key }) {
+			t.Errorf("full.toml lacks %s", key)
+		}
+	}
+}
+
+// The example is its own documentation: it changes nothing as it stands, and every line of it that is uncommented is right.
+func TestTheExampleIsRight(t *testing.T) {
+	text, err := os.ReadFile("throng.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := settled(t, written(t, string(text)))
+	if err != nil || !reflect.DeepEqual(cfg, server.DefaultConfig()) {
+		t.Errorf("as it stands: got %+v, %v; want the defaults", cfg, err)
+	}
+	all := regexp.MustCompile(`(?m)^#([a-z\[])`).ReplaceAllString(string(text), "$1")
+	all = strings.Replace(all, "keys/app.pem", "ed25519.pem", 1)
+	cfg, err = settled(t, written(t, all))
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := cfg.Rooms[len(cfg.Rooms)-1]
+	if want := server.DefaultRoom(); !reflect.DeepEqual(last, want) {
+		t.Errorf("its last room: got %+v, want the default, %+v", last, want)
+	}
+	want := server.DefaultConfig()
+	want.Rooms, want.Token, want.API.Key = cfg.Rooms, cfg.Token, cfg.API.Key
+	want.Webhooks = cfg.Webhooks
+	want.Webhooks.Timeout, want.Origins = server.DefaultConfig().Webhooks.Timeout, []string{"https://app.example"}
+	if !reflect.DeepEqual(cfg, want) {
+		t.Errorf("its settings: got %+v, want the defaults, %+v", cfg, want)
+	}
+	for _, key := range allKeys(flatNames()) {
+		name := key[strings.LastIndexByte(key, '.')+1:]
+		if !regexp.MustCompile(`(?m)^(#` + name + ` = |#\[+` + name + `\])`).Match(text) {
+			t.Errorf("it lacks %s", key)
+		}
+	}
+}
+
+func TestHoweverATableIsWritten(t *testing.T) {
+	const want = "0123456789abcdef"
+	for _, text := range []string{
+		"[api]\nkey = '0123456789abcdef'\n",
+		"api.key = \"0123456789abcdef\"\n",
+		"api = {key = \"0123456789abcdef\"}\n",
+		"[\"api\"]\n\"key\" = \"\"\"0123456789abcdef\"\"\"\n",
+	} {
+		cfg, err := settled(t, written(t, text))
+		if err != nil || cfg.API.Key != want {
+			t.Errorf("%s: got %q, %v", text, cfg.API.Key, err)
+		}
+	}
+	cfg, err := settled(t, written(t, "room = [{pattern = 'a', rate = 0x10}, # one\n {pattern = 'b', max-members = 1_000}]\norigin = [ # two\n 'null', # three\n]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(cfg.Rooms) != 2 || cfg.Rooms[0].Rate != 16 || cfg.Rooms[1].MaxMembers != 1000 || !slices.Equal(cfg.Origins, []string{"null"}) {
+		t.Errorf("got %+v, %v", cfg.Rooms, cfg.Origins)
+	}
+}
+
+func TestAMistakeInAConfigFileIsNamed(t *testing.T) {
+	const hook = "[webhooks]\nurl = 'https://a.example'\nsecret = '0123456789abcdef'\n"
+	for _, tt := range []struct {
+		text string
+		says []string // lines, after the file's name
+	}{
+		// What is no TOML.
+		{"listen", []string{":1:"}},
+		{"rate = 5\nrate = 6\n", []string{":2:1: toml: key rate"}},
+		{"[api]\n[api]\n", []string{":2:2: toml: "}},
+		{"api.on = 'listen'\n[[api]]\n", []string{":2:3: toml: "}},
+		{"[api]\nkey = \"HUSH\n", []string{":2:"}},
+		{"[api]\nkey = HUSH\n", []string{":2:"}},
+		{"[api]\nkey = \"HUSH\\q\"\n", []string{":2:"}},
+		{"rate = 1 2", []string{":1:"}},
+		{"rate = 0123", []string{":1:"}},
+		{"listen = '\x00'", []string{":1:"}},
+		{"listen = '\xff'", []string{":1:"}},
+		{"x = " + strings.Repeat("[", 100_000), []string{":1:"}},
+		{"x = " + strings.Repeat("{x = ", 20_000), []string{":1:"}},
+
+		// What is no key.
+		{"lisen = ':1'", []string{":1:1: lisen: no such key; nearest: listen"}},
+		{"Rate = 5", []string{":1:1: Rate: no such key; nearest: rate"}},
+		{"max_message = 5", []string{":1:1: max_message: no such key; nearest: max-message"}},
+		{"\n  'rate ' = 5", []string{`:2:3: "rate ": no such key; nearest: rate`}},
+		{"'room.pattern' = 'x'", []string{`:1:1: "room.pattern": no such key`}},
+		{"config = 'x'\ncheck = true", []string{":1:1: config: no such key", ":2:1: check: no such key"}},
+		{"[ping]\ninterval = '1s'\n", []string{":1:2: ping: no such key"}},
+		{"[rooms]\npattern = 'x'\n", []string{":1:2: rooms: no such key; nearest: room"}},
+		{"[[room]]\npattern = 'x'\nhistroy-size = 1\n", []string{":3:1: room.histroy-size: no such key; nearest: room.history-size"}},
+		{"history-size = 1\n", []string{":1:1: history-size: no such key; nearest: room.history-size"}},
+		{"[api]\nmax-unsent = 1\n", []string{":2:1: api.max-unsent: no such key; max-unsent stands above all tables"}},
+		{"[api.keys]\n", []string{":1:2: api.keys: no such key; nearest: api.key"}},
+		{strings.Repeat("k", 1000) + " = 1", []string{":1:1: " + strings.Repeat("k", 60) + "...: no such key"}},
+		{strings.Repeat("k.", 60_000) + "k = 1", []string{":1:1: k.k.k."}},
+
+		// Tables.
+		{"[room]\npattern = 'x'\n", []string{":1:2: room: want [[room]]"}},
+		{"[[token]]\nissuer = 'x'\n", []string{":1:3: token: want [token]"}},
+		{"room.pattern = 'x'", []string{":1:1: room.pattern: want it below a line [[room]]"}},
+		{"room = []", []string{":1:1: room: want a table: [[room]]"}},
+		{"room = [{pattern = 'a'}, 1]", []string{":1:1: room: want a table: [[room]]"}},
+		{"room = [{pattern = 'a', rate = 'x'}, {pattern = 'b', rate = -1}]", []string{":1:25: room.rate = 'x': want a whole number", `:1:54: room "b": rate = -1: want`}},
+		{"rate = [{}, {}]", []string{":1:1: rate: want a value, not a table"}},
+		{"api = 'x'", []string{":1:1: api: want a table: [api]"}},
+		{"[rate]\n", []string{":1:2: rate: want a value, not a table"}},
+		{"[api]\non = {x = 1}\n", []string{":2:1: api.on = {...}: want text in quotes"}},
+
+		// Values of another kind.
+		{"rate = 'many'", []string{`:1:1: rate = 'many': want a whole number`}},
+		{"rate = 1.5", []string{`:1:1: rate = 1.5: want a whole number`}},
+		{"rate = [1]", []string{`:1:1: rate = [...]: want a whole number`}},
+		{"listen = 3000", []string{`:1:1: listen = 3000: want text in quotes`}},
+		{"guests = true", []string{`:1:1: guests = true: want text in quotes`}},
+		{"personal-rooms = 'yes'", []string{`:1:1: personal-rooms = 'yes': want true or false`}},
+		{"ping-interval = 25", []string{`:1:1: ping-interval = 25: want a duration, such as "30s"`}},
+		{"drain = '10'", []string{`:1:1: drain = '10': want a duration, such as "30s"`}},
+		{"max-message = 'lots'", []string{`:1:1: max-message = 'lots': want a number of bytes, or one such as "64KiB"`}},
+		{"max-message = -5", []string{`:1:1: max-message = -5: want a number of bytes`}},
+		{"origin = [1, 2]", []string{`:1:1: origin = [...]: want a list of texts`}},
+		{"max-rooms = 2024-01-01", []string{`:1:1: max-rooms = 2024-01-01: want a whole number`}},
+		{"listen = ['a',\n'b']", []string{`:1:1: listen = [...]: want text in quotes`}},
+		{"listen = \"\"\"a\nb\"\"\"", []string{`:1:1: listen = "a\nb": want host:port`}},
+		{"drain = \"\"\"a\nb\"\"\"", []string{`:1:1: drain = """a...: want a duration`}},
+		{"[[room]]\npattern = 'x'\n[[room]]\npattern = 'y'\nhistory-ttl = 5\n", []string{`:5:1: room.history-ttl = 5: want a duration`}},
+		{"[[room]]\npattern = 'x'\nmax-message = '4KB'\n", []string{`:3:1: room.max-message = '4KB': want a number of bytes, or one such as "64KiB"`}},
+		{"[[room]]\npattern = 'x'\npresence = 1\n", []string{`:3:1: room.presence = 1: want true or false`}},
+		{"[api]\nkey = 1234567890\n", []string{`:2:1: api.key: want text in quotes`}},
+		{"[token]\nhmac-secret = ['HUSH']\n", []string{`:2:1: token.hmac-secret: want text in quotes`}},
+		{hook + "events = 'join'\n", []string{`:4:1: webhooks.events = "join": want any of connect, subscribe`}},
+
+		// Values that are not allowed.
+		{"\nguests = 'maybe'", []string{`:2:1: guests = "maybe": want on, off, or auto`}},
+		{"rate = -1\nmax-rooms = 0", []string{":1:1: rate = -1: want 1 to 1000000", ":2:1: max-rooms = 0: want 1 to 65536"}},
+		{"rate = 9223372036854775807", []string{":1:1: rate = 9223372036854775807: want 1 to 1000000"}},
+		{"origin = ['a.example', 'b.example']", []string{`:1:1: origin = "a.example": want scheme`, `:1:1: origin = "b.example": want scheme`}},
+		{"origin = []\nlisten = ''", []string{`:2:1: listen = "": want host:port`}},
+		{"history-bytes = 1", []string{":1:1: history-bytes = 1: want max-message (65536) to 1 TiB"}},
+		{"\n[[room]]\n", []string{`:2:3: room "": pattern = "": want the name of a room`}},
+		{"[[room]]\npattern = 'a*b'\n", []string{`:2:1: room "a*b": pattern = "a*b": want the name of a room`}},
+		{"[[room]]\npattern = 'a'\n[[room]]\npattern = 'a'\n", []string{`:4:1: room "a": pattern = "a": want one that room "a", which comes earlier`}},
+		{"[[room]]\npattern = '*'\n[[room]]\npattern = 'chat:*'\n", []string{`:4:1: room "chat:*": pattern = "chat:*": want one that room "*", which comes earlier`}},
+		{"[[room]]\npattern = 'a'\nsubscribe = 'all'\n", []string{`:3:1: room "a": subscribe = "all": want one of anyone, signed-in, token, nobody`}},
+		{"[[room]]\npattern = 'a'\nhistory-size = 10\n", []string{`:1:3: room "a": history-ttl = 0s: want 1s to 168h`}},
+		{"[[room]]\npattern = 'a'\n\n[[room]]\npattern = 'b'\nhistory-size = 10\nhistory-ttl = '1ms'\n", []string{`:7:1: room "b": history-ttl = 1ms: want 1s to 168h`}},
+		{"[[room]]\npattern = 'a'\nrecovery = true\n", []string{`:3:1: room "a": recovery = true: want history-size above 0`}},
+		{"[[room]]\npattern = 'a'\npublish-proxy = true\n", []string{`:3:1: room "a": publish-proxy = true: want webhooks.url`}},
+		{"[[room]]\npattern = 'a'\nmax-message = '1MiB'\n", []string{`:3:1: room "a": max-message = 1048576: want max-message of the server (65536)`}},
+		{strings.Repeat("[[room]]\npattern = 'x'\n", 1001), []string{`:2002:1: room: pattern: want 1000 patterns at most: found 1001`}},
+		{"[api]\nkey = 'HUSH'\n", []string{":2:1: api.key: want 16 or more characters"}},
+		{"[api]\non = 'both'\n", []string{`:2:1: api.on = "both": want listen or admin`}},
+		{"api.on = 'both'\n", []string{`:1:1: api.on = "both": want listen or admin`}},
+		{"[webhooks]\nsecret = '0123456789HUSH6789'\nurl = 'http://a.example/HUSH'\nevents = ['rpc']\n", []string{`:3:1: webhooks.url = "http://a.example": want https://`}},
+		{"[webhooks]\nurl = 'https://a.example'\nevents = ['rpc']\n", []string{":1:2: webhooks.secret: want 16 or more characters"}},
+		{hook, []string{":1:2: webhooks.events = []: want one or more of connect"}},
+		{hook + "events = ['join', 'leave']\n", []string{`:4:1: webhooks.events = "join": want any of`, `:4:1: webhooks.events = "leave": want any of`}},
+		{hook + "events = ['rpc']\ntimeout = '1h'\n", []string{":5:1: webhooks.timeout = 1h0m0s: want 100ms to 30s"}},
+
+		// Tokens.
+		{"[token]\npublic-keys = ['nowhere.pem']\n", []string{`:2:1: token.public-keys = "nowhere.pem": open `}},
+		{"[token]\npublic-keys = ['/dev/zero']\n", []string{`:2:1: token.public-keys = "/dev/zero": /dev/zero: longer than 64KiB`}},
+		{"[token]\npublic-keys = ['ed25519.pem', 'no.pem']\n", []string{`:2:1: token.public-keys, number 2: want a PEM text`}},
+		{"[token]\njwks-url = 'http://a.example/'\n", []string{`:2:1: token.jwks-url = "http://a.example/": want https`}},
+
+		// All at once, in the file's order, and none twice.
+		{
+			"lisen = ':1'\nrate = -1\nguests = true\n[[room]]\npattern = 'a'\nhistory-size = 'many'\nrate = -1\n[token]\nissue = 'x'\njwks-url = 'x'\n[api]\nkey = 'HUSH'\n",
+			[]string{
+				":1:1: lisen: no such key", ":2:1: rate = -1", ":3:1: guests = true", ":6:1: room.history-size = 'many'",
+				`:7:1: room "a": rate = -1`, ":9:1: token.issue: no such key; nearest: token.issuer", ":10:1: token.jwks-url",
+				":12:1: api.key: want 16",
+			},
+		},
+	} {
+		t.Run(tt.says[0], func(t *testing.T) {
+			path := written(t, tt.text)
+			_, err := settled(t, path)
+			lines := strings.Split(fmt.Sprint(err), "\n")
+			if len(lines) != len(tt.says) {
+				t.Errorf("got %q, want %d lines", lines, len(tt.says))
+			}
+			for i, line := range lines {
+				if i < len(tt.says) && !strings.HasPrefix(line, path+tt.says[i]) {
+					t.Errorf("got %q, want it to begin %q", line, tt.says[i])
+				}
+				if strings.Contains(line, "HUSH") {
+					t.Errorf("got %q, want no secret in it", line)
+				}
+				if len(line) > len(path)+300 {
+					t.Errorf("got a line of %d bytes", len(line))
+				}
+			}
+		})
+	}
+}
+
+// Whatever a key is, a value of another kind is refused by its name, its line and what is wanted.
+func TestNoKeyTakesAValueOfAnotherKind(t *testing.T) {
+	parser, _ := commandLine()
+	flags := serverFlags(parser.Model)
+	for _, key := range allKeys(flatNames()) {
+		for _, value := range []string{"1.5", "2024-01-01T00:00:00Z", "[[1]]", "inf", "[{}, 1]"} {
+			table, name, dotted := strings.Cut(key, ".")
+			text := fmt.Sprintf("\n%s = %s\n", key, value)
+			if dotted {
+				text = fmt.Sprintf("%s\n%s = %s\n", brackets(table), name, value)
+			}
+			path := written(t, text)
+			f := openConfig(path, flags)
+			if len(f.mistakes) != 1 {
+				t.Errorf("%s: got %v, want one mistake", text, f.mistakes)
+				continue
+			}
+			got, begin := f.mistakes[0].text, path+":2:1: "+key
+			if !strings.HasPrefix(got, begin) || !strings.Contains(got, ": want ") {
+				t.Errorf("%s: got %q, want it to begin %s", text, got, begin)
+			}
+		}
+	}
+}
+
+func TestAFileTooLongIsNotRead(t *testing.T) {
+	for _, path := range []string{"/dev/zero", written(t, strings.Repeat("# "+strings.Repeat("x", 97)+"\n", 3000))} {
+		if _, err := settled(t, path); err == nil || !strings.Contains(err.Error(), path+": longer than 128KiB") {
+			t.Errorf("got %v, want it refused as too long", err)
+		}
+	}
+}
+
+// As much as a file can be wrong, it is told in bounded time and length.
+func TestAFileFullOfMistakes(t *testing.T) {
+	var text strings.Builder
+	for n := 0; text.Len() < maxConfigFile-20; n++ {
+		fmt.Fprintf(&text, "k%d = 1\n", n)
+	}
+	path := written(t, text.String())
+	_, err := settled(t, path)
+	lines := strings.Split(fmt.Sprint(err), "\n")
+	if len(lines) != maxMistakes+1 {
+		t.Fatalf("got %d lines, want %d", len(lines), maxMistakes+1)
+	}
+	if got, want := lines[99], path+":100:1: k99: no such key; nearest: "; !strings.HasPrefix(got, want) {
+		t.Errorf("got %q, want it to begin %q", got, want)
+	}
+	if got, want := lines[100], path+":101:1: 100 mistakes are above; "; !strings.HasPrefix(got, want) {
+		t.Errorf("got %q, want it to begin %q", got, want)
+	}
+}
+
+func TestASecretOfTheEnvironmentWins(t *testing.T) {
+	path := written(t, "[token]\nhmac-secret = 'HUSH'\n[api]\nkey = 'HUSH'\n[webhooks]\nurl = 'https://a.example'\nsecret = 'HUSH'\nevents = ['rpc']\n")
+	for _, name := range secrets {
+		t.Setenv(name, "0123456789abcdef0123456789abcdef"+name)
+	}
+	cfg, err := settled(t, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, got := range map[string]string{"token.hmac-secret": cfg.Token.HMACSecret, "api.key": cfg.API.Key, "webhooks.secret": cfg.Webhooks.Secret} {
+		if want := "0123456789abcdef0123456789abcdef" + secrets[key]; got != want {
+			t.Errorf("%s: got %q, want %q", key, got, want)
+		}
+	}
+	for _, bad := range []struct{ value, says string }{{"HUSH", ": want 16 or more characters"}, {"", ": want a secret: it is empty"}} {
+		t.Setenv("THRONG_API_KEY", bad.value)
+		_, err = settled(t, path)
+		text := fmt.Sprint(err)
+		if !strings.HasPrefix(text, "environment THRONG_API_KEY: ") || !strings.Contains(text, bad.says) || strings.Contains(text, "HUSH") {
+			t.Errorf("got %q, want it to name the variable, and not its value", text)
+		}
+	}
+}
+
+// A mistake is looked for where it was made.
+func TestAMistakeIsWhereverTheSettingIs(t *testing.T) {
+	path := written(t, "rate = -1\nmax-rooms = -1\nmax-connections = -1\n")
+	t.Setenv("THRONG_MAX_ROOMS", "-2")
+	t.Setenv("THRONG_DRAIN", "-1s")
+	_, err := settled(t, path, "--rate=-3")
+	lines := strings.Split(fmt.Sprint(err), "\n")
+	slices.Sort(lines)
+	want := []string{
+		path + ":3:1: max-connections = -1: want ",
+		"environment THRONG_DRAIN: drain = -1s: want ",
+		"environment THRONG_MAX_ROOMS: max-rooms = -2: want ",
+		"rate = -3: want ",
+	}
+	if len(lines) != len(want) {
+		t.Fatalf("got %q, want %q", lines, want)
+	}
+	for i := range want {
+		if !strings.HasPrefix(lines[i], want[i]) {
+			t.Errorf("got %q, want it to begin %q", lines[i], want[i])
+		}
+	}
+}
+
+func TestHelpNamesTheSecrets(t *testing.T) {
+	_, stdout, _ := outcome(t, throng(t, "serve", "-h"))
+	for _, name := range slices.Sorted(maps.Values(secrets)) {
+		if !strings.Contains(stdout, name) {
+			t.Errorf("got %q, want it to name %s", stdout, name)
+		}
+	}
+}
