@@ -1,0 +1,240 @@
+package server
+
+import (
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/centrifugal/protocol"
+
+	"github.com/throng-chat/throng/server/wheel"
+)
+
+// modelSteps is how many random steps the model of recovery takes.
+const modelSteps = 1_000_000
+
+// The model of recovery: random publications, joins, leaves, cuts, cleared and expired histories, with the shards' work done
+// as late as chance has it. What a client hears of a room must be the room's own sequence, each publication once and in
+// order, unless it was told that it has missed something.
+func TestRecoveryIsExactOrTold(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	m := newRecoveryModel(t, rand.New(rand.NewPCG(seed, 1)))
+	for range modelSteps {
+		m.step()
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+	for _, s := range m.hub.shards {
+		m.work(s, len(s.inbox))
+	}
+	// A model that never came by something proves nothing about it.
+	for what, n := range m.did {
+		if n < 1000 {
+			t.Errorf("only %d times: %s", n, what)
+		}
+	}
+	t.Logf("seed %d: %v", seed, m.did)
+}
+
+// recoveryModel drives a hub, and does its shards' work in their place.
+type recoveryModel struct {
+	t       *testing.T
+	random  *rand.Rand
+	hub     *hub
+	names   []string
+	clients []*modelClient
+	log     map[string][]string // by epoch: what was said, in order
+	heard   map[*part]map[*subscription]*modelClient
+	said    int
+	did     map[string]int
+}
+
+// modelClient is one client, and what it believes of each room.
+type modelClient struct {
+	session  *session
+	places   map[string]position // where it is in each room that it ever was in
+	awaiting map[*entry]position // what it asked to recover from; its answer is on the way
+	joined   map[*subscription]bool
+}
+
+func newRecoveryModel(t *testing.T, random *rand.Rand) *recoveryModel {
+	cfg := DefaultConfig()
+	cfg.MaxRooms = 10
+	cfg.HistoryBytes = 60 * (remembered + 8)
+	for i, size := range []int{1, 2, 5, 30, 100} {
+		o := DefaultRoom()
+		o.Pattern, o.HistorySize, o.HistoryTTL, o.Recovery = fmt.Sprint("room", i), size, 20*time.Second, true
+		cfg.Rooms = append(cfg.Rooms, o)
+	}
+	h := newHub(cfg, slog.New(slog.DiscardHandler), newMetrics(), nil, 2)
+	h.heartbeat = newHeartbeat(h, cfg, nil)
+	m := &recoveryModel{
+		t: t, random: random, hub: h,
+		log:   map[string][]string{},
+		heard: map[*part]map[*subscription]*modelClient{},
+		did:   map[string]int{},
+	}
+	for _, o := range cfg.Rooms {
+		m.names = append(m.names, o.Pattern)
+	}
+	for i := range 8 {
+		c := &conn{shard: h.shards[i%2], id: uint64(i + 1)}
+		c.session = &session{conn: c, hub: h, encoding: jsonEncoding, info: &protocol.ClientInfo{User: fmt.Sprint(i), Client: fmt.Sprint(i)}}
+		m.clients = append(m.clients, &modelClient{
+			session:  c.session,
+			places:   map[string]position{},
+			awaiting: map[*entry]position{},
+			joined:   map[*subscription]bool{},
+		})
+	}
+	return m
+}
+
+func (m *recoveryModel) step() {
+	name := m.names[m.random.IntN(len(m.names))]
+	c := m.clients[m.random.IntN(len(m.clients))]
+	switch n := m.random.IntN(100); {
+	case m.random.IntN(500) == 0:
+		m.forgetAll()
+	case n < 40:
+		m.publish(name)
+	case n < 60:
+		m.join(c, name)
+	case n < 70:
+		if sub := c.session.find(name); sub != nil {
+			m.did["left"]++
+			c.session.leave(sub)
+		}
+	case n < 73:
+		m.did["cut"]++
+		c.session.end()
+	case n < 74:
+		m.hub.mu.Lock()
+		if r := m.hub.rooms[name]; r != nil {
+			m.did["cleared"]++
+			m.hub.archive.clear(r)
+		}
+		m.hub.mu.Unlock()
+	case n < 78:
+		now := m.hub.clock.tick() + wheel.Tick(m.random.IntN(30))
+		m.hub.clock.ticks.Store(uint32(now))
+		m.hub.age(now)
+	default:
+		s := m.hub.shards[m.random.IntN(2)]
+		m.work(s, m.random.IntN(len(s.inbox)+1))
+	}
+}
+
+// forgetAll is a quiet hour: everybody goes, and every room is forgotten.
+func (m *recoveryModel) forgetAll() {
+	m.did["forgotten"]++
+	for _, c := range m.clients {
+		c.session.end()
+	}
+	for range 3 {
+		now := m.hub.clock.tick() + inTicks(time.Minute)
+		m.hub.clock.ticks.Store(uint32(now))
+		m.hub.age(now)
+	}
+	if n := m.hub.roomCount(); n != 0 {
+		m.t.Errorf("got %d rooms that nobody needs", n)
+	}
+}
+
+func (m *recoveryModel) publish(name string) {
+	m.said++
+	text := fmt.Sprint(m.said)
+	pub, _ := ofSDK([]byte(text))
+	_, at := m.hub.say(name, pub, sayOptions{})
+	if uint64(len(m.log[at.epoch])+1) != at.offset {
+		m.t.Errorf("publication got offset %d, want %d", at.offset, len(m.log[at.epoch])+1)
+	}
+	m.log[at.epoch] = append(m.log[at.epoch], text)
+}
+
+func (m *recoveryModel) join(c *modelClient, name string) {
+	if c.session.find(name) != nil {
+		return
+	}
+	e := &entry{wish: &protocol.SubscribeRequest{Channel: name}, info: c.session.info}
+	if at, been := c.places[name]; been && m.random.IntN(5) > 0 {
+		e.wish.Recover, e.wish.Offset, e.wish.Epoch = true, at.offset, at.epoch
+		c.awaiting[e] = at
+	}
+	m.hub.enter(c.session, []*entry{e}, func() {})
+	if e.err != nil {
+		m.t.Errorf("not let in: %v", e.err)
+	}
+}
+
+// work does the first n jobs of a shard.
+func (m *recoveryModel) work(s *shard, n int) {
+	jobs := s.inbox[:n:n]
+	s.inbox = append([]job(nil), s.inbox[n:]...)
+	for _, j := range jobs {
+		switch j.do {
+		case sendReplies:
+			for _, e := range j.entries {
+				m.answered(m.of(j.conn), e)
+			}
+		case joinPart:
+			if m.heard[j.sub.part] == nil {
+				m.heard[j.sub.part] = map[*subscription]*modelClient{}
+			}
+			m.heard[j.sub.part][j.sub] = m.of(j.sub.conn)
+		case leavePart:
+			delete(m.heard[j.sub.part], j.sub)
+		case deliver:
+			for _, c := range m.heard[j.part] {
+				m.hear(c, j.message.room.name, &j.message.pub)
+			}
+		}
+	}
+}
+
+func (m *recoveryModel) of(c *conn) *modelClient { return m.clients[c.id-1] }
+
+// answered is the moment at which a client is told that it is in a room.
+func (m *recoveryModel) answered(c *modelClient, e *entry) {
+	name, r := e.wish.Channel, e.result
+	from, asked := c.awaiting[e]
+	delete(c.awaiting, e)
+	switch {
+	case !asked:
+		m.did["came"]++
+		c.places[name] = position{r.Offset, r.Epoch}
+	case !r.Recovered:
+		m.did["told that it missed something"]++
+		if len(e.missed) > 0 {
+			m.t.Errorf("not recovered, but told %d publications", len(e.missed))
+		}
+		c.places[name] = position{r.Offset, r.Epoch}
+	default:
+		m.did["recovered"]++
+		if r.Epoch != from.epoch || r.Offset != from.offset {
+			m.t.Errorf("recovered from %v: answered %d %s", from, r.Offset, r.Epoch)
+		}
+		c.places[name] = from
+		for i := range e.missed {
+			m.did["recovered publications"]++
+			m.hear(c, name, &e.missed[i])
+		}
+	}
+}
+
+// hear is a client's next publication of a room.
+func (m *recoveryModel) hear(c *modelClient, name string, p *publication) {
+	at := c.places[name]
+	if p.offset != at.offset+1 {
+		m.t.Errorf("%s: heard offset %d behind %d", name, p.offset, at.offset)
+		return
+	}
+	if log := m.log[at.epoch]; uint64(len(log)) < p.offset || log[p.offset-1] != string(p.data) {
+		m.t.Errorf("%s: heard %q as offset %d of epoch %s, which is not what was said", name, p.data, p.offset, at.epoch)
+		return
+	}
+	c.places[name] = position{p.offset, at.epoch}
+}
