@@ -7,10 +7,12 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net"
 	"strings"
 	"testing"
 
+	"github.com/throng-chat/throng/server/token"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -146,3 +148,12 @@ func TestSeveralCommandsInOneFrameAreAnsweredInOne(t *testing.T) {
 	c.want(`{"id":4,"unsubscribe":{}}`)
 	c.want(`{"id":5,"error":{"code":108,"message":"not available"}}`)
 }
+
+// noTokens believes guests' tokens only.
+var noTokens = func() *token.Verifier {
+	v, err := token.New(token.Config{}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		panic(err)
+	}
+	return v
+}()

@@ -1,0 +1,105 @@
+package server
+
+import (
+	"encoding/binary"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/centrifugal/protocol"
+)
+
+// silentSession is a connected session without a socket: what it would send stays in its shard's inbox.
+func silentSession(e encoding) *session {
+	cfg := DefaultConfig()
+	cfg.Rate = 0
+	o := DefaultRoom()
+	o.HistorySize, o.HistoryTTL, o.Recovery, o.JoinLeave, o.Delta = 10, time.Minute, true, true, true
+	cfg.Rooms = []RoomOptions{o}
+	h := newHub(cfg, slog.New(slog.DiscardHandler), newMetrics(), nil, 1)
+	h.heartbeat = newHeartbeat(h, cfg, nil)
+	h.tokens = noTokens
+	c := &conn{shard: h.shards[0], id: 1}
+	c.session = &session{conn: c, hub: h, encoding: e, client: "c", info: &protocol.ClientInfo{User: "u", Client: "c"}, state: connected}
+	h.addUser(c.session)
+	return c.session
+}
+
+// FuzzCommands gives a session any bytes as a frame: it must not panic, nor take more memory than the frame's size allows,
+// whatever lengths are declared in it.
+func FuzzCommands(f *testing.F) {
+	for _, frame := range []string{
+		`{}`, `{"id":1,"connect":{}}`, `{"id":2,"subscribe":{"channel":"a","recover":true,"offset":3,"epoch":"x","delta":"fossil","flag":3}}`,
+		`{"id":3,"subscribe":{"channel":"a","token":"a.b.c"}}`, `{"id":4,"publish":{"channel":"a","data":{"x":[1,"é"]}}}`,
+		`{"id":5,"history":{"channel":"a","limit":-1,"reverse":true,"since":{"offset":18446744073709551615,"epoch":""}}}`,
+		`{"id":6,"presence":{"channel":"a"}}` + "\n" + `{"id":7,"presence_stats":{"channel":"a"}}` + "\n" + `{"id":8,"unsubscribe":{"channel":"a"}}`,
+		`{"id":9,"refresh":{"token":"x"}}`, `{"id":10,"sub_refresh":{"channel":"a","token":"x"}}`, `{"id":11,"rpc":{"method":"m","data":1}}`, `{"send":{"data":null}}`,
+		`{"id":12,"id":13,"publish":{"channel":"a","channel":"b","data":1,"data":2}}`, `{"id":1e9}`, `{"id":-1}`, `[`, `"`, "\xff", "\n\n",
+		`{"id":14,"publish":{"channel":"a","data":` + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + `}}`,
+		`{"id":15,"subscribe":{"channel":"a","tf":` + strings.Repeat(`{"nodes":[`, 2000) + strings.Repeat("]}", 2000) + `}}`,
+	} {
+		f.Add(false, []byte(frame))
+	}
+	for _, cmd := range []*protocol.Command{
+		{Id: 1, Connect: &protocol.ConnectRequest{}},
+		{Id: 2, Subscribe: &protocol.SubscribeRequest{Channel: "a", Recover: true, Delta: "fossil"}},
+		{Id: 3, Publish: &protocol.PublishRequest{Channel: "a", Data: []byte("\x00\xff")}},
+		{Id: 4, History: &protocol.HistoryRequest{Channel: "a", Limit: -1}},
+		{Send: &protocol.SendRequest{Data: []byte("x")}},
+		{},
+	} {
+		b, err := cmd.MarshalCF()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(true, append(binary.AppendUvarint(nil, uint64(len(b))), b...))
+	}
+	f.Add(true, binary.AppendUvarint(nil, 1<<63))
+	f.Add(true, []byte{6, 0x3a, 0xff, 0xff, 0xff, 0xff, 0x0f}) // a publish of 4 GiB, in six bytes
+
+	f.Fuzz(func(t *testing.T, binary bool, frame []byte) {
+		if len(frame) > 64<<10 {
+			return
+		}
+		e := jsonEncoding
+		if binary {
+			e = protobufEncoding
+		}
+		s := silentSession(e)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		s.onFrame(frame, s.hub.clock.now())
+		runtime.ReadMemStats(&after)
+		if took, most := after.TotalAlloc-before.TotalAlloc, uint64(64<<10+400*len(frame)); took > most {
+			t.Errorf("a frame of %d bytes took %d bytes, want %d at most", len(frame), took, most)
+		}
+		for _, j := range s.hub.shards[0].inbox {
+			for _, e := range j.entries {
+				e.tellMissed()
+			}
+			if j.do == sendReplies {
+				appendReplies(nil, nil, s.encoding, j.replies)
+			}
+			if j.do == deliver {
+				for e := range encodings {
+					_ = j.message.first(e)
+				}
+			}
+		}
+	})
+}
+
+// What a publication may be nested is bounded: members' own parsers must survive it.
+func TestDeepJSONIsRefused(t *testing.T) {
+	open := DefaultRoom()
+	open.Publish = Anyone
+	s := startBackend(t, open)
+	c := connectSDK(t, s, "")
+	for depth, want := range map[int]string{maxDepth: `"publish":{}`, maxDepth + 1: `"error":{"code":107,"message":"bad request"}`} {
+		c.say(`{"id":%d,"publish":{"channel":"x","data":%s%s}}`, depth, strings.Repeat("[", depth), strings.Repeat("]", depth))
+		c.want(fmt.Sprintf(`{"id":%d,%s}`, depth, want))
+	}
+}
