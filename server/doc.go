@@ -21,7 +21,7 @@
 //	heartbeat.run               the order of deadlines                 must not hold its lock over a check
 //	door.greet                  its connection until hub.join          must not touch a connection of the loop
 //
-// No connection has a goroutine. All locks are leaves (hub.mu, heartbeat.mu, handshakes.mu, nbio's own of each connection):
+// No connection has a goroutine. All locks are leaves (hub.mu, heartbeat.mu, handshakes.mu, guests.mu, nbio's own of each connection):
 // no function of ours holds two. nbio calls onWritten under a connection's lock, so that only leaves a note.
 //
 // What the design rests on, and where:

@@ -21,12 +21,8 @@ import (
 func (s *Server) routes() http.Handler {
 	page := web.Handler()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ContentLength != 0 {
-			// Nothing here has a use for a body, and nobody waits for one.
-			w.Header().Set("Connection", "close")
-			if err := http.NewResponseController(w).SetReadDeadline(time.Now()); err != nil {
-				s.log.Debug("body not cut off", "error", err)
-			}
+		if !takesBody(r) {
+			s.leaveBody(w, r)
 		}
 		switch {
 		case tooManyLines(r):
@@ -34,10 +30,26 @@ func (s *Server) routes() http.Handler {
 			http.Error(w, fmt.Sprintf("more than %d header lines", maxHeadLines), http.StatusRequestHeaderFieldsTooLarge)
 		case isSocket(r):
 			s.serveSocket(w, r)
+		case r.URL.Path == guestPath:
+			s.serveGuest(w, r)
 		default:
 			page.ServeHTTP(w, r)
 		}
 	})
+}
+
+// takesBody is for the paths that have a use for a body. They bound it, in size and time.
+func takesBody(r *http.Request) bool { return r.URL.Path == guestPath }
+
+// leaveBody is for a request whose body nobody waits for.
+func (s *Server) leaveBody(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength == 0 {
+		return
+	}
+	w.Header().Set("Connection", "close")
+	if err := http.NewResponseController(w).SetReadDeadline(time.Now()); err != nil {
+		s.log.Debug("body not cut off", "error", err)
+	}
 }
 
 const (
@@ -95,9 +107,7 @@ func (s *Server) admit(r *http.Request) (welcome, *refusal) {
 		return welcome{}, &refusal{handshakeMalformed, bad.Status, bad.Reason}
 	}
 	if !originAllowed(r, s.cfg.Origins) {
-		origin := r.Header.Get("Origin")
-		return welcome{}, &refusal{handshakeOrigin, http.StatusForbidden,
-			fmt.Sprintf("a page of origin %q may not connect here: start the server with --origin %s to allow it", origin, origin)}
+		return welcome{}, &refusal{handshakeOrigin, http.StatusForbidden, foreignOrigin(r)}
 	}
 	if s.hub.draining.Load() {
 		return welcome{}, &refusal{handshakeDraining, http.StatusServiceUnavailable, "the server is stopping: come back in a moment"}
@@ -118,6 +128,12 @@ func (s *Server) admit(r *http.Request) (welcome, *refusal) {
 		return welcome{}, &refusal{handshakeFull, http.StatusServiceUnavailable, "the room is full: come back later"}
 	}
 	return welcome{hello: ws.SwitchingProtocols(key, ""), room: room}, nil
+}
+
+// foreignOrigin tells a page of another origin why it is refused.
+func foreignOrigin(r *http.Request) string {
+	origin := r.Header.Get("Origin")
+	return fmt.Sprintf("a page of origin %q may not connect here: start the server with --origin %s to allow it", origin, origin)
 }
 
 // sessionWelcome finds the encoding that an SDK asks for: by a subprotocol, or in the URL.

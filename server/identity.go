@@ -148,6 +148,9 @@ func (s *session) refresh(id uint32, req *protocol.RefreshRequest) {
 	}
 	s.expires = s.hub.tickOf(claims.Expires)
 	s.meta = claims.Meta
+	if claims.Info != nil {
+		s.show(asJSON(claims.Info))
+	}
 	s.replies = append(s.replies, &protocol.Reply{Id: id, Refresh: &protocol.RefreshResult{
 		Client:  s.client,
 		Version: serverVersion,
@@ -155,6 +158,17 @@ func (s *session) refresh(id uint32, req *protocol.RefreshRequest) {
 		Ttl:     ttl(claims.Expires),
 	}})
 	s.schedule()
+}
+
+// show is how others see the session from now on: in what it says, and among who is present.
+func (s *session) show(info []byte) {
+	s.info = &protocol.ClientInfo{User: s.info.User, Client: s.client, ConnInfo: info}
+	s.identity.Store(s.info)
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	for _, sub := range s.subs {
+		sub.info = s.infoIn(sub.info.ChanInfo)
+	}
 }
 
 // subRefresh gives a subscription a new token before the old one has expired.

@@ -26,6 +26,7 @@ type Server struct {
 	metrics    *metrics
 	hub        *hub
 	handshakes *handshakes
+	guests     *guests
 	complaint  rate.Sometimes
 	files      int // the open-file limit
 
@@ -46,6 +47,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 		cfg:       cfg,
 		log:       log,
 		metrics:   newMetrics(),
+		guests:    newGuests(),
 		complaint: everySecond(),
 		files:     int(min(files.Cur, maxOpenFiles)),
 	}

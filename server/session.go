@@ -58,13 +58,14 @@ type subscription struct {
 
 	// Constant once it is in the room.
 	room        *room
-	info        *protocol.ClientInfo
 	serverSide  bool
 	withToken   bool // by a subscription token, or named by the connection's
 	recoverable bool
 	positioned  bool
 
-	presentAt int32 // guarded by hub.mu
+	// Guarded by hub.mu.
+	info      *protocol.ClientInfo // changed by the poller only, which reads it without the lock
+	presentAt int32
 
 	// Owned by the poller.
 	expires wheel.Tick // of its token; 0 for never

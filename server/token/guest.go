@@ -17,7 +17,7 @@ const (
 	guestPrefix    = "guest:"
 	guestKid       = "throng-guest" // a token that names it is checked with the guests' key only, and no other token is
 	guestAlgorithm = "HS256"
-	maxGuestName   = 256 // bytes
+	maxGuestName   = 64 // bytes
 )
 
 func newGuestKey() []byte {

@@ -1,0 +1,173 @@
+package server
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"io"
+	"net/http"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/throng-chat/throng/server/token"
+)
+
+// guestPath is where somebody without an account gets a token, so that there is one way in: POST {"name":"Ann"}, answered by
+// {"token":"...","user":"guest:...","ttl":600}. With {"name":"Ann","token":OLD} the guest stays the same user, under that name.
+const guestPath = "/connection/guest"
+
+const (
+	guestLifetime = 10 * time.Minute // of a token: the page asks again before it ends
+	guestGrace    = 10 * time.Minute // a token that ended so lately still says who somebody was
+	guestRate     = 50               // tokens a second for one address, which may be a proxy with everybody behind it
+	maxGuestBody  = 8 << 10
+	guestTimeout  = 2 * time.Second // for the body to arrive
+	maxGuestsWait = 500             // bodies that are waited for at a time: each costs a goroutine
+)
+
+// guests bounds what people cost who ask for a guest's token.
+type guests struct {
+	waiting chan struct{} // one for each body that is waited for
+	seed    maphash.Seed
+
+	mu    sync.Mutex  // a leaf
+	asked [4096]meter // of addresses, by hash: a fixed size, whoever comes; those of one hash share one. Guarded by mu
+}
+
+func newGuests() *guests {
+	return &guests{waiting: make(chan struct{}, maxGuestsWait), seed: maphash.MakeSeed()}
+}
+
+// mayAsk holds an address to its rate.
+func (g *guests) mayAsk(from netip.Addr, now time.Duration) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return perSecond(guestRate).allow(&g.asked[g.index(from)], now, 1)
+}
+
+func (g *guests) index(from netip.Addr) uint64 {
+	return maphash.Comparable(g.seed, from) % uint64(len(g.asked))
+}
+
+type guestRequest struct {
+	Name  string `json:"name"`
+	Token string `json:"token"` // of the guest it was until now; empty for a new one
+}
+
+type guestAnswer struct {
+	Token string `json:"token"`
+	User  string `json:"user"`
+	TTL   int    `json:"ttl"` // seconds
+}
+
+// serveGuest answers guestPath. It is no more for pages of other origins than the sockets are.
+func (s *Server) serveGuest(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Vary", "Origin")
+	refuse := func(status int, text string) {
+		s.leaveBody(w, r)
+		http.Error(w, text, status)
+	}
+	if !originAllowed(r, s.cfg.Origins) {
+		refuse(http.StatusForbidden, foreignOrigin(r))
+		return
+	}
+	if origin := r.Header.Get("Origin"); origin != "" {
+		h.Set("Access-Control-Allow-Origin", origin)
+	}
+	switch {
+	case r.Method == http.MethodOptions:
+		// Browsers ask before a page of another origin sends JSON.
+		h.Set("Access-Control-Allow-Methods", http.MethodPost)
+		h.Set("Access-Control-Allow-Headers", "Content-Type")
+		s.leaveBody(w, r)
+		w.WriteHeader(http.StatusNoContent)
+		return
+	case r.Method != http.MethodPost:
+		h.Set("Allow", "POST, OPTIONS")
+		refuse(http.StatusMethodNotAllowed, "only POST")
+		return
+	case !s.hub.guests:
+		refuse(http.StatusForbidden, "guests are not let in: connect with a token, or start the server with --guests on")
+		return
+	case !s.guests.mayAsk(addressOf(r), s.hub.clock.now()):
+		h.Set("Retry-After", retryAfterSeconds)
+		refuse(http.StatusTooManyRequests, fmt.Sprintf("more than %d guests a second from this address: come back later", guestRate))
+		return
+	}
+	select {
+	case s.guests.waiting <- struct{}{}:
+		defer func() { <-s.guests.waiting }()
+	default:
+		h.Set("Retry-After", retryAfterSeconds)
+		refuse(http.StatusServiceUnavailable, "too many guests are on their way: come back later")
+		return
+	}
+	var req guestRequest
+	if status, err := readGuest(w, r, &req); err != nil {
+		refuse(status, err.Error())
+		return
+	}
+	answer, status, err := s.admitGuest(req, time.Now())
+	if err != nil {
+		http.Error(w, err.Error(), status)
+		return
+	}
+	h.Set("Content-Type", "application/json")
+	if err := json.NewEncoder(w).Encode(answer); err != nil {
+		s.log.Debug("guest not answered", "error", err)
+	}
+}
+
+// readGuest reads the body, or says with which status it is refused.
+func readGuest(w http.ResponseWriter, r *http.Request, into *guestRequest) (status int, err error) {
+	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(guestTimeout)); err != nil {
+		return http.StatusInternalServerError, fmt.Errorf("time for the body not limited: %w", err)
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxGuestBody))
+	switch {
+	case errors.As(err, new(*http.MaxBytesError)):
+		return http.StatusRequestEntityTooLarge, fmt.Errorf("body: want %d bytes at most", maxGuestBody)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return http.StatusRequestTimeout, fmt.Errorf("body: want it within %v", guestTimeout)
+	case err != nil:
+		return http.StatusBadRequest, fmt.Errorf("body: %w", err)
+	case !utf8.Valid(body): // JSON's decoder would mend it
+		return http.StatusBadRequest, errors.New("body: want UTF-8")
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		return http.StatusBadRequest, fmt.Errorf(`body: want {"name":NAME}, and "token" for who has been a guest before: %w`, err)
+	}
+	return 0, nil
+}
+
+// admitGuest makes the token, or says with which status it is refused. Who a guest is, only a token of ours can say.
+func (s *Server) admitGuest(req guestRequest, now time.Time) (a guestAnswer, status int, err error) {
+	user := ""
+	if req.Token != "" {
+		was, err := s.hub.tokens.Connect(req.Token, now.Add(-guestGrace))
+		switch {
+		case errors.Is(err, token.ErrExpired):
+			return a, http.StatusUnauthorized, fmt.Errorf("token: it ended more than %v ago: ask without it, to be somebody new", guestGrace)
+		case err != nil || !was.Guest:
+			return a, http.StatusUnauthorized, errors.New("token: it is no guest's of this server: ask without it, to be somebody new")
+		}
+		user = was.User
+	}
+	a.TTL = int(guestLifetime / time.Second)
+	if a.Token, err = s.hub.tokens.Guest(req.Name, user, now, guestLifetime); err != nil {
+		return a, http.StatusBadRequest, err
+	}
+	claims, err := s.hub.tokens.Connect(a.Token, now)
+	if err != nil {
+		return a, http.StatusInternalServerError, fmt.Errorf("the new token is not believed: %w", err)
+	}
+	a.User = claims.User
+	return a, 0, nil
+}

@@ -1,0 +1,251 @@
+package server
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+)
+
+// signIn asks for a guest's token, with more header lines if need be.
+func signIn(t testing.TB, s *Server, body string, lines ...string) (*http.Response, string) {
+	t.Helper()
+	return ask(t, s.Addr().String(), fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n%s\r\n%s",
+		guestPath, s.Addr(), len(body), strings.Join(append(lines, ""), "\r\n"), body))
+}
+
+// guest is somebody new with that name.
+func guest(t testing.TB, s *Server, name, token string) guestAnswer {
+	t.Helper()
+	body, err := json.Marshal(guestRequest{name, token})
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, text := signIn(t, s, string(body))
+	var a guestAnswer
+	if err := json.Unmarshal([]byte(text), &a); err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("got %s %q (%v), want a token", resp.Status, text, err)
+	}
+	return a
+}
+
+func TestAGuestIsLetInUnderItsName(t *testing.T) {
+	s := startServer(t, nil)
+	ann, bo := guest(t, s, "Ann", ""), guest(t, s, "Bo", "")
+	if !strings.HasPrefix(ann.User, "guest:") || ann.User == bo.User || ann.TTL != 600 {
+		t.Fatalf("got %+v and %+v, want two guests for 600 s", ann, bo)
+	}
+	a, b := connectSDK(t, s, ann.Token), connectSDK(t, s, bo.Token)
+	a.say(`{"id":2,"subscribe":{"channel":"lobby"}}`)
+	a.want(`{"id":2,"subscribe":{}}`)
+	b.say(`{"id":2,"subscribe":{"channel":"lobby"}}` + "\n" + `{"id":3,"publish":{"channel":"lobby","data":{"text":"hi"}}}`)
+	got := a.line()
+	if !strings.Contains(got, fmt.Sprintf(`"user":%q`, bo.User)) || !strings.Contains(got, `"conn_info":{"name":"Bo"}`) {
+		t.Errorf("got %s, want it from %s, Bo", got, bo.User)
+	}
+}
+
+func TestAGuestStaysTheSameByItsOldToken(t *testing.T) {
+	s := startServer(t, nil)
+	ann := guest(t, s, "Ann", "")
+	again := guest(t, s, "Ann", ann.Token)
+	if again.User != ann.User || again.Token == ann.Token {
+		t.Errorf("got %+v after %+v, want a new token of the same user", again, ann)
+	}
+	if renamed := guest(t, s, "Anna", ann.Token); renamed.User != ann.User {
+		t.Errorf("under another name: got %s, want %s", renamed.User, ann.User)
+	}
+
+	old := func(ended time.Duration) string {
+		text, err := s.hub.tokens.Guest("Ann", ann.User, time.Now().Add(-ended-guestLifetime), guestLifetime)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	if late := guest(t, s, "Ann", old(guestGrace-time.Minute)); late.User != ann.User {
+		t.Errorf("with a token that has just ended: got %s, want %s", late.User, ann.User)
+	}
+	for what, token := range map[string]string{
+		"a token that ended long ago":  old(guestGrace + time.Minute),
+		"one of another server":        guest(t, startServer(t, nil), "Ann", "").Token,
+		"one with another end":         ann.Token[:len(ann.Token)-4] + "AAAA",
+		"nonsense":                     "x",
+		"a user's id":                  ann.User,
+		"a token that is far too long": strings.Repeat("x", 5000),
+	} {
+		body, err := json.Marshal(guestRequest{"Ann", token})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp, text := signIn(t, s, string(body)); resp.StatusCode != http.StatusUnauthorized || !strings.Contains(text, "ask without it") {
+			t.Errorf("%s: got %s %q, want 401 that says what to do", what, resp.Status, text)
+		}
+	}
+}
+
+// Whoever has an account, by a token of the application, cannot become a guest with that token, nor a guest somebody with an account.
+func TestAnApplicationsTokenIsNoGuests(t *testing.T) {
+	s := startBackend(t)
+	for _, user := range []string{"ann", "guest:ann"} {
+		token := signed(map[string]any{"sub": user, "exp": time.Now().Add(time.Hour).Unix()})
+		if resp, text := signIn(t, s, fmt.Sprintf(`{"name":"Ann","token":%q}`, token)); resp.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%s: got %s %q, want 401", user, resp.Status, text)
+		}
+	}
+}
+
+func TestWhoAsksWronglyIsNoGuest(t *testing.T) {
+	s := startServer(t, func(c *Config) { c.Origins = []string{"https://friend.example"} })
+	for _, tt := range []struct {
+		name, body string
+		line       string
+		want       int
+		says       string
+	}{
+		{name: "no name", body: `{}`, want: 400, says: "name"},
+		{name: "an empty name", body: `{"name":""}`, want: 400, says: "name"},
+		{name: "a name of spaces", body: `{"name":" \u2003"}`, want: 400, says: "name"},
+		{name: "the longest name", body: `{"name":"` + strings.Repeat("é", 32) + `"}`, want: 200},
+		{name: "a longer one", body: `{"name":"` + strings.Repeat("é", 32) + `x"}`, want: 400, says: "1 to 64 bytes"},
+		{name: "a control character", body: `{"name":"a\u0007"}`, want: 400, says: "control"},
+		{name: "no UTF-8", body: "{\"name\":\"\xff\"}", want: 400, says: "UTF-8"},
+		{name: "a name that is none", body: `{"name":["Ann"]}`, want: 400, says: `{"name":NAME}`},
+		{name: "no JSON", body: `name=Ann`, want: 400, says: `{"name":NAME}`},
+		{name: "two values", body: `{"name":"Ann"}{"name":"Bo"}`, want: 400, says: `{"name":NAME}`},
+		{name: "nothing", body: ``, want: 400, says: `{"name":NAME}`},
+		{name: "deep nesting", body: strings.Repeat("[", 8000), want: 400, says: `{"name":NAME}`},
+		{name: "the largest body", body: `{"name":"Ann"}` + strings.Repeat(" ", maxGuestBody-14), want: 200},
+		{name: "a larger one", body: `{"name":"Ann"}` + strings.Repeat(" ", maxGuestBody-13), want: 413, says: "8192"},
+		{name: "a page of another site", body: `{"name":"Ann"}`, line: "Origin: https://evil.example", want: 403, says: "--origin https://evil.example"},
+		{name: "a page opened from a file", body: `{"name":"Ann"}`, line: "Origin: null", want: 403, says: "--origin null"},
+		{name: "our own page", body: `{"name":"Ann"}`, line: "Origin: http://" + s.Addr().String(), want: 200},
+		{name: "a friend's page", body: `{"name":"Ann"}`, line: "Origin: https://friend.example", want: 200},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var lines []string
+			if tt.line != "" {
+				lines = append(lines, tt.line)
+			}
+			resp, text := signIn(t, s, tt.body, lines...)
+			if resp.StatusCode != tt.want || !strings.Contains(text, tt.says) {
+				t.Errorf("got %s %q, want %d that says %q", resp.Status, text, tt.want, tt.says)
+			}
+			if got := resp.Header.Get("Cache-Control"); got != "no-store" {
+				t.Errorf("Cache-Control: got %q, want no-store", got)
+			}
+			origin, allowed := strings.TrimPrefix(tt.line, "Origin: "), resp.Header.Get("Access-Control-Allow-Origin")
+			if tt.want == 200 && allowed != origin || tt.want == 403 && allowed != "" {
+				t.Errorf("origin %q: got %q allowed", origin, allowed)
+			}
+		})
+	}
+	t.Run("another method", func(t *testing.T) {
+		resp, _ := ask(t, s.Addr().String(), "GET "+guestPath+" HTTP/1.1\r\nHost: x\r\n\r\n")
+		if resp.StatusCode != http.StatusMethodNotAllowed || resp.Header.Get("Allow") != "POST, OPTIONS" {
+			t.Errorf("got %s, Allow %q", resp.Status, resp.Header.Get("Allow"))
+		}
+	})
+	t.Run("a question before", func(t *testing.T) {
+		resp, _ := ask(t, s.Addr().String(), "OPTIONS "+guestPath+" HTTP/1.1\r\nHost: x\r\nOrigin: https://friend.example\r\n\r\n")
+		if resp.StatusCode != http.StatusNoContent || resp.Header.Get("Access-Control-Allow-Origin") != "https://friend.example" ||
+			resp.Header.Get("Access-Control-Allow-Methods") != "POST" || resp.Header.Get("Access-Control-Allow-Headers") != "Content-Type" {
+			t.Errorf("got %s %v", resp.Status, resp.Header)
+		}
+	})
+}
+
+func TestGuestsAreNotLetInWhereTheyAreOff(t *testing.T) {
+	for _, tt := range []struct{ listen, guests string }{{"127.0.0.1:0", "off"}, {"0.0.0.0:0", "auto"}} {
+		s := startServer(t, func(c *Config) { c.Listen, c.Guests = tt.listen, tt.guests })
+		_, port, err := net.SplitHostPort(s.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		body := `{"name":"Ann"}`
+		resp, text := ask(t, "127.0.0.1:"+port, fmt.Sprintf("POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", guestPath, len(body), body))
+		if resp.StatusCode != http.StatusForbidden || !strings.Contains(text, "--guests on") {
+			t.Errorf("%+v: got %s %q, want 403 that names --guests on", tt, resp.Status, text)
+		}
+	}
+}
+
+func TestAGuestsBodyIsWaitedForOnlySoLong(t *testing.T) {
+	s := startServer(t, nil)
+	resp, text := ask(t, s.Addr().String(), "POST "+guestPath+" HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+	if resp.StatusCode != http.StatusRequestTimeout || !resp.Close {
+		t.Errorf("got %s %q, close %v; want 408, then the end", resp.Status, text, resp.Close)
+	}
+	eventually(t, "the place to be free", func() bool { return len(s.guests.waiting) == 0 })
+}
+
+func TestOnlySoManyBodiesAreWaitedFor(t *testing.T) {
+	s := startServer(t, nil)
+	for range maxGuestsWait {
+		s.guests.waiting <- struct{}{}
+	}
+	resp, _ := signIn(t, s, `{"name":"Ann"}`)
+	if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
+		t.Errorf("got %s, want 503 with Retry-After", resp.Status)
+	}
+	<-s.guests.waiting
+	guest(t, s, "Ann", "")
+}
+
+func TestGuestsOfOneAddressAreRateLimited(t *testing.T) {
+	g := newGuests()
+	one, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	for g.index(other) == g.index(one) {
+		other = other.Next() // they would share a meter
+	}
+	for i := range guestRate * burstSeconds {
+		if !g.mayAsk(one, 0) {
+			t.Fatalf("refused as number %d, want %d at once", i, guestRate*burstSeconds)
+		}
+	}
+	if g.mayAsk(one, 0) {
+		t.Error("one more: got in, want refused")
+	}
+	if !g.mayAsk(other, 0) {
+		t.Error("another address: refused, want in")
+	}
+	if !g.mayAsk(one, time.Second/guestRate) {
+		t.Error("later: refused, want in")
+	}
+
+	s := startServer(t, nil)
+	for range guestRate*burstSeconds + 1 {
+		s.guests.mayAsk(netip.MustParseAddr("127.0.0.1"), time.Hour)
+	}
+	resp, _ := signIn(t, s, `{"name":"Ann"}`)
+	if resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") == "" {
+		t.Errorf("got %s, want 429 with Retry-After", resp.Status)
+	}
+}
+
+// Who is renamed keeps its connection and its place in the rooms.
+func TestARefreshedTokenBringsANewName(t *testing.T) {
+	s := startServer(t, nil)
+	ann := guest(t, s, "Ann", "")
+	c, other := connectSDK(t, s, ann.Token), connectSDK(t, s, "")
+	for _, c := range []*sdk{c, other} {
+		c.say(`{"id":2,"subscribe":{"channel":"lobby"}}`)
+		c.want(`{"id":2,"subscribe":{}}`)
+	}
+	c.say(`{"id":3,"refresh":{"token":%q}}`, guest(t, s, "Anna", ann.Token).Token)
+	if got := c.line(); !strings.HasPrefix(got, `{"id":3,"refresh":{"client":`) || !strings.Contains(got, `"expires":true,"ttl":`) {
+		t.Fatalf("got %s, want it refreshed", got)
+	}
+	c.say(`{"id":4,"publish":{"channel":"lobby","data":1}}`)
+	if got := other.line(); !strings.Contains(got, `"conn_info":{"name":"Anna"}`) {
+		t.Errorf("got %s, want it from Anna", got)
+	}
+	other.say(`{"id":5,"presence":{"channel":"lobby"}}`)
+	if got := other.line(); !strings.Contains(got, `"conn_info":{"name":"Anna"}`) || strings.Contains(got, `"Ann"`) {
+		t.Errorf("got %s, want Anna to be present", got)
+	}
+}
