@@ -49,15 +49,24 @@ func (f *configFile) String() string {
 	return fmt.Sprintf("no file (looked for %s); defaults, environment and flags", strings.Join(f.looked, ", "))
 }
 
-// openConfig reads the file it is told, or the first of the usual places that has one. What is wrong is among its mistakes.
-func openConfig(path string, flags []*kong.Flag) *configFile {
-	f := &configFile{
+func newConfigFile(path string) *configFile {
+	return &configFile{
 		path: path, tables: server.DefaultConfig(),
 		flat: map[string]string{}, settings: map[place]setting{}, refused: map[place]bool{},
 	}
+}
+
+// openConfig reads the file it is told, or the first of the usual places that has one. What is wrong is among its mistakes.
+func openConfig(path string, flags []*kong.Flag) *configFile {
+	f := newConfigFile(path)
 	err := f.find()
 	if f.path != "" && err == nil {
-		err = f.read(flags)
+		var text []byte
+		if text, err = readAtMost(f.path, maxConfigFile); err != nil {
+			err = fmt.Errorf("config file: %w", err)
+		} else {
+			err = f.take(text, flags)
+		}
 	}
 	if err != nil {
 		f.mistakes = append(f.mistakes, mistake{text: err.Error()})
@@ -86,12 +95,8 @@ func (f *configFile) find() error {
 	return nil
 }
 
-// read takes over all that is right in the file, and notes all that is not.
-func (f *configFile) read(flags []*kong.Flag) error {
-	text, err := readAtMost(f.path, maxConfigFile)
-	if err != nil {
-		return fmt.Errorf("config file: %w", err)
-	}
+// take takes over all that is right in the file's text, and notes all that is not.
+func (f *configFile) take(text []byte, flags []*kong.Flag) error {
 	settings, err := readTOML(text)
 	if bad := (*toml.DecodeError)(nil); errors.As(err, &bad) {
 		line, column := bad.Position()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -387,6 +388,44 @@ func TestAFileFullOfMistakes(t *testing.T) {
 	if got, want := lines[100], path+":101:1: 100 mistakes are above; "; !strings.HasPrefix(got, want) {
 		t.Errorf("got %q, want it to begin %q", got, want)
 	}
+}
+
+// Whatever the text is, each mistake is one line that says where it is.
+func FuzzConfigFile(f *testing.F) {
+	parser, _ := commandLine()
+	flags := serverFlags(parser.Model)
+	for _, path := range []string{"throng.toml", "testdata/full.toml"} {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(regexp.MustCompile(`(?m)^#([a-z\[])`).ReplaceAll(text, []byte("$1")))
+	}
+	f.Add([]byte("room = [{pattern = 'a', x.y = 1}, {}]\napi = {on = []}\n[[x]]\n\"\\n\" = 1\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		file := newConfigFile("f")
+		if err := file.take(text, flags); err != nil {
+			return // no TOML
+		}
+		for _, err := range causes(file.tables.Validate()) {
+			e := (*server.ConfigError)(nil)
+			if !errors.As(err, &e) {
+				t.Fatalf("got %T, want a ConfigError", err)
+			}
+			file.refuseValue(place{e.Key, e.Index}, e.Text)
+		}
+		for _, m := range file.mistakes {
+			if m.line == 0 { // api.on of [api], say, but no mistake of what the file leaves alone
+				t.Errorf("got %q, want its line", m.text)
+			}
+			if lines := strings.Count(string(text), "\n") + 1; m.line > lines {
+				t.Errorf("got %q of %d lines", m.text, lines)
+			}
+			if !strings.HasPrefix(m.text, fmt.Sprintf("f:%d:", m.line)) || strings.Contains(m.text, "\n") {
+				t.Errorf("got %q, want one line that begins with where it is", m.text)
+			}
+		}
+	})
 }
 
 func TestASecretOfTheEnvironmentWins(t *testing.T) {
