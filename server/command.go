@@ -132,9 +132,17 @@ func (s *session) tooMany(id uint32) {
 	}
 }
 
-// rpc and send are for the application, which hears of them by webhook.
-func (s *session) rpc(id uint32, _ *protocol.RPCRequest) { s.fail(id, errNotAvailable) }
+// rpc calls what the server can do itself, by the method's name; the others are for the application.
+func (s *session) rpc(id uint32, req *protocol.RPCRequest) {
+	switch req.Method {
+	case "redact":
+		s.redact(id, req.Data)
+	default:
+		s.fail(id, errNotAvailable)
+	}
+}
 
+// send is for the application.
 func (s *session) send(_ *protocol.SendRequest) {}
 
 func errorLabel(e *protocol.Error) string { return strconv.FormatUint(uint64(e.Code), 10) }

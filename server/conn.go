@@ -161,6 +161,8 @@ func (c *conn) speak(m ws.Message, now time.Duration) {
 		c.close(closedTooBig, ws.CloseTooBig, "message too big for this room")
 	case !perSecond(r.options.Rate).allow(&c.inRoom, now, 1):
 		c.refuseFlood("too many messages for this room")
+	case !hub.moderation.maySpeak(speaker{conn: c.id, room: r.name}):
+		c.refuseFlood("too many messages for this room, which is in slow mode")
 	default:
 		add(&c.receivedMessages, 1)
 		hub.publish(r, m.Op, m.Payload)

@@ -54,6 +54,7 @@ func (h *heartbeat) run() {
 			h.advance(now)
 			h.handshakes.expire(now)
 			h.hub.loop.probe(now)
+			h.hub.moderation.expire(now)
 		case <-h.quit:
 			return
 		}

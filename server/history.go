@@ -52,7 +52,7 @@ func (h *history) add(p *publication, most int) (grown int) {
 	}
 	*h.at(h.count) = *p
 	h.count++
-	size := len(p.data) + remembered
+	size := p.bytes() + remembered
 	h.bytes += size
 	return grown + size
 }
@@ -60,10 +60,29 @@ func (h *history) add(p *publication, most int) (grown int) {
 // at is the i-th publication from the oldest.
 func (h *history) at(i int) *publication { return &h.ring[(h.head+i)%len(h.ring)] }
 
+// find is the publication with that offset, nil where it is not remembered.
+func (h *history) find(offset uint64) *publication {
+	first := h.top - uint64(h.count) + 1
+	if offset < first || offset > h.top {
+		return nil
+	}
+	return h.at(int(offset - first))
+}
+
+// redact forgets what a publication says, but not that there is one, nor whose it is. It returns by how many bytes the
+// history grew.
+func (h *history) redact(p *publication) (grown int) {
+	grown = -p.bytes()
+	p.data, p.form, p.tags = redacted, formJSON, nil
+	grown += p.bytes()
+	h.bytes += grown
+	return grown
+}
+
 // dropOldest forgets one publication and returns its size.
 func (h *history) dropOldest() int {
 	oldest := h.at(0)
-	size := len(oldest.data) + remembered
+	size := oldest.bytes() + remembered
 	*oldest = publication{}
 	h.head = (h.head + 1) % len(h.ring)
 	h.count--
@@ -112,7 +131,7 @@ func (h *history) missed(from position, most, mostBytes int) (pubs []publication
 	bytes := 0
 	for i := h.count - int(n); i < h.count; i++ {
 		p := h.at(i)
-		if bytes += len(p.data) + remembered; bytes > mostBytes {
+		if bytes += p.bytes() + remembered; bytes > mostBytes {
 			return nil, false
 		}
 		pubs = append(pubs, *p)
@@ -193,6 +212,9 @@ func (a *archive) remember(r *room, p *publication) {
 		})
 	}
 }
+
+// redact forgets what a publication of r says.
+func (a *archive) redact(r *room, p *publication) { a.bytes += r.history.redact(p) }
 
 // expire forgets what of r was said before a moment.
 func (a *archive) expire(r *room, before wheel.Tick) {

@@ -62,6 +62,10 @@ func (s *session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 		s.disconnect(disconnectTooManyOfUser)
 		return
 	}
+	// Not before: whoever bans or revokes ends the connections that are counted then.
+	if !s.welcome(claims) {
+		return
+	}
 	s.state = connected
 	s.expires = h.tickOf(claims.Expires)
 	s.conn.pinged.Store(0)
@@ -78,6 +82,20 @@ func (s *session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 	s.replies = append(s.replies, &protocol.Reply{Id: id, Connect: result})
 	s.enterGivenRooms(result, req.Subs, claims)
 	s.schedule()
+}
+
+// welcome ends the connection of whoever was banned from all rooms, or whose token was revoked.
+func (s *session) welcome(claims token.Claims) bool {
+	s.tokenID, s.tokenIssued = claims.ID, claims.IssuedAt
+	switch {
+	case s.hub.moderation.refuses(claims.User, claims.ID, claims.IssuedAt):
+		s.disconnect(disconnectInvalidToken)
+	case s.hub.moderation.forbids(claims.User, toSubscribe, ""):
+		s.disconnect(disconnectDenied)
+	default:
+		return true
+	}
+	return false
 }
 
 // enterGivenRooms subscribes the session to what its token names, and to its personal room. The answer to connect is posted
@@ -103,7 +121,8 @@ func (s *session) enterGivenRooms(result *protocol.ConnectResult, wishes map[str
 			wish = &protocol.SubscribeRequest{}
 		}
 		wish.Channel = name
-		if !validRoomName(name) || len(entries) >= h.maxRooms || h.moderation.forbids(claims.User, toSubscribe, name) {
+		byServer := asker{user: claims.User, server: true}
+		if !validRoomName(name) || len(entries) >= h.maxRooms || !h.authorize(byServer, toSubscribe, name) {
 			h.log.Debug("room of a token not entered", "conn", s.conn.id, "room", clip(name))
 			continue
 		}
@@ -144,6 +163,9 @@ func (s *session) refresh(id uint32, req *protocol.RefreshRequest) {
 	}
 	if claims.User != s.info.User {
 		s.disconnect(disconnectInvalidToken)
+		return
+	}
+	if !s.welcome(claims) {
 		return
 	}
 	s.expires = s.hub.tickOf(claims.Expires)
@@ -198,6 +220,8 @@ func (s *session) subscriptionToken(id uint32, text, room string) (token.SubClai
 		s.fail(id, errTokenExpired)
 	case errors.Is(err, token.ErrKeysNotLoaded):
 		s.fail(id, errInternal)
+	case err == nil && s.hub.moderation.refuses(s.info.User, claims.ID, claims.IssuedAt):
+		s.fail(id, errDenied)
 	case err != nil:
 		s.hub.log.Debug("subscription token refused", "conn", s.conn.id, "error", err)
 		s.fail(id, errDenied)

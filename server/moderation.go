@@ -1,31 +1,69 @@
 package server
 
 import (
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// moderation is what the application has forbidden to users: in one room, or in all of them. It outlives the rooms'
-// members, but not the process.
+// moderation is what the application has forbidden: to users, in one room or in all of them; to tokens; and in a room, to
+// speak often. It outlives the rooms' members, but not the process. Any goroutine may use it.
 type moderation struct {
 	now func() time.Time
 
-	any atomic.Bool // something is forbidden, or was: spares the lock where nothing ever is
+	any atomic.Bool // something stands, or stood a moment ago: spares the lock where nothing ever does
 
-	mu    sync.RWMutex             // a leaf
-	bans  map[sanctioned]time.Time // until when
-	mutes map[sanctioned]time.Time
+	expired time.Time // when that was looked for last; owned by the heartbeat
+
+	mu          sync.RWMutex             // a leaf
+	bans        map[sanctioned]time.Time // until when; the zero time for ever
+	mutes       map[sanctioned]time.Time
+	slow        map[string]time.Duration // of a room: between two publications of one user
+	spoke       map[speaker]time.Time    // in a slow room: when it may speak again
+	revocations map[revoked]revocation
 }
 
 // sanctioned is a user in a room; in every room where that is empty.
 type sanctioned struct{ user, room string }
 
-func newModeration() *moderation {
-	return &moderation{now: time.Now, bans: map[sanctioned]time.Time{}, mutes: map[sanctioned]time.Time{}}
+// speaker is who speaks in a room: a user over all of its connections, or one connection of nobody in particular.
+type speaker struct {
+	user string
+	conn uint64
+	room string
 }
 
-// forbids says whether a user may not do something in a room. Any goroutine may call it.
+// revoked is a token of a user; all that were issued before some moment where id is empty.
+type revoked struct{ user, id string }
+
+type revocation struct {
+	issuedBefore time.Time
+	until        time.Time // when it may be forgotten, as the tokens have expired; the zero time for never
+}
+
+const (
+	maxSanctions   = 1 << 16 // bans, mutes, slow rooms and revocations together
+	maxSpoke       = 1 << 18 // speakers in slow rooms that must wait
+	maxSlowMode    = 24 * time.Hour
+	forgetInterval = time.Minute // between two looks for sanctions that have had their time
+)
+
+func newModeration() *moderation {
+	return &moderation{
+		now:         time.Now,
+		bans:        map[sanctioned]time.Time{},
+		mutes:       map[sanctioned]time.Time{},
+		slow:        map[string]time.Duration{},
+		spoke:       map[speaker]time.Time{},
+		revocations: map[revoked]revocation{},
+	}
+}
+
+// stands says whether something that holds until a moment holds now.
+func stands(until, now time.Time) bool { return until.IsZero() || now.Before(until) }
+
+// forbids says whether a user may not do something in a room; with no room, in any.
 func (m *moderation) forbids(user string, d deed, room string) bool {
 	if user == "" || !m.any.Load() {
 		return false
@@ -40,5 +78,153 @@ func (m *moderation) forbids(user string, d deed, room string) bool {
 
 func (m *moderation) holds(sanctions map[sanctioned]time.Time, user, room string) bool {
 	now := m.now()
-	return now.Before(sanctions[sanctioned{user, room}]) || now.Before(sanctions[sanctioned{user, ""}])
+	here, isHere := sanctions[sanctioned{user, room}]
+	everywhere, isEverywhere := sanctions[sanctioned{user, ""}]
+	return isHere && stands(here, now) || isEverywhere && stands(everywhere, now)
+}
+
+// refuses says whether a user's token was revoked.
+func (m *moderation) refuses(user, id string, issued time.Time) bool {
+	if !m.any.Load() {
+		return false
+	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	now := m.now()
+	if r, is := m.revocations[revoked{user, id}]; is && id != "" && stands(r.until, now) {
+		return true
+	}
+	// A token that does not say when it was issued may be one of those before.
+	r, is := m.revocations[revoked{user, ""}]
+	return is && stands(r.until, now) && issued.Before(r.issuedBefore)
+}
+
+// maySpeak holds a speaker to the slow mode of its room, and counts what it says now.
+func (m *moderation) maySpeak(who speaker) bool {
+	if !m.any.Load() {
+		return true
+	}
+	m.mu.RLock()
+	pause := m.slow[who.room]
+	m.mu.RUnlock()
+	if pause == 0 {
+		return true
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.now()
+	if now.Before(m.spoke[who]) {
+		return false
+	}
+	if len(m.spoke) >= maxSpoke {
+		if m.forgetLocked(); len(m.spoke) >= maxSpoke {
+			return false
+		}
+	}
+	who.room = strings.Clone(who.room) // it may be on loan
+	m.spoke[who] = now.Add(pause)
+	return true
+}
+
+// ban, mute and revoke are false where there are too many sanctions already.
+func (m *moderation) ban(user, room string, until time.Time) bool {
+	return sanction(m, m.bans, sanctioned{user, room}, until)
+}
+
+func (m *moderation) mute(user, room string, until time.Time) bool {
+	return sanction(m, m.mutes, sanctioned{user, room}, until)
+}
+
+// revoke refuses a token of a user, or, where id is empty, all that were issued before a moment. A later moment stands.
+func (m *moderation) revoke(user, id string, r revocation) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	old, is := m.revocations[revoked{user, id}]
+	if is && old.issuedBefore.After(r.issuedBefore) {
+		r.issuedBefore = old.issuedBefore
+	}
+	if is && (old.until.IsZero() || !r.until.IsZero() && old.until.After(r.until)) {
+		r.until = old.until
+	}
+	return sanctionLocked(m, m.revocations, revoked{user, id}, r)
+}
+
+// slowDown sets a room's slow mode; 0 ends it.
+func (m *moderation) slowDown(room string, pause time.Duration) bool {
+	if pause > 0 {
+		return sanction(m, m.slow, room, pause)
+	}
+	lift(m, m.slow, room)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for who := range m.spoke {
+		if who.room == room {
+			delete(m.spoke, who)
+		}
+	}
+	return true
+}
+
+func (m *moderation) unban(user, room string)  { lift(m, m.bans, sanctioned{user, room}) }
+func (m *moderation) unmute(user, room string) { lift(m, m.mutes, sanctioned{user, room}) }
+
+// sanction adds one to those that stand; false where there are too many.
+func sanction[K comparable, V any](m *moderation, to map[K]V, key K, value V) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return sanctionLocked(m, to, key, value)
+}
+
+func sanctionLocked[K comparable, V any](m *moderation, to map[K]V, key K, value V) bool {
+	if _, is := to[key]; !is && m.countLocked() >= maxSanctions {
+		if m.forgetLocked(); m.countLocked() >= maxSanctions {
+			return false
+		}
+	}
+	to[key] = value
+	m.any.Store(true)
+	return true
+}
+
+func lift[K comparable, V any](m *moderation, from map[K]V, key K) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(from, key)
+}
+
+func (m *moderation) countLocked() int {
+	return len(m.bans) + len(m.mutes) + len(m.slow) + len(m.revocations)
+}
+
+// expire forgets, now and then, what has had its time. Called on the heartbeat.
+func (m *moderation) expire(now time.Time) {
+	if !m.any.Load() || now.Sub(m.expired) < forgetInterval {
+		return
+	}
+	m.expired = now
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.forgetLocked()
+}
+
+func (m *moderation) forgetLocked() {
+	now := m.now()
+	for _, sanctions := range []map[sanctioned]time.Time{m.bans, m.mutes} {
+		for who, until := range sanctions {
+			if !stands(until, now) {
+				delete(sanctions, who)
+			}
+		}
+	}
+	for token, r := range m.revocations {
+		if !stands(r.until, now) {
+			delete(m.revocations, token)
+		}
+	}
+	for who, again := range m.spoke {
+		if !now.Before(again) {
+			delete(m.spoke, who)
+		}
+	}
+	m.any.Store(m.countLocked() > 0)
 }

@@ -18,7 +18,7 @@ type asker struct {
 	user   string // empty for nobody in particular
 	inside bool   // is in the room
 	token  bool   // holds a token for the room
-	server bool   // is the application, by the server API
+	server bool   // the application asks: for itself, by the server API, or for the user, by a token that names the room
 }
 
 func (s *session) asker(inside, token bool) asker {
@@ -28,11 +28,11 @@ func (s *session) asker(inside, token bool) asker {
 // authorize is the one function that decides what anybody may do in a room, however it is asked for: by a plain client, by
 // the SDK protocol, by the server API, by coming back to where it was. Any goroutine may call it.
 func (h *hub) authorize(a asker, d deed, room string) bool {
-	if a.server {
-		return true
-	}
 	if h.moderation.forbids(a.user, d, room) {
 		return false
+	}
+	if a.server {
+		return true
 	}
 	o := h.optionsOf(room)
 	if owner, personal := strings.CutPrefix(room, "#"); personal && d == toSubscribe {

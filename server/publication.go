@@ -36,6 +36,15 @@ type publication struct {
 	tags   map[string]string
 }
 
+// bytes is what it says, without who says it.
+func (p *publication) bytes() int {
+	n := len(p.data)
+	for name, value := range p.tags {
+		n += len(name) + len(value)
+	}
+	return n
+}
+
 // ofSDK takes data that came by the SDK protocol or the server API. It is kept: the caller must not change it. ok is false
 // where it is nested too deep.
 func ofSDK(data []byte) (p publication, ok bool) {

@@ -40,6 +40,7 @@ var (
 	disconnectStale         = disconnect{closedStale, 3502, "stale"}
 	disconnectForced        = disconnect{closedByAdmin, 3503, "force disconnect"}
 	disconnectTooManyOfUser = disconnect{closedLimit, 3504, "connection limit"}
+	disconnectDenied        = disconnect{closedForbidden, 3507, "permission denied"}
 	disconnectTooManyRooms  = disconnect{closedLimit, 3505, "channel limit"}
 )
 
@@ -51,6 +52,8 @@ type ending struct {
 
 var (
 	endedByServer     = ending{2000, "server unsubscribe"}
+	endedByKick       = ending{2000, "kicked"}
+	endedByBan        = ending{2000, "banned"}
 	endedInsufficient = ending{2500, "insufficient state"}
 	endedExpired      = ending{2501, "subscription expired"}
 	endedInvalidated  = ending{2502, "state invalidated"}

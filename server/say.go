@@ -36,8 +36,20 @@ func (s *session) publish(id uint32, req *protocol.PublishRequest) {
 		s.tooMany(id)
 		return
 	}
+	if !s.hub.moderation.maySpeak(s.speaker(req.Channel)) {
+		s.fail(id, errTooManyRequests)
+		return
+	}
 	s.talksIn, _ = s.hub.say(req.Channel, pub, sayOptions{})
 	s.replies = append(s.replies, &protocol.Reply{Id: id, Publish: &protocol.PublishResult{}})
+}
+
+// speaker is who the session is to a room in slow mode.
+func (s *session) speaker(room string) speaker {
+	if s.info.User == "" {
+		return speaker{conn: s.conn.id, room: room}
+	}
+	return speaker{user: s.info.User, room: room}
 }
 
 // sayOptions are what the server API may ask for.
@@ -49,7 +61,7 @@ type sayOptions struct {
 // say gives a publication its place in the room's order and history, and posts it to all members. The place it returns is
 // zero where there is no history. The room is nil where nobody is there to hear, or to remember.
 func (h *hub) say(name string, pub publication, o sayOptions) (*room, position) {
-	m := &message{pub: pub, size: len(pub.data) + messageOverhead}
+	m := &message{pub: pub, size: pub.bytes() + messageOverhead}
 	m.pub.at = h.clock.tick()
 	h.metrics.messages.Inc()
 	options := h.optionsOf(name)

@@ -20,18 +20,20 @@ type session struct {
 	client   string // its id, which everybody may see
 
 	// Owned by the poller.
-	state      sessionState
-	user       *user                // nil until it is connected
-	info       *protocol.ClientInfo // who it is, as others see it; replaced, never changed
-	meta       []byte               // what its token says only to the application
-	expires    wheel.Tick           // of its token; 0 for never
-	subs       []*subscription
-	replies    []*protocol.Reply // of the frame under way, not yet posted
-	talksIn    *room             // where it published last: it is not read from while that is behind
-	strikes    int               // commands refused as too many, since the last that was not
-	waiting    bool              // for work off the loop: until it is done no command is dealt with
-	unfinished []byte            // commands of the frame under way, behind the one that waits
-	unread     []byte            // bytes behind that frame
+	state       sessionState
+	user        *user                // nil until it is connected
+	info        *protocol.ClientInfo // who it is, as others see it; replaced, never changed
+	meta        []byte               // what its token says only to the application
+	expires     wheel.Tick           // of its token; 0 for never
+	tokenID     string               // by which it may be revoked
+	tokenIssued time.Time
+	subs        []*subscription
+	replies     []*protocol.Reply // of the frame under way, not yet posted
+	talksIn     *room             // where it published last: it is not read from while that is behind
+	strikes     int               // commands refused as too many, since the last that was not
+	waiting     bool              // for work off the loop: until it is done no command is dealt with
+	unfinished  []byte            // commands of the frame under way, behind the one that waits
+	unread      []byte            // bytes behind that frame
 
 	// Owned by the shard.
 	joined []*subscription

@@ -39,6 +39,9 @@ type SubClaims struct {
 	Expires time.Time
 	Info    []byte
 	Data    []byte
+
+	ID       string    // as of Claims
+	IssuedAt time.Time // as of Claims
 }
 
 // Why a token is not believed. An error of Connect and Subscribe is exactly one of these and wraps its cause. Its text is safe to log:
@@ -141,7 +144,7 @@ func (v *Verifier) Connect(token string, now time.Time) (Claims, error) {
 // Subscribe returns what a subscription token says, if it is believed, at the cost of Connect. Whether user, client and room are those
 // of the connection is for the caller to compare.
 func (v *Verifier) Subscribe(token string, now time.Time) (SubClaims, error) {
-	d, guest, err := v.verify(token, now)
+	d, _, err := v.verify(token, now)
 	if err != nil {
 		return SubClaims{}, err
 	}
@@ -149,9 +152,11 @@ func (v *Verifier) Subscribe(token string, now time.Time) (SubClaims, error) {
 	c.User, c.HasUser = d.text("sub")
 	c.Client, _ = d.text("client")
 	c.Channel, _ = d.text("channel")
+	c.ID, _ = d.text("jti")
+	c.IssuedAt, _ = d.instant("iat")
 	c.Info = d.value("info")
 	c.Data = d.value("data")
-	if guest || c.Channel == "" {
+	if c.Channel == "" { // RFC 8725, 3.12, again; no guest's token has one
 		d.fail("channel", "it is for a connection, not for a subscription")
 	}
 	d.checkOrigin(v.issuer, v.audience)
