@@ -47,6 +47,7 @@ fuzz: ## each fuzz target for a minute
 	go test -fuzz FuzzConfigFile -fuzztime 60s ./cmd/throng
 	go test -fuzz FuzzRoomName -fuzztime 60s ./server
 	go test -fuzz FuzzCommands -fuzztime 60s -fuzzminimizetime 10x ./server
+	go test -fuzz FuzzParseAnswer -fuzztime 60s ./server/webhook
 	go test -fuzz FuzzNextFrame -fuzztime 60s ./bench/agent
 	go test -fuzz FuzzParseURL -fuzztime 60s ./bench/agent
 	go test -fuzz FuzzStamp -fuzztime 60s ./bench/agent

@@ -27,6 +27,9 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			"github.com/prometheus/client_golang/prometheus/promhttp", "golang.org/x/sys/unix", "golang.org/x/time/rate",
 		},
 		"/server/token": {"github.com/golang-jwt/jwt/v5", "github.com/MicahParks/jwkset"},
+		"/server/webhook": {
+			"github.com/cenkalti/backoff/v5", "github.com/standard-webhooks/standard-webhooks/libraries/go", "golang.org/x/time/rate",
+		},
 		"/server/ws":    {},
 		"/server/wheel": {},
 		"/server/web":   {},

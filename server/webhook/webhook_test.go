@@ -1,0 +1,474 @@
+package webhook
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// patience is how long a test waits for what must come. It is a deadline, not a measure.
+const patience = 20 * time.Second
+
+const secret = "a secret of the tests, long enough to be one"
+
+// application is a real HTTP server that believes nobody without a signature.
+type application struct {
+	*httptest.Server
+	t      testing.TB
+	answer func(w http.ResponseWriter, r *http.Request, body string)
+
+	mu     sync.Mutex
+	bodies []string
+	ids    []string
+}
+
+func startApplication(t testing.TB, answer func(w http.ResponseWriter, r *http.Request, body string)) *application {
+	a := &application{t: t, answer: answer}
+	a.Server = httptest.NewServer(a)
+	t.Cleanup(a.CloseClientConnections) // or Close waits for them
+	t.Cleanup(a.Close)
+	return a
+}
+
+func (a *application) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return // the client is gone
+	}
+	id := r.Header.Get("webhook-id")
+	mac := hmac.New(sha256.New, []byte(secret))
+	fmt.Fprintf(mac, "%s.%s.%s", id, r.Header.Get("webhook-timestamp"), body)
+	want := "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
+	if got := r.Header.Get("webhook-signature"); got != want || r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/json" {
+		a.t.Errorf("got %s, signature %q, want POST, %q", r.Method, got, want)
+	}
+	a.mu.Lock()
+	a.bodies, a.ids = append(a.bodies, string(body)), append(a.ids, id)
+	a.mu.Unlock()
+	a.answer(w, r, string(body))
+}
+
+func (a *application) heard() (bodies, ids []string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return append([]string(nil), a.bodies...), append([]string(nil), a.ids...)
+}
+
+// results counts what came of requests.
+type results struct {
+	mu sync.Mutex
+	of map[Result]int
+}
+
+func (r *results) observe(_ string, result Result, took time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.of == nil {
+		r.of = map[Result]int{}
+	}
+	r.of[result]++
+}
+
+func (r *results) count(result Result) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.of[result]
+}
+
+func newClient(t testing.TB, url string, timeout time.Duration) (*Client, *results) {
+	t.Helper()
+	seen := &results{}
+	c, err := New(Config{URL: url, Secret: secret, Timeout: timeout}, slog.New(slog.DiscardHandler), seen.observe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, seen
+}
+
+// run delivers what c is told until the test ends.
+func run(t testing.TB, c *Client) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		c.Run(ctx)
+		close(done)
+	}()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		select {
+		case <-done:
+		case <-time.After(patience):
+			t.Error("Run did not end")
+		}
+	})
+	t.Cleanup(stop)
+	return stop
+}
+
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+// The example that the standard's reference libraries are tested with.
+func TestASignatureIsTheStandards(t *testing.T) {
+	c, err := New(Config{URL: "http://127.0.0.1:1", Secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", Timeout: time.Second}, slog.Default(), (&results{}).observe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := c.signer.Sign("msg_p5jXN8AQM9LWM0D4loKWxJek", time.Unix(1614265330, 0), []byte(`{"test": 2432232314}`))
+	if want := "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="; err != nil || got != want {
+		t.Errorf("got %q, %v; want %q", got, err, want)
+	}
+}
+
+func TestASecretIsAKeyOrOneInBase64(t *testing.T) {
+	for secret, want := range map[string]string{"plain, long enough": "plain, long enough", "whsec_aGVsbG8=": "hello"} {
+		if key, err := Key(secret); err != nil || string(key) != want {
+			t.Errorf("got %q, %v; want %q", key, err, want)
+		}
+	}
+	if _, err := Key("whsec_HUSH!"); err == nil || strings.Contains(err.Error(), "HUSH") {
+		t.Errorf("got %v, want an error without the secret", err)
+	}
+}
+
+func TestWhatIsAskedIsAnswered(t *testing.T) {
+	a := startApplication(t, func(w http.ResponseWriter, r *http.Request, body string) {
+		if r.URL.Path != "/hooks/connect" {
+			t.Errorf("got %s, want the event in the path", r.URL.Path)
+		}
+		io.WriteString(w, `{"result":{"user":"ann","info":{"name": "Ann"},"channels":["a"],"subs":{"b":{"b64data":"AAE="}},"expire_at":4000000000,"meta":[1]}}`)
+	})
+	c, seen := newClient(t, a.URL+"/hooks/{event}", patience)
+	got, err := c.Ask(t.Context(), &Request{Event: "connect", Client: "c1", Transport: "websocket", Protocol: "json", Data: []byte(`{"x":"<"}`), Name: "js"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.User != "ann" || string(got.Info) != `{"name":"Ann"}` || len(got.Channels) != 1 || string(got.Subs["b"].Data) != "\x00\x01" ||
+		got.ExpireAt.Unix() != 4000000000 || string(got.Meta) != "[1]" {
+		t.Errorf("got %+v", got)
+	}
+	bodies, _ := a.heard()
+	if want := `{"event":"connect","client":"c1","transport":"websocket","protocol":"json","user":"","name":"js","encoding":"json","data":{"x":"<"}}` + "\n"; len(bodies) != 1 || bodies[0] != want {
+		t.Errorf("got %q, want %q", bodies, want)
+	}
+	if seen.count(OK) != 1 {
+		t.Errorf("got %v, want one ok", seen.of)
+	}
+}
+
+func TestDataThatIsNoJSONIsSentInBase64(t *testing.T) {
+	for _, data := range []string{"\x00\xff", "{", "\"\xff\""} {
+		body, err := (&Request{Event: "rpc", Data: []byte(data)}).encode()
+		var wire struct {
+			Data     json.RawMessage
+			B64Data  []byte `json:"b64data"`
+			Encoding string
+		}
+		if err == nil {
+			err = json.Unmarshal(body, &wire)
+		}
+		if err != nil || wire.Data != nil || string(wire.B64Data) != data || wire.Encoding != "binary" {
+			t.Errorf("%q: got %s, %v", data, body, err)
+		}
+	}
+}
+
+// Whatever the application does but answer, whoever asks gets an error of its kind, and nothing is kept of it.
+func TestABadAnswerIsNone(t *testing.T) {
+	elsewhere := startApplication(t, func(w http.ResponseWriter, _ *http.Request, _ string) {
+		t.Error("a redirect was followed")
+		io.WriteString(w, `{"result":{}}`)
+	})
+	hang := make(chan struct{})
+	t.Cleanup(func() { close(hang) })
+	for _, tt := range []struct {
+		name   string
+		want   Result
+		answer func(w http.ResponseWriter, r *http.Request)
+	}{
+		{"garbage", BadAnswer, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>") }},
+		{"empty", BadAnswer, func(w http.ResponseWriter, _ *http.Request) {}},
+		{"neither", BadAnswer, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "{}") }},
+		{"both", BadAnswer, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"result":{},"error":{"code":1}}`) }},
+		{"error without a code", BadAnswer, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"error":{"message":"x"}}`) }},
+		{"code for no close frame", BadAnswer, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"disconnect":{"code":1006}}`) }},
+		{"milliseconds", BadAnswer, func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, `{"result":{"expire_at":1900000000000}}`)
+		}},
+		{"no UTF-8", BadAnswer, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "{\"result\":{\"data\":\"\xff\"}}") }},
+		{"huge", BadAnswer, func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, `{"result":{"data":"`)
+			for chunk := strings.Repeat("x", 1<<20); ; { // for as long as somebody listens
+				if _, err := io.WriteString(w, chunk); err != nil {
+					return
+				}
+			}
+		}},
+		{"500", BadStatus, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, `{"result":{}}`, 500) }},
+		{"redirect", BadStatus, func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
+		}},
+		{"broken", Unreachable, func(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }},
+		{"hangs", TimedOut, func(w http.ResponseWriter, r *http.Request) {
+			select {
+			case <-r.Context().Done():
+			case <-hang:
+			}
+		}},
+		{"hangs in the middle", TimedOut, func(w http.ResponseWriter, r *http.Request) {
+			io.WriteString(w, `{"res`)
+			w.(http.Flusher).Flush()
+			select {
+			case <-r.Context().Done():
+			case <-hang:
+			}
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := startApplication(t, func(w http.ResponseWriter, r *http.Request, _ string) { tt.answer(w, r) })
+			timeout := patience
+			if tt.want == TimedOut {
+				timeout = 50 * time.Millisecond
+			}
+			c, seen := newClient(t, a.URL+"/HUSH", timeout)
+			answer, err := c.Ask(t.Context(), &Request{Event: "rpc"})
+			if err == nil || seen.count(tt.want) == 0 || seen.count(OK) != 0 {
+				t.Errorf("got %+v, %v, %v; want %s", answer, err, seen.of, tt.want)
+			}
+			if err != nil && strings.Contains(err.Error(), "HUSH") {
+				t.Errorf("got %v, want no URL in it", err)
+			}
+			bodies, ids := a.heard()
+			tries := 1
+			if tt.want == Unreachable {
+				tries = 2
+			}
+			if len(bodies) != tries || ids[0] != ids[len(ids)-1] {
+				t.Errorf("got %d requests, ids %v; want %d with one id", len(bodies), ids, tries)
+			}
+		})
+	}
+}
+
+func TestADeadApplicationIsAnError(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln.Close()
+	c, seen := newClient(t, "http://"+ln.Addr().String(), patience)
+	if answer, err := c.Ask(t.Context(), &Request{Event: "rpc"}); err == nil || seen.count(Unreachable) != 2 {
+		t.Errorf("got %+v, %v, %v; want two attempts in vain", answer, err, seen.of)
+	}
+}
+
+func TestARefusalIsAnAnswer(t *testing.T) {
+	said := `{"error":{"code":1000,"message":"no","temporary":true}}`
+	a := startApplication(t, func(w http.ResponseWriter, _ *http.Request, _ string) { io.WriteString(w, said) })
+	c, seen := newClient(t, a.URL, patience)
+	got, err := c.Ask(t.Context(), &Request{Event: "connect"})
+	if err != nil || got.Error == nil || *got.Error != (Error{1000, "no", true}) {
+		t.Fatalf("got %+v, %v", got, err)
+	}
+	said = `{"disconnect":{"code":4500,"reason":"go"}}`
+	got, err = c.Ask(t.Context(), &Request{Event: "connect"})
+	if err != nil || got.Disconnect == nil || *got.Disconnect != (Disconnect{4500, "go"}) {
+		t.Fatalf("got %+v, %v", got, err)
+	}
+	if seen.count(Refused) != 2 {
+		t.Errorf("got %v, want two refusals", seen.of)
+	}
+}
+
+func TestWhatIsToldIsTriedAgainWithItsID(t *testing.T) {
+	var tries atomic.Int32
+	a := startApplication(t, func(w http.ResponseWriter, _ *http.Request, _ string) {
+		if tries.Add(1) == 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	})
+	c, seen := newClient(t, a.URL, patience)
+	run(t, c)
+	c.Tell(&Request{Event: "disconnect", Client: "c1", Code: 3000, Reason: "gone", Seconds: 1.5})
+	eventually(t, "the second attempt to be heard", func() bool { return c.Waiting() == 0 })
+	bodies, ids := a.heard()
+	if len(bodies) != 2 || ids[0] != ids[1] || bodies[0] != bodies[1] || c.Dropped() != 0 || seen.count(OK) != 1 || seen.count(BadStatus) != 1 {
+		t.Errorf("got %q, ids %v, %d dropped, %v", bodies, ids, c.Dropped(), seen.of)
+	}
+}
+
+func TestWhatIsRefusedIsNotTriedAgain(t *testing.T) {
+	for status, final := range map[int]bool{302: true, 400: true, 404: true, 410: true, 408: false, 429: false, 500: false, 503: false} {
+		if finalStatus(status) != final {
+			t.Errorf("%d: got %v, want %v", status, !final, final)
+		}
+	}
+	a := startApplication(t, func(w http.ResponseWriter, _ *http.Request, _ string) { w.WriteHeader(http.StatusNotFound) })
+	c, _ := newClient(t, a.URL, patience)
+	run(t, c)
+	c.Tell(&Request{Event: "disconnect"})
+	eventually(t, "the event to be given up", func() bool { return c.Dropped() == 1 && c.Waiting() == 0 })
+	if bodies, _ := a.heard(); len(bodies) != 1 {
+		t.Errorf("got %d attempts, want 1", len(bodies))
+	}
+}
+
+// However much is told to whom nobody answers, what is kept of it is bounded, and the rest is counted.
+func TestTheQueueIsBounded(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		reason string
+		most   int
+	}{
+		{"in number", "gone", maxQueue + tellers},
+		{"in bytes", strings.Repeat("x", 10<<10), maxQueueBytes / (10 << 10)},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c, _ := newClient(t, "http://127.0.0.1:1", patience)
+			const n = maxQueue + 1000
+			for range n {
+				c.Tell(&Request{Event: "disconnect", Reason: tt.reason})
+			}
+			if c.Waiting() > tt.most || c.bytes.Load() > maxQueueBytes || int(c.Dropped())+c.Waiting() != n {
+				t.Errorf("got %d that wait, of %d bytes, and %d dropped, of %d", c.Waiting(), c.bytes.Load(), c.Dropped(), n)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			c.Run(ctx)
+			if c.Waiting() != 0 || c.bytes.Load() != 0 || c.Dropped() != n {
+				t.Errorf("at the end: got %d that wait, of %d bytes, and %d dropped; want all dropped", c.Waiting(), c.bytes.Load(), c.Dropped())
+			}
+			c.Tell(&Request{Event: "disconnect"})
+			if c.Waiting() != 0 || c.Dropped() != n+1 {
+				t.Error("told behind the end: want it dropped")
+			}
+		})
+	}
+}
+
+func TestAFlushDeliversAll(t *testing.T) {
+	a := startApplication(t, func(http.ResponseWriter, *http.Request, string) {})
+	c, _ := newClient(t, a.URL, patience)
+	for i := range 100 {
+		c.Tell(&Request{Event: "disconnect", Client: fmt.Sprint(i)})
+	}
+	stop := run(t, c)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	c.Flush(ctx)
+	stop()
+	heard := map[string]bool{}
+	bodies, _ := a.heard()
+	for _, b := range bodies {
+		heard[b] = true
+	}
+	if len(heard) != 100 || c.Dropped() != 0 {
+		t.Errorf("got %d events and %d dropped, want all 100", len(heard), c.Dropped())
+	}
+}
+
+// An event that waits for its next attempt has it at once, and no other after that: a stop does not wait for the dead.
+func TestAFlushDoesNotWaitForPauses(t *testing.T) {
+	a := startApplication(t, func(w http.ResponseWriter, _ *http.Request, _ string) { w.WriteHeader(500) })
+	c, _ := newClient(t, a.URL, patience)
+	run(t, c)
+	for range 3 * tellers {
+		c.Tell(&Request{Event: "disconnect"})
+	}
+	eventually(t, "first attempts", func() bool { bodies, _ := a.heard(); return len(bodies) >= tellers })
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	c.Flush(ctx)
+	if ctx.Err() != nil || c.Dropped() != 3*tellers {
+		t.Errorf("got %v, %d dropped; want the flush to end, and all dropped", ctx.Err(), c.Dropped())
+	}
+}
+
+func TestAStopEndsWhatHangs(t *testing.T) {
+	hang := make(chan struct{})
+	t.Cleanup(func() { close(hang) })
+	a := startApplication(t, func(_ http.ResponseWriter, r *http.Request, _ string) {
+		select {
+		case <-r.Context().Done():
+		case <-hang:
+		}
+	})
+	c, _ := newClient(t, a.URL, time.Hour)
+	stop := run(t, c)
+	ctx, cancel := context.WithCancel(t.Context())
+	asked := make(chan error, 1)
+	go func() {
+		_, err := c.Ask(ctx, &Request{Event: "rpc"})
+		asked <- err
+	}()
+	c.Tell(&Request{Event: "disconnect"})
+	eventually(t, "both to be under way", func() bool { bodies, _ := a.heard(); return len(bodies) == 2 })
+	cancel()
+	select {
+	case err := <-asked:
+		if f := (*failure)(nil); !errors.As(err, &f) {
+			t.Errorf("got %v, want a failure", err)
+		}
+	case <-time.After(patience):
+		t.Error("what was asked did not end")
+	}
+	stop()
+	if c.Waiting() != 0 || c.Dropped() != 1 {
+		t.Errorf("got %d that wait, %d dropped; want 0, 1", c.Waiting(), c.Dropped())
+	}
+}
+
+func FuzzParseAnswer(f *testing.F) {
+	for _, seed := range []string{
+		`{"result":{}}`, `{"error":{"code":1,"message":"m","temporary":true}}`, `{"disconnect":{"code":4000,"reason":"r"}}`,
+		`{"result":{"user":"u","info":{"a": 1},"data":[1,2],"meta":{},"channels":["a"],"subs":{"b":{"info":1}},"expire_at":1900000000,"skip_history":true,"tags":{"a":"b"}}}`,
+		`{"result":{"b64info":"AA==","b64data":"_"}}`, `{"result":null,"error":null}`, `[]`, "{\"result\":{\"data\":\"a\\n\"}}\n", `{"result":{"data":` + strings.Repeat("[", 200),
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		a, err := ParseAnswer(text)
+		if err != nil {
+			return
+		}
+		if a.Error != nil && (a.Error.Code == 0 || a.Disconnect != nil) {
+			t.Errorf("got %+v", a.Error)
+		}
+		if a.Disconnect != nil && (a.Disconnect.Code < 3000 || a.Disconnect.Code > 4999) {
+			t.Errorf("got %+v", a.Disconnect)
+		}
+		if a.Meta != nil && (!json.Valid(a.Meta) || strings.ContainsAny(string(a.Meta), "\r\n")) {
+			t.Errorf("got meta %q, want JSON in one line", a.Meta)
+		}
+		size := len(a.User) + len(a.Info) + len(a.Data) + len(a.Meta)
+		for name, sub := range a.Subs {
+			size += len(name) + len(sub.Info) + len(sub.Data)
+		}
+		if size > 3*len(text) {
+			t.Errorf("got %d bytes out of %d", size, len(text))
+		}
+		if !a.ExpireAt.IsZero() && a.ExpireAt.Unix() > maxInstant {
+			t.Errorf("got %v", a.ExpireAt)
+		}
+	})
+}
