@@ -151,12 +151,27 @@ func (w *watch) loaded() {
 	w.grown = max(w.grown, now.PSS)
 }
 
-// at is the servers' processor time at a tick.
+// at is the servers' processor time at a tick. Where the watch came too late to look at it, it is between those before and after it.
 func (w *watch) at(n int64) (time.Duration, bool) {
+	const missed = 4 * ticksASecond // at most
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	d, ok := w.cpu[n]
-	return d, ok
+	if d, ok := w.cpu[n]; ok {
+		return d, true
+	}
+	for before := n - 1; before >= n-missed; before-- {
+		from, ok := w.cpu[before]
+		if !ok {
+			continue
+		}
+		for after := n + 1; after <= n+missed; after++ {
+			if to, ok := w.cpu[after]; ok {
+				return from + (to-from)*time.Duration(n-before)/time.Duration(after-before), true
+			}
+		}
+		break
+	}
+	return 0, false
 }
 
 // stop ends it. It may be called twice.

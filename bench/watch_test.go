@@ -1,0 +1,21 @@
+package bench
+
+import (
+	"testing"
+	"time"
+)
+
+// On a busy machine the watch now and then misses a moment: the run's cost is known all the same.
+func TestAMissedTickIsBetweenItsNeighbours(t *testing.T) {
+	w := &watch{cpu: map[int64]time.Duration{10: time.Second, 13: 1300 * time.Millisecond, 14: 1400 * time.Millisecond, 99: time.Minute}}
+	for n, want := range map[int64]time.Duration{10: time.Second, 11: 1100 * time.Millisecond, 12: 1200 * time.Millisecond, 14: 1400 * time.Millisecond} {
+		if got, ok := w.at(n); !ok || got != want {
+			t.Errorf("tick %d: got %v, %v, want %v", n, got, ok, want)
+		}
+	}
+	for _, n := range []int64{9, 15, 60, 100} {
+		if got, ok := w.at(n); ok {
+			t.Errorf("tick %d: got %v of a time that was not seen", n, got)
+		}
+	}
+}
