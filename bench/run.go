@@ -47,8 +47,8 @@ func Run(ctx context.Context, cfg Config, tell func(Progress)) (*result.Result, 
 		if err != nil {
 			return nil, err
 		}
-		if cfg.Room != "" && cfg.Protocol.Query != "" && u.Query().Has("room") {
-			return nil, fmt.Errorf("room: the url %s has one already", u)
+		if r.layout.names[0] != "" && cfg.Protocol.Query != "" && u.Query().Has("room") {
+			return nil, fmt.Errorf("room: the url %s names one already, and so do --room, --rooms and the scenario echo: leave one of them out", u)
 		}
 		t, err := agent.Resolve(ctx, u)
 		if err != nil {
@@ -70,6 +70,10 @@ func Run(ctx context.Context, cfg Config, tell func(Progress)) (*result.Result, 
 		}
 	}
 	judge(r.result, cfg.Thresholds)
+	if err != nil && r.result.Connect.Opened == cfg.Connections {
+		// It ended before its figures were whole: whatever was found is of a part.
+		r.result.Verdict = result.Verdict{Code: result.None, Why: []string{err.Error()}}
+	}
 	return r.result, err
 }
 

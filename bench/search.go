@@ -10,36 +10,35 @@ import (
 )
 
 // Ladder measures at each of the rates, or numbers of connections, in turn, and goes on after one that does not hold: the whole curve
-// is what it is for. The result is that of the last run, with all as steps.
+// is what it is for. The result is that of the last run, with all as steps. One that cannot be run is an error, and ends it.
 func Ladder(ctx context.Context, cfg Config, rates, connections []int, tell func(Progress)) (*result.Result, error) {
 	var last *result.Result
 	steps := []result.Step{}
 	for i := range max(len(rates), len(connections)) {
-		c := cfg
-		c.Floor = false
-		if i < len(rates) {
-			c.Rate = rates[i]
+		r, err := Run(ctx, Step(cfg, rates, connections, i), named(tell, fmt.Sprintf("step %d of %d", i+1, max(len(rates), len(connections)))))
+		if r != nil {
+			steps = append(steps, stepOf(r))
+			last = r
+			last.Steps = steps
 		}
-		if i < len(connections) {
-			c.Connections = connections[i]
-			c.Publishers = min(c.Publishers, c.Connections)
-		}
-		r, err := Run(ctx, c, named(tell, fmt.Sprintf("step %d of %d", i+1, max(len(rates), len(connections)))))
-		if err != nil {
-			if last == nil {
-				return r, err
-			}
-			last.Notes = append(last.Notes, fmt.Sprintf("the ladder ended early: %v", err))
-			break
-		}
-		steps = append(steps, stepOf(r))
-		last = r
-		if r.Interrupted {
-			break
+		if err != nil || r.Interrupted {
+			return last, err
 		}
 	}
-	last.Steps = steps
 	return last, nil
+}
+
+// Step is what step i of a ladder measures.
+func Step(cfg Config, rates, connections []int, i int) Config {
+	cfg.Floor = false
+	if i < len(rates) {
+		cfg.Rate = rates[i]
+	}
+	if i < len(connections) {
+		cfg.Connections = connections[i]
+		cfg.Publishers = min(cfg.Publishers, cfg.Connections)
+	}
+	return cfg
 }
 
 func named(tell func(Progress), step string) func(Progress) {
@@ -95,11 +94,11 @@ func Find(ctx context.Context, cfg Config, s Search, tell func(Progress)) (*resu
 		step := stepOf(r)
 		step.Pass, step.Why = passes(r, s.Limit)
 		steps = append(steps, step)
-		if r.Interrupted {
-			return false, context.Canceled
-		}
 		if step.Pass || best == nil {
 			best = r
+		}
+		if r.Interrupted {
+			return false, context.Canceled
 		}
 		return step.Pass, nil
 	}

@@ -55,6 +55,8 @@ func ruined(r *result.Result) (why []string) {
 		why = append(why, "interrupted: the figures are of a part")
 	} else if n := r.Plan.Connections - r.Connect.Opened; n > 0 {
 		why = append(why, fmt.Sprintf("%s of %s connections failed: %s", result.Thousands(n), result.Thousands(r.Plan.Connections), result.Counts(r.Connect.Failed)))
+	} else if r.Plan.Size > 0 && r.Sent.Messages+r.Sent.Unsendable == 0 {
+		why = append(why, "no message was sent, so nothing is proved: a longer --duration, or a higher --rate")
 	}
 	return why
 }

@@ -99,9 +99,9 @@ func (c *ladderCmd) Run() error {
 	if len(c.Rates) > 0 && len(c.Counts) > 0 && len(c.Rates) != len(c.Counts) {
 		err = errors.Join(err, fmt.Errorf("rates and counts: %d and %d steps: want as many of both, or one of them", len(c.Rates), len(c.Counts)))
 	}
-	for _, rate := range c.Rates {
-		step := cfg
-		step.Rate, step.URLs = rate, []string{"ws://127.0.0.1/ws"}
+	for i := range max(len(c.Rates), len(c.Counts)) { // none is to be found wrong when the others have run
+		step := bench.Step(cfg, c.Rates, c.Counts, i)
+		step.URLs = []string{"ws://127.0.0.1/ws"}
 		err = errors.Join(err, step.Validate())
 	}
 	return c.measure(cfg, err, func(ctx context.Context, cfg bench.Config, tell func(bench.Progress)) (*result.Result, error) {

@@ -1,0 +1,77 @@
+package bench
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/throng-chat/throng/bench/result"
+)
+
+// A step that cannot be run is told with the others, and is the ladder's error.
+func TestALadderTellsOfTheStepThatEndedIt(t *testing.T) {
+	t.Parallel()
+	room := &echoRoom{t: t}
+	var asked atomic.Int32
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if asked.Add(1) > 20 {
+			http.Error(w, "full", http.StatusServiceUnavailable)
+			return
+		}
+		room.ServeHTTP(w, q)
+	}))
+	t.Cleanup(srv.Close)
+	cfg := testConfig("ws" + strings.TrimPrefix(srv.URL, "http"))
+	cfg.Scenario, cfg.Rate = Connect, 0
+	r, err := Ladder(t.Context(), cfg, nil, []int{10, 30, 5}, nil)
+	if err == nil || r == nil || len(r.Steps) != 2 || r.Steps[1].Verdict.Code != result.None || r.Verdict.Code != result.None {
+		t.Fatalf("got %+v, %v, want two steps, of which the second failed", r, err)
+	}
+}
+
+// What was measured until a search is interrupted is told.
+func TestAnInterruptedSearchGivesItsPart(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	r, err := Find(ctx, testConfig(startRoom(t, nil)), Search{From: 100, To: 1000, Limit: time.Second, Step: time.Hour}, func(p Progress) {
+		if p.Deliveries > 0 {
+			cancel()
+		}
+	})
+	if err != nil || r == nil || !r.Interrupted || r.Verdict.OK || len(r.Steps) != 1 {
+		t.Errorf("got %+v, %v, want the part of one step", r, err)
+	}
+}
+
+func TestARoomIsNamedOnce(t *testing.T) {
+	t.Parallel()
+	url := startRoom(t, nil) + "?room=a"
+	for name, change := range map[string]func(*Config){
+		"--room":  func(c *Config) { c.Room = "b" },
+		"--rooms": func(c *Config) { c.Rooms = 5 },
+		"echo":    func(c *Config) { c.Scenario = Echo },
+	} {
+		cfg := testConfig(url)
+		change(&cfg)
+		if _, err := Run(t.Context(), cfg, nil); err == nil || !strings.Contains(err.Error(), "names one already") {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	if r := mustRun(t, testConfig(url)); !good(r) {
+		t.Errorf("the URL's room alone: got %+v", r.Verdict)
+	}
+}
+
+func TestNothingSentProvesNothing(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(startRoom(t, nil))
+	cfg.Rate, cfg.Poisson, cfg.Warmup, cfg.Duration = 1, true, 0, 100*time.Millisecond
+	cfg.Connections = 5 // a tenth of a message is due
+	if r := mustRun(t, cfg); r.Verdict.Code != result.None || !strings.Contains(strings.Join(r.Verdict.Why, "; "), "no message was sent") {
+		t.Errorf("got %+v, want no verdict", r.Verdict)
+	}
+}
