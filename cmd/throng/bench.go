@@ -183,9 +183,12 @@ func (l *load) config(name string) (bench.Config, error) {
 	c.Agents, c.Remote, c.Token, c.DialTimeout, c.Pollers = l.Agents, l.Remote, l.Token, l.DialTimeout, l.Pollers
 	c.Args = withoutSecrets(os.Args[1:])
 	var err error
-	if l.Protocol == "json" {
+	switch {
+	case l.Protocol == "json":
 		c.Protocol, err = agent.Template(l.Join, l.Joined, l.Publish)
-	} else {
+	case l.Join+l.Joined+l.Publish != "":
+		err = fmt.Errorf("join, joined and publish: templates of the protocol json, not of %s: want --protocol json", l.Protocol)
+	default:
 		c.Protocol, err = agent.ProtocolNamed(l.Protocol)
 	}
 	return c, err
