@@ -48,6 +48,8 @@ fuzz: ## each fuzz target for a minute
 	go test -fuzz FuzzRoomName -fuzztime 60s ./server
 	go test -fuzz FuzzCommands -fuzztime 60s -fuzzminimizetime 10x ./server
 	go test -fuzz FuzzParseAnswer -fuzztime 60s ./server/webhook
+	go test -fuzz FuzzConnect -fuzztime 60s ./server/token
+	go test -fuzz FuzzClaims -fuzztime 60s ./server/token
 	go test -fuzz FuzzNextFrame -fuzztime 60s ./bench/agent
 	go test -fuzz FuzzParseURL -fuzztime 60s ./bench/agent
 	go test -fuzz FuzzStamp -fuzztime 60s ./bench/agent

@@ -35,7 +35,7 @@ type decoder struct {
 
 func newDecoder(raw []byte) (*decoder, error) {
 	d := &decoder{}
-	if !utf8.Valid(raw) || json.Unmarshal(raw, &d.claims) != nil || d.claims == nil {
+	if !utf8.Valid(raw) || json.Unmarshal(raw, &d.claims) != nil {
 		return nil, fmt.Errorf("%w: its claims are no JSON object in UTF-8", ErrInvalid)
 	}
 	for name, raw := range d.claims {

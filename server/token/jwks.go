@@ -130,10 +130,6 @@ func (v *Verifier) Run(ctx context.Context) error {
 
 func (s *remoteSet) run(ctx context.Context) error {
 	for {
-		select {
-		case <-s.wake:
-		default:
-		}
 		err := s.refresh(ctx)
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -276,7 +272,7 @@ func (s *remoteSet) keys() []key {
 // lacks is asked about a token that fits no key. If the set may lack its key only because it is old or not here yet, the answer is
 // ErrKeysNotLoaded, and the set is fetched soon. It is nil if the token names a key of the set, or the set is new.
 func (s *remoteSet) lacks(algorithm, id string, now time.Time) error {
-	if !slices.Contains(publicAlgorithms, algorithm) || id == guestKid {
+	if !slices.Contains(publicAlgorithms, algorithm) {
 		return nil
 	}
 	set := s.fetched.Load()

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -18,10 +19,13 @@ func TestTheSetIsKeptFresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := verifier(t, Config{JWKSURL: setURL})
 		var answer atomic.Pointer[[]byte]
-		var requests []time.Duration // since start; written by one handler at a time
 		start := time.Now()
+		var mu sync.Mutex
+		var requests []time.Duration // since start
 		servePipes(t, v, func(w http.ResponseWriter, r *http.Request) {
+			mu.Lock()
 			requests = append(requests, time.Since(start))
+			mu.Unlock()
 			if body := answer.Load(); body != nil {
 				w.Write(*body)
 				return
@@ -41,14 +45,20 @@ func TestTheSetIsKeptFresh(t *testing.T) {
 				refused(t, token, err, want)
 			}
 		}
+		asked := func() []time.Duration { // since it was asked last
+			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
+			all := requests
+			requests = nil
+			return all
+		}
 		until := func(since time.Duration, want ...time.Duration) {
 			t.Helper()
-			time.Sleep(start.Add(since).Sub(time.Now()))
-			synctest.Wait()
-			if fmt.Sprint(requests) != fmt.Sprint(want) {
-				t.Errorf("until %v: got requests at %v, want %v", since, requests, want)
+			time.Sleep(time.Until(start.Add(since)))
+			if got := asked(); fmt.Sprint(got) != fmt.Sprint(want) {
+				t.Errorf("until %v: got requests at %v, want %v", since, got, want)
 			}
-			requests = nil
 		}
 		old, new := token(ours(), "old"), token(theirs(), "new")
 
@@ -72,41 +82,51 @@ func TestTheSetIsKeptFresh(t *testing.T) {
 		expect(new, nil)
 		expect(old, nil)
 		for range 300 {
+			if _, err := v.Connect(token(theirs(), "nobody's"), time.Now()); err != nil {
+				t.Fatalf("the right key under another kid, which is a hint only: %v", err)
+			}
+			forged := signed("RS256", theirs().rsa, object{"kid": fmt.Sprint(time.Now().UnixNano())}, object{})
 			for range 10 {
-				if _, err := v.Connect(token(theirs(), "nobody's"), time.Now()); err != nil {
-					t.Fatal("the right key under another kid is believed: kid is a hint")
-				}
-				forged := signed("RS256", theirs().rsa, object{"kid": fmt.Sprint(time.Now().UnixNano())}, object{})
 				if _, err := v.Connect(forged, time.Now()); err == nil {
 					t.Fatal("a forged token is believed")
 				}
 			}
 			time.Sleep(100 * time.Millisecond)
 		}
-		until(691*time.Second, 670*time.Second, 680*time.Second, 690*time.Second)
+		time.Sleep(20 * time.Second) // for the last that was asked for
+		last, got := 660*time.Second, asked()
+		for _, at := range got {
+			if at-last < refreshPause {
+				t.Errorf("got requests at %v and %v, want 10 s between", last, at)
+			}
+			last = at
+		}
+		if n := len(got); n < 3 || n > 4 {
+			t.Errorf("got %d requests in 30 s of asking, want 3, or one after", n)
+		}
 
 		// A token whose kid is there, and whose signature is not right, asks for nothing.
 		forged := signed("ES256", theirs().ecdsa, object{"kid": "old"}, object{})
 		publish(jwk(&ours().ecdsa.PublicKey, object{"kid": "old"}))
-		until(1000*time.Second, 990*time.Second)
+		until(last+310*time.Second, last+300*time.Second)
 		for range 50 {
 			expect(forged, ErrInvalid)
 		}
 		expect(new, ErrKeysNotLoaded) // no longer there, as far as one knows who has not asked for ten seconds
-		until(1001*time.Second, 1000*time.Second)
+		until(last+311*time.Second, last+310*time.Second)
 		expect(new, ErrInvalid)
 
 		// Unreachable, then answering nonsense: what was there stays.
 		answer.Store(nil)
-		until(1301*time.Second, 1300*time.Second)
-		until(1321*time.Second, 1310*time.Second, 1320*time.Second)
+		until(last+611*time.Second, last+610*time.Second)
+		until(last+631*time.Second, last+620*time.Second, last+630*time.Second)
 		expect(old, nil)
 		expect(new, ErrKeysNotLoaded)
 		publish()
-		until(1331*time.Second, 1330*time.Second)
+		until(last+641*time.Second, last+640*time.Second)
 		expect(old, nil)
 		publish(jwk(&theirs().ecdsa.PublicKey, object{"kid": "new"}))
-		until(1341*time.Second, 1340*time.Second)
+		until(last+651*time.Second, last+650*time.Second)
 		expect(new, nil)
 		expect(old, ErrInvalid)
 	})

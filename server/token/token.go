@@ -54,7 +54,7 @@ var (
 
 const (
 	maxToken = 4 << 10 // bytes
-	maxTries = 4       // keys one token is tried with: ES256 costs 50 us each
+	maxTries = 4       // keys one token is tried with: ES256 costs 60 us each
 )
 
 // A token's "nbf" may be so far ahead: the clock of whoever made it need not agree with ours. "exp" is exact, since the connection is

@@ -90,6 +90,7 @@ func TestTimes(t *testing.T) {
 		{object{"exp": now.Unix() + 1}, nil},
 		{object{"exp": now.Unix()}, ErrExpired},
 		{object{"exp": now.Unix() - 1}, ErrExpired},
+		{object{"exp": now.Unix(), "expire_at": 0}, ErrExpired},
 		{object{"exp": 0}, ErrExpired},
 		{object{"exp": -5}, ErrExpired},
 		{object{"nbf": now.Unix()}, nil},
@@ -303,6 +304,14 @@ func TestGuests(t *testing.T) {
 		}
 	}
 	v := verifier(t, Config{})
+	for _, algorithm := range hmacAlgorithms { // the guests' key is for one
+		token := signed(algorithm, v.guestKey, object{"kid": guestKid}, object{"sub": "guest:A"})
+		if _, err := v.Connect(token, now); algorithm == guestAlgorithm && err != nil {
+			t.Error(err)
+		} else if algorithm != guestAlgorithm {
+			refused(t, token, err, ErrInvalid)
+		}
+	}
 	for _, name := range []string{"", " ", "\t", "a\nb", "a\x00", "a\x7f", "\xff", strings.Repeat("a", 65), strings.Repeat("é", 33)} {
 		if _, err := v.Guest(name, "", now, time.Minute); err == nil {
 			t.Errorf("name %q is allowed", name)
