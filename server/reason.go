@@ -21,6 +21,7 @@ const (
 	closedStale     // nothing came that says who it is
 	closedLimit     // too many of one user
 	closedForbidden // to say something there
+	closedPosition  // a publication did not come to it in a room that the server gave it
 	reasonCount
 )
 
@@ -42,6 +43,7 @@ var reasonNames = [reasonCount]string{
 	closedStale:       "stale",
 	closedLimit:       "limit",
 	closedForbidden:   "forbidden",
+	closedPosition:    "insufficient_state",
 }
 
 func (r closeReason) String() string { return reasonNames[r] }

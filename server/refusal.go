@@ -10,6 +10,7 @@ import (
 // connection that is no good is ended with a code. The numbers are the protocol's, and so is what an SDK does about them.
 var (
 	errInternal        = &protocol.Error{Code: 100, Message: "internal server error", Temporary: true}
+	errUnauthorized    = &protocol.Error{Code: 101, Message: "unauthorized"}
 	errUnknownChannel  = &protocol.Error{Code: 102, Message: "unknown channel"}
 	errDenied          = &protocol.Error{Code: 103, Message: "permission denied"}
 	errNoMethod        = &protocol.Error{Code: 104, Message: "method not found"}
@@ -33,6 +34,7 @@ var (
 	disconnectShutdown      = disconnect{closedShutdown, 3001, "shutdown"}
 	disconnectServerError   = disconnect{closedPanic, 3004, "internal server error"}
 	disconnectExpired       = disconnect{closedExpired, 3005, "connection expired"}
+	disconnectInsufficient  = disconnect{closedPosition, 3010, "insufficient state"}
 	disconnectNoPong        = disconnect{closedPingTimeout, 3012, "no pong"}
 	disconnectTooMany       = disconnect{closedRate, 3013, "too many requests"}
 	disconnectInvalidToken  = disconnect{closedToken, 3500, "invalid token"}

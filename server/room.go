@@ -53,7 +53,7 @@ type part struct {
 	owned  bool   // batch is our own buffer
 	kept   bool   // a slow member holds a slice of batch
 	wholes int    // members that must hear a publication whole before they can hear what is new
-	offset uint64 // of the last publication; 0 before the first
+	offset uint64 // of the last publication since somebody was here; 0 before the first
 }
 
 // member is a connection's place in a room.
@@ -166,6 +166,9 @@ func (p *part) sayWhole(s *shard, m *message) {
 
 // join makes m a member that hears what is said from now on, and nothing of what was said before.
 func (p *part) join(m *member) {
+	if len(p.list) == 0 {
+		p.offset = 0 // nothing was posted here while nobody was
+	}
 	m.at = int32(len(p.list))
 	m.from, m.fromFrames = uint32(len(p.batch)), uint32(p.frames)
 	p.list = append(p.list, m)
@@ -248,8 +251,8 @@ func (p *part) flushMemberTo(s *shard, m *member, bytes, frames int) {
 	}
 }
 
-// gap ends the subscriptions that must not miss anything: a publication did not come here. Their clients subscribe again,
-// and recover.
+// gap ends the subscriptions that must not miss anything: a publication did not come here. Their clients come back, and
+// recover.
 func (p *part) gap(s *shard) {
 	for _, m := range p.list {
 		if c := m.conn; c.session != nil {

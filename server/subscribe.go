@@ -68,7 +68,12 @@ func (s *session) endSubscription(sub *subscription, why ending) {
 
 // lostPosition ends a subscription that watches for gaps. Called on the poller.
 func (s *session) lostPosition(room string) {
-	if sub := s.find(room); sub != nil && sub.positioned && !s.conn.closing() {
+	sub := s.find(room)
+	switch {
+	case sub == nil || !sub.positioned || s.conn.closing():
+	case sub.serverSide:
+		s.disconnect(disconnectInsufficient) // an SDK does not ask again for a room that it was given
+	default:
 		s.endSubscription(sub, endedInsufficient)
 		s.flush()
 	}

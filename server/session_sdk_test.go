@@ -1,0 +1,79 @@
+package server
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// What the real SDKs found (server/sdk), shown without them.
+
+// rememberingRoom is what rooms offer that recover.
+func rememberingRoom(pattern string) RoomOptions {
+	o := DefaultRoom()
+	o.Pattern, o.HistorySize, o.HistoryTTL, o.Recovery = pattern, 10, time.Minute, true
+	return o
+}
+
+// While nobody of an encoding is in a room, nothing is posted for that encoding: who comes back must not be taken for one that
+// has missed what was said meanwhile.
+func TestWhatWasSaidWhileNobodyWasThereIsNoGap(t *testing.T) {
+	s := startBackend(t, rememberingRoom("*"))
+	plain := dial(t, s, "room")
+	a := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
+	a.say(`{"id":2,"subscribe":{"channel":"room"}}`)
+	first := a.line()
+	epoch := field(t, first, "epoch")
+	say := func(text string) {
+		plain.send(ws.OpText, text)
+		plain.hear(ws.OpText, text)
+	}
+	say("one")
+	a.want(`{"push":{"channel":"room","pub":{"data":"one","offset":1}}}`)
+	a.say(`{"id":3,"unsubscribe":{"channel":"room"}}`)
+	a.want(`{"id":3,"unsubscribe":{}}`)
+	say("two")
+	a.say(`{"id":4,"subscribe":{"channel":"room","recover":true,"offset":1,"epoch":%q}}`, epoch)
+	if got := a.line(); !strings.Contains(got, `"publications":[{"data":"two","offset":2}],"recovered":true`) {
+		t.Fatalf("got %s, want what was said meanwhile", got)
+	}
+	say("three")
+	a.want(`{"push":{"channel":"room","pub":{"data":"three","offset":3}}}`)
+	a.say(`{"id":5,"rpc":{"method":"x"}}`)
+	a.want(`{"id":5,"error":{"code":108,"message":"not available"}}`) // and not that it lost its place
+}
+
+// An SDK does not ask for a room again that the server has put it into: it comes back whole.
+func TestAGapInARoomTheServerGaveEndsTheConnection(t *testing.T) {
+	s := startServer(t, func(c *Config) {
+		c.Token.HMACSecret = testSecret
+		c.PersonalRooms = true
+		c.Rooms = []RoomOptions{rememberingRoom("*")}
+	})
+	a := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
+	r := roomOf(s, "#ann")
+	s.hub.call(func(sh *shard) {
+		s.hub.mu.Lock()
+		parts := append([]*part(nil), r.parts...)
+		s.hub.mu.Unlock()
+		for _, p := range parts {
+			if p.shard == sh {
+				p.gap(sh)
+			}
+		}
+	})
+	a.closed(3010)
+}
+
+// field is a string of a line of JSON.
+func field(t *testing.T, line, name string) string {
+	t.Helper()
+	_, rest, ok := strings.Cut(line, `"`+name+`":"`)
+	if !ok {
+		t.Fatalf("no %s in %s", name, line)
+	}
+	value, _, _ := strings.Cut(rest, `"`)
+	return value
+}
