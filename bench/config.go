@@ -171,7 +171,18 @@ func (c *Config) Validate() error {
 	}
 	if c.publishers() >= c.Connections && (c.Kill > 0 || c.Slow > 0 || c.Churn > 0) {
 		refuse("publishers = %d: all %d connections talk, and only those that do not are killed, stopped or made to leave: "+
-			"lower --publishers", c.publishers(), c.Connections)
+			"lower --publishers, or raise --connections", c.publishers(), c.Connections)
+	}
+	of := func(name string, share float64) {
+		if listeners := c.Connections - c.publishers(); int(share*float64(listeners)+0.5) < 1 {
+			refuse("%s = %g%%: that is none of the %d connections that do not talk: raise --%s or --connections", name, 100*share, listeners, name)
+		}
+	}
+	switch c.Scenario {
+	case Storm:
+		of("kill", c.Kill)
+	case Slow:
+		of("slow", c.Slow)
 	}
 	within := func(name string, value, low, high time.Duration) {
 		if value < low || value > high {
@@ -191,6 +202,11 @@ func (c *Config) Validate() error {
 	between("agents", c.Agents, 0, 64, ", or 0 to choose")
 	if len(c.Remote) > 0 && c.Token == "" {
 		refuse("remote: the agents want a token: give them and me the same --token")
+	}
+	for i, address := range c.Remote {
+		if slices.Contains(c.Remote[:i], address) {
+			refuse("remote: %s is given twice, and an agent serves one bench at a time", address)
+		}
 	}
 	return errors.Join(errs...)
 }

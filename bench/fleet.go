@@ -162,6 +162,9 @@ func dialAgent(ctx context.Context, address, token string) (*member, error) {
 	}
 	// The answer is one short line; the link's own reader must not lose what follows, and nothing does before we ask.
 	answer, err := bufio.NewReaderSize(io.LimitReader(stream, int64(len(agent.Welcome)+1)), 64).ReadString('\n')
+	if os.IsTimeout(err) {
+		return undo(fmt.Errorf("no answer in %v: it is busy with another bench, or is no agent", agentStart))
+	}
 	if err != nil || answer != agent.Welcome+"\n" {
 		return undo(errors.Join(errors.New("it did not take the token (--token must be the same on both sides)"), err))
 	}

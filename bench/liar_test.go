@@ -78,6 +78,9 @@ func TestConnectionsThatAreCutAreCounted(t *testing.T) {
 	if r.Delivery.Closed != 5 || r.Verdict.Code != result.Broken || !strings.Contains(strings.Join(r.Verdict.Why, "; "), "5 connections did not hold") {
 		t.Errorf("got %d closed, %+v, want 5", r.Delivery.Closed, r.Verdict)
 	}
+	if d := &r.Delivery; d.Got == 0 || d.Expected != d.Got {
+		t.Errorf("got %d deliveries, %d were expected: those that were cut should have had what they had", d.Got, d.Expected)
+	}
 }
 
 // A server that sleeps a tenth of the time delays a tenth of what is said, up to all of its sleep: the open loop's p99 is nine tenths

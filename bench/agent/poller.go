@@ -402,6 +402,7 @@ func (p *poller) lost(c *conn, why string, to state) {
 		p.cuts[why]++
 		p.cut.Record(Now() - c.stopped)
 	case c.state == open:
+		c.room.leave(&c.member) // what it was passed over with until then is lost all the same
 		p.count.Closed++
 		p.closes[why]++
 	}
