@@ -177,10 +177,18 @@ func (h *heartbeat) next(c *conn) wheel.Tick {
 
 // phase is when a new connection is taken to have been heard last: somewhere in the interval that ends now, so that
 // connections that came together are not pinged together.
-func (h *heartbeat) phase(c *conn) wheel.Tick {
+func (h *heartbeat) phase(c *conn) wheel.Tick { return h.hub.clock.tick() - h.spread(c, h.interval) }
+
+// firstPing is when a session is pinged first: in the second half of the interval that begins now, as the SDKs know it.
+func (h *heartbeat) firstPing(s *session) wheel.Tick {
+	half := h.interval / 2
+	return h.hub.clock.tick() + half + h.spread(s.conn, h.interval-half)
+}
+
+// spread is c's part of a time that all connections share.
+func (h *heartbeat) spread(c *conn, over wheel.Tick) wheel.Tick {
 	const golden = 2654435769 // 2^32 / phi: neighbours are spread as far apart as can be
-	back := wheel.Tick(uint64(uint32(c.id)*golden) * uint64(h.interval) >> 32)
-	return h.hub.clock.tick() - back
+	return wheel.Tick(uint64(uint32(c.id)*golden) * uint64(over) >> 32)
 }
 
 func (h *heartbeat) add(c *conn) { h.file(c) }

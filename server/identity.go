@@ -69,7 +69,7 @@ func (s *session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 	s.state = connected
 	s.expires = h.tickOf(claims.Expires)
 	s.conn.pinged.Store(0)
-	s.pingAt.Store(uint32(h.heartbeat.phase(s.conn) + h.heartbeat.interval))
+	s.pingAt.Store(uint32(h.heartbeat.firstPing(s)))
 
 	result := &protocol.ConnectResult{
 		Client:  s.client,
