@@ -30,7 +30,7 @@ func (s *session) onCommands(frame []byte, now time.Duration) {
 		}
 		s.onCommand(cmd, now)
 		frame = rest
-		if s.waiting && len(frame) > 0 {
+		if s.waiting.Load() {
 			s.unfinished = bytes.Clone(frame)
 			break
 		}

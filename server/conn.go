@@ -100,8 +100,13 @@ func (c *conn) joinedRooms() []string {
 func (c *conn) onData(b []byte, now time.Duration) {
 	add(&c.receivedBytes, uint64(len(b)))
 	c.shard.hub.loop.received.Add(uint64(len(b)))
+	c.take(b, now)
+}
+
+// take deals with bytes of the peer.
+func (c *conn) take(b []byte, now time.Duration) {
 	for len(b) > 0 && !c.closing() {
-		if c.session != nil && c.session.waiting {
+		if c.session != nil && c.session.waiting.Load() {
 			c.session.unread = append(c.session.unread, b...)
 			return
 		}

@@ -136,6 +136,8 @@ func (h *heartbeat) checkSession(s *session, now wheel.Tick) {
 	}
 	pinged, at := wheel.Tick(c.pinged.Load()), wheel.Tick(s.pingAt.Load())
 	switch {
+	case pinged != 0 && now >= pinged+h.timeout && s.waiting.Load():
+		// Nothing is read of it: the answer may be there. When it is read again it gets that time back.
 	case pinged != 0 && now >= pinged+h.timeout:
 		s.disconnect(disconnectNoPong)
 	case pinged == 0 && at != 0 && now >= at:

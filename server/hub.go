@@ -66,8 +66,7 @@ type hub struct {
 	live     atomic.Int64 // connections, from reserve to leave
 	draining atomic.Bool
 
-	offLoop sync.WaitGroup // work that pollers gave away
-	busy    atomic.Int32   // how much of it
+	answers *workers // long answers in the making
 }
 
 func newHub(cfg Config, log *slog.Logger, m *metrics, tokens *token.Verifier, shards int) *hub {
@@ -101,6 +100,7 @@ func newHub(cfg Config, log *slog.Logger, m *metrics, tokens *token.Verifier, sh
 		addresses: map[netip.Addr]*address{},
 		archive:   archive{most: cfg.HistoryBytes},
 		ages:      wheel.New[room, *room](wheelSlots),
+		answers:   newWorkers(shards, maxAnswers, answerPatience),
 	}
 	for i := range shards {
 		h.shards = append(h.shards, newShard(h, i))
@@ -304,22 +304,6 @@ func (h *hub) waitEmpty(limit time.Duration) {
 	for h.live.Load() > 0 && time.Now().Before(deadline) {
 		time.Sleep(5 * time.Millisecond)
 	}
-}
-
-// maxOffLoop is how much work off the loop there may be at a time.
-const maxOffLoop = 64
-
-// offload runs f on a goroutine of its own, which ends with it; false where there are too many. Run waits for all.
-func (h *hub) offload(f func()) bool {
-	if h.busy.Add(1) > maxOffLoop {
-		h.busy.Add(-1)
-		return false
-	}
-	h.offLoop.Go(func() {
-		defer h.busy.Add(-1)
-		f()
-	})
-	return true
 }
 
 // clientID is a connection's id as clients know it: unique over processes, and no hint of how many there are.

@@ -123,7 +123,7 @@ func (l *loop) readFrom(c *conn) {
 	now := l.clock.now()
 	buf := l.engine.PollerBuffer(c.nc)
 	for reads := 0; ; reads++ {
-		if c.session != nil && c.session.waiting {
+		if c.session != nil && c.session.waiting.Load() && !c.closing() {
 			return // session.goOn reads on
 		}
 		enough := reads >= readsPerTurn || c.congested() && !c.closing()

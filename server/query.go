@@ -24,10 +24,10 @@ func (s *session) presence(id uint32, req *protocol.PresenceRequest) {
 		s.replies = append(s.replies, &protocol.Reply{Id: id, Presence: &protocol.PresenceResult{Presence: byClient(infos)}})
 		return
 	}
-	s.await(id, func() func() {
+	s.await(s.hub.answers, func() func() {
 		frame := encodeReply(s.encoding, &protocol.Reply{Id: id, Presence: &protocol.PresenceResult{Presence: byClient(infos)}})
 		return func() { s.hub.post(s.conn.shard, job{do: sendAnswer, conn: s.conn, frame: frame}) }
-	})
+	}, func() { s.fail(id, errTooManyRequests) })
 }
 
 // who is in a room, as far as the session may know.

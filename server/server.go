@@ -171,7 +171,7 @@ func (s *Server) Run(ctx context.Context) error {
 	close(s.hub.heartbeat.quit)
 	close(settled)
 	stopFetching()
-	s.hub.offLoop.Wait()
+	s.hub.answers.wait()
 	owners.Wait()
 	s.hub.loop.stop() // the last: the others wake its pollers
 	return err

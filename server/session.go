@@ -31,9 +31,9 @@ type session struct {
 	replies     []*protocol.Reply // of the frame under way, not yet posted
 	talksIn     *room             // where it published last: it is not read from while that is behind
 	strikes     int               // commands refused as too many, since the last that was not
-	waiting     bool              // for work off the loop: until it is done no command is dealt with
-	unfinished  []byte            // commands of the frame under way, behind the one that waits
-	unread      []byte            // bytes behind that frame
+	waitsFrom   wheel.Tick
+	unfinished  []byte // commands of the frame under way, behind the one that waits
+	unread      []byte // bytes behind that frame
 
 	// Owned by the shard.
 	joined []*subscription
@@ -42,6 +42,7 @@ type session struct {
 	identity atomic.Pointer[protocol.ClientInfo] // info, for the admin port
 
 	// Read by the heartbeat.
+	waiting  atomic.Bool   // for work off the loop: until it is done nothing is read, and no command dealt with
 	pingAt   atomic.Uint32 // tick of the next ping
 	deadline atomic.Uint32 // tick at which the poller is to look for what has expired; 0 for none
 }
@@ -82,7 +83,9 @@ const (
 
 // newSession begins a session. early is what came ahead of the answer to the handshake.
 func newSession(c *conn, h *hub, p *poller, e encoding, early []byte) *session {
-	return &session{conn: c, hub: h, poller: p, encoding: e, unread: early, waiting: len(early) > 0}
+	s := &session{conn: c, hub: h, poller: p, encoding: e, unread: early}
+	s.waiting.Store(len(early) > 0)
+	return s
 }
 
 // later is now and so much, in ticks.
@@ -146,6 +149,12 @@ func (s *session) onDeadline() {
 		return
 	}
 	if s.state != connected {
+		if s.waiting.Load() {
+			// It said who it is, and that is looked into.
+			s.deadline.Store(uint32(s.later(staleTimeout)))
+			s.hub.heartbeat.file(s.conn)
+			return
+		}
 		s.disconnect(disconnectStale)
 		return
 	}
@@ -163,44 +172,73 @@ func (s *session) onDeadline() {
 	s.schedule()
 }
 
-// await does work off the loop and then finishes on the poller with what it returned; until then the client's next command
-// waits. Where too much is under way already the client is told to try again.
-func (s *session) await(id uint32, work func() func()) {
+// await does work off the loop and then finishes on the poller with what it returned, or refuses there where there is too
+// much to do. Until then the client's next command waits. finish and refuse may await again.
+func (s *session) await(by *workers, work func() (finish func()), refuse func()) {
 	s.flush()
-	s.waiting = true
-	started := s.hub.offload(func() {
-		finish := work()
-		s.poller.post(func() {
-			s.waiting = false
-			if !s.conn.closing() {
-				finish()
-				s.goOn()
-			}
-		})
+	s.waitsFrom = s.hub.clock.tick()
+	s.waiting.Store(true)
+	accepted := by.do(func() {
+		var finish func()
+		s.hub.loop.contain(s.conn, func() { finish = work() })
+		s.poller.post(func() { s.resume(finish) })
+	}, func() {
+		s.poller.post(func() { s.resume(refuse) })
 	})
-	if !started {
-		s.waiting = false
-		s.fail(id, errTooManyRequests)
+	if !accepted {
+		s.waiting.Store(false)
+		refuse()
 	}
 }
 
-// goOn deals with what came while the session waited, and reads on. Called on the poller.
-func (s *session) goOn() {
-	commands := s.unfinished
-	s.unfinished = nil
-	s.onCommands(commands, s.hub.clock.now())
-	if unread := s.unread; unread != nil && !s.waiting {
-		s.unread = nil
-		s.conn.onData(unread, s.hub.clock.now())
+// resume finishes what the session waited for. Called on the poller.
+func (s *session) resume(finish func()) {
+	s.hub.loop.contain(s.conn, func() {
+		s.forgiveWait()
+		s.waiting.Store(false)
+		if s.conn.closing() {
+			s.hub.loop.read(s.conn) // it may have ended meanwhile, unread
+			return
+		}
+		finish()
+		s.goOn()
+	})
+}
+
+// forgiveWait gives the client that was not read from so much longer to answer a ping.
+func (s *session) forgiveWait() {
+	if pinged := s.conn.pinged.Load(); pinged != 0 {
+		waited := s.hub.clock.tick() - max(s.waitsFrom, wheel.Tick(pinged))
+		s.conn.pinged.CompareAndSwap(pinged, pinged+uint32(waited))
 	}
-	if !s.waiting {
+}
+
+// goOn deals with what came while the session waited, and reads on, unless it waits again. Called on the poller.
+func (s *session) goOn() {
+	now := s.hub.clock.now()
+	if !s.waiting.Load() {
+		commands := s.unfinished
+		s.unfinished = nil
+		s.onCommands(commands, now)
+	}
+	if !s.waiting.Load() {
+		unread := s.unread
+		s.unread = nil
+		s.conn.take(unread, now)
+	}
+	if !s.waiting.Load() {
 		s.hub.loop.read(s.conn)
 	}
 }
 
 // begin deals with what came ahead of the answer to the handshake. Called on the poller.
 func (s *session) begin() {
-	s.waiting = false
+	early := s.unread
+	s.unread = nil
+	s.waiting.Store(false)
+	if !s.conn.closing() {
+		s.conn.onData(early, s.hub.clock.now())
+	}
 	s.goOn()
 }
 

@@ -1,0 +1,198 @@
+package server
+
+import (
+	"errors"
+	"io"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/centrifugal/protocol"
+
+	"github.com/throng-chat/throng/server/ws"
+)
+
+func TestWorkWaitsItsTurn(t *testing.T) {
+	w := newWorkers(2, 3, time.Hour)
+	gate := make(chan struct{})
+	var busy, most atomic.Int32
+	order := make(chan int, 5)
+	for i := range 5 {
+		accepted := w.do(func() {
+			if n := busy.Add(1); n > most.Load() {
+				most.Store(n)
+			}
+			<-gate
+			order <- i
+			busy.Add(-1)
+		}, func() { t.Errorf("%d was refused", i) })
+		if !accepted {
+			t.Errorf("%d was not accepted", i)
+		}
+	}
+	if w.do(func() { t.Error("more than may wait was done") }, func() { t.Error("and refused later") }) {
+		t.Error("more was accepted than may wait")
+	}
+	if w.length() != 3 {
+		t.Errorf("got %d that wait, want 3", w.length())
+	}
+	close(gate)
+	w.wait()
+	if most.Load() > 2 || w.length() != 0 || w.busy != 0 {
+		t.Errorf("got %d at a time, %d that wait, %d busy; want 2, 0, 0", most.Load(), w.length(), w.busy)
+	}
+	seen := 0
+	for range 5 {
+		seen |= 1 << <-order
+	}
+	if seen != 1<<5-1 {
+		t.Errorf("got %b, want all five done", seen)
+	}
+}
+
+func TestWorkThatWaitedTooLongIsRefused(t *testing.T) {
+	w := newWorkers(1, 10, 0)
+	gate := make(chan struct{})
+	w.do(func() { <-gate }, nil)
+	refused := 0 // by one goroutine
+	for range 3 {
+		w.do(func() { t.Error("done too late") }, func() { refused++ })
+	}
+	time.Sleep(time.Millisecond) // longer than they may wait
+	close(gate)
+	w.wait()
+	if refused != 3 {
+		t.Errorf("got %d refused, want 3", refused)
+	}
+	done := false
+	w.do(func() { done = true }, nil)
+	w.wait()
+	if !done {
+		t.Error("nothing is done behind a refusal")
+	}
+}
+
+// sessionOf is the one connection of a user.
+func sessionOf(t testing.TB, s *Server, user string) *session {
+	t.Helper()
+	all := s.hub.sessionsOf(user)
+	if len(all) != 1 {
+		t.Fatalf("got %d connections of %s, want 1", len(all), user)
+	}
+	return all[0]
+}
+
+// What comes while a session waits, twice in a row, is dealt with behind that, and in its order.
+func TestCommandsWaitForWhatTheSessionWaitsFor(t *testing.T) {
+	s := startBackend(t)
+	c := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
+	session := sessionOf(t, s, "ann")
+	first, second := make(chan struct{}), make(chan struct{})
+	waits := make(chan struct{})
+	tell := func(id uint32) {
+		session.replies = append(session.replies, &protocol.Reply{Id: id, Unsubscribe: &protocol.UnsubscribeResult{}})
+	}
+	session.poller.post(func() {
+		session.await(s.hub.answers, func() func() {
+			<-first
+			return func() {
+				tell(100)
+				session.await(s.hub.answers, func() func() {
+					<-second
+					return func() { tell(101) }
+				}, func() { t.Error("refused") })
+				close(waits)
+			}
+		}, func() { t.Error("refused") })
+		session.unfinished = []byte(`{"id":2,"unsubscribe":{"channel":"a"}}`) // of the same frame
+	})
+	c.say(`{"id":3,"unsubscribe":{"channel":"a"}}`)
+	close(first)
+	<-waits
+	c.want(`{"id":100,"unsubscribe":{}}`)
+	c.say(`{"id":4,"unsubscribe":{"channel":"a"}}`)
+	close(second)
+	for _, line := range []string{`{"id":101,"unsubscribe":{}}`, `{"id":2,"unsubscribe":{}}`, `{"id":3,"unsubscribe":{}}`, `{"id":4,"unsubscribe":{}}`} {
+		c.want(line)
+	}
+}
+
+func TestAConnectionMayEndWhileItsSessionWaits(t *testing.T) {
+	s := startBackend(t)
+	for name, end := range map[string]func(*sdk, *session){
+		"by the client": func(c *sdk, _ *session) { c.conn.Close() },
+		"by the server": func(c *sdk, s *session) {
+			s.disconnect(disconnectForced)
+			c.closed(3503)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
+			session := sessionOf(t, s, "ann")
+			gate := make(chan struct{})
+			session.poller.post(func() {
+				session.await(s.hub.answers, func() func() {
+					<-gate
+					return func() {
+						if session.conn.closing() {
+							t.Error("finished for a connection that is gone")
+						}
+					}
+				}, func() { t.Error("refused") })
+			})
+			end(c, session)
+			if name == "by the server" {
+				eventually(t, "the connection to be counted out", func() bool { return s.hub.live.Load() == 0 })
+			}
+			close(gate)
+			eventually(t, "the connection to be counted out", func() bool { return s.hub.live.Load() == 0 })
+		})
+	}
+}
+
+func TestAFaultOffTheLoopCostsOneConnection(t *testing.T) {
+	s := startBackend(t)
+	c := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
+	other := connectSDK(t, s, signed(map[string]any{"sub": "bob"}))
+	session := sessionOf(t, s, "ann")
+	session.poller.post(func() {
+		session.await(s.hub.answers, func() func() { panic("on purpose") }, nil)
+	})
+	if m, err := c.next(); err == nil || !errors.Is(err, io.EOF) && m.Op == ws.OpText {
+		t.Errorf("got %v %q, %v; want the end", m.Op, m.Payload, err)
+	}
+	other.say(`{"id":2,"unsubscribe":{"channel":"a"}}`)
+	other.want(`{"id":2,"unsubscribe":{}}`)
+	if got := closesBy(s, closedPanic); got != 1 {
+		t.Errorf("got %d closed by a fault, want 1", got)
+	}
+}
+
+// A client that is not read from cannot be blamed for an answer to a ping that was not read.
+func TestAPingIsNotMissedWhileTheSessionWaits(t *testing.T) {
+	s := startServer(t, func(c *Config) {
+		c.Token.HMACSecret = testSecret
+		c.PingInterval, c.PingTimeout = time.Second, time.Second
+	})
+	c := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
+	session := sessionOf(t, s, "ann")
+	gate := make(chan struct{})
+	session.poller.post(func() {
+		session.await(s.hub.answers, func() func() {
+			<-gate
+			return func() {}
+		}, nil)
+	})
+	eventually(t, "a ping", func() bool { return session.conn.pinged.Load() != 0 })
+	asked := session.conn.pinged.Load()
+	eventually(t, "the time for an answer to be over", func() bool {
+		return uint32(s.hub.clock.tick()) > asked+2*uint32(inTicks(time.Second))
+	})
+	c.say("{}") // late, as far as can be seen
+	close(gate)
+	c.say(`{"id":2,"unsubscribe":{"channel":"a"}}`)
+	c.want(`{"id":2,"unsubscribe":{}}`)
+	if got := closesBy(s, closedPingTimeout); got != 0 {
+		t.Errorf("got %d closed for no answer, want 0", got)
+	}
+}
