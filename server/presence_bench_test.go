@@ -1,0 +1,48 @@
+package server
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/centrifugal/protocol"
+)
+
+// fullRoom is a room with so many members present.
+func fullRoom(members int) *presence {
+	p := &presence{}
+	for i := range members {
+		p.add(&subscription{info: &protocol.ClientInfo{User: fmt.Sprint("user", i), Client: fmt.Sprintf("%032x", i), ConnInfo: []byte(`{"name":"somebody"}`)}})
+	}
+	return p
+}
+
+// What a question about a crowded room costs: the snapshot is taken under hub.mu, which stops everybody for that time; the
+// answer is made off the loop.
+func BenchmarkPresenceOf20000(b *testing.B) {
+	p := fullRoom(20_000)
+	b.Run("snapshot", func(b *testing.B) {
+		for b.Loop() {
+			p.snapshot()
+		}
+	})
+	infos := p.snapshot()
+	for name, e := range map[string]encoding{"answer/json": jsonEncoding, "answer/protobuf": protobufEncoding} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				encodeReply(e, &protocol.Reply{Id: 1, Presence: &protocol.PresenceResult{Presence: byClient(infos)}})
+			}
+		})
+	}
+	b.Run("stats", func(b *testing.B) {
+		for b.Loop() {
+			p.stats()
+		}
+	})
+	b.Run("one comes and goes", func(b *testing.B) {
+		sub := &subscription{info: &protocol.ClientInfo{User: "one more", Client: "x"}}
+		for b.Loop() {
+			p.add(sub)
+			p.remove(sub)
+		}
+	})
+}

@@ -1,0 +1,66 @@
+package server
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// An answer about a crowd is made off the loop and may be longer than what else may wait for a reader; what the client asks
+// behind it is answered behind it.
+func TestPresenceOfACrowd(t *testing.T) {
+	s := startServer(t, func(c *Config) {
+		c.Token.HMACSecret = testSecret
+		c.MaxUnsent = c.MaxMessage
+	})
+	const members = atOnce + 100
+	name := strings.Repeat("x", 900)
+	var c *sdk
+	for i := range members {
+		c = connectSDK(t, s, signed(map[string]any{"sub": fmt.Sprint("u", i%10), "info": map[string]string{"name": name}}))
+		c.say(`{"id":2,"subscribe":{"channel":"crowd"}}`)
+		c.want(`{"id":2,"subscribe":{}}`)
+	}
+	c.say(`{"id":3,"presence":{"channel":"crowd"}}` + "\n" + `{"id":4,"presence_stats":{"channel":"crowd"}}` + "\n" + `{"id":5,"presence":{"channel":"nobody"}}`)
+	c.say(`{"id":6,"unsubscribe":{"channel":"crowd"}}`)
+	got := c.line()
+	if n := strings.Count(got, name); n != members || !strings.HasPrefix(got, `{"id":3,"presence":{"presence":{`) {
+		t.Errorf("got %d members in %.80s, want %d", n, got, members)
+	}
+	c.want(fmt.Sprintf(`{"id":4,"presence_stats":{"num_clients":%d,"num_users":10}}`, members))
+	c.want(`{"id":5,"error":{"code":103,"message":"permission denied"}}`)
+	c.want(`{"id":6,"unsubscribe":{}}`)
+}
+
+// Whoever comes and goes without end is present while it is there and not after.
+func TestPresenceSurvivesFlapping(t *testing.T) {
+	o := DefaultRoom()
+	o.JoinLeave = true
+	s := startBackend(t, o)
+	watcher := connectSDK(t, s, signed(map[string]any{"sub": "watcher"}))
+	watcher.say(`{"id":2,"subscribe":{"channel":"x"}}`)
+	watcher.want(`{"id":2,"subscribe":{}}`)
+	watcher.line() // its own join
+	flapper := connectSDK(t, s, signed(map[string]any{"sub": "flapper"}))
+	const times = 50
+	for i := range times {
+		flapper.say("{\"id\":%d,\"subscribe\":{\"channel\":\"x\"}}\n{\"id\":%d,\"unsubscribe\":{\"channel\":\"x\"}}", 2*i+2, 2*i+3)
+	}
+	for range times {
+		for _, what := range []string{"join", "leave"} {
+			if got := watcher.line(); !strings.HasPrefix(got, `{"push":{"channel":"x","`+what+`":{"info":{"user":"flapper"`) {
+				t.Fatalf("got %s, want the flapper's %s", got, what)
+			}
+		}
+	}
+	// One that is cut off goes, too.
+	cut := connectSDK(t, s, signed(map[string]any{"sub": "cut"}))
+	cut.say(`{"id":2,"subscribe":{"channel":"x"}}`)
+	watcher.line()
+	cut.conn.Close()
+	if got := watcher.line(); !strings.Contains(got, `"leave":{"info":{"user":"cut"`) {
+		t.Fatalf("got %s, want the leave of who was cut off", got)
+	}
+	watcher.say(`{"id":3,"presence_stats":{"channel":"x"}}`)
+	watcher.want(`{"id":3,"presence_stats":{"num_clients":1,"num_users":1}}`)
+}
