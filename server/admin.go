@@ -31,6 +31,10 @@ func (s *Server) adminRoutes() http.Handler {
 		answer(w, http.StatusOK, "ready")
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{}))
+	if s.api != nil && s.cfg.API.On == "admin" {
+		mux.Handle(apiPath, s.api)
+		mux.Handle(apiPath+"/", s.api)
+	}
 	mux.HandleFunc("GET /connections", s.listConnections)
 	mux.HandleFunc("DELETE /connections/{id}", s.closeConnection)
 	mux.HandleFunc("/debug/pprof/", pprof.Index)

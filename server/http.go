@@ -21,7 +21,7 @@ import (
 func (s *Server) routes() http.Handler {
 	page := web.Handler()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !takesBody(r) {
+		if !s.takesBody(r) {
 			s.leaveBody(w, r)
 		}
 		switch {
@@ -32,6 +32,8 @@ func (s *Server) routes() http.Handler {
 			s.serveSocket(w, r)
 		case r.URL.Path == guestPath:
 			s.serveGuest(w, r)
+		case s.answersAPI(r):
+			s.api.ServeHTTP(w, r)
 		default:
 			page.ServeHTTP(w, r)
 		}
@@ -39,7 +41,12 @@ func (s *Server) routes() http.Handler {
 }
 
 // takesBody is for the paths that have a use for a body. They bound it, in size and time.
-func takesBody(r *http.Request) bool { return r.URL.Path == guestPath }
+func (s *Server) takesBody(r *http.Request) bool { return r.URL.Path == guestPath || s.answersAPI(r) }
+
+// answersAPI says whether a request on the public port is one of the server API's.
+func (s *Server) answersAPI(r *http.Request) bool {
+	return s.api != nil && s.cfg.API.On == "listen" && isAPI(r)
+}
 
 // leaveBody is for a request whose body nobody waits for.
 func (s *Server) leaveBody(w http.ResponseWriter, r *http.Request) {

@@ -17,6 +17,7 @@ type metrics struct {
 	commands      *prometheus.CounterVec
 	commandErrors *prometheus.CounterVec
 	subscriptions prometheus.Gauge
+	apiRequests   *prometheus.CounterVec
 	recovered     prometheus.Counter
 	unrecovered   prometheus.Counter
 	closes        [reasonCount]prometheus.Counter
@@ -70,6 +71,9 @@ func newMetrics() *metrics {
 	m.commandErrors = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "throng_command_errors_total", Help: "Commands that were answered with an error, by its code.",
 	}, []string{"code"})
+	m.apiRequests = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "throng_api_requests_total", Help: "Calls of the server API, by method and the code of the error, 0 for none.",
+	}, []string{"method", "code"})
 	m.subscriptions = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "throng_subscriptions", Help: "Subscriptions of the SDK protocol.",
 	})
@@ -77,7 +81,7 @@ func newMetrics() *metrics {
 		Name: "throng_recoveries_total", Help: "Clients that came back to a room, by whether they could be told all they missed.",
 	}, []string{"recovered"})
 	m.recovered, m.unrecovered = recoveries.WithLabelValues("yes"), recoveries.WithLabelValues("no")
-	m.registry.MustRegister(m.commands, m.commandErrors, m.subscriptions, recoveries)
+	m.registry.MustRegister(m.commands, m.commandErrors, m.apiRequests, m.subscriptions, recoveries)
 
 	closes := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "throng_closes_total", Help: "Connections ended, by reason.",

@@ -35,13 +35,17 @@ func (s *session) who(room string) ([]*protocol.ClientInfo, *protocol.Error) {
 	if e := s.maySeePresence(room); e != nil {
 		return nil, e
 	}
-	h := s.hub
+	return s.hub.present(room), nil
+}
+
+// present are those in a room.
+func (h *hub) present(room string) []*protocol.ClientInfo {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if r := h.rooms[room]; r != nil {
-		return r.present.snapshot(), nil
+		return r.present.snapshot()
 	}
-	return nil, nil
+	return nil
 }
 
 func (s *session) maySeePresence(room string) *protocol.Error {

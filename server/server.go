@@ -27,6 +27,7 @@ type Server struct {
 	hub        *hub
 	handshakes *handshakes
 	guests     *guests
+	api        *api // nil for none
 	complaint  rate.Sometimes
 	files      int // the open-file limit
 
@@ -66,6 +67,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 		return nil, fmt.Errorf("token: %w", err)
 	}
 	s.hub = newHub(s.cfg, log, s.metrics, tokens, shardCount(runtime.GOMAXPROCS(0)))
+	s.api = newAPI(s.hub, s.cfg)
 	s.handshakes = newHandshakes(log, s.metrics, func() int {
 		return min(maxHandshakes, s.files-reservedForAccept-int(s.hub.live.Load()))
 	})

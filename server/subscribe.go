@@ -122,7 +122,7 @@ func (h *hub) enter(s *session, entries []*entry, answer func()) {
 		h.enterLocked(s, e)
 	}
 	answer()
-	if shard.pushLocked(job{do: sendReplies, conn: s.conn, replies: s.take(), entries: entries}) {
+	if replies := s.take(); replies != nil && shard.pushLocked(job{do: sendReplies, conn: s.conn, replies: replies, entries: entries}) {
 		wake |= shard.bit()
 	}
 	for _, e := range entries {
@@ -131,7 +131,9 @@ func (h *hub) enter(s *session, entries []*entry, answer func()) {
 		}
 		s.subs = append(s.subs, e.sub)
 		h.metrics.subscriptions.Inc()
-		shard.pushLocked(job{do: joinPart, sub: e.sub, whole: len(e.missed) == 0})
+		if shard.pushLocked(job{do: joinPart, sub: e.sub, whole: len(e.missed) == 0}) {
+			wake |= shard.bit()
+		}
 		if r := e.sub.room; r.options.JoinLeave {
 			wake |= h.postLocked(r, &message{room: r, join: e.sub.info, size: messageOverhead})
 		}

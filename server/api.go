@@ -1,0 +1,213 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/centrifugal/protocol"
+)
+
+// The server API is how the application speaks: POST /api/METHOD with the parameters as a JSON object. The answer is
+// {"result":{}} or {"error":{"code":107,"message":"bad request: ..."}}, with status 200; or, where the request asks for it by the
+// header X-Centrifugo-Error-Mode: transport, the error alone with a status of its own. api_methods.go has the methods,
+// openapi.json describes them.
+type api struct {
+	hub     *hub
+	key     [sha256.Size]byte // of the key
+	maxBody int64
+	uid     string // of this process, for "info"
+	methods map[string]apiMethod
+}
+
+const (
+	apiPath     = "/api"
+	openAPIPath = "/api/openapi.json"
+
+	apiBodyTimeout = 5 * time.Second // for a request's body
+	apiPatience    = 5 * time.Second // for what others have to do
+)
+
+//go:embed openapi.json
+var openAPI []byte
+
+// newAPI is nil where no key is configured.
+func newAPI(h *hub, cfg Config) *api {
+	if cfg.API.Key == "" {
+		return nil
+	}
+	// Room for one message in base64 and what is said of it.
+	return &api{
+		hub:     h,
+		key:     sha256.Sum256([]byte(cfg.API.Key)),
+		maxBody: max(1<<20, 2*int64(cfg.MaxMessage)),
+		uid:     randomWord(16),
+		methods: apiMethods(),
+	}
+}
+
+// isAPI is for the paths that the server API answers.
+func isAPI(r *http.Request) bool {
+	return r.URL.Path == apiPath || strings.HasPrefix(r.URL.Path, apiPath+"/")
+}
+
+func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == openAPIPath && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		w.Header().Set("Content-Type", "application/json")
+		if _, err := w.Write(openAPI); err != nil {
+			return // the asker has gone
+		}
+		return
+	}
+	switch {
+	case !a.knows(keyOf(r)):
+		a.refuse(w, http.StatusUnauthorized, errUnauthorized)
+		return
+	case r.Method != http.MethodPost:
+		w.Header().Set("Allow", http.MethodPost)
+		a.refuse(w, http.StatusMethodNotAllowed, badRequest("want POST, not %s", r.Method))
+		return
+	}
+	body, err := a.read(w, r)
+	if err != nil {
+		status := http.StatusBadRequest
+		if tooBig := (*http.MaxBytesError)(nil); errors.As(err, &tooBig) {
+			status = http.StatusRequestEntityTooLarge
+		}
+		a.refuse(w, status, badRequest("%v", err))
+		return
+	}
+	name := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, apiPath), "/")
+	if name == "" {
+		if name, body, err = named(body); err != nil {
+			a.refuse(w, http.StatusBadRequest, badRequest("%v", err))
+			return
+		}
+	}
+	if a.methods[name] == nil {
+		a.refuse(w, http.StatusNotFound, errNoMethod)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), apiPatience)
+	defer cancel()
+	result, e := a.call(ctx, name, body)
+	_, isBatch := result.(replies)
+	switch {
+	case e != nil && r.Header.Get("X-Centrifugo-Error-Mode") == "transport":
+		answerAPI(w, httpStatus(e), e)
+	case e != nil:
+		answerAPI(w, http.StatusOK, reply{Error: e})
+	case isBatch:
+		answerAPI(w, http.StatusOK, result)
+	default:
+		answerAPI(w, http.StatusOK, reply{Result: result})
+	}
+}
+
+// keyOf is the key that a request brings, wherever it brings it.
+func keyOf(r *http.Request) string {
+	if key := r.Header.Get("X-API-Key"); key != "" {
+		return key
+	}
+	if scheme, key, is := strings.Cut(r.Header.Get("Authorization"), " "); is && strings.EqualFold(scheme, "apikey") {
+		return strings.TrimSpace(key)
+	}
+	return r.URL.Query().Get("api_key")
+}
+
+// knows says whether a key is ours, in a time that does not tell how much of it is right.
+func (a *api) knows(key string) bool {
+	sum := sha256.Sum256([]byte(key))
+	return subtle.ConstantTimeCompare(sum[:], a.key[:]) == 1
+}
+
+// read takes the body in, within bounds. One that is not there is no parameters.
+func (a *api) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(apiBodyTimeout)); err != nil {
+		a.hub.log.Debug("body not limited in time", "error", err)
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, a.maxBody))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("body: %w", err)
+	case len(bytes.TrimSpace(body)) == 0:
+		return []byte("{}"), nil
+	case !json.Valid(body):
+		return nil, errors.New("body: want one JSON object")
+	}
+	return body, nil
+}
+
+// named takes {"method":NAME,"params":{}} apart.
+func named(body []byte) (name string, params []byte, err error) {
+	var command struct {
+		Method string          `json:"method"`
+		Params json.RawMessage `json:"params"`
+	}
+	if err := json.Unmarshal(body, &command); err != nil {
+		return "", nil, fmt.Errorf("want {\"method\":NAME,\"params\":{}}: %w", err)
+	}
+	if command.Params == nil {
+		command.Params = []byte("{}")
+	}
+	return command.Method, command.Params, nil
+}
+
+// refuse answers what is no call of a method. What else was on its way is not waited for.
+func (a *api) refuse(w http.ResponseWriter, status int, e *protocol.Error) {
+	a.hub.metrics.apiRequests.WithLabelValues("refused", errorLabel(e)).Inc()
+	w.Header().Set("Connection", "close")
+	if err := http.NewResponseController(w).SetReadDeadline(time.Now()); err != nil {
+		a.hub.log.Debug("body not cut off", "error", err)
+	}
+	answerAPI(w, status, reply{Error: e})
+}
+
+func answerAPI(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false) // what users said stays as they said it
+	// An error means that the asker has gone.
+	if err := encoder.Encode(body); err != nil {
+		return
+	}
+}
+
+// httpStatus is that of an error in the transport mode.
+func httpStatus(e *protocol.Error) int {
+	switch e.Code {
+	case errUnauthorized.Code:
+		return http.StatusUnauthorized
+	case errUnknownChannel.Code, errNoMethod.Code:
+		return http.StatusNotFound
+	case errDenied.Code:
+		return http.StatusForbidden
+	case errBadRequest.Code, errNotAvailable.Code, errLimit.Code, errAlreadyIn.Code:
+		return http.StatusBadRequest
+	case errTooManyRequests.Code:
+		return http.StatusTooManyRequests
+	case errUnrecoverable.Code:
+		return http.StatusRequestedRangeNotSatisfiable
+	}
+	return http.StatusInternalServerError
+}
+
+// badRequest is error 107, and what is wrong.
+func badRequest(format string, args ...any) *protocol.Error {
+	return &protocol.Error{Code: errBadRequest.Code, Message: "bad request: " + fmt.Sprintf(format, args...)}
+}
+
+// overLimit is error 106, and which limit.
+func overLimit(format string, args ...any) *protocol.Error {
+	return &protocol.Error{Code: errLimit.Code, Message: "limit exceeded: " + fmt.Sprintf(format, args...)}
+}

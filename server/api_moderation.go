@@ -1,0 +1,279 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/centrifugal/protocol"
+)
+
+// The methods of the server API that moderate. What they forbid, moderation keeps; what has begun already, they end.
+
+// apiKick takes connections out of a room, or ends them where that is empty. They may come back.
+type apiKick struct {
+	apiTarget
+	Channel string `json:"channel"`
+}
+
+func (p *apiKick) do(ctx context.Context, a *api) (any, *protocol.Error) {
+	if p.Channel != "" {
+		if e := checkRoom(p.Channel); e != nil {
+			return nil, e
+		}
+	}
+	sessions, e := p.sessions(ctx, a)
+	if e != nil {
+		return nil, e
+	}
+	if p.Channel != "" {
+		return nothing{}, takeOut(ctx, sessions, p.Channel, endedByKick)
+	}
+	for _, s := range sessions {
+		s.disconnect(disconnectForced)
+	}
+	return nothing{}, nil
+}
+
+// apiSanction is a user in a room, or in all of them where that is empty, and until when.
+type apiSanction struct {
+	User    string `json:"user"`
+	Channel string `json:"channel"`
+	Seconds int64  `json:"seconds"` // from now
+	Until   int64  `json:"until"`   // or unix seconds; neither is until it is taken back
+}
+
+func (p *apiSanction) check(now time.Time) (until time.Time, e *protocol.Error) {
+	if e := checkUser(p.User); e != nil {
+		return until, e
+	}
+	if p.Channel != "" {
+		if e := checkRoom(p.Channel); e != nil {
+			return until, e
+		}
+	}
+	switch {
+	case p.Seconds != 0 && p.Until != 0:
+		return until, badRequest("seconds or until: want one of them, or none for ever")
+	case p.Seconds < 0 || p.Seconds > int64(maxMoment/time.Second):
+		return until, badRequest("seconds: want 1 to %d", int64(maxMoment/time.Second))
+	case p.Seconds > 0:
+		return now.Add(time.Duration(p.Seconds) * time.Second), nil
+	}
+	return moment("until", p.Until, now)
+}
+
+func checkUser(name string) *protocol.Error {
+	if name == "" || len(name) > maxUserName {
+		return badRequest("user: want 1 to %d bytes; who has no name can only be kicked", maxUserName)
+	}
+	return nil
+}
+
+var errSanctions = overLimit("%d bans, mutes, slow channels and revocations stand: take some back", maxSanctions)
+
+func (p *apiSanction) ban(ctx context.Context, a *api) (any, *protocol.Error) {
+	until, e := p.check(a.hub.moderation.now())
+	if e != nil {
+		return nil, e
+	}
+	// Before the sessions are looked for: whoever comes meanwhile is met by the ban.
+	if !a.hub.moderation.ban(p.User, p.Channel, until) {
+		return nil, errSanctions
+	}
+	sessions := a.hub.sessionsOf(p.User)
+	if p.Channel != "" {
+		return nothing{}, takeOut(ctx, sessions, p.Channel, endedByBan)
+	}
+	for _, s := range sessions {
+		s.disconnect(disconnectDenied)
+	}
+	return nothing{}, nil
+}
+
+func (p *apiSanction) unban(_ context.Context, a *api) (any, *protocol.Error) {
+	return p.lift(a.hub.moderation.unban)
+}
+
+func (p *apiSanction) mute(_ context.Context, a *api) (any, *protocol.Error) {
+	until, e := p.check(a.hub.moderation.now())
+	if e != nil {
+		return nil, e
+	}
+	if !a.hub.moderation.mute(p.User, p.Channel, until) {
+		return nil, errSanctions
+	}
+	return nothing{}, nil
+}
+
+func (p *apiSanction) unmute(_ context.Context, a *api) (any, *protocol.Error) {
+	return p.lift(a.hub.moderation.unmute)
+}
+
+func (p *apiSanction) lift(how func(user, room string)) (any, *protocol.Error) {
+	if p.Seconds != 0 || p.Until != 0 {
+		return nil, badRequest("seconds and until: want neither")
+	}
+	if _, e := p.check(time.Time{}); e != nil {
+		return nil, e
+	}
+	how(p.User, p.Channel)
+	return nothing{}, nil
+}
+
+// apiSlowMode sets the time between two publications of one user in a room.
+type apiSlowMode struct {
+	Channel string `json:"channel"`
+	Seconds int64  `json:"seconds"` // 0 ends it
+}
+
+func (p *apiSlowMode) do(_ context.Context, a *api) (any, *protocol.Error) {
+	if e := checkRoom(p.Channel); e != nil {
+		return nil, e
+	}
+	if most := int64(maxSlowMode / time.Second); p.Seconds < 0 || p.Seconds > most {
+		return nil, badRequest("seconds: want 1 to %d, or 0 to end it", most)
+	}
+	if !a.hub.moderation.slowDown(p.Channel, time.Duration(p.Seconds)*time.Second) {
+		return nil, errSanctions
+	}
+	return nothing{}, nil
+}
+
+// apiRedact takes back what somebody said.
+type apiRedact redaction
+
+func (p *apiRedact) do(_ context.Context, a *api) (any, *protocol.Error) {
+	r := apiRoom{p.Channel}
+	if e := r.offers(a, toReadHistory); e != nil {
+		return nil, e
+	}
+	if e := a.hub.redact(redaction(*p), nil); e != nil {
+		return nil, e
+	}
+	return nothing{}, nil
+}
+
+// apiRevoke refuses tokens of a user from now on, and ends the connections that were made by them.
+type apiRevoke struct {
+	User         string `json:"user"`
+	ID           string `json:"jti"`           // this one
+	IssuedBefore int64  `json:"issued_before"` // or all that were issued ("iat") before, in unix seconds; neither is all until now
+	ExpireAt     int64  `json:"expire_at"`     // when the tokens have expired and need not be remembered; 0 for never
+}
+
+func (p *apiRevoke) do(ctx context.Context, a *api) (any, *protocol.Error) {
+	if e := checkUser(p.User); e != nil {
+		return nil, e
+	}
+	m := a.hub.moderation
+	now := m.now()
+	forget, e := moment("expire_at", p.ExpireAt, now)
+	switch {
+	case e != nil:
+		return nil, e
+	case p.ID != "" && p.IssuedBefore != 0:
+		return nil, badRequest("jti or issued_before: want one of them, or none")
+	case len(p.ID) > maxUserName:
+		return nil, badRequest("jti: want %d bytes at most", maxUserName)
+	case p.IssuedBefore < 0 || p.IssuedBefore > now.Unix()+1:
+		return nil, badRequest("issued_before: want unix seconds, no later than now")
+	}
+	r := revocation{until: forget}
+	if p.ID == "" {
+		r.issuedBefore = time.Unix(p.IssuedBefore, 0)
+		if p.IssuedBefore == 0 {
+			// Tokens tell whole seconds: one of this second may be an older one.
+			r.issuedBefore = now.Truncate(time.Second).Add(time.Second)
+		}
+	}
+	if !m.revoke(p.User, p.ID, r) {
+		return nil, errSanctions
+	}
+	return nothing{}, each(ctx, a.hub.sessionsOf(p.User), func(s *session) *protocol.Error {
+		if m.refuses(s.info.User, s.tokenID, s.tokenIssued) {
+			s.disconnect(disconnectInvalidToken)
+		}
+		return nil
+	})
+}
+
+// apiStanding asks what stands: for a user, or in a room, or both, where they are given.
+type apiStanding struct {
+	User    string `json:"user"`
+	Channel string `json:"channel"`
+}
+
+type standing struct {
+	Bans        []standingSanction   `json:"bans"`
+	Mutes       []standingSanction   `json:"mutes"`
+	SlowMode    map[string]int64     `json:"slow_mode"` // seconds by channel
+	Revocations []standingRevocation `json:"revocations"`
+}
+
+type standingSanction struct {
+	User    string `json:"user"`
+	Channel string `json:"channel,omitempty"`
+	Until   int64  `json:"until,omitempty"`
+}
+
+type standingRevocation struct {
+	User         string `json:"user"`
+	ID           string `json:"jti,omitempty"`
+	IssuedBefore int64  `json:"issued_before,omitempty"`
+	ExpireAt     int64  `json:"expire_at,omitempty"`
+}
+
+func (p *apiStanding) do(_ context.Context, a *api) (any, *protocol.Error) {
+	s := a.hub.moderation.standing(p.User, p.Channel)
+	byUser := func(a, b standingSanction) int {
+		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.Channel, b.Channel))
+	}
+	slices.SortFunc(s.Bans, byUser)
+	slices.SortFunc(s.Mutes, byUser)
+	slices.SortFunc(s.Revocations, func(a, b standingRevocation) int {
+		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.ID, b.ID))
+	})
+	return s, nil
+}
+
+// standing is what stands now, in no order: for a user, in a room; for all, in all where they are empty.
+func (m *moderation) standing(user, room string) standing {
+	s := standing{
+		Bans:        []standingSanction{},
+		Mutes:       []standingSanction{},
+		SlowMode:    map[string]int64{},
+		Revocations: []standingRevocation{},
+	}
+	seconds := func(t time.Time) int64 {
+		if t.IsZero() {
+			return 0
+		}
+		return t.Unix()
+	}
+	asked := func(u, r string) bool { return (user == "" || u == user) && (room == "" || r == room || r == "") }
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	now := m.now()
+	list := func(to *[]standingSanction, from map[sanctioned]time.Time) {
+		for who, until := range from {
+			if stands(until, now) && asked(who.user, who.room) {
+				*to = append(*to, standingSanction{who.user, who.room, seconds(until)})
+			}
+		}
+	}
+	list(&s.Bans, m.bans)
+	list(&s.Mutes, m.mutes)
+	for r, pause := range m.slow {
+		if room == "" || r == room {
+			s.SlowMode[r] = int64(pause / time.Second)
+		}
+	}
+	for token, r := range m.revocations {
+		if stands(r.until, now) && asked(token.user, "") {
+			s.Revocations = append(s.Revocations, standingRevocation{token.user, token.id, seconds(r.issuedBefore), seconds(r.until)})
+		}
+	}
+	return s
+}

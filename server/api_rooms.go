@@ -1,0 +1,297 @@
+package server
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"os"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/centrifugal/protocol"
+)
+
+// The methods of the server API that are about rooms, which it calls channels.
+
+// checkRoom says what is wrong with a room's name.
+func checkRoom(name string) *protocol.Error {
+	if !validRoomName(name) {
+		return badRequest("channel: want 1 to %d bytes of UTF-8 without control characters", maxRoomName)
+	}
+	return nil
+}
+
+// apiPublication is what to say.
+type apiPublication struct {
+	Data           json.RawMessage   `json:"data"`
+	B64Data        string            `json:"b64data"` // or any bytes
+	SkipHistory    bool              `json:"skip_history"`
+	Tags           map[string]string `json:"tags"`
+	IdempotencyKey string            `json:"idempotency_key"`
+}
+
+type apiPublish struct {
+	Channel string `json:"channel"`
+	apiPublication
+}
+
+type apiBroadcast struct {
+	Channels []string `json:"channels"`
+	apiPublication
+}
+
+// spot is where a publication came to stand; nothing where there is no history.
+type spot struct {
+	Offset uint64 `json:"offset,omitempty"`
+	Epoch  string `json:"epoch,omitempty"`
+}
+
+func (p *apiPublish) do(ctx context.Context, a *api) (any, *protocol.Error) {
+	pub, e := p.read()
+	if e != nil {
+		return nil, e
+	}
+	return p.say(ctx, a, p.Channel, pub)
+}
+
+func (b *apiBroadcast) do(ctx context.Context, a *api) (any, *protocol.Error) {
+	pub, e := b.read()
+	if e != nil {
+		return nil, e
+	}
+	if len(b.Channels) == 0 {
+		return nil, badRequest("channels: want one or more")
+	}
+	responses := make([]reply, len(b.Channels))
+	for i, channel := range b.Channels {
+		if at, e := b.say(ctx, a, channel, pub); e != nil {
+			responses[i].Error = e
+		} else {
+			responses[i].Result = at
+		}
+	}
+	return map[string]any{"responses": responses}, nil
+}
+
+func (p *apiPublication) read() (publication, *protocol.Error) {
+	data := []byte(p.Data)
+	if p.B64Data != "" {
+		var err error
+		if data, err = base64.StdEncoding.DecodeString(p.B64Data); err != nil {
+			return publication{}, badRequest("b64data: %v", err)
+		}
+	}
+	switch {
+	case len(data) == 0:
+		return publication{}, badRequest("data or b64data: want one of them")
+	case len(p.IdempotencyKey) > maxKey:
+		return publication{}, badRequest("idempotency_key: want %d bytes at most", maxKey)
+	}
+	pub, ok := ofSDK(data)
+	if !ok {
+		return publication{}, badRequest("data: nested more than %d deep", maxDepth)
+	}
+	pub.tags = p.Tags
+	return pub, nil
+}
+
+// say publishes in a room, when that has caught up with what was said before.
+func (p *apiPublication) say(ctx context.Context, a *api, room string, pub publication) (any, *protocol.Error) {
+	if e := checkRoom(room); e != nil {
+		return nil, e
+	}
+	most := a.hub.rules.MaxMessage
+	if o := a.hub.optionsOf(room); o.MaxMessage > 0 {
+		most = o.MaxMessage
+	}
+	if pub.bytes() > most {
+		return nil, overLimit("data and tags of %d bytes in %q, where max-message is %d", pub.bytes(), room, most)
+	}
+	if !a.hub.authorize(asker{server: true}, toPublish, room) {
+		return nil, errDenied
+	}
+	if e := a.hub.awaitRoom(ctx, room); e != nil {
+		return nil, e
+	}
+	_, at := a.hub.say(room, pub, sayOptions{skipHistory: p.SkipHistory, key: p.IdempotencyKey})
+	return spot{at.offset, at.epoch}, nil
+}
+
+// awaitRoom waits until a room has caught up, as its talkers do.
+func (h *hub) awaitRoom(ctx context.Context, name string) *protocol.Error {
+	for {
+		h.mu.Lock()
+		r := h.rooms[name]
+		h.mu.Unlock()
+		if r == nil || !r.congested() {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return &protocol.Error{Code: errTooManyRequests.Code, Message: "too many requests: the channel is behind, try again", Temporary: true}
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// apiRoom is the parameters of methods about one room.
+type apiRoom struct {
+	Channel string `json:"channel"`
+}
+
+// offers says whether a room has what a method is about.
+func (r *apiRoom) offers(a *api, d deed) *protocol.Error {
+	if e := checkRoom(r.Channel); e != nil {
+		return e
+	}
+	o := a.hub.optionsOf(r.Channel)
+	switch {
+	case d == toSeePresence && !o.Presence, d == toReadHistory && o.HistorySize == 0:
+		return errNotAvailable
+	case !a.hub.authorize(asker{server: true}, d, r.Channel):
+		return errDenied
+	}
+	return nil
+}
+
+func (r *apiRoom) presence(_ context.Context, a *api) (any, *protocol.Error) {
+	if e := r.offers(a, toSeePresence); e != nil {
+		return nil, e
+	}
+	return map[string]any{"presence": byClient(a.hub.present(r.Channel))}, nil
+}
+
+func (r *apiRoom) presenceStats(_ context.Context, a *api) (any, *protocol.Error) {
+	if e := r.offers(a, toSeePresence); e != nil {
+		return nil, e
+	}
+	stats := a.hub.presenceStats(r.Channel)
+	return map[string]any{"num_clients": stats.NumClients, "num_users": stats.NumUsers}, nil
+}
+
+func (r *apiRoom) clearHistory(_ context.Context, a *api) (any, *protocol.Error) {
+	if e := r.offers(a, toReadHistory); e != nil {
+		return nil, e
+	}
+	a.hub.clearHistory(r.Channel)
+	return nothing{}, nil
+}
+
+// clearHistory forgets what was said in a room, but not up to where: who has heard all of it has missed nothing.
+func (h *hub) clearHistory(name string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if r := h.rooms[name]; r != nil {
+		h.archive.clear(r)
+	}
+}
+
+// apiHistory asks for a page of a room's history.
+type apiHistory struct {
+	apiRoom
+	Limit   int   `json:"limit"` // 0 for only the position, -1 for as much as there is in one page
+	Since   *spot `json:"since"`
+	Reverse bool  `json:"reverse"`
+}
+
+func (q *apiHistory) do(_ context.Context, a *api) (any, *protocol.Error) {
+	if e := q.offers(a, toReadHistory); e != nil {
+		return nil, e
+	}
+	var since *protocol.StreamPosition
+	if q.Since != nil {
+		since = &protocol.StreamPosition{Offset: q.Since.Offset, Epoch: q.Since.Epoch}
+	}
+	pubs, at, e := a.hub.read(q.Channel, since, q.Limit, q.Reverse)
+	if e != nil {
+		return nil, e
+	}
+	full := make([]*protocol.Publication, len(pubs))
+	for i := range pubs {
+		full[i] = pubs[i].full(jsonEncoding)
+	}
+	return map[string]any{"publications": full, "offset": at.offset, "epoch": at.epoch}, nil
+}
+
+// apiChannels asks for the rooms with members whose names fit a pattern: * is any number of characters, ? is one, [a-c] one of
+// several.
+type apiChannels struct {
+	Pattern string `json:"pattern"` // empty for all
+}
+
+func (q *apiChannels) do(_ context.Context, a *api) (any, *protocol.Error) {
+	if strings.ContainsAny(q.Pattern, "{}") {
+		return nil, badRequest("pattern: alternatives in braces are not known here; ask once for each")
+	}
+	// path.Match stops a star at a slash, which is like any other character in the name of a room.
+	const noSlash = "\x00"
+	pattern := strings.ReplaceAll(q.Pattern, "/", noSlash)
+	if _, err := path.Match(pattern, ""); err != nil {
+		return nil, badRequest("pattern: %v", err)
+	}
+	type channel struct {
+		NumClients int `json:"num_clients"`
+	}
+	found := map[string]channel{}
+	for _, r := range a.hub.inhabited() {
+		if fits, _ := path.Match(pattern, strings.ReplaceAll(r.name, "/", noSlash)); fits || q.Pattern == "" {
+			found[r.name] = channel{r.members}
+		}
+	}
+	return map[string]any{"channels": found}, nil
+}
+
+// inhabited are the rooms that have members, and how many.
+func (h *hub) inhabited() (rooms []inhabitedRoom) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for name, r := range h.rooms {
+		if r.members > 0 {
+			rooms = append(rooms, inhabitedRoom{name, r.members})
+		}
+	}
+	return rooms
+}
+
+type inhabitedRoom struct {
+	name    string
+	members int
+}
+
+// apiInfo asks about the server, which is the one node there is.
+type apiInfo struct{}
+
+func (*apiInfo) do(_ context.Context, a *api) (any, *protocol.Error) {
+	type node struct {
+		UID         string `json:"uid"`
+		Name        string `json:"name"`
+		Version     string `json:"version"`
+		NumClients  int64  `json:"num_clients"`
+		NumUsers    int    `json:"num_users"`
+		NumSubs     int    `json:"num_subs"`
+		NumChannels int    `json:"num_channels"`
+		Uptime      int64  `json:"uptime"` // seconds
+	}
+	h := a.hub
+	host, err := os.Hostname()
+	if err != nil {
+		host = serverVersion
+	}
+	rooms := h.inhabited()
+	n := node{
+		UID:         a.uid,
+		Name:        host,
+		Version:     serverVersion,
+		NumClients:  h.live.Load(),
+		NumChannels: len(rooms),
+		Uptime:      int64(h.clock.now() / time.Second),
+	}
+	for _, r := range rooms {
+		n.NumSubs += r.members
+	}
+	h.mu.Lock()
+	n.NumUsers = len(h.users)
+	h.mu.Unlock()
+	return map[string]any{"nodes": []node{n}}, nil
+}

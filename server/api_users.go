@@ -1,0 +1,335 @@
+package server
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"github.com/centrifugal/protocol"
+
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// The methods of the server API that are about users and their connections.
+
+// apiTarget says whose connections are meant: all of a user, one of a user, or one.
+type apiTarget struct {
+	User    string `json:"user"`
+	Client  string `json:"client"`
+	Session string `json:"session"`
+}
+
+const maxUserName = 4 << 10 // bytes: as long as a token may be
+
+func (t *apiTarget) sessions(ctx context.Context, a *api) ([]*session, *protocol.Error) {
+	switch {
+	case t.Session != "":
+		return nil, badRequest("session: there are none; want user or client")
+	case t.User == "" && t.Client == "":
+		return nil, badRequest("user or client: want one of them")
+	case len(t.User) > maxUserName:
+		return nil, badRequest("user: want %d bytes at most", maxUserName)
+	case t.User == "":
+		return a.hub.sessionOfClient(ctx, t.Client)
+	}
+	sessions := a.hub.sessionsOf(t.User)
+	if t.Client != "" {
+		sessions = slices.DeleteFunc(sessions, func(s *session) bool { return s.client != t.Client })
+	}
+	return sessions, nil
+}
+
+var errNotInTime = &protocol.Error{Code: errInternal.Code, Message: "internal server error: not all connections were dealt with in time", Temporary: true}
+
+// sessionOfClient is the connection of that id, if there is one: the shards look for it.
+func (h *hub) sessionOfClient(ctx context.Context, client string) (sessions []*session, e *protocol.Error) {
+	found := make(chan *session, len(h.shards))
+	for _, sh := range h.shards {
+		h.post(sh, job{do: callBack, call: func() {
+			i := slices.IndexFunc(sh.conns, func(c *conn) bool { return c.session != nil && c.session.client == client })
+			if i < 0 {
+				found <- nil
+				return
+			}
+			found <- sh.conns[i].session
+		}})
+	}
+	for range h.shards {
+		select {
+		case s := <-found:
+			if s != nil {
+				sessions = append(sessions, s)
+			}
+		case <-ctx.Done():
+			return nil, errNotInTime
+		}
+	}
+	return sessions, nil
+}
+
+// each has f called for each of the sessions that are still there, by its poller, waits for all, and returns the first error.
+// Not to be called on the loop or on a shard.
+func each(ctx context.Context, sessions []*session, f func(*session) *protocol.Error) *protocol.Error {
+	done := make(chan *protocol.Error, len(sessions))
+	for _, s := range sessions {
+		s.poller.post(func() {
+			e := errInternal
+			defer func() { done <- e }()
+			if s.state != connected || s.conn.closing() {
+				e = nil
+				return
+			}
+			e = f(s)
+			s.flush()
+		})
+	}
+	var first *protocol.Error
+	for range sessions {
+		select {
+		case e := <-done:
+			if first == nil {
+				first = e
+			}
+		case <-ctx.Done():
+			return errNotInTime
+		}
+	}
+	return first
+}
+
+// apiSubscribe puts connections into a room.
+type apiSubscribe struct {
+	apiTarget
+	Channel      string          `json:"channel"`
+	Info         json.RawMessage `json:"info"`
+	B64Info      string          `json:"b64info"`
+	Data         json.RawMessage `json:"data"`
+	B64Data      string          `json:"b64data"`
+	ExpireAt     int64           `json:"expire_at"` // unix seconds; 0 for never
+	RecoverSince *spot           `json:"recover_since"`
+	Override     struct {
+		Presence           *apiBool `json:"presence"`
+		JoinLeave          *apiBool `json:"join_leave"`
+		ForcePushJoinLeave *apiBool `json:"force_push_join_leave"`
+		ForceRecovery      *apiBool `json:"force_recovery"`
+		ForcePositioning   *apiBool `json:"force_positioning"`
+	} `json:"override"`
+}
+
+type apiBool struct {
+	Value bool `json:"value"`
+}
+
+func (b *apiBool) isTrue() bool { return b != nil && b.Value }
+
+func (p *apiSubscribe) do(ctx context.Context, a *api) (any, *protocol.Error) {
+	if e := checkRoom(p.Channel); e != nil {
+		return nil, e
+	}
+	info, e := either("info", p.Info, p.B64Info)
+	if e != nil {
+		return nil, e
+	}
+	data, e := either("data", p.Data, p.B64Data)
+	if e != nil {
+		return nil, e
+	}
+	o := &p.Override
+	if o.Presence != nil || o.JoinLeave != nil || o.ForcePushJoinLeave != nil {
+		return nil, badRequest("override: presence and join_leave are the same for all in a channel: set them in the room's options")
+	}
+	expires, e := moment("expire_at", p.ExpireAt, time.Now())
+	if e != nil {
+		return nil, e
+	}
+	sessions, e := p.sessions(ctx, a)
+	if e != nil {
+		return nil, e
+	}
+	return nothing{}, each(ctx, sessions, func(s *session) *protocol.Error {
+		wish := &protocol.SubscribeRequest{
+			Channel:     p.Channel,
+			Recoverable: o.ForceRecovery.isTrue(),
+			Positioned:  o.ForcePositioning.isTrue(),
+		}
+		if p.RecoverSince != nil {
+			wish.Recover, wish.Offset, wish.Epoch = true, p.RecoverSince.Offset, p.RecoverSince.Epoch
+		}
+		return s.subscribeByServer(&entry{
+			wish:       wish,
+			serverSide: true,
+			withToken:  true,
+			info:       s.infoIn(info),
+			data:       data,
+			expires:    s.hub.tickOf(expires),
+			ttl:        ttl(expires),
+		})
+	})
+}
+
+// either is one of two parameters, as JSON: a value, or bytes in base64.
+func either(name string, value json.RawMessage, b64 string) ([]byte, *protocol.Error) {
+	if b64 == "" {
+		return asJSON(value), nil
+	}
+	b, err := base64.StdEncoding.DecodeString(b64)
+	if err != nil {
+		return nil, badRequest("b64%s: %v", name, err)
+	}
+	return asJSON(b), nil
+}
+
+// moment is a time to come, given as unix seconds; 0 is the zero time.
+func moment(name string, seconds int64, now time.Time) (time.Time, *protocol.Error) {
+	at := time.Unix(seconds, 0)
+	switch {
+	case seconds == 0:
+		return time.Time{}, nil
+	case !at.After(now):
+		return time.Time{}, badRequest("%s: that moment is past: want unix seconds", name)
+	case at.After(now.Add(maxMoment)):
+		return time.Time{}, badRequest("%s: want unix seconds of the next 10 years, not milliseconds; or 0 for never", name)
+	}
+	return at, nil
+}
+
+const maxMoment = 10 * 366 * 24 * time.Hour
+
+// subscribeByServer puts the session into a room as the application wishes, and tells the client. Called on the poller.
+func (s *session) subscribeByServer(e *entry) *protocol.Error {
+	h, room := s.hub, e.wish.Channel
+	switch {
+	case s.find(room) != nil:
+		return nil
+	case len(s.subs) >= h.maxRooms:
+		return overLimit("a connection may be in %d channels (max-rooms)", h.maxRooms)
+	case !h.authorize(asker{user: s.info.User, server: true}, toSubscribe, room):
+		return errDenied
+	}
+	h.enter(s, []*entry{e}, func() {
+		if e.err != nil {
+			return
+		}
+		s.push(&protocol.Push{Channel: room, Subscribe: &protocol.Subscribe{
+			Recoverable: e.result.Recoverable,
+			Positioned:  e.result.Positioned,
+			Epoch:       e.result.Epoch,
+			Offset:      e.result.Offset,
+			Data:        e.data,
+		}})
+		// The push has no place for what was missed: it follows as if it were said now.
+		for i := range e.missed {
+			s.push(&protocol.Push{Channel: room, Pub: e.missed[i].full(s.encoding)})
+		}
+		e.missed = nil
+	})
+	if e.err == nil && e.expires != 0 {
+		s.schedule()
+	}
+	return e.err
+}
+
+// apiUnsubscribe takes connections out of a room.
+type apiUnsubscribe struct {
+	apiTarget
+	Channel string `json:"channel"`
+}
+
+func (p *apiUnsubscribe) do(ctx context.Context, a *api) (any, *protocol.Error) {
+	if e := checkRoom(p.Channel); e != nil {
+		return nil, e
+	}
+	sessions, e := p.sessions(ctx, a)
+	if e != nil {
+		return nil, e
+	}
+	return nothing{}, takeOut(ctx, sessions, p.Channel, endedByServer)
+}
+
+// takeOut ends the subscriptions of sessions to a room.
+func takeOut(ctx context.Context, sessions []*session, room string, why ending) *protocol.Error {
+	return each(ctx, sessions, func(s *session) *protocol.Error {
+		if sub := s.find(room); sub != nil {
+			s.endSubscription(sub, why)
+		}
+		return nil
+	})
+}
+
+// apiDisconnect ends connections.
+type apiDisconnect struct {
+	apiTarget
+	Whitelist  []string `json:"whitelist"` // clients that stay
+	Disconnect *struct {
+		Code   int    `json:"code"`
+		Reason string `json:"reason"`
+	} `json:"disconnect"`
+}
+
+func (p *apiDisconnect) do(ctx context.Context, a *api) (any, *protocol.Error) {
+	why := disconnectForced
+	if p.Disconnect != nil && (p.Disconnect.Code != 0 || p.Disconnect.Reason != "") {
+		if code := p.Disconnect.Code; code != 0 && (code < 4000 || code > 4999) {
+			return nil, badRequest("disconnect.code: want 4000 to 4499 (clients come back), or 4500 to 4999 (they do not), not %d", code)
+		} else if code != 0 {
+			why.code = ws.CloseCode(code)
+		}
+		why.text = p.Disconnect.Reason
+		switch {
+		case len(why.text) > maxReason || !utf8.ValidString(why.text):
+			return nil, badRequest("disconnect.reason: want %d bytes of UTF-8 at most", maxReason)
+		case json.Valid([]byte(why.text)):
+			return nil, badRequest("disconnect.reason: want a text that is no JSON: SDKs take JSON for an instruction")
+		}
+	}
+	sessions, e := p.sessions(ctx, a)
+	if e != nil {
+		return nil, e
+	}
+	for _, s := range sessions {
+		if !slices.Contains(p.Whitelist, s.client) {
+			s.disconnect(why)
+		}
+	}
+	return nothing{}, nil
+}
+
+const maxReason = 123 // bytes: RFC 6455, 5.5 allows 125 with the code
+
+// apiRefresh changes when connections expire.
+type apiRefresh struct {
+	apiTarget
+	Expired  bool            `json:"expired"`   // at once
+	ExpireAt int64           `json:"expire_at"` // unix seconds; 0 for never
+	Info     json.RawMessage `json:"info"`
+}
+
+func (p *apiRefresh) do(ctx context.Context, a *api) (any, *protocol.Error) {
+	var expires time.Time
+	if !p.Expired {
+		var e *protocol.Error
+		if expires, e = moment("expire_at", p.ExpireAt, time.Now()); e != nil {
+			return nil, e
+		}
+	}
+	sessions, e := p.sessions(ctx, a)
+	if e != nil {
+		return nil, e
+	}
+	return nothing{}, each(ctx, sessions, func(s *session) *protocol.Error {
+		if p.Expired {
+			s.disconnect(disconnectExpired)
+			return nil
+		}
+		s.expires = s.hub.tickOf(expires)
+		if len(p.Info) > 0 {
+			s.show(asJSON(p.Info))
+		}
+		s.push(&protocol.Push{Refresh: &protocol.Refresh{Expires: s.expires != 0, Ttl: ttl(expires)}})
+		s.schedule()
+		return nil
+	})
+}
