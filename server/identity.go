@@ -257,3 +257,9 @@ func asJSON(data []byte) []byte {
 	}
 	return cfjson.AppendString(nil, base64.StdEncoding.EncodeToString(data))
 }
+
+// LetsGuestsIn says whether somebody who brings no token may come in.
+func (s *Server) LetsGuestsIn() bool { return s.hub.guests }
+
+// KnowsTokens says whether there is a key that tokens are believed by, besides the guests' own.
+func (s *Server) KnowsTokens() bool { return s.hub.tokens.Enabled() }

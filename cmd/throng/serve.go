@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -144,53 +143,13 @@ func (c *serveCmd) Run() error {
 			"admin", admin.String())
 	}
 	if terminal {
-		c.greet(srv, start)
+		c.greet(cfg, srv, start)
 	} else {
 		log.Info("ready", "version", version, "pid", os.Getpid(), "config", c.file.String(), "listen", srv.Addr().String(),
 			"admin", addressOf(srv.AdminAddr()), "max_connections", srv.MaxConnections(), "max_message", cfg.MaxMessage,
-			"max_unsent", cfg.MaxUnsent, "rate", cfg.Rate, "access", access(srv.Addr()), "loops", srv.Shards())
+			"max_unsent", cfg.MaxUnsent, "rate", cfg.Rate, "access", access(srv.Addr(), srv.LetsGuestsIn(), srv.KnowsTokens()), "api", c.apiText(cfg, srv), "loops", srv.Shards())
 	}
 	return srv.Run(ctx)
-}
-
-// greet tells a person at a terminal what runs, and how to go on.
-func (c *serveCmd) greet(srv *server.Server, start time.Time) {
-	var b strings.Builder
-	line := func(key, format string, args ...any) { fmt.Fprintf(&b, "%-9s %s\n", key, fmt.Sprintf(format, args...)) }
-	line("throng", "%s · %s %s/%s · pid %d", version, runtime.Version(), runtime.GOOS, runtime.GOARCH, os.Getpid())
-	line("config", "%s", c.file)
-	line("loops", "%d, one a core · ping after %v of silence, dropped %v later", srv.Shards(), c.PingInterval, c.PingTimeout)
-	line("limits", "%d connections · %v a message · %s a connection · %v unsent", srv.MaxConnections(), c.MaxMessage, rateText(c.Rate), c.MaxUnsent)
-	line("access", "%s", access(srv.Addr()))
-	host := srv.Addr().String()
-	line("listen", "http://%s/  the chat page", host)
-	line("", "ws://%s/ws  the plain room (?room=NAME for another)", host)
-	if admin := srv.AdminAddr(); admin != nil {
-		line("admin", "http://%s  /healthz /readyz /metrics /connections /debug/pprof/", admin)
-	} else {
-		line("admin", "off")
-	}
-	fmt.Fprintf(&b, "ready in %v · Ctrl-C stops in order, twice at once\n", time.Since(start).Round(time.Millisecond))
-	fmt.Fprint(os.Stderr, b.String())
-}
-
-func rateText(n int) string {
-	if n == 0 {
-		return "any number of messages"
-	}
-	return fmt.Sprintf("%d messages/s", n)
-}
-
-// access says who can reach the chat, and which flag changes that.
-func access(addr net.Addr) string {
-	_, port, err := net.SplitHostPort(addr.String())
-	switch {
-	case err != nil:
-		return addr.String()
-	case isLoopback(addr):
-		return fmt.Sprintf("this machine only, under any name (for the network: --listen :%s)", port)
-	}
-	return fmt.Sprintf("OPEN TO THE NETWORK WITHOUT SIGN-IN: whoever reaches %s may chat under any name (for this machine only: --listen 127.0.0.1:%s)", addr, port)
 }
 
 func isLoopback(addr net.Addr) bool {

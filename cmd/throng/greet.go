@@ -1,0 +1,73 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/throng-chat/throng/server"
+)
+
+// greet tells a person at a terminal what runs, and how to go on.
+func (c *serveCmd) greet(cfg server.Config, srv *server.Server, start time.Time) {
+	var b strings.Builder
+	line := func(key, format string, args ...any) { fmt.Fprintf(&b, "%-9s %s\n", key, fmt.Sprintf(format, args...)) }
+	line("throng", "%s · %s %s/%s · pid %d", version, runtime.Version(), runtime.GOOS, runtime.GOARCH, os.Getpid())
+	line("config", "%s", c.file)
+	line("loops", "%d, one a core · ping after %v of silence, dropped %v later", srv.Shards(), c.PingInterval, c.PingTimeout)
+	line("limits", "%d connections · %v a message · %s a connection · %v unsent", srv.MaxConnections(), c.MaxMessage, rateText(c.Rate), c.MaxUnsent)
+	line("access", "%s", access(srv.Addr(), srv.LetsGuestsIn(), srv.KnowsTokens()))
+	host := srv.Addr().String()
+	line("listen", "http://%s/  the chat page", host)
+	line("", "ws://%s/ws  the plain room (?room=NAME for another)", host)
+	line("", "ws://%s/connection/websocket  for the SDKs", host)
+	line("api", "%s", c.apiText(cfg, srv))
+	if admin := srv.AdminAddr(); admin != nil {
+		line("admin", "http://%s  /healthz /readyz /metrics /connections /debug/pprof/", admin)
+	} else {
+		line("admin", "off")
+	}
+	fmt.Fprintf(&b, "ready in %v · Ctrl-C stops in order, twice at once\n", time.Since(start).Round(time.Millisecond))
+	fmt.Fprint(os.Stderr, b.String())
+}
+
+func rateText(n int) string {
+	if n == 0 {
+		return "any number of messages"
+	}
+	return fmt.Sprintf("%d messages/s", n)
+}
+
+// access says who can reach the chat and come in, and which setting changes that.
+func access(addr net.Addr, guests, tokens bool) string {
+	_, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return addr.String()
+	}
+	local := isLoopback(addr)
+	switch {
+	case local && guests:
+		return fmt.Sprintf("this machine only, under any name (for the network: --listen :%s, and who may come in: [token], or --guests on)", port)
+	case local && tokens:
+		return fmt.Sprintf("this machine only, by token (for the network: --listen :%s)", port)
+	case guests:
+		return fmt.Sprintf("OPEN TO THE NETWORK WITHOUT SIGN-IN: whoever reaches %s may chat under any name (to stop that: --guests off, or --listen 127.0.0.1:%s)", addr, port)
+	case tokens:
+		return "the network, by token"
+	}
+	return "NOBODY CAN COME IN: the config file has no key under [token], and guests are off (to let in anybody, under any name: --guests on)"
+}
+
+// apiText says where the server API is.
+func (c *serveCmd) apiText(cfg server.Config, srv *server.Server) string {
+	switch {
+	case cfg.API.Key == "":
+		return "off (on with key = \"...\" under [api] in the config file, or THRONG_API_KEY)"
+	case cfg.API.On == "admin":
+		return fmt.Sprintf("http://%s/api/", addressOf(srv.AdminAddr()))
+	}
+	return fmt.Sprintf("http://%s/api/", srv.Addr())
+}
