@@ -14,7 +14,7 @@ var (
 	throng   = flag.String("throng", "./throng", "the binary to measure, and the client of all runs")
 	peers    = flag.String("peers", "dist/peers", "where bench/peers/build.sh put the peers")
 	rounds   = flag.Int("rounds", 5, "runs of each server, of which the median is told")
-	only     = flag.String("only", "", "one table: idle, fanout, hot, heartbeat, unfinished, stuck, client")
+	only     = flag.String("only", "", "one table: idle, fanout, hot, heartbeat, unfinished, stuck, client, sdk")
 	document = flag.String("document", "", "the file whose tables are written; without it they are printed")
 )
 
@@ -33,7 +33,7 @@ func main() {
 		name string
 		make func() (string, error)
 	}{
-		{"idle", idle}, {"fanout", fanout}, {"hot", hot}, {"heartbeat", heartbeat}, {"unfinished", unfinished}, {"stuck", stuck}, {"client", client},
+		{"idle", idle}, {"fanout", fanout}, {"hot", hot}, {"heartbeat", heartbeat}, {"unfinished", unfinished}, {"stuck", stuck}, {"client", client}, {"sdk", backend},
 	} {
 		if *only != "" && *only != table.name {
 			continue

@@ -25,10 +25,13 @@ const (
 // everyone is throng and its peers, as the tables show them.
 var everyone = []string{"throng", "floor", "uws", "axum", "nbio", "gws", "gorilla", "coder", "node-ws", "socketio"}
 
+// sdk is throng as the SDKs speak to it: the same server, a client that connects, subscribes and publishes in JSON.
+const sdk = "throng, SDK protocol"
+
 // contestants are those that were built. The others are named.
 func contestants(names []string) (found []string) {
 	for _, name := range names {
-		if _, err := os.Stat(filepath.Join(*peers, name)); err != nil && name != "throng" {
+		if _, err := os.Stat(filepath.Join(*peers, name)); err != nil && name != "throng" && name != sdk {
 			log.Printf("%s is skipped: %v", name, err)
 			continue
 		}
@@ -46,7 +49,7 @@ type server struct {
 // start runs a server on core 0 and waits until it listens.
 func start(name string) (*server, error) {
 	args := []string{"-c", "0", filepath.Join(*peers, name), "--listen", address}
-	if name == "throng" {
+	if name == "throng" || name == sdk {
 		args = []string{"-c", "0", *throng, "serve", "--listen", address, "--admin", admin, "--rate", "0"}
 	}
 	if listens() {
@@ -81,7 +84,7 @@ func (s *server) stop() {
 	})
 	defer done.Stop()
 	// How a peer ends is not what is measured.
-	if err := s.cmd.Wait(); err != nil && s.name == "throng" {
+	if err := s.cmd.Wait(); err != nil && (s.name == "throng" || s.name == sdk) {
 		log.Printf("throng: %v", err)
 	}
 }
@@ -94,8 +97,11 @@ func load(name, scenario string, flags ...string) (*result.Result, error) {
 	}
 	defer s.stop()
 	url, protocol := "ws://"+address+"/ws", "plain"
-	if name == "socketio" {
+	switch name {
+	case "socketio":
 		url, protocol = "ws://"+address, "socketio"
+	case sdk:
+		url, protocol = "ws://"+address+"/connection/websocket", "centrifugo"
 	}
 	args := append([]string{"-c", "1", *throng, "bench", scenario, url, "--protocol", protocol, "--json", "--no-floor", "--pid", strconv.Itoa(s.cmd.Process.Pid)}, flags...)
 	out, err := exec.Command("taskset", args...).Output()

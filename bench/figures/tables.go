@@ -214,6 +214,26 @@ func cutWithin(s *result.Slow) float64 {
 	return s.CutAfter.Max.Seconds()
 }
 
+// backend is what the SDK protocol costs beside the plain room, with one room joined.
+func backend() (string, error) {
+	idle := []string{"--connections", "10000", "--rate", "0", "--duration", "8s"}
+	fanout := []string{"--connections", "10000", "--rate", "5", "--publishers", "5", "--size", "128", "--duration", "8s", "--warmup", "2s"}
+	hot := []string{"--connections", "500", "--rate", "4000", "--publishers", "500", "--size", "128", "--duration", "8s", "--warmup", "2s"}
+	names := contestants([]string{"throng", sdk, "floor"})
+	idling := inTurn(*rounds, names, "idle", idle...)
+	fanning := inTurn(*rounds, names, "broadcast", fanout...)
+	talking := inTurn(*rounds, names[:2], "broadcast", hot...)
+	g := newGrid("server", "user memory a connection, B", "server CPU to connect and join, us", "fan-out to 10,000: CPU a delivery as a multiple of the floor",
+		"hot room of 500: deliveries/s", "p99, ms", "lost", "CPU a delivery, us", "client's cores", "verdict of the hot room")
+	for _, name := range names {
+		hot := talking[name]
+		g.row(name, over(idling[name], perConn, "%.0f"), over(idling[name], perUpgrade, "%.1f"), ratio(fanning[name], fanning["floor"], perDelivery),
+			over(hot, perSecond, "%.0f"), over(hot, p99, "%.1f"), over(hot, lost, "%.0f"), over(hot, perDelivery, "%.3f"), over(hot, clientCores, "%.2f"), verdicts(hot))
+	}
+	return g.text.String() + command("idle", idle, *rounds) + command("broadcast", fanout, *rounds) + command("broadcast", hot, *rounds) +
+		"\nand with `--protocol centrifugo`, to `/connection/websocket`.\n", nil
+}
+
 // client is what throng bench itself costs.
 func client() (string, error) {
 	flags := []string{"--connections", "500", "--rate", "16000", "--publishers", "500", "--size", "128", "--duration", "8s", "--warmup", "2s"}
