@@ -32,12 +32,16 @@ func roomWithHistory(pattern string) RoomOptions {
 	return o
 }
 
-// call calls a method of the server API and returns the answer.
+// call calls a method of the server API and returns the answer, which is as openapi.json says.
 func call(t testing.TB, s *Server, method, params string) string {
 	t.Helper()
 	status, body := post(t, s, "/api/"+method, params, "X-API-Key", s.cfg.API.Key)
 	if status != http.StatusOK {
 		t.Fatalf("%s %s: got status %d %s", method, params, status, body)
+	}
+	checkSchema(t, method, "Answer", body)
+	if params != "" && !strings.Contains(body, `{"error":`) {
+		checkSchema(t, method, "Request", params)
 	}
 	return body
 }
