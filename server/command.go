@@ -14,7 +14,7 @@ import (
 // onFrame deals with one frame. Called on the poller; frame is on loan for the call.
 func (s *session) onFrame(frame []byte, now time.Duration) {
 	if len(frame) == 0 || s.encoding.isJSON() && !utf8.Valid(frame) {
-		s.disconnect(disconnectBadRequest)
+		s.dismiss(disconnectBadRequest)
 		return
 	}
 	s.onCommands(frame, now)
@@ -25,7 +25,7 @@ func (s *session) onCommands(frame []byte, now time.Duration) {
 	for len(frame) > 0 && !s.conn.closing() {
 		cmd, rest, ok := s.nextCommand(frame)
 		if !ok {
-			s.disconnect(disconnectBadRequest)
+			s.dismiss(disconnectBadRequest)
 			return
 		}
 		s.onCommand(cmd, now)
@@ -64,7 +64,7 @@ func (s *session) onCommand(cmd *protocol.Command, now time.Duration) {
 		return
 	}
 	if s.state == opened && cmd.Connect == nil || s.state == connected && cmd.Connect != nil {
-		s.disconnect(disconnectBadRequest)
+		s.dismiss(disconnectBadRequest)
 		return
 	}
 	if !s.hub.messageRate.allow(&s.conn.messages, now, 1) || !s.hub.addressMayAsk(s.conn, now) {
@@ -75,7 +75,7 @@ func (s *session) onCommand(cmd *protocol.Command, now time.Duration) {
 	add(&s.conn.receivedMessages, 1)
 	name, deal := s.dealing(cmd)
 	if deal == nil {
-		s.disconnect(disconnectBadRequest)
+		s.dismiss(disconnectBadRequest)
 		return
 	}
 	s.hub.metrics.commands.WithLabelValues(name).Inc()
@@ -117,14 +117,14 @@ func (s *session) dealing(cmd *protocol.Command) (string, func()) {
 func (s *session) onPong(cmd *protocol.Command) {
 	name, _ := s.dealing(cmd)
 	if name != "" || s.conn.pinged.Swap(0) == 0 {
-		s.disconnect(disconnectBadRequest)
+		s.dismiss(disconnectBadRequest)
 	}
 }
 
 // tooMany refuses a command; who goes on all the same is disconnected.
 func (s *session) tooMany(id uint32) {
 	if s.strikes++; s.strikes > maxStrikes {
-		s.disconnect(disconnectTooMany)
+		s.dismiss(disconnectTooMany)
 		return
 	}
 	if id != 0 {

@@ -29,7 +29,7 @@ func (s *session) connect(id uint32, req *protocol.ConnectRequest) {
 			return
 		}
 	case !s.hub.guests:
-		s.disconnect(disconnectBadRequest)
+		s.dismiss(disconnectBadRequest)
 		return
 	}
 	s.enter(id, req, claims)
@@ -44,7 +44,7 @@ func (s *session) refuseToken(id uint32, err error) {
 		s.fail(id, errInternal)
 	default:
 		s.hub.log.Debug("token refused", "conn", s.conn.id, "error", err)
-		s.disconnect(disconnectInvalidToken)
+		s.dismiss(disconnectInvalidToken)
 		return
 	}
 	if s.state == opened {
@@ -59,7 +59,7 @@ func (s *session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 	s.identity.Store(s.info)
 	s.meta = claims.Meta
 	if !h.addUser(s) {
-		s.disconnect(disconnectTooManyOfUser)
+		s.dismiss(disconnectTooManyOfUser)
 		return
 	}
 	// Not before: whoever bans or revokes ends the connections that are counted then.
@@ -89,9 +89,9 @@ func (s *session) welcome(claims token.Claims) bool {
 	s.tokenID, s.tokenIssued = claims.ID, claims.IssuedAt
 	switch {
 	case s.hub.moderation.refuses(claims.User, claims.ID, claims.IssuedAt):
-		s.disconnect(disconnectInvalidToken)
+		s.dismiss(disconnectInvalidToken)
 	case s.hub.moderation.forbids(claims.User, toSubscribe, ""):
-		s.disconnect(disconnectDenied)
+		s.dismiss(disconnectDenied)
 	default:
 		return true
 	}
@@ -162,7 +162,7 @@ func (s *session) refresh(id uint32, req *protocol.RefreshRequest) {
 		return
 	}
 	if claims.User != s.info.User {
-		s.disconnect(disconnectInvalidToken)
+		s.dismiss(disconnectInvalidToken)
 		return
 	}
 	if !s.welcome(claims) {
@@ -227,7 +227,7 @@ func (s *session) subscriptionToken(id uint32, text, room string) (token.SubClai
 		s.fail(id, errDenied)
 	case claims.Channel != room, claims.User != s.info.User && claims.HasUser, claims.Client != "" && claims.Client != s.client:
 		// Of somebody else, or for another room: no accident.
-		s.disconnect(disconnectInvalidToken)
+		s.dismiss(disconnectInvalidToken)
 	default:
 		return claims, true
 	}

@@ -104,6 +104,12 @@ func (s *session) find(room string) *subscription {
 // disconnect ends the connection. Any goroutine may call it.
 func (s *session) disconnect(d disconnect) { s.conn.close(d.reason, d.code, d.text) }
 
+// dismiss ends the connection behind the answers to what it asked before. Called on the poller.
+func (s *session) dismiss(d disconnect) {
+	s.flush()
+	s.disconnect(d)
+}
+
 // fail answers a command with an error.
 func (s *session) fail(id uint32, e *protocol.Error) {
 	s.hub.metrics.commandErrors.WithLabelValues(errorLabel(e)).Inc()
@@ -155,12 +161,12 @@ func (s *session) onDeadline() {
 			s.hub.heartbeat.file(s.conn)
 			return
 		}
-		s.disconnect(disconnectStale)
+		s.dismiss(disconnectStale)
 		return
 	}
 	now, grace := s.hub.clock.tick(), inTicks(expiryGrace)
 	if s.expires != 0 && now >= s.expires+grace {
-		s.disconnect(disconnectExpired)
+		s.dismiss(disconnectExpired)
 		return
 	}
 	for i := len(s.subs) - 1; i >= 0; i-- {

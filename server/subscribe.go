@@ -72,7 +72,7 @@ func (s *session) lostPosition(room string) {
 	switch {
 	case sub == nil || !sub.positioned || s.conn.closing():
 	case sub.serverSide:
-		s.disconnect(disconnectInsufficient) // an SDK does not ask again for a room that it was given
+		s.dismiss(disconnectInsufficient) // an SDK does not ask again for a room that it was given
 	default:
 		s.endSubscription(sub, endedInsufficient)
 		s.flush()

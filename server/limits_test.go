@@ -1,0 +1,223 @@
+package server
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/throng-chat/throng/server/ws"
+)
+
+func startLimited(t *testing.T, limit func(*Config)) *Server {
+	t.Helper()
+	return startServer(t, func(c *Config) {
+		c.Token.HMACSecret = testSecret
+		limit(c)
+	})
+}
+
+func userToken(name string) string { return signed(map[string]any{"sub": name}) }
+
+func TestAConnectionIsInSoManyRooms(t *testing.T) {
+	s := startLimited(t, func(c *Config) { c.MaxRooms = 2 })
+	c := connectSDK(t, s, userToken("ann"))
+	for i := range 2 {
+		c.say(`{"id":2,"subscribe":{"channel":"r%d"}}`, i)
+		c.want(`{"id":2,"subscribe":{}}`)
+	}
+	c.say(`{"id":3,"subscribe":{"channel":"r2"}}`)
+	c.want(`{"id":3,"error":{"code":106,"message":"limit exceeded"}}`)
+	c.say("{\"id\":4,\"unsubscribe\":{\"channel\":\"r0\"}}\n{\"id\":5,\"subscribe\":{\"channel\":\"r2\"}}")
+	c.want(`{"id":4,"unsubscribe":{}}`)
+	c.want(`{"id":5,"subscribe":{}}`)
+}
+
+func TestAUserHasSoManyConnections(t *testing.T) {
+	s := startLimited(t, func(c *Config) { c.MaxConnectionsUser = 2 })
+	first := connectSDK(t, s, userToken("ann"))
+	connectSDK(t, s, userToken("ann"))
+	third := dialSDK(t, s, "")
+	third.say(`{"id":1,"connect":{"token":%q}}`, userToken("ann"))
+	third.closed(3504)
+	connectSDK(t, s, userToken("bob"))
+	for range 3 { // nobody in particular is many
+		connectSDK(t, s, "")
+	}
+	first.conn.Close()
+	eventually(t, "the first to be counted out", func() bool { return len(s.hub.sessionsOf("ann")) == 1 })
+	connectSDK(t, s, userToken("ann"))
+}
+
+func TestAnAddressHasSoManyConnections(t *testing.T) {
+	s := startLimited(t, func(c *Config) { c.MaxConnectionsAddress = 2 })
+	from := func(ip, path string) (net.Conn, int) {
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}
+		conn, err := d.Dial("tcp", s.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		if _, err := conn.Write([]byte(upgradeRequest(s.Addr().String(), path))); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return conn, resp.StatusCode
+	}
+	one, _ := from("127.0.0.2", roomPath)
+	from("127.0.0.2", sessionPath)
+	if _, got := from("127.0.0.2", roomPath); got != http.StatusServiceUnavailable {
+		t.Errorf("the third of an address: got %d, want 503", got)
+	}
+	if _, got := from("127.0.0.3", roomPath); got != http.StatusSwitchingProtocols {
+		t.Errorf("another address: got %d, want 101", got)
+	}
+	one.Close()
+	eventually(t, "the address to have room again", func() bool {
+		_, got := from("127.0.0.2", roomPath)
+		return got == http.StatusSwitchingProtocols
+	})
+}
+
+// Who asks too much is told so, and who goes on all the same is cut off; nobody else is.
+func TestTooManyCommandsAreRefusedThenCutOff(t *testing.T) {
+	s := startLimited(t, func(c *Config) { c.Rate = 1 })
+	other := connectSDK(t, s, userToken("bob"))
+	c := connectSDK(t, s, userToken("ann"))
+	// Several a frame, as the number of frames has a limit of its own.
+	commands := strings.Repeat(`{"id":2,"unsubscribe":{"channel":"x"}}`+"\n", maxStrikes+10)
+	c.say("%s", commands)
+	refused := 0
+	for {
+		m, err := c.next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.Op == ws.OpClose {
+			if code, _, _ := ws.ParseClose(m.Payload); code != 3013 {
+				t.Errorf("got close %d, want 3013", code)
+			}
+			break
+		}
+		refused += strings.Count(string(m.Payload), `{"id":2,"error":{"code":111,"message":"too many requests","temporary":true}}`)
+	}
+	if refused != maxStrikes {
+		t.Errorf("got %d commands refused before the end, want %d", refused, maxStrikes)
+	}
+	other.say(`{"id":2,"unsubscribe":{"channel":"x"}}`)
+	other.want(`{"id":2,"unsubscribe":{}}`)
+}
+
+// The limits of users and addresses count all of their connections together.
+func TestRatesOfUsersAndAddressesAreShared(t *testing.T) {
+	open := DefaultRoom()
+	open.Publish = Anyone
+	for name, limit := range map[string]func(*Config){
+		"user":    func(c *Config) { c.RateUser = 1 },
+		"address": func(c *Config) { c.RateAddress = 1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := startLimited(t, func(c *Config) {
+				c.Rooms = []RoomOptions{open}
+				limit(c)
+			})
+			one := connectSDK(t, s, userToken("ann"))
+			two := connectSDK(t, s, userToken("ann"))
+			for id := 2; ; id++ {
+				if id > 100 {
+					t.Fatal("100 publications in a moment were let through")
+				}
+				one.say(`{"id":%d,"publish":{"channel":"x","data":1}}`, id)
+				if strings.Contains(one.line(), `"code":111`) {
+					break
+				}
+			}
+			two.say(`{"id":2,"publish":{"channel":"x","data":1}}`)
+			two.want(`{"id":2,"error":{"code":111,"message":"too many requests","temporary":true}}`)
+		})
+	}
+}
+
+func TestARoomHasItsLimits(t *testing.T) {
+	o := DefaultRoom()
+	o.MaxMembers, o.MaxMessage, o.Rate = 2, 200, 1
+	s := startBackend(t, o)
+	c := connectSDK(t, s, userToken("ann"))
+	c.say(`{"id":2,"subscribe":{"channel":"x"}}`)
+	c.want(`{"id":2,"subscribe":{}}`)
+	dial(t, s, "x")
+	third := connectSDK(t, s, userToken("bob"))
+	third.say(`{"id":2,"subscribe":{"channel":"x"}}`)
+	third.want(`{"id":2,"error":{"code":106,"message":"limit exceeded"}}`)
+
+	c.say(`{"id":3,"publish":{"channel":"x","data":%q}}`, strings.Repeat("x", 200))
+	c.want(`{"id":3,"error":{"code":106,"message":"limit exceeded"}}`)
+	for id := 4; ; id++ {
+		if id > 100 {
+			t.Fatal("100 publications in a moment were let through")
+		}
+		c.say(`{"id":%d,"publish":{"channel":"x","data":1}}`, id)
+		line := c.line()
+		if strings.HasPrefix(line, `{"push":`) {
+			line = c.line()
+		}
+		if line == fmt.Sprintf(`{"id":%d,"error":{"code":111,"message":"too many requests","temporary":true}}`, id) {
+			break
+		}
+	}
+}
+
+// A plain client is held to the limits of its room, too.
+func TestAPlainClientIsHeldToItsRoom(t *testing.T) {
+	small, slow, quiet := DefaultRoom(), DefaultRoom(), DefaultRoom()
+	small.Pattern, small.MaxMessage = "small", 200
+	slow.Pattern, slow.Rate = "slow", 1
+	quiet.Pattern, quiet.Publish = "quiet", SignedIn
+	s := startBackend(t, small, slow, quiet)
+	c := dial(t, s, "small")
+	c.send(ws.OpText, strings.Repeat("x", 201))
+	c.closed(ws.CloseTooBig)
+	c = dial(t, s, "slow")
+	for range 10 {
+		c.send(ws.OpText, "x")
+	}
+	for {
+		m, err := c.next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.Op == ws.OpClose {
+			break
+		}
+	}
+	c = dial(t, s, "quiet")
+	c.send(ws.OpText, "x")
+	c.closed(ws.ClosePolicy)
+}
+
+// A subscription that may miss nothing is ended where something is missing, so that its client comes back and recovers.
+func TestAGapEndsThePosition(t *testing.T) {
+	o := DefaultRoom()
+	o.HistorySize, o.HistoryTTL, o.Recovery = 10, 1<<40, true
+	s := startBackend(t, o)
+	c := connectSDK(t, s, userToken("ann"))
+	c.say(`{"id":2,"subscribe":{"channel":"x"}}`)
+	c.line()
+	c.say(`{"id":3,"publish":{"channel":"x","data":1}}`)
+	c.line()
+	c.want(`{"id":3,"publish":{}}`)
+	s.hub.mu.Lock()
+	s.hub.rooms["x"].history.top++ // one that was said and did not come
+	s.hub.mu.Unlock()
+	c.say(`{"id":4,"publish":{"channel":"x","data":2}}`)
+	for line := c.line(); line != `{"push":{"channel":"x","unsubscribe":{"code":2500,"reason":"insufficient state"}}}`; line = c.line() {
+		if !strings.Contains(line, `"data":2`) && !strings.Contains(line, `{"id":4,"publish":{}}`) {
+			t.Fatalf("got %s, want the end of the subscription", line)
+		}
+	}
+}
