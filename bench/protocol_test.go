@@ -229,6 +229,32 @@ func TestProtocolsAreSpoken(t *testing.T) {
 	}
 }
 
+// A ping that comes while a client is still joining wants its pong as any other.
+func TestAPingBeforeTheLastStepIsAnswered(t *testing.T) {
+	t.Parallel()
+	a := centrifugo()
+	honest, waiting := a.on, map[*user]string{}
+	a.on = func(a *application, u *user, s string) {
+		switch {
+		case strings.Contains(s, `"subscribe"`): // not before the pong
+			waiting[u] = s
+			u.say(`{}`)
+		case s == "{}" && waiting[u] != "":
+			honest(a, u, waiting[u])
+			delete(waiting, u)
+		case strings.Contains(s, `"connect"`):
+			u.say(`{"id":1,"connect":{"client":"c","ping":25,"pong":true}}`)
+		default:
+			honest(a, u, s)
+		}
+	}
+	cfg := testConfig(startApplication(t, a))
+	cfg.Protocol, cfg.Connections, cfg.DialTimeout = protocolNamed(t, "centrifugo"), 10, 5*time.Second
+	if r := mustRun(t, cfg); !good(r) || r.Connect.Opened != 10 || r.Delivery.Pings != 10 {
+		t.Errorf("got %+v, %d opened, %d pings", r.Verdict, r.Connect.Opened, r.Delivery.Pings)
+	}
+}
+
 func TestRefusalsOfAProtocolAreNamed(t *testing.T) {
 	for _, tt := range []struct {
 		name, says string

@@ -312,6 +312,12 @@ func (p *poller) message(c *conn, op ws.Opcode, payload []byte, at int64) bool {
 
 // text takes one text message.
 func (p *poller) text(c *conn, text []byte, at int64) bool {
+	if p.protocol.pinged(text) { // at any time: one that has not joined yet is waited for as well
+		p.count.Pings++
+		if p.protocol.Pong != "" {
+			p.write(c, ws.OpText, []byte(p.protocol.Pong))
+		}
+	}
 	if c.handshake != nil {
 		p.step(c, text, at)
 		return c.state != closed
@@ -328,12 +334,6 @@ func (p *poller) text(c *conn, text []byte, at int64) bool {
 			p.count.Foreign++
 		}
 		return true
-	}
-	if p.protocol.pinged(text) {
-		p.count.Pings++
-		if p.protocol.Pong != "" {
-			p.write(c, ws.OpText, []byte(p.protocol.Pong))
-		}
 	}
 	for {
 		i := bytes.Index(text, p.mark)
