@@ -1,41 +1,59 @@
 // Package server is the chat: one flat package that reads as one walk. A message comes as bytes and leaves as bytes:
 //
 //	socket                                                                                                       sockets
-//	  |  loop.read        conn.onData        conn.onMessage     hub.publish       shard.work      part.flush        ^
-//	  v  (loop.go)        (conn.go)          (conn.go)          (hub.go)          (shard.go)      (room.go)         |
-//	bytes ---------> ws.Decoder.Next ---> rate, command ---> encoded ONCE ---> the room's ---> one write a ---> sendNow
-//	                                                         its place in      pending batch   member a round  (send_linux.go)
-//	                                                         the room's order
+//	  |  loop.read        conn.onData        conn.speak         hub.publish       shard.work      part.flush        ^
+//	  v  (loop.go)        (conn.go)          session.onCommand  hub.say           (shard.go)      (room.go)         |
+//	bytes ---------> ws.Decoder.Next ---> command, rate, ---> its place in ---> encoded ONCE ---> one write a ---> sendNow
+//	                                      permission          the room's order  for each          member a round  (send_linux.go)
+//	                                      (command.go)        and history       encoding
+//	                                                          (say.go)          (message.go)
 //
 // and a connection comes and goes so:
 //
-//	door.run -> door.greet -> Server.admit -> hub.join -> shard.join: into the loop, a member, its 101 -> ... -> conn.close
+//	door.run -> door.greet -> Server.admit -> hub.join or open -> shard.join: into the loop, its 101 -> ... -> conn.close
 //	(door.go; all that is no good handshake goes to net/http) -> shard.sendClose -> the peer ends TCP -> loop.onClose -> hub.leave
+//
+// A plain connection (/ws) is in one room and says bytes. One of the SDK protocol (/connection/websocket) has a session: it says
+// who it is (identity.go), is in many rooms (subscribe.go), publishes (say.go), asks about rooms (query.go), and owes pongs and
+// fresh tokens (heartbeat.go, session.onDeadline). Both are members of the same rooms, each hears in its own encoding. What
+// anybody may do is decided in one place: permission.go, with what moderation.go forbids. The application speaks by the server
+// API (api*.go), and is told and asked by webhooks (hooks*.go).
 //
 // Who owns what, without a lock:
 //
-//	poller (nbio, one a core)   its connections' decoders and rates    must not block, nor keep the bytes it was lent
+//	poller (nbio, one a core)   its connections' decoders and rates,   must not block, nor keep the bytes it was lent
+//	                            and sessions; others post to it
 //	closer (nbio, one)          nothing: it posts                      must not be slow: it serves every close
 //	shard.run (one a core)      its connections' sockets for writing,  must not hold hub.mu over its work
 //	                            outboxes, and its parts of the rooms
 //	heartbeat.run               the order of deadlines                 must not hold its lock over a check
 //	door.greet                  its connection until hub.join          must not touch a connection of the loop
+//	workers (workers.go)        what they were given: webhooks, and    must not touch a session: they post to its poller
+//	                            answers too long for a poller
 //
-// No connection has a goroutine. All locks are leaves (hub.mu, heartbeat.mu, handshakes.mu, guests.mu, nbio's own of each connection):
-// no function of ours holds two. nbio calls onWritten under a connection's lock, so that only leaves a note.
+// No connection has a goroutine. All locks are leaves (hub.mu, heartbeat.mu, handshakes.mu, moderation.mu, guests.mu, poller.mu,
+// message.mu, nbio's own of each connection): no function of ours holds two. nbio calls onWritten under a connection's lock, so
+// that only leaves a note.
 //
 // What the design rests on, and where:
 //
-//   - Order: hub.publish posts to all shards under one lock, so every member of a room hears the same sequence.
+//   - Order: what is said in a room is given its offset and posted to all shards under one lock, so every member hears the same
+//     sequence, and a room's history is that sequence.
+//   - Recovery: what a newcomer is told of the past, the answer that tells it, and the job that makes it a member are posted under
+//     that lock as well (hub.enter): its past ends exactly where its future begins. A part that sees a gap ends the subscriptions
+//     that watch for one (part.gap).
 //   - Batching: while a shard writes a round, the next gathers. A quiet room is sent at once, a busy one is batched by
 //     itself, with no timer.
+//   - Encoding: a message is encoded on a shard when the first member needs it, once for each encoding, deltas included. A room
+//     of plain members only skips even that: the frame is made before the lock.
+//   - Answers: replies to a client are jobs like all else, so that they stand in order with what its rooms say.
 //   - Newcomers: the 101 is written by the shard, as part of the job that makes the connection a member: whoever has its 101
 //     hears all that is said from then on.
 //   - Slow readers: what a socket refuses stays as slices of batches that all slow members share (outbox.go), until there
 //     is too much, or no progress.
 //   - Overload: a room that is too far behind is not read for (room.backlog, waker.later): memory stays bounded and nothing
 //     is lost; TCP makes the talkers wait.
-//   - Deadlines: one entry a connection in a timing wheel, never moved when bytes arrive (heartbeat.go). The clock stands
-//     still while the process does (clock.go), so a pause cuts nobody.
+//   - Deadlines: one entry a connection in a timing wheel, never moved when bytes arrive (heartbeat.go); rooms that remember
+//     something are in another (history.go). The clock stands still while the process does (clock.go), so a pause cuts nobody.
 //   - Our own faults: a panic on the loop or a shard costs one connection.
 package server
