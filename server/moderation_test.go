@@ -1,0 +1,384 @@
+package server
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/throng-chat/throng/server/ws"
+)
+
+func TestKick(t *testing.T) {
+	s := startAPI(t)
+	a, b := connectSDK(t, s, tokenOf("ann")), connectSDK(t, s, tokenOf("bob"))
+	a.enter("x")
+	b.enter("x")
+	wantCall(t, s, "kick", `{"user":"ann","channel":"x"}`, `{"result":{}}`)
+	a.want(`{"push":{"channel":"x","unsubscribe":{"code":2000,"reason":"kicked"}}}`)
+	a.enter("x") // it may come back
+	wantCall(t, s, "kick", `{"client":"`+clientOf(t, s, "ann")+`"}`, `{"result":{}}`)
+	a.closed(3503)
+	eventually(t, "her to be gone", func() bool {
+		return call(t, s, "presence_stats", `{"channel":"x"}`) == `{"result":{"num_clients":1,"num_users":1}}`
+	})
+	wantError(t, s, "kick", `{"channel":"x"}`, 107, "user or client")
+}
+
+// A banned user is out at once, and does not come back in any way that there is.
+func TestBanFromARoom(t *testing.T) {
+	s := startAPI(t, roomWithHistory("h:*"))
+	a, b := connectSDK(t, s, tokenOf("ann")), connectSDK(t, s, tokenOf("bob"))
+	a.enter("h:1")
+	a.enter("h:2")
+	b.enter("h:1")
+	call(t, s, "publish", `{"channel":"h:1","data":"secret"}`)
+	a.want(`{"push":{"channel":"h:1","pub":{"data":"secret","offset":1}}}`)
+	b.want(`{"push":{"channel":"h:1","pub":{"data":"secret","offset":1}}}`)
+	epoch := s.hub.epochOf("h:1")
+
+	wantCall(t, s, "ban", `{"user":"ann","channel":"h:1","seconds":1000}`, `{"result":{}}`)
+	a.want(`{"push":{"channel":"h:1","unsubscribe":{"code":2000,"reason":"banned"}}}`)
+	const denied = `{"id":9,"error":{"code":103,"message":"permission denied"}}`
+	token := signed(map[string]any{"sub": "ann", "channel": "h:1"})
+	for _, command := range []string{
+		`"subscribe":{"channel":"h:1"}`,
+		`"subscribe":{"channel":"h:1","token":"` + token + `"}`,
+		`"subscribe":{"channel":"h:1","recover":true,"offset":0,"epoch":"` + epoch + `"}`,
+		`"publish":{"channel":"h:1","data":1}`,
+		`"history":{"channel":"h:1","limit":-1}`,
+		`"presence":{"channel":"h:1"}`,
+		`"presence_stats":{"channel":"h:1"}`,
+		`"rpc":{"method":"redact","data":{"channel":"h:1","offset":1}}`,
+	} {
+		a.say(`{"id":9,%s}`, command)
+		a.want(denied)
+	}
+	wantError(t, s, "subscribe", `{"user":"ann","channel":"h:1"}`, 103, "denied")
+
+	// A connection whose token names the room is not put into it, and resuming there tells it nothing.
+	named := dialSDK(t, s, "")
+	named.say(`{"id":1,"connect":{"token":%q,"subs":{"h:1":{"recover":true,"offset":0,"epoch":%q}}}}`,
+		signed(map[string]any{"sub": "ann", "channels": []string{"h:1", "h:3"}}), epoch)
+	if line := named.line(); strings.Contains(line, `"h:1"`) || strings.Contains(line, "secret") || !strings.Contains(line, `"h:3"`) {
+		t.Fatalf("got %s, want to be in h:3 alone", line)
+	}
+	// Elsewhere it is as welcome as before, and so are the others here.
+	call(t, s, "publish", `{"channel":"h:2","data":2}`)
+	a.want(`{"push":{"channel":"h:2","pub":{"data":2,"offset":1}}}`)
+	call(t, s, "publish", `{"channel":"h:1","data":3}`)
+	b.want(`{"push":{"channel":"h:1","pub":{"data":3,"offset":2}}}`)
+
+	wantCall(t, s, "unban", `{"user":"ann","channel":"h:1"}`, `{"result":{}}`)
+	a.enter("h:1")
+}
+
+func TestBanFromAllRooms(t *testing.T) {
+	s := startAPI(t)
+	a, b := connectSDK(t, s, tokenOf("ann")), connectSDK(t, s, tokenOf("ann"))
+	wantCall(t, s, "ban", `{"user":"ann"}`, `{"result":{}}`)
+	a.closed(3507)
+	b.closed(3507)
+	c := dialSDK(t, s, "")
+	c.say(`{"id":1,"connect":{"token":%q}}`, tokenOf("ann"))
+	c.closed(3507)
+	connectSDK(t, s, tokenOf("bob"))
+	wantCall(t, s, "unban", `{"user":"ann","channel":"x"}`, `{"result":{}}`) // another ban, which there is not
+	c = dialSDK(t, s, "")
+	c.say(`{"id":1,"connect":{"token":%q}}`, tokenOf("ann"))
+	c.closed(3507)
+	wantCall(t, s, "unban", `{"user":"ann"}`, `{"result":{}}`)
+	connectSDK(t, s, tokenOf("ann"))
+}
+
+func TestMute(t *testing.T) {
+	s := startAPI(t)
+	a := connectSDK(t, s, tokenOf("ann"))
+	a.enter("x")
+	a.enter("y")
+	say := func(room string) string {
+		a.say(`{"id":9,"publish":{"channel":%q,"data":1}}`, room)
+		line := a.line()
+		if strings.Contains(line, `"push"`) {
+			line = a.line()
+		}
+		return line
+	}
+	const denied, done = `{"id":9,"error":{"code":103,"message":"permission denied"}}`, `{"id":9,"publish":{}}`
+	steps := []struct{ method, params, x, y string }{
+		{"mute", `{"user":"ann","channel":"x","seconds":1000}`, denied, done},
+		{"mute", `{"user":"ann"}`, denied, denied},
+		{"unmute", `{"user":"ann"}`, denied, done},
+		{"unmute", `{"user":"ann","channel":"x"}`, done, done},
+	}
+	for _, step := range steps {
+		wantCall(t, s, step.method, step.params, `{"result":{}}`)
+		if x, y := say("x"), say("y"); x != step.x || y != step.y {
+			t.Errorf("%s %s: got %s and %s", step.method, step.params, x, y)
+		}
+	}
+	// Who is muted still hears.
+	call(t, s, "mute", `{"user":"ann"}`)
+	call(t, s, "publish", `{"channel":"x","data":"heard"}`)
+	a.want(`{"push":{"channel":"x","pub":{"data":"heard"}}}`)
+}
+
+func TestSlowMode(t *testing.T) {
+	s := startAPI(t)
+	now := time.Now()
+	clock := make(chan time.Time, 1)
+	clock <- now
+	s.hub.moderation.mu.Lock()
+	s.hub.moderation.now = func() time.Time { at := <-clock; clock <- at; return at }
+	s.hub.moderation.mu.Unlock()
+	a, again, b := connectSDK(t, s, tokenOf("ann")), connectSDK(t, s, tokenOf("ann")), connectSDK(t, s, "")
+	plain := dial(t, s, "y")
+	for _, c := range []*sdk{a, again, b} {
+		c.enter("x")
+	}
+	wantCall(t, s, "slow_mode", `{"channel":"x","seconds":10}`, `{"result":{}}`)
+	wantCall(t, s, "slow_mode", `{"channel":"y","seconds":10}`, `{"result":{}}`)
+	say := func(c *sdk) string {
+		c.say(`{"id":9,"publish":{"channel":"x","data":1}}`)
+		for {
+			if line := c.line(); strings.HasPrefix(line, `{"id":9,`) {
+				return line
+			}
+		}
+	}
+	const wait, done = `{"id":9,"error":{"code":111,"message":"too many requests","temporary":true}}`, `{"id":9,"publish":{}}`
+	for i, step := range []struct {
+		who  *sdk
+		want string
+	}{{a, done}, {a, wait}, {again, wait}, {b, done}, {b, wait}} { // one user over its connections; guests each for themselves
+		if got := say(step.who); got != step.want {
+			t.Errorf("step %d: got %s, want %s", i, got, step.want)
+		}
+	}
+	<-clock
+	clock <- now.Add(10 * time.Second)
+	if got := say(again); got != done {
+		t.Errorf("after its time: got %s", got)
+	}
+	wantCall(t, s, "slow_mode", `{"channel":"x"}`, `{"result":{}}`)
+	if got := say(again); got != done {
+		t.Errorf("after slow mode: got %s", got)
+	}
+	// A plain client has no answer to get: it is told by the close.
+	plain.send(ws.OpText, "one")
+	plain.hear(ws.OpText, "one")
+	plain.send(ws.OpText, "two")
+	plain.closed(ws.ClosePolicy)
+	wantError(t, s, "slow_mode", `{"channel":"x","seconds":-1}`, 107, "seconds")
+	wantError(t, s, "slow_mode", `{"channel":"x","seconds":86401}`, 107, "seconds")
+}
+
+func TestRedact(t *testing.T) {
+	s := startAPI(t, roomWithHistory("h:*"))
+	a, b := connectSDK(t, s, tokenOf("ann")), connectSDK(t, s, tokenOf("bob"))
+	epoch := field(t, a.enter("h:1"), "epoch")
+	b.enter("h:1")
+	hear := func(line string) {
+		t.Helper()
+		a.want(line)
+		b.want(line)
+	}
+	call(t, s, "publish", `{"channel":"h:1","data":"the application's","tags":{"secret":"tag"}}`)
+	hear(`{"push":{"channel":"h:1","pub":{"data":"the application's","offset":1,"tags":{"secret":"tag"}}}}`)
+	a.say(`{"id":3,"publish":{"channel":"h:1","data":"ann's secret"}}`)
+	of := fmt.Sprintf(`"info":{"user":"ann","client":%q}`, clientOf(t, s, "ann"))
+	hear(`{"push":{"channel":"h:1","pub":{"data":"ann's secret",` + of + `,"offset":2}}}`)
+	a.want(`{"id":3,"publish":{}}`)
+
+	redact := func(c *sdk, data string) { c.say(`{"id":4,"rpc":{"method":"redact","data":%s}}`, data) }
+	const denied = `{"id":4,"error":{"code":103,"message":"permission denied"}}`
+	for _, data := range []string{`{"channel":"h:1","offset":2}`, `{"channel":"h:1","offset":1}`, `{"channel":"h:1","offset":7}`} {
+		redact(b, data) // not its own, or not there: which, it does not learn
+		b.want(denied)
+	}
+	redact(a, `{"channel":"h:1","offset":2,"epoch":"other"}`)
+	a.want(denied)
+	redact(a, `{"channel":"h:1"}`)
+	a.want(`{"id":4,"error":{"code":107,"message":"bad request"}}`)
+	redact(a, `{"channel":"h:1","offset":2,"epoch":"`+epoch+`"}`)
+	hear(`{"push":{"channel":"h:1","pub":{"data":{"type":"redact","offset":2},` + of + `,"offset":3}}}`)
+	a.want(`{"id":4,"rpc":{"data":{}}}`)
+	redact(a, `{"channel":"h:1","offset":2}`) // a second time nobody is told
+	a.want(`{"id":4,"rpc":{"data":{}}}`)
+
+	wantCall(t, s, "redact", `{"channel":"h:1","offset":1}`, `{"result":{}}`)
+	hear(`{"push":{"channel":"h:1","pub":{"data":{"type":"redact","offset":1},"offset":4}}}`)
+	wantError(t, s, "redact", `{"channel":"h:1","offset":9}`, 107, "no publication")
+	wantError(t, s, "redact", `{"channel":"x","offset":1}`, 108, "not available")
+
+	// Neither history nor recovery tells it again.
+	gone := `{"data":{"redacted":true},"offset":1},{"data":{"redacted":true},` + of + `,"offset":2}`
+	for what, told := range map[string]string{
+		"history": call(t, s, "history", `{"channel":"h:1","limit":-1}`),
+		"recovery": func() string {
+			c := connectSDK(t, s, tokenOf("cid"))
+			c.say(`{"id":2,"subscribe":{"channel":"h:1","recover":true,"epoch":%q}}`, epoch)
+			return c.line()
+		}(),
+	} {
+		if !strings.Contains(told, gone) || strings.Contains(told, "secret") || strings.Contains(told, "application") {
+			t.Errorf("%s tells %s", what, told)
+		}
+	}
+	var bytes, want int
+	s.hub.mu.Lock()
+	h := &s.hub.rooms["h:1"].history
+	for i := range h.count {
+		want += h.at(i).bytes() + remembered
+	}
+	bytes = s.hub.archive.bytes
+	s.hub.mu.Unlock()
+	if bytes != want || h.bytes != want {
+		t.Errorf("got %d bytes counted in all, %d of the room, want %d", bytes, h.bytes, want)
+	}
+}
+
+// A subscription with deltas goes on as if nothing had been redacted.
+func TestRedactDoesNotBreakDeltas(t *testing.T) {
+	o := roomWithHistory("h:*")
+	o.Delta = true
+	s := startAPI(t, o)
+	a := connectSDK(t, s, tokenOf("ann"))
+	a.say(`{"id":2,"subscribe":{"channel":"h:1","delta":"fossil"}}`)
+	a.line()
+	long := strings.Repeat("the same words again ", 20)
+	call(t, s, "publish", `{"channel":"h:1","data":"`+long+`1"}`)
+	a.want(`{"push":{"channel":"h:1","pub":{"data":"\"` + long + `1\"","offset":1}}}`)
+	call(t, s, "redact", `{"channel":"h:1","offset":1}`)
+	a.want(`{"push":{"channel":"h:1","pub":{"data":"{\"type\":\"redact\",\"offset\":1}","offset":2}}}`)
+	call(t, s, "publish", `{"channel":"h:1","data":"`+long+`2"}`)
+	a.want(`{"push":{"channel":"h:1","pub":{"data":"\"` + long + `2\"","offset":3}}}`)
+}
+
+func TestRevoke(t *testing.T) {
+	s := startAPI(t)
+	now := time.Now().Unix()
+	token := func(id string, issued int64) string {
+		return signed(map[string]any{"sub": "ann", "jti": id, "iat": issued})
+	}
+	refused := func(text string) {
+		t.Helper()
+		c := dialSDK(t, s, "")
+		c.say(`{"id":1,"connect":{"token":%q}}`, text)
+		c.closed(3500)
+	}
+	old, other, bob := connectSDK(t, s, token("1", now-100)), connectSDK(t, s, token("2", now-50)), connectSDK(t, s, tokenOf("bob"))
+
+	// One token.
+	wantCall(t, s, "revoke", `{"user":"ann","jti":"1"}`, `{"result":{}}`)
+	old.closed(3500)
+	refused(token("1", now))
+	other.enter("x")
+
+	// Those before a moment: not by a new token of an old connection either.
+	wantCall(t, s, "revoke", fmt.Sprintf(`{"user":"ann","issued_before":%d}`, now-20), `{"result":{}}`)
+	other.closed(3500)
+	refused(token("3", now-21))
+	refused(signed(map[string]any{"sub": "ann"})) // nobody knows when it was issued
+	newer := connectSDK(t, s, token("4", now-20))
+	wantCall(t, s, "revoke", fmt.Sprintf(`{"user":"ann","issued_before":%d}`, now-90), `{"result":{}}`)
+	refused(token("5", now-50)) // the later moment stands
+	newer.say(`{"id":8,"subscribe":{"channel":"y","token":%q}}`, signed(map[string]any{"sub": "ann", "channel": "y", "iat": now - 50}))
+	newer.want(`{"id":8,"error":{"code":103,"message":"permission denied"}}`)
+	newer.say(`{"id":9,"refresh":{"token":%q}}`, token("6", now-50))
+	newer.closed(3500)
+
+	// All until now.
+	last := connectSDK(t, s, token("7", now))
+	wantCall(t, s, "revoke", `{"user":"ann"}`, `{"result":{}}`)
+	last.closed(3500)
+	refused(token("8", now))
+	connectSDK(t, s, token("9", now+3600))
+	bob.enter("x")
+
+	wantError(t, s, "revoke", `{}`, 107, "user")
+	wantError(t, s, "revoke", `{"user":"ann","jti":"1","issued_before":5}`, 107, "one of them")
+	wantError(t, s, "revoke", `{"user":"ann","issued_before":4102444800000}`, 107, "issued_before")
+	wantError(t, s, "revoke", `{"user":"ann","expire_at":1}`, 107, "past")
+}
+
+func TestSanctionsAreChecked(t *testing.T) {
+	s := startAPI(t)
+	for _, method := range []string{"ban", "mute"} {
+		wantError(t, s, method, `{"channel":"x"}`, 107, "user")
+		wantError(t, s, method, `{"user":"u","channel":"\u0001"}`, 107, "channel")
+		wantError(t, s, method, `{"user":"u","seconds":-1}`, 107, "seconds")
+		wantError(t, s, method, `{"user":"u","seconds":1,"until":1}`, 107, "one of them")
+		wantError(t, s, method, `{"user":"u","until":1000}`, 107, "past")
+		wantError(t, s, method, `{"user":"u","until":4102444800000}`, 107, "milliseconds")
+		wantError(t, s, "un"+method, `{"user":"u","until":1000}`, 107, "neither")
+	}
+}
+
+func TestModerationTellsWhatStands(t *testing.T) {
+	s := startAPI(t)
+	until := time.Now().Unix() + 1000
+	call(t, s, "ban", `{"user":"b"}`)
+	call(t, s, "ban", fmt.Sprintf(`{"user":"a","channel":"x","until":%d}`, until))
+	call(t, s, "mute", `{"user":"a","channel":"y"}`)
+	call(t, s, "slow_mode", `{"channel":"x","seconds":3}`)
+	call(t, s, "revoke", `{"user":"a","jti":"1"}`)
+	bans := fmt.Sprintf(`{"user":"a","channel":"x","until":%d}`, until)
+	wantCall(t, s, "moderation", `{}`, `{"result":{"bans":[`+bans+`,{"user":"b"}],"mutes":[{"user":"a","channel":"y"}],"slow_mode":{"x":3},"revocations":[{"user":"a","jti":"1"}]}}`)
+	wantCall(t, s, "moderation", `{"user":"b"}`, `{"result":{"bans":[{"user":"b"}],"mutes":[],"slow_mode":{"x":3},"revocations":[]}}`)
+	wantCall(t, s, "moderation", `{"channel":"y"}`, `{"result":{"bans":[{"user":"b"}],"mutes":[{"user":"a","channel":"y"}],"slow_mode":{},"revocations":[{"user":"a","jti":"1"}]}}`)
+}
+
+// What is kept is bounded: sanctions that have had their time are forgotten, and beyond the most that may stand there is an
+// error, not a sanction that is silently not there.
+func TestSanctionsAreBoundedAndForgotten(t *testing.T) {
+	now := time.Now()
+	m := newModeration()
+	m.now = func() time.Time { return now }
+	for i := range maxSanctions {
+		if !m.ban(fmt.Sprint(i), "x", now.Add(time.Duration(1+i%2)*time.Hour)) {
+			t.Fatalf("sanction %d is one too many, want %d", i, maxSanctions)
+		}
+	}
+	for what, added := range map[string]bool{
+		"a ban": m.ban("one more", "x", time.Time{}), "a mute": m.mute("one more", "x", time.Time{}),
+		"a slow room": m.slowDown("x", time.Second), "a revocation": m.revoke("one more", "", revocation{}),
+	} {
+		if added {
+			t.Errorf("%s beyond the most is kept", what)
+		}
+	}
+	if !m.ban("1", "x", now.Add(3*time.Hour)) {
+		t.Error("a sanction that stands cannot be prolonged")
+	}
+	if !m.forbids("0", toSubscribe, "x") {
+		t.Error("a ban does not hold")
+	}
+	now = now.Add(time.Hour)
+	if m.forbids("0", toSubscribe, "x") || !m.forbids("1", toSubscribe, "x") {
+		t.Error("a ban does not hold exactly until its time")
+	}
+	if !m.ban("one more", "x", now.Add(time.Minute)) || len(m.bans) != maxSanctions/2+1 {
+		t.Errorf("got %d bans, want those forgotten that have had their time", len(m.bans))
+	}
+	now = now.Add(2 * time.Hour)
+	m.expire(now)
+	if len(m.bans) != 0 || m.any.Load() {
+		t.Errorf("got %d bans, want none", len(m.bans))
+	}
+
+	// Speakers of slow rooms likewise.
+	m.slowDown("slow", time.Hour)
+	for i := range maxSpoke {
+		if !m.maySpeak(speaker{conn: uint64(i), room: "slow"}) {
+			t.Fatalf("speaker %d may not", i)
+		}
+	}
+	if m.maySpeak(speaker{user: "one more", room: "slow"}) {
+		t.Error("more speakers are remembered than may be")
+	}
+	now = now.Add(time.Hour)
+	if !m.maySpeak(speaker{user: "one more", room: "slow"}) || len(m.spoke) != 1 {
+		t.Errorf("got %d speakers, want the old ones forgotten", len(m.spoke))
+	}
+}
