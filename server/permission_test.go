@@ -1,0 +1,358 @@
+package server
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// The permission matrix: everybody tries everything in every kind of room, in every way that there is, and what they get is
+// compared with what an oracle says, which is a table and knows nothing of the code.
+
+// kind is somebody as the matrix knows them.
+type kind struct {
+	name   string
+	user   string
+	token  bool // brings a subscription token
+	muted  bool // everywhere
+	banned bool // everywhere that the matrix looks, room by room
+}
+
+var kinds = []kind{
+	{name: "guest"},
+	{name: "guest with a token", token: true},
+	{name: "user", user: "ann"},
+	{name: "user with a token", user: "tess", token: true},
+	{name: "muted user", user: "mute", muted: true},
+	{name: "muted user with a token", user: "mutt", muted: true, token: true},
+	{name: "banned user", user: "ban", banned: true},
+	{name: "banned user with a token", user: "bart", banned: true, token: true},
+}
+
+// oracle says who is let do something by a rule: the cells of the table are in the order of its columns.
+func oracle(d deed, rule Who, k kind, inside, token bool) bool {
+	const ( // columns
+		outsider = iota
+		outsiderUser
+		insider
+		insiderUser
+		tokenInsider
+		tokenInsiderUser
+		tokenOutsider
+		tokenOutsiderUser
+	)
+	table := map[Who]string{
+		//           o ou i iu ti tiu to tou
+		Anyone:      "y y  y y  y  y   y  y",
+		SignedIn:    "n y  n y  n  y   n  y",
+		Subscribers: "n n  y y  y  y   n  n",
+		WithToken:   "n n  n n  y  y   y  y",
+		Nobody:      "n n  n n  n  n   n  n",
+	}
+	column := map[[2]bool]int{
+		{false, false}: outsider,
+		{true, false}:  insider,
+		{true, true}:   tokenInsider,
+		{false, true}:  tokenOutsider,
+	}[[2]bool{inside, token}]
+	if k.user != "" {
+		column++
+	}
+	allowed := strings.Fields(table[rule])[column] == "y"
+	if d == toSubscribe && token && rule == SignedIn {
+		allowed = true // a token opens a room, if it is not shut to all
+	}
+	if k.banned || k.muted && d == toPublish {
+		allowed = false
+	}
+	return allowed
+}
+
+// matrixRooms are all rules for who may enter, with all rules for each other deed.
+func matrixRooms() (rooms []RoomOptions) {
+	enter := []Who{Anyone, SignedIn, WithToken, Nobody}
+	for _, may := range enter {
+		for _, rule := range allWho {
+			for d := toPublish; d < deeds; d++ {
+				o := roomWithHistory(fmt.Sprintf("%d/%s/%s", d, may, rule))
+				o.Recovery, o.HistorySize = false, 1000
+				o.Subscribe = may
+				switch d {
+				case toPublish:
+					o.Publish = rule
+				case toSeePresence:
+					o.SeePresence = rule
+				case toReadHistory:
+					o.ReadHistory = rule
+				}
+				rooms = append(rooms, o)
+			}
+		}
+	}
+	return rooms
+}
+
+func (o *RoomOptions) rule(d deed) Who {
+	return [...]Who{o.Subscribe, o.Publish, o.SeePresence, o.ReadHistory}[d]
+}
+
+// answerTo is the reply to a command; what is pushed before it is passed over.
+func (c *sdk) answerTo(command string) string {
+	c.t.Helper()
+	c.say(`{"id":77,%s}`, command)
+	for {
+		if line := c.line(); strings.HasPrefix(line, `{"id":77,`) {
+			return line
+		}
+	}
+}
+
+// may says whether a command is done, and not denied. Another error is none of the two.
+func (c *sdk) may(command string) bool {
+	c.t.Helper()
+	line := c.answerTo(command)
+	denied := line == `{"id":77,"error":{"code":103,"message":"permission denied"}}`
+	if !denied && strings.Contains(line, `"error"`) {
+		c.t.Fatalf("%s: got %s, want it done or denied", command, line)
+	}
+	return !denied
+}
+
+// asks are the commands for what one may do in a room.
+func asks(d deed, room string) []string {
+	switch d {
+	case toPublish:
+		return []string{fmt.Sprintf(`"publish":{"channel":%q,"data":1}`, room)}
+	case toSeePresence:
+		return []string{fmt.Sprintf(`"presence":{"channel":%q}`, room), fmt.Sprintf(`"presence_stats":{"channel":%q}`, room)}
+	}
+	return []string{fmt.Sprintf(`"history":{"channel":%q,"limit":-1}`, room)}
+}
+
+// matrix counts what it compares.
+type matrix struct {
+	t     *testing.T
+	cells int
+}
+
+func (m *matrix) cell(got, want bool, format string, args ...any) {
+	m.t.Helper()
+	m.cells++
+	if got != want {
+		m.t.Errorf("%s: got %v, want %v", fmt.Sprintf(format, args...), got, want)
+	}
+}
+
+func TestPermissionMatrix(t *testing.T) {
+	rooms := matrixRooms()
+	s := startAPI(t, rooms...)
+	m := &matrix{t: t}
+	for _, k := range kinds {
+		if k.muted {
+			call(t, s, "mute", fmt.Sprintf(`{"user":%q}`, k.user))
+		}
+		for i := range rooms {
+			if k.banned {
+				call(t, s, "ban", fmt.Sprintf(`{"user":%q,"channel":%q}`, k.user, rooms[i].Pattern))
+			}
+		}
+	}
+	for i := range rooms {
+		m.byApplication(s, &rooms[i])
+	}
+	for _, k := range kinds {
+		text := ""
+		if k.user != "" {
+			text = tokenOf(k.user)
+		}
+		c := connectSDK(t, s, text)
+		for i := range rooms {
+			m.byCommands(c, k, &rooms[i])
+			if k.user != "" && !k.token {
+				m.byServerSide(s, c, k, &rooms[i])
+				m.byNamingToken(s, k, &rooms[i])
+			}
+		}
+	}
+	for i := range rooms {
+		m.byPlainClient(s, &rooms[i])
+	}
+	m.personalRooms(s)
+	t.Logf("%d cells", m.cells)
+	if m.cells < 600 {
+		t.Errorf("got %d cells, want 600 or more", m.cells)
+	}
+}
+
+// byApplication: the server API may do everything.
+func (m *matrix) byApplication(s *Server, o *RoomOptions) {
+	params := map[string]string{
+		"publish": `,"data":"seed"`, "presence": "", "presence_stats": "", "history": `,"limit":-1`,
+	}
+	for method, more := range params {
+		answer := call(m.t, s, method, fmt.Sprintf(`{"channel":%q%s}`, o.Pattern, more))
+		m.cell(strings.HasPrefix(answer, `{"result":`), true, "%s by the application in %s", method, o.Pattern)
+	}
+}
+
+// byCommands: outside, coming back with an old offset, and inside.
+func (m *matrix) byCommands(c *sdk, k kind, o *RoomOptions) {
+	room := o.Pattern
+	for d := toPublish; d < deeds; d++ {
+		for _, command := range asks(d, room) {
+			m.cell(c.may(command), oracle(d, o.rule(d), k, false, false), "%s outside of %s: %s", k.name, room, command)
+		}
+	}
+	token := ""
+	if k.token {
+		claims := map[string]any{"channel": room}
+		if k.user != "" {
+			claims["sub"] = k.user
+		}
+		token = signed(claims)
+	}
+	subscribed := c.answerTo(fmt.Sprintf(`"subscribe":{"channel":%q,"token":%q,"recover":true,"offset":0}`, room, token))
+	inside := strings.HasPrefix(subscribed, `{"id":77,"subscribe":`)
+	m.cell(inside, oracle(toSubscribe, o.Subscribe, k, false, k.token), "%s enters %s", k.name, room)
+	told := strings.Contains(subscribed, `"data":"seed"`)
+	m.cell(told, inside && oracle(toReadHistory, o.ReadHistory, k, true, k.token), "%s recovers in %s: %s", k.name, room, subscribed)
+	if !inside {
+		return
+	}
+	for d := toPublish; d < deeds; d++ {
+		for _, command := range asks(d, room) {
+			m.cell(c.may(command), oracle(d, o.rule(d), k, true, k.token), "%s in %s: %s", k.name, room, command)
+		}
+	}
+	c.answerTo(fmt.Sprintf(`"unsubscribe":{"channel":%q}`, room))
+}
+
+// byServerSide: put there by the server API, one is as if one had a token.
+func (m *matrix) byServerSide(s *Server, c *sdk, k kind, o *RoomOptions) {
+	room := o.Pattern
+	answer := call(m.t, s, "subscribe", fmt.Sprintf(`{"user":%q,"channel":%q}`, k.user, room))
+	inside := answer == `{"result":{}}`
+	m.cell(inside, !k.banned, "%s is put into %s", k.name, room)
+	if !inside {
+		return
+	}
+	for d := toPublish; d < deeds; d++ {
+		for _, command := range asks(d, room) {
+			m.cell(c.may(command), oracle(d, o.rule(d), k, true, true), "%s put into %s: %s", k.name, room, command)
+		}
+	}
+	call(m.t, s, "unsubscribe", fmt.Sprintf(`{"user":%q,"channel":%q}`, k.user, room))
+}
+
+// byNamingToken: the token of the connection names the room, and the client was there before.
+func (m *matrix) byNamingToken(s *Server, k kind, o *RoomOptions) {
+	c := dialSDK(m.t, s, "")
+	defer c.conn.Close()
+	c.say(`{"id":1,"connect":{"token":%q,"subs":{%q:{"recover":true,"offset":0}}}}`,
+		signed(map[string]any{"sub": k.user, "channels": []string{o.Pattern}}), o.Pattern)
+	answer := c.line()
+	inside := strings.Contains(answer, fmt.Sprintf(`"subs":{%q:{`, o.Pattern))
+	m.cell(inside, !k.banned, "%s with a token that names %s", k.name, o.Pattern)
+	told := strings.Contains(answer, `"data":"seed"`)
+	m.cell(told, inside && oracle(toReadHistory, o.ReadHistory, k, true, true), "%s resumes in %s, which its token names: %s", k.name, o.Pattern, answer)
+}
+
+// byPlainClient: who does not sign in, without the SDK protocol.
+func (m *matrix) byPlainClient(s *Server, o *RoomOptions) {
+	guest := kinds[0]
+	resp, _ := ask(m.t, s.Addr().String(), upgradeRequest(s.Addr().String(), "/ws?room="+o.Pattern))
+	inside := resp.StatusCode == 101
+	m.cell(inside, oracle(toSubscribe, o.Subscribe, guest, false, false), "plain client enters %s", o.Pattern)
+	if !inside {
+		return
+	}
+	c := dial(m.t, s, o.Pattern)
+	defer c.conn.Close()
+	c.send(ws.OpText, "x")
+	answer, err := c.next()
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	m.cell(answer.Op == ws.OpText, oracle(toPublish, o.Publish, guest, true, false), "plain client speaks in %s", o.Pattern)
+}
+
+// personalRooms are of their owner, and a token opens them to nobody else.
+func (m *matrix) personalRooms(s *Server) {
+	for _, k := range kinds[:4] {
+		text := ""
+		if k.user != "" {
+			text = tokenOf(k.user)
+		}
+		c := connectSDK(m.t, s, text)
+		for _, owner := range []string{"ann", "tess", "bob", ""} {
+			room := "#" + owner
+			m.cell(c.may(fmt.Sprintf(`"subscribe":{"channel":%q}`, room)), k.user != "" && owner == k.user, "%s enters %s", k.name, room)
+			if owner != k.user {
+				token := signed(map[string]any{"sub": k.user, "channel": room})
+				m.cell(c.may(fmt.Sprintf(`"subscribe":{"channel":%q,"token":%q}`, room, token)), false, "%s enters %s by a token", k.name, room)
+			}
+		}
+	}
+}
+
+// A room that one may not enter is answered like one that does not exist, to the byte.
+func TestAForbiddenRoomDoesNotShowThatItIsThere(t *testing.T) {
+	secret := roomWithHistory("secret:*")
+	secret.Subscribe, secret.Publish, secret.SeePresence, secret.ReadHistory = WithToken, WithToken, WithToken, WithToken
+	s := startAPI(t, secret)
+	member := connectSDK(t, s, tokenOf("bob"))
+	call(t, s, "subscribe", `{"user":"bob","channel":"secret:there"}`)
+	call(t, s, "publish", `{"channel":"secret:there","data":"x"}`)
+	member.line()
+	call(t, s, "ban", `{"user":"ann","channel":"open"}`)
+	connectSDK(t, s, tokenOf("bob")).enter("open")
+
+	for _, text := range []string{"", tokenOf("ann")} {
+		c := connectSDK(t, s, text)
+		for _, d := range []deed{toPublish, toSeePresence, toReadHistory} {
+			for i, command := range asks(d, "secret:there") {
+				there, never := c.answerTo(command), c.answerTo(asks(d, "secret:never")[i])
+				if there != never {
+					t.Errorf("%s\nof a room that is there: %s\nof one that is not:     %s", command, there, never)
+				}
+			}
+		}
+		forms := []string{
+			`"subscribe":{"channel":"secret:%s"}`,
+			`"subscribe":{"channel":"secret:%s","recover":true,"offset":1,"epoch":"x"}`,
+			`"sub_refresh":{"channel":"secret:%s","token":"x"}`,
+			`"unsubscribe":{"channel":"secret:%s"}`,
+			`"rpc":{"method":"redact","data":{"channel":"secret:%s","offset":1}}`,
+		}
+		for _, form := range forms {
+			there, never := c.answerTo(fmt.Sprintf(form, "there")), c.answerTo(fmt.Sprintf(form, "never"))
+			if there != never {
+				t.Errorf("%s\nof a room that is there: %s\nof one that is not:     %s", form, there, never)
+			}
+		}
+	}
+	// Plain clients likewise.
+	_, there := ask(t, s.Addr().String(), upgradeRequest(s.Addr().String(), "/ws?room=secret:there"))
+	_, never := ask(t, s.Addr().String(), upgradeRequest(s.Addr().String(), "/ws?room=secret:never"))
+	if there != never || !strings.Contains(there, "may not enter") {
+		t.Errorf("of a room that is there: %s\nof one that is not: %s", there, never)
+	}
+	if got := call(t, s, "channels", `{"pattern":"secret:*"}`); !strings.Contains(got, "secret:there") || strings.Contains(got, "never") {
+		t.Errorf("got %s, want no room to have come of asking for it", got)
+	}
+}
+
+// Every rule is in the matrix: a new one has no column in the oracle's table.
+func TestTheMatrixKnowsEveryRule(t *testing.T) {
+	for _, rule := range []Who{Anyone, SignedIn, Subscribers, WithToken, Nobody} {
+		if !slices.Contains(allWho, rule) {
+			t.Errorf("%q is not checked by the config", rule)
+		}
+	}
+	if len(allWho) != 5 || deeds != 4 {
+		t.Errorf("got %d rules and %d deeds: give the matrix what is new", len(allWho), deeds)
+	}
+}
