@@ -1,190 +1,22 @@
 "use strict";
 
-// Three parts: the connection knows no elements, the view knows no socket, and the app joins them. Not modules: browsers
-// load those from a server only, and this page may be opened from a file.
+// The app: it joins the connection, the room and the log, and reads what people write. CHAT.md says what is sent.
 (() => {
-  // ---- Connection ----
-
-  const firstDelay = 500; // ms before the second try
-  const maxDelay = 15_000;
-  const openTimeout = 10_000; // for a try that nobody answers
-  const stableAfter = 5_000; // a connection that lives so long was a good one: the next delay starts small
-
-  // Connection is one WebSocket at a time, opened again for as long as the page lives. It reports a state, which is
-  // "connecting", "open" or "waiting", with what is known of the reason, and each message.
-  class Connection {
-    #url;
-    #onState;
-    #onMessage;
-    #socket = null;
-    #timer = 0; // of the next try, while waiting
-    #failures = 0;
-
-    constructor(url, onState, onMessage) {
-      this.#url = url;
-      this.#onState = onState;
-      this.#onMessage = onMessage;
-    }
-
-    open() {
-      this.#timer = 0;
-      this.#onState("connecting", "");
-      const socket = new WebSocket(this.#url);
-      socket.binaryType = "arraybuffer";
-      const giveUp = setTimeout(() => socket.close(), openTimeout);
-      let stable = 0;
-      socket.addEventListener("open", () => {
-        clearTimeout(giveUp);
-        stable = setTimeout(() => { this.#failures = 0; }, stableAfter);
-        this.#onState("open", "");
-      });
-      socket.addEventListener("message", (event) => this.#onMessage(event.data));
-      // A failed try is an error and then a close; the error says nothing more.
-      socket.addEventListener("close", (event) => {
-        clearTimeout(giveUp);
-        clearTimeout(stable);
-        this.#socket = null;
-        this.#wait(event.reason);
-      });
-      this.#socket = socket;
-    }
-
-    // Half of each delay is chance, so that a crowd cut off together does not come back together.
-    #wait(reason) {
-      const delay = Math.min(maxDelay, firstDelay * 2 ** this.#failures) * (0.5 + Math.random() / 2);
-      this.#failures++;
-      this.#timer = setTimeout(() => this.open(), delay);
-      this.#onState("waiting", reason);
-    }
-
-    // hurry ends a wait: the network or the reader is back.
-    hurry() {
-      if (this.#timer === 0) {
-        return;
-      }
-      clearTimeout(this.#timer);
-      this.open();
-    }
-
-    // send returns whether the message went to the socket.
-    send(text) {
-      if (this.#socket?.readyState !== WebSocket.OPEN) {
-        return false;
-      }
-      this.#socket.send(text);
-      return true;
-    }
-  }
-
-  // ---- View ----
-
-  const maxShown = 500; // messages on the page
-  const nearEnd = 24; // px from the end that still count as at the end
-
   const byId = (id) => document.getElementById(id);
 
-  // element makes one that holds text: nothing received is ever markup.
-  function element(tag, className, text) {
-    const e = document.createElement(tag);
-    e.className = className;
-    e.textContent = text;
-    return e;
-  }
+  const maxCommand = 64 * 1024; // bytes the server takes (its default)
+  const maxName = 64; // bytes, of a room or a guest
+  const nameKey = "throng.name";
+  const typingEvery = 3_000; // ms between two of "typing" while somebody types
+  const typingLasts = 5_000;
+  const typingCrowd = 100; // nobody wants to know who types in a larger one
+  const maxNamesShown = 100;
+  const retryBusy = 1_000; // after the server said that it was too much
+  const fromFile = location.protocol === "file:";
+  const encoder = new TextEncoder();
+  const bytes = (text) => encoder.encode(text).length;
 
-  // hue gives each sender a colour; the style fixes how light it is, for contrast.
-  function hue(sender) {
-    let hash = 0;
-    for (const c of sender) {
-      hash = (hash * 31 + c.codePointAt(0)) % 360;
-    }
-    return hash;
-  }
-
-  const shortTime = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
-  const longTime = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
-
-  function timeElement(date) {
-    const e = element("time", "", shortTime.format(date));
-    e.dateTime = date.toISOString();
-    e.title = longTime.format(date);
-    return e;
-  }
-
-  // messageElement shows {sender, text, time, kind}; kind is a class: "own", "binary", "note" or none.
-  function messageElement({ sender, text, time, kind }) {
-    const e = element("div", `message ${kind}`, "");
-    if (sender !== "") {
-      const name = element("bdi", "sender", sender);
-      name.style.setProperty("--hue", hue(sender));
-      e.append(name);
-    }
-    const body = element("div", "text", text);
-    body.dir = "auto";
-    e.append(timeElement(time), body);
-    return e;
-  }
-
-  // Log is the list of messages. It follows the newest while the reader is at the end, and holds still otherwise.
-  class Log {
-    #list;
-    #newer; // the button that leads to the end
-    #atEnd = true;
-    #queue = []; // arrived since the last frame; a hidden page has no frames
-
-    constructor(list, newer) {
-      this.#list = list;
-      this.#newer = newer;
-      list.addEventListener("scroll", () => this.#look());
-      newer.addEventListener("click", () => { this.#toEnd(); list.focus(); });
-      // Keyboards on screen and longer drafts change its height.
-      new ResizeObserver(() => { if (this.#atEnd) this.#toEnd(); }).observe(list);
-    }
-
-    add(message) {
-      if (this.#queue.push(message) === 1) {
-        requestAnimationFrame(() => this.#draw());
-      }
-      if (this.#queue.length > 2 * maxShown) {
-        this.#queue.splice(0, this.#queue.length - maxShown);
-      }
-    }
-
-    #draw() {
-      const news = this.#queue.slice(-maxShown).map(messageElement);
-      this.#queue = [];
-      const list = this.#list;
-      const surplus = list.childElementCount + news.length - maxShown;
-      // What the reader sees may move by what goes above it, so the newest line, which stays, tells how far to scroll back.
-      const stays = list.lastElementChild;
-      const before = surplus > 0 && !this.#atEnd ? stays.getBoundingClientRect().top : 0;
-      for (let i = 0; i < surplus && list.firstElementChild !== null; i++) {
-        list.firstElementChild.remove();
-      }
-      if (surplus > 0 && !this.#atEnd && stays.isConnected) {
-        list.scrollTop += stays.getBoundingClientRect().top - before;
-      }
-      list.append(...news);
-      if (this.#atEnd) {
-        this.#toEnd();
-      } else {
-        this.#newer.hidden = false;
-      }
-    }
-
-    #look() {
-      const list = this.#list;
-      this.#atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < nearEnd;
-      if (this.#atEnd) {
-        this.#newer.hidden = true;
-      }
-    }
-
-    #toEnd() {
-      this.#list.scrollTop = this.#list.scrollHeight;
-      this.#newer.hidden = true;
-      this.#atEnd = true;
-    }
-  }
+  // ---- Words ----
 
   // say sets a live region's words, and only when they change: screen readers read it again each time.
   function say(e, text) {
@@ -196,8 +28,7 @@
   function showStatus(state, text) {
     byId("status").dataset.state = state;
     say(byId("status"), text);
-    byId("send").disabled = state !== "open";
-    say(byId("send"), state === "open" ? "Send" : "Offline");
+    byId("send").disabled = state === "stopped";
   }
 
   function showNotice(text) {
@@ -205,13 +36,47 @@
     say(byId("notice"), text);
   }
 
-  // ---- App ----
+  // Announcer reads new messages out, but not faster than anyone can listen. The log itself is not read: most changes of it are old
+  // messages, buttons, reactions.
+  class Announcer {
+    #waiting = [];
+    #timer = 0;
 
-  const maxMessage = 64 * 1024; // bytes the server takes (its default)
-  const maxRoomName = 64; // bytes
-  const nameKey = "throng.name";
-  const fromFile = location.protocol === "file:";
-  const encoder = new TextEncoder();
+    add(text) {
+      this.#waiting.push(text);
+      if (this.#timer === 0) {
+        this.#tell();
+      }
+    }
+
+    #tell() {
+      const news = this.#waiting;
+      this.#waiting = [];
+      this.#timer = 0;
+      if (news.length > 0) {
+        byId("announcer").textContent = news.length > 3 ? `${news.length} new messages` : news.join("\n");
+        this.#timer = setTimeout(() => this.#tell(), 2000);
+      }
+    }
+  }
+
+  const refusedHint = "A page opened from a file needs a server that was started with --origin null.";
+
+  function statusText(state, reason, url, wasOpen) {
+    switch (state) {
+      case "connecting":
+        return "Connecting…";
+      case "stopped":
+        return `Disconnected by the server${reason && ` (${reason})`}. Reload the page to come back.`;
+      default: {
+        const what = wasOpen ? "Connection lost" : `Cannot connect to ${url.host}`;
+        const hint = fromFile && !wasOpen ? ` ${refusedHint}` : "";
+        return `${what}${reason && ` (${reason})`}: trying again by itself.${hint}`;
+      }
+    }
+  }
+
+  // ---- Address and name ----
 
   // roomOf reads ?room=NAME by the server's rule. It throws what is wrong with the name, as words for the reader.
   function roomOf(params) {
@@ -223,12 +88,11 @@
       throw new Error("the address names more than one room");
     }
     const [room] = rooms;
-    const bytes = encoder.encode(room).length;
-    if (bytes === 0) {
+    if (room === "") {
       throw new Error("the name of the room is empty");
     }
-    if (bytes > maxRoomName) {
-      throw new Error(`the name of the room is longer than ${maxRoomName} bytes`);
+    if (bytes(room) > maxName) {
+      throw new Error(`the name of the room is longer than ${maxName} bytes`);
     }
     // U+FFFD is what the browser made of bytes that were not UTF-8.
     if (/[\p{Cc}\uFFFD]/u.test(room)) {
@@ -237,160 +101,482 @@
     return room;
   }
 
-  // socketAddress is ws beside the page, or what a page opened from a file is told.
-  function socketAddress(params, room) {
-    let url;
-    if (fromFile) {
-      const server = params.get("server") ?? "ws://127.0.0.1:3000/ws";
-      url = URL.canParse(server) ? new URL(server) : null;
-      if (url?.protocol !== "ws:" && url?.protocol !== "wss:") {
-        throw new Error(`?server=${server} is no ws:// or wss:// address`);
-      }
-    } else {
-      url = new URL("ws", location.href);
+  // socketAddress is beside the page, or what a page opened from a file is told.
+  function socketAddress(params) {
+    if (!fromFile) {
+      const url = new URL("connection/websocket", location.href);
       url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
-      url.search = "";
+      url.search = url.hash = "";
+      return url;
     }
-    url.hash = "";
-    url.searchParams.set("room", room);
+    const server = params.get("server") ?? "ws://127.0.0.1:3000/connection/websocket";
+    const url = URL.canParse(server) ? new URL(server) : null;
+    if (url?.protocol !== "ws:" && url?.protocol !== "wss:") {
+      throw new Error(`?server=${server} is no ws:// or wss:// address`);
+    }
     return url;
   }
 
-  // parse reads the plain room's "name: text". A start too long for a name is none.
-  function parse(line) {
-    const [, sender, text] = /^([^\n]{1,64}?): (.*)$/su.exec(line) ?? [null, "", line];
-    return { sender, text };
+  function guestAddress(socket) {
+    const url = new URL("guest", socket);
+    url.protocol = socket.protocol === "wss:" ? "https:" : "http:";
+    return url;
   }
 
-  // cleanName makes a name that parse finds again.
+  // cleanName makes a name that the server takes, and that a plain member's "name: text" could have.
   function cleanName(name) {
-    return name.toWellFormed().replace(/[\p{Cc}\s]+/gu, " ").replaceAll(": ", ":").trim();
-  }
-
-  // Storage may be forbidden; the name is then only kept by the page.
-  function storedName() {
-    try {
-      return localStorage.getItem(nameKey) ?? "";
-    } catch (error) {
-      console.info("the name is not remembered:", error.message);
-      return "";
+    let clean = name.toWellFormed().replace(/[\p{Cc}\s]+/gu, " ").replaceAll(": ", ":").trim();
+    while (bytes(clean) > maxName) {
+      clean = Array.from(clean).slice(0, -1).join("");
     }
+    return clean;
   }
 
-  function storeName(name) {
-    try {
-      localStorage.setItem(nameKey, name);
-    } catch (error) {
-      console.info("the name is not remembered:", error.message);
-    }
-  }
-
-  function setUpName(input) {
+  function setUpName(input, onChange) {
     const guest = `guest-${1000 + Math.floor(Math.random() * 9000)}`;
     const take = (name) => {
       input.value = cleanName(name) || guest;
-      storeName(input.value);
+      store("localStorage", nameKey, input.value);
     };
-    take(storedName());
-    input.addEventListener("change", () => take(input.value));
+    take(stored("localStorage", nameKey));
+    input.addEventListener("change", () => { take(input.value); onChange(); });
     return () => { // the name to send under
       take(input.value);
       return input.value;
     };
   }
 
-  const refusedHint = "A page opened from a file needs a server that was started with --origin null.";
+  // ---- What is said ----
 
-  function statusText(state, reason, url, wasOpen) {
-    switch (state) {
-      case "open":
-        return "Connected";
-      case "connecting":
-        return "Connecting…";
-      default: {
-        const what = wasOpen ? "Connection lost" : `Cannot connect to ${url.host}`;
-        const hint = fromFile && !wasOpen ? ` ${refusedHint}` : "";
-        return `${what}${reason && ` (${reason})`}: trying again by itself.${hint}`;
-      }
-    }
+  // parse reads a plain member's "name: text". A start too long for a name is none.
+  function parse(line) {
+    const [, sender, text] = /^([^\n]{1,64}?): (.*)$/su.exec(line) ?? [null, "", line];
+    return { sender, text };
   }
 
+  function nameOf(info) {
+    const name = info.conn_info?.name;
+    return typeof name === "string" && name !== "" ? name : info.user || "somebody";
+  }
+
+  // by is who said something: a user, or a connection without one.
+  const by = (info) => info?.user || info?.client || "";
+
+  const newId = () => Array.from(crypto.getRandomValues(new Uint8Array(12)), (b) => b.toString(16).padStart(2, "0")).join("");
+
+  const isId = (id) => typeof id === "string" && id !== "" && id.length <= 64;
+
+  const isEmoji = (text) => typeof text === "string" && text.length <= 32 && /^\p{RGI_Emoji}$/v.test(text);
+
+  // ---- The app ----
+
   function start() {
-    const log = new Log(byId("messages"), byId("newer"));
-    const currentName = setUpName(byId("name"));
     const box = byId("message");
     const params = new URLSearchParams(location.search);
+    const currentName = setUpName(byId("name"), () => rename());
 
-    let room;
+    let name;
     let url;
     try {
-      room = roomOf(params);
-      url = socketAddress(params, room);
+      name = roomOf(params);
+      url = socketAddress(params);
     } catch (error) {
       showStatus("stopped", `Not connected: ${error.message}.`);
       return;
     }
-    byId("room").textContent = room;
-    document.title = `${room} · throng`;
+    byId("room").textContent = name;
+    document.title = `${name} · throng`;
 
-    // Sent, and not yet come back from the room.
-    let unconfirmed = [];
+    const typingRoom = bytes(`typing:${name}`) <= maxName ? `typing:${name}` : "";
+    const announcer = new Announcer();
+    const connection = new Connection(url.href, new Guest(guestAddress(url), currentName()), onState, onPush);
+    const room = new Room(connection, name, { publication: onPublication, missed: onMissed, join: () => onPresence(1), leave: () => onPresence(-1), gone: onGone });
+    const log = new Log(byId("messages"), byId("newer"), { me: () => connection.guest.user, react, of: actionsOf });
+
+    let inside = false; // the room
     let wasOpen = false;
     let lastReason = ""; // of the first close after an open; the tries that follow have none
+    let renaming = Promise.resolve();
 
-    function onState(state, reason) {
+    // ---- Connection ----
+
+    async function onState(state, reason, code) {
+      inside = false;
+      if (state === "open") {
+        await enter();
+        return;
+      }
       lastReason = reason || lastReason;
+      if (code === 1009) {
+        fail(outbox.shift(), "too long for this server"); // it would end the next connection, too
+      }
       // A try after a failed one is not news: the status stays as it is until the try succeeds.
       if (state !== "connecting" || byId("status").textContent === "") {
         showStatus(state, statusText(state, lastReason, url, wasOpen));
       }
-      if (state === "open") {
-        wasOpen = true;
-        lastReason = "";
-        showNotice("");
-      }
-      if (state === "waiting") {
-        const time = new Date();
-        for (const line of unconfirmed) {
-          log.add({ sender: "", text: `The connection ended before this came back; perhaps nobody got it: ${parse(line).text}`, time, kind: "note" });
+    }
+
+    async function enter() {
+      try {
+        await room.enter();
+      } catch (error) {
+        if (error.code !== undefined && !error.temporary) {
+          showStatus("stopped", `Not in the room: ${error.message}.`);
+        } else if (error.code !== undefined) {
+          setTimeout(enter, retryBusy);
         }
-        unconfirmed = [];
+        return; // or the connection ended
+      }
+      inside = wasOpen = true;
+      lastReason = "";
+      showStatus("open", "Connected");
+      showNotice("");
+      askWhoIsHere();
+      if (typingRoom !== "") {
+        connection.call("subscribe", { channel: typingRoom }).catch((error) => console.info("no typing:", error.message));
+      }
+      flush();
+    }
+
+    function onPush(push) {
+      if (push.channel === typingRoom) {
+        onTyping(push.pub);
+      } else {
+        room.take(push);
       }
     }
 
-    function onMessage(data) {
-      const time = new Date();
-      if (typeof data !== "string") {
-        log.add({ sender: "", text: `[binary, ${data.byteLength} bytes]`, time, kind: "binary" });
+    function onGone({ code, reason }) {
+      inside = false;
+      if (code >= 2500) {
+        enter();
+      } else {
+        showStatus("stopped", `Removed from the room (${reason}). Reload the page to come back.`);
+      }
+    }
+
+    // rename has the server show the name that is in the box. What is sent waits for it.
+    function rename() {
+      if (connection.guest.rename(currentName()) && inside) {
+        renaming = connection.refresh().catch((error) => console.info("not renamed:", error.message)); // the next connection has the name
+      }
+    }
+
+    // ---- Hearing ----
+
+    function onMissed() {
+      const text = room.keepsHistory
+        ? "Some messages were missed: the connection was away for longer than the room remembers."
+        : "The connection was away: some messages may have been missed, as this room remembers none.";
+      log.add(new Message({ text, kind: "note" }));
+    }
+
+    function onPublication({ data, info, offset = 0, time }, isOld) {
+      const at = { offset, time: time > 0 ? new Date(time) : new Date() };
+      if (typeof data === "string") {
+        hear({ ...(info === undefined ? parse(data) : { sender: nameOf(info), text: data, user: by(info) }), ...at }, isOld);
+      } else if (typeof data === "object" && data !== null) {
+        onObject(data, info, at, isOld);
+      }
+    }
+
+    function hear(fields, isOld) {
+      log.add(new Message(fields));
+      if (!isOld) {
+        announcer.add(`${fields.sender}: ${fields.text}`);
+      }
+    }
+
+    function onObject(data, info, at, isOld) {
+      const who = by(info);
+      const target = log.byId(data.of);
+      switch (data.type) {
+        case undefined:
+          if (typeof data.text === "string") {
+            onMessage(data, info, at, isOld);
+          }
+          return;
+        case "edit":
+          if (target?.user === who && who !== "" && typeof data.text === "string") {
+            target.text = data.text;
+            target.edited = true;
+            target.parts.push(at.offset);
+            log.update(target);
+          }
+          return;
+        case "delete":
+          if (target?.user === who && who !== "") {
+            wipe(target);
+          }
+          return;
+        case "redact": {
+          const redacted = log.byOffset(data.offset);
+          // The server's own word, or the author's.
+          if (redacted !== undefined && (info === undefined || redacted.user === who)) {
+            wipe(redacted);
+          }
+          return;
+        }
+        case "reaction":
+          if (target !== undefined && who !== "" && isEmoji(data.emoji)) {
+            target.react(data.emoji, who, data.on === true);
+            log.update(target);
+          }
+      }
+    }
+
+    function onMessage({ id, text }, info, at, isOld) {
+      const user = by(info);
+      const known = isId(id) ? log.byId(id) : undefined;
+      // A server that was started anew knows us as another guest than the one who wrote this.
+      if (known !== undefined && (known.user === user || known.state !== "" && info?.client === connection.client)) {
+        if (known.state !== "") {
+          // It may be in the outbox still, if the connection that took it ended before the reply.
+          outbox = outbox.filter((item) => item.message !== known);
+          log.said(Object.assign(known, at, { user }));
+        }
+        return; // or it was sent twice, to be sure
+      }
+      typists.delete(info?.client);
+      showTyping();
+      const kind = user !== "" && (user === connection.guest.user || info.client === connection.client) ? "own" : "";
+      hear({ id: isId(id) && known === undefined ? id : "", text, user, sender: info === undefined ? "" : nameOf(info), kind, ...at }, isOld || kind === "own");
+    }
+
+    function wipe(message) {
+      message.deleted = true;
+      message.text = "";
+      message.reactions.clear();
+      log.update(message);
+    }
+
+    // ---- Saying ----
+
+    let outbox = []; // {data, message}: what the room has not yet said, in order; message is that of a new one
+    let flushing = false;
+
+    // flush sends one thing after another. What a connection that ended may have taken is sent again: by its id it is known.
+    async function flush() {
+      if (flushing) {
         return;
       }
-      // A connection keeps order: what was sent before a line that came back has come back, too.
-      const own = unconfirmed.indexOf(data);
-      unconfirmed.splice(0, own + 1);
-      log.add({ ...parse(data), time, kind: own >= 0 ? "own" : "" });
+      flushing = true;
+      while (inside && outbox.length > 0) {
+        const [item] = outbox;
+        try {
+          await renaming;
+          await connection.call("publish", { channel: name, data: item.data });
+          outbox = outbox.filter((other) => other !== item);
+        } catch (error) {
+          if (error.code === undefined) {
+            break; // the connection ended; the next one goes on
+          }
+          if (error.temporary) {
+            await new Promise((resolve) => setTimeout(resolve, retryBusy));
+            continue;
+          }
+          outbox = outbox.filter((other) => other !== item);
+          fail(item, error.code === 106 ? "too long for this room" : `not sent: ${error.message}`);
+        }
+      }
+      flushing = false;
+      if (inside && outbox.length > 0) {
+        flush(); // a new connection came while the old one's end was noticed
+      }
     }
 
-    const connection = new Connection(url.href, onState, onMessage);
+    function fail(item, why) {
+      if (item?.message) {
+        log.update(Object.assign(item.message, { state: "failed", why }));
+      } else if (item) {
+        showNotice(`A change was ${why}.`);
+      }
+    }
+
+    function put(data, message) {
+      outbox.push({ data, message });
+      flush();
+    }
+
+    function react(message, emoji, on) {
+      put({ type: "reaction", of: message.id, emoji, on });
+    }
+
+    const isMine = (message) => message.id !== "" && message.user !== "" && message.user === connection.guest.user;
+
+    function actionsOf(message) {
+      if (message.state === "failed") {
+        return [
+          ["Resend", () => { message.state = "pending"; log.update(message); put({ id: message.id, text: message.text }, message); }],
+          ["Discard", () => log.remove(message)],
+        ];
+      }
+      return message.state === "" && isMine(message) ? [["Edit", () => edit(message)], ["Delete", () => remove(message)]] : [];
+    }
+
+    // remove takes a message out of the room's history, or, where there is none, asks those who have it not to show it.
+    async function remove(message) {
+      if (message.offset === 0) {
+        put({ type: "delete", of: message.id });
+        return;
+      }
+      try {
+        for (const offset of [message.offset, ...message.parts]) {
+          await connection.call("rpc", { method: "redact", data: { channel: name, offset } });
+        }
+      } catch (error) {
+        if (error.code === undefined) {
+          showNotice("Not connected: the message is still there. Delete it when the connection is back.");
+        } else {
+          put({ type: "delete", of: message.id }); // it is forgotten already
+        }
+      }
+    }
+
+    let editing = null; // the message whose text is in the box
+    let draft = ""; // what was there before
+
+    function edit(message) {
+      if (editing === null) {
+        draft = box.value;
+      }
+      editing = message;
+      byId("editing").hidden = message === null;
+      box.value = message === null ? draft : message.text;
+      box.focus();
+    }
+
+    function stopEditing() {
+      if (editing !== null) {
+        editing = null;
+        byId("editing").hidden = true;
+        box.value = draft;
+      }
+    }
 
     function send() {
       const text = box.value.trimEnd().toWellFormed();
-      if (text === "") {
+      if (text === "" || byId("send").disabled) {
         return;
       }
-      const line = `${currentName()}: ${text}`;
-      const bytes = encoder.encode(line).length;
-      if (bytes > maxMessage) {
-        showNotice(`Too long by ${(bytes - maxMessage).toLocaleString()} bytes: a message may have 64 KiB. Shorten it, or send it in parts.`);
+      rename();
+      const data = editing === null ? { id: newId(), text } : { type: "edit", of: editing.id, text };
+      const over = bytes(JSON.stringify({ id: 2 ** 31, publish: { channel: name, data } })) - maxCommand;
+      if (over > 0) {
+        showNotice(`Too long by ${over.toLocaleString()} bytes: a message may have about 64 KiB. Shorten it, or send it in parts.`);
         return;
       }
-      if (!connection.send(line)) {
-        showNotice("Not connected: your text is kept. Send it when the connection is back.");
-        return;
+      if (editing === null) {
+        const message = new Message({ id: data.id, text, user: connection.guest.user, sender: currentName(), kind: "own", state: "pending" });
+        log.add(message);
+        put(data, message);
+        box.value = "";
+      } else {
+        put(data);
+        stopEditing();
       }
-      unconfirmed.push(line);
-      box.value = "";
+      lastTyped = 0;
       showNotice("");
     }
+
+    // ---- Who is here ----
+
+    let count = 0; // connections in the room, as far as is known
+    let countTimer = 0;
+
+    function showCount() {
+      say(byId("count"), `${count.toLocaleString()} here`);
+      byId("people").hidden = count === 0;
+    }
+
+    // Where the room tells who comes and goes, that is counted; and now and then the server is asked, the more rarely the more are here.
+    function onPresence(change) {
+      count = Math.max(1, count + change);
+      showCount();
+      if (byId("people").open) {
+        askSoon(500);
+      }
+    }
+
+    function askSoon(delay) {
+      clearTimeout(countTimer);
+      countTimer = setTimeout(askWhoIsHere, delay * (0.75 + Math.random() / 2));
+    }
+
+    async function askWhoIsHere() {
+      try {
+        if (!inside || document.hidden) {
+          return; // asked again when that is over
+        }
+        if (byId("people").open) {
+          const { presence = {} } = await connection.call("presence", { channel: name });
+          const all = Object.values(presence);
+          count = all.length;
+          showNames(all.map(nameOf));
+        } else {
+          const { num_clients = 0 } = await connection.call("presence_stats", { channel: name });
+          count = num_clients;
+        }
+        showCount();
+        askSoon(Math.min(60_000, Math.max(5_000, count * 5)));
+      } catch (error) {
+        if (error.code !== undefined && !error.temporary) {
+          byId("people").hidden = true; // it is not for us to know
+        } else {
+          askSoon(5_000);
+        }
+      }
+    }
+
+    function showNames(names) {
+      names.sort((a, b) => a.localeCompare(b));
+      const items = names.slice(0, maxNamesShown).map((text) => {
+        const item = element("li", "", text);
+        item.dir = "auto";
+        return item;
+      });
+      if (names.length > maxNamesShown) {
+        items.push(element("li", "", `and ${(names.length - maxNamesShown).toLocaleString()} more`));
+      }
+      byId("names").replaceChildren(...items);
+    }
+
+    // ---- Typing ----
+
+    const typists = new Map(); // by connection: {name, until}
+    let lastTyped = 0;
+
+    function onTyping(pub) {
+      const { data, info } = pub ?? {};
+      if (data?.type !== "typing" || info === undefined || info.client === connection.client || typists.size > typingCrowd) {
+        return;
+      }
+      typists.set(info.client, { name: nameOf(info), until: Date.now() + typingLasts });
+      showTyping();
+      setTimeout(showTyping, typingLasts + 100);
+    }
+
+    function showTyping() {
+      for (const [client, { until }] of typists) {
+        if (until < Date.now()) {
+          typists.delete(client);
+        }
+      }
+      const names = Array.from(typists.values(), (t) => t.name);
+      const words = ["", `${names[0]} is typing…`, `${names[0]} and ${names[1]} are typing…`];
+      say(byId("typing"), words[names.length] ?? "Several people are typing…");
+    }
+
+    function tellTyping() {
+      const now = Date.now();
+      if (!inside || typingRoom === "" || editing !== null || box.value === "" || count === 1 || count > typingCrowd || now - lastTyped < typingEvery) {
+        return;
+      }
+      lastTyped = now;
+      connection.call("publish", { channel: typingRoom, data: { type: "typing" } }).catch((error) => console.info("typing not told:", error.message));
+    }
+
+    // ---- Keys and clicks ----
 
     byId("compose").addEventListener("submit", (event) => {
       event.preventDefault();
@@ -398,19 +584,35 @@
       box.focus();
     });
     box.addEventListener("keydown", (event) => {
-      // An Enter that ends an IME's composition is not for us; 229 is how Safari marks it.
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) {
+      // A key of an IME's composition is not for us; 229 is how Safari marks it.
+      if (event.isComposing || event.keyCode === 229) {
+        return;
+      }
+      if (event.key === "Enter" && !event.shiftKey) {
+        send();
+      } else if (event.key === "Escape" && editing !== null) {
+        stopEditing();
+      } else if (event.key === "ArrowUp" && box.value === "" && log.lastOf(connection.guest.user)) {
+        edit(log.lastOf(connection.guest.user));
+      } else {
         return;
       }
       event.preventDefault();
-      send();
     });
-    box.addEventListener("input", () => showNotice(""));
+    box.addEventListener("input", () => { showNotice(""); tellTyping(); });
+    byId("cancel").addEventListener("click", () => { stopEditing(); box.focus(); });
+    byId("people").addEventListener("toggle", () => askWhoIsHere());
+    document.addEventListener("click", (event) => {
+      if (!byId("people").contains(event.target)) {
+        byId("people").open = false;
+      }
+    });
 
     addEventListener("online", () => connection.hurry());
     document.addEventListener("visibilitychange", () => {
       if (document.visibilityState === "visible") {
         connection.hurry();
+        askWhoIsHere();
       }
     });
     connection.open();

@@ -3,14 +3,18 @@ package web
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"embed"
+	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 )
 
-//go:embed index.html app.js style.css favicon.svg
+//go:embed index.html connection.js room.js log.js app.js style.css favicon.svg
 var files embed.FS
 
 // securityPolicy lets the page run its own script and reach its own server, and nothing else. Trusted types make the
@@ -22,15 +26,26 @@ type asset struct {
 	contentType string
 	etag        string // of the content: it changes when the file does
 	content     []byte
+	gzipped     []byte
 }
+
+// scripts in the order in which the page loads them. They are served as one.
+var scripts = []string{"connection.js", "room.js", "log.js", "app.js"}
 
 // Handler serves the page at / and its files beside it. Every other path is not found, however it is spelled.
 func Handler() http.Handler {
+	page, script := read("index.html"), []byte(nil)
+	for i, name := range scripts {
+		script = append(script, read(name)...)
+		if i < len(scripts)-1 {
+			page = bytes.Replace(page, fmt.Appendf(nil, "<script src=%q defer></script>\n", name), nil, 1)
+		}
+	}
 	assets := map[string]asset{
-		"/":            load("index.html", "text/html; charset=utf-8"),
-		"/app.js":      load("app.js", "text/javascript; charset=utf-8"),
-		"/style.css":   load("style.css", "text/css; charset=utf-8"),
-		"/favicon.svg": load("favicon.svg", "image/svg+xml"),
+		"/":            newAsset(page, "text/html; charset=utf-8"),
+		"/app.js":      newAsset(script, "text/javascript; charset=utf-8"),
+		"/style.css":   newAsset(read("style.css"), "text/css; charset=utf-8"),
+		"/favicon.svg": newAsset(read("favicon.svg"), "image/svg+xml"),
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -51,17 +66,65 @@ func Handler() http.Handler {
 			return
 		}
 		h.Set("Content-Type", a.contentType)
-		h.Set("ETag", a.etag)
 		h.Set("Cache-Control", "no-cache") // kept, but asked about each time: a new binary shows at once
-		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(a.content))
+		h.Set("Vary", "Accept-Encoding")
+		content, etag := a.content, a.etag
+		if acceptsGzip(r) {
+			content, etag = a.gzipped, a.etag+"-gzip"
+			h.Set("Content-Encoding", "gzip")
+			h.Set("Content-Length", strconv.Itoa(len(content)))
+		}
+		h.Set("ETag", strconv.Quote(etag))
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
 	})
 }
 
-func load(name, contentType string) asset {
+// read returns a file without what a browser does not need: indentation, and lines that are comments. Nothing quoted in the
+// files goes over a line's end.
+func read(name string) []byte {
 	content, err := files.ReadFile(name)
 	if err != nil {
 		panic(fmt.Sprintf("embedded file %s: %v", name, err))
 	}
-	sum := sha256.Sum256(content)
-	return asset{contentType: contentType, etag: fmt.Sprintf(`"%x"`, sum[:12]), content: content}
+	var out []byte
+	for line := range bytes.Lines(content) {
+		line = bytes.TrimSpace(line)
+		switch {
+		case len(line) == 0, bytes.HasPrefix(line, []byte("//")),
+			bytes.HasPrefix(line, []byte("/*")) && bytes.HasSuffix(line, []byte("*/")),
+			bytes.HasPrefix(line, []byte("<!--")) && bytes.HasSuffix(line, []byte("-->")):
+		default:
+			out = append(append(out, line...), '\n')
+		}
+	}
+	return out
+}
+
+func newAsset(content []byte, contentType string) asset {
+	a := asset{contentType: contentType, content: content, gzipped: compress(content)}
+	a.etag = fmt.Sprintf("%x", sha256.Sum256(content))[:24]
+	return a
+}
+
+// compress is done once for each file, when the server starts.
+func compress(content []byte) []byte {
+	var out bytes.Buffer
+	w, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
+	if err == nil {
+		_, err = w.Write(content)
+	}
+	if err := errors.Join(err, w.Close()); err != nil {
+		panic(fmt.Sprintf("compress a file: %v", err)) // into memory: it cannot fail
+	}
+	return out.Bytes()
+}
+
+// acceptsGzip is for clients that name it plainly, as all browsers do.
+func acceptsGzip(r *http.Request) bool {
+	for _, coding := range strings.Split(strings.Join(r.Header["Accept-Encoding"], ","), ",") {
+		if strings.EqualFold(strings.TrimSpace(coding), "gzip") {
+			return true
+		}
+	}
+	return false
 }

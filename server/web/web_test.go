@@ -2,6 +2,7 @@ package web
 
 import (
 	"bufio"
+	"compress/gzip"
 	"fmt"
 	"io"
 	"net"
@@ -145,6 +146,7 @@ func TestOtherPathsAreNotFound(t *testing.T) {
 	for _, target := range []string{
 		"/index.html",
 		"/web.go",
+		"/connection.js",
 		"/web_test.go",
 		"/browser/",
 		"/app.js/",
@@ -212,6 +214,75 @@ func sendTarget(t *testing.T, address, target string) (*http.Response, string) {
 		t.Fatal(err)
 	}
 	return res, string(body)
+}
+
+// Whoever opens the page waits for these bytes.
+func TestThePageFitsIntoFourteenKilobytes(t *testing.T) {
+	total := 0
+	for _, tt := range pages {
+		w := serve(http.MethodGet, tt.path, http.Header{"Accept-Encoding": {"br, gzip"}})
+		wantHeader(t, w.Header(), "Content-Encoding", "gzip")
+		wantHeader(t, w.Header(), "Content-Length", fmt.Sprint(w.Body.Len()))
+		wantHeader(t, w.Header(), "Vary", "Accept-Encoding")
+		total += w.Body.Len()
+
+		unpacked, err := gzip.NewReader(w.Body)
+		if err != nil {
+			t.Fatalf("%s: %v", tt.path, err)
+		}
+		body, err := io.ReadAll(unpacked)
+		if plain := serve(http.MethodGet, tt.path, nil).Body.String(); err != nil || string(body) != plain {
+			t.Errorf("%s: unpacked it is %d bytes (%v), want the %d of the plain one", tt.path, len(body), err, len(plain))
+		}
+	}
+	if total > 14<<10 {
+		t.Errorf("got %d bytes, want %d at most", total, 14<<10)
+	}
+	t.Logf("%d bytes of %d", total, 14<<10)
+}
+
+func TestWhoDoesNotTakeGzipGetsItPlain(t *testing.T) {
+	for _, accepts := range []string{"", "identity", "br", "gzip;q=0", "xgzip"} {
+		w := serve(http.MethodGet, "/app.js", http.Header{"Accept-Encoding": {accepts}})
+		if got := w.Header().Get("Content-Encoding"); got != "" || !strings.Contains(w.Body.String(), "new WebSocket(") {
+			t.Errorf("Accept-Encoding %q: got %q, want it plain", accepts, got)
+		}
+	}
+}
+
+// Each script is one of the page's, whether they are served or opened from a file.
+func TestThePageLoadsEveryScript(t *testing.T) {
+	page, err := files.ReadFile("index.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := 0
+	for _, name := range scripts {
+		at := strings.Index(string(page), fmt.Sprintf("<script src=%q defer></script>\n", name))
+		if at <= last {
+			t.Errorf("index.html loads %s at %d, want it behind the one before", name, at)
+		}
+		last = at
+		content, err := files.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, line := range strings.Split(string(content), "\n") {
+			if strings.Count(line, "`")%2 != 0 {
+				t.Errorf("%s:%d: a string goes over the line's end: it would be served changed", name, i+1)
+			}
+		}
+	}
+	served := serve(http.MethodGet, "/", nil).Body.String()
+	if got := strings.Count(served, "<script"); got != 1 || !strings.Contains(served, `<script src="app.js" defer></script>`) {
+		t.Errorf("served: got %d scripts, want app.js alone", got)
+	}
+	script := serve(http.MethodGet, "/app.js", nil).Body.String()
+	for _, name := range []string{"class Connection", "class Room", "class Log", "class Announcer"} {
+		if !strings.Contains(script, name) {
+			t.Errorf("app.js: got no %q", name)
+		}
+	}
 }
 
 // The policy forbids inline script and style, so one left in the page would be dead there, and alive in a page opened

@@ -75,7 +75,7 @@ class Chat {
   // problems are those so far. A page that was cut off on purpose may say in the console that it could not connect.
   async problems(cutOff) {
     const violations = await this.page.evaluate(() => window.violations);
-    const allowed = (text) => cutOff && /^console: WebSocket connection to '.*' failed/.test(text);
+    const allowed = (text) => cutOff && /^console: (WebSocket connection to '.*' failed|Failed to load resource|Access to fetch at .* has been blocked)/.test(text);
     return [...this.#wrong.filter((text) => !allowed(text)), ...violations.map((v) => `policy: ${v}`)];
   }
 
@@ -108,8 +108,9 @@ class Chat {
     return this.page.inputValue("#message");
   }
 
+  // messages are those that the room has said.
   messages() {
-    return this.page.$$eval("#messages > .message", (all) => all.map((e) => ({
+    return this.page.$$eval("#messages > .message:not(.pending)", (all) => all.map((e) => ({
       sender: e.querySelector(".sender")?.textContent ?? "",
       text: e.querySelector(".text").textContent,
     })));
@@ -118,7 +119,7 @@ class Chat {
   // hears waits until the page shows count messages, and returns them.
   async hears(count) {
     try {
-      await this.page.waitForFunction((n) => document.querySelectorAll("#messages > .message").length >= n, count);
+      await this.page.waitForFunction((n) => document.querySelectorAll("#messages > .message:not(.pending)").length >= n, count);
     } catch (error) {
       throw new Error(`want ${count} messages, got ${JSON.stringify(await this.messages())}`, { cause: error });
     }
@@ -135,8 +136,96 @@ class Chat {
     }), room);
   }
 
+  // someone joins the room as another guest, by a socket that is not the page's own.
+  someone(name, room) {
+    return this.page.evaluate(async ([guest, channel]) => {
+      const answer = await fetch("connection/guest", { method: "POST", body: JSON.stringify({ name: guest }) });
+      const { token } = await answer.json();
+      const socket = new WebSocket(`ws://${location.host}/connection/websocket`);
+      const calls = new Map();
+      let last = 0;
+      socket.onmessage = ({ data }) => data.split("\n").map((line) => JSON.parse(line)).forEach((reply) => calls.get(reply.id)?.(reply));
+      window.call = (method, params) => new Promise((resolve) => {
+        calls.set(++last, resolve);
+        socket.send(JSON.stringify({ id: last, [method]: params }));
+      });
+      await new Promise((resolve, reject) => { socket.onopen = resolve; socket.onerror = () => reject(new Error("someone: no connection")); });
+      await window.call("connect", { token });
+      await window.call("subscribe", { channel });
+    }, [name, room]);
+  }
+
+  // publish is someone's; it returns when all are told.
+  async publish(room, ...data) {
+    for (const one of data) {
+      const { error } = await this.page.evaluate(([channel, d]) => window.call("publish", { channel, data: d }), [room, one]);
+      assert.equal(error, undefined);
+    }
+  }
+
+  message(text) {
+    return this.page.locator("#messages > .message:not(.pending)").filter({ hasText: text });
+  }
+
+  // act does with a message what its button says.
+  async act(text, word) {
+    const message = this.message(text);
+    await message.hover();
+    await message.locator(".more").click();
+    await message.locator(".actions .action").filter({ hasText: word }).click();
+  }
+
+  // shows waits for an element with exactly this text.
+  shows(selector, text) {
+    return this.page.locator(selector).filter({ hasText: new RegExp(`^${text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}$`) }).waitFor({ state: "attached" });
+  }
+
   sendRaw(...texts) {
     return this.page.evaluate((all) => all.forEach((text) => window.raw.send(text)), texts);
+  }
+}
+
+// Relay stands between a page and the server, so that a test can cut what the browser believes to be a network.
+class Relay {
+  closed = false; // to new connections
+  deaf = false; // what the server says does not arrive
+  opened = 0;
+  commands = []; // of the page
+  #routes = [];
+  #pings = 0; // of ours, that the page has not answered
+
+  carry(page) {
+    return page.routeWebSocket(/\/connection\/websocket/, (route) => {
+      if (this.closed) {
+        route.close({ code: 1011, reason: "" });
+        return;
+      }
+      this.opened++;
+      const upstream = route.connectToServer();
+      this.#routes.push([route, upstream]);
+      route.onMessage((text) => {
+        if (text === "{}" && this.#pings > 0) {
+          this.#pings--;
+          return;
+        }
+        this.commands.push(...text.split("\n").map((line) => JSON.parse(line)));
+        upstream.send(text);
+      });
+      upstream.onMessage((text) => { if (!this.deaf) route.send(text); });
+    });
+  }
+
+  // ping is for a page whose clock runs faster than the server's.
+  ping() {
+    this.#pings++;
+    this.#routes.at(-1)[0].send("{}");
+  }
+
+  cut() {
+    for (const [route, upstream] of this.#routes.splice(0)) {
+      upstream.close();
+      route.close({ code: 1011, reason: "" });
+    }
   }
 }
 
@@ -189,7 +278,8 @@ describe("chatting", () => {
     await chat.name("Ada");
     await chat.say("plain: text");
     await other.page.waitForFunction(() => window.heard !== undefined);
-    assert.equal(await other.page.evaluate(() => window.heard), "Ada: plain: text");
+    const heard = JSON.parse(await other.page.evaluate(() => window.heard));
+    assert.deepEqual({ ...heard, id: typeof heard.id }, { id: "string", text: "plain: text" });
 
     await other.sendRaw("no sender", "bot: a: b", ": no name", `${"x".repeat(65)}: too long for a name`, "two\nlines: one message", "");
     await other.page.evaluate(() => window.raw.send(new Uint8Array(5)));
@@ -200,7 +290,7 @@ describe("chatting", () => {
       { sender: "", text: `${"x".repeat(65)}: too long for a name` },
       { sender: "", text: "two\nlines: one message" },
       { sender: "", text: "" },
-      { sender: "", text: "[binary, 5 bytes]" },
+      { sender: "", text: "AAAAAAA=" }, // bytes, in base64
     ]);
   });
 
@@ -260,8 +350,11 @@ describe("chatting", () => {
   test("a message over the limit is kept and explained, one at the limit goes", async (t) => {
     const chat = await open(t, `/?room=${ownRoom()}`);
     await chat.name("n");
-    const most = 64 * 1024 - "n: ".length;
-    const fits = `${"é".repeat((most - 1) / 2)}!`;
+    await chat.say("é".repeat(32 * 1024));
+    await chat.page.locator("#notice").filter({ hasText: "Too long by" }).waitFor();
+    const over = Number((await chat.page.textContent("#notice")).match(/by ([\d,]+) bytes/)[1].replaceAll(",", ""));
+    const most = 64 * 1024 - over;
+    const fits = "é".repeat(Math.floor(most / 2)) + "!".repeat(most % 2);
     await chat.say(`${fits}!`);
     await chat.page.locator("#notice").filter({ hasText: "Too long by 1 bytes" }).waitFor();
     assert.equal(await chat.typed(), `${fits}!`);
@@ -290,22 +383,25 @@ describe("hostile text", () => {
     "<input autofocus onfocus=window.pwned=1>",
   ];
 
+  const tags = ["bdi", "button", "div", "li", "span", "time"];
+  const attributes = ["aria-label", "aria-pressed", "class", "datetime", "dir", "role", "style", "tabindex", "title", "type"];
+
   async function wantInert(chat, requests) {
-    const state = await chat.page.evaluate(() => ({
-      pwned: window.pwned,
-      tags: [...new Set(Array.from(document.querySelectorAll("#messages *"), (e) => e.localName))].sort(),
-      attributes: [...new Set(Array.from(document.querySelectorAll("#messages *"), (e) => e.getAttributeNames()).flat())].sort(),
-      scripts: document.scripts.length,
-      frames: window.length,
-    }));
-    assert.deepEqual(state, {
-      pwned: undefined,
-      tags: ["bdi", "div", "time"],
-      attributes: ["class", "datetime", "dir", "style", "title"],
-      scripts: 1,
-      frames: 0,
+    const state = await chat.page.evaluate(() => {
+      const all = Array.from(document.querySelectorAll("#messages *, #names *, #typing *, #announcer *, h1 *"));
+      return {
+        pwned: window.pwned,
+        tags: [...new Set(all.map((e) => e.localName))],
+        attributes: [...new Set(all.map((e) => e.getAttributeNames()).flat())],
+        scripts: document.scripts.length,
+        frames: window.length,
+      };
     });
-    assert.deepEqual(requests.filter((url) => !url.startsWith(`${server.url}/`)), []);
+    assert.deepEqual(
+      { ...state, tags: state.tags.filter((tag) => !tags.includes(tag)), attributes: state.attributes.filter((name) => !attributes.includes(name)) },
+      { pwned: undefined, tags: [], attributes: [], scripts: 1, frames: 0 },
+    );
+    assert.deepEqual(requests.filter((url) => !url.startsWith(`${server.url}/`) && !url.startsWith(server.url.replace("http", "ws"))), []);
   }
 
   function watchRequests(requests) {
@@ -324,6 +420,51 @@ describe("hostile text", () => {
       ...payloads.map((p) => ({ sender: "", text: p })),
       ...payloads.map((p) => ({ sender: asName(p), text: p })),
     ]);
+    await wantInert(chat, requests);
+  });
+
+  test("sent by an SDK, it stays text, wherever it is put", async (t) => {
+    const room = `kept-${ownRoom()}`;
+    const requests = [];
+    const chat = await open(t, `/?room=${room}`, { prepare: watchRequests(requests) });
+    const mallory = await open(t, `/?room=${ownRoom()}`);
+    const hostile = payloads[1];
+    await mallory.someone(hostile, room);
+    await mallory.publish(room, ...payloads, ...payloads.map((text, i) => ({ id: `${i}${text}`.slice(0, 64), text })));
+    const want = payloads.map((text) => ({ sender: hostile, text }));
+    assert.deepEqual(await chat.hears(2 * payloads.length), [...want, ...want]);
+
+    // What is no message, or means none, changes nothing.
+    const id = `1${hostile}`;
+    await mallory.publish(room,
+      { type: "reaction", of: id, emoji: hostile, on: true },
+      { type: "reaction", of: id, emoji: "👍👍", on: true },
+      { type: "reaction", of: id, emoji: { toString: "x" }, on: true },
+      { type: "edit", of: "__proto__", text: "x" },
+      { type: "edit", of: id, text: { length: 5 } },
+      { type: "redact", offset: "constructor" },
+      { type: hostile },
+      { id: { a: 1 }, text: 5 },
+      [hostile],
+      5,
+      true,
+      null,
+      { id: "long".repeat(100), text: "a long id" },
+      { __proto__: null, type: "__proto__", text: hostile },
+      { type: "reaction", of: id, emoji: "🎉", on: true },
+      { type: "edit", of: id, text: `${hostile}!` },
+    );
+    await chat.shows("#messages .text", `${hostile}!`);
+    await chat.shows("#messages .reaction", "🎉 1");
+    assert.equal((await chat.hears(2 * payloads.length + 1)).length, 2 * payloads.length + 1);
+    assert.equal(await chat.page.locator(".reaction").count(), 1);
+
+    await mallory.page.evaluate((channel) => window.call("publish", { channel, data: { type: "typing" } }), `typing:${room}`);
+    await mallory.page.evaluate((channel) => window.call("subscribe", { channel }), `typing:${room}`);
+    await mallory.page.evaluate((channel) => window.call("publish", { channel, data: { type: "typing" } }), `typing:${room}`);
+    await chat.shows("#typing", `${hostile} is typing…`);
+    await chat.page.click("#count");
+    await chat.shows("#names li", hostile);
     await wantInert(chat, requests);
   });
 
@@ -425,27 +566,30 @@ describe("connection", () => {
     test(`a server ${what} and started again is found by itself, and nothing typed is lost`, async (t) => {
       let own = await startServer();
       t.after(() => own.stop());
-      const a = await Chat.open(t, own.url, { cutOff: true });
+      const relay = new Relay();
+      const a = await Chat.open(t, own.url, { cutOff: true, prepare: (page) => relay.carry(page) });
       const b = await Chat.open(t, own.url, { cutOff: true });
       await Promise.all([a.connected(), b.connected()]);
       await a.say("before");
       await b.hears(1);
 
       await end(own);
-      await a.status(/^Connection lost.*trying again/);
-      assert.equal(await a.page.isDisabled("#send"), true);
-      assert.equal(await a.page.textContent("#send"), "Offline");
+      relay.closed = true;
+      await Promise.all([a, b].map((chat) => chat.status(/^Connection lost.*trying again/)));
       await a.say("typed while away");
-      await a.page.locator("#notice").filter({ hasText: "your text is kept" }).waitFor();
-      assert.equal(await a.typed(), "typed while away");
+      assert.equal(await a.page.locator(".message.pending").textContent().then((text) => text.includes("typed while away")), true);
+      assert.equal(await a.typed(), "");
 
       own = await Server.start(binary, own.port);
-      await Promise.all([a.connected(), b.connected()]);
-      assert.equal(await a.page.textContent("#send"), "Send");
-      assert.equal(await a.page.isVisible("#notice"), false);
-      await a.page.click("#send");
-      assert.deepEqual((await b.hears(2)).map((m) => m.text), ["before", "typed while away"]);
-      assert.deepEqual((await a.hears(2)).map((m) => m.text), ["before", "typed while away"]);
+      await b.connected(); // or it would miss what a says at once
+      relay.closed = false;
+      await a.connected();
+      const note = { sender: "", text: "The connection was away: some messages may have been missed, as this room remembers none." };
+      for (const chat of [a, b]) {
+        const heard = await chat.hears(3);
+        assert.deepEqual(heard.map((m) => m.text), ["before", note.text, "typed while away"]);
+      }
+      assert.equal(await a.page.locator(".message.pending").count(), 0);
     });
   }
 
@@ -457,11 +601,14 @@ describe("connection", () => {
           Math.random = () => 1 - Number.EPSILON;
           window.sockets = [];
           window.WebSocket = class extends EventTarget {
-            static OPEN = 1;
             readyState = 0;
             constructor() { super(); this.at = Date.now(); window.sockets.push(this); }
             tell(type, readyState) { this.readyState = readyState; this.dispatchEvent(new Event(type)); }
             close() { this.tell("close", 3); }
+            send(command) { // is answered by nothing in particular
+              const { id, ...what } = JSON.parse(command);
+              this.dispatchEvent(new MessageEvent("message", { data: JSON.stringify({ id, [Object.keys(what)[0]]: { client: "c" } }) }));
+            }
           };
         });
       },
@@ -479,6 +626,7 @@ describe("connection", () => {
       }
       return (await sockets()).at(-1) - failed;
     };
+    await page.waitForFunction(() => window.sockets.length > 0); // it has a token, and will have it for all of this
     const about = (got, want) => assert.ok(Math.abs(got - want) <= 60, `delay: got ${got} ms, want about ${want}`);
 
     for (const want of [500, 1000, 2000, 4000, 8000, 15_000, 15_000]) {
@@ -514,10 +662,12 @@ describe("connection", () => {
           window.made = 0;
           window.WebSocket = class extends EventTarget {
             constructor() { super(); window.made++; window.last = this; }
+            close() {}
           };
         });
       },
     });
+    await chat.page.waitForFunction(() => window.made === 1);
     await chat.page.evaluate(() => window.last.dispatchEvent(new Event("close")));
     await chat.page.clock.runFor(200);
     assert.equal(await chat.page.evaluate(() => window.made), 1);
@@ -525,30 +675,106 @@ describe("connection", () => {
     assert.equal(await chat.page.evaluate(() => window.made), 2);
   });
 
-  test("what was sent but did not come back is shown again", async (t) => {
-    const chat = await Chat.open(t, server.url, {
-      cutOff: true,
-      prepare: (page) => page.routeWebSocket(/\/ws/, (socket) => {
-        socket.onMessage((line) => (line.endsWith("lost") ? socket.close({ code: 1012, reason: "server restarts" }) : socket.send(line)));
-      }),
+  test("what a connection took and did not answer is sent again, and heard once", async (t) => {
+    for (const room of [ownRoom(), `kept-${ownRoom()}`]) {
+      const b = await open(t, `/?room=${room}`);
+      const relay = new Relay();
+      const a = await open(t, `/?room=${room}`, { prepare: (page) => relay.carry(page) });
+      await a.say("first");
+      await b.hears(1);
+      relay.deaf = true; // the server hears, and is not heard
+      await a.say("taken, not answered");
+      await b.hears(2);
+      relay.deaf = false;
+      relay.cut();
+      await a.page.waitForFunction(() => document.querySelector(".pending") === null);
+      await a.connected();
+      await a.say("last");
+      assert.deepEqual((await b.hears(3)).map((m) => m.text), ["first", "taken, not answered", "last"], room);
+      await a.message("last").waitFor();
+      const heard = (await a.messages()).map((m) => m.text).filter((text) => !text.startsWith("The connection was away"));
+      assert.deepEqual(heard, ["first", "taken, not answered", "last"], room);
+    }
+  });
+
+  test("what was said while the connection was cut comes with the next, once and in order", async (t) => {
+    const room = `kept-${ownRoom()}`;
+    const relay = new Relay();
+    const a = await open(t, `/?room=${room}`, { prepare: (page) => relay.carry(page) });
+    const b = await open(t, `/?room=${room}`);
+    await b.say("before");
+    await a.hears(1);
+    relay.closed = true;
+    relay.cut();
+    await a.status(/^Connection lost/);
+    const missed = Array.from({ length: 20 }, (_, i) => `missed ${i}`);
+    for (const text of missed) {
+      await b.say(text);
+    }
+    await b.hears(1 + missed.length);
+    relay.closed = false;
+    await a.connected();
+    await b.say("after");
+    assert.deepEqual((await a.hears(2 + missed.length)).map((m) => m.text), ["before", ...missed, "after"]);
+  });
+
+  test("more than the room remembers is told as missed, and the rest is shown", async (t) => {
+    const room = `short-${ownRoom()}`; // remembers 3
+    const relay = new Relay();
+    const a = await open(t, `/?room=${room}`, { prepare: (page) => relay.carry(page) });
+    const b = await open(t, `/?room=${room}`);
+    await b.say("before");
+    await a.hears(1);
+    relay.closed = true;
+    relay.cut();
+    await a.status(/^Connection lost/);
+    for (const text of ["1", "2", "3", "4"]) {
+      await b.say(text);
+    }
+    await b.hears(5);
+    relay.closed = false;
+    await a.connected();
+    const note = "Some messages were missed: the connection was away for longer than the room remembers.";
+    assert.deepEqual((await a.hears(5)).map((m) => m.text), ["before", note, "2", "3", "4"]);
+  });
+
+  test("a server that went silent is left", async (t) => {
+    const relay = new Relay();
+    const chat = await open(t, `/?room=${ownRoom()}`, {
+      prepare: async (page) => { await page.clock.install(); await relay.carry(page); },
     });
+    relay.deaf = true;
+    await chat.page.clock.runFor(34_000); // pinged each 25 s, and 10 s are given beyond
+    assert.equal(relay.opened, 1);
+    await chat.page.clock.runFor(2_000);
+    await chat.status(/^Connection lost \(no answer\)/);
+    relay.deaf = false;
+    await chat.page.clock.runFor(2_000);
     await chat.connected();
-    await chat.say("kept");
-    await chat.hears(1);
-    await chat.say("this one is lost");
-    const [, note] = await chat.hears(2);
-    assert.match(note.text, /perhaps nobody got it: this one is lost$/);
+    assert.equal(relay.opened, 2);
+  });
+
+  test("a message that the server will not take is not sent for ever", async (t) => {
+    const own = await startServer("--max-message", "1KiB");
+    t.after(() => own.stop());
+    const chat = await Chat.open(t, own.url, { cutOff: true });
     await chat.connected();
+    await chat.say("x".repeat(2000));
+    await chat.page.locator(".failed .mark").filter({ hasText: "too long for this server" }).waitFor();
+    await chat.connected();
+    await chat.say("short");
+    await chat.message("short").waitFor();
+    await chat.page.locator(".failed button").filter({ hasText: "Discard" }).click();
+    await chat.page.waitForFunction(() => document.querySelector(".failed") === null);
   });
 
   test("a page opened from a file is refused with the reason, and connects once the server allows it", async (t) => {
     let own = await startServer();
     t.after(() => own.stop());
     const file = new URL("../index.html", import.meta.url);
-    file.search = new URLSearchParams({ server: `ws://127.0.0.1:${own.port}/ws`, room: "from-file" });
+    file.search = new URLSearchParams({ server: `ws://127.0.0.1:${own.port}/connection/websocket`, room: "from-file" });
     const chat = await Chat.open(t, file.href, { cutOff: true });
     await chat.status(/^Cannot connect to 127\.0\.0\.1:\d+.*--origin null/);
-    assert.equal(await chat.page.isDisabled("#send"), true);
 
     await own.stop();
     own = await Server.start(binary, own.port, "--origin", "null");
@@ -573,7 +799,271 @@ describe("connection", () => {
       prepare: async (page) => { page.on("websocket", (socket) => addresses.push(socket.url())); },
     });
     await chat.connected();
-    assert.deepEqual(addresses, [`ws://127.0.0.1:${server.port}/ws?room=lobby`]);
+    assert.deepEqual(addresses, [`ws://127.0.0.1:${server.port}/connection/websocket`]);
+  });
+});
+
+describe("guests", () => {
+  test("a reload is the same guest, another window another one", async (t) => {
+    const room = `kept-${ownRoom()}`;
+    const a = await open(t, `/?room=${room}`);
+    await a.say("mine");
+    await a.hears(1);
+    await a.page.reload();
+    await a.connected();
+    await a.hears(1);
+    await a.act("mine", "Edit");
+    await a.say("still mine");
+    await a.shows(".text", "still mine");
+
+    const second = await a.page.context().newPage();
+    await second.goto(a.page.url());
+    await second.locator("#messages .message").waitFor();
+    await second.locator(".message").hover();
+    await second.locator(".message .more").click();
+    await second.locator(".actions .action").first().waitFor();
+    assert.equal(await second.locator(".actions .action").filter({ hasText: "Edit" }).count(), 0);
+  });
+
+  test("a new name is shown without a new connection", async (t) => {
+    const room = ownRoom();
+    const relay = new Relay();
+    const a = await open(t, `/?room=${room}`, { prepare: (page) => relay.carry(page) });
+    const b = await open(t, `/?room=${room}`);
+    for (const name of ["Ann", "Anna"]) {
+      await a.name(name);
+      await a.say("hi");
+    }
+    assert.deepEqual((await b.hears(2)).map((m) => m.sender), ["Ann", "Anna"]);
+    assert.equal(relay.opened, 1);
+  });
+
+  test("a token is made new before it ends, and the guest stays the same", async (t) => {
+    const relay = new Relay();
+    const asked = [];
+    const chat = await open(t, `/?room=${ownRoom()}`, {
+      prepare: async (page) => {
+        await page.clock.install();
+        await relay.carry(page);
+        page.on("request", (request) => { if (request.url().endsWith("/connection/guest")) asked.push(request); });
+      },
+    });
+    await chat.say("one");
+    await chat.page.clock.runFor(2_000);
+    await chat.hears(1);
+    for (let seconds = 0; asked.length < 2; seconds += 20) {
+      assert.ok(seconds < 600, "no new token within its ten minutes");
+      relay.ping();
+      await chat.page.clock.runFor(20_000);
+    }
+    const users = await Promise.all(asked.map(async (request) => (await (await request.response()).json()).user));
+    assert.equal(users[0], users[1]);
+    for (const deadline = Date.now() + patience; !relay.commands.some((command) => command.refresh !== undefined);) {
+      assert.ok(Date.now() < deadline, "the new token was not shown to the server");
+      await chat.page.clock.runFor(10);
+    }
+    await chat.say("two");
+    await chat.page.clock.runFor(2_000);
+    assert.deepEqual((await chat.hears(2)).map((m) => m.text), ["one", "two"]);
+    assert.equal(relay.opened, 1);
+  });
+
+  test("a token that has ended is replaced, and the guest stays the same", async (t) => {
+    const users = [];
+    let refused = 0;
+    const chat = await open(t, `/?room=${ownRoom()}`, {
+      prepare: async (page) => {
+        await page.routeWebSocket(/\/connection\/websocket/, (route) => {
+          const upstream = route.connectToServer();
+          route.onMessage((text) => {
+            const { id, connect } = JSON.parse(text.split("\n")[0]);
+            if (connect !== undefined && refused++ === 0) {
+              route.send(JSON.stringify({ id, error: { code: 109, message: "token expired" } }));
+            } else {
+              upstream.send(text);
+            }
+          });
+        });
+        page.on("response", async (response) => { if (response.url().endsWith("/connection/guest")) users.push((await response.json()).user); });
+      },
+    });
+    await chat.say("in");
+    await chat.hears(1);
+    assert.equal(users.length, 2);
+    assert.equal(users[0], users[1]);
+  });
+
+  test("where guests are off, the page says so", async (t) => {
+    const own = await startServer("--guests", "off");
+    t.after(() => own.stop());
+    const chat = await Chat.open(t, own.url, { cutOff: true });
+    await chat.status(/--guests on/);
+  });
+
+  test("a room that is not for guests says so", async (t) => {
+    const chat = await Chat.open(t, `${server.url}/?room=closed-${ownRoom()}`);
+    await chat.status(/^Not in the room: permission denied/);
+    assert.equal(await chat.page.isDisabled("#send"), true);
+  });
+});
+
+describe("messages", () => {
+  async function pair(t, room) {
+    const a = await open(t, `/?room=${room}`);
+    const b = await open(t, `/?room=${room}`);
+    await a.name("Ada");
+    await b.name("Bo");
+    return [a, b];
+  }
+
+  for (const kind of ["kept-", ""]) {
+    const where = kind === "" ? "a room without history" : "a room with history";
+
+    test(`an edit is seen by all, and by nobody's hand but the author's, in ${where}`, async (t) => {
+      const room = kind + ownRoom();
+      const [a, b] = await pair(t, room);
+      await a.say("frist");
+      await b.hears(1);
+      assert.equal(await b.page.locator(".more").count(), 1);
+      await a.act("frist", "Edit");
+      assert.equal(await a.typed(), "frist");
+      await a.say("first");
+      for (const chat of [a, b]) {
+        await chat.shows(".text", "first");
+        await chat.shows(".mark", "edited");
+      }
+      assert.equal(await a.page.isVisible("#editing"), false);
+
+      // Up takes the last, Escape gives up, and the draft is back.
+      await a.page.press("#message", "ArrowUp");
+      assert.equal(await a.typed(), "first");
+      await a.page.press("#message", "Escape");
+      assert.equal(await a.typed(), "");
+
+      const id = await b.page.$eval(".message", (e) => e.message.id);
+      await b.someone("Ada", room);
+      await b.publish(room, { type: "edit", of: id, text: "forged" }, { type: "delete", of: id }, { type: "redact", offset: 1 }, { id, text: "another of that id" });
+      assert.deepEqual((await a.hears(2)).map((m) => m.text), ["first", "another of that id"]);
+    });
+
+    test(`a deletion is seen by all, in ${where}`, async (t) => {
+      const room = kind + ownRoom();
+      const [a, b] = await pair(t, room);
+      await a.say("oops");
+      await a.say("stays");
+      await b.hears(2);
+      await a.act("oops", "Edit");
+      await a.say("secret");
+      await b.shows(".text", "secret");
+      await a.act("secret", "Delete");
+      for (const chat of [a, b]) {
+        await chat.shows(".deleted .text", "This message was deleted.");
+        assert.deepEqual((await chat.messages()).map((m) => m.text), ["This message was deleted.", "stays"]);
+      }
+      if (kind !== "") {
+        const c = await open(t, `/?room=${room}`);
+        assert.deepEqual((await c.hears(1)).map((m) => m.text), ["stays"]);
+        await b.someone("anybody", room);
+        const past = await b.page.evaluate(async (channel) => JSON.stringify(await window.call("history", { channel, limit: -1 })), room);
+        assert.doesNotMatch(past, /oops|secret/, "gone from the history, its edits too");
+      }
+    });
+
+    test(`a reaction is counted once for each who gives it, and can be taken back, in ${where}`, async (t) => {
+      const [a, b] = await pair(t, kind + ownRoom());
+      await a.say("good news");
+      await b.hears(1);
+      await b.act("good news", "🎉");
+      await a.shows(".reaction", "🎉 1");
+      await a.page.click(".reaction");
+      for (const chat of [a, b]) {
+        await chat.shows(".reaction", "🎉 2");
+        assert.equal(await chat.page.getAttribute(".reaction", "aria-pressed"), "true");
+      }
+      await b.page.click(".reaction");
+      await a.shows(".reaction", "🎉 1");
+      await b.shows(".reaction", "🎉 1");
+      assert.equal(await b.page.getAttribute(".reaction", "aria-pressed"), "false");
+      await a.page.click(".reaction");
+      await b.page.locator(".reaction").waitFor({ state: "detached" });
+    });
+  }
+
+  test("who comes in sees what was said, with edits and reactions", async (t) => {
+    const room = `kept-${ownRoom()}`;
+    const [a, b] = await pair(t, room);
+    await a.say("one");
+    await b.hears(1);
+    await b.say("tow");
+    await a.hears(2);
+    await a.act("tow", "👍");
+    await b.shows(".reaction", "👍 1");
+    await b.act("tow", "Edit");
+    await b.say("two");
+    await a.shows(".text", "two");
+    const c = await open(t, `/?room=${room}`);
+    assert.deepEqual(await c.hears(2), [{ sender: "Ada", text: "one" }, { sender: "Bo", text: "two" }]);
+    await c.shows(".reaction", "👍 1");
+    await c.shows(".mark", "edited");
+    assert.equal(await c.page.textContent("#announcer"), "", "the past is not read out");
+    await a.say("three");
+    await c.shows("#announcer", "Ada: three");
+  });
+
+  test("the log can be gone through with the keyboard", async (t) => {
+    const [a, b] = await pair(t, ownRoom());
+    await a.say("one");
+    await a.say("two");
+    await b.hears(2);
+    await b.page.focus("#messages");
+    await b.page.keyboard.press("ArrowUp");
+    await b.page.keyboard.press("ArrowUp");
+    await b.page.keyboard.press("Enter");
+    await b.page.keyboard.press("Enter"); // the first of the actions
+    await a.shows(".reaction", "👍 1");
+    assert.equal(await a.page.locator(".message", { has: a.page.locator(".reaction") }).locator(".text").textContent(), "one");
+    await b.page.keyboard.press("Enter");
+    await b.page.locator(".actions").waitFor();
+    await b.page.keyboard.press("Escape");
+    await b.page.locator(".actions").waitFor({ state: "detached" });
+  });
+});
+
+describe("the others", () => {
+  test("who is here is counted and named, as they come and go", async (t) => {
+    for (const room of [`kept-${ownRoom()}`, ownRoom()]) {
+      const a = await open(t, `/?room=${room}`);
+      await a.shows("#count", "1 here");
+      const b = await open(t, `/?room=${room}`);
+      await b.name("Bo");
+      await b.page.press("#name", "Tab");
+      await b.shows("#count", "2 here");
+      await a.shows("#count", "2 here");
+      await a.page.click("#count");
+      await a.shows("#names li", "Bo");
+      await b.page.goto("about:blank");
+      await a.shows("#count", "1 here");
+    }
+  });
+
+  test("who types is told, until they have said it, and only while they type", async (t) => {
+    const room = `kept-${ownRoom()}`;
+    const a = await open(t, `/?room=${room}`);
+    const b = await open(t, `/?room=${room}`);
+    await b.name("Bo");
+    await b.page.press("#name", "Tab");
+    await b.shows("#count", "2 here");
+    await b.page.locator("#message").pressSequentially("hi");
+    await a.shows("#typing", "Bo is typing…");
+    assert.equal(await b.page.textContent("#typing"), "");
+    await b.enter();
+    await a.hears(1);
+    assert.equal(await a.page.textContent("#typing"), "");
+    await b.page.locator("#message").pressSequentially("again");
+    await a.shows("#typing", "Bo is typing…");
+    await a.shows("#typing", ""); // it was not sent, and no more came
+    const c = await open(t, `/?room=${room}`);
+    assert.deepEqual((await c.hears(1)).map((m) => m.text), ["hi"], "typing is not remembered");
   });
 });
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs browser tests: installs what they need, and drives Chromium. They are those of the page, or of the file that is named.
+# Runs browser tests: installs what they need, and drives Chromium. They are those of the page, or of the files that are named.
 set -eu
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -30,5 +30,5 @@ if ! chromium=$(node chromium.js); then
 fi
 export CHROMIUM=$chromium
 
-# The timeout is for the whole file, builds included; each test has its own.
-exec node --test --test-reporter=spec --test-timeout=300000 "${1:-page.test.js}"
+# The timeout is for a whole file, builds included; each test has its own.
+exec node --test --test-reporter=spec --test-timeout=300000 "${@:-page.test.js}"

@@ -8,6 +8,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
+const rooms = fileURLToPath(new URL("rooms.toml", import.meta.url));
 const startTimeout = 10_000;
 const stopTimeout = 5_000;
 
@@ -49,7 +50,7 @@ function canListen(port) {
 export class Server {
   // start returns when the server says that it is ready.
   static async start(binary, port, ...flags) {
-    const args = ["serve", "--listen", `127.0.0.1:${port}`, "--admin", "off", ...flags];
+    const args = ["serve", "--listen", `127.0.0.1:${port}`, "--admin", "off", "--config", rooms, ...flags];
     const server = new Server(spawn(binary, args, { stdio: ["ignore", "ignore", "pipe"] }), port);
     try {
       await server.#ready;
