@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -262,9 +263,9 @@ func TestPublish(t *testing.T) {
 		`{"channel":"x","b64data":"!"}`:  "b64data",
 		`{"channel":"x\u0000","data":1}`: "channel",
 		`{"channel":5,"data":1}`:         "channel",
-		`{"channel":"x","data":1,"idempotency_key":"` + strings.Repeat("k", 200) + `"}`:         "idempotency_key",
-		`{"channel":"x","data":` + strings.Repeat("[", 65) + strings.Repeat("]", 65) + `}`:      "deep",
-		`{"channel":"x","data":1,"tags":{"k":1}}`:                                               "tags",
+		`{"channel":"x","data":1,"idempotency_key":"` + strings.Repeat("k", 200) + `"}`:    "idempotency_key",
+		`{"channel":"x","data":` + strings.Repeat("[", 65) + strings.Repeat("]", 65) + `}`: "deep",
+		`{"channel":"x","data":1,"tags":{"k":1}}`:                                          "tags",
 		`[]`: "array",
 	} {
 		wantError(t, s, "publish", params, 107, text)
@@ -350,8 +351,8 @@ func TestSubscribeStopsAtTheLimits(t *testing.T) {
 func TestDisconnect(t *testing.T) {
 	s := startAPI(t)
 	for params, code := range map[string]ws.CloseCode{
-		`{"user":"ann"}`:                            3503,
-		`{"user":"ann","disconnect":{"code":4001}}`: 4001,
+		`{"user":"ann"}`: 3503,
+		`{"user":"ann","disconnect":{"code":4001}}`:               4001,
 		`{"user":"ann","disconnect":{"code":4999,"reason":"go"}}`: 4999,
 	} {
 		a, b := connectSDK(t, s, tokenOf("ann")), connectSDK(t, s, tokenOf("bob"))
@@ -460,4 +461,49 @@ func (h *hub) epochOf(room string) string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.rooms[room].history.epoch
+}
+
+// The application waits for a room that is behind, as its talkers do, and not for ever.
+func TestPublishWaitsForARoomThatIsBehind(t *testing.T) {
+	s := startAPI(t)
+	a := connectSDK(t, s, tokenOf("ann"))
+	a.enter("x")
+	r := roomOf(s, "x")
+	r.backlog.Add(r.limit + 1)
+	const params = `{"channel":"x","data":1}`
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	if _, e := s.api.call(ctx, "publish", []byte(params)); e == nil || e.Code != 111 {
+		t.Fatalf("got %v, want error 111", e)
+	}
+	answered := make(chan string, 1)
+	go func() {
+		_, body := post(t, s, "/api/publish", params, "X-API-Key", s.cfg.API.Key)
+		answered <- body
+	}()
+	select {
+	case body := <-answered:
+		t.Fatalf("got %s while the room is behind", body)
+	case <-time.After(50 * time.Millisecond): // it must not come: no wait makes a right answer wrong
+	}
+	r.backlog.Add(-r.limit - 1)
+	if body := <-answered; body != `{"result":{}}` {
+		t.Fatalf("got %s", body)
+	}
+	a.want(`{"push":{"channel":"x","pub":{"data":1}}}`)
+}
+
+// A poller that does not come to it cannot hold a call for longer than the call's time.
+func TestACallDoesNotWaitForTheLoopForEver(t *testing.T) {
+	s := startAPI(t)
+	connectSDK(t, s, tokenOf("ann"))
+	held, release := make(chan struct{}), make(chan struct{})
+	s.hub.sessionsOf("ann")[0].poller.post(func() { close(held); <-release })
+	<-held
+	defer close(release)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if _, e := s.api.call(ctx, "subscribe", []byte(`{"user":"ann","channel":"x"}`)); e != errNotInTime {
+		t.Fatalf("got %v, want %v", e, errNotInTime)
+	}
 }

@@ -36,6 +36,10 @@ func TestBanFromARoom(t *testing.T) {
 	a.want(`{"push":{"channel":"h:1","pub":{"data":"secret","offset":1}}}`)
 	b.want(`{"push":{"channel":"h:1","pub":{"data":"secret","offset":1}}}`)
 	epoch := s.hub.epochOf("h:1")
+	a.say(`{"id":3,"publish":{"channel":"h:1","data":"hers"}}`)
+	a.line()
+	a.want(`{"id":3,"publish":{}}`)
+	b.line()
 
 	wantCall(t, s, "ban", `{"user":"ann","channel":"h:1","seconds":1000}`, `{"result":{}}`)
 	a.want(`{"push":{"channel":"h:1","unsubscribe":{"code":2000,"reason":"banned"}}}`)
@@ -49,7 +53,7 @@ func TestBanFromARoom(t *testing.T) {
 		`"history":{"channel":"h:1","limit":-1}`,
 		`"presence":{"channel":"h:1"}`,
 		`"presence_stats":{"channel":"h:1"}`,
-		`"rpc":{"method":"redact","data":{"channel":"h:1","offset":1}}`,
+		`"rpc":{"method":"redact","data":{"channel":"h:1","offset":2}}`, // her own
 	} {
 		a.say(`{"id":9,%s}`, command)
 		a.want(denied)
@@ -67,7 +71,7 @@ func TestBanFromARoom(t *testing.T) {
 	call(t, s, "publish", `{"channel":"h:2","data":2}`)
 	a.want(`{"push":{"channel":"h:2","pub":{"data":2,"offset":1}}}`)
 	call(t, s, "publish", `{"channel":"h:1","data":3}`)
-	b.want(`{"push":{"channel":"h:1","pub":{"data":3,"offset":2}}}`)
+	b.want(`{"push":{"channel":"h:1","pub":{"data":3,"offset":3}}}`)
 
 	wantCall(t, s, "unban", `{"user":"ann","channel":"h:1"}`, `{"result":{}}`)
 	a.enter("h:1")
