@@ -15,7 +15,7 @@ build: ## the binary, ./throng; with npm, one that can make reports of HTML
 	go build -trimpath -ldflags "-X main.version=$(VERSION)" -o throng ./cmd/throng
 
 .PHONY: test
-test: check race browser ## everything that must hold; installs what it needs
+test: check race browser sdk ## everything that must hold; installs what it needs
 
 .PHONY: check
 check: ## gofmt, vet, staticcheck, the kqueue build, known vulnerabilities
@@ -38,6 +38,10 @@ race: ## the Go tests and the fuzz seeds under the race detector
 browser: ## the page and the report in real Chromium windows
 	server/web/browser/run.sh
 	bench/report/browser/run.sh
+
+.PHONY: sdk
+sdk: ## the real client and server SDKs, from npm and PyPI, against the server
+	server/sdk/run.sh
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for a minute

@@ -1,0 +1,39 @@
+// What the suites share: their server, and what their tests are made of.
+import { randomUUID } from "node:crypto";
+import { it } from "node:test";
+import { fileURLToPath } from "node:url";
+
+import { build, freePort, Server } from "../web/browser/server.js";
+import { kinds, patience } from "./member.js";
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+
+let binary;
+
+// startServer runs a server of the scenarios. Flags stand above its config file.
+export async function startServer(...flags) { return startServerOf("scenarios.toml", await freePort(), ...flags); }
+
+export async function startServerOf(config, port, ...flags) {
+  binary ??= build();
+  return Server.start(binary, port, "--config", here(config), ...flags);
+}
+
+// A test has a few waits of patience each, and some wait for a token to expire.
+export const test = (name, run, timeout = 4 * patience) => it(name, { timeout }, run);
+
+// forEach makes a test of each SDK.
+export function forEach(what, run) {
+  for (const kind of kinds) {
+    test(`${what}: ${kind.name}`, (t) => run(t, kind));
+  }
+}
+
+export const roomOf = (namespace) => `${namespace}:${randomUUID()}`;
+export const numbers = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => ({ n: from + i }));
+
+// say publishes one after another.
+export async function say(member, room, publications) {
+  for (const data of publications) {
+    await member.publish(room, data);
+  }
+}
