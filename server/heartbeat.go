@@ -54,7 +54,6 @@ func (h *heartbeat) run() {
 			h.advance(now)
 			h.handshakes.expire(now)
 			h.hub.loop.probe(now)
-			h.hub.moderation.expire(now)
 		case <-h.quit:
 			return
 		}
@@ -79,6 +78,7 @@ func (h *heartbeat) advance(now time.Time) {
 	clock.ticks.Store(uint32(tick))
 
 	h.hub.age(tick)
+	h.hub.moderation.expire(now)
 	h.mu.Lock()
 	h.due = h.wheel.Advance(tick, h.due[:0])
 	h.mu.Unlock()
