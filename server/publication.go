@@ -124,6 +124,14 @@ func (p *publication) full(e encoding) *protocol.Publication {
 	return out
 }
 
+// past is the publication as it is told to whoever did not hear it then: with its time, which is exact to a tick.
+func (p *publication) past(e encoding, c *clock) *protocol.Publication { return p.timed(p.full(e), c) }
+
+func (p *publication) timed(told *protocol.Publication, c *clock) *protocol.Publication {
+	told.Time = c.wall(p.at).UnixMilli()
+	return told
+}
+
 // after is what is new of the publication against the one before, or all of it where that is shorter.
 func (p *publication) after(before *publication, e encoding) *protocol.Publication {
 	full := p.full(e)

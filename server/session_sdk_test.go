@@ -1,6 +1,7 @@
 package server
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -36,13 +37,44 @@ func TestWhatWasSaidWhileNobodyWasThereIsNoGap(t *testing.T) {
 	a.want(`{"id":3,"unsubscribe":{}}`)
 	say("two")
 	a.say(`{"id":4,"subscribe":{"channel":"room","recover":true,"offset":1,"epoch":%q}}`, epoch)
-	if got := a.line(); !strings.Contains(got, `"publications":[{"data":"two","offset":2}],"recovered":true`) {
+	if got := a.line(); !strings.Contains(got, `"publications":[{"data":"two","offset":2,"time":`) || !strings.Contains(got, `}],"recovered":true`) {
 		t.Fatalf("got %s, want what was said meanwhile", got)
 	}
 	say("three")
 	a.want(`{"push":{"channel":"room","pub":{"data":"three","offset":3}}}`)
 	a.say(`{"id":5,"rpc":{"method":"x"}}`)
 	a.want(`{"id":5,"error":{"code":108,"message":"not available"}}`) // and not that it lost its place
+}
+
+// What is told afterwards says when it was said; what is heard at once is said now.
+func TestThePastIsToldWithItsTime(t *testing.T) {
+	s := startBackend(t, rememberingRoom("*"))
+	a := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
+	a.say(`{"id":2,"subscribe":{"channel":"room"}}`)
+	epoch := field(t, a.line(), "epoch")
+	a.say(`{"id":3,"publish":{"channel":"room","data":"one"}}`)
+	if got := a.line(); strings.Contains(got, `"time"`) {
+		t.Errorf("got %s, want no time in it", got)
+	}
+	a.want(`{"id":3,"publish":{}}`)
+	s.hub.mu.Lock()
+	s.hub.rooms["room"].history.at(0).at -= inTicks(30 * time.Second)
+	s.hub.mu.Unlock()
+
+	b := connectSDK(t, s, signed(map[string]any{"sub": "bo"}))
+	b.say(`{"id":4,"subscribe":{"channel":"room","recover":true,"epoch":%q}}`, epoch)
+	a.say(`{"id":4,"history":{"channel":"room","limit":-1}}`)
+	for _, got := range []string{a.line(), b.line()} {
+		var millis int64
+		if at := strings.Index(got, `"time":`); at < 0 {
+			t.Fatalf("got %s, want a time in it", got)
+		} else if _, err := fmt.Sscanf(got[at:], `"time":%d`, &millis); err != nil {
+			t.Fatal(err)
+		}
+		if ago := time.Since(time.UnixMilli(millis)); ago < 29*time.Second || ago > 30*time.Second+patience {
+			t.Errorf("got %s: %v ago, want 30 s", got, ago)
+		}
+	}
 }
 
 // An SDK does not ask for a room again that the server has put it into: it comes back whole.

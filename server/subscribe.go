@@ -219,15 +219,15 @@ func (h *hub) recoverLocked(r *room, e *entry) {
 }
 
 // tellMissed puts the publications into the answer. Called on the shard, where there is time for it.
-func (e *entry) tellMissed() {
+func (e *entry) tellMissed(c *clock) {
 	var before *publication
 	for i := range e.missed {
 		p := &e.missed[i]
 		if e.encoding.withDelta() {
-			e.result.Publications = append(e.result.Publications, p.after(before, e.encoding))
+			e.result.Publications = append(e.result.Publications, p.timed(p.after(before, e.encoding), c))
 			before = p
 		} else {
-			e.result.Publications = append(e.result.Publications, p.full(e.encoding))
+			e.result.Publications = append(e.result.Publications, p.past(e.encoding, c))
 		}
 	}
 	e.missed = nil
