@@ -202,6 +202,7 @@
 
     async function onState(state, reason, code) {
       inside = false;
+      clearTimeout(again);
       if (state === "open") {
         await enter();
         return;
@@ -216,14 +217,17 @@
       }
     }
 
+    let again = 0; // the timer of the next try to enter
+
     async function enter() {
+      clearTimeout(again);
       try {
         await room.enter();
       } catch (error) {
         if (error.code !== undefined && !error.temporary) {
           showStatus("stopped", `Not in the room: ${error.message}.`);
         } else if (error.code !== undefined) {
-          setTimeout(enter, retryBusy);
+          again = setTimeout(enter, retryBusy);
         }
         return; // or the connection ended
       }
@@ -258,15 +262,18 @@
     // rename has the server show the name that is in the box. What is sent waits for it.
     function rename() {
       if (connection.guest.rename(currentName()) && inside) {
-        renaming = connection.refresh().catch((error) => console.info("not renamed:", error.message)); // the next connection has the name
+        renaming = connection.refresh().catch((error) => showNotice(`Not renamed yet: ${error.message}`)); // the next connection has the name
       }
     }
 
     // ---- Hearing ----
 
-    function onMissed() {
+    function onMissed(renumbered) {
+      if (renumbered) {
+        log.renumber();
+      }
       const text = room.keepsHistory
-        ? "Some messages were missed: the connection was away for longer than the room remembers."
+        ? "Some messages were missed: the room does not remember that far back."
         : "The connection was away: some messages may have been missed, as this room remembers none.";
       log.add(new Message({ text, kind: "note" }));
     }

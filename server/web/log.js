@@ -111,6 +111,14 @@ class Log {
     return Array.from(this.#ids.values()).findLast((m) => m.user === user && m.state === "" && !m.deleted);
   }
 
+  // renumber is for a room whose offsets begin anew: those there are mean nothing any more.
+  renumber() {
+    for (const message of this.#offsets.values()) {
+      message.offset = 0;
+    }
+    this.#offsets.clear();
+  }
+
   add(message) {
     if (message.id !== "") {
       this.#ids.set(message.id, message);

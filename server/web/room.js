@@ -13,16 +13,23 @@ class Room {
   #offset = 0;
   #entered = false; // ever
   #held = null; // publications that wait until it is known what came before them
+  #entering = Promise.resolve();
 
-  // on has publication(pub, isOld), missed() for a gap that cannot be filled, join(info), leave(info), and gone(reason).
+  // on has publication(pub, isOld), missed(renumbered) for a gap that cannot be filled, with offsets that perhaps begin anew behind it,
+  // join(), leave(), and gone(reason).
   constructor(connection, name, on) {
     this.#connection = connection;
     this.#name = name;
     this.#on = on;
   }
 
-  // enter is for each new connection: it makes it a member and tells what was missed.
-  async enter() {
+  // enter is for each new connection: it makes it a member and tells what was missed. One is done with before the next begins.
+  enter() {
+    this.#entering = this.#entering.catch(() => {}).then(() => this.#enter());
+    return this.#entering;
+  }
+
+  async #enter() {
     this.#held = [];
     const wish = { channel: this.#name, recoverable: true };
     if (this.#epoch !== "") {
@@ -35,10 +42,10 @@ class Room {
     publications.forEach((pub) => this.#hear(pub, true));
     if (!recovered) {
       if (this.#entered) {
-        this.#on.missed();
+        this.#on.missed(epoch !== before);
       }
       if (epoch !== before) {
-        this.#offset = 0; // of another count
+        this.#offset = 0;
       }
       if (recoverable) {
         await this.#readHistory();
@@ -76,9 +83,9 @@ class Room {
         this.#held.push(pub);
       }
     } else if (join !== undefined) {
-      this.#on.join(join.info);
+      this.#on.join();
     } else if (leave !== undefined) {
-      this.#on.leave(leave.info);
+      this.#on.leave();
     } else if (unsubscribe !== undefined) {
       this.#on.gone(unsubscribe);
     }
