@@ -120,6 +120,9 @@ func (r *run) prove() {
 		}
 	}
 	d.Got, d.Foreign, d.Pings, d.Closed, d.BadFrame = count.Deliveries, count.Foreign, count.Pings, count.Closed, count.BadFrames
+	if r.cfg.Resume {
+		r.result.Resume = &result.Resume{Clients: count.Resumed, Recovered: count.Recovered, Missed: count.Missed}
+	}
 	r.result.Connect.Left = count.Left
 	r.result.Connect.Joined = count.Opened - r.result.Connect.Opened
 }

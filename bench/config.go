@@ -48,6 +48,7 @@ type Config struct {
 	By     string        // how: agent.ByRST, ByFIN or BySilence
 	Jitter time.Duration // the killed come back within that time, by chance
 	Slow   float64       // share that stops reading
+	Resume bool          // those who come back ask for what they missed, and must be given all of it
 
 	Duration time.Duration // measured; with WarmupAuto, the warm-up is part of it
 	Warmup   time.Duration // sent and checked before that, but not measured
@@ -177,6 +178,12 @@ func (c *Config) Validate() error {
 		if listeners := c.Connections - c.publishers(); int(share*float64(listeners)+0.5) < 1 {
 			refuse("%s = %g%%: that is none of the %d connections that do not talk: raise --%s or --connections", name, 100*share, listeners, name)
 		}
+	}
+	switch {
+	case c.Resume && c.Protocol.Resume == nil:
+		refuse("resume: %s gives nobody back what it missed: want --protocol centrifugo", c.Protocol.Name)
+	case c.Resume && c.Kill == 0 && c.Churn == 0:
+		refuse("resume: nobody leaves, and so nobody comes back: want --churn, or the scenario storm")
 	}
 	switch c.Scenario {
 	case Storm:

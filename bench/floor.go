@@ -60,7 +60,7 @@ func (r *run) measureFloor(ctx context.Context) (err error) {
 func (r *run) floorConfig(child *Child) Config {
 	cfg := *r.cfg
 	cfg.URLs, cfg.PID, cfg.Metrics, cfg.Floor, cfg.Thresholds = []string{child.URL}, child.PID, "", false, nil
-	cfg.Churn, cfg.Kill, cfg.Slow, cfg.NoEcho = 0, 0, 0, false
+	cfg.Churn, cfg.Kill, cfg.Slow, cfg.Resume, cfg.NoEcho = 0, 0, 0, false, false
 	cfg.Auto, cfg.Warmup, cfg.Duration = false, floorWarmup, min(cfg.Duration, floorDuration)
 	if cfg.silentRun() {
 		cfg.Scenario, cfg.Rate = Connect, 0

@@ -122,6 +122,9 @@ func (r *run) plan() agent.Plan {
 	if c.Closed > 0 {
 		p.Rate = 0
 	}
+	if !c.Resume {
+		p.Protocol.Resume = nil
+	}
 	return p
 }
 

@@ -58,6 +58,9 @@ func ruined(r *result.Result) (why []string) {
 	} else if r.Plan.Size > 0 && r.Sent.Messages+r.Sent.Unsendable == 0 {
 		why = append(why, "no message was sent, so nothing is proved: a longer --duration, or a higher --rate")
 	}
+	if s := r.Resume; s != nil && s.Clients == 0 && r.Storm == nil && len(why) == 0 {
+		why = append(why, "nobody came back, so nothing is proved of what they are given: a longer --duration, or a higher --churn")
+	}
 	return why
 }
 
@@ -79,6 +82,9 @@ func faults(r *result.Result) (why []string) {
 	}
 	if n := r.Sent.Unsendable; n > 0 && d.Closed == 0 {
 		why = append(why, fmt.Sprintf("%s messages could not be sent", result.Thousands(n)))
+	}
+	if s := r.Resume; s != nil && s.Missed > 0 {
+		why = append(why, fmt.Sprintf("told that it missed something: %s of %s clients that came back", result.Thousands(s.Missed), result.Thousands(s.Clients)))
 	}
 	if s := r.Storm; s != nil && s.Back < s.Killed {
 		why = append(why, fmt.Sprintf("%s of %s killed connections did not come back", result.Thousands(s.Killed-s.Back), result.Thousands(s.Killed)))

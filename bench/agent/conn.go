@@ -16,11 +16,12 @@ type conn struct {
 	// Guarded by poller.mu.
 	handshake *handshake  // nil once it is answered
 	tail      []byte      // a frame of which more must come
+	position  *position   // nil where none is kept, or until it has joined
 	decoder   *ws.Decoder // nil for a stream that nextFrame can read
 	member    member
 	stopped   int64 // when it stopped reading; 0 while it reads
 	state     state
-	touched   bool // it was killed, or is one that came back
+	touched   bool // it was killed, or is one that came back after that
 }
 
 // state is how far a conn has come.

@@ -76,7 +76,7 @@ func (d *dialer) open(ctx context.Context) {
 				if !ok {
 					return
 				}
-				times, err := d.one(ctx, i, false)
+				times, err := d.one(ctx, i, nil)
 				d.tell(ctx, times, err)
 			}
 		})
@@ -130,8 +130,8 @@ func sum(counts map[string]int) (total int) {
 	return total
 }
 
-// one opens connection i, and makes it a member of its room. again says that it was there before, and was killed.
-func (d *dialer) one(ctx context.Context, i int, again bool) (took dialTimes, err error) {
+// one opens connection i, and makes it a member of its room, or again the member that from was.
+func (d *dialer) one(ctx context.Context, i int, from *conn) (took dialTimes, err error) {
 	room := d.run.plan.RoomOf[i]
 	ask := &d.asks[room]
 	dialer := d.dialer
@@ -155,10 +155,13 @@ func (d *dialer) one(ctx context.Context, i int, again bool) (took dialTimes, er
 		return took, errors.Join(err, tcp.Close())
 	}
 	h := newHandshake(d.run.plan.Rooms[room])
-	c := &conn{nc: nc, room: d.run.proof.rooms[room], handshake: h, touched: again}
+	c := &conn{nc: nc, room: d.run.proof.rooms[room], handshake: h}
 	c.member.connection, c.member.publisher = int32(i), -1
 	if i < d.run.plan.Publishers {
 		c.member.publisher = int32(i)
+	}
+	if from != nil {
+		c.follow(from)
 	}
 	d.run.engine.add(c)
 	if _, err := d.run.engine.loop.AddConn(nc); err != nil {

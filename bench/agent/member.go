@@ -12,6 +12,7 @@ type member struct {
 	connection int32
 	publisher  int32 // -1 for one that only listens
 	begun      bool  // it has received something
+	away       bool  // its connection has ended, and what is said meanwhile is to be given to it when it comes back
 }
 
 // astray is what a member needs once something was not in order.

@@ -44,10 +44,26 @@ func (c *conn) part() bool {
 	if !c.listens() {
 		return false
 	}
-	c.room.leave(&c.member)
+	if c.position != nil {
+		c.room.suspend(&c.member)
+	} else {
+		c.room.leave(&c.member)
+	}
 	c.state = leaving
 	c.poller.count.Left++
 	return true
+}
+
+// follow makes c, which nobody reads yet, the next connection of the client that from was.
+func (c *conn) follow(from *conn) {
+	from.poller.mu.Lock()
+	defer from.poller.mu.Unlock()
+	c.touched = from.touched
+	if from.member.away {
+		c.member = from.member
+		at := *from.position // a copy: if c does not open, another begins where from was
+		c.position = &at
+	}
 }
 
 // churn makes connections that only listen leave, by chance, and come back a second later.
@@ -82,26 +98,29 @@ func (r *run) churn() {
 			_ = writeNow(c.nc, bye)
 			until(r.moves, Now()+int64(goodbye))
 			_ = c.nc.Close() // it may be closed already
-			if r.moves.Err() == nil {
-				r.comeBack(i, false)
-			}
+			r.comeBack(c)
 		})
 	}
 }
 
-// comeBack opens connection i again, however often it takes, until the run is over.
-func (r *run) comeBack(i int, killed bool) bool {
+// comeBack opens a connection that ended again, however often it takes, until the run is over.
+func (r *run) comeBack(from *conn) bool {
 	for r.moves.Err() == nil {
-		if _, err := r.dialer.one(r.moves, i, killed); err == nil {
+		if _, err := r.dialer.one(r.moves, int(from.member.connection), from); err == nil {
 			return true
 		}
 		if r.moves.Err() != nil {
-			return false
+			break
 		}
 		r.back.mu.Lock()
 		r.back.refused++
 		r.back.mu.Unlock()
 		until(r.moves, Now()+int64(retryAfter))
+	}
+	from.poller.mu.Lock()
+	defer from.poller.mu.Unlock()
+	if from.member.away {
+		from.room.leave(&from.member)
 	}
 	return false
 }
@@ -120,10 +139,10 @@ func (r *run) happen() {
 		r.moving.Go(r.knock)
 	}
 	at := Now()
-	var killed []int
+	var killed []*conn
 	for _, i := range r.kill {
 		if c := r.engine.conn(i); c != nil && r.killOne(c) {
-			killed = append(killed, i)
+			killed = append(killed, c)
 		}
 	}
 	r.back.mu.Lock()
@@ -169,6 +188,7 @@ func (r *run) killOne(c *conn) bool {
 	if !c.part() {
 		return false
 	}
+	c.touched = true
 	switch r.plan.By {
 	case BySilence:
 		c.stopped = Now()
@@ -181,15 +201,15 @@ func (r *run) killOne(c *conn) bool {
 }
 
 // reconnect brings the killed back, so many at a time, each after its jitter.
-func (r *run) reconnect(killed []int, at int64) {
+func (r *run) reconnect(killed []*conn, at int64) {
 	random := rand.New(rand.NewPCG(r.plan.Seed, uint64(r.plan.Agent)+2))
 	type visit struct {
-		i    int
+		from *conn
 		when int64
 	}
 	visits := make([]visit, len(killed))
-	for k, i := range killed {
-		visits[k] = visit{i, at}
+	for k, c := range killed {
+		visits[k] = visit{c, at}
 		if r.plan.Jitter > 0 {
 			visits[k].when += random.Int64N(int64(r.plan.Jitter))
 		}
@@ -200,7 +220,7 @@ func (r *run) reconnect(killed []int, at int64) {
 	for range min(r.plan.Dials, len(visits)) {
 		workers.Go(func() {
 			for v := range queue {
-				if until(r.moves, v.when); r.comeBack(v.i, true) {
+				if until(r.moves, v.when); r.comeBack(v.from) {
 					r.back.mu.Lock()
 					r.back.after.Record(Now() - at)
 					r.back.mu.Unlock()
@@ -209,10 +229,7 @@ func (r *run) reconnect(killed []int, at int64) {
 		})
 	}
 	for _, v := range visits {
-		select {
-		case queue <- v:
-		case <-r.moves.Done():
-		}
+		queue <- v // when the run is over, nobody waits for a moment any more
 	}
 	close(queue)
 	workers.Wait()

@@ -51,9 +51,12 @@ type Tally struct {
 	Pings      uint64 `json:"pings"`
 	BadFrames  uint64 `json:"bad_frames"` // connections closed for breaking RFC 6455
 	Closed     int    `json:"closed"`
-	Cut        int    `json:"cut"`    // closed by the server after they stopped reading
-	Opened     int    `json:"opened"` // connections that became members, again or for the first time
-	Left       int    `json:"left"`   // that left, or were killed, as planned
+	Cut        int    `json:"cut"`       // closed by the server after they stopped reading
+	Opened     int    `json:"opened"`    // connections that became members, again or for the first time
+	Left       int    `json:"left"`      // that left, or were killed, as planned
+	Resumed    int    `json:"resumed"`   // that came back and asked for what they had missed
+	Missed     int    `json:"missed"`    // of those, told that not all of it is left
+	Recovered  uint64 `json:"recovered"` // deliveries that they were given for it
 }
 
 // Add adds another's.
@@ -68,6 +71,9 @@ func (t *Tally) Add(other Tally) {
 	t.Cut += other.Cut
 	t.Opened += other.Opened
 	t.Left += other.Left
+	t.Resumed += other.Resumed
+	t.Missed += other.Missed
+	t.Recovered += other.Recovered
 }
 
 func newPoller(v *proof, protocol *Protocol, rate float64) *poller {
@@ -165,7 +171,11 @@ func (p *poller) opened(c *conn, err error, at int64) {
 	if err == nil {
 		c.state = open
 		p.count.Opened++
-		c.room.join(&c.member, at)
+		if c.member.away {
+			c.member.away = false
+		} else {
+			c.room.join(&c.member, at)
+		}
 	} else {
 		c.state = closed
 		_ = c.nc.Close() // it never was a connection
@@ -184,11 +194,17 @@ func (p *poller) step(c *conn, text []byte, at int64) {
 		if h.steps >= len(steps) || !says(text, steps[h.steps].Expect) {
 			return
 		}
+		if p.protocol.Resume != nil && h.steps == len(steps)-1 {
+			if err := p.joined(c, text); err != nil {
+				p.opened(c, err, at)
+				return
+			}
+		}
 		h.steps++
 	}
 	for h.steps < len(steps) {
 		if s := steps[h.steps]; s.Send != "" {
-			p.write(c, ws.OpText, []byte(fill(s.Send, h.room)))
+			p.write(c, ws.OpText, []byte(p.ask(c, h.steps)))
 		}
 		if steps[h.steps].Expect != "" {
 			return
@@ -318,15 +334,15 @@ func (p *poller) text(c *conn, text []byte, at int64) bool {
 			p.write(c, ws.OpText, []byte(p.protocol.Pong))
 		}
 	}
-	if c.handshake != nil {
+	joins := c.handshake != nil
+	if joins {
 		p.step(c, text, at)
-		return c.state != closed
 	}
 	if !c.listens() {
-		return true
+		return c.state != closed
 	}
 	if p.protocol.bare() {
-		if p.receive(c, text, at) == foreign {
+		if p.receive(c, text, at, false) == foreign {
 			if !utf8.Valid(text) {
 				p.refuse(c, &ws.CloseError{Code: ws.CloseInvalidData, Reason: "text is not UTF-8"})
 				return false
@@ -335,27 +351,46 @@ func (p *poller) text(c *conn, text []byte, at int64) bool {
 		}
 		return true
 	}
+	if joins && c.position != nil {
+		var answer []byte
+		answer, text = p.answer(text)
+		p.messages(c, answer, at, true)
+	}
+	p.messages(c, text, at, false)
+	return true
+}
+
+// messages takes the messages that are somewhere in text.
+func (p *poller) messages(c *conn, text []byte, at int64, missed bool) {
+	some := false
 	for {
 		i := bytes.Index(text, p.mark)
 		if i < 0 {
-			return true
+			break
 		}
 		end := min(i+p.proof.size, len(text))
-		if p.receive(c, text[i:end], at) == foreign {
+		if p.receive(c, text[i:end], at, missed) == foreign {
 			p.count.Foreign++
 		}
-		text = text[end:]
+		text, some = text[end:], true
+	}
+	if some && c.position != nil {
+		if offset, ok := p.protocol.Resume.firstOffset(text); ok {
+			c.position.offset = offset
+		}
 	}
 }
 
-// receive takes one message of ours, or one that only seems to be.
-func (p *poller) receive(c *conn, body []byte, at int64) verdict {
+// receive takes one message of ours, or one that only seems to be. How old one is that was missed is no latency.
+func (p *poller) receive(c *conn, body []byte, at int64, missed bool) verdict {
 	m := &c.member
 	s, is := c.room.receive(m, body)
-	switch is {
-	case foreign:
+	switch {
+	case is == foreign:
 		return is
-	case fresh:
+	case is == fresh && missed:
+		p.count.Recovered++
+	case is == fresh:
 		if c.touched {
 			p.touched.Record(at - s.intended)
 		} else {

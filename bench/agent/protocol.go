@@ -23,6 +23,7 @@ type Protocol struct {
 	Pong    string        `json:"pong,omitempty"`    // the answer to it
 	Beat    string        `json:"beat,omitempty"`    // to be sent by the client now and then
 	Every   time.Duration `json:"every,omitempty"`   // how often
+	Resume  *Resume       `json:"resume,omitempty"`  // nil where what was missed is not given back, or not asked for
 }
 
 // Step says something, and waits for a text with Expect in it, or one that begins with it where Expect begins with ^. An empty Send
@@ -53,6 +54,13 @@ var Protocols = []Protocol{
 		Publish: `{"id":3,"publish":{"channel":"{{room}}","data":{"text":"{{payload}}"}}}`,
 		Ping:    `{}`,
 		Pong:    `{}`,
+		Resume: &Resume{
+			Join:      `{"id":2,"subscribe":{"channel":"{{room}}","recoverable":true}}`,
+			Rejoin:    `{"id":2,"subscribe":{"channel":"{{room}}","recoverable":true,"recover":true,"offset":{{offset}},"epoch":"{{epoch}}"}}`,
+			Offset:    `"offset":`,
+			Epoch:     `"epoch":"`,
+			Recovered: `"recovered":true`,
+		},
 	},
 	{
 		// Socket.IO 5 over Engine.IO 4. Rooms are a matter of the application: join and message are what most call them.

@@ -24,7 +24,8 @@ import (
 // smaller party is counted (finish).
 //
 // Members come and go. One that joins begins at the log's end, and its first delivery says where it stands; one that leaves
-// has lost what it was passed over with until then, and nothing of what was on its way.
+// has lost what it was passed over with until then, and nothing of what was on its way. One whose protocol gives back what it
+// missed stays a member while it is away, and goes on where it was.
 type room struct {
 	proof      *proof
 	number     int32
@@ -142,12 +143,22 @@ func (r *room) join(m *member, at int64) {
 	r.members++
 }
 
-// leave ends m's membership, and counts what it was passed over with. Called by m's owner.
+// suspend keeps m's place for a connection that will come back. Called by m's owner.
+func (r *room) suspend(m *member) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.skip(m)
+	m.away = true
+}
+
+// leave ends m's membership, and counts what it was passed over with; if it was away, until then. Called by m's owner.
 func (r *room) leave(m *member) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.members--
-	r.skip(m)
+	if !m.away {
+		r.skip(m)
+	}
 	r.faults.Lost += r.lost(m)
 	r.expected += r.due(m, m.next)
 }

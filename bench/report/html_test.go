@@ -150,7 +150,7 @@ func TestThePageSaysWhatTheResultSays(t *testing.T) {
 		"<h1>DELIVERY BROKEN</h1>", "3 of 48,782 deliveries lost", `<header class="bad">`, "the threshold lost==0 is broken: 3",
 		"lost: connection 17 in room 3, message 21 of publisher 4", "reordered: room 2, which two agents heard in different orders",
 		"the run did not measure it", r.PlanText(), r.Found.Text(), "throng bench chat --connections 500", "'a first try'", "2 connection reset by peer",
-		"a note of the run", "20 TCP segments sent again", "Reconnect storm", "Readers that stopped", "The <MIT> License",
+		"a note of the run", "20 TCP segments sent again", "Reconnect storm", "clients told that not all of it was left", "Readers that stopped", "The <MIT> License",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not say %q", want)

@@ -86,7 +86,7 @@ func newPage(r *result.Result) (*page, error) {
 	}
 	p.Figures = figures(r)
 	for _, part := range []func(*result.Result) (section, error){
-		steps, storm, slow, latency, delivery, thresholds, overTime, connecting, costs, observed, whatRan,
+		steps, storm, resume, slow, latency, delivery, thresholds, overTime, connecting, costs, observed, whatRan,
 	} {
 		s, err := part(r)
 		if err != nil {

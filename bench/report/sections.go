@@ -86,6 +86,22 @@ func storm(r *result.Result) (section, error) {
 		Tables: []table{t, percentiles("Latency of those who were not killed", others)}}, err
 }
 
+// resume is what those who came back were given.
+func resume(r *result.Result) (section, error) {
+	s := r.Resume
+	if s == nil {
+		return section{}, nil
+	}
+	t := table{Caption: "What they were given", Head: []string{"", ""}}
+	t.add("clients that came back", result.Thousands(s.Clients))
+	t.add("messages that they had missed, and were given", result.Thousands(s.Recovered))
+	t.add("clients told that not all of it was left", result.Thousands(s.Missed))
+	if s.Missed > 0 {
+		t.mark(bad)
+	}
+	return section{ID: "resume", Title: "Coming back", Tables: []table{t}}, nil
+}
+
 // slow is readers that stopped.
 func slow(r *result.Result) (section, error) {
 	s := r.Slow

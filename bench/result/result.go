@@ -40,8 +40,9 @@ type Result struct {
 	Floor    *Floor   `json:"floor"` // nil where it was not measured
 	Storm    *Storm   `json:"storm,omitempty"`
 	Slow     *Slow    `json:"slow,omitempty"`
-	Steps    []Step   `json:"steps,omitempty"` // of ladder and find
-	Found    *Found   `json:"found,omitempty"` // of find
+	Resume   *Resume  `json:"resume,omitempty"` // nil where nobody asked
+	Steps    []Step   `json:"steps,omitempty"`  // of ladder and find
+	Found    *Found   `json:"found,omitempty"`  // of find
 
 	Series   []Second      `json:"series"`   // from the first message, or from when all were connected
 	Observed []observe.Row `json:"observed"` // the server's process and its kernel, on the same time axis
@@ -234,6 +235,13 @@ type Storm struct {
 	Refused   int           `json:"refused"`   // attempts that failed and were made again
 	Untouched *Distribution `json:"untouched"` // latency of those who were not killed, from the kill until all were back
 	Before    *Distribution `json:"before"`    // theirs before that
+}
+
+// Resume is what those who came back were given of what had been said while they were away. What was not is lost, as anything else.
+type Resume struct {
+	Clients   int    `json:"clients"`   // that came back and asked
+	Recovered uint64 `json:"recovered"` // deliveries that they were given
+	Missed    int    `json:"missed"`    // clients that were told that not all of it was left
 }
 
 // Slow is what readers that stopped did to the others.

@@ -20,6 +20,7 @@ func (r *Result) WriteText(w io.Writer, colour bool) error {
 	}
 	p.pings(r)
 	p.storm(r.Storm)
+	p.resume(r.Resume)
 	p.slow(r.Slow)
 	p.costs(r)
 	p.steps(r)
@@ -259,6 +260,14 @@ func (p *page) storm(s *Storm) {
 		Thousands(s.Killed), s.By, Thousands(s.Back), back(s.Back50), back(s.Back99), back(s.Back100), Thousands(int(s.PerS)), Thousands(s.Refused))
 	p.line("", "the untouched meanwhile: p50 %s  p99 %s  max %s · before: p50 %s  p99 %s  max %s", s.Untouched.p50(), s.Untouched.p99(),
 		s.Untouched.maximum(), s.Before.p50(), s.Before.p99(), s.Before.maximum())
+}
+
+func (p *page) resume(s *Resume) {
+	if s == nil {
+		return
+	}
+	p.line("resume", "%s came back and were given %s messages that they had missed · %s were told that not all of it was left",
+		Thousands(s.Clients), Thousands(s.Recovered), Thousands(s.Missed))
 }
 
 func (p *page) slow(s *Slow) {

@@ -75,6 +75,7 @@ func broken() *Result {
 		Killed: 950, By: "rst", Back50: 170 * time.Millisecond, Back: 949, PerS: 4900, Refused: 17, Untouched: spread(2 * time.Millisecond),
 		Before: few(300 * time.Microsecond),
 	}
+	r.Resume = &Resume{Clients: 949, Recovered: 18_013, Missed: 3}
 	r.Agents = append(r.Agents, Agent{Name: "10.0.0.2:9000", Connections: 1000, ClockError: 45_000})
 	r.Observed = []observe.Row{{T: 1}, {T: 2, Retransmits: 1200, Overflows: 3, Drops: 4, Throttled: 1.25}}
 	r.Floor = nil

@@ -101,9 +101,10 @@ type messages struct {
 
 // rooms are the flags of the scenarios with several rooms.
 type rooms struct {
-	Rooms *int     `help:"How many rooms the connections are in."`
-	Zipf  *float64 `help:"How unequal the rooms are: room k is as large as 1/k to that power; 0 for all the same."`
-	Churn *share   `help:"Share of the connections that leave and come back in a minute, such as 10%."`
+	Rooms  *int     `help:"How many rooms the connections are in."`
+	Zipf   *float64 `help:"How unequal the rooms are: room k is as large as 1/k to that power; 0 for all the same."`
+	Churn  *share   `help:"Share of the connections that leave and come back in a minute, such as 10%."`
+	Resume bool     `help:"Those who come back ask for what they missed, and it is lost if they are not given it. Of the protocol centrifugo, for rooms that keep their history."`
 }
 
 type (
@@ -247,6 +248,7 @@ func (r *rooms) apply(c *bench.Config) {
 	set(&c.Rooms, r.Rooms)
 	set(&c.Zipf, r.Zipf)
 	set((*share)(&c.Churn), r.Churn)
+	c.Resume = r.Resume
 }
 
 // Run is throng bench chat, and the others below theirs.

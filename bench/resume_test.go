@@ -1,0 +1,153 @@
+package bench
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/throng-chat/throng/bench/result"
+)
+
+// remembering is a server of the Centrifugo protocol whose rooms keep all that was said. answer may change what one that comes back is
+// given of the publications that it missed, and the word on them; nil tells the truth.
+func remembering(answer func(missed []string, recovered string) ([]string, string)) *application {
+	said := map[string][]string{} // publications, by room
+	pushed := func(channel, pub string) string {
+		return fmt.Sprintf(`{"push":{"channel":"%s","pub":%s}}`, channel, pub)
+	}
+	return &application{
+		path: "/connection/websocket",
+		on: func(a *application, u *user, s string) {
+			var c struct {
+				ID        int
+				Connect   *struct{}
+				Subscribe *struct {
+					Channel, Epoch       string
+					Offset               int
+					Recover, Recoverable bool
+				}
+				Publish *struct {
+					Channel string
+					Data    json.RawMessage
+				}
+			}
+			if err := json.Unmarshal([]byte(s), &c); err != nil {
+				a.t.Errorf("centrifugo: got %q: %v", s, err)
+			}
+			switch {
+			case c.Connect != nil:
+				u.say(fmt.Sprintf(`{"id":%d,"connect":{"client":"%d","ping":25,"pong":true}}`, c.ID, u.id))
+			case c.Subscribe != nil && !c.Subscribe.Recover:
+				a.join(u, c.Subscribe.Channel)
+				offset := ""
+				if n := len(said[c.Subscribe.Channel]); n > 0 { // nothing is told by leaving it out
+					offset = fmt.Sprintf(`,"offset":%d`, n)
+				}
+				u.say(fmt.Sprintf(`{"id":%d,"subscribe":{"recoverable":%v,"epoch":"dawn"%s,"positioned":true}}`, c.ID, c.Subscribe.Recoverable, offset))
+			case c.Subscribe != nil:
+				room := c.Subscribe.Channel
+				all, from := said[room], c.Subscribe.Offset
+				if c.Subscribe.Epoch != "dawn" || from < 0 || from > len(all) {
+					a.t.Errorf("centrifugo: got the position %d of %q, want one up to %d", from, c.Subscribe.Epoch, len(all))
+					return
+				}
+				a.join(u, room)
+				missed, recovered, live := all[from:], `"recovered":true,`, ""
+				if n := len(missed); n > 1 { // the newest is live again, in the frame of the answer
+					missed, live = missed[:n-1], "\n"+pushed(room, missed[n-1])
+				}
+				if answer != nil {
+					missed, recovered = answer(missed, recovered)
+				}
+				u.say(fmt.Sprintf(`{"id":%d,"subscribe":{"recoverable":true,"epoch":"dawn","publications":[%s],%s"offset":%d,"positioned":true,"was_recovering":true}}`,
+					c.ID, strings.Join(missed, ","), recovered, from) + live)
+			case c.Publish != nil:
+				room := c.Publish.Channel
+				pub := fmt.Sprintf(`{"data":%s,"offset":%d}`, c.Publish.Data, len(said[room])+1)
+				said[room] = append(said[room], pub)
+				a.tell(room, pushed(room, pub))
+				u.say(fmt.Sprintf(`{"id":%d,"publish":{}}`, c.ID))
+			}
+		},
+	}
+}
+
+func resumeConfig(t *testing.T, a *application) Config {
+	cfg := testConfig(startApplication(t, a))
+	cfg.Scenario, cfg.Kill, cfg.Jitter = Storm, 0.5, 300*time.Millisecond
+	cfg.Connections, cfg.Publishers, cfg.Rate = 20, 4, 100
+	cfg.Duration, cfg.Drain = 3*time.Second, 10*time.Second
+	cfg.Protocol, cfg.Resume = protocolNamed(t, "centrifugo"), true
+	return cfg
+}
+
+func TestThoseWhoComeBackAreGivenWhatTheyMissed(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{128, 4000} { // of which an answer is larger than a read
+		cfg := resumeConfig(t, remembering(nil))
+		cfg.Size = size
+		r := mustRun(t, cfg)
+		if s := r.Resume; !good(r) || s == nil || s.Clients != 8 || s.Missed != 0 || s.Recovered == 0 || r.Storm.Back != 8 {
+			t.Fatalf("%d bytes: got %+v, %+v, %+v, want 8 back with all they missed", size, r.Verdict, r.Resume, r.Delivery)
+		}
+		// Nothing is forgiven: each of them had every message, as those who stayed.
+		if want := 20 * r.Sent.Messages; r.Delivery.Expected != want || r.Delivery.Got != want {
+			t.Errorf("%d bytes: got %d of %d deliveries, want %d", size, r.Delivery.Got, r.Delivery.Expected, want)
+		}
+		if each := r.Latency.Each; each.Count > r.Delivery.Got-r.Resume.Recovered {
+			t.Errorf("%d bytes: %d latencies of %d deliveries, of which %d had been missed", size, each.Count, r.Delivery.Got, r.Resume.Recovered)
+		}
+	}
+}
+
+func TestWhatIsLostWhileAClientIsAwayIsNamed(t *testing.T) {
+	t.Parallel()
+	lies := 0
+	r := mustRun(t, resumeConfig(t, remembering(func(missed []string, recovered string) ([]string, string) {
+		if lies == 0 && len(missed) > 2 {
+			lies++
+			missed = append([]string{missed[0]}, missed[2:]...)
+		}
+		return missed, recovered
+	})))
+	if r.Verdict.Code != result.Broken || r.Delivery.Faults != (result.Faults{Lost: 1}) || r.Resume.Missed != 0 {
+		t.Errorf("got %+v, %+v, %+v, want one lost", r.Verdict, r.Delivery.Faults, r.Resume)
+	}
+	if s := r.Delivery.Samples; len(s) != 1 || s[0].Kind != "lost" || s[0].Connection < 4 || s[0].Sequence < 0 {
+		t.Errorf("got the samples %+v, want the message, and one that was killed", s)
+	}
+}
+
+func TestClientsThatAreToldOfAGapAreCounted(t *testing.T) {
+	t.Parallel()
+	r := mustRun(t, resumeConfig(t, remembering(func([]string, string) ([]string, string) { return nil, "" })))
+	why := strings.Join(r.Verdict.Why, "; ")
+	if s := r.Resume; r.Verdict.Code != result.Broken || s.Clients != 8 || s.Missed != 8 || s.Recovered != 0 ||
+		!strings.Contains(why, "told that it missed something: 8 of 8 clients") {
+		t.Errorf("got %+v, %q, want 8 clients that missed something", r.Resume, why)
+	}
+	// What they missed is known to the message.
+	if d := &r.Delivery; d.Lost == 0 || d.Faults != (result.Faults{Lost: d.Lost}) || d.Got+uint64(d.Lost) != d.Expected || d.Expected != 20*r.Sent.Messages {
+		t.Errorf("got %d and %+v of %d deliveries", d.Got, d.Faults, d.Expected)
+	}
+}
+
+func TestThoseWhoLeaveAndComeBackMissNothing(t *testing.T) {
+	t.Parallel()
+	cfg := resumeConfig(t, remembering(nil))
+	cfg.Scenario, cfg.Kill, cfg.Churn, cfg.Rooms, cfg.Duration = Chat, 0, 60, 3, 4*time.Second
+	r := mustRun(t, cfg)
+	if s := r.Resume; !good(r) || s.Clients == 0 || s.Missed != 0 || s.Recovered == 0 || r.Delivery.Got != r.Delivery.Expected {
+		t.Errorf("got %+v, %+v, %+v, want some back with all they missed", r.Verdict, r.Resume, r.Delivery)
+	}
+}
+
+func TestARoomThatForgetsCannotBeResumed(t *testing.T) {
+	t.Parallel()
+	_, err := Run(t.Context(), resumeConfig(t, centrifugo()), nil)
+	if err == nil || !strings.Contains(err.Error(), "told no position to come back to") {
+		t.Errorf("got %v, want what is missing", err)
+	}
+}

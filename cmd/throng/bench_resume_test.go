@@ -1,0 +1,81 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/throng-chat/throng/bench/result"
+)
+
+// keeping is a running throng whose rooms keep what the keys say.
+func keeping(t *testing.T, keys string) (url string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "throng.toml")
+	if err := os.WriteFile(file, []byte("[[room]]\npattern = \"*\"\n"+keys), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ready, stop := serve(t, throng(t, "serve", "--config", file, "--listen", "127.0.0.1:0", "--admin", "off", "--rate", "0"))
+	t.Cleanup(func() { stop(syscall.SIGTERM) })
+	return "ws://" + ready["listen"].(string)
+}
+
+// stormed is the result of a reconnect storm in which those who come back ask for what they missed.
+func stormed(t *testing.T, url string) (code int, r *result.Result) {
+	t.Helper()
+	code, stdout, stderr := outcome(t, throng(t, "bench", "storm", url, "--protocol", "centrifugo", "--resume", "--connections", "100", "--rate", "100",
+		"--jitter", "500ms", "--duration", "4s", "--no-floor", "--json"))
+	r, err := result.Read(strings.NewReader(stdout))
+	if err != nil {
+		t.Fatalf("got exit %d, %v: %s", code, err, stderr)
+	}
+	return code, r
+}
+
+func TestAStormLosesNothingThatTheRoomKeeps(t *testing.T) {
+	t.Parallel()
+	code, r := stormed(t, keeping(t, "history-size = 1000\nhistory-ttl = \"1m\"\nrecovery = true\n"))
+	if code != 0 && code != exitInvalid { // of a busy machine
+		t.Errorf("got exit %d, %+v", code, r.Verdict)
+	}
+	if s := r.Resume; s.Clients != r.Storm.Killed || s.Clients == 0 || s.Missed != 0 || s.Recovered == 0 {
+		t.Errorf("got %+v of %d killed, want all of them with all they missed", r.Resume, r.Storm.Killed)
+	}
+	if d := &r.Delivery; d.Any() || d.Expected != 100*r.Sent.Messages || d.Got != d.Expected {
+		t.Errorf("got %+v, want %d deliveries", d, 100*r.Sent.Messages)
+	}
+}
+
+// A room that keeps too little says so to those who come back, and the bench to whoever runs it.
+func TestAStormTellsWhatTheRoomForgot(t *testing.T) {
+	t.Parallel()
+	code, r := stormed(t, keeping(t, "history-size = 1\nhistory-ttl = \"1m\"\nrecovery = true\n"))
+	if code != exitNotProved || r.Resume.Missed == 0 || !strings.Contains(strings.Join(r.Verdict.Why, "; "), "told that it missed something") {
+		t.Errorf("got exit %d, %+v, %+v, want clients that missed something", code, r.Verdict, r.Resume)
+	}
+	if d := &r.Delivery; d.Lost == 0 || d.Got+uint64(d.Lost) != d.Expected {
+		t.Errorf("got %d and %d lost of %d", d.Got, d.Lost, d.Expected)
+	}
+}
+
+func TestResumeIsRefusedWhereNothingCanBeGivenBack(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		says string
+		args []string
+	}{
+		{"resume: plain gives nobody back what it missed", []string{"storm"}},
+		{"resume: nobody leaves", []string{"broadcast", "ws://127.0.0.1:1", "--protocol", "centrifugo"}},
+	} {
+		code, _, stderr := outcome(t, throng(t, append(append([]string{"bench"}, tt.args...), "--resume")...))
+		if code != exitUsage || !strings.Contains(stderr, tt.says) {
+			t.Errorf("%v: got exit %d: %s, want %d and %q", tt.args, code, stderr, exitUsage, tt.says)
+		}
+	}
+	code, _, stderr := outcome(t, throng(t, "bench", "storm", keeping(t, ""), "--protocol", "centrifugo", "--resume", "--no-floor"))
+	if code != exitFailed || !strings.Contains(stderr, "told no position to come back to") {
+		t.Errorf("a room without history: got exit %d: %s", code, stderr)
+	}
+}
