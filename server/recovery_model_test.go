@@ -164,7 +164,9 @@ func (m *recoveryModel) join(c *modelClient, name string) {
 		e.wish.Recover, e.wish.Offset, e.wish.Epoch = true, at.offset, at.epoch
 		c.awaiting[e] = at
 	}
-	m.hub.enter(c.session, []*entry{e}, func() {})
+	m.hub.enter(c.session, []*entry{e}, func() {
+		c.session.replies = append(c.session.replies, &protocol.Reply{Subscribe: e.result})
+	})
 	if e.err != nil {
 		m.t.Errorf("not let in: %v", e.err)
 	}

@@ -34,10 +34,6 @@ func (s *session) subscribe(id uint32, req *protocol.SubscribeRequest) {
 		e.expires = s.hub.tickOf(claims.Expires)
 		e.ttl = ttl(claims.Expires)
 	}
-	if !s.hub.authorize(s.asker(false, e.withToken), toSubscribe, req.Channel) {
-		s.fail(id, errDenied)
-		return
-	}
 	s.hub.enter(s, []*entry{e}, func() {
 		if e.err == nil {
 			s.replies = append(s.replies, &protocol.Reply{Id: id, Subscribe: e.result})
@@ -113,13 +109,21 @@ type entry struct {
 // answer, which adds the replies that tell it, is called under hub.mu, and they are posted before the room is entered.
 func (h *hub) enter(s *session, entries []*entry, answer func()) {
 	for _, e := range entries {
+		// Here, as the last thing: whoever bans looks for those who are in.
+		asker := s.asker(false, e.withToken)
+		asker.server = e.serverSide
+		if !h.authorize(asker, toSubscribe, e.wish.Channel) {
+			e.err = errDenied
+		}
 		e.readsHistory = h.authorize(s.asker(true, e.withToken), toReadHistory, e.wish.Channel)
 	}
 	shard := s.conn.shard
 	var wake uint64
 	h.mu.Lock()
 	for _, e := range entries {
-		h.enterLocked(s, e)
+		if e.err == nil {
+			h.enterLocked(s, e)
+		}
 	}
 	answer()
 	if replies := s.take(); replies != nil && shard.pushLocked(job{do: sendReplies, conn: s.conn, replies: replies, entries: entries}) {
