@@ -191,6 +191,8 @@ class Relay {
   deaf = false; // what the server says does not arrive
   opened = 0;
   commands = []; // of the page
+  onHeard = () => {}; // is told what the server says
+  hold = () => undefined; // may return a promise for which a command of the page waits
   #routes = [];
   #pings = 0; // of ours, that the page has not answered
 
@@ -203,16 +205,25 @@ class Relay {
       this.opened++;
       const upstream = route.connectToServer();
       this.#routes.push([route, upstream]);
-      route.onMessage((text) => {
+      route.onMessage(async (text) => {
         if (text === "{}" && this.#pings > 0) {
           this.#pings--;
           return;
         }
         this.commands.push(...text.split("\n").map((line) => JSON.parse(line)));
+        await this.hold(this.commands.at(-1));
         upstream.send(text);
       });
-      upstream.onMessage((text) => { if (!this.deaf) route.send(text); });
+      upstream.onMessage((text) => {
+        this.onHeard(text);
+        if (!this.deaf) route.send(text);
+      });
     });
+  }
+
+  // tell has the page hear what the server did not say.
+  tell(reply) {
+    this.#routes.at(-1)[0].send(JSON.stringify(reply));
   }
 
   // ping is for a page whose clock runs faster than the server's.
@@ -597,7 +608,8 @@ describe("connection", () => {
     let own = await startServer();
     t.after(() => own.stop());
     const address = `${own.url}/?room=kept-${ownRoom()}`;
-    const a = await Chat.open(t, address, { cutOff: true });
+    const relay = new Relay();
+    const a = await Chat.open(t, address, { cutOff: true, prepare: (page) => relay.carry(page) });
     const b = await Chat.open(t, address, { cutOff: true });
     await Promise.all([a.connected(), b.connected()]);
     await a.say("one");
@@ -612,7 +624,10 @@ describe("connection", () => {
     for (const chat of [a, b]) {
       assert.deepEqual((await chat.hears(4)).map((m) => m.text), ["one", "two", note, "three"]);
     }
-    await b.act("three", "Delete");
+    // A moderator redacts the first of the new count, and one that is none of the messages here.
+    const channel = new URL(address).searchParams.get("room");
+    relay.tell({ push: { channel, pub: { data: { type: "redact", offset: 2 }, offset: 2 } } });
+    relay.tell({ push: { channel, pub: { data: { type: "redact", offset: 1 }, offset: 3 } } });
     await a.shows(".deleted .text", "This message was deleted.");
     assert.deepEqual((await a.messages()).map((m) => m.text), ["one", "two", note, "This message was deleted."]);
   });
@@ -718,7 +733,31 @@ describe("connection", () => {
       await a.message("last").waitFor();
       const heard = (await a.messages()).map((m) => m.text).filter((text) => !text.startsWith("The connection was away"));
       assert.deepEqual(heard, ["first", "taken, not answered", "last"], room);
+      // Where the room remembers, its history has shown that the first was enough.
+      const sent = relay.commands.filter((command) => command.publish?.data.text === "taken, not answered").length;
+      assert.equal(sent, room.startsWith("kept-") ? 1 : 2, room);
     }
+  });
+
+  test("what is said while a newcomer reads the history is heard once", async (t) => {
+    const room = `kept-${ownRoom()}`;
+    const bot = await open(t, `/?room=${ownRoom()}`);
+    await bot.raw(room);
+    await bot.sendRaw("before");
+    const relay = new Relay();
+    const asked = new Promise((resolve) => {
+      relay.hold = ({ history }) => (history === undefined ? undefined : new Promise((go) => resolve(go)));
+    });
+    const chat = await Chat.open(t, `${server.url}/?room=${room}`, { prepare: (page) => relay.carry(page) });
+    const go = await asked;
+    const heard = new Promise((resolve) => { relay.onHeard = (text) => text.includes("meanwhile") && resolve(); });
+    await bot.sendRaw("meanwhile");
+    await heard;
+    go();
+    await chat.connected();
+    await bot.sendRaw("after");
+    await chat.message("after").waitFor();
+    assert.deepEqual((await chat.messages()).map((m) => m.text), ["before", "meanwhile", "after"]);
   });
 
   test("what was said while the connection was cut comes with the next, once and in order", async (t) => {
