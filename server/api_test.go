@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -389,6 +390,9 @@ func TestRefresh(t *testing.T) {
 	wantError(t, s, "refresh", `{"user":"ann","expire_at":1}`, 107, "past")
 }
 
+// times are those of publications.
+var times = regexp.MustCompile(`,"time":[0-9]{13}`)
+
 func TestPresenceAndHistory(t *testing.T) {
 	dark := roomWithHistory("dark")
 	dark.Presence = false
@@ -407,7 +411,13 @@ func TestPresenceAndHistory(t *testing.T) {
 	epoch := s.hub.epochOf("h:1")
 	page := func(params, pubs string) {
 		t.Helper()
-		wantCall(t, s, "history", `{"channel":"h:1"`+params+`}`, `{"result":{"epoch":"`+epoch+`","offset":3,"publications":[`+pubs+`]}}`)
+		got := call(t, s, "history", `{"channel":"h:1"`+params+`}`)
+		if n := len(times.FindAllString(got, -1)); n != strings.Count(got, `"data"`) {
+			t.Errorf("got %s, want the time of each publication", got)
+		}
+		if want := `{"result":{"epoch":"` + epoch + `","offset":3,"publications":[` + pubs + `]}}`; times.ReplaceAllString(got, "") != want {
+			t.Errorf("%s\ngot  %s\nwant %s and times", params, got, want)
+		}
 	}
 	page(``, ``)
 	page(`,"limit":1`, `{"data":1,"offset":1}`)

@@ -2,12 +2,15 @@ package server
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
@@ -142,6 +145,49 @@ func TestOpenAPIHasEveryMethodAndNoOther(t *testing.T) {
 	if there := slices.Sorted(maps.Keys(apiMethods())); !slices.Equal(described, there) {
 		t.Errorf("described %v\nthere are %v", described, there)
 	}
+}
+
+// Whatever is asked, the answer is one that openapi.json describes.
+func FuzzTheAPI(f *testing.F) {
+	f.Add("publish", `{"channel":"h:1","data":{"a":[1,"\u2028"]},"tags":{"k":"v"},"idempotency_key":"k"}`)
+	f.Add("publish", `{"channel":"h:2","b64data":"AP8=","skip_history":true}`)
+	f.Add("broadcast", `{"channels":["h:1","x",""],"data":1}`)
+	f.Add("subscribe", `{"user":"u","channel":"x","info":{},"b64data":"AP8=","expire_at":4102444800,"override":{"force_recovery":{"value":true}}}`)
+	f.Add("disconnect", `{"user":"u","disconnect":{"code":4000,"reason":"x"},"whitelist":["c"]}`)
+	f.Add("refresh", `{"user":"u","expired":true}`)
+	f.Add("history", `{"channel":"h:1","limit":-1,"since":{"offset":18446744073709551615,"epoch":""},"reverse":true}`)
+	f.Add("presence", `{"channel":"x"}`)
+	f.Add("channels", `{"pattern":"[a-\\]*?"}`)
+	f.Add("batch", `{"commands":[{"publish":{"channel":"h:1","data":1}},{"info":{}},{"x":null}]}`)
+	f.Add("ban", `{"user":"u","channel":"x","seconds":9223372036854775807}`)
+	f.Add("mute", `{"user":"u","until":-9223372036854775808}`)
+	f.Add("slow_mode", `{"channel":"x","seconds":1e3}`)
+	f.Add("redact", `{"channel":"h:1","offset":18446744073709551615}`)
+	f.Add("revoke", `{"user":"u","issued_before":1,"expire_at":9999999999}`)
+	f.Add("moderation", `{}`)
+	cfg := DefaultConfig()
+	cfg.API.Key, cfg.Rooms, cfg.HistoryBytes = "0123456789abcdef", []RoomOptions{roomWithHistory("h:*")}, 1<<20
+	a := newAPI(newHub(cfg, slog.New(slog.DiscardHandler), newMetrics(), nil, 1), cfg)
+	f.Fuzz(func(t *testing.T, name, params string) {
+		if a.methods[name] == nil || !json.Valid([]byte(params)) {
+			t.Skip()
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond) // nobody serves the loop
+		defer cancel()
+		result, e := a.call(ctx, name, []byte(params))
+		var body any = reply{Result: result, Error: e}
+		if _, isBatch := result.(replies); isBatch {
+			body = result
+		}
+		b, err := json.Marshal(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name == "batch" && e != nil {
+			name = "publish" // one error is as another
+		}
+		checkSchema(t, name, "Answer", string(b))
+	})
 }
 
 // What openapi.json calls required is, and an answer that lacks it or says more is found out.
