@@ -30,10 +30,7 @@ func (p *apiKick) do(ctx context.Context, a *api) (any, *protocol.Error) {
 	if p.Channel != "" {
 		return nothing{}, takeOut(ctx, sessions, p.Channel, endedByKick)
 	}
-	for _, s := range sessions {
-		s.disconnect(disconnectForced)
-	}
-	return nothing{}, nil
+	return nothing{}, expel(ctx, sessions, disconnectForced)
 }
 
 // apiSanction is a user in a room, or in all of them where that is empty, and until when.
@@ -86,10 +83,7 @@ func (p *apiSanction) ban(ctx context.Context, a *api) (any, *protocol.Error) {
 	if p.Channel != "" {
 		return nothing{}, takeOut(ctx, sessions, p.Channel, endedByBan)
 	}
-	for _, s := range sessions {
-		s.disconnect(disconnectDenied)
-	}
-	return nothing{}, nil
+	return nothing{}, expel(ctx, sessions, disconnectDenied)
 }
 
 func (p *apiSanction) unban(_ context.Context, a *api) (any, *protocol.Error) {
@@ -193,7 +187,7 @@ func (p *apiRevoke) do(ctx context.Context, a *api) (any, *protocol.Error) {
 	}
 	return nothing{}, each(ctx, a.hub.sessionsOf(p.User), func(s *session) *protocol.Error {
 		if m.refuses(s.info.User, s.tokenID, s.tokenIssued) {
-			s.disconnect(disconnectInvalidToken)
+			s.expel(disconnectInvalidToken)
 		}
 		return nil
 	})

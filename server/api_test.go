@@ -215,6 +215,15 @@ func TestAStrangersBodyIsNotWaitedFor(t *testing.T) {
 	}
 }
 
+// Whoever has the key, and sends half a body, is not waited for for ever.
+func TestABodyIsWaitedForOnlySoLong(t *testing.T) {
+	s := startAPI(t)
+	resp, body := ask(t, s.Addr().String(), "POST /api/publish HTTP/1.1\r\nHost: x\r\nX-API-Key: "+s.cfg.API.Key+"\r\nContent-Length: 1000\r\n\r\n{")
+	if resp.StatusCode != http.StatusBadRequest || !strings.Contains(body, "timeout") {
+		t.Fatalf("got %s %s, want 400 and that it took too long", resp.Status, body)
+	}
+}
+
 func TestErrorsInTheTransportMode(t *testing.T) {
 	s := startAPI(t, roomWithHistory("h:*"))
 	for _, c := range []struct {

@@ -287,12 +287,16 @@ func (p *apiDisconnect) do(ctx context.Context, a *api) (any, *protocol.Error) {
 	if e != nil {
 		return nil, e
 	}
-	for _, s := range sessions {
-		if !slices.Contains(p.Whitelist, s.client) {
-			s.disconnect(why)
-		}
-	}
-	return nothing{}, nil
+	sessions = slices.DeleteFunc(sessions, func(s *session) bool { return slices.Contains(p.Whitelist, s.client) })
+	return nothing{}, expel(ctx, sessions, why)
+}
+
+// expel ends the connections of sessions.
+func expel(ctx context.Context, sessions []*session, why disconnect) *protocol.Error {
+	return each(ctx, sessions, func(s *session) *protocol.Error {
+		s.expel(why)
+		return nil
+	})
 }
 
 const maxReason = 123 // bytes: RFC 6455, 5.5 allows 125 with the code
@@ -319,7 +323,7 @@ func (p *apiRefresh) do(ctx context.Context, a *api) (any, *protocol.Error) {
 	}
 	return nothing{}, each(ctx, sessions, func(s *session) *protocol.Error {
 		if p.Expired {
-			s.disconnect(disconnectExpired)
+			s.expel(disconnectExpired)
 			return nil
 		}
 		s.expires = s.hub.tickOf(expires)

@@ -19,9 +19,7 @@ func TestKick(t *testing.T) {
 	a.enter("x") // it may come back
 	wantCall(t, s, "kick", `{"client":"`+clientOf(t, s, "ann")+`"}`, `{"result":{}}`)
 	a.closed(3503)
-	eventually(t, "her to be gone", func() bool {
-		return call(t, s, "presence_stats", `{"channel":"x"}`) == `{"result":{"num_clients":1,"num_users":1}}`
-	})
+	wantCall(t, s, "presence_stats", `{"channel":"x"}`, `{"result":{"num_clients":1,"num_users":1}}`)
 	wantError(t, s, "kick", `{"channel":"x"}`, 107, "user or client")
 }
 
@@ -77,10 +75,36 @@ func TestBanFromARoom(t *testing.T) {
 	a.enter("h:1")
 }
 
+// Who was taken out of a room that is not open to all does not come back by telling where it was.
+func TestWhoWasTakenOutDoesNotResume(t *testing.T) {
+	closed := roomWithHistory("closed")
+	closed.Subscribe = Nobody
+	s := startAPI(t, closed)
+	a := connectSDK(t, s, tokenOf("ann"))
+	call(t, s, "publish", `{"channel":"closed","data":1}`)
+	call(t, s, "subscribe", `{"user":"ann","channel":"closed"}`)
+	epoch := field(t, a.line(), "epoch")
+	call(t, s, "unsubscribe", `{"user":"ann","channel":"closed"}`)
+	a.line()
+	call(t, s, "publish", `{"channel":"closed","data":2}`)
+	const denied = `{"id":7,"error":{"code":103,"message":"permission denied"}}`
+	a.say(`{"id":7,"subscribe":{"channel":"closed","recover":true,"offset":1,"epoch":%q}}`, epoch)
+	a.want(denied)
+	a.say(`{"id":7,"history":{"channel":"closed","limit":-1}}`)
+	a.want(denied)
+	again := dialSDK(t, s, "")
+	again.say(`{"id":1,"connect":{"token":%q,"subs":{"closed":{"recover":true,"offset":1,"epoch":%q}}}}`, tokenOf("ann"), epoch)
+	if line := again.line(); strings.Contains(line, "closed") {
+		t.Fatalf("got %s, want nothing of the room", line)
+	}
+}
+
 func TestBanFromAllRooms(t *testing.T) {
 	s := startAPI(t)
 	a, b := connectSDK(t, s, tokenOf("ann")), connectSDK(t, s, tokenOf("ann"))
+	a.enter("x")
 	wantCall(t, s, "ban", `{"user":"ann"}`, `{"result":{}}`)
+	wantCall(t, s, "presence", `{"channel":"x"}`, `{"result":{"presence":{}}}`) // at once, before she has closed her side
 	a.closed(3507)
 	b.closed(3507)
 	c := dialSDK(t, s, "")

@@ -248,11 +248,21 @@ func (s *session) begin() {
 	s.goOn()
 }
 
-// end takes the session out of everything it is in. Called on the poller, once, when the socket is closed.
-func (s *session) end() {
+// expel ends the connection, and takes it out of its rooms at once, not when its client has answered. Called on the poller.
+func (s *session) expel(d disconnect) {
+	s.disconnect(d)
+	s.leaveAll()
+}
+
+func (s *session) leaveAll() {
 	for len(s.subs) > 0 {
 		s.leave(s.subs[len(s.subs)-1])
 	}
+}
+
+// end takes the session out of everything it is in. Called on the poller, once, when the socket is closed.
+func (s *session) end() {
+	s.leaveAll()
 	if s.user != nil {
 		s.hub.removeUser(s)
 		s.user = nil
