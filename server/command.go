@@ -138,11 +138,14 @@ func (s *session) rpc(id uint32, req *protocol.RPCRequest) {
 	case "redact":
 		s.redact(id, req.Data)
 	default:
-		s.fail(id, errNotAvailable)
+		s.askRPC(id, req)
 	}
 }
 
-// send is for the application.
-func (s *session) send(_ *protocol.SendRequest) {}
-
-func errorLabel(e *protocol.Error) string { return strconv.FormatUint(uint64(e.Code), 10) }
+// errorLabel is an error in the metrics. The codes of the application, which begin at 400, are one.
+func errorLabel(e *protocol.Error) string {
+	if e.Code >= 400 {
+		return "application"
+	}
+	return strconv.FormatUint(uint64(e.Code), 10)
+}

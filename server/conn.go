@@ -160,7 +160,7 @@ func (c *conn) onMessage(m ws.Message, now time.Duration) {
 func (c *conn) speak(m ws.Message, now time.Duration) {
 	hub, r := c.shard.hub, c.place.part.room
 	switch {
-	case !hub.authorize(asker{inside: true}, toPublish, r.name):
+	case r.options.PublishProxy, !hub.authorize(asker{inside: true}, toPublish, r.name):
 		c.close(closedForbidden, ws.ClosePolicy, "who does not sign in may only listen here")
 	case r.options.MaxMessage > 0 && len(m.Payload) > r.options.MaxMessage:
 		c.close(closedTooBig, ws.CloseTooBig, "message too big for this room")
@@ -221,6 +221,9 @@ func (c *conn) fail(err error) {
 // arrives, then the close frame, then the end of TCP. Any goroutine may call it; it does not block. Only the first call
 // counts.
 func (c *conn) close(reason closeReason, code ws.CloseCode, text string) {
+	if c.closing() || c.session != nil && !c.session.farewell.CompareAndSwap(nil, &farewell{code, text}) {
+		return
+	}
 	if !c.reason.CompareAndSwap(uint32(stillOpen), uint32(reason)) {
 		return
 	}

@@ -67,6 +67,7 @@ type hub struct {
 	draining atomic.Bool
 
 	answers *workers // long answers in the making
+	hooks   *hooks   // nil for none; constant after Server.start
 }
 
 func newHub(cfg Config, log *slog.Logger, m *metrics, tokens *token.Verifier, shards int) *hub {

@@ -28,11 +28,15 @@ func (s *session) connect(id uint32, req *protocol.ConnectRequest) {
 			s.refuseToken(id, err)
 			return
 		}
-	case !s.hub.guests:
+	case !s.hub.guests && !s.hub.hooks.wants(onConnect):
 		s.dismiss(disconnectBadRequest)
 		return
 	}
-	s.enter(id, req, claims)
+	if s.hub.hooks.wants(onConnect) {
+		s.askConnect(id, req, claims)
+		return
+	}
+	s.enter(id, req, claims, nil)
 }
 
 // refuseToken answers a connection's token that is no good.
@@ -52,8 +56,8 @@ func (s *session) refuseToken(id uint32, err error) {
 	}
 }
 
-// enter makes the connection somebody, and puts it into the rooms that the server gives it.
-func (s *session) enter(id uint32, req *protocol.ConnectRequest, claims token.Claims) {
+// enter makes the connection somebody, and puts it into the rooms that the server gives it. data is for the client.
+func (s *session) enter(id uint32, req *protocol.ConnectRequest, claims token.Claims, data []byte) {
 	h := s.hub
 	s.info = &protocol.ClientInfo{User: claims.User, Client: s.client, ConnInfo: asJSON(claims.Info)}
 	s.identity.Store(s.info)
@@ -76,8 +80,11 @@ func (s *session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 		Version: serverVersion,
 		Ping:    uint32((h.pingInterval + time.Second - 1) / time.Second),
 		Pong:    true,
-		Expires: s.expires != 0,
-		Ttl:     ttl(claims.Expires),
+		Data:    asJSON(data),
+	}
+	if req.Token != "" {
+		// Only by a new token is a client's time prolonged: one without is ended by then, comes back and is asked about.
+		result.Expires, result.Ttl = s.expires != 0, ttl(claims.Expires)
 	}
 	s.replies = append(s.replies, &protocol.Reply{Id: id, Connect: result})
 	s.enterGivenRooms(result, req.Subs, claims)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"unicode/utf8"
 
 	"github.com/centrifugal/fdelta"
@@ -22,6 +23,8 @@ const (
 	formBytes             // any bytes: a JSON string in base64 to the SDKs that speak JSON, as proto3 maps bytes to JSON
 	formJSON              // JSON: itself to the SDKs; to a plain client its text, of a JSON string what is in it
 )
+
+var errTooDeep = fmt.Errorf("data nested deeper than %d", maxDepth)
 
 // maxDepth is how deep the JSON of a publication may be nested: more than a chat needs, less than breaks a parser.
 const maxDepth = 64

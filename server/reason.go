@@ -21,29 +21,31 @@ const (
 	closedStale     // nothing came that says who it is
 	closedLimit     // too many of one user
 	closedForbidden // to say something there
-	closedPosition  // a publication did not come to it in a room that the server gave it
+	closedByApplication
+	closedPosition // a publication did not come to it in a room that the server gave it
 	reasonCount
 )
 
 var reasonNames = [reasonCount]string{
-	stillOpen:         "open",
-	closedByClient:    "client",
-	closedGone:        "gone",
-	closedProtocol:    "protocol_error",
-	closedNotUTF8:     "not_utf8",
-	closedTooBig:      "too_big",
-	closedRate:        "rate",
-	closedSlow:        "slow",
-	closedPingTimeout: "ping_timeout",
-	closedShutdown:    "shutdown",
-	closedByAdmin:     "admin",
-	closedPanic:       "panic",
-	closedToken:       "token",
-	closedExpired:     "expired",
-	closedStale:       "stale",
-	closedLimit:       "limit",
-	closedForbidden:   "forbidden",
-	closedPosition:    "insufficient_state",
+	stillOpen:           "open",
+	closedByClient:      "client",
+	closedGone:          "gone",
+	closedProtocol:      "protocol_error",
+	closedNotUTF8:       "not_utf8",
+	closedTooBig:        "too_big",
+	closedRate:          "rate",
+	closedSlow:          "slow",
+	closedPingTimeout:   "ping_timeout",
+	closedShutdown:      "shutdown",
+	closedByAdmin:       "admin",
+	closedPanic:         "panic",
+	closedToken:         "token",
+	closedExpired:       "expired",
+	closedStale:         "stale",
+	closedLimit:         "limit",
+	closedForbidden:     "forbidden",
+	closedByApplication: "application",
+	closedPosition:      "insufficient_state",
 }
 
 func (r closeReason) String() string { return reasonNames[r] }

@@ -40,7 +40,16 @@ func (s *session) publish(id uint32, req *protocol.PublishRequest) {
 		s.fail(id, errTooManyRequests)
 		return
 	}
-	s.talksIn, _ = s.hub.say(req.Channel, pub, sayOptions{})
+	if options.PublishProxy {
+		s.askPublish(id, req, pub)
+		return
+	}
+	s.say(id, req.Channel, pub, sayOptions{})
+}
+
+// say says what the session may say.
+func (s *session) say(id uint32, room string, pub publication, o sayOptions) {
+	s.talksIn, _ = s.hub.say(room, pub, o)
 	s.replies = append(s.replies, &protocol.Reply{Id: id, Publish: &protocol.PublishResult{}})
 }
 

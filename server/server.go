@@ -52,24 +52,30 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 		complaint: everySecond(),
 		files:     int(min(files.Cur, maxOpenFiles)),
 	}
-	most := s.files - reservedFiles
+	hooks, err := newHooks(cfg.Webhooks, log, s.metrics)
+	if err != nil {
+		return nil, fmt.Errorf("webhooks: %w", err)
+	}
+	reserved := reservedFiles + hooks.files()
+	most := s.files - reserved
 	switch {
 	case most < 1:
-		return nil, fmt.Errorf("open files limited to %d, want %d or more: raise ulimit -n or LimitNOFILE", s.files, reservedFiles+1)
+		return nil, fmt.Errorf("open files limited to %d, want %d or more: raise ulimit -n or LimitNOFILE", s.files, reserved+1)
 	case cfg.MaxConnections == 0:
 		s.cfg.MaxConnections = most
 	case cfg.MaxConnections > most:
 		return nil, fmt.Errorf("max-connections = %d needs %d open files, and they are limited to %d: raise ulimit -n or LimitNOFILE, or lower --max-connections",
-			cfg.MaxConnections, cfg.MaxConnections+reservedFiles, s.files)
+			cfg.MaxConnections, cfg.MaxConnections+reserved, s.files)
 	}
 	tokens, err := token.New(cfg.Token, log)
 	if err != nil {
 		return nil, fmt.Errorf("token: %w", err)
 	}
 	s.hub = newHub(s.cfg, log, s.metrics, tokens, shardCount(runtime.GOMAXPROCS(0)))
+	s.hub.hooks = hooks
 	s.api = newAPI(s.hub, s.cfg)
 	s.handshakes = newHandshakes(log, s.metrics, func() int {
-		return min(maxHandshakes, s.files-reservedForAccept-int(s.hub.live.Load()))
+		return min(maxHandshakes, s.files-reservedForAccept-hooks.files()-int(s.hub.live.Load()))
 	})
 	if s.public, err = s.openDoor(cfg.Listen); err != nil {
 		return nil, err
@@ -117,6 +123,7 @@ func (s *Server) Run(ctx context.Context) error {
 		owners.Go(sh.run)
 	}
 	owners.Go(s.hub.heartbeat.run)
+	owners.Go(s.hub.hooks.run)
 	fetching, stopFetching := context.WithCancel(context.Background())
 	defer stopFetching()
 	owners.Go(func() {
@@ -173,6 +180,7 @@ func (s *Server) Run(ctx context.Context) error {
 	close(s.hub.heartbeat.quit)
 	close(settled)
 	stopFetching()
+	s.hub.hooks.stop()
 	s.hub.answers.wait()
 	owners.Wait()
 	s.hub.loop.stop() // the last: the others wake its pollers
@@ -205,6 +213,7 @@ func (s *Server) drain() {
 	s.hub.waitEmpty(s.cfg.Drain - time.Since(start))
 	cut := s.hub.cutAll()
 	s.hub.waitEmpty(time.Second)
+	s.hub.hooks.flush(max(s.cfg.Drain-time.Since(start), time.Second))
 	s.log.Info("stopped", "after", time.Since(start).Round(time.Millisecond).String(), "closed", told-int64(cut), "cut", cut)
 }
 

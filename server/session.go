@@ -7,6 +7,7 @@ import (
 	"github.com/centrifugal/protocol"
 
 	"github.com/throng-chat/throng/server/wheel"
+	"github.com/throng-chat/throng/server/ws"
 )
 
 // session is what a connection of the SDK protocol has beyond a plain one: who it is, and the rooms it is in. Its commands
@@ -41,10 +42,18 @@ type session struct {
 	// Read by others.
 	identity atomic.Pointer[protocol.ClientInfo] // info, for the admin port
 
+	farewell atomic.Pointer[farewell] // of who closed it first; nil where nobody did
+
 	// Read by the heartbeat.
 	waiting  atomic.Bool   // for work off the loop: until it is done nothing is read, and no command dealt with
 	pingAt   atomic.Uint32 // tick of the next ping
 	deadline atomic.Uint32 // tick at which the poller is to look for what has expired; 0 for none
+}
+
+// farewell is what a close frame says.
+type farewell struct {
+	code ws.CloseCode
+	text string
 }
 
 type sessionState uint8
@@ -263,6 +272,7 @@ func (s *session) leaveAll() {
 // end takes the session out of everything it is in. Called on the poller, once, when the socket is closed.
 func (s *session) end() {
 	s.leaveAll()
+	s.tellDisconnect()
 	if s.user != nil {
 		s.hub.removeUser(s)
 		s.user = nil

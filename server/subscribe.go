@@ -13,15 +13,8 @@ import (
 func (s *session) subscribe(id uint32, req *protocol.SubscribeRequest) {
 	// The strings of a command are on loan.
 	req.Channel, req.Epoch = strings.Clone(req.Channel), strings.Clone(req.Epoch)
-	switch {
-	case !validRoomName(req.Channel) || req.Type != 0 || req.Tf != nil:
+	if !validRoomName(req.Channel) || req.Type != 0 || req.Tf != nil {
 		s.fail(id, errBadRequest)
-		return
-	case s.find(req.Channel) != nil:
-		s.fail(id, errAlreadyIn)
-		return
-	case len(s.subs) >= s.hub.maxRooms:
-		s.fail(id, errLimit)
 		return
 	}
 	e := &entry{wish: req, info: s.info}
@@ -34,6 +27,32 @@ func (s *session) subscribe(id uint32, req *protocol.SubscribeRequest) {
 		e.expires = s.hub.tickOf(claims.Expires)
 		e.ttl = ttl(claims.Expires)
 	}
+	if err := s.mayEnter(e); err != nil {
+		s.fail(id, err)
+		return
+	}
+	if s.hub.hooks.wants(onSubscribe) {
+		s.askSubscribe(id, e)
+		return
+	}
+	s.enterRoom(id, e)
+}
+
+// mayEnter says why the session may not enter a room, or nil.
+func (s *session) mayEnter(e *entry) *protocol.Error {
+	switch {
+	case s.find(e.wish.Channel) != nil:
+		return errAlreadyIn
+	case len(s.subs) >= s.hub.maxRooms:
+		return errLimit
+	case !s.hub.authorize(s.asker(false, e.withToken), toSubscribe, e.wish.Channel):
+		return errDenied
+	}
+	return nil
+}
+
+// enterRoom makes the session a member of a room that it may enter.
+func (s *session) enterRoom(id uint32, e *entry) {
 	s.hub.enter(s, []*entry{e}, func() {
 		if e.err == nil {
 			s.replies = append(s.replies, &protocol.Reply{Id: id, Subscribe: e.result})

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/throng-chat/throng/server/webhook"
 )
 
 // ConfigError is one mistake in a Config, in terms of the config file. It never holds a secret.
@@ -57,9 +59,6 @@ const (
 	minWebhookTimeout    = 100 * time.Millisecond
 	maxWebhookTimeout    = 30 * time.Second
 )
-
-// What webhooks are sent for.
-var allEvents = []string{"connect", "subscribe", "publish", "rpc", "disconnect"}
 
 // Validate returns everything that is wrong, joined. Each is a *ConfigError. What is wrong with Token, token.New says.
 func (c Config) Validate() error {
@@ -136,7 +135,7 @@ func (c *Config) roomMistakes() []error {
 		if o.MaxMessage > c.MaxMessage {
 			m.refuse("max-message", o.MaxMessage, "max-message of the server (%d) at most, or 0 for that", c.MaxMessage)
 		}
-		if o.PublishProxy && (c.Webhooks.URL == "" || !slices.Contains(c.Webhooks.Events, "publish")) {
+		if o.PublishProxy && (c.Webhooks.URL == "" || !slices.Contains(c.Webhooks.Events, onPublish)) {
 			m.refuse("publish-proxy", true, `webhooks.url, and "publish" in webhooks.events`)
 		}
 		errs = append(errs, m.errs...)
@@ -206,8 +205,9 @@ func (c *Config) webhookMistakes() []error {
 		if found, ok := checkWebhookURL(w.URL); !ok {
 			m.refuse("url", found, "https://host/path without a user; http:// only for this machine (localhost, 127.0.0.1, [::1])")
 		}
-		if !validSecret(w.Secret) {
-			m.refuse("secret", nil, "%d or more characters of ASCII without spaces: it signs each request", minSecret)
+		key, err := webhook.Key(w.Secret)
+		if !validSecret(w.Secret) || err != nil || len(key) < minSecret {
+			m.refuse("secret", nil, `%d or more characters of ASCII without spaces, or "whsec_" and as many bytes in base64: it signs each request`, minSecret)
 		}
 		if len(w.Events) == 0 {
 			m.refuse("events", w.Events, "one or more of %s, or no url", strings.Join(allEvents, ", "))

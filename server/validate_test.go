@@ -24,7 +24,7 @@ func TestAGoodConfigHasNoMistakes(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	for _, url := range []string{"http://localhost:8000/", "http://127.0.0.1/x", "http://[::1]:1/x", "https://a.example"} {
+	for _, url := range []string{"http://localhost:8000/", "http://127.0.0.1/x", "http://[::1]:1/x", "https://a.example", "https://a.example/{event}"} {
 		c := goodConfig()
 		c.Webhooks.URL = url
 		if err := c.Validate(); err != nil {
@@ -93,6 +93,8 @@ func TestAMistakeNamesItsKeyAndWhatIsAllowed(t *testing.T) {
 			spoil: func(c *Config) { c.Webhooks.URL, c.Rooms[0].PublishProxy = "", false },
 		},
 		{key: "webhooks.secret", spoil: func(c *Config) { c.Webhooks.Secret = "HUSH" }, says: "webhooks.secret: want 16 or more characters"},
+		{key: "webhooks.secret", spoil: func(c *Config) { c.Webhooks.Secret = "whsec_HUSH:HUSH:HUSH:HUSH" }, says: `or "whsec_" and as many bytes in base64`},
+		{key: "webhooks.secret", spoil: func(c *Config) { c.Webhooks.Secret = "whsec_HUSHHUSHHUSHHUSH" }, says: "webhooks.secret: want 16 or more characters of ASCII"},
 		{key: "webhooks.events", spoil: func(c *Config) { c.Webhooks.Events = append(c.Webhooks.Events, "join") }, says: `events = "join": want any of connect, subscribe, publish, rpc, disconnect`},
 		{key: "webhooks.events", spoil: func(c *Config) { c.Webhooks.Events = append(c.Webhooks.Events, "connect") }, says: `events = "connect": want each event once`},
 		{

@@ -20,7 +20,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			"github.com/agnivade/levenshtein", "github.com/lmittmann/tint", "golang.org/x/term",
 		},
 		"/server": {
-			module + "/server/token", module + "/server/ws", module + "/server/wheel", module + "/server/web", module + "/server/waker",
+			module + "/server/token", module + "/server/ws", module + "/server/wheel", module + "/server/web", module + "/server/waker", module + "/server/webhook",
 			"github.com/centrifugal/fdelta", "github.com/centrifugal/protocol", "github.com/centrifugal/protocol/cfjson",
 			"github.com/lesismal/nbio", "github.com/lesismal/nbio/logging",
 			"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/client_golang/prometheus/collectors",

@@ -14,6 +14,7 @@ const (
 	CloseGoingAway     CloseCode = 1001
 	CloseProtocolError CloseCode = 1002
 	CloseNoStatus      CloseCode = 1005 // never on the wire: the close frame was empty
+	CloseAbnormal      CloseCode = 1006 // never on the wire: there was no close frame
 	CloseInvalidData   CloseCode = 1007
 	ClosePolicy        CloseCode = 1008
 	CloseTooBig        CloseCode = 1009

@@ -1,0 +1,306 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/centrifugal/protocol"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
+
+	"github.com/throng-chat/throng/server/token"
+	"github.com/throng-chat/throng/server/webhook"
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// hooks is the application's say in what happens. A session asks off the loop, and its next command waits for the answer;
+// where there is none the command fails. A nil *hooks asks and tells nothing.
+type hooks struct {
+	client    *webhook.Client
+	events    []string
+	askers    *workers
+	log       *slog.Logger
+	complaint rate.Sometimes
+
+	life context.Context // of every request
+	end  context.CancelFunc
+}
+
+// What webhooks are sent for.
+const (
+	onConnect    = "connect"
+	onSubscribe  = "subscribe"
+	onPublish    = "publish"
+	onRPC        = "rpc"
+	onDisconnect = "disconnect"
+)
+
+var allEvents = []string{onConnect, onSubscribe, onPublish, onRPC, onDisconnect}
+
+// maxAsked is how many sessions may wait for their turn to ask; each has one command in memory. One waits for the time-out of
+// an answer at most, and then for the answer.
+const maxAsked = 4096
+
+// newHooks is nil where no webhook is configured.
+func newHooks(cfg WebhookConfig, log *slog.Logger, m *metrics) (*hooks, error) {
+	if cfg.URL == "" {
+		return nil, nil
+	}
+	h := &hooks{
+		events:    cfg.Events,
+		askers:    newWorkers(webhook.MaxAsking, maxAsked, cfg.Timeout),
+		log:       log,
+		complaint: everySecond(),
+	}
+	requests := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "throng_webhook_requests_total", Help: "Requests to the application, each attempt, by event and by what came of it.",
+	}, []string{"event", "result"})
+	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "throng_webhook_seconds", Help: "How long requests to the application took, by event.",
+		Buckets: prometheus.ExponentialBuckets(0.001, 2, 16), // 1 ms to 33 s
+	}, []string{"event"})
+	for _, event := range cfg.Events {
+		for _, result := range webhook.Results {
+			requests.WithLabelValues(event, string(result))
+		}
+		seconds.WithLabelValues(event)
+	}
+	var err error
+	h.client, err = webhook.New(webhook.Config{URL: cfg.URL, Secret: cfg.Secret, Timeout: cfg.Timeout}, log,
+		func(event string, r webhook.Result, took time.Duration) {
+			requests.WithLabelValues(event, string(r)).Inc()
+			seconds.WithLabelValues(event).Observe(took.Seconds())
+		})
+	if err != nil {
+		return nil, err
+	}
+	m.registry.MustRegister(requests, seconds,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "throng_webhook_queue", Help: "Events that wait to be told to the application.",
+		}, func() float64 { return float64(h.client.Waiting()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "throng_webhook_waiting", Help: "Commands that wait for their turn to be asked about.",
+		}, func() float64 { return float64(h.askers.length()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "throng_webhook_dropped_total", Help: "Events that the application was not told: the queue was full, or every attempt failed.",
+		}, func() float64 { return float64(h.client.Dropped()) }))
+	h.life, h.end = context.WithCancel(context.Background())
+	return h, nil
+}
+
+// files is how many open files webhooks take.
+func (h *hooks) files() int {
+	if h == nil {
+		return 0
+	}
+	return webhook.MaxFiles
+}
+
+// run tells what is to be told, until stop.
+func (h *hooks) run() {
+	if h != nil {
+		h.client.Run(h.life)
+	}
+}
+
+// flush tells what is left, for so long at most.
+func (h *hooks) flush(limit time.Duration) {
+	if h == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(h.life, limit)
+	defer cancel()
+	h.client.Flush(ctx)
+}
+
+// stop ends every request, and waits for that. No session may ask any more.
+func (h *hooks) stop() {
+	if h != nil {
+		h.end()
+		h.askers.wait()
+	}
+}
+
+// wants says whether webhooks are sent for an event.
+func (h *hooks) wants(event string) bool { return h != nil && slices.Contains(h.events, event) }
+
+func (h *hooks) complain(event string, err error) {
+	h.complaint.Do(func() {
+		h.log.Warn("webhook failed; others may follow unnamed", "event", event, "error", err)
+	})
+}
+
+// about is the beginning of every request.
+func (s *session) about(event string) *webhook.Request {
+	r := &webhook.Request{Event: event, Client: s.client, Transport: "websocket", Protocol: "protobuf", Meta: s.meta}
+	if s.encoding.isJSON() {
+		r.Protocol = "json"
+	}
+	if s.info != nil {
+		r.User = s.info.User
+	}
+	return r
+}
+
+// ask asks the application, and then calls either allow with what it answers, or refuse with what the client is told. Neither
+// is called where the connection is at its end by then, or by what the application says.
+func (s *session) ask(r *webhook.Request, allow func(*webhook.Answer), refuse func(*protocol.Error)) {
+	h := s.hub.hooks
+	s.await(h.askers, func() func() {
+		answer, err := h.client.Ask(h.life, r)
+		return func() {
+			switch {
+			case err != nil:
+				h.complain(r.Event, err)
+				refuse(errInternal)
+			case answer.Disconnect != nil:
+				s.dismiss(disconnect{closedByApplication, ws.CloseCode(answer.Disconnect.Code), answer.Disconnect.Reason})
+			case answer.Error != nil:
+				refuse(&protocol.Error{Code: answer.Error.Code, Message: answer.Error.Message, Temporary: answer.Error.Temporary})
+			case !answer.ExpireAt.IsZero() && !time.Now().Before(answer.ExpireAt):
+				refuse(errTokenExpired)
+			default:
+				allow(answer)
+			}
+		}
+	}, func() { refuse(errTooManyRequests) })
+}
+
+// askConnect asks whether the connection is let in, and as whom. What the answer says stands above what the token says.
+func (s *session) askConnect(id uint32, req *protocol.ConnectRequest, claims token.Claims) {
+	asked := time.Now()
+	r := s.about(onConnect)
+	r.User, r.Meta, r.Data, r.Name, r.Version = claims.User, claims.Meta, req.Data, req.Name, req.Version
+	r.Channels = slices.Sorted(maps.Keys(req.Subs))
+	s.ask(r, func(a *webhook.Answer) {
+		if a.User != "" {
+			claims.User = a.User
+		}
+		if a.Info != nil {
+			claims.Info = a.Info
+		}
+		if a.Meta != nil {
+			claims.Meta = a.Meta
+		}
+		if !a.ExpireAt.IsZero() {
+			claims.Expires = a.ExpireAt
+		}
+		if req.Token == "" {
+			claims.IssuedAt = asked // as a token made for this connection
+		}
+		claims.Channels = slices.Concat(claims.Channels, a.Channels)
+		claims.Subs = maps.Clone(claims.Subs)
+		for name, sub := range a.Subs {
+			if claims.Subs == nil {
+				claims.Subs = map[string]token.SubOptions{}
+			}
+			claims.Subs[name] = token.SubOptions{Info: sub.Info, Data: sub.Data}
+		}
+		s.enter(id, req, claims, a.Data)
+	}, func(e *protocol.Error) {
+		s.fail(id, e)
+		s.state = refused
+	})
+}
+
+// askSubscribe asks whether the session is let into a room that its permissions let it into.
+func (s *session) askSubscribe(id uint32, e *entry) {
+	r := s.about(onSubscribe)
+	r.Channel, r.Token, r.Data = e.wish.Channel, e.wish.Token, e.wish.Data
+	s.ask(r, func(a *webhook.Answer) {
+		// Much may have changed since.
+		if err := s.mayEnter(e); err != nil {
+			s.fail(id, err)
+			return
+		}
+		e.info = s.infoIn(e.info.ChanInfo)
+		if a.Info != nil {
+			e.info = s.infoIn(a.Info)
+		}
+		if a.Data != nil {
+			e.data = asJSON(a.Data)
+		}
+		if !a.ExpireAt.IsZero() {
+			e.expires = s.hub.tickOf(a.ExpireAt)
+			if e.withToken {
+				e.ttl = ttl(a.ExpireAt)
+			}
+		}
+		s.enterRoom(id, e)
+	}, func(err *protocol.Error) { s.fail(id, err) })
+}
+
+// askPublish asks whether something is said in a room, and what.
+func (s *session) askPublish(id uint32, req *protocol.PublishRequest, pub publication) {
+	r := s.about(onPublish)
+	r.Channel, r.Data = req.Channel, req.Data
+	s.ask(r, func(a *webhook.Answer) {
+		// Much may have changed since.
+		sub := s.find(req.Channel)
+		if !s.hub.authorize(s.asker(sub != nil, sub != nil && sub.withToken), toPublish, req.Channel) {
+			s.fail(id, errDenied)
+			return
+		}
+		said := pub
+		if a.Data != nil {
+			var ok bool
+			if said, ok = ofSDK(a.Data); !ok {
+				s.hub.hooks.complain(onPublish, errTooDeep)
+				s.fail(id, errInternal)
+				return
+			}
+			said.info = pub.info
+		}
+		said.tags = a.Tags
+		s.say(id, req.Channel, said, sayOptions{skipHistory: a.SkipHistory})
+	}, func(e *protocol.Error) { s.fail(id, e) })
+}
+
+// askRPC has the application do what the client asks for.
+func (s *session) askRPC(id uint32, req *protocol.RPCRequest) {
+	if !s.hub.hooks.wants(onRPC) {
+		s.fail(id, errNotAvailable)
+		return
+	}
+	r := s.about(onRPC)
+	r.Method, r.Data = req.Method, req.Data
+	s.ask(r, func(a *webhook.Answer) {
+		if s.encoding.isJSON() {
+			a.Data = asJSON(a.Data)
+		}
+		s.replies = append(s.replies, &protocol.Reply{Id: id, Rpc: &protocol.RPCResult{Data: a.Data}})
+	}, func(e *protocol.Error) { s.fail(id, e) })
+}
+
+// send passes on what wants no reply: an rpc without a method. An error is counted, and that is all.
+func (s *session) send(req *protocol.SendRequest) {
+	if !s.hub.hooks.wants(onRPC) {
+		return
+	}
+	r := s.about(onRPC)
+	r.Data = req.Data
+	s.ask(r, func(*webhook.Answer) {}, func(e *protocol.Error) {
+		s.hub.metrics.commandErrors.WithLabelValues(errorLabel(e)).Inc()
+	})
+}
+
+// tellDisconnect tells the application of a connection that was somebody's and is no more.
+func (s *session) tellDisconnect() {
+	h := s.hub.hooks
+	if s.state != connected || !h.wants(onDisconnect) {
+		return
+	}
+	r := s.about(onDisconnect)
+	r.Code, r.Reason = uint16(ws.CloseAbnormal), closeReason(s.conn.reason.Load()).String()
+	if f := s.farewell.Load(); f != nil {
+		r.Code = uint16(f.code)
+		if f.text != "" {
+			r.Reason = f.text
+		}
+	}
+	r.Seconds = (time.Duration(s.hub.clock.tick()-s.conn.since) * tickLength).Seconds()
+	h.client.Tell(r)
+}

@@ -1,0 +1,525 @@
+package server
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	standard "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"github.com/throng-chat/throng/server/webhook"
+	"github.com/throng-chat/throng/server/ws"
+)
+
+const hookSecret = "another-secret-of-the-tests-long-enough"
+
+// application is what throng asks and tells: a real HTTP server that believes nobody without a signature.
+type application struct {
+	*httptest.Server
+	t       testing.TB
+	answers map[string]func(question) string // by event; hang is closed at the end of the test
+	hang    chan struct{}
+
+	mu    sync.Mutex
+	heard []question
+}
+
+// question is a request as the application reads it.
+type question struct {
+	Event, Client, Transport, Protocol, Encoding, User, Channel, Method, Token, Name, Version, B64Data, Reason string
+
+	Channels   []string
+	Data, Meta json.RawMessage
+	Code       int
+	Seconds    float64
+}
+
+func startApplication(t testing.TB, answers map[string]func(question) string) *application {
+	a := &application{t: t, answers: answers, hang: make(chan struct{})}
+	a.Server = httptest.NewServer(a)
+	t.Cleanup(a.Close)
+	t.Cleanup(func() { close(a.hang) }) // before Close, which waits for requests
+	return a
+}
+
+func (a *application) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	verifier, err := standard.NewWebhookRaw([]byte(hookSecret))
+	if err == nil {
+		err = verifier.Verify(body, r.Header)
+	}
+	var q question
+	if err == nil {
+		err = json.Unmarshal(body, &q)
+	}
+	if err != nil {
+		a.t.Errorf("%s: %v", body, err)
+	}
+	a.mu.Lock()
+	a.heard = append(a.heard, q)
+	a.mu.Unlock()
+	if answer := a.answers[q.Event]; answer != nil {
+		io.WriteString(w, answer(q))
+	}
+}
+
+// of is what was heard of an event.
+func (a *application) of(event string) (all []question) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, q := range a.heard {
+		if q.Event == event {
+			all = append(all, q)
+		}
+	}
+	return all
+}
+
+func always(answer string) func(question) string { return func(question) string { return answer } }
+
+// startHooked runs a server that asks and tells the application what it has answers for, and disconnect.
+func startHooked(t testing.TB, a *application, change func(*Config)) *Server {
+	t.Helper()
+	return startServer(t, func(c *Config) {
+		c.Token.HMACSecret = testSecret
+		c.Webhooks.URL, c.Webhooks.Secret, c.Webhooks.Timeout = a.URL, hookSecret, maxWebhookTimeout
+		c.Webhooks.Events = []string{onDisconnect}
+		for event := range a.answers {
+			if event != onDisconnect {
+				c.Webhooks.Events = append(c.Webhooks.Events, event)
+			}
+		}
+		if change != nil {
+			change(c)
+		}
+	})
+}
+
+func TestTheApplicationSaysWhoConnects(t *testing.T) {
+	a := startApplication(t, map[string]func(question) string{onConnect: always(
+		`{"result":{"user":"ann","info":{"name": "Ann"},"data":{"hello": 1},"channels":["news"],"subs":{"desk":{"data":"here"}},"meta":{"id":7}}}`,
+	), onRPC: always(`{"result":{}}`)})
+	s := startHooked(t, a, func(c *Config) { c.Guests = "off" })
+	c := dialSDK(t, s, "")
+	c.say(`{"id":1,"connect":{"data":{"key":"x"},"name":"js","version":"1"}}`)
+	var got struct {
+		Connect struct {
+			Data    json.RawMessage
+			Expires bool
+			Subs    map[string]struct{ Data json.RawMessage }
+		}
+	}
+	if line := c.line(); json.Unmarshal([]byte(line), &got) != nil || string(got.Connect.Data) != `{"hello":1}` ||
+		len(got.Connect.Subs) != 2 || string(got.Connect.Subs["desk"].Data) != `"here"` || got.Connect.Expires {
+		t.Fatalf("got %s", line)
+	}
+	q := a.of(onConnect)
+	if len(q) != 1 || q[0].Client == "" || q[0].Transport != "websocket" || q[0].Protocol != "json" || q[0].Encoding != "json" ||
+		string(q[0].Data) != `{"key":"x"}` || q[0].Name != "js" || q[0].Version != "1" || q[0].User != "" {
+		t.Fatalf("got %+v", q)
+	}
+	c.say(`{"id":2,"rpc":{"method":"m"}}`)
+	c.line()
+	if r := a.of(onRPC); len(r) != 1 || r[0].User != "ann" || string(r[0].Meta) != `{"id":7}` || r[0].Client != q[0].Client {
+		t.Errorf("got %+v, want who connected", r)
+	}
+	// Others see the same.
+	c.say(`{"id":3,"presence":{"channel":"news"}}`)
+	if line := c.line(); !strings.Contains(line, `"user":"ann"`) || !strings.Contains(line, `"conn_info":{"name":"Ann"}`) {
+		t.Errorf("got %s", line)
+	}
+}
+
+func TestTheApplicationRefusesAConnection(t *testing.T) {
+	said := `{"error":{"code":1000,"message":"not you"}}`
+	a := startApplication(t, map[string]func(question) string{onConnect: func(question) string { return said }})
+	s := startHooked(t, a, nil)
+	c := dialSDK(t, s, "")
+	c.say(`{"id":1,"connect":{"token":%q}}`, signed(map[string]any{"sub": "ann", "meta": map[string]int{"id": 1}}))
+	c.want(`{"id":1,"error":{"code":1000,"message":"not you"}}`)
+	if q := a.of(onConnect); len(q) != 1 || q[0].User != "ann" || string(q[0].Meta) != `{"id":1}` {
+		t.Errorf("got %+v, want what the token says", q)
+	}
+	said = `{"disconnect":{"code":4501,"reason":"go away"}}`
+	c = dialSDK(t, s, "")
+	c.say(`{"id":1,"connect":{}}`)
+	c.closed(4501)
+	said = `{"result":{"user":"ann","expire_at":1000000000}}`
+	c = dialSDK(t, s, "")
+	c.say(`{"id":1,"connect":{}}`)
+	c.want(`{"id":1,"error":{"code":109,"message":"token expired"}}`)
+	// A token that is no good is not asked about.
+	asked := len(a.of(onConnect))
+	c = dialSDK(t, s, "")
+	c.say(`{"id":1,"connect":{"token":"x"}}`)
+	c.closed(3500)
+	if got := len(a.of(onConnect)); got != asked {
+		t.Errorf("got %d asked, want %d", got, asked)
+	}
+	if len(s.hub.sessionsOf("ann")) != 0 || len(a.of(onDisconnect)) != 0 {
+		t.Error("somebody came in, or was said to have gone")
+	}
+}
+
+func TestTheApplicationSaysWhoSubscribes(t *testing.T) {
+	a := startApplication(t, map[string]func(question) string{onSubscribe: func(q question) string {
+		switch q.Channel {
+		case "no":
+			return `{"error":{"code":403,"message":"members only"}}`
+		case "out":
+			return `{"disconnect":{"code":4000,"reason":"come back"}}`
+		}
+		return `{"result":{"info":{"role":"host"},"data":{"topic":"tea"}}}`
+	}})
+	s := startHooked(t, a, func(c *Config) {
+		closed := DefaultRoom()
+		closed.Pattern, closed.Subscribe = "closed", Nobody
+		c.Rooms = []RoomOptions{closed}
+	})
+	c := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
+	c.say(`{"id":2,"subscribe":{"channel":"yes","data":[1]}}` + "\n" + `{"id":3,"subscribe":{"channel":"no"}}` + "\n" + `{"id":4,"subscribe":{"channel":"closed"}}`)
+	c.want(`{"id":2,"subscribe":{"data":{"topic":"tea"}}}`)
+	c.want(`{"id":3,"error":{"code":403,"message":"members only"}}`)
+	c.want(`{"id":4,"error":{"code":103,"message":"permission denied"}}`)
+	if q := a.of(onSubscribe); len(q) != 2 || q[0].User != "ann" || q[0].Channel != "yes" || string(q[0].Data) != "[1]" {
+		t.Errorf("got %+v, want two, and none about a room that is closed anyway", q)
+	}
+	c.say(`{"id":5,"publish":{"channel":"yes","data":1}}`)
+	if line := c.line(); !strings.Contains(line, `"chan_info":{"role":"host"}`) {
+		t.Errorf("got %s, want the info of the answer", line)
+	}
+	c.want(`{"id":5,"publish":{}}`)
+	c.say(`{"id":6,"subscribe":{"channel":"out"}}`)
+	c.closed(4000)
+}
+
+// moderated is a room whose publications the application sees first.
+func moderated(c *Config) {
+	o := DefaultRoom()
+	o.Pattern, o.PublishProxy, o.HistorySize, o.HistoryTTL = "moderated", true, 10, time.Hour
+	c.Rooms = []RoomOptions{o}
+}
+
+func TestTheApplicationChangesWhatIsSaid(t *testing.T) {
+	a := startApplication(t, map[string]func(question) string{onPublish: func(q question) string {
+		switch string(q.Data) {
+		case `"rude"`:
+			return `{"result":{"data":{"text": "***"},"tags":{"by":"filter"}}}`
+		case `"secret"`:
+			return `{"result":{"skip_history":true}}`
+		case `"spam"`:
+			return `{"error":{"code":1001,"message":"spam"}}`
+		case `"deep"`:
+			return `{"result":{"data":` + strings.Repeat("[", maxDepth+1) + strings.Repeat("]", maxDepth+1) + `}}`
+		}
+		return `{"result":{}}`
+	}})
+	s := startHooked(t, a, moderated)
+	c := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
+	c.say(`{"id":2,"subscribe":{"channel":"moderated"}}` + "\n" + `{"id":3,"subscribe":{"channel":"free"}}`)
+	c.want(`{"id":2,"subscribe":{}}`)
+	c.want(`{"id":3,"subscribe":{}}`)
+	for i, tt := range []struct{ data, heard, answer string }{
+		{`"fine"`, `"data":"fine"`, `"publish":{}`},
+		{`"rude"`, `"data":{"text":"***"}`, `"publish":{}`},
+		{`"secret"`, `"data":"secret"`, `"publish":{}`},
+		{`"spam"`, "", `"error":{"code":1001,"message":"spam"}`},
+		{`"deep"`, "", `"error":{"code":100,"message":"internal server error","temporary":true}`},
+	} {
+		c.say(`{"id":%d,"publish":{"channel":"moderated","data":%s}}`, 10+i, tt.data)
+		if tt.heard != "" {
+			if line := c.line(); !strings.Contains(line, `"pub":{"data":`+tt.heard[len(`"data":`):]) && !strings.Contains(line, tt.heard) {
+				t.Errorf("%s: heard %s", tt.data, line)
+			}
+		}
+		c.want(fmt.Sprintf(`{"id":%d,%s}`, 10+i, tt.answer))
+	}
+	c.say(`{"id":20,"history":{"channel":"moderated","limit":10}}`)
+	if line := c.line(); strings.Contains(line, "secret") || strings.Contains(line, "rude") || !strings.Contains(line, `"offset":2`) {
+		t.Errorf("got %s, want two publications, one of them changed", line)
+	}
+	// Other rooms are nobody's business.
+	asked := len(a.of(onPublish))
+	c.say(`{"id":21,"publish":{"channel":"free","data":1}}`)
+	c.line()
+	c.want(`{"id":21,"publish":{}}`)
+	if got := len(a.of(onPublish)); got != asked || asked != 5 {
+		t.Errorf("got %d asked, and %d before, want 5", got, asked)
+	}
+}
+
+// A plain client cannot be answered: there is no way past the application for it.
+func TestAPlainClientOnlyListensWhereTheApplicationIsAsked(t *testing.T) {
+	a := startApplication(t, map[string]func(question) string{onPublish: always(`{"result":{}}`)})
+	s := startHooked(t, a, moderated)
+	c := dial(t, s, "moderated")
+	c.send(ws.OpText, "rude")
+	c.closed(ws.ClosePolicy)
+	eventually(t, "it to be counted as forbidden", func() bool { return closesBy(s, closedForbidden) == 1 })
+	if got := len(a.of(onPublish)); got != 0 {
+		t.Errorf("got %d asked, want none", got)
+	}
+}
+
+// What was allowed when the application was asked may be forbidden when it answers.
+func TestAMuteMeanwhileStands(t *testing.T) {
+	asked, answer := make(chan struct{}), make(chan struct{})
+	a := startApplication(t, map[string]func(question) string{
+		onPublish:   func(question) string { asked <- struct{}{}; <-answer; return `{"result":{}}` },
+		onSubscribe: func(question) string { asked <- struct{}{}; <-answer; return `{"result":{}}` },
+	})
+	s := startHooked(t, a, func(c *Config) {
+		moderated(c)
+		c.Rooms[0].Publish = Anyone
+	})
+	c := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
+	for _, command := range []string{`{"id":2,"publish":{"channel":"moderated","data":1}}`, `{"id":2,"subscribe":{"channel":"moderated"}}`} {
+		c.say("%s", command)
+		<-asked
+		s.hub.moderation.ban("ann", "moderated", time.Time{})
+		answer <- struct{}{}
+		c.want(`{"id":2,"error":{"code":103,"message":"permission denied"}}`)
+		lift(s.hub.moderation, s.hub.moderation.bans, sanctioned{"ann", "moderated"})
+	}
+}
+
+func TestTheApplicationAnswersCalls(t *testing.T) {
+	a := startApplication(t, map[string]func(question) string{onRPC: func(q question) string {
+		switch q.Method {
+		case "echo":
+			return fmt.Sprintf(`{"result":{"data":%s}}`, q.Data)
+		case "bytes":
+			return `{"result":{"b64data":"AP8="}}`
+		case "":
+			return `{"error":{"code":1,"message":"nobody hears it"}}`
+		}
+		return `{"result":{}}`
+	}})
+	s := startHooked(t, a, nil)
+	c := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
+	before := s.hub.loop.received.Load()
+	sent := 0
+	say := func(text string) {
+		frame := ws.AppendMaskedFrame(nil, ws.OpText, 7, []byte(text))
+		sent += len(frame)
+		c.write(frame)
+	}
+	// Several in a frame, and behind it another: all wait, and all are answered in order.
+	say(`{"id":2,"rpc":{"method":"echo","data":{"x":"<&>"}}}` + "\n" + `{"send":{"data":"quiet"}}` + "\n" + `{"id":3,"rpc":{"method":"bytes"}}` + "\n" +
+		`{"id":4,"unsubscribe":{"channel":"a"}}`)
+	say(`{"id":5,"rpc":{"method":"nothing"}}`)
+	c.want(`{"id":2,"rpc":{"data":{"x":"<&>"}}}`)
+	c.want(`{"id":3,"rpc":{"data":"AP8="}}`)
+	c.want(`{"id":4,"unsubscribe":{}}`)
+	c.want(`{"id":5,"rpc":{}}`)
+	if q := a.of(onRPC); len(q) != 4 || q[1].Method != "" || string(q[1].Data) != `"quiet"` {
+		t.Errorf("got %+v, want four, the second without a method", q)
+	}
+	if got := s.hub.loop.received.Load() - before; got != uint64(sent) {
+		t.Errorf("got %d bytes counted, want %d: each once", got, sent)
+	}
+}
+
+func TestTheApplicationIsToldWhoIsGone(t *testing.T) {
+	a := startApplication(t, map[string]func(question) string{onConnect: always(`{"result":{"user":"ann","meta":[1]}}`)})
+	s := startHooked(t, a, nil)
+	for name, end := range map[string]func(*sdk){
+		"client": func(c *sdk) { c.send(ws.OpClose, "\x03\xe8") },
+		"gone":   func(c *sdk) { c.conn.Close() },
+		"force disconnect": func(c *sdk) {
+			sessionOf(t, s, "ann").disconnect(disconnectForced)
+			c.closed(3503)
+		},
+	} {
+		c := connectSDK(t, s, "")
+		before := len(a.of(onDisconnect))
+		end(c)
+		eventually(t, "the application to be told", func() bool { return len(a.of(onDisconnect)) > before })
+		q := a.of(onDisconnect)[before]
+		code := map[string]int{"client": 1000, "gone": 1006, "force disconnect": 3503}[name]
+		if q.User != "ann" || string(q.Meta) != "[1]" || q.Reason != name || q.Code != code || q.Client != a.of(onConnect)[before].Client || q.Seconds < 0 {
+			t.Errorf("%s: got %+v", name, q)
+		}
+		eventually(t, "it to be counted out", func() bool { return s.hub.live.Load() == 0 })
+		c.conn.Close()
+	}
+}
+
+// Whoever goes while the server stops is told of, too.
+func TestAStopTellsWhoIsGone(t *testing.T) {
+	a := startApplication(t, nil)
+	t.Run("", func(t *testing.T) {
+		s := startHooked(t, a, nil)
+		for i := range 20 {
+			c := connectSDK(t, s, signed(map[string]any{"sub": fmt.Sprint("user ", i)}))
+			go io.Copy(io.Discard, c.conn) // and then ends it
+			t.Cleanup(func() { c.conn.Close() })
+		}
+	})
+	users := map[string]bool{}
+	for _, q := range a.of(onDisconnect) {
+		users[q.User] = true
+	}
+	if len(users) != 20 {
+		t.Errorf("got %d users, want all 20", len(users))
+	}
+}
+
+// While a hundred wait for an application that hangs, and more for their turn, another is answered as ever.
+func TestAHangingApplicationHoldsUpNobodyElse(t *testing.T) {
+	var a *application
+	a = startApplication(t, map[string]func(question) string{onRPC: func(question) string { <-a.hang; return "" }})
+	s := startHooked(t, a, nil)
+	const n = webhook.MaxAsking + 50
+	for i := range n {
+		c := connectSDK(t, s, signed(map[string]any{"sub": fmt.Sprint(i)}))
+		c.say(`{"id":2,"rpc":{}}`)
+	}
+	eventually(t, "all that may hang to hang", func() bool {
+		return len(a.of(onRPC)) == webhook.MaxAsking && s.hub.hooks.askers.length() == n-webhook.MaxAsking
+	})
+	echo := dial(t, s, "echo")
+	for i := range 1000 {
+		text := fmt.Sprint("echo ", i)
+		echo.send(ws.OpText, text)
+		echo.hear(ws.OpText, text)
+	}
+	if got := len(a.of(onRPC)); got != webhook.MaxAsking {
+		t.Errorf("got %d asked, want still %d", got, webhook.MaxAsking)
+	}
+}
+
+func TestWithoutAnAnswerTheCommandFails(t *testing.T) {
+	elsewhere := startApplication(t, map[string]func(question) string{onConnect: always(`{"result":{"user":"ann"}}`)})
+	for name, answer := range map[string]http.HandlerFunc{
+		"500":      func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) },
+		"garbage":  func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>") },
+		"huge":     func(w http.ResponseWriter, _ *http.Request) { w.Write(bytes.Repeat([]byte(" "), webhook.MaxAnswer+1)) },
+		"redirect": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, http.StatusFound) },
+		"dead":     nil,
+		"hangs": func(_ http.ResponseWriter, r *http.Request) {
+			io.Copy(io.Discard, r.Body) // or it would not see that the client is gone
+			<-r.Context().Done()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := &application{answers: map[string]func(question) string{onConnect: nil, onRPC: nil}}
+			a.Server = httptest.NewServer(answer)
+			t.Cleanup(a.Close)
+			if answer == nil {
+				a.Close()
+			}
+			s := startHooked(t, a, func(c *Config) {
+				if name == "hangs" {
+					c.Webhooks.Timeout = minWebhookTimeout
+				}
+			})
+			c := dialSDK(t, s, "")
+			c.say(`{"id":1,"connect":{}}` + "\n" + `{"id":2,"subscribe":{"channel":"a"}}`)
+			c.want(`{"id":1,"error":{"code":100,"message":"internal server error","temporary":true}}`)
+			if s.hub.roomCount() != 0 || value(t, s, "throng_users", "") != 0 {
+				t.Error("somebody came in")
+			}
+		})
+	}
+	if len(elsewhere.of(onConnect)) != 0 {
+		t.Error("a redirect was followed")
+	}
+}
+
+// However many go while nobody listens, what is kept of them is bounded, and the rest is counted.
+func TestAFloodOfDisconnectsIsBounded(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	go func() {
+		for { // takes connections, and answers none
+			if _, err := ln.Accept(); errors.Is(err, net.ErrClosed) {
+				return
+			}
+		}
+	}()
+	a := &application{Server: &httptest.Server{URL: "http://" + ln.Addr().String()}}
+	s := startHooked(t, a, nil)
+	c := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
+	session := sessionOf(t, s, "ann")
+	const n = 30_000
+	done := make(chan struct{})
+	session.poller.post(func() {
+		for range n {
+			session.tellDisconnect()
+		}
+		close(done)
+	})
+	<-done
+	waiting, dropped := value(t, s, "throng_webhook_queue", ""), value(t, s, "throng_webhook_dropped_total", "")
+	if waiting > 11_000 || waiting+dropped != n {
+		t.Errorf("got %v that wait and %v dropped, want 11,000 that wait at most, and all %d counted", waiting, dropped, n)
+	}
+	c.say(`{"id":2,"unsubscribe":{"channel":"a"}}`)
+	c.want(`{"id":2,"unsubscribe":{}}`)
+}
+
+// One who waits for the application is not taken for one who says nothing.
+func TestAConnectionIsNotStaleWhileItIsAskedAbout(t *testing.T) {
+	var a *application
+	gate := make(chan struct{})
+	a = startApplication(t, map[string]func(question) string{onConnect: func(question) string { <-gate; return `{"result":{}}` }})
+	s := startHooked(t, a, nil)
+	c := dialSDK(t, s, "")
+	c.say(`{"id":1,"connect":{}}`)
+	eventually(t, "the question", func() bool { return len(a.of(onConnect)) == 1 })
+	var session *session
+	s.hub.call(func(sh *shard) {
+		for _, c := range sh.conns {
+			session = c.session
+		}
+	})
+	done := make(chan struct{})
+	session.poller.post(func() {
+		session.onDeadline()
+		close(done)
+	})
+	<-done
+	close(gate)
+	if line := c.line(); !strings.HasPrefix(line, `{"id":1,"connect":{`) {
+		t.Errorf("got %s, want to be connected", line)
+	}
+}
+
+func TestHooksAreMeasured(t *testing.T) {
+	a := startApplication(t, map[string]func(question) string{onConnect: always(`{"result":{}}`)})
+	s := startHooked(t, a, nil)
+	connectSDK(t, s, "")
+	resp, err := http.Get("http://" + s.AdminAddr().String() + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{
+		`throng_webhook_requests_total{event="connect",result="ok"} 1`, `throng_webhook_requests_total{event="disconnect",result="timeout"} 0`,
+		`throng_webhook_seconds_count{event="connect"} 1`, "throng_webhook_queue 0", "throng_webhook_waiting 0", "throng_webhook_dropped_total 0",
+	} {
+		if !strings.Contains(string(text), line+"\n") {
+			t.Errorf("/metrics lacks %s", line)
+		}
+	}
+}
