@@ -243,9 +243,10 @@ func (q *apiChannels) do(_ context.Context, a *api) (any, *protocol.Error) {
 }
 
 // inhabited are the rooms that have members, and how many.
-func (h *hub) inhabited() (rooms []inhabitedRoom) {
+func (h *hub) inhabited() []inhabitedRoom {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	rooms := make([]inhabitedRoom, 0, len(h.rooms)) // it is not to grow while everybody waits
 	for name, r := range h.rooms {
 		if r.members > 0 {
 			rooms = append(rooms, inhabitedRoom{name, r.members})
