@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import { after, before, describe } from "node:test";
 
 import { Api, kinds, Member, startDrivers, stopDrivers } from "./member.js";
-import { forEach, numbers, roomOf, say, startServer, test } from "./suite.js";
+import { forEach, numbers, roomOf, say, startServer, stopServers, test } from "./suite.js";
 import { userToken } from "./token.js";
 
 let server;
@@ -15,7 +15,7 @@ before(async () => {
 
 after(async () => {
   await stopDrivers();
-  await server?.stop();
+  await stopServers();
 });
 
 // withCent makes a test of each of cent's clients.

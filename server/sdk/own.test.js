@@ -5,16 +5,15 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { freePort } from "../web/browser/server.js";
 import { direct } from "./member.js";
-import { startServerOf, test } from "./suite.js";
+import { startServerOf, stopServers, test } from "./suite.js";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const longest = 120_000; // ms: they wait without a deadline, so that what is missing shows as a hang
 
 test("the Python SDK's own tests pass", async (t) => {
-  const server = await startServerOf("own_tests.toml", await freePort());
-  t.after(() => server.stop());
+  const server = await startServerOf("own_tests.toml");
+  t.after(stopServers);
   const [archive] = readdirSync(here("source"));
   const child = spawn(here("venv/bin/python"), [here("python/own_tests.py"), join(here("source"), archive), String(server.port)], {
     stdio: ["ignore", "pipe", "pipe"],

@@ -4,17 +4,22 @@ import { after, before, describe } from "node:test";
 import { WebSocket } from "ws";
 
 import { eventually } from "./member.js";
-import { startServer, test } from "./suite.js";
+import { startServer, stopServers, test } from "./suite.js";
 import { userToken } from "./token.js";
 
 let server;
 let impatient; // pings each second
+let strict; // takes five commands a second
 
 before(async () => {
-  [server, impatient] = await Promise.all([startServer(), startServer("--ping-interval", "1s", "--ping-timeout", "1s")]);
+  [server, impatient, strict] = await Promise.all([
+    startServer(),
+    startServer("--ping-interval", "1s", "--ping-timeout", "1s"),
+    startServer("--rate", "5"),
+  ]);
 });
 
-after(() => Promise.all([server?.stop(), impatient?.stop()]));
+after(stopServers);
 
 // Bare is a WebSocket without an SDK.
 class Bare {
@@ -89,6 +94,18 @@ describe("the protocol", { concurrency: true }, () => {
       bare.send({});
     }
     assert.equal(bare.closed, undefined);
+  });
+
+  test("a client that asks too much is told so (111), and one that goes on is ended (3013)", async (t) => {
+    const flood = await Bare.connected(t, strict.port);
+    const rpc = (id) => ({ id, rpc: { method: "any", data: {} } });
+    // In few frames: those are limited, too, and for good.
+    flood.send(...Array.from({ length: 50 }, (_, i) => rpc(i + 2)));
+    assert.equal((await flood.answer(51)).error.code, 111);
+    assert.equal(flood.replies.find((reply) => reply.id === 2).error.code, 108);
+    assert.equal(flood.closed, undefined);
+    flood.send(...Array.from({ length: 100 }, (_, i) => rpc(i + 52)));
+    await flood.ends(3013);
   });
 
   const wrong = {

@@ -4,10 +4,12 @@ import { createServer, connect } from "node:net";
 import { freePort } from "../web/browser/server.js";
 
 export class Relay {
+  // to makes a relay to a port, which may be set anew by target, for later connections.
   static async to(port) {
     const relay = new Relay();
     relay.port = await freePort();
-    relay.#server = createServer((client) => relay.#accept(client, port));
+    relay.target = port;
+    relay.#server = createServer((client) => relay.#accept(client));
     await new Promise((resolve, reject) => {
       relay.#server.once("error", reject).listen(relay.port, "127.0.0.1", resolve);
     });
@@ -22,12 +24,12 @@ export class Relay {
   #cut = false;
   #silent = false;
 
-  #accept(client, port) {
+  #accept(client) {
     if (this.#cut) {
       client.resetAndDestroy();
       return;
     }
-    const server = connect(port, "127.0.0.1");
+    const server = connect(this.target, "127.0.0.1");
     const link = { client, server };
     this.#links.add(link);
     const gone = () => {

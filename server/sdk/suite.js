@@ -1,4 +1,5 @@
 // What the suites share: their server, and what their tests are made of.
+import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { it } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -9,13 +10,22 @@ import { kinds, patience } from "./member.js";
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
 let binary;
+const servers = [];
 
 // startServer runs a server of the scenarios. Flags stand above its config file.
-export async function startServer(...flags) { return startServerOf("scenarios.toml", await freePort(), ...flags); }
+export function startServer(...flags) { return startServerOf("scenarios.toml", ...flags); }
 
-export async function startServerOf(config, port, ...flags) {
+export async function startServerOf(config, ...flags) {
   binary ??= build();
-  return Server.start(binary, port, "--config", here(config), ...flags);
+  const server = await Server.start(binary, await freePort(), "--config", here(config), ...flags);
+  servers.push(server);
+  return server;
+}
+
+// stopServers ends all that were started. None may have had an error to log, such as a panic that it survived.
+export async function stopServers() {
+  await Promise.all(servers.map((server) => server.stop()));
+  assert.deepEqual(servers.flatMap((server) => server.complaints()), []);
 }
 
 // A test has a few waits of patience each, and some wait for a token to expire.

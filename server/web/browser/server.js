@@ -27,11 +27,15 @@ export function build() {
   return binary;
 }
 
-// freePort finds one below the ports that systems give to outgoing connections, so that it is still free a moment later.
+const given = new Set(); // by freePort
+
+// freePort finds one below the ports that systems give to outgoing connections, so that it is still free a moment later. It
+// gives none twice.
 export async function freePort() {
   for (let tries = 0; tries < 100; tries++) {
     const port = 10_000 + Math.floor(Math.random() * 10_000);
-    if (await canListen(port)) {
+    if (!given.has(port) && await canListen(port)) {
+      given.add(port);
       return port;
     }
   }
@@ -94,6 +98,9 @@ export class Server {
       });
     });
   }
+
+  // complaints are the errors in its log.
+  complaints() { return this.#log.filter((line) => line.includes('"level":"ERROR"')); }
 
   // stop ends the process in order, and by force if that takes too long.
   async stop() {
