@@ -18,6 +18,17 @@ const (
 	floorPerS = 80_000
 )
 
+// addFloor gives a result the floor of its load, which was cfg's, or says why there is none.
+func addFloor(ctx context.Context, cfg Config, to *result.Result, tell func(Progress)) {
+	if !cfg.Floor || to.Interrupted || to.Target.PID == 0 {
+		return
+	}
+	r := &run{cfg: &cfg, layout: layOut(&cfg), tell: tell, result: to}
+	if err := r.measureFloor(ctx); err != nil {
+		r.note("no floor: %v", err)
+	}
+}
+
 // measureFloor does the same again with a server that does nothing but what the kernel must: the same number of connections in
 // the same rooms, the same messages, on the server's processors.
 func (r *run) measureFloor(ctx context.Context) (err error) {

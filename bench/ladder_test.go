@@ -47,6 +47,27 @@ func TestAnInterruptedSearchGivesItsPart(t *testing.T) {
 	}
 }
 
+// A search that cannot go on tells what it found until then, and why.
+func TestASearchThatCannotGoOnSaysWhy(t *testing.T) {
+	t.Parallel()
+	room := &echoRoom{t: t}
+	var asked atomic.Int32
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if asked.Add(1) > 25 {
+			http.Error(w, "full", http.StatusServiceUnavailable)
+			return
+		}
+		room.ServeHTTP(w, q)
+	}))
+	t.Cleanup(srv.Close)
+	cfg := testConfig("ws" + strings.TrimPrefix(srv.URL, "http"))
+	cfg.Connections, cfg.Publishers = 25, 5
+	r, err := Find(t.Context(), cfg, Search{From: 50, To: 100, Limit: time.Minute, Step: time.Second}, nil)
+	if err == nil || !strings.Contains(err.Error(), "503") || r == nil || len(r.Steps) != 1 || r.Interrupted {
+		t.Errorf("got %+v, %v, want one step, and the refusal", r, err)
+	}
+}
+
 func TestARoomIsNamedOnce(t *testing.T) {
 	t.Parallel()
 	url := startRoom(t, nil) + "?room=a"

@@ -64,10 +64,8 @@ func Run(ctx context.Context, cfg Config, tell func(Progress)) (*result.Result, 
 	case err != nil && r.result.Connect.Opened == 0:
 		return nil, err
 	}
-	if err == nil && cfg.Floor && !r.result.Interrupted && r.result.Target.PID != 0 {
-		if err := r.measureFloor(ctx); err != nil {
-			r.note("no floor: %v", err)
-		}
+	if err == nil {
+		addFloor(ctx, cfg, r.result, tell)
 	}
 	judge(r.result, cfg.Thresholds)
 	if err != nil && r.result.Connect.Opened == cfg.Connections {

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -10,9 +11,11 @@ import (
 )
 
 // Ladder measures at each of the rates, or numbers of connections, in turn, and goes on after one that does not hold: the whole curve
-// is what it is for. The result is that of the last run, with all as steps. One that cannot be run is an error, and ends it.
+// is what it is for. The result is that of the last run, with all as steps, and the floor of the last that holds. One that cannot be run is
+// an error, and ends it.
 func Ladder(ctx context.Context, cfg Config, rates, connections []int, tell func(Progress)) (*result.Result, error) {
-	var last *result.Result
+	var last, held *result.Result
+	var heldAt int
 	steps := []result.Step{}
 	for i := range max(len(rates), len(connections)) {
 		r, err := Run(ctx, Step(cfg, rates, connections, i), named(tell, fmt.Sprintf("step %d of %d", i+1, max(len(rates), len(connections)))))
@@ -23,6 +26,21 @@ func Ladder(ctx context.Context, cfg Config, rates, connections []int, tell func
 		}
 		if err != nil || r.Interrupted {
 			return last, err
+		}
+		if r.Verdict.Code == result.Valid {
+			held, heldAt = r, i
+		}
+	}
+	if held != nil {
+		c := Step(cfg, rates, connections, heldAt)
+		c.Floor = cfg.Floor
+		notes := len(held.Notes)
+		addFloor(ctx, c, held, tell)
+		steps[heldAt].Floor = held.Floor
+		if held == last {
+			hold(last, cfg.Thresholds) // one of them may be of the floor
+		} else {
+			last.Notes = append(last.Notes, held.Notes[notes:]...)
 		}
 	}
 	return last, nil
@@ -78,18 +96,19 @@ const (
 
 // Find searches for the highest rate at which the p99 is under the limit and every message is delivered: it doubles until a
 // trial fails, and halves the interval until that is narrow; then it confirms the end that held. A rate whose confirmations
-// mostly fail did not hold, and the search goes on below it.
+// mostly fail did not hold, and the search goes on below it. A trial that measured the client is made once more; if that did, too, the
+// search goes on below it as well, but the server is not blamed.
 func Find(ctx context.Context, cfg Config, s Search, tell func(Progress)) (*result.Result, error) {
 	var steps []result.Step
 	var best *result.Result
-	trial := func(rate int, longer time.Duration) (bool, error) {
+	trial := func(rate int, longer time.Duration) (*result.Result, bool, error) {
 		c := cfg
 		c.Floor, c.Thresholds = false, nil
 		c.Rate = rate
 		c.Auto, c.Warmup, c.Duration = false, s.Step/4, s.Step*longer
 		r, err := Run(ctx, c, named(tell, fmt.Sprintf("%s messages/s", result.Thousands(rate))))
 		if err != nil {
-			return false, err
+			return nil, false, err
 		}
 		step := stepOf(r)
 		step.Pass, step.Why = passes(r, s.Limit)
@@ -98,21 +117,57 @@ func Find(ctx context.Context, cfg Config, s Search, tell func(Progress)) (*resu
 			best = r
 		}
 		if r.Interrupted {
-			return false, context.Canceled
+			return r, false, context.Canceled
 		}
-		return step.Pass, nil
+		return r, step.Pass, nil
 	}
 	found := &result.Found{Limit: s.Limit, Confirms: confirms}
-	err := search(found, s, trial)
+	err := search(found, s, func(rate int, longer time.Duration) (outcome, error) {
+		return measured(func() (*result.Result, bool, error) { return trial(rate, longer) })
+	})
 	if best == nil {
 		return nil, err
 	}
 	best.Steps, best.Found = steps, found
-	best.Thresholds = []result.Threshold{}
-	best.Verdict.Why = []string{}
-	judge(best, cfg.Thresholds)
-	best.Interrupted = err != nil
-	return best, nil
+	best.Interrupted = errors.Is(err, context.Canceled)
+	if err == nil && found.Holds > 0 {
+		c := cfg
+		c.Rate = int(found.Holds)
+		addFloor(ctx, c, best, tell)
+	}
+	hold(best, cfg.Thresholds)
+	if best.Interrupted {
+		return best, nil
+	}
+	return best, err
+}
+
+// outcome is what a trial says of the server.
+type outcome uint8
+
+const (
+	passed outcome = iota
+	failed
+	unmeasured // the client was the limit
+)
+
+// measured is the outcome of a trial, which is made once more where a moment of the machine may have spoiled it. It says whether
+// it passed.
+func measured(trial func() (r *result.Result, pass bool, err error)) (outcome, error) {
+	r, pass, err := trial()
+	if err == nil && !pass && (r.Verdict.Code == result.Limited || r.Verdict.Code == result.Unsteady) {
+		r, pass, err = trial()
+	}
+	switch {
+	case err != nil:
+		return unmeasured, err
+	case pass:
+		return passed, nil
+	case r.Verdict.Code == result.Limited:
+		return unmeasured, nil
+	default: // not steady twice: it was the load that it could not stand
+		return failed, nil
+	}
 }
 
 // passes says whether a trial held, and why not.
@@ -133,18 +188,18 @@ func passes(r *result.Result, limit time.Duration) (bool, string) {
 }
 
 // search narrows found down by trials.
-func search(found *result.Found, s Search, trial func(rate int, longer time.Duration) (bool, error)) error {
+func search(found *result.Found, s Search, trial func(rate int, longer time.Duration) (outcome, error)) error {
 	var held []int // ascending, all below fails
 	fails := 0     // 0: none has
 	longer := time.Duration(1)
 	try := func(rate int) error {
-		ok, err := trial(rate, longer)
+		what, err := trial(rate, longer)
 		switch {
 		case err != nil:
-		case ok:
+		case what == passed:
 			held = append(held, rate)
 		default:
-			fails = rate
+			fails, found.Limited = rate, what == unmeasured
 		}
 		return err
 	}
@@ -162,18 +217,21 @@ func search(found *result.Found, s Search, trial func(rate int, longer time.Dura
 			continue
 		}
 		found.Holds, found.Fails, found.Confirmed = float64(holds), float64(fails), 0
+		limited := false
 		for range confirms {
-			ok, err := trial(holds, confirmLonger)
+			what, err := trial(holds, confirmLonger)
 			if err != nil {
 				return err
 			}
-			if ok {
+			if what == passed {
 				found.Confirmed++
 			}
+			limited = limited || what == unmeasured
 		}
 		if 2*found.Confirmed > confirms {
 			return nil
 		}
+		found.Limited = limited
 		// It was luck: down to the one before it, and no more short trials.
 		held, fails, longer = held[:len(held)-1], holds, confirmLonger
 	}

@@ -14,8 +14,10 @@ func TestSearchNarrowsDownWhatHolds(t *testing.T) {
 		name         string
 		holdsUpTo    int // by every trial
 		flukeUpTo    int // by short trials only
+		clientUpTo   int // above, the client is the limit; 0 for never
 		s            Search
 		holds, fails func(v float64) bool
+		limited      bool
 	}{
 		{
 			name: "in the middle", holdsUpTo: 41_800, s: Search{From: 100, To: 1_000_000},
@@ -46,23 +48,73 @@ func TestSearchNarrowsDownWhatHolds(t *testing.T) {
 			name: "single messages", holdsUpTo: 3, s: Search{From: 1, To: 100},
 			holds: func(v float64) bool { return v == 3 }, fails: func(v float64) bool { return v == 4 },
 		},
+		{
+			name: "the client is the limit first", holdsUpTo: 41_800, clientUpTo: 30_000, s: Search{From: 100, To: 1_000_000},
+			holds: func(v float64) bool { return v > 30_000/1.06 && v <= 30_000 },
+			fails: func(v float64) bool { return v > 30_000 && v < 30_000*1.06 }, limited: true,
+		},
+		{
+			name: "the server fails first", holdsUpTo: 41_800, clientUpTo: 44_000, s: Search{From: 100, To: 1_000_000},
+			holds: func(v float64) bool { return v > 41_800/1.06 && v <= 41_800 },
+			fails: func(v float64) bool { return v > 41_800 && v < 41_800*1.06 },
+		},
+		{
+			name: "the client can do nothing", holdsUpTo: 5000, clientUpTo: 1, s: Search{From: 100, To: 1000},
+			holds: func(v float64) bool { return v == 0 }, fails: func(v float64) bool { return v == 100 }, limited: true,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			trials := 0
 			found := &result.Found{}
-			err := search(found, tt.s, func(rate int, longer time.Duration) (bool, error) {
+			err := search(found, tt.s, func(rate int, longer time.Duration) (outcome, error) {
 				if trials++; trials > 200 {
 					t.Fatal("200 trials")
 				}
-				return rate <= tt.holdsUpTo || longer == 1 && rate <= tt.flukeUpTo, nil
+				switch {
+				case tt.clientUpTo > 0 && rate > tt.clientUpTo:
+					return unmeasured, nil
+				case rate <= tt.holdsUpTo || longer == 1 && rate <= tt.flukeUpTo:
+					return passed, nil
+				}
+				return failed, nil
 			})
-			if err != nil || !tt.holds(found.Holds) || !tt.fails(found.Fails) {
+			if err != nil || found.Limited != tt.limited || !tt.holds(found.Holds) || !tt.fails(found.Fails) {
 				t.Errorf("got %+v, %v after %d trials", *found, err, trials)
 			}
 			if found.Holds > 0 && found.Confirmed != confirms {
 				t.Errorf("got %d confirmations, want %d", found.Confirmed, confirms)
 			}
 		})
+	}
+}
+
+// A moment of the machine does not end a search, and what the client could not do is not laid to the server.
+func TestATrialThatMeasuredTheClientIsMadeAgain(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		codes  []string // of its runs; those after a dot are too slow
+		want   outcome
+		trials int
+	}{
+		{"it holds", []string{result.Valid}, passed, 1},
+		{"it is too slow", []string{"." + result.Valid}, failed, 1},
+		{"it loses something", []string{result.Broken}, failed, 1},
+		{"the client is late once", []string{result.Limited, result.Valid}, passed, 2},
+		{"the client is late, and then the server slow", []string{result.Limited, "." + result.Valid}, failed, 2},
+		{"the client is late twice", []string{result.Limited, result.Limited}, unmeasured, 2},
+		{"it is not steady once", []string{result.Unsteady, result.Valid}, passed, 2},
+		{"it is not steady twice", []string{result.Unsteady, result.Unsteady}, failed, 2},
+		{"it is not steady, and then the client late", []string{result.Unsteady, result.Limited}, unmeasured, 2},
+	} {
+		trials := 0
+		got, err := measured(func() (*result.Result, bool, error) {
+			code, slow := strings.CutPrefix(tt.codes[trials], ".")
+			trials++
+			return &result.Result{Verdict: result.Verdict{Code: code}}, code == result.Valid && !slow, nil
+		})
+		if err != nil || got != tt.want || trials != tt.trials {
+			t.Errorf("%s: got %d, %v after %d trials, want %d after %d", tt.name, got, err, trials, tt.want, tt.trials)
+		}
 	}
 }
 

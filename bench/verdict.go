@@ -41,11 +41,17 @@ func judge(r *result.Result, bounds []result.Bound) {
 	default:
 		v.Code = result.Valid
 	}
-	v.OK = v.Code == result.Valid
+	hold(r, bounds)
+}
+
+// hold checks the thresholds, and says whether all is well.
+func hold(r *result.Result, bounds []result.Bound) {
+	r.Thresholds = []result.Threshold{}
+	r.Verdict.OK = r.Verdict.Code == result.Valid
 	for _, b := range bounds {
 		t := b.Check(r)
 		r.Thresholds = append(r.Thresholds, t)
-		v.OK = v.OK && t.OK
+		r.Verdict.OK = r.Verdict.OK && t.OK
 	}
 }
 

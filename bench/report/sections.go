@@ -59,6 +59,11 @@ func steps(r *result.Result) (section, error) {
 			t.mark(doubtful)
 		}
 	}
+	for _, step := range r.Steps {
+		if step.Floor != nil {
+			s.Text = append(s.Text, step.FloorText()+".")
+		}
+	}
 	s.Tables = []table{t}
 	return s, nil
 }

@@ -268,13 +268,15 @@ type Step struct {
 	PerDelivery float64       `json:"cpu_ns_per_delivery"`
 	PSS         int64         `json:"pss"`
 	Pass        bool          `json:"pass"`
-	Why         string        `json:"why,omitempty"` // it did not
+	Why         string        `json:"why,omitempty"`   // it did not
+	Floor       *Floor        `json:"floor,omitempty"` // of the last that held, where it was measured
 }
 
 // Found is the interval that a search ended with: the highest rate that held, and the lowest that failed.
 type Found struct {
-	Holds     float64       `json:"holds"` // 0: none held
-	Fails     float64       `json:"fails"` // 0: none failed
+	Holds     float64       `json:"holds"`          // 0: none held
+	Fails     float64       `json:"fails"`          // 0: none failed
+	Limited   bool          `json:"client_limited"` // at Fails the client was the limit, not the server
 	Limit     time.Duration `json:"limit_ns"`
 	Confirmed int           `json:"confirmed"` // of Confirms repeats at Holds
 	Confirms  int           `json:"confirms"`

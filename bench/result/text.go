@@ -387,14 +387,37 @@ func (p *page) steps(r *Result) {
 		p.line("", "%12s %10s %14s %10s %10s %8.2f  %s", Thousands(s.Connections), Thousands(int(s.Rate)), Thousands(int(s.PerS)),
 			s.Latency.p50(), s.Latency.p99(), s.ServerCores, word)
 	}
+	for _, s := range r.Steps {
+		if s.Floor != nil {
+			p.line("floor", "%s", s.FloorText())
+		}
+	}
 	if r.Found != nil {
 		p.line("found", "%s", r.Found.Text())
 	}
 }
 
+// FloorText is what the step cost as a multiple of the kernel's floor.
+func (s *Step) FloorText() string {
+	text := fmt.Sprintf("%s messages/s to %s connections:", Thousands(int(s.Rate)), Thousands(s.Connections))
+	if v := s.Floor.DeliveryRatio; v > 0 {
+		text += fmt.Sprintf(" a delivery %.2f ×,", v)
+	}
+	if v := s.Floor.UpgradeRatio; v > 0 {
+		text += fmt.Sprintf(" an upgrade %.2f ×,", v)
+	}
+	return text + " the kernel's floor"
+}
+
 // Text is the interval in words.
 func (f *Found) Text() string {
+	const limit = "the client was the limit, not the server"
 	switch {
+	case f.Holds == 0 && f.Limited:
+		return fmt.Sprintf("no rate held: at %s messages/s %s", Thousands(int(f.Fails)), limit)
+	case f.Limited:
+		return fmt.Sprintf("holds %s messages/s; at %s %s · p99 under %s · confirmed %d of %d times", Thousands(int(f.Holds)), Thousands(int(f.Fails)),
+			limit, Duration(f.Limit), f.Confirmed, f.Confirms)
 	case f.Holds == 0:
 		return fmt.Sprintf("no rate held: %s messages/s failed", Thousands(int(f.Fails)))
 	case f.Fails == 0:

@@ -116,6 +116,7 @@ func search() *Result {
 		return Step{Connections: 2000, Rate: rate, Verdict: r.Verdict, PerS: rate * 2000, Latency: spread(time.Millisecond), ServerCores: rate / 10_000, Pass: pass, Why: why}
 	}
 	r.Steps = []Step{step(1000, true, ""), step(2000, false, "p99 71.0 ms"), step(1400, true, "")}
+	r.Steps[0].Floor = &Floor{DeliveryRatio: 1.31, UpgradeRatio: 1.4}
 	r.Found = &Found{Holds: 1400, Fails: 1460, Limit: 50 * time.Millisecond, Confirmed: 3, Confirms: 3}
 	return r
 }
@@ -161,6 +162,21 @@ func golden(t *testing.T, name string, got []byte) {
 	}
 	if !bytes.Equal(got, want) {
 		t.Errorf("got\n%s\nwant (%s)\n%s", got, file, want)
+	}
+}
+
+func TestWhatASearchFoundIsToldInWords(t *testing.T) {
+	for want, f := range map[string]Found{
+		"holds 1,400 messages/s, fails 1,460 · p99 under 50.0 ms · confirmed 2 of 3 times":                                       {Holds: 1400, Fails: 1460},
+		"holds 1,400 messages/s; at 1,460 the client was the limit, not the server · p99 under 50.0 ms · confirmed 2 of 3 times": {Holds: 1400, Fails: 1460, Limited: true},
+		"holds 1,400 messages/s; none failed up to the bound":                                                                    {Holds: 1400},
+		"no rate held: 100 messages/s failed":                                                                                    {Fails: 100},
+		"no rate held: at 100 messages/s the client was the limit, not the server":                                               {Fails: 100, Limited: true},
+	} {
+		f.Limit, f.Confirmed, f.Confirms = 50*time.Millisecond, 2, 3
+		if got := f.Text(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	}
 }
 

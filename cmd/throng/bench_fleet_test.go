@@ -80,3 +80,36 @@ func TestABenchIsRefusedBeforeItBegins(t *testing.T) {
 		}
 	}
 }
+
+// A ladder and a search have the floor of what holds: the last step, and the rate that was found.
+func TestStepsThatHoldHaveTheirFloor(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"ladder", "--rates", "20,40", "--duration", "1s", "--warmup", "0s"},
+		{"find", "--from", "20", "--to", "20", "--step", "1s", "--p99", "10s"},
+	} {
+		code, stdout, stderr := outcome(t, throng(t, append(append([]string{"bench"}, args...), "--connections", "200", "--publishers", "5", "--json")...))
+		r, err := result.Read(strings.NewReader(stdout))
+		if err != nil {
+			t.Fatalf("%s: got exit %d, %v: %s", args[0], code, err, stderr)
+		}
+		held := -1
+		for i, s := range r.Steps {
+			if s.Verdict.Code == result.Valid && s.Pass {
+				held = i
+			}
+		}
+		switch {
+		case held < 0: // a busy machine: nothing was measured
+			t.Logf("%s: no step held: %+v", args[0], r.Steps)
+		case args[0] == "ladder":
+			if f := r.Steps[held].Floor; f == nil || f.PerDelivery <= 0 || f.DeliveryRatio <= 0 {
+				t.Errorf("ladder: got the floor %+v of step %d, and the notes %q", f, held, r.Notes)
+			}
+		case r.Found.Holds > 0:
+			if f := r.Floor; f == nil || f.PerDelivery <= 0 || f.DeliveryRatio <= 0 {
+				t.Errorf("find: got the floor %+v, and the notes %q", f, r.Notes)
+			}
+		}
+	}
+}
