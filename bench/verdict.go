@@ -151,9 +151,14 @@ func (r *run) steadiness(from int64) {
 		if math.Abs(t) < certainDrift || math.Abs(change) < mostDrift*mean || math.Abs(change) < s.least || s.rising && change < 0 {
 			continue
 		}
-		v.Why = append(v.Why, fmt.Sprintf("%s went on changing: %s to %s over %s", s.what, s.unit(mean-change/2), s.unit(mean+change/2),
+		v.Why = append(v.Why, fmt.Sprintf("%s went on changing: %s over %s", s.what, fromTo(change, mean, s.unit),
 			time.Duration(len(s.series))*agent.TickEvery))
 	}
+}
+
+// fromTo is a drift from its beginning to its end. A line through what came all at once begins, or ends, below nothing.
+func fromTo(change, mean float64, unit func(float64) string) string {
+	return unit(max(0, mean-change/2)) + " to " + unit(max(0, mean+change/2))
 }
 
 // drift is how much a series changes from its beginning to its end by its slope, its mean, and the slope's t.

@@ -111,6 +111,9 @@ func TestWhatIsStillOnItsWayIsNotSteady(t *testing.T) {
 		{name: "fewer and fewer deliveries", of: func(i int) (int, time.Duration) {
 			return int((1000 - 10*float64(i)) * noise()), time.Duration(2e6 * noise())
 		}, why: "deliveries went on changing: "},
+		{name: "deliveries that all come at the end", of: func(i int) (int, time.Duration) {
+			return 1000 * max(0, i-30), time.Duration(2e6 * noise())
+		}, why: "deliveries went on changing: 0/s to "},
 		{name: "fewer deliveries, of readers that were made to stop", change: func(c *Config) { c.Slow = 0.1 }, of: func(i int) (int, time.Duration) {
 			return int((1000 - 10*float64(i)) * noise()), time.Duration(2e6 * noise())
 		}},

@@ -242,8 +242,8 @@ func costs(r *result.Result) (section, error) {
 	if s.PSSBefore > 0 {
 		grown = result.Grown(s.PerConn)
 	}
-	memory.add("server, shared pages divided (PSS)", inBytes(s.PSSBefore), inBytes(s.PSSConnected), inBytes(s.PSSAfter), grown)
-	memory.add("server, resident (RSS)", inBytes(s.RSSBefore), inBytes(s.RSSConnected), inBytes(s.RSSAfter), none)
+	memory.add("server, shared pages divided (PSS)", result.Seen(s.PSSBefore), result.Seen(s.PSSConnected), result.Seen(s.PSSAfter), grown)
+	memory.add("server, resident (RSS)", result.Seen(s.RSSBefore), result.Seen(s.RSSConnected), result.Seen(s.RSSAfter), none)
 	memory.add("the kernel’s TCP buffers, of the machine", none, none, none, result.Grown(s.KernelPer))
 	memory.add("client (PSS)", none, none, none, result.Grown(c.PerConn))
 
@@ -268,7 +268,7 @@ func costs(r *result.Result) (section, error) {
 				off = "±" + result.Duration(time.Duration(a.ClockError))
 			}
 			t.add(a.Name, strconv.Itoa(a.PID), result.Thousands(a.Connections), fmt.Sprintf("%.2f", a.Cores), fmt.Sprintf("%g", a.Of),
-				inBytes(a.PSS), off)
+				result.Seen(a.PSS), off)
 		}
 		out.Tables = append(out.Tables, t)
 	}
@@ -295,7 +295,7 @@ func whatRan(r *result.Result) (section, error) {
 	default:
 		plan.add("messages", rate(a.Rate)+", at a steady pace")
 	}
-	plan.add("size of a message", inBytes(int64(a.Size)))
+	plan.add("size of a message", result.Seen(int64(a.Size)))
 	plan.add("publishers", result.Thousands(a.Publishers))
 	plan.add("leave and come back in a minute", fmt.Sprintf("%.3g %%", 100*a.Churn))
 	how := "as told"
@@ -354,13 +354,6 @@ func took(d time.Duration) string {
 		return none
 	}
 	return result.Duration(d)
-}
-
-func inBytes(n int64) string {
-	if n == 0 {
-		return none
-	}
-	return result.Bytes(float64(n))
 }
 
 func rate(v float64) string {

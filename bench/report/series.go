@@ -233,8 +233,8 @@ func secondsTable(r *result.Result, all []moment) *table {
 		}
 		t.add(fmt.Sprintf("%.0f s", m.T), phase, result.Thousands(s.Connections), result.Thousands(int(s.Sent))+"/s",
 			result.Thousands(int(s.Deliveries))+"/s", took(time.Duration(s.P50)), took(time.Duration(s.P99)), took(time.Duration(s.Max)),
-			took(time.Duration(s.LagP99)), server, fmt.Sprintf("%.2f", s.ClientCores), inBytes(o.RSS), inBytes(o.PSS),
-			inBytes(o.TCPMemory), again)
+			took(time.Duration(s.LagP99)), server, fmt.Sprintf("%.2f", s.ClientCores), result.Seen(o.RSS), result.Seen(o.PSS),
+			result.Seen(o.TCPMemory), again)
 	}
 	return t
 }

@@ -311,9 +311,9 @@ func (p *page) costs(r *Result) {
 		}
 		if s.PSSBefore > 0 {
 			p.line("", "PSS %s, connected %s, at the end %s · %s a connection, and the kernel's TCP buffers %s", Bytes(float64(s.PSSBefore)),
-				Bytes(float64(s.PSSConnected)), Bytes(float64(s.PSSAfter)), Grown(s.PerConn), Grown(s.KernelPer))
+				Bytes(float64(s.PSSConnected)), Seen(s.PSSAfter), Grown(s.PerConn), Grown(s.KernelPer))
 		} else {
-			p.line("", "RSS %s, connected %s, at the end %s", Bytes(float64(s.RSSBefore)), Bytes(float64(s.RSSConnected)), Bytes(float64(s.RSSAfter)))
+			p.line("", "RSS %s, connected %s, at the end %s", Bytes(float64(s.RSSBefore)), Bytes(float64(s.RSSConnected)), Seen(s.RSSAfter))
 		}
 		p.kernel(r)
 	}
@@ -509,6 +509,14 @@ func Bytes(n float64) string {
 	default:
 		return fmt.Sprintf("%.0f B", n)
 	}
+}
+
+// Seen is memory, or another size; – where none was seen, as that of a process that had ended.
+func Seen(n int64) string {
+	if n == 0 {
+		return "–"
+	}
+	return Bytes(float64(n))
 }
 
 // Grown is by how much memory grew; – where it did not: then what was there before was used again, and nothing was measured.

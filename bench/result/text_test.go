@@ -79,6 +79,7 @@ func broken() *Result {
 	r.Agents = append(r.Agents, Agent{Name: "10.0.0.2:9000", Connections: 1000, ClockError: 45_000})
 	r.Observed = []observe.Row{{T: 1}, {T: 2, Retransmits: 1200, Overflows: 3, Drops: 4, Throttled: 1.25}}
 	r.Floor = nil
+	r.Server.PSSAfter, r.Server.RSSAfter = 0, 0 // it had died
 	r.Client.Throttled = 250 * time.Millisecond
 	r.Notes = []string{"no floor: it could not hold the load either: 5 deliveries lost, 1 connections closed"}
 	return r
