@@ -38,8 +38,8 @@ func (s *session) onCommands(frame []byte, now time.Duration) {
 	s.flush()
 }
 
-// nextCommand takes the first command out of a frame: a line of JSON, or Protobuf behind its length. The strings of a
-// command of JSON are on loan like the frame.
+// nextCommand takes the first command out of a frame: a line of JSON, or Protobuf behind its length. Nothing of the
+// command is a slice of the frame.
 func (s *session) nextCommand(frame []byte) (cmd *protocol.Command, rest []byte, ok bool) {
 	cmd = &protocol.Command{}
 	if s.encoding.isJSON() {
@@ -71,7 +71,6 @@ func (s *session) onCommand(cmd *protocol.Command, now time.Duration) {
 		s.tooMany(cmd.Id)
 		return
 	}
-	s.strikes = 0
 	add(&s.conn.receivedMessages, 1)
 	name, deal := s.dealing(cmd)
 	if deal == nil {
@@ -79,7 +78,11 @@ func (s *session) onCommand(cmd *protocol.Command, now time.Duration) {
 		return
 	}
 	s.hub.metrics.commands.WithLabelValues(name).Inc()
+	strikes := s.strikes
 	deal()
+	if s.strikes == strikes {
+		s.strikes = 0
+	}
 }
 
 // dealing is what a command asks for, and its name.

@@ -103,3 +103,29 @@ func TestDeepJSONIsRefused(t *testing.T) {
 		c.want(fmt.Sprintf(`{"id":%d,%s}`, depth, want))
 	}
 }
+
+// A command outlives its frame, whose bytes are overwritten by the next: nothing of it may be a slice of them.
+func TestACommandIsNoSliceOfItsFrame(t *testing.T) {
+	for _, e := range []encoding{jsonEncoding, protobufEncoding} {
+		s := silentSession(e)
+		want := &protocol.Command{Id: 1, Subscribe: &protocol.SubscribeRequest{Channel: "room", Token: "token", Epoch: "epoch", Data: []byte(`"data"`)}}
+		frame := want.AppendJSON(nil)
+		if e == protobufEncoding {
+			b, err := want.MarshalCF()
+			if err != nil {
+				t.Fatal(err)
+			}
+			frame = append(binary.AppendUvarint(nil, uint64(len(b))), b...)
+		}
+		got, _, ok := s.nextCommand(frame)
+		if !ok {
+			t.Fatal("the command was not read")
+		}
+		for i := range frame {
+			frame[i] = 'X'
+		}
+		if string(got.AppendJSON(nil)) != string(want.AppendJSON(nil)) {
+			t.Errorf("encoding %d: got %s when its frame was overwritten, want %s", e, got.AppendJSON(nil), want.AppendJSON(nil))
+		}
+	}
+}

@@ -109,15 +109,6 @@ func (h *history) clear() (freed int) {
 	return freed
 }
 
-// newest is the last publication that is remembered, nil for none.
-func (h *history) newest() *publication {
-	if h.count == 0 {
-		return nil
-	}
-	p := *h.at(h.count - 1)
-	return &p
-}
-
 // missed is everything behind a position, in order; ok is false where not all of it is remembered, or where it is more
 // than so many publications or bytes.
 func (h *history) missed(from position, most, mostBytes int) (pubs []publication, ok bool) {

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"net/netip"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -189,7 +188,6 @@ func (h *hub) welcomeLocked(c *conn, hello, early []byte) (wake bool) {
 func (h *hub) roomLocked(name string) *room {
 	r := h.rooms[name]
 	if r == nil {
-		name = strings.Clone(name) // it may be on loan
 		r = newRoom(name, h.optionsOf(name), len(h.shards))
 		h.rooms[name] = r
 	}

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -121,7 +120,6 @@ func (m *moderation) maySpeak(who speaker) bool {
 			return false
 		}
 	}
-	who.room = strings.Clone(who.room) // it may be on loan
 	m.spoke[who] = now.Add(pause)
 	return true
 }

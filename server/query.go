@@ -1,8 +1,6 @@
 package server
 
 import (
-	"strings"
-
 	"github.com/centrifugal/protocol"
 )
 
@@ -93,7 +91,7 @@ func (s *session) history(id uint32, req *protocol.HistoryRequest) {
 		s.fail(id, errDenied)
 		return
 	}
-	pubs, at, e := s.hub.read(strings.Clone(req.Channel), req.Since, int(req.Limit), req.Reverse)
+	pubs, at, e := s.hub.read(req.Channel, req.Since, int(req.Limit), req.Reverse)
 	if e != nil {
 		s.fail(id, e)
 		return

@@ -32,7 +32,6 @@ type disconnect struct {
 
 var (
 	disconnectShutdown      = disconnect{closedShutdown, 3001, "shutdown"}
-	disconnectServerError   = disconnect{closedPanic, 3004, "internal server error"}
 	disconnectExpired       = disconnect{closedExpired, 3005, "connection expired"}
 	disconnectInsufficient  = disconnect{closedPosition, 3010, "insufficient state"}
 	disconnectNoPong        = disconnect{closedPingTimeout, 3012, "no pong"}
@@ -43,7 +42,6 @@ var (
 	disconnectForced        = disconnect{closedByAdmin, 3503, "force disconnect"}
 	disconnectTooManyOfUser = disconnect{closedLimit, 3504, "connection limit"}
 	disconnectDenied        = disconnect{closedForbidden, 3507, "permission denied"}
-	disconnectTooManyRooms  = disconnect{closedLimit, 3505, "channel limit"}
 )
 
 // ending is why the server takes a subscription away: from 2500 on an SDK subscribes again, below it does not.
@@ -58,5 +56,4 @@ var (
 	endedByBan        = ending{2000, "banned"}
 	endedInsufficient = ending{2500, "insufficient state"}
 	endedExpired      = ending{2501, "subscription expired"}
-	endedInvalidated  = ending{2502, "state invalidated"}
 )

@@ -11,6 +11,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/throng-chat/throng/server/token"
 	"github.com/throng-chat/throng/server/ws"
@@ -157,3 +158,53 @@ var noTokens = func() *token.Verifier {
 	}
 	return v
 }()
+
+// Who comes back and is told what it missed hears deltas from there on, unless the last of it is not what others heard last:
+// because that was not to be remembered, or because it was redacted.
+func TestDeltasBeginAtWhatIsKnown(t *testing.T) {
+	o := DefaultRoom()
+	o.HistorySize, o.HistoryTTL, o.Recovery, o.Delta = 10, time.Hour, true, true
+	s := startBackend(t, o)
+	text := strings.Repeat("a long text that changes little ", 10)
+	say := func(n int, o sayOptions) {
+		pub, _ := ofSDK(fmt.Appendf(nil, `"%s %d"`, text, n))
+		s.hub.say("x", pub, o)
+	}
+	join := func() (*sdk, string) {
+		c := connectSDK(t, s, "")
+		c.say(`{"id":2,"subscribe":{"channel":"x","delta":"fossil","recover":true,"offset":1}}`)
+		return c, c.line()
+	}
+	isDelta := func(c *sdk) bool { return strings.Contains(c.line(), `"delta":true`) }
+	connectSDK(t, s, "").say(`{"id":2,"subscribe":{"channel":"x"}}`)
+	say(1, sayOptions{})
+	say(2, sayOptions{})
+
+	c, answer := join()
+	if !strings.Contains(answer, `"recovered":true`) {
+		t.Fatalf("got %s, want to recover", answer)
+	}
+	say(3, sayOptions{})
+	if !isDelta(c) {
+		t.Error("behind what it was told: got all of the publication, want a delta")
+	}
+	say(4, sayOptions{skipHistory: true})
+	c, _ = join()
+	say(5, sayOptions{})
+	if isDelta(c) {
+		t.Error("behind what was not remembered: got a delta, want all of the publication")
+	}
+	say(6, sayOptions{})
+	if !isDelta(c) {
+		t.Error("behind a whole one: got all of the publication, want a delta")
+	}
+	s.hub.mu.Lock()
+	r := s.hub.rooms["x"]
+	s.hub.archive.redact(r, r.history.find(r.history.top))
+	s.hub.mu.Unlock()
+	c, _ = join()
+	say(7, sayOptions{})
+	if isDelta(c) {
+		t.Error("behind what was redacted: got a delta, want all of the publication")
+	}
+}

@@ -1,8 +1,8 @@
 package server
 
 import (
+	"bytes"
 	"slices"
-	"strings"
 
 	"github.com/centrifugal/protocol"
 
@@ -11,8 +11,6 @@ import (
 
 // subscribe puts the session into a room.
 func (s *session) subscribe(id uint32, req *protocol.SubscribeRequest) {
-	// The strings of a command are on loan.
-	req.Channel, req.Epoch = strings.Clone(req.Channel), strings.Clone(req.Epoch)
 	if !validRoomName(req.Channel) || req.Type != 0 || req.Tf != nil {
 		s.fail(id, errBadRequest)
 		return
@@ -154,7 +152,7 @@ func (h *hub) enter(s *session, entries []*entry, answer func()) {
 		}
 		s.subs = append(s.subs, e.sub)
 		h.metrics.subscriptions.Inc()
-		if shard.pushLocked(job{do: joinPart, sub: e.sub, whole: len(e.missed) == 0}) {
+		if shard.pushLocked(job{do: joinPart, sub: e.sub, whole: !e.knowsLast()}) {
 			wake |= shard.bit()
 		}
 		if r := e.sub.room; r.options.JoinLeave {
@@ -254,6 +252,13 @@ func (e *entry) tellMissed(c *clock) {
 		}
 	}
 	e.missed = nil
+}
+
+// knowsLast says whether the newcomer is told the publication that the next delta will be made against. hub.mu is held.
+func (e *entry) knowsLast() bool {
+	n, last := len(e.missed), e.sub.room.last
+	// It may have been said without being remembered, or be redacted.
+	return n > 0 && last != nil && e.missed[n-1].offset == last.offset && bytes.Equal(e.missed[n-1].data, last.data)
 }
 
 // leaveLocked counts a subscription out, and tells the others. hub.mu is held.

@@ -85,6 +85,7 @@ class Log {
   #ids = new Map();
   #offsets = new Map();
   #atEnd = true;
+  #height = 0; // of the list, as far as is known
   #queue = []; // to be drawn with the next frame; a hidden page has no frames
 
   // actions has me() (who reacts), react(message, emoji, on), and of(message): [word, what it does] of each.
@@ -96,7 +97,10 @@ class Log {
     list.addEventListener("keydown", (event) => this.#onKey(event));
     newer.addEventListener("click", () => { this.#toEnd(); list.focus(); });
     // Keyboards on screen and longer drafts change its height.
-    new ResizeObserver(() => { if (this.#atEnd) this.#toEnd(); }).observe(list);
+    new ResizeObserver(() => {
+      this.#height = list.clientHeight;
+      if (this.#atEnd) this.#toEnd();
+    }).observe(list);
   }
 
   byId(id) {
@@ -123,6 +127,7 @@ class Log {
     if (message.id !== "") {
       this.#ids.set(message.id, message);
     }
+    this.#atEnd ||= message.state === "pending"; // whoever says something looks to where it appears
     this.#place(message);
   }
 
@@ -241,7 +246,9 @@ class Log {
     body.dir = "auto";
     parts.push(body);
     if (m.state === "failed") {
-      parts.push(element("span", "mark", m.why), ...actions.map(([word, act]) => button("action", word, "", act)));
+      const row = element("div", "failure", "");
+      row.append(element("span", "mark", m.why), ...actions.map(([word, act]) => button("action", word, "", act)));
+      parts.push(row);
     }
     if (!m.deleted && m.reactions.size > 0) {
       const row = element("div", "reactions", "");
@@ -321,6 +328,9 @@ class Log {
 
   #look() {
     const list = this.#list;
+    if (list.clientHeight !== this.#height) {
+      return; // nobody scrolled: it was resized
+    }
     this.#atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < nearEnd;
     if (this.#atEnd) {
       this.#newer.hidden = true;

@@ -1170,6 +1170,33 @@ describe("the list of messages", () => {
     assert.ok(await fromEnd() <= 1, "and from there it follows again");
   });
 
+  test("the end stays in sight when the list shrinks, and one's own message leads to it", async (t) => {
+    const room = ownRoom();
+    const chat = await open(t, `/?room=${room}`);
+    const bot = await open(t, `/?room=${ownRoom()}`);
+    await bot.raw(room);
+    await bot.sendRaw(...lines(0, 60));
+    await chat.hears(60);
+    const fromEnd = () => chat.page.$eval("#messages", (e) => e.scrollHeight - e.scrollTop - e.clientHeight);
+    const frames = () => chat.page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+    // The browser tells of the scrolling when the list is smaller already.
+    await chat.page.evaluate(() => {
+      document.querySelector("#messages").scrollTop -= 10;
+      document.querySelector("#notice").hidden = false;
+    });
+    await frames();
+    assert.ok(await fromEnd() <= 1, `at the end, and then ${await fromEnd()} px from it`);
+
+    await chat.page.$eval("#messages", (e) => { e.scrollTop = 0; });
+    await frames();
+    await bot.sendRaw("more");
+    await chat.page.waitForSelector("#newer:not([hidden])");
+    assert.ok(await fromEnd() > 100);
+    await chat.say("mine");
+    await chat.message("mine").waitFor();
+    assert.ok(await fromEnd() <= 1);
+  });
+
   for (const width of [360, 1280]) {
     test(`nothing is wider than a window of ${width} px`, async (t) => {
       const room = "W".repeat(64);
