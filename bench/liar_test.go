@@ -2,8 +2,10 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,7 +24,7 @@ func TestOneLossInAHundredThousandIsFound(t *testing.T) {
 		}
 		return [][]byte{m}
 	}))
-	cfg.Rate, cfg.Duration, cfg.Drain = 2000, time.Second, 3*time.Second
+	cfg.Rate, cfg.Duration, cfg.Drain = 1000, 2*time.Second, 20*time.Second // what is missing is waited for, and a slow machine has the time
 	r := mustRun(t, cfg)
 	if got := r.Delivery.Faults; got != (result.Faults{Lost: 1}) || r.Delivery.Expected < 100_000 || r.Verdict.Code != result.Broken {
 		t.Errorf("got %+v of %d, %+v, want one lost", got, r.Delivery.Expected, r.Verdict)
@@ -42,7 +44,9 @@ func TestStallIsNamed(t *testing.T) {
 	}))
 	cfg.Rate, cfg.Duration, cfg.Drain = 100, 5*time.Second, 10*time.Second
 	r := mustRun(t, cfg)
-	if s := r.Delivery.Stalls; len(s) != 1 || s[0].Took < 1500*time.Millisecond || s[0].Took > 4*time.Second || s[0].At < 0.5 || s[0].At > 3 {
+	// A slow machine may make it longer, or add others, but none that is over before the server went on: message 100 was due after 1 s.
+	// What is told to the tick is proved without a clock (TestStallsAreToldByTheTick).
+	if s := r.Delivery.Stalls; !slices.ContainsFunc(s, func(s result.Stall) bool { return s.Took >= 1500*time.Millisecond && s.At+s.Took.Seconds() >= 2.5 }) {
 		t.Fatalf("got %+v, want one of two seconds after the first", s)
 	}
 	if why := strings.Join(r.Verdict.Why, "; "); !good(r) || r.Verdict.OK || !strings.Contains(why, "no delivery for ") {
@@ -83,31 +87,79 @@ func TestConnectionsThatAreCutAreCounted(t *testing.T) {
 	}
 }
 
-// A server that sleeps a tenth of the time delays a tenth of what is said, up to all of its sleep: the open loop's p99 is nine tenths
-// of that. A closed loop asks nothing while it sleeps, and so does not see it.
+// A publisher's end may be seen only after all has been sent. What it said last, and nobody heard, is lost to nobody all the same.
+func TestWhatAPublisherSaidBeforeItsEndIsNotLost(t *testing.T) {
+	t.Parallel()
+	room := &echoRoom{t: t, pending: map[int][]byte{}}
+	var cut context.CancelFunc // of the first connection
+	var mu sync.Mutex
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		ctx, cancel := context.WithCancel(q.Context())
+		defer cancel()
+		mu.Lock()
+		if cut == nil {
+			cut = cancel
+		}
+		mu.Unlock()
+		room.ServeHTTP(w, q.WithContext(ctx))
+	}))
+	t.Cleanup(srv.Close)
+	quiet := time.AfterFunc(time.Hour, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		cut()
+	})
+	t.Cleanup(func() { quiet.Stop() })
+	room.lie = func(_, _ int, m []byte) [][]byte {
+		quiet.Reset(time.Second)
+		if string(m[6:11]) == "00000" && string(m[11:17]) > "000002" { // it died with all of the first publisher's but three
+			return nil
+		}
+		return [][]byte{m}
+	}
+	cfg := testConfig("ws" + strings.TrimPrefix(srv.URL, "http") + "/ws")
+	cfg.Dials, cfg.Publishers = 1, 10
+	r := mustRun(t, cfg)
+	if d := &r.Delivery; d.Closed != 1 || d.Any() || d.Got != d.Expected || r.Sent.Died == 0 {
+		t.Errorf("got %d closed, %+v, %d of %d deliveries, %d died with their publisher", d.Closed, d.Faults, d.Got, d.Expected, r.Sent.Died)
+	}
+}
+
+// A server that sleeps a tenth of the time. The open loop's p99 is nine tenths of a sleep, and more where the machine is slow; the
+// closed loop's, of the same server at the same time, is less. By how much is proved on a clock that no load disturbs
+// (agent.TestThePauseThatTheOpenLoopShowsAndTheClosedHides).
 func TestClosedLoopHidesWhatTheOpenOneShows(t *testing.T) {
 	t.Parallel()
 	const nap, every = 400 * time.Millisecond, 4 * time.Second
 	began := time.Now()
-	url := startRoom(t, func(_ *echoRoom, _, _ int, m []byte) [][]byte {
+	sleepy := func(_ *echoRoom, _, _ int, m []byte) [][]byte {
 		if in := time.Since(began) % every; in < nap {
 			time.Sleep(nap - in)
 		}
 		return [][]byte{m}
-	})
-	cfg := testConfig(url)
-	cfg.Connections, cfg.Rate, cfg.Duration, cfg.Drain = 5, 500, 2*every, 10*time.Second
-	open := mustRun(t, cfg)
-	cfg.Closed = 1
-	closed := mustRun(t, cfg)
+	}
+	loop := func(closed int) (r *result.Result, err error) {
+		cfg := testConfig(startRoom(t, sleepy))
+		cfg.Connections, cfg.Rate, cfg.Duration, cfg.Drain, cfg.Closed = 5, 500, 2*every, 30*time.Second, closed
+		return Run(t.Context(), cfg, nil)
+	}
+	var open, closed *result.Result
+	var errs [2]error
+	var both sync.WaitGroup
+	both.Go(func() { open, errs[0] = loop(0) })
+	both.Go(func() { closed, errs[1] = loop(1) })
+	if both.Wait(); errors.Join(errs[:]...) != nil {
+		t.Fatal(errs)
+	}
 	if !good(open) || !good(closed) {
 		t.Fatalf("got %+v and %+v", open.Verdict, closed.Verdict)
 	}
-	if p99 := *open.Latency.Each.P99; p99 < nap*3/4 || p99 > 2*nap {
-		t.Errorf("open loop: got a p99 of %v, want about %v", p99, nap*9/10)
+	shown, hidden := *open.Latency.Each.P99, *closed.Latency.Each.P99
+	if shown < nap*3/4 {
+		t.Errorf("open loop: got a p99 of %v, want at least about %v", shown, nap*9/10)
 	}
-	if p99 := *closed.Latency.Each.P99; p99 > nap/2 {
-		t.Errorf("closed loop: got a p99 of %v, which does not hide a sleep of %v", p99, nap)
+	if hidden >= shown {
+		t.Errorf("closed loop: got a p99 of %v, which does not hide what the open loop shows as %v", hidden, shown)
 	}
 	if !strings.Contains(strings.Join(closed.Notes, "; "), "closed loop") {
 		t.Errorf("got the notes %q, want a word on the closed loop", closed.Notes)

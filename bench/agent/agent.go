@@ -49,8 +49,8 @@ type run struct {
 	failure atomic.Pointer[error]
 }
 
-// Serve does what the coordinator at the other end of the stream says, for one run. It returns when the run is over, or when
-// the stream ends.
+// Serve does what the coordinator at the other end of the stream says, for one run. It returns when the stream
+// ends, or when it cannot go on.
 func Serve(ctx context.Context, stream io.ReadWriter) error {
 	link := NewLink[Command, Event](stream)
 	err := serve(ctx, link)
@@ -102,7 +102,11 @@ func serve(ctx context.Context, link *Link[Command, Event]) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(r.follow(ctx, next), r.engine.stop())
+	if err := errors.Join(r.follow(ctx, next), r.engine.stop()); err != nil {
+		return err
+	}
+	<-ctx.Done() // the others may not have reported yet, and an agent whose link ends before that is one that was lost
+	return nil
 }
 
 // clocks answers questions for the time until the plan comes.
@@ -258,12 +262,9 @@ func (r *run) sending() *sender {
 func (r *run) begin(ctx context.Context, start *Start) {
 	r.start = start
 	conns := make([]*conn, r.plan.Publishers)
-	var own []int
-	for i := range conns {
-		if r.proof.own(i) {
-			conns[i] = r.engine.conn(i)
-			own = append(own, i)
-		}
+	own := r.publishers()
+	for _, i := range own {
+		conns[i] = r.engine.conn(i)
 	}
 	s := newSender(r.proof, &r.plan.Protocol, conns, r.plan.Rooms)
 	s.ping, s.end = r.plan.Ping, start.End
@@ -318,6 +319,16 @@ func (r *run) schedule(own []int) schedule {
 	}
 }
 
+// publishers are those of this agent.
+func (r *run) publishers() (own []int) {
+	for i := range r.plan.Publishers {
+		if r.proof.own(i) {
+			own = append(own, i)
+		}
+	}
+	return own
+}
+
 // gone are the publishers whose connection has ended.
 func (r *run) gone(own []int) []int {
 	gone := []int{}
@@ -338,6 +349,8 @@ func (r *run) finish(ctx context.Context, f *Finish, stopTicks func()) error {
 	}
 	r.proof.expect(f.Sent, f.Gone)
 	wait(ctx, r.plan.Drain, r.complete)
+	// The end of a publisher's connection may have been seen only now.
+	r.proof.expect(f.Sent, append(f.Gone, r.gone(r.publishers())...))
 	stopTicks()
 	report := Report{Closes: map[string]int{}, Cuts: map[string]int{}, Stopped: r.back.stopped}
 	report.Tick = r.tick(Now() / TickEvery)

@@ -176,11 +176,12 @@ func (d *dialer) one(ctx context.Context, i int, from *conn) (took dialTimes, er
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
-	if err != nil {
-		d.run.engine.forget(c)
-		_ = nc.Close() // it may be closed already
+	took = dialTimes{connected - began, Now() - connected}
+	if err == nil || !d.run.engine.forget(c) {
+		return took, nil
 	}
-	return dialTimes{connected - began, Now() - connected}, err
+	_ = nc.Close() // it may be closed already
+	return took, err
 }
 
 // explainDial says what a failed connection means, and where there is something to do, what.

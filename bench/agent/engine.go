@@ -132,16 +132,23 @@ func (e *engine) add(c *conn) {
 // pollerOf is nc's poller: nbio shares its connections out by their descriptors.
 func (e *engine) pollerOf(nc *nbio.Conn) *poller { return e.pollers[nc.Hash()%len(e.pollers)] }
 
-// forget drops a connection that did not open.
-func (e *engine) forget(c *conn) {
+// forget drops a connection that did not open. It is false for one that has opened in the last moment.
+func (e *engine) forget(c *conn) bool {
 	c.poller.mu.Lock()
-	c.handshake, c.state = nil, closed
+	opened := c.state == open
+	if !opened {
+		c.handshake, c.state = nil, closed
+	}
 	c.poller.mu.Unlock()
+	if opened {
+		return false
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if slot := int(c.member.connection) / e.agents; e.conns[slot] == c {
 		e.conns[slot] = nil
 	}
+	return true
 }
 
 // conn is connection i, which must be this agent's; nil where it did not open.
