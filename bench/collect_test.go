@@ -1,10 +1,12 @@
 package bench
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/throng-chat/throng/bench/agent"
+	"github.com/throng-chat/throng/bench/result"
 )
 
 // What was used to connect is not what was used to send, also where nothing is cut off as warm-up.
@@ -36,5 +38,38 @@ func TestTheBeginningIsWhereCountingBegins(t *testing.T) {
 	}
 	if a.n != 10 || b.count.Deliveries-a.count.Deliveries != 120 || connections(b.count) != 20 {
 		t.Errorf("got %+v to %+v", a.count, b.count)
+	}
+}
+
+func TestStallsAreToldByTheTick(t *testing.T) {
+	const second = ticksASecond
+	for _, tt := range []struct {
+		name    string
+		quiet   [][2]int64 // ticks without a delivery: after the first, up to and with the second
+		nothing [2]int64   // nothing is sent either
+		want    []result.Stall
+	}{
+		{name: "none"},
+		{name: "one too short", quiet: [][2]int64{{8, 8 + second - 1}}},
+		{name: "one of a second", quiet: [][2]int64{{8, 8 + second}}, want: []result.Stall{{At: 2, Took: time.Second}}},
+		{name: "one of two seconds, and one at the end", quiet: [][2]int64{{4, 4 + 2*second}, {30, 40}},
+			want: []result.Stall{{At: 1, Took: 2 * time.Second}, {At: 7.5, Took: 2500 * time.Millisecond}}},
+		{name: "one in which nothing was sent", quiet: [][2]int64{{8, 8 + 2*second}}, nothing: [2]int64{8, 8 + 2*second}},
+	} {
+		c := newCollector(1)
+		c.begin(100)
+		var sent, heard uint64
+		for n := int64(0); n <= 40; n++ {
+			if n <= tt.nothing[0] || n > tt.nothing[1] {
+				sent++
+			}
+			if !slices.ContainsFunc(tt.quiet, func(q [2]int64) bool { return n > q[0] && n <= q[1] }) {
+				heard += 5
+			}
+			c.take(0, &agent.Tick{N: 100 + n, Count: agent.Tally{Deliveries: heard}, Sent: agent.Sent{Messages: sent}})
+		}
+		if got := c.stalls(140); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
+		}
 	}
 }

@@ -1,0 +1,65 @@
+package agent
+
+import (
+	"math"
+	"testing"
+
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// A server that sleeps 1 s in 10, on a clock of the test's own. It delays a tenth of what is said, up to all of its sleep, so the open
+// loop's p99 is nine tenths of that. A closed loop asks nothing while the server sleeps: of its messages one in thousands has waited.
+func TestThePauseThatTheOpenLoopShowsAndTheClosedHides(t *testing.T) {
+	const second, nap, every, trip = int64(1e9), int64(1e9), int64(10e9), int64(1e6)
+	const start, end = 10 * every, 20 * every
+	delivered := func(at int64) int64 {
+		if in := at % every; in < nap {
+			at += nap - in
+		}
+		return at + trip
+	}
+	talker := func() (h *hall, say func(intended int64)) {
+		h = newHall(t, 1, 1)
+		seq := uint32(0)
+		return h, func(intended int64) {
+			b := append(make([]byte, StampSize), h.proof.filler...)
+			stamp{run: testRun, seq: seq, intended: intended}.put(b)
+			h.sent(1)
+			seq++
+			h.poller.onBytes(h.conns[0], ws.AppendFrame(nil, ws.OpText, b), delivered(intended))
+		}
+	}
+	about := func(got, want int64) bool { return math.Abs(float64(got-want)) < 0.02*float64(want) }
+
+	open, say := talker()
+	schedule := &constant{start: start, end: end, rate: 500, publishers: 1, agents: 1}
+	for at, _, ok := schedule.next(); ok; at, _, ok = schedule.next() {
+		say(at)
+		schedule.done()
+	}
+	if p99 := open.poller.each.Quantile(0.99); !about(p99, nap*9/10+trip) {
+		t.Errorf("open loop: got a p99 of %d ns, want about 0.9 s", p99)
+	}
+
+	closed, say := talker()
+	at, back := start, false
+	closed.poller.again = func(*conn) { back = true }
+	for at < end {
+		back = false
+		if say(at); !back {
+			t.Fatal("a message came back, and the next was not asked for")
+		}
+		at = delivered(at)
+	}
+	if p99 := closed.poller.each.Quantile(0.99); !about(p99, trip) {
+		t.Errorf("closed loop: got a p99 of %d ns, want the %d of a server that never sleeps", p99, trip)
+	}
+	if longest := closed.poller.each.Max(); !about(longest, nap+trip) {
+		t.Errorf("closed loop: got %d ns at most, want a sleep of %d", longest, nap)
+	}
+	for _, h := range []*hall{open, closed} {
+		if faults, n := h.finish(); faults.Any() || n < uint64((end-start)/second*500) {
+			t.Errorf("got %+v of %d", faults, n)
+		}
+	}
+}
