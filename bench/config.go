@@ -3,7 +3,9 @@ package bench
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/throng-chat/throng/bench/agent"
@@ -29,6 +31,8 @@ type Config struct {
 	Scenario    string
 	URLs        []string       // ws://host:port/path, of servers that share the rooms; the protocol's path is understood when there is none
 	Protocol    agent.Protocol // how they are spoken to
+	Headers     []string       // of the opening handshake, each NAME:VALUE
+	Subprotocol string         // to ask for in it
 	Connections int            // held for the whole run
 
 	Rooms int     // how many
@@ -135,6 +139,14 @@ func (c *Config) Validate() error {
 			errs = append(errs, err)
 		}
 	}
+	for _, h := range c.Headers {
+		if _, err := parseHeader(h); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if c.Subprotocol != "" && !headerName.MatchString(c.Subprotocol) {
+		refuse("subprotocol = %q: want one name", c.Subprotocol)
+	}
 	between := func(name string, value, low, high int, of string) {
 		if value < low || value > high {
 			refuse("%s = %d: want %d to %d%s", name, value, low, high, of)
@@ -234,4 +246,21 @@ func (c *Config) publishers() int {
 	default: // one in twenty talks
 		return max(1, min(c.Connections, c.Rate, (c.Connections+19)/20))
 	}
+}
+
+// headerName is a token of RFC 9110, 5.6.2, which a subprotocol's name is as well (RFC 6455, 4.1).
+var headerName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
+
+// parseHeader is NAME:VALUE as it is sent. What the handshake itself says cannot be said again.
+func parseHeader(text string) (line string, err error) {
+	name, value, ok := strings.Cut(text, ":")
+	value = strings.TrimSpace(value)
+	own := []string{"Host", "Upgrade", "Connection", "Content-Length", "Transfer-Encoding"}
+	switch {
+	case !ok || !headerName.MatchString(name) || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7F }):
+		return "", fmt.Errorf("header %q: want NAME:VALUE, in one line", name) // the value may be a secret
+	case slices.ContainsFunc(own, func(s string) bool { return strings.EqualFold(s, name) }), strings.HasPrefix(strings.ToLower(name), "sec-websocket-"):
+		return "", fmt.Errorf("header %q: the handshake has its own", name)
+	}
+	return name + ": " + value, nil
 }

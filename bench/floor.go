@@ -70,6 +70,7 @@ func (r *run) measureFloor(ctx context.Context) (err error) {
 // floorConfig is the same load for the floor: nothing happens to its connections, and it is no more than a core can send.
 func (r *run) floorConfig(child *Child) Config {
 	cfg := *r.cfg
+	cfg.Headers, cfg.Subprotocol = nil, ""
 	cfg.URLs, cfg.PID, cfg.Metrics, cfg.Floor, cfg.Thresholds = []string{child.URL}, child.PID, "", false, nil
 	cfg.Churn, cfg.Kill, cfg.Slow, cfg.Resume, cfg.NoEcho = 0, 0, 0, false, false
 	cfg.Auto, cfg.Warmup, cfg.Duration = false, floorWarmup, min(cfg.Duration, floorDuration)

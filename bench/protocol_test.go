@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 
 	"github.com/throng-chat/throng/bench/agent"
 	"github.com/throng-chat/throng/bench/result"
+	"github.com/throng-chat/throng/server/ws"
 )
 
 // application is a server with rooms, in a protocol above WebSocket.
@@ -23,6 +25,8 @@ type application struct {
 	path  string
 	hello string                                  // said first; empty for nothing
 	on    func(a *application, m *user, s string) // a text has come; the lock is held
+
+	subprotocols []string // that it speaks
 
 	mu    sync.Mutex
 	rooms map[string][]*user
@@ -48,7 +52,7 @@ func (a *application) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		http.NotFound(w, q)
 		return
 	}
-	c, err := websocket.Accept(w, q, nil)
+	c, err := websocket.Accept(w, q, &websocket.AcceptOptions{Subprotocols: a.subprotocols})
 	if err != nil {
 		a.t.Errorf("accept: %v", err)
 		return
@@ -255,6 +259,61 @@ func TestAPingBeforeTheLastStepIsAnswered(t *testing.T) {
 	}
 }
 
+// What a server wants to hear when a client opens, and when it connects, it hears from each.
+func TestClientsSayWhoTheyAre(t *testing.T) {
+	t.Parallel()
+	a := centrifugo()
+	honest, said := a.on, 0
+	a.on = func(a *application, u *user, s string) {
+		if s == `{"id":1,"connect":{"token":"a.b.c"}}` {
+			said++
+		}
+		honest(a, u, s)
+	}
+	startApplication(t, a)
+	var opened atomic.Int32
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if q.Header.Get("Authorization") == "Bearer x:y" && q.Header.Get("X-Two") == "2" && q.Header.Get("Sec-WebSocket-Protocol") == "chat.v1" {
+			opened.Add(1)
+		}
+		a.ServeHTTP(w, q)
+	}))
+	t.Cleanup(srv.Close)
+	cfg := testConfig("ws" + strings.TrimPrefix(srv.URL, "http"))
+	cfg.Connections, cfg.Headers, cfg.Subprotocol = 10, []string{"Authorization: Bearer x:y", "X-Two:2"}, "chat.v1"
+	var err error
+	if cfg.Protocol, err = protocolNamed(t, "centrifugo").WithToken("a.b.c"); err != nil {
+		t.Fatal(err)
+	}
+	for _, a.subprotocols = range [][]string{nil, {"chat.v1"}} { // it may choose none
+		said = 0
+		opened.Store(0)
+		if r := mustRun(t, cfg); !good(r) || said != 10 || opened.Load() != 10 {
+			t.Errorf("chosen of %q: got %+v, %d with the token and %d with the headers, want 10", a.subprotocols, r.Verdict, said, opened.Load())
+		}
+	}
+	if p := protocolNamed(t, "centrifugo"); strings.Contains(p.Steps[0].Send, "a.b.c") {
+		t.Error("the token is in the table of protocols")
+	}
+	cfg.Subprotocol, a.subprotocols = "chat.v2", []string{"chat.v1"}
+	cfg.Headers = nil
+	if r := mustRun(t, cfg); !good(r) {
+		t.Errorf("one that the server does not speak: got %+v", r.Verdict)
+	}
+	for _, bad := range []string{"", "no colon", "a b:c", "X:1\r\nY: 2", "Host: example.org", "sec-websocket-key: x"} {
+		cfg.Headers = []string{bad}
+		if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), "header ") {
+			t.Errorf("the header %q: got %v", bad, err)
+		}
+	}
+	if _, err := protocolNamed(t, "phoenix").WithToken("a"); err == nil {
+		t.Error("phoenix takes a token")
+	}
+	if _, err := protocolNamed(t, "centrifugo").WithToken(`a"`); err == nil {
+		t.Error("a token may hold a quotation mark")
+	}
+}
+
 func TestRefusalsOfAProtocolAreNamed(t *testing.T) {
 	for _, tt := range []struct {
 		name, says string
@@ -275,6 +334,16 @@ func TestRefusalsOfAProtocolAreNamed(t *testing.T) {
 				t.Errorf("got %v, want the refusal", err)
 			}
 		})
+	}
+}
+
+// Many servers refuse a client by closing, and say why in the close frame.
+func TestAClientThatIsClosedWhileItJoinsIsToldWhy(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(hostile(t, writer(t, ws.AppendFrame(nil, ws.OpClose, ws.ClosePayload(3500, "invalid token")))))
+	cfg.Protocol, cfg.Connections = protocolNamed(t, "centrifugo"), 3
+	if _, err := Run(t.Context(), cfg, nil); err == nil || !strings.Contains(err.Error(), "3 refused by the server: answered close 3500 invalid token") {
+		t.Errorf("got %v, want the close frame's reason", err)
 	}
 }
 

@@ -111,7 +111,7 @@ func (r *run) note(format string, args ...any) {
 func (r *run) plan() agent.Plan {
 	c := r.cfg
 	p := agent.Plan{
-		Run: rand.Uint32(), Seed: c.Seed, Targets: r.targets, Protocol: c.Protocol, Rooms: r.layout.names, RoomOf: r.layout.roomOf,
+		Run: rand.Uint32(), Seed: c.Seed, Targets: r.targets, Protocol: c.Protocol, Rooms: r.layout.names, RoomOf: r.layout.roomOf, Subprotocol: c.Subprotocol,
 		Publishers: c.publishers(), Size: c.Size, NoEcho: c.NoEcho, Rate: uint64(c.Rate), Poisson: c.Poisson, Closed: c.Closed,
 		Ping: c.Scenario == Idle, Drain: c.Drain, Churn: c.Churn * float64(c.Connections) / 60,
 		Kill: c.Kill, By: c.By, Jitter: c.Jitter, Slow: c.Slow,
@@ -119,6 +119,10 @@ func (r *run) plan() agent.Plan {
 	}
 	if c.Closed > 0 {
 		p.Rate = 0
+	}
+	for _, h := range c.Headers {
+		line, _ := parseHeader(h) // Validate has seen it
+		p.Headers = append(p.Headers, line)
 	}
 	if !c.Resume {
 		p.Protocol.Resume = nil

@@ -37,7 +37,7 @@ func newDialer(r *run) (*dialer, error) {
 	d := &dialer{run: r, hopeful: true, answer: Connected{Failed: map[string]int{}}}
 	for i, room := range r.plan.Rooms {
 		t := &r.plan.Targets[i%len(r.plan.Targets)]
-		before, after, err := request(t, &r.plan.Protocol, room)
+		before, after, err := request(t, r.plan, room)
 		if err != nil {
 			return nil, err
 		}
@@ -154,7 +154,7 @@ func (d *dialer) one(ctx context.Context, i int, from *conn) (took dialTimes, er
 	if err != nil {
 		return took, errors.Join(err, tcp.Close())
 	}
-	h := newHandshake(d.run.plan.Rooms[room])
+	h := newHandshake(d.run.plan.Rooms[room], d.run.plan.Subprotocol)
 	c := &conn{nc: nc, room: d.run.proof.rooms[room], handshake: h}
 	c.member.connection, c.member.publisher = int32(i), -1
 	if i < d.run.plan.Publishers {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/throng-chat/throng/server/ws"
@@ -16,6 +17,7 @@ import (
 // handshake is a connection's opening, from the request to its answer. It is dropped with the answer.
 type handshake struct {
 	key    string
+	wants  string     // the subprotocol that is asked for; empty for none
 	head   []byte     // what has come of the answer
 	result chan error // gets exactly one value
 
@@ -43,10 +45,10 @@ var (
 	errUnasked    = errors.New("answer to the handshake names an extension or a subprotocol that nobody asked for")
 )
 
-func newHandshake(room string) *handshake {
+func newHandshake(room, subprotocol string) *handshake {
 	var raw [16]byte
 	_, _ = rand.Read(raw[:]) // never fails: crypto/rand ends the program instead
-	return &handshake{key: base64.StdEncoding.EncodeToString(raw[:]), result: make(chan error, 1), room: room}
+	return &handshake{key: base64.StdEncoding.EncodeToString(raw[:]), result: make(chan error, 1), room: room, wants: subprotocol}
 }
 
 // feed takes bytes of the answer. When it is whole, done is true and rest is what came behind it.
@@ -61,11 +63,11 @@ func (h *handshake) feed(b []byte) (rest []byte, done bool, err error) {
 		return nil, false, nil
 	}
 	end := seen + i + 4
-	return h.head[end:], true, checkAnswer(h.head[:end], h.key)
+	return h.head[end:], true, checkAnswer(h.head[:end], h.key, h.wants)
 }
 
 // checkAnswer is the client's part of RFC 6455, 4.1.
-func checkAnswer(head []byte, key string) error {
+func checkAnswer(head []byte, key, subprotocol string) error {
 	r, err := http.ReadResponse(bufio.NewReaderSize(bytes.NewReader(head), 512), nil)
 	if err != nil {
 		return errBadAnswer
@@ -79,7 +81,7 @@ func checkAnswer(head []byte, key string) error {
 		!hasToken(r.Header.Values("Connection"), "upgrade"),
 		r.Header.Get("Sec-WebSocket-Accept") != ws.AcceptKey(key):
 		return errBadUpgrade
-	case r.Header.Get("Sec-WebSocket-Extensions") != "", r.Header.Get("Sec-WebSocket-Protocol") != "":
+	case r.Header.Get("Sec-WebSocket-Extensions") != "", !slices.Contains([]string{"", subprotocol}, r.Header.Get("Sec-WebSocket-Protocol")):
 		return errUnasked
 	}
 	return nil

@@ -51,10 +51,12 @@ type Plan struct {
 	Agents int    `json:"agents"`
 	Seed   uint64 `json:"seed"`
 
-	Targets  []Target `json:"targets"` // room r is at target r modulo their number
-	Protocol Protocol `json:"protocol"`
-	Rooms    []string `json:"rooms"`   // their names; "" for the server's own
-	RoomOf   []int32  `json:"room_of"` // by connection
+	Targets     []Target `json:"targets"` // room r is at target r modulo their number
+	Protocol    Protocol `json:"protocol"`
+	Headers     []string `json:"headers,omitempty"`     // of the opening handshake, "name: value"
+	Subprotocol string   `json:"subprotocol,omitempty"` // to ask for
+	Rooms       []string `json:"rooms"`                 // their names; "" for the server's own
+	RoomOf      []int32  `json:"room_of"`               // by connection
 
 	Publishers int           `json:"publishers"` // the first so many connections send
 	Size       int           `json:"size"`

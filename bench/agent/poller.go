@@ -320,6 +320,10 @@ func (p *poller) message(c *conn, op ws.Opcode, payload []byte, at int64) bool {
 			p.refuse(c, err)
 			return false
 		}
+		if c.handshake != nil {
+			p.opened(c, &refusedError{describeClose(code, reason)}, at)
+			return false
+		}
 		p.lost(c, describeClose(code, reason), closing)
 		p.write(c, ws.OpClose, ws.ClosePayload(code, ""))
 	}

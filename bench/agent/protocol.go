@@ -2,7 +2,9 @@ package agent
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +19,7 @@ type Protocol struct {
 	Query   string        `json:"query,omitempty"`   // added to the URL's, where a room is named
 	Usual   string        `json:"usual"`             // how rooms are named where nobody says
 	Steps   []Step        `json:"steps,omitempty"`   // after the upgrade, in turn
+	Token   string        `json:"token,omitempty"`   // the first step of a client with a token, which {{token}} stands for
 	Refused string        `json:"refused,omitempty"` // an answer to a step with that in it, as in Step.Expect, is a refusal
 	Publish string        `json:"publish,omitempty"` // a message as it is sent; empty for the payload alone
 	Ping    string        `json:"ping,omitempty"`    // the server's own ping, a line by itself
@@ -50,6 +53,7 @@ var Protocols = []Protocol{
 			{`{"id":1,"connect":{}}`, `"connect":{`},
 			{`{"id":2,"subscribe":{"channel":"{{room}}"}}`, `"subscribe":{`},
 		},
+		Token:   `{"id":1,"connect":{"token":"{{token}}"}}`,
 		Refused: `"error":{`,
 		Publish: `{"id":3,"publish":{"channel":"{{room}}","data":{"text":"{{payload}}"}}}`,
 		Ping:    `{}`,
@@ -104,6 +108,22 @@ func ProtocolNamed(name string) (Protocol, error) {
 		return Protocols[i], nil
 	}
 	return Protocol{}, fmt.Errorf("protocol %q: want one of %s, or json with its templates", name, strings.Join(ProtocolNames(), ", "))
+}
+
+// tokenForm is what a JSON Web Token may consist of (RFC 7519, 3), which needs no quoting anywhere.
+var tokenForm = regexp.MustCompile(`^[A-Za-z0-9._~+/=-]+$`)
+
+// WithToken is p for clients that show a token when they connect.
+func (p Protocol) WithToken(token string) (Protocol, error) {
+	switch {
+	case p.Token == "":
+		return p, fmt.Errorf("connect-token: %s has no place for one when it connects: want --protocol centrifugo, or a --header", p.Name)
+	case !tokenForm.MatchString(token):
+		return p, errors.New("connect-token: want a token of letters, digits and ._~+/=-")
+	}
+	p.Steps = slices.Clone(p.Steps)
+	p.Steps[0].Send = strings.ReplaceAll(p.Token, "{{token}}", token)
+	return p, nil
 }
 
 // Template is a protocol of JSON texts that somebody made up: what to send to join, if anything, what to wait for, and how

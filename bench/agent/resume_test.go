@@ -49,7 +49,7 @@ func TestOneThatComesBackGoesOnWhereItWas(t *testing.T) {
 			if !from.part() {
 				t.Fatal("it was not a member")
 			}
-			c := &conn{poller: h.poller, room: h.room, handshake: newHandshake("")}
+			c := &conn{poller: h.poller, room: h.room, handshake: newHandshake("", "")}
 			c.follow(from)
 			h.poller.opened(c, nil, 0)
 			h.conns[2] = c

@@ -78,7 +78,8 @@ func Resolve(ctx context.Context, u *url.URL) (Target, error) {
 }
 
 // request is the opening handshake for a room, but for its key.
-func request(t *Target, p *Protocol, room string) (before, after string, err error) {
+func request(t *Target, plan *Plan, room string) (before, after string, err error) {
+	p := &plan.Protocol
 	u, err := url.Parse(t.URL)
 	if err != nil {
 		return "", "", err
@@ -89,6 +90,13 @@ func request(t *Target, p *Protocol, room string) (before, after string, err err
 		}
 		u.RawQuery += fill(p.Query, url.QueryEscape(room))
 	}
+	headers := strings.Join(plan.Headers, "\r\n")
+	if headers != "" {
+		headers = "\r\n" + headers
+	}
+	if plan.Subprotocol != "" {
+		headers += "\r\nSec-WebSocket-Protocol: " + plan.Subprotocol
+	}
 	return "GET " + u.RequestURI() + " HTTP/1.1\r\nHost: " + u.Host +
-		"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ", "\r\n\r\n", nil
+		"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13" + headers + "\r\nSec-WebSocket-Key: ", "\r\n\r\n", nil
 }

@@ -53,6 +53,10 @@ type load struct {
 	Seed        *uint64  `help:"Of all that is by chance (1)."`
 	Room        string   `help:"The room's name, or how the names of several begin."`
 
+	Header       []string `sep:"none" placeholder:"NAME:VALUE" help:"A header of the opening handshake. May be repeated."`
+	Subprotocol  string   `help:"A WebSocket subprotocol to ask for."`
+	ConnectToken string   `env:"THRONG_BENCH_CONNECT_TOKEN" help:"Of the protocol centrifugo: the token that clients show when they connect."`
+
 	Protocol string `default:"plain" help:"How the server is spoken to: ${protocols}, or json with the templates below."`
 	Join     string `help:"Of the protocol json: what to send to join; {{room}} stands for the room's name."`
 	Joined   string `help:"Of the protocol json: what the answer to that contains."`
@@ -192,6 +196,10 @@ func (l *load) config(name string) (bench.Config, error) {
 	default:
 		c.Protocol, err = agent.ProtocolNamed(l.Protocol)
 	}
+	c.Headers, c.Subprotocol = l.Header, l.Subprotocol
+	if err == nil && l.ConnectToken != "" {
+		c.Protocol, err = c.Protocol.WithToken(l.ConnectToken)
+	}
 	return c, err
 }
 
@@ -208,14 +216,16 @@ func (s *scenario) config(name string) (bench.Config, error) {
 
 // withoutSecrets is a command line that may be kept in a result.
 func withoutSecrets(args []string) []string {
-	const flag, hidden = "--token", "..."
+	const hidden = "..."
+	secret := []string{"--token", "--connect-token", "--header"}
 	kept := slices.Clone(args)
 	for i, arg := range kept {
+		flag, _, ok := strings.Cut(arg, "=")
 		switch {
-		case strings.HasPrefix(arg, flag+"="):
-			kept[i] = flag + "=" + hidden
-		case i > 0 && args[i-1] == flag:
+		case i > 0 && slices.Contains(secret, args[i-1]):
 			kept[i] = hidden
+		case ok && slices.Contains(secret, flag):
+			kept[i] = flag + "=" + hidden
 		}
 	}
 	return kept

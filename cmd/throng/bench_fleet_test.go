@@ -113,3 +113,12 @@ func TestStepsThatHoldHaveTheirFloor(t *testing.T) {
 		}
 	}
 }
+
+// A result may be shown to anybody.
+func TestSecretsOfTheCommandLineAreNotKept(t *testing.T) {
+	args := []string{"bench", "--token", "s1", "--token=s2", "--header", "Authorization: s3", "--header=Cookie: s4", "--connect-token", "s5", "--connect-token=s6", "--rate", "7"}
+	want := "bench --token ... --token=... --header ... --header=... --connect-token ... --connect-token=... --rate 7"
+	if got := strings.Join(withoutSecrets(args), " "); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
