@@ -249,3 +249,14 @@ func TestARefreshedTokenBringsANewName(t *testing.T) {
 		t.Errorf("got %s, want Anna to be present", got)
 	}
 }
+
+// A token that was revoked does not get its guest a new one.
+func TestARevokedGuestIsNotGivenANewToken(t *testing.T) {
+	s := startServer(t, nil)
+	ann := guest(t, s, "Ann", "")
+	s.hub.moderation.revoke(ann.User, "", revocation{issuedBefore: time.Now().Add(time.Second)})
+	resp, text := signIn(t, s, fmt.Sprintf(`{"name":"Ann","token":%q}`, ann.Token))
+	if resp.StatusCode != http.StatusUnauthorized || !strings.Contains(text, "ask without it") {
+		t.Errorf("got %s %q, want 401 that says what to do", resp.Status, text)
+	}
+}
