@@ -35,9 +35,15 @@ func (h *hub) authorize(a asker, d deed, room string) bool {
 		return true
 	}
 	o := h.optionsOf(room)
-	if owner, personal := strings.CutPrefix(room, "#"); personal && d == toSubscribe {
-		// "#U" is the room of user U and of nobody else.
-		return owner == a.user && a.user != ""
+	if owner, personal := strings.CutPrefix(room, "#"); personal {
+		// "#U" is the room of user U and of nobody else, but for whom the application has put in.
+		own := owner == a.user && a.user != ""
+		if d == toSubscribe {
+			return own
+		}
+		if !own && !a.inside {
+			return false
+		}
 	}
 	return o.allows(a, d)
 }

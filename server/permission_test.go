@@ -356,3 +356,32 @@ func TestTheMatrixKnowsEveryRule(t *testing.T) {
 		t.Errorf("got %d rules and %d deeds: give the matrix what is new", len(allWho), deeds)
 	}
 }
+
+// The room "#ann" is Ann's, whatever the options say of all rooms: nobody else looks into it, or speaks there, but whom the
+// application has put in.
+func TestAPersonalRoomIsShutToStrangers(t *testing.T) {
+	o := rememberingRoom("*")
+	o.Publish, o.SeePresence, o.ReadHistory = Anyone, Anyone, Anyone
+	s := startServer(t, func(c *Config) {
+		c.Token.HMACSecret, c.PersonalRooms, c.Rooms = testSecret, true, []RoomOptions{o}
+	})
+	connectSDK(t, s, userToken("ann"))
+	for _, who := range []struct {
+		name, token string
+		may         bool
+	}{
+		{name: "Ann", token: userToken("ann"), may: true},
+		{name: "whom the application put in", token: signed(map[string]any{"sub": "bo", "channels": []string{"#ann"}}), may: true},
+		{name: "another user", token: userToken("bo")},
+		{name: "a guest"},
+	} {
+		c := connectSDK(t, s, who.token)
+		for d := toPublish; d < deeds; d++ {
+			for _, command := range asks(d, "#ann") {
+				if got := c.may(command); got != who.may {
+					t.Errorf("%s, %s: got %v, want %v", who.name, command, got, who.may)
+				}
+			}
+		}
+	}
+}
