@@ -240,12 +240,12 @@ func (s *session) subscriptionToken(id uint32, text, room string) (token.SubClai
 	return token.SubClaims{}, false
 }
 
-// tickOf is the deadline of a moment; 0 for the zero moment.
+// tickOf is the deadline of a moment; 0 for the zero moment. One that is farther off than ticks count comes in 10 years.
 func (h *hub) tickOf(t time.Time) wheel.Tick {
 	if t.IsZero() {
 		return 0
 	}
-	return h.clock.tick() + inTicks(max(time.Until(t), tickLength))
+	return h.clock.tick() + inTicks(min(max(time.Until(t), tickLength), maxMoment))
 }
 
 // ttl is how many seconds are left until a moment, as the protocol has it.
@@ -253,7 +253,7 @@ func ttl(t time.Time) uint32 {
 	if t.IsZero() {
 		return 0
 	}
-	return uint32(max(time.Until(t).Round(time.Second)/time.Second, 1))
+	return uint32(min(max(time.Until(t).Round(time.Second), time.Second), maxMoment) / time.Second)
 }
 
 // asJSON is data as both encodings can carry it: what is no JSON becomes a string in base64.

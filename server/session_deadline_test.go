@@ -110,3 +110,17 @@ func whoAnswersPingsStays(t *testing.T, s *Server) {
 	c.say("{}") // nobody asked
 	c.closed(3501)
 }
+
+// Tokens may be good for longer than ticks can count. Their connections do not end before.
+func TestATokenMayBeGoodForAVeryLongTime(t *testing.T) {
+	h := &hub{clock: newClock()}
+	round := (1 << 32) * tickLength // when ticks begin anew
+	for _, end := range []time.Time{time.Now().Add(round + time.Second), time.Unix(253402300799, 0)} {
+		if left := time.Duration(h.tickOf(end)-h.clock.tick()) * tickLength; h.tickOf(end) < h.clock.tick() || left < 365*24*time.Hour {
+			t.Errorf("%v: got %v left, want a year or more", end, left)
+		}
+		if left := time.Duration(ttl(end)) * time.Second; left < 365*24*time.Hour || left > maxMoment {
+			t.Errorf("%v: got a ttl of %v, want a year to %v", end, left, maxMoment)
+		}
+	}
+}
