@@ -208,3 +208,16 @@ func TestDeltasBeginAtWhatIsKnown(t *testing.T) {
 		t.Error("behind what was redacted: got a delta, want all of the publication")
 	}
 }
+
+// A delta of a long text may take a hundred times as long as all else there is to do for it: the shard has no time for that.
+func TestALongPublicationIsToldWhole(t *testing.T) {
+	for length, want := range map[int]bool{4 << 10: true, maxDelta: true, maxDelta + 1: false, 64 << 10: false} {
+		data := []byte(`"` + strings.Repeat("x", length-2) + `"`)
+		p := publication{data: data, form: formJSON}
+		for _, e := range []encoding{jsonDeltaEncoding, protobufDeltaEncoding} {
+			if got := p.after(&p, e).Delta; got != want {
+				t.Errorf("%d bytes: got a delta: %v, want %v", length, got, want)
+			}
+		}
+	}
+}
