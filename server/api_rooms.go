@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"math"
 	"os"
 	"path"
 	"strings"
@@ -203,7 +204,7 @@ func (q *apiHistory) do(_ context.Context, a *api) (any, *protocol.Error) {
 	if q.Since != nil {
 		since = &protocol.StreamPosition{Offset: q.Since.Offset, Epoch: q.Since.Epoch}
 	}
-	pubs, at, e := a.hub.read(q.Channel, since, q.Limit, q.Reverse)
+	pubs, at, e := a.hub.read(q.Channel, since, q.Limit, math.MaxInt, q.Reverse)
 	if e != nil {
 		return nil, e
 	}

@@ -1,7 +1,9 @@
 package server
 
 import (
+	"hash/maphash"
 	"slices"
+	"strconv"
 
 	"github.com/throng-chat/throng/server/wheel"
 )
@@ -13,7 +15,7 @@ type history struct {
 	head  int // of the oldest
 	count int
 	top   uint64 // the offset of the newest publication ever; offsets count from 1
-	epoch string // a random word: offsets of two epochs do not compare. Empty before the first use
+	epoch string // offsets of two epochs do not compare. Empty where the room has no history
 	bytes int
 }
 
@@ -23,21 +25,17 @@ type position struct {
 	epoch  string
 }
 
-// remembered is what a publication costs beyond its data, about.
-const remembered = 160
-
-func (h *history) begin() {
-	if h.epoch == "" {
-		h.epoch = randomWord(6)
-	}
-}
+// What memory costs beyond the data of publications, about.
+const (
+	remembered     = 160     // a publication
+	rememberedRoom = 1 << 10 // a room that remembers any
+)
 
 func (h *history) position() position { return position{h.top, h.epoch} }
 
 // add gives p its offset and remembers it, in the place of the oldest where there are most already. It returns by how many
 // bytes the history grew.
 func (h *history) add(p *publication, most int) (grown int) {
-	h.begin()
 	h.top++
 	p.offset = h.top
 	for h.count >= most {
@@ -53,6 +51,9 @@ func (h *history) add(p *publication, most int) (grown int) {
 	*h.at(h.count) = *p
 	h.count++
 	size := p.bytes() + remembered
+	if h.count == 1 {
+		size += rememberedRoom
+	}
 	h.bytes += size
 	return grown + size
 }
@@ -86,10 +87,11 @@ func (h *history) dropOldest() int {
 	*oldest = publication{}
 	h.head = (h.head + 1) % len(h.ring)
 	h.count--
-	h.bytes -= size
 	if h.count == 0 {
 		h.ring, h.head = nil, 0
+		size += rememberedRoom
 	}
+	h.bytes -= size
 	return size
 }
 
@@ -111,28 +113,27 @@ func (h *history) clear() (freed int) {
 
 // missed is everything behind a position, in order; ok is false where not all of it is remembered, or where it is more
 // than so many publications or bytes.
-func (h *history) missed(from position, most, mostBytes int) (pubs []publication, ok bool) {
+func (h *history) missed(from position, most, mostBytes int) (pubs []publication, bytes int, ok bool) {
 	if from.epoch != "" && from.epoch != h.epoch || from.offset > h.top {
-		return nil, false
+		return nil, 0, false
 	}
 	n := h.top - from.offset
 	if n > uint64(h.count) || n > uint64(most) {
-		return nil, false
+		return nil, 0, false
 	}
-	bytes := 0
 	for i := h.count - int(n); i < h.count; i++ {
 		p := h.at(i)
 		if bytes += p.bytes() + remembered; bytes > mostBytes {
-			return nil, false
+			return nil, 0, false
 		}
 		pubs = append(pubs, *p)
 	}
-	return pubs, true
+	return pubs, bytes, true
 }
 
 // page is a part of the history: at most so many publications (-1 for all, 0 for none) behind since, or before it where it
-// is reversed; since nil begins at the oldest, reversed at the newest.
-func (h *history) page(since *position, limit int, reverse bool) (pubs []publication) {
+// is reversed; since nil begins at the oldest, reversed at the newest. It ends with the first that makes it so many bytes.
+func (h *history) page(since *position, limit, mostBytes int, reverse bool) (pubs []publication) {
 	if limit < 0 || limit > h.count {
 		limit = h.count
 	}
@@ -153,24 +154,25 @@ func (h *history) page(since *position, limit int, reverse bool) (pubs []publica
 			to = int(min(since.offset-first, uint64(h.count)))
 		}
 	}
-	if to-from > limit {
+	bytes := 0
+	for n := min(to-from, limit); n > 0 && bytes < mostBytes; n-- {
+		i := from
 		if reverse {
-			from = to - limit
+			to--
+			i = to
 		} else {
-			to = from + limit
+			from++
 		}
-	}
-	for i := from; i < to; i++ {
-		pubs = append(pubs, *h.at(i))
-	}
-	if reverse {
-		slices.Reverse(pubs)
+		p := h.at(i)
+		bytes += p.bytes() + remembered
+		pubs = append(pubs, *p)
 	}
 	return pubs
 }
 
 // archive bounds the bytes of all histories together: the oldest publication of all makes room. Guarded by hub.mu.
 type archive struct {
+	seed  maphash.Seed // of the epochs of rooms that begin
 	most  int
 	bytes int
 	count int
@@ -182,8 +184,14 @@ type remembering struct {
 	offset uint64
 }
 
-// remember adds p to the history of r.
-func (a *archive) remember(r *room, p *publication) {
+// epochOf is the epoch of a room that begins. It is the same for a name until a room in which something was said is
+// forgotten, so that one in which nothing was need not be kept for its position.
+func (a *archive) epochOf(room string) string {
+	return strconv.FormatUint(maphash.String(a.seed, room), 36)
+}
+
+// remember adds p to the history of r. It returns the rooms that have nothing left to make room for it.
+func (a *archive) remember(r *room, p *publication) (emptied []*room) {
 	before := r.history.count
 	a.bytes += r.history.add(p, r.options.HistorySize)
 	a.count += r.history.count - before
@@ -194,6 +202,9 @@ func (a *archive) remember(r *room, p *publication) {
 		if h := &oldest.room.history; h.count > 0 && h.at(0).offset == oldest.offset {
 			a.bytes -= h.dropOldest()
 			a.count--
+			if h.count == 0 {
+				emptied = append(emptied, oldest.room)
+			}
 		}
 	}
 	if len(a.order) > 2*a.count+1024 {
@@ -202,6 +213,7 @@ func (a *archive) remember(r *room, p *publication) {
 			return h.count == 0 || m.offset < h.at(0).offset
 		})
 	}
+	return emptied
 }
 
 // redact forgets what a publication of r says.
@@ -230,6 +242,27 @@ func (h *hub) keepLocked(r *room) {
 	}
 }
 
+// maxIdleRooms is how many rooms there may be, with members or without, of which some are kept only for their position.
+const maxIdleRooms = 1 << 16
+
+// crowdOutLocked forgets a room that has nothing left but its position, where there are many. hub.mu is held.
+func (h *hub) crowdOutLocked(r *room) {
+	if r.members == 0 && len(h.rooms) > h.maxIdle {
+		h.forgetLocked(r)
+	}
+}
+
+// forgetLocked forgets a room that nobody is in. hub.mu is held.
+func (h *hub) forgetLocked(r *room) {
+	delete(h.rooms, r.name)
+	h.ages.Remove(r)
+	r.kept = false
+	if r.history.top > 0 {
+		// Whoever knows a position in it must not take it for one in another room of that name.
+		h.archive.seed = maphash.MakeSeed()
+	}
+}
+
 // memory is how long a publication, and the position of a room that nobody is in, are remembered.
 func (r *room) memory() wheel.Tick { return inTicks(r.options.HistoryTTL) }
 
@@ -255,11 +288,11 @@ func (h *hub) age(now wheel.Tick) {
 			h.ages.File(r, r.history.at(0).at+r.memory()+1)
 		case r.members > 0:
 			// Whoever leaves last has it kept.
-		case now < r.touched+r.memory():
+		case now < r.touched+r.memory() && len(h.rooms) <= h.maxIdle:
 			r.kept = true
 			h.ages.File(r, r.touched+r.memory())
 		default:
-			delete(h.rooms, r.name)
+			h.forgetLocked(r)
 		}
 	}
 }

@@ -2,10 +2,14 @@ package server
 
 import (
 	"fmt"
+	"math"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/throng-chat/throng/server/wheel"
+	"github.com/throng-chat/throng/server/ws"
 )
 
 func offsets(pubs []publication) (all []uint64) {
@@ -34,7 +38,7 @@ func TestAHistoryKeepsTheNewest(t *testing.T) {
 			for o := max(1, n-most+1); o <= n; o++ {
 				want = append(want, uint64(o))
 			}
-			if got := offsets(h.page(nil, -1, false)); !slices.Equal(got, want) {
+			if got := offsets(h.page(nil, -1, math.MaxInt, false)); !slices.Equal(got, want) {
 				t.Fatalf("most %d, after %d: got %v, want %v", most, n, got, want)
 			}
 			if bytes != h.bytes {
@@ -72,7 +76,7 @@ func TestAPageOfHistory(t *testing.T) {
 		{name: "before what is forgotten", since: at(3), limit: -1, reverse: true},
 		{name: "before what never was", since: at(99), limit: 2, reverse: true, want: []uint64{10, 9}},
 	} {
-		if got := offsets(h.page(tt.since, tt.limit, tt.reverse)); !slices.Equal(got, tt.want) {
+		if got := offsets(h.page(tt.since, tt.limit, math.MaxInt, tt.reverse)); !slices.Equal(got, tt.want) {
 			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
 		}
 	}
@@ -97,7 +101,7 @@ func TestWhatWasMissedIsToldWholeOrNotAtAll(t *testing.T) {
 		{name: "too many", from: position{5, h.epoch}, most: 4, bytes: 1 << 20},
 		{name: "too much", from: position{5, h.epoch}, most: 99, bytes: 4 * remembered},
 	} {
-		got, ok := h.missed(tt.from, tt.most, tt.bytes)
+		got, _, ok := h.missed(tt.from, tt.most, tt.bytes)
 		if ok != tt.ok || !slices.Equal(offsets(got), tt.want) {
 			t.Errorf("%s: got %v %v, want %v %v", tt.name, offsets(got), ok, tt.want, tt.ok)
 		}
@@ -107,7 +111,7 @@ func TestWhatWasMissedIsToldWholeOrNotAtAll(t *testing.T) {
 func TestHistoryExpires(t *testing.T) {
 	h := told(10, 10)
 	h.expire(4)
-	if got := offsets(h.page(nil, -1, false)); !slices.Equal(got, []uint64{4, 5, 6, 7, 8, 9, 10}) {
+	if got := offsets(h.page(nil, -1, math.MaxInt, false)); !slices.Equal(got, []uint64{4, 5, 6, 7, 8, 9, 10}) {
 		t.Errorf("got %v, want 4 to 10", got)
 	}
 	h.expire(99)
@@ -119,7 +123,8 @@ func TestHistoryExpires(t *testing.T) {
 // The bytes of all rooms together are bounded, and it is the oldest publication of all that goes.
 func TestAllHistoriesTogetherAreBounded(t *testing.T) {
 	const each, most = 100, 20
-	a := archive{most: most * (each + remembered)}
+	const remembering = 3 // of the rooms below, something is said in these
+	a := archive{most: most*(each+remembered) + remembering*rememberedRoom}
 	rooms := make([]*room, 5)
 	for i := range rooms {
 		rooms[i] = newRoom(fmt.Sprint(i), &RoomOptions{HistorySize: 1000}, 1)
@@ -132,7 +137,7 @@ func TestAllHistoriesTogetherAreBounded(t *testing.T) {
 		order = append(order, fmt.Sprint(r.name, " ", p.offset))
 		var held []string
 		for _, r := range rooms {
-			for _, o := range offsets(r.history.page(nil, -1, false)) {
+			for _, o := range offsets(r.history.page(nil, -1, math.MaxInt, false)) {
 				held = append(held, fmt.Sprint(r.name, " ", o))
 			}
 		}
@@ -142,11 +147,90 @@ func TestAllHistoriesTogetherAreBounded(t *testing.T) {
 		if !slices.Equal(held, want) {
 			t.Fatalf("after %d: got %v, want the newest %d: %v", n+1, held, most, want)
 		}
-		if a.bytes != len(held)*(each+remembered) || a.count != len(held) {
+		spoken := 0
+		for _, r := range rooms {
+			if r.history.count > 0 {
+				spoken++
+			}
+		}
+		if a.bytes != len(held)*(each+remembered)+spoken*rememberedRoom || a.count != len(held) {
 			t.Fatalf("after %d: got %d bytes and %d publications counted, %d held", n+1, a.bytes, a.count, len(held))
 		}
 	}
 	if len(a.order) > 2*most+1024+1 {
 		t.Errorf("got %d entries in the order of %d publications", len(a.order), most)
+	}
+}
+
+// A room that only was looked into is forgotten with its last member. Nobody misses anything by that: where something is said
+// there afterwards, its offsets count on from the position that was told.
+func TestARoomInWhichNothingWasSaidIsForgotten(t *testing.T) {
+	s := startBackend(t, rememberingRoom("*"))
+	c := connectSDK(t, s, "")
+	for n := range 50 {
+		c.say(`{"id":2,"subscribe":{"channel":"room%d"}}`+"\n"+`{"id":3,"unsubscribe":{"channel":"room%d"}}`, n, n)
+		c.line()
+		c.want(`{"id":3,"unsubscribe":{}}`)
+	}
+	if got := s.hub.roomCount(); got != 0 {
+		t.Errorf("got %d rooms kept, want none", got)
+	}
+	c.say(`{"id":4,"subscribe":{"channel":"x"}}`)
+	epoch := field(t, c.line(), "epoch")
+	c.say(`{"id":5,"unsubscribe":{"channel":"x"}}`)
+	c.want(`{"id":5,"unsubscribe":{}}`)
+	s.hub.say("x", publication{data: []byte("1"), form: formJSON}, sayOptions{})
+	c.say(`{"id":6,"subscribe":{"channel":"x","recover":true,"epoch":%q}}`, epoch)
+	if got := c.line(); !strings.Contains(got, `"publications":[{"data":1,"offset":1,`) || !strings.Contains(got, `"recovered":true`) {
+		t.Errorf("got %s, want what was said meanwhile", got)
+	}
+}
+
+// A room costs memory beyond what is said there. Strangers cannot fill it with rooms.
+func TestRoomsThatRememberAreBounded(t *testing.T) {
+	const bytes, most = 64 << 10, 100
+	s := startServer(t, func(c *Config) {
+		c.HistoryBytes = bytes
+		c.Rooms = []RoomOptions{rememberingRoom("*")}
+	})
+	s.hub.mu.Lock()
+	s.hub.maxIdle = most
+	s.hub.mu.Unlock()
+	for n := range 1000 {
+		s.hub.say(fmt.Sprint(n), publication{data: []byte("1"), form: formJSON}, sayOptions{})
+	}
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	remembering := 0
+	for _, r := range s.hub.rooms {
+		if r.history.count > 0 {
+			remembering++
+		}
+	}
+	if remembering == 0 || remembering*rememberedRoom > bytes {
+		t.Errorf("got %d rooms that remember something in %d bytes, want some, but %d at most", remembering, bytes, bytes/rememberedRoom)
+	}
+	if got := len(s.hub.rooms); got > most+1 {
+		t.Errorf("got %d rooms, want %d at most where nobody is", got, most+1)
+	}
+	if r := s.hub.rooms["999"]; r == nil || r.history.count != 1 {
+		t.Error("the newest publication is not remembered")
+	}
+}
+
+// What a plain client says while it is counted out is said in the room of that name that there is then.
+func TestLastWordsAreSaidInTheRoomOfToday(t *testing.T) {
+	s := startBackend(t, rememberingRoom("*"))
+	first := dial(t, s, "x")
+	yesterday := roomOf(s, "x")
+	first.conn.Close()
+	eventually(t, "the room to be forgotten", func() bool { return s.hub.roomCount() == 0 })
+	second := dial(t, s, "x")
+	today := roomOf(s, "x")
+	s.hub.publish(yesterday, ws.OpText, []byte("last words"))
+	second.hear(ws.OpText, "last words")
+	s.hub.age(s.hub.clock.tick() + inTicks(time.Hour))
+	if roomOf(s, "x") != today {
+		t.Error("the room is forgotten while somebody is in it")
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"hash/maphash"
 	"log/slog"
 	"net/netip"
 	"sync"
@@ -44,6 +45,7 @@ type hub struct {
 	guests        bool
 	personalRooms bool
 	maxRooms      int
+	maxIdle       int // rooms, of which those with nobody in them are kept for their position alone
 	maxOfUser     int
 	maxOfAddress  int
 	pingInterval  time.Duration
@@ -86,6 +88,7 @@ func newHub(cfg Config, log *slog.Logger, m *metrics, tokens *token.Verifier, sh
 		guests:        cfg.guestsAllowed(),
 		personalRooms: cfg.PersonalRooms,
 		maxRooms:      cfg.MaxRooms,
+		maxIdle:       maxIdleRooms,
 		maxOfUser:     cfg.MaxConnectionsUser,
 		maxOfAddress:  cfg.MaxConnectionsAddress,
 		userRate:      perSecond(cfg.RateUser),
@@ -98,7 +101,7 @@ func newHub(cfg Config, log *slog.Logger, m *metrics, tokens *token.Verifier, sh
 		rooms:     map[string]*room{},
 		users:     map[string]*user{},
 		addresses: map[netip.Addr]*address{},
-		archive:   archive{most: cfg.HistoryBytes},
+		archive:   archive{most: cfg.HistoryBytes, seed: maphash.MakeSeed()},
 		ages:      wheel.New[room, *room](wheelSlots),
 		answers:   newWorkers(shards, maxAnswers, answerPatience),
 	}
@@ -189,6 +192,9 @@ func (h *hub) roomLocked(name string) *room {
 	r := h.rooms[name]
 	if r == nil {
 		r = newRoom(name, h.optionsOf(name), len(h.shards))
+		if r.options.HistorySize > 0 {
+			r.history.epoch = h.archive.epochOf(name)
+		}
 		h.rooms[name] = r
 	}
 	return r
@@ -198,10 +204,10 @@ func (h *hub) roomLocked(name string) *room {
 func (h *hub) tidyLocked(r *room) {
 	switch {
 	case r.members > 0 || h.rooms[r.name] != r:
-	case r.history.epoch != "":
+	case r.history.count > 0 || r.history.top > 0 && len(h.rooms) <= h.maxIdle:
 		h.keepLocked(r)
 	default:
-		delete(h.rooms, r.name)
+		h.forgetLocked(r)
 	}
 }
 

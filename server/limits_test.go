@@ -221,3 +221,73 @@ func TestAGapEndsThePosition(t *testing.T) {
 		}
 	}
 }
+
+// A publication that our own fault kept from its members is a gap like any other.
+func TestAPanicOverAPublicationIsAGap(t *testing.T) {
+	s := startBackend(t, rememberingRoom("*"))
+	c := connectSDK(t, s, userToken("ann"))
+	c.say(`{"id":2,"subscribe":{"channel":"x"}}`)
+	c.line()
+	c.say(`{"id":3,"publish":{"channel":"x","data":1}}`)
+	c.line()
+	c.want(`{"id":3,"publish":{}}`)
+	r := roomOf(s, "x")
+	s.hub.mu.Lock()
+	p := r.parts[0]
+	r.history.top++
+	broken := &message{pub: publication{offset: r.history.top}, size: 100} // of no room: it cannot be encoded
+	p.shard.pushLocked(job{do: deliver, part: p, message: broken})
+	r.backlog.Add(int64(broken.size))
+	s.hub.mu.Unlock()
+	p.shard.wake()
+	c.say(`{"id":4,"publish":{"channel":"x","data":2}}`)
+	for line := c.line(); line != `{"push":{"channel":"x","unsubscribe":{"code":2500,"reason":"insufficient state"}}}`; line = c.line() {
+		if strings.Contains(line, `{"id":5`) {
+			t.Fatal("the gap was not noticed")
+		}
+		if strings.Contains(line, `{"id":4`) {
+			c.say(`{"id":5,"rpc":{"method":"x"}}`) // behind it nothing more comes
+		}
+	}
+	eventually(t, "its room not to be behind for ever", func() bool { return r.backlog.Load() == 0 })
+}
+
+// The rate of a room holds too for who is not in it, or leaves it and comes back.
+func TestTheRateOfARoomHoldsForWhoComesAndGoes(t *testing.T) {
+	o := DefaultRoom()
+	o.Publish, o.Rate = Anyone, 1
+	s := startBackend(t, o)
+	for name, between := range map[string]string{
+		"outside":          "",
+		"coming and going": `{"id":2,"subscribe":{"channel":"x"}}` + "\n" + `{"id":3,"unsubscribe":{"channel":"x"}}`,
+	} {
+		c := connectSDK(t, s, "")
+		accepted := 0
+		for range 20 {
+			if between != "" {
+				c.say("%s", between)
+				c.want(`{"id":2,"subscribe":{}}`)
+				c.want(`{"id":3,"unsubscribe":{}}`)
+			}
+			if c.answerTo(`"publish":{"channel":"x","data":1}`) == `{"id":77,"publish":{}}` {
+				accepted++
+			}
+		}
+		if accepted > 5 {
+			t.Errorf("%s: got 20 publications at once, %d of them accepted, want 2", name, accepted)
+		}
+		// It may not be in so many rooms, nor speak in them at a time.
+		for n := range s.cfg.MaxRooms + 50 {
+			c.say(`{"id":4,"publish":{"channel":"room%d","data":1}}`, n)
+			c.line()
+		}
+		remembered := make(chan int)
+		session := onlySession(s)
+		session.poller.post(func() { remembered <- len(session.meters) })
+		if got := <-remembered; got > s.cfg.MaxRooms {
+			t.Errorf("%s: got %d rooms remembered, want %d at most", name, got, s.cfg.MaxRooms)
+		}
+		c.conn.Close()
+		eventually(t, "it to be gone", func() bool { return s.hub.live.Load() == 0 })
+	}
+}

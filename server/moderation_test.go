@@ -253,7 +253,7 @@ func TestRedact(t *testing.T) {
 			t.Errorf("%s tells %s", what, told)
 		}
 	}
-	var bytes, want int
+	bytes, want := 0, rememberedRoom
 	s.hub.mu.Lock()
 	h := &s.hub.rooms["h:1"].history
 	for i := range h.count {

@@ -7,7 +7,7 @@ import (
 // What a session may ask about a room: who is there, and what was said.
 
 const (
-	maxHistoryPage = 300 // publications in one answer
+	maxHistoryPage = 300 // publications in one answer; to a client it ends earlier, with the one that makes it half of max-unsent
 	atOnce         = 200 // members that a poller tells of by itself; more is work for another goroutine
 )
 
@@ -24,7 +24,9 @@ func (s *session) presence(id uint32, req *protocol.PresenceRequest) {
 	}
 	s.await(s.hub.answers, func() func() {
 		frame := encodeReply(s.encoding, &protocol.Reply{Id: id, Presence: &protocol.PresenceResult{Presence: byClient(infos)}})
-		return func() { s.hub.post(s.conn.shard, job{do: sendAnswer, conn: s.conn, frame: frame}) }
+		return func() {
+			s.hub.post(s.conn.shard, job{do: sendAnswer, conn: s.conn, frame: frame, replies: []*protocol.Reply{{Id: id, Error: errTooManyRequests}}})
+		}
 	}, func() { s.fail(id, errTooManyRequests) })
 }
 
@@ -91,7 +93,7 @@ func (s *session) history(id uint32, req *protocol.HistoryRequest) {
 		s.fail(id, errDenied)
 		return
 	}
-	pubs, at, e := s.hub.read(req.Channel, req.Since, int(req.Limit), req.Reverse)
+	pubs, at, e := s.hub.read(req.Channel, req.Since, int(req.Limit), s.hub.maxUnsent/2, req.Reverse)
 	if e != nil {
 		s.fail(id, e)
 		return
@@ -104,7 +106,7 @@ func (s *session) history(id uint32, req *protocol.HistoryRequest) {
 }
 
 // read is a page of a room's history, and its newest position.
-func (h *hub) read(room string, since *protocol.StreamPosition, limit int, reverse bool) ([]publication, position, *protocol.Error) {
+func (h *hub) read(room string, since *protocol.StreamPosition, limit, mostBytes int, reverse bool) ([]publication, position, *protocol.Error) {
 	if limit < 0 || limit > maxHistoryPage {
 		limit = maxHistoryPage
 	}
@@ -125,5 +127,5 @@ func (h *hub) read(room string, since *protocol.StreamPosition, limit int, rever
 			return nil, position{}, errBadRequest
 		}
 	}
-	return r.history.page(from, limit, reverse), r.history.position(), nil
+	return r.history.page(from, limit, mostBytes, reverse), r.history.position(), nil
 }

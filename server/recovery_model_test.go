@@ -63,7 +63,7 @@ type modelClient struct {
 func newRecoveryModel(t *testing.T, random *rand.Rand) *recoveryModel {
 	cfg := DefaultConfig()
 	cfg.MaxRooms = 10
-	cfg.HistoryBytes = 60 * (remembered + 8)
+	cfg.HistoryBytes = 60*(remembered+8) + 5*rememberedRoom
 	for i, size := range []int{1, 2, 5, 30, 100} {
 		o := DefaultRoom()
 		o.Pattern, o.HistorySize, o.HistoryTTL, o.Recovery = fmt.Sprint("room", i), size, 20*time.Second, true

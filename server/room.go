@@ -130,13 +130,15 @@ func (p *part) add(s *shard, frame []byte, size int) {
 
 // say adds a message in the part's encoding.
 func (p *part) say(s *shard, m *message) {
+	if m.isPublication() && m.pub.offset > 0 && p.offset > 0 && m.pub.offset != p.offset+1 {
+		p.gap(s)
+	}
+	// Where our own code fails over the frame, that is a gap, but no backlog that stays.
+	p.posted += m.size
+	p.add(s, m.frame(p.encoding), 0)
 	if m.isPublication() && m.pub.offset > 0 {
-		if p.offset > 0 && m.pub.offset != p.offset+1 {
-			p.gap(s)
-		}
 		p.offset = m.pub.offset
 	}
-	p.add(s, m.frame(p.encoding), m.size)
 	if p.wholes > 0 && m.isPublication() {
 		p.sayWhole(s, m)
 	}

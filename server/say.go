@@ -1,7 +1,9 @@
 package server
 
 import (
+	"maps"
 	"math/bits"
+	"time"
 
 	"github.com/centrifugal/protocol"
 
@@ -32,7 +34,7 @@ func (s *session) publish(id uint32, req *protocol.PublishRequest) {
 		return
 	}
 	now := s.hub.clock.now()
-	if sub != nil && !perSecond(options.Rate).allow(&sub.meter, now, 1) || !s.hub.userMayPublish(s.user, now) {
+	if !s.mayPublishIn(req.Channel, perSecond(options.Rate), now) || !s.hub.userMayPublish(s.user, now) {
 		s.tooMany(id)
 		return
 	}
@@ -47,10 +49,40 @@ func (s *session) publish(id uint32, req *protocol.PublishRequest) {
 	s.say(id, req.Channel, pub, sayOptions{})
 }
 
+// mayPublishIn holds the session to the rate of a room, whether it is in it or not. It remembers as many rooms as it may be in.
+func (s *session) mayPublishIn(room string, r rateLimit, now time.Duration) bool {
+	if r.every == 0 {
+		return true
+	}
+	m, known := s.meters[room]
+	if !known && len(s.meters) >= s.hub.maxRooms {
+		maps.DeleteFunc(s.meters, func(_ string, m meter) bool { return time.Duration(m) <= now })
+		if len(s.meters) >= s.hub.maxRooms {
+			return false
+		}
+	}
+	if !r.allow(&m, now, 1) {
+		return false
+	}
+	if s.meters == nil {
+		s.meters = map[string]meter{}
+	}
+	s.meters[room] = m
+	return true
+}
+
 // say says what the session may say.
 func (s *session) say(id uint32, room string, pub publication, o sayOptions) {
-	s.talksIn, _ = s.hub.say(room, pub, o)
+	r, _ := s.hub.say(room, pub, o)
+	s.spokeIn(r)
 	s.replies = append(s.replies, &protocol.Reply{Id: id, Publish: &protocol.PublishResult{}})
+}
+
+// spokeIn has the session wait for a room that is behind. If it waits for one already it goes on with that.
+func (s *session) spokeIn(r *room) {
+	if s.talksIn == nil || !s.talksIn.congested() {
+		s.talksIn = r
+	}
 }
 
 // speaker is who the session is to a room in slow mode.
@@ -103,9 +135,12 @@ func (h *hub) say(name string, pub publication, o sayOptions) (*room, position) 
 func (h *hub) sayLocked(r *room, m *message, o sayOptions) (at position, wake uint64) {
 	m.room = r
 	if r.options.HistorySize > 0 && !o.skipHistory {
-		h.archive.remember(r, &m.pub)
+		emptied := h.archive.remember(r, &m.pub)
 		at = r.history.position()
 		h.keepLocked(r)
+		for _, other := range emptied {
+			h.crowdOutLocked(other)
+		}
 	}
 	if r.options.Delta {
 		last := m.pub // not m, which keeps its frames
@@ -139,6 +174,10 @@ func (h *hub) publish(r *room, op ws.Opcode, payload []byte) {
 	h.metrics.messages.Inc()
 	var wake uint64
 	h.mu.Lock()
+	if r.members == 0 {
+		// Its talker was counted out meanwhile: there may be another room of that name.
+		r = h.roomLocked(r.name)
+	}
 	if r.onlyPlain() {
 		wake = h.postFrameLocked(r, frame)
 	} else {
@@ -150,6 +189,7 @@ func (h *hub) publish(r *room, op ws.Opcode, payload []byte) {
 		}
 		_, wake = h.sayLocked(r, m, sayOptions{})
 	}
+	h.tidyLocked(r)
 	h.mu.Unlock()
 	h.wake(wake)
 }

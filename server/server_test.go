@@ -438,6 +438,7 @@ func TestManyCoresMakeNoMoreShardsThanCanBeWoken(t *testing.T) {
 	r := newRoom("lobby", h.optionsOf("lobby"), len(h.shards))
 	for _, s := range h.shards {
 		r.partLocked(s, plainEncoding).members = 1
+		r.members++
 	}
 	h.publish(r, ws.OpText, []byte("x"))
 	for i, s := range h.shards {

@@ -30,8 +30,10 @@ type session struct {
 	tokenIssued time.Time
 	subs        []*subscription
 	replies     []*protocol.Reply // of the frame under way, not yet posted
-	talksIn     *room             // where it published last: it is not read from while that is behind
+	talksIn     *room             // where it made others hear something: it is not read from while that is behind
 	strikes     int               // commands refused as too many, since the last that was not
+	recovered   meter             // bytes of what it was told that it had missed
+	meters      map[string]meter  // of publications, by room, where rooms have a rate; nil before the first
 	waitsFrom   wheel.Tick
 	unfinished  []byte // commands of the frame under way, behind the one that waits
 	unread      []byte // bytes behind that frame
@@ -81,7 +83,6 @@ type subscription struct {
 
 	// Owned by the poller.
 	expires wheel.Tick // of its token; 0 for never
-	meter   meter      // of publications
 }
 
 const (

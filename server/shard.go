@@ -54,7 +54,7 @@ const (
 	deliver     action = iota // message, or for plain members frame, to the members of part
 	sendFrame                 // frame to conn
 	sendReplies               // replies to conn, in one frame
-	sendAnswer                // frame to conn, which asked for so much
+	sendAnswer                // frame to conn, which asked for so much, or instead of a second one replies
 	sendClose                 // frame to conn, and nothing after it
 	joinHub                   // conn's socket goes to the loop; frame is its first
 	leaveHub                  // conn's socket is closed
@@ -178,7 +178,7 @@ func (s *shard) handle(j *job) {
 	case sendReplies:
 		s.sendReplies(c, j)
 	case sendAnswer:
-		s.sendAnswer(c, j.frame)
+		s.sendAnswer(c, j)
 	case sendClose:
 		s.sendClose(c, j.frame)
 	case joinHub:
@@ -307,15 +307,16 @@ func (s *shard) sendReplies(c *conn, j *job) {
 	s.send(c, frame)
 }
 
-// sendAnswer writes a frame that may be longer than what else may wait for a slow reader: c asked for it. It may not ask
-// for another before it has read this one.
-func (s *shard) sendAnswer(c *conn, frame []byte) {
+// sendAnswer writes a frame that may be longer than what else may wait for a slow reader: c asked for it. It does not get
+// another before it has read this one.
+func (s *shard) sendAnswer(c *conn, j *job) {
 	if c.out != nil && c.out.asked > 0 {
-		s.abandon(c, closedSlow)
+		s.hub.metrics.commandErrors.WithLabelValues(errorLabel(errTooManyRequests)).Inc()
+		s.sendReplies(c, j)
 		return
 	}
-	s.asked = len(frame)
-	s.send(c, frame)
+	s.asked = len(j.frame)
+	s.send(c, j.frame)
 	s.asked = 0
 }
 

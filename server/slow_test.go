@@ -213,3 +213,51 @@ func TestLastWordsToARoomThatIsBehindAreHeard(t *testing.T) {
 		listener.hear(ws.OpText, fmt.Sprint(n))
 	}
 }
+
+// Who talks in several rooms waits for whichever is behind, not only for the one it spoke in last.
+func TestATalkerInManyRoomsWaitsForTheOneThatIsBehind(t *testing.T) {
+	s := startServer(t, func(c *Config) { c.MaxUnsent = 64 << 20 })
+	c := connectSDK(t, s, "")
+	c.say(`{"id":2,"subscribe":{"channel":"busy"}}` + "\n" + `{"id":3,"subscribe":{"channel":"idle"}}`)
+	c.want(`{"id":2,"subscribe":{}}`)
+	c.want(`{"id":3,"subscribe":{}}`)
+	body := strings.Repeat("x", 60<<10)
+	waitsWhile(t, s, c, "busy", 200, `{"id":4,"publish":{"channel":"busy","data":"`+body+`"}}`+"\n"+
+		`{"id":5,"publish":{"channel":"idle","data":1}}`)
+}
+
+// Who comes and goes waits too where the others are told of it.
+func TestWhoComesAndGoesWaitsForARoomThatIsBehind(t *testing.T) {
+	o := DefaultRoom()
+	o.JoinLeave = true
+	s := startServer(t, func(c *Config) { c.MaxUnsent, c.Rooms = 64<<20, []RoomOptions{o} })
+	member := connectSDK(t, s, "")
+	member.say(`{"id":2,"subscribe":{"channel":"busy"}}`)
+	member.want(`{"id":2,"subscribe":{}}`)
+	both := `{"id":3,"subscribe":{"channel":"busy"}}` + "\n" + `{"id":4,"unsubscribe":{"channel":"busy"}}` + "\n"
+	waitsWhile(t, s, connectSDK(t, s, ""), "busy", 100, strings.Repeat(both, 100))
+}
+
+// waitsWhile sends a frame many times while all shards stand still, and wants the client to be paused before the room's
+// backlog has grown much.
+func waitsWhile(t *testing.T, s *Server, c *sdk, room string, times int, frame string) {
+	t.Helper()
+	release := hold(s)
+	before := value(t, s, "throng_received_bytes_total", "")
+	var sending sync.WaitGroup
+	sending.Go(func() {
+		for range times {
+			c.say("%s", frame)
+		}
+	})
+	defer sending.Wait()
+	defer release()
+	eventually(t, "the client to be paused, or heard to the end", func() bool {
+		return value(t, s, "throng_pauses_total", "") > 0 ||
+			value(t, s, "throng_received_bytes_total", "")-before >= float64(times*len(frame))
+	})
+	r := roomOf(s, room)
+	if got, most := r.backlog.Load(), r.limit+int64(len(s.hub.shards))*(readBuffer+(64<<10)); got > most {
+		t.Errorf("got a backlog of %d bytes, want %d at most", got, most)
+	}
+}

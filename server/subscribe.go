@@ -101,6 +101,9 @@ func (s *session) leave(sub *subscription) {
 	wake := h.leaveLocked(sub)
 	h.mu.Unlock()
 	h.wake(wake)
+	if sub.room.options.JoinLeave {
+		s.spokeIn(sub.room)
+	}
 }
 
 // entry is a subscription on its way into a room: what was asked for, and what came of it.
@@ -156,7 +159,8 @@ func (h *hub) enter(s *session, entries []*entry, answer func()) {
 			wake |= shard.bit()
 		}
 		if r := e.sub.room; r.options.JoinLeave {
-			wake |= h.postLocked(r, &message{room: r, join: e.sub.info, size: messageOverhead})
+			wake |= h.postLocked(r, &message{room: r, join: e.sub.info, size: infoSize(e.sub.info)})
+			s.spokeIn(r)
 		}
 	}
 	h.mu.Unlock()
@@ -196,12 +200,11 @@ func (h *hub) enterLocked(s *session, e *entry) {
 		Ttl:         e.ttl,
 	}
 	if sub.positioned || sub.recoverable {
-		r.history.begin()
 		h.expireLocked(r)
 		e.result.Epoch, e.result.Offset = r.history.epoch, r.history.top
 	}
 	if e.wish.Recover && readsHistory {
-		h.recoverLocked(r, e)
+		h.recoverLocked(s, r, e)
 		if e.err != nil {
 			h.tidyLocked(r)
 			return
@@ -222,10 +225,14 @@ const (
 	maxRecovered = 1000 // publications in one answer
 )
 
-// recoverLocked gives a client that comes back every publication it missed, once and in order, or tells it that it cannot.
-func (h *hub) recoverLocked(r *room, e *entry) {
+// recoverLocked gives a client that comes back every publication it missed, once and in order, or tells it that it cannot:
+// also where it comes back to so many rooms that it would be closed for not having read all of that yet.
+func (h *hub) recoverLocked(s *session, r *room, e *entry) {
 	from := position{e.wish.Offset, e.wish.Epoch}
-	missed, ok := r.history.missed(from, maxRecovered, h.maxUnsent/2)
+	missed, bytes, ok := r.history.missed(from, maxRecovered, h.maxUnsent/2)
+	if ok && bytes > 0 && !perSecond(h.maxUnsent/2).allow(&s.recovered, h.clock.now(), bytes) {
+		missed, ok = nil, false
+	}
 	e.result.WasRecovering, e.result.Recovered = true, ok
 	switch {
 	case ok:
@@ -274,7 +281,7 @@ func (h *hub) leaveLocked(sub *subscription) (wake uint64) {
 		wake |= sub.part.shard.bit()
 	}
 	if r.options.JoinLeave {
-		wake |= h.postLocked(r, &message{room: r, leave: sub.info, size: messageOverhead})
+		wake |= h.postLocked(r, &message{room: r, leave: sub.info, size: infoSize(sub.info)})
 	}
 	h.tidyLocked(r)
 	return wake

@@ -35,14 +35,15 @@ func (s *shard) write(c *conn, b []byte) (kept bool) {
 	return kept
 }
 
-// queue puts b behind what c has not been sent. A reader who is too far behind is closed.
+// queue puts b behind what c has not been sent. A reader who is too far behind is closed. What is being sent does not count:
+// one frame closes nobody, however long it is.
 func (s *shard) queue(c *conn, b []byte) (kept bool) {
 	if s.asked > 0 {
 		c.out.asked = s.asked
 	}
 	c.out.push(b)
 	s.unsent.Add(int64(len(b)))
-	if c.out.bytes > s.hub.maxUnsent+c.out.asked {
+	if c.out.bytes-len(c.out.batches[0]) > s.hub.maxUnsent+c.out.asked {
 		s.abandon(c, closedSlow) // no close frame can reach it: the socket is full
 		return false
 	}

@@ -1,0 +1,164 @@
+package server
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/centrifugal/protocol"
+
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// Long answers: they end nobody's connection who reads, and hold up nobody else.
+
+// narrowSDK is a client whose sockets hold little.
+func narrowSDK(t *testing.T, s *Server) *sdk {
+	t.Helper()
+	c := connectSDK(t, s, "")
+	const little = 16 << 10
+	if err := c.conn.(*net.TCPConn).SetReadBuffer(little); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.SetsockoptInt(onlySession(s).conn.nc.Hash(), syscall.SOL_SOCKET, syscall.SO_SNDBUF, little); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// A page of history holds so many bytes at most; the next begins where it ends.
+func TestAPageOfHistoryIsBoundedInBytes(t *testing.T) {
+	o := rememberingRoom("*")
+	o.HistorySize = 300
+	s := startBackend(t, o)
+	const messages = 40
+	for n := range messages {
+		s.hub.say("x", publication{data: fmt.Appendf(nil, `"%d %s"`, n+1, strings.Repeat("x", 60<<10)), form: formJSON}, sayOptions{})
+	}
+	c := connectSDK(t, s, "")
+	c.say(`{"id":2,"subscribe":{"channel":"x"}}`)
+	epoch := field(t, c.line(), "epoch")
+	page := func(since int, reverse bool) int {
+		c.say(`{"id":3,"history":{"channel":"x","limit":300,"since":{"offset":%d,"epoch":%q},"reverse":%v}}`, since, epoch, reverse)
+		line := c.line()
+		if len(line) > s.cfg.MaxUnsent {
+			t.Fatalf("got an answer of %d bytes, want %d at most", len(line), s.cfg.MaxUnsent)
+		}
+		return strings.Count(line, `"data":`)
+	}
+	for since := 0; since < messages; {
+		got := page(since, false)
+		if got == 0 {
+			t.Fatalf("got nothing behind offset %d of %d", since, messages)
+		}
+		since += got
+	}
+	for since := messages + 1; since > 1; {
+		got := page(since, true)
+		if got == 0 {
+			t.Fatalf("got nothing before offset %d", since)
+		}
+		since -= got
+	}
+}
+
+// What a plain client says may take six times as many bytes in JSON. Whoever reads that is not too slow.
+func TestALongFrameClosesNobody(t *testing.T) {
+	s := startServer(t, nil)
+	c := narrowSDK(t, s)
+	c.say(`{"id":2,"subscribe":{"channel":"x"}}`)
+	c.want(`{"id":2,"subscribe":{}}`)
+	plain := dial(t, s, "x")
+	plain.send(ws.OpText, strings.Repeat("<", 64<<10))
+	eventually(t, "it to wait for its reader", func() bool {
+		return value(t, s, "throng_unsent_bytes", "") > 0 || closesBy(s, closedSlow) > 0
+	})
+	plain.send(ws.OpText, "and more")
+	if got := c.line(); len(got) < 6*64<<10 {
+		t.Fatalf("got %d bytes, want all of it", len(got))
+	}
+	c.want(`{"push":{"channel":"x","pub":{"data":"and more"}}}`)
+}
+
+// Whoever asks for a second long answer before it has read the first is told to try again.
+func TestASecondLongAnswerIsRefused(t *testing.T) {
+	s := startServer(t, nil)
+	c := narrowSDK(t, s)
+	for i, room := range []string{"a", "b"} {
+		c.say(`{"id":%d,"subscribe":{"channel":%q}}`, i+2, room)
+		c.want(fmt.Sprintf(`{"id":%d,"subscribe":{}}`, i+2))
+		s.hub.mu.Lock()
+		for n := range 5000 {
+			name := fmt.Sprintf("%s %d", strings.Repeat("x", 100), n)
+			s.hub.rooms[room].present.add(&subscription{info: &protocol.ClientInfo{User: name, Client: name}})
+		}
+		s.hub.mu.Unlock()
+	}
+	session := onlySession(s)
+	c.say(`{"id":4,"presence":{"channel":"a"}}` + "\n" + `{"id":5,"presence":{"channel":"b"}}`)
+	eventually(t, "both to be answered", func() bool { return session.conn.receivedMessages.Load() == 5 && !session.waiting.Load() })
+	if got := c.line(); !strings.HasPrefix(got, `{"id":4,"presence":{"presence":{`) {
+		t.Fatalf("got %.80s, want the first answer", got)
+	}
+	c.want(`{"id":5,"error":{"code":111,"message":"too many requests","temporary":true}}`)
+	if got := c.answerTo(`"presence":{"channel":"b"}`); !strings.Contains(got, `"presence":{"presence":{`) {
+		t.Fatalf("asked again: got %.80s, want the answer", got)
+	}
+}
+
+// onlySession is the one session there is.
+func onlySession(s *Server) (found *session) {
+	s.hub.call(func(sh *shard) {
+		for _, c := range sh.conns {
+			found = c.session
+		}
+	})
+	return found
+}
+
+// Whoever comes back to many rooms at once is given what it missed in some, and told that it is not in the others, but not
+// so much that it must be closed for not having read it yet.
+func TestWhatWasMissedInManyRoomsIsBounded(t *testing.T) {
+	o := rememberingRoom("*")
+	o.HistorySize = 100
+	s := startBackend(t, o)
+	const rooms = 20
+	commands := make([]string, rooms)
+	for n := range rooms {
+		for range 10 {
+			s.hub.say(fmt.Sprint(n), publication{data: []byte(`"` + strings.Repeat("x", 10<<10) + `"`), form: formJSON}, sayOptions{})
+		}
+		commands[n] = fmt.Sprintf(`{"id":%d,"subscribe":{"channel":"%d","recover":true}}`, n+2, n)
+	}
+	c := narrowSDK(t, s)
+	session := onlySession(s)
+	c.say("%s", strings.Join(commands, "\n"))
+	eventually(t, "all to be answered", func() bool { return session.conn.receivedMessages.Load() == rooms+1 || session.conn.closing() })
+	recovered := 0
+	for range rooms {
+		line := c.line()
+		if !strings.Contains(line, `"was_recovering":true`) {
+			t.Fatalf("got %.100s, want it answered", line)
+		}
+		if strings.Contains(line, `"recovered":true`) {
+			recovered++
+			if n := strings.Count(line, `"data":`); n != 10 {
+				t.Errorf("got %d publications in an answer that says it is whole, want 10", n)
+			}
+		}
+	}
+	if recovered == 0 || recovered == rooms {
+		t.Errorf("got %d of %d rooms recovered: want some", recovered, rooms)
+	}
+	eventually(t, "its time to come back", func() bool {
+		c.say(`{"id":70,"unsubscribe":{"channel":"0"}}`)
+		c.want(`{"id":70,"unsubscribe":{}}`)
+		c.say(`{"id":71,"subscribe":{"channel":"0","recover":true}}`)
+		again := strings.Contains(c.line(), `"recovered":true`)
+		time.Sleep(50 * time.Millisecond)
+		return again
+	})
+}
