@@ -52,7 +52,7 @@ func (m *mistakes) between(key string, found, least, most int, unit, zero string
 // Limits of a Config.
 const (
 	maxRate              = 1_000_000 // a second
-	maxRoomsOfConnection = 65_536
+	maxRoomsOfConnection = 4096      // they are searched one by one
 	maxHistoryBytes      = 1 << 40
 	maxPatterns          = 1000
 	minSecret            = 16 // bytes

@@ -51,7 +51,7 @@ func TestAMistakeNamesItsKeyAndWhatIsAllowed(t *testing.T) {
 		{key: "max-connections", spoil: func(c *Config) { c.MaxConnections = -1 }, says: "max-connections = -1: want 1 or more, or 0"},
 		{key: "drain", spoil: func(c *Config) { c.Drain = -1 }, says: "drain = -1ns: want 0 or more"},
 		{key: "guests", spoil: func(c *Config) { c.Guests = "yes" }, says: `guests = "yes": want on, off, or auto`},
-		{key: "max-rooms", spoil: func(c *Config) { c.MaxRooms = 0 }, says: "max-rooms = 0: want 1 to 65536"},
+		{key: "max-rooms", spoil: func(c *Config) { c.MaxRooms = 0 }, says: "max-rooms = 0: want 1 to 4096"},
 		{key: "max-connections-user", spoil: func(c *Config) { c.MaxConnectionsUser = -1 }, says: "max-connections-user = -1: want 1 or more, or 0"},
 		{key: "max-connections-address", spoil: func(c *Config) { c.MaxConnectionsAddress = -1 }, says: "want 1 or more, or 0"},
 		{key: "rate-user", spoil: func(c *Config) { c.RateUser = 1e7 }, says: "rate-user = 10000000: want 1 to 1000000 publications a second, or 0"},

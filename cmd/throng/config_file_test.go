@@ -274,7 +274,7 @@ func TestAMistakeInAConfigFileIsNamed(t *testing.T) {
 
 		// Values that are not allowed.
 		{"\nguests = 'maybe'", []string{`:2:1: guests = "maybe": want on, off, or auto`}},
-		{"rate = -1\nmax-rooms = 0", []string{":1:1: rate = -1: want 1 to 1000000", ":2:1: max-rooms = 0: want 1 to 65536"}},
+		{"rate = -1\nmax-rooms = 0", []string{":1:1: rate = -1: want 1 to 1000000", ":2:1: max-rooms = 0: want 1 to 4096"}},
 		{"rate = 9223372036854775807", []string{":1:1: rate = 9223372036854775807: want 1 to 1000000"}},
 		{"origin = ['a.example', 'b.example']", []string{`:1:1: origin = "a.example": want scheme`, `:1:1: origin = "b.example": want scheme`}},
 		{"origin = []\nlisten = ''", []string{`:2:1: listen = "": want host:port`}},
