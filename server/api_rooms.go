@@ -161,7 +161,7 @@ func (r *apiRoom) presence(_ context.Context, a *api) (any, *protocol.Error) {
 		return nil, e
 	}
 	// Reflection takes five times as long over a crowd.
-	return json.RawMessage((&protocol.PresenceResult{Presence: byClient(a.hub.present(r.Channel))}).AppendJSON(nil)), nil
+	return json.RawMessage(appendPresence(nil, a.hub.present(r.Channel))), nil
 }
 
 func (r *apiRoom) presenceStats(_ context.Context, a *api) (any, *protocol.Error) {

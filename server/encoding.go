@@ -57,13 +57,7 @@ func appendReplies(dst, scratch []byte, e encoding, replies []*protocol.Reply) (
 			payload = r.AppendJSON(payload)
 			continue
 		}
-		size := r.SizeCF()
-		payload = binary.AppendUvarint(payload, uint64(size))
-		at := len(payload)
-		payload = append(payload, make([]byte, size)...)
-		if n, err := r.MarshalToSizedBufferCF(payload[at:]); err != nil || n != size {
-			panic(fmt.Sprintf("reply of %d bytes encoded as %d: %v", size, n, err))
-		}
+		payload = appendProtobuf(binary.AppendUvarint(payload, uint64(r.SizeCF())), r)
 	}
 	return ws.AppendFrame(dst, e.opcode(), payload), payload
 }
@@ -72,4 +66,17 @@ func appendReplies(dst, scratch []byte, e encoding, replies []*protocol.Reply) (
 func encodeReply(e encoding, r *protocol.Reply) []byte {
 	frame, _ := appendReplies(nil, nil, e, []*protocol.Reply{r})
 	return frame
+}
+
+// appendProtobuf appends a message.
+func appendProtobuf(b []byte, m interface {
+	SizeCF() int
+	MarshalToSizedBufferCF([]byte) (int, error)
+}) []byte {
+	size, at := m.SizeCF(), len(b)
+	b = append(b, make([]byte, size)...)
+	if n, err := m.MarshalToSizedBufferCF(b[at:]); err != nil || n != size {
+		panic(fmt.Sprintf("message of %d bytes encoded as %d: %v", size, n, err))
+	}
+	return b
 }

@@ -29,7 +29,7 @@ func BenchmarkPresenceOf20000(b *testing.B) {
 	for name, e := range map[string]encoding{"answer/json": jsonEncoding, "answer/protobuf": protobufEncoding} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				encodeReply(e, &protocol.Reply{Id: 1, Presence: &protocol.PresenceResult{Presence: byClient(infos)}})
+				encodePresence(e, 1, infos)
 			}
 		})
 	}

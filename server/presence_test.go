@@ -4,6 +4,10 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/centrifugal/protocol"
+
+	"github.com/throng-chat/throng/server/ws"
 )
 
 // An answer about a crowd is made off the loop and may be longer than what else may wait for a reader; what the client asks
@@ -63,4 +67,39 @@ func TestPresenceSurvivesFlapping(t *testing.T) {
 	}
 	watcher.say(`{"id":3,"presence_stats":{"channel":"x"}}`)
 	watcher.want(`{"id":3,"presence_stats":{"num_clients":1,"num_users":1}}`)
+}
+
+// A long answer is made a part at a time, and says the same as one that is made at once.
+func TestALongPresenceIsAPresence(t *testing.T) {
+	for _, members := range []int{0, 1, 2, 3 * othersEvery} {
+		infos := fullRoom(members).snapshot()
+		if members > 1 {
+			infos[1] = &protocol.ClientInfo{Client: `"<odd>"`, ChanInfo: []byte(`[1]`)}
+		}
+		want := byClient(infos)
+		for _, e := range []encoding{jsonEncoding, protobufEncoding} {
+			var d ws.Decoder
+			m, _, err := d.Next(&clientRules, encodePresence(e, 7, infos))
+			if err != nil || m.Op != e.opcode() {
+				t.Fatalf("%d members, encoding %d: got frame %v, %v", members, e, m.Op, err)
+			}
+			decoder := protocol.ReplyDecoder(protocol.NewJSONReplyDecoder(m.Payload))
+			if e == protobufEncoding {
+				decoder = protocol.NewProtobufReplyDecoder(m.Payload)
+			}
+			reply, err := decoder.Decode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := reply.Presence.Presence
+			if reply.Id != 7 || len(got) != len(want) {
+				t.Errorf("%d members, encoding %d: got id %d and %d members", members, e, reply.Id, len(got))
+			}
+			for client, info := range want {
+				if got[client] == nil || string(got[client].AppendJSON(nil)) != string(info.AppendJSON(nil)) {
+					t.Errorf("%d members, encoding %d: got %v for %q, want %v", members, e, got[client], client, info)
+				}
+			}
+		}
+	}
 }

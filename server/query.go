@@ -23,7 +23,7 @@ func (s *session) presence(id uint32, req *protocol.PresenceRequest) {
 		return
 	}
 	s.await(s.hub.answers, func() func() {
-		frame := encodeReply(s.encoding, &protocol.Reply{Id: id, Presence: &protocol.PresenceResult{Presence: byClient(infos)}})
+		frame := encodePresence(s.encoding, id, infos)
 		return func() {
 			s.hub.post(s.conn.shard, job{do: sendAnswer, conn: s.conn, frame: frame, replies: []*protocol.Reply{{Id: id, Error: errTooManyRequests}}})
 		}
