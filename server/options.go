@@ -35,7 +35,7 @@ type RoomOptions struct {
 	Positioning  bool          // every subscription watches for gaps; else those that ask for it
 	Delta        bool          // a subscription may ask for fossil deltas
 	MaxMessage   int           // bytes of a publication's data; 0 for the server's limit
-	Rate         int           // publications a second of one user or guest connection in one room; 0 for no limit beyond the connection's
+	Rate         int           // publications a second of one connection in one room, twice that in a burst; 0 for no limit beyond the connection's own
 	MaxMembers   int           // connections in one room; 0 for any number
 	PublishProxy bool          // publications are asked for at the webhook first
 }
