@@ -22,6 +22,7 @@ type heartbeat struct {
 	handshakes *handshakes
 	interval   wheel.Tick
 	timeout    wheel.Tick
+	stall      wheel.Tick // stallTimeout
 	quit       chan struct{}
 
 	mu    sync.Mutex // a leaf; not held over a connection's check
@@ -38,6 +39,7 @@ func newHeartbeat(h *hub, cfg Config, pending *handshakes) *heartbeat {
 		handshakes: pending,
 		interval:   inTicks(cfg.PingInterval),
 		timeout:    inTicks(cfg.PingTimeout),
+		stall:      inTicks(stallTimeout),
 		quit:       make(chan struct{}),
 		wheel:      wheel.New[conn, *conn](wheelSlots),
 		base:       h.clock.started.Add(-firstTick * tickLength),
@@ -101,7 +103,7 @@ func (h *heartbeat) check(c *conn, now wheel.Tick) {
 		c.cut(closedGone) // the reason of the close stands
 		return
 	}
-	if stalled := wheel.Tick(c.stalled.Load()); stalled != 0 && now >= stalled+inTicks(stallTimeout) {
+	if stalled := wheel.Tick(c.stalled.Load()); stalled != 0 && now >= stalled+h.stall {
 		c.cut(closedSlow)
 		return
 	}
@@ -169,7 +171,7 @@ func (h *heartbeat) next(c *conn) wheel.Tick {
 		due = h.hub.clock.tick() + inTicks(closeTimeout)
 	}
 	if stalled := wheel.Tick(c.stalled.Load()); stalled != 0 {
-		due = min(due, stalled+inTicks(stallTimeout))
+		due = min(due, stalled+h.stall)
 	}
 	if by := wheel.Tick(c.closeBy.Load()); by != 0 {
 		due = min(due, by)
