@@ -174,30 +174,21 @@ func (c *conn) speak(m ws.Message, now time.Duration) {
 	}
 }
 
-func (c *conn) refuseFlood(what string) {
-	if c.session != nil {
-		c.session.disconnect(disconnectTooMany)
-		return
-	}
-	c.close(closedRate, ws.ClosePolicy, what)
-}
+func (c *conn) refuseFlood(what string) { c.disconnect(disconnectTooMany, ws.ClosePolicy, what) }
 
 // sayGoodbye tells a client that the server stops, and to come back.
-func (c *conn) sayGoodbye() {
-	if c.session != nil {
-		c.session.disconnect(disconnectShutdown)
-		return
-	}
-	c.close(closedShutdown, ws.CloseRestart, "server restarts")
-}
+func (c *conn) sayGoodbye() { c.disconnect(disconnectShutdown, ws.CloseRestart, "server restarts") }
 
 // throwOut ends a connection as the operator wishes: its client is not to come back by itself.
-func (c *conn) throwOut() {
+func (c *conn) throwOut() { c.disconnect(disconnectForced, ws.ClosePolicy, "closed by the operator") }
+
+// disconnect closes a session as the SDKs understand it, and a plain connection for the same reason with a code of RFC 6455.
+func (c *conn) disconnect(d disconnect, code ws.CloseCode, text string) {
 	if c.session != nil {
-		c.session.disconnect(disconnectForced)
+		c.session.disconnect(d)
 		return
 	}
-	c.close(closedByAdmin, ws.ClosePolicy, "closed by the operator")
+	c.close(d.reason, code, text)
 }
 
 // fail closes a connection whose peer broke the protocol.
