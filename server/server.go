@@ -136,16 +136,7 @@ func (s *Server) Run(ctx context.Context) error {
 
 	var serving sync.WaitGroup
 	failed := make(chan error, 3)
-	servers := []*http.Server{s.publicServer()}
-	listeners := []net.Listener{s.public}
-	if s.admin != nil {
-		servers = append(servers, &http.Server{
-			Handler:           s.adminRoutes(),
-			ReadHeaderTimeout: headTimeout,
-			ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-		})
-		listeners = append(listeners, s.admin)
-	}
+	servers, listeners := s.httpServers()
 	for i, server := range servers {
 		serving.Go(func() {
 			if err := server.Serve(listeners[i]); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
@@ -185,6 +176,20 @@ func (s *Server) Run(ctx context.Context) error {
 	owners.Wait()
 	s.hub.loop.stop() // the last: the others wake its pollers
 	return err
+}
+
+// httpServers are those of the public and the admin port, each with where it listens.
+func (s *Server) httpServers() (servers []*http.Server, listeners []net.Listener) {
+	servers, listeners = append(servers, s.publicServer()), append(listeners, s.public)
+	if s.admin != nil {
+		servers = append(servers, &http.Server{
+			Handler:           s.adminRoutes(),
+			ReadHeaderTimeout: headTimeout,
+			ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		})
+		listeners = append(listeners, s.admin)
+	}
+	return servers, listeners
 }
 
 // end lets requests finish, for a moment.
