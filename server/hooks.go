@@ -239,8 +239,7 @@ func (s *session) askPublish(id uint32, req *protocol.PublishRequest, pub public
 	r.Channel, r.Data = req.Channel, req.Data
 	s.ask(r, func(a *webhook.Answer) {
 		// Much may have changed since.
-		sub := s.find(req.Channel)
-		if !s.hub.authorize(s.asker(sub != nil, sub != nil && sub.withToken), toPublish, req.Channel) {
+		if !s.may(toPublish, req.Channel) {
 			s.fail(id, errDenied)
 			return
 		}

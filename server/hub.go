@@ -137,9 +137,7 @@ func (h *hub) join(nc *nbio.Conn, roomName string, hello, early []byte) {
 	c.place.part.members++
 	wake := h.welcomeLocked(c, hello, early)
 	h.mu.Unlock()
-	if wake {
-		c.shard.wake()
-	}
+	h.wake(wake)
 }
 
 // open makes a connection of the SDK protocol out of a socket whose handshake is done: as join, but it is in no room.
@@ -154,9 +152,7 @@ func (h *hub) open(nc *nbio.Conn, e encoding, hello, early []byte) {
 	s.client = clientID(h.clientPrefix, c.id)
 	wake := h.welcomeLocked(c, hello, early)
 	h.mu.Unlock()
-	if wake {
-		c.shard.wake()
-	}
+	h.wake(wake)
 }
 
 // full says whether a room has as many members as its options allow.
@@ -181,7 +177,7 @@ func (h *hub) nameLocked(c *conn) {
 }
 
 // welcomeLocked posts c to its shard: from there on it is shared.
-func (h *hub) welcomeLocked(c *conn, hello, early []byte) (wake bool) {
+func (h *hub) welcomeLocked(c *conn, hello, early []byte) (wake uint64) {
 	// The last write before: what is stored here orders all the fields above.
 	c.seen.Store(uint32(h.heartbeat.phase(c)))
 	return c.shard.pushLocked(job{do: joinHub, conn: c, frame: hello, early: early})
@@ -247,9 +243,7 @@ func (h *hub) leave(c *conn) {
 	}
 	wake := c.shard.pushLocked(job{do: leaveHub, conn: c})
 	h.mu.Unlock()
-	if wake {
-		c.shard.wake()
-	}
+	h.wake(wake)
 	h.releaseAddress(c.from())
 	h.release()
 }
@@ -259,9 +253,7 @@ func (h *hub) post(s *shard, j job) {
 	h.mu.Lock()
 	wake := s.pushLocked(j)
 	h.mu.Unlock()
-	if wake {
-		s.wake()
-	}
+	h.wake(wake)
 }
 
 // call runs f on every shard in turn and waits for it. Not to be called on the loop or on a shard.

@@ -25,6 +25,12 @@ func (s *session) asker(inside, token bool) asker {
 	return asker{user: s.info.User, inside: inside, token: token}
 }
 
+// may says whether the session may do something in a room, as it stands there now. Called on the poller.
+func (s *session) may(d deed, room string) bool {
+	sub := s.find(room)
+	return s.hub.authorize(s.asker(sub != nil, sub != nil && sub.withToken), d, room)
+}
+
 // authorize is the one function that decides what anybody may do in a room, however it is asked for: by a plain client, by
 // the SDK protocol, by the server API, by coming back to where it was. Any goroutine may call it.
 func (h *hub) authorize(a asker, d deed, room string) bool {

@@ -49,13 +49,12 @@ func (h *hub) present(room string) []*protocol.ClientInfo {
 }
 
 func (s *session) maySeePresence(room string) *protocol.Error {
-	sub := s.find(room)
 	switch {
 	case !validRoomName(room):
 		return errBadRequest
 	case !s.hub.optionsOf(room).Presence:
 		return errNotAvailable
-	case !s.hub.authorize(s.asker(sub != nil, sub != nil && sub.withToken), toSeePresence, room):
+	case !s.may(toSeePresence, room):
 		return errDenied
 	}
 	return nil
@@ -81,7 +80,6 @@ func (h *hub) presenceStats(room string) *protocol.PresenceStatsResult {
 
 // history answers what was said in a room.
 func (s *session) history(id uint32, req *protocol.HistoryRequest) {
-	sub := s.find(req.Channel)
 	switch {
 	case !validRoomName(req.Channel):
 		s.fail(id, errBadRequest)
@@ -89,7 +87,7 @@ func (s *session) history(id uint32, req *protocol.HistoryRequest) {
 	case s.hub.optionsOf(req.Channel).HistorySize == 0:
 		s.fail(id, errNotAvailable)
 		return
-	case !s.hub.authorize(s.asker(sub != nil, sub != nil && sub.withToken), toReadHistory, req.Channel):
+	case !s.may(toReadHistory, req.Channel):
 		s.fail(id, errDenied)
 		return
 	}

@@ -29,8 +29,7 @@ func (s *session) redact(id uint32, params []byte) {
 		s.fail(id, errBadRequest)
 		return
 	}
-	sub := s.find(r.Channel)
-	if !s.hub.authorize(s.asker(sub != nil, sub != nil && sub.withToken), toPublish, r.Channel) {
+	if !s.may(toPublish, r.Channel) {
 		s.fail(id, errDenied)
 		return
 	}

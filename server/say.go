@@ -19,14 +19,13 @@ func (s *session) publish(id uint32, req *protocol.PublishRequest) {
 		s.fail(id, errBadRequest)
 		return
 	}
-	sub := s.find(req.Channel)
-	pub.info = s.info
-	if sub != nil {
-		pub.info = sub.info
-	}
-	if !s.hub.authorize(s.asker(sub != nil, sub != nil && sub.withToken), toPublish, req.Channel) {
+	if !s.may(toPublish, req.Channel) {
 		s.fail(id, errDenied)
 		return
+	}
+	pub.info = s.info
+	if sub := s.find(req.Channel); sub != nil {
+		pub.info = sub.info
 	}
 	options := s.hub.optionsOf(req.Channel)
 	if options.MaxMessage > 0 && len(req.Data) > options.MaxMessage {
@@ -146,21 +145,23 @@ func (h *hub) sayLocked(r *room, m *message, o sayOptions) (at position, wake ui
 		last := m.pub // not m, which keeps its frames
 		m.prev, r.last = r.last, &last
 	}
-	return at, h.postLocked(r, m)
+	return at, h.postLocked(r, job{do: deliver, message: m})
 }
 
-// postLocked posts m to every part of the room that has members, but not what plain members do not hear to theirs. It
-// returns whom to wake. hub.mu is held.
-func (h *hub) postLocked(r *room, m *message) (wake uint64) {
-	posted := 0
+// postLocked posts a message, or a frame, to every part of the room that has members; but not to plain members what they do
+// not hear. It returns whom to wake. hub.mu is held.
+func (h *hub) postLocked(r *room, what job) (wake uint64) {
+	posted, size, forSDKs := 0, len(what.frame), false
+	if m := what.message; m != nil {
+		size, forSDKs = m.size, !m.isPublication()
+	}
 	for _, p := range r.parts {
-		if p.members == 0 || p.encoding == plainEncoding && !m.isPublication() {
+		if p.members == 0 || forSDKs && p.encoding == plainEncoding {
 			continue
 		}
-		posted += m.size
-		if p.shard.pushLocked(job{do: deliver, part: p, message: m}) {
-			wake |= p.shard.bit()
-		}
+		posted += size
+		what.part = p
+		wake |= p.shard.pushLocked(what)
 	}
 	// Under the lock, or a shard could subtract it first.
 	r.backlog.Add(int64(posted))
@@ -179,7 +180,7 @@ func (h *hub) publish(r *room, op ws.Opcode, payload []byte) {
 		r = h.roomLocked(r.name)
 	}
 	if r.onlyPlain() {
-		wake = h.postFrameLocked(r, frame)
+		wake = h.postLocked(r, job{do: deliver, frame: frame})
 	} else {
 		m := &message{size: len(payload) + messageOverhead}
 		m.frames[plainEncoding] = frame
@@ -192,22 +193,6 @@ func (h *hub) publish(r *room, op ws.Opcode, payload []byte) {
 	h.tidyLocked(r)
 	h.mu.Unlock()
 	h.wake(wake)
-}
-
-// postFrameLocked posts a frame to a room that has only plain members. hub.mu is held.
-func (h *hub) postFrameLocked(r *room, frame []byte) (wake uint64) {
-	posted := 0
-	for _, p := range r.parts {
-		if p.members == 0 {
-			continue
-		}
-		posted += len(frame)
-		if p.shard.pushLocked(job{do: deliver, part: p, frame: frame}) {
-			wake |= p.shard.bit()
-		}
-	}
-	r.backlog.Add(int64(posted))
-	return wake
 }
 
 // wake wakes the shards whose bits are set.

@@ -95,11 +95,11 @@ func newShard(h *hub, index int) *shard {
 	}
 }
 
-// pushLocked adds a job and says whether the shard must be woken. hub.mu is held.
-func (s *shard) pushLocked(j job) (wake bool) {
-	wake = len(s.inbox) == 0
-	if wake {
+// pushLocked adds a job and returns the shards to wake: this one, or none. hub.mu is held.
+func (s *shard) pushLocked(j job) (wake uint64) {
+	if len(s.inbox) == 0 {
 		s.first = time.Now()
+		wake = 1 << s.index
 	}
 	s.inbox = append(s.inbox, j)
 	return wake
@@ -354,9 +354,6 @@ func (s *shard) finish(c *conn) {
 		s.hub.log.Debug("end of stream not sent", "conn", c.id, "error", err)
 	}
 }
-
-// bit is the shard in a word of those to wake.
-func (s *shard) bit() uint64 { return 1 << s.index }
 
 // yield lets the pollers run. A send does not tell the scheduler of itself, so on one core they would starve.
 func (s *shard) yield() {

@@ -146,8 +146,8 @@ func (h *hub) enter(s *session, entries []*entry, answer func()) {
 		}
 	}
 	answer()
-	if replies := s.take(); replies != nil && shard.pushLocked(job{do: sendReplies, conn: s.conn, replies: replies, entries: entries}) {
-		wake |= shard.bit()
+	if replies := s.take(); replies != nil {
+		wake |= shard.pushLocked(job{do: sendReplies, conn: s.conn, replies: replies, entries: entries})
 	}
 	for _, e := range entries {
 		if e.err != nil {
@@ -155,11 +155,9 @@ func (h *hub) enter(s *session, entries []*entry, answer func()) {
 		}
 		s.subs = append(s.subs, e.sub)
 		h.metrics.subscriptions.Inc()
-		if shard.pushLocked(job{do: joinPart, sub: e.sub, whole: !e.knowsLast()}) {
-			wake |= shard.bit()
-		}
+		wake |= shard.pushLocked(job{do: joinPart, sub: e.sub, whole: !e.knowsLast()})
 		if r := e.sub.room; r.options.JoinLeave {
-			wake |= h.postLocked(r, &message{room: r, join: e.sub.info, size: infoSize(e.sub.info)})
+			wake |= h.postLocked(r, job{do: deliver, message: &message{room: r, join: e.sub.info, size: infoSize(e.sub.info)}})
 			s.spokeIn(r)
 		}
 	}
@@ -277,11 +275,9 @@ func (h *hub) leaveLocked(sub *subscription) (wake uint64) {
 	if r.options.Presence {
 		r.present.remove(sub)
 	}
-	if sub.part.shard.pushLocked(job{do: leavePart, sub: sub}) {
-		wake |= sub.part.shard.bit()
-	}
+	wake |= sub.part.shard.pushLocked(job{do: leavePart, sub: sub})
 	if r.options.JoinLeave {
-		wake |= h.postLocked(r, &message{room: r, leave: sub.info, size: infoSize(sub.info)})
+		wake |= h.postLocked(r, job{do: deliver, message: &message{room: r, leave: sub.info, size: infoSize(sub.info)}})
 	}
 	h.tidyLocked(r)
 	return wake
