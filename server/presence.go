@@ -27,13 +27,9 @@ func (p *presence) add(sub *subscription) {
 
 // remove takes sub out; it is in.
 func (p *presence) remove(sub *subscription) {
-	last := len(p.list) - 1
-	p.list[sub.presentAt] = p.list[last]
-	p.list[sub.presentAt].presentAt = sub.presentAt
-	p.list[last] = nil
-	p.list = p.list[:last]
-	if last >= 64 && last < cap(p.list)/4 {
-		p.list = append(make([]*subscription, 0, cap(p.list)/2), p.list...)
+	p.list = without(p.list, int(sub.presentAt))
+	if int(sub.presentAt) < len(p.list) {
+		p.list[sub.presentAt].presentAt = sub.presentAt
 	}
 	if p.users[sub.info.User]--; p.users[sub.info.User] == 0 {
 		delete(p.users, sub.info.User)

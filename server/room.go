@@ -181,13 +181,9 @@ func (p *part) leave(m *member) {
 	if m.at < 0 {
 		return
 	}
-	last := len(p.list) - 1
-	p.list[m.at] = p.list[last]
-	p.list[m.at].at = m.at
-	p.list[last] = nil
-	p.list = p.list[:last]
-	if last >= 64 && last < cap(p.list)/4 {
-		p.list = append(make([]*member, 0, cap(p.list)/2), p.list...)
+	p.list = without(p.list, int(m.at))
+	if int(m.at) < len(p.list) {
+		p.list[m.at].at = m.at
 	}
 	m.at = -1
 	if m.whole {

@@ -323,11 +323,10 @@ func (s *shard) sendAnswer(c *conn, j *job) {
 func (s *shard) leave(c *conn) {
 	s.partAll(c)
 	s.drop(c)
-	last := len(s.conns) - 1
-	s.conns[c.connAt] = s.conns[last]
-	s.conns[c.connAt].connAt = c.connAt
-	s.conns[last] = nil
-	s.conns = s.conns[:last]
+	s.conns = without(s.conns, int(c.connAt))
+	if int(c.connAt) < len(s.conns) {
+		s.conns[c.connAt].connAt = c.connAt
+	}
 }
 
 // sendClose writes what c has not got of its room's batch, then the close frame. Nothing follows it.

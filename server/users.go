@@ -37,12 +37,8 @@ func (h *hub) removeUser(s *session) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	u := s.user
-	i := slices.Index(u.sessions, s)
-	last := len(u.sessions) - 1
-	u.sessions[i] = u.sessions[last]
-	u.sessions[last] = nil
-	u.sessions = u.sessions[:last]
-	if last == 0 && h.users[u.name] == u {
+	u.sessions = without(u.sessions, slices.Index(u.sessions, s))
+	if len(u.sessions) == 0 && h.users[u.name] == u {
 		delete(h.users, u.name)
 	}
 }
