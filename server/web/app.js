@@ -173,7 +173,7 @@
   function start() {
     const box = byId("message");
     const params = new URLSearchParams(location.search);
-    const currentName = setUpName(byId("name"), () => rename());
+    const currentName = setUpName(byId("name"), () => put());
 
     let name;
     let url;
@@ -196,7 +196,6 @@
     let inside = false; // the room
     let wasOpen = false;
     let lastReason = ""; // of the first close after an open; the tries that follow have none
-    let renaming = Promise.resolve();
 
     // ---- Connection ----
 
@@ -256,13 +255,6 @@
         enter();
       } else {
         showStatus("stopped", `Removed from the room (${reason}). Reload the page to come back.`);
-      }
-    }
-
-    // rename has the server show the name that is in the box. What is sent waits for it.
-    function rename() {
-      if (connection.guest.rename(currentName()) && inside) {
-        renaming = connection.refresh().catch((error) => showNotice(`Not renamed yet: ${error.message}`)); // the next connection has the name
       }
     }
 
@@ -359,7 +351,8 @@
 
     // ---- Saying ----
 
-    let outbox = []; // {data, message}: what the room has not yet said, in order; message is that of a new one
+    // {name, data, message}: what the room has not yet said, in order. A new name alone has no data; only a new message has a message.
+    let outbox = [];
     let flushing = false;
 
     // flush sends one thing after another. What a connection that ended may have taken is sent again: by its id it is known.
@@ -371,8 +364,10 @@
       while (inside && outbox.length > 0) {
         const [item] = outbox;
         try {
-          await renaming;
-          await connection.call("publish", { channel: name, data: item.data });
+          await connection.rename(item.name).catch((error) => showNotice(`Not renamed yet: ${error.message}`));
+          if (item.data !== undefined) {
+            await connection.call("publish", { channel: name, data: item.data });
+          }
           outbox = outbox.filter((other) => other !== item);
         } catch (error) {
           if (error.code === undefined) {
@@ -401,7 +396,7 @@
     }
 
     function put(data, message) {
-      outbox.push({ data, message });
+      outbox.push({ name: currentName(), data, message });
       flush();
     }
 
@@ -466,7 +461,6 @@
       if (text === "" || byId("send").disabled) {
         return;
       }
-      rename();
       const data = editing === null ? { id: newId(), text } : { type: "edit", of: editing.id, text };
       const over = bytes(JSON.stringify({ id: 2 ** 31, publish: { channel: name, data } })) - maxCommand;
       if (over > 0) {

@@ -32,34 +32,24 @@ const retryRefresh = 5_000;
 // Guest is who this window is: a name, and the server's token for it. A reload keeps it, another window is another guest.
 class Guest {
   user = "";
+  name;
   #url;
-  #name;
+  #shown = ""; // the name that the token has
   #token = "";
   #ends = 0;
 
   constructor(url, name) {
     this.#url = url;
-    this.#name = name;
+    this.name = name;
     this.#token = stored("sessionStorage", guestKey); // by which the server finds out who this was; the name may be another by now
   }
 
-  // current says whether the token is good for a while yet, and for the name.
-  get current() {
-    return Date.now() < this.#ends;
+  get renamed() {
+    return this.name !== this.#shown;
   }
 
   expire() {
     this.#ends = 0;
-  }
-
-  // rename returns whether the name is another one; the next token has it.
-  rename(name) {
-    if (name === this.#name) {
-      return false;
-    }
-    this.#name = name;
-    this.expire();
-    return true;
   }
 
   // forget is for a token that the server does not believe: it was another server's, or it ended long ago.
@@ -70,10 +60,10 @@ class Guest {
 
   // token is the one there is, or a new one, for which the old one shows that it is the same guest who asks.
   async token(renew = false) {
-    if (!renew && this.current) {
+    if (!renew && !this.renamed && Date.now() < this.#ends) {
       return this.#token;
     }
-    const name = this.#name;
+    const { name } = this;
     const body = JSON.stringify({ name, token: this.#token });
     const answer = await fetch(this.#url, { method: "POST", body, signal: AbortSignal.timeout(openTimeout) });
     if (answer.status === 401 && this.#token !== "") {
@@ -86,7 +76,8 @@ class Guest {
     const { token, user, ttl } = await answer.json();
     this.#token = token;
     this.user = user;
-    this.#ends = name === this.#name ? Date.now() + ttl * 1000 - soon : 0;
+    this.#shown = name;
+    this.#ends = Date.now() + ttl * 1000 - soon;
     store("sessionStorage", guestKey, token);
     return token;
   }
@@ -172,9 +163,6 @@ class Connection {
         watchOver();
         stable = setTimeout(() => { this.#failures = 0; }, stableAfter);
         this.#refreshIn(ttl * 800);
-        if (!this.guest.current) {
-          await this.refresh(); // it was renamed meanwhile
-        }
         this.#onState("open", "");
       } catch (error) {
         if (error.code === 109) {
@@ -233,10 +221,18 @@ class Connection {
     }
   }
 
-  // refresh gets a new token, and shows it. Until the server has seen it, nothing is said under a new name.
+  // refresh gets a new token, and shows it.
   async refresh() {
     const { ttl = 0 } = await this.call("refresh", { token: await this.guest.token(true) });
     this.#refreshIn(ttl * 800);
+  }
+
+  // rename returns when the server has seen the guest's name: what is said after that has it.
+  async rename(name) {
+    this.guest.name = name;
+    if (this.guest.renamed) {
+      await this.refresh();
+    }
   }
 
   // Half of each delay is chance, so that a crowd cut off together does not come back together.

@@ -126,6 +126,14 @@ class Chat {
     return this.messages();
   }
 
+  // until waits for what the page does not show.
+  async until(holds, otherwise) {
+    for (const deadline = Date.now() + patience; !await holds();) {
+      assert.ok(Date.now() < deadline, otherwise);
+      await this.page.waitForTimeout(10);
+    }
+  }
+
   // raw opens a WebSocket that is not the page's own.
   async raw(room = "lobby") {
     await this.page.evaluate((name) => new Promise((resolve, reject) => {
@@ -900,6 +908,39 @@ describe("guests", () => {
     assert.deepEqual((await b.hears(2)).map((m) => m.sender), ["Ann", "Anna"]);
     assert.equal(relay.opened, 1);
   });
+
+  // The requests for tokens wait in held, and are answered one by one.
+  for (const [when, isOpen] of [["before the page is connected", false], ["one soon after the other", true]]) {
+    test(`each message has the name it was written under: ${when}`, async (t) => {
+      const room = ownRoom();
+      const held = [];
+      const hold = (page) => page.route("**/connection/guest", (route) => { held.push(route); });
+      const a = await Chat.open(t, `${server.url}/?room=${room}`, isOpen ? {} : { prepare: hold });
+      if (isOpen) {
+        await a.connected();
+        await hold(a.page);
+      }
+      const b = await open(t, `/?room=${room}`);
+      await b.connected();
+      for (const name of ["Ann", "Anna"]) {
+        await a.name(name);
+        await a.say("hi");
+        await a.until(() => held.length > 0, "no token was asked for");
+        if (!isOpen && name === "Ann") {
+          await held.pop().continue(); // the token of the name before
+        }
+      }
+      let messages = [];
+      await a.until(async () => {
+        const route = held.pop(); // the newest, as answers may overtake each other
+        await route?.continue();
+        await route?.request().response();
+        messages = await b.messages();
+        return messages.length === 2;
+      }, "not all was said");
+      assert.deepEqual(messages.map((m) => m.sender), ["Ann", "Anna"]);
+    });
+  }
 
   test("a token is made new before it ends, and the guest stays the same", async (t) => {
     const relay = new Relay();
