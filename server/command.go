@@ -68,7 +68,7 @@ func (s *session) onCommand(cmd *protocol.Command, now time.Duration) {
 		return
 	}
 	if !s.hub.messageRate.allow(&s.conn.messages, now, 1) || !s.hub.addressMayAsk(s.conn, now) {
-		s.tooMany(cmd.Id)
+		s.refuse(cmd.Id, errTooManyRequests)
 		return
 	}
 	add(&s.conn.receivedMessages, 1)
@@ -124,14 +124,16 @@ func (s *session) onPong(cmd *protocol.Command) {
 	}
 }
 
-// tooMany refuses a command; who goes on all the same is disconnected.
-func (s *session) tooMany(id uint32) {
-	if s.strikes++; s.strikes > maxStrikes {
-		s.dismiss(disconnectTooMany)
-		return
+// refuse answers a command that the client should not have sent. Who goes on over a limit all the same is disconnected.
+func (s *session) refuse(id uint32, e *protocol.Error) {
+	if e == errTooManyRequests || e == errLimit {
+		if s.strikes++; s.strikes > maxStrikes {
+			s.dismiss(disconnectTooMany)
+			return
+		}
 	}
 	if id != 0 {
-		s.fail(id, errTooManyRequests)
+		s.fail(id, e)
 	}
 }
 

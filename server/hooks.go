@@ -213,7 +213,7 @@ func (s *session) askSubscribe(id uint32, e *entry) {
 	s.ask(r, func(a *webhook.Answer) {
 		// Much may have changed since.
 		if err := s.mayEnter(e); err != nil {
-			s.fail(id, err)
+			s.refuse(id, err)
 			return
 		}
 		e.info = s.infoIn(e.info.ChanInfo)

@@ -84,14 +84,28 @@ func TestAnAddressHasSoManyConnections(t *testing.T) {
 	})
 }
 
-// Who asks too much is told so, and who goes on all the same is cut off; nobody else is.
-func TestTooManyCommandsAreRefusedThenCutOff(t *testing.T) {
-	s := startLimited(t, func(c *Config) { c.Rate = 1 })
+// Who is over a limit is told so, and who goes on all the same is cut off; nobody else is.
+func TestWhoGoesOnOverALimitIsCutOff(t *testing.T) {
+	small := DefaultRoom()
+	small.Publish, small.MaxMessage = Anyone, 1
+	for name, over := range map[string]struct {
+		limit   func(*Config)
+		command string
+		err     string
+	}{
+		"commands": {func(c *Config) { c.Rate = 1 }, `{"id":2,"unsubscribe":{"channel":"x"}}`, `{"code":111,"message":"too many requests","temporary":true}`},
+		"sizes":    {func(c *Config) { c.Rate, c.Rooms = 0, []RoomOptions{small} }, `{"id":2,"publish":{"channel":"x","data":"long"}}`, `{"code":106,"message":"limit exceeded"}`},
+	} {
+		t.Run(name, func(t *testing.T) { goOnOverALimit(t, startLimited(t, over.limit), over.command, over.err) })
+	}
+}
+
+func goOnOverALimit(t *testing.T, s *Server, command, wantErr string) {
+	t.Helper()
 	other := connectSDK(t, s, userToken("bob"))
 	c := connectSDK(t, s, userToken("ann"))
 	// Several a frame, as the number of frames has a limit of its own.
-	commands := strings.Repeat(`{"id":2,"unsubscribe":{"channel":"x"}}`+"\n", maxStrikes+10)
-	c.say("%s", commands)
+	c.say("%s", strings.Repeat(command+"\n", maxStrikes+10))
 	refused := 0
 	for {
 		m, err := c.next()
@@ -104,7 +118,7 @@ func TestTooManyCommandsAreRefusedThenCutOff(t *testing.T) {
 			}
 			break
 		}
-		refused += strings.Count(string(m.Payload), `{"id":2,"error":{"code":111,"message":"too many requests","temporary":true}}`)
+		refused += strings.Count(string(m.Payload), `{"id":2,"error":`+wantErr+`}`)
 	}
 	if refused != maxStrikes {
 		t.Errorf("got %d commands refused before the end, want %d", refused, maxStrikes)

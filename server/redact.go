@@ -34,7 +34,7 @@ func (s *session) redact(id uint32, params []byte) {
 		return
 	}
 	if !s.hub.userMayPublish(s.user, s.hub.clock.now()) {
-		s.tooMany(id)
+		s.refuse(id, errTooManyRequests)
 		return
 	}
 	if e := s.hub.redact(r, s.info); e != nil {

@@ -29,12 +29,12 @@ func (s *session) publish(id uint32, req *protocol.PublishRequest) {
 	}
 	options := s.hub.optionsOf(req.Channel)
 	if options.MaxMessage > 0 && len(req.Data) > options.MaxMessage {
-		s.fail(id, errLimit)
+		s.refuse(id, errLimit)
 		return
 	}
 	now := s.hub.clock.now()
 	if !s.mayPublishIn(req.Channel, perSecond(options.Rate), now) || !s.hub.userMayPublish(s.user, now) {
-		s.tooMany(id)
+		s.refuse(id, errTooManyRequests)
 		return
 	}
 	if !s.hub.moderation.maySpeak(s.speaker(req.Channel)) {

@@ -31,7 +31,7 @@ type session struct {
 	subs        []*subscription
 	replies     []*protocol.Reply // of the frame under way, not yet posted
 	talksIn     *room             // where it made others hear something: it is not read from while that is behind
-	strikes     int               // commands refused as too many, since the last that was not
+	strikes     int               // commands over a limit, since the last that was not
 	recovered   meter             // bytes of what it was told that it had missed
 	meters      map[string]meter  // of publications, by room, where rooms have a rate; nil before the first
 	waitsFrom   wheel.Tick

@@ -26,7 +26,7 @@ func (s *session) subscribe(id uint32, req *protocol.SubscribeRequest) {
 		e.ttl = ttl(claims.Expires)
 	}
 	if err := s.mayEnter(e); err != nil {
-		s.fail(id, err)
+		s.refuse(id, err)
 		return
 	}
 	if s.hub.hooks.wants(onSubscribe) {
@@ -57,7 +57,7 @@ func (s *session) enterRoom(id uint32, e *entry) {
 		}
 	})
 	if e.err != nil {
-		s.fail(id, e.err)
+		s.refuse(id, e.err)
 	}
 	if e.expires != 0 {
 		s.schedule()
