@@ -50,7 +50,7 @@ func (h *history) add(p *publication, most int) (grown int) {
 	}
 	*h.at(h.count) = *p
 	h.count++
-	size := p.bytes() + remembered
+	size := p.size() + remembered
 	if h.count == 1 {
 		size += rememberedRoom
 	}
@@ -73,9 +73,9 @@ func (h *history) find(offset uint64) *publication {
 // redact forgets what a publication says, but not that there is one, nor whose it is. It returns by how many bytes the
 // history grew.
 func (h *history) redact(p *publication) (grown int) {
-	grown = -p.bytes()
+	grown = -p.size()
 	p.data, p.form, p.tags = redacted, formJSON, nil
-	grown += p.bytes()
+	grown += p.size()
 	h.bytes += grown
 	return grown
 }
@@ -83,7 +83,7 @@ func (h *history) redact(p *publication) (grown int) {
 // dropOldest forgets one publication and returns its size.
 func (h *history) dropOldest() int {
 	oldest := h.at(0)
-	size := oldest.bytes() + remembered
+	size := oldest.size() + remembered
 	*oldest = publication{}
 	h.head = (h.head + 1) % len(h.ring)
 	h.count--
@@ -123,7 +123,7 @@ func (h *history) missed(from position, most, mostBytes int) (pubs []publication
 	}
 	for i := h.count - int(n); i < h.count; i++ {
 		p := h.at(i)
-		if bytes += p.bytes() + remembered; bytes > mostBytes {
+		if bytes += p.size() + remembered; bytes > mostBytes {
 			return nil, 0, false
 		}
 		pubs = append(pubs, *p)
@@ -164,7 +164,7 @@ func (h *history) page(since *position, limit, mostBytes int, reverse bool) (pub
 			from++
 		}
 		p := h.at(i)
-		bytes += p.bytes() + remembered
+		bytes += p.size() + remembered
 		pubs = append(pubs, *p)
 	}
 	return pubs

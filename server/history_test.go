@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/centrifugal/protocol"
+
 	"github.com/throng-chat/throng/server/wheel"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -105,6 +107,25 @@ func TestWhatWasMissedIsToldWholeOrNotAtAll(t *testing.T) {
 		if ok != tt.ok || !slices.Equal(offsets(got), tt.want) {
 			t.Errorf("%s: got %v %v, want %v %v", tt.name, offsets(got), ok, tt.want, tt.ok)
 		}
+	}
+}
+
+// Who said it is remembered with what was said, and told with it.
+func TestAHistoryCountsWhoSaidIt(t *testing.T) {
+	ann := &protocol.ClientInfo{User: "ann", Client: "1", ConnInfo: make([]byte, 1000), ChanInfo: make([]byte, 500)}
+	h := &history{}
+	for range 3 {
+		h.add(&publication{data: []byte("1"), info: ann}, 3)
+	}
+	const each = 1 + 3 + 1 + 1000 + 500 + remembered
+	if want := rememberedRoom + 3*each; h.bytes != want {
+		t.Errorf("got %d bytes counted, want %d", h.bytes, want)
+	}
+	if _, _, ok := h.missed(position{}, 3, 3*each-1); ok {
+		t.Error("more was told than the bytes that are allowed")
+	}
+	if got := h.page(nil, -1, each+1, false); len(got) != 2 {
+		t.Errorf("got %d publications in a page of %d bytes, want 2", len(got), each+1)
 	}
 }
 

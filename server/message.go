@@ -22,11 +22,6 @@ type message struct {
 // messageOverhead is about what a push adds to its data.
 const messageOverhead = 64
 
-// infoSize is the size of a message that tells of somebody.
-func infoSize(info *protocol.ClientInfo) int {
-	return messageOverhead + len(info.User) + len(info.ConnInfo) + len(info.ChanInfo)
-}
-
 // frame is the message for the members of one encoding, nil where they hear nothing of it. Called on the shards.
 func (m *message) frame(e encoding) []byte {
 	m.mu.Lock()

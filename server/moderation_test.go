@@ -257,7 +257,7 @@ func TestRedact(t *testing.T) {
 	s.hub.mu.Lock()
 	h := &s.hub.rooms["h:1"].history
 	for i := range h.count {
-		want += h.at(i).bytes() + remembered
+		want += h.at(i).size() + remembered
 	}
 	bytes = s.hub.archive.bytes
 	s.hub.mu.Unlock()

@@ -51,6 +51,14 @@ func (p *publication) bytes() int {
 	return n
 }
 
+// size is what it says, and who says it.
+func (p *publication) size() int { return p.bytes() + infoSize(p.info) }
+
+// infoSize is what somebody takes, nil for nobody.
+func infoSize(info *protocol.ClientInfo) int {
+	return len(info.GetUser()) + len(info.GetClient()) + len(info.GetConnInfo()) + len(info.GetChanInfo())
+}
+
 // ofSDK takes data that came by the SDK protocol or the server API. It is kept: the caller must not change it. ok is false
 // where it is nested too deep.
 func ofSDK(data []byte) (p publication, ok bool) {

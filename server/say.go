@@ -101,7 +101,7 @@ type sayOptions struct {
 // say gives a publication its place in the room's order and history, and posts it to all members. The place it returns is
 // zero where there is no history. The room is nil where nobody is there to hear, or to remember.
 func (h *hub) say(name string, pub publication, o sayOptions) (*room, position) {
-	m := &message{pub: pub, size: pub.bytes() + messageOverhead}
+	m := &message{pub: pub, size: pub.size() + messageOverhead}
 	m.pub.at = h.clock.tick()
 	h.metrics.messages.Inc()
 	options := h.optionsOf(name)

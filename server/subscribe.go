@@ -157,7 +157,7 @@ func (h *hub) enter(s *session, entries []*entry, answer func()) {
 		h.metrics.subscriptions.Inc()
 		wake |= shard.pushLocked(job{do: joinPart, sub: e.sub, whole: !e.knowsLast()})
 		if r := e.sub.room; r.options.JoinLeave {
-			wake |= h.postLocked(r, job{do: deliver, message: &message{room: r, join: e.sub.info, size: infoSize(e.sub.info)}})
+			wake |= h.postLocked(r, job{do: deliver, message: &message{room: r, join: e.sub.info, size: infoSize(e.sub.info) + messageOverhead}})
 			s.spokeIn(r)
 		}
 	}
@@ -277,7 +277,7 @@ func (h *hub) leaveLocked(sub *subscription) (wake uint64) {
 	}
 	wake |= sub.part.shard.pushLocked(job{do: leavePart, sub: sub})
 	if r.options.JoinLeave {
-		wake |= h.postLocked(r, job{do: deliver, message: &message{room: r, leave: sub.info, size: infoSize(sub.info)}})
+		wake |= h.postLocked(r, job{do: deliver, message: &message{room: r, leave: sub.info, size: infoSize(sub.info) + messageOverhead}})
 	}
 	h.tidyLocked(r)
 	return wake
