@@ -277,6 +277,7 @@ func (s *session) askRPC(id uint32, req *protocol.RPCRequest) {
 // send passes on what wants no reply: an rpc without a method. An error is counted, and that is all.
 func (s *session) send(req *protocol.SendRequest) {
 	if !s.hub.hooks.wants(onRPC) {
+		s.dismiss(disconnectNotAvailable) // there is no reply to tell it by
 		return
 	}
 	r := s.about(onRPC)

@@ -25,7 +25,7 @@ func (s *session) connect(id uint32, req *protocol.ConnectRequest) {
 	case req.Token != "":
 		var err error
 		if claims, err = s.hub.tokens.Connect(req.Token, time.Now()); err != nil {
-			s.refuseToken(id, err)
+			s.refuseToken(id, err, errTokenExpired)
 			return
 		}
 	case !s.hub.guests && !s.hub.hooks.wants(onConnect):
@@ -39,11 +39,11 @@ func (s *session) connect(id uint32, req *protocol.ConnectRequest) {
 	s.enter(id, req, claims, nil)
 }
 
-// refuseToken answers a connection's token that is no good.
-func (s *session) refuseToken(id uint32, err error) {
+// refuseToken answers a connection's token that is no good, one that has expired with expired.
+func (s *session) refuseToken(id uint32, err error, expired *protocol.Error) {
 	switch {
 	case errors.Is(err, token.ErrExpired):
-		s.fail(id, errTokenExpired)
+		s.fail(id, expired)
 	case errors.Is(err, token.ErrKeysNotLoaded):
 		s.fail(id, errInternal)
 	default:
@@ -164,7 +164,7 @@ func (s *session) infoIn(info []byte) *protocol.ClientInfo {
 func (s *session) refresh(id uint32, req *protocol.RefreshRequest) {
 	claims, err := s.hub.tokens.Connect(req.Token, time.Now())
 	if err != nil {
-		s.refuseToken(id, err)
+		s.refuseToken(id, err, errRefreshExpired)
 		return
 	}
 	if claims.User != s.info.User {
@@ -206,7 +206,7 @@ func (s *session) subRefresh(id uint32, req *protocol.SubRefreshRequest) {
 		s.fail(id, errDenied)
 		return
 	}
-	claims, ok := s.subscriptionToken(id, req.Token, req.Channel)
+	claims, ok := s.subscriptionToken(id, req.Token, req.Channel, errRefreshExpired)
 	if !ok {
 		return
 	}
@@ -218,12 +218,12 @@ func (s *session) subRefresh(id uint32, req *protocol.SubRefreshRequest) {
 	s.schedule()
 }
 
-// subscriptionToken checks a token for a room. Where it is no good the command is answered.
-func (s *session) subscriptionToken(id uint32, text, room string) (token.SubClaims, bool) {
+// subscriptionToken checks a token for a room. Where it is no good the command is answered, one that has expired with expired.
+func (s *session) subscriptionToken(id uint32, text, room string, expired *protocol.Error) (token.SubClaims, bool) {
 	claims, err := s.hub.tokens.Subscribe(text, time.Now())
 	switch {
 	case errors.Is(err, token.ErrExpired):
-		s.fail(id, errTokenExpired)
+		s.fail(id, expired)
 	case errors.Is(err, token.ErrKeysNotLoaded):
 		s.fail(id, errInternal)
 	case err == nil && s.hub.moderation.refuses(s.info.User, claims.ID, claims.IssuedAt):
@@ -231,7 +231,7 @@ func (s *session) subscriptionToken(id uint32, text, room string) (token.SubClai
 	case err != nil:
 		s.hub.log.Debug("subscription token refused", "conn", s.conn.id, "error", err)
 		s.fail(id, errDenied)
-	case claims.Channel != room, claims.User != s.info.User && claims.HasUser, claims.Client != "" && claims.Client != s.client:
+	case claims.Channel != room, claims.User != s.info.User, claims.Client != "" && claims.Client != s.client:
 		// Of somebody else, or for another room: no accident.
 		s.dismiss(disconnectInvalidToken)
 	default:

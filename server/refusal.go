@@ -19,6 +19,7 @@ var (
 	errBadRequest      = &protocol.Error{Code: 107, Message: "bad request"}
 	errNotAvailable    = &protocol.Error{Code: 108, Message: "not available"}
 	errTokenExpired    = &protocol.Error{Code: 109, Message: "token expired"}
+	errRefreshExpired  = &protocol.Error{Code: 109, Message: "token expired", Temporary: true} // an SDK asks for another; without the flag it gives up
 	errTooManyRequests = &protocol.Error{Code: 111, Message: "too many requests", Temporary: true}
 	errUnrecoverable   = &protocol.Error{Code: 112, Message: "unrecoverable position"}
 )
@@ -42,6 +43,7 @@ var (
 	disconnectForced        = disconnect{closedByAdmin, 3503, "force disconnect"}
 	disconnectTooManyOfUser = disconnect{closedLimit, 3504, "connection limit"}
 	disconnectDenied        = disconnect{closedForbidden, 3507, "permission denied"}
+	disconnectNotAvailable  = disconnect{closedForbidden, 3508, "not available"}
 )
 
 // ending is why the server takes a subscription away: from 2500 on an SDK subscribes again, below it does not.

@@ -109,3 +109,39 @@ func field(t *testing.T, line, name string) string {
 	value, _, _ := strings.Cut(rest, `"`)
 	return value
 }
+
+// The SDKs take an error for the last word unless it is said to pass, and then bring another token.
+func TestATokenThatExpiredBeforeItsRefreshIsAskedForAgain(t *testing.T) {
+	closed := DefaultRoom()
+	closed.Subscribe = WithToken
+	s := startBackend(t, closed)
+	expired := time.Now().Add(-time.Minute).Unix()
+	c := connectSDK(t, s, userToken("ann"))
+	c.say(`{"id":2,"subscribe":{"channel":"x","token":%q}}`, signed(map[string]any{"sub": "ann", "channel": "x"}))
+	c.want(`{"id":2,"subscribe":{}}`)
+	c.say(`{"id":3,"refresh":{"token":%q}}`, signed(map[string]any{"sub": "ann", "exp": expired}))
+	c.want(`{"id":3,"error":{"code":109,"message":"token expired","temporary":true}}`)
+	c.say(`{"id":4,"sub_refresh":{"channel":"x","token":%q}}`, signed(map[string]any{"sub": "ann", "channel": "x", "exp": expired}))
+	c.want(`{"id":4,"error":{"code":109,"message":"token expired","temporary":true}}`)
+	c.say(`{"id":5,"sub_refresh":{"channel":"x","token":%q}}`, signed(map[string]any{"sub": "ann", "channel": "x"}))
+	c.want(`{"id":5,"sub_refresh":{}}`)
+}
+
+// A token for a room is one user's. One that names nobody is nobody's, not everybody's.
+func TestASubscriptionTokenWithoutAUserIsForNobodyElse(t *testing.T) {
+	s := startBackend(t)
+	nobodys := signed(map[string]any{"channel": "x"})
+	c := connectSDK(t, s, "")
+	c.say(`{"id":2,"subscribe":{"channel":"x","token":%q}}`, nobodys)
+	c.want(`{"id":2,"subscribe":{}}`)
+	c = connectSDK(t, s, userToken("ann"))
+	c.say(`{"id":2,"subscribe":{"channel":"x","token":%q}}`, nobodys)
+	c.closed(3500)
+}
+
+func TestWhatNobodyTakesIsNotAvailable(t *testing.T) {
+	s := startBackend(t)
+	c := connectSDK(t, s, userToken("ann"))
+	c.say(`{"send":{"data":1}}`)
+	c.closed(3508)
+}

@@ -17,7 +17,7 @@ func (s *session) subscribe(id uint32, req *protocol.SubscribeRequest) {
 	}
 	e := &entry{wish: req, info: s.info}
 	if req.Token != "" {
-		claims, ok := s.subscriptionToken(id, req.Token, req.Channel)
+		claims, ok := s.subscriptionToken(id, req.Token, req.Channel, errTokenExpired)
 		if !ok {
 			return
 		}

@@ -132,6 +132,19 @@ describe("the SDKs", { concurrency: true }, () => {
     assert.equal(late.count("getToken"), 2);
   });
 
+  forEach("a new token that has expired already is asked for again, of a connection and of a subscription", async (t, kind) => {
+    const room = roomOf("signed");
+    const tokens = [userToken("ann", 3), userToken("ann", -60)];
+    const member = await Member.connected(t, kind, server.port, () => tokens.shift() ?? userToken("ann", 600));
+    const subTokens = [subToken("ann", room, 3), subToken("ann", room, -60)];
+    await member.subscribed(room, { token: () => subTokens.shift() ?? subToken("ann", room, 600) });
+    await member.until("more tokens", () => member.events.filter((e) => e.type === "getToken" && e.channel === room).length >= 3 &&
+      member.events.filter((e) => e.type === "getToken" && e.channel !== room).length >= 3);
+    await member.publish(room, "still here");
+    await member.hears(room, ["still here"]);
+    assert.equal(member.count("disconnected") + member.count("unsubscribed"), 0);
+  });
+
   forEach("no token at all is final where guests are not let in (3501)", async (t, kind) => {
     const nobody = await Member.open(t, kind, membersOnly.port);
     await nobody.do("connect");

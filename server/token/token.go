@@ -33,7 +33,6 @@ type SubOptions struct {
 // SubClaims is what a subscription token says of who may enter which room.
 type SubClaims struct {
 	User    string // "sub"
-	HasUser bool   // whether there was a "sub"
 	Client  string // "client": the only connection it is for; empty for any
 	Channel string // "channel": the room, its name unchecked
 	Expires time.Time
@@ -149,7 +148,7 @@ func (v *Verifier) Subscribe(token string, now time.Time) (SubClaims, error) {
 		return SubClaims{}, err
 	}
 	var c SubClaims
-	c.User, c.HasUser = d.text("sub")
+	c.User, _ = d.text("sub")
 	c.Client, _ = d.text("client")
 	c.Channel, _ = d.text("channel")
 	c.ID, _ = d.text("jti")

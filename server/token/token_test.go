@@ -169,9 +169,9 @@ func TestClaimsOfASubscription(t *testing.T) {
 		want   SubClaims
 	}{
 		{object{"channel": "a"}, SubClaims{Channel: "a"}},
-		{object{"channel": "a", "sub": ""}, SubClaims{Channel: "a", HasUser: true}},
+		{object{"channel": "a", "sub": ""}, SubClaims{Channel: "a"}},
 		{object{"channel": "a", "sub": "42", "client": "c", "info": 1, "data": object{"k": 2}, "exp": now.Unix() + 9},
-			SubClaims{Channel: "a", User: "42", HasUser: true, Client: "c", Info: []byte("1"), Data: []byte(`{"k":2}`), Expires: now.Add(9 * time.Second)}},
+			SubClaims{Channel: "a", User: "42", Client: "c", Info: []byte("1"), Data: []byte(`{"k":2}`), Expires: now.Add(9 * time.Second)}},
 		{object{"channel": "a", "b64info": "eA==", "b64data": "eQ==", "exp": now.Unix() + 9, "expire_at": 0},
 			SubClaims{Channel: "a", Info: []byte("x"), Data: []byte("y")}},
 	} {
