@@ -62,7 +62,7 @@ build() {
 }
 
 build cc compiled floor
-build go of_go gws gorilla coder nbio
+build go of_go gws gorilla coder nbio centrifuge
 build cargo of_rust axum
 build npm of_node node-ws socketio
 build python3 of_python uws
