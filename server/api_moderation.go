@@ -149,7 +149,7 @@ func (p *apiRedact) do(_ context.Context, a *api) (any, *protocol.Error) {
 	return nothing{}, nil
 }
 
-// apiRevoke refuses tokens of a user from now on, and ends the connections that were made by them.
+// apiRevoke refuses tokens of a user from now on, and ends the connections and subscriptions that were made by them.
 type apiRevoke struct {
 	User         string `json:"user"`
 	ID           string `json:"jti"`           // this one
@@ -186,8 +186,14 @@ func (p *apiRevoke) do(ctx context.Context, a *api) (any, *protocol.Error) {
 		return nil, errSanctions
 	}
 	return nothing{}, each(ctx, a.hub.sessionsOf(p.User), func(s *session) *protocol.Error {
-		if m.refuses(s.info.User, s.tokenID, s.tokenIssued) {
+		if m.refuses(s.info.User, s.credential) {
 			s.expel(disconnectInvalidToken)
+			return nil
+		}
+		for i := len(s.subs) - 1; i >= 0; i-- {
+			if sub := s.subs[i]; sub.credential != nil && m.refuses(s.info.User, *sub.credential) {
+				s.endSubscription(sub, endedByRevocation)
+			}
 		}
 		return nil
 	})

@@ -155,7 +155,7 @@ func (s *Server) admitGuest(req guestRequest, now time.Time) (a guestAnswer, sta
 		switch {
 		case errors.Is(err, token.ErrExpired):
 			return a, http.StatusUnauthorized, fmt.Errorf("token: it ended more than %v ago: ask without it, to be somebody new", guestGrace)
-		case err != nil || !was.Guest || s.hub.moderation.refuses(was.User, was.ID, was.IssuedAt):
+		case err != nil || !was.Guest || s.hub.moderation.refuses(was.User, credential{was.ID, was.IssuedAt}):
 			return a, http.StatusUnauthorized, errors.New("token: it is no guest's of this server: ask without it, to be somebody new")
 		}
 		user = was.User

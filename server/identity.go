@@ -93,9 +93,9 @@ func (s *session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 
 // welcome ends the connection of whoever was banned from all rooms, or whose token was revoked.
 func (s *session) welcome(claims token.Claims) bool {
-	s.tokenID, s.tokenIssued = claims.ID, claims.IssuedAt
+	s.credential = credential{claims.ID, claims.IssuedAt}
 	switch {
-	case s.hub.moderation.refuses(claims.User, claims.ID, claims.IssuedAt):
+	case s.hub.moderation.refuses(claims.User, s.credential):
 		s.dismiss(disconnectInvalidToken)
 	case s.hub.moderation.forbids(claims.User, toSubscribe, ""):
 		s.dismiss(disconnectDenied)
@@ -211,6 +211,7 @@ func (s *session) subRefresh(id uint32, req *protocol.SubRefreshRequest) {
 		return
 	}
 	sub.expires = s.hub.tickOf(claims.Expires)
+	sub.credential = &credential{claims.ID, claims.IssuedAt}
 	s.replies = append(s.replies, &protocol.Reply{Id: id, SubRefresh: &protocol.SubRefreshResult{
 		Expires: sub.expires != 0,
 		Ttl:     ttl(claims.Expires),
@@ -226,7 +227,7 @@ func (s *session) subscriptionToken(id uint32, text, room string, expired *proto
 		s.fail(id, expired)
 	case errors.Is(err, token.ErrKeysNotLoaded):
 		s.fail(id, errInternal)
-	case err == nil && s.hub.moderation.refuses(s.info.User, claims.ID, claims.IssuedAt):
+	case err == nil && s.hub.moderation.refuses(s.info.User, credential{claims.ID, claims.IssuedAt}):
 		s.fail(id, errDenied)
 	case err != nil:
 		s.hub.log.Debug("subscription token refused", "conn", s.conn.id, "error", err)

@@ -36,6 +36,12 @@ type speaker struct {
 // revoked is a token of a user; all that were issued before some moment where id is empty.
 type revoked struct{ user, id string }
 
+// credential is what of a token decides whether it is revoked.
+type credential struct {
+	id     string
+	issued time.Time
+}
+
 type revocation struct {
 	issuedBefore time.Time
 	until        time.Time // when it may be forgotten, as the tokens have expired; the zero time for never
@@ -83,19 +89,19 @@ func (m *moderation) holds(sanctions map[sanctioned]time.Time, user, room string
 }
 
 // refuses says whether a user's token was revoked.
-func (m *moderation) refuses(user, id string, issued time.Time) bool {
+func (m *moderation) refuses(user string, c credential) bool {
 	if !m.any.Load() {
 		return false
 	}
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	now := m.now()
-	if r, is := m.revocations[revoked{user, id}]; is && id != "" && stands(r.until, now) {
+	if r, is := m.revocations[revoked{user, c.id}]; is && c.id != "" && stands(r.until, now) {
 		return true
 	}
 	// A token that does not say when it was issued may be one of those before.
 	r, is := m.revocations[revoked{user, ""}]
-	return is && stands(r.until, now) && issued.Before(r.issuedBefore)
+	return is && stands(r.until, now) && c.issued.Before(r.issuedBefore)
 }
 
 // maySpeak holds a speaker to the slow mode of its room, and counts what it says now.

@@ -330,6 +330,32 @@ func TestRevoke(t *testing.T) {
 	wantError(t, s, "revoke", `{"user":"ann","expire_at":1}`, 107, "past")
 }
 
+// A subscription ends with the token that let it in, though the connection's own is good.
+func TestARevokedTokenEndsItsSubscription(t *testing.T) {
+	closed := DefaultRoom()
+	closed.Pattern, closed.Subscribe = "closed:*", WithToken
+	s := startAPI(t, closed)
+	now := time.Now().Unix()
+	a := connectSDK(t, s, signed(map[string]any{"sub": "ann", "jti": "own", "iat": now}))
+	enter := func(room, jti string, issued int64) {
+		t.Helper()
+		a.say(`{"id":2,"subscribe":{"channel":%q,"token":%q}}`, room, signed(map[string]any{"sub": "ann", "channel": room, "jti": jti, "iat": issued}))
+		a.want(`{"id":2,"subscribe":{}}`)
+	}
+	enter("closed:1", "1", now-100)
+	enter("closed:2", "2", now-50)
+	enter("closed:3", "3", now)
+	wantCall(t, s, "revoke", `{"user":"ann","jti":"1"}`, `{"result":{}}`)
+	a.want(`{"push":{"channel":"closed:1","unsubscribe":{"code":2000,"reason":"token revoked"}}}`)
+	a.say(`{"id":3,"sub_refresh":{"channel":"closed:3","token":%q}}`, signed(map[string]any{"sub": "ann", "channel": "closed:3", "jti": "4", "iat": now - 50}))
+	a.want(`{"id":3,"sub_refresh":{}}`)
+	wantCall(t, s, "revoke", `{"user":"ann","jti":"4"}`, `{"result":{}}`) // the new token counts, not the first
+	a.want(`{"push":{"channel":"closed:3","unsubscribe":{"code":2000,"reason":"token revoked"}}}`)
+	wantCall(t, s, "revoke", fmt.Sprintf(`{"user":"ann","issued_before":%d}`, now-20), `{"result":{}}`)
+	a.want(`{"push":{"channel":"closed:2","unsubscribe":{"code":2000,"reason":"token revoked"}}}`)
+	a.enter("x")
+}
+
 func TestSanctionsAreChecked(t *testing.T) {
 	s := startAPI(t)
 	for _, method := range []string{"ban", "mute"} {

@@ -21,22 +21,21 @@ type session struct {
 	client   string // its id, which everybody may see
 
 	// Owned by the poller.
-	state       sessionState
-	user        *user                // nil until it is connected
-	info        *protocol.ClientInfo // who it is, as others see it; replaced, never changed
-	meta        []byte               // what its token says only to the application
-	expires     wheel.Tick           // of its token; 0 for never
-	tokenID     string               // by which it may be revoked
-	tokenIssued time.Time
-	subs        []*subscription
-	replies     []*protocol.Reply // of the frame under way, not yet posted
-	talksIn     *room             // where it made others hear something: it is not read from while that is behind
-	strikes     int               // commands over a limit, since the last that was not
-	recovered   meter             // bytes of what it was told that it had missed
-	meters      map[string]meter  // of publications, by room, where rooms have a rate; nil before the first
-	waitsFrom   wheel.Tick
-	unfinished  []byte // commands of the frame under way, behind the one that waits
-	unread      []byte // bytes behind that frame
+	state      sessionState
+	user       *user                // nil until it is connected
+	info       *protocol.ClientInfo // who it is, as others see it; replaced, never changed
+	meta       []byte               // what its token says only to the application
+	expires    wheel.Tick           // of its token; 0 for never
+	credential credential           // of its token
+	subs       []*subscription
+	replies    []*protocol.Reply // of the frame under way, not yet posted
+	talksIn    *room             // where it made others hear something: it is not read from while that is behind
+	strikes    int               // commands over a limit, since the last that was not
+	recovered  meter             // bytes of what it was told that it had missed
+	meters     map[string]meter  // of publications, by room, where rooms have a rate; nil before the first
+	waitsFrom  wheel.Tick
+	unfinished []byte // commands of the frame under way, behind the one that waits
+	unread     []byte // bytes behind that frame
 
 	// Owned by the shard.
 	joined []*subscription
@@ -82,7 +81,8 @@ type subscription struct {
 	presentAt int32
 
 	// Owned by the poller.
-	expires wheel.Tick // of its token; 0 for never
+	expires    wheel.Tick  // of its token; 0 for never
+	credential *credential // of its token; nil where it has none of its own
 }
 
 const (

@@ -22,6 +22,7 @@ func (s *session) subscribe(id uint32, req *protocol.SubscribeRequest) {
 			return
 		}
 		e.withToken, e.info, e.data = true, s.infoIn(claims.Info), asJSON(claims.Data)
+		e.credential = &credential{claims.ID, claims.IssuedAt}
 		e.expires = s.hub.tickOf(claims.Expires)
 		e.ttl = ttl(claims.Expires)
 	}
@@ -111,6 +112,7 @@ type entry struct {
 	wish       *protocol.SubscribeRequest
 	serverSide bool
 	withToken  bool
+	credential *credential // of a subscription token; nil for none
 	info       *protocol.ClientInfo
 	data       []byte
 	expires    wheel.Tick
@@ -129,10 +131,11 @@ type entry struct {
 // answer, which adds the replies that tell it, is called under hub.mu, and they are posted before the room is entered.
 func (h *hub) enter(s *session, entries []*entry, answer func()) {
 	for _, e := range entries {
-		// Here, as the last thing: whoever bans looks for those who are in.
+		// Here, as the last thing: whoever bans or revokes looks for those who are in.
 		asker := s.asker(false, e.withToken)
 		asker.server = e.serverSide
-		if !h.authorize(asker, toSubscribe, e.wish.Channel) {
+		revoked := e.credential != nil && h.moderation.refuses(s.info.User, *e.credential)
+		if revoked || !h.authorize(asker, toSubscribe, e.wish.Channel) {
 			e.err = errDenied
 		}
 		e.readsHistory = h.authorize(s.asker(true, e.withToken), toReadHistory, e.wish.Channel)
@@ -184,6 +187,7 @@ func (h *hub) enterLocked(s *session, e *entry) {
 		recoverable: readsHistory && (o.Recovery || e.wish.Recoverable),
 		positioned:  readsHistory && (o.Recovery || o.Positioning || e.wish.Positioned || e.wish.Recoverable),
 		expires:     e.expires,
+		credential:  e.credential,
 	}
 	e.encoding = s.encoding
 	if o.Delta && e.wish.Delta == "fossil" {
