@@ -19,7 +19,7 @@ type moderation struct {
 	bans        map[sanctioned]time.Time // until when; the zero time for ever
 	mutes       map[sanctioned]time.Time
 	slow        map[string]time.Duration // of a room: between two publications of one user
-	spoke       map[speaker]time.Time    // in a slow room: when it may speak again
+	spoke       map[speaker]time.Time    // in a slow room: when it spoke last
 	revocations map[revoked]revocation
 }
 
@@ -118,7 +118,7 @@ func (m *moderation) maySpeak(who speaker) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
-	if now.Before(m.spoke[who]) {
+	if now.Before(m.spoke[who].Add(pause)) {
 		return false
 	}
 	if len(m.spoke) >= maxSpoke {
@@ -126,7 +126,7 @@ func (m *moderation) maySpeak(who speaker) bool {
 			return false
 		}
 	}
-	m.spoke[who] = now.Add(pause)
+	m.spoke[who] = now
 	return true
 }
 
@@ -225,8 +225,8 @@ func (m *moderation) forgetLocked() {
 			delete(m.revocations, token)
 		}
 	}
-	for who, again := range m.spoke {
-		if !now.Before(again) {
+	for who, at := range m.spoke {
+		if !now.Before(at.Add(m.slow[who.room])) {
 			delete(m.spoke, who)
 		}
 	}

@@ -188,6 +188,17 @@ func TestSlowMode(t *testing.T) {
 	if got := say(again); got != done {
 		t.Errorf("after its time: got %s", got)
 	}
+	// Who waits, waits no longer than it is told now.
+	wantCall(t, s, "slow_mode", `{"channel":"x","seconds":1000}`, `{"result":{}}`)
+	if got := say(again); got != wait {
+		t.Errorf("in a slower room: got %s", got)
+	}
+	wantCall(t, s, "slow_mode", `{"channel":"x","seconds":5}`, `{"result":{}}`)
+	<-clock
+	clock <- now.Add(15 * time.Second)
+	if got := say(again); got != done {
+		t.Errorf("in a room that is less slow: got %s", got)
+	}
 	wantCall(t, s, "slow_mode", `{"channel":"x"}`, `{"result":{}}`)
 	if got := say(again); got != done {
 		t.Errorf("after slow mode: got %s", got)
