@@ -408,7 +408,8 @@ func TestPresenceAndHistory(t *testing.T) {
 	s := startAPI(t, dark, roomWithHistory("h:*"))
 	wantCall(t, s, "presence", `{"channel":"h:1"}`, `{"result":{"presence":{}}}`)
 	wantCall(t, s, "presence_stats", `{"channel":"h:1"}`, `{"result":{"num_clients":0,"num_users":0}}`)
-	wantCall(t, s, "history", `{"channel":"h:1"}`, `{"result":{"epoch":"","offset":0,"publications":[]}}`)
+	began := field(t, call(t, s, "history", `{"channel":"h:1"}`), "epoch") // before anybody was there
+	wantCall(t, s, "history", `{"channel":"h:1"}`, `{"result":{"epoch":"`+began+`","offset":0,"publications":[]}}`)
 	for range 2 {
 		connectSDK(t, s, tokenOf("ann")).enter("h:1")
 	}
@@ -418,6 +419,9 @@ func TestPresenceAndHistory(t *testing.T) {
 		call(t, s, "publish", fmt.Sprintf(`{"channel":"h:1","data":%d}`, i+1))
 	}
 	epoch := s.hub.epochOf("h:1")
+	if began != epoch {
+		t.Errorf("an empty history is of epoch %q, what was said then of %q", began, epoch)
+	}
 	page := func(params, pubs string) {
 		t.Helper()
 		got := call(t, s, "history", `{"channel":"h:1"`+params+`}`)

@@ -110,20 +110,24 @@ func (h *hub) read(room string, since *protocol.StreamPosition, limit, mostBytes
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	at := position{epoch: h.archive.epochOf(room)} // the beginning of whatever will be said there
 	r := h.rooms[room]
-	if r == nil || r.history.epoch == "" {
-		return nil, position{}, nil // the beginning of whatever will be said there
+	if r != nil {
+		h.expireLocked(r)
+		at = r.history.position()
 	}
-	h.expireLocked(r)
 	var from *position
 	if since != nil {
 		from = &position{since.Offset, since.Epoch}
 		switch {
-		case from.epoch != "" && from.epoch != r.history.epoch:
+		case from.epoch != "" && from.epoch != at.epoch:
 			return nil, position{}, errUnrecoverable
 		case reverse && from.offset == 0:
 			return nil, position{}, errBadRequest
 		}
 	}
-	return r.history.page(from, limit, mostBytes, reverse), r.history.position(), nil
+	if r == nil {
+		return nil, at, nil
+	}
+	return r.history.page(from, limit, mostBytes, reverse), at, nil
 }

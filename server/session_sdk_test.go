@@ -46,6 +46,23 @@ func TestWhatWasSaidWhileNobodyWasThereIsNoGap(t *testing.T) {
 	a.want(`{"id":5,"error":{"code":108,"message":"not available"}}`) // and not that it lost its place
 }
 
+// A room that was forgotten, or never was, is no beginning to who knows a place in another of that name.
+func TestHistorySinceAPlaceInAForgottenRoomIsUnrecoverable(t *testing.T) {
+	o := rememberingRoom("*")
+	o.ReadHistory = Anyone
+	s := startAPI(t, o)
+	c := connectSDK(t, s, userToken("ann"))
+	c.say(`{"id":2,"subscribe":{"channel":"room"}}`)
+	epoch := field(t, c.line(), "epoch")
+	c.say(`{"id":3,"unsubscribe":{"channel":"room"}}`)
+	c.want(`{"id":3,"unsubscribe":{}}`)
+	c.say(`{"id":4,"history":{"channel":"room","limit":-1,"since":{"epoch":%q}}}`, epoch)
+	c.want(`{"id":4,"history":{"publications":[],"epoch":"` + epoch + `","offset":0}}`)
+	c.say(`{"id":5,"history":{"channel":"room","limit":-1,"since":{"offset":7,"epoch":"another"}}}`)
+	c.want(`{"id":5,"error":{"code":112,"message":"unrecoverable position"}}`)
+	wantError(t, s, "history", `{"channel":"room","limit":-1,"since":{"offset":7,"epoch":"another"}}`, 112, "unrecoverable")
+}
+
 // What is told afterwards says when it was said; what is heard at once is said now.
 func TestThePastIsToldWithItsTime(t *testing.T) {
 	s := startBackend(t, rememberingRoom("*"))
