@@ -201,6 +201,7 @@ func (h *hub) tidyLocked(r *room) {
 	switch {
 	case r.members > 0 || h.rooms[r.name] != r:
 	case r.history.count > 0 || r.history.top > 0 && len(h.rooms) <= h.maxIdle:
+		r.last = nil
 		h.keepLocked(r)
 	default:
 		h.forgetLocked(r)

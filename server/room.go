@@ -22,7 +22,7 @@ type room struct {
 	members int
 	present presence
 	history history
-	last    *publication // what the next delta is made against, where the options allow deltas
+	last    *publication // what the next delta is made against, where the options allow deltas; nil for none
 	kept    bool         // filed in hub.ages
 	touched wheel.Tick   // when it was last of use
 

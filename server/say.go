@@ -142,8 +142,11 @@ func (h *hub) sayLocked(r *room, m *message, o sayOptions) (at position, wake ui
 		}
 	}
 	if r.options.Delta {
-		last := m.pub // not m, which keeps its frames
-		m.prev, r.last = r.last, &last
+		m.prev, r.last = r.last, nil
+		if r.members > 0 && len(m.pub.data) <= maxDelta {
+			// Not m, which keeps its frames.
+			r.last = &publication{data: m.pub.data, form: m.pub.form, offset: m.pub.offset}
+		}
 	}
 	return at, h.postLocked(r, job{do: deliver, message: m})
 }

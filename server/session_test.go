@@ -176,7 +176,7 @@ func TestDeltasBeginAtWhatIsKnown(t *testing.T) {
 		return c, c.line()
 	}
 	isDelta := func(c *sdk) bool { return strings.Contains(c.line(), `"delta":true`) }
-	connectSDK(t, s, "").say(`{"id":2,"subscribe":{"channel":"x"}}`)
+	connectSDK(t, s, "").enter("x")
 	say(1, sayOptions{})
 	say(2, sayOptions{})
 
@@ -206,6 +206,44 @@ func TestDeltasBeginAtWhatIsKnown(t *testing.T) {
 	say(7, sayOptions{})
 	if isDelta(c) {
 		t.Error("behind what was redacted: got a delta, want all of the publication")
+	}
+}
+
+// What deltas are made against is kept beside the history, uncounted: only where somebody is to hear one, and while one can be.
+func TestWhatNoDeltaIsMadeAgainstIsNotKept(t *testing.T) {
+	o := roomWithHistory("*")
+	o.Delta = true
+	s := startAPI(t, o)
+	kept := func() bool {
+		r := roomOf(s, "x")
+		s.hub.mu.Lock()
+		defer s.hub.mu.Unlock()
+		return r.last != nil
+	}
+	call(t, s, "publish", `{"channel":"x","data":"to nobody"}`)
+	if kept() {
+		t.Error("kept what nobody heard")
+	}
+	a := connectSDK(t, s, tokenOf("ann"))
+	a.say(`{"id":2,"subscribe":{"channel":"x","delta":"fossil"}}`)
+	a.line()
+	call(t, s, "publish", `{"channel":"x","data":"short"}`)
+	a.want(`{"push":{"channel":"x","pub":{"data":"\"short\"","offset":2}}}`)
+	if !kept() {
+		t.Error("not kept what a delta may be made against")
+	}
+	long := strings.Repeat("a", maxDelta)
+	call(t, s, "publish", `{"channel":"x","data":"`+long+`"}`)
+	a.want(`{"push":{"channel":"x","pub":{"data":"\"` + long + `\"","offset":3}}}`)
+	if kept() {
+		t.Error("kept what is too long for a delta")
+	}
+	call(t, s, "publish", `{"channel":"x","data":"short"}`)
+	a.want(`{"push":{"channel":"x","pub":{"data":"\"short\"","offset":4}}}`)
+	a.say(`{"id":3,"unsubscribe":{"channel":"x"}}`)
+	a.want(`{"id":3,"unsubscribe":{}}`)
+	if kept() {
+		t.Error("kept when everybody is gone")
 	}
 }
 
