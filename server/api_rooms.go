@@ -211,7 +211,7 @@ func (q *apiHistory) do(_ context.Context, a *api) (any, *protocol.Error) {
 	}
 	full := make([]*protocol.Publication, len(pubs))
 	for i := range pubs {
-		full[i] = pubs[i].past(jsonEncoding, a.hub.clock)
+		full[i] = pubs[i].past(jsonEncoding)
 	}
 	return map[string]any{"publications": full, "offset": at.offset, "epoch": at.epoch}, nil
 }

@@ -78,7 +78,7 @@ func FuzzCommands(f *testing.F) {
 		}
 		for _, j := range s.hub.shards[0].inbox {
 			for _, e := range j.entries {
-				e.tellMissed(s.hub.clock)
+				e.tellMissed()
 			}
 			if j.do == sendReplies {
 				appendReplies(nil, nil, s.encoding, j.replies)

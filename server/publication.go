@@ -34,12 +34,15 @@ const maxDelta = 16 << 10
 
 // publication is something said in a room. It is not changed any more.
 type publication struct {
-	data   []byte
-	form   form
-	offset uint64     // its place in the room's history; 0 where there is none
-	at     wheel.Tick // when it was said
-	info   *protocol.ClientInfo
-	tags   map[string]string
+	data []byte
+	info *protocol.ClientInfo
+	tags map[string]string
+	form form
+
+	// Of one that is remembered, else 0.
+	at        wheel.Tick // when it was said, for its end
+	offset    uint64     // its place in the room's history
+	unixMilli int64      // when it was said, for people: in milliseconds since 1970
 }
 
 // bytes is what it says, without who says it.
@@ -138,11 +141,11 @@ func (p *publication) full(e encoding) *protocol.Publication {
 	return out
 }
 
-// past is the publication as it is told to whoever did not hear it then: with its time, which is exact to a tick.
-func (p *publication) past(e encoding, c *clock) *protocol.Publication { return p.timed(p.full(e), c) }
+// past is the publication as it is told to whoever did not hear it then: with its time.
+func (p *publication) past(e encoding) *protocol.Publication { return p.timed(p.full(e)) }
 
-func (p *publication) timed(told *protocol.Publication, c *clock) *protocol.Publication {
-	told.Time = c.wall(p.at).UnixMilli()
+func (p *publication) timed(told *protocol.Publication) *protocol.Publication {
+	told.Time = p.unixMilli
 	return told
 }
 

@@ -98,7 +98,7 @@ func (s *session) history(id uint32, req *protocol.HistoryRequest) {
 	}
 	result := &protocol.HistoryResult{Epoch: at.epoch, Offset: at.offset, Publications: []*protocol.Publication{}} // SDKs want a list
 	for i := range pubs {
-		result.Publications = append(result.Publications, pubs[i].past(s.encoding, s.hub.clock))
+		result.Publications = append(result.Publications, pubs[i].past(s.encoding))
 	}
 	s.replies = append(s.replies, &protocol.Reply{Id: id, History: result})
 }

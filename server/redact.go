@@ -54,7 +54,6 @@ func (h *hub) redact(what redaction, author *protocol.ClientInfo) *protocol.Erro
 	notice, _ := ofSDK(fmt.Appendf(nil, `{"type":"redact","offset":%d}`, what.Offset))
 	notice.info = author
 	m := &message{pub: notice, size: notice.size() + messageOverhead}
-	m.pub.at = h.clock.tick()
 
 	h.mu.Lock()
 	r := h.rooms[what.Channel]

@@ -102,13 +102,13 @@ type sayOptions struct {
 // zero where there is no history. The room is nil where nobody is there to hear, or to remember.
 func (h *hub) say(name string, pub publication, o sayOptions) (*room, position) {
 	m := &message{pub: pub, size: pub.size() + messageOverhead}
-	m.pub.at = h.clock.tick()
+	now := h.clock.tick()
 	h.metrics.messages.Inc()
 	options := h.optionsOf(name)
 
 	h.mu.Lock()
 	if o.key != "" {
-		if at, ok := h.said.find(name, o.key, m.pub.at); ok {
+		if at, ok := h.said.find(name, o.key, now); ok {
 			h.mu.Unlock()
 			return nil, at
 		}
@@ -123,7 +123,7 @@ func (h *hub) say(name string, pub publication, o sayOptions) (*room, position) 
 		at, wake = h.sayLocked(r, m, o)
 	}
 	if o.key != "" {
-		h.said.add(name, o.key, at, m.pub.at)
+		h.said.add(name, o.key, at, now)
 	}
 	h.mu.Unlock()
 	h.wake(wake)
@@ -134,6 +134,7 @@ func (h *hub) say(name string, pub publication, o sayOptions) (*room, position) 
 func (h *hub) sayLocked(r *room, m *message, o sayOptions) (at position, wake uint64) {
 	m.room = r
 	if r.options.HistorySize > 0 && !o.skipHistory {
+		m.pub.at, m.pub.unixMilli = h.clock.tick(), time.Now().UnixMilli()
 		emptied := h.archive.remember(r, &m.pub)
 		at = r.history.position()
 		h.keepLocked(r)
@@ -187,7 +188,7 @@ func (h *hub) publish(r *room, op ws.Opcode, payload []byte) {
 	} else {
 		m := &message{size: len(payload) + messageOverhead}
 		m.frames[plainEncoding] = frame
-		m.pub = publication{data: frame[len(frame)-len(payload):], form: formText, at: h.clock.tick()}
+		m.pub = publication{data: frame[len(frame)-len(payload):], form: formText}
 		if op == ws.OpBinary {
 			m.pub.form = formBytes
 		}

@@ -2,6 +2,8 @@ package server
 
 import (
 	"fmt"
+	"log/slog"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -75,7 +77,7 @@ func TestThePastIsToldWithItsTime(t *testing.T) {
 	}
 	a.want(`{"id":3,"publish":{}}`)
 	s.hub.mu.Lock()
-	s.hub.rooms["room"].history.at(0).at -= inTicks(30 * time.Second)
+	s.hub.rooms["room"].history.at(0).unixMilli -= 30_000
 	s.hub.mu.Unlock()
 
 	b := connectSDK(t, s, signed(map[string]any{"sub": "bo"}))
@@ -91,6 +93,24 @@ func TestThePastIsToldWithItsTime(t *testing.T) {
 		if ago := time.Since(time.UnixMilli(millis)); ago < 29*time.Second || ago > 30*time.Second+patience {
 			t.Errorf("got %s: %v ago, want 30 s", got, ago)
 		}
+	}
+}
+
+// The time is that of the world: it goes on while the process is stopped, or the machine asleep.
+func TestAPauseDoesNotMakeThePastYounger(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.Rooms = []RoomOptions{rememberingRoom("*")}
+	h := newHub(cfg, slog.New(slog.DiscardHandler), newMetrics(), nil, 1) // no heartbeat: its clock stands still
+	h.heartbeat = newHeartbeat(h, cfg, nil)
+	pub, _ := ofSDK([]byte(`"one"`))
+	began := time.Now()
+	h.say("room", pub, sayOptions{})
+	said := time.Now()
+	eventually(t, "a moment to pass", func() bool { return time.Since(said) > 5*time.Millisecond })
+	pubs, _, _ := h.read("room", nil, -1, math.MaxInt, false)
+	told := time.UnixMilli(pubs[0].past(jsonEncoding).Time)
+	if told.Before(began.Truncate(time.Millisecond)) || told.After(said) {
+		t.Errorf("told to be said at %v, want %v to %v", told, began, said)
 	}
 }
 

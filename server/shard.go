@@ -297,7 +297,7 @@ func (s *shard) sendReplies(c *conn, j *job) {
 		return
 	}
 	for _, e := range j.entries {
-		e.tellMissed(s.hub.clock)
+		e.tellMissed()
 	}
 	var frame []byte
 	frame, s.payload = appendReplies(nil, s.payload, c.session.encoding, j.replies)

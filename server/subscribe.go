@@ -249,15 +249,15 @@ func (h *hub) recoverLocked(s *session, r *room, e *entry) {
 }
 
 // tellMissed puts the publications into the answer. Called on the shard, where there is time for it.
-func (e *entry) tellMissed(c *clock) {
+func (e *entry) tellMissed() {
 	var before *publication
 	for i := range e.missed {
 		p := &e.missed[i]
 		if e.encoding.withDelta() {
-			e.result.Publications = append(e.result.Publications, p.timed(p.after(before, e.encoding), c))
+			e.result.Publications = append(e.result.Publications, p.timed(p.after(before, e.encoding)))
 			before = p
 		} else {
-			e.result.Publications = append(e.result.Publications, p.past(e.encoding, c))
+			e.result.Publications = append(e.result.Publications, p.past(e.encoding))
 		}
 	}
 	e.missed = nil
