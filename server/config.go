@@ -13,6 +13,8 @@ type Config struct {
 	Listen string // host:port of the chat
 	Admin  string // host:port of health, metrics and pprof; "off" for none
 
+	TrustedProxies []string // addresses and networks whose X-Forwarded-For is believed
+
 	Origins []string // origins allowed besides the server's own host: "https://example.org", "null", or "*" for all
 
 	PingInterval time.Duration // a connection silent for so long is pinged
@@ -26,7 +28,7 @@ type Config struct {
 	Drain time.Duration // how long a stop may take
 
 	// The chat backend: /connection/websocket and /api/.
-	Guests                string // "on", "off", or "auto": on where the chat listens on this machine only
+	Guests                string // "on", "off", or "auto": on where the chat listens on this machine only, and for no proxy
 	PersonalRooms         bool   // a connection of user U is put into the room "#U" by the server
 	MaxRooms              int    // of one connection
 	MaxConnectionsUser    int    // 0 for any number
@@ -112,6 +114,9 @@ func DefaultConfig() Config {
 func (c Config) guestsAllowed() bool {
 	if c.Guests != "auto" {
 		return c.Guests == "on"
+	}
+	if len(c.TrustedProxies) > 0 {
+		return false // whoever comes by one is from anywhere
 	}
 	host, _, err := net.SplitHostPort(c.Listen)
 	if err != nil {

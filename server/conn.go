@@ -3,7 +3,6 @@ package server
 import (
 	"errors"
 	"net"
-	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -20,11 +19,12 @@ type conn struct {
 	pinged atomic.Uint32 // tick of a ping that is not answered; 0 for none
 
 	// Constant after newConn.
-	nc    *nbio.Conn
-	shard *shard
-	id    uint64
-	since wheel.Tick
-	place member // of a plain connection: its one room
+	nc     *nbio.Conn
+	shard  *shard
+	id     uint64
+	since  wheel.Tick
+	source *address // nil where addresses do not count
+	place  member   // of a plain connection: its one room
 
 	session *session // of one that speaks the SDK protocol, else nil
 
@@ -61,14 +61,12 @@ func (c *conn) WheelLinks() *wheel.Links[conn] { return &c.Links }
 
 func (c *conn) closing() bool { return closeReason(c.reason.Load()) != stillOpen }
 
-func (c *conn) address() string { return c.nc.RemoteAddr().String() }
-
-// from is what counts as one address.
-func (c *conn) from() netip.Addr {
-	if tcp, ok := c.nc.RemoteAddr().(*net.TCPAddr); ok {
-		return household(tcp)
+// address is whose it is: the peer's, or whom a proxy carries.
+func (c *conn) address() string {
+	if c.source != nil && c.source.at != household(peerOf(c.nc)) {
+		return c.source.at.String()
 	}
-	return netip.Addr{}
+	return c.nc.RemoteAddr().String()
 }
 
 // congested says whether the room where c talks is behind, so that c is not to be read from. Called on the poller.

@@ -143,7 +143,7 @@ func TestOneAddressMayNotHoldManyUnfinishedHandshakes(t *testing.T) {
 	begin := func(address string, age time.Duration) *handshake {
 		ours, theirs := pipe(t)
 		t.Cleanup(func() { theirs.Close() })
-		c := &handshake{TCPConn: ours, address: household(ours.RemoteAddr().(*net.TCPAddr))}
+		c := &handshake{TCPConn: ours, address: household(peerOf(ours))}
 		h.begin(c)
 		h.mu.Lock()
 		c.since = c.since.Add(-age)
@@ -170,6 +170,20 @@ func TestOneAddressMayNotHoldManyUnfinishedHandshakes(t *testing.T) {
 	if _, err := held[0].Write([]byte("x")); err == nil {
 		t.Error("the oldest is still open")
 	}
+}
+
+// A proxy comes for many: what it holds is bounded like that of all together.
+func TestAProxyMayHoldManyUnfinishedHandshakes(t *testing.T) {
+	s := startServer(t, func(c *Config) { c.TrustedProxies = []string{"127.0.0.1"} })
+	gather(t, s, maxHandshakesAddr+50, crowdUnfinished)
+	eventually(t, "all to have come", func() bool { return s.handshakes.count() >= maxHandshakesAddr+50 })
+	s.handshakes.mu.Lock()
+	for at := s.handshakes.waiting.Front(); at != nil; at = at.Next() {
+		at.Value.(*handshake).since = at.Value.(*handshake).since.Add(-2 * handshakeGrace)
+	}
+	s.handshakes.mu.Unlock()
+	gather(t, s, 1, crowdUnfinished)
+	eventually(t, "one more to come", func() bool { return s.handshakes.count() >= maxHandshakesAddr+51 })
 }
 
 // pipe is both ends of a TCP connection.

@@ -99,7 +99,10 @@ func (d *door) run() error {
 // welcome takes a whole handshake in at once. Others wait on a goroutine of their own, which ends when the head is read, or
 // its connection closed: by the peer, or by handshakes.
 func (d *door) welcome(tcp *net.TCPConn) {
-	c := &handshake{TCPConn: tcp, address: household(tcp.RemoteAddr().(*net.TCPAddr))}
+	c := &handshake{TCPConn: tcp, peer: peerOf(tcp)}
+	if !d.server.proxies.trusted(c.peer) {
+		c.address = household(c.peer)
+	}
 	read := d.head[:readNow(tcp, d.head[:])]
 	if at := bytes.Index(read, headEnd); at >= 0 && d.enter(c, read[:at+len(headEnd)], read[at+len(headEnd):]) {
 		return
@@ -160,11 +163,15 @@ func (d *door) enter(c *handshake, head, early []byte) bool {
 		return false
 	}
 	as, no := s.admit(r)
-	if no != nil || s.reserve(c.address) != nil {
+	if no != nil {
+		return false
+	}
+	source, no := s.reserve(s.proxies.source(c.peer, r.Header))
+	if no != nil {
 		return false
 	}
 	s.handshakes.end(c)
-	s.enter(c.TCPConn, as, bytes.Clone(early))
+	s.enter(c.TCPConn, source, as, bytes.Clone(early))
 	return true
 }
 

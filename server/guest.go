@@ -96,7 +96,7 @@ func (s *Server) serveGuest(w http.ResponseWriter, r *http.Request) {
 	case !s.hub.guests:
 		refuse(http.StatusForbidden, "guests are not let in: connect with a token, or start the server with --guests on")
 		return
-	case !s.guests.mayAsk(addressOf(r), s.hub.clock.now()):
+	case !s.guests.mayAsk(s.sourceOf(r), s.hub.clock.now()):
 		h.Set("Retry-After", retryAfterSeconds)
 		refuse(http.StatusTooManyRequests, fmt.Sprintf("more than %d guests a second from this address: come back later", guestRate))
 		return

@@ -28,7 +28,8 @@ type handshakes struct {
 // handshake is a connection on its way to its first request, or between two.
 type handshake struct {
 	*net.TCPConn
-	address netip.Addr
+	peer    netip.Addr
+	address netip.Addr    // what counts as one; the zero Addr for a proxy, which comes for many
 	read    []byte        // bytes of the request that were read ahead of net/http
 	at      *list.Element // guarded by handshakes.mu; nil while a request is dealt with
 	since   time.Time     // guarded by handshakes.mu
@@ -116,7 +117,7 @@ func (h *handshakes) overLocked(c *handshake) *handshake {
 	if h.waiting.Len() > h.max() {
 		return h.waiting.Front().Value.(*handshake)
 	}
-	if h.byAddress[c.address] <= maxHandshakesAddr {
+	if !c.address.IsValid() || h.byAddress[c.address] <= maxHandshakesAddr {
 		return nil
 	}
 	patience := time.Now().Add(-handshakeGrace)
@@ -164,15 +165,4 @@ func (h *handshakes) evict(c *handshake) {
 	if err := errors.Join(c.SetLinger(0), c.Close()); err != nil && !errors.Is(err, net.ErrClosed) {
 		h.log.Debug("close a handshake", "error", err)
 	}
-}
-
-// household is what counts as one address: an IPv6 customer has a /64 of them.
-func household(peer *net.TCPAddr) netip.Addr {
-	from := peer.AddrPort().Addr().Unmap()
-	if from.Is6() {
-		if p, err := from.Prefix(64); err == nil {
-			return p.Addr()
-		}
-	}
-	return from
 }

@@ -156,30 +156,31 @@ func sessionWelcome(r *http.Request, key string) welcome {
 }
 
 // reserve takes a place for a connection from that address.
-func (s *Server) reserve(from netip.Addr) *refusal {
-	if !s.hub.reserveAddress(from) {
-		return &refusal{handshakeFull, http.StatusServiceUnavailable, "too many connections from this address: come back later"}
+func (s *Server) reserve(from netip.Addr) (*address, *refusal) {
+	source, ok := s.hub.reserveAddress(from)
+	if !ok {
+		return nil, &refusal{handshakeFull, http.StatusServiceUnavailable, "too many connections from this address: come back later"}
 	}
 	if !s.hub.reserve() {
-		s.hub.releaseAddress(from)
-		return &refusal{handshakeFull, http.StatusServiceUnavailable, "the server is full: come back later"}
+		s.hub.releaseAddress(source)
+		return nil, &refusal{handshakeFull, http.StatusServiceUnavailable, "the server is full: come back later"}
 	}
-	return nil
+	return source, nil
 }
 
 // giveBack frees the place of a connection that did not come about.
-func (s *Server) giveBack(from netip.Addr) {
-	s.hub.releaseAddress(from)
+func (s *Server) giveBack(source *address) {
+	s.hub.releaseAddress(source)
 	s.hub.release()
 }
 
 // serveSocket is for a handshake that came by way of net/http: one that is refused, or that follows another request on its
 // connection.
 func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
-	from := addressOf(r)
+	var source *address
 	as, no := s.admit(r)
 	if no == nil {
-		no = s.reserve(from)
+		source, no = s.reserve(s.sourceOf(r))
 	}
 	if no != nil {
 		s.refuse(w, r, no)
@@ -187,21 +188,12 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	}
 	conn, early, err := hijack(w)
 	if err != nil {
-		s.giveBack(from)
+		s.giveBack(source)
 		s.metrics.handshakes.WithLabelValues(handshakeFailed).Inc()
 		s.log.Debug("socket not taken over", "error", err)
 		return
 	}
-	s.enter(conn, as, early)
-}
-
-// addressOf is where a request comes from.
-func addressOf(r *http.Request) netip.Addr {
-	at, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return household(net.TCPAddrFromAddrPort(at))
+	s.enter(conn, source, as, early)
 }
 
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
@@ -224,20 +216,19 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
 }
 
 // enter hands a socket whose handshake is good to the loop. A place is reserved.
-func (s *Server) enter(conn *net.TCPConn, as welcome, early []byte) {
-	from := household(conn.RemoteAddr().(*net.TCPAddr))
+func (s *Server) enter(conn *net.TCPConn, source *address, as welcome, early []byte) {
 	nc, err := nbio.NBConn(conn)
 	if err != nil {
-		s.giveBack(from)
+		s.giveBack(source)
 		s.metrics.handshakes.WithLabelValues(handshakeFailed).Inc()
 		s.log.Warn("socket not taken over", "error", errors.Join(err, conn.Close()))
 		return
 	}
 	s.metrics.accepted.Inc()
 	if as.encoding == plainEncoding {
-		s.hub.join(nc, as.room, as.hello, early)
+		s.hub.join(nc, source, as.room, as.hello, early)
 	} else {
-		s.hub.open(nc, as.encoding, as.hello, early)
+		s.hub.open(nc, source, as.encoding, as.hello, early)
 	}
 }
 

@@ -40,18 +40,19 @@ type hub struct {
 	slow        rate.Sometimes // to say so
 
 	// Constant after newHub: the chat backend.
-	patterns      []RoomOptions
-	anyRoom       RoomOptions // what a room offers that no pattern fits
-	guests        bool
-	personalRooms bool
-	maxRooms      int
-	maxIdle       int // rooms, of which those with nobody in them are kept for their position alone
-	maxOfUser     int
-	maxOfAddress  int
-	pingInterval  time.Duration
-	clientPrefix  string // of this process's client ids
-	tokens        *token.Verifier
-	moderation    *moderation
+	patterns        []RoomOptions
+	anyRoom         RoomOptions // what a room offers that no pattern fits
+	guests          bool
+	personalRooms   bool
+	maxRooms        int
+	maxIdle         int // rooms, of which those with nobody in them are kept for their position alone
+	maxOfUser       int
+	maxOfAddress    int
+	countsAddresses bool
+	pingInterval    time.Duration
+	clientPrefix    string // of this process's client ids
+	tokens          *token.Verifier
+	moderation      *moderation
 
 	mu        sync.Mutex // a leaf, held for the time of an append
 	rooms     map[string]*room
@@ -83,20 +84,21 @@ func newHub(cfg Config, log *slog.Logger, m *metrics, tokens *token.Verifier, sh
 		maxLive:     int64(cfg.MaxConnections),
 		slow:        everySecond(),
 
-		patterns:      cfg.Rooms,
-		anyRoom:       DefaultRoom(),
-		guests:        cfg.guestsAllowed(),
-		personalRooms: cfg.PersonalRooms,
-		maxRooms:      cfg.MaxRooms,
-		maxIdle:       maxIdleRooms,
-		maxOfUser:     cfg.MaxConnectionsUser,
-		maxOfAddress:  cfg.MaxConnectionsAddress,
-		userRate:      perSecond(cfg.RateUser),
-		addressRate:   perSecond(cfg.RateAddress),
-		pingInterval:  cfg.PingInterval,
-		clientPrefix:  randomWord(8),
-		tokens:        tokens,
-		moderation:    newModeration(),
+		patterns:        cfg.Rooms,
+		anyRoom:         DefaultRoom(),
+		guests:          cfg.guestsAllowed(),
+		personalRooms:   cfg.PersonalRooms,
+		maxRooms:        cfg.MaxRooms,
+		maxIdle:         maxIdleRooms,
+		maxOfUser:       cfg.MaxConnectionsUser,
+		maxOfAddress:    cfg.MaxConnectionsAddress,
+		userRate:        perSecond(cfg.RateUser),
+		addressRate:     perSecond(cfg.RateAddress),
+		countsAddresses: cfg.MaxConnectionsAddress > 0 || cfg.RateAddress > 0 || len(cfg.TrustedProxies) > 0,
+		pingInterval:    cfg.PingInterval,
+		clientPrefix:    randomWord(8),
+		tokens:          tokens,
+		moderation:      newModeration(),
 
 		rooms:     map[string]*room{},
 		users:     map[string]*user{},
@@ -125,8 +127,8 @@ func (h *hub) release() { h.live.Add(-1) }
 // join makes a member of a room out of a socket whose handshake is done. hello, the answer to the handshake, is the first
 // thing it is sent; what is posted to the room after join comes behind it. early is what the client sent ahead of our
 // answer. The caller has reserved a place.
-func (h *hub) join(nc *nbio.Conn, roomName string, hello, early []byte) {
-	c := h.newConn(nc)
+func (h *hub) join(nc *nbio.Conn, source *address, roomName string, hello, early []byte) {
+	c := h.newConn(nc, source)
 	c.place = member{conn: c, at: -1}
 
 	h.mu.Lock()
@@ -141,8 +143,8 @@ func (h *hub) join(nc *nbio.Conn, roomName string, hello, early []byte) {
 }
 
 // open makes a connection of the SDK protocol out of a socket whose handshake is done: as join, but it is in no room.
-func (h *hub) open(nc *nbio.Conn, e encoding, hello, early []byte) {
-	c := h.newConn(nc)
+func (h *hub) open(nc *nbio.Conn, source *address, e encoding, hello, early []byte) {
+	c := h.newConn(nc, source)
 	s := newSession(c, h, h.loop.pollerOf(c), e, early)
 	c.session = s
 	s.deadline.Store(uint32(s.later(staleTimeout)))
@@ -167,7 +169,9 @@ func (h *hub) full(room string) bool {
 	return r != nil && r.members >= most
 }
 
-func (h *hub) newConn(nc *nbio.Conn) *conn { return &conn{nc: nc, since: h.clock.tick()} }
+func (h *hub) newConn(nc *nbio.Conn, source *address) *conn {
+	return &conn{nc: nc, source: source, since: h.clock.tick()}
+}
 
 // nameLocked gives c its number and its shard.
 func (h *hub) nameLocked(c *conn) {
@@ -245,7 +249,7 @@ func (h *hub) leave(c *conn) {
 	wake := c.shard.pushLocked(job{do: leaveHub, conn: c})
 	h.mu.Unlock()
 	h.wake(wake)
-	h.releaseAddress(c.from())
+	h.releaseAddress(c.source)
 	h.release()
 }
 

@@ -27,6 +27,7 @@ type Server struct {
 	hub        *hub
 	handshakes *handshakes
 	guests     *guests
+	proxies    proxies
 	api        *api // nil for none
 	complaint  rate.Sometimes
 	files      int // the open-file limit
@@ -51,6 +52,10 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 		guests:    newGuests(),
 		complaint: everySecond(),
 		files:     int(min(files.Cur, maxOpenFiles)),
+	}
+	var err error
+	if s.proxies, err = parseProxies(cfg.TrustedProxies); err != nil {
+		return nil, err
 	}
 	hooks, err := newHooks(cfg.Webhooks, log, s.metrics)
 	if err != nil {

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"net/netip"
 	"slices"
 	"time"
 )
@@ -62,54 +61,3 @@ func (h *hub) userMayPublish(u *user, now time.Duration) bool {
 	defer h.mu.Unlock()
 	return h.userRate.allow(&u.meter, now, 1)
 }
-
-// address is one address, or one household of IPv6, with connections. Guarded by hub.mu.
-type address struct {
-	conns int
-	meter meter // of commands
-}
-
-// addressMayAsk holds an address to its rate, over all of its connections.
-func (h *hub) addressMayAsk(c *conn, now time.Duration) bool {
-	if h.addressRate.every == 0 {
-		return true
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	a := h.addresses[c.from()]
-	return a == nil || h.addressRate.allow(&a.meter, now, 1)
-}
-
-// reserveAddress counts a connection of an address; false where there are too many.
-func (h *hub) reserveAddress(from netip.Addr) bool {
-	if !h.countsAddresses() {
-		return true
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	a := h.addresses[from]
-	if a == nil {
-		a = &address{}
-		h.addresses[from] = a
-	}
-	if h.maxOfAddress > 0 && a.conns >= h.maxOfAddress {
-		return false
-	}
-	a.conns++
-	return true
-}
-
-func (h *hub) releaseAddress(from netip.Addr) {
-	if !h.countsAddresses() {
-		return
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if a := h.addresses[from]; a != nil {
-		if a.conns--; a.conns == 0 {
-			delete(h.addresses, from)
-		}
-	}
-}
-
-func (h *hub) countsAddresses() bool { return h.maxOfAddress > 0 || h.addressRate.every > 0 }

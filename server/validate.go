@@ -76,6 +76,11 @@ func (c Config) Validate() error {
 			m.refuse("origin", o, "scheme://host or scheme://host:port, null, or *")
 		}
 	}
+	for _, p := range c.TrustedProxies {
+		if _, err := parseProxies([]string{p}); err != nil {
+			m.refuse("trusted-proxy", p, "an address or a network, such as 127.0.0.1 or 10.0.0.0/8")
+		}
+	}
 	if c.PingInterval < minPing || c.PingInterval > maxPing {
 		m.refuse("ping-interval", c.PingInterval, "%v to %v", minPing, maxPing)
 	}
@@ -96,7 +101,7 @@ func (c Config) Validate() error {
 		m.refuse("drain", c.Drain, "0 or more")
 	}
 	if !slices.Contains([]string{"on", "off", "auto"}, c.Guests) {
-		m.refuse("guests", c.Guests, "on, off, or auto (on where the chat listens on this machine only)")
+		m.refuse("guests", c.Guests, "on, off, or auto (on where the chat listens on this machine only, and for no proxy)")
 	}
 	if c.MaxRooms < 1 || c.MaxRooms > maxRoomsOfConnection {
 		m.refuse("max-rooms", c.MaxRooms, "1 to %d rooms of one connection", maxRoomsOfConnection)

@@ -26,6 +26,7 @@ type serveCmd struct {
 	Listen         string        `default:"${listen}" help:"Where the chat listens, host:port."`
 	Admin          string        `default:"${admin}" help:"Where health, metrics, connections and profiles are, host:port; off for none."`
 	Origin         []string      `help:"Other origins whose pages may connect: scheme://host[:port], null for pages opened from a file, * for all. May be repeated."`
+	TrustedProxy   []string      `help:"Proxies whose X-Forwarded-For is believed: addresses or networks. May be repeated."`
 	PingInterval   time.Duration `default:"${ping_interval}" help:"Ping a connection that was silent for so long."`
 	PingTimeout    time.Duration `default:"${ping_timeout}" help:"Drop one that does not answer for so long."`
 	Rate           int           `default:"${rate}" help:"Messages a second from one connection, twice that in a burst; 0 for no limit."`
@@ -34,7 +35,7 @@ type serveCmd struct {
 	MaxConnections int           `default:"0" help:"Connections at a time; 0 for what the open-file limit allows."`
 	Drain          time.Duration `default:"${drain}" help:"How long a stop may take."`
 
-	Guests                string `default:"${guests}" help:"May people sign in with a name alone? on, off, or auto: where the chat listens on this machine only."`
+	Guests                string `default:"${guests}" help:"May people sign in with a name alone? on, off, or auto: where the chat listens on this machine only, and for no proxy."`
 	PersonalRooms         bool   `help:"Put each connection of a user U into the room #U."`
 	MaxRooms              int    `default:"${max_rooms}" help:"Rooms of one connection."`
 	MaxConnectionsUser    int    `default:"${max_connections_user}" help:"Connections of one user at a time; 0 for any number."`
@@ -83,6 +84,7 @@ func (c *serveCmd) setFlags(cfg *server.Config) {
 	cfg.Listen = c.Listen
 	cfg.Admin = c.Admin
 	cfg.Origins = c.Origin
+	cfg.TrustedProxies = c.TrustedProxy
 	cfg.PingInterval = c.PingInterval
 	cfg.PingTimeout = c.PingTimeout
 	cfg.Rate = c.Rate

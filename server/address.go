@@ -1,0 +1,144 @@
+package server
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+// address is one address, or one household of IPv6, with connections. Guarded by hub.mu.
+type address struct {
+	at    netip.Addr // constant
+	conns int
+	meter meter // of commands
+}
+
+// household is what counts as one address: an IPv6 customer has a /64 of them.
+func household(a netip.Addr) netip.Addr {
+	a = a.Unmap().WithZone("")
+	if a.Is6() {
+		if p, err := a.Prefix(64); err == nil {
+			return p.Addr()
+		}
+	}
+	return a
+}
+
+// proxies are those whose word is believed for whom they carry.
+type proxies []netip.Prefix
+
+// parseProxies reads addresses and networks, such as 127.0.0.1 and 10.0.0.0/8.
+func parseProxies(texts []string) (proxies, error) {
+	var all proxies
+	for _, text := range texts {
+		p, err := netip.ParsePrefix(text)
+		if a, no := netip.ParseAddr(text); no == nil && a.Zone() == "" {
+			p, err = a.Prefix(a.BitLen())
+		}
+		if err != nil || p.Addr().Is4In6() {
+			return nil, fmt.Errorf("%q is no address and no network", text)
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}
+
+func (p proxies) trusted(a netip.Addr) bool {
+	a = a.Unmap().WithZone("")
+	return slices.ContainsFunc(p, func(each netip.Prefix) bool { return each.Contains(a) })
+}
+
+// behind is whom a proxy carries, by X-Forwarded-For: each proxy adds at the end whom it was called by, and what stands before the last
+// that is no proxy of ours, anybody may have written. Where it says nothing that can be read, it is the proxy.
+func (p proxies) behind(proxy netip.Addr, header http.Header) netip.Addr {
+	last := proxy
+	for _, text := range slices.Backward(strings.Split(strings.Join(header["X-Forwarded-For"], ","), ",")) {
+		a, ok := forwarded(strings.Trim(text, " \t"))
+		if !ok {
+			break
+		}
+		last = a
+		if !p.trusted(a) {
+			break
+		}
+	}
+	return last
+}
+
+// forwarded reads one of X-Forwarded-For. Some proxies write the port, too.
+func forwarded(text string) (netip.Addr, bool) {
+	if a, err := netip.ParseAddr(text); err == nil {
+		return a, true
+	}
+	a, err := netip.ParseAddrPort(text)
+	return a.Addr(), err == nil
+}
+
+// source is what counts as the address of a request that peer sent.
+func (p proxies) source(peer netip.Addr, header http.Header) netip.Addr {
+	if p.trusted(peer) {
+		peer = p.behind(peer, header)
+	}
+	return household(peer)
+}
+
+// peerOf is the other end of a connection.
+func peerOf(c net.Conn) netip.Addr {
+	if tcp, ok := c.RemoteAddr().(*net.TCPAddr); ok {
+		return tcp.AddrPort().Addr()
+	}
+	return netip.Addr{}
+}
+
+// sourceOf is what counts as the address of a request.
+func (s *Server) sourceOf(r *http.Request) netip.Addr {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return s.proxies.source(peer.Addr(), r.Header)
+}
+
+// addressMayAsk holds an address to its rate, over all of its connections.
+func (h *hub) addressMayAsk(c *conn, now time.Duration) bool {
+	if h.addressRate.every == 0 {
+		return true
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.addressRate.allow(&c.source.meter, now, 1)
+}
+
+// reserveAddress counts a connection of an address; ok is false where there are too many. It is nil where addresses do not count.
+func (h *hub) reserveAddress(from netip.Addr) (a *address, ok bool) {
+	if !h.countsAddresses {
+		return nil, true
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	a = h.addresses[from]
+	if a == nil {
+		a = &address{at: from}
+		h.addresses[from] = a
+	}
+	if h.maxOfAddress > 0 && a.conns >= h.maxOfAddress {
+		return nil, false
+	}
+	a.conns++
+	return a, true
+}
+
+func (h *hub) releaseAddress(a *address) {
+	if a == nil {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if a.conns--; a.conns == 0 {
+		delete(h.addresses, a.at)
+	}
+}
