@@ -1,6 +1,7 @@
 package server
 
 import (
+	"runtime"
 	"sync"
 	"time"
 )
@@ -16,6 +17,7 @@ type workers struct {
 	mu      sync.Mutex // a leaf, not held over any work
 	busy    int
 	waiting []errand // the first to be done first
+	watched bool     // refuseLate will come, while something waits
 
 	running sync.WaitGroup
 }
@@ -25,6 +27,8 @@ type errand struct {
 	work, refuse func()
 	since        time.Time
 }
+
+func (e *errand) isLate(patience time.Duration) bool { return time.Since(e.since) >= patience }
 
 func newWorkers(most, queue int, patience time.Duration) *workers {
 	return &workers{most: most, queue: queue, patience: patience}
@@ -44,7 +48,43 @@ func (w *workers) do(work, refuse func()) bool {
 		return false
 	}
 	w.waiting = append(w.waiting, errand{work, refuse, time.Now()})
+	if !w.watched {
+		w.watched = true
+		time.AfterFunc(w.patience, w.refuseLate)
+	}
 	return true
+}
+
+// refusedAtOnce is how many are refused before others get a turn: all may have come at one moment.
+const refusedAtOnce = 64
+
+// refuseLate refuses what has waited too long, and comes again when the next will have.
+func (w *workers) refuseLate() {
+	w.mu.Lock()
+	if len(w.waiting) == 0 {
+		w.watched = false
+		w.mu.Unlock()
+		return
+	}
+	// While something waits somebody is busy, so that wait has not seen the end yet.
+	w.running.Add(1)
+	defer w.running.Done()
+	var late []errand
+	for len(w.waiting) > 0 && w.waiting[0].isLate(w.patience) {
+		late = append(late, w.takeFirst())
+	}
+	w.mu.Unlock()
+	for i, e := range late {
+		e.refuse()
+		if (i+1)%refusedAtOnce == 0 {
+			runtime.Gosched()
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.watched = len(w.waiting) > 0; w.watched {
+		time.AfterFunc(w.patience-time.Since(w.waiting[0].since), w.refuseLate)
+	}
 }
 
 // run does work, and then what waits, until nothing does.
@@ -64,13 +104,19 @@ func (w *workers) next() func() {
 		w.busy--
 		return nil
 	}
-	first := w.waiting[0]
-	w.waiting[0] = errand{}
-	w.waiting = w.waiting[1:]
-	if time.Since(first.since) > w.patience {
+	first := w.takeFirst()
+	if first.isLate(w.patience) {
 		return first.refuse
 	}
 	return first.work
+}
+
+// takeFirst takes what is first out of what waits. The lock must be held, and something wait.
+func (w *workers) takeFirst() errand {
+	first := w.waiting[0]
+	w.waiting[0] = errand{}
+	w.waiting = w.waiting[1:]
+	return first
 }
 
 // length is how much waits.

@@ -54,21 +54,49 @@ func TestWorkThatWaitedTooLongIsRefused(t *testing.T) {
 	w := newWorkers(1, 10, 0)
 	gate := make(chan struct{})
 	w.do(func() { <-gate }, nil)
-	refused := 0 // by one goroutine
+	var refused atomic.Int32
 	for range 3 {
-		w.do(func() { t.Error("done too late") }, func() { refused++ })
+		w.do(func() { t.Error("done too late") }, func() { refused.Add(1) })
 	}
 	time.Sleep(time.Millisecond) // longer than they may wait
 	close(gate)
 	w.wait()
-	if refused != 3 {
-		t.Errorf("got %d refused, want 3", refused)
+	if refused.Load() != 3 {
+		t.Errorf("got %d refused, want 3", refused.Load())
 	}
 	done := false
 	w.do(func() { done = true }, nil)
 	w.wait()
 	if !done {
 		t.Error("nothing is done behind a refusal")
+	}
+}
+
+// What waits is refused when its time is over, not when somebody comes to look at it.
+func TestWorkIsRefusedInItsTime(t *testing.T) {
+	w := newWorkers(1, 10, time.Millisecond)
+	gate := make(chan struct{})
+	w.do(func() { <-gate }, nil)
+	refused := make(chan int, 6)
+	for round := range 2 {
+		for i := range 3 {
+			w.do(func() { t.Error("done too late") }, func() { refused <- 3*round + i })
+		}
+		for i := range 3 {
+			select {
+			case got := <-refused:
+				if got != 3*round+i {
+					t.Errorf("got %d refused, want %d first", got, 3*round+i)
+				}
+			case <-time.After(patience):
+				t.Fatal("what waits is not refused while the others are busy")
+			}
+		}
+	}
+	close(gate)
+	w.wait()
+	if w.length() != 0 || w.busy != 0 {
+		t.Errorf("got %d that wait, %d busy; want none", w.length(), w.busy)
 	}
 }
 
