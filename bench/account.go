@@ -94,11 +94,7 @@ func (r *run) prove() {
 		p, f := &r.reports[i], &r.reports[i].Findings
 		count.Add(p.Tick.Count)
 		d.Expected += f.Expected
-		d.Lost += f.Lost
-		d.Duplicated += f.Duplicated
-		d.Reordered += f.Reordered
-		d.Corrupt += f.Corrupt
-		d.Misrouted += f.Misrouted
+		d.Faults.Add(f.Faults)
 		r.result.Sent.Died += f.Died
 		for why, n := range p.Closes {
 			d.Closes[why] += n

@@ -109,11 +109,7 @@ func (p *proof) finish(members []*member) Findings {
 	var all Findings
 	for i, r := range p.rooms {
 		faults, expected, died := r.finish(of[i])
-		all.Lost += faults.Lost
-		all.Duplicated += faults.Duplicated
-		all.Reordered += faults.Reordered
-		all.Corrupt += faults.Corrupt
-		all.Misrouted += faults.Misrouted
+		all.Faults.Add(faults)
 		all.Expected += expected
 		all.Died += died
 		if p.agents > 1 {

@@ -166,6 +166,15 @@ type Faults struct {
 	Misrouted  int `json:"misrouted"` // came to a room they were not said in
 }
 
+// Add adds another's.
+func (f *Faults) Add(other Faults) {
+	f.Lost += other.Lost
+	f.Duplicated += other.Duplicated
+	f.Reordered += other.Reordered
+	f.Corrupt += other.Corrupt
+	f.Misrouted += other.Misrouted
+}
+
 // Any says whether there are any.
 func (f Faults) Any() bool { return f != Faults{} }
 
