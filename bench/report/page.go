@@ -62,7 +62,7 @@ func (t *table) add(cells ...string) { t.Rows = append(t.Rows, row{Cells: cells}
 // mark gives the last row its kind.
 func (t *table) mark(k kind) { t.Rows[len(t.Rows)-1].Kind = k }
 
-const none = "–" // where nothing was measured
+const none = result.Unmeasured
 
 // newPage fails where a histogram of r cannot be read.
 func newPage(r *result.Result) (*page, error) {
@@ -122,7 +122,7 @@ func figures(r *result.Result) (all []figure) {
 	}
 	if s := r.Storm; s != nil {
 		came := fmt.Sprintf("%s of %s killed", result.Thousands(s.Back), result.Thousands(s.Killed))
-		all = append(all, figure{"All were back after", took(s.Back100), came})
+		all = append(all, figure{"All were back after", result.Took(s.Back100), came})
 	}
 	if s := r.Slow; s != nil {
 		all = append(all, figure{"p99 of the healthy", ratio(s.Healthy, s.Before), "as it was before " + result.Thousands(s.Stopped) + " stopped"})

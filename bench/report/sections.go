@@ -54,7 +54,7 @@ func steps(r *result.Result) (section, error) {
 		all := step.Latency.Figures()
 		word := strings.Join(notEmpty(step.Verdict.Code, step.Why), ": ")
 		t.add(strconv.Itoa(i+1), result.Thousands(step.Connections), result.Thousands(int(step.Rate)), result.Thousands(int(step.PerS)), all[0],
-			all[2], all[4], result.Thousands(step.Lost), fmt.Sprintf("%.2f", step.ServerCores), took(time.Duration(step.PerDelivery)), word)
+			all[2], all[4], result.Thousands(step.Lost), fmt.Sprintf("%.2f", step.ServerCores), result.Took(time.Duration(step.PerDelivery)), word)
 		if !step.Pass {
 			t.mark(doubtful)
 		}
@@ -80,9 +80,9 @@ func storm(r *result.Result) (section, error) {
 	if s.Back < s.Killed {
 		t.mark(bad)
 	}
-	t.add("half were back after", took(s.Back50))
-	t.add("99 % were back after", took(s.Back99))
-	t.add("all were back after", took(s.Back100))
+	t.add("half were back after", result.Took(s.Back50))
+	t.add("99 % were back after", result.Took(s.Back99))
+	t.add("all were back after", result.Took(s.Back100))
 	t.add("handshakes", result.Thousands(int(s.PerS))+"/s")
 	t.add("refused, and tried again", result.Thousands(s.Refused))
 	others := []result.Timed{{What: "before", Distribution: s.Before}, {What: "from the kill until all were back", Distribution: s.Untouched}}
@@ -204,7 +204,7 @@ func connecting(r *result.Result) (section, error) {
 	c := &r.Connect
 	t := table{Caption: "How many", Head: []string{"", ""}}
 	t.add("opened", fmt.Sprintf("%s of %s", result.Thousands(c.Opened), result.Thousands(r.Plan.Connections)))
-	t.add("took", took(c.Took))
+	t.add("took", result.Took(c.Took))
 	t.add("connections opened", metric(r, "connects/s"))
 	t.add("failed", or(result.Counts(c.Failed), "0"))
 	if len(c.Failed) > 0 {
@@ -233,9 +233,9 @@ func costs(r *result.Result) (section, error) {
 	}
 	cpu := table{Caption: "Processor time", Head: []string{"", "cores", "a delivery", "an upgrade"}}
 	cpu.add("server", serverCores(r), metric(r, "cpu/delivery"), metric(r, "cpu/upgrade"))
-	cpu.add("the kernel’s floor: the same bytes by bare system calls", none, took(time.Duration(f.PerDelivery)), took(time.Duration(f.PerUpgrade)))
+	cpu.add("the kernel’s floor: the same bytes by bare system calls", none, result.Took(time.Duration(f.PerDelivery)), result.Took(time.Duration(f.PerUpgrade)))
 	cpu.add("server, as a multiple of the floor", none, metric(r, "floor/delivery"), metric(r, "floor/upgrade"))
-	cpu.add("client", metric(r, "client-cores"), took(time.Duration(c.PerDelivery)), none)
+	cpu.add("client", metric(r, "client-cores"), result.Took(time.Duration(c.PerDelivery)), none)
 
 	memory := table{Caption: "Memory", Head: []string{"", "before", "connected", "at the end", "a connection"}}
 	grown := none
@@ -347,13 +347,6 @@ func count(n int) string {
 		return none
 	}
 	return strconv.Itoa(n)
-}
-
-func took(d time.Duration) string {
-	if d == 0 {
-		return none
-	}
-	return result.Duration(d)
 }
 
 func rate(v float64) string {

@@ -232,8 +232,8 @@ func secondsTable(r *result.Result, all []moment) *table {
 			phase = "not measured"
 		}
 		t.add(fmt.Sprintf("%.0f s", m.T), phase, result.Thousands(s.Connections), result.Thousands(int(s.Sent))+"/s",
-			result.Thousands(int(s.Deliveries))+"/s", took(time.Duration(s.P50)), took(time.Duration(s.P99)), took(time.Duration(s.Max)),
-			took(time.Duration(s.LagP99)), server, fmt.Sprintf("%.2f", s.ClientCores), result.Seen(o.RSS), result.Seen(o.PSS),
+			result.Thousands(int(s.Deliveries))+"/s", result.Took(time.Duration(s.P50)), result.Took(time.Duration(s.P99)), result.Took(time.Duration(s.Max)),
+			result.Took(time.Duration(s.LagP99)), server, fmt.Sprintf("%.2f", s.ClientCores), result.Seen(o.RSS), result.Seen(o.PSS),
 			result.Seen(o.TCPMemory), again)
 	}
 	return t

@@ -1,6 +1,7 @@
 package result
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/throng-chat/throng/bench/histogram"
@@ -54,3 +55,37 @@ func (d *Distribution) Highest() (time.Duration, string) {
 		return d.Max, "max"
 	}
 }
+
+// Figures are p50, p90, p99, p99.9 and the maximum as text; Unmeasured where there is no measurement. It takes nil, as those below do.
+func (d *Distribution) Figures() []string {
+	return []string{d.p50(), d.p90(), d.p99(), d.p999(), d.maximum()}
+}
+
+// columns are the figures, aligned.
+func (d *Distribution) columns() string {
+	text := ""
+	for _, figure := range d.Figures() {
+		text += fmt.Sprintf(" %10s", figure)
+	}
+	return text[1:]
+}
+
+// brief is the median, p99 and the maximum.
+func (d *Distribution) brief() string {
+	return fmt.Sprintf("p50 %s  p99 %s  max %s", d.p50(), d.p99(), d.maximum())
+}
+
+func (d *Distribution) text(get func(*Distribution) *time.Duration) string {
+	if d != nil {
+		if v := get(d); v != nil {
+			return Duration(*v)
+		}
+	}
+	return Unmeasured
+}
+
+func (d *Distribution) p50() string     { return d.text(p50) }
+func (d *Distribution) p90() string     { return d.text(p90) }
+func (d *Distribution) p99() string     { return d.text(p99) }
+func (d *Distribution) p999() string    { return d.text(p999) }
+func (d *Distribution) maximum() string { return d.text(maximum) }

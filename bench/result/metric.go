@@ -1,6 +1,13 @@
 package result
 
-import "time"
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/agnivade/levenshtein"
+)
 
 // Metric is a figure of a result that a threshold, a comparison or a table can name.
 type Metric struct {
@@ -13,6 +20,24 @@ type Metric struct {
 
 // Value is m of r; false where the run did not measure it.
 func (m Metric) Value(r *Result) (float64, bool) { return m.of(r) }
+
+// Text is a value of m, with its unit.
+func (m Metric) Text(v float64) string {
+	switch m.Unit {
+	case "s":
+		return Duration(time.Duration(v*1e9 + 0.5))
+	case "B":
+		return Bytes(v)
+	case "/s":
+		return Thousands(int(v+0.5)) + "/s"
+	case "cores":
+		return fmt.Sprintf("%.2f cores", v)
+	}
+	if v == float64(int(v)) {
+		return Thousands(int(v))
+	}
+	return fmt.Sprintf("%.3g", v)
+}
 
 // Metrics are all that there are. Times are in seconds, memory in bytes.
 var Metrics = []Metric{
@@ -58,6 +83,22 @@ var Metrics = []Metric{
 	{"rss", "B", -1, "the server's resident memory at the end", func(r *Result) (float64, bool) { return float64(r.Server.RSSAfter), r.Server.RSSAfter > 0 }},
 	{"pss/conn", "B", -1, "the server's memory a connection", func(r *Result) (float64, bool) { return r.Server.PerConn, r.Server.PSSBefore > 0 }},
 	{"client-cores", "cores", 0, "the client's processor time a second", func(r *Result) (float64, bool) { return r.Client.Cores, r.Client.Cores > 0 }},
+}
+
+// MetricNamed is the metric of that name. The error of an unknown one names the nearest.
+func MetricNamed(name string) (Metric, error) {
+	var names []string
+	nearest, least := "", math.MaxInt
+	for _, m := range Metrics {
+		if m.Name == name {
+			return m, nil
+		}
+		names = append(names, m.Name)
+		if d := levenshtein.ComputeDistance(name, m.Name); d < least {
+			nearest, least = m.Name, d
+		}
+	}
+	return Metric{}, fmt.Errorf("no metric %s: did you mean %s? There are %s", name, nearest, strings.Join(names, ", "))
 }
 
 func latency(name string, of func(*Latency) *Distribution, at func(*Distribution) *time.Duration) Metric {

@@ -1,5 +1,5 @@
-// Package result is what a load test found: the result file (schema bench/1), its metrics by name, the thresholds on them,
-// and the page of text for a person. It measures nothing itself.
+// Package result is what a load test found: the result file (schema bench/1), its metrics by name (metric.go), the thresholds on
+// them (threshold.go), what it says in words (words.go), and the page of text for a person (text.go). It measures nothing itself.
 package result
 
 import (

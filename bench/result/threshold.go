@@ -6,8 +6,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-
-	"github.com/agnivade/levenshtein"
 )
 
 // Bound is a threshold on a metric, as --fail takes it: what must hold.
@@ -58,22 +56,6 @@ func ParseBound(expr string) (Bound, error) {
 	return b, nil
 }
 
-// MetricNamed is the metric of that name. The error of an unknown one names the nearest.
-func MetricNamed(name string) (Metric, error) {
-	var names []string
-	nearest, least := "", math.MaxInt
-	for _, m := range Metrics {
-		if m.Name == name {
-			return m, nil
-		}
-		names = append(names, m.Name)
-		if d := levenshtein.ComputeDistance(name, m.Name); d < least {
-			nearest, least = m.Name, d
-		}
-	}
-	return Metric{}, fmt.Errorf("no metric %s: did you mean %s? There are %s", name, nearest, strings.Join(names, ", "))
-}
-
 // Check says whether b holds for r. What was not measured does not hold.
 func (b Bound) Check(r *Result) Threshold {
 	t := Threshold{Expr: b.expr}
@@ -97,4 +79,17 @@ func (b Bound) Check(r *Result) Threshold {
 		t.OK = v != b.value
 	}
 	return t
+}
+
+// Text is the value, in the unit of the metric that the expression begins with.
+func (t Threshold) Text() string {
+	if t.Value == nil {
+		return "the run did not measure it"
+	}
+	if part := boundForm.FindStringSubmatch(t.Expr); part != nil {
+		if m, err := MetricNamed(part[1]); err == nil {
+			return m.Text(*t.Value)
+		}
+	}
+	return fmt.Sprint(*t.Value)
 }
