@@ -83,19 +83,31 @@ func TestALongFrameClosesNobody(t *testing.T) {
 	c.want(`{"push":{"channel":"x","pub":{"data":"and more"}}}`)
 }
 
+// enterCrowd subscribes to a room, and fills it with so many that who is there is a long answer.
+func (c *sdk) enterCrowd(s *Server, room string) {
+	c.t.Helper()
+	c.say(`{"id":2,"subscribe":{"channel":%q}}`, room)
+	c.want(`{"id":2,"subscribe":{}}`)
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	for n := range 5000 {
+		name := fmt.Sprintf("%s %d", strings.Repeat("x", 100), n)
+		s.hub.rooms[room].present.add(&subscription{info: &protocol.ClientInfo{User: name, Client: name}})
+	}
+}
+
+// owed is what waits of long answers.
+func owed(s *Server) (bytes int) {
+	s.hub.call(func(sh *shard) { bytes += sh.owed })
+	return bytes
+}
+
 // Whoever asks for a second long answer before it has read the first is told to try again.
 func TestASecondLongAnswerIsRefused(t *testing.T) {
 	s := startServer(t, nil)
 	c := narrowSDK(t, s)
-	for i, room := range []string{"a", "b"} {
-		c.say(`{"id":%d,"subscribe":{"channel":%q}}`, i+2, room)
-		c.want(fmt.Sprintf(`{"id":%d,"subscribe":{}}`, i+2))
-		s.hub.mu.Lock()
-		for n := range 5000 {
-			name := fmt.Sprintf("%s %d", strings.Repeat("x", 100), n)
-			s.hub.rooms[room].present.add(&subscription{info: &protocol.ClientInfo{User: name, Client: name}})
-		}
-		s.hub.mu.Unlock()
+	for _, room := range []string{"a", "b"} {
+		c.enterCrowd(s, room)
 	}
 	session := onlySession(s)
 	c.say(`{"id":4,"presence":{"channel":"a"}}` + "\n" + `{"id":5,"presence":{"channel":"b"}}`)
@@ -106,6 +118,33 @@ func TestASecondLongAnswerIsRefused(t *testing.T) {
 	c.want(`{"id":5,"error":{"code":111,"message":"too many requests","temporary":true}}`)
 	if got := c.answerTo(`"presence":{"channel":"b"}`); !strings.Contains(got, `"presence":{"presence":{`) {
 		t.Fatalf("asked again: got %.80s, want the answer", got)
+	}
+}
+
+// Whoever does not read its long answer makes others wait for theirs when there are very many, and no memory goes without end.
+func TestLongAnswersThatWaitAreBoundedTogether(t *testing.T) {
+	s := startServer(t, nil)
+	c := narrowSDK(t, s)
+	c.enterCrowd(s, "a")
+	c.say(`{"id":3,"presence":{"channel":"a"}}`)
+	eventually(t, "it to wait for its reader", func() bool { return owed(s) > 1<<20 })
+	c.line()
+	eventually(t, "it to be read", func() bool { return owed(s) == 0 })
+	c.say(`{"id":4,"presence":{"channel":"a"}}`)
+	eventually(t, "it to wait for its reader", func() bool { return owed(s) > 1<<20 })
+	c.conn.Close()
+	eventually(t, "it to be forgotten", func() bool { return owed(s) == 0 })
+
+	other := connectSDK(t, s, "")
+	other.enterCrowd(s, "b")
+	owe := func(bytes int) { s.hub.call(func(sh *shard) { sh.owed += bytes }) }
+	owe(maxOwed)
+	other.say(`{"id":3,"presence":{"channel":"b"}}`)
+	other.want(`{"id":3,"error":{"code":111,"message":"too many requests","temporary":true}}`)
+	owe(-maxOwed)
+	other.say(`{"id":4,"presence":{"channel":"b"}}`)
+	if got := other.line(); !strings.HasPrefix(got, `{"id":4,"presence":{"presence":{`) {
+		t.Errorf("got %.80s, want the answer", got)
 	}
 }
 

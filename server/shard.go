@@ -33,7 +33,8 @@ type shard struct {
 	payload  []byte // of replies
 	round    tally
 	sends    int // since the last yield
-	asked    int // bytes of the answer that is being written
+	asked    int // bytes of the long answer that is being written
+	owed     int // bytes of the long answers that wait for their readers
 	panics   rate.Sometimes
 
 	anyReady atomic.Bool // some laggard's socket takes bytes again
@@ -307,10 +308,13 @@ func (s *shard) sendReplies(c *conn, j *job) {
 	s.send(c, frame)
 }
 
+// maxOwed is how many bytes of long answers may wait for their readers, of all connections of one shard.
+const maxOwed = 32 << 20
+
 // sendAnswer writes a frame that may be longer than what else may wait for a slow reader: c asked for it. It does not get
-// another before it has read this one.
+// another before it has read this one, nor while others are owed too much.
 func (s *shard) sendAnswer(c *conn, j *job) {
-	if c.out != nil && c.out.asked > 0 {
+	if c.out != nil && c.out.asked > 0 || s.owed+len(j.frame) > maxOwed {
 		s.hub.metrics.commandErrors.WithLabelValues(errorLabel(errTooManyRequests)).Inc()
 		s.sendReplies(c, j)
 		return

@@ -25,7 +25,7 @@ func (s *shard) write(c *conn, b []byte) (kept bool) {
 		s.abandon(c, closedGone)
 		return false
 	}
-	c.out = &outbox{asked: s.asked}
+	c.out = &outbox{}
 	s.laggards = append(s.laggards, c)
 	kept = s.queue(c, b[n:])
 	if kept {
@@ -38,8 +38,9 @@ func (s *shard) write(c *conn, b []byte) (kept bool) {
 // queue puts b behind what c has not been sent. A reader who is too far behind is closed. What is being sent does not count:
 // one frame closes nobody, however long it is.
 func (s *shard) queue(c *conn, b []byte) (kept bool) {
-	if s.asked > 0 {
+	if s.asked > 0 && c.out.asked == 0 {
 		c.out.asked = s.asked
+		s.owed += s.asked
 	}
 	c.out.push(b)
 	s.unsent.Add(int64(len(b)))
@@ -98,7 +99,7 @@ func (s *shard) resume(c *conn) {
 			return
 		}
 	}
-	c.out = nil
+	s.emptied(c)
 	c.stalled.Store(0)
 	if c.finishing {
 		s.finish(c)
@@ -112,8 +113,14 @@ func (s *shard) drop(c *conn) {
 	}
 	s.unsent.Add(int64(-c.out.bytes))
 	s.hub.metrics.dropped.Add(float64(c.out.bytes))
-	c.out = nil
+	s.emptied(c)
 	s.anyReady.Store(true) // so that the list of laggards forgets it
+}
+
+// emptied is when nothing waits for c any more.
+func (s *shard) emptied(c *conn) {
+	s.owed -= c.out.asked
+	c.out = nil
 }
 
 // abandon ends c at once.
