@@ -66,6 +66,7 @@ type member struct {
 	fromFrames uint32
 	at         int32 // index in part.list, -1 for none
 	whole      bool  // it is one of part.wholes
+	positioned bool  // it must not miss anything; constant once it is in a room
 }
 
 func newRoom(name string, options *RoomOptions, shards int) *room {
@@ -249,12 +250,18 @@ func (p *part) flushMemberTo(s *shard, m *member, bytes, frames int) {
 	}
 }
 
-// gap ends the subscriptions that must not miss anything: a publication did not come here. Their clients come back, and
-// recover.
+// gap ends the subscriptions that must not miss anything: a publication did not come here. They hear nothing of what follows,
+// so that their clients come back to where they were, and recover.
 func (p *part) gap(s *shard) {
-	for _, m := range p.list {
-		if c := m.conn; c.session != nil {
-			c.session.poller.post(func() { c.session.lostPosition(p.room.name) })
+	for i := 0; i < len(p.list); {
+		m := p.list[i]
+		if !m.positioned {
+			i++
+			continue
 		}
+		p.flushMember(s, m)
+		p.leave(m) // another stands in its place
+		session := m.conn.session
+		session.poller.post(func() { session.lostPosition(p.room.name) })
 	}
 }

@@ -74,7 +74,6 @@ type subscription struct {
 	serverSide  bool
 	withToken   bool // by a subscription token, or named by the connection's
 	recoverable bool
-	positioned  bool
 
 	// Guarded by hub.mu.
 	info      *protocol.ClientInfo // changed by the poller only, which reads it without the lock

@@ -179,13 +179,15 @@ func (h *hub) enterLocked(s *session, e *entry) {
 	}
 	readsHistory := o.HistorySize > 0 && e.readsHistory
 	sub := &subscription{
-		member:      member{conn: s.conn, at: -1},
+		member: member{
+			conn: s.conn, at: -1,
+			positioned: readsHistory && (o.Recovery || o.Positioning || e.wish.Positioned || e.wish.Recoverable),
+		},
 		room:        r,
 		info:        e.info,
 		serverSide:  e.serverSide,
 		withToken:   e.withToken,
 		recoverable: readsHistory && (o.Recovery || e.wish.Recoverable),
-		positioned:  readsHistory && (o.Recovery || o.Positioning || e.wish.Positioned || e.wish.Recoverable),
 		expires:     e.expires,
 		credential:  e.credential,
 	}
