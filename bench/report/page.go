@@ -62,8 +62,6 @@ func (t *table) add(cells ...string) { t.Rows = append(t.Rows, row{Cells: cells}
 // mark gives the last row its kind.
 func (t *table) mark(k kind) { t.Rows[len(t.Rows)-1].Kind = k }
 
-const none = result.Unmeasured
-
 // newPage fails where a histogram of r cannot be read.
 func newPage(r *result.Result) (*page, error) {
 	p := &page{
@@ -97,13 +95,6 @@ func newPage(r *result.Result) (*page, error) {
 		}
 	}
 	return p, nil
-}
-
-func started(r *result.Result) string {
-	if r.Started.IsZero() {
-		return none
-	}
-	return r.Started.UTC().Format("2 January 2006, 15:04:05 UTC")
 }
 
 // Plots are what plots.js draws.
@@ -149,57 +140,9 @@ func figures(r *result.Result) (all []figure) {
 			all = append(all, figure{"Ping p99", metric(r, "ping-p99"), "to its pong"})
 		}
 	}
-	memory := none
-	if r.Server.PSSBefore > 0 {
-		memory = result.Grown(r.Server.PerConn)
-	}
 	return append(all,
 		figure{"Server’s CPU", serverCores(r), "while it was measured"},
-		figure{"Memory a connection", memory, "TCP buffers: " + result.Grown(r.Server.KernelPer)},
+		figure{"Memory a connection", memoryPerConn(r), "TCP buffers: " + result.Grown(r.Server.KernelPer)},
 		figure{"Connections", fmt.Sprintf("%s of %s", result.Thousands(r.Connect.Opened), result.Thousands(r.Plan.Connections)),
 			"opened, " + metric(r, "connects/s")})
-}
-
-// serverCores is what the server used while it was measured; opening connections is before that.
-func serverCores(r *result.Result) string {
-	if r.Server.CPU == 0 {
-		return none
-	}
-	return metric(r, "cores")
-}
-
-func multiple(of string) string {
-	if of == none {
-		return "the kernel’s floor: not measured"
-	}
-	return of + " × the kernel’s floor"
-}
-
-// metric is the text of a metric.
-func metric(r *result.Result, name string) string {
-	m, err := result.MetricNamed(name)
-	if err != nil {
-		panic(err)
-	}
-	if v, ok := m.Value(r); ok {
-		return m.Text(v)
-	}
-	return none
-}
-
-func or(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
-}
-
-func notEmpty(texts ...string) []string {
-	var out []string
-	for _, t := range texts {
-		if t != "" {
-			out = append(out, t)
-		}
-	}
-	return out
 }

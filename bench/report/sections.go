@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -10,7 +9,7 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// The sections, in the order of the page. One that a result has nothing for has no ID.
+// Sections that every run may have. One that a result has nothing for has no ID; newPage has their order.
 
 // latency is how long deliveries took.
 func latency(r *result.Result) (section, error) {
@@ -66,73 +65,6 @@ func steps(r *result.Result) (section, error) {
 	}
 	s.Tables = []table{t}
 	return s, nil
-}
-
-// storm is a reconnect storm.
-func storm(r *result.Result) (section, error) {
-	s := r.Storm
-	if s == nil {
-		return section{}, nil
-	}
-	t := table{Caption: "What happened", Head: []string{"", ""}}
-	t.add("killed", fmt.Sprintf("%s, by %s", result.Thousands(s.Killed), s.By))
-	t.add("came back", result.Thousands(s.Back))
-	if s.Back < s.Killed {
-		t.mark(bad)
-	}
-	t.add("half were back after", result.Took(s.Back50))
-	t.add("99 % were back after", result.Took(s.Back99))
-	t.add("all were back after", result.Took(s.Back100))
-	t.add("handshakes", result.Thousands(int(s.PerS))+"/s")
-	t.add("refused, and tried again", result.Thousands(s.Refused))
-	others := []result.Timed{{What: "before", Distribution: s.Before}, {What: "from the kill until all were back", Distribution: s.Untouched}}
-	curve, err := byPercentile("untouched", "Latency of the untouched by percentile", others)
-	return section{ID: "storm", Title: "Reconnect storm", Plots: curve,
-		Tables: []table{t, percentiles("Latency of those who were not killed", others)}}, err
-}
-
-// resume is what those who came back were given.
-func resume(r *result.Result) (section, error) {
-	s := r.Resume
-	if s == nil {
-		return section{}, nil
-	}
-	t := table{Caption: "What they were given", Head: []string{"", ""}}
-	t.add("clients that came back", result.Thousands(s.Clients))
-	t.add("messages that they had missed, and were given", result.Thousands(s.Recovered))
-	t.add("clients told that not all of it was left", result.Thousands(s.Missed))
-	if s.Missed > 0 {
-		t.mark(bad)
-	}
-	return section{ID: "resume", Title: "Coming back", Tables: []table{t}}, nil
-}
-
-// slow is readers that stopped.
-func slow(r *result.Result) (section, error) {
-	s := r.Slow
-	if s == nil {
-		return section{}, nil
-	}
-	t := table{Caption: "What happened", Head: []string{"", ""}}
-	t.add("stopped reading", result.Thousands(s.Stopped))
-	t.add("were cut by the server", result.Thousands(s.Cut))
-	t.add("by", or(result.Counts(s.Closes), none))
-	after := s.CutAfter.Figures()
-	t.add("after", fmt.Sprintf("p50 %s, max %s", after[0], after[4]))
-	t.add("the server’s memory grew by", result.Grown(float64(s.Grown)))
-	t.add("p99 of the healthy, as before", ratio(s.Healthy, s.Before))
-	others := []result.Timed{{What: "before", Distribution: s.Before}, {What: "from the stop on", Distribution: s.Healthy}}
-	curve, err := byPercentile("healthy", "Latency of the healthy by percentile", others)
-	return section{ID: "slow", Title: "Readers that stopped", Plots: curve,
-		Tables: []table{t, percentiles("Latency of those who went on reading", others)}}, err
-}
-
-// ratio is how many times the p99 of one is that of the other.
-func ratio(of, to *result.Distribution) string {
-	if of == nil || to == nil || of.P99 == nil || to.P99 == nil || *to.P99 == 0 {
-		return none
-	}
-	return fmt.Sprintf("%.2f ×", float64(*of.P99)/float64(*to.P99))
 }
 
 // delivery is the proof.
@@ -238,11 +170,7 @@ func costs(r *result.Result) (section, error) {
 	cpu.add("client", metric(r, "client-cores"), result.Took(time.Duration(c.PerDelivery)), none)
 
 	memory := table{Caption: "Memory", Head: []string{"", "before", "connected", "at the end", "a connection"}}
-	grown := none
-	if s.PSSBefore > 0 {
-		grown = result.Grown(s.PerConn)
-	}
-	memory.add("server, shared pages divided (PSS)", result.Seen(s.PSSBefore), result.Seen(s.PSSConnected), result.Seen(s.PSSAfter), grown)
+	memory.add("server, shared pages divided (PSS)", result.Seen(s.PSSBefore), result.Seen(s.PSSConnected), result.Seen(s.PSSAfter), memoryPerConn(r))
 	memory.add("server, resident (RSS)", result.Seen(s.RSSBefore), result.Seen(s.RSSConnected), result.Seen(s.RSSAfter), none)
 	memory.add("the kernel’s TCP buffers, of the machine", none, none, none, result.Grown(s.KernelPer))
 	memory.add("client (PSS)", none, none, none, result.Grown(c.PerConn))
@@ -273,88 +201,4 @@ func costs(r *result.Result) (section, error) {
 		out.Tables = append(out.Tables, t)
 	}
 	return out, nil
-}
-
-// whatRan is what a reader needs to run it again.
-func whatRan(r *result.Result) (section, error) {
-	a, e := &r.Plan, &r.Env
-	s := section{ID: "run", Title: "What was run", Code: none, Text: r.Notes}
-	if len(r.Args) > 0 {
-		s.Code = command(r.Args)
-	}
-	plan := table{Caption: "Plan", Head: []string{"", ""}, Words: true}
-	plan.add("scenario", or(a.Scenario, none))
-	plan.add("connections", result.Thousands(a.Connections))
-	plan.add("rooms", fmt.Sprintf("%s, the largest of %s", result.Thousands(a.Rooms), result.Thousands(a.Largest)))
-	switch {
-	case a.Closed > 0:
-		plan.add("messages", fmt.Sprintf("closed loop, %s under way at a time: latency is their number divided by the rate",
-			result.Thousands(a.Closed)))
-	case a.Poisson:
-		plan.add("messages", rate(a.Rate)+", by chance (Poisson)")
-	default:
-		plan.add("messages", rate(a.Rate)+", at a steady pace")
-	}
-	plan.add("size of a message", result.Seen(int64(a.Size)))
-	plan.add("publishers", result.Thousands(a.Publishers))
-	plan.add("leave and come back in a minute", fmt.Sprintf("%.3g %%", 100*a.Churn))
-	how := "as told"
-	if a.WarmupAuto {
-		how = "found in the figures"
-	}
-	plan.add("warm-up", fmt.Sprintf("%v, %s", a.Warmup.Round(time.Millisecond), how))
-	plan.add("measured", a.Duration.Round(time.Millisecond).String())
-	plan.add("seed of chance", strconv.FormatUint(a.Seed, 10))
-	plan.add("addresses dialled from, of one agent", strconv.Itoa(a.Sources))
-
-	target := table{Caption: "Server", Head: []string{"", ""}, Words: true}
-	target.add("URL", or(r.Target.URL, none))
-	target.add("protocol", or(r.Target.Protocol, none))
-	target.add("process", count(r.Target.PID))
-	target.add("its command", or(r.Target.Command, none))
-
-	where := table{Caption: "Client", Head: []string{"", ""}, Words: true}
-	where.add("began", started(r))
-	where.add("tool", or(r.Tool, none))
-	where.add("processor", or(e.CPU, none))
-	where.add("cores it might use", strconv.Itoa(e.Cores))
-	where.add("cores of the machine", count(e.Machine))
-	where.add("kernel", or(e.Kernel, none))
-	where.add("Go", or(e.Go, none))
-	where.add("open files it might have", result.Thousands(e.OpenFiles))
-	s.Tables = []table{plan, target, where}
-	return s, nil
-}
-
-// command is the command line as a shell takes it.
-func command(args []string) string {
-	text := "throng"
-	for _, a := range args {
-		if a == "" || strings.ContainsFunc(a, func(c rune) bool {
-			return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("-_./:=,@%+", c))
-		}) {
-			a = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
-		}
-		text += " " + a
-	}
-	return text
-}
-
-// What was not measured is 0 in a result, and none here.
-
-func count(n int) string {
-	if n == 0 {
-		return none
-	}
-	return strconv.Itoa(n)
-}
-
-func rate(v float64) string {
-	if v == 0 {
-		return none
-	}
-	if v == math.Trunc(v) {
-		return result.Thousands(int(v)) + "/s"
-	}
-	return fmt.Sprintf("%.1f/s", v)
 }

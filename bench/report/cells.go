@@ -1,0 +1,81 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/throng-chat/throng/bench/result"
+)
+
+// none is the text of a cell, or a figure, that was not measured, which in a result is 0.
+const none = result.Unmeasured
+
+// metric is the text of a metric.
+func metric(r *result.Result, name string) string {
+	m, err := result.MetricNamed(name)
+	if err != nil {
+		panic(err)
+	}
+	if v, ok := m.Value(r); ok {
+		return m.Text(v)
+	}
+	return none
+}
+
+// serverCores is what the server used while it was measured; opening connections is before that.
+func serverCores(r *result.Result) string {
+	if r.Server.CPU == 0 {
+		return none
+	}
+	return metric(r, "cores")
+}
+
+// memoryPerConn is what the server's own memory grew by for each connection.
+func memoryPerConn(r *result.Result) string {
+	if r.Server.PSSBefore == 0 {
+		return none
+	}
+	return result.Grown(r.Server.PerConn)
+}
+
+func multiple(of string) string {
+	if of == none {
+		return "the kernel’s floor: not measured"
+	}
+	return of + " × the kernel’s floor"
+}
+
+func or(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}
+
+func notEmpty(texts ...string) []string {
+	var out []string
+	for _, t := range texts {
+		if t != "" {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+func count(n int) string {
+	if n == 0 {
+		return none
+	}
+	return strconv.Itoa(n)
+}
+
+func rate(v float64) string {
+	if v == 0 {
+		return none
+	}
+	if v == math.Trunc(v) {
+		return result.Thousands(int(v)) + "/s"
+	}
+	return fmt.Sprintf("%.1f/s", v)
+}
