@@ -156,6 +156,13 @@ func TestTheApplicationRefusesAConnection(t *testing.T) {
 	c = dialSDK(t, s, "")
 	c.say(`{"id":1,"connect":{}}`)
 	c.closed(4501)
+	// SDKs take a reason that is JSON for an instruction, and a close frame has no room for a long one.
+	for _, reason := range []string{"false", strings.Repeat("x", maxReason+1)} {
+		said = fmt.Sprintf(`{"disconnect":{"code":4000,"reason":%q}}`, reason)
+		c = dialSDK(t, s, "")
+		c.say(`{"id":1,"connect":{}}`)
+		c.want(`{"id":1,"error":{"code":100,"message":"internal server error","temporary":true}}`)
+	}
 	said = `{"result":{"user":"ann","expire_at":1000000000}}`
 	c = dialSDK(t, s, "")
 	c.say(`{"id":1,"connect":{}}`)

@@ -39,12 +39,14 @@ type Error struct {
 
 // Disconnect ends the connection: from 3500 to 3999 and from 4500 to 4999 for good, else the client comes back.
 type Disconnect struct {
-	Code   uint16 `json:"code"` // 3000 to 4999
-	Reason string `json:"reason"`
+	Code   uint16 `json:"code"`   // 3000 to 4999
+	Reason string `json:"reason"` // 123 bytes at most, and no JSON, which SDKs would take for an instruction
 }
 
 // The end of the year 9999, in seconds since 1970. A time beyond it is one in milliseconds.
 const maxInstant = 253402300799
+
+const maxReason = 123 // bytes: RFC 6455, 5.5 allows 125 with the code
 
 // ParseAnswer reads an answer. What it does not know it passes over; what it knows must be right. It takes time and memory by
 // the length of the text.
@@ -73,6 +75,10 @@ func ParseAnswer(text []byte) (*Answer, error) {
 		return nil, errors.New("error.code: want a number above 0")
 	case wire.Disconnect != nil && (wire.Disconnect.Code < 3000 || wire.Disconnect.Code > 4999):
 		return nil, errors.New("disconnect.code: want 3000 to 4999")
+	case wire.Disconnect != nil && len(wire.Disconnect.Reason) > maxReason:
+		return nil, fmt.Errorf("disconnect.reason: want %d bytes at most", maxReason)
+	case wire.Disconnect != nil && json.Valid([]byte(wire.Disconnect.Reason)):
+		return nil, errors.New("disconnect.reason: want a text that is no JSON: SDKs take JSON for an instruction")
 	case wire.Result != nil:
 		return wire.Result.answer()
 	}
