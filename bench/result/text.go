@@ -169,7 +169,7 @@ func (p *page) slow(s *Slow) {
 		return
 	}
 	p.line("slow", "%s stopped reading · the server cut %s of them · after p50 %s  max %s · its memory grew by %s", Thousands(s.Stopped),
-		Thousands(s.Cut), s.CutAfter.p50(), s.CutAfter.maximum(), Bytes(float64(s.Grown)))
+		Thousands(s.Cut), s.CutAfter.p50(), s.CutAfter.maximum(), Grown(float64(s.Grown)))
 	if len(s.Closes) > 0 {
 		p.line("", "cut by: %s", Counts(s.Closes))
 	}

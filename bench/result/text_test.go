@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -146,6 +147,19 @@ func TestTextIsAsAPersonReadsIt(t *testing.T) {
 				t.Error("got an escape sequence in text that is no terminal's")
 			}
 		})
+	}
+}
+
+// Memory that nobody saw is not said to have grown by nothing.
+func TestMemoryThatWasNotSeenIsNoFigure(t *testing.T) {
+	r := slow()
+	r.Slow.Grown = 0
+	var got bytes.Buffer
+	if err := r.WriteText(&got, false); err != nil {
+		t.Fatal(err)
+	}
+	if want := "its memory grew by –\n"; !strings.Contains(got.String(), want) {
+		t.Errorf("got\n%s\nwant %q", got.String(), want)
 	}
 }
 
