@@ -17,7 +17,7 @@ type member struct {
 
 // astray is what a member needs once something was not in order.
 type astray struct {
-	missing      []span   // passed over, below next; ascending
+	missing      []gap    // passed over, below next; ascending
 	early        []uint64 // places of floating entries received, at next or above
 	recent       []uint64 // floating entries received when the next other entry was at: nothing else came since
 	at           uint64
@@ -70,11 +70,11 @@ func (m *member) find(pos uint64) bool {
 		a.lost--
 		return true
 	}
-	i, _ := slices.BinarySearchFunc(a.missing, pos, func(s span, pos uint64) int {
+	i, _ := slices.BinarySearchFunc(a.missing, pos, func(g gap, pos uint64) int {
 		switch {
-		case s.to <= pos:
+		case g.to <= pos:
 			return -1
-		case s.from > pos:
+		case g.from > pos:
 			return 1
 		default:
 			return 0
@@ -83,16 +83,16 @@ func (m *member) find(pos uint64) bool {
 	if i == len(a.missing) || a.missing[i].from > pos {
 		return false
 	}
-	switch s := &a.missing[i]; {
-	case s.from+1 == s.to:
+	switch g := &a.missing[i]; {
+	case g.from+1 == g.to:
 		a.missing = slices.Delete(a.missing, i, i+1)
-	case s.from == pos:
-		s.from++
-	case s.to == pos+1:
-		s.to--
+	case g.from == pos:
+		g.from++
+	case g.to == pos+1:
+		g.to--
 	default:
-		rest := span{pos + 1, s.to}
-		s.to = pos
+		rest := gap{pos + 1, g.to}
+		g.to = pos
 		a.missing = slices.Insert(a.missing, i+1, rest)
 	}
 	return true
@@ -103,13 +103,16 @@ func (a *astray) miss(from, to uint64) {
 		a.missing[n-1].to = to
 		return
 	}
-	a.missing = append(a.missing, span{from, to})
+	a.missing = append(a.missing, gap{from, to})
 	if len(a.missing) > maxGaps {
 		old := a.missing[:maxGaps/2]
-		for _, s := range old {
-			a.lost += int(s.to - s.from)
+		for _, g := range old {
+			a.lost += int(g.to - g.from)
 		}
 		a.floor = old[len(old)-1].to
 		a.missing = slices.Delete(a.missing, 0, len(old))
 	}
 }
+
+// gap is a stretch of the log: [from, to).
+type gap struct{ from, to uint64 }

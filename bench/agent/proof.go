@@ -58,21 +58,6 @@ func newProof(run uint32, size, rooms int, roomOf []int32, noEcho bool, agent, a
 // own says whether a connection is this agent's.
 func (p *proof) own(connection int) bool { return connection%p.agents == p.agent }
 
-// expect is told, when all agents have sent everything, what each publisher sent, and which of them are gone: their last
-// messages may never have reached the server.
-func (p *proof) expect(sent []uint32, gone []int) {
-	isGone := map[uint32]bool{}
-	for _, i := range gone {
-		isGone[uint32(i)] = true
-	}
-	for i, n := range sent {
-		p.sent[i].Store(n)
-	}
-	for _, r := range p.rooms {
-		r.expect(isGone)
-	}
-}
-
 func (p *proof) sample(kind string, m *member, publisher int, seq int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -81,41 +66,4 @@ func (p *proof) sample(kind string, m *member, publisher int, seq int64) {
 			Kind: kind, Connection: int(m.connection), Room: int(m.room.number), Publisher: publisher, Sequence: seq,
 		})
 	}
-}
-
-// Findings are what a proof comes to.
-type Findings struct {
-	result.Faults
-	Expected uint64         `json:"expected"`
-	Died     uint64         `json:"died"`
-	Samples  []result.Fault `json:"samples"`
-	Orders   []Order        `json:"orders,omitempty"` // by room, where there are several agents
-}
-
-// Order stands for the order in which one agent's members heard a room: two agents that heard the same have the same. Zero
-// where it is not certain.
-type Order struct {
-	Length uint64 `json:"n"`
-	Digest uint64 `json:"d"`
-}
-
-// finish counts what is missing once nothing more is waited for. members are those whose connection held until the end.
-// Nobody reads any more.
-func (p *proof) finish(members []*member) Findings {
-	of := make([][]*member, len(p.rooms))
-	for _, m := range members {
-		of[m.room.number] = append(of[m.room.number], m)
-	}
-	var all Findings
-	for i, r := range p.rooms {
-		faults, expected, died := r.finish(of[i])
-		all.Faults.Add(faults)
-		all.Expected += expected
-		all.Died += died
-		if p.agents > 1 {
-			all.Orders = append(all.Orders, r.order())
-		}
-	}
-	all.Samples = p.samples
-	return all
 }

@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"math"
 	"sync"
 
 	"github.com/throng-chat/throng/bench/result"
@@ -62,20 +61,6 @@ const (
 func newRoom(p *proof, number int32, rooms int) *room {
 	return &room{proof: p, number: number, log: newRoomLog(rooms), floats: map[uint64]*float{}, late: map[uint64]int{}}
 }
-
-// float is what is known of a floating entry's place: of the entries that do not float, those below after come before it,
-// and those from before on come behind it.
-type float struct {
-	after, before uint64
-	rank          uint64 // in the order in which floating entries were first received; 0 for one that nobody has
-}
-
-// maxRecent is how many messages in a row a member may be the first to receive while it seems to be behind, until what it
-// is behind of is taken for lost.
-const maxRecent = 32
-
-// span is a stretch of the log: [from, to).
-type span struct{ from, to uint64 }
 
 // verdict is what a message turned out to be.
 type verdict uint8
@@ -222,70 +207,6 @@ func (r *room) logFirst(m *member, s stamp, payload []byte) {
 	r.arrive(m, pos)
 }
 
-// logFloat appends the publisher's next message without saying what it comes behind. It was meant to leave by intended.
-func (r *room) logFloat(publisher uint32, intended int64) uint64 {
-	p := &r.proof.publics[publisher]
-	pos := r.log.append(entry{publisher: publisher, seq: p.next, intended: intended})
-	p.append(pos, r.log.window())
-	r.uncertain = true
-	r.floats[pos] = &float{before: math.MaxUint64}
-	return pos
-}
-
-// receiveFloat checks the floating entry at pos, which m has received now for the first time.
-func (r *room) receiveFloat(m *member, s stamp, pos uint64) {
-	f, a := r.floats[pos], m.stray()
-	if f.rank == 0 {
-		r.floated++
-		f.rank = r.floated
-	}
-	if n := len(a.recent); m.next > f.before || n > 0 && f.rank < r.floats[a.recent[n-1]].rank {
-		r.reordered(m, s, pos)
-	} else {
-		f.after = max(f.after, m.next)
-		a.recent, a.at = append(a.recent, pos), m.next
-	}
-	if pos >= m.next {
-		a.early = append(a.early, pos)
-	}
-}
-
-// settle says of the floating entries that m received last that they come before the entry at pos.
-func (r *room) settle(m *member, pos uint64) {
-	for _, at := range m.recently() {
-		f := r.floats[at]
-		if pos < f.after {
-			e := r.log.at(at)
-			if e == nil {
-				e = &entry{}
-			}
-			r.reordered(m, stamp{publisher: e.publisher, seq: e.seq}, at)
-		} else {
-			f.before = min(f.before, pos)
-		}
-	}
-	if m.astray != nil {
-		m.astray.recent = m.astray.recent[:0]
-	}
-}
-
-// skip moves m over floating entries: their moment may have been before.
-func (r *room) skip(m *member) {
-	if len(m.recently()) > 0 && m.next != m.astray.at {
-		r.settle(m, m.astray.at) // it was received without coming here
-	}
-	for end := r.log.length.Load(); m.next < end; {
-		e := r.log.at(m.next)
-		if e == nil || !e.floating() {
-			break
-		}
-		r.pass(m, m.next+1)
-	}
-	if m.astray != nil {
-		m.astray.at = m.next
-	}
-}
-
 // own says whether m sent e, and is not to receive it.
 func (r *room) own(m *member, e *entry) bool {
 	return r.proof.noEcho && int32(e.publisher) == m.publisher
@@ -339,123 +260,4 @@ func (r *room) reordered(m *member, s stamp, pos uint64) {
 		r.lateMore++
 	}
 	r.proof.sample(faultReordered, m, int(s.publisher), int64(s.seq))
-}
-
-// expect is told that all publishers have sent what they will.
-func (r *room) expect(gone map[uint32]bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.gone, r.ended = gone, true
-}
-
-// heardAll says whether everything that was sent was received by somebody. mu is held.
-func (r *room) heardAll() bool {
-	if r.whole || !r.ended {
-		return r.whole
-	}
-	for _, i := range r.publishers {
-		if p := &r.proof.publics[i]; p.epoch == r.epoch && p.next < r.proof.sent[i].Load() {
-			return false
-		}
-	}
-	r.whole = true
-	return true
-}
-
-// complete says whether m has received all that was sent, once expect was told. Called by m's owner.
-func (r *room) complete(m *member) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.heardAll() {
-		return false
-	}
-	end := r.log.length.Load()
-	if m.next == end && m.astray == nil {
-		return true
-	}
-	r.skip(m)
-	for pos := m.next; pos < end; pos++ {
-		if e := r.log.at(pos); !m.hasEarly(pos) && (e == nil || !r.own(m, e)) {
-			return false
-		}
-	}
-	return m.astray == nil || len(m.astray.missing) == 0 && m.astray.lost == 0
-}
-
-// finish counts what is missing. members are the room's whose connection held until the end. Of the publishers that are
-// gone, what nobody received of their last messages is died: it may never have reached the server. Nobody reads any more.
-func (r *room) finish(members []*member) (faults result.Faults, expected, died uint64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, i := range r.publishers {
-		p, sent := &r.proof.publics[i], r.proof.sent[i].Load()
-		switch {
-		case sent == unknown || p.epoch != r.epoch:
-		case r.gone[i] && !r.proof.own(int(i)): // its own agent tells
-		case r.gone[i]:
-			died += uint64(sent - p.next)
-		default:
-			for p.next < sent {
-				r.logFloat(i, math.MaxInt64)
-			}
-		}
-	}
-	end := r.log.length.Load()
-	faults, expected = r.faults, r.expected
-	for _, m := range members {
-		r.skip(m)
-		r.pass(m, end)
-		faults.Lost += r.lost(m)
-		expected += r.due(m, end)
-	}
-	faults.Reordered = r.lateMore
-	for _, n := range r.late {
-		faults.Reordered += max(1, min(n, len(members)-n))
-	}
-	return faults, expected, died
-}
-
-// lost is how many messages m was passed over with.
-func (r *room) lost(m *member) int {
-	a := m.astray
-	if a == nil {
-		return 0
-	}
-	lost := a.lost
-	for _, gap := range a.missing {
-		lost += int(gap.to - gap.from)
-	}
-	lost = max(lost-a.unidentified, 0)
-	left := lost
-	for _, gap := range a.missing {
-		for pos := gap.from; pos < gap.to && left > 0; pos++ {
-			left--
-			if e := r.log.at(pos); e != nil {
-				r.proof.sample(faultLost, m, int(e.publisher), int64(e.seq))
-			}
-		}
-	}
-	return lost
-}
-
-// due is how many deliveries m should have had until the place end.
-func (r *room) due(m *member, end uint64) uint64 {
-	due := end - m.start
-	if m.astray != nil {
-		due -= min(due, uint64(m.astray.excused))
-	}
-	if r.proof.noEcho && m.publisher >= 0 {
-		due -= min(due, uint64(r.proof.sent[m.publisher].Load()))
-	}
-	return due
-}
-
-// order is the digest of the order in which the room was heard, where that is certain.
-func (r *room) order() Order {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.uncertain || r.epoch > 0 || r.faults.Any() {
-		return Order{}
-	}
-	return Order{Length: r.log.length.Load(), Digest: r.digest}
 }

@@ -1,0 +1,178 @@
+package agent
+
+import (
+	"math"
+
+	"github.com/throng-chat/throng/bench/result"
+)
+
+// Findings are what a proof comes to.
+type Findings struct {
+	result.Faults
+	Expected uint64         `json:"expected"`
+	Died     uint64         `json:"died"`
+	Samples  []result.Fault `json:"samples"`
+	Orders   []Order        `json:"orders,omitempty"` // by room, where there are several agents
+}
+
+// Order stands for the order in which one agent's members heard a room: two agents that heard the same have the same. Zero
+// where it is not certain.
+type Order struct {
+	Length uint64 `json:"n"`
+	Digest uint64 `json:"d"`
+}
+
+// expect is told, when all agents have sent everything, what each publisher sent, and which of them are gone: their last
+// messages may never have reached the server.
+func (p *proof) expect(sent []uint32, gone []int) {
+	isGone := map[uint32]bool{}
+	for _, i := range gone {
+		isGone[uint32(i)] = true
+	}
+	for i, n := range sent {
+		p.sent[i].Store(n)
+	}
+	for _, r := range p.rooms {
+		r.expect(isGone)
+	}
+}
+
+// finish counts what is missing once nothing more is waited for. members are those whose connection held until the end.
+// Nobody reads any more.
+func (p *proof) finish(members []*member) Findings {
+	of := make([][]*member, len(p.rooms))
+	for _, m := range members {
+		of[m.room.number] = append(of[m.room.number], m)
+	}
+	var all Findings
+	for i, r := range p.rooms {
+		faults, expected, died := r.finish(of[i])
+		all.Faults.Add(faults)
+		all.Expected += expected
+		all.Died += died
+		if p.agents > 1 {
+			all.Orders = append(all.Orders, r.order())
+		}
+	}
+	all.Samples = p.samples
+	return all
+}
+
+// expect is told that all publishers have sent what they will.
+func (r *room) expect(gone map[uint32]bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.gone, r.ended = gone, true
+}
+
+// heardAll says whether everything that was sent was received by somebody. mu is held.
+func (r *room) heardAll() bool {
+	if r.whole || !r.ended {
+		return r.whole
+	}
+	for _, i := range r.publishers {
+		if p := &r.proof.publics[i]; p.epoch == r.epoch && p.next < r.proof.sent[i].Load() {
+			return false
+		}
+	}
+	r.whole = true
+	return true
+}
+
+// complete says whether m has received all that was sent, once expect was told. Called by m's owner.
+func (r *room) complete(m *member) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.heardAll() {
+		return false
+	}
+	end := r.log.length.Load()
+	if m.next == end && m.astray == nil {
+		return true
+	}
+	r.skip(m)
+	for pos := m.next; pos < end; pos++ {
+		if e := r.log.at(pos); !m.hasEarly(pos) && (e == nil || !r.own(m, e)) {
+			return false
+		}
+	}
+	return m.astray == nil || len(m.astray.missing) == 0 && m.astray.lost == 0
+}
+
+// finish counts what is missing. members are the room's whose connection held until the end. Of the publishers that are
+// gone, what nobody received of their last messages is died: it may never have reached the server. Nobody reads any more.
+func (r *room) finish(members []*member) (faults result.Faults, expected, died uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, i := range r.publishers {
+		p, sent := &r.proof.publics[i], r.proof.sent[i].Load()
+		switch {
+		case sent == unknown || p.epoch != r.epoch:
+		case r.gone[i] && !r.proof.own(int(i)): // its own agent tells
+		case r.gone[i]:
+			died += uint64(sent - p.next)
+		default:
+			for p.next < sent {
+				r.logFloat(i, math.MaxInt64)
+			}
+		}
+	}
+	end := r.log.length.Load()
+	faults, expected = r.faults, r.expected
+	for _, m := range members {
+		r.skip(m)
+		r.pass(m, end)
+		faults.Lost += r.lost(m)
+		expected += r.due(m, end)
+	}
+	faults.Reordered = r.lateMore
+	for _, n := range r.late {
+		faults.Reordered += max(1, min(n, len(members)-n))
+	}
+	return faults, expected, died
+}
+
+// lost is how many messages m was passed over with.
+func (r *room) lost(m *member) int {
+	a := m.astray
+	if a == nil {
+		return 0
+	}
+	lost := a.lost
+	for _, g := range a.missing {
+		lost += int(g.to - g.from)
+	}
+	lost = max(lost-a.unidentified, 0)
+	left := lost
+	for _, g := range a.missing {
+		for pos := g.from; pos < g.to && left > 0; pos++ {
+			left--
+			if e := r.log.at(pos); e != nil {
+				r.proof.sample(faultLost, m, int(e.publisher), int64(e.seq))
+			}
+		}
+	}
+	return lost
+}
+
+// due is how many deliveries m should have had until the place end.
+func (r *room) due(m *member, end uint64) uint64 {
+	due := end - m.start
+	if m.astray != nil {
+		due -= min(due, uint64(m.astray.excused))
+	}
+	if r.proof.noEcho && m.publisher >= 0 {
+		due -= min(due, uint64(r.proof.sent[m.publisher].Load()))
+	}
+	return due
+}
+
+// order is the digest of the order in which the room was heard, where that is certain.
+func (r *room) order() Order {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.uncertain || r.epoch > 0 || r.faults.Any() {
+		return Order{}
+	}
+	return Order{Length: r.log.length.Load(), Digest: r.digest}
+}

@@ -1,0 +1,78 @@
+package agent
+
+import "math"
+
+// float is what is known of a floating entry's place: of the entries that do not float, those below after come before it,
+// and those from before on come behind it.
+type float struct {
+	after, before uint64
+	rank          uint64 // in the order in which floating entries were first received; 0 for one that nobody has
+}
+
+// maxRecent is how many messages in a row a member may be the first to receive while it seems to be behind, until what it
+// is behind of is taken for lost.
+const maxRecent = 32
+
+// logFloat appends the publisher's next message without saying what it comes behind. It was meant to leave by intended.
+func (r *room) logFloat(publisher uint32, intended int64) uint64 {
+	p := &r.proof.publics[publisher]
+	pos := r.log.append(entry{publisher: publisher, seq: p.next, intended: intended})
+	p.append(pos, r.log.window())
+	r.uncertain = true
+	r.floats[pos] = &float{before: math.MaxUint64}
+	return pos
+}
+
+// receiveFloat checks the floating entry at pos, which m has received now for the first time.
+func (r *room) receiveFloat(m *member, s stamp, pos uint64) {
+	f, a := r.floats[pos], m.stray()
+	if f.rank == 0 {
+		r.floated++
+		f.rank = r.floated
+	}
+	if n := len(a.recent); m.next > f.before || n > 0 && f.rank < r.floats[a.recent[n-1]].rank {
+		r.reordered(m, s, pos)
+	} else {
+		f.after = max(f.after, m.next)
+		a.recent, a.at = append(a.recent, pos), m.next
+	}
+	if pos >= m.next {
+		a.early = append(a.early, pos)
+	}
+}
+
+// settle says of the floating entries that m received last that they come before the entry at pos.
+func (r *room) settle(m *member, pos uint64) {
+	for _, at := range m.recently() {
+		f := r.floats[at]
+		if pos < f.after {
+			e := r.log.at(at)
+			if e == nil {
+				e = &entry{}
+			}
+			r.reordered(m, stamp{publisher: e.publisher, seq: e.seq}, at)
+		} else {
+			f.before = min(f.before, pos)
+		}
+	}
+	if m.astray != nil {
+		m.astray.recent = m.astray.recent[:0]
+	}
+}
+
+// skip moves m over floating entries: their moment may have been before.
+func (r *room) skip(m *member) {
+	if len(m.recently()) > 0 && m.next != m.astray.at {
+		r.settle(m, m.astray.at) // it was received without coming here
+	}
+	for end := r.log.length.Load(); m.next < end; {
+		e := r.log.at(m.next)
+		if e == nil || !e.floating() {
+			break
+		}
+		r.pass(m, m.next+1)
+	}
+	if m.astray != nil {
+		m.astray.at = m.next
+	}
+}
