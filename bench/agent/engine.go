@@ -207,21 +207,3 @@ func (e *engine) stop() error {
 }
 
 var bye = ws.AppendMaskedFrame(nil, ws.OpClose, controlMask, ws.ClosePayload(ws.CloseNormal, ""))
-
-// wait calls done every few milliseconds until it is true, or the time is over, or ctx is.
-func wait(ctx context.Context, most time.Duration, done func() bool) bool {
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	over := time.NewTimer(most)
-	defer over.Stop()
-	for !done() {
-		select {
-		case <-tick.C:
-		case <-over.C:
-			return done()
-		case <-ctx.Done():
-			return false
-		}
-	}
-	return true
-}

@@ -1,13 +1,9 @@
 package agent
 
 import (
-	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
-	"sync"
 	"time"
 
 	"github.com/throng-chat/throng/bench/histogram"
@@ -76,6 +72,22 @@ type Plan struct {
 	Dials       int           `json:"dials"` // handshakes under way at a time
 	DialTimeout time.Duration `json:"dial_timeout_ns"`
 	Pollers     int           `json:"pollers"` // threads that read; 0 for one for each two cores
+}
+
+// check refuses a plan that the rest could not follow. The coordinator has checked what people ask for.
+func (p *Plan) check() error {
+	switch {
+	case p.Agents < 1 || p.Agent < 0 || p.Agent >= p.Agents, len(p.Targets) == 0, len(p.Rooms) == 0,
+		len(p.RoomOf) == 0 || p.Publishers < 0 || p.Publishers > len(p.RoomOf), p.Size < StampSize || p.Size > MaxSize,
+		p.Dials < 1, p.DialTimeout <= 0, p.Closed > p.Publishers, (p.Rate > 0 || p.Closed > 0) && p.Publishers == 0:
+		return errors.New("agent: the plan cannot be followed")
+	}
+	for _, room := range p.RoomOf {
+		if room < 0 || int(room) >= len(p.Rooms) {
+			return fmt.Errorf("agent: room %d of %d", room, len(p.Rooms))
+		}
+	}
+	return nil
 }
 
 // Target is where to connect.
@@ -156,44 +168,4 @@ type Report struct {
 	Back     histogram.Histogram `json:"back"` // how long after they were killed the connections were back
 	Stopped  int                 `json:"stopped"`
 	PSS      int64               `json:"pss"`
-}
-
-// Link carries messages of one kind in and of another out. Send may be called by any goroutine, Receive by one.
-type Link[In, Out any] struct {
-	mu  sync.Mutex
-	out *bufio.Writer
-	in  *json.Decoder
-}
-
-// NewLink speaks over a stream.
-func NewLink[In, Out any](stream io.ReadWriter) *Link[In, Out] {
-	return &Link[In, Out]{out: bufio.NewWriter(stream), in: json.NewDecoder(bufio.NewReader(stream))}
-}
-
-// Send writes one message.
-func (l *Link[In, Out]) Send(m Out) error {
-	text, err := json.Marshal(m)
-	if err != nil {
-		return fmt.Errorf("link: %w", err)
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if _, err := l.out.Write(append(text, '\n')); err != nil {
-		return fmt.Errorf("link: %w", err)
-	}
-	if err := l.out.Flush(); err != nil {
-		return fmt.Errorf("link: %w", err)
-	}
-	return nil
-}
-
-// Receive waits for one message; io.EOF at the end.
-func (l *Link[In, Out]) Receive() (m In, err error) {
-	if err := l.in.Decode(&m); err != nil {
-		if errors.Is(err, io.EOF) {
-			return m, io.EOF
-		}
-		return m, fmt.Errorf("link: %w", err)
-	}
-	return m, nil
 }

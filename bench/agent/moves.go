@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"context"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -249,5 +248,3 @@ func (r *run) beat() {
 		}
 	}
 }
-
-func pause(ctx context.Context, d time.Duration) { until(ctx, Now()+int64(d)) }

@@ -11,6 +11,30 @@ type schedule interface {
 	done()
 }
 
+// schedule is this agent's part of what the plan sends; own are its publishers.
+func (r *run) schedule(own []int) schedule {
+	switch {
+	case len(own) == 0 || r.plan.Rate == 0 && r.plan.Closed == 0:
+		return &once{}
+	case r.plan.Closed > 0:
+		var first []int
+		for _, i := range own {
+			if i < r.plan.Closed {
+				first = append(first, i)
+			}
+		}
+		return &once{at: r.start.At, publishers: first}
+	case r.plan.Poisson:
+		rate := float64(r.plan.Rate) * float64(len(own)) / float64(r.plan.Publishers)
+		return newPoisson(r.start.At, r.start.End, rate, own, r.plan.Seed+uint64(r.plan.Agent))
+	default:
+		return &constant{
+			start: r.start.At, end: r.start.End, rate: r.plan.Rate, publishers: uint64(r.plan.Publishers),
+			agent: uint64(r.plan.Agent), agents: uint64(r.plan.Agents),
+		}
+	}
+}
+
 // constant gives message n to leave at start + n/rate, by the publishers in turn. Of several agents each gives those of its
 // own publishers.
 type constant struct {
@@ -63,3 +87,18 @@ func (s *poisson) done() {
 	s.at += s.random.ExpFloat64() * s.gap
 	s.publisher = s.publishers[s.random.IntN(len(s.publishers))]
 }
+
+// once gives each publisher's first message of a closed loop.
+type once struct {
+	at         int64
+	publishers []int
+}
+
+func (s *once) next() (int64, int, bool) {
+	if len(s.publishers) == 0 {
+		return 0, 0, false
+	}
+	return s.at, s.publishers[0], true
+}
+
+func (s *once) done() { s.publishers = s.publishers[1:] }

@@ -187,18 +187,3 @@ func (s *sender) sentBy() []uint32 {
 	}
 	return out
 }
-
-// once gives each publisher's first message of a closed loop.
-type once struct {
-	at         int64
-	publishers []int
-}
-
-func (s *once) next() (int64, int, bool) {
-	if len(s.publishers) == 0 {
-		return 0, 0, false
-	}
-	return s.at, s.publishers[0], true
-}
-
-func (s *once) done() { s.publishers = s.publishers[1:] }
