@@ -37,3 +37,13 @@ const (
 
 // keptTail is how large a tail's memory may be to be kept for the next.
 const keptTail = 1 << 10
+
+// is says how far c has come, to whoever does not hold the poller's lock.
+func (c *conn) is() state {
+	c.poller.mu.Lock()
+	defer c.poller.mu.Unlock()
+	return c.state
+}
+
+// listens says whether c is a member that reads. The poller's lock is held.
+func (c *conn) listens() bool { return c.state == open && c.stopped == 0 }

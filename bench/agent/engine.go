@@ -11,7 +11,6 @@ import (
 	"github.com/lesismal/nbio/logging"
 
 	"github.com/throng-chat/throng/server/waker"
-	"github.com/throng-chat/throng/server/ws"
 )
 
 // Limits nobody has had to change.
@@ -171,12 +170,6 @@ func (e *engine) all() []*conn {
 	return list
 }
 
-func (c *conn) is() state {
-	c.poller.mu.Lock()
-	defer c.poller.mu.Unlock()
-	return c.state
-}
-
 // stop says goodbye to the server and ends the pollers.
 func (e *engine) stop() error {
 	for _, p := range e.pollers {
@@ -205,5 +198,3 @@ func (e *engine) stop() error {
 	}
 	return first
 }
-
-var bye = ws.AppendMaskedFrame(nil, ws.OpClose, controlMask, ws.ClosePayload(ws.CloseNormal, ""))

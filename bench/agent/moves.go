@@ -34,9 +34,6 @@ const knockEvery = 200 * time.Millisecond
 // retryAfter is the pause before one that was refused tries again.
 const retryAfter = 100 * time.Millisecond
 
-// listens says whether c is a member that reads. The poller's lock is held.
-func (c *conn) listens() bool { return c.state == open && c.stopped == 0 }
-
 // part takes c out of its room, and what still comes of it does not count. It is false when c is not open. The poller's lock is
 // held.
 func (c *conn) part() bool {

@@ -1,15 +1,12 @@
 package agent
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"sync"
 	"syscall"
-	"unicode/utf8"
 
 	"github.com/throng-chat/throng/bench/histogram"
 	"github.com/throng-chat/throng/server/ws"
@@ -40,40 +37,6 @@ type poller struct {
 	cut      histogram.Histogram
 	cuts     map[string]int // of those that had stopped reading
 	finished bool           // the run is over: connections may end
-}
-
-// Tally is what pollers count.
-type Tally struct {
-	Deliveries uint64 `json:"deliveries"` // of our messages, duplicates too
-	Foreign    uint64 `json:"foreign"`    // messages that are not ours
-	Reads      uint64 `json:"reads"`
-	Bytes      uint64 `json:"bytes"`
-	Pings      uint64 `json:"pings"`
-	BadFrames  uint64 `json:"bad_frames"` // connections closed for breaking RFC 6455
-	Closed     int    `json:"closed"`
-	Cut        int    `json:"cut"`       // closed by the server after they stopped reading
-	Opened     int    `json:"opened"`    // connections that became members, again or for the first time
-	Left       int    `json:"left"`      // that left, or were killed, as planned
-	Resumed    int    `json:"resumed"`   // that came back and asked for what they had missed
-	Missed     int    `json:"missed"`    // of those, told that not all of it is left
-	Recovered  uint64 `json:"recovered"` // deliveries that they were given for it
-}
-
-// Add adds another's.
-func (t *Tally) Add(other Tally) {
-	t.Deliveries += other.Deliveries
-	t.Foreign += other.Foreign
-	t.Reads += other.Reads
-	t.Bytes += other.Bytes
-	t.Pings += other.Pings
-	t.BadFrames += other.BadFrames
-	t.Closed += other.Closed
-	t.Cut += other.Cut
-	t.Opened += other.Opened
-	t.Left += other.Left
-	t.Resumed += other.Resumed
-	t.Missed += other.Missed
-	t.Recovered += other.Recovered
 }
 
 func newPoller(v *proof, protocol *Protocol, rate float64) *poller {
@@ -107,7 +70,7 @@ func (p *poller) onRead(c *conn, buf []byte) {
 	}
 	for { // until nothing is left: the loop tells of new bytes only, and closes whoever's peer has ended it
 		kept := copy(buf, c.tail)
-		n, err := readNow(c.nc, buf[kept:])
+		n, err := c.nc.Read(buf[kept:])
 		switch {
 		case errors.Is(err, syscall.EINTR):
 			continue
@@ -162,56 +125,6 @@ func (p *poller) onBytes(c *conn, b []byte, at int64) bool {
 		c.tail = nil
 	}
 	return c.state != closed
-}
-
-// opened ends c's opening: it is a member now, or err says why not.
-func (p *poller) opened(c *conn, err error, at int64) {
-	h := c.handshake
-	c.handshake = nil
-	if err == nil {
-		c.state = open
-		p.count.Opened++
-		if c.member.away {
-			c.member.away = false
-		} else {
-			c.room.join(&c.member, at)
-		}
-	} else {
-		c.state = closed
-		_ = c.nc.Close() // it never was a connection
-	}
-	h.result <- err
-}
-
-// step goes on with the protocol's opening; text is what came, nil right after the upgrade.
-func (p *poller) step(c *conn, text []byte, at int64) {
-	h, steps := c.handshake, p.protocol.Steps
-	if text != nil {
-		if p.protocol.Refused != "" && says(text, p.protocol.Refused) {
-			p.opened(c, &refusedError{string(text[:min(len(text), maxRefusal)])}, at)
-			return
-		}
-		if h.steps >= len(steps) || !says(text, steps[h.steps].Expect) {
-			return
-		}
-		if p.protocol.Resume != nil && h.steps == len(steps)-1 {
-			if err := p.joined(c, text); err != nil {
-				p.opened(c, err, at)
-				return
-			}
-		}
-		h.steps++
-	}
-	for h.steps < len(steps) {
-		if s := steps[h.steps]; s.Send != "" {
-			p.write(c, ws.OpText, []byte(p.ask(c, h.steps)))
-		}
-		if steps[h.steps].Expect != "" {
-			return
-		}
-		h.steps++
-	}
-	p.opened(c, nil, at)
 }
 
 // frames takes all whole frames out of b and returns what is left. whole is false when c is closed, or what is left must
@@ -298,180 +211,4 @@ func (p *poller) decode(c *conn, b []byte, at int64) bool {
 		b = rest
 	}
 	return true
-}
-
-// message takes one whole message or control frame. It is false when c is at its end.
-func (p *poller) message(c *conn, op ws.Opcode, payload []byte, at int64) bool {
-	switch op {
-	case ws.OpText:
-		return p.text(c, payload, at)
-	case ws.OpBinary:
-		p.count.Foreign++
-	case ws.OpPing:
-		p.count.Pings++
-		p.write(c, ws.OpPong, payload)
-	case ws.OpPong:
-		if len(payload) == 8 {
-			p.ping.Record(at - int64(binary.BigEndian.Uint64(payload)))
-		}
-	case ws.OpClose:
-		code, reason, err := ws.ParseClose(payload)
-		if err != nil {
-			p.refuse(c, err)
-			return false
-		}
-		if c.handshake != nil {
-			p.opened(c, &refusedError{describeClose(code, reason)}, at)
-			return false
-		}
-		p.lost(c, describeClose(code, reason), closing)
-		p.write(c, ws.OpClose, ws.ClosePayload(code, ""))
-	}
-	return true
-}
-
-// text takes one text message.
-func (p *poller) text(c *conn, text []byte, at int64) bool {
-	if p.protocol.pinged(text) { // at any time: one that has not joined yet is waited for as well
-		p.count.Pings++
-		if p.protocol.Pong != "" {
-			p.write(c, ws.OpText, []byte(p.protocol.Pong))
-		}
-	}
-	joins := c.handshake != nil
-	if joins {
-		p.step(c, text, at)
-	}
-	if !c.listens() {
-		return c.state != closed
-	}
-	if p.protocol.bare() {
-		if p.receive(c, text, at, false) == foreign {
-			if !utf8.Valid(text) {
-				p.refuse(c, &ws.CloseError{Code: ws.CloseInvalidData, Reason: "text is not UTF-8"})
-				return false
-			}
-			p.count.Foreign++
-		}
-		return true
-	}
-	if joins && c.position != nil {
-		var answer []byte
-		answer, text = p.answer(text)
-		p.messages(c, answer, at, true)
-	}
-	p.messages(c, text, at, false)
-	return true
-}
-
-// messages takes the messages that are somewhere in text.
-func (p *poller) messages(c *conn, text []byte, at int64, missed bool) {
-	some := false
-	for {
-		i := bytes.Index(text, p.mark)
-		if i < 0 {
-			break
-		}
-		end := min(i+p.proof.size, len(text))
-		if p.receive(c, text[i:end], at, missed) == foreign {
-			p.count.Foreign++
-		}
-		text, some = text[end:], true
-	}
-	if some && c.position != nil {
-		if offset, ok := p.protocol.Resume.firstOffset(text); ok {
-			c.position.offset = offset
-		}
-	}
-}
-
-// receive takes one message of ours, or one that only seems to be. How old one is that was missed is no latency.
-func (p *poller) receive(c *conn, body []byte, at int64, missed bool) verdict {
-	m := &c.member
-	s, is := c.room.receive(m, body)
-	switch {
-	case is == foreign:
-		return is
-	case is == fresh && missed:
-		p.count.Recovered++
-	case is == fresh:
-		if c.touched {
-			p.touched.Record(at - s.intended)
-		} else {
-			p.each.Record(at - s.intended)
-			p.sent.Record(at - s.intended - s.lag)
-		}
-		if (s.publisher+s.seq)&p.spanMask == 0 {
-			p.spans.heard(&entry{publisher: s.publisher, seq: s.seq, intended: s.intended}, at)
-		}
-		if p.again != nil && int32(s.publisher) == m.publisher {
-			p.again(c)
-		}
-	}
-	p.count.Deliveries++
-	return is
-}
-
-// refuse closes c, as what its server sent is not RFC 6455.
-func (p *poller) refuse(c *conn, why error) {
-	p.count.BadFrames++
-	code := ws.CloseProtocolError
-	if e := (*ws.CloseError)(nil); errors.As(why, &e) {
-		code = e.Code
-	}
-	p.lost(c, fmt.Sprintf("bad frame: %v", why), closed)
-	p.write(c, ws.OpClose, ws.ClosePayload(code, ""))
-	_ = c.nc.Close() // it was counted
-}
-
-// write sends a control frame. A server that takes none is closed by nbio, and that is counted in onClose.
-func (p *poller) write(c *conn, op ws.Opcode, payload []byte) {
-	_, _ = c.nc.Write(ws.AppendMaskedFrame(nil, op, controlMask, payload))
-}
-
-// controlMask need not be a secret: the payload is the server's own.
-const controlMask = 0x5A3C96E1
-
-// lost counts, once, that the other side ended c.
-func (p *poller) lost(c *conn, why string, to state) {
-	switch {
-	case p.finished:
-	case c.state == open && c.stopped > 0:
-		p.count.Cut++
-		p.cuts[why]++
-		p.cut.Record(Now() - c.stopped)
-	case c.state == open:
-		c.room.leave(&c.member) // what it was passed over with until then is lost all the same
-		p.count.Closed++
-		p.closes[why]++
-	}
-	c.state = to
-}
-
-// onClose is called once for each connection, on a goroutine that closes them one by one.
-func (p *poller) onClose(c *conn, why error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if h := c.handshake; h != nil {
-		c.handshake = nil
-		c.state = closed
-		h.result <- endOf(why, "closed during the handshake")
-		return
-	}
-	p.lost(c, endOf(why, "ended without a close frame").Error(), closed)
-}
-
-// endOf is err, or plain words for an end of the stream.
-func endOf(err error, plain string) error {
-	if err == nil || errors.Is(err, io.EOF) {
-		return errors.New(plain)
-	}
-	return err
-}
-
-func describeClose(code ws.CloseCode, reason string) string {
-	if !utf8.ValidString(reason) {
-		reason = ""
-	}
-	return fmt.Sprintf("close %d %s", code, reason)
 }

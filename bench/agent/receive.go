@@ -1,0 +1,121 @@
+package agent
+
+import (
+	"bytes"
+	"encoding/binary"
+	"unicode/utf8"
+
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// message takes one whole message or control frame. It is false when c is at its end.
+func (p *poller) message(c *conn, op ws.Opcode, payload []byte, at int64) bool {
+	switch op {
+	case ws.OpText:
+		return p.text(c, payload, at)
+	case ws.OpBinary:
+		p.count.Foreign++
+	case ws.OpPing:
+		p.count.Pings++
+		c.write(ws.OpPong, payload)
+	case ws.OpPong:
+		if len(payload) == 8 {
+			p.ping.Record(at - int64(binary.BigEndian.Uint64(payload)))
+		}
+	case ws.OpClose:
+		code, reason, err := ws.ParseClose(payload)
+		if err != nil {
+			p.refuse(c, err)
+			return false
+		}
+		if c.handshake != nil {
+			p.opened(c, &refusedError{describeClose(code, reason)}, at)
+			return false
+		}
+		p.lost(c, describeClose(code, reason), closing)
+		c.write(ws.OpClose, ws.ClosePayload(code, ""))
+	}
+	return true
+}
+
+// text takes one text message.
+func (p *poller) text(c *conn, text []byte, at int64) bool {
+	if p.protocol.pinged(text) { // at any time: one that has not joined yet is waited for as well
+		p.count.Pings++
+		if p.protocol.Pong != "" {
+			c.write(ws.OpText, []byte(p.protocol.Pong))
+		}
+	}
+	joins := c.handshake != nil
+	if joins {
+		p.step(c, text, at)
+	}
+	if !c.listens() {
+		return c.state != closed
+	}
+	if p.protocol.bare() {
+		if p.receive(c, text, at, false) == foreign {
+			if !utf8.Valid(text) {
+				p.refuse(c, &ws.CloseError{Code: ws.CloseInvalidData, Reason: "text is not UTF-8"})
+				return false
+			}
+			p.count.Foreign++
+		}
+		return true
+	}
+	if joins && c.position != nil {
+		var answer []byte
+		answer, text = p.answer(text)
+		p.messages(c, answer, at, true)
+	}
+	p.messages(c, text, at, false)
+	return true
+}
+
+// messages takes the messages that are somewhere in text.
+func (p *poller) messages(c *conn, text []byte, at int64, missed bool) {
+	some := false
+	for {
+		i := bytes.Index(text, p.mark)
+		if i < 0 {
+			break
+		}
+		end := min(i+p.proof.size, len(text))
+		if p.receive(c, text[i:end], at, missed) == foreign {
+			p.count.Foreign++
+		}
+		text, some = text[end:], true
+	}
+	if some && c.position != nil {
+		if offset, ok := p.protocol.Resume.firstOffset(text); ok {
+			c.position.offset = offset
+		}
+	}
+}
+
+// receive takes one message of ours, or one that only seems to be. How old one is that was missed is no latency.
+func (p *poller) receive(c *conn, body []byte, at int64, missed bool) verdict {
+	m := &c.member
+	s, is := c.room.receive(m, body)
+	switch {
+	case is == foreign:
+		return is
+	case is == fresh && missed:
+		p.count.Recovered++
+	case is == fresh:
+		if c.touched {
+			p.touched.Record(at - s.intended)
+		} else {
+			p.each.Record(at - s.intended)
+			p.sent.Record(at - s.intended - s.lag)
+		}
+		if (s.publisher+s.seq)&p.spanMask == 0 {
+			p.spans.heard(&entry{publisher: s.publisher, seq: s.seq, intended: s.intended}, at)
+		}
+		if p.again != nil && int32(s.publisher) == m.publisher {
+			p.again(c)
+		}
+	}
+	p.count.Deliveries++
+	return is
+}
