@@ -142,6 +142,50 @@ func TestTheApplicationSaysWhoConnects(t *testing.T) {
 	}
 }
 
+// Whom the application takes the token's user for stays that user when the token is renewed, and what it has said of it stays.
+func TestWhoTheApplicationMadeItRefreshesItsToken(t *testing.T) {
+	a := startApplication(t, map[string]func(question) string{
+		onConnect: always(`{"result":{"user":"ann@example","meta":{"id":7}}}`),
+		onRPC:     always(`{"result":{}}`),
+	})
+	s := startHooked(t, a, nil)
+	token := func(user string) string {
+		return signed(map[string]any{"sub": user, "exp": time.Now().Unix() + 1000})
+	}
+	connect := func(token string) *sdk {
+		c := dialSDK(t, s, "")
+		c.say(`{"id":1,"connect":{"token":%q}}`, token)
+		c.line()
+		return c
+	}
+	c := connect(token("ann"))
+	c.say(`{"id":2,"refresh":{"token":%q}}`, token("ann"))
+	if line := c.line(); !strings.HasPrefix(line, `{"id":2,"refresh":{"client":`) {
+		t.Errorf("got %s", line)
+	}
+	c.say(`{"id":3,"rpc":{"method":"m"}}`)
+	c.line()
+	if r := a.of(onRPC); len(r) != 1 || r[0].User != "ann@example" || string(r[0].Meta) != `{"id":7}` {
+		t.Errorf("got %+v, want who connected", r)
+	}
+	// Nobody else's token will do: of whom it was taken for neither.
+	c.say(`{"id":4,"refresh":{"token":%q}}`, token("ann@example"))
+	c.closed(3500)
+	// Who brought none is whom the application says.
+	c = connect("")
+	c.say(`{"id":2,"refresh":{"token":%q}}`, token("ann@example"))
+	if line := c.line(); !strings.HasPrefix(line, `{"id":2,"refresh":{"client":`) {
+		t.Errorf("got %s", line)
+	}
+	c.say(`{"id":3,"refresh":{"token":%q}}`, token("ann"))
+	c.closed(3500)
+	// What is forbidden to the user is forbidden to its token.
+	c = connect(token("ann"))
+	s.hub.moderation.ban("ann@example", "", time.Time{})
+	c.say(`{"id":2,"refresh":{"token":%q}}`, token("ann"))
+	c.closed(3507)
+}
+
 func TestTheApplicationRefusesAConnection(t *testing.T) {
 	said := `{"error":{"code":1000,"message":"not you"}}`
 	a := startApplication(t, map[string]func(question) string{onConnect: func(question) string { return said }})

@@ -28,6 +28,7 @@ func (s *session) connect(id uint32, req *protocol.ConnectRequest) {
 			s.refuseToken(id, err, errTokenExpired)
 			return
 		}
+		s.tokenUser = claims.User
 	case !s.hub.guests && !s.hub.hooks.wants(onConnect):
 		s.dismiss(disconnectBadRequest)
 		return
@@ -62,6 +63,9 @@ func (s *session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 	s.info = &protocol.ClientInfo{User: claims.User, Client: s.client, ConnInfo: asJSON(claims.Info)}
 	s.identity.Store(s.info)
 	s.meta = claims.Meta
+	if req.Token == "" {
+		s.tokenUser = claims.User
+	}
 	if !h.addUser(s) {
 		s.dismiss(disconnectTooManyOfUser)
 		return
@@ -95,9 +99,9 @@ func (s *session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 func (s *session) welcome(claims token.Claims) bool {
 	s.credential = credential{claims.ID, claims.IssuedAt}
 	switch {
-	case s.hub.moderation.refuses(claims.User, s.credential):
+	case s.hub.moderation.refuses(s.info.User, s.credential):
 		s.dismiss(disconnectInvalidToken)
-	case s.hub.moderation.forbids(claims.User, toSubscribe, ""):
+	case s.hub.moderation.forbids(s.info.User, toSubscribe, ""):
 		s.dismiss(disconnectDenied)
 	default:
 		return true
@@ -167,7 +171,7 @@ func (s *session) refresh(id uint32, req *protocol.RefreshRequest) {
 		s.refuseToken(id, err, errRefreshExpired)
 		return
 	}
-	if claims.User != s.info.User {
+	if claims.User != s.tokenUser {
 		s.dismiss(disconnectInvalidToken)
 		return
 	}
@@ -175,7 +179,9 @@ func (s *session) refresh(id uint32, req *protocol.RefreshRequest) {
 		return
 	}
 	s.expires = s.hub.tickOf(claims.Expires)
-	s.meta = claims.Meta
+	if claims.Meta != nil {
+		s.meta = claims.Meta
+	}
 	if claims.Info != nil {
 		s.show(asJSON(claims.Info))
 	}

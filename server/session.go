@@ -27,6 +27,7 @@ type session struct {
 	meta       []byte               // what its token says only to the application
 	expires    wheel.Tick           // of its token; 0 for never
 	credential credential           // of its token
+	tokenUser  string               // who its tokens must name: not always info.User, as the application has the last word
 	subs       []*subscription
 	replies    []*protocol.Reply // of the frame under way, not yet posted
 	talksIn    *room             // where it made others hear something: it is not read from while that is behind
