@@ -33,6 +33,16 @@ func (c *reportCmd) Run() error {
 	return errors.Join(writeTo(c.HTML, r, report.HTML), writeTo(c.CSV, r, report.CSV), writeTo(c.HGRM, r, report.HGRM))
 }
 
+// output is what becomes of a result.
+type output struct {
+	Fail  []string `help:"A bound that must hold, such as p99<50ms, lost==0 or deliveries/s>1M. May be repeated." sep:"none"`
+	Label string   `help:"A name for the run, kept in the result."`
+	JSON  bool     `name:"json" help:"Print the result as JSON on standard output, and nothing else there."`
+	Out   string   `type:"path" help:"Write the result file there."`
+	CSV   string   `name:"csv" type:"path" help:"Write the time series there."`
+	HTML  string   `name:"html" type:"path" help:"Write the report there."`
+}
+
 // possible says, before anything is measured, whether this build can make what is asked for.
 func (o *output) possible() error {
 	if o.HTML == "" {

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/throng-chat/throng/bench/agent"
+)
+
+// agentCmd is throng bench agent.
+type agentCmd struct {
+	Listen string `help:"Where to wait for a bench, host:port."`
+	Token  string `env:"THRONG_BENCH_TOKEN" help:"What it must say: at least 16 characters."`
+	FD     int    `name:"fd" hidden:"" help:"The socket to the bench that started this."`
+}
+
+// Run is throng bench agent.
+func (c *agentCmd) Run() error {
+	if c.FD > 0 {
+		// The terminal's signals are for the bench: the end of the link is ours.
+		signal.Ignore(os.Interrupt, syscall.SIGTERM)
+		file := os.NewFile(uintptr(c.FD), "bench")
+		link, err := net.FileConn(file)
+		if err = errors.Join(err, file.Close()); err != nil {
+			return fmt.Errorf("socket to the bench: %w", err)
+		}
+		return errors.Join(agent.Serve(context.Background(), link), link.Close())
+	}
+	if c.Listen == "" {
+		return &exitError{exitUsage, errors.New("listen: none given: want --listen host:port")}
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return agent.Listen(ctx, c.Listen, c.Token, func(text string) { fmt.Fprintln(os.Stderr, "throng bench agent:", text) })
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/throng-chat/throng/bench"
+	"github.com/throng-chat/throng/bench/compare"
+	"github.com/throng-chat/throng/bench/result"
+)
+
+// compareCmd is throng bench compare.
+type compareCmd struct {
+	A string `arg:"" type:"existingfile" help:"A result file."`
+	B string `arg:"" type:"existingfile" help:"Another."`
+}
+
+// Run is throng bench compare.
+func (c *compareCmd) Run() error {
+	a, err := readResult(c.A)
+	if err != nil {
+		return err
+	}
+	b, err := readResult(c.B)
+	if err != nil {
+		return err
+	}
+	return compare.Files(os.Stdout, a, b, c.A, c.B)
+}
+
+// abCmd is throng bench ab.
+type abCmd struct {
+	load
+	messages
+	rooms
+	Scenario string `default:"broadcast" enum:"chat,broadcast,echo,idle,connect" help:"What to measure (chat, broadcast, echo, idle, connect)."`
+	A        string `required:"" help:"The command of a server that listens at {{address}}, or the URL of one that runs."`
+	B        string `required:"" help:"The other."`
+	Pairs    int    `default:"6" help:"How many pairs of runs."`
+	Metric   string `help:"What the word is about; without it cpu/delivery, or what there is."`
+}
+
+// Run is throng bench ab.
+func (c *abCmd) Run() error {
+	cfg, err := c.config(c.Scenario)
+	c.rooms.apply(&cfg)
+	err = errors.Join(err, c.messages.apply(&cfg))
+	cfg.Floor = false
+	if len(c.URL) > 0 {
+		err = errors.Join(err, errors.New("url: want none; the servers are those of --a and --b"))
+	}
+	if c.Pairs < 2 || c.Pairs > 100 {
+		err = errors.Join(err, fmt.Errorf("pairs = %d: want 2 to 100", c.Pairs))
+	}
+	if c.Metric != "" {
+		_, unknown := result.MetricNamed(c.Metric)
+		err = errors.Join(err, unknown)
+	}
+	for _, text := range []string{c.A, c.B} {
+		if !isURL(text) && !strings.Contains(text, "{{address}}") {
+			err = errors.Join(err, fmt.Errorf("%q: want a URL, or a command with {{address}} where the server is to listen", text))
+		}
+	}
+	cfg.URLs = []string{unstarted}
+	if err = errors.Join(err, cfg.Validate()); err != nil {
+		return &exitError{exitUsage, err}
+	}
+	ctx, stop := interruptible()
+	defer stop()
+	pairs, err := compare.AB(ctx, c.Pairs, func(ctx context.Context, b bool, what string) (*result.Result, error) {
+		name, server := "A", c.A
+		if b {
+			name, server = "B", c.B
+		}
+		fmt.Fprintf(os.Stderr, "%s: %s\n", what, name)
+		r, err := c.one(ctx, cfg, server)
+		if err != nil {
+			return nil, fmt.Errorf("%s, %s: %w", name, server, err)
+		}
+		return r, nil
+	})
+	if ctx.Err() != nil {
+		return &exitError{exitInterrupted, errors.New("interrupted")}
+	}
+	if err != nil {
+		return err
+	}
+	metric := c.Metric
+	if metric == "" {
+		metric = compare.Primary(pairs)
+	}
+	all, err := compare.Judge(pairs, metric)
+	if err != nil {
+		return err
+	}
+	return compare.WriteJudgements(os.Stdout, pairs, all, c.A, c.B)
+}
+
+func isURL(text string) bool {
+	return strings.HasPrefix(text, "ws://") || strings.HasPrefix(text, "http://")
+}
+
+// one measures one server once. What does not hold is not compared.
+func (c *abCmd) one(ctx context.Context, cfg bench.Config, server string) (_ *result.Result, err error) {
+	if isURL(server) {
+		cfg.URLs = []string{server}
+	} else {
+		child, err2 := bench.StartCommand(ctx, func(address string) []string {
+			return []string{"/bin/sh", "-c", "exec " + strings.ReplaceAll(server, "{{address}}", address)}
+		})
+		if err2 != nil {
+			return nil, err2
+		}
+		defer func() { err = errors.Join(err, child.Stop()) }()
+		cfg.URLs, cfg.PID = []string{child.URL}, child.PID
+	}
+	r, err := bench.Run(ctx, cfg, nil)
+	if err != nil {
+		return nil, err
+	}
+	if r.Verdict.Code == result.Broken || r.Verdict.Code == result.None {
+		return nil, fmt.Errorf("%s: %s", strings.ToLower(r.Verdict.Code), strings.Join(r.Verdict.Why, "; "))
+	}
+	return r, nil
+}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/throng-chat/throng/bench"
+	"github.com/throng-chat/throng/bench/floor"
+	"github.com/throng-chat/throng/bench/result"
+)
+
+// floorCmd is throng bench floor.
+type floorCmd struct {
+	talk
+	Listen string `help:"Only serve, at that host:port, for a bench elsewhere."`
+}
+
+// Run is throng bench floor.
+func (c *floorCmd) Run() error {
+	if c.Listen != "" {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		defer stop()
+		return floor.Serve(ctx, c.Listen, func(at net.Addr) { fmt.Println("ready", at) })
+	}
+	if len(c.URL) > 0 {
+		return &exitError{exitUsage, errors.New("url: the floor is a server of its own; want none")}
+	}
+	cfg, err := c.config(bench.Broadcast)
+	cfg.Floor, cfg.URLs = false, []string{unstarted}
+	return c.measure(cfg, err, func(ctx context.Context, cfg bench.Config, tell func(bench.Progress)) (_ *result.Result, err error) {
+		child, err := bench.StartServer(ctx, func(address, _ string) []string { return []string{"bench", "floor", "--listen", address} })
+		if err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, child.Stop()) }()
+		cfg.URLs, cfg.PID, cfg.Metrics = []string{child.URL}, child.PID, ""
+		return bench.Run(ctx, cfg, tell)
+	})
+}
