@@ -8,13 +8,16 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"os/exec"
+	"runtime"
+	"syscall"
 )
 
 var (
 	throng   = flag.String("throng", "./throng", "the binary to measure, and the client of all runs")
 	peers    = flag.String("peers", "dist/peers", "where bench/peers/build.sh put the peers")
 	rounds   = flag.Int("rounds", 5, "runs of each server, of which the median is told")
-	only     = flag.String("only", "", "one table: idle, fanout, hot, heartbeat, unfinished, stuck, client, sdk")
+	only     = flag.String("only", "", "one table: idle, fanout, hot, heartbeat, unfinished, stuck, client, sdk, closings, webhooks, crowds")
 	document = flag.String("document", "", "the file whose tables are written; without it they are printed")
 )
 
@@ -25,6 +28,12 @@ func main() {
 		hold(job)
 		return
 	}
+	if text := os.Getenv(applicationEnv); text != "" {
+		log.Fatalf("figures: application: %v", serveApplication(text))
+	}
+	if err := moveToClientsCore(); err != nil {
+		log.Fatalf("figures: %v", err)
+	}
 	here, err := machine()
 	if err != nil {
 		log.Fatalf("figures: %v", err)
@@ -33,7 +42,7 @@ func main() {
 		name string
 		make func() (string, error)
 	}{
-		{"idle", idle}, {"fanout", fanout}, {"hot", hot}, {"heartbeat", heartbeat}, {"unfinished", unfinished}, {"stuck", stuck}, {"client", client}, {"sdk", backend},
+		{"idle", idle}, {"fanout", fanout}, {"hot", hot}, {"heartbeat", heartbeat}, {"unfinished", unfinished}, {"stuck", stuck}, {"client", client}, {"sdk", backend}, {"closings", endings}, {"webhooks", webhooks}, {"crowds", crowds},
 	} {
 		if *only != "" && *only != table.name {
 			continue
@@ -46,6 +55,22 @@ func main() {
 			log.Fatalf("figures: %s: %v", table.name, err)
 		}
 	}
+}
+
+// moveToClientsCore begins this program anew where it may use more than core 1: some of the clients are its own.
+func moveToClientsCore() error {
+	if runtime.NumCPU() == 1 {
+		return nil
+	}
+	taskset, err := exec.LookPath("taskset")
+	if err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	return syscall.Exec(taskset, append([]string{"taskset", "-c", "1", self}, os.Args[1:]...), os.Environ())
 }
 
 func publish(name, table string) error {

@@ -46,20 +46,20 @@ type server struct {
 	cmd  *exec.Cmd
 }
 
-// start runs a server on core 0 and waits until it listens.
-func start(name string) (*server, error) {
+// start runs a server on core 0 and waits until it listens. Flags are for throng.
+func start(name string, flags ...string) (*server, error) {
 	args := []string{"-c", "0", filepath.Join(*peers, name), "--listen", address}
 	if name == "throng" || name == sdk {
-		args = []string{"-c", "0", *throng, "serve", "--listen", address, "--admin", admin, "--rate", "0"}
+		args = append([]string{"-c", "0", *throng, "serve", "--listen", address, "--admin", admin, "--rate", "0"}, flags...)
 	}
-	if listens() {
+	if listens(address) {
 		return nil, fmt.Errorf("another server runs on %s: end it first", address)
 	}
 	s := &server{name: name, cmd: exec.Command("taskset", args...)}
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}
-	for deadline := time.Now().Add(10 * time.Second); !listens(); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(10 * time.Second); !listens(address); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			s.stop()
 			return nil, fmt.Errorf("%s does not listen", name)
@@ -68,8 +68,8 @@ func start(name string) (*server, error) {
 	return s, nil
 }
 
-func listens() bool {
-	c, err := net.Dial("tcp", address)
+func listens(at string) bool {
+	c, err := net.Dial("tcp", at)
 	return err == nil && c.Close() == nil
 }
 
@@ -96,8 +96,13 @@ func load(name, scenario string, flags ...string) (*result.Result, error) {
 		return nil, err
 	}
 	defer s.stop()
+	return s.load(scenario, flags...)
+}
+
+// load runs a scenario on core 1 against a server that runs.
+func (s *server) load(scenario string, flags ...string) (*result.Result, error) {
 	url, protocol := "ws://"+address+"/ws", "plain"
-	switch name {
+	switch s.name {
 	case "socketio":
 		url, protocol = "ws://"+address, "socketio"
 	case sdk:
@@ -113,11 +118,11 @@ func load(name, scenario string, flags ...string) (*result.Result, error) {
 	r := &result.Result{}
 	if err := json.Unmarshal(out, r); err != nil {
 		if exit != nil {
-			return nil, fmt.Errorf("%s: %w: %s", name, exit, exit.Stderr)
+			return nil, fmt.Errorf("%s: %w: %s", s.name, exit, exit.Stderr)
 		}
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", s.name, err)
 	}
-	log.Printf("%-8s %s %v: %s", name, scenario, flags, r.Verdict.Code)
+	log.Printf("%-8s %s %v: %s", s.name, scenario, flags, r.Verdict.Code)
 	return r, nil
 }
 

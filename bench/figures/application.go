@@ -1,0 +1,94 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+)
+
+// applicationEnv makes this program an application that throng asks and tells by webhooks: its value is its conduct.
+const applicationEnv = "FIGURES_APPLICATION"
+
+const applicationAddress = "127.0.0.1:13733"
+
+// conduct is how an application answers webhooks.
+type conduct struct {
+	delay  time.Duration // of each answer
+	status int
+	hangs  []string // events that it never answers
+}
+
+func (c conduct) String() string {
+	return fmt.Sprintf("%s %d %s", c.delay, c.status, strings.Join(c.hangs, ","))
+}
+
+func parseConduct(text string) (c conduct, err error) {
+	parts := strings.Split(text, " ")
+	if len(parts) != 3 {
+		return c, fmt.Errorf("%s=%q: want a delay, a status and events", applicationEnv, text)
+	}
+	if c.delay, err = time.ParseDuration(parts[0]); err != nil {
+		return c, err
+	}
+	if parts[2] != "" {
+		c.hangs = strings.Split(parts[2], ",")
+	}
+	_, err = fmt.Sscan(parts[1], &c.status)
+	return c, err
+}
+
+func (c conduct) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// Whoever has read the whole request learns when the asker has gone.
+	if _, err := io.Copy(io.Discard, r.Body); err != nil {
+		return
+	}
+	if slices.Contains(c.hangs, strings.TrimPrefix(r.URL.Path, "/")) {
+		<-r.Context().Done()
+		return
+	}
+	time.Sleep(c.delay)
+	w.WriteHeader(c.status)
+	if _, err := io.WriteString(w, `{"result":{}}`); err != nil {
+		return // the asker has gone
+	}
+}
+
+// serveApplication answers webhooks until this process is ended.
+func serveApplication(text string) error {
+	c, err := parseConduct(text)
+	if err != nil {
+		return err
+	}
+	return http.ListenAndServe(applicationAddress, c)
+}
+
+// startApplication runs an application on core 1, in a process of its own, and waits until it listens.
+func startApplication(c conduct) (stop func() error, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), applicationEnv+"="+c.String())
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	stop = func() error {
+		err := cmd.Process.Kill()
+		if exit := (*exec.ExitError)(nil); !errors.As(cmd.Wait(), &exit) { // that is how it ends
+			return errors.Join(err, errors.New("the application ended by itself"))
+		}
+		return err
+	}
+	if err := within(10*time.Second, "the application to listen", func() bool { return listens(applicationAddress) }); err != nil {
+		return nil, errors.Join(err, stop())
+	}
+	return stop, nil
+}
