@@ -75,5 +75,5 @@ peers: ## the servers throng is measured beside, those whose tools are here, int
 	bench/peers/build.sh dist/peers
 
 .PHONY: bench benchmarks
-bench benchmarks: build peers ## run all side by side and write the tables of BENCHMARKS.md (about half an hour)
+bench benchmarks: build peers ## run all side by side and write the tables of BENCHMARKS.md (about three quarters of an hour)
 	go run ./bench/figures --throng ./throng --peers dist/peers --document BENCHMARKS.md
