@@ -20,6 +20,7 @@ type moderation struct {
 	mutes       map[sanctioned]time.Time
 	slow        map[string]time.Duration // of a room: between two publications of one user
 	spoke       map[speaker]time.Time    // in a slow room: when it spoke last
+	searched    time.Time                // spoke, for those who need wait no more, as it was full
 	revocations map[revoked]revocation
 }
 
@@ -48,8 +49,9 @@ type revocation struct {
 }
 
 const (
-	maxSanctions   = 1 << 16 // bans, mutes, slow rooms and revocations together
-	maxSpoke       = 1 << 18 // speakers in slow rooms that must wait
+	maxSanctions   = 1 << 16     // bans, mutes, slow rooms and revocations together
+	maxSpoke       = 1 << 18     // speakers in slow rooms that must wait
+	searchPause    = time.Second // between two searches for room among them, while everybody waits
 	maxSlowMode    = 24 * time.Hour
 	forgetInterval = time.Minute // between two looks for sanctions that have had their time
 )
@@ -121,7 +123,11 @@ func (m *moderation) maySpeak(who speaker) bool {
 	if now.Before(m.spoke[who].Add(pause)) {
 		return false
 	}
-	if len(m.spoke) >= maxSpoke {
+	if _, known := m.spoke[who]; !known && len(m.spoke) >= maxSpoke {
+		if now.Sub(m.searched) < searchPause {
+			return false
+		}
+		m.searched = now
 		if m.forgetLocked(); len(m.spoke) >= maxSpoke {
 			return false
 		}

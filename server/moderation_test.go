@@ -463,3 +463,35 @@ func TestSanctionsAreBoundedAndForgotten(t *testing.T) {
 		t.Errorf("got %d speakers, want the old ones forgotten", len(m.spoke))
 	}
 }
+
+// Looking for speakers who need wait no more takes as long as there are many: strangers cannot have that done at each word, while
+// everybody waits.
+func TestASlowRoomIsNotSearchedAtEachWord(t *testing.T) {
+	now := time.Now()
+	m := newModeration()
+	m.now = func() time.Time { return now }
+	m.slowDown("slow", time.Hour)
+	speak := func(id int) bool { return m.maySpeak(speaker{conn: uint64(id), room: "slow"}) }
+	for i := range maxSpoke {
+		if !speak(i) {
+			t.Fatalf("speaker %d may not", i)
+		}
+	}
+	full := now
+	for i := range 100 {
+		if speak(maxSpoke + i) {
+			t.Error("more speakers are remembered than may be")
+		}
+		if m.searched != full {
+			t.Fatalf("searched %v after the last time", m.searched.Sub(full))
+		}
+		now = now.Add(searchPause / 200)
+	}
+	now = now.Add(time.Hour)
+	if !speak(0) || m.searched != full {
+		t.Error("who is known, and has waited, may not speak, or is searched for")
+	}
+	if !speak(maxSpoke) || m.searched != now || len(m.spoke) != 2 {
+		t.Errorf("got %d speakers remembered, want the old ones forgotten", len(m.spoke))
+	}
+}
