@@ -12,7 +12,7 @@ import (
 
 const (
 	tellers       = 8        // requests under way of those that are told
-	maxQueue      = 10_000   // events that wait to be told
+	maxQueue      = 1 << 15  // events that wait to be told: all whom one process holds may go at once
 	maxQueueBytes = 16 << 20 // and their bytes
 	maxAttempts   = 12       // of one event
 
