@@ -105,7 +105,7 @@ func (s *server) load(scenario string, flags ...string) (*result.Result, error) 
 	switch s.name {
 	case "socketio":
 		url, protocol = "ws://"+address, "socketio"
-	case sdk:
+	case sdk, "centrifuge":
 		url, protocol = "ws://"+address+"/connection/websocket", "centrifugo"
 	}
 	args := append([]string{"-c", "1", *throng, "bench", scenario, url, "--protocol", protocol, "--json", "--no-floor", "--pid", strconv.Itoa(s.cmd.Process.Pid)}, flags...)

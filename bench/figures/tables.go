@@ -214,15 +214,16 @@ func cutWithin(s *result.Slow) float64 {
 	return s.CutAfter.Max.Seconds()
 }
 
-// backend is what the SDK protocol costs beside the plain room, with one room joined.
+// backend is what the SDK protocol costs, with one room joined, beside the plain room and the library that Centrifugo is made of.
 func backend() (string, error) {
 	idle := []string{"--connections", "10000", "--rate", "0", "--duration", "8s"}
 	fanout := []string{"--connections", "10000", "--rate", "5", "--publishers", "5", "--size", "128", "--duration", "8s", "--warmup", "2s"}
 	hot := []string{"--connections", "500", "--rate", "4000", "--publishers", "500", "--size", "128", "--duration", "8s", "--warmup", "2s"}
-	names := contestants([]string{"throng", sdk, "floor"})
+	chats := contestants([]string{"throng", sdk, "centrifuge"})
+	names := append(slices.Clone(chats), contestants([]string{"floor"})...)
 	idling := inTurn(*rounds, names, "idle", idle...)
 	fanning := inTurn(*rounds, names, "broadcast", fanout...)
-	talking := inTurn(*rounds, names[:2], "broadcast", hot...)
+	talking := inTurn(*rounds, chats, "broadcast", hot...)
 	g := newGrid("server", "user memory a connection, B", "server CPU to connect and join, us", "fan-out to 10,000: CPU a delivery as a multiple of the floor",
 		"hot room of 500: deliveries/s", "p99, ms", "lost", "CPU a delivery, us", "client's cores", "verdict of the hot room")
 	for _, name := range names {
