@@ -1,0 +1,174 @@
+package bench
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/throng-chat/throng/bench/agent"
+)
+
+// Validate returns everything that is wrong, joined, each in terms of its flag.
+func (c *Config) Validate() error {
+	w := &wrong{}
+	c.validateTarget(w)
+	c.validateLoad(w)
+	c.validateEvents(w)
+	c.validateTimes(w)
+	c.validateAgents(w)
+	return errors.Join(w.errs...)
+}
+
+// wrong is what was found wrong so far.
+type wrong struct{ errs []error }
+
+func (w *wrong) refuse(format string, args ...any) {
+	w.errs = append(w.errs, fmt.Errorf(format, args...))
+}
+
+// add takes an error, or nil.
+func (w *wrong) add(err error) {
+	if err != nil {
+		w.errs = append(w.errs, err)
+	}
+}
+
+// between wants a number from low to high; of says what they are.
+func (w *wrong) between(name string, value, low, high int, of string) {
+	if value < low || value > high {
+		w.refuse("%s = %d: want %d to %d%s", name, value, low, high, of)
+	}
+}
+
+func (w *wrong) share(name string, value float64) {
+	if !(value >= 0 && value <= 1) {
+		w.refuse("%s = %v: want a share from 0%% to 100%%", name, value)
+	}
+}
+
+func (w *wrong) within(name string, value, low, high time.Duration) {
+	if value < low || value > high {
+		w.refuse("%s = %v: want %v to %v", name, value, low, high)
+	}
+}
+
+// validateTarget checks the scenario, and the server and how it is asked.
+func (c *Config) validateTarget(w *wrong) {
+	if !slices.Contains(Scenarios, c.Scenario) {
+		w.refuse("scenario = %q: want one of %v", c.Scenario, Scenarios)
+	}
+	if len(c.URLs) == 0 {
+		w.refuse("url: none given")
+	}
+	for _, text := range c.URLs {
+		_, err := agent.ParseURL(text, &c.Protocol)
+		w.add(err)
+	}
+	for _, h := range c.Headers {
+		_, err := parseHeader(h)
+		w.add(err)
+	}
+	if c.Subprotocol != "" && !headerName.MatchString(c.Subprotocol) {
+		w.refuse("subprotocol = %q: want one name", c.Subprotocol)
+	}
+}
+
+// validateLoad checks who is in which room, and says how much.
+func (c *Config) validateLoad(w *wrong) {
+	w.between("connections", c.Connections, 1, maxConnections, "")
+	if c.Scenario != Echo {
+		w.between("rooms", c.Rooms, 1, max(1, c.Connections), ", the number of connections")
+	}
+	w.between("rate", c.Rate, 0, maxRate, " messages a second")
+	if c.Rate == 0 && c.Closed == 0 && !c.silentRun() {
+		w.refuse("rate = 0: want 1 to %d messages a second; the scenario idle sends none", maxRate)
+	}
+	w.between("size", c.Size, agent.StampSize, agent.MaxSize, fmt.Sprintf(" bytes, of which a message's stamp is %d", agent.StampSize))
+	w.between("publishers", c.Publishers, 0, max(0, c.Connections), ", the number of connections, or 0 to choose")
+	w.between("closed", c.Closed, 0, max(0, c.Connections), " messages under way, or 0 for the open loop")
+	if c.Closed > 0 && (c.NoEcho || c.Poisson) {
+		w.refuse("closed = %d: a closed loop sends when a message is back: it goes with neither no-echo nor poisson", c.Closed)
+	}
+	if !(c.Zipf >= 0 && c.Zipf <= 5) {
+		w.refuse("zipf = %v: want 0 (all rooms of one size) to 5", c.Zipf)
+	}
+}
+
+// validateEvents checks what happens to connections on the way.
+func (c *Config) validateEvents(w *wrong) {
+	w.share("kill", c.Kill)
+	w.share("slow", c.Slow)
+	if !(c.Churn >= 0 && c.Churn <= 100) {
+		w.refuse("churn = %v: want a share of the connections a minute, from 0%% to 10000%%", c.Churn)
+	}
+	if !slices.Contains([]string{agent.ByRST, agent.ByFIN, agent.BySilence}, c.By) {
+		w.refuse("by = %q: want %s, %s or %s", c.By, agent.ByRST, agent.ByFIN, agent.BySilence)
+	}
+	if c.publishers() >= c.Connections && (c.Kill > 0 || c.Slow > 0 || c.Churn > 0) {
+		w.refuse("publishers = %d: all %d connections talk, and only those that do not are killed, stopped or made to leave: "+
+			"lower --publishers, or raise --connections", c.publishers(), c.Connections)
+	}
+	switch {
+	case c.Resume && c.Protocol.Resume == nil:
+		w.refuse("resume: %s gives nobody back what it missed: want --protocol centrifugo", c.Protocol.Name)
+	case c.Resume && c.Kill == 0 && c.Churn == 0:
+		w.refuse("resume: nobody leaves, and so nobody comes back: want --churn, or the scenario storm")
+	}
+	some := func(name string, share float64) {
+		if listeners := c.Connections - c.publishers(); int(share*float64(listeners)+0.5) < 1 {
+			w.refuse("%s = %g%%: that is none of the %d connections that do not talk: raise --%s or --connections", name, 100*share, listeners, name)
+		}
+	}
+	switch c.Scenario {
+	case Storm:
+		some("kill", c.Kill)
+	case Slow:
+		some("slow", c.Slow)
+	}
+}
+
+func (c *Config) validateTimes(w *wrong) {
+	w.within("duration", c.Duration, 100*time.Millisecond, 7*24*time.Hour)
+	w.within("warmup", c.Warmup, 0, time.Hour)
+	w.within("drain", c.Drain, 0, time.Hour)
+	w.within("jitter", c.Jitter, 0, time.Hour)
+	w.within("dial-timeout", c.DialTimeout, time.Millisecond, time.Hour)
+}
+
+// validateAgents checks who measures, and what it looks at.
+func (c *Config) validateAgents(w *wrong) {
+	if c.PID < 0 {
+		w.refuse("pid = %d: want a process id, or 0 to look for it", c.PID)
+	}
+	w.between("dials", c.Dials, 1, maxDials, " handshakes at a time")
+	w.between("pollers", c.Pollers, 0, 64, ", or 0 to choose")
+	w.between("agents", c.Agents, 0, 64, ", or 0 to choose")
+	if len(c.Remote) > 0 && c.Token == "" {
+		w.refuse("remote: the agents want a token: give them and me the same --token")
+	}
+	for i, address := range c.Remote {
+		if slices.Contains(c.Remote[:i], address) {
+			w.refuse("remote: %s is given twice, and an agent serves one bench at a time", address)
+		}
+	}
+}
+
+// headerName is a token of RFC 9110, 5.6.2, which a subprotocol's name is as well (RFC 6455, 4.1).
+var headerName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
+
+// parseHeader is NAME:VALUE as it is sent. What the handshake itself says cannot be said again.
+func parseHeader(text string) (line string, err error) {
+	name, value, ok := strings.Cut(text, ":")
+	value = strings.TrimSpace(value)
+	own := []string{"Host", "Upgrade", "Connection", "Content-Length", "Transfer-Encoding"}
+	switch {
+	case !ok || !headerName.MatchString(name) || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7F }):
+		return "", fmt.Errorf("header %q: want NAME:VALUE, in one line", name) // the value may be a secret
+	case slices.ContainsFunc(own, func(s string) bool { return strings.EqualFold(s, name) }), strings.HasPrefix(strings.ToLower(name), "sec-websocket-"):
+		return "", fmt.Errorf("header %q: the handshake has its own", name)
+	}
+	return name + ": " + value, nil
+}
