@@ -69,6 +69,9 @@ func (s *session) onCommand(cmd *protocol.Command, now time.Duration) {
 	}
 	if !s.hub.messageRate.allow(&s.conn.messages, now, 1) || !s.hub.addressMayAsk(s.conn, now) {
 		s.refuse(cmd.Id, errTooManyRequests)
+		if s.state == opened {
+			s.state = refused
+		}
 		return
 	}
 	add(&s.conn.receivedMessages, 1)

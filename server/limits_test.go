@@ -157,6 +157,28 @@ func TestRatesOfUsersAndAddressesAreShared(t *testing.T) {
 	}
 }
 
+// Who is refused at the door for coming too often may come back: what an SDK sent along with its connect is no bad request (3501),
+// for which it would stay away.
+func TestWhoComesTooOftenMayComeBack(t *testing.T) {
+	s := startLimited(t, func(c *Config) { c.RateAddress = 1 })
+	for range 100 {
+		c := dialSDK(t, s, "")
+		c.say(`{"id":1,"connect":{}}` + "\n" + `{"id":2,"subscribe":{"channel":"x"}}`)
+		line := c.line()
+		if strings.HasPrefix(line, `{"id":1,"connect":`) {
+			continue
+		}
+		if want := `{"id":1,"error":{"code":111,"message":"too many requests","temporary":true}}`; line != want {
+			t.Fatalf("got %s, want %s", line, want)
+		}
+		c.say(`{"id":3,"connect":{}}`)
+		c.send(ws.OpPing, "")
+		c.hear(ws.OpPong, "")
+		return
+	}
+	t.Error("100 connections in a moment were let in")
+}
+
 func TestARoomHasItsLimits(t *testing.T) {
 	o := DefaultRoom()
 	o.MaxMembers, o.MaxMessage, o.Rate = 2, 200, 1
