@@ -122,7 +122,7 @@ func (h *hub) reserveAddress(from netip.Addr) (a *address, ok bool) {
 	defer h.mu.Unlock()
 	a = h.addresses[from]
 	if a == nil {
-		a = &address{at: from}
+		a = &address{at: from, meter: h.spentByAddresses.comes(from)}
 		h.addresses[from] = a
 	}
 	if h.maxOfAddress > 0 && a.conns >= h.maxOfAddress {
@@ -140,5 +140,6 @@ func (h *hub) releaseAddress(a *address) {
 	defer h.mu.Unlock()
 	if a.conns--; a.conns == 0 {
 		delete(h.addresses, a.at)
+		h.spentByAddresses.goes(a.at, a.meter, h.clock.now())
 	}
 }

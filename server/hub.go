@@ -54,15 +54,17 @@ type hub struct {
 	tokens          *token.Verifier
 	moderation      *moderation
 
-	mu        sync.Mutex // a leaf, held for the time of an append
-	rooms     map[string]*room
-	users     map[string]*user
-	addresses map[netip.Addr]*address
-	archive   archive
-	said      said
-	ages      *wheel.Wheel[room, *room]
-	aged      []*room
-	lastID    uint64
+	mu               sync.Mutex // a leaf, held for the time of an append
+	rooms            map[string]*room
+	users            map[string]*user
+	addresses        map[netip.Addr]*address
+	spentByUsers     spent[string]
+	spentByAddresses spent[netip.Addr]
+	archive          archive
+	said             said
+	ages             *wheel.Wheel[room, *room]
+	aged             []*room
+	lastID           uint64
 	// and shard.inbox of every shard
 
 	live     atomic.Int64 // connections, from reserve to leave

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -177,6 +178,63 @@ func TestWhoComesTooOftenMayComeBack(t *testing.T) {
 		return
 	}
 	t.Error("100 connections in a moment were let in")
+}
+
+// Whoever goes and comes back goes on where it was.
+func TestComingBackGivesNobodyAnotherBurst(t *testing.T) {
+	open := DefaultRoom()
+	open.Publish = Anyone
+	for name, limit := range map[string]func(*Config){
+		"user":    func(c *Config) { c.RateUser = 1 },
+		"address": func(c *Config) { c.RateAddress = 1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := startLimited(t, func(c *Config) {
+				c.Rooms = []RoomOptions{open}
+				limit(c)
+			})
+			said := 0
+			for range 20 {
+				c := dialSDK(t, s, "")
+				c.say(`{"id":1,"connect":{"token":%q}}`+"\n"+`{"id":2,"publish":{"channel":"x","data":1}}`, userToken("ann"))
+				for range 2 {
+					line := c.line()
+					if line == `{"id":2,"publish":{}}` {
+						said++
+					}
+					if strings.Contains(line, `"id":1,"error"`) {
+						break // nothing more is answered
+					}
+				}
+				c.conn.Close()
+				eventually(t, "it to be gone", func() bool { return s.hub.live.Load() == 0 })
+			}
+			if said < 1 || said > 15 {
+				t.Errorf("got %d of 20 publications said, want the two of a burst, and one for each second that it took", said)
+			}
+		})
+	}
+}
+
+func TestWhoHasSpentNothingIsForgotten(t *testing.T) {
+	var s spent[int]
+	for who := range 1000 {
+		now := time.Duration(who) * 100 * time.Millisecond
+		s.goes(who, meter(now+time.Second), now)
+		if got := len(s.meters); got > 41 {
+			t.Fatalf("got %d remembered, want those of the last four seconds", got)
+		}
+	}
+	if got := s.comes(999); got != meter(99_900*time.Millisecond+time.Second) {
+		t.Errorf("got %v, want what it had spent", got)
+	}
+	if got := s.comes(999); got != 0 {
+		t.Errorf("a second time: got %v, want nothing", got)
+	}
+	s.goes(1, meter(time.Second), time.Minute)
+	if got := s.comes(1); got != 0 {
+		t.Errorf("got %v of who had spent nothing, want nothing", got)
+	}
 }
 
 func TestARoomHasItsLimits(t *testing.T) {

@@ -1,6 +1,9 @@
 package server
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // rateLimit is how often something may happen; the zero value allows everything. It is the generic cell rate algorithm
 // (ITU-T I.371): one integer a connection, no timer.
@@ -31,4 +34,33 @@ func (r rateLimit) allow(m *meter, now time.Duration, n int) bool {
 	}
 	*m = meter(next)
 	return true
+}
+
+// spent is how far those who went had used up their rate: coming back gives nobody another burst. Whoever could have all of it again
+// is forgotten. Guarded by hub.mu.
+type spent[K comparable] struct {
+	meters map[K]meter
+	tidied time.Duration
+}
+
+// goes remembers who goes.
+func (s *spent[K]) goes(who K, m meter, now time.Duration) {
+	if time.Duration(m) <= now {
+		return
+	}
+	if s.meters == nil {
+		s.meters = map[K]meter{}
+	}
+	if now-s.tidied > burstSeconds*time.Second {
+		s.tidied = now
+		maps.DeleteFunc(s.meters, func(_ K, m meter) bool { return time.Duration(m) <= now })
+	}
+	s.meters[who] = m
+}
+
+// comes is the meter of who comes.
+func (s *spent[K]) comes(who K) meter {
+	m := s.meters[who]
+	delete(s.meters, who)
+	return m
 }

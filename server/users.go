@@ -18,8 +18,11 @@ func (h *hub) addUser(s *session) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	u := h.users[name]
-	if u == nil || name == "" {
-		u = &user{name: name}
+	switch {
+	case name == "":
+		u = &user{}
+	case u == nil:
+		u = &user{name: name, meter: h.spentByUsers.comes(name)}
 	}
 	if h.maxOfUser > 0 && len(u.sessions) >= h.maxOfUser {
 		return false
@@ -39,6 +42,7 @@ func (h *hub) removeUser(s *session) {
 	u.sessions = without(u.sessions, slices.Index(u.sessions, s))
 	if len(u.sessions) == 0 && h.users[u.name] == u {
 		delete(h.users, u.name)
+		h.spentByUsers.goes(u.name, u.meter, h.clock.now())
 	}
 }
 
