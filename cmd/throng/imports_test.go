@@ -42,9 +42,11 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			module + "/bench/histogram", module + "/bench/observe", module + "/bench/result", module + "/server/waker",
 			module + "/server/ws", "github.com/lesismal/nbio", "github.com/lesismal/nbio/logging", "golang.org/x/sys/unix",
 		},
-		"/bench/compare":   {module + "/bench/result", module + "/bench/stats"},
-		"/bench/doctor":    {module + "/bench/observe", module + "/bench/result"},
-		"/bench/figures":   {module + "/bench/observe", module + "/bench/result", module + "/bench/stats"},
+		"/bench/compare": {module + "/bench/result", module + "/bench/stats"},
+		"/bench/doctor":  {module + "/bench/observe", module + "/bench/result"},
+		"/bench/figures": {
+			module + "/bench/histogram", module + "/bench/observe", module + "/bench/result", module + "/bench/stats", module + "/server/ws",
+		},
 		"/bench/floor":     {module + "/server/ws", "golang.org/x/sys/unix"},
 		"/bench/histogram": {"github.com/HdrHistogram/hdrhistogram-go"},
 		"/bench/observe": {
