@@ -46,6 +46,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		"/bench/doctor":  {module + "/bench/observe", module + "/bench/result"},
 		"/bench/figures": {
 			module + "/bench/histogram", module + "/bench/observe", module + "/bench/result", module + "/bench/stats", module + "/server/ws",
+			"github.com/golang-jwt/jwt/v5",
 		},
 		"/bench/floor":     {module + "/server/ws", "golang.org/x/sys/unix"},
 		"/bench/histogram": {"github.com/HdrHistogram/hdrhistogram-go"},
