@@ -128,8 +128,8 @@ func goOnOverALimit(t *testing.T, s *Server, command, wantErr string) {
 	other.want(`{"id":2,"unsubscribe":{}}`)
 }
 
-// The limits of users and addresses count all of their connections together.
-func TestRatesOfUsersAndAddressesAreShared(t *testing.T) {
+// forEachSharedRate runs a test where a user, or an address, may say something once a second, in any room.
+func forEachSharedRate(t *testing.T, test func(*testing.T, *Server)) {
 	open := DefaultRoom()
 	open.Publish = Anyone
 	for name, limit := range map[string]func(*Config){
@@ -137,25 +137,31 @@ func TestRatesOfUsersAndAddressesAreShared(t *testing.T) {
 		"address": func(c *Config) { c.RateAddress = 1 },
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := startLimited(t, func(c *Config) {
+			test(t, startLimited(t, func(c *Config) {
 				c.Rooms = []RoomOptions{open}
 				limit(c)
-			})
-			one := connectSDK(t, s, userToken("ann"))
-			two := connectSDK(t, s, userToken("ann"))
-			for id := 2; ; id++ {
-				if id > 100 {
-					t.Fatal("100 publications in a moment were let through")
-				}
-				one.say(`{"id":%d,"publish":{"channel":"x","data":1}}`, id)
-				if strings.Contains(one.line(), `"code":111`) {
-					break
-				}
-			}
-			two.say(`{"id":2,"publish":{"channel":"x","data":1}}`)
-			two.want(`{"id":2,"error":{"code":111,"message":"too many requests","temporary":true}}`)
+			}))
 		})
 	}
+}
+
+// The limits of users and addresses count all of their connections together.
+func TestRatesOfUsersAndAddressesAreShared(t *testing.T) {
+	forEachSharedRate(t, func(t *testing.T, s *Server) {
+		one := connectSDK(t, s, userToken("ann"))
+		two := connectSDK(t, s, userToken("ann"))
+		for id := 2; ; id++ {
+			if id > 100 {
+				t.Fatal("100 publications in a moment were let through")
+			}
+			one.say(`{"id":%d,"publish":{"channel":"x","data":1}}`, id)
+			if strings.Contains(one.line(), `"code":111`) {
+				break
+			}
+		}
+		two.say(`{"id":2,"publish":{"channel":"x","data":1}}`)
+		two.want(`{"id":2,"error":{"code":111,"message":"too many requests","temporary":true}}`)
+	})
 }
 
 // Who is refused at the door for coming too often may come back: what an SDK sent along with its connect is no bad request (3501),
@@ -182,38 +188,27 @@ func TestWhoComesTooOftenMayComeBack(t *testing.T) {
 
 // Whoever goes and comes back goes on where it was.
 func TestComingBackGivesNobodyAnotherBurst(t *testing.T) {
-	open := DefaultRoom()
-	open.Publish = Anyone
-	for name, limit := range map[string]func(*Config){
-		"user":    func(c *Config) { c.RateUser = 1 },
-		"address": func(c *Config) { c.RateAddress = 1 },
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := startLimited(t, func(c *Config) {
-				c.Rooms = []RoomOptions{open}
-				limit(c)
-			})
-			said := 0
-			for range 20 {
-				c := dialSDK(t, s, "")
-				c.say(`{"id":1,"connect":{"token":%q}}`+"\n"+`{"id":2,"publish":{"channel":"x","data":1}}`, userToken("ann"))
-				for range 2 {
-					line := c.line()
-					if line == `{"id":2,"publish":{}}` {
-						said++
-					}
-					if strings.Contains(line, `"id":1,"error"`) {
-						break // nothing more is answered
-					}
+	forEachSharedRate(t, func(t *testing.T, s *Server) {
+		said := 0
+		for range 20 {
+			c := dialSDK(t, s, "")
+			c.say(`{"id":1,"connect":{"token":%q}}`+"\n"+`{"id":2,"publish":{"channel":"x","data":1}}`, userToken("ann"))
+			for range 2 {
+				line := c.line()
+				if line == `{"id":2,"publish":{}}` {
+					said++
 				}
-				c.conn.Close()
-				eventually(t, "it to be gone", func() bool { return s.hub.live.Load() == 0 })
+				if strings.Contains(line, `"id":1,"error"`) {
+					break // nothing more is answered
+				}
 			}
-			if said < 1 || said > 15 {
-				t.Errorf("got %d of 20 publications said, want the two of a burst, and one for each second that it took", said)
-			}
-		})
-	}
+			c.conn.Close()
+			eventually(t, "it to be gone", func() bool { return s.hub.live.Load() == 0 })
+		}
+		if said < 1 || said > 15 {
+			t.Errorf("got %d of 20 publications said, want the two of a burst, and one for each second that it took", said)
+		}
+	})
 }
 
 func TestWhoHasSpentNothingIsForgotten(t *testing.T) {
