@@ -35,6 +35,19 @@ func TestAClientThatAnswersStays(t *testing.T) {
 	c.hear(ws.OpText, "alive")
 }
 
+// Whoever is not asked for its pongs by a test gives them all the same, as every real client does.
+func TestWhoOnlyListensStays(t *testing.T) {
+	s := startServer(t, func(c *Config) { c.PingInterval, c.PingTimeout = time.Second, time.Second })
+	talker, listener := dial(t, s, "lobby"), dial(t, s, "lobby")
+	for value(t, s, "throng_pings_total", "") < 8 {
+		talker.send(ws.OpText, "still here")
+		for _, c := range []*client{talker, listener} {
+			c.hear(ws.OpText, "still here")
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
 // crew is a heartbeat with connections that have no sockets, told the time by the test.
 type crew struct {
 	*heartbeat

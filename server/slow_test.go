@@ -57,7 +57,7 @@ func TestStumblingReadersGetEveryByte(t *testing.T) {
 		all.Go(func() {
 			pause := rand.New(rand.NewPCG(uint64(i), 1))
 			for got := 0; got < talkers*messages; {
-				m, err := c.next()
+				m, err := c.nextButPings()
 				if err != nil {
 					t.Errorf("member %d after %d messages: %v", i, got, err)
 					return
