@@ -574,7 +574,8 @@
         return;
       }
       lastTyped = now;
-      connection.call("publish", { channel: typingRoom, data: { type: "typing" } }).catch((error) => console.info("typing not told:", error.message));
+      const tell = () => connection.call("publish", { channel: typingRoom, data: { type: "typing" } });
+      connection.rename(currentName()).then(tell).catch((error) => console.info("typing not told:", error.message));
     }
 
     // ---- Keys and clicks ----

@@ -100,6 +100,8 @@ class Connection {
   #timer = 0; // of the next try, while waiting
   #refresh = 0; // of the next token
   #failures = 0;
+  #renamingTo = ""; // while #renaming is under way
+  #renaming = null;
 
   constructor(url, guest, onState, onPush) {
     this.#url = url;
@@ -230,9 +232,14 @@ class Connection {
   // rename returns when the server has seen the guest's name: what is said after that has it.
   async rename(name) {
     this.guest.name = name;
-    if (this.guest.renamed) {
-      await this.refresh();
+    if (!this.guest.renamed) {
+      return;
     }
+    if (this.#renamingTo !== name) {
+      this.#renamingTo = name;
+      this.#renaming = this.refresh().finally(() => { this.#renamingTo = ""; });
+    }
+    await this.#renaming;
   }
 
   // Half of each delay is chance, so that a crowd cut off together does not come back together.

@@ -1171,6 +1171,24 @@ describe("the others", () => {
   });
 });
 
+describe("the name of who types", () => {
+  test("is the one in the box, however late the server knows it", async (t) => {
+    const room = ownRoom();
+    const a = await open(t, `/?room=${room}`);
+    const b = await open(t, `/?room=${room}`);
+    await b.shows("#count", "2 here");
+    const held = [];
+    await b.page.route("**/connection/guest", (route) => { held.push(route); });
+    await b.name("Bo");
+    await b.page.press("#name", "Tab");
+    await b.page.locator("#message").pressSequentially("hi");
+    await b.until(() => held.length > 0, "no token was asked for");
+    await held[0].continue();
+    await a.shows("#typing", "Bo is typing…");
+    assert.equal(held.length, 1, "asked for more than one token");
+  });
+});
+
 describe("the list of messages", () => {
   const lines = (from, to) => Array.from({ length: to - from }, (_, i) => `bot: line ${from + i}`);
 
