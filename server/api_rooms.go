@@ -18,7 +18,7 @@ import (
 // checkRoom says what is wrong with a room's name.
 func checkRoom(name string) *protocol.Error {
 	if !validRoomName(name) {
-		return badRequest("channel: want 1 to %d bytes of UTF-8 without control characters", maxRoomName)
+		return badRequest("channel: want 1 to %d bytes of UTF-8 without control or invisible characters", maxRoomName)
 	}
 	return nil
 }

@@ -289,7 +289,7 @@ func TestBroadcast(t *testing.T) {
 	a := connectSDK(t, s, tokenOf("ann"))
 	a.enter("one")
 	wantCall(t, s, "broadcast", `{"channels":["one","","two"],"data":"x"}`,
-		`{"result":{"responses":[{"result":{}},{"error":{"code":107,"message":"bad request: channel: want 1 to 64 bytes of UTF-8 without control characters"}},{"result":{}}]}}`)
+		`{"result":{"responses":[{"result":{}},{"error":{"code":107,"message":"bad request: channel: want 1 to 64 bytes of UTF-8 without control or invisible characters"}},{"result":{}}]}}`)
 	a.want(`{"push":{"channel":"one","pub":{"data":"x"}}}`)
 	if got := call(t, s, "broadcast", `{"channels":["h:1","h:1"],"data":"x"}`); !strings.Contains(got, `{"result":{"offset":1,`) || !strings.Contains(got, `{"result":{"offset":2,`) {
 		t.Errorf("got %s, want offsets 1 and 2", got)

@@ -125,7 +125,7 @@ func (s *Server) admit(r *http.Request) (welcome, *refusal) {
 	room, ok := roomName(r.URL.RawQuery)
 	if !ok {
 		return welcome{}, &refusal{handshakeRoom, http.StatusBadRequest,
-			"room must be given once, as 1 to 64 bytes of UTF-8 without control characters"}
+			"room must be given once, as 1 to 64 bytes of UTF-8 without control or invisible characters"}
 	}
 	if !s.hub.guests || !s.hub.authorize(asker{}, toSubscribe, room) {
 		return welcome{}, &refusal{handshakeForbidden, http.StatusForbidden,

@@ -397,6 +397,9 @@ func FuzzRoomName(f *testing.F) {
 	for _, seed := range []string{"", "room=lobby", "room=", "room=%00", "room=%E8%8C%B6", "room=a&room=b", "room=%zz", "x=1;room=2", "room=a+b", "room=%C2%85"} {
 		f.Add(seed)
 	}
+	for _, name := range lookalikes {
+		f.Add("room=" + url.QueryEscape(name))
+	}
 	f.Fuzz(func(t *testing.T, query string) {
 		name, ok := roomName(query)
 		if !ok {

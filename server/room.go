@@ -2,9 +2,8 @@ package server
 
 import (
 	"sync/atomic"
-	"unicode"
-	"unicode/utf8"
 
+	"github.com/throng-chat/throng/server/name"
 	"github.com/throng-chat/throng/server/wheel"
 )
 
@@ -100,18 +99,8 @@ func (r *room) onlyPlain() bool {
 
 func (r *room) congested() bool { return r.backlog.Load() > r.limit }
 
-// validRoomName allows 1 to 64 bytes of UTF-8 without control characters.
-func validRoomName(name string) bool {
-	if name == "" || len(name) > maxRoomName || !utf8.ValidString(name) {
-		return false
-	}
-	for _, r := range name {
-		if unicode.IsControl(r) {
-			return false
-		}
-	}
-	return true
-}
+// validRoomName allows 1 to 64 bytes of UTF-8 without control or invisible characters.
+func validRoomName(s string) bool { return s != "" && len(s) <= maxRoomName && name.Visible(s) }
 
 // add appends a frame to what the next flush writes. size is what was posted for it.
 func (p *part) add(s *shard, frame []byte, size int) {

@@ -20,13 +20,14 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			"github.com/agnivade/levenshtein", "github.com/lmittmann/tint", "golang.org/x/term",
 		},
 		"/server": {
-			module + "/server/token", module + "/server/ws", module + "/server/wheel", module + "/server/web", module + "/server/waker", module + "/server/webhook",
+			module + "/server/name", module + "/server/token", module + "/server/ws", module + "/server/wheel", module + "/server/web", module + "/server/waker", module + "/server/webhook",
 			"github.com/centrifugal/fdelta", "github.com/centrifugal/protocol", "github.com/centrifugal/protocol/cfjson",
 			"github.com/lesismal/nbio", "github.com/lesismal/nbio/logging",
 			"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/client_golang/prometheus/collectors",
 			"github.com/prometheus/client_golang/prometheus/promhttp", "golang.org/x/sys/unix", "golang.org/x/time/rate", "google.golang.org/protobuf/encoding/protowire",
 		},
-		"/server/token": {"github.com/golang-jwt/jwt/v5", "github.com/MicahParks/jwkset"},
+		"/server/name":  {},
+		"/server/token": {module + "/server/name", "github.com/golang-jwt/jwt/v5", "github.com/MicahParks/jwkset"},
 		"/server/webhook": {
 			"github.com/cenkalti/backoff/v5", "github.com/standard-webhooks/standard-webhooks/libraries/go", "golang.org/x/time/rate",
 		},

@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/throng-chat/throng/server/name"
 )
 
 const (
@@ -29,10 +29,10 @@ func newGuestKey() []byte {
 // Guest makes a connection token for who has no account: "info" is {"name":NAME}, "sub" is user, or "guest:" and 26 random letters and
 // digits if user is empty. It is believed by this Verifier only, for lifetime (1 s at least; whole seconds), with or without keys.
 // A user must come from a guest's token that was verified, never from a request: whoever chose it could speak as another guest.
-func (v *Verifier) Guest(name, user string, now time.Time, lifetime time.Duration) (string, error) {
+func (v *Verifier) Guest(named, user string, now time.Time, lifetime time.Duration) (string, error) {
 	switch {
-	case strings.TrimSpace(name) == "" || len(name) > maxGuestName || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl):
-		return "", fmt.Errorf("guest's name: want 1 to %d bytes of UTF-8, not all spaces, without control characters", maxGuestName)
+	case strings.TrimSpace(named) == "" || len(named) > maxGuestName || !name.Visible(named):
+		return "", fmt.Errorf("guest's name: want 1 to %d bytes of UTF-8, not all spaces, without control or invisible characters", maxGuestName)
 	case user != "" && !strings.HasPrefix(user, guestPrefix):
 		return "", fmt.Errorf("guest's user: want one that begins with %s, or none", guestPrefix)
 	case lifetime < time.Second:
@@ -41,7 +41,7 @@ func (v *Verifier) Guest(name, user string, now time.Time, lifetime time.Duratio
 	if user == "" {
 		user = guestPrefix + rand.Text()
 	}
-	info, err := json.Marshal(map[string]string{"name": name})
+	info, err := json.Marshal(map[string]string{"name": named})
 	if err != nil {
 		return "", err
 	}
