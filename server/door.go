@@ -166,7 +166,7 @@ func (d *door) enter(c *handshake, head, early []byte) bool {
 	if no != nil {
 		return false
 	}
-	source, no := s.reserve(s.proxies.source(c.peer, r.Header))
+	source, no := s.reserve(s.proxies.source(c.peer, r.Header), &as)
 	if no != nil {
 		return false
 	}

@@ -104,6 +104,7 @@ func isSocket(r *http.Request) bool { return r.URL.Path == roomPath || r.URL.Pat
 type welcome struct {
 	hello    []byte
 	room     string   // of a plain connection
+	seat     *room    // reserved in it, where its members are limited; else nil
 	encoding encoding // plainEncoding, or that of a session
 }
 
@@ -131,9 +132,6 @@ func (s *Server) admit(r *http.Request) (welcome, *refusal) {
 		return welcome{}, &refusal{handshakeForbidden, http.StatusForbidden,
 			"who does not sign in may not enter that room: connect to " + sessionPath + " with a token, or start the server with --guests on"}
 	}
-	if s.hub.full(room) {
-		return welcome{}, &refusal{handshakeFull, http.StatusServiceUnavailable, "the room is full: come back later"}
-	}
 	return welcome{hello: ws.SwitchingProtocols(key, ""), room: room}, nil
 }
 
@@ -155,8 +153,8 @@ func sessionWelcome(r *http.Request, key string) welcome {
 	return welcome{hello: ws.SwitchingProtocols(key, ""), encoding: jsonEncoding}
 }
 
-// reserve takes a place for a connection from that address.
-func (s *Server) reserve(from netip.Addr) (*address, *refusal) {
+// reserve takes a place for a connection from that address, and in its room.
+func (s *Server) reserve(from netip.Addr, as *welcome) (*address, *refusal) {
 	source, ok := s.hub.reserveAddress(from)
 	if !ok {
 		return nil, &refusal{handshakeFull, http.StatusServiceUnavailable, "too many connections from this address: come back later"}
@@ -165,11 +163,18 @@ func (s *Server) reserve(from netip.Addr) (*address, *refusal) {
 		s.hub.releaseAddress(source)
 		return nil, &refusal{handshakeFull, http.StatusServiceUnavailable, "the server is full: come back later"}
 	}
+	if as.encoding == plainEncoding {
+		if as.seat, ok = s.hub.reserveSeat(as.room); !ok {
+			s.giveBack(source, nil)
+			return nil, &refusal{handshakeFull, http.StatusServiceUnavailable, "the room is full: come back later"}
+		}
+	}
 	return source, nil
 }
 
 // giveBack frees the place of a connection that did not come about.
-func (s *Server) giveBack(source *address) {
+func (s *Server) giveBack(source *address, seat *room) {
+	s.hub.releaseSeat(seat)
 	s.hub.releaseAddress(source)
 	s.hub.release()
 }
@@ -180,7 +185,7 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	var source *address
 	as, no := s.admit(r)
 	if no == nil {
-		source, no = s.reserve(s.sourceOf(r))
+		source, no = s.reserve(s.sourceOf(r), &as)
 	}
 	if no != nil {
 		s.refuse(w, r, no)
@@ -188,7 +193,7 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	}
 	conn, early, err := hijack(w)
 	if err != nil {
-		s.giveBack(source)
+		s.giveBack(source, as.seat)
 		s.metrics.handshakes.WithLabelValues(handshakeFailed).Inc()
 		s.log.Debug("socket not taken over", "error", err)
 		return
@@ -219,14 +224,14 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
 func (s *Server) enter(conn *net.TCPConn, source *address, as welcome, early []byte) {
 	nc, err := nbio.NBConn(conn)
 	if err != nil {
-		s.giveBack(source)
+		s.giveBack(source, as.seat)
 		s.metrics.handshakes.WithLabelValues(handshakeFailed).Inc()
 		s.log.Warn("socket not taken over", "error", errors.Join(err, conn.Close()))
 		return
 	}
 	s.metrics.accepted.Inc()
 	if as.encoding == plainEncoding {
-		s.hub.join(nc, source, as.room, as.hello, early)
+		s.hub.join(nc, source, as.room, as.seat, as.hello, early)
 	} else {
 		s.hub.open(nc, source, as.encoding, as.hello, early)
 	}

@@ -128,16 +128,19 @@ func (h *hub) release() { h.live.Add(-1) }
 
 // join makes a member of a room out of a socket whose handshake is done. hello, the answer to the handshake, is the first
 // thing it is sent; what is posted to the room after join comes behind it. early is what the client sent ahead of our
-// answer. The caller has reserved a place.
-func (h *hub) join(nc *nbio.Conn, source *address, roomName string, hello, early []byte) {
+// answer. The caller has reserved a place, and, where the room's members are limited, one in the room: its seat, else nil.
+func (h *hub) join(nc *nbio.Conn, source *address, roomName string, seat *room, hello, early []byte) {
 	c := h.newConn(nc, source)
 	c.place = member{conn: c, at: -1}
 
 	h.mu.Lock()
-	r := h.roomLocked(roomName)
+	r := seat
+	if r == nil {
+		r = h.roomLocked(roomName)
+		r.members++
+	}
 	h.nameLocked(c)
 	c.place.part = r.partLocked(c.shard, plainEncoding)
-	r.members++
 	c.place.part.members++
 	wake := h.welcomeLocked(c, hello, early)
 	h.mu.Unlock()
@@ -159,16 +162,32 @@ func (h *hub) open(nc *nbio.Conn, source *address, e encoding, hello, early []by
 	h.wake(wake)
 }
 
-// full says whether a room has as many members as its options allow.
-func (h *hub) full(room string) bool {
-	most := h.optionsOf(room).MaxMembers
+// reserveSeat counts a plain client as a member of a room before its handshake is answered. ok is false if the room is full.
+// The seat is nil if the room has no limit of members. Return an unused seat with releaseSeat.
+func (h *hub) reserveSeat(roomName string) (seat *room, ok bool) {
+	most := h.optionsOf(roomName).MaxMembers
 	if most == 0 {
-		return false
+		return nil, true
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	r := h.rooms[room]
-	return r != nil && r.members >= most
+	r := h.roomLocked(roomName)
+	if r.members >= most {
+		h.tidyLocked(r)
+		return nil, false
+	}
+	r.members++
+	return r, true
+}
+
+func (h *hub) releaseSeat(seat *room) {
+	if seat == nil {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	seat.members--
+	h.tidyLocked(seat)
 }
 
 func (h *hub) newConn(nc *nbio.Conn, source *address) *conn {

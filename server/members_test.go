@@ -1,0 +1,102 @@
+package server
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"sync"
+	"testing"
+)
+
+func limitedRoom(members int) RoomOptions {
+	o := DefaultRoom()
+	o.MaxMembers = members
+	return o
+}
+
+// Handshakes that are admitted at the same moment share the seats of their room. A refused client gets 503 and no 101.
+func TestPlainMembersThatJoinAtOnceKeepTheLimit(t *testing.T) {
+	const most, clients, rooms = 3, 16, 20
+	s := startBackend(t, limitedRoom(most))
+	for n := range rooms {
+		room := fmt.Sprint("room", n)
+		var conns [clients]net.Conn
+		for i := range conns {
+			conn, err := net.Dial("tcp", s.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			conns[i] = conn
+		}
+		var statuses [clients]int
+		var all sync.WaitGroup
+		start := make(chan struct{})
+		for i, conn := range conns {
+			all.Go(func() {
+				<-start
+				// In two parts, so that each is read on a goroutine of its own.
+				request := upgradeRequest(s.Addr().String(), roomPath+"?room="+room)
+				for _, part := range []string{request[:20], request[20:]} {
+					if _, err := conn.Write([]byte(part)); err != nil {
+						t.Error(err)
+					}
+				}
+				resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				statuses[i] = resp.StatusCode
+			})
+		}
+		close(start)
+		all.Wait()
+		got := map[int]int{}
+		for _, status := range statuses {
+			got[status]++
+		}
+		if got[http.StatusSwitchingProtocols] != most || got[http.StatusServiceUnavailable] != clients-most {
+			t.Fatalf("got %v, want %d members of %d", got, most, clients)
+		}
+	}
+}
+
+// A seat is taken when the handshake is admitted, and given back by one that fails, or by the member's leaving.
+func TestASeatIsReservedBeforeTheHandshakeIsAnswered(t *testing.T) {
+	s := startBackend(t, limitedRoom(1))
+	request := httptest.NewRequest(http.MethodGet, roomPath+"?room=x", nil)
+	for name, value := range map[string]string{
+		"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+	} {
+		request.Header.Set(name, value)
+	}
+	first, no := s.admit(request)
+	if no != nil {
+		t.Fatal(no.reason)
+	}
+	second := first // both were admitted before either joined
+	source, no := s.reserve(netip.Addr{}, &first)
+	if no != nil {
+		t.Fatal(no.reason)
+	}
+	if _, no := s.reserve(netip.Addr{}, &second); no == nil || no.status != http.StatusServiceUnavailable {
+		t.Fatalf("got %+v for the second of one seat, want 503", no)
+	}
+	c := connectSDK(t, s, "")
+	c.say(`{"id":2,"subscribe":{"channel":"x"}}`)
+	c.want(`{"id":2,"error":{"code":106,"message":"limit exceeded"}}`)
+	s.giveBack(source, first.seat)
+	if got := s.hub.roomCount(); got != 0 {
+		t.Errorf("got %d rooms after the seat was given back, want none", got)
+	}
+	if got := s.hub.live.Load(); got != 1 {
+		t.Errorf("got %d places taken, want that of the SDK client", got)
+	}
+	dial(t, s, "x").conn.Close()
+	eventually(t, "the seat to be free again", func() bool { return s.hub.roomCount() == 0 })
+	dial(t, s, "x")
+}
