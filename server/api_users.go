@@ -164,7 +164,7 @@ func (p *apiSubscribe) do(ctx context.Context, a *api) (any, *protocol.Error) {
 			withToken:  true,
 			info:       s.infoIn(info),
 			data:       data,
-			expires:    s.hub.tickOf(expires),
+			expires:    expiryOf(expires),
 			ttl:        ttl(expires),
 		})
 	})
@@ -326,7 +326,7 @@ func (p *apiRefresh) do(ctx context.Context, a *api) (any, *protocol.Error) {
 			s.expel(disconnectExpired)
 			return nil
 		}
-		s.expires = s.hub.tickOf(expires)
+		s.expires = expiryOf(expires)
 		if len(p.Info) > 0 {
 			s.show(asJSON(p.Info))
 		}

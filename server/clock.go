@@ -19,6 +19,7 @@ const firstTick = 1 << 20
 type clock struct {
 	started time.Time
 	ticks   atomic.Uint32
+	shifted atomic.Int64 // nanoseconds by which tests have moved the wall clock
 }
 
 func newClock() *clock {
@@ -37,6 +38,9 @@ func (c *clock) now() time.Duration { return time.Since(c.started) }
 func (c *clock) wall(t wheel.Tick) time.Time {
 	return time.Now().Add(-time.Duration(c.tick()-t) * tickLength)
 }
+
+// today is the wall-clock time, for expiries. It has no monotonic reading, which stands still while the machine is suspended.
+func (c *clock) today() time.Time { return time.Now().Add(time.Duration(c.shifted.Load())).Round(0) }
 
 func inTicks(d time.Duration) wheel.Tick {
 	return wheel.Tick((d + tickLength - 1) / tickLength)

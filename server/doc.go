@@ -55,6 +55,7 @@
 //     is lost; TCP makes the talkers wait.
 //   - Deadlines: one entry a connection in a timing wheel, never moved when bytes arrive (heartbeat.go); rooms that remember
 //     something are in another (history.go). The clock stands still while the process does (clock.go), so a pause cuts nobody.
+//     Expiry of tokens goes by the wall clock (expiry.go), and is judged at the first tick after a pause.
 //   - Webhooks: a session that asks the application is not read from until the answer has been posted to its poller (hooks.go,
 //     session.await): its commands keep their order, and nobody else waits.
 //   - Our own faults: a panic on the loop or a shard costs one connection.

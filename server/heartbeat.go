@@ -31,6 +31,7 @@ type heartbeat struct {
 	// Owned by run.
 	due  []*conn
 	base time.Time // the moment of tick 0, moved on by every absence
+	wall time.Time // the wall-clock time of tick 0, as of the last look at expiries
 }
 
 func newHeartbeat(h *hub, cfg Config, pending *handshakes) *heartbeat {
@@ -43,6 +44,7 @@ func newHeartbeat(h *hub, cfg Config, pending *handshakes) *heartbeat {
 		quit:       make(chan struct{}),
 		wheel:      wheel.New[conn, *conn](wheelSlots),
 		base:       h.clock.started.Add(-firstTick * tickLength),
+		wall:       h.clock.today().Add(-firstTick * tickLength),
 	}
 }
 
@@ -79,6 +81,7 @@ func (h *heartbeat) advance(now time.Time) {
 	}
 	clock.ticks.Store(uint32(tick))
 
+	h.watchWallClock(tick)
 	h.hub.age(tick)
 	h.hub.moderation.expire(now)
 	h.mu.Lock()
@@ -95,6 +98,27 @@ func (h *heartbeat) advance(now time.Time) {
 		h.due[i] = nil
 	}
 	h.mu.Unlock()
+}
+
+// watchWallClock has expiries judged at once when the wall clock moved and the ticks did not: the process was stopped, the
+// machine suspended, or the clock set.
+func (h *heartbeat) watchWallClock(tick wheel.Tick) {
+	wall := h.hub.clock.today().Add(-time.Duration(tick) * tickLength)
+	if step := wall.Sub(h.wall); step.Abs() <= forgivenAbsence {
+		return
+	}
+	h.wall = wall
+	var expiring []*session
+	h.mu.Lock()
+	h.wheel.Each(func(c *conn) {
+		if c.session != nil && c.session.deadline.Load() != 0 {
+			expiring = append(expiring, c.session)
+		}
+	})
+	h.mu.Unlock()
+	for _, s := range expiring {
+		s.poller.post(s.onClockStep)
+	}
 }
 
 // check does what is due for c.

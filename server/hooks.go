@@ -224,7 +224,7 @@ func (s *session) askSubscribe(id uint32, e *entry) {
 			e.data = asJSON(a.Data)
 		}
 		if !a.ExpireAt.IsZero() {
-			e.expires = s.hub.tickOf(a.ExpireAt)
+			e.expires = expiryOf(a.ExpireAt)
 			if e.withToken {
 				e.ttl = ttl(a.ExpireAt)
 			}

@@ -75,7 +75,7 @@ func (s *session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 		return
 	}
 	s.state = connected
-	s.expires = h.tickOf(claims.Expires)
+	s.expires = expiryOf(claims.Expires)
 	s.conn.pinged.Store(0)
 	s.pingAt.Store(uint32(h.heartbeat.firstPing(s)))
 
@@ -178,7 +178,7 @@ func (s *session) refresh(id uint32, req *protocol.RefreshRequest) {
 	if !s.welcome(claims) {
 		return
 	}
-	s.expires = s.hub.tickOf(claims.Expires)
+	s.expires = expiryOf(claims.Expires)
 	if claims.Meta != nil {
 		s.meta = claims.Meta
 	}
@@ -216,7 +216,7 @@ func (s *session) subRefresh(id uint32, req *protocol.SubRefreshRequest) {
 	if !ok {
 		return
 	}
-	sub.expires = s.hub.tickOf(claims.Expires)
+	sub.expires = expiryOf(claims.Expires)
 	sub.credential = &credential{claims.ID, claims.IssuedAt}
 	s.replies = append(s.replies, &protocol.Reply{Id: id, SubRefresh: &protocol.SubRefreshResult{
 		Expires: sub.expires != 0,
@@ -252,7 +252,7 @@ func (h *hub) tickOf(t time.Time) wheel.Tick {
 	if t.IsZero() {
 		return 0
 	}
-	return h.clock.tick() + inTicks(min(max(time.Until(t), tickLength), maxMoment))
+	return h.clock.tick() + inTicks(min(max(t.Sub(h.clock.today()), tickLength), maxMoment))
 }
 
 // ttl is how many seconds are left until a moment, as the protocol has it.

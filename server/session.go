@@ -25,7 +25,7 @@ type session struct {
 	user       *user                // nil until it is connected
 	info       *protocol.ClientInfo // who it is, as others see it; replaced, never changed
 	meta       []byte               // what its token says only to the application
-	expires    wheel.Tick           // of its token; 0 for never
+	expires    expiry               // of its token
 	credential credential           // of its token
 	tokenUser  string               // who its tokens must name: not always info.User, as the application has the last word
 	subs       []*subscription
@@ -81,7 +81,7 @@ type subscription struct {
 	presentAt int32
 
 	// Owned by the poller.
-	expires    wheel.Tick  // of its token; 0 for never
+	expires    expiry      // of its token
 	credential *credential // of its token; nil where it has none of its own
 }
 
@@ -152,10 +152,7 @@ func (s *session) schedule() {
 			next = sub.expires
 		}
 	}
-	if next != 0 {
-		next += inTicks(expiryGrace)
-	}
-	s.deadline.Store(uint32(next))
+	s.deadline.Store(uint32(s.hub.tickOf(next.end())))
 	s.hub.heartbeat.file(s.conn)
 }
 
@@ -174,18 +171,25 @@ func (s *session) onDeadline() {
 		s.dismiss(disconnectStale)
 		return
 	}
-	now, grace := s.hub.clock.tick(), inTicks(expiryGrace)
-	if s.expires != 0 && now >= s.expires+grace {
+	now := s.hub.clock.today()
+	if s.expires.over(now) {
 		s.dismiss(disconnectExpired)
 		return
 	}
 	for i := len(s.subs) - 1; i >= 0; i-- {
-		if sub := s.subs[i]; sub.expires != 0 && now >= sub.expires+grace {
+		if sub := s.subs[i]; sub.expires.over(now) {
 			s.endSubscription(sub, endedExpired)
 		}
 	}
 	s.flush()
 	s.schedule()
+}
+
+// onClockStep judges what has expired by the wall clock, which moved while the ticks stood still. Called on the poller.
+func (s *session) onClockStep() {
+	if s.state == connected {
+		s.onDeadline()
+	}
 }
 
 // await does work off the loop and then finishes on the poller with what it returned, or refuses there where there is too

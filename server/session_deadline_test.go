@@ -124,3 +124,61 @@ func TestATokenMayBeGoodForAVeryLongTime(t *testing.T) {
 		}
 	}
 }
+
+// A token ends by the wall clock. After a pause of the process, or a suspend of the machine, that is judged at the first tick, while
+// pings and other deadlines, which count ticks, go on where they were.
+func TestATokenThatEndedDuringAPauseIsJudgedAtTheFirstTick(t *testing.T) {
+	s := startBackend(t)
+	in := func(d time.Duration) int64 { return time.Now().Add(d).Unix() }
+	short := connectSDK(t, s, signed(map[string]any{"sub": "ann", "exp": in(time.Hour)}))
+	long := connectSDK(t, s, signed(map[string]any{"sub": "bob", "exp": in(24 * time.Hour)}))
+	ever := connectSDK(t, s, signed(map[string]any{"sub": "cid"}))
+	mute := dialSDK(t, s, "") // still has its time to say who it is
+	long.say(`{"id":2,"subscribe":{"channel":"a","token":%q}}`, signed(map[string]any{"sub": "bob", "channel": "a", "exp": in(time.Hour)}))
+	if got := long.line(); !strings.HasPrefix(got, `{"id":2,"subscribe":{"expires":true,"ttl":`) {
+		t.Fatalf("got %s, want to be subscribed", got)
+	}
+	pings := value(t, s, "throng_pings_total", "")
+
+	s.hub.clock.shifted.Store(int64(2 * time.Hour))
+	short.closed(3005)
+	long.want(`{"push":{"channel":"a","unsubscribe":{"code":2501,"reason":"subscription expired"}}}`)
+	for _, c := range []*sdk{long, ever} {
+		c.say(`{"id":3,"unsubscribe":{"channel":"x"}}`)
+		c.want(`{"id":3,"unsubscribe":{}}`)
+	}
+	mute.say(`{"id":1,"connect":{}}`)
+	if got := mute.line(); !strings.HasPrefix(got, `{"id":1,"connect":`) {
+		t.Errorf("got %s, want to be connected", got)
+	}
+	if got := value(t, s, "throng_pings_total", ""); got != pings {
+		t.Errorf("got %v pings after the pause, want none: no tick is missing", got-pings)
+	}
+}
+
+func TestAnExpiryIsAMomentOfTheWallClock(t *testing.T) {
+	at := time.Unix(1_800_000_000, 1)
+	e := expiryOf(at)
+	for _, tt := range []struct {
+		now  time.Time
+		want bool
+	}{
+		{at.Add(-time.Hour), false},
+		{at.Add(expiryGrace), false},
+		{at.Add(expiryGrace + time.Second), true},
+		{at.Add(time.Hour), true},
+	} {
+		if got := e.over(tt.now); got != tt.want {
+			t.Errorf("at %v: got over %v, want %v", tt.now, got, tt.want)
+		}
+	}
+	if never := expiryOf(time.Time{}); never != 0 || never.over(at) || !never.end().IsZero() {
+		t.Errorf("got %v for never", never)
+	}
+	if past := expiryOf(time.Unix(-5, 0)); !past.over(at) {
+		t.Error("a moment before 1970 never comes")
+	}
+	if far := expiryOf(time.Unix(253402300799, 0)); far.over(at) || far == 0 {
+		t.Errorf("got %v for the year 9999", far)
+	}
+}

@@ -5,8 +5,6 @@ import (
 	"slices"
 
 	"github.com/centrifugal/protocol"
-
-	"github.com/throng-chat/throng/server/wheel"
 )
 
 // subscribe puts the session into a room.
@@ -23,7 +21,7 @@ func (s *session) subscribe(id uint32, req *protocol.SubscribeRequest) {
 		}
 		e.withToken, e.info, e.data = true, s.infoIn(claims.Info), asJSON(claims.Data)
 		e.credential = &credential{claims.ID, claims.IssuedAt}
-		e.expires = s.hub.tickOf(claims.Expires)
+		e.expires = expiryOf(claims.Expires)
 		e.ttl = ttl(claims.Expires)
 	}
 	if err := s.mayEnter(e); err != nil {
@@ -115,7 +113,7 @@ type entry struct {
 	credential *credential // of a subscription token; nil for none
 	info       *protocol.ClientInfo
 	data       []byte
-	expires    wheel.Tick
+	expires    expiry
 	ttl        uint32
 
 	readsHistory bool

@@ -73,6 +73,15 @@ func (w *Wheel[T, P]) Remove(e P) {
 	w.size--
 }
 
+// Each calls f for every entry filed, in no order. f must not file or remove entries.
+func (w *Wheel[T, P]) Each(f func(P)) {
+	for _, e := range w.slots {
+		for ; e != nil; e = P(e).WheelLinks().next {
+			f(P(e))
+		}
+	}
+}
+
 // Advance moves the wheel to now and appends the entries whose deadline has come to due, taking them out. A wheel that
 // slept for longer than a round looks into each slot once.
 func (w *Wheel[T, P]) Advance(now Tick, due []P) []P {

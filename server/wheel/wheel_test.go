@@ -128,3 +128,19 @@ func TestFilingAllocatesNothing(t *testing.T) {
 		t.Errorf("got %v allocations a filing, want 0", n)
 	}
 }
+
+func TestEachVisitsEveryEntryOnce(t *testing.T) {
+	w := newTimers()
+	timers := make([]timer, 20)
+	for i := range timers {
+		w.File(&timers[i], Tick(i%11+1))
+	}
+	w.Remove(&timers[3])
+	seen := map[*timer]int{}
+	w.Each(func(e *timer) { seen[e]++ })
+	for i := range timers {
+		if want := min(i^3, 1); seen[&timers[i]] != want {
+			t.Errorf("entry %d: got %d visits, want %d", i, seen[&timers[i]], want)
+		}
+	}
+}
