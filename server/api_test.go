@@ -22,6 +22,7 @@ func startAPI(t testing.TB, rooms ...RoomOptions) *Server {
 	t.Helper()
 	return startServer(t, func(c *Config) {
 		c.Token.HMACSecret = testSecret
+		c.OtherRooms = roomsOpen
 		c.API.Key = strings.ReplaceAll(testKey, " ", "-")
 		c.Rooms = rooms
 	})

@@ -30,6 +30,9 @@ type Config struct {
 	// The chat backend: /connection/websocket and /api/.
 	Guests                string // "on", "off", or "auto": on where the chat listens on this machine only, and for no proxy
 	PersonalRooms         bool   // a connection of user U is put into the room "#U" by the server
+	UserRooms             string // "#": a room whose name has it is for the users listed behind it ("dialog#42,43"); empty for no such rule
+	PrivateRooms          string // "$": a room whose name begins with it requires a subscription token; empty for no such rule
+	OtherRooms            string // the flag --rooms: who may use rooms that no pattern of Rooms fits: "open", "signed-in", "closed", "auto"
 	MaxRooms              int    // of one connection
 	MaxConnectionsUser    int    // 0 for any number
 	MaxConnectionsAddress int    // 0 for any number
@@ -103,6 +106,9 @@ func DefaultConfig() Config {
 		MaxUnsent:    256 << 10,
 		Drain:        10 * time.Second,
 		Guests:       "auto",
+		UserRooms:    "#",
+		PrivateRooms: "$",
+		OtherRooms:   roomsAuto,
 		MaxRooms:     128,
 		HistoryBytes: 256 << 20,
 		API:          APIConfig{On: "listen"},

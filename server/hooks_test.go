@@ -94,6 +94,7 @@ func startHooked(t testing.TB, a *application, change func(*Config)) *Server {
 	t.Helper()
 	return startServer(t, func(c *Config) {
 		c.Token.HMACSecret = testSecret
+		c.OtherRooms = roomsOpen
 		c.Webhooks.URL, c.Webhooks.Secret, c.Webhooks.Timeout = a.URL, hookSecret, maxWebhookTimeout
 		c.Webhooks.Events = []string{onDisconnect}
 		for event := range a.answers {

@@ -128,9 +128,8 @@ func (s *Server) admit(r *http.Request) (welcome, *refusal) {
 		return welcome{}, &refusal{handshakeRoom, http.StatusBadRequest,
 			"room must be given once, as 1 to 64 bytes of UTF-8 without control or invisible characters"}
 	}
-	if !s.hub.guests || !s.hub.authorize(asker{}, toSubscribe, room) {
-		return welcome{}, &refusal{handshakeForbidden, http.StatusForbidden,
-			"who does not sign in may not enter that room: connect to " + sessionPath + " with a token, or start the server with --guests on"}
+	if why := s.hub.barsPlain(room); why != "" {
+		return welcome{}, &refusal{handshakeForbidden, http.StatusForbidden, "a plain client may not enter that room: " + why}
 	}
 	return welcome{hello: ws.SwitchingProtocols(key, ""), room: room}, nil
 }
@@ -213,6 +212,9 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
 	case http.StatusServiceUnavailable:
 		h.Set("Retry-After", retryAfterSeconds)
 	case http.StatusForbidden:
+		if no.result != handshakeOrigin {
+			break
+		}
 		s.complaint.Do(func() {
 			s.log.Warn("page of another origin refused; allow it with --origin", "origin", clip(r.Header.Get("Origin")), "host", clip(r.Host))
 		})

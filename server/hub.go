@@ -42,6 +42,8 @@ type hub struct {
 	// Constant after newHub: the chat backend.
 	patterns        []RoomOptions
 	anyRoom         RoomOptions // what a room offers that no pattern fits
+	closed          bool        // such rooms are for the application alone
+	names           nameRules
 	guests          bool
 	personalRooms   bool
 	maxRooms        int
@@ -87,7 +89,9 @@ func newHub(cfg Config, log *slog.Logger, m *metrics, tokens *token.Verifier, sh
 		slow:        everySecond(),
 
 		patterns:        cfg.Rooms,
-		anyRoom:         DefaultRoom(),
+		anyRoom:         otherRoom(cfg.OtherRooms),
+		closed:          cfg.OtherRooms == roomsClosed,
+		names:           nameRules{users: cfg.UserRooms, private: cfg.PrivateRooms},
 		guests:          cfg.guestsAllowed(),
 		personalRooms:   cfg.PersonalRooms,
 		maxRooms:        cfg.MaxRooms,

@@ -121,7 +121,7 @@ func (s *session) enterGivenRooms(result *protocol.ConnectResult, wishes map[str
 		given[name] = o
 	}
 	if h.personalRooms && claims.User != "" {
-		if name := "#" + claims.User; validRoomName(name) {
+		if name, ok := h.names.personalRoom(claims.User); ok {
 			given[name] = token.SubOptions{}
 		}
 	}
@@ -273,6 +273,9 @@ func asJSON(data []byte) []byte {
 
 // LetsGuestsIn says whether somebody who brings no token may come in.
 func (s *Server) LetsGuestsIn() bool { return s.hub.guests }
+
+// OtherRooms returns who may use rooms that no pattern fits: "open", "signed-in" or "closed".
+func (s *Server) OtherRooms() string { return s.cfg.OtherRooms }
 
 // KnowsTokens says whether there is a key that tokens are believed by, besides the guests' own.
 func (s *Server) KnowsTokens() bool { return s.hub.tokens.Enabled() }

@@ -16,6 +16,7 @@ func startLimited(t *testing.T, limit func(*Config)) *Server {
 	t.Helper()
 	return startServer(t, func(c *Config) {
 		c.Token.HMACSecret = testSecret
+		c.OtherRooms = roomsOpen
 		limit(c)
 	})
 }

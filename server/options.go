@@ -46,7 +46,7 @@ const (
 	maxHistoryTTL  = 7 * 24 * time.Hour
 )
 
-// DefaultRoom is what a room offers that no pattern fits: talk, without memory.
+// DefaultRoom is what a room offers that no pattern fits, where such rooms are open: talk, without memory.
 func DefaultRoom() RoomOptions {
 	return RoomOptions{
 		Pattern:     "*",
@@ -56,6 +56,36 @@ func DefaultRoom() RoomOptions {
 		ReadHistory: Subscribers,
 		Presence:    true,
 	}
+}
+
+// Who may use rooms that no pattern fits: the values of Config.OtherRooms.
+const (
+	roomsOpen     = "open"      // anyone
+	roomsSignedIn = "signed-in" // connections that have a user, guests with a name included
+	roomsClosed   = "closed"    // the application alone
+	roomsAuto     = "auto"      // signed-in where a key of tokens is configured, else open
+)
+
+var allRooms = []string{roomsOpen, roomsSignedIn, roomsClosed, roomsAuto}
+
+// otherRooms resolves OtherRooms.
+func (c Config) otherRooms(tokens bool) string {
+	switch {
+	case c.OtherRooms != roomsAuto:
+		return c.OtherRooms
+	case tokens:
+		return roomsSignedIn
+	}
+	return roomsOpen
+}
+
+// otherRoom returns the options of rooms that no pattern fits.
+func otherRoom(access string) RoomOptions {
+	o := DefaultRoom()
+	if access == roomsSignedIn {
+		o.Subscribe = SignedIn
+	}
+	return o
 }
 
 // fits says whether a room's name is one of the pattern's.

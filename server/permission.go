@@ -1,6 +1,6 @@
 package server
 
-import "strings"
+import "github.com/centrifugal/protocol"
 
 // deed is what somebody may or may not do in a room.
 type deed uint8
@@ -40,18 +40,46 @@ func (h *hub) authorize(a asker, d deed, room string) bool {
 	if a.server {
 		return true
 	}
-	o := h.optionsOf(room)
-	if owner, personal := strings.CutPrefix(room, "#"); personal {
-		// "#U" is the room of user U and of nobody else, but for whom the application has put in.
-		own := owner == a.user && a.user != ""
-		if d == toSubscribe {
-			return own
-		}
-		if !own && !a.inside {
-			return false
-		}
+	switch personal, ok := h.names.allow(a, d, room); {
+	case !ok:
+		return false
+	case personal && d == toSubscribe:
+		return true
+	case !a.inside && h.unknown(room):
+		return false
 	}
-	return o.allows(a, d)
+	return h.optionsOf(room).allows(a, d)
+}
+
+// unknown reports whether rooms are closed and no pattern fits the room. The application may still put connections into it.
+func (h *hub) unknown(room string) bool { return h.closed && h.optionsOf(room) == &h.anyRoom }
+
+// denial returns the error for a client that may not do something in a room. It depends on the room's name and on the client's
+// own subscription alone, so that it does not show whether the room exists.
+func (s *session) denial(room string) *protocol.Error {
+	if s.hub.unknown(room) && s.find(room) == nil {
+		return errUnknownChannel
+	}
+	return errDenied
+}
+
+// barsPlain says why a plain client may not enter a room, or "". It depends on the room's name alone, so that it does not show whether
+// the room exists, and does not repeat the name.
+func (h *hub) barsPlain(room string) string {
+	const instead = "connect to " + sessionPath + " with a token"
+	switch o := h.optionsOf(room); {
+	case !h.guests:
+		return "guests are not admitted: " + instead + ", or start the server with --guests on"
+	case h.authorize(asker{}, toSubscribe, room):
+		return ""
+	case !h.names.allowPlain(room):
+		return "its name reserves it (user-rooms, private-rooms): " + instead
+	case o != &h.anyRoom:
+		return "its options require a token or a user (subscribe): " + instead
+	case h.closed:
+		return "no [[room]] pattern fits it, and the server was started with --rooms closed"
+	}
+	return "no [[room]] pattern fits it, and such rooms are for signed-in users (--rooms): " + instead
 }
 
 // allows is what the options say.

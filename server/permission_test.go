@@ -148,7 +148,7 @@ func (m *matrix) cell(got, want bool, format string, args ...any) {
 
 func TestPermissionMatrix(t *testing.T) {
 	rooms := matrixRooms()
-	s := startAPI(t, rooms...)
+	s := startAPI(t, append(slices.Clone(rooms), namedRoomOptions()...)...)
 	m := &matrix{t: t}
 	for _, k := range kinds {
 		if k.muted {
@@ -181,6 +181,7 @@ func TestPermissionMatrix(t *testing.T) {
 		m.byPlainClient(s, &rooms[i])
 	}
 	m.personalRooms(s)
+	m.namedRooms(s)
 	t.Logf("%d cells", m.cells)
 	if m.cells < 600 {
 		t.Errorf("got %d cells, want 600 or more", m.cells)

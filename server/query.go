@@ -52,6 +52,8 @@ func (s *session) maySeePresence(room string) *protocol.Error {
 	switch {
 	case !validRoomName(room):
 		return errBadRequest
+	case s.denial(room) == errUnknownChannel:
+		return errUnknownChannel
 	case !s.hub.optionsOf(room).Presence:
 		return errNotAvailable
 	case !s.may(toSeePresence, room):
@@ -83,6 +85,9 @@ func (s *session) history(id uint32, req *protocol.HistoryRequest) {
 	switch {
 	case !validRoomName(req.Channel):
 		s.fail(id, errBadRequest)
+		return
+	case s.denial(req.Channel) == errUnknownChannel:
+		s.fail(id, errUnknownChannel)
 		return
 	case s.hub.optionsOf(req.Channel).HistorySize == 0:
 		s.fail(id, errNotAvailable)

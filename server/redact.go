@@ -30,7 +30,7 @@ func (s *session) redact(id uint32, params []byte) {
 		return
 	}
 	if !s.may(toPublish, r.Channel) {
-		s.fail(id, errDenied)
+		s.fail(id, s.denial(r.Channel))
 		return
 	}
 	if !s.hub.userMayPublish(s.user, s.hub.clock.now()) {

@@ -20,7 +20,7 @@ func (s *session) publish(id uint32, req *protocol.PublishRequest) {
 		return
 	}
 	if !s.may(toPublish, req.Channel) {
-		s.fail(id, errDenied)
+		s.fail(id, s.denial(req.Channel))
 		return
 	}
 	pub.info = s.info

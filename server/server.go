@@ -76,6 +76,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("token: %w", err)
 	}
+	s.cfg.OtherRooms = cfg.otherRooms(tokens.Enabled())
 	s.hub = newHub(s.cfg, log, s.metrics, tokens, shardCount(runtime.GOMAXPROCS(0)))
 	s.hub.hooks = hooks
 	s.api = newAPI(s.hub, s.cfg)

@@ -107,6 +107,7 @@ func startBackend(t testing.TB, rooms ...RoomOptions) *Server {
 	t.Helper()
 	return startServer(t, func(c *Config) {
 		c.Token.HMACSecret = testSecret
+		c.OtherRooms = roomsOpen
 		c.Rooms = rooms
 	})
 }

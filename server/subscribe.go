@@ -43,7 +43,7 @@ func (s *session) mayEnter(e *entry) *protocol.Error {
 	case len(s.subs) >= s.hub.maxRooms:
 		return errLimit
 	case !s.hub.authorize(s.asker(false, e.withToken), toSubscribe, e.wish.Channel):
-		return errDenied
+		return s.denial(e.wish.Channel)
 	}
 	return nil
 }

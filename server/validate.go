@@ -103,6 +103,7 @@ func (c Config) Validate() error {
 	if !slices.Contains([]string{"on", "off", "auto"}, c.Guests) {
 		m.refuse("guests", c.Guests, "on, off, or auto (on where the chat listens on this machine only, and for no proxy)")
 	}
+	c.checkRoomAccess(&m)
 	if c.MaxRooms < 1 || c.MaxRooms > maxRoomsOfConnection {
 		m.refuse("max-rooms", c.MaxRooms, "1 to %d rooms of one connection", maxRoomsOfConnection)
 	}
@@ -118,6 +119,32 @@ func (c Config) Validate() error {
 		m.refuse("history-bytes", c.HistoryBytes, "max-message (%d) to 1 TiB; rooms without history-size keep none", c.MaxMessage)
 	}
 	return errors.Join(slices.Concat(m.errs, c.roomMistakes(), c.apiMistakes(), c.webhookMistakes())...)
+}
+
+// checkRoomAccess finds what is wrong with the rules for the names of rooms, and for rooms that no pattern fits.
+func (c *Config) checkRoomAccess(m *mistakes) {
+	if !validMark(c.UserRooms) {
+		m.refuse("user-rooms", c.UserRooms, "%s", wantMark)
+	}
+	if !validMark(c.PrivateRooms) {
+		m.refuse("private-rooms", c.PrivateRooms, "%s", wantMark)
+	}
+	if c.UserRooms != "" && c.UserRooms == c.PrivateRooms {
+		m.refuse("private-rooms", c.PrivateRooms, "another character than user-rooms")
+	}
+	if c.PersonalRooms && c.UserRooms == "" {
+		m.refuse("personal-rooms", true, "user-rooms = \"#\" with it: the name of a personal room is that character and the user")
+	}
+	if !slices.Contains(allRooms, c.OtherRooms) {
+		m.refuse("rooms", c.OtherRooms, "one of %s (signed-in where a key under [token] is configured, else open)", strings.Join(allRooms, ", "))
+	}
+}
+
+const wantMark = `one character of ASCII punctuation but the comma and the star, such as "#" or "$", or "" for no such rooms`
+
+// validMark reports whether a text can mark the name of a room.
+func validMark(s string) bool {
+	return s == "" || len(s) == 1 && strings.ContainsAny(s, "!\"#$%&'()+-./:;<=>?@[\\]^_`{|}~")
 }
 
 func (c *Config) roomMistakes() []error {

@@ -143,6 +143,9 @@ func (f *configFile) head(s setting, known []string) error {
 	repeated, ok := tables[s.key]
 	switch {
 	case !ok && slices.Contains(known, s.key):
+		if singular := strings.TrimSuffix(s.key, "s"); tables[singular] {
+			return fmt.Errorf("%s: want a value, not a table; the table is %s", s.key, brackets(singular))
+		}
 		return fmt.Errorf("%s: want a value, not a table", s.key)
 	case !ok:
 		return noSuchKey(s.key, known)

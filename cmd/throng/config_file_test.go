@@ -102,7 +102,7 @@ func TestEveryKeyReachesTheServer(t *testing.T) {
 		Listen: "127.0.0.1:4000", Admin: "127.0.0.1:4001", Origins: []string{"https://a.example", "null"}, TrustedProxies: []string{"127.0.0.1", "10.0.0.0/8"},
 		PingInterval: 20 * time.Second, PingTimeout: 5 * time.Second,
 		Rate: 50, MaxMessage: 32 << 10, MaxUnsent: 512 << 10, MaxConnections: 1000, Drain: time.Minute,
-		Guests: "off", PersonalRooms: true, MaxRooms: 16, MaxConnectionsUser: 5, MaxConnectionsAddress: 20,
+		Guests: "off", PersonalRooms: true, UserRooms: "@", PrivateRooms: "!", OtherRooms: "closed", MaxRooms: 16, MaxConnectionsUser: 5, MaxConnectionsAddress: 20,
 		RateUser: 10, RateAddress: 200, HistoryBytes: 64 << 20,
 		Rooms: []server.RoomOptions{
 			{
@@ -230,7 +230,7 @@ func TestAMistakeInAConfigFileIsNamed(t *testing.T) {
 		{"'room.pattern' = 'x'", []string{`:1:1: "room.pattern": no such key`}},
 		{"config = 'x'\ncheck = true", []string{":1:1: config: no such key", ":2:1: check: no such key"}},
 		{"[ping]\ninterval = '1s'\n", []string{":1:2: ping: no such key"}},
-		{"[rooms]\npattern = 'x'\n", []string{":1:2: rooms: no such key; nearest: room"}},
+		{"[rooms]\npattern = 'x'\n", []string{":1:2: rooms: want a value, not a table; the table is [[room]]"}},
 		{"[[room]]\npattern = 'x'\nhistroy-size = 1\n", []string{":3:1: room.histroy-size: no such key; nearest: room.history-size"}},
 		{"history-size = 1\n", []string{":1:1: history-size: no such key; nearest: room.history-size"}},
 		{"[api]\nmax-unsent = 1\n", []string{":2:1: api.max-unsent: no such key; max-unsent stands above all tables"}},

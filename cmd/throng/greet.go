@@ -20,6 +20,7 @@ func (c *serveCmd) greet(cfg server.Config, srv *server.Server, start time.Time)
 	line("loops", "%d, one a core · ping after %v of silence, dropped %v later", srv.Shards(), c.PingInterval, c.PingTimeout)
 	line("limits", "%d connections · %v a message · %s a connection · %v unsent", srv.MaxConnections(), c.MaxMessage, rateText(c.Rate), c.MaxUnsent)
 	line("access", "%s", access(srv.Addr(), srv.LetsGuestsIn(), srv.KnowsTokens()))
+	line("rooms", "%s", otherRooms(srv.OtherRooms(), len(cfg.Rooms)))
 	host := srv.Addr().String()
 	line("listen", "http://%s/  the chat page", host)
 	line("", "ws://%s/ws  the plain room (?room=NAME for another)", host)
@@ -59,6 +60,21 @@ func access(addr net.Addr, guests, tokens bool) string {
 		return "the network, by token"
 	}
 	return "NOBODY CAN COME IN: the config file has no key under [token], and guests are off (to let in anybody, under any name: --guests on)"
+}
+
+// otherRooms says who may use rooms that none of the patterns fits, and which setting changes that.
+func otherRooms(access string, patterns int) string {
+	which := "all rooms"
+	if patterns > 0 {
+		which = fmt.Sprintf("rooms that no [[room]] pattern (of %d) fits", patterns)
+	}
+	switch access {
+	case "open":
+		return fmt.Sprintf("open: %s are for anyone (to change that: --rooms signed-in, or closed)", which)
+	case "closed":
+		return fmt.Sprintf("closed: %s are for the application alone (to change that: --rooms signed-in, or open)", which)
+	}
+	return fmt.Sprintf("signed-in: %s are for connections that have a user (to change that: --rooms open, or closed)", which)
 }
 
 // apiText says where the server API is.

@@ -31,3 +31,23 @@ func TestAccessIsSaid(t *testing.T) {
 		}
 	}
 }
+
+// Whoever starts a server is told who may use the rooms that the config file does not name.
+func TestOtherRoomsAreSaid(t *testing.T) {
+	for _, tt := range []struct {
+		access   string
+		patterns int
+		says     []string
+	}{
+		{"open", 0, []string{"open: all rooms are for anyone", "--rooms signed-in, or closed"}},
+		{"signed-in", 3, []string{"signed-in: rooms that no [[room]] pattern (of 3) fits", "have a user", "--rooms open"}},
+		{"closed", 1, []string{"closed: ", "for the application alone", "--rooms signed-in"}},
+	} {
+		got := otherRooms(tt.access, tt.patterns)
+		for _, want := range tt.says {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s, %d patterns: got %q, want %q in it", tt.access, tt.patterns, got, want)
+			}
+		}
+	}
+}

@@ -37,6 +37,9 @@ type serveCmd struct {
 
 	Guests                string `default:"${guests}" help:"May people sign in with a name alone? on, off, or auto: where the chat listens on this machine only, and for no proxy."`
 	PersonalRooms         bool   `help:"Put each connection of a user U into the room #U."`
+	UserRooms             string `default:"${user_rooms}" help:"A room whose name has this character is for the users listed behind it (dialog#42,43); empty for no such rule."`
+	PrivateRooms          string `default:"${private_rooms}" help:"A room whose name begins with this character requires a subscription token; empty for no such rule."`
+	Rooms                 string `default:"${rooms}" help:"Who may use rooms that no [[room]] pattern fits: open, signed-in, closed, or auto: signed-in where a key under [token] is configured, else open."`
 	MaxRooms              int    `default:"${max_rooms}" help:"Rooms of one connection."`
 	MaxConnectionsUser    int    `default:"${max_connections_user}" help:"Connections of one user at a time; 0 for any number."`
 	MaxConnectionsAddress int    `default:"${max_connections_address}" help:"Connections from one address at a time; 0 for any number."`
@@ -71,6 +74,9 @@ func serveVars() map[string]string {
 		"max_unsent":              size(d.MaxUnsent).String(),
 		"drain":                   d.Drain.String(),
 		"guests":                  d.Guests,
+		"user_rooms":              d.UserRooms,
+		"private_rooms":           d.PrivateRooms,
+		"rooms":                   d.OtherRooms,
 		"max_rooms":               fmt.Sprint(d.MaxRooms),
 		"max_connections_user":    fmt.Sprint(d.MaxConnectionsUser),
 		"max_connections_address": fmt.Sprint(d.MaxConnectionsAddress),
@@ -94,6 +100,9 @@ func (c *serveCmd) setFlags(cfg *server.Config) {
 	cfg.Drain = c.Drain
 	cfg.Guests = c.Guests
 	cfg.PersonalRooms = c.PersonalRooms
+	cfg.UserRooms = c.UserRooms
+	cfg.PrivateRooms = c.PrivateRooms
+	cfg.OtherRooms = c.Rooms
 	cfg.MaxRooms = c.MaxRooms
 	cfg.MaxConnectionsUser = c.MaxConnectionsUser
 	cfg.MaxConnectionsAddress = c.MaxConnectionsAddress
@@ -149,7 +158,8 @@ func (c *serveCmd) Run() error {
 	} else {
 		log.Info("ready", "version", version, "pid", os.Getpid(), "config", c.file.String(), "listen", srv.Addr().String(),
 			"admin", addressOf(srv.AdminAddr()), "max_connections", srv.MaxConnections(), "max_message", cfg.MaxMessage,
-			"max_unsent", cfg.MaxUnsent, "rate", cfg.Rate, "access", access(srv.Addr(), srv.LetsGuestsIn(), srv.KnowsTokens()), "api", c.apiText(cfg, srv), "loops", srv.Shards())
+			"max_unsent", cfg.MaxUnsent, "rate", cfg.Rate, "access", access(srv.Addr(), srv.LetsGuestsIn(), srv.KnowsTokens()),
+			"rooms", otherRooms(srv.OtherRooms(), len(cfg.Rooms)), "api", c.apiText(cfg, srv), "loops", srv.Shards())
 	}
 	return srv.Run(ctx)
 }

@@ -1,0 +1,57 @@
+package server
+
+import "strings"
+
+// nameRules are the access rules that the name of a room itself carries, as in Centrifugo. They hold for every action, in addition
+// to the room's options; the application (asker.server) is exempt. Constant after newHub.
+type nameRules struct {
+	users   string // one character: behind its last occurrence in a name is the list of the users of the room; "" for no such rule
+	private string // one character: a name that begins with it requires a subscription token; "" for no such rule
+}
+
+// userSeparator stands between the users of a list.
+const userSeparator = ","
+
+// allow reports whether the name of a room lets a do d there, and whether the room is the personal room of a's user: the list is
+// that user alone, and nothing stands before it. A connection that the application has put into a room may do what its members may.
+func (n nameRules) allow(a asker, d deed, room string) (personal, ok bool) {
+	if n.private != "" && strings.HasPrefix(room, n.private) && !a.token {
+		return false, false
+	}
+	if n.users == "" {
+		return false, true
+	}
+	at := strings.LastIndex(room, n.users)
+	if at < 0 {
+		return false, true
+	}
+	list := room[at+len(n.users):]
+	listed := n.lists(list, a.user)
+	return listed && at == 0 && list == a.user, listed || a.inside && d != toSubscribe
+}
+
+// allowPlain reports whether the name of a room lets plain clients in.
+func (n nameRules) allowPlain(room string) bool {
+	_, ok := n.allow(asker{}, toSubscribe, room)
+	return ok
+}
+
+// lists reports whether a user is one of a list. Nobody in particular is in no list.
+func (n nameRules) lists(list, user string) bool {
+	if user == "" {
+		return false
+	}
+	for name := range strings.SplitSeq(list, userSeparator) {
+		if name == user {
+			return true
+		}
+	}
+	return false
+}
+
+// personalRoom returns the name of the room that belongs to a user alone. ok is false where there is no such room: the user has no
+// name, or one that a list of users cannot hold, or the name of the room would not be valid.
+func (n nameRules) personalRoom(user string) (room string, ok bool) {
+	room = n.users + user
+	return room, n.users != "" && user != "" && !strings.ContainsAny(user, n.users+userSeparator) && validRoomName(room)
+}

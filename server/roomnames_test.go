@@ -1,0 +1,295 @@
+package server
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// namedRoomOptions let anyone do anything: only the names of the rooms say no.
+func namedRoomOptions() (rooms []RoomOptions) {
+	for _, pattern := range []string{"loose:*", "$*"} {
+		o := roomWithHistory(pattern)
+		o.Publish, o.SeePresence, o.ReadHistory, o.Recovery = Anyone, Anyone, Anyone, false
+		rooms = append(rooms, o)
+	}
+	return rooms
+}
+
+// namedRooms are the rooms whose names say for whom they are.
+func (m *matrix) namedRooms(s *Server) {
+	rooms := []struct {
+		name    string
+		users   []string // nil for any
+		private bool
+	}{
+		{name: "loose:x"},
+		{name: "loose:pair#ann,tess", users: []string{"ann", "tess"}},
+		{name: "loose:three#ban,mute,bart", users: []string{"ban", "mute", "bart"}},
+		{name: "loose:nobody#", users: []string{}},
+		{name: "loose:empty#,", users: []string{}},
+		{name: "loose:last#tess#ann", users: []string{"ann"}},
+		{name: "loose:part#an,anna, ann", users: []string{"an", "anna", " ann"}},
+		{name: "$news", private: true},
+		{name: "$pair#tess,mutt", users: []string{"tess", "mutt"}, private: true},
+		{name: "loose:$news"},
+	}
+	for _, r := range rooms {
+		call(m.t, s, "publish", fmt.Sprintf(`{"channel":%q,"data":"seed"}`, r.name))
+		for _, k := range kinds {
+			if k.banned {
+				call(m.t, s, "ban", fmt.Sprintf(`{"user":%q,"channel":%q}`, k.user, r.name))
+			}
+		}
+		m.cell(m.plainEnters(s, r.name), r.users == nil && !r.private, "plain client enters %s", r.name)
+	}
+	for _, k := range append(kinds, kind{name: "user in no list", user: "bob"}) {
+		text := ""
+		if k.user != "" {
+			text = tokenOf(k.user)
+		}
+		c := connectSDK(m.t, s, text)
+		for _, r := range rooms {
+			listed := r.users == nil
+			for _, u := range r.users {
+				listed = listed || u == k.user
+			}
+			allowed := func(d deed, inside, token bool) bool {
+				return !k.banned && !(k.muted && d == toPublish) && (inside || listed) && (!r.private || token)
+			}
+			deeds := func(inside, token bool, how string) {
+				for d := toPublish; d < deeds; d++ {
+					for _, command := range asks(d, r.name) {
+						m.cell(c.may(command), allowed(d, inside, token), "%s %s %s: %s", k.name, how, r.name, command)
+					}
+				}
+			}
+			deeds(false, false, "outside of")
+			entered := func(token string) bool {
+				return strings.HasPrefix(c.answerTo(fmt.Sprintf(`"subscribe":{"channel":%q,"token":%q}`, r.name, token)), `{"id":77,"subscribe":`)
+			}
+			in := entered("")
+			m.cell(in, allowed(toSubscribe, false, false), "%s enters %s", k.name, r.name)
+			if !in && k.token {
+				claims := map[string]any{"channel": r.name}
+				if k.user != "" {
+					claims["sub"] = k.user
+				}
+				in = entered(signed(claims))
+				m.cell(in, allowed(toSubscribe, false, true), "%s enters %s by the token", k.name, r.name)
+			}
+			if in {
+				deeds(true, true, "in")
+				c.answerTo(fmt.Sprintf(`"unsubscribe":{"channel":%q}`, r.name))
+				deeds(false, false, "back outside of")
+			}
+			if k.user != "" && !k.banned { // the application may put in anybody
+				wantCall(m.t, s, "subscribe", fmt.Sprintf(`{"user":%q,"channel":%q}`, k.user, r.name), `{"result":{}}`)
+				deeds(true, true, "put into")
+				wantCall(m.t, s, "unsubscribe", fmt.Sprintf(`{"user":%q,"channel":%q}`, k.user, r.name), `{"result":{}}`)
+			}
+		}
+	}
+}
+
+func (m *matrix) plainEnters(s *Server, room string) bool {
+	resp, _ := ask(m.t, s.Addr().String(), upgradeRequest(s.Addr().String(), "/ws?room="+url.QueryEscape(room)))
+	if resp.StatusCode != 101 && resp.StatusCode != 403 {
+		m.t.Fatalf("plain client in %s: got %s", room, resp.Status)
+	}
+	return resp.StatusCode == 101
+}
+
+// What one has said in a room of others, into which the application had put one, is not one's own to take back any more.
+func TestWhoIsInNoListRedactsNothing(t *testing.T) {
+	s := startAPI(t, namedRoomOptions()...)
+	bob, ann := connectSDK(t, s, tokenOf("bob")), connectSDK(t, s, tokenOf("ann"))
+	for _, room := range []string{"loose:pair#ann,tess", "$news"} {
+		wantCall(t, s, "subscribe", fmt.Sprintf(`{"user":"bob","channel":%q}`, room), `{"result":{}}`)
+		if !bob.may(fmt.Sprintf(`"publish":{"channel":%q,"data":1}`, room)) {
+			t.Fatal("whom the application put in may not speak")
+		}
+		wantCall(t, s, "unsubscribe", fmt.Sprintf(`{"user":"bob","channel":%q}`, room), `{"result":{}}`)
+		if bob.may(fmt.Sprintf(`"rpc":{"method":"redact","data":{"channel":%q,"offset":1}}`, room)) {
+			t.Errorf("%s: bob took back what he had said there", room)
+		}
+	}
+	if !ann.may(`"publish":{"channel":"loose:pair#ann,tess","data":1}`) ||
+		!ann.may(`"rpc":{"method":"redact","data":{"channel":"loose:pair#ann,tess","offset":2}}`) {
+		t.Error("ann may not take back what she said in her room")
+	}
+}
+
+// Both characters are settings, and without them names say nothing.
+func TestTheCharactersOfRoomNamesAreSettings(t *testing.T) {
+	for _, tt := range []struct{ users, private, mine, notMine, wantsToken, free string }{
+		{users: "#", private: "$", mine: "d#ann,bob", notMine: "d#bob", wantsToken: "$x", free: "d@bob"},
+		{users: "@", private: "!", mine: "d@ann", notMine: "@bob", wantsToken: "!x", free: "$x"},
+		{users: "@", private: "!", mine: "@ann", notMine: "@", wantsToken: "!@ann", free: "d#bob"},
+		{mine: "d#ann", free: "d#bob"},
+		{mine: "#ann", free: "$x"},
+	} {
+		s := startServer(t, func(c *Config) {
+			c.Token.HMACSecret, c.UserRooms, c.PrivateRooms = testSecret, tt.users, tt.private
+		})
+		c := connectSDK(t, s, userToken("ann"))
+		for room, want := range map[string]bool{tt.mine: true, tt.free: true, tt.notMine: false, tt.wantsToken: false} {
+			if room == "" {
+				continue
+			}
+			if got := c.may(fmt.Sprintf(`"subscribe":{"channel":%q}`, room)); got != want {
+				t.Errorf("users %q, private %q: ann enters %s: got %v, want %v", tt.users, tt.private, room, got, want)
+			}
+		}
+		if tt.wantsToken != "" && !c.may(fmt.Sprintf(`"subscribe":{"channel":%q,"token":%q}`, tt.wantsToken, signed(map[string]any{"sub": "ann", "channel": tt.wantsToken}))) {
+			t.Errorf("ann does not enter %s by a token", tt.wantsToken)
+		}
+	}
+}
+
+// With a key of tokens, rooms that no pattern fits are for those who have a user; without one they are open, as in a demo. A pattern
+// opens a room whatever the others are.
+func TestWhoMayUseRoomsThatNoPatternFits(t *testing.T) {
+	const ok, denied, unknown = "ok", "103", "102"
+	people := []string{"plain", "nobody", "guest", "user"}
+	for _, tt := range []struct {
+		name, mode string
+		key        bool
+		is         string
+		tea        map[string]string // what people get in a room that no pattern fits
+	}{
+		{name: "a demo", mode: roomsAuto, is: roomsOpen, tea: map[string]string{"plain": ok, "nobody": ok, "guest": ok}},
+		{name: "a backend", mode: roomsAuto, key: true, is: roomsSignedIn, tea: map[string]string{"plain": denied, "nobody": denied, "guest": ok, "user": ok}},
+		{name: "opened", mode: roomsOpen, key: true, is: roomsOpen, tea: map[string]string{"plain": ok, "nobody": ok, "guest": ok, "user": ok}},
+		{name: "signed in", mode: roomsSignedIn, is: roomsSignedIn, tea: map[string]string{"plain": denied, "nobody": denied, "guest": ok}},
+		{name: "closed", mode: roomsClosed, key: true, is: roomsClosed, tea: map[string]string{"plain": denied, "nobody": unknown, "guest": unknown, "user": unknown}},
+	} {
+		s := startServer(t, func(c *Config) {
+			c.OtherRooms, c.Guests = tt.mode, "on"
+			c.API.Key = strings.ReplaceAll(testKey, " ", "-")
+			if tt.key {
+				c.Token.HMACSecret = testSecret
+			}
+			open := DefaultRoom()
+			open.Pattern = "open:*"
+			c.Rooms = []RoomOptions{open}
+		})
+		if got := s.OtherRooms(); got != tt.is {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.is)
+		}
+		for _, who := range people {
+			want, is := tt.tea[who]
+			if !is {
+				continue
+			}
+			if who == "plain" {
+				m := &matrix{t: t}
+				m.cell(m.plainEnters(s, "open:x"), true, "%s: plain client in a room of a pattern", tt.name)
+				m.cell(m.plainEnters(s, "tea"), want == ok, "%s: plain client in another", tt.name)
+				continue
+			}
+			token := map[string]string{"nobody": "", "user": userToken("ann")}[who]
+			if who == "guest" {
+				answer, _, err := s.admitGuest(guestRequest{Name: "Gus"}, s.hub.moderation.now())
+				if err != nil {
+					t.Fatal(err)
+				}
+				token = answer.Token
+			}
+			c := connectSDK(t, s, token)
+			got := func(command string) string {
+				line := c.answerTo(command)
+				switch {
+				case strings.Contains(line, `"error":{"code":102,"message":"unknown channel"}`):
+					return unknown
+				case strings.Contains(line, `"error":{"code":103,`):
+					return denied
+				case strings.Contains(line, `"error"`):
+					return line
+				}
+				return ok
+			}
+			if got := got(`"subscribe":{"channel":"open:x"}`); got != ok {
+				t.Errorf("%s: %s in a room of a pattern: got %s", tt.name, who, got)
+			}
+			if want == unknown {
+				for _, command := range []string{
+					`"publish":{"channel":"tea","data":1}`, `"presence":{"channel":"tea"}`, `"presence_stats":{"channel":"tea"}`, `"history":{"channel":"tea"}`,
+					`"rpc":{"method":"redact","data":{"channel":"tea","offset":1}}`, `"subscribe":{"channel":"tea#ann"}`, `"subscribe":{"channel":"$tea"}`,
+				} {
+					if got := got(command); got != unknown {
+						t.Errorf("%s: %s: %s: got %s, want error 102", tt.name, who, command, got)
+					}
+				}
+			}
+			if who == "user" {
+				opened := want
+				if opened == denied {
+					opened = ok
+				}
+				if got := got(fmt.Sprintf(`"subscribe":{"channel":"tea2","token":%q}`, signed(map[string]any{"sub": "ann", "channel": "tea2"}))); got != opened {
+					t.Errorf("%s: %s with a token for the room: got %s, want %s", tt.name, who, got, opened)
+				}
+				if got := got(`"subscribe":{"channel":"#ann"}`); got != ok {
+					t.Errorf("%s: the room of ann herself: got %s", tt.name, got)
+				}
+				wantCall(t, s, "subscribe", `{"user":"ann","channel":"put"}`, `{"result":{}}`)
+				if got := got(`"publish":{"channel":"put","data":1}`); got != ok {
+					t.Errorf("%s: where the application has put ann: got %s", tt.name, got)
+				}
+			}
+			if got := got(`"subscribe":{"channel":"tea"}`); got != want {
+				t.Errorf("%s: %s in another room: got %s, want %s", tt.name, who, got, want)
+			}
+		}
+	}
+}
+
+// A plain client that is refused is told why.
+func TestAPlainClientIsToldWhyItMayNotEnter(t *testing.T) {
+	for _, tt := range []struct {
+		mode, guests, room, says string
+	}{
+		{roomsClosed, "on", "tea", "--rooms closed"},
+		{roomsSignedIn, "on", "tea", "signed-in users (--rooms)"},
+		{roomsOpen, "on", "d#42,43", "user-rooms"},
+		{roomsOpen, "on", "$x", "private-rooms"},
+		{roomsOpen, "off", "tea", "--guests on"},
+		{roomsOpen, "on", "shut", "(subscribe)"},
+	} {
+		s := startServer(t, func(c *Config) {
+			c.OtherRooms, c.Guests = tt.mode, tt.guests
+			shut := DefaultRoom()
+			shut.Pattern, shut.Subscribe = "shut", WithToken
+			c.Rooms = []RoomOptions{shut}
+		})
+		resp, body := ask(t, s.Addr().String(), upgradeRequest(s.Addr().String(), "/ws?room="+url.QueryEscape(tt.room)))
+		if resp.StatusCode != 403 || !strings.Contains(body, tt.says) {
+			t.Errorf("%s, guests %s, %s: got %s %q, want 403 and %q", tt.mode, tt.guests, tt.room, resp.Status, body, tt.says)
+		}
+	}
+}
+
+func TestRoomAccessIsChecked(t *testing.T) {
+	for _, tt := range []struct {
+		change func(*Config)
+		says   string
+	}{
+		{func(c *Config) { c.UserRooms = "##" }, `user-rooms = "##": want one character`},
+		{func(c *Config) { c.UserRooms = "," }, `user-rooms = ",": want one character`},
+		{func(c *Config) { c.PrivateRooms = "a" }, `private-rooms = "a": want one character`},
+		{func(c *Config) { c.PrivateRooms = "*" }, `private-rooms = "*": want one character`},
+		{func(c *Config) { c.PrivateRooms = "#" }, `private-rooms = "#": want another character than user-rooms`},
+		{func(c *Config) { c.UserRooms, c.PersonalRooms = "", true }, `personal-rooms = true: want user-rooms = "#" with it`},
+		{func(c *Config) { c.OtherRooms = "shut" }, `rooms = "shut": want one of open, signed-in, closed, auto`},
+		{func(c *Config) { c.UserRooms, c.PrivateRooms = "", "" }, ""},
+	} {
+		c := DefaultConfig()
+		tt.change(&c)
+		err := c.Validate()
+		if got := fmt.Sprint(err); err == nil && tt.says != "" || !strings.HasPrefix(got, tt.says) && tt.says != "" || err != nil && tt.says == "" {
+			t.Errorf("got %v, want %q", err, tt.says)
+		}
+	}
+}
