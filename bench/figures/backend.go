@@ -30,7 +30,8 @@ func startBackend(more string) (*server, error) {
 	// It is read when the server starts.
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "throng.toml")
-	text := fmt.Sprintf("[token]\nhmac-secret = %q\n[api]\nkey = %q\n%s", secret, secret, more)
+	// With a key of tokens, plain clients are let in only where a pattern opens a room.
+	text := fmt.Sprintf("[token]\nhmac-secret = %q\n[api]\nkey = %q\n%s[[room]]\npattern = \"*\"\n", secret, secret, more)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
