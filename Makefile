@@ -9,9 +9,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z -]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## the binary, ./throng; with npm, one that can make reports of HTML
-	@if command -v npm >/dev/null; then bench/report/uplot/fetch.sh; \
-	else echo "npm is missing, which brings uPlot: this throng will make no reports of HTML"; fi
+build: ## the binary, ./throng
 	go build -trimpath -ldflags "-X main.version=$(VERSION)" -o throng ./cmd/throng
 
 .PHONY: test

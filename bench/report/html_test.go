@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"html"
 	"io"
 	"math"
@@ -21,7 +22,7 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// drawer stands for uPlot, which a build may not have.
+// drawer stands for uPlot where a test looks at what is around it.
 func drawer() fstest.MapFS {
 	return fstest.MapFS{
 		"uPlot.iife.min.js": {Data: []byte(`var uPlot = function () { return "<b>" && 1 < 2; };`)},
@@ -257,8 +258,32 @@ func TestWithoutUPlotThePageIsRefused(t *testing.T) {
 	for _, missing := range []string{"uPlot.iife.min.js", "uPlot.min.css", "LICENSE"} {
 		files := drawer()
 		delete(files, missing)
-		if err := writeHTML(io.Discard, &result.Result{}, files); err == nil || !strings.Contains(err.Error(), "make build") {
-			t.Errorf("without %s: got %v, want what to do", missing, err)
+		if err := writeHTML(io.Discard, &result.Result{}, files); err == nil || !strings.Contains(err.Error(), missing) {
+			t.Errorf("without %s: got %v, want its name", missing, err)
+		}
+	}
+}
+
+// Every build has uPlot, as npm published it, with its licence: one made by go run, too.
+func TestThePageIsDrawnByTheUPlotThatIsHere(t *testing.T) {
+	var out bytes.Buffer
+	if err := HTML(&out, &result.Result{}); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"uPlot.iife.min.js": "19c8d4c6ad88929a79f4ae49d6f7161566dfd0ba3d15cc495e974f787eb78f1f",
+		"uPlot.min.css":     "df630c6a8d6f8eeaff264b50f73ce5b114f646ffd9a0bb74f049b0a00135fa04",
+		"LICENSE":           "8f989229699b4fe2f1a0432d0e9edc338a8a911e250e2d1b01ecd770a5f5b1bd",
+	} {
+		text, err := uplot.ReadFile("uplot/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sum := fmt.Sprintf("%x", sha256.Sum256(text)); sum != want {
+			t.Errorf("%s: got SHA-256 %s, want %s of uPlot 1.6.32", name, sum, want)
+		}
+		if page := out.String(); !strings.Contains(page, string(text)) && !strings.Contains(html.UnescapeString(page), string(text)) {
+			t.Errorf("%s is not in the page", name)
 		}
 	}
 }

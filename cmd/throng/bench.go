@@ -59,9 +59,6 @@ func (s *scenario) measure(cfg bench.Config, err error, run measuring) error {
 	if err = errors.Join(err, checked.Validate()); err != nil {
 		return &exitError{exitUsage, err}
 	}
-	if err := s.possible(); err != nil {
-		return err
-	}
 	ctx, stop := interruptible()
 	defer stop()
 	if len(cfg.URLs) == 0 {

@@ -43,17 +43,6 @@ type output struct {
 	HTML  string   `name:"html" type:"path" help:"Write the report there."`
 }
 
-// possible says, before anything is measured, whether this build can make what is asked for.
-func (o *output) possible() error {
-	if o.HTML == "" {
-		return nil
-	}
-	if err := report.HTML(io.Discard, &result.Result{}); err != nil {
-		return fmt.Errorf("html: %w", err)
-	}
-	return nil
-}
-
 // write tells a result in every way that was asked for.
 func (o *output) write(r *result.Result) error {
 	said := func() error { return r.WriteText(os.Stdout, term.IsTerminal(int(os.Stdout.Fd()))) }
