@@ -175,6 +175,9 @@ func (d *dialer) one(ctx context.Context, i int, from *conn) (took dialTimes, er
 	case err = <-h.result:
 	case <-ctx.Done():
 		err = ctx.Err()
+		c.poller.mu.Lock()
+		err = c.handshake.joining(&d.run.plan.Protocol, err)
+		c.poller.mu.Unlock()
 	}
 	took = dialTimes{connected - began, Now() - connected}
 	if err == nil || !d.run.engine.forget(c) {
@@ -186,8 +189,13 @@ func (d *dialer) one(ctx context.Context, i int, from *conn) (took dialTimes, er
 
 // explainDial says what a failed connection means, and where there is something to do, what.
 func explainDial(err error) string {
-	status, refused := (*statusError)(nil), (*refusedError)(nil)
+	status, refused, joining := (*statusError)(nil), (*refusedError)(nil), (*joinError)(nil)
 	switch {
+	case errors.As(err, &joining):
+		if errors.Is(joining.end, context.DeadlineExceeded) {
+			joining.end = errors.New("timeout")
+		}
+		return joining.Error()
 	case errors.As(err, &refused):
 		return "refused by the server: " + err.Error()
 	case errors.As(err, &status):

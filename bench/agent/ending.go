@@ -6,6 +6,7 @@ import (
 	"io"
 	"unicode/utf8"
 
+	"github.com/throng-chat/throng/bench/result"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -44,7 +45,7 @@ func (p *poller) onClose(c *conn, why error) {
 	if h := c.handshake; h != nil {
 		c.handshake = nil
 		c.state = closed
-		h.result <- endOf(why, "closed during the handshake")
+		h.result <- h.joining(p.protocol, endOf(why, "closed during the handshake"))
 		return
 	}
 	p.lost(c, endOf(why, "ended without a close frame").Error(), closed)
@@ -62,5 +63,5 @@ func describeClose(code ws.CloseCode, reason string) string {
 	if !utf8.ValidString(reason) {
 		reason = ""
 	}
-	return fmt.Sprintf("close %d %s", code, reason)
+	return fmt.Sprintf("close %d %s", code, result.PrintableLine(reason, maxRefusal))
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/throng-chat/throng/bench/result"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -24,19 +25,57 @@ type handshake struct {
 	room     string // the name of the room to join
 	upgraded bool   // HTTP is over; the protocol's own steps are to do
 	steps    int    // of those, done
+	came     int    // messages since the upgrade that were not what a step waits for
+	last     string // the last of them, as much as is told
+}
+
+// unexpected notes a message that is not what was waited for.
+func (h *handshake) unexpected(text []byte) {
+	h.came++
+	h.last = result.PrintableLine(string(text[:min(len(text), 2*maxRefusal)]), maxRefusal)
+}
+
+// joinError is a server that took the upgrade, and did not answer as the protocol has it.
+type joinError struct {
+	want, last string
+	came       int
+	end        error // how it ended
+}
+
+func (e *joinError) Error() string {
+	text := "not joined: waited for an answer with " + e.want + ", and "
+	switch e.came {
+	case 0:
+		text += "nothing came"
+	case 1:
+		text += "what came was " + e.last
+	default:
+		text += fmt.Sprintf("what came last, of %d messages, was %s", e.came, e.last)
+	}
+	return text + " (" + e.end.Error() + ")"
+}
+
+func (e *joinError) Unwrap() error { return e.end }
+
+// joining is err as the end of an opening: after the upgrade, it says what was waited for.
+func (h *handshake) joining(p *Protocol, err error) error {
+	if h == nil || !h.upgraded || h.steps >= len(p.Steps) {
+		return err
+	}
+	return &joinError{want: p.Steps[h.steps].Expect, last: h.last, came: h.came, end: err}
 }
 
 // refusedError is a protocol's answer that is a refusal.
 type refusedError struct{ text string }
 
-func (e *refusedError) Error() string { return "answered " + e.text }
+func (e *refusedError) Error() string { return "answered " + result.PrintableLine(e.text, maxRefusal) }
 
-const maxRefusal = 200 // bytes of it that are told
+const maxRefusal = 200 // bytes that are told of what a server says
 
 // statusError is an answer that is no upgrade.
 type statusError struct{ status string }
 
-func (e *statusError) Error() string { return "HTTP " + e.status }
+func (e *statusError) Error() string { return "HTTP " + result.PrintableLine(e.status, maxRefusal) }
 
 var (
 	errHeadTooBig = fmt.Errorf("answer to the handshake is over %d bytes", maxHead)

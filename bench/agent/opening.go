@@ -30,6 +30,9 @@ func (p *poller) step(c *conn, text []byte, at int64) {
 			return
 		}
 		if h.steps >= len(steps) || !says(text, steps[h.steps].Expect) {
+			if !p.protocol.pinged(text) {
+				h.unexpected(text)
+			}
 			return
 		}
 		if p.protocol.Resume != nil && h.steps == len(steps)-1 {

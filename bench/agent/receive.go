@@ -3,6 +3,7 @@ package agent
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"unicode/utf8"
 
 	"github.com/throng-chat/throng/server/ws"
@@ -15,6 +16,9 @@ func (p *poller) message(c *conn, op ws.Opcode, payload []byte, at int64) bool {
 		return p.text(c, payload, at)
 	case ws.OpBinary:
 		p.count.Foreign++
+		if c.handshake != nil {
+			c.handshake.unexpected(fmt.Appendf(nil, "a binary message of %d bytes", len(payload)))
+		}
 	case ws.OpPing:
 		p.count.Pings++
 		c.write(ws.OpPong, payload)
@@ -29,7 +33,11 @@ func (p *poller) message(c *conn, op ws.Opcode, payload []byte, at int64) bool {
 			return false
 		}
 		if c.handshake != nil {
-			p.opened(c, &refusedError{describeClose(code, reason)}, at)
+			var why error = &refusedError{describeClose(code, reason)}
+			if c.handshake.came > 0 {
+				why = c.handshake.joining(p.protocol, why)
+			}
+			p.opened(c, why, at)
 			return false
 		}
 		p.lost(c, describeClose(code, reason), closing)

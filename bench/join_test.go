@@ -1,0 +1,45 @@
+package bench
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/throng-chat/throng/bench/agent"
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// Whoever gets the template of an answer wrong is told what the server answers.
+func TestAClientThatDoesNotJoinSaysWhatCameInstead(t *testing.T) {
+	text := func(s string) []byte { return ws.AppendFrame(nil, ws.OpText, []byte(s)) }
+	for _, tt := range []struct {
+		name   string
+		answer [][]byte
+		want   string
+	}{
+		{"nothing", nil, "3 not joined: waited for an answer with \"joined\", and nothing came (timeout)"},
+		{"another answer", [][]byte{text(`{"op":"welcome"}`)}, `3 not joined: waited for an answer with "joined", and what came was {"op":"welcome"} (timeout)`},
+		{"several", [][]byte{text(`{"op":"hello"}`), text(`{"op":"welcome"}`)}, `what came last, of 2 messages, was {"op":"welcome"} (timeout)`},
+		{"bytes", [][]byte{ws.AppendFrame(nil, ws.OpBinary, make([]byte, 12))}, "what came was a binary message of 12 bytes (timeout)"},
+		{"what a terminal obeys", [][]byte{text("\x1b[2J\nno " + strings.Repeat("x", 1000))}, "what came was ?[2J no xxxx"},
+		{"a refusal, in its own words", [][]byte{text("no such room"), ws.AppendFrame(nil, ws.OpClose, ws.ClosePayload(4000, "bye"))}, "what came was no such room (answered close 4000 bye)"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			cfg := testConfig(hostile(t, writer(t, tt.answer...)))
+			var err error
+			if cfg.Protocol, err = agent.Template(`{"op":"join","room":"{{room}}"}`, `"joined"`, `{"d":"{{payload}}"}`); err != nil {
+				t.Fatal(err)
+			}
+			// What came must be seen before the timeout, on a machine however busy; where nothing is to come, it need not be long.
+			cfg.Connections, cfg.DialTimeout = 3, 5*time.Second
+			if tt.answer == nil {
+				cfg.DialTimeout = time.Second
+			}
+			_, err = Run(t.Context(), cfg, nil)
+			if err == nil || !strings.Contains(err.Error(), tt.want) || len(err.Error()) > 500 {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
