@@ -82,10 +82,11 @@ func stepOf(r *result.Result) result.Step {
 
 // Search is what Find looks for, and how.
 type Search struct {
-	From  int           // messages a second that it begins with
-	To    int           // and never exceeds
-	Limit time.Duration // p99 that a rate must keep to
-	Step  time.Duration // of each trial; its warm-up is a quarter of that again
+	From   int           // messages a second that it begins with
+	To     int           // and never exceeds
+	Limit  time.Duration // p99 that a rate must keep to
+	Step   time.Duration // of each trial
+	Warmup time.Duration // of each trial, before that
 }
 
 const (
@@ -105,7 +106,7 @@ func Find(ctx context.Context, cfg Config, s Search, tell func(Progress)) (*resu
 		c := cfg
 		c.Floor, c.Thresholds = false, nil
 		c.Rate = rate
-		c.Auto, c.Warmup, c.Duration = false, s.Step/4, s.Step*longer
+		c.Auto, c.Warmup, c.Duration = false, s.Warmup, s.Step*longer
 		r, err := Run(ctx, c, named(tell, fmt.Sprintf("%s messages/s", result.Thousands(rate))))
 		if err != nil {
 			return nil, false, err
