@@ -54,7 +54,7 @@ func (r *run) measureFloor(ctx context.Context) (err error) {
 		return context.Canceled
 	}
 	if d := &floor.Delivery; d.Closed > 0 || d.Lost > 0 {
-		return fmt.Errorf("it could not hold the load either: %s deliveries lost, %s connections closed", result.Thousands(d.Lost), result.Thousands(d.Closed))
+		return fmt.Errorf("it could not hold the load either: %s of %s deliveries lost, %s closed", result.Thousands(d.Lost), result.Thousands(d.Expected), result.Number(d.Closed, "connection"))
 	}
 	f, s := &result.Floor{PerDelivery: floor.Server.PerDelivery, PerUpgrade: floor.Server.PerUpgrade, PerS: floor.Delivery.PerS}, &r.result.Server
 	if f.PerDelivery > 0 && s.PerDelivery > 0 {
@@ -73,6 +73,9 @@ func (r *run) floorConfig(child *Child) Config {
 	cfg.Headers, cfg.Subprotocol = nil, ""
 	cfg.URLs, cfg.PID, cfg.Metrics, cfg.Floor, cfg.Thresholds = []string{child.URL}, child.PID, "", false, nil
 	cfg.Churn, cfg.Kill, cfg.Slow, cfg.Resume, cfg.NoEcho = 0, 0, 0, false, false
+	if cfg.Scenario == Storm || cfg.Scenario == Slow {
+		cfg.Scenario = Broadcast // the same rooms and the same messages
+	}
 	cfg.Auto, cfg.Warmup, cfg.Duration = false, floorWarmup, min(cfg.Duration, floorDuration)
 	if cfg.silentRun() {
 		cfg.Scenario, cfg.Rate = Connect, 0

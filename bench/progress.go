@@ -32,8 +32,8 @@ func (p Progress) Line() string {
 	if !p.Sending {
 		return fmt.Sprintf("%sconnect  %s/%s  %.0f s", step, result.Thousands(p.Connected), result.Thousands(p.Of), p.Elapsed.Seconds())
 	}
-	line := fmt.Sprintf("%s%5.1f/%.0f s  %s connections  sent %s  %s deliveries/s", step, p.Elapsed.Seconds(), p.Total.Seconds(),
-		result.Thousands(p.Connected), result.Thousands(p.Sent), result.Thousands(int(p.Rate)))
+	line := fmt.Sprintf("%s%5.1f/%.0f s  %s  sent %s  %s deliveries/s", step, p.Elapsed.Seconds(), p.Total.Seconds(),
+		result.Number(p.Connected, "connection"), result.Thousands(p.Sent), result.Thousands(int(p.Rate)))
 	if p.P50 > 0 {
 		line += fmt.Sprintf("  p50 %s  p99 %s", result.Duration(p.P50), result.Duration(p.P99))
 	}

@@ -162,7 +162,7 @@ func (r *run) measure(ctx context.Context) (err error) {
 	}
 	r.account()
 	if failed > 0 && !r.result.Interrupted {
-		return fmt.Errorf("%d of %d connections failed: %s", failed, r.cfg.Connections, result.Counts(r.result.Connect.Failed))
+		return fmt.Errorf("%d of %s failed: %s", failed, result.Number(r.cfg.Connections, "connection"), result.Counts(r.result.Connect.Failed))
 	}
 	return nil
 }

@@ -129,6 +129,13 @@ func TestFloorIsNotAskedForMoreThanACoreCanSend(t *testing.T) {
 		{"echo", func(c *Config) { c.Scenario, c.Connections, c.Rate = Echo, 500, 16_000 }, 16_000, Echo},
 		{"a room that one message is too much for", func(c *Config) { c.Connections, c.Rate = 100_000, 5 }, 1, Broadcast},
 		{"idle connections that are pinged", func(c *Config) { c.Scenario, c.Rate = Idle, 20 }, 0, Connect},
+		{"a storm, without its kill", func(c *Config) { *c = DefaultConfig(Storm) }, 80, Broadcast},
+		{"slow readers, who read", func(c *Config) { *c = DefaultConfig(Slow) }, 80, Broadcast},
+		{"a storm of few who resume", func(c *Config) {
+			*c = DefaultConfig(Storm)
+			c.Connections, c.Resume, c.Jitter = 50, true, time.Second
+		}, 100, Broadcast},
+		{"a chat that comes and goes", func(c *Config) { *c = DefaultConfig(Chat) }, 100, Chat},
 		{"connections alone", func(c *Config) { c.Scenario, c.Rate = Connect, 0 }, 0, Connect},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -60,7 +60,7 @@ func ruined(r *result.Result) (why []string) {
 	if r.Interrupted {
 		why = append(why, "interrupted: the figures are of a part")
 	} else if n := r.Plan.Connections - r.Connect.Opened; n > 0 {
-		why = append(why, fmt.Sprintf("%s of %s connections failed: %s", result.Thousands(n), result.Thousands(r.Plan.Connections), result.Counts(r.Connect.Failed)))
+		why = append(why, fmt.Sprintf("%s of %s failed: %s", result.Thousands(n), result.Number(r.Plan.Connections, "connection"), result.Counts(r.Connect.Failed)))
 	} else if r.Plan.Size > 0 && r.Sent.Messages+r.Sent.Unsendable == 0 {
 		why = append(why, "no message was sent, so nothing is proved: a longer --duration, or a higher --rate")
 	}
@@ -84,16 +84,16 @@ func faults(r *result.Result) (why []string) {
 		}
 	}
 	if d.Closed > 0 {
-		why = append(why, fmt.Sprintf("%s connections did not hold: %s", result.Thousands(d.Closed), result.Counts(d.Closes)))
+		why = append(why, fmt.Sprintf("%s did not hold: %s", result.Number(d.Closed, "connection"), result.Counts(d.Closes)))
 	}
 	if n := r.Sent.Unsendable; n > 0 && d.Closed == 0 {
-		why = append(why, fmt.Sprintf("%s messages could not be sent", result.Thousands(n)))
+		why = append(why, fmt.Sprintf("%s could not be sent", result.Number(n, "message")))
 	}
 	if s := r.Resume; s != nil && s.Missed > 0 {
 		why = append(why, fmt.Sprintf("told that it missed something: %s of %s clients that came back", result.Thousands(s.Missed), result.Thousands(s.Clients)))
 	}
 	if s := r.Storm; s != nil && s.Back < s.Killed {
-		why = append(why, fmt.Sprintf("%s of %s killed connections did not come back", result.Thousands(s.Killed-s.Back), result.Thousands(s.Killed)))
+		why = append(why, fmt.Sprintf("%s of %s did not come back", result.Thousands(s.Killed-s.Back), result.Number(s.Killed, "killed connection")))
 	}
 	return why
 }

@@ -41,7 +41,7 @@ func TestVerdictIsTheGravestWord(t *testing.T) {
 		{"one out of order", func(r *result.Result) { r.Delivery.Reordered = 1 }, result.Broken, "out of order"},
 		{"one altered", func(r *result.Result) { r.Delivery.Corrupt = 1 }, result.Broken, "altered"},
 		{"one in a wrong room", func(r *result.Result) { r.Delivery.Misrouted = 1 }, result.Broken, "in a wrong room"},
-		{"a connection that ended", func(r *result.Result) { r.Delivery.Closed = 1 }, result.Broken, "1 connections did not hold"},
+		{"a connection that ended", func(r *result.Result) { r.Delivery.Closed = 1 }, result.Broken, "1 connection did not hold"},
 		{"one that was killed and stayed away", func(r *result.Result) { r.Storm = &result.Storm{Killed: 10, Back: 9} }, result.Broken, "1 of 10 killed"},
 		{"a rate that was not reached", func(r *result.Result) { r.Sent.Achieved = 98 }, result.Limited, "98.0 % of the offered rate"},
 		{"messages that left late", func(r *result.Result) { r.Sent.Lag = lasting(0, 1100*time.Microsecond) }, result.Limited, "p99 1.10 ms after their moment"},

@@ -190,7 +190,7 @@ func WriteJudgements(w io.Writer, pairs Pairs, all []Judgement, nameA, nameB str
 		fmt.Fprintf(&b, "%-18s %14s %14s %9.3f %9.3f to %6.3f  %s\n", j.Metric.Name, j.Metric.Text(j.A), j.Metric.Text(j.B), j.Pair.Ratio,
 			j.Pair.Low, j.Pair.High, j.Word)
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, result.Printable(b.String()))
 	return err
 }
 
@@ -221,7 +221,7 @@ func Files(w io.Writer, a, b *result.Result, nameA, nameB string) error {
 		fmt.Fprintf(&text, "%-18s %14s %14s %9s\n", m.Name, cells[0], cells[1], cells[2])
 	}
 	text.WriteString("One run each shows no difference between servers, only between two moments: throng bench ab does.\n")
-	_, err := io.WriteString(w, text.String())
+	_, err := io.WriteString(w, result.Printable(text.String()))
 	return err
 }
 

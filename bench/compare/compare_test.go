@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -144,6 +145,29 @@ func TestAMetricThatARunLacksIsAnError(t *testing.T) {
 	pairs[2][1].Server = result.Server{}
 	if got := Primary(pairs); got != "p50" {
 		t.Errorf("where a server was not seen: got %s, want the latency", got)
+	}
+}
+
+// A result file may be somebody else's, and hold what a terminal obeys.
+func TestWhatAFileSaysCannotCommandATerminal(t *testing.T) {
+	const evil = "\x1b[2J\u009b"
+	one, other := measured(5000, time.Millisecond), measured(6000, time.Millisecond)
+	other.Label, other.Verdict.Code, other.Plan.Scenario, other.Target.Protocol, other.Env.CPU, other.Env.Kernel = evil, evil, evil, evil, evil, evil
+	var got bytes.Buffer
+	if err := Files(&got, one, other, "a.json", evil); err != nil {
+		t.Fatal(err)
+	}
+	if strings.ContainsAny(got.String(), evil[:1]+"\u009b") || strings.Count(got.String(), "?[2J?") < 6 {
+		t.Errorf("got %q", got.String())
+	}
+	pairs := noisy(rand.New(rand.NewPCG(7, 8)), 1)
+	all, err := Judge(pairs, "cpu/delivery")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got.Reset()
+	if err := WriteJudgements(&got, pairs, all, evil, "b"); err != nil || strings.ContainsAny(got.String(), evil[:1]+"\u009b") {
+		t.Errorf("got %v, %q", err, got.String())
 	}
 }
 

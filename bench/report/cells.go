@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/throng-chat/throng/bench/result"
 )
@@ -39,11 +40,12 @@ func memoryPerConn(r *result.Result) string {
 	return result.Grown(r.Server.PerConn)
 }
 
-func multiple(of string) string {
-	if of == none {
+// multiple is a cost beside the kernel's floor, in words.
+func multiple(r *result.Result, of func(*result.Floor) string) string {
+	if r.Floor == nil || of(r.Floor) == "" {
 		return "the kernel’s floor: not measured"
 	}
-	return of + " × the kernel’s floor"
+	return strings.ReplaceAll(of(r.Floor), "'", "’")
 }
 
 func or(text, otherwise string) string {

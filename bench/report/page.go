@@ -130,12 +130,12 @@ func figures(r *result.Result) (all []figure) {
 			figure{"Latency p99", metric(r, "p99"), "from the intended moment"},
 			figure{"Latency p99.9", metric(r, "p99.9"), "from the intended moment"},
 			figure{"Latency max", metric(r, "max"), "from the intended moment"},
-			figure{"Server’s CPU a delivery", metric(r, "cpu/delivery"), multiple(metric(r, "floor/delivery"))})
+			figure{"Server’s CPU a delivery", metric(r, "cpu/delivery"), multiple(r, (*result.Floor).Delivery)})
 	} else {
 		all = append(all,
 			figure{"Connecting p50", metric(r, "connect-p50"), "from TCP to the 101"},
 			figure{"Connecting p99", metric(r, "connect-p99"), "from TCP to the 101"},
-			figure{"Server’s CPU an upgrade", metric(r, "cpu/upgrade"), multiple(metric(r, "floor/upgrade"))})
+			figure{"Server’s CPU an upgrade", metric(r, "cpu/upgrade"), multiple(r, (*result.Floor).Upgrade)})
 		if r.Latency.Ping != nil {
 			all = append(all, figure{"Ping p99", metric(r, "ping-p99"), "to its pong"})
 		}

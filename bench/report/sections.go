@@ -182,6 +182,9 @@ func costs(r *result.Result) (section, error) {
 	out := section{ID: "costs", Title: "What it cost", Tables: []table{cpu, memory, late}}
 	if bad := r.KernelTroubles(); len(bad) > 0 {
 		out.Text = append(out.Text, "The server’s kernel: "+strings.Join(bad, ", ")+".")
+		if text := r.SentAgain(); text != "" {
+			out.Text = append(out.Text, "Segments sent again: "+strings.ReplaceAll(text, "'", "’")+".")
+		}
 	}
 	if r.Target.PID == 0 {
 		out.Text = append(out.Text, "The server’s process could not be seen from here: what it used is not known.")

@@ -77,7 +77,18 @@ func Thousands[T int | uint64](n T) string {
 	return text
 }
 
-// Counts lists the keys with their counts, the most frequent first.
+// Number is n of something, in its plural where n is not 1.
+func Number[T int | uint64](n T, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return Thousands(n) + " " + one + "s"
+}
+
+// mostCounts is how many keys are told one by one: a server may give each connection a reason of its own.
+const mostCounts = 10
+
+// Counts lists the keys with their counts, the most frequent first; of very many, how many more there are.
 func Counts(counts map[string]int) string {
 	var keys []string
 	for why := range counts {
@@ -89,8 +100,17 @@ func Counts(counts map[string]int) string {
 		}
 		return strings.Compare(a, b)
 	})
+	rest := keys[min(len(keys), mostCounts):]
+	keys = keys[:len(keys)-len(rest)]
 	for i, why := range keys {
 		keys[i] = fmt.Sprintf("%s %s", Thousands(counts[why]), why)
+	}
+	if len(rest) > 0 {
+		others := 0
+		for _, why := range rest {
+			others += counts[why]
+		}
+		keys = append(keys, fmt.Sprintf("%s for %s", Thousands(others), Number(len(rest), "other reason")))
 	}
 	return strings.Join(keys, "; ")
 }

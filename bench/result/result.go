@@ -3,6 +3,7 @@
 package result
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -335,7 +336,12 @@ func Read(r io.Reader) (*Result, error) {
 
 // Write writes the result file.
 func (r *Result) Write(w io.Writer) error {
-	out := json.NewEncoder(w)
+	var text bytes.Buffer
+	out := json.NewEncoder(&text)
 	out.SetIndent("", "  ")
-	return out.Encode(r)
+	if err := out.Encode(r); err != nil {
+		return err
+	}
+	_, err := w.Write(printableJSON(text.Bytes()))
+	return err
 }

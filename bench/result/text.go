@@ -36,11 +36,16 @@ type page struct {
 }
 
 func (p *page) line(key, format string, args ...any) {
-	fmt.Fprintf(&p.text, "%-11s%s\n", key, fmt.Sprintf(format, args...))
+	p.painted(key, Printable(fmt.Sprintf(format, args...)))
+}
+
+// painted is line for text that may have colours of our own.
+func (p *page) painted(key, text string) {
+	fmt.Fprintf(&p.text, "%-11s%s\n", key, strings.ReplaceAll(text, "\n", " "))
 }
 
 func (p *page) verdict(r *Result) {
-	word, colour := r.Verdict.Code, Yellow
+	word, colour := Printable(r.Verdict.Code), Yellow
 	switch {
 	case word == Broken || word == None:
 		colour = Red
@@ -56,7 +61,7 @@ func (p *page) verdict(r *Result) {
 	} else {
 		word += ": "
 	}
-	p.text.WriteString(word + why[0] + "\n")
+	p.text.WriteString(word + strings.ReplaceAll(Printable(why[0]), "\n", " ") + "\n")
 	for _, w := range why[1:] {
 		p.line("", "%s", w)
 	}
@@ -65,11 +70,11 @@ func (p *page) verdict(r *Result) {
 		if !t.OK {
 			word, colour = "BROKEN", Red
 		}
-		word += ": " + t.Text()
+		word += ": " + Printable(t.Text())
 		if p.colour {
 			word = Paint(colour, word)
 		}
-		p.line("threshold", "%s %s", t.Expr, word)
+		p.painted("threshold", Printable(t.Expr)+" "+word)
 	}
 }
 
@@ -102,13 +107,13 @@ func (p *page) connect(r *Result) {
 		p.line("", "failed: %s", Counts(c.Failed))
 	}
 	if d := &r.Delivery; d.Closed > 0 {
-		p.line("closed", "%s connections did not hold: %s", Thousands(d.Closed), Counts(d.Closes))
+		p.line("closed", "%s did not hold: %s", Number(d.Closed, "connection"), Counts(d.Closes))
 	}
 }
 
 func (p *page) load(r *Result) {
 	d, s := &r.Delivery, &r.Sent
-	text := fmt.Sprintf("%s messages · ", Thousands(s.Messages))
+	text := Number(s.Messages, "message") + " · "
 	if s.Offered > 0 {
 		text += fmt.Sprintf("offered %s/s · ", Thousands(int(s.Offered)))
 	}
@@ -133,7 +138,7 @@ func (p *page) load(r *Result) {
 		p.line("", "%s", f.Text())
 	}
 	if d.Foreign > 0 {
-		p.line("", "%s messages of others", Thousands(d.Foreign))
+		p.line("", "%s of others", Number(d.Foreign, "message"))
 	}
 	p.line("latency", "%10s %10s %10s %10s %10s   – where fewer than 10 deliveries lie beyond", "p50", "p90", "p99", "p99.9", "max")
 	for _, t := range r.Timings() {
@@ -160,8 +165,8 @@ func (p *page) resume(s *Resume) {
 	if s == nil {
 		return
 	}
-	p.line("resume", "%s came back and were given %s messages that they had missed · %s were told that not all of it was left",
-		Thousands(s.Clients), Thousands(s.Recovered), Thousands(s.Missed))
+	p.line("resume", "%s came back and were given %s that they had missed · %s told that not all of it was left",
+		Thousands(s.Clients), Number(s.Recovered, "message"), were(s.Missed))
 }
 
 func (p *page) slow(s *Slow) {
@@ -192,17 +197,17 @@ func (p *page) server(r *Result) {
 	if floor == nil {
 		floor = &Floor{}
 	}
-	ratio := func(v float64) string {
-		if v == 0 {
+	ratio := func(text string) string {
+		if text == "" {
 			return ""
 		}
-		return fmt.Sprintf(", %.2f × the kernel's floor", v)
+		return ", " + text
 	}
-	connecting := fmt.Sprintf("%.1f µs an upgrade%s", s.PerUpgrade/1e3, ratio(floor.UpgradeRatio))
+	connecting := fmt.Sprintf("%.1f µs an upgrade%s", s.PerUpgrade/1e3, ratio(floor.Upgrade()))
 	if s.CPU > 0 {
 		text := fmt.Sprintf("%.2f cores", s.Cores)
 		if r.Delivery.PerS > 0 {
-			text += fmt.Sprintf(" · %.3f µs a delivery%s · %s deliveries a core and second", s.PerDelivery/1e3, ratio(floor.DeliveryRatio),
+			text += fmt.Sprintf(" · %.3f µs a delivery%s · %s deliveries a core and second", s.PerDelivery/1e3, ratio(floor.Delivery()),
 				Thousands(int(1e9/max(s.PerDelivery, 1))))
 		}
 		p.line("server", "%s", text)
@@ -218,6 +223,9 @@ func (p *page) server(r *Result) {
 	}
 	if bad := r.KernelTroubles(); len(bad) > 0 {
 		p.line("", "kernel: %s", strings.Join(bad, ", "))
+		if text := r.SentAgain(); text != "" {
+			p.line("", "%s", text)
+		}
 	}
 }
 

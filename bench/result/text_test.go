@@ -82,7 +82,7 @@ func broken() *Result {
 	r.Floor = nil
 	r.Server.PSSAfter, r.Server.RSSAfter = 0, 0 // it had died
 	r.Client.Throttled = 250 * time.Millisecond
-	r.Notes = []string{"no floor: it could not hold the load either: 5 deliveries lost, 1 connections closed"}
+	r.Notes = []string{"no floor: it could not hold the load either: 5 deliveries lost, 1 connection closed"}
 	return r
 }
 

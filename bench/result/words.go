@@ -2,6 +2,8 @@ package result
 
 import (
 	"fmt"
+	"net/netip"
+	"net/url"
 	"slices"
 	"time"
 )
@@ -23,7 +25,7 @@ func (r *Result) Why() []string {
 // PlanText is what was done, in a line.
 func (r *Result) PlanText() string {
 	a := &r.Plan
-	text := fmt.Sprintf("%s · %s connections", a.Scenario, Thousands(a.Connections))
+	text := fmt.Sprintf("%s · %s", a.Scenario, Number(a.Connections, "connection"))
 	switch {
 	case a.Rooms == a.Connections && a.Rooms > 1:
 		text += ", each in a room of its own"
@@ -35,11 +37,11 @@ func (r *Result) PlanText() string {
 		if a.Poisson {
 			how = " by chance"
 		}
-		rate := fmt.Sprintf("%s messages/s%s", Thousands(int(a.Rate)), how)
+		rate := Number(int(a.Rate), "message") + "/s" + how
 		if a.Closed > 0 {
-			rate = fmt.Sprintf("closed loop, %s messages under way,", Thousands(a.Closed))
+			rate = fmt.Sprintf("closed loop, %s under way,", Number(a.Closed, "message"))
 		}
-		text += fmt.Sprintf(" · %s of %s from %s publishers", rate, Bytes(float64(a.Size)), Thousands(a.Publishers))
+		text += fmt.Sprintf(" · %s of %s from %s", rate, Bytes(float64(a.Size)), Number(a.Publishers, "publisher"))
 	}
 	if a.Churn > 0 {
 		text += fmt.Sprintf(" · %s left and %s came back", Thousands(r.Connect.Left), Thousands(r.Connect.Joined))
@@ -86,11 +88,11 @@ func (r *Result) KernelTroubles() (bad []string) {
 	}
 	last := &r.Observed[len(r.Observed)-1]
 	for _, c := range []struct {
-		n    uint64
-		what string
-	}{{last.Retransmits, "TCP segments sent again"}, {last.Overflows, "accept queue overflows"}, {last.Drops, "connections dropped before accept"}} {
+		n                uint64
+		what, afterwards string
+	}{{last.Retransmits, "TCP segment", " sent again"}, {last.Overflows, "accept queue overflow", ""}, {last.Drops, "connection", " dropped before accept"}} {
 		if c.n > 0 {
-			bad = append(bad, fmt.Sprintf("%s %s", Thousands(c.n), c.what))
+			bad = append(bad, Number(c.n, c.what)+c.afterwards)
 		}
 	}
 	if last.Throttled > 0 {
@@ -99,16 +101,70 @@ func (r *Result) KernelTroubles() (bad []string) {
 	return bad
 }
 
+// SentAgain is what it means that segments were sent again; empty where none were.
+func (r *Result) SentAgain() string {
+	if len(r.Observed) == 0 || r.Observed[len(r.Observed)-1].Retransmits == 0 {
+		return ""
+	}
+	host := ""
+	if u, err := url.Parse(r.Target.URL); err == nil {
+		host = u.Hostname()
+	}
+	if ip, err := netip.ParseAddr(host); err == nil && ip.IsLoopback() || host == "localhost" {
+		return "loopback loses no segment on its way: a reader's buffer or an accept queue was full, or an answer came late; the count is of the whole machine"
+	}
+	return "the network lost them, a reader's buffer was full, or an answer came late; the count is of the server's whole machine"
+}
+
 // FloorText is what the step cost as a multiple of the kernel's floor.
 func (s *Step) FloorText() string {
-	text := fmt.Sprintf("%s messages/s to %s connections:", Thousands(int(s.Rate)), Thousands(s.Connections))
-	if v := s.Floor.DeliveryRatio; v > 0 {
-		text += fmt.Sprintf(" a delivery %.2f ×,", v)
-	}
-	if v := s.Floor.UpgradeRatio; v > 0 {
-		text += fmt.Sprintf(" an upgrade %.2f ×,", v)
+	text := Number(int(s.Rate), "message") + "/s to " + Number(s.Connections, "connection") + ":"
+	for _, f := range []struct {
+		of    string
+		ratio float64
+	}{{"a delivery", s.Floor.DeliveryRatio}, {"an upgrade", s.Floor.UpgradeRatio}} {
+		switch {
+		case f.ratio >= 1:
+			text += fmt.Sprintf(" %s %.2f ×,", f.of, f.ratio)
+		case f.ratio > 0:
+			text += fmt.Sprintf(" %s %.2f × (at the floor, within noise),", f.of, f.ratio)
+		}
 	}
 	return text + " the kernel's floor"
+}
+
+// leastNoise is the least multiple of the floor that two runs of one minute may differ by: what is below costs less than one send()
+// for each delivery does.
+const leastNoise = 0.75
+
+// Delivery is what a delivery cost as a multiple of the floor, in words; empty where it was not measured.
+func (f *Floor) Delivery() string {
+	if v := f.DeliveryRatio; v > 0 && v < leastNoise {
+		return fmt.Sprintf("%.2f × the kernel's floor: it sends several messages at once", v)
+	}
+	return multiple(f.DeliveryRatio)
+}
+
+// Upgrade is Delivery for an upgrade.
+func (f *Floor) Upgrade() string { return multiple(f.UpgradeRatio) }
+
+// multiple tells a cost beside the floor, below which there is only noise.
+func multiple(v float64) string {
+	switch {
+	case v == 0:
+		return ""
+	case v < 1:
+		return fmt.Sprintf("at the kernel's floor, within noise (%.2f ×)", v)
+	default:
+		return fmt.Sprintf("%.2f × the kernel's floor", v)
+	}
+}
+
+func were(n int) string {
+	if n == 1 {
+		return "1 was"
+	}
+	return Thousands(n) + " were"
 }
 
 // Text is the interval in words.

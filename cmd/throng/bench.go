@@ -68,7 +68,7 @@ func (s *scenario) measure(cfg bench.Config, err error, run measuring) error {
 		}
 		defer func() {
 			if err := child.Stop(); err != nil {
-				fmt.Fprintln(os.Stderr, "throng:", err)
+				fmt.Fprintln(os.Stderr, "throng:", result.Printable(err.Error()))
 			}
 		}()
 		cfg.URLs, cfg.PID, cfg.Metrics = []string{child.URL}, child.PID, child.Metrics

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/throng-chat/throng/bench/agent"
+	"github.com/throng-chat/throng/bench/result"
 )
 
 // agentCmd is throng bench agent.
@@ -36,5 +37,5 @@ func (c *agentCmd) Run() error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	return agent.Listen(ctx, c.Listen, c.Token, func(text string) { fmt.Fprintln(os.Stderr, "throng bench agent:", text) })
+	return agent.Listen(ctx, c.Listen, c.Token, func(text string) { fmt.Fprintln(os.Stderr, "throng bench agent:", result.Printable(text)) })
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/throng-chat/throng/bench"
+	"github.com/throng-chat/throng/bench/result"
 )
 
 // runCmd is throng bench run: a plan file of stages, each a scenario with its flags as keys.
@@ -59,7 +60,7 @@ func (c *runCmd) Run() error {
 		err := ctx.Run()
 		if err != nil {
 			err = fmt.Errorf("stage %d: %w", i+1, err)
-			fmt.Fprintln(os.Stderr, "throng:", err)
+			fmt.Fprintln(os.Stderr, "throng:", result.Printable(err.Error()))
 		}
 		if first == nil {
 			first = err

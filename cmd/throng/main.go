@@ -7,6 +7,8 @@ import (
 	"os"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/throng-chat/throng/bench/result"
 )
 
 // version is set by the build: -ldflags "-X main.version=1.2.3".
@@ -75,7 +77,7 @@ func run(args []string) int {
 
 // fail prints err and returns its exit code.
 func fail(err error) int {
-	fmt.Fprintf(os.Stderr, "throng: %v\n", err)
+	fmt.Fprintf(os.Stderr, "throng: %s\n", result.Printable(err.Error())) // it may say what a server said
 	if e := (*exitError)(nil); errors.As(err, &e) {
 		return e.code
 	}
