@@ -108,10 +108,14 @@ func (c *conn) take(b []byte, now time.Duration) {
 			c.session.unread = append(c.session.unread, b...)
 			return
 		}
+		began := c.decoder.Held() > 0
 		m, rest, err := c.decoder.Next(&c.shard.hub.rules, b)
 		if err != nil {
 			c.fail(err)
 			return
+		}
+		if held := c.decoder.Held(); began || held > 0 {
+			c.shard.hub.noteUnfinished(c, held)
 		}
 		if m.Op == ws.OpContinuation {
 			return

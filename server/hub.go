@@ -72,6 +72,8 @@ type hub struct {
 	live     atomic.Int64 // connections, from reserve to leave
 	draining atomic.Bool
 
+	unfinished *unfinished // messages that have begun and not ended
+
 	answers *workers // long answers in the making
 	hooks   *hooks   // nil for none; constant after Server.start
 }
@@ -106,12 +108,13 @@ func newHub(cfg Config, log *slog.Logger, m *metrics, tokens *token.Verifier, sh
 		tokens:          tokens,
 		moderation:      newModeration(),
 
-		rooms:     map[string]*room{},
-		users:     map[string]*user{},
-		addresses: map[netip.Addr]*address{},
-		archive:   archive{most: cfg.HistoryBytes, seed: maphash.MakeSeed()},
-		ages:      wheel.New[room, *room](wheelSlots),
-		answers:   newWorkers(shards, maxAnswers, answerPatience),
+		rooms:      map[string]*room{},
+		users:      map[string]*user{},
+		addresses:  map[netip.Addr]*address{},
+		archive:    archive{most: cfg.HistoryBytes, seed: maphash.MakeSeed()},
+		ages:       wheel.New[room, *room](wheelSlots),
+		unfinished: newUnfinished(cfg.MaxMessage),
+		answers:    newWorkers(shards, maxAnswers, answerPatience),
 	}
 	for i := range shards {
 		h.shards = append(h.shards, newShard(h, i))
@@ -261,6 +264,7 @@ func (h *hub) leave(c *conn) {
 		})
 	}
 	h.heartbeat.remove(c)
+	h.unfinished.remove(c)
 	if c.session != nil {
 		c.session.end()
 	}

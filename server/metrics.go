@@ -122,6 +122,14 @@ func (m *metrics) watch(h *hub, pending *handshakes) {
 	gauge("throng_history_publications", "Publications remembered.", locked(func() int { return h.archive.count }))
 	gauge("throng_history_bytes", "Bytes of the publications remembered, about.", locked(func() int { return h.archive.bytes }))
 	gauge("throng_handshakes_pending", "Connections that have not finished their handshake.", func() float64 { return float64(pending.count()) })
+	gauge("throng_unfinished_messages", "WebSocket messages that have begun and not ended.", func() float64 {
+		messages, _ := h.unfinished.size()
+		return float64(messages)
+	})
+	gauge("throng_unfinished_bytes", "Bytes held of messages that have begun and not ended.", func() float64 {
+		_, bytes := h.unfinished.size()
+		return float64(bytes)
+	})
 	gauge("throng_unsent_bytes", "Bytes that wait for slow readers.", func() float64 {
 		var n int64
 		for _, s := range h.shards {

@@ -22,7 +22,8 @@ const (
 	closedLimit     // too many of one user
 	closedForbidden // to say something there
 	closedByApplication
-	closedPosition // a publication did not come to it in a room that the server gave it
+	closedPosition   // a publication did not come to it in a room that the server gave it
+	closedUnfinished // a message that it began did not end
 	reasonCount
 )
 
@@ -46,6 +47,7 @@ var reasonNames = [reasonCount]string{
 	closedForbidden:     "forbidden",
 	closedByApplication: "application",
 	closedPosition:      "insufficient_state",
+	closedUnfinished:    "unfinished",
 }
 
 func (r closeReason) String() string { return reasonNames[r] }

@@ -43,6 +43,17 @@ type partial struct {
 	control []byte // payload of a control frame that came in pieces
 }
 
+// partialSize is about what a partial takes without its payloads.
+const partialSize = 128
+
+// Held is how many bytes the Decoder keeps of a message that has begun and not ended. It is 0 between messages.
+func (d *Decoder) Held() int {
+	if d.partial == nil {
+		return 0
+	}
+	return partialSize + cap(d.partial.data) + cap(d.partial.control)
+}
+
 type header struct {
 	fin  bool
 	op   Opcode
