@@ -28,6 +28,7 @@ func (s *session) onCommands(frame []byte, now time.Duration) {
 			s.dismiss(disconnectBadRequest)
 			return
 		}
+		s.underWay = len(frame)
 		s.onCommand(cmd, now)
 		frame = rest
 		if s.waiting.Load() {
@@ -83,7 +84,7 @@ func (s *session) onCommand(cmd *protocol.Command, now time.Duration) {
 	s.hub.metrics.commands.WithLabelValues(name).Inc()
 	strikes := s.strikes
 	deal()
-	if s.strikes == strikes {
+	if s.strikes == strikes && !s.waiting.Load() {
 		s.strikes = 0
 	}
 }

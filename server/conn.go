@@ -105,7 +105,7 @@ func (c *conn) onData(b []byte, now time.Duration) {
 func (c *conn) take(b []byte, now time.Duration) {
 	for len(b) > 0 && !c.closing() {
 		if c.session != nil && c.session.waiting.Load() {
-			c.session.unread = append(c.session.unread, b...)
+			c.session.keepUnread(b)
 			return
 		}
 		began := c.decoder.Held() > 0

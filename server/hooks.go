@@ -44,6 +44,9 @@ var allEvents = []string{onConnect, onSubscribe, onPublish, onRPC, onDisconnect}
 // an answer at most, and then for the answer.
 const maxAsked = 4096
 
+// heldWish is what a room that connect wishes for takes while the command waits, in bytes, about: far more than in the command.
+const heldWish = 256
+
 // newHooks is nil where no webhook is configured.
 func newHooks(cfg WebhookConfig, log *slog.Logger, m *metrics) (*hooks, error) {
 	if cfg.URL == "" {
@@ -133,6 +136,9 @@ func (h *hooks) complain(event string, err error) {
 	})
 }
 
+// crowded says whether a command that has to ask about an event would be refused now: it is refused before anything is spent on it.
+func (h *hooks) crowded(event string) bool { return h.wants(event) && h.askers.full() }
+
 // about is the beginning of every request.
 func (s *session) about(event string) *webhook.Request {
 	r := &webhook.Request{Event: event, Client: s.client, Transport: "websocket", Protocol: "protobuf", Meta: s.meta}
@@ -175,6 +181,7 @@ func (s *session) askConnect(id uint32, req *protocol.ConnectRequest, claims tok
 	r := s.about(onConnect)
 	r.User, r.Meta, r.Data, r.Name, r.Version = claims.User, claims.Meta, req.Data, req.Name, req.Version
 	r.Channels = slices.Sorted(maps.Keys(req.Subs))
+	s.underWay += len(req.Subs) * heldWish
 	s.ask(r, func(a *webhook.Answer) {
 		if a.User != "" {
 			claims.User = a.User
@@ -230,7 +237,7 @@ func (s *session) askSubscribe(id uint32, e *entry) {
 			}
 		}
 		s.enterRoom(id, e)
-	}, func(err *protocol.Error) { s.fail(id, err) })
+	}, func(err *protocol.Error) { s.refuse(id, err) })
 }
 
 // askPublish asks whether something is said in a room, and what.
@@ -255,7 +262,7 @@ func (s *session) askPublish(id uint32, req *protocol.PublishRequest, pub public
 		}
 		said.tags = a.Tags
 		s.say(id, req.Channel, said, sayOptions{skipHistory: a.SkipHistory})
-	}, func(e *protocol.Error) { s.fail(id, e) })
+	}, func(e *protocol.Error) { s.refuse(id, e) })
 }
 
 // askRPC has the application do what the client asks for.
@@ -271,7 +278,7 @@ func (s *session) askRPC(id uint32, req *protocol.RPCRequest) {
 			a.Data = asJSON(a.Data)
 		}
 		s.replies = append(s.replies, &protocol.Reply{Id: id, Rpc: &protocol.RPCResult{Data: a.Data}})
-	}, func(e *protocol.Error) { s.fail(id, e) })
+	}, func(e *protocol.Error) { s.refuse(id, e) })
 }
 
 // send passes on what wants no reply: an rpc without a method. An error is counted, and that is all.
@@ -284,6 +291,7 @@ func (s *session) send(req *protocol.SendRequest) {
 	r.Data = req.Data
 	s.ask(r, func(*webhook.Answer) {}, func(e *protocol.Error) {
 		s.hub.metrics.commandErrors.WithLabelValues(errorLabel(e)).Inc()
+		s.refuse(0, e)
 	})
 }
 

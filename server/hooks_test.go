@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/centrifugal/protocol"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	standard "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"github.com/throng-chat/throng/server/webhook"
@@ -574,4 +576,122 @@ func TestHooksAreMeasured(t *testing.T) {
 			t.Errorf("/metrics lacks %s", line)
 		}
 	}
+}
+
+// hangingApplication answers nobody before the test's end.
+func hangingApplication(t testing.TB, events ...string) *application {
+	var a *application
+	hang := func(question) string { <-a.hang; return `{"result":{}}` }
+	answers := map[string]func(question) string{}
+	for _, event := range events {
+		answers[event] = hang
+	}
+	a = startApplication(t, answers)
+	return a
+}
+
+// shrink sets how many bytes of commands may wait.
+func shrink(s *Server, b *budget, most int64) {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	b.most = most
+}
+
+// The commands that wait for an application that hangs, and what comes behind them, hold so much memory at most; a small command still
+// has its turn when large ones have used up their part.
+func TestCommandsThatWaitAreBoundedInBytes(t *testing.T) {
+	a := hangingApplication(t, onConnect)
+	s := startHooked(t, a, nil)
+	const most = 2 << 20
+	shrink(s, &s.hub.heldCommands, most)
+	refused, waiting := 0, 0
+	held := func() float64 { return value(t, s, "throng_held_command_bytes", "") }
+	var all []*sdk
+	for range 60 {
+		c := dialSDK(t, s, "")
+		all = append(all, c)
+		before, errors := held(), errorsOf(s, errTooManyRequests)
+		// A command, one behind it in the frame, and a frame behind that.
+		c.say(`{"id":1,"connect":{"data":"%s"}}`+"\n"+`{"id":2,"rpc":{"data":"%s"}}`, strings.Repeat("x", 30<<10), strings.Repeat("x", 30<<10))
+		eventually(t, "the command to wait or be refused", func() bool { return held() > before || errorsOf(s, errTooManyRequests) > errors })
+		if errorsOf(s, errTooManyRequests) > errors {
+			refused++
+			c.want(`{"id":1,"error":{"code":111,"message":"too many requests","temporary":true}}`)
+		} else {
+			waiting++
+		}
+		if got := held(); got > most {
+			t.Fatalf("got %v bytes held, want %d at most", got, most)
+		}
+	}
+	if refused == 0 || waiting < 20 {
+		t.Errorf("got %d refused and %d that wait, want some and at least 20", refused, waiting)
+	}
+	before := held()
+	small := dialSDK(t, s, "")
+	small.say(`{"id":1,"connect":{}}`)
+	eventually(t, "a small command to wait", func() bool { return held() > before })
+	// Rooms that are wished for take more than their names in the command.
+	wishes := make([]string, 100)
+	for i := range wishes {
+		wishes[i] = fmt.Sprintf(`"%d":{}`, i)
+	}
+	before = held()
+	wishing := dialSDK(t, s, "")
+	wishing.say(`{"id":1,"connect":{"subs":{%s}}}`, strings.Join(wishes, ","))
+	eventually(t, "it to wait", func() bool { return held() >= before+100*heldWish })
+	for _, c := range append(all, small, wishing) {
+		c.conn.Close()
+	}
+	s.hub.hooks.end() // all requests
+	eventually(t, "all of it to be given back", func() bool { return held() == 0 })
+}
+
+// errorsOf is how many commands were answered with an error.
+func errorsOf(s *Server, e *protocol.Error) int {
+	return int(testutil.ToFloat64(s.metrics.commandErrors.WithLabelValues(errorLabel(e))))
+}
+
+// A command that asks the application is refused where too many wait already, before anything is spent on it; so is one that waited
+// too long. A client that goes on is cut off.
+func TestWhoGoesOnAskingACrowdedApplicationIsCutOff(t *testing.T) {
+	commands := map[string]string{
+		"rpc":       `{"id":2,"rpc":{"method":"x"}}`,
+		"subscribe": `{"id":2,"subscribe":{"channel":"x","token":"looked at by nobody"}}`,
+		"publish":   `{"id":2,"publish":{"channel":"moderated","data":{}}}`,
+	}
+	for name, queue := range map[string]int{"at once": 0, "late": 1} {
+		for event, command := range commands {
+			if name == "late" {
+				command = strings.Replace(command, `,"token":"looked at by nobody"`, "", 1)
+			}
+			t.Run(name+"/"+event, func(t *testing.T) {
+				s := startHooked(t, hangingApplication(t, onRPC, onSubscribe, onPublish), func(c *Config) {
+					moderated(c)
+					c.Rooms[0].Publish = Anyone
+				})
+				askers, gate := newWorkers(1, queue, time.Nanosecond), make(chan struct{})
+				t.Cleanup(func() { close(gate) })
+				askers.do(func() { <-gate }, nil)
+				s.hub.mu.Lock()
+				s.hub.hooks.askers = askers
+				s.hub.mu.Unlock()
+				goOnOverALimit(t, s, command, `{"code":111,"message":"too many requests","temporary":true}`)
+			})
+		}
+	}
+}
+
+// A connection that has to be asked about is refused before its token is looked at.
+func TestAConnectionIsRefusedWhereTheApplicationIsCrowded(t *testing.T) {
+	s := startHooked(t, hangingApplication(t, onConnect), nil)
+	askers, gate := newWorkers(1, 0, time.Hour), make(chan struct{})
+	t.Cleanup(func() { close(gate) })
+	askers.do(func() { <-gate }, nil)
+	s.hub.mu.Lock()
+	s.hub.hooks.askers = askers
+	s.hub.mu.Unlock()
+	c := dialSDK(t, s, "")
+	c.say(`{"id":1,"connect":{"token":"looked at by nobody"}}`)
+	c.want(`{"id":1,"error":{"code":111,"message":"too many requests","temporary":true}}`)
 }

@@ -74,6 +74,8 @@ type hub struct {
 
 	unfinished *unfinished // messages that have begun and not ended
 
+	heldCommands budget // bytes of commands that wait for work off the loop
+
 	answers *workers // long answers in the making
 	hooks   *hooks   // nil for none; constant after Server.start
 }
@@ -108,13 +110,15 @@ func newHub(cfg Config, log *slog.Logger, m *metrics, tokens *token.Verifier, sh
 		tokens:          tokens,
 		moderation:      newModeration(),
 
-		rooms:      map[string]*room{},
-		users:      map[string]*user{},
-		addresses:  map[netip.Addr]*address{},
-		archive:    archive{most: cfg.HistoryBytes, seed: maphash.MakeSeed()},
-		ages:       wheel.New[room, *room](wheelSlots),
-		unfinished: newUnfinished(cfg.MaxMessage),
-		answers:    newWorkers(shards, maxAnswers, answerPatience),
+		rooms:     map[string]*room{},
+		users:     map[string]*user{},
+		addresses: map[netip.Addr]*address{},
+		archive:   archive{most: cfg.HistoryBytes, seed: maphash.MakeSeed()},
+		ages:      wheel.New[room, *room](wheelSlots),
+		answers:   newWorkers(shards, maxAnswers, answerPatience),
+
+		unfinished:   newUnfinished(cfg.MaxMessage),
+		heldCommands: budget{most: int64(max(maxHeld, messagesInAll*cfg.MaxMessage)), share: 4},
 	}
 	for i := range shards {
 		h.shards = append(h.shards, newShard(h, i))

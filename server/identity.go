@@ -22,6 +22,10 @@ const serverVersion = "throng"
 func (s *session) connect(id uint32, req *protocol.ConnectRequest) {
 	claims := token.Claims{}
 	switch {
+	case s.hub.hooks.crowded(onConnect):
+		s.fail(id, errTooManyRequests)
+		s.state = refused
+		return
 	case req.Token != "":
 		var err error
 		if claims, err = s.hub.tokens.Connect(req.Token, time.Now()); err != nil {

@@ -130,6 +130,8 @@ func (m *metrics) watch(h *hub, pending *handshakes) {
 		_, bytes := h.unfinished.size()
 		return float64(bytes)
 	})
+	gauge("throng_held_command_bytes", "Bytes of commands that wait for the application or for a long answer.",
+		func() float64 { return float64(h.heldCommands.used.Load()) })
 	gauge("throng_unsent_bytes", "Bytes that wait for slow readers.", func() float64 {
 		var n int64
 		for _, s := range h.shards {

@@ -14,6 +14,10 @@ import (
 
 // publish is the session's.
 func (s *session) publish(id uint32, req *protocol.PublishRequest) {
+	if s.hub.hooks.crowded(onPublish) && s.hub.optionsOf(req.Channel).PublishProxy {
+		s.refuse(id, errTooManyRequests)
+		return
+	}
 	pub, ok := ofSDK(req.Data)
 	if !validRoomName(req.Channel) || req.Type != 0 || len(req.Data) == 0 || !ok {
 		s.fail(id, errBadRequest)

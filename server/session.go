@@ -35,8 +35,11 @@ type session struct {
 	recovered  meter             // bytes of what it was told that it had missed
 	meters     map[string]meter  // of publications, by room, where rooms have a rate; nil before the first
 	waitsFrom  wheel.Tick
+	underWay   int    // bytes of the command being dealt with, and of those behind it in its frame
+	held       int    // bytes reserved for them while the session waits
 	unfinished []byte // commands of the frame under way, behind the one that waits
 	unread     []byte // bytes behind that frame
+	heldUnread int    // bytes reserved for unread
 
 	// Owned by the shard.
 	joined []*subscription
@@ -89,6 +92,8 @@ const (
 	staleTimeout = 10 * time.Second // for connect to arrive
 	expiryGrace  = 10 * time.Second // an SDK asks for a new token when the old one has expired
 	maxStrikes   = 100              // refused commands in a row before the connection is ended
+	heldSession  = 512              // bytes that a waiting session takes beyond its commands, about
+	maxHeld      = 64 << 20         // bytes of commands that wait, of all connections together
 )
 
 // newSession begins a session. early is what came ahead of the answer to the handshake.
@@ -195,9 +200,10 @@ func (s *session) onClockStep() {
 // await does work off the loop and then finishes on the poller with what it returned, or refuses there where there is too
 // much to do. Until then the client's next command waits. finish and refuse may await again.
 func (s *session) await(by *workers, work func() (finish func()), refuse func()) {
-	s.flush()
-	s.waitsFrom = s.hub.clock.tick()
-	s.waiting.Store(true)
+	if !s.pause() {
+		refuse()
+		return
+	}
 	accepted := by.do(func() {
 		var finish func()
 		s.hub.loop.contain(s.conn, func() { finish = work() })
@@ -206,21 +212,65 @@ func (s *session) await(by *workers, work func() (finish func()), refuse func())
 		s.poller.post(func() { s.resume(refuse) })
 	})
 	if !accepted {
-		s.waiting.Store(false)
+		s.unpause()
 		refuse()
 	}
+}
+
+// pause stops reading from the client, until resume. It is false, and the session does not wait, where the commands of others that
+// wait leave no memory for its own.
+func (s *session) pause() bool {
+	s.flush()
+	n := s.underWay + heldSession
+	if !s.hub.heldCommands.reserve(n) {
+		return false
+	}
+	s.held = n
+	s.waitsFrom = s.hub.clock.tick()
+	s.waiting.Store(true)
+	return true
+}
+
+func (s *session) unpause() {
+	s.waiting.Store(false)
+	s.hub.heldCommands.release(s.held)
+	s.held = 0
+}
+
+// keepUnread keeps what the client sent behind the frame whose commands wait. b is on loan for the call.
+func (s *session) keepUnread(b []byte) {
+	if !s.hub.heldCommands.reserve(len(b)) {
+		s.disconnect(disconnectTooMany)
+		return
+	}
+	s.heldUnread += len(b)
+	s.unread = append(s.unread, b...)
+}
+
+func (s *session) takeUnread() []byte {
+	unread := s.unread
+	s.unread = nil
+	s.hub.heldCommands.release(s.heldUnread)
+	s.heldUnread = 0
+	return unread
 }
 
 // resume finishes what the session waited for. Called on the poller.
 func (s *session) resume(finish func()) {
 	s.hub.loop.contain(s.conn, func() {
 		s.forgiveWait()
-		s.waiting.Store(false)
+		s.unpause()
 		if s.conn.closing() {
+			s.unfinished = nil
+			s.takeUnread()
 			s.hub.loop.read(s.conn) // it may have ended meanwhile, unread
 			return
 		}
+		strikes := s.strikes
 		finish()
+		if s.strikes == strikes && !s.waiting.Load() {
+			s.strikes = 0
+		}
 		s.goOn()
 	})
 }
@@ -242,9 +292,7 @@ func (s *session) goOn() {
 		s.onCommands(commands, now)
 	}
 	if !s.waiting.Load() {
-		unread := s.unread
-		s.unread = nil
-		s.conn.take(unread, now)
+		s.conn.take(s.takeUnread(), now)
 	}
 	if !s.waiting.Load() {
 		s.hub.loop.read(s.conn)

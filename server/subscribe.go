@@ -13,6 +13,10 @@ func (s *session) subscribe(id uint32, req *protocol.SubscribeRequest) {
 		s.fail(id, errBadRequest)
 		return
 	}
+	if s.hub.hooks.crowded(onSubscribe) {
+		s.refuse(id, errTooManyRequests)
+		return
+	}
 	e := &entry{wish: req, info: s.info}
 	if req.Token != "" {
 		claims, ok := s.subscriptionToken(id, req.Token, req.Channel, errTokenExpired)

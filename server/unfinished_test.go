@@ -15,7 +15,9 @@ func half(op ws.Opcode, payload string) (begin, end []byte) {
 	return frame[:len(frame)/2], frame[len(frame)/2:]
 }
 
-func unfinishedOf(t *testing.T, s *Server) int { return int(value(t, s, "throng_unfinished_messages", "")) }
+func unfinishedOf(t *testing.T, s *Server) int {
+	return int(value(t, s, "throng_unfinished_messages", ""))
+}
 
 // olden makes every unfinished message so much older.
 func olden(s *Server, by time.Duration) {

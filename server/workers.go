@@ -55,6 +55,13 @@ func (w *workers) do(work, refuse func()) bool {
 	return true
 }
 
+// full says whether do would refuse now.
+func (w *workers) full() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.busy >= w.most && len(w.waiting) >= w.queue
+}
+
 // refusedAtOnce is how many are refused before others get a turn: all may have come at one moment.
 const refusedAtOnce = 64
 
