@@ -19,7 +19,7 @@ const (
 	maxPage     = 1000
 )
 
-// adminRoutes are the paths of the admin port: health, metrics, connections, profiles.
+// adminRoutes are the paths of the admin port: health, metrics, connections, profiles. guardAdmin stands before all of them.
 func (s *Server) adminRoutes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
@@ -42,7 +42,7 @@ func (s *Server) adminRoutes() http.Handler {
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	return mux
+	return s.guardAdmin(mux)
 }
 
 func answer(w http.ResponseWriter, status int, body any) {

@@ -209,7 +209,7 @@ func TestAStrangersBodyIsNotWaitedFor(t *testing.T) {
 	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
-	fmt.Fprintf(conn, "POST /api/publish HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n{")
+	fmt.Fprintf(conn, "POST /api/publish HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n{")
 	answer, err := io.ReadAll(conn)
 	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 401 ") {
 		t.Fatalf("got %.100q, %v; want 401 and the end", answer, err)
@@ -219,7 +219,7 @@ func TestAStrangersBodyIsNotWaitedFor(t *testing.T) {
 // Whoever has the key, and sends half a body, is not waited for for ever.
 func TestABodyIsWaitedForOnlySoLong(t *testing.T) {
 	s := startAPI(t)
-	resp, body := ask(t, s.Addr().String(), "POST /api/publish HTTP/1.1\r\nHost: x\r\nX-API-Key: "+s.cfg.API.Key+"\r\nContent-Length: 1000\r\n\r\n{")
+	resp, body := ask(t, s.Addr().String(), "POST /api/publish HTTP/1.1\r\nHost: localhost\r\nX-API-Key: "+s.cfg.API.Key+"\r\nContent-Length: 1000\r\n\r\n{")
 	if resp.StatusCode != http.StatusBadRequest || !strings.Contains(body, "timeout") {
 		t.Fatalf("got %s %s, want 400 and that it took too long", resp.Status, body)
 	}

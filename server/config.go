@@ -15,6 +15,8 @@ type Config struct {
 
 	TrustedProxies []string // addresses and networks whose X-Forwarded-For is believed
 
+	Hosts []string // names that the Host header may have besides IP addresses and localhost: "chat.example", "*.example", or "*" for all. Checked where the listener is on loopback, or where there is one
+
 	Origins []string // origins allowed besides the server's own host: "https://example.org", "null", or "*" for all
 
 	PingInterval time.Duration // a connection silent for so long is pinged

@@ -145,13 +145,13 @@ func TestWhoAsksWronglyIsNoGuest(t *testing.T) {
 		})
 	}
 	t.Run("another method", func(t *testing.T) {
-		resp, _ := ask(t, s.Addr().String(), "GET "+guestPath+" HTTP/1.1\r\nHost: x\r\n\r\n")
+		resp, _ := ask(t, s.Addr().String(), "GET "+guestPath+" HTTP/1.1\r\nHost: localhost\r\n\r\n")
 		if resp.StatusCode != http.StatusMethodNotAllowed || resp.Header.Get("Allow") != "POST, OPTIONS" {
 			t.Errorf("got %s, Allow %q", resp.Status, resp.Header.Get("Allow"))
 		}
 	})
 	t.Run("a question before", func(t *testing.T) {
-		resp, _ := ask(t, s.Addr().String(), "OPTIONS "+guestPath+" HTTP/1.1\r\nHost: x\r\nOrigin: https://friend.example\r\n\r\n")
+		resp, _ := ask(t, s.Addr().String(), "OPTIONS "+guestPath+" HTTP/1.1\r\nHost: localhost\r\nOrigin: https://friend.example\r\n\r\n")
 		if resp.StatusCode != http.StatusNoContent || resp.Header.Get("Access-Control-Allow-Origin") != "https://friend.example" ||
 			resp.Header.Get("Access-Control-Allow-Methods") != "POST" || resp.Header.Get("Access-Control-Allow-Headers") != "Content-Type" {
 			t.Errorf("got %s %v", resp.Status, resp.Header)
@@ -167,7 +167,7 @@ func TestGuestsAreNotLetInWhereTheyAreOff(t *testing.T) {
 			t.Fatal(err)
 		}
 		body := `{"name":"Ann"}`
-		resp, text := ask(t, "127.0.0.1:"+port, fmt.Sprintf("POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", guestPath, len(body), body))
+		resp, text := ask(t, "127.0.0.1:"+port, fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", guestPath, len(body), body))
 		if resp.StatusCode != http.StatusForbidden || !strings.Contains(text, "--guests on") {
 			t.Errorf("%+v: got %s %q, want 403 that names --guests on", tt, resp.Status, text)
 		}
@@ -176,7 +176,7 @@ func TestGuestsAreNotLetInWhereTheyAreOff(t *testing.T) {
 
 func TestAGuestsBodyIsWaitedForOnlySoLong(t *testing.T) {
 	s := startServer(t, nil)
-	resp, text := ask(t, s.Addr().String(), "POST "+guestPath+" HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+	resp, text := ask(t, s.Addr().String(), "POST "+guestPath+" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
 	if resp.StatusCode != http.StatusRequestTimeout || !resp.Close {
 		t.Errorf("got %s %q, close %v; want 408, then the end", resp.Status, text, resp.Close)
 	}

@@ -20,7 +20,7 @@ import (
 // routes are the paths of the public port: the page, and the sockets.
 func (s *Server) routes() http.Handler {
 	page := web.Handler()
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return s.guardHost(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !s.takesBody(r) {
 			s.leaveBody(w, r)
 		}
@@ -37,7 +37,7 @@ func (s *Server) routes() http.Handler {
 		default:
 			page.ServeHTTP(w, r)
 		}
-	})
+	}))
 }
 
 // takesBody is for the paths that have a use for a body. They bound it, in size and time.
@@ -113,6 +113,9 @@ func (s *Server) admit(r *http.Request) (welcome, *refusal) {
 	key, err := ws.CheckHandshake(r)
 	if bad := (*ws.HandshakeError)(nil); errors.As(err, &bad) {
 		return welcome{}, &refusal{handshakeMalformed, bad.Status, bad.Reason}
+	}
+	if !s.callsUs(r) {
+		return welcome{}, &refusal{handshakeHost, http.StatusMisdirectedRequest, foreignHost(r)}
 	}
 	if !originAllowed(r, s.cfg.Origins) {
 		return welcome{}, &refusal{handshakeOrigin, http.StatusForbidden, foreignOrigin(r)}
@@ -211,6 +214,10 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
 		h.Set("Allow", http.MethodGet)
 	case http.StatusServiceUnavailable:
 		h.Set("Retry-After", retryAfterSeconds)
+	case http.StatusMisdirectedRequest:
+		s.complaint.Do(func() {
+			s.log.Warn("request for another host refused; allow it with --host", "host", clip(r.Host))
+		})
 	case http.StatusForbidden:
 		if no.result != handshakeOrigin {
 			break

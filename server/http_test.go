@@ -187,7 +187,7 @@ func TestOrigins(t *testing.T) {
 func TestABodyIsNotWaitedFor(t *testing.T) {
 	s := startServer(t, nil)
 	start := time.Now()
-	resp, _ := ask(t, s.Addr().String(), "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n")
+	resp, _ := ask(t, s.Addr().String(), "GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n")
 	if resp.StatusCode != http.StatusOK || !resp.Close {
 		t.Errorf("got %s, close %v; want the page, then the end", resp.Status, resp.Close)
 	}
@@ -205,8 +205,8 @@ func TestAHandshakeAfterAnotherRequestKeepsWhatFollows(t *testing.T) {
 	}
 	defer conn.Close()
 	c := &client{t: t, conn: conn}
-	bytes := []byte("GET /none HTTP/1.1\r\nHost: x\r\n\r\n")
-	bytes = append(bytes, strings.Replace(upgradeRequest("x", "/ws"), "\r\n\r\n", "\r\nX: "+strings.Repeat("x", 3900)+"\r\n\r\n", 1)...)
+	bytes := []byte("GET /none HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	bytes = append(bytes, strings.Replace(upgradeRequest("localhost", "/ws"), "\r\n\r\n", "\r\nX: "+strings.Repeat("x", 3900)+"\r\n\r\n", 1)...)
 	for i := range 20 {
 		bytes = ws.AppendMaskedFrame(bytes, ws.OpText, 1, fmt.Appendf(nil, "%d", i))
 	}

@@ -69,6 +69,7 @@ func TestPlainMembersThatJoinAtOnceKeepTheLimit(t *testing.T) {
 func TestASeatIsReservedBeforeTheHandshakeIsAnswered(t *testing.T) {
 	s := startBackend(t, limitedRoom(1))
 	request := httptest.NewRequest(http.MethodGet, roomPath+"?room=x", nil)
+	request.Host = "localhost"
 	for name, value := range map[string]string{
 		"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
 	} {

@@ -23,6 +23,7 @@ type metrics struct {
 	closes        [reasonCount]prometheus.Counter
 	handshakes    *prometheus.CounterVec
 	accepted      prometheus.Counter // of handshakes
+	httpRefused   *prometheus.CounterVec
 	loopLag       prometheus.Histogram
 	shardLag      prometheus.Histogram
 	wheelDrift    prometheus.Histogram
@@ -39,6 +40,13 @@ const (
 	handshakeEvicted   = "evicted"
 	handshakeFailed    = "failed"
 	handshakeForbidden = "forbidden"
+	handshakeHost      = "host"
+)
+
+// Reasons for which HTTP requests are refused or cut, the label of throng_http_refused_total.
+const (
+	refusedHost      = "host"       // Host names another server
+	refusedCrossSite = "cross_site" // of the admin port
 )
 
 func newMetrics() *metrics {
@@ -94,12 +102,18 @@ func newMetrics() *metrics {
 	}, []string{"result"})
 	for _, result := range []string{
 		handshakeAccepted, handshakeMalformed, handshakeOrigin, handshakeRoom, handshakeFull, handshakeDraining,
-		handshakeEvicted, handshakeFailed, handshakeForbidden,
+		handshakeEvicted, handshakeFailed, handshakeForbidden, handshakeHost,
 	} {
 		m.handshakes.WithLabelValues(result)
 	}
 	m.accepted = m.handshakes.WithLabelValues(handshakeAccepted)
-	m.registry.MustRegister(closes, m.handshakes)
+	m.httpRefused = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "throng_http_refused_total", Help: "HTTP requests, other than handshakes, that were refused or cut, by reason.",
+	}, []string{"reason"})
+	for _, reason := range []string{refusedHost, refusedCrossSite} {
+		m.httpRefused.WithLabelValues(reason)
+	}
+	m.registry.MustRegister(closes, m.handshakes, m.httpRefused)
 	return m
 }
 

@@ -31,6 +31,8 @@ type Server struct {
 	api        *api // nil for none
 	complaint  rate.Sometimes
 	files      int // the open-file limit
+	hosts      hosts
+	checksHost bool // on the public port
 
 	public *door
 	admin  net.Listener // nil for none
@@ -52,6 +54,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 		guests:    newGuests(),
 		complaint: everySecond(),
 		files:     int(min(files.Cur, maxOpenFiles)),
+		hosts:     cfg.Hosts,
 	}
 	var err error
 	if s.proxies, err = parseProxies(cfg.TrustedProxies); err != nil {
@@ -86,6 +89,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	if s.public, err = s.openDoor(cfg.Listen); err != nil {
 		return nil, err
 	}
+	s.checksHost = len(s.hosts) > 0 || isLoopback(s.public.Addr())
 	if cfg.Admin != "off" {
 		if s.admin, err = listenTCP(cfg.Admin); err != nil {
 			return nil, errors.Join(err, s.public.Close())

@@ -76,6 +76,11 @@ func (c Config) Validate() error {
 			m.refuse("origin", o, "scheme://host or scheme://host:port, null, or *")
 		}
 	}
+	for _, h := range c.Hosts {
+		if !validHost(h) {
+			m.refuse("host", h, "a name without scheme and port, such as chat.example, *.example for the names below one, or * for all")
+		}
+	}
 	for _, p := range c.TrustedProxies {
 		if _, err := parseProxies([]string{p}); err != nil {
 			m.refuse("trusted-proxy", p, "an address or a network, such as 127.0.0.1 or 10.0.0.0/8")

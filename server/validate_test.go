@@ -43,6 +43,8 @@ func TestAMistakeNamesItsKeyAndWhatIsAllowed(t *testing.T) {
 		{key: "listen", spoil: func(c *Config) { c.Listen = "here" }, says: `listen = "here": want host:port`},
 		{key: "admin", spoil: func(c *Config) { c.Admin = "" }, says: `admin = "": want host:port, or off`},
 		{key: "origin", spoil: func(c *Config) { c.Origins = []string{"a.example"} }, says: `origin = "a.example": want scheme://host`},
+		{key: "host", spoil: func(c *Config) { c.Hosts = []string{"https://a.example"} }, says: `host = "https://a.example": want a name without scheme and port`},
+		{key: "host", spoil: func(c *Config) { c.Hosts = []string{"a.example:80"} }, says: `host = "a.example:80": want a name without scheme and port`},
 		{key: "trusted-proxy", spoil: func(c *Config) { c.TrustedProxies = []string{"nginx"} }, says: `trusted-proxy = "nginx": want an address or a network`},
 		{key: "ping-interval", spoil: func(c *Config) { c.PingInterval = 1 }, says: "ping-interval = 1ns: want 1s to 24h"},
 		{key: "ping-timeout", spoil: func(c *Config) { c.PingTimeout = 1 }, says: "ping-timeout = 1ns: want 1s to 24h"},

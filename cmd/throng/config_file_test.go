@@ -99,7 +99,7 @@ func TestEveryKeyReachesTheServer(t *testing.T) {
 	quiet := server.DefaultRoom()
 	quiet.Pattern, quiet.Presence = "quiet", false
 	want := server.Config{
-		Listen: "127.0.0.1:4000", Admin: "127.0.0.1:4001", Origins: []string{"https://a.example", "null"}, TrustedProxies: []string{"127.0.0.1", "10.0.0.0/8"},
+		Listen: "127.0.0.1:4000", Admin: "127.0.0.1:4001", Origins: []string{"https://a.example", "null"}, Hosts: []string{"chat.example", "*.chat.example"}, TrustedProxies: []string{"127.0.0.1", "10.0.0.0/8"},
 		PingInterval: 20 * time.Second, PingTimeout: 5 * time.Second,
 		Rate: 50, MaxMessage: 32 << 10, MaxUnsent: 512 << 10, MaxConnections: 1000, Drain: time.Minute,
 		Guests: "off", PersonalRooms: true, UserRooms: "@", PrivateRooms: "!", OtherRooms: "closed", MaxRooms: 16, MaxConnectionsUser: 5, MaxConnectionsAddress: 20,
@@ -167,7 +167,7 @@ func TestTheExampleIsRight(t *testing.T) {
 	want.Rooms, want.Token, want.API.Key = cfg.Rooms, cfg.Token, cfg.API.Key
 	want.Webhooks = cfg.Webhooks
 	want.Webhooks.Timeout, want.Origins = server.DefaultConfig().Webhooks.Timeout, []string{"https://app.example"}
-	want.TrustedProxies = []string{"127.0.0.1"}
+	want.TrustedProxies, want.Hosts = []string{"127.0.0.1"}, []string{"chat.example"}
 	if !reflect.DeepEqual(cfg, want) {
 		t.Errorf("its settings: got %+v, want the defaults, %+v", cfg, want)
 	}

@@ -26,6 +26,7 @@ type serveCmd struct {
 	Listen         string        `default:"${listen}" help:"Where the chat listens, host:port."`
 	Admin          string        `default:"${admin}" help:"Where health, metrics, connections and profiles are, host:port; off for none."`
 	Origin         []string      `help:"Other origins whose pages may connect: scheme://host[:port], null for pages opened from a file, * for all. May be repeated."`
+	Host           []string      `help:"Names that the Host header may have, besides IP addresses and localhost: NAME, *.NAME, * for all. Checked on a loopback address, and where given. May be repeated."`
 	TrustedProxy   []string      `help:"Proxies whose X-Forwarded-For is believed: addresses or networks. May be repeated."`
 	PingInterval   time.Duration `default:"${ping_interval}" help:"Ping a connection that was silent for so long."`
 	PingTimeout    time.Duration `default:"${ping_timeout}" help:"Drop one that does not answer for so long."`
@@ -90,6 +91,7 @@ func (c *serveCmd) setFlags(cfg *server.Config) {
 	cfg.Listen = c.Listen
 	cfg.Admin = c.Admin
 	cfg.Origins = c.Origin
+	cfg.Hosts = c.Host
 	cfg.TrustedProxies = c.TrustedProxy
 	cfg.PingInterval = c.PingInterval
 	cfg.PingTimeout = c.PingTimeout
@@ -152,6 +154,9 @@ func (c *serveCmd) Run() error {
 	if admin := srv.AdminAddr(); admin != nil && !isLoopback(admin) {
 		log.Warn("the admin port is open to the network: whoever reaches it sees and closes connections; for this machine only: --admin 127.0.0.1:3001",
 			"admin", admin.String())
+	}
+	if len(cfg.TrustedProxies) > 0 && len(cfg.Hosts) == 0 && isLoopback(srv.Addr()) {
+		log.Warn("requests that a proxy passes on for a name are refused (421): list the name of the site, such as --host chat.example")
 	}
 	if terminal {
 		c.greet(cfg, srv, start)
