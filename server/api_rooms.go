@@ -186,6 +186,7 @@ func (h *hub) clearHistory(name string) {
 	defer h.mu.Unlock()
 	if r := h.rooms[name]; r != nil {
 		h.archive.clear(r)
+		h.tidyLocked(r)
 	}
 }
 

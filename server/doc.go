@@ -41,7 +41,7 @@
 //     sequence, and a room's history is that sequence.
 //   - Recovery: what a newcomer is told of the past, the answer that tells it, and the job that makes it a member are posted under
 //     that lock as well (hub.enter): its past ends exactly where its future begins. A part that sees a gap ends the subscriptions
-//     that watch for one (part.gap).
+//     that watch for one (part.gap). A room's position outlives its publications and the room itself (position.go).
 //   - Batching: while a shard writes a round, the next gathers. A quiet room is sent at once, a busy one is batched by
 //     itself, with no timer.
 //   - Encoding: a message is encoded on a shard when the first member needs it, once for each encoding, deltas included. A room

@@ -1,9 +1,7 @@
 package server
 
 import (
-	"hash/maphash"
 	"slices"
-	"strconv"
 
 	"github.com/throng-chat/throng/server/wheel"
 )
@@ -172,7 +170,6 @@ func (h *history) page(since *position, limit, mostBytes int, reverse bool) (pub
 
 // archive bounds the bytes of all histories together: the oldest publication of all makes room. Guarded by hub.mu.
 type archive struct {
-	seed  maphash.Seed // of the epochs of rooms that begin
 	most  int
 	bytes int
 	count int
@@ -182,12 +179,6 @@ type archive struct {
 type remembering struct {
 	room   *room
 	offset uint64
-}
-
-// epochOf is the epoch of a room that begins. It is the same for a name until a room in which something was said is
-// forgotten, so that one in which nothing was need not be kept for its position.
-func (a *archive) epochOf(room string) string {
-	return strconv.FormatUint(maphash.String(a.seed, room), 36)
 }
 
 // remember adds p to the history of r. It returns the rooms that have nothing left to make room for it.
@@ -235,35 +226,23 @@ func (a *archive) forget(r *room, how func() int) {
 
 // keepLocked sees to it that a room which remembers something is looked after, whether it has members or not. hub.mu is held.
 func (h *hub) keepLocked(r *room) {
-	r.touched = h.clock.tick()
 	if !r.kept {
 		r.kept = true
-		h.ages.File(r, r.touched+r.memory())
+		h.ages.File(r, h.clock.tick()+r.memory())
 	}
 }
 
-// maxIdleRooms is how many rooms there may be, with members or without, of which some are kept only for their position.
-const maxIdleRooms = 1 << 16
-
-// crowdOutLocked forgets a room that has nothing left but its position, where there are many. hub.mu is held.
-func (h *hub) crowdOutLocked(r *room) {
-	if r.members == 0 && len(h.rooms) > h.maxIdle {
-		h.forgetLocked(r)
-	}
-}
-
-// forgetLocked forgets a room that nobody is in. hub.mu is held.
+// forgetLocked forgets a room that nobody is in and that has nothing left but its position. hub.mu is held.
 func (h *hub) forgetLocked(r *room) {
 	delete(h.rooms, r.name)
 	h.ages.Remove(r)
 	r.kept = false
 	if r.history.top > 0 {
-		// Whoever knows a position in it must not take it for one in another room of that name.
-		h.archive.seed = maphash.MakeSeed()
+		h.positions.keep(r.name, r.history.position(), h.clock.tick())
 	}
 }
 
-// memory is how long a publication, and the position of a room that nobody is in, are remembered.
+// memory is how long a publication is remembered.
 func (r *room) memory() wheel.Tick { return inTicks(r.options.HistoryTTL) }
 
 // expireLocked forgets what is too old. hub.mu is held.
@@ -273,10 +252,11 @@ func (h *hub) expireLocked(r *room) {
 	}
 }
 
-// age looks after the rooms whose oldest publication has had its time. Called on the heartbeat.
+// age looks after the rooms whose oldest publication has had its time, and after positions. Called on the heartbeat.
 func (h *hub) age(now wheel.Tick) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.positions.expire(now)
 	h.aged = h.ages.Advance(now, h.aged[:0])
 	for i, r := range h.aged {
 		h.aged[i] = nil
@@ -288,9 +268,6 @@ func (h *hub) age(now wheel.Tick) {
 			h.ages.File(r, r.history.at(0).at+r.memory()+1)
 		case r.members > 0:
 			// Whoever leaves last has it kept.
-		case now < r.touched+r.memory() && len(h.rooms) <= h.maxIdle:
-			r.kept = true
-			h.ages.File(r, r.touched+r.memory())
 		default:
 			h.forgetLocked(r)
 		}

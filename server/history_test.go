@@ -215,7 +215,7 @@ func TestRoomsThatRememberAreBounded(t *testing.T) {
 		c.Rooms = []RoomOptions{rememberingRoom("*")}
 	})
 	s.hub.mu.Lock()
-	s.hub.maxIdle = most
+	s.hub.positions.kept.most = most
 	s.hub.mu.Unlock()
 	for n := range 1000 {
 		s.hub.say(fmt.Sprint(n), publication{data: []byte("1"), form: formJSON}, sayOptions{})
@@ -231,8 +231,11 @@ func TestRoomsThatRememberAreBounded(t *testing.T) {
 	if remembering == 0 || remembering*rememberedRoom > bytes {
 		t.Errorf("got %d rooms that remember something in %d bytes, want some, but %d at most", remembering, bytes, bytes/rememberedRoom)
 	}
-	if got := len(s.hub.rooms); got > most+1 {
-		t.Errorf("got %d rooms, want %d at most where nobody is", got, most+1)
+	if got := len(s.hub.rooms); got != remembering {
+		t.Errorf("got %d rooms, want only the %d that remember something where nobody is", got, remembering)
+	}
+	if got := s.hub.positions.kept.count; got != most {
+		t.Errorf("got %d positions kept, want %d", got, most)
 	}
 	if r := s.hub.rooms["999"]; r == nil || r.history.count != 1 {
 		t.Error("the newest publication is not remembered")

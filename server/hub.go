@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"hash/maphash"
 	"log/slog"
 	"net/netip"
 	"sync"
@@ -47,7 +46,6 @@ type hub struct {
 	guests          bool
 	personalRooms   bool
 	maxRooms        int
-	maxIdle         int // rooms, of which those with nobody in them are kept for their position alone
 	maxOfUser       int
 	maxOfAddress    int
 	countsAddresses bool
@@ -63,6 +61,7 @@ type hub struct {
 	spentByUsers     spent[string]
 	spentByAddresses spent[netip.Addr]
 	archive          archive
+	positions        positions
 	said             said
 	ages             *wheel.Wheel[room, *room]
 	aged             []*room
@@ -99,7 +98,6 @@ func newHub(cfg Config, log *slog.Logger, m *metrics, tokens *token.Verifier, sh
 		guests:          cfg.guestsAllowed(),
 		personalRooms:   cfg.PersonalRooms,
 		maxRooms:        cfg.MaxRooms,
-		maxIdle:         maxIdleRooms,
 		maxOfUser:       cfg.MaxConnectionsUser,
 		maxOfAddress:    cfg.MaxConnectionsAddress,
 		userRate:        perSecond(cfg.RateUser),
@@ -113,7 +111,8 @@ func newHub(cfg Config, log *slog.Logger, m *metrics, tokens *token.Verifier, sh
 		rooms:     map[string]*room{},
 		users:     map[string]*user{},
 		addresses: map[netip.Addr]*address{},
-		archive:   archive{most: cfg.HistoryBytes, seed: maphash.MakeSeed()},
+		archive:   archive{most: cfg.HistoryBytes},
+		positions: newPositions(),
 		ages:      wheel.New[room, *room](wheelSlots),
 		answers:   newWorkers(shards, maxAnswers, answerPatience),
 
@@ -225,18 +224,19 @@ func (h *hub) roomLocked(name string) *room {
 	if r == nil {
 		r = newRoom(name, h.optionsOf(name), len(h.shards))
 		if r.options.HistorySize > 0 {
-			r.history.epoch = h.archive.epochOf(name)
+			at := h.positions.take(name)
+			r.history.epoch, r.history.top = at.epoch, at.offset
 		}
 		h.rooms[name] = r
 	}
 	return r
 }
 
-// tidyLocked forgets a room that nobody is in, unless it remembers something. hub.mu is held.
+// tidyLocked forgets a room that nobody is in, unless it remembers publications. hub.mu is held.
 func (h *hub) tidyLocked(r *room) {
 	switch {
 	case r.members > 0 || h.rooms[r.name] != r:
-	case r.history.count > 0 || r.history.top > 0 && len(h.rooms) <= h.maxIdle:
+	case r.history.count > 0:
 		r.last = nil
 		h.keepLocked(r)
 	default:

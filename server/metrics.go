@@ -135,6 +135,7 @@ func (m *metrics) watch(h *hub, pending *handshakes) {
 	gauge("throng_users", "Users with at least one connection.", locked(func() int { return len(h.users) }))
 	gauge("throng_history_publications", "Publications remembered.", locked(func() int { return h.archive.count }))
 	gauge("throng_history_bytes", "Bytes of the publications remembered, about.", locked(func() int { return h.archive.bytes }))
+	gauge("throng_positions", "Rooms of which only the position is remembered, for recovery.", locked(func() int { return h.positions.kept.count }))
 	gauge("throng_handshakes_pending", "Connections that have not finished their handshake.", func() float64 { return float64(pending.count()) })
 	gauge("throng_unfinished_messages", "WebSocket messages that have begun and not ended.", func() float64 {
 		messages, _ := h.unfinished.size()
@@ -165,6 +166,11 @@ func (m *metrics) watch(h *hub, pending *handshakes) {
 			return n
 		}
 	}
+	counter("throng_positions_dropped_total", "Positions of rooms that were dropped: too many rooms, or 30 days old.", func() uint64 {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return h.positions.lost
+	})
 	counter("throng_received_bytes_total", "Bytes read from WebSocket connections.", h.loop.received.Load)
 	counter("throng_deliveries_total", "Messages written or queued to members, one for each member.",
 		shards(func(s *shard) uint64 { return s.deliveries.Load() }))

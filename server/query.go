@@ -115,11 +115,13 @@ func (h *hub) read(room string, since *protocol.StreamPosition, limit, mostBytes
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	at := position{epoch: h.archive.epochOf(room)} // the beginning of whatever will be said there
+	var at position
 	r := h.rooms[room]
 	if r != nil {
 		h.expireLocked(r)
 		at = r.history.position()
+	} else {
+		at = h.positions.of(room)
 	}
 	var from *position
 	if since != nil {

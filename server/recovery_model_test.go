@@ -17,10 +17,17 @@ const modelSteps = 1_000_000
 
 // The model of recovery: random publications, joins, leaves, cuts, cleared and expired histories, with the shards' work done
 // as late as chance has it. What a client hears of a room must be the room's own sequence, each publication once and in
-// order, unless it was told that it has missed something.
+// order, unless it was told that it has missed something. It is told so only when it has, or when the room's position was dropped.
 func TestRecoveryIsExactOrTold(t *testing.T) {
+	for name, positions := range map[string]int{"every position is kept": maxPositions, "few positions are kept": 2} {
+		t.Run(name, func(t *testing.T) { recoverAsModelled(t, positions) })
+	}
+}
+
+func recoverAsModelled(t *testing.T, positions int) {
 	seed := uint64(time.Now().UnixNano())
 	m := newRecoveryModel(t, rand.New(rand.NewPCG(seed, 1)))
+	m.hub.positions.kept.most = positions
 	for range modelSteps {
 		m.step()
 		if t.Failed() {
@@ -29,6 +36,10 @@ func TestRecoveryIsExactOrTold(t *testing.T) {
 	}
 	for _, s := range m.hub.shards {
 		m.work(s, len(s.inbox))
+	}
+	if lost, lives := m.hub.positions.lost, len(m.log); positions == maxPositions && (lost > 0 || lives != len(m.names)) ||
+		positions < len(m.names) && (lost < 1000 || lives < 1000) {
+		t.Errorf("got %d positions lost, and %d lives of %d rooms", lost, lives, len(m.names))
 	}
 	// A model that never came by something proves nothing about it.
 	for what, n := range m.did {
@@ -213,9 +224,15 @@ func (m *recoveryModel) answered(c *modelClient, e *entry) {
 		if len(e.missed) > 0 {
 			m.t.Errorf("not recovered, but told %d publications", len(e.missed))
 		}
+		if r.Epoch == from.epoch && r.Offset == from.offset {
+			m.t.Errorf("%s: nothing was missed behind offset %d, but it is told so", name, r.Offset)
+		}
 		c.places[name] = position{r.Offset, r.Epoch}
 	default:
 		m.did["recovered"]++
+		if len(e.missed) == 0 {
+			m.did["recovered, and had missed nothing"]++
+		}
 		if r.Epoch != from.epoch || r.Offset != from.offset {
 			m.t.Errorf("recovered from %v: answered %d %s", from, r.Offset, r.Epoch)
 		}

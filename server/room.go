@@ -23,7 +23,6 @@ type room struct {
 	history history
 	last    *publication // what the next delta is made against, where the options allow deltas; nil for none
 	kept    bool         // filed in hub.ages
-	touched wheel.Tick   // when it was last of use
 
 	// backlog is how many bytes were posted and not yet written, summed over the shards. A talker is not read from while
 	// it is over the limit, so memory stays bounded, and TCP tells the talker to wait.

@@ -143,7 +143,7 @@ func (h *hub) sayLocked(r *room, m *message, o sayOptions) (at position, wake ui
 		at = r.history.position()
 		h.keepLocked(r)
 		for _, other := range emptied {
-			h.crowdOutLocked(other)
+			h.tidyLocked(other)
 		}
 	}
 	if r.options.Delta {

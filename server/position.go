@@ -1,0 +1,123 @@
+package server
+
+import (
+	"hash/maphash"
+	"strconv"
+	"time"
+
+	"github.com/throng-chat/throng/server/wheel"
+)
+
+// A position outlives the publications it counts: a client that heard everything is told so when it comes back, also long after
+// the room was forgotten.
+
+const (
+	maxPositions  = 1 << 18 // rooms; of more, those that were of use longest ago go first
+	positionLasts = 30 * 24 * time.Hour
+
+	expiredAtOnce = 4096 // positions of one tick, while everybody waits
+)
+
+// positions are those of rooms that have no members and no publications left, and the epochs of rooms in which nothing was
+// published. Guarded by hub.mu.
+type positions struct {
+	seed  maphash.Seed
+	kept  recent[keptPosition]
+	lives lives
+	lost  uint64 // how many were dropped, for want of room or after their time
+}
+
+type keptPosition struct {
+	epoch uint64
+	top   uint64
+	at    wheel.Tick // when the room was forgotten
+}
+
+func newPositions() positions {
+	return positions{seed: maphash.MakeSeed(), kept: recent[keptPosition]{most: maxPositions}}
+}
+
+func (p *positions) keyOf(room string) uint64 { return maphash.String(p.seed, room) }
+
+// of returns the position of a room that is not there: the kept one, or the beginning of the room's next life. That epoch is a
+// function of the name and of how many lives of it were lost, so a room in which nothing was published needs no entry.
+func (p *positions) of(room string) position {
+	key := p.keyOf(room)
+	if k := p.kept.get(key); k != nil {
+		return position{k.top, epochText(k.epoch)}
+	}
+	return position{0, epochText(maphash.Comparable(p.seed, [2]uint64{key, uint64(p.lives.of(key))}))}
+}
+
+// take returns the position of a room that begins, and forgets it: the room keeps it from now on.
+func (p *positions) take(room string) position {
+	at := p.of(room)
+	p.kept.remove(p.keyOf(room))
+	return at
+}
+
+// keep remembers where a room was that is forgotten.
+func (p *positions) keep(room string, at position, now wheel.Tick) {
+	epoch, err := strconv.ParseUint(at.epoch, epochBase, 64)
+	if err != nil {
+		panic("an epoch of ours is no number: " + at.epoch)
+	}
+	if dropped, full := p.kept.put(p.keyOf(room), keptPosition{epoch, at.offset, now}); full {
+		p.lose(dropped)
+	}
+}
+
+// expire drops positions that have had their time.
+func (p *positions) expire(now wheel.Tick) {
+	for range expiredAtOnce {
+		if oldest := p.kept.first(); oldest == nil || now < oldest.at+inTicks(positionLasts) {
+			return
+		}
+		p.lose(p.kept.removeOldest())
+	}
+}
+
+// lose ends a life of a room: the next one has another epoch.
+func (p *positions) lose(key uint64) {
+	p.lost++
+	p.lives.end(key)
+}
+
+const epochBase = 36
+
+func epochText(epoch uint64) string { return strconv.FormatUint(epoch, epochBase) }
+
+// lives counts how many lives of a room were lost, in a fixed size for any number of rooms (a count-min sketch: Cormode and
+// Muthukrishnan, 2005). The count of a room always changes when it loses a life. That of another room changes with it only
+// if both share all of their counters.
+type lives struct {
+	counters []uint32 // nil until the first loss
+}
+
+const (
+	livesRows = 4
+	livesRow  = 1 << 16 // counters, which take 1 MiB in all
+)
+
+func (l *lives) of(key uint64) uint32 {
+	if l.counters == nil {
+		return 0
+	}
+	least := l.counters[livesAt(key, 0)]
+	for row := 1; row < livesRows; row++ {
+		least = min(least, l.counters[livesAt(key, row)])
+	}
+	return least
+}
+
+func (l *lives) end(key uint64) {
+	if l.counters == nil {
+		l.counters = make([]uint32, livesRows*livesRow)
+	}
+	for row := range livesRows {
+		l.counters[livesAt(key, row)]++
+	}
+}
+
+// livesAt is the counter of a key in a row: 16 bits of the key for each.
+func livesAt(key uint64, row int) int { return row*livesRow + int(key>>(16*row)&(livesRow-1)) }

@@ -1,0 +1,160 @@
+package server
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/throng-chat/throng/server/wheel"
+)
+
+// newPositionHub is a hub in which every room remembers for a second, told the time by the test.
+func newPositionHub(positions int) *hub {
+	o := rememberingRoom("*")
+	o.HistoryTTL = time.Second
+	cfg := DefaultConfig()
+	cfg.Rooms = []RoomOptions{o}
+	h := newHub(cfg, slog.New(slog.DiscardHandler), newMetrics(), nil, 1)
+	h.positions.kept.most = positions
+	return h
+}
+
+func (h *hub) letPass(d time.Duration) {
+	now := h.clock.tick() + inTicks(d)
+	h.clock.ticks.Store(uint32(now))
+	h.age(now)
+}
+
+func (h *hub) sayIn(room string) position {
+	_, at := h.say(room, publication{data: []byte("1"), form: formJSON}, sayOptions{})
+	return at
+}
+
+func (h *hub) whereIs(room string) position {
+	_, at, _ := h.read(room, nil, 0, 1, false)
+	return at
+}
+
+// What happens to the position of one room concerns no other.
+func TestAForgottenRoomChangesNoOthersEpoch(t *testing.T) {
+	h := newPositionHub(1)
+	before := map[string]position{}
+	for n := range 10_000 {
+		name := fmt.Sprint("quiet", n)
+		before[name] = h.whereIs(name)
+	}
+	for n := range 10 {
+		h.sayIn(fmt.Sprint("busy", n))
+		h.letPass(time.Minute)
+	}
+	if h.roomCount() != 0 || h.positions.lost != 9 {
+		t.Fatalf("got %d rooms and %d positions lost, want none, and 9", h.roomCount(), h.positions.lost)
+	}
+	for name, was := range before {
+		if got := h.whereIs(name); got != was {
+			t.Fatalf("%s: got %v, want %v", name, got, was)
+		}
+	}
+}
+
+// A room whose position was dropped begins a life of its own: nobody takes a place in the old one for one in the new.
+func TestADroppedPositionIsNoPlaceInTheNextLife(t *testing.T) {
+	h := newPositionHub(1)
+	seen := map[string]bool{}
+	for range 100 {
+		at := h.sayIn("x")
+		if at.offset != 1 || seen[at.epoch] {
+			t.Fatalf("got %v, want the beginning of a new life", at)
+		}
+		seen[at.epoch] = true
+		h.letPass(time.Minute)
+		h.sayIn("y") // its position takes the place of x's
+		h.letPass(time.Minute)
+	}
+}
+
+func TestAPositionLasts30Days(t *testing.T) {
+	h := newPositionHub(maxPositions)
+	h.sayIn("x")
+	at := h.sayIn("x")
+	h.letPass(2 * time.Second)
+	h.letPass(time.Minute)
+	if h.roomCount() != 0 {
+		t.Fatal("the room is kept though nothing is remembered in it")
+	}
+	h.letPass(positionLasts - 2*time.Minute)
+	if got := h.whereIs("x"); got != at {
+		t.Errorf("within 30 days: got %v, want %v", got, at)
+	}
+	if next := h.sayIn("x"); next != (position{3, at.epoch}) {
+		t.Errorf("got %v, want offset 3 of the same epoch", next)
+	}
+	h.letPass(time.Minute)
+	h.letPass(positionLasts + time.Minute)
+	if got := h.whereIs("x"); got.offset != 0 || got.epoch == at.epoch || h.positions.kept.count != 0 {
+		t.Errorf("after 30 days: got %v, want the beginning of another life", got)
+	}
+}
+
+// Of too many rooms, the one that was of use longest ago goes first.
+func TestTheOldestPositionGoesFirst(t *testing.T) {
+	h := newPositionHub(100)
+	var places []position
+	for n := range 150 {
+		places = append(places, h.sayIn(fmt.Sprint(n)))
+		h.letPass(2 * time.Second)
+		h.letPass(2 * time.Second)
+	}
+	for n, was := range places {
+		if got := h.whereIs(fmt.Sprint(n)); (got == was) != (n >= 50) {
+			t.Errorf("room %d: got %v, was %v", n, got, was)
+		}
+	}
+}
+
+// Not all that has had its time is dropped while everybody waits.
+func TestPositionsExpireAFewAtATime(t *testing.T) {
+	p := newPositions()
+	for n := range 3 * expiredAtOnce {
+		p.keep(fmt.Sprint(n), position{1, "1"}, firstTick)
+	}
+	end := wheel.Tick(firstTick) + inTicks(positionLasts)
+	if p.expire(end - 1); p.kept.count != 3*expiredAtOnce {
+		t.Fatal("dropped before its time")
+	}
+	for left := 2 * expiredAtOnce; left >= 0; left -= expiredAtOnce {
+		if p.expire(end); p.kept.count != left {
+			t.Fatalf("got %d left, want %d", p.kept.count, left)
+		}
+	}
+}
+
+// An SDK that comes back after the history's time is told that it missed nothing, if that is so.
+func TestAPositionOutlivesTheHistory(t *testing.T) {
+	o := rememberingRoom("*")
+	o.HistoryTTL = time.Second
+	s := startAPI(t, o)
+	c := connectSDK(t, s, "")
+	c.say(`{"id":2,"subscribe":{"channel":"x"}}`)
+	epoch := field(t, c.line(), "epoch")
+	said := call(t, s, "publish", `{"channel":"x","data":1}`)
+	if want := fmt.Sprintf(`{"result":{"offset":1,"epoch":%q}}`, epoch); said != want {
+		t.Errorf("got %s for publish, want %s", said, want)
+	}
+	c.want(`{"push":{"channel":"x","pub":{"data":1,"offset":1}}}`)
+	c.say(`{"id":3,"unsubscribe":{"channel":"x"}}`)
+	c.want(`{"id":3,"unsubscribe":{}}`)
+	eventually(t, "the room to be forgotten", func() bool { return s.hub.roomCount() == 0 })
+	if got := value(t, s, "throng_positions", ""); got != 1 {
+		t.Errorf("got %v positions, want 1", got)
+	}
+	for range 50 { // other rooms are forgotten, too
+		call(t, s, "publish", `{"channel":"other","data":1}`)
+	}
+	c.say(`{"id":4,"subscribe":{"channel":"x","recover":true,"offset":1,"epoch":%q}}`, epoch)
+	if got := c.line(); !strings.Contains(got, `"recovered":true`) || !strings.Contains(got, epoch) {
+		t.Errorf("got %s, want to have missed nothing", got)
+	}
+}
