@@ -89,11 +89,15 @@ func (r *run) seriesUntil(end int64) (deliveries, latency []float64) {
 func (r *run) prove() {
 	d := &r.result.Delivery
 	var count agent.Tally
+	var told uint64
+	var needed result.History
 	orders := map[int]agent.Order{}
 	for i := range r.reports {
 		p, f := &r.reports[i], &r.reports[i].Findings
 		count.Add(p.Tick.Count)
 		d.Expected += f.Expected
+		told += f.Told
+		needed.Cover(f.Needed)
 		d.Faults.Add(f.Faults)
 		r.result.Sent.Died += f.Died
 		for why, n := range p.Closes {
@@ -117,7 +121,7 @@ func (r *run) prove() {
 	}
 	d.Got, d.Foreign, d.Pings, d.Closed, d.BadFrame = count.Deliveries, count.Foreign, count.Pings, count.Closed, count.BadFrames
 	if r.cfg.Resume {
-		r.result.Resume = &result.Resume{Clients: count.Resumed, Recovered: count.Recovered, Missed: count.Missed}
+		r.result.Resume = &result.Resume{Clients: count.Resumed, Recovered: count.Recovered, Missed: count.Missed, Told: told, Needed: needed}
 	}
 	r.result.Connect.Left = count.Left
 	r.result.Connect.Joined = count.Opened - r.result.Connect.Opened

@@ -144,13 +144,50 @@ func TestClientsThatAreToldOfAGapAreCounted(t *testing.T) {
 		return resumeConfig(t, remembering(func([]string, string) ([]string, string) { return nil, "" }))
 	})
 	why := strings.Join(r.Verdict.Why, "; ")
-	if s := r.Resume; r.Verdict.Code != result.Broken || s.Clients != 8 || s.Missed != 8 || s.Recovered != 0 ||
-		!strings.Contains(why, "told that it missed something: 8 of 8 clients") {
+	if s := r.Resume; r.Verdict.Code != result.Gaps || r.Verdict.OK || s.Clients != 8 || s.Missed != 8 || s.Recovered != 0 ||
+		!strings.Contains(why, "told that it missed something: 8 of 8 clients") || !strings.Contains(why, "enough would have been a history of ") {
 		t.Errorf("got %+v, %q, want 8 clients that missed something", r.Resume, why)
 	}
-	// What they missed is known to the message.
-	if d := &r.Delivery; d.Lost == 0 || d.Faults != (result.Faults{Lost: d.Lost}) || d.Got+uint64(d.Lost) != d.Expected || d.Expected != 20*r.Sent.Messages {
-		t.Errorf("got %d and %+v of %d deliveries", d.Got, d.Faults, d.Expected)
+	// What they missed is known to the message, and no loss that nobody was told of.
+	s := r.Resume
+	if d := &r.Delivery; s.Told == 0 || d.Any() || d.Got+s.Told != d.Expected || d.Expected != 20*r.Sent.Messages {
+		t.Errorf("got %d, %+v and %d told of %d deliveries", d.Got, d.Faults, s.Told, d.Expected)
+	}
+	// The client that was away for longest missed at least as much as all did on average.
+	if n := s.Needed; n.Messages < s.Told/8 || n.Messages > r.Sent.Messages || n.Age <= 0 || n.Age > int64(time.Minute) {
+		t.Errorf("got a history of %+v for %d missed by 8", n, s.Told)
+	}
+}
+
+// What is lost before or after a gap is no part of it, though the client was told of that.
+func TestALossBesideAToldGapIsALoss(t *testing.T) {
+	t.Parallel()
+	r := stormed(t, func() Config {
+		a := remembering(func([]string, string) ([]string, string) { return nil, "" })
+		honest, first := a.on, map[*user]bool{}
+		lies := 0
+		a.on = func(a *application, u *user, s string) {
+			say := u.say
+			if strings.Contains(s, `"recover":true`) && lies == 0 { // the second live message to one that has come back
+				lies++
+				u.say = func(s string) {
+					if strings.Contains(s, `"push"`) {
+						if !first[u] {
+							first[u] = true
+						} else if lies == 1 {
+							lies++
+							return
+						}
+					}
+					say(s)
+				}
+			}
+			honest(a, u, s)
+		}
+		return resumeConfig(t, a)
+	})
+	if r.Verdict.Code != result.Broken || r.Delivery.Faults != (result.Faults{Lost: 1}) || r.Resume.Missed != 8 || r.Resume.Told == 0 {
+		t.Errorf("got %+v, %+v, %+v, want one lost, and what was told", r.Verdict, r.Delivery.Faults, r.Resume)
 	}
 }
 

@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/throng-chat/throng/bench/agent"
@@ -27,13 +28,15 @@ func judge(r *result.Result, bounds []result.Bound) {
 	v := &r.Verdict
 	v.Why = append([]string{}, v.Why...) // of steadiness
 	unsteady := len(v.Why) > 0
-	none, broken, limited := ruined(r), faults(r), limits(r)
-	v.Why = append(append(append(append([]string{}, none...), broken...), limited...), v.Why...)
+	none, broken, gaps, limited := ruined(r), faults(r), told(r), limits(r)
+	v.Why = slices.Concat(none, broken, gaps, limited, v.Why)
 	switch {
 	case len(none) > 0:
 		v.Code = result.None
 	case len(broken) > 0:
 		v.Code = result.Broken
+	case len(gaps) > 0:
+		v.Code = result.Gaps
 	case len(limited) > 0:
 		v.Code = result.Limited
 	case unsteady:
@@ -89,13 +92,26 @@ func faults(r *result.Result) (why []string) {
 	if n := r.Sent.Unsendable; n > 0 && d.Closed == 0 {
 		why = append(why, fmt.Sprintf("%s could not be sent", result.Number(n, "message")))
 	}
-	if s := r.Resume; s != nil && s.Missed > 0 {
-		why = append(why, fmt.Sprintf("told that it missed something: %s of %s clients that came back", result.Thousands(s.Missed), result.Thousands(s.Clients)))
-	}
 	if s := r.Storm; s != nil && s.Back < s.Killed {
 		why = append(why, fmt.Sprintf("%s of %s did not come back", result.Thousands(s.Killed-s.Back), result.Number(s.Killed, "killed connection")))
 	}
 	return why
+}
+
+// told is what clients that came back missed, and were told of: nothing was wrong but what the room keeps.
+func told(r *result.Result) []string {
+	s := r.Resume
+	if s == nil || s.Missed == 0 {
+		return nil
+	}
+	why := fmt.Sprintf("told that it missed something: %s of %s that came back, of %s", result.Thousands(s.Missed), result.Number(s.Clients, "client"),
+		result.Number(s.Told, "delivery", "deliveries"))
+	if s.Needed.Messages == 0 {
+		return []string{why}
+	}
+	return []string{why, fmt.Sprintf("enough would have been a history of %s (%s) for %s: raise the room's history size and its time to live",
+		result.Number(s.Needed.Messages, "message"), result.Bytes(float64(s.Needed.Messages)*float64(r.Plan.Size)),
+		result.Duration(time.Duration(s.Needed.Age)))}
 }
 
 // limits is how the client, and not the server, was measured.

@@ -43,6 +43,17 @@ func TestVerdictIsTheGravestWord(t *testing.T) {
 		{"one in a wrong room", func(r *result.Result) { r.Delivery.Misrouted = 1 }, result.Broken, "in a wrong room"},
 		{"a connection that ended", func(r *result.Result) { r.Delivery.Closed = 1 }, result.Broken, "1 connection did not hold"},
 		{"one that was killed and stayed away", func(r *result.Result) { r.Storm = &result.Storm{Killed: 10, Back: 9} }, result.Broken, "1 of 10 killed"},
+		{"a gap that was told", func(r *result.Result) {
+			r.Plan.Size = 128
+			r.Resume = &result.Resume{Clients: 10, Missed: 3, Told: 40, Needed: result.History{Messages: 20, Age: 3e9}}
+		}, result.Gaps, "3 of 10 clients that came back, of 40 deliveries; enough would have been a history of 20 messages (2560 B) for 3.00 s"},
+		{"a gap that was told of nothing", func(r *result.Result) { r.Resume = &result.Resume{Clients: 1, Missed: 1} }, result.Gaps, "1 of 1 client that came back, of 0 deliveries"},
+		{"a gap that was told, and a loss", func(r *result.Result) {
+			r.Resume, r.Delivery.Lost = &result.Resume{Clients: 10, Missed: 3}, 1
+		}, result.Broken, "told that it missed"},
+		{"a gap that was told, and a busy agent", func(r *result.Result) {
+			r.Resume, r.Client.Busiest = &result.Resume{Clients: 10, Missed: 3}, 0.9
+		}, result.Gaps, "busy for"},
 		{"a rate that was not reached", func(r *result.Result) { r.Sent.Achieved = 98 }, result.Limited, "98.0 % of the offered rate"},
 		{"messages that left late", func(r *result.Result) { r.Sent.Lag = lasting(0, 1100*time.Microsecond) }, result.Limited, "p99 1.10 ms after their moment"},
 		{"late, but the latency is ten times that", func(r *result.Result) {

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"math"
+	"slices"
 
 	"github.com/throng-chat/throng/bench/result"
 )
@@ -10,6 +11,8 @@ import (
 type Findings struct {
 	result.Faults
 	Expected uint64         `json:"expected"`
+	Told     uint64         `json:"told,omitempty"`  // deliveries that clients were told they had missed, when they came back
+	Needed   result.History `json:"needed,omitzero"` // of the room that would have had to keep most
 	Died     uint64         `json:"died"`
 	Samples  []result.Fault `json:"samples"`
 	Orders   []Order        `json:"orders,omitempty"` // by room, where there are several agents
@@ -46,10 +49,12 @@ func (p *proof) finish(members []*member) Findings {
 	}
 	var all Findings
 	for i, r := range p.rooms {
-		faults, expected, died := r.finish(of[i])
-		all.Faults.Add(faults)
-		all.Expected += expected
-		all.Died += died
+		f := r.finish(of[i])
+		all.Faults.Add(f.Faults)
+		all.Expected += f.Expected
+		all.Told += f.Told
+		all.Needed.Cover(f.Needed)
+		all.Died += f.Died
 		if p.agents > 1 {
 			all.Orders = append(all.Orders, r.order())
 		}
@@ -96,12 +101,19 @@ func (r *room) complete(m *member) bool {
 			return false
 		}
 	}
-	return m.astray == nil || len(m.astray.missing) == 0 && m.astray.lost == 0
+	return m.astray == nil || m.astray.lost == 0 && !slices.ContainsFunc(m.astray.missing, func(g gap) bool {
+		for pos := g.from; pos < g.to; pos++ {
+			if !r.wasTold(m, pos) {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // finish counts what is missing. members are the room's whose connection held until the end. Of the publishers that are
 // gone, what nobody received of their last messages is died: it may never have reached the server. Nobody reads any more.
-func (r *room) finish(members []*member) (faults result.Faults, expected, died uint64) {
+func (r *room) finish(members []*member) (f Findings) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, i := range r.publishers {
@@ -110,7 +122,7 @@ func (r *room) finish(members []*member) (faults result.Faults, expected, died u
 		case sent == unknown || p.epoch != r.epoch:
 		case r.gone[i] && !r.proof.own(int(i)): // its own agent tells
 		case r.gone[i]:
-			died += uint64(sent - p.next)
+			f.Died += uint64(sent - p.next)
 		default:
 			for p.next < sent {
 				r.logFloat(i, math.MaxInt64)
@@ -118,41 +130,51 @@ func (r *room) finish(members []*member) (faults result.Faults, expected, died u
 		}
 	}
 	end := r.log.length.Load()
-	faults, expected = r.faults, r.expected
+	f.Faults, f.Expected, f.Told, f.Needed = r.faults, r.expected, r.missed, r.needed
 	for _, m := range members {
 		r.skip(m)
 		r.pass(m, end)
-		faults.Lost += r.lost(m)
-		expected += r.due(m, end)
+		lost, missed := r.lost(m)
+		f.Lost += lost
+		f.Told += missed
+		f.Expected += r.due(m, end)
 	}
-	faults.Reordered = r.lateMore
+	f.Reordered = r.lateMore
 	for _, n := range r.late {
-		faults.Reordered += max(1, min(n, len(members)-n))
+		f.Reordered += max(1, min(n, len(members)-n))
 	}
-	return faults, expected, died
+	return f
 }
 
-// lost is how many messages m was passed over with.
-func (r *room) lost(m *member) int {
+// lost is how many messages m was passed over with, and told is how many it was told that it missed.
+func (r *room) lost(m *member) (lost int, told uint64) {
 	a := m.astray
 	if a == nil {
-		return 0
+		return 0, 0
 	}
-	lost := a.lost
+	lost = a.lost
 	for _, g := range a.missing {
 		lost += int(g.to - g.from)
+		for pos := g.from; pos < g.to && len(a.told) > 0; pos++ {
+			if r.wasTold(m, pos) {
+				told++
+			}
+		}
 	}
-	lost = max(lost-a.unidentified, 0)
+	lost = max(lost-int(told)-a.unidentified, 0)
 	left := lost
 	for _, g := range a.missing {
 		for pos := g.from; pos < g.to && left > 0; pos++ {
+			if r.wasTold(m, pos) {
+				continue
+			}
 			left--
 			if e := r.log.at(pos); e != nil {
 				r.proof.sample(faultLost, m, int(e.publisher), int64(e.seq))
 			}
 		}
 	}
-	return lost
+	return lost, told
 }
 
 // due is how many deliveries m should have had until the place end.

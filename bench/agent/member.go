@@ -25,6 +25,9 @@ type astray struct {
 	excused      int // from before it heard anything, and was due to
 	lost         int // places below floor that were missing and are no longer remembered one by one
 	floor        uint64
+	left         int64     // when its connection ended last, of one that comes back
+	rejoins      bool      // it was told so, and has received nothing since
+	told         []toldGap // absences of which it was told that it missed something; ascending
 }
 
 // maxGaps bounds what a server that scrambles everything makes us remember of one member.

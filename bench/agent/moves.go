@@ -41,7 +41,7 @@ func (c *conn) part() bool {
 		return false
 	}
 	if c.position != nil {
-		c.room.suspend(&c.member)
+		c.room.suspend(&c.member, Now())
 	} else {
 		c.room.leave(&c.member)
 	}

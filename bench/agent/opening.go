@@ -36,7 +36,7 @@ func (p *poller) step(c *conn, text []byte, at int64) {
 			return
 		}
 		if p.protocol.Resume != nil && h.steps == len(steps)-1 {
-			if err := p.joined(c, text); err != nil {
+			if err := p.joined(c, text, at); err != nil {
 				p.opened(c, err, at)
 				return
 			}

@@ -42,8 +42,9 @@ func (p *poller) ask(c *conn, step int) string {
 }
 
 // joined reads the answer to the last step: the position of one that comes for the first time, and whether one that comes back is
-// given all it missed. One that is not keeps its place in its room's log all the same, so that what it missed is found missing.
-func (p *poller) joined(c *conn, text []byte) error {
+// given all it missed. One that is not keeps its place in its room's log all the same, so that what it missed is found missing, and
+// counted as what it was told of.
+func (p *poller) joined(c *conn, text []byte, at int64) error {
 	resume := p.protocol.Resume
 	answer, _ := p.answer(text)
 	back := c.position != nil
@@ -61,6 +62,7 @@ func (p *poller) joined(c *conn, text []byte) error {
 	if back {
 		p.count.Resumed++
 		p.count.Missed++
+		c.room.told(&c.member, at)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/throng-chat/throng/bench/result"
@@ -56,6 +57,59 @@ func TestOneThatComesBackGoesOnWhereItWas(t *testing.T) {
 			h.hears(2, h.wire(tt.back...))
 			if got, expected := h.finish(); got != tt.want || expected != 36 {
 				t.Errorf("got %+v of %d, want %+v of 36", got, expected, tt.want)
+			}
+		})
+	}
+}
+
+// A client that is told that it missed something has not lost that; what it loses before and after, it has.
+func TestWhatAClientWasToldItMissedIsNotLost(t *testing.T) {
+	for _, tt := range []struct {
+		name       string
+		before     []int // what it has heard when it leaves, of 0 to 4
+		others     []int // what the others have heard when it is back
+		back       []int // what it hears then
+		late       []int // what the others hear then
+		lost, told int
+	}{
+		{name: "nothing of it", before: upTo(5), others: upTo(12), back: []int{12}, late: []int{12}, told: 7},
+		{name: "the rest of it", before: upTo(5), others: upTo(12), back: []int{10, 11, 12}, late: []int{12}, told: 5},
+		{name: "one lost before", before: []int{0, 1, 3, 4}, others: upTo(12), back: []int{12}, late: []int{12}, lost: 1, told: 7},
+		{name: "one lost after", before: upTo(5), others: upTo(12), back: []int{12, 14}, late: []int{12, 13, 14}, lost: 1, told: 7},
+		{name: "all lost after", before: upTo(5), others: upTo(12), late: []int{12, 13}, lost: 2, told: 7},
+		{name: "it hears first what comes then", before: upTo(5), others: upTo(10), back: []int{12}, late: []int{10, 11, 12}, told: 7},
+		{name: "it is the first in everything", before: upTo(5), others: upTo(5), back: []int{12}, late: without(upTo(13), 0)[4:], told: 7},
+		{name: "nothing was missed", before: upTo(5), others: upTo(5), back: []int{5}, late: []int{5}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := newHall(t, 3, 1)
+			h.sent(15)
+			heard := max(len(tt.others), 5)
+			h.hears(0, h.wire(tt.others...))
+			h.hears(1, h.wire(tt.others...))
+			h.hears(2, h.wire(tt.before...))
+			from := h.conns[2]
+			from.position = &position{}
+			if !from.part() {
+				t.Fatal("it was not a member")
+			}
+			from.member.astray.left = 500
+			c := &conn{poller: h.poller, room: h.room, handshake: newHandshake("", "")}
+			c.follow(from)
+			h.poller.opened(c, nil, 0)
+			h.room.told(&c.member, 1012) // message n is to leave at 1000+n
+			h.conns[2] = c
+			h.hears(2, h.wire(tt.back...))
+			h.hears(0, h.wire(tt.late...))
+			h.hears(1, h.wire(tt.late...))
+			end := max(heard, 1+slices.Max(append(tt.late, tt.back...)))
+			h.proof.sent[0].Store(uint32(end))
+			got := h.proof.finish([]*member{&h.conns[0].member, &h.conns[1].member, &c.member})
+			if got.Faults != (result.Faults{Lost: tt.lost}) || got.Told != uint64(tt.told) {
+				t.Errorf("got %+v, %d told, want %d lost and %d told", got.Faults, got.Told, tt.lost, tt.told)
+			}
+			if n := got.Needed; n.Messages != uint64(heard-5) || n.Age != 512 {
+				t.Errorf("got a history of %+v, want %d messages for 512 ns", n, heard-5)
 			}
 		})
 	}

@@ -38,6 +38,8 @@ type room struct {
 	lateMore  int               // counted when late is full
 	faults    result.Faults     // those that are certain at once, and those of members that left
 	expected  uint64            // deliveries to the members that left
+	missed    uint64            // of them, what those members were told that they missed
+	needed    result.History    // that would have spared all such words
 	digest    uint64            // of the log's order
 	uncertain bool              // the log's order is not what everybody heard
 	members   int               // of this agent
@@ -128,12 +130,13 @@ func (r *room) join(m *member, at int64) {
 	r.members++
 }
 
-// suspend keeps m's place for a connection that will come back. Called by m's owner.
-func (r *room) suspend(m *member) {
+// suspend keeps m's place for a connection that will come back; this one ends at the moment at. Called by m's owner.
+func (r *room) suspend(m *member, at int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.skip(m)
 	m.away = true
+	m.stray().left = at
 }
 
 // leave ends m's membership, and counts what it was passed over with; if it was away, until then. Called by m's owner.
@@ -144,7 +147,9 @@ func (r *room) leave(m *member) {
 	if !m.away {
 		r.skip(m)
 	}
-	r.faults.Lost += r.lost(m)
+	lost, missed := r.lost(m)
+	r.faults.Lost += lost
+	r.missed += missed
 	r.expected += r.due(m, m.next)
 }
 
@@ -160,6 +165,9 @@ func (r *room) place(m *member, s stamp, payload []byte) bool {
 		}
 	}
 	r.skip(m)
+	if m.astray != nil && m.astray.rejoins {
+		r.goOn(m, s)
+	}
 	if s.seq >= p.next {
 		r.logFirst(m, s, payload)
 		return true

@@ -153,7 +153,7 @@ func (j *Judgement) say() {
 
 // doubts are of how many runs of each server the figures say little, by their verdicts.
 func doubts(pairs Pairs) (texts []string) {
-	for _, code := range []string{result.Limited, result.Unsteady} {
+	for _, code := range []string{result.Gaps, result.Limited, result.Unsteady} {
 		var of [2]int
 		for _, p := range pairs {
 			for i, r := range p {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/throng-chat/throng/bench/result"
 )
@@ -42,7 +43,11 @@ func resume(r *result.Result) (section, error) {
 	t.add("messages that they had missed, and were given", result.Thousands(s.Recovered))
 	t.add("clients told that not all of it was left", result.Thousands(s.Missed))
 	if s.Missed > 0 {
-		t.mark(bad)
+		t.mark(doubtful)
+	}
+	t.add("deliveries that they were not given, and knew of", result.Thousands(s.Told))
+	if s.Needed.Messages > 0 {
+		t.add("history that would have been enough", fmt.Sprintf("%s, for %s", result.Number(s.Needed.Messages, "message"), result.Duration(time.Duration(s.Needed.Age))))
 	}
 	return section{ID: "resume", Title: "Coming back", Tables: []table{t}}, nil
 }

@@ -77,12 +77,16 @@ func Thousands[T int | uint64](n T) string {
 	return text
 }
 
-// Number is n of something, in its plural where n is not 1.
-func Number[T int | uint64](n T, one string) string {
-	if n == 1 {
+// Number is n of something, in its plural where n is not 1: one with an s, unless another is given.
+func Number[T int | uint64](n T, one string, plural ...string) string {
+	switch {
+	case n == 1:
 		return "1 " + one
+	case len(plural) > 0:
+		return Thousands(n) + " " + plural[0]
+	default:
+		return Thousands(n) + " " + one + "s"
 	}
-	return Thousands(n) + " " + one + "s"
 }
 
 // mostCounts is how many keys are told one by one: a server may give each connection a reason of its own.

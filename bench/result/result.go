@@ -54,6 +54,7 @@ type Result struct {
 const (
 	None     = "NO VERDICT" // it did not come to a measurement
 	Broken   = "DELIVERY BROKEN"
+	Gaps     = "GAPS TOLD" // clients that came back missed something, and were told: the room keeps too little
 	Limited  = "CLIENT-LIMITED"
 	Unsteady = "NOT STEADY"
 	Valid    = "VALID"
@@ -247,11 +248,25 @@ type Storm struct {
 	Before    *Distribution `json:"before"`    // theirs before that
 }
 
-// Resume is what those who came back were given of what had been said while they were away. What was not is lost, as anything else.
+// Resume is what those who came back were given of what had been said while they were away. What was not, and what they were not told
+// of, is lost, as anything else.
 type Resume struct {
-	Clients   int    `json:"clients"`   // that came back and asked
-	Recovered uint64 `json:"recovered"` // deliveries that they were given
-	Missed    int    `json:"missed"`    // clients that were told that not all of it was left
+	Clients   int     `json:"clients"`         // that came back and asked
+	Recovered uint64  `json:"recovered"`       // deliveries that they were given
+	Missed    int     `json:"missed"`          // clients that were told that not all of it was left
+	Told      uint64  `json:"told"`            // deliveries that those were not given, and knew of
+	Needed    History `json:"needed,omitzero"` // that would have been enough for all of them
+}
+
+// History is what a room must keep so that a client that comes back misses nothing.
+type History struct {
+	Messages uint64 `json:"messages"`
+	Age      int64  `json:"age_ns"` // of the oldest
+}
+
+// Cover makes h enough for what other is enough for.
+func (h *History) Cover(other History) {
+	h.Messages, h.Age = max(h.Messages, other.Messages), max(h.Age, other.Age)
 }
 
 // Slow is what readers that stopped did to the others.

@@ -165,8 +165,8 @@ func (p *page) resume(s *Resume) {
 	if s == nil {
 		return
 	}
-	p.line("resume", "%s came back and were given %s that they had missed · %s told that not all of it was left",
-		Thousands(s.Clients), Number(s.Recovered, "message"), were(s.Missed))
+	p.line("resume", "%s came back and were given %s that they had missed · %s told that not all of it was left%s",
+		Thousands(s.Clients), Number(s.Recovered, "message"), were(s.Missed), s.ToldText())
 }
 
 func (p *page) slow(s *Slow) {

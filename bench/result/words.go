@@ -160,6 +160,14 @@ func multiple(v float64) string {
 	}
 }
 
+// ToldText is how much those who were told of a gap missed; empty for nothing.
+func (s *Resume) ToldText() string {
+	if s.Told == 0 {
+		return ""
+	}
+	return ": " + Number(s.Told, "delivery", "deliveries")
+}
+
 func were(n int) string {
 	if n == 1 {
 		return "1 was"

@@ -19,6 +19,7 @@ const (
 	exitThreshold   = 4   // a --fail does not hold
 	exitInvalid     = 5   // the figures are the client's limit, or were not steady
 	exitNotProved   = 6   // a message was lost, doubled, out of order or altered, or a connection did not hold
+	exitGaps        = 7   // clients that came back missed something, and were told
 	exitInterrupted = 130 // by a signal; the partial result was printed
 )
 
@@ -110,6 +111,8 @@ func verdictError(r *result.Result) error {
 	switch r.Verdict.Code {
 	case result.Broken:
 		return &exitError{exitNotProved, errors.New("delivery is not proved")}
+	case result.Gaps:
+		return &exitError{exitGaps, errors.New("clients that came back missed something, and were told")}
 	case result.Limited, result.Unsteady:
 		return &exitError{exitInvalid, errors.New("the figures say little of the server: " + strings.ToLower(r.Verdict.Code))}
 	case result.None:
