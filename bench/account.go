@@ -96,6 +96,7 @@ func (r *run) prove() {
 		p, f := &r.reports[i], &r.reports[i].Findings
 		count.Add(p.Tick.Count)
 		d.Expected += f.Expected
+		d.OwnLost += f.OwnLost
 		told += f.Told
 		needed.Cover(f.Needed)
 		d.Faults.Add(f.Faults)
@@ -198,6 +199,7 @@ func (r *run) costs(from int64) {
 		r.result.Plan.Sources = max(r.result.Plan.Sources, m.ready.Sources)
 	}
 	c.PerConn = float64(grown) / float64(r.result.Connect.Opened)
+	c.Others = r.others()
 }
 
 // storm is how the killed came back, and what that did to the others.

@@ -28,6 +28,7 @@ type run struct {
 	connected []agent.Connected // by agent
 	reports   []agent.Report
 	end       int64 // the tick with which the schedule ends
+	busy      busy
 	event     int64 // the tick of what happens in the middle; 0 for nothing
 }
 
@@ -84,7 +85,7 @@ func (r *run) newResult() *result.Result {
 		Target: result.Target{URL: r.targets[0].URL, Protocol: c.Protocol.Name},
 		Plan: result.Plan{
 			Scenario: c.Scenario, Connections: c.Connections, Rooms: len(r.layout.names), Largest: r.layout.largest,
-			Rate: float64(c.Rate), Poisson: c.Poisson, Closed: c.Closed, Size: c.Size, Publishers: c.publishers(),
+			Rate: float64(c.Rate), Poisson: c.Poisson, Closed: c.Closed, Size: c.Size, Publishers: c.publishers(), NoEcho: c.NoEcho,
 			Churn: c.Churn, Duration: c.Duration, Warmup: c.Warmup, WarmupAuto: c.Auto, Seed: c.Seed,
 		},
 		Connect:  result.Connect{Failed: map[string]int{}},
@@ -270,6 +271,7 @@ func (r *run) load(ctx context.Context) error {
 	}
 	r.collect.begin(start)
 	r.watch.begin(start)
+	r.busy.begin()
 	if err := r.fleet.all(agent.Command{Start: &order}); err != nil {
 		return err
 	}
@@ -292,6 +294,7 @@ func (r *run) load(ctx context.Context) error {
 	if r.result.Interrupted {
 		r.end = min(r.end, agent.Now()/agent.TickEvery)
 	}
+	r.busy.end()
 	r.watch.loaded()
 	if err := r.fleet.all(agent.Command{Finish: &finish}); err != nil {
 		return err

@@ -28,7 +28,11 @@ func judge(r *result.Result, bounds []result.Bound) {
 	v := &r.Verdict
 	v.Why = append([]string{}, v.Why...) // of steadiness
 	unsteady := len(v.Why) > 0
-	none, broken, gaps, limited := ruined(r), faults(r), told(r), limits(r)
+	misfit, explained := unfit(r)
+	none, broken, gaps, limited := ruined(r), faults(r, explained), told(r), limits(r)
+	if misfit != "" {
+		none = append(none, misfit)
+	}
 	v.Why = slices.Concat(none, broken, gaps, limited, v.Why)
 	switch {
 	case len(none) > 0:
@@ -73,17 +77,26 @@ func ruined(r *result.Result) (why []string) {
 	return why
 }
 
-// faults is what was delivered wrong.
-func faults(r *result.Result) (why []string) {
+// The faults in the words of a verdict.
+const (
+	faultLost      = "lost"
+	faultMisrouted = "in a wrong room"
+)
+
+// faults is what was delivered wrong, but for the one that is explained. What was lost is part of what was to come, the rest of what
+// came.
+func faults(r *result.Result, explained string) (why []string) {
 	d := &r.Delivery
 	for _, f := range []struct {
 		n    int
+		of   uint64
 		what string
 	}{
-		{d.Lost, "lost"}, {d.Duplicated, "duplicated"}, {d.Reordered, "out of order"}, {d.Corrupt, "altered"}, {d.Misrouted, "in a wrong room"},
+		{d.Lost, d.Expected, faultLost}, {d.Duplicated, d.Got, "duplicated"}, {d.Reordered, d.Got, "out of order"}, {d.Corrupt, d.Got, "altered"},
+		{d.Misrouted, d.Got, faultMisrouted},
 	} {
-		if f.n > 0 {
-			why = append(why, fmt.Sprintf("%s of %s deliveries %s", result.Thousands(f.n), result.Thousands(d.Expected), f.what))
+		if f.n > 0 && f.what != explained {
+			why = append(why, fmt.Sprintf("%s of %s %s", result.Thousands(f.n), result.Number(f.of, "delivery", "deliveries"), f.what))
 		}
 	}
 	if d.Closed > 0 {
@@ -136,6 +149,9 @@ func limits(r *result.Result) (why []string) {
 	}
 	if held := r.Client.Throttled; held > 0 && float64(held) >= mostThrottled*float64(r.Plan.Duration) {
 		why = append(why, fmt.Sprintf("the quota of its control group held an agent up for %s", result.Duration(held)))
+	}
+	if len(why) > 0 {
+		why = append(why, cause(r))
 	}
 	return why
 }

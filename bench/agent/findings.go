@@ -11,8 +11,9 @@ import (
 type Findings struct {
 	result.Faults
 	Expected uint64         `json:"expected"`
-	Told     uint64         `json:"told,omitempty"`  // deliveries that clients were told they had missed, when they came back
-	Needed   result.History `json:"needed,omitzero"` // of the room that would have had to keep most
+	OwnLost  uint64         `json:"own_lost,omitempty"` // messages that did not come back to who sent them, due or not
+	Told     uint64         `json:"told,omitempty"`     // deliveries that clients were told they had missed, when they came back
+	Needed   result.History `json:"needed,omitzero"`    // of the room that would have had to keep most
 	Died     uint64         `json:"died"`
 	Samples  []result.Fault `json:"samples"`
 	Orders   []Order        `json:"orders,omitempty"` // by room, where there are several agents
@@ -52,6 +53,7 @@ func (p *proof) finish(members []*member) Findings {
 		f := r.finish(of[i])
 		all.Faults.Add(f.Faults)
 		all.Expected += f.Expected
+		all.OwnLost += f.OwnLost
 		all.Told += f.Told
 		all.Needed.Cover(f.Needed)
 		all.Died += f.Died
@@ -130,14 +132,16 @@ func (r *room) finish(members []*member) (f Findings) {
 		}
 	}
 	end := r.log.length.Load()
-	f.Faults, f.Expected, f.Told, f.Needed = r.faults, r.expected, r.missed, r.needed
+	f.Faults, f.Expected, f.OwnLost, f.Told, f.Needed = r.faults, r.expected, r.ownLost, r.missed, r.needed
 	for _, m := range members {
 		r.skip(m)
 		r.pass(m, end)
-		lost, missed := r.lost(m)
+		due := r.due(m, end)
+		lost, missed := r.lost(m, due)
 		f.Lost += lost
 		f.Told += missed
-		f.Expected += r.due(m, end)
+		f.OwnLost += m.ownLost()
+		f.Expected += due
 	}
 	f.Reordered = r.lateMore
 	for _, n := range r.late {
@@ -146,8 +150,17 @@ func (r *room) finish(members []*member) (f Findings) {
 	return f
 }
 
-// lost is how many messages m was passed over with, and told is how many it was told that it missed.
-func (r *room) lost(m *member) (lost int, told uint64) {
+// ownLost is how many messages of its own did not come back to m.
+func (m *member) ownLost() uint64 {
+	if m.astray == nil {
+		return 0
+	}
+	return uint64(max(0, m.astray.own))
+}
+
+// lost is how many of the messages that were due to m it was passed over with, and told is how many it was told that it missed. The log
+// may have forgotten that a message is m's own, which is not due to it without an echo.
+func (r *room) lost(m *member, due uint64) (lost int, told uint64) {
 	a := m.astray
 	if a == nil {
 		return 0, 0
@@ -161,7 +174,8 @@ func (r *room) lost(m *member) (lost int, told uint64) {
 			}
 		}
 	}
-	lost = max(lost-int(told)-a.unidentified, 0)
+	told = min(told, due)
+	lost = max(min(lost-int(told), int(due-told))-a.unidentified, 0)
 	left := lost
 	for _, g := range a.missing {
 		for pos := g.from; pos < g.to && left > 0; pos++ {

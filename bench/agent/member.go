@@ -22,6 +22,7 @@ type astray struct {
 	recent       []uint64 // floating entries received when the next other entry was at: nothing else came since
 	at           uint64
 	unidentified int // received, but altered beyond recognition
+	own          int // messages of its own that it was passed over with, due to it or not
 	excused      int // from before it heard anything, and was due to
 	lost         int // places below floor that were missing and are no longer remembered one by one
 	floor        uint64

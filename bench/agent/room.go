@@ -38,6 +38,7 @@ type room struct {
 	lateMore  int               // counted when late is full
 	faults    result.Faults     // those that are certain at once, and those of members that left
 	expected  uint64            // deliveries to the members that left
+	ownLost   uint64            // of them, lost to who had sent them
 	missed    uint64            // of them, what those members were told that they missed
 	needed    result.History    // that would have spared all such words
 	digest    uint64            // of the log's order
@@ -147,10 +148,12 @@ func (r *room) leave(m *member) {
 	if !m.away {
 		r.skip(m)
 	}
-	lost, missed := r.lost(m)
+	due := r.due(m, m.next)
+	lost, missed := r.lost(m, due)
 	r.faults.Lost += lost
 	r.missed += missed
-	r.expected += r.due(m, m.next)
+	r.expected += due
+	r.ownLost += m.ownLost()
 }
 
 // place finds where the message belongs and moves m there. It is false for a duplicate. mu is held.
@@ -173,11 +176,15 @@ func (r *room) place(m *member, s stamp, payload []byte) bool {
 		return true
 	}
 	pos, ok := p.of(s.seq)
-	switch {
-	case !ok, m.hasEarly(pos), pos < m.next && !m.find(pos):
+	if !ok || m.hasEarly(pos) || pos < m.next && !m.find(pos) {
 		// Without a place it is older than the log: it was received, or given up, long ago.
 		r.duplicate(m, s)
 		return false
+	}
+	if pos < m.next && int32(s.publisher) == m.publisher {
+		m.astray.own--
+	}
+	switch {
 	case r.floats[pos] != nil:
 		r.receiveFloat(m, s, pos)
 	case pos < m.next:
@@ -229,12 +236,23 @@ func (r *room) pass(m *member, to uint64) {
 	}
 	if m.begun && !r.proof.noEcho && (m.astray == nil || len(m.astray.early) == 0) {
 		m.stray().miss(from, to)
+		for pos := from; pos < to && m.publisher >= 0; pos++ {
+			r.missOwn(m, pos)
+		}
 		return
 	}
 	for pos := from; pos < to; pos++ {
 		if !r.excused(m, pos) {
 			m.stray().miss(pos, pos+1)
+			r.missOwn(m, pos)
 		}
+	}
+}
+
+// missOwn counts what m missed at pos, where that is its own. Without an echo it would not be missed.
+func (r *room) missOwn(m *member, pos uint64) {
+	if e := r.log.at(pos); e != nil && int32(e.publisher) == m.publisher {
+		m.astray.own++
 	}
 }
 
@@ -251,6 +269,7 @@ func (r *room) excused(m *member, pos uint64) bool {
 		return true
 	case !m.begun && e.intended < m.since:
 		m.stray().excused++
+		r.missOwn(m, pos)
 		return true
 	}
 	return false

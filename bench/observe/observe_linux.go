@@ -143,6 +143,12 @@ func commandLine(text string) string {
 	return strings.ToValidUTF8(line[:maxBytes-len(more)], "") + more
 }
 
+// Busy is how long the processors of this machine were not idle since it began, all together; false where that cannot be told.
+func Busy() (time.Duration, bool) {
+	busy, err := take(filepath.Join(string(proc), "stat"), parseBusy)
+	return busy, err == nil
+}
+
 // TCPMemory is what the TCP sockets of the machine hold, in bytes; 0 where it cannot be told.
 func TCPMemory() int64 {
 	pages, err := take(filepath.Join(string(proc), "net/sockstat"), entry("TCP:", "mem"))

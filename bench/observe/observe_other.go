@@ -19,6 +19,9 @@ func FindListener(netip.AddrPort) int { return 0 }
 // Command is not known: there is no /proc.
 func Command(int) string { return "" }
 
+// Busy is not known: there is no /proc.
+func Busy() (time.Duration, bool) { return 0, false }
+
 // TCPMemory is not known: there is no /proc.
 func TCPMemory() int64 { return 0 }
 

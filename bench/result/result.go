@@ -103,7 +103,8 @@ type Plan struct {
 	Closed      int           `json:"closed"` // messages under way at a time; 0 for the open loop
 	Size        int           `json:"size"`
 	Publishers  int           `json:"publishers"`
-	Churn       float64       `json:"churn_per_min"` // share of the connections that leave and come back
+	NoEcho      bool          `json:"no_echo,omitempty"` // who sends a message does not receive it
+	Churn       float64       `json:"churn_per_min"`     // share of the connections that leave and come back
 	Duration    time.Duration `json:"duration_ns"`
 	Warmup      time.Duration `json:"warmup_ns"` // cut off the front
 	WarmupAuto  bool          `json:"warmup_auto"`
@@ -151,9 +152,10 @@ type Delivery struct {
 	PerS     float64        `json:"per_s"` // while it was measured
 	Foreign  uint64         `json:"foreign"`
 	Pings    uint64         `json:"pings"`
-	Closed   int            `json:"closed"`    // connections that the server ended, or that were to hold and did not
-	Closes   map[string]int `json:"closes"`    // those, by why
-	BadFrame uint64         `json:"bad_frame"` // of those, closed by us for breaking RFC 6455
+	Closed   int            `json:"closed"`             // connections that the server ended, or that were to hold and did not
+	Closes   map[string]int `json:"closes"`             // those, by why
+	BadFrame uint64         `json:"bad_frame"`          // of those, closed by us for breaking RFC 6455
+	OwnLost  uint64         `json:"own_lost,omitempty"` // messages that did not come back to who had sent them
 	Faults
 	Samples []Fault `json:"samples"` // the first of them
 	Stalls  []Stall `json:"stalls"`  // a second or more without any delivery, while messages were sent
@@ -222,7 +224,8 @@ type Client struct {
 	PerConn     float64       `json:"pss_per_connection"`
 	LoopLag     *Distribution `json:"loop_lag"` // how late an agent's poller came to what was due
 	GCPause     time.Duration `json:"gc_pause_ns"`
-	Throttled   time.Duration `json:"throttled_ns"` // the agent that its control groups held up longest, while it was measured
+	Others      float64       `json:"others_cores,omitempty"` // of this machine, that neither the client nor the server used; 0 where that is not known
+	Throttled   time.Duration `json:"throttled_ns"`           // the agent that its control groups held up longest, while it was measured
 }
 
 // Floor is what this machine's kernel charges for the same bytes to as many sockets, by bare system calls.

@@ -1,0 +1,37 @@
+package agent
+
+import (
+	"testing"
+
+	"github.com/throng-chat/throng/bench/result"
+)
+
+// Nobody loses more than was due to it: not of what the log has forgotten the sender of, either.
+func TestNobodyLosesMoreThanWasDue(t *testing.T) {
+	const messages = 5000
+	for _, heard := range []bool{true, false} {
+		p := newProof(testRun, testSize, 5000, make([]int32, 1), true, 0, 1) // of many rooms each remembers little
+		room := p.rooms[0]
+		poller := newPoller(p, &Protocols[0], 100)
+		h := &hall{t: t, proof: p, room: room, poller: poller, publishers: 1}
+		for i := range 2 {
+			c := &conn{poller: poller, room: room, state: open, member: member{connection: int32(i), publisher: int32(-i)}}
+			room.join(&c.member, -grace)
+			h.conns = append(h.conns, c)
+		}
+		if room.log.window() >= messages {
+			t.Fatalf("the log remembers %d messages: that shows nothing", room.log.window())
+		}
+		h.sent(messages)
+		want := result.Faults{Lost: messages}
+		if heard {
+			want = result.Faults{}
+			for n := range messages {
+				h.hears(1, h.wire(n))
+			}
+		}
+		if got, expected := h.finish(); got != want || expected != messages {
+			t.Errorf("heard %v: got %+v of %d, want %+v of %d", heard, got, expected, want, messages)
+		}
+	}
+}
