@@ -24,7 +24,9 @@ type Config struct {
 
 	Rate           int // messages a second from one connection, twice that in a burst; 0 for no limit
 	MaxMessage     int // bytes of one message
-	MaxUnsent      int // bytes that may wait for a slow reader
+	RateBytes      int // bytes a second from one connection, four times that in a burst; 0 for no limit
+	MaxUnsent      int // bytes that may wait for a slow reader alone: what its rooms publish is shared, and counts for MaxRetained
+	MaxRetained    int // bytes that wait for slow readers, of all connections; an eighth of it for one room
 	MaxConnections int // 0: what the open-file limit allows
 
 	Drain time.Duration // how long a stop may take
@@ -72,6 +74,7 @@ const (
 	handshakeGrace     = time.Second
 	stallTimeout       = 5 * time.Second // without progress on a full socket
 	closeTimeout       = 2 * time.Second // for the peer's part of a close
+	roomShareRetained  = 8               // one room may retain such a part of MaxRetained for its slow members
 	roomBacklog        = 128 << 10       // bytes a room may be behind before its talkers are paused
 	sendBuffer         = 64 << 10        // SO_SNDBUF: without it the kernel holds up to 2.3 MB for a reader that stopped
 	readBuffer         = 16 << 10        // of a poller, shared by its connections
@@ -105,7 +108,9 @@ func DefaultConfig() Config {
 		PingTimeout:  10 * time.Second,
 		Rate:         100,
 		MaxMessage:   64 << 10,
+		RateBytes:    1 << 20,
 		MaxUnsent:    256 << 10,
+		MaxRetained:  128 << 20,
 		Drain:        10 * time.Second,
 		Guests:       "auto",
 		UserRooms:    "#",

@@ -18,13 +18,14 @@ type conn struct {
 	wheel.Links[conn]
 	pinged atomic.Uint32 // tick of a ping that is not answered; 0 for none
 
-	// Constant after newConn.
-	nc     *nbio.Conn
-	shard  *shard
-	id     uint64
-	since  wheel.Tick
-	source *address // nil where addresses do not count
-	place  member   // of a plain connection: its one room
+	// Constant after newConn, but for pacedSince.
+	nc         *nbio.Conn
+	shard      *shard
+	id         uint64
+	since      wheel.Tick
+	pacedSince wheel.Tick // it has wanted more bytes than its rate since; 0 for not. Owned by the poller; here it takes no room
+	source     *address   // nil where addresses do not count
+	place      member     // of a plain connection: its one room
 
 	session *session // of one that speaks the SDK protocol, else nil
 
@@ -33,12 +34,13 @@ type conn struct {
 	messages meter
 	inRoom   meter // messages, of a plain connection
 	frames   meter
-	waiting  bool // in the poller's list of connections to read later
+	bytes    meter
 
 	// Owned by the shard.
 	out          *outbox // what the socket refused; nil while all is sent
 	connAt       int32   // index in shard.conns
 	finishing    bool    // the close frame is sent or queued: nothing may follow it
+	waiting      bool    // in one of the poller's lists of connections to read later. Owned by the poller; here it takes no room
 	sentBytes    uint64
 	sentMessages uint64
 
@@ -98,6 +100,7 @@ func (c *conn) joinedRooms() []string {
 func (c *conn) onData(b []byte, now time.Duration) {
 	add(&c.receivedBytes, uint64(len(b)))
 	c.shard.hub.loop.received.Add(uint64(len(b)))
+	c.spendBytes(now, len(b))
 	c.take(b, now)
 }
 

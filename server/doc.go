@@ -49,8 +49,10 @@
 //   - Answers: replies to a client are jobs like all else, so that they stand in order with what its rooms say.
 //   - Newcomers: the 101 is written by the shard, as part of the job that makes the connection a member: whoever has its 101
 //     hears all that is said from then on.
-//   - Slow readers: what a socket refuses stays as slices of batches that all slow members share (outbox.go), until there
-//     is too much, or no progress.
+//   - Slow readers: what a socket refuses stays as slices of batches that all slow members share (outbox.go). It is counted once
+//     (retain.go); when a room, or the process, retains too much, the slowest are closed. So is who makes no progress, or costs
+//     too much alone.
+//   - Fast talkers: beyond a burst a connection is read at its rate of bytes (pace.go).
 //   - Overload: a room that is too far behind is not read for (room.backlog, waker.later): memory stays bounded and nothing
 //     is lost; TCP makes the talkers wait.
 //   - Deadlines: one entry a connection in a timing wheel, never moved when bytes arrive (heartbeat.go); rooms that remember

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lesismal/nbio"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/throng-chat/throng/server/ws"
@@ -32,11 +33,11 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// startServer runs a server on a free port until the test ends. Changes are made to a config without a rate limit.
+// startServer runs a server on a free port until the test ends. Changes are made to a config without rate limits.
 func startServer(t testing.TB, change func(*Config)) *Server {
 	t.Helper()
 	cfg := DefaultConfig()
-	cfg.Listen, cfg.Admin, cfg.Rate, cfg.Drain = "127.0.0.1:0", "127.0.0.1:0", 0, 2*time.Second
+	cfg.Listen, cfg.Admin, cfg.Rate, cfg.RateBytes, cfg.Drain = "127.0.0.1:0", "127.0.0.1:0", 0, 0, 2*time.Second
 	cfg.PingInterval = time.Hour // these clients do not answer unless they are told to
 	if change != nil {
 		change(&cfg)
@@ -255,4 +256,14 @@ func roomOf(s *Server, name string) *room {
 	s.hub.mu.Lock()
 	defer s.hub.mu.Unlock()
 	return s.hub.rooms[name]
+}
+
+// asNB is a socket as the loop has them.
+func asNB(t testing.TB, conn net.Conn) *nbio.Conn {
+	t.Helper()
+	nc, err := nbio.NBConn(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return nc
 }

@@ -58,6 +58,7 @@ func (h *heartbeat) run() {
 			h.advance(now)
 			h.handshakes.expire(now)
 			h.hub.loop.probe(now)
+			h.hub.loop.resumePaced()
 		case <-h.quit:
 			return
 		}
@@ -145,12 +146,14 @@ func (h *heartbeat) check(c *conn, now wheel.Tick) {
 		c.pinged.Store(0)
 	}
 	switch {
+	case pinged != 0 && now >= pinged+h.timeout && c.stalled.Load() != 0:
+		h.forgiveLag(c, pinged, now)
 	case pinged != 0 && now >= pinged+h.timeout:
 		c.cut(closedPingTimeout)
 	case pinged == 0 && now >= seen+h.interval:
 		c.pinged.Store(uint32(now))
 		h.hub.metrics.pings.Inc()
-		h.hub.post(c.shard, job{do: sendFrame, conn: c, frame: pingFrame})
+		h.hub.post(c.shard, job{do: sendPing, conn: c, frame: pingFrame})
 	}
 }
 
@@ -165,14 +168,22 @@ func (h *heartbeat) checkSession(s *session, now wheel.Tick) {
 	switch {
 	case pinged != 0 && now >= pinged+h.timeout && s.waiting.Load():
 		// Nothing is read of it: the answer may be there. When it is read again it gets that time back.
+	case pinged != 0 && now >= pinged+h.timeout && c.stalled.Load() != 0:
+		h.forgiveLag(c, pinged, now)
 	case pinged != 0 && now >= pinged+h.timeout:
 		s.disconnect(disconnectNoPong)
 	case pinged == 0 && at != 0 && now >= at:
 		c.pinged.Store(uint32(now))
 		s.pingAt.Store(uint32(now + h.interval))
 		h.hub.metrics.pings.Inc()
-		h.hub.post(c.shard, job{do: sendFrame, conn: c, frame: sessionPings[s.encoding]})
+		h.hub.post(c.shard, job{do: sendPing, conn: c, frame: sessionPings[s.encoding]})
 	}
+}
+
+// forgiveLag gives a reader whose socket is full more time to answer a ping, which may wait in that socket. What it is held to
+// meanwhile is progress.
+func (h *heartbeat) forgiveLag(c *conn, pinged, now wheel.Tick) {
+	c.pinged.CompareAndSwap(uint32(pinged), uint32(now))
 }
 
 // next is the nearest of c's deadlines.

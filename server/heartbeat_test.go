@@ -78,7 +78,7 @@ func (c *crew) pings(d time.Duration, answer bool) [][]*conn {
 		shard := c.hub.shards[0]
 		var pinged []*conn
 		for _, j := range shard.inbox {
-			if j.do == sendFrame && &j.frame[0] == &pingFrame[0] {
+			if j.do == sendPing && &j.frame[0] == &pingFrame[0] {
 				pinged = append(pinged, j.conn)
 				if answer {
 					hear(j.conn)

@@ -32,11 +32,15 @@ type hub struct {
 	rules       ws.Rules
 	messageRate rateLimit
 	frameRate   rateLimit
+	byteRate    byteRate
 	userRate    rateLimit
 	addressRate rateLimit
 	maxUnsent   int
 	maxLive     int64
-	slow        rate.Sometimes // to say so
+
+	maxRetained     int64          // bytes that all outboxes may cost
+	maxRetainedRoom int64          // bytes that the slow members of one room may make it retain
+	slow            rate.Sometimes // to say so
 
 	// Constant after newHub: the chat backend.
 	patterns        []RoomOptions
@@ -70,6 +74,7 @@ type hub struct {
 
 	live     atomic.Int64 // connections, from reserve to leave
 	draining atomic.Bool
+	retained atomic.Int64 // bytes that all outboxes cost
 
 	unfinished *unfinished // messages that have begun and not ended
 
@@ -87,9 +92,13 @@ func newHub(cfg Config, log *slog.Logger, m *metrics, tokens *token.Verifier, sh
 		rules:       ws.Rules{MaxMessage: cfg.MaxMessage, MaxFragments: maxFragments},
 		messageRate: perSecond(cfg.Rate),
 		frameRate:   perSecond(cfg.Rate * framesPerMessage),
+		byteRate:    byteRate(cfg.RateBytes),
 		maxUnsent:   cfg.MaxUnsent,
 		maxLive:     int64(cfg.MaxConnections),
 		slow:        everySecond(),
+
+		maxRetained:     int64(cfg.MaxRetained),
+		maxRetainedRoom: int64(max(cfg.MaxRetained/roomShareRetained, 2*cfg.MaxMessage)),
 
 		patterns:        cfg.Rooms,
 		anyRoom:         otherRoom(cfg.OtherRooms),

@@ -126,9 +126,14 @@ func (l *loop) readFrom(c *conn) {
 		if c.session != nil && c.session.waiting.Load() && !c.closing() {
 			return // session.goOn reads on
 		}
-		enough := reads >= readsPerTurn || c.congested() && !c.closing()
+		over := c.overBytes(now)
+		enough := reads >= readsPerTurn || (over || c.congested()) && !c.closing()
 		if enough && !hungUp(c.nc) {
-			l.pollerOf(c).later(c)
+			if p := l.pollerOf(c); over && !c.closing() {
+				p.pace(c)
+			} else {
+				p.later(c)
+			}
 			return
 		}
 		n, err := c.nc.Read(buf)
@@ -199,6 +204,12 @@ type poller struct {
 	// Owned by the poller.
 	waiting []*conn
 	spare   []*conn
+	pacing  []*conn // until their rate of bytes allows
+
+	sparePacing []*conn
+
+	paced   atomic.Bool // pacing is not empty
+	paceDue atomic.Bool // the heartbeat has ticked since pacing was looked through
 
 	mu     sync.Mutex // a leaf
 	posted []func()
@@ -253,6 +264,9 @@ func (p *poller) onWake() {
 		p.loop.metrics.loopLag.Observe(time.Since(time.Unix(0, at)).Seconds())
 	}
 	p.runPosted()
+	if p.paceDue.Swap(false) {
+		p.readPaced(p.loop.clock.now())
+	}
 	list := p.waiting
 	p.waiting = p.spare[:0]
 	for i, c := range list {

@@ -13,6 +13,8 @@ type metrics struct {
 	dropped       prometheus.Counter
 	pings         prometheus.Counter
 	pauses        prometheus.Counter
+	relieved      prometheus.Counter
+	paced         prometheus.Counter
 	panics        prometheus.Counter
 	commands      *prometheus.CounterVec
 	commandErrors *prometheus.CounterVec
@@ -68,6 +70,8 @@ func newMetrics() *metrics {
 	m.dropped = counter("throng_dropped_bytes_total", "Bytes queued for a client that was gone, or closed as slow, before they were sent.")
 	m.pings = counter("throng_pings_total", "Pings sent to silent connections.")
 	m.pauses = counter("throng_pauses_total", "Times a connection was not read from because its room was behind.")
+	m.relieved = counter("throng_retained_closes_total", "Slow readers closed because a budget of retained bytes was used up.")
+	m.paced = counter("throng_paced_total", "Times throng paused reading from a connection because of its rate of bytes.")
 	m.panics = counter("throng_panics_total", "Faults of our own code that were contained.")
 	m.loopLag = lag("throng_loop_lag_seconds", "How long a poller took to answer a probe, once a second.")
 	m.shardLag = lag("throng_shard_lag_seconds", "From the posting of a round's first job to the end of its writes.")
@@ -154,6 +158,8 @@ func (m *metrics) watch(h *hub, pending *handshakes) {
 		}
 		return float64(n)
 	})
+	gauge("throng_retained_bytes", "Bytes of memory that slow readers cost. Bytes that several readers of a room wait for count once.",
+		func() float64 { return float64(h.retained.Load()) })
 	counter := func(name, help string, read func() uint64) {
 		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help},
 			func() float64 { return float64(read()) }))

@@ -29,6 +29,8 @@ type room struct {
 	backlog atomic.Int64
 	limit   int64
 	paused  atomic.Bool // some poller waits for the backlog to shrink
+
+	retained atomic.Int64 // bytes that slow members make it retain, summed over the parts
 }
 
 // WheelLinks lets the wheel file a room.
@@ -49,9 +51,14 @@ type part struct {
 	frames int
 	posted int    // bytes of batch, as room.backlog counts them
 	owned  bool   // batch is our own buffer
-	kept   bool   // a slow member holds a slice of batch
 	wholes int    // members that must hear a publication whole before they can hear what is new
 	offset uint64 // of the last publication since somebody was here; 0 before the first
+
+	flushing bool      // the batch is whole, and being written
+	retains  *retained // bytes of the batch that slow members hold; nil for none
+
+	// Written by the shard, read by others.
+	retained atomic.Int64 // bytes that slow members make it retain
 }
 
 // member is a connection's place in a room.
@@ -183,14 +190,15 @@ func (p *part) leave(m *member) {
 
 // flush writes the batch, once a member, and forgets it.
 func (p *part) flush(s *shard) {
+	p.flushing = true
 	for i := 0; i < len(p.list); {
 		i = p.flushFrom(s, i)
 	}
-	if p.owned && !p.kept {
+	if p.owned {
 		s.recycle(p.batch)
 	}
 	posted := p.posted
-	p.batch, p.frames, p.posted, p.owned, p.kept = nil, 0, 0, false, false
+	p.batch, p.frames, p.posted, p.owned, p.flushing, p.retains = nil, 0, 0, false, false, nil
 	p.room.backlog.Add(int64(-posted))
 	if !p.room.congested() && p.room.paused.Swap(false) {
 		s.hub.loop.wakeAll()
@@ -228,14 +236,12 @@ func (p *part) flushMemberTo(s *shard, m *member, bytes, frames int) {
 	if int(m.from) == bytes {
 		return
 	}
-	b := p.batch[m.from:bytes]
+	at, b := int(m.from), p.batch[m.from:bytes]
 	n := uint64(frames) - uint64(m.fromFrames)
 	m.from, m.fromFrames = uint32(bytes), uint32(frames)
 	m.conn.sentMessages += n
 	s.round.deliveries += n
-	if s.write(m.conn, b) {
-		p.kept = true
-	}
+	s.writePart(m.conn, b, p, at)
 }
 
 // gap ends the subscriptions that must not miss anything: a publication did not come here. They hear nothing of what follows,

@@ -37,7 +37,7 @@ func (s *session) publish(id uint32, req *protocol.PublishRequest) {
 		return
 	}
 	now := s.hub.clock.now()
-	if !s.mayPublishIn(req.Channel, perSecond(options.Rate), now) || !s.hub.userMayPublish(s.user, now) {
+	if s.floods || !s.mayPublishIn(req.Channel, perSecond(options.Rate), now) || !s.hub.userMayPublish(s.user, now) {
 		s.refuse(id, errTooManyRequests)
 		return
 	}

@@ -31,6 +31,7 @@ type session struct {
 	subs       []*subscription
 	replies    []*protocol.Reply // of the frame under way, not yet posted
 	talksIn    *room             // where it made others hear something: it is not read from while that is behind
+	floods     bool              // it has wanted more than its rate of bytes for too long: its publications are refused
 	strikes    int               // commands over a limit, since the last that was not
 	recovered  meter             // bytes of what it was told that it had missed
 	meters     map[string]meter  // of publications, by room, where rooms have a rate; nil before the first

@@ -32,15 +32,19 @@ type shard struct {
 	scratch  []byte
 	payload  []byte // of replies
 	round    tally
-	sends    int // since the last yield
-	asked    int // bytes of the long answer that is being written
-	owed     int // bytes of the long answers that wait for their readers
+	sends    int     // since the last yield
+	asked    int     // bytes of the long answer that is being written
+	owed     int     // bytes of the long answers that wait for their readers
+	pressed  []*room // that retain more than one may
 	panics   rate.Sometimes
+
+	pressedByAll bool // all outboxes together cost more than they may
 
 	anyReady atomic.Bool // some laggard's socket takes bytes again
 
 	// Written by run, read by the metrics.
 	unsent     atomic.Int64 // bytes in outboxes
+	retained   atomic.Int64 // bytes that those outboxes cost
 	deliveries atomic.Uint64
 	sentBytes  atomic.Uint64 // written or queued
 	writes     atomic.Uint64 // system calls
@@ -54,6 +58,7 @@ type action uint8
 const (
 	deliver     action = iota // message, or for plain members frame, to the members of part
 	sendFrame                 // frame to conn
+	sendPing                  // frame to conn, ahead of what waits for it
 	sendReplies               // replies to conn, in one frame
 	sendAnswer                // frame to conn, which asked for so much, or instead of a second one replies
 	sendClose                 // frame to conn, and nothing after it
@@ -145,6 +150,7 @@ func (s *shard) work() {
 	if s.anyReady.Swap(false) {
 		s.resumeLaggards()
 	}
+	s.relieve()
 	add(&s.deliveries, s.round.deliveries)
 	add(&s.sentBytes, s.round.bytes)
 	add(&s.writes, s.round.writes)
@@ -176,6 +182,8 @@ func (s *shard) handle(j *job) {
 		}
 	case sendFrame:
 		s.send(c, j.frame)
+	case sendPing:
+		s.sendPing(c, j.frame)
 	case sendReplies:
 		s.sendReplies(c, j)
 	case sendAnswer:
@@ -262,6 +270,19 @@ func (s *shard) send(c *conn, frame []byte) {
 		s.write(c, frame)
 		s.yield()
 	}
+}
+
+// sendPing writes a ping to c, ahead of what waits where c is slow: the client must not take the server for dead.
+func (s *shard) sendPing(c *conn, frame []byte) {
+	if c.out == nil || c.finishing {
+		s.send(c, frame)
+		return
+	}
+	own := c.out.own
+	c.out.pushUrgent(frame)
+	c.sentBytes += uint64(len(frame))
+	s.round.bytes += uint64(len(frame))
+	s.queued(c, len(frame), own)
 }
 
 // catchUp writes to c what it has not got of its rooms' batches.

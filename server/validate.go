@@ -52,7 +52,10 @@ func (m *mistakes) between(key string, found, least, most int, unit, zero string
 // Limits of a Config.
 const (
 	maxRate              = 1_000_000 // a second
-	maxRoomsOfConnection = 4096      // they are searched one by one
+	minRateBytes         = 1 << 10   // a second
+	maxRateBytes         = 1 << 30
+	maxRetainedAllowed   = 1 << 40
+	maxRoomsOfConnection = 4096 // they are searched one by one
 	maxHistoryBytes      = 1 << 40
 	maxPatterns          = 1000
 	minSecret            = 16 // bytes
@@ -93,11 +96,15 @@ func (c Config) Validate() error {
 		m.refuse("ping-timeout", c.PingTimeout, "%v to %v", minPing, maxPing)
 	}
 	m.between("rate", c.Rate, 1, maxRate, "messages a second", "no limit")
+	m.between("rate-bytes", c.RateBytes, minRateBytes, maxRateBytes, "bytes a second", "no limit")
 	if c.MaxMessage < 125 || c.MaxMessage > maxMessageAllowed {
 		m.refuse("max-message", c.MaxMessage, "125 bytes to 16 MiB")
 	}
 	if c.MaxUnsent < c.MaxMessage {
 		m.refuse("max-unsent", c.MaxUnsent, "max-message (%d) or more, or one message closes its readers", c.MaxMessage)
+	}
+	if least := max(c.MaxUnsent, 4*c.MaxMessage); c.MaxRetained < least || c.MaxRetained > maxRetainedAllowed {
+		m.refuse("max-retained", c.MaxRetained, "max-unsent and four messages (%d) or more, 1 TiB at most", least)
 	}
 	if c.MaxConnections < 0 {
 		m.refuse("max-connections", c.MaxConnections, "1 or more, or 0 for what the open-file limit allows")

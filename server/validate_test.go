@@ -51,6 +51,8 @@ func TestAMistakeNamesItsKeyAndWhatIsAllowed(t *testing.T) {
 		{key: "rate", spoil: func(c *Config) { c.Rate = -1 }, says: "rate = -1: want 1 to 1000000 messages a second, or 0 for no limit"},
 		{key: "max-message", spoil: func(c *Config) { c.MaxMessage = 1 }, says: "max-message = 1: want 125 bytes to 16 MiB"},
 		{key: "max-unsent", spoil: func(c *Config) { c.MaxUnsent = 1 }, says: "max-unsent = 1: want max-message (65536) or more"},
+		{key: "rate-bytes", spoil: func(c *Config) { c.RateBytes = 1 }, says: "rate-bytes = 1: want 1024 to 1073741824 bytes a second, or 0 for no limit"},
+		{key: "max-retained", spoil: func(c *Config) { c.MaxRetained = 1 }, says: "max-retained = 1: want max-unsent and four messages (262144) or more"},
 		{key: "max-connections", spoil: func(c *Config) { c.MaxConnections = -1 }, says: "max-connections = -1: want 1 or more, or 0"},
 		{key: "drain", spoil: func(c *Config) { c.Drain = -1 }, says: "drain = -1ns: want 0 or more"},
 		{key: "guests", spoil: func(c *Config) { c.Guests = "yes" }, says: `guests = "yes": want on, off, or auto`},

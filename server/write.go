@@ -9,54 +9,76 @@ import (
 // How a shard writes. All of it runs on the shard, which alone writes to its connections' sockets: two writers would mix
 // their bytes.
 
-// write sends b to c, or queues what the socket refuses. kept says that a slice of b is queued, so b must not be reused.
-func (s *shard) write(c *conn, b []byte) (kept bool) {
+// write sends a frame of c's own, or queues what the socket refuses.
+func (s *shard) write(c *conn, frame []byte) { s.writePart(c, frame, nil, 0) }
+
+// writePart sends b to c, or queues what the socket refuses. b begins at a place in the batch of a part, or is a frame of c's own
+// where p is nil.
+func (s *shard) writePart(c *conn, b []byte, p *part, at int) {
 	c.sentBytes += uint64(len(b))
 	s.round.bytes += uint64(len(b))
 	if c.out != nil {
-		return s.queue(c, b)
+		s.queue(c, b, p, at)
+		return
 	}
 	n, err := sendNow(c.nc, b)
 	s.round.writes++
 	if n == len(b) {
-		return false
+		return
 	}
 	if err != nil && !errors.Is(err, syscall.EAGAIN) && !errors.Is(err, syscall.EINTR) {
 		s.abandon(c, closedGone)
-		return false
+		return
 	}
 	c.out = &outbox{}
 	s.laggards = append(s.laggards, c)
-	kept = s.queue(c, b[n:])
-	if kept {
+	if s.queue(c, b[n:], p, at+n) {
 		s.hub.heartbeat.limitStall(c)
 		s.arm(c)
 	}
-	return kept
 }
 
-// queue puts b behind what c has not been sent. A reader who is too far behind is closed. What is being sent does not count:
-// one frame closes nobody, however long it is.
-func (s *shard) queue(c *conn, b []byte) (kept bool) {
+// queue puts b behind what c has not been sent. A reader that costs too much alone is closed: then queue is false. What is being
+// sent does not count: one frame closes nobody, however long it is.
+func (s *shard) queue(c *conn, b []byte, p *part, at int) bool {
 	if s.asked > 0 && c.out.asked == 0 {
 		c.out.asked = s.asked
 		s.owed += s.asked
 	}
-	c.out.push(b)
-	s.unsent.Add(int64(len(b)))
-	if c.out.bytes-len(c.out.batches[0]) > s.hub.maxUnsent+c.out.asked {
+	own := c.out.own
+	if p == nil {
+		c.out.push(b, nil)
+	} else {
+		c.out.push(p.retain(at, at+len(b)))
+	}
+	s.queued(c, len(b), own)
+	if c.out.alone() > s.hub.maxUnsent+c.out.asked {
 		s.abandon(c, closedSlow) // no close frame can reach it: the socket is full
 		return false
 	}
 	return true
 }
 
+// queued counts n bytes more, or less, that wait for c, which cost own alone before.
+func (s *shard) queued(c *conn, n, own int) {
+	s.unsent.Add(int64(n))
+	if c.out.own != own {
+		s.countRetained(c.out.own - own)
+	}
+}
+
+// sent takes n bytes out of what waits for c.
+func (s *shard) sent(c *conn, n int) {
+	own := c.out.own
+	c.out.advance(n)
+	s.queued(c, -n, own)
+}
+
 // arm asks to be told when the socket takes bytes again. nbio has no call for that, but it tells when it has written what
 // it kept for us: so it is given one byte of the queue, the sentinel, and nothing else is written until that is gone.
 func (s *shard) arm(c *conn) {
-	sentinel := c.out.batches[0][:1]
-	c.out.advance(1)
-	s.unsent.Add(-1)
+	sentinel := c.out.slices[0].b[:1]
+	s.sent(c, 1)
 	if _, err := c.nc.Write(sentinel); err != nil {
 		s.abandon(c, closedGone)
 	}
@@ -91,8 +113,7 @@ func (s *shard) resume(c *conn) {
 			s.abandon(c, closedGone)
 			return
 		}
-		c.out.advance(n)
-		s.unsent.Add(int64(-n))
+		s.sent(c, n)
 		s.yield()
 		if errors.Is(err, syscall.EAGAIN) {
 			s.arm(c)
@@ -120,6 +141,8 @@ func (s *shard) drop(c *conn) {
 // emptied is when nothing waits for c any more.
 func (s *shard) emptied(c *conn) {
 	s.owed -= c.out.asked
+	s.countRetained(-c.out.own)
+	c.out.release()
 	c.out = nil
 }
 

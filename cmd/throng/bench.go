@@ -102,7 +102,7 @@ func interruptible() (context.Context, context.CancelFunc) {
 // startOwn starts a throng of its own, whose limits are not what is to be measured.
 func startOwn(ctx context.Context) (*bench.Child, error) {
 	return bench.StartServer(ctx, func(address, admin string) []string {
-		return []string{"serve", "--listen", address, "--admin", admin, "--rate", "0"}
+		return []string{"serve", "--listen", address, "--admin", admin, "--rate", "0", "--rate-bytes", "0"}
 	})
 }
 

@@ -31,8 +31,10 @@ type serveCmd struct {
 	PingInterval   time.Duration `default:"${ping_interval}" help:"Ping a connection that was silent for so long."`
 	PingTimeout    time.Duration `default:"${ping_timeout}" help:"Drop one that does not answer for so long."`
 	Rate           int           `default:"${rate}" help:"Messages a second from one connection, twice that in a burst; 0 for no limit."`
+	RateBytes      size          `default:"${rate_bytes}" help:"Bytes a second from one connection, four times that in a burst; 0 for no limit."`
 	MaxMessage     size          `default:"${max_message}" help:"Size of one message."`
-	MaxUnsent      size          `default:"${max_unsent}" help:"How much may wait for a slow reader before it is closed."`
+	MaxUnsent      size          `default:"${max_unsent}" help:"How much may wait for a slow reader alone before it is closed. What its rooms publish is shared: max-retained."`
+	MaxRetained    size          `default:"${max_retained}" help:"How much may wait for slow readers in all, an eighth of it in one room; then the slowest are closed."`
 	MaxConnections int           `default:"0" help:"Connections at a time; 0 for what the open-file limit allows."`
 	Drain          time.Duration `default:"${drain}" help:"How long a stop may take."`
 
@@ -72,7 +74,9 @@ func serveVars() map[string]string {
 		"ping_timeout":            d.PingTimeout.String(),
 		"rate":                    fmt.Sprint(d.Rate),
 		"max_message":             size(d.MaxMessage).String(),
+		"rate_bytes":              size(d.RateBytes).String(),
 		"max_unsent":              size(d.MaxUnsent).String(),
+		"max_retained":            size(d.MaxRetained).String(),
 		"drain":                   d.Drain.String(),
 		"guests":                  d.Guests,
 		"user_rooms":              d.UserRooms,
@@ -97,7 +101,9 @@ func (c *serveCmd) setFlags(cfg *server.Config) {
 	cfg.PingTimeout = c.PingTimeout
 	cfg.Rate = c.Rate
 	cfg.MaxMessage = int(c.MaxMessage)
+	cfg.RateBytes = int(c.RateBytes)
 	cfg.MaxUnsent = int(c.MaxUnsent)
+	cfg.MaxRetained = int(c.MaxRetained)
 	cfg.MaxConnections = c.MaxConnections
 	cfg.Drain = c.Drain
 	cfg.Guests = c.Guests

@@ -1,0 +1,167 @@
+package server
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// A burst of bytes beyond the rate waits, and is heard.
+func TestABurstOfBytesWaits(t *testing.T) {
+	s := startServer(t, func(c *Config) { c.RateBytes = 64 << 10 })
+	talker, listener := dial(t, s, "lobby"), dial(t, s, "lobby")
+	body := strings.Repeat("x", 8<<10)
+	const messages = 45 // 5.6 s at the rate, of which 4 at once
+	go func() {
+		for n := range messages {
+			talker.conn.Write(ws.AppendMaskedFrame(nil, ws.OpText, 1, fmt.Append(nil, n, body)))
+		}
+	}()
+	for n := range messages {
+		listener.hear(ws.OpText, fmt.Sprint(n, body))
+		talker.hear(ws.OpText, fmt.Sprint(n, body))
+	}
+	if value(t, s, "throng_paced_total", "") == 0 {
+		t.Error("the talker did not wait")
+	}
+}
+
+// While a talker waits for its rate, not more is read of it than the rate allows.
+func TestATalkerIsReadAtItsRate(t *testing.T) {
+	s := startServer(t, func(c *Config) { c.RateBytes = 64 << 10 })
+	talker := dial(t, s, "lobby")
+	start := s.hub.clock.now()
+	go func() {
+		frame := ws.AppendMaskedFrame(nil, ws.OpPong, 1, []byte(strings.Repeat("x", 125)))
+		for {
+			if _, err := talker.conn.Write(frame); err != nil {
+				return
+			}
+		}
+	}()
+	go func() {
+		for {
+			if _, err := talker.next(); err != nil {
+				return
+			}
+		}
+	}()
+	eventually(t, "it to be paced often", func() bool {
+		got := value(t, s, "throng_received_bytes_total", "")
+		seconds := burstOfBytes.Seconds() + (s.hub.clock.now() - start).Seconds()
+		if most := seconds*float64(64<<10) + 2*readBuffer; got > most {
+			t.Fatalf("got %.0f bytes read, want %.0f at most", got, most)
+		}
+		return value(t, s, "throng_paced_total", "") > 3
+	})
+}
+
+// wantsTooMuch makes it long since a connection that is paced began to want too much.
+func wantsTooMuch(t *testing.T, s *Server) {
+	t.Helper()
+	eventually(t, "the talker to be paced", func() bool { return value(t, s, "throng_paced_total", "") > 0 })
+	done := make(chan struct{})
+	s.hub.call(func(sh *shard) {
+		for _, c := range sh.conns {
+			go s.hub.loop.pollerOf(c).post(func() {
+				c.pacedSince -= inTicks(paceLimit)
+				close(done)
+			})
+		}
+	})
+	<-done
+}
+
+// A plain connection that wants more than its rate for long is closed.
+func TestAFloodOfBytesIsRefused(t *testing.T) {
+	s := startServer(t, func(c *Config) { c.RateBytes = 64 << 10 })
+	talker := dial(t, s, "lobby")
+	go func() {
+		for {
+			if _, err := talker.conn.Write(ws.AppendMaskedFrame(nil, ws.OpText, 1, []byte(strings.Repeat("x", 8<<10)))); err != nil {
+				return
+			}
+		}
+	}()
+	go func() {
+		for {
+			if _, err := talker.next(); err != nil {
+				return
+			}
+		}
+	}()
+	wantsTooMuch(t, s)
+	eventually(t, "it to be closed", func() bool { return closesBy(s, closedRate) == 1 })
+}
+
+// The publications of a session that wants more than its rate for long are refused, until it has been quiet.
+func TestAFloodOfPublicationsIsRefused(t *testing.T) {
+	s := startServer(t, func(c *Config) { c.RateBytes = 256 << 10 })
+	c := connectSDK(t, s, "")
+	c.say(`{"id":2,"subscribe":{"channel":"lobby"}}`)
+	c.want(`{"id":2,"subscribe":{}}`)
+	if err := c.conn.(*net.TCPConn).SetWriteBuffer(16 << 10); err != nil {
+		t.Fatal(err)
+	}
+	stop := make(chan struct{})
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		frame := ws.AppendMaskedFrame(nil, ws.OpText, 1, []byte(`{"id":3,"publish":{"channel":"lobby","data":"`+strings.Repeat("x", 32<<10)+`"}}`))
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				if _, err := c.conn.Write(frame); err != nil {
+					return
+				}
+			}
+		}
+	}()
+	lines := make(chan string, 1000)
+	go func() {
+		defer close(lines)
+		for {
+			m, err := c.next()
+			if err != nil {
+				return
+			}
+			for line := range strings.Lines(string(m.Payload)) {
+				if strings.HasPrefix(line, `{"id":`) {
+					lines <- line
+				}
+			}
+		}
+	}()
+	answer := func(beginning string) {
+		t.Helper()
+		for line := range lines {
+			if strings.HasPrefix(line, beginning) {
+				return
+			}
+		}
+		t.Fatalf("got no %s", beginning)
+	}
+	wantsTooMuch(t, s)
+	answer(`{"id":3,"error":{"code":111`)
+	close(stop)
+	<-stopped
+	if value(t, s, "throng_command_errors_total", "111") == 0 {
+		t.Error("the refusal is not counted")
+	}
+	// It has been quiet when all that it sent is read, and a part of its burst is there again.
+	c.say(`{"id":4,"publish":{"channel":"lobby","data":"last of the flood"}}`)
+	answer(`{"id":4,`)
+	of := onlySession(s)
+	eventually(t, "its rate to allow more again", func() bool {
+		quiet := make(chan bool)
+		of.poller.post(func() { quiet <- of.conn.bytes < meter(s.hub.clock.now()+burstOfBytes-regained*5/4) })
+		return <-quiet
+	})
+	c.say(`{"id":5,"publish":{"channel":"lobby","data":"quiet"}}`)
+	answer(`{"id":5,"publish":{}}`)
+}

@@ -1,0 +1,364 @@
+package server
+
+import (
+	"fmt"
+	"net"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// little makes both ends of a client's connection hold little.
+func little(t *testing.T, s *Server, c *client) {
+	t.Helper()
+	const size = 16 << 10
+	if err := c.conn.(*net.TCPConn).SetReadBuffer(size); err != nil {
+		t.Fatal(err)
+	}
+	s.hub.call(func(sh *shard) {
+		for _, of := range sh.conns {
+			if of.nc.RemoteAddr().String() != c.conn.LocalAddr().String() {
+				continue
+			}
+			if err := syscall.SetsockoptInt(of.nc.Hash(), syscall.SOL_SOCKET, syscall.SO_SNDBUF, size); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// patient gives slow readers all the time of a busy machine.
+func patient(s *Server) {
+	s.hub.heartbeat.mu.Lock()
+	defer s.hub.heartbeat.mu.Unlock()
+	s.hub.heartbeat.stall = inTicks(time.Hour)
+}
+
+// unhurried is a connection that gives so many bytes a second, about.
+type unhurried struct {
+	net.Conn
+	pace int
+}
+
+func (u unhurried) Read(b []byte) (int, error) {
+	n, err := u.Conn.Read(b[:min(len(b), 16<<10)])
+	time.Sleep(time.Duration(n) * time.Second / time.Duration(u.pace))
+	return n, err
+}
+
+func retainedBytes(t *testing.T, s *Server) int {
+	t.Helper()
+	return int(value(t, s, "throng_retained_bytes", ""))
+}
+
+// A publisher that keeps to its rates cuts nobody who reads a megabyte a second, and what waits meanwhile is within the budget.
+func TestABurstCutsNobodyWhoReads(t *testing.T) {
+	for _, size := range []int{16 << 10, 8 << 10} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			defaults := DefaultConfig()
+			s := startServer(t, func(c *Config) { c.Rate, c.RateBytes = defaults.Rate, defaults.RateBytes })
+			const readers, messages = 4, 200
+			text := func(n int) string { return fmt.Sprintf("%d %s", n, strings.Repeat("x", size-10)) }
+			var reading sync.WaitGroup
+			slow := make([]*client, readers)
+			for i := range slow {
+				slow[i] = dial(t, s, "lobby")
+				little(t, s, slow[i])
+				slow[i].reader.Reset(unhurried{slow[i].conn, 1_000_000})
+				reading.Go(func() {
+					for n := range messages {
+						m, err := slow[i].nextButPings()
+						if err != nil || string(m.Payload) != text(n) {
+							t.Errorf("reader %d: got %v %.20q, %v; want message %d", i, m.Op, m.Payload, err, n)
+							return
+						}
+					}
+				})
+			}
+			talker := dial(t, s, "lobby")
+			sent := make(chan struct{})
+			go func() {
+				defer close(sent)
+				for n := range messages {
+					talker.conn.Write(ws.AppendMaskedFrame(nil, ws.OpText, 1, []byte(text(n))))
+				}
+			}()
+			most := 0
+			for n := range messages {
+				talker.hear(ws.OpText, text(n))
+				most = max(most, retainedBytes(t, s))
+			}
+			<-sent
+			if most < messages*size/4 {
+				t.Errorf("got at most %d bytes retained of %d: the test does not test", most, messages*size)
+			}
+			if budget := defaults.MaxRetained / roomShareRetained; most > budget {
+				t.Errorf("got %d bytes retained, want %d at most", most, budget)
+			}
+			reading.Wait()
+			if got := closesBy(s, closedSlow); got != 0 {
+				t.Errorf("got %d readers cut as slow, want none", got)
+			}
+			eventually(t, "nothing to be retained", func() bool { return retainedBytes(t, s) == 0 })
+		})
+	}
+}
+
+// What waits for many members of a room is counted once for each shard, by what it costs.
+func TestSharedBytesCountOnce(t *testing.T) {
+	s := startServer(t, nil)
+	patient(s)
+	const stuck = 100
+	for range stuck {
+		little(t, s, dial(t, s, "lobby"))
+	}
+	talker := dial(t, s, "lobby")
+	runtime.GC()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	body := strings.Repeat("x", 16<<10)
+	for range 120 {
+		talker.send(ws.OpText, body)
+		talker.hear(ws.OpText, body)
+	}
+	eventually(t, "all to be written or queued", func() bool { return roomOf(s, "lobby").backlog.Load() == 0 })
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	owed, retained := int(value(t, s, "throng_unsent_bytes", "")), retainedBytes(t, s)
+	if owed < stuck*60*len(body) {
+		t.Errorf("got %d bytes unsent: the test does not test", owed)
+	}
+	messages := 120 * len(body)
+	if most := len(s.hub.shards)*(messages+1<<18) + stuck*(8<<10); retained < messages/2 || retained > most {
+		t.Errorf("got %d bytes retained of %d unsent, want %d to %d", retained, owed, messages/2, most)
+	}
+	if grew := int(after.HeapAlloc) - int(before.HeapAlloc); grew > 2*retained {
+		t.Errorf("the heap grew by %d bytes while %d were counted", grew, retained)
+	}
+	for range stuck + 1 {
+		s.hub.call(func(sh *shard) {
+			for _, c := range sh.conns {
+				c.cut(closedGone)
+			}
+		})
+	}
+	eventually(t, "nothing to be retained", func() bool { return retainedBytes(t, s) == 0 })
+}
+
+// A batch's buffer may be much larger than the batch. What is retained of it is not.
+func TestARetainedBatchHasItsSize(t *testing.T) {
+	s := startServer(t, nil)
+	patient(s)
+	stuck := dial(t, s, "lobby")
+	little(t, s, stuck)
+	r := roomOf(s, "lobby")
+	for range 20 {
+		release := hold(s)
+		for range 3 {
+			s.hub.publish(r, ws.OpText, []byte(strings.Repeat("x", 10_000)))
+		}
+		release()
+	}
+	eventually(t, "all to be written or queued", func() bool { return r.backlog.Load() == 0 })
+	s.hub.call(func(sh *shard) {
+		for _, c := range sh.laggards {
+			for _, b := range c.out.slices {
+				if b.of != nil && cap(b.of.bytes) > len(b.of.bytes)+len(b.of.bytes)/8 {
+					t.Errorf("got %d bytes retained in an array of %d", len(b.of.bytes), cap(b.of.bytes))
+				}
+			}
+		}
+	})
+	if got := retainedBytes(t, s); got < 300_000 || got > 700_000 {
+		t.Errorf("got %d bytes retained of 600000", got)
+	}
+}
+
+// small is a config whose budgets are used up soon: 128 KiB for a room, 1 MiB for all.
+func small(c *Config) { c.MaxMessage, c.MaxUnsent, c.MaxRetained = 16<<10, 64<<10, 1<<20 }
+
+// When a room retains as much as it may, the slowest of its members goes, and no other.
+func TestTheSlowestGoesFirst(t *testing.T) {
+	s := startServer(t, small)
+	patient(s)
+	slower, healthy, elsewhere := dial(t, s, "lobby"), dial(t, s, "lobby"), dial(t, s, "quiet")
+	slow := make([]*client, len(s.hub.shards)) // one of them is on the shard of the slower one
+	for i := range slow {
+		slow[i] = dial(t, s, "lobby")
+		little(t, s, slow[i])
+	}
+	little(t, s, slower)
+	little(t, s, elsewhere)
+	say := func(from *client, n int) string {
+		text := fmt.Sprintf("%d %s", n, strings.Repeat("x", 8<<10))
+		from.send(ws.OpText, text)
+		return text
+	}
+	// Somebody who reads nothing in another room.
+	quiet := dial(t, s, "quiet")
+	for n := range 20 {
+		quiet.hear(ws.OpText, say(quiet, n))
+	}
+	var texts []string
+	for n := 0; closesBy(s, closedSlow) == 0; n++ {
+		if n > 200 {
+			t.Fatalf("got nobody closed with %d bytes retained", retainedBytes(t, s))
+		}
+		texts = append(texts, say(healthy, n))
+		healthy.hear(ws.OpText, texts[n])
+		for _, c := range slow {
+			if n < 10 {
+				c.hear(ws.OpText, texts[n])
+			}
+		}
+		if got, most := roomOf(s, "lobby").retained.Load(), s.hub.maxRetainedRoom+int64(len(s.hub.shards)*10<<10); got > most {
+			t.Fatalf("got %d bytes retained by the room, want %d at most", got, most)
+		}
+	}
+	for _, c := range slow {
+		for _, text := range texts[10:] {
+			c.hear(ws.OpText, text)
+		}
+	}
+	for n := range 20 {
+		elsewhere.hear(ws.OpText, fmt.Sprintf("%d %s", n, strings.Repeat("x", 8<<10)))
+	}
+	if got := closesBy(s, closedSlow); got != 1 {
+		t.Errorf("got %d closed, want the slowest alone", got)
+	}
+	for {
+		if _, err := slower.next(); err != nil {
+			break
+		}
+	}
+	if got := value(t, s, "throng_retained_closes_total", ""); got != 1 {
+		t.Errorf("got %v closes counted, want 1", got)
+	}
+}
+
+// Who has left a room still counts for what it waits for there.
+func TestWhoLeftARoomMayBeTheSlowest(t *testing.T) {
+	s := startServer(t, small)
+	patient(s)
+	left := narrowSDK(t, s)
+	left.say(`{"id":2,"subscribe":{"channel":"lobby"}}`)
+	left.want(`{"id":2,"subscribe":{}}`)
+	healthy := dial(t, s, "lobby")
+	body := strings.Repeat("x", 8<<10)
+	r := roomOf(s, "lobby")
+	for r.retained.Load() < 100<<10 {
+		healthy.send(ws.OpText, body)
+		healthy.hear(ws.OpText, body)
+	}
+	left.say(`{"id":3,"unsubscribe":{"channel":"lobby"}}`)
+	eventually(t, "it to have left", func() bool { return value(t, s, "throng_subscriptions", "") == 0 })
+	slow := dial(t, s, "lobby")
+	little(t, s, slow)
+	said := 0
+	for ; closesBy(s, closedSlow) == 0 && said < 200; said++ {
+		healthy.send(ws.OpText, body)
+		healthy.hear(ws.OpText, body)
+	}
+	for range said {
+		slow.hear(ws.OpText, body)
+	}
+}
+
+// All outboxes together cost no more than they may, whatever rooms they wait for.
+func TestAllOutboxesAreBounded(t *testing.T) {
+	s := startServer(t, small)
+	patient(s)
+	body := strings.Repeat("x", 8<<10)
+	for n := range 20 {
+		room := fmt.Sprint("room ", n)
+		little(t, s, dial(t, s, room))
+		talker := dial(t, s, room)
+		for range 16 {
+			talker.send(ws.OpText, body)
+			talker.hear(ws.OpText, body)
+			if got, most := retainedBytes(t, s), s.cfg.MaxRetained+len(s.hub.shards)*20<<10; got > most {
+				t.Fatalf("got %d bytes retained, want %d at most", got, most)
+			}
+		}
+	}
+	if got := value(t, s, "throng_retained_closes_total", ""); got == 0 {
+		t.Errorf("got nobody closed with %d bytes retained: the test does not test", retainedBytes(t, s))
+	}
+}
+
+// What a reader costs alone closes that reader.
+func TestWhatAReaderCostsAloneIsBounded(t *testing.T) {
+	s := startServer(t, nil)
+	patient(s)
+	c := dial(t, s, "lobby")
+	little(t, s, c)
+	ping := ws.AppendMaskedFrame(nil, ws.OpPing, 1, []byte(strings.Repeat("x", 125)))
+	for n := 0; n < 20_000 && closesBy(s, closedSlow) == 0; n++ {
+		if _, err := c.conn.Write(ping); err != nil {
+			break
+		}
+	}
+	eventually(t, "it to be closed", func() bool { return closesBy(s, closedSlow) == 1 })
+}
+
+// A ping overtakes what waits for a slow reader, who must not take the server for dead, and does not cut a frame in two.
+func TestAPingOvertakesWhatWaits(t *testing.T) {
+	s := startServer(t, nil)
+	patient(s)
+	c := narrowSDK(t, s)
+	c.say(`{"id":2,"subscribe":{"channel":"lobby"}}`)
+	c.want(`{"id":2,"subscribe":{}}`)
+	talker := dial(t, s, "lobby")
+	body := strings.Repeat("x", 16<<10)
+	const messages = 100
+	for range messages {
+		talker.send(ws.OpText, body)
+		talker.hear(ws.OpText, body)
+	}
+	of := onlySession(s).conn
+	s.hub.post(of.shard, job{do: sendPing, conn: of, frame: sessionPings[jsonEncoding]})
+	before := -1
+	for n := 0; n < messages; {
+		m, err := c.next()
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case string(m.Payload) == "{}":
+			before = n
+		case len(m.Payload) < len(body):
+			t.Fatalf("got %.60q", m.Payload)
+		default:
+			n++
+		}
+	}
+	if before < 0 || before > messages/2 {
+		t.Errorf("got the ping behind %d of %d messages", before, messages)
+	}
+}
+
+// A reader whose socket is full, and takes bytes, is not dead: its answer to a ping may wait.
+func TestAFullSocketPutsOffThePong(t *testing.T) {
+	crew, conns := newCrew(t, 1)
+	c := conns[0]
+	ours, theirs := pipe(t)
+	defer theirs.Close()
+	c.nc = asNB(t, ours)
+	hear(c)
+	for range 120 {
+		c.stalled.Store(uint32(crew.hub.clock.tick())) // progress
+		crew.pings(time.Second, false)
+		if c.closing() {
+			t.Fatalf("closed as %v while it took bytes", closeReason(c.reason.Load()))
+		}
+	}
+	c.stalled.Store(0)
+	crew.pings(11*time.Second, false)
+	if got := closeReason(c.reason.Load()); got != closedPingTimeout {
+		t.Errorf("got %v, want %v: all was sent, and no pong came", got, closedPingTimeout)
+	}
+}
