@@ -45,6 +45,7 @@ sdk: ## the real client and server SDKs, from npm and PyPI, against the server
 fuzz: ## each fuzz target for a minute
 	go test -fuzz FuzzDecoder -fuzztime 60s ./server/ws
 	go test -fuzz FuzzHandshake -fuzztime 60s ./server/ws
+	go test -fuzz FuzzHead -fuzztime 60s ./server/ws
 	go test -fuzz FuzzParseClose -fuzztime 60s ./server/ws
 	go test -fuzz FuzzConfigFile -fuzztime 60s ./cmd/throng
 	go test -fuzz FuzzRoomName -fuzztime 60s ./server

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"strings"
+	"unsafe"
 )
 
 // Version is the only version of the protocol there is.
@@ -21,33 +22,30 @@ func (e *HandshakeError) Error() string { return e.Reason }
 // CheckHandshake says whether r is a client's opening handshake (RFC 6455, 4.2.1), and returns its key. The error is a
 // *HandshakeError; with status 426 the answer needs the header Sec-WebSocket-Version.
 func CheckHandshake(r *http.Request) (key string, err error) {
-	refuse := func(status int, reason string) (string, error) {
-		return "", &HandshakeError{Status: status, Reason: reason}
+	h, err := HeadOf(r)
+	if err == nil {
+		err = h.Check()
 	}
+	if err != nil {
+		return "", err
+	}
+	return h.Key.Value, nil
+}
+
+// Check says whether h is of an opening handshake. The error is a *HandshakeError.
+func (h *Head) Check() error {
+	refuse := func(status int, reason string) error { return &HandshakeError{Status: status, Reason: reason} }
 	switch {
-	case r.Method != http.MethodGet:
-		return refuse(http.StatusMethodNotAllowed, "a WebSocket starts with GET")
-	case r.ProtoMajor != 1 || r.ProtoMinor < 1:
-		return refuse(http.StatusBadRequest, "a WebSocket needs HTTP/1.1")
-	case r.Host == "":
-		return refuse(http.StatusBadRequest, "header Host is empty")
-	case r.URL.Scheme != "" || r.URL.Host != "" || !strings.HasPrefix(r.URL.Path, "/"):
-		return refuse(http.StatusBadRequest, "request target must be a path")
-	case r.ContentLength != 0 || len(r.TransferEncoding) > 0:
-		return refuse(http.StatusBadRequest, "a handshake has no body")
-	case len(r.Header["Upgrade"]) != 1 || !HasToken(r.Header["Upgrade"], "websocket"):
+	case h.Upgrade.Count != 1 || !h.Upgrade.HasToken("websocket"):
 		return refuse(http.StatusBadRequest, "header Upgrade must be websocket, once")
-	case !HasToken(r.Header["Connection"], "upgrade"):
+	case !h.Connection.HasToken("upgrade"):
 		return refuse(http.StatusBadRequest, "header Connection must name Upgrade")
-	}
-	if v := r.Header["Sec-Websocket-Version"]; len(v) != 1 || v[0] != Version {
+	case h.Version.Count != 1 || h.Version.Value != Version:
 		return refuse(http.StatusUpgradeRequired, "Sec-WebSocket-Version must be 13, once")
-	}
-	keys := r.Header["Sec-Websocket-Key"]
-	if len(keys) != 1 || !validKey(keys[0]) {
+	case h.Key.Count != 1 || !validKey(h.Key.Value):
 		return refuse(http.StatusBadRequest, "Sec-WebSocket-Key must be 16 bytes in base64, once")
 	}
-	return keys[0], nil
+	return nil
 }
 
 // 4.1: the key is 16 bytes in base64.
@@ -55,37 +53,54 @@ func validKey(key string) bool {
 	if len(key) != base64.StdEncoding.EncodedLen(16) {
 		return false
 	}
-	raw, err := base64.StdEncoding.Strict().DecodeString(key)
-	return err == nil && len(raw) == 16
+	var raw [18]byte
+	n, err := strictBase64.Decode(raw[:], unsafe.Slice(unsafe.StringData(key), len(key))) // which does not write to it
+	return err == nil && n == 16
 }
+
+var strictBase64 = base64.StdEncoding.Strict()
 
 // HasToken looks for a token in a comma-separated list of one or more header lines, ignoring case (RFC 9110, 5.6.1).
 // EqualFold folds all of Unicode: a Kelvin sign is a k to it. Nothing but ASCII folds to ASCII of the same length.
-func HasToken(lines []string, token string) bool {
-	for _, line := range lines {
-		for item := range strings.SplitSeq(line, ",") {
-			item = strings.Trim(item, " \t")
-			if len(item) == len(token) && strings.EqualFold(item, token) {
-				return true
-			}
+func (f Field) HasToken(token string) bool {
+	for item := range strings.SplitSeq(f.Value, ",") {
+		item = strings.Trim(item, " \t")
+		if len(item) == len(token) && strings.EqualFold(item, token) {
+			return true
 		}
 	}
 	return false
 }
 
 // AcceptKey is the proof that the server read the key (4.2.2).
-func AcceptKey(key string) string {
-	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
-	return base64.StdEncoding.EncodeToString(sum[:])
+func AcceptKey(key string) string { return string(appendAcceptKey(nil, key)) }
+
+const handshakeGUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+func appendAcceptKey(b []byte, key string) []byte {
+	var proved [24 + len(handshakeGUID)]byte // a valid key has 24 bytes
+	sum := sha1.Sum(append(append(proved[:0], key...), handshakeGUID...))
+	return base64.StdEncoding.AppendEncode(b, sum[:])
 }
 
-// SwitchingProtocols is the whole answer to a good handshake. No extension is accepted; subprotocol, if not empty, is the one
-// of those offered that is.
+// SwitchingProtocols is the whole answer to a good handshake, in one allocation. No extension is accepted; subprotocol, if not empty, is
+// the one of those offered that is.
 func SwitchingProtocols(key, subprotocol string) []byte {
-	chosen := ""
+	const (
+		before = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
+		chosen = "\r\nSec-WebSocket-Protocol: "
+		after  = "\r\n\r\n"
+	)
+	size := len(before) + len(after) + 28 // the proof is 20 bytes in base64
 	if subprotocol != "" {
-		chosen = "Sec-WebSocket-Protocol: " + subprotocol + "\r\n"
+		size += len(chosen) + len(subprotocol)
 	}
-	return []byte("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-		"Sec-WebSocket-Accept: " + AcceptKey(key) + "\r\n" + chosen + "\r\n")
+	b := appendAcceptKey(append(make([]byte, 0, size), before...), key)
+	if subprotocol != "" {
+		b = append(append(b, chosen...), subprotocol...)
+	}
+	return append(b, after...)
 }
+
+// HasToken is Field.HasToken of several lines.
+func HasToken(lines []string, token string) bool { return FieldOf(lines).HasToken(token) }
