@@ -52,14 +52,24 @@ func (p proxies) trusted(a netip.Addr) bool {
 	return slices.ContainsFunc(p, func(each netip.Prefix) bool { return each.Contains(a) })
 }
 
-// behind is whom a proxy carries, by X-Forwarded-For: each proxy adds at the end whom it was called by, and what stands before the last
-// that is no proxy of ours, anybody may have written. Where it says nothing that can be read, it is the proxy.
-func (p proxies) behind(proxy netip.Addr, header http.Header) netip.Addr {
+// nameless is the address of all whom a proxy carries without saying whose they are. They share their limits, but not with the proxy.
+var nameless = netip.IPv6Unspecified()
+
+// behind is whom a proxy carries, by X-Forwarded-For, whose lines are joined by commas: each proxy adds at the end whom it was called by,
+// and what stands before the last that is no proxy of ours, anybody may have written. Empty items say nothing. Where none says anything,
+// it is the proxy; where the one that counts is no address ("unknown", "_hidden"), it is nameless.
+func (p proxies) behind(proxy netip.Addr, forwarded string) netip.Addr {
 	last := proxy
-	for _, text := range slices.Backward(strings.Split(strings.Join(header["X-Forwarded-For"], ","), ",")) {
-		a, ok := forwarded(strings.Trim(text, " \t"))
+	for forwarded != "" {
+		at := strings.LastIndexByte(forwarded, ',')
+		item := strings.Trim(forwarded[at+1:], " \t")
+		forwarded = forwarded[:max(at, 0)]
+		if item == "" {
+			continue
+		}
+		a, ok := forwardedBy(item)
 		if !ok {
-			break
+			return nameless
 		}
 		last = a
 		if !p.trusted(a) {
@@ -69,19 +79,23 @@ func (p proxies) behind(proxy netip.Addr, header http.Header) netip.Addr {
 	return last
 }
 
-// forwarded reads one of X-Forwarded-For. Some proxies write the port, too.
-func forwarded(text string) (netip.Addr, bool) {
-	if a, err := netip.ParseAddr(text); err == nil {
+// forwardedBy reads one item of X-Forwarded-For: an address, in brackets or not, with a port or not.
+func forwardedBy(item string) (netip.Addr, bool) {
+	if a, err := netip.ParseAddr(item); err == nil {
 		return a, true
 	}
-	a, err := netip.ParseAddrPort(text)
+	if inner, found := strings.CutPrefix(item, "["); found && strings.HasSuffix(inner, "]") {
+		a, err := netip.ParseAddr(strings.TrimSuffix(inner, "]"))
+		return a, err == nil && a.Is6()
+	}
+	a, err := netip.ParseAddrPort(item)
 	return a.Addr(), err == nil
 }
 
-// source is what counts as the address of a request that peer sent.
-func (p proxies) source(peer netip.Addr, header http.Header) netip.Addr {
+// source is what counts as the address of a request that peer sent, with this X-Forwarded-For.
+func (p proxies) source(peer netip.Addr, forwarded string) netip.Addr {
 	if p.trusted(peer) {
-		peer = p.behind(peer, header)
+		peer = p.behind(peer, forwarded)
 	}
 	return household(peer)
 }
@@ -100,7 +114,7 @@ func (s *Server) sourceOf(r *http.Request) netip.Addr {
 	if err != nil {
 		return netip.Addr{}
 	}
-	return s.proxies.source(peer.Addr(), r.Header)
+	return s.proxies.source(peer.Addr(), strings.Join(r.Header["X-Forwarded-For"], ","))
 }
 
 // addressMayAsk holds an address to its rate, over all of its connections.

@@ -17,7 +17,9 @@ type Config struct {
 
 	Hosts []string // names that the Host header may have besides IP addresses and localhost: "chat.example", "*.example", or "*" for all. Checked where the listener is on loopback, or where there is one
 
-	Origins []string // origins allowed besides the server's own host: "https://example.org", "null", or "*" for all
+	// Origins are allowed besides the server's own host and port: "https://example.org", "https://*.example.org" for its subdomains,
+	// "capacitor://localhost", "null", or "*" for all.
+	Origins []string
 
 	PingInterval time.Duration // a connection silent for so long is pinged
 	PingTimeout  time.Duration // one that does not answer for so long is dropped

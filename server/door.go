@@ -1,18 +1,20 @@
 package server
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"slices"
 	"sync"
 	"syscall"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/throng-chat/throng/server/ws"
 )
 
 // door is the public port. It reads the head of each new connection's first request, at once where it has come already, else
@@ -129,11 +131,14 @@ func readNow(tcp *net.TCPConn, b []byte) (n int) {
 
 // greet reads one head and finds out where the connection belongs.
 func (d *door) greet(c *handshake) {
-	end, err := c.readHead()
-	if err == nil && end > 0 && d.enter(c, c.read[:end], c.read[end:]) {
+	end, malformed, err := c.readHead()
+	if err == nil && malformed == "" && end > 0 && d.enter(c, c.read[:end], c.read[end:]) {
 		return
 	}
-	if err == nil {
+	switch {
+	case malformed != "":
+		d.refuseHead(c, malformed)
+	case err == nil:
 		select {
 		case d.others <- c:
 			return
@@ -146,27 +151,21 @@ func (d *door) greet(c *handshake) {
 	}
 }
 
-// heads are readers for the parser, used over and over.
-var heads = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 1024) }}
-
 const firstRead = 4096 // nearly all heads are shorter
 
-// enter takes a good handshake to the loop. Where it says no, nothing has happened.
+// enter takes a good handshake to the loop. Where it says no, nothing has happened, and net/http answers. A head that ws.ParseHead is
+// not sure of is not judged here: net/http's Server refuses more than its parser does.
 func (d *door) enter(c *handshake, head, early []byte) bool {
-	reader := heads.Get().(*bufio.Reader)
-	reader.Reset(bytes.NewReader(head))
-	r, err := http.ReadRequest(reader)
-	reader.Reset(nil)
-	heads.Put(reader)
+	var h ws.Head
 	s := d.server
-	if err != nil || !isSocket(r) || tooManyLines(r) {
+	if !ws.ParseHead(head, &h) || !isSocket(h.Path) || h.Lines > maxHeadLines {
 		return false
 	}
-	as, no := s.admit(r)
+	as, no := s.admit(&h)
 	if no != nil {
 		return false
 	}
-	source, no := s.reserve(s.proxies.source(c.peer, r.Header), &as)
+	source, no := s.reserve(s.proxies.source(c.peer, h.Forwarded.Value), &as)
 	if no != nil {
 		return false
 	}
@@ -177,22 +176,42 @@ func (d *door) enter(c *handshake, head, early []byte) bool {
 
 var headEnd = []byte("\r\n\r\n")
 
-// readHead reads until the end of a head is among the bytes read, and returns where, or 0 when they are too many to be one.
-func (c *handshake) readHead() (end int, err error) {
-	for from := 0; ; {
+// readHead reads until the end of a head is among the bytes read, and returns where, or 0 when they are too many to be one. malformed is
+// why the head, or what has come of it, is refused.
+func (c *handshake) readHead() (end int, malformed string, err error) {
+	for from, line := 0, 0; ; {
 		if at := bytes.Index(c.read[from:], headEnd); at >= 0 {
-			return from + at + len(headEnd), nil
+			end = from + at + len(headEnd)
+			return end, ws.MalformedHead(c.read[line:end]), nil
 		}
-		if len(c.read) >= maxHead {
-			return 0, nil
+		if malformed = ws.MalformedHead(c.read[line:]); malformed != "" || len(c.read) >= maxHead {
+			return 0, malformed, nil
 		}
-		// An end may have begun in the bytes before.
+		// An end may have begun in the bytes before, and the line behind the last CRLF not.
 		from = max(0, len(c.read)-len(headEnd)+1)
+		line = max(0, bytes.LastIndexByte(c.read, '\n')-1)
 		c.read = slices.Grow(c.read, 512)
 		n, err := c.TCPConn.Read(c.read[len(c.read):min(cap(c.read), maxHead)])
 		c.read = c.read[:len(c.read)+n]
 		if n == 0 && err != nil {
-			return 0, err
+			return 0, "", err
 		}
+	}
+}
+
+// refuseHead answers 400 and waits for the peer to end, so that the answer is not lost to a reset. The time and the number of those who
+// are waited for, handshakes bounds.
+func (d *door) refuseHead(c *handshake, reason string) {
+	d.server.metrics.handshakes.WithLabelValues(handshakeMalformed).Inc()
+	text := "400 Bad Request: " + reason + "\n"
+	_, err := fmt.Fprintf(c.TCPConn, "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(text), text)
+	if err == nil {
+		err = c.CloseWrite()
+	}
+	if err == nil {
+		_, err = io.Copy(io.Discard, io.LimitReader(c.TCPConn, maxHead))
+	}
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		d.log.Debug("malformed head not answered", "error", err)
 	}
 }

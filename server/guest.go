@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/throng-chat/throng/server/token"
+	"github.com/throng-chat/throng/server/ws"
 )
 
 // guestPath is where somebody without an account gets a token, so that there is one way in: POST {"name":"Ann"}, answered by
@@ -74,8 +75,8 @@ func (s *Server) serveGuest(w http.ResponseWriter, r *http.Request) {
 		s.leaveBody(w, r)
 		http.Error(w, text, status)
 	}
-	if !originAllowed(r, s.cfg.Origins) {
-		refuse(http.StatusForbidden, foreignOrigin(r))
+	if !s.origins.allow(ws.FieldOf(r.Header["Origin"]), r.Host) {
+		refuse(http.StatusForbidden, foreignOrigin(r.Header.Get("Origin")))
 		return
 	}
 	if origin := r.Header.Get("Origin"); origin != "" {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/lesismal/nbio"
@@ -28,7 +29,7 @@ func (s *Server) routes() http.Handler {
 		case tooManyLines(r):
 			w.Header().Set("Connection", "close")
 			http.Error(w, fmt.Sprintf("more than %d header lines", maxHeadLines), http.StatusRequestHeaderFieldsTooLarge)
-		case isSocket(r):
+		case isSocket(r.URL.Path):
 			s.serveSocket(w, r)
 		case r.URL.Path == guestPath:
 			s.serveGuest(w, r)
@@ -64,8 +65,11 @@ const (
 	sessionPath = "/connection/websocket" // the SDK protocol
 )
 
-// protobufSubprotocol is what an SDK offers that speaks Protobuf.
-const protobufSubprotocol = "centrifuge-protobuf"
+// The subprotocols of SDKs.
+const (
+	jsonSubprotocol     = "centrifuge-json"
+	protobufSubprotocol = "centrifuge-protobuf"
+)
 
 func tooManyLines(r *http.Request) bool {
 	lines := 0
@@ -98,7 +102,7 @@ type refusal struct {
 	reason string
 }
 
-func isSocket(r *http.Request) bool { return r.URL.Path == roomPath || r.URL.Path == sessionPath }
+func isSocket(path string) bool { return path == roomPath || path == sessionPath }
 
 // welcome is a handshake that is good: what it is answered with, and what the connection becomes.
 type welcome struct {
@@ -108,25 +112,27 @@ type welcome struct {
 	encoding encoding // plainEncoding, or that of a session
 }
 
-// admit decides who may connect, and as what.
-func (s *Server) admit(r *http.Request) (welcome, *refusal) {
-	key, err := ws.CheckHandshake(r)
-	if bad := (*ws.HandshakeError)(nil); errors.As(err, &bad) {
-		return welcome{}, &refusal{handshakeMalformed, bad.Status, bad.Reason}
+// admit decides who may connect, and as what. It keeps nothing of h, whose strings may be on loan.
+func (s *Server) admit(h *ws.Head) (welcome, *refusal) {
+	if err := h.Check(); err != nil {
+		return welcome{}, malformed(err)
 	}
-	if !s.callsUs(r) {
-		return welcome{}, &refusal{handshakeHost, http.StatusMisdirectedRequest, foreignHost(r)}
+	if !wellFormedHost(h.Host) {
+		return welcome{}, &refusal{handshakeMalformed, http.StatusBadRequest, "header Host: " + wantHost}
 	}
-	if !originAllowed(r, s.cfg.Origins) {
-		return welcome{}, &refusal{handshakeOrigin, http.StatusForbidden, foreignOrigin(r)}
+	if !s.callsUs(h.Host) {
+		return welcome{}, &refusal{handshakeHost, http.StatusMisdirectedRequest, foreignHost(h.Host)}
+	}
+	if !s.origins.allow(h.Origin, h.Host) {
+		return welcome{}, &refusal{handshakeOrigin, http.StatusForbidden, foreignOrigin(h.Origin.Value)}
 	}
 	if s.hub.draining.Load() {
 		return welcome{}, &refusal{handshakeDraining, http.StatusServiceUnavailable, "the server is stopping: come back in a moment"}
 	}
-	if r.URL.Path == sessionPath {
-		return sessionWelcome(r, key), nil
+	if h.Path == sessionPath {
+		return sessionWelcome(h), nil
 	}
-	room, ok := roomName(r.URL.RawQuery)
+	room, ok := roomName(h.Query)
 	if !ok {
 		return welcome{}, &refusal{handshakeRoom, http.StatusBadRequest,
 			"room must be given once, as 1 to 64 bytes of UTF-8 without control or invisible characters"}
@@ -134,25 +140,57 @@ func (s *Server) admit(r *http.Request) (welcome, *refusal) {
 	if why := s.hub.barsPlain(room); why != "" {
 		return welcome{}, &refusal{handshakeForbidden, http.StatusForbidden, "a plain client may not enter that room: " + why}
 	}
-	return welcome{hello: ws.SwitchingProtocols(key, ""), room: room}, nil
+	return welcome{hello: ws.SwitchingProtocols(h.Key.Value, ""), room: strings.Clone(room)}, nil
+}
+
+func (s *Server) admitRequest(r *http.Request) (welcome, *refusal) {
+	h, err := ws.HeadOf(r)
+	if err != nil {
+		return welcome{}, malformed(err)
+	}
+	return s.admit(&h)
+}
+
+// malformed is for a request that is no handshake.
+func malformed(err error) *refusal {
+	no := &refusal{handshakeMalformed, http.StatusBadRequest, err.Error()}
+	if bad := (*ws.HandshakeError)(nil); errors.As(err, &bad) {
+		no.status = bad.Status
+	}
+	return no
 }
 
 // foreignOrigin tells a page of another origin why it is refused.
-func foreignOrigin(r *http.Request) string {
-	origin := r.Header.Get("Origin")
+func foreignOrigin(origin string) string {
 	return fmt.Sprintf("a page of origin %q may not connect here: start the server with --origin %s to allow it", origin, origin)
 }
 
-// sessionWelcome finds the encoding that an SDK asks for: by a subprotocol, or in the URL.
-func sessionWelcome(r *http.Request, key string) welcome {
-	query := r.URL.Query()
+// sessionWelcome finds the encoding that an SDK asks for: by a subprotocol, or in the URL. A subprotocol that is offered is answered, or
+// browsers fail the connection.
+func sessionWelcome(h *ws.Head) welcome {
+	as := welcome{encoding: jsonEncoding}
+	subprotocol := ""
 	switch {
-	case ws.HasToken(r.Header["Sec-Websocket-Protocol"], protobufSubprotocol):
-		return welcome{hello: ws.SwitchingProtocols(key, protobufSubprotocol), encoding: protobufEncoding}
-	case query.Get("format") == "protobuf" || query.Get("cf_protocol") == "protobuf":
-		return welcome{hello: ws.SwitchingProtocols(key, ""), encoding: protobufEncoding}
+	case h.Protocol.HasToken(protobufSubprotocol):
+		subprotocol, as.encoding = protobufSubprotocol, protobufEncoding
+	case h.Protocol.HasToken(jsonSubprotocol):
+		subprotocol = jsonSubprotocol
 	}
-	return welcome{hello: ws.SwitchingProtocols(key, ""), encoding: jsonEncoding}
+	if asksProtobuf(h.Query) {
+		as.encoding = protobufEncoding
+	}
+	as.hello = ws.SwitchingProtocols(h.Key.Value, subprotocol)
+	return as
+}
+
+// asksProtobuf looks for format=protobuf and cf_protocol=protobuf in a query. Nearly all have none, and are not parsed.
+func asksProtobuf(query string) bool {
+	if !strings.Contains(query, "=protobuf") && !strings.Contains(query, "%") {
+		return false
+	}
+	// What is wrong elsewhere in the query takes nothing from this.
+	values := (&url.URL{RawQuery: query}).Query()
+	return values.Get("format") == "protobuf" || values.Get("cf_protocol") == "protobuf"
 }
 
 // reserve takes a place for a connection from that address, and in its room.
@@ -185,7 +223,7 @@ func (s *Server) giveBack(source *address, seat *room) {
 // connection.
 func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	var source *address
-	as, no := s.admit(r)
+	as, no := s.admitRequest(r)
 	if no == nil {
 		source, no = s.reserve(s.sourceOf(r), &as)
 	}
@@ -263,8 +301,14 @@ func hijack(w http.ResponseWriter) (conn *net.TCPConn, early []byte, err error) 
 	return c.TCPConn, append(early, c.read...), nil
 }
 
-// roomName reads ?room=NAME.
+// roomName reads ?room=NAME. Plain names are not parsed as a query, which takes a map.
 func roomName(query string) (string, bool) {
+	if query == "" {
+		return defaultRoom, true
+	}
+	if name, found := strings.CutPrefix(query, "room="); found && !strings.ContainsAny(name, "%+&;=") {
+		return name, validRoomName(name)
+	}
 	values, err := url.ParseQuery(query)
 	if err != nil {
 		return "", false

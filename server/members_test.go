@@ -75,7 +75,7 @@ func TestASeatIsReservedBeforeTheHandshakeIsAnswered(t *testing.T) {
 	} {
 		request.Header.Set(name, value)
 	}
-	first, no := s.admit(request)
+	first, no := s.admitRequest(request)
 	if no != nil {
 		t.Fatal(no.reason)
 	}

@@ -28,6 +28,7 @@ type Server struct {
 	handshakes *handshakes
 	guests     *guests
 	proxies    proxies
+	origins    origins
 	api        *api // nil for none
 	complaint  rate.Sometimes
 	files      int // the open-file limit
@@ -59,6 +60,9 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	var err error
 	if s.proxies, err = parseProxies(cfg.TrustedProxies); err != nil {
 		return nil, err
+	}
+	if s.origins, err = parseOrigins(cfg.Origins); err != nil {
+		return nil, fmt.Errorf("origin: want %w", err)
 	}
 	hooks, err := newHooks(cfg.Webhooks, log, s.metrics)
 	if err != nil {

@@ -75,8 +75,8 @@ func (c Config) Validate() error {
 		}
 	}
 	for _, o := range c.Origins {
-		if o != "*" && o != "null" && !validOrigin(o) {
-			m.refuse("origin", o, "scheme://host or scheme://host:port, null, or *")
+		if _, err := parseOrigins([]string{o}); err != nil {
+			m.refuse("origin", o, "%v", err)
 		}
 	}
 	for _, h := range c.Hosts {

@@ -25,7 +25,7 @@ import (
 type serveCmd struct {
 	Listen         string        `default:"${listen}" help:"Where the chat listens, host:port."`
 	Admin          string        `default:"${admin}" help:"Where health, metrics, connections and profiles are, host:port; off for none."`
-	Origin         []string      `help:"Other origins whose pages may connect: scheme://host[:port], null for pages opened from a file, * for all. May be repeated."`
+	Origin         []string      `help:"Other origins whose pages may connect: scheme://host[:port], https://*.example.com for subdomains, null for pages opened from a file, * for all. May be repeated."`
 	Host           []string      `help:"Names that the Host header may have, besides IP addresses and localhost: NAME, *.NAME, * for all. Checked on a loopback address, and where given. May be repeated."`
 	TrustedProxy   []string      `help:"Proxies whose X-Forwarded-For is believed: addresses or networks. May be repeated."`
 	PingInterval   time.Duration `default:"${ping_interval}" help:"Ping a connection that was silent for so long."`

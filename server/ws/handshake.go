@@ -101,6 +101,3 @@ func SwitchingProtocols(key, subprotocol string) []byte {
 	}
 	return append(b, after...)
 }
-
-// HasToken is Field.HasToken of several lines.
-func HasToken(lines []string, token string) bool { return FieldOf(lines).HasToken(token) }

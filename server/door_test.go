@@ -1,0 +1,100 @@
+package server
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// RFC 9112, 2.2, 5.2 and 3.2: what a proxy may read in another way is answered 400, at once, on every path.
+func TestHeadsThatAreReadInTwoWaysAreRefusedAtTheDoor(t *testing.T) {
+	s := startServer(t, nil)
+	for _, path := range []string{"/ws", sessionPath, "/", guestPath} {
+		good := upgradeRequest("localhost", path)
+		before := value(t, s, "throng_handshakes_total", handshakeMalformed)
+		for name, head := range map[string]string{
+			"LF alone":                         strings.ReplaceAll(good, "\r\n", "\n"),
+			"LF alone behind the request line": strings.Replace(good, "\r\n", "\n", 1),
+			"LF alone behind the last line":    strings.Replace(good, "\r\n\r\n", "\n\r\n\r\n", 1),
+			"LF alone at the end":              strings.Replace(good, "\r\n\r\n", "\r\n\n", 1),
+			"a folded value":                   strings.Replace(good, "Upgrade: ", "Upgrade:\r\n ", 1),
+			"a folded value, by a tab":         strings.Replace(good, "\r\n\r\n", "\r\nX: y\r\n\tz\r\n\r\n", 1),
+			"a space before the first line":    strings.Replace(good, "\r\n", "\r\n Host: evil.example\r\n", 1),
+			"a space in Host":                  strings.Replace(good, "localhost", "a b", 1),
+			"a user in Host":                   strings.Replace(good, "localhost", "a@b", 1),
+			"two ports in Host":                strings.Replace(good, "localhost", "a:80:80", 1),
+			"half a bracket in Host":           strings.Replace(good, "localhost", "[::1", 1),
+			"a path in Host":                   strings.Replace(good, "localhost", "a/b", 1),
+			"two Hosts":                        strings.Replace(good, "\r\n\r\n", "\r\nHost: b\r\n\r\n", 1),
+			"a space before the colon of Host": strings.Replace(good, "Host:", "Host :", 1),
+			"a space before a colon":           strings.Replace(good, "\r\n\r\n", "\r\nOrigin : https://evil.example\r\n\r\n", 1),
+			"a tab before a colon":             strings.Replace(good, "\r\n\r\n", "\r\nOrigin\t: https://evil.example\r\n\r\n", 1),
+			"a NUL in a value":                 strings.Replace(good, "\r\n\r\n", "\r\nX: \x00\r\n\r\n", 1),
+			"CR alone":                         strings.Replace(good, "\r\n\r\n", "\r\nX: a\rOrigin: b\r\n\r\n", 1),
+		} {
+			if resp, body := ask(t, s.Addr().String(), head); resp.StatusCode != http.StatusBadRequest {
+				t.Errorf("%s, %s: got %s %q, want 400", path, name, resp.Status, body)
+			}
+		}
+		if got := value(t, s, "throng_handshakes_total", handshakeMalformed) - before; got < 7 {
+			t.Errorf("%s: got %v counted as malformed, want those that the door refuses", path, got)
+		}
+	}
+}
+
+// The end of a line may come by itself, and the fold of the next one.
+func TestAMalformedHeadThatComesInPieces(t *testing.T) {
+	good := upgradeRequest("localhost", "/ws")
+	for _, head := range []string{strings.Replace(good, "Upgrade: ", "Upgrade:\r\n ", 1), strings.Replace(good, "\r\n\r\n", "\n\r\n\r\n", 1)} {
+		ours, theirs := pipe(t)
+		c := &handshake{TCPConn: ours}
+		go func() {
+			for i := range head {
+				if _, err := theirs.Write([]byte(head[i : i+1])); err != nil {
+					return // refused before the end
+				}
+			}
+		}()
+		if _, malformed, err := c.readHead(); malformed == "" || err != nil {
+			t.Errorf("%q: got %q, %v; want it refused", head, malformed, err)
+		}
+	}
+}
+
+// Browsers fail a connection whose offer of subprotocols is not answered.
+func TestASubprotocolThatIsOfferedIsAnswered(t *testing.T) {
+	s := startServer(t, nil)
+	for _, tt := range []struct{ query, offered, want string }{
+		{"", "", ""},
+		{"", "centrifuge-json", "centrifuge-json"},
+		{"", "centrifuge-protobuf", "centrifuge-protobuf"},
+		{"", "x, centrifuge-json", "centrifuge-json"},
+		{"", "x", ""},
+		{"?format=json", "centrifuge-json", "centrifuge-json"},
+		{"?cf_protocol=protobuf", "", ""},
+		{"?cf_protocol=protobuf", "centrifuge-protobuf", "centrifuge-protobuf"},
+	} {
+		for _, more := range []string{"", "Content-Length: 0\r\n"} { // which the door leaves to net/http
+			lines := more
+			if tt.offered != "" {
+				lines += "Sec-WebSocket-Protocol: " + tt.offered + "\r\n"
+			}
+			request := strings.Replace(upgradeRequest("localhost", sessionPath+tt.query), "\r\n\r\n", "\r\n"+lines+"\r\n", 1)
+			resp, body := ask(t, s.Addr().String(), request)
+			if got := resp.Header["Sec-Websocket-Protocol"]; resp.StatusCode != 101 || strings.Join(got, "|") != tt.want {
+				t.Errorf("%s %q: got %s %q with %q, want %q", tt.query, lines, resp.Status, body, got, tt.want)
+			}
+		}
+	}
+}
+
+func TestTheEncodingThatAnSDKAsksFor(t *testing.T) {
+	for query, want := range map[string]bool{
+		"": false, "format=json": false, "format=protobuf": true, "cf_protocol=protobuf": true, "x=1&format=protobuf": true, "xformat=protobuf": false,
+		"form%61t=protobuf": true, "format=prot%6Fbuf": true, "format=json&format=protobuf": false, "format=protobuf&x=%zz": true,
+	} {
+		if got := asksProtobuf(query); got != want {
+			t.Errorf("%q: got %v, want %v", query, got, want)
+		}
+	}
+}
