@@ -100,10 +100,18 @@ func (p proxies) source(peer netip.Addr, forwarded string) netip.Addr {
 	return household(peer)
 }
 
+// peerAddr is the other end of a connection.
+type peerAddr struct{ netip.AddrPort }
+
+func (peerAddr) Network() string { return "tcp" }
+
 // peerOf is the other end of a connection.
 func peerOf(c net.Conn) netip.Addr {
-	if tcp, ok := c.RemoteAddr().(*net.TCPAddr); ok {
-		return tcp.AddrPort().Addr()
+	switch a := c.RemoteAddr().(type) {
+	case peerAddr:
+		return a.Addr()
+	case *net.TCPAddr:
+		return a.AddrPort().Addr()
 	}
 	return netip.Addr{}
 }

@@ -68,7 +68,11 @@ func (c *conn) address() string {
 	if c.source != nil && c.source.at != household(peerOf(c.nc)) {
 		return c.source.at.String()
 	}
-	return c.nc.RemoteAddr().String()
+	remote := c.nc.RemoteAddr()
+	if remote == nil { // it was reset before it was asked
+		return ""
+	}
+	return remote.String()
 }
 
 // congested says whether the room where c talks is behind, so that c is not to be read from. Called on the poller.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"slices"
 	"sync"
 	"syscall"
@@ -28,6 +29,7 @@ type door struct {
 	server    *Server
 	log       *slog.Logger
 	complaint rate.Sometimes
+	acceptor  *acceptor
 	others    chan net.Conn  // to net/http
 	greeting  sync.WaitGroup // one for each head that is being waited for
 
@@ -41,8 +43,13 @@ func (s *Server) openDoor(address string) (*door, error) {
 	if err != nil {
 		return nil, err
 	}
+	acceptor, err := newAcceptor(tcp)
+	if err != nil {
+		return nil, errors.Join(err, tcp.Close())
+	}
 	d := &door{
 		TCPListener: tcp,
+		acceptor:    acceptor,
 		server:      s,
 		log:         s.log,
 		complaint:   everySecond(),
@@ -51,7 +58,7 @@ func (s *Server) openDoor(address string) (*door, error) {
 	}
 	d.close = sync.OnceValue(func() error {
 		close(d.closed)
-		return tcp.Close()
+		return errors.Join(acceptor.close(), tcp.Close())
 	})
 	return d, nil
 }
@@ -73,20 +80,15 @@ func (d *door) Accept() (net.Conn, error) {
 // at once, tried again at once, would take the whole core.
 func (d *door) run() error {
 	for {
-		tcp, err := d.AcceptTCP()
+		a, err := d.acceptor.accept()
 		switch {
 		case err == nil:
-			d.welcome(tcp)
+			d.welcome(a)
 		case errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE):
-			freed := d.server.handshakes.evictOldest()
-			d.complaint.Do(func() {
-				d.log.Error("out of open files: connections wait; raise LimitNOFILE or lower --max-connections",
-					"error", err, "unfinished_handshake_closed", freed)
-			})
-			time.Sleep(acceptErrorBackoff)
+			d.makeRoom(err)
 		case errors.Is(err, net.ErrClosed):
 			return nil
-		case errors.Is(err, syscall.ECONNABORTED):
+		case errors.Is(err, syscall.ECONNABORTED) || errors.Is(err, syscall.EINTR):
 			// The peer left before it was accepted.
 		case errors.Is(err, syscall.EBADF) || errors.Is(err, syscall.EINVAL):
 			return err
@@ -98,42 +100,54 @@ func (d *door) run() error {
 	}
 }
 
+// makeRoom closes an unfinished handshake, and waits a little.
+func (d *door) makeRoom(err error) {
+	freed := d.server.handshakes.evictOldest()
+	d.complaint.Do(func() {
+		d.log.Error("out of open files: connections wait; raise LimitNOFILE or lower --max-connections",
+			"error", err, "unfinished_handshake_closed", freed)
+	})
+	time.Sleep(acceptErrorBackoff)
+}
+
 // welcome takes a whole handshake in at once. Others wait on a goroutine of their own, which ends when the head is read, or
 // its connection closed: by the peer, or by handshakes.
-func (d *door) welcome(tcp *net.TCPConn) {
-	c := &handshake{TCPConn: tcp, peer: peerOf(tcp)}
+func (d *door) welcome(a arrival) {
+	read := d.head[:a.readNow(d.head[:])]
+	if at := bytes.Index(read, headEnd); at >= 0 {
+		end := at + len(headEnd)
+		if as, source, ok := d.admit(a.peer.Addr(), read[:end]); ok {
+			nc, err := a.loopConn()
+			d.server.enterLoop(nc, err, source, as, bytes.Clone(read[end:]))
+			return
+		}
+	}
+	tcp, err := a.socket()
+	switch {
+	case errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE):
+		d.makeRoom(err)
+		return
+	case err != nil:
+		d.complaint.Do(func() { d.log.Error("a connection was not accepted", "error", err) })
+		return
+	}
+	c := &handshake{TCPConn: tcp, peer: a.peer.Addr(), remote: a.peer, read: bytes.Clone(read)}
 	if !d.server.proxies.trusted(c.peer) {
 		c.address = household(c.peer)
 	}
-	read := d.head[:readNow(tcp, d.head[:])]
-	if at := bytes.Index(read, headEnd); at >= 0 && d.enter(c, read[:at+len(headEnd)], read[at+len(headEnd):]) {
-		return
-	}
-	c.read = bytes.Clone(read)
 	d.server.handshakes.begin(c)
 	d.greeting.Go(func() { d.greet(c) })
-}
-
-// readNow takes what a socket has, and does not wait for more. What is wrong with it, the next read tells.
-func readNow(tcp *net.TCPConn, b []byte) (n int) {
-	raw, err := tcp.SyscallConn()
-	if err != nil {
-		return 0
-	}
-	if err := raw.Read(func(fd uintptr) bool {
-		n, err = syscall.Read(int(fd), b)
-		return true
-	}); err != nil || n < 0 {
-		return 0
-	}
-	return n
 }
 
 // greet reads one head and finds out where the connection belongs.
 func (d *door) greet(c *handshake) {
 	end, malformed, err := c.readHead()
-	if err == nil && malformed == "" && end > 0 && d.enter(c, c.read[:end], c.read[end:]) {
-		return
+	if err == nil && malformed == "" && end > 0 {
+		if as, source, ok := d.admit(c.peer, c.read[:end]); ok {
+			d.server.handshakes.end(c)
+			d.server.enter(c.TCPConn, source, as, bytes.Clone(c.read[end:]))
+			return
+		}
 	}
 	switch {
 	case malformed != "":
@@ -153,25 +167,19 @@ func (d *door) greet(c *handshake) {
 
 const firstRead = 4096 // nearly all heads are shorter
 
-// enter takes a good handshake to the loop. Where it says no, nothing has happened, and net/http answers. A head that ws.ParseHead is
-// not sure of is not judged here: net/http's Server refuses more than its parser does.
-func (d *door) enter(c *handshake, head, early []byte) bool {
+// admit says whether a head is a good handshake, as what it comes in, and takes a place for it. Where it says no, nothing has happened,
+// and net/http answers. A head that ws.ParseHead is not sure of is not judged here: net/http's Server refuses more than its parser does.
+func (d *door) admit(peer netip.Addr, head []byte) (as welcome, source *address, ok bool) {
 	var h ws.Head
 	s := d.server
 	if !ws.ParseHead(head, &h) || !isSocket(h.Path) || h.Lines > maxHeadLines {
-		return false
+		return as, nil, false
 	}
 	as, no := s.admit(&h)
-	if no != nil {
-		return false
+	if no == nil {
+		source, no = s.reserve(s.proxies.source(peer, h.Forwarded.Value), &as)
 	}
-	source, no := s.reserve(s.proxies.source(c.peer, h.Forwarded.Value), &as)
-	if no != nil {
-		return false
-	}
-	s.handshakes.end(c)
-	s.enter(c.TCPConn, source, as, bytes.Clone(early))
-	return true
+	return as, source, no == nil
 }
 
 var headEnd = []byte("\r\n\r\n")

@@ -29,10 +29,19 @@ type handshakes struct {
 type handshake struct {
 	*net.TCPConn
 	peer    netip.Addr
-	address netip.Addr    // what counts as one; the zero Addr for a proxy, which comes for many
-	read    []byte        // bytes of the request that were read ahead of net/http
-	at      *list.Element // guarded by handshakes.mu; nil while a request is dealt with
-	since   time.Time     // guarded by handshakes.mu
+	remote  netip.AddrPort // peer and its port
+	address netip.Addr     // what counts as one; the zero Addr for a proxy, which comes for many
+	read    []byte         // bytes of the request that were read ahead of net/http
+	at      *list.Element  // guarded by handshakes.mu; nil while a request is dealt with
+	since   time.Time      // guarded by handshakes.mu
+}
+
+// RemoteAddr is right even for a peer that reset the connection before net.FileConn asked for its address.
+func (c *handshake) RemoteAddr() net.Addr {
+	if c.remote.IsValid() {
+		return peerAddr{c.remote}
+	}
+	return c.TCPConn.RemoteAddr()
 }
 
 // Read gives the bytes that were read ahead, then those of the socket.

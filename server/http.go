@@ -271,9 +271,17 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
 func (s *Server) enter(conn *net.TCPConn, source *address, as welcome, early []byte) {
 	nc, err := nbio.NBConn(conn)
 	if err != nil {
+		err = errors.Join(err, conn.Close())
+	}
+	s.enterLoop(nc, err, source, as, early)
+}
+
+// enterLoop is enter of a connection of the loop's own kind, or of what failed in making it.
+func (s *Server) enterLoop(nc *nbio.Conn, err error, source *address, as welcome, early []byte) {
+	if err != nil {
 		s.giveBack(source, as.seat)
 		s.metrics.handshakes.WithLabelValues(handshakeFailed).Inc()
-		s.log.Warn("socket not taken over", "error", errors.Join(err, conn.Close()))
+		s.complaint.Do(func() { s.log.Warn("socket not taken over", "error", err) })
 		return
 	}
 	s.metrics.accepted.Inc()

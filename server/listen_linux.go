@@ -15,5 +15,8 @@ func prepareListener(fd int) error {
 	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, int(headTimeout.Seconds())); err != nil {
 		return fmt.Errorf("TCP_DEFER_ACCEPT: %w", err)
 	}
+	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
+		return fmt.Errorf("TCP_NODELAY: %w", err)
+	}
 	return nil
 }

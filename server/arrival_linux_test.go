@@ -1,0 +1,165 @@
+package server
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"testing"
+
+	"github.com/lesismal/nbio"
+	"golang.org/x/sys/unix"
+)
+
+// Without this, every upgrade takes a third more CPU. A new version of nbio may need other names in layout.
+func TestTheLayoutOfNbiosConnectionIsKnown(t *testing.T) {
+	if !layoutKnown {
+		t.Error("nbio.Conn has other fields than arrival.loopConn fills: connections are taken over by nbio.NBConn")
+	}
+}
+
+// acceptOne listens at an address and accepts one connection to it.
+func acceptOne(t *testing.T, address string) (a arrival, client net.Conn) {
+	t.Helper()
+	l, err := listenTCP(address)
+	if err != nil {
+		t.Skipf("this machine has no such address: %v", err)
+	}
+	defer l.Close()
+	acceptor, err := newAcceptor(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer acceptor.close()
+	client, err = net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	if _, err := client.Write([]byte("hello")); err != nil { // or the kernel keeps it back
+		t.Fatal(err)
+	}
+	if a, err = acceptor.accept(); err != nil {
+		t.Fatal(err)
+	}
+	return a, client
+}
+
+func option(t *testing.T, fd, level, name int) int {
+	t.Helper()
+	v, err := unix.GetsockoptInt(fd, level, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// Both ways on know the peer and send without delay, and the kernel does not keep them alive.
+func TestAnAcceptedSocket(t *testing.T) {
+	for _, address := range []string{"127.0.0.1:0", "[::1]:0", "[::]:0"} {
+		t.Run(address, func(t *testing.T) {
+			a, client := acceptOne(t, address)
+			want := client.LocalAddr().(*net.TCPAddr).AddrPort()
+			if a.peer != netip.AddrPortFrom(want.Addr().Unmap(), want.Port()) {
+				t.Errorf("peer: got %v, want %v", a.peer, want)
+			}
+			var b [16]byte
+			if n := a.readNow(b[:]); string(b[:n]) != "hello" {
+				t.Errorf("got %q, want hello", b[:n])
+			}
+			if n := a.readNow(b[:]); n != 0 {
+				t.Errorf("got %q, want nothing more", b[:n])
+			}
+			nc, err := a.loopConn()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if nc.Hash() != a.fd || !nc.IsTCP() || nc.RemoteAddr().String() != client.LocalAddr().String() || peerOf(nc) != a.peer.Addr() {
+				t.Errorf("got descriptor %d of %v, TCP %v; want %d of %v", nc.Hash(), nc.RemoteAddr(), nc.IsTCP(), a.fd, client.LocalAddr())
+			}
+			tcp, err := a.socket() // closes a.fd
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer tcp.Close()
+			if peerOf(tcp).Unmap() != a.peer.Addr() {
+				t.Errorf("got %v, want %v", peerOf(tcp), a.peer)
+			}
+			raw, err := tcp.SyscallConn()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := raw.Control(func(fd uintptr) {
+				if option(t, int(fd), unix.IPPROTO_TCP, unix.TCP_NODELAY) == 0 || option(t, int(fd), unix.SOL_SOCKET, unix.SO_KEEPALIVE) != 0 {
+					t.Error("want TCP_NODELAY and no SO_KEEPALIVE")
+				}
+			}); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// A socket that nobody made anything of yet has them, too: the loop takes it as it is.
+func TestAnAcceptedSocketInheritsItsOptions(t *testing.T) {
+	a, _ := acceptOne(t, "127.0.0.1:0")
+	defer unix.Close(a.fd)
+	if option(t, a.fd, unix.IPPROTO_TCP, unix.TCP_NODELAY) == 0 || option(t, a.fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE) != 0 {
+		t.Error("want TCP_NODELAY and no SO_KEEPALIVE")
+	}
+	if got := option(t, a.fd, unix.SOL_SOCKET, unix.SO_SNDBUF); got != 2*sendBuffer { // the kernel doubles it
+		t.Errorf("SO_SNDBUF: got %d, want %d", got, 2*sendBuffer)
+	}
+	flags, err := unix.FcntlInt(uintptr(a.fd), unix.F_GETFL, 0)
+	if err != nil || flags&unix.O_NONBLOCK == 0 {
+		t.Errorf("flags %x, %v: want O_NONBLOCK", flags, err)
+	}
+	if flags, err = unix.FcntlInt(uintptr(a.fd), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
+		t.Errorf("descriptor's flags %x, %v: want FD_CLOEXEC", flags, err)
+	}
+}
+
+// A peer that resets the connection at once leaves nothing that panics: its address is known of accept4 alone.
+func TestAPeerThatResetsAtOnceHasAnAddress(t *testing.T) {
+	a, client := acceptOne(t, "127.0.0.1:0")
+	want := client.LocalAddr().String()
+	if err := errors.Join(client.(*net.TCPConn).SetLinger(0), client.Close()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the reset", func() bool { _, err := unix.Getpeername(a.fd); return err != nil })
+	tcp, err := a.socket()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &handshake{TCPConn: tcp, remote: a.peer}
+	if got := c.RemoteAddr().String(); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	nc, err := nbio.NBConn(tcp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(nc.Hash())
+	if got := (&conn{nc: nc}).address(); got != "" || peerOf(nc).IsValid() {
+		t.Errorf("got %q, want none", got)
+	}
+}
+
+// Nothing keeps the port when the door is closed.
+func TestAClosedDoorLeavesThePort(t *testing.T) {
+	s := startServer(t, nil)
+	address := s.Addr().String()
+	if resp, _ := ask(t, address, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"); resp.StatusCode != http.StatusOK {
+		t.Fatalf("got %s", resp.Status)
+	}
+	if err := s.public.Close(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the port to be free", func() bool {
+		l, err := net.Listen("tcp", address)
+		if err == nil {
+			l.Close()
+		}
+		return err == nil
+	})
+}
