@@ -22,11 +22,12 @@ import (
 // header X-Centrifugo-Error-Mode: transport, the error alone with a status of its own. api_methods.go has the methods,
 // openapi.json describes them.
 type api struct {
-	hub     *hub
-	key     [sha256.Size]byte // of the key
-	maxBody int64
-	uid     string // of this process, for "info"
-	methods map[string]apiMethod
+	hub      *hub
+	key      [sha256.Size]byte // of the key
+	maxBody  int64
+	uid      string // of this process, for "info"
+	methods  map[string]apiMethod
+	patience time.Duration // for what others have to do
 }
 
 const (
@@ -34,7 +35,7 @@ const (
 	openAPIPath = "/api/openapi.json"
 
 	apiBodyTimeout = 5 * time.Second // for a request's body
-	apiPatience    = 5 * time.Second // for what others have to do
+	apiPatience    = 5 * time.Second // for what others have to do, of one request
 )
 
 //go:embed openapi.json
@@ -47,11 +48,12 @@ func newAPI(h *hub, cfg Config) *api {
 	}
 	// Room for one message in base64 and what is said of it.
 	return &api{
-		hub:     h,
-		key:     sha256.Sum256([]byte(cfg.API.Key)),
-		maxBody: max(1<<20, 2*int64(cfg.MaxMessage)),
-		uid:     randomWord(16),
-		methods: apiMethods(),
+		hub:      h,
+		key:      sha256.Sum256([]byte(cfg.API.Key)),
+		maxBody:  max(1<<20, 2*int64(cfg.MaxMessage)),
+		uid:      randomWord(16),
+		methods:  apiMethods(),
+		patience: apiPatience,
 	}
 }
 
@@ -70,7 +72,8 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case !a.knows(keyOf(r)):
-		a.refuse(w, http.StatusUnauthorized, errUnauthorized)
+		w.Header().Set("WWW-Authenticate", "apikey")
+		a.refuse(w, http.StatusUnauthorized, unauthorized(r))
 		return
 	case r.Method != http.MethodPost:
 		w.Header().Set("Allow", http.MethodPost)
@@ -88,29 +91,63 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	name := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, apiPath), "/")
 	if name == "" {
-		if name, body, err = named(body); err != nil {
-			a.refuse(w, http.StatusBadRequest, badRequest("%v", err))
-			return
-		}
-	}
-	if a.methods[name] == nil {
-		a.refuse(w, http.StatusNotFound, errNoMethod)
+		a.serveLines(w, r, body)
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), apiPatience)
-	defer cancel()
-	result, e := a.call(ctx, name, body)
-	_, isBatch := result.(replies)
-	switch {
-	case e != nil && r.Header.Get("X-Centrifugo-Error-Mode") == "transport":
-		answerAPI(w, httpStatus(e), e)
-	case e != nil:
-		answerAPI(w, http.StatusOK, reply{Error: e})
-	case isBatch:
-		answerAPI(w, http.StatusOK, result)
-	default:
-		answerAPI(w, http.StatusOK, reply{Result: result})
+	if !json.Valid(body) {
+		a.refuse(w, http.StatusBadRequest, badRequest("%v", errNotJSON))
+		return
 	}
+	a.serveOne(w, r, namedCommand{Method: name, Params: body})
+}
+
+// serveLines answers POST /api: a command that says its method, or several.
+func (a *api) serveLines(w http.ResponseWriter, r *http.Request, body []byte) {
+	lines, err := bodyLines(body)
+	if err != nil {
+		refused := refusedParams{badRequest("%v", errNotJSON)}
+		errors.As(err, &refused)
+		a.refuse(w, http.StatusBadRequest, refused.told)
+		return
+	}
+	if len(lines) > 1 {
+		answer := newAPIAnswer(w, http.StatusOK)
+		answer.value(r.Context(), replies{api: a, commands: lines, lines: true})
+		answer.end(r.Context())
+		return
+	}
+	command, e := named(lines[0])
+	if e != nil {
+		a.refuse(w, http.StatusBadRequest, e)
+		return
+	}
+	a.serveOne(w, r, command)
+}
+
+// serveOne calls a method and answers.
+func (a *api) serveOne(w http.ResponseWriter, r *http.Request, command namedCommand) {
+	if a.methods[command.Method] == nil {
+		a.refuse(w, http.StatusNotFound, a.noMethod(command.Method))
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), a.patience)
+	result, e := a.call(ctx, command.Method, command.Params)
+	cancel()
+	status := http.StatusOK
+	inTransport := e != nil && r.Header.Get("X-Centrifugo-Error-Mode") == "transport"
+	if inTransport {
+		status = httpStatus(e)
+	}
+	answer := newAPIAnswer(w, status)
+	switch _, isBatch := result.(replies); {
+	case inTransport:
+		answer.value(r.Context(), e)
+	case isBatch && e == nil:
+		answer.value(r.Context(), result)
+	default:
+		writeReply(r.Context(), answer, command.ID, result, e)
+	}
+	answer.end(r.Context())
 }
 
 // keyOf is the key that a request brings, wherever it brings it.
@@ -122,6 +159,19 @@ func keyOf(r *http.Request) string {
 		return strings.TrimSpace(key)
 	}
 	return r.URL.Query().Get("api_key")
+}
+
+// unauthorized is error 101, and what was expected. It tells nothing of the key.
+func unauthorized(r *http.Request) *protocol.Error {
+	brought := "the request has no API key"
+	switch scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " "); {
+	case keyOf(r) != "":
+		brought = "the API key is not the one of this server"
+	case scheme != "" && !strings.EqualFold(scheme, "apikey"):
+		brought = fmt.Sprintf("the scheme of Authorization is %q", clip(scheme))
+	}
+	return &protocol.Error{Code: errUnauthorized.Code, Message: "unauthorized: " + brought +
+		": want the key under [api] in the config file, or of THRONG_API_KEY, as \"X-API-Key: KEY\", \"Authorization: apikey KEY\" or ?api_key=KEY"}
 }
 
 // knows says whether a key is ours, in a time that does not tell how much of it is right.
@@ -141,26 +191,11 @@ func (a *api) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		return nil, fmt.Errorf("body: %w", err)
 	case len(bytes.TrimSpace(body)) == 0:
 		return []byte("{}"), nil
-	case !json.Valid(body):
-		return nil, errors.New("body: want one JSON object")
 	}
 	return body, nil
 }
 
-// named takes {"method":NAME,"params":{}} apart.
-func named(body []byte) (name string, params []byte, err error) {
-	var command struct {
-		Method string          `json:"method"`
-		Params json.RawMessage `json:"params"`
-	}
-	if err := json.Unmarshal(body, &command); err != nil {
-		return "", nil, fmt.Errorf("want {\"method\":NAME,\"params\":{}}: %w", err)
-	}
-	if command.Params == nil {
-		command.Params = []byte("{}")
-	}
-	return command.Method, command.Params, nil
-}
+var errNotJSON = errors.New("body: want one JSON object, or for POST " + apiPath + " one on each line")
 
 // refuse answers what is no call of a method. What else was on its way is not waited for.
 func (a *api) refuse(w http.ResponseWriter, status int, e *protocol.Error) {
@@ -169,18 +204,9 @@ func (a *api) refuse(w http.ResponseWriter, status int, e *protocol.Error) {
 	if err := http.NewResponseController(w).SetReadDeadline(time.Now()); err != nil {
 		a.hub.log.Debug("body not cut off", "error", err)
 	}
-	answerAPI(w, status, reply{Error: e})
-}
-
-func answerAPI(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false) // what users said stays as they said it
-	// An error means that the asker has gone.
-	if err := encoder.Encode(body); err != nil {
-		return
-	}
+	answer := newAPIAnswer(w, status)
+	answer.value(context.Background(), reply{Error: e})
+	answer.end(context.Background()) // the connection ends behind it
 }
 
 // httpStatus is that of an error in the transport mode.

@@ -2,7 +2,9 @@ package server
 
 import (
 	"context"
-	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/centrifugal/protocol"
 )
@@ -14,8 +16,8 @@ type apiMethod func(ctx context.Context, a *api, params []byte) (result any, e *
 func method[P any](do func(*P, context.Context, *api) (any, *protocol.Error)) apiMethod {
 	return func(ctx context.Context, a *api, params []byte) (any, *protocol.Error) {
 		p := new(P)
-		if err := json.Unmarshal(params, p); err != nil {
-			return nil, badRequest("%v", err)
+		if e := decodeParams(params, p); e != nil {
+			return nil, e
 		}
 		return do(p, ctx, a)
 	}
@@ -60,52 +62,34 @@ type reply struct {
 // nothing is the result of a method that only does something.
 type nothing struct{}
 
-// call calls a method by its name.
+// call calls a method by its name, and counts that.
 func (a *api) call(ctx context.Context, name string, params []byte) (result any, e *protocol.Error) {
-	do := a.methods[name]
-	if do == nil {
-		name, e = "unknown", errNoMethod
-	} else {
-		result, e = do(ctx, a, params)
+	result, e = a.do(ctx, name, params)
+	a.count(name, e)
+	return result, e
+}
+
+// do calls a method by its name.
+func (a *api) do(ctx context.Context, name string, params []byte) (result any, e *protocol.Error) {
+	if do := a.methods[name]; do != nil {
+		return do(ctx, a, params)
+	}
+	return nil, a.noMethod(name)
+}
+
+// count counts a call by its method and the error it was answered with, nil for none.
+func (a *api) count(name string, e *protocol.Error) {
+	if a.methods[name] == nil {
+		name = "unknown"
 	}
 	code := "0"
 	if e != nil {
 		code = errorLabel(e)
 	}
 	a.hub.metrics.apiRequests.WithLabelValues(name, code).Inc()
-	return result, e
 }
 
-// apiBatch is several calls, one after another.
-type apiBatch struct {
-	Commands []map[string]json.RawMessage `json:"commands"`
-	Parallel bool                         `json:"parallel"` // in any order, then: ours is one
-}
-
-// replies is the result of apiBatch. As the protocol has it, it is not wrapped: a reply is {"publish":{}} or {"error":{}}.
-type replies struct {
-	Replies []map[string]any `json:"replies"`
-}
-
-func (b *apiBatch) do(ctx context.Context, a *api) (any, *protocol.Error) {
-	out := replies{Replies: []map[string]any{}}
-	for _, command := range b.Commands {
-		name, result, e := "", any(nil), badRequest("a command is one method and its parameters: {\"publish\":{}}")
-		if len(command) == 1 {
-			for method, params := range command {
-				name = method
-				if name == "batch" {
-					e = badRequest("a batch within a batch")
-				} else {
-					result, e = a.call(ctx, name, params)
-				}
-			}
-		}
-		if e != nil {
-			out.Replies = append(out.Replies, map[string]any{"error": e})
-		} else {
-			out.Replies = append(out.Replies, map[string]any{name: result})
-		}
-	}
-	return out, nil
+// noMethod is error 104, and the nearest name that is a method's.
+func (a *api) noMethod(name string) *protocol.Error {
+	return &protocol.Error{Code: errNoMethod.Code, Message: fmt.Sprintf("method not found: %q; nearest: %q", clip(name), nearest(name, slices.Sorted(maps.Keys(a.methods))))}
 }

@@ -1,16 +1,22 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path"
+	"runtime"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/centrifugal/protocol"
+	"github.com/centrifugal/protocol/cfjson"
 )
 
 // The methods of the server API that are about rooms, which it calls channels.
@@ -37,6 +43,8 @@ type apiPublish struct {
 	apiPublication
 }
 
+const maxBroadcast = 10_000 // channels of one broadcast
+
 type apiBroadcast struct {
 	Channels []string `json:"channels"`
 	apiPublication
@@ -61,11 +69,17 @@ func (b *apiBroadcast) do(ctx context.Context, a *api) (any, *protocol.Error) {
 	if e != nil {
 		return nil, e
 	}
-	if len(b.Channels) == 0 {
+	switch n := len(b.Channels); {
+	case n == 0:
 		return nil, badRequest("channels: want one or more")
+	case n > maxBroadcast:
+		return nil, overLimit("%d channels, where a broadcast may have %d: nothing was published; send several", n, maxBroadcast)
 	}
 	responses := make([]reply, len(b.Channels))
 	for i, channel := range b.Channels {
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return nil, errNotInTime // nobody reads it: the caller has gone
+		}
 		if at, e := b.say(ctx, a, channel, pub); e != nil {
 			responses[i].Error = e
 		} else {
@@ -160,8 +174,36 @@ func (r *apiRoom) presence(_ context.Context, a *api) (any, *protocol.Error) {
 	if e := r.offers(a, toSeePresence); e != nil {
 		return nil, e
 	}
-	// Reflection takes five times as long over a crowd.
-	return json.RawMessage(appendPresence(nil, a.hub.present(r.Channel))), nil
+	return presenceAnswer(a.hub.present(r.Channel)), nil
+}
+
+// presenceAnswer is a PresenceResult.
+type presenceAnswer []*protocol.ClientInfo
+
+func (p presenceAnswer) size() (n int) {
+	for _, info := range p {
+		n += infoSize(info) + len(info.Client) + 64
+	}
+	return n
+}
+
+func (p presenceAnswer) writeTo(ctx context.Context, to *apiAnswer) {
+	to.raw(`{"presence":{`)
+	for i, info := range p {
+		if i > 0 {
+			to.raw(",")
+		}
+		if i%othersEvery == 0 {
+			runtime.Gosched()
+		}
+		// Reflection takes five times as long over a crowd.
+		to.buf = append(cfjson.AppendString(to.buf, info.Client), ':')
+		to.buf = info.AppendJSON(to.buf)
+		if !to.step() || to.gone(ctx) {
+			return
+		}
+	}
+	to.raw("}}")
 }
 
 func (r *apiRoom) presenceStats(_ context.Context, a *api) (any, *protocol.Error) {
@@ -210,11 +252,35 @@ func (q *apiHistory) do(_ context.Context, a *api) (any, *protocol.Error) {
 	if e != nil {
 		return nil, e
 	}
-	full := make([]*protocol.Publication, len(pubs))
-	for i := range pubs {
-		full[i] = pubs[i].past(jsonEncoding)
+	return historyAnswer{pubs, at}, nil
+}
+
+// historyAnswer is a HistoryResult.
+type historyAnswer struct {
+	pubs []publication
+	at   position
+}
+
+func (h historyAnswer) size() (n int) {
+	for i := range h.pubs {
+		n += h.pubs[i].size() + 128
 	}
-	return map[string]any{"publications": full, "offset": at.offset, "epoch": at.epoch}, nil
+	return n
+}
+
+func (h historyAnswer) writeTo(ctx context.Context, to *apiAnswer) {
+	to.buf = cfjson.AppendString(append(to.buf, `{"epoch":`...), h.at.epoch)
+	to.buf = fmt.Appendf(to.buf, `,"offset":%d,"publications":[`, h.at.offset)
+	for i := range h.pubs {
+		if i > 0 {
+			to.raw(",")
+		}
+		to.buf = h.pubs[i].past(jsonEncoding).AppendJSON(to.buf)
+		if !to.step() || to.gone(ctx) {
+			return
+		}
+	}
+	to.raw("]}")
 }
 
 // apiChannels asks for the rooms with members whose names fit a pattern: * is any number of characters, ? is one, [a-c] one of
@@ -233,16 +299,40 @@ func (q *apiChannels) do(_ context.Context, a *api) (any, *protocol.Error) {
 	if _, err := path.Match(pattern, ""); err != nil {
 		return nil, badRequest("pattern: %v", err)
 	}
-	type channel struct {
-		NumClients int `json:"num_clients"`
+	rooms := a.hub.inhabited()
+	if q.Pattern != "" {
+		rooms = slices.DeleteFunc(rooms, func(r inhabitedRoom) bool {
+			fits, _ := path.Match(pattern, strings.ReplaceAll(r.name, "/", noSlash))
+			return !fits
+		})
 	}
-	found := map[string]channel{}
-	for _, r := range a.hub.inhabited() {
-		if fits, _ := path.Match(pattern, strings.ReplaceAll(r.name, "/", noSlash)); fits || q.Pattern == "" {
-			found[r.name] = channel{r.members}
+	slices.SortFunc(rooms, func(a, b inhabitedRoom) int { return cmp.Compare(a.name, b.name) })
+	return channelsAnswer(rooms), nil
+}
+
+// channelsAnswer is a ChannelsResult.
+type channelsAnswer []inhabitedRoom
+
+func (c channelsAnswer) size() (n int) {
+	for _, r := range c {
+		n += len(r.name) + 32
+	}
+	return n
+}
+
+func (c channelsAnswer) writeTo(ctx context.Context, to *apiAnswer) {
+	to.raw(`{"channels":{`)
+	for i, r := range c {
+		if i > 0 {
+			to.raw(",")
+		}
+		to.buf = cfjson.AppendString(to.buf, r.name)
+		to.buf = fmt.Appendf(to.buf, `:{"num_clients":%d}`, r.members)
+		if !to.step() || to.gone(ctx) {
+			return
 		}
 	}
-	return map[string]any{"channels": found}, nil
+	to.raw("}}")
 }
 
 // inhabited are the rooms that have members, and how many.

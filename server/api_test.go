@@ -277,7 +277,8 @@ func TestPublish(t *testing.T) {
 		`{"channel":"x","data":1,"idempotency_key":"` + strings.Repeat("k", 200) + `"}`:    "idempotency_key",
 		`{"channel":"x","data":` + strings.Repeat("[", 65) + strings.Repeat("]", 65) + `}`: "deep",
 		`{"channel":"x","data":1,"tags":{"k":1}}`:                                          "tags",
-		`[]`: "array",
+		`[]`:  "data", // PHP's empty object
+		`[1]`: "array",
 	} {
 		wantError(t, s, "publish", params, 107, text)
 	}
@@ -290,7 +291,7 @@ func TestBroadcast(t *testing.T) {
 	a := connectSDK(t, s, tokenOf("ann"))
 	a.enter("one")
 	wantCall(t, s, "broadcast", `{"channels":["one","","two"],"data":"x"}`,
-		`{"result":{"responses":[{"result":{}},{"error":{"code":107,"message":"bad request: channel: want 1 to 64 bytes of UTF-8 without control or invisible characters"}},{"result":{}}]}}`)
+		`{"result":{"responses":[{"result":{}},{"error":{"code":107,"message":"bad request: channel: want 1 to 255 bytes of UTF-8 without control or invisible characters"}},{"result":{}}]}}`)
 	a.want(`{"push":{"channel":"one","pub":{"data":"x"}}}`)
 	if got := call(t, s, "broadcast", `{"channels":["h:1","h:1"],"data":"x"}`); !strings.Contains(got, `{"result":{"offset":1,`) || !strings.Contains(got, `{"result":{"offset":2,`) {
 		t.Errorf("got %s, want offsets 1 and 2", got)
@@ -472,7 +473,7 @@ func TestBatch(t *testing.T) {
 	wantCall(t, s, "batch", `{"parallel":true,"commands":[{"publish":{"channel":"x","data":1}},{"publish":{"channel":"x"}},{"nothing":{}},{"batch":{}},{},{"presence_stats":{"channel":"x"}}]}`,
 		`{"replies":[{"publish":{}},`+
 			`{"error":{"code":107,"message":"bad request: data or b64data: want one of them"}},`+
-			`{"error":{"code":104,"message":"method not found"}},`+
+			`{"error":{"code":104,"message":"method not found: \"nothing\"; nearest: \"ban\""}},`+
 			`{"error":{"code":107,"message":"bad request: a batch within a batch"}},`+
 			`{"error":{"code":107,"message":"bad request: a command is one method and its parameters: {\"publish\":{}}"}},`+
 			`{"presence_stats":{"num_clients":1,"num_users":1}}]}`)

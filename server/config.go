@@ -82,7 +82,7 @@ const (
 	readBuffer         = 16 << 10        // of a poller, shared by its connections
 	reservedFiles      = 100             // open files that are not for connections
 	reservedForAccept  = 36              // of those, what a flood of handshakes may not take
-	maxRoomName        = 64
+	maxRoomName        = 255             // bytes
 	defaultRoom        = "lobby"
 	minPing            = time.Second
 	maxPing            = 24 * time.Hour

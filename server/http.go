@@ -135,7 +135,7 @@ func (s *Server) admit(h *ws.Head) (welcome, *refusal) {
 	room, ok := roomName(h.Query)
 	if !ok {
 		return welcome{}, &refusal{handshakeRoom, http.StatusBadRequest,
-			"room must be given once, as 1 to 64 bytes of UTF-8 without control or invisible characters"}
+			fmt.Sprintf("room must be given once, as 1 to %d bytes of UTF-8 without control or invisible characters", maxRoomName)}
 	}
 	if why := s.hub.barsPlain(room); why != "" {
 		return welcome{}, &refusal{handshakeForbidden, http.StatusForbidden, "a plain client may not enter that room: " + why}

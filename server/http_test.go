@@ -109,7 +109,8 @@ func TestHandshakes(t *testing.T) {
 		{name: "a page from a file", lines: and("Origin: null"), want: 403},
 		{name: "another room", lines: replace("GET", "GET /ws?room=%E8%8C%B6 HTTP/1.1"), want: 101},
 		{name: "an empty room name", lines: replace("GET", "GET /ws?room= HTTP/1.1"), want: 400},
-		{name: "a room name of 65 bytes", lines: replace("GET", "GET /ws?room="+strings.Repeat("x", 65)+" HTTP/1.1"), want: 400},
+		{name: "a room name of 255 bytes", lines: replace("GET", "GET /ws?room="+strings.Repeat("x", 255)+" HTTP/1.1"), want: 101},
+		{name: "a room name of 256 bytes", lines: replace("GET", "GET /ws?room="+strings.Repeat("x", 256)+" HTTP/1.1"), want: 400},
 		{name: "a room name with a control character", lines: replace("GET", "GET /ws?room=a%0Ab HTTP/1.1"), want: 400},
 		{name: "a room name that is not UTF-8", lines: replace("GET", "GET /ws?room=%FF HTTP/1.1"), want: 400},
 		{name: "two room names", lines: replace("GET", "GET /ws?room=a&room=b HTTP/1.1"), want: 400},
@@ -352,7 +353,7 @@ func FuzzRoomName(f *testing.F) {
 		if !ok {
 			return
 		}
-		if len(name) < 1 || len(name) > 64 || !utf8.ValidString(name) {
+		if len(name) < 1 || len(name) > 255 || !utf8.ValidString(name) {
 			t.Errorf("query %q gives room %q", query, name)
 		}
 		for _, r := range name {

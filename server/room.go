@@ -105,7 +105,7 @@ func (r *room) onlyPlain() bool {
 
 func (r *room) congested() bool { return r.backlog.Load() > r.limit }
 
-// validRoomName allows 1 to 64 bytes of UTF-8 without control or invisible characters.
+// validRoomName allows 1 to maxRoomName bytes of UTF-8 without control or invisible characters.
 func validRoomName(s string) bool { return s != "" && len(s) <= maxRoomName && name.Visible(s) }
 
 // add appends a frame to what the next flush writes. size is what was posted for it.

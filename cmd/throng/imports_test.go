@@ -21,7 +21,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		},
 		"/server": {
 			module + "/server/name", module + "/server/token", module + "/server/ws", module + "/server/wheel", module + "/server/web", module + "/server/waker", module + "/server/webhook",
-			"github.com/centrifugal/fdelta", "github.com/centrifugal/protocol", "github.com/centrifugal/protocol/cfjson",
+			"github.com/agnivade/levenshtein", "github.com/centrifugal/fdelta", "github.com/centrifugal/protocol", "github.com/centrifugal/protocol/cfjson",
 			"github.com/lesismal/nbio", "github.com/lesismal/nbio/logging",
 			"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/client_golang/prometheus/collectors",
 			"github.com/prometheus/client_golang/prometheus/promhttp", "golang.org/x/net/idna", "golang.org/x/sys/unix", "golang.org/x/time/rate", "google.golang.org/protobuf/encoding/protowire",

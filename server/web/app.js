@@ -5,7 +5,8 @@
   const byId = (id) => document.getElementById(id);
 
   const maxCommand = 64 * 1024; // bytes the server takes (its default)
-  const maxName = 64; // bytes, of a room or a guest
+  const maxRoom = 255; // bytes of a room's name
+  const maxName = 64; // bytes of a guest's
   const nameKey = "throng.name";
   const typingEvery = 3_000; // ms between two of "typing" while somebody types
   const typingLasts = 5_000;
@@ -91,8 +92,8 @@
     if (room === "") {
       throw new Error("the name of the room is empty");
     }
-    if (bytes(room) > maxName) {
-      throw new Error(`the name of the room is longer than ${maxName} bytes`);
+    if (bytes(room) > maxRoom) {
+      throw new Error(`the name of the room is longer than ${maxRoom} bytes`);
     }
     // U+FFFD is what the browser made of bytes that were not UTF-8.
     if (/[\p{Cc}\uFFFD]/u.test(room)) {
@@ -187,7 +188,7 @@
     byId("room").textContent = name;
     document.title = `${name} · throng`;
 
-    const typingRoom = bytes(`typing:${name}`) <= maxName ? `typing:${name}` : "";
+    const typingRoom = bytes(`typing:${name}`) <= maxRoom ? `typing:${name}` : "";
     const announcer = new Announcer();
     const connection = new Connection(url.href, new Guest(guestAddress(url), currentName()), onState, onPush);
     const room = new Room(connection, name, { publication: onPublication, missed: onMissed, join: () => onPresence(1), leave: () => onPresence(-1), gone: onGone });

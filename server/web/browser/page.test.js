@@ -535,8 +535,8 @@ describe("rooms", () => {
 
   for (const [what, query] of [
     ["an empty name", "room="],
-    ["a name of 65 bytes", `room=${"x".repeat(65)}`],
-    ["a name of 22 characters and 66 bytes", `room=${encodeURIComponent("日".repeat(22))}`],
+    ["a name of 256 bytes", `room=${"x".repeat(256)}`],
+    ["a name of 86 characters and 258 bytes", `room=${encodeURIComponent("日".repeat(86))}`],
     ["a name with a line feed", "room=a%0Ab"],
     ["a name with a C1 control", "room=a%C2%85b"],
     ["a name that is not UTF-8", "room=%FF"],
@@ -1258,7 +1258,7 @@ describe("the list of messages", () => {
 
   for (const width of [360, 1280]) {
     test(`nothing is wider than a window of ${width} px`, async (t) => {
-      const room = "W".repeat(64);
+      const room = "W".repeat(255);
       const chat = await open(t, `/?room=${room}`, { viewport: { width, height: 640 } });
       await chat.name("M".repeat(32));
       await chat.say("W".repeat(400));
