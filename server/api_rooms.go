@@ -36,6 +36,9 @@ type apiPublication struct {
 	SkipHistory    bool              `json:"skip_history"`
 	Tags           map[string]string `json:"tags"`
 	IdempotencyKey string            `json:"idempotency_key"`
+	Version        uint64            `json:"version"`       // of the state that it is, 0 for none; where a room remembers
+	VersionEpoch   string            `json:"version_epoch"` // of the versions: those of two do not compare
+	Delta          bool              `json:"delta"`         // a hint, for which the room's options stand
 }
 
 type apiPublish struct {
@@ -102,6 +105,8 @@ func (p *apiPublication) read() (publication, *protocol.Error) {
 		return publication{}, badRequest("data or b64data: want one of them")
 	case len(p.IdempotencyKey) > maxKey:
 		return publication{}, badRequest("idempotency_key: want %d bytes at most", maxKey)
+	case len(p.VersionEpoch) > maxKey:
+		return publication{}, badRequest("version_epoch: want %d bytes at most", maxKey)
 	}
 	pub, ok := ofSDK(data)
 	if !ok {
@@ -129,7 +134,7 @@ func (p *apiPublication) say(ctx context.Context, a *api, room string, pub publi
 	if e := a.hub.awaitRoom(ctx, room); e != nil {
 		return nil, e
 	}
-	_, at := a.hub.say(room, pub, sayOptions{skipHistory: p.SkipHistory, key: p.IdempotencyKey})
+	_, at := a.hub.say(room, pub, sayOptions{skipHistory: p.SkipHistory, key: p.IdempotencyKey, version: version{p.Version, p.VersionEpoch}})
 	return spot{at.offset, at.epoch}, nil
 }
 

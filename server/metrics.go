@@ -11,6 +11,7 @@ type metrics struct {
 
 	messages      prometheus.Counter
 	dropped       prometheus.Counter
+	outdated      prometheus.Counter
 	pings         prometheus.Counter
 	pauses        prometheus.Counter
 	relieved      prometheus.Counter
@@ -68,6 +69,7 @@ func newMetrics() *metrics {
 	}
 	m.messages = counter("throng_messages_total", "Messages and publications taken, from clients and the server API.")
 	m.dropped = counter("throng_dropped_bytes_total", "Bytes queued for a client that was gone, or closed as slow, before they were sent.")
+	m.outdated = counter("throng_outdated_publications_total", "Publications of the server API that were not published because their version was not newer.")
 	m.pings = counter("throng_pings_total", "Pings sent to silent connections.")
 	m.pauses = counter("throng_pauses_total", "Times a connection was not read from because its room was behind.")
 	m.relieved = counter("throng_retained_closes_total", "Slow readers closed because a budget of retained bytes was used up.")

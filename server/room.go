@@ -21,6 +21,7 @@ type room struct {
 	members int
 	present presence
 	history history
+	version version      // of the newest publication that told one
 	last    *publication // what the next delta is made against, where the options allow deltas; nil for none
 	kept    bool         // filed in hub.ages
 

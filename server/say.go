@@ -100,6 +100,7 @@ func (s *session) speaker(room string) speaker {
 type sayOptions struct {
 	skipHistory bool
 	key         string // of idempotency: a second publication with it is not said, but answered like the first
+	version     version
 }
 
 // say gives a publication its place in the room's order and history, and posts it to all members. The place it returns is
@@ -123,7 +124,12 @@ func (h *hub) say(name string, pub publication, o sayOptions) (*room, position) 
 	}
 	var at position
 	var wake uint64
-	if r != nil {
+	switch {
+	case r == nil:
+	case o.version.number > 0 && r.options.HistorySize > 0 && !o.skipHistory && !r.version.advance(o.version):
+		h.metrics.outdated.Inc()
+		at = r.history.position()
+	default:
 		at, wake = h.sayLocked(r, m, o)
 	}
 	if o.key != "" {

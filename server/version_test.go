@@ -1,0 +1,77 @@
+package server
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// A publication that tells a state as a whole is dropped where a newer one was published, as in Centrifugo.
+func TestAnOlderStateIsNotPublished(t *testing.T) {
+	s := startAPI(t, roomWithHistory("h:*"))
+	a := connectSDK(t, s, tokenOf("ann"))
+	a.enter("h:1")
+	epoch := field(t, call(t, s, "history", `{"channel":"h:1"}`), "epoch")
+	offset := 0
+	for i, c := range []struct {
+		params string
+		heard  bool
+	}{
+		{`"version":5`, true},
+		{`"version":5`, false},
+		{`"version":4`, false},
+		{`"version":0`, true}, // none
+		{`"delta":true`, true},
+		{`"version":6`, true},
+		{`"version":6,"version_epoch":""`, false},
+		{`"version":1,"version_epoch":"e"`, true}, // they count anew
+		{`"version":1,"version_epoch":"e"`, false},
+		{`"version":2`, true}, // of the epoch before
+		{`"version":2,"version_epoch":"e"`, true},
+		{`"version":1,"skip_history":true`, true}, // it takes no place in the history
+		{`"version":18446744073709551615`, true},
+		{`"version":18446744073709551615`, false},
+	} {
+		got := call(t, s, "publish", fmt.Sprintf(`{"channel":"h:1","data":%d,%s}`, i, c.params))
+		skipped := strings.Contains(c.params, "skip_history")
+		if c.heard && !skipped {
+			offset++
+		}
+		want := fmt.Sprintf(`{"result":{"offset":%d,"epoch":"%s"}}`, offset, epoch)
+		if skipped {
+			want = `{"result":{}}`
+		}
+		if got != want {
+			t.Fatalf("%d: %s: got %s, want %s", i, c.params, got, want)
+		}
+		if c.heard && skipped {
+			a.want(fmt.Sprintf(`{"push":{"channel":"h:1","pub":{"data":%d}}}`, i))
+		} else if c.heard {
+			a.want(fmt.Sprintf(`{"push":{"channel":"h:1","pub":{"data":%d,"offset":%d}}}`, i, offset))
+		}
+	}
+	if n := value(t, s, "throng_outdated_publications_total", ""); n != 5 {
+		t.Errorf("got %v dropped publications counted, want 5", n)
+	}
+
+	// Each room has its own; one without history has none.
+	wantCall(t, s, "broadcast", `{"channels":["x","x"],"data":1,"version":1}`, `{"result":{"responses":[{"result":{}},{"result":{}}]}}`)
+	for i, offsets := range []string{"1", "1", "2"} {
+		version := max(1, i)
+		got := call(t, s, "broadcast", fmt.Sprintf(`{"channels":["h:2","h:3"],"data":1,"version":%d}`, version))
+		if strings.Count(got, `"offset":`+offsets) != 2 {
+			t.Errorf("version %d: got %s, want offset %s twice", version, got, offsets)
+		}
+	}
+	wantError(t, s, "publish", `{"channel":"h:1","data":1,"version":-1}`, 107, "version: want an integer")
+	wantError(t, s, "publish", `{"channel":"h:1","data":1,"version_epoch":"`+strings.Repeat("e", 129)+`"}`, 107, "version_epoch: want 128 bytes")
+}
+
+// A key of idempotency and a version do not stand in each other's way.
+func TestAnOlderStateWithAKeyIsAnsweredAlike(t *testing.T) {
+	s := startAPI(t, roomWithHistory("h:*"))
+	first := call(t, s, "publish", `{"channel":"h:1","data":1,"version":2}`)
+	wantCall(t, s, "publish", `{"channel":"h:1","data":2,"version":1,"idempotency_key":"k"}`, first)
+	call(t, s, "publish", `{"channel":"h:1","data":3,"version":3}`)
+	wantCall(t, s, "publish", `{"channel":"h:1","data":2,"version":4,"idempotency_key":"k"}`, first)
+}
