@@ -34,6 +34,7 @@ func TestAPageOfHistoryIsBoundedInBytes(t *testing.T) {
 	o := rememberingRoom("*")
 	o.HistorySize = 300
 	s := startBackend(t, o)
+	unmetered(s)
 	const messages = 40
 	for n := range messages {
 		s.hub.say("x", publication{data: fmt.Appendf(nil, `"%d %s"`, n+1, strings.Repeat("x", 60<<10)), form: formJSON}, sayOptions{})
@@ -96,15 +97,20 @@ func (c *sdk) enterCrowd(s *Server, room string) {
 	}
 }
 
-// owed is what waits of long answers.
-func owed(s *Server) (bytes int) {
-	s.hub.call(func(sh *shard) { bytes += sh.owed })
-	return bytes
+// unmetered lets clients ask for long replies as fast as they like. Those that are connected already may not notice.
+func unmetered(s *Server) {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	s.hub.replyRate = rateLimit{}
 }
+
+// owed is how many bytes of long replies wait.
+func owed(s *Server) int { return int(s.hub.owed.used.Load()) }
 
 // Whoever asks for a second long answer before it has read the first is told to try again.
 func TestASecondLongAnswerIsRefused(t *testing.T) {
 	s := startServer(t, nil)
+	unmetered(s)
 	c := narrowSDK(t, s)
 	for _, room := range []string{"a", "b"} {
 		c.enterCrowd(s, room)
@@ -124,6 +130,7 @@ func TestASecondLongAnswerIsRefused(t *testing.T) {
 // Whoever does not read its long answer makes others wait for theirs when there are very many, and no memory goes without end.
 func TestLongAnswersThatWaitAreBoundedTogether(t *testing.T) {
 	s := startServer(t, nil)
+	unmetered(s)
 	c := narrowSDK(t, s)
 	c.enterCrowd(s, "a")
 	c.say(`{"id":3,"presence":{"channel":"a"}}`)
@@ -137,7 +144,7 @@ func TestLongAnswersThatWaitAreBoundedTogether(t *testing.T) {
 
 	other := connectSDK(t, s, "")
 	other.enterCrowd(s, "b")
-	owe := func(bytes int) { s.hub.call(func(sh *shard) { sh.owed += bytes }) }
+	owe := func(bytes int) { s.hub.owed.release(-bytes) }
 	owe(maxOwed)
 	other.say(`{"id":3,"presence":{"channel":"b"}}`)
 	other.want(`{"id":3,"error":{"code":111,"message":"too many requests","temporary":true}}`)

@@ -95,7 +95,7 @@ const (
 	readsPerTurn       = 64      // of one connection before the others of its poller have theirs
 	sendsPerYield      = 16
 	minSettle          = 1000 // connections come or gone before memory is given back
-	maxAnswers         = 64   // long answers that wait to be made
+	maxAnswers         = 4096 // long answers that wait to be made
 	answerPatience     = 5 * time.Second
 	forgivenAbsence    = time.Second
 	acceptErrorBackoff = 50 * time.Millisecond

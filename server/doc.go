@@ -46,7 +46,8 @@
 //     itself, with no timer.
 //   - Encoding: a message is encoded on a shard when the first member needs it, once for each encoding, deltas included. A room
 //     of plain members only skips even that: the frame is made before the lock.
-//   - Answers: replies to a client are jobs like all else, so that they stand in order with what its rooms say.
+//   - Answers: replies to a client are jobs like all else, so that they stand in order with what its rooms say. Long ones are made by
+//     workers, once for all clients that wait for the same one, and counted until they have been read (longreply.go).
 //   - Newcomers: the 101 is written by the shard, as part of the job that makes the connection a member: whoever has its 101
 //     hears all that is said from then on.
 //   - Slow readers: what a socket refuses stays as slices of batches that all slow members share (outbox.go). It is counted once

@@ -85,6 +85,7 @@ func (h *heartbeat) advance(now time.Time) {
 	h.watchWallClock(tick)
 	h.hub.age(tick)
 	h.hub.expireUnfinished(tick)
+	h.hub.relieveOwed(tick)
 	h.hub.moderation.expire(now)
 	h.mu.Lock()
 	h.due = h.wheel.Advance(tick, h.due[:0])

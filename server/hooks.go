@@ -228,6 +228,7 @@ func (s *session) askSubscribe(id uint32, e *entry) {
 			e.info = s.infoIn(a.Info)
 		}
 		if a.Data != nil {
+			s.draw(len(a.Data))
 			e.data = asJSON(a.Data)
 		}
 		if !a.ExpireAt.IsZero() {
@@ -271,9 +272,14 @@ func (s *session) askRPC(id uint32, req *protocol.RPCRequest) {
 		s.fail(id, errNotAvailable)
 		return
 	}
+	if s.overdrawn() {
+		s.refuse(id, errTooManyRequests)
+		return
+	}
 	r := s.about(onRPC)
 	r.Method, r.Data = req.Method, req.Data
 	s.ask(r, func(a *webhook.Answer) {
+		s.draw(len(a.Data))
 		if s.encoding.isJSON() {
 			a.Data = asJSON(a.Data)
 		}

@@ -80,6 +80,10 @@ type hub struct {
 
 	heldCommands budget // bytes of commands that wait for work off the loop
 
+	replyRate rateLimit // bytes of replies whose size the command does not bound, for one connection
+	owed      budget    // bytes of long replies that are being made, or not read
+	questions *questions
+
 	answers *workers // long answers in the making
 	hooks   *hooks   // nil for none; constant after Server.start
 }
@@ -127,7 +131,10 @@ func newHub(cfg Config, log *slog.Logger, m *metrics, tokens *token.Verifier, sh
 
 		unfinished:   newUnfinished(cfg.MaxMessage),
 		heldCommands: budget{most: int64(max(maxHeld, messagesInAll*cfg.MaxMessage)), share: 4},
+		replyRate:    perSecond(repliesFactor * cfg.MaxUnsent).withBurst(repliesBurst),
+		owed:         budget{most: maxOwed, share: 2},
 	}
+	h.questions = newQuestions(h.answers, &h.owed)
 	for i := range shards {
 		h.shards = append(h.shards, newShard(h, i))
 	}

@@ -30,6 +30,9 @@ type metrics struct {
 	loopLag       prometheus.Histogram
 	shardLag      prometheus.Histogram
 	wheelDrift    prometheus.Histogram
+
+	longReplies    prometheus.Counter
+	longReplyBytes prometheus.Counter
 }
 
 // Results of a handshake, the label of throng_handshakes_total.
@@ -75,6 +78,8 @@ func newMetrics() *metrics {
 	m.relieved = counter("throng_retained_closes_total", "Slow readers closed because a budget of retained bytes was used up.")
 	m.paced = counter("throng_paced_total", "Times throng paused reading from a connection because of its rate of bytes.")
 	m.panics = counter("throng_panics_total", "Faults of our own code that were contained.")
+	m.longReplies = counter("throng_long_replies_total", "Answers about presence and history that a worker made; many clients may share one.")
+	m.longReplyBytes = counter("throng_long_reply_bytes_total", "Bytes of those answers.")
 	m.loopLag = lag("throng_loop_lag_seconds", "How long a poller took to answer a probe, once a second.")
 	m.shardLag = lag("throng_shard_lag_seconds", "From the posting of a round's first job to the end of its writes.")
 	m.wheelDrift = lag("throng_wheel_drift_seconds", "How late the heartbeat's ticks came.")
@@ -151,6 +156,8 @@ func (m *metrics) watch(h *hub, pending *handshakes) {
 		_, bytes := h.unfinished.size()
 		return float64(bytes)
 	})
+	gauge("throng_owed_reply_bytes", "Bytes of long replies that are being made, or wait for their readers.",
+		func() float64 { return float64(h.owed.used.Load()) })
 	gauge("throng_held_command_bytes", "Bytes of commands that wait for the application or for a long answer.",
 		func() float64 { return float64(h.heldCommands.used.Load()) })
 	gauge("throng_unsent_bytes", "Bytes that wait for slow readers.", func() float64 {

@@ -5,19 +5,27 @@ import (
 
 	"github.com/centrifugal/protocol"
 	"github.com/centrifugal/protocol/cfjson"
-	"google.golang.org/protobuf/encoding/protowire"
-
-	"github.com/throng-chat/throng/server/ws"
 )
 
 // presence is who is in a room. Each change costs the same however many there are. Guarded by hub.mu.
 type presence struct {
 	list  []*subscription
 	users map[string]int // connections of each user
+	bytes int            // of an answer that tells who is there, about
+}
+
+// presenceOverhead is what a member takes in that answer beyond what is known of it, about: names of fields.
+const presenceOverhead = 64
+
+// presentSize is what a member takes in that answer, about.
+func presentSize(info *protocol.ClientInfo) int {
+	return infoSize(info) + len(info.Client) + presenceOverhead
 }
 
 func (p *presence) add(sub *subscription) {
 	sub.presentAt = int32(len(p.list))
+	sub.presentSize = int32(presentSize(sub.info))
+	p.bytes += int(sub.presentSize)
 	p.list = append(p.list, sub)
 	if p.users == nil {
 		p.users = map[string]int{}
@@ -27,6 +35,7 @@ func (p *presence) add(sub *subscription) {
 
 // remove takes sub out; it is in.
 func (p *presence) remove(sub *subscription) {
+	p.bytes -= int(sub.presentSize)
 	p.list = without(p.list, int(sub.presentAt))
 	if int(sub.presentAt) < len(p.list) {
 		p.list[sub.presentAt].presentAt = sub.presentAt
@@ -61,30 +70,21 @@ func byClient(infos []*protocol.ClientInfo) map[string]*protocol.ClientInfo {
 // othersEvery is after how many members the making of a long answer lets others have the core: a tenth of a millisecond.
 const othersEvery = 128
 
-// encodePresence makes the frame that answers a question about a crowd: what encodeReply makes of byClient(infos), but a part at
-// a time. Not to be called on the loop or on a shard.
-func encodePresence(e encoding, id uint32, infos []*protocol.ClientInfo) []byte {
-	if e.isJSON() {
-		payload := cfjson.AppendUint([]byte(`{"id":`), uint64(id))
-		payload = append(payload, `,"presence":`...)
-		payload = appendPresence(payload, infos)
-		return encode(ws.OpText, append(payload, '}'))
+// encodePresence appends what follows the id in the reply that tells who is there: what is behind "presence" and ends the reply in JSON,
+// the PresenceResult in Protobuf. It is made a part at a time. Not to be called on the loop or on a shard.
+func encodePresence(b []byte, json bool, infos []*protocol.ClientInfo) []byte {
+	if json {
+		return append(appendPresence(b, infos), '}')
 	}
 	// A message of Protobuf may be made of parts that stand behind each other: of a map, its entries.
-	var entries []byte
 	for i := range infos {
 		if i%othersEvery == 0 {
 			runtime.Gosched()
 		}
-		entries = appendProtobuf(entries, &protocol.PresenceResult{Presence: byClient(infos[i : i+1])})
+		b = appendProtobuf(b, &protocol.PresenceResult{Presence: byClient(infos[i : i+1])})
 	}
-	reply := appendProtobuf(nil, &protocol.Reply{Id: id})
-	reply = protowire.AppendTag(reply, presenceOfReply, protowire.BytesType)
-	reply = protowire.AppendBytes(reply, entries)
-	return encode(ws.OpBinary, protowire.AppendBytes(nil, reply))
+	return b
 }
-
-const presenceOfReply = 9 // the field's number in client.proto
 
 // appendPresence appends a PresenceResult in JSON.
 func appendPresence(b []byte, infos []*protocol.ClientInfo) []byte {

@@ -17,7 +17,7 @@ func TestPresenceOfACrowd(t *testing.T) {
 		c.Token.HMACSecret = testSecret
 		c.MaxUnsent = c.MaxMessage
 	})
-	const members = atOnce + 100
+	const members = 300
 	name := strings.Repeat("x", 900)
 	var c *sdk
 	for i := range members {
@@ -78,8 +78,10 @@ func TestALongPresenceIsAPresence(t *testing.T) {
 		}
 		want := byClient(infos)
 		for _, e := range []encoding{jsonEncoding, protobufEncoding} {
+			q := longQuestion{about: presenceOf, json: e.isJSON()}
+			r := &longReply{body: encodePresence(nil, q.json, infos)}
 			var d ws.Decoder
-			m, _, err := d.Next(&clientRules, encodePresence(e, 7, infos))
+			m, _, err := d.Next(&clientRules, append(r.head(q, 7), r.body...))
 			if err != nil || m.Op != e.opcode() {
 				t.Fatalf("%d members, encoding %d: got frame %v, %v", members, e, m.Op, err)
 			}

@@ -8,34 +8,35 @@ import (
 
 const (
 	maxHistoryPage = 300 // publications in one answer; to a client it ends earlier, with the one that makes it half of max-unsent
-	atOnce         = 200 // members that a poller tells of by itself; more is work for another goroutine
 )
 
 // presence answers who is in a room.
 func (s *session) presence(id uint32, req *protocol.PresenceRequest) {
-	infos, e := s.who(req.Channel)
-	if e != nil {
+	if e := s.maySeePresence(req.Channel); e != nil {
 		s.fail(id, e)
 		return
 	}
-	if len(infos) <= atOnce {
-		s.replies = append(s.replies, &protocol.Reply{Id: id, Presence: &protocol.PresenceResult{Presence: byClient(infos)}})
+	infos, size, all := s.hub.fewPresent(req.Channel, s.light())
+	if !all {
+		s.askLong(id, longQuestion{about: presenceOf, room: req.Channel, json: s.encoding.isJSON()}, size)
 		return
 	}
-	s.await(s.hub.answers, func() func() {
-		frame := encodePresence(s.encoding, id, infos)
-		return func() {
-			s.hub.post(s.conn.shard, job{do: sendAnswer, conn: s.conn, frame: frame, replies: []*protocol.Reply{{Id: id, Error: errTooManyRequests}}})
-		}
-	}, func() { s.fail(id, errTooManyRequests) })
+	s.draw(size)
+	s.replies = append(s.replies, &protocol.Reply{Id: id, Presence: &protocol.PresenceResult{Presence: byClient(infos)}})
 }
 
-// who is in a room, as far as the session may know.
-func (s *session) who(room string) ([]*protocol.ClientInfo, *protocol.Error) {
-	if e := s.maySeePresence(room); e != nil {
-		return nil, e
+// fewPresent are those in a room, where an answer that tells of all has so many bytes at most, about; and how many it has.
+func (h *hub) fewPresent(room string, mostBytes int) (infos []*protocol.ClientInfo, size int, all bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	r := h.rooms[room]
+	if r == nil {
+		return nil, 0, true
 	}
-	return s.hub.present(room), nil
+	if r.present.bytes > mostBytes {
+		return nil, r.present.bytes, false
+	}
+	return r.present.snapshot(), r.present.bytes, true
 }
 
 // present are those in a room.
@@ -96,16 +97,59 @@ func (s *session) history(id uint32, req *protocol.HistoryRequest) {
 		s.fail(id, errDenied)
 		return
 	}
-	pubs, at, e := s.hub.read(req.Channel, req.Since, int(req.Limit), s.hub.maxUnsent/2, req.Reverse)
+	q := longQuestion{about: historyOf, room: req.Channel, json: s.encoding.isJSON(), limit: int(req.Limit), reverse: req.Reverse}
+	if req.Since != nil {
+		q.hasFrom, q.from = true, position{req.Since.Offset, req.Since.Epoch}
+	}
+	light := s.light()
+	pubs, at, e := s.hub.read(q.room, q.since(), q.limit, max(light, 1), q.reverse) // none where none is asked for
 	if e != nil {
 		s.fail(id, e)
 		return
 	}
-	result := &protocol.HistoryResult{Epoch: at.epoch, Offset: at.offset, Publications: []*protocol.Publication{}} // SDKs want a list
+	size := 0
 	for i := range pubs {
-		result.Publications = append(result.Publications, pubs[i].past(s.encoding))
+		size += pubs[i].size() + remembered
 	}
+	if size >= light && size > 0 {
+		s.askLong(id, q, s.hub.maxUnsent/2)
+		return
+	}
+	result, size := tellPast(pubs, at, s.encoding.isJSON(), s.hub.maxUnsent/2)
+	s.draw(size)
 	s.replies = append(s.replies, &protocol.Reply{Id: id, History: result})
+}
+
+// tellPast is a page of a room's history as the protocol has it, and about how many bytes that takes. It ends with the publication that
+// makes it so many bytes: text may take several times as many in JSON as it had.
+func tellPast(pubs []publication, at position, json bool, mostBytes int) (result *protocol.HistoryResult, size int) {
+	e := protobufEncoding
+	if json {
+		e = jsonEncoding
+	}
+	result = &protocol.HistoryResult{Epoch: at.epoch, Offset: at.offset, Publications: []*protocol.Publication{}} // SDKs want a list
+	for i := range pubs {
+		if i > 0 && size >= mostBytes {
+			break
+		}
+		told := pubs[i].past(e)
+		result.Publications = append(result.Publications, told)
+		size += pubs[i].size() - len(pubs[i].data) + len(told.Data) + presenceOverhead
+	}
+	return result, size
+}
+
+// encodeHistory makes what follows the id in the reply that tells of a room's history. Called on a worker.
+func (h *hub) encodeHistory(q longQuestion) ([]byte, *protocol.Error) {
+	pubs, at, e := h.read(q.room, q.since(), q.limit, h.maxUnsent/2, q.reverse)
+	if e != nil {
+		return nil, e
+	}
+	result, size := tellPast(pubs, at, q.json, h.maxUnsent/2)
+	if q.json {
+		return append(result.AppendJSON(make([]byte, 0, size)), '}'), nil
+	}
+	return appendProtobuf(nil, result), nil
 }
 
 // read is a page of a room's history, and its newest position.

@@ -23,6 +23,12 @@ func perSecond(n int) rateLimit {
 	return rateLimit{every: every, burst: burstSeconds * time.Second}
 }
 
+// withBurst is the rate with a burst of so many seconds' worth.
+func (r rateLimit) withBurst(seconds int) rateLimit {
+	r.burst = time.Duration(seconds) * time.Second
+	return r
+}
+
 // allow says whether n more may happen now, and if so counts them.
 func (r rateLimit) allow(m *meter, now time.Duration, n int) bool {
 	if r.every == 0 {
@@ -34,6 +40,24 @@ func (r rateLimit) allow(m *meter, now time.Duration, n int) bool {
 	}
 	*m = meter(next)
 	return true
+}
+
+// overdrawn says whether all that a burst allows has been used.
+func (r rateLimit) overdrawn(m meter, now time.Duration) bool {
+	return r.every > 0 && time.Duration(m)-now >= r.burst
+}
+
+// charge counts n, even where that exceeds the burst. A negative n is given back.
+func (r rateLimit) charge(m *meter, now time.Duration, n int) {
+	*m = meter(max(time.Duration(*m), now) + time.Duration(n)*r.every)
+}
+
+// lately is how many of those that were counted the rate has not made up for yet.
+func (r rateLimit) lately(m meter, now time.Duration) int {
+	if r.every == 0 {
+		return 0
+	}
+	return int(max(time.Duration(m)-now, 0) / r.every)
 }
 
 // spent is how far those who went had used up their rate: coming back gives nobody another burst. Whoever could have all of it again

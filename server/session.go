@@ -33,9 +33,11 @@ type session struct {
 	talksIn    *room             // where it made others hear something: it is not read from while that is behind
 	floods     bool              // it has wanted more than its rate of bytes for too long: its publications are refused
 	strikes    int               // commands over a limit, since the last that was not
+	drawn      meter             // bytes of replies whose size the command does not bound
 	recovered  meter             // bytes of what it was told that it had missed
 	meters     map[string]meter  // of publications, by room, where rooms have a rate; nil before the first
 	waitsFrom  wheel.Tick
+	asksNext   func() // what it goes on with when it is no longer blocked
 	underWay   int    // bytes of the command being dealt with, and of those behind it in its frame
 	held       int    // bytes reserved for them while the session waits
 	unfinished []byte // commands of the frame under way, behind the one that waits
@@ -44,6 +46,11 @@ type session struct {
 
 	// Owned by the shard.
 	joined []*subscription
+
+	// Shared by the shard and the poller.
+	unreadReplies atomic.Int64 // bytes of the long replies of which some waits in the outbox
+
+	blocked atomic.Bool // the session waits for its client to read; whoever resets it goes on
 
 	// Read by others.
 	identity atomic.Pointer[protocol.ClientInfo] // info, for the admin port
@@ -81,8 +88,9 @@ type subscription struct {
 	recoverable bool
 
 	// Guarded by hub.mu.
-	info      *protocol.ClientInfo // changed by the poller only, which reads it without the lock
-	presentAt int32
+	info        *protocol.ClientInfo // changed by the poller only, which reads it without the lock
+	presentAt   int32
+	presentSize int32 // of presence.bytes
 
 	// Owned by the poller.
 	expires    expiry      // of its token

@@ -33,8 +33,7 @@ type shard struct {
 	payload  []byte // of replies
 	round    tally
 	sends    int     // since the last yield
-	asked    int     // bytes of the long answer that is being written
-	owed     int     // bytes of the long answers that wait for their readers
+	replying *debt   // the long reply that is being written; nil for none
 	pressed  []*room // that retain more than one may
 	panics   rate.Sometimes
 
@@ -60,7 +59,7 @@ const (
 	sendFrame                 // frame to conn
 	sendPing                  // frame to conn, ahead of what waits for it
 	sendReplies               // replies to conn, in one frame
-	sendAnswer                // frame to conn, which asked for so much, or instead of a second one replies
+	sendAnswer                // frame and the body of answer to conn, and then call posted to its poller
 	sendClose                 // frame to conn, and nothing after it
 	joinHub                   // conn's socket goes to the loop; frame is its first
 	leaveHub                  // conn's socket is closed
@@ -80,6 +79,7 @@ type job struct {
 	frame   []byte
 	early   []byte
 	replies []*protocol.Reply
+	answer  *longReply
 	entries []*entry // whose replies are to tell what was missed
 	call    func()
 }
@@ -327,22 +327,6 @@ func (s *shard) sendReplies(c *conn, j *job) {
 		s.payload = nil
 	}
 	s.send(c, frame)
-}
-
-// maxOwed is how many bytes of long answers may wait for their readers, of all connections of one shard.
-const maxOwed = 32 << 20
-
-// sendAnswer writes a frame that may be longer than what else may wait for a slow reader: c asked for it. It does not get
-// another before it has read this one, nor while others are owed too much.
-func (s *shard) sendAnswer(c *conn, j *job) {
-	if c.out != nil && c.out.asked > 0 || s.owed+len(j.frame) > maxOwed {
-		s.hub.metrics.commandErrors.WithLabelValues(errorLabel(errTooManyRequests)).Inc()
-		s.sendReplies(c, j)
-		return
-	}
-	s.asked = len(j.frame)
-	s.send(c, j.frame)
-	s.asked = 0
 }
 
 func (s *shard) leave(c *conn) {

@@ -41,18 +41,17 @@ func (s *shard) writePart(c *conn, b []byte, p *part, at int) {
 // queue puts b behind what c has not been sent. A reader that costs too much alone is closed: then queue is false. What is being
 // sent does not count: one frame closes nobody, however long it is.
 func (s *shard) queue(c *conn, b []byte, p *part, at int) bool {
-	if s.asked > 0 && c.out.asked == 0 {
-		c.out.asked = s.asked
-		s.owed += s.asked
-	}
 	own := c.out.own
-	if p == nil {
-		c.out.push(b, nil)
-	} else {
+	switch {
+	case p != nil:
 		c.out.push(p.retain(at, at+len(b)))
+	case s.replying != nil:
+		c.out.pushReply(b, s.replying)
+	default:
+		c.out.push(b, nil)
 	}
 	s.queued(c, len(b), own)
-	if c.out.alone() > s.hub.maxUnsent+c.out.asked {
+	if c.out.alone() > s.hub.maxUnsent {
 		s.abandon(c, closedSlow) // no close frame can reach it: the socket is full
 		return false
 	}
@@ -140,7 +139,6 @@ func (s *shard) drop(c *conn) {
 
 // emptied is when nothing waits for c any more.
 func (s *shard) emptied(c *conn) {
-	s.owed -= c.out.asked
 	s.countRetained(-c.out.own)
 	c.out.release()
 	c.out = nil

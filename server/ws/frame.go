@@ -36,9 +36,12 @@ func AppendFrame(dst []byte, op Opcode, payload []byte) []byte {
 	if dst == nil {
 		dst = make([]byte, 0, FrameSize(len(payload)))
 	}
-	dst = append(dst, finBit|byte(op))
-	dst = appendLength(dst, 0, len(payload))
-	return append(dst, payload...)
+	return append(AppendHead(dst, op, len(payload)), payload...)
+}
+
+// AppendHead appends what precedes a payload of n bytes in the frame that AppendFrame makes.
+func AppendHead(dst []byte, op Opcode, n int) []byte {
+	return appendLength(append(dst, finBit|byte(op)), 0, n)
 }
 
 // FrameSize is the length of the frame that AppendFrame makes of a payload of n bytes.

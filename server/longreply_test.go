@@ -1,0 +1,470 @@
+package server
+
+import (
+	"fmt"
+	"net"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/centrifugal/protocol"
+	"github.com/lesismal/nbio"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/throng-chat/throng/server/wheel"
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// openRoom is a room of which everybody may ask everything. It has a history.
+func openRoom() RoomOptions {
+	o := rememberingRoom("*")
+	o.HistorySize, o.SeePresence, o.ReadHistory = 300, Anyone, Anyone
+	return o
+}
+
+// crowdInto makes so many members present in a room, each of them about so many bytes of an answer.
+func crowdInto(s *Server, room string, members, bytes int) {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	r := s.hub.roomLocked(room)
+	for n := range members {
+		name := fmt.Sprintf("%s %d", strings.Repeat("x", bytes/3), n)
+		r.present.add(&subscription{info: &protocol.ClientInfo{User: name, Client: name}})
+	}
+	r.members += members
+}
+
+// talkInto says so many publications of so many bytes in a room.
+func talkInto(s *Server, room string, publications, bytes int) {
+	for range publications {
+		s.hub.say(room, publication{data: []byte(`"` + strings.Repeat("x", bytes) + `"`), form: formJSON}, sayOptions{})
+	}
+}
+
+// allowReplies gives each connection so many bytes of long replies, and no more.
+func allowReplies(s *Server, bytes int) {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	s.hub.replyRate = rateLimit{every: time.Hour / time.Duration(bytes), burst: time.Hour}
+}
+
+// narrow makes the sockets of a user's connection hold little.
+func (c *sdk) narrow(s *Server, user string) *sdk {
+	c.t.Helper()
+	const little = 16 << 10
+	if err := c.conn.(*net.TCPConn).SetReadBuffer(little); err != nil {
+		c.t.Fatal(err)
+	}
+	if err := syscall.SetsockoptInt(sessionOf(c.t, s, user).conn.nc.Hash(), syscall.SOL_SOCKET, syscall.SO_SNDBUF, little); err != nil {
+		c.t.Fatal(err)
+	}
+	return c
+}
+
+// repeated is a frame of so many commands.
+func repeated(command string, n int) string {
+	lines := make([]string, n)
+	for i := range lines {
+		lines[i] = fmt.Sprintf(`{"id":%d,%s}`, i+10, command)
+	}
+	return strings.Join(lines, "\n")
+}
+
+var longQuestions = map[string]string{
+	"history":  `"history":{"channel":"x","limit":300}`,
+	"presence": `"presence":{"channel":"x"}`,
+}
+
+func startTalkative(t *testing.T) *Server {
+	s := startBackend(t, openRoom())
+	talkInto(s, "x", 300, 400)
+	crowdInto(s, "x", 500, 256)
+	return s
+}
+
+// A client that reads is given so many bytes of what one frame asks for. Beyond that each command is an error, and the 101st in a row
+// ends the connection.
+func TestAFrameOfLongQuestionsIsHeldToABudget(t *testing.T) {
+	for name, command := range longQuestions {
+		t.Run(name, func(t *testing.T) {
+			s := startTalkative(t)
+			const budget = 1 << 20
+			allowReplies(s, budget)
+			c := connectSDK(t, s, userToken("ann"))
+			c.say("%s", repeated(command, 190))
+			answered, refused := 0, 0
+			for {
+				m, err := c.next()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if m.Op == ws.OpClose {
+					if code, _, _ := ws.ParseClose(m.Payload); code != 3013 {
+						t.Errorf("got close %d, want 3013", code)
+					}
+					break
+				}
+				if strings.Contains(string(m.Payload), `"error"`) {
+					refused += strings.Count(string(m.Payload), `"error":{"code":111,`)
+					continue
+				}
+				if id := fmt.Sprintf(`{"id":%d,`, answered+10); !strings.HasPrefix(string(m.Payload), id) {
+					t.Fatalf("got %.60s, want answer %d", m.Payload, answered+10)
+				}
+				answered++
+			}
+			if refused != maxStrikes {
+				t.Errorf("got %d refused, want %d", refused, maxStrikes)
+			}
+			made := int(testutil.ToFloat64(s.metrics.longReplyBytes))
+			if made < budget || made > budget+s.cfg.MaxUnsent {
+				t.Errorf("got %d answers of %d bytes, want %d bytes, and no more than one answer beyond", answered, made, budget)
+			}
+			eventually(t, "nothing to be owed", func() bool { return owed(s) == 0 })
+		})
+	}
+}
+
+// A client that does not read is given no more than may wait for a slow reader: nothing else is made for it.
+func TestAFrameOfLongQuestionsMakesNothingForWhoDoesNotRead(t *testing.T) {
+	for name, command := range longQuestions {
+		t.Run(name, func(t *testing.T) {
+			s := startTalkative(t)
+			unmetered(s)
+			c := connectSDK(t, s, userToken("ann")).narrow(s, "ann")
+			session := sessionOf(t, s, "ann")
+			c.say("%s", repeated(command, 190))
+			eventually(t, "it to be cut off", func() bool { return session.conn.closing() })
+			const kernel = 256 << 10 // what its sockets took, and more
+			if made := int(testutil.ToFloat64(s.metrics.longReplyBytes)); made > 2*s.cfg.MaxUnsent+kernel {
+				t.Errorf("got %d bytes made, want no more than may wait", made)
+			}
+			if got := owed(s); got > 2*s.cfg.MaxUnsent {
+				t.Errorf("got %d bytes owed, want %d at most", got, 2*s.cfg.MaxUnsent)
+			}
+			c.conn.Close()
+			eventually(t, "nothing to be owed", func() bool { return owed(s) == 0 && value(t, s, "throng_held_command_bytes", "") == 0 })
+		})
+	}
+}
+
+// A client that asks for many pages at once, and is slow to read them, is given all of them.
+func TestASlowReaderIsGivenAllPages(t *testing.T) {
+	s := startTalkative(t)
+	c := connectSDK(t, s, userToken("ann")).narrow(s, "ann")
+	const pages = 12
+	c.say("%s", repeated(longQuestions["history"], pages))
+	session := sessionOf(t, s, "ann")
+	eventually(t, "the session to wait for its reader", func() bool { return session.blocked.Load() })
+	if got := owed(s); got > 2*s.cfg.MaxUnsent {
+		t.Errorf("got %d bytes owed, want %d at most", got, 2*s.cfg.MaxUnsent)
+	}
+	for i := range pages {
+		if line := c.line(); !strings.HasPrefix(line, fmt.Sprintf(`{"id":%d,"history":{"publications":[`, i+10)) {
+			t.Fatalf("got %.100s, want page %d", line, i)
+		}
+	}
+	eventually(t, "nothing to be owed", func() bool { return owed(s) == 0 && value(t, s, "throng_held_command_bytes", "") == 0 })
+}
+
+// occupy has all workers wait until the gate is opened. More may wait than queue, for so long.
+func occupy(t *testing.T, s *Server, queue int) (open func()) {
+	w, gate := newWorkers(1, queue, time.Hour), make(chan struct{})
+	open = sync.OnceFunc(func() { close(gate) })
+	t.Cleanup(func() { open(); w.wait() })
+	w.do(func() { <-gate }, nil)
+	s.hub.mu.Lock()
+	s.hub.questions.workers = w
+	s.hub.mu.Unlock()
+	return open
+}
+
+func waitingFor(s *Server) (n int) {
+	s.hub.questions.mu.Lock()
+	defer s.hub.questions.mu.Unlock()
+	for _, tells := range s.hub.questions.waiting {
+		n += len(tells)
+	}
+	return n
+}
+
+// What many ask at once is made once, and says what was so after the last of them asked.
+func TestWhatManyAskAtOnceIsMadeOnce(t *testing.T) {
+	s := startTalkative(t)
+	open := occupy(t, s, 2)
+	const clients = 20
+	var all [clients]*sdk
+	for i := range all {
+		all[i] = connectSDK(t, s, userToken(fmt.Sprint("user", i)))
+		all[i].say(`{"id":%d,"subscribe":{"channel":"x"}}`, 2)
+		all[i].line()
+		all[i].say(`{"id":%d,"presence":{"channel":"x"}}`+"\n"+`{"id":7,"presence_stats":{"channel":"y"}}`, i+100)
+		eventually(t, "it to wait", func() bool { return waitingFor(s) == i+1 })
+	}
+	c := connectSDK(t, s, userToken("other"))
+	c.say(`{"id":9,"history":{"channel":"x","limit":-1}}`)
+	eventually(t, "it to wait", func() bool { return waitingFor(s) == clients+1 })
+	open()
+	for i, c := range all {
+		line := c.line()
+		if !strings.HasPrefix(line, fmt.Sprintf(`{"id":%d,"presence":{"presence":{`, i+100)) || strings.Count(line, `"user":"user`) != clients {
+			t.Errorf("got %.80s with %d who asked, want %d", line, strings.Count(line, `"user":"user`), clients)
+		}
+		c.want(`{"id":7,"presence_stats":{"num_clients":0,"num_users":0}}`)
+	}
+	if line := c.line(); !strings.HasPrefix(line, `{"id":9,"history":{"publications":[`) {
+		t.Errorf("got %.80s, want the history", line)
+	}
+	if got := testutil.ToFloat64(s.metrics.longReplies); got != 2 {
+		t.Errorf("got %v answers made, want 2", got)
+	}
+	eventually(t, "nothing to be owed", func() bool { return owed(s) == 0 })
+}
+
+// Where no worker is free a question is refused before the room is copied, and who goes on is cut off.
+func TestTheRefusalOfALongReplyComesBeforeItsCost(t *testing.T) {
+	s := startBackend(t, openRoom())
+	const members = 50_000
+	crowdInto(s, "x", members, 30)
+	occupy(t, s, 0)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	goOnOverALimit(t, s, `{"id":2,"presence":{"channel":"x"}}`, `{"code":111,"message":"too many requests","temporary":true}`)
+	runtime.ReadMemStats(&after)
+	const copies = maxStrikes * members * 8
+	if got := after.TotalAlloc - before.TotalAlloc; got > copies/4 {
+		t.Errorf("got %d bytes for %d refusals, want far less than the %d of so many copies of the room", got, maxStrikes, copies)
+	}
+}
+
+// Readers of long replies that do not read make room for others; a reader that reads has its answer.
+func TestSlowReadersOfLongRepliesMakeRoom(t *testing.T) {
+	s := startBackend(t, openRoom())
+	const slow = 30
+	for i := range slow {
+		crowdInto(s, fmt.Sprint("room", i), 4000, 270)
+	}
+	crowdInto(s, "x", 4000, 270)
+	for i := range slow {
+		name := fmt.Sprint("slow", i)
+		c := connectSDK(t, s, userToken(name)).narrow(s, name)
+		c.say(`{"id":2,"presence":{"channel":"room%d"}}`, i)
+	}
+	eventually(t, "them to use up half of what may be owed", func() bool { return owed(s) > maxOwed/2 || closesBy(s, closedSlow) > 0 })
+	fast := connectSDK(t, s, userToken("fast"))
+	eventually(t, "a reader to have its answer", func() bool {
+		if got := owed(s); got > maxOwed {
+			t.Fatalf("got %d bytes owed, want %d at most", got, maxOwed)
+		}
+		time.Sleep(20 * time.Millisecond) // fewer than 101 refusals
+		return strings.Contains(fast.answerTo(`"presence":{"channel":"x"}`), `"presence":{"presence":{`)
+	})
+	eventually(t, "the slow to make room", func() bool { return owed(s) <= maxOwed/2 && closesBy(s, closedSlow) > 0 })
+	if got := closesBy(s, closedSlow); got == slow {
+		t.Error("all slow readers were closed, want only as many as had to be")
+	}
+}
+
+// Of two readers that have to make room, the one that is further behind goes first; one that has not had its time stays.
+func TestTheSlowestReaderMakesRoomFirst(t *testing.T) {
+	crew, _ := newCrew(t, 0)
+	shard := crew.hub.shards[0]
+	const now, each = wheel.Tick(1000), 7 << 20
+	reader := func(read int, age wheel.Tick) *conn {
+		ours, theirs := pipe(t)
+		t.Cleanup(func() { theirs.Close() })
+		nc, err := nbio.NBConn(ours)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &longReply{body: make([]byte, each), owed: &crew.hub.owed}
+		r.readers.Store(1)
+		crew.hub.owed.used.Add(each)
+		c := &conn{nc: nc, shard: shard, session: &session{}, out: &outbox{}}
+		c.session.unreadReplies.Store(each)
+		c.out.pushReply(r.body, &debt{reply: r, session: c.session, bytes: each, since: now - age, written: true})
+		c.out.advance(read)
+		shard.laggards = append(shard.laggards, c)
+		return c
+	}
+	grace := inTicks(owedGrace)
+	faster, slow, fresh := reader(6<<20, grace), reader(1<<20, grace), reader(0, grace-1)
+	crew.hub.relieveOwed(now)
+	for _, j := range shard.inbox {
+		j.call()
+	}
+	if !slow.closing() || faster.closing() || fresh.closing() {
+		t.Errorf("closed: slow %v, faster %v, fresh %v; want the slow one", slow.closing(), faster.closing(), fresh.closing())
+	}
+	if got := crew.hub.owed.used.Load(); got != 2*each || slow.session.unreadReplies.Load() != 0 {
+		t.Errorf("got %d bytes owed, want %d", got, 2*each)
+	}
+}
+
+// A ping that is put in front of what waits does not cut a long reply in two.
+func TestAPingDoesNotCutALongReply(t *testing.T) {
+	d := &debt{reply: &longReply{owed: &budget{}}, session: &session{}, written: true}
+	d.reply.readers.Store(1)
+	for sent, want := range []string{"head body ping more", "ead body ping more"} {
+		o := &outbox{}
+		o.pushReply([]byte("head "), d)
+		o.pushReply([]byte("body "), d)
+		o.push([]byte("more"), nil)
+		o.advance(sent)
+		o.pushUrgent([]byte("ping "))
+		got := ""
+		for _, s := range o.slices {
+			got += string(s.b)
+		}
+		if got != want || d.paid {
+			t.Errorf("got %q, paid %v; want %q", got, d.paid, want)
+		}
+	}
+	o := &outbox{}
+	o.pushReply([]byte("body "), d)
+	o.push([]byte("more"), nil)
+	if o.own != 2*sliceCost+4 || o.unread(0) != 5 {
+		t.Errorf("got %d bytes of its own and %d of replies", o.own, o.unread(0))
+	}
+	if o.advance(4); d.paid {
+		t.Error("counted as sent before its last byte")
+	}
+	if o.advance(1); !d.paid || o.own != sliceCost+4 {
+		t.Errorf("paid %v, %d bytes of its own", d.paid, o.own)
+	}
+}
+
+// The application is not asked to answer a client that has had its bytes.
+func TestACallIsRefusedBeforeTheApplicationIsAsked(t *testing.T) {
+	data := strings.Repeat("x", 40<<10)
+	a := startApplication(t, map[string]func(question) string{onRPC: always(`{"result":{"data":"` + data + `"}}`)})
+	s := startHooked(t, a, nil)
+	allowReplies(s, 100<<10)
+	c := connectSDK(t, s, userToken("ann"))
+	for range 3 {
+		c.say(`{"id":2,"rpc":{"method":"x"}}`)
+		c.want(`{"id":2,"rpc":{"data":"` + data + `"}}`)
+	}
+	c.say(`{"id":2,"rpc":{"method":"x"}}`)
+	c.want(`{"id":2,"error":{"code":111,"message":"too many requests","temporary":true}}`)
+	if got := len(a.of(onRPC)); got != 3 {
+		t.Errorf("got %d calls, want 3", got)
+	}
+}
+
+// What takes part in a room's presence is counted as it comes and goes, and fits what an answer about it takes.
+func TestTheSizeOfAPresenceIsKnown(t *testing.T) {
+	p := &presence{}
+	var subs []*subscription
+	for n := range 100 {
+		sub := &subscription{info: &protocol.ClientInfo{User: fmt.Sprint(n), Client: fmt.Sprintf("%032x", n), ConnInfo: []byte(`{"name":"somebody"}`)}}
+		p.add(sub)
+		subs = append(subs, sub)
+	}
+	if made := len(encodePresence(nil, true, p.snapshot())); p.bytes < made/2 || p.bytes > 2*made {
+		t.Errorf("got %d bytes estimated, want about %d", p.bytes, made)
+	}
+	for _, sub := range subs {
+		sub.info = &protocol.ClientInfo{User: sub.info.User, Client: sub.info.Client, ConnInfo: []byte(`{"name":"another"}`)} // its token was refreshed
+		p.remove(sub)
+	}
+	if p.bytes != 0 {
+		t.Errorf("got %d bytes of nobody", p.bytes)
+	}
+}
+
+// A page of history made by a worker is the page that a poller makes.
+func TestALongHistoryIsAHistory(t *testing.T) {
+	s := startTalkative(t)
+	for _, json := range []bool{true, false} {
+		q := longQuestion{about: historyOf, room: "x", json: json, limit: 3, hasFrom: true, from: position{offset: 7}}
+		body, e := s.hub.answer(q)
+		if e != nil {
+			t.Fatal(e)
+		}
+		pubs, at, _ := s.hub.read("x", q.since(), 3, 1<<20, false)
+		want, _ := tellPast(pubs, at, json, 1<<20)
+		r := &longReply{body: body}
+		var d ws.Decoder
+		m, _, err := d.Next(&clientRules, append(r.head(q, 300), r.body...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		decoder := protocol.ReplyDecoder(protocol.NewJSONReplyDecoder(m.Payload))
+		if !json {
+			decoder = protocol.NewProtobufReplyDecoder(m.Payload)
+		}
+		reply, err := decoder.Decode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if reply.Id != 300 || len(want.Publications) != 3 || string(reply.History.AppendJSON(nil)) != string(want.AppendJSON(nil)) {
+			t.Errorf("json %v: got %d %.200v, want %.200v", json, reply.Id, reply.History, want)
+		}
+	}
+}
+
+// Text that takes six times as many bytes in JSON makes a page shorter, not longer.
+func TestAPageOfHistoryIsBoundedByWhatIsTold(t *testing.T) {
+	s := startBackend(t, openRoom())
+	unmetered(s)
+	plain := dial(t, s, "x")
+	const publications = 20
+	for range publications {
+		text := strings.Repeat("<", 5<<10)
+		plain.send(ws.OpText, text)
+		plain.hear(ws.OpText, text)
+	}
+	c := connectSDK(t, s, userToken("ann"))
+	told := 0
+	for told < publications {
+		line := c.answerTo(fmt.Sprintf(`"history":{"channel":"x","limit":300,"since":{"offset":%d}}`, told))
+		if len(line) > s.cfg.MaxUnsent {
+			t.Fatalf("got a page of %d bytes, want %d at most", len(line), s.cfg.MaxUnsent)
+		}
+		n := strings.Count(line, `"data":`)
+		if n == 0 {
+			t.Fatalf("got %.100s behind offset %d", line, told)
+		}
+		told += n
+	}
+}
+
+func TestABudgetKeepsRoomForSmallReservations(t *testing.T) {
+	b := budget{most: 1000, share: 4}
+	large := 0
+	for b.reserve(100) {
+		large++
+	}
+	if large != 7 { // 300 are free: a quarter is less than 100
+		t.Errorf("got %d large reservations, want 7", large)
+	}
+	if !b.fits(10) || !b.reserve(10) || b.reserve(0x7FFFFFFF) {
+		t.Error("a small reservation is refused, or a huge one is not")
+	}
+	b.release(710)
+	if got := b.used.Load(); got != 0 {
+		t.Errorf("got %d in use, want none", got)
+	}
+}
+
+func TestAnOverdrawnRate(t *testing.T) {
+	r := perSecond(1000).withBurst(4)
+	var m meter
+	now := time.Hour
+	r.charge(&m, now, 3999)
+	if r.overdrawn(m, now) || r.lately(m, now) != 3999 {
+		t.Errorf("overdrawn before its time, or %d lately", r.lately(m, now))
+	}
+	r.charge(&m, now, 2001)
+	if !r.overdrawn(m, now) || !r.overdrawn(m, now+2*time.Second) || r.overdrawn(m, now+2*time.Second+1) {
+		t.Error("want it overdrawn for two seconds")
+	}
+	r.charge(&m, now, -6000)
+	if r.lately(m, now) != 0 || (rateLimit{}).overdrawn(m, 0) || (rateLimit{}).lately(m, 0) != 0 {
+		t.Error("want nothing counted, and no rate to have no limit")
+	}
+}
