@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/bench/agent"
+	"github.com/throng-chat/throng/bench/result"
 )
 
 // fleet is the agents of one run, each a process of its own.
@@ -83,8 +84,8 @@ func agentsFor(cfg *Config) (int, error) {
 	need := (files + each - 1) / each
 	switch {
 	case cfg.Agents == 0 && need > maxAgents, cfg.Agents > 0 && cfg.Agents < need:
-		return 0, fmt.Errorf("open files limited to %d a process: %d connections want %d agents, which may be %d: raise ulimit -n, or --agents",
-			limit.Max, cfg.Connections, need, max(cfg.Agents, maxAgents))
+		return 0, fmt.Errorf("open files limited to %d a process: %s want %s, which may be %d: raise ulimit -n, or --agents",
+			limit.Max, result.Number(cfg.Connections, "connection"), result.Number(need, "agent"), max(cfg.Agents, maxAgents))
 	case cfg.Agents > 0:
 		return min(cfg.Agents, cfg.Connections), nil
 	}

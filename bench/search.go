@@ -107,7 +107,7 @@ func Find(ctx context.Context, cfg Config, s Search, tell func(Progress)) (*resu
 		c.Floor, c.Thresholds = false, nil
 		c.Rate = rate
 		c.Auto, c.Warmup, c.Duration = false, s.Warmup, s.Step*longer
-		r, err := Run(ctx, c, named(tell, fmt.Sprintf("%s messages/s", result.Thousands(rate))))
+		r, err := Run(ctx, c, named(tell, result.Number(rate, "message")+"/s"))
 		if err != nil {
 			return nil, false, err
 		}

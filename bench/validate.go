@@ -108,8 +108,8 @@ func (c *Config) validateEvents(w *wrong) {
 		w.refuse("by = %q: want %s, %s or %s", c.By, agent.ByRST, agent.ByFIN, agent.BySilence)
 	}
 	if c.publishers() >= c.Connections && (c.Kill > 0 || c.Slow > 0 || c.Churn > 0) {
-		w.refuse("publishers = %d: all %d connections talk, and only those that do not are killed, stopped or made to leave: "+
-			"lower --publishers, or raise --connections", c.publishers(), c.Connections)
+		w.refuse("publishers = %d: %s, and only those that do not are killed, stopped or made to leave: "+
+			"lower --publishers, or raise --connections", c.publishers(), talkers(c.Connections))
 	}
 	switch {
 	case c.Resume && c.Protocol.Resume == nil:
@@ -119,7 +119,7 @@ func (c *Config) validateEvents(w *wrong) {
 	}
 	some := func(name string, share float64) {
 		if listeners := c.Connections - c.publishers(); int(share*float64(listeners)+0.5) < 1 {
-			w.refuse("%s = %g%%: that is none of the %d connections that do not talk: raise --%s or --connections", name, 100*share, listeners, name)
+			w.refuse("%s = %g%%: that is none of the %s: raise --%s or --connections", name, 100*share, listenersText(listeners), name)
 		}
 	}
 	switch c.Scenario {
@@ -171,4 +171,18 @@ func parseHeader(text string) (line string, err error) {
 		return "", fmt.Errorf("header %q: the handshake has its own", name)
 	}
 	return name + ": " + value, nil
+}
+
+func talkers(n int) string {
+	if n == 1 {
+		return "the 1 connection talks"
+	}
+	return fmt.Sprintf("all %d connections talk", n)
+}
+
+func listenersText(n int) string {
+	if n == 1 {
+		return "1 connection that does not talk"
+	}
+	return fmt.Sprintf("%d connections that do not talk", n)
 }

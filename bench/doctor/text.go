@@ -19,11 +19,11 @@ func (r *Report) WriteText(w io.Writer, colour bool) error {
 	}
 	switch stops, warns := r.count(Stop), r.count(Warn); {
 	case stops > 0:
-		fmt.Fprintf(&b, "%s: %s will stop %s connections here\n", paint(Stop, string(Stop)), things(stops), thousands(uint64(r.Connections)))
+		fmt.Fprintf(&b, "%s: %s will stop %s here\n", paint(Stop, string(Stop)), things(stops), result.Number(r.Connections, "connection"))
 	case warns > 0:
-		fmt.Fprintf(&b, "%s: nothing will stop %s connections here; %s to know\n", paint(Warn, string(OK)), thousands(uint64(r.Connections)), things(warns))
+		fmt.Fprintf(&b, "%s: nothing will stop %s here; %s to know\n", paint(Warn, string(OK)), result.Number(r.Connections, "connection"), things(warns))
 	default:
-		fmt.Fprintf(&b, "%s: nothing will stop %s connections here\n", paint(OK, string(OK)), thousands(uint64(r.Connections)))
+		fmt.Fprintf(&b, "%s: nothing will stop %s here\n", paint(OK, string(OK)), result.Number(r.Connections, "connection"))
 	}
 	fmt.Fprintf(&b, "%-6s%-34s%14s%14s\n", "", "", "have", "want")
 	for _, c := range r.Checks {

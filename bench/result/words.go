@@ -160,6 +160,8 @@ func multiple(v float64) string {
 	}
 }
 
+func perSecond(rate float64) string { return Number(int(rate), "message") + "/s" }
+
 // ToldText is how much those who were told of a gap missed; empty for nothing.
 func (s *Resume) ToldText() string {
 	if s.Told == 0 {
@@ -180,16 +182,16 @@ func (f *Found) Text() string {
 	const limit = "the client was the limit, not the server"
 	switch {
 	case f.Holds == 0 && f.Limited:
-		return fmt.Sprintf("no rate held: at %s messages/s %s", Thousands(int(f.Fails)), limit)
+		return fmt.Sprintf("no rate held: at %s %s", perSecond(f.Fails), limit)
 	case f.Limited:
-		return fmt.Sprintf("holds %s messages/s; at %s %s · p99 under %s · confirmed %d of %d times", Thousands(int(f.Holds)), Thousands(int(f.Fails)),
+		return fmt.Sprintf("holds %s; at %s %s · p99 under %s · confirmed %d of %d times", perSecond(f.Holds), Thousands(int(f.Fails)),
 			limit, Duration(f.Limit), f.Confirmed, f.Confirms)
 	case f.Holds == 0:
-		return fmt.Sprintf("no rate held: %s messages/s failed", Thousands(int(f.Fails)))
+		return fmt.Sprintf("no rate held: %s failed", perSecond(f.Fails))
 	case f.Fails == 0:
-		return fmt.Sprintf("holds %s messages/s; none failed up to the bound", Thousands(int(f.Holds)))
+		return fmt.Sprintf("holds %s; none failed up to the bound", perSecond(f.Holds))
 	default:
-		return fmt.Sprintf("holds %s messages/s, fails %s · p99 under %s · confirmed %d of %d times", Thousands(int(f.Holds)),
+		return fmt.Sprintf("holds %s, fails %s · p99 under %s · confirmed %d of %d times", perSecond(f.Holds),
 			Thousands(int(f.Fails)), Duration(f.Limit), f.Confirmed, f.Confirms)
 	}
 }
