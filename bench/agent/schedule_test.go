@@ -57,6 +57,55 @@ func TestAgentsShareASchedule(t *testing.T) {
 	}
 }
 
+// Of several agents each sends its publishers' part of the whole rate, and none what another does.
+func TestAgentsShareWhatComesByChance(t *testing.T) {
+	const rate, seconds = 1000, 100
+	at := map[int64]int{}
+	for agent := range 3 {
+		r := &run{
+			plan:  &Plan{Agent: agent, Agents: 3, Rate: rate, Poisson: true, Publishers: 10, Seed: 5},
+			start: &Start{At: 1000, End: 1000 + seconds*1e9},
+			proof: &proof{agent: agent, agents: 3},
+		}
+		own := r.publishers()
+		n := 0
+		s := r.schedule(own)
+		for when, publisher, ok := s.next(); ok; when, publisher, ok = s.next() {
+			if publisher%3 != agent || when < 1000 {
+				t.Fatalf("agent %d sends for publisher %d, %d ns after 0", agent, publisher, when)
+			}
+			at[when]++
+			n++
+			s.done()
+		}
+		if want := float64(rate * seconds * len(own) / 10); math.Abs(float64(n)-want) > 0.05*want {
+			t.Errorf("agent %d sends %d messages for %d of 10 publishers, want about %.0f", agent, n, len(own), want)
+		}
+	}
+	if all := rate * seconds; len(at) < all*9/10 {
+		t.Errorf("got %d moments, want about %d: the agents' chance is one", len(at), all)
+	}
+}
+
+// A closed loop begins with as many messages as may be under way, whoever has their publishers.
+func TestAClosedLoopBeginsWithAsManyAsMayBeUnderWay(t *testing.T) {
+	first := map[int]bool{}
+	for agent := range 2 {
+		r := &run{plan: &Plan{Agent: agent, Agents: 2, Closed: 3, Publishers: 8}, start: &Start{At: 7, End: 1e9}, proof: &proof{agent: agent, agents: 2}}
+		s := r.schedule(r.publishers())
+		for at, publisher, ok := s.next(); ok; at, publisher, ok = s.next() {
+			if at != 7 || first[publisher] || publisher%2 != agent {
+				t.Errorf("agent %d: got publisher %d at %d", agent, publisher, at)
+			}
+			first[publisher] = true
+			s.done()
+		}
+	}
+	if len(first) != 3 || !first[0] || !first[1] || !first[2] {
+		t.Errorf("got %v, want the first three", first)
+	}
+}
+
 func TestPoissonScheduleHasItsRateAndIsByChance(t *testing.T) {
 	const rate = 1000
 	s := newPoisson(0, 100e9, rate, []int{1, 4, 7}, 1)

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/lesismal/nbio"
+
 	"github.com/throng-chat/throng/bench/histogram"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -18,7 +20,8 @@ type sender struct {
 	protocol *Protocol
 	key      uint32 // that masks
 	mask     uint64
-	ping     bool // it sends WebSocket pings, and no messages
+	ping     bool                           // it sends WebSocket pings, and no messages
+	write    func(*nbio.Conn, []byte) error // writeNow, but in tests
 	stopped  atomic.Bool
 
 	mu       sync.Mutex
@@ -49,6 +52,7 @@ func newSender(v *proof, protocol *Protocol, conns []*conn, rooms []string) *sen
 	s := &sender{
 		proof:    v,
 		protocol: protocol,
+		write:    writeNow,
 		key:      key,
 		mask:     uint64(key)<<32 | uint64(key),
 		conns:    conns,
@@ -117,7 +121,7 @@ func (s *sender) one(publisher int, intended int64) {
 	}
 	// Counted before it leaves: it may be back at once.
 	s.proof.sent[publisher].Add(1)
-	if err := writeNow(c.nc, s.message(c, mark)); err != nil {
+	if err := s.write(c.nc, s.message(c, mark)); err != nil {
 		s.proof.sent[publisher].Add(^uint32(0))
 		s.count.Unsendable++
 		return
@@ -151,7 +155,7 @@ func (s *sender) pingOne(publisher int, intended int64) {
 	}
 	payload := binary.BigEndian.AppendUint64(s.payload[:0], uint64(intended))
 	s.frame = ws.AppendMaskedFrame(s.frame[:0], ws.OpPing, s.key, payload)
-	if err := writeNow(c.nc, s.frame); err != nil {
+	if err := s.write(c.nc, s.frame); err != nil {
 		s.count.Unsendable++
 		return
 	}
