@@ -195,6 +195,18 @@ func TestTheAccountComparesWhatAgentsHeard(t *testing.T) {
 	}
 }
 
+// An agent that is not certain of an order keeps the others' from being compared with nothing.
+func TestTheAccountComparesOverAnAgentThatIsNotCertain(t *testing.T) {
+	r := measuredRun(measuredConfig())
+	r.reports = make([]agent.Report, 3)
+	for i, o := range []agent.Order{{Length: 7, Digest: 1}, {}, {Length: 7, Digest: 2}} {
+		r.reports[i].Findings.Orders = []agent.Order{o}
+	}
+	if r.prove(); r.result.Delivery.Faults != (result.Faults{Reordered: 1}) {
+		t.Errorf("got %+v, want the order of the first and the last told apart", r.result.Delivery.Faults)
+	}
+}
+
 // Where a run is interrupted in its warm-up, that is all there is; what is made to happen is not cut off.
 func TestTheAccountOfAWarmupThatIsAllThereIs(t *testing.T) {
 	cfg := measuredConfig()

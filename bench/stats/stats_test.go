@@ -101,7 +101,7 @@ func TestPairedTestIsWrongAsOftenAsItSays(t *testing.T) {
 
 func TestPairedRefuses(t *testing.T) {
 	for name, p := range map[string][2][]float64{
-		"one pair": {{1}, {2}}, "a zero": {{1, 0}, {1, 1}}, "no pairs": {{1, 2}, {1}}, "no number": {{1, math.NaN()}, {1, 1}},
+		"one pair": {{1}, {2}}, "a zero": {{1, 0}, {1, 1}}, "a zero of b": {{1, 1}, {1, 0}}, "no pairs": {{1, 2}, {1}}, "no number": {{1, math.NaN()}, {1, 1}},
 	} {
 		if _, ok := Paired(p[0], p[1]); ok {
 			t.Errorf("%s: got a test", name)
