@@ -33,6 +33,22 @@ func TestALadderTellsOfTheStepThatEndedIt(t *testing.T) {
 	}
 }
 
+// The whole curve is what a ladder is for: a step that loses something does not end it.
+func TestTheSearchGoesOnAfterAStepThatDoesNotHold(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(startRoom(t, func(_ *echoRoom, member, n int, m []byte) [][]byte {
+		if member == 0 && n == 10 { // of the first step
+			return nil
+		}
+		return [][]byte{m}
+	}))
+	cfg.Connections, cfg.Drain = 5, 2*time.Second
+	r, err := Ladder(t.Context(), cfg, []int{50, 60, 70}, nil, nil)
+	if err != nil || len(r.Steps) != 3 || r.Steps[0].Verdict.Code != result.Broken || r.Steps[0].Pass || r.Steps[0].Lost == 0 || r.Plan.Rate != 70 {
+		t.Fatalf("got %+v, %v, want three steps, of which the first lost one", r, err)
+	}
+}
+
 // What was measured until a search is interrupted is told.
 func TestAnInterruptedSearchGivesItsPart(t *testing.T) {
 	t.Parallel()

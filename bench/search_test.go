@@ -118,6 +118,38 @@ func TestATrialThatMeasuredTheClientIsMadeAgain(t *testing.T) {
 	}
 }
 
+func TestTheSearchPassesOnlyWhatIsBelowTheLimit(t *testing.T) {
+	const limit = 50 * time.Millisecond
+	valid := func(d *result.Distribution) *result.Result {
+		return &result.Result{Verdict: result.Verdict{Code: result.Valid}, Latency: result.Latency{Each: d}}
+	}
+	of := func(code string, why ...string) *result.Result {
+		r := valid(lasting(1, 1))
+		r.Verdict.Code, r.Verdict.Why = code, why
+		return r
+	}
+	for _, tt := range []struct {
+		name string
+		r    *result.Result
+		why  string // empty where it passes
+	}{
+		{"below", valid(lasting(1, limit-1)), ""},
+		{"at the limit", valid(lasting(1, limit)), "p99 50.0 ms"},
+		{"above", valid(lasting(1, limit+time.Millisecond)), "p99 51.0 ms"},
+		{"nothing", valid(nil), "too few deliveries"},
+		{"too few", valid(&result.Distribution{Count: 5}), "too few deliveries"},
+		{"a loss", of(result.Broken, "1 lost", "more"), "1 lost"},
+		{"a late client", of(result.Limited), result.Limited},
+		{"not steady", of(result.Unsteady, "a stall"), "a stall"},
+		{"a gap", of(result.Gaps), result.Gaps},
+		{"nothing proved", of(result.None), result.None},
+	} {
+		if pass, why := passes(tt.r, limit); pass != (tt.why == "") || !strings.HasPrefix(why, tt.why) {
+			t.Errorf("%s: got %v, %q, want %q", tt.name, pass, why, tt.why)
+		}
+	}
+}
+
 func TestFloorIsNotAskedForMoreThanACoreCanSend(t *testing.T) {
 	for _, tt := range []struct {
 		name           string
