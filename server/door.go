@@ -176,9 +176,10 @@ func (d *door) admit(peer netip.Addr, head []byte) (as welcome, source *address,
 		return as, nil, false
 	}
 	as, no := s.admit(&h)
-	if no == nil {
-		source, no = s.reserve(s.proxies.source(peer, h.Forwarded.Value), &as)
+	if no != nil || as.asked {
+		return as, nil, false
 	}
+	source, no = s.reserve(s.proxies.source(peer, h.Forwarded.Value), &as)
 	return as, source, no == nil
 }
 

@@ -22,6 +22,7 @@ type hooks struct {
 	client    *webhook.Client
 	events    []string
 	askers    *workers
+	plain     chan struct{} // one for each handshake of a plain client that waits for the application
 	log       *slog.Logger
 	complaint rate.Sometimes
 
@@ -55,6 +56,7 @@ func newHooks(cfg WebhookConfig, log *slog.Logger, m *metrics) (*hooks, error) {
 	h := &hooks{
 		events:    cfg.Events,
 		askers:    newWorkers(webhook.MaxAsking, maxAsked, cfg.Timeout),
+		plain:     make(chan struct{}, maxAskedPlain),
 		log:       log,
 		complaint: everySecond(),
 	}

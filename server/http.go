@@ -110,6 +110,7 @@ type welcome struct {
 	room     string   // of a plain connection
 	seat     *room    // reserved in it, where its members are limited; else nil
 	encoding encoding // plainEncoding, or that of a session
+	asked    bool     // the application is to be asked first: askPlain
 }
 
 // admit decides who may connect, and as what. It keeps nothing of h, whose strings may be on loan.
@@ -127,7 +128,7 @@ func (s *Server) admit(h *ws.Head) (welcome, *refusal) {
 		return welcome{}, &refusal{handshakeOrigin, http.StatusForbidden, foreignOrigin(h.Origin.Value)}
 	}
 	if s.hub.draining.Load() {
-		return welcome{}, &refusal{handshakeDraining, http.StatusServiceUnavailable, "the server is stopping: come back in a moment"}
+		return welcome{}, stopping()
 	}
 	if h.Path == sessionPath {
 		return sessionWelcome(h), nil
@@ -140,7 +141,7 @@ func (s *Server) admit(h *ws.Head) (welcome, *refusal) {
 	if why := s.hub.barsPlain(room); why != "" {
 		return welcome{}, &refusal{handshakeForbidden, http.StatusForbidden, "a plain client may not enter that room: " + why}
 	}
-	return welcome{hello: ws.SwitchingProtocols(h.Key.Value, ""), room: strings.Clone(room)}, nil
+	return welcome{hello: ws.SwitchingProtocols(h.Key.Value, ""), room: strings.Clone(room), asked: s.hub.hooks.asksPlain()}, nil
 }
 
 func (s *Server) admitRequest(r *http.Request) (welcome, *refusal) {
@@ -219,13 +220,18 @@ func (s *Server) giveBack(source *address, seat *room) {
 	s.hub.release()
 }
 
-// serveSocket is for a handshake that came by way of net/http: one that is refused, or that follows another request on its
-// connection.
+// serveSocket is for a handshake that came by way of net/http: one that is refused, that follows another request on its
+// connection, or that the application is asked about.
 func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	var source *address
 	as, no := s.admitRequest(r)
 	if no == nil {
 		source, no = s.reserve(s.sourceOf(r), &as)
+	}
+	if no == nil && as.asked {
+		if no = s.askPlain(w, r, as.room); no != nil {
+			s.giveBack(source, as.seat)
+		}
 	}
 	if no != nil {
 		s.refuse(w, r, no)

@@ -45,8 +45,23 @@ func (p *presence) remove(sub *subscription) {
 	}
 }
 
-func (p *presence) stats() *protocol.PresenceStatsResult {
-	return &protocol.PresenceStatsResult{NumClients: uint32(len(p.list)), NumUsers: uint32(len(p.users))}
+// stats counts plain members as well: together they are one user, the one without a name, like all others without one.
+func (p *presence) stats(plain int) *protocol.PresenceStatsResult {
+	users := len(p.users)
+	if plain > 0 && p.users[""] == 0 {
+		users++
+	}
+	return &protocol.PresenceStatsResult{NumClients: uint32(len(p.list) + plain), NumUsers: uint32(users)}
+}
+
+// plainMembers counts the plain members of a room. hub.mu is held.
+func (r *room) plainMembers() (n int) {
+	for _, p := range r.parts {
+		if p.encoding == plainEncoding {
+			n += p.members
+		}
+	}
+	return n
 }
 
 // snapshot is cheap enough to be taken under hub.mu: pointers to what does not change.

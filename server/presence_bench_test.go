@@ -35,7 +35,7 @@ func BenchmarkPresenceOf20000(b *testing.B) {
 	}
 	b.Run("stats", func(b *testing.B) {
 		for b.Loop() {
-			p.stats()
+			p.stats(0)
 		}
 	})
 	b.Run("one comes and goes", func(b *testing.B) {

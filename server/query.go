@@ -76,7 +76,7 @@ func (h *hub) presenceStats(room string) *protocol.PresenceStatsResult {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if r := h.rooms[room]; r != nil {
-		return r.present.stats()
+		return r.present.stats(r.plainMembers())
 	}
 	return &protocol.PresenceStatsResult{}
 }

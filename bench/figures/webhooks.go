@@ -14,7 +14,7 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// hooked is the config of a server that asks an application about all that its users do, but in rooms of the plain protocol.
+// hooked is the config of a server that asks an application about all that its users do, and about plain clients when they come in.
 const hooked = `[webhooks]
 url = "http://` + applicationAddress + `/{event}"
 secret = "` + secret + `"
@@ -27,8 +27,10 @@ publish-proxy = true
 // visitsPerSecond is how many users come in, join a room, say something and go: four webhooks each.
 const visitsPerSecond = 750
 
-// bystanders are plain clients in a room that no webhook is about, and talk all the while.
-var bystanders = []string{"--connections", "500", "--rate", "20", "--publishers", "20", "--size", "128", "--duration", "8s", "--warmup", "2s"}
+// bystanders are plain clients in a room of their own, and talk all the while. Once they are in, no webhook is about them.
+const bystanding = 500
+
+var bystanders = []string{"--connections", fmt.Sprint(bystanding), "--rate", "20", "--publishers", "20", "--size", "128", "--duration", "8s", "--warmup", "2s"}
 
 // asked is what came of commands that the application is asked about.
 type asked struct {
@@ -162,12 +164,20 @@ type seen struct {
 
 // play starts a scene, prepares, and has something happen until the bystanders are done.
 func (sc scene) play(prepare func() error, something func(stop <-chan struct{}) error) (v seen, err error) {
-	if sc.conduct != nil {
-		stopApplication, failed := startApplication(*sc.conduct)
+	if sc.config != "" {
+		obliging := conduct{status: 200}
+		if sc.conduct != nil {
+			obliging = *sc.conduct
+		}
+		stopApplication, failed := startApplication(obliging)
 		if failed != nil {
 			return v, failed
 		}
-		defer func() { err = errors.Join(err, stopApplication()) }()
+		if sc.conduct == nil {
+			something = behindBystanders(stopApplication, something)
+		} else {
+			defer func() { err = errors.Join(err, stopApplication()) }()
+		}
 	}
 	s, err := startBackend(sc.config)
 	if err != nil {
@@ -200,6 +210,20 @@ func (sc scene) play(prepare func() error, something func(stop <-chan struct{}) 
 	v.cores = (after.CPU - before.CPU).Seconds() / v.wall
 	v.metrics, err = metrics()
 	return v, err
+}
+
+// behindBystanders ends an application once the bystanders have been let in, and then has something happen.
+func behindBystanders(stopApplication func() error, something func(stop <-chan struct{}) error) func(stop <-chan struct{}) error {
+	return func(stop <-chan struct{}) error {
+		in := within(20*time.Second, "the bystanders to be let in", func() bool {
+			m, err := metrics()
+			return err == nil && m["throng_connections"] >= bystanding
+		})
+		if err := errors.Join(in, stopApplication()); err != nil {
+			return err
+		}
+		return something(stop)
+	}
 }
 
 // rounds is how long the server's writers took for a round, in milliseconds: what others wait for whatever this client does.

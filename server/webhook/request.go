@@ -13,7 +13,7 @@ type Request struct {
 	Event     string          `json:"event"`
 	Client    string          `json:"client"`
 	Transport string          `json:"transport"`
-	Protocol  string          `json:"protocol"` // "json" or "protobuf"
+	Protocol  string          `json:"protocol"` // "json", "protobuf", or "plain": a client of /ws
 	User      string          `json:"user"`
 	Meta      json.RawMessage `json:"meta,omitempty"` // what the connection's token, or the answer to connect, says only to the application
 	Data      []byte          `json:"-"`              // "data" where it is JSON, else "b64data"; Encoding says which

@@ -1,0 +1,188 @@
+package server
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// With connect or subscribe among the events, /ws is no way around the application.
+func TestAPlainClientIsAskedAbout(t *testing.T) {
+	answers := map[string]string{
+		"yes":    `{"result":{"info":{"a":1},"data":{"b":2},"meta":{}}}`,
+		"given":  `{"result":{"channels":["given"]}}`,
+		"no":     `{"error":{"code":403,"message":"members only"}}`,
+		"out":    `{"disconnect":{"code":4500,"reason":"go away"}}`,
+		"ann":    `{"result":{"user":"ann"}}`,
+		"timed":  `{"result":{"expire_at":4102444800}}`,
+		"broken": `nonsense`,
+	}
+	for _, events := range [][]string{{onConnect}, {onSubscribe}, {onConnect, onSubscribe}} {
+		a := startApplication(t, map[string]func(question) string{})
+		for _, event := range events {
+			a.answers[event] = func(q question) string {
+				room := q.Channel
+				if q.Event == onConnect {
+					room = q.Channels[0]
+				}
+				if q.Event == onSubscribe && room == "given" {
+					return answers["no"] // not to be asked any more
+				}
+				return answers[room]
+			}
+		}
+		s := startHooked(t, a, nil)
+		for room, want := range map[string]struct {
+			status int
+			says   string
+		}{
+			"yes": {101, ""}, "no": {403, "members only"}, "out": {403, "go away"}, "ann": {403, "it names a user"},
+			"timed": {403, "it limits the time"}, "broken": {503, "did not answer"},
+		} {
+			for _, again := range []bool{false, true} { // at the door, and behind another request
+				resp, body := plainHandshake(t, s, room, again)
+				if resp.StatusCode != want.status || !strings.Contains(body, want.says) {
+					t.Errorf("%v, room %s, behind another request %v: got %s %q, want %d and %q", events, room, again, resp.Status, body, want.status, want.says)
+				}
+				if want.status == 503 && resp.Header.Get("Retry-After") == "" {
+					t.Errorf("%v: a 503 without Retry-After", events)
+				}
+			}
+		}
+		if events[0] == onConnect {
+			if resp, body := plainHandshake(t, s, "given", false); resp.StatusCode != 101 {
+				t.Errorf("%v: the room that the answer to connect names: got %s %q", events, resp.Status, body)
+			}
+		}
+		eventually(t, "all to be counted out", func() bool { return s.hub.live.Load() == 0 })
+		before := len(a.of(events[0]))
+		c := dial(t, s, "yes")
+		c.send(ws.OpText, "hello")
+		c.hear(ws.OpText, "hello")
+		for _, event := range events {
+			q := a.of(event)[len(a.of(event))-1]
+			if q.Protocol != "plain" || len(q.Client) != 32 || q.User != "" || event == onSubscribe && q.Channel != "yes" {
+				t.Errorf("got %+v", q)
+			}
+		}
+		if got := len(a.of(events[0])) - before; got != 1 {
+			t.Errorf("%v: got %d asked for one client, want 1", events, got)
+		}
+	}
+}
+
+// plainHandshake asks to enter a room, at once or as the second request of a connection. The connection is closed then.
+func plainHandshake(t *testing.T, s *Server, room string, second bool) (*http.Response, string) {
+	t.Helper()
+	request := upgradeRequest(s.Addr().String(), "/ws?room="+room)
+	if !second {
+		return ask(t, s.Addr().String(), request)
+	}
+	c := &client{t: t}
+	var err error
+	if c.conn, err = net.Dial("tcp", s.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	defer c.conn.Close()
+	c.write([]byte(fmt.Sprintf("GET /app.js HTTP/1.1\r\nHost: %s\r\n\r\n", s.Addr())))
+	reader := bufio.NewReader(c.conn)
+	first, err := http.ReadResponse(reader, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, first.Body); err != nil {
+		t.Fatal(err)
+	}
+	c.write([]byte(request))
+	resp, err := http.ReadResponse(reader, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.StatusCode == 101 {
+		return resp, ""
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp, string(body)
+}
+
+// Where only publications, calls and ends are the application's business, a plain client is let in as ever.
+func TestAPlainClientIsNotAskedAboutInVain(t *testing.T) {
+	a := startApplication(t, map[string]func(question) string{onRPC: nil, onPublish: nil})
+	s := startHooked(t, a, nil)
+	c := dial(t, s, "lobby")
+	c.send(ws.OpText, "hello")
+	c.hear(ws.OpText, "hello")
+	if got := len(a.of(onConnect)) + len(a.of(onSubscribe)); got != 0 {
+		t.Errorf("got %d asked, want none", got)
+	}
+}
+
+// An application that hangs holds nobody but the plain clients that wait for it. They are bounded, and who goes frees its place.
+func TestPlainClientsThatWaitForTheApplicationAreBounded(t *testing.T) {
+	var a *application
+	a = startApplication(t, map[string]func(question) string{onSubscribe: func(question) string { <-a.hang; return "" }})
+	s := startHooked(t, a, nil)
+	var waiting []net.Conn
+	for range 3 {
+		nc, err := net.Dial("tcp", s.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer nc.Close()
+		if _, err := io.WriteString(nc, upgradeRequest(s.Addr().String(), "/ws")); err != nil {
+			t.Fatal(err)
+		}
+		waiting = append(waiting, nc)
+	}
+	eventually(t, "the application to be asked about three", func() bool { return len(a.of(onSubscribe)) == 3 && len(s.hub.hooks.plain) == 3 })
+	connectSDK(t, s, userToken("ann"))
+
+	for range maxAskedPlain - 3 {
+		s.hub.hooks.plain <- struct{}{}
+	}
+	resp, body := ask(t, s.Addr().String(), upgradeRequest(s.Addr().String(), "/ws"))
+	if resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" || !strings.Contains(body, "wait for the application") {
+		t.Errorf("got %s %q, want 503", resp.Status, body)
+	}
+	for range maxAskedPlain - 3 {
+		<-s.hub.hooks.plain
+	}
+	for _, nc := range waiting {
+		nc.Close()
+	}
+	eventually(t, "who has gone to be counted out", func() bool { return len(s.hub.hooks.plain) == 0 && s.hub.live.Load() == 1 })
+}
+
+// Plain members are counted in presence_stats as they are in channels.
+func TestPlainMembersAreCounted(t *testing.T) {
+	s := startAPI(t)
+	stats := func(clients, users int) {
+		t.Helper()
+		eventually(t, fmt.Sprintf("%d clients and %d users", clients, users), func() bool {
+			return call(t, s, "presence_stats", `{"channel":"lobby"}`) == fmt.Sprintf(`{"result":{"num_clients":%d,"num_users":%d}}`, clients, users)
+		})
+	}
+	a, b := dial(t, s, "lobby"), dial(t, s, "lobby")
+	dial(t, s, "elsewhere")
+	stats(2, 1)
+	ann := connectSDK(t, s, userToken("ann"))
+	ann.enter("lobby")
+	stats(3, 2)
+	wantCall(t, s, "channels", `{"pattern":"lobby"}`, `{"result":{"channels":{"lobby":{"num_clients":3}}}}`)
+	connectSDK(t, s, "").enter("lobby") // another without a name
+	stats(4, 2)
+	ann.say(`{"id":9,"presence_stats":{"channel":"lobby"}}`)
+	ann.want(`{"id":9,"presence_stats":{"num_clients":4,"num_users":2}}`)
+	a.conn.Close()
+	b.conn.Close()
+	stats(2, 2)
+}
