@@ -23,14 +23,10 @@ func (p *apiKick) do(ctx context.Context, a *api) (any, *protocol.Error) {
 			return nil, e
 		}
 	}
-	sessions, e := p.sessions(ctx, a)
-	if e != nil {
-		return nil, e
-	}
 	if p.Channel != "" {
-		return nothing{}, takeOut(ctx, sessions, p.Channel, endedByKick)
+		return nothing{}, p.demand(ctx, a, takeOut(p.Channel, endedByKick))
 	}
-	return nothing{}, expel(ctx, sessions, disconnectForced)
+	return nothing{}, p.demand(ctx, a, expel(disconnectForced))
 }
 
 // apiSanction is a user in a room, or in all of them where that is empty, and until when.
@@ -79,11 +75,11 @@ func (p *apiSanction) ban(ctx context.Context, a *api) (any, *protocol.Error) {
 	if !a.hub.moderation.ban(p.User, p.Channel, until) {
 		return nil, errSanctions
 	}
-	sessions := a.hub.sessionsOf(p.User)
+	target := apiTarget{User: p.User}
 	if p.Channel != "" {
-		return nothing{}, takeOut(ctx, sessions, p.Channel, endedByBan)
+		return nothing{}, target.demand(ctx, a, takeOut(p.Channel, endedByBan))
 	}
-	return nothing{}, expel(ctx, sessions, disconnectDenied)
+	return nothing{}, target.demand(ctx, a, expel(disconnectDenied))
 }
 
 func (p *apiSanction) unban(_ context.Context, a *api) (any, *protocol.Error) {
@@ -185,7 +181,8 @@ func (p *apiRevoke) do(ctx context.Context, a *api) (any, *protocol.Error) {
 	if !m.revoke(p.User, p.ID, r) {
 		return nil, errSanctions
 	}
-	return nothing{}, each(ctx, a.hub.sessionsOf(p.User), func(s *session) *protocol.Error {
+	target := apiTarget{User: p.User}
+	return nothing{}, target.demand(ctx, a, word{do: func(s *session) *protocol.Error {
 		if m.refuses(s.info.User, s.credential) {
 			s.expel(disconnectInvalidToken)
 			return nil
@@ -196,7 +193,7 @@ func (p *apiRevoke) do(ctx context.Context, a *api) (any, *protocol.Error) {
 			}
 		}
 		return nil
-	})
+	}})
 }
 
 // apiStanding asks what stands: for a user, or in a room, or both, where they are given.

@@ -24,22 +24,28 @@ type apiTarget struct {
 
 const maxUserName = 4 << 10 // bytes: as long as a token may be
 
-func (t *apiTarget) sessions(ctx context.Context, a *api) ([]*session, *protocol.Error) {
+// demand has what is demanded done to all connections that are meant: at once to those that are there, and to those that are being
+// asked about by the connect webhook when that has answered. It waits for the former and returns their first error.
+func (t *apiTarget) demand(ctx context.Context, a *api, what word) *protocol.Error {
 	switch {
 	case t.Session != "":
-		return nil, badRequest("session: there are none; want user or client")
+		return badRequest("session: there are none; want user or client")
 	case t.User == "" && t.Client == "":
-		return nil, badRequest("user or client: want one of them")
+		return badRequest("user or client: want one of them")
 	case len(t.User) > maxUserName:
-		return nil, badRequest("user: want %d bytes at most", maxUserName)
-	case t.User == "":
-		return a.hub.sessionOfClient(ctx, t.Client)
+		return badRequest("user: want %d bytes at most", maxUserName)
 	}
-	sessions := a.hub.sessionsOf(t.User)
-	if t.Client != "" {
-		sessions = slices.DeleteFunc(sessions, func(s *session) bool { return s.client != t.Client })
+	what.user, what.client = t.User, t.Client
+	// Kept before the connections are looked for: one that comes in meanwhile is met by one of both, or by both.
+	sessions := a.hub.speak(what)
+	if t.User == "" {
+		var e *protocol.Error
+		if sessions, e = a.hub.sessionOfClient(ctx, t.Client); e != nil {
+			return e
+		}
+		sessions = slices.DeleteFunc(sessions, func(s *session) bool { return !what.meant("", s.client) })
 	}
-	return sessions, nil
+	return each(ctx, sessions, what.do)
 }
 
 var errNotInTime = &protocol.Error{Code: errInternal.Code, Message: "internal server error: not all connections were dealt with in time", Temporary: true}
@@ -145,11 +151,7 @@ func (p *apiSubscribe) do(ctx context.Context, a *api) (any, *protocol.Error) {
 	if e != nil {
 		return nil, e
 	}
-	sessions, e := p.sessions(ctx, a)
-	if e != nil {
-		return nil, e
-	}
-	return nothing{}, each(ctx, sessions, func(s *session) *protocol.Error {
+	do := func(s *session) *protocol.Error {
 		wish := &protocol.SubscribeRequest{
 			Channel:     p.Channel,
 			Recoverable: o.ForceRecovery.isTrue(),
@@ -167,7 +169,8 @@ func (p *apiSubscribe) do(ctx context.Context, a *api) (any, *protocol.Error) {
 			expires:    expiryOf(expires),
 			ttl:        ttl(expires),
 		})
-	})
+	}
+	return nothing{}, p.demand(ctx, a, word{do: do, size: len(p.Channel) + len(info) + len(data)})
 }
 
 // either is one of two parameters, as JSON: a value, or bytes in base64.
@@ -240,21 +243,20 @@ func (p *apiUnsubscribe) do(ctx context.Context, a *api) (any, *protocol.Error) 
 	if e := checkRoom(p.Channel); e != nil {
 		return nil, e
 	}
-	sessions, e := p.sessions(ctx, a)
-	if e != nil {
-		return nil, e
-	}
-	return nothing{}, takeOut(ctx, sessions, p.Channel, endedByServer)
+	return nothing{}, p.demand(ctx, a, takeOut(p.Channel, endedByServer))
 }
 
-// takeOut ends the subscriptions of sessions to a room.
-func takeOut(ctx context.Context, sessions []*session, room string, why ending) *protocol.Error {
-	return each(ctx, sessions, func(s *session) *protocol.Error {
+// takeOut ends subscriptions to a room, also one that the application is still being asked about.
+func takeOut(room string, why ending) word {
+	return word{size: len(room), do: func(s *session) *protocol.Error {
+		if e := s.entering; e != nil && e.wish.Channel == room {
+			e.ended = true
+		}
 		if sub := s.find(room); sub != nil {
 			s.endSubscription(sub, why)
 		}
 		return nil
-	})
+	}}
 }
 
 // apiDisconnect ends connections.
@@ -283,20 +285,20 @@ func (p *apiDisconnect) do(ctx context.Context, a *api) (any, *protocol.Error) {
 			return nil, badRequest("disconnect.reason: want a text that is no JSON: SDKs take JSON for an instruction")
 		}
 	}
-	sessions, e := p.sessions(ctx, a)
-	if e != nil {
-		return nil, e
+	what := expel(why)
+	what.except = p.Whitelist
+	for _, client := range p.Whitelist {
+		what.size += len(client)
 	}
-	sessions = slices.DeleteFunc(sessions, func(s *session) bool { return slices.Contains(p.Whitelist, s.client) })
-	return nothing{}, expel(ctx, sessions, why)
+	return nothing{}, p.demand(ctx, a, what)
 }
 
-// expel ends the connections of sessions.
-func expel(ctx context.Context, sessions []*session, why disconnect) *protocol.Error {
-	return each(ctx, sessions, func(s *session) *protocol.Error {
+// expel ends connections.
+func expel(why disconnect) word {
+	return word{ends: true, size: len(why.text), do: func(s *session) *protocol.Error {
 		s.expel(why)
 		return nil
-	})
+	}}
 }
 
 const maxReason = 123 // bytes: RFC 6455, 5.5 allows 125 with the code
@@ -317,15 +319,10 @@ func (p *apiRefresh) do(ctx context.Context, a *api) (any, *protocol.Error) {
 			return nil, e
 		}
 	}
-	sessions, e := p.sessions(ctx, a)
-	if e != nil {
-		return nil, e
+	if p.Expired {
+		return nothing{}, p.demand(ctx, a, expel(disconnectExpired))
 	}
-	return nothing{}, each(ctx, sessions, func(s *session) *protocol.Error {
-		if p.Expired {
-			s.expel(disconnectExpired)
-			return nil
-		}
+	return nothing{}, p.demand(ctx, a, word{size: len(p.Info), do: func(s *session) *protocol.Error {
 		s.expires = expiryOf(expires)
 		if len(p.Info) > 0 {
 			s.show(asJSON(p.Info))
@@ -333,5 +330,5 @@ func (p *apiRefresh) do(ctx context.Context, a *api) (any, *protocol.Error) {
 		s.push(&protocol.Push{Refresh: &protocol.Refresh{Expires: s.expires != 0, Ttl: ttl(expires)}})
 		s.schedule()
 		return nil
-	})
+	}})
 }

@@ -184,6 +184,7 @@ func (s *session) askConnect(id uint32, req *protocol.ConnectRequest, claims tok
 	r.User, r.Meta, r.Data, r.Name, r.Version = claims.User, claims.Meta, req.Data, req.Name, req.Version
 	r.Channels = slices.Sorted(maps.Keys(req.Subs))
 	s.underWay += len(req.Subs) * heldWish
+	s.beginAsking()
 	s.ask(r, func(a *webhook.Answer) {
 		if a.User != "" {
 			claims.User = a.User
@@ -200,16 +201,9 @@ func (s *session) askConnect(id uint32, req *protocol.ConnectRequest, claims tok
 		if req.Token == "" {
 			claims.IssuedAt = asked // as a token made for this connection
 		}
-		claims.Channels = slices.Concat(claims.Channels, a.Channels)
-		claims.Subs = maps.Clone(claims.Subs)
-		for name, sub := range a.Subs {
-			if claims.Subs == nil {
-				claims.Subs = map[string]token.SubOptions{}
-			}
-			claims.Subs[name] = token.SubOptions{Info: sub.Info, Data: sub.Data}
-		}
-		s.enter(id, req, claims, a.Data)
+		s.enter(id, req, claims, a)
 	}, func(e *protocol.Error) {
+		s.endAsking()
 		s.fail(id, e)
 		s.state = refused
 	})
@@ -219,8 +213,14 @@ func (s *session) askConnect(id uint32, req *protocol.ConnectRequest, claims tok
 func (s *session) askSubscribe(id uint32, e *entry) {
 	r := s.about(onSubscribe)
 	r.Channel, r.Token, r.Data = e.wish.Channel, e.wish.Token, e.wish.Data
+	s.entering = e
 	s.ask(r, func(a *webhook.Answer) {
+		s.entering = nil
 		// Much may have changed since.
+		if e.ended {
+			s.fail(id, errDenied)
+			return
+		}
 		if err := s.mayEnter(e); err != nil {
 			s.refuse(id, err)
 			return
@@ -240,7 +240,10 @@ func (s *session) askSubscribe(id uint32, e *entry) {
 			}
 		}
 		s.enterRoom(id, e)
-	}, func(err *protocol.Error) { s.refuse(id, err) })
+	}, func(err *protocol.Error) {
+		s.entering = nil
+		s.refuse(id, err)
+	})
 }
 
 // askPublish asks whether something is said in a room, and what.

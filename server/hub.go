@@ -41,6 +41,7 @@ type hub struct {
 	maxRetained     int64          // bytes that all outboxes may cost
 	maxRetainedRoom int64          // bytes that the slow members of one room may make it retain
 	slow            rate.Sometimes // to say so
+	complaint       rate.Sometimes // of what tokens and the application ask for in vain
 
 	// Constant after newHub: the chat backend.
 	patterns        []RoomOptions
@@ -61,6 +62,7 @@ type hub struct {
 	mu               sync.Mutex // a leaf, held for the time of an append
 	rooms            map[string]*room
 	users            map[string]*user
+	words            words
 	addresses        map[netip.Addr]*address
 	spentByUsers     spent[string]
 	spentByAddresses spent[netip.Addr]
@@ -100,6 +102,7 @@ func newHub(cfg Config, log *slog.Logger, m *metrics, tokens *token.Verifier, sh
 		maxUnsent:   cfg.MaxUnsent,
 		maxLive:     int64(cfg.MaxConnections),
 		slow:        everySecond(),
+		complaint:   everySecond(),
 
 		maxRetained:     int64(cfg.MaxRetained),
 		maxRetainedRoom: int64(max(cfg.MaxRetained/roomShareRetained, 2*cfg.MaxMessage)),

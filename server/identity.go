@@ -10,6 +10,7 @@ import (
 	"github.com/centrifugal/protocol/cfjson"
 
 	"github.com/throng-chat/throng/server/token"
+	"github.com/throng-chat/throng/server/webhook"
 	"github.com/throng-chat/throng/server/wheel"
 )
 
@@ -44,6 +45,13 @@ func (s *session) connect(id uint32, req *protocol.ConnectRequest) {
 	s.enter(id, req, claims, nil)
 }
 
+// refuseConnect is when connect was answered with an error.
+func (s *session) refuseConnect() {
+	if s.state == opened {
+		s.state = refused
+	}
+}
+
 // refuseToken answers a connection's token that is no good, one that has expired with expired.
 func (s *session) refuseToken(id uint32, err error, expired *protocol.Error) {
 	switch {
@@ -56,26 +64,38 @@ func (s *session) refuseToken(id uint32, err error, expired *protocol.Error) {
 		s.dismiss(disconnectInvalidToken)
 		return
 	}
-	if s.state == opened {
-		s.state = refused
-	}
+	s.refuseConnect()
 }
 
-// enter makes the connection somebody, and puts it into the rooms that the server gives it. data is for the client.
-func (s *session) enter(id uint32, req *protocol.ConnectRequest, claims token.Claims, data []byte) {
+// enter makes the connection somebody, and puts it into the rooms that the server gives it. answer is the application's, nil where
+// it was not asked.
+func (s *session) enter(id uint32, req *protocol.ConnectRequest, claims token.Claims, answer *webhook.Answer) {
 	h := s.hub
+	rooms := s.grantsOf(claims, answer)
+	if s.tooMany(id, len(rooms.list)) {
+		s.endAsking()
+		s.refuseConnect()
+		return
+	}
 	s.info = &protocol.ClientInfo{User: claims.User, Client: s.client, ConnInfo: asJSON(claims.Info)}
 	s.identity.Store(s.info)
 	s.meta = claims.Meta
 	if req.Token == "" {
 		s.tokenUser = claims.User
 	}
-	if !h.addUser(s) {
+	demands, e := h.addUser(s)
+	s.endAsking()
+	switch {
+	case e == errLimit:
 		s.dismiss(disconnectTooManyOfUser)
+		return
+	case e != nil:
+		s.fail(id, e)
+		s.refuseConnect()
 		return
 	}
 	// Not before: whoever bans or revokes ends the connections that are counted then.
-	if !s.welcome(claims) {
+	if !s.welcome(claims) || s.ended(demands) {
 		return
 	}
 	s.state = connected
@@ -88,15 +108,36 @@ func (s *session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 		Version: serverVersion,
 		Ping:    uint32((h.pingInterval + time.Second - 1) / time.Second),
 		Pong:    true,
-		Data:    asJSON(data),
+	}
+	if answer != nil {
+		result.Data = asJSON(answer.Data)
 	}
 	if req.Token != "" {
 		// Only by a new token is a client's time prolonged: one without is ended by then, comes back and is asked about.
 		result.Expires, result.Ttl = s.expires != 0, ttl(claims.Expires)
 	}
 	s.replies = append(s.replies, &protocol.Reply{Id: id, Connect: result})
-	s.enterGivenRooms(result, req.Subs, claims)
+	s.enterGivenRooms(result, req.Subs, rooms)
 	s.schedule()
+	for _, demand := range demands {
+		if s.conn.closing() {
+			return
+		}
+		if e := demand.do(s); e != nil {
+			h.log.Debug("not done when the webhook had answered", "conn", s.conn.id, "error", e.Message)
+		}
+	}
+}
+
+// ended ends the connection if the application has demanded that while it was asked about.
+func (s *session) ended(demands []word) bool {
+	for i := range demands {
+		if demands[i].ends {
+			demands[i].do(s)
+			return true
+		}
+	}
+	return false
 }
 
 // welcome ends the connection of whoever was banned from all rooms, or whose token was revoked.
@@ -113,40 +154,14 @@ func (s *session) welcome(claims token.Claims) bool {
 	return false
 }
 
-// enterGivenRooms subscribes the session to what its token names, and to its personal room. The answer to connect is posted
-// before any of them is heard.
-func (s *session) enterGivenRooms(result *protocol.ConnectResult, wishes map[string]*protocol.SubscribeRequest, claims token.Claims) {
+// enterGivenRooms subscribes the session to the rooms that it is given, in their order. The answer to connect is posted before any
+// of them is heard.
+func (s *session) enterGivenRooms(result *protocol.ConnectResult, wishes map[string]*protocol.SubscribeRequest, rooms grants) {
 	h := s.hub
-	given := map[string]token.SubOptions{}
-	for _, name := range claims.Channels {
-		given[name] = token.SubOptions{}
-	}
-	for name, o := range claims.Subs {
-		given[name] = o
-	}
-	if h.personalRooms && claims.User != "" {
-		if name, ok := h.names.personalRoom(claims.User); ok {
-			given[name] = token.SubOptions{}
-		}
-	}
 	var entries []*entry
-	for name, o := range given {
-		wish := wishes[name]
-		if wish == nil {
-			wish = &protocol.SubscribeRequest{}
-		}
-		wish.Channel = name
-		if !validRoomName(name) || len(entries) >= h.maxRooms {
-			h.log.Debug("room of a token not entered", "conn", s.conn.id, "room", clip(name))
-			continue
-		}
-		entries = append(entries, &entry{
-			wish:       wish,
-			serverSide: true,
-			withToken:  true,
-			info:       s.infoIn(o.Info),
-			data:       asJSON(o.Data),
-		})
+	for i := range rooms.list {
+		g := &rooms.list[i]
+		entries = append(entries, s.entryOf(g, wishes[g.room]))
 	}
 	h.enter(s, entries, func() {
 		for _, e := range entries {
@@ -179,7 +194,8 @@ func (s *session) refresh(id uint32, req *protocol.RefreshRequest) {
 		s.dismiss(disconnectInvalidToken)
 		return
 	}
-	if !s.welcome(claims) {
+	rooms := s.grantsByToken(claims)
+	if s.tooMany(id, s.roomsAfter(rooms)) || !s.welcome(claims) {
 		return
 	}
 	s.expires = expiryOf(claims.Expires)
@@ -189,12 +205,18 @@ func (s *session) refresh(id uint32, req *protocol.RefreshRequest) {
 	if claims.Info != nil {
 		s.show(asJSON(claims.Info))
 	}
+	enter := s.regrant(rooms)
 	s.replies = append(s.replies, &protocol.Reply{Id: id, Refresh: &protocol.RefreshResult{
 		Client:  s.client,
 		Version: serverVersion,
 		Expires: s.expires != 0,
 		Ttl:     ttl(claims.Expires),
 	}})
+	for i := range enter {
+		if e := s.subscribeByServer(s.entryOf(&enter[i], nil)); e != nil {
+			s.hub.log.Debug("room of a new token not entered", "conn", s.conn.id, "room", clip(enter[i].room), "error", e.Message)
+		}
+	}
 	s.schedule()
 }
 
@@ -222,6 +244,9 @@ func (s *session) subRefresh(id uint32, req *protocol.SubRefreshRequest) {
 	}
 	sub.expires = expiryOf(claims.Expires)
 	sub.credential = &credential{claims.ID, claims.IssuedAt}
+	if claims.Info != nil {
+		s.showIn(sub, claims.Info)
+	}
 	s.replies = append(s.replies, &protocol.Reply{Id: id, SubRefresh: &protocol.SubRefreshResult{
 		Expires: sub.expires != 0,
 		Ttl:     ttl(claims.Expires),

@@ -33,6 +33,8 @@ type metrics struct {
 
 	longReplies    prometheus.Counter
 	longReplyBytes prometheus.Counter
+
+	personalRoomsMissing prometheus.Counter
 }
 
 // Results of a handshake, the label of throng_handshakes_total.
@@ -96,6 +98,10 @@ func newMetrics() *metrics {
 	m.subscriptions = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "throng_subscriptions", Help: "Subscriptions of the SDK protocol.",
 	})
+	m.personalRoomsMissing = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "throng_personal_rooms_missing_total", Help: "Connections without a personal room, as no room can have the user's name.",
+	})
+	m.registry.MustRegister(m.personalRoomsMissing)
 	recoveries := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "throng_recoveries_total", Help: "Clients that came back to a room, by whether they could be told all they missed.",
 	}, []string{"recovered"})

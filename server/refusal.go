@@ -56,6 +56,7 @@ var (
 	endedByServer     = ending{2000, "server unsubscribe"}
 	endedByKick       = ending{2000, "kicked"}
 	endedByBan        = ending{2000, "banned"}
+	endedByToken      = ending{2000, "no longer in the token"}
 	endedByRevocation = ending{2000, "token revoked"}
 	endedInsufficient = ending{2500, "insufficient state"}
 	endedExpired      = ending{2501, "subscription expired"}

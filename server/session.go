@@ -36,6 +36,8 @@ type session struct {
 	drawn      meter             // bytes of replies whose size the command does not bound
 	recovered  meter             // bytes of what it was told that it had missed
 	meters     map[string]meter  // of publications, by room, where rooms have a rate; nil before the first
+	asking     *uint64           // while the application is asked whether it may connect: the first word that may be meant for it (words.begin)
+	entering   *entry            // while the application is asked whether it may subscribe
 	waitsFrom  wheel.Tick
 	asksNext   func() // what it goes on with when it is no longer blocked
 	underWay   int    // bytes of the command being dealt with, and of those behind it in its frame
@@ -84,6 +86,7 @@ type subscription struct {
 	// Constant once it is in the room.
 	room        *room
 	serverSide  bool
+	byToken     bool // named by the connection's token: the next one may take it away
 	withToken   bool // by a subscription token, or named by the connection's
 	recoverable bool
 
@@ -333,6 +336,7 @@ func (s *session) leaveAll() {
 
 // end takes the session out of everything it is in. Called on the poller, once, when the socket is closed.
 func (s *session) end() {
+	s.endAsking()
 	s.leaveAll()
 	s.tellDisconnect()
 	if s.user != nil {

@@ -114,6 +114,8 @@ type entry struct {
 	wish       *protocol.SubscribeRequest
 	serverSide bool
 	withToken  bool
+	byToken    bool
+	ended      bool        // the application has taken it out while it was asked about
 	credential *credential // of a subscription token; nil for none
 	info       *protocol.ClientInfo
 	data       []byte
@@ -188,6 +190,7 @@ func (h *hub) enterLocked(s *session, e *entry) {
 		room:        r,
 		info:        e.info,
 		serverSide:  e.serverSide,
+		byToken:     e.byToken,
 		withToken:   e.withToken,
 		recoverable: readsHistory && (o.Recovery || e.wish.Recoverable),
 		expires:     e.expires,

@@ -3,6 +3,8 @@ package server
 import (
 	"slices"
 	"time"
+
+	"github.com/centrifugal/protocol"
 )
 
 // user is somebody with one connection or more. Guarded by hub.mu.
@@ -12,11 +14,19 @@ type user struct {
 	meter    meter // of publications
 }
 
-// addUser counts a session in as one of its user's; false where there are too many. Nobody in particular is many users.
-func (h *hub) addUser(s *session) bool {
+// addUser counts a session in as one of its user's, and returns what the application has demanded of that user while the session
+// was asked about. It is errLimit where the user has too many connections, errTooManyRequests where demands have been forgotten.
+// Nobody in particular is many users.
+func (h *hub) addUser(s *session) (demands []word, e *protocol.Error) {
 	name := s.info.User
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if s.asking != nil {
+		complete := false
+		if demands, complete = h.words.of(name, s.client, *s.asking); !complete {
+			return nil, errTooManyRequests
+		}
+	}
 	u := h.users[name]
 	switch {
 	case name == "":
@@ -25,14 +35,14 @@ func (h *hub) addUser(s *session) bool {
 		u = &user{name: name, meter: h.spentByUsers.comes(name)}
 	}
 	if h.maxOfUser > 0 && len(u.sessions) >= h.maxOfUser {
-		return false
+		return nil, errLimit
 	}
 	if name != "" {
 		h.users[name] = u
 	}
 	u.sessions = append(u.sessions, s)
 	s.user = u
-	return true
+	return demands, nil
 }
 
 func (h *hub) removeUser(s *session) {

@@ -173,11 +173,13 @@ func (sc scene) play(prepare func() error, something func(stop <-chan struct{}) 
 		if failed != nil {
 			return v, failed
 		}
+		silence := func() error { return nil }
 		if sc.conduct == nil {
-			something = behindBystanders(stopApplication, something)
+			silence = stopApplication
 		} else {
 			defer func() { err = errors.Join(err, stopApplication()) }()
 		}
+		something = behindBystanders(silence, something)
 	}
 	s, err := startBackend(sc.config)
 	if err != nil {
@@ -212,14 +214,14 @@ func (sc scene) play(prepare func() error, something func(stop <-chan struct{}) 
 	return v, err
 }
 
-// behindBystanders ends an application once the bystanders have been let in, and then has something happen.
-func behindBystanders(stopApplication func() error, something func(stop <-chan struct{}) error) func(stop <-chan struct{}) error {
+// behindBystanders waits until the bystanders have been let in, silences the application, and then has something happen.
+func behindBystanders(silence func() error, something func(stop <-chan struct{}) error) func(stop <-chan struct{}) error {
 	return func(stop <-chan struct{}) error {
 		in := within(20*time.Second, "the bystanders to be let in", func() bool {
 			m, err := metrics()
-			return err == nil && m["throng_connections"] >= bystanding
+			return err == nil && m[`throng_webhook_requests_total{event="subscribe",result="ok"}`] >= bystanding
 		})
-		if err := errors.Join(in, stopApplication()); err != nil {
+		if err := errors.Join(in, silence()); err != nil {
 			return err
 		}
 		return something(stop)

@@ -115,12 +115,13 @@ func (d *decoder) value(claim string) []byte {
 	return b
 }
 
-func (d *decoder) subs() map[string]SubOptions {
+// subs also returns the names in the order of the token. A name that is there twice counts once, with its last options.
+func (d *decoder) subs() (subs map[string]SubOptions, names []string) {
 	var rooms map[string]map[string]json.RawMessage
 	if !d.decode("subs", "an object of rooms, each an object of options", &rooms) {
-		return nil
+		return nil, nil
 	}
-	subs := make(map[string]SubOptions, len(rooms))
+	subs = make(map[string]SubOptions, len(rooms))
 	for name, options := range rooms {
 		o := decoder{claims: options}
 		subs[name] = SubOptions{Info: o.value("info"), Data: o.value("data")}
@@ -128,7 +129,30 @@ func (d *decoder) subs() map[string]SubOptions {
 			d.fail("subs", "want info and data as JSON, b64info and b64data as base64")
 		}
 	}
-	return subs
+	for _, name := range keysOf(d.claims["subs"]) {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return subs, names
+}
+
+// keysOf returns the keys of a JSON object as they stand in it.
+func keysOf(object []byte) (keys []string) {
+	d := json.NewDecoder(bytes.NewReader(object))
+	if _, err := d.Token(); err != nil { // the brace
+		return nil
+	}
+	for d.More() {
+		key, err := d.Token()
+		name, is := key.(string)
+		var value json.RawMessage
+		if err != nil || !is || d.Decode(&value) != nil {
+			return keys
+		}
+		keys = append(keys, name)
+	}
+	return keys
 }
 
 // checkOrigin is about who made the token, and for whom.

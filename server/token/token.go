@@ -19,6 +19,7 @@ type Claims struct {
 	Meta     []byte                // "meta": one JSON value without line breaks; nil for none
 	Channels []string              // "channels": rooms it is put into, names unchecked
 	Subs     map[string]SubOptions // "subs": the same, with options
+	SubNames []string              // of Subs, in the token's order
 	ID       string                // "jti"
 	IssuedAt time.Time             // "iat"; zero if it does not say
 	Guest    bool                  // made by Guest, not by a configured key
@@ -123,7 +124,7 @@ func (v *Verifier) Connect(token string, now time.Time) (Claims, error) {
 	c.Info = d.value("info")
 	c.Meta = d.json("meta")
 	c.Channels = d.texts("channels")
-	c.Subs = d.subs()
+	c.Subs, c.SubNames = d.subs()
 	c.Guest = guest
 	if !guest {
 		d.checkOrigin(v.issuer, v.audience)

@@ -2,6 +2,7 @@ package token
 
 import (
 	"bytes"
+	"encoding/json"
 	"log/slog"
 	"reflect"
 	"strings"
@@ -15,6 +16,21 @@ func TestEachAlgorithmIsBelievedWithItsKey(t *testing.T) {
 		c, err := v.Connect(good(algorithm, object{"sub": "42"}), now)
 		if err != nil || c.User != "42" || c.Guest {
 			t.Errorf("%s: got %+v, %v", algorithm, c, err)
+		}
+	}
+}
+
+// Rooms are entered in the token's order, which a map does not keep.
+func TestRoomsKeepTheOrderOfTheToken(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"z":{},"a":{"info":{"b":[1,{"x":2}]}},"m":{},"b":{},"y":{"data":"q"}}`: "z a m b y",
+		`{"z":{},"a":{},"z":{"info":1}}`:                                         "z a",
+		`{}`:                                                                     "",
+	} {
+		d := &decoder{claims: map[string]json.RawMessage{"subs": []byte(text)}}
+		subs, names := d.subs()
+		if got := strings.Join(names, " "); got != want || len(subs) != len(names) || d.err != nil {
+			t.Errorf("%s: got %q of %d rooms, %v, want %q", text, got, len(subs), d.err, want)
 		}
 	}
 }
@@ -35,7 +51,7 @@ func TestClaimsOfAConnection(t *testing.T) {
 		{"info", object{"info": object{"a": "b c"}, "meta": []int{1}}, Claims{Info: []byte(`{"a":"b c"}`), Meta: []byte(`[1]`)}},
 		{"b64info", object{"b64info": "AAH/", "info": "x"}, Claims{Info: []byte{0, 1, 255}}},
 		{"rooms", object{"channels": []string{"a", "b"}, "subs": object{"c": object{}, "d": object{"info": 1, "b64data": "eA=="}}},
-			Claims{Channels: []string{"a", "b"}, Subs: map[string]SubOptions{"c": {}, "d": {Info: []byte("1"), Data: []byte("x")}}}},
+			Claims{Channels: []string{"a", "b"}, Subs: map[string]SubOptions{"c": {}, "d": {Info: []byte("1"), Data: []byte("x")}}, SubNames: []string{"c", "d"}}},
 		{"others' claims", object{"SUB": "root", "Exp": 1, "INFO": 1, "aud": 7, "scope": object{}}, Claims{}},
 	} {
 		got, err := verifier(t, config()).Connect(good("HS256", test.claims), now)

@@ -1,0 +1,199 @@
+package server
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// lines are what the client gets up to and with the reply of that id.
+func (c *sdk) linesTo(id int) (all []string) {
+	c.t.Helper()
+	for {
+		all = append(all, c.line())
+		if strings.HasPrefix(all[len(all)-1], fmt.Sprintf(`{"id":%d,`, id)) {
+			return all
+		}
+	}
+}
+
+// roomsOf are the rooms that a user's one connection is in, in the order in which it entered them.
+func roomsOf(t *testing.T, s *Server, user string) (names []string) {
+	t.Helper()
+	session, done := sessionOf(t, s, user), make(chan struct{})
+	session.poller.post(func() {
+		defer close(done)
+		for _, sub := range session.subs {
+			names = append(names, sub.room.name)
+		}
+	})
+	<-done
+	return names
+}
+
+// A new token of the connection takes away the rooms that only the old one named, and gives those that it names itself.
+func TestARefreshedTokenChangesTheRooms(t *testing.T) {
+	s := startAPI(t)
+	later := time.Now().Add(time.Hour).Unix()
+	text := func(v int, channels ...string) string {
+		return signed(map[string]any{"sub": "ann", "exp": later, "channels": channels, "subs": map[string]any{"c": map[string]any{"info": map[string]int{"v": v}}}})
+	}
+	c := connectSDK(t, s, text(1, "a", "b", "both"))
+	c.enter("own")
+	wantCall(t, s, "subscribe", `{"user":"ann","channel":"put"}`, `{"result":{}}`)
+	c.line()
+	c.say(`{"id":5,"refresh":{"token":%q}}`, text(2, "d", "b", "own"))
+	told := c.linesTo(5)
+	slices.Sort(told[:len(told)-1])
+	if want := []string{
+		`{"push":{"channel":"a","unsubscribe":{"code":2000,"reason":"no longer in the token"}}}`,
+		`{"push":{"channel":"both","unsubscribe":{"code":2000,"reason":"no longer in the token"}}}`,
+	}; len(told) != 3 || !slices.Equal(told[:2], want) || !strings.Contains(told[2], `"refresh":{`) {
+		t.Fatalf("got %q, want %q and the reply", told, want)
+	}
+	c.want(`{"push":{"channel":"d","subscribe":{}}}`)
+	if got := roomsOf(t, s, "ann"); !slices.Equal(got, []string{"b", "c", "own", "put", "d"}) {
+		t.Errorf("got %q", got)
+	}
+	if got := call(t, s, "presence", `{"channel":"c"}`); !strings.Contains(got, `"chan_info":{"v":2}`) {
+		t.Errorf("got %s, want the info of the new token", got)
+	}
+	call(t, s, "publish", `{"channel":"a","data":1}`)
+	call(t, s, "publish", `{"channel":"d","data":2}`)
+	c.want(`{"push":{"channel":"d","pub":{"data":2}}}`)
+	// What was given by the first refresh, the second takes away; without info for the room, none is shown.
+	c.say(`{"id":6,"refresh":{"token":%q}}`, signed(map[string]any{"sub": "ann", "exp": later, "channels": []string{"c"}}))
+	if told := c.linesTo(6); len(told) != 3 {
+		t.Errorf("got %q, want b and d to be taken away", told)
+	}
+	if got := roomsOf(t, s, "ann"); !slices.Equal(got, []string{"c", "own", "put"}) {
+		t.Errorf("got %q", got)
+	}
+	if got := call(t, s, "presence", `{"channel":"c"}`); strings.Contains(got, "chan_info") {
+		t.Errorf("got %s, want no info of the room", got)
+	}
+}
+
+// A new token takes away neither the personal room nor what the application gave.
+func TestARefreshedTokenLeavesWhatOthersGave(t *testing.T) {
+	a := startApplication(t, map[string]func(question) string{onConnect: always(`{"result":{"channels":["hooked","both"],"subs":{"sub":{}}}}`)})
+	s := startHooked(t, a, func(c *Config) { c.PersonalRooms = true })
+	later := time.Now().Add(time.Hour).Unix()
+	c := connectSDK(t, s, signed(map[string]any{"sub": "ann", "exp": later, "channels": []string{"both", "mine", "#ann"}}))
+	c.say(`{"id":5,"refresh":{"token":%q}}`, signed(map[string]any{"sub": "ann", "exp": later}))
+	if told := c.linesTo(5); len(told) != 2 || !strings.Contains(told[0], `"channel":"mine","unsubscribe"`) {
+		t.Errorf("got %q, want only mine to be taken away", told)
+	}
+	if got := roomsOf(t, s, "ann"); !slices.Equal(got, []string{"#ann", "both", "hooked", "sub"}) {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestARefreshedSubscriptionTokenShowsItsInfo(t *testing.T) {
+	s := startAPI(t)
+	c := connectSDK(t, s, tokenOf("ann"))
+	text := func(more map[string]any) string {
+		claims := map[string]any{"sub": "ann", "channel": "tea", "exp": time.Now().Add(time.Hour).Unix()}
+		for k, v := range more {
+			claims[k] = v
+		}
+		return signed(claims)
+	}
+	c.answerTo(fmt.Sprintf(`"subscribe":{"channel":"tea","token":%q}`, text(map[string]any{"info": "guest"})))
+	for _, step := range []struct {
+		more map[string]any
+		want string
+	}{
+		{map[string]any{"info": "host"}, `"chan_info":"host"`},
+		{nil, `"chan_info":"host"`}, // as with the token of the connection
+	} {
+		if got := c.answerTo(fmt.Sprintf(`"sub_refresh":{"channel":"tea","token":%q}`, text(step.more))); !strings.Contains(got, `"sub_refresh":{`) {
+			t.Fatal(got)
+		}
+		if got := call(t, s, "presence", `{"channel":"tea"}`); !strings.Contains(got, step.want) {
+			t.Errorf("%v: got %s, want %s", step.more, got, step.want)
+		}
+	}
+	c.say(`{"id":8,"publish":{"channel":"tea","data":1}}`)
+	if got := c.line(); !strings.Contains(got, `"chan_info":"host"`) {
+		t.Errorf("got %s, want what is said to show it", got)
+	}
+}
+
+// A token that names more rooms than a connection may be in is an error, and no part of them is entered; else they are entered in its order.
+func TestATokenWithTooManyRoomsIsAnError(t *testing.T) {
+	const most = 20
+	var channels []string
+	for i := range most - 1 {
+		channels = append(channels, fmt.Sprintf("room %d", i*7%most))
+	}
+	claims := func(channels ...string) map[string]any {
+		return map[string]any{"sub": "ann", "exp": time.Now().Add(time.Hour).Unix(), "channels": channels}
+	}
+	s := startLimited(t, func(c *Config) { c.MaxRooms, c.PersonalRooms = most, true })
+	limit := `"error":{"code":106,"message":"limit exceeded"}}`
+	for range 5 { // a map would have another order each time
+		c := connectSDK(t, s, signed(claims(append(slices.Clone(channels), channels[0], "bad\x00")...)))
+		if got := roomsOf(t, s, "ann"); !slices.Equal(got, append([]string{"#ann"}, channels...)) {
+			t.Errorf("got %q, want the personal room and %q", got, channels)
+		}
+		// A refresh is held to it as well, and changes nothing then.
+		c.say(`{"id":3,"refresh":{"token":%q}}`, signed(claims(append(slices.Clone(channels), "more")...)))
+		c.want(`{"id":3,` + limit)
+		if got := len(roomsOf(t, s, "ann")); got != most {
+			t.Errorf("got %d rooms behind a refresh that was refused, want %d", got, most)
+		}
+		c.conn.Close()
+		eventually(t, "the connection to be gone", func() bool { return s.hub.live.Load() == 0 })
+	}
+	c := dialSDK(t, s, "")
+	c.say(`{"id":1,"connect":{"token":%q}}`, signed(claims(append(slices.Clone(channels), "more")...)))
+	c.want(`{"id":1,` + limit)
+	if got := s.hub.roomCount(); got != 0 || len(s.hub.sessionsOf("ann")) != 0 {
+		t.Errorf("got %d rooms, want nobody to have come in", got)
+	}
+
+	// What the application answers is held to it, too.
+	a := startApplication(t, map[string]func(question) string{onConnect: always(`{"result":{"channels":["b","a"],"subs":{"d":{},"c":{}}}}`)})
+	hooked := startHooked(t, a, func(c *Config) { c.MaxRooms = 5 })
+	connectSDK(t, hooked, signed(claims("z")))
+	if got := roomsOf(t, hooked, "ann"); !slices.Equal(got, []string{"z", "b", "a", "c", "d"}) {
+		t.Errorf("got %q", got)
+	}
+	c = dialSDK(t, hooked, "")
+	c.say(`{"id":1,"connect":{"token":%q}}`, signed(claims("z", "y")))
+	c.want(`{"id":1,` + limit)
+}
+
+// Every user has a personal room whose name can be one; who has none is counted.
+func TestPersonalRoomsOfLongNames(t *testing.T) {
+	s := startServer(t, func(c *Config) { c.Token.HMACSecret, c.PersonalRooms = testSecret, true })
+	missing := 0.0
+	for _, tt := range []struct {
+		user string
+		has  bool
+	}{
+		{strings.Repeat("n", maxRoomName-1), true},
+		{strings.Repeat("n", maxRoomName), false},
+		{"ann,bob", false}, // the name of a room of Ann and Bob
+		{"a#bob", false},
+		{"ann", true},
+	} {
+		c := connectSDK(t, s, userToken(tt.user))
+		want := []string(nil)
+		if tt.has {
+			want = []string{"#" + tt.user}
+		} else {
+			missing++
+		}
+		if got := roomsOf(t, s, tt.user); !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q", tt.user, got, want)
+		}
+		if got := value(t, s, "throng_personal_rooms_missing_total", ""); got != missing {
+			t.Errorf("%s: got %v without one, want %v", tt.user, got, missing)
+		}
+		c.conn.Close()
+	}
+}

@@ -1,0 +1,177 @@
+package server
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/centrifugal/protocol"
+)
+
+// What the application demands of a user while one of its connections is being asked about holds when the webhook has answered.
+func TestAWordHoldsWhenTheConnectWebhookHasAnswered(t *testing.T) {
+	asked, gate := make(chan question), make(chan struct{})
+	a := startApplication(t, map[string]func(question) string{onConnect: func(q question) string {
+		asked <- q
+		<-gate
+		return `{"result":{"user":"ann","channels":["given","kept"]}}`
+	}})
+	s := startHooked(t, a, func(c *Config) { c.API.Key = strings.ReplaceAll(testKey, " ", "-") })
+	all := []string{"given", "kept"}
+	for _, tt := range []struct {
+		method, params string // %s is the client
+		code           int    // of the close; 0 for none
+		rooms          []string
+		told           string
+	}{
+		{method: "disconnect", params: `{"user":"ann"}`, code: 3503},
+		{method: "disconnect", params: `{"user":"ann","client":"%s"}`, code: 3503},
+		{method: "disconnect", params: `{"client":"%s","disconnect":{"code":4501,"reason":"out"}}`, code: 4501},
+		{method: "disconnect", params: `{"user":"ann","whitelist":["%s"]}`, rooms: all},
+		{method: "disconnect", params: `{"user":"ann","client":"another"}`, rooms: all},
+		{method: "disconnect", params: `{"user":"bob"}`, rooms: all},
+		{method: "kick", params: `{"user":"ann"}`, code: 3503},
+		{method: "kick", params: `{"user":"ann","channel":"given"}`, rooms: []string{"kept"}, told: `"unsubscribe":{"code":2000,"reason":"kicked"}`},
+		{method: "unsubscribe", params: `{"user":"ann","channel":"given"}`, rooms: []string{"kept"}, told: `"unsubscribe":{"code":2000`},
+		{method: "unsubscribe", params: `{"client":"%s","channel":"given"}`, rooms: []string{"kept"}, told: `"unsubscribe":{"code":2000`},
+		{method: "subscribe", params: `{"user":"ann","channel":"more"}`, rooms: append(slices.Clone(all), "more"), told: `{"channel":"more","subscribe":{}}`},
+		{method: "refresh", params: `{"user":"ann","expired":true}`, code: 3005},
+		{method: "refresh", params: `{"user":"ann","expire_at":4000000000}`, rooms: all, told: `"refresh":{"expires":true`},
+		{method: "ban", params: `{"user":"ann"}`, code: 3507},
+		{method: "unban", params: `{"user":"ann"}`, rooms: all},
+		{method: "revoke", params: `{"user":"ann","jti":"none"}`, rooms: all},
+		{method: "revoke", params: `{"user":"ann"}`, code: 3500},
+	} {
+		if tt.params == `{"user":"ann","expire_at":4000000000}` {
+			tt.params = fmt.Sprintf(`{"user":"ann","expire_at":%d}`, s.hub.moderation.now().Unix()+3600)
+		}
+		c := dialSDK(t, s, "")
+		c.say(`{"id":1,"connect":{}}`)
+		q := <-asked
+		params := strings.ReplaceAll(tt.params, "%s", q.Client)
+		wantCall(t, s, tt.method, params, `{"result":{}}`)
+		gate <- struct{}{}
+		what := tt.method + " " + tt.params
+		if tt.code != 0 {
+			m, err := c.nextButPings()
+			if err != nil || len(m.Payload) < 2 || int(m.Payload[0])<<8|int(m.Payload[1]) != tt.code {
+				t.Errorf("%s: got %q, %v, want close %d and nothing before it", what, m.Payload, err, tt.code)
+			}
+		} else {
+			if got := c.line(); !strings.HasPrefix(got, `{"id":1,"connect":{`) {
+				t.Errorf("%s: got %s", what, got)
+			}
+			if tt.told != "" {
+				if got := c.line(); !strings.Contains(got, tt.told) {
+					t.Errorf("%s: got %s, want %s", what, got, tt.told)
+				}
+			}
+			if got := roomsOf(t, s, "ann"); !slices.Equal(got, tt.rooms) {
+				t.Errorf("%s: got rooms %q, want %q", what, got, tt.rooms)
+			}
+		}
+		c.conn.Close()
+		eventually(t, "it to be counted out", func() bool { return s.hub.live.Load() == 0 })
+	}
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	if w := &s.hub.words; w.asking != 0 || w.list != nil || w.bytes != 0 {
+		t.Errorf("got %d asked about, %d words, %d bytes left, want none", w.asking, len(w.list), w.bytes)
+	}
+}
+
+// Likewise of a room that the application is being asked about.
+func TestAWordHoldsWhenTheSubscribeWebhookHasAnswered(t *testing.T) {
+	asked, gate := make(chan struct{}), make(chan struct{})
+	a := startApplication(t, map[string]func(question) string{onSubscribe: func(question) string {
+		asked <- struct{}{}
+		<-gate
+		return `{"result":{}}`
+	}})
+	s := startHooked(t, a, func(c *Config) { c.API.Key = strings.ReplaceAll(testKey, " ", "-") })
+	c := connectSDK(t, s, userToken("ann"))
+	const denied, in = `{"id":2,"error":{"code":103,"message":"permission denied"}}`, `{"id":2,"subscribe":{}}`
+	for _, tt := range []struct {
+		method, params string
+		want           string
+	}{
+		{"unsubscribe", `{"user":"ann","channel":"tea"}`, denied},
+		{"kick", `{"user":"ann","channel":"tea"}`, denied},
+		{"unsubscribe", `{"user":"ann","channel":"coffee"}`, in},
+		{"unsubscribe", `{"user":"bob","channel":"tea"}`, in},
+		{"ban", `{"user":"ann","channel":"tea"}`, denied},
+		{"unban", `{"user":"ann","channel":"tea"}`, in},
+	} {
+		c.say(`{"id":2,"subscribe":{"channel":"tea"}}`)
+		<-asked
+		wantCall(t, s, tt.method, tt.params, `{"result":{}}`)
+		if tt.method == "ban" { // it is lifted, and the word holds all the same
+			s.hub.moderation.unban("ann", "tea")
+		}
+		gate <- struct{}{}
+		if got := c.line(); got != tt.want {
+			t.Errorf("%s %s: got %s, want %s", tt.method, tt.params, got, tt.want)
+		}
+		if got := len(roomsOf(t, s, "ann")) == 1; got != (tt.want == in) {
+			t.Errorf("%s %s: got in the room %v", tt.method, tt.params, got)
+		}
+		c.say(`{"id":3,"unsubscribe":{"channel":"tea"}}`)
+		c.want(`{"id":3,"unsubscribe":{}}`)
+	}
+}
+
+// Words are bounded. A connection that some were forgotten for is not let in by mistake: it is to try again.
+func TestWordsAreBounded(t *testing.T) {
+	asked, gate := make(chan struct{}), make(chan struct{})
+	a := startApplication(t, map[string]func(question) string{onConnect: func(question) string {
+		asked <- struct{}{}
+		<-gate
+		return `{"result":{"user":"ann"}}`
+	}})
+	s := startHooked(t, a, nil)
+	nothing := func(*session) *protocol.Error { return nil }
+	kept := func() (n, bytes int) {
+		s.hub.mu.Lock()
+		defer s.hub.mu.Unlock()
+		return len(s.hub.words.list), s.hub.words.bytes
+	}
+	s.hub.speak(word{user: "bob", do: nothing})
+	if n, _ := kept(); n != 0 {
+		t.Errorf("got %d words kept while nobody is asked about", n)
+	}
+	for _, tt := range []struct {
+		words, size int
+		want        string
+	}{
+		{maxWords, 0, `{"id":1,"connect":{`},
+		{maxWords + 1, 0, `{"id":1,"error":{"code":111,`},
+		{3, maxWordBytes / 2, `{"id":1,"error":{"code":111,`},
+	} {
+		c := dialSDK(t, s, "")
+		c.say(`{"id":1,"connect":{}}`)
+		<-asked
+		for range tt.words {
+			s.hub.speak(word{user: "bob", size: tt.size, do: nothing})
+		}
+		if n, bytes := kept(); n > maxWords || bytes > maxWordBytes {
+			t.Errorf("got %d words of %d bytes kept", n, bytes)
+		}
+		gate <- struct{}{}
+		if got := c.line(); !strings.HasPrefix(got, tt.want) {
+			t.Errorf("%d words of %d bytes: got %s, want %s", tt.words, tt.size, got, tt.want)
+		}
+		if n, bytes := kept(); n != 0 || bytes != 0 {
+			t.Errorf("got %d words of %d bytes kept when all are answered", n, bytes)
+		}
+		c.conn.Close()
+	}
+	// Who goes meanwhile is not waited for.
+	c := dialSDK(t, s, "")
+	c.say(`{"id":1,"connect":{}}`)
+	<-asked
+	s.hub.speak(word{user: "bob", do: nothing})
+	c.conn.Close()
+	gate <- struct{}{}
+	eventually(t, "its words to be forgotten", func() bool { n, _ := kept(); return n == 0 && s.hub.live.Load() == 0 })
+}
