@@ -115,6 +115,7 @@ func TestEveryKeyReachesTheServer(t *testing.T) {
 		Token: token.Config{
 			HMACSecret: "0123456789abcdef0123456789abcdef", PublicKeys: []string{string(pem)},
 			JWKSURL: "https://a.example/jwks.json", Issuer: "https://a.example", Audience: "throng",
+			HMACSecretPrevious: "ffffffff89abcdef0123456789abcdef", RequireExp: true,
 		},
 		API: server.APIConfig{Key: "fedcba9876543210", On: "admin"},
 		Webhooks: server.WebhookConfig{

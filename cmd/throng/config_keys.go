@@ -17,25 +17,28 @@ var tables = map[string]bool{"room": true, "token": false, "api": false, "webhoo
 // secrets are settings whose values no error may show. They have environment variables but no flags: a process's flags are for
 // everybody on the machine to see.
 var secrets = map[string]string{
-	"token.hmac-secret": "THRONG_TOKEN_HMAC_SECRET",
-	"api.key":           "THRONG_API_KEY",
-	"webhooks.secret":   "THRONG_WEBHOOK_SECRET",
+	"token.hmac-secret":          "THRONG_TOKEN_HMAC_SECRET",
+	"token.hmac-secret-previous": "THRONG_TOKEN_HMAC_SECRET_PREVIOUS",
+	"api.key":                    "THRONG_API_KEY",
+	"webhooks.secret":            "THRONG_WEBHOOK_SECRET",
 }
 
 // tableKeys are the keys of the tables that there are once, and where their values go.
 func tableKeys(cfg *server.Config) map[string]any {
 	return map[string]any{
-		"token.hmac-secret": &cfg.Token.HMACSecret,
-		"token.public-keys": &cfg.Token.PublicKeys,
-		"token.jwks-url":    &cfg.Token.JWKSURL,
-		"token.issuer":      &cfg.Token.Issuer,
-		"token.audience":    &cfg.Token.Audience,
-		"api.key":           &cfg.API.Key,
-		"api.on":            &cfg.API.On,
-		"webhooks.url":      &cfg.Webhooks.URL,
-		"webhooks.secret":   &cfg.Webhooks.Secret,
-		"webhooks.events":   &cfg.Webhooks.Events,
-		"webhooks.timeout":  &cfg.Webhooks.Timeout,
+		"token.hmac-secret":          &cfg.Token.HMACSecret,
+		"token.hmac-secret-previous": &cfg.Token.HMACSecretPrevious,
+		"token.public-keys":          &cfg.Token.PublicKeys,
+		"token.jwks-url":             &cfg.Token.JWKSURL,
+		"token.issuer":               &cfg.Token.Issuer,
+		"token.audience":             &cfg.Token.Audience,
+		"token.require-exp":          &cfg.Token.RequireExp,
+		"api.key":                    &cfg.API.Key,
+		"api.on":                     &cfg.API.On,
+		"webhooks.url":               &cfg.Webhooks.URL,
+		"webhooks.secret":            &cfg.Webhooks.Secret,
+		"webhooks.events":            &cfg.Webhooks.Events,
+		"webhooks.timeout":           &cfg.Webhooks.Timeout,
 	}
 }
 

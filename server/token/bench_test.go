@@ -8,7 +8,7 @@ import (
 func BenchmarkConnect(b *testing.B) {
 	v := verifier(b, config())
 	claims := object{"sub": "42", "exp": now.Unix() + 3600, "iat": now.Unix(), "info": object{"name": "Ünal"}}
-	for _, algorithm := range []string{"HS256", "RS256", "ES256", "EdDSA"} {
+	for _, algorithm := range []string{"HS256", "RS256", "ES256", "ES384", "ES512", "EdDSA"} {
 		token := good(algorithm, claims)
 		b.Run(algorithm, func(b *testing.B) {
 			b.ReportAllocs()

@@ -182,9 +182,12 @@ func (d *decoder) refuseGuest(user string) {
 }
 
 // judge returns the first error so far, or says whether the token's time has come and not gone, and when what it allows ends.
-func (d *decoder) judge(now time.Time) (expires time.Time, err error) {
+func (d *decoder) judge(now time.Time, requireExp bool) (expires time.Time, err error) {
 	begin, hasBegin := d.instant("nbf")
 	end, hasEnd := d.instant("exp")
+	if requireExp && !hasEnd {
+		d.fail("exp", "want one: require-exp is set")
+	}
 	expires = end
 	session, hasSession := d.instant("expire_at")
 	if hasSession {

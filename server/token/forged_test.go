@@ -44,8 +44,8 @@ var weakRSA = func() string {
 	return pemOf(&k.PublicKey)
 }()
 
-func p384() *ecdsa.PublicKey {
-	k, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+func p224() *ecdsa.PublicKey {
+	k, err := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
 	if err != nil {
 		panic(err)
 	}
@@ -88,8 +88,8 @@ func forgeries() map[string]string {
 		}
 	}
 	for _, algorithm := range hmacAlgorithms {
-		for _, key := range []string{"", "\x00", "Secret", "secret\n", "secret\x00", "throng", guestKid} {
-			if key == "secret\x00" {
+		for _, key := range []string{"", "\x00", "S" + secret[1:], secret + "\n", secret + "\x00", secret[:32], "throng", guestKid} {
+			if key == secret+"\x00" {
 				continue // HMAC pads a short key with zeros: this is the same key
 			}
 			add(signed(algorithm, []byte(key), nil, claims), "%s by the secret %q", algorithm, key)
@@ -328,7 +328,8 @@ func TestGHSA_g6vg_wj8f_48cj_SameKidOfTwoIssuers(t *testing.T) {
 	var verifiers []*Verifier
 	for i := range pairs {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			w.Write(jwks(jwk(&pairs[i].rsa.PublicKey, object{"kid": "1"}), jwk(&pairs[i].ecdsa.PublicKey, object{"kid": "1"}), jwk(pairs[i].eddsa.Public(), object{"kid": "1"})))
+			w.Write(jwks(jwk(&pairs[i].rsa.PublicKey, object{"kid": "1"}), jwk(&pairs[i].ecdsa.PublicKey, object{"kid": "1"}), jwk(pairs[i].eddsa.Public(), object{"kid": "1"}),
+				jwk(&pairs[i].p384.PublicKey, object{"kid": "1"}), jwk(&pairs[i].p521.PublicKey, object{"kid": "1"})))
 		}))
 		defer server.Close()
 		v := verifier(t, Config{JWKSURL: server.URL, Issuer: issuers[i]})
@@ -368,9 +369,9 @@ func TestGHSA_g6vg_wj8f_48cj_SameKidOfTwoIssuers(t *testing.T) {
 }
 
 func TestGHSA_q926_c743_49qj_NoSwitchSkipsSignatures(t *testing.T) {
-	// No setting is a switch.
+	// No setting is a switch, but for one that refuses more: with it no token is believed that is not believed without it.
 	for field := range reflect.TypeFor[Config]().Fields() {
-		if kind := field.Type.Kind(); kind != reflect.String && kind != reflect.Slice {
+		if kind := field.Type.Kind(); kind != reflect.String && kind != reflect.Slice && field.Name != "RequireExp" {
 			t.Errorf("Config.%s is a %v: what could it switch?", field.Name, kind)
 		}
 	}

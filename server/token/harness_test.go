@@ -25,25 +25,29 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-const secret = "secret"
+const secret = "secret of the tests, which no one guesses"
 
 var now = time.Unix(1_800_000_000, 0)
 
 // keyPairs is one key of each kind, of an issuer or of whoever attacks one.
 type keyPairs struct {
 	rsa   *rsa.PrivateKey
-	ecdsa *ecdsa.PrivateKey
+	ecdsa *ecdsa.PrivateKey // P-256
+	p384  *ecdsa.PrivateKey
+	p521  *ecdsa.PrivateKey
 	eddsa ed25519.PrivateKey
 }
 
 func newKeyPairs() keyPairs {
 	r, errR := rsa.GenerateKey(rand.Reader, 2048)
 	e, errE := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	e384, err384 := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	e521, err521 := ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
 	_, d, errD := ed25519.GenerateKey(rand.Reader)
-	if err := errors.Join(errR, errE, errD); err != nil {
+	if err := errors.Join(errR, errE, err384, err521, errD); err != nil {
 		panic(err)
 	}
-	return keyPairs{r, e, d}
+	return keyPairs{r, e, e384, e521, d}
 }
 
 var (
@@ -52,11 +56,17 @@ var (
 )
 
 func (p keyPairs) public() []any {
-	return []any{&p.rsa.PublicKey, &p.ecdsa.PublicKey, p.eddsa.Public()}
+	return []any{&p.rsa.PublicKey, &p.ecdsa.PublicKey, p.eddsa.Public(), &p.p384.PublicKey, &p.p521.PublicKey}
 }
 
 // signer returns the key that signs for an algorithm.
 func (p keyPairs) signer(algorithm string, hmacSecret string) any {
+	switch algorithm {
+	case "ES384":
+		return p.p384
+	case "ES512":
+		return p.p521
+	}
 	switch algorithm[:2] {
 	case "HS":
 		return []byte(hmacSecret)
@@ -80,7 +90,7 @@ func pemOf(public any) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der(public)}))
 }
 
-var algorithms = []string{"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "EdDSA"}
+var algorithms = []string{"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "EdDSA"}
 
 // config believes our keys of every kind.
 func config() Config {

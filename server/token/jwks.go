@@ -35,7 +35,7 @@ type remoteSet struct {
 	client *http.Client
 	log    *slog.Logger
 
-	wake    chan struct{}          // holds one: a token named a key that is not here
+	wake    chan struct{}          // holds one: a token fitted no key that is here
 	fetched atomic.Pointer[keySet] // written by run; nil before the first
 }
 
@@ -119,7 +119,7 @@ func isPublic(ip netip.Addr) bool {
 }
 
 // Run keeps the keys of jwks-url fresh until ctx ends, and returns ctx's error. They are fetched at once, every 5 minutes, and at most
-// every 10 seconds while fetching fails or tokens name keys that are not in the set. What was fetched stays until the next set.
+// every 10 seconds while fetching fails or tokens fit no key of the set. What was fetched stays until the next set.
 func (v *Verifier) Run(ctx context.Context) error {
 	if v.set == nil {
 		<-ctx.Done()
@@ -269,9 +269,10 @@ func (s *remoteSet) keys() []key {
 	return nil
 }
 
-// lacks is asked about a token that fits no key. If the set may lack its key only because it is old or not here yet, the answer is
-// ErrKeysNotLoaded, and the set is fetched soon. It is nil if the token names a key of the set, or the set is new.
-func (s *remoteSet) lacks(algorithm, id string, now time.Time) error {
+// lacks is asked about a token that fits no key, of those that its "kid" names and of all others. The set may be old, or not here yet:
+// then the answer is ErrKeysNotLoaded, and the set is fetched soon. It is nil if the set is new: the token will fit none. A "kid" that
+// the set has is no reason to believe the set: its key may have been replaced, and keys need not have one.
+func (s *remoteSet) lacks(algorithm string, now time.Time) error {
 	if !slices.Contains(publicAlgorithms, algorithm) {
 		return nil
 	}
@@ -279,13 +280,12 @@ func (s *remoteSet) lacks(algorithm, id string, now time.Time) error {
 	if set == nil {
 		return fmt.Errorf("%w: jwks-url has not answered yet", ErrKeysNotLoaded)
 	}
-	known := slices.ContainsFunc(set.keys, func(k key) bool { return k.id == id && slices.Contains(k.algorithms, algorithm) })
-	if known || now.Sub(set.at) < refreshPause {
+	if now.Sub(set.at) < refreshPause {
 		return nil
 	}
 	select {
 	case s.wake <- struct{}{}:
 	default:
 	}
-	return fmt.Errorf("%w: the token names one that was not in jwks-url's set %v ago", ErrKeysNotLoaded, now.Sub(set.at).Round(time.Second))
+	return fmt.Errorf("%w: the token fits none of those in jwks-url's set of %v ago", ErrKeysNotLoaded, now.Sub(set.at).Round(time.Second))
 }

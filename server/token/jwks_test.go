@@ -105,15 +105,15 @@ func TestTheSetIsKeptFresh(t *testing.T) {
 			t.Errorf("got %d requests in 30 s of asking, want 3, or one after", n)
 		}
 
-		// A token whose kid is there, and whose signature is not right, asks for nothing.
+		// A token whose kid is there, and whose signature is not right, has the set fetched as well: the key may have changed.
 		forged := signed("ES256", theirs().ecdsa, object{"kid": "old"}, object{})
 		publish(jwk(&ours().ecdsa.PublicKey, object{"kid": "old"}))
 		until(last+310*time.Second, last+300*time.Second)
+		expect(forged, ErrKeysNotLoaded)
+		until(last+311*time.Second, last+310*time.Second)
 		for range 50 {
 			expect(forged, ErrInvalid)
 		}
-		expect(new, ErrKeysNotLoaded) // no longer there, as far as one knows who has not asked for ten seconds
-		until(last+311*time.Second, last+310*time.Second)
 		expect(new, ErrInvalid)
 
 		// Unreachable, then answering nonsense: what was there stays.
@@ -130,6 +130,42 @@ func TestTheSetIsKeptFresh(t *testing.T) {
 		expect(new, nil)
 		expect(old, ErrInvalid)
 	})
+}
+
+// A key that was replaced under its kid, or by one that has none like itself, is fetched before a token by it is refused for good.
+func TestAKeyThatChangedIsFetched(t *testing.T) {
+	for name, id := range map[string]object{"under its kid": {"kid": "k"}, "without kids": nil} {
+		synctest.Test(t, func(t *testing.T) {
+			v := verifier(t, Config{JWKSURL: setURL})
+			var answer atomic.Pointer[[]byte]
+			var requests atomic.Int64
+			publish := func(k object) { body := jwks(k); answer.Store(&body) }
+			publish(jwk(&theirs().p384.PublicKey, id))
+			servePipes(t, v, func(w http.ResponseWriter, r *http.Request) {
+				requests.Add(1)
+				w.Write(*answer.Load())
+			})
+			running(t, v)
+			time.Sleep(refreshPause + time.Second)
+			token := signed("ES384", ours().p384, id, object{"sub": "42"})
+			publish(jwk(&ours().p384.PublicKey, id))
+			_, err := v.Connect(token, time.Now())
+			refused(t, token, err, ErrKeysNotLoaded)
+			time.Sleep(time.Second)
+			if _, err := v.Connect(token, time.Now()); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			// Now the set is new: what fits none of its keys is refused for good, and fetched for by nobody.
+			token = signed("ES384", theirs().p384, id, object{"sub": "42"})
+			for range 100 {
+				_, err := v.Connect(token, time.Now())
+				refused(t, token, err, ErrInvalid)
+			}
+			if got := requests.Load(); got != 2 {
+				t.Errorf("%s: got %d requests, want 2", name, got)
+			}
+		})
+	}
 }
 
 func TestASlowSetIsGivenUp(t *testing.T) {
@@ -226,7 +262,11 @@ func TestKeysOfASet(t *testing.T) {
 		{"RSA as PS256", jwk(r, object{"alg": "PS256"}), ""},
 		{"RSA as ES256", jwk(r, object{"alg": "ES256"}), ""},
 		{"P-256 as ES384", jwk(e, object{"alg": "ES384"}), ""},
-		{"P-384", jwk(p384(), nil), ""},
+		{"P-384", jwk(&p.p384.PublicKey, object{"alg": "ES384"}), "ES384"},
+		{"P-521", jwk(&p.p521.PublicKey, nil), "ES512"},
+		{"P-384 as ES256", jwk(&p.p384.PublicKey, object{"alg": "ES256"}), ""},
+		{"P-521 as ES384", jwk(&p.p521.PublicKey, object{"alg": "ES384"}), ""},
+		{"P-224", jwk(p224(), nil), ""},
 		{"a secret", object{"kty": "oct", "k": base64Of(secret)}, ""},
 		{"a secret for HS256", object{"kty": "oct", "alg": "HS256", "k": base64Of(secret)}, ""},
 		{"a private key", jwk(e, object{"d": "AQAB"}), ""},

@@ -25,9 +25,8 @@ const (
 var (
 	hmacAlgorithms   = []string{"HS256", "HS384", "HS512"}
 	rsaAlgorithms    = []string{"RS256", "RS384", "RS512"}
-	ecdsaAlgorithms  = []string{"ES256"}
 	eddsaAlgorithms  = []string{"EdDSA"}
-	publicAlgorithms = []string{"RS256", "RS384", "RS512", "ES256", "EdDSA"}
+	publicAlgorithms = []string{"RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "EdDSA"}
 )
 
 // key verifies the signatures of some algorithms. Its kind decides which; the token has no say (CVE-2015-9235).
@@ -41,10 +40,18 @@ type key struct {
 func configuredKeys(cfg Config) ([]key, error) {
 	var keys []key
 	var errs []error
-	if strings.Contains(cfg.HMACSecret, "-----BEGIN") {
-		errs = append(errs, errors.New("hmac-secret: want a secret, not a PEM text; a public key belongs in public-keys"))
-	} else if cfg.HMACSecret != "" {
-		keys = append(keys, key{algorithms: hmacAlgorithms, material: []byte(cfg.HMACSecret)})
+	for _, s := range []struct{ name, secret string }{{"hmac-secret", cfg.HMACSecret}, {"hmac-secret-previous", cfg.HMACSecretPrevious}} {
+		switch {
+		case s.secret == "":
+		case strings.Contains(s.secret, "-----BEGIN"):
+			errs = append(errs, fmt.Errorf("%s: want a secret, not a PEM text; a public key belongs in public-keys", s.name))
+		case len(s.secret) < minSecret:
+			errs = append(errs, fmt.Errorf("%s: want %d bytes or more from a generator, not %d: a shorter secret can be found by trying, from one token", s.name, minSecret, len(s.secret)))
+		case cfg.HMACSecret == "":
+			errs = append(errs, fmt.Errorf("%s: want hmac-secret with it, by which new tokens are made", s.name))
+		default:
+			keys = append(keys, key{algorithms: hmacAlgorithms, material: []byte(s.secret)})
+		}
 	}
 	kinds := make(map[string]int)
 	for i, text := range cfg.PublicKeys {
@@ -96,12 +103,26 @@ func publicKey(public crypto.PublicKey) (key, error) {
 		}
 		return key{algorithms: rsaAlgorithms, material: k}, nil
 	case *ecdsa.PublicKey:
-		if k.Curve != elliptic.P256() {
-			return key{}, fmt.Errorf("want an ECDSA key of the curve P-256, not %s", k.Curve.Params().Name)
+		algorithm := ecdsaAlgorithm(k.Curve)
+		if algorithm == "" {
+			return key{}, fmt.Errorf("want an ECDSA key of the curve P-256, P-384 or P-521, not %s", k.Curve.Params().Name)
 		}
-		return key{algorithms: ecdsaAlgorithms, material: k}, nil
+		return key{algorithms: []string{algorithm}, material: k}, nil
 	case ed25519.PublicKey:
 		return key{algorithms: eddsaAlgorithms, material: k}, nil
 	}
-	return key{}, fmt.Errorf("want an RSA, ECDSA P-256 or Ed25519 key, not %T", public)
+	return key{}, fmt.Errorf("want an RSA, ECDSA or Ed25519 key, not %T", public)
+}
+
+// ecdsaAlgorithm returns the one algorithm of a curve's keys (RFC 7518, 3.4), or "".
+func ecdsaAlgorithm(curve elliptic.Curve) string {
+	switch curve {
+	case elliptic.P256():
+		return "ES256"
+	case elliptic.P384():
+		return "ES384"
+	case elliptic.P521():
+		return "ES512"
+	}
+	return ""
 }

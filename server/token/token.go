@@ -72,6 +72,7 @@ var (
 type Verifier struct {
 	// Never changed after New.
 	issuer, audience string
+	requireExp       bool
 	keys             []key      // of hmac-secret and public-keys
 	set              *remoteSet // of jwks-url; nil without
 	guestKey         []byte     // of HS256, in this process only
@@ -81,9 +82,10 @@ type Verifier struct {
 // New makes a Verifier, or returns everything that is wrong with the settings, joined; each error begins with its key.
 func New(cfg Config, log *slog.Logger) (*Verifier, error) {
 	v := &Verifier{
-		issuer:   cfg.Issuer,
-		audience: cfg.Audience,
-		guestKey: newGuestKey(),
+		issuer:     cfg.Issuer,
+		audience:   cfg.Audience,
+		requireExp: cfg.RequireExp,
+		guestKey:   newGuestKey(),
 		// Times are judged here, after everything else.
 		parser: jwt.NewParser(jwt.WithValidMethods(slices.Concat(hmacAlgorithms, publicAlgorithms)), jwt.WithStrictDecoding(),
 			jwt.WithoutClaimsValidation()),
@@ -100,9 +102,6 @@ func New(cfg Config, log *slog.Logger) (*Verifier, error) {
 	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
-	}
-	if n := len(cfg.HMACSecret); n > 0 && n < minSecret {
-		log.Warn("hmac-secret is short: who has one token can guess it", "bytes", n, "want", minSecret)
 	}
 	return v, nil
 }
@@ -134,7 +133,7 @@ func (v *Verifier) Connect(token string, now time.Time) (Claims, error) {
 		// RFC 8725, 3.12: one kind of token must not pass for the other.
 		d.fail("channel", "it is for a subscription, not for a connection")
 	}
-	c.Expires, err = d.judge(now)
+	c.Expires, err = d.judge(now, v.requireExp)
 	if err != nil {
 		return Claims{}, err
 	}
@@ -161,7 +160,7 @@ func (v *Verifier) Subscribe(token string, now time.Time) (SubClaims, error) {
 	}
 	d.checkOrigin(v.issuer, v.audience)
 	d.refuseGuest(c.User)
-	c.Expires, err = d.judge(now)
+	c.Expires, err = d.judge(now, v.requireExp)
 	if err != nil {
 		return SubClaims{}, err
 	}
@@ -189,7 +188,7 @@ func (v *Verifier) verify(text string, now time.Time) (d *decoder, guest bool, e
 		return nil, false, errNotThree
 	}
 	if v.set != nil && token.Method != nil {
-		if err := v.set.lacks(token.Method.Alg(), kid(token), now); err != nil {
+		if err := v.set.lacks(token.Method.Alg(), now); err != nil {
 			return nil, false, err
 		}
 	}

@@ -1,9 +1,9 @@
 package token
 
 import (
-	"bytes"
 	"encoding/json"
-	"log/slog"
+	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -221,7 +221,9 @@ func TestSettingsThatAreWrongNameTheirKey(t *testing.T) {
 		{Config{PublicKeys: []string{"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"}}, "not a CERTIFICATE"},
 		{Config{PublicKeys: []string{"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"}}, "public-keys, number 1: "},
 		{Config{PublicKeys: []string{weakRSA}}, "want an RSA key of 2048 to 8192 bits, not 1024"},
-		{Config{PublicKeys: []string{pemOf(p384())}}, "curve P-256, not P-384"},
+		{Config{PublicKeys: []string{pemOf(p224())}}, "curve P-256, P-384 or P-521, not P-224"},
+		{Config{HMACSecretPrevious: one}, "hmac-secret-previous: want a secret"},
+		{Config{HMACSecretPrevious: secret}, "hmac-secret-previous: want hmac-secret with it"},
 		{Config{PublicKeys: []string{one, one, one, one}}, "public-keys: want at most 3 keys of RS256"},
 		{Config{JWKSURL: "example.com/keys"}, "jwks-url: want a URL"},
 		{Config{JWKSURL: "https://"}, "jwks-url: want a URL"},
@@ -258,16 +260,65 @@ func TestSettingsThatAreWrongNameTheirKey(t *testing.T) {
 	}
 }
 
-func TestAShortSecretIsWarnedAbout(t *testing.T) {
-	for n, want := range map[int]bool{6: true, 31: true, 32: false} {
-		var out bytes.Buffer
+// Who has one token finds a short secret by trying.
+func TestAShortSecretIsRefused(t *testing.T) {
+	for n, ok := range map[int]bool{1: false, 6: false, 31: false, 32: true, 64: true} {
 		short := strings.Repeat("s", n)
-		if _, err := New(Config{HMACSecret: short}, slog.New(slog.NewTextHandler(&out, nil))); err != nil {
-			t.Fatal(err)
+		for key, cfg := range map[string]Config{"hmac-secret: ": {HMACSecret: short}, "hmac-secret-previous: ": {HMACSecret: secret, HMACSecretPrevious: short}} {
+			_, err := New(cfg, quiet())
+			if got := fmt.Sprint(err); (err == nil) != ok || err != nil && (!strings.HasPrefix(got, key+"want 32 bytes or more") || strings.Contains(got, short) && n > 6) {
+				t.Errorf("%s%d bytes: got %v", key, n, err)
+			}
 		}
-		if got := strings.Contains(out.String(), "hmac-secret is short"); got != want || strings.Contains(out.String(), short) {
-			t.Errorf("%d bytes: got %q", n, out.String())
+	}
+}
+
+// While the application goes from one secret to the next, both are believed.
+func TestTwoSecretsAreBelieved(t *testing.T) {
+	const old = "another secret, by which tokens were made"
+	for _, algorithm := range hmacAlgorithms {
+		for key, want := range map[string]error{secret: nil, old: nil, "a third secret, of nobody in particular": ErrInvalid} {
+			token := signed(algorithm, []byte(key), nil, object{"sub": "42", "channel": ""})
+			if _, err := verifier(t, Config{HMACSecret: secret, HMACSecretPrevious: old}).Subscribe(signed(algorithm, []byte(key), nil, object{"channel": "a"}), now); (err == nil) != (want == nil) {
+				t.Errorf("%s by %q: got %v, want %v", algorithm, key, err, want)
+			}
+			_, err := verifier(t, Config{HMACSecret: secret, HMACSecretPrevious: old}).Connect(signed(algorithm, []byte(key), nil, object{"sub": "42"}), now)
+			if (err == nil) != (want == nil) {
+				t.Errorf("%s by %q: got %v, want %v", algorithm, key, err, want)
+			}
+			if _, err := verifier(t, Config{HMACSecret: secret}).Connect(token, now); key == old && err == nil {
+				t.Error("the old secret is believed when it is no longer configured")
+			}
 		}
+	}
+}
+
+func TestExpIsRequiredWhenConfigured(t *testing.T) {
+	v := verifier(t, Config{HMACSecret: secret, RequireExp: true})
+	later := now.Add(time.Hour).Unix()
+	for _, test := range []struct {
+		claims object
+		want   error
+	}{
+		{object{"exp": later}, nil},
+		{object{"exp": later, "expire_at": 0}, nil},
+		{object{}, ErrInvalid},
+		{object{"exp": nil}, ErrInvalid},
+		{object{"Exp": later}, ErrInvalid},
+		{object{"expire_at": later}, ErrInvalid},
+		{object{"exp": now.Unix() - 1}, ErrExpired},
+	} {
+		_, err := v.Connect(good("HS256", test.claims), now)
+		test.claims["channel"] = "a"
+		_, subErr := v.Subscribe(good("HS256", test.claims), now)
+		if !errors.Is(err, test.want) || !errors.Is(subErr, test.want) {
+			t.Errorf("%v: got %v and %v, want %v", test.claims, err, subErr, test.want)
+		}
+	}
+	if token, err := v.Guest("Gus", "", now, time.Minute); err != nil {
+		t.Error(err)
+	} else if _, err := v.Connect(token, now); err != nil {
+		t.Errorf("a guest: %v", err)
 	}
 }
 
@@ -276,7 +327,7 @@ func TestSeveralKeysOfOneKind(t *testing.T) {
 	old, new := theirs(), ours()
 	for i := range old.public() {
 		v := verifier(t, Config{PublicKeys: []string{pemOf(old.public()[i]), pemOf(new.public()[i])}})
-		algorithm := []string{"RS256", "ES256", "EdDSA"}[i]
+		algorithm := []string{"RS256", "ES256", "EdDSA", "ES384", "ES512"}[i]
 		for _, pair := range []keyPairs{old, new} {
 			for _, header := range []object{nil, {"kid": "2026-10"}, {"kid": 7}} {
 				if _, err := v.Connect(signed(algorithm, pair.signer(algorithm, ""), header, object{}), now); err != nil {
