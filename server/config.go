@@ -99,6 +99,7 @@ const (
 	answerPatience     = 5 * time.Second
 	forgivenAbsence    = time.Second
 	acceptErrorBackoff = 50 * time.Millisecond
+	logTimeout         = time.Second // for the last log lines to be written when the server stops
 )
 
 // DefaultConfig is a chat for this machine only.

@@ -3,6 +3,8 @@ package server
 import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/throng-chat/throng/server/logqueue"
 )
 
 // metrics are what /metrics shows. All of it may be used from any goroutine.
@@ -132,6 +134,13 @@ func newMetrics() *metrics {
 	}
 	m.registry.MustRegister(closes, m.handshakes, m.httpRefused)
 	return m
+}
+
+// watchLog adds the count of log records that were not written.
+func (m *metrics) watchLog(q *logqueue.Queue) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "throng_log_dropped_total", Help: "Log records dropped because the reader of the log was too slow, or gone.",
+	}, func() float64 { return float64(q.Dropped()) }))
 }
 
 // watch adds what is read off the hub when somebody asks.

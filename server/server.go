@@ -16,13 +16,15 @@ import (
 	"golang.org/x/sys/unix"
 	"golang.org/x/time/rate"
 
+	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/token"
 )
 
 // Server is one chat server. Make it with New, then call Run, once.
 type Server struct {
 	cfg        Config
-	log        *slog.Logger
+	log        *slog.Logger // in front of logs
+	logs       *logqueue.Queue
 	metrics    *metrics
 	hub        *hub
 	handshakes *handshakes
@@ -39,7 +41,8 @@ type Server struct {
 	admin  net.Listener // nil for none
 }
 
-// New opens the ports and starts nothing yet. An error that wraps syscall.EADDRINUSE names the address in use.
+// New opens the ports and starts nothing yet. An error that wraps syscall.EADDRINUSE names the address in use. Log records wait
+// in a queue, so log may block, or fail, without harm to the server; Run writes them.
 func New(cfg Config, log *slog.Logger) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -48,9 +51,12 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil {
 		return nil, fmt.Errorf("read the open-file limit: %w", err)
 	}
+	logs := logqueue.New(log.Handler())
+	log = slog.New(logs)
 	s := &Server{
 		cfg:       cfg,
 		log:       log,
+		logs:      logs,
 		metrics:   newMetrics(),
 		guests:    newGuests(),
 		complaint: everySecond(),
@@ -116,6 +122,9 @@ func (s *Server) AdminAddr() net.Addr {
 	return s.admin.Addr()
 }
 
+// Logger returns the server's log, which never blocks. Its records are written while Run runs.
+func (s *Server) Logger() *slog.Logger { return s.log }
+
 // MaxConnections is how many connections are taken at a time.
 func (s *Server) MaxConnections() int { return s.cfg.MaxConnections }
 
@@ -125,12 +134,15 @@ func (s *Server) Shards() int { return len(s.hub.shards) }
 // Run serves until ctx is done, then stops in an orderly way within the drain time: it accepts nobody, tells every client,
 // and waits for what is under way. It returns when everything it started has ended.
 func (s *Server) Run(ctx context.Context) error {
+	stopLog := s.logs.Start()
+	defer stopLog(logTimeout)
 	var err error
 	if s.hub.loop, err = newLoop(len(s.hub.shards), s.files, s.hub); err != nil {
 		return err
 	}
 	s.hub.heartbeat = newHeartbeat(s.hub, s.cfg, s.handshakes)
 	s.metrics.watch(s.hub, s.handshakes)
+	s.metrics.watchLog(s.logs)
 
 	var owners sync.WaitGroup
 	for _, sh := range s.hub.shards {

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"net"
 	"os"
-	"os/signal"
 	"slices"
 	"strings"
 	"syscall"
@@ -144,18 +142,9 @@ func (c *serveCmd) Run() error {
 		return err
 	}
 
-	// The first signal begins the drain; the second ends the process as if there were no drain.
-	ctx, begin := context.WithCancel(context.Background())
-	defer begin()
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		<-signals
-		begin()
-		<-signals
-		log.Warn("stopped at once by a second signal")
-		os.Exit(exitFailed)
-	}()
+	log = srv.Logger() // it never blocks
+	ctx, stop := handleSignals(log)
+	defer stop()
 
 	if admin := srv.AdminAddr(); admin != nil && !isLoopback(admin) {
 		log.Warn("the admin port is open to the network: whoever reaches it sees and closes connections; for this machine only: --admin 127.0.0.1:3001",
