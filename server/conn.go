@@ -233,8 +233,8 @@ func (c *conn) close(reason closeReason, code ws.CloseCode, text string) {
 // cut ends the connection at once. What was not sent is lost, and counted. Any goroutine may call it; it does not block.
 func (c *conn) cut(reason closeReason) {
 	c.reason.CompareAndSwap(uint32(stillOpen), uint32(reason))
-	if err := c.nc.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-		c.shard.hub.log.Debug("close socket", "conn", c.id, "error", err)
+	if err := endSocket(c.nc); err != nil && !errors.Is(err, net.ErrClosed) {
+		c.shard.hub.log.Debug("end socket", "conn", c.id, "error", err)
 	}
 }
 

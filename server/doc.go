@@ -33,7 +33,7 @@
 //
 // No connection has a goroutine. All locks are leaves (hub.mu, heartbeat.mu, handshakes.mu, moderation.mu, guests.mu, poller.mu,
 // message.mu, nbio's own of each connection): no function of ours holds two. nbio calls onWritten under a connection's lock, so
-// that only leaves a note.
+// that only leaves a note. Only a connection's poller closes its descriptor (socket.go says why); others end TCP.
 //
 // What the design rests on, and where:
 //

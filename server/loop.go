@@ -3,8 +3,8 @@ package server
 import (
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
+	"net"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -143,11 +143,8 @@ func (l *loop) readFrom(c *conn) {
 		case errors.Is(err, syscall.EAGAIN):
 			return
 		case err != nil || n == 0:
-			if err == nil {
-				err = io.EOF
-			}
-			if cause := c.nc.CloseWithError(err); cause != nil {
-				l.log.Debug("close socket", "conn", c.id, "error", cause)
+			if cause := endSocket(c.nc); cause != nil && !errors.Is(cause, net.ErrClosed) {
+				l.log.Debug("end socket", "conn", c.id, "error", cause)
 			}
 			return
 		}

@@ -16,7 +16,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			module + "/server", module + "/bench", module + "/bench/agent", module + "/bench/compare", module + "/bench/doctor",
 			module + "/bench/floor",
 			module + "/bench/report", module + "/bench/result", "github.com/alecthomas/kong", "github.com/pelletier/go-toml/v2",
-			"github.com/pelletier/go-toml/v2/unstable", module + "/server/token",
+			"github.com/pelletier/go-toml/v2/unstable", module + "/server/logqueue", module + "/server/token",
 			"github.com/agnivade/levenshtein", "github.com/lmittmann/tint", "golang.org/x/term",
 		},
 		"/server": {
@@ -28,6 +28,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		},
 		"/server/name":  {},
 		"/server/token": {module + "/server/name", "github.com/golang-jwt/jwt/v5", "github.com/MicahParks/jwkset"},
+		"/server/logqueue": {},
 		"/server/webhook": {
 			"github.com/cenkalti/backoff/v5", "github.com/standard-webhooks/standard-webhooks/libraries/go", "golang.org/x/time/rate",
 		},

@@ -1,0 +1,57 @@
+package server
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// holdPoller keeps a poller busy from the moment at which begun is closed until release is called.
+func holdPoller(p *poller) (begun chan struct{}, release func()) {
+	begun, released := make(chan struct{}), make(chan struct{})
+	p.post(func() {
+		close(begun)
+		<-released
+	})
+	return begun, func() { close(released) }
+}
+
+// nbio applies an event to whatever connection holds its descriptor. Where a descriptor is closed, and a new client gets it,
+// while its hang-up is among the events that the poller has fetched, the hang-up of the old client would end the new one.
+func TestAHangUpEndsNobodyElse(t *testing.T) {
+	s := startServer(t, nil)
+	gone := dial(t, s, "old")
+	gone.send(ws.OpText, "here")
+	gone.hear(ws.OpText, "here")
+	var old *conn
+	s.hub.call(func(sh *shard) {
+		for _, c := range sh.conns {
+			old = c
+		}
+	})
+	p := s.hub.loop.pollerOf(old)
+
+	// While the poller is held, its wake-up and then the hang-up become ready: it fetches both at once, in that order.
+	begun, release := holdPoller(p)
+	<-begun
+	inBatch, goOn := holdPoller(p)
+	if err := gone.conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the hang-up to arrive", func() bool { return hungUp(old.nc) })
+	release()
+	<-inBatch
+
+	old.cut(closedGone)
+	var newcomers []*client
+	for i := range 16 { // enough for one of them to get the descriptor, were it free
+		newcomers = append(newcomers, dial(t, s, fmt.Sprint("new", i)))
+	}
+	goOn()
+	for _, c := range newcomers {
+		c.send(ws.OpText, "still here")
+		c.hear(ws.OpText, "still here")
+	}
+	eventually(t, "the old connection to be counted out", func() bool { return s.hub.live.Load() == int64(len(newcomers)) })
+}
