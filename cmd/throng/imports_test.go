@@ -26,8 +26,8 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/client_golang/prometheus/collectors",
 			"github.com/prometheus/client_golang/prometheus/promhttp", "golang.org/x/net/idna", "golang.org/x/sys/unix", "golang.org/x/time/rate", "google.golang.org/protobuf/encoding/protowire",
 		},
-		"/server/name":  {},
-		"/server/token": {module + "/server/name", "github.com/golang-jwt/jwt/v5", "github.com/MicahParks/jwkset"},
+		"/server/name":     {},
+		"/server/token":    {module + "/server/name", "github.com/golang-jwt/jwt/v5", "github.com/MicahParks/jwkset"},
 		"/server/logqueue": {},
 		"/server/webhook": {
 			"github.com/cenkalti/backoff/v5", "github.com/standard-webhooks/standard-webhooks/libraries/go", "golang.org/x/time/rate",
