@@ -191,6 +191,7 @@ func TestAFaultOffTheLoopCostsOneConnection(t *testing.T) {
 	}
 	other.say(`{"id":2,"unsubscribe":{"channel":"a"}}`)
 	other.want(`{"id":2,"unsubscribe":{}}`)
+	eventually(t, "the connection to be counted out", func() bool { return s.hub.live.Load() == 1 })
 	if got := closesBy(s, closedPanic); got != 1 {
 		t.Errorf("got %d closed by a fault, want 1", got)
 	}

@@ -16,11 +16,11 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			module + "/server", module + "/bench", module + "/bench/agent", module + "/bench/compare", module + "/bench/doctor",
 			module + "/bench/floor",
 			module + "/bench/report", module + "/bench/result", "github.com/alecthomas/kong", "github.com/pelletier/go-toml/v2",
-			"github.com/pelletier/go-toml/v2/unstable", module + "/server/logqueue", module + "/server/token",
+			"github.com/pelletier/go-toml/v2/unstable", module + "/server/token",
 			"github.com/agnivade/levenshtein", "github.com/lmittmann/tint", "golang.org/x/term",
 		},
 		"/server": {
-			module + "/server/name", module + "/server/token", module + "/server/ws", module + "/server/wheel", module + "/server/web", module + "/server/waker", module + "/server/webhook",
+			module + "/server/logqueue", module + "/server/name", module + "/server/token", module + "/server/ws", module + "/server/wheel", module + "/server/web", module + "/server/waker", module + "/server/webhook",
 			"github.com/agnivade/levenshtein", "github.com/centrifugal/fdelta", "github.com/centrifugal/protocol", "github.com/centrifugal/protocol/cfjson",
 			"github.com/lesismal/nbio", "github.com/lesismal/nbio/logging",
 			"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/client_golang/prometheus/collectors",
