@@ -86,8 +86,9 @@ type hub struct {
 	owed      budget    // bytes of long replies that are being made, or not read
 	questions *questions
 
-	answers *workers // long answers in the making
-	hooks   *hooks   // nil for none; constant after Server.start
+	answers   *workers // long answers in the making
+	verifiers *workers // of tokens whose signatures take milliseconds
+	hooks     *hooks   // nil for none; constant after Server.start
 }
 
 func newHub(cfg Config, log *slog.Logger, m *metrics, tokens *token.Verifier, shards int) *hub {
@@ -131,6 +132,7 @@ func newHub(cfg Config, log *slog.Logger, m *metrics, tokens *token.Verifier, sh
 		positions: newPositions(),
 		ages:      wheel.New[room, *room](wheelSlots),
 		answers:   newWorkers(shards, maxAnswers, answerPatience),
+		verifiers: newWorkers(max(1, shards/2), maxVerifying, answerPatience),
 
 		unfinished:   newUnfinished(cfg.MaxMessage),
 		heldCommands: budget{most: int64(max(maxHeld, messagesInAll*cfg.MaxMessage)), share: 4},

@@ -21,23 +21,33 @@ const serverVersion = "throng"
 
 // connect is the first command of every connection.
 func (s *session) connect(id uint32, req *protocol.ConnectRequest) {
-	claims := token.Claims{}
-	switch {
-	case s.hub.hooks.crowded(onConnect):
+	if s.hub.hooks.crowded(onConnect) {
 		s.fail(id, errTooManyRequests)
 		s.state = refused
 		return
-	case req.Token != "":
-		var err error
-		if claims, err = s.hub.tokens.Connect(req.Token, time.Now()); err != nil {
+	}
+	if req.Token == "" {
+		if !s.hub.guests && !s.hub.hooks.wants(onConnect) {
+			s.dismiss(disconnectBadRequest)
+			return
+		}
+		s.connectAs(id, req, token.Claims{})
+		return
+	}
+	s.beginAsking() // the API may name its user meanwhile
+	checkToken(s, req.Token, s.hub.tokens.Connect, func(claims token.Claims, err error) {
+		if err != nil {
+			s.endAsking()
 			s.refuseToken(id, err, errTokenExpired)
 			return
 		}
 		s.tokenUser = claims.User
-	case !s.hub.guests && !s.hub.hooks.wants(onConnect):
-		s.dismiss(disconnectBadRequest)
-		return
-	}
+		s.connectAs(id, req, claims)
+	})
+}
+
+// connectAs goes on with connect when the token, if there is one, is known to be good.
+func (s *session) connectAs(id uint32, req *protocol.ConnectRequest, claims token.Claims) {
 	if s.hub.hooks.wants(onConnect) {
 		s.askConnect(id, req, claims)
 		return
@@ -59,6 +69,8 @@ func (s *session) refuseToken(id uint32, err error, expired *protocol.Error) {
 		s.fail(id, expired)
 	case errors.Is(err, token.ErrKeysNotLoaded):
 		s.fail(id, errInternal)
+	case errors.Is(err, errVerifying):
+		s.fail(id, errTooManyRequests)
 	default:
 		s.hub.log.Debug("token refused", "conn", s.conn.id, "error", err)
 		s.dismiss(disconnectInvalidToken)
@@ -185,11 +197,17 @@ func (s *session) infoIn(info []byte) *protocol.ClientInfo {
 
 // refresh gives a connection a new token before the old one has expired.
 func (s *session) refresh(id uint32, req *protocol.RefreshRequest) {
-	claims, err := s.hub.tokens.Connect(req.Token, time.Now())
-	if err != nil {
-		s.refuseToken(id, err, errRefreshExpired)
-		return
-	}
+	checkToken(s, req.Token, s.hub.tokens.Connect, func(claims token.Claims, err error) {
+		if err != nil {
+			s.refuseToken(id, err, errRefreshExpired)
+			return
+		}
+		s.refreshBy(id, claims)
+	})
+}
+
+// refreshBy goes on with refresh when the token is known to be good.
+func (s *session) refreshBy(id uint32, claims token.Claims) {
 	if claims.User != s.tokenUser {
 		s.dismiss(disconnectInvalidToken)
 		return
@@ -238,10 +256,18 @@ func (s *session) subRefresh(id uint32, req *protocol.SubRefreshRequest) {
 		s.fail(id, errDenied)
 		return
 	}
-	claims, ok := s.subscriptionToken(id, req.Token, req.Channel, errRefreshExpired)
-	if !ok {
-		return
-	}
+	s.subscriptionToken(id, req.Token, req.Channel, errRefreshExpired, func(claims token.SubClaims) {
+		// The subscription may have ended while the token was verified.
+		if sub := s.find(req.Channel); sub != nil {
+			s.subRefreshBy(id, sub, claims)
+		} else {
+			s.fail(id, errDenied)
+		}
+	})
+}
+
+// subRefreshBy goes on with subRefresh when the token is known to be good.
+func (s *session) subRefreshBy(id uint32, sub *subscription, claims token.SubClaims) {
 	sub.expires = expiryOf(claims.Expires)
 	sub.credential = &credential{claims.ID, claims.IssuedAt}
 	if claims.Info != nil {
@@ -254,12 +280,23 @@ func (s *session) subRefresh(id uint32, req *protocol.SubRefreshRequest) {
 	s.schedule()
 }
 
-// subscriptionToken checks a token for a room. Where it is no good the command is answered, one that has expired with expired.
-func (s *session) subscriptionToken(id uint32, text, room string, expired *protocol.Error) (token.SubClaims, bool) {
-	claims, err := s.hub.tokens.Subscribe(text, time.Now())
+// subscriptionToken checks a token for a room, and goes on with then if it is good. Else the command is answered, a token that has
+// expired with expired.
+func (s *session) subscriptionToken(id uint32, text, room string, expired *protocol.Error, then func(token.SubClaims)) {
+	checkToken(s, text, s.hub.tokens.Subscribe, func(claims token.SubClaims, err error) {
+		if s.takesToken(id, claims, err, room, expired) {
+			then(claims)
+		}
+	})
+}
+
+// takesToken says whether a subscription token is for this session and that room, or answers the command.
+func (s *session) takesToken(id uint32, claims token.SubClaims, err error, room string, expired *protocol.Error) bool {
 	switch {
 	case errors.Is(err, token.ErrExpired):
 		s.fail(id, expired)
+	case errors.Is(err, errVerifying):
+		s.refuse(id, errTooManyRequests)
 	case errors.Is(err, token.ErrKeysNotLoaded):
 		s.fail(id, errInternal)
 	case err == nil && s.hub.moderation.refuses(s.info.User, credential{claims.ID, claims.IssuedAt}):
@@ -271,9 +308,9 @@ func (s *session) subscriptionToken(id uint32, text, room string, expired *proto
 		// Of somebody else, or for another room: no accident.
 		s.dismiss(disconnectInvalidToken)
 	default:
-		return claims, true
+		return true
 	}
-	return token.SubClaims{}, false
+	return false
 }
 
 // tickOf is the deadline of a moment; 0 for the zero moment. One that is farther off than ticks count comes in 10 years.

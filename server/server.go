@@ -199,6 +199,7 @@ func (s *Server) Run(ctx context.Context) error {
 	stopFetching()
 	s.hub.hooks.stop()
 	s.hub.answers.wait()
+	s.hub.verifiers.wait()
 	owners.Wait()
 	s.hub.loop.stop() // the last: the others wake its pollers
 	return err

@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/centrifugal/protocol"
+
+	"github.com/throng-chat/throng/server/token"
 )
 
 // subscribe puts the session into a room.
@@ -18,15 +20,26 @@ func (s *session) subscribe(id uint32, req *protocol.SubscribeRequest) {
 		return
 	}
 	e := &entry{wish: req, info: s.info}
-	if req.Token != "" {
-		claims, ok := s.subscriptionToken(id, req.Token, req.Channel, errTokenExpired)
-		if !ok {
-			return
-		}
+	if req.Token == "" {
+		s.subscribeAs(id, e)
+		return
+	}
+	s.entering = e
+	s.subscriptionToken(id, req.Token, req.Channel, errTokenExpired, func(claims token.SubClaims) {
 		e.withToken, e.info, e.data = true, s.infoIn(claims.Info), asJSON(claims.Data)
 		e.credential = &credential{claims.ID, claims.IssuedAt}
 		e.expires = expiryOf(claims.Expires)
 		e.ttl = ttl(claims.Expires)
+		s.subscribeAs(id, e)
+	})
+}
+
+// subscribeAs goes on with subscribe when the token, if there is one, is known to be good.
+func (s *session) subscribeAs(id uint32, e *entry) {
+	s.entering = nil
+	if e.ended {
+		s.fail(id, errDenied)
+		return
 	}
 	if err := s.mayEnter(e); err != nil {
 		s.refuse(id, err)

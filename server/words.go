@@ -100,8 +100,11 @@ func (h *hub) speak(w word) []*session {
 	return sessions
 }
 
-// beginAsking is when the application is asked whether the session may connect. Called on the poller.
+// beginAsking is when the session's token is verified, or the application asked whether it may connect. Called on the poller.
 func (s *session) beginAsking() {
+	if s.asking != nil {
+		return
+	}
 	s.hub.mu.Lock()
 	defer s.hub.mu.Unlock()
 	since := s.hub.words.begin()

@@ -29,6 +29,9 @@ var (
 	publicAlgorithms = []string{"RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "EdDSA"}
 )
 
+// slowAlgorithms take milliseconds: Go has no assembly for their curves.
+var slowAlgorithms = []string{"ES384", "ES512"}
+
 // key verifies the signatures of some algorithms. Its kind decides which; the token has no say (CVE-2015-9235).
 type key struct {
 	id         string // "kid"; only keys of a set have one

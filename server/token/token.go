@@ -1,6 +1,8 @@
 package token
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -110,7 +112,7 @@ func New(cfg Config, log *slog.Logger) (*Verifier, error) {
 func (v *Verifier) Enabled() bool { return len(v.keys) > 0 || v.set != nil }
 
 // Connect returns what a connection token says, if it is believed. It takes memory and time by the token's size (at most 4 KiB) and
-// at most four signatures, and never waits.
+// at most four signatures, and never waits. One of ES384 or ES512 takes milliseconds: see Slow.
 func (v *Verifier) Connect(token string, now time.Time) (Claims, error) {
 	d, guest, err := v.verify(token, now)
 	if err != nil {
@@ -165,6 +167,31 @@ func (v *Verifier) Subscribe(token string, now time.Time) (SubClaims, error) {
 		return SubClaims{}, err
 	}
 	return c, nil
+}
+
+// Slow reports whether the signature of a token takes milliseconds to verify: as long as thousands of messages.
+func (v *Verifier) Slow(text string) bool {
+	if len(text) > maxToken || !v.hasSlowKey() {
+		return false
+	}
+	head, _, _ := strings.Cut(text, ".")
+	raw, err := base64.RawURLEncoding.DecodeString(head)
+	if err != nil {
+		return false // and no signature will be looked at
+	}
+	var header map[string]any
+	if json.Unmarshal(raw, &header) != nil {
+		return false
+	}
+	algorithm, _ := header["alg"].(string)
+	return slices.Contains(slowAlgorithms, algorithm)
+}
+
+func (v *Verifier) hasSlowKey() bool {
+	slow := func(k key) bool {
+		return slices.ContainsFunc(k.algorithms, func(a string) bool { return slices.Contains(slowAlgorithms, a) })
+	}
+	return slices.ContainsFunc(v.keys, slow) || v.set != nil && slices.ContainsFunc(v.set.keys(), slow)
 }
 
 // verify returns the claims of a token whose signature is right, and whether it is a guest's. Nothing in them is checked yet.

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -319,6 +320,39 @@ func TestExpIsRequiredWhenConfigured(t *testing.T) {
 		t.Error(err)
 	} else if _, err := v.Connect(token, now); err != nil {
 		t.Errorf("a guest: %v", err)
+	}
+}
+
+// What takes milliseconds is known before: by the algorithm that the token will be verified by, and where there is such a key.
+func TestSlowTokensAreKnownBefore(t *testing.T) {
+	v, quick := verifier(t, config()), verifier(t, Config{HMACSecret: secret, PublicKeys: []string{pemOf(&ours().ecdsa.PublicKey)}})
+	byset := verifier(t, Config{JWKSURL: setURL})
+	keys, _, err := parseSet(jwks(jwk(&ours().p521.PublicKey, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	byset.set.fetched.Store(&keySet{at: now, keys: keys})
+	for _, algorithm := range algorithms {
+		token, want := good(algorithm, object{"sub": "42"}), algorithm == "ES384" || algorithm == "ES512"
+		if v.Slow(token) != want || byset.Slow(token) != want || quick.Slow(token) {
+			t.Errorf("%s: got %v, %v, and %v without a key that is slow", algorithm, v.Slow(token), byset.Slow(token), quick.Slow(token))
+		}
+	}
+	head := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) + ".e30." }
+	for text, want := range map[string]bool{
+		head(`{"alg":"HS256","alg":"ES512"}`): true,
+		head(`{"alg":"ES512","alg":"HS256"}`): false,
+		head(`{"\u0061lg":"ES384"}`):          true,
+		head(`{"Alg":"ES384"}`):               false,
+		head(`{"alg":["ES384"]}`):             false,
+		head(`["ES384"]`):                     false,
+		"":                                    false,
+		"?.?.?":                               false,
+		head(`{"alg":"ES384"}`) + strings.Repeat("x", maxToken): false,
+	} {
+		if got := v.Slow(text); got != want {
+			t.Errorf("%.60s: got %v, want %v", text, got, want)
+		}
 	}
 }
 
