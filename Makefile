@@ -13,7 +13,8 @@ build: ## the binary, ./throng
 	go build -trimpath -ldflags "-X main.version=$(VERSION)" -o throng ./cmd/throng
 
 .PHONY: test
-test: check race browser sdk ## everything that must hold; installs what it needs
+test: ## everything that must hold; installs what it needs
+	@.ci/suites check race page report sdk
 
 .PHONY: check
 check: ## gofmt, vet, staticcheck, the kqueue build, known vulnerabilities
@@ -30,11 +31,17 @@ check: ## gofmt, vet, staticcheck, the kqueue build, known vulnerabilities
 
 .PHONY: race
 race: ## the Go tests and the fuzz seeds under the race detector
-	go test -race -timeout 8m ./...
+	go test -race -timeout 15m ./...
 
 .PHONY: browser
-browser: ## the page and the report in real Chromium windows
+browser: page report ## the page and the report in real Chromium windows
+
+.PHONY: page
+page:
 	server/web/browser/run.sh
+
+.PHONY: report
+report:
 	bench/report/browser/run.sh
 
 .PHONY: sdk

@@ -44,7 +44,7 @@ func TestABenchThatLosesAnAgentHasNoVerdict(t *testing.T) {
 	t.Cleanup(func() { _ = cmd.Process.Kill() }) // it has ended, if all is well
 	select {
 	case <-heard:
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("no message within 20 s")
 	}
 	if err := syscall.Kill(childrenOf(t, cmd.Process.Pid)[0], syscall.SIGKILL); err != nil {

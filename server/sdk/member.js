@@ -14,7 +14,7 @@ import { findChromium } from "../web/browser/chromium.js";
 import { freePort } from "../web/browser/server.js";
 import { driver } from "./driver.js";
 
-export const patience = 20_000; // ms that any one condition may take
+export const patience = 60_000; // ms that any one condition may take: more than an SDK waits before it reconnects, 20 s
 
 const apiKey = "0123456789abcdef0123"; // of scenarios.toml
 

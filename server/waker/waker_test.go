@@ -45,7 +45,7 @@ func TestEachPollerIsWoken(t *testing.T) {
 		}
 		select {
 		case <-calls:
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatalf("poller %d was not woken", i)
 		}
 	}
@@ -70,7 +70,7 @@ func TestAnEngineMayStopAsSoonAsItHasStarted(t *testing.T) {
 		}()
 		select {
 		case <-stopped:
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatal("the engine does not stop")
 		}
 		for _, w := range wakers {

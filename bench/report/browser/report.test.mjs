@@ -13,8 +13,8 @@ import { build } from "../../../server/web/browser/server.js";
 
 const { chromium } = createRequire(new URL("../../../server/web/browser/", import.meta.url))("playwright-core");
 
-const patience = 10_000; // ms that any one condition may take
-const test = (name, run) => it(name, { timeout: 6 * patience }, run);
+const patience = 60_000; // ms that any one condition may take
+const test = (name, run) => it(name, { timeout: 4 * patience }, run);
 
 const recorded = fileURLToPath(new URL("../testdata/everything.json", import.meta.url));
 const evil = "</script></style></title><!--<img src=x onerror=alert(1)>\"'";

@@ -8,9 +8,11 @@ import { chromium } from "playwright-core";
 import { findChromium } from "./chromium.js";
 import { build, freePort, Server } from "./server.js";
 
-const patience = 10_000; // ms that any one condition may take
+// ms that any one condition may take. The page itself may wait 15 s before it connects again, and 10 s for an answer: the sum
+// is what a test on a busy machine has to outlast.
+const patience = 60_000;
 
-const test = (name, run) => it(name, { timeout: 3 * patience }, run);
+const test = (name, run) => it(name, { timeout: 4 * patience }, run);
 
 let binary;
 let browser;

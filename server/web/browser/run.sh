@@ -31,4 +31,4 @@ fi
 export CHROMIUM=$chromium
 
 # The timeout is for a whole file, builds included; each test has its own.
-exec node --test --test-reporter=spec --test-timeout=300000 "${@:-page.test.js}"
+exec node --test --test-reporter=spec --test-timeout=900000 "${@:-page.test.js}"

@@ -9,8 +9,8 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const rooms = fileURLToPath(new URL("rooms.toml", import.meta.url));
-const startTimeout = 10_000;
-const stopTimeout = 5_000;
+const startTimeout = 60_000;
+const stopTimeout = 30_000; // longer than --drain
 
 const running = new Set();
 process.on("exit", () => running.forEach((server) => server.process.kill("SIGKILL")));
