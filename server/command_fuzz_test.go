@@ -76,16 +76,17 @@ func FuzzCommands(f *testing.F) {
 		if took, most := after.TotalAlloc-before.TotalAlloc, uint64(64<<10+400*len(frame)); took > most {
 			t.Errorf("a frame of %d bytes took %d bytes, want %d at most", len(frame), took, most)
 		}
+		budget := deltaBudget
 		for _, j := range s.hub.shards[0].inbox {
 			for _, e := range j.entries {
-				e.tellMissed()
+				e.tellMissed(&budget)
 			}
 			if j.do == sendReplies {
 				appendReplies(nil, nil, s.encoding, j.replies)
 			}
 			if j.do == deliver {
 				for e := range encodings {
-					_ = j.message.first(e)
+					_ = j.message.first(e, &budget)
 				}
 			}
 		}

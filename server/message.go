@@ -23,16 +23,17 @@ type message struct {
 const messageOverhead = 64
 
 // frame is the message for the members of one encoding, nil where they hear nothing of it. Called on the shards.
-func (m *message) frame(e encoding) []byte {
+// budget is of nanoseconds for deltas.
+func (m *message) frame(e encoding, budget *int) []byte {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.frames[e] == nil {
-		m.frames[e] = m.encode(e)
+		m.frames[e] = m.encode(e, budget)
 	}
 	return m.frames[e]
 }
 
-func (m *message) encode(e encoding) []byte {
+func (m *message) encode(e encoding, budget *int) []byte {
 	push := &protocol.Push{Channel: m.room.name}
 	switch {
 	case e == plainEncoding && m.isPublication():
@@ -44,7 +45,7 @@ func (m *message) encode(e encoding) []byte {
 	case m.leave != nil:
 		push.Leave = &protocol.Leave{Info: m.leave}
 	case e.withDelta():
-		push.Pub = m.pub.after(m.prev, e)
+		push.Pub = m.pub.after(m.prev, e, budget)
 	default:
 		push.Pub = m.pub.full(e)
 	}
@@ -54,12 +55,12 @@ func (m *message) encode(e encoding) []byte {
 func (m *message) isPublication() bool { return m.join == nil && m.leave == nil }
 
 // first is the message for a member that has not heard the publication before it.
-func (m *message) first(e encoding) []byte {
+func (m *message) first(e encoding, budget *int) []byte {
 	switch e {
 	case jsonDeltaEncoding:
-		return m.frame(jsonFullEncoding)
+		return m.frame(jsonFullEncoding, budget)
 	case protobufDeltaEncoding:
-		return m.frame(protobufEncoding)
+		return m.frame(protobufEncoding, budget)
 	}
-	return m.frame(e)
+	return m.frame(e, budget)
 }

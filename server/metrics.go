@@ -18,6 +18,7 @@ type metrics struct {
 	pauses        prometheus.Counter
 	relieved      prometheus.Counter
 	paced         prometheus.Counter
+	deltasSpent   prometheus.Counter
 	panics        prometheus.Counter
 	commands      *prometheus.CounterVec
 	commandErrors *prometheus.CounterVec
@@ -81,6 +82,7 @@ func newMetrics() *metrics {
 	m.pauses = counter("throng_pauses_total", "Times a connection was not read from because its room was behind.")
 	m.relieved = counter("throng_retained_closes_total", "Slow readers closed because a budget of retained bytes was used up.")
 	m.paced = counter("throng_paced_total", "Times throng paused reading from a connection because of its rate of bytes.")
+	m.deltasSpent = counter("throng_delta_budget_total", "Rounds of a shard that had no time left for deltas, and sent publications whole.")
 	m.panics = counter("throng_panics_total", "Faults of our own code that were contained.")
 	m.longReplies = counter("throng_long_replies_total", "Answers about presence and history that a worker made; many clients may share one.")
 	m.longReplyBytes = counter("throng_long_reply_bytes_total", "Bytes of those answers.")

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"unicode/utf8"
 
-	"github.com/centrifugal/fdelta"
 	"github.com/centrifugal/protocol"
 	"github.com/centrifugal/protocol/cfjson"
 
@@ -29,7 +28,7 @@ var errTooDeep = fmt.Errorf("data nested deeper than %d", maxDepth)
 // maxDepth is how deep the JSON of a publication may be nested: more than a chat needs, less than breaks a parser.
 const maxDepth = 64
 
-// maxDelta is how many bytes are looked through for what is new in them. Of 64 KiB that are made for it, it takes 13 ms to find.
+// maxDelta is how many bytes of data are kept and compared for a delta.
 const maxDelta = 16 << 10
 
 // publication is something said in a room. It is not changed any more.
@@ -149,8 +148,9 @@ func (p *publication) timed(told *protocol.Publication) *protocol.Publication {
 	return told
 }
 
-// after is what is new of the publication against the one before, or all of it where that is shorter, or takes less time.
-func (p *publication) after(before *publication, e encoding) *protocol.Publication {
+// after is what is new of the publication against the one before, or all of it where that is shorter, or where the budget of
+// nanoseconds for deltas is used up, of which it takes its part.
+func (p *publication) after(before *publication, e encoding, budget *int) *protocol.Publication {
 	full := p.full(e)
 	if before == nil {
 		return full
@@ -159,7 +159,10 @@ func (p *publication) after(before *publication, e encoding) *protocol.Publicati
 	if len(was) > maxDelta || len(content) > maxDelta {
 		return full
 	}
-	delta := fdelta.Create(was, content)
+	if *budget -= deltaCost(was, content); *budget < 0 {
+		return full
+	}
+	delta := deltaOf(was, content)
 	// A delta copies and adds bytes, not characters: one that cuts a character in two is no JSON.
 	if len(delta) >= len(content) || e.isJSON() && !utf8.Valid(delta) {
 		return full

@@ -132,7 +132,7 @@ func (p *part) say(s *shard, m *message) {
 	}
 	// Where our own code fails over the frame, that is a gap, but no backlog that stays.
 	p.posted += m.size
-	p.add(s, m.frame(p.encoding), 0)
+	p.add(s, m.frame(p.encoding, &s.deltas), 0)
 	if m.isPublication() && m.pub.offset > 0 {
 		p.offset = m.pub.offset
 	}
@@ -143,7 +143,7 @@ func (p *part) say(s *shard, m *message) {
 
 // sayWhole writes a publication, which is the last of the batch, to those that have not heard the one before.
 func (p *part) sayWhole(s *shard, m *message) {
-	before := len(p.batch) - len(m.frame(p.encoding))
+	before := len(p.batch) - len(m.frame(p.encoding, &s.deltas))
 	for i := 0; i < len(p.list); {
 		w := p.list[i]
 		if w.whole {
@@ -151,7 +151,7 @@ func (p *part) sayWhole(s *shard, m *message) {
 			w.whole = false
 			p.flushMemberTo(s, w, before, p.frames-1)
 			if w.at >= 0 {
-				s.write(w.conn, m.first(p.encoding))
+				s.write(w.conn, m.first(p.encoding, &s.deltas))
 				w.conn.sentMessages++
 				s.round.deliveries++
 				w.from, w.fromFrames = uint32(len(p.batch)), uint32(p.frames)

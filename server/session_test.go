@@ -254,7 +254,8 @@ func TestALongPublicationIsToldWhole(t *testing.T) {
 		data := []byte(`"` + strings.Repeat("x", length-2) + `"`)
 		p := publication{data: data, form: formJSON}
 		for _, e := range []encoding{jsonDeltaEncoding, protobufDeltaEncoding} {
-			if got := p.after(&p, e).Delta; got != want {
+			budget := deltaBudget
+			if got := p.after(&p, e, &budget).Delta; got != want {
 				t.Errorf("%d bytes: got a delta: %v, want %v", length, got, want)
 			}
 		}

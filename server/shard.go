@@ -34,6 +34,7 @@ type shard struct {
 	round    tally
 	sends    int     // since the last yield
 	replying *debt   // the long reply that is being written; nil for none
+	deltas   int     // nanoseconds that are left of the round's for deltas
 	pressed  []*room // that retain more than one may
 	panics   rate.Sometimes
 
@@ -139,6 +140,7 @@ func (s *shard) work() {
 	first := s.first
 	h.mu.Unlock()
 
+	s.deltas = deltaBudget
 	for i := range s.jobs {
 		s.handle(&s.jobs[i])
 	}
@@ -151,6 +153,9 @@ func (s *shard) work() {
 		s.resumeLaggards()
 	}
 	s.relieve()
+	if s.deltas < 0 {
+		s.hub.metrics.deltasSpent.Inc()
+	}
 	add(&s.deliveries, s.round.deliveries)
 	add(&s.sentBytes, s.round.bytes)
 	add(&s.writes, s.round.writes)
@@ -319,7 +324,7 @@ func (s *shard) sendReplies(c *conn, j *job) {
 		return
 	}
 	for _, e := range j.entries {
-		e.tellMissed()
+		e.tellMissed(&s.deltas)
 	}
 	var frame []byte
 	frame, s.payload = appendReplies(nil, s.payload, c.session.encoding, j.replies)

@@ -268,13 +268,13 @@ func (h *hub) recoverLocked(s *session, r *room, e *entry) {
 	}
 }
 
-// tellMissed puts the publications into the answer. Called on the shard, where there is time for it.
-func (e *entry) tellMissed() {
+// tellMissed puts the publications into the answer. Called on the shard, where there is time for it; budget is of nanoseconds for deltas.
+func (e *entry) tellMissed(budget *int) {
 	var before *publication
 	for i := range e.missed {
 		p := &e.missed[i]
 		if e.encoding.withDelta() {
-			e.result.Publications = append(e.result.Publications, p.timed(p.after(before, e.encoding)))
+			e.result.Publications = append(e.result.Publications, p.timed(p.after(before, e.encoding, budget)))
 			before = p
 		} else {
 			e.result.Publications = append(e.result.Publications, p.past(e.encoding))

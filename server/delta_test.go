@@ -1,0 +1,116 @@
+package server
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/centrifugal/fdelta"
+)
+
+// worstDeltas are pairs that take a delta as long as any that were found.
+func worstDeltas(size int) [][2][]byte {
+	every := func(n int, other byte) []byte {
+		b := bytes.Repeat([]byte("a"), size)
+		for i := n; i < size; i += n {
+			b[i] = other
+		}
+		return b
+	}
+	return [][2][]byte{
+		{every(33, 'b'), every(20, 'c')}, {every(20, 'c'), every(33, 'b')}, {every(size, 'a'), every(20, 'c')},
+		{bytes.Repeat([]byte("abcdefghijklmnop"), size/16), bytes.Repeat([]byte("abcdefghijklmnoq"), size/16)},
+	}
+}
+
+// What a delta costs is bounded by what it is taken to cost, and so is what a round spends on deltas.
+func BenchmarkWorstDeltas(b *testing.B) {
+	for _, size := range []int{256, 1 << 10, maxSearch, 4 << 10, maxDelta} {
+		for i, pair := range worstDeltas(size) {
+			b.Run(fmt.Sprint(size, "/", i), func(b *testing.B) {
+				for b.Loop() {
+					deltaOf(pair[0], pair[1])
+				}
+				b.ReportMetric(float64(deltaCost(pair[0], pair[1])), "estimated-ns/op")
+			})
+		}
+	}
+}
+
+func FuzzTrimmedDelta(f *testing.F) {
+	f.Add([]byte("one two three"), []byte("one 2 three"))
+	f.Add([]byte("aaaa"), []byte("aaaaaa"))
+	f.Add([]byte("aaaaaa"), []byte("aaaa"))
+	f.Add([]byte("ä ö"), []byte("ä ü"))
+	f.Add([]byte("\u00e4"), []byte("\u00a4")) // the last byte is the same
+	f.Add([]byte(""), []byte("new"))
+	f.Add([]byte("old"), []byte(""))
+	f.Add(bytes.Repeat([]byte("0123456789"), 1000), append(bytes.Repeat([]byte("0123456789"), 900), "end"...))
+	f.Fuzz(func(t *testing.T, was, content []byte) {
+		d := trimmedDelta(was, content)
+		got, err := fdelta.Apply(was, d)
+		if err != nil || !bytes.Equal(got, content) {
+			t.Fatalf("got %q, %v of the delta %q; want %q", got, err, d, content)
+		}
+		if utf8.Valid(was) && utf8.Valid(content) && !utf8.Valid(d) {
+			t.Fatalf("the delta %q cuts a character", d)
+		}
+	})
+}
+
+// A change of a long publication is told as a delta, and takes no search.
+func TestAChangeOfALongPublicationIsADelta(t *testing.T) {
+	was := publication{data: []byte(`"` + strings.Repeat("a long text ", 1000) + `"`), form: formJSON}
+	now := publication{data: bytes.Replace(was.data, []byte("long"), []byte("short"), 1), form: formJSON}
+	budget := deltaBudget
+	got := now.after(&was, protobufDeltaEncoding, &budget)
+	if !got.Delta || len(got.Data) > 100 {
+		t.Errorf("got %d bytes, delta %v; want a short delta", len(got.Data), got.Delta)
+	}
+	if spent := deltaBudget - budget; spent > 5*len(now.data) {
+		t.Errorf("got %d ns spent on %d bytes", spent, len(now.data))
+	}
+}
+
+// When a round has spent its time on deltas, what follows is told whole, until the next.
+func TestARoundSpendsSoMuchOnDeltas(t *testing.T) {
+	o := DefaultRoom()
+	o.Delta = true
+	s := startServer(t, func(c *Config) { c.Rooms = []RoomOptions{o} })
+	c := connectSDK(t, s, "")
+	c.say(`{"id":2,"subscribe":{"channel":"x","delta":"fossil"}}`)
+	c.line()
+	pair := worstDeltas(maxSearch - 2)[0]
+	say := func(n int) {
+		s.hub.say("x", publication{data: fmt.Appendf(nil, "%q", pair[n%2]), form: formJSON}, sayOptions{})
+	}
+	deltas := func(n int) (got int) {
+		for range n {
+			if strings.Contains(c.line(), `"delta":true`) {
+				got++
+			}
+		}
+		return got
+	}
+	say(0)
+	deltas(1)
+	const messages = 40
+	release := hold(s)
+	for n := range messages {
+		say(n + 1)
+	}
+	release()
+	most := deltaBudget / deltaCost(pair[0], pair[1])
+	if got := deltas(messages); got == 0 || got > most {
+		t.Errorf("got %d deltas in a round, want 1 to %d", got, most)
+	}
+	if got := value(t, s, "throng_delta_budget_total", ""); got < 1 {
+		t.Errorf("got %v rounds counted that spent their budget, want 1 or more", got)
+	}
+	say(messages + 1)
+	if deltas(1) != 1 {
+		t.Error("got no delta in the next round")
+	}
+}
