@@ -48,7 +48,7 @@ func (h *history) add(p *publication, most int) (grown int) {
 	}
 	*h.at(h.count) = *p
 	h.count++
-	size := p.size() + remembered
+	size := p.cost() + remembered
 	if h.count == 1 {
 		size += rememberedRoom
 	}
@@ -71,9 +71,9 @@ func (h *history) find(offset uint64) *publication {
 // redact forgets what a publication says, but not that there is one, nor whose it is. It returns by how many bytes the
 // history grew.
 func (h *history) redact(p *publication) (grown int) {
-	grown = -p.size()
+	grown = -p.cost()
 	p.data, p.form, p.tags = redacted, formJSON, nil
-	grown += p.size()
+	grown += p.cost()
 	h.bytes += grown
 	return grown
 }
@@ -81,7 +81,7 @@ func (h *history) redact(p *publication) (grown int) {
 // dropOldest forgets one publication and returns its size.
 func (h *history) dropOldest() int {
 	oldest := h.at(0)
-	size := oldest.size() + remembered
+	size := oldest.cost() + remembered
 	*oldest = publication{}
 	h.head = (h.head + 1) % len(h.ring)
 	h.count--

@@ -117,15 +117,18 @@ func TestAHistoryCountsWhoSaidIt(t *testing.T) {
 	for range 3 {
 		h.add(&publication{data: []byte("1"), info: ann}, 3)
 	}
-	const each = 1 + 3 + 1 + 1000 + 500 + remembered
-	if want := rememberedRoom + 3*each; h.bytes != want {
+	const (
+		told = 1 + 3 + 1 + 1000 + 500 + remembered
+		kept = told + infoCost
+	)
+	if want := rememberedRoom + 3*kept; h.bytes != want {
 		t.Errorf("got %d bytes counted, want %d", h.bytes, want)
 	}
-	if _, _, ok := h.missed(position{}, 3, 3*each-1); ok {
+	if _, _, ok := h.missed(position{}, 3, 3*told-1); ok {
 		t.Error("more was told than the bytes that are allowed")
 	}
-	if got := h.page(nil, -1, each+1, false); len(got) != 2 {
-		t.Errorf("got %d publications in a page of %d bytes, want 2", len(got), each+1)
+	if got := h.page(nil, -1, told+1, false); len(got) != 2 {
+		t.Errorf("got %d publications in a page of %d bytes, want 2", len(got), told+1)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -243,12 +244,13 @@ func (h *hub) welcomeLocked(c *conn, hello, early []byte) (wake uint64) {
 func (h *hub) roomLocked(name string) *room {
 	r := h.rooms[name]
 	if r == nil {
-		r = newRoom(name, h.optionsOf(name), len(h.shards))
+		// The name may be a part of a request's head, or of a frame.
+		r = newRoom(strings.Clone(name), h.optionsOf(name), len(h.shards))
 		if r.options.HistorySize > 0 {
 			at := h.positions.take(name)
 			r.history.epoch, r.history.top = at.epoch, at.offset
 		}
-		h.rooms[name] = r
+		h.rooms[r.name] = r
 	}
 	return r
 }

@@ -91,7 +91,7 @@ func (s *session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 	}
 	s.info = &protocol.ClientInfo{User: claims.User, Client: s.client, ConnInfo: asJSON(claims.Info)}
 	s.identity.Store(s.info)
-	s.meta = claims.Meta
+	s.meta = fitted(claims.Meta)
 	if req.Token == "" {
 		s.tokenUser = claims.User
 	}
@@ -218,7 +218,7 @@ func (s *session) refreshBy(id uint32, claims token.Claims) {
 	}
 	s.expires = expiryOf(claims.Expires)
 	if claims.Meta != nil {
-		s.meta = claims.Meta
+		s.meta = fitted(claims.Meta)
 	}
 	if claims.Info != nil {
 		s.show(asJSON(claims.Info))
@@ -332,9 +332,9 @@ func ttl(t time.Time) uint32 {
 // asJSON is data as both encodings can carry it: what is no JSON becomes a string in base64.
 func asJSON(data []byte) []byte {
 	if len(data) == 0 || utf8.Valid(data) && cfjson.Valid(data) {
-		return data
+		return fitted(data)
 	}
-	return cfjson.AppendString(nil, base64.StdEncoding.EncodeToString(data))
+	return fitted(cfjson.AppendString(nil, base64.StdEncoding.EncodeToString(data)))
 }
 
 // LetsGuestsIn says whether somebody who brings no token may come in.

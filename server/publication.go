@@ -65,7 +65,7 @@ func infoSize(info *protocol.ClientInfo) int {
 // where it is nested too deep.
 func ofSDK(data []byte) (p publication, ok bool) {
 	if !utf8.Valid(data) || !cfjson.Valid(data) {
-		return publication{data: data, form: formBytes}, true
+		return publication{data: fitted(data), form: formBytes}, true
 	}
 	if depth(data) > maxDepth {
 		return publication{}, false
@@ -77,7 +77,7 @@ func ofSDK(data []byte) (p publication, ok bool) {
 			data = compact.Bytes()
 		}
 	}
-	return publication{data: data, form: formJSON}, true
+	return publication{data: fitted(data), form: formJSON}, true
 }
 
 // depth is how deep valid JSON is nested.
