@@ -268,7 +268,7 @@ func TestRedact(t *testing.T) {
 	s.hub.mu.Lock()
 	h := &s.hub.rooms["h:1"].history
 	for i := range h.count {
-		want += h.at(i).size() + remembered
+		want += h.at(i).cost() + remembered
 	}
 	bytes = s.hub.archive.bytes
 	s.hub.mu.Unlock()

@@ -296,13 +296,30 @@ func TestAllOutboxesAreBounded(t *testing.T) {
 func TestWhatAReaderCostsAloneIsBounded(t *testing.T) {
 	s := startServer(t, nil)
 	patient(s)
-	c := dial(t, s, "lobby")
-	// Its receive buffer stays as it is: one made smaller than the window that was announced drops the acknowledgments, too.
-	ping := ws.AppendMaskedFrame(nil, ws.OpPing, 1, []byte(strings.Repeat("x", 125)))
-	for n := 0; n < 20_000 && value(t, s, "throng_retained_closes_total", "") == 0; n++ {
-		if _, err := c.conn.Write(ping); err != nil {
-			break
+	little(t, s, dial(t, s, "lobby"))
+	var c *conn
+	s.hub.call(func(sh *shard) {
+		if len(sh.conns) > 0 {
+			c = sh.conns[0]
 		}
+	})
+	frame := encode(ws.OpText, []byte(strings.Repeat("x", 1<<10)))
+	owed := func() (n int) {
+		s.hub.call(func(sh *shard) {
+			if sh == c.shard && c.out != nil {
+				n = c.out.own
+			}
+		})
+		return n
+	}
+	for owed() < s.cfg.MaxUnsent-len(frame) {
+		if closesBy(s, closedSlow) != 0 {
+			t.Fatal("closed before it cost too much")
+		}
+		s.hub.post(c.shard, job{do: sendFrame, conn: c, frame: frame})
+	}
+	for range 3 {
+		s.hub.post(c.shard, job{do: sendFrame, conn: c, frame: frame})
 	}
 	eventually(t, "it to be closed", func() bool { return closesBy(s, closedSlow) == 1 })
 }
