@@ -103,6 +103,17 @@ func (a arrival) readNow(b []byte) int {
 	return int(n)
 }
 
+// refuse sends an answer so short that a new socket takes it, and closes.
+func (a arrival) refuse(answer []byte) error {
+	_, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(a.fd), uintptr(unsafe.Pointer(unsafe.SliceData(answer))), uintptr(len(answer)),
+		unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
+	err := unix.Close(a.fd)
+	if errno != 0 {
+		err = errors.Join(errno, err)
+	}
+	return err
+}
+
 // socket makes a connection of the net package of it, for whom must wait or is net/http's. That duplicates its descriptor, for a moment.
 // Where there is an error, it is closed.
 func (a arrival) socket() (*net.TCPConn, error) {

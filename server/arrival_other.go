@@ -49,6 +49,19 @@ func (a arrival) readNow(b []byte) (n int) {
 	return n
 }
 
+// refuse sends an answer so short that a new socket takes it, and closes.
+func (a arrival) refuse(answer []byte) error {
+	raw, err := a.tcp.SyscallConn()
+	if err == nil {
+		failed := raw.Write(func(fd uintptr) bool {
+			_, err = syscall.Write(int(fd), answer)
+			return true
+		})
+		err = errors.Join(err, failed)
+	}
+	return errors.Join(err, a.tcp.Close())
+}
+
 func (a arrival) socket() (*net.TCPConn, error) { return a.tcp, nil }
 
 // loopConn makes a connection of nbio of it. Where there is an error, it is closed.

@@ -15,6 +15,8 @@ type Config struct {
 
 	TrustedProxies []string // addresses and networks whose X-Forwarded-For is believed
 
+	RateConnectionsAddress int // new connections a second from one address, ten times that in a burst; 0 for no limit
+
 	Hosts []string // names that the Host header may have besides IP addresses and localhost: "chat.example", "*.example", or "*" for all. Checked where the listener is on loopback, or where there is one
 
 	// Origins are allowed besides the server's own host and port: "https://example.org", "https://*.example.org" for its subdomains,
@@ -81,7 +83,6 @@ const (
 	sendBuffer         = 64 << 10        // SO_SNDBUF: without it the kernel holds up to 2.3 MB for a reader that stopped
 	readBuffer         = 16 << 10        // of a poller, shared by its connections
 	reservedFiles      = 100             // open files that are not for connections
-	reservedForAccept  = 36              // of those, what a flood of handshakes may not take
 	maxRoomName        = 255             // bytes
 	defaultRoom        = "lobby"
 	minPing            = time.Second
@@ -100,6 +101,19 @@ const (
 	forgivenAbsence    = time.Second
 	acceptErrorBackoff = 50 * time.Millisecond
 	logTimeout         = time.Second // for the last log lines to be written when the server stops
+)
+
+// Limits of HTTP on the public port, and of coming there.
+const (
+	minSockets    = 32                      // not in the loop, of a full server
+	maxClosing    = 32                      // of those that are closed and whose descriptors are not free, before others are accepted
+	maxAnswering  = 512                     // requests that are answered at a time
+	maxAtWork     = 16                      // of those, the first ones of a connection that are at work, and wait for nothing
+	workTime      = 20 * time.Millisecond   // after which one counts as waiting
+	answerStall   = 1500 * time.Millisecond // without progress of an answer; looked at every 500 ms, so nobody stays for 2 s
+	answerTimeout = time.Minute             // for the whole of an answer
+	keptTimeout   = 75 * time.Second        // a connection without a request
+	arrivalBurst  = 10 * time.Second        // of new connections from one address
 )
 
 // DefaultConfig is a chat for this machine only.
@@ -123,6 +137,8 @@ func DefaultConfig() Config {
 		HistoryBytes: 256 << 20,
 		API:          APIConfig{On: "listen"},
 		Webhooks:     WebhookConfig{Timeout: 3 * time.Second},
+
+		RateConnectionsAddress: 200,
 	}
 }
 

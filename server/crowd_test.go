@@ -25,6 +25,7 @@ const crowdEnv = "THRONG_TEST_CROWD"
 const (
 	crowdJoined     = "joined"     // handshake done
 	crowdUnfinished = "unfinished" // the head never ends
+	crowdUnread     = "unread"     // asks for the page's script several times, and reads nothing
 )
 
 func crowd(job string) int {
@@ -38,9 +39,12 @@ func crowd(job string) int {
 	if kind == crowdUnfinished {
 		request = strings.TrimSuffix(request, "\r\n")
 	}
+	if kind == crowdUnread {
+		request = unreadRequests
+	}
 	conns := make([]net.Conn, 0, count)
 	for range count {
-		c, err := net.Dial("tcp", address)
+		c, err := smallBuffer.Dial("tcp", address)
 		if err != nil {
 			fmt.Println(err)
 			return 1
@@ -50,7 +54,7 @@ func crowd(job string) int {
 			fmt.Println(err)
 			return 1
 		}
-		if kind == crowdUnfinished {
+		if kind != crowdJoined {
 			continue
 		}
 		if resp, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || resp.StatusCode != http.StatusSwitchingProtocols {

@@ -31,6 +31,8 @@ type door struct {
 	complaint rate.Sometimes
 	acceptor  *acceptor
 	others    chan net.Conn  // to net/http
+	keyed     chan net.Conn  // to net/http as well: requests of the server API with its key, which go first
+	gate      chan struct{}  // one for each of others that is at work
 	greeting  sync.WaitGroup // one for each head that is being waited for
 
 	head   [firstRead]byte // owned by run
@@ -54,6 +56,8 @@ func (s *Server) openDoor(address string) (*door, error) {
 		log:         s.log,
 		complaint:   everySecond(),
 		others:      make(chan net.Conn),
+		keyed:       make(chan net.Conn),
+		gate:        make(chan struct{}, maxAtWork),
 		closed:      make(chan struct{}),
 	}
 	d.close = sync.OnceValue(func() error {
@@ -69,7 +73,18 @@ func (d *door) Close() error { return d.close() }
 // Accept is for net/http: the next connection whose request is not for us.
 func (d *door) Accept() (net.Conn, error) {
 	select {
+	case c := <-d.keyed:
+		return c, nil
+	case d.gate <- struct{}{}:
+	case <-d.closed:
+		return nil, net.ErrClosed
+	}
+	select {
+	case c := <-d.keyed:
+		<-d.gate
+		return c, nil
 	case c := <-d.others:
+		c.(*handshake).work(d.gate)
 		return c, nil
 	case <-d.closed:
 		return nil, net.ErrClosed
@@ -113,29 +128,42 @@ func (d *door) makeRoom(err error) {
 // welcome takes a whole handshake in at once. Others wait on a goroutine of their own, which ends when the head is read, or
 // its connection closed: by the peer, or by handshakes.
 func (d *door) welcome(a arrival) {
+	s := d.server
+	peer := a.peer.Addr()
+	proxied := s.proxies.trusted(peer)
+	if !proxied && !s.arrivals.allow(peer, s.hub.clock.now()) {
+		d.turnAway(a, handshakeRate, answerTooOften)
+		return
+	}
 	read := d.head[:a.readNow(d.head[:])]
-	if at := bytes.Index(read, headEnd); at >= 0 {
+	at := bytes.Index(read, headEnd)
+	if at >= 0 {
 		end := at + len(headEnd)
-		if as, source, ok := d.admit(a.peer.Addr(), read[:end]); ok {
+		if as, source, ok := d.admit(nil, peer, read[:end]); ok {
 			nc, err := a.loopConn()
-			d.server.enterLoop(nc, err, source, as, bytes.Clone(read[end:]))
+			s.enterLoop(nc, err, source, as, bytes.Clone(read[end:]))
 			return
 		}
 	}
-	tcp, err := a.socket()
-	switch {
-	case errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE):
-		d.makeRoom(err)
-		return
-	case err != nil:
-		d.complaint.Do(func() { d.log.Error("a connection was not accepted", "error", err) })
+	c := &handshake{peer: peer, remote: a.peer, read: bytes.Clone(read), whole: at >= 0}
+	if !proxied {
+		c.address = household(peer)
+	}
+	if !s.countSocket(c) {
+		d.turnAway(a, handshakeFull, answerAddressFull)
 		return
 	}
-	c := &handshake{TCPConn: tcp, peer: a.peer.Addr(), remote: a.peer, read: bytes.Clone(read)}
-	if !d.server.proxies.trusted(c.peer) {
-		c.address = household(c.peer)
+	var err error
+	if c.TCPConn, err = a.socket(); err != nil {
+		s.handshakes.end(c)
+		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+			d.makeRoom(err)
+		} else {
+			d.complaint.Do(func() { d.log.Error("a connection was not accepted", "error", err) })
+		}
+		return
 	}
-	d.server.handshakes.begin(c)
+	s.handshakes.begin(c)
 	d.greeting.Go(func() { d.greet(c) })
 }
 
@@ -143,7 +171,7 @@ func (d *door) welcome(a arrival) {
 func (d *door) greet(c *handshake) {
 	end, malformed, err := c.readHead()
 	if err == nil && malformed == "" && end > 0 {
-		if as, source, ok := d.admit(c.peer, c.read[:end]); ok {
+		if as, source, ok := d.admit(c, c.peer, c.read[:end]); ok {
 			d.server.handshakes.end(c)
 			d.server.enter(c.TCPConn, source, as, bytes.Clone(c.read[end:]))
 			return
@@ -153,9 +181,15 @@ func (d *door) greet(c *handshake) {
 	case malformed != "":
 		d.refuseHead(c, malformed)
 	case err == nil:
+		to := d.others
+		if d.server.showsKey(c.read[:end]) {
+			d.server.handshakes.trust(c)
+			to = d.keyed
+		}
 		select {
-		case d.others <- c:
+		case to <- c:
 			return
+		case <-c.gone:
 		case <-d.closed:
 		}
 	}
@@ -167,9 +201,9 @@ func (d *door) greet(c *handshake) {
 
 const firstRead = 4096 // nearly all heads are shorter
 
-// admit says whether a head is a good handshake, as what it comes in, and takes a place for it. Where it says no, nothing has happened,
+// admit says whether a head is a good handshake, as what it comes in, and takes a place for it. c is nil for who has just come. Where it says no, nothing has happened,
 // and net/http answers. A head that ws.ParseHead is not sure of is not judged here: net/http's Server refuses more than its parser does.
-func (d *door) admit(peer netip.Addr, head []byte) (as welcome, source *address, ok bool) {
+func (d *door) admit(c *handshake, peer netip.Addr, head []byte) (as welcome, source *address, ok bool) {
 	var h ws.Head
 	s := d.server
 	if !ws.ParseHead(head, &h) || !isSocket(h.Path) || h.Lines > maxHeadLines {
@@ -179,7 +213,7 @@ func (d *door) admit(peer netip.Addr, head []byte) (as welcome, source *address,
 	if no != nil || as.asked {
 		return as, nil, false
 	}
-	source, no = s.reserve(s.proxies.source(peer, h.Forwarded.Value), &as)
+	source, no = s.reserve(c, peer, s.proxies.source(peer, h.Forwarded.Value), &as)
 	return as, source, no == nil
 }
 

@@ -36,6 +36,12 @@ func TestMain(m *testing.M) {
 // startServer runs a server on a free port until the test ends. Changes are made to a config without rate limits.
 func startServer(t testing.TB, change func(*Config)) *Server {
 	t.Helper()
+	return startPrepared(t, change, func(*Server) {})
+}
+
+// startPrepared is startServer with changes to the server before it runs.
+func startPrepared(t testing.TB, change func(*Config), prepare func(*Server)) *Server {
+	t.Helper()
 	cfg := DefaultConfig()
 	cfg.Listen, cfg.Admin, cfg.Rate, cfg.RateBytes, cfg.Drain = "127.0.0.1:0", "127.0.0.1:0", 0, 0, 2*time.Second
 	cfg.PingInterval = time.Hour // these clients do not answer unless they are told to
@@ -46,6 +52,7 @@ func startServer(t testing.TB, change func(*Config)) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
+	prepare(s)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()

@@ -1,6 +1,9 @@
 package server
 
 import (
+	"bufio"
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -34,6 +37,9 @@ func (s *Server) routes() http.Handler {
 		case r.URL.Path == guestPath:
 			s.serveGuest(w, r)
 		case s.answersAPI(r):
+			if s.api.knows(keyOf(r)) {
+				s.handshakes.trust(socketOf(r))
+			}
 			s.api.ServeHTTP(w, r)
 		default:
 			page.ServeHTTP(w, r)
@@ -85,15 +91,25 @@ func (s *Server) publicServer() *http.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	return &http.Server{
-		Handler:        s.routes(),
-		ConnState:      s.handshakes.onState,
-		ReadTimeout:    2 * headTimeout,
-		WriteTimeout:   2 * headTimeout,
-		MaxHeaderBytes: maxHead - 4096, // net/http reads 4 KiB more than it is told
-		Protocols:      protocols,
-		ErrorLog:       slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		Handler:   s.routes(),
+		ConnState: s.handshakes.onState,
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, socketKey{}, c)
+		},
+		ReadHeaderTimeout: headTimeout, // of a further request; the door watches the first
+		ReadTimeout:       2 * headTimeout,
+		WriteTimeout:      answerTimeout,
+		IdleTimeout:       s.keepFor,
+		MaxHeaderBytes:    maxHead - 4096, // net/http reads 4 KiB more than it is told
+		Protocols:         protocols,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 }
+
+// socketKey is that of a request's context where its *handshake is.
+type socketKey struct{}
+
+func socketOf(r *http.Request) *handshake { return r.Context().Value(socketKey{}).(*handshake) }
 
 // refusal is why a request may not join a room: what it is answered, and how it is counted.
 type refusal struct {
@@ -194,23 +210,61 @@ func asksProtobuf(query string) bool {
 	return values.Get("format") == "protobuf" || values.Get("cf_protocol") == "protobuf"
 }
 
-// reserve takes a place for a connection from that address, and in its room.
-func (s *Server) reserve(from netip.Addr, as *welcome) (*address, *refusal) {
-	source, ok := s.hub.reserveAddress(from)
-	if !ok {
-		return nil, &refusal{handshakeFull, http.StatusServiceUnavailable, "too many connections from this address: come back later"}
+// showsKey says whether a head is that of a request of the server API with its key.
+func (s *Server) showsKey(head []byte) bool {
+	if s.api == nil || s.cfg.API.On != "listen" || !bytes.HasPrefix(head, []byte("POST "+apiPath)) {
+		return false
+	}
+	r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(head)))
+	return err == nil && isAPI(r) && s.api.knows(keyOf(r))
+}
+
+// reserve takes a place in the loop, and in its room, for a connection of peer that came from that address. c is its socket, nil where it
+// has none yet.
+func (s *Server) reserve(c *handshake, peer, from netip.Addr, as *welcome) (*address, *refusal) {
+	// For whom a proxy comes was not known when it was accepted.
+	if s.proxies.trusted(peer) && !s.arrivals.allow(from, s.hub.clock.now()) {
+		return nil, &refusal{handshakeRate, http.StatusTooManyRequests, textTooOften}
 	}
 	if !s.hub.reserve() {
-		s.hub.releaseAddress(source)
 		return nil, &refusal{handshakeFull, http.StatusServiceUnavailable, "the server is full: come back later"}
 	}
+	ok := true
 	if as.encoding == plainEncoding {
 		if as.seat, ok = s.hub.reserveSeat(as.room); !ok {
-			s.giveBack(source, nil)
+			s.hub.release()
 			return nil, &refusal{handshakeFull, http.StatusServiceUnavailable, "the room is full: come back later"}
 		}
 	}
+	if source := s.handshakes.take(c); source != nil { // it counts already
+		return source, nil
+	}
+	source, ok := s.reserveAddress(from)
+	if !ok {
+		s.giveBack(nil, as.seat)
+		return nil, &refusal{handshakeFull, http.StatusServiceUnavailable, textAddressFull}
+	}
 	return source, nil
+}
+
+// reserveAddress counts a socket of an address. Where there are too many, one of no use makes room for it.
+func (s *Server) reserveAddress(from netip.Addr) (*address, bool) {
+	for {
+		source, ok := s.hub.reserveAddress(from)
+		if ok || !s.handshakes.evictOf(from) {
+			return source, ok
+		}
+	}
+}
+
+// countSocket counts a socket that does not go to the loop at once as one of its address; false where there are too many. A
+// proxy's do not count: its connections count by themselves, in reserve.
+func (s *Server) countSocket(c *handshake) (ok bool) {
+	if s.cfg.MaxConnectionsAddress == 0 || !c.address.IsValid() {
+		return true
+	}
+	c.source, ok = s.reserveAddress(c.address)
+	return ok
 }
 
 // giveBack frees the place of a connection that did not come about.
@@ -226,9 +280,11 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	var source *address
 	as, no := s.admitRequest(r)
 	if no == nil {
-		source, no = s.reserve(s.sourceOf(r), &as)
+		c := socketOf(r)
+		source, no = s.reserve(c, c.peer, s.sourceOf(r), &as)
 	}
 	if no == nil && as.asked {
+		s.handshakes.asks(socketOf(r))
 		if no = s.askPlain(w, r, as.room); no != nil {
 			s.giveBack(source, as.seat)
 		}
@@ -256,7 +312,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
 		h.Set("Sec-WebSocket-Version", ws.Version)
 	case http.StatusMethodNotAllowed:
 		h.Set("Allow", http.MethodGet)
-	case http.StatusServiceUnavailable:
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		h.Set("Retry-After", retryAfterSeconds)
 	case http.StatusMisdirectedRequest:
 		s.complaint.Do(func() {
@@ -284,6 +340,7 @@ func (s *Server) enter(conn *net.TCPConn, source *address, as welcome, early []b
 
 // enterLoop is enter of a connection of the loop's own kind, or of what failed in making it.
 func (s *Server) enterLoop(nc *nbio.Conn, err error, source *address, as welcome, early []byte) {
+	s.handshakes.makeRoom()
 	if err != nil {
 		s.giveBack(source, as.seat)
 		s.metrics.handshakes.WithLabelValues(handshakeFailed).Inc()

@@ -80,11 +80,11 @@ func TestASeatIsReservedBeforeTheHandshakeIsAnswered(t *testing.T) {
 		t.Fatal(no.reason)
 	}
 	second := first // both were admitted before either joined
-	source, no := s.reserve(netip.Addr{}, &first)
+	source, no := s.reserve(nil, netip.Addr{}, netip.Addr{}, &first)
 	if no != nil {
 		t.Fatal(no.reason)
 	}
-	if _, no := s.reserve(netip.Addr{}, &second); no == nil || no.status != http.StatusServiceUnavailable {
+	if _, no := s.reserve(nil, netip.Addr{}, netip.Addr{}, &second); no == nil || no.status != http.StatusServiceUnavailable {
 		t.Fatalf("got %+v for the second of one seat, want 503", no)
 	}
 	c := connectSDK(t, s, "")

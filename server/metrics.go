@@ -52,12 +52,15 @@ const (
 	handshakeFailed    = "failed"
 	handshakeForbidden = "forbidden"
 	handshakeHost      = "host"
+	handshakeRate      = "rate"
 )
 
 // Reasons for which HTTP requests are refused or cut, the label of throng_http_refused_total.
 const (
 	refusedHost      = "host"       // Host names another server
 	refusedCrossSite = "cross_site" // of the admin port
+	refusedSlow      = "slow"       // the peer did not take the answer
+	refusedFull      = "full"       // too many: one without progress, or kept for another request
 )
 
 func newMetrics() *metrics {
@@ -123,7 +126,7 @@ func newMetrics() *metrics {
 	}, []string{"result"})
 	for _, result := range []string{
 		handshakeAccepted, handshakeMalformed, handshakeOrigin, handshakeRoom, handshakeFull, handshakeDraining,
-		handshakeEvicted, handshakeFailed, handshakeForbidden, handshakeHost,
+		handshakeEvicted, handshakeFailed, handshakeForbidden, handshakeHost, handshakeRate,
 	} {
 		m.handshakes.WithLabelValues(result)
 	}
@@ -131,7 +134,7 @@ func newMetrics() *metrics {
 	m.httpRefused = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "throng_http_refused_total", Help: "HTTP requests, other than handshakes, that were refused or cut, by reason.",
 	}, []string{"reason"})
-	for _, reason := range []string{refusedHost, refusedCrossSite} {
+	for _, reason := range []string{refusedHost, refusedCrossSite, refusedSlow, refusedFull} {
 		m.httpRefused.WithLabelValues(reason)
 	}
 	m.registry.MustRegister(closes, m.handshakes, m.httpRefused)
@@ -177,6 +180,10 @@ func (m *metrics) watch(h *hub, pending *handshakes) {
 		func() float64 { return float64(h.owed.used.Load()) })
 	gauge("throng_held_command_bytes", "Bytes of commands that wait for the application or for a long answer.",
 		func() float64 { return float64(h.heldCommands.used.Load()) })
+	gauge("throng_http_answering", "HTTP requests of the public port that are being answered.",
+		func() float64 { return float64(pending.length(pending.answering)) })
+	gauge("throng_http_kept", "Sockets of the public port whose HTTP request was answered, and that are kept for another.",
+		func() float64 { return float64(pending.length(pending.flushing, pending.kept)) })
 	gauge("throng_unsent_bytes", "Bytes that wait for slow readers.", func() float64 {
 		var n int64
 		for _, s := range h.shards {

@@ -28,6 +28,8 @@ type Server struct {
 	metrics    *metrics
 	hub        *hub
 	handshakes *handshakes
+	arrivals   *arrivals
+	keepFor    time.Duration // an HTTP connection without a request
 	guests     *guests
 	proxies    proxies
 	origins    origins
@@ -62,6 +64,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 		complaint: everySecond(),
 		files:     int(min(files.Cur, maxOpenFiles)),
 		hosts:     cfg.Hosts,
+		keepFor:   keptTimeout,
 	}
 	var err error
 	if s.proxies, err = parseProxies(cfg.TrustedProxies); err != nil {
@@ -94,8 +97,11 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	s.hub.hooks = hooks
 	s.api = newAPI(s.hub, s.cfg)
 	s.handshakes = newHandshakes(log, s.metrics, func() int {
-		return min(maxHandshakes, s.files-reservedForAccept-hooks.files()-int(s.hub.live.Load()))
+		// Those that are being closed have files too. A full server has a few besides, to refuse with.
+		return max(minSockets, s.cfg.MaxConnections-2*minSockets-int(s.hub.live.Load()))
 	})
+	s.handshakes.release = s.hub.releaseAddress
+	s.arrivals = newArrivals(cfg.RateConnectionsAddress, s.proxies)
 	if s.public, err = s.openDoor(cfg.Listen); err != nil {
 		return nil, err
 	}

@@ -127,6 +127,7 @@ func (c Config) Validate() error {
 	}
 	m.between("rate-user", c.RateUser, 1, maxRate, "publications a second", "no limit")
 	m.between("rate-address", c.RateAddress, 1, maxRate, "commands a second", "no limit")
+	m.between("rate-connections-address", c.RateConnectionsAddress, 1, maxRate, "new connections a second", "no limit")
 	if c.HistoryBytes < c.MaxMessage || c.HistoryBytes > maxHistoryBytes {
 		m.refuse("history-bytes", c.HistoryBytes, "max-message (%d) to 1 TiB; rooms without history-size keep none", c.MaxMessage)
 	}

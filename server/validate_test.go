@@ -61,6 +61,7 @@ func TestAMistakeNamesItsKeyAndWhatIsAllowed(t *testing.T) {
 		{key: "max-connections-address", spoil: func(c *Config) { c.MaxConnectionsAddress = -1 }, says: "want 1 or more, or 0"},
 		{key: "rate-user", spoil: func(c *Config) { c.RateUser = 1e7 }, says: "rate-user = 10000000: want 1 to 1000000 publications a second, or 0"},
 		{key: "rate-address", spoil: func(c *Config) { c.RateAddress = -1 }, says: "rate-address = -1: want 1 to 1000000 commands a second, or 0"},
+		{key: "rate-connections-address", spoil: func(c *Config) { c.RateConnectionsAddress = -1 }, says: "rate-connections-address = -1: want 1 to 1000000 new connections a second, or 0"},
 		{key: "history-bytes", spoil: func(c *Config) { c.HistoryBytes = 0 }, says: "history-bytes = 0: want max-message (65536) to 1 TiB"},
 		{key: "room.pattern", spoil: func(c *Config) { c.Rooms[0].Pattern = "" }, says: `room "": pattern = "": want the name of a room`},
 		{key: "room.pattern", spoil: func(c *Config) { c.Rooms[0].Pattern = "a*b" }, says: `room "a*b": pattern = "a*b": want the name of a room`},

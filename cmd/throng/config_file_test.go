@@ -103,7 +103,7 @@ func TestEveryKeyReachesTheServer(t *testing.T) {
 		PingInterval: 20 * time.Second, PingTimeout: 5 * time.Second,
 		Rate: 50, RateBytes: 2 << 20, MaxMessage: 32 << 10, MaxUnsent: 512 << 10, MaxRetained: 32 << 20, MaxConnections: 1000, Drain: time.Minute,
 		Guests: "off", PersonalRooms: true, UserRooms: "@", PrivateRooms: "!", OtherRooms: "closed", MaxRooms: 16, MaxConnectionsUser: 5, MaxConnectionsAddress: 20,
-		RateUser: 10, RateAddress: 200, HistoryBytes: 64 << 20,
+		RateUser: 10, RateAddress: 200, RateConnectionsAddress: 300, HistoryBytes: 64 << 20,
 		Rooms: []server.RoomOptions{
 			{
 				Pattern: "chat:*", Subscribe: server.WithToken, Publish: server.SignedIn, SeePresence: server.Nobody,

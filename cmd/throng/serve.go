@@ -48,6 +48,8 @@ type serveCmd struct {
 	RateAddress           int    `default:"${rate_address}" help:"Commands a second from one address, twice that in a burst; 0 for no limit."`
 	HistoryBytes          size   `default:"${history_bytes}" help:"Memory for the history of all rooms together; the oldest publications make room."`
 
+	RateConnectionsAddress int `default:"${rate_connections_address}" help:"New connections a second from one address, ten times that in a burst; 0 for no limit."`
+
 	Config string `type:"path" help:"The config file (TOML). Without it: ./throng.toml, ~/.config/throng/throng.toml, /etc/throng/throng.toml." config:"-"`
 	Check  bool   `help:"Check the settings and exit." config:"-"`
 
@@ -66,6 +68,8 @@ func (*serveCmd) Help() string {
 func serveVars() map[string]string {
 	d := server.DefaultConfig()
 	return map[string]string{
+		"rate_connections_address": fmt.Sprint(d.RateConnectionsAddress),
+
 		"listen":                  d.Listen,
 		"admin":                   d.Admin,
 		"ping_interval":           d.PingInterval.String(),
@@ -114,6 +118,7 @@ func (c *serveCmd) setFlags(cfg *server.Config) {
 	cfg.MaxConnectionsAddress = c.MaxConnectionsAddress
 	cfg.RateUser = c.RateUser
 	cfg.RateAddress = c.RateAddress
+	cfg.RateConnectionsAddress = c.RateConnectionsAddress
 	cfg.HistoryBytes = int(c.HistoryBytes)
 }
 

@@ -8,6 +8,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -75,9 +76,23 @@ func Handler() http.Handler {
 			h.Set("Content-Length", strconv.Itoa(len(content)))
 		}
 		h.Set("ETag", strconv.Quote(etag))
-		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
+		http.ServeContent(direct{w}, r, "", time.Time{}, bytes.NewReader(content))
 	})
 }
+
+// direct writes a file from where it is: io.Copy would have a copy of it for each reader, as long as that reads.
+type direct struct{ http.ResponseWriter }
+
+func (w direct) ReadFrom(r io.Reader) (int64, error) {
+	if part, ok := r.(*io.LimitedReader); ok {
+		if whole, ok := part.R.(*bytes.Reader); ok && part.N >= int64(whole.Len()) {
+			return whole.WriteTo(w.ResponseWriter)
+		}
+	}
+	return io.Copy(onlyWriter{w.ResponseWriter}, r)
+}
+
+type onlyWriter struct{ io.Writer }
 
 // read returns a file without what a browser does not need: indentation, and lines that are comments. Nothing quoted in the
 // files goes over a line's end.

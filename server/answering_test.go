@@ -1,0 +1,420 @@
+package server
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// smallBuffer dials with the smallest receive buffer that the kernel gives: what is not read stays with the sender.
+var smallBuffer = net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
+	var err error
+	failed := c.Control(func(fd uintptr) { err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 1) })
+	return errors.Join(failed, err)
+}}
+
+const scriptRequest = "GET /app.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+// unreadRequests have answers that fill the socket.
+var unreadRequests = strings.Repeat(scriptRequest, 10)
+
+// dialSmall sends a request on a connection from an address and reads nothing.
+func dialSmall(t testing.TB, s *Server, ip, request string) net.Conn {
+	t.Helper()
+	d := smallBuffer
+	d.LocalAddr = &net.TCPAddr{IP: net.ParseIP(ip)}
+	conn, err := d.Dial("tcp", s.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	if _, err := io.WriteString(conn, request); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+// A reader that does not read its answer is cut, whether the answer waits in the process or in the kernel.
+func TestAnAnswerThatNobodyReadsIsCut(t *testing.T) {
+	for name, request := range map[string]string{"in the kernel": scriptRequest, "in the process": unreadRequests} {
+		t.Run(name, func(t *testing.T) {
+			s := startServer(t, func(c *Config) { c.MaxConnectionsAddress = 5 })
+			conn := dialSmall(t, s, "127.0.0.2", request)
+			eventually(t, "the reader to be cut", func() bool { return value(t, s, "throng_http_refused_total", refusedSlow) == 1 })
+			eventually(t, "its socket to be forgotten", func() bool { return socketsOf(s) == 0 })
+			if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.Copy(io.Discard, conn); !errors.Is(err, syscall.ECONNRESET) {
+				t.Errorf("got %v, want a reset: nothing of the answer is kept", err)
+			}
+		})
+	}
+}
+
+// socketsOf is how many sockets the server has that are not in the loop, and addresses that count one.
+func socketsOf(s *Server) int {
+	h := s.handshakes
+	n := h.length(h.waiting, h.answering, h.flushing, h.kept, h.asking, h.trusted)
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	return n + len(s.hub.addresses)
+}
+
+// Who is slow and steady gets all of it, though it takes longer than a reader may take nothing.
+func TestASlowReaderGetsThePage(t *testing.T) {
+	s := startServer(t, nil)
+	conn := dialSmall(t, s, "127.0.0.1", unreadRequests)
+	if err := conn.SetDeadline(time.Now().Add(2 * patience)); err != nil {
+		t.Fatal(err)
+	}
+	slow := &slowReader{conn: conn, until: time.Now().Add(2 * answerStall)}
+	reader := bufio.NewReaderSize(slow, 1024)
+	for i := range 10 {
+		resp, err := http.ReadResponse(reader, nil)
+		if err != nil {
+			t.Fatalf("answer %d: %v", i, err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		if err != nil || int64(len(body)) != resp.ContentLength || resp.StatusCode != http.StatusOK {
+			t.Fatalf("answer %d: got %s, %d of %d bytes, %v", i, resp.Status, len(body), resp.ContentLength, err)
+		}
+	}
+	if got := value(t, s, "throng_http_refused_total", refusedSlow); got != 0 {
+		t.Errorf("got %v readers cut, want none", got)
+	}
+}
+
+// slowReader takes a kilobyte in 20 ms, until a moment.
+type slowReader struct {
+	conn  net.Conn
+	until time.Time
+}
+
+func (r *slowReader) Read(b []byte) (int, error) {
+	if time.Now().Before(r.until) {
+		time.Sleep(20 * time.Millisecond)
+	}
+	return r.conn.Read(b)
+}
+
+// RELIABILITY: HTTP requests whose answers nobody reads are bounded in all, and cost the others nothing.
+func TestAnswersThatNobodyReadsAreBounded(t *testing.T) {
+	s := startAPI(t)
+	http.DefaultClient.CloseIdleConnections()
+	before := runtime.NumGoroutine()
+	gather(t, s, maxAnswering+1500, crowdUnread)
+	h := s.handshakes
+	if got := h.length(h.answering); got > maxAnswering+1 { // one more may be on its way in
+		t.Errorf("got %d requests being answered, want %d at most", got, maxAnswering)
+	}
+	for range 20 {
+		c := dial(t, s, "lobby")
+		c.send(ws.OpText, "hello")
+		c.hear(ws.OpText, "hello")
+		c.conn.Close()
+	}
+	call(t, s, "publish", `{"channel":"x","data":1}`)
+	eventually(t, "those over the limit to be closed", func() bool {
+		return value(t, s, "throng_http_refused_total", refusedFull)+value(t, s, "throng_http_refused_total", refusedSlow) > 1000
+	})
+	http.DefaultClient.CloseIdleConnections()
+	eventually(t, "the goroutines to end", func() bool { return runtime.NumGoroutine() <= before+20 })
+}
+
+// answered are sockets whose requests are being answered.
+func answered(t *testing.T, h *handshakes, n int) (all []*handshake) {
+	t.Helper()
+	for range n {
+		ours, theirs := pipe(t)
+		t.Cleanup(func() { theirs.Close(); ours.Close() })
+		c := &handshake{TCPConn: ours, address: household(peerOf(ours)), owner: h}
+		h.onState(c, http.StateActive)
+		all = append(all, c)
+	}
+	return all
+}
+
+func open(c *handshake) bool {
+	_, err := c.TCPConn.Write([]byte("x"))
+	return err == nil
+}
+
+// Of too many requests that are being answered, the one goes whose peer took nothing for the longest time. One of the server API
+// does not, nor a handshake about which the application is asked.
+func TestWhoTakesItsAnswerIsNotCutForOthers(t *testing.T) {
+	m := newMetrics()
+	h := newHandshakes(slog.New(slog.DiscardHandler), m, func() int { return 1 << 20 })
+	all := answered(t, h, maxAnswering)
+	h.trust(all[0])
+	h.asks(all[4])
+	if _, err := all[1].Write([]byte("some of an answer")); err != nil {
+		t.Fatal(err)
+	}
+	answered(t, h, 4)
+	for i, want := range []bool{true, true, false, false, true, true} {
+		if got := open(all[i]); got != want {
+			t.Errorf("number %d: got open %v, want %v", i, got, want)
+		}
+	}
+}
+
+// When there are too many sockets in all, those go first that are of the least use.
+func TestSocketsInAllAreBounded(t *testing.T) {
+	most := 1 << 20
+	h := newHandshakes(slog.New(slog.DiscardHandler), newMetrics(), func() int { return most })
+	all := answered(t, h, 5)
+	keyed, answering, waiting, flushing, kept := all[0], all[1], all[2], all[3], all[4]
+	h.trust(keyed)
+	h.begin(waiting)
+	h.onState(flushing, http.StateIdle)
+	h.mu.Lock()
+	h.moveLocked(kept, h.kept)
+	h.mu.Unlock()
+	for i, c := range []*handshake{kept, flushing, waiting, answering} {
+		for _, stays := range []*handshake{keyed, answering, waiting, flushing, kept}[:4-i] {
+			if !open(stays) {
+				t.Fatalf("after %d: one of more use was closed", i)
+			}
+		}
+		most = 5 - i // as much as there is, with one more
+		answered(t, h, 1)
+		if open(c) {
+			t.Fatalf("number %d is open, want it closed: it is of the least use", i)
+		}
+		most = 1 << 20
+		h.mu.Lock()
+		newest := h.answering.Back().Value.(*handshake)
+		h.mu.Unlock()
+		h.end(newest)
+	}
+	if !open(keyed) {
+		t.Error("the API's is closed, want it to be the last")
+	}
+}
+
+// A full server keeps a few sockets for its answers, and no more, whatever the open-file limit.
+func TestMaxConnectionsCountsSocketsThatAreNotInTheLoop(t *testing.T) {
+	s := startServer(t, func(c *Config) { c.MaxConnections = 2 })
+	dial(t, s, "lobby")
+	most := 2 + minSockets
+	for range most + 50 {
+		dialSmall(t, s, "127.0.0.1", "GET /ws HTTP/1.1\r\n")
+	}
+	eventually(t, "those over the limit to be closed", func() bool {
+		return value(t, s, "throng_handshakes_total", handshakeEvicted) >= 51
+	})
+	if got := s.handshakes.count() + int(s.hub.live.Load()); got > most {
+		t.Errorf("got %d sockets, want %d at most", got, most)
+	}
+	dial(t, s, "lobby")
+	if resp, _ := ask(t, s.Addr().String(), upgradeRequest("localhost", "/ws")); resp.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("got %s, want 503", resp.Status)
+	}
+}
+
+// Sockets that are not in the loop make room for those that come there.
+func TestSocketsMakeRoomForConnections(t *testing.T) {
+	s := startServer(t, func(c *Config) { c.MaxConnections = 3*minSockets + 20 })
+	most := minSockets + 20
+	for range most {
+		dialSmall(t, s, "127.0.0.1", "GET /ws HTTP/1.1\r\n")
+	}
+	eventually(t, "all to have come", func() bool { return s.handshakes.count() == most })
+	for i := range 20 {
+		dial(t, s, "lobby")
+		if got, want := s.handshakes.count(), most-i-1; got > want {
+			t.Fatalf("got %d sockets beside %d connections, want %d at most", got, i+1, want)
+		}
+	}
+}
+
+// In a flood descriptors are let go before others are taken: one that was closed is free only when its goroutine has seen that.
+func TestTheAcceptorWaitsForDescriptors(t *testing.T) {
+	h := newHandshakes(slog.New(slog.DiscardHandler), newMetrics(), func() int { return 1 })
+	var all []*handshake
+	for range maxClosing + 3 {
+		ours, theirs := pipe(t)
+		t.Cleanup(func() { theirs.Close(); ours.Close() })
+		c := &handshake{TCPConn: ours, address: household(peerOf(ours)), whole: true}
+		h.enter(c, h.waiting)
+		all = append(all, c)
+	}
+	started := time.Now()
+	h.awaitClosing()
+	if took := time.Since(started); took < acceptErrorBackoff {
+		t.Errorf("waited for %v, want %v: none of %d is free", took, acceptErrorBackoff, maxClosing+2)
+	}
+	for _, c := range all {
+		h.end(c)
+		h.end(c)
+	}
+	if h.closing != 0 {
+		t.Errorf("got %d closing, want 0: all are free", h.closing)
+	}
+}
+
+// statusFrom sends a request from an address, and returns the status of the answer.
+func statusFrom(t *testing.T, s *Server, ip, request string) (net.Conn, *bufio.Reader, *http.Response) {
+	t.Helper()
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}
+	conn, err := d.Dial("tcp", s.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, request); err != nil {
+		t.Fatal(err)
+	}
+	reader := bufio.NewReader(conn)
+	resp, err := http.ReadResponse(reader, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return conn, reader, resp
+}
+
+// --max-connections-address counts every socket: with its head unread, being answered, kept, and in the loop.
+func TestEverySocketCountsForItsAddress(t *testing.T) {
+	const page = "GET /none HTTP/1.1\r\nHost: localhost\r\n\r\n"
+	upgrade := upgradeRequest("localhost", roomPath)
+	s := startServer(t, func(c *Config) { c.MaxConnectionsAddress = 2 })
+	full := func(what, ip string) {
+		t.Helper()
+		for _, request := range []string{page, upgrade} {
+			_, _, resp := statusFrom(t, s, ip, request)
+			if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
+				t.Errorf("%s: got %s, Retry-After %q; want 503 with one", what, resp.Status, resp.Header.Get("Retry-After"))
+			}
+		}
+	}
+	conns := func(ip string) int {
+		s.hub.mu.Lock()
+		defer s.hub.mu.Unlock()
+		if a := s.hub.addresses[household(mustAddr(ip))]; a != nil {
+			return a.conns
+		}
+		return 0
+	}
+	h := s.handshakes
+	for range 2 {
+		dialSmall(t, s, "127.0.0.2", "GET /ws HTTP/1.1\r\n")
+	}
+	eventually(t, "both to count", func() bool { return conns("127.0.0.2") == 2 })
+	full("heads unread", "127.0.0.2")
+
+	for range 2 {
+		dialSmall(t, s, "127.0.0.3", "POST "+guestPath+" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n")
+	}
+	eventually(t, "both to be answered", func() bool { return h.length(h.answering) == 2 })
+	full("being answered", "127.0.0.3")
+
+	statusFrom(t, s, "127.0.0.4", upgrade)
+	statusFrom(t, s, "127.0.0.4", upgrade)
+	full("in the loop", "127.0.0.4")
+
+	// What is kept for another request makes room, in order.
+	_, reader, _ := statusFrom(t, s, "127.0.0.5", page)
+	statusFrom(t, s, "127.0.0.5", page)
+	eventually(t, "both to be kept", func() bool { return h.length(h.kept) == 2 })
+	if _, _, resp := statusFrom(t, s, "127.0.0.5", upgrade); resp.StatusCode != http.StatusSwitchingProtocols {
+		t.Errorf("got %s, want 101: a kept connection makes room", resp.Status)
+	}
+	if _, err := reader.ReadByte(); !errors.Is(err, io.EOF) {
+		t.Errorf("the oldest that was kept: got %v, want the end", err)
+	}
+	if got := conns("127.0.0.5"); got != 2 {
+		t.Errorf("got %d counted, want 2", got)
+	}
+	eventually(t, "those that do not go on to be forgotten", func() bool { return conns("127.0.0.2")+conns("127.0.0.3") == 0 })
+}
+
+// A handshake behind another request goes on with its socket's place.
+func TestAHandshakeOnAKeptConnectionCountsOnce(t *testing.T) {
+	s := startServer(t, func(c *Config) { c.MaxConnectionsAddress = 1 })
+	conn, reader, _ := statusFrom(t, s, "127.0.0.2", "GET /none HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	if _, err := io.WriteString(conn, upgradeRequest("localhost", roomPath)); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(reader, nil)
+	if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatalf("got %v, %v; want 101", resp, err)
+	}
+	conn.Close()
+	eventually(t, "it to be forgotten", func() bool { return socketsOf(s) == 0 })
+}
+
+// A connection that is kept for another request ends by FIN: a client that sends one just then sees the end, and may send it again.
+func TestAKeptConnectionEndsInOrder(t *testing.T) {
+	s := startPrepared(t, nil, func(s *Server) {
+		if s.publicServer().IdleTimeout != 75*time.Second {
+			t.Errorf("got %v, want 75s", s.publicServer().IdleTimeout)
+		}
+		s.keepFor = 50 * time.Millisecond
+	})
+	_, reader, resp := statusFrom(t, s, "127.0.0.1", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	if resp.Close {
+		t.Fatal("got Connection: close, want it kept")
+	}
+	if _, err := reader.ReadByte(); !errors.Is(err, io.EOF) {
+		t.Errorf("got %v, want the end of TCP in order", err)
+	}
+	eventually(t, "it to be forgotten", func() bool { return socketsOf(s) == 0 })
+	if got := value(t, s, "throng_handshakes_total", handshakeEvicted); got != 0 {
+		t.Errorf("got %v evicted, want 0", got)
+	}
+}
+
+// The time for a head does not end a connection that is kept.
+func TestAKeptConnectionOutlivesTheTimeForAHead(t *testing.T) {
+	h := newHandshakes(slog.New(slog.DiscardHandler), newMetrics(), func() int { return 10 })
+	c := answered(t, h, 1)[0]
+	h.onState(c, http.StateIdle)
+	eventually(t, "it to be kept", func() bool {
+		h.expire(time.Now())
+		return h.length(h.kept) == 1
+	})
+	h.expire(time.Now().Add(2 * headTimeout))
+	if !open(c) {
+		t.Error("it was closed")
+	}
+}
+
+// A flood of guests does not keep the application from speaking: a request with the key is known before it is in the line.
+func TestAHeadThatShowsTheKeyIsKnown(t *testing.T) {
+	s := startAPI(t)
+	key := s.cfg.API.Key
+	for head, want := range map[string]bool{
+		"POST /api/info HTTP/1.1\r\nHost: x\r\nX-API-Key: " + key + "\r\n\r\n":              true,
+		"POST /api HTTP/1.1\r\nHost: x\r\nAuthorization: apikey " + key + "\r\n\r\n":        true,
+		"POST /api/info?api_key=" + key + " HTTP/1.1\r\nHost: x\r\n\r\n":                    true,
+		"POST /api/info HTTP/1.1\r\nHost: x\r\nX-API-Key: wrong\r\n\r\n":                    false,
+		"POST /apis HTTP/1.1\r\nHost: x\r\nX-API-Key: " + key + "\r\n\r\n":                  false,
+		"GET /app.js HTTP/1.1\r\nHost: x\r\nX-API-Key: " + key + "\r\n\r\n":                 false,
+		"POST /api/info HTTP/1.1\r\nHost: x\r\n: " + key + "\r\nX-API-Key: " + key + "\r\n": false,
+	} {
+		if got := s.showsKey([]byte(head)); got != want {
+			t.Errorf("%q: got %v, want %v", head, got, want)
+		}
+	}
+	call(t, s, "info", `{}`)
+	eventually(t, "its connection to be kept apart", func() bool { return s.handshakes.length(s.handshakes.trusted) > 0 })
+}

@@ -1,0 +1,67 @@
+package server
+
+import (
+	"hash/maphash"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// arrivals bounds the new connections a second of one address: coming and going is what no limit of a connection sees. One
+// with so many people behind it that all come at once, as after a restart, has a burst of ten seconds' worth.
+type arrivals struct {
+	limit  rateLimit
+	exempt func(netip.Addr) bool
+	seed   maphash.Seed
+
+	mu     sync.Mutex     // a leaf
+	meters [1 << 14]meter // of addresses, by hash: a fixed size, whoever comes; those of one hash share one. Guarded by mu
+}
+
+// newArrivals is for so many a second, 0 for any number. Exempt are this machine, and proxies, which come for many.
+func newArrivals(perSec int, trusted proxies) *arrivals {
+	limit := perSecond(perSec)
+	limit.burst = arrivalBurst
+	return &arrivals{
+		limit:  limit,
+		exempt: func(a netip.Addr) bool { return !a.IsValid() || a.IsLoopback() || trusted.trusted(a) },
+		seed:   maphash.MakeSeed(),
+	}
+}
+
+// allow counts one more from an address, or says that there are too many.
+func (a *arrivals) allow(from netip.Addr, now time.Duration) bool {
+	if a.limit.every == 0 || a.exempt(from) {
+		return true
+	}
+	at := maphash.Comparable(a.seed, household(from)) % uint64(len(a.meters))
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.limit.allow(&a.meters[at], now, 1)
+}
+
+// cannedRefusal is a whole answer, for who is refused before anything is read or kept for it.
+func cannedRefusal(status, text string) []byte {
+	return []byte("HTTP/1.1 " + status + "\r\nContent-Type: text/plain; charset=utf-8\r\nRetry-After: " + retryAfterSeconds +
+		"\r\nConnection: close\r\n\r\n" + text + "\n")
+}
+
+const (
+	textTooOften    = "too many new connections a second from this address: come back later"
+	textAddressFull = "too many connections from this address: come back later"
+)
+
+var (
+	answerTooOften    = cannedRefusal("429 Too Many Requests", textTooOften)
+	answerAddressFull = cannedRefusal("503 Service Unavailable", textAddressFull)
+)
+
+// turnAway answers who has just been accepted, without waiting, and closes. What has come is read first: closing with bytes
+// unread would reset the connection, and a reset overtakes the answer.
+func (d *door) turnAway(a arrival, result string, answer []byte) {
+	d.server.metrics.handshakes.WithLabelValues(result).Inc()
+	a.readNow(d.head[:])
+	if err := a.refuse(answer); err != nil {
+		d.log.Debug("turn a connection away", "error", err)
+	}
+}

@@ -1,0 +1,69 @@
+package server
+
+import (
+	"errors"
+	"io"
+	"os"
+	"time"
+)
+
+// How an HTTP answer on the public port is written: a peer that takes nothing of it for answerStall is cut. One that is
+// slow and steady has answerTimeout.
+
+// answerLook is how often a write that waits looks at its progress.
+const answerLook = answerStall / 3
+
+// work holds a place of those at work until this answer is written, or something is waited for: what crowds the processor
+// is how many are at work, and the acceptor, with everybody's handshakes, is one more of them.
+func (c *handshake) work(gate chan struct{}) {
+	c.gate = gate
+	time.AfterFunc(workTime, c.waits)
+}
+
+// waits gives the place back. A second call does nothing.
+func (c *handshake) waits() {
+	if c.gate != nil && !c.resting.Swap(true) {
+		<-c.gate
+	}
+}
+
+// Write writes b, for as long as the peer takes something of it. It is called by one goroutine at a time.
+func (c *handshake) Write(b []byte) (n int, err error) {
+	for idle := time.Duration(0); ; {
+		by := time.Now().Add(answerLook)
+		if !c.until.IsZero() && c.until.Before(by) {
+			by = c.until
+		}
+		if err := c.TCPConn.SetWriteDeadline(by); err != nil {
+			return n, err
+		}
+		took, err := c.TCPConn.Write(b[n:])
+		n += took
+		if idle += answerLook; took > 0 {
+			idle = 0
+			if c.owner != nil {
+				c.owner.progressed(c)
+			}
+		}
+		switch {
+		case !errors.Is(err, os.ErrDeadlineExceeded):
+			return n, err
+		case idle >= answerStall || !c.until.IsZero() && !time.Now().Before(c.until):
+			if c.owner != nil {
+				c.owner.metrics.httpRefused.WithLabelValues(refusedSlow).Inc()
+			}
+			return n, errors.Join(err, c.SetLinger(0)) // what is left is not kept for it by the kernel either
+		}
+	}
+}
+
+// SetWriteDeadline is how net/http bounds the whole of an answer.
+func (c *handshake) SetWriteDeadline(t time.Time) error {
+	c.until = t
+	return nil
+}
+
+// ReadFrom is that of TCPConn, by Write.
+func (c *handshake) ReadFrom(r io.Reader) (int64, error) { return io.Copy(onlyWriter{c}, r) }
+
+type onlyWriter struct{ io.Writer }
