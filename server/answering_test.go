@@ -78,7 +78,7 @@ func TestASlowReaderGetsThePage(t *testing.T) {
 	if err := conn.SetDeadline(time.Now().Add(2 * patience)); err != nil {
 		t.Fatal(err)
 	}
-	slow := &slowReader{conn: conn, until: time.Now().Add(2 * answerStall)}
+	slow := &slowReader{conn: conn, until: time.Now().Add(3 * answerStall)}
 	reader := bufio.NewReaderSize(slow, 1024)
 	for i := range 10 {
 		resp, err := http.ReadResponse(reader, nil)
@@ -95,7 +95,7 @@ func TestASlowReaderGetsThePage(t *testing.T) {
 	}
 }
 
-// slowReader takes a kilobyte in 20 ms, until a moment.
+// slowReader takes a kilobyte in 50 ms, until a moment: one file takes it longer than answerStall.
 type slowReader struct {
 	conn  net.Conn
 	until time.Time
@@ -103,7 +103,7 @@ type slowReader struct {
 
 func (r *slowReader) Read(b []byte) (int, error) {
 	if time.Now().Before(r.until) {
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(50 * time.Millisecond)
 	}
 	return r.conn.Read(b)
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -26,6 +27,7 @@ type api struct {
 	key      [sha256.Size]byte // of the key
 	maxBody  int64
 	uid      string // of this process, for "info"
+	version  string // of the program, for "info"
 	methods  map[string]apiMethod
 	patience time.Duration // for what others have to do
 }
@@ -52,6 +54,7 @@ func newAPI(h *hub, cfg Config) *api {
 		key:      sha256.Sum256([]byte(cfg.API.Key)),
 		maxBody:  max(1<<20, 2*int64(cfg.MaxMessage)),
 		uid:      randomWord(16),
+		version:  cmp.Or(cfg.Version, serverVersion),
 		methods:  apiMethods(),
 		patience: apiPatience,
 	}

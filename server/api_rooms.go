@@ -381,7 +381,7 @@ func (*apiInfo) do(_ context.Context, a *api) (any, *protocol.Error) {
 	n := node{
 		UID:         a.uid,
 		Name:        host,
-		Version:     serverVersion,
+		Version:     a.version,
 		NumClients:  h.live.Load(),
 		NumChannels: len(rooms),
 		Uptime:      int64(h.clock.now() / time.Second),

@@ -466,6 +466,15 @@ func TestChannelsAndInfo(t *testing.T) {
 	}
 }
 
+func TestInfoTellsTheVersion(t *testing.T) {
+	for version, want := range map[string]string{"1.2.3": "1.2.3", "": "throng"} {
+		s := startServer(t, func(c *Config) { c.Version, c.API.Key = version, strings.ReplaceAll(testKey, " ", "-") })
+		if got := call(t, s, "info", ``); !strings.Contains(got, `"version":"`+want+`"`) {
+			t.Errorf("got %s, want version %s", got, want)
+		}
+	}
+}
+
 func TestBatch(t *testing.T) {
 	s := startAPI(t)
 	a := connectSDK(t, s, tokenOf("ann"))

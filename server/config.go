@@ -17,6 +17,8 @@ type Config struct {
 
 	RateConnectionsAddress int // new connections a second from one address, ten times that in a burst; 0 for no limit
 
+	Version string // of the program, told by /api/info; no flag
+
 	Hosts []string // names that the Host header may have besides IP addresses and localhost: "chat.example", "*.example", or "*" for all. Checked where the listener is on loopback, or where there is one
 
 	// Origins are allowed besides the server's own host and port: "https://example.org", "https://*.example.org" for its subdomains,

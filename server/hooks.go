@@ -23,6 +23,7 @@ type hooks struct {
 	events    []string
 	askers    *workers
 	plain     chan struct{} // one for each handshake of a plain client that waits for the application
+	health    *hooksHealth
 	log       *slog.Logger
 	complaint rate.Sometimes
 
@@ -57,6 +58,7 @@ func newHooks(cfg WebhookConfig, log *slog.Logger, m *metrics) (*hooks, error) {
 		events:    cfg.Events,
 		askers:    newWorkers(webhook.MaxAsking, maxAsked, cfg.Timeout),
 		plain:     make(chan struct{}, maxAskedPlain),
+		health:    newHooksHealth(cfg.Events),
 		log:       log,
 		complaint: everySecond(),
 	}
@@ -78,6 +80,7 @@ func newHooks(cfg WebhookConfig, log *slog.Logger, m *metrics) (*hooks, error) {
 		func(event string, r webhook.Result, took time.Duration) {
 			requests.WithLabelValues(event, string(r)).Inc()
 			seconds.WithLabelValues(event).Observe(took.Seconds())
+			h.health.note(event, r, time.Now())
 		})
 	if err != nil {
 		return nil, err

@@ -139,6 +139,7 @@ func (c *serveCmd) Run() error {
 		_, err := fmt.Printf("ok: %s\n", c.file)
 		return err
 	}
+	cfg.Version = version
 	srv, err := server.New(cfg, log)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return &exitError{exitInUse, fmt.Errorf("%w. Another server runs there: stop it, or choose another address with --listen and --admin", plainInUse(err))}

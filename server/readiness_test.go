@@ -1,0 +1,86 @@
+package server
+
+import (
+	"net/http"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/throng-chat/throng/server/webhook"
+)
+
+func TestReadyzListsTheChecks(t *testing.T) {
+	s := startServer(t, func(c *Config) { c.MaxConnections = 2 })
+	dial(t, s, "lobby")
+	var got readiness
+	if status := getJSON(t, s, "/readyz?verbose", &got); status != http.StatusOK {
+		t.Errorf("got %d, want 200", status)
+	}
+	want := readiness{"ready", map[string]check{"accepting": {OK: true}, "connections": {OK: true, Detail: "1 of 2"}}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	dial(t, s, "lobby")
+	getJSON(t, s, "/readyz?verbose", &got)
+	if c := got.Checks["connections"]; c.OK || c.Detail != "2 of 2" {
+		t.Errorf("got %+v, want it full", c)
+	}
+	var text string
+	if status := getJSON(t, s, "/readyz", &text); status != http.StatusOK || text != "ready" {
+		t.Errorf("without verbose: got %d %q, want 200 \"ready\"", status, text)
+	}
+	s.hub.draining.Store(true)
+	defer s.hub.draining.Store(false)
+	if status := getJSON(t, s, "/readyz?verbose", &got); status != http.StatusServiceUnavailable || got.Status != "draining" || got.Checks["accepting"].OK {
+		t.Errorf("while draining: got %d %+v, want 503", status, got)
+	}
+}
+
+// An application that is down is seen, and takes nobody else down.
+func TestReadyzShowsAnApplicationThatIsDown(t *testing.T) {
+	answer := `{"result":{}}`
+	a := startApplication(t, map[string]func(question) string{onConnect: func(question) string { return answer }})
+	s := startHooked(t, a, nil)
+	webhooks := func() check {
+		t.Helper()
+		var got readiness
+		if status := getJSON(t, s, "/readyz?verbose", &got); status != http.StatusOK || got.Status != "ready" {
+			t.Fatalf("got %d %+v, want 200 whatever the application does", status, got)
+		}
+		return got.Checks["webhooks"]
+	}
+	if c := webhooks(); !c.OK || !reflect.DeepEqual(c.Events[onConnect], hookHealth{OK: true}) {
+		t.Errorf("before the first request: got %+v", c)
+	}
+	connectSDK(t, s, userToken("ann"))
+	if e := webhooks().Events[onConnect]; !e.OK || e.Result != string(webhook.OK) || e.At == nil || time.Since(*e.At) > patience {
+		t.Errorf("got %+v, want ok, just now", e)
+	}
+	a.CloseClientConnections()
+	a.Listener.Close()
+	c := dialSDK(t, s, "")
+	c.say(`{"id":1,"connect":{"token":%q}}`, userToken("bob"))
+	c.line()
+	got := webhooks()
+	if e := got.Events[onConnect]; got.OK || e.OK || e.Result != string(webhook.Unreachable) || e.Failures < 1 {
+		t.Errorf("got %+v, want the application unreachable", got)
+	}
+}
+
+func TestHooksHealthCountsFailuresInARow(t *testing.T) {
+	h := newHooksHealth([]string{onConnect, onPublish})
+	now := time.Now()
+	for _, r := range []webhook.Result{webhook.TimedOut, webhook.BadStatus} {
+		h.note(onConnect, r, now)
+	}
+	if got, want := h.all()[onConnect], (hookHealth{false, "status", &now, 2}); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	h.note(onConnect, webhook.Refused, now) // the application says no: it is well
+	if got, want := h.all()[onConnect], (hookHealth{true, "refused", &now, 0}); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if got := h.all()[onPublish]; got.At != nil || !got.OK {
+		t.Errorf("got %+v of another event, want nothing yet", got)
+	}
+}
