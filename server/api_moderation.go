@@ -79,7 +79,7 @@ func (p *apiSanction) ban(ctx context.Context, a *api) (any, *protocol.Error) {
 	if p.Channel != "" {
 		return nothing{}, target.demand(ctx, a, takeOut(p.Channel, endedByBan))
 	}
-	return nothing{}, target.demand(ctx, a, expel(disconnectDenied))
+	return nothing{}, target.demand(ctx, a, expel(disconnectBanned))
 }
 
 func (p *apiSanction) unban(_ context.Context, a *api) (any, *protocol.Error) {

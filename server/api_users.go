@@ -85,6 +85,8 @@ func each(ctx context.Context, sessions []*session, f func(*session) *protocol.E
 			e := errInternal
 			defer func() { done <- e }()
 			if s.state != connected || s.conn.closing() {
+				// Its close frame may not be posted yet: what is published behind our answer must not come before it.
+				s.leaveAll()
 				e = nil
 				return
 			}

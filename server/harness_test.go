@@ -218,13 +218,19 @@ func (c *client) hear(op ws.Opcode, payload string) {
 // closed wants a close frame with this code, then the end of TCP.
 func (c *client) closed(code ws.CloseCode) {
 	c.t.Helper()
+	c.closedBy(code, "")
+}
+
+// closedBy wants a close frame with this code and, unless it is empty, this reason, then the end of TCP.
+func (c *client) closedBy(code ws.CloseCode, text string) {
+	c.t.Helper()
 	m, err := c.nextButPings()
 	if err != nil || m.Op != ws.OpClose {
 		c.t.Fatalf("got %v %.60q, %v; want close %d", m.Op, m.Payload, err, code)
 	}
 	got, reason, err := ws.ParseClose(m.Payload)
-	if err != nil || got != code {
-		c.t.Fatalf("got close %d %q (%v), want %d", got, reason, err, code)
+	if err != nil || got != code || text != "" && reason != text {
+		c.t.Fatalf("got close %d %q (%v), want %d %q", got, reason, err, code, text)
 	}
 	if m, err := c.next(); !errors.Is(err, io.EOF) {
 		c.t.Fatalf("behind the close frame: got %v %.40q, %v; want the end of TCP", m.Op, m.Payload, err)

@@ -256,7 +256,7 @@ func (s *session) askPublish(id uint32, req *protocol.PublishRequest, pub public
 	s.ask(r, func(a *webhook.Answer) {
 		// Much may have changed since.
 		if !s.may(toPublish, req.Channel) {
-			s.fail(id, s.denial(req.Channel))
+			s.fail(id, s.denied(toPublish, req.Channel))
 			return
 		}
 		said := pub

@@ -344,7 +344,7 @@ func TestAMuteMeanwhileStands(t *testing.T) {
 		<-asked
 		s.hub.moderation.ban("ann", "moderated", time.Time{})
 		answer <- struct{}{}
-		c.want(`{"id":2,"error":{"code":103,"message":"permission denied"}}`)
+		c.want(`{"id":2,"error":{"code":103,"message":"permission denied: banned from this room"}}`)
 		lift(s.hub.moderation, s.hub.moderation.bans, sanctioned{"ann", "moderated"})
 	}
 }

@@ -159,7 +159,7 @@ func (s *session) welcome(claims token.Claims) bool {
 	case s.hub.moderation.refuses(s.info.User, s.credential):
 		s.dismiss(disconnectInvalidToken)
 	case s.hub.moderation.forbids(s.info.User, toSubscribe, ""):
-		s.dismiss(disconnectDenied)
+		s.dismiss(disconnectBanned)
 	default:
 		return true
 	}

@@ -41,7 +41,8 @@ func TestBanFromARoom(t *testing.T) {
 
 	wantCall(t, s, "ban", `{"user":"ann","channel":"h:1","seconds":1000}`, `{"result":{}}`)
 	a.want(`{"push":{"channel":"h:1","unsubscribe":{"code":2000,"reason":"banned"}}}`)
-	const denied = `{"id":9,"error":{"code":103,"message":"permission denied"}}`
+	denied := fmt.Sprintf(`{"id":9,"error":{"code":103,"message":"permission denied: banned from this room until %s"}}`,
+		s.hub.moderation.bans[sanctioned{"ann", "h:1"}].UTC().Format(time.RFC3339))
 	token := signed(map[string]any{"sub": "ann", "channel": "h:1"})
 	for _, command := range []string{
 		`"subscribe":{"channel":"h:1"}`,
@@ -105,11 +106,11 @@ func TestBanFromAllRooms(t *testing.T) {
 	a.enter("x")
 	wantCall(t, s, "ban", `{"user":"ann"}`, `{"result":{}}`)
 	wantCall(t, s, "presence", `{"channel":"x"}`, `{"result":{"presence":{}}}`) // at once, before she has closed her side
-	a.closed(3507)
-	b.closed(3507)
+	a.closedBy(3507, "banned")
+	b.closedBy(3507, "banned")
 	c := dialSDK(t, s, "")
 	c.say(`{"id":1,"connect":{"token":%q}}`, tokenOf("ann"))
-	c.closed(3507)
+	c.closedBy(3507, "banned")
 	connectSDK(t, s, tokenOf("bob"))
 	wantCall(t, s, "unban", `{"user":"ann","channel":"x"}`, `{"result":{}}`) // another ban, which there is not
 	c = dialSDK(t, s, "")
@@ -132,11 +133,17 @@ func TestMute(t *testing.T) {
 		}
 		return line
 	}
-	const denied, done = `{"id":9,"error":{"code":103,"message":"permission denied"}}`, `{"id":9,"publish":{}}`
+	const done = `{"id":9,"publish":{}}`
+	denied := func(why string) string {
+		return `{"id":9,"error":{"code":103,"message":"permission denied: ` + why + `"}}`
+	}
+	until := time.Now().Add(1000 * time.Second)
+	mutedHere := denied("muted in this room until " + until.UTC().Format(time.RFC3339))
 	steps := []struct{ method, params, x, y string }{
-		{"mute", `{"user":"ann","channel":"x","seconds":1000}`, denied, done},
-		{"mute", `{"user":"ann"}`, denied, denied},
-		{"unmute", `{"user":"ann"}`, denied, done},
+		{"mute", fmt.Sprintf(`{"user":"ann","channel":"x","until":%d}`, until.Unix()), mutedHere, done},
+		{"mute", `{"user":"ann"}`, denied("muted"), denied("muted")},
+		{"unmute", `{"user":"ann"}`, mutedHere, done},
+		{"mute", `{"user":"ann","channel":"x"}`, denied("muted in this room"), done},
 		{"unmute", `{"user":"ann","channel":"x"}`, done, done},
 	}
 	for _, step := range steps {

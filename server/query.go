@@ -58,7 +58,7 @@ func (s *session) maySeePresence(room string) *protocol.Error {
 	case !s.hub.optionsOf(room).Presence:
 		return errNotAvailable
 	case !s.may(toSeePresence, room):
-		return errDenied
+		return s.denied(toSeePresence, room)
 	}
 	return nil
 }
@@ -94,7 +94,7 @@ func (s *session) history(id uint32, req *protocol.HistoryRequest) {
 		s.fail(id, errNotAvailable)
 		return
 	case !s.may(toReadHistory, req.Channel):
-		s.fail(id, errDenied)
+		s.fail(id, s.denied(toReadHistory, req.Channel))
 		return
 	}
 	q := longQuestion{about: historyOf, room: req.Channel, json: s.encoding.isJSON(), limit: int(req.Limit), reverse: req.Reverse}

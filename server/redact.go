@@ -30,7 +30,7 @@ func (s *session) redact(id uint32, params []byte) {
 		return
 	}
 	if !s.may(toPublish, r.Channel) {
-		s.fail(id, s.denial(r.Channel))
+		s.fail(id, s.denied(toPublish, r.Channel))
 		return
 	}
 	if !s.hub.userMayPublish(s.user, s.hub.clock.now()) {

@@ -42,7 +42,7 @@ var (
 	disconnectStale         = disconnect{closedStale, 3502, "stale"}
 	disconnectForced        = disconnect{closedByAdmin, 3503, "force disconnect"}
 	disconnectTooManyOfUser = disconnect{closedLimit, 3504, "connection limit"}
-	disconnectDenied        = disconnect{closedForbidden, 3507, "permission denied"}
+	disconnectBanned        = disconnect{closedForbidden, 3507, "banned"}
 	disconnectNotAvailable  = disconnect{closedForbidden, 3508, "not available"}
 )
 

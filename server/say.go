@@ -24,7 +24,7 @@ func (s *session) publish(id uint32, req *protocol.PublishRequest) {
 		return
 	}
 	if !s.may(toPublish, req.Channel) {
-		s.fail(id, s.denial(req.Channel))
+		s.fail(id, s.denied(toPublish, req.Channel))
 		return
 	}
 	pub.info = s.info

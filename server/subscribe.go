@@ -60,7 +60,7 @@ func (s *session) mayEnter(e *entry) *protocol.Error {
 	case len(s.subs) >= s.hub.maxRooms:
 		return errLimit
 	case !s.hub.authorize(s.asker(false, e.withToken), toSubscribe, e.wish.Channel):
-		return s.denial(e.wish.Channel)
+		return s.denied(toSubscribe, e.wish.Channel)
 	}
 	return nil
 }
@@ -152,8 +152,11 @@ func (h *hub) enter(s *session, entries []*entry, answer func()) {
 		asker := s.asker(false, e.withToken)
 		asker.server = e.serverSide
 		revoked := e.credential != nil && h.moderation.refuses(s.info.User, *e.credential)
-		if revoked || !h.authorize(asker, toSubscribe, e.wish.Channel) {
+		switch {
+		case revoked:
 			e.err = errDenied
+		case !h.authorize(asker, toSubscribe, e.wish.Channel):
+			e.err = s.denied(toSubscribe, e.wish.Channel)
 		}
 		e.readsHistory = h.authorize(s.asker(true, e.withToken), toReadHistory, e.wish.Channel)
 	}

@@ -1,0 +1,96 @@
+package server
+
+import (
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// waysOut are the calls after whose answer nothing that is said in the room x reaches ann; whether she hears of it and stays,
+// or is disconnected.
+var waysOut = []struct {
+	method, params string
+	stays          bool
+}{
+	{"unsubscribe", `{"user":"ann","channel":"x"}`, true},
+	{"kick", `{"user":"ann","channel":"x"}`, true},
+	{"kick", `{"user":"ann"}`, false},
+	{"ban", `{"user":"ann","channel":"x"}`, true},
+	{"ban", `{"user":"ann"}`, false},
+	{"disconnect", `{"user":"ann"}`, false},
+	{"refresh", `{"user":"ann","expired":true}`, false},
+	{"revoke", `{"user":"ann"}`, false},
+}
+
+// Somebody who was taken out hears nothing that was said behind the answer to that.
+func TestWhatIsSaidBehindTheAnswerIsNotHeard(t *testing.T) {
+	for _, way := range waysOut {
+		t.Run(way.method+" "+way.params, func(t *testing.T) {
+			s := startAPI(t)
+			a, b := connectSDK(t, s, tokenOf("ann")), connectSDK(t, s, tokenOf("bob"))
+			a.enter("x")
+			b.enter("x")
+			// All of it is one round of the shards.
+			gate := make(chan struct{})
+			release := sync.OnceFunc(func() { close(gate) })
+			defer release()
+			for _, sh := range s.hub.shards {
+				s.hub.post(sh, job{do: callBack, call: func() { <-gate }})
+			}
+			wantCall(t, s, "publish", `{"channel":"x","data":"before"}`, `{"result":{}}`)
+			wantCall(t, s, way.method, way.params, `{"result":{}}`)
+			wantCall(t, s, "publish", `{"channel":"x","data":"after"}`, `{"result":{}}`)
+			release()
+			a.want(`{"push":{"channel":"x","pub":{"data":"before"}}}`)
+			b.want(`{"push":{"channel":"x","pub":{"data":"before"}}}`)
+			b.want(`{"push":{"channel":"x","pub":{"data":"after"}}}`)
+			if !way.stays {
+				a.hearsUntilClosed(t, "after")
+				return
+			}
+			a.say(`{"id":9,"presence_stats":{"channel":"y"}}`)
+			for line := ""; !strings.HasPrefix(line, `{"id":9,`); {
+				if line = a.line(); strings.Contains(line, "after") {
+					t.Fatalf("got %s, want nothing that was said behind the answer", line)
+				}
+			}
+		})
+	}
+}
+
+// hearsUntilClosed reads up to the close frame and wants nothing to hold a word.
+func (c *sdk) hearsUntilClosed(t *testing.T, not string) {
+	t.Helper()
+	for {
+		m, err := c.nextButPings()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.Op == ws.OpClose {
+			return
+		}
+		if strings.Contains(string(m.Payload), not) {
+			t.Fatalf("got %s, want nothing that was said behind the answer", m.Payload)
+		}
+	}
+}
+
+// That holds for a connection, too, which somebody else has begun to close and not posted its close frame yet.
+func TestWhatIsSaidBehindTheAnswerIsNotHeardWhileClosing(t *testing.T) {
+	for _, way := range waysOut {
+		t.Run(way.method+" "+way.params, func(t *testing.T) {
+			s := startAPI(t)
+			a := connectSDK(t, s, tokenOf("ann"))
+			a.enter("x")
+			c := s.hub.sessionsOf("ann")[0].conn
+			c.session.farewell.Store(&farewell{3001, "shutdown"})
+			c.reason.Store(uint32(closedShutdown)) // as conn.close does, ahead of its post
+			wantCall(t, s, way.method, way.params, `{"result":{}}`)
+			wantCall(t, s, "publish", `{"channel":"x","data":"after"}`, `{"result":{}}`)
+			s.hub.post(c.shard, job{do: sendClose, conn: c, frame: encode(ws.OpClose, ws.ClosePayload(3001, "shutdown"))})
+			a.hearsUntilClosed(t, "after")
+		})
+	}
+}
