@@ -46,6 +46,15 @@ func newDecoder(raw []byte) (*decoder, error) {
 	return d, nil
 }
 
+// asObject is JSON of which an empty array has become an empty object: PHP writes one that it holds as an array so.
+func asObject(raw []byte) []byte {
+	inner, opens := bytes.CutPrefix(bytes.TrimSpace(raw), []byte("["))
+	if opens && string(bytes.TrimSpace(inner)) == "]" {
+		return []byte("{}")
+	}
+	return raw
+}
+
 func (d *decoder) fail(claim, cause string) {
 	if d.err == nil {
 		d.err = fmt.Errorf("%w: %q: %s", ErrInvalid, claim, cause)
@@ -117,13 +126,20 @@ func (d *decoder) value(claim string) []byte {
 
 // subs also returns the names in the order of the token. A name that is there twice counts once, with its last options.
 func (d *decoder) subs() (subs map[string]SubOptions, names []string) {
-	var rooms map[string]map[string]json.RawMessage
-	if !d.decode("subs", "an object of rooms, each an object of options", &rooms) {
+	const want = "an object of rooms, each an object of options"
+	if raw, is := d.claims["subs"]; is {
+		d.claims["subs"] = asObject(raw)
+	}
+	var rooms map[string]json.RawMessage
+	if !d.decode("subs", want, &rooms) {
 		return nil, nil
 	}
 	subs = make(map[string]SubOptions, len(rooms))
 	for name, options := range rooms {
-		o := decoder{claims: options}
+		o := decoder{}
+		if json.Unmarshal(asObject(options), &o.claims) != nil {
+			d.fail("subs", "want "+want)
+		}
 		subs[name] = SubOptions{Info: o.value("info"), Data: o.value("data")}
 		if o.err != nil {
 			d.fail("subs", "want info and data as JSON, b64info and b64data as base64")

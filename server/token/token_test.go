@@ -53,6 +53,8 @@ func TestClaimsOfAConnection(t *testing.T) {
 		{"b64info", object{"b64info": "AAH/", "info": "x"}, Claims{Info: []byte{0, 1, 255}}},
 		{"rooms", object{"channels": []string{"a", "b"}, "subs": object{"c": object{}, "d": object{"info": 1, "b64data": "eA=="}}},
 			Claims{Channels: []string{"a", "b"}, Subs: map[string]SubOptions{"c": {}, "d": {Info: []byte("1"), Data: []byte("x")}}, SubNames: []string{"c", "d"}}},
+		{"no rooms, by PHP", object{"subs": []int{}, "channels": []int{}, "info": []int{}}, Claims{Subs: map[string]SubOptions{}, Channels: []string{}, Info: []byte("[]")}},
+		{"no options, by PHP", object{"subs": object{"c": []int{}}}, Claims{Subs: map[string]SubOptions{"c": {}}, SubNames: []string{"c"}}},
 		{"others' claims", object{"SUB": "root", "Exp": 1, "INFO": 1, "aud": 7, "scope": object{}}, Claims{}},
 	} {
 		got, err := verifier(t, config()).Connect(good("HS256", test.claims), now)
@@ -76,7 +78,7 @@ func TestClaimsThatAreRefused(t *testing.T) {
 	for _, claims := range []object{
 		{"sub": 42}, {"sub": []string{"a"}}, {"sub": object{}}, {"sub": true}, {"jti": 1}, {"iat": "now"},
 		{"exp": "1800000060"}, {"exp": true}, {"exp": now.UnixMilli()}, {"exp": 1e300}, {"exp": -1e300}, {"nbf": "x"}, {"nbf": now.UnixMilli()},
-		{"expire_at": "never"}, {"channels": "a"}, {"channels": []int{1}}, {"subs": []string{"a"}}, {"subs": object{"a": 1}},
+		{"expire_at": "never"}, {"channels": "a"}, {"channels": []int{1}}, {"subs": []string{"a"}}, {"subs": object{"a": 1}}, {"subs": object{"a": []int{1}}}, {"subs": "[]"},
 		{"subs": object{"a": object{"b64info": "?"}}}, {"b64info": "?"}, {"b64info": 1},
 		{"channel": "room", "sub": "42"}, // a subscription's
 		{"sub": "guest:"}, {"sub": "guest:ABC"},

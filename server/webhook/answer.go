@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -55,12 +56,12 @@ func ParseAnswer(text []byte) (*Answer, error) {
 		return nil, errors.New("the answer is not UTF-8")
 	}
 	var wire struct {
-		Result     *result     `json:"result"`
-		Error      *Error      `json:"error"`
-		Disconnect *Disconnect `json:"disconnect"`
+		Result     *object[result] `json:"result"`
+		Error      *Error          `json:"error"`
+		Disconnect *Disconnect     `json:"disconnect"`
 	}
 	if err := json.Unmarshal(text, &wire); err != nil {
-		return nil, fmt.Errorf("the answer is no JSON of the kind: %w", err)
+		return nil, plainJSON(err)
 	}
 	said := 0
 	for _, is := range []bool{wire.Result != nil, wire.Error != nil, wire.Disconnect != nil} {
@@ -80,21 +81,45 @@ func ParseAnswer(text []byte) (*Answer, error) {
 	case wire.Disconnect != nil && json.Valid([]byte(wire.Disconnect.Reason)):
 		return nil, errors.New("disconnect.reason: want a text that is no JSON: SDKs take JSON for an instruction")
 	case wire.Result != nil:
-		return wire.Result.answer()
+		return wire.Result.is.answer()
 	}
 	return &Answer{Error: wire.Error, Disconnect: wire.Disconnect}, nil
+}
+
+// object is a value that is an object on the wire. PHP writes one that is empty, and that it holds as an array, as [].
+type object[T any] struct{ is T }
+
+// UnmarshalJSON reads it.
+func (o *object[T]) UnmarshalJSON(raw []byte) error {
+	inner, opens := bytes.CutPrefix(raw, []byte("["))
+	if opens && string(bytes.TrimSpace(inner)) == "]" {
+		return nil
+	}
+	return json.Unmarshal(raw, &o.is)
+}
+
+// plainJSON tells what is wrong with an answer in terms of JSON, and not of our types.
+func plainJSON(err error) error {
+	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
+		at := wrong.Field[strings.LastIndexByte(wrong.Field, '.')+1:]
+		if at == "" {
+			at = "the answer, or an object in it"
+		}
+		return fmt.Errorf("%s: a JSON %s is not what is wanted there", at, wrong.Value)
+	}
+	return fmt.Errorf("the answer is no JSON: %w", err)
 }
 
 // result is a result on the wire.
 type result struct {
 	value
-	User        string            `json:"user"`
-	Meta        json.RawMessage   `json:"meta"`
-	Channels    []string          `json:"channels"`
-	Subs        map[string]value  `json:"subs"`
-	ExpireAt    int64             `json:"expire_at"`
-	SkipHistory bool              `json:"skip_history"`
-	Tags        map[string]string `json:"tags"`
+	User        string                           `json:"user"`
+	Meta        json.RawMessage                  `json:"meta"`
+	Channels    []string                         `json:"channels"`
+	Subs        object[map[string]object[value]] `json:"subs"`
+	ExpireAt    int64                            `json:"expire_at"`
+	SkipHistory bool                             `json:"skip_history"`
+	Tags        object[map[string]string]        `json:"tags"`
 }
 
 // value is what a result, or a room of it, says of somebody, and to them.
@@ -109,7 +134,7 @@ func (r *result) answer() (*Answer, error) {
 	if r.ExpireAt < 0 || r.ExpireAt > maxInstant {
 		return nil, errors.New("result.expire_at: want seconds since 1970")
 	}
-	a := &Answer{User: r.User, Channels: r.Channels, SkipHistory: r.SkipHistory, Tags: r.Tags}
+	a := &Answer{User: r.User, Channels: r.Channels, SkipHistory: r.SkipHistory, Tags: r.Tags.is}
 	if r.ExpireAt != 0 {
 		a.ExpireAt = time.Unix(r.ExpireAt, 0)
 	}
@@ -121,8 +146,8 @@ func (r *result) answer() (*Answer, error) {
 	if a.Meta, err = oneOf("meta", r.Meta, ""); err != nil {
 		return nil, err
 	}
-	for name, v := range r.Subs {
-		sub, err := v.sub()
+	for name, v := range r.Subs.is {
+		sub, err := v.is.sub()
 		if err != nil {
 			return nil, fmt.Errorf("subs: %w", err)
 		}

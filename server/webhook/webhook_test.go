@@ -472,3 +472,43 @@ func FuzzParseAnswer(f *testing.F) {
 		}
 	})
 }
+
+// PHP writes an empty object that it holds as an array as [].
+func TestAnEmptyArrayIsAnEmptyObject(t *testing.T) {
+	for _, text := range []string{
+		`{"result":[]}`, `{"result": [ ] }`, `{"result":{"subs":[],"tags":[]}}`, `{"result":{}}`,
+	} {
+		a, err := ParseAnswer([]byte(text))
+		if err != nil || a.Error != nil || a.Disconnect != nil || len(a.Subs)+len(a.Tags) != 0 {
+			t.Errorf("%s: got %+v, %v; want an empty result", text, a, err)
+		}
+	}
+	a, err := ParseAnswer([]byte(`{"result":{"subs":{"x":[],"y":{"info":[]}},"info":[],"data":[],"channels":[]}}`))
+	if err != nil || len(a.Subs) != 2 || string(a.Subs["y"].Info) != "[]" || string(a.Info) != "[]" || string(a.Data) != "[]" {
+		t.Errorf("got %+v, %v; want two rooms, and JSON of the application's own as it is", a, err)
+	}
+	for _, text := range []string{`[]`, `{"result":[1]}`, `{"result":{"tags":[[]]}}`, `{"result":{"user":[]}}`, `{"error":[]}`, `{"disconnect":[]}`} {
+		if a, err := ParseAnswer([]byte(text)); err == nil {
+			t.Errorf("%s: got %+v, want an error", text, a)
+		}
+	}
+}
+
+// Whoever reads of a bad answer in the log does not know our types.
+func TestABadAnswerIsToldInTermsOfJSON(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"result":{"user":5}}`:                   "user: a JSON number",
+		`{"result":{"subs":{"x":{"b64info":5}}}}`: "b64info: a JSON number",
+		`{"result":{"tags":{"k":5}}}`:             "a JSON number",
+		`{"result":5}`:                            "a JSON number",
+		`{"error":{"code":"x"}}`:                  "code: a JSON string",
+		`{"disconnect":{"code":-1}}`:              "code: a JSON number",
+		`[1]`:                                     "a JSON array",
+		`{`:                                       "no JSON",
+	} {
+		_, err := ParseAnswer([]byte(text))
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "Go ") || strings.Contains(err.Error(), "json:") {
+			t.Errorf("%s: got %v, want an error that says %q, and no types of Go", text, err, want)
+		}
+	}
+}
