@@ -107,7 +107,7 @@ func (c *Config) validateEvents(w *wrong) {
 	if !slices.Contains([]string{agent.ByRST, agent.ByFIN, agent.BySilence}, c.By) {
 		w.refuse("by = %q: want %s, %s or %s", c.By, agent.ByRST, agent.ByFIN, agent.BySilence)
 	}
-	if c.publishers() >= c.Connections && (c.Kill > 0 || c.Slow > 0 || c.Churn > 0) {
+	if c.Connections > 0 && c.publishers() >= c.Connections && (c.Kill > 0 || c.Slow > 0 || c.Churn > 0) {
 		w.refuse("publishers = %d: %s, and only those that do not are killed, stopped or made to leave: "+
 			"lower --publishers, or raise --connections", c.publishers(), talkers(c.Connections))
 	}
@@ -118,7 +118,7 @@ func (c *Config) validateEvents(w *wrong) {
 		w.refuse("resume: nobody leaves, and so nobody comes back: want --churn, or the scenario storm")
 	}
 	some := func(name string, share float64) {
-		if listeners := c.Connections - c.publishers(); int(share*float64(listeners)+0.5) < 1 {
+		if listeners := c.Connections - c.publishers(); c.Connections > 0 && int(share*float64(listeners)+0.5) < 1 {
 			w.refuse("%s = %g%%: that is none of the %s: raise --%s or --connections", name, 100*share, listenersText(listeners), name)
 		}
 	}

@@ -210,7 +210,7 @@ func (s *session) subscribeByServer(e *entry) *protocol.Error {
 	case s.find(room) != nil:
 		return nil
 	case len(s.subs) >= h.maxRooms:
-		return overLimit("a connection may be in %d channels (max-rooms)", h.maxRooms)
+		return overLimit("the connection is in as many channels as it may be: %d (max-rooms)", h.maxRooms)
 	}
 	h.enter(s, []*entry{e}, func() {
 		if e.err != nil {

@@ -66,13 +66,11 @@ const (
 // Validate returns everything that is wrong, joined. Each is a *ConfigError. What is wrong with Token, token.New says.
 func (c Config) Validate() error {
 	var m mistakes
-	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
-		m.refuse("listen", c.Listen, "host:port, such as 127.0.0.1:3000")
+	if want := checkAddress(c.Listen); want != "" {
+		m.refuse("listen", c.Listen, "%s, such as 127.0.0.1:3000", want)
 	}
-	if c.Admin != "off" {
-		if _, _, err := net.SplitHostPort(c.Admin); err != nil {
-			m.refuse("admin", c.Admin, "host:port, or off")
-		}
+	if want := checkAddress(c.Admin); want != "" && c.Admin != "off" {
+		m.refuse("admin", c.Admin, "%s, or off", want)
 	}
 	for _, o := range c.Origins {
 		if _, err := parseOrigins([]string{o}); err != nil {

@@ -18,7 +18,7 @@ func (c *serveCmd) greet(cfg server.Config, srv *server.Server, start time.Time)
 	line("throng", "%s · %s %s/%s · pid %d", version, runtime.Version(), runtime.GOOS, runtime.GOARCH, os.Getpid())
 	line("config", "%s", c.file)
 	line("loops", "%d, one a core · ping after %v of silence, dropped %v later", srv.Shards(), c.PingInterval, c.PingTimeout)
-	line("limits", "%d connections · %v a message · %s a connection · %v unsent", srv.MaxConnections(), c.MaxMessage, rateText(c.Rate), c.MaxUnsent)
+	line("limits", "%s · %v a message · %s a connection · %v unsent", count(srv.MaxConnections(), "connection"), c.MaxMessage, rateText(c.Rate), c.MaxUnsent)
 	line("access", "%s", access(srv.Addr(), srv.LetsGuestsIn(), srv.KnowsTokens()))
 	line("rooms", "%s", otherRooms(srv.OtherRooms(), len(cfg.Rooms)))
 	host := srv.Addr().String()
@@ -39,7 +39,15 @@ func rateText(n int) string {
 	if n == 0 {
 		return "any number of messages"
 	}
-	return fmt.Sprintf("%d messages/s", n)
+	return count(n, "message") + "/s"
+}
+
+// count is a number of things, in English.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // access says who can reach the chat and come in, and which setting changes that.

@@ -51,3 +51,14 @@ func TestOtherRoomsAreSaid(t *testing.T) {
 		}
 	}
 }
+
+func TestOneThingIsNotSeveral(t *testing.T) {
+	for got, want := range map[string]string{
+		rateText(0): "any number of messages", rateText(1): "1 message/s", rateText(100): "100 messages/s",
+		count(0, "connection"): "0 connections", count(1, "connection"): "1 connection",
+	} {
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -35,6 +37,14 @@ type commands struct {
 	Bench   benchCmd   `cmd:"" help:"Load-test a WebSocket broadcast server: throng's own, or any other."`
 	Doctor  doctorCmd  `cmd:"" help:"What will stop this machine from holding so many connections, and how to mend it."`
 	Version versionCmd `cmd:"" help:"Print the version."`
+	Help    helpCmd    `cmd:"" help:"Print this, or the help of a command: throng help serve."`
+
+	PrintVersion bool `name:"version" help:"Print the version."`
+}
+
+// helpCmd is listed here, and done by run.
+type helpCmd struct {
+	Command []string `arg:"" optional:"" help:"The command."`
 }
 
 type versionCmd struct{}
@@ -65,7 +75,15 @@ func newParser(cli *commands) *kong.Kong {
 
 // run is main without the exit, so that tests can call it.
 func run(args []string) int {
-	ctx, err := newParser(&commands{}).Parse(args)
+	switch {
+	case len(args) == 0:
+		return usage()
+	case args[0] == "help":
+		args = append(slices.Clone(args[1:]), "--help")
+	case args[0] == "--version":
+		args = []string{"version"}
+	}
+	ctx, err := newParser(&commands{}).Parse(withValues(args))
 	if err != nil {
 		return fail(&exitError{exitUsage, err})
 	}
@@ -73,6 +91,38 @@ func run(args []string) int {
 		return fail(err)
 	}
 	return 0
+}
+
+// usage is what somebody reads who gives no command.
+func usage() int {
+	parser := newParser(&commands{})
+	parser.Stdout = os.Stderr
+	ctx, err := kong.Trace(parser, nil)
+	if err == nil {
+		err = ctx.PrintUsage(false)
+	}
+	if err == nil {
+		err = errors.New("want a command: throng serve starts the chat, throng bench a load test")
+	}
+	return fail(&exitError{exitUsage, err})
+}
+
+// withValues joins a flag and a negative number behind it. The parser takes one for another flag and says so; the flag's own
+// check says what it wants.
+func withValues(args []string) []string {
+	var joined []string
+	for i, arg := range args {
+		if arg == "--" {
+			return append(joined, args[i:]...)
+		}
+		isNumber := len(arg) > 1 && arg[0] == '-' && (arg[1] == '.' || '0' <= arg[1] && arg[1] <= '9')
+		if last := len(joined) - 1; isNumber && last >= 0 && strings.HasPrefix(joined[last], "--") && !strings.Contains(joined[last], "=") {
+			joined[last] += "=" + arg
+			continue
+		}
+		joined = append(joined, arg)
+	}
+	return joined
 }
 
 // fail prints err and returns its exit code.

@@ -56,11 +56,57 @@ func TestCommandLine(t *testing.T) {
 		config string // written to ./throng.toml
 		code   int
 		says   []string
+		not    []string
 	}{
 		{
 			name: "the version",
 			args: []string{"version"},
 			says: []string{"throng " + version},
+		},
+		{
+			name: "the version by a flag",
+			args: []string{"--version"},
+			says: []string{"throng " + version},
+		},
+		{
+			name: "no command",
+			code: exitUsage,
+			says: []string{"Usage: throng <command>", "Run the chat server.", "bench chat", "want a command"},
+		},
+		{
+			name: "help",
+			args: []string{"help"},
+			says: []string{"Usage: throng <command>", "Run the chat server.", "--version"},
+		},
+		{
+			name: "help of a command",
+			args: []string{"help", "bench", "broadcast"},
+			says: []string{"Usage: throng bench broadcast", "--rate"},
+		},
+		{
+			name: "help of no command",
+			args: []string{"help", "serv"},
+			code: exitUsage,
+			says: []string{"serv"},
+		},
+		{
+			name: "a negative number for a flag",
+			args: []string{"bench", "--connections", "-5"},
+			code: exitUsage,
+			says: []string{"connections = -5: want 1 to 1000000"},
+			not:  []string{"perhaps", "talk"},
+		},
+		{
+			name: "a negative number for a flag of the server",
+			args: []string{"serve", "--rate", "-5"},
+			code: exitUsage,
+			says: []string{"rate = -5: want 1 to 1000000 messages a second"},
+		},
+		{
+			name: "a machine for one connection",
+			args: []string{"doctor", "--connections", "1"},
+			says: []string{"1 connection here"},
+			not:  []string{"1 connections"},
 		},
 		{
 			name: "no config is needed",
@@ -162,6 +208,11 @@ func TestCommandLine(t *testing.T) {
 			for _, want := range tt.says {
 				if !strings.Contains(stdout+stderr, want) {
 					t.Errorf("got %q, want it to say %q", stdout+stderr, want)
+				}
+			}
+			for _, not := range tt.not {
+				if strings.Contains(stdout+stderr, not) {
+					t.Errorf("got %q, want it not to say %q", stdout+stderr, not)
 				}
 			}
 		})
@@ -365,4 +416,73 @@ func cpuOf(t *testing.T, pid int) time.Duration {
 		ticks += n
 	}
 	return ticks * 10 * time.Millisecond
+}
+
+// Whatever serve would not listen on, --check refuses; what it would, --check takes, also where a server runs there.
+func TestCheckRefusesTheAddressesThatServeWould(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	const format, port, here = "want host:port", "host:port with a port of 0 to 65535", "an address of this machine"
+	for _, tt := range []struct{ listen, admin, says string }{
+		{"unix:/tmp/x.sock", "off", "Unix sockets are not supported"},
+		{"127.0.0.1:0", "unix:/tmp/x.sock", "Unix sockets are not supported"},
+		{"127.0.0.1:80000", "off", port},
+		{"127.0.0.1:-1", "off", port},
+		{"127.0.0.1:web chat", "off", port},
+		{"127.0.0.1:", "off", "0 is any free port"},
+		{"3000", "off", format},
+		{"::1:3000", "off", format},
+		{"256.1.1.1:0", "off", here},
+		{"192.0.2.1:0", "off", here}, // of documents, RFC 5737
+		{"127.0.0.1:0", "192.0.2.1:0", here},
+		{"127.0.0.1:17999", "127.0.0.1:17999", "another port than listen"},
+		{":17999", "127.0.0.1:17999", "another port than listen"},
+		{"127.0.0.1:0", "127.0.0.1:0", ""},
+		{"127.0.0.1:17999", "127.0.0.2:17999", ""},
+		{"localhost:0", "off", ""},
+		{":0", "off", ""},
+		{taken.Addr().String(), "off", ""},
+	} {
+		code, stdout, stderr := outcome(t, throng(t, "serve", "--check", "--listen", tt.listen, "--admin", tt.admin))
+		if refused := code == exitUsage; refused != (tt.says != "") || !refused && code != 0 || !strings.Contains(stderr, tt.says) {
+			t.Errorf("listen %q, admin %q: got exit %d, %q; want it to say %q", tt.listen, tt.admin, code, stdout+stderr, tt.says)
+		}
+		if tt.says == "" {
+			continue
+		}
+		// And so does serve. What it would listen on is not tried: it would go on.
+		if code, _, stderr := outcome(t, throng(t, "serve", "--listen", tt.listen, "--admin", tt.admin)); code == 0 {
+			t.Errorf("listen %q, admin %q: serve runs there: %s", tt.listen, tt.admin, stderr)
+		}
+	}
+}
+
+func TestSizes(t *testing.T) {
+	for text, want := range map[string]size{"0": 0, "65536": 65536, "64KiB": 65536, "64 KiB": 65536, "1MiB": 1 << 20, "125B": 125, "1048576MiB": 1 << 40} {
+		var got size
+		if err := got.UnmarshalText([]byte(text)); err != nil || got != want {
+			t.Errorf("%q: got %d, %v; want %d", text, got, err, want)
+		}
+	}
+	for text, says := range map[string]string{
+		"2GiB":       `"2GiB" is no size: GiB is no unit: the units are B, KiB and MiB (2048MiB)`,
+		"1TiB":       "TiB is no unit: the units are B, KiB and MiB (1048576MiB)",
+		"64k":        "k is no unit: the units are B, KiB and MiB",
+		"64kib":      "kib is no unit",
+		"1 MB":       "MB is no unit",
+		"lots":       "want a number of bytes, or one such as 64KiB or 1MiB",
+		"":           "want a number of bytes",
+		"MiB":        "want a number of bytes",
+		"-1KiB":      "want a whole number of bytes up to 1 TiB",
+		"1.5MiB":     "want a whole number",
+		"1048577MiB": "up to 1 TiB",
+	} {
+		var got size
+		if err := got.UnmarshalText([]byte(text)); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%q: got %d, %v; want an error that says %q", text, got, err, says)
+		}
+	}
 }

@@ -82,7 +82,11 @@ func (c *serveCmd) config(log *slog.Logger) (server.Config, error) {
 			c.file.refuseValue(at, text)
 		}
 	}
-	for _, err := range causes(cfg.Validate()) {
+	invalid := causes(cfg.Validate())
+	if c.Check && len(invalid) == 0 {
+		invalid = causes(cfg.CheckAddresses())
+	}
+	for _, err := range invalid {
 		e := (*server.ConfigError)(nil)
 		if !errors.As(err, &e) {
 			return cfg, err

@@ -2,33 +2,49 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // size is a number of bytes: 65536, 64KiB, 1MiB.
 type size int
 
-var sizeUnits = []struct {
+type sizeUnit struct {
 	suffix string
 	bytes  int
-}{{"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}, {"", 1}}
+}
+
+var sizeUnits = []sizeUnit{{"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}, {"", 1}}
 
 // UnmarshalText is how flags, the environment and the config file are read.
 func (s *size) UnmarshalText(text []byte) error {
-	for _, unit := range sizeUnits {
-		number, ok := strings.CutSuffix(string(text), unit.suffix)
-		if !ok {
-			continue
-		}
-		n, err := strconv.Atoi(strings.TrimSpace(number))
-		if err != nil || n < 0 || n > (1<<40)/unit.bytes {
-			break
-		}
-		*s = size(n * unit.bytes)
-		return nil
+	unit := strings.TrimLeftFunc(string(text), func(r rune) bool { return !unicode.IsLetter(r) })
+	number := strings.TrimSpace(strings.TrimSuffix(string(text), unit))
+	i := slices.IndexFunc(sizeUnits, func(u sizeUnit) bool { return u.suffix == unit })
+	if i < 0 && number != "" {
+		return fmt.Errorf("%q is no size: %s is no unit: the units are B, KiB and MiB%s", text, unit, inMiB(number, unit))
 	}
-	return fmt.Errorf("%q is no size: want a number of bytes, or one such as 64KiB or 1MiB", text)
+	if i < 0 || number == "" {
+		return fmt.Errorf("%q is no size: want a number of bytes, or one such as 64KiB or 1MiB", text)
+	}
+	n, err := strconv.Atoi(number)
+	if err != nil || n < 0 || n > (1<<40)/sizeUnits[i].bytes {
+		return fmt.Errorf("%q is no size: want a whole number of bytes up to 1 TiB, or one such as 64KiB or 1MiB", text)
+	}
+	*s = size(n * sizeUnits[i].bytes)
+	return nil
+}
+
+// inMiB says how a size in larger units is written, as the end of an error.
+func inMiB(number, unit string) string {
+	n, err := strconv.Atoi(number)
+	factor := map[string]int{"GiB": 1 << 10, "TiB": 1 << 20}[unit]
+	if err != nil || factor == 0 || n < 0 || n > 1<<20 {
+		return ""
+	}
+	return fmt.Sprintf(" (%dMiB)", n*factor)
 }
 
 func (s size) String() string {
