@@ -465,7 +465,7 @@
       const data = editing === null ? { id: newId(), text } : { type: "edit", of: editing.id, text };
       const over = bytes(JSON.stringify({ id: 2 ** 31, publish: { channel: name, data } })) - maxCommand;
       if (over > 0) {
-        showNotice(`Too long by ${over.toLocaleString()} bytes: a message may have about 64 KiB. Shorten it, or send it in parts.`);
+        showNotice(`Too long by ${over.toLocaleString()} byte${over === 1 ? "" : "s"}: a message may have about 64 KiB. Shorten it, or send it in parts.`);
         return;
       }
       if (editing === null) {
