@@ -34,7 +34,6 @@ func (s *session) connect(id uint32, req *protocol.ConnectRequest) {
 		s.connectAs(id, req, token.Claims{})
 		return
 	}
-	s.beginAsking() // the API may name its user meanwhile
 	checkToken(s, req.Token, s.hub.tokens.Connect, func(claims token.Claims, err error) {
 		if err != nil {
 			s.endAsking()

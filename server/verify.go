@@ -20,6 +20,9 @@ func checkToken[C any](s *session, text string, check func(text string, now time
 		then(claims, err)
 		return
 	}
+	if s.state == opened {
+		s.beginAsking() // the API may name its user meanwhile
+	}
 	s.await(s.hub.verifiers, func() func() {
 		claims, err := check(text, time.Now())
 		return func() { then(claims, err) }
