@@ -68,6 +68,10 @@ fuzz: ## each fuzz target for a minute
 	go test -fuzz FuzzProcFiles -fuzztime 60s ./bench/observe
 	go test -fuzz FuzzParseBound -fuzztime 60s ./bench/result
 
+.PHONY: torture
+torture: ## attacks on a real server, one line each (about five minutes)
+	go run ./server/torture
+
 .PHONY: autobahn
 autobahn: ## the Autobahn test suite against the plain room (needs Python 2.7)
 	server/ws/autobahn/run.sh

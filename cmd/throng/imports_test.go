@@ -32,10 +32,11 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		"/server/webhook": {
 			"github.com/cenkalti/backoff/v5", "github.com/standard-webhooks/standard-webhooks/libraries/go", "golang.org/x/time/rate",
 		},
-		"/server/ws":    {},
-		"/server/wheel": {},
-		"/server/web":   {},
-		"/server/waker": {"github.com/lesismal/nbio"},
+		"/server/ws":      {},
+		"/server/wheel":   {},
+		"/server/web":     {},
+		"/server/waker":   {"github.com/lesismal/nbio"},
+		"/server/torture": {"github.com/coder/websocket", "github.com/golang-jwt/jwt/v5", "golang.org/x/sys/unix"},
 		"/bench": {
 			module + "/bench/agent", module + "/bench/histogram", module + "/bench/observe", module + "/bench/result",
 			module + "/bench/stats", "golang.org/x/sys/unix",

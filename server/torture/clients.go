@@ -1,0 +1,223 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// wait bounds each step of a client. It is a deadline, not a measure.
+const wait = 30 * time.Second
+
+func deadline() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), wait)
+}
+
+// plain joins a room as a plain client.
+func (t *target) plain(room string) (*websocket.Conn, error) {
+	ctx, cancel := deadline()
+	defer cancel()
+	c, _, err := websocket.Dial(ctx, "ws://"+t.chat+"/ws?room="+room, nil)
+	if err == nil {
+		c.SetReadLimit(-1)
+	}
+	return c, err
+}
+
+// member is an SDK client in JSON.
+type member struct {
+	conn *websocket.Conn
+	id   int
+}
+
+// token is a connection token for a user.
+func token(user string) string {
+	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"sub": user, "exp": time.Now().Add(time.Hour).Unix()}).SignedString([]byte(tokenSecret))
+	if err != nil {
+		panic(fmt.Sprintf("sign a token: %v", err)) // the method and the key fit
+	}
+	return signed
+}
+
+// connect opens an SDK client of a user, from an address of the loopback network ("" for any).
+func (t *target) connect(user, from string) (*member, error) {
+	ctx, cancel := deadline()
+	defer cancel()
+	dialer := net.Dialer{}
+	if from != "" {
+		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(from)}
+	}
+	c, _, err := websocket.Dial(ctx, "ws://"+t.chat+"/connection/websocket", &websocket.DialOptions{HTTPClient: clientOf(&dialer)})
+	if err != nil {
+		return nil, err
+	}
+	c.SetReadLimit(-1)
+	m := &member{conn: c}
+	if _, err := m.call(`"connect":{"token":"` + token(user) + `"}`); err != nil {
+		return nil, errors.Join(err, c.CloseNow())
+	}
+	return m, nil
+}
+
+// send writes frames of commands without waiting for replies. Each command lacks its braces and id.
+func (m *member) send(commands ...string) error {
+	ctx, cancel := deadline()
+	defer cancel()
+	var frame strings.Builder
+	for i, c := range commands {
+		if i > 0 {
+			frame.WriteByte('\n')
+		}
+		m.id++
+		fmt.Fprintf(&frame, `{"id":%d,%s}`, m.id, c)
+	}
+	return m.conn.Write(ctx, websocket.MessageText, []byte(frame.String()))
+}
+
+// reply is what call returns.
+type reply struct {
+	ID    int             `json:"id"`
+	Error *apiError       `json:"error"`
+	Raw   json.RawMessage `json:"-"`
+}
+
+type apiError struct {
+	Code    int    `json:"code"`
+	Message string `json:"message"`
+}
+
+func (e *apiError) Error() string { return fmt.Sprintf("error %d: %s", e.Code, e.Message) }
+
+// call sends one command and waits for its reply; pushes are passed over, and pings are answered. An error reply is an *apiError.
+func (m *member) call(command string) (reply, error) {
+	if err := m.send(command); err != nil {
+		return reply{}, err
+	}
+	for {
+		lines, err := m.read()
+		if err != nil {
+			return reply{}, err
+		}
+		for _, line := range lines {
+			var r reply
+			if err := json.Unmarshal(line, &r); err != nil {
+				return reply{}, err
+			}
+			if r.ID == m.id {
+				r.Raw = line
+				if r.Error != nil {
+					return r, r.Error
+				}
+				return r, nil
+			}
+		}
+	}
+}
+
+// read waits for one frame and returns its lines. It answers pings.
+func (m *member) read() ([][]byte, error) {
+	ctx, cancel := deadline()
+	defer cancel()
+	_, frame, err := m.conn.Read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	lines := bytes.Split(frame, []byte("\n"))
+	for _, line := range lines {
+		if string(line) == "{}" {
+			if err := m.conn.Write(ctx, websocket.MessageText, line); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return lines, nil
+}
+
+// honest is a client whose messages come back to it, 100 a second.
+type honest struct {
+	conn *websocket.Conn
+
+	mu     sync.Mutex
+	times  []time.Duration
+	failed error
+
+	quit, done chan struct{}
+}
+
+func (t *target) honest() (*honest, error) {
+	c, err := t.plain("honest")
+	return &honest{conn: c}, err
+}
+
+// begin starts to measure; end returns the p99.
+func (h *honest) begin() {
+	h.times, h.quit, h.done = nil, make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(h.done)
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-h.quit:
+				return
+			case <-tick.C:
+			}
+			if err := h.once(); err != nil {
+				h.mu.Lock()
+				h.failed = errors.Join(h.failed, err)
+				h.mu.Unlock()
+				return
+			}
+		}
+	}()
+}
+
+func (h *honest) once() error {
+	ctx, cancel := deadline()
+	defer cancel()
+	start := time.Now()
+	if err := h.conn.Write(ctx, websocket.MessageText, []byte("honest")); err != nil {
+		return err
+	}
+	if _, _, err := h.conn.Read(ctx); err != nil {
+		return err
+	}
+	h.mu.Lock()
+	h.times = append(h.times, time.Since(start))
+	h.mu.Unlock()
+	return nil
+}
+
+func (h *honest) end() (p99 time.Duration) {
+	close(h.quit)
+	<-h.done
+	if len(h.times) == 0 {
+		return 0
+	}
+	slices.Sort(h.times)
+	return h.times[len(h.times)*99/100]
+}
+
+func (h *honest) measure(d time.Duration) time.Duration {
+	h.begin()
+	time.Sleep(d)
+	return h.end()
+}
+
+func (h *honest) err() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.failed
+}

@@ -1,0 +1,121 @@
+//go:build linux
+
+// Torture runs attacks against a throng process, from another process, and prints one line each: the attack, the memory that the
+// server grew by, the latency of an honest client before and during it, and the verdict. It exits with 1 if an attack won.
+//
+//	go run ./server/torture [-run REGEXP] [-throng BINARY]
+//
+// The server is pinned to the first processor and the attacker to the others. Traffic goes to the loopback interface only, and each
+// attack is bounded in count and time. Bounds of latency are judged against the same client just before the attack.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// attack is one case.
+type attack struct {
+	name   string
+	config string   // of the server, TOML
+	flags  []string // of throng serve
+
+	// run attacks t. It returns what the line says beyond memory and latency, and an error if the server did not withstand.
+	run func(t *target) (note string, err error)
+
+	memory int64         // bytes that the server may grow by; 0: no bound of this attack's
+	p99    time.Duration // by which the honest client's p99 may grow; 0: no bound of this attack's
+}
+
+func main() {
+	only := flag.String("run", "", "run the attacks whose name matches this regular expression")
+	binary := flag.String("throng", "", "the binary to attack; built from this checkout without it")
+	flag.Parse()
+	if err := torture(*only, *binary); err != nil {
+		fmt.Fprintln(os.Stderr, "torture:", err)
+		os.Exit(1)
+	}
+}
+
+func torture(only, binary string) error {
+	match, err := regexp.Compile(only)
+	if err != nil {
+		return err
+	}
+	if binary == "" {
+		dir, err := os.MkdirTemp("", "torture")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		binary = filepath.Join(dir, "throng")
+		build := exec.Command("go", "build", "-o", binary, "./cmd/throng")
+		build.Stderr = os.Stderr
+		if err := build.Run(); err != nil {
+			return fmt.Errorf("build throng: %w", err)
+		}
+	}
+	pinSelf()
+	var lost []string
+	fmt.Printf("%-34s %12s %22s  %s\n", "attack", "memory", "others' p99", "verdict")
+	for _, a := range attacks {
+		if !match.MatchString(a.name) {
+			continue
+		}
+		line, err := judge(binary, a)
+		fmt.Println(line)
+		if err != nil {
+			lost = append(lost, a.name)
+		}
+	}
+	if len(lost) > 0 {
+		return fmt.Errorf("%d attacks won: %s", len(lost), strings.Join(lost, ", "))
+	}
+	return nil
+}
+
+// judge runs one attack against a server of its own.
+func judge(binary string, a attack) (line string, err error) {
+	t, err := start(binary, a)
+	if err != nil {
+		return fmt.Sprintf("%-34s could not start: %v", a.name, err), err
+	}
+	defer t.stop()
+	honest, err := t.honest()
+	if err != nil {
+		return fmt.Sprintf("%-34s no honest client: %v", a.name, err), err
+	}
+	before := honest.measure(2 * time.Second)
+	memory := t.watchMemory()
+	honest.begin()
+	note, err := a.run(t)
+	during := honest.end()
+	grown := memory.peak()
+	switch {
+	case err != nil:
+	case t.ended():
+		err = fmt.Errorf("the server ended")
+	case a.memory > 0 && grown > a.memory:
+		err = fmt.Errorf("grew by more than %s", mib(a.memory))
+	case honest.err() != nil:
+		err = fmt.Errorf("the honest client: %w", honest.err())
+	case a.p99 > 0 && during-before > a.p99:
+		err = fmt.Errorf("p99 grew by more than %v", a.p99)
+	}
+	verdict := "withstood"
+	if err != nil {
+		verdict = "LOST: " + err.Error()
+	}
+	if note != "" {
+		verdict += " (" + note + ")"
+	}
+	return fmt.Sprintf("%-34s %12s %10v -> %9v  %s", a.name, "+"+mib(grown), before.Round(100*time.Microsecond), during.Round(100*time.Microsecond), verdict), err
+}
+
+func mib(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
