@@ -155,6 +155,17 @@ describe("the protocol", { concurrency: true }, () => {
     assert.deepEqual([...reply.subarray(1, 4)], [8, 1, 0x2a], reply.toString("hex")); // id 1, connect
   });
 
+  test("The subprotocol of JSON is answered, or clients would fail the connection", async (t) => {
+    const socket = new WebSocket(`ws://127.0.0.1:${server.port}/connection/websocket`, "centrifuge-json");
+    t.after(() => socket.terminate());
+    const bare = new Bare(socket);
+    await new Promise((resolve, reject) => socket.once("open", resolve).once("error", reject));
+    assert.equal(socket.protocol, "centrifuge-json");
+    socket.send('{"id":1,"connect":{}}');
+    const reply = await eventually("an answer", () => bare.replies[0]);
+    assert.ok(reply.connect.client);
+  });
+
   test("JSON in a binary frame is understood", async (t) => {
     const bare = await Bare.dial(t);
     bare.socket.send(Buffer.from('{"id":1,"connect":{}}'));
