@@ -59,6 +59,10 @@ func TestVerdictIsTheGravestWord(t *testing.T) {
 		{"late, but the latency is ten times that", func(r *result.Result) {
 			r.Sent.Lag, r.Latency.Each = lasting(0, 4*time.Millisecond), lasting(50*time.Millisecond, 90*time.Millisecond)
 		}, result.Valid, ""},
+		{"late, by more than a tenth of the latency", func(r *result.Result) {
+			r.Sent.Lag, r.Latency.Each = lasting(0, 6*time.Millisecond), lasting(50*time.Millisecond, 90*time.Millisecond)
+		}, result.Limited, "p99 6.00 ms after their moment, over 5.00 ms"},
+		{"a message that could not be sent", func(r *result.Result) { r.Sent.Unsendable = 1 }, result.Broken, "1 message could not be sent"},
 		{"late in a closed loop, which has no moments", func(r *result.Result) {
 			r.Plan.Closed, r.Sent.Offered, r.Sent.Lag = 5, 0, lasting(0, time.Second)
 		}, result.Valid, ""},
@@ -144,6 +148,63 @@ func TestWhatIsStillOnItsWayIsNotSteady(t *testing.T) {
 				t.Errorf("got %+v, want %s with %q", v, want, tt.why)
 			}
 		})
+	}
+}
+
+// What drifts by little, or by chance, is steady; what drifted in the warm-up is not asked.
+func TestTheJudgeOfWhatIsSteady(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, tt := range []struct {
+		name   string
+		from   int64
+		change func(*run)
+		of     func(i int) int // deliveries
+		why    string
+	}{
+		{name: "a rise of five percent, of which there is no doubt", of: func(i int) int { return 10_000 + 12*i }},
+		{name: "a rise of a third, of which there is none either", of: func(i int) int { return 10_000 + 100*i }, why: "deliveries went on changing"},
+		{name: "one quarter of a second that was much", of: func(i int) int { return 1000 + 8000*(i/39) }},
+		{name: "noise that is larger than what changes", of: func(int) int { return int(5000 * (0.1 + 2*random.Float64())) }},
+		{name: "a warm-up that rose", from: 20, of: func(i int) int { return 1000 * min(i+1, 20) }},
+		{name: "a rise behind the warm-up", from: 20, of: func(i int) int { return 1000 * (i + 1) }, why: "deliveries went on changing"},
+		{name: "one stall", of: func(i int) int {
+			if i >= 10 && i < 14 {
+				return 0
+			}
+			return 1000
+		}, why: "no delivery for 1.00 s, 2.5 s after the beginning"},
+		{name: "nothing at all, where nothing is said", change: func(r *run) { r.cfg.Scenario = Idle }, of: func(int) int { return 0 }},
+	} {
+		r := rowsOf(40, func(i int) (int, time.Duration) { return tt.of(i), time.Millisecond })
+		for i := range r.collect.rows {
+			r.collect.rows[i].sent.Messages = uint64(10 * (i + 1))
+		}
+		if tt.change != nil {
+			tt.change(r)
+		}
+		r.steadiness(tt.from)
+		if why := strings.Join(r.result.Verdict.Why, "; "); !strings.HasPrefix(why, tt.why) || (tt.why == "") != (why == "") {
+			t.Errorf("%s: got %q, want %q", tt.name, why, tt.why)
+		}
+	}
+}
+
+// All is well only where every bound holds, too.
+func TestTheJudgeHoldsTheBounds(t *testing.T) {
+	for expr, ok := range map[string]bool{"p99<6ms": true, "p99<5ms": false, "lost==0": true, "ping-p99<1s": false} {
+		bound, err := result.ParseBound(expr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, err := result.ParseBound("lost<1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := fine()
+		judge(r, []result.Bound{bound, other})
+		if r.Verdict.Code != result.Valid || r.Verdict.OK != ok || len(r.Thresholds) != 2 || r.Thresholds[0].OK != ok {
+			t.Errorf("%s: got %+v, %+v", expr, r.Verdict, r.Thresholds)
+		}
 	}
 }
 
