@@ -1,7 +1,8 @@
 // Package bench is the load test's coordinator: it checks what is to be measured (config.go, validate.go), starts the agents that hold
 // the connections (fleet.go), tells them what to do (run.go), adds up what they tell four times a second (collect.go) beside what it
-// sees of the server's process (watch.go), and says what came of it (account.go) and whether that can be believed (verdict.go). It
-// holds no connection itself, so that what it does disturbs nothing.
+// sees of the server's process (watch.go), and says what came of it (account.go) and whether that can be believed (verdict.go): what
+// limited the client (cause.go), and for which server the scenario is none (unfit.go). It holds no connection itself, so that what it
+// does disturbs nothing.
 //
 // A message's way: an agent's sender asks its schedule which messages are due, stamps each with the moment it was meant to leave,
 // and writes it on its publisher's connection. The server sends it to all members of the room. A poller reads many frames at once,

@@ -5,7 +5,8 @@
 //	coordinator -> link -> agent: dialer -> pollers -> rooms (proof) -> ticks -> link -> coordinator
 //
 // Serve takes a plan, and a run (run.go) follows it: dial.go and opening.go make clients, send.go lets them talk, moves.go lets them
-// leave and come back; poller.go and receive.go read, room.go judges, tick.go tells how it stands, and report.go what came of it.
+// leave and come back; poller.go and receive.go read, room.go judges (told.go those who were told of a gap), tick.go tells how it
+// stands, and report.go what came of it.
 //
 // The connections are on nbio's loop: no goroutine for each. A poller's state is under its lock, which is taken once a read; a
 // room's under its own; the sender's under its own. They are taken in the order poller, sender, room.

@@ -56,6 +56,9 @@ var (
 	}
 )
 
+// maxName is how many bytes are kept of a name that the server gave.
+const maxName = 1000
+
 // CSV writes a row for each second of r (RFC 4180): the time series, what was seen of the server in the same second, and the server's
 // own metrics, if any. The names of the columns end in their units. What was not measured is empty.
 func CSV(w io.Writer, r *result.Result) error {
@@ -74,7 +77,7 @@ func CSV(w io.Writer, r *result.Result) error {
 	out.UseCRLF = true
 	header := slices.Concat([]string{"t_s"}, runColumns, seenColumns)
 	for _, name := range metrics {
-		header = append(header, "metrics:"+name) // a name that begins with = would be a formula to a spreadsheet
+		header = append(header, "metrics:"+result.PrintableLine(name, maxName)) // a name that begins with = would be a formula to a spreadsheet
 	}
 	rows := [][]string{header}
 	for _, m := range all {

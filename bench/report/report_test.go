@@ -62,7 +62,7 @@ func TestCSVHasNoFormulasAndTellsNothingFromZero(t *testing.T) {
 		Series: []result.Second{{T: 1, P50: 5, Sent: 0}, {T: 2.0000001}},
 		Observed: []observe.Row{
 			{T: 0, RSS: 7},
-			{T: 1, Metrics: map[string]float64{`=cmd("x"),1`: 3, "b": 0}},
+			{T: 1, Metrics: map[string]float64{`=cmd("x"),1`: 3, "b": 0, "\x1b[2J": 4}},
 		},
 	}
 	var out bytes.Buffer
@@ -91,6 +91,7 @@ func TestCSVHasNoFormulasAndTellsNothingFromZero(t *testing.T) {
 	}{
 		{1, "t_s", "0"}, {1, "rss_bytes", "7"}, {1, "sent_per_s", ""}, {1, "metrics:b", ""},
 		{2, "p50_ns", "5"}, {2, "p99_ns", ""}, {2, "sent_per_s", "0"}, {2, "server_cores", ""}, {2, "metrics:b", "0"}, {2, `metrics:=cmd("x"),1`, "3"},
+		{2, "metrics:?[2J", "4"}, // nothing that a terminal obeys
 		{3, "t_s", "2"}, {3, "rss_bytes", ""},
 	} {
 		if got := cell(tt.row, tt.column); got != tt.want {
