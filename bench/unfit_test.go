@@ -59,9 +59,6 @@ func TestAServerThatTheScenarioIsNotForIsToldApart(t *testing.T) {
 			cfg := testConfig(startRoom(t, tt.lie))
 			cfg.Dials = 1 // so that the server's members are the client's connections
 			tt.change(&cfg)
-			if tt.code != "" {
-				cfg.Drain = 2 * time.Second // what does not come is waited for, and a slow machine has the time
-			}
 			r := mustRun(t, cfg)
 			why := strings.Join(r.Verdict.Why, "; ")
 			if tt.code == "" {
