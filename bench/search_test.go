@@ -118,6 +118,26 @@ func TestATrialThatMeasuredTheClientIsMadeAgain(t *testing.T) {
 	}
 }
 
+// A rate that is confirmed once of three times did not hold: twice it must be.
+func TestTheSearchWantsMostConfirmations(t *testing.T) {
+	for confirmed, want := range []int{100, 100, 200, 200} {
+		found, longs := &result.Found{}, 0
+		err := search(found, Search{From: 100, To: 200}, func(rate int, longer time.Duration) (outcome, error) {
+			if rate < 200 || longer == 1 {
+				return passed, nil
+			}
+			if longs++; longs > confirmed {
+				return failed, nil
+			}
+			return passed, nil
+		})
+		// Below 200 nothing fails, so the search ends close to it.
+		if err != nil || (want == 200) != (found.Holds == 200) || want == 100 && (found.Holds < 185 || found.Confirmed != confirms) {
+			t.Errorf("confirmed %d times: got %+v, %v", confirmed, *found, err)
+		}
+	}
+}
+
 func TestTheSearchPassesOnlyWhatIsBelowTheLimit(t *testing.T) {
 	const limit = 50 * time.Millisecond
 	valid := func(d *result.Distribution) *result.Result {
