@@ -183,9 +183,9 @@ func FuzzTheAPI(f *testing.F) {
 		if _, isBatch := result.(replies); isBatch {
 			answer.value(t.Context(), result)
 		} else {
-			writeReply(ctx, answer, 0, result, e)
+			writeReply(t.Context(), answer, 0, result, e)
 		}
-		answer.end(ctx)
+		answer.end(t.Context())
 		checkSchema(t, name, "Answer", recorder.Body.String())
 	})
 }
