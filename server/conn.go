@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"net"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -73,6 +74,14 @@ func (c *conn) address() string {
 		return ""
 	}
 	return remote.String()
+}
+
+// household is what counts as its address, also where connections of addresses are not counted.
+func (c *conn) household() netip.Addr {
+	if c.source != nil {
+		return c.source.at
+	}
+	return household(peerOf(c.nc))
 }
 
 // congested says whether the room where c talks is behind, so that c is not to be read from. Called on the poller.
@@ -175,12 +184,22 @@ func (c *conn) speak(m ws.Message, now time.Duration) {
 		c.close(closedTooBig, ws.CloseTooBig, "message too big for this room")
 	case !perSecond(r.options.Rate).allow(&c.inRoom, now, 1):
 		c.refuseFlood("too many messages for this room")
-	case !hub.moderation.maySpeak(speaker{conn: c.id, room: r.name}):
+	case !c.mayInSlowMode(r.name):
 		c.refuseFlood("too many messages for this room, which is in slow mode")
 	default:
 		add(&c.receivedMessages, 1)
 		hub.publish(r, m.Op, m.Payload)
 	}
+}
+
+// mayInSlowMode holds a plain client to the slow mode of its room.
+func (c *conn) mayInSlowMode(room string) bool {
+	m := c.shard.hub.moderation
+	if !m.slows(room) {
+		return true
+	}
+	_, ok := m.maySpeak(speakerOf(c, ""), room)
+	return ok
 }
 
 func (c *conn) refuseFlood(what string) { c.disconnect(disconnectTooMany, ws.ClosePolicy, what) }

@@ -249,14 +249,18 @@ func (s *session) askSubscribe(id uint32, e *entry) {
 	})
 }
 
-// askPublish asks whether something is said in a room, and what.
-func (s *session) askPublish(id uint32, req *protocol.PublishRequest, pub publication) {
+// askPublish asks whether something is said in a room, and what. If it is refused, the fee is given back.
+func (s *session) askPublish(id uint32, req *protocol.PublishRequest, pub publication, f fee) {
+	refuse := func(e *protocol.Error) {
+		s.giveBack(f)
+		s.refuse(id, e)
+	}
 	r := s.about(onPublish)
 	r.Channel, r.Data = req.Channel, req.Data
 	s.ask(r, func(a *webhook.Answer) {
 		// Much may have changed since.
 		if !s.may(toPublish, req.Channel) {
-			s.fail(id, s.denied(toPublish, req.Channel))
+			refuse(s.denied(toPublish, req.Channel))
 			return
 		}
 		said := pub
@@ -264,14 +268,14 @@ func (s *session) askPublish(id uint32, req *protocol.PublishRequest, pub public
 			var ok bool
 			if said, ok = ofSDK(a.Data); !ok {
 				s.hub.hooks.complain(onPublish, errTooDeep)
-				s.fail(id, errInternal)
+				refuse(errInternal)
 				return
 			}
 			said.info = pub.info
 		}
 		said.tags = a.Tags
 		s.say(id, req.Channel, said, sayOptions{skipHistory: a.SkipHistory})
-	}, func(e *protocol.Error) { s.refuse(id, e) })
+	}, refuse)
 }
 
 // askRPC has the application do what the client asks for.

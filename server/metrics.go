@@ -167,6 +167,10 @@ func (m *metrics) watch(h *hub, pending *handshakes) {
 	gauge("throng_history_publications", "Publications remembered.", locked(func() int { return h.archive.count }))
 	gauge("throng_history_bytes", "Bytes of the publications remembered, about.", locked(func() int { return h.archive.bytes }))
 	gauge("throng_positions", "Rooms of which only the position is remembered, for recovery.", locked(func() int { return h.positions.kept.count }))
+	gauge("throng_slow_mode_publishers", "Publishers that slow mode remembers, in all slow rooms.", func() float64 {
+		waiting, _ := h.moderation.speakers()
+		return float64(waiting)
+	})
 	gauge("throng_handshakes_pending", "Connections that have not finished their handshake.", func() float64 { return float64(pending.count()) })
 	gauge("throng_unfinished_messages", "WebSocket messages that have begun and not ended.", func() float64 {
 		messages, _ := h.unfinished.size()
@@ -205,6 +209,10 @@ func (m *metrics) watch(h *hub, pending *handshakes) {
 			return n
 		}
 	}
+	counter("throng_slow_mode_forgotten_total", "Publishers in slow mode that were forgotten early, as there were too many.", func() uint64 {
+		_, forgot := h.moderation.speakers()
+		return forgot
+	})
 	counter("throng_positions_dropped_total", "Positions of rooms that were dropped: too many rooms, or 30 days old.", func() uint64 {
 		h.mu.Lock()
 		defer h.mu.Unlock()

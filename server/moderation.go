@@ -19,20 +19,12 @@ type moderation struct {
 	bans        map[sanctioned]time.Time // until when; the zero time for ever
 	mutes       map[sanctioned]time.Time
 	slow        map[string]time.Duration // of a room: between two publications of one user
-	spoke       map[speaker]time.Time    // in a slow room: when it spoke last
-	searched    time.Time                // spoke, for those who need wait no more, as it was full
+	spoke       slowMode
 	revocations map[revoked]revocation
 }
 
 // sanctioned is a user in a room; in every room where that is empty.
 type sanctioned struct{ user, room string }
-
-// speaker is who speaks in a room: a user over all of its connections, or one connection of nobody in particular.
-type speaker struct {
-	user string
-	conn uint64
-	room string
-}
 
 // revoked is a token of a user; all that were issued before some moment where id is empty.
 type revoked struct{ user, id string }
@@ -49,9 +41,7 @@ type revocation struct {
 }
 
 const (
-	maxSanctions   = 1 << 16     // bans, mutes, slow rooms and revocations together
-	maxSpoke       = 1 << 18     // speakers in slow rooms that must wait
-	searchPause    = time.Second // between two searches for room among them, while everybody waits
+	maxSanctions   = 1 << 16 // bans, mutes, slow rooms and revocations together
 	maxSlowMode    = 24 * time.Hour
 	forgetInterval = time.Minute // between two looks for sanctions that have had their time
 )
@@ -62,7 +52,7 @@ func newModeration() *moderation {
 		bans:        map[sanctioned]time.Time{},
 		mutes:       map[sanctioned]time.Time{},
 		slow:        map[string]time.Duration{},
-		spoke:       map[speaker]time.Time{},
+		spoke:       newSlowMode(),
 		revocations: map[revoked]revocation{},
 	}
 }
@@ -106,36 +96,6 @@ func (m *moderation) refuses(user string, c credential) bool {
 	return is && stands(r.until, now) && c.issued.Before(r.issuedBefore)
 }
 
-// maySpeak holds a speaker to the slow mode of its room, and counts what it says now.
-func (m *moderation) maySpeak(who speaker) bool {
-	if !m.any.Load() {
-		return true
-	}
-	m.mu.RLock()
-	pause := m.slow[who.room]
-	m.mu.RUnlock()
-	if pause == 0 {
-		return true
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	now := m.now()
-	if now.Before(m.spoke[who].Add(pause)) {
-		return false
-	}
-	if _, known := m.spoke[who]; !known && len(m.spoke) >= maxSpoke {
-		if now.Sub(m.searched) < searchPause {
-			return false
-		}
-		m.searched = now
-		if m.forgetLocked(); len(m.spoke) >= maxSpoke {
-			return false
-		}
-	}
-	m.spoke[who] = now
-	return true
-}
-
 // ban, mute and revoke are false where there are too many sanctions already.
 func (m *moderation) ban(user, room string, until time.Time) bool {
 	return sanction(m, m.bans, sanctioned{user, room}, until)
@@ -157,22 +117,6 @@ func (m *moderation) revoke(user, id string, r revocation) bool {
 		r.until = old.until
 	}
 	return sanctionLocked(m, m.revocations, revoked{user, id}, r)
-}
-
-// slowDown sets a room's slow mode; 0 ends it.
-func (m *moderation) slowDown(room string, pause time.Duration) bool {
-	if pause > 0 {
-		return sanction(m, m.slow, room, pause)
-	}
-	lift(m, m.slow, room)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for who := range m.spoke {
-		if who.room == room {
-			delete(m.spoke, who)
-		}
-	}
-	return true
 }
 
 func (m *moderation) unban(user, room string)  { lift(m, m.bans, sanctioned{user, room}) }
@@ -231,10 +175,6 @@ func (m *moderation) forgetLocked() {
 			delete(m.revocations, token)
 		}
 	}
-	for who, at := range m.spoke {
-		if !now.Before(at.Add(m.slow[who.room])) {
-			delete(m.spoke, who)
-		}
-	}
+	m.forgetSpeakersLocked(now)
 	m.any.Store(m.countLocked() > 0)
 }

@@ -60,6 +60,9 @@ func (r rateLimit) lately(m meter, now time.Duration) int {
 	return int(max(time.Duration(m)-now, 0) / r.every)
 }
 
+// giveBack takes back one that was counted and did not happen.
+func (r rateLimit) giveBack(m *meter) { *m -= meter(r.every) }
+
 // spent is how far those who went had used up their rate: coming back gives nobody another burst. Whoever could have all of it again
 // is forgotten. Guarded by hub.mu.
 type spent[K comparable] struct {

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"maps"
 	"math/bits"
 	"time"
 
@@ -36,42 +35,15 @@ func (s *session) publish(id uint32, req *protocol.PublishRequest) {
 		s.refuse(id, errLimit)
 		return
 	}
-	now := s.hub.clock.now()
-	if s.floods || !s.mayPublishIn(req.Channel, perSecond(options.Rate), now) || !s.hub.userMayPublish(s.user, now) {
-		s.refuse(id, errTooManyRequests)
-		return
-	}
-	if !s.hub.moderation.maySpeak(s.speaker(req.Channel)) {
-		s.fail(id, errTooManyRequests)
+	f, ok := s.pay(id, req.Channel)
+	if !ok {
 		return
 	}
 	if options.PublishProxy {
-		s.askPublish(id, req, pub)
+		s.askPublish(id, req, pub, f)
 		return
 	}
 	s.say(id, req.Channel, pub, sayOptions{})
-}
-
-// mayPublishIn holds the session to the rate of a room, whether it is in it or not. It remembers as many rooms as it may be in.
-func (s *session) mayPublishIn(room string, r rateLimit, now time.Duration) bool {
-	if r.every == 0 {
-		return true
-	}
-	m, known := s.meters[room]
-	if !known && len(s.meters) >= s.hub.maxRooms {
-		maps.DeleteFunc(s.meters, func(_ string, m meter) bool { return time.Duration(m) <= now })
-		if len(s.meters) >= s.hub.maxRooms {
-			return false
-		}
-	}
-	if !r.allow(&m, now, 1) {
-		return false
-	}
-	if s.meters == nil {
-		s.meters = map[string]meter{}
-	}
-	s.meters[room] = m
-	return true
 }
 
 // say says what the session may say.
@@ -86,14 +58,6 @@ func (s *session) spokeIn(r *room) {
 	if s.talksIn == nil || !s.talksIn.congested() {
 		s.talksIn = r
 	}
-}
-
-// speaker is who the session is to a room in slow mode.
-func (s *session) speaker(room string) speaker {
-	if s.info.User == "" {
-		return speaker{conn: s.conn.id, room: room}
-	}
-	return speaker{user: s.info.User, room: room}
 }
 
 // sayOptions are what the server API may ask for.

@@ -75,3 +75,13 @@ func (h *hub) userMayPublish(u *user, now time.Duration) bool {
 	defer h.mu.Unlock()
 	return h.userRate.allow(&u.meter, now, 1)
 }
+
+// userDidNotPublish takes back what userMayPublish counted.
+func (h *hub) userDidNotPublish(u *user) {
+	if h.userRate.every == 0 {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.userRate.giveBack(&u.meter)
+}

@@ -1,0 +1,191 @@
+package server
+
+import (
+	"hash/maphash"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// Slow mode: in a slow room each publisher may publish once in a pause. Any goroutine may ask.
+
+const (
+	maxSpoke        = 1 << 18 // publishers remembered in all slow rooms; each room has an equal share, its oldest go first
+	guestsOfAddress = 10      // publications of all guests of one address in a pause
+	guestUser       = "guest:"
+)
+
+// speaker is a publisher: a user over all of its connections, or all connections without a user at one address. A guest is a user,
+// but it can make itself a new one at any time, so guests are counted by address as well.
+type speaker struct {
+	user    string
+	address netip.Addr // not of a user that has an account
+}
+
+// spoken is what a publisher did in a slow room since a moment.
+type spoken struct {
+	since int64 // unix nanoseconds
+	times int32
+}
+
+// spokenWord is a publication as slow mode counted it. The zero value was not counted.
+type spokenWord struct {
+	room string
+	by   [2]uint64 // publishers, by key
+	at   [2]int64  // since when their publications are counted; 0 for none
+}
+
+// slowMode is what moderation knows of those who published in slow rooms. Guarded by moderation.mu.
+type slowMode struct {
+	seed   maphash.Seed
+	rooms  map[string]*recent[spoken]
+	forgot uint64 // publishers that were forgotten before their pause was over
+}
+
+func newSlowMode() slowMode {
+	return slowMode{seed: maphash.MakeSeed(), rooms: map[string]*recent[spoken]{}}
+}
+
+// speakerOf is who a connection is in slow rooms.
+func speakerOf(c *conn, user string) speaker {
+	if user != "" && !strings.HasPrefix(user, guestUser) {
+		return speaker{user: user}
+	}
+	return speaker{user, c.household()}
+}
+
+// keys are those that a speaker is counted by, and how often each may publish in a pause.
+func (s *slowMode) keys(who speaker) (keys [2]uint64, most [2]int32) {
+	keys[0], most[0] = maphash.Comparable(s.seed, who), 1
+	if who.user != "" && who.address.IsValid() {
+		keys[0] = maphash.Comparable(s.seed, speaker{user: who.user})
+		keys[1], most[1] = maphash.Comparable(s.seed, speaker{guestUser, who.address}), guestsOfAddress
+	}
+	return keys, most
+}
+
+// slows says whether a room is in slow mode.
+func (m *moderation) slows(room string) bool {
+	if !m.any.Load() {
+		return false
+	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.slow[room] > 0
+}
+
+// maySpeak holds a speaker to the slow mode of a room, and counts what it says now. Return the word if it is not said after all.
+func (m *moderation) maySpeak(who speaker, room string) (w spokenWord, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	pause := m.slow[room].Nanoseconds()
+	if pause == 0 {
+		return spokenWord{}, true
+	}
+	table := m.spoke.rooms[room]
+	if table == nil {
+		table = &recent[spoken]{}
+		m.spoke.rooms[room] = table
+	}
+	m.trimLocked(table)
+	now := m.now().UnixNano()
+	for range 2 { // as many as may be added
+		if oldest := table.first(); oldest != nil && now >= oldest.since+pause {
+			table.removeOldest()
+		}
+	}
+	keys, most := m.spoke.keys(who)
+	var counts [2]spoken
+	for i, key := range keys {
+		counts[i] = spoken{since: now}
+		if before := table.get(key); before != nil && now < before.since+pause {
+			counts[i] = *before
+		}
+		if most[i] > 0 && counts[i].times >= most[i] {
+			return spokenWord{}, false
+		}
+	}
+	w = spokenWord{room: room, by: keys}
+	for i, key := range keys {
+		if most[i] == 0 {
+			continue
+		}
+		counts[i].times++
+		w.at[i] = counts[i].since
+		if _, full := table.put(key, counts[i]); full {
+			m.spoke.forgot++
+		}
+	}
+	return w, true
+}
+
+// takeBack is for a word that was not said: its publisher need not wait for it.
+func (m *moderation) takeBack(w spokenWord) {
+	if w.room == "" {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	table := m.spoke.rooms[w.room]
+	if table == nil {
+		return
+	}
+	for i, key := range w.by {
+		count := table.get(key)
+		if w.at[i] == 0 || count == nil || count.since != w.at[i] {
+			continue
+		}
+		if count.times--; count.times == 0 {
+			table.remove(key)
+		}
+	}
+}
+
+// trimLocked holds a slow room to its share. m.mu is held.
+func (m *moderation) trimLocked(table *recent[spoken]) {
+	table.most = maxSpoke / max(len(m.slow), 1)
+	for table.count > table.most {
+		table.removeOldest()
+		m.spoke.forgot++
+	}
+}
+
+// slowDown sets a room's slow mode; 0 ends it. It is false where there are too many sanctions already.
+func (m *moderation) slowDown(room string, pause time.Duration) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if pause == 0 {
+		delete(m.slow, room)
+		delete(m.spoke.rooms, room)
+		return true
+	}
+	if !sanctionLocked(m, m.slow, room, pause) {
+		return false
+	}
+	for _, table := range m.spoke.rooms {
+		m.trimLocked(table)
+	}
+	return true
+}
+
+// forgetSpeakersLocked forgets those who need wait no more. m.mu is held.
+func (m *moderation) forgetSpeakersLocked(now time.Time) {
+	for room, table := range m.spoke.rooms {
+		for oldest := table.first(); oldest != nil && now.UnixNano() >= oldest.since+m.slow[room].Nanoseconds(); oldest = table.first() {
+			table.removeOldest()
+		}
+		if table.count == 0 {
+			delete(m.spoke.rooms, room)
+		}
+	}
+}
+
+// speakers returns how many publishers must wait, about, and how many were forgotten before their time.
+func (m *moderation) speakers() (waiting int, forgot uint64) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for _, table := range m.spoke.rooms {
+		waiting += table.count
+	}
+	return waiting, m.spoke.forgot
+}

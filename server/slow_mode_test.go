@@ -1,0 +1,224 @@
+package server
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// startSlowMode is moderation in which rooms are slow, and its clock.
+func startSlowMode(t *testing.T, pause time.Duration, rooms ...string) (*moderation, *time.Time) {
+	t.Helper()
+	now := time.Now()
+	m := newModeration()
+	m.now = func() time.Time { return now }
+	for _, room := range rooms {
+		if !m.slowDown(room, pause) {
+			t.Fatalf("%s cannot be made slow", room)
+		}
+	}
+	return m, &now
+}
+
+func (m *moderation) says(user, room string) bool {
+	_, ok := m.maySpeak(speaker{user: user}, room)
+	return ok
+}
+
+// What is remembered is bounded, and a newcomer may always publish: the publisher that did so longest ago is forgotten for it.
+func TestAFullTableOfPublishersLocksNobodyOut(t *testing.T) {
+	m, now := startSlowMode(t, time.Hour, "slow")
+	for i := range maxSpoke + 1000 {
+		if !m.says(fmt.Sprint(i), "slow") {
+			t.Fatalf("newcomer %d may not publish", i)
+		}
+		*now = now.Add(time.Millisecond)
+	}
+	if waiting, forgot := m.speakers(); waiting != maxSpoke || forgot != 1000 {
+		t.Errorf("got %d remembered and %d forgotten, want %d and 1000", waiting, forgot, maxSpoke)
+	}
+	if m.says(fmt.Sprint(1000+1), "slow") {
+		t.Error("one that is remembered need not wait")
+	}
+	if !m.says("0", "slow") {
+		t.Error("one that was forgotten must wait")
+	}
+	*now = now.Add(2 * time.Hour)
+	if m.forgetLocked(); m.spoke.rooms["slow"] != nil {
+		t.Error("those who need not wait any more are remembered")
+	}
+}
+
+// One slow room takes no place of another's, and all together keep the bound.
+func TestEachSlowRoomHasItsShare(t *testing.T) {
+	m, _ := startSlowMode(t, time.Hour, "busy", "quiet")
+	if !m.says("ann", "quiet") {
+		t.Fatal("the first may not publish")
+	}
+	for i := range maxSpoke {
+		m.says(fmt.Sprint(i), "busy")
+	}
+	if m.says("ann", "quiet") {
+		t.Error("the busy room had a publisher of the quiet one forgotten")
+	}
+	if got := m.spoke.rooms["busy"].count; got != maxSpoke/2 {
+		t.Errorf("got %d remembered in one of two rooms, want %d", got, maxSpoke/2)
+	}
+	m.slowDown("third", time.Hour)
+	if got := m.spoke.rooms["busy"].count; got != maxSpoke/3 {
+		t.Errorf("got %d remembered in one of three rooms, want %d", got, maxSpoke/3)
+	}
+	m.slowDown("busy", 0)
+	if waiting, _ := m.speakers(); waiting != 1 {
+		t.Errorf("got %d remembered when the room is slow no more, want ann", waiting)
+	}
+}
+
+// Publishers who need not wait any more are forgotten as others publish, without a search.
+func TestASlowRoomForgetsAsItGoes(t *testing.T) {
+	m, now := startSlowMode(t, time.Second, "slow")
+	for i := range 100_000 {
+		m.says(fmt.Sprint(i), "slow")
+		*now = now.Add(time.Millisecond)
+	}
+	if got := m.spoke.rooms["slow"].count; got > 1001 {
+		t.Errorf("got %d remembered, want those of the last second", got)
+	}
+}
+
+func TestAWordThatIsTakenBackIsNotWaitedFor(t *testing.T) {
+	m, now := startSlowMode(t, time.Hour, "slow")
+	for _, who := range []speaker{{user: "ann"}, {user: guestUser + "x", address: netip.MustParseAddr("10.0.0.1")}, {address: netip.MustParseAddr("10.0.0.1")}} {
+		for range 20 {
+			w, ok := m.maySpeak(who, "slow")
+			if !ok {
+				t.Fatalf("%v must wait for what it did not say", who)
+			}
+			m.takeBack(w)
+		}
+		w, _ := m.maySpeak(who, "slow")
+		if _, ok := m.maySpeak(who, "slow"); ok {
+			t.Errorf("%v need not wait for what it said", who)
+		}
+		*now = now.Add(time.Hour)
+		m.maySpeak(who, "slow")
+		m.takeBack(w) // of an hour ago: not what it says now
+		if _, ok := m.maySpeak(who, "slow"); ok {
+			t.Errorf("%v took back another word", who)
+		}
+		*now = now.Add(time.Hour)
+	}
+	m.takeBack(spokenWord{})
+}
+
+// Guests may make themselves new ones: those of one address share a number of publications.
+func TestGuestsOfOneAddressShareASlowRoom(t *testing.T) {
+	m, now := startSlowMode(t, time.Hour, "slow")
+	at := func(address string, guest int) bool {
+		_, ok := m.maySpeak(speaker{fmt.Sprint(guestUser, guest), netip.MustParseAddr(address)}, "slow")
+		return ok
+	}
+	for range 2 {
+		for i := range 2 * guestsOfAddress {
+			if got, want := at("10.0.0.1", i), i < guestsOfAddress; got != want {
+				t.Errorf("guest %d of an address: got %v, want %v", i, got, want)
+			}
+		}
+		if !at("10.0.0.2", 99) || at("10.0.0.2", 99) {
+			t.Error("a guest of another address: want it to publish once")
+		}
+		*now = now.Add(time.Hour)
+	}
+}
+
+// A connection without a user is its address, so that a new connection has to wait like the old one.
+func TestReconnectingDoesNotPassSlowMode(t *testing.T) {
+	o := DefaultRoom()
+	o.Publish = Anyone
+	s := startAPI(t, o)
+	call(t, s, "slow_mode", `{"channel":"x","seconds":1000}`)
+	call(t, s, "slow_mode", `{"channel":"y","seconds":1000}`)
+	const wait, done = `{"id":77,"error":{"code":111,"message":"too many requests","temporary":true}}`, `{"id":77,"publish":{}}`
+	for i, want := range []string{done, wait, wait} {
+		c := connectSDK(t, s, "")
+		if got := c.answerTo(`"publish":{"channel":"x","data":1}`); got != want {
+			t.Errorf("connection %d: got %s, want %s", i, got, want)
+		}
+		c.conn.Close()
+	}
+	plain := dial(t, s, "y")
+	plain.send(ws.OpText, "one")
+	plain.hear(ws.OpText, "one")
+	again := dial(t, s, "y")
+	again.send(ws.OpText, "two")
+	again.closed(ws.ClosePolicy)
+	if value(t, s, "throng_slow_mode_publishers", "") != 2 {
+		t.Error("want one publisher in each of two rooms")
+	}
+}
+
+// A limit is not used up by what the application refuses, nor by what another limit refuses.
+func TestARefusedPublicationCostsNoLimit(t *testing.T) {
+	for name, limit := range map[string]func(*Config, *RoomOptions){
+		"the room's rate": func(_ *Config, o *RoomOptions) { o.Rate = 1 },
+		"the user's rate": func(c *Config, _ *RoomOptions) { c.RateUser = 1 },
+		"slow mode":       nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := startApplication(t, map[string]func(question) string{onPublish: func(q question) string {
+				if strings.Contains(string(q.Data), "bad") {
+					return `{"error":{"code":1000,"message":"no such words here"}}`
+				}
+				return `{"result":{}}`
+			}})
+			s := startHooked(t, a, func(c *Config) {
+				o := DefaultRoom()
+				o.Publish, o.PublishProxy = Anyone, true
+				if limit != nil {
+					limit(c, &o)
+				}
+				c.Rooms = []RoomOptions{o}
+			})
+			if limit == nil && !s.hub.moderation.slowDown("x", time.Hour) {
+				t.Fatal("not slow")
+			}
+			c := connectSDK(t, s, userToken("ann"))
+			for i := range 20 {
+				if got := c.answerTo(`"publish":{"channel":"x","data":"bad"}`); !strings.Contains(got, `"code":1000`) {
+					t.Fatalf("publication %d that is refused: got %s", i, got)
+				}
+			}
+			if got := c.answerTo(`"publish":{"channel":"x","data":"good"}`); got != `{"id":77,"publish":{}}` {
+				t.Errorf("got %s for the first good one", got)
+			}
+			if limit == nil {
+				if got := c.answerTo(`"publish":{"channel":"x","data":"good"}`); !strings.Contains(got, `"code":111`) {
+					t.Errorf("got %s for the second good one in slow mode", got)
+				}
+			}
+		})
+	}
+}
+
+// Waiting for slow mode does not use up the rates.
+func TestSlowModeCostsNoRate(t *testing.T) {
+	s := startLimited(t, func(c *Config) {
+		o := DefaultRoom()
+		o.Publish, o.Rate = Anyone, 1
+		c.Rooms, c.RateUser = []RoomOptions{o}, 1
+	})
+	s.hub.moderation.slowDown("x", time.Hour)
+	c := connectSDK(t, s, userToken("ann"))
+	c.answerTo(`"publish":{"channel":"x","data":1}`)
+	for range 20 {
+		c.answerTo(`"publish":{"channel":"x","data":1}`)
+	}
+	s.hub.moderation.slowDown("x", 0)
+	if got := c.answerTo(`"publish":{"channel":"x","data":1}`); got != `{"id":77,"publish":{}}` {
+		t.Errorf("got %s, want the second of the burst", got)
+	}
+}
