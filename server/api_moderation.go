@@ -134,12 +134,15 @@ func (p *apiSlowMode) do(_ context.Context, a *api) (any, *protocol.Error) {
 // apiRedact takes back what somebody said.
 type apiRedact redaction
 
-func (p *apiRedact) do(_ context.Context, a *api) (any, *protocol.Error) {
+func (p *apiRedact) do(ctx context.Context, a *api) (any, *protocol.Error) {
 	r := apiRoom{p.Channel}
 	if e := r.offers(a, toReadHistory); e != nil {
 		return nil, e
 	}
-	if e := a.hub.redact(redaction(*p), nil); e != nil {
+	if e := a.hub.awaitRoom(ctx, p.Channel); e != nil {
+		return nil, e
+	}
+	if _, e := a.hub.redact(redaction(*p), nil); e != nil {
 		return nil, e
 	}
 	return nothing{}, nil

@@ -12,6 +12,7 @@ type history struct {
 	ring  []publication
 	head  int // of the oldest
 	count int
+	notes int    // of count, how many are notices
 	top   uint64 // the offset of the newest publication ever; offsets count from 1
 	epoch string // offsets of two epochs do not compare. Empty where the room has no history
 	bytes int
@@ -31,16 +32,28 @@ const (
 
 func (h *history) position() position { return position{h.top, h.epoch} }
 
-// add gives p its offset and remembers it, in the place of the oldest where there are most already. It returns by how many
-// bytes the history grew.
+// noticesPerMessage is how many notices a history keeps beside each of its messages. A message has one notice at most, and only
+// those of twice as many messages can stand behind a message that is kept: so no notice takes the place of a message that was
+// not redacted itself.
+const noticesPerMessage = 2
+
+// add gives p its offset and remembers it: a message in the place of the oldest message where there are most already, a notice
+// in a place of its own. It returns by how many bytes the history grew.
 func (h *history) add(p *publication, most int) (grown int) {
 	h.top++
 	p.offset = h.top
-	for h.count >= most {
+	for !p.notice && h.count-h.notes >= most || p.notice && h.notes >= noticesPerMessage*most {
 		grown -= h.dropOldest()
 	}
+	if p.notice {
+		h.notes++
+	}
 	if h.count == len(h.ring) {
-		bigger := make([]publication, min(max(2*len(h.ring), 4), most))
+		size := max(2*len(h.ring), 4)
+		if most > len(h.ring) {
+			size = min(size, most) // there may never be a notice
+		}
+		bigger := make([]publication, min(size, (1+noticesPerMessage)*most))
 		for i := range h.count {
 			bigger[i] = *h.at(i)
 		}
@@ -82,6 +95,9 @@ func (h *history) redact(p *publication) (grown int) {
 func (h *history) dropOldest() int {
 	oldest := h.at(0)
 	size := oldest.cost() + remembered
+	if oldest.notice {
+		h.notes--
+	}
 	*oldest = publication{}
 	h.head = (h.head + 1) % len(h.ring)
 	h.count--

@@ -38,6 +38,8 @@ type publication struct {
 	tags map[string]string
 	form form
 
+	notice bool // says that another publication was redacted
+
 	// Of one that is remembered, else 0.
 	at        wheel.Tick // when it was said, for its end
 	offset    uint64     // its place in the room's history

@@ -60,7 +60,9 @@ type recoveryModel struct {
 	log     map[string][]string // by epoch: what was said, in order
 	heard   map[*part]map[*subscription]*modelClient
 	said    int
-	did     map[string]int
+
+	redacted map[position]bool
+	did      map[string]int
 }
 
 // modelClient is one client, and what it believes of each room.
@@ -84,9 +86,11 @@ func newRecoveryModel(t *testing.T, random *rand.Rand) *recoveryModel {
 	h.heartbeat = newHeartbeat(h, cfg, nil)
 	m := &recoveryModel{
 		t: t, random: random, hub: h,
-		log:   map[string][]string{},
-		heard: map[*part]map[*subscription]*modelClient{},
-		did:   map[string]int{},
+		log: map[string][]string{},
+
+		redacted: map[position]bool{},
+		heard:    map[*part]map[*subscription]*modelClient{},
+		did:      map[string]int{},
 	}
 	for _, o := range cfg.Rooms {
 		m.names = append(m.names, o.Pattern)
@@ -122,14 +126,16 @@ func (m *recoveryModel) step() {
 	case n < 73:
 		m.did["cut"]++
 		c.session.end()
-	case n < 74:
+	case n < 77:
+		m.redact(name)
+	case n < 78:
 		m.hub.mu.Lock()
 		if r := m.hub.rooms[name]; r != nil {
 			m.did["cleared"]++
 			m.hub.archive.clear(r)
 		}
 		m.hub.mu.Unlock()
-	case n < 78:
+	case n < 82:
 		now := m.hub.clock.tick() + wheel.Tick(m.random.IntN(30))
 		m.hub.clock.ticks.Store(uint32(now))
 		m.hub.age(now)
@@ -164,6 +170,24 @@ func (m *recoveryModel) publish(name string) {
 		m.t.Errorf("publication got offset %d, want %d", at.offset, len(m.log[at.epoch])+1)
 	}
 	m.log[at.epoch] = append(m.log[at.epoch], text)
+}
+
+// redact takes back something of a room, if it can be; its notice is something that is said.
+func (m *recoveryModel) redact(name string) {
+	m.hub.mu.Lock()
+	at := m.hub.positions.of(name)
+	if r := m.hub.rooms[name]; r != nil {
+		at = r.history.position()
+	}
+	m.hub.mu.Unlock()
+	what := redaction{Channel: name, Offset: at.offset - min(at.offset, m.random.Uint64N(20)), Epoch: at.epoch}
+	in, _ := m.hub.redact(what, nil)
+	if in == nil {
+		return
+	}
+	m.did["redacted"]++
+	m.redacted[position{what.Offset, at.epoch}] = true
+	m.log[at.epoch] = append(m.log[at.epoch], fmt.Sprintf(`{"type":"redact","offset":%d}`, what.Offset))
 }
 
 func (m *recoveryModel) join(c *modelClient, name string) {
@@ -251,7 +275,8 @@ func (m *recoveryModel) hear(c *modelClient, name string, p *publication) {
 		m.t.Errorf("%s: heard offset %d behind %d", name, p.offset, at.offset)
 		return
 	}
-	if log := m.log[at.epoch]; uint64(len(log)) < p.offset || log[p.offset-1] != string(p.data) {
+	if log := m.log[at.epoch]; uint64(len(log)) < p.offset || log[p.offset-1] != string(p.data) &&
+		!(string(p.data) == string(redacted) && m.redacted[position{p.offset, at.epoch}]) {
 		m.t.Errorf("%s: heard %q as offset %d of epoch %s, which is not what was said", name, p.data, p.offset, at.epoch)
 		return
 	}

@@ -13,6 +13,8 @@ import (
 // redacted is what a redacted publication says.
 var redacted = []byte(`{"redacted":true}`)
 
+var errNotice = &protocol.Error{Code: 107, Message: "bad request: that publication is the notice of a redaction"}
+
 var errForgotten = &protocol.Error{Code: 107, Message: "bad request: no publication with that offset is remembered"}
 
 // redaction names a publication.
@@ -33,11 +35,17 @@ func (s *session) redact(id uint32, params []byte) {
 		s.fail(id, s.denied(toPublish, r.Channel))
 		return
 	}
-	if !s.hub.userMayPublish(s.user, s.hub.clock.now()) {
-		s.refuse(id, errTooManyRequests)
+	f, ok := s.pay(id, r.Channel) // others hear of it, as of a publication
+	if !ok {
 		return
 	}
-	if e := s.hub.redact(r, s.info); e != nil {
+	in, e := s.hub.redact(r, s.info)
+	if in == nil {
+		s.giveBack(f)
+	} else {
+		s.spokeIn(in)
+	}
+	if e != nil {
 		s.fail(id, e)
 		return
 	}
@@ -45,36 +53,40 @@ func (s *session) redact(id uint32, params []byte) {
 }
 
 // redact is asked for by the author of a publication, or, where that is nil, by the application. Who is not the author
-// does not learn whether there is such a publication.
-func (h *hub) redact(what redaction, author *protocol.ClientInfo) *protocol.Error {
+// does not learn whether there is such a publication. The notice of a redaction cannot be redacted: a chain of them has no end. in is
+// the room whose members are sent a notice, nil if there is nothing new to say.
+func (h *hub) redact(what redaction, author *protocol.ClientInfo) (in *room, e *protocol.Error) {
 	gone := errForgotten
 	if author != nil {
 		gone = errDenied
 	}
 	notice, _ := ofSDK(fmt.Appendf(nil, `{"type":"redact","offset":%d}`, what.Offset))
-	notice.info = author
+	notice.info, notice.notice = author, true
 	m := &message{pub: notice, size: notice.size() + messageOverhead}
+	var wake uint64
 
 	h.mu.Lock()
+	defer func() {
+		h.mu.Unlock()
+		h.wake(wake)
+	}()
 	r := h.rooms[what.Channel]
 	if r == nil || r.history.epoch == "" || what.Epoch != "" && what.Epoch != r.history.epoch {
-		h.mu.Unlock()
-		return gone
+		return nil, gone
 	}
 	h.expireLocked(r)
 	p := r.history.find(what.Offset)
-	if p == nil || author != nil && !p.by(author) {
-		h.mu.Unlock()
-		return gone
+	switch {
+	case p == nil || author != nil && !p.by(author):
+		return nil, gone
+	case p.notice:
+		return nil, errNotice
+	case bytes.Equal(p.data, redacted):
+		return nil, nil
 	}
-	var wake uint64
-	if !bytes.Equal(p.data, redacted) {
-		h.archive.redact(r, p)
-		_, wake = h.sayLocked(r, m, sayOptions{})
-	}
-	h.mu.Unlock()
-	h.wake(wake)
-	return nil
+	h.archive.redact(r, p)
+	_, wake = h.sayLocked(r, m, sayOptions{})
+	return r, nil
 }
 
 // by says whether a publication is somebody's own.
