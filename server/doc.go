@@ -56,6 +56,7 @@
 //   - Fast talkers: beyond a burst a connection is read at its rate of bytes (pace.go).
 //   - Overload: a room that is too far behind is not read for (room.backlog, waker.later): memory stays bounded and nothing
 //     is lost; TCP makes the talkers wait.
+//   - Joins and leaves: each room has a rate for them. Beyond it they wait, and what cancels out is not sent (join_leave.go).
 //   - Deadlines: one entry a connection in a timing wheel, never moved when bytes arrive (heartbeat.go); rooms that remember
 //     something are in another (history.go). The clock stands still while the process does (clock.go), so a pause cuts nobody.
 //     Expiry of tokens goes by the wall clock (expiry.go), and is judged at the first tick after a pause.

@@ -84,6 +84,7 @@ func (h *heartbeat) advance(now time.Time) {
 
 	h.watchWallClock(tick)
 	h.hub.age(tick)
+	h.hub.announce()
 	h.hub.expireUnfinished(tick)
 	h.hub.relieveOwed(tick)
 	h.hub.moderation.expire(now)

@@ -70,6 +70,8 @@ type hub struct {
 	archive          archive
 	positions        positions
 	said             said
+	unannounced      []*room // where joins and leaves wait to be sent
+	pendingBytes     int     // of these
 	ages             *wheel.Wheel[room, *room]
 	aged             []*room
 	lastID           uint64
@@ -257,6 +259,9 @@ func (h *hub) roomLocked(name string) *room {
 
 // tidyLocked forgets a room that nobody is in, unless it remembers publications. hub.mu is held.
 func (h *hub) tidyLocked(r *room) {
+	if r.members == 0 {
+		h.discardEventsLocked(r)
+	}
 	switch {
 	case r.members > 0 || h.rooms[r.name] != r:
 	case r.history.count > 0:

@@ -38,6 +38,10 @@ type metrics struct {
 	longReplyBytes prometheus.Counter
 
 	personalRoomsMissing prometheus.Counter
+
+	joinLeaveSent    prometheus.Counter
+	joinLeaveFolded  prometheus.Counter
+	joinLeaveDropped prometheus.Counter
 }
 
 // Results of a handshake, the label of throng_handshakes_total.
@@ -114,6 +118,13 @@ func newMetrics() *metrics {
 	}, []string{"recovered"})
 	m.recovered, m.unrecovered = recoveries.WithLabelValues("yes"), recoveries.WithLabelValues("no")
 	m.registry.MustRegister(m.commands, m.commandErrors, m.apiRequests, m.subscriptions, recoveries)
+
+	joinLeave := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "throng_join_leave_total", Help: "Join and leave events of rooms, by result: sent, folded (they cancelled out), or dropped (too many waited).",
+	}, []string{"result"})
+	m.joinLeaveSent, m.joinLeaveFolded, m.joinLeaveDropped =
+		joinLeave.WithLabelValues("sent"), joinLeave.WithLabelValues("folded"), joinLeave.WithLabelValues("dropped")
+	m.registry.MustRegister(joinLeave)
 
 	closes := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "throng_closes_total", Help: "Connections ended, by reason.",

@@ -22,6 +22,7 @@ type room struct {
 	present presence
 	history history
 	version version      // of the newest publication that told one
+	events  *joinLeave   // nil before the first join, and where the options have no join-leave
 	last    *publication // what the next delta is made against, where the options allow deltas; nil for none
 	kept    bool         // filed in hub.ages
 

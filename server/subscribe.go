@@ -180,7 +180,7 @@ func (h *hub) enter(s *session, entries []*entry, answer func()) {
 		h.metrics.subscriptions.Inc()
 		wake |= shard.pushLocked(job{do: joinPart, sub: e.sub, whole: !e.knowsLast()})
 		if r := e.sub.room; r.options.JoinLeave {
-			wake |= h.postLocked(r, job{do: deliver, message: &message{room: r, join: e.sub.info, size: infoSize(e.sub.info) + messageOverhead}})
+			wake |= h.announceLocked(r, e.sub.info, true)
 			s.spokeIn(r)
 		}
 	}
@@ -303,9 +303,7 @@ func (h *hub) leaveLocked(sub *subscription) (wake uint64) {
 		r.present.remove(sub)
 	}
 	wake |= sub.part.shard.pushLocked(job{do: leavePart, sub: sub})
-	if r.options.JoinLeave {
-		wake |= h.postLocked(r, job{do: deliver, message: &message{room: r, leave: sub.info, size: infoSize(sub.info) + messageOverhead}})
-	}
+	wake |= h.announceLocked(r, sub.info, false)
 	h.tidyLocked(r)
 	return wake
 }

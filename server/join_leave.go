@@ -1,0 +1,156 @@
+package server
+
+import (
+	"bytes"
+	"container/list"
+
+	"github.com/centrifugal/protocol"
+)
+
+// Join and leave events: a member is no publisher, so the limits of publications do not hold for them. Each room has a rate of its own:
+// the first events go out at once, beyond the rate they wait, and what cancels out while it waits is not sent at all. Where too
+// many wait, events are dropped: presence_stats has the number of members, and presence their names.
+
+const (
+	joinLeaveRate    = 50       // events a second of one room
+	joinLeaveUnit    = 256      // bytes; an event that is larger counts as several
+	maxPendingEvents = 1024     // of one room
+	maxPendingBytes  = 16 << 20 // of all rooms
+)
+
+// joinLeave is what a room's members are not yet sent of joins and leaves. Guarded by hub.mu.
+type joinLeave struct {
+	meter    meter
+	pending  list.List // of *presenceEvent, the oldest first; one of each client at most
+	byClient map[string]*list.Element
+	filed    bool // in hub.unannounced
+}
+
+type presenceEvent struct {
+	info   *protocol.ClientInfo
+	joined bool
+	told   *protocol.ClientInfo // as whom members know the client while this waits; nil where they do not
+}
+
+func (e *presenceEvent) size() int { return infoSize(e.info) + messageOverhead }
+
+// units are what an event takes of the rate: no more than the burst, so that each can be sent at some time.
+func (e *presenceEvent) units() int {
+	return min(1+e.size()/joinLeaveUnit, joinLeaveRate*burstSeconds)
+}
+
+// announceLocked sends the members of a room a join or a leave, now or later. hub.mu is held.
+func (h *hub) announceLocked(r *room, info *protocol.ClientInfo, joined bool) (wake uint64) {
+	if !r.options.JoinLeave {
+		return 0
+	}
+	if r.events == nil {
+		r.events = &joinLeave{byClient: map[string]*list.Element{}}
+	}
+	event := &presenceEvent{info: info, joined: joined}
+	if !joined {
+		event.told = info
+	}
+	wake = h.sendPendingLocked(r) // in order
+	if h.foldLocked(r, event) {
+		return wake
+	}
+	if r.events.pending.Len() == 0 && h.maySendLocked(r, event) {
+		return wake | h.sendEventLocked(r, event)
+	}
+	if r.events.pending.Len() >= maxPendingEvents || h.pendingBytes+event.size() > maxPendingBytes {
+		h.metrics.joinLeaveDropped.Inc()
+		return wake
+	}
+	h.pendingBytes += event.size()
+	r.events.byClient[info.Client] = r.events.pending.PushBack(event)
+	if !r.events.filed {
+		r.events.filed = true
+		h.unannounced = append(h.unannounced, r)
+	}
+	return wake
+}
+
+// foldLocked removes the pending event of the same client, and says whether there is nothing left to send: a join and a leave
+// cancel out, and so do a leave and a join by which nothing has changed. Else the event stands for both. hub.mu is held.
+func (h *hub) foldLocked(r *room, event *presenceEvent) (folded bool) {
+	at := r.events.byClient[event.info.Client]
+	if at == nil {
+		return false
+	}
+	before := at.Value.(*presenceEvent)
+	h.unqueueLocked(r, at)
+	h.metrics.joinLeaveFolded.Inc()
+	event.told = before.told
+	if event.joined && (event.told == nil || !sameInfo(event.told, event.info)) || !event.joined && event.told != nil {
+		return false
+	}
+	h.metrics.joinLeaveFolded.Inc()
+	return true
+}
+
+func sameInfo(a, b *protocol.ClientInfo) bool {
+	return a == b || a.User == b.User && bytes.Equal(a.ConnInfo, b.ConnInfo) && bytes.Equal(a.ChanInfo, b.ChanInfo)
+}
+
+func (h *hub) unqueueLocked(r *room, at *list.Element) {
+	event := r.events.pending.Remove(at).(*presenceEvent)
+	delete(r.events.byClient, event.info.Client)
+	h.pendingBytes -= event.size()
+}
+
+// maySendLocked holds the events of a room to their rate, and to the room's backlog. hub.mu is held.
+func (h *hub) maySendLocked(r *room, event *presenceEvent) bool {
+	return !r.congested() && perSecond(joinLeaveRate).allow(&r.events.meter, h.clock.now(), event.units())
+}
+
+// sendPendingLocked sends what waits, as far as the rate allows. hub.mu is held.
+func (h *hub) sendPendingLocked(r *room) (wake uint64) {
+	for at := r.events.pending.Front(); at != nil; at = r.events.pending.Front() {
+		event := at.Value.(*presenceEvent)
+		if !h.maySendLocked(r, event) {
+			break
+		}
+		h.unqueueLocked(r, at)
+		wake |= h.sendEventLocked(r, event)
+	}
+	return wake
+}
+
+func (h *hub) sendEventLocked(r *room, event *presenceEvent) (wake uint64) {
+	m := &message{room: r, size: event.size()}
+	if event.joined {
+		m.join = event.info
+	} else {
+		m.leave = event.info
+	}
+	h.metrics.joinLeaveSent.Inc()
+	return h.postLocked(r, job{do: deliver, message: m})
+}
+
+// discardEventsLocked forgets what waits to be sent in a room without members. hub.mu is held.
+func (h *hub) discardEventsLocked(r *room) {
+	if r.events == nil {
+		return
+	}
+	for at := r.events.pending.Front(); at != nil; at = r.events.pending.Front() {
+		h.unqueueLocked(r, at)
+	}
+}
+
+// announce sends what waits in all rooms, as far as their rates allow. Called on the heartbeat.
+func (h *hub) announce() {
+	var wake uint64
+	h.mu.Lock()
+	kept := h.unannounced[:0]
+	for _, r := range h.unannounced {
+		wake |= h.sendPendingLocked(r)
+		if r.events.filed = r.events.pending.Len() > 0; r.events.filed {
+			kept = append(kept, r)
+		}
+	}
+	clear(h.unannounced[len(kept):])
+	h.unannounced = kept
+	h.mu.Unlock()
+	h.wake(wake)
+}

@@ -1,0 +1,327 @@
+package server
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/centrifugal/protocol"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+)
+
+// lobby is a hub with one room that tells who comes and goes, and a watcher in it. It has no sockets, and its time is the test's.
+type lobby struct {
+	*hub
+	t    *testing.T
+	seen map[string]*protocol.ClientInfo // by client: who is there, as far as members were told
+	sent int
+}
+
+func newLobby(t *testing.T) *lobby {
+	o := DefaultRoom()
+	o.JoinLeave = true
+	cfg := DefaultConfig()
+	cfg.Rooms = []RoomOptions{o}
+	h := newHub(cfg, slog.New(slog.DiscardHandler), newMetrics(), nil, 1)
+	h.heartbeat = newHeartbeat(h, cfg, nil)
+	l := &lobby{hub: h, t: t, seen: map[string]*protocol.ClientInfo{}}
+	l.join(l.guest("watcher", nil))
+	l.hear()
+	l.letPass(time.Minute)
+	l.sent = 0
+	return l
+}
+
+func (l *lobby) guest(name string, info []byte) *session {
+	c := &conn{shard: l.shards[0], id: 1}
+	c.session = &session{conn: c, hub: l.hub, encoding: jsonEncoding, info: &protocol.ClientInfo{
+		User: name, Client: name, ConnInfo: info,
+	}}
+	return c.session
+}
+
+func (l *lobby) join(s *session) {
+	e := &entry{wish: &protocol.SubscribeRequest{Channel: "x"}, info: s.info}
+	if l.enter(s, []*entry{e}, func() {}); e.err != nil {
+		l.t.Fatal(e.err)
+	}
+}
+
+func (l *lobby) leave(s *session) { s.leave(s.find("x")) }
+
+// letPass has time pass, and the heartbeat tick.
+func (l *lobby) letPass(d time.Duration) {
+	l.clock.started = l.clock.started.Add(-d)
+	l.announce()
+	l.hear()
+}
+
+// hear does the shard's work.
+func (l *lobby) hear() {
+	for _, j := range l.shards[0].inbox {
+		if j.do != deliver {
+			continue
+		}
+		j.part.room.backlog.Add(int64(-j.message.size))
+		l.sent++
+		if in := j.message.join; in != nil {
+			l.seen[in.Client] = in
+		} else {
+			delete(l.seen, j.message.leave.Client)
+		}
+	}
+	l.shards[0].inbox = nil
+}
+
+// The first events of a quiet room are sent at once, the others as the rate allows, in order.
+func TestJoinsAndLeavesHaveARate(t *testing.T) {
+	l := newLobby(t)
+	const burst, guests = joinLeaveRate * burstSeconds, 500
+	began := l.clock.now()
+	mostSent := func() int { return mostEvents(l.clock.now() - began) }
+	for i := range guests {
+		l.join(l.guest(fmt.Sprint(i), nil))
+	}
+	l.hear()
+	if l.sent < min(burst, guests) || l.sent > mostSent() {
+		t.Errorf("got %d events sent at once, want %d to %d", l.sent, burst, mostSent())
+	}
+	if pending := l.rooms["x"].events.pending.Len(); l.sent+pending != guests {
+		t.Errorf("got %d sent and %d pending, want %d in all", l.sent, pending, guests)
+	}
+	for l.sent < guests {
+		before := l.sent
+		l.letPass(time.Second)
+		if got := l.sent - before; got < min(joinLeaveRate, guests-before) || l.sent > mostSent() {
+			t.Fatalf("got %d events in a second, and %d in all, want %d, and %d at most in all", got, l.sent, joinLeaveRate, mostSent())
+		}
+	}
+	if l.pendingBytes != 0 || len(l.unannounced) != 0 {
+		t.Errorf("got %d bytes pending in %d rooms after all was sent", l.pendingBytes, len(l.unannounced))
+	}
+	l.letPass(time.Minute)
+	l.join(l.guest("later", nil))
+	if l.hear(); l.seen["later"] == nil {
+		t.Error("the first event of a quiet room is not sent at once")
+	}
+}
+
+// mostEvents is how many events a room's members may be sent in a time, as clocks count it.
+func mostEvents(d time.Duration) int {
+	return joinLeaveRate*burstSeconds + int(d*joinLeaveRate/time.Second) + 1
+}
+
+// Whoever comes and goes while its events wait is not told of.
+func TestComingAndGoingCancelsOut(t *testing.T) {
+	l := newLobby(t)
+	for i := range 1000 {
+		l.join(l.guest(fmt.Sprint(i), nil))
+	}
+	l.hear()
+	sent, pending := l.sent, l.rooms["x"].events.pending.Len()
+	flapper := l.guest("flapper", nil)
+	for range 10_000 {
+		l.join(flapper)
+		l.leave(flapper)
+		l.hear()
+		if l.rooms["x"].events.pending.Len() == 0 {
+			break // it took so long that all was sent
+		}
+		if got := l.rooms["x"].events.pending.Len() + l.sent; got > sent+pending+3 {
+			t.Fatalf("got %d events pending, want no more than the %d", got, sent+pending)
+		}
+	}
+	if got := testutil.ToFloat64(l.metrics.joinLeaveFolded); got < 1000 {
+		t.Errorf("got %v events folded", got)
+	}
+}
+
+// Whatever comes and goes: when all is told, members know exactly who is there, and as whom.
+func TestFoldedJoinsAndLeavesEndInTheTruth(t *testing.T) {
+	l := newLobby(t)
+	guests := make([]*session, 60)
+	for i := range guests {
+		guests[i] = l.guest(fmt.Sprint(i), nil)
+	}
+	for range 300 {
+		for range rand.IntN(400) {
+			g := guests[rand.IntN(len(guests))]
+			switch {
+			case g.find("x") != nil:
+				l.leave(g)
+			case rand.IntN(4) == 0:
+				g.info = &protocol.ClientInfo{User: g.info.User, Client: g.info.Client, ConnInfo: fmt.Append(nil, rand.IntN(3))}
+				l.join(g)
+			default:
+				l.join(g)
+			}
+			if rand.IntN(20) == 0 {
+				l.hear()
+			}
+			if rand.IntN(50) == 0 {
+				l.letPass(tickLength)
+			}
+		}
+		for range 10 {
+			l.letPass(time.Second)
+		}
+		present := l.present("x")
+		if len(present) != len(l.seen) {
+			t.Fatalf("got %d members told of, want %d", len(l.seen), len(present))
+		}
+		for _, info := range present {
+			if got := l.seen[info.Client]; got == nil || !sameInfo(got, info) {
+				t.Fatalf("got %v told of %v", got, info)
+			}
+		}
+	}
+	if testutil.ToFloat64(l.metrics.joinLeaveFolded) == 0 || testutil.ToFloat64(l.metrics.joinLeaveDropped) != 0 {
+		t.Error("want some events folded, and none dropped")
+	}
+}
+
+// What waits is bounded in number and in bytes, and what is dropped is counted.
+func TestPendingJoinsAndLeavesAreBounded(t *testing.T) {
+	for name, info := range map[string][]byte{"many": nil, "large": make([]byte, 200<<10)} {
+		t.Run(name, func(t *testing.T) {
+			l := newLobby(t)
+			const guests = 3000
+			for i := range guests {
+				l.join(l.guest(fmt.Sprint(i), info))
+				l.hear()
+			}
+			pending := l.rooms["x"].events.pending.Len()
+			if pending == 0 || pending > maxPendingEvents || l.pendingBytes > maxPendingBytes {
+				t.Errorf("got %d events of %d bytes pending", pending, l.pendingBytes)
+			}
+			if got := l.sent + pending + int(testutil.ToFloat64(l.metrics.joinLeaveDropped)); got != guests {
+				t.Errorf("got %d sent, pending or dropped, want %d", got, guests)
+			}
+			if got := l.presenceStats("x").NumClients; got != guests+1 {
+				t.Errorf("got %d members counted, want %d", got, guests+1)
+			}
+			// The largest takes two seconds' worth; each comes at some time.
+			before := l.sent
+			if l.letPass(3 * time.Second); l.sent == before {
+				t.Error("nothing is sent when its time has come")
+			}
+			// Nobody is left to hear it.
+			for _, p := range slices.Clone(l.rooms["x"].present.list) {
+				l.leave(p.conn.session)
+			}
+			if l.announce(); l.pendingBytes != 0 || len(l.unannounced) != 0 || l.roomCount() != 0 {
+				t.Errorf("got %d bytes pending in %d rooms when all are gone", l.pendingBytes, len(l.unannounced))
+			}
+		})
+	}
+}
+
+// A room that is behind is not sent more of them, and is when it has caught up.
+func TestARoomThatIsBehindIsNotToldWhoComes(t *testing.T) {
+	l := newLobby(t)
+	r := l.rooms["x"]
+	r.backlog.Add(r.limit + 1)
+	g := l.guest("ann", nil)
+	l.join(g)
+	if l.letPass(time.Second); l.sent != 0 {
+		t.Error("a join was sent to a room that is behind")
+	}
+	r.backlog.Add(-r.limit - 1)
+	if l.letPass(time.Second); l.seen["ann"] == nil {
+		t.Error("a join was not sent when the room had caught up")
+	}
+}
+
+// Whoever comes and goes without a pause has no slow member closed, and at the end everybody knows who is there.
+func TestFlappingCutsNoSlowMember(t *testing.T) {
+	o := DefaultRoom()
+	o.JoinLeave = true
+	s := startServer(t, func(c *Config) { c.Rooms, c.MaxUnsent = []RoomOptions{o}, c.MaxMessage })
+	const phones, pairs = 10, 4000
+	began := time.Now()
+	var all sync.WaitGroup
+	var views [phones]map[string]bool
+	var mu sync.Mutex
+	for i := range phones {
+		c := connectSDK(t, s, "")
+		c.say(`{"id":2,"subscribe":{"channel":"x"}}`)
+		views[i] = map[string]bool{}
+		all.Go(func() { watchSlowly(t, c, &mu, views[i]) })
+	}
+	flapper := connectSDK(t, s, "")
+	for n := 0; n < pairs; n += 50 {
+		flapper.say("%s", strings.Repeat(`{"id":2,"subscribe":{"channel":"x"}}`+"\n"+`{"id":3,"unsubscribe":{"channel":"x"}}`+"\n", 50))
+		for range 100 {
+			flapper.line()
+		}
+	}
+	eventually(t, "everybody to know who is there", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, view := range views {
+			if len(view) < 1 || len(view) > phones {
+				return false
+			}
+		}
+		// The last phone's join is heard by all that were there.
+		return len(views[0]) == phones
+	})
+	if n := closesBy(s, closedSlow); n != 0 {
+		t.Errorf("got %d slow members closed, want none", n)
+	}
+	if sent, most := value(t, s, "throng_join_leave_total", "sent"), mostEvents(time.Since(began)); sent > float64(most) {
+		t.Errorf("got %v of %d events sent, want %d at most", sent, 2*pairs, most)
+	}
+	s.hub.closeAll()
+	all.Wait()
+}
+
+// watchSlowly reads about 40 KB/s and keeps who is there, until the connection is closed.
+func watchSlowly(t *testing.T, c *sdk, mu *sync.Mutex, view map[string]bool) {
+	slow := &phoneReader{c.conn, time.Now(), 0}
+	c.reader.Reset(slow)
+	for {
+		m, err := c.next()
+		if err != nil || m.Op != 1 {
+			return
+		}
+		for _, line := range strings.Split(string(m.Payload), "\n") {
+			var reply struct {
+				Push struct {
+					Join, Leave struct{ Info struct{ Client string } }
+				}
+			}
+			if err := json.Unmarshal([]byte(line), &reply); err != nil {
+				t.Errorf("%q: %v", line, err)
+				return
+			}
+			mu.Lock()
+			if client := reply.Push.Join.Info.Client; client != "" {
+				view[client] = true
+			}
+			delete(view, reply.Push.Leave.Info.Client)
+			mu.Unlock()
+		}
+	}
+}
+
+// phoneReader reads 40 KB/s on average.
+type phoneReader struct {
+	io.Reader
+	since time.Time
+	read  int
+}
+
+func (r *phoneReader) Read(b []byte) (int, error) {
+	time.Sleep(time.Until(r.since.Add(time.Duration(r.read) * time.Second / 40_000)))
+	n, err := r.Reader.Read(b[:min(len(b), 2048)])
+	r.read += n
+	return n, err
+}
