@@ -18,9 +18,11 @@ func (s *session) onFrame(frame []byte, now time.Duration) {
 		return
 	}
 	s.onCommands(frame, now)
+	s.unfinished = bytes.Clone(s.unfinished)
 }
 
-// onCommands deals with the commands of one frame, in order. Called on the poller; frame is on loan for the call.
+// onCommands deals with the commands of one frame, in order, until it is to wait: then unfinished is what is left of frame. Called on
+// the poller.
 func (s *session) onCommands(frame []byte, now time.Duration) {
 	for len(frame) > 0 && !s.conn.closing() {
 		cmd, rest, ok := s.nextCommand(frame)
@@ -32,7 +34,7 @@ func (s *session) onCommands(frame []byte, now time.Duration) {
 		s.onCommand(cmd, now)
 		frame = rest
 		if s.waiting.Load() {
-			s.unfinished = bytes.Clone(frame)
+			s.unfinished = frame
 			break
 		}
 	}

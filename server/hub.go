@@ -139,7 +139,7 @@ func newHub(cfg Config, log *slog.Logger, m *metrics, tokens *token.Verifier, sh
 
 		unfinished:   newUnfinished(cfg.MaxMessage),
 		heldCommands: budget{most: int64(max(maxHeld, messagesInAll*cfg.MaxMessage)), share: 4},
-		replyRate:    perSecond(repliesFactor * cfg.MaxUnsent).withBurst(repliesBurst),
+		replyRate:    perSecond(repliesFactor * cfg.MaxUnsent),
 		owed:         budget{most: maxOwed, share: 2},
 	}
 	h.questions = newQuestions(h.answers, &h.owed)

@@ -22,7 +22,7 @@ const (
 	lightReply    = 16 << 10        // bytes of such replies that a poller makes for one connection at a time; more is work for a worker
 	owedGrace     = 2 * time.Second // that a reader of a long reply has, before it has to make room for others
 	repliesFactor = 4               // times max-unsent: bytes of such replies for one connection a second
-	repliesBurst  = 4               // seconds' worth
+	bytesARound   = 128 << 10       // of long replies that a shard writes, and one more, before others have their turn
 )
 
 type topic uint8
@@ -269,6 +269,32 @@ func (s *session) unblock() {
 	ask := s.asksNext
 	s.asksNext = nil
 	s.resume(ask)
+}
+
+// sendAnswers writes some of the long replies that are to be written. A thousand clients may wait for the same one: what else there is
+// to write does not wait for all of them.
+func (s *shard) sendAnswers() {
+	n := 0
+	for bytes := 0; n < len(s.answers) && bytes < bytesARound; n++ {
+		bytes += len(s.answers[n].answer.body)
+		s.contain(&s.answers[n], s.sendAnswer)
+		s.answers[n] = job{}
+	}
+	if s.answers = s.answers[n:]; len(s.answers) > 0 {
+		s.wake()
+		return
+	}
+	s.answers = nil
+}
+
+// contain does what a job asks for. A fault of our own code costs its connection.
+func (s *shard) contain(j *job, do func(*conn, *job)) {
+	defer func() {
+		if e := recover(); e != nil {
+			s.abandonAfterPanic(j.conn, e)
+		}
+	}()
+	do(j.conn, j)
 }
 
 // sendAnswer writes a long reply. It may be longer than what else may wait for a slow reader.

@@ -151,6 +151,32 @@ func TestAFrameOfLongQuestionsMakesNothingForWhoDoesNotRead(t *testing.T) {
 	}
 }
 
+// Others have their turn between the long replies of a shard, however many clients wait for them.
+func TestLongRepliesAreWrittenAFewARound(t *testing.T) {
+	s := startServer(t, nil)
+	shard := newShard(s.hub, 0) // of the test's own
+	r := &longReply{body: make([]byte, bytesARound/2), owed: &budget{}}
+	const clients = 10
+	r.readers.Store(clients)
+	for range clients {
+		// Nothing is written to them, as they have no sockets.
+		c := &conn{shard: shard, finishing: true, session: &session{poller: s.hub.loop.pollers[0]}}
+		shard.handle(&job{do: sendAnswer, conn: c, answer: r, call: func() {}})
+	}
+	for _, want := range []int32{8, 6, 4, 2, 0} {
+		shard.sendAnswers()
+		if got := r.readers.Load(); got != want {
+			t.Fatalf("got %d replies left, want %d", got, want)
+		}
+		if len(shard.wakeup) > 0 != (want > 0) {
+			t.Fatalf("woken %v with %d left", len(shard.wakeup) > 0, want)
+		}
+		if want > 0 {
+			<-shard.wakeup
+		}
+	}
+}
+
 // A client that asks for many pages at once, and is slow to read them, is given all of them.
 func TestASlowReaderIsGivenAllPages(t *testing.T) {
 	s := startTalkative(t)
@@ -452,18 +478,18 @@ func TestABudgetKeepsRoomForSmallReservations(t *testing.T) {
 }
 
 func TestAnOverdrawnRate(t *testing.T) {
-	r := perSecond(1000).withBurst(4)
+	r := perSecond(1000)
 	var m meter
 	now := time.Hour
-	r.charge(&m, now, 3999)
-	if r.overdrawn(m, now) || r.lately(m, now) != 3999 {
+	r.charge(&m, now, 1999)
+	if r.overdrawn(m, now) || r.lately(m, now) != 1999 {
 		t.Errorf("overdrawn before its time, or %d lately", r.lately(m, now))
 	}
 	r.charge(&m, now, 2001)
 	if !r.overdrawn(m, now) || !r.overdrawn(m, now+2*time.Second) || r.overdrawn(m, now+2*time.Second+1) {
 		t.Error("want it overdrawn for two seconds")
 	}
-	r.charge(&m, now, -6000)
+	r.charge(&m, now, -4000)
 	if r.lately(m, now) != 0 || (rateLimit{}).overdrawn(m, 0) || (rateLimit{}).lately(m, 0) != 0 {
 		t.Error("want nothing counted, and no rate to have no limit")
 	}

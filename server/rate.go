@@ -23,12 +23,6 @@ func perSecond(n int) rateLimit {
 	return rateLimit{every: every, burst: burstSeconds * time.Second}
 }
 
-// withBurst is the rate with a burst of so many seconds' worth.
-func (r rateLimit) withBurst(seconds int) rateLimit {
-	r.burst = time.Duration(seconds) * time.Second
-	return r
-}
-
 // allow says whether n more may happen now, and if so counts them.
 func (r rateLimit) allow(m *meter, now time.Duration, n int) bool {
 	if r.every == 0 {

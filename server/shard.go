@@ -33,6 +33,7 @@ type shard struct {
 	payload  []byte // of replies
 	round    tally
 	sends    int     // since the last yield
+	answers  []job   // long replies to be written, a few a round
 	replying *debt   // the long reply that is being written; nil for none
 	deltas   int     // nanoseconds that are left of the round's for deltas
 	pressed  []*room // that retain more than one may
@@ -149,6 +150,7 @@ func (s *shard) work() {
 		s.dirty[i] = nil
 	}
 	s.dirty = s.dirty[:0]
+	s.sendAnswers()
 	if s.anyReady.Swap(false) {
 		s.resumeLaggards()
 	}
@@ -192,7 +194,7 @@ func (s *shard) handle(j *job) {
 	case sendReplies:
 		s.sendReplies(c, j)
 	case sendAnswer:
-		s.sendAnswer(c, j)
+		s.answers = append(s.answers, *j)
 	case sendClose:
 		s.sendClose(c, j.frame)
 	case joinHub:
