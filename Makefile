@@ -14,7 +14,7 @@ build: ## the binary, ./throng
 
 .PHONY: test
 test: ## everything that must hold; installs what it needs
-	@.ci/suites check race page report sdk
+	@.ci/suites check race mutants-ci page report sdk
 
 .PHONY: check
 check: ## gofmt, vet, staticcheck, the kqueue build, known vulnerabilities
@@ -71,6 +71,14 @@ fuzz: ## each fuzz target for a minute
 .PHONY: torture
 torture: ## attacks on a real server, one line each (about five minutes)
 	go run ./server/torture
+
+.PHONY: mutants
+mutants: ## plant known bugs, one at a time: each must make a test fail
+	.ci/mutants
+
+.PHONY: mutants-ci
+mutants-ci:
+	.ci/mutants --ci
 
 .PHONY: autobahn
 autobahn: ## the Autobahn test suite against the plain room (needs Python 2.7)
