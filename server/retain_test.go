@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"net"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -378,5 +379,48 @@ func TestAFullSocketPutsOffThePong(t *testing.T) {
 	crew.pings(11*time.Second, false)
 	if got := closeReason(c.reason.Load()); got != closedPingTimeout {
 		t.Errorf("got %v, want %v: all was sent, and no pong came", got, closedPingTimeout)
+	}
+}
+
+// A subscriber of the SDK protocol that reads slowly is told all of a burst, in order, and answers its pings late.
+func TestASlowSubscriberHearsAll(t *testing.T) {
+	messages, pace := 64, 400_000
+	if os.Getenv("THRONG_SLOWEST") != "" {
+		messages, pace = 200, 100_000 // half a minute
+	}
+	defaults := DefaultConfig()
+	o := rememberingRoom("*")
+	o.Recovery, o.Positioning = true, true
+	s := startServer(t, func(c *Config) {
+		c.Rate, c.RateBytes, c.Rooms = defaults.Rate, defaults.RateBytes, []RoomOptions{o}
+		c.PingInterval, c.PingTimeout = time.Second, time.Second
+	})
+	c := narrowSDK(t, s)
+	c.say(`{"id":2,"subscribe":{"channel":"lobby"}}`)
+	if got := c.line(); !strings.Contains(got, `"recoverable":true`) {
+		t.Fatalf("got %s, want a recoverable subscription", got)
+	}
+	c.reader.Reset(unhurried{c.conn, pace})
+	talker := dial(t, s, "lobby")
+	body := strings.Repeat("x", 16<<10)
+	go func() {
+		for range messages {
+			talker.conn.Write(ws.AppendMaskedFrame(nil, ws.OpText, 1, []byte(body)))
+		}
+	}()
+	go func() {
+		for {
+			if _, err := talker.nextButPings(); err != nil {
+				return
+			}
+		}
+	}()
+	for n := range messages {
+		if got := c.line(); !strings.HasSuffix(got, fmt.Sprintf(`"offset":%d}}}`, n+1)) {
+			t.Fatalf("got %.60s ... %s, want publication %d", got, got[max(0, len(got)-60):], n+1)
+		}
+	}
+	if closesBy(s, closedSlow)+closesBy(s, closedPingTimeout) != 0 {
+		t.Error("somebody was cut")
 	}
 }
