@@ -106,6 +106,7 @@ func TestARoundSpendsSoMuchOnDeltas(t *testing.T) {
 	if got := deltas(messages); got == 0 || got > most {
 		t.Errorf("got %d deltas in a round, want 1 to %d", got, most)
 	}
+	countRounds(s)
 	if got := value(t, s, "throng_delta_budget_total", ""); got < 1 {
 		t.Errorf("got %v rounds counted that spent their budget, want 1 or more", got)
 	}

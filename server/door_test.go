@@ -1,9 +1,13 @@
 package server
 
 import (
+	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/throng-chat/throng/server/ws"
 )
 
 // RFC 9112, 2.2, 5.2 and 3.2: what a proxy may read in another way is answered 400, at once, on every path.
@@ -58,6 +62,51 @@ func TestAMalformedHeadThatComesInPieces(t *testing.T) {
 		if _, malformed, err := c.readHead(); malformed == "" || err != nil {
 			t.Errorf("%q: got %q, %v; want it refused", head, malformed, err)
 		}
+	}
+}
+
+// A head may be cut at any byte, also inside its last line end.
+func TestAHeadMayBeCutAtAnyByte(t *testing.T) {
+	head := upgradeRequest("localhost", "/ws")
+	for cut := range len(head) {
+		ours, theirs := pipe(t)
+		c := &handshake{TCPConn: ours, read: []byte(head[:cut])}
+		if _, err := theirs.Write([]byte(head[cut:] + "first words")); err != nil {
+			t.Fatal(err)
+		}
+		if err := theirs.(*net.TCPConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		end, malformed, err := c.readHead()
+		if end != len(head) || malformed != "" || err != nil {
+			t.Errorf("cut at %d: got an end at %d, %q, %v; want %d", cut, end, malformed, err, len(head))
+		}
+	}
+}
+
+// What clients send behind their handshakes is read into one buffer, and stays their own: also while nobody has looked at it, and others
+// come.
+func TestFirstWordsStayTheirOwn(t *testing.T) {
+	s := startServer(t, nil)
+	release := hold(s)
+	const clients = 20
+	word := func(i int) string { return fmt.Sprintf("the words of %02d", i) }
+	var all [clients]*client
+	for i := range all {
+		conn, err := net.Dial("tcp", s.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		all[i] = &client{t: t, conn: conn}
+		hello := []byte(upgradeRequest(s.Addr().String(), fmt.Sprintf("/ws?room=%02d", i)))
+		all[i].write(ws.AppendMaskedFrame(hello, ws.OpText, 7, []byte(word(i))))
+	}
+	eventually(t, "all to be let in", func() bool { return s.hub.live.Load() == clients })
+	release()
+	for i, c := range all {
+		c.switched()
+		c.hear(ws.OpText, word(i))
 	}
 }
 

@@ -122,6 +122,48 @@ func TestARefreshedSubscriptionTokenShowsItsInfo(t *testing.T) {
 	}
 }
 
+// A subscription token is for the user, the room and, where it says so, the connection that it names. What is for another is no
+// accident.
+func TestASubscriptionTokenIsForNobodyElse(t *testing.T) {
+	s := startBackend(t)
+	for _, tt := range []struct {
+		name   string
+		claims map[string]any
+		good   bool
+	}{
+		{"right", map[string]any{"sub": "ann", "channel": "tea"}, true},
+		{"of another user", map[string]any{"sub": "bob", "channel": "tea"}, false},
+		{"of no user", map[string]any{"channel": "tea"}, false},
+		{"for another room", map[string]any{"sub": "ann", "channel": "coffee"}, false},
+		{"for this connection", map[string]any{"sub": "ann", "channel": "tea", "client": "this"}, true},
+		{"for another connection", map[string]any{"sub": "ann", "channel": "tea", "client": "another"}, false},
+	} {
+		for _, refresh := range []bool{false, true} {
+			c := connectSDK(t, s, userToken("ann"))
+			if tt.claims["client"] == "this" {
+				tt.claims["client"] = sessionOf(t, s, "ann").client
+			}
+			command := `{"id":2,"subscribe":{"channel":"tea","token":%q}}`
+			if refresh {
+				c.say(command, signed(map[string]any{"sub": "ann", "channel": "tea", "exp": time.Now().Add(time.Hour).Unix()}))
+				c.line()
+				command = `{"id":2,"sub_refresh":{"channel":"tea","token":%q}}`
+			}
+			c.say(command, signed(tt.claims))
+			if !tt.good {
+				c.closed(3500)
+			} else if line := c.line(); strings.Contains(line, "error") || !strings.HasPrefix(line, `{"id":2,`) {
+				t.Errorf("%s, refresh %v: got %s", tt.name, refresh, line)
+			}
+			c.conn.Close()
+			eventually(t, "the connection to be gone", func() bool { return s.hub.live.Load() == 0 })
+			if tt.claims["client"] != nil && tt.good {
+				tt.claims["client"] = "this"
+			}
+		}
+	}
+}
+
 // A token that names more rooms than a connection may be in is an error, and no part of them is entered; else they are entered in its order.
 func TestATokenWithTooManyRoomsIsAnError(t *testing.T) {
 	const most = 20

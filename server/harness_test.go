@@ -262,6 +262,10 @@ func value(t testing.TB, s *Server, name string, label string) float64 {
 	return 0
 }
 
+// countRounds waits until the rounds that are under way have been counted: a shard counts behind its writes, so that what it wrote may
+// be heard before.
+func countRounds(s *Server) { s.hub.call(func(*shard) {}) }
+
 func closesBy(s *Server, r closeReason) int { return int(testutil.ToFloat64(s.metrics.closes[r])) }
 
 // roomOf is a room that has a member.

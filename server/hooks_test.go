@@ -431,6 +431,36 @@ func TestAStopTellsWhoIsGone(t *testing.T) {
 	}
 }
 
+// A stop waits for the application to have heard of all, however long it takes for each.
+func TestAStopWaitsUntilAllAreTold(t *testing.T) {
+	const clients = 30 // of which not all are told at once
+	draining := make(chan struct{})
+	a := startApplication(t, map[string]func(question) string{onDisconnect: func(question) string { <-draining; return "" }})
+	t.Run("", func(t *testing.T) {
+		s := startHooked(t, a, func(c *Config) { c.Drain = patience })
+		for i := range clients {
+			c := connectSDK(t, s, signed(map[string]any{"sub": fmt.Sprint("user ", i)}))
+			go io.Copy(io.Discard, c.conn) // and then ends it
+			t.Cleanup(func() { c.conn.Close() })
+		}
+		go func() {
+			defer close(draining)
+			for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+				if s.hub.draining.Load() && s.hub.live.Load() == 0 {
+					return
+				}
+			}
+		}()
+	})
+	users := map[string]bool{}
+	for _, q := range a.of(onDisconnect) {
+		users[q.User] = true
+	}
+	if len(users) != clients {
+		t.Errorf("got %d users, want all %d", len(users), clients)
+	}
+}
+
 // While a hundred wait for an application that hangs, and more for their turn, another is answered as ever.
 func TestAHangingApplicationHoldsUpNobodyElse(t *testing.T) {
 	var a *application

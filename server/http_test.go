@@ -313,6 +313,7 @@ func TestMetricsAreServed(t *testing.T) {
 	c := dial(t, s, "lobby")
 	c.send(ws.OpText, "x")
 	c.hear(ws.OpText, "x")
+	countRounds(s)
 	resp, err := http.Get("http://" + s.AdminAddr().String() + "/metrics")
 	if err != nil {
 		t.Fatal(err)

@@ -301,6 +301,31 @@ func TestRedactDoesNotBreakDeltas(t *testing.T) {
 	a.want(`{"push":{"channel":"h:1","pub":{"data":"\"` + long + `2\"","offset":3}}}`)
 }
 
+// Who has no name is nobody's namesake: what one said is not another's to take back, nor of who comes back without one.
+func TestWhoHasNoNameRedactsItsOwnWordsOnly(t *testing.T) {
+	s := startAPI(t, roomWithHistory("*"))
+	a, b := connectSDK(t, s, ""), connectSDK(t, s, "")
+	a.enter("x")
+	a.say(`{"id":3,"publish":{"channel":"x","data":"hers"}}`)
+	a.line()
+	a.want(`{"id":3,"publish":{}}`)
+	b.enter("x")
+	const redact = `{"id":4,"rpc":{"method":"redact","data":{"channel":"x","offset":1}}}`
+	b.say(redact)
+	b.want(`{"id":4,"error":{"code":103,"message":"permission denied"}}`)
+	if got := call(t, s, "history", `{"channel":"x","limit":-1}`); !strings.Contains(got, "hers") {
+		t.Errorf("got %s, want it not to be redacted by another", got)
+	}
+	a.say(redact)
+	if got := a.line(); !strings.Contains(got, `{"type":"redact","offset":1}`) {
+		t.Errorf("got %s, want to hear that it is redacted", got)
+	}
+	a.want(`{"id":4,"rpc":{"data":{}}}`)
+	if got := call(t, s, "history", `{"channel":"x","limit":-1}`); strings.Contains(got, "hers") {
+		t.Errorf("got %s, want it redacted by its author", got)
+	}
+}
+
 func TestRevoke(t *testing.T) {
 	s := startAPI(t)
 	now := time.Now().Unix()

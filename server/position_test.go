@@ -98,6 +98,34 @@ func TestAPositionLasts30Days(t *testing.T) {
 	}
 }
 
+// A key of idempotency holds for its time and its room, and takes no memory after that.
+func TestAKeyOfIdempotencyExpires(t *testing.T) {
+	var s said
+	first := wheel.Tick(firstTick)
+	s.add("x", "k", position{7, "e"}, first)
+	s.add("x", "other", position{8, "e"}, first+1)
+	for _, tt := range []struct {
+		room, key string
+		at        wheel.Tick
+		want      bool
+	}{
+		{"x", "k", first, true},
+		{"y", "k", first, false},
+		{"x", "l", first, false},
+		{"x", "k", first + inTicks(saidFor), true},
+		{"x", "k", first + inTicks(saidFor) + 1, false},
+		{"x", "other", first + inTicks(saidFor) + 1, true},
+		{"x", "other", first + inTicks(saidFor) + 2, false},
+	} {
+		if got, ok := s.find(tt.room, tt.key, tt.at); ok != tt.want || ok && got.epoch != "e" {
+			t.Errorf("%s %s after %d ticks: got %v, %v; want %v", tt.room, tt.key, tt.at-first, got, ok, tt.want)
+		}
+	}
+	if len(s.places) != 0 || len(s.order) != 0 {
+		t.Errorf("got %d places and %d keys left, want none", len(s.places), len(s.order))
+	}
+}
+
 // Of too many rooms, the one that was of use longest ago goes first.
 func TestTheOldestPositionGoesFirst(t *testing.T) {
 	h := newPositionHub(100)

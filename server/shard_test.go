@@ -47,8 +47,50 @@ func TestARoundWritesOnceAMember(t *testing.T) {
 			c.hear(ws.OpText, "x")
 		}
 	}
+	countRounds(s)
 	if got := value(t, s, "throng_writes_total", "") - before; got != members {
 		t.Errorf("got %v writes for %d messages to %d members in one round, want %d", got, messages, members, members)
+	}
+}
+
+// What was published before a client left a room, or was closed, reaches it, and the answer is behind it. So it is with whatever else
+// it is answered.
+func TestWhatWasPublishedBeforeComesBefore(t *testing.T) {
+	s := startAPI(t)
+	for name, tt := range map[string]struct {
+		do   func(*sdk)
+		last string
+	}{
+		"unsubscribe": {func(c *sdk) { c.say(`{"id":3,"unsubscribe":{"channel":"x"}}`) }, `{"id":3,"unsubscribe":{}}`},
+		"API": {func(*sdk) { call(t, s, "unsubscribe", `{"user":"ann","channel":"x"}`) },
+			`{"push":{"channel":"x","unsubscribe":{"code":2000,"reason":"server unsubscribe"}}}`},
+		"rpc":   {func(c *sdk) { c.say(`{"id":3,"rpc":{"method":"x"}}`) }, `{"id":3,"error":{"code":108,"message":"not available"}}`},
+		"close": {func(*sdk) { sessionOf(t, s, "ann").disconnect(disconnectForced) }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := connectSDK(t, s, userToken("ann"))
+			c.enter("x")
+			session := sessionOf(t, s, "ann")
+			release := hold(s)
+			s.hub.say("x", publication{data: []byte("1"), form: formJSON}, sayOptions{})
+			queued := func() (n int) {
+				s.hub.mu.Lock()
+				defer s.hub.mu.Unlock()
+				return len(session.conn.shard.inbox)
+			}
+			before := queued()
+			tt.do(c)
+			eventually(t, "it to be asked for", func() bool { return queued() > before })
+			release()
+			c.want(`{"push":{"channel":"x","pub":{"data":1}}}`)
+			if tt.last == "" {
+				c.closed(3503)
+			} else {
+				c.want(tt.last)
+			}
+			c.conn.Close()
+			eventually(t, "the connection to be gone", func() bool { return s.hub.live.Load() == 0 })
+		})
 	}
 }
 

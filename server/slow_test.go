@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"runtime"
@@ -80,6 +81,7 @@ func TestStumblingReadersGetEveryByte(t *testing.T) {
 			t.Errorf("member %d heard something else than member 0", i)
 		}
 	}
+	countRounds(s)
 	if got := value(t, s, "throng_unsent_bytes", ""); got != 0 {
 		t.Errorf("got %v bytes unsent at the end, want 0", got)
 	}
@@ -155,6 +157,47 @@ func TestAReaderWithoutProgressIsClosed(t *testing.T) {
 	}
 	talker.send(ws.OpText, "still here")
 	talker.hear(ws.OpText, "still here")
+}
+
+// A slow reader that takes something has all of its time again, long before it has taken all.
+func TestProgressGivesASlowReaderItsTimeAgain(t *testing.T) {
+	s := startServer(t, func(c *Config) { c.MaxUnsent = 64 << 20 })
+	s.hub.heartbeat.mu.Lock()
+	s.hub.heartbeat.stall = inTicks(time.Hour)
+	s.hub.heartbeat.mu.Unlock()
+	slow := dial(t, s, "lobby")
+	if err := slow.conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
+		t.Fatal(err)
+	}
+	narrow(t, s)
+	talker := dial(t, s, "lobby")
+	body := strings.Repeat("x", 60<<10)
+	for value(t, s, "throng_unsent_bytes", "") < 2<<20 {
+		talker.send(ws.OpText, body)
+		talker.hear(ws.OpText, body)
+	}
+	var c *conn
+	s.hub.call(func(sh *shard) {
+		for _, each := range sh.conns {
+			if each.out != nil {
+				c = each
+			}
+		}
+	})
+	since := c.stalled.Load()
+	if since == 0 {
+		t.Fatal("a full socket is not known as one")
+	}
+	eventually(t, "a tick", func() bool { return uint32(s.hub.clock.tick()) > since+1 })
+	eventually(t, "progress to count", func() bool {
+		if _, err := io.ReadFull(slow.reader, slow.buf[:8<<10]); err != nil {
+			t.Fatal(err)
+		}
+		if value(t, s, "throng_unsent_bytes", "") == 0 {
+			t.Fatal("the reader has taken all, and its progress did not count")
+		}
+		return c.stalled.Load() > since
+	})
 }
 
 // While a room is behind, its talkers wait; nothing is lost, and memory stays bounded.

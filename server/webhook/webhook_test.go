@@ -224,6 +224,9 @@ func TestABadAnswerIsNone(t *testing.T) {
 				}
 			}
 		}},
+		{"longer than is read, though an answer", BadAnswer, func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, `{"result":{}}`+strings.Repeat(" ", MaxAnswer))
+		}},
 		{"500", BadStatus, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, `{"result":{}}`, 500) }},
 		{"redirect", BadStatus, func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
@@ -401,6 +404,35 @@ func TestAFlushDoesNotWaitForPauses(t *testing.T) {
 	c.Flush(ctx)
 	if ctx.Err() != nil || c.Dropped() != 3*tellers {
 		t.Errorf("got %v, %d dropped; want the flush to end, and all dropped", ctx.Err(), c.Dropped())
+	}
+}
+
+// An attempt that was under way when the flush began, and failed, is not the last.
+func TestAFlushGivesEachEventAnAttemptMore(t *testing.T) {
+	var tries atomic.Int32
+	failing := make(chan struct{})
+	a := startApplication(t, func(w http.ResponseWriter, _ *http.Request, _ string) {
+		if tries.Add(1) == 1 {
+			<-failing
+			w.WriteHeader(500)
+		}
+	})
+	c, _ := newClient(t, a.URL, patience)
+	run(t, c)
+	c.Tell(&Request{Event: "disconnect"})
+	eventually(t, "the first attempt", func() bool { return tries.Load() == 1 })
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	flushed := make(chan struct{})
+	go func() {
+		defer close(flushed)
+		c.Flush(ctx)
+	}()
+	eventually(t, "the flush", c.hurrying)
+	close(failing)
+	<-flushed
+	if bodies, _ := a.heard(); len(bodies) != 2 || c.Dropped() != 0 || c.Waiting() != 0 {
+		t.Errorf("got %d attempts, %d dropped, %d that wait; want 2, 0, 0", len(bodies), c.Dropped(), c.Waiting())
 	}
 }
 
