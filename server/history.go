@@ -12,7 +12,7 @@ type history struct {
 	ring  []publication
 	head  int // of the oldest
 	count int
-	notes int    // of count, how many are notices
+	of    [3]int // of count, how many are messages, notices, changes
 	top   uint64 // the offset of the newest publication ever; offsets count from 1
 	epoch string // offsets of two epochs do not compare. Empty where the room has no history
 	bytes int
@@ -37,23 +37,26 @@ func (h *history) position() position { return position{h.top, h.epoch} }
 // not redacted itself.
 const noticesPerMessage = 2
 
-// add gives p its offset and remembers it: a message in the place of the oldest message where there are most already, a notice
-// in a place of its own. It returns by how many bytes the history grew.
+// changesPerMessage is how many changes of messages (edits, deletions, reactions) a history keeps beside each of its messages.
+// Only where there are more does a change take the place of the oldest publication.
+const changesPerMessage = 4
+
+// add gives p its offset and remembers it. A message takes the place of the oldest message if there are most already; notices
+// and changes have places of their own. It returns by how many bytes the history grew.
 func (h *history) add(p *publication, most int) (grown int) {
 	h.top++
 	p.offset = h.top
-	for !p.notice && h.count-h.notes >= most || p.notice && h.notes >= noticesPerMessage*most {
+	of, places := h.kind(p, most)
+	for *of >= places {
 		grown -= h.dropOldest()
 	}
-	if p.notice {
-		h.notes++
-	}
+	*of++
 	if h.count == len(h.ring) {
 		size := max(2*len(h.ring), 4)
 		if most > len(h.ring) {
-			size = min(size, most) // there may never be a notice
+			size = min(size, most) // there may never be a notice or a change
 		}
-		bigger := make([]publication, min(size, (1+noticesPerMessage)*most))
+		bigger := make([]publication, min(size, (1+noticesPerMessage+changesPerMessage)*most))
 		for i := range h.count {
 			bigger[i] = *h.at(i)
 		}
@@ -67,6 +70,17 @@ func (h *history) add(p *publication, most int) (grown int) {
 	}
 	h.bytes += size
 	return grown + size
+}
+
+// kind is the counter of publications like p, and how many of them there may be in a history of most messages.
+func (h *history) kind(p *publication, most int) (of *int, places int) {
+	switch {
+	case p.change:
+		return &h.of[2], changesPerMessage * most
+	case p.notice:
+		return &h.of[1], noticesPerMessage * most
+	}
+	return &h.of[0], most
 }
 
 // at is the i-th publication from the oldest.
@@ -95,9 +109,8 @@ func (h *history) redact(p *publication) (grown int) {
 func (h *history) dropOldest() int {
 	oldest := h.at(0)
 	size := oldest.cost() + remembered
-	if oldest.notice {
-		h.notes--
-	}
+	of, _ := h.kind(oldest, 0)
+	*of--
 	*oldest = publication{}
 	h.head = (h.head + 1) % len(h.ring)
 	h.count--

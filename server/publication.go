@@ -39,6 +39,7 @@ type publication struct {
 	form form
 
 	notice bool // says that another publication was redacted
+	change bool // changes a message, or is the notice of a change's redaction
 
 	// Of one that is remembered, else 0.
 	at        wheel.Tick // when it was said, for its end

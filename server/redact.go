@@ -85,6 +85,7 @@ func (h *hub) redact(what redaction, author *protocol.ClientInfo) (in *room, e *
 		return nil, nil
 	}
 	h.archive.redact(r, p)
+	m.pub.change = p.change
 	_, wake = h.sayLocked(r, m, sayOptions{})
 	return r, nil
 }

@@ -74,6 +74,7 @@ func (h *hub) say(name string, pub publication, o sayOptions) (*room, position) 
 	now := h.clock.tick()
 	h.metrics.messages.Inc()
 	options := h.optionsOf(name)
+	m.pub.change = options.HistorySize > 0 && m.pub.changesMessage()
 
 	h.mu.Lock()
 	if o.key != "" {

@@ -1,0 +1,64 @@
+package server
+
+import (
+	"fmt"
+	"testing"
+)
+
+func TestWhatChangesAMessage(t *testing.T) {
+	for data, want := range map[string]bool{
+		`{"type":"reaction","of":"a","emoji":"x","on":true}`: true,
+		`{"of":"a","text":"b","type":"edit"}`:                true,
+		`{"type":"delete","of":7}`:                           true,
+		`{"type":"delete"}`:                                  false,
+		`{"type":"other","of":"a"}`:                          false,
+		`{"id":"a","text":"\"of\" {\"type\":\"edit\"}"}`:     false,
+		`{"meta":{"type":"edit","of":"a"}}`:                  false,
+		`["edit","of"]`:                                      false,
+		`"of"`:                                               false,
+	} {
+		p, ok := ofSDK([]byte(data))
+		if got := p.changesMessage(); !ok || got != want {
+			t.Errorf("%s: got %v, %v, want %v", data, got, ok, want)
+		}
+	}
+}
+
+// A reaction that is given and taken back wipes no history.
+func TestChangesTakeNoMessagesPlace(t *testing.T) {
+	const most = 100
+	o := DefaultRoom()
+	o.HistorySize, o.HistoryTTL, o.Recovery = most, maxHistoryTTL, true
+	s := startServer(t, func(c *Config) { c.Rooms = []RoomOptions{o} })
+	c := connectSDK(t, s, "")
+	c.say(`{"id":2,"subscribe":{"channel":"x"}}`)
+	c.line()
+	id := 2
+	publish := func(data string) {
+		id++
+		c.say(`{"id":%d,"publish":{"channel":"x","data":%s}}`, id, data)
+		for range 2 { // the publication and the reply
+			c.line()
+		}
+	}
+	for n := range most {
+		publish(fmt.Sprintf(`{"id":"%d","text":"x"}`, n))
+	}
+	for n := range changesPerMessage * most {
+		publish(fmt.Sprintf(`{"type":"reaction","of":"1","emoji":"x","on":%v}`, n%2 == 0))
+	}
+	r := roomOf(s, "x")
+	s.hub.mu.Lock()
+	first, count := r.history.at(0).offset, r.history.count
+	s.hub.mu.Unlock()
+	if first != 1 || count != (1+changesPerMessage)*most {
+		t.Errorf("got %d publications from offset %d, want all %d", count, first, (1+changesPerMessage)*most)
+	}
+	publish(`{"type":"edit","of":"1","text":"y"}`)
+	s.hub.mu.Lock()
+	first = r.history.at(0).offset
+	s.hub.mu.Unlock()
+	if first == 1 {
+		t.Errorf("got %d publications kept, want the changes bounded, too", count)
+	}
+}
