@@ -47,6 +47,7 @@ func dialSmall(t testing.TB, s *Server, ip, request string) net.Conn {
 
 // A reader that does not read its answer is cut, whether the answer waits in the process or in the kernel.
 func TestAnAnswerThatNobodyReadsIsCut(t *testing.T) {
+	t.Parallel()
 	for name, request := range map[string]string{"in the kernel": scriptRequest, "in the process": unreadRequests} {
 		t.Run(name, func(t *testing.T) {
 			s := startServer(t, func(c *Config) { c.MaxConnectionsAddress = 5 })
@@ -74,6 +75,7 @@ func socketsOf(s *Server) int {
 
 // Who is slow and steady gets all of it, though it takes longer than a reader may take nothing.
 func TestASlowReaderGetsThePage(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, nil)
 	conn := dialSmall(t, s, "127.0.0.1", unreadRequests)
 	if err := conn.SetDeadline(time.Now().Add(2 * patience)); err != nil {
@@ -154,6 +156,7 @@ func open(c *handshake) bool {
 // Of too many requests that are being answered, the one goes whose peer took nothing for the longest time. One of the server API
 // does not, nor a handshake about which the application is asked.
 func TestWhoTakesItsAnswerIsNotCutForOthers(t *testing.T) {
+	t.Parallel()
 	m := newMetrics()
 	h := newHandshakes(slog.New(slog.DiscardHandler), m, func() int { return 1 << 20 })
 	all := answered(t, h, maxAnswering)
@@ -206,6 +209,7 @@ func TestSocketsInAllAreBounded(t *testing.T) {
 
 // A full server keeps a few sockets for its answers, and no more, whatever the open-file limit.
 func TestMaxConnectionsCountsSocketsThatAreNotInTheLoop(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxConnections = 2 })
 	dial(t, s, "lobby")
 	most := 2 + minSockets
@@ -226,6 +230,7 @@ func TestMaxConnectionsCountsSocketsThatAreNotInTheLoop(t *testing.T) {
 
 // Sockets that are not in the loop make room for those that come there.
 func TestSocketsMakeRoomForConnections(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxConnections = 3*minSockets + 20 })
 	most := minSockets + 20
 	for range most {
@@ -295,6 +300,7 @@ func statusFrom(t *testing.T, s *Server, ip, request string) (net.Conn, *bufio.R
 
 // --max-connections-address counts every socket: with its head unread, being answered, kept, and in the loop.
 func TestEverySocketCountsForItsAddress(t *testing.T) {
+	t.Parallel()
 	const page = "GET /none HTTP/1.1\r\nHost: localhost\r\n\r\n"
 	upgrade := upgradeRequest("localhost", roomPath)
 	s := startServer(t, func(c *Config) { c.MaxConnectionsAddress = 2 })
@@ -349,6 +355,7 @@ func TestEverySocketCountsForItsAddress(t *testing.T) {
 
 	// What is kept for another request makes room, in order.
 	_, reader, _ := statusFrom(t, s, "127.0.0.5", page)
+	eventually(t, "the oldest to be kept", func() bool { return h.length(h.kept) == 1 })
 	statusFrom(t, s, "127.0.0.5", page)
 	eventually(t, "both to be kept", func() bool { return h.length(h.kept) == 2 })
 	if _, _, resp := statusFrom(t, s, "127.0.0.5", upgrade); resp.StatusCode != http.StatusSwitchingProtocols {
@@ -364,6 +371,7 @@ func TestEverySocketCountsForItsAddress(t *testing.T) {
 
 // A handshake behind another request goes on with its socket's place.
 func TestAHandshakeOnAKeptConnectionCountsOnce(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxConnectionsAddress = 1 })
 	conn, reader, _ := statusFrom(t, s, "127.0.0.2", "GET /none HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	if _, err := io.WriteString(conn, upgradeRequest("localhost", roomPath)); err != nil {
@@ -379,6 +387,7 @@ func TestAHandshakeOnAKeptConnectionCountsOnce(t *testing.T) {
 
 // A connection that is kept for another request ends by FIN: a client that sends one just then sees the end, and may send it again.
 func TestAKeptConnectionEndsInOrder(t *testing.T) {
+	t.Parallel()
 	s := startPrepared(t, nil, func(s *Server) {
 		if s.publicServer().IdleTimeout != 75*time.Second {
 			t.Errorf("got %v, want 75s", s.publicServer().IdleTimeout)
@@ -415,6 +424,7 @@ func TestAKeptConnectionOutlivesTheTimeForAHead(t *testing.T) {
 
 // A flood of guests does not keep the application from speaking: a request with the key is known before it is in the line.
 func TestAHeadThatShowsTheKeyIsKnown(t *testing.T) {
+	t.Parallel()
 	s := startAPI(t)
 	key := s.cfg.API.Key
 	for head, want := range map[string]bool{

@@ -31,6 +31,7 @@ func narrowSDK(t *testing.T, s *Server) *sdk {
 
 // A page of history holds so many bytes at most; the next begins where it ends.
 func TestAPageOfHistoryIsBoundedInBytes(t *testing.T) {
+	t.Parallel()
 	o := rememberingRoom("*")
 	o.HistorySize = 300
 	s := startBackend(t, o)
@@ -68,6 +69,7 @@ func TestAPageOfHistoryIsBoundedInBytes(t *testing.T) {
 
 // What a plain client says may take six times as many bytes in JSON. Whoever reads that is not too slow.
 func TestALongFrameClosesNobody(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, nil)
 	c := narrowSDK(t, s)
 	c.say(`{"id":2,"subscribe":{"channel":"x"}}`)
@@ -129,6 +131,7 @@ func TestASecondLongAnswerIsRefused(t *testing.T) {
 
 // Whoever does not read its long answer makes others wait for theirs when there are very many, and no memory goes without end.
 func TestLongAnswersThatWaitAreBoundedTogether(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, nil)
 	unmetered(s)
 	c := narrowSDK(t, s)
@@ -168,6 +171,7 @@ func onlySession(s *Server) (found *session) {
 // Whoever comes back to many rooms at once is given what it missed in some, and told that it is not in the others, but not
 // so much that it must be closed for not having read it yet.
 func TestWhatWasMissedInManyRoomsIsBounded(t *testing.T) {
+	t.Parallel()
 	o := rememberingRoom("*")
 	o.HistorySize = 100
 	s := startBackend(t, o)

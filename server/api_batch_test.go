@@ -36,6 +36,7 @@ func commandsOf(commands ...string) string {
 }
 
 func TestABatchHasSoManyCommands(t *testing.T) {
+	t.Parallel()
 	s := startAPI(t)
 	const one = `{"publish":{"channel":"x","data":1}}`
 	lines := strings.Repeat(`{"method":"publish","params":{"channel":"x","data":1}}`+"\n", maxBatchCommands)
@@ -113,6 +114,7 @@ const longHistory = `{"history":{"channel":"h:1","limit":-1}}`
 
 // The replies of a batch are bounded, whatever it asks for, and made while they are written.
 func TestABatchHasSoManyBytes(t *testing.T) {
+	t.Parallel()
 	s := startWithLongHistory(t, 100)
 	commands := append(slices.Repeat([]string{longHistory}, 500), `{"publish":{"channel":"h:1","data":1}}`)
 	atFirstWrite := -1
@@ -141,6 +143,7 @@ func TestABatchHasSoManyBytes(t *testing.T) {
 
 // Each piece of a long answer has a time of its own: a reader that reads is not cut, one that does not is.
 func TestALongAnswerIsLimitedPieceByPiece(t *testing.T) {
+	t.Parallel()
 	s := startWithLongHistory(t, 100)
 	for path, body := range map[string]string{
 		"/api/history": `{"channel":"h:1","limit":-1}`,
@@ -161,6 +164,7 @@ func TestALongAnswerIsLimitedPieceByPiece(t *testing.T) {
 
 // A caller that has gone has nothing more done.
 func TestABatchEndsWithItsCaller(t *testing.T) {
+	t.Parallel()
 	commands := slices.Repeat([]string{longHistory}, 2)
 	for range 500 {
 		commands = append(commands, `{"publish":{"channel":"h:1","data":1}}`)
@@ -188,6 +192,7 @@ func TestABatchEndsWithItsCaller(t *testing.T) {
 
 // A real caller that goes in the middle ends its batch too.
 func TestABatchEndsWithItsConnection(t *testing.T) {
+	t.Parallel()
 	s := startWithLongHistory(t, 100)
 	commands := slices.Repeat([]string{longHistory}, 2)
 	for range 900 {
@@ -228,6 +233,7 @@ func TestABatchEndsWithItsConnection(t *testing.T) {
 
 // Older server libraries send several commands in one body, a line each.
 func TestSeveralCommandsInOneBody(t *testing.T) {
+	t.Parallel()
 	s := startAPI(t)
 	key := []string{"X-API-Key", s.cfg.API.Key}
 	a := connectSDK(t, s, tokenOf("ann"))

@@ -15,6 +15,7 @@ import (
 var goTypes = regexp.MustCompile(`\bjson:|unmarshal|\bGo\b|struct|server\.|\bapi[A-Z]|\bint64|uint64|RawMessage|\bmap\[`)
 
 func TestUnknownFieldsAreErrors(t *testing.T) {
+	t.Parallel()
 	s := startAPI(t, roomWithHistory("h:*"))
 	for method := range apiMethods() {
 		wantError(t, s, method, `{"zzz":1}`, 107, `unknown field "zzz"`)
@@ -59,6 +60,7 @@ func requestFields(t *testing.T, method string) []string {
 
 // Whatever is wrong with a request, the answer speaks of JSON, and of none of our types.
 func TestErrorsTellNoGoTypes(t *testing.T) {
+	t.Parallel()
 	s := startAPI(t, roomWithHistory("h:*"))
 	key := []string{"X-API-Key", s.cfg.API.Key}
 	ask := func(path, body string) string {
@@ -100,6 +102,7 @@ func TestErrorsTellNoGoTypes(t *testing.T) {
 
 // PHP writes an empty object that it holds as an array as [].
 func TestAnEmptyArrayIsAnEmptyObject(t *testing.T) {
+	t.Parallel()
 	s := startAPI(t, roomWithHistory("h:*"))
 	a := connectSDK(t, s, tokenOf("ann"))
 	a.enter("x")
@@ -125,6 +128,7 @@ func TestAnEmptyArrayIsAnEmptyObject(t *testing.T) {
 
 // Who is refused is told what was expected, and where.
 func TestARequestWithoutTheKeyIsToldWhichAndWhere(t *testing.T) {
+	t.Parallel()
 	s := startAPI(t)
 	for says, header := range map[string][]string{
 		"the request has no API key":                nil,
@@ -144,6 +148,7 @@ func TestARequestWithoutTheKeyIsToldWhichAndWhere(t *testing.T) {
 }
 
 func TestAWrongMethodIsToldTheNearest(t *testing.T) {
+	t.Parallel()
 	s := startAPI(t)
 	for wrong, right := range map[string]string{"publsh": "publish", "presence-stats": "presence_stats", "publish/": "publish", "Publish": "publish"} {
 		status, got := post(t, s, "/api/"+wrong, "{}", "X-API-Key", s.cfg.API.Key)

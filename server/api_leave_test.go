@@ -26,6 +26,7 @@ var waysOut = []struct {
 
 // Somebody who was taken out hears nothing that was said behind the answer to that.
 func TestWhatIsSaidBehindTheAnswerIsNotHeard(t *testing.T) {
+	t.Parallel()
 	for _, way := range waysOut {
 		t.Run(way.method+" "+way.params, func(t *testing.T) {
 			s := startAPI(t)
@@ -79,6 +80,7 @@ func (c *sdk) hearsUntilClosed(t *testing.T, not string) {
 
 // That holds for a connection, too, which somebody else has begun to close and not posted its close frame yet.
 func TestWhatIsSaidBehindTheAnswerIsNotHeardWhileClosing(t *testing.T) {
+	t.Parallel()
 	for _, way := range waysOut {
 		t.Run(way.method+" "+way.params, func(t *testing.T) {
 			s := startAPI(t)

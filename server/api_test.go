@@ -143,6 +143,7 @@ func TestTheAPIAsksForItsKey(t *testing.T) {
 }
 
 func TestTheAPIIsOffWithoutAKey(t *testing.T) {
+	t.Parallel()
 	s := startBackend(t)
 	if status, body := post(t, s, "/api/info", "", "X-API-Key", ""); status != http.StatusNotFound && status != http.StatusMethodNotAllowed {
 		t.Fatalf("got %d %s, want the API not to be there", status, body)
@@ -150,6 +151,7 @@ func TestTheAPIIsOffWithoutAKey(t *testing.T) {
 }
 
 func TestTheAPIAnswersOnTheAdminPortOnly(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, func(c *Config) { c.API.Key, c.API.On = "0123456789abcdef", "admin" })
 	if status, body := post(t, s, "/api/info", "{}", "X-API-Key", s.cfg.API.Key); status == http.StatusOK {
 		t.Errorf("got %s on the public port", body)
@@ -165,6 +167,7 @@ func TestTheAPIAnswersOnTheAdminPortOnly(t *testing.T) {
 }
 
 func TestRequestsThatAreNoCall(t *testing.T) {
+	t.Parallel()
 	s := startAPI(t)
 	key := []string{"X-API-Key", s.cfg.API.Key}
 	for _, c := range []struct {
@@ -200,6 +203,7 @@ func TestRequestsThatAreNoCall(t *testing.T) {
 
 // Whoever has no key cannot make the server wait for a body.
 func TestAStrangersBodyIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
 	s := startAPI(t)
 	conn, err := net.Dial("tcp", s.Addr().String())
 	if err != nil {
@@ -218,6 +222,7 @@ func TestAStrangersBodyIsNotWaitedFor(t *testing.T) {
 
 // Whoever has the key, and sends half a body, is not waited for for ever.
 func TestABodyIsWaitedForOnlySoLong(t *testing.T) {
+	t.Parallel()
 	s := startAPI(t)
 	resp, body := ask(t, s.Addr().String(), "POST /api/publish HTTP/1.1\r\nHost: localhost\r\nX-API-Key: "+s.cfg.API.Key+"\r\nContent-Length: 1000\r\n\r\n{")
 	if resp.StatusCode != http.StatusBadRequest || !strings.Contains(body, "timeout") {
@@ -226,6 +231,7 @@ func TestABodyIsWaitedForOnlySoLong(t *testing.T) {
 }
 
 func TestErrorsInTheTransportMode(t *testing.T) {
+	t.Parallel()
 	s := startAPI(t, roomWithHistory("h:*"))
 	for _, c := range []struct {
 		method, params string
@@ -244,6 +250,7 @@ func TestErrorsInTheTransportMode(t *testing.T) {
 }
 
 func TestPublish(t *testing.T) {
+	t.Parallel()
 	s := startAPI(t, roomWithHistory("h:*"))
 	wantCall(t, s, "publish", `{"channel":"lobby","data":1}`, `{"result":{}}`)
 	a, plain := connectSDK(t, s, tokenOf("ann")), dial(t, s, "h:1")
@@ -287,6 +294,7 @@ func TestPublish(t *testing.T) {
 }
 
 func TestBroadcast(t *testing.T) {
+	t.Parallel()
 	s := startAPI(t, roomWithHistory("h:*"))
 	a := connectSDK(t, s, tokenOf("ann"))
 	a.enter("one")
@@ -300,6 +308,7 @@ func TestBroadcast(t *testing.T) {
 }
 
 func TestSubscribeAndUnsubscribe(t *testing.T) {
+	t.Parallel()
 	closed := roomWithHistory("closed")
 	closed.Subscribe, closed.JoinLeave = Nobody, true
 	s := startAPI(t, closed)
@@ -345,6 +354,7 @@ func TestSubscribeAndUnsubscribe(t *testing.T) {
 }
 
 func TestSubscribeStopsAtTheLimits(t *testing.T) {
+	t.Parallel()
 	small := DefaultRoom()
 	small.Pattern, small.MaxMembers = "small", 1
 	s := startServer(t, func(c *Config) {
@@ -361,6 +371,7 @@ func TestSubscribeStopsAtTheLimits(t *testing.T) {
 }
 
 func TestDisconnect(t *testing.T) {
+	t.Parallel()
 	s := startAPI(t)
 	for params, code := range map[string]ws.CloseCode{
 		`{"user":"ann"}`: 3503,
@@ -388,6 +399,7 @@ func TestDisconnect(t *testing.T) {
 }
 
 func TestRefresh(t *testing.T) {
+	t.Parallel()
 	s := startAPI(t)
 	a := connectSDK(t, s, tokenOf("ann"))
 	wantCall(t, s, "refresh", fmt.Sprintf(`{"user":"ann","expire_at":%d}`, time.Now().Unix()+1000), `{"result":{}}`)
@@ -405,6 +417,7 @@ func TestRefresh(t *testing.T) {
 var times = regexp.MustCompile(`,"time":[0-9]{13}`)
 
 func TestPresenceAndHistory(t *testing.T) {
+	t.Parallel()
 	dark := roomWithHistory("dark")
 	dark.Presence = false
 	s := startAPI(t, dark, roomWithHistory("h:*"))
@@ -448,6 +461,7 @@ func TestPresenceAndHistory(t *testing.T) {
 }
 
 func TestChannelsAndInfo(t *testing.T) {
+	t.Parallel()
 	s := startAPI(t, roomWithHistory("h:*"))
 	wantCall(t, s, "channels", `{}`, `{"result":{"channels":{}}}`)
 	a := connectSDK(t, s, tokenOf("ann"))
@@ -467,6 +481,7 @@ func TestChannelsAndInfo(t *testing.T) {
 }
 
 func TestInfoTellsTheVersion(t *testing.T) {
+	t.Parallel()
 	for version, want := range map[string]string{"1.2.3": "1.2.3", "": "throng"} {
 		s := startServer(t, func(c *Config) { c.Version, c.API.Key = version, strings.ReplaceAll(testKey, " ", "-") })
 		if got := call(t, s, "info", ``); !strings.Contains(got, `"version":"`+want+`"`) {
@@ -476,6 +491,7 @@ func TestInfoTellsTheVersion(t *testing.T) {
 }
 
 func TestBatch(t *testing.T) {
+	t.Parallel()
 	s := startAPI(t)
 	a := connectSDK(t, s, tokenOf("ann"))
 	a.enter("x")
@@ -499,6 +515,7 @@ func (h *hub) epochOf(room string) string {
 
 // The application waits for a room that is behind, as its talkers do, and not for ever.
 func TestPublishWaitsForARoomThatIsBehind(t *testing.T) {
+	t.Parallel()
 	s := startAPI(t)
 	a := connectSDK(t, s, tokenOf("ann"))
 	a.enter("x")
@@ -529,6 +546,7 @@ func TestPublishWaitsForARoomThatIsBehind(t *testing.T) {
 
 // A poller that does not come to it cannot hold a call for longer than the call's time.
 func TestACallDoesNotWaitForTheLoopForEver(t *testing.T) {
+	t.Parallel()
 	s := startAPI(t)
 	connectSDK(t, s, tokenOf("ann"))
 	held, release := make(chan struct{}), make(chan struct{})

@@ -147,6 +147,7 @@ func TestAPeerThatResetsAtOnceHasAnAddress(t *testing.T) {
 
 // Nothing keeps the port when the door is closed.
 func TestAClosedDoorLeavesThePort(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, nil)
 	address := s.Addr().String()
 	if resp, _ := ask(t, address, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"); resp.StatusCode != http.StatusOK {

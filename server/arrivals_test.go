@@ -51,6 +51,7 @@ func TestAnAddressComesSoOften(t *testing.T) {
 
 // Coming and going costs everybody else: an address may do so much of it, whatever it asks for.
 func TestNewConnectionsOfAnAddressAreLimited(t *testing.T) {
+	t.Parallel()
 	s := startPrepared(t, func(c *Config) { c.RateConnectionsAddress = 1 }, func(s *Server) {
 		s.arrivals.exempt = func(a netip.Addr) bool { return a == mustAddr("127.0.0.1") }
 	})
@@ -87,6 +88,7 @@ func TestNewConnectionsOfAnAddressAreLimited(t *testing.T) {
 
 // Whom a proxy carries counts by itself, and the proxy does not.
 func TestNewConnectionsByAProxyCountForWhomItCarries(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, func(c *Config) {
 		c.RateConnectionsAddress, c.TrustedProxies, c.Guests = 1, []string{"127.0.0.9"}, "on"
 	})

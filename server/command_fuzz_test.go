@@ -95,6 +95,7 @@ func FuzzCommands(f *testing.F) {
 
 // What a publication may be nested is bounded: members' own parsers must survive it.
 func TestDeepJSONIsRefused(t *testing.T) {
+	t.Parallel()
 	open := DefaultRoom()
 	open.Publish = Anyone
 	s := startBackend(t, open)

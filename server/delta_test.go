@@ -76,6 +76,7 @@ func TestAChangeOfALongPublicationIsADelta(t *testing.T) {
 
 // When a round has spent its time on deltas, what follows is told whole, until the next.
 func TestARoundSpendsSoMuchOnDeltas(t *testing.T) {
+	t.Parallel()
 	o := DefaultRoom()
 	o.Delta = true
 	s := startServer(t, func(c *Config) { c.Rooms = []RoomOptions{o} })

@@ -12,6 +12,7 @@ import (
 
 // RFC 9112, 2.2, 5.2 and 3.2: what a proxy may read in another way is answered 400, at once, on every path.
 func TestHeadsThatAreReadInTwoWaysAreRefusedAtTheDoor(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, nil)
 	for _, path := range []string{"/ws", sessionPath, "/", guestPath} {
 		good := upgradeRequest("localhost", path)
@@ -112,6 +113,7 @@ func TestFirstWordsStayTheirOwn(t *testing.T) {
 
 // Browsers fail a connection whose offer of subprotocols is not answered.
 func TestASubprotocolThatIsOfferedIsAnswered(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, nil)
 	for _, tt := range []struct{ query, offered, want string }{
 		{"", "", ""},

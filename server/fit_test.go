@@ -49,6 +49,7 @@ func TestWhatIsKeptIsCutToItsSize(t *testing.T) {
 
 // A room's name may be a part of a head of 8 KiB.
 func TestARoomKeepsItsNameAlone(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, nil)
 	text := strings.Repeat("x", 8<<10) + "lobby"
 	name := text[8<<10:]

@@ -35,6 +35,7 @@ func roomsOf(t *testing.T, s *Server, user string) (names []string) {
 
 // A new token of the connection takes away the rooms that only the old one named, and gives those that it names itself.
 func TestARefreshedTokenChangesTheRooms(t *testing.T) {
+	t.Parallel()
 	s := startAPI(t)
 	later := time.Now().Add(time.Hour).Unix()
 	text := func(v int, channels ...string) string {
@@ -78,6 +79,7 @@ func TestARefreshedTokenChangesTheRooms(t *testing.T) {
 
 // A new token takes away neither the personal room nor what the application gave.
 func TestARefreshedTokenLeavesWhatOthersGave(t *testing.T) {
+	t.Parallel()
 	a := startApplication(t, map[string]func(question) string{onConnect: always(`{"result":{"channels":["hooked","both"],"subs":{"sub":{}}}}`)})
 	s := startHooked(t, a, func(c *Config) { c.PersonalRooms = true })
 	later := time.Now().Add(time.Hour).Unix()
@@ -92,6 +94,7 @@ func TestARefreshedTokenLeavesWhatOthersGave(t *testing.T) {
 }
 
 func TestARefreshedSubscriptionTokenShowsItsInfo(t *testing.T) {
+	t.Parallel()
 	s := startAPI(t)
 	c := connectSDK(t, s, tokenOf("ann"))
 	text := func(more map[string]any) string {
@@ -166,6 +169,7 @@ func TestASubscriptionTokenIsForNobodyElse(t *testing.T) {
 
 // A token that names more rooms than a connection may be in is an error, and no part of them is entered; else they are entered in its order.
 func TestATokenWithTooManyRoomsIsAnError(t *testing.T) {
+	t.Parallel()
 	const most = 20
 	var channels []string
 	for i := range most - 1 {
@@ -211,6 +215,7 @@ func TestATokenWithTooManyRoomsIsAnError(t *testing.T) {
 
 // Every user has a personal room whose name can be one; who has none is counted.
 func TestPersonalRoomsOfLongNames(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, func(c *Config) { c.Token.HMACSecret, c.PersonalRooms = testSecret, true })
 	missing := 0.0
 	for _, tt := range []struct {

@@ -34,6 +34,7 @@ func guest(t testing.TB, s *Server, name, token string) guestAnswer {
 }
 
 func TestAGuestIsLetInUnderItsName(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, nil)
 	ann, bo := guest(t, s, "Ann", ""), guest(t, s, "Bo", "")
 	if !strings.HasPrefix(ann.User, "guest:") || ann.User == bo.User || ann.TTL != 600 {
@@ -50,6 +51,7 @@ func TestAGuestIsLetInUnderItsName(t *testing.T) {
 }
 
 func TestAGuestStaysTheSameByItsOldToken(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, nil)
 	ann := guest(t, s, "Ann", "")
 	again := guest(t, s, "Ann", ann.Token)
@@ -90,6 +92,7 @@ func TestAGuestStaysTheSameByItsOldToken(t *testing.T) {
 
 // Whoever has an account, by a token of the application, cannot become a guest with that token, nor a guest somebody with an account.
 func TestAnApplicationsTokenIsNoGuests(t *testing.T) {
+	t.Parallel()
 	s := startBackend(t)
 	for _, user := range []string{"ann", "guest:ann"} {
 		token := signed(map[string]any{"sub": user, "exp": time.Now().Add(time.Hour).Unix()})
@@ -100,6 +103,7 @@ func TestAnApplicationsTokenIsNoGuests(t *testing.T) {
 }
 
 func TestWhoAsksWronglyIsNoGuest(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, func(c *Config) { c.Origins = []string{"https://friend.example"} })
 	for _, tt := range []struct {
 		name, body string
@@ -160,6 +164,7 @@ func TestWhoAsksWronglyIsNoGuest(t *testing.T) {
 }
 
 func TestGuestsAreNotLetInWhereTheyAreOff(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct{ listen, guests string }{{"127.0.0.1:0", "off"}, {"0.0.0.0:0", "auto"}} {
 		s := startServer(t, func(c *Config) { c.Listen, c.Guests = tt.listen, tt.guests })
 		_, port, err := net.SplitHostPort(s.Addr().String())
@@ -175,6 +180,7 @@ func TestGuestsAreNotLetInWhereTheyAreOff(t *testing.T) {
 }
 
 func TestAGuestsBodyIsWaitedForOnlySoLong(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, nil)
 	resp, text := ask(t, s.Addr().String(), "POST "+guestPath+" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
 	if resp.StatusCode != http.StatusRequestTimeout || !resp.Close {
@@ -184,6 +190,7 @@ func TestAGuestsBodyIsWaitedForOnlySoLong(t *testing.T) {
 }
 
 func TestOnlySoManyBodiesAreWaitedFor(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, nil)
 	for range maxGuestsWait {
 		s.guests.waiting <- struct{}{}
@@ -197,6 +204,7 @@ func TestOnlySoManyBodiesAreWaitedFor(t *testing.T) {
 }
 
 func TestGuestsOfOneAddressAreRateLimited(t *testing.T) {
+	t.Parallel()
 	g := newGuests()
 	one, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
 	for g.index(other) == g.index(one) {
@@ -229,6 +237,7 @@ func TestGuestsOfOneAddressAreRateLimited(t *testing.T) {
 
 // Who is renamed keeps its connection and its place in the rooms.
 func TestARefreshedTokenBringsANewName(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, nil)
 	ann := guest(t, s, "Ann", "")
 	c, other := connectSDK(t, s, ann.Token), connectSDK(t, s, "")
@@ -252,6 +261,7 @@ func TestARefreshedTokenBringsANewName(t *testing.T) {
 
 // A token that was revoked does not get its guest a new one.
 func TestARevokedGuestIsNotGivenANewToken(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, nil)
 	ann := guest(t, s, "Ann", "")
 	s.hub.moderation.revoke(ann.User, "", revocation{issuedBefore: time.Now().Add(time.Second)})

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -30,7 +32,22 @@ func TestMain(m *testing.M) {
 	if job := os.Getenv(crowdEnv); job != "" {
 		os.Exit(crowd(job))
 	}
+	waitTogether()
 	os.Exit(m.Run())
+}
+
+// waitTogether lets more parallel tests run at once than there are cores, as most of them wait. -parallel overrides it. Tests that
+// measure the process (goroutines, memory, allocations), or gather a crowd, are not parallel: they run while no other does.
+func waitTogether() {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if given {
+		return
+	}
+	if err := flag.Set("test.parallel", fmt.Sprint(4*runtime.GOMAXPROCS(0))); err != nil {
+		panic(err)
+	}
 }
 
 // startServer runs a server on a free port until the test ends. Changes are made to a config without rate limits.

@@ -25,7 +25,9 @@ func TestASilentClientIsPingedThenDropped(t *testing.T) {
 }
 
 func TestAClientThatAnswersStays(t *testing.T) {
-	s := startServer(t, func(c *Config) { c.PingInterval, c.PingTimeout = time.Second, time.Second })
+	t.Parallel()
+	// A slow machine has the time to answer. Without a pong there is no second ping.
+	s := startServer(t, func(c *Config) { c.PingInterval, c.PingTimeout = time.Second, 3*time.Second })
 	c := dial(t, s, "lobby")
 	for range 4 {
 		c.hear(ws.OpPing, "")
@@ -37,7 +39,8 @@ func TestAClientThatAnswersStays(t *testing.T) {
 
 // Whoever is not asked for its pongs by a test gives them all the same, as every real client does.
 func TestWhoOnlyListensStays(t *testing.T) {
-	s := startServer(t, func(c *Config) { c.PingInterval, c.PingTimeout = time.Second, time.Second })
+	t.Parallel()
+	s := startServer(t, func(c *Config) { c.PingInterval, c.PingTimeout = time.Second, 3*time.Second })
 	talker, listener := dial(t, s, "lobby"), dial(t, s, "lobby")
 	for value(t, s, "throng_pings_total", "") < 8 {
 		talker.send(ws.OpText, "still here")

@@ -146,6 +146,7 @@ func TestHistoryExpires(t *testing.T) {
 
 // The bytes of all rooms together are bounded, and it is the oldest publication of all that goes.
 func TestAllHistoriesTogetherAreBounded(t *testing.T) {
+	t.Parallel()
 	const each, most = 100, 20
 	const remembering = 3 // of the rooms below, something is said in these
 	a := archive{most: most*(each+remembered) + remembering*rememberedRoom}
@@ -189,6 +190,7 @@ func TestAllHistoriesTogetherAreBounded(t *testing.T) {
 // A room that only was looked into is forgotten with its last member. Nobody misses anything by that: where something is said
 // there afterwards, its offsets count on from the position that was told.
 func TestARoomInWhichNothingWasSaidIsForgotten(t *testing.T) {
+	t.Parallel()
 	s := startBackend(t, rememberingRoom("*"))
 	c := connectSDK(t, s, "")
 	for n := range 50 {
@@ -212,6 +214,7 @@ func TestARoomInWhichNothingWasSaidIsForgotten(t *testing.T) {
 
 // A room costs memory beyond what is said there. Strangers cannot fill it with rooms.
 func TestRoomsThatRememberAreBounded(t *testing.T) {
+	t.Parallel()
 	const bytes, most = 64 << 10, 100
 	s := startServer(t, func(c *Config) {
 		c.HistoryBytes = bytes
@@ -247,6 +250,7 @@ func TestRoomsThatRememberAreBounded(t *testing.T) {
 
 // What a plain client says while it is counted out is said in the room of that name that there is then.
 func TestLastWordsAreSaidInTheRoomOfToday(t *testing.T) {
+	t.Parallel()
 	s := startBackend(t, rememberingRoom("*"))
 	first := dial(t, s, "x")
 	yesterday := roomOf(s, "x")

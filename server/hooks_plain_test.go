@@ -14,6 +14,7 @@ import (
 
 // With connect or subscribe among the events, /ws is no way around the application.
 func TestAPlainClientIsAskedAbout(t *testing.T) {
+	t.Parallel()
 	answers := map[string]string{
 		"yes":    `{"result":{"info":{"a":1},"data":{"b":2},"meta":{}}}`,
 		"given":  `{"result":{"channels":["given"]}}`,
@@ -116,6 +117,7 @@ func plainHandshake(t *testing.T, s *Server, room string, second bool) (*http.Re
 
 // Where only publications, calls and ends are the application's business, a plain client is let in as ever.
 func TestAPlainClientIsNotAskedAboutInVain(t *testing.T) {
+	t.Parallel()
 	a := startApplication(t, map[string]func(question) string{onRPC: nil, onPublish: nil})
 	s := startHooked(t, a, nil)
 	c := dial(t, s, "lobby")
@@ -128,6 +130,7 @@ func TestAPlainClientIsNotAskedAboutInVain(t *testing.T) {
 
 // An application that hangs holds nobody but the plain clients that wait for it. They are bounded, and who goes frees its place.
 func TestPlainClientsThatWaitForTheApplicationAreBounded(t *testing.T) {
+	t.Parallel()
 	var a *application
 	a = startApplication(t, map[string]func(question) string{onSubscribe: func(question) string { <-a.hang; return "" }})
 	s := startHooked(t, a, nil)
@@ -164,6 +167,7 @@ func TestPlainClientsThatWaitForTheApplicationAreBounded(t *testing.T) {
 
 // Plain members are counted in presence_stats as they are in channels.
 func TestPlainMembersAreCounted(t *testing.T) {
+	t.Parallel()
 	s := startAPI(t)
 	stats := func(clients, users int) {
 		t.Helper()

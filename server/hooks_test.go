@@ -111,6 +111,7 @@ func startHooked(t testing.TB, a *application, change func(*Config)) *Server {
 }
 
 func TestTheApplicationSaysWhoConnects(t *testing.T) {
+	t.Parallel()
 	a := startApplication(t, map[string]func(question) string{onConnect: always(
 		`{"result":{"user":"ann","info":{"name": "Ann"},"data":{"hello": 1},"channels":["news"],"subs":{"desk":{"data":"here"}},"meta":{"id":7}}}`,
 	), onRPC: always(`{"result":{}}`)})
@@ -147,6 +148,7 @@ func TestTheApplicationSaysWhoConnects(t *testing.T) {
 
 // Whom the application takes the token's user for stays that user when the token is renewed, and what it has said of it stays.
 func TestWhoTheApplicationMadeItRefreshesItsToken(t *testing.T) {
+	t.Parallel()
 	a := startApplication(t, map[string]func(question) string{
 		onConnect: always(`{"result":{"user":"ann@example","meta":{"id":7}}}`),
 		onRPC:     always(`{"result":{}}`),
@@ -190,6 +192,7 @@ func TestWhoTheApplicationMadeItRefreshesItsToken(t *testing.T) {
 }
 
 func TestTheApplicationRefusesAConnection(t *testing.T) {
+	t.Parallel()
 	said := `{"error":{"code":1000,"message":"not you"}}`
 	a := startApplication(t, map[string]func(question) string{onConnect: func(question) string { return said }})
 	s := startHooked(t, a, nil)
@@ -228,6 +231,7 @@ func TestTheApplicationRefusesAConnection(t *testing.T) {
 }
 
 func TestTheApplicationSaysWhoSubscribes(t *testing.T) {
+	t.Parallel()
 	a := startApplication(t, map[string]func(question) string{onSubscribe: func(q question) string {
 		switch q.Channel {
 		case "no":
@@ -267,6 +271,7 @@ func moderated(c *Config) {
 }
 
 func TestTheApplicationChangesWhatIsSaid(t *testing.T) {
+	t.Parallel()
 	a := startApplication(t, map[string]func(question) string{onPublish: func(q question) string {
 		switch string(q.Data) {
 		case `"rude"`:
@@ -316,6 +321,7 @@ func TestTheApplicationChangesWhatIsSaid(t *testing.T) {
 
 // A plain client cannot be answered: there is no way past the application for it.
 func TestAPlainClientOnlyListensWhereTheApplicationIsAsked(t *testing.T) {
+	t.Parallel()
 	a := startApplication(t, map[string]func(question) string{onPublish: always(`{"result":{}}`)})
 	s := startHooked(t, a, moderated)
 	c := dial(t, s, "moderated")
@@ -329,6 +335,7 @@ func TestAPlainClientOnlyListensWhereTheApplicationIsAsked(t *testing.T) {
 
 // What was allowed when the application was asked may be forbidden when it answers.
 func TestAMuteMeanwhileStands(t *testing.T) {
+	t.Parallel()
 	asked, answer := make(chan struct{}), make(chan struct{})
 	a := startApplication(t, map[string]func(question) string{
 		onPublish:   func(question) string { asked <- struct{}{}; <-answer; return `{"result":{}}` },
@@ -350,6 +357,7 @@ func TestAMuteMeanwhileStands(t *testing.T) {
 }
 
 func TestTheApplicationAnswersCalls(t *testing.T) {
+	t.Parallel()
 	a := startApplication(t, map[string]func(question) string{onRPC: func(q question) string {
 		switch q.Method {
 		case "echo":
@@ -387,6 +395,7 @@ func TestTheApplicationAnswersCalls(t *testing.T) {
 }
 
 func TestTheApplicationIsToldWhoIsGone(t *testing.T) {
+	t.Parallel()
 	a := startApplication(t, map[string]func(question) string{onConnect: always(`{"result":{"user":"ann","meta":[1]}}`)})
 	s := startHooked(t, a, nil)
 	for name, end := range map[string]func(*sdk){
@@ -413,6 +422,7 @@ func TestTheApplicationIsToldWhoIsGone(t *testing.T) {
 
 // Whoever goes while the server stops is told of, too.
 func TestAStopTellsWhoIsGone(t *testing.T) {
+	t.Parallel()
 	a := startApplication(t, nil)
 	t.Run("", func(t *testing.T) {
 		s := startHooked(t, a, nil)
@@ -463,6 +473,7 @@ func TestAStopWaitsUntilAllAreTold(t *testing.T) {
 
 // While a hundred wait for an application that hangs, and more for their turn, another is answered as ever.
 func TestAHangingApplicationHoldsUpNobodyElse(t *testing.T) {
+	t.Parallel()
 	var a *application
 	a = startApplication(t, map[string]func(question) string{onRPC: func(question) string { <-a.hang; return "" }})
 	s := startHooked(t, a, nil)
@@ -486,6 +497,7 @@ func TestAHangingApplicationHoldsUpNobodyElse(t *testing.T) {
 }
 
 func TestWithoutAnAnswerTheCommandFails(t *testing.T) {
+	t.Parallel()
 	elsewhere := startApplication(t, map[string]func(question) string{onConnect: always(`{"result":{"user":"ann"}}`)})
 	for name, answer := range map[string]http.HandlerFunc{
 		"500":      func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) },
@@ -525,6 +537,7 @@ func TestWithoutAnAnswerTheCommandFails(t *testing.T) {
 
 // However many go while nobody listens, what is kept of them is bounded, and the rest is counted.
 func TestAFloodOfDisconnectsIsBounded(t *testing.T) {
+	t.Parallel()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -560,6 +573,7 @@ func TestAFloodOfDisconnectsIsBounded(t *testing.T) {
 
 // One who waits for the application is not taken for one who says nothing.
 func TestAConnectionIsNotStaleWhileItIsAskedAbout(t *testing.T) {
+	t.Parallel()
 	var a *application
 	gate := make(chan struct{})
 	a = startApplication(t, map[string]func(question) string{onConnect: func(question) string { <-gate; return `{"result":{}}` }})
@@ -586,6 +600,7 @@ func TestAConnectionIsNotStaleWhileItIsAskedAbout(t *testing.T) {
 }
 
 func TestHooksAreMeasured(t *testing.T) {
+	t.Parallel()
 	a := startApplication(t, map[string]func(question) string{onConnect: always(`{"result":{}}`)})
 	s := startHooked(t, a, nil)
 	connectSDK(t, s, "")
@@ -630,6 +645,7 @@ func shrink(s *Server, b *budget, most int64) {
 // The commands that wait for an application that hangs, and what comes behind them, hold so much memory at most; a small command still
 // has its turn when large ones have used up their part.
 func TestCommandsThatWaitAreBoundedInBytes(t *testing.T) {
+	t.Parallel()
 	a := hangingApplication(t, onConnect)
 	s := startHooked(t, a, nil)
 	const most = 2 << 20
@@ -685,6 +701,7 @@ func errorsOf(s *Server, e *protocol.Error) int {
 // A command that asks the application is refused where too many wait already, before anything is spent on it; so is one that waited
 // too long. A client that goes on is cut off.
 func TestWhoGoesOnAskingACrowdedApplicationIsCutOff(t *testing.T) {
+	t.Parallel()
 	commands := map[string]string{
 		"rpc":       `{"id":2,"rpc":{"method":"x"}}`,
 		"subscribe": `{"id":2,"subscribe":{"channel":"x","token":"looked at by nobody"}}`,
@@ -714,6 +731,7 @@ func TestWhoGoesOnAskingACrowdedApplicationIsCutOff(t *testing.T) {
 
 // A connection that has to be asked about is refused before its token is looked at.
 func TestAConnectionIsRefusedWhereTheApplicationIsCrowded(t *testing.T) {
+	t.Parallel()
 	s := startHooked(t, hangingApplication(t, onConnect), nil)
 	askers, gate := newWorkers(1, 0, time.Hour), make(chan struct{})
 	t.Cleanup(func() { close(gate) })

@@ -49,6 +49,7 @@ func TestHosts(t *testing.T) {
 // DNS rebinding: a page of evil.example whose name resolves to 127.0.0.1 is same-origin with the server, so that its Origin and
 // Host agree. Only the name gives it away.
 func TestARebindingPageReachesNothing(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, func(c *Config) {
 		c.API.Key = strings.ReplaceAll(testKey, " ", "-")
 		c.Hosts = nil
@@ -100,6 +101,7 @@ func TestARebindingPageReachesNothing(t *testing.T) {
 }
 
 func TestAListedHostIsServed(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, func(c *Config) { c.Hosts = []string{"chat.example", "*.chat.example"} })
 	for host, want := range map[string]int{"chat.example": 200, "a.chat.example:80": 200, "localhost": 200, "127.0.0.1": 200, "evil.example": 421} {
 		for port, path := range map[string]string{s.Addr().String(): "/", s.AdminAddr().String(): "/healthz"} {
@@ -117,6 +119,7 @@ func TestAListedHostIsServed(t *testing.T) {
 
 // A server for the network is called by any name, unless its names are listed. The admin port is always checked.
 func TestTheHostIsCheckedWhereItCanBeForged(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		listen string
 		hosts  []string
@@ -140,6 +143,7 @@ func TestTheHostIsCheckedWhereItCanBeForged(t *testing.T) {
 }
 
 func TestTheAdminPortRefusesOtherSites(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, nil)
 	dial(t, s, "lobby")
 	admin := s.AdminAddr().String()

@@ -47,6 +47,7 @@ func ask(t testing.TB, address, request string) (*http.Response, string) {
 }
 
 func TestHandshakes(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, func(c *Config) { c.Origins = []string{"https://friend.example"} })
 	good := []string{
 		"GET /ws HTTP/1.1",
@@ -146,6 +147,7 @@ func TestABodyIsNotWaitedFor(t *testing.T) {
 
 // A second request of a connection may be a handshake, with messages right behind its long head.
 func TestAHandshakeAfterAnotherRequestKeepsWhatFollows(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, nil)
 	conn, err := net.Dial("tcp", s.Addr().String())
 	if err != nil {
@@ -178,6 +180,7 @@ func TestAHandshakeAfterAnotherRequestKeepsWhatFollows(t *testing.T) {
 }
 
 func TestAFullServerRefusesBeforeTheUpgrade(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxConnections = 3 })
 	for range 3 {
 		dial(t, s, "lobby")
@@ -189,6 +192,7 @@ func TestAFullServerRefusesBeforeTheUpgrade(t *testing.T) {
 }
 
 func TestAPlaceIsFreeAgainWhenSomebodyLeaves(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxConnections = 1 })
 	for range 20 {
 		c := dial(t, s, "lobby")
@@ -269,6 +273,7 @@ func TestTheOperatorSeesConnections(t *testing.T) {
 }
 
 func TestTheOperatorClosesAConnection(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, nil)
 	c := dial(t, s, "lobby")
 	remove := func(id string) int {
@@ -295,6 +300,7 @@ func TestTheOperatorClosesAConnection(t *testing.T) {
 }
 
 func TestThePublicPortShowsNoAdmin(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, nil)
 	for _, path := range []string{"/metrics", "/connections", "/healthz", "/debug/pprof/", "/debug/pprof/heap", "/admin", "/api/info"} {
 		resp, err := http.Get("http://" + s.Addr().String() + path)
@@ -309,6 +315,7 @@ func TestThePublicPortShowsNoAdmin(t *testing.T) {
 }
 
 func TestMetricsAreServed(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, nil)
 	c := dial(t, s, "lobby")
 	c.send(ws.OpText, "x")

@@ -120,6 +120,7 @@ func mostEvents(d time.Duration) int {
 
 // Whoever comes and goes while its events wait is not told of.
 func TestComingAndGoingCancelsOut(t *testing.T) {
+	t.Parallel()
 	l := newLobby(t)
 	for i := range 1000 {
 		l.join(l.guest(fmt.Sprint(i), nil))
@@ -145,6 +146,7 @@ func TestComingAndGoingCancelsOut(t *testing.T) {
 
 // Whatever comes and goes: when all is told, members know exactly who is there, and as whom.
 func TestFoldedJoinsAndLeavesEndInTheTruth(t *testing.T) {
+	t.Parallel()
 	l := newLobby(t)
 	guests := make([]*session, 60)
 	for i := range guests {
@@ -189,6 +191,7 @@ func TestFoldedJoinsAndLeavesEndInTheTruth(t *testing.T) {
 
 // What waits is bounded in number and in bytes, and what is dropped is counted.
 func TestPendingJoinsAndLeavesAreBounded(t *testing.T) {
+	t.Parallel()
 	for name, info := range map[string][]byte{"many": nil, "large": make([]byte, 200<<10)} {
 		t.Run(name, func(t *testing.T) {
 			l := newLobby(t)

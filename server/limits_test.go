@@ -38,6 +38,7 @@ func TestAConnectionIsInSoManyRooms(t *testing.T) {
 }
 
 func TestAUserHasSoManyConnections(t *testing.T) {
+	t.Parallel()
 	s := startLimited(t, func(c *Config) { c.MaxConnectionsUser = 2 })
 	first := connectSDK(t, s, userToken("ann"))
 	connectSDK(t, s, userToken("ann"))
@@ -54,6 +55,7 @@ func TestAUserHasSoManyConnections(t *testing.T) {
 }
 
 func TestAnAddressHasSoManyConnections(t *testing.T) {
+	t.Parallel()
 	s := startLimited(t, func(c *Config) { c.MaxConnectionsAddress = 2 })
 	from := func(ip, path string) (net.Conn, int) {
 		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}
@@ -88,6 +90,7 @@ func TestAnAddressHasSoManyConnections(t *testing.T) {
 
 // Who is over a limit is told so, and who goes on all the same is cut off; nobody else is.
 func TestWhoGoesOnOverALimitIsCutOff(t *testing.T) {
+	t.Parallel()
 	small := DefaultRoom()
 	small.Publish, small.MaxMessage = Anyone, 1
 	for name, over := range map[string]struct {
@@ -148,6 +151,7 @@ func forEachSharedRate(t *testing.T, test func(*testing.T, *Server)) {
 
 // The limits of users and addresses count all of their connections together.
 func TestRatesOfUsersAndAddressesAreShared(t *testing.T) {
+	t.Parallel()
 	forEachSharedRate(t, func(t *testing.T, s *Server) {
 		one := connectSDK(t, s, userToken("ann"))
 		two := connectSDK(t, s, userToken("ann"))
@@ -168,6 +172,7 @@ func TestRatesOfUsersAndAddressesAreShared(t *testing.T) {
 // Who is refused at the door for coming too often may come back: what an SDK sent along with its connect is no bad request (3501),
 // for which it would stay away.
 func TestWhoComesTooOftenMayComeBack(t *testing.T) {
+	t.Parallel()
 	s := startLimited(t, func(c *Config) { c.RateAddress = 1 })
 	for range 100 {
 		c := dialSDK(t, s, "")
@@ -189,6 +194,7 @@ func TestWhoComesTooOftenMayComeBack(t *testing.T) {
 
 // Whoever goes and comes back goes on where it was.
 func TestComingBackGivesNobodyAnotherBurst(t *testing.T) {
+	t.Parallel()
 	forEachSharedRate(t, func(t *testing.T, s *Server) {
 		said := 0
 		for range 20 {
@@ -234,6 +240,7 @@ func TestWhoHasSpentNothingIsForgotten(t *testing.T) {
 }
 
 func TestARoomHasItsLimits(t *testing.T) {
+	t.Parallel()
 	o := DefaultRoom()
 	o.MaxMembers, o.MaxMessage, o.Rate = 2, 200, 1
 	s := startBackend(t, o)
@@ -264,6 +271,7 @@ func TestARoomHasItsLimits(t *testing.T) {
 
 // A plain client is held to the limits of its room, too.
 func TestAPlainClientIsHeldToItsRoom(t *testing.T) {
+	t.Parallel()
 	small, slow, quiet := DefaultRoom(), DefaultRoom(), DefaultRoom()
 	small.Pattern, small.MaxMessage = "small", 200
 	slow.Pattern, slow.Rate = "slow", 1
@@ -292,6 +300,7 @@ func TestAPlainClientIsHeldToItsRoom(t *testing.T) {
 
 // A subscription that may miss nothing is ended where something is missing, so that its client comes back and recovers.
 func TestAGapEndsThePosition(t *testing.T) {
+	t.Parallel()
 	o := DefaultRoom()
 	o.HistorySize, o.HistoryTTL, o.Recovery = 10, 1<<40, true
 	s := startBackend(t, o)
@@ -314,6 +323,7 @@ func TestAGapEndsThePosition(t *testing.T) {
 
 // A publication that our own fault kept from its members is a gap like any other.
 func TestAPanicOverAPublicationIsAGap(t *testing.T) {
+	t.Parallel()
 	s := startBackend(t, rememberingRoom("*"))
 	c := connectSDK(t, s, userToken("ann"))
 	c.say(`{"id":2,"subscribe":{"channel":"x"}}`)
@@ -345,6 +355,7 @@ func TestAPanicOverAPublicationIsAGap(t *testing.T) {
 // Who missed something hears nothing of what follows: its client would take that for its place, and come back behind the gap.
 // Who need not hear all goes on.
 func TestAGapIsRecovered(t *testing.T) {
+	t.Parallel()
 	o := rememberingRoom("*")
 	o.Recovery = false
 	s := startAPI(t, o)
@@ -380,6 +391,7 @@ func TestAGapIsRecovered(t *testing.T) {
 
 // The rate of a room holds too for who is not in it, or leaves it and comes back.
 func TestTheRateOfARoomHoldsForWhoComesAndGoes(t *testing.T) {
+	t.Parallel()
 	o := DefaultRoom()
 	o.Publish, o.Rate = Anyone, 1
 	s := startBackend(t, o)

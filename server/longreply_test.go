@@ -88,6 +88,7 @@ func startTalkative(t *testing.T) *Server {
 // A client that reads is given so many bytes of what one frame asks for. Beyond that each command is an error, and the 101st in a row
 // ends the connection.
 func TestAFrameOfLongQuestionsIsHeldToABudget(t *testing.T) {
+	t.Parallel()
 	for name, command := range longQuestions {
 		t.Run(name, func(t *testing.T) {
 			s := startTalkative(t)
@@ -130,6 +131,7 @@ func TestAFrameOfLongQuestionsIsHeldToABudget(t *testing.T) {
 
 // A client that does not read is given no more than may wait for a slow reader: nothing else is made for it.
 func TestAFrameOfLongQuestionsMakesNothingForWhoDoesNotRead(t *testing.T) {
+	t.Parallel()
 	for name, command := range longQuestions {
 		t.Run(name, func(t *testing.T) {
 			s := startTalkative(t)
@@ -153,6 +155,7 @@ func TestAFrameOfLongQuestionsMakesNothingForWhoDoesNotRead(t *testing.T) {
 
 // Others have their turn between the long replies of a shard, however many clients wait for them.
 func TestLongRepliesAreWrittenAFewARound(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, nil)
 	shard := newShard(s.hub, 0) // of the test's own
 	r := &longReply{body: make([]byte, bytesARound/2), owed: &budget{}}
@@ -179,6 +182,7 @@ func TestLongRepliesAreWrittenAFewARound(t *testing.T) {
 
 // A client that asks for many pages at once, and is slow to read them, is given all of them.
 func TestASlowReaderIsGivenAllPages(t *testing.T) {
+	t.Parallel()
 	s := startTalkative(t)
 	c := connectSDK(t, s, userToken("ann")).narrow(s, "ann")
 	const pages = 12
@@ -219,6 +223,7 @@ func waitingFor(s *Server) (n int) {
 
 // What many ask at once is made once, and says what was so after the last of them asked.
 func TestWhatManyAskAtOnceIsMadeOnce(t *testing.T) {
+	t.Parallel()
 	s := startTalkative(t)
 	open := occupy(t, s, 2)
 	const clients = 20
@@ -268,6 +273,7 @@ func TestTheRefusalOfALongReplyComesBeforeItsCost(t *testing.T) {
 
 // Readers of long replies that do not read make room for others; a reader that reads has its answer.
 func TestSlowReadersOfLongRepliesMakeRoom(t *testing.T) {
+	t.Parallel()
 	s := startBackend(t, openRoom())
 	const slow = 30
 	for i := range slow {
@@ -365,6 +371,7 @@ func TestAPingDoesNotCutALongReply(t *testing.T) {
 
 // The application is not asked to answer a client that has had its bytes.
 func TestACallIsRefusedBeforeTheApplicationIsAsked(t *testing.T) {
+	t.Parallel()
 	data := strings.Repeat("x", 40<<10)
 	a := startApplication(t, map[string]func(question) string{onRPC: always(`{"result":{"data":"` + data + `"}}`)})
 	s := startHooked(t, a, nil)
@@ -404,6 +411,7 @@ func TestTheSizeOfAPresenceIsKnown(t *testing.T) {
 
 // A page of history made by a worker is the page that a poller makes.
 func TestALongHistoryIsAHistory(t *testing.T) {
+	t.Parallel()
 	s := startTalkative(t)
 	for _, json := range []bool{true, false} {
 		q := longQuestion{about: historyOf, room: "x", json: json, limit: 3, hasFrom: true, from: position{offset: 7}}
@@ -435,6 +443,7 @@ func TestALongHistoryIsAHistory(t *testing.T) {
 
 // Text that takes six times as many bytes in JSON makes a page shorter, not longer.
 func TestAPageOfHistoryIsBoundedByWhatIsTold(t *testing.T) {
+	t.Parallel()
 	s := startBackend(t, openRoom())
 	unmetered(s)
 	plain := dial(t, s, "x")

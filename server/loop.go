@@ -32,8 +32,13 @@ type loop struct {
 	received atomic.Uint64 // bytes
 }
 
-// newLoop starts the pollers.
+// starting guards nbio's settings, which are the process's, while an engine that starts reads them.
+var starting sync.Mutex
+
+// newLoop starts the pollers. Several servers of a process may start at the same time.
 func newLoop(pollers int, openFiles int, h *hub) (*loop, error) {
+	starting.Lock()
+	defer starting.Unlock()
 	nbio.MaxOpenFiles = openFiles
 	logging.SetLevel(logging.LevelNone)
 	l := &loop{

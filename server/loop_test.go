@@ -20,6 +20,7 @@ func holdPoller(p *poller) (begun chan struct{}, release func()) {
 // nbio applies an event to whatever connection holds its descriptor. Where a descriptor is closed, and a new client gets it,
 // while its hang-up is among the events that the poller has fetched, the hang-up of the old client would end the new one.
 func TestAHangUpEndsNobodyElse(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, nil)
 	gone := dial(t, s, "old")
 	gone.send(ws.OpText, "here")

@@ -19,6 +19,7 @@ func limitedRoom(members int) RoomOptions {
 
 // Handshakes that are admitted at the same moment share the seats of their room. A refused client gets 503 and no 101.
 func TestPlainMembersThatJoinAtOnceKeepTheLimit(t *testing.T) {
+	t.Parallel()
 	const most, clients, rooms = 3, 16, 20
 	s := startBackend(t, limitedRoom(most))
 	for n := range rooms {
@@ -67,6 +68,7 @@ func TestPlainMembersThatJoinAtOnceKeepTheLimit(t *testing.T) {
 
 // A seat is taken when the handshake is admitted, and given back by one that fails, or by the member's leaving.
 func TestASeatIsReservedBeforeTheHandshakeIsAnswered(t *testing.T) {
+	t.Parallel()
 	s := startBackend(t, limitedRoom(1))
 	request := httptest.NewRequest(http.MethodGet, roomPath+"?room=x", nil)
 	request.Host = "localhost"

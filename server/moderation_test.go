@@ -10,6 +10,7 @@ import (
 )
 
 func TestKick(t *testing.T) {
+	t.Parallel()
 	s := startAPI(t)
 	a, b := connectSDK(t, s, tokenOf("ann")), connectSDK(t, s, tokenOf("bob"))
 	a.enter("x")
@@ -25,6 +26,7 @@ func TestKick(t *testing.T) {
 
 // A banned user is out at once, and does not come back in any way that there is.
 func TestBanFromARoom(t *testing.T) {
+	t.Parallel()
 	s := startAPI(t, roomWithHistory("h:*"))
 	a, b := connectSDK(t, s, tokenOf("ann")), connectSDK(t, s, tokenOf("bob"))
 	a.enter("h:1")
@@ -78,6 +80,7 @@ func TestBanFromARoom(t *testing.T) {
 
 // Who was taken out of a room that is not open to all does not come back by telling where it was.
 func TestWhoWasTakenOutDoesNotResume(t *testing.T) {
+	t.Parallel()
 	closed := roomWithHistory("closed")
 	closed.Subscribe = Nobody
 	s := startAPI(t, closed)
@@ -101,6 +104,7 @@ func TestWhoWasTakenOutDoesNotResume(t *testing.T) {
 }
 
 func TestBanFromAllRooms(t *testing.T) {
+	t.Parallel()
 	s := startAPI(t)
 	a, b := connectSDK(t, s, tokenOf("ann")), connectSDK(t, s, tokenOf("ann"))
 	a.enter("x")
@@ -121,6 +125,7 @@ func TestBanFromAllRooms(t *testing.T) {
 }
 
 func TestMute(t *testing.T) {
+	t.Parallel()
 	s := startAPI(t)
 	a := connectSDK(t, s, tokenOf("ann"))
 	a.enter("x")
@@ -159,6 +164,7 @@ func TestMute(t *testing.T) {
 }
 
 func TestSlowMode(t *testing.T) {
+	t.Parallel()
 	s := startAPI(t)
 	now := time.Now()
 	clock := make(chan time.Time, 1)
@@ -220,6 +226,7 @@ func TestSlowMode(t *testing.T) {
 }
 
 func TestRedact(t *testing.T) {
+	t.Parallel()
 	s := startAPI(t, roomWithHistory("h:*"))
 	a, b := connectSDK(t, s, tokenOf("ann")), connectSDK(t, s, tokenOf("bob"))
 	epoch := field(t, a.enter("h:1"), "epoch")
@@ -286,6 +293,7 @@ func TestRedact(t *testing.T) {
 
 // A subscription with deltas goes on as if nothing had been redacted.
 func TestRedactDoesNotBreakDeltas(t *testing.T) {
+	t.Parallel()
 	o := roomWithHistory("h:*")
 	o.Delta = true
 	s := startAPI(t, o)
@@ -327,6 +335,7 @@ func TestWhoHasNoNameRedactsItsOwnWordsOnly(t *testing.T) {
 }
 
 func TestRevoke(t *testing.T) {
+	t.Parallel()
 	s := startAPI(t)
 	now := time.Now().Unix()
 	token := func(id string, issued int64) string {
@@ -375,6 +384,7 @@ func TestRevoke(t *testing.T) {
 
 // A subscription ends with the token that let it in, though the connection's own is good.
 func TestARevokedTokenEndsItsSubscription(t *testing.T) {
+	t.Parallel()
 	closed := DefaultRoom()
 	closed.Pattern, closed.Subscribe = "closed:*", WithToken
 	s := startAPI(t, closed)
@@ -400,6 +410,7 @@ func TestARevokedTokenEndsItsSubscription(t *testing.T) {
 }
 
 func TestSanctionsAreChecked(t *testing.T) {
+	t.Parallel()
 	s := startAPI(t)
 	for _, method := range []string{"ban", "mute"} {
 		wantError(t, s, method, `{"channel":"x"}`, 107, "user")
@@ -413,6 +424,7 @@ func TestSanctionsAreChecked(t *testing.T) {
 }
 
 func TestModerationTellsWhatStands(t *testing.T) {
+	t.Parallel()
 	s := startAPI(t)
 	until := time.Now().Unix() + 1000
 	call(t, s, "ban", `{"user":"b"}`)
@@ -445,6 +457,7 @@ func TestTheHeartbeatForgetsSanctions(t *testing.T) {
 // What is kept is bounded: sanctions that have had their time are forgotten, and beyond the most that may stand there is an
 // error, not a sanction that is silently not there.
 func TestSanctionsAreBoundedAndForgotten(t *testing.T) {
+	t.Parallel()
 	now := time.Now()
 	m := newModeration()
 	m.now = func() time.Time { return now }

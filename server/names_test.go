@@ -14,6 +14,7 @@ var lookalikes = []string{"lob\u200Bby", "\u202Eybbol", "lobby\u2066", "lobby\u2
 
 // A name that looks like another is refused on every path that takes a room's or a guest's name.
 func TestNamesWithInvisibleCharactersAreRefusedOnEveryPath(t *testing.T) {
+	t.Parallel()
 	a := startApplication(t, map[string]func(question) string{onConnect: always(
 		fmt.Sprintf(`{"result":{"user":"ann","channels":[%q,"good"],"subs":{%q:{}}}}`, lookalikes[0], lookalikes[1]))})
 	s := startHooked(t, a, func(c *Config) {
@@ -79,6 +80,7 @@ func TestNamesWithInvisibleCharactersAreRefusedOnEveryPath(t *testing.T) {
 
 // The rooms of a connection token, and those of patterns.
 func TestNamesWithInvisibleCharactersInTokensAndSettings(t *testing.T) {
+	t.Parallel()
 	s := startAPI(t)
 	for _, room := range lookalikes {
 		c := dialSDK(t, s, "")

@@ -113,6 +113,7 @@ func checkSchema(t testing.TB, method, of, body string) {
 }
 
 func TestOpenAPIHasEveryMethodAndNoOther(t *testing.T) {
+	t.Parallel()
 	s := startAPI(t)
 	resp, body := ask(t, s.Addr().String(), "GET "+openAPIPath+" HTTP/1.1\r\nHost: localhost\r\n\r\n") // without a key
 	if resp.StatusCode != 200 || body != string(openAPI) {

@@ -187,6 +187,7 @@ func TestAnOriginIsCheckedWithoutAnAllocation(t *testing.T) {
 
 // What ParseHead takes and what net/http takes are judged by the same rules.
 func TestOriginsAtTheDoorAndBehindIt(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, func(c *Config) { c.Origins = []string{"https://*.friend.example", "capacitor://localhost"} })
 	for _, path := range []string{"/ws", sessionPath} {
 		for origin, want := range map[string]int{

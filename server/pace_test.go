@@ -11,6 +11,7 @@ import (
 
 // A burst of bytes beyond the rate waits, and is heard.
 func TestABurstOfBytesWaits(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, func(c *Config) { c.RateBytes = 64 << 10 })
 	talker, listener := dial(t, s, "lobby"), dial(t, s, "lobby")
 	body := strings.Repeat("x", 8<<10)
@@ -31,6 +32,7 @@ func TestABurstOfBytesWaits(t *testing.T) {
 
 // While a talker waits for its rate, not more is read of it than the rate allows.
 func TestATalkerIsReadAtItsRate(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, func(c *Config) { c.RateBytes = 64 << 10 })
 	talker := dial(t, s, "lobby")
 	start := s.hub.clock.now()
@@ -77,6 +79,7 @@ func wantsTooMuch(t *testing.T, s *Server) {
 
 // A plain connection that wants more than its rate for long is closed.
 func TestAFloodOfBytesIsRefused(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, func(c *Config) { c.RateBytes = 64 << 10 })
 	talker := dial(t, s, "lobby")
 	go func() {
@@ -99,6 +102,7 @@ func TestAFloodOfBytesIsRefused(t *testing.T) {
 
 // The publications of a session that wants more than its rate for long are refused, until it has been quiet.
 func TestAFloodOfPublicationsIsRefused(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, func(c *Config) { c.RateBytes = 256 << 10 })
 	c := connectSDK(t, s, "")
 	c.say(`{"id":2,"subscribe":{"channel":"lobby"}}`)

@@ -147,6 +147,7 @@ func (m *matrix) cell(got, want bool, format string, args ...any) {
 }
 
 func TestPermissionMatrix(t *testing.T) {
+	t.Parallel()
 	rooms := matrixRooms()
 	s := startAPI(t, append(slices.Clone(rooms), namedRoomOptions()...)...)
 	m := &matrix{t: t}
@@ -301,6 +302,7 @@ func (m *matrix) personalRooms(s *Server) {
 
 // A room that one may not enter is answered like one that does not exist, to the byte.
 func TestAForbiddenRoomDoesNotShowThatItIsThere(t *testing.T) {
+	t.Parallel()
 	secret := roomWithHistory("secret:*")
 	secret.Subscribe, secret.Publish, secret.SeePresence, secret.ReadHistory = WithToken, WithToken, WithToken, WithToken
 	s := startAPI(t, secret)
@@ -361,6 +363,7 @@ func TestTheMatrixKnowsEveryRule(t *testing.T) {
 // The room "#ann" is Ann's, whatever the options say of all rooms: nobody else looks into it, or speaks there, but whom the
 // application has put in.
 func TestAPersonalRoomIsShutToStrangers(t *testing.T) {
+	t.Parallel()
 	o := rememberingRoom("*")
 	o.Publish, o.SeePresence, o.ReadHistory = Anyone, Anyone, Anyone
 	s := startServer(t, func(c *Config) {

@@ -39,6 +39,7 @@ func (h *hub) whereIs(room string) position {
 
 // What happens to the position of one room concerns no other.
 func TestAForgottenRoomChangesNoOthersEpoch(t *testing.T) {
+	t.Parallel()
 	h := newPositionHub(1)
 	before := map[string]position{}
 	for n := range 10_000 {
@@ -144,6 +145,7 @@ func TestTheOldestPositionGoesFirst(t *testing.T) {
 
 // Not all that has had its time is dropped while everybody waits.
 func TestPositionsExpireAFewAtATime(t *testing.T) {
+	t.Parallel()
 	p := newPositions()
 	for n := range 3 * expiredAtOnce {
 		p.keep(fmt.Sprint(n), position{1, "1"}, firstTick)
@@ -161,6 +163,7 @@ func TestPositionsExpireAFewAtATime(t *testing.T) {
 
 // An SDK that comes back after the history's time is told that it missed nothing, if that is so.
 func TestAPositionOutlivesTheHistory(t *testing.T) {
+	t.Parallel()
 	o := rememberingRoom("*")
 	o.HistoryTTL = time.Second
 	s := startAPI(t, o)

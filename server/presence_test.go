@@ -13,6 +13,7 @@ import (
 // An answer about a crowd is made off the loop and may be longer than what else may wait for a reader; what the client asks
 // behind it is answered behind it.
 func TestPresenceOfACrowd(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, func(c *Config) {
 		c.Token.HMACSecret = testSecret
 		c.MaxUnsent = c.MaxMessage
@@ -38,6 +39,7 @@ func TestPresenceOfACrowd(t *testing.T) {
 
 // Whoever comes and goes without end is present while it is there and not after.
 func TestPresenceSurvivesFlapping(t *testing.T) {
+	t.Parallel()
 	o := DefaultRoom()
 	o.JoinLeave = true
 	s := startBackend(t, o)

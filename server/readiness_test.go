@@ -10,6 +10,7 @@ import (
 )
 
 func TestReadyzListsTheChecks(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxConnections = 2 })
 	dial(t, s, "lobby")
 	var got readiness

@@ -9,6 +9,7 @@ import (
 
 // The table holds what a list in the order of the puts would hold.
 func TestATableOfTheRecentIsAnOrderedList(t *testing.T) {
+	t.Parallel()
 	for _, most := range []int{0, 1, 2, 17, 100} {
 		r := recent[int]{most: most}
 		type pair struct {

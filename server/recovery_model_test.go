@@ -19,6 +19,7 @@ const modelSteps = 1_000_000
 // as late as chance has it. What a client hears of a room must be the room's own sequence, each publication once and in
 // order, unless it was told that it has missed something. It is told so only when it has, or when the room's position was dropped.
 func TestRecoveryIsExactOrTold(t *testing.T) {
+	t.Parallel()
 	for name, positions := range map[string]int{"every position is kept": maxPositions, "few positions are kept": 2} {
 		t.Run(name, func(t *testing.T) { recoverAsModelled(t, positions) })
 	}

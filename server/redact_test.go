@@ -13,6 +13,7 @@ import (
 // Notices have places of their own in a history: whatever is redacted, the newest messages that were not are all kept, in a bound,
 // and no offset is missing between them.
 func TestANoticeTakesNoMessagesPlace(t *testing.T) {
+	t.Parallel()
 	for _, most := range []int{1, 2, 3, 7, 50} {
 		h := &history{}
 		var messages []uint64 // offsets
@@ -52,6 +53,7 @@ func TestANoticeTakesNoMessagesPlace(t *testing.T) {
 
 // A message that was not redacted is dropped by newer messages only, however many of the others are redacted.
 func TestRedactionsDropNoMessage(t *testing.T) {
+	t.Parallel()
 	const most = 10
 	h := &history{}
 	redactBefore := func(offset uint64) {
@@ -92,6 +94,7 @@ func TestRedactionsDropNoMessage(t *testing.T) {
 
 // A notice cannot be redacted, so no chain of them wipes a history.
 func TestANoticeIsNotRedactable(t *testing.T) {
+	t.Parallel()
 	o := roomWithHistory("h:*")
 	o.HistorySize = 5
 	s := startAPI(t, o)
@@ -127,6 +130,7 @@ func TestANoticeIsNotRedactable(t *testing.T) {
 
 // To redact is to publish a notice: it is held to all rates of publications, and one that is refused costs none of them.
 func TestRedactIsHeldToTheRates(t *testing.T) {
+	t.Parallel()
 	rated := roomWithHistory("rated")
 	rated.Rate = 1
 	s := startAPI(t, rated, roomWithHistory("slow"))

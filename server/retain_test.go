@@ -59,6 +59,7 @@ func retainedBytes(t *testing.T, s *Server) int {
 
 // A publisher that keeps to its rates cuts nobody who reads a megabyte a second, and what waits meanwhile is within the budget.
 func TestABurstCutsNobodyWhoReads(t *testing.T) {
+	t.Parallel()
 	for _, size := range []int{16 << 10, 8 << 10} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			defaults := DefaultConfig()
@@ -153,6 +154,7 @@ func TestSharedBytesCountOnce(t *testing.T) {
 
 // A batch's buffer may be much larger than the batch. What is retained of it is not.
 func TestARetainedBatchHasItsSize(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, nil)
 	patient(s)
 	stuck := dial(t, s, "lobby")
@@ -245,6 +247,7 @@ func TestTheSlowestGoesFirst(t *testing.T) {
 
 // Who has left a room still counts for what it waits for there.
 func TestWhoLeftARoomMayBeTheSlowest(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, small)
 	patient(s)
 	left := narrowSDK(t, s)
@@ -273,6 +276,7 @@ func TestWhoLeftARoomMayBeTheSlowest(t *testing.T) {
 
 // All outboxes together cost no more than they may, whatever rooms they wait for.
 func TestAllOutboxesAreBounded(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, small)
 	patient(s)
 	body := strings.Repeat("x", 8<<10)
@@ -295,6 +299,7 @@ func TestAllOutboxesAreBounded(t *testing.T) {
 
 // What a reader costs alone closes that reader.
 func TestWhatAReaderCostsAloneIsBounded(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, nil)
 	patient(s)
 	little(t, s, dial(t, s, "lobby"))
@@ -327,6 +332,7 @@ func TestWhatAReaderCostsAloneIsBounded(t *testing.T) {
 
 // A ping overtakes what waits for a slow reader, who must not take the server for dead, and does not cut a frame in two.
 func TestAPingOvertakesWhatWaits(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, nil)
 	patient(s)
 	c := narrowSDK(t, s)

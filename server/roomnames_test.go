@@ -103,6 +103,7 @@ func (m *matrix) plainEnters(s *Server, room string) bool {
 
 // What one has said in a room of others, into which the application had put one, is not one's own to take back any more.
 func TestWhoIsInNoListRedactsNothing(t *testing.T) {
+	t.Parallel()
 	s := startAPI(t, namedRoomOptions()...)
 	bob, ann := connectSDK(t, s, tokenOf("bob")), connectSDK(t, s, tokenOf("ann"))
 	for _, room := range []string{"loose:pair#ann,tess", "$news"} {
@@ -123,6 +124,7 @@ func TestWhoIsInNoListRedactsNothing(t *testing.T) {
 
 // Both characters are settings, and without them names say nothing.
 func TestTheCharactersOfRoomNamesAreSettings(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct{ users, private, mine, notMine, wantsToken, free string }{
 		{users: "#", private: "$", mine: "d#ann,bob", notMine: "d#bob", wantsToken: "$x", free: "d@bob"},
 		{users: "@", private: "!", mine: "d@ann", notMine: "@bob", wantsToken: "!x", free: "$x"},
@@ -151,6 +153,7 @@ func TestTheCharactersOfRoomNamesAreSettings(t *testing.T) {
 // With a key of tokens, rooms that no pattern fits are for those who have a user; without one they are open, as in a demo. A pattern
 // opens a room whatever the others are.
 func TestWhoMayUseRoomsThatNoPatternFits(t *testing.T) {
+	t.Parallel()
 	const ok, denied, unknown = "ok", "103", "102"
 	people := []string{"plain", "nobody", "guest", "user"}
 	for _, tt := range []struct {
@@ -248,6 +251,7 @@ func TestWhoMayUseRoomsThatNoPatternFits(t *testing.T) {
 
 // A plain client that is refused is told why.
 func TestAPlainClientIsToldWhyItMayNotEnter(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		mode, guests, room, says string
 	}{

@@ -17,6 +17,7 @@ import (
 )
 
 func TestEveryMemberHearsEveryMessage(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, nil)
 	a, b, other := dial(t, s, "tea"), dial(t, s, "tea"), dial(t, s, "coffee")
 	big := strings.Repeat("x", 64<<10)
@@ -36,6 +37,7 @@ func TestEveryMemberHearsEveryMessage(t *testing.T) {
 }
 
 func TestFragmentsArriveAsOneMessage(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, nil)
 	c := dial(t, s, "lobby")
 	// "hello" in two fragments, a ping between them; 5.4.
@@ -49,6 +51,7 @@ func TestFragmentsArriveAsOneMessage(t *testing.T) {
 }
 
 func TestAnotherImplementationTalksToUs(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, nil)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -72,6 +75,7 @@ func TestAnotherImplementationTalksToUs(t *testing.T) {
 
 // Many talk at once: all members must hear the same sequence, and each talker's messages in the order of sending.
 func TestOneOrderForAll(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, nil)
 	const members, messages = 24, 200
 	clients := make([]*client, members)
@@ -120,6 +124,7 @@ func TestOneOrderForAll(t *testing.T) {
 
 // Whoever has its 101 hears all that is said from then on, and none of it twice.
 func TestANewcomerMissesNothing(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, nil)
 	talker := dial(t, s, "lobby")
 	for round := range 200 {
@@ -134,6 +139,7 @@ func TestANewcomerMissesNothing(t *testing.T) {
 
 // A newcomer to a busy room hears a sequence without a gap, from wherever it begins.
 func TestANewcomerToABusyRoomHearsNoGap(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, nil)
 	talker := dial(t, s, "lobby")
 	stop := make(chan struct{})
@@ -176,6 +182,7 @@ func TestANewcomerToABusyRoomHearsNoGap(t *testing.T) {
 }
 
 func TestMessagesSentWithTheHandshakeAreHeard(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, nil)
 	conn, err := net.Dial("tcp", s.Addr().String())
 	if err != nil {
@@ -191,6 +198,7 @@ func TestMessagesSentWithTheHandshakeAreHeard(t *testing.T) {
 }
 
 func TestProtocolErrorsAreAnsweredWithTheirCode(t *testing.T) {
+	t.Parallel()
 	masked := func(op ws.Opcode, payload string) []byte {
 		return ws.AppendMaskedFrame(nil, op, 0x01020304, []byte(payload))
 	}
@@ -278,6 +286,7 @@ func TestProtocolErrorsAreAnsweredWithTheirCode(t *testing.T) {
 
 // A client that never ends TCP from its side does not keep the server's end open.
 func TestACloseIsCutShort(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, nil)
 	c := dial(t, s, "lobby")
 	c.send(ws.OpClose, "\x03\xe8")
@@ -290,6 +299,7 @@ func TestACloseIsCutShort(t *testing.T) {
 }
 
 func TestATalkerOverItsRateIsClosed(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, func(c *Config) { c.Rate = 10 })
 	calm, loud := dial(t, s, "lobby"), dial(t, s, "lobby")
 	var flood []byte
@@ -322,6 +332,7 @@ func TestATalkerOverItsRateIsClosed(t *testing.T) {
 }
 
 func TestAPingFloodIsClosed(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, func(c *Config) { c.Rate = 10 })
 	c := dial(t, s, "lobby")
 	var flood []byte
@@ -342,6 +353,7 @@ func TestAPingFloodIsClosed(t *testing.T) {
 }
 
 func TestStoppingTellsEveryClient(t *testing.T) {
+	t.Parallel()
 	cfg := DefaultConfig()
 	cfg.Listen, cfg.Admin, cfg.Drain = "127.0.0.1:0", "off", patience
 	s, err := New(cfg, slog.New(slog.DiscardHandler))
@@ -405,6 +417,7 @@ func TestADrainIsCutShort(t *testing.T) {
 }
 
 func TestAServerMayStopAsSoonAsItHasStarted(t *testing.T) {
+	t.Parallel()
 	for range 30 {
 		cfg := DefaultConfig()
 		cfg.Listen, cfg.Admin = "127.0.0.1:0", "off"

@@ -128,6 +128,7 @@ func TestATokenMayBeGoodForAVeryLongTime(t *testing.T) {
 // A token ends by the wall clock. After a pause of the process, or a suspend of the machine, that is judged at the first tick, while
 // pings and other deadlines, which count ticks, go on where they were.
 func TestATokenThatEndedDuringAPauseIsJudgedAtTheFirstTick(t *testing.T) {
+	t.Parallel()
 	s := startBackend(t)
 	in := func(d time.Duration) int64 { return time.Now().Add(d).Unix() }
 	short := connectSDK(t, s, signed(map[string]any{"sub": "ann", "exp": in(time.Hour)}))

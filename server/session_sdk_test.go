@@ -23,6 +23,7 @@ func rememberingRoom(pattern string) RoomOptions {
 // While nobody of an encoding is in a room, nothing is posted for that encoding: who comes back must not be taken for one that
 // has missed what was said meanwhile.
 func TestWhatWasSaidWhileNobodyWasThereIsNoGap(t *testing.T) {
+	t.Parallel()
 	s := startBackend(t, rememberingRoom("*"))
 	plain := dial(t, s, "room")
 	a := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
@@ -50,6 +51,7 @@ func TestWhatWasSaidWhileNobodyWasThereIsNoGap(t *testing.T) {
 
 // A room that was forgotten, or never was, is no beginning to who knows a place in another of that name.
 func TestHistorySinceAPlaceInAForgottenRoomIsUnrecoverable(t *testing.T) {
+	t.Parallel()
 	o := rememberingRoom("*")
 	o.ReadHistory = Anyone
 	s := startAPI(t, o)
@@ -116,6 +118,7 @@ func TestAPauseDoesNotMakeThePastYounger(t *testing.T) {
 
 // An SDK does not ask for a room again that the server has put it into: it comes back whole.
 func TestAGapInARoomTheServerGaveEndsTheConnection(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, func(c *Config) {
 		c.Token.HMACSecret = testSecret
 		c.PersonalRooms = true
@@ -149,6 +152,7 @@ func field(t *testing.T, line, name string) string {
 
 // The SDKs take an error for the last word unless it is said to pass, and then bring another token.
 func TestATokenThatExpiredBeforeItsRefreshIsAskedForAgain(t *testing.T) {
+	t.Parallel()
 	closed := DefaultRoom()
 	closed.Subscribe = WithToken
 	s := startBackend(t, closed)
@@ -166,6 +170,7 @@ func TestATokenThatExpiredBeforeItsRefreshIsAskedForAgain(t *testing.T) {
 
 // A token for a room is one user's. One that names nobody is nobody's, not everybody's.
 func TestASubscriptionTokenWithoutAUserIsForNobodyElse(t *testing.T) {
+	t.Parallel()
 	s := startBackend(t)
 	nobodys := signed(map[string]any{"channel": "x"})
 	c := connectSDK(t, s, "")
@@ -177,6 +182,7 @@ func TestASubscriptionTokenWithoutAUserIsForNobodyElse(t *testing.T) {
 }
 
 func TestWhatNobodyTakesIsNotAvailable(t *testing.T) {
+	t.Parallel()
 	s := startBackend(t)
 	c := connectSDK(t, s, userToken("ann"))
 	c.say(`{"send":{"data":1}}`)

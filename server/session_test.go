@@ -113,6 +113,7 @@ func startBackend(t testing.TB, rooms ...RoomOptions) *Server {
 }
 
 func TestAPlainAndAnSDKMemberTalkToEachOther(t *testing.T) {
+	t.Parallel()
 	s := startBackend(t)
 	plain := dial(t, s, "lobby")
 	a := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
@@ -138,6 +139,7 @@ func TestAPlainAndAnSDKMemberTalkToEachOther(t *testing.T) {
 }
 
 func TestSeveralCommandsInOneFrameAreAnsweredInOne(t *testing.T) {
+	t.Parallel()
 	s := startBackend(t)
 	c := dialSDK(t, s, "")
 	c.say(`{"id":1,"connect":{}}` + "\n" + `{"id":2,"subscribe":{"channel":"a"}}` + "\n" + `{"id":3,"unsubscribe":{"channel":"a"}}` + "\n" +
@@ -163,6 +165,7 @@ var noTokens = func() *token.Verifier {
 // Who comes back and is told what it missed hears deltas from there on, unless the last of it is not what others heard last:
 // because that was not to be remembered, or because it was redacted.
 func TestDeltasBeginAtWhatIsKnown(t *testing.T) {
+	t.Parallel()
 	o := DefaultRoom()
 	o.HistorySize, o.HistoryTTL, o.Recovery, o.Delta = 10, time.Hour, true, true
 	s := startBackend(t, o)
@@ -212,6 +215,7 @@ func TestDeltasBeginAtWhatIsKnown(t *testing.T) {
 
 // What deltas are made against is kept beside the history, uncounted: only where somebody is to hear one, and while one can be.
 func TestWhatNoDeltaIsMadeAgainstIsNotKept(t *testing.T) {
+	t.Parallel()
 	o := roomWithHistory("*")
 	o.Delta = true
 	s := startAPI(t, o)

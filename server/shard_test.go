@@ -25,6 +25,7 @@ func hold(s *Server) (release func()) {
 }
 
 func TestARoundWritesOnceAMember(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, nil)
 	const members, messages = 20, 50
 	clients := make([]*client, members)
@@ -132,6 +133,7 @@ func TestABroadcastAllocatesOnce(t *testing.T) {
 
 // A fault of our own code costs one connection, whoever's it is, and not the others.
 func TestAPanicCostsOneConnection(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, nil)
 	a, victim, b := dial(t, s, "lobby"), dial(t, s, "lobby"), dial(t, s, "lobby")
 	s.hub.call(func(sh *shard) {

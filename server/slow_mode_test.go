@@ -31,6 +31,7 @@ func (m *moderation) says(user, room string) bool {
 
 // What is remembered is bounded, and a newcomer may always publish: the publisher that did so longest ago is forgotten for it.
 func TestAFullTableOfPublishersLocksNobodyOut(t *testing.T) {
+	t.Parallel()
 	m, now := startSlowMode(t, time.Hour, "slow")
 	for i := range maxSpoke + 1000 {
 		if !m.says(fmt.Sprint(i), "slow") {
@@ -55,6 +56,7 @@ func TestAFullTableOfPublishersLocksNobodyOut(t *testing.T) {
 
 // One slow room takes no place of another's, and all together keep the bound.
 func TestEachSlowRoomHasItsShare(t *testing.T) {
+	t.Parallel()
 	m, _ := startSlowMode(t, time.Hour, "busy", "quiet")
 	if !m.says("ann", "quiet") {
 		t.Fatal("the first may not publish")
@@ -80,6 +82,7 @@ func TestEachSlowRoomHasItsShare(t *testing.T) {
 
 // Publishers who need not wait any more are forgotten as others publish, without a search.
 func TestASlowRoomForgetsAsItGoes(t *testing.T) {
+	t.Parallel()
 	m, now := startSlowMode(t, time.Second, "slow")
 	for i := range 100_000 {
 		m.says(fmt.Sprint(i), "slow")
@@ -137,6 +140,7 @@ func TestGuestsOfOneAddressShareASlowRoom(t *testing.T) {
 
 // A connection without a user is its address, so that a new connection has to wait like the old one.
 func TestReconnectingDoesNotPassSlowMode(t *testing.T) {
+	t.Parallel()
 	o := DefaultRoom()
 	o.Publish = Anyone
 	s := startAPI(t, o)
@@ -163,6 +167,7 @@ func TestReconnectingDoesNotPassSlowMode(t *testing.T) {
 
 // A limit is not used up by what the application refuses, nor by what another limit refuses.
 func TestARefusedPublicationCostsNoLimit(t *testing.T) {
+	t.Parallel()
 	for name, limit := range map[string]func(*Config, *RoomOptions){
 		"the room's rate": func(_ *Config, o *RoomOptions) { o.Rate = 1 },
 		"the user's rate": func(c *Config, _ *RoomOptions) { c.RateUser = 1 },
@@ -206,6 +211,7 @@ func TestARefusedPublicationCostsNoLimit(t *testing.T) {
 
 // Waiting for slow mode does not use up the rates.
 func TestSlowModeCostsNoRate(t *testing.T) {
+	t.Parallel()
 	s := startLimited(t, func(c *Config) {
 		o := DefaultRoom()
 		o.Publish, o.Rate = Anyone, 1

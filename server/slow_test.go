@@ -30,6 +30,7 @@ func narrow(t testing.TB, s *Server) {
 
 // Readers that stumble all the time lose nothing, get nothing twice, and see the order of everybody else, to the byte.
 func TestStumblingReadersGetEveryByte(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxUnsent = 64 << 20 })
 	// A busy machine may keep one of them from reading for long. That is another test's matter.
 	s.hub.heartbeat.mu.Lock()
@@ -139,6 +140,7 @@ func TestStoppedReadersAreClosedAndHurtNobody(t *testing.T) {
 
 // A reader that stops with little unsent is closed for making no progress.
 func TestAReaderWithoutProgressIsClosed(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxUnsent = 64 << 20 })
 	stuck, talker := dial(t, s, "lobby"), dial(t, s, "lobby")
 	if err := stuck.conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
@@ -202,6 +204,7 @@ func TestProgressGivesASlowReaderItsTimeAgain(t *testing.T) {
 
 // While a room is behind, its talkers wait; nothing is lost, and memory stays bounded.
 func TestTalkersWaitForARoomThatIsBehind(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxUnsent = 64 << 20 })
 	talker, listener := dial(t, s, "lobby"), dial(t, s, "lobby")
 	// All shards stand still.
@@ -235,6 +238,7 @@ func TestTalkersWaitForARoomThatIsBehind(t *testing.T) {
 
 // What a talker sent before it left is heard, also when its room was behind at that moment.
 func TestLastWordsToARoomThatIsBehindAreHeard(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxUnsent = 64 << 20 })
 	first, second, listener := dial(t, s, "lobby"), dial(t, s, "lobby"), dial(t, s, "lobby")
 	release := hold(s)
@@ -263,6 +267,7 @@ func TestLastWordsToARoomThatIsBehindAreHeard(t *testing.T) {
 
 // Who talks in several rooms waits for whichever is behind, not only for the one it spoke in last.
 func TestATalkerInManyRoomsWaitsForTheOneThatIsBehind(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxUnsent = 64 << 20 })
 	c := connectSDK(t, s, "")
 	c.say(`{"id":2,"subscribe":{"channel":"busy"}}` + "\n" + `{"id":3,"subscribe":{"channel":"idle"}}`)
@@ -275,6 +280,7 @@ func TestATalkerInManyRoomsWaitsForTheOneThatIsBehind(t *testing.T) {
 
 // Who comes and goes waits too where the others are told of it.
 func TestWhoComesAndGoesWaitsForARoomThatIsBehind(t *testing.T) {
+	t.Parallel()
 	o := DefaultRoom()
 	o.JoinLeave = true
 	s := startServer(t, func(c *Config) { c.MaxUnsent, c.Rooms = 64<<20, []RoomOptions{o} })

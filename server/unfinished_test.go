@@ -31,6 +31,7 @@ func olden(s *Server, by time.Duration) {
 
 // A message has 30 s from its first byte to its last, whatever else the client sends meanwhile.
 func TestAMessageThatIsNotFinishedInTimeEndsTheConnection(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, nil)
 	patient, trickling, pinging, headOnly := dial(t, s, "x"), dial(t, s, "x"), dial(t, s, "x"), dial(t, s, "x")
 	sdk := connectSDK(t, s, "")
@@ -89,6 +90,7 @@ func TestEachMessageHasItsOwnTime(t *testing.T) {
 
 // The bytes of all unfinished messages have a budget; the oldest messages make room.
 func TestUnfinishedMessagesAreBoundedTogether(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, nil)
 	const budget = 300 << 10
 	u := s.hub.unfinished

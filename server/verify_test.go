@@ -53,6 +53,7 @@ func occupied(t *testing.T, s *Server) (release func()) {
 
 // A signature that takes milliseconds is verified off the loop: meanwhile others are answered. Every command that brings a token does so.
 func TestASlowSignatureHoldsUpNobody(t *testing.T) {
+	t.Parallel()
 	s, slow := startSlow(t)
 	exp := time.Now().Add(time.Hour).Unix()
 	c := dialSDK(t, s, "")
@@ -85,6 +86,7 @@ func TestASlowSignatureHoldsUpNobody(t *testing.T) {
 
 // Those that wait are bounded, and are told to come back.
 func TestTokensThatWaitToBeVerifiedAreBounded(t *testing.T) {
+	t.Parallel()
 	s, slow := startSlow(t)
 	release := occupied(t, s)
 	for range maxVerifying {
@@ -101,6 +103,7 @@ func TestTokensThatWaitToBeVerifiedAreBounded(t *testing.T) {
 
 // What the application demands while a token is verified holds for whom it names.
 func TestAWordHoldsWhenTheTokenIsVerified(t *testing.T) {
+	t.Parallel()
 	s, slow := startSlow(t)
 	release := occupied(t, s)
 	c := dialSDK(t, s, "")

@@ -8,6 +8,7 @@ import (
 
 // A publication that tells a state as a whole is dropped where a newer one was published, as in Centrifugo.
 func TestAnOlderStateIsNotPublished(t *testing.T) {
+	t.Parallel()
 	s := startAPI(t, roomWithHistory("h:*"))
 	a := connectSDK(t, s, tokenOf("ann"))
 	a.enter("h:1")
@@ -70,6 +71,7 @@ func TestAnOlderStateIsNotPublished(t *testing.T) {
 
 // A key of idempotency and a version do not stand in each other's way.
 func TestAnOlderStateWithAKeyIsAnsweredAlike(t *testing.T) {
+	t.Parallel()
 	s := startAPI(t, roomWithHistory("h:*"))
 	first := call(t, s, "publish", `{"channel":"h:1","data":1,"version":2}`)
 	wantCall(t, s, "publish", `{"channel":"h:1","data":2,"version":1,"idempotency_key":"k"}`, first)

@@ -11,6 +11,7 @@ import (
 
 // What the application demands of a user while one of its connections is being asked about holds when the webhook has answered.
 func TestAWordHoldsWhenTheConnectWebhookHasAnswered(t *testing.T) {
+	t.Parallel()
 	asked, gate := make(chan question), make(chan struct{})
 	a := startApplication(t, map[string]func(question) string{onConnect: func(q question) string {
 		asked <- q
@@ -83,6 +84,7 @@ func TestAWordHoldsWhenTheConnectWebhookHasAnswered(t *testing.T) {
 
 // Likewise of a room that the application is being asked about.
 func TestAWordHoldsWhenTheSubscribeWebhookHasAnswered(t *testing.T) {
+	t.Parallel()
 	asked, gate := make(chan struct{}), make(chan struct{})
 	a := startApplication(t, map[string]func(question) string{onSubscribe: func(question) string {
 		asked <- struct{}{}
@@ -123,6 +125,7 @@ func TestAWordHoldsWhenTheSubscribeWebhookHasAnswered(t *testing.T) {
 
 // Words are bounded. A connection that some were forgotten for is not let in by mistake: it is to try again.
 func TestWordsAreBounded(t *testing.T) {
+	t.Parallel()
 	asked, gate := make(chan struct{}), make(chan struct{})
 	a := startApplication(t, map[string]func(question) string{onConnect: func(question) string {
 		asked <- struct{}{}

@@ -112,6 +112,7 @@ func sessionOf(t testing.TB, s *Server, user string) *session {
 
 // What comes while a session waits, twice in a row, is dealt with behind that, and in its order.
 func TestCommandsWaitForWhatTheSessionWaitsFor(t *testing.T) {
+	t.Parallel()
 	s := startBackend(t)
 	c := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
 	session := sessionOf(t, s, "ann")
@@ -146,6 +147,7 @@ func TestCommandsWaitForWhatTheSessionWaitsFor(t *testing.T) {
 }
 
 func TestAConnectionMayEndWhileItsSessionWaits(t *testing.T) {
+	t.Parallel()
 	s := startBackend(t)
 	for name, end := range map[string]func(*sdk, *session){
 		"by the client": func(c *sdk, _ *session) { c.conn.Close() },
@@ -179,6 +181,7 @@ func TestAConnectionMayEndWhileItsSessionWaits(t *testing.T) {
 }
 
 func TestAFaultOffTheLoopCostsOneConnection(t *testing.T) {
+	t.Parallel()
 	s := startBackend(t)
 	c := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
 	other := connectSDK(t, s, signed(map[string]any{"sub": "bob"}))

@@ -374,6 +374,7 @@ func TestDoctorSaysWhatWillStop(t *testing.T) {
 }
 
 func TestAShareIsAPercentageOrAFraction(t *testing.T) {
+	t.Parallel()
 	for text, want := range map[string]share{"5%": 0.05, "0.05": 0.05, "100%": 1, "0": 0} {
 		var got share
 		if err := got.UnmarshalText([]byte(text)); err != nil || got != want {

@@ -21,7 +21,7 @@ import (
 	"github.com/throng-chat/throng/server/token"
 )
 
-// commandLine is made once, as that takes longer than what is tested here.
+// commandLine is made once, as that takes longer than what is tested here. The tests that use it are not parallel.
 var commandLine = sync.OnceValues(func() (*kong.Kong, *commands) {
 	var cli commands
 	return newParser(&cli), &cli
@@ -479,6 +479,7 @@ func TestAMistakeIsWhereverTheSettingIs(t *testing.T) {
 }
 
 func TestHelpNamesTheSecrets(t *testing.T) {
+	t.Parallel()
 	_, stdout, _ := outcome(t, throng(t, "serve", "-h"))
 	for _, name := range slices.Sorted(maps.Values(secrets)) {
 		if !strings.Contains(stdout, name) {

@@ -11,6 +11,7 @@ const module = "github.com/throng-chat/throng"
 
 // The arrows of the layout: what each package of ours may import of ours and of others. A leaf knows the standard library.
 func TestImportsFollowTheArrows(t *testing.T) {
+	t.Parallel()
 	allowed := map[string][]string{
 		"/cmd/throng": {
 			module + "/server", module + "/bench", module + "/bench/agent", module + "/bench/compare", module + "/bench/doctor",

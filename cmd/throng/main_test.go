@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -24,7 +26,21 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asThrong) != "" {
 		os.Exit(run(os.Args[1:]))
 	}
+	waitTogether()
 	os.Exit(m.Run())
+}
+
+// waitTogether lets more parallel tests run at once than there are cores, as most of them wait for processes. -parallel overrides it.
+func waitTogether() {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if given {
+		return
+	}
+	if err := flag.Set("test.parallel", fmt.Sprint(4*runtime.GOMAXPROCS(0))); err != nil {
+		panic(err)
+	}
 }
 
 func throng(t *testing.T, args ...string) *exec.Cmd {
@@ -49,6 +65,7 @@ func outcome(t *testing.T, cmd *exec.Cmd) (code int, stdout, stderr string) {
 }
 
 func TestCommandLine(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name   string
 		args   []string
@@ -194,6 +211,7 @@ func TestCommandLine(t *testing.T) {
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			cmd := throng(t, tt.args...)
 			cmd.Env = append(cmd.Env, tt.env...)
 			if tt.config != "" {
@@ -221,6 +239,7 @@ func TestCommandLine(t *testing.T) {
 
 // Flags stand above the environment, and that above the file.
 func TestWhichSettingCounts(t *testing.T) {
+	t.Parallel()
 	cmd := throng(t, "serve", "--admin", "off", "--rate", "7")
 	cmd.Env = append(cmd.Env, "THRONG_RATE=6", "THRONG_MAX_UNSENT=1MiB", "THRONG_LISTEN=127.0.0.1:0")
 	if err := os.WriteFile(filepath.Join(cmd.Dir, "throng.toml"), []byte("rate = 5\nmax-unsent = \"2MiB\"\nmax-message = 1000\n"), 0o600); err != nil {
@@ -287,6 +306,7 @@ func serve(t *testing.T, cmd *exec.Cmd) (ready map[string]any, stop func(...os.S
 }
 
 func TestAPortInUseIsSaidInOneLine(t *testing.T) {
+	t.Parallel()
 	ready, stop := serve(t, throng(t, "serve", "--listen", "127.0.0.1:0", "--admin", "off"))
 	defer stop(syscall.SIGTERM)
 	address := ready["listen"].(string)
@@ -300,6 +320,7 @@ func TestAPortInUseIsSaidInOneLine(t *testing.T) {
 }
 
 func TestASecondSignalStopsAtOnce(t *testing.T) {
+	t.Parallel()
 	ready, stop := serve(t, throng(t, "serve", "--listen", "127.0.0.1:0", "--admin", "off", "--drain", "1h"))
 	// A client that never answers the close holds the drain for two seconds at least.
 	conn, err := net.Dial("tcp", ready["listen"].(string))
@@ -420,6 +441,7 @@ func cpuOf(t *testing.T, pid int) time.Duration {
 
 // Whatever serve would not listen on, --check refuses; what it would, --check takes, also where a server runs there.
 func TestCheckRefusesTheAddressesThatServeWould(t *testing.T) {
+	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

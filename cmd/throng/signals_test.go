@@ -107,6 +107,7 @@ func (l *logged) answers(t *testing.T) {
 }
 
 func TestSIGHUPIsIgnoredWithALogLine(t *testing.T) {
+	t.Parallel()
 	l := startLogged(t)
 	l.signal(t, syscall.SIGHUP)
 	if got := l.line(t)["msg"].(string); !strings.Contains(got, "SIGHUP ignored") {
@@ -120,6 +121,7 @@ func TestSIGHUPIsIgnoredWithALogLine(t *testing.T) {
 }
 
 func TestALogReaderThatEndedDoesNotEndTheServer(t *testing.T) {
+	t.Parallel()
 	l := startLogged(t)
 	if err := errors.Join(l.reader.Close(), l.writer.Close()); err != nil {
 		t.Fatal(err)
@@ -157,6 +159,7 @@ func (l *logged) fill(t *testing.T) {
 }
 
 func TestALogReaderThatStoppedDoesNotStopTheServer(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name    string
 		signals []os.Signal
