@@ -420,6 +420,25 @@ func TestTheApplicationIsToldWhoIsGone(t *testing.T) {
 	}
 }
 
+// Of a connection that was nobody's the application hears nothing, whether it said who it is or not.
+func TestTheApplicationIsNotToldOfStrangers(t *testing.T) {
+	a := startApplication(t, map[string]func(question) string{onConnect: always(`{"error":{"code":1000,"message":"not you"}}`)})
+	s := startHooked(t, a, nil)
+	for _, first := range []string{"", `{"id":1,"connect":{}}`, `{"id":1,"connect":{"token":"x"}}`, `{"id":1,"publish":{}}`} {
+		c := dialSDK(t, s, "")
+		if first != "" {
+			c.say("%s", first)
+			c.next() // what it is answered, or its end
+		}
+		c.conn.Close()
+		eventually(t, "it to be counted out", func() bool { return s.hub.live.Load() == 0 })
+	}
+	eventually(t, "all to be told", func() bool { return s.hub.hooks.client.Waiting() == 0 })
+	if got := a.of(onDisconnect); len(got) != 0 {
+		t.Errorf("got %+v, want nothing told", got)
+	}
+}
+
 // Whoever goes while the server stops is told of, too.
 func TestAStopTellsWhoIsGone(t *testing.T) {
 	t.Parallel()

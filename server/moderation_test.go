@@ -163,6 +163,29 @@ func TestMute(t *testing.T) {
 	a.want(`{"push":{"channel":"x","pub":{"data":"heard"}}}`)
 }
 
+// Who is muted may come in, and hear, but not take back what it said: that is told to all as well.
+func TestWhoIsMutedMayListen(t *testing.T) {
+	s := startAPI(t, roomWithHistory("*"))
+	a := connectSDK(t, s, tokenOf("ann"))
+	a.enter("x")
+	a.say(`{"id":3,"publish":{"channel":"x","data":1}}`)
+	a.line()
+	a.want(`{"id":3,"publish":{}}`)
+	for _, room := range []string{"x", ""} {
+		wantCall(t, s, "mute", `{"user":"ann","channel":"`+room+`"}`, `{"result":{}}`)
+		c := connectSDK(t, s, tokenOf("ann"))
+		c.enter("x")
+		c.say(`{"id":4,"rpc":{"method":"redact","data":{"channel":"x","offset":1}}}`)
+		if got := c.line(); !strings.Contains(got, `{"id":4,"error":{"code":103,`) {
+			t.Errorf("redacted by who is muted: got %s", got)
+		}
+		call(t, s, "publish", `{"channel":"x","data":2}`)
+		if got := c.line(); !strings.Contains(got, `"pub":{"data":2,`) {
+			t.Errorf("got %s, want to hear what is said", got)
+		}
+	}
+}
+
 func TestSlowMode(t *testing.T) {
 	t.Parallel()
 	s := startAPI(t)

@@ -98,6 +98,55 @@ func TestThePastIsToldWithItsTime(t *testing.T) {
 	}
 }
 
+// What a client is told that it missed is held to a rate: who comes back too often is told that it missed something.
+func TestRecoveriesAreHeldToARate(t *testing.T) {
+	s := startAPI(t, rememberingRoom("*"))
+	c := connectSDK(t, s, userToken("ann"))
+	call(t, s, "publish", `{"channel":"x","data":1}`)
+	session := sessionOf(t, s, "ann")
+	for _, tt := range []struct {
+		spent time.Duration // of the rate
+		want  string
+	}{{0, `"recovered":true`}, {time.Hour, `"was_recovering":true`}, {0, `"recovered":true`}} {
+		done := make(chan struct{})
+		session.poller.post(func() {
+			session.recovered = meter(s.hub.clock.now() + tt.spent)
+			close(done)
+		})
+		<-done
+		c.say(`{"id":2,"subscribe":{"channel":"x","recover":true,"offset":0,"epoch":""}}`)
+		if got := c.line(); !strings.Contains(got, tt.want) || strings.Contains(got, `"recovered":true`) != (tt.spent == 0) {
+			t.Errorf("with %v spent: got %s, want %s", tt.spent, got, tt.want)
+		}
+		c.say(`{"id":3,"unsubscribe":{"channel":"x"}}`)
+		c.want(`{"id":3,"unsubscribe":{}}`)
+	}
+}
+
+// What has had its time is not told to who comes back, also where nobody has looked at it since.
+func TestWhatIsTooOldIsNotRecovered(t *testing.T) {
+	s := startAPI(t, rememberingRoom("*"))
+	c := connectSDK(t, s, userToken("ann"))
+	c.say(`{"id":2,"subscribe":{"channel":"x"}}`) // who stays, so that the room does
+	c.line()
+	call(t, s, "publish", `{"channel":"x","data":1}`)
+	call(t, s, "publish", `{"channel":"x","data":2}`)
+	s.hub.mu.Lock()
+	r := s.hub.rooms["x"]
+	r.history.at(0).at -= r.memory() + 1
+	s.hub.mu.Unlock()
+	b := connectSDK(t, s, userToken("bob"))
+	b.say(`{"id":2,"subscribe":{"channel":"x","recover":true,"offset":1,"epoch":""}}`)
+	if got := b.line(); !strings.Contains(got, `"recovered":true`) {
+		t.Errorf("from behind the first: got %s, want the second", got)
+	}
+	e := connectSDK(t, s, userToken("eve"))
+	e.say(`{"id":2,"subscribe":{"channel":"x","recover":true,"offset":0,"epoch":""}}`)
+	if got := e.line(); strings.Contains(got, `"recovered":true`) || !strings.Contains(got, `"was_recovering":true`) {
+		t.Errorf("from the beginning: got %s, want to be told that something is missing", got)
+	}
+}
+
 // The time is that of the world: it goes on while the process is stopped, or the machine asleep.
 func TestAPauseDoesNotMakeThePastYounger(t *testing.T) {
 	cfg := DefaultConfig()

@@ -123,6 +123,51 @@ func TestAWordHoldsWhenTheSubscribeWebhookHasAnswered(t *testing.T) {
 	}
 }
 
+// What happened while the application was asked about a room is looked at when it has answered: a token that was revoked, and somebody
+// whom the application has put there itself.
+func TestMuchMayHappenWhileASubscriptionIsAskedAbout(t *testing.T) {
+	asked, gate := make(chan struct{}), make(chan struct{})
+	a := startApplication(t, map[string]func(question) string{onSubscribe: func(question) string {
+		asked <- struct{}{}
+		<-gate
+		return `{"result":{}}`
+	}})
+	s := startHooked(t, a, func(c *Config) { c.API.Key = strings.ReplaceAll(testKey, " ", "-") })
+	for _, tt := range []struct {
+		method, params, want string
+		members              int
+	}{
+		{"revoke", `{"user":"ann","jti":"other"}`, `{"id":2,"subscribe":{}}`, 1},
+		{"revoke", `{"user":"ann","jti":"1"}`, `{"id":2,"error":{"code":103,"message":"permission denied"}}`, 0},
+		{"subscribe", `{"user":"ann","channel":"tea"}`, `{"id":2,"error":{"code":105,"message":"already subscribed"}}`, 1},
+	} {
+		c := connectSDK(t, s, userToken("ann"))
+		jti := "1"
+		if tt.method == "subscribe" {
+			jti = "2"
+		}
+		c.say(`{"id":2,"subscribe":{"channel":"tea","token":%q}}`, signed(map[string]any{"sub": "ann", "channel": "tea", "jti": jti}))
+		<-asked
+		wantCall(t, s, tt.method, tt.params, `{"result":{}}`)
+		if tt.method == "subscribe" {
+			c.line() // it is told that it is in the room
+		}
+		gate <- struct{}{}
+		c.want(tt.want)
+		s.hub.mu.Lock()
+		members := 0
+		if r := s.hub.rooms["tea"]; r != nil {
+			members = r.members
+		}
+		s.hub.mu.Unlock()
+		if members != tt.members {
+			t.Errorf("%s %s: got %d in the room, want %d", tt.method, tt.params, members, tt.members)
+		}
+		c.conn.Close()
+		eventually(t, "the connection to be gone", func() bool { return s.hub.live.Load() == 0 })
+	}
+}
+
 // Words are bounded. A connection that some were forgotten for is not let in by mistake: it is to try again.
 func TestWordsAreBounded(t *testing.T) {
 	t.Parallel()
