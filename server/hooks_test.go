@@ -712,6 +712,23 @@ func TestCommandsThatWaitAreBoundedInBytes(t *testing.T) {
 	eventually(t, "all of it to be given back", func() bool { return held() == 0 })
 }
 
+// What a connection sent while it waited, and was closed before it was read, is held no longer than the wait.
+func TestWhatAClosedConnectionLeftUnreadIsReleased(t *testing.T) {
+	gate := make(chan struct{})
+	var a *application
+	a = startApplication(t, map[string]func(question) string{onRPC: func(question) string { <-gate; return `{"result":{}}` }})
+	s := startHooked(t, a, nil)
+	c := connectSDK(t, s, userToken("ann"))
+	held := func() float64 { return value(t, s, "throng_held_command_bytes", "") }
+	// In one segment: what comes later is not read.
+	frames := ws.AppendMaskedFrame(nil, ws.OpText, 7, []byte(`{"id":2,"rpc":{}}`))
+	c.write(ws.AppendMaskedFrame(frames, ws.OpText, 7, []byte(`{"id":3,"rpc":{"data":"`+strings.Repeat("x", 2000)+`"}}`)))
+	eventually(t, "both to wait", func() bool { return held() > 2000 })
+	sessionOf(t, s, "ann").disconnect(disconnectForced)
+	close(gate)
+	eventually(t, "all of it to be given back", func() bool { return held() == 0 })
+}
+
 // errorsOf is how many commands were answered with an error.
 func errorsOf(s *Server, e *protocol.Error) int {
 	return int(testutil.ToFloat64(s.metrics.commandErrors.WithLabelValues(errorLabel(e))))

@@ -147,6 +147,17 @@ func TestWhatIsTooOldIsNotRecovered(t *testing.T) {
 	}
 }
 
+// A client that wants all or an error leaves no room behind when it is an error.
+func TestARoomThatWasNotEnteredIsForgotten(t *testing.T) {
+	s := startAPI(t, rememberingRoom("*"))
+	c := connectSDK(t, s, userToken("ann"))
+	c.say(`{"id":2,"subscribe":{"channel":"x","recover":true,"offset":7,"epoch":"another","flag":2}}`)
+	c.want(`{"id":2,"error":{"code":112,"message":"unrecoverable position"}}`)
+	if got := s.hub.roomCount(); got != 0 {
+		t.Errorf("got %d rooms, want none", got)
+	}
+}
+
 // The time is that of the world: it goes on while the process is stopped, or the machine asleep.
 func TestAPauseDoesNotMakeThePastYounger(t *testing.T) {
 	cfg := DefaultConfig()

@@ -3,8 +3,10 @@ package server
 import (
 	"errors"
 	"io"
+	"slices"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/centrifugal/protocol"
@@ -98,6 +100,69 @@ func TestWorkIsRefusedInItsTime(t *testing.T) {
 	if w.length() != 0 || w.busy != 0 {
 		t.Errorf("got %d that wait, %d busy; want none", w.length(), w.busy)
 	}
+}
+
+// Each waits for its own time, not for that of the first.
+func TestEachIsRefusedInItsOwnTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorkers(1, 10, time.Second)
+		gate := make(chan struct{})
+		w.do(func() { <-gate }, nil)
+		start := time.Now()
+		var refused []time.Duration
+		for range 4 {
+			w.do(func() { t.Error("done too late") }, func() { refused = append(refused, time.Since(start)) })
+			time.Sleep(300 * time.Millisecond)
+		}
+		time.Sleep(time.Hour)
+		want := []time.Duration{1000 * time.Millisecond, 1300 * time.Millisecond, 1600 * time.Millisecond, 1900 * time.Millisecond}
+		if !slices.Equal(refused, want) {
+			t.Errorf("got refusals after %v, want %v", refused, want)
+		}
+		close(gate)
+		w.wait()
+	})
+}
+
+// A worker that comes to something late before anybody else refuses it.
+func TestAWorkerRefusesWhatIsLate(t *testing.T) {
+	w := newWorkers(1, 10, 0)
+	w.watched = true // but nobody comes
+	gate := make(chan struct{})
+	w.do(func() { <-gate }, nil)
+	refused := false
+	w.do(func() { t.Error("done too late") }, func() { refused = true })
+	close(gate)
+	w.wait()
+	if !refused {
+		t.Error("neither done nor refused")
+	}
+}
+
+// The end waits for refusals that are under way, not only for work.
+func TestTheEndWaitsForRefusals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorkers(1, 10, time.Second)
+		work, refusal := make(chan struct{}), make(chan struct{})
+		w.do(func() { <-work }, nil)
+		w.do(func() { t.Error("done too late") }, func() { <-refusal })
+		time.Sleep(2 * time.Second) // it is being refused
+		close(work)
+		ended := false
+		go func() {
+			w.wait()
+			ended = true
+		}()
+		synctest.Wait()
+		if ended {
+			t.Error("the end does not wait for a refusal")
+		}
+		close(refusal)
+		synctest.Wait()
+		if !ended {
+			t.Error("the end waits for nothing")
+		}
+	})
 }
 
 // sessionOf is the one connection of a user.
@@ -226,5 +291,25 @@ func TestAPingIsNotMissedWhileTheSessionWaits(t *testing.T) {
 	c.want(`{"id":2,"unsubscribe":{}}`)
 	if got := closesBy(s, closedPingTimeout); got != 0 {
 		t.Errorf("got %d closed for no answer, want 0", got)
+	}
+}
+
+// The time for which nothing was read of a client is given back to it before it is read again.
+func TestTheTimeOfAWaitIsGivenBack(t *testing.T) {
+	s := startBackend(t)
+	connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
+	session := sessionOf(t, s, "ann")
+	done := make(chan uint32)
+	session.poller.post(func() {
+		session.pause()
+		now := s.hub.clock.tick()
+		session.waitsFrom = now - 60
+		session.conn.pinged.Store(uint32(now - 100))
+		session.resume(func() {
+			done <- session.conn.pinged.Swap(0) - uint32(now-100)
+		})
+	})
+	if got := <-done; got < 60 || got > 60+uint32(inTicks(patience)) {
+		t.Errorf("got %d ticks given back, want the 60 of the wait, or those until it ended", got)
 	}
 }
