@@ -144,6 +144,30 @@ func TestHistoryExpires(t *testing.T) {
 	}
 }
 
+// Whatever is forgotten, and however, is counted out.
+func TestAnArchiveCountsOutWhatItForgets(t *testing.T) {
+	for name, forget := range map[string]func(*archive, *room){
+		"expired": func(a *archive, r *room) { a.expire(r, 8); a.expire(r, 99) },
+		"cleared": func(a *archive, r *room) { a.clear(r) },
+	} {
+		a := archive{most: 1 << 20}
+		r := newRoom("x", &RoomOptions{HistorySize: 5}, 1)
+		for n := range 10 {
+			a.remember(r, &publication{data: []byte("a text"), at: wheel.Tick(n)})
+		}
+		if a.count != 5 || a.bytes != r.history.bytes {
+			t.Errorf("got %d publications of %d bytes counted, want 5 of %d", a.count, a.bytes, r.history.bytes)
+		}
+		a.redact(r, r.history.at(3))
+		if a.bytes != r.history.bytes {
+			t.Errorf("redacted: got %d bytes counted, want %d", a.bytes, r.history.bytes)
+		}
+		if forget(&a, r); a.count != 0 || a.bytes != 0 {
+			t.Errorf("%s: got %d publications of %d bytes counted, want none", name, a.count, a.bytes)
+		}
+	}
+}
+
 // The bytes of all rooms together are bounded, and it is the oldest publication of all that goes.
 func TestAllHistoriesTogetherAreBounded(t *testing.T) {
 	t.Parallel()

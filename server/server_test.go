@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -414,6 +415,24 @@ func TestADrainIsCutShort(t *testing.T) {
 	if _, err := io.ReadAll(silent.conn); err != nil {
 		t.Logf("the client sees: %v", err)
 	}
+}
+
+// Who is on the way in when the drain begins, and comes to its shard behind those that were told, is told as well.
+func TestANewcomerIsToldOfTheDrain(t *testing.T) {
+	s := startServer(t, nil)
+	ours, theirs := pipe(t)
+	t.Cleanup(func() { theirs.Close() })
+	s.hub.reserve()
+	s.hub.draining.Store(true)
+	s.hub.closeAll()
+	s.hub.join(asNB(t, ours), nil, "lobby", nil, []byte("hello"), nil)
+	c := &client{t: t, conn: theirs, reader: bufio.NewReader(theirs)}
+	c.deadline()
+	hello := make([]byte, len("hello"))
+	if _, err := io.ReadFull(c.reader, hello); err != nil || string(hello) != "hello" {
+		t.Fatalf("got %q, %v", hello, err)
+	}
+	c.closed(ws.CloseRestart)
 }
 
 func TestAServerMayStopAsSoonAsItHasStarted(t *testing.T) {

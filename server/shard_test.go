@@ -95,6 +95,33 @@ func TestWhatWasPublishedBeforeComesBefore(t *testing.T) {
 	}
 }
 
+// However connections come and go, a shard knows each at its place.
+func TestAShardKnowsItsConnections(t *testing.T) {
+	s := startServer(t, nil)
+	var all []*client
+	for n := range 200 {
+		all = append(all, dial(t, s, "lobby"))
+		if n%3 == 2 {
+			i := n * n % len(all)
+			all[i].conn.Close()
+			all = append(all[:i], all[i+1:]...)
+			eventually(t, "it to be counted out", func() bool { return s.hub.live.Load() == int64(len(all)) })
+		}
+	}
+	known := 0
+	s.hub.call(func(sh *shard) {
+		for i, c := range sh.conns {
+			if int(c.connAt) != i {
+				t.Errorf("a connection at place %d is taken to be at %d", i, c.connAt)
+			}
+		}
+		known += len(sh.conns)
+	})
+	if known != len(all) {
+		t.Errorf("got %d known, want %d", known, len(all))
+	}
+}
+
 // The one allocation is the frame that all members share.
 func TestABroadcastAllocatesOnce(t *testing.T) {
 	s := startServer(t, nil)
