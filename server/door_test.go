@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -108,6 +109,57 @@ func TestFirstWordsStayTheirOwn(t *testing.T) {
 	for i, c := range all {
 		c.switched()
 		c.hear(ws.OpText, word(i))
+	}
+}
+
+// What comes behind a head that came in pieces is heard, and the handshake is counted out when it is done.
+func TestWhatFollowsAHeadInPiecesIsHeard(t *testing.T) {
+	s := startServer(t, nil)
+	conn, err := net.Dial("tcp", s.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	c := &client{t: t, conn: conn}
+	hello := upgradeRequest(s.Addr().String(), "/ws?room=lobby")
+	c.write([]byte(hello[:20]))
+	eventually(t, "the rest to be waited for", func() bool { return s.handshakes.count() == 1 })
+	c.write(ws.AppendMaskedFrame([]byte(hello[20:]), ws.OpText, 7, []byte("first words")))
+	c.switched()
+	c.hear(ws.OpText, "first words")
+	h := s.handshakes
+	if got := h.length(h.waiting, h.answering, h.flushing, h.kept, h.asking, h.trusted); got != 0 {
+		t.Errorf("got %d handshakes counted, want none", got)
+	}
+}
+
+// A request that shows the key of the server API does not queue up with those of guests.
+func TestARequestWithTheKeyGoesAhead(t *testing.T) {
+	s := startAPI(t)
+	for _, keyed := range []bool{true, false} {
+		request := "POST /api/info HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n"
+		if keyed {
+			request += "X-API-Key: " + s.cfg.API.Key + "\r\n"
+		}
+		d := &door{server: s, log: s.log, others: make(chan net.Conn), keyed: make(chan net.Conn), closed: make(chan struct{})}
+		ours, theirs := pipe(t)
+		t.Cleanup(func() { theirs.Close(); ours.Close() })
+		c := &handshake{TCPConn: ours, read: []byte(request + "\r\n{}")}
+		s.handshakes.begin(c)
+		go d.greet(c)
+		select {
+		case <-d.keyed:
+			if !keyed {
+				t.Error("without the key: went ahead")
+			}
+		case <-d.others:
+			if keyed {
+				t.Error("with the key: did not go ahead")
+			}
+		case <-time.After(patience):
+			t.Fatal("goes nowhere")
+		}
+		s.handshakes.end(c)
 	}
 }
 

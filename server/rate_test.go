@@ -121,6 +121,9 @@ func TestWhatIsChargedIsCounted(t *testing.T) {
 			t.Errorf("at %v, %d charged: got %d lately, overdrawn %v; want %d, %v", step.at, step.charge, lately, over, step.lately, step.over)
 		}
 	}
+	if got := limit.lately(0, time.Hour); got != 0 {
+		t.Errorf("got %d lately after an hour of nothing, want 0", got)
+	}
 	var none rateLimit
 	if none.lately(m, 0) != 0 || none.overdrawn(meter(time.Hour), 0) {
 		t.Error("want no limit never to be overdrawn")

@@ -182,6 +182,35 @@ func TestARetainedBatchHasItsSize(t *testing.T) {
 	}
 }
 
+// A connection costs its own frames and the slices of its outbox, but for the one that is being sent. A ping is put in front, but not
+// into a frame that was sent in part.
+func TestWhatAnOutboxCostsAlone(t *testing.T) {
+	o := &outbox{}
+	check := func(step string, alone, own, bytes int) {
+		t.Helper()
+		if o.alone() != alone || o.own != own || o.bytes != bytes {
+			t.Errorf("%s: got %d alone, %d in all, of %d bytes; want %d, %d, %d", step, o.alone(), o.own, o.bytes, alone, own, bytes)
+		}
+	}
+	o.push(make([]byte, 1000), nil)
+	check("a frame", 0, sliceCost+1000, 1000)
+	o.push(make([]byte, 100), nil)
+	check("another", sliceCost+100, 2*sliceCost+1100, 1100)
+	o.advance(500)
+	check("half of the first is sent", sliceCost+100, 2*sliceCost+600, 600)
+	o.pushUrgent([]byte("ping"))
+	check("a ping", 2*sliceCost+104, 3*sliceCost+604, 604)
+	o.advance(500)
+	if got := string(o.head(nil)); got != "ping" {
+		t.Errorf("got %q behind the first frame, want the ping", got)
+	}
+	o.advance(4)
+	check("the last is being sent", 0, sliceCost+100, 100)
+	if o.advance(100); o.own != 0 || o.bytes != 0 || len(o.slices) != 0 {
+		t.Errorf("got %d for %d bytes in %d slices when all is sent", o.own, o.bytes, len(o.slices))
+	}
+}
+
 // small is a config whose budgets are used up soon: 128 KiB for a room, 1 MiB for all.
 func small(c *Config) { c.MaxMessage, c.MaxUnsent, c.MaxRetained = 16<<10, 64<<10, 1<<20 }
 
