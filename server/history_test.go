@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"log/slog"
 	"math"
 	"slices"
 	"strings"
@@ -287,5 +288,14 @@ func TestLastWordsAreSaidInTheRoomOfToday(t *testing.T) {
 	s.hub.age(s.hub.clock.tick() + inTicks(time.Hour))
 	if roomOf(s, "x") != today {
 		t.Error("the room is forgotten while somebody is in it")
+	}
+}
+
+// And where nobody is in that room, and it remembers nothing, it does not stay.
+func TestARoomOfLastWordsIsForgotten(t *testing.T) {
+	h := newHub(DefaultConfig(), slog.New(slog.DiscardHandler), newMetrics(), nil, 1)
+	h.publish(newRoom("x", h.optionsOf("x"), 1), ws.OpText, []byte("last words"))
+	if got := h.roomCount(); got != 0 {
+		t.Errorf("got %d rooms, want none", got)
 	}
 }

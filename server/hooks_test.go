@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -463,8 +464,12 @@ func TestAStopTellsWhoIsGone(t *testing.T) {
 // A stop waits for the application to have heard of all, however long it takes for each.
 func TestAStopWaitsUntilAllAreTold(t *testing.T) {
 	const clients = 30 // of which not all are told at once
-	draining := make(chan struct{})
-	a := startApplication(t, map[string]func(question) string{onDisconnect: func(question) string { <-draining; return "" }})
+	flushing := make(chan struct{})
+	a := startApplication(t, map[string]func(question) string{onDisconnect: func(question) string { <-flushing; return "" }})
+	waits := func() bool {
+		stacks := make([]byte, 4<<20)
+		return bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte("webhook.(*Client).Flush("))
+	}
 	t.Run("", func(t *testing.T) {
 		s := startHooked(t, a, func(c *Config) { c.Drain = patience })
 		for i := range clients {
@@ -473,10 +478,10 @@ func TestAStopWaitsUntilAllAreTold(t *testing.T) {
 			t.Cleanup(func() { c.conn.Close() })
 		}
 		go func() {
-			defer close(draining)
-			for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-				if s.hub.draining.Load() && s.hub.live.Load() == 0 {
-					return
+			defer close(flushing)
+			for deadline := time.Now().Add(patience); time.Now().Before(deadline) && !waits(); time.Sleep(5 * time.Millisecond) {
+				if s.hub.hooks.life.Err() != nil {
+					return // it does not wait
 				}
 			}
 		}()
