@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -195,6 +196,7 @@ func (s *session) askLong(id uint32, q longQuestion, estimate int) {
 
 // answer makes the body of a long reply. Its bytes count as owed from here on. Called on a worker.
 func (h *hub) answer(q longQuestion) (body []byte, e *protocol.Error) {
+	runtime.Gosched() // a worker goes from one answer to the next: others may wait for the core
 	estimate := h.estimate(q)
 	if !h.owed.reserve(estimate) {
 		return nil, errTooManyRequests

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"runtime"
+
 	"github.com/centrifugal/protocol"
 )
 
@@ -146,6 +148,7 @@ func (h *hub) encodeHistory(q longQuestion) ([]byte, *protocol.Error) {
 		return nil, e
 	}
 	result, size := tellPast(pubs, at, q.json, h.maxUnsent/2)
+	runtime.Gosched()
 	if q.json {
 		return append(result.AppendJSON(make([]byte, 0, size)), '}'), nil
 	}
