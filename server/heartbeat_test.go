@@ -11,7 +11,9 @@ import (
 )
 
 func TestASilentClientIsPingedThenDropped(t *testing.T) {
-	s := startServer(t, func(c *Config) { c.PingInterval, c.PingTimeout = time.Second, time.Second })
+	t.Parallel()
+	// Of the three seconds a slow machine may take 2.5 to show the ping.
+	s := startServer(t, func(c *Config) { c.PingInterval, c.PingTimeout = time.Second, 3*time.Second })
 	c := dial(t, s, "lobby")
 	c.hear(ws.OpPing, "")
 	pinged := time.Now()
@@ -19,7 +21,7 @@ func TestASilentClientIsPingedThenDropped(t *testing.T) {
 		t.Fatalf("got %v %q, want the end of TCP", m.Op, m.Payload)
 	}
 	if took := time.Since(pinged); took < 500*time.Millisecond {
-		t.Errorf("dropped %v after the ping, want a second or a tick more", took)
+		t.Errorf("dropped %v after the ping, want about three seconds", took)
 	}
 	eventually(t, "the drop to be counted", func() bool { return closesBy(s, closedPingTimeout) == 1 })
 }
@@ -27,7 +29,7 @@ func TestASilentClientIsPingedThenDropped(t *testing.T) {
 func TestAClientThatAnswersStays(t *testing.T) {
 	t.Parallel()
 	// A slow machine has the time to answer. Without a pong there is no second ping.
-	s := startServer(t, func(c *Config) { c.PingInterval, c.PingTimeout = time.Second, 3*time.Second })
+	s := startServer(t, func(c *Config) { c.PingInterval, c.PingTimeout = time.Second, 2*time.Second })
 	c := dial(t, s, "lobby")
 	for range 4 {
 		c.hear(ws.OpPing, "")
@@ -40,9 +42,9 @@ func TestAClientThatAnswersStays(t *testing.T) {
 // Whoever is not asked for its pongs by a test gives them all the same, as every real client does.
 func TestWhoOnlyListensStays(t *testing.T) {
 	t.Parallel()
-	s := startServer(t, func(c *Config) { c.PingInterval, c.PingTimeout = time.Second, 3*time.Second })
+	s := startServer(t, func(c *Config) { c.PingInterval, c.PingTimeout = time.Second, 2*time.Second })
 	talker, listener := dial(t, s, "lobby"), dial(t, s, "lobby")
-	for value(t, s, "throng_pings_total", "") < 8 {
+	for value(t, s, "throng_pings_total", "") < 4 { // of the listener: the second is not sent without the first one's pong
 		talker.send(ws.OpText, "still here")
 		for _, c := range []*client{talker, listener} {
 			c.hear(ws.OpText, "still here")
