@@ -98,6 +98,7 @@ func (s *Server) serveGuest(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusForbidden, "guests are not let in: connect with a token, or start the server with --guests on")
 		return
 	case !s.guests.mayAsk(s.sourceOf(r), s.hub.clock.now()):
+		s.metrics.httpRefused.WithLabelValues(refusedRate).Inc()
 		h.Set("Retry-After", retryAfterSeconds)
 		refuse(http.StatusTooManyRequests, fmt.Sprintf("more than %d guests a second from this address: come back later", guestRate))
 		return
@@ -106,6 +107,7 @@ func (s *Server) serveGuest(w http.ResponseWriter, r *http.Request) {
 	case s.guests.waiting <- struct{}{}:
 		defer func() { <-s.guests.waiting }()
 	default:
+		s.metrics.httpRefused.WithLabelValues(refusedFull).Inc()
 		h.Set("Retry-After", retryAfterSeconds)
 		refuse(http.StatusServiceUnavailable, "too many guests are on their way: come back later")
 		return

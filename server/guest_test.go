@@ -233,6 +233,9 @@ func TestGuestsOfOneAddressAreRateLimited(t *testing.T) {
 	if resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") == "" {
 		t.Errorf("got %s, want 429 with Retry-After", resp.Status)
 	}
+	if got := value(t, s, "throng_http_refused_total", refusedRate); got != 1 {
+		t.Errorf("got %v refused requests counted, want 1", got)
+	}
 }
 
 // Who is renamed keeps its connection and its place in the rooms.

@@ -99,14 +99,6 @@ func newHooks(cfg WebhookConfig, log *slog.Logger, m *metrics) (*hooks, error) {
 	return h, nil
 }
 
-// files is how many open files webhooks take.
-func (h *hooks) files() int {
-	if h == nil {
-		return 0
-	}
-	return webhook.MaxFiles
-}
-
 // run tells what is to be told, until stop.
 func (h *hooks) run() {
 	if h != nil {

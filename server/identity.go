@@ -28,7 +28,10 @@ func (s *session) connect(id uint32, req *protocol.ConnectRequest) {
 	}
 	if req.Token == "" {
 		if !s.hub.guests && !s.hub.hooks.wants(onConnect) {
-			s.dismiss(disconnectBadRequest)
+			s.hub.complaint.Do(func() {
+				s.hub.log.Warn("client without a token refused, since guests are off; more may be refused without a log line", "conn", s.conn.id)
+			})
+			s.dismiss(disconnectNoToken)
 			return
 		}
 		s.connectAs(id, req, token.Claims{})
@@ -71,11 +74,18 @@ func (s *session) refuseToken(id uint32, err error, expired *protocol.Error) {
 	case errors.Is(err, errVerifying):
 		s.fail(id, errTooManyRequests)
 	default:
-		s.hub.log.Debug("token refused", "conn", s.conn.id, "error", err)
+		s.complainOfToken(err)
 		s.dismiss(disconnectInvalidToken)
 		return
 	}
 	s.refuseConnect()
+}
+
+// complainOfToken logs why a token was refused: its client learns no more than that it was.
+func (s *session) complainOfToken(err error) {
+	s.hub.complaint.Do(func() {
+		s.hub.log.Warn("token refused; more may be refused without a log line", "conn", s.conn.id, "error", clip(err.Error()))
+	})
 }
 
 // enter makes the connection somebody, and puts it into the rooms that the server gives it. answer is the application's, nil where
@@ -301,7 +311,7 @@ func (s *session) takesToken(id uint32, claims token.SubClaims, err error, room 
 	case err == nil && s.hub.moderation.refuses(s.info.User, credential{claims.ID, claims.IssuedAt}):
 		s.fail(id, errDenied)
 	case err != nil:
-		s.hub.log.Debug("subscription token refused", "conn", s.conn.id, "error", err)
+		s.complainOfToken(err)
 		s.fail(id, errDenied)
 	case claims.Channel != room, claims.User != s.info.User, claims.Client != "" && claims.Client != s.client:
 		// Of somebody else, or for another room: no accident.

@@ -64,7 +64,8 @@ const (
 	refusedHost      = "host"       // Host names another server
 	refusedCrossSite = "cross_site" // of the admin port
 	refusedSlow      = "slow"       // the peer did not take the answer
-	refusedFull      = "full"       // too many: one without progress, or kept for another request
+	refusedFull      = "full"       // too many: one without progress, or kept for another request; or too many guests at a time
+	refusedRate      = "rate"       // too many guests of one address
 )
 
 func newMetrics() *metrics {
@@ -145,7 +146,7 @@ func newMetrics() *metrics {
 	m.httpRefused = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "throng_http_refused_total", Help: "HTTP requests, other than handshakes, that were refused or cut, by reason.",
 	}, []string{"reason"})
-	for _, reason := range []string{refusedHost, refusedCrossSite, refusedSlow, refusedFull} {
+	for _, reason := range []string{refusedHost, refusedCrossSite, refusedSlow, refusedFull, refusedRate} {
 		m.httpRefused.WithLabelValues(reason)
 	}
 	m.registry.MustRegister(closes, m.handshakes, m.httpRefused)

@@ -39,6 +39,7 @@ var (
 	disconnectTooMany       = disconnect{closedRate, 3013, "too many requests"}
 	disconnectInvalidToken  = disconnect{closedToken, 3500, "invalid token"}
 	disconnectBadRequest    = disconnect{closedProtocol, 3501, "bad request"}
+	disconnectNoToken       = disconnect{closedProtocol, 3501, "bad request: token required"}
 	disconnectStale         = disconnect{closedStale, 3502, "stale"}
 	disconnectForced        = disconnect{closedByAdmin, 3503, "force disconnect"}
 	disconnectTooManyOfUser = disconnect{closedLimit, 3504, "connection limit"}

@@ -13,7 +13,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
 	"golang.org/x/time/rate"
 
 	"github.com/throng-chat/throng/server/logqueue"
@@ -49,9 +48,12 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	var files unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil {
-		return nil, fmt.Errorf("read the open-file limit: %w", err)
+	files, most, err := cfg.openFiles()
+	if err != nil {
+		return nil, err
+	}
+	if cfg.MaxConnections == 0 {
+		cfg.MaxConnections = most
 	}
 	logs := logqueue.New(log.Handler())
 	log = slog.New(logs)
@@ -62,11 +64,10 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 		metrics:   newMetrics(),
 		guests:    newGuests(),
 		complaint: everySecond(),
-		files:     int(min(files.Cur, maxOpenFiles)),
+		files:     files,
 		hosts:     cfg.Hosts,
 		keepFor:   keptTimeout,
 	}
-	var err error
 	if s.proxies, err = parseProxies(cfg.TrustedProxies); err != nil {
 		return nil, err
 	}
@@ -76,17 +77,6 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	hooks, err := newHooks(cfg.Webhooks, log, s.metrics)
 	if err != nil {
 		return nil, fmt.Errorf("webhooks: %w", err)
-	}
-	reserved := reservedFiles + hooks.files()
-	most := s.files - reserved
-	switch {
-	case most < 1:
-		return nil, fmt.Errorf("open files limited to %d, want %d or more: raise ulimit -n or LimitNOFILE", s.files, reserved+1)
-	case cfg.MaxConnections == 0:
-		s.cfg.MaxConnections = most
-	case cfg.MaxConnections > most:
-		return nil, fmt.Errorf("max-connections = %d needs %d open files, and they are limited to %d: raise ulimit -n or LimitNOFILE, or lower --max-connections",
-			cfg.MaxConnections, cfg.MaxConnections+reserved, s.files)
 	}
 	tokens, err := token.New(cfg.Token, log)
 	if err != nil {

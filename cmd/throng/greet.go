@@ -58,6 +58,8 @@ func access(addr net.Addr, guests, tokens bool) string {
 	}
 	local := isLoopback(addr)
 	switch {
+	case local && guests && tokens:
+		return fmt.Sprintf("this machine only, under any name or by token (for the network: --listen :%s; guests are then let in with --guests on only)", port)
 	case local && guests:
 		return fmt.Sprintf("this machine only, under any name (for the network: --listen :%s, and who may come in: [token], or --guests on)", port)
 	case local && tokens:
@@ -83,6 +85,16 @@ func otherRooms(access string, patterns int) string {
 		return fmt.Sprintf("closed: %s are for the application alone (to change that: --rooms signed-in, or open)", which)
 	}
 	return fmt.Sprintf("signed-in: %s are for connections that have a user (to change that: --rooms open, or closed)", which)
+}
+
+// openRooms are the patterns of the rooms that anyone may enter.
+func openRooms(rooms []server.RoomOptions) (patterns []string) {
+	for _, r := range rooms {
+		if r.Subscribe == server.Anyone {
+			patterns = append(patterns, r.Pattern)
+		}
+	}
+	return patterns
 }
 
 // apiText says where the server API is.

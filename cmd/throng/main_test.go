@@ -198,6 +198,12 @@ func TestCommandLine(t *testing.T) {
 			says: []string{"max-connections = 1000000000", "raise ulimit -n"},
 		},
 		{
+			name: "more connections than open files, checked",
+			args: []string{"serve", "--check", "--max-connections", "1000000000"},
+			code: exitFailed,
+			says: []string{"max-connections = 1000000000", "raise ulimit -n"},
+		},
+		{
 			name: "a bench with nobody there",
 			args: []string{"bench", "ws://127.0.0.1:9/ws", "--duration", "1s"},
 			code: exitFailed,

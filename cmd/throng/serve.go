@@ -136,6 +136,9 @@ func (c *serveCmd) Run() error {
 		return &exitError{exitUsage, err}
 	}
 	if c.Check {
+		if err := cfg.CheckFiles(); err != nil {
+			return err
+		}
 		_, err := fmt.Printf("ok: %s\n", c.file)
 		return err
 	}
@@ -158,6 +161,12 @@ func (c *serveCmd) Run() error {
 	}
 	if len(cfg.TrustedProxies) > 0 && len(cfg.Hosts) == 0 && isLoopback(srv.Addr()) {
 		log.Warn("requests that a proxy passes on for a name are refused (421): list the name of the site, such as --host chat.example")
+	}
+	if !srv.LetsGuestsIn() && !srv.KnowsTokens() && cfg.Webhooks.URL == "" {
+		log.Warn("nobody can come in: guests are off, and there is no key under [token] (to let in anybody, under any name: --guests on)")
+	}
+	if open := openRooms(cfg.Rooms); srv.KnowsTokens() && srv.LetsGuestsIn() && len(open) > 0 {
+		log.Warn(`rooms of these patterns are open to clients without a token (to change that: subscribe = "signed-in")`, "patterns", strings.Join(open, " "))
 	}
 	if terminal {
 		c.greet(cfg, srv, start)

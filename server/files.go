@@ -1,0 +1,37 @@
+package server
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/throng-chat/throng/server/webhook"
+)
+
+// CheckFiles returns an error if the open-file limit of this process is too low for the configured connections.
+func (c Config) CheckFiles() error {
+	_, _, err := c.openFiles()
+	return err
+}
+
+// openFiles is the open-file limit, and how many connections it allows.
+func (c Config) openFiles() (files, most int, err error) {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return 0, 0, fmt.Errorf("read the open-file limit: %w", err)
+	}
+	files = int(min(limit.Cur, maxOpenFiles))
+	reserved := reservedFiles
+	if c.Webhooks.URL != "" {
+		reserved += webhook.MaxFiles
+	}
+	most = files - reserved
+	switch {
+	case most < 1:
+		return 0, 0, fmt.Errorf("open files limited to %d, want %d or more: raise ulimit -n or LimitNOFILE", files, reserved+1)
+	case c.MaxConnections > most:
+		return 0, 0, fmt.Errorf("max-connections = %d needs %d open files, and they are limited to %d: raise ulimit -n or LimitNOFILE, or lower --max-connections",
+			c.MaxConnections, c.MaxConnections+reserved, files)
+	}
+	return files, most, nil
+}
