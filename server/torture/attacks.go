@@ -3,17 +3,30 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"syscall"
 	"time"
 )
 
 // attacks are all cases, in the order in which they run.
-var attacks = []attack{
-	{name: "SIGHUP, ten times", run: hangups},
-	{name: "paused for 3 s", run: paused},
-}
+var attacks = slices.Concat(
+	[]attack{
+		{name: "SIGHUP, ten times", run: hangups},
+		{name: "paused for 3 s", run: paused},
+		{name: "paused beyond a token's end", config: quiet, run: pausedToken},
+		{name: "log reader gone", log: true, run: logReaderGone},
+		{name: "log reader stopped", log: true, run: logReaderStopped},
+		{name: "log reader stopped, then SIGTERM", log: true, ends: true, run: stopsAtLast},
+	},
+	replyAttacks, pageAttacks, joinAttacks, apiAttacks, heldAttacks, burstAttacks,
+)
+
+// quiet is a server that sends no pings.
+const quiet = "ping-interval = \"24h\"\n"
 
 // clientOf dials by d.
 func clientOf(d *net.Dialer) *http.Client {
@@ -41,6 +54,36 @@ func paused(t *target) (string, error) {
 		return "", err
 	}
 	time.Sleep(time.Second)
-	_, err := t.plain("after")
+	_, err := t.plain("after", how{})
 	return "", err
+}
+
+// pausedToken stops the process until a token and its grace of 10 s have ended: the session must be closed at once after that.
+func pausedToken(t *target) (string, error) {
+	c, err := t.raw("/connection/websocket", how{behind: frame(batch(1, `"connect":{"token":"`+tokenUntil("ann", time.Now().Add(4*time.Second))+`"}`))})
+	if err != nil {
+		return "", err
+	}
+	if _, err := c.lines(); err != nil {
+		return "", err
+	}
+	if err := t.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		return "", err
+	}
+	time.Sleep(16 * time.Second)
+	if err := t.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		return "", err
+	}
+	start := time.Now()
+	if err := c.SetDeadline(start.Add(5 * time.Second)); err != nil {
+		return "", err
+	}
+	for err == nil {
+		_, err = c.message()
+	}
+	var end closed
+	if !errors.As(err, &end) || end.code != 3005 {
+		return "", fmt.Errorf("the session goes on 5 s after the pause: %w", err)
+	}
+	return fmt.Sprintf("3005 after %v", time.Since(start).Round(time.Millisecond)), nil
 }

@@ -9,9 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/coder/websocket"
@@ -26,15 +24,7 @@ func deadline() (context.Context, context.CancelFunc) {
 }
 
 // plain joins a room as a plain client.
-func (t *target) plain(room string) (*websocket.Conn, error) {
-	ctx, cancel := deadline()
-	defer cancel()
-	c, _, err := websocket.Dial(ctx, "ws://"+t.chat+"/ws?room="+room, nil)
-	if err == nil {
-		c.SetReadLimit(-1)
-	}
-	return c, err
-}
+func (t *target) plain(room string, o how) (*raw, error) { return t.raw("/ws?room="+room, o) }
 
 // member is an SDK client in JSON.
 type member struct {
@@ -43,8 +33,10 @@ type member struct {
 }
 
 // token is a connection token for a user.
-func token(user string) string {
-	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"sub": user, "exp": time.Now().Add(time.Hour).Unix()}).SignedString([]byte(tokenSecret))
+func token(user string) string { return tokenUntil(user, time.Now().Add(time.Hour)) }
+
+func tokenUntil(user string, end time.Time) string {
+	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"sub": user, "exp": end.Unix()}).SignedString([]byte(tokenSecret))
 	if err != nil {
 		panic(fmt.Sprintf("sign a token: %v", err)) // the method and the key fit
 	}
@@ -143,81 +135,4 @@ func (m *member) read() ([][]byte, error) {
 		}
 	}
 	return lines, nil
-}
-
-// honest is a client whose messages come back to it, 100 a second.
-type honest struct {
-	conn *websocket.Conn
-
-	mu     sync.Mutex
-	times  []time.Duration
-	failed error
-
-	quit, done chan struct{}
-}
-
-func (t *target) honest() (*honest, error) {
-	c, err := t.plain("honest")
-	return &honest{conn: c}, err
-}
-
-// begin starts to measure; end returns the p99.
-func (h *honest) begin() {
-	h.times, h.quit, h.done = nil, make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(h.done)
-		tick := time.NewTicker(10 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-h.quit:
-				return
-			case <-tick.C:
-			}
-			if err := h.once(); err != nil {
-				h.mu.Lock()
-				h.failed = errors.Join(h.failed, err)
-				h.mu.Unlock()
-				return
-			}
-		}
-	}()
-}
-
-func (h *honest) once() error {
-	ctx, cancel := deadline()
-	defer cancel()
-	start := time.Now()
-	if err := h.conn.Write(ctx, websocket.MessageText, []byte("honest")); err != nil {
-		return err
-	}
-	if _, _, err := h.conn.Read(ctx); err != nil {
-		return err
-	}
-	h.mu.Lock()
-	h.times = append(h.times, time.Since(start))
-	h.mu.Unlock()
-	return nil
-}
-
-func (h *honest) end() (p99 time.Duration) {
-	close(h.quit)
-	<-h.done
-	if len(h.times) == 0 {
-		return 0
-	}
-	slices.Sort(h.times)
-	return h.times[len(h.times)*99/100]
-}
-
-func (h *honest) measure(d time.Duration) time.Duration {
-	h.begin()
-	time.Sleep(d)
-	return h.end()
-}
-
-func (h *honest) err() error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.failed
 }

@@ -10,6 +10,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -23,8 +24,12 @@ import (
 // attack is one case.
 type attack struct {
 	name   string
-	config string   // of the server, TOML
+	config string   // of the server, TOML; HANGING is the URL of an application that never answers
 	flags  []string // of throng serve
+	files  int      // open files of the server; 0 for as many as there may be
+	race   bool     // the server gets all processors
+	log    bool     // the attack reads the server's log, or does not
+	ends   bool     // the attack ends the server
 
 	// run attacks t. It returns what the line says beyond memory and latency, and an error if the server did not withstand.
 	run func(t *target) (note string, err error)
@@ -36,7 +41,16 @@ type attack struct {
 func main() {
 	only := flag.String("run", "", "run the attacks whose name matches this regular expression")
 	binary := flag.String("throng", "", "the binary to attack; built from this checkout without it")
+	chat := flag.String("honest", "", "be the honest client of the server at this address (torture starts it so)")
 	flag.Parse()
+	if *chat != "" {
+		if err := beHonest(*chat); err != nil {
+			fmt.Println(err) // to the parent
+			os.Exit(1)
+		}
+		return
+	}
+	raiseFiles()
 	if err := torture(*only, *binary); err != nil {
 		fmt.Fprintln(os.Stderr, "torture:", err)
 		os.Exit(1)
@@ -69,6 +83,11 @@ func torture(only, binary string) error {
 			continue
 		}
 		line, err := judge(binary, a)
+		for run := 2; run <= tries && errors.Is(err, errLate); run++ {
+			if line, err = judge(binary, a); err == nil {
+				line += fmt.Sprintf(" [run %d; late before]", run)
+			}
+		}
 		fmt.Println(line)
 		if err != nil {
 			lost = append(lost, a.name)
@@ -79,6 +98,11 @@ func torture(only, binary string) error {
 	}
 	return nil
 }
+
+// tries is how often an attack is run while nothing but the bound of the latency is missed: other programs may be the cause.
+const tries = 3
+
+var errLate = errors.New("p99 grew by more than its bound")
 
 // judge runs one attack against a server of its own.
 func judge(binary string, a attack) (line string, err error) {
@@ -91,22 +115,31 @@ func judge(binary string, a attack) (line string, err error) {
 	if err != nil {
 		return fmt.Sprintf("%-34s no honest client: %v", a.name, err), err
 	}
+	defer honest.stop()
 	before := honest.measure(2 * time.Second)
-	memory := t.watchMemory()
-	honest.begin()
+	var memory *watch
+	t.begin = func() {
+		if memory != nil {
+			memory.peak()
+		}
+		memory = t.watchMemory()
+		honest.begin()
+	}
+	t.begin()
 	note, err := a.run(t)
 	during := honest.end()
 	grown := memory.peak()
 	switch {
 	case err != nil:
+	case a.ends:
 	case t.ended():
-		err = fmt.Errorf("the server ended")
+		err = fmt.Errorf("the server ended: %s", t.cmd.ProcessState)
 	case a.memory > 0 && grown > a.memory:
 		err = fmt.Errorf("grew by more than %s", mib(a.memory))
 	case honest.err() != nil:
 		err = fmt.Errorf("the honest client: %w", honest.err())
 	case a.p99 > 0 && during-before > a.p99:
-		err = fmt.Errorf("p99 grew by more than %v", a.p99)
+		err = fmt.Errorf("%w, %v", errLate, a.p99)
 	}
 	verdict := "withstood"
 	if err != nil {
@@ -115,7 +148,7 @@ func judge(binary string, a attack) (line string, err error) {
 	if note != "" {
 		verdict += " (" + note + ")"
 	}
-	return fmt.Sprintf("%-34s %12s %10v -> %9v  %s", a.name, "+"+mib(grown), before.Round(100*time.Microsecond), during.Round(100*time.Microsecond), verdict), err
+	return fmt.Sprintf("%-34s %12s %10v -> %9v  %s", a.name, fmt.Sprintf("%+.1f MiB", float64(grown)/(1<<20)), before.Round(100*time.Microsecond), during.Round(100*time.Microsecond), verdict), err
 }
 
 func mib(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -16,6 +17,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -30,12 +32,26 @@ type target struct {
 	chat  string // host:port
 	admin string // host:port
 	gone  chan struct{}
+	begin func() // tells that the attack itself begins: what was before it does not count
+	log   *pipe  // nil unless the attack wants it
+
+	mu    sync.Mutex
+	conns []net.Conn // closed by stop
+}
+
+// opened has a connection closed at the end.
+func (t *target) opened(c net.Conn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.conns = append(t.conns, c)
 }
 
 // Secrets of the servers under attack.
 const (
 	tokenSecret = "0123456789abcdef0123456789abcdef"
 	apiKey      = "torture-api-key-0"
+
+	webhookSecret = "torture-webhook-secret-0"
 )
 
 // start runs a server, on ports of the kernel's choice, until stop.
@@ -45,20 +61,36 @@ func start(binary string, a attack) (*target, error) {
 		return nil, err
 	}
 	file := filepath.Join(dir, "throng.toml")
-	if err := os.WriteFile(file, []byte(a.config), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(strings.ReplaceAll(a.config, "HANGING", hanging())), 0o600); err != nil {
 		return nil, err
 	}
 	t := &target{dir: dir, gone: make(chan struct{})}
-	t.cmd = exec.Command(binary, append([]string{"serve", "--config", file, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--guests", "on", "--rooms", "open"}, a.flags...)...)
-	t.cmd.Env = append(os.Environ(), "THRONG_TOKEN_HMAC_SECRET="+tokenSecret, "THRONG_API_KEY="+apiKey, "GOMAXPROCS="+strconv.Itoa(max(1, runtime.NumCPU()/2)))
-	out, err := t.cmd.StderrPipe()
+	procs := max(1, runtime.NumCPU()/2)
+	if a.race {
+		procs = runtime.NumCPU()
+	}
+	args := append([]string{"serve", "--config", file, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--guests", "on"}, a.flags...)
+	if help, err := exec.Command(binary, "serve", "--help").Output(); err != nil {
+		return nil, err
+	} else if bytes.Contains(help, []byte("--rooms=")) { // older ones are always so
+		args = append(args, "--rooms", "open")
+	}
+	if a.files > 0 {
+		args = append([]string{"-c", `ulimit -n ` + strconv.Itoa(a.files) + `; exec "$0" "$@"`, binary}, args...)
+		binary = "sh"
+	}
+	t.cmd = exec.Command(binary, args...)
+	t.cmd.Env = append(os.Environ(), "THRONG_TOKEN_HMAC_SECRET="+tokenSecret, "THRONG_API_KEY="+apiKey,
+		"THRONG_WEBHOOK_SECRET="+webhookSecret, "GOMAXPROCS="+strconv.Itoa(procs))
+	out, in, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
+	t.cmd.Stderr = in
 	if err := t.cmd.Start(); err != nil {
 		return nil, err
 	}
-	if err := pin(t.cmd.Process.Pid, 0); err != nil {
+	if err := pin(t.cmd.Process.Pid, procs); err != nil {
 		return nil, errors.Join(err, t.cmd.Process.Kill())
 	}
 	lines := bufio.NewReader(out)
@@ -75,9 +107,18 @@ func start(binary string, a attack) (*target, error) {
 	}
 	go func() {
 		defer close(t.gone)
-		_, copying := io.Copy(io.Discard, lines)
-		if err := errors.Join(copying, t.cmd.Wait()); err != nil && !errors.Is(err, os.ErrClosed) {
-			fmt.Fprintln(os.Stderr, "server:", err)
+		t.cmd.Wait() // the state of the process says how it ended
+	}()
+	if a.log {
+		t.log = &pipe{out: out, in: in}
+		return t, nil
+	}
+	if err := in.Close(); err != nil {
+		return nil, err
+	}
+	go func() {
+		if _, err := io.Copy(io.Discard, lines); err != nil {
+			fmt.Fprintln(os.Stderr, "log of the server:", err)
 		}
 	}()
 	return t, nil
@@ -94,6 +135,9 @@ func (t *target) ended() bool {
 
 // stop ends the server, at last by force.
 func (t *target) stop() {
+	for _, c := range t.conns {
+		c.Close() // the server may have
+	}
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGTERM, syscall.SIGKILL} {
 		if t.ended() {
 			break
@@ -205,13 +249,12 @@ func (t *target) api(method, body string, limit int64) (status int, answer []byt
 	return resp.StatusCode, answer, err
 }
 
-// pin puts a process on one processor, if there are several.
-func pin(pid, cpu int) error {
-	if runtime.NumCPU() < 2 {
-		return nil
-	}
+// pin puts a process on the first processors.
+func pin(pid, procs int) error {
 	var set unix.CPUSet
-	set.Set(cpu)
+	for cpu := range procs {
+		set.Set(cpu)
+	}
 	return unix.SchedSetaffinity(pid, &set)
 }
 

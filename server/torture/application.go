@@ -1,0 +1,26 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+)
+
+// hanging is the URL of an application that answers no request but the honest client's.
+var hanging = sync.OnceValue(func() string {
+	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return // the server has gone
+		}
+		if bytes.Contains(body, []byte("hang")) {
+			<-r.Context().Done()
+			return
+		}
+		io.WriteString(w, `{"result":{}}`)
+	})).URL
+})

@@ -1,0 +1,192 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const burstRoom = quiet + "[[room]]\npattern = \"a\"\nhistory-size = 1000\nhistory-ttl = \"1h\"\nrecovery = true\n"
+
+var burstAttacks = []attack{
+	{name: "burst of 200 x 16 KiB", config: burstRoom, run: func(t *target) (string, error) { return burst(t, 200, 16<<10) }, memory: 64 << 20},
+	{name: "burst of 200 x 8 KiB", config: burstRoom, run: func(t *target) (string, error) { return burst(t, 200, 8<<10) }, memory: 64 << 20},
+	{name: "100 stuck of 1,000", config: quiet, run: stuck, memory: 64 << 20},
+	{name: "deltas of 16 KiB", config: "rate = 1000\nrate-bytes = \"16MiB\"\n[[room]]\npattern = \"*\"\ndelta = true\nhistory-size = 1\nhistory-ttl = \"1h\"\n", run: deltas, p99: 50 * time.Millisecond},
+}
+
+// burst has one publisher send n messages of a size at once, to 20 members that read 1 MB/s and one that reads 100 KB/s.
+func burst(t *target, n, size int) (string, error) {
+	var heard sync.WaitGroup
+	var cut atomic.Int64
+	for range 20 {
+		c, err := t.plain("a", how{receive: 32 << 10, rate: 1 << 20})
+		if err != nil {
+			return "", err
+		}
+		if err := c.SetReadDeadline(time.Now().Add(wait)); err != nil {
+			return "", err
+		}
+		heard.Go(func() {
+			for range n {
+				if _, err := c.message(); err != nil {
+					cut.Add(1)
+					return
+				}
+			}
+		})
+	}
+	slow, err := t.sdk("slow", how{receive: 32 << 10, rate: 100_000}, `"subscribe":{"channel":"a"}`)
+	if err != nil {
+		return "", err
+	}
+	told := make(chan string, 1)
+	go func() { told <- fate(slow, n) }()
+	publisher, err := t.plain("a", how{})
+	if err != nil {
+		return "", err
+	}
+	publisher.discard()
+	t.begin()
+	text := frame(bytes.Repeat([]byte("x"), size))
+	if _, err := publisher.Write(bytes.Repeat(text, n)); err != nil {
+		return "", fmt.Errorf("the publisher: %w", err)
+	}
+	heard.Wait()
+	note := fmt.Sprintf("%d of 20 at 1 MB/s cut; at 100 KB/s: ", cut.Load())
+	select {
+	case f := <-told:
+		note += f
+		if strings.HasPrefix(f, "LOST") {
+			return note, errors.New("a loss that was not told")
+		}
+	case <-time.After(20 * time.Second):
+		note += "still reading"
+	}
+	if cut.Load() > 0 {
+		return note, errors.New("readers of 1 MB/s were cut")
+	}
+	return note, nil
+}
+
+// fate is what became of a subscriber to whom n publications were due, from offset 1 on.
+func fate(m *raw, n int) string {
+	for next := 1; next <= n; {
+		lines, err := m.lines()
+		if err != nil {
+			return fmt.Sprintf("cut after %d of %d", next-1, n)
+		}
+		for _, line := range lines {
+			var push struct {
+				Push struct {
+					Pub         *struct{ Offset int }
+					Unsubscribe *struct{ Code int }
+				}
+			}
+			switch err := json.Unmarshal([]byte(line), &push); {
+			case err != nil:
+				return "LOST: " + err.Error()
+			case push.Push.Unsubscribe != nil:
+				return fmt.Sprintf("told of a gap after %d of %d", next-1, n)
+			case push.Push.Pub == nil:
+			case push.Push.Pub.Offset != next:
+				return fmt.Sprintf("LOST: %d after %d", push.Push.Pub.Offset, next-1)
+			default:
+				next++
+			}
+		}
+	}
+	return "all heard"
+}
+
+// stuck has 100 members of 1,000 read nothing of 200 messages of 4 KiB.
+func stuck(t *target) (string, error) {
+	const n = 200
+	var cut atomic.Int64
+	var heard sync.WaitGroup
+	if err := crowd(1000, func(i int) error {
+		if i < 100 {
+			_, err := t.plain("a", how{receive: 4 << 10})
+			return err
+		}
+		c, err := t.plain("a", how{})
+		if err != nil {
+			return err
+		}
+		if err := c.SetReadDeadline(time.Now().Add(wait)); err != nil {
+			return err
+		}
+		heard.Go(func() {
+			for range n {
+				if _, err := c.message(); err != nil {
+					cut.Add(1)
+					return
+				}
+			}
+		})
+		return nil
+	}); err != nil {
+		return "", err
+	}
+	publisher, err := t.plain("a", how{})
+	if err != nil {
+		return "", err
+	}
+	publisher.discard()
+	t.begin()
+	if _, err := publisher.Write(bytes.Repeat(frame(bytes.Repeat([]byte("x"), 4<<10)), n)); err != nil {
+		return "", err
+	}
+	heard.Wait()
+	time.Sleep(time.Second)
+	gone, err := t.metric("throng_closes_total", `reason="slow"`)
+	if err != nil {
+		return "", err
+	}
+	note := fmt.Sprintf("%d of 900 readers cut, %.0f closed as slow", cut.Load(), gone)
+	if cut.Load() > 0 {
+		return note, errors.New("readers were cut")
+	}
+	return note, nil
+}
+
+// deltas publishes data of 16 KiB in eight rooms, of which a delta is costly to find.
+func deltas(t *target) (string, error) {
+	every := func(n int, other byte) string {
+		b := bytes.Repeat([]byte("a"), 16000)
+		for i := n; i < len(b); i += n {
+			b[i] = other
+		}
+		return string(b)
+	}
+	pair := []string{every(33, 'b'), every(20, 'c')}
+	end := time.Now().Add(8 * time.Second)
+	return "", crowd(8, func(i int) error {
+		room := fmt.Sprint("r", i)
+		member, err := t.sdk("member", how{}, `"subscribe":{"channel":"`+room+`","delta":"fossil"}`)
+		if err != nil {
+			return err
+		}
+		member.discard()
+		publisher, err := t.sdk("publisher", how{}, `"subscribe":{"channel":"`+room+`"}`)
+		if err != nil {
+			return err
+		}
+		publisher.discard()
+		for n := 0; time.Now().Before(end); n++ {
+			text := frame(batch(10+n, `"publish":{"channel":"`+room+`","data":"`+pair[n%2]+`"}`))
+			if _, err := publisher.Write(text); err != nil {
+				return err
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		return nil
+	})
+}

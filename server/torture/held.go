@@ -1,0 +1,119 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/centrifugal/protocol"
+)
+
+var heldAttacks = []attack{
+	{name: "messages of line ends, kept", config: "[[room]]\npattern = \"a*\"\nhistory-size = 100000\nhistory-ttl = \"1h\"\n", run: lineEnds, memory: 192 << 20},
+	{name: "4,000 unfinished messages", run: unfinished, memory: 160 << 20},
+	{
+		name:   "3,000 hanging connect webhooks",
+		config: "[webhooks]\nurl = \"HANGING\"\nevents = [\"connect\"]\ntimeout = \"30s\"\n",
+		run:    hangingConnects, memory: 160 << 20,
+	},
+}
+
+// protobuf is a message of the SDK protocol in Protobuf.
+func protobuf(c *protocol.Command) []byte {
+	b, err := protocol.NewProtobufCommandEncoder().Encode(c)
+	if err != nil {
+		panic(err) // it has none
+	}
+	return append(head(0x82, len(b)), b...)
+}
+
+// lineEnds publishes data of 60,000 line ends, of which seven bytes are kept. In JSON a line end ends the command.
+func lineEnds(t *target) (string, error) {
+	data := []byte("{" + strings.Repeat("\n", 60_000) + `"a":1}`)
+	text := protobuf(&protocol.Command{Id: 2, Publish: &protocol.PublishRequest{Channel: "a", Data: data}})
+	if err := crowd(32, func(i int) error {
+		connect := protobuf(&protocol.Command{Id: 1, Connect: &protocol.ConnectRequest{Token: token(fmt.Sprint("user", i))}})
+		m, err := t.raw("/connection/websocket?cf_protocol=protobuf", how{header: "Sec-WebSocket-Protocol: centrifuge-protobuf\r\n", behind: connect})
+		if err != nil {
+			return err
+		}
+		m.discard()
+		end := time.Now().Add(8 * time.Second)
+		if err := m.SetWriteDeadline(end); err != nil {
+			return err
+		}
+		for ; time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+			if _, err := m.Write(text); err != nil {
+				break // made to wait
+			}
+		}
+		return nil
+	}); err != nil {
+		return "", err
+	}
+	n, err := t.metric("throng_history_publications")
+	if err != nil {
+		return "", err
+	}
+	counted, err := t.metric("throng_history_bytes")
+	if err != nil {
+		return "", err
+	}
+	if n == 0 {
+		return "", errors.New("nothing was published")
+	}
+	return fmt.Sprintf("%.0f publications kept, counted as %s", n, mib(int64(counted))), nil
+}
+
+// unfinished begins messages and does not end them.
+func unfinished(t *target) (string, error) {
+	conns := make([]net.Conn, 4000)
+	part := append(head(0x02, 60<<10), make([]byte, 60<<10)...) // without FIN
+	if err := crowd(len(conns), func(i int) error {
+		c, err := t.plain("a", how{from: fmt.Sprintf("127.0.1.%d", i%8+1), behind: part})
+		if err != nil {
+			return err
+		}
+		conns[i] = c.Conn
+		return nil
+	}); err != nil {
+		return "", err
+	}
+	start := time.Now()
+	for slices.ContainsFunc(conns, established) {
+		if time.Since(start) > 36*time.Second {
+			return "", errors.New("messages have no deadline")
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return fmt.Sprintf("all ended after %v", time.Since(start).Round(100*time.Millisecond)), nil
+}
+
+// hangingConnects sends connect commands, with data and more behind it, while the application does not answer.
+func hangingConnects(t *target) (string, error) {
+	data := `"hang` + strings.Repeat("x", 60_000) + `"`
+	connect := frame(batch(1, `"connect":{"token":"`+token("ann")+`","data":`+data+`}`))
+	behind := frame(batch(2, `"publish":{"channel":"a","data":`+data+`}`))
+	err := crowd(3000, func(i int) error {
+		c, err := t.raw("/connection/websocket", how{from: fmt.Sprintf("127.0.1.%d", i%8+1), behind: slices.Concat(connect, behind)})
+		if err != nil {
+			return err
+		}
+		c.discard()
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	time.Sleep(5 * time.Second)
+	note := ""
+	if n, err := t.metric("throng_held_command_bytes"); err == nil { // older ones do not count them
+		note = fmt.Sprintf("%s of commands held", mib(int64(n)))
+	}
+	return note, nil
+}

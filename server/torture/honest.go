@@ -1,0 +1,155 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// interval is between two messages of the honest client.
+const interval = 10 * time.Millisecond
+
+// honest is a client whose messages come back to it, about 100 a second. It is a process of its own, so that what the attacker's takes
+// of its processor does not count.
+type honest struct {
+	cmd *exec.Cmd
+
+	mu      sync.Mutex
+	changed *sync.Cond
+	samples []sample
+	failed  error
+	from    time.Time
+}
+
+type sample struct {
+	start time.Time
+	took  time.Duration
+}
+
+func (t *target) honest() (*honest, error) {
+	h := &honest{cmd: exec.Command(os.Args[0], "-honest", t.chat)}
+	h.changed = sync.NewCond(&h.mu)
+	out, err := h.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := h.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go h.listen(out)
+	return h, nil
+}
+
+func (h *honest) listen(out io.Reader) {
+	why := "ended"
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		var start, took int64
+		if _, err := fmt.Sscan(lines.Text(), &start, &took); err != nil {
+			why = lines.Text()
+			break
+		}
+		h.mu.Lock()
+		h.samples = append(h.samples, sample{time.Unix(0, start), time.Duration(took)})
+		h.mu.Unlock()
+		h.changed.Broadcast()
+	}
+	h.mu.Lock()
+	h.failed = errors.New(why)
+	h.mu.Unlock()
+	h.changed.Broadcast()
+}
+
+// begin starts to measure.
+func (h *honest) begin() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.from = time.Now()
+}
+
+// end returns the p99 since begin. A message that took longer than the interval stands for those that would have been sent meanwhile.
+func (h *honest) end() (p99 time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	until := time.Now()
+	for h.failed == nil && (len(h.samples) == 0 || h.samples[len(h.samples)-1].start.Before(until)) {
+		h.changed.Wait() // at most as long as the client waits
+	}
+	var times []time.Duration
+	for _, s := range h.samples {
+		if s.start.Before(h.from) || !s.start.Before(until) {
+			continue
+		}
+		for took := s.took; took == s.took || took > interval; took -= interval {
+			times = append(times, took)
+		}
+	}
+	if len(times) == 0 {
+		return 0
+	}
+	slices.Sort(times)
+	return times[len(times)*99/100]
+}
+
+func (h *honest) measure(d time.Duration) time.Duration {
+	h.begin()
+	time.Sleep(d)
+	return h.end()
+}
+
+func (h *honest) err() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.failed
+}
+
+// stop ends the client.
+func (h *honest) stop() {
+	if err := h.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		fmt.Fprintln(os.Stderr, "honest client:", err)
+	}
+	h.cmd.Wait() // killed, or ended: h.failed says why
+}
+
+// beHonest is the client's process: it prints the start of each message and how long it took, in nanoseconds, until the server ends.
+func beHonest(chat string) error {
+	var all unix.CPUSet
+	for cpu := range len(all) * 64 {
+		all.Set(cpu)
+	}
+	if err := unix.SchedSetaffinity(0, &all); err != nil {
+		return err
+	}
+	c, err := (&target{chat: chat}).raw("/ws?room=honest", how{from: "127.0.0.2"})
+	if err != nil {
+		return err
+	}
+	text := frame([]byte("honest"))
+	for {
+		start := time.Now()
+		if err := c.SetDeadline(start.Add(wait)); err != nil {
+			return err
+		}
+		if _, err := c.Write(text); err != nil {
+			return err
+		}
+		if _, err := c.message(); err != nil {
+			return err
+		}
+		took := time.Since(start)
+		if _, err := fmt.Println(start.UnixNano(), took.Nanoseconds()); err != nil {
+			return err
+		}
+		time.Sleep(interval - took)
+	}
+}

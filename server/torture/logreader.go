@@ -1,0 +1,101 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+)
+
+// pipe is what the server logs to.
+type pipe struct{ out, in *os.File }
+
+// fill writes until no line of the server fits any more.
+func (p *pipe) fill() error {
+	// Another open file description than the server's, which stays in blocking mode.
+	fd, err := syscall.Open(fmt.Sprintf("/proc/self/fd/%d", p.in.Fd()), syscall.O_WRONLY|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	for _, size := range []int{4096, 1} {
+		for err == nil {
+			_, err = syscall.Write(fd, make([]byte, size))
+		}
+		if !errors.Is(err, syscall.EAGAIN) {
+			return errors.Join(err, syscall.Close(fd))
+		}
+		err = nil
+	}
+	return syscall.Close(fd)
+}
+
+// noise has the server log some lines: pages of another origin.
+func noise(t *target) {
+	for range 3 {
+		t.raw("/ws", how{header: "Origin: https://evil.example\r\n"}) // 403, or not
+		time.Sleep(1100 * time.Millisecond)
+	}
+}
+
+// logReaderGone closes the pipe that the server logs to.
+func logReaderGone(t *target) (string, error) {
+	if err := errors.Join(t.log.out.Close(), t.log.in.Close()); err != nil {
+		return "", err
+	}
+	noise(t)
+	if t.ended() {
+		return "", nil // which is told
+	}
+	_, err := t.plain("after", how{})
+	return "", err
+}
+
+// logReaderStopped fills the pipe and reads no more. Clients are served, and the process ends when it is told to, twice at most.
+func logReaderStopped(t *target) (string, error) {
+	defer t.log.out.Close()
+	if err := t.log.fill(); err != nil {
+		return "", err
+	}
+	if err := t.log.in.Close(); err != nil {
+		return "", err
+	}
+	done := make(chan error, 1)
+	go func() {
+		noise(t)
+		_, err := t.plain("after", how{})
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		if err != nil {
+			return "", fmt.Errorf("a new client: %w", err)
+		}
+	case <-time.After(10 * time.Second):
+		return "", errors.New("no new client is served")
+	}
+	return "", nil
+}
+
+// stopsAtLast has a server with a stopped log reader end by signals.
+func stopsAtLast(t *target) (string, error) {
+	defer t.log.out.Close()
+	if err := errors.Join(t.log.fill(), t.log.in.Close()); err != nil {
+		return "", err
+	}
+	start := time.Now()
+	for range 2 {
+		if err := t.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			return "", err
+		}
+		time.Sleep(500 * time.Millisecond)
+	}
+	select {
+	case <-t.gone:
+		return fmt.Sprintf("ended after %v", time.Since(start).Round(100*time.Millisecond)), nil
+	case <-time.After(10 * time.Second):
+		return "", errors.New("two SIGTERMs do not end the server")
+	}
+}

@@ -1,0 +1,117 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"time"
+)
+
+var pageAttacks = []attack{
+	{name: "6,000 unread GET /app.js", run: func(t *target) (string, error) { return unreadPages(t, 6000) }, memory: 96 << 20},
+	{name: "3,000 of them, 2,000 files", files: 2000, run: func(t *target) (string, error) { return unreadPages(t, 3000) }, memory: 96 << 20},
+	{name: "150 of them, 100 an address", flags: []string{"--max-connections-address", "100"}, run: pagesOfOneAddress},
+}
+
+const getPage = "GET /app.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+
+// unread requests a page ten times and reads nothing.
+func (t *target) unread(from string) (net.Conn, error) {
+	c, err := t.tcp(how{from: from, receive: 2 << 10})
+	if err != nil {
+		return nil, err
+	}
+	_, err = c.Write(bytes.Repeat([]byte(getPage), 10))
+	if err != nil {
+		return c, nil // cut already
+	}
+	return c, nil
+}
+
+// unreadPages opens that many sockets, does honest handshakes meanwhile, and sees those that do not read cut.
+func unreadPages(t *target, n int) (string, error) {
+	before, err := t.handshakes(time.Second)
+	if err != nil {
+		return "", err
+	}
+	pages := make([]net.Conn, n)
+	opening := make(chan error, 1)
+	go func() {
+		opening <- crowd(n, func(i int) (err error) {
+			pages[i], err = t.unread(fmt.Sprintf("127.0.1.%d", i%200+1))
+			return err
+		})
+	}()
+	p99, err := t.handshakes(6 * time.Second)
+	if err != nil {
+		return "", err
+	}
+	if err := <-opening; err != nil {
+		return "", err
+	}
+	goroutines, err := t.metric("go_goroutines")
+	if err != nil {
+		return "", err
+	}
+	note := fmt.Sprintf("handshakes p99 %v -> %v, %.0f goroutines", before.Round(100*time.Microsecond), p99.Round(100*time.Microsecond), goroutines)
+	if p99-before > 100*time.Millisecond {
+		return note, fmt.Errorf("honest handshakes: %w, 100 ms", errLate)
+	}
+	for end := time.Now().Add(5 * time.Second); slices.ContainsFunc(pages, established); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			return note, errors.New("readers that do not read are not cut")
+		}
+	}
+	return note, nil
+}
+
+// handshakes does honest ones for a while and returns the p99.
+func (t *target) handshakes(d time.Duration) (p99 time.Duration, err error) {
+	var times []time.Duration
+	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		start := time.Now()
+		c, err := t.plain("lobby", how{from: "127.0.0.3"})
+		if err != nil {
+			return 0, fmt.Errorf("an honest handshake, after %d: %w", len(times), err)
+		}
+		times = append(times, time.Since(start))
+		if err := c.Close(); err != nil {
+			return 0, err
+		}
+	}
+	slices.Sort(times)
+	return times[len(times)*99/100], nil
+}
+
+// pagesOfOneAddress asks whether sockets that are being answered count for their address.
+func pagesOfOneAddress(t *target) (string, error) {
+	var pages []net.Conn
+	for range 150 {
+		c, err := t.unread("127.0.0.7")
+		if err != nil {
+			return "", err
+		}
+		pages = append(pages, c)
+	}
+	if _, err := t.plain("lobby", how{from: "127.0.0.8"}); err != nil {
+		return "", fmt.Errorf("a client of another address: %w", err)
+	}
+	open := len(pages)
+	for end := time.Now().Add(time.Second); open > 100 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		open = 0
+		for _, c := range pages {
+			if established(c) {
+				open++
+			}
+		}
+	}
+	note := fmt.Sprintf("%d stay open", open)
+	if open > 100 {
+		return note, errors.New("the address has more than 100 sockets")
+	}
+	return note, nil
+}
