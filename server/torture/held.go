@@ -3,14 +3,13 @@
 package main
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/centrifugal/protocol"
 )
 
 var heldAttacks = []attack{
@@ -23,26 +22,38 @@ var heldAttacks = []attack{
 	},
 }
 
-// protobuf is a message of the SDK protocol in Protobuf.
-func protobuf(c *protocol.Command) []byte {
-	b, err := protocol.NewProtobufCommandEncoder().Encode(c)
-	if err != nil {
-		panic(err) // it has none
+// The fields' numbers in client.proto.
+const (
+	commandConnect   = 4
+	commandSubscribe = 5
+	commandPublish   = 7
+)
+
+// protobuf is a command of the SDK protocol in Protobuf, all of whose parameters are texts, numbered from 1.
+func protobuf(id byte, command byte, parameters ...string) []byte {
+	field := func(b []byte, number byte, text string) []byte {
+		return append(binary.AppendUvarint(append(b, number<<3|2), uint64(len(text))), text...)
 	}
-	return append(head(0x82, len(b)), b...)
+	var all []byte
+	for i, text := range parameters {
+		all = field(all, byte(i+1), text)
+	}
+	whole := field([]byte{1 << 3, id}, command, string(all))
+	whole = append(binary.AppendUvarint(nil, uint64(len(whole))), whole...)
+	return append(head(0x82, len(whole)), whole...)
 }
 
 // lineEnds publishes data of 60,000 line ends, of which seven bytes are kept. In JSON a line end ends the command.
 func lineEnds(t *target) (string, error) {
-	data := []byte("{" + strings.Repeat("\n", 60_000) + `"a":1}`)
-	text := protobuf(&protocol.Command{Id: 2, Publish: &protocol.PublishRequest{Channel: "a", Data: data}})
+	data := "{" + strings.Repeat("\n", 60_000) + `"a":1}`
 	if err := crowd(32, func(i int) error {
-		connect := protobuf(&protocol.Command{Id: 1, Connect: &protocol.ConnectRequest{Token: token(fmt.Sprint("user", i))}})
+		connect := append(protobuf(1, commandConnect, token(fmt.Sprint("user", i))), protobuf(2, commandSubscribe, fmt.Sprint("a", i))...)
 		m, err := t.raw("/connection/websocket?cf_protocol=protobuf", how{header: "Sec-WebSocket-Protocol: centrifuge-protobuf\r\n", behind: connect})
 		if err != nil {
 			return err
 		}
 		m.discard()
+		text := protobuf(3, commandPublish, fmt.Sprint("a", i), data)
 		end := time.Now().Add(8 * time.Second)
 		if err := m.SetWriteDeadline(end); err != nil {
 			return err
