@@ -14,11 +14,11 @@ import (
 
 var heldAttacks = []attack{
 	{name: "messages of line ends, kept", config: "[[room]]\npattern = \"a*\"\nhistory-size = 100000\nhistory-ttl = \"1h\"\n", run: lineEnds, memory: 192 << 20},
-	{name: "4,000 unfinished messages", run: unfinished, memory: 160 << 20},
+	{name: "4,000 unfinished messages", run: unfinished, memory: 192 << 20}, // 64 MiB of messages, and as much of garbage
 	{
-		name:   "3,000 hanging connect webhooks",
+		name:   "4,000 hanging connect webhooks",
 		config: "[webhooks]\nurl = \"HANGING\"\nevents = [\"connect\"]\ntimeout = \"30s\"\n",
-		run:    hangingConnects, memory: 160 << 20,
+		run:    hangingConnects, memory: 256 << 20, // 64 MiB of commands, as much of garbage, requests that are being made, and 4,000 connections
 	},
 }
 
@@ -110,7 +110,7 @@ func hangingConnects(t *target) (string, error) {
 	data := `"hang` + strings.Repeat("x", 60_000) + `"`
 	connect := frame(batch(1, `"connect":{"token":"`+token("ann")+`","data":`+data+`}`))
 	behind := frame(batch(2, `"publish":{"channel":"a","data":`+data+`}`))
-	err := crowd(3000, func(i int) error {
+	err := crowd(4000, func(i int) error {
 		c, err := t.raw("/connection/websocket", how{from: fmt.Sprintf("127.0.1.%d", i%8+1), behind: slices.Concat(connect, behind)})
 		if err != nil {
 			return err
@@ -125,6 +125,9 @@ func hangingConnects(t *target) (string, error) {
 	note := ""
 	if n, err := t.metric("throng_held_command_bytes"); err == nil { // older ones do not count them
 		note = fmt.Sprintf("%s of commands held", mib(int64(n)))
+		if n > 64<<20 {
+			return note, errors.New("more than 64 MiB of commands are held")
+		}
 	}
 	return note, nil
 }

@@ -10,16 +10,17 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// interval is between two messages of the honest client.
+// interval is between two rounds of the honest client.
 const interval = 10 * time.Millisecond
 
-// honest is a client whose messages come back to it, about 100 a second. It is a process of its own, so that what the attacker's takes
+// honest is a client whose messages come back to it, about 100 a second, or that does as many handshakes. It is a process of its own, so that what the attacker's takes
 // of its processor does not count.
 type honest struct {
 	cmd *exec.Cmd
@@ -36,8 +37,9 @@ type sample struct {
 	took  time.Duration
 }
 
-func (t *target) honest() (*honest, error) {
-	h := &honest{cmd: exec.Command(os.Args[0], "-honest", t.chat)}
+// honest starts a client that echoes, or one that does handshakes.
+func (t *target) honest(what string) (*honest, error) {
+	h := &honest{cmd: exec.Command(os.Args[0], "-honest", what+"@"+t.chat)}
 	h.changed = sync.NewCond(&h.mu)
 	out, err := h.cmd.StdoutPipe()
 	if err != nil {
@@ -121,8 +123,14 @@ func (h *honest) stop() {
 	h.cmd.Wait() // killed, or ended: h.failed says why
 }
 
-// beHonest is the client's process: it prints the start of each message and how long it took, in nanoseconds, until the server ends.
-func beHonest(chat string) error {
+// What the honest client does all the time.
+const (
+	echoes     = "echoes"
+	handshakes = "handshakes"
+)
+
+// beHonest is the client's process: it prints the start of each round and how long it took, in nanoseconds, until the server ends.
+func beHonest(whatAt string) error {
 	var all unix.CPUSet
 	for cpu := range len(all) * 64 {
 		all.Set(cpu)
@@ -130,20 +138,36 @@ func beHonest(chat string) error {
 	if err := unix.SchedSetaffinity(0, &all); err != nil {
 		return err
 	}
-	c, err := (&target{chat: chat}).raw("/ws?room=honest", how{from: "127.0.0.2"})
-	if err != nil {
-		return err
+	what, chat, _ := strings.Cut(whatAt, "@")
+	t := &target{chat: chat}
+	round := func() error {
+		c, err := t.plain("lobby", how{from: "127.0.0.3"})
+		t.conns = nil
+		if err != nil {
+			return err
+		}
+		return c.Close()
 	}
-	text := frame([]byte("honest"))
+	if what == echoes {
+		c, err := t.plain("honest", how{from: "127.0.0.2"})
+		if err != nil {
+			return err
+		}
+		text := frame([]byte("honest"))
+		round = func() error {
+			if err := c.SetDeadline(time.Now().Add(wait)); err != nil {
+				return err
+			}
+			if _, err := c.Write(text); err != nil {
+				return err
+			}
+			_, err := c.message()
+			return err
+		}
+	}
 	for {
 		start := time.Now()
-		if err := c.SetDeadline(start.Add(wait)); err != nil {
-			return err
-		}
-		if _, err := c.Write(text); err != nil {
-			return err
-		}
-		if _, err := c.message(); err != nil {
+		if err := round(); err != nil {
 			return err
 		}
 		took := time.Since(start)

@@ -41,7 +41,7 @@ type attack struct {
 func main() {
 	only := flag.String("run", "", "run the attacks whose name matches this regular expression")
 	binary := flag.String("throng", "", "the binary to attack; built from this checkout without it")
-	chat := flag.String("honest", "", "be the honest client of the server at this address (torture starts it so)")
+	chat := flag.String("honest", "", "be the honest client of a server, such as echoes@127.0.0.1:3000 (torture starts it so)")
 	flag.Parse()
 	if *chat != "" {
 		if err := beHonest(*chat); err != nil {
@@ -111,7 +111,7 @@ func judge(binary string, a attack) (line string, err error) {
 		return fmt.Sprintf("%-34s could not start: %v", a.name, err), err
 	}
 	defer t.stop()
-	honest, err := t.honest()
+	honest, err := t.honest(echoes)
 	if err != nil {
 		return fmt.Sprintf("%-34s no honest client: %v", a.name, err), err
 	}

@@ -34,10 +34,13 @@ func (t *target) unread(from string) (net.Conn, error) {
 
 // unreadPages opens that many sockets, does honest handshakes meanwhile, and sees those that do not read cut.
 func unreadPages(t *target, n int) (string, error) {
-	before, err := t.handshakes(time.Second)
+	honest, err := t.honest(handshakes)
 	if err != nil {
 		return "", err
 	}
+	defer honest.stop()
+	before := honest.measure(time.Second)
+	honest.begin()
 	pages := make([]net.Conn, n)
 	opening := make(chan error, 1)
 	go func() {
@@ -46,9 +49,10 @@ func unreadPages(t *target, n int) (string, error) {
 			return err
 		})
 	}()
-	p99, err := t.handshakes(6 * time.Second)
-	if err != nil {
-		return "", err
+	time.Sleep(6 * time.Second)
+	p99 := honest.end()
+	if err := honest.err(); err != nil {
+		return "", fmt.Errorf("an honest handshake: %w", err)
 	}
 	if err := <-opening; err != nil {
 		return "", err
@@ -67,24 +71,6 @@ func unreadPages(t *target, n int) (string, error) {
 		}
 	}
 	return note, nil
-}
-
-// handshakes does honest ones for a while and returns the p99.
-func (t *target) handshakes(d time.Duration) (p99 time.Duration, err error) {
-	var times []time.Duration
-	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		start := time.Now()
-		c, err := t.plain("lobby", how{from: "127.0.0.3"})
-		if err != nil {
-			return 0, fmt.Errorf("an honest handshake, after %d: %w", len(times), err)
-		}
-		times = append(times, time.Since(start))
-		if err := c.Close(); err != nil {
-			return 0, err
-		}
-	}
-	slices.Sort(times)
-	return times[len(times)*99/100], nil
 }
 
 // pagesOfOneAddress asks whether sockets that are being answered count for their address.
