@@ -245,6 +245,63 @@ func TestSocketsMakeRoomForConnections(t *testing.T) {
 	}
 }
 
+// What was evicted stays out, whatever its goroutine does before it has seen that, and gives its place back once.
+func TestWhatWasEvictedStaysOut(t *testing.T) {
+	h := newHandshakes(slog.New(slog.DiscardHandler), newMetrics(), func() int { return 1 << 20 })
+	released := map[*address]int{}
+	h.release = func(a *address) { released[a]++ }
+	all := answered(t, h, 3)
+	for _, c := range all {
+		c.source = &address{}
+	}
+	evicted, taken, ended := all[0], all[1], all[2]
+	places := []*address{evicted.source, taken.source, ended.source}
+	if !h.evictOldest() || open(evicted) {
+		t.Fatal("the oldest is not closed")
+	}
+	h.onState(evicted, http.StateIdle)
+	h.onState(evicted, http.StateActive)
+	if got := h.length(h.waiting, h.answering, h.flushing, h.kept, h.asking, h.trusted); got != 2 {
+		t.Errorf("got %d sockets counted, want the two that were not evicted", got)
+	}
+	h.onState(evicted, http.StateClosed)
+	if got := h.take(taken); got != places[1] || h.take(taken) != nil {
+		t.Errorf("got %p for the place of a socket that goes on, want %p, once", got, places[1])
+	}
+	for range 2 {
+		h.end(taken)
+		h.end(ended)
+	}
+	for i, want := range []int{1, 0, 1} {
+		if got := released[places[i]]; got != want {
+			t.Errorf("socket %d: got its place given back %d times, want %d", i, got, want)
+		}
+	}
+}
+
+// A socket that waits for net/http to take it, and is evicted, ends.
+func TestWhoIsEvictedDoesNotWaitForHTTP(t *testing.T) {
+	s := startServer(t, nil)
+	d := &door{server: s, log: s.log, others: make(chan net.Conn), keyed: make(chan net.Conn), closed: make(chan struct{})}
+	ours, theirs := pipe(t)
+	t.Cleanup(func() { theirs.Close() })
+	c := &handshake{TCPConn: ours, read: []byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"), whole: true}
+	s.handshakes.begin(c)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		d.greet(c)
+	}()
+	if !s.handshakes.evictOldest() {
+		t.Fatal("nothing to evict")
+	}
+	select {
+	case <-ended:
+	case <-time.After(patience):
+		t.Fatal("it waits on")
+	}
+}
+
 // In a flood descriptors are let go before others are taken: one that was closed is free only when its goroutine has seen that.
 func TestTheAcceptorWaitsForDescriptors(t *testing.T) {
 	h := newHandshakes(slog.New(slog.DiscardHandler), newMetrics(), func() int { return 1 })

@@ -307,6 +307,20 @@ func TestBroadcast(t *testing.T) {
 	wantError(t, s, "broadcast", `{"channels":[],"data":1}`, 107, "channels")
 }
 
+// A broadcast ends when nobody waits for its answer any more.
+func TestABroadcastForNobodyEnds(t *testing.T) {
+	s := startAPI(t)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, e := s.api.do(gone, "broadcast", []byte(`{"channels":["a","b"],"data":1}`))
+	if e != errNotInTime {
+		t.Errorf("got %v, want that it is not done", e)
+	}
+	if got := value(t, s, "throng_messages_total", ""); got != 0 {
+		t.Errorf("got %v messages, want none", got)
+	}
+}
+
 func TestSubscribeAndUnsubscribe(t *testing.T) {
 	t.Parallel()
 	closed := roomWithHistory("closed")

@@ -395,6 +395,26 @@ func TestTheApplicationAnswersCalls(t *testing.T) {
 	}
 }
 
+// Commands behind one that waits are kept, and not what others send meanwhile into the buffer that they were read to.
+func TestCommandsThatWaitAreNotOverwritten(t *testing.T) {
+	gate := make(chan struct{})
+	a := startApplication(t, map[string]func(question) string{onRPC: func(question) string { <-gate; return `{"result":{}}` }})
+	s := startHooked(t, a, nil)
+	c := connectSDK(t, s, userToken("ann"))
+	c.say(`{"id":2,"rpc":{}}` + "\n" + `{"id":3,"unsubscribe":{"channel":"a"}}`)
+	eventually(t, "it to be asked", func() bool { return len(a.of(onRPC)) == 1 })
+	for range 8 { // some of them on its poller
+		other := connectSDK(t, s, userToken("bob"))
+		other.say("%s", repeated(`"unsubscribe":{"channel":"b"}`, 50))
+		for range 50 {
+			other.line()
+		}
+	}
+	close(gate)
+	c.want(`{"id":2,"rpc":{}}`)
+	c.want(`{"id":3,"unsubscribe":{}}`)
+}
+
 func TestTheApplicationIsToldWhoIsGone(t *testing.T) {
 	t.Parallel()
 	a := startApplication(t, map[string]func(question) string{onConnect: always(`{"result":{"user":"ann","meta":[1]}}`)})

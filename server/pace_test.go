@@ -61,6 +61,28 @@ func TestATalkerIsReadAtItsRate(t *testing.T) {
 	})
 }
 
+// Who is not read from because of its rate cannot be blamed for an answer that was not read.
+func TestAPingIsNotMissedByWhoIsPaced(t *testing.T) {
+	s := startBackend(t)
+	connectSDK(t, s, userToken("ann"))
+	session := sessionOf(t, s, "ann")
+	done := make(chan [2]uint32)
+	session.poller.post(func() {
+		var after [2]uint32
+		now := uint32(s.hub.clock.tick())
+		for i, pinged := range []uint32{0, now - 3} {
+			session.conn.pinged.Store(pinged)
+			session.poller.pace(session.conn)
+			after[i] = session.conn.pinged.Swap(0)
+		}
+		after[1] -= now
+		done <- after
+	})
+	if got := <-done; got[0] != 0 || got[1] > uint32(inTicks(patience)) {
+		t.Errorf("got %d for who was not pinged, and a ping moved to %d ticks from now; want 0, and now", got[0], int32(got[1]))
+	}
+}
+
 // wantsTooMuch makes it long since a connection that is paced began to want too much.
 func wantsTooMuch(t *testing.T, s *Server) {
 	t.Helper()

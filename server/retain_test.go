@@ -326,6 +326,40 @@ func TestAllOutboxesAreBounded(t *testing.T) {
 	}
 }
 
+// Where a budget is used up, readers are closed until an eighth of it is free, so that not each further byte closes one.
+func TestAnEighthOfABudgetIsFreed(t *testing.T) {
+	for name, relieve := range map[string]func(*part){
+		"of a room": func(p *part) {
+			p.shard.hub.maxRetainedRoom = p.room.retained.Load()
+			p.relieve()
+		},
+		"of all": func(p *part) {
+			p.shard.hub.maxRetained = p.shard.hub.retained.Load()
+			p.shard.relieveOwn()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := startServer(t, nil)
+			patient(s)
+			little(t, s, dial(t, s, "lobby"))
+			talker := dial(t, s, "lobby")
+			body := strings.Repeat("x", 16<<10)
+			for retainedBytes(t, s) < 64<<10 {
+				talker.send(ws.OpText, body)
+				talker.hear(ws.OpText, body)
+			}
+			s.hub.call(func(sh *shard) {
+				for _, c := range sh.laggards {
+					if c.out != nil {
+						relieve(c.place.part)
+					}
+				}
+			})
+			eventually(t, "the reader to be closed", func() bool { return closesBy(s, closedSlow) == 1 })
+		})
+	}
+}
+
 // What a reader costs alone closes that reader.
 func TestWhatAReaderCostsAloneIsBounded(t *testing.T) {
 	t.Parallel()

@@ -163,6 +163,7 @@ func TestAReaderWithoutProgressIsClosed(t *testing.T) {
 
 // A slow reader that takes something has all of its time again, long before it has taken all.
 func TestProgressGivesASlowReaderItsTimeAgain(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxUnsent = 64 << 20 })
 	s.hub.heartbeat.mu.Lock()
 	s.hub.heartbeat.stall = inTicks(time.Hour)
@@ -200,6 +201,43 @@ func TestProgressGivesASlowReaderItsTimeAgain(t *testing.T) {
 		}
 		return c.stalled.Load() > since
 	})
+}
+
+// A slow reader is sent the end of TCP behind its close frame as soon as it has taken all: no deadline is waited for.
+func TestASlowReaderIsSentTheEnd(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, func(c *Config) { c.MaxUnsent = 64 << 20 })
+	s.hub.heartbeat.mu.Lock()
+	s.hub.heartbeat.stall = inTicks(time.Hour)
+	s.hub.heartbeat.mu.Unlock()
+	slow := dial(t, s, "lobby")
+	if err := slow.conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
+		t.Fatal(err)
+	}
+	narrow(t, s)
+	talker := dial(t, s, "lobby")
+	sent := 0
+	for ; value(t, s, "throng_unsent_bytes", "") < 100<<10; sent++ {
+		talker.send(ws.OpText, strings.Repeat("x", 60<<10))
+		talker.hear(ws.OpText, strings.Repeat("x", 60<<10))
+	}
+	s.hub.call(func(sh *shard) {
+		for _, c := range sh.laggards {
+			c.sayGoodbye()
+		}
+	})
+	s.hub.call(func(sh *shard) {
+		for _, c := range sh.laggards {
+			if !c.finishing {
+				t.Error("the close frame is not queued")
+			}
+			c.closeBy.Store(0)
+		}
+	})
+	for range sent {
+		slow.hear(ws.OpText, strings.Repeat("x", 60<<10))
+	}
+	slow.closed(ws.CloseRestart)
 }
 
 // While a room is behind, its talkers wait; nothing is lost, and memory stays bounded.

@@ -97,3 +97,30 @@ func TestAWriteThatFailsIsCounted(t *testing.T) {
 		t.Errorf("dropped %d, want 1", got)
 	}
 }
+
+// adding is a handler that adds to the records it is given, as a handler may.
+type adding struct{ slog.Handler }
+
+func (a adding) Handle(ctx context.Context, r slog.Record) error {
+	r.AddAttrs(slog.Int("more", 1))
+	return a.Handler.Handle(ctx, r)
+}
+
+// A record that waits is not the caller's any more.
+func TestARecordInTheQueueIsItsOwn(t *testing.T) {
+	to := newStuck()
+	close(to.release)
+	q := New(adding{slog.NewTextHandler(to, nil)})
+	r := slog.NewRecord(time.Time{}, slog.LevelInfo, "x", 0)
+	for range 8 { // beyond those that a record holds itself, with room for another
+		r.AddAttrs(slog.Int("n", 1))
+	}
+	if err := q.Handle(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	r.AddAttrs(slog.Int("later", 1))
+	q.Start()(time.Minute)
+	if got := strings.Join(to.lines(), "\n"); strings.Contains(got, "BUG") || strings.Contains(got, "later") || !strings.Contains(got, "more=1") {
+		t.Errorf("got %s, want the record as it was", got)
+	}
+}
