@@ -279,6 +279,18 @@ func TestWhatWasEvictedStaysOut(t *testing.T) {
 	}
 }
 
+// A caller with the key is the last to go: also behind a handshake about which the application is asked.
+func TestACallerWithTheKeyGoesLast(t *testing.T) {
+	h := newHandshakes(slog.New(slog.DiscardHandler), newMetrics(), func() int { return 1 << 20 })
+	all := answered(t, h, 2)
+	keyed, asked := all[0], all[1]
+	h.trust(keyed)
+	h.asks(asked)
+	if !h.evictOldest() || open(asked) || !open(keyed) {
+		t.Errorf("got the one that is asked about open %v, the one with the key open %v", open(asked), open(keyed))
+	}
+}
+
 // A socket that waits for net/http to take it, and is evicted, ends.
 func TestWhoIsEvictedDoesNotWaitForHTTP(t *testing.T) {
 	s := startServer(t, nil)

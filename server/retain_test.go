@@ -182,6 +182,46 @@ func TestARetainedBatchHasItsSize(t *testing.T) {
 	}
 }
 
+// What a slow reader waits for is not written over by what comes later, also where it was answered in the middle of a batch.
+func TestWhatASlowReaderWaitsForIsNotOverwritten(t *testing.T) {
+	s := startAPI(t)
+	patient(s)
+	c := connectSDK(t, s, userToken("ann"))
+	c.enter("x")
+	little(t, s, c.client)
+	shard := sessionOf(t, s, "ann").conn.shard
+	var want []string
+	say := func(text string) {
+		s.hub.say("x", publication{data: fmt.Appendf(nil, "%q", text), form: formJSON}, sayOptions{})
+		want = append(want, fmt.Sprintf(`{"push":{"channel":"x","pub":{"data":%q}}}`, text))
+	}
+	for retainedBytes(t, s) == 0 {
+		say(strings.Repeat("x", 16<<10))
+		countRounds(s)
+	}
+	queued := func() int {
+		s.hub.mu.Lock()
+		defer s.hub.mu.Unlock()
+		return len(shard.inbox)
+	}
+	for n := range 10 {
+		release := hold(s)
+		for i := range 3 {
+			say(fmt.Sprintf("%d %d %s", n, i, strings.Repeat(fmt.Sprint(n), 1000)))
+		}
+		before := queued()
+		c.say(`{"id":%d,"unsubscribe":{"channel":"none"}}`, n+10)
+		want = append(want, fmt.Sprintf(`{"id":%d,"unsubscribe":{}}`, n+10))
+		eventually(t, "it to be answered", func() bool { return queued() > before })
+		say("the last of the batch")
+		release()
+		countRounds(s)
+	}
+	for _, line := range want {
+		c.want(line)
+	}
+}
+
 // A connection costs its own frames and the slices of its outbox, but for the one that is being sent. A ping is put in front, but not
 // into a frame that was sent in part.
 func TestWhatAnOutboxCostsAlone(t *testing.T) {

@@ -115,6 +115,7 @@ func TestEachIsRefusedInItsOwnTime(t *testing.T) {
 			time.Sleep(300 * time.Millisecond)
 		}
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		want := []time.Duration{1000 * time.Millisecond, 1300 * time.Millisecond, 1600 * time.Millisecond, 1900 * time.Millisecond}
 		if !slices.Equal(refused, want) {
 			t.Errorf("got refusals after %v, want %v", refused, want)
