@@ -33,6 +33,9 @@ type asset struct {
 // scripts in the order in which the page loads them. They are served as one.
 var scripts = []string{"connection.js", "room.js", "log.js", "app.js"}
 
+// commentStart begins a comment behind the code of a script's line.
+const commentStart = " // "
+
 // Handler serves the page at / and its files beside it. Every other path is not found, however it is spelled.
 func Handler() http.Handler {
 	page, script := read("index.html"), []byte(nil)
@@ -94,8 +97,8 @@ func (w direct) ReadFrom(r io.Reader) (int64, error) {
 
 type onlyWriter struct{ io.Writer }
 
-// read returns a file without what a browser does not need: indentation, and lines that are comments. Nothing quoted in the
-// files goes over a line's end.
+// read returns a file without what a browser does not need: indentation and comments. Nothing quoted in the files goes over a
+// line's end, and no string of a script contains commentStart: TestNoCommentStartIsQuoted.
 func read(name string) []byte {
 	content, err := files.ReadFile(name)
 	if err != nil {
@@ -109,6 +112,9 @@ func read(name string) []byte {
 			bytes.HasPrefix(line, []byte("/*")) && bytes.HasSuffix(line, []byte("*/")),
 			bytes.HasPrefix(line, []byte("<!--")) && bytes.HasSuffix(line, []byte("-->")):
 		default:
+			if strings.HasSuffix(name, ".js") {
+				line, _, _ = bytes.Cut(line, []byte(commentStart))
+			}
 			out = append(append(out, line...), '\n')
 		}
 	}

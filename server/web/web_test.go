@@ -241,6 +241,27 @@ func TestThePageFitsIntoFourteenKilobytes(t *testing.T) {
 	t.Logf("%d bytes of %d", total, 14<<10)
 }
 
+// What is served ends where a comment begins, so a string must not look like one.
+func TestNoCommentStartIsQuoted(t *testing.T) {
+	for _, name := range scripts {
+		source, err := files.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, line := range strings.Split(string(source), "\n") {
+			code, _, found := strings.Cut(line, commentStart)
+			for _, quote := range []string{`"`, `'`, "`"} {
+				if found && !strings.HasPrefix(strings.TrimSpace(line), "//") && strings.Count(code, quote)%2 != 0 {
+					t.Errorf("%s:%d: %s%q%s is not served", name, i+1, quote, commentStart, quote)
+				}
+			}
+		}
+		if served := string(read(name)); strings.Contains(served, commentStart) {
+			t.Errorf("%s: a comment is served", name)
+		}
+	}
+}
+
 func TestWhoDoesNotTakeGzipGetsItPlain(t *testing.T) {
 	for _, accepts := range []string{"", "identity", "br", "gzip;q=0", "xgzip"} {
 		w := serve(http.MethodGet, "/app.js", http.Header{"Accept-Encoding": {accepts}})
