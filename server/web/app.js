@@ -30,6 +30,16 @@
     byId("status").dataset.state = state;
     say(byId("status"), text);
     byId("send").disabled = state === "stopped";
+    byId("lobby").hidden ||= state !== "stopped";
+  }
+
+  // refuse is for a room that one may not be in: there is another.
+  function refuse(text) {
+    const lobby = new URL(location.href);
+    byId("lobby").hidden = [null, "lobby"].includes(lobby.searchParams.get("room")); // this is it
+    lobby.searchParams.delete("room");
+    byId("lobby").href = lobby;
+    showStatus("stopped", text);
   }
 
   function showNotice(text) {
@@ -61,6 +71,20 @@
     }
   }
 
+  // comeBack is advice. A ban stays.
+  const comeBack = (reason) => reason === "banned" ? "" : " Reload the page to come back.";
+
+  // wordsOf says what the server's error means for a reader: "you are muted until" has the reader's time.
+  function wordsOf({ code, message }) {
+    if (code === 102) {
+      return "this server has no room of this name";
+    }
+    return message
+      .replace(/^permission denied: /, "you are ")
+      .replace(/^permission denied$/, "$&: guests may not do this here")
+      .replace(/[\d-]{10}T[\d:]{8}Z$/, (time) => new Date(time).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" }));
+  }
+
   const refusedHint = "A page opened from a file needs a server that was started with --origin null.";
 
   function statusText(state, reason, url, wasOpen) {
@@ -68,7 +92,7 @@
       case "connecting":
         return "Connecting…";
       case "stopped":
-        return `Disconnected by the server${reason && ` (${reason})`}. Reload the page to come back.`;
+        return `Disconnected by the server${reason && ` (${reason})`}.${comeBack(reason)}`;
       default: {
         const what = wasOpen ? "Connection lost" : `Cannot connect to ${url.host}`;
         const hint = fromFile && !wasOpen ? ` ${refusedHint}` : "";
@@ -78,6 +102,9 @@
   }
 
   // ---- Address and name ----
+
+  // What a name may not have: controls and what is not seen, but for the selector that makes an emoji of a symbol (server/name).
+  const invisible = /(?!(?<=\p{So})\uFE0F)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{DI}\u2800]/gu;
 
   // roomOf reads ?room=NAME by the server's rule. It throws what is wrong with the name, as words for the reader.
   function roomOf(params) {
@@ -96,7 +123,7 @@
       throw new Error(`the name of the room is longer than ${maxRoom} bytes`);
     }
     // U+FFFD is what the browser made of bytes that were not UTF-8.
-    if (/[\p{Cc}\uFFFD]/u.test(room)) {
+    if (room.includes("\uFFFD") || room.search(invisible) >= 0) {
       throw new Error("the name of the room has characters that a name may not have");
     }
     return room;
@@ -126,7 +153,7 @@
 
   // cleanName makes a name that the server takes, and that a plain member's "name: text" could have.
   function cleanName(name) {
-    let clean = name.toWellFormed().replace(/[\p{Cc}\s]+/gu, " ").replaceAll(": ", ":").trim();
+    let clean = name.toWellFormed().replace(/[\p{Cc}\s]+/gu, " ").replace(invisible, "").replaceAll(": ", ":").trim();
     while (bytes(clean) > maxName) {
       clean = Array.from(clean).slice(0, -1).join("");
     }
@@ -182,7 +209,7 @@
       name = roomOf(params);
       url = socketAddress(params);
     } catch (error) {
-      showStatus("stopped", `Not connected: ${error.message}.`);
+      refuse(`Not connected: ${error.message}.`);
       return;
     }
     byId("room").textContent = name;
@@ -225,7 +252,7 @@
         await room.enter();
       } catch (error) {
         if (error.code !== undefined && !error.temporary) {
-          showStatus("stopped", `Not in the room: ${error.message}.`);
+          refuse(`Not in the room: ${wordsOf(error)}.`);
         } else if (error.code !== undefined) {
           again = setTimeout(enter, retryBusy);
         }
@@ -255,7 +282,7 @@
       if (code >= 2500) {
         enter();
       } else {
-        showStatus("stopped", `Removed from the room (${reason}). Reload the page to come back.`);
+        refuse(`Removed from the room (${reason}).${comeBack(reason)}`);
       }
     }
 
@@ -375,11 +402,14 @@
             break; // the connection ended; the next one goes on
           }
           if (error.temporary) {
-            await new Promise((resolve) => setTimeout(resolve, retryBusy));
+            if (item.message) {
+              log.update(Object.assign(item.message, { why: error.message }));
+            }
+            await busy();
             continue;
           }
           outbox = outbox.filter((other) => other !== item);
-          fail(item, error.code === 106 ? "too long for this room" : `not sent: ${error.message}`);
+          fail(item, error.code === 106 ? "too long for this room" : `not sent: ${wordsOf(error)}`);
         }
       }
       flushing = false;
@@ -387,6 +417,8 @@
         flush(); // a new connection came while the old one's end was noticed
       }
     }
+
+    const busy = () => new Promise((resolve) => setTimeout(resolve, retryBusy));
 
     function fail(item, why) {
       if (item?.message) {
@@ -410,7 +442,7 @@
     function actionsOf(message) {
       if (message.state === "failed") {
         return [
-          ["Resend", () => { message.state = "pending"; log.update(message); put({ id: message.id, text: message.text }, message); }],
+          ["Resend", () => { Object.assign(message, { state: "pending", why: "" }); log.update(message); put({ id: message.id, text: message.text }, message); }],
           ["Discard", () => log.remove(message)],
         ];
       }
@@ -425,7 +457,7 @@
       }
       try {
         for (const offset of [message.offset, ...message.parts]) {
-          await connection.call("rpc", { method: "redact", data: { channel: name, offset } });
+          await redact(offset);
         }
       } catch (error) {
         if (error.code === undefined) {
@@ -433,6 +465,19 @@
         } else {
           put({ type: "delete", of: message.id }); // it is forgotten already
         }
+      }
+    }
+
+    // redact goes on until it is no longer too much for the room.
+    async function redact(offset) {
+      try {
+        await connection.call("rpc", { method: "redact", data: { channel: name, offset } });
+      } catch (error) {
+        if (!error.temporary) {
+          throw error;
+        }
+        await busy();
+        await redact(offset);
       }
     }
 
@@ -485,6 +530,7 @@
 
     let count = 0; // connections in the room, as far as is known
     let countTimer = 0;
+    let countDue = Infinity; // when it ends
 
     function showCount() {
       say(byId("count"), `${count.toLocaleString()} here`);
@@ -496,16 +542,23 @@
       count = Math.max(1, count + change);
       showCount();
       if (byId("people").open) {
-        askSoon(500);
+        askSoon(Math.max(500, count * 5));
       }
     }
 
+    // askSoon never puts off what is due: where people come and go all the time, it would not be asked at all.
     function askSoon(delay) {
-      clearTimeout(countTimer);
-      countTimer = setTimeout(askWhoIsHere, delay * (0.75 + Math.random() / 2));
+      const due = Date.now() + delay * (0.75 + Math.random() / 2);
+      if (due < countDue) {
+        clearTimeout(countTimer);
+        countDue = due;
+        countTimer = setTimeout(askWhoIsHere, due - Date.now());
+      }
     }
 
     async function askWhoIsHere() {
+      clearTimeout(countTimer);
+      countDue = Infinity;
       try {
         if (!inside || document.hidden) {
           return; // asked again when that is over
@@ -605,11 +658,39 @@
     box.addEventListener("input", () => { showNotice(""); tellTyping(); });
     byId("cancel").addEventListener("click", () => { stopEditing(); box.focus(); });
     byId("people").addEventListener("toggle", () => askWhoIsHere());
-    document.addEventListener("click", (event) => {
-      if (!byId("people").contains(event.target)) {
+    document.addEventListener("click", ({ target }) => {
+      if (!byId("people").contains(target)) {
         byId("people").open = false;
       }
+      if (!log.owns(target)) {
+        log.close();
+      }
     });
+    document.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && !event.defaultPrevented && !event.isComposing && event.keyCode !== 229 && close()) {
+        event.preventDefault();
+      }
+    });
+
+    // close ends what is open, one thing at a time, and gives the focus back.
+    function close() {
+      const people = byId("people");
+      if (log.close()) {
+        return true;
+      }
+      if (people.open) {
+        if (hasFocus(people)) {
+          byId("count").focus();
+        }
+        people.open = false;
+      } else if (editing !== null) {
+        stopEditing();
+        box.focus();
+      } else {
+        return false;
+      }
+      return true;
+    }
 
     addEventListener("online", () => connection.hurry());
     document.addEventListener("visibilitychange", () => {

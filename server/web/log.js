@@ -18,12 +18,35 @@ function element(tag, className, text) {
 function button(className, text, label, onClick) {
   const e = element("button", className, text);
   e.type = "button";
+  e.value = text;
   if (label !== "") {
     e.setAttribute("aria-label", label);
     e.title = label;
   }
   e.addEventListener("click", onClick);
   return e;
+}
+
+// toolbar makes one by the WAI-ARIA pattern: it is one tab stop, and Left, Right, Home and End move the focus in it.
+function toolbar(className, label, buttons) {
+  const bar = element("div", className, "");
+  bar.setAttribute("role", "toolbar");
+  bar.setAttribute("aria-label", label);
+  bar.append(...buttons);
+  const stop = (at) => buttons.forEach((b, i) => { b.tabIndex = i === at ? 0 : -1; });
+  stop(0);
+  bar.addEventListener("focusin", (event) => stop(buttons.indexOf(event.target)));
+  bar.addEventListener("keydown", (event) => {
+    const at = buttons.indexOf(event.target);
+    const right = getComputedStyle(bar).direction === "rtl" ? -1 : 1;
+    const to = { ArrowRight: at + right, ArrowLeft: at - right, Home: 0, End: -1 }[event.key];
+    if (to === undefined || event.altKey || event.ctrlKey || event.metaKey) {
+      return; // Alt+Left is the browser's
+    }
+    buttons.at(to % buttons.length).focus();
+    event.preventDefault();
+  });
+  return bar;
 }
 
 // hue gives each sender a colour; the style fixes how light it is, for contrast.
@@ -58,6 +81,7 @@ class Message {
   time = new Date();
   kind = "";
   state = ""; // "pending" until the room has said it, "failed" where it will not
+  why = ""; // it is not said
   edited = false;
   deleted = false;
   reactions = new Map(); // emoji -> Set of who
@@ -75,6 +99,16 @@ class Message {
       this.reactions.delete(emoji);
     }
   }
+}
+
+// canReact says whether people can mean a message: it has been said, and has an id.
+function canReact(m) {
+  return m.id !== "" && m.state === "" && !m.deleted;
+}
+
+// hasFocus says whether closing an element would lose the focus, or nothing has it.
+function hasFocus(e) {
+  return e.contains(document.activeElement) || document.activeElement === document.body;
 }
 
 // Log is the list of messages. It follows the newest while the reader is at the end, and holds still otherwise.
@@ -169,6 +203,9 @@ class Log {
   }
 
   #forget(message) {
+    if (message.element?.contains(document.activeElement)) {
+      this.#list.focus({ preventScroll: true });
+    }
     message.element?.remove();
     if (this.#ids.get(message.id) === message) {
       this.#ids.delete(message.id);
@@ -218,7 +255,7 @@ class Log {
   #fill(m) {
     const e = m.element ??= element("div", "", "");
     const focused = e.contains(document.activeElement) ? document.activeElement : null;
-    const bar = e.querySelector(".actions");
+    const bar = m.deleted ? null : e.querySelector(".actions");
     e.className = `message ${m.kind} ${m.state}`;
     e.tabIndex = -1;
     e.message = m;
@@ -233,13 +270,13 @@ class Log {
       parts.push(element("span", "mark", "edited"));
     }
     if (m.state === "pending") {
-      parts.push(element("span", "mark", "sending…"));
+      parts.push(element("span", "mark", m.why === "" ? "sending…" : `${m.why}: trying again…`));
     }
     const actions = m.deleted ? [] : this.#actions.of(m);
-    const canReact = m.id !== "" && m.state === "" && !m.deleted;
-    if (actions.length > 0 || canReact) {
-      const more = button("more", "⋯", "Actions", () => this.#open(m));
+    if (actions.length > 0 || canReact(m)) {
+      const more = button("more", "⋯", "Actions", () => this.#open(m, true));
       more.tabIndex = -1;
+      more.setAttribute("aria-expanded", bar !== null);
       parts.push(more);
     }
     const body = element("div", "text", m.deleted ? "This message was deleted." : m.text);
@@ -251,74 +288,89 @@ class Log {
       parts.push(row);
     }
     if (!m.deleted && m.reactions.size > 0) {
-      const row = element("div", "reactions", "");
-      for (const [emoji, who] of m.reactions) {
+      parts.push(toolbar("reactions", "Reactions", Array.from(m.reactions, ([emoji, who]) => {
         const mine = who.has(this.#actions.me());
         const chip = button("reaction", `${emoji} ${who.size}`, "", () => this.#actions.react(m, emoji, !mine));
+        chip.value = emoji;
         chip.setAttribute("aria-pressed", mine);
-        row.append(chip);
-      }
-      parts.push(row);
+        return chip;
+      })));
     }
-    if (bar !== null && !m.deleted) {
+    if (bar !== null) {
       parts.push(bar);
     }
     e.classList.toggle("deleted", m.deleted);
     e.replaceChildren(...parts);
     if (focused !== null) {
-      (focused.isConnected ? focused : e).focus({ preventScroll: true });
+      const same = (b) => b.className === focused.className && b.value === focused.value;
+      (focused.isConnected ? focused : Array.from(e.querySelectorAll("button")).find(same) ?? e).focus({ preventScroll: true });
     }
   }
 
-  // open shows what may be done with a message, or hides it again.
-  #open(m) {
-    const old = this.#list.querySelector(".actions");
-    const isOpen = old?.parentElement === m.element;
-    this.#hold(() => {
-      old?.remove();
-      if (isOpen) {
-        return;
-      }
-      const bar = element("div", "actions", "");
-      bar.setAttribute("role", "toolbar");
-      bar.setAttribute("aria-label", "Actions");
-      const close = (act) => () => { bar.remove(); m.element.focus({ preventScroll: true }); act(); };
-      for (const emoji of emojis) {
-        bar.append(button("action", emoji, "", close(() => this.#actions.react(m, emoji, !m.reactions.get(emoji)?.has(this.#actions.me())))));
-      }
-      bar.append(...this.#actions.of(m).map(([word, act]) => button("action", word, "", close(act))));
-      m.element.append(bar);
-    });
-    const first = m.element.querySelector(".actions button");
-    first?.focus();
-    first?.parentElement.scrollIntoView({ block: "nearest" });
+  // open shows what may be done with a message, or hides it again. The focus will go back to the message, or to its button.
+  #open(m, byButton) {
+    const isOpen = m.element.querySelector(".actions") !== null;
+    this.close();
+    if (isOpen) {
+      return;
+    }
+    const act = (what) => () => { this.close(); what(); };
+    const react = (emoji) => act(() => this.#actions.react(m, emoji, !m.reactions.get(emoji)?.has(this.#actions.me())));
+    const bar = toolbar("actions", "Actions", [
+      ...(canReact(m) ? emojis : []).map((emoji) => button("action", emoji, "", react(emoji))),
+      ...this.#actions.of(m).map(([word, what]) => button("action", word, "", act(what))),
+    ]);
+    bar.byButton = byButton;
+    this.#hold(() => m.element.append(bar));
+    m.element.querySelector(".more").setAttribute("aria-expanded", true);
+    bar.firstChild.focus();
+    bar.scrollIntoView({ block: "nearest" });
   }
 
-  // Up and Down go from message to message, Enter opens the actions of one, Escape closes them.
+  // close hides the actions, and says whether there were any. The focus goes back if it was there, or nowhere.
+  close() {
+    const bar = this.#list.querySelector(".actions");
+    if (bar === null) {
+      return false;
+    }
+    const line = bar.parentElement;
+    const more = line.querySelector(".more");
+    const back = hasFocus(bar);
+    this.#hold(() => bar.remove());
+    more?.setAttribute("aria-expanded", false);
+    if (back) {
+      ((bar.byButton ? more : null) ?? line).focus({ preventScroll: true });
+    }
+    return true;
+  }
+
+  // owns says whether an element is one of the open actions, or the button that opens them.
+  owns(e) {
+    return e.closest(".actions, .more") !== null;
+  }
+
+  // Up and Down go from message to message, Enter opens the actions of one.
   #onKey(event) {
     const line = event.target.closest(".message");
-    const bar = this.#list.querySelector(".actions");
     switch (event.key) {
       case "ArrowUp":
       case "ArrowDown": {
         const next = event.key === "ArrowUp"
           ? (line === null ? this.#list.lastElementChild : line.previousElementSibling)
           : line?.nextElementSibling;
-        next?.focus();
+        if (next) {
+          this.close();
+          next.focus();
+        }
         break;
       }
       case "Enter":
         if (event.target !== line) {
           return; // a button's own
         }
-        line?.querySelector(".more")?.click();
-        break;
-      case "Escape":
-        if (bar === null) {
-          return;
+        if (line?.querySelector(".more")) {
+          this.#open(line.message, false);
         }
-        bar.parentElement.focus();
-        bar.remove();
         break;
       default:
         return;

@@ -377,7 +377,7 @@ describe("chatting", () => {
     const most = 64 * 1024 - over;
     const fits = "é".repeat(Math.floor(most / 2)) + "!".repeat(most % 2);
     await chat.say(`${fits}!`);
-    await chat.page.locator("#notice").filter({ hasText: "Too long by 1 bytes" }).waitFor();
+    await chat.page.locator("#notice").filter({ hasText: "Too long by 1 byte:" }).waitFor();
     assert.equal(await chat.typed(), `${fits}!`);
     await chat.say(fits);
     assert.deepEqual(await chat.hears(1), [{ sender: "n", text: fits }]);
@@ -527,7 +527,7 @@ describe("rooms", () => {
   });
 
   test("a name of any characters is one room", async (t) => {
-    const room = "a&b=c#?/%2f é 日本";
+    const room = "a&b=c?/%2f é 日本 ❤️";
     const a = await open(t, `/?room=${encodeURIComponent(room)}`);
     const b = await open(t, `/?${new URLSearchParams({ room })}`);
     await a.say("found you");
@@ -542,6 +542,10 @@ describe("rooms", () => {
     ["a name with a line feed", "room=a%0Ab"],
     ["a name with a C1 control", "room=a%C2%85b"],
     ["a name that is not UTF-8", "room=%FF"],
+    ["a name with a zero-width space", `room=${encodeURIComponent("lob\u200Bby")}`],
+    ["a name that turns the direction", `room=${encodeURIComponent("lob\u202Eby")}`],
+    ["a name with an emoji's selector behind a letter", `room=${encodeURIComponent("a\uFE0F")}`],
+    ["a name with a blank that is no space", `room=${encodeURIComponent("a\u2800b")}`],
     ["two names", "room=a&room=b"],
   ]) {
     test(`${what} is refused by the server, and explained by the page without trying`, async (t) => {
@@ -1008,8 +1012,68 @@ describe("guests", () => {
 
   test("a room that is not for guests says so", async (t) => {
     const chat = await Chat.open(t, `${server.url}/?room=closed-${ownRoom()}`);
-    await chat.status(/^Not in the room: permission denied/);
+    await chat.status(/^Not in the room: permission denied: guests may not/);
     assert.equal(await chat.page.isDisabled("#send"), true);
+  });
+
+  for (const room of ["dialog#42,43", "$private"]) {
+    test(`the room ${room} is not for guests, and the page leads to one that is`, async (t) => {
+      const chat = await Chat.open(t, `${server.url}/?room=${encodeURIComponent(room)}`);
+      await chat.status(/^Not in the room: permission denied: guests may not/);
+      await chat.page.getByRole("link", { name: "Go to the lobby" }).click();
+      await chat.connected();
+      assert.equal(await chat.page.textContent("h1"), "lobby");
+      assert.equal(await chat.page.isVisible("#lobby"), false);
+    });
+  }
+
+  test("a room that does not exist where rooms are closed says so", async (t) => {
+    const own = await startServer("--rooms", "closed");
+    t.after(() => own.stop());
+    const chat = await Chat.open(t, `${own.url}/?room=${ownRoom()}`);
+    await chat.status(/^Not in the room: this server has no room of this name\.$/);
+    await chat.page.goto(own.url);
+    await chat.status(/^Not in the room: /);
+    assert.equal(await chat.page.isVisible("#lobby"), false, "the lobby does not lead to itself");
+  });
+
+  test("who is muted or banned is told so, and until when", async (t) => {
+    process.env.THRONG_API_KEY = randomBytes(16).toString("hex");
+    const headers = { "X-API-Key": process.env.THRONG_API_KEY };
+    const own = await startServer();
+    delete process.env.THRONG_API_KEY;
+    t.after(() => own.stop());
+    const room = ownRoom();
+    let user;
+    const chat = await Chat.open(t, `${own.url}/?room=${room}`, {
+      prepare: async (page) => {
+        page.on("response", async (response) => { if (response.url().endsWith("/connection/guest")) user = (await response.json()).user; });
+      },
+    });
+    await chat.connected();
+    const api = async (method, body) => {
+      const answer = await fetch(`${own.url}/api/${method}`, { method: "POST", headers, body: JSON.stringify(body) });
+      const { error } = await answer.json();
+      assert.equal(error, undefined);
+    };
+    await api("mute", { user, seconds: 3600 });
+    await chat.say("may I?");
+    const mark = chat.page.locator(".failure .mark").filter({ hasText: /^not sent: you are muted until .*\d:\d\d/ });
+    await mark.waitFor();
+    assert.doesNotMatch(await mark.textContent(), /T\d\d:/, "in the reader's time");
+    await api("ban", { user, channel: room, seconds: 3600 });
+    await chat.status(/^Removed from the room \(banned\)\.$/);
+    await chat.page.reload();
+    await chat.status(/^Not in the room: you are banned from this room until .*\d:\d\d/);
+  });
+
+  test("a name keeps what the server takes of it", async (t) => {
+    const chat = await open(t, `/?room=${ownRoom()}`);
+    await chat.name("👩\u200D💻 A\u200Bd\u202Ea ❤️");
+    await chat.say("hi");
+    assert.deepEqual(await chat.hears(1), [{ sender: "👩💻 Ada ❤️", text: "hi" }]);
+    await chat.page.reload();
+    await chat.connected();
   });
 });
 
@@ -1135,7 +1199,248 @@ describe("messages", () => {
   });
 });
 
+describe("what is too much for the room", () => {
+  // openLimited is a page of which the server refuses as many commands of a kind as left says.
+  async function openLimited(t, room, left) {
+    const chat = await open(t, `/?room=${room}`, {
+      prepare: (page) => page.routeWebSocket(/\/connection\/websocket/, (route) => {
+        const upstream = route.connectToServer();
+        route.onMessage((text) => {
+          const { id, ...what } = JSON.parse(text);
+          const [method] = Object.keys(what);
+          if (left[method] > 0) {
+            left[method]--;
+            route.send(JSON.stringify({ id, error: { code: 111, message: "too many requests", temporary: true } }));
+          } else {
+            upstream.send(text);
+          }
+        });
+      }),
+    });
+    return chat;
+  }
+
+  test("is sent again, and says what it waits for", async (t) => {
+    const left = { publish: Infinity };
+    const chat = await openLimited(t, ownRoom(), left);
+    await chat.say("patience");
+    await chat.shows(".pending .mark", "too many requests: trying again…");
+    left.publish = 0;
+    await chat.hears(1);
+    assert.equal(await chat.page.locator(".message .mark").count(), 0);
+  });
+
+  test("is deleted for good all the same", async (t) => {
+    const room = `kept-${ownRoom()}`;
+    const left = { rpc: 2 };
+    const chat = await openLimited(t, room, left);
+    await chat.say("secret");
+    await chat.hears(1);
+    await chat.act("secret", "Delete");
+    await chat.shows(".deleted .text", "This message was deleted.");
+    assert.equal(left.rpc, 0);
+    const other = await open(t, `/?room=${ownRoom()}`);
+    await other.someone("anybody", room);
+    const past = await other.page.evaluate(async (channel) => JSON.stringify(await window.call("history", { channel, limit: -1 })), room);
+    assert.doesNotMatch(past, /secret/);
+  });
+});
+
+describe("keys", () => {
+  const focused = (chat) => chat.page.evaluate(() => document.activeElement.id || document.activeElement.className.trim());
+  const word = (chat) => chat.page.evaluate(() => document.activeElement.textContent);
+  const press = async (chat, ...keys) => { for (const key of keys) await chat.page.keyboard.press(key); };
+
+  async function withMessage(t) {
+    const chat = await open(t, `/?room=${ownRoom()}`);
+    await chat.say("one");
+    await chat.hears(1);
+    return chat;
+  }
+
+  async function openActions(chat) {
+    await chat.message("one").hover();
+    await chat.message("one").locator(".more").click();
+    await chat.page.locator(".actions").waitFor();
+  }
+
+  // stops are the elements of a toolbar that Tab goes to.
+  const stops = (chat, bar) => chat.page.$$eval(`${bar} button`, (all) => all.filter((e) => e.tabIndex === 0).map((e) => e.textContent));
+
+  test("Escape closes the list of people and gives the focus back", async (t) => {
+    const chat = await open(t, `/?room=${ownRoom()}`);
+    await chat.page.click("#count");
+    await chat.page.focus("#names");
+    await press(chat, "Escape");
+    assert.equal(await chat.page.getAttribute("#people", "open"), null);
+    assert.equal(await focused(chat), "count");
+
+    await press(chat, "Enter");
+    await chat.page.locator("#people[open]").waitFor();
+    await press(chat, "Escape");
+    assert.equal(await chat.page.getAttribute("#people", "open"), null);
+
+    await chat.page.click("#count");
+    await chat.page.focus("#message");
+    await press(chat, "Escape");
+    assert.equal(await chat.page.getAttribute("#people", "open"), null);
+    assert.equal(await focused(chat), "message", "who writes goes on writing");
+  });
+
+  test("Escape closes the actions and gives the focus back to what opened them", async (t) => {
+    const chat = await withMessage(t);
+    const more = chat.page.locator(".more");
+    await openActions(chat);
+    assert.equal(await more.getAttribute("aria-expanded"), "true");
+    await press(chat, "Escape");
+    assert.equal(await chat.page.locator(".actions").count(), 0);
+    assert.equal(await focused(chat), "more");
+    assert.equal(await more.getAttribute("aria-expanded"), "false");
+
+    await chat.page.focus("#messages");
+    await press(chat, "ArrowUp", "Enter");
+    await chat.page.locator(".actions").waitFor();
+    await press(chat, "Escape");
+    assert.equal(await chat.page.locator(".actions").count(), 0);
+    assert.equal(await focused(chat), "message own");
+
+    await openActions(chat);
+    await chat.page.focus("#message");
+    await press(chat, "Escape");
+    assert.equal(await chat.page.locator(".actions").count(), 0);
+    assert.equal(await focused(chat), "message", "who writes goes on writing");
+  });
+
+  test("Escape of an IME's composition closes nothing", async (t) => {
+    const chat = await withMessage(t);
+    await openActions(chat);
+    await chat.page.$eval("#message", (e) => e.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", isComposing: true, bubbles: true })));
+    assert.equal(await chat.page.locator(".actions").count(), 1);
+  });
+
+  test("Escape gives up an edit from wherever the focus is", async (t) => {
+    const chat = await withMessage(t);
+    await chat.act("one", "Edit");
+    await chat.page.focus("#cancel");
+    await press(chat, "Escape");
+    assert.equal(await chat.page.isVisible("#editing"), false);
+    assert.equal(await focused(chat), "message");
+    assert.equal(await chat.typed(), "");
+  });
+
+  test("a click elsewhere closes the actions and the list of people", async (t) => {
+    const chat = await withMessage(t);
+    await openActions(chat);
+    await chat.page.click("h1");
+    assert.equal(await chat.page.locator(".actions").count(), 0);
+    assert.equal(await chat.page.getAttribute(".more", "aria-expanded"), "false");
+    await openActions(chat);
+    await chat.page.click("#count");
+    assert.equal(await chat.page.locator(".actions").count(), 0);
+    await chat.page.locator("#people[open]").waitFor();
+    await openActions(chat);
+    assert.equal(await chat.page.getAttribute("#people", "open"), null);
+    await chat.message("one").locator(".more").click(); // again
+    assert.equal(await chat.page.locator(".actions").count(), 0);
+  });
+
+  for (const direction of ["ltr", "rtl"]) {
+    test(`the actions are one tab stop, and arrows move in them, ${direction}`, async (t) => {
+      const chat = await withMessage(t);
+      const [on, back] = direction === "rtl" ? ["ArrowLeft", "ArrowRight"] : ["ArrowRight", "ArrowLeft"];
+      await chat.page.evaluate((dir) => { document.documentElement.dir = dir; }, direction);
+      await openActions(chat);
+      assert.equal(await word(chat), "👍");
+      assert.deepEqual(await stops(chat, ".actions"), ["👍"]);
+      for (const [key, want] of [[on, "❤️"], [on, "😂"], [back, "❤️"], ["End", "Delete"], [on, "👍"], [back, "Delete"], ["Home", "👍"], ["Alt+ArrowRight", "👍"]]) {
+        await press(chat, key);
+        assert.equal(await word(chat), want, key);
+        assert.deepEqual(await stops(chat, ".actions"), [want], key);
+      }
+      await press(chat, on, "Tab");
+      assert.equal(await chat.page.evaluate(() => document.activeElement.closest(".actions")), null);
+      await press(chat, "Shift+Tab");
+      assert.equal(await word(chat), "❤️", "Tab comes back to where it left");
+    });
+  }
+
+  test("the reactions of a message are one toolbar, which keeps the focus when somebody reacts", async (t) => {
+    const chat = await withMessage(t);
+    for (const emoji of ["👍", "🎉"]) {
+      await chat.act("one", emoji);
+      await chat.shows(".reaction", `${emoji} 1`);
+    }
+    assert.equal(await chat.page.getAttribute(".reactions", "role"), "toolbar");
+    assert.deepEqual(await stops(chat, ".reactions"), ["👍 1"]);
+    await chat.page.focus(".reaction");
+    await press(chat, "ArrowRight");
+    assert.equal(await word(chat), "🎉 1");
+    const id = await chat.page.$eval(".message", (e) => e.message.id);
+    const room = await chat.page.textContent("h1");
+    await chat.someone("Bo", room);
+    await chat.publish(room, { type: "reaction", of: id, emoji: "🎉", on: true });
+    await chat.shows(".reaction", "🎉 2");
+    assert.equal(await word(chat), "🎉 2");
+    assert.deepEqual(await stops(chat, ".reactions"), ["🎉 2"]);
+  });
+
+  test("a message that was not sent offers no reactions, and leaves the focus in the list when it goes", async (t) => {
+    const chat = await open(t, `/?room=${ownRoom()}`, {
+      prepare: (page) => page.routeWebSocket(/\/connection\/websocket/, (route) => {
+        const upstream = route.connectToServer();
+        route.onMessage((text) => {
+          const { id, publish } = JSON.parse(text);
+          if (publish?.data.text === "one") {
+            route.send(JSON.stringify({ id, error: { code: 103, message: "permission denied" } }));
+          } else {
+            upstream.send(text);
+          }
+        });
+      }),
+    });
+    await chat.say("one");
+    await chat.shows(".failure .mark", "not sent: permission denied: guests may not do this here");
+    await openActions(chat);
+    assert.deepEqual(await chat.page.locator(".actions button").allTextContents(), ["Resend", "Discard"]);
+    await press(chat, "End", "Enter");
+    await chat.page.locator(".message").waitFor({ state: "detached" });
+    assert.equal(await focused(chat), "messages");
+  });
+});
+
 describe("the others", () => {
+  test("who is here is asked even while people come and go all the time", async (t) => {
+    const room = `kept-${ownRoom()}`;
+    const relay = new Relay();
+    const chat = await open(t, `/?room=${room}`, {
+      prepare: async (page) => {
+        await page.clock.install();
+        await relay.carry(page);
+      },
+    });
+    const asked = (method) => relay.commands.filter((command) => command[method] !== undefined).length;
+    const here = (event) => relay.tell({ push: { channel: room, [event]: { info: { client: "c", user: "u" } } } });
+    await chat.shows("#count", "1 here");
+
+    // Joins whose leaves are never told: folded, or dropped.
+    for (let i = 0; i < 20; i++) here("join");
+    await chat.shows("#count", "21 here");
+    await chat.until(async () => {
+      relay.ping(); // as the page's clock is faster than the server's
+      await chat.page.clock.runFor(5_000);
+      return await chat.page.textContent("#count") === "1 here";
+    }, "not asked again how many are here");
+
+    await chat.page.click("#count");
+    await chat.shows("#names li", await chat.page.inputValue("#name"));
+    const before = asked("presence");
+    for (let i = 0; asked("presence") < before + 2; i++) {
+      assert.ok(i < 600, `asked ${asked("presence") - before} times in 60 s of coming and going`);
+      here(i % 2 === 0 ? "join" : "leave");
+      await chat.page.clock.runFor(100);
+    }
+  });
+
   test("who is here is counted and named, as they come and go", async (t) => {
     for (const room of [`kept-${ownRoom()}`, ownRoom()]) {
       const a = await open(t, `/?room=${room}`);
