@@ -69,7 +69,7 @@ fuzz: ## each fuzz target for a minute
 	go test -fuzz FuzzParseBound -fuzztime 60s ./bench/result
 
 .PHONY: torture
-torture: ## attacks on a real server, one line each (about five minutes)
+torture: ## attacks on a real server, one line each (about six minutes)
 	go run ./server/torture
 
 .PHONY: mutants

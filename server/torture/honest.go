@@ -79,7 +79,7 @@ func (h *honest) begin() {
 	h.from = time.Now()
 }
 
-// end returns the p99 since begin. A message that took longer than the interval stands for those that would have been sent meanwhile.
+// end returns the p99 since begin. It waits for what was under way.
 func (h *honest) end() (p99 time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -87,12 +87,19 @@ func (h *honest) end() (p99 time.Duration) {
 	for h.failed == nil && (len(h.samples) == 0 || h.samples[len(h.samples)-1].start.Before(until)) {
 		h.changed.Wait() // at most as long as the client waits
 	}
+	return p99Of(h.samples, h.from, until)
+}
+
+// p99Of is that of the rounds that began in a time. A round that took longer than the interval stands for those that would have
+// begun meanwhile. 0 is for none.
+func p99Of(samples []sample, from, until time.Time) time.Duration {
 	var times []time.Duration
-	for _, s := range h.samples {
-		if s.start.Before(h.from) || !s.start.Before(until) {
+	for _, s := range samples {
+		if s.start.Before(from) || !s.start.Before(until) {
 			continue
 		}
-		for took := s.took; took == s.took || took > interval; took -= interval {
+		times = append(times, s.took)
+		for took := s.took - interval; took > 0; took -= interval {
 			times = append(times, took)
 		}
 	}
