@@ -18,7 +18,7 @@ function element(tag, className, text) {
 function button(className, text, label, onClick) {
   const e = element("button", className, text);
   e.type = "button";
-  e.value = text;
+  e.word = text;
   if (label !== "") {
     e.setAttribute("aria-label", label);
     e.title = label;
@@ -291,7 +291,7 @@ class Log {
       parts.push(toolbar("reactions", "Reactions", Array.from(m.reactions, ([emoji, who]) => {
         const mine = who.has(this.#actions.me());
         const chip = button("reaction", `${emoji} ${who.size}`, "", () => this.#actions.react(m, emoji, !mine));
-        chip.value = emoji;
+        chip.word = emoji;
         chip.setAttribute("aria-pressed", mine);
         return chip;
       })));
@@ -302,7 +302,7 @@ class Log {
     e.classList.toggle("deleted", m.deleted);
     e.replaceChildren(...parts);
     if (focused !== null) {
-      const same = (b) => b.className === focused.className && b.value === focused.value;
+      const same = (b) => b.className === focused.className && b.word === focused.word;
       (focused.isConnected ? focused : Array.from(e.querySelectorAll("button")).find(same) ?? e).focus({ preventScroll: true });
     }
   }

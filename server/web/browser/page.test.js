@@ -405,7 +405,7 @@ describe("hostile text", () => {
   ];
 
   const tags = ["bdi", "button", "div", "li", "span", "time"];
-  const attributes = ["aria-label", "aria-pressed", "class", "datetime", "dir", "role", "style", "tabindex", "title", "type"];
+  const attributes = ["aria-expanded", "aria-label", "aria-pressed", "class", "datetime", "dir", "role", "style", "tabindex", "title", "type"];
 
   async function wantInert(chat, requests) {
     const state = await chat.page.evaluate(() => {
