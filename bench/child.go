@@ -28,7 +28,7 @@ type Child struct {
 }
 
 const (
-	childStart = 10 * time.Second // for a server to listen
+	childStart = 30 * time.Second // for a server to listen
 	childStop  = 15 * time.Second // for a server to end
 	saidBytes  = 4 << 10          // of its last words
 )
@@ -40,25 +40,41 @@ func StartServer(ctx context.Context, args func(address, admin string) []string)
 	if err != nil {
 		return nil, err
 	}
-	admin, err := freeAddress()
-	if err != nil {
-		return nil, err
-	}
-	c, err := StartCommand(ctx, func(address string) []string { return append([]string{self}, args(address, admin)...) })
-	if c != nil {
-		c.own = true
-		c.Metrics = "http://" + admin + "/metrics"
-	}
-	return c, err
+	return tryAddresses(func(address string) (*Child, error) {
+		admin, err := freeAddress()
+		if err != nil {
+			return nil, err
+		}
+		c, err := startAt(ctx, address, append([]string{self}, args(address, admin)...))
+		if c != nil {
+			c.own = true
+			c.Metrics = "http://" + admin + "/metrics"
+		}
+		return c, err
+	})
 }
 
 // StartCommand starts a server by the command that command makes of a free loopback address, and waits until it listens there.
 func StartCommand(ctx context.Context, command func(address string) []string) (*Child, error) {
-	address, err := freeAddress()
-	if err != nil {
-		return nil, err
+	return tryAddresses(func(address string) (*Child, error) { return startAt(ctx, address, command(address)) })
+}
+
+// tryAddresses starts a server at a free address, or at another one if some program took that meanwhile.
+func tryAddresses(start func(address string) (*Child, error)) (*Child, error) {
+	for tries := 1; ; tries++ {
+		address, err := freeAddress()
+		if err != nil {
+			return nil, err
+		}
+		c, err := start(address)
+		if tries < 3 && errors.Is(err, errEnded) && strings.Contains(err.Error(), syscall.EADDRINUSE.Error()) {
+			continue
+		}
+		return c, err
 	}
-	args := command(address)
+}
+
+func startAt(ctx context.Context, address string, args []string) (*Child, error) {
 	c := &Child{URL: "ws://" + address + "/ws", cmd: exec.Command(args[0], args[1:]...), done: make(chan struct{})}
 	c.cmd.Stdout, c.cmd.Stderr = &c.said, &c.said
 	c.cmd.SysProcAttr = childAttributes()
@@ -70,7 +86,7 @@ func StartCommand(ctx context.Context, command func(address string) []string) (*
 		defer close(c.done)
 		c.err = c.cmd.Wait()
 	}()
-	err = c.listening(ctx, address)
+	err := c.listening(ctx, address)
 	if err == nil {
 		return c, nil
 	}

@@ -57,3 +57,23 @@ func TestAServerThatDoesNotStartIsExplainedOnce(t *testing.T) {
 		t.Errorf("one that never listens: got %v", err)
 	}
 }
+
+func TestAnAddressThatWasTakenMeanwhileIsNotTheLast(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		script string
+		starts int
+	}{
+		{"echo address already in use; exit 3", 3},
+		{"echo no such flag; exit 3", 1},
+	} {
+		addresses := map[string]bool{}
+		_, err := StartCommand(t.Context(), func(address string) []string {
+			addresses[address] = true
+			return shell(tt.script)(address)
+		})
+		if err == nil || len(addresses) != tt.starts {
+			t.Errorf("%s: got %d starts, %v; want %d and an error", tt.script, len(addresses), err, tt.starts)
+		}
+	}
+}
