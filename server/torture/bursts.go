@@ -145,14 +145,18 @@ func stuck(t *target) (string, error) {
 		return "", err
 	}
 	heard.Wait()
-	time.Sleep(time.Second)
-	gone, err := t.metric("throng_closes_total", `reason="slow"`)
-	if err != nil {
-		return "", err
+	gone := 0.0
+	for end := time.Now().Add(15 * time.Second); gone < 100 && time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		if gone, err = t.metric("throng_closes_total", `reason="slow"`); err != nil {
+			return "", err
+		}
 	}
 	note := fmt.Sprintf("%d of 900 readers cut, %.0f closed as slow", cut.Load(), gone)
 	if cut.Load() > 0 {
 		return note, errors.New("readers were cut")
+	}
+	if gone < 100 {
+		return note, errors.New("stuck members stay")
 	}
 	return note, nil
 }
