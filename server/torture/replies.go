@@ -3,67 +3,93 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
 
+const rememberingRooms = "[[room]]\npattern = \"*\"\nhistory-size = 300\nhistory-ttl = \"1h\"\n"
+
 var replyAttacks = []attack{
-	{
-		name: "190 presence commands a frame", run: func(t *target) (string, error) { return manyReplies(t, `"presence":{"channel":"a"}`) },
-		memory: 64 << 20, p99: 20 * time.Millisecond,
-	},
-	{
-		name: "190 history commands a frame", config: "[[room]]\npattern = \"a\"\nhistory-size = 300\nhistory-ttl = \"1h\"\n",
-		run: func(t *target) (string, error) {
-			return manyReplies(t, `"history":{"channel":"a","limit":300}`)
-		},
-		memory: 64 << 20, p99: 20 * time.Millisecond,
-	},
+	longRepliesOf("presence", true), longRepliesOf("presence", false), longRepliesOf("history", true), longRepliesOf("history", false),
 	{name: "presence of 9,000, by 200", config: quiet + "rate = 1000\n", run: presenceByMany, memory: 64 << 20, p99: 50 * time.Millisecond},
 	{name: "presence of 9,000, 30 do not read", config: quiet, run: presenceUnread, memory: 96 << 20},
 }
 
-// manyReplies has 200 members send frames of 190 commands each: half of them read what comes.
-func manyReplies(t *target, command string) (string, error) {
-	if strings.Contains(command, "history") {
-		text := `{"channel":"a","data":"` + strings.Repeat("x", 350) + `"}`
-		for range 300 {
-			if status, _, err := t.api("publish", text, 1<<10); err != nil || status != 200 {
-				return "", fmt.Errorf("publish: %d, %w", status, err)
-			}
-		}
+// longRepliesOf is 190 commands in a frame, of 200 clients that read the replies or do not.
+func longRepliesOf(command string, reads bool) attack {
+	name := "190 × " + command + " in a frame"
+	if !reads {
+		name += ", unread"
 	}
-	members := make([]*raw, 200)
-	if err := crowd(len(members), func(i int) (err error) {
-		members[i], err = t.sdk(fmt.Sprint("user", i), how{}, `"subscribe":{"channel":"a"}`)
-		return err
-	}); err != nil {
-		return "", err
-	}
-	t.begin()
-	return "", t.repeat(members, slices.Repeat([]string{command}, 190), 8*time.Second)
+	return attack{name: name, config: rememberingRooms, memory: 64 << 20, p99: 20 * time.Millisecond,
+		run: func(t *target) (string, error) { return longReplies(t, command, 200, reads) }}
 }
 
-// repeat has members send a frame of commands, and one more each two seconds. Every other member reads what comes.
-func (t *target) repeat(members []*raw, commands []string, d time.Duration) error {
-	text := frame(batch(10, commands...))
-	for i, m := range members {
-		if i%2 == 0 {
-			m.discard()
+// longReplies has clients ask 190 times in one frame for a room's presence or history.
+func longReplies(t *target, command string, clients int, reads bool) (string, error) {
+	publication := `{"channel":"x","data":"` + strings.Repeat("x", 400) + `"}`
+	for range 300 {
+		if status, body, err := t.api("publish", publication, 1<<10); err != nil || status != 200 {
+			return "", fmt.Errorf("publish: %d %s %w", status, body, err)
 		}
-		go func() {
-			for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(2 * time.Second) {
-				if _, err := m.Write(text); err != nil {
-					return // cut
+	}
+	all := make([]*member, clients)
+	for i := range all {
+		m, err := t.connect(fmt.Sprint("attacker", i), "")
+		if err != nil {
+			return "", err
+		}
+		defer m.conn.CloseNow()
+		if _, err := m.call(`"subscribe":{"channel":"x"}`); err != nil {
+			return "", err
+		}
+		all[i] = m
+	}
+	question := `"` + command + `":{"channel":"x"}`
+	if command == "history" {
+		question = `"history":{"channel":"x","limit":300}`
+	}
+	questions := make([]string, 190)
+	for i := range questions {
+		questions[i] = question
+	}
+	var asking sync.WaitGroup
+	failed := make(chan error, clients)
+	for _, m := range all {
+		asking.Go(func() {
+			if err := m.send(questions...); err != nil {
+				failed <- err
+				return
+			}
+			for reads {
+				if _, err := m.read(); err != nil {
+					return // cut off, or at the end
 				}
 			}
-		}()
+		})
 	}
-	time.Sleep(d)
-	return nil
+	time.Sleep(8 * time.Second)
+	for _, m := range all {
+		if err := m.conn.CloseNow(); err != nil && !errors.Is(err, net.ErrClosed) {
+			return "", err
+		}
+	}
+	asking.Wait()
+	close(failed)
+	for err := range failed {
+		return "", err
+	}
+	made, err := t.metric("throng_long_reply_bytes_total")
+	if err != nil {
+		return "", nil // older ones do not count them
+	}
+	return fmt.Sprintf("%s made", mib(int64(made))), nil
 }
 
 // large is a room of so many members, who say nothing.
