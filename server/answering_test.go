@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"runtime"
 	"strings"
 	"syscall"
@@ -276,6 +277,76 @@ func TestWhatWasEvictedStaysOut(t *testing.T) {
 		if got := released[places[i]]; got != want {
 			t.Errorf("socket %d: got its place given back %d times, want %d", i, got, want)
 		}
+	}
+}
+
+// A connection that is kept for another request ends in order, so that its client sends that elsewhere; any other by a reset.
+func TestAKeptConnectionIsEvictedInOrder(t *testing.T) {
+	h := newHandshakes(slog.New(slog.DiscardHandler), newMetrics(), func() int { return 1 << 20 })
+	for _, kept := range []bool{true, false} {
+		ours, theirs := pipe(t)
+		t.Cleanup(func() { theirs.Close() })
+		c := &handshake{TCPConn: ours, owner: h}
+		h.mu.Lock()
+		h.moveLocked(c, h.waiting)
+		if kept {
+			h.moveLocked(c, h.kept)
+		}
+		h.mu.Unlock()
+		if !h.evictOldest() {
+			t.Fatal("nothing to evict")
+		}
+		if err := theirs.SetReadDeadline(time.Now().Add(patience)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := theirs.Read(make([]byte, 1)); errors.Is(err, io.EOF) != kept || errors.Is(err, syscall.ECONNRESET) == kept {
+			t.Errorf("kept %v: got %v", kept, err)
+		}
+	}
+}
+
+// A peer that takes something of an answer, which the kernel still holds, has all of its time again.
+func TestProgressOfAnAnswerInTheKernelCounts(t *testing.T) {
+	h := newHandshakes(slog.New(slog.DiscardHandler), newMetrics(), func() int { return 1 << 20 })
+	ours, theirs := pipe(t)
+	t.Cleanup(func() { theirs.Close(); ours.Close() })
+	if err := ours.SetWriteDeadline(time.Now().Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ours.Write(make([]byte, 64<<20)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("got %v, want a full socket", err)
+	}
+	c := &handshake{TCPConn: ours, owner: h}
+	h.mu.Lock()
+	h.moveLocked(c, h.flushing)
+	h.mu.Unlock()
+	start := time.Now()
+	if cut := h.stalled(start); len(cut) != 0 {
+		t.Fatal("cut at once")
+	}
+	before := unsentBytes(ours)
+	buf := make([]byte, 1<<20)
+	eventually(t, "the kernel to hold less", func() bool {
+		if _, err := theirs.Read(buf); err != nil {
+			t.Fatal(err)
+		}
+		return unsentBytes(ours) < before
+	})
+	if unsentBytes(ours) == 0 {
+		t.Fatal("all is taken: the test does not test")
+	}
+	later := start.Add(answerStall + time.Hour)
+	if cut := h.stalled(later); len(cut) != 0 {
+		t.Error("cut though it took something")
+	}
+	h.mu.Lock()
+	c.unsent = unsentBytes(ours) // it takes no more
+	h.mu.Unlock()
+	if cut := h.stalled(later.Add(answerStall - time.Millisecond)); len(cut) != 0 {
+		t.Error("cut before its time")
+	}
+	if cut := h.stalled(later.Add(answerStall)); len(cut) != 1 {
+		t.Error("not cut when its time is over")
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -59,6 +60,25 @@ func TestATalkerIsReadAtItsRate(t *testing.T) {
 		}
 		return value(t, s, "throng_paced_total", "") > 3
 	})
+}
+
+// However long a connection rests, it has no more than its burst.
+func TestRestingSavesNoBytes(t *testing.T) {
+	const rate = byteRate(1000)
+	var m meter
+	for _, step := range []struct {
+		at    time.Duration
+		bytes int
+		ahead time.Duration // of now
+	}{{time.Second, 1000, time.Second}, {time.Second, 500, 1500 * time.Millisecond}, {2 * time.Second, 0, 500 * time.Millisecond}, {time.Hour, 1000, time.Second}} {
+		if rate.spend(&m, step.at, step.bytes); time.Duration(m)-step.at != step.ahead {
+			t.Errorf("%d bytes at %v: got %v ahead, want %v", step.bytes, step.at, time.Duration(m)-step.at, step.ahead)
+		}
+	}
+	before := m
+	if byteRate(0).spend(&m, 2*time.Hour, 1000); m != before {
+		t.Error("counted without a rate")
+	}
 }
 
 // Who is not read from because of its rate cannot be blamed for an answer that was not read.

@@ -223,3 +223,25 @@ func TestWordsAreBounded(t *testing.T) {
 	gate <- struct{}{}
 	eventually(t, "its words to be forgotten", func() bool { n, _ := kept(); return n == 0 && s.hub.live.Load() == 0 })
 }
+
+// A word is meant for the connections that are being asked about when it is spoken, and not for those that come later, or that it
+// excepts.
+func TestAWordIsForThoseWhoWereThere(t *testing.T) {
+	var w words
+	early := w.begin()
+	w.add(word{user: "ann", except: []string{"this one"}})
+	late := w.begin()
+	w.add(word{client: "another"})
+	for _, tt := range []struct {
+		user, client string
+		since        uint64
+		want         int
+	}{
+		{"ann", "any", early, 1}, {"ann", "this one", early, 0}, {"bob", "any", early, 0}, {"ann", "another", early, 2}, {"", "another", early, 1},
+		{"ann", "any", late, 0}, {"ann", "another", late, 1},
+	} {
+		if found, complete := w.of(tt.user, tt.client, tt.since); len(found) != tt.want || !complete {
+			t.Errorf("%q %q since %d: got %d words, complete %v; want %d", tt.user, tt.client, tt.since, len(found), complete, tt.want)
+		}
+	}
+}
