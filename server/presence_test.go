@@ -71,6 +71,29 @@ func TestPresenceSurvivesFlapping(t *testing.T) {
 	watcher.want(`{"id":3,"presence_stats":{"num_clients":1,"num_users":1}}`)
 }
 
+// A plain client hears what is said, and is not written to for those who come and go.
+func TestAPlainClientIsNotToldWhoComes(t *testing.T) {
+	o := DefaultRoom()
+	o.JoinLeave = true
+	s := startAPI(t, o)
+	plain := dial(t, s, "x")
+	c := connectSDK(t, s, userToken("ann"))
+	c.enter("x")
+	c.say(`{"id":3,"unsubscribe":{"channel":"x"}}`)
+	for c.line() != `{"id":3,"unsubscribe":{}}` {
+	}
+	countRounds(s)
+	s.hub.call(func(sh *shard) {
+		for _, each := range sh.conns {
+			if each.session == nil && each.sentMessages != 0 {
+				t.Errorf("got %d messages sent to the plain client, want none", each.sentMessages)
+			}
+		}
+	})
+	plain.send(ws.OpText, "hi")
+	plain.hear(ws.OpText, "hi")
+}
+
 // A long answer is made a part at a time, and says the same as one that is made at once.
 func TestALongPresenceIsAPresence(t *testing.T) {
 	for _, members := range []int{0, 1, 2, 3 * othersEvery} {
