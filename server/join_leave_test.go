@@ -226,6 +226,23 @@ func TestPendingJoinsAndLeavesAreBounded(t *testing.T) {
 	}
 }
 
+// A small event does not overtake a large one that waits.
+func TestJoinsAndLeavesKeepTheirOrder(t *testing.T) {
+	l := newLobby(t)
+	large := 0
+	for ; l.rooms["x"].events.pending.Len() == 0; large++ {
+		l.join(l.guest(fmt.Sprint("large ", large), make([]byte, 10<<10)))
+	}
+	l.join(l.guest("small", nil))
+	l.hear()
+	if l.seen["small"] != nil || l.sent != large-1 {
+		t.Errorf("got %d of %d large ones sent, and the small one %v; want all but the last, and the small one to wait", l.sent, large, l.seen["small"] != nil)
+	}
+	if l.letPass(3 * time.Second); l.seen["small"] == nil || l.sent != large+1 {
+		t.Errorf("got %d sent in the end, want %d", l.sent, large+1)
+	}
+}
+
 // A room that is behind is not sent more of them, and is when it has caught up.
 func TestARoomThatIsBehindIsNotToldWhoComes(t *testing.T) {
 	l := newLobby(t)
