@@ -138,6 +138,19 @@ func TestGuestsOfOneAddressShareASlowRoom(t *testing.T) {
 	}
 }
 
+// A user with an account waits for nobody else at its address; a guest, and who has no name, does.
+func TestWhoIsASpeakerInASlowRoom(t *testing.T) {
+	s := startBackend(t)
+	connectSDK(t, s, userToken("ann"))
+	c := sessionOf(t, s, "ann").conn
+	at := netip.MustParseAddr("127.0.0.1")
+	for user, want := range map[string]speaker{"ann": {user: "ann"}, "guest:x": {"guest:x", at}, "": {"", at}, "guest": {user: "guest"}} {
+		if got := speakerOf(c, user); got != want {
+			t.Errorf("%q: got %v, want %v", user, got, want)
+		}
+	}
+}
+
 // A connection without a user is its address, so that a new connection has to wait like the old one.
 func TestReconnectingDoesNotPassSlowMode(t *testing.T) {
 	t.Parallel()

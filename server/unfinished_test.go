@@ -133,3 +133,22 @@ func TestUnfinishedMessagesAreBoundedTogether(t *testing.T) {
 		return held <= budget
 	})
 }
+
+// A message that goes on, byte by byte, has no more time than another.
+func TestAMessageThatTricklesHasNoMoreTime(t *testing.T) {
+	u := newUnfinished(64 << 10)
+	c := &conn{}
+	timeout := inTicks(messageTimeout)
+	for at := wheel.Tick(0); at < timeout; at += timeout / 4 {
+		u.note(c, 10+int(at), firstTick+at)
+		if late := u.expire(firstTick + at); len(late) != 0 {
+			t.Fatalf("late after %d of %d ticks", at, timeout)
+		}
+	}
+	if late := u.expire(firstTick + timeout); len(late) != 1 || late[0] != c {
+		t.Errorf("got %d late when its time is over, want 1", len(late))
+	}
+	if messages, bytes := u.size(); messages != 0 || bytes != 0 {
+		t.Errorf("got %d messages of %d bytes left", messages, bytes)
+	}
+}
