@@ -21,7 +21,8 @@ import (
 type hooks struct {
 	client    *webhook.Client
 	events    []string
-	askers    *workers
+	admitters *workers      // for connect and subscribe, of plain clients too: calls that take long hold up nobody who comes in
+	askers    *workers      // for publish and rpc
 	plain     chan struct{} // one for each handshake of a plain client that waits for the application
 	health    *hooksHealth
 	log       *slog.Logger
@@ -42,7 +43,7 @@ const (
 
 var allEvents = []string{onConnect, onSubscribe, onPublish, onRPC, onDisconnect}
 
-// maxAsked is how many sessions may wait for their turn to ask; each has one command in memory. One waits for the time-out of
+// maxAsked is how many sessions may wait for their turn to ask, for each of the two kinds of workers; each has one command in memory. One waits for the time-out of
 // an answer at most, and then for the answer.
 const maxAsked = 4096
 
@@ -56,6 +57,7 @@ func newHooks(cfg WebhookConfig, log *slog.Logger, m *metrics) (*hooks, error) {
 	}
 	h := &hooks{
 		events:    cfg.Events,
+		admitters: newWorkers(webhook.MaxAdmitting, maxAsked, cfg.Timeout),
 		askers:    newWorkers(webhook.MaxAsking, maxAsked, cfg.Timeout),
 		plain:     make(chan struct{}, maxAskedPlain),
 		health:    newHooksHealth(cfg.Events),
@@ -91,7 +93,7 @@ func newHooks(cfg WebhookConfig, log *slog.Logger, m *metrics) (*hooks, error) {
 		}, func() float64 { return float64(h.client.Waiting()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "throng_webhook_waiting", Help: "Commands that wait for their turn to be asked about.",
-		}, func() float64 { return float64(h.askers.length()) }),
+		}, func() float64 { return float64(h.waiting()) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "throng_webhook_dropped_total", Help: "Events that the application was not told: the queue was full, or every attempt failed.",
 		}, func() float64 { return float64(h.client.Dropped()) }))
@@ -120,6 +122,7 @@ func (h *hooks) flush(limit time.Duration) {
 func (h *hooks) stop() {
 	if h != nil {
 		h.end()
+		h.admitters.wait()
 		h.askers.wait()
 	}
 }
@@ -134,7 +137,18 @@ func (h *hooks) complain(event string, err error) {
 }
 
 // crowded says whether a command that has to ask about an event would be refused now: it is refused before anything is spent on it.
-func (h *hooks) crowded(event string) bool { return h.wants(event) && h.askers.full() }
+func (h *hooks) crowded(event string) bool { return h.wants(event) && h.workersOf(event).full() }
+
+// workersOf asks about an event.
+func (h *hooks) workersOf(event string) *workers {
+	if event == onConnect || event == onSubscribe {
+		return h.admitters
+	}
+	return h.askers
+}
+
+// waiting is how many commands and handshakes wait for their turn.
+func (h *hooks) waiting() int { return h.admitters.length() + h.askers.length() }
 
 // about is the beginning of every request.
 func (s *session) about(event string) *webhook.Request {
@@ -152,7 +166,7 @@ func (s *session) about(event string) *webhook.Request {
 // is called where the connection is at its end by then, or by what the application says.
 func (s *session) ask(r *webhook.Request, allow func(*webhook.Answer), refuse func(*protocol.Error)) {
 	h := s.hub.hooks
-	s.await(h.askers, func() func() {
+	s.await(h.workersOf(r.Event), func() func() {
 		answer, err := h.client.Ask(h.life, r)
 		return func() {
 			switch {

@@ -787,7 +787,7 @@ func TestWhoGoesOnAskingACrowdedApplicationIsCutOff(t *testing.T) {
 				t.Cleanup(func() { close(gate) })
 				askers.do(func() { <-gate }, nil)
 				s.hub.mu.Lock()
-				s.hub.hooks.askers = askers
+				s.hub.hooks.askers, s.hub.hooks.admitters = askers, askers
 				s.hub.mu.Unlock()
 				goOnOverALimit(t, s, command, `{"code":111,"message":"too many requests","temporary":true}`)
 			})
@@ -803,9 +803,30 @@ func TestAConnectionIsRefusedWhereTheApplicationIsCrowded(t *testing.T) {
 	t.Cleanup(func() { close(gate) })
 	askers.do(func() { <-gate }, nil)
 	s.hub.mu.Lock()
-	s.hub.hooks.askers = askers
+	s.hub.hooks.admitters = askers
 	s.hub.mu.Unlock()
 	c := dialSDK(t, s, "")
 	c.say(`{"id":1,"connect":{"token":"looked at by nobody"}}`)
 	c.want(`{"id":1,"error":{"code":111,"message":"too many requests","temporary":true}}`)
+}
+
+// An application that takes long over what clients call holds up nobody who comes in.
+func TestSlowCallsHoldUpNobodyWhoComesIn(t *testing.T) {
+	t.Parallel()
+	a := hangingApplication(t, onRPC)
+	s := startHooked(t, a, nil)
+	const n = webhook.MaxAsking + 1
+	for range n {
+		c := connectSDK(t, s, "")
+		c.say(`{"id":2,"rpc":{"method":"x","data":1}}`)
+	}
+	eventually(t, "all turns to be taken", func() bool { return s.hub.hooks.askers.length() > 0 })
+	c := connectSDK(t, s, "") // which the application is asked about
+	c.say(`{"id":2,"subscribe":{"channel":"x"}}`)
+	if got := c.line(); !strings.Contains(got, `"subscribe":{`) {
+		t.Errorf("got %s, want to be let in", got)
+	}
+	if got := s.hub.hooks.askers.length(); got == 0 {
+		t.Error("the calls have ended: the test does not test")
+	}
 }

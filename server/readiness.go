@@ -51,7 +51,7 @@ func (s *Server) serveReady(w http.ResponseWriter, r *http.Request) {
 			c.OK = c.OK && e.OK
 		}
 		c.Detail = fmt.Sprintf("%d commands wait for their turn, %d notifications to be sent, %d were dropped",
-			h.askers.length(), h.client.Waiting(), h.client.Dropped())
+			h.waiting(), h.client.Waiting(), h.client.Dropped())
 		checks["webhooks"] = c
 	}
 	answer(w, status, readiness{text, checks})

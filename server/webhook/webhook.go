@@ -25,11 +25,14 @@ import (
 	standard "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
-// MaxAsking is how many requests may be under way of those that are asked. The caller sees to it.
-const MaxAsking = 128
+// How many requests may be under way of those that are asked: about who comes in, and about what is done. The caller sees to it.
+const (
+	MaxAdmitting = 64
+	MaxAsking    = 128
+)
 
 // MaxFiles is how many sockets a Client opens at most.
-const MaxFiles = MaxAsking + tellers
+const MaxFiles = MaxAdmitting + MaxAsking + tellers
 
 // MaxAnswer is how many bytes of an answer are read. A longer one is none.
 const MaxAnswer = 64 << 10
