@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -582,4 +584,58 @@ func TestAHeadThatShowsTheKeyIsKnown(t *testing.T) {
 	}
 	call(t, s, "info", `{}`)
 	eventually(t, "its connection to be kept apart", func() bool { return s.handshakes.length(s.handshakes.trusted) > 0 })
+}
+
+// Requests of whoever has no key share a rate; the application's do not wait for them.
+func TestRequestsWithoutTheKeyHaveARate(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, func(c *Config) { c.API.Key = "a-key-of-these-tests" })
+	get := func(path, key string) (int, error) {
+		req, err := http.NewRequest(http.MethodPost, "http://"+s.Addr().String()+path, strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if key == "" {
+			req.Method, req.Body, req.ContentLength = http.MethodGet, nil, 0
+		} else {
+			req.Header.Set("X-API-Key", key)
+		}
+		client := http.Client{Timeout: patience}
+		resp, err := client.Do(req)
+		if err != nil {
+			return 0, err
+		}
+		return resp.StatusCode, resp.Body.Close()
+	}
+	s.requests.SetBurst(1)
+	s.requests.SetLimit(rate.Every(50 * time.Millisecond))
+	start := time.Now()
+	for range 5 {
+		if code, err := get("/", ""); err != nil || code != http.StatusOK {
+			t.Fatalf("got %d, %v", code, err)
+		}
+	}
+	if took := time.Since(start); took < 3*50*time.Millisecond {
+		t.Errorf("took %v for 5 requests, one each 50 ms", took)
+	}
+	if got := value(t, s, "throng_http_delayed_total", ""); got < 1 {
+		t.Errorf("got %v requests counted that waited", got)
+	}
+	s.requests.SetLimit(rate.Every(24 * time.Hour))
+	waiting := make(chan error, 1)
+	go func() {
+		conn, err := net.Dial("tcp", s.Addr().String())
+		if err == nil {
+			_, err = conn.Write([]byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\nGET / HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+			t.Cleanup(func() { conn.Close() })
+		}
+		waiting <- err
+	}()
+	if err := <-waiting; err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a page to wait", func() bool { return value(t, s, "throng_http_delayed_total", "") > 4 })
+	if code, err := get("/api/info", "a-key-of-these-tests"); err != nil || code != http.StatusOK {
+		t.Errorf("a call with the key: got %d, %v", code, err)
+	}
 }

@@ -101,6 +101,8 @@ const (
 	maxAnswers         = 4096 // long answers that wait to be made
 	answerPatience     = 5 * time.Second
 	forgivenAbsence    = time.Second
+	requestRate        = 2000 // HTTP requests a second, of all who do not show the API key; more wait
+	requestBurst       = 200
 	acceptErrorBackoff = 50 * time.Millisecond
 	logTimeout         = time.Second // for the last log lines to be written when the server stops
 )

@@ -34,17 +34,31 @@ func (s *Server) routes() http.Handler {
 			http.Error(w, fmt.Sprintf("more than %d header lines", maxHeadLines), http.StatusRequestHeaderFieldsTooLarge)
 		case isSocket(r.URL.Path):
 			s.serveSocket(w, r)
+		case s.answersAPI(r) && s.api.knows(keyOf(r)):
+			s.handshakes.trust(socketOf(r))
+			s.api.ServeHTTP(w, r)
+		case !s.turn(r):
+			// The client is gone.
 		case r.URL.Path == guestPath:
 			s.serveGuest(w, r)
 		case s.answersAPI(r):
-			if s.api.knows(keyOf(r)) {
-				s.handshakes.trust(socketOf(r))
-			}
 			s.api.ServeHTTP(w, r)
 		default:
 			page.ServeHTTP(w, r)
 		}
 	}))
+}
+
+// turn waits until a request of anybody may be answered: pages, guest tokens and calls without the key have a rate in common, first
+// come, first served. Each pipelined connection is a goroutine of net/http that always has work, and without a rate a few of them
+// would leave the loops and shards little of the processor. It returns false if the client has gone meanwhile.
+func (s *Server) turn(r *http.Request) bool {
+	s.metrics.httpRequests.Inc()
+	if s.requests.Allow() {
+		return true
+	}
+	s.metrics.httpDelayed.Inc()
+	return s.requests.Wait(r.Context()) == nil
 }
 
 // takesBody is for the paths that have a use for a body. They bound it, in size and time.

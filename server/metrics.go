@@ -30,6 +30,8 @@ type metrics struct {
 	handshakes    *prometheus.CounterVec
 	accepted      prometheus.Counter // of handshakes
 	httpRefused   *prometheus.CounterVec
+	httpRequests  prometheus.Counter // of whoever does not show the API key
+	httpDelayed   prometheus.Counter
 	loopLag       prometheus.Histogram
 	shardLag      prometheus.Histogram
 	wheelDrift    prometheus.Histogram
@@ -97,6 +99,9 @@ func newMetrics() *metrics {
 	m.loopLag = lag("throng_loop_lag_seconds", "How long a poller took to answer a probe, once a second.")
 	m.shardLag = lag("throng_shard_lag_seconds", "From the posting of a round's first job to the end of its writes.")
 	m.wheelDrift = lag("throng_wheel_drift_seconds", "How late the heartbeat's ticks came.")
+
+	m.httpRequests = counter("throng_http_requests_total", "HTTP requests for pages and guest tokens, and API calls without the key.")
+	m.httpDelayed = counter("throng_http_delayed_total", "HTTP requests that waited because there were too many in all.")
 
 	m.commands = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "throng_commands_total", Help: "Commands of the SDK protocol, by method.",

@@ -34,7 +34,8 @@ type Server struct {
 	origins    origins
 	api        *api // nil for none
 	complaint  rate.Sometimes
-	files      int // the open-file limit
+	requests   *rate.Limiter // of anybody who does not show the API key
+	files      int           // the open-file limit
 	hosts      hosts
 	checksHost bool // on the public port
 
@@ -64,6 +65,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 		metrics:   newMetrics(),
 		guests:    newGuests(),
 		complaint: everySecond(),
+		requests:  rate.NewLimiter(requestRate, requestBurst),
 		files:     files,
 		hosts:     cfg.Hosts,
 		keepFor:   keptTimeout,
