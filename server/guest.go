@@ -114,6 +114,9 @@ func (s *Server) serveGuest(w http.ResponseWriter, r *http.Request) {
 	}
 	var req guestRequest
 	if status, err := readGuest(w, r, &req); err != nil {
+		if status == http.StatusRequestTimeout {
+			s.metrics.httpRefused.WithLabelValues(refusedSlow).Inc()
+		}
 		refuse(status, err.Error())
 		return
 	}

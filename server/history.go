@@ -199,10 +199,11 @@ func (h *history) page(since *position, limit, mostBytes int, reverse bool) (pub
 
 // archive bounds the bytes of all histories together: the oldest publication of all makes room. Guarded by hub.mu.
 type archive struct {
-	most  int
-	bytes int
-	count int
-	order []remembering // in the order in which it was said; what was forgotten meanwhile is passed over
+	most    int
+	bytes   int
+	count   int
+	evicted uint64        // publications, because of most
+	order   []remembering // in the order in which it was said; what was forgotten meanwhile is passed over
 }
 
 type remembering struct {
@@ -210,7 +211,9 @@ type remembering struct {
 	offset uint64
 }
 
-// remember adds p to the history of r. It returns the rooms that have nothing left to make room for it.
+// remember adds p to the history of r. Beyond the bytes of all, the oldest publication of r makes room if r holds more than the room
+// of the oldest publication of all, else that one does: a few busy rooms cannot empty all others. It returns the rooms that have
+// nothing left to make room for it.
 func (a *archive) remember(r *room, p *publication) (emptied []*room) {
 	before := r.history.count
 	a.bytes += r.history.add(p, r.options.HistorySize)
@@ -218,10 +221,17 @@ func (a *archive) remember(r *room, p *publication) (emptied []*room) {
 	a.order = append(a.order, remembering{r, p.offset})
 	for a.bytes > a.most && len(a.order) > 0 {
 		oldest := a.order[0]
+		if r.history.count > 1 && r.history.bytes > oldest.room.history.bytes && oldest.room.history.count > 0 {
+			a.bytes -= r.history.dropOldest()
+			a.count--
+			a.evicted++
+			continue
+		}
 		a.order = a.order[1:]
 		if h := &oldest.room.history; h.count > 0 && h.at(0).offset == oldest.offset {
 			a.bytes -= h.dropOldest()
 			a.count--
+			a.evicted++
 			if h.count == 0 {
 				emptied = append(emptied, oldest.room)
 			}

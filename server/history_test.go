@@ -299,3 +299,28 @@ func TestARoomOfLastWordsIsForgotten(t *testing.T) {
 		t.Errorf("got %d rooms, want none", got)
 	}
 }
+
+// A busy room makes room for itself: it does not empty the rooms that hold less.
+func TestABusyRoomDoesNotEmptyTheOthers(t *testing.T) {
+	o := DefaultRoom()
+	o.HistorySize = 1000
+	a := archive{most: 64 << 10}
+	quiet, busy := newRoom("quiet", &o, 1), newRoom("busy", &o, 1)
+	for range 20 {
+		a.remember(quiet, &publication{data: make([]byte, 10)})
+	}
+	for range 1000 {
+		if emptied := a.remember(busy, &publication{data: make([]byte, 1000)}); len(emptied) > 0 {
+			t.Fatalf("got %d rooms emptied", len(emptied))
+		}
+	}
+	if quiet.history.count != 20 || a.bytes > a.most || a.bytes != quiet.history.bytes+busy.history.bytes || a.count != quiet.history.count+busy.history.count {
+		t.Errorf("got %d publications in the quiet room, %d bytes of %d, %d in all", quiet.history.count, a.bytes, a.most, a.count)
+	}
+	if a.evicted != uint64(1020-a.count) {
+		t.Errorf("got %d counted as evicted, want %d", a.evicted, 1020-a.count)
+	}
+	if len(a.order) > 3*a.count+1024 {
+		t.Errorf("got an order of %d for %d publications", len(a.order), a.count)
+	}
+}

@@ -182,6 +182,9 @@ func (m *metrics) watch(h *hub, pending *handshakes) {
 	}
 	gauge("throng_users", "Users with at least one connection.", locked(func() int { return len(h.users) }))
 	gauge("throng_history_publications", "Publications remembered.", locked(func() int { return h.archive.count }))
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "throng_history_evicted_total", Help: "Publications forgotten early because the history of all rooms was full.",
+	}, locked(func() int { return int(h.archive.evicted) })))
 	gauge("throng_history_bytes", "Bytes of the publications remembered, about.", locked(func() int { return h.archive.bytes }))
 	gauge("throng_positions", "Rooms of which only the position is remembered, for recovery.", locked(func() int { return h.positions.kept.count }))
 	gauge("throng_slow_mode_publishers", "Publishers that slow mode remembers, in all slow rooms.", func() float64 {
