@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -162,20 +163,19 @@ func TestClientsThatAreToldOfAGapAreCounted(t *testing.T) {
 // What is lost before or after a gap is no part of it, though the client was told of that.
 func TestALossBesideAToldGapIsALoss(t *testing.T) {
 	t.Parallel()
-	r := stormed(t, func() Config {
+	var lies atomic.Int32
+	lie := func() Config {
+		lies.Store(0)
 		a := remembering(func([]string, string) ([]string, string) { return nil, "" })
 		honest, first := a.on, map[*user]bool{}
-		lies := 0
 		a.on = func(a *application, u *user, s string) {
 			say := u.say
-			if strings.Contains(s, `"recover":true`) && lies == 0 { // the second live message to one that has come back
-				lies++
+			if strings.Contains(s, `"recover":true`) && lies.CompareAndSwap(0, 1) { // the second live message to one that has come back
 				u.say = func(s string) {
 					if strings.Contains(s, `"push"`) {
 						if !first[u] {
 							first[u] = true
-						} else if lies == 1 {
-							lies++
+						} else if lies.CompareAndSwap(1, 2) {
 							return
 						}
 					}
@@ -185,7 +185,11 @@ func TestALossBesideAToldGapIsALoss(t *testing.T) {
 			honest(a, u, s)
 		}
 		return resumeConfig(t, a)
-	})
+	}
+	r := stormed(t, lie)
+	for tries := 1; lies.Load() < 2 && tries < 5; tries++ { // on a slow machine it came back too late to be lied to
+		r = stormed(t, lie)
+	}
 	if r.Verdict.Code != result.Broken || r.Delivery.Faults != (result.Faults{Lost: 1}) || r.Resume.Missed != 8 || r.Resume.Told == 0 {
 		t.Errorf("got %+v, %+v, %+v, want one lost, and what was told", r.Verdict, r.Delivery.Faults, r.Resume)
 	}

@@ -745,8 +745,7 @@ func TestCommandsThatWaitAreBoundedInBytes(t *testing.T) {
 // What a connection sent while it waited, and was closed before it was read, is held no longer than the wait.
 func TestWhatAClosedConnectionLeftUnreadIsReleased(t *testing.T) {
 	gate := make(chan struct{})
-	var a *application
-	a = startApplication(t, map[string]func(question) string{onRPC: func(question) string { <-gate; return `{"result":{}}` }})
+	a := startApplication(t, map[string]func(question) string{onRPC: func(question) string { <-gate; return `{"result":{}}` }})
 	s := startHooked(t, a, nil)
 	c := connectSDK(t, s, userToken("ann"))
 	held := func() float64 { return value(t, s, "throng_held_command_bytes", "") }

@@ -136,7 +136,7 @@ const (
 	handshakes = "handshakes"
 )
 
-// beHonest is the client's process: it prints the start of each round and how long it took, in nanoseconds, until the server ends.
+// beHonest is the client's process: it prints the start of each round and how long it took, in nanoseconds, until the server ends or it fails, and returns why.
 func beHonest(whatAt string) error {
 	var all unix.CPUSet
 	for cpu := range len(all) * 64 {

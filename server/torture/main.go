@@ -44,11 +44,8 @@ func main() {
 	chat := flag.String("honest", "", "be the honest client of a server, such as echoes@127.0.0.1:3000 (torture starts it so)")
 	flag.Parse()
 	if *chat != "" {
-		if err := beHonest(*chat); err != nil {
-			fmt.Println(err) // to the parent
-			os.Exit(1)
-		}
-		return
+		fmt.Println(beHonest(*chat)) // to the parent
+		os.Exit(1)
 	}
 	raiseFiles()
 	if err := torture(*only, *binary); err != nil {
