@@ -297,7 +297,10 @@ func TestAPingIsNotMissedWhileTheSessionWaits(t *testing.T) {
 
 // The time for which nothing was read of a client is given back to it before it is read again.
 func TestTheTimeOfAWaitIsGivenBack(t *testing.T) {
-	s := startBackend(t)
+	s := startServer(t, func(c *Config) {
+		c.Token.HMACSecret = testSecret
+		c.PingTimeout = time.Hour // nobody is to be blamed meanwhile
+	})
 	connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
 	session := sessionOf(t, s, "ann")
 	done := make(chan uint32)
