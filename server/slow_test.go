@@ -333,6 +333,7 @@ func TestWhoComesAndGoesWaitsForARoomThatIsBehind(t *testing.T) {
 // backlog has grown much.
 func waitsWhile(t *testing.T, s *Server, c *sdk, room string, times int, frame string) {
 	t.Helper()
+	patient(s) // the client does not read what its room is sent
 	release := hold(s)
 	before := value(t, s, "throng_received_bytes_total", "")
 	var sending sync.WaitGroup
