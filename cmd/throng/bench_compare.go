@@ -115,7 +115,7 @@ func (c *abCmd) one(ctx context.Context, cfg bench.Config, server string) (_ *re
 			return nil, err2
 		}
 		defer func() { err = errors.Join(err, child.Stop()) }()
-		cfg.URLs, cfg.PID = []string{child.URL}, child.PID
+		cfg.URLs, cfg.PID = []string{strings.TrimSuffix(child.URL, "/ws")}, child.PID // the path is the protocol's
 	}
 	r, err := bench.Run(ctx, cfg, nil)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -409,6 +410,29 @@ func TestTwoServersAreMeasuredInPairs(t *testing.T) {
 	for _, flag := range []string{"--fail=p99<50ms", "--out=x.json", "--html=x.html", "--csv=x.csv", "--json", "--label=x", "--no-floor"} {
 		if code, _, stderr := outcome(t, throng(t, "bench", "ab", "--a", "ws://127.0.0.1:1", "--b", "ws://127.0.0.1:1", flag)); code != exitUsage || !strings.Contains(stderr, "unknown flag") {
 			t.Errorf("%s: got exit %d: %s", flag, code, stderr)
+		}
+	}
+}
+
+// A server that ab starts is measured at the path of the protocol: /ws would be the plain room, which sends back what SDK clients send.
+func TestABMeasuresAtThePathOfTheProtocol(t *testing.T) {
+	t.Setenv(asThrong, "1") // the server and the agents are this program
+	for protocol, path := range map[string]string{"plain": "/ws", "centrifugo": "/connection/websocket"} {
+		c := &abCmd{}
+		c.Protocol, c.Warmup, c.Drain, c.DialTimeout = protocol, "0s", time.Second, 10*time.Second
+		connections, rate, duration := 10, 10, 500*time.Millisecond
+		c.Connections, c.Rate, c.Duration = &connections, &rate, &duration
+		cfg, err := c.config("broadcast")
+		if err := errors.Join(err, c.messages.apply(&cfg)); err != nil {
+			t.Fatal(err)
+		}
+		cfg.Floor = false
+		r, err := c.one(t.Context(), cfg, os.Args[0]+" serve --listen {{address}} --admin off --rate 0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasSuffix(r.Target.URL, path) || r.Delivery.Got == 0 {
+			t.Errorf("%s: got %d deliveries of %s, want some of %s", protocol, r.Delivery.Got, r.Target.URL, path)
 		}
 	}
 }
