@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/signal"
 	"slices"
-	"strings"
 	"syscall"
 
 	"github.com/throng-chat/throng/bench"
@@ -16,30 +15,30 @@ import (
 
 // Exit codes of bench, beside those of every command.
 const (
-	exitThreshold   = 4   // a --fail does not hold
-	exitInvalid     = 5   // the figures are the client's limit, or were not steady
-	exitNotProved   = 6   // a message was lost, doubled, out of order or altered, or a connection did not hold
-	exitGaps        = 7   // clients that came back missed something, and were told
-	exitInterrupted = 130 // by a signal; the partial result was printed
+	exitThreshold   = 4   // a --fail bound does not hold
+	exitInvalid     = 5   // CLIENT-LIMITED or NOT STEADY
+	exitNotProved   = 6   // DELIVERY BROKEN
+	exitGaps        = 7   // GAPS TOLD
+	exitInterrupted = 130 // stopped by a signal; the partial result is printed
 )
 
 // benchCmd is throng bench: a command for each scenario, and for what can be done with results.
 type benchCmd struct {
-	Chat      chatCmd      `cmd:"" default:"withargs" help:"Rooms of all sizes, talkers by chance, joins and leaves. This is what bench alone does."`
-	Broadcast broadcastCmd `cmd:"" help:"One room, or several of one size, and a steady rate."`
-	Echo      echoCmd      `cmd:"" help:"Each connection in a room of its own: every message comes back to its sender."`
-	Idle      idleCmd      `cmd:"" help:"Hold the connections and say nothing but pings."`
-	Storm     stormCmd     `cmd:"" help:"Kill a share of the connections at once, which all come back."`
-	Slow      slowCmd      `cmd:"" help:"A share of the connections stops reading."`
-	Connect   connectCmd   `cmd:"" help:"Open the connections, and no more."`
-	Ladder    ladderCmd    `cmd:"" help:"A scenario again and again, at rising rates or numbers of connections."`
-	Find      findCmd      `cmd:"" help:"Search for the highest rate that holds."`
-	Run       runCmd       `cmd:"" help:"Do what a plan file says."`
-	AB        abCmd        `cmd:"" name:"ab" help:"Which of two servers is faster: pairs of runs, in turn, and a test."`
-	Compare   compareCmd   `cmd:"" help:"Two result files side by side."`
-	Report    reportCmd    `cmd:"" help:"A result file as a page of HTML, as CSV, or as an HdrHistogram percentile file."`
-	Floor     floorCmd     `cmd:"" help:"What the kernel charges for the same bytes to as many sockets."`
-	Agent     agentCmd     `cmd:"" help:"Hold connections for a bench on another host."`
+	Chat      chatCmd      `cmd:"" default:"withargs" help:"Simulate chat: rooms of different sizes, random publishers, joins and leaves (default scenario)."`
+	Broadcast broadcastCmd `cmd:"" help:"Publish at a steady rate in one room, or in several rooms of the same size."`
+	Echo      echoCmd      `cmd:"" help:"Give each connection its own room, so that every message returns to its sender."`
+	Idle      idleCmd      `cmd:"" help:"Hold idle connections and send WebSocket pings only."`
+	Storm     stormCmd     `cmd:"" help:"Kill a share of the connections at the same moment and measure their reconnect."`
+	Slow      slowCmd      `cmd:"" help:"Make a share of the connections stop reading."`
+	Connect   connectCmd   `cmd:"" help:"Measure connection setup only."`
+	Ladder    ladderCmd    `cmd:"" help:"Repeat a scenario at increasing rates or numbers of connections."`
+	Find      findCmd      `cmd:"" help:"Search for the highest rate whose p99 latency stays below a limit."`
+	Run       runCmd       `cmd:"" help:"Run the stages of a plan file (TOML)."`
+	AB        abCmd        `cmd:"" name:"ab" help:"Compare two servers with pairs of alternating runs and a paired statistical test."`
+	Compare   compareCmd   `cmd:"" help:"Print two result files side by side."`
+	Report    reportCmd    `cmd:"" help:"Print a result file, or convert it to HTML, CSV or an HdrHistogram percentile file."`
+	Floor     floorCmd     `cmd:"" help:"Measure the kernel's cost of sending the same bytes to the same number of sockets."`
+	Agent     agentCmd     `cmd:"" help:"Hold connections for a bench that runs on another host."`
 }
 
 // unstarted is the URL of a server that is started once all else is checked.
@@ -53,8 +52,8 @@ func (s *scenario) measure(cfg bench.Config, err error, run measuring) error {
 	checked := cfg
 	if len(checked.URLs) == 0 {
 		checked.URLs = []string{unstarted}
-		if cfg.Protocol.Name != "plain" {
-			err = errors.Join(err, fmt.Errorf("url: none given, and throng's own server speaks plain, not %s", cfg.Protocol.Name))
+		if name := cfg.Protocol.Name; name != "" && name != "plain" { // an unknown protocol is an error already
+			err = errors.Join(err, fmt.Errorf("url: --protocol %s needs a URL (the built-in server supports plain only)", name))
 		}
 	}
 	if err = errors.Join(err, checked.Validate()); err != nil {
@@ -110,13 +109,15 @@ func startOwn(ctx context.Context) (*bench.Child, error) {
 func verdictError(r *result.Result) error {
 	switch r.Verdict.Code {
 	case result.Broken:
-		return &exitError{exitNotProved, errors.New("delivery is not proved")}
+		return &exitError{exitNotProved, errors.New("result is DELIVERY BROKEN: the first lines name what failed")}
 	case result.Gaps:
-		return &exitError{exitGaps, errors.New("clients that came back missed something, and were told")}
-	case result.Limited, result.Unsteady:
-		return &exitError{exitInvalid, errors.New("the figures say little of the server: " + strings.ToLower(r.Verdict.Code))}
+		return &exitError{exitGaps, errors.New("result is GAPS TOLD: raise the history size of the room")}
+	case result.Limited:
+		return &exitError{exitInvalid, errors.New("result is CLIENT-LIMITED: lower --rate, or add agents")}
+	case result.Unsteady:
+		return &exitError{exitInvalid, errors.New("result is NOT STEADY: raise --duration, or lower --rate")}
 	case result.None:
-		return errors.New("no verdict")
+		return errors.New("result is NO VERDICT: the first lines name the reason")
 	}
 	if i := slices.IndexFunc(r.Thresholds, func(t result.Threshold) bool { return !t.OK }); i >= 0 {
 		return &exitError{exitThreshold, fmt.Errorf("%s does not hold", r.Thresholds[i].Expr)}

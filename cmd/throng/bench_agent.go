@@ -15,9 +15,9 @@ import (
 
 // agentCmd is throng bench agent.
 type agentCmd struct {
-	Listen string `help:"Where to wait for a bench, host:port."`
-	Token  string `env:"THRONG_BENCH_TOKEN" help:"What it must say: at least 16 characters."`
-	FD     int    `name:"fd" hidden:"" help:"The socket to the bench that started this."`
+	Listen string `help:"Address to wait on for a bench, host:port."`
+	Token  string `env:"THRONG_BENCH_TOKEN" help:"Shared secret that the bench must send: 16 to 256 characters."`
+	FD     int    `name:"fd" hidden:"" help:"Socket to the bench that started this process."`
 }
 
 // Run is throng bench agent.

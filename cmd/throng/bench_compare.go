@@ -14,8 +14,8 @@ import (
 
 // compareCmd is throng bench compare.
 type compareCmd struct {
-	A string `arg:"" type:"existingfile" help:"A result file."`
-	B string `arg:"" type:"existingfile" help:"Another."`
+	A string `arg:"" type:"existingfile" help:"First result file."`
+	B string `arg:"" type:"existingfile" help:"Second result file."`
 }
 
 // Run is throng bench compare.
@@ -36,11 +36,11 @@ type abCmd struct {
 	load
 	messages
 	rooms
-	Scenario string `default:"broadcast" enum:"chat,broadcast,echo,idle,connect" help:"What to measure (chat, broadcast, echo, idle, connect)."`
-	A        string `required:"" help:"The command of a server that listens at {{address}}, or the URL of one that runs."`
-	B        string `required:"" help:"The other."`
-	Pairs    int    `default:"6" help:"How many pairs of runs."`
-	Metric   string `help:"What the word is about; without it cpu/delivery, or what there is."`
+	Scenario string `default:"broadcast" enum:"chat,broadcast,echo,idle,connect" help:"Scenario to measure: chat, broadcast, echo, idle or connect."`
+	A        string `required:"" help:"Server A: a command that listens on {{address}}, or the URL of a running server."`
+	B        string `required:"" help:"Server B, as for --a."`
+	Pairs    int    `default:"6" help:"Number of pairs of runs, 2 to 100."`
+	Metric   string `help:"Metric that decides the result. By default the first that all runs measured: cpu/delivery, cpu/upgrade, p50, connect-p50."`
 }
 
 // Run is throng bench ab.

@@ -16,57 +16,57 @@ import (
 
 // load are the flags of every scenario. A nil one leaves the scenario's own.
 type load struct {
-	URL         []string `arg:"" optional:"" help:"ws://host:port/path of the server; of several servers that share the rooms, all. Without it, bench starts a throng of its own."`
-	Connections *int     `help:"Connections to open and hold (1000)."`
-	Seed        *uint64  `help:"Of all that is by chance (1)."`
-	Room        string   `help:"The room's name, or how the names of several begin."`
+	URL         []string `arg:"" optional:"" help:"URL of the server, ws://host:port/path. Give several URLs if several servers share the rooms. Without a URL, bench starts its own throng server."`
+	Connections *int     `help:"Number of connections to open and hold (default 1000)."`
+	Seed        *uint64  `help:"Seed of the random choices (default 1)."`
+	Room        string   `help:"Name of the room, or name prefix of several rooms."`
 
-	Header       []string `sep:"none" placeholder:"NAME:VALUE" help:"A header of the opening handshake. May be repeated."`
-	Subprotocol  string   `help:"A WebSocket subprotocol to ask for."`
-	ConnectToken string   `env:"THRONG_BENCH_CONNECT_TOKEN" help:"Of the protocol centrifugo: the token that clients show when they connect."`
+	Header       []string `sep:"none" placeholder:"NAME:VALUE" help:"Header of the opening handshake. May be repeated."`
+	Subprotocol  string   `help:"WebSocket subprotocol to request."`
+	ConnectToken string   `env:"THRONG_BENCH_CONNECT_TOKEN" help:"Connection token of all clients. Needs --protocol centrifugo."`
 
-	Protocol string `default:"plain" help:"How the server is spoken to: ${protocols}, or json with the templates below."`
-	Join     string `help:"Of the protocol json: what to send to join; {{room}} stands for the room's name."`
-	Joined   string `help:"Of the protocol json: what the answer to that contains."`
-	Publish  string `help:"Of the protocol json: a message; {{payload}} stands for its text, {{room}} for the room's name."`
+	Protocol string `default:"plain" help:"Protocol above WebSocket: ${protocols}, or json with the templates below."`
+	Join     string `help:"Protocol json: message that joins a room; {{room}} is replaced by the room name."`
+	Joined   string `help:"Protocol json: text that the reply to --join contains."`
+	Publish  string `help:"Protocol json: message to publish; {{payload}} is replaced by its text, {{room}} by the room name."`
 
-	PID     int    `name:"pid" default:"0" help:"The server's process; 0 to look for it on this machine."`
-	Metrics string `help:"URL of the server's /metrics, to be noted each second."`
+	PID     int    `name:"pid" default:"0" help:"Process ID of the server; 0 finds it on this machine."`
+	Metrics string `help:"URL of the server's /metrics, read once per second."`
 
-	Agents      int           `default:"0" help:"Processes that hold the connections; 0 for as few as can."`
-	Remote      []string      `help:"host:port of agents on other hosts, which then hold all connections."`
-	Token       string        `env:"THRONG_BENCH_TOKEN" help:"What those want to hear."`
-	Dials       *int          `help:"Handshakes under way at a time, of one agent (128)."`
-	DialTimeout time.Duration `default:"10s" help:"For one connection to open."`
-	Pollers     int           `default:"0" help:"Threads of an agent that read; 0 for one for each two cores."`
+	Agents      int           `default:"0" help:"Number of processes that hold the connections; 0 for as few as the open-file limit allows."`
+	Remote      []string      `help:"Address of an agent on another host, host:port. May be repeated. Remote agents hold all connections."`
+	Token       string        `env:"THRONG_BENCH_TOKEN" help:"Shared secret of the remote agents."`
+	Dials       *int          `help:"Concurrent handshakes per agent (default 128)."`
+	DialTimeout time.Duration `default:"10s" help:"Time limit for opening one connection."`
+	Pollers     int           `default:"0" help:"Reading threads per agent; 0 for one per two cores."`
 }
 
 // scenario are the flags of what ends with one result.
 type scenario struct {
 	load
-	NoFloor bool `help:"Do not measure the kernel's floor afterwards."`
+	NoFloor bool `help:"Skip the measurement of the kernel's floor at the end."`
 	output
 }
 
 // messages are the flags of the scenarios that send.
 type messages struct {
-	Rate       *int           `help:"Messages a second, over all publishers (100)."`
-	Size       *size          `help:"Size of a message, its stamp of ${stamp} bytes included."`
-	Publishers *int           `help:"How many connections send."`
-	Poisson    *bool          `negatable:"" help:"Messages come by chance, not at a steady pace."`
-	Closed     int            `default:"0" help:"A closed loop, to compare with other tools: so many messages under way at a time. It hides what a server does while it stops."`
-	NoEcho     bool           `help:"The server does not send a message back to its sender."`
-	Duration   *time.Duration `help:"How long to send and measure (10s)."`
-	Warmup     string         `default:"auto" help:"How long to send before that, checked but not measured; auto finds the warm-up within the duration."`
-	Drain      time.Duration  `default:"5s" help:"How long to wait for what is missing after the last message."`
+	Rate       *int           `help:"Messages per second, all publishers together (default 100)."`
+	Size       *size          `help:"Message size, including the ${stamp}-byte stamp (default 128B; chat: 100B)."`
+	Publishers *int           `help:"Number of connections that publish (default: broadcast as many as --rate, echo all, other scenarios one in twenty)."`
+	Poisson    *bool          `negatable:"" help:"Send at random times (Poisson process) instead of at a steady rate (default of chat)."`
+	Closed     int            `default:"0" help:"Closed loop with N messages in flight, to compare with other tools. It hides the time during which a server stops responding."`
+	NoEcho     bool           `help:"Expect a server that does not return a message to its sender."`
+	Duration   *time.Duration `help:"Time to send and measure (default 10s; storm and slow: 15s)."`
+	Warmup     string         `default:"auto" help:"Time to send before the measurement; its deliveries are checked too. auto detects the warm-up within the duration."`
+	Drain      time.Duration  `default:"5s" help:"Time to wait for missing deliveries after the last message."`
 }
 
 // rooms are the flags of the scenarios with several rooms.
 type rooms struct {
-	Rooms  *int     `help:"How many rooms the connections are in."`
-	Zipf   *float64 `help:"How unequal the rooms are: room k is as large as 1/k to that power; 0 for all the same."`
-	Churn  *share   `help:"Share of the connections that leave and come back in a minute, such as 10%."`
-	Resume bool     `help:"Those who come back ask for what they missed, and it is lost if they are not given it. Of the protocol centrifugo, for rooms that keep their history."`
+	Rooms  *int     `help:"Number of rooms (default 1; chat: up to 50)."`
+	Zipf   *float64 `help:"Exponent of the room sizes: room k has a share of 1/k to that power; 0 makes all rooms the same size (default 0; chat: 1)."`
+	Churn  *share   `help:"Share of the connections that leave and rejoin per minute, such as 10% (default 0; chat: 10%)."`
+	Resume bool     `help:"Recover missed messages after a reconnect; count missing ones as lost. Needs --protocol centrifugo and a room with history."`
 }
 
 // talk are the flags of the scenarios that send in rooms.

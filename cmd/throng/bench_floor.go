@@ -17,7 +17,7 @@ import (
 // floorCmd is throng bench floor.
 type floorCmd struct {
 	talk
-	Listen string `help:"Only serve, at that host:port, for a bench elsewhere."`
+	Listen string `help:"Run only the floor server, on this host:port, for a bench on another host."`
 }
 
 // Run is throng bench floor.

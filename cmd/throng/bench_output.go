@@ -15,10 +15,10 @@ import (
 
 // reportCmd is throng bench report.
 type reportCmd struct {
-	File string `arg:"" type:"existingfile" help:"A result file, of --out or --json."`
-	HTML string `name:"html" type:"path" help:"Write the page there."`
-	CSV  string `name:"csv" type:"path" help:"Write the time series there."`
-	HGRM string `name:"hgrm" type:"path" help:"Write the percentiles of the latency there, for the plotter of HdrHistogram."`
+	File string `arg:"" type:"existingfile" help:"Result file, written by --out or --json."`
+	HTML string `name:"html" type:"path" help:"Write an HTML page to this file."`
+	CSV  string `name:"csv" type:"path" help:"Write the time series as CSV to this file."`
+	HGRM string `name:"hgrm" type:"path" help:"Write the latency percentiles to this file, in the format of the HdrHistogram plotter."`
 }
 
 // Run is throng bench report. Without a flag it prints the result as text.
@@ -35,12 +35,12 @@ func (c *reportCmd) Run() error {
 
 // output is what becomes of a result.
 type output struct {
-	Fail  []string `help:"A bound that must hold, such as p99<50ms, lost==0 or deliveries/s>1M. May be repeated." sep:"none"`
-	Label string   `help:"A name for the run, kept in the result."`
-	JSON  bool     `name:"json" help:"Print the result as JSON on standard output, and nothing else there."`
-	Out   string   `type:"path" help:"Write the result file there."`
-	CSV   string   `name:"csv" type:"path" help:"Write the time series there."`
-	HTML  string   `name:"html" type:"path" help:"Write the report there."`
+	Fail  []string `help:"Bound that must hold, such as p99<50ms, lost==0 or deliveries/s>1M. May be repeated." sep:"none"`
+	Label string   `help:"Name of the run, stored in the result."`
+	JSON  bool     `name:"json" help:"Print the result as JSON on standard output, instead of text."`
+	Out   string   `type:"path" help:"Write the result to this file."`
+	CSV   string   `name:"csv" type:"path" help:"Write the time series as CSV to this file."`
+	HTML  string   `name:"html" type:"path" help:"Write an HTML report to this file."`
 }
 
 // write tells a result in every way that was asked for.

@@ -24,7 +24,7 @@ import (
 //	rate = 500
 //	fail = ["p99<50ms", "lost==0"]
 type runCmd struct {
-	Plan string `arg:"" type:"existingfile" help:"The plan (TOML): [[stage]] tables, each with a scenario, and its flags as keys."`
+	Plan string `arg:"" type:"existingfile" help:"Plan file (TOML): [[stage]] tables, each with a scenario and its flags as keys."`
 }
 
 // plan is the file.

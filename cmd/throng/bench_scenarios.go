@@ -17,20 +17,20 @@ type (
 	}
 	idleCmd struct {
 		scenario
-		Rate     *int           `help:"WebSocket pings a second, over all connections (20); 0 for none."`
-		Churn    *share         `help:"Share of the connections that leave and come back in a minute, such as 10%."`
-		Duration *time.Duration `help:"How long to hold them (10s)."`
+		Rate     *int           `help:"WebSocket pings per second, all connections together (default 20); 0 for none."`
+		Churn    *share         `help:"Share of the connections that leave and rejoin per minute, such as 10% (default 0)."`
+		Duration *time.Duration `help:"Time to hold the connections (default 10s)."`
 	}
 	connectCmd struct{ scenario }
 	stormCmd   struct {
 		talk
-		Kill   *share        `help:"Share of the connections to kill (50%)."`
-		By     string        `default:"rst" enum:"rst,fin,silence" help:"How: reset, closed without a word, or no longer there (rst, fin, silence)."`
-		Jitter time.Duration `help:"The killed come back within that time, by chance, and not all at once."`
+		Kill   *share        `help:"Share of the connections to kill (default 50%)."`
+		By     string        `default:"rst" enum:"rst,fin,silence" help:"How to kill them: rst (TCP reset), fin (TCP close without a close frame) or silence (no further response)."`
+		Jitter time.Duration `help:"Spread the reconnects randomly over this time."`
 	}
 	slowCmd struct {
 		talk
-		Slow *share `help:"Share of the connections that stop reading (10%)."`
+		Slow *share `help:"Share of the connections that stop reading (default 10%)."`
 	}
 )
 

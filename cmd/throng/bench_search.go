@@ -13,9 +13,9 @@ import (
 // ladderCmd is throng bench ladder.
 type ladderCmd struct {
 	talk
-	Scenario string `default:"broadcast" enum:"chat,broadcast,echo" help:"What to measure at each step (chat, broadcast, echo)."`
-	Rates    []int  `help:"Messages a second of each step."`
-	Counts   []int  `help:"Connections of each step."`
+	Scenario string `default:"broadcast" enum:"chat,broadcast,echo" help:"Scenario to measure at each step: chat, broadcast or echo."`
+	Rates    []int  `help:"Messages per second of each step, such as 100,200,400."`
+	Counts   []int  `help:"Number of connections of each step, such as 1000,5000."`
 }
 
 // Run is throng bench ladder.
@@ -48,11 +48,11 @@ func (c *ladderCmd) Run() error {
 // findCmd is throng bench find.
 type findCmd struct {
 	talk
-	Scenario string        `default:"broadcast" enum:"chat,broadcast,echo" help:"What to measure (chat, broadcast, echo)."`
-	P99      time.Duration `name:"p99" default:"50ms" help:"The latency's p99 that a rate must keep to."`
-	From     int           `default:"100" help:"Messages a second to begin with."`
-	To       int           `default:"1000000" help:"And never to exceed."`
-	Step     time.Duration `default:"8s" help:"How long each trial measures, as --duration does; a confirmation takes twice that."`
+	Scenario string        `default:"broadcast" enum:"chat,broadcast,echo" help:"Scenario to measure: chat, broadcast or echo."`
+	P99      time.Duration `name:"p99" default:"50ms" help:"Limit of the p99 latency: a rate passes if it stays below."`
+	From     int           `default:"100" help:"First rate, in messages per second."`
+	To       int           `default:"1000000" help:"Highest rate to try, in messages per second."`
+	Step     time.Duration `default:"8s" help:"Measured time of each trial, the same as --duration; a confirmation takes twice as long."`
 }
 
 // Run is throng bench find.

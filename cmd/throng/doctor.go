@@ -18,8 +18,8 @@ const exitWillStop = 4
 
 // doctorCmd is throng doctor.
 type doctorCmd struct {
-	Connections int  `required:"" help:"How many connections the machine is to hold."`
-	JSON        bool `name:"json" help:"Print the report as JSON."`
+	Connections int  `required:"" help:"Number of connections that the machine must hold."`
+	JSON        bool `name:"json" help:"Print the report as JSON, instead of text."`
 }
 
 // Run is throng doctor.

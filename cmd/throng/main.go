@@ -1,4 +1,4 @@
-// Throng is a WebSocket chat backend that one Linux machine can run for a crowd, and the load test that proves it.
+// Throng is a WebSocket chat backend and a load-test client, in one binary.
 package main
 
 import (
@@ -34,17 +34,17 @@ func (e *exitError) Unwrap() error { return e.err }
 
 type commands struct {
 	Serve   serveCmd   `cmd:"" help:"Run the chat server."`
-	Bench   benchCmd   `cmd:"" help:"Load-test a WebSocket broadcast server: throng's own, or any other."`
-	Doctor  doctorCmd  `cmd:"" help:"What will stop this machine from holding so many connections, and how to mend it."`
+	Bench   benchCmd   `cmd:"" help:"Load-test a WebSocket broadcast server at a ws:// URL, or the built-in server."`
+	Doctor  doctorCmd  `cmd:"" help:"Check whether this machine can hold N connections, and print fixes."`
 	Version versionCmd `cmd:"" help:"Print the version."`
-	Help    helpCmd    `cmd:"" help:"Print this, or the help of a command: throng help serve."`
+	Help    helpCmd    `cmd:"" help:"Print this help, or the help of a command: throng help serve."`
 
 	PrintVersion bool `name:"version" help:"Print the version."`
 }
 
 // helpCmd is listed here, and done by run.
 type helpCmd struct {
-	Command []string `arg:"" optional:"" help:"The command."`
+	Command []string `arg:"" optional:"" help:"Name of the command."`
 }
 
 type versionCmd struct{}
@@ -62,7 +62,7 @@ func main() {
 func newParser(cli *commands) *kong.Kong {
 	parser, err := kong.New(cli,
 		kong.Name("throng"),
-		kong.Description("A WebSocket chat backend for very many connections, and its load test."),
+		kong.Description("A WebSocket chat backend and a load-test client."),
 		kong.Vars(serveVars()),
 		kong.Vars(benchVars()),
 		kong.PostBuild(nameEnvironment),

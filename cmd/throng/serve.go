@@ -21,36 +21,36 @@ import (
 // serveCmd is the one table of the server's settings: each field is a flag, an environment variable THRONG_NAME and a key
 // of the config file.
 type serveCmd struct {
-	Listen         string        `default:"${listen}" help:"Where the chat listens, host:port."`
-	Admin          string        `default:"${admin}" help:"Where health, metrics, connections and profiles are, host:port; off for none."`
-	Origin         []string      `help:"Other origins whose pages may connect: scheme://host[:port], https://*.example.com for subdomains, null for pages opened from a file, * for all. May be repeated."`
-	Host           []string      `help:"Names that the Host header may have, besides IP addresses and localhost: NAME, *.NAME, * for all. Checked on a loopback address, and where given. May be repeated."`
-	TrustedProxy   []string      `help:"Proxies whose X-Forwarded-For is believed: addresses or networks. May be repeated."`
-	PingInterval   time.Duration `default:"${ping_interval}" help:"Ping a connection that was silent for so long."`
-	PingTimeout    time.Duration `default:"${ping_timeout}" help:"Drop one that does not answer for so long."`
-	Rate           int           `default:"${rate}" help:"Messages a second from one connection, twice that in a burst; 0 for no limit."`
-	RateBytes      size          `default:"${rate_bytes}" help:"Bytes a second from one connection, four times that in a burst; 0 for no limit."`
-	MaxMessage     size          `default:"${max_message}" help:"Size of one message."`
-	MaxUnsent      size          `default:"${max_unsent}" help:"How much may wait for a slow reader alone before it is closed. What its rooms publish is shared: max-retained."`
-	MaxRetained    size          `default:"${max_retained}" help:"How much may wait for slow readers in all, an eighth of it in one room; then the slowest are closed."`
-	MaxConnections int           `default:"0" help:"Connections at a time; 0 for what the open-file limit allows."`
-	Drain          time.Duration `default:"${drain}" help:"How long a stop may take."`
+	Listen         string        `default:"${listen}" help:"Public address of the chat, host:port."`
+	Admin          string        `default:"${admin}" help:"Address of the admin port (health, metrics, connections, profiles), host:port; off for none."`
+	Origin         []string      `help:"Additional origin whose pages may connect: scheme://host[:port], https://*.example.com for subdomains, null for pages opened from a file, * for all. May be repeated."`
+	Host           []string      `help:"Name allowed in the Host header, in addition to IP addresses and localhost: NAME, *.NAME, * for all. Checked if throng listens on a loopback address or if --host is set. May be repeated."`
+	TrustedProxy   []string      `help:"Address or network of a proxy whose X-Forwarded-For header is trusted. May be repeated."`
+	PingInterval   time.Duration `default:"${ping_interval}" help:"Silence after which a connection gets a ping; SDK clients get a ping at this interval."`
+	PingTimeout    time.Duration `default:"${ping_timeout}" help:"Time to answer a ping before the connection is closed."`
+	Rate           int           `default:"${rate}" help:"Messages per second from one connection, twice as many in a burst; 0 for no limit."`
+	RateBytes      size          `default:"${rate_bytes}" help:"Bytes per second from one connection, four times as many in a burst; 0 for no limit."`
+	MaxMessage     size          `default:"${max_message}" help:"Maximum size of one message."`
+	MaxUnsent      size          `default:"${max_unsent}" help:"Unsent bytes before a connection is closed as a slow consumer. Publications are shared between slow consumers and count for --max-retained instead."`
+	MaxRetained    size          `default:"${max_retained}" help:"Bytes retained for all slow consumers, an eighth of it for one room. Above it, the slowest consumers are closed."`
+	MaxConnections int           `default:"0" help:"Maximum number of connections; 0 for as many as the open-file limit allows."`
+	Drain          time.Duration `default:"${drain}" help:"Time limit of a graceful stop."`
 
-	Guests                string `default:"${guests}" help:"May people sign in with a name alone? on, off, or auto: where the chat listens on this machine only, and for no proxy."`
-	PersonalRooms         bool   `help:"Put each connection of a user U into the room #U."`
-	UserRooms             string `default:"${user_rooms}" help:"A room whose name has this character is for the users listed behind it (dialog#42,43); empty for no such rule."`
-	PrivateRooms          string `default:"${private_rooms}" help:"A room whose name begins with this character requires a subscription token; empty for no such rule."`
-	Rooms                 string `default:"${rooms}" help:"Who may use rooms that no [[room]] pattern fits: open, signed-in, closed, or auto: signed-in where a key under [token] is configured, else open."`
-	MaxRooms              int    `default:"${max_rooms}" help:"Rooms of one connection."`
-	MaxConnectionsUser    int    `default:"${max_connections_user}" help:"Connections of one user at a time; 0 for any number."`
-	MaxConnectionsAddress int    `default:"${max_connections_address}" help:"Connections from one address at a time; 0 for any number."`
-	RateUser              int    `default:"${rate_user}" help:"Publications a second of one user, twice that in a burst; 0 for no limit."`
-	RateAddress           int    `default:"${rate_address}" help:"Commands a second from one address, twice that in a burst; 0 for no limit."`
-	HistoryBytes          size   `default:"${history_bytes}" help:"Memory for the history of all rooms together; the oldest publications make room."`
+	Guests                string `default:"${guests}" help:"Allow guests: on, off, or auto (only on a loopback address without trusted proxies)."`
+	PersonalRooms         bool   `help:"Subscribe each connection of a user U to the room #U."`
+	UserRooms             string `default:"${user_rooms}" help:"Character that restricts a room to the users listed after it (dialog#42,43); empty to turn the rule off."`
+	PrivateRooms          string `default:"${private_rooms}" help:"First character of room names that require a subscription token; empty to turn the rule off."`
+	Rooms                 string `default:"${rooms}" help:"Access to rooms that match no [[room]] pattern: open, signed-in, closed, or auto (signed-in if a key under [token] is configured, otherwise open)."`
+	MaxRooms              int    `default:"${max_rooms}" help:"Maximum number of rooms per connection."`
+	MaxConnectionsUser    int    `default:"${max_connections_user}" help:"Maximum number of connections per user; 0 for no limit."`
+	MaxConnectionsAddress int    `default:"${max_connections_address}" help:"Maximum number of sockets per address, WebSocket and HTTP; 0 for no limit."`
+	RateUser              int    `default:"${rate_user}" help:"Publications per second of one user, twice as many in a burst; 0 for no limit."`
+	RateAddress           int    `default:"${rate_address}" help:"Commands per second from one address, twice as many in a burst; 0 for no limit."`
+	HistoryBytes          size   `default:"${history_bytes}" help:"Memory for the history of all rooms together. Above it, old publications are evicted."`
 
-	RateConnectionsAddress int `default:"${rate_connections_address}" help:"New connections a second from one address, ten times that in a burst; 0 for no limit."`
+	RateConnectionsAddress int `default:"${rate_connections_address}" help:"New connections per second from one address, ten times as many in a burst; 0 for no limit."`
 
-	Config string `type:"path" help:"The config file (TOML). Without it: ./throng.toml, ~/.config/throng/throng.toml, /etc/throng/throng.toml." config:"-"`
+	Config string `type:"path" help:"Config file (TOML). By default the first of ./throng.toml, ~/.config/throng/throng.toml and /etc/throng/throng.toml that exists." config:"-"`
 	Check  bool   `help:"Check the settings and exit." config:"-"`
 
 	file      *configFile
@@ -60,7 +60,7 @@ type serveCmd struct {
 
 // Help is more of throng serve -h.
 func (*serveCmd) Help() string {
-	return "Rooms, tokens, the API and webhooks are tables of the config file. Secrets are read from it or from the environment, which wins: " +
+	return "Rooms, tokens, the API and webhooks are tables of the config file. Secrets are set in the file or in the environment, which takes precedence: " +
 		strings.Join(slices.Sorted(maps.Values(secrets)), ", ") + "."
 }
 
