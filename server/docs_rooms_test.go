@@ -1,0 +1,199 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The tables of docs/rooms.md, docs/history.md and docs/moderation.md are compared with the code, and their examples are run.
+
+// docText returns a page of docs/.
+func docText(t testing.TB, page string) string {
+	t.Helper()
+	text, err := os.ReadFile("../docs/" + page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// docRows returns the rows of every table of a page with these columns. A page without one fails the test.
+func docRows(t testing.TB, page string, columns ...string) (rows [][]string) {
+	t.Helper()
+	head := "| " + strings.Join(columns, " | ") + " |"
+	inside := false
+	for line := range strings.Lines(docText(t, page)) {
+		line = strings.TrimSpace(line)
+		switch {
+		case line == head:
+			inside = true
+		case !strings.HasPrefix(line, "|"):
+			inside = false
+		case inside && !strings.HasPrefix(line, "|---"):
+			cells := strings.Split(strings.Trim(line, "|"), "|")
+			for i := range cells {
+				cells[i] = strings.TrimSpace(cells[i])
+			}
+			if len(cells) != len(columns) {
+				t.Fatalf("docs/%s: %d cells in %q, want %d", page, len(cells), line, len(columns))
+			}
+			rows = append(rows, cells)
+		}
+	}
+	if len(rows) == 0 {
+		t.Fatalf("docs/%s has no table %q", page, head)
+	}
+	return rows
+}
+
+var codeSpan = regexp.MustCompile("`([^`]+)`")
+
+// codeSpans returns what a cell has as code, in its order.
+func codeSpans(cell string) (all []string) {
+	for _, match := range codeSpan.FindAllStringSubmatch(cell, -1) {
+		all = append(all, match[1])
+	}
+	return all
+}
+
+// optionsByKey returns the options of a room by their keys in the config file.
+func optionsByKey(o *RoomOptions) map[string]reflect.Value {
+	capital := regexp.MustCompile("([a-z])([A-Z])")
+	options := map[string]reflect.Value{}
+	fields := reflect.ValueOf(o).Elem()
+	for i := range fields.NumField() {
+		options[strings.ToLower(capital.ReplaceAllString(fields.Type().Field(i).Name, "$1-$2"))] = fields.Field(i)
+	}
+	return options
+}
+
+// permitted returns the words that a permission may have.
+func permitted(key string) (words []string) {
+	for _, who := range allWho {
+		o := DefaultRoom()
+		optionsByKey(&o)[key].Set(reflect.ValueOf(who))
+		var m mistakes
+		if o.check(&m); errors.Join(m.errs...) == nil {
+			words = append(words, string(who))
+		}
+	}
+	return words
+}
+
+func TestThePageOfRoomsHasThePermissions(t *testing.T) {
+	t.Parallel()
+	o := DefaultRoom()
+	options := optionsByKey(&o)
+	var keys []string
+	for _, row := range docRows(t, "rooms.md", "option", "action", "default", "values") {
+		key := codeSpans(row[0])[0]
+		keys = append(keys, key)
+		if got, want := codeSpans(row[2])[0], fmt.Sprint(options[key]); got != want {
+			t.Errorf("%s: the page has the default %s, the code %s", key, got, want)
+		}
+		if got, want := codeSpans(row[3]), permitted(key); !slices.Equal(got, want) {
+			t.Errorf("%s: the page allows %q, the code %q", key, got, want)
+		}
+	}
+	var want []string
+	for key, value := range options {
+		if value.Type() == reflect.TypeFor[Who]() {
+			want = append(want, key)
+		}
+	}
+	if slices.Sort(keys); !slices.Equal(keys, slices.Sorted(slices.Values(want))) {
+		t.Errorf("the page has the permissions %q, the code %q", keys, want)
+	}
+
+	var words []Who
+	for _, row := range docRows(t, "rooms.md", "word", "who", "plain client") {
+		who := Who(codeSpans(row[0])[0])
+		words = append(words, who)
+		o := DefaultRoom()
+		o.Publish = who
+		if got, want := row[2] == "yes", o.allows(asker{inside: true}, toPublish); got != want {
+			t.Errorf("%s: a plain client: got %v on the page, want %v", who, got, want)
+		}
+	}
+	if !slices.Equal(words, allWho) {
+		t.Errorf("the page has the words %q, the code %q", words, allWho)
+	}
+
+	var others []string
+	for _, row := range docRows(t, "rooms.md", "`rooms`", "who may use rooms without a pattern", "others get") {
+		others = append(others, codeSpans(row[0])[0])
+	}
+	if !slices.Equal(others, allRooms) {
+		t.Errorf("the page has the values %q of rooms, the code %q", others, allRooms)
+	}
+}
+
+func TestThePagesOfRoomsHaveEveryOptionWithItsDefault(t *testing.T) {
+	t.Parallel()
+	o := DefaultRoom()
+	options := optionsByKey(&o)
+	delete(options, "pattern")
+	delete(options, "delta") // has a section of its own
+	for _, table := range []struct {
+		page    string
+		columns []string
+		value   int
+	}{
+		{"rooms.md", []string{"option", "action", "default", "values"}, 2},
+		{"rooms.md", []string{"option", "default", "what it does"}, 1},
+		{"rooms.md", []string{"option", "default", "what it limits"}, 1},
+		{"history.md", []string{"option", "default", "range", "what it does"}, 1},
+	} {
+		if table.page == "history.md" {
+			options["read-history"] = reflect.ValueOf(&o).Elem().FieldByName("ReadHistory") // of both pages
+		}
+		for _, row := range docRows(t, table.page, table.columns...) {
+			key := codeSpans(row[0])[0]
+			value, is := options[key]
+			if !is {
+				t.Errorf("docs/%s: %s is no option, or stands there twice", table.page, key)
+				continue
+			}
+			delete(options, key)
+			want := fmt.Sprint(value)
+			if key == "history-ttl" {
+				want = "none" // it has to be set
+			}
+			if got := strings.Trim(strings.TrimSuffix(strings.SplitN(row[table.value], ":", 2)[0], ","), "` "); got != want {
+				t.Errorf("docs/%s: %s has the default %q, want %q", table.page, key, got, want)
+			}
+		}
+	}
+	for key := range options {
+		t.Errorf("no page has the option %s", key)
+	}
+}
+
+var apiExample = regexp.MustCompile(`curl -H "X-API-Key: \$THRONG_API_KEY" -d '(.*)' http://127\.0\.0\.1:3000/api/(\w+)\n`)
+
+// The examples of the pages are calls that succeed, in the room of the examples.
+func TestTheExamplesOfThePagesAreGoodCalls(t *testing.T) {
+	t.Parallel()
+	for _, page := range []string{"rooms.md", "history.md", "moderation.md"} {
+		s := startAPI(t, roomWithHistory("chat:*"))
+		for range 7 { // the offset that is redacted
+			call(t, s, "publish", `{"channel":"chat:tea","data":{"text":"hello"}}`)
+		}
+		examples := apiExample.FindAllStringSubmatch(docText(t, page), -1)
+		for _, e := range examples {
+			checkSchema(t, e[2], "Request", e[1])
+			if answer := call(t, s, e[2], e[1]); !strings.HasPrefix(answer, `{"result":`) {
+				t.Errorf("docs/%s: %s %s: got %s", page, e[2], e[1], answer)
+			}
+		}
+		if n := strings.Count(docText(t, page), "curl "); n == 0 || n != len(examples) {
+			t.Errorf("docs/%s: %d calls of curl, %d of which are examples", page, n, len(examples))
+		}
+	}
+}
