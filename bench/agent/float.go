@@ -62,9 +62,7 @@ func (r *room) settle(m *member, pos uint64) {
 
 // skip moves m over floating entries: their moment may have been before.
 func (r *room) skip(m *member) {
-	if len(m.recently()) > 0 && m.next != m.astray.at {
-		r.settle(m, m.astray.at) // it was received without coming here
-	}
+	r.settleRecent(m)
 	for end := r.log.length.Load(); m.next < end; {
 		e := r.log.at(m.next)
 		if e == nil || !e.floating() {
@@ -74,5 +72,26 @@ func (r *room) skip(m *member) {
 	}
 	if m.astray != nil {
 		m.astray.at = m.next
+	}
+}
+
+// settleRecent settles the floating entries that m received last, if an entry that does not float followed without coming here.
+func (r *room) settleRecent(m *member) {
+	if len(m.recently()) > 0 && m.next != m.astray.at {
+		r.settle(m, m.astray.at)
+	}
+}
+
+// skipLeaving is skip for a member that leaves: a floating entry that it did not receive was on its way, and is not due to it.
+func (r *room) skipLeaving(m *member) {
+	r.settleRecent(m)
+	for end := r.log.length.Load(); m.next < end; m.next++ {
+		e := r.log.at(m.next)
+		if e == nil || !e.floating() {
+			break
+		}
+		if !m.takeEarly(m.next) && !r.own(m, e) {
+			m.stray().excused++
+		}
 	}
 }

@@ -485,6 +485,35 @@ func TestOneThatLeavesHasLostOnlyWhatItWasPassedOverWith(t *testing.T) {
 	}
 }
 
+// What was on its way to a member that leaves is not lost, also if a newcomer received it first, so that its place is not known.
+func TestOneThatLeavesHasNotLostWhatANewcomerReceivedFirst(t *testing.T) {
+	h := newHall(t, 3, 1)
+	h.sent(10)
+	for i := range h.conns {
+		h.hears(i, h.wire(upTo(5)...))
+	}
+	late := &conn{poller: h.poller, room: h.room, state: open, member: member{connection: 7, publisher: -1}}
+	h.room.join(&late.member, 0)
+	h.conns = append(h.conns, late)
+	h.hears(0, h.wire(5))
+	h.hears(3, h.wire(6)) // it joined between 5 and 6, for all that is known behind 7
+	for i := range 2 {
+		h.hears(i+1, h.wire(5)) // 6 is on its way
+	}
+	if !h.conns[1].part() {
+		t.Fatal("it was not a member")
+	}
+	h.hears(2, h.wire(7))
+	if !h.conns[2].part() { // 6 is lost: 7 came
+		t.Fatal("it was not a member")
+	}
+	h.hears(0, h.wire(6, 7, 8, 9))
+	h.hears(3, h.wire(7, 8, 9))
+	if got, expected := h.finish(); got != (result.Faults{Lost: 1}) || expected != 10+6+8+4 {
+		t.Errorf("got %+v of %d, want 1 lost of %d", got, expected, 10+6+8+4)
+	}
+}
+
 func TestMessageInAWrongRoomIsMisrouted(t *testing.T) {
 	p := newProof(testRun, testSize, 2, []int32{0, 1}, false, 0, 1)
 	p.sent[0].Store(1)

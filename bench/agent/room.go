@@ -146,7 +146,7 @@ func (r *room) leave(m *member) {
 	defer r.mu.Unlock()
 	r.members--
 	if !m.away {
-		r.skip(m)
+		r.skipLeaving(m)
 	}
 	due := r.due(m, m.next)
 	lost, missed := r.lost(m, due)
