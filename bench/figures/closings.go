@@ -315,6 +315,10 @@ func endings() (string, error) {
 			return "", err
 		}
 	}
+	return endingsText(closings), nil
+}
+
+func endingsText(closings []*closing) string {
 	g := newGrid("how", "closed after: median, ms", "closed after: p99, ms", "the longest of all rounds, ms", "connections/s", "wrong code, of all rounds", "others closed", "others lost",
 		"others' p99 before, ms", "others' p99 meanwhile, ms", "server's core busy", "client's core busy")
 	for _, c := range closings {
@@ -322,5 +326,5 @@ func endings() (string, error) {
 			median(c.before, "%.0f"), median(c.meanwhile, "%.0f"), median(c.serverCores, "%.2f"), median(c.clientCores, "%.2f"))
 	}
 	return g.turned() + fmt.Sprintf("\n`go run ./bench/figures --throng ./throng --only closings --rounds %d`: %s connections, of which each column ends %s\n",
-		*rounds, result.Thousands(attendants), result.Thousands(ofOneClosing)), nil
+		*rounds, result.Thousands(attendants), result.Thousands(ofOneClosing))
 }

@@ -121,11 +121,15 @@ func crowds() (string, error) {
 			}
 		}
 	}
+	return crowdsText(all), nil
+}
+
+func crowdsText(all []*moving) string {
 	g := newGrid("what happens", "let in", "error 100", "error 111", "answered after: median, ms", "answered last after, ms", "waiting to be asked, at most", "waiting to be told, at most", "not told", "memory grew by, MiB",
 		"server's CPU, s", "the server's longest round, ms", "others' p50, ms", "others' p99, ms", "others lost", "verdict")
 	for _, c := range all {
 		g.row(c.name, median(c.letIn, "%.0f"), median(c.errors100, "%.0f"), median(c.errors111, "%.0f"), median(c.median, "%.0f"), median(c.last, "%.0f"), median(c.asking, "%.0f"), median(c.telling, "%.0f"),
 			median(c.dropped, "%.0f"), median(c.memory, "%.1f"), median(c.cpu, "%.2f"), median(c.rounds, "%.1f"), over(c.others, p50, "%.1f"), over(c.others, p99, "%.1f"), over(c.others, lost, "%.0f"), verdicts(c.others))
 	}
-	return g.turned() + fmt.Sprintf("\n`go run ./bench/figures --throng ./throng --only crowds --rounds %d`; the others are as above.\n", *rounds), nil
+	return g.turned() + fmt.Sprintf("\n`go run ./bench/figures --throng ./throng --only crowds --rounds %d`; the others are as above.\n", *rounds)
 }

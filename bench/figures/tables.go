@@ -114,70 +114,103 @@ func command(scenario string, flags []string, rounds int) string {
 	return fmt.Sprintf("\n`taskset -c 1 ./throng bench %s ws://%s/ws %s`, %s\n", scenario, address, strings.Join(flags, " "), times)
 }
 
+var (
+	idleFlags = []string{"--connections", "10000", "--rate", "0", "--duration", "8s"}
+	manyFlags = []string{"--connections", "19800", "--rate", "0", "--duration", "8s"}
+)
+
 func idle() (string, error) {
-	flags := []string{"--connections", "10000", "--rate", "0", "--duration", "8s"}
 	names := contestants(everyone)
-	results := inTurn(*rounds, names, "idle", flags...)
+	results := inTurn(*rounds, names, "idle", idleFlags...)
+	r, err := load("throng", "idle", manyFlags...)
+	if err != nil {
+		return "", err
+	}
+	return idleText(names, results, r), nil
+}
+
+func idleText(names []string, results map[string][]*result.Result, r *result.Result) string {
 	g := newGrid("server", "user memory a connection, B", "server CPU an upgrade, us", "as a multiple of the floor", "handshakes/s", "verdict")
 	for _, name := range names {
 		rs := results[name]
 		g.row(name, over(rs, perConn, "%.0f"), over(rs, perUpgrade, "%.1f"), ratio(rs, results["floor"], perUpgrade), over(rs, connectsPerS, "%.0f"), verdicts(rs))
 	}
-	many := []string{"--connections", "19800", "--rate", "0", "--duration", "8s"}
-	r, err := load("throng", "idle", many...)
-	if err != nil {
-		return "", err
-	}
-	return g.text.String() + command("idle", flags, *rounds) + fmt.Sprintf("\nOne throng process held %s of 19,800 connections at %.0f B each, %.1f us of CPU an upgrade:\n",
-		result.Thousands(r.Connect.Opened-r.Delivery.Closed), perConn(r), perUpgrade(r)) + command("idle", many, 1), nil
+	return g.text.String() + command("idle", idleFlags, *rounds) + fmt.Sprintf("\nOne throng process held %s of 19,800 connections at %.0f B each, %.1f us of CPU an upgrade:\n",
+		result.Thousands(r.Connect.Opened-r.Delivery.Closed), perConn(r), perUpgrade(r)) + command("idle", manyFlags, 1)
 }
 
+var fanoutFlags = []string{"--connections", "10000", "--rate", "5", "--publishers", "5", "--size", "128", "--duration", "8s", "--warmup", "2s"}
+
 func fanout() (string, error) {
-	flags := []string{"--connections", "10000", "--rate", "5", "--publishers", "5", "--size", "128", "--duration", "8s", "--warmup", "2s"}
 	names := contestants(everyone)
-	results := inTurn(*rounds, names, "broadcast", flags...)
+	return fanoutText(names, inTurn(*rounds, names, "broadcast", fanoutFlags...)), nil
+}
+
+func fanoutText(names []string, results map[string][]*result.Result) string {
 	g := newGrid("server", "CPU a delivery, us", "as a multiple of the floor", "cores", "p50, ms", "p99, ms", "lost", "verdict")
 	for _, name := range names {
 		rs := results[name]
 		g.row(name, over(rs, perDelivery, "%.2f"), ratio(rs, results["floor"], perDelivery), over(rs, serverCores, "%.2f"), over(rs, p50, "%.0f"), over(rs, p99, "%.0f"), over(rs, lost, "%.0f"), verdicts(rs))
 	}
-	return g.text.String() + command("broadcast", flags, *rounds), nil
+	return g.text.String() + command("broadcast", fanoutFlags, *rounds)
+}
+
+var hotFlags = []string{"--connections", "500", "--publishers", "500", "--size", "128", "--duration", "8s", "--warmup", "2s"}
+
+// hotPart is servers that are measured at one rate.
+type hotPart struct {
+	rate    string
+	rounds  int
+	names   []string
+	results map[string][]*result.Result
 }
 
 // hot is a room in which everybody talks. The peers fall behind without end, so that once is enough.
 func hot() (string, error) {
-	flags := []string{"--connections", "500", "--publishers", "500", "--size", "128", "--duration", "8s", "--warmup", "2s"}
+	parts := []hotPart{{rate: "8000", rounds: *rounds, names: everyone[:1]}, {rate: "16000", rounds: *rounds, names: everyone[:1]}, {rate: "8000", rounds: 1, names: contestants(everyone[1:])}}
+	for i := range parts {
+		p := &parts[i]
+		p.results = inTurn(p.rounds, p.names, "broadcast", append([]string{"--rate", p.rate}, hotFlags...)...)
+	}
+	return hotText(parts), nil
+}
+
+func hotText(parts []hotPart) string {
 	g := newGrid("server", "messages/s offered", "deliveries/s", "p50, ms", "p99, ms", "lost", "doubled or out of order", "CPU a delivery, us", "client's cores", "runs", "verdict")
-	for _, part := range []struct {
-		rate   string
-		rounds int
-		names  []string
-	}{{"8000", *rounds, everyone[:1]}, {"16000", *rounds, everyone[:1]}, {"8000", 1, contestants(everyone[1:])}} {
-		results := inTurn(part.rounds, part.names, "broadcast", append([]string{"--rate", part.rate}, flags...)...)
+	for _, part := range parts {
 		for _, name := range part.names {
-			rs := results[name]
+			rs := part.results[name]
 			g.row(name, part.rate, over(rs, perSecond, "%.0f"), over(rs, p50, "%.1f"), over(rs, p99, "%.1f"), over(rs, lost, "%.0f"),
 				over(rs, doubled, "%.0f"), over(rs, perDelivery, "%.3f"), over(rs, clientCores, "%.2f"), fmt.Sprint(part.rounds), verdicts(rs))
 		}
 	}
-	return g.text.String() + command("broadcast", append([]string{"--rate", "8000"}, flags...), *rounds) + "\nand with `--rate 16000`.\n", nil
+	return g.text.String() + command("broadcast", append([]string{"--rate", "8000"}, hotFlags...), *rounds) + "\nand with `--rate 16000`.\n"
 }
 
+var heartbeatFlags = []string{"--connections", "15000", "--rate", "0", "--duration", "60s"}
+
 func heartbeat() (string, error) {
-	flags := []string{"--connections", "15000", "--rate", "0", "--duration", "60s"}
-	r, err := load("throng", "idle", flags...)
+	r, err := load("throng", "idle", heartbeatFlags...)
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%.2f %% of a core, over %s pings.\n", 100*r.Server.Cores, result.Thousands(r.Delivery.Pings)) + command("idle", flags, 1), nil
+	return heartbeatText(r), nil
 }
+
+func heartbeatText(r *result.Result) string {
+	return fmt.Sprintf("%.2f %% of a core, over %s pings.\n", 100*r.Server.Cores, result.Thousands(r.Delivery.Pings)) + command("idle", heartbeatFlags, 1)
+}
+
+var stuckFlags = []string{"--connections", "200", "--slow", "10%", "--rate", "50", "--publishers", "50", "--size", "8000", "--duration", "30s", "--warmup", "2s"}
 
 // stuck is a room in which one in ten stops reading. Its messages are large, as the kernel keeps megabytes for a reader before a
 // server has to. Once is enough: it either harms the others or not.
 func stuck() (string, error) {
-	flags := []string{"--connections", "200", "--slow", "10%", "--rate", "50", "--publishers", "50", "--size", "8000", "--duration", "30s", "--warmup", "2s"}
 	names := contestants(everyone)
-	results := inTurn(1, names, "slow", flags...)
+	return stuckText(names, inTurn(1, names, "slow", stuckFlags...)), nil
+}
+
+func stuckText(names []string, results map[string][]*result.Result) string {
 	g := newGrid("server", "p99 of the others before, ms", "while some do not read, ms", "stopped", "cut", "within, s", "memory grew by, MiB", "others lost", "verdict")
 	for _, name := range names {
 		rs := results[name]
@@ -186,7 +219,7 @@ func stuck() (string, error) {
 			over(rs, ofSlow(func(s *result.Slow) float64 { return float64(s.Cut) }), "%.0f"), over(rs, ofSlow(cutWithin), "%.1f"),
 			over(rs, ofSlow(func(s *result.Slow) float64 { return float64(s.Grown) / (1 << 20) }), "%.1f"), over(rs, lost, "%.0f"), verdicts(rs))
 	}
-	return g.text.String() + command("slow", flags, 1), nil
+	return g.text.String() + command("slow", stuckFlags, 1)
 }
 
 // ofSlow is a figure of a run in which some stopped reading.
@@ -214,33 +247,51 @@ func cutWithin(s *result.Slow) float64 {
 	return s.CutAfter.Max.Seconds()
 }
 
+var (
+	sdkIdleFlags   = []string{"--connections", "10000", "--rate", "0", "--duration", "8s"}
+	sdkFanoutFlags = []string{"--connections", "10000", "--rate", "5", "--publishers", "5", "--size", "128", "--duration", "8s", "--warmup", "2s"}
+	sdkHotFlags    = []string{"--connections", "500", "--rate", "4000", "--publishers", "500", "--size", "128", "--duration", "8s", "--warmup", "2s"}
+)
+
+// sdkResults are those of the table by server.
+type sdkResults struct{ idle, fanout, hot map[string][]*result.Result }
+
 // backend is what the SDK protocol costs, with one room joined, beside the plain room and the library that Centrifugo is made of.
 func backend() (string, error) {
-	idle := []string{"--connections", "10000", "--rate", "0", "--duration", "8s"}
-	fanout := []string{"--connections", "10000", "--rate", "5", "--publishers", "5", "--size", "128", "--duration", "8s", "--warmup", "2s"}
-	hot := []string{"--connections", "500", "--rate", "4000", "--publishers", "500", "--size", "128", "--duration", "8s", "--warmup", "2s"}
 	chats := contestants([]string{"throng", sdk, "centrifuge"})
 	names := append(slices.Clone(chats), contestants([]string{"floor"})...)
-	idling := inTurn(*rounds, names, "idle", idle...)
-	fanning := inTurn(*rounds, names, "broadcast", fanout...)
-	talking := inTurn(*rounds, chats, "broadcast", hot...)
+	var results sdkResults
+	results.idle = inTurn(*rounds, names, "idle", sdkIdleFlags...)
+	results.fanout = inTurn(*rounds, names, "broadcast", sdkFanoutFlags...)
+	results.hot = inTurn(*rounds, chats, "broadcast", sdkHotFlags...)
+	return backendText(names, results), nil
+}
+
+func backendText(names []string, results sdkResults) string {
 	g := newGrid("server", "user memory a connection, B", "server CPU to connect and join, us", "fan-out to 10,000: CPU a delivery as a multiple of the floor",
 		"hot room of 500: deliveries/s", "p99, ms", "lost", "CPU a delivery, us", "client's cores", "verdict of the hot room")
 	for _, name := range names {
-		hot := talking[name]
+		idling, fanning, hot := results.idle, results.fanout, results.hot[name]
 		g.row(name, over(idling[name], perConn, "%.0f"), over(idling[name], perUpgrade, "%.1f"), ratio(fanning[name], fanning["floor"], perDelivery),
 			over(hot, perSecond, "%.0f"), over(hot, p99, "%.1f"), over(hot, lost, "%.0f"), over(hot, perDelivery, "%.3f"), over(hot, clientCores, "%.2f"), verdicts(hot))
 	}
-	return g.text.String() + command("idle", idle, *rounds) + command("broadcast", fanout, *rounds) + command("broadcast", hot, *rounds) +
-		"\nand with `--protocol centrifugo`, to `/connection/websocket`.\n", nil
+	return g.text.String() + command("idle", sdkIdleFlags, *rounds) + command("broadcast", sdkFanoutFlags, *rounds) + command("broadcast", sdkHotFlags, *rounds) +
+		"\nand with `--protocol centrifugo`, to `/connection/websocket`.\n"
 }
+
+var (
+	clientFlags        = []string{"--connections", "500", "--rate", "16000", "--publishers", "500", "--size", "128", "--duration", "8s", "--warmup", "2s"}
+	clientConnectFlags = []string{"--connections", "19800"}
+)
 
 // client is what throng bench itself costs.
 func client() (string, error) {
-	flags := []string{"--connections", "500", "--rate", "16000", "--publishers", "500", "--size", "128", "--duration", "8s", "--warmup", "2s"}
-	room := inTurn(*rounds, everyone[:1], "broadcast", flags...)["throng"]
-	connections := []string{"--connections", "19800"}
-	many := inTurn(*rounds, everyone[:1], "connect", connections...)["throng"]
+	room := inTurn(*rounds, everyone[:1], "broadcast", clientFlags...)["throng"]
+	many := inTurn(*rounds, everyone[:1], "connect", clientConnectFlags...)["throng"]
+	return clientText(room, many)
+}
+
+func clientText(room, many []*result.Result) (string, error) {
 	g := newGrid("client", "median of runs")
 	g.row("deliveries/s of 128 B, every one checked, by one core", over(room, perSecond, "%.0f"))
 	g.row("of that core used", over(room, clientCores, "%.2f"))
@@ -251,5 +302,5 @@ func client() (string, error) {
 	if verdicts(room) == "–" || verdicts(many) == "–" {
 		return "", errors.New("no run of it")
 	}
-	return g.text.String() + command("broadcast", flags, *rounds) + command("connect", connections, *rounds), nil
+	return g.text.String() + command("broadcast", clientFlags, *rounds) + command("connect", clientConnectFlags, *rounds), nil
 }

@@ -165,7 +165,19 @@ func unfinished() (_ string, err error) {
 		}
 		most = max(most, now.PSS)
 	}
+	return unfinishedText(unfinishedRun{handshakes: processes * each, processes: processes, rate: processes * holdRate, grown: most - before.PSS, took: took}), nil
+}
+
+// unfinishedRun is what was measured.
+type unfinishedRun struct {
+	handshakes, processes int
+	rate                  int       // handshakes a second
+	grown                 int64     // bytes of the server, at most
+	took                  []float64 // by whole handshakes meanwhile, ms
+}
+
+func unfinishedText(u unfinishedRun) string {
 	return fmt.Sprintf("%s handshakes from %d processes, %s a second: the server grew by %.1f MiB at most. Of %d whole handshakes meanwhile "+
-		"the median took %.1f ms, the slowest %.1f ms.\n\n`go run ./bench/figures --throng ./throng --only unfinished`, once\n", result.Thousands(processes*each), processes, result.Thousands(processes*holdRate),
-		float64(most-before.PSS)/(1<<20), len(took), stats.Median(took), slices.Max(took)), nil
+		"the median took %.1f ms, the slowest %.1f ms.\n\n`go run ./bench/figures --throng ./throng --only unfinished`, once\n", result.Thousands(u.handshakes), u.processes, result.Thousands(u.rate),
+		float64(u.grown)/(1<<20), len(u.took), stats.Median(u.took), slices.Max(u.took))
 }

@@ -317,6 +317,10 @@ func webhooks() (string, error) {
 			}
 		}
 	}
+	return webhooksText(applications), nil
+}
+
+func webhooksText(applications []*answering) string {
 	g := newGrid("the application answers", "asked/s", "told/s", "commands done, %", "error 100, %", "error 111, %", "done after: median, ms", "done after: p99, ms", "waiting to be asked, at most",
 		"waiting to be told, at most", "not told", "server's core busy", "CPU a webhook, us", "memory grew by, MiB", "a round of the server's, p99.9, ms", "others' p50, ms", "others' p99, ms", "others lost", "verdict")
 	for _, w := range applications {
@@ -325,5 +329,5 @@ func webhooks() (string, error) {
 			over(w.others, p50, "%.1f"), over(w.others, p99, "%.1f"), over(w.others, lost, "%.0f"), verdicts(w.others))
 	}
 	return g.turned() + fmt.Sprintf("\n`go run ./bench/figures --throng ./throng --only webhooks --rounds %d`: %d users a second; the others are\n", *rounds, visitsPerSecond) +
-		command("broadcast", bystanders, *rounds), nil
+		command("broadcast", bystanders, *rounds)
 }

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"flag"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/throng-chat/throng/bench/result"
+)
+
+var update = flag.Bool("update", false, "rewrite testdata/*.golden")
+
+// example is a run whose figures all differ, and differ from those of any other n.
+func example(n int) *result.Result {
+	f := float64(n)
+	after := func(ms float64) *time.Duration {
+		d := time.Duration(ms * (1 + f/8) * 1e6)
+		return &d
+	}
+	latency := func(ms float64) *result.Distribution {
+		return &result.Distribution{P50: after(ms), P99: after(3 * ms), Max: *after(7 * ms)}
+	}
+	r := &result.Result{
+		Target:  result.Target{PID: 1},
+		Connect: result.Connect{Opened: 19_800 - n, PerS: 20_419 - 137*f},
+		Sent:    result.Sent{Lag: latency(0.3)},
+		Latency: result.Latency{Each: latency(2.5)},
+		Delivery: result.Delivery{
+			PerS: 3_999_804 - 7919*f, Pings: uint64(36_000 + n), Closed: n, Faults: result.Faults{Lost: 3 * n, Duplicated: 5 * n, Reordered: 7 * n},
+		},
+		Server: result.Server{Cores: 0.91 - f/64, PerDelivery: 221 + 31*f, PerUpgrade: 16_200 + 1300*f, PSSBefore: 1, PerConn: 379 + 17.3*f},
+		Client: result.Client{Cores: 0.92 - f/128, PerDelivery: 119 + 3*f, PerConn: 709 + 11*f},
+		Slow: &result.Slow{
+			Stopped: 20, Cut: n, CutAfter: &result.Distribution{Max: *after(5000)}, Before: latency(4), Healthy: latency(6), Grown: int64(n+1) << 19,
+		},
+		Verdict: result.Verdict{Code: []string{result.Valid, result.Valid, result.Limited}[n%3]},
+	}
+	if n%5 == 4 { // much of which was not measured
+		r.Target, r.Sent, r.Latency, r.Slow, r.Server.PSSBefore, r.Client.Cores = result.Target{}, result.Sent{}, result.Latency{}, nil, 0, 0
+	}
+	return r
+}
+
+// examples are of three rounds, by server. Some failed: a round of the floor, one of uws, all of axum.
+func examples(names []string) map[string][]*result.Result {
+	results := map[string][]*result.Result{}
+	for i, name := range names {
+		for round := range 3 {
+			r := example(3*i + round)
+			if name == "axum" || name == "uws" && round == 0 || name == "floor" && round == 2 {
+				r = nil
+			}
+			results[name] = append(results[name], r)
+		}
+	}
+	return results
+}
+
+// three is a value a round.
+func three(v float64) []float64 { return []float64{v, 1.5 * v, 0.7 * v} }
+
+func TestTheTablesAreWhatTheyWere(t *testing.T) {
+	defer func(before int) { *rounds = before }(*rounds)
+	*rounds = 3
+	built := []string{"throng", "floor", "uws", "axum", "nbio"}
+	chats := []string{"throng", sdk, "centrifuge"}
+	unmeasured := []float64{math.NaN(), math.NaN(), math.NaN()}
+	for name, text := range map[string]func() (string, error){
+		"idle":      func() (string, error) { return idleText(built, examples(built), example(2)), nil },
+		"fanout":    func() (string, error) { return fanoutText(built, examples(built)), nil },
+		"heartbeat": func() (string, error) { return heartbeatText(example(2)), nil },
+		"stuck":     func() (string, error) { return stuckText(built, examples(built)), nil },
+		"hot": func() (string, error) {
+			once := map[string][]*result.Result{}
+			for name, runs := range examples(built) {
+				once[name] = runs[:1]
+			}
+			return hotText([]hotPart{
+				{rate: "8000", rounds: 3, names: built[:1], results: examples(built)},
+				{rate: "16000", rounds: 3, names: built[:1], results: map[string][]*result.Result{"throng": {example(5), nil, example(9)}}},
+				{rate: "8000", rounds: 1, names: built[1:], results: once},
+			}), nil
+		},
+		"unfinished": func() (string, error) {
+			return unfinishedText(unfinishedRun{handshakes: 20_000, processes: 4, rate: 10_000, grown: 25<<20 + 700_000, took: []float64{0.3, 4.5, 0.25, 11.04}}), nil
+		},
+		"sdk": func() (string, error) {
+			names := append(chats, "floor")
+			return backendText(names, sdkResults{idle: examples(names), fanout: examples(names), hot: examples(chats)}), nil
+		},
+		"client": func() (string, error) {
+			return clientText([]*result.Result{example(0), example(2), nil}, []*result.Result{nil, example(4), example(1)})
+		},
+		"closings": func() (string, error) {
+			all := allClosings()
+			for i, c := range all {
+				f := float64(i + 1)
+				c.median, c.p99, c.longest, c.perSecond = three(0.3*f), three(20.5*f), three(196.2*f), three(2123*f)
+				c.before, c.meanwhile, c.serverCores, c.clientCores = three(122*f), three(155*f), three(0.11*f), three(0.13*f)
+				c.wrong, c.others, c.othersLost = i, 2*i, 3*i
+			}
+			return endingsText(all), nil
+		},
+		"webhooks": func() (string, error) {
+			var all []*answering
+			for i, name := range []string{"no webhooks", "at once", "never"} {
+				f := float64(i + 1)
+				a := &answering{
+					name:  name,
+					asked: three(2249 * f), told: three(750 * f), done: three(23.3 * f), errors100: three(8.04 * f), errors111: three(9.2 * f),
+					p50: three(0.6 * f), p99: three(3.8 * f), asking: three(3929 * f), telling: three(2056 * f), dropped: three(4 * f), memory: three(20.8 * f),
+					cores: three(0.23 * f), perHook: three(71 * f), rounds: three(6.4 * f), others: []*result.Result{example(i), example(i + 3), example(i + 4)},
+				}
+				if name == "never" {
+					a.p50, a.p99, a.perHook = unmeasured, []float64{math.NaN(), 5, math.NaN()}, []float64{math.Inf(1), math.NaN(), math.NaN()}
+				}
+				all = append(all, a)
+			}
+			return webhooksText(all), nil
+		},
+		"crowds": func() (string, error) {
+			var all []*moving
+			for i, name := range []string{"10,000 come", "10,000 come, it never answers", "15,000 go"} {
+				f := float64(i + 1)
+				m := &moving{
+					name: name, goes: i == 2,
+					asking: three(3968 * f), telling: three(2624 * f), dropped: three(6 * f), memory: three(22.2 * f), rounds: three(51.2 * f), cpu: three(0.44 * f),
+					others: []*result.Result{example(i), example(i + 3), example(i + 5)},
+				}
+				if !m.goes {
+					m.letIn, m.errors100, m.errors111, m.median, m.last = three(4754*f), three(256*f), three(5246*f), three(155*f), three(542*f)
+				}
+				all = append(all, m)
+			}
+			return crowdsText(all), nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := text()
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join("testdata", name+".golden")
+			if *update {
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != string(want) {
+				t.Errorf("got\n%s\nwant (%s)\n%s", got, file, want)
+			}
+		})
+	}
+}
