@@ -106,7 +106,7 @@ func TestErrorsAreTold(t *testing.T) {
 }
 
 func TestAConductPassesThroughTheEnvironment(t *testing.T) {
-	for _, want := range []conduct{{0, 200, nil}, {5 * time.Millisecond, 500, []string{"connect", "publish"}}} {
+	for _, want := range []conduct{{status: 200}, {delay: 5 * time.Millisecond, status: 500, hangs: []string{"connect", "publish"}}} {
 		if got, err := parseConduct(want.String()); err != nil || got.String() != want.String() {
 			t.Errorf("got %v, %v, want %v", got, err, want)
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"math"
 	"time"
 
 	"github.com/throng-chat/throng/bench/result"
@@ -16,7 +17,7 @@ type crowd struct {
 }
 
 func newCrowd(n int) (*crowd, error) {
-	c := &crowd{make([]*member, n), make([]string, n)}
+	c := &crowd{members: make([]*member, n), connects: make([]string, n)}
 	return c, inParallel(n, dialsAtOnce, func(i int) (err error) {
 		if c.connects[i], err = connecting(fmt.Sprint("user", i)); err != nil {
 			return err
@@ -45,17 +46,44 @@ func (c *crowd) close() error {
 	})
 }
 
-// moving is many users that come or go at once, and what was measured of it: a value a round.
+// moving is many users that come or go at once, and what was measured of it.
 type moving struct {
 	name  string
 	users int
 	goes  bool // they are there, and go; else they come
 	scene
-
-	letIn, errors100, errors111, median, last     []float64 // the latter two in ms, from the first of them
-	asking, telling, dropped, memory, rounds, cpu []float64
-	others                                        []*result.Result
+	rounds []crowdRound
 }
+
+// crowdRound is what was measured of a crowd in one round. What is about those that come is NaN where they go.
+type crowdRound struct {
+	letIn, errors100, errors111 float64 // commands
+	median, last                float64 // ms from the first of them
+	asking, telling             float64 // webhooks that waited, at most
+	dropped                     float64 // notifications
+	memory                      float64 // MiB that the server grew by
+	cpu                         float64 // seconds, of the server
+	shardLag                    float64 // ms, the longest
+	others                      *result.Result
+}
+
+var crowdsTable = layout[crowdRound]{rows: "what happens", columns: []column[crowdRound]{
+	{name: "let in", value: func(r crowdRound) float64 { return r.letIn }},
+	{name: "error 100", value: func(r crowdRound) float64 { return r.errors100 }},
+	{name: "error 111", value: func(r crowdRound) float64 { return r.errors111 }},
+	{name: "answered after: median", unit: "ms", value: func(r crowdRound) float64 { return r.median }},
+	{name: "answered last after", unit: "ms", value: func(r crowdRound) float64 { return r.last }},
+	{name: "waiting to be asked, at most", value: func(r crowdRound) float64 { return r.asking }},
+	{name: "waiting to be told, at most", value: func(r crowdRound) float64 { return r.telling }},
+	{name: "not told", value: func(r crowdRound) float64 { return r.dropped }},
+	{name: "memory grew by", unit: "MiB", decimals: 1, value: func(r crowdRound) float64 { return r.memory }},
+	{name: "server's CPU", unit: "s", decimals: 2, value: func(r crowdRound) float64 { return r.cpu }},
+	{name: "the server's longest round", unit: "ms", decimals: 1, value: func(r crowdRound) float64 { return r.shardLag }},
+	{name: "others' p50", unit: "ms", decimals: 1, value: func(r crowdRound) float64 { return p50(r.others) }},
+	{name: "others' p99", unit: "ms", decimals: 1, value: func(r crowdRound) float64 { return p99(r.others) }},
+	{name: "others lost", value: func(r crowdRound) float64 { return lost(r.others) }},
+	{name: "verdict", text: verdictsOf(func(r crowdRound) *result.Result { return r.others })},
+}}
 
 // round has them all come, or all go, at one moment.
 func (c *moving) round() error {
@@ -84,18 +112,17 @@ func (c *moving) round() error {
 	if err != nil {
 		return err
 	}
-	for list, value := range map[*[]float64]float64{
-		&c.asking: v.peaks.asking, &c.telling: v.peaks.telling, &c.dropped: v.metrics["throng_webhook_dropped_total"], &c.memory: v.peaks.memory,
-		&c.rounds: v.rounds(1), &c.cpu: v.cores * v.wall,
-	} {
-		*list = append(*list, value)
+	r := crowdRound{
+		letIn: math.NaN(), errors100: math.NaN(), errors111: math.NaN(), median: math.NaN(), last: math.NaN(),
+		asking: v.peaks.asking, telling: v.peaks.telling, dropped: v.metrics["throng_webhook_dropped_total"], memory: v.peaks.memory,
+		cpu: v.cores * v.wall, shardLag: v.rounds(1), others: v.others,
 	}
 	if !c.goes {
-		c.letIn, c.errors100, c.errors111 = append(c.letIn, float64(a.took.Total())), append(c.errors100, float64(a.errors["100"])), append(c.errors111, float64(a.errors["111"]))
+		r.letIn, r.errors100, r.errors111 = float64(a.took.Total()), float64(a.errors["100"]), float64(a.errors["111"])
 		a.took.Merge(&a.refused)
-		c.median, c.last = append(c.median, some(&a.took, 0.5)), append(c.last, some(&a.took, 1))
+		r.median, r.last = some(&a.took, 0.5), some(&a.took, 1)
 	}
-	c.others = append(c.others, v.others)
+	c.rounds = append(c.rounds, r)
 	log.Printf("%s: errors %v, %v", c.name, a.errors, v.others.Verdict.Why)
 	return nil
 }
@@ -105,14 +132,17 @@ const settling = 4 * time.Second
 
 // crowds is what happens when many come or go at once, and the application answers, or not.
 func crowds() (string, error) {
-	atOnce := &conduct{0, 200, nil}
+	atOnce := scene{config: hooked, conduct: &conduct{status: 200}}
+	never := func(event string) scene {
+		return scene{config: hooked, conduct: &conduct{status: 200, hangs: []string{event}}}
+	}
 	all := []*moving{
 		{name: "10,000 come, no webhooks", users: 10_000},
-		{name: "10,000 come, it answers at once", users: 10_000, scene: scene{hooked, atOnce}},
-		{name: "10,000 come, it never answers", users: 10_000, scene: scene{hooked, &conduct{0, 200, []string{"connect"}}}},
+		{name: "10,000 come, it answers at once", users: 10_000, scene: atOnce},
+		{name: "10,000 come, it never answers", users: 10_000, scene: never("connect")},
 		{name: "15,000 go, no webhooks", users: 15_000, goes: true},
-		{name: "15,000 go, it answers at once", users: 15_000, goes: true, scene: scene{hooked, atOnce}},
-		{name: "15,000 go, it never answers", users: 15_000, goes: true, scene: scene{hooked, &conduct{0, 200, []string{"disconnect"}}}},
+		{name: "15,000 go, it answers at once", users: 15_000, goes: true, scene: atOnce},
+		{name: "15,000 go, it never answers", users: 15_000, goes: true, scene: never("disconnect")},
 	}
 	for range *rounds {
 		for _, c := range all {
@@ -125,11 +155,9 @@ func crowds() (string, error) {
 }
 
 func crowdsText(all []*moving) string {
-	g := newGrid("what happens", "let in", "error 100", "error 111", "answered after: median, ms", "answered last after, ms", "waiting to be asked, at most", "waiting to be told, at most", "not told", "memory grew by, MiB",
-		"server's CPU, s", "the server's longest round, ms", "others' p50, ms", "others' p99, ms", "others lost", "verdict")
+	var rows []row[crowdRound]
 	for _, c := range all {
-		g.row(c.name, median(c.letIn, "%.0f"), median(c.errors100, "%.0f"), median(c.errors111, "%.0f"), median(c.median, "%.0f"), median(c.last, "%.0f"), median(c.asking, "%.0f"), median(c.telling, "%.0f"),
-			median(c.dropped, "%.0f"), median(c.memory, "%.1f"), median(c.cpu, "%.2f"), median(c.rounds, "%.1f"), over(c.others, p50, "%.1f"), over(c.others, p99, "%.1f"), over(c.others, lost, "%.0f"), verdicts(c.others))
+		rows = append(rows, row[crowdRound]{name: c.name, rounds: c.rounds})
 	}
-	return g.turned() + fmt.Sprintf("\n`go run ./bench/figures --throng ./throng --only crowds --rounds %d`; the others are as above.\n", *rounds)
+	return crowdsTable.turned(rows) + fmt.Sprintf("\n`go run ./bench/figures --throng ./throng --only crowds --rounds %d`; the others are as above.\n", *rounds)
 }

@@ -18,38 +18,3 @@ func replaceTable(document, name, table string) (string, error) {
 	}
 	return before + begin + "\n" + strings.TrimSpace(table) + "\n\n" + end + after, nil
 }
-
-// grid is a table of Markdown.
-type grid struct {
-	text strings.Builder
-	rows [][]string // the heads are the first
-}
-
-func newGrid(heads ...string) *grid {
-	g := &grid{}
-	g.row(heads...)
-	g.text.WriteString(strings.Repeat("|---", len(heads)) + "|\n")
-	return g
-}
-
-func (g *grid) row(cells ...string) {
-	g.rows = append(g.rows, cells)
-	g.text.WriteString("| " + strings.Join(cells, " | ") + " |\n")
-}
-
-// turned is the table with its columns for rows, where much is told of few things.
-func (g *grid) turned() string {
-	var t *grid
-	for i := range g.rows[0] {
-		var cells []string
-		for _, row := range g.rows {
-			cells = append(cells, row[i])
-		}
-		if t == nil {
-			t = newGrid(cells...)
-			continue
-		}
-		t.row(cells...)
-	}
-	return t.text.String()
-}

@@ -21,20 +21,3 @@ func TestATableTakesThePlaceOfItsOwn(t *testing.T) {
 		}
 	}
 }
-
-func TestAGridIsATable(t *testing.T) {
-	g := newGrid("a", "b")
-	g.row("1", "2")
-	if want := "| a | b |\n|---|---|\n| 1 | 2 |\n"; g.text.String() != want {
-		t.Errorf("got %q, want %q", g.text.String(), want)
-	}
-}
-
-func TestATurnedGridHasItsColumnsForRows(t *testing.T) {
-	g := newGrid("what", "a", "b")
-	g.row("one", "1", "2")
-	g.row("two", "3", "4")
-	if want := "| what | one | two |\n|---|---|---|\n| a | 1 | 3 |\n| b | 2 | 4 |\n"; g.turned() != want {
-		t.Errorf("got %q, want %q", g.turned(), want)
-	}
-}

@@ -45,18 +45,18 @@ func example(n int) *result.Result {
 }
 
 // examples are of three rounds, by server. Some failed: a round of the floor, one of uws, all of axum.
-func examples(names []string) map[string][]*result.Result {
-	results := map[string][]*result.Result{}
+func examples(names []string) results {
+	runs := results{}
 	for i, name := range names {
 		for round := range 3 {
 			r := example(3*i + round)
 			if name == "axum" || name == "uws" && round == 0 || name == "floor" && round == 2 {
 				r = nil
 			}
-			results[name] = append(results[name], r)
+			runs[name] = append(runs[name], r)
 		}
 	}
-	return results
+	return runs
 }
 
 // three is a value a round.
@@ -67,21 +67,16 @@ func TestTheTablesAreWhatTheyWere(t *testing.T) {
 	*rounds = 3
 	built := []string{"throng", "floor", "uws", "axum", "nbio"}
 	chats := []string{"throng", sdk, "centrifuge"}
-	unmeasured := []float64{math.NaN(), math.NaN(), math.NaN()}
 	for name, text := range map[string]func() (string, error){
 		"idle":      func() (string, error) { return idleText(built, examples(built), example(2)), nil },
 		"fanout":    func() (string, error) { return fanoutText(built, examples(built)), nil },
 		"heartbeat": func() (string, error) { return heartbeatText(example(2)), nil },
 		"stuck":     func() (string, error) { return stuckText(built, examples(built)), nil },
 		"hot": func() (string, error) {
-			once := map[string][]*result.Result{}
-			for name, runs := range examples(built) {
-				once[name] = runs[:1]
-			}
 			return hotText([]hotPart{
-				{rate: "8000", rounds: 3, names: built[:1], results: examples(built)},
-				{rate: "16000", rounds: 3, names: built[:1], results: map[string][]*result.Result{"throng": {example(5), nil, example(9)}}},
-				{rate: "8000", rounds: 1, names: built[1:], results: once},
+				{rate: 8000, rounds: 3, names: built[:1], runs: examples(built)},
+				{rate: 16000, rounds: 3, names: built[:1], runs: results{"throng": {example(5), nil, example(9)}}},
+				{rate: 8000, rounds: 1, names: built[1:], runs: examples(built)},
 			}), nil
 		},
 		"unfinished": func() (string, error) {
@@ -97,25 +92,32 @@ func TestTheTablesAreWhatTheyWere(t *testing.T) {
 		"closings": func() (string, error) {
 			all := allClosings()
 			for i, c := range all {
-				f := float64(i + 1)
-				c.median, c.p99, c.longest, c.perSecond = three(0.3*f), three(20.5*f), three(196.2*f), three(2123*f)
-				c.before, c.meanwhile, c.serverCores, c.clientCores = three(122*f), three(155*f), three(0.11*f), three(0.13*f)
-				c.wrong, c.others, c.othersLost = i, 2*i, 3*i
+				for _, f := range three(float64(i + 1)) {
+					c.rounds = append(c.rounds, closingRound{
+						median: 0.3 * f, p99: 20.5 * f, longest: 196.2 * f, perSecond: 2123 * f,
+						before: 122 * f, meanwhile: 155 * f, serverCores: 0.11 * f, clientCores: 0.13 * f,
+					})
+				}
+				c.rounds[0].wrong, c.rounds[1].others, c.rounds[1].othersLost, c.rounds[2].othersLost = i, 2*i, i, 2*i
 			}
 			return endingsText(all), nil
 		},
 		"webhooks": func() (string, error) {
 			var all []*answering
 			for i, name := range []string{"no webhooks", "at once", "never"} {
-				f := float64(i + 1)
-				a := &answering{
-					name:  name,
-					asked: three(2249 * f), told: three(750 * f), done: three(23.3 * f), errors100: three(8.04 * f), errors111: three(9.2 * f),
-					p50: three(0.6 * f), p99: three(3.8 * f), asking: three(3929 * f), telling: three(2056 * f), dropped: three(4 * f), memory: three(20.8 * f),
-					cores: three(0.23 * f), perHook: three(71 * f), rounds: three(6.4 * f), others: []*result.Result{example(i), example(i + 3), example(i + 4)},
+				a := &answering{name: name}
+				for round, f := range three(float64(i + 1)) {
+					a.rounds = append(a.rounds, webhookRound{
+						asked: 2249 * f, told: 750 * f, done: 23.3 * f, errors100: 8.04 * f, errors111: 9.2 * f,
+						p50: 0.6 * f, p99: 3.8 * f, asking: 3929 * f, telling: 2056 * f, dropped: 4 * f, memory: 20.8 * f,
+						cores: 0.23 * f, perHook: 71 * f, shardLag: 6.4 * f, others: example([]int{i, i + 3, i + 4}[round]),
+					})
 				}
 				if name == "never" {
-					a.p50, a.p99, a.perHook = unmeasured, []float64{math.NaN(), 5, math.NaN()}, []float64{math.Inf(1), math.NaN(), math.NaN()}
+					for round := range a.rounds {
+						r := &a.rounds[round]
+						r.p50, r.p99, r.perHook = math.NaN(), []float64{math.NaN(), 5, math.NaN()}[round], []float64{math.Inf(1), math.NaN(), math.NaN()}[round]
+					}
 				}
 				all = append(all, a)
 			}
@@ -124,14 +126,17 @@ func TestTheTablesAreWhatTheyWere(t *testing.T) {
 		"crowds": func() (string, error) {
 			var all []*moving
 			for i, name := range []string{"10,000 come", "10,000 come, it never answers", "15,000 go"} {
-				f := float64(i + 1)
-				m := &moving{
-					name: name, goes: i == 2,
-					asking: three(3968 * f), telling: three(2624 * f), dropped: three(6 * f), memory: three(22.2 * f), rounds: three(51.2 * f), cpu: three(0.44 * f),
-					others: []*result.Result{example(i), example(i + 3), example(i + 5)},
-				}
-				if !m.goes {
-					m.letIn, m.errors100, m.errors111, m.median, m.last = three(4754*f), three(256*f), three(5246*f), three(155*f), three(542*f)
+				m := &moving{name: name, goes: i == 2}
+				for round, f := range three(float64(i + 1)) {
+					r := crowdRound{
+						letIn: 4754 * f, errors100: 256 * f, errors111: 5246 * f, median: 155 * f, last: 542 * f,
+						asking: 3968 * f, telling: 2624 * f, dropped: 6 * f, memory: 22.2 * f, shardLag: 51.2 * f, cpu: 0.44 * f,
+						others: example([]int{i, i + 3, i + 5}[round]),
+					}
+					if m.goes {
+						r.letIn, r.errors100, r.errors111, r.median, r.last = math.NaN(), math.NaN(), math.NaN(), math.NaN(), math.NaN()
+					}
+					m.rounds = append(m.rounds, r)
 				}
 				all = append(all, m)
 			}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strings"
 	"syscall"
 )
 
@@ -17,9 +18,50 @@ var (
 	throng   = flag.String("throng", "./throng", "the binary to measure, and the client of all runs")
 	peers    = flag.String("peers", "dist/peers", "where bench/peers/build.sh put the peers")
 	rounds   = flag.Int("rounds", 5, "runs of each server, of which the median is told")
-	only     = flag.String("only", "", "one table: idle, fanout, hot, heartbeat, unfinished, stuck, client, sdk, closings, webhooks, crowds")
+	only     = flag.String("only", "", "one table: "+strings.Join(tableNames(), ", "))
 	document = flag.String("document", "", "the file whose tables are written; without it they are printed")
 )
+
+// table is one part of BENCHMARKS.md between its marks. It has a file of its own.
+type table struct {
+	name string
+	make func() (string, error)
+}
+
+// tables are in the order in which they are made.
+var tables = []table{
+	{name: "idle", make: idle},
+	{name: "fanout", make: fanout},
+	{name: "hot", make: hot},
+	{name: "heartbeat", make: heartbeat},
+	{name: "unfinished", make: unfinished},
+	{name: "stuck", make: stuck},
+	{name: "client", make: client},
+	{name: "sdk", make: backend},
+	{name: "closings", make: endings},
+	{name: "webhooks", make: webhooks},
+	{name: "crowds", make: crowds},
+}
+
+func tableNames() (names []string) {
+	for _, t := range tables {
+		names = append(names, t.name)
+	}
+	return names
+}
+
+// chosen are the tables of that name, or all where it is empty.
+func chosen(name string) ([]table, error) {
+	if name == "" {
+		return tables, nil
+	}
+	for _, t := range tables {
+		if t.name == name {
+			return []table{t}, nil
+		}
+	}
+	return nil, fmt.Errorf("--only %s: want one of %s", name, strings.Join(tableNames(), ", "))
+}
 
 func main() {
 	log.SetFlags(0)
@@ -31,6 +73,10 @@ func main() {
 	if text := os.Getenv(applicationEnv); text != "" {
 		log.Fatalf("figures: application: %v", serveApplication(text))
 	}
+	wanted, err := chosen(*only)
+	if err != nil {
+		log.Fatalf("figures: %v", err)
+	}
 	if err := moveToClientsCore(); err != nil {
 		log.Fatalf("figures: %v", err)
 	}
@@ -38,21 +84,13 @@ func main() {
 	if err != nil {
 		log.Fatalf("figures: %v", err)
 	}
-	for _, table := range []struct {
-		name string
-		make func() (string, error)
-	}{
-		{"idle", idle}, {"fanout", fanout}, {"hot", hot}, {"heartbeat", heartbeat}, {"unfinished", unfinished}, {"stuck", stuck}, {"client", client}, {"sdk", backend}, {"closings", endings}, {"webhooks", webhooks}, {"crowds", crowds},
-	} {
-		if *only != "" && *only != table.name {
-			continue
-		}
-		text, err := table.make()
+	for _, t := range wanted {
+		text, err := t.make()
 		if err == nil {
-			err = publish(table.name, text+"\n"+here)
+			err = publish(t.name, text+"\n"+here)
 		}
 		if err != nil {
-			log.Fatalf("figures: %s: %v", table.name, err)
+			log.Fatalf("figures: %s: %v", t.name, err)
 		}
 	}
 }

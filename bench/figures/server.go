@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -89,18 +90,33 @@ func (s *server) stop() {
 	}
 }
 
-// load runs a scenario on core 1 against a fresh server.
-func load(name, scenario string, flags ...string) (*result.Result, error) {
+// workload is a command of throng bench, without the URL.
+type workload struct {
+	scenario string
+	flags    []string
+}
+
+// command tells how a row is made again, and over how many rounds the table was made.
+func (w workload) command(rounds int) string {
+	times := fmt.Sprintf("%d rounds", rounds)
+	if rounds == 1 {
+		times = "once"
+	}
+	return fmt.Sprintf("\n`taskset -c 1 ./throng bench %s ws://%s/ws %s`, %s\n", w.scenario, address, strings.Join(w.flags, " "), times)
+}
+
+// load runs a workload on core 1 against a fresh server.
+func load(name string, w workload) (*result.Result, error) {
 	s, err := start(name)
 	if err != nil {
 		return nil, err
 	}
 	defer s.stop()
-	return s.load(scenario, flags...)
+	return s.load(w)
 }
 
-// load runs a scenario on core 1 against a server that runs.
-func (s *server) load(scenario string, flags ...string) (*result.Result, error) {
+// load runs a workload on core 1 against a server that runs.
+func (s *server) load(w workload) (*result.Result, error) {
 	url, protocol := "ws://"+address+"/ws", "plain"
 	switch s.name {
 	case "socketio":
@@ -108,7 +124,7 @@ func (s *server) load(scenario string, flags ...string) (*result.Result, error) 
 	case sdk, "centrifuge":
 		url, protocol = "ws://"+address+"/connection/websocket", "centrifugo"
 	}
-	args := append([]string{"-c", "1", *throng, "bench", scenario, url, "--protocol", protocol, "--json", "--no-floor", "--pid", strconv.Itoa(s.cmd.Process.Pid)}, flags...)
+	args := append([]string{"-c", "1", *throng, "bench", w.scenario, url, "--protocol", protocol, "--json", "--no-floor", "--pid", strconv.Itoa(s.cmd.Process.Pid)}, w.flags...)
 	out, err := exec.Command("taskset", args...).Output()
 	exit := (*exec.ExitError)(nil)
 	if err != nil && !errors.As(err, &exit) {
@@ -122,7 +138,7 @@ func (s *server) load(scenario string, flags ...string) (*result.Result, error) 
 		}
 		return nil, fmt.Errorf("%s: %w", s.name, err)
 	}
-	log.Printf("%-8s %s %v: %s", s.name, scenario, flags, r.Verdict.Code)
+	log.Printf("%-8s %s %v: %s", s.name, w.scenario, w.flags, r.Verdict.Code)
 	return r, nil
 }
 
@@ -140,18 +156,17 @@ func machine() (string, error) {
 	return fmt.Sprintf("Measured on %s: %s, %d cores, %s, %s, %s.\n", r.Started.Format("2 January 2006"), e.CPU, e.Machine, e.Kernel, e.Go, r.Tool), nil
 }
 
-// inTurn loads each of the servers once a round, and returns the results by name, one for each round: nil where the server could not
-// be measured, which is said.
-func inTurn(rounds int, names []string, scenario string, flags ...string) map[string][]*result.Result {
-	results := map[string][]*result.Result{}
+// inTurn loads each of the servers once a round. It logs why a server could not be measured.
+func inTurn(rounds int, names []string, w workload) results {
+	runs := results{}
 	for range rounds {
 		for _, name := range names {
-			r, err := load(name, scenario, flags...)
+			r, err := load(name, w)
 			if err != nil {
 				log.Printf("%s: %v", name, err)
 			}
-			results[name] = append(results[name], r)
+			runs[name] = append(runs[name], r)
 		}
 	}
-	return results
+	return runs
 }

@@ -16,13 +16,16 @@ func costing(ns float64, verdict string) *result.Result {
 func TestARatioIsOfTheSameRound(t *testing.T) {
 	floor := []*result.Result{costing(1000, ""), nil, costing(4000, "")}
 	of := []*result.Result{costing(2000, ""), costing(9000, ""), costing(8000, "")}
-	if got := ratio(of, floor, perDelivery); got != "2.00" {
+	perFloor := column[serverRound]{decimals: 2, value: overFloor(perDelivery)}
+	both := results{"of": of, "floor": floor}.rows([]string{"of"})
+	if got := perFloor.cell(both[0].rounds); got != "2.00" {
 		t.Errorf("got %s, want 2.00: a round that failed has no part in it", got)
 	}
-	if got := ratio(of, nil, perDelivery); got != "–" {
+	alone := results{"of": of}.rows([]string{"of"})
+	if got := perFloor.cell(alone[0].rounds); got != "–" {
 		t.Errorf("without a floor: got %s", got)
 	}
-	if got := over(of, perDelivery, "%.1f"); got != "8.0" {
+	if got := (column[serverRound]{decimals: 1, value: ofRun(perDelivery)}).cell(alone[0].rounds); got != "8.0" {
 		t.Errorf("got a median of %s, want 8.0", got)
 	}
 }
@@ -41,11 +44,11 @@ func TestATableTellsTheVerdicts(t *testing.T) {
 }
 
 func TestTheCommandOfATableIsWhatWasRun(t *testing.T) {
-	got := command("idle", []string{"--connections", "5"}, 1)
+	got := workload{scenario: "idle", flags: []string{"--connections", "5"}}.command(1)
 	if want := "`taskset -c 1 ./throng bench idle ws://" + address + "/ws --connections 5`, once"; strings.TrimSpace(got) != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	if got := command("idle", nil, 3); !strings.Contains(got, ", 3 rounds") {
+	if got := (workload{scenario: "idle"}).command(3); !strings.Contains(got, ", 3 rounds") {
 		t.Errorf("got %s", got)
 	}
 }
@@ -53,13 +56,16 @@ func TestTheCommandOfATableIsWhatWasRun(t *testing.T) {
 func TestStuckReadersAreInFigures(t *testing.T) {
 	p99 := 3 * time.Millisecond
 	r := &result.Result{Slow: &result.Slow{Before: &result.Distribution{P99: &p99}, CutAfter: &result.Distribution{Max: 5 * time.Second}}}
-	if got := over([]*result.Result{r}, ofSlow(cutWithin), "%.1f"); got != "5.0" {
+	of := func(f func(*result.Slow) float64, runs ...*result.Result) string {
+		return column[serverRound]{decimals: 1, value: ofSlow(f)}.cell(results{"": runs}.rows([]string{""})[0].rounds)
+	}
+	if got := of(cutWithin, r); got != "5.0" {
 		t.Errorf("got %s, want 5.0", got)
 	}
-	if got := over([]*result.Result{r, {}}, ofSlow(func(s *result.Slow) float64 { return millis(s.Before) }), "%.1f"); got != "3.0" {
+	if got := of(func(s *result.Slow) float64 { return millis(s.Before) }, r, &result.Result{}); got != "3.0" {
 		t.Errorf("got %s, want 3.0", got)
 	}
-	if got := over([]*result.Result{r}, ofSlow(func(s *result.Slow) float64 { return millis(s.Healthy) }), "%.1f"); got != "–" {
+	if got := of(func(s *result.Slow) float64 { return millis(s.Healthy) }, r); got != "–" {
 		t.Errorf("got %s for what was not measured", got)
 	}
 }

@@ -1,0 +1,230 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/throng-chat/throng/bench/histogram"
+	"github.com/throng-chat/throng/bench/observe"
+)
+
+// attendant is a member of the room that hears what is said in it, each message once and in order.
+type attendant struct {
+	*member
+	user   string
+	called atomic.Int64 // when its end was asked for, as time.Since(begun); 0 where nobody did
+	done   atomic.Int64 // when its connection ended
+	heard  atomic.Int64 // the number of the last message
+	missed atomic.Int64
+	err    error // to be read when it is done
+}
+
+// audience is all of them.
+type audience struct {
+	closings []*closing
+	begun    time.Time
+	all      []*attendant
+	said     atomic.Int64 // by the talker: the number of the last message
+
+	mu        sync.Mutex
+	latencies histogram.Histogram
+}
+
+func (a *audience) now() int64 { return int64(time.Since(a.begun)) }
+
+// gather opens all connections, and has each listen.
+func (a *audience) gather() error {
+	a.all = make([]*attendant, attendants)
+	return inParallel(attendants, dialsAtOnce, a.admit)
+}
+
+func (a *audience) admit(n int) error {
+	t := &attendant{user: a.userOf(n)}
+	a.all[n] = t
+	connect, err := connecting(t.user)
+	if err != nil {
+		return err
+	}
+	if t.member, err = dialMember(n); err != nil {
+		return fmt.Errorf("connection %d: %w", n, err)
+	}
+	if err := t.say(connect, fmt.Sprintf(`{"id":2,"subscribe":{"channel":%q}}`, everybody)); err != nil {
+		return err
+	}
+	line, err := t.reply(2)
+	if err != nil || !strings.Contains(line, `"subscribe":`) {
+		return fmt.Errorf("connection %d: %w, answered %s", n, err, line)
+	}
+	go a.listen(t)
+	return nil
+}
+
+// userOf is whose the nth connection is. Each closing has a thousand; those of one user are one user's.
+func (a *audience) userOf(n int) string {
+	if i := n / ofOneClosing; i < len(a.closings) && a.closings[i].batch == 0 {
+		return fmt.Sprint("many", i)
+	}
+	return fmt.Sprint("user", n)
+}
+
+// listen hears what is said until the connection is closed.
+func (a *audience) listen(t *attendant) {
+	defer func() { t.done.Store(a.now()) }()
+	for {
+		line, err := t.hear()
+		if err != nil {
+			t.err = err
+			return
+		}
+		n, at, ok := parseSaid(line)
+		if !ok {
+			continue
+		}
+		if n != t.heard.Load()+1 {
+			t.missed.Add(1)
+		}
+		t.heard.Store(n)
+		a.mu.Lock()
+		a.latencies.Record(a.now() - at)
+		a.mu.Unlock()
+	}
+}
+
+// saying is a message of the talker: its number, and when it was said.
+func saying(n, at int64) string {
+	return fmt.Sprintf(`{"id":%d,"publish":{"channel":%q,"data":{"n":%d,"at":%d}}}`, n+2, everybody, n, at)
+}
+
+// parseSaid finds the number and the time in what is heard of it.
+func parseSaid(line string) (n, at int64, ok bool) {
+	_, rest, _ := strings.Cut(line, `"data":{"n":`)
+	number, rest, _ := strings.Cut(rest, `,"at":`)
+	moment, _, found := strings.Cut(rest, "}")
+	n, err1 := strconv.ParseInt(number, 10, 64)
+	at, err2 := strconv.ParseInt(moment, 10, 64)
+	return n, at, found && err1 == nil && err2 == nil
+}
+
+// talk says something at each moment of a schedule, by the last of the audience, until stop is closed.
+func (a *audience) talk(stop <-chan struct{}) error {
+	ticker := time.NewTicker(talkEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-stop:
+			return nil
+		case <-ticker.C:
+			n := a.said.Load() + 1
+			if err := a.all[attendants-1].say(saying(n, a.now())); err != nil {
+				return err
+			}
+			a.said.Store(n)
+		}
+	}
+}
+
+// heardSoFar takes the latencies that were recorded since it was asked last.
+func (a *audience) heardSoFar() histogram.Histogram {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	h := a.latencies
+	a.latencies = histogram.Histogram{}
+	return h
+}
+
+// end has c's thousand closed, and measures it. It begins at the worst moment: when something was said, which all are about to hear.
+func (a *audience) end(c *closing, its []*attendant, pid int) (r closingRound, err error) {
+	a.heardSoFar()
+	time.Sleep(4 * talkEvery)
+	quiet := a.heardSoFar()
+	spoken := a.said.Load()
+	if err := within(10*talkEvery, "the talker", func() bool { return a.said.Load() > spoken }); err != nil {
+		return r, err
+	}
+	before, err := observe.Read(pid, false)
+	if err != nil {
+		return r, err
+	}
+	own, began := observe.ReadOwn(false).CPU, a.now()
+	if err := a.call(c, its); err != nil {
+		return r, err
+	}
+	if err := within(20*time.Second, c.what, func() bool {
+		for _, t := range its {
+			if t.done.Load() == 0 {
+				return false
+			}
+		}
+		return true
+	}); err != nil {
+		return r, err
+	}
+	var took histogram.Histogram
+	last := began
+	for _, t := range its {
+		took.Record(t.done.Load() - t.called.Load())
+		last = max(last, t.done.Load())
+		if t.code != c.code || t.err != io.EOF {
+			r.wrong++
+		}
+	}
+	after, err := observe.Read(pid, false)
+	if err != nil {
+		return r, err
+	}
+	wall := float64(a.now() - began)
+	r.serverCores = float64(after.CPU-before.CPU) / wall
+	r.clientCores = float64(observe.ReadOwn(false).CPU-own) / wall
+	time.Sleep(2 * talkEvery) // for what was said meanwhile
+	busy := a.heardSoFar()
+	r.median, r.p99, r.longest = inMillis(took.Quantile(0.5)), inMillis(took.Quantile(0.99)), inMillis(took.Max())
+	r.perSecond = float64(len(its)) / time.Duration(last-began).Seconds()
+	r.before, r.meanwhile = inMillis(quiet.Quantile(0.99)), inMillis(busy.Quantile(0.99))
+	log.Printf("%s: %.1f ms, p99 %.1f, at most %.1f", c.what, r.median, r.p99, r.longest)
+	return r, nil
+}
+
+func inMillis(ns int64) float64 { return float64(ns) / 1e6 }
+
+// call asks for the end of c's connections, call after call, each when the one before is answered.
+func (a *audience) call(c *closing, its []*attendant) error {
+	size := c.batch
+	if size == 0 {
+		size = len(its)
+	}
+	for len(its) > 0 {
+		part := its[:size]
+		its = its[size:]
+		now := a.now()
+		var commands []map[string]any
+		for _, t := range part {
+			t.called.Store(now)
+			commands = append(commands, map[string]any{c.method: map[string]string{"user": t.user}})
+		}
+		method, params := "batch", any(map[string]any{"commands": commands})
+		if c.batch <= 1 {
+			method, params = c.method, commands[0][c.method]
+		}
+		if err := callAPI(method, params); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkOthers counts, of those that nobody wanted to end, how many were closed and what they missed.
+func (a *audience) checkOthers(others []*attendant) (closed, missed int) {
+	for _, t := range others {
+		if t.done.Load() != 0 {
+			closed++
+		}
+		missed += int(t.missed.Swap(0))
+	}
+	return closed, missed
+}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/throng-chat/throng/bench/result"
+)
+
+var (
+	clientRoomLoad = workload{scenario: "broadcast", flags: []string{
+		"--connections", "500", "--rate", "16000", "--publishers", "500", "--size", "128", "--duration", "8s", "--warmup", "2s",
+	}}
+	clientConnectLoad = workload{scenario: "connect", flags: []string{"--connections", "19800"}}
+)
+
+// clientRound is a run of each workload.
+type clientRound struct{ room, connect *result.Result }
+
+func ofRoom(f figure) func(clientRound) float64 {
+	return func(r clientRound) float64 { return f(r.room) }
+}
+
+var clientTable = layout[clientRound]{rows: "client", columns: []column[clientRound]{
+	{name: "deliveries/s of 128 B, every one checked, by one core", value: ofRoom(perSecond)},
+	{name: "of that core used", decimals: 2, value: ofRoom(clientCores)},
+	{name: "CPU a delivery", unit: "us", decimals: 3, value: ofRoom(clientPerDelivery)},
+	{name: "how late a message left: p99", unit: "ms", decimals: 2, value: ofRoom(lagP99)},
+	{name: "memory a connection, of 19,800", unit: "B", value: func(r clientRound) float64 { return clientPerConn(r.connect) }},
+	{name: "verdict of the runs", text: verdictsOf(func(r clientRound) *result.Result { return r.room })},
+}}
+
+// client is what throng bench itself costs.
+func client() (string, error) {
+	room := inTurn(*rounds, everyone[:1], clientRoomLoad)
+	connect := inTurn(*rounds, everyone[:1], clientConnectLoad)
+	return clientText(room["throng"], connect["throng"])
+}
+
+func clientText(room, connect []*result.Result) (string, error) {
+	if verdicts(room) == "–" || verdicts(connect) == "–" {
+		return "", errors.New("no run of it")
+	}
+	r := row[clientRound]{name: "median of runs"}
+	for i := range min(len(room), len(connect)) {
+		r.rounds = append(r.rounds, clientRound{room: room[i], connect: connect[i]})
+	}
+	return clientTable.turned([]row[clientRound]{r}) + clientRoomLoad.command(*rounds) + clientConnectLoad.command(*rounds), nil
+}

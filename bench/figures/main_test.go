@@ -1,0 +1,63 @@
+package main
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+func TestOneTableIsChosenByName(t *testing.T) {
+	for _, name := range tableNames() {
+		if got, err := chosen(name); err != nil || len(got) != 1 || got[0].name != name {
+			t.Errorf("%s: got %v, %v", name, got, err)
+		}
+	}
+	if got, err := chosen(""); err != nil || len(got) != len(tables) {
+		t.Errorf("without a name: got %d tables of %d, %v", len(got), len(tables), err)
+	}
+	if got, err := chosen("idel"); err == nil || !strings.Contains(err.Error(), "idle, fanout, hot") {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+func TestTheDocumentHasAllTables(t *testing.T) {
+	text, err := os.ReadFile("../../BENCHMARKS.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	document := string(text)
+	for _, name := range tableNames() {
+		if document, err = replaceTable(document, name, ""); err != nil {
+			t.Error(err)
+		}
+	}
+	if n := strings.Count(document, "<!-- figures: "); n != len(tables) {
+		t.Errorf("got %d marks, want one for each of %d tables", n, len(tables))
+	}
+}
+
+// The servers are started with rate 0, and with the default of rate-bytes.
+func TestNoPublisherIsPacedByTheServer(t *testing.T) {
+	const rateBytes = 1 << 20 // the default, bytes a second from one connection
+	for _, w := range []workload{
+		idleLoad, idleManyLoad, fanoutLoad, hotLoad(8000), hotLoad(16000), heartbeatLoad, stuckLoad, clientRoomLoad, sdkHotLoad, bystanders,
+	} {
+		of := map[string]int{}
+		for i := 0; i < len(w.flags); i += 2 {
+			if n, err := strconv.Atoi(w.flags[i+1]); err == nil {
+				of[w.flags[i]] = n
+			}
+		}
+		if of["--rate"] == 0 {
+			continue
+		}
+		if of["--publishers"] == 0 || of["--size"] == 0 {
+			t.Errorf("%v: want publishers and a size", w.flags)
+			continue
+		}
+		if perPublisher := of["--rate"] * of["--size"] / of["--publishers"]; perPublisher > rateBytes/2 {
+			t.Errorf("%v: a publisher sends %d B/s, and throng reads %d of a connection: start it with --rate-bytes 0", w.flags, perPublisher, rateBytes)
+		}
+	}
+}

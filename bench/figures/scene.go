@@ -1,0 +1,153 @@
+package main
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/throng-chat/throng/bench/observe"
+	"github.com/throng-chat/throng/bench/result"
+)
+
+// hooked is the config of a server that asks an application about all that its users do, and about plain clients when they come in.
+const hooked = `[webhooks]
+url = "http://` + applicationAddress + `/{event}"
+secret = "` + secret + `"
+events = ["connect", "subscribe", "publish", "disconnect"]
+[[room]]
+pattern = "asked:*"
+publish-proxy = true
+`
+
+// bystanders are plain clients in a room of their own, and talk all the while. Once they are in, no webhook is about them.
+const bystanding = 500
+
+var bystanders = workload{scenario: "broadcast", flags: []string{
+	"--connections", strconv.Itoa(bystanding), "--rate", "20", "--publishers", "20", "--size", "128", "--duration", "8s", "--warmup", "2s",
+}}
+
+// peaks are the most of what a server used and kept meanwhile.
+type peaks struct{ memory, asking, telling float64 }
+
+// watch looks at a server until stop is closed.
+func watch(s *server, stop <-chan struct{}) (p peaks, err error) {
+	first, err := observe.Read(s.cmd.Process.Pid, true)
+	if err != nil {
+		return p, err
+	}
+	for {
+		select {
+		case <-stop:
+			return p, nil
+		case <-time.After(100 * time.Millisecond):
+		}
+		now, err := observe.Read(s.cmd.Process.Pid, true)
+		if err != nil {
+			return p, err
+		}
+		m, err := metrics()
+		if err != nil {
+			return p, err
+		}
+		p.memory = max(p.memory, float64(now.PSS-first.PSS)/(1<<20))
+		p.asking, p.telling = max(p.asking, m["throng_webhook_waiting"]), max(p.telling, m["throng_webhook_queue"])
+	}
+}
+
+// scene is a server with webhooks and the application that they go to.
+type scene struct {
+	config  string   // hooked, or none
+	conduct *conduct // nil: nobody listens
+}
+
+// seen is what was measured while something happened beside the bystanders.
+type seen struct {
+	others  *result.Result
+	peaks   peaks
+	metrics map[string]float64 // of the server, behind it
+	wall    float64            // seconds
+	cores   float64            // of the server
+}
+
+// play starts a scene, prepares, and has something happen until the bystanders are done.
+func (sc scene) play(prepare func() error, something func(stop <-chan struct{}) error) (v seen, err error) {
+	if sc.config != "" {
+		obliging := conduct{status: 200}
+		if sc.conduct != nil {
+			obliging = *sc.conduct
+		}
+		stopApplication, failed := startApplication(obliging)
+		if failed != nil {
+			return v, failed
+		}
+		silence := func() error { return nil }
+		if sc.conduct == nil {
+			silence = stopApplication
+		} else {
+			defer func() { err = errors.Join(err, stopApplication()) }()
+		}
+		something = behindBystanders(silence, something)
+	}
+	s, err := startBackend(sc.config)
+	if err != nil {
+		return v, err
+	}
+	defer s.stop()
+	if err := prepare(); err != nil {
+		return v, err
+	}
+	before, err := observe.Read(s.cmd.Process.Pid, false)
+	if err != nil {
+		return v, err
+	}
+	stop := make(chan struct{})
+	var both sync.WaitGroup
+	var failed [2]error
+	both.Go(func() { failed[0] = something(stop) })
+	both.Go(func() { v.peaks, failed[1] = watch(s, stop) })
+	v.others, err = s.load(bystanders)
+	close(stop)
+	both.Wait()
+	if err := errors.Join(err, failed[0], failed[1]); err != nil {
+		return v, err
+	}
+	after, err := observe.Read(s.cmd.Process.Pid, false)
+	if err != nil {
+		return v, err
+	}
+	v.wall = float64(after.At-before.At) / 1e9
+	v.cores = (after.CPU - before.CPU).Seconds() / v.wall
+	v.metrics, err = metrics()
+	return v, err
+}
+
+// behindBystanders waits until the bystanders have been let in, silences the application, and then has something happen.
+func behindBystanders(silence func() error, something func(stop <-chan struct{}) error) func(stop <-chan struct{}) error {
+	return func(stop <-chan struct{}) error {
+		in := within(20*time.Second, "the bystanders to be let in", func() bool {
+			m, err := metrics()
+			return err == nil && m[`throng_webhook_requests_total{event="subscribe",result="ok"}`] >= bystanding
+		})
+		if err := errors.Join(in, silence()); err != nil {
+			return err
+		}
+		return something(stop)
+	}
+}
+
+// rounds is how long the server's writers took for a round, in milliseconds: what others wait for whatever this client does.
+func (v *seen) rounds(q float64) float64 {
+	return bucketQuantile(v.metrics, "throng_shard_lag_seconds", q)
+}
+
+// requests counts the webhooks of which something came, those that were asked or those that were told.
+func (v *seen) requests(told bool) (n float64) {
+	for name, value := range v.metrics {
+		if strings.HasPrefix(name, "throng_webhook_requests_total{") && strings.Contains(name, `event="disconnect"`) == told {
+			n += value
+		}
+	}
+	return n
+}
