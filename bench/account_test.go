@@ -64,7 +64,7 @@ func toldRun(cfg *Config, end int64, parts ...part) *run {
 				for _, v := range []struct {
 					value time.Duration
 					to    **histogram.Histogram
-				}{{p.latency, &told.Each}, {p.late, &told.Late}, {p.lag, &told.Lag}} {
+				}{{value: p.latency, to: &told.Each}, {value: p.late, to: &told.Late}, {value: p.lag, to: &told.Lag}} {
 					if v.value > 0 {
 						*v.to = of(v.value)
 					}
@@ -238,9 +238,9 @@ func TestTheAccountOfAStorm(t *testing.T) {
 		half, most, all time.Duration
 		untouched       time.Duration // the longest latency meanwhile
 	}{
-		{"all come back", []time.Duration{s, 2 * s, 3 * s, 4 * s, 5 * s, 6 * s, 7 * s, 8 * s, 9 * s, 10 * s}, 5 * s, 10 * s, 10 * s, 60 * ms},
-		{"eight of ten come back", []time.Duration{s, 2 * s, 3 * s, 4 * s, 5 * s, 6 * s, 7 * s, 8 * s}, 5 * s, 0, 0, 60 * ms},
-		{"nobody comes back", nil, 0, 0, 0, 60 * ms},
+		{name: "all come back", back: []time.Duration{s, 2 * s, 3 * s, 4 * s, 5 * s, 6 * s, 7 * s, 8 * s, 9 * s, 10 * s}, half: 5 * s, most: 10 * s, all: 10 * s, untouched: 60 * ms},
+		{name: "eight of ten come back", back: []time.Duration{s, 2 * s, 3 * s, 4 * s, 5 * s, 6 * s, 7 * s, 8 * s}, half: 5 * s, untouched: 60 * ms},
+		{name: "nobody comes back", untouched: 60 * ms},
 	} {
 		r := stormRun(Storm, len(tt.back))
 		r.cfg.Kill = 0.5

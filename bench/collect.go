@@ -45,7 +45,8 @@ type heard struct{ each, late, touched, lag, ping, loopLag histogram.Histogram }
 
 func (h *heard) add(t *agent.Tick) {
 	for _, p := range []struct{ to, from *histogram.Histogram }{
-		{&h.each, t.Each}, {&h.late, t.Late}, {&h.touched, t.Touched}, {&h.lag, t.Lag}, {&h.ping, t.Ping}, {&h.loopLag, t.LoopLag},
+		{to: &h.each, from: t.Each}, {to: &h.late, from: t.Late}, {to: &h.touched, from: t.Touched},
+		{to: &h.lag, from: t.Lag}, {to: &h.ping, from: t.Ping}, {to: &h.loopLag, from: t.LoopLag},
 	} {
 		if p.from != nil {
 			p.to.Merge(p.from)
@@ -108,7 +109,7 @@ func (c *collector) take(from int, t *agent.Tick) {
 	}
 	h.add(t)
 	for _, s := range t.Spans {
-		id := spanID{s.Publisher, s.Seq}
+		id := spanID{publisher: s.Publisher, seq: s.Seq}
 		if old, ok := c.spans[id]; ok {
 			s.First, s.Last = min(s.First, old.First), max(s.Last, old.Last)
 		}

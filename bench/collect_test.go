@@ -12,17 +12,18 @@ import (
 // What was used to connect is not what was used to send, also where nothing is cut off as warm-up.
 func TestTheBeginningIsWhereCountingBegins(t *testing.T) {
 	c := newCollector(2)
-	tell := func(from int, n int64, cpu, held time.Duration, deliveries uint64) {
-		c.take(from, &agent.Tick{N: n, CPU: cpu, Held: held, Count: agent.Tally{Opened: 10, Deliveries: deliveries}})
+	tell := func(from int, t agent.Tick) {
+		t.Count.Opened = 10
+		c.take(from, &t)
 	}
-	tell(0, 8, 900*time.Millisecond, time.Second, 0)
-	tell(1, 8, 300*time.Millisecond, 5*time.Second, 0)
+	tell(0, agent.Tick{N: 8, CPU: 900 * time.Millisecond, Held: time.Second})
+	tell(1, agent.Tick{N: 8, CPU: 300 * time.Millisecond, Held: 5 * time.Second})
 	c.begin(10)
-	tell(0, 9, time.Second, time.Second, 0)
-	tell(1, 10, 400*time.Millisecond, 6*time.Second, 0) // the ninth was skipped
-	tell(0, 10, 1100*time.Millisecond, 2*time.Second, 0)
-	tell(0, 11, 1150*time.Millisecond, 2*time.Second, 50)
-	tell(1, 11, 420*time.Millisecond, 6200*time.Millisecond, 70)
+	tell(0, agent.Tick{N: 9, CPU: time.Second, Held: time.Second})
+	tell(1, agent.Tick{N: 10, CPU: 400 * time.Millisecond, Held: 6 * time.Second}) // the ninth was skipped
+	tell(0, agent.Tick{N: 10, CPU: 1100 * time.Millisecond, Held: 2 * time.Second})
+	tell(0, agent.Tick{N: 11, CPU: 1150 * time.Millisecond, Held: 2 * time.Second, Count: agent.Tally{Deliveries: 50}})
+	tell(1, agent.Tick{N: 11, CPU: 420 * time.Millisecond, Held: 6200 * time.Millisecond, Count: agent.Tally{Deliveries: 70}})
 	if len(c.rows) != 1 {
 		t.Fatalf("got %d rows, want 1", len(c.rows))
 	}

@@ -233,7 +233,7 @@ func (f *fleet) listen(i int) {
 	for {
 		e, err := f.members[i].link.Receive()
 		select {
-		case f.events <- said{i, e, err}:
+		case f.events <- said{from: i, event: e, err: err}:
 		case <-f.quit:
 			return
 		}

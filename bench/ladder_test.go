@@ -27,7 +27,7 @@ func TestALadderTellsOfTheStepThatEndedIt(t *testing.T) {
 	t.Cleanup(srv.Close)
 	cfg := testConfig("ws" + strings.TrimPrefix(srv.URL, "http"))
 	cfg.Scenario, cfg.Rate = Connect, 0
-	r, err := Ladder(t.Context(), cfg, nil, []int{10, 30, 5}, nil)
+	r, err := Ladder(t.Context(), cfg, Rungs{Connections: []int{10, 30, 5}}, nil)
 	if err == nil || r == nil || len(r.Steps) != 2 || r.Steps[1].Verdict.Code != result.None || r.Verdict.Code != result.None {
 		t.Fatalf("got %+v, %v, want two steps, of which the second failed", r, err)
 	}
@@ -43,7 +43,7 @@ func TestTheSearchGoesOnAfterAStepThatDoesNotHold(t *testing.T) {
 		return [][]byte{m}
 	}))
 	cfg.Connections, cfg.Drain = 5, 2*time.Second
-	r, err := Ladder(t.Context(), cfg, []int{50, 60, 70}, nil, nil)
+	r, err := Ladder(t.Context(), cfg, Rungs{Rates: []int{50, 60, 70}}, nil)
 	if err != nil || len(r.Steps) != 3 || r.Steps[0].Verdict.Code != result.Broken || r.Steps[0].Pass || r.Steps[0].Lost == 0 || r.Plan.Rate != 70 {
 		t.Fatalf("got %+v, %v, want three steps, of which the first lost one", r, err)
 	}

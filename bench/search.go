@@ -13,12 +13,12 @@ import (
 // Ladder measures at each of the rates, or numbers of connections, in turn, and goes on after one that does not hold: the whole curve
 // is what it is for. The result is that of the last run, with all as steps, and the floor of the last that holds. One that cannot be run is
 // an error, and ends it.
-func Ladder(ctx context.Context, cfg Config, rates, connections []int, tell func(Progress)) (*result.Result, error) {
+func Ladder(ctx context.Context, cfg Config, rungs Rungs, tell func(Progress)) (*result.Result, error) {
 	var last, held *result.Result
 	var heldAt int
 	steps := []result.Step{}
-	for i := range max(len(rates), len(connections)) {
-		r, err := Run(ctx, Step(cfg, rates, connections, i), named(tell, fmt.Sprintf("step %d of %d", i+1, max(len(rates), len(connections)))))
+	for i := range rungs.Len() {
+		r, err := Run(ctx, rungs.Step(cfg, i), named(tell, fmt.Sprintf("step %d of %d", i+1, rungs.Len())))
 		if r != nil {
 			steps = append(steps, stepOf(r))
 			last = r
@@ -32,7 +32,7 @@ func Ladder(ctx context.Context, cfg Config, rates, connections []int, tell func
 		}
 	}
 	if held != nil {
-		c := Step(cfg, rates, connections, heldAt)
+		c := rungs.Step(cfg, heldAt)
 		c.Floor = cfg.Floor
 		notes := len(held.Notes)
 		addFloor(ctx, c, held, tell)
@@ -46,14 +46,23 @@ func Ladder(ctx context.Context, cfg Config, rates, connections []int, tell func
 	return last, nil
 }
 
-// Step is what step i of a ladder measures.
-func Step(cfg Config, rates, connections []int, i int) Config {
+// Rungs are the steps of a ladder. A list that ends before the other leaves the rest of its steps as configured.
+type Rungs struct {
+	Rates       []int // messages a second
+	Connections []int
+}
+
+// Len is the number of steps.
+func (r Rungs) Len() int { return max(len(r.Rates), len(r.Connections)) }
+
+// Step is what step i measures.
+func (r Rungs) Step(cfg Config, i int) Config {
 	cfg.Floor = false
-	if i < len(rates) {
-		cfg.Rate = rates[i]
+	if i < len(r.Rates) {
+		cfg.Rate = r.Rates[i]
 	}
-	if i < len(connections) {
-		cfg.Connections = connections[i]
+	if i < len(r.Connections) {
+		cfg.Connections = r.Connections[i]
 		cfg.Publishers = min(cfg.Publishers, cfg.Connections)
 	}
 	return cfg

@@ -36,10 +36,16 @@ func (w *wrong) add(err error) {
 	}
 }
 
-// between wants a number from low to high; of says what they are.
-func (w *wrong) between(name string, value, low, high int, of string) {
-	if value < low || value > high {
-		w.refuse("%s = %d: want %d to %d%s", name, value, low, high, of)
+// bounds are the least and the greatest value of a setting. of is the end of the message: what the values count.
+type bounds struct {
+	low, high int
+	of        string
+}
+
+// between refuses a value out of bounds.
+func (w *wrong) between(name string, value int, b bounds) {
+	if value < b.low || value > b.high {
+		w.refuse("%s = %d: want %d to %d%s", name, value, b.low, b.high, b.of)
 	}
 }
 
@@ -78,17 +84,19 @@ func (c *Config) validateTarget(w *wrong) {
 
 // validateLoad checks who is in which room, and says how much.
 func (c *Config) validateLoad(w *wrong) {
-	w.between("connections", c.Connections, 1, maxConnections, "")
+	w.between("connections", c.Connections, bounds{low: 1, high: maxConnections})
 	if c.Scenario != Echo {
-		w.between("rooms", c.Rooms, 1, max(1, c.Connections), ", the number of connections")
+		w.between("rooms", c.Rooms, bounds{low: 1, high: max(1, c.Connections), of: ", the number of connections"})
 	}
-	w.between("rate", c.Rate, 0, maxRate, " messages a second")
+	w.between("rate", c.Rate, bounds{high: maxRate, of: " messages a second"})
 	if c.Rate == 0 && c.Closed == 0 && !c.silentRun() {
 		w.refuse("rate = 0: want 1 to %d messages a second; the scenario idle sends none", maxRate)
 	}
-	w.between("size", c.Size, agent.StampSize, agent.MaxSize, fmt.Sprintf(" bytes, of which a message's stamp is %d", agent.StampSize))
-	w.between("publishers", c.Publishers, 0, max(0, c.Connections), ", the number of connections, or 0 to choose")
-	w.between("closed", c.Closed, 0, max(0, c.Connections), " messages under way, or 0 for the open loop")
+	w.between("size", c.Size, bounds{
+		low: agent.StampSize, high: agent.MaxSize, of: fmt.Sprintf(" bytes, of which a message's stamp is %d", agent.StampSize),
+	})
+	w.between("publishers", c.Publishers, bounds{high: max(0, c.Connections), of: ", the number of connections, or 0 to choose"})
+	w.between("closed", c.Closed, bounds{high: max(0, c.Connections), of: " messages under way, or 0 for the open loop"})
 	if c.Closed > 0 && (c.NoEcho || c.Poisson) {
 		w.refuse("closed = %d: a closed loop sends when a message is back: it goes with neither no-echo nor poisson", c.Closed)
 	}
@@ -143,9 +151,9 @@ func (c *Config) validateAgents(w *wrong) {
 	if c.PID < 0 {
 		w.refuse("pid = %d: want a process id, or 0 to look for it", c.PID)
 	}
-	w.between("dials", c.Dials, 1, maxDials, " handshakes at a time")
-	w.between("pollers", c.Pollers, 0, 64, ", or 0 to choose")
-	w.between("agents", c.Agents, 0, 64, ", or 0 to choose")
+	w.between("dials", c.Dials, bounds{low: 1, high: maxDials, of: " handshakes at a time"})
+	w.between("pollers", c.Pollers, bounds{high: 64, of: ", or 0 to choose"})
+	w.between("agents", c.Agents, bounds{high: 64, of: ", or 0 to choose"})
 	if len(c.Remote) > 0 && c.Token == "" {
 		w.refuse("remote: the agents want a token: give them and me the same --token")
 	}

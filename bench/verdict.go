@@ -92,8 +92,11 @@ func faults(r *result.Result, explained string) (why []string) {
 		of   uint64
 		what string
 	}{
-		{d.Lost, d.Expected, faultLost}, {d.Duplicated, d.Got, "duplicated"}, {d.Reordered, d.Got, "out of order"}, {d.Corrupt, d.Got, "altered"},
-		{d.Misrouted, d.Got, faultMisrouted},
+		{n: d.Lost, of: d.Expected, what: faultLost},
+		{n: d.Duplicated, of: d.Got, what: "duplicated"},
+		{n: d.Reordered, of: d.Got, what: "out of order"},
+		{n: d.Corrupt, of: d.Got, what: "altered"},
+		{n: d.Misrouted, of: d.Got, what: faultMisrouted},
 	} {
 		if f.n > 0 && f.what != explained {
 			why = append(why, fmt.Sprintf("%s of %s %s", result.Thousands(f.n), result.Number(f.of, "delivery", "deliveries"), f.what))
@@ -175,8 +178,11 @@ func (r *run) steadiness(from int64) {
 		least  float64
 		rising bool // only a rise counts
 	}{
-		{"deliveries", deliveries, func(v float64) string { return result.Thousands(int(v)*int(ticksASecond)) + "/s" }, 0, false},
-		{"median latency", latency, func(v float64) string { return result.Duration(time.Duration(v)) }, float64(time.Millisecond), true},
+		{what: "deliveries", series: deliveries, unit: func(v float64) string { return result.Thousands(int(v)*int(ticksASecond)) + "/s" }},
+		{
+			what: "median latency", series: latency, unit: func(v float64) string { return result.Duration(time.Duration(v)) },
+			least: float64(time.Millisecond), rising: true,
+		},
 	} {
 		s.series = s.series[min(int(from-r.collect.start), len(s.series)):]
 		change, mean, t := drift(s.series)

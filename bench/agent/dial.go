@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"os"
 	"strings"
 	"sync"
@@ -41,26 +40,26 @@ func newDialer(r *run) (*dialer, error) {
 		if err != nil {
 			return nil, err
 		}
-		d.asks = append(d.asks, ask{t.Address.String(), before, after})
+		d.asks = append(d.asks, ask{address: t.Address.String(), before: before, after: after})
 	}
 	d.dialer = net.Dialer{KeepAlive: -1, Timeout: r.plan.DialTimeout}
-	d.sources = loopbackSources(r.plan.Targets[0].Address.Addr(), len(r.plan.RoomOf), portsPerSource(), r.plan.Agent, r.plan.Agents)
+	d.sources = loopbackSources(r.plan, portsPerSource())
 	return d, nil
 }
 
-// loopbackSources are the addresses that one of the agents dials from: as many of 127.0.0.0/8 as its share of the connections needs
-// ports, and none of another agent's. Where one address is enough for all agents, the kernel chooses.
+// loopbackSources are the addresses that the plan's agent dials from: as many of 127.0.0.0/8 as its share of the connections needs
+// ports, of which an address has so many, and none of another agent's. Where one address is enough for all agents, the kernel chooses.
 // Linux gives out the ports of one parity first, and searches at every connect when those are gone: 19,000 connections from
 // one address took 6.5 s, from two 1.3 s. So two fifths of the ports are used.
-func loopbackSources(to netip.Addr, connections, ports, agent, agents int) []*net.TCPAddr {
-	each := ports * 2 / 5
+func loopbackSources(p *Plan, ports int) []*net.TCPAddr {
+	to, connections, each := p.Targets[0].Address.Addr(), len(p.RoomOf), ports*2/5
 	if !manySources || !to.Is4() || !to.IsLoopback() || connections <= each {
 		return nil
 	}
-	own := (connections + agents - 1) / agents
+	own := (connections + p.Agents - 1) / p.Agents
 	sources := make([]*net.TCPAddr, (own+each-1)/each)
 	for i := range sources {
-		n := agent*len(sources) + i + 1
+		n := p.Agent*len(sources) + i + 1
 		sources[i] = &net.TCPAddr{IP: net.IPv4(127, 0, byte(n>>8), byte(n))}
 	}
 	return sources
@@ -179,7 +178,7 @@ func (d *dialer) one(ctx context.Context, i int, from *conn) (took dialTimes, er
 		err = c.handshake.joining(&d.run.plan.Protocol, err)
 		c.poller.mu.Unlock()
 	}
-	took = dialTimes{connected - began, Now() - connected}
+	took = dialTimes{tcp: connected - began, upgrade: Now() - connected}
 	if err == nil || !d.run.engine.forget(c) {
 		return took, nil
 	}

@@ -10,7 +10,10 @@ func TestAgentsDialFromAddressesOfTheirOwn(t *testing.T) {
 	if !manySources {
 		t.Skip("this machine has one loopback address")
 	}
-	loopback, ports := netip.MustParseAddr("127.0.0.1"), 28_232
+	const ports = 28_232
+	to := func(host string, connections int) *Plan {
+		return &Plan{Targets: []Target{{Address: netip.AddrPortFrom(netip.MustParseAddr(host), 80)}}, RoomOf: make([]int32, connections), Agents: 1}
+	}
 	for _, tt := range []struct{ connections, agents, each int }{
 		{11_292, 3, 0}, // one address does for all: the kernel chooses
 		{19_800, 1, 2},
@@ -19,8 +22,11 @@ func TestAgentsDialFromAddressesOfTheirOwn(t *testing.T) {
 		{1_000_000, 64, 2},
 	} {
 		seen := map[string]int{}
+		plan := to("127.0.0.1", tt.connections)
+		plan.Agents = tt.agents
 		for agent := range tt.agents {
-			sources := loopbackSources(loopback, tt.connections, ports, agent, tt.agents)
+			plan.Agent = agent
+			sources := loopbackSources(plan, ports)
 			if len(sources) != tt.each {
 				t.Errorf("%d connections, agent %d of %d: got %d addresses, want %d", tt.connections, agent, tt.agents, len(sources), tt.each)
 			}
@@ -32,7 +38,7 @@ func TestAgentsDialFromAddressesOfTheirOwn(t *testing.T) {
 			}
 		}
 	}
-	if got := loopbackSources(netip.MustParseAddr("192.0.2.1"), 60_000, ports, 0, 1); got != nil {
+	if got := loopbackSources(to("192.0.2.1", 60_000), ports); got != nil {
 		t.Errorf("another host: got %v, want the kernel's choice", got)
 	}
 }

@@ -10,7 +10,7 @@ import (
 func TestNobodyLosesMoreThanWasDue(t *testing.T) {
 	const messages = 5000
 	for _, heard := range []bool{true, false} {
-		p := newProof(testRun, testSize, 5000, make([]int32, 1), true, 0, 1) // of many rooms each remembers little
+		p := newProof(planOf(Plan{Rooms: make([]string, 5000), Publishers: 1, NoEcho: true})) // of many rooms each remembers little
 		room := p.rooms[0]
 		poller := newPoller(p, &Protocols[0], 100)
 		h := &hall{t: t, proof: p, room: room, poller: poller, publishers: 1}

@@ -10,7 +10,7 @@ import (
 // What nobody received of a publisher that is gone has died with it: told by its own agent, and no loss.
 func TestWhatDiedWithItsPublisherIsToldOnce(t *testing.T) {
 	for agent, died := range []uint64{2, 0} { // publisher 0 is the first agent's
-		p := newProof(testRun, testSize, 1, make([]int32, 2), false, agent, 2)
+		p := newProof(planOf(Plan{Publishers: 2, Agent: agent, Agents: 2}))
 		h := &hall{t: t, proof: p, room: p.rooms[0], poller: newPoller(p, &Protocols[0], 100), publishers: 2}
 		c := &conn{poller: h.poller, room: h.room, state: open, member: member{connection: 7, publisher: -1}}
 		h.room.join(&c.member, -grace)
@@ -58,7 +58,7 @@ func TestAnOrderThatIsNotCertainIsNotCompared(t *testing.T) {
 		{name: "one had one altered", hears: [2][]int{upTo(6), upTo(6)}, alter: true},
 		{name: "one had one again", hears: [2][]int{upTo(6), slices.Concat(upTo(6), []int{3})}},
 	} {
-		p := newProof(testRun, testSize, 1, make([]int32, 1), false, 0, 2)
+		p := newProof(planOf(Plan{Publishers: 1, Agents: 2}))
 		h := &hall{t: t, proof: p, room: p.rooms[0], poller: newPoller(p, &Protocols[0], 100), publishers: 1}
 		h.sent(6)
 		for i, hears := range tt.hears {

@@ -95,7 +95,7 @@ func (m *member) find(pos uint64) bool {
 	case g.to == pos+1:
 		g.to--
 	default:
-		rest := gap{pos + 1, g.to}
+		rest := gap{from: pos + 1, to: g.to}
 		g.to = pos
 		a.missing = slices.Insert(a.missing, i+1, rest)
 	}
@@ -107,7 +107,7 @@ func (a *astray) miss(from, to uint64) {
 		a.missing[n-1].to = to
 		return
 	}
-	a.missing = append(a.missing, gap{from, to})
+	a.missing = append(a.missing, gap{from: from, to: to})
 	if len(a.missing) > maxGaps {
 		old := a.missing[:maxGaps/2]
 		for _, g := range old {

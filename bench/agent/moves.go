@@ -205,7 +205,7 @@ func (r *run) reconnect(killed []*conn, at int64) {
 	}
 	visits := make([]visit, len(killed))
 	for k, c := range killed {
-		visits[k] = visit{c, at}
+		visits[k] = visit{from: c, when: at}
 		if r.plan.Jitter > 0 {
 			visits[k].when += random.Int64N(int64(r.plan.Jitter))
 		}

@@ -36,15 +36,16 @@ const unknown = math.MaxUint32
 // they let a client hear. From its first delivery on it must hear everything.
 const grace = 1e9
 
-// newProof is for one of so many agents. roomOf is the room of each publisher.
-func newProof(run uint32, size, rooms int, roomOf []int32, noEcho bool, agent, agents int) *proof {
+// newProof is for the agent that has the plan.
+func newProof(plan *Plan) *proof {
+	roomOf := plan.RoomOf[:plan.Publishers]
 	p := &proof{
-		run: run, size: size, filler: filler(size - StampSize), noEcho: noEcho, agent: agent, agents: agents,
-		rooms: make([]*room, rooms), roomOf: roomOf,
+		run: plan.Run, size: plan.Size, filler: filler(plan.Size - StampSize), noEcho: plan.NoEcho, agent: plan.Agent, agents: plan.Agents,
+		rooms: make([]*room, len(plan.Rooms)), roomOf: roomOf,
 		sent: make([]atomic.Uint32, len(roomOf)), publics: make([]places, len(roomOf)),
 	}
 	for i := range p.rooms {
-		p.rooms[i] = newRoom(p, int32(i), rooms)
+		p.rooms[i] = newRoom(p, int32(i), len(plan.Rooms))
 	}
 	for i, room := range roomOf {
 		p.rooms[room].publishers = append(p.rooms[room].publishers, uint32(i))

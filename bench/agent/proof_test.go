@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -26,8 +27,20 @@ type hall struct {
 	publishers int
 }
 
+// planOf completes a plan: what it leaves out is one agent, one room, and the run and the size of the tests.
+func planOf(p Plan) *Plan {
+	p.Run, p.Size, p.Agents = testRun, cmp.Or(p.Size, testSize), cmp.Or(p.Agents, 1)
+	if p.Rooms == nil {
+		p.Rooms = make([]string, 1)
+	}
+	if p.RoomOf == nil {
+		p.RoomOf = make([]int32, p.Publishers)
+	}
+	return &p
+}
+
 func newHall(t *testing.T, members, publishers int) *hall {
-	h := &hall{t: t, proof: newProof(testRun, testSize, 1, make([]int32, publishers), false, 0, 1), publishers: publishers}
+	h := &hall{t: t, proof: newProof(planOf(Plan{Publishers: publishers})), publishers: publishers}
 	h.room = h.proof.rooms[0]
 	h.poller = newPoller(h.proof, &Protocols[0], 100)
 	for i := range members {
@@ -403,7 +416,7 @@ func TestNoRandomFaultIsMissed(t *testing.T) {
 
 func TestLogForgetsAndGoesOn(t *testing.T) {
 	t.Parallel()
-	p := newProof(testRun, testSize, 1<<12, make([]int32, 1), false, 0, 1)
+	p := newProof(planOf(Plan{Rooms: make([]string, 1<<12), Publishers: 1}))
 	r := p.rooms[0]
 	messages := 2*int(r.log.window()) + 500
 	p.sent[0].Store(uint32(messages))
@@ -515,7 +528,7 @@ func TestOneThatLeavesHasNotLostWhatANewcomerReceivedFirst(t *testing.T) {
 }
 
 func TestMessageInAWrongRoomIsMisrouted(t *testing.T) {
-	p := newProof(testRun, testSize, 2, []int32{0, 1}, false, 0, 1)
+	p := newProof(planOf(Plan{Rooms: make([]string, 2), RoomOf: []int32{0, 1}, Publishers: 2}))
 	p.sent[0].Store(1)
 	p.sent[1].Store(1)
 	m := &member{publisher: -1, connection: 3}
@@ -534,7 +547,7 @@ func TestMessageInAWrongRoomIsMisrouted(t *testing.T) {
 // Two agents that hear the same have the same digest of it, and other digests where the order differs.
 func TestAgentsCompareWhatTheyHeard(t *testing.T) {
 	hear := func(agent int, order ...int) Order {
-		p := newProof(testRun, testSize, 1, make([]int32, 2), false, agent, 2)
+		p := newProof(planOf(Plan{Publishers: 2, Agent: agent, Agents: 2}))
 		m := &member{publisher: -1}
 		p.rooms[0].join(m, -grace)
 		for _, n := range order {
@@ -625,7 +638,7 @@ func FuzzNextFrame(f *testing.F) {
 // BenchmarkDelivery is what one delivery costs beside the kernel: 500 frames a read, as a hot room's are.
 func BenchmarkDelivery(b *testing.B) {
 	const batch = 500
-	v := newProof(testRun, 128, 1, make([]int32, 1), false, 0, 1)
+	v := newProof(planOf(Plan{Size: 128, Publishers: 1}))
 	p := newPoller(v, &Protocols[0], 100)
 	v.sent[0].Store(1 << 31)
 	wire := make([]byte, 0, batch*132)

@@ -50,8 +50,8 @@ var Protocols = []Protocol{
 		Path:  "/connection/websocket",
 		Usual: "bench",
 		Steps: []Step{
-			{`{"id":1,"connect":{}}`, `"connect":{`},
-			{`{"id":2,"subscribe":{"channel":"{{room}}"}}`, `"subscribe":{`},
+			{Send: `{"id":1,"connect":{}}`, Expect: `"connect":{`},
+			{Send: `{"id":2,"subscribe":{"channel":"{{room}}"}}`, Expect: `"subscribe":{`},
 		},
 		Token:   `{"id":1,"connect":{"token":"{{token}}"}}`,
 		Refused: `"error":{`,
@@ -72,9 +72,9 @@ var Protocols = []Protocol{
 		Path:  "/socket.io/?EIO=4&transport=websocket",
 		Usual: "bench",
 		Steps: []Step{
-			{"", `^0{`},
-			{"40", "^40"},
-			{`42["join","{{room}}"]`, ""},
+			{Expect: `^0{`},
+			{Send: "40", Expect: "^40"},
+			{Send: `42["join","{{room}}"]`},
 		},
 		Refused: "^44",
 		Publish: `42["message","{{payload}}"]`,
@@ -86,7 +86,7 @@ var Protocols = []Protocol{
 		Name:    "phoenix",
 		Path:    "/socket/websocket?vsn=2.0.0",
 		Usual:   "room:bench",
-		Steps:   []Step{{`["1","1","{{room}}","phx_join",{}]`, `"phx_reply",{"status":"ok"`}},
+		Steps:   []Step{{Send: `["1","1","{{room}}","phx_join",{}]`, Expect: `"phx_reply",{"status":"ok"`}},
 		Refused: `"status":"error"`,
 		Publish: `["1","2","{{room}}","new_msg",{"body":"{{payload}}"}]`,
 		Beat:    `[null,"3","phoenix","heartbeat",{}]`,
@@ -134,7 +134,7 @@ func Template(join, joined, publish string) (Protocol, error) {
 		return p, fmt.Errorf("publish template %q: want {{payload}} in it, once", publish)
 	}
 	if join != "" || joined != "" {
-		p.Steps = []Step{{join, joined}}
+		p.Steps = []Step{{Send: join, Expect: joined}}
 	}
 	return p, nil
 }

@@ -44,7 +44,7 @@ func newRun(plan *Plan, link *Link[Command, Event]) (*run, error) {
 		return nil, err
 	}
 	r := &run{plan: plan, link: link, own: (len(plan.RoomOf) - plan.Agent + plan.Agents - 1) / plan.Agents}
-	r.proof = newProof(plan.Run, plan.Size, len(plan.Rooms), plan.RoomOf[:plan.Publishers], plan.NoEcho, plan.Agent, plan.Agents)
+	r.proof = newProof(plan)
 	r.choose()
 	n := plan.Pollers
 	if n == 0 {

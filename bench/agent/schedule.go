@@ -26,7 +26,7 @@ func (r *run) schedule(own []int) schedule {
 		return &once{at: r.start.At, publishers: first}
 	case r.plan.Poisson:
 		rate := float64(r.plan.Rate) * float64(len(own)) / float64(r.plan.Publishers)
-		return newPoisson(r.start.At, r.start.End, rate, own, r.plan.Seed+uint64(r.plan.Agent))
+		return newPoisson(r.start, rate, own, r.plan.Seed+uint64(r.plan.Agent))
 	default:
 		return &constant{
 			start: r.start.At, end: r.start.End, rate: r.plan.Rate, publishers: uint64(r.plan.Publishers),
@@ -72,8 +72,8 @@ type poisson struct {
 }
 
 // newPoisson gives rate messages a second, on average, over the publishers given.
-func newPoisson(start, end int64, rate float64, publishers []int, seed uint64) *poisson {
-	s := &poisson{random: rand.New(rand.NewPCG(seed, 0x7A1C)), publishers: publishers, gap: 1e9 / rate, start: start, end: end}
+func newPoisson(during *Start, rate float64, publishers []int, seed uint64) *poisson {
+	s := &poisson{random: rand.New(rand.NewPCG(seed, 0x7A1C)), publishers: publishers, gap: 1e9 / rate, start: during.At, end: during.End}
 	s.done()
 	return s
 }

@@ -108,7 +108,7 @@ func TestAClosedLoopBeginsWithAsManyAsMayBeUnderWay(t *testing.T) {
 
 func TestPoissonScheduleHasItsRateAndIsByChance(t *testing.T) {
 	const rate = 1000
-	s := newPoisson(0, 100e9, rate, []int{1, 4, 7}, 1)
+	s := newPoisson(&Start{End: 100e9}, rate, []int{1, 4, 7}, 1)
 	var gaps []float64
 	by := map[int]int{}
 	last := int64(0)

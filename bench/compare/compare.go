@@ -169,8 +169,11 @@ func doubts(pairs Pairs) (texts []string) {
 	return texts
 }
 
+// Names are what the two servers, or the two files, are called in the text.
+type Names struct{ A, B string }
+
 // WriteJudgements writes what Judge said of the pairs, the word on the primary metric first.
-func WriteJudgements(w io.Writer, pairs Pairs, all []Judgement, nameA, nameB string) error {
+func WriteJudgements(w io.Writer, pairs Pairs, all []Judgement, names Names) error {
 	var b strings.Builder
 	first := all[0]
 	switch first.Word {
@@ -181,7 +184,7 @@ func WriteJudgements(w io.Writer, pairs Pairs, all []Judgement, nameA, nameB str
 		fmt.Fprintf(&b, "B is %s: %s of B is %.1f %% of A's, by %d pairs (95 %%: %.1f to %.1f %%)\n", first.Word, first.Metric.Name,
 			100*first.Pair.Ratio, first.Pair.N, 100*first.Pair.Low, 100*first.Pair.High)
 	}
-	fmt.Fprintf(&b, "A          %s\nB          %s\n", nameA, nameB)
+	fmt.Fprintf(&b, "A          %s\nB          %s\n", names.A, names.B)
 	for _, text := range doubts(pairs) {
 		fmt.Fprintf(&b, "doubt      %s\n", text)
 	}
@@ -195,9 +198,9 @@ func WriteJudgements(w io.Writer, pairs Pairs, all []Judgement, nameA, nameB str
 }
 
 // Files writes two results side by side. One run each shows no difference, whatever the figures: the last line says so.
-func Files(w io.Writer, a, b *result.Result, nameA, nameB string) error {
+func Files(w io.Writer, a, b *result.Result, names Names) error {
 	var text strings.Builder
-	fmt.Fprintf(&text, "A          %s: %s%s\nB          %s: %s%s\n", nameA, a.Verdict.Code, labelled(a), nameB, b.Verdict.Code, labelled(b))
+	fmt.Fprintf(&text, "A          %s: %s%s\nB          %s: %s%s\n", names.A, a.Verdict.Code, labelled(a), names.B, b.Verdict.Code, labelled(b))
 	for _, d := range differences(a, b) {
 		fmt.Fprintf(&text, "differs    %s\n", d)
 	}
@@ -236,24 +239,24 @@ func labelled(r *result.Result) string {
 func differences(a, b *result.Result) (list []string) {
 	for _, c := range []struct {
 		what string
-		a, b any
+		of   func(*result.Result) any
 	}{
-		{"scenario", a.Plan.Scenario, b.Plan.Scenario},
-		{"connections", a.Plan.Connections, b.Plan.Connections},
-		{"rooms", a.Plan.Rooms, b.Plan.Rooms},
-		{"rate", a.Plan.Rate, b.Plan.Rate},
-		{"chance", a.Plan.Poisson, b.Plan.Poisson},
-		{"closed loop", a.Plan.Closed, b.Plan.Closed},
-		{"size", a.Plan.Size, b.Plan.Size},
-		{"publishers", a.Plan.Publishers, b.Plan.Publishers},
-		{"protocol", a.Target.Protocol, b.Target.Protocol},
-		{"processor", a.Env.CPU, b.Env.CPU},
-		{"cores", a.Env.Cores, b.Env.Cores},
-		{"kernel", a.Env.Kernel, b.Env.Kernel},
-		{"agents", len(a.Agents), len(b.Agents)},
+		{what: "scenario", of: func(r *result.Result) any { return r.Plan.Scenario }},
+		{what: "connections", of: func(r *result.Result) any { return r.Plan.Connections }},
+		{what: "rooms", of: func(r *result.Result) any { return r.Plan.Rooms }},
+		{what: "rate", of: func(r *result.Result) any { return r.Plan.Rate }},
+		{what: "chance", of: func(r *result.Result) any { return r.Plan.Poisson }},
+		{what: "closed loop", of: func(r *result.Result) any { return r.Plan.Closed }},
+		{what: "size", of: func(r *result.Result) any { return r.Plan.Size }},
+		{what: "publishers", of: func(r *result.Result) any { return r.Plan.Publishers }},
+		{what: "protocol", of: func(r *result.Result) any { return r.Target.Protocol }},
+		{what: "processor", of: func(r *result.Result) any { return r.Env.CPU }},
+		{what: "cores", of: func(r *result.Result) any { return r.Env.Cores }},
+		{what: "kernel", of: func(r *result.Result) any { return r.Env.Kernel }},
+		{what: "agents", of: func(r *result.Result) any { return len(r.Agents) }},
 	} {
-		if c.a != c.b {
-			list = append(list, fmt.Sprintf("%s: %v and %v", c.what, c.a, c.b))
+		if x, y := c.of(a), c.of(b); x != y {
+			list = append(list, fmt.Sprintf("%s: %v and %v", c.what, x, y))
 		}
 	}
 	return list

@@ -154,7 +154,7 @@ func TestWhatAFileSaysCannotCommandATerminal(t *testing.T) {
 	one, other := measured(5000, time.Millisecond), measured(6000, time.Millisecond)
 	other.Label, other.Verdict.Code, other.Plan.Scenario, other.Target.Protocol, other.Env.CPU, other.Env.Kernel = evil, evil, evil, evil, evil, evil
 	var got bytes.Buffer
-	if err := Files(&got, one, other, "a.json", evil); err != nil {
+	if err := Files(&got, one, other, Names{A: "a.json", B: evil}); err != nil {
 		t.Fatal(err)
 	}
 	if strings.ContainsAny(got.String(), evil[:1]+"\u009b") || strings.Count(got.String(), "?[2J?") < 6 {
@@ -166,7 +166,7 @@ func TestWhatAFileSaysCannotCommandATerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	got.Reset()
-	if err := WriteJudgements(&got, pairs, all, evil, "b"); err != nil || strings.ContainsAny(got.String(), evil[:1]+"\u009b") {
+	if err := WriteJudgements(&got, pairs, all, Names{A: evil, B: "b"}); err != nil || strings.ContainsAny(got.String(), evil[:1]+"\u009b") {
 		t.Errorf("got %v, %q", err, got.String())
 	}
 }
@@ -182,7 +182,7 @@ func TestTextIsAsAPersonReadsIt(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			return WriteJudgements(b, pairs, all, "throng serve", "other {{address}}")
+			return WriteJudgements(b, pairs, all, Names{A: "throng serve", B: "other {{address}}"})
 		}
 	}
 	for _, tt := range []struct {
@@ -195,7 +195,7 @@ func TestTextIsAsAPersonReadsIt(t *testing.T) {
 		{"files", func(b *bytes.Buffer) error {
 			one, other := measured(5000, time.Millisecond), measured(6000, 2*time.Millisecond)
 			other.Label, other.Plan.Rate, other.Server, other.Target.PID = "evening", 200, result.Server{}, 0
-			return Files(b, one, other, "a.json", "b.json")
+			return Files(b, one, other, Names{A: "a.json", B: "b.json"})
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -18,7 +18,7 @@ func openFiles(m *Machine, n uint64) (Check, []setting) {
 		fmt.Sprintf("ulimit -Hn %d && ulimit -n %d, as root, in the shell that starts it", want, want),
 	}
 	if most, ok := m.number("proc/sys/fs/nr_open"); ok && most < want {
-		return c, []setting{{"fs/nr_open", fmt.Sprint(want)}}
+		return c, []setting{{path: "fs/nr_open", value: fmt.Sprint(want)}}
 	}
 	return c, nil
 }
@@ -39,5 +39,5 @@ func allFiles(m *Machine, n uint64) (Check, []setting) {
 	default:
 		c.Grade, c.Why = Warn, "it is enough for the server, not for a bench on the same machine as well"
 	}
-	return c, []setting{{"fs/file-max", fmt.Sprint(both)}}
+	return c, []setting{{path: "fs/file-max", value: fmt.Sprint(both)}}
 }

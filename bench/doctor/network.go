@@ -33,7 +33,7 @@ func ports(m *Machine, n uint64) (Check, []setting) {
 		c.Fix = []string{fmt.Sprintf("load it from %d hosts or more: throng bench agent --listen on each, and --remote", need)}
 	}
 	if free < 60_000 {
-		return c, []setting{{"net/ipv4/ip_local_port_range", "1024 65535"}}
+		return c, []setting{{path: "net/ipv4/ip_local_port_range", value: "1024 65535"}}
 	}
 	return c, nil
 }
@@ -55,25 +55,33 @@ func taken(list string, low, high uint64) (n uint64) {
 }
 
 func acceptQueue(m *Machine, n uint64) (Check, []setting) {
-	return queue(m, n, "accept queue", "net/core/somaxconn", "when all clients come back at once, those that find the queue full wait a second or more to try again")
+	return queue{
+		name: "accept queue", path: "net/core/somaxconn",
+		why: "when all clients come back at once, those that find the queue full wait a second or more to try again",
+	}.check(m, n)
 }
 
 func halfOpen(m *Machine, n uint64) (Check, []setting) {
-	return queue(m, n, "half-open connections", "net/ipv4/tcp_max_syn_backlog", "beyond it the kernel answers with cookies, or not at all")
+	return queue{
+		name: "half-open connections", path: "net/ipv4/tcp_max_syn_backlog", why: "beyond it the kernel answers with cookies, or not at all",
+	}.check(m, n)
 }
 
-func queue(m *Machine, n uint64, name, path, why string) (Check, []setting) {
-	have, ok := m.number("proc/sys/" + path)
+// queue is one of the kernel's, whose length is a setting. why says what happens where it is too short.
+type queue struct{ name, path, why string }
+
+func (q queue) check(m *Machine, n uint64) (Check, []setting) {
+	have, ok := m.number("proc/sys/" + q.path)
 	if !ok {
-		return lost(name, "proc/sys/"+path)
+		return lost(q.name, "proc/sys/"+q.path)
 	}
 	want := min(n, enoughQueue)
-	c := Check{Name: name, Grade: OK, Have: thousands(have), Want: thousands(want)}
+	c := Check{Name: q.name, Grade: OK, Have: thousands(have), Want: thousands(want)}
 	if have >= want {
 		return c, nil
 	}
-	c.Grade, c.Why = Warn, why
-	return c, []setting{{path, fmt.Sprint(enoughQueue)}}
+	c.Grade, c.Why = Warn, q.why
+	return c, []setting{{path: q.path, value: fmt.Sprint(enoughQueue)}}
 }
 
 // socketBuffers asks for two pages a connection, one each way: what they hold while all of them are spoken to.
@@ -89,7 +97,7 @@ func socketBuffers(m *Machine, n uint64) (Check, []setting) {
 		return c, nil
 	}
 	c.Grade, c.Why = Warn, "under load the kernel throws segments away, for all connections"
-	return c, []setting{{"net/ipv4/tcp_mem", fmt.Sprintf("%d %d %d", want/2, want*3/4, want)}}
+	return c, []setting{{path: "net/ipv4/tcp_mem", value: fmt.Sprintf("%d %d %d", want/2, want*3/4, want)}}
 }
 
 // tracked is the firewall's table of connections, where there is one.
@@ -106,5 +114,5 @@ func tracked(m *Machine, n uint64) (Check, []setting) {
 		return c, nil
 	}
 	c.Grade, c.Why = Stop, "what comes when its table is full is dropped without a word"
-	return c, []setting{{path, fmt.Sprint(want + want/4)}}
+	return c, []setting{{path: path, value: fmt.Sprint(want + want/4)}}
 }

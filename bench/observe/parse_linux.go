@@ -67,7 +67,7 @@ type switches struct{ voluntary, involuntary uint64 }
 func parseSwitches(text string) (switches, error) {
 	voluntary, err1 := field("voluntary_ctxt_switches:")(text)
 	involuntary, err2 := field("nonvoluntary_ctxt_switches:")(text)
-	return switches{uint64(voluntary), uint64(involuntary)}, errors.Join(err1, err2)
+	return switches{voluntary: uint64(voluntary), involuntary: uint64(involuntary)}, errors.Join(err1, err2)
 }
 
 // parseBusy reads how long the machine's processors were not idle.

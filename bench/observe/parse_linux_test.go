@@ -11,7 +11,7 @@ func TestStatIsReadWhateverTheProcessIsCalled(t *testing.T) {
 	const after = " S 1 1 1 0 -1 4194560 1 0 0 0 150 50 0 0 20 0 9 0 100 1000000 10 18446744073709551615 1"
 	for _, name := range []string{"throng", "a) S 9 (b", ""} {
 		got, err := parseStat("42 (" + name + ")" + after)
-		if want := (stat{name, 2 * time.Second, 10 * pageSize}); err != nil || got != want {
+		if want := (stat{name: name, cpu: 2 * time.Second, rss: 10 * pageSize}); err != nil || got != want {
 			t.Errorf("%q: got %+v, %v, want %+v", name, got, err, want)
 		}
 	}

@@ -43,7 +43,7 @@ type meter struct {
 // cores is what was used a second since the reading before; 0 the first time.
 func (m *meter) cores(at int64, used time.Duration) float64 {
 	before := *m
-	*m = meter{at, used}
+	*m = meter{at: at, used: used}
 	if before.at == 0 || at <= before.at {
 		return 0
 	}
@@ -212,9 +212,9 @@ func (p *process) readNetwork(row *Row) error {
 		file, table, name string
 		to                *uint64
 	}{
-		{&p.retransmits, "net/snmp", "Tcp:", "RetransSegs", &row.Retransmits},
-		{&p.overflows, "net/netstat", "TcpExt:", "ListenOverflows", &row.Overflows},
-		{&p.drops, "net/netstat", "TcpExt:", "ListenDrops", &row.Drops},
+		{counter: &p.retransmits, file: "net/snmp", table: "Tcp:", name: "RetransSegs", to: &row.Retransmits},
+		{counter: &p.overflows, file: "net/netstat", table: "TcpExt:", name: "ListenOverflows", to: &row.Overflows},
+		{counter: &p.drops, file: "net/netstat", table: "TcpExt:", name: "ListenDrops", to: &row.Drops},
 	} {
 		v, err := take(p.proc.of(p.pid, c.file), column(c.table, c.name))
 		if err == nil {

@@ -66,8 +66,10 @@ func writeHTML(w io.Writer, r *result.Result, drawer fs.FS) error {
 		Script  template.JS
 		Data    template.JS // numbers and our own words; json.Marshal escapes <, > and &
 		License string
-	}{p, policy(styles, string(code), string(ourCode)), template.CSS(styles), template.JS(code), template.JS(ourCode), template.JS(data),
-		string(licence)})
+	}{
+		page: p, Policy: policy(styles, string(code), string(ourCode)), Style: template.CSS(styles), UPlot: template.JS(code),
+		Script: template.JS(ourCode), Data: template.JS(data), License: string(licence),
+	})
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
@@ -80,7 +82,7 @@ func readDrawer(from fs.FS) (code, style, licence []byte, err error) {
 	for _, f := range []struct {
 		name string
 		to   *[]byte
-	}{{"uPlot.iife.min.js", &code}, {"uPlot.min.css", &style}, {"LICENSE", &licence}} {
+	}{{name: "uPlot.iife.min.js", to: &code}, {name: "uPlot.min.css", to: &style}, {name: "LICENSE", to: &licence}} {
 		if *f.to, err = fs.ReadFile(from, f.name); err != nil {
 			return nil, nil, nil, fmt.Errorf("uPlot: %w", err)
 		}

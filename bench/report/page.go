@@ -109,14 +109,14 @@ func (p *page) Plots() []*plot {
 // figures are those at the top: of the scenario, then of the load, or of the connections where there was none.
 func figures(r *result.Result) (all []figure) {
 	if f := r.Found; f != nil {
-		all = append(all, figure{"Holds", rate(f.Holds), "messages; fails " + rate(f.Fails)})
+		all = append(all, figure{Name: "Holds", Value: rate(f.Holds), Note: "messages; fails " + rate(f.Fails)})
 	}
 	if s := r.Storm; s != nil {
 		came := fmt.Sprintf("%s of %s killed", result.Thousands(s.Back), result.Thousands(s.Killed))
-		all = append(all, figure{"All were back after", result.Took(s.Back100), came})
+		all = append(all, figure{Name: "All were back after", Value: result.Took(s.Back100), Note: came})
 	}
 	if s := r.Slow; s != nil {
-		all = append(all, figure{"p99 of the healthy", ratio(s.Healthy, s.Before), "as it was before " + result.Thousands(s.Stopped) + " stopped"})
+		all = append(all, figure{Name: "p99 of the healthy", Value: ratio(s.Healthy, s.Before), Note: "as it was before " + result.Thousands(s.Stopped) + " stopped"})
 	}
 	d := &r.Delivery
 	if r.Plan.Size > 0 || d.Expected > 0 {
@@ -125,24 +125,24 @@ func figures(r *result.Result) (all []figure) {
 			came = fmt.Sprintf("%s expected, %s came", result.Thousands(d.Expected), result.Thousands(d.Got))
 		}
 		all = append(all,
-			figure{"Deliveries", metric(r, "deliveries/s"), came},
-			figure{"Latency p50", metric(r, "p50"), "from the intended moment"},
-			figure{"Latency p99", metric(r, "p99"), "from the intended moment"},
-			figure{"Latency p99.9", metric(r, "p99.9"), "from the intended moment"},
-			figure{"Latency max", metric(r, "max"), "from the intended moment"},
-			figure{"Server’s CPU a delivery", metric(r, "cpu/delivery"), multiple(r, (*result.Floor).Delivery)})
+			figure{Name: "Deliveries", Value: metric(r, "deliveries/s"), Note: came},
+			figure{Name: "Latency p50", Value: metric(r, "p50"), Note: "from the intended moment"},
+			figure{Name: "Latency p99", Value: metric(r, "p99"), Note: "from the intended moment"},
+			figure{Name: "Latency p99.9", Value: metric(r, "p99.9"), Note: "from the intended moment"},
+			figure{Name: "Latency max", Value: metric(r, "max"), Note: "from the intended moment"},
+			figure{Name: "Server’s CPU a delivery", Value: metric(r, "cpu/delivery"), Note: multiple(r, (*result.Floor).Delivery)})
 	} else {
 		all = append(all,
-			figure{"Connecting p50", metric(r, "connect-p50"), "from TCP to the 101"},
-			figure{"Connecting p99", metric(r, "connect-p99"), "from TCP to the 101"},
-			figure{"Server’s CPU an upgrade", metric(r, "cpu/upgrade"), multiple(r, (*result.Floor).Upgrade)})
+			figure{Name: "Connecting p50", Value: metric(r, "connect-p50"), Note: "from TCP to the 101"},
+			figure{Name: "Connecting p99", Value: metric(r, "connect-p99"), Note: "from TCP to the 101"},
+			figure{Name: "Server’s CPU an upgrade", Value: metric(r, "cpu/upgrade"), Note: multiple(r, (*result.Floor).Upgrade)})
 		if r.Latency.Ping != nil {
-			all = append(all, figure{"Ping p99", metric(r, "ping-p99"), "to its pong"})
+			all = append(all, figure{Name: "Ping p99", Value: metric(r, "ping-p99"), Note: "to its pong"})
 		}
 	}
 	return append(all,
-		figure{"Server’s CPU", serverCores(r), "while it was measured"},
-		figure{"Memory a connection", memoryPerConn(r), "TCP buffers: " + result.Grown(r.Server.KernelPer)},
-		figure{"Connections", fmt.Sprintf("%s of %s", result.Thousands(r.Connect.Opened), result.Thousands(r.Plan.Connections)),
-			"opened, " + metric(r, "connects/s")})
+		figure{Name: "Server’s CPU", Value: serverCores(r), Note: "while it was measured"},
+		figure{Name: "Memory a connection", Value: memoryPerConn(r), Note: "TCP buffers: " + result.Grown(r.Server.KernelPer)},
+		figure{Name: "Connections", Value: fmt.Sprintf("%s of %s", result.Thousands(r.Connect.Opened), result.Thousands(r.Plan.Connections)),
+			Note: "opened, " + metric(r, "connects/s")})
 }

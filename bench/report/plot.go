@@ -83,16 +83,16 @@ type measure struct {
 }
 
 var (
-	times  = measure{"s", "ms", 1e3}
-	memory = measure{"B", "MiB", 1.0 / (1 << 20)}
-	cores  = measure{"cores", "cores", 1}
-	rates  = measure{"/s", "/s", 1}
-	counts = measure{"", "", 1}
+	times  = measure{unit: "s", shown: "ms", scale: 1e3}
+	memory = measure{unit: "B", shown: "MiB", scale: 1.0 / (1 << 20)}
+	cores  = measure{unit: "cores", shown: "cores", scale: 1}
+	rates  = measure{unit: "/s", shown: "/s", scale: 1}
+	counts = measure{scale: 1}
 )
 
-// newPlot makes a plot of the curves that have values; nil where none has.
-func newPlot(id, title string, m measure, of axis, x values, curves ...curve) *plot {
-	p := &plot{ID: "plot-" + id, Title: title, Unit: m.shown, Axis: of, X: x, Curves: []curve{}, Shades: []shade{}}
+// draw adds the curves that have values to a plot with an ID, a title and an axis; nil where none has.
+func (p plot) draw(m measure, curves ...curve) *plot {
+	p.ID, p.Unit, p.Curves, p.Shades = "plot-"+p.ID, m.shown, []curve{}, []shade{}
 	text := result.Metric{Unit: m.unit}.Text
 	var told []string
 	for i, c := range curves {
@@ -112,7 +112,7 @@ func newPlot(id, title string, m measure, of axis, x values, curves ...curve) *p
 		return nil
 	}
 	p.Told = strings.Join(told, "; ")
-	return p
+	return &p
 }
 
 // byPercentile is a plot of distributions, over 1/(1-q): each further decade is a nine more. None where nothing was measured.
@@ -136,12 +136,12 @@ func byPercentile(id, title string, all []result.Timed) ([]*plot, error) {
 		}
 		curves = append(curves, curve{Name: d.What, Y: y})
 	}
-	p := newPlot(id, title, times, ofPercentile, x, curves...)
+	p := plot{ID: id, Title: title, Axis: ofPercentile, X: x}.draw(times, curves...)
 	if p == nil {
 		return nil, nil
 	}
 	p.Log = true
-	p.Shades = append(p.Shades, shade{"", most / 10, x[len(x)-1]})
+	p.Shades = append(p.Shades, shade{From: most / 10, To: x[len(x)-1]})
 	return []*plot{p}, nil
 }
 
@@ -183,14 +183,14 @@ func bySteps(all []result.Step) []*plot {
 		}
 		p50, p99, most = append(p50, seconds(d.P50)), append(p99, seconds(d.P99)), append(most, above(d.Max.Seconds()))
 	}
-	latency := newPlot("step-latency", "Latency by step", times, over, x,
+	latency := plot{ID: "step-latency", Title: "Latency by step", Axis: over, X: x}.draw(times,
 		curve{Name: "p50", Y: p50}, curve{Name: "p99", Y: p99}, curve{Name: "max", Y: most})
 	if latency != nil {
 		latency.Log = true
 	}
 	return plots(latency,
-		newPlot("step-deliveries", "Deliveries by step", rates, over, x, curve{Name: "deliveries", Y: deliveries}),
-		newPlot("step-cores", "The server’s cores by step", cores, over, x, curve{Name: "server", Y: used}))
+		plot{ID: "step-deliveries", Title: "Deliveries by step", Axis: over, X: x}.draw(rates, curve{Name: "deliveries", Y: deliveries}),
+		plot{ID: "step-cores", Title: "The server’s cores by step", Axis: over, X: x}.draw(cores, curve{Name: "server", Y: used}))
 }
 
 // plots are those that there are.

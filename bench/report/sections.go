@@ -80,7 +80,8 @@ func delivery(r *result.Result) (section, error) {
 		what string
 		n    int
 	}{
-		{"lost", d.Lost}, {"doubled", d.Duplicated}, {"out of order", d.Reordered}, {"altered", d.Corrupt}, {"in a wrong room", d.Misrouted},
+		{what: "lost", n: d.Lost}, {what: "doubled", n: d.Duplicated}, {what: "out of order", n: d.Reordered},
+		{what: "altered", n: d.Corrupt}, {what: "in a wrong room", n: d.Misrouted},
 	} {
 		proof.add(f.what, result.Thousands(f.n))
 		if f.n > 0 {

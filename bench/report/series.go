@@ -97,7 +97,7 @@ func timePlots(r *result.Result, all []moment) []*plot {
 		return curve{Name: name, Y: column(all, seenOf, of)}
 	}
 	draw := func(id, title string, m measure, curves ...curve) *plot {
-		p := newPlot(id, title, m, ofTime, x, curves...)
+		p := plot{ID: id, Title: title, Axis: ofTime, X: x}.draw(m, curves...)
 		if p != nil {
 			p.Shades = append(p.Shades, shades(r, x[len(x)-1])...)
 		}
@@ -166,13 +166,13 @@ func ofKernel(of func(*observe.Row) float64) func(*observe.Row) float64 {
 func shades(r *result.Result, end float64) (all []shade) {
 	a := &r.Plan
 	if a.Warmup > 0 {
-		all = append(all, shade{"warm-up", 0, a.Warmup.Seconds()})
+		all = append(all, shade{Name: "warm-up", To: a.Warmup.Seconds()})
 	}
 	if last := (a.Warmup + a.Duration).Seconds(); a.Duration > 0 && last < end {
-		all = append(all, shade{"end", last, end})
+		all = append(all, shade{Name: "end", From: last, To: end})
 	}
 	for _, s := range r.Delivery.Stalls {
-		all = append(all, shade{"nothing came", s.At, s.At + s.Took.Seconds()})
+		all = append(all, shade{Name: "nothing came", From: s.At, To: s.At + s.Took.Seconds()})
 	}
 	return all
 }

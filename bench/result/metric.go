@@ -55,34 +55,34 @@ var Metrics = []Metric{
 	latency("span-p50", func(l *Latency) *Distribution { return l.Span }, p50),
 	latency("span-p99", func(l *Latency) *Distribution { return l.Span }, p99),
 	latency("ping-p99", func(l *Latency) *Distribution { return l.Ping }, p99),
-	{"connect-p50", "s", -1, "one connection, TCP to the answer of the handshake", func(r *Result) (float64, bool) { return seconds(r.Connect.Time, p50) }},
-	{"connect-p99", "s", -1, "one connection, TCP to the answer of the handshake", func(r *Result) (float64, bool) { return seconds(r.Connect.Time, p99) }},
-	{"connects/s", "/s", +1, "connections opened a second", func(r *Result) (float64, bool) { return r.Connect.PerS, r.Connect.PerS > 0 }},
-	{"failed", "", -1, "connections that did not open", func(r *Result) (float64, bool) { return float64(r.Plan.Connections - r.Connect.Opened), true }},
-	{"closed", "", -1, "connections that did not hold", func(r *Result) (float64, bool) { return float64(r.Delivery.Closed), true }},
-	{"lost", "", -1, "deliveries that never came", func(r *Result) (float64, bool) { return float64(r.Delivery.Lost), true }},
-	{"duplicated", "", -1, "deliveries that came again", func(r *Result) (float64, bool) { return float64(r.Delivery.Duplicated), true }},
-	{"reordered", "", -1, "deliveries out of order", func(r *Result) (float64, bool) { return float64(r.Delivery.Reordered), true }},
-	{"corrupt", "", -1, "deliveries that were altered", func(r *Result) (float64, bool) { return float64(r.Delivery.Corrupt), true }},
-	{"sent/s", "/s", 0, "messages sent a second", func(r *Result) (float64, bool) { return r.Sent.Achieved, r.Sent.Achieved > 0 }},
-	{"deliveries/s", "/s", +1, "deliveries a second", func(r *Result) (float64, bool) { return r.Delivery.PerS, r.Delivery.PerS > 0 }},
-	{"lag-p99", "s", 0, "how late the client sent", func(r *Result) (float64, bool) { return seconds(r.Sent.Lag, p99) }},
-	{"cores", "cores", -1, "the server's processor time a second", func(r *Result) (float64, bool) { return r.Server.Cores, r.Target.PID != 0 }},
-	{"cpu/delivery", "s", -1, "the server's processor time a delivery", func(r *Result) (float64, bool) { return r.Server.PerDelivery / 1e9, r.Server.PerDelivery > 0 }},
-	{"cpu/upgrade", "s", -1, "the server's processor time an upgrade", func(r *Result) (float64, bool) { return r.Server.PerUpgrade / 1e9, r.Server.PerUpgrade > 0 }},
-	{"deliveries/cpu-s", "/s", +1, "deliveries a second of the server's processor time", func(r *Result) (float64, bool) {
+	{Name: "connect-p50", Unit: "s", Better: -1, Help: "one connection, TCP to the answer of the handshake", of: func(r *Result) (float64, bool) { return seconds(r.Connect.Time, p50) }},
+	{Name: "connect-p99", Unit: "s", Better: -1, Help: "one connection, TCP to the answer of the handshake", of: func(r *Result) (float64, bool) { return seconds(r.Connect.Time, p99) }},
+	{Name: "connects/s", Unit: "/s", Better: +1, Help: "connections opened a second", of: func(r *Result) (float64, bool) { return r.Connect.PerS, r.Connect.PerS > 0 }},
+	{Name: "failed", Better: -1, Help: "connections that did not open", of: func(r *Result) (float64, bool) { return float64(r.Plan.Connections - r.Connect.Opened), true }},
+	{Name: "closed", Better: -1, Help: "connections that did not hold", of: func(r *Result) (float64, bool) { return float64(r.Delivery.Closed), true }},
+	{Name: "lost", Better: -1, Help: "deliveries that never came", of: func(r *Result) (float64, bool) { return float64(r.Delivery.Lost), true }},
+	{Name: "duplicated", Better: -1, Help: "deliveries that came again", of: func(r *Result) (float64, bool) { return float64(r.Delivery.Duplicated), true }},
+	{Name: "reordered", Better: -1, Help: "deliveries out of order", of: func(r *Result) (float64, bool) { return float64(r.Delivery.Reordered), true }},
+	{Name: "corrupt", Better: -1, Help: "deliveries that were altered", of: func(r *Result) (float64, bool) { return float64(r.Delivery.Corrupt), true }},
+	{Name: "sent/s", Unit: "/s", Help: "messages sent a second", of: func(r *Result) (float64, bool) { return r.Sent.Achieved, r.Sent.Achieved > 0 }},
+	{Name: "deliveries/s", Unit: "/s", Better: +1, Help: "deliveries a second", of: func(r *Result) (float64, bool) { return r.Delivery.PerS, r.Delivery.PerS > 0 }},
+	{Name: "lag-p99", Unit: "s", Help: "how late the client sent", of: func(r *Result) (float64, bool) { return seconds(r.Sent.Lag, p99) }},
+	{Name: "cores", Unit: "cores", Better: -1, Help: "the server's processor time a second", of: func(r *Result) (float64, bool) { return r.Server.Cores, r.Target.PID != 0 }},
+	{Name: "cpu/delivery", Unit: "s", Better: -1, Help: "the server's processor time a delivery", of: func(r *Result) (float64, bool) { return r.Server.PerDelivery / 1e9, r.Server.PerDelivery > 0 }},
+	{Name: "cpu/upgrade", Unit: "s", Better: -1, Help: "the server's processor time an upgrade", of: func(r *Result) (float64, bool) { return r.Server.PerUpgrade / 1e9, r.Server.PerUpgrade > 0 }},
+	{Name: "deliveries/cpu-s", Unit: "/s", Better: +1, Help: "deliveries a second of the server's processor time", of: func(r *Result) (float64, bool) {
 		if r.Server.PerDelivery <= 0 {
 			return 0, false
 		}
 		return 1e9 / r.Server.PerDelivery, true
 	}},
-	{"floor/delivery", "", -1, "cpu/delivery as a multiple of the kernel's floor", func(r *Result) (float64, bool) {
+	{Name: "floor/delivery", Better: -1, Help: "cpu/delivery as a multiple of the kernel's floor", of: func(r *Result) (float64, bool) {
 		return floor(r, func(f *Floor) float64 { return f.DeliveryRatio })
 	}},
-	{"floor/upgrade", "", -1, "cpu/upgrade as a multiple of the kernel's floor", func(r *Result) (float64, bool) { return floor(r, func(f *Floor) float64 { return f.UpgradeRatio }) }},
-	{"rss", "B", -1, "the server's resident memory at the end", func(r *Result) (float64, bool) { return float64(r.Server.RSSAfter), r.Server.RSSAfter > 0 }},
-	{"pss/conn", "B", -1, "the server's memory a connection", func(r *Result) (float64, bool) { return r.Server.PerConn, r.Server.PSSBefore > 0 }},
-	{"client-cores", "cores", 0, "the client's processor time a second", func(r *Result) (float64, bool) { return r.Client.Cores, r.Client.Cores > 0 }},
+	{Name: "floor/upgrade", Better: -1, Help: "cpu/upgrade as a multiple of the kernel's floor", of: func(r *Result) (float64, bool) { return floor(r, func(f *Floor) float64 { return f.UpgradeRatio }) }},
+	{Name: "rss", Unit: "B", Better: -1, Help: "the server's resident memory at the end", of: func(r *Result) (float64, bool) { return float64(r.Server.RSSAfter), r.Server.RSSAfter > 0 }},
+	{Name: "pss/conn", Unit: "B", Better: -1, Help: "the server's memory a connection", of: func(r *Result) (float64, bool) { return r.Server.PerConn, r.Server.PSSBefore > 0 }},
+	{Name: "client-cores", Unit: "cores", Help: "the client's processor time a second", of: func(r *Result) (float64, bool) { return r.Client.Cores, r.Client.Cores > 0 }},
 }
 
 // MetricNamed is the metric of that name. The error of an unknown one names the nearest.
@@ -102,7 +102,7 @@ func MetricNamed(name string) (Metric, error) {
 }
 
 func latency(name string, of func(*Latency) *Distribution, at func(*Distribution) *time.Duration) Metric {
-	return Metric{name, "s", -1, "latency", func(r *Result) (float64, bool) { return seconds(of(&r.Latency), at) }}
+	return Metric{Name: name, Unit: "s", Better: -1, Help: "latency", of: func(r *Result) (float64, bool) { return seconds(of(&r.Latency), at) }}
 }
 
 func seconds(d *Distribution, at func(*Distribution) *time.Duration) (float64, bool) {

@@ -61,10 +61,15 @@ type Timed struct {
 // Timings are the latencies of deliveries that were measured.
 func (r *Result) Timings() []Timed {
 	l := &r.Latency
-	all := []Timed{{"each delivery, from the intended moment of sending", l.Each}, {"each delivery, from the send", l.Sent}}
+	all := []Timed{
+		{What: "each delivery, from the intended moment of sending", Distribution: l.Each},
+		{What: "each delivery, from the send", Distribution: l.Sent},
+	}
 	if r.Plan.Largest > 1 {
-		all = append(all, Timed{"the first of the room to have a message", l.First}, Timed{"the last of the room", l.Last},
-			Timed{"between the first and the last", l.Span})
+		all = append(all,
+			Timed{What: "the first of the room to have a message", Distribution: l.First},
+			Timed{What: "the last of the room", Distribution: l.Last},
+			Timed{What: "between the first and the last", Distribution: l.Span})
 	}
 	return slices.DeleteFunc(all, func(t Timed) bool { return t.Distribution == nil })
 }
@@ -90,7 +95,11 @@ func (r *Result) KernelTroubles() (bad []string) {
 	for _, c := range []struct {
 		n                uint64
 		what, afterwards string
-	}{{last.Retransmits, "TCP segment", " sent again"}, {last.Overflows, "accept queue overflow", ""}, {last.Drops, "connection", " dropped before accept"}} {
+	}{
+		{n: last.Retransmits, what: "TCP segment", afterwards: " sent again"},
+		{n: last.Overflows, what: "accept queue overflow"},
+		{n: last.Drops, what: "connection", afterwards: " dropped before accept"},
+	} {
 		if c.n > 0 {
 			bad = append(bad, Number(c.n, c.what)+c.afterwards)
 		}
@@ -122,7 +131,7 @@ func (s *Step) FloorText() string {
 	for _, f := range []struct {
 		of    string
 		ratio float64
-	}{{"a delivery", s.Floor.DeliveryRatio}, {"an upgrade", s.Floor.UpgradeRatio}} {
+	}{{of: "a delivery", ratio: s.Floor.DeliveryRatio}, {of: "an upgrade", ratio: s.Floor.UpgradeRatio}} {
 		switch {
 		case f.ratio >= 1:
 			text += fmt.Sprintf(" %s %.2f ×,", f.of, f.ratio)

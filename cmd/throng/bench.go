@@ -57,7 +57,7 @@ func (s *scenario) measure(cfg bench.Config, err error, run measuring) error {
 		}
 	}
 	if err = errors.Join(err, checked.Validate()); err != nil {
-		return &exitError{exitUsage, err}
+		return &exitError{code: exitUsage, err: err}
 	}
 	ctx, stop := interruptible()
 	defer stop()
@@ -84,7 +84,7 @@ func (s *scenario) measure(cfg bench.Config, err error, run measuring) error {
 	}
 	switch {
 	case r != nil && r.Interrupted, ctx.Err() != nil:
-		return &exitError{exitInterrupted, errors.New("interrupted")}
+		return &exitError{code: exitInterrupted, err: errors.New("interrupted")}
 	case err != nil:
 		return err
 	}
@@ -109,18 +109,18 @@ func startOwn(ctx context.Context) (*bench.Child, error) {
 func verdictError(r *result.Result) error {
 	switch r.Verdict.Code {
 	case result.Broken:
-		return &exitError{exitNotProved, errors.New("result is DELIVERY BROKEN: the first lines name what failed")}
+		return &exitError{code: exitNotProved, err: errors.New("result is DELIVERY BROKEN: the first lines name what failed")}
 	case result.Gaps:
-		return &exitError{exitGaps, errors.New("result is GAPS TOLD: raise the history size of the room")}
+		return &exitError{code: exitGaps, err: errors.New("result is GAPS TOLD: raise the history size of the room")}
 	case result.Limited:
-		return &exitError{exitInvalid, errors.New("result is CLIENT-LIMITED: lower --rate, or add agents")}
+		return &exitError{code: exitInvalid, err: errors.New("result is CLIENT-LIMITED: lower --rate, or add agents")}
 	case result.Unsteady:
-		return &exitError{exitInvalid, errors.New("result is NOT STEADY: raise --duration, or lower --rate")}
+		return &exitError{code: exitInvalid, err: errors.New("result is NOT STEADY: raise --duration, or lower --rate")}
 	case result.None:
 		return errors.New("result is NO VERDICT: the first lines name the reason")
 	}
 	if i := slices.IndexFunc(r.Thresholds, func(t result.Threshold) bool { return !t.OK }); i >= 0 {
-		return &exitError{exitThreshold, fmt.Errorf("%s does not hold", r.Thresholds[i].Expr)}
+		return &exitError{code: exitThreshold, err: fmt.Errorf("%s does not hold", r.Thresholds[i].Expr)}
 	}
 	return nil
 }

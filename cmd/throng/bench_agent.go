@@ -33,7 +33,7 @@ func (c *agentCmd) Run() error {
 		return errors.Join(agent.Serve(context.Background(), link), link.Close())
 	}
 	if c.Listen == "" {
-		return &exitError{exitUsage, errors.New("listen: none given: want --listen host:port")}
+		return &exitError{code: exitUsage, err: errors.New("listen: none given: want --listen host:port")}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -28,7 +28,7 @@ func (c *compareCmd) Run() error {
 	if err != nil {
 		return err
 	}
-	return compare.Files(os.Stdout, a, b, c.A, c.B)
+	return compare.Files(os.Stdout, a, b, compare.Names{A: c.A, B: c.B})
 }
 
 // abCmd is throng bench ab.
@@ -66,7 +66,7 @@ func (c *abCmd) Run() error {
 	}
 	cfg.URLs = []string{unstarted}
 	if err = errors.Join(err, cfg.Validate()); err != nil {
-		return &exitError{exitUsage, err}
+		return &exitError{code: exitUsage, err: err}
 	}
 	ctx, stop := interruptible()
 	defer stop()
@@ -83,7 +83,7 @@ func (c *abCmd) Run() error {
 		return r, nil
 	})
 	if ctx.Err() != nil {
-		return &exitError{exitInterrupted, errors.New("interrupted")}
+		return &exitError{code: exitInterrupted, err: errors.New("interrupted")}
 	}
 	if err != nil {
 		return err
@@ -96,7 +96,7 @@ func (c *abCmd) Run() error {
 	if err != nil {
 		return err
 	}
-	return compare.WriteJudgements(os.Stdout, pairs, all, c.A, c.B)
+	return compare.WriteJudgements(os.Stdout, pairs, all, compare.Names{A: c.A, B: c.B})
 }
 
 func isURL(text string) bool {

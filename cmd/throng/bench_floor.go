@@ -28,7 +28,7 @@ func (c *floorCmd) Run() error {
 		return floor.Serve(ctx, c.Listen, func(at net.Addr) { fmt.Println("ready", at) })
 	}
 	if len(c.URL) > 0 {
-		return &exitError{exitUsage, errors.New("url: the floor is a server of its own; want none")}
+		return &exitError{code: exitUsage, err: errors.New("url: the floor is a server of its own; want none")}
 	}
 	cfg, err := c.config(bench.Broadcast)
 	cfg.Floor, cfg.URLs = false, []string{unstarted}

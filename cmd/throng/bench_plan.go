@@ -40,7 +40,7 @@ func (c *runCmd) Run() error {
 	}
 	stages, err := parsePlan(text)
 	if err != nil {
-		return &exitError{exitUsage, fmt.Errorf("%s: %w", c.Plan, err)}
+		return &exitError{code: exitUsage, err: fmt.Errorf("%s: %w", c.Plan, err)}
 	}
 	var contexts []*kong.Context
 	var errs []error
@@ -52,7 +52,7 @@ func (c *runCmd) Run() error {
 		contexts = append(contexts, ctx)
 	}
 	if len(errs) > 0 {
-		return &exitError{exitUsage, errors.Join(errs...)}
+		return &exitError{code: exitUsage, err: errors.Join(errs...)}
 	}
 	var first error
 	for i, ctx := range contexts {

@@ -35,13 +35,14 @@ func (c *ladderCmd) Run() error {
 	if len(c.Rates) > 0 && len(c.Counts) > 0 && len(c.Rates) != len(c.Counts) {
 		err = errors.Join(err, fmt.Errorf("rates and counts: %d and %d steps: want as many of both, or one of them", len(c.Rates), len(c.Counts)))
 	}
-	for i := range max(len(c.Rates), len(c.Counts)) { // none is to be found wrong when the others have run
-		step := bench.Step(cfg, c.Rates, c.Counts, i)
+	rungs := bench.Rungs{Rates: c.Rates, Connections: c.Counts}
+	for i := range rungs.Len() { // none is to be found wrong when the others have run
+		step := rungs.Step(cfg, i)
 		step.URLs = []string{unstarted}
 		err = errors.Join(err, step.Validate())
 	}
 	return c.measure(cfg, err, func(ctx context.Context, cfg bench.Config, tell func(bench.Progress)) (*result.Result, error) {
-		return bench.Ladder(ctx, cfg, c.Rates, c.Counts, tell)
+		return bench.Ladder(ctx, cfg, rungs, tell)
 	})
 }
 

@@ -198,7 +198,7 @@ func brackets(table string) string {
 
 // refuse notes a mistake at a setting.
 func (f *configFile) refuse(s setting, text string) {
-	f.mistakes = append(f.mistakes, mistake{s.line, fmt.Sprintf("%s:%d:%d: %s", f.path, s.line, s.column, text)})
+	f.mistakes = append(f.mistakes, mistake{line: s.line, text: fmt.Sprintf("%s:%d:%d: %s", f.path, s.line, s.column, text)})
 }
 
 // refuseValue notes that a value is not allowed: where the file sets it, or where its table begins if it leaves the value out.
@@ -209,7 +209,7 @@ func (f *configFile) refuseValue(at place, text string) {
 	s, ok := f.settings[at]
 	if !ok {
 		table, _, _ := strings.Cut(at.key, ".")
-		s, ok = f.settings[place{table, at.index}]
+		s, ok = f.settings[place{key: table, index: at.index}]
 	}
 	if !ok {
 		f.mistakes = append(f.mistakes, mistake{text: text})

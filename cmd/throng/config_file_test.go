@@ -414,7 +414,7 @@ func FuzzConfigFile(f *testing.F) {
 			if !errors.As(err, &e) {
 				t.Fatalf("got %T, want a ConfigError", err)
 			}
-			file.refuseValue(place{e.Key, e.Index}, e.Text)
+			file.refuseValue(place{key: e.Key, index: e.Index}, e.Text)
 		}
 		for _, m := range file.mistakes {
 			if m.line == 0 { // api.on of [api], say, but no mistake of what the file leaves alone

@@ -26,7 +26,7 @@ type doctorCmd struct {
 func (c *doctorCmd) Run() error {
 	const most = 100_000_000
 	if c.Connections < 1 || c.Connections > most {
-		return &exitError{exitUsage, fmt.Errorf("connections = %d: want 1 to %d", c.Connections, most)}
+		return &exitError{code: exitUsage, err: fmt.Errorf("connections = %d: want 1 to %d", c.Connections, most)}
 	}
 	var files syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
@@ -35,7 +35,7 @@ func (c *doctorCmd) Run() error {
 	r := doctor.Examine(&doctor.Machine{Files: os.DirFS("/"), OpenFiles: uint64(files.Max), Cores: runtime.NumCPU()}, c.Connections)
 	err := c.write(r)
 	if err == nil && !r.OK {
-		err = &exitError{exitWillStop, errors.New("this machine will not hold them as it is")}
+		err = &exitError{code: exitWillStop, err: errors.New("this machine will not hold them as it is")}
 	}
 	return err
 }

@@ -85,7 +85,7 @@ func run(args []string) int {
 	}
 	ctx, err := newParser(&commands{}).Parse(withValues(args))
 	if err != nil {
-		return fail(&exitError{exitUsage, err})
+		return fail(&exitError{code: exitUsage, err: err})
 	}
 	if err := ctx.Run(); err != nil {
 		return fail(err)
@@ -104,7 +104,7 @@ func usage() int {
 	if err == nil {
 		err = errors.New("want a command: throng serve starts the chat, throng bench a load test")
 	}
-	return fail(&exitError{exitUsage, err})
+	return fail(&exitError{code: exitUsage, err: err})
 }
 
 // withValues joins a flag and a negative number behind it. The parser takes one for another flag and says so; the flag's own

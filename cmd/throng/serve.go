@@ -133,7 +133,7 @@ func (c *serveCmd) Run() error {
 	}
 	cfg, err := c.config(warnings)
 	if err != nil {
-		return &exitError{exitUsage, err}
+		return &exitError{code: exitUsage, err: err}
 	}
 	if c.Check {
 		if err := cfg.CheckFiles(); err != nil {
@@ -145,7 +145,7 @@ func (c *serveCmd) Run() error {
 	cfg.Version = version
 	srv, err := server.New(cfg, log)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return &exitError{exitInUse, fmt.Errorf("%w. Another server runs there: stop it, or choose another address with --listen and --admin", plainInUse(err))}
+		return &exitError{code: exitInUse, err: fmt.Errorf("%w. Another server runs there: stop it, or choose another address with --listen and --admin", plainInUse(err))}
 	}
 	if err != nil {
 		return err

@@ -91,7 +91,7 @@ func (c *serveCmd) config(log *slog.Logger) (server.Config, error) {
 		if !errors.As(err, &e) {
 			return cfg, err
 		}
-		refuse(place{e.Key, e.Index}, e.Text)
+		refuse(place{key: e.Key, index: e.Index}, e.Text)
 	}
 	cfg.Token.PublicKeys = c.file.readPublicKeys()
 	_, err := token.New(cfg.Token, log)

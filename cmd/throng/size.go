@@ -16,7 +16,7 @@ type sizeUnit struct {
 	bytes  int
 }
 
-var sizeUnits = []sizeUnit{{"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}, {"", 1}}
+var sizeUnits = []sizeUnit{{suffix: "MiB", bytes: 1 << 20}, {suffix: "KiB", bytes: 1 << 10}, {suffix: "B", bytes: 1}, {bytes: 1}}
 
 // UnmarshalText is how flags, the environment and the config file are read.
 func (s *size) UnmarshalText(text []byte) error {
