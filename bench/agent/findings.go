@@ -98,6 +98,7 @@ func (r *room) complete(m *member) bool {
 		return true
 	}
 	r.skip(m)
+	r.forgive(m)
 	for pos := m.next; pos < end; pos++ {
 		if e := r.log.at(pos); !m.hasEarly(pos) && (e == nil || !r.own(m, e)) {
 			return false
@@ -136,6 +137,7 @@ func (r *room) finish(members []*member) (f Findings) {
 	for _, m := range members {
 		r.skip(m)
 		r.pass(m, end)
+		r.forgive(m)
 		due := r.due(m, end)
 		lost, missed := r.lost(m, due)
 		f.Lost += lost

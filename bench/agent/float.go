@@ -1,12 +1,16 @@
 package agent
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // float is what is known of a floating entry's place: of the entries that do not float, those below after come before it,
 // and those from before on come behind it.
 type float struct {
 	after, before uint64
 	rank          uint64 // in the order in which floating entries were first received; 0 for one that nobody has
+	intended      int64
 }
 
 // maxRecent is how many messages in a row a member may be the first to receive while it seems to be behind, until what it
@@ -19,7 +23,7 @@ func (r *room) logFloat(publisher uint32, intended int64) uint64 {
 	pos := r.log.append(entry{publisher: publisher, seq: p.next, intended: intended})
 	p.append(pos, r.log.window())
 	r.uncertain = true
-	r.floats[pos] = &float{before: math.MaxUint64}
+	r.floats[pos] = &float{before: math.MaxUint64, intended: intended}
 	return pos
 }
 
@@ -92,6 +96,21 @@ func (r *room) skipLeaving(m *member) {
 		}
 		if !m.takeEarly(m.next) && !r.own(m, e) {
 			m.stray().excused++
+		}
+	}
+}
+
+// forgive takes out of what m is missing the floating entries that come before the first entry it received. A newcomer can be the first
+// of all to receive that one: then the log has what was sent before it behind it.
+func (r *room) forgive(m *member) {
+	if m.astray == nil || !m.begun {
+		return
+	}
+	for _, g := range slices.Clone(m.astray.missing) {
+		for pos := g.from; pos < min(g.to, m.first+maxGaps); pos++ {
+			if f := r.floats[pos]; f != nil && f.before <= m.first && f.intended < m.since && m.find(pos) {
+				m.astray.excused++
+			}
 		}
 	}
 }

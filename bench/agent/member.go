@@ -8,6 +8,7 @@ type member struct {
 	next       uint64 // place in the room's log of the delivery that is expected
 	start      uint64 // place from which on it should hear
 	since      int64  // what was meant to leave before that, it need not hear as its first
+	first      uint64 // place of the first entry that it received; valid where it has begun
 	astray     *astray
 	connection int32
 	publisher  int32 // -1 for one that only listens
@@ -33,6 +34,13 @@ type astray struct {
 
 // maxGaps bounds what a server that scrambles everything makes us remember of one member.
 const maxGaps = 4096
+
+// begin notes that m has received the entry at pos.
+func (m *member) begin(pos uint64) {
+	if !m.begun {
+		m.begun, m.first = true, pos
+	}
+}
 
 func (m *member) stray() *astray {
 	if m.astray == nil {

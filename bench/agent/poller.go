@@ -170,8 +170,8 @@ func (p *poller) frames(c *conn, b []byte, at int64) (rest []byte, whole bool) {
 				if (e.publisher+e.seq)&p.spanMask == 0 {
 					p.spans.heard(e, at)
 				}
+				m.begin(m.next)
 				m.next++
-				m.begun = true
 				p.count.Deliveries++
 				b = b[wire:]
 				if int32(e.publisher) == mine {

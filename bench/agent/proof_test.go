@@ -481,6 +481,27 @@ func TestOneThatJoinsMayHearWhatWasOnItsWay(t *testing.T) {
 	}
 }
 
+// A newcomer may be the first of all to receive a message: what others receive before that message was sent before it joined.
+func TestOneThatJoinsHasNotLostWhatOthersReceiveLater(t *testing.T) {
+	h := newHall(t, 2, 2)
+	h.sent(10)
+	for i := range h.conns {
+		h.hears(i, h.wire(upTo(6)...))
+	}
+	late := &conn{poller: h.poller, room: h.room, state: open, member: member{connection: 7, publisher: -1}}
+	h.room.join(&late.member, 0)
+	h.conns = append(h.conns, late)
+	h.hears(2, h.wire(7)) // it joined between 6 and 7
+	h.hears(0, h.wire(6))
+	h.hears(2, h.wire(8))
+	h.hears(0, h.wire(7, 8, 9))
+	h.hears(1, h.wire(6, 7, 8, 9))
+	h.hears(2, h.wire(9))
+	if got, expected := h.finish(); got.Any() || expected != 10+10+3 {
+		t.Errorf("got %+v of %d, want no faults of %d", got, expected, 10+10+3)
+	}
+}
+
 func TestOneThatLeavesHasLostOnlyWhatItWasPassedOverWith(t *testing.T) {
 	h := newHall(t, 3, 1)
 	h.sent(10)

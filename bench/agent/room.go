@@ -148,6 +148,7 @@ func (r *room) leave(m *member) {
 	if !m.away {
 		r.skipLeaving(m)
 	}
+	r.forgive(m)
 	due := r.due(m, m.next)
 	lost, missed := r.lost(m, due)
 	r.faults.Lost += lost
@@ -200,7 +201,7 @@ func (r *room) arrive(m *member, pos uint64) {
 	r.pass(m, pos)
 	r.settle(m, pos)
 	m.next = pos + 1
-	m.begun = true
+	m.begin(pos)
 }
 
 // logFirst appends a message that no member has received before. mu is held; m is at an entry that does not float.
