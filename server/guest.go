@@ -27,12 +27,13 @@ const (
 	guestRate     = 50               // tokens a second for one address, which may be a proxy with everybody behind it
 	maxGuestBody  = 8 << 10
 	guestTimeout  = 2 * time.Second // for the body to arrive
-	maxGuestsWait = 500             // bodies that are waited for at a time: each costs a goroutine
+	maxGuestsWait = 500             // requests in progress, of all addresses: each costs a goroutine (bodies)
 )
 
 // guests bounds what people cost who ask for a guest's token.
 type guests struct {
-	waiting chan struct{} // one for each body that is waited for
+	bodies  *bodies       // of the requests in progress
+	timeout time.Duration // for a body to arrive
 	seed    maphash.Seed
 
 	mu    sync.Mutex  // a leaf
@@ -40,7 +41,7 @@ type guests struct {
 }
 
 func newGuests() *guests {
-	return &guests{waiting: make(chan struct{}, maxGuestsWait), seed: maphash.MakeSeed()}
+	return &guests{bodies: newBodies(maxGuestsWait), timeout: guestTimeout, seed: maphash.MakeSeed()}
 }
 
 // mayAsk holds an address to its rate.
@@ -103,17 +104,35 @@ func (s *Server) serveGuest(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusTooManyRequests, fmt.Sprintf("more than %d guests a second from this address: come back later", guestRate))
 		return
 	}
-	select {
-	case s.guests.waiting <- struct{}{}:
-		defer func() { <-s.guests.waiting }()
-	default:
+	full := func() {
 		s.metrics.httpRefused.WithLabelValues(refusedFull).Inc()
 		h.Set("Retry-After", retryAfterSeconds)
-		refuse(http.StatusServiceUnavailable, "too many guests are on their way: come back later")
+		refuse(http.StatusServiceUnavailable, fmt.Sprintf("%d guest requests in progress: retry after %s s", maxGuestsWait, retryAfterSeconds))
+	}
+	socket := http.NewResponseController(w)
+	if err := socket.SetReadDeadline(time.Now().Add(s.guests.timeout)); err != nil {
+		refuse(http.StatusInternalServerError, fmt.Sprintf("time for the body not limited: %v", err))
 		return
 	}
+	place := s.guests.bodies.enter(s.sourceOf(r), func() {
+		if err := socket.SetReadDeadline(time.Now()); err != nil {
+			s.log.Debug("body not cut off", "error", err)
+		}
+	})
+	if place == nil {
+		full()
+		return
+	}
+	defer s.guests.bodies.leave(place)
 	var req guestRequest
-	if status, err := readGuest(w, r, &req); err != nil {
+	status, err := readGuest(w, r, &req)
+	if inTime := s.guests.bodies.arrived(place); !inTime && err != nil {
+		full()
+		return
+	} else if !inTime {
+		h.Set("Connection", "close") // the body came at the same moment
+	}
+	if err != nil {
 		if status == http.StatusRequestTimeout {
 			s.metrics.httpRefused.WithLabelValues(refusedSlow).Inc()
 		}
@@ -131,11 +150,8 @@ func (s *Server) serveGuest(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// readGuest reads the body, or says with which status it is refused.
+// readGuest reads the body, until the deadline of the socket, or says with which status it is refused.
 func readGuest(w http.ResponseWriter, r *http.Request, into *guestRequest) (status int, err error) {
-	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(guestTimeout)); err != nil {
-		return http.StatusInternalServerError, fmt.Errorf("time for the body not limited: %w", err)
-	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxGuestBody))
 	switch {
 	case errors.As(err, new(*http.MaxBytesError)):
