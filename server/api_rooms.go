@@ -32,7 +32,7 @@ func checkRoom(name string) *protocol.Error {
 // apiPublication is what to say.
 type apiPublication struct {
 	Data           json.RawMessage   `json:"data"`
-	B64Data        string            `json:"b64data"` // or any bytes
+	B64Data        string            `json:"b64data"` // any bytes, instead of data
 	SkipHistory    bool              `json:"skip_history"`
 	Tags           map[string]string `json:"tags"`
 	IdempotencyKey string            `json:"idempotency_key"`
@@ -92,7 +92,18 @@ func (b *apiBroadcast) do(ctx context.Context, a *api) (any, *protocol.Error) {
 	return map[string]any{"responses": responses}, nil
 }
 
+// notBoth refuses a value that is given as JSON and in base64: which one was meant is not known.
+func notBoth(name string, value json.RawMessage, b64 string) *protocol.Error {
+	if b64 != "" && len(value) > 0 && string(value) != "null" {
+		return badRequest("%s and b64%s: want one of them, not both", name, name)
+	}
+	return nil
+}
+
 func (p *apiPublication) read() (publication, *protocol.Error) {
+	if e := notBoth("data", p.Data, p.B64Data); e != nil {
+		return publication{}, e
+	}
 	data := []byte(p.Data)
 	if p.B64Data != "" {
 		var err error

@@ -276,11 +276,13 @@ func TestPublish(t *testing.T) {
 	plain.hear(ws.OpText, "end")
 
 	for params, text := range map[string]string{
-		`{"data":1}`:                     "channel",
-		`{"channel":"x"}`:                "data",
-		`{"channel":"x","b64data":"!"}`:  "b64data",
-		`{"channel":"x\u0000","data":1}`: "channel",
-		`{"channel":5,"data":1}`:         "channel",
+		`{"data":1}`:                    "channel",
+		`{"channel":"x"}`:               "data",
+		`{"channel":"x","b64data":"!"}`: "b64data",
+
+		`{"channel":"x","data":1,"b64data":"AP8="}`:                                        "data and b64data: want one of them, not both",
+		`{"channel":"x\u0000","data":1}`:                                                   "channel",
+		`{"channel":5,"data":1}`:                                                           "channel",
 		`{"channel":"x","data":1,"idempotency_key":"` + strings.Repeat("k", 200) + `"}`:    "idempotency_key",
 		`{"channel":"x","data":` + strings.Repeat("[", 65) + strings.Repeat("]", 65) + `}`: "deep",
 		`{"channel":"x","data":1,"tags":{"k":1}}`:                                          "tags",
@@ -305,6 +307,7 @@ func TestBroadcast(t *testing.T) {
 		t.Errorf("got %s, want offsets 1 and 2", got)
 	}
 	wantError(t, s, "broadcast", `{"channels":[],"data":1}`, 107, "channels")
+	wantError(t, s, "broadcast", `{"channels":["one"],"data":1,"b64data":"Mg=="}`, 107, "not both")
 }
 
 // A broadcast ends when nobody waits for its answer any more.
@@ -359,6 +362,8 @@ func TestSubscribeAndUnsubscribe(t *testing.T) {
 	a.want(`{"push":{"channel":"closed","pub":{"data":"after","offset":2}}}`)
 
 	wantError(t, s, "subscribe", `{"channel":"closed"}`, 107, "user or client")
+	wantError(t, s, "subscribe", `{"user":"ann","channel":"closed","data":1,"b64data":"Mg=="}`, 107, "data and b64data")
+	wantError(t, s, "subscribe", `{"user":"ann","channel":"closed","info":1,"b64info":"Mg=="}`, 107, "info and b64info")
 	wantError(t, s, "subscribe", `{"user":"ann"}`, 107, "channel")
 	wantError(t, s, "subscribe", `{"user":"ann","channel":"x","expire_at":5}`, 107, "past")
 	wantError(t, s, "subscribe", `{"user":"ann","channel":"x","expire_at":4102444800000}`, 107, "milliseconds")
@@ -509,9 +514,10 @@ func TestBatch(t *testing.T) {
 	s := startAPI(t)
 	a := connectSDK(t, s, tokenOf("ann"))
 	a.enter("x")
-	wantCall(t, s, "batch", `{"parallel":true,"commands":[{"publish":{"channel":"x","data":1}},{"publish":{"channel":"x"}},{"nothing":{}},{"batch":{}},{},{"presence_stats":{"channel":"x"}}]}`,
+	wantCall(t, s, "batch", `{"parallel":true,"commands":[{"publish":{"channel":"x","data":1}},{"publish":{"channel":"x"}},{"publish":{"channel":"x","data":1,"b64data":"Mg=="}},{"nothing":{}},{"batch":{}},{},{"presence_stats":{"channel":"x"}}]}`,
 		`{"replies":[{"publish":{}},`+
 			`{"error":{"code":107,"message":"bad request: data or b64data: want one of them"}},`+
+			`{"error":{"code":107,"message":"bad request: data and b64data: want one of them, not both"}},`+
 			`{"error":{"code":104,"message":"method not found: \"nothing\"; nearest: \"ban\""}},`+
 			`{"error":{"code":107,"message":"bad request: a batch within a batch"}},`+
 			`{"error":{"code":107,"message":"bad request: a command is one method and its parameters: {\"publish\":{}}"}},`+

@@ -177,6 +177,9 @@ func (p *apiSubscribe) do(ctx context.Context, a *api) (any, *protocol.Error) {
 
 // either is one of two parameters, as JSON: a value, or bytes in base64.
 func either(name string, value json.RawMessage, b64 string) ([]byte, *protocol.Error) {
+	if e := notBoth(name, value, b64); e != nil {
+		return nil, e
+	}
 	if b64 == "" {
 		return asJSON(value), nil
 	}

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -90,6 +91,18 @@ func (a *application) of(event string) (all []question) {
 	return all
 }
 
+// badAnswers is how many answers about an event were counted as none.
+func badAnswers(t testing.TB, s *Server, event string) (n int) {
+	t.Helper()
+	counted := fmt.Sprintf(`throng_webhook_requests_total{event=%q,result=%q} `, event, webhook.BadAnswer)
+	_, text := ask(t, s.AdminAddr().String(), "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+	_, rest, found := strings.Cut(text, counted)
+	if _, err := fmt.Sscan(rest, &n); !found || err != nil {
+		t.Fatalf("no metric %s (%v)", counted, err)
+	}
+	return n
+}
+
 func always(answer string) func(question) string { return func(question) string { return answer } }
 
 // startHooked runs a server that asks and tells the application what it has answers for, and disconnect.
@@ -144,6 +157,32 @@ func TestTheApplicationSaysWhoConnects(t *testing.T) {
 	c.say(`{"id":3,"presence":{"channel":"news"}}`)
 	if line := c.line(); !strings.Contains(line, `"user":"ann"`) || !strings.Contains(line, `"conn_info":{"name":"Ann"}`) {
 		t.Errorf("got %s", line)
+	}
+}
+
+// A user has no longer name than a token can give it, and the server API can address it.
+func TestTheApplicationNamesNobodyAtLength(t *testing.T) {
+	t.Parallel()
+	var name atomic.Pointer[string]
+	a := startApplication(t, map[string]func(question) string{onConnect: func(question) string {
+		return fmt.Sprintf(`{"result":{"user":%q}}`, *name.Load())
+	}})
+	s := startHooked(t, a, nil)
+	connect := func(length int) *sdk {
+		text := strings.Repeat("x", length)
+		name.Store(&text)
+		c := dialSDK(t, s, "")
+		c.say(`{"id":1,"connect":{}}`)
+		return c
+	}
+	if line := connect(maxUserName).line(); !strings.HasPrefix(line, `{"id":1,"connect":{"client":`) {
+		t.Errorf("%d bytes: got %s, want it connected", maxUserName, line)
+	}
+	for _, length := range []int{maxUserName + 1, 60_000} {
+		connect(length).want(`{"id":1,"error":{"code":100,"message":"internal server error","temporary":true}}`)
+	}
+	if got := badAnswers(t, s, onConnect); got != 2 {
+		t.Errorf("got %v bad answers counted, want 2", got)
 	}
 }
 
@@ -213,6 +252,17 @@ func TestTheApplicationRefusesAConnection(t *testing.T) {
 		c = dialSDK(t, s, "")
 		c.say(`{"id":1,"connect":{}}`)
 		c.want(`{"id":1,"error":{"code":100,"message":"internal server error","temporary":true}}`)
+	}
+	// Codes below 400 are the protocol's own: an SDK would take 109 for an expired token, and ask for another one.
+	before := badAnswers(t, s, onConnect)
+	for _, code := range []int{1, 109, 399} {
+		said = fmt.Sprintf(`{"error":{"code":%d,"message":"no","temporary":true}}`, code)
+		c = dialSDK(t, s, "")
+		c.say(`{"id":1,"connect":{}}`)
+		c.want(`{"id":1,"error":{"code":100,"message":"internal server error","temporary":true}}`)
+	}
+	if got := badAnswers(t, s, onConnect); got != before+3 {
+		t.Errorf("got %v bad answers counted, want 3 more than %v", got, before)
 	}
 	said = `{"result":{"user":"ann","expire_at":1000000000}}`
 	c = dialSDK(t, s, "")
@@ -366,7 +416,7 @@ func TestTheApplicationAnswersCalls(t *testing.T) {
 		case "bytes":
 			return `{"result":{"b64data":"AP8="}}`
 		case "":
-			return `{"error":{"code":1,"message":"nobody hears it"}}`
+			return `{"error":{"code":1000,"message":"nobody hears it"}}`
 		}
 		return `{"result":{}}`
 	}})

@@ -33,7 +33,7 @@ type Sub struct{ Info, Data []byte }
 
 // Error is what the client's command is answered with.
 type Error struct {
-	Code      uint32 `json:"code"` // not 0
+	Code      uint32 `json:"code"` // minErrorCode or more
 	Message   string `json:"message"`
 	Temporary bool   `json:"temporary"` // the client may try again
 }
@@ -43,6 +43,12 @@ type Disconnect struct {
 	Code   uint16 `json:"code"`   // 3000 to 4999
 	Reason string `json:"reason"` // 123 bytes at most, and no JSON, which SDKs would take for an instruction
 }
+
+// minErrorCode is the first error code of the application. Clients take those below for the protocol's own, and act on some of them.
+const minErrorCode = 400
+
+// maxUser is how long a user's name may be, in bytes: as long as in a token, and in a call of the server API.
+const maxUser = 4 << 10
 
 // The end of the year 9999, in seconds since 1970. A time beyond it is one in milliseconds.
 const maxInstant = 253402300799
@@ -72,8 +78,8 @@ func ParseAnswer(text []byte) (*Answer, error) {
 	switch {
 	case said != 1:
 		return nil, errors.New(`the answer must have one of "result", "error" and "disconnect"`)
-	case wire.Error != nil && wire.Error.Code == 0:
-		return nil, errors.New("error.code: want a number above 0")
+	case wire.Error != nil && wire.Error.Code < minErrorCode:
+		return nil, fmt.Errorf("error.code = %d: want %d or more, since those below are the protocol's own", wire.Error.Code, minErrorCode)
 	case wire.Disconnect != nil && (wire.Disconnect.Code < 3000 || wire.Disconnect.Code > 4999):
 		return nil, errors.New("disconnect.code: want 3000 to 4999")
 	case wire.Disconnect != nil && len(wire.Disconnect.Reason) > maxReason:
@@ -133,6 +139,9 @@ type value struct {
 func (r *result) answer() (*Answer, error) {
 	if r.ExpireAt < 0 || r.ExpireAt > maxInstant {
 		return nil, errors.New("result.expire_at: want seconds since 1970")
+	}
+	if len(r.User) > maxUser {
+		return nil, fmt.Errorf("result.user: %d bytes, want %d at most", len(r.User), maxUser)
 	}
 	a := &Answer{User: r.User, Channels: r.Channels, SkipHistory: r.SkipHistory, Tags: r.Tags.is}
 	if r.ExpireAt != 0 {

@@ -209,8 +209,14 @@ func TestABadAnswerIsNone(t *testing.T) {
 		{"garbage", BadAnswer, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>") }},
 		{"empty", BadAnswer, func(w http.ResponseWriter, _ *http.Request) {}},
 		{"neither", BadAnswer, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "{}") }},
-		{"both", BadAnswer, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"result":{},"error":{"code":1}}`) }},
+		{"both", BadAnswer, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"result":{},"error":{"code":1000}}`) }},
 		{"error without a code", BadAnswer, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"error":{"message":"x"}}`) }},
+		{"error code of the protocol", BadAnswer, func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, `{"error":{"code":399,"message":"x"}}`)
+		}},
+		{"longer user", BadAnswer, func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprintf(w, `{"result":{"user":%q}}`, strings.Repeat("x", maxUser+1))
+		}},
 		{"code for no close frame", BadAnswer, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"disconnect":{"code":1006}}`) }},
 		{"milliseconds", BadAnswer, func(w http.ResponseWriter, _ *http.Request) {
 			io.WriteString(w, `{"result":{"expire_at":1900000000000}}`)
@@ -472,7 +478,7 @@ func TestAStopEndsWhatHangs(t *testing.T) {
 
 func FuzzParseAnswer(f *testing.F) {
 	for _, seed := range []string{
-		`{"result":{}}`, `{"error":{"code":1,"message":"m","temporary":true}}`, `{"disconnect":{"code":4000,"reason":"r"}}`,
+		`{"result":{}}`, `{"error":{"code":1000,"message":"m","temporary":true}}`, `{"disconnect":{"code":4000,"reason":"r"}}`,
 		`{"result":{"user":"u","info":{"a": 1},"data":[1,2],"meta":{},"channels":["a"],"subs":{"b":{"info":1}},"expire_at":1900000000,"skip_history":true,"tags":{"a":"b"}}}`,
 		`{"result":{"b64info":"AA==","b64data":"_"}}`, `{"result":null,"error":null}`, `[]`, "{\"result\":{\"data\":\"a\\n\"}}\n", `{"result":{"data":` + strings.Repeat("[", 200),
 	} {
@@ -534,13 +540,29 @@ func TestABadAnswerIsToldInTermsOfJSON(t *testing.T) {
 		`{"result":{"tags":{"k":5}}}`:             "a JSON number",
 		`{"result":5}`:                            "a JSON number",
 		`{"error":{"code":"x"}}`:                  "code: a JSON string",
-		`{"disconnect":{"code":-1}}`:              "code: a JSON number",
-		`[1]`:                                     "a JSON array",
-		`{`:                                       "no JSON",
+		`{"error":{"code":0}}`:                    "error.code = 0: want 400 or more",
+		`{"error":{"code":103}}`:                  "error.code = 103: want 400 or more",
+		`{"result":{"user":"` + strings.Repeat("x", maxUser+1) + `"}}`: "result.user: 4097 bytes, want 4096 at most",
+		`{"disconnect":{"code":-1}}`:                                   "code: a JSON number",
+		`[1]`:                                                          "a JSON array",
+		`{`:                                                            "no JSON",
 	} {
 		_, err := ParseAnswer([]byte(text))
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "Go ") || strings.Contains(err.Error(), "json:") {
 			t.Errorf("%s: got %v, want an error that says %q, and no types of Go", text, err, want)
+		}
+	}
+}
+
+func TestAnAnswerAtItsLimits(t *testing.T) {
+	t.Parallel()
+	longest := strings.Repeat("x", maxUser)
+	if a, err := ParseAnswer([]byte(`{"result":{"user":"` + longest + `"}}`)); err != nil || a.User != longest {
+		t.Errorf("the longest user: got %v, want it", err)
+	}
+	for _, code := range []uint32{minErrorCode, 1999, 5000} {
+		if a, err := ParseAnswer(fmt.Appendf(nil, `{"error":{"code":%d}}`, code)); err != nil || a.Error.Code != code {
+			t.Errorf("error code %d: got %v, want it", code, err)
 		}
 	}
 }
