@@ -23,11 +23,16 @@ check: ## gofmt, vet, staticcheck, the kqueue build, known vulnerabilities
 	$(STATICCHECK) ./...
 	GOOS=darwin go build ./...
 	GOOS=darwin go vet ./...
+	go test -run TestTheScriptIsBuiltFromItsSources ./server/web
 	@out=$$($(GOVULNCHECK) ./... 2>&1); code=$$?; \
 	case "$$out" in \
 	*"fetching vulnerabilities"*) echo "govulncheck: NOT CHECKED: its database cannot be reached from here" ;; \
 	*) echo "$$out"; exit $$code ;; \
 	esac
+
+.PHONY: page-script
+page-script: ## build the script of the chat page, server/web/dist/app.js
+	go generate ./server/web
 
 .PHONY: race
 race: ## the Go tests and the fuzz seeds under the race detector

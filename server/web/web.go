@@ -1,4 +1,7 @@
 // Package web is the chat page: a few files in the binary, and the handler that serves exactly those.
+//
+// The script is written in TypeScript, in src. To change it, edit src, run make page-script and commit dist with it.
+// TestTheScriptIsBuiltFromItsSources compares the two.
 package web
 
 import (
@@ -15,7 +18,11 @@ import (
 	"time"
 )
 
-//go:embed index.html connection.js room.js log.js app.js style.css favicon.svg
+// The script of the page: one classic script, not a module, because browsers load modules only from a server, and the page can
+// also be opened from a file. The output is committed, so that building throng needs no other tool than Go.
+//go:generate go run github.com/evanw/esbuild/cmd/esbuild src/app.ts --bundle --minify --charset=utf8 --target=es2024 --log-level=warning --outfile=dist/app.js
+
+//go:embed index.html style.css favicon.svg dist/app.js
 var files embed.FS
 
 // securityPolicy lets the page run its own script and reach its own server, and nothing else. Trusted types make the
@@ -30,26 +37,15 @@ type asset struct {
 	gzipped     []byte
 }
 
-// scripts in the order in which the page loads them. They are served as one.
-var scripts = []string{"connection.js", "room.js", "log.js", "app.js"}
-
-// commentStart begins a comment behind the code of a script's line.
-const commentStart = " // "
-
 // Handler serves the page at / and its files beside it. Every other path is not found, however it is spelled.
 func Handler() http.Handler {
-	page, script := read("index.html"), []byte(nil)
-	for i, name := range scripts {
-		script = append(script, read(name)...)
-		if i < len(scripts)-1 {
-			page = bytes.Replace(page, fmt.Appendf(nil, "<script src=%q defer></script>\n", name), nil, 1)
-		}
-	}
+	// The server has the script beside the page; in the repository it is in a directory of its own.
+	page := bytes.Replace(compact("index.html"), []byte(`src="dist/app.js"`), []byte(`src="app.js"`), 1)
 	assets := map[string]asset{
 		"/":            newAsset(page, "text/html; charset=utf-8"),
-		"/app.js":      newAsset(script, "text/javascript; charset=utf-8"),
-		"/style.css":   newAsset(read("style.css"), "text/css; charset=utf-8"),
-		"/favicon.svg": newAsset(read("favicon.svg"), "image/svg+xml"),
+		"/app.js":      newAsset(read("dist/app.js"), "text/javascript; charset=utf-8"),
+		"/style.css":   newAsset(compact("style.css"), "text/css; charset=utf-8"),
+		"/favicon.svg": newAsset(compact("favicon.svg"), "image/svg+xml"),
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -97,24 +93,24 @@ func (w direct) ReadFrom(r io.Reader) (int64, error) {
 
 type onlyWriter struct{ io.Writer }
 
-// read returns a file without what a browser does not need: indentation and comments. Nothing quoted in the files goes over a
-// line's end, and no string of a script contains commentStart: TestNoCommentStartIsQuoted.
 func read(name string) []byte {
 	content, err := files.ReadFile(name)
 	if err != nil {
 		panic(fmt.Sprintf("embedded file %s: %v", name, err))
 	}
+	return content
+}
+
+// compact returns a file without indentation, empty lines and lines that are a comment. No quoted text in these files spans lines.
+func compact(name string) []byte {
 	var out []byte
-	for line := range bytes.Lines(content) {
+	for line := range bytes.Lines(read(name)) {
 		line = bytes.TrimSpace(line)
 		switch {
-		case len(line) == 0, bytes.HasPrefix(line, []byte("//")),
+		case len(line) == 0,
 			bytes.HasPrefix(line, []byte("/*")) && bytes.HasSuffix(line, []byte("*/")),
 			bytes.HasPrefix(line, []byte("<!--")) && bytes.HasSuffix(line, []byte("-->")):
 		default:
-			if strings.HasSuffix(name, ".js") {
-				line, _, _ = bytes.Cut(line, []byte(commentStart))
-			}
 			out = append(append(out, line...), '\n')
 		}
 	}

@@ -1,6 +1,8 @@
-"use strict";
-
 // The app: it joins the connection, the room and the log, and reads what people write. CHAT.md says what is sent.
+import { Connection, Guest, store, stored } from "./connection";
+import { element, hasFocus, Log, Message } from "./log";
+import { Room } from "./room";
+
 (() => {
   const byId = (id) => document.getElementById(id);
 

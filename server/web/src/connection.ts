@@ -1,10 +1,7 @@
-"use strict";
-
-// The connection to the server, in the JSON of the SDK protocol (/connection/websocket). It knows no elements. Classic scripts,
-// not modules: browsers load those from a server only, and this page may be opened from a file.
+// The connection to the server, in the JSON of the SDK protocol (/connection/websocket). It knows no elements.
 
 // Storage may be forbidden: what is kept there is then only kept by the page.
-function stored(storage, key) {
+export function stored(storage, key) {
   try {
     return window[storage].getItem(key) ?? "";
   } catch (error) {
@@ -13,7 +10,7 @@ function stored(storage, key) {
   }
 }
 
-function store(storage, key, value) {
+export function store(storage, key, value) {
   try {
     window[storage].setItem(key, value);
   } catch (error) {
@@ -30,7 +27,7 @@ const soon = 5_000; // a token that ends so soon is not used any more
 const retryRefresh = 5_000;
 
 // Guest is who this window is: a name, and the server's token for it. A reload keeps it, another window is another guest.
-class Guest {
+export class Guest {
   user = "";
   name;
   #url;
@@ -85,7 +82,7 @@ class Guest {
 
 // Connection is one WebSocket at a time, opened again for as long as the page lives. It reports a state ("connecting", "open",
 // "waiting" or "stopped", with what is known of the reason) and each push.
-class Connection {
+export class Connection {
   client = ""; // this connection's id
   guest;
   #url;

@@ -1,5 +1,3 @@
-"use strict";
-
 // The messages on the page. Nothing here knows of the connection, and nothing received is ever markup.
 
 const maxShown = 500; // messages on the page
@@ -8,7 +6,7 @@ const emojis = ["👍", "❤️", "😂", "🎉", "😮", "😢"];
 const maxEmojis = 12; // of one message: more are not shown
 
 // element makes one that holds text.
-function element(tag, className, text) {
+export function element(tag, className, text) {
   const e = document.createElement(tag);
   e.className = className;
   e.textContent = text;
@@ -71,7 +69,7 @@ function timeElement(date) {
 }
 
 // Message is one line of the log. kind is a class: "own", "note" or none.
-class Message {
+export class Message {
   id = ""; // by which its author, and who reacts to it, means it; empty where it has none
   offset = 0; // its place in the room's history; 0 where there is none
   parts = []; // offsets of its edits
@@ -107,12 +105,12 @@ function canReact(m) {
 }
 
 // hasFocus says whether closing an element would lose the focus, or nothing has it.
-function hasFocus(e) {
+export function hasFocus(e) {
   return e.contains(document.activeElement) || document.activeElement === document.body;
 }
 
 // Log is the list of messages. It follows the newest while the reader is at the end, and holds still otherwise.
-class Log {
+export class Log {
   #list;
   #newer; // the button that leads to the end
   #actions; // what may be done with a message: see actionsOf

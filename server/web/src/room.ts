@@ -1,10 +1,8 @@
-"use strict";
-
 // What is said in a room, as the page hears it: every publication once and in order, over as many connections as it takes.
 
 const historyPage = 200; // publications shown to who comes in
 
-class Room {
+export class Room {
   keepsHistory = false;
   #connection;
   #name;
