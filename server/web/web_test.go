@@ -294,6 +294,31 @@ func TestThePageLoadsItsScript(t *testing.T) {
 	}
 }
 
+// The script takes it for granted that each element it asks for by id is there, and of which kind it is.
+func TestThePageHasTheElementsOfItsScript(t *testing.T) {
+	source, err := os.ReadFile("src/dom.ts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, _ := strings.Cut(string(source), "interface Elements {\n")
+	list, _, found := strings.Cut(list, "}\n")
+	elements := regexp.MustCompile(`(?m)^  (\w+): HTML(\w*)Element;$`).FindAllStringSubmatch(list, -1)
+	if !found || len(elements) == 0 || len(elements) != strings.Count(list, "\n") {
+		t.Fatalf("src/dom.ts: got %d elements in %q, want one a line", len(elements), list)
+	}
+	tags := map[string]string{"": `\w+`, "Anchor": "a", "UList": "ul", "TextArea": "textarea"}
+	page := serve(http.MethodGet, "/", nil).Body.String()
+	for _, e := range elements {
+		tag, ok := tags[e[2]]
+		if !ok {
+			tag = strings.ToLower(e[2])
+		}
+		if got := len(regexp.MustCompile(`<`+tag+` [^>]*\bid="`+e[1]+`"`).FindAllString(page, -1)); got != 1 {
+			t.Errorf("index.html: got %d elements <%s id=%q>, want 1", got, tag, e[1])
+		}
+	}
+}
+
 // The policy forbids inline script and style, so one left in the page would be dead there, and alive in a page opened
 // from a file.
 func TestPageHasNothingInline(t *testing.T) {

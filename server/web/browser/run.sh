@@ -19,6 +19,12 @@ if [ ! node_modules/.package-lock.json -nt package-lock.json ]; then
   npm ci --no-audit --no-fund --loglevel=error
 fi
 
+# Without files it is the page's turn: its sources have to be correct by the compiler's strict rules.
+if [ $# = 0 ]; then
+  echo "browser tests: checking the types of server/web/src" >&2
+  node_modules/.bin/tsc --project ..
+fi
+
 if ! chromium=$(node chromium.js); then
   if [ -n "${CHROMIUM:-}" ] || [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     exit 1 # chromium.js has said what to do
