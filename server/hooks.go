@@ -136,8 +136,11 @@ func (h *hooks) complain(event string, err error) {
 	})
 }
 
-// crowded says whether a command that has to ask about an event would be refused now: it is refused before anything is spent on it.
-func (h *hooks) crowded(event string) bool { return h.wants(event) && h.workersOf(event).full() }
+// crowded says whether a command of a session that has to ask about an event would be refused now: it is refused before anything is
+// spent on it.
+func (h *hooks) crowded(s *session, event string) bool {
+	return h.wants(event) && h.workersOf(event).full(s.conn.household())
+}
 
 // workersOf asks about an event.
 func (h *hooks) workersOf(event string) *workers {

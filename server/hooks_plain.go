@@ -43,7 +43,7 @@ func (s *Server) askPlain(w http.ResponseWriter, r *http.Request, room string) *
 		return busyApplication()
 	}
 	answered := make(chan *refusal, 1)
-	if !h.admitters.do(func() { answered <- h.aboutPlain(r.Context(), room) }, func() { answered <- busyApplication() }) {
+	if !h.admitters.do(s.sourceOf(r), func() { answered <- h.aboutPlain(r.Context(), room) }, func() { answered <- busyApplication() }) {
 		return busyApplication()
 	}
 	select {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"runtime"
 	"strings"
 	"sync"
@@ -834,7 +835,7 @@ func TestWhoGoesOnAskingACrowdedApplicationIsCutOff(t *testing.T) {
 				})
 				askers, gate := newWorkers(1, queue, time.Nanosecond), make(chan struct{})
 				t.Cleanup(func() { close(gate) })
-				askers.do(func() { <-gate }, nil)
+				askers.do(netip.Addr{}, func() { <-gate }, nil)
 				s.hub.mu.Lock()
 				s.hub.hooks.askers, s.hub.hooks.admitters = askers, askers
 				s.hub.mu.Unlock()
@@ -850,7 +851,7 @@ func TestAConnectionIsRefusedWhereTheApplicationIsCrowded(t *testing.T) {
 	s := startHooked(t, hangingApplication(t, onConnect), nil)
 	askers, gate := newWorkers(1, 0, time.Hour), make(chan struct{})
 	t.Cleanup(func() { close(gate) })
-	askers.do(func() { <-gate }, nil)
+	askers.do(netip.Addr{}, func() { <-gate }, nil)
 	s.hub.mu.Lock()
 	s.hub.hooks.admitters = askers
 	s.hub.mu.Unlock()

@@ -21,7 +21,7 @@ const serverVersion = "throng"
 
 // connect is the first command of every connection.
 func (s *session) connect(id uint32, req *protocol.ConnectRequest) {
-	if s.hub.hooks.crowded(onConnect) {
+	if s.hub.hooks.crowded(s, onConnect) {
 		s.fail(id, errTooManyRequests)
 		s.state = refused
 		return

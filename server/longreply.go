@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"net/netip"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -116,7 +117,7 @@ func (q *questions) ask(what longQuestion, make func(longQuestion) ([]byte, *pro
 	if asked {
 		return true
 	}
-	if q.workers.do(func() { q.answer(what, make) }, func() { q.tell(q.take(what), &longReply{err: errTooManyRequests}) }) {
+	if q.workers.do(netip.Addr{}, func() { q.answer(what, make) }, func() { q.tell(q.take(what), &longReply{err: errTooManyRequests}) }) {
 		return true
 	}
 	// Others may have asked the same meanwhile, behind us.

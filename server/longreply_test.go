@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"runtime"
 	"strings"
 	"sync"
@@ -205,7 +206,7 @@ func occupy(t *testing.T, s *Server, queue int) (open func()) {
 	w, gate := newWorkers(1, queue, time.Hour), make(chan struct{})
 	open = sync.OnceFunc(func() { close(gate) })
 	t.Cleanup(func() { open(); w.wait() })
-	w.do(func() { <-gate }, nil)
+	w.do(netip.Addr{}, func() { <-gate }, nil)
 	s.hub.mu.Lock()
 	s.hub.questions.workers = w
 	s.hub.mu.Unlock()

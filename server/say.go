@@ -13,7 +13,7 @@ import (
 
 // publish is the session's.
 func (s *session) publish(id uint32, req *protocol.PublishRequest) {
-	if s.hub.hooks.crowded(onPublish) && s.hub.optionsOf(req.Channel).PublishProxy {
+	if s.hub.hooks.crowded(s, onPublish) && s.hub.optionsOf(req.Channel).PublishProxy {
 		s.refuse(id, errTooManyRequests)
 		return
 	}

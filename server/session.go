@@ -216,7 +216,7 @@ func (s *session) await(by *workers, work func() (finish func()), refuse func())
 		refuse()
 		return
 	}
-	accepted := by.do(func() {
+	accepted := by.do(s.conn.household(), func() {
 		var finish func()
 		s.hub.loop.contain(s.conn, func() { finish = work() })
 		s.poller.post(func() { s.resume(finish) })

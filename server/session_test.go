@@ -26,7 +26,13 @@ type sdk struct {
 // dialSDK opens a connection and says nothing yet.
 func dialSDK(t testing.TB, s *Server, query string) *sdk {
 	t.Helper()
-	conn, err := net.Dial("tcp", s.Addr().String())
+	return dialSDKBy(t, s, &net.Dialer{}, query)
+}
+
+// dialSDKBy is dialSDK from the address of a dialer.
+func dialSDKBy(t testing.TB, s *Server, d *net.Dialer, query string) *sdk {
+	t.Helper()
+	conn, err := d.Dial("tcp", s.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +47,13 @@ func dialSDK(t testing.TB, s *Server, query string) *sdk {
 // connectSDK opens a connection and says who it is: by a token, or, where that is empty, by none.
 func connectSDK(t testing.TB, s *Server, token string) *sdk {
 	t.Helper()
-	c := dialSDK(t, s, "")
+	return connectSDKBy(t, s, &net.Dialer{}, token)
+}
+
+// connectSDKBy is connectSDK from the address of a dialer.
+func connectSDKBy(t testing.TB, s *Server, d *net.Dialer, token string) *sdk {
+	t.Helper()
+	c := dialSDKBy(t, s, d, "")
 	c.say(`{"id":1,"connect":{"token":%q}}`, token)
 	if got := c.line(); !strings.Contains(got, `"connect":{"client":`) {
 		t.Fatalf("got %s, want to be connected", got)

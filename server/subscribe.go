@@ -15,7 +15,7 @@ func (s *session) subscribe(id uint32, req *protocol.SubscribeRequest) {
 		s.fail(id, errBadRequest)
 		return
 	}
-	if s.hub.hooks.crowded(onSubscribe) || s.hub.hooks.wants(onSubscribe) && s.overdrawn() {
+	if s.hub.hooks.crowded(s, onSubscribe) || s.hub.hooks.wants(onSubscribe) && s.overdrawn() {
 		s.refuse(id, errTooManyRequests)
 		return
 	}

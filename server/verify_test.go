@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -44,7 +45,7 @@ func occupied(t *testing.T, s *Server) (release func()) {
 	t.Helper()
 	gate := make(chan struct{})
 	for range s.hub.verifiers.most {
-		if !s.hub.verifiers.do(func() { <-gate }, func() {}) {
+		if !s.hub.verifiers.do(netip.Addr{}, func() { <-gate }, func() {}) {
 			t.Fatal("verifiers are busy")
 		}
 	}
@@ -90,7 +91,7 @@ func TestTokensThatWaitToBeVerifiedAreBounded(t *testing.T) {
 	s, slow := startSlow(t)
 	release := occupied(t, s)
 	for range maxVerifying {
-		s.hub.verifiers.do(func() {}, func() {})
+		s.hub.verifiers.do(netip.Addr{}, func() {}, func() {})
 	}
 	c := dialSDK(t, s, "")
 	c.say(`{"id":1,"connect":{"token":%q}}`, slow(map[string]any{"sub": "ann"}))

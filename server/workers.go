@@ -1,13 +1,16 @@
 package server
 
 import (
+	"net/netip"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 )
 
 // workers does what must not be done on a poller. Each piece of work has a goroutine, of which there are so many at a time;
-// more work waits its turn, first come, first served, up to a number and a time. Any goroutine may use it.
+// more work waits its turn, up to a number and a time. Addresses take turns, and the work of one is done in its order: who asks for
+// much at once waits for itself. Any goroutine may use it.
 type workers struct {
 	// Constant after newWorkers.
 	most     int           // at a time
@@ -16,8 +19,10 @@ type workers struct {
 
 	mu      sync.Mutex // a leaf, not held over any work
 	busy    int
-	waiting []errand // the first to be done first
-	watched bool     // refuseLate will come, while something waits
+	waiting int                     // errands
+	lines   map[netip.Addr]*errands // of the addresses for which something waits
+	turns   []*errands              // the same, the one whose turn is next first
+	watched bool                    // refuseLate will come, while something waits
 
 	running sync.WaitGroup
 }
@@ -28,15 +33,22 @@ type errand struct {
 	since        time.Time
 }
 
+// errands are those of one address: never empty, the first to be done first.
+type errands struct {
+	from netip.Addr
+	list []errand
+}
+
 func (e *errand) isLate(patience time.Duration) bool { return time.Since(e.since) >= patience }
 
 func newWorkers(most, queue int, patience time.Duration) *workers {
-	return &workers{most: most, queue: queue, patience: patience}
+	return &workers{most: most, queue: queue, patience: patience, lines: map[netip.Addr]*errands{}}
 }
 
-// do has work done soon, or refuse called where it had to wait for too long: one of them, once, on another goroutine. It is
-// false, and neither is called, where too much waits already. It does not block.
-func (w *workers) do(work, refuse func()) bool {
+// do has work done soon for an address (the zero Addr for nobody's in particular), or refuse called where it had to wait for too long, or
+// must make room for another address: one of them, once, on another goroutine. It is false, and neither is called, where too much
+// waits already. It does not block.
+func (w *workers) do(from netip.Addr, work, refuse func()) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.busy < w.most {
@@ -44,10 +56,21 @@ func (w *workers) do(work, refuse func()) bool {
 		w.running.Go(func() { w.run(work) })
 		return true
 	}
-	if len(w.waiting) >= w.queue {
-		return false
+	if w.waiting >= w.queue {
+		heaviest := w.heavierThan(from)
+		if heaviest == nil {
+			return false
+		}
+		w.running.Go(w.dropLast(heaviest).refuse)
 	}
-	w.waiting = append(w.waiting, errand{work, refuse, time.Now()})
+	line := w.lines[from]
+	if line == nil {
+		line = &errands{from: from}
+		w.lines[from] = line
+		w.turns = append(w.turns, line)
+	}
+	line.list = append(line.list, errand{work, refuse, time.Now()})
+	w.waiting++
 	if !w.watched {
 		w.watched = true
 		time.AfterFunc(w.patience, w.refuseLate)
@@ -56,10 +79,31 @@ func (w *workers) do(work, refuse func()) bool {
 }
 
 // full says whether do would refuse now.
-func (w *workers) full() bool {
+func (w *workers) full(from netip.Addr) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.busy >= w.most && len(w.waiting) >= w.queue
+	return w.busy >= w.most && w.waiting >= w.queue && w.heavierThan(from) == nil
+}
+
+// heavierThan returns the address for which the most waits, if that is more than would wait for from with one more; else nil. An address
+// with its share already is refused without a search. The lock must be held.
+func (w *workers) heavierThan(from netip.Addr) (heaviest *errands) {
+	own := 0
+	if line := w.lines[from]; line != nil {
+		own = len(line.list)
+	}
+	if own*len(w.lines) >= w.waiting {
+		return nil
+	}
+	for _, line := range w.turns {
+		if heaviest == nil || len(line.list) > len(heaviest.list) {
+			heaviest = line
+		}
+	}
+	if len(heaviest.list) <= own+1 {
+		return nil
+	}
+	return heaviest
 }
 
 // refusedAtOnce is how many are refused before others get a turn: all may have come at one moment.
@@ -68,7 +112,7 @@ const refusedAtOnce = 64
 // refuseLate refuses what has waited too long, and comes again when the next will have.
 func (w *workers) refuseLate() {
 	w.mu.Lock()
-	if len(w.waiting) == 0 {
+	if w.waiting == 0 {
 		w.watched = false
 		w.mu.Unlock()
 		return
@@ -76,10 +120,7 @@ func (w *workers) refuseLate() {
 	// While something waits somebody is busy, so that wait has not seen the end yet.
 	w.running.Add(1)
 	defer w.running.Done()
-	var late []errand
-	for len(w.waiting) > 0 && w.waiting[0].isLate(w.patience) {
-		late = append(late, w.takeFirst())
-	}
+	late := w.takeLate()
 	w.mu.Unlock()
 	for i, e := range late {
 		e.refuse()
@@ -89,9 +130,35 @@ func (w *workers) refuseLate() {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.watched = len(w.waiting) > 0; w.watched {
-		time.AfterFunc(w.patience-time.Since(w.waiting[0].since), w.refuseLate)
+	if w.watched = w.waiting > 0; w.watched {
+		time.AfterFunc(w.patience-time.Since(w.oldest()), w.refuseLate)
 	}
+}
+
+// takeLate takes what has waited too long, the longest first. The lock must be held.
+func (w *workers) takeLate() (late []errand) {
+	for i := len(w.turns) - 1; i >= 0; i-- { // backwards: a line that ends leaves turns
+		line := w.turns[i]
+		n := 0
+		for n < len(line.list) && line.list[n].isLate(w.patience) {
+			n++
+		}
+		late = append(late, line.list[:n]...)
+		w.drop(i, 0, n)
+	}
+	slices.SortStableFunc(late, func(a, b errand) int { return a.since.Compare(b.since) })
+	return late
+}
+
+// oldest is since when the first to be late waits. The lock must be held, and something wait.
+func (w *workers) oldest() time.Time {
+	first := w.turns[0].list[0].since
+	for _, line := range w.turns[1:] {
+		if since := line.list[0].since; since.Before(first) {
+			first = since
+		}
+	}
+	return first
 }
 
 // run does work, and then what waits, until nothing does.
@@ -106,31 +173,58 @@ func (w *workers) run(work func()) {
 func (w *workers) next() func() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.waiting) == 0 {
-		w.waiting = nil
+	if w.waiting == 0 {
+		w.turns = nil
 		w.busy--
 		return nil
 	}
-	first := w.takeFirst()
+	line := w.turns[0]
+	first := line.list[0]
+	if w.drop(0, 0, 1) { // others first
+		w.turns = append(w.turns[1:], line)
+	}
 	if first.isLate(w.patience) {
 		return first.refuse
 	}
 	return first.work
 }
 
-// takeFirst takes what is first out of what waits. The lock must be held, and something wait.
-func (w *workers) takeFirst() errand {
-	first := w.waiting[0]
-	w.waiting[0] = errand{}
-	w.waiting = w.waiting[1:]
-	return first
+// dropLast takes the newest of an address out of what waits. The lock must be held.
+func (w *workers) dropLast(line *errands) errand {
+	n := len(line.list) - 1
+	last := line.list[n]
+	w.drop(slices.Index(w.turns, line), n, n+1)
+	return last
+}
+
+// drop takes some of the errands of the line at a turn out of what waits, and the line when it was all. It returns whether any are left
+// there. The lock must be held.
+func (w *workers) drop(turn, from, to int) (left bool) {
+	line := w.turns[turn]
+	w.waiting -= to - from
+	if from == 0 && to < len(line.list) {
+		clear(line.list[:to])
+		line.list = line.list[to:] // in constant time
+	} else {
+		line.list = slices.Delete(line.list, from, to)
+	}
+	if len(line.list) > 0 {
+		return true
+	}
+	delete(w.lines, line.from)
+	if turn == 0 {
+		w.turns = w.turns[1:]
+	} else {
+		w.turns = slices.Delete(w.turns, turn, turn+1)
+	}
+	return false
 }
 
 // length is how much waits.
 func (w *workers) length() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return len(w.waiting)
+	return w.waiting
 }
 
 // wait waits until all is done. Nothing new may be given from then on.

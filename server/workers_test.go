@@ -2,7 +2,10 @@ package server
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"net"
+	"net/netip"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -20,7 +23,7 @@ func TestWorkWaitsItsTurn(t *testing.T) {
 	var busy, most atomic.Int32
 	order := make(chan int, 5)
 	for i := range 5 {
-		accepted := w.do(func() {
+		accepted := w.do(netip.Addr{}, func() {
 			if n := busy.Add(1); n > most.Load() {
 				most.Store(n)
 			}
@@ -32,7 +35,7 @@ func TestWorkWaitsItsTurn(t *testing.T) {
 			t.Errorf("%d was not accepted", i)
 		}
 	}
-	if w.do(func() { t.Error("more than may wait was done") }, func() { t.Error("and refused later") }) {
+	if w.do(netip.Addr{}, func() { t.Error("more than may wait was done") }, func() { t.Error("and refused later") }) {
 		t.Error("more was accepted than may wait")
 	}
 	if w.length() != 3 {
@@ -55,10 +58,10 @@ func TestWorkWaitsItsTurn(t *testing.T) {
 func TestWorkThatWaitedTooLongIsRefused(t *testing.T) {
 	w := newWorkers(1, 10, 0)
 	gate := make(chan struct{})
-	w.do(func() { <-gate }, nil)
+	w.do(netip.Addr{}, func() { <-gate }, nil)
 	var refused atomic.Int32
 	for range 3 {
-		w.do(func() { t.Error("done too late") }, func() { refused.Add(1) })
+		w.do(netip.Addr{}, func() { t.Error("done too late") }, func() { refused.Add(1) })
 	}
 	time.Sleep(time.Millisecond) // longer than they may wait
 	close(gate)
@@ -67,7 +70,7 @@ func TestWorkThatWaitedTooLongIsRefused(t *testing.T) {
 		t.Errorf("got %d refused, want 3", refused.Load())
 	}
 	done := false
-	w.do(func() { done = true }, nil)
+	w.do(netip.Addr{}, func() { done = true }, nil)
 	w.wait()
 	if !done {
 		t.Error("nothing is done behind a refusal")
@@ -78,11 +81,11 @@ func TestWorkThatWaitedTooLongIsRefused(t *testing.T) {
 func TestWorkIsRefusedInItsTime(t *testing.T) {
 	w := newWorkers(1, 10, time.Millisecond)
 	gate := make(chan struct{})
-	w.do(func() { <-gate }, nil)
+	w.do(netip.Addr{}, func() { <-gate }, nil)
 	refused := make(chan int, 6)
 	for round := range 2 {
 		for i := range 3 {
-			w.do(func() { t.Error("done too late") }, func() { refused <- 3*round + i })
+			w.do(netip.Addr{}, func() { t.Error("done too late") }, func() { refused <- 3*round + i })
 		}
 		for i := range 3 {
 			select {
@@ -107,11 +110,11 @@ func TestEachIsRefusedInItsOwnTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorkers(1, 10, time.Second)
 		gate := make(chan struct{})
-		w.do(func() { <-gate }, nil)
+		w.do(netip.Addr{}, func() { <-gate }, nil)
 		start := time.Now()
 		var refused []time.Duration
 		for range 4 {
-			w.do(func() { t.Error("done too late") }, func() { refused = append(refused, time.Since(start)) })
+			w.do(netip.Addr{}, func() { t.Error("done too late") }, func() { refused = append(refused, time.Since(start)) })
 			time.Sleep(300 * time.Millisecond)
 		}
 		time.Sleep(time.Hour)
@@ -130,9 +133,9 @@ func TestAWorkerRefusesWhatIsLate(t *testing.T) {
 	w := newWorkers(1, 10, 0)
 	w.watched = true // but nobody comes
 	gate := make(chan struct{})
-	w.do(func() { <-gate }, nil)
+	w.do(netip.Addr{}, func() { <-gate }, nil)
 	refused := false
-	w.do(func() { t.Error("done too late") }, func() { refused = true })
+	w.do(netip.Addr{}, func() { t.Error("done too late") }, func() { refused = true })
 	close(gate)
 	w.wait()
 	if !refused {
@@ -145,8 +148,8 @@ func TestTheEndWaitsForRefusals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorkers(1, 10, time.Second)
 		work, refusal := make(chan struct{}), make(chan struct{})
-		w.do(func() { <-work }, nil)
-		w.do(func() { t.Error("done too late") }, func() { <-refusal })
+		w.do(netip.Addr{}, func() { <-work }, nil)
+		w.do(netip.Addr{}, func() { t.Error("done too late") }, func() { <-refusal })
 		time.Sleep(2 * time.Second) // it is being refused
 		close(work)
 		ended := false
@@ -164,6 +167,110 @@ func TestTheEndWaitsForRefusals(t *testing.T) {
 			t.Error("the end waits for nothing")
 		}
 	})
+}
+
+// Who asks for much at once waits for itself: addresses take turns, and where too much waits the heaviest one makes room.
+func TestAddressesTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b, c, d := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("192.0.2.3"), netip.MustParseAddr("192.0.2.4")
+		w := newWorkers(1, 6, time.Hour)
+		gate := make(chan struct{})
+		w.do(a, func() { <-gate }, nil)
+		var done, refused []string
+		do := func(from netip.Addr, name string) bool {
+			return w.do(from, func() { done = append(done, name) }, func() { refused = append(refused, name) })
+		}
+		for i := range 6 {
+			if !do(a, fmt.Sprint("a", i)) {
+				t.Fatalf("a%d was not accepted", i)
+			}
+		}
+		if !w.full(a) || do(a, "a6") {
+			t.Error("one more of the heaviest was accepted")
+		}
+		for _, name := range []string{"b0", "c0", "b1", "d0"} {
+			from := map[byte]netip.Addr{'b': b, 'c': c, 'd': d}[name[0]]
+			if w.full(from) || !do(from, name) {
+				t.Errorf("%s was not accepted, though most of what waits is of another address", name)
+			}
+			synctest.Wait() // for the refusal
+		}
+		// a and b have two, c and d one.
+		if do(b, "b2") || do(c, "c1") {
+			t.Error("b2 or c1 was accepted, where no address has more than theirs would")
+		}
+		if w.length() != 6 {
+			t.Errorf("got %d that wait, want 6", w.length())
+		}
+		close(gate)
+		w.wait()
+		if want := []string{"a0", "b0", "c0", "d0", "a1", "b1"}; !slices.Equal(done, want) {
+			t.Errorf("got done in the order %v, want %v", done, want)
+		}
+		if want := []string{"a5", "a4", "a3", "a2"}; !slices.Equal(refused, want) {
+			t.Errorf("got %v refused, want the newest of the heaviest: %v", refused, want)
+		}
+		if w.busy != 0 || w.waiting != 0 || len(w.lines) != 0 || len(w.turns) != 0 {
+			t.Errorf("got %d busy, %d waiting, %d lines, %d turns; want none", w.busy, w.waiting, len(w.lines), len(w.turns))
+		}
+	})
+}
+
+// What is late is refused in its time, in whatever line it waits.
+func TestWorkOfEachAddressIsRefusedInItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorkers(1, 100, time.Second)
+		gate := make(chan struct{})
+		w.do(netip.Addr{}, func() { <-gate }, nil)
+		start := time.Now()
+		var refused []string
+		for i := range 6 {
+			from := netip.AddrFrom4([4]byte{192, 0, 2, byte(i % 2)})
+			w.do(from, func() { t.Error("done too late") }, func() { refused = append(refused, fmt.Sprint(i, time.Since(start))) })
+			time.Sleep(100 * time.Millisecond)
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if want := []string{"0 1s", "1 1.1s", "2 1.2s", "3 1.3s", "4 1.4s", "5 1.5s"}; !slices.Equal(refused, want) {
+			t.Errorf("got refused %v, want %v", refused, want)
+		}
+		if len(w.lines) != 0 || w.length() != 0 {
+			t.Errorf("got %d lines, %d that wait; want none", len(w.lines), w.length())
+		}
+		close(gate)
+		w.wait()
+	})
+}
+
+// Connections of one address that call the application all the time keep nobody else from calling it.
+func TestCallsOfOneAddressLeaveTurnsForOthers(t *testing.T) {
+	t.Parallel()
+	a := startApplication(t, map[string]func(question) string{onRPC: always(`{"result":{"data":1}}`)})
+	s := startHooked(t, a, nil)
+	const queue = 8
+	askers, gate := newWorkers(1, queue, time.Hour), make(chan struct{})
+	askers.do(netip.Addr{}, func() { <-gate }, nil)
+	s.hub.mu.Lock()
+	s.hub.hooks.askers = askers
+	s.hub.mu.Unlock()
+	call := func(ip string) *sdk {
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}
+		c := connectSDKBy(t, s, &d, userToken("ann"))
+		c.say(`{"id":2,"rpc":{"method":"x"}}`)
+		return c
+	}
+	var many []*sdk
+	for i := range queue {
+		many = append(many, call("127.0.0.2"))
+		eventually(t, "it to wait", func() bool { return askers.length() == i+1 })
+	}
+	const busy = `{"id":2,"error":{"code":111,"message":"too many requests","temporary":true}}`
+	call("127.0.0.2").want(busy)
+	other := call("127.0.0.3")
+	many[queue-1].want(busy) // the newest of the heaviest address made room
+	close(gate)
+	other.want(`{"id":2,"rpc":{"data":1}}`)
+	many[0].want(`{"id":2,"rpc":{"data":1}}`)
 }
 
 // sessionOf is the one connection of a user.
