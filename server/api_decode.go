@@ -125,7 +125,7 @@ func mendObject(raw []byte, t reflect.Type, path string) ([]byte, *protocol.Erro
 			return nil, badRequest("unknown field %q: want none", path+clip(name))
 		}
 		if match == "" {
-			return nil, badRequest("unknown field %q; nearest: %q", path+clip(name), path+nearest(name, sortedKeys(known)))
+			return nil, badRequest("unknown field %q; %s", path+clip(name), nearest(path, name, sortedKeys(known)))
 		}
 		value, e := mendObject(fields[name], known[match], path+match+".")
 		if e != nil {
@@ -185,10 +185,13 @@ func sortedKeys[V any](m map[string]V) []string {
 
 const maxNearest = 64 // bytes of a name that is compared: the distance takes the product of the lengths
 
-// nearest is the known name that is most like another.
-func nearest(name string, known []string) string {
+// nearest proposes the known name that differs from a name in a third of its characters or less. path stands before both.
+func nearest(path, name string, known []string) string {
 	name = name[:min(len(name), maxNearest)]
-	return slices.MinFunc(known, func(a, b string) int {
-		return levenshtein.ComputeDistance(name, a) - levenshtein.ComputeDistance(name, b)
-	})
+	distance := func(k string) int { return levenshtein.ComputeDistance(name, k) }
+	best := slices.MinFunc(known, func(a, b string) int { return distance(a) - distance(b) })
+	if distance(best) > max(1, len(name)/3) {
+		return "none is like it"
+	}
+	return fmt.Sprintf("nearest: %q", path+best)
 }

@@ -26,6 +26,7 @@ func TestUnknownFieldsAreErrors(t *testing.T) {
 		{"history", `{"channel":"h:1","since":{"ofset":1}}`, `unknown field "since.ofset"; nearest: "since.offset"`},
 		{"subscribe", `{"user":"u","channel":"x","override":{"force_recovery":{"valu":true}}}`, `"override.force_recovery.valu"; nearest: "override.force_recovery.value"`},
 		{"disconnect", `{"user":"u","disconnect":{"kode":4000}}`, `unknown field "disconnect.kode"; nearest: "disconnect.code"`},
+		{"publish", `{"channel":"x","data":1,"timeout":1}`, `unknown field "timeout"; none is like it`},
 		{"batch", `{"comands":[]}`, `unknown field "comands"; nearest: "commands"`},
 		{"info", `{"x":1}`, `unknown field "x": want none`},
 		{"publish", `{"` + strings.Repeat("é", 100_000) + `":1}`, `unknown field`},

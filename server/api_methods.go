@@ -91,5 +91,5 @@ func (a *api) count(name string, e *protocol.Error) {
 
 // noMethod is error 104, and the nearest name that is a method's.
 func (a *api) noMethod(name string) *protocol.Error {
-	return &protocol.Error{Code: errNoMethod.Code, Message: fmt.Sprintf("method not found: %q; nearest: %q", clip(name), nearest(name, slices.Sorted(maps.Keys(a.methods))))}
+	return &protocol.Error{Code: errNoMethod.Code, Message: fmt.Sprintf("method not found: %q; %s", clip(name), nearest("", name, slices.Sorted(maps.Keys(a.methods))))}
 }

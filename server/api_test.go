@@ -518,7 +518,7 @@ func TestBatch(t *testing.T) {
 		`{"replies":[{"publish":{}},`+
 			`{"error":{"code":107,"message":"bad request: data or b64data: want one of them"}},`+
 			`{"error":{"code":107,"message":"bad request: data and b64data: want one of them, not both"}},`+
-			`{"error":{"code":104,"message":"method not found: \"nothing\"; nearest: \"ban\""}},`+
+			`{"error":{"code":104,"message":"method not found: \"nothing\"; none is like it"}},`+
 			`{"error":{"code":107,"message":"bad request: a batch within a batch"}},`+
 			`{"error":{"code":107,"message":"bad request: a command is one method and its parameters: {\"publish\":{}}"}},`+
 			`{"presence_stats":{"num_clients":1,"num_users":1}}]}`)

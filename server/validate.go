@@ -209,6 +209,8 @@ func (o *RoomOptions) check(m *mistakes) {
 	}
 	m.between("history-size", o.HistorySize, 1, maxHistorySize, "publications", "none")
 	switch {
+	case o.HistorySize != 0 && o.HistoryTTL == 0:
+		m.refuse("history-size", o.HistorySize, `history-ttl with it, such as history-ttl = "24h": how long a publication is kept, 1s to %v`, maxHistoryTTL)
 	case o.HistorySize != 0 && (o.HistoryTTL < time.Second || o.HistoryTTL > maxHistoryTTL):
 		m.refuse("history-ttl", o.HistoryTTL, "1s to %v where there is a history-size", maxHistoryTTL)
 	case o.HistorySize == 0 && o.HistoryTTL != 0:
@@ -257,6 +259,8 @@ func (c *Config) webhookMistakes() []error {
 		}
 	} else if len(w.Events) > 0 {
 		m.refuse("url", w.URL, "where the events go: https://host/path")
+	} else if w.Secret != "" {
+		m.refuse("secret", nil, "webhooks.url with it: without one no request is sent, and the secret has no effect")
 	}
 	for i, event := range w.Events {
 		switch {

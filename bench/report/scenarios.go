@@ -60,7 +60,7 @@ func slow(r *result.Result) (section, error) {
 	}
 	t := table{Caption: "What happened", Head: []string{"", ""}}
 	t.add("stopped reading", result.Thousands(s.Stopped))
-	t.add("were cut by the server", result.Thousands(s.Cut))
+	t.add("closed by the server", result.Thousands(s.Cut))
 	t.add("by", or(result.Counts(s.Closes), none))
 	after := s.CutAfter.Figures()
 	t.add("after", fmt.Sprintf("p50 %s, max %s", after[0], after[4]))

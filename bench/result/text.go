@@ -173,10 +173,15 @@ func (p *page) slow(s *Slow) {
 	if s == nil {
 		return
 	}
-	p.line("slow", "%s stopped reading · the server cut %s of them · after p50 %s  max %s · its memory grew by %s", Thousands(s.Stopped),
-		Thousands(s.Cut), s.CutAfter.p50(), s.CutAfter.maximum(), Grown(float64(s.Grown)))
+	if s.Cut == 0 {
+		p.line("slow", "%s stopped reading · the server closed none of them: the kernel took what was sent to them, or it waits in the server · its memory grew by %s",
+			Number(s.Stopped, "client"), Grown(float64(s.Grown)))
+	} else {
+		p.line("slow", "%s stopped reading · the server closed %s of them · time from the stop to the close: p50 %s  max %s · its memory grew by %s",
+			Number(s.Stopped, "client"), Thousands(s.Cut), s.CutAfter.p50(), s.CutAfter.maximum(), Grown(float64(s.Grown)))
+	}
 	if len(s.Closes) > 0 {
-		p.line("", "cut by: %s", Counts(s.Closes))
+		p.line("", "closed by: %s", Counts(s.Closes))
 	}
 	p.line("", "the healthy meanwhile: %s · before: %s", s.Healthy.brief(), s.Before.brief())
 }

@@ -214,3 +214,16 @@ func TestAResultIsWhatItWasWhenItIsReadAgain(t *testing.T) {
 		}
 	}
 }
+
+// Where the server closed nobody, there is no time until it did.
+func TestReadersThatStoppedAndWereNotClosed(t *testing.T) {
+	r := slow()
+	r.Slow.Cut, r.Slow.CutAfter, r.Slow.Closes = 0, nil, nil
+	var b bytes.Buffer
+	if err := r.WriteText(&b, false); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.String(); !strings.Contains(got, "95 clients stopped reading · the server closed none of them: ") || strings.Contains(got, "to the close") {
+		t.Errorf("got %s", got)
+	}
+}

@@ -100,7 +100,7 @@ func (f *configFile) take(text []byte, flags []*kong.Flag) error {
 	settings, err := readTOML(text)
 	if bad := (*toml.DecodeError)(nil); errors.As(err, &bad) {
 		line, column := bad.Position()
-		return fmt.Errorf("%s:%d:%d: %w", f.path, line, column, err)
+		return fmt.Errorf("%s:%d:%d: not TOML: %s", f.path, line, column, syntaxOf(bad))
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.path, err)
@@ -137,6 +137,18 @@ func (f *configFile) take(text []byte, flags []*kong.Flag) error {
 		f.settings[s.place] = s
 	}
 	return nil
+}
+
+// syntaxOf says what is wrong, and what is wanted. It quotes nothing of the text, where a secret may stand.
+func syntaxOf(bad *toml.DecodeError) string {
+	text := strings.TrimPrefix(bad.Error(), "toml: ")
+	if strings.HasPrefix(text, "unexpected character U+000A at start of value") {
+		text = "the value is missing"
+	}
+	if strings.Contains(text, "already") { // the syntax is right
+		return text
+	}
+	return text + "; want KEY = VALUE, with text in quotes, or the head of a table, such as [api] or [[room]]"
 }
 
 func (f *configFile) head(s setting, known []string) error {

@@ -210,9 +210,14 @@ func TestAMistakeInAConfigFileIsNamed(t *testing.T) {
 	}{
 		// What is no TOML.
 		{"listen", []string{":1:"}},
-		{"rate = 5\nrate = 6\n", []string{":2:1: toml: key rate"}},
-		{"[api]\n[api]\n", []string{":2:2: toml: "}},
-		{"api.on = 'listen'\n[[api]]\n", []string{":2:3: toml: "}},
+		{"\nrate 5", []string{":2:6: not TOML: expected '=' after key; want KEY = VALUE, with text in quotes"}},
+		{"rate =\n", []string{":1:7: not TOML: the value is missing; want KEY = VALUE"}},
+		{"listen = 127.0.0.1:3000", []string{":1:15: not TOML: expected newline"}},
+		{"guests = on", []string{":1:10: not TOML: "}},
+		{"[[room]\n", []string{":1:7: not TOML: expected ']]' to close array table name; want"}},
+		{"rate = 5\nrate = 6\n", []string{":2:1: not TOML: key rate is already defined"}},
+		{"[api]\n[api]\n", []string{":2:2: not TOML: "}},
+		{"api.on = 'listen'\n[[api]]\n", []string{":2:3: not TOML: "}},
 		{"[api]\nkey = \"HUSH\n", []string{":2:"}},
 		{"[api]\nkey = HUSH\n", []string{":2:"}},
 		{"[api]\nkey = \"HUSH\\q\"\n", []string{":2:"}},
@@ -237,6 +242,9 @@ func TestAMistakeInAConfigFileIsNamed(t *testing.T) {
 		{"[api]\nmax-unsent = 1\n", []string{":2:1: api.max-unsent: no such key; max-unsent stands above all tables"}},
 		{"[api.keys]\n", []string{":1:2: api.keys: no such key; nearest: api.key"}},
 		{strings.Repeat("k", 1000) + " = 1", []string{":1:1: " + strings.Repeat("k", 60) + "...: no such key"}},
+		{"log-level = 'x'\ntls-cert = 'x'\nport = 1\n", []string{":1:1: log-level: no such key; none is like it", ":2:1: tls-cert: no such key; none is like it", ":3:1: port: no such key; none is like it"}},
+		{"[[room]]\npattern = 'x'\nhistory_size = 1\n", []string{":3:1: room.history_size: no such key; nearest: room.history-size"}},
+		{"history_size = 1\nMAX_ROOMS = 1\n", []string{":1:1: history_size: no such key; nearest: room.history-size", ":2:1: MAX_ROOMS: no such key; nearest: max-rooms"}},
 		{strings.Repeat("k.", 60_000) + "k = 1", []string{":1:1: k.k.k."}},
 
 		// Tables.
@@ -286,7 +294,7 @@ func TestAMistakeInAConfigFileIsNamed(t *testing.T) {
 		{"[[room]]\npattern = 'a'\n[[room]]\npattern = 'a'\n", []string{`:4:1: room "a": pattern = "a": want one that room "a", which comes earlier`}},
 		{"[[room]]\npattern = '*'\n[[room]]\npattern = 'chat:*'\n", []string{`:4:1: room "chat:*": pattern = "chat:*": want one that room "*", which comes earlier`}},
 		{"[[room]]\npattern = 'a'\nsubscribe = 'all'\n", []string{`:3:1: room "a": subscribe = "all": want one of anyone, signed-in, token, nobody`}},
-		{"[[room]]\npattern = 'a'\nhistory-size = 10\n", []string{`:1:3: room "a": history-ttl = 0s: want 1s to 168h`}},
+		{"[[room]]\npattern = 'a'\nhistory-size = 10\n", []string{`:3:1: room "a": history-size = 10: want history-ttl with it, such as history-ttl = "24h"`}},
 		{"[[room]]\npattern = 'a'\n\n[[room]]\npattern = 'b'\nhistory-size = 10\nhistory-ttl = '1ms'\n", []string{`:7:1: room "b": history-ttl = 1ms: want 1s to 168h`}},
 		{"[[room]]\npattern = 'a'\nrecovery = true\n", []string{`:3:1: room "a": recovery = true: want history-size above 0`}},
 		{"[[room]]\npattern = 'a'\npublish-proxy = true\n", []string{`:3:1: room "a": publish-proxy = true: want webhooks.url`}},
@@ -384,7 +392,7 @@ func TestAFileFullOfMistakes(t *testing.T) {
 	if len(lines) != maxMistakes+1 {
 		t.Fatalf("got %d lines, want %d", len(lines), maxMistakes+1)
 	}
-	if got, want := lines[99], path+":100:1: k99: no such key; nearest: "; !strings.HasPrefix(got, want) {
+	if got, want := lines[99], path+":100:1: k99: no such key; none is like it"; !strings.HasPrefix(got, want) {
 		t.Errorf("got %q, want it to begin %q", got, want)
 	}
 	if got, want := lines[100], path+":101:1: 100 mistakes are above; "; !strings.HasPrefix(got, want) {

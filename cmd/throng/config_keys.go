@@ -124,16 +124,20 @@ func asFlag(value any) string {
 // noSuchKey says where the key might have been meant to be.
 func noSuchKey(key string, known []string) error {
 	key = inLine(key)
-	last := key[strings.LastIndexByte(key, '.')+1:]
+	meant := strings.ToLower(strings.ReplaceAll(strings.Trim(key, `" `), "_", "-"))
+	if slices.Contains(known, meant) {
+		return fmt.Errorf("%s: no such key; nearest: %s", key, meant)
+	}
+	last := meant[strings.LastIndexByte(meant, '.')+1:]
 	for _, k := range known {
-		if k == last && k != key {
+		if k == last {
 			return fmt.Errorf("%s: no such key; %s stands above all tables", key, k)
 		}
 		if strings.HasSuffix(k, "."+last) {
 			return fmt.Errorf("%s: no such key; nearest: %s", key, k)
 		}
 	}
-	return fmt.Errorf("%s: no such key; nearest: %s", key, nearest(key, known))
+	return fmt.Errorf("%s: no such key; %s", key, nearest(meant, known))
 }
 
 // allKeys are those of the tables, and the tables, sorted.

@@ -150,6 +150,20 @@ func TestCommandLine(t *testing.T) {
 			says: []string{"environment THRONG_LISTN: no such setting; nearest: THRONG_LISTEN"},
 		},
 		{
+			name: "a variable that is like none",
+			args: []string{"serve", "--check"},
+			env:  []string{"THRONG_PORT=1"},
+			code: exitUsage,
+			says: []string{"environment THRONG_PORT: no such setting; none is like it"},
+		},
+		{
+			name: "a secret for webhooks without a url",
+			args: []string{"serve", "--check"},
+			env:  []string{"THRONG_WEBHOOK_SECRET=0123456789abcdef"},
+			code: exitUsage,
+			says: []string{"environment THRONG_WEBHOOK_SECRET: webhooks.secret: want webhooks.url with it"},
+		},
+		{
 			name: "a variable of another command",
 			args: []string{"serve", "--check"},
 			env:  []string{"THRONG_BENCH_TOKEN=0123456789abcdef"},

@@ -154,14 +154,19 @@ func unknownEnvironment(app *kong.Application) []error {
 	for _, pair := range os.Environ() {
 		name, _, _ := strings.Cut(pair, "=")
 		if strings.HasPrefix(name, envPrefix) && !slices.Contains(known, name) {
-			errs = append(errs, fmt.Errorf("environment %s: no such setting; nearest: %s", name, nearest(name, known)))
+			errs = append(errs, fmt.Errorf("environment %s: no such setting; %s", name, nearest(name, known)))
 		}
 	}
 	return errs
 }
 
+// nearest proposes the known name that differs from a name in a third of its characters or less.
 func nearest(name string, known []string) string {
-	return slices.MinFunc(known, func(a, b string) int {
-		return levenshtein.ComputeDistance(name, a) - levenshtein.ComputeDistance(name, b)
-	})
+	distance := func(k string) int { return levenshtein.ComputeDistance(name, k) }
+	best := slices.MinFunc(known, func(a, b string) int { return distance(a) - distance(b) })
+	own := strings.TrimPrefix(name, envPrefix) // which all variables have in common
+	if distance(best) > max(1, len(own)/3) {
+		return "none is like it"
+	}
+	return "nearest: " + best
 }
