@@ -11,6 +11,7 @@ func TestWhatChangesAMessage(t *testing.T) {
 		`{"of":"a","text":"b","type":"edit"}`:                true,
 		`{"type":"delete","of":7}`:                           true,
 		`{"type":"delete"}`:                                  false,
+		`{"type":"delete","what":"of"}`:                      false,
 		`{"type":"other","of":"a"}`:                          false,
 		`{"id":"a","text":"\"of\" {\"type\":\"edit\"}"}`:     false,
 		`{"meta":{"type":"edit","of":"a"}}`:                  false,

@@ -864,6 +864,7 @@ func TestAConnectionIsRefusedWhereTheApplicationIsCrowded(t *testing.T) {
 func TestSlowCallsHoldUpNobodyWhoComesIn(t *testing.T) {
 	t.Parallel()
 	a := hangingApplication(t, onRPC)
+	a.answers[onConnect], a.answers[onSubscribe] = always(`{"result":{}}`), always(`{"result":{}}`)
 	s := startHooked(t, a, nil)
 	const n = webhook.MaxAsking + 1
 	for range n {
@@ -876,6 +877,9 @@ func TestSlowCallsHoldUpNobodyWhoComesIn(t *testing.T) {
 	if got := c.line(); !strings.Contains(got, `"subscribe":{`) {
 		t.Errorf("got %s, want to be let in", got)
 	}
+	plain := dial(t, s, "y")
+	plain.send(ws.OpText, "hello")
+	plain.hear(ws.OpText, "hello")
 	if got := s.hub.hooks.askers.length(); got == 0 {
 		t.Error("the calls have ended: the test does not test")
 	}
