@@ -236,6 +236,11 @@ func badRequest(format string, args ...any) *protocol.Error {
 	return &protocol.Error{Code: errBadRequest.Code, Message: "bad request: " + fmt.Sprintf(format, args...)}
 }
 
+// notAvailable returns error 108 with the setting that is missing. Clients are not told: it is the application's to change.
+func notAvailable(why string) *protocol.Error {
+	return &protocol.Error{Code: errNotAvailable.Code, Message: errNotAvailable.Message + ": " + why}
+}
+
 // overLimit is error 106, and which limit.
 func overLimit(format string, args ...any) *protocol.Error {
 	return &protocol.Error{Code: errLimit.Code, Message: "limit exceeded: " + fmt.Sprintf(format, args...)}

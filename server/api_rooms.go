@@ -178,8 +178,10 @@ func (r *apiRoom) offers(a *api, d deed) *protocol.Error {
 	}
 	o := a.hub.optionsOf(r.Channel)
 	switch {
-	case d == toSeePresence && !o.Presence, d == toReadHistory && o.HistorySize == 0:
-		return errNotAvailable
+	case d == toSeePresence && !o.Presence:
+		return notAvailable("presence is off in this channel: set presence = true in the [[room]] that its name fits")
+	case d == toReadHistory && o.HistorySize == 0:
+		return notAvailable("this channel keeps no history: set history-size and history-ttl in the [[room]] that its name fits")
 	case !a.hub.authorize(asker{server: true}, d, r.Channel):
 		return errDenied
 	}

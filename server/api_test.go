@@ -473,9 +473,9 @@ func TestPresenceAndHistory(t *testing.T) {
 	wantError(t, s, "history", `{"channel":"h:1","since":{"offset":1,"epoch":"other"}}`, 112, "unrecoverable")
 	wantCall(t, s, "history_remove", `{"channel":"h:1"}`, `{"result":{}}`)
 	page(`,"limit":-1`, ``)
-	wantError(t, s, "history", `{"channel":"x"}`, 108, "not available")
-	wantError(t, s, "history_remove", `{"channel":"x"}`, 108, "not available")
-	wantError(t, s, "presence", `{"channel":"dark"}`, 108, "not available")
+	wantError(t, s, "history", `{"channel":"x"}`, 108, "not available: this channel keeps no history: set history-size")
+	wantError(t, s, "history_remove", `{"channel":"x"}`, 108, "not available: this channel keeps no history: set history-size")
+	wantError(t, s, "presence", `{"channel":"dark"}`, 108, "not available: presence is off in this channel: set presence")
 	wantError(t, s, "presence_stats", `{"channel":"dark"}`, 108, "not available")
 }
 
