@@ -31,7 +31,7 @@
 //	workers (workers.go)        what they were given: webhooks, and    must not touch a session: they post to its poller
 //	                            answers too long for a poller
 //
-// No connection has a goroutine. All locks are leaves (hub.mu, heartbeat.mu, handshakes.mu, arrivals.mu, moderation.mu, guests.mu, bodies.mu, poller.mu,
+// No connection has a goroutine. All locks are leaves (hub.mu, heartbeat.mu, handshakes.mu, arrivals.mu, moderation.mu, guests.mu, places.mu, poller.mu,
 // message.mu, nbio's own of each connection): no function of ours holds two. nbio calls onWritten under a connection's lock, so
 // that only leaves a note. Only a connection's poller closes its descriptor (socket.go says why); others end TCP.
 //

@@ -27,12 +27,12 @@ const (
 	guestRate     = 50               // tokens a second for one address, which may be a proxy with everybody behind it
 	maxGuestBody  = 8 << 10
 	guestTimeout  = 2 * time.Second // for the body to arrive
-	maxGuestsWait = 500             // requests in progress, of all addresses: each costs a goroutine (bodies)
+	maxGuestsWait = 500             // requests in progress, of all addresses: each costs a goroutine. Of an address with many, the oldest body makes room
 )
 
 // guests bounds what people cost who ask for a guest's token.
 type guests struct {
-	bodies  *bodies       // of the requests in progress
+	bodies  *places       // of the requests in progress
 	timeout time.Duration // for a body to arrive
 	seed    maphash.Seed
 
@@ -41,7 +41,7 @@ type guests struct {
 }
 
 func newGuests() *guests {
-	return &guests{bodies: newBodies(maxGuestsWait), timeout: guestTimeout, seed: maphash.MakeSeed()}
+	return &guests{bodies: newPlaces(maxGuestsWait, false), timeout: guestTimeout, seed: maphash.MakeSeed()}
 }
 
 // mayAsk holds an address to its rate.

@@ -21,9 +21,9 @@ import (
 type hooks struct {
 	client    *webhook.Client
 	events    []string
-	admitters *workers      // for connect and subscribe, of plain clients too: calls that take long hold up nobody who comes in
-	askers    *workers      // for publish and rpc
-	plain     chan struct{} // one for each handshake of a plain client that waits for the application
+	admitters *workers // for connect and subscribe, of plain clients too: calls that take long hold up nobody who comes in
+	askers    *workers // for publish and rpc
+	plain     *places  // of handshakes of plain clients that wait for the application
 	health    *hooksHealth
 	log       *slog.Logger
 	complaint rate.Sometimes
@@ -59,7 +59,7 @@ func newHooks(cfg WebhookConfig, log *slog.Logger, m *metrics) (*hooks, error) {
 		events:    cfg.Events,
 		admitters: newWorkers(webhook.MaxAdmitting, maxAsked, cfg.Timeout),
 		askers:    newWorkers(webhook.MaxAsking, maxAsked, cfg.Timeout),
-		plain:     make(chan struct{}, maxAskedPlain),
+		plain:     newPlaces(maxAskedPlain, true),
 		health:    newHooksHealth(cfg.Events),
 		log:       log,
 		complaint: everySecond(),

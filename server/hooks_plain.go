@@ -36,12 +36,12 @@ func (s *Server) askPlain(w http.ResponseWriter, r *http.Request, room string) *
 			s.log.Debug("time for the answer not limited", "error", err)
 		}
 	}()
-	select {
-	case h.plain <- struct{}{}:
-		defer func() { <-h.plain }()
-	default:
+	makeRoom := make(chan struct{})
+	at := h.plain.enter(s.sourceOf(r), func() { close(makeRoom) })
+	if at == nil {
 		return busyApplication()
 	}
+	defer h.plain.leave(at)
 	answered := make(chan *refusal, 1)
 	if !h.admitters.do(s.sourceOf(r), func() { answered <- h.aboutPlain(r.Context(), room) }, func() { answered <- busyApplication() }) {
 		return busyApplication()
@@ -52,6 +52,8 @@ func (s *Server) askPlain(w http.ResponseWriter, r *http.Request, room string) *
 			return stopping()
 		}
 		return no
+	case <-makeRoom:
+		return busyApplication()
 	case <-r.Context().Done():
 		return failedApplication(errHandshakeGone)
 	}

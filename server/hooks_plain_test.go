@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -146,23 +147,40 @@ func TestPlainClientsThatWaitForTheApplicationAreBounded(t *testing.T) {
 		}
 		waiting = append(waiting, nc)
 	}
-	eventually(t, "the application to be asked about three", func() bool { return len(a.of(onSubscribe)) == 3 && len(s.hub.hooks.plain) == 3 })
+	eventually(t, "the application to be asked about three", func() bool { return len(a.of(onSubscribe)) == 3 && s.hub.hooks.plain.length() == 3 })
 	connectSDK(t, s, userToken("ann"))
 
-	for range maxAskedPlain - 3 {
-		s.hub.hooks.plain <- struct{}{}
+	var places []*place
+	for i := range maxAskedPlain - 3 {
+		places = append(places, s.hub.hooks.plain.enter(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), func() { t.Error("another address made room") }))
 	}
+	// Its own address has the most.
 	resp, body := ask(t, s.Addr().String(), upgradeRequest(s.Addr().String(), "/ws"))
 	if resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" || !strings.Contains(body, "wait for the application") {
 		t.Errorf("got %s %q, want 503", resp.Status, body)
 	}
-	for range maxAskedPlain - 3 {
-		<-s.hub.hooks.plain
+	if got := value(t, s, "throng_handshakes_total", handshakeFull); got != 1 {
+		t.Errorf("got %v refused as one too many, want 1", got)
+	}
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP("127.0.0.2")}}
+	other, err := d.Dial("tcp", s.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if _, err := io.WriteString(other, upgradeRequest(s.Addr().String(), "/ws")); err != nil {
+		t.Fatal(err)
+	}
+	waiting = append(waiting, other)
+	eventually(t, "the application to be asked about one of another address", func() bool { return len(a.of(onSubscribe)) == 4 })
+	eventually(t, "one of the heaviest address to make room", func() bool { return value(t, s, "throng_handshakes_total", handshakeFull) == 2 })
+	for _, at := range places {
+		s.hub.hooks.plain.leave(at)
 	}
 	for _, nc := range waiting {
 		nc.Close()
 	}
-	eventually(t, "who has gone to be counted out", func() bool { return len(s.hub.hooks.plain) == 0 && s.hub.live.Load() == 1 })
+	eventually(t, "who has gone to be counted out", func() bool { return s.hub.hooks.plain.length() == 0 && s.hub.live.Load() == 1 })
 }
 
 // Plain members are counted in presence_stats as they are in channels.

@@ -32,7 +32,7 @@ func slowGuest(t *testing.T, s *Server, ip string) net.Conn {
 func TestSlowBodiesKeepNobodyElseOut(t *testing.T) {
 	t.Parallel()
 	const places, addresses, each = 24, 6, 6
-	s := startPrepared(t, nil, func(s *Server) { s.guests.bodies, s.guests.timeout = newBodies(places), patience })
+	s := startPrepared(t, nil, func(s *Server) { s.guests.bodies, s.guests.timeout = newPlaces(places, false), patience })
 	head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: ", guestPath, s.Addr())
 	for i := range addresses * each {
 		slowGuest(t, s, fmt.Sprintf("127.0.1.%d", 1+i%addresses))
@@ -59,7 +59,7 @@ func TestSlowBodiesKeepNobodyElseOut(t *testing.T) {
 // A request that has to make room is told so, and that it can come again.
 func TestAGuestThatMakesRoomIsToldWhen(t *testing.T) {
 	t.Parallel()
-	s := startPrepared(t, nil, func(s *Server) { s.guests.bodies, s.guests.timeout = newBodies(1), patience })
+	s := startPrepared(t, nil, func(s *Server) { s.guests.bodies, s.guests.timeout = newPlaces(1, false), patience })
 	slow := slowGuest(t, s, "127.0.0.1")
 	eventually(t, "the slow body to come", func() bool { return s.guests.bodies.length() == 1 })
 	guest(t, s, "Ann", "")
@@ -76,9 +76,11 @@ func TestAGuestThatMakesRoomIsToldWhen(t *testing.T) {
 func TestTheHeaviestAddressMakesRoom(t *testing.T) {
 	t.Parallel()
 	one, two, three := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("192.0.2.3")
-	b := newBodies(5)
+	b := newPlaces(5, false)
 	var ended []string
-	enter := func(from netip.Addr, name string) *body { return b.enter(from, func() { ended = append(ended, name) }) }
+	enter := func(from netip.Addr, name string) *place {
+		return b.enter(from, func() { ended = append(ended, name) })
+	}
 	want := func(what string, names ...string) {
 		t.Helper()
 		if fmt.Sprint(ended) != fmt.Sprint(names) {
@@ -109,14 +111,14 @@ func TestTheHeaviestAddressMakesRoom(t *testing.T) {
 	}
 	enter(one, "again")
 	want("by its own address", "first", "third")
-	for _, of := range []*body{read, light} {
+	for _, of := range []*place{read, light} {
 		b.arrived(of)
 	}
 	if got := b.length(); got != 5 {
 		t.Errorf("with two that have arrived: got %d, want 5 in progress", got)
 	}
 
-	all := newBodies(1)
+	all := newPlaces(1, false)
 	all.arrived(all.enter(one, func() { t.Error("ended one whose body is there") }))
 	if all.enter(two, func() {}) != nil {
 		t.Error("got a place, want none: nobody waits for a body")
