@@ -1,0 +1,358 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/throng-chat/throng/server"
+)
+
+// The tables of docs/config.md are compared with the flags, the keys and the defaults.
+
+// docTable is a table of a page.
+type docTable struct {
+	section string // the heading above it
+	header  []string
+	rows    [][]string
+}
+
+// docTables reads the tables of a page in docs.
+func docTables(t *testing.T, page string) []docTable {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tables []docTable
+	section, inTable := "", false
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "#") {
+			section = strings.TrimLeft(line, "# ")
+		}
+		if !strings.HasPrefix(line, "|") {
+			inTable = false
+			continue
+		}
+		cells := strings.Split(strings.TrimSuffix(strings.TrimPrefix(line, "|"), "|"), "|")
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		switch {
+		case !inTable:
+			inTable = true
+			tables = append(tables, docTable{section: section, header: cells})
+		case strings.Trim(cells[0], "-") == "" && cells[0] != "":
+		default:
+			last := &tables[len(tables)-1]
+			if len(cells) != len(last.header) {
+				t.Errorf("%s, %s: %d cells in %q, want %d", page, section, len(cells), line, len(last.header))
+				continue
+			}
+			last.rows = append(last.rows, cells)
+		}
+	}
+	return tables
+}
+
+// docRows are the rows of the first table below a heading that has a column, each by the names of the columns.
+func docRows(t *testing.T, tables []docTable, section, column string) (rows []map[string]string) {
+	t.Helper()
+	for _, d := range tables {
+		if d.section != section || !slices.Contains(d.header, column) {
+			continue
+		}
+		for _, cells := range d.rows {
+			row := map[string]string{}
+			for i, name := range d.header {
+				row[name] = cells[i]
+			}
+			rows = append(rows, row)
+		}
+		return rows
+	}
+	t.Fatalf("no table below %q has a column %q", section, column)
+	return nil
+}
+
+// same compares what a page has with what the program has.
+func same(t *testing.T, what string, page, program []string) {
+	t.Helper()
+	if len(program) == 0 {
+		t.Fatalf("%s: the program has none", what)
+	}
+	for _, s := range program {
+		if !slices.Contains(page, s) {
+			t.Errorf("%s: the page lacks %s", what, s)
+		}
+	}
+	for _, s := range page {
+		if !slices.Contains(program, s) {
+			t.Errorf("%s: the page has %s, and the program does not", what, s)
+		}
+	}
+	if len(page) != len(program) {
+		t.Errorf("%s: %d rows, want %d", what, len(page), len(program))
+	}
+}
+
+// shownDefault is a default as the page shows it.
+func shownDefault(value string) string {
+	if value == "" {
+		return "none"
+	}
+	return "`" + value + "`"
+}
+
+func TestDocsSettingsAreTheFlags(t *testing.T) {
+	parser, _ := commandLine()
+	read := docTables(t, "config.md")
+	var page, program, flagsOnly, programOnly []string
+	for _, f := range serverFlags(parser.Model) {
+		if f.Name == "help" {
+			continue
+		}
+		names := fmt.Sprintf("`--%s`, `%s`", f.Name, f.Envs[0])
+		if f.Tag.Get("config") == "-" {
+			programOnly = append(programOnly, names)
+			continue
+		}
+		value := f.Default
+		if f.IsBool() && value == "" {
+			value = "false"
+		}
+		program = append(program, fmt.Sprintf("`%s`, %s, default %s", f.Name, names, shownDefault(value)))
+	}
+	for _, row := range docRows(t, read, "Settings", "key") {
+		page = append(page, fmt.Sprintf("%s, %s, %s, default %s", row["key"], row["flag"], row["variable"], row["default"]))
+	}
+	for _, d := range read {
+		if d.section == "Settings" && d.header[0] == "flag" {
+			for _, row := range d.rows {
+				flagsOnly = append(flagsOnly, row[0]+", "+row[1])
+			}
+		}
+	}
+	same(t, "settings", page, program)
+	same(t, "flags without a key", flagsOnly, programOnly)
+}
+
+func TestDocsKeysOfTablesAreTheProgrammes(t *testing.T) {
+	t.Parallel()
+	page := docTables(t, "config.md")
+	room := server.DefaultRoom()
+	room.Pattern = "" // which every [[room]] must have
+	cfg := server.DefaultConfig()
+	keys := tableKeys(&cfg)
+	maps.Copy(keys, roomKeys(&room))
+	for table := range tables {
+		var documented, program []string
+		for key, target := range keys {
+			name, ours := strings.CutPrefix(key, table+".")
+			if !ours {
+				continue
+			}
+			value := reflect.ValueOf(target).Elem().Interface()
+			text := fmt.Sprint(value)
+			if list, is := value.([]string); is {
+				text = strings.Join(list, ", ")
+			}
+			variable := ""
+			if secret, is := secrets[key]; is {
+				variable = "`" + secret + "`"
+			}
+			program = append(program, fmt.Sprintf("`%s`, variable %q, default %s", name, variable, shownDefault(text)))
+		}
+		for _, row := range docRows(t, page, "`"+brackets(table)+"`", "key") {
+			documented = append(documented, fmt.Sprintf("%s, variable %q, default %s", row["key"], row["variable"], row["default"]))
+		}
+		same(t, "keys of "+brackets(table), documented, program)
+	}
+}
+
+// rangeOf is a range such as "1 KiB to 1 GiB, or 0: no limit".
+var rangeOf = regexp.MustCompile(`^([\d,.]+ ?[A-Za-z]*) to ([\d,.]+ ?[A-Za-z]*)(, or 0: .*)?$`)
+
+// The ends of each range of the page are allowed, and what is beyond them is not.
+func TestDocsRangesAreTheChecks(t *testing.T) {
+	complaint := func(flag, value string) string {
+		_, err := settled(t, written(t, ""), "--"+flag+"="+value)
+		if err == nil {
+			return ""
+		}
+		for line := range strings.Lines(err.Error()) {
+			if strings.Contains(line, flag+" = ") || strings.Contains(line, "--"+flag) {
+				return line
+			}
+		}
+		return ""
+	}
+	checked := 0
+	for _, row := range docRows(t, docTables(t, "config.md"), "Settings", "key") {
+		flag := strings.Trim(row["key"], "`")
+		if strings.HasPrefix(row["range"], "0 or more") {
+			checked++
+			unit := map[string]string{"duration": "s", "number": ""}[row["type"]]
+			if complaint(flag, "-1"+unit) == "" {
+				t.Errorf("%s: a negative value is allowed", flag)
+			}
+			if got := complaint(flag, "0"+unit); got != "" {
+				t.Errorf("%s: 0 is refused: %s", flag, got)
+			}
+			continue
+		}
+		found := rangeOf.FindStringSubmatch(row["range"])
+		if found == nil {
+			continue
+		}
+		checked++
+		least, most := quantity(t, row["type"], found[1]), quantity(t, row["type"], found[2])
+		show := func(v int64) string {
+			if row["type"] == "duration" {
+				return time.Duration(v).String()
+			}
+			return strconv.FormatInt(v, 10)
+		}
+		for value, allowed := range map[int64]bool{least: true, most: true, least - 1: found[3] != "" && least == 1, most + 1: false} {
+			if got := complaint(flag, show(value)); (got == "") != allowed {
+				t.Errorf("%s = %s: got %q, want it allowed: %v", flag, show(value), got, allowed)
+			}
+		}
+		if got := complaint(flag, show(0)); (got == "") != (found[3] != "") {
+			t.Errorf("%s = 0: got %q, and the page has %q", flag, got, row["range"])
+		}
+	}
+	if checked < 12 {
+		t.Errorf("checked %d ranges, want 12 or more", checked)
+	}
+}
+
+// quantity is a number, a size in bytes or a duration in nanoseconds of the page.
+func quantity(t *testing.T, kind, text string) int64 {
+	t.Helper()
+	number, unit, _ := strings.Cut(strings.ReplaceAll(text, ",", ""), " ")
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	factor, ok := map[string]int64{
+		"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40,
+		"ms": int64(time.Millisecond), "s": int64(time.Second), "h": int64(time.Hour),
+	}[unit]
+	if !ok {
+		t.Fatalf("%s: unknown unit %q", kind, unit)
+	}
+	return n * factor
+}
+
+func TestDocsExitCodesAreTheProgrammes(t *testing.T) {
+	t.Parallel()
+	var page []string
+	for _, row := range docRows(t, docTables(t, "config.md"), "Check", "exit code") {
+		page = append(page, row["exit code"])
+	}
+	same(t, "exit codes", page, []string{"0", fmt.Sprint(exitFailed), fmt.Sprint(exitUsage), fmt.Sprint(exitInUse)})
+}
+
+// The example at the top of the page is right, and its explanation is.
+func TestDocsExampleOfTheConfigIsRight(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "config.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(text), "```toml\n")
+	example, _, ended := strings.Cut(rest, "```")
+	if !found || !ended {
+		t.Fatal("no example")
+	}
+	t.Setenv("THRONG_MAX_MESSAGE", "16KiB")
+	t.Setenv("THRONG_TOKEN_HMAC_SECRET", strings.Repeat("s", 64))
+	cfg, err := settled(t, written(t, example), "--rate", "50")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Rate != 50 || cfg.MaxMessage != 16<<10 || cfg.Listen != ":3000" || len(cfg.Rooms) != 1 {
+		t.Errorf("got %+v", cfg)
+	}
+}
+
+// The settings that docs/limits.md names are there, with the defaults and the ranges that it says.
+func TestDocsLimitsNameSettings(t *testing.T) {
+	parser, _ := commandLine()
+	ranges, defaults := map[string]string{}, map[string]string{}
+	for _, row := range docRows(t, docTables(t, "config.md"), "Settings", "key") {
+		key := strings.Trim(row["key"], "`")
+		ranges[key], defaults[key] = row["range"], strings.Trim(row["default"], "`")
+	}
+	known := allKeys(flatNames())
+	quoted := regexp.MustCompile("`([^`]+)`")
+	alone := regexp.MustCompile("^`([a-z-]+)`( \\(([^)]*)\\))?$")
+	named, compared := map[string]bool{}, 0
+	for _, d := range docTables(t, "limits.md") {
+		at, limit := slices.Index(d.header, "setting"), slices.Index(d.header, "default")
+		if at < 0 || limit < 0 {
+			continue
+		}
+		for _, row := range d.rows {
+			for _, found := range quoted.FindAllStringSubmatch(row[at], -1) {
+				key := found[1]
+				switch {
+				case key == "slow_mode" && strings.Contains(row[at], "API"), key == "limit" && strings.Contains(row[at], "URL"):
+					continue
+				case strings.HasPrefix(key, "["):
+					table, name, _ := strings.Cut(key, " ")
+					key = strings.Trim(table, "[]") + "." + name
+				}
+				named[key] = true
+				if !slices.Contains(known, key) {
+					t.Errorf("limits.md, %q: there is no setting %s", row[0], found[1])
+				}
+			}
+			found := alone.FindStringSubmatch(row[at])
+			if found == nil || strings.Contains(row[limit], "`") {
+				continue
+			}
+			compared++
+			if found[3] != "" && found[3] != ranges[found[1]] {
+				t.Errorf("limits.md, %q: range %q, and config.md has %q", row[0], found[3], ranges[found[1]])
+			}
+			if !limitAgrees(row[limit], defaults[found[1]]) {
+				t.Errorf("limits.md, %q: default %q, and config.md has %q", row[0], row[limit], defaults[found[1]])
+			}
+		}
+	}
+	if compared < 15 {
+		t.Errorf("compared %d defaults, want 15 or more", compared)
+	}
+	for _, f := range serverFlags(parser.Model) {
+		if regexp.MustCompile(`^(max|rate|ping|history)-|^(rate|drain)$`).MatchString(f.Name) && !named[f.Name] {
+			t.Errorf("limits.md does not name the setting %s", f.Name)
+		}
+	}
+	for key := range roomKeys(&server.RoomOptions{}) {
+		if regexp.MustCompile(`^room\.(max-|rate$|history-)`).MatchString(key) && !named[key] {
+			t.Errorf("limits.md does not name the setting %s", key)
+		}
+	}
+}
+
+// limitAgrees says whether a limit is a default, such as "100/s" of "100" and "64 KiB" of "64KiB".
+func limitAgrees(limit, value string) bool {
+	switch value {
+	case "0":
+		return limit == "off" || strings.HasPrefix(limit, "open-file limit")
+	case "none":
+		return true
+	}
+	spaced := regexp.MustCompile(`^(\d+)([A-Za-z]+)$`).ReplaceAllString(value, "$1 $2")
+	return limit == spaced || strings.HasPrefix(limit, spaced+"/s") || strings.HasPrefix(limit, spaced+";")
+}

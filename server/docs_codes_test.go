@@ -1,0 +1,809 @@
+package server
+
+import (
+	"fmt"
+	"go/ast"
+	"go/constant"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/centrifugal/protocol"
+)
+
+// The tables of docs/codes.md and docs/limits.md are compared with the sources: what a table lacks, and what it has too much, is an error.
+
+// docTable is a table of a page.
+type docTable struct {
+	section string // the heading above it
+	header  []string
+	rows    [][]string
+}
+
+// docTables reads the tables of a page in docs.
+func docTables(t *testing.T, page string) []docTable {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "docs", page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tables []docTable
+	section, inTable := "", false
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "#") {
+			section = strings.TrimLeft(line, "# ")
+		}
+		if !strings.HasPrefix(line, "|") {
+			inTable = false
+			continue
+		}
+		cells := strings.Split(strings.TrimSuffix(strings.TrimPrefix(line, "|"), "|"), "|")
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		switch {
+		case !inTable:
+			inTable = true
+			tables = append(tables, docTable{section: section, header: cells})
+		case strings.Trim(cells[0], "-") == "" && cells[0] != "":
+		default:
+			last := &tables[len(tables)-1]
+			if len(cells) != len(last.header) {
+				t.Errorf("%s, %s: %d cells in %q, want %d", page, section, len(cells), line, len(last.header))
+				continue
+			}
+			last.rows = append(last.rows, cells)
+		}
+	}
+	return tables
+}
+
+// column is the index of a column, -1 for none.
+func (d *docTable) column(name string) int { return slices.Index(d.header, name) }
+
+// tableOf is the table with these columns below a heading. A heading may have several tables.
+func tableOf(t *testing.T, tables []docTable, section string, columns ...string) docTable {
+	t.Helper()
+	for _, d := range tables {
+		if d.section == section && !slices.ContainsFunc(columns, func(c string) bool { return d.column(c) < 0 }) {
+			if len(d.rows) == 0 {
+				t.Fatalf("table of %s: no rows", section)
+			}
+			return d
+		}
+	}
+	t.Fatalf("no table below %q has the columns %q", section, columns)
+	return docTable{}
+}
+
+// unquoted is a cell without its backquotes.
+func unquoted(cell string) string { return strings.Trim(cell, "`") }
+
+// same compares what a page has with what the sources have.
+func same(t *testing.T, what string, page, sources []string) {
+	t.Helper()
+	if len(sources) == 0 {
+		t.Fatalf("%s: found none in the sources", what)
+	}
+	for _, s := range sources {
+		if !slices.Contains(page, s) {
+			t.Errorf("%s: the page lacks %s", what, s)
+		}
+	}
+	for _, p := range page {
+		if !slices.Contains(sources, p) {
+			t.Errorf("%s: the page has %s, and the sources do not", what, p)
+		}
+	}
+}
+
+// parsedSource is a source file that is no test.
+type parsedSource struct {
+	*ast.File
+	dir string
+}
+
+// parsedSources are the sources of the server and of the command.
+var parsedSources = sync.OnceValues(func() ([]parsedSource, error) {
+	var all []parsedSource
+	for _, root := range []string{".", filepath.Join("..", "cmd", "throng")} {
+		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			switch {
+			case err != nil:
+				return err
+			case d.IsDir() && slices.Contains([]string{"sdk", "torture", "testdata", "browser", "autobahn"}, d.Name()):
+				return fs.SkipDir
+			case d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
+				return nil
+			}
+			f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+			all = append(all, parsedSource{f, filepath.Dir(path)})
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+})
+
+// eachNode calls f with every node of the sources.
+func eachNode(t *testing.T, f func(s parsedSource, n ast.Node)) {
+	t.Helper()
+	sources, err := parsedSources()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range sources {
+		ast.Inspect(s.File, func(n ast.Node) bool {
+			f(s, n)
+			return true
+		})
+	}
+}
+
+// literalOf is the value of a literal as text; a text without its quotes.
+func literalOf(e ast.Expr) (string, bool) {
+	lit, ok := e.(*ast.BasicLit)
+	if !ok {
+		return "", false
+	}
+	if text, err := strconv.Unquote(lit.Value); err == nil {
+		return text, true
+	}
+	return lit.Value, true
+}
+
+// typeName is how the type of a composite literal is written.
+func typeName(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.Ident:
+		return e.Name
+	case *ast.SelectorExpr:
+		if x, ok := e.X.(*ast.Ident); ok {
+			return x.Name + "." + e.Sel.Name
+		}
+	}
+	return ""
+}
+
+func TestDocsErrorsAreThoseOfTheSources(t *testing.T) {
+	t.Parallel()
+	messages, temporary := map[string]string{}, map[string]map[string]bool{}
+	eachNode(t, func(_ parsedSource, n ast.Node) {
+		lit, ok := n.(*ast.CompositeLit)
+		if !ok || typeName(lit.Type) != "protocol.Error" {
+			return
+		}
+		code, message, is := "", "", "no"
+		for _, e := range lit.Elts {
+			kv, ok := e.(*ast.KeyValueExpr)
+			if !ok {
+				continue
+			}
+			text, isLiteral := literalOf(kv.Value)
+			switch key := kv.Key.(*ast.Ident).Name; {
+			case key == "Code" && isLiteral:
+				code = text
+			case key == "Message" && isLiteral:
+				message, _, _ = strings.Cut(text, ":")
+			case key == "Temporary":
+				is = "yes"
+			}
+		}
+		if code == "" {
+			return // that of another error
+		}
+		messages[code] = message
+		if temporary[code] == nil {
+			temporary[code] = map[string]bool{}
+		}
+		temporary[code][is] = true
+	})
+	var sources, page []string
+	for code, message := range messages {
+		is := "refresh only"
+		if len(temporary[code]) == 1 {
+			is = slices.Collect(maps.Keys(temporary[code]))[0]
+		}
+		n, err := strconv.Atoi(code)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sources = append(sources, fmt.Sprintf("%s, %s, temporary: %s, HTTP %d", code, message, is, httpStatus(&protocol.Error{Code: uint32(n)})))
+	}
+	table := tableOf(t, docTables(t, "codes.md"), "Errors", "code", "message", "temporary", "transport mode")
+	for _, row := range table.rows {
+		if row[0] != "yours" {
+			page = append(page, fmt.Sprintf("%s, %s, temporary: %s, HTTP %s", row[0], unquoted(row[1]), row[3], row[4]))
+		}
+	}
+	same(t, "errors", page, sources)
+}
+
+func TestDocsUnsubscribeCodesAreThoseOfTheSources(t *testing.T) {
+	t.Parallel()
+	var sources, page []string
+	eachNode(t, func(_ parsedSource, n ast.Node) {
+		if lit, ok := n.(*ast.CompositeLit); ok && typeName(lit.Type) == "ending" {
+			code, _ := literalOf(lit.Elts[0])
+			reason, _ := literalOf(lit.Elts[1])
+			sources = append(sources, code+" "+reason)
+		}
+	})
+	for _, row := range tableOf(t, docTables(t, "codes.md"), "Unsubscribe codes", "code", "reason").rows {
+		page = append(page, row[0]+" "+unquoted(row[1]))
+	}
+	same(t, "unsubscribe codes", page, sources)
+}
+
+func TestDocsCloseCodesAreThoseOfTheSources(t *testing.T) {
+	t.Parallel()
+	table := tableOf(t, docTables(t, "codes.md"), "Close codes", "code", "text", "client", "reason")
+	client, reason := table.column("client"), table.column("reason")
+
+	// Those of sessions.
+	labels := map[string]string{} // of reasons, by constant
+	var disconnects []*ast.CompositeLit
+	values := map[string]string{} // of constants named Close...
+	used := map[string]bool{}
+	texts := map[string]bool{}
+	eachNode(t, func(s parsedSource, n ast.Node) {
+		switch n := n.(type) {
+		case *ast.ValueSpec:
+			for i, name := range n.Names {
+				if name.Name == "reasonNames" {
+					for _, e := range n.Values[0].(*ast.CompositeLit).Elts {
+						kv := e.(*ast.KeyValueExpr)
+						labels[kv.Key.(*ast.Ident).Name], _ = literalOf(kv.Value)
+					}
+				}
+				if strings.HasPrefix(name.Name, "Close") && typeName(n.Type) == "CloseCode" {
+					values[name.Name], _ = literalOf(n.Values[i])
+				}
+			}
+		case *ast.CompositeLit:
+			if typeName(n.Type) == "disconnect" {
+				disconnects = append(disconnects, n)
+			}
+			for _, e := range n.Elts { // ws.CloseError{Code: CloseTooBig}
+				if kv, ok := e.(*ast.KeyValueExpr); ok && typeName(n.Type) == "CloseError" {
+					used[typeName(kv.Value)] = true
+				}
+			}
+		case *ast.SelectorExpr:
+			used[n.Sel.Name] = true
+		case *ast.BasicLit:
+			if text, ok := literalOf(n); ok {
+				texts[text] = true
+			}
+		}
+	})
+	var sources, page []string
+	for _, d := range disconnects {
+		code, ok := literalOf(d.Elts[1])
+		if !ok {
+			continue // the application's
+		}
+		text, _ := literalOf(d.Elts[2])
+		sources = append(sources, fmt.Sprintf("%s %q, reason %s", code, text, labels[d.Elts[0].(*ast.Ident).Name]))
+	}
+	var codes, documentedLabels []string
+	for _, row := range table.rows {
+		documentedLabels = append(documentedLabels, row[reason])
+		if text := unquoted(row[1]); text != "" && text != "yours" && !texts[text] {
+			t.Errorf("close code %s: no source has the text %q", row[0], text)
+		}
+		n, err := strconv.Atoi(row[0])
+		switch {
+		case row[0] == "none (1006)":
+			codes = append(codes, "1006")
+		case err != nil: // those of others
+		case n < 3000:
+			codes = append(codes, row[0])
+		default:
+			page = append(page, fmt.Sprintf("%d %q, reason %s", n, unquoted(row[1]), row[reason]))
+			if row[client] != "SDK" {
+				t.Errorf("close code %d: client %q, want SDK", n, row[client])
+			}
+		}
+	}
+	same(t, "close codes of SDK clients", page, sources)
+
+	// Those of RFC 6455.
+	used["CloseNoStatus"] = false // it is the absence of a code, and only a client's close is answered with it
+	used["CloseInternal"] = false // conn.fail has it for an error that the decoder does not return
+	var standard []string
+	for name, value := range values {
+		if used[name] || name == "CloseProtocolError" {
+			standard = append(standard, value)
+		}
+	}
+	same(t, "close codes of RFC 6455", codes, standard)
+
+	var all []string
+	for _, r := range reasonNames {
+		if r != stillOpen.String() {
+			all = append(all, r)
+		}
+	}
+	same(t, "reasons of a close", documentedLabels, all)
+}
+
+// Each code of RFC 6455 stands there with each reason that it is sent for. 1006 is the end of TCP without a close frame.
+func TestDocsCloseReasonsAreThoseOfTheSources(t *testing.T) {
+	t.Parallel()
+	values, labels, reasons := map[string]string{}, map[string]string{}, map[string]string{}
+	eachNode(t, func(_ parsedSource, n ast.Node) {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok {
+			return
+		}
+		for i, name := range spec.Names {
+			if i >= len(spec.Values) {
+				break
+			}
+			switch lit, is := spec.Values[i].(*ast.CompositeLit); {
+			case typeName(spec.Type) == "CloseCode":
+				values[name.Name], _ = literalOf(spec.Values[i])
+			case is && name.Name == "reasonNames":
+				for _, e := range lit.Elts {
+					kv := e.(*ast.KeyValueExpr)
+					labels[typeName(kv.Key)], _ = literalOf(kv.Value)
+				}
+			case is && typeName(lit.Type) == "disconnect":
+				reasons[name.Name] = typeName(lit.Elts[0])
+			}
+		}
+	})
+	// conn.fail finds the reason of what the decoder refuses by its code.
+	sources := map[string]bool{"1002 protocol_error": true, "1007 not_utf8": true, "1008 protocol_error": true, "1009 too_big": true}
+	eachNode(t, func(_ parsedSource, n ast.Node) {
+		call, ok := n.(*ast.CallExpr)
+		if !ok || len(call.Args) == 0 {
+			return
+		}
+		sel, ok := call.Fun.(*ast.SelectorExpr)
+		if !ok {
+			return
+		}
+		first, second := typeName(call.Args[0]), ""
+		if len(call.Args) > 1 {
+			second = values[strings.TrimPrefix(typeName(call.Args[1]), "ws.")]
+		}
+		switch label, last := labels[first], labels[typeName(call.Args[len(call.Args)-1])]; {
+		case sel.Sel.Name == "close" && label != "" && second != "":
+			sources[second+" "+label] = true
+		case sel.Sel.Name == "disconnect" && reasons[first] != "" && second != "":
+			sources[second+" "+labels[reasons[first]]] = true
+		case (sel.Sel.Name == "cut" || sel.Sel.Name == "abandon") && last != "":
+			sources["1006 "+last] = true
+		}
+	})
+	page := map[string]bool{}
+	table := tableOf(t, docTables(t, "codes.md"), "Close codes", "code", "text", "client", "reason")
+	for _, row := range table.rows {
+		code := strings.TrimSuffix(strings.TrimPrefix(row[0], "none ("), ")")
+		if n, err := strconv.Atoi(code); err == nil && n < 3000 {
+			page[code+" "+row[table.column("reason")]] = true
+		}
+	}
+	same(t, "reasons of the codes of RFC 6455", slices.Collect(maps.Keys(page)), slices.Collect(maps.Keys(sources)))
+}
+
+// The guest endpoint and the server API have the statuses that their functions have. httpStatus is for the transport mode.
+func TestDocsStatusesOfEndpointsAreThoseOfTheSources(t *testing.T) {
+	t.Parallel()
+	names := statusNames()
+	for section, isOurs := range map[string]func(function, receiver string) bool{
+		"Guest tokens: `POST /connection/guest`": func(function, _ string) bool {
+			return slices.Contains([]string{"serveGuest", "readGuest", "admitGuest"}, function)
+		},
+		"Server API: `POST /api` and `POST /api/METHOD`": func(_, receiver string) bool { return receiver == "api" },
+	} {
+		sources, page := map[string]bool{}, map[string]bool{}
+		eachNode(t, func(_ parsedSource, n ast.Node) {
+			function, ok := n.(*ast.FuncDecl)
+			if !ok {
+				return
+			}
+			receiver := ""
+			if function.Recv != nil {
+				of := function.Recv.List[0].Type
+				if star, is := of.(*ast.StarExpr); is {
+					of = star.X
+				}
+				receiver = typeName(of)
+			}
+			if !isOurs(function.Name.Name, receiver) {
+				return
+			}
+			ast.Inspect(function, func(n ast.Node) bool {
+				if sel, ok := n.(*ast.SelectorExpr); ok && typeName(sel.X) == "http" && names[sel.Sel.Name] > 0 {
+					sources[strconv.Itoa(names[sel.Sel.Name])] = true
+				}
+				return true
+			})
+		})
+		for _, row := range tableOf(t, docTables(t, "codes.md"), section, "status", "cause").rows {
+			page[row[0]] = true
+		}
+		page["200"], sources["200"] = true, true // not always written out
+		same(t, section, slices.Collect(maps.Keys(page)), slices.Collect(maps.Keys(sources)))
+	}
+}
+
+// statusNames are the names of statuses in net/http.
+func statusNames() map[string]int {
+	names := map[string]int{}
+	for code := 100; code < 600; code++ {
+		if text := http.StatusText(code); text != "" {
+			names["Status"+strings.NewReplacer(" ", "", "-", "", "'", "").Replace(text)] = code
+		}
+	}
+	return names
+}
+
+// documentedStatuses are the HTTP statuses of docs/codes.md.
+func documentedStatuses(t *testing.T) []string {
+	var page []string
+	for _, d := range docTables(t, "codes.md") {
+		for _, name := range []string{"status", "transport mode"} {
+			at := d.column(name)
+			for _, row := range d.rows {
+				if at < 0 || row[at] == "" || row[at] == "none" || slices.Contains(page, row[at]) {
+					continue
+				}
+				page = append(page, row[at])
+			}
+		}
+	}
+	return page
+}
+
+func TestDocsStatusesAreThoseOfTheSources(t *testing.T) {
+	t.Parallel()
+	names := statusNames()
+	var sources []string
+	eachNode(t, func(s parsedSource, n ast.Node) {
+		sel, ok := n.(*ast.SelectorExpr)
+		if !ok || typeName(sel.X) != "http" || s.dir == "webhook" || s.dir == "token" { // which read the statuses of others
+			return
+		}
+		if code, is := names[sel.Sel.Name]; is && !slices.Contains(sources, strconv.Itoa(code)) {
+			sources = append(sources, strconv.Itoa(code))
+		}
+	})
+	same(t, "HTTP statuses", documentedStatuses(t), sources)
+}
+
+// metricLabels are the values of a label that a metric has from the start.
+func metricLabels(t *testing.T, metric string) (values []string) {
+	t.Helper()
+	families, err := newMetrics().registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == metric {
+			for _, m := range f.GetMetric() {
+				values = append(values, m.GetLabel()[0].GetValue())
+			}
+		}
+	}
+	return values
+}
+
+func TestDocsLabelsAreThoseOfTheMetrics(t *testing.T) {
+	t.Parallel()
+	upgrades, requests := []string{handshakeAccepted}, []string{}
+	for _, d := range docTables(t, "codes.md") {
+		at := d.column("label")
+		for _, row := range d.rows {
+			switch {
+			case at < 0 || row[at] == "":
+			case d.section == "WebSocket upgrade":
+				upgrades = append(upgrades, row[at])
+			default:
+				requests = append(requests, row[at])
+			}
+		}
+	}
+	same(t, "results of handshakes", upgrades, metricLabels(t, "throng_handshakes_total"))
+	same(t, "reasons of refused requests", requests, metricLabels(t, "throng_http_refused_total"))
+}
+
+// What docs/limits.md says of codes, statuses and metrics is there.
+func TestDocsLimitsNameWhatThereIs(t *testing.T) {
+	t.Parallel()
+	metrics, errors, closes := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	eachNode(t, func(_ parsedSource, n ast.Node) {
+		if lit, ok := n.(*ast.BasicLit); ok {
+			if text, _ := literalOf(lit); strings.HasPrefix(text, "throng_") {
+				metrics[text] = true
+			}
+		}
+	})
+	codes := docTables(t, "codes.md")
+	for _, row := range tableOf(t, codes, "Errors", "code", "message").rows {
+		errors[row[0]] = true
+	}
+	for _, section := range []string{"Close codes", "Unsubscribe codes"} {
+		for _, row := range tableOf(t, codes, section, "code", "cause").rows {
+			closes[row[0]] = true
+		}
+	}
+	known := map[string]func(string) bool{
+		"metric":    func(s string) bool { return metrics[s] },
+		"error":     func(s string) bool { return errors[s] },
+		"close":     func(s string) bool { return closes[s] },
+		"status":    func(s string) bool { return slices.Contains(documentedStatuses(t), s) },
+		"reason":    func(s string) bool { return slices.Contains(reasonNames[:], s) },
+		"handshake": func(s string) bool { return slices.Contains(metricLabels(t, "throng_handshakes_total"), s) },
+	}
+	patterns := map[string]*regexp.Regexp{
+		"metric":    regexp.MustCompile("`(throng_[a-z_]+)`"),
+		"error":     regexp.MustCompile(`\berrors? (\d+)`),
+		"close":     regexp.MustCompile(`\b(?:close|unsubscribe) (\d+)`),
+		"status":    regexp.MustCompile(`\bHTTP (\d+)`),
+		"reason":    regexp.MustCompile(`\bcloses ([a-z_]+)`),
+		"handshake": regexp.MustCompile(`\bhandshakes ([a-z_]+)`),
+	}
+	counts := map[string]int{}
+	for _, d := range docTables(t, "limits.md") {
+		for _, row := range d.rows {
+			for i, cell := range row {
+				for what, pattern := range patterns {
+					inMetric := d.header[i] == "metric"
+					if (what == "metric" || what == "reason" || what == "handshake") && !inMetric {
+						continue
+					}
+					for _, found := range pattern.FindAllStringSubmatch(cell, -1) {
+						counts[what]++
+						if !known[what](found[1]) {
+							t.Errorf("limits.md, %q: there is no %s %s", row[0], what, found[1])
+						}
+					}
+				}
+			}
+		}
+	}
+	for what := range patterns {
+		if counts[what] == 0 {
+			t.Errorf("limits.md: found no %s", what)
+		}
+	}
+}
+
+// sourceConstants are the constants of the sources, by name. One that has several values is not among them.
+func sourceConstants(t *testing.T) map[string]int64 {
+	t.Helper()
+	exprs := map[string][]ast.Expr{}
+	eachNode(t, func(_ parsedSource, n ast.Node) {
+		decl, ok := n.(*ast.GenDecl)
+		if !ok || decl.Tok != token.CONST {
+			return
+		}
+		for _, spec := range decl.Specs {
+			s := spec.(*ast.ValueSpec)
+			for i, name := range s.Names {
+				if i < len(s.Values) {
+					exprs[name.Name] = append(exprs[name.Name], s.Values[i])
+				}
+			}
+		}
+	})
+	all := map[string]int64{}
+	for name, list := range exprs {
+		different := map[int64]bool{}
+		for _, e := range list {
+			if v, ok := int64Of(valueOfExpr(e, exprs)); ok {
+				different[v] = true
+				all[name] = v
+			}
+		}
+		if len(different) != 1 {
+			delete(all, name)
+		}
+	}
+	return all
+}
+
+// valueOfExpr evaluates what our constants are made of. It is unknown for anything else.
+func valueOfExpr(e ast.Expr, known map[string][]ast.Expr) constant.Value {
+	units := map[string]time.Duration{"Millisecond": time.Millisecond, "Second": time.Second, "Minute": time.Minute, "Hour": time.Hour}
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		if e.Kind == token.INT {
+			return constant.MakeFromLiteral(e.Value, e.Kind, 0)
+		}
+	case *ast.ParenExpr:
+		return valueOfExpr(e.X, known)
+	case *ast.SelectorExpr:
+		if unit, ok := units[e.Sel.Name]; ok && typeName(e.X) == "time" {
+			return constant.MakeInt64(int64(unit))
+		}
+	case *ast.Ident:
+		if list := known[e.Name]; len(list) == 1 {
+			return valueOfExpr(list[0], known)
+		}
+	case *ast.BinaryExpr:
+		x, y := valueOfExpr(e.X, known), valueOfExpr(e.Y, known)
+		if x.Kind() != constant.Int || y.Kind() != constant.Int {
+			break
+		}
+		if e.Op == token.SHL {
+			n, _ := constant.Uint64Val(y)
+			return constant.Shift(x, e.Op, uint(n))
+		}
+		return constant.BinaryOp(x, e.Op, y)
+	}
+	return constant.MakeUnknown()
+}
+
+// Every fixed limit of docs/limits.md is the constant of the sources.
+func TestDocsFixedLimitsAreThoseOfTheSources(t *testing.T) {
+	t.Parallel()
+	constants := sourceConstants(t)
+	get := func(name string) int64 {
+		v, ok := constants[name]
+		if !ok {
+			t.Errorf("no constant %s in the sources, or several", name)
+		}
+		return v
+	}
+	// What a number, a size or a duration may be written as.
+	num := func(n int64) []string {
+		text := strconv.FormatInt(n, 10)
+		for at := len(text) - 3; at > 0; at -= 3 {
+			text = text[:at] + "," + text[at:]
+		}
+		return []string{text}
+	}
+	n := func(name string) []string { return num(get(name)) }
+	size := func(v int64) (texts []string) {
+		for unit, factor := range map[string]int64{"B": 1, "KiB": 1 << 10, "MiB": 1 << 20} {
+			if v%factor == 0 {
+				texts = append(texts, num(v / factor)[0]+" "+unit)
+			}
+		}
+		return texts
+	}
+	b := func(name string) []string { return size(get(name)) }
+	d := func(name string) (texts []string) {
+		for unit, factor := range map[string]time.Duration{"ms": time.Millisecond, "s": time.Second, "min": time.Minute, "h": time.Hour, "days": 24 * time.Hour} {
+			in := float64(get(name)) / float64(factor)
+			texts = append(texts, strconv.FormatFloat(in, 'f', -1, 64)+" "+unit)
+			texts = append(texts, num(int64(in))[0]+" "+unit)
+		}
+		return texts
+	}
+	config := DefaultConfig()
+	want := map[string][][]string{
+		"fragments of one message":                                      {n("maxFragments")},
+		"time from the first byte of a message to its last":             {d("messageTimeout")},
+		"unfinished messages, all connections together":                 {b("maxUnfinished"), n("messagesInAll")},
+		"frames per connection, control frames included":                {n("framesPerMessage")},
+		"slow mode of one room, per user (without a user: per address)": {d("maxSlowMode")},
+		"slow mode of one room: guests of one address together":         {n("guestsOfAddress")},
+		"publishers remembered in slow rooms":                           {n("maxSpoke")},
+		"JSON nesting of a publication":                                 {n("maxDepth")},
+		"room backlog (bytes posted and not yet written)":               {b("roomBacklog"), n("maxShards")},
+		"data of a delta": {b("maxDelta"), b("maxSearch")},
+		"time for deltas in one write round of a core": {d("deltaBudget")},
+		"connections in total":                         {n("reservedFiles"), num(get("reservedFiles") + get("MaxAdmitting") + get("MaxAsking") + get("tellers"))},
+		"sockets in total, HTTP included":              {n("minSockets")},
+		"new connections per address":                  {num(int64(config.RateConnectionsAddress) * get("arrivalBurst") / int64(time.Second))},
+		"request head":                                 {b("maxHead"), n("maxHeadLines")},
+		"time for the request head":                    {d("headTimeout")},
+		"unfinished handshakes":                        {n("maxHandshakes"), n("maxHandshakesAddr"), d("handshakeGrace")},
+		"plain clients that wait for the webhook":      {n("maxAskedPlain")},
+		"time to send the connect command":             {d("staleTimeout")},
+		"close: time for the peer's side":              {d("closeTimeout")},
+		"slow consumer: unsent bytes of one connection alone (replies, and 40 B for each batch)": {size(int64(sliceCost))},
+		"slow consumer: time without progress on a full socket":                                  {d("stallTimeout")},
+		"slow consumers: bytes retained for the members of one room":                             {size(int64(config.MaxRetained) / get("roomShareRetained"))},
+		"room name":                             {b("maxRoomName")},
+		"join and leave events of one room":     {n("joinLeaveRate"), num(get("joinLeaveRate") * get("burstSeconds")), b("joinLeaveUnit")},
+		"join and leave events that wait":       {n("maxPendingEvents"), b("maxPendingBytes")},
+		"token size":                            {b("maxToken")},
+		"time to send a new token after expiry": {d("expiryGrace")},
+		"ES384 and ES512 tokens that wait for verification (on half of the cores)": {n("maxVerifying"), d("answerPatience")},
+		"document of `jwks-url`":                                                                                   {b("maxSet"), d("fetchTimeout"), d("refreshInterval"), d("refreshPause")},
+		"public keys of one algorithm; size of an RSA key":                                                         {n("maxOfAKind"), n("minRSA"), n("maxRSA")},
+		"edits, deletions and reactions in one room, beside its messages":                                          {n("changesPerMessage")},
+		"notices of redactions in one room, beside its messages":                                                   {n("noticesPerMessage")},
+		"history page for a client":                                                                                {n("maxHistoryPage"), size(int64(config.MaxUnsent) / 2)},
+		"recovery of one room":                                                                                     {n("maxRecovered"), size(int64(config.MaxUnsent) / 2)},
+		"recovery of all rooms of a connection":                                                                    {size(int64(config.MaxUnsent) / 2 * get("burstSeconds")), size(int64(config.MaxUnsent) / 2)},
+		"positions of rooms without members and publications":                                                      {n("maxPositions"), d("positionLasts")},
+		"replies to presence, history and `rpc`, and subscribe data from a webhook: bytes per connection":          {size(get("repliesFactor") * int64(config.MaxUnsent)), n("repliesFactor")},
+		"replies to presence and history over 16 KiB: unread ones of one connection (one longer reply is allowed)": {b("lightReply"), size(int64(config.MaxUnsent))},
+		"replies to presence and history over 16 KiB: all connections":                                             {b("lightReply"), b("maxOwed")},
+		"replies to presence and history over 16 KiB: all connections, before the slowest readers are closed":      {size(get("maxOwed") / 2), d("owedGrace")},
+		"replies to presence and history over 16 KiB: different ones that wait to be made":                         {n("maxAnswers"), d("answerPatience")},
+		"commands that wait for the webhook, a token check or a long reply, all connections":                       {b("maxHeld"), n("messagesInAll")},
+		"requests for connect and subscribe: in progress; waiting":                                                 {n("MaxAdmitting"), n("maxAsked")},
+		"requests for publish and rpc: in progress; waiting":                                                       {n("MaxAsking"), n("maxAsked")},
+		"reply of your application":                                                                                {b("MaxAnswer")},
+		"notifications: queue":                                                                                     {n("maxQueue"), b("maxQueueBytes")},
+		"notifications: in progress; attempts":                                                                     {n("tellers"), n("maxAttempts")},
+		"API calls about users that throng keeps while a connect request has no reply":                             {n("maxWords"), b("maxWordBytes")},
+		"request body":              {size(newAPI(nil, Config{API: APIConfig{Key: "k"}, MaxMessage: config.MaxMessage}).maxBody)},
+		"time for the request body": {d("apiBodyTimeout")},
+		"time for one call":         {d("apiPatience")},
+		"commands of one request; channels of a broadcast": {n("maxBatchCommands"), n("maxBroadcast")},
+		"replies to the commands of one request":           {b("maxBatchAnswer")},
+		"time for the caller to read 32 KiB of a response": {b("apiPiece"), d("apiWriteTimeout")},
+		"history page": {n("maxHistoryPage")},
+		"bans, mutes, slow rooms and revocations together": {n("maxSanctions")},
+		"idempotency keys":                                                {n("maxSaid"), b("maxKey"), d("saidFor")},
+		"`version_epoch`":                                                 {b("maxKey")},
+		"user name in a call; close reason":                               {b("maxUserName"), b("maxReason")},
+		"`slow_mode`; duration of a ban, mute or token":                   {d("maxSlowMode"), d("maxMoment")},
+		"HTTP requests without the API key, all together":                 {n("requestRate"), n("requestBurst")},
+		"HTTP requests in progress":                                       {n("maxAnswering")},
+		"HTTP response: time without progress; in total":                  {d("answerStall"), d("answerTimeout")},
+		"idle HTTP connections: time; number, with unfinished handshakes": {d("keptTimeout"), n("maxHandshakes")},
+		"guest tokens: requests per address":                              {n("guestRate")},
+		"guest tokens: requests in progress":                              {n("maxGuestsWait")},
+		"guest tokens: body size":                                         {b("maxGuestBody")},
+		"guest tokens: time for the body":                                 {d("guestTimeout")},
+		"guest tokens: name":                                              {b("maxGuestName")},
+		"guest tokens: lifetime; time to renew one after its expiry":      {d("guestLifetime"), d("guestGrace")},
+		"connections in one page of the admin port":                       {n("defaultPage"), n("maxPage")},
+		"log lines that wait to be written":                               {n("maxRecords")},
+		"config file":                                                     {b("maxConfigFile"), n("maxPatterns")},
+		"file in `public-keys`":                                           {b("maxKeyFile")},
+	}
+	seen := map[string]bool{}
+	for _, table := range docTables(t, "limits.md") {
+		if table.header[0] != "limit" {
+			continue
+		}
+		for _, row := range table.rows {
+			wanted, held := want[row[0]]
+			if seen[row[0]] {
+				t.Errorf("limits.md: two rows %q", row[0])
+			}
+			seen[row[0]] = true
+			if !held && strings.HasPrefix(row[2], "fixed") {
+				t.Errorf("limits.md, %q: name its constant in this test", row[0])
+			}
+			text := strings.Join(row[:3], " | ")
+			for _, texts := range wanted {
+				if !slices.ContainsFunc(texts, func(s string) bool {
+					return regexp.MustCompile(`(^|[^\d.,])` + regexp.QuoteMeta(s) + `($|[^\d,]|,($|\D))`).MatchString(text)
+				}) {
+					t.Errorf("limits.md, %q: want one of %q in %q", row[0], texts, text)
+				}
+			}
+		}
+	}
+	for row := range want {
+		if !seen[row] {
+			t.Errorf("limits.md has no row %q", row)
+		}
+	}
+}
+
+// int64Of is v as an integer. The product of a float and a duration is one as well.
+func int64Of(v constant.Value) (int64, bool) {
+	v = constant.ToInt(v)
+	if v.Kind() != constant.Int {
+		return 0, false
+	}
+	return constant.Int64Val(v)
+}
