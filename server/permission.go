@@ -63,21 +63,24 @@ func (s *session) denial(room string) *protocol.Error {
 	return errDenied
 }
 
-// barsPlain says why a plain client may not enter a room, or "". It depends on the room's name alone, so that it does not show whether
-// the room exists, and does not repeat the name.
+// barsPlain returns why a plain client may not enter a room, and what to do about it, or "". It depends on the room's name alone, so that
+// it does not show whether the room exists, and does not repeat the name.
 func (h *hub) barsPlain(room string) string {
 	const instead = "connect to " + sessionPath + " with a token"
 	switch o := h.optionsOf(room); {
-	case !h.guests:
-		return "guests are not admitted: " + instead + ", or start the server with --guests on"
 	case h.authorize(asker{}, toSubscribe, room):
-		return ""
+		if h.guests {
+			return ""
+		}
+		return "guests are not admitted: " + instead + ", or start the server with --guests on"
 	case !h.names.allowPlain(room):
 		return "its name reserves it (user-rooms, private-rooms): " + instead
+	case o != &h.anyRoom && o.Subscribe == Nobody:
+		return "its options admit only clients that the application puts in (subscribe): use the server API, a connection token or a webhook"
 	case o != &h.anyRoom:
 		return "its options require a token or a user (subscribe): " + instead
 	case h.closed:
-		return "no [[room]] pattern fits it, and the server was started with --rooms closed"
+		return "no [[room]] pattern fits it, and the server was started with --rooms closed: add a [[room]] table for it"
 	}
 	return "no [[room]] pattern fits it, and such rooms are for signed-in users (--rooms): " + instead
 }

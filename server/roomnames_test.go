@@ -249,7 +249,8 @@ func TestWhoMayUseRoomsThatNoPatternFits(t *testing.T) {
 	}
 }
 
-// A plain client that is refused is told why.
+// A plain client that is refused is told why. The advice helps: it names --guests where guests are off and the room is for guests, and
+// nowhere else.
 func TestAPlainClientIsToldWhyItMayNotEnter(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -261,16 +262,29 @@ func TestAPlainClientIsToldWhyItMayNotEnter(t *testing.T) {
 		{roomsOpen, "on", "$x", "private-rooms"},
 		{roomsOpen, "off", "tea", "--guests on"},
 		{roomsOpen, "on", "shut", "(subscribe)"},
+		{roomsOpen, "on", "nobody", "the application puts in (subscribe)"},
+		{roomsClosed, "off", "tea", "--rooms closed"},
+		{roomsSignedIn, "off", "tea", "signed-in users (--rooms)"},
+		{roomsOpen, "off", "d#42,43", "user-rooms"},
+		{roomsOpen, "off", "shut", "(subscribe)"},
+		{roomsOpen, "off", "nobody", "the application puts in (subscribe)"},
 	} {
 		s := startServer(t, func(c *Config) {
 			c.OtherRooms, c.Guests = tt.mode, tt.guests
-			shut := DefaultRoom()
+			shut, nobody := DefaultRoom(), DefaultRoom()
 			shut.Pattern, shut.Subscribe = "shut", WithToken
-			c.Rooms = []RoomOptions{shut}
+			nobody.Pattern, nobody.Subscribe = "nobody", Nobody
+			c.Rooms = []RoomOptions{shut, nobody}
 		})
 		resp, body := ask(t, s.Addr().String(), upgradeRequest(s.Addr().String(), "/ws?room="+url.QueryEscape(tt.room)))
 		if resp.StatusCode != 403 || !strings.Contains(body, tt.says) {
 			t.Errorf("%s, guests %s, %s: got %s %q, want 403 and %q", tt.mode, tt.guests, tt.room, resp.Status, body, tt.says)
+		}
+		if tt.says != "--guests on" && strings.Contains(body, "guests") {
+			t.Errorf("%s, guests %s, %s: got %q, want no word of guests", tt.mode, tt.guests, tt.room, body)
+		}
+		if tt.room == "nobody" && strings.Contains(body, sessionPath) {
+			t.Errorf("%s, guests %s, %s: got %q, want no advice to connect to %s", tt.mode, tt.guests, tt.room, body, sessionPath)
 		}
 	}
 }
