@@ -16,7 +16,7 @@ const (
 	maxQueueBytes = 16 << 20 // and their bytes
 	maxAttempts   = 12       // of one event
 
-	// The pauses between attempts, each half as long again or half as short, by chance. They are 85 s in all.
+	// The pauses between attempts, each longer or shorter by up to half of it, at random. They are about 105 s in all.
 	firstPause   = 500 * time.Millisecond
 	longestPause = 15 * time.Second
 )
@@ -136,9 +136,7 @@ func (c *Client) deliverAll(ctx context.Context) {
 
 // deliver tells one event, and tries again while there is hope.
 func (c *Client) deliver(ctx context.Context, t told) {
-	pauses := backoff.ExponentialBackOff{
-		InitialInterval: firstPause, MaxInterval: longestPause, Multiplier: 2, RandomizationFactor: 0.5,
-	}
+	pauses := newPauses()
 	for attempt := 1; ; attempt++ {
 		hurried := c.hurrying()
 		f := c.tell(ctx, t)
@@ -156,6 +154,13 @@ func (c *Client) deliver(ctx context.Context, t told) {
 		case <-ctx.Done():
 		}
 		pause.Stop()
+	}
+}
+
+// newPauses returns the pauses between the attempts of one event.
+func newPauses() backoff.ExponentialBackOff {
+	return backoff.ExponentialBackOff{
+		InitialInterval: firstPause, MaxInterval: longestPause, Multiplier: 2, RandomizationFactor: 0.5,
 	}
 }
 

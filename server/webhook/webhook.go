@@ -2,7 +2,7 @@
 // as Standard Webhooks (standardwebhooks.com, version 1.0) has it. It knows no connection.
 //
 // What is asked has somebody waiting for the answer, so it is tried once, or twice where the application could not be
-// reached. What is told waits in a queue of bounded length and size, and is tried again for about a minute and a half; a
+// reached. What is told waits in a queue of bounded length and size, and is tried again for almost two minutes; a
 // request that is repeated has the id of the first, so that the application can tell.
 package webhook
 
