@@ -1,0 +1,87 @@
+package server
+
+import (
+	"encoding/json"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// apiSchema is what the tests need of a schema of openapi.json.
+type apiSchema struct {
+	Ref        string `json:"$ref"`
+	Required   []string
+	MaxLength  int
+	Properties map[string]apiSchema
+}
+
+func apiSchemas(t testing.TB) map[string]apiSchema {
+	t.Helper()
+	var doc struct{ Components struct{ Schemas map[string]apiSchema } }
+	if err := json.Unmarshal(openAPI, &doc); err != nil {
+		t.Fatal(err)
+	}
+	return doc.Components.Schemas
+}
+
+var requiredName = regexp.MustCompile("\\*\\*`([a-z0-9_]+)`\\*\\*")
+
+// docs/api.md has every method with its parameters, those that are required, and its result, as openapi.json has them.
+func TestThePageOfTheAPIHasEveryMethod(t *testing.T) {
+	t.Parallel()
+	schemas := apiSchemas(t)
+	var methods, parameters []string
+	for _, row := range pageTable(t, "api.md", "method", "parameters", "result", "effect") {
+		method := strings.Trim(row[0], "`")
+		methods = append(methods, method)
+		if apiMethods()[method] == nil {
+			continue // found out below
+		}
+		request := schemas[schemaOf(t, method, "Request")]
+		checkNames(t, method+", parameters", codeNames(row[1]), slices.Collect(maps.Keys(request.Properties)))
+		parameters = append(parameters, codeNames(row[1])...)
+		var required []string
+		for _, match := range requiredName.FindAllStringSubmatch(row[1], -1) {
+			required = append(required, match[1])
+		}
+		checkNames(t, method+", required parameters", required, request.Required)
+
+		answer := schemas[schemaOf(t, method, "Answer")]
+		result := answer.Properties
+		if wrapped, is := result["result"]; is {
+			result = schemas[strings.TrimPrefix(wrapped.Ref, "#/components/schemas/")].Properties
+		} else {
+			delete(result, "error") // batch
+		}
+		checkNames(t, method+", result", codeNames(row[2]), slices.Collect(maps.Keys(result)))
+		for _, cell := range row[1:3] {
+			if len(codeNames(cell)) == 0 && cell != "none" {
+				t.Errorf("%s: got %q, want none", method, cell)
+			}
+		}
+	}
+	checkNames(t, "methods", methods, slices.Collect(maps.Keys(apiMethods())))
+
+	var described []string
+	for _, row := range pageTable(t, "api.md", "parameter", "type", "meaning") {
+		described = append(described, codeNames(row[0])...)
+	}
+	slices.Sort(parameters)
+	checkNames(t, "parameters", slices.Compact(slices.Sorted(slices.Values(described))), slices.Compact(parameters))
+}
+
+// A room's name is as long in openapi.json as the server takes it.
+func TestOpenAPIHasTheLengthOfRoomNames(t *testing.T) {
+	t.Parallel()
+	schemas := apiSchemas(t)
+	if got := schemas["Channel"].MaxLength; got != maxRoomName {
+		t.Errorf("Channel: got maxLength %d, want %d", got, maxRoomName)
+	}
+	for name, schema := range schemas {
+		if channel, is := schema.Properties["channel"]; is && channel.MaxLength != 0 && channel.MaxLength != maxRoomName {
+			t.Errorf("%s: got a channel of maxLength %d, want %d", name, channel.MaxLength, maxRoomName)
+		}
+	}
+}
