@@ -19,7 +19,9 @@ type apiSchema struct {
 
 func apiSchemas(t testing.TB) map[string]apiSchema {
 	t.Helper()
-	var doc struct{ Components struct{ Schemas map[string]apiSchema } }
+	var doc struct {
+		Components struct{ Schemas map[string]apiSchema }
+	}
 	if err := json.Unmarshal(openAPI, &doc); err != nil {
 		t.Fatal(err)
 	}
