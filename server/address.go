@@ -8,9 +8,11 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/throng-chat/throng/server/netpoll"
 )
 
-// address is one address, or one household of IPv6, with connections. Guarded by hub.mu.
+// address is one address, or one household of IPv6, with connections. Guarded by hub.addressesMu.
 type address struct {
 	at    netip.Addr // constant
 	conns int
@@ -100,15 +102,10 @@ func (p proxies) source(peer netip.Addr, forwarded string) netip.Addr {
 	return household(peer)
 }
 
-// peerAddr is the other end of a connection.
-type peerAddr struct{ netip.AddrPort }
-
-func (peerAddr) Network() string { return "tcp" }
-
 // peerOf is the other end of a connection.
 func peerOf(c net.Conn) netip.Addr {
 	switch a := c.RemoteAddr().(type) {
-	case peerAddr:
+	case netpoll.PeerAddr:
 		return a.Addr()
 	case *net.TCPAddr:
 		return a.AddrPort().Addr()
@@ -130,8 +127,8 @@ func (h *hub) addressMayAsk(c *conn, now time.Duration) bool {
 	if h.addressRate.every == 0 {
 		return true
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	h.addressesMu.Lock()
+	defer h.addressesMu.Unlock()
 	return h.addressRate.allow(&c.source.meter, now, 1)
 }
 
@@ -140,8 +137,8 @@ func (h *hub) reserveAddress(from netip.Addr) (a *address, ok bool) {
 	if !h.countsAddresses {
 		return nil, true
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	h.addressesMu.Lock()
+	defer h.addressesMu.Unlock()
 	a = h.addresses[from]
 	if a == nil {
 		a = &address{at: from, meter: h.spentByAddresses.comes(from)}
@@ -158,8 +155,8 @@ func (h *hub) releaseAddress(a *address) {
 	if a == nil {
 		return
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	h.addressesMu.Lock()
+	defer h.addressesMu.Unlock()
 	if a.conns--; a.conns == 0 {
 		delete(h.addresses, a.at)
 		h.spentByAddresses.goes(a.at, a.meter, h.clock.now())

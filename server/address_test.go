@@ -137,8 +137,8 @@ func TestWhoComesByAProxyCountsByItself(t *testing.T) {
 	}
 	s.hub.cutAll()
 	eventually(t, "the addresses to be forgotten", func() bool {
-		s.hub.mu.Lock()
-		defer s.hub.mu.Unlock()
+		s.hub.addressesMu.Lock()
+		defer s.hub.addressesMu.Unlock()
 		return len(s.hub.addresses) == 0
 	})
 }

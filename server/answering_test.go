@@ -71,8 +71,8 @@ func TestAnAnswerThatNobodyReadsIsCut(t *testing.T) {
 func socketsOf(s *Server) int {
 	h := s.handshakes
 	n := h.length(h.waiting, h.answering, h.flushing, h.kept, h.asking, h.trusted)
-	s.hub.mu.Lock()
-	defer s.hub.mu.Unlock()
+	s.hub.addressesMu.Lock()
+	defer s.hub.addressesMu.Unlock()
 	return n + len(s.hub.addresses)
 }
 
@@ -459,8 +459,8 @@ func TestEverySocketCountsForItsAddress(t *testing.T) {
 		return all
 	}
 	conns := func(ip string) int {
-		s.hub.mu.Lock()
-		defer s.hub.mu.Unlock()
+		s.hub.addressesMu.Lock()
+		defer s.hub.addressesMu.Unlock()
 		if a := s.hub.addresses[household(mustAddr(ip))]; a != nil {
 			return a.conns
 		}

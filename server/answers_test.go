@@ -38,7 +38,7 @@ func TestAPageOfHistoryIsBoundedInBytes(t *testing.T) {
 	unmetered(s)
 	const messages = 40
 	for n := range messages {
-		s.hub.say("x", publication{data: fmt.Appendf(nil, `"%d %s"`, n+1, strings.Repeat("x", 60<<10)), form: formJSON}, sayOptions{})
+		s.hub.say(s.hub.viewOf("x"), publication{data: fmt.Appendf(nil, `"%d %s"`, n+1, strings.Repeat("x", 60<<10)), form: formJSON}, sayOptions{})
 	}
 	c := connectSDK(t, s, "")
 	c.say(`{"id":2,"subscribe":{"channel":"x"}}`)
@@ -91,19 +91,17 @@ func (c *sdk) enterCrowd(s *Server, room string) {
 	c.t.Helper()
 	c.say(`{"id":2,"subscribe":{"channel":%q}}`, room)
 	c.want(`{"id":2,"subscribe":{}}`)
-	s.hub.mu.Lock()
-	defer s.hub.mu.Unlock()
+	r, unlock := s.hub.rooms.find(room)
+	defer unlock()
 	for n := range 5000 {
 		name := fmt.Sprintf("%s %d", strings.Repeat("x", 100), n)
-		s.hub.rooms[room].present.add(&subscription{info: &protocol.ClientInfo{User: name, Client: name}})
+		r.present.add(&subscription{info: &protocol.ClientInfo{User: name, Client: name}})
 	}
 }
 
 // unmetered lets clients ask for long replies as fast as they like. Those that are connected already may not notice.
 func unmetered(s *Server) {
-	s.hub.mu.Lock()
-	defer s.hub.mu.Unlock()
-	s.hub.replyRate = rateLimit{}
+	change(s, func() { s.hub.replyRate = rateLimit{} })
 }
 
 // owed is how many bytes of long replies wait.
@@ -179,7 +177,7 @@ func TestWhatWasMissedInManyRoomsIsBounded(t *testing.T) {
 	commands := make([]string, rooms)
 	for n := range rooms {
 		for range 10 {
-			s.hub.say(fmt.Sprint(n), publication{data: []byte(`"` + strings.Repeat("x", 10<<10) + `"`), form: formJSON}, sayOptions{})
+			s.hub.say(s.hub.viewOf(fmt.Sprint(n)), publication{data: []byte(`"` + strings.Repeat("x", 10<<10) + `"`), form: formJSON}, sayOptions{})
 		}
 		commands[n] = fmt.Sprintf(`{"id":%d,"subscribe":{"channel":"%d","recover":true}}`, n+2, n)
 	}

@@ -105,7 +105,7 @@ func startWithLongHistory(t *testing.T, publications int) *Server {
 	t.Helper()
 	s := startAPI(t, roomWithHistory("h:*"))
 	for range publications {
-		s.hub.say("h:1", publication{data: []byte(`"` + strings.Repeat("x", 60_000) + `"`), form: formJSON}, sayOptions{})
+		s.hub.say(s.hub.viewOf("h:1"), publication{data: []byte(`"` + strings.Repeat("x", 60_000) + `"`), form: formJSON}, sayOptions{})
 	}
 	return s
 }

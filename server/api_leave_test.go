@@ -38,7 +38,7 @@ func TestWhatIsSaidBehindTheAnswerIsNotHeard(t *testing.T) {
 			release := sync.OnceFunc(func() { close(gate) })
 			defer release()
 			for _, sh := range s.hub.shards {
-				s.hub.post(sh, job{do: callBack, call: func() { <-gate }})
+				sh.post(job{do: callBack, call: func() { <-gate }})
 			}
 			wantCall(t, s, "publish", `{"channel":"x","data":"before"}`, `{"result":{}}`)
 			wantCall(t, s, way.method, way.params, `{"result":{}}`)
@@ -91,7 +91,7 @@ func TestWhatIsSaidBehindTheAnswerIsNotHeardWhileClosing(t *testing.T) {
 			c.reason.Store(uint32(closedShutdown)) // as conn.close does, ahead of its post
 			wantCall(t, s, way.method, way.params, `{"result":{}}`)
 			wantCall(t, s, "publish", `{"channel":"x","data":"after"}`, `{"result":{}}`)
-			s.hub.post(c.shard, job{do: sendClose, conn: c, frame: encode(ws.OpClose, ws.ClosePayload(3001, "shutdown"))})
+			c.shard.post(job{do: sendClose, conn: c, frame: encode(ws.OpClose, ws.ClosePayload(3001, "shutdown"))})
 			a.hearsUntilClosed(t, "after")
 		})
 	}

@@ -24,9 +24,9 @@ func (p *apiKick) do(ctx context.Context, a *api) (any, *protocol.Error) {
 		}
 	}
 	if p.Channel != "" {
-		return nothing{}, p.demand(ctx, a, takeOut(p.Channel, endedByKick))
+		return nothing{}, p.demand(ctx, a, word{command: unsubscribeUser{p.Channel, endedByKick}})
 	}
-	return nothing{}, p.demand(ctx, a, expel(disconnectForced))
+	return nothing{}, p.demand(ctx, a, word{command: disconnectUser{disconnectForced}})
 }
 
 // apiSanction is a user in a room, or in all of them where that is empty, and until when.
@@ -77,9 +77,9 @@ func (p *apiSanction) ban(ctx context.Context, a *api) (any, *protocol.Error) {
 	}
 	target := apiTarget{User: p.User}
 	if p.Channel != "" {
-		return nothing{}, target.demand(ctx, a, takeOut(p.Channel, endedByBan))
+		return nothing{}, target.demand(ctx, a, word{command: unsubscribeUser{p.Channel, endedByBan}})
 	}
-	return nothing{}, target.demand(ctx, a, expel(disconnectBanned))
+	return nothing{}, target.demand(ctx, a, word{command: disconnectUser{disconnectBanned}})
 }
 
 func (p *apiSanction) unban(_ context.Context, a *api) (any, *protocol.Error) {
@@ -185,18 +185,7 @@ func (p *apiRevoke) do(ctx context.Context, a *api) (any, *protocol.Error) {
 		return nil, errSanctions
 	}
 	target := apiTarget{User: p.User}
-	return nothing{}, target.demand(ctx, a, word{do: func(s *session) *protocol.Error {
-		if m.refuses(s.info.User, s.credential) {
-			s.expel(disconnectInvalidToken)
-			return nil
-		}
-		for i := len(s.subs) - 1; i >= 0; i-- {
-			if sub := s.subs[i]; sub.credential != nil && m.refuses(s.info.User, *sub.credential) {
-				s.endSubscription(sub, endedByRevocation)
-			}
-		}
-		return nil
-	}})
+	return nothing{}, target.demand(ctx, a, word{command: checkRevoked{}})
 }
 
 // apiStanding asks what stands: for a user, or in a room, or both, where they are given.

@@ -132,29 +132,26 @@ func (p *apiPublication) say(ctx context.Context, a *api, room string, pub publi
 	if e := checkRoom(room); e != nil {
 		return nil, e
 	}
-	most := a.hub.rules.MaxMessage
-	if o := a.hub.optionsOf(room); o.MaxMessage > 0 {
-		most = o.MaxMessage
-	}
-	if pub.bytes() > most {
-		return nil, overLimit("data and tags of %d bytes in %q, where max-message is %d", pub.bytes(), room, most)
-	}
-	if !a.hub.authorize(asker{server: true}, toPublish, room) {
-		return nil, errDenied
+	in := a.hub.viewOf(room)
+	switch e := a.hub.admit(asker{server: true}, in, pub.bytes()); e {
+	case nil:
+	case errLimit:
+		return nil, overLimit("data and tags of %d bytes in %q, where max-message is %d", pub.bytes(), room, a.hub.largest(in))
+	default:
+		return nil, e
 	}
 	if e := a.hub.awaitRoom(ctx, room); e != nil {
 		return nil, e
 	}
-	_, at := a.hub.say(room, pub, sayOptions{skipHistory: p.SkipHistory, key: p.IdempotencyKey, version: version{p.Version, p.VersionEpoch}})
+	_, at := a.hub.say(in, pub, sayOptions{skipHistory: p.SkipHistory, key: p.IdempotencyKey, version: version{p.Version, p.VersionEpoch}})
 	return spot{at.offset, at.epoch}, nil
 }
 
 // awaitRoom waits until a room has caught up, as its talkers do.
 func (h *hub) awaitRoom(ctx context.Context, name string) *protocol.Error {
 	for {
-		h.mu.Lock()
-		r := h.rooms[name]
-		h.mu.Unlock()
+		r, unlock := h.rooms.find(name)
+		unlock()
 		if r == nil || !r.congested() {
 			return nil
 		}
@@ -176,13 +173,13 @@ func (r *apiRoom) offers(a *api, d deed) *protocol.Error {
 	if e := checkRoom(r.Channel); e != nil {
 		return e
 	}
-	o := a.hub.optionsOf(r.Channel)
-	switch {
+	in := a.hub.viewOf(r.Channel)
+	switch o := in.options; {
 	case d == toSeePresence && !o.Presence:
 		return notAvailable("presence is off in this channel: set presence = true in the [[room]] that its name fits")
 	case d == toReadHistory && o.HistorySize == 0:
 		return notAvailable("this channel keeps no history: set history-size and history-ttl in the [[room]] that its name fits")
-	case !a.hub.authorize(asker{server: true}, d, r.Channel):
+	case !a.hub.authorize(asker{server: true}, d, in):
 		return errDenied
 	}
 	return nil
@@ -242,9 +239,9 @@ func (r *apiRoom) clearHistory(_ context.Context, a *api) (any, *protocol.Error)
 
 // clearHistory forgets what was said in a room, but not up to where: who has heard all of it has missed nothing.
 func (h *hub) clearHistory(name string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if r := h.rooms[name]; r != nil {
+	r, unlock := h.rooms.find(name)
+	defer unlock()
+	if r != nil {
 		h.archive.clear(r)
 		h.tidyLocked(r)
 	}
@@ -355,14 +352,14 @@ func (c channelsAnswer) writeTo(ctx context.Context, to *apiAnswer) {
 
 // inhabited are the rooms that have members, and how many.
 func (h *hub) inhabited() []inhabitedRoom {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	rooms := make([]inhabitedRoom, 0, len(h.rooms)) // it is not to grow while everybody waits
-	for name, r := range h.rooms {
-		if r.members > 0 {
-			rooms = append(rooms, inhabitedRoom{name, r.members})
+	rooms := make([]inhabitedRoom, 0, h.rooms.count()) // it hardly grows while a stripe is locked
+	h.rooms.each(func(in *stripe) {
+		for name, r := range in.rooms {
+			if r.members > 0 {
+				rooms = append(rooms, inhabitedRoom{name, r.members})
+			}
 		}
-	}
+	})
 	return rooms
 }
 
@@ -402,8 +399,8 @@ func (*apiInfo) do(_ context.Context, a *api) (any, *protocol.Error) {
 	for _, r := range rooms {
 		n.NumSubs += r.members
 	}
-	h.mu.Lock()
+	h.usersMu.Lock()
 	n.NumUsers = len(h.users)
-	h.mu.Unlock()
+	h.usersMu.Unlock()
 	return map[string]any{"nodes": []node{n}}, nil
 }

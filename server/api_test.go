@@ -528,9 +528,9 @@ func TestBatch(t *testing.T) {
 
 // epochOf is that of a room's history.
 func (h *hub) epochOf(room string) string {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.rooms[room].history.epoch
+	r, unlock := h.rooms.find(room)
+	defer unlock()
+	return r.history.epoch
 }
 
 // The application waits for a room that is behind, as its talkers do, and not for ever.

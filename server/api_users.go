@@ -45,7 +45,7 @@ func (t *apiTarget) demand(ctx context.Context, a *api, what word) *protocol.Err
 		}
 		sessions = slices.DeleteFunc(sessions, func(s *session) bool { return !what.meant("", s.client) })
 	}
-	return each(ctx, sessions, what.do)
+	return each(ctx, sessions, what.command.apply)
 }
 
 var errNotInTime = &protocol.Error{Code: errInternal.Code, Message: "internal server error: not all connections were dealt with in time", Temporary: true}
@@ -54,7 +54,7 @@ var errNotInTime = &protocol.Error{Code: errInternal.Code, Message: "internal se
 func (h *hub) sessionOfClient(ctx context.Context, client string) (sessions []*session, e *protocol.Error) {
 	found := make(chan *session, len(h.shards))
 	for _, sh := range h.shards {
-		h.post(sh, job{do: callBack, call: func() {
+		sh.post(job{do: callBack, call: func() {
 			i := slices.IndexFunc(sh.conns, func(c *conn) bool { return c.session != nil && c.session.client == client })
 			if i < 0 {
 				found <- nil
@@ -153,26 +153,15 @@ func (p *apiSubscribe) do(ctx context.Context, a *api) (any, *protocol.Error) {
 	if e != nil {
 		return nil, e
 	}
-	do := func(s *session) *protocol.Error {
-		wish := &protocol.SubscribeRequest{
-			Channel:     p.Channel,
-			Recoverable: o.ForceRecovery.isTrue(),
-			Positioned:  o.ForcePositioning.isTrue(),
-		}
-		if p.RecoverSince != nil {
-			wish.Recover, wish.Offset, wish.Epoch = true, p.RecoverSince.Offset, p.RecoverSince.Epoch
-		}
-		return s.subscribeByServer(&entry{
-			wish:       wish,
-			serverSide: true,
-			withToken:  true,
-			info:       s.infoIn(info),
-			data:       data,
-			expires:    expiryOf(expires),
-			ttl:        ttl(expires),
-		})
-	}
-	return nothing{}, p.demand(ctx, a, word{do: do, size: len(p.Channel) + len(info) + len(data)})
+	return nothing{}, p.demand(ctx, a, word{command: subscribeUser{
+		room:        p.Channel,
+		info:        info,
+		data:        data,
+		expires:     expires,
+		since:       p.RecoverSince,
+		recoverable: o.ForceRecovery.isTrue(),
+		positioned:  o.ForcePositioning.isTrue(),
+	}})
 }
 
 // either is one of two parameters, as JSON: a value, or bytes in base64.
@@ -215,27 +204,29 @@ func (s *session) subscribeByServer(e *entry) *protocol.Error {
 	case len(s.subs) >= h.maxRooms:
 		return overLimit("the connection is in as many channels as it may be: %d (max-rooms)", h.maxRooms)
 	}
-	h.enter(s, []*entry{e}, func() {
-		if e.err != nil {
-			return
-		}
-		s.push(&protocol.Push{Channel: room, Subscribe: &protocol.Subscribe{
-			Recoverable: e.result.Recoverable,
-			Positioned:  e.result.Positioned,
-			Epoch:       e.result.Epoch,
-			Offset:      e.result.Offset,
-			Data:        e.data,
-		}})
-		// The push has no place for what was missed: it follows as if it were said now.
-		for i := range e.missed {
-			s.push(&protocol.Push{Channel: room, Pub: e.missed[i].full(s.encoding)})
-		}
-		e.missed = nil
-	})
+	h.enter(s, []*entry{e}, func() []*protocol.Reply { return s.pushesOf(e) })
 	if e.err == nil && e.expires != 0 {
 		s.schedule()
 	}
 	return e.err
+}
+
+// pushesOf tells the client of a room that the application has put it in. The push has no place for the missed publications: they
+// follow as pushes of their own. Called on the shard.
+func (s *session) pushesOf(e *entry) []*protocol.Reply {
+	room := e.wish.Channel
+	pushes := []*protocol.Reply{{Push: &protocol.Push{Channel: room, Subscribe: &protocol.Subscribe{
+		Recoverable: e.result.Recoverable,
+		Positioned:  e.result.Positioned,
+		Epoch:       e.result.Epoch,
+		Offset:      e.result.Offset,
+		Data:        e.data,
+	}}}}
+	for i := range e.missed {
+		pushes = append(pushes, &protocol.Reply{Push: &protocol.Push{Channel: room, Pub: e.missed[i].full(s.encoding)}})
+	}
+	e.missed = nil
+	return pushes
 }
 
 // apiUnsubscribe takes connections out of a room.
@@ -248,20 +239,7 @@ func (p *apiUnsubscribe) do(ctx context.Context, a *api) (any, *protocol.Error) 
 	if e := checkRoom(p.Channel); e != nil {
 		return nil, e
 	}
-	return nothing{}, p.demand(ctx, a, takeOut(p.Channel, endedByServer))
-}
-
-// takeOut ends subscriptions to a room, also one that the application is still being asked about.
-func takeOut(room string, why ending) word {
-	return word{size: len(room), do: func(s *session) *protocol.Error {
-		if e := s.entering; e != nil && e.wish.Channel == room {
-			e.ended = true
-		}
-		if sub := s.find(room); sub != nil {
-			s.endSubscription(sub, why)
-		}
-		return nil
-	}}
+	return nothing{}, p.demand(ctx, a, word{command: unsubscribeUser{p.Channel, endedByServer}})
 }
 
 // apiDisconnect ends connections.
@@ -290,20 +268,7 @@ func (p *apiDisconnect) do(ctx context.Context, a *api) (any, *protocol.Error) {
 			return nil, badRequest("disconnect.reason: want a text that is no JSON: SDKs take JSON for an instruction")
 		}
 	}
-	what := expel(why)
-	what.except = p.Whitelist
-	for _, client := range p.Whitelist {
-		what.size += len(client)
-	}
-	return nothing{}, p.demand(ctx, a, what)
-}
-
-// expel ends connections.
-func expel(why disconnect) word {
-	return word{ends: true, size: len(why.text), do: func(s *session) *protocol.Error {
-		s.expel(why)
-		return nil
-	}}
+	return nothing{}, p.demand(ctx, a, word{except: p.Whitelist, command: disconnectUser{why}})
 }
 
 const maxReason = 123 // bytes: RFC 6455, 5.5 allows 125 with the code
@@ -325,15 +290,7 @@ func (p *apiRefresh) do(ctx context.Context, a *api) (any, *protocol.Error) {
 		}
 	}
 	if p.Expired {
-		return nothing{}, p.demand(ctx, a, expel(disconnectExpired))
+		return nothing{}, p.demand(ctx, a, word{command: disconnectUser{disconnectExpired}})
 	}
-	return nothing{}, p.demand(ctx, a, word{size: len(p.Info), do: func(s *session) *protocol.Error {
-		s.expires = expiryOf(expires)
-		if len(p.Info) > 0 {
-			s.show(asJSON(p.Info))
-		}
-		s.push(&protocol.Push{Refresh: &protocol.Refresh{Expires: s.expires != 0, Ttl: ttl(expires)}})
-		s.schedule()
-		return nil
-	}})
+	return nothing{}, p.demand(ctx, a, word{command: refreshUser{expires, p.Info}})
 }

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/throng-chat/throng/server/netpoll"
 )
 
 // arrivals bounds the new connections a second of one address: coming and going is what no limit of a connection sees. One
@@ -58,10 +60,10 @@ var (
 
 // turnAway answers who has just been accepted, without waiting, and closes. What has come is read first: closing with bytes
 // unread would reset the connection, and a reset overtakes the answer.
-func (d *door) turnAway(a arrival, result string, answer []byte) {
+func (d *door) turnAway(a netpoll.Accepted, result string, answer []byte) {
 	d.server.metrics.handshakes.WithLabelValues(result).Inc()
-	a.readNow(d.head[:])
-	if err := a.refuse(answer); err != nil {
+	a.ReadNow(d.head[:])
+	if err := a.Refuse(answer); err != nil {
 		d.log.Debug("turn a connection away", "error", err)
 	}
 }

@@ -49,16 +49,16 @@ func TestChangesTakeNoMessagesPlace(t *testing.T) {
 		publish(fmt.Sprintf(`{"type":"reaction","of":"1","emoji":"x","on":%v}`, n%2 == 0))
 	}
 	r := roomOf(s, "x")
-	s.hub.mu.Lock()
+	r.stripe.mu.Lock()
 	first, count := r.history.at(0).offset, r.history.count
-	s.hub.mu.Unlock()
+	r.stripe.mu.Unlock()
 	if first != 1 || count != (1+changesPerMessage)*most {
 		t.Errorf("got %d publications from offset %d, want all %d", count, first, (1+changesPerMessage)*most)
 	}
 	publish(`{"type":"edit","of":"1","text":"y"}`)
-	s.hub.mu.Lock()
+	r.stripe.mu.Lock()
 	first = r.history.at(0).offset
-	s.hub.mu.Unlock()
+	r.stripe.mu.Unlock()
 	if first == 1 {
 		t.Errorf("got %d publications kept, want the changes bounded, too", count)
 	}

@@ -78,11 +78,12 @@ func FuzzCommands(f *testing.F) {
 		}
 		budget := deltaBudget
 		for _, j := range s.hub.shards[0].inbox {
-			for _, e := range j.entries {
-				e.tellMissed(&budget)
-			}
 			if j.do == sendReplies {
-				appendReplies(nil, nil, s.encoding, j.replies)
+				replies := j.replies
+				if j.admission != nil {
+					replies = append(replies, j.admission.replies(&budget)...)
+				}
+				appendReplies(nil, nil, s.encoding, replies)
 			}
 			if j.do == deliver {
 				for e := range encodings {

@@ -7,8 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/lesismal/nbio"
-
+	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/wheel"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -20,7 +19,7 @@ type conn struct {
 	pinged atomic.Uint32 // tick of a ping that is not answered; 0 for none
 
 	// Constant after newConn, but for pacedSince.
-	nc         *nbio.Conn
+	nc         *netpoll.Socket
 	shard      *shard
 	id         uint64
 	since      wheel.Tick
@@ -160,7 +159,7 @@ func (c *conn) onMessage(m ws.Message, now time.Duration) {
 		c.speak(m, now)
 	case ws.OpPing:
 		// 5.5.3: a pong carries its ping's payload.
-		hub.post(c.shard, job{do: sendFrame, conn: c, frame: encode(ws.OpPong, m.Payload)})
+		c.shard.post(job{do: sendFrame, conn: c, frame: encode(ws.OpPong, m.Payload)})
 	case ws.OpPong:
 		// That bytes came was noted when they were read; which ping a pong answers does not matter.
 	case ws.OpClose:
@@ -177,10 +176,11 @@ func (c *conn) onMessage(m ws.Message, now time.Duration) {
 // speak says a plain client's message in its room.
 func (c *conn) speak(m ws.Message, now time.Duration) {
 	hub, r := c.shard.hub, c.place.part.room
+	e := hub.admit(asker{inside: true}, view{name: r.name, options: r.options}, len(m.Payload))
 	switch {
-	case r.options.PublishProxy, !hub.authorize(asker{inside: true}, toPublish, r.name):
+	case r.options.PublishProxy, e != nil && e != errLimit:
 		c.close(closedForbidden, ws.ClosePolicy, "who does not sign in may only listen here")
-	case r.options.MaxMessage > 0 && len(m.Payload) > r.options.MaxMessage:
+	case e != nil:
 		c.close(closedTooBig, ws.CloseTooBig, "message too big for this room")
 	case !perSecond(r.options.Rate).allow(&c.inRoom, now, 1):
 		c.refuseFlood("too many messages for this room")
@@ -246,13 +246,13 @@ func (c *conn) close(reason closeReason, code ws.CloseCode, text string) {
 	if !c.reason.CompareAndSwap(uint32(stillOpen), uint32(reason)) {
 		return
 	}
-	c.shard.hub.post(c.shard, job{do: sendClose, conn: c, frame: encode(ws.OpClose, ws.ClosePayload(code, text))})
+	c.shard.post(job{do: sendClose, conn: c, frame: encode(ws.OpClose, ws.ClosePayload(code, text))})
 }
 
 // cut ends the connection at once. What was not sent is lost, and counted. Any goroutine may call it; it does not block.
 func (c *conn) cut(reason closeReason) {
 	c.reason.CompareAndSwap(uint32(stillOpen), uint32(reason))
-	if err := endSocket(c.nc); err != nil && !errors.Is(err, net.ErrClosed) {
+	if err := netpoll.End(c.nc); err != nil && !errors.Is(err, net.ErrClosed) {
 		c.shard.hub.log.Debug("end socket", "conn", c.id, "error", err)
 	}
 }

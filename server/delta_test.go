@@ -85,7 +85,7 @@ func TestARoundSpendsSoMuchOnDeltas(t *testing.T) {
 	c.line()
 	pair := worstDeltas(maxSearch - 2)[0]
 	say := func(n int) {
-		s.hub.say("x", publication{data: fmt.Appendf(nil, "%q", pair[n%2]), form: formJSON}, sayOptions{})
+		s.hub.say(s.hub.viewOf("x"), publication{data: fmt.Appendf(nil, "%q", pair[n%2]), form: formJSON}, sayOptions{})
 	}
 	deltas := func(n int) (got int) {
 		for range n {

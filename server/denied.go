@@ -1,19 +1,6 @@
 package server
 
-import (
-	"time"
-
-	"github.com/centrifugal/protocol"
-)
-
-// denied is denial, and where that is error 103 because the application has banned or muted the user it says so.
-func (s *session) denied(d deed, room string) *protocol.Error {
-	e := s.denial(room)
-	if why := s.hub.moderation.why(s.info.User, d, room); why != "" && e == errDenied {
-		return &protocol.Error{Code: errDenied.Code, Message: errDenied.Message + ": " + why}
-	}
-	return e
-}
+import "time"
 
 // why says what stands against a user in a room, or in all of them, and until when; empty for nothing.
 func (m *moderation) why(user string, d deed, room string) string {

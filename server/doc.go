@@ -24,20 +24,22 @@
 //	poller (nbio, one a core)   its connections' decoders and rates,   must not block, nor keep the bytes it was lent
 //	                            and sessions; others post to it
 //	closer (nbio, one)          nothing: it posts                      must not be slow: it serves every close
-//	shard.run (one a core)      its connections' sockets for writing,  must not hold hub.mu over its work
+//	shard.run (one a core)      its connections' sockets for writing,  must not hold a lock over its work
 //	                            outboxes, and its parts of the rooms
 //	heartbeat.run               the order of deadlines                 must not hold its lock over a check
 //	door.greet                  its connection until hub.join          must not touch a connection of the loop
 //	workers (workers.go)        what they were given: webhooks, and    must not touch a session: they post to its poller
 //	                            answers too long for a poller
 //
-// No connection has a goroutine. All locks are leaves (hub.mu, heartbeat.mu, handshakes.mu, arrivals.mu, moderation.mu, guests.mu, places.mu, poller.mu,
-// message.mu, nbio's own of each connection): no function of ours holds two. nbio calls onWritten under a connection's lock, so
-// that only leaves a note. Only a connection's poller closes its descriptor (socket.go says why); others end TCP.
+// No connection has a goroutine. The lock of a room is that of its stripe of the room table (rooms.go). It gives a message its place, and
+// is held while shard.mu of each shard is taken to append it to the inbox. All other locks are leaves (docs/architecture.md lists them):
+// one of them may be taken under the lock of a room, and no other function holds two. None calls back under a lock. nbio calls onWritten
+// under a connection's lock, so that only leaves a note. Only a connection's poller closes its descriptor (netpoll.End says why); others
+// end TCP.
 //
 // What the design rests on, and where:
 //
-//   - Order: what is said in a room is given its offset and posted to all shards under one lock, so every member hears the same
+//   - Order: what is said in a room is given its offset and posted to all shards under the room's lock, so every member hears the same
 //     sequence, and a room's history is that sequence.
 //   - Recovery: what a newcomer is told of the past, the answer that tells it, and the job that makes it a member are posted under
 //     that lock as well (hub.enter): its past ends exactly where its future begins. A part that sees a gap ends the subscriptions
@@ -54,7 +56,7 @@
 //     (retain.go); when a room, or the process, retains too much, the slowest are closed. So is who makes no progress, or costs
 //     too much alone.
 //   - Fast talkers: beyond a burst a connection is read at its rate of bytes (pace.go).
-//   - Overload: a room that is too far behind is not read for (room.backlog, waker.later): memory stays bounded and nothing
+//   - Overload: a room that is too far behind is not read for (room.backlog, poller.later): memory stays bounded and nothing
 //     is lost; TCP makes the talkers wait.
 //   - Joins and leaves: each room has a rate for them. Beyond it they wait, and what cancels out is not sent (join_leave.go).
 //   - Deadlines: one entry a connection in a timing wheel, never moved when bytes arrive (heartbeat.go); rooms that remember

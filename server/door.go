@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -29,7 +30,7 @@ type door struct {
 	server    *Server
 	log       *slog.Logger
 	complaint rate.Sometimes
-	acceptor  *acceptor
+	acceptor  *netpoll.Acceptor
 	others    chan net.Conn  // to net/http
 	keyed     chan net.Conn  // to net/http as well: requests of the server API with its key, which go first
 	gate      chan struct{}  // one for each of others that is at work
@@ -40,12 +41,15 @@ type door struct {
 	close  func() error
 }
 
+// listenOptions let the kernel wait for the first bytes of a head, as long as the door would.
+var listenOptions = netpoll.ListenOptions{SendBuffer: sendBuffer, FirstBytes: headTimeout}
+
 func (s *Server) openDoor(address string) (*door, error) {
-	tcp, err := listenTCP(address)
+	tcp, err := netpoll.Listen(address, listenOptions)
 	if err != nil {
 		return nil, err
 	}
-	acceptor, err := newAcceptor(tcp)
+	acceptor, err := netpoll.NewAcceptor(tcp)
 	if err != nil {
 		return nil, errors.Join(err, tcp.Close())
 	}
@@ -62,7 +66,7 @@ func (s *Server) openDoor(address string) (*door, error) {
 	}
 	d.close = sync.OnceValue(func() error {
 		close(d.closed)
-		return errors.Join(acceptor.close(), tcp.Close())
+		return errors.Join(acceptor.Close(), tcp.Close())
 	})
 	return d, nil
 }
@@ -95,7 +99,7 @@ func (d *door) Accept() (net.Conn, error) {
 // at once, tried again at once, would take the whole core.
 func (d *door) run() error {
 	for {
-		a, err := d.acceptor.accept()
+		a, err := d.acceptor.Accept()
 		switch {
 		case err == nil:
 			d.welcome(a)
@@ -127,25 +131,25 @@ func (d *door) makeRoom(err error) {
 
 // welcome takes a whole handshake in at once. Others wait on a goroutine of their own, which ends when the head is read, or
 // its connection closed: by the peer, or by handshakes.
-func (d *door) welcome(a arrival) {
+func (d *door) welcome(a netpoll.Accepted) {
 	s := d.server
-	peer := a.peer.Addr()
+	peer := a.Peer.Addr()
 	proxied := s.proxies.trusted(peer)
 	if !proxied && !s.arrivals.allow(peer, s.hub.clock.now()) {
 		d.turnAway(a, handshakeRate, answerTooOften)
 		return
 	}
-	read := d.head[:a.readNow(d.head[:])]
+	read := d.head[:a.ReadNow(d.head[:])]
 	at := bytes.Index(read, headEnd)
 	if at >= 0 {
 		end := at + len(headEnd)
 		if as, source, ok := d.admit(nil, peer, read[:end]); ok {
-			nc, err := a.loopConn()
+			nc, err := a.Socket()
 			s.enterLoop(nc, err, source, as, bytes.Clone(read[end:]))
 			return
 		}
 	}
-	c := &handshake{peer: peer, remote: a.peer, read: bytes.Clone(read), whole: at >= 0}
+	c := &handshake{peer: peer, remote: a.Peer, read: bytes.Clone(read), whole: at >= 0}
 	if !proxied {
 		c.address = household(peer)
 	}
@@ -154,7 +158,7 @@ func (d *door) welcome(a arrival) {
 		return
 	}
 	var err error
-	if c.TCPConn, err = a.socket(); err != nil {
+	if c.TCPConn, err = a.TCP(); err != nil {
 		s.handshakes.end(c)
 		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
 			d.makeRoom(err)

@@ -18,9 +18,9 @@ type fee struct {
 
 // pay takes the fee for a publication in a room. If it is too early for that, the command is answered and ok is false. Called on
 // the poller.
-func (s *session) pay(id uint32, room string) (f fee, ok bool) {
-	now := s.hub.clock.now()
-	rate := perSecond(s.hub.optionsOf(room).Rate)
+func (s *session) pay(id uint32, in view) (f fee, ok bool) {
+	now, room := s.hub.clock.now(), in.name
+	rate := perSecond(in.options.Rate)
 	if s.floods || !s.mayPublishIn(room, rate, now) {
 		s.refuse(id, errTooManyRequests)
 		return fee{}, false

@@ -53,13 +53,14 @@ func TestARoomKeepsItsNameAlone(t *testing.T) {
 	s := startServer(t, nil)
 	text := strings.Repeat("x", 8<<10) + "lobby"
 	name := text[8<<10:]
-	s.hub.mu.Lock()
-	defer s.hub.mu.Unlock()
-	r := s.hub.roomLocked(name)
+	in := s.hub.rooms.stripeOf(name)
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	r := s.hub.roomLocked(in, name)
 	if unsafe.StringData(r.name) == unsafe.StringData(name) {
 		t.Error("the name of the room is a part of a larger text")
 	}
-	for key := range s.hub.rooms {
+	for key := range in.rooms {
 		if unsafe.StringData(key) == unsafe.StringData(name) {
 			t.Error("the key of the room is a part of a larger text")
 		}
@@ -97,7 +98,7 @@ func TestTheHistoryCountsWhatItKeeps(t *testing.T) {
 			}
 			o := DefaultRoom()
 			o.HistorySize, o.HistoryTTL = publications, maxHistoryTTL
-			r := newRoom("x", &o, 1)
+			r := newRoom(&stripe{}, "x", &o, 1)
 			a := archive{most: 1 << 30}
 			var before, after runtime.MemStats
 			runtime.GC()

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/throng-chat/throng/server/netpoll"
 )
 
 // handshakes bounds the sockets of the public port that are not in the loop, in number and in time: each costs a goroutine or
@@ -58,7 +60,7 @@ type handshake struct {
 // RemoteAddr is right even for a peer that reset the connection before net.FileConn asked for its address.
 func (c *handshake) RemoteAddr() net.Addr {
 	if c.remote.IsValid() {
-		return peerAddr{c.remote}
+		return netpoll.PeerAddr{AddrPort: c.remote}
 	}
 	return c.TCPConn.RemoteAddr()
 }

@@ -19,9 +19,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lesismal/nbio"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -287,15 +287,24 @@ func closesBy(s *Server, r closeReason) int { return int(testutil.ToFloat64(s.me
 
 // roomOf is a room that has a member.
 func roomOf(s *Server, name string) *room {
-	s.hub.mu.Lock()
-	defer s.hub.mu.Unlock()
-	return s.hub.rooms[name]
+	r, unlock := s.hub.rooms.find(name)
+	defer unlock()
+	return r
+}
+
+// change does something to a server that runs. Connections that come later find it done.
+func change(s *Server, do func()) {
+	for _, sh := range s.hub.shards {
+		sh.mu.Lock()
+		defer sh.mu.Unlock()
+	}
+	do()
 }
 
 // asNB is a socket as the loop has them.
-func asNB(t testing.TB, conn net.Conn) *nbio.Conn {
+func asNB(t testing.TB, conn net.Conn) *netpoll.Socket {
 	t.Helper()
-	nc, err := nbio.NBConn(conn)
+	nc, err := netpoll.FromTCP(conn.(*net.TCPConn))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -155,7 +155,7 @@ func (h *heartbeat) check(c *conn, now wheel.Tick) {
 	case pinged == 0 && now >= seen+h.interval:
 		c.pinged.Store(uint32(now))
 		h.hub.metrics.pings.Inc()
-		h.hub.post(c.shard, job{do: sendPing, conn: c, frame: pingFrame})
+		c.shard.post(job{do: sendPing, conn: c, frame: pingFrame})
 	}
 }
 
@@ -178,7 +178,7 @@ func (h *heartbeat) checkSession(s *session, now wheel.Tick) {
 		c.pinged.Store(uint32(now))
 		s.pingAt.Store(uint32(now + h.interval))
 		h.hub.metrics.pings.Inc()
-		h.hub.post(c.shard, job{do: sendPing, conn: c, frame: sessionPings[s.encoding]})
+		c.shard.post(job{do: sendPing, conn: c, frame: sessionPings[s.encoding]})
 	}
 }
 

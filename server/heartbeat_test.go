@@ -5,8 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lesismal/nbio"
-
+	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -132,7 +131,7 @@ func TestTheDropComesWithinATick(t *testing.T) {
 	ours, theirs := pipe(t)
 	defer theirs.Close()
 	var err error
-	if c.nc, err = nbio.NBConn(ours); err != nil {
+	if c.nc, err = netpoll.FromTCP(ours); err != nil {
 		t.Fatal(err)
 	}
 	hear(c)

@@ -2,12 +2,14 @@ package server
 
 import (
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/throng-chat/throng/server/wheel"
 )
 
 // history is what a room remembers: its newest publications, bounded in number and age by the room's options, and the
-// position up to which it was told. Guarded by hub.mu.
+// position up to which it was told. Guarded by stripe.mu of the room, but for first.
 type history struct {
 	ring  []publication
 	head  int // of the oldest
@@ -16,6 +18,8 @@ type history struct {
 	top   uint64 // the offset of the newest publication ever; offsets count from 1
 	epoch string // offsets of two epochs do not compare. Empty where the room has no history
 	bytes int
+
+	first atomic.Uint64 // the offset of the oldest, 0 for none
 }
 
 // position is a place in a room's history.
@@ -64,6 +68,7 @@ func (h *history) add(p *publication, most int) (grown int) {
 	}
 	*h.at(h.count) = *p
 	h.count++
+	h.first.Store(h.top - uint64(h.count) + 1)
 	size := p.cost() + remembered
 	if h.count == 1 {
 		size += rememberedRoom
@@ -117,6 +122,9 @@ func (h *history) dropOldest() int {
 	if h.count == 0 {
 		h.ring, h.head = nil, 0
 		size += rememberedRoom
+		h.first.Store(0)
+	} else {
+		h.first.Store(h.top - uint64(h.count) + 1)
 	}
 	h.bytes -= size
 	return size
@@ -197,9 +205,14 @@ func (h *history) page(since *position, limit, mostBytes int, reverse bool) (pub
 	return pubs
 }
 
-// archive bounds the bytes of all histories together: the oldest publication of all makes room. Guarded by hub.mu.
+// archive bounds the bytes of all histories together: the oldest publication of all makes room. Its methods that are given a room are
+// called under the room's lock.
 type archive struct {
-	most    int
+	// Constant.
+	most        int
+	evictedFrom func(*room) // is told of a room that made room for others, whose lock is held
+
+	mu      sync.Mutex // a leaf
 	bytes   int
 	count   int
 	evicted uint64        // publications, because of most
@@ -211,70 +224,136 @@ type remembering struct {
 	offset uint64
 }
 
-// remember adds p to the history of r. Beyond the bytes of all, the oldest publication of r makes room if r holds more than the room
-// of the oldest publication of all, else that one does: a few busy rooms cannot empty all others. It returns the rooms that have
-// nothing left to make room for it.
-func (a *archive) remember(r *room, p *publication) (emptied []*room) {
-	before := r.history.count
-	a.bytes += r.history.add(p, r.options.HistorySize)
-	a.count += r.history.count - before
+// remember adds p to the history of r. All histories may take more than their budget until evict has been called.
+func (a *archive) remember(r *room, p *publication) {
+	a.change(r, func() int { return r.history.add(p, r.options.HistorySize) })
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.order = append(a.order, remembering{r, p.offset})
-	for a.bytes > a.most && len(a.order) > 0 {
-		oldest := a.order[0]
-		if r.history.count > 1 && r.history.bytes > oldest.room.history.bytes && oldest.room.history.count > 0 {
-			a.bytes -= r.history.dropOldest()
-			a.count--
-			a.evicted++
-			continue
-		}
-		a.order = a.order[1:]
-		if h := &oldest.room.history; h.count > 0 && h.at(0).offset == oldest.offset {
-			a.bytes -= h.dropOldest()
-			a.count--
-			a.evicted++
-			if h.count == 0 {
-				emptied = append(emptied, oldest.room)
-			}
-		}
-	}
 	if len(a.order) > 2*a.count+1024 {
 		a.order = slices.DeleteFunc(a.order, func(m remembering) bool {
-			h := &m.room.history
-			return h.count == 0 || m.offset < h.at(0).offset
+			first := m.room.history.first.Load()
+			return first == 0 || m.offset < first
 		})
 	}
-	return emptied
 }
 
 // redact forgets what a publication of r says.
-func (a *archive) redact(r *room, p *publication) { a.bytes += r.history.redact(p) }
+func (a *archive) redact(r *room, p *publication) {
+	a.change(r, func() int { return r.history.redact(p) })
+}
 
 // expire forgets what of r was said before a moment.
 func (a *archive) expire(r *room, before wheel.Tick) {
-	a.forget(r, func() int { return r.history.expire(before) })
+	a.change(r, func() int { return -r.history.expire(before) })
 }
 
 // clear forgets what r remembers.
-func (a *archive) clear(r *room) { a.forget(r, r.history.clear) }
+func (a *archive) clear(r *room) { a.change(r, func() int { return -r.history.clear() }) }
 
-func (a *archive) forget(r *room, how func() int) {
+// change counts what how does to the history of r: by how many bytes it grows.
+func (a *archive) change(r *room, how func() (grown int)) {
 	before := r.history.count
-	a.bytes -= how()
-	a.count -= before - r.history.count
+	grown := how()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.bytes += grown
+	a.count += r.history.count - before
 }
 
-// keepLocked sees to it that a room which remembers something is looked after, whether it has members or not. hub.mu is held.
-func (h *hub) keepLocked(r *room) {
-	if !r.kept {
-		r.kept = true
-		h.ages.File(r, h.clock.tick()+r.memory())
+// evictOldest forgets the oldest publication of r to make room.
+func (a *archive) evictOldest(r *room) {
+	a.change(r, func() int { return -r.history.dropOldest() })
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.evicted++
+}
+
+// oldest is the publication that was remembered first; false where all fit.
+func (a *archive) oldest() (remembering, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.bytes <= a.most || len(a.order) == 0 {
+		return remembering{}, false
+	}
+	return a.order[0], true
+}
+
+// pass takes the first out of the order, unless another goroutine has.
+func (a *archive) pass(m remembering) (passed bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.order) == 0 || a.order[0] != m {
+		return false
+	}
+	a.order[0] = remembering{}
+	a.order = a.order[1:]
+	return true
+}
+
+// counts are for the metrics.
+func (a *archive) counts() (publications, bytes int, evicted uint64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.count, a.bytes, a.evicted
+}
+
+// evict makes room when something was remembered in r, nil for nothing. Beyond the bytes of all, the oldest publication of r makes room
+// if r holds more than the room of the oldest publication of all, else that one does: a few busy rooms cannot empty all others. The
+// caller holds no lock.
+func (a *archive) evict(r *room) {
+	if r == nil || r.options.HistorySize == 0 {
+		return
+	}
+	for {
+		oldest, over := a.oldest()
+		if !over {
+			return
+		}
+		in := oldest.room.stripe
+		in.mu.Lock()
+		bytes := oldest.room.history.bytes
+		in.mu.Unlock()
+		if !a.evictBusy(r, bytes) && a.pass(oldest) {
+			a.evictIf(oldest)
+		}
 	}
 }
 
-// forgetLocked forgets a room that nobody is in and that has nothing left but its position. hub.mu is held.
+// evictBusy forgets the oldest publication of r if r holds others, and more than so many bytes, which are another room's.
+func (a *archive) evictBusy(r *room, bytes int) bool {
+	r.stripe.mu.Lock()
+	defer r.stripe.mu.Unlock()
+	if bytes == 0 || r.history.count <= 1 || r.history.bytes <= bytes {
+		return false
+	}
+	a.evictOldest(r)
+	return true
+}
+
+// evictIf forgets a publication if it is still the oldest of its room.
+func (a *archive) evictIf(m remembering) {
+	in := m.room.stripe
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if m.room.history.first.Load() == m.offset {
+		a.evictOldest(m.room)
+		a.evictedFrom(m.room)
+	}
+}
+
+// keepLocked sees to it that a room which remembers something is looked after, whether it has members or not. The room's lock is held.
+func (h *hub) keepLocked(r *room) {
+	if !r.kept {
+		r.kept = true
+		r.stripe.ages.File(r, h.clock.tick()+r.memory())
+	}
+}
+
+// forgetLocked forgets a room that nobody is in and that has nothing left but its position. The room's lock is held.
 func (h *hub) forgetLocked(r *room) {
-	delete(h.rooms, r.name)
-	h.ages.Remove(r)
+	delete(r.stripe.rooms, r.name)
+	r.stripe.ages.Remove(r)
 	r.kept = false
 	if r.history.top > 0 {
 		h.positions.keep(r.name, r.history.position(), h.clock.tick())
@@ -284,7 +363,7 @@ func (h *hub) forgetLocked(r *room) {
 // memory is how long a publication is remembered.
 func (r *room) memory() wheel.Tick { return inTicks(r.options.HistoryTTL) }
 
-// expireLocked forgets what is too old. hub.mu is held.
+// expireLocked forgets what is too old. The room's lock is held.
 func (h *hub) expireLocked(r *room) {
 	if now := h.clock.tick(); now > r.memory() {
 		h.archive.expire(r, now-r.memory())
@@ -293,18 +372,20 @@ func (h *hub) expireLocked(r *room) {
 
 // age looks after the rooms whose oldest publication has had its time, and after positions. Called on the heartbeat.
 func (h *hub) age(now wheel.Tick) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	h.positions.expire(now)
-	h.aged = h.ages.Advance(now, h.aged[:0])
-	for i, r := range h.aged {
-		h.aged[i] = nil
+	h.rooms.each(func(in *stripe) { h.ageLocked(in, now) })
+}
+
+func (h *hub) ageLocked(in *stripe, now wheel.Tick) {
+	in.aged = in.ages.Advance(now, in.aged[:0])
+	for i, r := range in.aged {
+		in.aged[i] = nil
 		r.kept = false
 		h.expireLocked(r)
 		switch {
 		case r.history.count > 0:
 			r.kept = true
-			h.ages.File(r, r.history.at(0).at+r.memory()+1)
+			in.ages.File(r, r.history.at(0).at+r.memory()+1)
 		case r.members > 0:
 			// Whoever leaves last has it kept.
 		default:

@@ -152,7 +152,7 @@ func TestAnArchiveCountsOutWhatItForgets(t *testing.T) {
 		"cleared": func(a *archive, r *room) { a.clear(r) },
 	} {
 		a := archive{most: 1 << 20}
-		r := newRoom("x", &RoomOptions{HistorySize: 5}, 1)
+		r := newRoom(&stripe{}, "x", &RoomOptions{HistorySize: 5}, 1)
 		for n := range 10 {
 			a.remember(r, &publication{data: []byte("a text"), at: wheel.Tick(n)})
 		}
@@ -174,16 +174,17 @@ func TestAllHistoriesTogetherAreBounded(t *testing.T) {
 	t.Parallel()
 	const each, most = 100, 20
 	const remembering = 3 // of the rooms below, something is said in these
-	a := archive{most: most*(each+remembered) + remembering*rememberedRoom}
+	a := archive{most: most*(each+remembered) + remembering*rememberedRoom, evictedFrom: func(*room) {}}
 	rooms := make([]*room, 5)
 	for i := range rooms {
-		rooms[i] = newRoom(fmt.Sprint(i), &RoomOptions{HistorySize: 1000}, 1)
+		rooms[i] = newRoom(&stripe{}, fmt.Sprint(i), &RoomOptions{HistorySize: 1000}, 1)
 	}
 	var order []string
 	for n := range 5000 {
 		r := rooms[n*n%len(rooms)]
 		p := publication{data: make([]byte, each)}
 		a.remember(r, &p)
+		a.evict(r)
 		order = append(order, fmt.Sprint(r.name, " ", p.offset))
 		var held []string
 		for _, r := range rooms {
@@ -223,14 +224,14 @@ func TestARoomInWhichNothingWasSaidIsForgotten(t *testing.T) {
 		c.line()
 		c.want(`{"id":3,"unsubscribe":{}}`)
 	}
-	if got := s.hub.roomCount(); got != 0 {
+	if got := s.hub.rooms.count(); got != 0 {
 		t.Errorf("got %d rooms kept, want none", got)
 	}
 	c.say(`{"id":4,"subscribe":{"channel":"x"}}`)
 	epoch := field(t, c.line(), "epoch")
 	c.say(`{"id":5,"unsubscribe":{"channel":"x"}}`)
 	c.want(`{"id":5,"unsubscribe":{}}`)
-	s.hub.say("x", publication{data: []byte("1"), form: formJSON}, sayOptions{})
+	s.hub.say(s.hub.viewOf("x"), publication{data: []byte("1"), form: formJSON}, sayOptions{})
 	c.say(`{"id":6,"subscribe":{"channel":"x","recover":true,"epoch":%q}}`, epoch)
 	if got := c.line(); !strings.Contains(got, `"publications":[{"data":1,"offset":1,`) || !strings.Contains(got, `"recovered":true`) {
 		t.Errorf("got %s, want what was said meanwhile", got)
@@ -245,30 +246,30 @@ func TestRoomsThatRememberAreBounded(t *testing.T) {
 		c.HistoryBytes = bytes
 		c.Rooms = []RoomOptions{rememberingRoom("*")}
 	})
-	s.hub.mu.Lock()
+	s.hub.positions.mu.Lock()
 	s.hub.positions.kept.most = most
-	s.hub.mu.Unlock()
+	s.hub.positions.mu.Unlock()
 	for n := range 1000 {
-		s.hub.say(fmt.Sprint(n), publication{data: []byte("1"), form: formJSON}, sayOptions{})
+		s.hub.say(s.hub.viewOf(fmt.Sprint(n)), publication{data: []byte("1"), form: formJSON}, sayOptions{})
 	}
-	s.hub.mu.Lock()
-	defer s.hub.mu.Unlock()
 	remembering := 0
-	for _, r := range s.hub.rooms {
-		if r.history.count > 0 {
-			remembering++
+	s.hub.rooms.each(func(in *stripe) {
+		for _, r := range in.rooms {
+			if r.history.count > 0 {
+				remembering++
+			}
 		}
-	}
+	})
 	if remembering == 0 || remembering*rememberedRoom > bytes {
 		t.Errorf("got %d rooms that remember something in %d bytes, want some, but %d at most", remembering, bytes, bytes/rememberedRoom)
 	}
-	if got := len(s.hub.rooms); got != remembering {
+	if got := s.hub.rooms.count(); got != remembering {
 		t.Errorf("got %d rooms, want only the %d that remember something where nobody is", got, remembering)
 	}
-	if got := s.hub.positions.kept.count; got != most {
+	if got, _ := s.hub.positions.counts(); got != most {
 		t.Errorf("got %d positions kept, want %d", got, most)
 	}
-	if r := s.hub.rooms["999"]; r == nil || r.history.count != 1 {
+	if r := roomOf(s, "999"); r == nil || r.history.count != 1 {
 		t.Error("the newest publication is not remembered")
 	}
 }
@@ -280,7 +281,7 @@ func TestLastWordsAreSaidInTheRoomOfToday(t *testing.T) {
 	first := dial(t, s, "x")
 	yesterday := roomOf(s, "x")
 	first.conn.Close()
-	eventually(t, "the room to be forgotten", func() bool { return s.hub.roomCount() == 0 })
+	eventually(t, "the room to be forgotten", func() bool { return s.hub.rooms.count() == 0 })
 	second := dial(t, s, "x")
 	today := roomOf(s, "x")
 	s.hub.publish(yesterday, ws.OpText, []byte("last words"))
@@ -294,8 +295,8 @@ func TestLastWordsAreSaidInTheRoomOfToday(t *testing.T) {
 // And where nobody is in that room, and it remembers nothing, it does not stay.
 func TestARoomOfLastWordsIsForgotten(t *testing.T) {
 	h := newHub(DefaultConfig(), slog.New(slog.DiscardHandler), newMetrics(), nil, 1)
-	h.publish(newRoom("x", h.optionsOf("x"), 1), ws.OpText, []byte("last words"))
-	if got := h.roomCount(); got != 0 {
+	h.publish(newRoom(h.rooms.stripeOf("x"), "x", h.optionsOf("x"), 1), ws.OpText, []byte("last words"))
+	if got := h.rooms.count(); got != 0 {
 		t.Errorf("got %d rooms, want none", got)
 	}
 }
@@ -304,14 +305,21 @@ func TestARoomOfLastWordsIsForgotten(t *testing.T) {
 func TestABusyRoomDoesNotEmptyTheOthers(t *testing.T) {
 	o := DefaultRoom()
 	o.HistorySize = 1000
+	emptied := 0
 	a := archive{most: 64 << 10}
-	quiet, busy := newRoom("quiet", &o, 1), newRoom("busy", &o, 1)
+	a.evictedFrom = func(r *room) {
+		if r.history.count == 0 {
+			emptied++
+		}
+	}
+	quiet, busy := newRoom(&stripe{}, "quiet", &o, 1), newRoom(&stripe{}, "busy", &o, 1)
 	for range 20 {
 		a.remember(quiet, &publication{data: make([]byte, 10)})
 	}
 	for range 1000 {
-		if emptied := a.remember(busy, &publication{data: make([]byte, 1000)}); len(emptied) > 0 {
-			t.Fatalf("got %d rooms emptied", len(emptied))
+		a.remember(busy, &publication{data: make([]byte, 1000)})
+		if a.evict(busy); emptied > 0 {
+			t.Fatalf("got %d rooms emptied", emptied)
 		}
 	}
 	if quiet.history.count != 20 || a.bytes > a.most || a.bytes != quiet.history.bytes+busy.history.bytes || a.count != quiet.history.count+busy.history.count {

@@ -268,8 +268,9 @@ func (s *session) askPublish(id uint32, req *protocol.PublishRequest, pub public
 	r.Channel, r.Data = req.Channel, req.Data
 	s.ask(r, func(a *webhook.Answer) {
 		// Much may have changed since.
-		if !s.may(toPublish, req.Channel) {
-			refuse(s.denied(toPublish, req.Channel))
+		in := s.viewOf(req.Channel)
+		if e := s.hub.admit(s.in(in), in, len(req.Data)); e != nil {
+			refuse(e)
 			return
 		}
 		said := pub
@@ -283,7 +284,7 @@ func (s *session) askPublish(id uint32, req *protocol.PublishRequest, pub public
 			said.info = pub.info
 		}
 		said.tags = a.Tags
-		s.say(id, req.Channel, said, sayOptions{skipHistory: a.SkipHistory})
+		s.say(id, in, said, sayOptions{skipHistory: a.SkipHistory})
 	}, refuse)
 }
 

@@ -625,7 +625,7 @@ func TestWithoutAnAnswerTheCommandFails(t *testing.T) {
 			c := dialSDK(t, s, "")
 			c.say(`{"id":1,"connect":{}}` + "\n" + `{"id":2,"subscribe":{"channel":"a"}}`)
 			c.want(`{"id":1,"error":{"code":100,"message":"internal server error","temporary":true}}`)
-			if s.hub.roomCount() != 0 || value(t, s, "throng_users", "") != 0 {
+			if s.hub.rooms.count() != 0 || value(t, s, "throng_users", "") != 0 {
 				t.Error("somebody came in")
 			}
 		})
@@ -737,9 +737,7 @@ func hangingApplication(t testing.TB, events ...string) *application {
 
 // shrink sets how many bytes of commands may wait.
 func shrink(s *Server, b *budget, most int64) {
-	s.hub.mu.Lock()
-	defer s.hub.mu.Unlock()
-	b.most = most
+	change(s, func() { b.most = most })
 }
 
 // The commands that wait for an application that hangs, and what comes behind them, hold so much memory at most; a small command still
@@ -836,9 +834,7 @@ func TestWhoGoesOnAskingACrowdedApplicationIsCutOff(t *testing.T) {
 				askers, gate := newWorkers(1, queue, time.Nanosecond), make(chan struct{})
 				t.Cleanup(func() { close(gate) })
 				askers.do(netip.Addr{}, func() { <-gate }, nil)
-				s.hub.mu.Lock()
-				s.hub.hooks.askers, s.hub.hooks.admitters = askers, askers
-				s.hub.mu.Unlock()
+				change(s, func() { s.hub.hooks.askers, s.hub.hooks.admitters = askers, askers })
 				goOnOverALimit(t, s, command, `{"code":111,"message":"too many requests","temporary":true}`)
 			})
 		}
@@ -852,9 +848,7 @@ func TestAConnectionIsRefusedWhereTheApplicationIsCrowded(t *testing.T) {
 	askers, gate := newWorkers(1, 0, time.Hour), make(chan struct{})
 	t.Cleanup(func() { close(gate) })
 	askers.do(netip.Addr{}, func() { <-gate }, nil)
-	s.hub.mu.Lock()
-	s.hub.hooks.admitters = askers
-	s.hub.mu.Unlock()
+	change(s, func() { s.hub.hooks.admitters = askers })
 	c := dialSDK(t, s, "")
 	c.say(`{"id":1,"connect":{"token":"looked at by nobody"}}`)
 	c.want(`{"id":1,"error":{"code":111,"message":"too many requests","temporary":true}}`)

@@ -15,8 +15,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/lesismal/nbio"
-
+	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/web"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -345,15 +344,12 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
 
 // enter hands a socket whose handshake is good to the loop. A place is reserved.
 func (s *Server) enter(conn *net.TCPConn, source *address, as welcome, early []byte) {
-	nc, err := nbio.NBConn(conn)
-	if err != nil {
-		err = errors.Join(err, conn.Close())
-	}
+	nc, err := netpoll.FromTCP(conn)
 	s.enterLoop(nc, err, source, as, early)
 }
 
 // enterLoop is enter of a connection of the loop's own kind, or of what failed in making it.
-func (s *Server) enterLoop(nc *nbio.Conn, err error, source *address, as welcome, early []byte) {
+func (s *Server) enterLoop(nc *netpoll.Socket, err error, source *address, as welcome, early []byte) {
 	s.handshakes.makeRoom()
 	if err != nil {
 		s.giveBack(source, as.seat)

@@ -199,7 +199,7 @@ func TestAPlaceIsFreeAgainWhenSomebodyLeaves(t *testing.T) {
 		c.conn.Close()
 		eventually(t, "the place to be free", func() bool { return s.hub.live.Load() == 0 })
 	}
-	if got := s.hub.roomCount(); got != 0 {
+	if got := s.hub.rooms.count(); got != 0 {
 		t.Errorf("got %d rooms, want 0: nobody is there", got)
 	}
 }

@@ -12,16 +12,15 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/lesismal/nbio"
 	"golang.org/x/time/rate"
 
+	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/token"
-	"github.com/throng-chat/throng/server/wheel"
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// hub knows the rooms and gives every message its place in the order of its room: what is posted under mu reaches each
-// shard in the order in which it was posted, so all members of a room hear the same sequence.
+// hub knows the rooms and gives every message its place in the order of its room: what is posted under the lock of a room's stripe
+// reaches each shard in the order in which it was posted, so all members of a room hear the same sequence.
 type hub struct {
 	// Constant after newHub and Server.start.
 	log         *slog.Logger
@@ -60,22 +59,22 @@ type hub struct {
 	tokens          *token.Verifier
 	moderation      *moderation
 
-	mu               sync.Mutex // a leaf, held for the time of an append
-	rooms            map[string]*room
-	users            map[string]*user
-	words            words
+	rooms        *rooms
+	archive      archive
+	positions    *positions
+	said         said
+	pendingBytes atomic.Int64 // of joins and leaves that wait to be sent, in all rooms
+
+	usersMu      sync.Mutex // a leaf
+	users        map[string]*user
+	spentByUsers spent[string]
+	words        words
+
+	addressesMu      sync.Mutex // a leaf
 	addresses        map[netip.Addr]*address
-	spentByUsers     spent[string]
 	spentByAddresses spent[netip.Addr]
-	archive          archive
-	positions        positions
-	said             said
-	unannounced      []*room // where joins and leaves wait to be sent
-	pendingBytes     int     // of these
-	ages             *wheel.Wheel[room, *room]
-	aged             []*room
-	lastID           uint64
-	// and shard.inbox of every shard
+
+	lastID atomic.Uint64
 
 	live     atomic.Int64 // connections, from reserve to leave
 	draining atomic.Bool
@@ -128,12 +127,11 @@ func newHub(cfg Config, log *slog.Logger, m *metrics, tokens *token.Verifier, sh
 		tokens:          tokens,
 		moderation:      newModeration(),
 
-		rooms:     map[string]*room{},
+		rooms:     newRooms(),
 		users:     map[string]*user{},
 		addresses: map[netip.Addr]*address{},
 		archive:   archive{most: cfg.HistoryBytes},
 		positions: newPositions(),
-		ages:      wheel.New[room, *room](wheelSlots),
 		answers:   newWorkers(shards, maxAnswers, answerPatience),
 		verifiers: newWorkers(max(1, shards/2), maxVerifying, answerPatience),
 
@@ -142,6 +140,7 @@ func newHub(cfg Config, log *slog.Logger, m *metrics, tokens *token.Verifier, sh
 		replyRate:    perSecond(repliesFactor * cfg.MaxUnsent),
 		owed:         budget{most: maxOwed, share: 2},
 	}
+	h.archive.evictedFrom = h.tidyLocked
 	h.questions = newQuestions(h.answers, &h.owed)
 	for i := range shards {
 		h.shards = append(h.shards, newShard(h, i))
@@ -163,37 +162,36 @@ func (h *hub) release() { h.live.Add(-1) }
 // join makes a member of a room out of a socket whose handshake is done. hello, the answer to the handshake, is the first
 // thing it is sent; what is posted to the room after join comes behind it. early is what the client sent ahead of our
 // answer. The caller has reserved a place, and, where the room's members are limited, one in the room: its seat, else nil.
-func (h *hub) join(nc *nbio.Conn, source *address, roomName string, seat *room, hello, early []byte) {
+func (h *hub) join(nc *netpoll.Socket, source *address, roomName string, seat *room, hello, early []byte) {
 	c := h.newConn(nc, source)
 	c.place = member{conn: c, at: -1}
 
-	h.mu.Lock()
+	h.number(c)
+
+	in := h.rooms.stripeOf(roomName)
+	in.mu.Lock()
 	r := seat
 	if r == nil {
-		r = h.roomLocked(roomName)
+		r = h.roomLocked(in, roomName)
 		r.members++
 	}
-	h.nameLocked(c)
 	c.place.part = r.partLocked(c.shard, plainEncoding)
 	c.place.part.members++
-	wake := h.welcomeLocked(c, hello, early)
-	h.mu.Unlock()
+	wake := h.welcome(c, hello, early)
+	in.mu.Unlock()
 	h.wake(wake)
 }
 
 // open makes a connection of the SDK protocol out of a socket whose handshake is done: as join, but it is in no room.
-func (h *hub) open(nc *nbio.Conn, source *address, e encoding, hello, early []byte) {
+func (h *hub) open(nc *netpoll.Socket, source *address, e encoding, hello, early []byte) {
 	c := h.newConn(nc, source)
 	s := newSession(c, h, h.loop.pollerOf(c), e, early)
 	c.session = s
 	s.deadline.Store(uint32(s.later(staleTimeout)))
 
-	h.mu.Lock()
-	h.nameLocked(c)
+	h.number(c)
 	s.client = clientID(h.clientPrefix, c.id)
-	wake := h.welcomeLocked(c, hello, early)
-	h.mu.Unlock()
-	h.wake(wake)
+	h.wake(h.welcome(c, hello, early))
 }
 
 // reserveSeat counts a plain client as a member of a room before its handshake is answered. ok is false if the room is full.
@@ -203,9 +201,10 @@ func (h *hub) reserveSeat(roomName string) (seat *room, ok bool) {
 	if most == 0 {
 		return nil, true
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	r := h.roomLocked(roomName)
+	in := h.rooms.stripeOf(roomName)
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	r := h.roomLocked(in, roomName)
 	if r.members >= most {
 		h.tidyLocked(r)
 		return nil, false
@@ -218,52 +217,51 @@ func (h *hub) releaseSeat(seat *room) {
 	if seat == nil {
 		return
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	seat.stripe.mu.Lock()
+	defer seat.stripe.mu.Unlock()
 	seat.members--
 	h.tidyLocked(seat)
 }
 
-func (h *hub) newConn(nc *nbio.Conn, source *address) *conn {
+func (h *hub) newConn(nc *netpoll.Socket, source *address) *conn {
 	return &conn{nc: nc, source: source, since: h.clock.tick()}
 }
 
-// nameLocked gives c its number and its shard.
-func (h *hub) nameLocked(c *conn) {
-	h.lastID++
-	c.id = h.lastID
+// number gives c its number and its shard.
+func (h *hub) number(c *conn) {
+	c.id = h.lastID.Add(1)
 	c.shard = h.shards[c.id%uint64(len(h.shards))]
 }
 
-// welcomeLocked posts c to its shard: from there on it is shared.
-func (h *hub) welcomeLocked(c *conn, hello, early []byte) (wake uint64) {
+// welcome posts c to its shard: from there on it is shared. The lock of c's room is held, if it is in one.
+func (h *hub) welcome(c *conn, hello, early []byte) (wake uint64) {
 	// The last write before: what is stored here orders all the fields above.
 	c.seen.Store(uint32(h.heartbeat.phase(c)))
-	return c.shard.pushLocked(job{do: joinHub, conn: c, frame: hello, early: early})
+	return c.shard.push(job{do: joinHub, conn: c, frame: hello, early: early})
 }
 
-// roomLocked is the room of that name, made where there is none. hub.mu is held.
-func (h *hub) roomLocked(name string) *room {
-	r := h.rooms[name]
+// roomLocked is the room of that name, made where there is none. in is the stripe of that name; its lock is held.
+func (h *hub) roomLocked(in *stripe, name string) *room {
+	r := in.rooms[name]
 	if r == nil {
 		// The name may be a part of a request's head, or of a frame.
-		r = newRoom(strings.Clone(name), h.optionsOf(name), len(h.shards))
+		r = newRoom(in, strings.Clone(name), h.optionsOf(name), len(h.shards))
 		if r.options.HistorySize > 0 {
 			at := h.positions.take(name)
 			r.history.epoch, r.history.top = at.epoch, at.offset
 		}
-		h.rooms[r.name] = r
+		in.rooms[r.name] = r
 	}
 	return r
 }
 
-// tidyLocked forgets a room that nobody is in, unless it remembers publications. hub.mu is held.
+// tidyLocked forgets a room that nobody is in, unless it remembers publications. The room's lock is held.
 func (h *hub) tidyLocked(r *room) {
 	if r.members == 0 {
 		h.discardEventsLocked(r)
 	}
 	switch {
-	case r.members > 0 || h.rooms[r.name] != r:
+	case r.members > 0 || r.stripe.rooms[r.name] != r:
 	case r.history.count > 0:
 		r.last = nil
 		h.keepLocked(r)
@@ -301,44 +299,28 @@ func (h *hub) leave(c *conn) {
 		c.session.end()
 	}
 
-	h.mu.Lock()
 	if p := c.place.part; p != nil {
+		p.room.stripe.mu.Lock()
 		p.room.members--
 		p.members--
 		h.tidyLocked(p.room)
+		p.room.stripe.mu.Unlock()
 	}
-	wake := c.shard.pushLocked(job{do: leaveHub, conn: c})
-	h.mu.Unlock()
-	h.wake(wake)
+	c.shard.post(job{do: leaveHub, conn: c})
 	h.releaseAddress(c.source)
 	h.release()
-}
-
-// post hands a job to a shard. Any goroutine may call it; it does not block.
-func (h *hub) post(s *shard, j job) {
-	h.mu.Lock()
-	wake := s.pushLocked(j)
-	h.mu.Unlock()
-	h.wake(wake)
 }
 
 // call runs f on every shard in turn and waits for it. Not to be called on the loop or on a shard.
 func (h *hub) call(f func(*shard)) {
 	for _, s := range h.shards {
 		done := make(chan struct{})
-		h.post(s, job{do: callBack, call: func() {
+		s.post(job{do: callBack, call: func() {
 			defer close(done)
 			f(s)
 		}})
 		<-done
 	}
-}
-
-// roomCount is for the metrics.
-func (h *hub) roomCount() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return len(h.rooms)
 }
 
 // closeAll tells every connection that the server goes away.

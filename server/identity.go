@@ -144,7 +144,7 @@ func (s *session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 		if s.conn.closing() {
 			return
 		}
-		if e := demand.do(s); e != nil {
+		if e := demand.command.apply(s); e != nil {
 			h.log.Debug("not done when the webhook had answered", "conn", s.conn.id, "error", e.Message)
 		}
 	}
@@ -153,8 +153,8 @@ func (s *session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 // ended ends the connection if the application has demanded that while it was asked about.
 func (s *session) ended(demands []word) bool {
 	for i := range demands {
-		if demands[i].ends {
-			demands[i].do(s)
+		if demands[i].ends() {
+			demands[i].command.apply(s)
 			return true
 		}
 	}
@@ -184,7 +184,7 @@ func (s *session) enterGivenRooms(result *protocol.ConnectResult, wishes map[str
 		g := &rooms.list[i]
 		entries = append(entries, s.entryOf(g, wishes[g.room]))
 	}
-	h.enter(s, entries, func() {
+	h.enter(s, entries, func() []*protocol.Reply {
 		for _, e := range entries {
 			if e.err == nil {
 				if result.Subs == nil {
@@ -193,6 +193,7 @@ func (s *session) enterGivenRooms(result *protocol.ConnectResult, wishes map[str
 				result.Subs[e.wish.Channel] = e.result
 			}
 		}
+		return nil // the reply is among those gathered
 	})
 }
 
@@ -251,10 +252,8 @@ func (s *session) refreshBy(id uint32, claims token.Claims) {
 func (s *session) show(info []byte) {
 	s.info = &protocol.ClientInfo{User: s.info.User, Client: s.client, ConnInfo: info}
 	s.identity.Store(s.info)
-	s.hub.mu.Lock()
-	defer s.hub.mu.Unlock()
 	for _, sub := range s.subs {
-		sub.info = s.infoIn(sub.info.ChanInfo)
+		s.showIn(sub, sub.info.ChanInfo)
 	}
 }
 

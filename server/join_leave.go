@@ -18,12 +18,12 @@ const (
 	maxPendingBytes  = 16 << 20 // of all rooms
 )
 
-// joinLeave is what a room's members are not yet sent of joins and leaves. Guarded by hub.mu.
+// joinLeave is what a room's members are not yet sent of joins and leaves. Guarded by stripe.mu of the room.
 type joinLeave struct {
 	meter    meter
 	pending  list.List // of *presenceEvent, the oldest first; one of each client at most
 	byClient map[string]*list.Element
-	filed    bool // in hub.unannounced
+	filed    bool // in stripe.unannounced
 }
 
 type presenceEvent struct {
@@ -39,7 +39,7 @@ func (e *presenceEvent) units() int {
 	return min(1+e.size()/joinLeaveUnit, joinLeaveRate*burstSeconds)
 }
 
-// announceLocked sends the members of a room a join or a leave, now or later. hub.mu is held.
+// announceLocked sends the members of a room a join or a leave, now or later. The room's lock is held.
 func (h *hub) announceLocked(r *room, info *protocol.ClientInfo, joined bool) (wake uint64) {
 	if !r.options.JoinLeave {
 		return 0
@@ -58,21 +58,21 @@ func (h *hub) announceLocked(r *room, info *protocol.ClientInfo, joined bool) (w
 	if r.events.pending.Len() == 0 && h.maySendLocked(r, event) {
 		return wake | h.sendEventLocked(r, event)
 	}
-	if r.events.pending.Len() >= maxPendingEvents || h.pendingBytes+event.size() > maxPendingBytes {
+	if r.events.pending.Len() >= maxPendingEvents || int(h.pendingBytes.Load())+event.size() > maxPendingBytes {
 		h.metrics.joinLeaveDropped.Inc()
 		return wake
 	}
-	h.pendingBytes += event.size()
+	h.pendingBytes.Add(int64(event.size()))
 	r.events.byClient[info.Client] = r.events.pending.PushBack(event)
 	if !r.events.filed {
 		r.events.filed = true
-		h.unannounced = append(h.unannounced, r)
+		r.stripe.unannounced = append(r.stripe.unannounced, r)
 	}
 	return wake
 }
 
 // foldLocked removes the pending event of the same client, and says whether there is nothing left to send: a join and a leave
-// cancel out, and so do a leave and a join by which nothing has changed. Else the event stands for both. hub.mu is held.
+// cancel out, and so do a leave and a join by which nothing has changed. Else the event stands for both. The room's lock is held.
 func (h *hub) foldLocked(r *room, event *presenceEvent) (folded bool) {
 	at := r.events.byClient[event.info.Client]
 	if at == nil {
@@ -96,15 +96,15 @@ func sameInfo(a, b *protocol.ClientInfo) bool {
 func (h *hub) unqueueLocked(r *room, at *list.Element) {
 	event := r.events.pending.Remove(at).(*presenceEvent)
 	delete(r.events.byClient, event.info.Client)
-	h.pendingBytes -= event.size()
+	h.pendingBytes.Add(int64(-event.size()))
 }
 
-// maySendLocked holds the events of a room to their rate, and to the room's backlog. hub.mu is held.
+// maySendLocked holds the events of a room to their rate, and to the room's backlog. The room's lock is held.
 func (h *hub) maySendLocked(r *room, event *presenceEvent) bool {
 	return !r.congested() && perSecond(joinLeaveRate).allow(&r.events.meter, h.clock.now(), event.units())
 }
 
-// sendPendingLocked sends what waits, as far as the rate allows. hub.mu is held.
+// sendPendingLocked sends what waits, as far as the rate allows. The room's lock is held.
 func (h *hub) sendPendingLocked(r *room) (wake uint64) {
 	for at := r.events.pending.Front(); at != nil; at = r.events.pending.Front() {
 		event := at.Value.(*presenceEvent)
@@ -128,7 +128,7 @@ func (h *hub) sendEventLocked(r *room, event *presenceEvent) (wake uint64) {
 	return h.postLocked(r, job{do: deliver, message: m})
 }
 
-// discardEventsLocked forgets what waits to be sent in a room without members. hub.mu is held.
+// discardEventsLocked forgets what waits to be sent in a room without members. The room's lock is held.
 func (h *hub) discardEventsLocked(r *room) {
 	if r.events == nil {
 		return
@@ -141,16 +141,16 @@ func (h *hub) discardEventsLocked(r *room) {
 // announce sends what waits in all rooms, as far as their rates allow. Called on the heartbeat.
 func (h *hub) announce() {
 	var wake uint64
-	h.mu.Lock()
-	kept := h.unannounced[:0]
-	for _, r := range h.unannounced {
-		wake |= h.sendPendingLocked(r)
-		if r.events.filed = r.events.pending.Len() > 0; r.events.filed {
-			kept = append(kept, r)
+	h.rooms.each(func(in *stripe) {
+		kept := in.unannounced[:0]
+		for _, r := range in.unannounced {
+			wake |= h.sendPendingLocked(r)
+			if r.events.filed = r.events.pending.Len() > 0; r.events.filed {
+				kept = append(kept, r)
+			}
 		}
-	}
-	clear(h.unannounced[len(kept):])
-	h.unannounced = kept
-	h.mu.Unlock()
+		clear(in.unannounced[len(kept):])
+		in.unannounced = kept
+	})
 	h.wake(wake)
 }

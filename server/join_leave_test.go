@@ -49,9 +49,21 @@ func (l *lobby) guest(name string, info []byte) *session {
 
 func (l *lobby) join(s *session) {
 	e := &entry{wish: &protocol.SubscribeRequest{Channel: "x"}, info: s.info}
-	if l.enter(s, []*entry{e}, func() {}); e.err != nil {
+	if l.enter(s, []*entry{e}, func() []*protocol.Reply { return nil }); e.err != nil {
 		l.t.Fatal(e.err)
 	}
+}
+
+// unannounced is how many rooms have joins and leaves that wait.
+func (l *lobby) unannounced() (n int) {
+	l.rooms.each(func(in *stripe) { n += len(in.unannounced) })
+	return n
+}
+
+func (l *lobby) room(name string) *room {
+	r, unlock := l.rooms.find(name)
+	defer unlock()
+	return r
 }
 
 func (l *lobby) leave(s *session) { s.leave(s.find("x")) }
@@ -93,7 +105,7 @@ func TestJoinsAndLeavesHaveARate(t *testing.T) {
 	if l.sent < min(burst, guests) || l.sent > mostSent() {
 		t.Errorf("got %d events sent at once, want %d to %d", l.sent, burst, mostSent())
 	}
-	if pending := l.rooms["x"].events.pending.Len(); l.sent+pending != guests {
+	if pending := l.room("x").events.pending.Len(); l.sent+pending != guests {
 		t.Errorf("got %d sent and %d pending, want %d in all", l.sent, pending, guests)
 	}
 	for l.sent < guests {
@@ -103,8 +115,8 @@ func TestJoinsAndLeavesHaveARate(t *testing.T) {
 			t.Fatalf("got %d events in a second, and %d in all, want %d, and %d at most in all", got, l.sent, joinLeaveRate, mostSent())
 		}
 	}
-	if l.pendingBytes != 0 || len(l.unannounced) != 0 {
-		t.Errorf("got %d bytes pending in %d rooms after all was sent", l.pendingBytes, len(l.unannounced))
+	if l.pendingBytes.Load() != 0 || l.unannounced() != 0 {
+		t.Errorf("got %d bytes pending in %d rooms after all was sent", l.pendingBytes.Load(), l.unannounced())
 	}
 	l.letPass(time.Minute)
 	l.join(l.guest("later", nil))
@@ -126,16 +138,16 @@ func TestComingAndGoingCancelsOut(t *testing.T) {
 		l.join(l.guest(fmt.Sprint(i), nil))
 	}
 	l.hear()
-	sent, pending := l.sent, l.rooms["x"].events.pending.Len()
+	sent, pending := l.sent, l.room("x").events.pending.Len()
 	flapper := l.guest("flapper", nil)
 	for range 10_000 {
 		l.join(flapper)
 		l.leave(flapper)
 		l.hear()
-		if l.rooms["x"].events.pending.Len() == 0 {
+		if l.room("x").events.pending.Len() == 0 {
 			break // it took so long that all was sent
 		}
-		if got := l.rooms["x"].events.pending.Len() + l.sent; got > sent+pending+3 {
+		if got := l.room("x").events.pending.Len() + l.sent; got > sent+pending+3 {
 			t.Fatalf("got %d events pending, want no more than the %d", got, sent+pending)
 		}
 	}
@@ -200,9 +212,9 @@ func TestPendingJoinsAndLeavesAreBounded(t *testing.T) {
 				l.join(l.guest(fmt.Sprint(i), info))
 				l.hear()
 			}
-			pending := l.rooms["x"].events.pending.Len()
-			if pending == 0 || pending > maxPendingEvents || l.pendingBytes > maxPendingBytes {
-				t.Errorf("got %d events of %d bytes pending", pending, l.pendingBytes)
+			pending := l.room("x").events.pending.Len()
+			if pending == 0 || pending > maxPendingEvents || l.pendingBytes.Load() > maxPendingBytes {
+				t.Errorf("got %d events of %d bytes pending", pending, l.pendingBytes.Load())
 			}
 			if got := l.sent + pending + int(testutil.ToFloat64(l.metrics.joinLeaveDropped)); got != guests {
 				t.Errorf("got %d sent, pending or dropped, want %d", got, guests)
@@ -216,11 +228,11 @@ func TestPendingJoinsAndLeavesAreBounded(t *testing.T) {
 				t.Error("nothing is sent when its time has come")
 			}
 			// Nobody is left to hear it.
-			for _, p := range slices.Clone(l.rooms["x"].present.list) {
+			for _, p := range slices.Clone(l.room("x").present.list) {
 				l.leave(p.conn.session)
 			}
-			if l.announce(); l.pendingBytes != 0 || len(l.unannounced) != 0 || l.roomCount() != 0 {
-				t.Errorf("got %d bytes pending in %d rooms when all are gone", l.pendingBytes, len(l.unannounced))
+			if l.announce(); l.pendingBytes.Load() != 0 || l.unannounced() != 0 || l.rooms.count() != 0 {
+				t.Errorf("got %d bytes pending in %d rooms when all are gone", l.pendingBytes.Load(), l.unannounced())
 			}
 		})
 	}
@@ -230,7 +242,7 @@ func TestPendingJoinsAndLeavesAreBounded(t *testing.T) {
 func TestJoinsAndLeavesKeepTheirOrder(t *testing.T) {
 	l := newLobby(t)
 	large := 0
-	for ; l.rooms["x"].events.pending.Len() == 0; large++ {
+	for ; l.room("x").events.pending.Len() == 0; large++ {
 		l.join(l.guest(fmt.Sprint("large ", large), make([]byte, 10<<10)))
 	}
 	l.join(l.guest("small", nil))
@@ -246,7 +258,7 @@ func TestJoinsAndLeavesKeepTheirOrder(t *testing.T) {
 // A room that is behind is not sent more of them, and is when it has caught up.
 func TestARoomThatIsBehindIsNotToldWhoComes(t *testing.T) {
 	l := newLobby(t)
-	r := l.rooms["x"]
+	r := l.room("x")
 	r.backlog.Add(r.limit + 1)
 	g := l.guest("ann", nil)
 	l.join(g)

@@ -310,9 +310,9 @@ func TestAGapEndsThePosition(t *testing.T) {
 	c.say(`{"id":3,"publish":{"channel":"x","data":1}}`)
 	c.line()
 	c.want(`{"id":3,"publish":{}}`)
-	s.hub.mu.Lock()
-	s.hub.rooms["x"].history.top++ // one that was said and did not come
-	s.hub.mu.Unlock()
+	r, unlock := s.hub.rooms.find("x")
+	r.history.top++ // one that was said and did not come
+	unlock()
 	c.say(`{"id":4,"publish":{"channel":"x","data":2}}`)
 	for line := c.line(); line != `{"push":{"channel":"x","unsubscribe":{"code":2500,"reason":"insufficient state"}}}`; line = c.line() {
 		if line != `{"id":4,"publish":{}}` {
@@ -332,13 +332,13 @@ func TestAPanicOverAPublicationIsAGap(t *testing.T) {
 	c.line()
 	c.want(`{"id":3,"publish":{}}`)
 	r := roomOf(s, "x")
-	s.hub.mu.Lock()
+	r.stripe.mu.Lock()
 	p := r.parts[0]
 	r.history.top++
 	broken := &message{pub: publication{offset: r.history.top}, size: 100} // of no room: it cannot be encoded
-	p.shard.pushLocked(job{do: deliver, part: p, message: broken})
+	p.shard.push(job{do: deliver, part: p, message: broken})
 	r.backlog.Add(int64(broken.size))
-	s.hub.mu.Unlock()
+	r.stripe.mu.Unlock()
 	p.shard.wake()
 	c.say(`{"id":4,"publish":{"channel":"x","data":2}}`)
 	for line := c.line(); line != `{"push":{"channel":"x","unsubscribe":{"code":2500,"reason":"insufficient state"}}}`; line = c.line() {
@@ -367,14 +367,13 @@ func TestAGapIsRecovered(t *testing.T) {
 	for _, c := range []*sdk{exact, other} {
 		c.want(`{"push":{"channel":"x","pub":{"data":1,"offset":1}}}`)
 	}
-	s.hub.mu.Lock()
-	r := s.hub.rooms["x"]
+	r, unlock := s.hub.rooms.find("x")
 	broken := &message{size: 100} // of no room: it cannot be encoded
 	broken.pub, _ = ofSDK([]byte("2"))
 	broken.pub.at = s.hub.clock.tick()
 	s.hub.archive.remember(r, &broken.pub)
 	wake := s.hub.postLocked(r, job{do: deliver, message: broken})
-	s.hub.mu.Unlock()
+	unlock()
 	s.hub.wake(wake)
 	call(t, s, "publish", `{"channel":"x","data":3}`)
 	exact.want(`{"push":{"channel":"x","unsubscribe":{"code":2500,"reason":"insufficient state"}}}`)

@@ -186,7 +186,7 @@ func (s *session) askLong(id uint32, q longQuestion, estimate int) {
 			s.draw(len(r.body) - estimate)
 			s.resume(func() {})
 		}
-		h.post(s.conn.shard, job{do: sendAnswer, conn: s.conn, frame: r.head(q, id), answer: r, call: written})
+		s.conn.shard.post(job{do: sendAnswer, conn: s.conn, frame: r.head(q, id), answer: r, call: written})
 	}) {
 		s.unpause()
 		s.refuse(id, errTooManyRequests)
@@ -223,9 +223,9 @@ func (h *hub) estimate(q longQuestion) int {
 	if q.about == historyOf {
 		return h.maxUnsent / 2
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if r := h.rooms[q.room]; r != nil {
+	r, unlock := h.rooms.find(q.room)
+	defer unlock()
+	if r != nil {
 		return r.present.bytes
 	}
 	return 0
@@ -240,7 +240,7 @@ func (h *hub) relieveOwed(now wheel.Tick) {
 	}
 	late := now - inTicks(owedGrace)
 	for _, s := range h.shards {
-		h.post(s, job{do: callBack, call: func() { s.closeSlowest(func(o *outbox) int { return o.unread(late) }, tooMuch) }})
+		s.post(job{do: callBack, call: func() { s.closeSlowest(func(o *outbox) int { return o.unread(late) }, tooMuch) }})
 	}
 }
 

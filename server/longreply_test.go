@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"github.com/centrifugal/protocol"
-	"github.com/lesismal/nbio"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/wheel"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -28,9 +28,10 @@ func openRoom() RoomOptions {
 
 // crowdInto makes so many members present in a room, each of them about so many bytes of an answer.
 func crowdInto(s *Server, room string, members, bytes int) {
-	s.hub.mu.Lock()
-	defer s.hub.mu.Unlock()
-	r := s.hub.roomLocked(room)
+	in := s.hub.rooms.stripeOf(room)
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	r := s.hub.roomLocked(in, room)
 	for n := range members {
 		name := fmt.Sprintf("%s %d", strings.Repeat("x", bytes/3), n)
 		r.present.add(&subscription{info: &protocol.ClientInfo{User: name, Client: name}})
@@ -41,15 +42,13 @@ func crowdInto(s *Server, room string, members, bytes int) {
 // talkInto says so many publications of so many bytes in a room.
 func talkInto(s *Server, room string, publications, bytes int) {
 	for range publications {
-		s.hub.say(room, publication{data: []byte(`"` + strings.Repeat("x", bytes) + `"`), form: formJSON}, sayOptions{})
+		s.hub.say(s.hub.viewOf(room), publication{data: []byte(`"` + strings.Repeat("x", bytes) + `"`), form: formJSON}, sayOptions{})
 	}
 }
 
 // allowReplies gives each connection so many bytes of long replies, and no more.
 func allowReplies(s *Server, bytes int) {
-	s.hub.mu.Lock()
-	defer s.hub.mu.Unlock()
-	s.hub.replyRate = rateLimit{every: time.Hour / time.Duration(bytes), burst: time.Hour}
+	change(s, func() { s.hub.replyRate = rateLimit{every: time.Hour / time.Duration(bytes), burst: time.Hour} })
 }
 
 // narrow makes the sockets of a user's connection hold little.
@@ -207,9 +206,7 @@ func occupy(t *testing.T, s *Server, queue int) (open func()) {
 	open = sync.OnceFunc(func() { close(gate) })
 	t.Cleanup(func() { open(); w.wait() })
 	w.do(netip.Addr{}, func() { <-gate }, nil)
-	s.hub.mu.Lock()
-	s.hub.questions.workers = w
-	s.hub.mu.Unlock()
+	change(s, func() { s.hub.questions.workers = w })
 	return open
 }
 
@@ -309,7 +306,7 @@ func TestTheSlowestReaderMakesRoomFirst(t *testing.T) {
 	reader := func(read int, age wheel.Tick) *conn {
 		ours, theirs := pipe(t)
 		t.Cleanup(func() { theirs.Close() })
-		nc, err := nbio.NBConn(ours)
+		nc, err := netpoll.FromTCP(ours)
 		if err != nil {
 			t.Fatal(err)
 		}

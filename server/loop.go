@@ -2,7 +2,6 @@ package server
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"runtime/debug"
@@ -11,20 +10,18 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/lesismal/nbio"
-	"github.com/lesismal/nbio/logging"
 	"golang.org/x/time/rate"
 
-	"github.com/throng-chat/throng/server/waker"
+	"github.com/throng-chat/throng/server/netpoll"
 )
 
-// loop is nbio's epoll (kqueue) engine under the connections. Each of its pollers is one goroutine that reads from a share
-// of the sockets and hands the bytes to their conns; nothing that runs on it may block.
+// loop is the epoll (kqueue) loop under the connections. Each of its pollers is one goroutine that reads from a share of the sockets
+// and hands the bytes to their conns; nothing that runs on it may block.
 type loop struct {
 	log     *slog.Logger
 	metrics *metrics
 	clock   *clock
-	engine  *nbio.Engine
+	sockets *netpoll.Loop
 	pollers []*poller
 	panics  rate.Sometimes
 	probed  time.Time // owned by the heartbeat
@@ -32,73 +29,49 @@ type loop struct {
 	received atomic.Uint64 // bytes
 }
 
-// starting guards nbio's settings, which are the process's, while an engine that starts reads them.
-var starting sync.Mutex
-
 // newLoop starts the pollers. Several servers of a process may start at the same time.
 func newLoop(pollers int, openFiles int, h *hub) (*loop, error) {
-	starting.Lock()
-	defer starting.Unlock()
-	nbio.MaxOpenFiles = openFiles
-	logging.SetLevel(logging.LevelNone)
 	l := &loop{
 		log:     h.log,
 		metrics: h.metrics,
 		clock:   h.clock,
 		panics:  everySecond(),
-		engine: nbio.NewEngine(nbio.Config{
-			NPoller:        pollers,
-			ReadBufferSize: readBuffer,
-			// Only sentinels go through nbio's own write queue: this is a fence.
-			MaxWriteBufferSize: 64 << 10,
-			// Edge-triggered, so that a connection which is not read from does not spin the poller.
-			EpollMod: nbio.EPOLLET,
-		}),
-	}
-	l.engine.OnRead(l.onRead)
-	l.engine.OnWrittenSize(onWritten)
-	l.engine.OnClose(l.onClose)
-	if err := l.engine.Start(); err != nil {
-		return nil, fmt.Errorf("start the loop: %w", err)
 	}
 	for i := range pollers {
-		p := &poller{loop: l}
-		var err error
-		if p.waker, err = waker.New(l.engine, i, pollers, p.onWake); err != nil {
-			return nil, fmt.Errorf("start the loop: %w", err)
-		}
-		l.pollers = append(l.pollers, p)
+		l.pollers = append(l.pollers, &poller{loop: l, number: i})
+	}
+	l.sockets = netpoll.New(netpoll.Config{
+		Pollers:    pollers,
+		OpenFiles:  openFiles,
+		ReadBuffer: readBuffer,
+		// Only sentinels go through the loop's own write queue: this is a fence.
+		MaxQueued: 64 << 10,
+	}, netpoll.Events{
+		Readable: l.onReadable,
+		Written:  onWritten,
+		Closed:   onClosed,
+		Woken:    func(poller int) { l.pollers[poller].onWake() },
+	})
+	if err := l.sockets.Start(); err != nil {
+		return nil, err
 	}
 	return l, nil
 }
 
-// stop ends the pollers and waits for every callback. It closes what is still open. Not to be called twice (nbio panics).
+// stop ends the pollers and waits for every callback. It closes what is still open. Not to be called twice.
 func (l *loop) stop() {
-	l.engine.Stop()
-	for _, p := range l.pollers {
-		if err := p.waker.Close(); err != nil {
-			l.log.Debug("close a wake-up socket", "error", err)
-		}
+	if err := l.sockets.Stop(); err != nil {
+		l.log.Debug("close a wake-up socket", "error", err)
 	}
 }
 
-// add hands a socket to the loop. From here on its poller reads from it, and onClose will be called once.
-func (l *loop) add(c *conn) error {
-	// nbio hides its hand-over from the race detector; its lock does not.
-	c.nc.Lock()
-	c.nc.SetSession(c)
-	c.nc.Unlock()
-	_, err := l.engine.AddConn(c.nc)
-	return err
-}
+// add hands a socket to the loop. From here on its poller reads from it, and onClosed will be called once.
+func (l *loop) add(c *conn) error { return l.sockets.Add(c.nc, c) }
 
-// onRead is called on the poller when a socket has bytes. What it reads is on loan until it returns.
-func (l *loop) onRead(nc *nbio.Conn) {
-	switch s := nc.Session().(type) {
-	case *conn:
-		l.read(s)
-	case *waker.Waker:
-		s.OnRead()
+// onReadable is called on the poller when a socket has bytes. What it reads is on loan until it returns.
+func (l *loop) onReadable(s *netpoll.Socket) {
+	if c, ok := s.Session().(*conn); ok {
+		l.read(c)
 	}
 }
 
@@ -126,14 +99,14 @@ func (l *loop) readFrom(c *conn) {
 		c.seen.Store(tick)
 	}
 	now := l.clock.now()
-	buf := l.engine.PollerBuffer(c.nc)
+	buf := l.sockets.Buffer(c.nc)
 	for reads := 0; ; reads++ {
 		if c.session != nil && c.session.waiting.Load() && !c.closing() {
 			return // session.goOn reads on
 		}
 		over := c.overBytes(now)
 		enough := reads >= readsPerTurn || (over || c.congested()) && !c.closing()
-		if enough && !hungUp(c.nc) {
+		if enough && !netpoll.HungUp(c.nc) {
 			if p := l.pollerOf(c); over && !c.closing() {
 				p.pace(c)
 			} else {
@@ -148,7 +121,7 @@ func (l *loop) readFrom(c *conn) {
 		case errors.Is(err, syscall.EAGAIN):
 			return
 		case err != nil || n == 0:
-			if cause := endSocket(c.nc); cause != nil && !errors.Is(cause, net.ErrClosed) {
+			if cause := netpoll.End(c.nc); cause != nil && !errors.Is(cause, net.ErrClosed) {
 				l.log.Debug("end socket", "conn", c.id, "error", cause)
 			}
 			return
@@ -160,24 +133,24 @@ func (l *loop) readFrom(c *conn) {
 	}
 }
 
-// onWritten is called when nbio has written a sentinel: on the poller or within shard.arm, and under the connection's own
+// onWritten is called when a sentinel has been written: on the poller or within shard.arm, and under the connection's own
 // lock, so it only leaves a note.
-func onWritten(nc *nbio.Conn, _ []byte, _ int) {
-	if c, ok := nc.Session().(*conn); ok {
+func onWritten(s *netpoll.Socket) {
+	if c, ok := s.Session().(*conn); ok {
 		c.ready.Store(true)
 		c.shard.anyReady.Store(true)
 		c.shard.wake()
 	}
 }
 
-// onClose is called on nbio's one closer goroutine, once for each socket that was added.
-func (l *loop) onClose(nc *nbio.Conn, _ error) {
-	if c, ok := nc.Session().(*conn); ok {
+// onClosed is called on the loop's one closer goroutine, once for each socket that was added.
+func onClosed(s *netpoll.Socket, _ error) {
+	if c, ok := s.Session().(*conn); ok {
 		c.shard.hub.gone(c)
 	}
 }
 
-func (l *loop) pollerOf(c *conn) *poller { return l.pollers[c.nc.Hash()%len(l.pollers)] }
+func (l *loop) pollerOf(c *conn) *poller { return l.pollers[l.sockets.Poller(c.nc)] }
 
 func (l *loop) wakeAll() {
 	for _, p := range l.pollers {
@@ -197,10 +170,10 @@ func (l *loop) probe(now time.Time) {
 	}
 }
 
-// poller is what we keep of one of nbio's: connections to read from when no event of theirs would make it.
+// poller is what we keep of one of the loop's: connections to read from when no event of theirs would make it.
 type poller struct {
 	loop   *loop
-	waker  *waker.Waker
+	number int
 	probed atomic.Int64 // unix nanoseconds of a probe not yet answered; 0 for none
 
 	// Owned by the poller.
@@ -255,7 +228,7 @@ func (p *poller) later(c *conn) {
 }
 
 func (p *poller) wake() {
-	if err := p.waker.Wake(); err != nil {
+	if err := p.loop.sockets.Wake(p.number); err != nil {
 		p.loop.log.Error("a poller sleeps on", "error", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -40,7 +41,7 @@ func TestAHangUpEndsNobodyElse(t *testing.T) {
 	if err := gone.conn.Close(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the hang-up to arrive", func() bool { return hungUp(old.nc) })
+	eventually(t, "the hang-up to arrive", func() bool { return netpoll.HungUp(old.nc) })
 	release()
 	<-inBatch
 

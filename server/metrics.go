@@ -172,21 +172,30 @@ func (m *metrics) watch(h *hub, pending *handshakes) {
 	}
 	gauge("throng_connections", "WebSocket connections.", func() float64 { return float64(h.live.Load()) })
 	gauge("throng_connections_limit", "How many connections are taken.", func() float64 { return float64(h.maxLive) })
-	gauge("throng_rooms", "Rooms with a member or a history.", func() float64 { return float64(h.roomCount()) })
-	locked := func(read func() int) func() float64 {
-		return func() float64 {
-			h.mu.Lock()
-			defer h.mu.Unlock()
-			return float64(read())
-		}
-	}
-	gauge("throng_users", "Users with at least one connection.", locked(func() int { return len(h.users) }))
-	gauge("throng_history_publications", "Publications remembered.", locked(func() int { return h.archive.count }))
+	gauge("throng_rooms", "Rooms with a member or a history.", func() float64 { return float64(h.rooms.count()) })
+	gauge("throng_users", "Users with at least one connection.", func() float64 {
+		h.usersMu.Lock()
+		defer h.usersMu.Unlock()
+		return float64(len(h.users))
+	})
+	gauge("throng_history_publications", "Publications remembered.", func() float64 {
+		publications, _, _ := h.archive.counts()
+		return float64(publications)
+	})
 	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "throng_history_evicted_total", Help: "Publications forgotten early because the history of all rooms was full.",
-	}, locked(func() int { return int(h.archive.evicted) })))
-	gauge("throng_history_bytes", "Bytes of the publications remembered, about.", locked(func() int { return h.archive.bytes }))
-	gauge("throng_positions", "Rooms of which only the position is remembered, for recovery.", locked(func() int { return h.positions.kept.count }))
+	}, func() float64 {
+		_, _, evicted := h.archive.counts()
+		return float64(evicted)
+	}))
+	gauge("throng_history_bytes", "Bytes of the publications remembered, about.", func() float64 {
+		_, bytes, _ := h.archive.counts()
+		return float64(bytes)
+	})
+	gauge("throng_positions", "Rooms of which only the position is remembered, for recovery.", func() float64 {
+		kept, _ := h.positions.counts()
+		return float64(kept)
+	})
 	gauge("throng_slow_mode_publishers", "Publishers that slow mode remembers, in all slow rooms.", func() float64 {
 		waiting, _ := h.moderation.speakers()
 		return float64(waiting)
@@ -234,9 +243,8 @@ func (m *metrics) watch(h *hub, pending *handshakes) {
 		return forgot
 	})
 	counter("throng_positions_dropped_total", "Positions of rooms that were dropped: too many rooms, or 30 days old.", func() uint64 {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		return h.positions.lost
+		_, lost := h.positions.counts()
+		return lost
 	})
 	counter("throng_received_bytes_total", "Bytes read from WebSocket connections.", h.loop.received.Load)
 	counter("throng_deliveries_total", "Messages written or queued to members, one for each member.",

@@ -302,13 +302,13 @@ func TestRedact(t *testing.T) {
 		}
 	}
 	bytes, want := 0, rememberedRoom
-	s.hub.mu.Lock()
-	h := &s.hub.rooms["h:1"].history
+	r, unlock := s.hub.rooms.find("h:1")
+	h := &r.history
 	for i := range h.count {
 		want += h.at(i).cost() + remembered
 	}
-	bytes = s.hub.archive.bytes
-	s.hub.mu.Unlock()
+	_, bytes, _ = s.hub.archive.counts()
+	unlock()
 	if bytes != want || h.bytes != want {
 		t.Errorf("got %d bytes counted in all, %d of the room, want %d", bytes, h.bytes, want)
 	}

@@ -96,9 +96,7 @@ func TestNamesWithInvisibleCharactersInTokensAndSettings(t *testing.T) {
 			t.Errorf("pattern %+q is allowed", o.Pattern)
 		}
 	}
-	s.hub.mu.Lock()
-	defer s.hub.mu.Unlock()
-	if len(s.hub.rooms) > 0 {
-		t.Errorf("got %d rooms, want none", len(s.hub.rooms))
+	if got := s.hub.rooms.count(); got > 0 {
+		t.Errorf("got %d rooms, want none", got)
 	}
 }

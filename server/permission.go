@@ -25,40 +25,78 @@ func (s *session) asker(inside, token bool) asker {
 	return asker{user: s.info.User, inside: inside, token: token}
 }
 
-// may says whether the session may do something in a room, as it stands there now. Called on the poller.
-func (s *session) may(d deed, room string) bool {
-	sub := s.find(room)
-	return s.hub.authorize(s.asker(sub != nil, sub != nil && sub.withToken), d, room)
+// view is a room and what it offers. It is looked up once for each command, from the membership where there is one.
+type view struct {
+	name    string
+	options *RoomOptions
+	sub     *subscription // of the session that looks; nil where it is not in the room
+}
+
+func (h *hub) viewOf(room string) view { return view{name: room, options: h.optionsOf(room)} }
+
+// viewOf is a room as the session finds it. Called on the poller.
+func (s *session) viewOf(room string) view {
+	if sub := s.find(room); sub != nil {
+		return view{room, sub.room.options, sub}
+	}
+	return s.hub.viewOf(room)
+}
+
+// in is the session as an asker in a room.
+func (s *session) in(p view) asker { return s.asker(p.sub != nil, p.sub != nil && p.sub.withToken) }
+
+// admit decides whether something of so many bytes may be published in a room, and returns the error if not: errDenied,
+// errUnknownChannel or errLimit. It is asked for plain clients, sessions, the server API and redactions alike. Rates and slow mode
+// come after it (fee.go). Any goroutine may call it.
+func (h *hub) admit(a asker, in view, size int) *protocol.Error {
+	switch {
+	case !h.authorize(a, toPublish, in):
+		return h.denial(a, toPublish, in)
+	case size > h.largest(in):
+		return errLimit
+	}
+	return nil
+}
+
+// largest is how many bytes a publication in a room may have.
+func (h *hub) largest(in view) int {
+	if in.options.MaxMessage > 0 {
+		return in.options.MaxMessage
+	}
+	return h.rules.MaxMessage
 }
 
 // authorize is the one function that decides what anybody may do in a room, however it is asked for: by a plain client, by
 // the SDK protocol, by the server API, by coming back to where it was. Any goroutine may call it.
-func (h *hub) authorize(a asker, d deed, room string) bool {
-	if h.moderation.forbids(a.user, d, room) {
+func (h *hub) authorize(a asker, d deed, in view) bool {
+	if h.moderation.forbids(a.user, d, in.name) {
 		return false
 	}
 	if a.server {
 		return true
 	}
-	switch personal, ok := h.names.allow(a, d, room); {
+	switch personal, ok := h.names.allow(a, d, in.name); {
 	case !ok:
 		return false
 	case personal && d == toSubscribe:
 		return true
-	case !a.inside && h.unknown(room):
+	case !a.inside && h.unknown(in):
 		return false
 	}
-	return h.optionsOf(room).allows(a, d)
+	return in.options.allows(a, d)
 }
 
 // unknown reports whether rooms are closed and no pattern fits the room. The application may still put connections into it.
-func (h *hub) unknown(room string) bool { return h.closed && h.optionsOf(room) == &h.anyRoom }
+func (h *hub) unknown(in view) bool { return h.closed && in.options == &h.anyRoom }
 
-// denial returns the error for a client that may not do something in a room. It depends on the room's name and on the client's
-// own subscription alone, so that it does not show whether the room exists.
-func (s *session) denial(room string) *protocol.Error {
-	if s.hub.unknown(room) && s.find(room) == nil {
+// denial returns the error for a client that may not do something in a room. It depends on the room's name, on the client's own
+// subscription and on its sanctions alone, so that it does not show whether the room exists.
+func (h *hub) denial(a asker, d deed, in view) *protocol.Error {
+	if !a.inside && h.unknown(in) {
 		return errUnknownChannel
+	}
+	if why := h.moderation.why(a.user, d, in.name); why != "" {
+		return &protocol.Error{Code: errDenied.Code, Message: errDenied.Message + ": " + why}
 	}
 	return errDenied
 }
@@ -67,17 +105,17 @@ func (s *session) denial(room string) *protocol.Error {
 // it does not show whether the room exists, and does not repeat the name.
 func (h *hub) barsPlain(room string) string {
 	const instead = "connect to " + sessionPath + " with a token"
-	switch o := h.optionsOf(room); {
-	case h.authorize(asker{}, toSubscribe, room):
+	switch in := h.viewOf(room); {
+	case h.authorize(asker{}, toSubscribe, in):
 		if h.guests {
 			return ""
 		}
 		return "guests are not admitted: " + instead + ", or start the server with --guests on"
 	case !h.names.allowPlain(room):
 		return "its name reserves it (user-rooms, private-rooms): " + instead
-	case o != &h.anyRoom && o.Subscribe == Nobody:
+	case in.options != &h.anyRoom && in.options.Subscribe == Nobody:
 		return "its options admit only clients that the application puts in (subscribe): use the server API, a connection token or a webhook"
-	case o != &h.anyRoom:
+	case in.options != &h.anyRoom:
 		return "its options require a token or a user (subscribe): " + instead
 	case h.closed:
 		return "no [[room]] pattern fits it, and the server was started with --rooms closed: add a [[room]] table for it"

@@ -3,6 +3,7 @@ package server
 import (
 	"hash/maphash"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/throng-chat/throng/server/wheel"
@@ -19,9 +20,11 @@ const (
 )
 
 // positions are those of rooms that have no members and no publications left, and the epochs of rooms in which nothing was
-// published. Guarded by hub.mu.
+// published. The methods may be called by any goroutine; those of one room by who holds its lock.
 type positions struct {
-	seed  maphash.Seed
+	seed maphash.Seed
+
+	mu    sync.Mutex // a leaf
 	kept  recent[keptPosition]
 	lives lives
 	lost  uint64 // how many were dropped, for want of room or after their time
@@ -33,8 +36,8 @@ type keptPosition struct {
 	at    wheel.Tick // when the room was forgotten
 }
 
-func newPositions() positions {
-	return positions{seed: maphash.MakeSeed(), kept: recent[keptPosition]{most: maxPositions}}
+func newPositions() *positions {
+	return &positions{seed: maphash.MakeSeed(), kept: recent[keptPosition]{most: maxPositions}}
 }
 
 func (p *positions) keyOf(room string) uint64 { return maphash.String(p.seed, room) }
@@ -42,7 +45,13 @@ func (p *positions) keyOf(room string) uint64 { return maphash.String(p.seed, ro
 // of returns the position of a room that is not there: the kept one, or the beginning of the room's next life. That epoch is a
 // function of the name and of how many lives of it were lost, so a room in which nothing was published needs no entry.
 func (p *positions) of(room string) position {
-	key := p.keyOf(room)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.find(p.keyOf(room))
+}
+
+// find is the position of a room by its key. p.mu is held.
+func (p *positions) find(key uint64) position {
 	if k := p.kept.get(key); k != nil {
 		return position{k.top, epochText(k.epoch)}
 	}
@@ -51,8 +60,11 @@ func (p *positions) of(room string) position {
 
 // take returns the position of a room that begins, and forgets it: the room keeps it from now on.
 func (p *positions) take(room string) position {
-	at := p.of(room)
-	p.kept.remove(p.keyOf(room))
+	key := p.keyOf(room)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at := p.find(key)
+	p.kept.remove(key)
 	return at
 }
 
@@ -62,6 +74,8 @@ func (p *positions) keep(room string, at position, now wheel.Tick) {
 	if err != nil {
 		panic("an epoch of ours is no number: " + at.epoch)
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if dropped, full := p.kept.put(p.keyOf(room), keptPosition{epoch, at.offset, now}); full {
 		p.lose(dropped)
 	}
@@ -69,6 +83,8 @@ func (p *positions) keep(room string, at position, now wheel.Tick) {
 
 // expire drops positions that have had their time.
 func (p *positions) expire(now wheel.Tick) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for range expiredAtOnce {
 		if oldest := p.kept.first(); oldest == nil || now < oldest.at+inTicks(positionLasts) {
 			return
@@ -77,7 +93,14 @@ func (p *positions) expire(now wheel.Tick) {
 	}
 }
 
-// lose ends a life of a room: the next one has another epoch.
+// counts are how many positions are kept, and how many were dropped.
+func (p *positions) counts() (kept int, lost uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.kept.count, p.lost
+}
+
+// lose ends a life of a room: the next one has another epoch. p.mu is held.
 func (p *positions) lose(key uint64) {
 	p.lost++
 	p.lives.end(key)

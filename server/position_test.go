@@ -28,7 +28,7 @@ func (h *hub) letPass(d time.Duration) {
 }
 
 func (h *hub) sayIn(room string) position {
-	_, at := h.say(room, publication{data: []byte("1"), form: formJSON}, sayOptions{})
+	_, at := h.say(h.viewOf(room), publication{data: []byte("1"), form: formJSON}, sayOptions{})
 	return at
 }
 
@@ -50,8 +50,8 @@ func TestAForgottenRoomChangesNoOthersEpoch(t *testing.T) {
 		h.sayIn(fmt.Sprint("busy", n))
 		h.letPass(time.Minute)
 	}
-	if h.roomCount() != 0 || h.positions.lost != 9 {
-		t.Fatalf("got %d rooms and %d positions lost, want none, and 9", h.roomCount(), h.positions.lost)
+	if h.rooms.count() != 0 || h.positions.lost != 9 {
+		t.Fatalf("got %d rooms and %d positions lost, want none, and 9", h.rooms.count(), h.positions.lost)
 	}
 	for name, was := range before {
 		if got := h.whereIs(name); got != was {
@@ -82,7 +82,7 @@ func TestAPositionLasts30Days(t *testing.T) {
 	at := h.sayIn("x")
 	h.letPass(2 * time.Second)
 	h.letPass(time.Minute)
-	if h.roomCount() != 0 {
+	if h.rooms.count() != 0 {
 		t.Fatal("the room is kept though nothing is remembered in it")
 	}
 	h.letPass(positionLasts - 2*time.Minute)
@@ -177,7 +177,7 @@ func TestAPositionOutlivesTheHistory(t *testing.T) {
 	c.want(`{"push":{"channel":"x","pub":{"data":1,"offset":1}}}`)
 	c.say(`{"id":3,"unsubscribe":{"channel":"x"}}`)
 	c.want(`{"id":3,"unsubscribe":{}}`)
-	eventually(t, "the room to be forgotten", func() bool { return s.hub.roomCount() == 0 })
+	eventually(t, "the room to be forgotten", func() bool { return s.hub.rooms.count() == 0 })
 	if got := value(t, s, "throng_positions", ""); got != 1 {
 		t.Errorf("got %v positions, want 1", got)
 	}

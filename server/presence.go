@@ -7,7 +7,7 @@ import (
 	"github.com/centrifugal/protocol/cfjson"
 )
 
-// presence is who is in a room. Each change costs the same however many there are. Guarded by hub.mu.
+// presence is who is in a room. Each change costs the same however many there are. Guarded by stripe.mu of the room.
 type presence struct {
 	list  []*subscription
 	users map[string]int // connections of each user
@@ -54,7 +54,7 @@ func (p *presence) stats(plain int) *protocol.PresenceStatsResult {
 	return &protocol.PresenceStatsResult{NumClients: uint32(len(p.list) + plain), NumUsers: uint32(users)}
 }
 
-// plainMembers counts the plain members of a room. hub.mu is held.
+// plainMembers counts the plain members of a room. The room's lock is held.
 func (r *room) plainMembers() (n int) {
 	for _, p := range r.parts {
 		if p.encoding == plainEncoding {
@@ -64,7 +64,7 @@ func (r *room) plainMembers() (n int) {
 	return n
 }
 
-// snapshot is cheap enough to be taken under hub.mu: pointers to what does not change.
+// snapshot is cheap enough to be taken under the lock of a room: pointers to what does not change.
 func (p *presence) snapshot() []*protocol.ClientInfo {
 	infos := make([]*protocol.ClientInfo, len(p.list))
 	for i, sub := range p.list {

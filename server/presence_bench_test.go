@@ -16,7 +16,7 @@ func fullRoom(members int) *presence {
 	return p
 }
 
-// What a question about a crowded room costs: the snapshot is taken under hub.mu, which stops everybody for that time; the
+// What a question about a crowded room costs: the snapshot is taken under the lock of the room, which stops its publishers for that time; the
 // answer is made off the loop.
 func BenchmarkPresenceOf20000(b *testing.B) {
 	p := fullRoom(20_000)

@@ -29,9 +29,8 @@ func (s *session) presence(id uint32, req *protocol.PresenceRequest) {
 
 // fewPresent are those in a room, where an answer that tells of all has so many bytes at most, about; and how many it has.
 func (h *hub) fewPresent(room string, mostBytes int) (infos []*protocol.ClientInfo, size int, all bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	r := h.rooms[room]
+	r, unlock := h.rooms.find(room)
+	defer unlock()
 	if r == nil {
 		return nil, 0, true
 	}
@@ -43,24 +42,32 @@ func (h *hub) fewPresent(room string, mostBytes int) (infos []*protocol.ClientIn
 
 // present are those in a room.
 func (h *hub) present(room string) []*protocol.ClientInfo {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if r := h.rooms[room]; r != nil {
+	r, unlock := h.rooms.find(room)
+	defer unlock()
+	if r != nil {
 		return r.present.snapshot()
 	}
 	return nil
 }
 
 func (s *session) maySeePresence(room string) *protocol.Error {
-	switch {
-	case !validRoomName(room):
+	if !validRoomName(room) {
 		return errBadRequest
-	case s.denial(room) == errUnknownChannel:
+	}
+	in := s.viewOf(room)
+	return s.mayRead(toSeePresence, in, in.options.Presence)
+}
+
+// mayRead says why the session may not see something of a room, which the room offers or not; nil if it may.
+func (s *session) mayRead(d deed, in view, offered bool) *protocol.Error {
+	who := s.in(in)
+	switch {
+	case !who.inside && s.hub.unknown(in):
 		return errUnknownChannel
-	case !s.hub.optionsOf(room).Presence:
+	case !offered:
 		return errNotAvailable
-	case !s.may(toSeePresence, room):
-		return s.denied(toSeePresence, room)
+	case !s.hub.authorize(who, d, in):
+		return s.hub.denial(who, d, in)
 	}
 	return nil
 }
@@ -75,9 +82,9 @@ func (s *session) presenceStats(id uint32, req *protocol.PresenceStatsRequest) {
 }
 
 func (h *hub) presenceStats(room string) *protocol.PresenceStatsResult {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if r := h.rooms[room]; r != nil {
+	r, unlock := h.rooms.find(room)
+	defer unlock()
+	if r != nil {
 		return r.present.stats(r.plainMembers())
 	}
 	return &protocol.PresenceStatsResult{}
@@ -85,18 +92,13 @@ func (h *hub) presenceStats(room string) *protocol.PresenceStatsResult {
 
 // history answers what was said in a room.
 func (s *session) history(id uint32, req *protocol.HistoryRequest) {
-	switch {
-	case !validRoomName(req.Channel):
+	if !validRoomName(req.Channel) {
 		s.fail(id, errBadRequest)
 		return
-	case s.denial(req.Channel) == errUnknownChannel:
-		s.fail(id, errUnknownChannel)
-		return
-	case s.hub.optionsOf(req.Channel).HistorySize == 0:
-		s.fail(id, errNotAvailable)
-		return
-	case !s.may(toReadHistory, req.Channel):
-		s.fail(id, s.denied(toReadHistory, req.Channel))
+	}
+	in := s.viewOf(req.Channel)
+	if e := s.mayRead(toReadHistory, in, in.options.HistorySize > 0); e != nil {
+		s.fail(id, e)
 		return
 	}
 	q := longQuestion{about: historyOf, room: req.Channel, json: s.encoding.isJSON(), limit: int(req.Limit), reverse: req.Reverse}
@@ -160,10 +162,9 @@ func (h *hub) read(room string, since *protocol.StreamPosition, limit, mostBytes
 	if limit < 0 || limit > maxHistoryPage {
 		limit = maxHistoryPage
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	r, unlock := h.rooms.find(room)
+	defer unlock()
 	var at position
-	r := h.rooms[room]
 	if r != nil {
 		h.expireLocked(r)
 		at = r.history.position()

@@ -58,7 +58,7 @@ func (r rateLimit) lately(m meter, now time.Duration) int {
 func (r rateLimit) giveBack(m *meter) { *m -= meter(r.every) }
 
 // spent is how far those who went had used up their rate: coming back gives nobody another burst. Whoever could have all of it again
-// is forgotten. Guarded by hub.mu.
+// is forgotten. Not safe for concurrent use.
 type spent[K comparable] struct {
 	meters map[K]meter
 	tidied time.Duration

@@ -130,12 +130,12 @@ func (m *recoveryModel) step() {
 	case n < 77:
 		m.redact(name)
 	case n < 78:
-		m.hub.mu.Lock()
-		if r := m.hub.rooms[name]; r != nil {
+		r, unlock := m.hub.rooms.find(name)
+		if r != nil {
 			m.did["cleared"]++
 			m.hub.archive.clear(r)
 		}
-		m.hub.mu.Unlock()
+		unlock()
 	case n < 82:
 		now := m.hub.clock.tick() + wheel.Tick(m.random.IntN(30))
 		m.hub.clock.ticks.Store(uint32(now))
@@ -157,7 +157,7 @@ func (m *recoveryModel) forgetAll() {
 		m.hub.clock.ticks.Store(uint32(now))
 		m.hub.age(now)
 	}
-	if n := m.hub.roomCount(); n != 0 {
+	if n := m.hub.rooms.count(); n != 0 {
 		m.t.Errorf("got %d rooms that nobody needs", n)
 	}
 }
@@ -166,7 +166,7 @@ func (m *recoveryModel) publish(name string) {
 	m.said++
 	text := fmt.Sprint(m.said)
 	pub, _ := ofSDK([]byte(text))
-	_, at := m.hub.say(name, pub, sayOptions{})
+	_, at := m.hub.say(m.hub.viewOf(name), pub, sayOptions{})
 	if uint64(len(m.log[at.epoch])+1) != at.offset {
 		m.t.Errorf("publication got offset %d, want %d", at.offset, len(m.log[at.epoch])+1)
 	}
@@ -175,12 +175,12 @@ func (m *recoveryModel) publish(name string) {
 
 // redact takes back something of a room, if it can be; its notice is something that is said.
 func (m *recoveryModel) redact(name string) {
-	m.hub.mu.Lock()
 	at := m.hub.positions.of(name)
-	if r := m.hub.rooms[name]; r != nil {
+	r, unlock := m.hub.rooms.find(name)
+	if r != nil {
 		at = r.history.position()
 	}
-	m.hub.mu.Unlock()
+	unlock()
 	what := redaction{Channel: name, Offset: at.offset - min(at.offset, m.random.Uint64N(20)), Epoch: at.epoch}
 	in, _ := m.hub.redact(what, nil)
 	if in == nil {
@@ -200,8 +200,8 @@ func (m *recoveryModel) join(c *modelClient, name string) {
 		e.wish.Recover, e.wish.Offset, e.wish.Epoch = true, at.offset, at.epoch
 		c.awaiting[e] = at
 	}
-	m.hub.enter(c.session, []*entry{e}, func() {
-		c.session.replies = append(c.session.replies, &protocol.Reply{Subscribe: e.result})
+	m.hub.enter(c.session, []*entry{e}, func() []*protocol.Reply {
+		return []*protocol.Reply{{Subscribe: e.result}}
 	})
 	if e.err != nil {
 		m.t.Errorf("not let in: %v", e.err)
@@ -215,7 +215,10 @@ func (m *recoveryModel) work(s *shard, n int) {
 	for _, j := range jobs {
 		switch j.do {
 		case sendReplies:
-			for _, e := range j.entries {
+			if j.admission == nil {
+				continue
+			}
+			for _, e := range j.admission.entries {
 				m.answered(m.of(j.conn), e)
 			}
 		case joinPart:

@@ -31,11 +31,12 @@ func (s *session) redact(id uint32, params []byte) {
 		s.fail(id, errBadRequest)
 		return
 	}
-	if !s.may(toPublish, r.Channel) {
-		s.fail(id, s.denied(toPublish, r.Channel))
+	at := s.viewOf(r.Channel)
+	if e := s.hub.admit(s.in(at), at, 0); e != nil {
+		s.fail(id, e)
 		return
 	}
-	f, ok := s.pay(id, r.Channel) // others hear of it, as of a publication
+	f, ok := s.pay(id, at) // others hear of it, as of a publication
 	if !ok {
 		return
 	}
@@ -65,12 +66,12 @@ func (h *hub) redact(what redaction, author *protocol.ClientInfo) (in *room, e *
 	m := &message{pub: notice, size: notice.size() + messageOverhead}
 	var wake uint64
 
-	h.mu.Lock()
+	r, unlock := h.rooms.find(what.Channel)
 	defer func() {
-		h.mu.Unlock()
+		unlock()
 		h.wake(wake)
+		h.archive.evict(in)
 	}()
-	r := h.rooms[what.Channel]
 	if r == nil || r.history.epoch == "" || what.Epoch != "" && what.Epoch != r.history.epoch {
 		return nil, gone
 	}

@@ -152,7 +152,7 @@ func TestRedactIsHeldToTheRates(t *testing.T) {
 	ann := identityOf(s, "ann")
 	for _, room := range []string{"rated", "slow"} {
 		for range 100 {
-			s.hub.say(room, publication{data: []byte("1"), form: formJSON, info: ann}, sayOptions{})
+			s.hub.say(s.hub.viewOf(room), publication{data: []byte("1"), form: formJSON, info: ann}, sayOptions{})
 		}
 	}
 	for range 50 {

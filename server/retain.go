@@ -98,14 +98,14 @@ func (s *shard) relieve() {
 
 // relieveRoom has the part of r that retains the most close its slowest members. Called on the shard at.
 func (h *hub) relieveRoom(at *shard, r *room) {
-	h.mu.Lock()
+	r.stripe.mu.Lock()
 	worst := slices.MaxFunc(r.parts, func(a, b *part) int { return cmp.Compare(a.retained.Load(), b.retained.Load()) })
-	h.mu.Unlock()
+	r.stripe.mu.Unlock()
 	if worst.shard == at {
 		worst.relieve()
 		return
 	}
-	h.post(worst.shard, job{do: callBack, call: worst.relieve})
+	worst.shard.post(job{do: callBack, call: worst.relieve})
 }
 
 // relieve closes those who are furthest behind in the part. Called on its shard.
@@ -123,7 +123,7 @@ func (h *hub) relieveAll(at *shard) {
 		worst.relieveOwn()
 		return
 	}
-	h.post(worst, job{do: callBack, call: worst.relieveOwn})
+	worst.post(job{do: callBack, call: worst.relieveOwn})
 }
 
 // relieveOwn closes those of the shard who are furthest behind.

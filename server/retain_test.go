@@ -193,7 +193,7 @@ func TestWhatASlowReaderWaitsForIsNotOverwritten(t *testing.T) {
 	shard := sessionOf(t, s, "ann").conn.shard
 	var want []string
 	say := func(text string) {
-		s.hub.say("x", publication{data: fmt.Appendf(nil, "%q", text), form: formJSON}, sayOptions{})
+		s.hub.say(s.hub.viewOf("x"), publication{data: fmt.Appendf(nil, "%q", text), form: formJSON}, sayOptions{})
 		want = append(want, fmt.Sprintf(`{"push":{"channel":"x","pub":{"data":%q}}}`, text))
 	}
 	for retainedBytes(t, s) < 256<<10 { // more than the kernel takes meanwhile
@@ -201,8 +201,8 @@ func TestWhatASlowReaderWaitsForIsNotOverwritten(t *testing.T) {
 		countRounds(s)
 	}
 	queued := func() int {
-		s.hub.mu.Lock()
-		defer s.hub.mu.Unlock()
+		shard.mu.Lock()
+		defer shard.mu.Unlock()
 		return len(shard.inbox)
 	}
 	for n := range 10 {
@@ -426,10 +426,10 @@ func TestWhatAReaderCostsAloneIsBounded(t *testing.T) {
 		if closesBy(s, closedSlow) != 0 {
 			t.Fatal("closed before it cost too much")
 		}
-		s.hub.post(c.shard, job{do: sendFrame, conn: c, frame: frame})
+		c.shard.post(job{do: sendFrame, conn: c, frame: frame})
 	}
 	for range 3 {
-		s.hub.post(c.shard, job{do: sendFrame, conn: c, frame: frame})
+		c.shard.post(job{do: sendFrame, conn: c, frame: frame})
 	}
 	eventually(t, "it to be closed", func() bool { return closesBy(s, closedSlow) == 1 })
 }
@@ -450,7 +450,7 @@ func TestAPingOvertakesWhatWaits(t *testing.T) {
 		talker.hear(ws.OpText, body)
 	}
 	of := onlySession(s).conn
-	s.hub.post(of.shard, job{do: sendPing, conn: of, frame: sessionPings[jsonEncoding]})
+	of.shard.post(job{do: sendPing, conn: of, frame: sessionPings[jsonEncoding]})
 	before := -1
 	for n := 0; n < messages; {
 		m, err := c.next()

@@ -10,13 +10,14 @@ import (
 // room is a name and the connections that hear each other. Its members are spread over the shards, so that one huge room
 // uses every core, and over the encodings.
 type room struct {
-	wheel.Links[room] // guarded by hub.mu
+	wheel.Links[room] // guarded by stripe.mu
 
 	// Constant after newRoom.
+	stripe  *stripe
 	name    string
 	options *RoomOptions
 
-	// Guarded by hub.mu.
+	// Guarded by stripe.mu.
 	parts   []*part // one for each shard and encoding that had a member
 	members int
 	present presence
@@ -24,7 +25,7 @@ type room struct {
 	version version      // of the newest publication that told one
 	events  *joinLeave   // nil before the first join, and where the options have no join-leave
 	last    *publication // what the next delta is made against, where the options allow deltas; nil for none
-	kept    bool         // filed in hub.ages
+	kept    bool         // filed in stripe.ages
 
 	// backlog is how many bytes were posted and not yet written, summed over the shards. A talker is not read from while
 	// it is over the limit, so memory stays bounded, and TCP tells the talker to wait.
@@ -45,7 +46,7 @@ type part struct {
 	shard    *shard
 	encoding encoding
 
-	members int // guarded by hub.mu: no message is posted to a part without members
+	members int // guarded by stripe.mu of the room: no message is posted to a part without members
 
 	// Owned by the shard.
 	list   []*member
@@ -76,11 +77,11 @@ type member struct {
 	positioned bool  // it must not miss anything; constant once it is in a room
 }
 
-func newRoom(name string, options *RoomOptions, shards int) *room {
-	return &room{name: name, options: options, limit: roomBacklog * int64(shards)}
+func newRoom(in *stripe, name string, options *RoomOptions, shards int) *room {
+	return &room{stripe: in, name: name, options: options, limit: roomBacklog * int64(shards)}
 }
 
-// partLocked is the room's part of a shard and an encoding. hub.mu is held.
+// partLocked is the room's part of a shard and an encoding. The room's lock is held.
 func (r *room) partLocked(s *shard, e encoding) *part {
 	for _, p := range r.parts {
 		if p.shard == s && p.encoding == e {
@@ -92,7 +93,7 @@ func (r *room) partLocked(s *shard, e encoding) *part {
 	return p
 }
 
-// onlyPlain says whether the room is nothing but its plain members. hub.mu is held.
+// onlyPlain says whether the room is nothing but its plain members. The room's lock is held.
 func (r *room) onlyPlain() bool {
 	if r.options.HistorySize > 0 || r.options.Delta {
 		return false

@@ -1,13 +1,16 @@
 package server
 
 import (
+	"sync"
 	"time"
 
 	"github.com/throng-chat/throng/server/wheel"
 )
 
-// said remembers, for a while, where publications with a key of idempotency were said. Guarded by hub.mu.
+// said remembers, for a while, where publications with a key of idempotency were said. To find a key and to add it are one step only
+// for who holds the lock of the room.
 type said struct {
+	mu     sync.Mutex // a leaf
 	places map[saidKey]position
 	order  []saidAt // the oldest first
 }
@@ -27,12 +30,16 @@ const (
 
 // find is where a publication with that key was said.
 func (s *said) find(room, key string, now wheel.Tick) (position, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.forget(now)
 	at, ok := s.places[saidKey{room, key}]
 	return at, ok
 }
 
 func (s *said) add(room, key string, place position, now wheel.Tick) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.places == nil {
 		s.places = map[saidKey]position{}
 	}
@@ -42,6 +49,7 @@ func (s *said) add(room, key string, place position, now wheel.Tick) {
 	s.forget(now)
 }
 
+// forget forgets what is too old, or too much. s.mu is held.
 func (s *said) forget(now wheel.Tick) {
 	for len(s.order) > 0 && (len(s.order) > maxSaid || s.order[0].at+inTicks(saidFor) < now) {
 		delete(s.places, s.order[0].saidKey)

@@ -13,7 +13,8 @@ import (
 
 // publish is the session's.
 func (s *session) publish(id uint32, req *protocol.PublishRequest) {
-	if s.hub.hooks.crowded(s, onPublish) && s.hub.optionsOf(req.Channel).PublishProxy {
+	in := s.viewOf(req.Channel)
+	if in.options.PublishProxy && s.hub.hooks.crowded(s, onPublish) {
 		s.refuse(id, errTooManyRequests)
 		return
 	}
@@ -22,33 +23,28 @@ func (s *session) publish(id uint32, req *protocol.PublishRequest) {
 		s.fail(id, errBadRequest)
 		return
 	}
-	if !s.may(toPublish, req.Channel) {
-		s.fail(id, s.denied(toPublish, req.Channel))
+	if e := s.hub.admit(s.in(in), in, len(req.Data)); e != nil {
+		s.refuse(id, e)
 		return
 	}
 	pub.info = s.info
-	if sub := s.find(req.Channel); sub != nil {
-		pub.info = sub.info
+	if in.sub != nil {
+		pub.info = in.sub.info
 	}
-	options := s.hub.optionsOf(req.Channel)
-	if options.MaxMessage > 0 && len(req.Data) > options.MaxMessage {
-		s.refuse(id, errLimit)
-		return
-	}
-	f, ok := s.pay(id, req.Channel)
+	f, ok := s.pay(id, in)
 	if !ok {
 		return
 	}
-	if options.PublishProxy {
+	if in.options.PublishProxy {
 		s.askPublish(id, req, pub, f)
 		return
 	}
-	s.say(id, req.Channel, pub, sayOptions{})
+	s.say(id, in, pub, sayOptions{})
 }
 
 // say says what the session may say.
-func (s *session) say(id uint32, room string, pub publication, o sayOptions) {
-	r, _ := s.hub.say(room, pub, o)
+func (s *session) say(id uint32, in view, pub publication, o sayOptions) {
+	r, _ := s.hub.say(in, pub, o)
 	s.spokeIn(r)
 	s.replies = append(s.replies, &protocol.Reply{Id: id, Publish: &protocol.PublishResult{}})
 }
@@ -69,53 +65,52 @@ type sayOptions struct {
 
 // say gives a publication its place in the room's order and history, and posts it to all members. The place it returns is
 // zero where there is no history. The room is nil where nobody is there to hear, or to remember.
-func (h *hub) say(name string, pub publication, o sayOptions) (*room, position) {
+func (h *hub) say(at view, pub publication, o sayOptions) (*room, position) {
+	name, options := at.name, at.options
 	m := &message{pub: pub, size: pub.size() + messageOverhead}
 	now := h.clock.tick()
 	h.metrics.messages.Inc()
-	options := h.optionsOf(name)
 	m.pub.change = options.HistorySize > 0 && m.pub.changesMessage()
 
-	h.mu.Lock()
+	in := h.rooms.stripeOf(name)
+	in.mu.Lock()
 	if o.key != "" {
 		if at, ok := h.said.find(name, o.key, now); ok {
-			h.mu.Unlock()
+			in.mu.Unlock()
 			return nil, at
 		}
 	}
-	r := h.rooms[name]
+	r := in.rooms[name]
 	if r == nil && options.HistorySize > 0 && !o.skipHistory {
-		r = h.roomLocked(name)
+		r = h.roomLocked(in, name)
 	}
-	var at position
+	var said position
 	var wake uint64
 	switch {
 	case r == nil:
 	case o.version.number > 0 && r.options.HistorySize > 0 && !o.skipHistory && !r.version.advance(o.version):
 		h.metrics.outdated.Inc()
-		at = r.history.position()
+		said = r.history.position()
 	default:
-		at, wake = h.sayLocked(r, m, o)
+		said, wake = h.sayLocked(r, m, o)
 	}
 	if o.key != "" {
-		h.said.add(name, o.key, at, now)
+		h.said.add(name, o.key, said, now)
 	}
-	h.mu.Unlock()
+	in.mu.Unlock()
 	h.wake(wake)
-	return r, at
+	h.archive.evict(r)
+	return r, said
 }
 
-// sayLocked is the moment at which m has been said. hub.mu is held.
+// sayLocked is the moment at which m has been said. The room's lock is held; after it is unlocked, call evict.
 func (h *hub) sayLocked(r *room, m *message, o sayOptions) (at position, wake uint64) {
 	m.room = r
 	if r.options.HistorySize > 0 && !o.skipHistory {
 		m.pub.at, m.pub.unixMilli = h.clock.tick(), time.Now().UnixMilli()
-		emptied := h.archive.remember(r, &m.pub)
+		h.archive.remember(r, &m.pub)
 		at = r.history.position()
 		h.keepLocked(r)
-		for _, other := range emptied {
-			h.tidyLocked(other)
-		}
 	}
 	if r.options.Delta {
 		m.prev, r.last = r.last, nil
@@ -128,7 +123,7 @@ func (h *hub) sayLocked(r *room, m *message, o sayOptions) (at position, wake ui
 }
 
 // postLocked posts a message, or a frame, to every part of the room that has members; but not to plain members what they do
-// not hear. It returns whom to wake. hub.mu is held.
+// not hear. It returns whom to wake. The room's lock is held.
 func (h *hub) postLocked(r *room, what job) (wake uint64) {
 	posted, size, forSDKs := 0, len(what.frame), false
 	if m := what.message; m != nil {
@@ -140,9 +135,9 @@ func (h *hub) postLocked(r *room, what job) (wake uint64) {
 		}
 		posted += size
 		what.part = p
-		wake |= p.shard.pushLocked(what)
+		wake |= p.shard.push(what)
 	}
-	// Under the lock, or a shard could subtract it first.
+	// A shard may have subtracted its part already. Then the backlog was too low for a moment, which pauses nobody.
 	r.backlog.Add(int64(posted))
 	return wake
 }
@@ -153,10 +148,11 @@ func (h *hub) publish(r *room, op ws.Opcode, payload []byte) {
 	frame := encode(op, payload)
 	h.metrics.messages.Inc()
 	var wake uint64
-	h.mu.Lock()
+	in := r.stripe
+	in.mu.Lock()
 	if r.members == 0 {
 		// Its talker was counted out meanwhile: there may be another room of that name.
-		r = h.roomLocked(r.name)
+		r = h.roomLocked(in, r.name)
 	}
 	if r.onlyPlain() {
 		wake = h.postLocked(r, job{do: deliver, frame: frame})
@@ -170,8 +166,9 @@ func (h *hub) publish(r *room, op ws.Opcode, payload []byte) {
 		_, wake = h.sayLocked(r, m, sayOptions{})
 	}
 	h.tidyLocked(r)
-	h.mu.Unlock()
+	in.mu.Unlock()
 	h.wake(wake)
+	h.archive.evict(r)
 }
 
 // wake wakes the shards whose bits are set.

@@ -10,12 +10,12 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/time/rate"
 
 	"github.com/throng-chat/throng/server/logqueue"
+	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/token"
 )
 
@@ -99,7 +99,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	}
 	s.checksHost = len(s.hosts) > 0 || isLoopback(s.public.Addr())
 	if cfg.Admin != "off" {
-		if s.admin, err = listenTCP(cfg.Admin); err != nil {
+		if s.admin, err = netpoll.Listen(cfg.Admin, listenOptions); err != nil {
 			return nil, errors.Join(err, s.public.Close())
 		}
 	}
@@ -276,17 +276,3 @@ func (s *Server) settle(quit <-chan struct{}) {
 func abs(n int64) int64 { return max(n, -n) }
 
 func everySecond() rate.Sometimes { return rate.Sometimes{Interval: time.Second} }
-
-// listenTCP opens a port. The kernel's keep-alive is off: the heartbeat does better.
-func listenTCP(address string) (*net.TCPListener, error) {
-	lc := net.ListenConfig{KeepAlive: -1, Control: func(_, _ string, raw syscall.RawConn) error {
-		var err error
-		failed := raw.Control(func(fd uintptr) { err = prepareListener(int(fd)) })
-		return errors.Join(failed, err)
-	}}
-	ln, err := lc.Listen(context.Background(), "tcp", address)
-	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", address, err)
-	}
-	return ln.(*net.TCPListener), nil
-}

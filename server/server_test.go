@@ -467,7 +467,7 @@ func TestManyCoresMakeNoMoreShardsThanCanBeWoken(t *testing.T) {
 		}
 	}
 	h := newHub(DefaultConfig(), slog.New(slog.DiscardHandler), newMetrics(), nil, shardCount(256))
-	r := newRoom("lobby", h.optionsOf("lobby"), len(h.shards))
+	r := newRoom(h.rooms.stripeOf("lobby"), "lobby", h.optionsOf("lobby"), len(h.shards))
 	for _, s := range h.shards {
 		r.partLocked(s, plainEncoding).members = 1
 		r.members++

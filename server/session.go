@@ -90,7 +90,7 @@ type subscription struct {
 	withToken   bool // by a subscription token, or named by the connection's
 	recoverable bool
 
-	// Guarded by hub.mu.
+	// Guarded by stripe.mu of the room.
 	info        *protocol.ClientInfo // changed by the poller only, which reads it without the lock
 	presentAt   int32
 	presentSize int32 // of presence.bytes
@@ -146,7 +146,7 @@ func (s *session) fail(id uint32, e *protocol.Error) {
 // flush posts the replies gathered so far, in one frame.
 func (s *session) flush() {
 	if replies := s.take(); replies != nil {
-		s.hub.post(s.conn.shard, job{do: sendReplies, conn: s.conn, replies: replies})
+		s.conn.shard.post(job{do: sendReplies, conn: s.conn, replies: replies})
 	}
 }
 

@@ -78,9 +78,9 @@ func TestThePastIsToldWithItsTime(t *testing.T) {
 		t.Errorf("got %s, want no time in it", got)
 	}
 	a.want(`{"id":3,"publish":{}}`)
-	s.hub.mu.Lock()
-	s.hub.rooms["room"].history.at(0).unixMilli -= 30_000
-	s.hub.mu.Unlock()
+	r, unlock := s.hub.rooms.find("room")
+	r.history.at(0).unixMilli -= 30_000
+	unlock()
 
 	b := connectSDK(t, s, signed(map[string]any{"sub": "bo"}))
 	b.say(`{"id":4,"subscribe":{"channel":"room","recover":true,"epoch":%q}}`, epoch)
@@ -131,10 +131,9 @@ func TestWhatIsTooOldIsNotRecovered(t *testing.T) {
 	c.line()
 	call(t, s, "publish", `{"channel":"x","data":1}`)
 	call(t, s, "publish", `{"channel":"x","data":2}`)
-	s.hub.mu.Lock()
-	r := s.hub.rooms["x"]
+	r, unlock := s.hub.rooms.find("x")
 	r.history.at(0).at -= r.memory() + 1
-	s.hub.mu.Unlock()
+	unlock()
 	b := connectSDK(t, s, userToken("bob"))
 	b.say(`{"id":2,"subscribe":{"channel":"x","recover":true,"offset":1,"epoch":""}}`)
 	if got := b.line(); !strings.Contains(got, `"recovered":true`) {
@@ -153,7 +152,7 @@ func TestARoomThatWasNotEnteredIsForgotten(t *testing.T) {
 	c := connectSDK(t, s, userToken("ann"))
 	c.say(`{"id":2,"subscribe":{"channel":"x","recover":true,"offset":7,"epoch":"another","flag":2}}`)
 	c.want(`{"id":2,"error":{"code":112,"message":"unrecoverable position"}}`)
-	if got := s.hub.roomCount(); got != 0 {
+	if got := s.hub.rooms.count(); got != 0 {
 		t.Errorf("got %d rooms, want none", got)
 	}
 }
@@ -166,7 +165,7 @@ func TestAPauseDoesNotMakeThePastYounger(t *testing.T) {
 	h.heartbeat = newHeartbeat(h, cfg, nil)
 	pub, _ := ofSDK([]byte(`"one"`))
 	began := time.Now()
-	h.say("room", pub, sayOptions{})
+	h.say(h.viewOf("room"), pub, sayOptions{})
 	said := time.Now()
 	eventually(t, "a moment to pass", func() bool { return time.Since(said) > 5*time.Millisecond })
 	pubs, _, _ := h.read("room", nil, -1, math.MaxInt, false)
@@ -187,9 +186,9 @@ func TestAGapInARoomTheServerGaveEndsTheConnection(t *testing.T) {
 	a := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
 	r := roomOf(s, "#ann")
 	s.hub.call(func(sh *shard) {
-		s.hub.mu.Lock()
+		r.stripe.mu.Lock()
 		parts := append([]*part(nil), r.parts...)
-		s.hub.mu.Unlock()
+		r.stripe.mu.Unlock()
 		for _, p := range parts {
 			if p.shard == sh {
 				p.gap(sh)

@@ -184,7 +184,7 @@ func TestDeltasBeginAtWhatIsKnown(t *testing.T) {
 	text := strings.Repeat("a long text that changes little ", 10)
 	say := func(n int, o sayOptions) {
 		pub, _ := ofSDK(fmt.Appendf(nil, `"%s %d"`, text, n))
-		s.hub.say("x", pub, o)
+		s.hub.say(s.hub.viewOf("x"), pub, o)
 	}
 	join := func() (*sdk, string) {
 		c := connectSDK(t, s, "")
@@ -214,10 +214,9 @@ func TestDeltasBeginAtWhatIsKnown(t *testing.T) {
 	if !isDelta(c) {
 		t.Error("behind a whole one: got all of the publication, want a delta")
 	}
-	s.hub.mu.Lock()
-	r := s.hub.rooms["x"]
+	r, unlock := s.hub.rooms.find("x")
 	s.hub.archive.redact(r, r.history.find(r.history.top))
-	s.hub.mu.Unlock()
+	unlock()
 	c, _ = join()
 	say(7, sayOptions{})
 	if isDelta(c) {
@@ -233,8 +232,8 @@ func TestWhatNoDeltaIsMadeAgainstIsNotKept(t *testing.T) {
 	s := startAPI(t, o)
 	kept := func() bool {
 		r := roomOf(s, "x")
-		s.hub.mu.Lock()
-		defer s.hub.mu.Unlock()
+		r.stripe.mu.Lock()
+		defer r.stripe.mu.Unlock()
 		return r.last != nil
 	}
 	call(t, s, "publish", `{"channel":"x","data":"to nobody"}`)

@@ -3,11 +3,14 @@ package server
 import (
 	"runtime"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/centrifugal/protocol"
 	"golang.org/x/time/rate"
+
+	"github.com/throng-chat/throng/server/netpoll"
 )
 
 // shard owns a share of the connections: it alone writes to their sockets, and it alone knows which of them are in a room.
@@ -20,8 +23,9 @@ type shard struct {
 	wakeup chan struct{} // holds one token
 	quit   chan struct{}
 
-	inbox []job     // guarded by hub.mu
-	first time.Time // when the oldest job in inbox was posted; guarded by hub.mu
+	mu    sync.Mutex // a leaf, held to append a job or to take all; where a room's order matters it is taken under the room's lock
+	inbox []job
+	first time.Time // when the oldest job in inbox was posted
 
 	// Owned by run.
 	jobs     []job
@@ -72,18 +76,18 @@ const (
 
 // job is what others ask of a shard. A frame is shared and never changed.
 type job struct {
-	do      action
-	whole   bool // sub has heard nothing that the next publication could be told as a delta of
-	conn    *conn
-	part    *part
-	sub     *subscription
-	message *message
-	frame   []byte
-	early   []byte
-	replies []*protocol.Reply
-	answer  *longReply
-	entries []*entry // whose replies are to tell what was missed
-	call    func()
+	do        action
+	whole     bool // sub has heard nothing that the next publication could be told as a delta of
+	conn      *conn
+	part      *part
+	sub       *subscription
+	message   *message
+	frame     []byte
+	early     []byte
+	replies   []*protocol.Reply
+	admission *admission // whose replies are to follow
+	answer    *longReply
+	call      func()
 }
 
 const (
@@ -103,8 +107,18 @@ func newShard(h *hub, index int) *shard {
 	}
 }
 
-// pushLocked adds a job and returns the shards to wake: this one, or none. hub.mu is held.
-func (s *shard) pushLocked(j job) (wake uint64) {
+// post hands the shard a job. Any goroutine may call it; it does not block.
+func (s *shard) post(j job) {
+	if s.push(j) != 0 {
+		s.wake()
+	}
+}
+
+// push appends a job to the inbox and returns the bits of the shards to wake: this one, or none. The caller may hold the lock of a
+// room, and does where the job's place in the order of that room matters.
+func (s *shard) push(j job) (wake uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if len(s.inbox) == 0 {
 		s.first = time.Now()
 		wake = 1 << s.index
@@ -135,11 +149,10 @@ func (s *shard) run() {
 
 // work is one round: it does everything that was posted, then writes.
 func (s *shard) work() {
-	h := s.hub
-	h.mu.Lock()
+	s.mu.Lock()
 	s.jobs, s.inbox = s.inbox, s.jobs[:0]
 	first := s.first
-	h.mu.Unlock()
+	s.mu.Unlock()
 
 	s.deltas = deltaBudget
 	for i := range s.jobs {
@@ -163,7 +176,7 @@ func (s *shard) work() {
 	add(&s.writes, s.round.writes)
 	s.round = tally{}
 	if len(s.jobs) > 0 {
-		h.metrics.shardLag.Observe(time.Since(first).Seconds())
+		s.hub.metrics.shardLag.Observe(time.Since(first).Seconds())
 	}
 	if cap(s.jobs) > keptJobs {
 		s.jobs = nil
@@ -325,11 +338,12 @@ func (s *shard) sendReplies(c *conn, j *job) {
 	if c.finishing {
 		return
 	}
-	for _, e := range j.entries {
-		e.tellMissed(&s.deltas)
+	replies := j.replies
+	if j.admission != nil {
+		replies = append(replies, j.admission.replies(&s.deltas)...)
 	}
 	var frame []byte
-	frame, s.payload = appendReplies(nil, s.payload, c.session.encoding, j.replies)
+	frame, s.payload = appendReplies(nil, s.payload, c.session.encoding, replies)
 	if cap(s.payload) > keptBufferCap {
 		s.payload = nil
 	}
@@ -365,7 +379,7 @@ func (s *shard) sendClose(c *conn, frame []byte) {
 
 // finish ends our side of TCP behind the close frame.
 func (s *shard) finish(c *conn) {
-	if err := shutdownWrite(c.nc); err != nil {
+	if err := netpoll.CloseWrite(c.nc); err != nil {
 		s.hub.log.Debug("end of stream not sent", "conn", c.id, "error", err)
 	}
 }

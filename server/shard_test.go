@@ -5,8 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/lesismal/nbio"
-
+	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -15,7 +14,7 @@ func hold(s *Server) (release func()) {
 	gate := make(chan struct{})
 	for _, sh := range s.hub.shards {
 		entered := make(chan struct{})
-		s.hub.post(sh, job{do: callBack, call: func() {
+		sh.post(job{do: callBack, call: func() {
 			close(entered)
 			<-gate
 		}})
@@ -73,10 +72,10 @@ func TestWhatWasPublishedBeforeComesBefore(t *testing.T) {
 			c.enter("x")
 			session := sessionOf(t, s, "ann")
 			release := hold(s)
-			s.hub.say("x", publication{data: []byte("1"), form: formJSON}, sayOptions{})
+			s.hub.say(s.hub.viewOf("x"), publication{data: []byte("1"), form: formJSON}, sayOptions{})
 			queued := func() (n int) {
-				s.hub.mu.Lock()
-				defer s.hub.mu.Unlock()
+				session.conn.shard.mu.Lock()
+				defer session.conn.shard.mu.Unlock()
 				return len(session.conn.shard.inbox)
 			}
 			before := queued()
@@ -112,7 +111,7 @@ func TestAShardKnowsItsConnections(t *testing.T) {
 	s.hub.call(func(sh *shard) {
 		for i, c := range sh.conns {
 			if int(c.connAt) != i {
-				t.Errorf("a connection at place %d is taken to be at %d", i, c.connAt)
+				t.Errorf("a connection at view %d is taken to be at %d", i, c.connAt)
 			}
 		}
 		known += len(sh.conns)
@@ -181,7 +180,7 @@ func TestAPanicCostsOneConnection(t *testing.T) {
 	// On the loop: a connection without a room is a nil pointer there.
 	ours, theirs := pipe(t)
 	defer theirs.Close()
-	nc, err := nbio.NBConn(ours)
+	nc, err := netpoll.FromTCP(ours)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -248,7 +248,7 @@ func TestTalkersWaitForARoomThatIsBehind(t *testing.T) {
 	// All shards stand still.
 	release := make(chan struct{})
 	for _, sh := range s.hub.shards {
-		s.hub.post(sh, job{do: callBack, call: func() { <-release }})
+		sh.post(job{do: callBack, call: func() { <-release }})
 	}
 	body := strings.Repeat("x", 1000)
 	const messages = 5000

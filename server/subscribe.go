@@ -54,23 +54,22 @@ func (s *session) subscribeAs(id uint32, e *entry) {
 
 // mayEnter says why the session may not enter a room, or nil.
 func (s *session) mayEnter(e *entry) *protocol.Error {
+	who, in := s.asker(false, e.withToken), s.hub.viewOf(e.wish.Channel)
 	switch {
 	case s.find(e.wish.Channel) != nil:
 		return errAlreadyIn
 	case len(s.subs) >= s.hub.maxRooms:
 		return errLimit
-	case !s.hub.authorize(s.asker(false, e.withToken), toSubscribe, e.wish.Channel):
-		return s.denied(toSubscribe, e.wish.Channel)
+	case !s.hub.authorize(who, toSubscribe, in):
+		return s.hub.denial(who, toSubscribe, in)
 	}
 	return nil
 }
 
 // enterRoom makes the session a member of a room that it may enter.
 func (s *session) enterRoom(id uint32, e *entry) {
-	s.hub.enter(s, []*entry{e}, func() {
-		if e.err == nil {
-			s.replies = append(s.replies, &protocol.Reply{Id: id, Subscribe: e.result})
-		}
+	s.hub.enter(s, []*entry{e}, func() []*protocol.Reply {
+		return []*protocol.Reply{{Id: id, Subscribe: e.result}}
 	})
 	if e.err != nil {
 		s.refuse(id, e.err)
@@ -112,11 +111,11 @@ func (s *session) lostPosition(room string) {
 func (s *session) leave(sub *subscription) {
 	i := slices.Index(s.subs, sub)
 	s.subs = slices.Delete(s.subs, i, i+1)
-	h := s.hub
-	h.mu.Lock()
-	wake := h.leaveLocked(sub)
-	h.mu.Unlock()
-	h.wake(wake)
+	in := sub.room.stripe
+	in.mu.Lock()
+	wake := s.hub.leaveLocked(sub)
+	in.mu.Unlock()
+	s.hub.wake(wake)
 	if sub.room.options.JoinLeave {
 		s.spokeIn(sub.room)
 	}
@@ -138,39 +137,64 @@ type entry struct {
 	readsHistory bool
 	encoding     encoding
 	missed       []publication // what the answer is to tell of the room's past
+	whole        bool          // that does not end with the publication which the next delta is made against
 
 	sub    *subscription
 	result *protocol.SubscribeResult
 	err    *protocol.Error
 }
 
-// enter makes the session a member of rooms. What a newcomer is told of a room's past ends exactly where its future begins:
-// answer, which adds the replies that tell it, is called under hub.mu, and they are posted before the room is entered.
-func (h *hub) enter(s *session, entries []*entry, answer func()) {
+// admission is the answer to a client that joins rooms. The shard makes it, behind everything that was published before.
+type admission struct {
+	entries []*entry
+	answer  func() []*protocol.Reply // called on the shard if one of the entries has joined
+}
+
+// replies returns the answer. Called on the shard, once; budget is of nanoseconds for deltas.
+func (a *admission) replies(budget *int) []*protocol.Reply {
+	replies := a.answer()
+	for _, e := range a.entries {
+		e.tellMissed(budget)
+	}
+	return replies
+}
+
+// enter makes the session a member of rooms. What a newcomer is told of a room's past ends exactly where its future begins: its
+// position is read, and the replies and its joining are posted, while the rooms are locked. The replies are those gathered so far and
+// those of answer.
+func (h *hub) enter(s *session, entries []*entry, answer func() []*protocol.Reply) {
 	for _, e := range entries {
 		// Here, as the last thing: whoever bans or revokes looks for those who are in.
-		asker := s.asker(false, e.withToken)
-		asker.server = e.serverSide
+		who, in := s.asker(false, e.withToken), h.viewOf(e.wish.Channel)
+		who.server = e.serverSide
 		revoked := e.credential != nil && h.moderation.refuses(s.info.User, *e.credential)
 		switch {
 		case revoked:
 			e.err = errDenied
-		case !h.authorize(asker, toSubscribe, e.wish.Channel):
-			e.err = s.denied(toSubscribe, e.wish.Channel)
+		case !h.authorize(who, toSubscribe, in):
+			e.err = h.denial(who, toSubscribe, in)
 		}
-		e.readsHistory = h.authorize(s.asker(true, e.withToken), toReadHistory, e.wish.Channel)
+		e.readsHistory = h.authorize(s.asker(true, e.withToken), toReadHistory, in)
 	}
+	what := job{do: sendReplies, conn: s.conn, replies: s.take()}
 	shard := s.conn.shard
-	var wake uint64
-	h.mu.Lock()
+	var wake, stripes uint64
+	for _, e := range entries {
+		stripes |= 1 << h.rooms.stripeOf(e.wish.Channel).index
+	}
+	h.rooms.lock(stripes)
 	for _, e := range entries {
 		if e.err == nil {
 			h.enterLocked(s, e)
 		}
+		if e.err == nil {
+			e.whole = !e.knowsLast()
+			what.admission = &admission{entries, answer}
+		}
 	}
-	answer()
-	if replies := s.take(); replies != nil {
-		wake |= shard.pushLocked(job{do: sendReplies, conn: s.conn, replies: replies, entries: entries})
+	// What is missed is the shard's from here on.
+	if what.replies != nil || what.admission != nil {
+		wake |= shard.push(what)
 	}
 	for _, e := range entries {
 		if e.err != nil {
@@ -178,19 +202,19 @@ func (h *hub) enter(s *session, entries []*entry, answer func()) {
 		}
 		s.subs = append(s.subs, e.sub)
 		h.metrics.subscriptions.Inc()
-		wake |= shard.pushLocked(job{do: joinPart, sub: e.sub, whole: !e.knowsLast()})
+		wake |= shard.push(job{do: joinPart, sub: e.sub, whole: e.whole})
 		if r := e.sub.room; r.options.JoinLeave {
 			wake |= h.announceLocked(r, e.sub.info, true)
 			s.spokeIn(r)
 		}
 	}
-	h.mu.Unlock()
+	h.rooms.unlock(stripes)
 	h.wake(wake)
 }
 
-// enterLocked finds the room, says what the newcomer missed of it, and counts it in. hub.mu is held.
+// enterLocked finds the room, says what the newcomer missed of it, and counts it in. The room's lock is held.
 func (h *hub) enterLocked(s *session, e *entry) {
-	r := h.roomLocked(e.wish.Channel)
+	r := h.roomLocked(h.rooms.stripeOf(e.wish.Channel), e.wish.Channel)
 	o := r.options
 	if o.MaxMembers > 0 && r.members >= o.MaxMembers {
 		e.err = errLimit
@@ -286,14 +310,14 @@ func (e *entry) tellMissed(budget *int) {
 	e.missed = nil
 }
 
-// knowsLast says whether the newcomer is told the publication that the next delta will be made against. hub.mu is held.
+// knowsLast says whether the newcomer is told the publication that the next delta will be made against. The room's lock is held.
 func (e *entry) knowsLast() bool {
 	n, last := len(e.missed), e.sub.room.last
 	// It may have been said without being remembered, or be redacted.
 	return n > 0 && last != nil && e.missed[n-1].offset == last.offset && bytes.Equal(e.missed[n-1].data, last.data)
 }
 
-// leaveLocked counts a subscription out, and tells the others. hub.mu is held.
+// leaveLocked counts a subscription out, and tells the others. The room's lock is held.
 func (h *hub) leaveLocked(sub *subscription) (wake uint64) {
 	r := sub.room
 	r.members--
@@ -302,7 +326,7 @@ func (h *hub) leaveLocked(sub *subscription) (wake uint64) {
 	if r.options.Presence {
 		r.present.remove(sub)
 	}
-	wake |= sub.part.shard.pushLocked(job{do: leavePart, sub: sub})
+	wake |= sub.part.shard.push(job{do: leavePart, sub: sub})
 	wake |= h.announceLocked(r, sub.info, false)
 	h.tidyLocked(r)
 	return wake

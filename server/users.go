@@ -7,7 +7,7 @@ import (
 	"github.com/centrifugal/protocol"
 )
 
-// user is somebody with one connection or more. Guarded by hub.mu.
+// user is somebody with one connection or more. Guarded by hub.usersMu.
 type user struct {
 	name     string
 	sessions []*session
@@ -19,8 +19,8 @@ type user struct {
 // Nobody in particular is many users.
 func (h *hub) addUser(s *session) (demands []word, e *protocol.Error) {
 	name := s.info.User
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	h.usersMu.Lock()
+	defer h.usersMu.Unlock()
 	if s.asking != nil {
 		complete := false
 		if demands, complete = h.words.of(name, s.client, *s.asking); !complete {
@@ -46,8 +46,8 @@ func (h *hub) addUser(s *session) (demands []word, e *protocol.Error) {
 }
 
 func (h *hub) removeUser(s *session) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	h.usersMu.Lock()
+	defer h.usersMu.Unlock()
 	u := s.user
 	u.sessions = without(u.sessions, slices.Index(u.sessions, s))
 	if len(u.sessions) == 0 && h.users[u.name] == u {
@@ -58,8 +58,8 @@ func (h *hub) removeUser(s *session) {
 
 // sessionsOf are the connections of a user.
 func (h *hub) sessionsOf(name string) []*session {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	h.usersMu.Lock()
+	defer h.usersMu.Unlock()
 	if u := h.users[name]; u != nil {
 		return slices.Clone(u.sessions)
 	}
@@ -71,8 +71,8 @@ func (h *hub) userMayPublish(u *user, now time.Duration) bool {
 	if h.userRate.every == 0 {
 		return true
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	h.usersMu.Lock()
+	defer h.usersMu.Unlock()
 	return h.userRate.allow(&u.meter, now, 1)
 }
 
@@ -81,7 +81,7 @@ func (h *hub) userDidNotPublish(u *user) {
 	if h.userRate.every == 0 {
 		return
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	h.usersMu.Lock()
+	defer h.usersMu.Unlock()
 	h.userRate.giveBack(&u.meter)
 }

@@ -1,14 +1,10 @@
 package server
 
-import (
-	"slices"
-
-	"github.com/centrifugal/protocol"
-)
+import "slices"
 
 // words keeps what the application demands of a user's connections by the server API while other connections are being asked about
 // by the connect webhook: any of them may turn out to be that user's. The demand holds for it when the webhook has answered.
-// Guarded by hub.mu.
+// Guarded by hub.usersMu.
 type words struct {
 	asking int    // connections that are being asked about; without one nothing is kept
 	list   []word // the oldest first
@@ -18,12 +14,10 @@ type words struct {
 
 // word is one demand of the application.
 type word struct {
-	user   string   // empty for any
-	client string   // empty for any
-	except []string // clients
-	ends   bool     // it ends the connection
-	size   int      // bytes that do keeps
-	do     func(*session) *protocol.Error
+	user    string   // empty for any
+	client  string   // empty for any
+	except  []string // clients
+	command userCommand
 }
 
 // Limits of words.
@@ -63,7 +57,19 @@ func (w *words) add(what word) {
 	}
 }
 
-func (w *word) cost() int { return w.size + len(w.user) + len(w.client) + wordOverhead }
+func (w *word) cost() int {
+	n := w.command.size() + len(w.user) + len(w.client) + wordOverhead
+	for _, client := range w.except {
+		n += len(client)
+	}
+	return n
+}
+
+// ends reports whether it ends the connection.
+func (w *word) ends() bool {
+	_, is := w.command.(disconnectUser)
+	return is
+}
 
 // of returns the words for a connection since it was asked about; false where some of them have been forgotten.
 func (w *words) of(user, client string, since uint64) (found []word, complete bool) {
@@ -84,8 +90,8 @@ func (w *word) meant(user, client string) bool {
 
 // speak keeps a word for connections that are being asked about, and returns those of the user that are there.
 func (h *hub) speak(w word) []*session {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	h.usersMu.Lock()
+	defer h.usersMu.Unlock()
 	h.words.add(w)
 	u := h.users[w.user]
 	if u == nil || w.user == "" {
@@ -105,8 +111,8 @@ func (s *session) beginAsking() {
 	if s.asking != nil {
 		return
 	}
-	s.hub.mu.Lock()
-	defer s.hub.mu.Unlock()
+	s.hub.usersMu.Lock()
+	defer s.hub.usersMu.Unlock()
 	since := s.hub.words.begin()
 	s.asking = &since
 }
@@ -117,7 +123,7 @@ func (s *session) endAsking() {
 		return
 	}
 	s.asking = nil
-	s.hub.mu.Lock()
-	defer s.hub.mu.Unlock()
+	s.hub.usersMu.Lock()
+	defer s.hub.usersMu.Unlock()
 	s.hub.words.end()
 }

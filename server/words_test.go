@@ -75,8 +75,8 @@ func TestAWordHoldsWhenTheConnectWebhookHasAnswered(t *testing.T) {
 		c.conn.Close()
 		eventually(t, "it to be counted out", func() bool { return s.hub.live.Load() == 0 })
 	}
-	s.hub.mu.Lock()
-	defer s.hub.mu.Unlock()
+	s.hub.usersMu.Lock()
+	defer s.hub.usersMu.Unlock()
 	if w := &s.hub.words; w.asking != 0 || w.list != nil || w.bytes != 0 {
 		t.Errorf("got %d asked about, %d words, %d bytes left, want none", w.asking, len(w.list), w.bytes)
 	}
@@ -154,12 +154,12 @@ func TestMuchMayHappenWhileASubscriptionIsAskedAbout(t *testing.T) {
 		}
 		gate <- struct{}{}
 		c.want(tt.want)
-		s.hub.mu.Lock()
 		members := 0
-		if r := s.hub.rooms["tea"]; r != nil {
+		r, unlock := s.hub.rooms.find("tea")
+		if r != nil {
 			members = r.members
 		}
-		s.hub.mu.Unlock()
+		unlock()
 		if members != tt.members {
 			t.Errorf("%s %s: got %d in the room, want %d", tt.method, tt.params, members, tt.members)
 		}
@@ -178,13 +178,12 @@ func TestWordsAreBounded(t *testing.T) {
 		return `{"result":{"user":"ann"}}`
 	}})
 	s := startHooked(t, a, nil)
-	nothing := func(*session) *protocol.Error { return nil }
 	kept := func() (n, bytes int) {
-		s.hub.mu.Lock()
-		defer s.hub.mu.Unlock()
+		s.hub.usersMu.Lock()
+		defer s.hub.usersMu.Unlock()
 		return len(s.hub.words.list), s.hub.words.bytes
 	}
-	s.hub.speak(word{user: "bob", do: nothing})
+	s.hub.speak(word{user: "bob", command: nothingSaid{}})
 	if n, _ := kept(); n != 0 {
 		t.Errorf("got %d words kept while nobody is asked about", n)
 	}
@@ -200,7 +199,7 @@ func TestWordsAreBounded(t *testing.T) {
 		c.say(`{"id":1,"connect":{}}`)
 		<-asked
 		for range tt.words {
-			s.hub.speak(word{user: "bob", size: tt.size, do: nothing})
+			s.hub.speak(word{user: "bob", command: nothingSaid{tt.size}})
 		}
 		if n, bytes := kept(); n > maxWords || bytes > maxWordBytes {
 			t.Errorf("got %d words of %d bytes kept", n, bytes)
@@ -218,7 +217,7 @@ func TestWordsAreBounded(t *testing.T) {
 	c := dialSDK(t, s, "")
 	c.say(`{"id":1,"connect":{}}`)
 	<-asked
-	s.hub.speak(word{user: "bob", do: nothing})
+	s.hub.speak(word{user: "bob", command: nothingSaid{}})
 	c.conn.Close()
 	gate <- struct{}{}
 	eventually(t, "its words to be forgotten", func() bool { n, _ := kept(); return n == 0 && s.hub.live.Load() == 0 })
@@ -229,9 +228,9 @@ func TestWordsAreBounded(t *testing.T) {
 func TestAWordIsForThoseWhoWereThere(t *testing.T) {
 	var w words
 	early := w.begin()
-	w.add(word{user: "ann", except: []string{"this one"}})
+	w.add(word{user: "ann", except: []string{"this one"}, command: nothingSaid{}})
 	late := w.begin()
-	w.add(word{client: "another"})
+	w.add(word{client: "another", command: nothingSaid{}})
 	for _, tt := range []struct {
 		user, client string
 		since        uint64
@@ -245,3 +244,10 @@ func TestAWordIsForThoseWhoWereThere(t *testing.T) {
 		}
 	}
 }
+
+// nothingSaid is a command that does nothing, of so many bytes.
+type nothingSaid struct{ bytes int }
+
+func (c nothingSaid) size() int { return c.bytes }
+
+func (nothingSaid) apply(*session) *protocol.Error { return nil }

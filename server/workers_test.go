@@ -250,9 +250,7 @@ func TestCallsOfOneAddressLeaveTurnsForOthers(t *testing.T) {
 	const queue = 8
 	askers, gate := newWorkers(1, queue, time.Hour), make(chan struct{})
 	askers.do(netip.Addr{}, func() { <-gate }, nil)
-	s.hub.mu.Lock()
-	s.hub.hooks.askers = askers
-	s.hub.mu.Unlock()
+	change(s, func() { s.hub.hooks.askers = askers })
 	call := func(ip string) *sdk {
 		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}
 		c := connectSDKBy(t, s, &d, userToken("ann"))

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"runtime/debug"
 	"syscall"
+
+	"github.com/throng-chat/throng/server/netpoll"
 )
 
 // How a shard writes. All of it runs on the shard, which alone writes to its connections' sockets: two writers would mix
@@ -21,7 +23,7 @@ func (s *shard) writePart(c *conn, b []byte, p *part, at int) {
 		s.queue(c, b, p, at)
 		return
 	}
-	n, err := sendNow(c.nc, b)
+	n, err := netpoll.Send(c.nc, b)
 	s.round.writes++
 	if n == len(b) {
 		return
@@ -106,7 +108,7 @@ func (s *shard) resume(c *conn) {
 	}()
 	c.stalled.Store(uint32(s.hub.clock.tick()))
 	for c.out.bytes > 0 {
-		n, err := sendNow(c.nc, c.out.head(s.scratch))
+		n, err := netpoll.Send(c.nc, c.out.head(s.scratch))
 		s.round.writes++
 		if err != nil && !errors.Is(err, syscall.EAGAIN) && !errors.Is(err, syscall.EINTR) {
 			s.abandon(c, closedGone)

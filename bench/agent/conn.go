@@ -1,15 +1,14 @@
 package agent
 
 import (
-	"github.com/lesismal/nbio"
-
+	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/ws"
 )
 
 // conn is one client: about 130 bytes, beside nbio's 370. It has no goroutine, and no buffer while nothing is half read.
 type conn struct {
 	// Constant after the dial.
-	nc     *nbio.Conn
+	nc     *netpoll.Socket
 	poller *poller
 	room   *room
 

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"syscall"
 
-	"github.com/lesismal/nbio"
+	"github.com/throng-chat/throng/server/netpoll"
 )
 
 // dialer opens the connections: never more than a fixed number at a time, so that the server's accept queue is not run
@@ -148,10 +148,9 @@ func (d *dialer) one(ctx context.Context, i int, from *conn) (took dialTimes, er
 		return took, err
 	}
 	connected := Now()
-	// nbio makes the socket its own and closes ours.
-	nc, err := nbio.NBConn(tcp)
+	nc, err := netpoll.FromTCP(tcp.(*net.TCPConn))
 	if err != nil {
-		return took, errors.Join(err, tcp.Close())
+		return took, err
 	}
 	h := newHandshake(d.run.plan.Rooms[room], d.run.plan.Subprotocol)
 	c := &conn{nc: nc, room: d.run.proof.rooms[room], handshake: h}
@@ -163,7 +162,7 @@ func (d *dialer) one(ctx context.Context, i int, from *conn) (took dialTimes, er
 		c.follow(from)
 	}
 	d.run.engine.add(c)
-	if _, err := d.run.engine.loop.AddConn(nc); err != nil {
+	if err := d.run.engine.loop.Add(nc, c); err != nil {
 		d.run.engine.forget(c)
 		return took, err
 	}

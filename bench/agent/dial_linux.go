@@ -6,8 +6,9 @@ import (
 	"os"
 	"syscall"
 
-	"github.com/lesismal/nbio"
 	"golang.org/x/sys/unix"
+
+	"github.com/throng-chat/throng/server/netpoll"
 )
 
 // prepare makes bind choose no port: connect does, when it knows the other end, so that the ports of a source count for each
@@ -19,8 +20,8 @@ func prepare(raw syscall.RawConn) error {
 }
 
 // ended says whether the other side has closed the connection.
-func ended(nc *nbio.Conn) bool {
-	info, err := unix.GetsockoptTCPInfo(nc.Hash(), unix.IPPROTO_TCP, unix.TCP_INFO)
+func ended(s *netpoll.Socket) bool {
+	info, err := unix.GetsockoptTCPInfo(s.Hash(), unix.IPPROTO_TCP, unix.TCP_INFO)
 	const closeWait = 8
 	return err == nil && info.State == closeWait
 }

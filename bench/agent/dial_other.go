@@ -5,13 +5,13 @@ package agent
 import (
 	"syscall"
 
-	"github.com/lesismal/nbio"
+	"github.com/throng-chat/throng/server/netpoll"
 )
 
 func prepare(syscall.RawConn) error { return nil }
 
 // ended cannot be told here: a reader that has stopped looks once for each that comes.
-func ended(*nbio.Conn) bool { return true }
+func ended(*netpoll.Socket) bool { return true }
 
 // portsPerSource is how many connections one source address can have to one target.
 func portsPerSource() int { return 16_384 }

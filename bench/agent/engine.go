@@ -2,15 +2,11 @@ package agent
 
 import (
 	"context"
-	"fmt"
 	"runtime"
 	"sync"
 	"time"
 
-	"github.com/lesismal/nbio"
-	"github.com/lesismal/nbio/logging"
-
-	"github.com/throng-chat/throng/server/waker"
+	"github.com/throng-chat/throng/server/netpoll"
 )
 
 // Limits nobody has had to change.
@@ -31,9 +27,8 @@ const (
 
 // engine is nbio's loop with our pollers on it, and the connections by their numbers.
 type engine struct {
-	loop    *nbio.Engine
+	loop    *netpoll.Loop
 	pollers []*poller
-	wakers  []*waker.Waker
 
 	lagMu sync.Mutex
 	woken int64 // when the wakers were to be called last
@@ -43,9 +38,6 @@ type engine struct {
 	agents int
 }
 
-// silence keeps nbio from writing to standard output. Its level is one for the whole program.
-var silence = sync.OnceFunc(func() { logging.SetLevel(logging.LevelNone) })
-
 // newEngine starts the pollers.
 func newEngine(pollers []*poller, connections, agents int) (*engine, error) {
 	e := &engine{pollers: pollers, conns: make([]*conn, connections), agents: agents}
@@ -54,35 +46,21 @@ func newEngine(pollers []*poller, connections, agents int) (*engine, error) {
 	if want := len(pollers) + 2; runtime.GOMAXPROCS(0) < want {
 		runtime.GOMAXPROCS(want)
 	}
-	silence()
-	e.loop = nbio.NewEngine(nbio.Config{
-		NPoller:            len(pollers),
-		ReadBufferSize:     readBuffer,
-		MaxWriteBufferSize: maxUnsent,
-		EpollMod:           nbio.EPOLLET, // a reader that has stopped must not be told again and again
-	})
-	e.loop.OnRead(func(nc *nbio.Conn) {
-		switch s := nc.Session().(type) {
-		case *conn:
-			e.pollerOf(nc).onRead(s, e.loop.PollerBuffer(nc))
-		case *waker.Waker:
-			s.OnRead()
-		}
-	})
-	e.loop.OnClose(func(nc *nbio.Conn, err error) {
-		if c, ok := nc.Session().(*conn); ok {
-			e.pollerOf(nc).onClose(c, err)
-		}
+	e.loop = netpoll.New(netpoll.Config{Pollers: len(pollers), ReadBuffer: readBuffer, MaxQueued: maxUnsent}, netpoll.Events{
+		Readable: func(s *netpoll.Socket) {
+			if c, ok := s.Session().(*conn); ok {
+				e.pollerOf(s).onRead(c, e.loop.Buffer(s))
+			}
+		},
+		Closed: func(s *netpoll.Socket, err error) {
+			if c, ok := s.Session().(*conn); ok {
+				e.pollerOf(s).onClose(c, err)
+			}
+		},
+		Woken: func(poller int) { e.lag(pollers[poller]) },
 	})
 	if err := e.loop.Start(); err != nil {
-		return nil, fmt.Errorf("start the pollers: %w", err)
-	}
-	for i, p := range pollers {
-		w, err := waker.New(e.loop, i, len(pollers), func() { e.lag(p) })
-		if err != nil {
-			return nil, fmt.Errorf("start the pollers: %w", err)
-		}
-		e.wakers = append(e.wakers, w)
+		return nil, err
 	}
 	return e, nil
 }
@@ -92,8 +70,8 @@ func (e *engine) wake(due int64) error {
 	e.lagMu.Lock()
 	e.woken = due
 	e.lagMu.Unlock()
-	for _, w := range e.wakers {
-		if err := w.Wake(); err != nil {
+	for i := range e.pollers {
+		if err := e.loop.Wake(i); err != nil {
 			return err
 		}
 	}
@@ -119,17 +97,13 @@ func (e *engine) add(c *conn) {
 	e.mu.Lock()
 	e.conns[int(c.member.connection)/e.agents] = c
 	e.mu.Unlock()
-	// nbio hides its hand-over from the race detector; its lock and the poller's do not.
+	// The loop hides its hand-over from the race detector; the poller's lock does not.
 	c.poller.mu.Lock()
 	c.state = opening
 	c.poller.mu.Unlock()
-	c.nc.Lock()
-	c.nc.SetSession(c)
-	c.nc.Unlock()
 }
 
-// pollerOf is nc's poller: nbio shares its connections out by their descriptors.
-func (e *engine) pollerOf(nc *nbio.Conn) *poller { return e.pollers[nc.Hash()%len(e.pollers)] }
+func (e *engine) pollerOf(s *netpoll.Socket) *poller { return e.pollers[e.loop.Poller(s)] }
 
 // forget drops a connection that did not open. It is false for one that has opened in the last moment.
 func (e *engine) forget(c *conn) bool {
@@ -189,12 +163,5 @@ func (e *engine) stop() error {
 		}
 		return true
 	})
-	e.loop.Stop()
-	var first error
-	for _, w := range e.wakers {
-		if err := w.Close(); err != nil && first == nil {
-			first = err
-		}
-	}
-	return first
+	return e.loop.Stop()
 }

@@ -7,9 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/lesismal/nbio"
-
 	"github.com/throng-chat/throng/bench/histogram"
+	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -20,8 +19,8 @@ type sender struct {
 	protocol *Protocol
 	key      uint32 // that masks
 	mask     uint64
-	ping     bool                           // it sends WebSocket pings, and no messages
-	write    func(*nbio.Conn, []byte) error // writeNow, but in tests
+	ping     bool                                // it sends WebSocket pings, and no messages
+	write    func(*netpoll.Socket, []byte) error // writeNow, but in tests
 	stopped  atomic.Bool
 
 	mu       sync.Mutex

@@ -6,9 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lesismal/nbio"
-
 	"github.com/throng-chat/throng/bench/histogram"
+	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -24,7 +23,7 @@ type written struct {
 func newWritten(t *testing.T, publishers int) *written {
 	h := newHall(t, publishers, publishers)
 	w := &written{h: h, sender: newSender(h.proof, &Protocols[0], h.conns, []string{""})}
-	w.write = func(_ *nbio.Conn, b []byte) error {
+	w.write = func(_ *netpoll.Socket, b []byte) error {
 		if w.refuse != nil {
 			return w.refuse
 		}

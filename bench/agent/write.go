@@ -1,8 +1,7 @@
 package agent
 
 import (
-	"github.com/lesismal/nbio"
-
+	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -12,8 +11,8 @@ const controlMask = 0x5A3C96E1
 var bye = ws.AppendMaskedFrame(nil, ws.OpClose, controlMask, ws.ClosePayload(ws.CloseNormal, ""))
 
 // writeNow writes b; what the socket does not take, nbio copies and writes later.
-func writeNow(nc *nbio.Conn, b []byte) error {
-	_, err := nc.Write(b)
+func writeNow(s *netpoll.Socket, b []byte) error {
+	_, err := s.Write(b)
 	return err
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -67,8 +68,8 @@ func burst(t *target, n, size int) (string, error) {
 		if strings.HasPrefix(f, "LOST") {
 			return note, errors.New("a loss that was not told")
 		}
-	case <-time.After(20 * time.Second):
-		note += "still reading"
+	case <-time.After(60 * time.Second): // 3.3 MB at 100 KB/s take 33
+		return note + "still reading", errors.New("the slow reader neither heard all nor was told")
 	}
 	if cut.Load() > 0 {
 		return note, errors.New("readers of 1 MB/s were cut")
@@ -184,9 +185,14 @@ func deltas(t *target) (string, error) {
 			return err
 		}
 		publisher.discard()
+		if err := publisher.SetWriteDeadline(end); err != nil {
+			return err
+		}
 		for n := 0; time.Now().Before(end); n++ {
 			text := frame(batch(10+n, `"publish":{"channel":"`+room+`","data":"`+pair[n%2]+`"}`))
-			if _, err := publisher.Write(text); err != nil {
+			if _, err := publisher.Write(text); errors.Is(err, os.ErrDeadlineExceeded) {
+				return nil // made to wait
+			} else if err != nil {
 				return err
 			}
 			time.Sleep(10 * time.Millisecond)

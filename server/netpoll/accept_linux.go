@@ -1,4 +1,4 @@
-package server
+package netpoll
 
 import (
 	"encoding/binary"
@@ -16,10 +16,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// acceptor accepts without Go's net package, whose connections cost six system calls more: they are registered with Go's own poller and
+// Acceptor accepts without Go's net package, whose connections cost six system calls more: they are registered with Go's own poller and
 // taken out again, asked for their own name, given TCP_NODELAY (which is inherited of the listener here), and their descriptor is
-// duplicated for nbio. Owned by door.run, but for close.
-type acceptor struct {
+// duplicated for nbio. Owned by who calls Accept, but for Close.
+type Acceptor struct {
 	file   *os.File // a duplicate of the listener, for Go's poller to wait for
 	closed atomic.Bool
 	raw    syscall.RawConn
@@ -31,12 +31,12 @@ type acceptor struct {
 	size  uint32
 }
 
-func newAcceptor(l *net.TCPListener) (*acceptor, error) {
+func NewAcceptor(l *net.TCPListener) (*Acceptor, error) {
 	file, err := l.File()
 	if err != nil {
 		return nil, err
 	}
-	a := &acceptor{file: file}
+	a := &Acceptor{file: file}
 	if a.raw, err = file.SyscallConn(); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
@@ -50,24 +50,24 @@ func newAcceptor(l *net.TCPListener) (*acceptor, error) {
 	return a, nil
 }
 
-// close ends accept. Any goroutine may call it.
-func (a *acceptor) close() error {
+// Close ends Accept. Any goroutine may call it.
+func (a *Acceptor) Close() error {
 	a.closed.Store(true)
 	return a.file.Close()
 }
 
-// accept waits for the next connection. The error is net.ErrClosed after close, else one of accept4, or of waiting.
-func (a *acceptor) accept() (arrival, error) {
+// Accept waits for the next connection. The error is net.ErrClosed after Close, else one of accept4, or of waiting.
+func (a *Acceptor) Accept() (Accepted, error) {
 	err := a.raw.Read(a.try)
 	switch {
 	case err != nil && a.closed.Load():
-		return arrival{}, net.ErrClosed
+		return Accepted{}, net.ErrClosed
 	case err != nil:
-		return arrival{}, err
+		return Accepted{}, err
 	case a.errno != 0:
-		return arrival{}, a.errno
+		return Accepted{}, a.errno
 	}
-	return arrival{fd: int(a.fd), peer: addrPort(&a.from)}, nil
+	return Accepted{fd: int(a.fd), Peer: addrPort(&a.from)}, nil
 }
 
 // addrPort reads the kernel's form of an address.
@@ -88,14 +88,14 @@ func addrPort(from *unix.RawSockaddrAny) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// arrival is a connection that was accepted and belongs to nobody yet: it must become a socket or a conn of nbio.
-type arrival struct {
+// Accepted is a connection that was accepted and belongs to nobody yet: TCP or Socket makes something of it.
+type Accepted struct {
 	fd   int
-	peer netip.AddrPort
+	Peer netip.AddrPort
 }
 
-// readNow takes what the socket has, and does not wait for more. What is wrong with it, the next read tells.
-func (a arrival) readNow(b []byte) int {
+// ReadNow takes what the socket has, and does not wait for more. What is wrong with it, the next read tells.
+func (a Accepted) ReadNow(b []byte) int {
 	n, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(a.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_DONTWAIT, 0, 0)
 	if errno != 0 {
 		return 0
@@ -103,8 +103,8 @@ func (a arrival) readNow(b []byte) int {
 	return int(n)
 }
 
-// refuse sends an answer so short that a new socket takes it, and closes.
-func (a arrival) refuse(answer []byte) error {
+// Refuse sends an answer so short that a new socket takes it, and closes.
+func (a Accepted) Refuse(answer []byte) error {
 	_, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(a.fd), uintptr(unsafe.Pointer(unsafe.SliceData(answer))), uintptr(len(answer)),
 		unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
 	err := unix.Close(a.fd)
@@ -114,9 +114,9 @@ func (a arrival) refuse(answer []byte) error {
 	return err
 }
 
-// socket makes a connection of the net package of it, for whom must wait or is net/http's. That duplicates its descriptor, for a moment.
+// TCP makes a connection of the net package of it, for whom must wait or is net/http's. That duplicates its descriptor, for a moment.
 // Where there is an error, it is closed.
-func (a arrival) socket() (*net.TCPConn, error) {
+func (a Accepted) TCP() (*net.TCPConn, error) {
 	file := os.NewFile(uintptr(a.fd), "")
 	c, err := net.FileConn(file)
 	if err = errors.Join(err, file.Close()); err != nil {
@@ -126,31 +126,27 @@ func (a arrival) socket() (*net.TCPConn, error) {
 		return nil, err
 	}
 	tcp := c.(*net.TCPConn)
-	// As listenTCP has it for those that it accepts.
+	// As Listen has it for those that it accepts.
 	if err := tcp.SetKeepAlive(false); err != nil {
 		return nil, errors.Join(err, tcp.Close())
 	}
 	return tcp, nil
 }
 
-// loopConn makes a connection of nbio of it. Where there is an error, it is closed.
-func (a arrival) loopConn() (*nbio.Conn, error) {
+// Socket makes a socket of the loop of it. Where there is an error, it is closed.
+func (a Accepted) Socket() (*Socket, error) {
 	if !layoutKnown {
-		tcp, err := a.socket()
+		tcp, err := a.TCP()
 		if err != nil {
 			return nil, err
 		}
-		nc, err := nbio.NBConn(tcp)
-		if err != nil {
-			err = errors.Join(err, tcp.Close())
-		}
-		return nc, err
+		return FromTCP(tcp)
 	}
 	nc := new(nbio.Conn)
 	base := unsafe.Pointer(nc)
 	*(*int)(unsafe.Add(base, layout.fd)) = a.fd
 	*(*int8)(unsafe.Add(base, layout.typ)) = nbio.ConnTypeTCP
-	*(*net.Addr)(unsafe.Add(base, layout.rAddr)) = peerAddr{a.peer}
+	*(*net.Addr)(unsafe.Add(base, layout.rAddr)) = PeerAddr{a.Peer}
 	return nc, nil
 }
 

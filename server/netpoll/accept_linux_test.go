@@ -1,36 +1,36 @@
-package server
+package netpoll
 
 import (
-	"errors"
 	"net"
-	"net/http"
 	"net/netip"
 	"testing"
+	"time"
 
-	"github.com/lesismal/nbio"
 	"golang.org/x/sys/unix"
 )
 
 // Without this, every upgrade takes a third more CPU. A new version of nbio may need other names in layout.
 func TestTheLayoutOfNbiosConnectionIsKnown(t *testing.T) {
 	if !layoutKnown {
-		t.Error("nbio.Conn has other fields than arrival.loopConn fills: connections are taken over by nbio.NBConn")
+		t.Error("nbio.Conn has other fields than Accepted.Socket fills: connections are taken over by nbio.NBConn")
 	}
 }
 
+var options = ListenOptions{SendBuffer: 64 << 10, FirstBytes: 5 * time.Second}
+
 // acceptOne listens at an address and accepts one connection to it.
-func acceptOne(t *testing.T, address string) (a arrival, client net.Conn) {
+func acceptOne(t *testing.T, address string) (a Accepted, client net.Conn) {
 	t.Helper()
-	l, err := listenTCP(address)
+	l, err := Listen(address, options)
 	if err != nil {
 		t.Skipf("this machine has no such address: %v", err)
 	}
 	defer l.Close()
-	acceptor, err := newAcceptor(l)
+	acceptor, err := NewAcceptor(l)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer acceptor.close()
+	defer acceptor.Close()
 	client, err = net.Dial("tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -39,7 +39,7 @@ func acceptOne(t *testing.T, address string) (a arrival, client net.Conn) {
 	if _, err := client.Write([]byte("hello")); err != nil { // or the kernel keeps it back
 		t.Fatal(err)
 	}
-	if a, err = acceptor.accept(); err != nil {
+	if a, err = acceptor.Accept(); err != nil {
 		t.Fatal(err)
 	}
 	return a, client
@@ -60,30 +60,30 @@ func TestAnAcceptedSocket(t *testing.T) {
 		t.Run(address, func(t *testing.T) {
 			a, client := acceptOne(t, address)
 			want := client.LocalAddr().(*net.TCPAddr).AddrPort()
-			if a.peer != netip.AddrPortFrom(want.Addr().Unmap(), want.Port()) {
-				t.Errorf("peer: got %v, want %v", a.peer, want)
+			if a.Peer != netip.AddrPortFrom(want.Addr().Unmap(), want.Port()) {
+				t.Errorf("peer: got %v, want %v", a.Peer, want)
 			}
 			var b [16]byte
-			if n := a.readNow(b[:]); string(b[:n]) != "hello" {
+			if n := a.ReadNow(b[:]); string(b[:n]) != "hello" {
 				t.Errorf("got %q, want hello", b[:n])
 			}
-			if n := a.readNow(b[:]); n != 0 {
+			if n := a.ReadNow(b[:]); n != 0 {
 				t.Errorf("got %q, want nothing more", b[:n])
 			}
-			nc, err := a.loopConn()
+			nc, err := a.Socket()
 			if err != nil {
 				t.Fatal(err)
 			}
-			if nc.Hash() != a.fd || !nc.IsTCP() || nc.RemoteAddr().String() != client.LocalAddr().String() || peerOf(nc) != a.peer.Addr() {
+			if nc.Hash() != a.fd || !nc.IsTCP() || nc.RemoteAddr().String() != client.LocalAddr().String() || nc.RemoteAddr().(PeerAddr).AddrPort != a.Peer {
 				t.Errorf("got descriptor %d of %v, TCP %v; want %d of %v", nc.Hash(), nc.RemoteAddr(), nc.IsTCP(), a.fd, client.LocalAddr())
 			}
-			tcp, err := a.socket() // closes a.fd
+			tcp, err := a.TCP() // closes a.fd
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer tcp.Close()
-			if peerOf(tcp).Unmap() != a.peer.Addr() {
-				t.Errorf("got %v, want %v", peerOf(tcp), a.peer)
+			if got := tcp.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap(); got != a.Peer.Addr() {
+				t.Errorf("got %v, want %v", got, a.Peer)
 			}
 			raw, err := tcp.SyscallConn()
 			if err != nil {
@@ -107,8 +107,8 @@ func TestAnAcceptedSocketInheritsItsOptions(t *testing.T) {
 	if option(t, a.fd, unix.IPPROTO_TCP, unix.TCP_NODELAY) == 0 || option(t, a.fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE) != 0 {
 		t.Error("want TCP_NODELAY and no SO_KEEPALIVE")
 	}
-	if got := option(t, a.fd, unix.SOL_SOCKET, unix.SO_SNDBUF); got != 2*sendBuffer { // the kernel doubles it
-		t.Errorf("SO_SNDBUF: got %d, want %d", got, 2*sendBuffer)
+	if got := option(t, a.fd, unix.SOL_SOCKET, unix.SO_SNDBUF); got != 2*options.SendBuffer { // the kernel doubles it
+		t.Errorf("SO_SNDBUF: got %d, want %d", got, 2*options.SendBuffer)
 	}
 	flags, err := unix.FcntlInt(uintptr(a.fd), unix.F_GETFL, 0)
 	if err != nil || flags&unix.O_NONBLOCK == 0 {
@@ -117,50 +117,4 @@ func TestAnAcceptedSocketInheritsItsOptions(t *testing.T) {
 	if flags, err = unix.FcntlInt(uintptr(a.fd), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
 		t.Errorf("descriptor's flags %x, %v: want FD_CLOEXEC", flags, err)
 	}
-}
-
-// A peer that resets the connection at once leaves nothing that panics: its address is known of accept4 alone.
-func TestAPeerThatResetsAtOnceHasAnAddress(t *testing.T) {
-	a, client := acceptOne(t, "127.0.0.1:0")
-	want := client.LocalAddr().String()
-	if err := errors.Join(client.(*net.TCPConn).SetLinger(0), client.Close()); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the reset", func() bool { _, err := unix.Getpeername(a.fd); return err != nil })
-	tcp, err := a.socket()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &handshake{TCPConn: tcp, remote: a.peer}
-	if got := c.RemoteAddr().String(); got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
-	nc, err := nbio.NBConn(tcp)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unix.Close(nc.Hash())
-	if got := (&conn{nc: nc}).address(); got != "" || peerOf(nc).IsValid() {
-		t.Errorf("got %q, want none", got)
-	}
-}
-
-// Nothing keeps the port when the door is closed.
-func TestAClosedDoorLeavesThePort(t *testing.T) {
-	t.Parallel()
-	s := startServer(t, nil)
-	address := s.Addr().String()
-	if resp, _ := ask(t, address, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"); resp.StatusCode != http.StatusOK {
-		t.Fatalf("got %s", resp.Status)
-	}
-	if err := s.public.Close(); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the port to be free", func() bool {
-		l, err := net.Listen("tcp", address)
-		if err == nil {
-			l.Close()
-		}
-		return err == nil
-	})
 }

@@ -1,4 +1,4 @@
-package server
+package netpoll
 
 import (
 	"fmt"
@@ -6,13 +6,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// prepareListener sets what accepted sockets inherit, and has the kernel keep a connection until its first bytes are there
+// prepare sets what accepted sockets inherit, and has the kernel keep a connection until its first bytes are there
 // (or for as long as we would wait for them): a handshake is then read where it is accepted, for a fifth less CPU.
-func prepareListener(fd int) error {
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, sendBuffer); err != nil {
+func (o ListenOptions) prepare(fd int) error {
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, o.SendBuffer); err != nil {
 		return fmt.Errorf("SO_SNDBUF: %w", err)
 	}
-	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, int(headTimeout.Seconds())); err != nil {
+	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, int(o.FirstBytes.Seconds())); err != nil {
 		return fmt.Errorf("TCP_DEFER_ACCEPT: %w", err)
 	}
 	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {

@@ -1,8 +1,6 @@
 //go:build unix
 
-// Package waker calls a function on one of nbio's pollers, for which nbio has no call of its own: a socket pair whose one end
-// the poller reads. It depends on nbio alone.
-package waker
+package netpoll
 
 import (
 	"errors"
@@ -17,8 +15,8 @@ import (
 	"github.com/lesismal/nbio"
 )
 
-// Waker wakes one poller.
-type Waker struct {
+// wakeup calls a function on one of nbio's pollers, for which nbio has no call of its own: a socket pair whose one end the poller reads.
+type wakeup struct {
 	nc      *nbio.Conn // the end that the poller reads
 	fd      int        // the end that wakes it
 	call    func()
@@ -30,34 +28,33 @@ type Waker struct {
 // startLimit is how long a poller may take to start: it is one goroutine that has nothing else to do.
 const startLimit = 30 * time.Second
 
-// New makes a waker of the given poller, one of pollers, of an engine that was started; call will run on that poller. The
-// engine's OnRead must call OnRead for each connection whose session is a *Waker.
+// newWakeup makes one of the given poller, one of pollers, of an engine that was started; call will run on that poller.
 //
 // It waits until the poller runs. nbio needs that: a Stop that comes before its pollers have begun is forgotten by them, and
 // never returns.
-func New(engine *nbio.Engine, poller, pollers int, call func()) (*Waker, error) {
+func newWakeup(engine *nbio.Engine, poller, pollers int, call func()) (*wakeup, error) {
 	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 	if err != nil {
 		return nil, fmt.Errorf("wake-up socket: %w", err)
 	}
-	w := &Waker{fd: pair[0], call: call, running: make(chan struct{})}
+	w := &wakeup{fd: pair[0], call: call, running: make(chan struct{})}
 	if err := w.enter(engine, pair[1], poller, pollers); err != nil {
-		return nil, errors.Join(fmt.Errorf("wake-up socket: %w", err), w.Close())
+		return nil, errors.Join(fmt.Errorf("wake-up socket: %w", err), w.close())
 	}
-	if err := w.Wake(); err != nil {
-		return nil, errors.Join(err, w.Close())
+	if err := w.wake(); err != nil {
+		return nil, errors.Join(err, w.close())
 	}
 	select {
 	case <-w.running:
 		return w, nil
 	case <-time.After(startLimit):
-		return nil, errors.Join(fmt.Errorf("poller %d did not start in %v", poller, startLimit), w.Close())
+		return nil, errors.Join(fmt.Errorf("poller %d did not start in %v", poller, startLimit), w.close())
 	}
 }
 
 // enter gives fd to the poller. nbio chooses a poller by the descriptor's number: copies are made until one has the right
 // number.
-func (w *Waker) enter(engine *nbio.Engine, fd, poller, pollers int) (err error) {
+func (w *wakeup) enter(engine *nbio.Engine, fd, poller, pollers int) (err error) {
 	file := os.NewFile(uintptr(fd), "wake")
 	var wrong []*nbio.Conn
 	defer func() {
@@ -90,9 +87,9 @@ func (w *Waker) enter(engine *nbio.Engine, fd, poller, pollers int) (err error) 
 	return err
 }
 
-// Wake makes the poller run the function soon, once for however many calls come before it does. Any goroutine may call it; it
+// wake makes the poller run the function soon, once for however many calls come before it does. Any goroutine may call it; it
 // does not block.
-func (w *Waker) Wake() error {
+func (w *wakeup) wake() error {
 	if w.woken.Swap(true) {
 		return nil
 	}
@@ -108,8 +105,8 @@ func (w *Waker) Wake() error {
 	}
 }
 
-// OnRead is called on the poller.
-func (w *Waker) OnRead() {
+// onRead is called on the poller.
+func (w *wakeup) onRead() {
 	w.woken.Load()
 	var drain [16]byte
 	for {
@@ -122,5 +119,5 @@ func (w *Waker) OnRead() {
 	w.call()
 }
 
-// Close frees the waking end; the engine's Stop closes the other. Wake must not be called any more.
-func (w *Waker) Close() error { return syscall.Close(w.fd) }
+// close frees the waking end; the engine's Stop closes the other. wake must not be called any more.
+func (w *wakeup) close() error { return syscall.Close(w.fd) }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package waker
+package netpoll
 
 import (
 	"testing"
@@ -15,8 +15,8 @@ func start(t *testing.T, pollers int) *nbio.Engine {
 	logging.SetLevel(logging.LevelNone)
 	engine := nbio.NewEngine(nbio.Config{NPoller: pollers, EpollMod: nbio.EPOLLET})
 	engine.OnRead(func(nc *nbio.Conn) {
-		if w, ok := nc.Session().(*Waker); ok {
-			w.OnRead()
+		if w, ok := nc.Session().(*wakeup); ok {
+			w.onRead()
 		}
 	})
 	if err := engine.Start(); err != nil {
@@ -31,16 +31,16 @@ func TestEachPollerIsWoken(t *testing.T) {
 	defer engine.Stop()
 	for i := range pollers {
 		calls := make(chan struct{}, 10)
-		w, err := New(engine, i, pollers, func() { calls <- struct{}{} })
+		w, err := newWakeup(engine, i, pollers, func() { calls <- struct{}{} })
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer w.Close()
+		defer w.close()
 		if got := w.nc.Hash() % pollers; got != i {
 			t.Errorf("got poller %d, want %d", got, i)
 		}
-		<-calls // New's own
-		if err := w.Wake(); err != nil {
+		<-calls // newWakeup's own
+		if err := w.wake(); err != nil {
 			t.Fatal(err)
 		}
 		select {
@@ -51,13 +51,13 @@ func TestEachPollerIsWoken(t *testing.T) {
 	}
 }
 
-// nbio forgets a Stop that comes before its pollers have begun, and then spins for ever. Behind New it does not.
+// nbio forgets a Stop that comes before its pollers have begun, and then spins for ever. Behind newWakeup it does not.
 func TestAnEngineMayStopAsSoonAsItHasStarted(t *testing.T) {
 	for range 200 {
 		engine := start(t, 2)
-		var wakers []*Waker
+		var wakers []*wakeup
 		for i := range 2 {
-			w, err := New(engine, i, 2, func() {})
+			w, err := newWakeup(engine, i, 2, func() {})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -74,7 +74,7 @@ func TestAnEngineMayStopAsSoonAsItHasStarted(t *testing.T) {
 			t.Fatal("the engine does not stop")
 		}
 		for _, w := range wakers {
-			if err := w.Close(); err != nil {
+			if err := w.close(); err != nil {
 				t.Error(err)
 			}
 		}

@@ -1,0 +1,87 @@
+package server
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/throng-chat/throng/server/netpoll"
+)
+
+// A peer that resets the connection at once leaves nothing that panics: its address is known of accept4 alone.
+func TestAPeerThatResetsAtOnceHasAnAddress(t *testing.T) {
+	l, err := netpoll.Listen("127.0.0.1:0", listenOptions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	acceptor, err := netpoll.NewAcceptor(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer acceptor.Close()
+	client, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Write([]byte("hello")); err != nil { // or the kernel keeps it back
+		t.Fatal(err)
+	}
+	a, err := acceptor.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := client.LocalAddr().String()
+	if err := errors.Join(client.(*net.TCPConn).SetLinger(0), client.Close()); err != nil {
+		t.Fatal(err)
+	}
+	tcp, err := a.TCP()
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the reset", func() (reset bool) {
+		if err := raw.Control(func(fd uintptr) { _, err = unix.Getpeername(int(fd)); reset = err != nil }); err != nil {
+			t.Fatal(err)
+		}
+		return reset
+	})
+	c := &handshake{TCPConn: tcp, remote: a.Peer}
+	if got := c.RemoteAddr().String(); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	nc, err := netpoll.FromTCP(tcp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(nc.Hash())
+	if got := (&conn{nc: nc}).address(); got != "" || peerOf(nc).IsValid() {
+		t.Errorf("got %q, want none", got)
+	}
+}
+
+// Nothing keeps the port when the door is closed.
+func TestAClosedDoorLeavesThePort(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, nil)
+	address := s.Addr().String()
+	if resp, _ := ask(t, address, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"); resp.StatusCode != http.StatusOK {
+		t.Fatalf("got %s", resp.Status)
+	}
+	if err := s.public.Close(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the port to be free", func() bool {
+		l, err := net.Listen("tcp", address)
+		if err == nil {
+			l.Close()
+		}
+		return err == nil
+	})
+}

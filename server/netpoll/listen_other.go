@@ -1,0 +1,17 @@
+//go:build unix && !linux
+
+package netpoll
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// prepare sets what accepted sockets inherit.
+func (o ListenOptions) prepare(fd int) error {
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, o.SendBuffer); err != nil {
+		return fmt.Errorf("SO_SNDBUF: %w", err)
+	}
+	return nil
+}

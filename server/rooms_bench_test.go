@@ -1,0 +1,48 @@
+package server
+
+import (
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync/atomic"
+	"testing"
+
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// What pollers that publish at the same time cost each other, in one room and in many. Run it with -cpu 8 -mutexprofile: most of the
+// waiting is for the lock of the room in the first case, and next to none of it in the second.
+func BenchmarkPublishers(b *testing.B) {
+	for _, busy := range []int{1, stripesOfRooms} {
+		b.Run(fmt.Sprintf("rooms=%d", busy), func(b *testing.B) {
+			h := newHub(DefaultConfig(), slog.New(slog.DiscardHandler), newMetrics(), nil, 8)
+			for _, s := range h.shards {
+				go s.run()
+				defer close(s.quit)
+			}
+			rooms := make([]*room, busy)
+			for i := range rooms {
+				name := fmt.Sprint("room ", i)
+				in := h.rooms.stripeOf(name)
+				r := h.roomLocked(in, name)
+				r.members = 1
+				r.partLocked(h.shards[i%len(h.shards)], plainEncoding).members = 1
+				rooms[i] = r
+			}
+			payload := make([]byte, 128)
+			var publishers atomic.Uint64
+			b.ReportAllocs()
+			b.ResetTimer()
+			b.RunParallel(func(pb *testing.PB) {
+				at := publishers.Add(1) * 7919
+				for ; pb.Next(); at++ {
+					r := rooms[at%uint64(len(rooms))]
+					for r.congested() {
+						runtime.Gosched()
+					}
+					h.publish(r, ws.OpText, payload)
+				}
+			})
+		})
+	}
+}
