@@ -273,8 +273,9 @@ func TestTheSlowestGoesFirst(t *testing.T) {
 		return text
 	}
 	// Somebody who reads nothing in another room, which retains less than one may.
+	const others = 12
 	quiet := dial(t, s, "quiet")
-	for n := range 12 {
+	for n := range others {
 		quiet.hear(ws.OpText, say(quiet, n))
 	}
 	var texts []string
@@ -298,7 +299,7 @@ func TestTheSlowestGoesFirst(t *testing.T) {
 			c.hear(ws.OpText, text)
 		}
 	}
-	for n := range 20 {
+	for n := range others {
 		elsewhere.hear(ws.OpText, fmt.Sprintf("%d %s", n, strings.Repeat("x", 8<<10)))
 	}
 	eventually(t, "the slowest to be counted out", func() bool { return closesBy(s, closedSlow) > 0 })
