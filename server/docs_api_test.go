@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/throng-chat/throng/server/doctable"
 )
 
 // apiSchema is what the tests need of a schema of openapi.json.
@@ -28,6 +30,18 @@ func apiSchemas(t testing.TB) map[string]apiSchema {
 	return doc.Components.Schemas
 }
 
+// codeNames returns the names that a cell has as code.
+func codeNames(cell string) (names []string) {
+	for _, text := range doctable.Code(cell) {
+		if codeName.MatchString(text) {
+			names = append(names, text)
+		}
+	}
+	return names
+}
+
+var codeName = regexp.MustCompile("^[a-z0-9_-]+$")
+
 var requiredName = regexp.MustCompile("\\*\\*`([a-z0-9_]+)`\\*\\*")
 
 // docs/api.md has every method with its parameters, those that are required, and its result, as openapi.json has them.
@@ -35,20 +49,20 @@ func TestThePageOfTheAPIHasEveryMethod(t *testing.T) {
 	t.Parallel()
 	schemas := apiSchemas(t)
 	var methods, parameters []string
-	for _, row := range pageTable(t, "api.md", "method", "parameters", "result", "effect") {
+	for _, row := range doctable.Rows(t, "api.md", "method", "parameters", "result", "effect") {
 		method := strings.Trim(row[0], "`")
 		methods = append(methods, method)
 		if apiMethods()[method] == nil {
 			continue // found out below
 		}
 		request := schemas[schemaOf(t, method, "Request")]
-		checkNames(t, method+", parameters", codeNames(row[1]), slices.Collect(maps.Keys(request.Properties)))
+		doctable.SameOrNone(t, method+", parameters", codeNames(row[1]), slices.Collect(maps.Keys(request.Properties)))
 		parameters = append(parameters, codeNames(row[1])...)
 		var required []string
 		for _, match := range requiredName.FindAllStringSubmatch(row[1], -1) {
 			required = append(required, match[1])
 		}
-		checkNames(t, method+", required parameters", required, request.Required)
+		doctable.SameOrNone(t, method+", required parameters", required, request.Required)
 
 		answer := schemas[schemaOf(t, method, "Answer")]
 		result := answer.Properties
@@ -57,21 +71,21 @@ func TestThePageOfTheAPIHasEveryMethod(t *testing.T) {
 		} else {
 			delete(result, "error") // batch
 		}
-		checkNames(t, method+", result", codeNames(row[2]), slices.Collect(maps.Keys(result)))
+		doctable.SameOrNone(t, method+", result", codeNames(row[2]), slices.Collect(maps.Keys(result)))
 		for _, cell := range row[1:3] {
 			if len(codeNames(cell)) == 0 && cell != "none" {
 				t.Errorf("%s: got %q, want none", method, cell)
 			}
 		}
 	}
-	checkNames(t, "methods", methods, slices.Collect(maps.Keys(apiMethods())))
+	doctable.Same(t, "methods", methods, slices.Collect(maps.Keys(apiMethods())))
 
 	var described []string
-	for _, row := range pageTable(t, "api.md", "parameter", "type", "meaning") {
+	for _, row := range doctable.Rows(t, "api.md", "parameter", "type", "meaning") {
 		described = append(described, codeNames(row[0])...)
 	}
 	slices.Sort(parameters)
-	checkNames(t, "parameters", slices.Compact(slices.Sorted(slices.Values(described))), slices.Compact(parameters))
+	doctable.Same(t, "parameters", slices.Compact(slices.Sorted(slices.Values(described))), slices.Compact(parameters))
 }
 
 // A room's name is as long in openapi.json as the server takes it.

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"maps"
 	"net/http"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -20,94 +19,14 @@ import (
 	"time"
 
 	"github.com/centrifugal/protocol"
+
+	"github.com/throng-chat/throng/server/doctable"
 )
 
 // The tables of docs/codes.md and docs/limits.md are compared with the sources: what a table lacks, and what it has too much, is an error.
 
-// docTable is a table of a page.
-type docTable struct {
-	section string // the heading above it
-	header  []string
-	rows    [][]string
-}
-
-// docTables reads the tables of a page in docs.
-func docTables(t *testing.T, page string) []docTable {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "docs", page))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var tables []docTable
-	section, inTable := "", false
-	for line := range strings.Lines(string(text)) {
-		line = strings.TrimSpace(line)
-		if strings.HasPrefix(line, "#") {
-			section = strings.TrimLeft(line, "# ")
-		}
-		if !strings.HasPrefix(line, "|") {
-			inTable = false
-			continue
-		}
-		cells := strings.Split(strings.TrimSuffix(strings.TrimPrefix(line, "|"), "|"), "|")
-		for i := range cells {
-			cells[i] = strings.TrimSpace(cells[i])
-		}
-		switch {
-		case !inTable:
-			inTable = true
-			tables = append(tables, docTable{section: section, header: cells})
-		case strings.Trim(cells[0], "-") == "" && cells[0] != "":
-		default:
-			last := &tables[len(tables)-1]
-			if len(cells) != len(last.header) {
-				t.Errorf("%s, %s: %d cells in %q, want %d", page, section, len(cells), line, len(last.header))
-				continue
-			}
-			last.rows = append(last.rows, cells)
-		}
-	}
-	return tables
-}
-
-// column is the index of a column, -1 for none.
-func (d *docTable) column(name string) int { return slices.Index(d.header, name) }
-
-// tableOf is the table with these columns below a heading. A heading may have several tables.
-func tableOf(t *testing.T, tables []docTable, section string, columns ...string) docTable {
-	t.Helper()
-	for _, d := range tables {
-		if d.section == section && !slices.ContainsFunc(columns, func(c string) bool { return d.column(c) < 0 }) {
-			if len(d.rows) == 0 {
-				t.Fatalf("table of %s: no rows", section)
-			}
-			return d
-		}
-	}
-	t.Fatalf("no table below %q has the columns %q", section, columns)
-	return docTable{}
-}
-
-// unquoted is a cell without its backquotes.
-func unquoted(cell string) string { return strings.Trim(cell, "`") }
-
-// same compares what a page has with what the sources have.
-func same(t *testing.T, what string, page, sources []string) {
-	t.Helper()
-	if len(sources) == 0 {
-		t.Fatalf("%s: found none in the sources", what)
-	}
-	for _, s := range sources {
-		if !slices.Contains(page, s) {
-			t.Errorf("%s: the page lacks %s", what, s)
-		}
-	}
-	for _, p := range page {
-		if !slices.Contains(sources, p) {
-			t.Errorf("%s: the page has %s, and the sources do not", what, p)
-		}
-	}
-}
+// once drops the repeated names of a column that may repeat them.
+func once(names []string) []string { return slices.Compact(slices.Sorted(slices.Values(names))) }
 
 // parsedSource is a source file that is no test.
 type parsedSource struct {
@@ -224,13 +143,13 @@ func TestDocsErrorsAreThoseOfTheSources(t *testing.T) {
 		}
 		sources = append(sources, fmt.Sprintf("%s, %s, temporary: %s, HTTP %d", code, message, is, httpStatus(&protocol.Error{Code: uint32(n)})))
 	}
-	table := tableOf(t, docTables(t, "codes.md"), "Errors", "code", "message", "temporary", "transport mode")
-	for _, row := range table.rows {
+	table := doctable.Below(t, "codes.md", "Errors", "code", "message", "temporary", "transport mode")
+	for _, row := range table.Rows {
 		if row[0] != "yours" {
-			page = append(page, fmt.Sprintf("%s, %s, temporary: %s, HTTP %s", row[0], unquoted(row[1]), row[3], row[4]))
+			page = append(page, fmt.Sprintf("%s, %s, temporary: %s, HTTP %s", row[0], doctable.Plain(row[1]), row[3], row[4]))
 		}
 	}
-	same(t, "errors", page, sources)
+	doctable.Same(t, "errors", page, sources)
 }
 
 func TestDocsUnsubscribeCodesAreThoseOfTheSources(t *testing.T) {
@@ -243,16 +162,16 @@ func TestDocsUnsubscribeCodesAreThoseOfTheSources(t *testing.T) {
 			sources = append(sources, code+" "+reason)
 		}
 	})
-	for _, row := range tableOf(t, docTables(t, "codes.md"), "Unsubscribe codes", "code", "reason").rows {
-		page = append(page, row[0]+" "+unquoted(row[1]))
+	for _, row := range doctable.Below(t, "codes.md", "Unsubscribe codes", "code", "reason").Rows {
+		page = append(page, row[0]+" "+doctable.Plain(row[1]))
 	}
-	same(t, "unsubscribe codes", page, sources)
+	doctable.Same(t, "unsubscribe codes", page, sources)
 }
 
 func TestDocsCloseCodesAreThoseOfTheSources(t *testing.T) {
 	t.Parallel()
-	table := tableOf(t, docTables(t, "codes.md"), "Close codes", "code", "text", "client", "reason")
-	client, reason := table.column("client"), table.column("reason")
+	table := doctable.Below(t, "codes.md", "Close codes", "code", "text", "client", "reason")
+	client, reason := table.Column("client"), table.Column("reason")
 
 	// Those of sessions.
 	labels := map[string]string{} // of reasons, by constant
@@ -301,9 +220,9 @@ func TestDocsCloseCodesAreThoseOfTheSources(t *testing.T) {
 		sources = append(sources, fmt.Sprintf("%s %q, reason %s", code, text, labels[d.Elts[0].(*ast.Ident).Name]))
 	}
 	var codes, documentedLabels []string
-	for _, row := range table.rows {
+	for _, row := range table.Rows {
 		documentedLabels = append(documentedLabels, row[reason])
-		if text := unquoted(row[1]); text != "" && text != "yours" && !texts[text] {
+		if text := doctable.Plain(row[1]); text != "" && text != "yours" && !texts[text] {
 			t.Errorf("close code %s: no source has the text %q", row[0], text)
 		}
 		n, err := strconv.Atoi(row[0])
@@ -314,13 +233,13 @@ func TestDocsCloseCodesAreThoseOfTheSources(t *testing.T) {
 		case n < 3000:
 			codes = append(codes, row[0])
 		default:
-			page = append(page, fmt.Sprintf("%d %q, reason %s", n, unquoted(row[1]), row[reason]))
+			page = append(page, fmt.Sprintf("%d %q, reason %s", n, doctable.Plain(row[1]), row[reason]))
 			if row[client] != "SDK" {
 				t.Errorf("close code %d: client %q, want SDK", n, row[client])
 			}
 		}
 	}
-	same(t, "close codes of SDK clients", page, sources)
+	doctable.Same(t, "close codes of SDK clients", page, sources)
 
 	// Those of RFC 6455.
 	used["CloseNoStatus"] = false // it is the absence of a code, and only a client's close is answered with it
@@ -331,7 +250,7 @@ func TestDocsCloseCodesAreThoseOfTheSources(t *testing.T) {
 			standard = append(standard, value)
 		}
 	}
-	same(t, "close codes of RFC 6455", codes, standard)
+	doctable.Same(t, "close codes of RFC 6455", once(codes), standard)
 
 	var all []string
 	for _, r := range reasonNames {
@@ -339,7 +258,7 @@ func TestDocsCloseCodesAreThoseOfTheSources(t *testing.T) {
 			all = append(all, r)
 		}
 	}
-	same(t, "reasons of a close", documentedLabels, all)
+	doctable.Same(t, "reasons of a close", once(documentedLabels), all)
 }
 
 // Each code of RFC 6455 stands there with each reason that it is sent for. 1006 is the end of TCP without a close frame.
@@ -393,14 +312,14 @@ func TestDocsCloseReasonsAreThoseOfTheSources(t *testing.T) {
 		}
 	})
 	page := map[string]bool{}
-	table := tableOf(t, docTables(t, "codes.md"), "Close codes", "code", "text", "client", "reason")
-	for _, row := range table.rows {
+	table := doctable.Below(t, "codes.md", "Close codes", "code", "text", "client", "reason")
+	for _, row := range table.Rows {
 		code := strings.TrimSuffix(strings.TrimPrefix(row[0], "none ("), ")")
 		if n, err := strconv.Atoi(code); err == nil && n < 3000 {
-			page[code+" "+row[table.column("reason")]] = true
+			page[code+" "+row[table.Column("reason")]] = true
 		}
 	}
-	same(t, "reasons of the codes of RFC 6455", slices.Collect(maps.Keys(page)), slices.Collect(maps.Keys(sources)))
+	doctable.Same(t, "reasons of the codes of RFC 6455", slices.Collect(maps.Keys(page)), slices.Collect(maps.Keys(sources)))
 }
 
 // The guest endpoint and the server API have the statuses that their functions have. httpStatus is for the transport mode.
@@ -437,11 +356,11 @@ func TestDocsStatusesOfEndpointsAreThoseOfTheSources(t *testing.T) {
 				return true
 			})
 		})
-		for _, row := range tableOf(t, docTables(t, "codes.md"), section, "status", "cause").rows {
+		for _, row := range doctable.Below(t, "codes.md", section, "status", "cause").Rows {
 			page[row[0]] = true
 		}
 		page["200"], sources["200"] = true, true // not always written out
-		same(t, section, slices.Collect(maps.Keys(page)), slices.Collect(maps.Keys(sources)))
+		doctable.Same(t, section, slices.Collect(maps.Keys(page)), slices.Collect(maps.Keys(sources)))
 	}
 }
 
@@ -459,10 +378,10 @@ func statusNames() map[string]int {
 // documentedStatuses are the HTTP statuses of docs/codes.md.
 func documentedStatuses(t *testing.T) []string {
 	var page []string
-	for _, d := range docTables(t, "codes.md") {
+	for _, d := range doctable.All(t, "codes.md") {
 		for _, name := range []string{"status", "transport mode"} {
-			at := d.column(name)
-			for _, row := range d.rows {
+			at := d.Column(name)
+			for _, row := range d.Rows {
 				if at < 0 || row[at] == "" || row[at] == "none" || slices.Contains(page, row[at]) {
 					continue
 				}
@@ -486,7 +405,7 @@ func TestDocsStatusesAreThoseOfTheSources(t *testing.T) {
 			sources = append(sources, strconv.Itoa(code))
 		}
 	})
-	same(t, "HTTP statuses", documentedStatuses(t), sources)
+	doctable.Same(t, "HTTP statuses", documentedStatuses(t), sources)
 }
 
 // metricLabels are the values of a label that a metric has from the start.
@@ -509,20 +428,20 @@ func metricLabels(t *testing.T, metric string) (values []string) {
 func TestDocsLabelsAreThoseOfTheMetrics(t *testing.T) {
 	t.Parallel()
 	upgrades, requests := []string{handshakeAccepted}, []string{}
-	for _, d := range docTables(t, "codes.md") {
-		at := d.column("label")
-		for _, row := range d.rows {
+	for _, d := range doctable.All(t, "codes.md") {
+		at := d.Column("label")
+		for _, row := range d.Rows {
 			switch {
 			case at < 0 || row[at] == "":
-			case d.section == "WebSocket upgrade":
+			case d.Section == "WebSocket upgrade":
 				upgrades = append(upgrades, row[at])
 			default:
 				requests = append(requests, row[at])
 			}
 		}
 	}
-	same(t, "results of handshakes", upgrades, metricLabels(t, "throng_handshakes_total"))
-	same(t, "reasons of refused requests", requests, metricLabels(t, "throng_http_refused_total"))
+	doctable.Same(t, "results of handshakes", once(upgrades), metricLabels(t, "throng_handshakes_total"))
+	doctable.Same(t, "reasons of refused requests", once(requests), metricLabels(t, "throng_http_refused_total"))
 }
 
 // What docs/limits.md says of codes, statuses and metrics is there.
@@ -536,12 +455,11 @@ func TestDocsLimitsNameWhatThereIs(t *testing.T) {
 			}
 		}
 	})
-	codes := docTables(t, "codes.md")
-	for _, row := range tableOf(t, codes, "Errors", "code", "message").rows {
+	for _, row := range doctable.Below(t, "codes.md", "Errors", "code", "message").Rows {
 		errors[row[0]] = true
 	}
 	for _, section := range []string{"Close codes", "Unsubscribe codes"} {
-		for _, row := range tableOf(t, codes, section, "code", "cause").rows {
+		for _, row := range doctable.Below(t, "codes.md", section, "code", "cause").Rows {
 			closes[row[0]] = true
 		}
 	}
@@ -562,11 +480,11 @@ func TestDocsLimitsNameWhatThereIs(t *testing.T) {
 		"handshake": regexp.MustCompile(`\bhandshakes ([a-z_]+)`),
 	}
 	counts := map[string]int{}
-	for _, d := range docTables(t, "limits.md") {
-		for _, row := range d.rows {
+	for _, d := range doctable.All(t, "limits.md") {
+		for _, row := range d.Rows {
 			for i, cell := range row {
 				for what, pattern := range patterns {
-					inMetric := d.header[i] == "metric"
+					inMetric := d.Header[i] == "metric"
 					if (what == "metric" || what == "reason" || what == "handshake") && !inMetric {
 						continue
 					}
@@ -769,11 +687,11 @@ func TestDocsFixedLimitsAreThoseOfTheSources(t *testing.T) {
 		"file in `public-keys`":                                           {b("maxKeyFile")},
 	}
 	seen := map[string]bool{}
-	for _, table := range docTables(t, "limits.md") {
-		if table.header[0] != "limit" {
+	for _, table := range doctable.All(t, "limits.md") {
+		if table.Header[0] != "limit" {
 			continue
 		}
-		for _, row := range table.rows {
+		for _, row := range table.Rows {
 			wanted, held := want[row[0]]
 			if seen[row[0]] {
 				t.Errorf("limits.md: two rows %q", row[0])

@@ -1,26 +1,17 @@
 package server
 
 import (
-	"encoding/json"
 	"maps"
 	"slices"
 	"testing"
+
+	"github.com/throng-chat/throng/server/doctable"
 )
 
 // parametersOf returns the parameters of a method, by openapi.json.
 func parametersOf(t testing.TB, method string) []string {
 	t.Helper()
-	var doc struct {
-		Components struct {
-			Schemas map[string]struct {
-				Properties map[string]json.RawMessage
-			}
-		}
-	}
-	if err := json.Unmarshal(openAPI, &doc); err != nil {
-		t.Fatal(err)
-	}
-	return slices.Sorted(maps.Keys(doc.Components.Schemas[schemaOf(t, method, "Request")].Properties))
+	return slices.Sorted(maps.Keys(apiSchemas(t)[schemaOf(t, method, "Request")].Properties))
 }
 
 func TestThePageOfModerationHasTheMethods(t *testing.T) {
@@ -31,15 +22,15 @@ func TestThePageOfModerationHasTheMethods(t *testing.T) {
 		"presence_stats", "history", "history_remove", "channels", "info", "batch"} {
 		delete(methods, method)
 	}
-	for _, row := range docRows(t, "moderation.md", "method", "parameters", "effect on live connections", "later attempts") {
-		method := codeSpans(row[0])[0]
+	for _, row := range doctable.Rows(t, "moderation.md", "method", "parameters", "effect on live connections", "later attempts") {
+		method := doctable.Code(row[0])[0]
 		if methods[method] == nil {
 			t.Errorf("%s is no method, or stands there twice", method)
 			continue
 		}
 		delete(methods, method)
 		want := parametersOf(t, method)
-		if got := slices.Sorted(slices.Values(codeSpans(row[1]))); !slices.Equal(got, want) {
+		if got := slices.Sorted(slices.Values(doctable.Code(row[1]))); !slices.Equal(got, want) {
 			t.Errorf("%s: the page has the parameters %q, want %q", method, got, want)
 		}
 	}

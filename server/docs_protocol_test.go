@@ -10,13 +10,15 @@ import (
 	"testing"
 
 	"github.com/centrifugal/protocol"
+
+	"github.com/throng-chat/throng/server/doctable"
 )
 
 // docs/protocol.md has every command of the protocol.
 func TestThePageOfTheProtocolHasEveryCommand(t *testing.T) {
 	t.Parallel()
 	var onPage, inProtocol []string
-	for _, row := range pageTable(t, "protocol.md", "command", "supported", "differences from Centrifugo") {
+	for _, row := range doctable.Rows(t, "protocol.md", "command", "supported", "differences from Centrifugo") {
 		onPage = append(onPage, codeNames(row[0])...)
 	}
 	command := reflect.TypeFor[protocol.Command]()
@@ -25,7 +27,7 @@ func TestThePageOfTheProtocolHasEveryCommand(t *testing.T) {
 			inProtocol = append(inProtocol, name)
 		}
 	}
-	checkNames(t, "commands", onPage, inProtocol)
+	doctable.Same(t, "commands", onPage, inProtocol)
 }
 
 // docs/protocol.md has the SDKs that the tests use, and their versions.
@@ -49,7 +51,7 @@ func TestThePageOfTheProtocolHasTheTestedSDKs(t *testing.T) {
 		want = append(want, match[1]+" "+match[2]+" PyPI")
 	}
 	var got []string
-	for _, row := range pageTable(t, "protocol.md", "package", "version", "registry", "use") {
+	for _, row := range doctable.Rows(t, "protocol.md", "package", "version", "registry", "use") {
 		got = append(got, strings.Trim(row[0], "`")+" "+row[1]+" "+row[2])
 	}
 	slices.Sort(got)

@@ -3,64 +3,16 @@ package server
 import (
 	"errors"
 	"fmt"
-	"os"
 	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/throng-chat/throng/server/doctable"
 )
 
 // The tables of docs/rooms.md, docs/history.md and docs/moderation.md are compared with the code, and their examples are run.
-
-// docText returns a page of docs/.
-func docText(t testing.TB, page string) string {
-	t.Helper()
-	text, err := os.ReadFile("../docs/" + page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
-// docRows returns the rows of every table of a page with these columns. A page without one fails the test.
-func docRows(t testing.TB, page string, columns ...string) (rows [][]string) {
-	t.Helper()
-	head := "| " + strings.Join(columns, " | ") + " |"
-	inside := false
-	for line := range strings.Lines(docText(t, page)) {
-		line = strings.TrimSpace(line)
-		switch {
-		case line == head:
-			inside = true
-		case !strings.HasPrefix(line, "|"):
-			inside = false
-		case inside && !strings.HasPrefix(line, "|---"):
-			cells := strings.Split(strings.Trim(line, "|"), "|")
-			for i := range cells {
-				cells[i] = strings.TrimSpace(cells[i])
-			}
-			if len(cells) != len(columns) {
-				t.Fatalf("docs/%s: %d cells in %q, want %d", page, len(cells), line, len(columns))
-			}
-			rows = append(rows, cells)
-		}
-	}
-	if len(rows) == 0 {
-		t.Fatalf("docs/%s has no table %q", page, head)
-	}
-	return rows
-}
-
-var codeSpan = regexp.MustCompile("`([^`]+)`")
-
-// codeSpans returns what a cell has as code, in its order.
-func codeSpans(cell string) (all []string) {
-	for _, match := range codeSpan.FindAllStringSubmatch(cell, -1) {
-		all = append(all, match[1])
-	}
-	return all
-}
 
 // optionsByKey returns the options of a room by their keys in the config file.
 func optionsByKey(o *RoomOptions) map[string]reflect.Value {
@@ -91,13 +43,13 @@ func TestThePageOfRoomsHasThePermissions(t *testing.T) {
 	o := DefaultRoom()
 	options := optionsByKey(&o)
 	var keys []string
-	for _, row := range docRows(t, "rooms.md", "option", "action", "default", "values") {
-		key := codeSpans(row[0])[0]
+	for _, row := range doctable.Rows(t, "rooms.md", "option", "action", "default", "values") {
+		key := doctable.Code(row[0])[0]
 		keys = append(keys, key)
-		if got, want := codeSpans(row[2])[0], fmt.Sprint(options[key]); got != want {
+		if got, want := doctable.Code(row[2])[0], fmt.Sprint(options[key]); got != want {
 			t.Errorf("%s: the page has the default %s, the code %s", key, got, want)
 		}
-		if got, want := codeSpans(row[3]), permitted(key); !slices.Equal(got, want) {
+		if got, want := doctable.Code(row[3]), permitted(key); !slices.Equal(got, want) {
 			t.Errorf("%s: the page allows %q, the code %q", key, got, want)
 		}
 	}
@@ -112,8 +64,8 @@ func TestThePageOfRoomsHasThePermissions(t *testing.T) {
 	}
 
 	var words []Who
-	for _, row := range docRows(t, "rooms.md", "word", "who", "plain client") {
-		who := Who(codeSpans(row[0])[0])
+	for _, row := range doctable.Rows(t, "rooms.md", "word", "who", "plain client") {
+		who := Who(doctable.Code(row[0])[0])
 		words = append(words, who)
 		o := DefaultRoom()
 		o.Publish = who
@@ -126,8 +78,8 @@ func TestThePageOfRoomsHasThePermissions(t *testing.T) {
 	}
 
 	var others []string
-	for _, row := range docRows(t, "rooms.md", "`rooms`", "who may use rooms without a pattern", "others get") {
-		others = append(others, codeSpans(row[0])[0])
+	for _, row := range doctable.Rows(t, "rooms.md", "`rooms`", "who may use rooms without a pattern", "others get") {
+		others = append(others, doctable.Code(row[0])[0])
 	}
 	if !slices.Equal(others, allRooms) {
 		t.Errorf("the page has the values %q of rooms, the code %q", others, allRooms)
@@ -153,8 +105,8 @@ func TestThePagesOfRoomsHaveEveryOptionWithItsDefault(t *testing.T) {
 		if table.page == "history.md" {
 			options["read-history"] = reflect.ValueOf(&o).Elem().FieldByName("ReadHistory") // of both pages
 		}
-		for _, row := range docRows(t, table.page, table.columns...) {
-			key := codeSpans(row[0])[0]
+		for _, row := range doctable.Rows(t, table.page, table.columns...) {
+			key := doctable.Code(row[0])[0]
 			value, is := options[key]
 			if !is {
 				t.Errorf("docs/%s: %s is no option, or stands there twice", table.page, key)
@@ -185,14 +137,14 @@ func TestTheExamplesOfThePagesAreGoodCalls(t *testing.T) {
 		for range 7 { // the offset that is redacted
 			call(t, s, "publish", `{"channel":"chat:tea","data":{"text":"hello"}}`)
 		}
-		examples := apiExample.FindAllStringSubmatch(docText(t, page), -1)
+		examples := apiExample.FindAllStringSubmatch(doctable.Text(t, page), -1)
 		for _, e := range examples {
 			checkSchema(t, e[2], "Request", e[1])
 			if answer := call(t, s, e[2], e[1]); !strings.HasPrefix(answer, `{"result":`) {
 				t.Errorf("docs/%s: %s %s: got %s", page, e[2], e[1], answer)
 			}
 		}
-		if n := strings.Count(docText(t, page), "curl "); n == 0 || n != len(examples) {
+		if n := strings.Count(doctable.Text(t, page), "curl "); n == 0 || n != len(examples) {
 			t.Errorf("docs/%s: %d calls of curl, %d of which are examples", page, n, len(examples))
 		}
 	}

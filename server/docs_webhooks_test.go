@@ -14,6 +14,7 @@ import (
 
 	"github.com/centrifugal/protocol"
 
+	"github.com/throng-chat/throng/server/doctable"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -21,10 +22,10 @@ import (
 func TestThePageOfWebhooksHasEveryEvent(t *testing.T) {
 	t.Parallel()
 	var onPage []string
-	for _, row := range pageTable(t, "webhooks.md", "event", "sent for an SDK client", "sent for a plain client", "reply") {
+	for _, row := range doctable.Rows(t, "webhooks.md", "event", "sent for an SDK client", "sent for a plain client", "reply") {
 		onPage = append(onPage, codeNames(row[0])...)
 	}
-	checkNames(t, "events", onPage, allEvents)
+	doctable.Same(t, "events", onPage, allEvents)
 }
 
 // sentFields gathers the fields of the requests to an application, by event and by whether they are about a plain client.
@@ -116,7 +117,7 @@ func TestThePageOfWebhooksHasEveryField(t *testing.T) {
 	})
 
 	onPage := map[string][]string{}
-	for _, row := range pageTable(t, "webhooks.md", "field", "type", "events", "meaning") {
+	for _, row := range doctable.Rows(t, "webhooks.md", "field", "type", "events", "meaning") {
 		events := strings.Split(row[2], ", ")
 		if row[2] == "all" {
 			events = allEvents
@@ -128,7 +129,7 @@ func TestThePageOfWebhooksHasEveryField(t *testing.T) {
 	sent.mu.Lock()
 	defer sent.mu.Unlock()
 	for _, event := range allEvents {
-		checkNames(t, event+", fields", onPage[event], slices.Collect(maps.Keys(sent.sdk[event])))
+		doctable.SameOrNone(t, event+", fields", onPage[event], slices.Collect(maps.Keys(sent.sdk[event])))
 		for name := range sent.all[event] {
 			if !slices.Contains(onPage[event], name) {
 				t.Errorf("%s of a plain client has the field %q, the page does not", event, name)

@@ -1,43 +1,20 @@
 package result
 
 import (
-	"os"
 	"slices"
 	"strings"
 	"testing"
-)
 
-// documented returns the rows, without backticks, of the table of docs/load-test.md whose head row begins with the given cells.
-func documented(t *testing.T, head string) (rows [][]string) {
-	t.Helper()
-	text, err := os.ReadFile("../../docs/load-test.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, table, ok := strings.Cut(string(text), "\n"+head+"\n|---")
-	if !ok {
-		t.Fatalf("no table %q", head)
-	}
-	for _, line := range strings.Split(table, "\n")[1:] {
-		if !strings.HasPrefix(line, "|") {
-			break
-		}
-		var row []string
-		for _, cell := range strings.Split(strings.Trim(line, "|"), " | ") {
-			row = append(row, strings.ReplaceAll(strings.TrimSpace(cell), "`", ""))
-		}
-		rows = append(rows, row)
-	}
-	return rows
-}
+	"github.com/throng-chat/throng/server/doctable"
+)
 
 // unitWords are the units of metrics, as docs/load-test.md names them.
 var unitWords = map[string]string{"s": "time", "B": "size", "/s": "rate", "cores": "cores", "": "number"}
 
 func TestLoadTestListsEveryMetric(t *testing.T) {
 	var got, want []string
-	for _, row := range documented(t, "| metric | unit | meaning |") {
-		got = append(got, row[0]+" in "+row[1])
+	for _, row := range doctable.Rows(t, "load-test.md", "metric", "unit", "meaning") {
+		got = append(got, doctable.Plain(row[0])+" in "+row[1])
 	}
 	for _, m := range Metrics {
 		want = append(want, m.Name+" in "+unitWords[m.Unit])
@@ -48,7 +25,7 @@ func TestLoadTestListsEveryMetric(t *testing.T) {
 }
 
 func TestLoadTestListsEveryUnit(t *testing.T) {
-	rows := documented(t, "| unit | how to write a value |")
+	rows := doctable.Rows(t, "load-test.md", "unit", "how to write a value")
 	if len(rows) != len(units) {
 		t.Errorf("docs/load-test.md, Bounds: got %d units, want %d", len(rows), len(units))
 	}
@@ -58,7 +35,7 @@ func TestLoadTestListsEveryUnit(t *testing.T) {
 			t.Errorf("docs/load-test.md, Bounds: got no unit %q", unitWords[unit])
 			continue
 		}
-		words := strings.FieldsFunc(rows[i][1], func(r rune) bool { return r == ' ' || r == ',' })
+		words := strings.FieldsFunc(doctable.Plain(rows[i][1]), func(r rune) bool { return r == ' ' || r == ',' })
 		for way := range ways {
 			if way != "" && !slices.Contains(words, way) {
 				t.Errorf("docs/load-test.md, Bounds: got %q for %s, want %s in it", rows[i][1], unitWords[unit], way)

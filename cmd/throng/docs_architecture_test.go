@@ -12,78 +12,18 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/throng-chat/throng/server/doctable"
 )
 
-// architecturePage is docs/architecture.md.
-func architecturePage(t *testing.T) string {
+// column returns the first column of a table in docs/, without backquotes.
+func column(t *testing.T, page, section, name string) (cells []string) {
 	t.Helper()
-	return pageText(t, "../../docs/architecture.md")
-}
-
-func pageText(t *testing.T, name string) string {
-	t.Helper()
-	text, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
-// firstCells returns the first cells, without backticks, of the rows of the first table after a heading whose head row begins with a cell.
-func firstCells(t *testing.T, page, heading, head string) (cells []string) {
-	t.Helper()
-	for _, row := range tableRows(t, page, heading, head) {
-		cells = append(cells, row[0])
+	table := doctable.Below(t, page, section, name)
+	for _, cell := range table.Cells(name) {
+		cells = append(cells, doctable.Plain(cell))
 	}
 	return cells
-}
-
-// tableRows returns the rows of a table: the one in the section of the heading whose head row begins with a cell. The cells are without
-// backticks.
-func tableRows(t *testing.T, page, heading, head string) (rows [][]string) {
-	t.Helper()
-	_, section, ok := strings.Cut(page, "\n"+heading+"\n")
-	if !ok {
-		t.Fatalf("the page has no heading %q", heading)
-	}
-	section, _, _ = strings.Cut(section, "\n## ")
-	_, table, ok := strings.Cut(section, "\n| "+head+" |")
-	if !ok {
-		t.Fatalf("%s has no table whose first column is %q", heading, head)
-	}
-	lines := strings.Split(table, "\n")
-	for _, line := range lines[2:] { // behind the rest of the head, and the rule
-		if !strings.HasPrefix(line, "|") {
-			break
-		}
-		var row []string
-		for _, cell := range strings.Split(strings.Trim(line, "|"), " | ") {
-			row = append(row, strings.ReplaceAll(strings.TrimSpace(cell), "`", ""))
-		}
-		rows = append(rows, row)
-	}
-	if len(rows) == 0 {
-		t.Fatalf("%s: the table %q has no rows", heading, head)
-	}
-	return rows
-}
-
-// sameNames compares what a table of a page lists with what the code has.
-func sameNames(t *testing.T, table string, listed, want []string) {
-	t.Helper()
-	for _, name := range want {
-		if !slices.Contains(listed, name) {
-			t.Errorf("%s: got no row of %s: add one", table, name)
-		}
-	}
-	for i, name := range listed {
-		if !slices.Contains(want, name) {
-			t.Errorf("%s: got a row of %s, which does not exist: delete it", table, name)
-		}
-		if slices.Contains(listed[:i], name) {
-			t.Errorf("%s: got two rows of %s", table, name)
-		}
-	}
 }
 
 func TestArchitectureListsEveryPackage(t *testing.T) {
@@ -96,18 +36,22 @@ func TestArchitectureListsEveryPackage(t *testing.T) {
 	for path := range strings.FieldsSeq(string(out)) {
 		packages = append(packages, strings.TrimPrefix(path, module+"/"))
 	}
-	sameNames(t, "docs/architecture.md, Packages", firstCells(t, architecturePage(t), "## Packages", "package"), packages)
+	doctable.Same(t, "docs/architecture.md, Packages", column(t, "architecture.md", "Packages", "package"), packages)
 }
 
 func TestArchitectureListsEveryDependency(t *testing.T) {
 	t.Parallel()
+	text, err := os.ReadFile("../../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
 	var direct []string
-	for line := range strings.Lines(pageText(t, "../../go.mod")) {
+	for line := range strings.Lines(string(text)) {
 		if fields := strings.Fields(line); strings.HasPrefix(line, "\t") && len(fields) == 2 { // an indirect one has a comment
 			direct = append(direct, fields[0])
 		}
 	}
-	sameNames(t, "docs/architecture.md, Dependencies", firstCells(t, architecturePage(t), "## Dependencies", "module"), direct)
+	doctable.Same(t, "docs/architecture.md, Dependencies", column(t, "architecture.md", "Dependencies", "module"), direct)
 }
 
 // A guarantee whose test is gone is none.
@@ -121,7 +65,7 @@ func TestArchitectureNamesTestsThatExist(t *testing.T) {
 			}
 		}
 	}
-	for _, row := range tableRows(t, architecturePage(t), "## Guarantees", "guarantee") {
+	for _, row := range doctable.Below(t, "architecture.md", "Guarantees", "guarantee").Rows {
 		named := regexp.MustCompile(`\bTest\w+`).FindAllString(row[len(row)-1], -1)
 		if len(named) == 0 {
 			t.Errorf("%q has no test", row[0])
@@ -143,7 +87,7 @@ func TestArchitectureListsEveryLock(t *testing.T) {
 		}
 		locks = append(locks, locksOf(parse(t, file))...)
 	}
-	sameNames(t, "docs/architecture.md, Locks", firstCells(t, architecturePage(t), "## Locks", "lock"), locks)
+	doctable.Same(t, "docs/architecture.md, Locks", column(t, "architecture.md", "Locks", "lock"), locks)
 }
 
 // locksOf names the locks that a file declares: TYPE.FIELD of a struct, or VARIABLE.

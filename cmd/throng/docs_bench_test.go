@@ -10,13 +10,8 @@ import (
 
 	"github.com/throng-chat/throng/bench/agent"
 	"github.com/throng-chat/throng/bench/result"
+	"github.com/throng-chat/throng/server/doctable"
 )
-
-// loadTestPage is docs/load-test.md.
-func loadTestPage(t *testing.T) string {
-	t.Helper()
-	return pageText(t, "../../docs/load-test.md")
-}
 
 // Scenarios are the commands of bench that a plan takes; the others are tools.
 func TestLoadTestListsEveryScenarioAndTool(t *testing.T) {
@@ -40,9 +35,8 @@ func TestLoadTestListsEveryScenarioAndTool(t *testing.T) {
 		}
 		return words
 	}
-	page := loadTestPage(t)
-	sameNames(t, "docs/load-test.md, Scenarios", firstWords(firstCells(t, page, "## Scenarios", "scenario")), scenarios)
-	sameNames(t, "docs/load-test.md, Results and tools", firstWords(firstCells(t, page, "## Results and tools", "command")), tools)
+	doctable.Same(t, "docs/load-test.md, Scenarios", firstWords(column(t, "load-test.md", "Scenarios", "scenario")), scenarios)
+	doctable.Same(t, "docs/load-test.md, Results and tools", firstWords(column(t, "load-test.md", "Results and tools", "command")), tools)
 }
 
 // constants are those of a file whose values are numbers or texts, as they stand there.
@@ -76,20 +70,21 @@ func TestLoadTestListsEveryVerdictWithItsExitCode(t *testing.T) {
 			verdicts = append(verdicts, word)
 		}
 	}
-	for _, row := range tableRows(t, loadTestPage(t), "## Verdicts", "verdict") {
-		listed = append(listed, row[0])
+	for _, row := range doctable.Below(t, "load-test.md", "Verdicts", "verdict").Rows {
+		word := doctable.Plain(row[0])
+		listed = append(listed, word)
 		code := 0
-		if err := verdictError(&result.Result{Verdict: result.Verdict{Code: row[0]}}); err != nil {
+		if err := verdictError(&result.Result{Verdict: result.Verdict{Code: word}}); err != nil {
 			code = exitFailed
 			if e := (*exitError)(nil); errors.As(err, &e) {
 				code = e.code
 			}
 		}
 		if first, _, _ := strings.Cut(row[1], ";"); first != strconv.Itoa(code) {
-			t.Errorf("%s: got exit code %s, want %d", row[0], first, code)
+			t.Errorf("%s: got exit code %s, want %d", word, first, code)
 		}
 	}
-	sameNames(t, "docs/load-test.md, Verdicts", listed, verdicts)
+	doctable.Same(t, "docs/load-test.md, Verdicts", listed, verdicts)
 }
 
 func TestLoadTestListsEveryExitCode(t *testing.T) {
@@ -101,7 +96,7 @@ func TestLoadTestListsEveryExitCode(t *testing.T) {
 	if len(codes) < 8 {
 		t.Fatalf("got the codes %v of the code, want more", codes)
 	}
-	sameNames(t, "docs/load-test.md, Exit codes", firstCells(t, loadTestPage(t), "## Exit codes", "code"), codes)
+	doctable.Same(t, "docs/load-test.md, Exit codes", column(t, "load-test.md", "Exit codes", "code"), codes)
 }
 
 func TestLoadTestListsEveryProtocolWithItsPath(t *testing.T) {
@@ -113,8 +108,8 @@ func TestLoadTestListsEveryProtocolWithItsPath(t *testing.T) {
 	}
 	protocols = append(protocols, own)
 	var listed, want []string
-	for _, row := range tableRows(t, loadTestPage(t), "## Protocols", "protocol") {
-		listed = append(listed, strings.Fields(row[0])[0]+" "+row[2]+" "+row[3])
+	for _, row := range doctable.Below(t, "load-test.md", "Protocols", "protocol").Rows {
+		listed = append(listed, doctable.Plain(strings.Fields(row[0])[0]+" "+row[2]+" "+row[3]))
 	}
 	for _, p := range protocols {
 		resumes := "no"
@@ -123,5 +118,5 @@ func TestLoadTestListsEveryProtocolWithItsPath(t *testing.T) {
 		}
 		want = append(want, p.Name+" "+p.Path+" "+resumes)
 	}
-	sameNames(t, "docs/load-test.md, Protocols", listed, want)
+	doctable.Same(t, "docs/load-test.md, Protocols", listed, want)
 }

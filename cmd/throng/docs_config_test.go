@@ -14,95 +14,23 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/server"
+	"github.com/throng-chat/throng/server/doctable"
 )
 
 // The tables of docs/config.md are compared with the flags, the keys and the defaults.
 
-// docTable is a table of a page.
-type docTable struct {
-	section string // the heading above it
-	header  []string
-	rows    [][]string
-}
-
-// docTables reads the tables of a page in docs.
-func docTables(t *testing.T, page string) []docTable {
+// recordsBelow are the rows of a table of docs/config.md, each by the names of its columns: the first below a heading that has a column.
+func recordsBelow(t *testing.T, section, column string) (rows []map[string]string) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "..", "docs", page))
-	if err != nil {
-		t.Fatal(err)
+	table := doctable.Below(t, "config.md", section, column)
+	for _, cells := range table.Rows {
+		row := map[string]string{}
+		for i, name := range table.Header {
+			row[name] = cells[i]
+		}
+		rows = append(rows, row)
 	}
-	var tables []docTable
-	section, inTable := "", false
-	for line := range strings.Lines(string(text)) {
-		line = strings.TrimSpace(line)
-		if strings.HasPrefix(line, "#") {
-			section = strings.TrimLeft(line, "# ")
-		}
-		if !strings.HasPrefix(line, "|") {
-			inTable = false
-			continue
-		}
-		cells := strings.Split(strings.TrimSuffix(strings.TrimPrefix(line, "|"), "|"), "|")
-		for i := range cells {
-			cells[i] = strings.TrimSpace(cells[i])
-		}
-		switch {
-		case !inTable:
-			inTable = true
-			tables = append(tables, docTable{section: section, header: cells})
-		case strings.Trim(cells[0], "-") == "" && cells[0] != "":
-		default:
-			last := &tables[len(tables)-1]
-			if len(cells) != len(last.header) {
-				t.Errorf("%s, %s: %d cells in %q, want %d", page, section, len(cells), line, len(last.header))
-				continue
-			}
-			last.rows = append(last.rows, cells)
-		}
-	}
-	return tables
-}
-
-// docRows are the rows of the first table below a heading that has a column, each by the names of the columns.
-func docRows(t *testing.T, tables []docTable, section, column string) (rows []map[string]string) {
-	t.Helper()
-	for _, d := range tables {
-		if d.section != section || !slices.Contains(d.header, column) {
-			continue
-		}
-		for _, cells := range d.rows {
-			row := map[string]string{}
-			for i, name := range d.header {
-				row[name] = cells[i]
-			}
-			rows = append(rows, row)
-		}
-		return rows
-	}
-	t.Fatalf("no table below %q has a column %q", section, column)
-	return nil
-}
-
-// same compares what a page has with what the program has.
-func same(t *testing.T, what string, page, program []string) {
-	t.Helper()
-	if len(program) == 0 {
-		t.Fatalf("%s: the program has none", what)
-	}
-	for _, s := range program {
-		if !slices.Contains(page, s) {
-			t.Errorf("%s: the page lacks %s", what, s)
-		}
-	}
-	for _, s := range page {
-		if !slices.Contains(program, s) {
-			t.Errorf("%s: the page has %s, and the program does not", what, s)
-		}
-	}
-	if len(page) != len(program) {
-		t.Errorf("%s: %d rows, want %d", what, len(page), len(program))
-	}
+	return rows
 }
 
 // shownDefault is a default as the page shows it.
@@ -115,7 +43,6 @@ func shownDefault(value string) string {
 
 func TestDocsSettingsAreTheFlags(t *testing.T) {
 	parser, _ := commandLine()
-	read := docTables(t, "config.md")
 	var page, program, flagsOnly, programOnly []string
 	for _, f := range serverFlags(parser.Model) {
 		if f.Name == "help" {
@@ -132,23 +59,22 @@ func TestDocsSettingsAreTheFlags(t *testing.T) {
 		}
 		program = append(program, fmt.Sprintf("`%s`, %s, default %s", f.Name, names, shownDefault(value)))
 	}
-	for _, row := range docRows(t, read, "Settings", "key") {
+	for _, row := range recordsBelow(t, "Settings", "key") {
 		page = append(page, fmt.Sprintf("%s, %s, %s, default %s", row["key"], row["flag"], row["variable"], row["default"]))
 	}
-	for _, d := range read {
-		if d.section == "Settings" && d.header[0] == "flag" {
-			for _, row := range d.rows {
+	for _, d := range doctable.All(t, "config.md") {
+		if d.Section == "Settings" && d.Header[0] == "flag" {
+			for _, row := range d.Rows {
 				flagsOnly = append(flagsOnly, row[0]+", "+row[1])
 			}
 		}
 	}
-	same(t, "settings", page, program)
-	same(t, "flags without a key", flagsOnly, programOnly)
+	doctable.Same(t, "settings", page, program)
+	doctable.Same(t, "flags without a key", flagsOnly, programOnly)
 }
 
 func TestDocsKeysOfTablesAreTheProgrammes(t *testing.T) {
 	t.Parallel()
-	page := docTables(t, "config.md")
 	room := server.DefaultRoom()
 	room.Pattern = "" // which every [[room]] must have
 	cfg := server.DefaultConfig()
@@ -172,10 +98,10 @@ func TestDocsKeysOfTablesAreTheProgrammes(t *testing.T) {
 			}
 			program = append(program, fmt.Sprintf("`%s`, variable %q, default %s", name, variable, shownDefault(text)))
 		}
-		for _, row := range docRows(t, page, "`"+brackets(table)+"`", "key") {
+		for _, row := range recordsBelow(t, "`"+brackets(table)+"`", "key") {
 			documented = append(documented, fmt.Sprintf("%s, variable %q, default %s", row["key"], row["variable"], row["default"]))
 		}
-		same(t, "keys of "+brackets(table), documented, program)
+		doctable.Same(t, "keys of "+brackets(table), documented, program)
 	}
 }
 
@@ -197,7 +123,7 @@ func TestDocsRangesAreTheChecks(t *testing.T) {
 		return ""
 	}
 	checked := 0
-	for _, row := range docRows(t, docTables(t, "config.md"), "Settings", "key") {
+	for _, row := range recordsBelow(t, "Settings", "key") {
 		flag := strings.Trim(row["key"], "`")
 		if strings.HasPrefix(row["range"], "0 or more") {
 			checked++
@@ -257,10 +183,10 @@ func quantity(t *testing.T, kind, text string) int64 {
 func TestDocsExitCodesAreTheProgrammes(t *testing.T) {
 	t.Parallel()
 	var page []string
-	for _, row := range docRows(t, docTables(t, "config.md"), "Check", "exit code") {
+	for _, row := range recordsBelow(t, "Check", "exit code") {
 		page = append(page, row["exit code"])
 	}
-	same(t, "exit codes", page, []string{"0", fmt.Sprint(exitFailed), fmt.Sprint(exitUsage), fmt.Sprint(exitInUse)})
+	doctable.Same(t, "exit codes", page, []string{"0", fmt.Sprint(exitFailed), fmt.Sprint(exitUsage), fmt.Sprint(exitInUse)})
 }
 
 // The example at the top of the page is right, and its explanation is.
@@ -289,7 +215,7 @@ func TestDocsExampleOfTheConfigIsRight(t *testing.T) {
 func TestDocsLimitsNameSettings(t *testing.T) {
 	parser, _ := commandLine()
 	ranges, defaults := map[string]string{}, map[string]string{}
-	for _, row := range docRows(t, docTables(t, "config.md"), "Settings", "key") {
+	for _, row := range recordsBelow(t, "Settings", "key") {
 		key := strings.Trim(row["key"], "`")
 		ranges[key], defaults[key] = row["range"], strings.Trim(row["default"], "`")
 	}
@@ -297,12 +223,12 @@ func TestDocsLimitsNameSettings(t *testing.T) {
 	quoted := regexp.MustCompile("`([^`]+)`")
 	alone := regexp.MustCompile("^`([a-z-]+)`( \\(([^)]*)\\))?$")
 	named, compared := map[string]bool{}, 0
-	for _, d := range docTables(t, "limits.md") {
-		at, limit := slices.Index(d.header, "setting"), slices.Index(d.header, "default")
+	for _, d := range doctable.All(t, "limits.md") {
+		at, limit := d.Column("setting"), d.Column("default")
 		if at < 0 || limit < 0 {
 			continue
 		}
-		for _, row := range d.rows {
+		for _, row := range d.Rows {
 			for _, found := range quoted.FindAllStringSubmatch(row[at], -1) {
 				key := found[1]
 				switch {

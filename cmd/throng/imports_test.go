@@ -26,6 +26,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/client_golang/prometheus/collectors",
 			"github.com/prometheus/client_golang/prometheus/promhttp", "golang.org/x/net/idna", "golang.org/x/sys/unix", "golang.org/x/time/rate", "google.golang.org/protobuf/encoding/protowire",
 		},
+		"/server/doctable": {},
 		"/server/name":     {},
 		"/server/token":    {module + "/server/name", "github.com/golang-jwt/jwt/v5", "github.com/MicahParks/jwkset"},
 		"/server/logqueue": {},

@@ -5,55 +5,14 @@ import (
 	"go/parser"
 	gotoken "go/token"
 	"maps"
-	"os"
-	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 	"testing"
+
+	"github.com/throng-chat/throng/server/doctable"
 )
 
 // The tables of docs/tokens.md are compared with the sources: with the names by which a decoder is asked for claims.
-
-// docRows returns the rows of a table of docs/tokens.md.
-func docRows(t testing.TB, columns ...string) (rows [][]string) {
-	t.Helper()
-	text, err := os.ReadFile("../../docs/tokens.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, found := strings.Cut(string(text), "| "+strings.Join(columns, " | ")+" |\n")
-	if !found {
-		t.Fatalf("docs/tokens.md has no table %q", columns)
-	}
-	for line := range strings.Lines(rest) {
-		line = strings.TrimSpace(line)
-		if !strings.HasPrefix(line, "|") {
-			break
-		}
-		if strings.HasPrefix(line, "|---") {
-			continue
-		}
-		cells := strings.Split(strings.Trim(line, "|"), "|")
-		for i := range cells {
-			cells[i] = strings.TrimSpace(cells[i])
-		}
-		if len(cells) != len(columns) {
-			t.Fatalf("docs/tokens.md: %d cells in %q, want %d", len(cells), line, len(columns))
-		}
-		rows = append(rows, cells)
-	}
-	return rows
-}
-
-var codeSpan = regexp.MustCompile("`([^`]+)`")
-
-func codeSpans(cell string) (all []string) {
-	for _, match := range codeSpan.FindAllStringSubmatch(cell, -1) {
-		all = append(all, match[1])
-	}
-	return all
-}
 
 // reading is what the functions of this package read: by the name of a function, the claims that it asks the decoder d for, the options
 // that it asks the decoder o of one room for, and the methods of d that it calls.
@@ -165,8 +124,8 @@ func TestThePageHasEveryClaim(t *testing.T) {
 	delete(connection, "channel") // only to refuse it
 
 	onPage := map[string]map[string]bool{"connection": {}, "subscription": {}}
-	for _, row := range docRows(t, "claim", "type", "token", "meaning") {
-		claim := codeSpans(row[0])[0]
+	for _, row := range doctable.Rows(t, "tokens.md", "claim", "type", "token", "meaning") {
+		claim := doctable.Code(row[0])[0]
 		for kind, claims := range onPage {
 			if row[2] == kind || row[2] == "both" {
 				if claims[claim] {
@@ -180,8 +139,8 @@ func TestThePageHasEveryClaim(t *testing.T) {
 	wantNames(t, "subscription token", onPage["subscription"], subscription)
 
 	onPage["options"] = map[string]bool{}
-	for _, row := range docRows(t, "option of `subs`", "type", "meaning") {
-		option := codeSpans(row[0])[0]
+	for _, row := range doctable.Rows(t, "tokens.md", "option of `subs`", "type", "meaning") {
+		option := doctable.Code(row[0])[0]
 		if onPage["options"][option] {
 			t.Errorf("%s of subs stands there twice", option)
 		}
@@ -193,11 +152,11 @@ func TestThePageHasEveryClaim(t *testing.T) {
 func TestThePageHasEveryAlgorithm(t *testing.T) {
 	t.Parallel()
 	var onPage []string
-	for _, row := range docRows(t, "algorithm", "key", "setting") {
-		names := codeSpans(row[0])
+	for _, row := range doctable.Rows(t, "tokens.md", "algorithm", "key", "setting") {
+		names := doctable.Code(row[0])
 		onPage = append(onPage, names...)
 		for _, name := range names {
-			if bySecret := slices.Contains(codeSpans(row[2]), "hmac-secret"); bySecret != slices.Contains(hmacAlgorithms, name) {
+			if bySecret := slices.Contains(doctable.Code(row[2]), "hmac-secret"); bySecret != slices.Contains(hmacAlgorithms, name) {
 				t.Errorf("%s: the setting %s is not the code's", name, row[2])
 			}
 		}

@@ -2,50 +2,30 @@ package webhook
 
 import (
 	"fmt"
-	"os"
 	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-)
 
-// pageTable returns the rows of the table of docs/webhooks.md whose head has these columns.
-func pageTable(t testing.TB, columns ...string) (rows [][]string) {
-	t.Helper()
-	text, err := os.ReadFile("../../docs/webhooks.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := strings.Split(string(text), "\n")
-	at := slices.Index(lines, "| "+strings.Join(columns, " | ")+" |")
-	if at < 0 {
-		t.Fatalf("docs/webhooks.md has no table of %q", columns)
-	}
-	for _, line := range lines[at+2:] {
-		if !strings.HasPrefix(line, "|") {
-			break
-		}
-		cells := strings.Split(strings.Trim(line, "|"), "|")
-		for i := range cells {
-			cells[i] = strings.TrimSpace(cells[i])
-		}
-		rows = append(rows, cells)
-	}
-	return rows
-}
+	"github.com/throng-chat/throng/server/doctable"
+)
 
 // codeNames returns the names that a column of rows has as code, sorted.
 func codeNames(rows [][]string, column int) (names []string) {
 	for _, row := range rows {
-		for _, match := range regexp.MustCompile("`([a-z0-9_.]+)`").FindAllStringSubmatch(row[column], -1) {
-			names = append(names, match[1])
+		for _, text := range doctable.Code(row[column]) {
+			if codeName.MatchString(text) {
+				names = append(names, text)
+			}
 		}
 	}
 	slices.Sort(names)
 	return names
 }
+
+var codeName = regexp.MustCompile("^[a-z0-9_.]+$")
 
 // fieldsOf returns the names of a struct's fields in JSON, those of embedded structs among them, each behind prefix.
 func fieldsOf(t reflect.Type, prefix string) (names []string) {
@@ -66,12 +46,12 @@ func fieldsOf(t reflect.Type, prefix string) (names []string) {
 // docs/webhooks.md has every field of a reply.
 func TestThePageHasEveryFieldOfAReply(t *testing.T) {
 	t.Parallel()
-	if got, want := codeNames(pageTable(t, "result field", "type", "events", "meaning"), 0), fieldsOf(reflect.TypeFor[result](), ""); !slices.Equal(got, want) {
+	if got, want := codeNames(doctable.Rows(t, "webhooks.md", "result field", "type", "events", "meaning"), 0), fieldsOf(reflect.TypeFor[result](), ""); !slices.Equal(got, want) {
 		t.Errorf("result: the page has %q, the code %q", got, want)
 	}
 	want := append(fieldsOf(reflect.TypeFor[Error](), "error."), fieldsOf(reflect.TypeFor[Disconnect](), "disconnect.")...)
 	slices.Sort(want)
-	if got := codeNames(pageTable(t, "other field", "type", "meaning"), 0); !slices.Equal(got, want) {
+	if got := codeNames(doctable.Rows(t, "webhooks.md", "other field", "type", "meaning"), 0); !slices.Equal(got, want) {
 		t.Errorf("the page has %q, the code %q", got, want)
 	}
 }
@@ -84,7 +64,7 @@ func TestThePageHasEveryResult(t *testing.T) {
 		want = append(want, string(r))
 	}
 	slices.Sort(want)
-	if got := codeNames(pageTable(t, "cause", "SDK client sees", "plain client sees", "`result` label"), 3); !slices.Equal(got, want) {
+	if got := codeNames(doctable.Rows(t, "webhooks.md", "cause", "SDK client sees", "plain client sees", "`result` label"), 3); !slices.Equal(got, want) {
 		t.Errorf("the page has %q, the code %q", got, want)
 	}
 }
@@ -99,7 +79,7 @@ func TestThePageHasTheNumbers(t *testing.T) {
 		all += pauses.NextBackOff()
 	}
 	properties := map[string]string{}
-	for _, row := range pageTable(t, "property", "value") {
+	for _, row := range doctable.Rows(t, "webhooks.md", "property", "value") {
 		properties[row[0]] = row[1]
 	}
 	for property, want := range map[string]string{
