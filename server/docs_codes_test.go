@@ -328,7 +328,7 @@ func TestDocsStatusesOfEndpointsAreThoseOfTheSources(t *testing.T) {
 	names := statusNames()
 	for section, isOurs := range map[string]func(function, receiver string) bool{
 		"Guest tokens: `POST /connection/guest`": func(function, _ string) bool {
-			return slices.Contains([]string{"serveGuest", "readGuest", "admitGuest"}, function)
+			return slices.Contains([]string{"serveGuest", "answerGuest", "readGuest", "admitGuest"}, function)
 		},
 		"Server API: `POST /api` and `POST /api/METHOD`": func(_, receiver string) bool { return receiver == "api" },
 	} {

@@ -83,6 +83,7 @@ func (s *Server) serveGuest(w http.ResponseWriter, r *http.Request) {
 	if origin := r.Header.Get("Origin"); origin != "" {
 		h.Set("Access-Control-Allow-Origin", origin)
 	}
+	from := s.sourceOf(r)
 	switch {
 	case r.Method == http.MethodOptions:
 		// Browsers ask before a page of another origin sends JSON.
@@ -98,12 +99,18 @@ func (s *Server) serveGuest(w http.ResponseWriter, r *http.Request) {
 	case !s.hub.guests:
 		refuse(http.StatusForbidden, "guests are not let in: connect with a token, or start the server with --guests on")
 		return
-	case !s.guests.mayAsk(s.sourceOf(r), s.hub.clock.now()):
+	case !s.guests.mayAsk(from, s.hub.clock.now()):
 		s.metrics.httpRefused.WithLabelValues(refusedRate).Inc()
 		h.Set("Retry-After", retryAfterSeconds)
 		refuse(http.StatusTooManyRequests, fmt.Sprintf("more than %d guests a second from this address: come back later", guestRate))
 		return
 	}
+	s.answerGuest(w, r, from, refuse)
+}
+
+// answerGuest takes one of the places of guest requests, waits for the body, and answers with a token.
+func (s *Server) answerGuest(w http.ResponseWriter, r *http.Request, from netip.Addr, refuse func(status int, text string)) {
+	h := w.Header()
 	full := func() {
 		s.metrics.httpRefused.WithLabelValues(refusedFull).Inc()
 		h.Set("Retry-After", retryAfterSeconds)
@@ -114,7 +121,7 @@ func (s *Server) serveGuest(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusInternalServerError, fmt.Sprintf("time for the body not limited: %v", err))
 		return
 	}
-	place := s.guests.bodies.enter(s.sourceOf(r), func() {
+	place := s.guests.bodies.enter(from, func() {
 		if err := socket.SetReadDeadline(time.Now()); err != nil {
 			s.log.Debug("body not cut off", "error", err)
 		}

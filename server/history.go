@@ -226,9 +226,11 @@ type remembering struct {
 
 // remember adds p to the history of r. All histories may take more than their budget until evict has been called.
 func (a *archive) remember(r *room, p *publication) {
-	a.change(r, func() int { return r.history.add(p, r.options.HistorySize) })
+	before := r.history.count
+	grown := r.history.add(p, r.options.HistorySize)
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.countLocked(grown, r.history.count-before)
 	a.order = append(a.order, remembering{r, p.offset})
 	if len(a.order) > 2*a.count+1024 {
 		a.order = slices.DeleteFunc(a.order, func(m remembering) bool {
@@ -257,15 +259,21 @@ func (a *archive) change(r *room, how func() (grown int)) {
 	grown := how()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.bytes += grown
-	a.count += r.history.count - before
+	a.countLocked(grown, r.history.count-before)
+}
+
+// countLocked counts so many bytes and publications more. a.mu is held.
+func (a *archive) countLocked(bytes, publications int) {
+	a.bytes += bytes
+	a.count += publications
 }
 
 // evictOldest forgets the oldest publication of r to make room.
 func (a *archive) evictOldest(r *room) {
-	a.change(r, func() int { return -r.history.dropOldest() })
+	freed := r.history.dropOldest()
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.countLocked(-freed, -1)
 	a.evicted++
 }
 

@@ -36,14 +36,14 @@ func (s *Server) askPlain(w http.ResponseWriter, r *http.Request, room string) *
 			s.log.Debug("time for the answer not limited", "error", err)
 		}
 	}()
-	makeRoom := make(chan struct{})
-	at := h.plain.enter(s.sourceOf(r), func() { close(makeRoom) })
+	from, makeRoom := s.sourceOf(r), make(chan struct{})
+	at := h.plain.enter(from, func() { close(makeRoom) })
 	if at == nil {
 		return busyApplication()
 	}
 	defer h.plain.leave(at)
 	answered := make(chan *refusal, 1)
-	if !h.admitters.do(s.sourceOf(r), func() { answered <- h.aboutPlain(r.Context(), room) }, func() { answered <- busyApplication() }) {
+	if !h.admitters.do(from, func() { answered <- h.aboutPlain(r.Context(), room) }, func() { answered <- busyApplication() }) {
 		return busyApplication()
 	}
 	select {

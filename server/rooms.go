@@ -2,6 +2,7 @@ package server
 
 import (
 	"hash/maphash"
+	"math/bits"
 	"sync"
 
 	"github.com/throng-chat/throng/server/wheel"
@@ -70,17 +71,13 @@ func (t *rooms) count() (n int) {
 
 // lock locks a set of stripes, a bit each, in ascending order: two callers do not wait for each other.
 func (t *rooms) lock(set uint64) {
-	for i := range t.stripes {
-		if set&(1<<i) != 0 {
-			t.stripes[i].mu.Lock()
-		}
+	for ; set != 0; set &= set - 1 {
+		t.stripes[bits.TrailingZeros64(set)].mu.Lock()
 	}
 }
 
 func (t *rooms) unlock(set uint64) {
-	for i := range t.stripes {
-		if set&(1<<i) != 0 {
-			t.stripes[i].mu.Unlock()
-		}
+	for ; set != 0; set &= set - 1 {
+		t.stripes[bits.TrailingZeros64(set)].mu.Unlock()
 	}
 }

@@ -65,8 +65,8 @@ type sayOptions struct {
 
 // say gives a publication its place in the room's order and history, and posts it to all members. The place it returns is
 // zero where there is no history. The room is nil where nobody is there to hear, or to remember.
-func (h *hub) say(at view, pub publication, o sayOptions) (*room, position) {
-	name, options := at.name, at.options
+func (h *hub) say(to view, pub publication, o sayOptions) (*room, position) {
+	name, options := to.name, to.options
 	m := &message{pub: pub, size: pub.size() + messageOverhead}
 	now := h.clock.tick()
 	h.metrics.messages.Inc()
@@ -84,23 +84,23 @@ func (h *hub) say(at view, pub publication, o sayOptions) (*room, position) {
 	if r == nil && options.HistorySize > 0 && !o.skipHistory {
 		r = h.roomLocked(in, name)
 	}
-	var said position
+	var at position
 	var wake uint64
 	switch {
 	case r == nil:
 	case o.version.number > 0 && r.options.HistorySize > 0 && !o.skipHistory && !r.version.advance(o.version):
 		h.metrics.outdated.Inc()
-		said = r.history.position()
+		at = r.history.position()
 	default:
-		said, wake = h.sayLocked(r, m, o)
+		at, wake = h.sayLocked(r, m, o)
 	}
 	if o.key != "" {
-		h.said.add(name, o.key, said, now)
+		h.said.add(name, o.key, at, now)
 	}
 	in.mu.Unlock()
 	h.wake(wake)
 	h.archive.evict(r)
-	return r, said
+	return r, at
 }
 
 // sayLocked is the moment at which m has been said. The room's lock is held; after it is unlocked, call evict.
