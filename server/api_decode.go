@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agnivade/levenshtein"
 	"github.com/centrifugal/protocol"
 )
 
@@ -181,17 +180,4 @@ func sortedKeys[V any](m map[string]V) []string {
 	}
 	slices.Sort(keys)
 	return keys
-}
-
-const maxNearest = 64 // bytes of a name that is compared: the distance takes the product of the lengths
-
-// nearest proposes the known name that differs from a name in a third of its characters or less. path stands before both.
-func nearest(path, name string, known []string) string {
-	name = name[:min(len(name), maxNearest)]
-	distance := func(k string) int { return levenshtein.ComputeDistance(name, k) }
-	best := slices.MinFunc(known, func(a, b string) int { return distance(a) - distance(b) })
-	if distance(best) > max(1, len(name)/3) {
-		return "none is like it"
-	}
-	return fmt.Sprintf("nearest: %q", path+best)
 }

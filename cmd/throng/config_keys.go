@@ -137,7 +137,7 @@ func noSuchKey(key string, known []string) error {
 			return fmt.Errorf("%s: no such key; nearest: %s", key, k)
 		}
 	}
-	return fmt.Errorf("%s: no such key; %s", key, nearest(meant, known))
+	return fmt.Errorf("%s: no such key; %s", key, nearest("", meant, known))
 }
 
 // allKeys are those of the tables, and the tables, sorted.

@@ -18,7 +18,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			module + "/bench/floor",
 			module + "/bench/report", module + "/bench/result", "github.com/alecthomas/kong", "github.com/pelletier/go-toml/v2",
 			"github.com/pelletier/go-toml/v2/unstable", module + "/server/token",
-			"github.com/agnivade/levenshtein", "github.com/lmittmann/tint", "golang.org/x/term",
+			"github.com/lmittmann/tint", "golang.org/x/term",
 		},
 		"/server": {
 			module + "/server/logqueue", module + "/server/name", module + "/server/token", module + "/server/ws", module + "/server/wheel", module + "/server/web", module + "/server/netpoll", module + "/server/webhook",

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agnivade/levenshtein"
 	"github.com/alecthomas/kong"
 
 	"github.com/throng-chat/throng/server"
@@ -154,19 +153,21 @@ func unknownEnvironment(app *kong.Application) []error {
 	for _, pair := range os.Environ() {
 		name, _, _ := strings.Cut(pair, "=")
 		if strings.HasPrefix(name, envPrefix) && !slices.Contains(known, name) {
-			errs = append(errs, fmt.Errorf("environment %s: no such setting; %s", name, nearest(name, known)))
+			errs = append(errs, fmt.Errorf("environment %s: no such setting; %s", name, nearest(envPrefix, name, known)))
 		}
 	}
 	return errs
 }
 
-// nearest proposes the known name that differs from a name in a third of its characters or less.
-func nearest(name string, known []string) string {
-	distance := func(k string) int { return levenshtein.ComputeDistance(name, k) }
-	best := slices.MinFunc(known, func(a, b string) int { return distance(a) - distance(b) })
-	own := strings.TrimPrefix(name, envPrefix) // which all variables have in common
-	if distance(best) > max(1, len(own)/3) {
+// nearest proposes the known name that is most like a name. A prefix that all of them have makes none more like another.
+func nearest(prefix, name string, known []string) string {
+	var own []string
+	for _, k := range known {
+		own = append(own, strings.TrimPrefix(k, prefix))
+	}
+	best := server.Nearest(strings.TrimPrefix(name, prefix), own)
+	if best == "" {
 		return "none is like it"
 	}
-	return "nearest: " + best
+	return "nearest: " + prefix + best
 }

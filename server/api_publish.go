@@ -1,0 +1,147 @@
+package server
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/centrifugal/protocol"
+)
+
+// The methods of the server API that publish.
+
+// apiPublication is what to say.
+type apiPublication struct {
+	Data           json.RawMessage   `json:"data"`
+	B64Data        string            `json:"b64data"` // any bytes, instead of data
+	SkipHistory    bool              `json:"skip_history"`
+	Tags           map[string]string `json:"tags"`
+	IdempotencyKey string            `json:"idempotency_key"`
+	Version        uint64            `json:"version"`       // of the state that it is, 0 for none; where a room remembers
+	VersionEpoch   string            `json:"version_epoch"` // of the versions: those of two do not compare
+	Delta          bool              `json:"delta"`         // a hint, for which the room's options stand
+}
+
+type apiPublish struct {
+	Channel string `json:"channel"`
+	apiPublication
+}
+
+const maxBroadcast = 10_000 // channels of one broadcast
+
+type apiBroadcast struct {
+	Channels []string `json:"channels"`
+	apiPublication
+}
+
+// spot is where a publication came to stand; nothing where there is no history.
+type spot struct {
+	Offset uint64 `json:"offset,omitempty"`
+	Epoch  string `json:"epoch,omitempty"`
+}
+
+func (p *apiPublish) do(ctx context.Context, a *api) (any, *protocol.Error) {
+	pub, e := p.read()
+	if e != nil {
+		return nil, e
+	}
+	return p.say(ctx, a, p.Channel, pub)
+}
+
+func (b *apiBroadcast) do(ctx context.Context, a *api) (any, *protocol.Error) {
+	pub, e := b.read()
+	if e != nil {
+		return nil, e
+	}
+	switch n := len(b.Channels); {
+	case n == 0:
+		return nil, badRequest("channels: want one or more")
+	case n > maxBroadcast:
+		return nil, overLimit("%d channels, where a broadcast may have %d: nothing was published; send several", n, maxBroadcast)
+	}
+	responses := make([]reply, len(b.Channels))
+	for i, channel := range b.Channels {
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return nil, errNotInTime // nobody reads it: the caller has gone
+		}
+		if at, e := b.say(ctx, a, channel, pub); e != nil {
+			responses[i].Error = e
+		} else {
+			responses[i].Result = at
+		}
+	}
+	return map[string]any{"responses": responses}, nil
+}
+
+// notBoth refuses a value that is given as JSON and in base64: which one was meant is not known.
+func notBoth(name string, value json.RawMessage, b64 string) *protocol.Error {
+	if b64 != "" && len(value) > 0 && string(value) != "null" {
+		return badRequest("%s and b64%s: want one of them, not both", name, name)
+	}
+	return nil
+}
+
+func (p *apiPublication) read() (publication, *protocol.Error) {
+	if e := notBoth("data", p.Data, p.B64Data); e != nil {
+		return publication{}, e
+	}
+	data := []byte(p.Data)
+	if p.B64Data != "" {
+		var err error
+		if data, err = base64.StdEncoding.DecodeString(p.B64Data); err != nil {
+			return publication{}, badRequest("b64data: %v", err)
+		}
+	}
+	switch {
+	case len(data) == 0:
+		return publication{}, badRequest("data or b64data: want one of them")
+	case len(p.IdempotencyKey) > maxKey:
+		return publication{}, badRequest("idempotency_key: want %d bytes at most", maxKey)
+	case len(p.VersionEpoch) > maxKey:
+		return publication{}, badRequest("version_epoch: want %d bytes at most", maxKey)
+	}
+	pub, ok := ofSDK(data)
+	if !ok {
+		return publication{}, badRequest("data: nested more than %d deep", maxDepth)
+	}
+	pub.tags = p.Tags
+	return pub, nil
+}
+
+// say publishes in a room, when that has caught up with what was said before.
+func (p *apiPublication) say(ctx context.Context, a *api, room string, pub publication) (any, *protocol.Error) {
+	if e := checkRoom(room); e != nil {
+		return nil, e
+	}
+	in := a.hub.viewOf(room)
+	switch e := a.hub.admit(asker{server: true}, in, pub.bytes()); e {
+	case nil:
+	case errLimit:
+		return nil, overLimit("data and tags of %d bytes in %q, where max-message is %d", pub.bytes(), room, a.hub.largest(in))
+	default:
+		return nil, e
+	}
+	if e := a.hub.awaitRoom(ctx, room); e != nil {
+		return nil, e
+	}
+	_, at := a.hub.say(in, pub, sayOptions{skipHistory: p.SkipHistory, key: p.IdempotencyKey, version: version{p.Version, p.VersionEpoch}})
+	return spot{at.offset, at.epoch}, nil
+}
+
+// awaitRoom waits until a room has caught up, as its talkers do.
+func (h *hub) awaitRoom(ctx context.Context, name string) *protocol.Error {
+	for {
+		r, unlock := h.rooms.find(name)
+		unlock()
+		if r == nil || !r.congested() {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return &protocol.Error{Code: errTooManyRequests.Code, Message: "too many requests: the channel is behind, try again", Temporary: true}
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}

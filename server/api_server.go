@@ -1,0 +1,124 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/centrifugal/protocol"
+	"github.com/centrifugal/protocol/cfjson"
+)
+
+// The methods of the server API that are about the server and all of its rooms.
+
+// apiChannels asks for the rooms with members whose names fit a pattern: * is any number of characters, ? is one, [a-c] one of
+// several.
+type apiChannels struct {
+	Pattern string `json:"pattern"` // empty for all
+}
+
+func (q *apiChannels) do(_ context.Context, a *api) (any, *protocol.Error) {
+	if strings.ContainsAny(q.Pattern, "{}") {
+		return nil, badRequest("pattern: alternatives in braces are not known here; ask once for each")
+	}
+	// path.Match stops a star at a slash, which is like any other character in the name of a room.
+	const noSlash = "\x00"
+	pattern := strings.ReplaceAll(q.Pattern, "/", noSlash)
+	if _, err := path.Match(pattern, ""); err != nil {
+		return nil, badRequest("pattern: %v", err)
+	}
+	rooms := a.hub.inhabited()
+	if q.Pattern != "" {
+		rooms = slices.DeleteFunc(rooms, func(r inhabitedRoom) bool {
+			fits, _ := path.Match(pattern, strings.ReplaceAll(r.name, "/", noSlash))
+			return !fits
+		})
+	}
+	slices.SortFunc(rooms, func(a, b inhabitedRoom) int { return cmp.Compare(a.name, b.name) })
+	return channelsAnswer(rooms), nil
+}
+
+// channelsAnswer is a ChannelsResult.
+type channelsAnswer []inhabitedRoom
+
+func (c channelsAnswer) size() (n int) {
+	for _, r := range c {
+		n += len(r.name) + 32
+	}
+	return n
+}
+
+func (c channelsAnswer) writeTo(ctx context.Context, to *apiAnswer) {
+	to.raw(`{"channels":{`)
+	for i, r := range c {
+		if i > 0 {
+			to.raw(",")
+		}
+		to.buf = cfjson.AppendString(to.buf, r.name)
+		to.buf = fmt.Appendf(to.buf, `:{"num_clients":%d}`, r.members)
+		if !to.step() || to.gone(ctx) {
+			return
+		}
+	}
+	to.raw("}}")
+}
+
+// inhabited are the rooms that have members, and how many.
+func (h *hub) inhabited() []inhabitedRoom {
+	rooms := make([]inhabitedRoom, 0, h.rooms.count()) // it hardly grows while a stripe is locked
+	h.rooms.each(func(in *stripe) {
+		for name, r := range in.rooms {
+			if r.members > 0 {
+				rooms = append(rooms, inhabitedRoom{name, r.members})
+			}
+		}
+	})
+	return rooms
+}
+
+type inhabitedRoom struct {
+	name    string
+	members int
+}
+
+// apiInfo asks about the server, which is the one node there is.
+type apiInfo struct{}
+
+func (*apiInfo) do(_ context.Context, a *api) (any, *protocol.Error) {
+	type node struct {
+		UID         string `json:"uid"`
+		Name        string `json:"name"`
+		Version     string `json:"version"`
+		NumClients  int64  `json:"num_clients"`
+		NumUsers    int    `json:"num_users"`
+		NumSubs     int    `json:"num_subs"`
+		NumChannels int    `json:"num_channels"`
+		Uptime      int64  `json:"uptime"` // seconds
+	}
+	h := a.hub
+	host, err := os.Hostname()
+	if err != nil {
+		host = serverVersion
+	}
+	rooms := h.inhabited()
+	n := node{
+		UID:         a.uid,
+		Name:        host,
+		Version:     a.version,
+		NumClients:  h.live.Load(),
+		NumChannels: len(rooms),
+		Uptime:      int64(h.clock.now() / time.Second),
+	}
+	for _, r := range rooms {
+		n.NumSubs += r.members
+	}
+	h.usersMu.Lock()
+	n.NumUsers = len(h.users)
+	h.usersMu.Unlock()
+	return map[string]any{"nodes": []node{n}}, nil
+}
