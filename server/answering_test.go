@@ -412,8 +412,8 @@ func TestTheAcceptorWaitsForDescriptors(t *testing.T) {
 	}
 }
 
-// statusFrom sends a request from an address, and returns the status of the answer.
-func statusFrom(t *testing.T, s *Server, ip, request string) (net.Conn, *bufio.Reader, *http.Response) {
+// sendFrom connects from an address, and sends a request, or the beginning of one.
+func sendFrom(t *testing.T, s *Server, ip, request string) net.Conn {
 	t.Helper()
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}
 	conn, err := d.Dial("tcp", s.Addr().String())
@@ -427,6 +427,13 @@ func statusFrom(t *testing.T, s *Server, ip, request string) (net.Conn, *bufio.R
 	if _, err := io.WriteString(conn, request); err != nil {
 		t.Fatal(err)
 	}
+	return conn
+}
+
+// statusFrom sends a request from an address, and returns the status of the answer.
+func statusFrom(t *testing.T, s *Server, ip, request string) (net.Conn, *bufio.Reader, *http.Response) {
+	t.Helper()
+	conn := sendFrom(t, s, ip, request)
 	reader := bufio.NewReader(conn)
 	resp, err := http.ReadResponse(reader, nil)
 	if err != nil {

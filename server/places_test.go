@@ -7,25 +7,12 @@ import (
 	"net/http"
 	"net/netip"
 	"testing"
-	"time"
 )
 
 // slowGuest sends the beginning of a request from an address.
 func slowGuest(t *testing.T, s *Server, ip string) net.Conn {
 	t.Helper()
-	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}
-	conn, err := d.Dial("tcp", s.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: 100\r\n\r\n{", guestPath, s.Addr()); err != nil {
-		t.Fatal(err)
-	}
-	return conn
+	return sendFrom(t, s, ip, fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: 100\r\n\r\n{", guestPath, s.Addr()))
 }
 
 // Slow bodies from a few addresses take every place, and a guest from another address is served nevertheless.
