@@ -9,6 +9,11 @@ import (
 	"github.com/throng-chat/throng/server/netpoll"
 )
 
+const (
+	arrivalBurst      = 10 * time.Second // of new connections from one address
+	retryAfterSeconds = "2"
+)
+
 // arrivals bounds the new connections a second of one address: coming and going is what no limit of a connection sees. One
 // with so many people behind it that all come at once, as after a restart, has a burst of ten seconds' worth.
 type arrivals struct {

@@ -69,55 +69,11 @@ type WebhookConfig struct {
 	Timeout time.Duration // for one answer
 }
 
-// Limits nobody has had to change.
+// What a setting may be.
 const (
-	maxFragments       = 64              // of one message, empty ones counted
-	maxHead            = 8 << 10         // bytes of a handshake
-	maxHeadLines       = 64              // header lines of a handshake
-	headTimeout        = 5 * time.Second // for a handshake to arrive
-	maxHandshakes      = 2000            // unfinished ones at a time
-	maxHandshakesAddr  = 50              // of one address that have waited for handshakeGrace
-	handshakeGrace     = time.Second
-	stallTimeout       = 5 * time.Second // without progress on a full socket
-	closeTimeout       = 2 * time.Second // for the peer's part of a close
-	roomShareRetained  = 8               // one room may retain such a part of MaxRetained for its slow members
-	roomBacklog        = 128 << 10       // bytes a room may be behind before its talkers are paused
-	sendBuffer         = 64 << 10        // SO_SNDBUF: without it the kernel holds up to 2.3 MB for a reader that stopped
-	readBuffer         = 16 << 10        // of a poller, shared by its connections
-	reservedFiles      = 100             // open files that are not for connections
-	maxRoomName        = 255             // bytes
-	defaultRoom        = "lobby"
-	minPing            = time.Second
-	maxPing            = 24 * time.Hour
-	maxMessageAllowed  = 16 << 20
-	retryAfterSeconds  = "2"
-	framesPerMessage   = 2 // a connection may send twice as many frames as messages
-	burstSeconds       = 2
-	maxShards          = 64      // hub.publish notes in one word whom to wake
-	maxOpenFiles       = 1 << 20 // nbio keeps a pointer for each possible descriptor
-	readsPerTurn       = 64      // of one connection before the others of its poller have theirs
-	sendsPerYield      = 16
-	minSettle          = 1000 // connections come or gone before memory is given back
-	maxAnswers         = 4096 // long answers that wait to be made
-	answerPatience     = 5 * time.Second
-	forgivenAbsence    = time.Second
-	requestRate        = 2000 // HTTP requests a second, of all who do not show the API key; more wait
-	requestBurst       = 200
-	acceptErrorBackoff = 50 * time.Millisecond
-	logTimeout         = time.Second // for the last log lines to be written when the server stops
-)
-
-// Limits of HTTP on the public port, and of coming there.
-const (
-	minSockets    = 32                      // not in the loop, of a full server
-	maxClosing    = 32                      // of those that are closed and whose descriptors are not free, before others are accepted
-	maxAnswering  = 512                     // requests that are answered at a time
-	maxAtWork     = 16                      // of those, the first ones of a connection that are at work, and wait for nothing
-	workTime      = 20 * time.Millisecond   // after which one counts as waiting
-	answerStall   = 1500 * time.Millisecond // without progress of an answer; looked at every 500 ms, so nobody stays for 2 s
-	answerTimeout = time.Minute             // for the whole of an answer
-	keptTimeout   = 75 * time.Second        // a connection without a request
-	arrivalBurst  = 10 * time.Second        // of new connections from one address
+	minPing           = time.Second
+	maxPing           = 24 * time.Hour
+	maxMessageAllowed = 16 << 20
 )
 
 // DefaultConfig is a chat for this machine only.

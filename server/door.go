@@ -19,6 +19,14 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
+const (
+	maxHead            = 8 << 10               // bytes of a handshake
+	maxHeadLines       = 64                    // header lines of a handshake
+	headTimeout        = 5 * time.Second       // for a handshake to arrive
+	sendBuffer         = 64 << 10              // SO_SNDBUF: without it the kernel holds up to 2.3 MB for a reader that stopped
+	acceptErrorBackoff = 50 * time.Millisecond // after an accept that failed
+)
+
 // door is the public port. It reads the head of each new connection's first request, at once where it has come already, else
 // on a goroutine that waits for it. A good handshake goes from here to the loop; everything else goes to
 // net/http, with its bytes put back, as if nobody had looked.

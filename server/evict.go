@@ -10,6 +10,15 @@ import (
 
 // Who of the sockets that are not in the loop is closed, and when. handshakes.go has the accounts.
 
+const (
+	maxHandshakes     = 2000 // unfinished ones at a time
+	maxHandshakesAddr = 50   // of one address that have waited for handshakeGrace
+	handshakeGrace    = time.Second
+	maxAnswering      = 512 // requests that are answered at a time
+	minSockets        = 32  // not in the loop, of a full server
+	maxClosing        = 32  // of those that are closed and whose descriptors are not free, before others are accepted
+)
+
 // overLocked is who must go now that c has come, if somebody must, and the reason.
 func (h *handshakes) overLocked(c *handshake) (over *handshake, why string) {
 	switch {

@@ -8,6 +8,11 @@ import (
 	"github.com/throng-chat/throng/server/webhook"
 )
 
+const (
+	reservedFiles = 100     // open files that are not for connections
+	maxOpenFiles  = 1 << 20 // nbio keeps a pointer for each possible descriptor
+)
+
 // CheckFiles returns an error if the open-file limit of this process is too low for the configured connections.
 func (c Config) CheckFiles() error {
 	_, _, err := c.openFiles()

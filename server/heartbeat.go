@@ -8,6 +8,12 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
+const (
+	stallTimeout    = 5 * time.Second // without progress on a full socket
+	closeTimeout    = 2 * time.Second // for the peer's part of a close
+	forgivenAbsence = time.Second     // a tick that is so late means that the process was suspended
+)
+
 // wheelSlots of a tick each reach 64 s: one round covers every deadline of the default config.
 const wheelSlots = 128
 

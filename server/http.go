@@ -20,6 +20,13 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
+const (
+	keptTimeout  = 75 * time.Second // a connection without a request
+	requestRate  = 2000             // HTTP requests a second, of all who do not show the API key; more wait
+	requestBurst = 200
+	defaultRoom  = "lobby"
+)
+
 // routes are the paths of the public port: the page, and the sockets.
 func (s *Server) routes() http.Handler {
 	page := web.Handler()

@@ -19,6 +19,11 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
+const (
+	maxFragments     = 64 // of one message, empty ones counted
+	framesPerMessage = 2  // a connection may send twice as many frames as messages
+)
+
 // hub knows the rooms and gives every message its place in the order of its room: what is posted under the lock of a room's stripe
 // reaches each shard in the order in which it was posted, so all members of a room hear the same sequence.
 type hub struct {

@@ -20,11 +20,13 @@ import (
 // not given more bytes of such replies in a second than its rate, nor a second long reply while it has not read the first.
 
 const (
-	maxOwed       = 32 << 20        // bytes of long replies, of all connections together
-	lightReply    = 16 << 10        // bytes of such replies that a poller makes for one connection at a time; more is work for a worker
-	owedGrace     = 2 * time.Second // that a reader of a long reply has, before it has to make room for others
-	repliesFactor = 4               // times max-unsent: bytes of such replies for one connection a second
-	bytesARound   = 128 << 10       // of long replies that a shard writes, and one more, before others have their turn
+	maxAnswers     = 4096            // long answers that wait to be made
+	answerPatience = 5 * time.Second // of a long answer, for its worker
+	maxOwed        = 32 << 20        // bytes of long replies, of all connections together
+	lightReply     = 16 << 10        // bytes of such replies that a poller makes for one connection at a time; more is work for a worker
+	owedGrace      = 2 * time.Second // that a reader of a long reply has, before it has to make room for others
+	repliesFactor  = 4               // times max-unsent: bytes of such replies for one connection a second
+	bytesARound    = 128 << 10       // of long replies that a shard writes, and one more, before others have their turn
 )
 
 type topic uint8

@@ -15,6 +15,11 @@ import (
 	"github.com/throng-chat/throng/server/netpoll"
 )
 
+const (
+	readBuffer   = 16 << 10 // of a poller, shared by its connections
+	readsPerTurn = 64       // of one connection before the others of its poller have theirs
+)
+
 // loop is the epoll (kqueue) loop under the connections. Each of its pollers is one goroutine that reads from a share of the sockets
 // and hands the bytes to their conns; nothing that runs on it may block.
 type loop struct {

@@ -10,6 +10,13 @@ import (
 // How an HTTP answer on the public port is written: a peer that takes nothing of it for answerStall is cut. One that is
 // slow and steady has answerTimeout.
 
+const (
+	maxAtWork     = 16                      // first requests of connections that are at work at a time, and wait for nothing
+	workTime      = 20 * time.Millisecond   // after which one counts as waiting
+	answerStall   = 1500 * time.Millisecond // without progress of an answer; looked at every 500 ms, so nobody stays for 2 s
+	answerTimeout = time.Minute             // for the whole of an answer
+)
+
 // answerLook is how often a write that waits looks at its progress.
 const answerLook = answerStall / 3
 

@@ -5,6 +5,8 @@ import (
 	"time"
 )
 
+const burstSeconds = 2 // of its rate that a meter allows at once
+
 // rateLimit is how often something may happen; the zero value allows everything. It is the generic cell rate algorithm
 // (ITU-T I.371): one integer a connection, no timer.
 type rateLimit struct {

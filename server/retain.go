@@ -11,6 +11,8 @@ import (
 // the process. When one is used up, the readers that are furthest behind are closed as slow consumers, in the part (or on the shard)
 // that retains the most, until an eighth of the budget is free again.
 
+const roomShareRetained = 8 // one room may retain such a part of MaxRetained for its slow members
+
 // retained is bytes of a part's batch that slow members wait for: counted from the first that keeps a slice of them until the last
 // has let go. Owned by the shard.
 type retained struct {

@@ -7,6 +7,11 @@ import (
 	"github.com/throng-chat/throng/server/wheel"
 )
 
+const (
+	maxRoomName = 255       // bytes
+	roomBacklog = 128 << 10 // bytes a room may be behind before its talkers are paused
+)
+
 // room is a name and the connections that hear each other. Its members are spread over the shards, so that one huge room
 // uses every core, and over the encodings.
 type room struct {

@@ -19,6 +19,11 @@ import (
 	"github.com/throng-chat/throng/server/token"
 )
 
+const (
+	minSettle  = 1000        // connections come or gone before memory is given back
+	logTimeout = time.Second // for the last log lines to be written when the server stops
+)
+
 // Server is one chat server. Make it with New, then call Run, once.
 type Server struct {
 	cfg        Config

@@ -13,6 +13,11 @@ import (
 	"github.com/throng-chat/throng/server/netpoll"
 )
 
+const (
+	maxShards     = 64 // hub.publish notes in one word whom to wake
+	sendsPerYield = 16
+)
+
 // shard owns a share of the connections: it alone writes to their sockets, and it alone knows which of them are in a room.
 // It is one goroutine. Others post jobs to its inbox; it takes the whole inbox at once, gathers the frames of each room,
 // and writes to each member once. While it writes, the next round gathers: a quiet room is sent at once, a busy one is
