@@ -160,7 +160,7 @@ func open(c *handshake) bool {
 // does not, nor a handshake about which the application is asked.
 func TestWhoTakesItsAnswerIsNotCutForOthers(t *testing.T) {
 	t.Parallel()
-	m := newMetrics()
+	m := newMetrics(closeLabels())
 	h := newHandshakes(slog.New(slog.DiscardHandler), m, func() int { return 1 << 20 })
 	all := answered(t, h, maxAnswering)
 	h.trust(all[0])
@@ -179,7 +179,7 @@ func TestWhoTakesItsAnswerIsNotCutForOthers(t *testing.T) {
 // When there are too many sockets in all, those go first that are of the least use.
 func TestSocketsInAllAreBounded(t *testing.T) {
 	most := 1 << 20
-	h := newHandshakes(slog.New(slog.DiscardHandler), newMetrics(), func() int { return most })
+	h := newHandshakes(slog.New(slog.DiscardHandler), newMetrics(closeLabels()), func() int { return most })
 	all := answered(t, h, 5)
 	keyed, answering, waiting, flushing, kept := all[0], all[1], all[2], all[3], all[4]
 	h.trust(keyed)
@@ -250,7 +250,7 @@ func TestSocketsMakeRoomForConnections(t *testing.T) {
 
 // What was evicted stays out, whatever its goroutine does before it has seen that, and gives its place back once.
 func TestWhatWasEvictedStaysOut(t *testing.T) {
-	h := newHandshakes(slog.New(slog.DiscardHandler), newMetrics(), func() int { return 1 << 20 })
+	h := newHandshakes(slog.New(slog.DiscardHandler), newMetrics(closeLabels()), func() int { return 1 << 20 })
 	released := map[*address]int{}
 	h.release = func(a *address) { released[a]++ }
 	all := answered(t, h, 3)
@@ -284,7 +284,7 @@ func TestWhatWasEvictedStaysOut(t *testing.T) {
 
 // A connection that is kept for another request ends in order, so that its client sends that elsewhere; any other by a reset.
 func TestAKeptConnectionIsEvictedInOrder(t *testing.T) {
-	h := newHandshakes(slog.New(slog.DiscardHandler), newMetrics(), func() int { return 1 << 20 })
+	h := newHandshakes(slog.New(slog.DiscardHandler), newMetrics(closeLabels()), func() int { return 1 << 20 })
 	for _, kept := range []bool{true, false} {
 		ours, theirs := pipe(t)
 		t.Cleanup(func() { theirs.Close() })
@@ -309,7 +309,7 @@ func TestAKeptConnectionIsEvictedInOrder(t *testing.T) {
 
 // A peer that takes something of an answer, which the kernel still holds, has all of its time again.
 func TestProgressOfAnAnswerInTheKernelCounts(t *testing.T) {
-	h := newHandshakes(slog.New(slog.DiscardHandler), newMetrics(), func() int { return 1 << 20 })
+	h := newHandshakes(slog.New(slog.DiscardHandler), newMetrics(closeLabels()), func() int { return 1 << 20 })
 	ours, theirs := pipe(t)
 	t.Cleanup(func() { theirs.Close(); ours.Close() })
 	if err := ours.SetWriteDeadline(time.Now().Add(time.Second)); err != nil {
@@ -354,7 +354,7 @@ func TestProgressOfAnAnswerInTheKernelCounts(t *testing.T) {
 
 // A caller with the key is the last to go: also behind a handshake about which the application is asked.
 func TestACallerWithTheKeyGoesLast(t *testing.T) {
-	h := newHandshakes(slog.New(slog.DiscardHandler), newMetrics(), func() int { return 1 << 20 })
+	h := newHandshakes(slog.New(slog.DiscardHandler), newMetrics(closeLabels()), func() int { return 1 << 20 })
 	all := answered(t, h, 2)
 	keyed, asked := all[0], all[1]
 	h.trust(keyed)
@@ -389,7 +389,7 @@ func TestWhoIsEvictedDoesNotWaitForHTTP(t *testing.T) {
 
 // In a flood descriptors are let go before others are taken: one that was closed is free only when its goroutine has seen that.
 func TestTheAcceptorWaitsForDescriptors(t *testing.T) {
-	h := newHandshakes(slog.New(slog.DiscardHandler), newMetrics(), func() int { return 1 })
+	h := newHandshakes(slog.New(slog.DiscardHandler), newMetrics(closeLabels()), func() int { return 1 })
 	var all []*handshake
 	for range maxClosing + 3 {
 		ours, theirs := pipe(t)
@@ -558,7 +558,7 @@ func TestAKeptConnectionEndsInOrder(t *testing.T) {
 
 // The time for a head does not end a connection that is kept.
 func TestAKeptConnectionOutlivesTheTimeForAHead(t *testing.T) {
-	h := newHandshakes(slog.New(slog.DiscardHandler), newMetrics(), func() int { return 10 })
+	h := newHandshakes(slog.New(slog.DiscardHandler), newMetrics(closeLabels()), func() int { return 10 })
 	c := answered(t, h, 1)[0]
 	h.onState(c, http.StateIdle)
 	eventually(t, "it to be kept", func() bool {

@@ -19,7 +19,7 @@ func silentSession(e encoding) *session {
 	o := DefaultRoom()
 	o.HistorySize, o.HistoryTTL, o.Recovery, o.JoinLeave, o.Delta = 10, time.Minute, true, true, true
 	cfg.Rooms = []RoomOptions{o}
-	h := newHub(cfg, slog.New(slog.DiscardHandler), newMetrics(), nil, 1)
+	h := newHub(cfg, slog.New(slog.DiscardHandler), newMetrics(closeLabels()), nil, 1)
 	h.heartbeat = newHeartbeat(h, cfg, nil)
 	h.tokens = noTokens
 	c := &conn{shard: h.shards[0], id: 1}

@@ -142,7 +142,7 @@ func TestUnfinishedHandshakesAreBounded(t *testing.T) {
 
 // One address may not hold many unfinished handshakes for long, but may begin as many as it likes.
 func TestOneAddressMayNotHoldManyUnfinishedHandshakes(t *testing.T) {
-	h := newHandshakes(slog.New(slog.DiscardHandler), newMetrics(), func() int { return maxHandshakes })
+	h := newHandshakes(slog.New(slog.DiscardHandler), newMetrics(closeLabels()), func() int { return maxHandshakes })
 	var held []*handshake
 	begin := func(address string, age time.Duration) *handshake {
 		ours, theirs := pipe(t)

@@ -411,7 +411,7 @@ func TestDocsStatusesAreThoseOfTheSources(t *testing.T) {
 // metricLabels are the values of a label that a metric has from the start.
 func metricLabels(t *testing.T, metric string) (values []string) {
 	t.Helper()
-	families, err := newMetrics().registry.Gather()
+	families, err := newMetrics(closeLabels()).registry.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -86,6 +86,15 @@ func newHandshakes(log *slog.Logger, m *metrics, max func() int) *handshakes {
 	}
 }
 
+// watch adds how many there are to the metrics.
+func (h *handshakes) watch(m *metrics) {
+	m.gauge("throng_handshakes_pending", "Connections that have not finished their handshake.", func() float64 { return float64(h.count()) })
+	m.gauge("throng_http_answering", "HTTP requests of the public port that are being answered.",
+		func() float64 { return float64(h.length(h.answering)) })
+	m.gauge("throng_http_kept", "Sockets of the public port whose HTTP request was answered, and that are kept for another.",
+		func() float64 { return float64(h.length(h.flushing, h.kept)) })
+}
+
 // count is how many have not sent a whole request.
 func (h *handshakes) count() int { return h.length(h.waiting) }
 

@@ -61,7 +61,7 @@ type crew struct {
 func newCrew(t *testing.T, conns int) (*crew, []*conn) {
 	t.Helper()
 	cfg := DefaultConfig()
-	h := newHub(cfg, slog.New(slog.DiscardHandler), newMetrics(), nil, 1)
+	h := newHub(cfg, slog.New(slog.DiscardHandler), newMetrics(closeLabels()), nil, 1)
 	h.heartbeat = newHeartbeat(h, cfg, nil)
 	all := make([]*conn, conns)
 	for i := range all {

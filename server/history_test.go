@@ -294,7 +294,7 @@ func TestLastWordsAreSaidInTheRoomOfToday(t *testing.T) {
 
 // And where nobody is in that room, and it remembers nothing, it does not stay.
 func TestARoomOfLastWordsIsForgotten(t *testing.T) {
-	h := newHub(DefaultConfig(), slog.New(slog.DiscardHandler), newMetrics(), nil, 1)
+	h := newHub(DefaultConfig(), slog.New(slog.DiscardHandler), newMetrics(closeLabels()), nil, 1)
 	h.publish(newRoom(h.rooms.stripeOf("x"), "x", h.optionsOf("x"), 1), ws.OpText, []byte("last words"))
 	if got := h.rooms.count(); got != 0 {
 		t.Errorf("got %d rooms, want none", got)

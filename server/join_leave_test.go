@@ -29,7 +29,7 @@ func newLobby(t *testing.T) *lobby {
 	o.JoinLeave = true
 	cfg := DefaultConfig()
 	cfg.Rooms = []RoomOptions{o}
-	h := newHub(cfg, slog.New(slog.DiscardHandler), newMetrics(), nil, 1)
+	h := newHub(cfg, slog.New(slog.DiscardHandler), newMetrics(closeLabels()), nil, 1)
 	h.heartbeat = newHeartbeat(h, cfg, nil)
 	l := &lobby{hub: h, t: t, seen: map[string]*protocol.ClientInfo{}}
 	l.join(l.guest("watcher", nil))

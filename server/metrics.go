@@ -3,8 +3,6 @@ package server
 import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-
-	"github.com/throng-chat/throng/server/logqueue"
 )
 
 // metrics are what /metrics shows. All of it may be used from any goroutine.
@@ -26,7 +24,7 @@ type metrics struct {
 	apiRequests   *prometheus.CounterVec
 	recovered     prometheus.Counter
 	unrecovered   prometheus.Counter
-	closes        [reasonCount]prometheus.Counter
+	closes        []prometheus.Counter // by closeReason
 	handshakes    *prometheus.CounterVec
 	accepted      prometheus.Counter // of handshakes
 	httpRefused   *prometheus.CounterVec
@@ -70,8 +68,10 @@ const (
 	refusedRate      = "rate"       // too many guests of one address
 )
 
-func newMetrics() *metrics {
-	m := &metrics{registry: prometheus.NewRegistry()}
+// newMetrics registers all that is counted. closeReasons are the labels of throng_closes_total, in the order of their numbers; an
+// empty one has no counter.
+func newMetrics(closeReasons []string) *metrics {
+	m := &metrics{registry: prometheus.NewRegistry(), closes: make([]prometheus.Counter, len(closeReasons))}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	counter := func(name, help string) prometheus.Counter {
 		c := prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
@@ -135,8 +135,10 @@ func newMetrics() *metrics {
 	closes := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "throng_closes_total", Help: "Connections ended, by reason.",
 	}, []string{"reason"})
-	for r := stillOpen + 1; r < reasonCount; r++ {
-		m.closes[r] = closes.WithLabelValues(r.String())
+	for i, reason := range closeReasons {
+		if reason != "" {
+			m.closes[i] = closes.WithLabelValues(reason)
+		}
 	}
 	m.handshakes = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "throng_handshakes_total", Help: "Handshakes, by result.",
@@ -158,99 +160,13 @@ func newMetrics() *metrics {
 	return m
 }
 
-// watchLog adds the count of log records that were not written.
-func (m *metrics) watchLog(q *logqueue.Queue) {
-	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-		Name: "throng_log_dropped_total", Help: "Log records dropped because the reader of the log was too slow, or gone.",
-	}, func() float64 { return float64(q.Dropped()) }))
+// gauge registers what is read when somebody looks. read may be called by any goroutine.
+func (m *metrics) gauge(name, help string, read func() float64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
 }
 
-// watch adds what is read off the hub when somebody asks.
-func (m *metrics) watch(h *hub, pending *handshakes) {
-	gauge := func(name, help string, read func() float64) {
-		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
-	}
-	gauge("throng_connections", "WebSocket connections.", func() float64 { return float64(h.live.Load()) })
-	gauge("throng_connections_limit", "How many connections are taken.", func() float64 { return float64(h.maxLive) })
-	gauge("throng_rooms", "Rooms with a member or a history.", func() float64 { return float64(h.rooms.count()) })
-	gauge("throng_users", "Users with at least one connection.", func() float64 {
-		h.usersMu.Lock()
-		defer h.usersMu.Unlock()
-		return float64(len(h.users))
-	})
-	gauge("throng_history_publications", "Publications remembered.", func() float64 {
-		publications, _, _ := h.archive.counts()
-		return float64(publications)
-	})
-	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-		Name: "throng_history_evicted_total", Help: "Publications forgotten early because the history of all rooms was full.",
-	}, func() float64 {
-		_, _, evicted := h.archive.counts()
-		return float64(evicted)
-	}))
-	gauge("throng_history_bytes", "Bytes of the publications remembered, about.", func() float64 {
-		_, bytes, _ := h.archive.counts()
-		return float64(bytes)
-	})
-	gauge("throng_positions", "Rooms of which only the position is remembered, for recovery.", func() float64 {
-		kept, _ := h.positions.counts()
-		return float64(kept)
-	})
-	gauge("throng_slow_mode_publishers", "Publishers that slow mode remembers, in all slow rooms.", func() float64 {
-		waiting, _ := h.moderation.speakers()
-		return float64(waiting)
-	})
-	gauge("throng_handshakes_pending", "Connections that have not finished their handshake.", func() float64 { return float64(pending.count()) })
-	gauge("throng_unfinished_messages", "WebSocket messages that have begun and not ended.", func() float64 {
-		messages, _ := h.unfinished.size()
-		return float64(messages)
-	})
-	gauge("throng_unfinished_bytes", "Bytes held of messages that have begun and not ended.", func() float64 {
-		_, bytes := h.unfinished.size()
-		return float64(bytes)
-	})
-	gauge("throng_owed_reply_bytes", "Bytes of long replies that are being made, or wait for their readers.",
-		func() float64 { return float64(h.owed.used.Load()) })
-	gauge("throng_held_command_bytes", "Bytes of commands that wait for the application or for a long answer.",
-		func() float64 { return float64(h.heldCommands.used.Load()) })
-	gauge("throng_http_answering", "HTTP requests of the public port that are being answered.",
-		func() float64 { return float64(pending.length(pending.answering)) })
-	gauge("throng_http_kept", "Sockets of the public port whose HTTP request was answered, and that are kept for another.",
-		func() float64 { return float64(pending.length(pending.flushing, pending.kept)) })
-	gauge("throng_unsent_bytes", "Bytes that wait for slow readers.", func() float64 {
-		var n int64
-		for _, s := range h.shards {
-			n += s.unsent.Load()
-		}
-		return float64(n)
-	})
-	gauge("throng_retained_bytes", "Bytes of memory that slow readers cost. Bytes that several readers of a room wait for count once.",
-		func() float64 { return float64(h.retained.Load()) })
-	counter := func(name, help string, read func() uint64) {
-		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help},
-			func() float64 { return float64(read()) }))
-	}
-	shards := func(read func(*shard) uint64) func() uint64 {
-		return func() (n uint64) {
-			for _, s := range h.shards {
-				n += read(s)
-			}
-			return n
-		}
-	}
-	counter("throng_slow_mode_forgotten_total", "Publishers in slow mode that were forgotten early, as there were too many.", func() uint64 {
-		_, forgot := h.moderation.speakers()
-		return forgot
-	})
-	counter("throng_positions_dropped_total", "Positions of rooms that were dropped: too many rooms, or 30 days old.", func() uint64 {
-		_, lost := h.positions.counts()
-		return lost
-	})
-	counter("throng_received_bytes_total", "Bytes read from WebSocket connections.", h.loop.received.Load)
-	counter("throng_deliveries_total", "Messages written or queued to members, one for each member.",
-		shards(func(s *shard) uint64 { return s.deliveries.Load() }))
-	counter("throng_sent_bytes_total", "Bytes written or queued to WebSocket connections.",
-		shards(func(s *shard) uint64 { return s.sentBytes.Load() }))
-	counter("throng_writes_total", "System calls that wrote to WebSocket connections.",
-		shards(func(s *shard) uint64 { return s.writes.Load() }))
+// counter registers a count that is kept elsewhere. read may be called by any goroutine.
+func (m *metrics) counter(name, help string, read func() uint64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help},
+		func() float64 { return float64(read()) }))
 }

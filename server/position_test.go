@@ -16,7 +16,7 @@ func newPositionHub(positions int) *hub {
 	o.HistoryTTL = time.Second
 	cfg := DefaultConfig()
 	cfg.Rooms = []RoomOptions{o}
-	h := newHub(cfg, slog.New(slog.DiscardHandler), newMetrics(), nil, 1)
+	h := newHub(cfg, slog.New(slog.DiscardHandler), newMetrics(closeLabels()), nil, 1)
 	h.positions.kept.most = positions
 	return h
 }

@@ -1,5 +1,7 @@
 package server
 
+import "slices"
+
 // closeReason says why a connection ended. The first reason stands. It labels throng_closes_total.
 type closeReason uint32
 
@@ -51,3 +53,10 @@ var reasonNames = [reasonCount]string{
 }
 
 func (r closeReason) String() string { return reasonNames[r] }
+
+// closeLabels are the labels of throng_closes_total, by closeReason: none for stillOpen.
+func closeLabels() []string {
+	labels := slices.Clone(reasonNames[:])
+	labels[stillOpen] = ""
+	return labels
+}

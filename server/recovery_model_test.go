@@ -83,7 +83,7 @@ func newRecoveryModel(t *testing.T, random *rand.Rand) *recoveryModel {
 		o.Pattern, o.HistorySize, o.HistoryTTL, o.Recovery = fmt.Sprint("room", i), size, 20*time.Second, true
 		cfg.Rooms = append(cfg.Rooms, o)
 	}
-	h := newHub(cfg, slog.New(slog.DiscardHandler), newMetrics(), nil, 2)
+	h := newHub(cfg, slog.New(slog.DiscardHandler), newMetrics(closeLabels()), nil, 2)
 	h.heartbeat = newHeartbeat(h, cfg, nil)
 	m := &recoveryModel{
 		t: t, random: random, hub: h,

@@ -67,7 +67,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 		cfg:       cfg,
 		log:       log,
 		logs:      logs,
-		metrics:   newMetrics(),
+		metrics:   newMetrics(closeLabels()),
 		guests:    newGuests(),
 		complaint: everySecond(),
 		requests:  rate.NewLimiter(requestRate, requestBurst),
@@ -144,8 +144,9 @@ func (s *Server) Run(ctx context.Context) error {
 		return err
 	}
 	s.hub.heartbeat = newHeartbeat(s.hub, s.cfg, s.handshakes)
-	s.metrics.watch(s.hub, s.handshakes)
-	s.metrics.watchLog(s.logs)
+	watchHub(s.metrics, s.hub)
+	watchLog(s.metrics, s.logs)
+	s.handshakes.watch(s.metrics)
 
 	var owners sync.WaitGroup
 	for _, sh := range s.hub.shards {

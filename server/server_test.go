@@ -466,7 +466,7 @@ func TestManyCoresMakeNoMoreShardsThanCanBeWoken(t *testing.T) {
 			t.Errorf("%d cores: got %d shards, want %d", tt.cores, got, tt.want)
 		}
 	}
-	h := newHub(DefaultConfig(), slog.New(slog.DiscardHandler), newMetrics(), nil, shardCount(256))
+	h := newHub(DefaultConfig(), slog.New(slog.DiscardHandler), newMetrics(closeLabels()), nil, shardCount(256))
 	r := newRoom(h.rooms.stripeOf("lobby"), "lobby", h.optionsOf("lobby"), len(h.shards))
 	for _, s := range h.shards {
 		r.partLocked(s, plainEncoding).members = 1

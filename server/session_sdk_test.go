@@ -161,7 +161,7 @@ func TestARoomThatWasNotEnteredIsForgotten(t *testing.T) {
 func TestAPauseDoesNotMakeThePastYounger(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.Rooms = []RoomOptions{rememberingRoom("*")}
-	h := newHub(cfg, slog.New(slog.DiscardHandler), newMetrics(), nil, 1) // no heartbeat: its clock stands still
+	h := newHub(cfg, slog.New(slog.DiscardHandler), newMetrics(closeLabels()), nil, 1) // no heartbeat: its clock stands still
 	h.heartbeat = newHeartbeat(h, cfg, nil)
 	pub, _ := ofSDK([]byte(`"one"`))
 	began := time.Now()
