@@ -140,10 +140,10 @@ func (p *apiRedact) do(ctx context.Context, a *api) (any, *protocol.Error) {
 		return nil, e
 	}
 	if e := a.hub.awaitRoom(ctx, p.Channel); e != nil {
-		return nil, e
+		return nil, errorOf(e)
 	}
 	if _, e := a.hub.redact(redaction(*p), nil); e != nil {
-		return nil, e
+		return nil, errorOf(e)
 	}
 	return nothing{}, nil
 }

@@ -118,20 +118,20 @@ func (p *apiPublication) say(ctx context.Context, a *api, room string, pub publi
 	in := a.hub.viewOf(room)
 	switch e := a.hub.admit(asker{server: true}, in, pub.bytes()); e {
 	case nil:
-	case errLimit:
+	case rejectLimit:
 		return nil, overLimit("data and tags of %d bytes in %q, where max-message is %d", pub.bytes(), room, a.hub.largest(in))
 	default:
-		return nil, e
+		return nil, errorOf(e)
 	}
 	if e := a.hub.awaitRoom(ctx, room); e != nil {
-		return nil, e
+		return nil, errorOf(e)
 	}
 	_, at := a.hub.say(in, pub, sayOptions{skipHistory: p.SkipHistory, key: p.IdempotencyKey, version: version{p.Version, p.VersionEpoch}})
 	return spot{at.offset, at.epoch}, nil
 }
 
 // awaitRoom waits until a room has caught up, as its talkers do.
-func (h *hub) awaitRoom(ctx context.Context, name string) *protocol.Error {
+func (h *hub) awaitRoom(ctx context.Context, name string) *rejection {
 	for {
 		r, unlock := h.rooms.find(name)
 		unlock()
@@ -140,7 +140,7 @@ func (h *hub) awaitRoom(ctx context.Context, name string) *protocol.Error {
 		}
 		select {
 		case <-ctx.Done():
-			return &protocol.Error{Code: errTooManyRequests.Code, Message: "too many requests: the channel is behind, try again", Temporary: true}
+			return &rejection{causeRate, "the channel is behind, try again"}
 		case <-time.After(5 * time.Millisecond):
 		}
 	}

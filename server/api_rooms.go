@@ -122,7 +122,7 @@ func (q *apiHistory) do(_ context.Context, a *api) (any, *protocol.Error) {
 	}
 	pubs, at, e := a.hub.read(q.Channel, since, q.Limit, math.MaxInt, q.Reverse)
 	if e != nil {
-		return nil, e
+		return nil, errorOf(e)
 	}
 	return historyAnswer{pubs, at}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -39,19 +40,17 @@ func (t *apiTarget) demand(ctx context.Context, a *api, what word) *protocol.Err
 	// Kept before the connections are looked for: one that comes in meanwhile is met by one of both, or by both.
 	sessions := a.hub.speak(what)
 	if t.User == "" {
-		var e *protocol.Error
+		var e *rejection
 		if sessions, e = a.hub.sessionOfClient(ctx, t.Client); e != nil {
-			return e
+			return errorOf(e)
 		}
 		sessions = slices.DeleteFunc(sessions, func(s *session) bool { return !what.meant("", s.client) })
 	}
-	return each(ctx, sessions, what.command.apply)
+	return errorOf(each(ctx, sessions, what.command.apply))
 }
 
-var errNotInTime = &protocol.Error{Code: errInternal.Code, Message: "internal server error: not all connections were dealt with in time", Temporary: true}
-
 // sessionOfClient is the connection of that id, if there is one: the shards look for it.
-func (h *hub) sessionOfClient(ctx context.Context, client string) (sessions []*session, e *protocol.Error) {
+func (h *hub) sessionOfClient(ctx context.Context, client string) (sessions []*session, e *rejection) {
 	found := make(chan *session, len(h.shards))
 	for _, sh := range h.shards {
 		sh.post(job{do: callBack, call: func() {
@@ -70,7 +69,7 @@ func (h *hub) sessionOfClient(ctx context.Context, client string) (sessions []*s
 				sessions = append(sessions, s)
 			}
 		case <-ctx.Done():
-			return nil, errNotInTime
+			return nil, rejectTimeout
 		}
 	}
 	return sessions, nil
@@ -78,11 +77,11 @@ func (h *hub) sessionOfClient(ctx context.Context, client string) (sessions []*s
 
 // each has f called for each of the sessions that are still there, by its poller, waits for all, and returns the first error.
 // Not to be called on the loop or on a shard.
-func each(ctx context.Context, sessions []*session, f func(*session) *protocol.Error) *protocol.Error {
-	done := make(chan *protocol.Error, len(sessions))
+func each(ctx context.Context, sessions []*session, f func(*session) *rejection) *rejection {
+	done := make(chan *rejection, len(sessions))
 	for _, s := range sessions {
 		s.poller.post(func() {
-			e := errInternal
+			e := rejectInternal
 			defer func() { done <- e }()
 			if s.state != connected || s.conn.closing() {
 				// Its close frame may not be posted yet: what is published behind our answer must not come before it.
@@ -94,7 +93,7 @@ func each(ctx context.Context, sessions []*session, f func(*session) *protocol.E
 			s.flush()
 		})
 	}
-	var first *protocol.Error
+	var first *rejection
 	for range sessions {
 		select {
 		case e := <-done:
@@ -102,7 +101,7 @@ func each(ctx context.Context, sessions []*session, f func(*session) *protocol.E
 				first = e
 			}
 		case <-ctx.Done():
-			return errNotInTime
+			return rejectTimeout
 		}
 	}
 	return first
@@ -196,13 +195,13 @@ func moment(name string, seconds int64, now time.Time) (time.Time, *protocol.Err
 const maxMoment = 10 * 366 * 24 * time.Hour
 
 // subscribeByServer puts the session into a room as the application wishes, and tells the client. Called on the poller.
-func (s *session) subscribeByServer(e *entry) *protocol.Error {
+func (s *session) subscribeByServer(e *entry) *rejection {
 	h, room := s.hub, e.wish.Channel
 	switch {
 	case s.find(room) != nil:
 		return nil
 	case len(s.subs) >= h.maxRooms:
-		return overLimit("the connection is in as many channels as it may be: %d (max-rooms)", h.maxRooms)
+		return &rejection{causeLimit, fmt.Sprintf("the connection is in as many channels as it may be: %d (max-rooms)", h.maxRooms)}
 	}
 	h.enter(s, []*entry{e}, func() []*protocol.Reply { return s.pushesOf(e) })
 	if e.err == nil && e.expires != 0 {

@@ -178,7 +178,7 @@ func (c *conn) speak(m ws.Message, now time.Duration) {
 	hub, r := c.shard.hub, c.place.part.room
 	e := hub.admit(asker{inside: true}, view{name: r.name, options: r.options}, len(m.Payload))
 	switch {
-	case r.options.PublishProxy, e != nil && e != errLimit:
+	case r.options.PublishProxy, e != nil && e != rejectLimit:
 		c.close(closedForbidden, ws.ClosePolicy, "who does not sign in may only listen here")
 	case e != nil:
 		c.close(closedTooBig, ws.CloseTooBig, "message too big for this room")

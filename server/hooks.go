@@ -270,7 +270,7 @@ func (s *session) askPublish(id uint32, req *protocol.PublishRequest, pub public
 		// Much may have changed since.
 		in := s.viewOf(req.Channel)
 		if e := s.hub.admit(s.in(in), in, len(req.Data)); e != nil {
-			refuse(e)
+			refuse(errorOf(e))
 			return
 		}
 		said := pub

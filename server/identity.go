@@ -107,11 +107,11 @@ func (s *session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 	demands, e := h.addUser(s)
 	s.endAsking()
 	switch {
-	case e == errLimit:
+	case e == rejectLimit:
 		s.dismiss(disconnectTooManyOfUser)
 		return
 	case e != nil:
-		s.fail(id, e)
+		s.fail(id, errorOf(e))
 		s.refuseConnect()
 		return
 	}
@@ -145,7 +145,7 @@ func (s *session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 			return
 		}
 		if e := demand.command.apply(s); e != nil {
-			h.log.Debug("not done when the webhook had answered", "conn", s.conn.id, "error", e.Message)
+			h.log.Debug("not done when the webhook had answered", "conn", s.conn.id, "error", errorOf(e).Message)
 		}
 	}
 }
@@ -242,7 +242,7 @@ func (s *session) refreshBy(id uint32, claims token.Claims) {
 	}})
 	for i := range enter {
 		if e := s.subscribeByServer(s.entryOf(&enter[i], nil)); e != nil {
-			s.hub.log.Debug("room of a new token not entered", "conn", s.conn.id, "room", clip(enter[i].room), "error", e.Message)
+			s.hub.log.Debug("room of a new token not entered", "conn", s.conn.id, "room", clip(enter[i].room), "error", errorOf(e).Message)
 		}
 	}
 	s.schedule()

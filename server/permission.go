@@ -1,7 +1,5 @@
 package server
 
-import "github.com/centrifugal/protocol"
-
 // deed is what somebody may or may not do in a room.
 type deed uint8
 
@@ -45,15 +43,15 @@ func (s *session) viewOf(room string) view {
 // in is the session as an asker in a room.
 func (s *session) in(p view) asker { return s.asker(p.sub != nil, p.sub != nil && p.sub.withToken) }
 
-// admit decides whether something of so many bytes may be published in a room, and returns the error if not: errDenied,
-// errUnknownChannel or errLimit. It is asked for plain clients, sessions, the server API and redactions alike. Rates and slow mode
+// admit decides whether something of so many bytes may be published in a room, and returns why if not: it is denied,
+// the room is unknown, or the limit of bytes is exceeded. It is asked for plain clients, sessions, the server API and redactions alike. Rates and slow mode
 // come after it (fee.go). Any goroutine may call it.
-func (h *hub) admit(a asker, in view, size int) *protocol.Error {
+func (h *hub) admit(a asker, in view, size int) *rejection {
 	switch {
 	case !h.authorize(a, toPublish, in):
 		return h.denial(a, toPublish, in)
 	case size > h.largest(in):
-		return errLimit
+		return rejectLimit
 	}
 	return nil
 }
@@ -89,16 +87,16 @@ func (h *hub) authorize(a asker, d deed, in view) bool {
 // unknown reports whether rooms are closed and no pattern fits the room. The application may still put connections into it.
 func (h *hub) unknown(in view) bool { return h.closed && in.options == &h.anyRoom }
 
-// denial returns the error for a client that may not do something in a room. It depends on the room's name, on the client's own
+// denial returns the rejection of a client that may not do something in a room. It depends on the room's name, on the client's own
 // subscription and on its sanctions alone, so that it does not show whether the room exists.
-func (h *hub) denial(a asker, d deed, in view) *protocol.Error {
+func (h *hub) denial(a asker, d deed, in view) *rejection {
 	if !a.inside && h.unknown(in) {
-		return errUnknownChannel
+		return rejectUnknownRoom
 	}
 	if why := h.moderation.why(a.user, d, in.name); why != "" {
-		return &protocol.Error{Code: errDenied.Code, Message: errDenied.Message + ": " + why}
+		return &rejection{causeDenied, why}
 	}
-	return errDenied
+	return rejectDenied
 }
 
 // barsPlain returns why a plain client may not enter a room, and what to do about it, or "". It depends on the room's name alone, so that

@@ -67,7 +67,7 @@ func (s *session) mayRead(d deed, in view, offered bool) *protocol.Error {
 	case !offered:
 		return errNotAvailable
 	case !s.hub.authorize(who, d, in):
-		return s.hub.denial(who, d, in)
+		return errorOf(s.hub.denial(who, d, in))
 	}
 	return nil
 }
@@ -108,7 +108,7 @@ func (s *session) history(id uint32, req *protocol.HistoryRequest) {
 	light := s.light()
 	pubs, at, e := s.hub.read(q.room, q.since(), q.limit, max(light, 1), q.reverse) // none where none is asked for
 	if e != nil {
-		s.fail(id, e)
+		s.fail(id, errorOf(e))
 		return
 	}
 	size := 0
@@ -147,7 +147,7 @@ func tellPast(pubs []publication, at position, json bool, mostBytes int) (result
 func (h *hub) encodeHistory(q longQuestion) ([]byte, *protocol.Error) {
 	pubs, at, e := h.read(q.room, q.since(), q.limit, h.maxUnsent/2, q.reverse)
 	if e != nil {
-		return nil, e
+		return nil, errorOf(e)
 	}
 	result, size := tellPast(pubs, at, q.json, h.maxUnsent/2)
 	runtime.Gosched()
@@ -158,7 +158,7 @@ func (h *hub) encodeHistory(q longQuestion) ([]byte, *protocol.Error) {
 }
 
 // read is a page of a room's history, and its newest position.
-func (h *hub) read(room string, since *protocol.StreamPosition, limit, mostBytes int, reverse bool) ([]publication, position, *protocol.Error) {
+func (h *hub) read(room string, since *protocol.StreamPosition, limit, mostBytes int, reverse bool) ([]publication, position, *rejection) {
 	if limit < 0 || limit > maxHistoryPage {
 		limit = maxHistoryPage
 	}
@@ -176,9 +176,9 @@ func (h *hub) read(room string, since *protocol.StreamPosition, limit, mostBytes
 		from = &position{since.Offset, since.Epoch}
 		switch {
 		case from.epoch != "" && from.epoch != at.epoch:
-			return nil, position{}, errUnrecoverable
+			return nil, position{}, rejectUnrecoverable
 		case reverse && from.offset == 0:
-			return nil, position{}, errBadRequest
+			return nil, position{}, rejectInvalid
 		}
 	}
 	if r == nil {

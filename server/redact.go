@@ -13,9 +13,9 @@ import (
 // redacted is what a redacted publication says.
 var redacted = []byte(`{"redacted":true}`)
 
-var errNotice = &protocol.Error{Code: 107, Message: "bad request: that publication is the notice of a redaction"}
+var rejectNotice = &rejection{causeInvalid, "that publication is the notice of a redaction"}
 
-var errForgotten = &protocol.Error{Code: 107, Message: "bad request: no publication with that offset is remembered"}
+var rejectForgotten = &rejection{causeInvalid, "no publication with that offset is remembered"}
 
 // redaction names a publication.
 type redaction struct {
@@ -33,7 +33,7 @@ func (s *session) redact(id uint32, params []byte) {
 	}
 	at := s.viewOf(r.Channel)
 	if e := s.hub.admit(s.in(at), at, 0); e != nil {
-		s.fail(id, e)
+		s.fail(id, errorOf(e))
 		return
 	}
 	f, ok := s.pay(id, at) // others hear of it, as of a publication
@@ -47,7 +47,7 @@ func (s *session) redact(id uint32, params []byte) {
 		s.spokeIn(in)
 	}
 	if e != nil {
-		s.fail(id, e)
+		s.fail(id, errorOf(e))
 		return
 	}
 	s.replies = append(s.replies, &protocol.Reply{Id: id, Rpc: &protocol.RPCResult{Data: []byte("{}")}})
@@ -56,10 +56,10 @@ func (s *session) redact(id uint32, params []byte) {
 // redact is asked for by the author of a publication, or, where that is nil, by the application. Who is not the author
 // does not learn whether there is such a publication. The notice of a redaction cannot be redacted: a chain of them has no end. in is
 // the room whose members are sent a notice, nil if there is nothing new to say.
-func (h *hub) redact(what redaction, author *protocol.ClientInfo) (in *room, e *protocol.Error) {
-	gone := errForgotten
+func (h *hub) redact(what redaction, author *protocol.ClientInfo) (in *room, e *rejection) {
+	gone := rejectForgotten
 	if author != nil {
-		gone = errDenied
+		gone = rejectDenied
 	}
 	notice, _ := ofSDK(fmt.Appendf(nil, `{"type":"redact","offset":%d}`, what.Offset))
 	notice.info, notice.notice = author, true
@@ -81,7 +81,7 @@ func (h *hub) redact(what redaction, author *protocol.ClientInfo) (in *room, e *
 	case p == nil || author != nil && !p.by(author):
 		return nil, gone
 	case p.notice:
-		return nil, errNotice
+		return nil, rejectNotice
 	case bytes.Equal(p.data, redacted):
 		return nil, nil
 	}

@@ -10,6 +10,7 @@ import (
 // connection that is no good is ended with a code. The numbers are the protocol's, and so is what an SDK does about them.
 var (
 	errInternal        = &protocol.Error{Code: 100, Message: "internal server error", Temporary: true}
+	errNotInTime       = &protocol.Error{Code: errInternal.Code, Message: "internal server error: not all connections were dealt with in time", Temporary: true}
 	errUnauthorized    = &protocol.Error{Code: 101, Message: "unauthorized"}
 	errUnknownChannel  = &protocol.Error{Code: 102, Message: "unknown channel"}
 	errDenied          = &protocol.Error{Code: 103, Message: "permission denied"}
@@ -23,6 +24,30 @@ var (
 	errTooManyRequests = &protocol.Error{Code: 111, Message: "too many requests", Temporary: true}
 	errUnrecoverable   = &protocol.Error{Code: 112, Message: "unrecoverable position"}
 )
+
+// errorsOfRejections are what a client is answered with where the chat rejects what it asks for.
+var errorsOfRejections = [rejectionCauses]*protocol.Error{
+	causeInternal:      errInternal,
+	causeTimeout:       errNotInTime,
+	causeUnknownRoom:   errUnknownChannel,
+	causeDenied:        errDenied,
+	causeLimit:         errLimit,
+	causeInvalid:       errBadRequest,
+	causeRate:          errTooManyRequests,
+	causeUnrecoverable: errUnrecoverable,
+}
+
+// errorOf returns a rejection as the protocol has it, nil for none: one of the errors above where it has no detail.
+func errorOf(r *rejection) *protocol.Error {
+	switch {
+	case r == nil:
+		return nil
+	case r.detail == "":
+		return errorsOfRejections[r.cause]
+	}
+	e := errorsOfRejections[r.cause]
+	return &protocol.Error{Code: e.Code, Message: e.Message + ": " + r.detail, Temporary: e.Temporary}
+}
 
 // disconnect ends a connection: below 3500 and from 4000 to 4499 an SDK comes back, else it does not.
 type disconnect struct {

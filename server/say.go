@@ -24,7 +24,7 @@ func (s *session) publish(id uint32, req *protocol.PublishRequest) {
 		return
 	}
 	if e := s.hub.admit(s.in(in), in, len(req.Data)); e != nil {
-		s.refuse(id, e)
+		s.refuse(id, errorOf(e))
 		return
 	}
 	pub.info = s.info

@@ -61,7 +61,7 @@ func (s *session) mayEnter(e *entry) *protocol.Error {
 	case len(s.subs) >= s.hub.maxRooms:
 		return errLimit
 	case !s.hub.authorize(who, toSubscribe, in):
-		return s.hub.denial(who, toSubscribe, in)
+		return errorOf(s.hub.denial(who, toSubscribe, in))
 	}
 	return nil
 }
@@ -72,7 +72,7 @@ func (s *session) enterRoom(id uint32, e *entry) {
 		return []*protocol.Reply{{Id: id, Subscribe: e.result}}
 	})
 	if e.err != nil {
-		s.refuse(id, e.err)
+		s.refuse(id, errorOf(e.err))
 	}
 	if e.expires != 0 {
 		s.schedule()
@@ -141,7 +141,7 @@ type entry struct {
 
 	sub    *subscription
 	result *protocol.SubscribeResult
-	err    *protocol.Error
+	err    *rejection
 }
 
 // admission is the answer to a client that joins rooms. The shard makes it, behind everything that was published before.
@@ -170,7 +170,7 @@ func (h *hub) enter(s *session, entries []*entry, answer func() []*protocol.Repl
 		revoked := e.credential != nil && h.moderation.refuses(s.info.User, *e.credential)
 		switch {
 		case revoked:
-			e.err = errDenied
+			e.err = rejectDenied
 		case !h.authorize(who, toSubscribe, in):
 			e.err = h.denial(who, toSubscribe, in)
 		}
@@ -217,7 +217,7 @@ func (h *hub) enterLocked(s *session, e *entry) {
 	r := h.roomLocked(h.rooms.stripeOf(e.wish.Channel), e.wish.Channel)
 	o := r.options
 	if o.MaxMembers > 0 && r.members >= o.MaxMembers {
-		e.err = errLimit
+		e.err = rejectLimit
 		h.tidyLocked(r)
 		return
 	}
@@ -288,7 +288,7 @@ func (h *hub) recoverLocked(s *session, r *room, e *entry) {
 		e.missed, e.result.Offset = missed, from.offset
 		h.metrics.recovered.Inc()
 	case e.wish.Flag&flagRejectUnrecovered != 0:
-		e.err = errUnrecoverable
+		e.err = rejectUnrecoverable
 		h.metrics.unrecovered.Inc()
 	default:
 		h.metrics.unrecovered.Inc()

@@ -10,7 +10,7 @@ import (
 // node. Each kind is a struct of its own.
 type userCommand interface {
 	// apply does it to a connection. Called on the connection's poller.
-	apply(*session) *protocol.Error
+	apply(*session) *rejection
 	// size is how many bytes the command holds while it waits.
 	size() int
 }
@@ -20,7 +20,7 @@ type disconnectUser struct{ why disconnect }
 
 func (c disconnectUser) size() int { return len(c.why.text) }
 
-func (c disconnectUser) apply(s *session) *protocol.Error {
+func (c disconnectUser) apply(s *session) *rejection {
 	s.expel(c.why)
 	return nil
 }
@@ -33,7 +33,7 @@ type unsubscribeUser struct {
 
 func (c unsubscribeUser) size() int { return len(c.room) }
 
-func (c unsubscribeUser) apply(s *session) *protocol.Error {
+func (c unsubscribeUser) apply(s *session) *rejection {
 	if e := s.entering; e != nil && e.wish.Channel == c.room {
 		e.ended = true
 	}
@@ -56,7 +56,7 @@ type subscribeUser struct {
 
 func (c subscribeUser) size() int { return len(c.room) + len(c.info) + len(c.data) }
 
-func (c subscribeUser) apply(s *session) *protocol.Error {
+func (c subscribeUser) apply(s *session) *rejection {
 	wish := &protocol.SubscribeRequest{Channel: c.room, Recoverable: c.recoverable, Positioned: c.positioned}
 	if c.since != nil {
 		wish.Recover, wish.Offset, wish.Epoch = true, c.since.Offset, c.since.Epoch
@@ -80,7 +80,7 @@ type refreshUser struct {
 
 func (c refreshUser) size() int { return len(c.info) }
 
-func (c refreshUser) apply(s *session) *protocol.Error {
+func (c refreshUser) apply(s *session) *rejection {
 	s.expires = expiryOf(c.expires)
 	if len(c.info) > 0 {
 		s.show(asJSON(c.info))
@@ -95,7 +95,7 @@ type checkRevoked struct{}
 
 func (checkRevoked) size() int { return 0 }
 
-func (checkRevoked) apply(s *session) *protocol.Error {
+func (checkRevoked) apply(s *session) *rejection {
 	m := s.hub.moderation
 	if m.refuses(s.info.User, s.credential) {
 		s.expel(disconnectInvalidToken)

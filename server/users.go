@@ -3,8 +3,6 @@ package server
 import (
 	"slices"
 	"time"
-
-	"github.com/centrifugal/protocol"
 )
 
 // user is somebody with one connection or more. Guarded by hub.usersMu.
@@ -15,16 +13,16 @@ type user struct {
 }
 
 // addUser counts a session in as one of its user's, and returns what the application has demanded of that user while the session
-// was asked about. It is errLimit where the user has too many connections, errTooManyRequests where demands have been forgotten.
+// was asked about. It is rejectLimit where the user has too many connections, rejectRate where demands have been forgotten.
 // Nobody in particular is many users.
-func (h *hub) addUser(s *session) (demands []word, e *protocol.Error) {
+func (h *hub) addUser(s *session) (demands []word, e *rejection) {
 	name := s.info.User
 	h.usersMu.Lock()
 	defer h.usersMu.Unlock()
 	if s.asking != nil {
 		complete := false
 		if demands, complete = h.words.of(name, s.client, *s.asking); !complete {
-			return nil, errTooManyRequests
+			return nil, rejectRate
 		}
 	}
 	u := h.users[name]
@@ -35,7 +33,7 @@ func (h *hub) addUser(s *session) (demands []word, e *protocol.Error) {
 		u = &user{name: name, meter: h.spentByUsers.comes(name)}
 	}
 	if h.maxOfUser > 0 && len(u.sessions) >= h.maxOfUser {
-		return nil, errLimit
+		return nil, rejectLimit
 	}
 	if name != "" {
 		h.users[name] = u

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/centrifugal/protocol"
 )
 
 // What the application demands of a user while one of its connections is being asked about holds when the webhook has answered.
@@ -250,4 +248,4 @@ type nothingSaid struct{ bytes int }
 
 func (c nothingSaid) size() int { return c.bytes }
 
-func (nothingSaid) apply(*session) *protocol.Error { return nil }
+func (nothingSaid) apply(*session) *rejection { return nil }
