@@ -50,11 +50,11 @@ func (r *apiRoom) presence(_ context.Context, a *api) (any, *protocol.Error) {
 }
 
 // presenceAnswer is a PresenceResult.
-type presenceAnswer []*protocol.ClientInfo
+type presenceAnswer []*clientInfo
 
 func (p presenceAnswer) size() (n int) {
 	for _, info := range p {
-		n += infoSize(info) + len(info.Client) + 64
+		n += info.size() + len(info.Client) + 64
 	}
 	return n
 }
@@ -69,8 +69,7 @@ func (p presenceAnswer) writeTo(ctx context.Context, to *apiAnswer) {
 			runtime.Gosched()
 		}
 		// Reflection takes five times as long over a crowd.
-		to.buf = append(cfjson.AppendString(to.buf, info.Client), ':')
-		to.buf = info.AppendJSON(to.buf)
+		to.buf = appendPresent(to.buf, info)
 		if !to.step() || to.gone(ctx) {
 			return
 		}
@@ -83,7 +82,7 @@ func (r *apiRoom) presenceStats(_ context.Context, a *api) (any, *protocol.Error
 		return nil, e
 	}
 	stats := a.hub.presenceStats(r.Channel)
-	return map[string]any{"num_clients": stats.NumClients, "num_users": stats.NumUsers}, nil
+	return map[string]any{"num_clients": stats.clients, "num_users": stats.users}, nil
 }
 
 func (r *apiRoom) clearHistory(_ context.Context, a *api) (any, *protocol.Error) {
@@ -116,9 +115,9 @@ func (q *apiHistory) do(_ context.Context, a *api) (any, *protocol.Error) {
 	if e := q.offers(a, toReadHistory); e != nil {
 		return nil, e
 	}
-	var since *protocol.StreamPosition
+	var since *position
 	if q.Since != nil {
-		since = &protocol.StreamPosition{Offset: q.Since.Offset, Epoch: q.Since.Epoch}
+		since = &position{q.Since.Offset, q.Since.Epoch}
 	}
 	pubs, at, e := a.hub.read(q.Channel, since, q.Limit, math.MaxInt, q.Reverse)
 	if e != nil {
@@ -147,7 +146,7 @@ func (h historyAnswer) writeTo(ctx context.Context, to *apiAnswer) {
 		if i > 0 {
 			to.raw(",")
 		}
-		to.buf = h.pubs[i].past(jsonEncoding).AppendJSON(to.buf)
+		to.buf = pastPublication(&h.pubs[i], jsonEncoding).AppendJSON(to.buf)
 		if !to.step() || to.gone(ctx) {
 			return
 		}

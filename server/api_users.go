@@ -222,7 +222,7 @@ func (s *session) pushesOf(e *entry) []*protocol.Reply {
 		Data:        e.data,
 	}}}}
 	for i := range e.missed {
-		pushes = append(pushes, &protocol.Reply{Push: &protocol.Push{Channel: room, Pub: e.missed[i].full(s.encoding)}})
+		pushes = append(pushes, &protocol.Reply{Push: &protocol.Push{Channel: room, Pub: fullPublication(&e.missed[i], s.encoding)}})
 	}
 	e.missed = nil
 	return pushes

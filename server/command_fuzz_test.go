@@ -23,7 +23,7 @@ func silentSession(e encoding) *session {
 	h.heartbeat = newHeartbeat(h, cfg, nil)
 	h.tokens = noTokens
 	c := &conn{shard: h.shards[0], id: 1}
-	c.session = &session{conn: c, hub: h, encoding: e, client: "c", info: &protocol.ClientInfo{User: "u", Client: "c"}, state: connected}
+	c.session = &session{conn: c, hub: h, encoding: e, client: "c", info: &clientInfo{User: "u", Client: "c"}, state: connected}
 	h.addUser(c.session)
 	return c.session
 }

@@ -65,7 +65,7 @@ func TestAChangeOfALongPublicationIsADelta(t *testing.T) {
 	was := publication{data: []byte(`"` + strings.Repeat("a long text ", 1000) + `"`), form: formJSON}
 	now := publication{data: bytes.Replace(was.data, []byte("long"), []byte("short"), 1), form: formJSON}
 	budget := deltaBudget
-	got := now.after(&was, protobufDeltaEncoding, &budget)
+	got := deltaPublication(&now, &was, protobufDeltaEncoding, &budget)
 	if !got.Delta || len(got.Data) > 100 {
 		t.Errorf("got %d bytes, delta %v; want a short delta", len(got.Data), got.Delta)
 	}

@@ -15,7 +15,7 @@ func fitted(b []byte) []byte {
 
 // What the history of a room keeps costs, besides the bytes, about.
 const (
-	infoCost = 144 // a protocol.ClientInfo
+	infoCost = 80  // a clientInfo
 	tagsCost = 336 // a map of tags, with room for eight
 	tagCost  = 80  // each further tag
 	textCost = 16  // the text of a tag, beyond its bytes

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 	"unsafe"
-
-	"github.com/centrifugal/protocol"
 )
 
 // tight says that b keeps hardly more memory than it needs.
@@ -43,7 +41,7 @@ func TestWhatIsKeptIsCutToItsSize(t *testing.T) {
 		tight(t, name+" as info", asJSON(data))
 	}
 	s := silentSession(jsonEncoding)
-	s.info = &protocol.ClientInfo{}
+	s.info = &clientInfo{}
 	tight(t, "info", s.infoIn(append(make([]byte, 0, 60_000), `{}`...)).ChanInfo)
 }
 
@@ -79,7 +77,7 @@ func TestTheHistoryCountsWhatItKeeps(t *testing.T) {
 			return p
 		},
 		"each by another": func(n int) publication {
-			return publication{data: fmt.Append(nil, n), info: &protocol.ClientInfo{
+			return publication{data: fmt.Append(nil, n), info: &clientInfo{
 				User: fmt.Sprint("user ", n), Client: fmt.Sprintf("%032d", n), ConnInfo: fmt.Appendf(nil, `{"name":"%d"}`, n),
 			}}
 		},

@@ -203,6 +203,36 @@ func (h *history) page(since *position, limit, mostBytes int, reverse bool) (pub
 	return pubs
 }
 
+// maxHistoryPage is how many publications one answer has at most; to a client it ends earlier, with the one that makes it half of max-unsent.
+const maxHistoryPage = 300
+
+// read is a page of a room's history, and its newest position. since is as for page, with an empty epoch for whichever it is now.
+func (h *hub) read(room string, since *position, limit, mostBytes int, reverse bool) ([]publication, position, *rejection) {
+	if limit < 0 || limit > maxHistoryPage {
+		limit = maxHistoryPage
+	}
+	r, unlock := h.rooms.find(room)
+	defer unlock()
+	var at position
+	if r != nil {
+		h.expireLocked(r)
+		at = r.history.position()
+	} else {
+		at = h.positions.of(room)
+	}
+	switch {
+	case since == nil:
+	case since.epoch != "" && since.epoch != at.epoch:
+		return nil, position{}, rejectUnrecoverable
+	case reverse && since.offset == 0:
+		return nil, position{}, rejectInvalid
+	}
+	if r == nil {
+		return nil, at, nil
+	}
+	return r.history.page(since, limit, mostBytes, reverse), at, nil
+}
+
 // keepLocked sees to it that a room which remembers something is looked after, whether it has members or not. The room's lock is held.
 func (h *hub) keepLocked(r *room) {
 	if !r.kept {

@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/centrifugal/protocol"
-
 	"github.com/throng-chat/throng/server/wheel"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -113,7 +111,7 @@ func TestWhatWasMissedIsToldWholeOrNotAtAll(t *testing.T) {
 
 // Who said it is remembered with what was said, and told with it.
 func TestAHistoryCountsWhoSaidIt(t *testing.T) {
-	ann := &protocol.ClientInfo{User: "ann", Client: "1", ConnInfo: make([]byte, 1000), ChanInfo: make([]byte, 500)}
+	ann := &clientInfo{User: "ann", Client: "1", ConnInfo: make([]byte, 1000), ChanInfo: make([]byte, 500)}
 	h := &history{}
 	for range 3 {
 		h.add(&publication{data: []byte("1"), info: ann}, 3)

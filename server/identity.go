@@ -98,7 +98,7 @@ func (s *session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 		s.refuseConnect()
 		return
 	}
-	s.info = &protocol.ClientInfo{User: claims.User, Client: s.client, ConnInfo: asJSON(claims.Info)}
+	s.info = &clientInfo{User: claims.User, Client: s.client, ConnInfo: asJSON(claims.Info)}
 	s.identity.Store(s.info)
 	s.meta = fitted(claims.Meta)
 	if req.Token == "" {
@@ -198,11 +198,11 @@ func (s *session) enterGivenRooms(result *protocol.ConnectResult, wishes map[str
 }
 
 // infoIn is who the session is in a room that knows more of it.
-func (s *session) infoIn(info []byte) *protocol.ClientInfo {
+func (s *session) infoIn(info []byte) *clientInfo {
 	if len(info) == 0 {
 		return s.info
 	}
-	return &protocol.ClientInfo{User: s.info.User, Client: s.client, ConnInfo: s.info.ConnInfo, ChanInfo: asJSON(info)}
+	return &clientInfo{User: s.info.User, Client: s.client, ConnInfo: s.info.ConnInfo, ChanInfo: asJSON(info)}
 }
 
 // refresh gives a connection a new token before the old one has expired.
@@ -250,7 +250,7 @@ func (s *session) refreshBy(id uint32, claims token.Claims) {
 
 // show is how others see the session from now on: in what it says, and among who is present.
 func (s *session) show(info []byte) {
-	s.info = &protocol.ClientInfo{User: s.info.User, Client: s.client, ConnInfo: info}
+	s.info = &clientInfo{User: s.info.User, Client: s.client, ConnInfo: info}
 	s.identity.Store(s.info)
 	for _, sub := range s.subs {
 		s.showIn(sub, sub.info.ChanInfo)

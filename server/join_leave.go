@@ -1,11 +1,6 @@
 package server
 
-import (
-	"bytes"
-	"container/list"
-
-	"github.com/centrifugal/protocol"
-)
+import "container/list"
 
 // Join and leave events: a member is no publisher, so the limits of publications do not hold for them. Each room has a rate of its own:
 // the first events go out at once, beyond the rate they wait, and what cancels out while it waits is not sent at all. Where too
@@ -27,12 +22,12 @@ type joinLeave struct {
 }
 
 type presenceEvent struct {
-	info   *protocol.ClientInfo
+	info   *clientInfo
 	joined bool
-	told   *protocol.ClientInfo // as whom members know the client while this waits; nil where they do not
+	told   *clientInfo // as whom members know the client while this waits; nil where they do not
 }
 
-func (e *presenceEvent) size() int { return infoSize(e.info) + messageOverhead }
+func (e *presenceEvent) size() int { return e.info.size() + messageOverhead }
 
 // units are what an event takes of the rate: no more than the burst, so that each can be sent at some time.
 func (e *presenceEvent) units() int {
@@ -40,7 +35,7 @@ func (e *presenceEvent) units() int {
 }
 
 // announceLocked sends the members of a room a join or a leave, now or later. The room's lock is held.
-func (h *hub) announceLocked(r *room, info *protocol.ClientInfo, joined bool) (wake uint64) {
+func (h *hub) announceLocked(r *room, info *clientInfo, joined bool) (wake uint64) {
 	if !r.options.JoinLeave {
 		return 0
 	}
@@ -87,10 +82,6 @@ func (h *hub) foldLocked(r *room, event *presenceEvent) (folded bool) {
 	}
 	h.metrics.joinLeaveFolded.Inc()
 	return true
-}
-
-func sameInfo(a, b *protocol.ClientInfo) bool {
-	return a == b || a.User == b.User && bytes.Equal(a.ConnInfo, b.ConnInfo) && bytes.Equal(a.ChanInfo, b.ChanInfo)
 }
 
 func (h *hub) unqueueLocked(r *room, at *list.Element) {

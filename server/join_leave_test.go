@@ -20,7 +20,7 @@ import (
 type lobby struct {
 	*hub
 	t    *testing.T
-	seen map[string]*protocol.ClientInfo // by client: who is there, as far as members were told
+	seen map[string]*clientInfo // by client: who is there, as far as members were told
 	sent int
 }
 
@@ -31,7 +31,7 @@ func newLobby(t *testing.T) *lobby {
 	cfg.Rooms = []RoomOptions{o}
 	h := newHub(cfg, slog.New(slog.DiscardHandler), newMetrics(closeLabels()), nil, 1)
 	h.heartbeat = newHeartbeat(h, cfg, nil)
-	l := &lobby{hub: h, t: t, seen: map[string]*protocol.ClientInfo{}}
+	l := &lobby{hub: h, t: t, seen: map[string]*clientInfo{}}
 	l.join(l.guest("watcher", nil))
 	l.hear()
 	l.letPass(time.Minute)
@@ -41,7 +41,7 @@ func newLobby(t *testing.T) *lobby {
 
 func (l *lobby) guest(name string, info []byte) *session {
 	c := &conn{shard: l.shards[0], id: 1}
-	c.session = &session{conn: c, hub: l.hub, encoding: jsonEncoding, info: &protocol.ClientInfo{
+	c.session = &session{conn: c, hub: l.hub, encoding: jsonEncoding, info: &clientInfo{
 		User: name, Client: name, ConnInfo: info,
 	}}
 	return c.session
@@ -171,7 +171,7 @@ func TestFoldedJoinsAndLeavesEndInTheTruth(t *testing.T) {
 			case g.find("x") != nil:
 				l.leave(g)
 			case rand.IntN(4) == 0:
-				g.info = &protocol.ClientInfo{User: g.info.User, Client: g.info.Client, ConnInfo: fmt.Append(nil, rand.IntN(3))}
+				g.info = &clientInfo{User: g.info.User, Client: g.info.Client, ConnInfo: fmt.Append(nil, rand.IntN(3))}
 				l.join(g)
 			default:
 				l.join(g)
@@ -219,7 +219,7 @@ func TestPendingJoinsAndLeavesAreBounded(t *testing.T) {
 			if got := l.sent + pending + int(testutil.ToFloat64(l.metrics.joinLeaveDropped)); got != guests {
 				t.Errorf("got %d sent, pending or dropped, want %d", got, guests)
 			}
-			if got := l.presenceStats("x").NumClients; got != guests+1 {
+			if got := l.presenceStats("x").clients; got != guests+1 {
 				t.Errorf("got %d members counted, want %d", got, guests+1)
 			}
 			// The largest takes two seconds' worth; each comes at some time.

@@ -50,11 +50,11 @@ type longQuestion struct {
 }
 
 // since is where a page of history begins, nil for its end.
-func (q *longQuestion) since() *protocol.StreamPosition {
+func (q *longQuestion) since() *position {
 	if !q.hasFrom {
 		return nil
 	}
-	return &protocol.StreamPosition{Offset: q.from.offset, Epoch: q.from.epoch}
+	return &q.from
 }
 
 // longReply is the answer to a question: either an error, or all bytes of the reply behind its id. It is not changed once it is made.

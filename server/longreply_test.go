@@ -34,7 +34,7 @@ func crowdInto(s *Server, room string, members, bytes int) {
 	r := s.hub.roomLocked(in, room)
 	for n := range members {
 		name := fmt.Sprintf("%s %d", strings.Repeat("x", bytes/3), n)
-		r.present.add(&subscription{info: &protocol.ClientInfo{User: name, Client: name}})
+		r.present.add(&subscription{info: &clientInfo{User: name, Client: name}})
 	}
 	r.members += members
 }
@@ -391,7 +391,7 @@ func TestTheSizeOfAPresenceIsKnown(t *testing.T) {
 	p := &presence{}
 	var subs []*subscription
 	for n := range 100 {
-		sub := &subscription{info: &protocol.ClientInfo{User: fmt.Sprint(n), Client: fmt.Sprintf("%032x", n), ConnInfo: []byte(`{"name":"somebody"}`)}}
+		sub := &subscription{info: &clientInfo{User: fmt.Sprint(n), Client: fmt.Sprintf("%032x", n), ConnInfo: []byte(`{"name":"somebody"}`)}}
 		p.add(sub)
 		subs = append(subs, sub)
 	}
@@ -399,7 +399,7 @@ func TestTheSizeOfAPresenceIsKnown(t *testing.T) {
 		t.Errorf("got %d bytes estimated, want about %d", p.bytes, made)
 	}
 	for _, sub := range subs {
-		sub.info = &protocol.ClientInfo{User: sub.info.User, Client: sub.info.Client, ConnInfo: []byte(`{"name":"another"}`)} // its token was refreshed
+		sub.info = &clientInfo{User: sub.info.User, Client: sub.info.Client, ConnInfo: []byte(`{"name":"another"}`)} // its token was refreshed
 		p.remove(sub)
 	}
 	if p.bytes != 0 {

@@ -1,19 +1,15 @@
 package server
 
-import (
-	"sync"
-
-	"github.com/centrifugal/protocol"
-)
+import "sync"
 
 // message is what all members of a room are to hear: encoded when the first member needs it, once for each encoding.
 type message struct {
 	room  *room
 	pub   publication
-	prev  *publication         // what a delta is made against; nil for none
-	join  *protocol.ClientInfo // not a publication, but somebody who came
-	leave *protocol.ClientInfo // or went
-	size  int                  // bytes, about: what the room's backlog counts
+	prev  *publication // what a delta is made against; nil for none
+	join  *clientInfo  // not a publication, but somebody who came
+	leave *clientInfo  // or went
+	size  int          // bytes, about: what the room's backlog counts
 
 	mu     sync.Mutex // a leaf, held while a frame is made
 	frames [encodingsOfMessage][]byte
@@ -34,22 +30,15 @@ func (m *message) frame(e encoding, budget *int) []byte {
 }
 
 func (m *message) encode(e encoding, budget *int) []byte {
-	push := &protocol.Push{Channel: m.room.name}
 	switch {
-	case e == plainEncoding && m.isPublication():
-		return encode(m.pub.plain())
+	case m.isPublication():
+		return encodePublication(m.room.name, &m.pub, m.prev, e, budget)
 	case e == plainEncoding:
 		return nil
 	case m.join != nil:
-		push.Join = &protocol.Join{Info: m.join}
-	case m.leave != nil:
-		push.Leave = &protocol.Leave{Info: m.leave}
-	case e.withDelta():
-		push.Pub = m.pub.after(m.prev, e, budget)
-	default:
-		push.Pub = m.pub.full(e)
+		return encodeJoin(m.room.name, m.join, e)
 	}
-	return encodeReply(e, &protocol.Reply{Push: push})
+	return encodeLeave(m.room.name, m.leave, e)
 }
 
 func (m *message) isPublication() bool { return m.join == nil && m.leave == nil }

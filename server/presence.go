@@ -1,12 +1,5 @@
 package server
 
-import (
-	"runtime"
-
-	"github.com/centrifugal/protocol"
-	"github.com/centrifugal/protocol/cfjson"
-)
-
 // presence is who is in a room. Each change costs the same however many there are. Guarded by stripe.mu of the room.
 type presence struct {
 	list  []*subscription
@@ -18,8 +11,8 @@ type presence struct {
 const presenceOverhead = 64
 
 // presentSize is what a member takes in that answer, about.
-func presentSize(info *protocol.ClientInfo) int {
-	return infoSize(info) + len(info.Client) + presenceOverhead
+func presentSize(info *clientInfo) int {
+	return info.size() + len(info.Client) + presenceOverhead
 }
 
 func (p *presence) add(sub *subscription) {
@@ -45,13 +38,16 @@ func (p *presence) remove(sub *subscription) {
 	}
 }
 
+// presenceStats is how many are in a room.
+type presenceStats struct{ clients, users int }
+
 // stats counts plain members as well: together they are one user, the one without a name, like all others without one.
-func (p *presence) stats(plain int) *protocol.PresenceStatsResult {
+func (p *presence) stats(plain int) presenceStats {
 	users := len(p.users)
 	if plain > 0 && p.users[""] == 0 {
 		users++
 	}
-	return &protocol.PresenceStatsResult{NumClients: uint32(len(p.list) + plain), NumUsers: uint32(users)}
+	return presenceStats{len(p.list) + plain, users}
 }
 
 // plainMembers counts the plain members of a room. The room's lock is held.
@@ -65,55 +61,43 @@ func (r *room) plainMembers() (n int) {
 }
 
 // snapshot is cheap enough to be taken under the lock of a room: pointers to what does not change.
-func (p *presence) snapshot() []*protocol.ClientInfo {
-	infos := make([]*protocol.ClientInfo, len(p.list))
+func (p *presence) snapshot() []*clientInfo {
+	infos := make([]*clientInfo, len(p.list))
 	for i, sub := range p.list {
 		infos[i] = sub.info
 	}
 	return infos
 }
 
-// byClient is presence as the protocol has it.
-func byClient(infos []*protocol.ClientInfo) map[string]*protocol.ClientInfo {
-	m := make(map[string]*protocol.ClientInfo, len(infos))
-	for _, info := range infos {
-		m[info.Client] = info
+// fewPresent are those in a room, where an answer that tells of all has so many bytes at most, about; and how many it has.
+func (h *hub) fewPresent(room string, mostBytes int) (infos []*clientInfo, size int, all bool) {
+	r, unlock := h.rooms.find(room)
+	defer unlock()
+	if r == nil {
+		return nil, 0, true
 	}
-	return m
+	if r.present.bytes > mostBytes {
+		return nil, r.present.bytes, false
+	}
+	return r.present.snapshot(), r.present.bytes, true
 }
 
-// othersEvery is after how many members the making of a long answer lets others have the core: a tenth of a millisecond.
-const othersEvery = 128
-
-// encodePresence appends what follows the id in the reply that tells who is there: what is behind "presence" and ends the reply in JSON,
-// the PresenceResult in Protobuf. It is made a part at a time. Not to be called on the loop or on a shard.
-func encodePresence(b []byte, json bool, infos []*protocol.ClientInfo) []byte {
-	if json {
-		return append(appendPresence(b, infos), '}')
+// present are those in a room.
+func (h *hub) present(room string) []*clientInfo {
+	r, unlock := h.rooms.find(room)
+	defer unlock()
+	if r != nil {
+		return r.present.snapshot()
 	}
-	// A message of Protobuf may be made of parts that stand behind each other: of a map, its entries.
-	for i := range infos {
-		if i%othersEvery == 0 {
-			runtime.Gosched()
-		}
-		b = appendProtobuf(b, &protocol.PresenceResult{Presence: byClient(infos[i : i+1])})
-	}
-	return b
+	return nil
 }
 
-// appendPresence appends a PresenceResult in JSON.
-func appendPresence(b []byte, infos []*protocol.ClientInfo) []byte {
-	b = append(b, `{"presence":{`...)
-	for i, info := range infos {
-		if i%othersEvery == 0 {
-			runtime.Gosched()
-		}
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = cfjson.AppendString(b, info.Client)
-		b = append(b, ':')
-		b = info.AppendJSON(b)
+// presenceStats is how many are in a room.
+func (h *hub) presenceStats(room string) presenceStats {
+	r, unlock := h.rooms.find(room)
+	defer unlock()
+	if r != nil {
+		return r.present.stats(r.plainMembers())
 	}
-	return append(b, "}}"...)
+	return presenceStats{}
 }

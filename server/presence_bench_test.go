@@ -3,15 +3,13 @@ package server
 import (
 	"fmt"
 	"testing"
-
-	"github.com/centrifugal/protocol"
 )
 
 // fullRoom is a room with so many members present.
 func fullRoom(members int) *presence {
 	p := &presence{}
 	for i := range members {
-		p.add(&subscription{info: &protocol.ClientInfo{User: fmt.Sprint("user", i), Client: fmt.Sprintf("%032x", i), ConnInfo: []byte(`{"name":"somebody"}`)}})
+		p.add(&subscription{info: &clientInfo{User: fmt.Sprint("user", i), Client: fmt.Sprintf("%032x", i), ConnInfo: []byte(`{"name":"somebody"}`)}})
 	}
 	return p
 }
@@ -39,7 +37,7 @@ func BenchmarkPresenceOf20000(b *testing.B) {
 		}
 	})
 	b.Run("one comes and goes", func(b *testing.B) {
-		sub := &subscription{info: &protocol.ClientInfo{User: "one more", Client: "x"}}
+		sub := &subscription{info: &clientInfo{User: "one more", Client: "x"}}
 		for b.Loop() {
 			p.add(sub)
 			p.remove(sub)

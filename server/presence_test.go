@@ -99,7 +99,7 @@ func TestALongPresenceIsAPresence(t *testing.T) {
 	for _, members := range []int{0, 1, 2, 3 * othersEvery} {
 		infos := fullRoom(members).snapshot()
 		if members > 1 {
-			infos[1] = &protocol.ClientInfo{Client: `"<odd>"`, ChanInfo: []byte(`[1]`)}
+			infos[1] = &clientInfo{Client: `"<odd>"`, ChanInfo: []byte(`[1]`)}
 		}
 		want := byClient(infos)
 		for _, e := range []encoding{jsonEncoding, protobufEncoding} {

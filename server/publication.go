@@ -2,16 +2,13 @@ package server
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"unicode/utf8"
 
-	"github.com/centrifugal/protocol"
 	"github.com/centrifugal/protocol/cfjson"
 
 	"github.com/throng-chat/throng/server/wheel"
-	"github.com/throng-chat/throng/server/ws"
 )
 
 // form is what a publication's data is, which decides how members of another encoding hear it.
@@ -34,7 +31,7 @@ const maxDelta = 16 << 10
 // publication is something said in a room. It is not changed any more.
 type publication struct {
 	data []byte
-	info *protocol.ClientInfo
+	info *clientInfo
 	tags map[string]string
 	form form
 
@@ -57,12 +54,7 @@ func (p *publication) bytes() int {
 }
 
 // size is what it says, and who says it.
-func (p *publication) size() int { return p.bytes() + infoSize(p.info) }
-
-// infoSize is what somebody takes, nil for nobody.
-func infoSize(info *protocol.ClientInfo) int {
-	return len(info.GetUser()) + len(info.GetClient()) + len(info.GetConnInfo()) + len(info.GetChanInfo())
-}
+func (p *publication) size() int { return p.bytes() + p.info.size() }
 
 // ofSDK takes data that came by the SDK protocol or the server API. It is kept: the caller must not change it. ok is false
 // where it is nested too deep.
@@ -104,75 +96,4 @@ func depth(b []byte) (most int) {
 		}
 	}
 	return most
-}
-
-// plain is what a plain client hears.
-func (p *publication) plain() (ws.Opcode, []byte) {
-	switch p.form {
-	case formText:
-		return ws.OpText, p.data
-	case formBytes:
-		return ws.OpBinary, p.data
-	}
-	if p.data[0] == '"' {
-		if text, err := cfjson.UnmarshalString(p.data); err == nil {
-			return ws.OpText, []byte(text)
-		}
-	}
-	return ws.OpText, p.data
-}
-
-// content is the data as an SDK hears it.
-func (p *publication) content(e encoding) []byte {
-	switch {
-	case p.form == formJSON || p.form == formBytes && !e.isJSON():
-		return p.data
-	case p.form == formText:
-		return cfjson.AppendString(nil, string(p.data))
-	}
-	return cfjson.AppendString(nil, base64.StdEncoding.EncodeToString(p.data))
-}
-
-// full is the publication as an SDK hears it, by itself.
-func (p *publication) full(e encoding) *protocol.Publication {
-	out := &protocol.Publication{Offset: p.offset, Info: p.info, Tags: p.tags, Data: p.content(e)}
-	if e.isJSON() && e != jsonEncoding {
-		// Whoever hears deltas hears every datum as a JSON string.
-		out.Data = cfjson.AppendString(nil, string(out.Data))
-	}
-	return out
-}
-
-// past is the publication as it is told to whoever did not hear it then: with its time.
-func (p *publication) past(e encoding) *protocol.Publication { return p.timed(p.full(e)) }
-
-func (p *publication) timed(told *protocol.Publication) *protocol.Publication {
-	told.Time = p.unixMilli
-	return told
-}
-
-// after is what is new of the publication against the one before, or all of it where that is shorter, or where the budget of
-// nanoseconds for deltas is used up, of which it takes its part.
-func (p *publication) after(before *publication, e encoding, budget *int) *protocol.Publication {
-	full := p.full(e)
-	if before == nil {
-		return full
-	}
-	was, content := before.content(e), p.content(e)
-	if len(was) > maxDelta || len(content) > maxDelta {
-		return full
-	}
-	if *budget -= deltaCost(was, content); *budget < 0 {
-		return full
-	}
-	delta := deltaOf(was, content)
-	// A delta copies and adds bytes, not characters: one that cuts a character in two is no JSON.
-	if len(delta) >= len(content) || e.isJSON() && !utf8.Valid(delta) {
-		return full
-	}
-	full.Delta, full.Data = true, delta
-	if e.isJSON() {
-		full.Data = cfjson.AppendString(nil, string(delta))
-	}
-	return full
 }

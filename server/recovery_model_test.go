@@ -98,7 +98,7 @@ func newRecoveryModel(t *testing.T, random *rand.Rand) *recoveryModel {
 	}
 	for i := range 8 {
 		c := &conn{shard: h.shards[i%2], id: uint64(i + 1)}
-		c.session = &session{conn: c, hub: h, encoding: jsonEncoding, info: &protocol.ClientInfo{User: fmt.Sprint(i), Client: fmt.Sprint(i)}}
+		c.session = &session{conn: c, hub: h, encoding: jsonEncoding, info: &clientInfo{User: fmt.Sprint(i), Client: fmt.Sprint(i)}}
 		m.clients = append(m.clients, &modelClient{
 			session:  c.session,
 			places:   map[string]position{},

@@ -56,7 +56,7 @@ func (s *session) redact(id uint32, params []byte) {
 // redact is asked for by the author of a publication, or, where that is nil, by the application. Who is not the author
 // does not learn whether there is such a publication. The notice of a redaction cannot be redacted: a chain of them has no end. in is
 // the room whose members are sent a notice, nil if there is nothing new to say.
-func (h *hub) redact(what redaction, author *protocol.ClientInfo) (in *room, e *rejection) {
+func (h *hub) redact(what redaction, author *clientInfo) (in *room, e *rejection) {
 	gone := rejectForgotten
 	if author != nil {
 		gone = rejectDenied
@@ -92,7 +92,7 @@ func (h *hub) redact(what redaction, author *protocol.ClientInfo) (in *room, e *
 }
 
 // by says whether a publication is somebody's own.
-func (p *publication) by(who *protocol.ClientInfo) bool {
+func (p *publication) by(who *clientInfo) bool {
 	if p.info == nil {
 		return false
 	}

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/centrifugal/protocol"
 )
 
 // Notices have places of their own in a history: whatever is redacted, the newest messages that were not are all kept, in a bound,
@@ -185,6 +183,6 @@ func TestRedactIsHeldToTheRates(t *testing.T) {
 }
 
 // identityOf is how others see a user's one connection.
-func identityOf(s *Server, user string) *protocol.ClientInfo {
+func identityOf(s *Server, user string) *clientInfo {
 	return s.hub.sessionsOf(user)[0].identity.Load()
 }

@@ -22,12 +22,12 @@ type session struct {
 
 	// Owned by the poller.
 	state      sessionState
-	user       *user                // nil until it is connected
-	info       *protocol.ClientInfo // who it is, as others see it; replaced, never changed
-	meta       []byte               // what its token says only to the application
-	expires    expiry               // of its token
-	credential credential           // of its token
-	tokenUser  string               // who its tokens must name: not always info.User, as the application has the last word
+	user       *user       // nil until it is connected
+	info       *clientInfo // who it is, as others see it; replaced, never changed
+	meta       []byte      // what its token says only to the application
+	expires    expiry      // of its token
+	credential credential  // of its token
+	tokenUser  string      // who its tokens must name: not always info.User, as the application has the last word
 	subs       []*subscription
 	replies    []*protocol.Reply // of the frame under way, not yet posted
 	talksIn    *room             // where it made others hear something: it is not read from while that is behind
@@ -55,7 +55,7 @@ type session struct {
 	blocked atomic.Bool // the session waits for its client to read; whoever resets it goes on
 
 	// Read by others.
-	identity atomic.Pointer[protocol.ClientInfo] // info, for the admin port
+	identity atomic.Pointer[clientInfo] // info, for the admin port
 
 	farewell atomic.Pointer[farewell] // of who closed it first; nil where nobody did
 
@@ -91,7 +91,7 @@ type subscription struct {
 	recoverable bool
 
 	// Guarded by stripe.mu of the room.
-	info        *protocol.ClientInfo // changed by the poller only, which reads it without the lock
+	info        *clientInfo // changed by the poller only, which reads it without the lock
 	presentAt   int32
 	presentSize int32 // of presence.bytes
 

@@ -169,7 +169,7 @@ func TestAPauseDoesNotMakeThePastYounger(t *testing.T) {
 	said := time.Now()
 	eventually(t, "a moment to pass", func() bool { return time.Since(said) > 5*time.Millisecond })
 	pubs, _, _ := h.read("room", nil, -1, math.MaxInt, false)
-	told := time.UnixMilli(pubs[0].past(jsonEncoding).Time)
+	told := time.UnixMilli(pastPublication(&pubs[0], jsonEncoding).Time)
 	if told.Before(began.Truncate(time.Millisecond)) || told.After(said) {
 		t.Errorf("told to be said at %v, want %v to %v", told, began, said)
 	}

@@ -270,7 +270,7 @@ func TestALongPublicationIsToldWhole(t *testing.T) {
 		p := publication{data: data, form: formJSON}
 		for _, e := range []encoding{jsonDeltaEncoding, protobufDeltaEncoding} {
 			budget := deltaBudget
-			if got := p.after(&p, e, &budget).Delta; got != want {
+			if got := deltaPublication(&p, &p, e, &budget).Delta; got != want {
 				t.Errorf("%d bytes: got a delta: %v, want %v", length, got, want)
 			}
 		}

@@ -129,7 +129,7 @@ type entry struct {
 	byToken    bool
 	ended      bool        // the application has taken it out while it was asked about
 	credential *credential // of a subscription token; nil for none
-	info       *protocol.ClientInfo
+	info       *clientInfo
 	data       []byte
 	expires    expiry
 	ttl        uint32
@@ -301,10 +301,12 @@ func (e *entry) tellMissed(budget *int) {
 	for i := range e.missed {
 		p := &e.missed[i]
 		if e.encoding.withDelta() {
-			e.result.Publications = append(e.result.Publications, p.timed(p.after(before, e.encoding, budget)))
+			told := deltaPublication(p, before, e.encoding, budget)
+			told.Time = p.unixMilli
+			e.result.Publications = append(e.result.Publications, told)
 			before = p
 		} else {
-			e.result.Publications = append(e.result.Publications, p.past(e.encoding))
+			e.result.Publications = append(e.result.Publications, pastPublication(p, e.encoding))
 		}
 	}
 	e.missed = nil

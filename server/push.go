@@ -1,0 +1,145 @@
+package server
+
+import (
+	"encoding/base64"
+	"unicode/utf8"
+
+	"github.com/centrifugal/protocol"
+	"github.com/centrifugal/protocol/cfjson"
+
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// What a room's members are sent, in each encoding: publications, joins and leaves.
+
+// encodePublication makes the frame of a publication for the members of one encoding: where they are sent deltas, against before, nil
+// for none. budget is of nanoseconds for deltas.
+func encodePublication(room string, p, before *publication, e encoding, budget *int) []byte {
+	if e == plainEncoding {
+		return encode(plainData(p))
+	}
+	told := &struct { // in one piece of memory
+		reply protocol.Reply
+		push  protocol.Push
+		pub   sdkPublication
+	}{}
+	told.pub.fill(p, e)
+	if e.withDelta() {
+		told.pub.shorten(p, before, e, budget)
+	}
+	told.push.Channel, told.push.Pub = room, &told.pub.Publication
+	told.reply.Push = &told.push
+	return encodeReply(e, &told.reply)
+}
+
+// encodeJoin makes the frame that tells of a client that came; encodeLeave, of one that went.
+func encodeJoin(room string, info *clientInfo, e encoding) []byte {
+	return encodeReply(e, &protocol.Reply{Push: &protocol.Push{Channel: room, Join: &protocol.Join{Info: sdkInfo(info)}}})
+}
+
+func encodeLeave(room string, info *clientInfo, e encoding) []byte {
+	return encodeReply(e, &protocol.Reply{Push: &protocol.Push{Channel: room, Leave: &protocol.Leave{Info: sdkInfo(info)}}})
+}
+
+// plainData is what a plain client is sent of a publication.
+func plainData(p *publication) (ws.Opcode, []byte) {
+	switch p.form {
+	case formText:
+		return ws.OpText, p.data
+	case formBytes:
+		return ws.OpBinary, p.data
+	}
+	if p.data[0] == '"' {
+		if text, err := cfjson.UnmarshalString(p.data); err == nil {
+			return ws.OpText, []byte(text)
+		}
+	}
+	return ws.OpText, p.data
+}
+
+// sdkInfo is a client as the protocol has it.
+func sdkInfo(info *clientInfo) *protocol.ClientInfo {
+	out := &protocol.ClientInfo{}
+	fillInfo(out, info)
+	return out
+}
+
+func fillInfo(out *protocol.ClientInfo, info *clientInfo) {
+	out.User, out.Client, out.ConnInfo, out.ChanInfo = info.User, info.Client, info.ConnInfo, info.ChanInfo
+}
+
+// sdkPublication is a publication as the protocol has it, in one piece of memory with its publisher.
+type sdkPublication struct {
+	protocol.Publication
+	publisher protocol.ClientInfo
+}
+
+// fill makes it the publication by itself.
+func (out *sdkPublication) fill(p *publication, e encoding) {
+	out.Offset, out.Tags, out.Data = p.offset, p.tags, sdkData(p, e)
+	if p.info != nil {
+		fillInfo(&out.publisher, p.info)
+		out.Info = &out.publisher
+	}
+	if e.isJSON() && e != jsonEncoding {
+		// Whoever hears deltas hears every datum as a JSON string.
+		out.Data = cfjson.AppendString(nil, string(out.Data))
+	}
+}
+
+// shorten replaces the data by what is new of it against the publication before, unless that is longer, or the budget of nanoseconds for
+// deltas is used up, of which it takes its part.
+func (out *sdkPublication) shorten(p, before *publication, e encoding, budget *int) {
+	if before == nil {
+		return
+	}
+	was, data := sdkData(before, e), sdkData(p, e)
+	if len(was) > maxDelta || len(data) > maxDelta {
+		return
+	}
+	if *budget -= deltaCost(was, data); *budget < 0 {
+		return
+	}
+	delta := deltaOf(was, data)
+	// A delta copies and adds bytes, not characters: one that cuts a character in two is no JSON.
+	if len(delta) >= len(data) || e.isJSON() && !utf8.Valid(delta) {
+		return
+	}
+	out.Delta, out.Data = true, delta
+	if e.isJSON() {
+		out.Data = cfjson.AppendString(nil, string(delta))
+	}
+}
+
+// sdkData is the data of a publication as an SDK is sent it.
+func sdkData(p *publication, e encoding) []byte {
+	switch {
+	case p.form == formJSON || p.form == formBytes && !e.isJSON():
+		return p.data
+	case p.form == formText:
+		return cfjson.AppendString(nil, string(p.data))
+	}
+	return cfjson.AppendString(nil, base64.StdEncoding.EncodeToString(p.data))
+}
+
+// fullPublication is a publication by itself.
+func fullPublication(p *publication, e encoding) *protocol.Publication {
+	out := &sdkPublication{}
+	out.fill(p, e)
+	return &out.Publication
+}
+
+// deltaPublication is what is new of a publication against the one before, nil for none.
+func deltaPublication(p, before *publication, e encoding, budget *int) *protocol.Publication {
+	out := &sdkPublication{}
+	out.fill(p, e)
+	out.shorten(p, before, e, budget)
+	return &out.Publication
+}
+
+// pastPublication is a publication as it is sent to a client that did not receive it when it was made: with its time.
+func pastPublication(p *publication, e encoding) *protocol.Publication {
+	out := fullPublication(p, e)
+	out.Time = p.unixMilli
+	return out
+}

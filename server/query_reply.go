@@ -1,0 +1,102 @@
+package server
+
+import (
+	"runtime"
+
+	"github.com/centrifugal/protocol"
+	"github.com/centrifugal/protocol/cfjson"
+)
+
+// Replies that tell of a room: who is present, and its history.
+
+// byClient is presence as the protocol has it.
+func byClient(infos []*clientInfo) map[string]*protocol.ClientInfo {
+	all := make([]protocol.ClientInfo, len(infos))
+	m := make(map[string]*protocol.ClientInfo, len(infos))
+	for i, info := range infos {
+		fillInfo(&all[i], info)
+		m[info.Client] = &all[i]
+	}
+	return m
+}
+
+// othersEvery is after how many members the making of a long answer lets others have the core: a tenth of a millisecond.
+const othersEvery = 128
+
+// encodePresence appends what follows the id in the reply that tells who is there: what is behind "presence" and ends the reply in JSON,
+// the PresenceResult in Protobuf. It is made a part at a time. Not to be called on the loop or on a shard.
+func encodePresence(b []byte, json bool, infos []*clientInfo) []byte {
+	if json {
+		return append(appendPresence(b, infos), '}')
+	}
+	// A message of Protobuf may be made of parts that stand behind each other: of a map, its entries.
+	one := &protocol.ClientInfo{}
+	entry := map[string]*protocol.ClientInfo{}
+	result := &protocol.PresenceResult{Presence: entry}
+	for i, info := range infos {
+		if i%othersEvery == 0 {
+			runtime.Gosched()
+		}
+		clear(entry)
+		fillInfo(one, info)
+		entry[info.Client] = one
+		b = appendProtobuf(b, result)
+	}
+	return b
+}
+
+// appendPresence appends a PresenceResult in JSON.
+func appendPresence(b []byte, infos []*clientInfo) []byte {
+	b = append(b, `{"presence":{`...)
+	for i, info := range infos {
+		if i%othersEvery == 0 {
+			runtime.Gosched()
+		}
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendPresent(b, info)
+	}
+	return append(b, "}}"...)
+}
+
+// appendPresent appends one entry of a PresenceResult in JSON.
+func appendPresent(b []byte, info *clientInfo) []byte {
+	one := protocol.ClientInfo{}
+	fillInfo(&one, info)
+	b = append(cfjson.AppendString(b, info.Client), ':')
+	return one.AppendJSON(b)
+}
+
+// tellPast is a page of a room's history as the protocol has it, and about how many bytes that takes. It ends with the publication that
+// makes it so many bytes: text may take several times as many in JSON as it had.
+func tellPast(pubs []publication, at position, json bool, mostBytes int) (result *protocol.HistoryResult, size int) {
+	e := protobufEncoding
+	if json {
+		e = jsonEncoding
+	}
+	result = &protocol.HistoryResult{Epoch: at.epoch, Offset: at.offset, Publications: []*protocol.Publication{}} // SDKs want a list
+	for i := range pubs {
+		if i > 0 && size >= mostBytes {
+			break
+		}
+		told := pastPublication(&pubs[i], e)
+		result.Publications = append(result.Publications, told)
+		size += pubs[i].size() - len(pubs[i].data) + len(told.Data) + presenceOverhead
+	}
+	return result, size
+}
+
+// encodeHistory makes what follows the id in the reply that tells of a room's history. Called on a worker.
+func (h *hub) encodeHistory(q longQuestion) ([]byte, *protocol.Error) {
+	pubs, at, e := h.read(q.room, q.since(), q.limit, h.maxUnsent/2, q.reverse)
+	if e != nil {
+		return nil, errorOf(e)
+	}
+	result, size := tellPast(pubs, at, q.json, h.maxUnsent/2)
+	runtime.Gosched()
+	if q.json {
+		return append(result.AppendJSON(make([]byte, 0, size)), '}'), nil
+	}
+	return appendProtobuf(nil, result), nil
+}
