@@ -74,7 +74,7 @@ func TestAClosedDoorLeavesThePort(t *testing.T) {
 	if resp, _ := ask(t, address, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"); resp.StatusCode != http.StatusOK {
 		t.Fatalf("got %s", resp.Status)
 	}
-	if err := s.public.Close(); err != nil {
+	if err := s.edge.door.Close(); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the port to be free", func() bool {

@@ -1,42 +1,90 @@
 package server
 
 import (
-	"cmp"
 	"encoding/json"
+	"log/slog"
+	"net"
 	"net/http"
 	"net/http/pprof"
-	"slices"
-	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/throng-chat/throng/server/wheel"
+	"github.com/throng-chat/throng/server/ws"
 )
 
-const (
-	defaultPage = 100
-	maxPage     = 1000
-)
+const adminHeadTimeout = 5 * time.Second // for the head of a request
 
-// adminRoutes are the paths of the admin port: health, metrics, connections, profiles. guardAdmin stands before all of them.
-func (s *Server) adminRoutes() http.Handler {
+// admin is the admin port, for operators. Constant after newAdmin.
+type admin struct {
+	log     *slog.Logger
+	metrics *metrics
+	hub     *hub
+	hooks   *hooks // nil for none
+	api     *api   // nil where it is not on this port
+	hosts   hosts
+
+	listener net.Listener
+}
+
+// newAdmin is for a listener. allowed are the names that the Host header may have. api is nil where it is not on this port.
+func newAdmin(listener net.Listener, allowed hosts, h *hub, api *api, m *metrics, log *slog.Logger) *admin {
+	return &admin{log: log, metrics: m, hub: h, hooks: h.hooks, api: api, hosts: allowed, listener: listener}
+}
+
+// httpServer answers on the listener.
+func (a *admin) httpServer() *http.Server {
+	return &http.Server{
+		Handler:           a.routes(),
+		ReadHeaderTimeout: adminHeadTimeout,
+		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
+	}
+}
+
+// routes are the paths of the admin port: health, metrics, connections, profiles. guard stands before all of them.
+func (a *admin) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
-	mux.HandleFunc("GET /readyz", s.serveReady)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{}))
-	if s.api != nil && s.cfg.API.On == "admin" {
-		mux.Handle(apiPath, s.api)
-		mux.Handle(apiPath+"/", s.api)
+	mux.HandleFunc("GET /readyz", a.serveReady)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{}))
+	if a.api != nil {
+		mux.Handle(apiPath, a.api)
+		mux.Handle(apiPath+"/", a.api)
 	}
-	mux.HandleFunc("GET /connections", s.listConnections)
-	mux.HandleFunc("DELETE /connections/{id}", s.closeConnection)
+	mux.HandleFunc("GET /connections", a.listConnections)
+	mux.HandleFunc("DELETE /connections/{id}", a.closeConnection)
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	return s.guardAdmin(mux)
+	return a.guard(mux)
+}
+
+// ownOrigin allows no page but the server's own.
+var ownOrigin origins
+
+// guard refuses requests to the admin port that a web page of another site may have caused: by a name that is not
+// ours (DNS rebinding), or across sites. It applies to reads as well, as a profile costs CPU.
+func (a *admin) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch site := r.Header.Get("Sec-Fetch-Site"); {
+		case !a.hosts.allow(r.Host):
+			a.refuse(w, refusedHost, http.StatusMisdirectedRequest, foreignHost(r.Host))
+		case site == "cross-site", site == "same-site", !ownOrigin.allow(ws.FieldOf(r.Header["Origin"]), r.Host):
+			a.refuse(w, refusedCrossSite, http.StatusForbidden,
+				"a page of another site may not use the admin port: open its address directly")
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+// refuse answers a request that is not served, counts it, and ends its connection.
+func (a *admin) refuse(w http.ResponseWriter, why string, status int, text string) {
+	a.metrics.httpRefused.WithLabelValues(why).Inc()
+	w.Header().Set("Connection", "close")
+	http.Error(w, text, status)
 }
 
 func answer(w http.ResponseWriter, status int, body any) {
@@ -46,120 +94,4 @@ func answer(w http.ResponseWriter, status int, body any) {
 	if err := json.NewEncoder(w).Encode(body); err != nil {
 		return
 	}
-}
-
-type traffic struct {
-	Messages uint64 `json:"messages"`
-	Bytes    uint64 `json:"bytes"`
-}
-
-// connection is what GET /connections tells of one.
-type connection struct {
-	ID          uint64    `json:"id"`
-	Address     string    `json:"address"`
-	Rooms       []string  `json:"rooms"`
-	User        string    `json:"user,omitempty"`
-	Client      string    `json:"client,omitempty"` // its id in the SDK protocol
-	Since       time.Time `json:"since"`
-	LastSeen    time.Time `json:"last_seen"`
-	Received    traffic   `json:"received"`
-	Sent        traffic   `json:"sent"`
-	UnsentBytes int       `json:"unsent_bytes"`
-	Closing     string    `json:"closing,omitempty"` // the reason, once it is
-}
-
-// describe is called on c's shard.
-func describe(c *conn) connection {
-	clock := c.shard.hub.clock
-	// A newcomer that has said nothing counts as heard at a moment before it came.
-	seen := max(c.since, wheel.Tick(c.seen.Load()))
-	d := connection{
-		ID:       c.id,
-		Address:  c.address(),
-		Rooms:    c.joinedRooms(),
-		Since:    clock.wall(c.since),
-		LastSeen: clock.wall(seen),
-		Received: traffic{Messages: c.receivedMessages.Load(), Bytes: c.receivedBytes.Load()},
-		Sent:     traffic{Messages: c.sentMessages, Bytes: c.sentBytes},
-	}
-	if c.session != nil {
-		d.Client = c.session.client
-		if info := c.session.identity.Load(); info != nil {
-			d.User = info.User
-		}
-	}
-	if c.out != nil {
-		d.UnsentBytes = c.out.bytes
-	}
-	if reason := closeReason(c.reason.Load()); reason != stillOpen {
-		d.Closing = reason.String()
-	}
-	return d
-}
-
-// listConnections is GET /connections?after=ID&limit=N&room=NAME: a page in the order of the ids, which is the order of
-// arrival. "next" is the after of the page behind it.
-func (s *Server) listConnections(w http.ResponseWriter, r *http.Request) {
-	number := func(name string, preset, most uint64) (uint64, bool) {
-		text := r.URL.Query().Get(name)
-		if text == "" {
-			return preset, true
-		}
-		n, err := strconv.ParseUint(text, 10, 64)
-		return n, err == nil && n <= most
-	}
-	after, ok1 := number("after", 0, 1<<63)
-	limit, ok2 := number("limit", defaultPage, maxPage)
-	if !ok1 || !ok2 || limit == 0 {
-		answer(w, http.StatusBadRequest, map[string]string{"error": "after must be an id, limit 1 to 1000"})
-		return
-	}
-	room := r.URL.Query().Get("room")
-	var found []*conn
-	page := struct {
-		Connections []connection `json:"connections"`
-		Total       int64        `json:"total"`
-		Next        uint64       `json:"next,omitempty"`
-	}{Connections: []connection{}, Total: s.hub.live.Load()}
-	s.hub.call(func(sh *shard) {
-		found = found[:0]
-		for _, c := range sh.conns {
-			if c.id > after && (room == "" || slices.Contains(c.joinedRooms(), room)) {
-				found = append(found, c)
-			}
-		}
-		slices.SortFunc(found, func(a, b *conn) int { return cmp.Compare(a.id, b.id) })
-		// One more than the page, to know whether another follows.
-		for _, c := range found[:min(len(found), int(limit)+1)] {
-			page.Connections = append(page.Connections, describe(c))
-		}
-	})
-	slices.SortFunc(page.Connections, func(a, b connection) int { return cmp.Compare(a.ID, b.ID) })
-	if len(page.Connections) > int(limit) {
-		page.Connections = page.Connections[:limit]
-		page.Next = page.Connections[limit-1].ID
-	}
-	answer(w, http.StatusOK, page)
-}
-
-// closeConnection is DELETE /connections/{id}.
-func (s *Server) closeConnection(w http.ResponseWriter, r *http.Request) {
-	id, err := strconv.ParseUint(r.PathValue("id"), 10, 64)
-	if err != nil {
-		answer(w, http.StatusBadRequest, map[string]string{"error": "the id is a number"})
-		return
-	}
-	found := false
-	s.hub.call(func(sh *shard) {
-		if i := slices.IndexFunc(sh.conns, func(c *conn) bool { return c.id == id }); i >= 0 {
-			found = true
-			sh.conns[i].throwOut()
-		}
-	})
-	if !found {
-		answer(w, http.StatusNotFound, map[string]string{"error": "no such connection"})
-		return
-	}
-	s.log.Info("connection closed by the operator", "conn", id)
-	w.WriteHeader(http.StatusNoContent)
 }

@@ -69,7 +69,7 @@ func TestAnAnswerThatNobodyReadsIsCut(t *testing.T) {
 
 // socketsOf is how many sockets the server has that are not in the loop, and addresses that count one.
 func socketsOf(s *Server) int {
-	h := s.handshakes
+	h := s.edge.handshakes
 	n := h.length(h.waiting, h.answering, h.flushing, h.kept, h.asking, h.trusted)
 	s.hub.addressesMu.Lock()
 	defer s.hub.addressesMu.Unlock()
@@ -120,7 +120,7 @@ func TestAnswersThatNobodyReadsAreBounded(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 	before := runtime.NumGoroutine()
 	gather(t, s, maxAnswering+1500, crowdUnread)
-	h := s.handshakes
+	h := s.edge.handshakes
 	if got := h.length(h.answering); got > maxAnswering+1 { // one more may be on its way in
 		t.Errorf("got %d requests being answered, want %d at most", got, maxAnswering)
 	}
@@ -222,7 +222,7 @@ func TestMaxConnectionsCountsSocketsThatAreNotInTheLoop(t *testing.T) {
 	eventually(t, "those over the limit to be closed", func() bool {
 		return value(t, s, "throng_handshakes_total", handshakeEvicted) >= 51
 	})
-	if got := s.handshakes.count() + int(s.hub.live.Load()); got > most {
+	if got := s.edge.handshakes.count() + int(s.hub.live.Load()); got > most {
 		t.Errorf("got %d sockets, want %d at most", got, most)
 	}
 	dial(t, s, "lobby")
@@ -239,10 +239,10 @@ func TestSocketsMakeRoomForConnections(t *testing.T) {
 	for range most {
 		dialSmall(t, s, "127.0.0.1", "GET /ws HTTP/1.1\r\n")
 	}
-	eventually(t, "all to have come", func() bool { return s.handshakes.count() == most })
+	eventually(t, "all to have come", func() bool { return s.edge.handshakes.count() == most })
 	for i := range 20 {
 		dial(t, s, "lobby")
-		if got, want := s.handshakes.count(), most-i-1; got > want {
+		if got, want := s.edge.handshakes.count(), most-i-1; got > want {
 			t.Fatalf("got %d sockets beside %d connections, want %d at most", got, i+1, want)
 		}
 	}
@@ -367,17 +367,17 @@ func TestACallerWithTheKeyGoesLast(t *testing.T) {
 // A socket that waits for net/http to take it, and is evicted, ends.
 func TestWhoIsEvictedDoesNotWaitForHTTP(t *testing.T) {
 	s := startServer(t, nil)
-	d := &door{server: s, log: s.log, others: make(chan net.Conn), keyed: make(chan net.Conn), closed: make(chan struct{})}
+	d := &door{edge: s.edge, log: s.log, others: make(chan net.Conn), keyed: make(chan net.Conn), closed: make(chan struct{})}
 	ours, theirs := pipe(t)
 	t.Cleanup(func() { theirs.Close() })
 	c := &handshake{TCPConn: ours, read: []byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"), whole: true}
-	s.handshakes.begin(c)
+	s.edge.handshakes.begin(c)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		d.greet(c)
 	}()
-	if !s.handshakes.evictOldest() {
+	if !s.edge.handshakes.evictOldest() {
 		t.Fatal("nothing to evict")
 	}
 	select {
@@ -473,7 +473,7 @@ func TestEverySocketCountsForItsAddress(t *testing.T) {
 		}
 		return 0
 	}
-	h := s.handshakes
+	h := s.edge.handshakes
 	// held tests sockets that the server bears for a moment; where the machine was slow, again.
 	held := func(what, ip, request string, in *list.List) {
 		t.Helper()
@@ -538,10 +538,10 @@ func TestAHandshakeOnAKeptConnectionCountsOnce(t *testing.T) {
 func TestAKeptConnectionEndsInOrder(t *testing.T) {
 	t.Parallel()
 	s := startPrepared(t, nil, func(s *Server) {
-		if s.publicServer().IdleTimeout != 75*time.Second {
-			t.Errorf("got %v, want 75s", s.publicServer().IdleTimeout)
+		if s.edge.httpServer().IdleTimeout != 75*time.Second {
+			t.Errorf("got %v, want 75s", s.edge.httpServer().IdleTimeout)
 		}
-		s.keepFor = 50 * time.Millisecond
+		s.edge.keepFor = 50 * time.Millisecond
 	})
 	_, reader, resp := statusFrom(t, s, "127.0.0.1", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	if resp.Close {
@@ -585,12 +585,12 @@ func TestAHeadThatShowsTheKeyIsKnown(t *testing.T) {
 		"GET /app.js HTTP/1.1\r\nHost: x\r\nX-API-Key: " + key + "\r\n\r\n":                 false,
 		"POST /api/info HTTP/1.1\r\nHost: x\r\n: " + key + "\r\nX-API-Key: " + key + "\r\n": false,
 	} {
-		if got := s.showsKey([]byte(head)); got != want {
+		if got := s.edge.showsKey([]byte(head)); got != want {
 			t.Errorf("%q: got %v, want %v", head, got, want)
 		}
 	}
 	call(t, s, "info", `{}`)
-	eventually(t, "its connection to be kept apart", func() bool { return s.handshakes.length(s.handshakes.trusted) > 0 })
+	eventually(t, "its connection to be kept apart", func() bool { return s.edge.handshakes.length(s.edge.handshakes.trusted) > 0 })
 }
 
 // Requests of whoever has no key share a rate; the application's do not wait for them.
@@ -614,8 +614,8 @@ func TestRequestsWithoutTheKeyHaveARate(t *testing.T) {
 		}
 		return resp.StatusCode, resp.Body.Close()
 	}
-	s.requests.SetBurst(1)
-	s.requests.SetLimit(rate.Every(50 * time.Millisecond))
+	s.edge.requests.SetBurst(1)
+	s.edge.requests.SetLimit(rate.Every(50 * time.Millisecond))
 	start := time.Now()
 	for range 5 {
 		if code, err := get("/", ""); err != nil || code != http.StatusOK {
@@ -625,7 +625,7 @@ func TestRequestsWithoutTheKeyHaveARate(t *testing.T) {
 	if took := time.Since(start); took < 3*50*time.Millisecond {
 		t.Errorf("took %v for 5 requests, one each 50 ms", took)
 	}
-	s.requests.SetLimit(rate.Every(24 * time.Hour)) // of two more, one waits, and all others
+	s.edge.requests.SetLimit(rate.Every(24 * time.Hour)) // of two more, one waits, and all others
 	before := value(t, s, "throng_http_delayed_total", "")
 	const page = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 	for i, request := range []string{page + page, "POST " + guestPath + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}",

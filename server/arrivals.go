@@ -5,14 +5,9 @@ import (
 	"net/netip"
 	"sync"
 	"time"
-
-	"github.com/throng-chat/throng/server/netpoll"
 )
 
-const (
-	arrivalBurst      = 10 * time.Second // of new connections from one address
-	retryAfterSeconds = "2"
-)
+const arrivalBurst = 10 * time.Second // of new connections from one address
 
 // arrivals bounds the new connections a second of one address: coming and going is what no limit of a connection sees. One
 // with so many people behind it that all come at once, as after a restart, has a burst of ten seconds' worth.
@@ -45,30 +40,4 @@ func (a *arrivals) allow(from netip.Addr, now time.Duration) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.limit.allow(&a.meters[at], now, 1)
-}
-
-// cannedRefusal is a whole answer, for who is refused before anything is read or kept for it.
-func cannedRefusal(status, text string) []byte {
-	return []byte("HTTP/1.1 " + status + "\r\nContent-Type: text/plain; charset=utf-8\r\nRetry-After: " + retryAfterSeconds +
-		"\r\nConnection: close\r\n\r\n" + text + "\n")
-}
-
-const (
-	textTooOften    = "too many new connections a second from this address: come back later"
-	textAddressFull = "too many connections from this address: come back later"
-)
-
-var (
-	answerTooOften    = cannedRefusal("429 Too Many Requests", textTooOften)
-	answerAddressFull = cannedRefusal("503 Service Unavailable", textAddressFull)
-)
-
-// turnAway answers who has just been accepted, without waiting, and closes. What has come is read first: closing with bytes
-// unread would reset the connection, and a reset overtakes the answer.
-func (d *door) turnAway(a netpoll.Accepted, result string, answer []byte) {
-	d.server.metrics.handshakes.WithLabelValues(result).Inc()
-	a.ReadNow(d.head[:])
-	if err := a.Refuse(answer); err != nil {
-		d.log.Debug("turn a connection away", "error", err)
-	}
 }

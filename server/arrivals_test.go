@@ -53,7 +53,7 @@ func TestAnAddressComesSoOften(t *testing.T) {
 func TestNewConnectionsOfAnAddressAreLimited(t *testing.T) {
 	t.Parallel()
 	s := startPrepared(t, func(c *Config) { c.RateConnectionsAddress = 1 }, func(s *Server) {
-		s.arrivals.exempt = func(a netip.Addr) bool { return a == mustAddr("127.0.0.1") }
+		s.edge.arrivals.exempt = func(a netip.Addr) bool { return a == mustAddr("127.0.0.1") }
 	})
 	upgrade := upgradeRequest("localhost", sessionPath)
 	for i := range 10 {

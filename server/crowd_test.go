@@ -125,7 +125,7 @@ func TestUnfinishedHandshakesAreBounded(t *testing.T) {
 	s := startServer(t, nil)
 	gather(t, s, maxHandshakes+1500, crowdUnfinished)
 	// One more may be on its way in.
-	if got := s.handshakes.count(); got > maxHandshakes+1 {
+	if got := s.edge.handshakes.count(); got > maxHandshakes+1 {
 		t.Errorf("got %d unfinished handshakes held, want %d at most", got, maxHandshakes)
 	}
 	eventually(t, "those over the limit to be closed", func() bool {
@@ -180,14 +180,14 @@ func TestOneAddressMayNotHoldManyUnfinishedHandshakes(t *testing.T) {
 func TestAProxyMayHoldManyUnfinishedHandshakes(t *testing.T) {
 	s := startServer(t, func(c *Config) { c.TrustedProxies = []string{"127.0.0.1"} })
 	gather(t, s, maxHandshakesAddr+50, crowdUnfinished)
-	eventually(t, "all to have come", func() bool { return s.handshakes.count() >= maxHandshakesAddr+50 })
-	s.handshakes.mu.Lock()
-	for at := s.handshakes.waiting.Front(); at != nil; at = at.Next() {
+	eventually(t, "all to have come", func() bool { return s.edge.handshakes.count() >= maxHandshakesAddr+50 })
+	s.edge.handshakes.mu.Lock()
+	for at := s.edge.handshakes.waiting.Front(); at != nil; at = at.Next() {
 		at.Value.(*handshake).since = at.Value.(*handshake).since.Add(-2 * handshakeGrace)
 	}
-	s.handshakes.mu.Unlock()
+	s.edge.handshakes.mu.Unlock()
 	gather(t, s, 1, crowdUnfinished)
-	eventually(t, "one more to come", func() bool { return s.handshakes.count() >= maxHandshakesAddr+51 })
+	eventually(t, "one more to come", func() bool { return s.edge.handshakes.count() >= maxHandshakesAddr+51 })
 }
 
 // pipe is both ends of a TCP connection.

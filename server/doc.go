@@ -10,7 +10,7 @@
 //
 // and a connection comes and goes so:
 //
-//	door.run -> door.greet -> Server.admit -> hub.join or open -> shard.join: into the loop, its 101 -> ... -> conn.close
+//	door.run -> door.greet -> edge.admit -> hub.join or open -> shard.join: into the loop, its 101 -> ... -> conn.close
 //	(door.go; all that is no good handshake goes to net/http) -> shard.sendClose -> the peer ends TCP -> loop.onClose -> hub.leave
 //
 // A plain connection (/ws) is in one room and says bytes. One of the SDK protocol (/connection/websocket) has a session: it says

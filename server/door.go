@@ -35,7 +35,7 @@ const (
 // each: at thousands a second the collector then costs more than the handshake.
 type door struct {
 	*net.TCPListener
-	server    *Server
+	edge      *edge
 	log       *slog.Logger
 	complaint rate.Sometimes
 	acceptor  *netpoll.Acceptor
@@ -52,7 +52,8 @@ type door struct {
 // listenOptions let the kernel wait for the first bytes of a head, as long as the door would.
 var listenOptions = netpoll.ListenOptions{SendBuffer: sendBuffer, FirstBytes: headTimeout}
 
-func (s *Server) openDoor(address string) (*door, error) {
+// newDoor listens on address, host:port.
+func newDoor(address string, e *edge) (*door, error) {
 	tcp, err := netpoll.Listen(address, listenOptions)
 	if err != nil {
 		return nil, err
@@ -64,8 +65,8 @@ func (s *Server) openDoor(address string) (*door, error) {
 	d := &door{
 		TCPListener: tcp,
 		acceptor:    acceptor,
-		server:      s,
-		log:         s.log,
+		edge:        e,
+		log:         e.log,
 		complaint:   everySecond(),
 		others:      make(chan net.Conn),
 		keyed:       make(chan net.Conn),
@@ -129,7 +130,7 @@ func (d *door) run() error {
 
 // makeRoom closes an unfinished handshake, and waits a little.
 func (d *door) makeRoom(err error) {
-	freed := d.server.handshakes.evictOldest()
+	freed := d.edge.handshakes.evictOldest()
 	d.complaint.Do(func() {
 		d.log.Error("out of open files: connections wait; raise LimitNOFILE or lower --max-connections",
 			"error", err, "unfinished_handshake_closed", freed)
@@ -140,10 +141,10 @@ func (d *door) makeRoom(err error) {
 // welcome takes a whole handshake in at once. Others wait on a goroutine of their own, which ends when the head is read, or
 // its connection closed: by the peer, or by handshakes.
 func (d *door) welcome(a netpoll.Accepted) {
-	s := d.server
+	e := d.edge
 	peer := a.Peer.Addr()
-	proxied := s.proxies.trusted(peer)
-	if !proxied && !s.arrivals.allow(peer, s.hub.clock.now()) {
+	proxied := e.proxies.trusted(peer)
+	if !proxied && !e.arrivals.allow(peer, e.hub.clock.now()) {
 		d.turnAway(a, handshakeRate, answerTooOften)
 		return
 	}
@@ -153,7 +154,7 @@ func (d *door) welcome(a netpoll.Accepted) {
 		end := at + len(headEnd)
 		if as, source, ok := d.admit(nil, peer, read[:end]); ok {
 			nc, err := a.Socket()
-			s.enterLoop(nc, err, source, as, bytes.Clone(read[end:]))
+			e.enterLoop(nc, err, source, as, bytes.Clone(read[end:]))
 			return
 		}
 	}
@@ -161,13 +162,13 @@ func (d *door) welcome(a netpoll.Accepted) {
 	if !proxied {
 		c.address = household(peer)
 	}
-	if !s.countSocket(c) {
+	if !e.countSocket(c) {
 		d.turnAway(a, handshakeFull, answerAddressFull)
 		return
 	}
 	var err error
 	if c.TCPConn, err = a.TCP(); err != nil {
-		s.handshakes.end(c)
+		e.handshakes.end(c)
 		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
 			d.makeRoom(err)
 		} else {
@@ -175,7 +176,7 @@ func (d *door) welcome(a netpoll.Accepted) {
 		}
 		return
 	}
-	s.handshakes.begin(c)
+	e.handshakes.begin(c)
 	d.greeting.Go(func() { d.greet(c) })
 }
 
@@ -184,8 +185,8 @@ func (d *door) greet(c *handshake) {
 	end, malformed, err := c.readHead()
 	if err == nil && malformed == "" && end > 0 {
 		if as, source, ok := d.admit(c, c.peer, c.read[:end]); ok {
-			d.server.handshakes.end(c)
-			d.server.enter(c.TCPConn, source, as, bytes.Clone(c.read[end:]))
+			d.edge.handshakes.end(c)
+			d.edge.enter(c.TCPConn, source, as, bytes.Clone(c.read[end:]))
 			return
 		}
 	}
@@ -194,8 +195,8 @@ func (d *door) greet(c *handshake) {
 		d.refuseHead(c, malformed)
 	case err == nil:
 		to := d.others
-		if d.server.showsKey(c.read[:end]) {
-			d.server.handshakes.trust(c)
+		if d.edge.showsKey(c.read[:end]) {
+			d.edge.handshakes.trust(c)
 			to = d.keyed
 		}
 		select {
@@ -205,7 +206,7 @@ func (d *door) greet(c *handshake) {
 		case <-d.closed:
 		}
 	}
-	d.server.handshakes.end(c)
+	d.edge.handshakes.end(c)
 	if err := c.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 		d.log.Debug("close a handshake", "error", err)
 	}
@@ -217,15 +218,15 @@ const firstRead = 4096 // nearly all heads are shorter
 // and net/http answers. A head that ws.ParseHead is not sure of is not judged here: net/http's Server refuses more than its parser does.
 func (d *door) admit(c *handshake, peer netip.Addr, head []byte) (as welcome, source *address, ok bool) {
 	var h ws.Head
-	s := d.server
+	e := d.edge
 	if !ws.ParseHead(head, &h) || !isSocket(h.Path) || h.Lines > maxHeadLines {
 		return as, nil, false
 	}
-	as, no := s.admit(&h)
+	as, no := e.admit(&h)
 	if no != nil || as.asked {
 		return as, nil, false
 	}
-	source, no = s.reserve(c, peer, s.proxies.source(peer, h.Forwarded.Value), &as)
+	source, no = e.reserve(c, peer, e.proxies.source(peer, h.Forwarded.Value), &as)
 	return as, source, no == nil
 }
 
@@ -257,7 +258,7 @@ func (c *handshake) readHead() (end int, malformed string, err error) {
 // refuseHead answers 400 and waits for the peer to end, so that the answer is not lost to a reset. The time and the number of those who
 // are waited for, handshakes bounds.
 func (d *door) refuseHead(c *handshake, reason string) {
-	d.server.metrics.handshakes.WithLabelValues(handshakeMalformed).Inc()
+	d.edge.metrics.handshakes.WithLabelValues(handshakeMalformed).Inc()
 	text := "400 Bad Request: " + reason + "\n"
 	_, err := fmt.Fprintf(c.TCPConn, "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(text), text)
 	if err == nil {

@@ -123,11 +123,11 @@ func TestWhatFollowsAHeadInPiecesIsHeard(t *testing.T) {
 	c := &client{t: t, conn: conn}
 	hello := upgradeRequest(s.Addr().String(), "/ws?room=lobby")
 	c.write([]byte(hello[:20]))
-	eventually(t, "the rest to be waited for", func() bool { return s.handshakes.count() == 1 })
+	eventually(t, "the rest to be waited for", func() bool { return s.edge.handshakes.count() == 1 })
 	c.write(ws.AppendMaskedFrame([]byte(hello[20:]), ws.OpText, 7, []byte("first words")))
 	c.switched()
 	c.hear(ws.OpText, "first words")
-	h := s.handshakes
+	h := s.edge.handshakes
 	if got := h.length(h.waiting, h.answering, h.flushing, h.kept, h.asking, h.trusted); got != 0 {
 		t.Errorf("got %d handshakes counted, want none", got)
 	}
@@ -141,11 +141,11 @@ func TestARequestWithTheKeyGoesAhead(t *testing.T) {
 		if keyed {
 			request += "X-API-Key: " + s.cfg.API.Key + "\r\n"
 		}
-		d := &door{server: s, log: s.log, others: make(chan net.Conn), keyed: make(chan net.Conn), closed: make(chan struct{})}
+		d := &door{edge: s.edge, log: s.log, others: make(chan net.Conn), keyed: make(chan net.Conn), closed: make(chan struct{})}
 		ours, theirs := pipe(t)
 		t.Cleanup(func() { theirs.Close(); ours.Close() })
 		c := &handshake{TCPConn: ours, read: []byte(request + "\r\n{}")}
-		s.handshakes.begin(c)
+		s.edge.handshakes.begin(c)
 		go d.greet(c)
 		select {
 		case <-d.keyed:
@@ -159,7 +159,7 @@ func TestARequestWithTheKeyGoesAhead(t *testing.T) {
 		case <-time.After(patience):
 			t.Fatal("goes nowhere")
 		}
-		s.handshakes.end(c)
+		s.edge.handshakes.end(c)
 	}
 }
 

@@ -67,73 +67,73 @@ type guestAnswer struct {
 }
 
 // serveGuest answers guestPath. It is no more for pages of other origins than the sockets are.
-func (s *Server) serveGuest(w http.ResponseWriter, r *http.Request) {
+func (e *edge) serveGuest(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Vary", "Origin")
 	refuse := func(status int, text string) {
-		s.leaveBody(w, r)
+		e.leaveBody(w, r)
 		http.Error(w, text, status)
 	}
-	if !s.origins.allow(ws.FieldOf(r.Header["Origin"]), r.Host) {
+	if !e.origins.allow(ws.FieldOf(r.Header["Origin"]), r.Host) {
 		refuse(http.StatusForbidden, foreignOrigin(r.Header.Get("Origin")))
 		return
 	}
 	if origin := r.Header.Get("Origin"); origin != "" {
 		h.Set("Access-Control-Allow-Origin", origin)
 	}
-	from := s.sourceOf(r)
+	from := e.sourceOf(r)
 	switch {
 	case r.Method == http.MethodOptions:
 		// Browsers ask before a page of another origin sends JSON.
 		h.Set("Access-Control-Allow-Methods", http.MethodPost)
 		h.Set("Access-Control-Allow-Headers", "Content-Type")
-		s.leaveBody(w, r)
+		e.leaveBody(w, r)
 		w.WriteHeader(http.StatusNoContent)
 		return
 	case r.Method != http.MethodPost:
 		h.Set("Allow", "POST, OPTIONS")
 		refuse(http.StatusMethodNotAllowed, "only POST")
 		return
-	case !s.hub.guests:
+	case !e.hub.guests:
 		refuse(http.StatusForbidden, "guests are not let in: connect with a token, or start the server with --guests on")
 		return
-	case !s.guests.mayAsk(from, s.hub.clock.now()):
-		s.metrics.httpRefused.WithLabelValues(refusedRate).Inc()
+	case !e.guests.mayAsk(from, e.hub.clock.now()):
+		e.metrics.httpRefused.WithLabelValues(refusedRate).Inc()
 		h.Set("Retry-After", retryAfterSeconds)
 		refuse(http.StatusTooManyRequests, fmt.Sprintf("more than %d guests a second from this address: come back later", guestRate))
 		return
 	}
-	s.answerGuest(w, r, from, refuse)
+	e.answerGuest(w, r, from, refuse)
 }
 
 // answerGuest takes one of the places of guest requests, waits for the body, and answers with a token.
-func (s *Server) answerGuest(w http.ResponseWriter, r *http.Request, from netip.Addr, refuse func(status int, text string)) {
+func (e *edge) answerGuest(w http.ResponseWriter, r *http.Request, from netip.Addr, refuse func(status int, text string)) {
 	h := w.Header()
 	full := func() {
-		s.metrics.httpRefused.WithLabelValues(refusedFull).Inc()
+		e.metrics.httpRefused.WithLabelValues(refusedFull).Inc()
 		h.Set("Retry-After", retryAfterSeconds)
 		refuse(http.StatusServiceUnavailable, fmt.Sprintf("%d guest requests in progress: retry after %s s", maxGuestsWait, retryAfterSeconds))
 	}
 	socket := http.NewResponseController(w)
-	if err := socket.SetReadDeadline(time.Now().Add(s.guests.timeout)); err != nil {
+	if err := socket.SetReadDeadline(time.Now().Add(e.guests.timeout)); err != nil {
 		refuse(http.StatusInternalServerError, fmt.Sprintf("time for the body not limited: %v", err))
 		return
 	}
-	place := s.guests.bodies.enter(from, func() {
+	place := e.guests.bodies.enter(from, func() {
 		if err := socket.SetReadDeadline(time.Now()); err != nil {
-			s.log.Debug("body not cut off", "error", err)
+			e.log.Debug("body not cut off", "error", err)
 		}
 	})
 	if place == nil {
 		full()
 		return
 	}
-	defer s.guests.bodies.leave(place)
+	defer e.guests.bodies.leave(place)
 	var req guestRequest
 	status, err := readGuest(w, r, &req)
-	if inTime := s.guests.bodies.arrived(place); !inTime && err != nil {
+	if inTime := e.guests.bodies.arrived(place); !inTime && err != nil {
 		full()
 		return
 	} else if !inTime {
@@ -141,19 +141,19 @@ func (s *Server) answerGuest(w http.ResponseWriter, r *http.Request, from netip.
 	}
 	if err != nil {
 		if status == http.StatusRequestTimeout {
-			s.metrics.httpRefused.WithLabelValues(refusedSlow).Inc()
+			e.metrics.httpRefused.WithLabelValues(refusedSlow).Inc()
 		}
 		refuse(status, err.Error())
 		return
 	}
-	answer, status, err := s.admitGuest(req, time.Now())
+	answer, status, err := e.admitGuest(req, time.Now())
 	if err != nil {
 		http.Error(w, err.Error(), status)
 		return
 	}
 	h.Set("Content-Type", "application/json")
 	if err := json.NewEncoder(w).Encode(answer); err != nil {
-		s.log.Debug("guest not answered", "error", err)
+		e.log.Debug("guest not answered", "error", err)
 	}
 }
 
@@ -177,23 +177,23 @@ func readGuest(w http.ResponseWriter, r *http.Request, into *guestRequest) (stat
 }
 
 // admitGuest makes the token, or says with which status it is refused. Who a guest is, only a token of ours can say.
-func (s *Server) admitGuest(req guestRequest, now time.Time) (a guestAnswer, status int, err error) {
+func (e *edge) admitGuest(req guestRequest, now time.Time) (a guestAnswer, status int, err error) {
 	user := ""
 	if req.Token != "" {
-		was, err := s.hub.tokens.Connect(req.Token, now.Add(-guestGrace))
+		was, err := e.hub.tokens.Connect(req.Token, now.Add(-guestGrace))
 		switch {
 		case errors.Is(err, token.ErrExpired):
 			return a, http.StatusUnauthorized, fmt.Errorf("token: it ended more than %v ago: ask without it, to be somebody new", guestGrace)
-		case err != nil || !was.Guest || s.hub.moderation.refuses(was.User, credential{was.ID, was.IssuedAt}):
+		case err != nil || !was.Guest || e.hub.moderation.refuses(was.User, credential{was.ID, was.IssuedAt}):
 			return a, http.StatusUnauthorized, errors.New("token: it is no guest's of this server: ask without it, to be somebody new")
 		}
 		user = was.User
 	}
 	a.TTL = int(guestLifetime / time.Second)
-	if a.Token, err = s.hub.tokens.Guest(req.Name, user, now, guestLifetime); err != nil {
+	if a.Token, err = e.hub.tokens.Guest(req.Name, user, now, guestLifetime); err != nil {
 		return a, http.StatusBadRequest, err
 	}
-	claims, err := s.hub.tokens.Connect(a.Token, now)
+	claims, err := e.hub.tokens.Connect(a.Token, now)
 	if err != nil {
 		return a, http.StatusInternalServerError, fmt.Errorf("the new token is not believed: %w", err)
 	}

@@ -186,7 +186,7 @@ func TestAGuestsBodyIsWaitedForOnlySoLong(t *testing.T) {
 	if resp.StatusCode != http.StatusRequestTimeout || !resp.Close {
 		t.Errorf("got %s %q, close %v; want 408, then the end", resp.Status, text, resp.Close)
 	}
-	eventually(t, "the place to be free", func() bool { return s.guests.bodies.length() == 0 })
+	eventually(t, "the place to be free", func() bool { return s.edge.guests.bodies.length() == 0 })
 }
 
 func TestGuestsOfOneAddressAreRateLimited(t *testing.T) {
@@ -213,7 +213,7 @@ func TestGuestsOfOneAddressAreRateLimited(t *testing.T) {
 
 	s := startServer(t, nil)
 	for range guestRate*burstSeconds + 1 {
-		s.guests.mayAsk(netip.MustParseAddr("127.0.0.1"), time.Hour)
+		s.edge.guests.mayAsk(netip.MustParseAddr("127.0.0.1"), time.Hour)
 	}
 	resp, _ := signIn(t, s, `{"name":"Ann"}`)
 	if resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") == "" {

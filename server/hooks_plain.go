@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -16,63 +16,46 @@ import (
 // maxAskedPlain is how many handshakes of plain clients may wait for the application: each costs a socket and a goroutine.
 const maxAskedPlain = 512
 
-var errHandshakeGone = errors.New("the client has gone")
+var (
+	errHandshakeGone = errors.New("the client has gone")
+	errPlainCrowded  = errors.New("too many connections wait for the application")
+)
+
+// plainDenied is an error: the application does not let a plain client in. It says why.
+type plainDenied string
+
+func (d plainDenied) Error() string { return "the application refused: " + string(d) }
 
 // asksPlain reports whether the application is asked before a plain client is let in.
 func (h *hooks) asksPlain() bool { return h.wants(onConnect) || h.wants(onSubscribe) }
 
-// askPlain asks the application whether a plain client may connect and enter a room, or returns why it is refused. The client is
-// nobody in particular, and in that one room for as long as it wishes: an answer that says otherwise cannot be kept, and refuses it.
-// It blocks until the application has answered, for twice the time-out of webhooks at most, or the client has gone.
-func (s *Server) askPlain(w http.ResponseWriter, r *http.Request, room string) *refusal {
-	h := s.hub.hooks
-	// The times of the public server are for requests that it can answer by itself. What follows has an end of its own.
-	c := http.NewResponseController(w)
-	if err := errors.Join(c.SetReadDeadline(time.Time{}), c.SetWriteDeadline(time.Time{})); err != nil {
-		return failedApplication(err)
-	}
-	defer func() {
-		if err := c.SetWriteDeadline(time.Now().Add(headTimeout)); err != nil {
-			s.log.Debug("time for the answer not limited", "error", err)
-		}
-	}()
-	from, makeRoom := s.sourceOf(r), make(chan struct{})
+// admitPlain asks the application whether a plain client of an address may connect and enter a room. The client is nobody in particular,
+// and in that one room for as long as it wishes: an answer that says otherwise cannot be kept, and refuses it. The error is a plainDenied,
+// errPlainCrowded, or says why there was no answer. admitPlain blocks until the application has answered, for twice the time-out of
+// webhooks at most, or ctx is done, as the client has gone.
+func (h *hooks) admitPlain(ctx context.Context, from netip.Addr, room string) error {
+	makeRoom := make(chan struct{})
 	at := h.plain.enter(from, func() { close(makeRoom) })
 	if at == nil {
-		return busyApplication()
+		return errPlainCrowded
 	}
 	defer h.plain.leave(at)
-	answered := make(chan *refusal, 1)
-	if !h.admitters.do(from, func() { answered <- h.aboutPlain(r.Context(), room) }, func() { answered <- busyApplication() }) {
-		return busyApplication()
+	answered := make(chan error, 1)
+	if !h.admitters.do(from, func() { answered <- h.aboutPlain(ctx, room) }, func() { answered <- errPlainCrowded }) {
+		return errPlainCrowded
 	}
 	select {
-	case no := <-answered:
-		if no == nil && s.hub.draining.Load() {
-			return stopping()
-		}
-		return no
+	case err := <-answered:
+		return err
 	case <-makeRoom:
-		return busyApplication()
-	case <-r.Context().Done():
-		return failedApplication(errHandshakeGone)
+		return errPlainCrowded
+	case <-ctx.Done():
+		return errHandshakeGone
 	}
-}
-
-func busyApplication() *refusal {
-	return &refusal{handshakeFull, http.StatusServiceUnavailable, "too many connections wait for the application: come back later"}
-}
-
-func failedApplication(err error) *refusal {
-	return &refusal{handshakeFailed, http.StatusServiceUnavailable, fmt.Sprintf("the application did not answer (%v): come back later", err)}
-}
-
-func deniedByApplication(format string, args ...any) *refusal {
-	return &refusal{handshakeForbidden, http.StatusForbidden, "the application refused: " + fmt.Sprintf(format, args...)}
 }
 
 // aboutPlain asks about each event that is configured, in the order in which an SDK client would meet them.
-func (h *hooks) aboutPlain(ctx context.Context, room string) *refusal {
+func (h *hooks) aboutPlain(ctx context.Context, room string) error {
 	life, cancel := context.WithCancel(h.life)
 	defer cancel()
 	defer context.AfterFunc(ctx, cancel)()
@@ -91,26 +74,22 @@ func (h *hooks) aboutPlain(ctx context.Context, room string) *refusal {
 		a, err := h.client.Ask(life, q)
 		switch {
 		case err != nil && ctx.Err() != nil:
-			return failedApplication(errHandshakeGone)
+			return errHandshakeGone
 		case err != nil:
 			h.complain(event, err)
-			return failedApplication(errors.New("webhook failed"))
+			return errors.New("webhook failed")
 		case a.Disconnect != nil:
-			return deniedByApplication("%s", a.Disconnect.Reason)
+			return plainDenied(a.Disconnect.Reason)
 		case a.Error != nil:
-			return deniedByApplication("%s", a.Error.Message)
+			return plainDenied(a.Error.Message)
 		case a.User != "":
-			return deniedByApplication("it names a user, and a plain client has none: connect to %s", sessionPath)
+			return plainDenied("it names a user, and a plain client has none: connect to " + sessionPath)
 		case !a.ExpireAt.IsZero():
-			return deniedByApplication("it limits the time (%s), and a plain client cannot renew it: connect to %s", a.ExpireAt.UTC().Format(time.RFC3339), sessionPath)
+			return plainDenied(fmt.Sprintf("it limits the time (%s), and a plain client cannot renew it: connect to %s",
+				a.ExpireAt.UTC().Format(time.RFC3339), sessionPath))
 		}
 		_, named := a.Subs[room]
 		given = named || slices.Contains(a.Channels, room)
 	}
 	return nil
-}
-
-// stopping is the answer to a handshake during the drain.
-func stopping() *refusal {
-	return &refusal{handshakeDraining, http.StatusServiceUnavailable, "the server is stopping: come back in a moment"}
 }

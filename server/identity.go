@@ -344,12 +344,3 @@ func asJSON(data []byte) []byte {
 	}
 	return fitted(cfjson.AppendString(nil, base64.StdEncoding.EncodeToString(data)))
 }
-
-// LetsGuestsIn says whether somebody who brings no token may come in.
-func (s *Server) LetsGuestsIn() bool { return s.hub.guests }
-
-// OtherRooms returns who may use rooms that no pattern fits: "open", "signed-in" or "closed".
-func (s *Server) OtherRooms() string { return s.cfg.OtherRooms }
-
-// KnowsTokens says whether there is a key that tokens are believed by, besides the guests' own.
-func (s *Server) KnowsTokens() bool { return s.hub.tokens.Enabled() }

@@ -77,22 +77,22 @@ func TestASeatIsReservedBeforeTheHandshakeIsAnswered(t *testing.T) {
 	} {
 		request.Header.Set(name, value)
 	}
-	first, no := s.admitRequest(request)
+	first, no := s.edge.admitRequest(request)
 	if no != nil {
 		t.Fatal(no.reason)
 	}
 	second := first // both were admitted before either joined
-	source, no := s.reserve(nil, netip.Addr{}, netip.Addr{}, &first)
+	source, no := s.edge.reserve(nil, netip.Addr{}, netip.Addr{}, &first)
 	if no != nil {
 		t.Fatal(no.reason)
 	}
-	if _, no := s.reserve(nil, netip.Addr{}, netip.Addr{}, &second); no == nil || no.status != http.StatusServiceUnavailable {
+	if _, no := s.edge.reserve(nil, netip.Addr{}, netip.Addr{}, &second); no == nil || no.status != http.StatusServiceUnavailable {
 		t.Fatalf("got %+v for the second of one seat, want 503", no)
 	}
 	c := connectSDK(t, s, "")
 	c.say(`{"id":2,"subscribe":{"channel":"x"}}`)
 	c.want(`{"id":2,"error":{"code":106,"message":"limit exceeded"}}`)
-	s.giveBack(source, first.seat)
+	s.edge.giveBack(source, first.seat)
 	if got := s.hub.rooms.count(); got != 0 {
 		t.Errorf("got %d rooms after the seat was given back, want none", got)
 	}

@@ -1,5 +1,8 @@
 package server
 
+// sessionPath is where SDK clients connect. It stands in the texts that refuse plain clients.
+const sessionPath = "/connection/websocket"
+
 // deed is what somebody may or may not do in a room.
 type deed uint8
 

@@ -19,7 +19,7 @@ func slowGuest(t *testing.T, s *Server, ip string) net.Conn {
 func TestSlowBodiesKeepNobodyElseOut(t *testing.T) {
 	t.Parallel()
 	const places, addresses, each = 24, 6, 6
-	s := startPrepared(t, nil, func(s *Server) { s.guests.bodies, s.guests.timeout = newPlaces(places, false), patience })
+	s := startPrepared(t, nil, func(s *Server) { s.edge.guests.bodies, s.edge.guests.timeout = newPlaces(places, false), patience })
 	head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: ", guestPath, s.Addr())
 	for i := range addresses * each {
 		slowGuest(t, s, fmt.Sprintf("127.0.1.%d", 1+i%addresses))
@@ -38,7 +38,7 @@ func TestSlowBodiesKeepNobodyElseOut(t *testing.T) {
 	if got := value(t, s, "throng_http_refused_total", refusedFull); got <= refused || got > refused+honest {
 		t.Errorf("got %v refused, want some of the slow ones more than %d", got, refused)
 	}
-	if got := s.guests.bodies.length(); got > places {
+	if got := s.edge.guests.bodies.length(); got > places {
 		t.Errorf("got %d in progress, want %d at most", got, places)
 	}
 }
@@ -46,9 +46,9 @@ func TestSlowBodiesKeepNobodyElseOut(t *testing.T) {
 // A request that has to make room is told so, and that it can come again.
 func TestAGuestThatMakesRoomIsToldWhen(t *testing.T) {
 	t.Parallel()
-	s := startPrepared(t, nil, func(s *Server) { s.guests.bodies, s.guests.timeout = newPlaces(1, false), patience })
+	s := startPrepared(t, nil, func(s *Server) { s.edge.guests.bodies, s.edge.guests.timeout = newPlaces(1, false), patience })
 	slow := slowGuest(t, s, "127.0.0.1")
-	eventually(t, "the slow body to come", func() bool { return s.guests.bodies.length() == 1 })
+	eventually(t, "the slow body to come", func() bool { return s.edge.guests.bodies.length() == 1 })
 	guest(t, s, "Ann", "")
 	resp, err := http.ReadResponse(bufio.NewReader(slow), nil)
 	if err != nil {
@@ -57,7 +57,7 @@ func TestAGuestThatMakesRoomIsToldWhen(t *testing.T) {
 	if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" || !resp.Close {
 		t.Errorf("got %s, Retry-After %q, close %v; want 503, when to come again, then the end", resp.Status, resp.Header.Get("Retry-After"), resp.Close)
 	}
-	eventually(t, "the places to be free", func() bool { return s.guests.bodies.length() == 0 })
+	eventually(t, "the places to be free", func() bool { return s.edge.guests.bodies.length() == 0 })
 }
 
 func TestTheHeaviestAddressMakesRoom(t *testing.T) {

@@ -194,7 +194,7 @@ func TestWhoMayUseRoomsThatNoPatternFits(t *testing.T) {
 			}
 			token := map[string]string{"nobody": "", "user": userToken("ann")}[who]
 			if who == "guest" {
-				answer, _, err := s.admitGuest(guestRequest{Name: "Gus"}, s.hub.moderation.now())
+				answer, _, err := s.edge.admitGuest(guestRequest{Name: "Gus"}, s.hub.moderation.now())
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -12,8 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/token"
@@ -26,26 +24,16 @@ const (
 
 // Server is one chat server. Make it with New, then call Run, once.
 type Server struct {
-	cfg        Config
-	log        *slog.Logger // in front of logs
-	logs       *logqueue.Queue
-	metrics    *metrics
-	hub        *hub
-	handshakes *handshakes
-	arrivals   *arrivals
-	keepFor    time.Duration // an HTTP connection without a request
-	guests     *guests
-	proxies    proxies
-	origins    origins
-	api        *api // nil for none
-	complaint  rate.Sometimes
-	requests   *rate.Limiter // of anybody who does not show the API key
-	files      int           // the open-file limit
-	hosts      hosts
-	checksHost bool // on the public port
+	cfg     Config
+	log     *slog.Logger // in front of logs
+	logs    *logqueue.Queue
+	metrics *metrics
+	hub     *hub
+	files   int // the open-file limit
 
-	public *door
-	admin  net.Listener // nil for none
+	api   *api // nil for none
+	edge  *edge
+	admin *admin // nil for none
 }
 
 // New opens the ports and starts nothing yet. An error that wraps syscall.EADDRINUSE names the address in use. Log records wait
@@ -63,24 +51,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	}
 	logs := logqueue.New(log.Handler())
 	log = slog.New(logs)
-	s := &Server{
-		cfg:       cfg,
-		log:       log,
-		logs:      logs,
-		metrics:   newMetrics(closeLabels()),
-		guests:    newGuests(),
-		complaint: everySecond(),
-		requests:  rate.NewLimiter(requestRate, requestBurst),
-		files:     files,
-		hosts:     cfg.Hosts,
-		keepFor:   keptTimeout,
-	}
-	if s.proxies, err = parseProxies(cfg.TrustedProxies); err != nil {
-		return nil, err
-	}
-	if s.origins, err = parseOrigins(cfg.Origins); err != nil {
-		return nil, fmt.Errorf("origin: want %w", err)
-	}
+	s := &Server{log: log, logs: logs, metrics: newMetrics(closeLabels()), files: files}
 	hooks, err := newHooks(cfg.Webhooks, log, s.metrics)
 	if err != nil {
 		return nil, fmt.Errorf("webhooks: %w", err)
@@ -89,40 +60,59 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("token: %w", err)
 	}
-	s.cfg.OtherRooms = cfg.otherRooms(tokens.Enabled())
-	s.hub = newHub(s.cfg, log, s.metrics, tokens, shardCount(runtime.GOMAXPROCS(0)))
+	cfg.OtherRooms = cfg.otherRooms(tokens.Enabled())
+	s.cfg = cfg
+	s.hub = newHub(cfg, log, s.metrics, tokens, shardCount(runtime.GOMAXPROCS(0)))
 	s.hub.hooks = hooks
-	s.api = newAPI(s.hub, s.cfg)
-	s.handshakes = newHandshakes(log, s.metrics, func() int {
-		// Those that are being closed have files too. A full server has a few besides, to refuse with.
-		return max(minSockets, s.cfg.MaxConnections-2*minSockets-int(s.hub.live.Load()))
-	})
-	s.handshakes.release = s.hub.releaseAddress
-	s.arrivals = newArrivals(cfg.RateConnectionsAddress, s.proxies)
-	if s.public, err = s.openDoor(cfg.Listen); err != nil {
+	s.api = newAPI(s.hub, cfg)
+	if err := s.listen(); err != nil {
 		return nil, err
 	}
-	s.checksHost = len(s.hosts) > 0 || isLoopback(s.public.Addr())
-	if cfg.Admin != "off" {
-		if s.admin, err = netpoll.Listen(cfg.Admin, listenOptions); err != nil {
-			return nil, errors.Join(err, s.public.Close())
-		}
-	}
 	return s, nil
+}
+
+// listen opens the ports.
+func (s *Server) listen() (err error) {
+	s.edge, err = newEdge(edgeConfig{
+		listen:                 s.cfg.Listen,
+		hosts:                  s.cfg.Hosts,
+		origins:                s.cfg.Origins,
+		trustedProxies:         s.cfg.TrustedProxies,
+		maxConnections:         s.cfg.MaxConnections,
+		maxConnectionsAddress:  s.cfg.MaxConnectionsAddress,
+		rateConnectionsAddress: s.cfg.RateConnectionsAddress,
+	}, s.hub, s.apiOn("listen"), s.metrics, s.log)
+	if err != nil || s.cfg.Admin == "off" {
+		return err
+	}
+	listener, err := netpoll.Listen(s.cfg.Admin, listenOptions)
+	if err != nil {
+		return errors.Join(err, s.edge.door.Close())
+	}
+	s.admin = newAdmin(listener, s.cfg.Hosts, s.hub, s.apiOn("admin"), s.metrics, s.log)
+	return nil
+}
+
+// apiOn is the server API where it is on that port, else nil.
+func (s *Server) apiOn(port string) *api {
+	if s.cfg.API.On != port {
+		return nil
+	}
+	return s.api
 }
 
 // shardCount is one a core.
 func shardCount(cores int) int { return min(cores, maxShards) }
 
 // Addr is where the chat listens.
-func (s *Server) Addr() net.Addr { return s.public.Addr() }
+func (s *Server) Addr() net.Addr { return s.edge.door.Addr() }
 
 // AdminAddr is where health and metrics listen, nil for nowhere.
 func (s *Server) AdminAddr() net.Addr {
 	if s.admin == nil {
 		return nil
 	}
-	return s.admin.Addr()
+	return s.admin.listener.Addr()
 }
 
 // Logger returns the server's log, which never blocks. Its records are written while Run runs.
@@ -130,6 +120,15 @@ func (s *Server) Logger() *slog.Logger { return s.log }
 
 // MaxConnections is how many connections are taken at a time.
 func (s *Server) MaxConnections() int { return s.cfg.MaxConnections }
+
+// LetsGuestsIn says whether somebody who brings no token may come in.
+func (s *Server) LetsGuestsIn() bool { return s.hub.guests }
+
+// OtherRooms returns who may use rooms that no pattern fits: "open", "signed-in" or "closed".
+func (s *Server) OtherRooms() string { return s.cfg.OtherRooms }
+
+// KnowsTokens says whether there is a key that tokens are believed by, besides the guests' own.
+func (s *Server) KnowsTokens() bool { return s.hub.tokens.Enabled() }
 
 // Shards is how many goroutines write, and pollers read.
 func (s *Server) Shards() int { return len(s.hub.shards) }
@@ -143,10 +142,9 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.hub.loop, err = newLoop(len(s.hub.shards), s.files, s.hub); err != nil {
 		return err
 	}
-	s.hub.heartbeat = newHeartbeat(s.hub, s.cfg, s.handshakes)
+	s.hub.heartbeat = newHeartbeat(s.hub, s.cfg, s.edge.handshakes)
 	watchHub(s.metrics, s.hub)
 	watchLog(s.metrics, s.logs)
-	s.handshakes.watch(s.metrics)
 
 	var owners sync.WaitGroup
 	for _, sh := range s.hub.shards {
@@ -176,8 +174,8 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 
 	serving.Go(func() {
-		if err := s.public.run(); err != nil {
-			failed <- fmt.Errorf("accept on %s: %w", s.public.Addr(), err)
+		if err := s.edge.door.run(); err != nil {
+			failed <- fmt.Errorf("accept on %s: %w", s.Addr(), err)
 		}
 	})
 
@@ -192,9 +190,7 @@ func (s *Server) Run(ctx context.Context) error {
 		s.end(server)
 	}
 	serving.Wait()
-	for s.handshakes.evictOldest() {
-	}
-	s.public.greeting.Wait()
+	s.edge.end()
 	for _, sh := range s.hub.shards {
 		close(sh.quit)
 	}
@@ -211,14 +207,9 @@ func (s *Server) Run(ctx context.Context) error {
 
 // httpServers are those of the public and the admin port, each with where it listens.
 func (s *Server) httpServers() (servers []*http.Server, listeners []net.Listener) {
-	servers, listeners = append(servers, s.publicServer()), append(listeners, s.public)
+	servers, listeners = append(servers, s.edge.httpServer()), append(listeners, s.edge.door)
 	if s.admin != nil {
-		servers = append(servers, &http.Server{
-			Handler:           s.adminRoutes(),
-			ReadHeaderTimeout: headTimeout,
-			ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-		})
-		listeners = append(listeners, s.admin)
+		servers, listeners = append(servers, s.admin.httpServer()), append(listeners, s.admin.listener)
 	}
 	return servers, listeners
 }
@@ -240,7 +231,7 @@ func (s *Server) end(server *http.Server) {
 func (s *Server) drain() {
 	start := time.Now()
 	s.hub.draining.Store(true)
-	if err := s.public.Close(); err != nil {
+	if err := s.edge.door.Close(); err != nil {
 		s.log.Debug("close listener", "error", err)
 	}
 	told := s.hub.live.Load()
@@ -280,5 +271,3 @@ func (s *Server) settle(quit <-chan struct{}) {
 }
 
 func abs(n int64) int64 { return max(n, -n) }
-
-func everySecond() rate.Sometimes { return rate.Sometimes{Interval: time.Second} }

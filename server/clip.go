@@ -1,0 +1,9 @@
+package server
+
+// clip bounds what strangers can put into a log line; slog escapes it.
+func clip(s string) string {
+	if len(s) > 256 {
+		return s[:256] + "..."
+	}
+	return s
+}

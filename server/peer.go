@@ -1,0 +1,19 @@
+package server
+
+import (
+	"net"
+	"net/netip"
+
+	"github.com/throng-chat/throng/server/netpoll"
+)
+
+// peerOf is the other end of a connection.
+func peerOf(c net.Conn) netip.Addr {
+	switch a := c.RemoteAddr().(type) {
+	case netpoll.PeerAddr:
+		return a.Addr()
+	case *net.TCPAddr:
+		return a.AddrPort().Addr()
+	}
+	return netip.Addr{}
+}

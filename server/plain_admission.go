@@ -1,0 +1,46 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// askPlain asks the application whether a plain client may connect and enter a room, or returns why it is refused. It blocks as long as
+// hooks.admitPlain.
+func (e *edge) askPlain(w http.ResponseWriter, r *http.Request, room string) *refusal {
+	// The times of the public server are for requests that it can answer by itself. What follows has an end of its own.
+	c := http.NewResponseController(w)
+	if err := errors.Join(c.SetReadDeadline(time.Time{}), c.SetWriteDeadline(time.Time{})); err != nil {
+		return refusedByApplication(err)
+	}
+	defer func() {
+		if err := c.SetWriteDeadline(time.Now().Add(headTimeout)); err != nil {
+			e.log.Debug("time for the answer not limited", "error", err)
+		}
+	}()
+	if err := e.hooks.admitPlain(r.Context(), e.sourceOf(r), room); err != nil {
+		return refusedByApplication(err)
+	}
+	if e.hub.draining.Load() {
+		return stopping()
+	}
+	return nil
+}
+
+// refusedByApplication is why a plain client is refused, by the error of hooks.admitPlain.
+func refusedByApplication(err error) *refusal {
+	switch denied := plainDenied(""); {
+	case errors.As(err, &denied):
+		return &refusal{handshakeForbidden, http.StatusForbidden, denied.Error()}
+	case errors.Is(err, errPlainCrowded):
+		return &refusal{handshakeFull, http.StatusServiceUnavailable, err.Error() + ": come back later"}
+	}
+	return &refusal{handshakeFailed, http.StatusServiceUnavailable, fmt.Sprintf("the application did not answer (%v): come back later", err)}
+}
+
+// stopping is the answer to a handshake during the drain.
+func stopping() *refusal {
+	return &refusal{handshakeDraining, http.StatusServiceUnavailable, "the server is stopping: come back in a moment"}
+}

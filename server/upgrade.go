@@ -1,0 +1,135 @@
+package server
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+
+	"github.com/throng-chat/throng/server/netpoll"
+)
+
+// serveSocket is for a handshake that came by way of net/http: one that is refused, that follows another request on its
+// connection, or that the application is asked about.
+func (e *edge) serveSocket(w http.ResponseWriter, r *http.Request) {
+	var source *address
+	as, no := e.admitRequest(r)
+	if no == nil {
+		c := socketOf(r)
+		source, no = e.reserve(c, c.peer, e.sourceOf(r), &as)
+	}
+	if no == nil && as.asked {
+		e.handshakes.asks(socketOf(r))
+		if no = e.askPlain(w, r, as.room); no != nil {
+			e.giveBack(source, as.seat)
+		}
+	}
+	if no != nil {
+		e.refuse(w, r, no)
+		return
+	}
+	conn, early, err := hijack(w)
+	if err != nil {
+		e.giveBack(source, as.seat)
+		e.metrics.handshakes.WithLabelValues(handshakeFailed).Inc()
+		e.log.Debug("socket not taken over", "error", err)
+		return
+	}
+	e.enter(conn, source, as, early)
+}
+
+// hijack takes a request's socket from net/http, and what the client sent behind its request.
+func hijack(w http.ResponseWriter) (conn *net.TCPConn, early []byte, err error) {
+	taken, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	if n := rw.Reader.Buffered(); n > 0 {
+		early = make([]byte, n)
+		if _, err := io.ReadFull(rw.Reader, early); err != nil {
+			return nil, nil, errors.Join(err, taken.Close())
+		}
+	}
+	// nbio knows a TCP socket by its concrete type.
+	c := taken.(*handshake)
+	return c.TCPConn, append(early, c.read...), nil
+}
+
+// reserve takes a place in the loop, and in its room, for a connection of peer that came from that address. c is its socket, nil where it
+// has none yet.
+func (e *edge) reserve(c *handshake, peer, from netip.Addr, as *welcome) (*address, *refusal) {
+	// For whom a proxy comes was not known when it was accepted.
+	if e.proxies.trusted(peer) && !e.arrivals.allow(from, e.hub.clock.now()) {
+		return nil, &refusal{handshakeRate, http.StatusTooManyRequests, textTooOften}
+	}
+	if !e.hub.reserve() {
+		return nil, &refusal{handshakeFull, http.StatusServiceUnavailable, "the server is full: come back later"}
+	}
+	ok := true
+	if as.encoding == plainEncoding {
+		if as.seat, ok = e.hub.reserveSeat(as.room); !ok {
+			e.hub.release()
+			return nil, &refusal{handshakeFull, http.StatusServiceUnavailable, "the room is full: come back later"}
+		}
+	}
+	if source := e.handshakes.take(c); source != nil { // it counts already
+		return source, nil
+	}
+	source, ok := e.reserveAddress(from)
+	if !ok {
+		e.giveBack(nil, as.seat)
+		return nil, &refusal{handshakeFull, http.StatusServiceUnavailable, textAddressFull}
+	}
+	return source, nil
+}
+
+// reserveAddress counts a socket of an address. Where there are too many, one of no use makes room for it.
+func (e *edge) reserveAddress(from netip.Addr) (*address, bool) {
+	for {
+		source, ok := e.hub.reserveAddress(from)
+		if ok || !e.handshakes.evictOf(from) {
+			return source, ok
+		}
+	}
+}
+
+// countSocket counts a socket that does not go to the loop at once as one of its address; false where there are too many. A
+// proxy's do not count: its connections count by themselves, in reserve.
+func (e *edge) countSocket(c *handshake) (ok bool) {
+	if !e.countsAddresses || !c.address.IsValid() {
+		return true
+	}
+	c.source, ok = e.reserveAddress(c.address)
+	return ok
+}
+
+// giveBack frees the place of a connection that did not come about.
+func (e *edge) giveBack(source *address, seat *room) {
+	e.hub.releaseSeat(seat)
+	e.hub.releaseAddress(source)
+	e.hub.release()
+}
+
+// enter hands a socket whose handshake is good to the loop. A place is reserved.
+func (e *edge) enter(conn *net.TCPConn, source *address, as welcome, early []byte) {
+	nc, err := netpoll.FromTCP(conn)
+	e.enterLoop(nc, err, source, as, early)
+}
+
+// enterLoop is enter of a connection of the loop's own kind, or of what failed in making it.
+func (e *edge) enterLoop(nc *netpoll.Socket, err error, source *address, as welcome, early []byte) {
+	e.handshakes.makeRoom()
+	if err != nil {
+		e.giveBack(source, as.seat)
+		e.metrics.handshakes.WithLabelValues(handshakeFailed).Inc()
+		e.complaint.Do(func() { e.log.Warn("socket not taken over", "error", err) })
+		return
+	}
+	e.metrics.accepted.Inc()
+	if as.encoding == plainEncoding {
+		e.hub.join(nc, source, as.room, as.seat, as.hello, early)
+	} else {
+		e.hub.open(nc, source, as.encoding, as.hello, early)
+	}
+}
