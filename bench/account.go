@@ -181,10 +181,7 @@ func (r *run) costs(from int64) {
 		c.PerDelivery = float64(c.CPU) / deliveries
 		s.PerDelivery = float64(s.CPU) / deliveries
 	}
-	if r.cfg.silentRun() && s.PSSBefore > 0 {
-		// What a server settles at, when nothing but connections is left.
-		s.PerConn = float64(s.PSSAfter-s.PSSBefore) / float64(r.result.Connect.Opened)
-	}
+	estimateMemory(s, r.result.Connect.Opened, r.cfg.silentRun())
 	var grown int64
 	for i, m := range r.fleet.members {
 		cores := (b.each[i] - a.each[i]).Seconds() / took

@@ -69,7 +69,8 @@ type Config struct {
 	Label      string
 	Args       []string // the command line, for the record
 
-	here bool // agents run inside this process; for tests
+	here bool          // agents run inside this process; for tests
+	hold time.Duration // of each level of connections
 }
 
 // Limits nobody has had to change.
@@ -97,6 +98,7 @@ func DefaultConfig(scenario string) Config {
 		Floor:       true,
 		Dials:       128,
 		DialTimeout: 10 * time.Second,
+		hold:        levelHold,
 	}
 	switch scenario {
 	case Chat:

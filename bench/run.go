@@ -168,48 +168,6 @@ func (r *run) measure(ctx context.Context) (err error) {
 	return nil
 }
 
-// connect opens the connections.
-func (r *run) connect(ctx context.Context) error {
-	began := agent.Now()
-	before := r.watch.read(true)
-	memory := observe.TCPMemory()
-	if err := r.fleet.all(agent.Command{Connect: &struct{}{}}); err != nil {
-		return err
-	}
-	left := len(r.fleet.members)
-	err := r.follow(ctx, Progress{}, func(s said) bool {
-		if s.event.Connected != nil {
-			r.connected[s.from] = *s.event.Connected
-			left--
-		}
-		return left == 0
-	})
-	took := time.Duration(agent.Now() - began)
-	if err != nil {
-		return err
-	}
-	var all, tcp, upgrade histogram.Histogram
-	c := &r.result.Connect
-	for i := range r.connected {
-		a := &r.connected[i]
-		c.Opened += a.Opened
-		all.Merge(&a.Time)
-		tcp.Merge(&a.TCP)
-		upgrade.Merge(&a.Upgrade)
-		for why, n := range a.Failed {
-			c.Failed[why] += n
-		}
-	}
-	c.Took = took
-	c.PerS = float64(c.Opened) / took.Seconds()
-	c.Time, c.TCP, c.Upgrade = r.distribution(&all), r.distribution(&tcp), r.distribution(&upgrade)
-	if c.Opened > 0 {
-		r.result.Server.KernelPer = float64(observe.TCPMemory()-memory) / float64(c.Opened)
-	}
-	r.watch.connected(before, c.Opened)
-	return nil
-}
-
 // distribution is h in figures. An error of the encoder is a note: the figures it is about are lost.
 func (r *run) distribution(h *histogram.Histogram) *result.Distribution {
 	d, err := result.Distribute(h)

@@ -117,18 +117,16 @@ func (w *watch) read(memory bool) observe.Usage {
 	return u
 }
 
-// connected notes what connecting cost.
+// connected notes the memory before and after the connections opened, and the CPU of an upgrade.
 func (w *watch) connected(before observe.Usage, opened int) {
 	if len(w.pids) == 0 {
 		return
 	}
 	now, s := w.read(true), &w.result.Server
-	s.ConnectCPU = now.CPU - before.CPU
 	s.RSSBefore, s.RSSConnected = before.RSS, now.RSS
 	s.PSSBefore, s.PSSConnected = before.PSS, now.PSS
 	if opened > 0 {
 		s.PerUpgrade = float64(s.ConnectCPU) / float64(opened)
-		s.PerConn = float64(now.PSS-before.PSS) / float64(opened)
 	}
 }
 

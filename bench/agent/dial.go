@@ -22,7 +22,8 @@ type dialer struct {
 	asks    []ask          // by room
 
 	mu      sync.Mutex
-	next    int
+	next    int // to open, of this agent's connections
+	limit   int // where open stops
 	answer  Connected
 	hopeful bool // false: the next would fail the same way
 }
@@ -65,8 +66,15 @@ func loopbackSources(p *Plan, ports int) []*net.TCPAddr {
 	return sources
 }
 
-// open opens all connections and returns when each has opened or failed.
-func (d *dialer) open(ctx context.Context) {
+// open opens the connections with numbers below a limit (0: all) and returns when each has opened or failed. Connections that an
+// earlier call has opened, or tried to, are not opened again.
+func (d *dialer) open(ctx context.Context, below int) {
+	if all := len(d.run.plan.RoomOf); below <= 0 || below > all {
+		below = all
+	}
+	d.mu.Lock()
+	d.limit = d.run.plan.own(below)
+	d.mu.Unlock()
 	var workers sync.WaitGroup
 	for range min(d.run.plan.Dials, d.run.own) {
 		workers.Go(func() {
@@ -87,7 +95,7 @@ func (d *dialer) open(ctx context.Context) {
 func (d *dialer) take(ctx context.Context) (int, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if ctx.Err() != nil || !d.hopeful || d.next >= d.run.own {
+	if ctx.Err() != nil || !d.hopeful || d.next >= d.limit {
 		return 0, false
 	}
 	d.next++

@@ -17,7 +17,7 @@ import (
 type Command struct {
 	Clock   *Clock    `json:"clock,omitempty"`
 	Plan    *Plan     `json:"plan,omitempty"`
-	Connect *struct{} `json:"connect,omitempty"`
+	Connect *Connect  `json:"connect,omitempty"` // it may be sent again, with a higher number
 	Start   *Start    `json:"start,omitempty"`
 	Stop    *struct{} `json:"stop,omitempty"` // send no more
 	Finish  *Finish   `json:"finish,omitempty"`
@@ -74,6 +74,9 @@ type Plan struct {
 	Pollers     int           `json:"pollers"` // threads that read; 0 for one for each two cores
 }
 
+// own returns how many of the connections with numbers below a limit are this agent's.
+func (p *Plan) own(below int) int { return (below - p.Agent + p.Agents - 1) / p.Agents }
+
 // check refuses a plan that the rest could not follow. The coordinator has checked what people ask for.
 func (p *Plan) check() error {
 	switch {
@@ -94,6 +97,11 @@ func (p *Plan) check() error {
 type Target struct {
 	URL     string         `json:"url"`
 	Address netip.AddrPort `json:"address"`
+}
+
+// Connect opens the connections with numbers below Below. 0 opens all.
+type Connect struct {
+	Below int `json:"below,omitempty"`
 }
 
 // Start is when to send, as moments of the clock.
@@ -118,7 +126,7 @@ type Ready struct {
 	PSS     int64 `json:"pss"`
 }
 
-// Connected answers Connect, when every connection has opened or failed.
+// Connected answers Connect, when every connection has opened or failed. It counts from the first Connect.
 type Connected struct {
 	Opened  int                 `json:"opened"`
 	Failed  map[string]int      `json:"failed"`

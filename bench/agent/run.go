@@ -43,7 +43,7 @@ func newRun(plan *Plan, link *Link[Command, Event]) (*run, error) {
 	if err := plan.check(); err != nil {
 		return nil, err
 	}
-	r := &run{plan: plan, link: link, own: (len(plan.RoomOf) - plan.Agent + plan.Agents - 1) / plan.Agents}
+	r := &run{plan: plan, link: link, own: plan.own(len(plan.RoomOf))}
 	r.proof = newProof(plan)
 	r.choose()
 	n := plan.Pollers
@@ -105,7 +105,7 @@ func (r *run) follow(ctx context.Context, next func() (Command, error)) error {
 		case err != nil:
 			return err
 		case c.Connect != nil:
-			r.moving.Go(func() { r.connect(dialling) })
+			r.moving.Go(func() { r.connect(dialling, c.Connect.Below) })
 		case c.Start != nil:
 			r.begin(c.Start)
 		case c.Stop != nil:
@@ -135,8 +135,9 @@ func (r *run) tell(e Event) {
 	}
 }
 
-func (r *run) connect(ctx context.Context) {
-	r.dialer.open(ctx)
+// connect opens this agent's connections with numbers below a limit (0: all) and reports to the coordinator.
+func (r *run) connect(ctx context.Context, below int) {
+	r.dialer.open(ctx, below)
 	r.dialer.mu.Lock()
 	answer := r.dialer.answer
 	r.dialer.mu.Unlock()

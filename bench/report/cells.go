@@ -32,12 +32,12 @@ func serverCores(r *result.Result) string {
 	return metric(r, "cores")
 }
 
-// memoryPerConn is what the server's own memory grew by for each connection.
+// memoryPerConn is the server's memory per connection, where it is known.
 func memoryPerConn(r *result.Result) string {
-	if r.Server.PSSBefore == 0 {
-		return none
+	if m := r.MemoryPerConn(); m.Known {
+		return result.Bytes(m.Value)
 	}
-	return result.Grown(r.Server.PerConn)
+	return none
 }
 
 // multiple is a cost beside the kernel's floor, in words.

@@ -187,6 +187,9 @@ func costs(r *result.Result) (section, error) {
 			out.Text = append(out.Text, "Segments sent again: "+strings.ReplaceAll(text, "'", "’")+".")
 		}
 	}
+	if s.PSSBefore > 0 {
+		out.Text = append(out.Text, "The server’s "+r.MemoryPerConn().Text()+".")
+	}
 	if r.Target.PID == 0 {
 		out.Text = append(out.Text, "The server’s process could not be seen from here: what it used is not known.")
 	} else if r.Env.Machine > 0 {

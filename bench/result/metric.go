@@ -81,7 +81,10 @@ var Metrics = []Metric{
 	}},
 	{Name: "floor/upgrade", Better: -1, Help: "cpu/upgrade as a multiple of the kernel's floor", of: func(r *Result) (float64, bool) { return floor(r, func(f *Floor) float64 { return f.UpgradeRatio }) }},
 	{Name: "rss", Unit: "B", Better: -1, Help: "the server's resident memory at the end", of: func(r *Result) (float64, bool) { return float64(r.Server.RSSAfter), r.Server.RSSAfter > 0 }},
-	{Name: "pss/conn", Unit: "B", Better: -1, Help: "the server's memory a connection", of: func(r *Result) (float64, bool) { return r.Server.PerConn, r.Server.PSSBefore > 0 }},
+	{Name: "pss/conn", Unit: "B", Better: -1, Help: "the server's memory a connection", of: func(r *Result) (float64, bool) {
+		m := r.MemoryPerConn()
+		return m.Value, m.Known
+	}},
 	{Name: "client-cores", Unit: "cores", Help: "the client's processor time a second", of: func(r *Result) (float64, bool) { return r.Client.Cores, r.Client.Cores > 0 }},
 }
 

@@ -210,7 +210,9 @@ type Server struct {
 	PSSBefore    int64         `json:"pss_before"`
 	PSSConnected int64         `json:"pss_connected"`
 	PSSAfter     int64         `json:"pss_after"`
-	PerConn      float64       `json:"pss_per_connection"`    // grown by connecting
+	PerConn      float64       `json:"pss_per_connection"` // see Result.MemoryPerConn for whether it can be believed
+	PerConnError float64       `json:"pss_per_connection_error,omitempty"`
+	Levels       []Level       `json:"pss_levels,omitempty"`  // of an idle run, while it connected
 	KernelPer    float64       `json:"kernel_per_connection"` // TCP memory of the machine, grown by connecting
 }
 

@@ -221,8 +221,9 @@ func (p *page) server(r *Result) {
 		p.line("server", "%s", connecting)
 	}
 	if s.PSSBefore > 0 {
-		p.line("", "PSS %s, connected %s, at the end %s · %s a connection, and the kernel's TCP buffers %s", Bytes(float64(s.PSSBefore)),
-			Bytes(float64(s.PSSConnected)), Seen(s.PSSAfter), Grown(s.PerConn), Grown(s.KernelPer))
+		p.line("", "PSS %s before the first connection, %s with all, %s at the end · kernel TCP buffers %s per connection",
+			Bytes(float64(s.PSSBefore)), Bytes(float64(s.PSSConnected)), Seen(s.PSSAfter), Grown(s.KernelPer))
+		p.line("", "%s", r.MemoryPerConn().Text())
 	} else {
 		p.line("", "RSS %s, connected %s, at the end %s", Bytes(float64(s.RSSBefore)), Bytes(float64(s.RSSConnected)), Seen(s.RSSAfter))
 	}

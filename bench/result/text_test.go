@@ -86,13 +86,14 @@ func broken() *Result {
 	return r
 }
 
-// idle is connections that were held, on a server that had room for them already and is not alone in what it does.
+// idle is connections that were held, on a server whose memory is known at some levels, and that is not alone in what it does.
 func idle() *Result {
 	r := calm()
 	r.Plan = Plan{Scenario: "idle", Connections: 2000, Rooms: 1, Largest: 2000, Rate: 20, Duration: 10 * time.Second, Sources: 1}
 	r.Sent, r.Delivery, r.Floor = Sent{}, Delivery{Closes: map[string]int{}}, nil
 	r.Latency = Latency{Ping: few(100 * time.Microsecond)}
-	r.Server.PerConn, r.Server.KernelPer, r.Server.PerDelivery = -20, 0, 0
+	r.Server.PerConn, r.Server.PerConnError, r.Server.Levels = 524, 31, make([]Level, 10)
+	r.Server.KernelPer, r.Server.PerDelivery = 0, 0
 	r.Client.PerDelivery, r.Client.Reads = 0, 0
 	return r
 }

@@ -45,9 +45,28 @@ func MSER5(series []float64) (cut int, ok bool) {
 
 // Slope is the least squares slope of ys over xs, and its Student's t; 0 for fewer than three points.
 func Slope(xs, ys []float64) (slope, t float64) {
+	slope, standard, ok := leastSquares(xs, ys)
+	if !ok || slope == 0 {
+		return 0, 0
+	}
+	return slope, slope / standard // infinite where the points lie on a line
+}
+
+// SlopeWithin returns the least squares slope of ys over xs and half of its 95 % interval. It is false for fewer than three points,
+// and where all xs are the same.
+func SlopeWithin(xs, ys []float64) (slope, half float64, ok bool) {
+	slope, standard, ok := leastSquares(xs, ys)
+	if !ok {
+		return 0, 0, false
+	}
+	return slope, studentQuantile(0.975, float64(len(xs)-2)) * standard, true
+}
+
+// leastSquares returns the slope of ys over xs and its standard error.
+func leastSquares(xs, ys []float64) (slope, standard float64, ok bool) {
 	n := float64(len(xs))
 	if len(xs) < 3 {
-		return 0, 0
+		return 0, 0, false
 	}
 	var mx, my float64
 	for i := range xs {
@@ -62,17 +81,10 @@ func Slope(xs, ys []float64) (slope, t float64) {
 		syy += dy * dy
 	}
 	if sxx == 0 {
-		return 0, 0
+		return 0, 0, false
 	}
 	slope = sxy / sxx
-	rest := max(0, syy-slope*sxy) / (n - 2)
-	if rest == 0 {
-		if slope == 0 {
-			return 0, 0
-		}
-		return slope, math.Copysign(math.Inf(1), slope)
-	}
-	return slope, slope / math.Sqrt(rest/sxx)
+	return slope, math.Sqrt(max(0, syy-slope*sxy) / (n - 2) / sxx), true
 }
 
 // Pair is what a paired test says of b over a.

@@ -117,3 +117,21 @@ func TestMedian(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 }
+
+// Anscombe's first data set: slope 0.5001, standard error 0.1179 (The American Statistician 27, 1973); t of 9 degrees is 2.262.
+func TestASlopeHasAnInterval(t *testing.T) {
+	xs := []float64{10, 8, 13, 9, 11, 14, 6, 4, 12, 7, 5}
+	ys := []float64{8.04, 6.95, 7.58, 8.81, 8.33, 9.96, 7.24, 4.26, 10.84, 4.82, 5.68}
+	slope, half, ok := SlopeWithin(xs, ys)
+	if !ok || math.Abs(slope-0.5001) > 1e-4 || math.Abs(half-2.262*0.1179) > 1e-3 {
+		t.Errorf("got %v ± %v, %v, want 0.5001 ± 0.2667", slope, half, ok)
+	}
+	if slope, half, ok := SlopeWithin([]float64{1, 2, 3}, []float64{5, 5, 5}); !ok || slope != 0 || half != 0 {
+		t.Errorf("a level line: got %v ± %v, %v", slope, half, ok)
+	}
+	for _, xs := range [][]float64{{1, 2}, {2, 2, 2}} {
+		if slope, half, ok := SlopeWithin(xs, ys[:len(xs)]); ok {
+			t.Errorf("%v: got %v ± %v", xs, slope, half)
+		}
+	}
+}

@@ -1,0 +1,31 @@
+package bench
+
+import (
+	"github.com/throng-chat/throng/bench/result"
+	"github.com/throng-chat/throng/bench/stats"
+)
+
+// estimateMemory estimates the server's memory per connection. With levels it is the slope of a line through them, and the error is
+// half of the slope's 95 % interval: memory that is free before the first connection, such as the garbage of a start, moves the line
+// but not its slope. Without levels it is the growth from before the first connection until all are connected, or until the end of
+// the run. Then the error is the memory in which growth can hide: all that the process had before the first connection.
+func estimateMemory(s *result.Server, opened int, untilEnd bool) {
+	if s.PSSBefore == 0 || opened == 0 {
+		return
+	}
+	var connections, pss []float64
+	for _, l := range s.Levels {
+		connections, pss = append(connections, float64(l.Connections)), append(pss, float64(l.PSS))
+	}
+	if slope, half, ok := stats.SlopeWithin(connections, pss); ok {
+		s.PerConn, s.PerConnError = slope, half
+		return
+	}
+	s.Levels = nil // too few to fit a line
+	last := s.PSSConnected
+	if untilEnd {
+		last = s.PSSAfter
+	}
+	s.PerConn = float64(last-s.PSSBefore) / float64(opened)
+	s.PerConnError = float64(s.PSSBefore) / float64(opened)
+}

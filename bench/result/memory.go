@@ -1,0 +1,47 @@
+package result
+
+import "fmt"
+
+// Level is the server's memory at a number of connections.
+type Level struct {
+	Connections int   `json:"connections"`
+	PSS         int64 `json:"pss"`
+}
+
+// mostMemoryError is the largest error of the memory per connection, as a share of the value, with which the value is shown.
+const mostMemoryError = 0.25
+
+// MemoryPerConn is an estimate of the server's memory (PSS) per connection, in bytes.
+type MemoryPerConn struct {
+	Value  float64
+	Error  float64
+	Known  bool // false: Error exceeds a quarter of Value
+	Levels int  // readings that the estimate is made of; 0: it is the growth from before the first connection
+}
+
+// MemoryPerConn returns the estimate of r. Files of older versions have no error: theirs is the growth, and the error follows from
+// the memory before the first connection.
+func (r *Result) MemoryPerConn() MemoryPerConn {
+	s := &r.Server
+	m := MemoryPerConn{Value: s.PerConn, Error: s.PerConnError, Levels: len(s.Levels)}
+	if m.Error == 0 && m.Levels == 0 && r.Connect.Opened > 0 {
+		m.Error = float64(s.PSSBefore) / float64(r.Connect.Opened)
+	}
+	m.Known = s.PSSBefore > 0 && m.Value > 0 && m.Error <= mostMemoryError*m.Value
+	return m
+}
+
+// Text returns the value and how it was estimated, or why it is not known.
+func (m MemoryPerConn) Text() string {
+	switch {
+	case m.Known && m.Levels > 0:
+		return fmt.Sprintf("memory per connection: %s ± %s (slope of PSS over %d levels of connections)", Bytes(m.Value), Bytes(m.Error), m.Levels)
+	case m.Known:
+		return fmt.Sprintf("memory per connection: %s (growth of PSS)", Bytes(m.Value))
+	case m.Levels > 0:
+		return fmt.Sprintf("memory per connection: not known: the slope of PSS over %d levels is %s ± %s; raise --connections",
+			m.Levels, Bytes(m.Value), Bytes(m.Error))
+	default:
+		return "memory per connection: not known: PSS grew too little, compared with the PSS before; use the scenario idle with more --connections"
+	}
+}
