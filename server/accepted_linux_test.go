@@ -61,7 +61,7 @@ func TestAPeerThatResetsAtOnceHasAnAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unix.Close(nc.Hash())
-	if got := (&conn{nc: nc}).address(); got != "" || peerOf(nc).IsValid() {
+	if got := (&conn{nc: nc, handler: &plain{}}).address(); got != "" || peerOf(nc).IsValid() {
 		t.Errorf("got %q, want none", got)
 	}
 }

@@ -13,13 +13,13 @@ type address struct {
 }
 
 // addressMayAsk holds an address to its rate, over all of its connections.
-func (h *hub) addressMayAsk(c *conn, now time.Duration) bool {
+func (h *hub) addressMayAsk(a *address, now time.Duration) bool {
 	if h.addressRate.every == 0 {
 		return true
 	}
 	h.addressesMu.Lock()
 	defer h.addressesMu.Unlock()
-	return h.addressRate.allow(&c.source.meter, now, 1)
+	return h.addressRate.allow(&a.meter, now, 1)
 }
 
 // reserveAddress counts a connection of an address; ok is false where there are too many. It is nil where addresses do not count.

@@ -115,7 +115,7 @@ func TestASecondLongAnswerIsRefused(t *testing.T) {
 	}
 	session := onlySession(s)
 	c.say(`{"id":4,"presence":{"channel":"a"}}` + "\n" + `{"id":5,"presence":{"channel":"b"}}`)
-	eventually(t, "both to be answered", func() bool { return session.conn.receivedMessages.Load() == 5 && !session.waiting.Load() })
+	eventually(t, "both to be answered", func() bool { return session.conn.receivedMessages.Load() == 5 && !session.conn.is(held) })
 	if got := c.line(); !strings.HasPrefix(got, `{"id":4,"presence":{"presence":{`) {
 		t.Fatalf("got %.80s, want the first answer", got)
 	}
@@ -158,7 +158,7 @@ func TestLongAnswersThatWaitAreBoundedTogether(t *testing.T) {
 func onlySession(s *Server) (found *session) {
 	s.hub.call(func(sh *shard) {
 		for _, c := range sh.conns {
-			found = c.session
+			found = c.handler.(*session)
 		}
 	})
 	return found

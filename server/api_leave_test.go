@@ -86,8 +86,9 @@ func TestWhatIsSaidBehindTheAnswerIsNotHeardWhileClosing(t *testing.T) {
 			s := startAPI(t)
 			a := connectSDK(t, s, tokenOf("ann"))
 			a.enter("x")
-			c := s.hub.sessionsOf("ann")[0].conn
-			c.session.farewell.Store(&farewell{3001, "shutdown"})
+			session := s.hub.sessionsOf("ann")[0]
+			c := session.conn
+			session.farewell.Store(&farewell{3001, "shutdown"})
 			c.reason.Store(uint32(closedShutdown)) // as conn.close does, ahead of its post
 			wantCall(t, s, way.method, way.params, `{"result":{}}`)
 			wantCall(t, s, "publish", `{"channel":"x","data":"after"}`, `{"result":{}}`)

@@ -54,12 +54,12 @@ func (h *hub) sessionOfClient(ctx context.Context, client string) (sessions []*s
 	found := make(chan *session, len(h.shards))
 	for _, sh := range h.shards {
 		sh.post(job{do: callBack, call: func() {
-			i := slices.IndexFunc(sh.conns, func(c *conn) bool { return c.session != nil && c.session.client == client })
+			i := slices.IndexFunc(sh.conns, func(c *conn) bool { s, ok := c.handler.(*session); return ok && s.client == client })
 			if i < 0 {
 				found <- nil
 				return
 			}
-			found <- sh.conns[i].session
+			found <- sh.conns[i].handler.(*session)
 		}})
 	}
 	for range h.shards {

@@ -33,7 +33,7 @@ func (s *session) onCommands(frame []byte, now time.Duration) {
 		s.underWay = len(frame)
 		s.onCommand(cmd, now)
 		frame = rest
-		if s.waiting.Load() {
+		if s.conn.is(held) {
 			s.unfinished = frame
 			break
 		}
@@ -70,7 +70,7 @@ func (s *session) onCommand(cmd *protocol.Command, now time.Duration) {
 		s.dismiss(disconnectBadRequest)
 		return
 	}
-	if !s.hub.messageRate.allow(&s.conn.messages, now, 1) || !s.hub.addressMayAsk(s.conn, now) {
+	if !s.hub.messageRate.allow(&s.messages, now, 1) || !s.hub.addressMayAsk(s.source, now) {
 		s.refuse(cmd.Id, errTooManyRequests)
 		if s.state == opened {
 			s.state = refused
@@ -86,7 +86,7 @@ func (s *session) onCommand(cmd *protocol.Command, now time.Duration) {
 	s.hub.metrics.commands.WithLabelValues(name).Inc()
 	strikes := s.strikes
 	deal()
-	if s.strikes == strikes && !s.waiting.Load() {
+	if s.strikes == strikes && !s.conn.is(held) {
 		s.strikes = 0
 	}
 }

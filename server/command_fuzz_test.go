@@ -20,12 +20,13 @@ func silentSession(e encoding) *session {
 	o.HistorySize, o.HistoryTTL, o.Recovery, o.JoinLeave, o.Delta = 10, time.Minute, true, true, true
 	cfg.Rooms = []RoomOptions{o}
 	h := newHub(cfg, slog.New(slog.DiscardHandler), newMetrics(closeLabels()), nil, 1)
-	h.heartbeat = newHeartbeat(h, cfg, nil)
+	h.heartbeat = newHeartbeat(h.engine, cfg.PingInterval, cfg.PingTimeout)
 	h.tokens = noTokens
 	c := &conn{shard: h.shards[0], id: 1}
-	c.session = &session{conn: c, hub: h, encoding: e, client: "c", info: &clientInfo{User: "u", Client: "c"}, state: connected}
-	h.addUser(c.session)
-	return c.session
+	s := &session{conn: c, hub: h, encoding: e, client: "c", info: &clientInfo{User: "u", Client: "c"}, state: connected}
+	c.handler = s
+	h.addUser(s)
+	return s
 }
 
 // FuzzCommands gives a session any bytes as a frame: it must not panic, nor take more memory than the frame's size allows,
@@ -78,16 +79,13 @@ func FuzzCommands(f *testing.F) {
 		}
 		budget := deltaBudget
 		for _, j := range s.hub.shards[0].inbox {
-			if j.do == sendReplies {
-				replies := j.replies
-				if j.admission != nil {
-					replies = append(replies, j.admission.replies(&budget)...)
-				}
-				appendReplies(nil, nil, s.encoding, replies)
+			if j.do == sendReply {
+				j.reply.appendFrame(nil, nil, &budget)
 			}
 			if j.do == deliver {
 				for e := range encodings {
-					_ = j.message.first(e, &budget)
+					_ = j.message.frame(format(e), &budget)
+					_ = j.message.whole(format(e), &budget)
 				}
 			}
 		}

@@ -17,24 +17,20 @@ type conn struct {
 	// Owned by the heartbeat.
 	wheel.Links[conn]
 	pinged atomic.Uint32 // tick of a ping that is not answered; 0 for none
+	flags  atomic.Uint32 // of those below, each with one writer at a time; here they take no room
 
 	// Constant after newConn, but for pacedSince.
 	nc         *netpoll.Socket
 	shard      *shard
+	handler    handler
 	id         uint64
 	since      wheel.Tick
 	pacedSince wheel.Tick // it has wanted more bytes than its rate since; 0 for not. Owned by the poller; here it takes no room
-	source     *address   // nil where addresses do not count
-	place      member     // of a plain connection: its one room
-
-	session *session // of one that speaks the SDK protocol, else nil
 
 	// Owned by the poller (by the shard until the socket is in the loop).
-	decoder  ws.Decoder
-	messages meter
-	inRoom   meter // messages, of a plain connection
-	frames   meter
-	bytes    meter
+	decoder ws.Decoder
+	frames  meter
+	bytes   meter
 
 	// Owned by the shard.
 	out          *outbox // what the socket refused; nil while all is sent
@@ -54,8 +50,30 @@ type conn struct {
 	closeBy atomic.Uint32 // tick at which an unfinished close is cut short; 0 for none
 
 	reason atomic.Uint32 // a closeReason; once it is not stillOpen, nothing more is read from the peer
-	ready  atomic.Bool   // nbio sent the sentinel: the socket takes bytes again
-	left   atomic.Bool   // counted out
+}
+
+// What is or is not so of a connection.
+const (
+	ready uint32 = 1 << iota // nbio sent the sentinel: the socket takes bytes again
+	left                     // counted out
+	held                     // held back: what is read goes to handler.onUnread, and no more is read. Written by the poller
+)
+
+func (c *conn) is(flag uint32) bool { return c.flags.Load()&flag != 0 }
+
+// set sets a flag and returns whether it was set.
+func (c *conn) set(flag uint32) (was bool) { return c.flags.Or(flag)&flag != 0 }
+
+// unset clears a flag and returns whether it was set.
+func (c *conn) unset(flag uint32) (was bool) { return c.flags.And(^flag)&flag != 0 }
+
+// hold holds the connection back, or no longer.
+func (c *conn) hold(on bool) {
+	if on {
+		c.set(held)
+	} else {
+		c.unset(held)
+	}
 }
 
 // WheelLinks lets the wheel file a conn.
@@ -65,8 +83,8 @@ func (c *conn) closing() bool { return closeReason(c.reason.Load()) != stillOpen
 
 // address is whose it is: the peer's, or whom a proxy carries.
 func (c *conn) address() string {
-	if c.source != nil && c.source.at != household(peerOf(c.nc)) {
-		return c.source.at.String()
+	if at := c.handler.address(); at.IsValid() && at != household(peerOf(c.nc)) {
+		return at.String()
 	}
 	remote := c.nc.RemoteAddr()
 	if remote == nil { // it was reset before it was asked
@@ -77,41 +95,37 @@ func (c *conn) address() string {
 
 // household is what counts as its address, also where connections of addresses are not counted.
 func (c *conn) household() netip.Addr {
-	if c.source != nil {
-		return c.source.at
+	if at := c.handler.address(); at.IsValid() {
+		return at
 	}
 	return household(peerOf(c.nc))
 }
 
-// congested says whether the room where c talks is behind, so that c is not to be read from. Called on the poller.
+// congested says whether c is not to be read from, as what it publishes to is behind. Called on the poller.
 func (c *conn) congested() bool {
-	r := c.talksIn()
-	return r != nil && r.congested()
-}
-
-func (c *conn) talksIn() *room {
-	if c.session != nil {
-		return c.session.talksIn
-	}
-	return c.place.part.room
+	a := c.handler.publishesTo()
+	return a != nil && a.congested()
 }
 
 // joinedRooms are the names of the rooms that c hears. Called on c's shard.
 func (c *conn) joinedRooms() []string {
 	names := []string{}
-	if c.session == nil {
-		return append(names, c.place.part.room.name)
+	for i := 0; ; i++ {
+		m := c.handler.member(i)
+		if m == nil {
+			return names
+		}
+		names = append(names, m.topic.audience.name)
 	}
-	for _, sub := range c.session.joined {
-		names = append(names, sub.room.name)
-	}
-	return names
 }
+
+// poller is the one that reads from c.
+func (c *conn) poller() *poller { return c.shard.engine.loop.pollerOf(c) }
 
 // onData takes what the peer sent. Called on the poller; b is on loan for the call.
 func (c *conn) onData(b []byte, now time.Duration) {
 	add(&c.receivedBytes, uint64(len(b)))
-	c.shard.hub.loop.received.Add(uint64(len(b)))
+	c.shard.engine.loop.received.Add(uint64(len(b)))
 	c.spendBytes(now, len(b))
 	c.take(b, now)
 }
@@ -119,18 +133,18 @@ func (c *conn) onData(b []byte, now time.Duration) {
 // take deals with bytes of the peer.
 func (c *conn) take(b []byte, now time.Duration) {
 	for len(b) > 0 && !c.closing() {
-		if c.session != nil && c.session.waiting.Load() {
-			c.session.keepUnread(b)
+		if c.is(held) {
+			c.handler.onUnread(b)
 			return
 		}
 		began := c.decoder.Held() > 0
-		m, rest, err := c.decoder.Next(&c.shard.hub.rules, b)
+		m, rest, err := c.decoder.Next(&c.shard.engine.rules, b)
 		if err != nil {
 			c.fail(err)
 			return
 		}
 		if held := c.decoder.Held(); began || held > 0 {
-			c.shard.hub.noteUnfinished(c, held)
+			c.shard.engine.noteUnfinished(c, held)
 		}
 		if m.Op == ws.OpContinuation {
 			return
@@ -141,22 +155,13 @@ func (c *conn) take(b []byte, now time.Duration) {
 }
 
 func (c *conn) onMessage(m ws.Message, now time.Duration) {
-	hub := c.shard.hub
-	if !hub.frameRate.allow(&c.frames, now, m.Frames) {
-		c.refuseFlood("too many frames")
+	if !c.shard.engine.frameRate.allow(&c.frames, now, m.Frames) {
+		c.end(closedRate, "too many frames")
 		return
 	}
 	switch m.Op {
 	case ws.OpText, ws.OpBinary:
-		if c.session != nil {
-			c.session.onFrame(m.Payload, now)
-			return
-		}
-		if !hub.messageRate.allow(&c.messages, now, 1) {
-			c.refuseFlood("too many messages")
-			return
-		}
-		c.speak(m, now)
+		c.handler.onMessage(m.Op, m.Payload, now)
 	case ws.OpPing:
 		// 5.5.3: a pong carries its ping's payload.
 		c.shard.post(job{do: sendFrame, conn: c, frame: encode(ws.OpPong, m.Payload)})
@@ -173,50 +178,11 @@ func (c *conn) onMessage(m ws.Message, now time.Duration) {
 	}
 }
 
-// speak says a plain client's message in its room.
-func (c *conn) speak(m ws.Message, now time.Duration) {
-	hub, r := c.shard.hub, c.place.part.room
-	e := hub.admit(asker{inside: true}, view{name: r.name, options: r.options}, len(m.Payload))
-	switch {
-	case r.options.PublishProxy, e != nil && e != rejectLimit:
-		c.close(closedForbidden, ws.ClosePolicy, "who does not sign in may only listen here")
-	case e != nil:
-		c.close(closedTooBig, ws.CloseTooBig, "message too big for this room")
-	case !perSecond(r.options.Rate).allow(&c.inRoom, now, 1):
-		c.refuseFlood("too many messages for this room")
-	case !c.mayInSlowMode(r.name):
-		c.refuseFlood("too many messages for this room, which is in slow mode")
-	default:
-		add(&c.receivedMessages, 1)
-		hub.publish(r, m.Op, m.Payload)
-	}
-}
-
-// mayInSlowMode holds a plain client to the slow mode of its room.
-func (c *conn) mayInSlowMode(room string) bool {
-	m := c.shard.hub.moderation
-	if !m.slows(room) {
-		return true
-	}
-	_, ok := m.maySpeak(speakerOf(c, ""), room)
-	return ok
-}
-
-func (c *conn) refuseFlood(what string) { c.disconnect(disconnectTooMany, ws.ClosePolicy, what) }
-
-// sayGoodbye tells a client that the server stops, and to come back.
-func (c *conn) sayGoodbye() { c.disconnect(disconnectShutdown, ws.CloseRestart, "server restarts") }
-
-// throwOut ends a connection as the operator wishes: its client is not to come back by itself.
-func (c *conn) throwOut() { c.disconnect(disconnectForced, ws.ClosePolicy, "closed by the operator") }
-
-// disconnect closes a session as the SDKs understand it, and a plain connection for the same reason with a code of RFC 6455.
-func (c *conn) disconnect(d disconnect, code ws.CloseCode, text string) {
-	if c.session != nil {
-		c.session.disconnect(d)
-		return
-	}
-	c.close(d.reason, code, text)
+// end closes the connection for a reason that is not its client's: with the code of the client's protocol, and with text unless that
+// protocol has words of its own. Any goroutine may call it; it does not block.
+func (c *conn) end(reason closeReason, text string) {
+	code, text := c.handler.closeFor(reason, text)
+	c.close(reason, code, text)
 }
 
 // fail closes a connection whose peer broke the protocol.
@@ -240,7 +206,7 @@ func (c *conn) fail(err error) {
 // arrives, then the close frame, then the end of TCP. Any goroutine may call it; it does not block. Only the first call
 // counts.
 func (c *conn) close(reason closeReason, code ws.CloseCode, text string) {
-	if c.closing() || c.session != nil && !c.session.farewell.CompareAndSwap(nil, &farewell{code, text}) {
+	if c.closing() || !c.handler.onClose(code, text) {
 		return
 	}
 	if !c.reason.CompareAndSwap(uint32(stillOpen), uint32(reason)) {
@@ -253,7 +219,7 @@ func (c *conn) close(reason closeReason, code ws.CloseCode, text string) {
 func (c *conn) cut(reason closeReason) {
 	c.reason.CompareAndSwap(uint32(stillOpen), uint32(reason))
 	if err := netpoll.End(c.nc); err != nil && !errors.Is(err, net.ErrClosed) {
-		c.shard.hub.log.Debug("end socket", "conn", c.id, "error", err)
+		c.shard.engine.log.Debug("end socket", "conn", c.id, "error", err)
 	}
 }
 

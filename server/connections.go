@@ -37,7 +37,7 @@ type connection struct {
 
 // describe is called on c's shard.
 func describe(c *conn) connection {
-	clock := c.shard.hub.clock
+	clock := c.shard.engine.clock
 	// A newcomer that has said nothing counts as heard at a moment before it came.
 	seen := max(c.since, wheel.Tick(c.seen.Load()))
 	d := connection{
@@ -49,9 +49,9 @@ func describe(c *conn) connection {
 		Received: traffic{Messages: c.receivedMessages.Load(), Bytes: c.receivedBytes.Load()},
 		Sent:     traffic{Messages: c.sentMessages, Bytes: c.sentBytes},
 	}
-	if c.session != nil {
-		d.Client = c.session.client
-		if info := c.session.identity.Load(); info != nil {
+	if s, ok := c.handler.(*session); ok {
+		d.Client = s.client
+		if info := s.identity.Load(); info != nil {
 			d.User = info.User
 		}
 	}
@@ -120,7 +120,7 @@ func (a *admin) closeConnection(w http.ResponseWriter, r *http.Request) {
 	a.hub.call(func(sh *shard) {
 		if i := slices.IndexFunc(sh.conns, func(c *conn) bool { return c.id == id }); i >= 0 {
 			found = true
-			sh.conns[i].throwOut()
+			sh.conns[i].end(closedByAdmin, "closed by the operator")
 		}
 	})
 	if !found {

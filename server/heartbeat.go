@@ -24,12 +24,12 @@ var pingFrame = encode(ws.OpPing, nil)
 // socket, the end of a close. Each connection is one entry of the wheel, filed at the nearest of them. It is not moved when
 // bytes arrive: the poller stores the tick, and the entry is looked at, and filed anew, when it falls due.
 type heartbeat struct {
-	hub        *hub
-	handshakes *handshakes
-	interval   wheel.Tick
-	timeout    wheel.Tick
-	stall      wheel.Tick // stallTimeout
-	quit       chan struct{}
+	engine   *engine
+	interval wheel.Tick
+	timeout  wheel.Tick
+	stall    wheel.Tick // stallTimeout
+	quit     chan struct{}
+	eachTick []func(now time.Time, tick wheel.Tick) // constant after the start; must not block
 
 	mu    sync.Mutex // a leaf; not held over a connection's check
 	wheel *wheel.Wheel[conn, *conn]
@@ -40,17 +40,18 @@ type heartbeat struct {
 	wall time.Time // the wall-clock time of tick 0, as of the last look at expiries
 }
 
-func newHeartbeat(h *hub, cfg Config, pending *handshakes) *heartbeat {
+// newHeartbeat makes the heartbeat of an engine. eachTick are called at each tick, on the heartbeat.
+func newHeartbeat(e *engine, interval, timeout time.Duration, eachTick ...func(now time.Time, tick wheel.Tick)) *heartbeat {
 	return &heartbeat{
-		hub:        h,
-		handshakes: pending,
-		interval:   inTicks(cfg.PingInterval),
-		timeout:    inTicks(cfg.PingTimeout),
-		stall:      inTicks(stallTimeout),
-		quit:       make(chan struct{}),
-		wheel:      wheel.New[conn, *conn](wheelSlots),
-		base:       h.clock.started.Add(-firstTick * tickLength),
-		wall:       h.clock.today().Add(-firstTick * tickLength),
+		engine:   e,
+		interval: inTicks(interval),
+		timeout:  inTicks(timeout),
+		stall:    inTicks(stallTimeout),
+		quit:     make(chan struct{}),
+		eachTick: eachTick,
+		wheel:    wheel.New[conn, *conn](wheelSlots),
+		base:     e.clock.started.Add(-firstTick * tickLength),
+		wall:     e.clock.today().Add(-firstTick * tickLength),
 	}
 }
 
@@ -62,9 +63,8 @@ func (h *heartbeat) run() {
 		select {
 		case now := <-ticker.C:
 			h.advance(now)
-			h.handshakes.expire(now)
-			h.hub.loop.probe(now)
-			h.hub.loop.resumePaced()
+			h.engine.loop.probe(now)
+			h.engine.loop.resumePaced()
 		case <-h.quit:
 			return
 		}
@@ -73,14 +73,14 @@ func (h *heartbeat) run() {
 
 // advance moves the clock to now and deals with everyone whose deadline has come.
 func (h *heartbeat) advance(now time.Time) {
-	clock := h.hub.clock
+	clock := h.engine.clock
 	last := h.base.Add(time.Duration(clock.tick()) * tickLength)
 	drift := now.Sub(last) - tickLength
-	h.hub.metrics.wheelDrift.Observe(max(drift, 0).Seconds())
+	h.engine.metrics.wheelDrift.Observe(max(drift, 0).Seconds())
 	if drift > forgivenAbsence {
 		// The process was stopped, or the machine asleep: the peers' answers could not be read.
 		h.base = h.base.Add(drift)
-		h.hub.log.Warn("away: deadlines are put off", "for", drift.Round(time.Millisecond).String())
+		h.engine.log.Warn("away: deadlines are put off", "for", drift.Round(time.Millisecond).String())
 	}
 	tick := wheel.Tick(now.Sub(h.base) / tickLength)
 	if tick <= clock.tick() {
@@ -89,11 +89,10 @@ func (h *heartbeat) advance(now time.Time) {
 	clock.ticks.Store(uint32(tick))
 
 	h.watchWallClock(tick)
-	h.hub.age(tick)
-	h.hub.announce()
-	h.hub.expireUnfinished(tick)
-	h.hub.relieveOwed(tick)
-	h.hub.moderation.expire(now)
+	h.engine.expireUnfinished(tick)
+	for _, do := range h.eachTick {
+		do(now, tick)
+	}
 	h.mu.Lock()
 	h.due = h.wheel.Advance(tick, h.due[:0])
 	h.mu.Unlock()
@@ -102,7 +101,7 @@ func (h *heartbeat) advance(now time.Time) {
 	}
 	h.mu.Lock()
 	for i, c := range h.due {
-		if !c.left.Load() {
+		if !c.is(left) {
 			h.wheel.File(c, h.next(c))
 		}
 		h.due[i] = nil
@@ -113,21 +112,21 @@ func (h *heartbeat) advance(now time.Time) {
 // watchWallClock has expiries judged at once when the wall clock moved and the ticks did not: the process was stopped, the
 // machine suspended, or the clock set.
 func (h *heartbeat) watchWallClock(tick wheel.Tick) {
-	wall := h.hub.clock.today().Add(-time.Duration(tick) * tickLength)
+	wall := h.engine.clock.today().Add(-time.Duration(tick) * tickLength)
 	if step := wall.Sub(h.wall); step.Abs() <= forgivenAbsence {
 		return
 	}
 	h.wall = wall
-	var expiring []*session
+	var expiring []*conn
 	h.mu.Lock()
 	h.wheel.Each(func(c *conn) {
-		if c.session != nil && c.session.deadline.Load() != 0 {
-			expiring = append(expiring, c.session)
+		if t := c.handler.timers(); t != nil && t.deadline.Load() != 0 {
+			expiring = append(expiring, c)
 		}
 	})
 	h.mu.Unlock()
-	for _, s := range expiring {
-		s.poller.post(s.onClockStep)
+	for _, c := range expiring {
+		c.poller().post(func() { c.handler.onDeadline(true) })
 	}
 }
 
@@ -144,8 +143,8 @@ func (h *heartbeat) check(c *conn, now wheel.Tick) {
 	if c.closing() {
 		return
 	}
-	if c.session != nil {
-		h.checkSession(c.session, now)
+	if t := c.handler.timers(); t != nil {
+		h.checkTimers(c, t, now)
 		return
 	}
 	seen, pinged := wheel.Tick(c.seen.Load()), wheel.Tick(c.pinged.Load())
@@ -160,31 +159,30 @@ func (h *heartbeat) check(c *conn, now wheel.Tick) {
 		c.cut(closedPingTimeout)
 	case pinged == 0 && now >= seen+h.interval:
 		c.pinged.Store(uint32(now))
-		h.hub.metrics.pings.Inc()
-		c.shard.post(job{do: sendPing, conn: c, frame: pingFrame})
+		h.engine.metrics.pings.Inc()
+		c.shard.post(job{do: sendPing, conn: c, frame: c.handler.pingFrame()})
 	}
 }
 
-// checkSession does what is due for a connection of the SDK protocol. Its client counts on a ping each interval, whatever
+// checkTimers does what is due for a connection of a protocol that pings by itself. Its client counts on a ping each interval, whatever
 // else it hears, and what it owes is the answer to that ping, whatever else it says.
-func (h *heartbeat) checkSession(s *session, now wheel.Tick) {
-	c := s.conn
-	if by := wheel.Tick(s.deadline.Load()); by != 0 && now >= by && s.deadline.CompareAndSwap(uint32(by), 0) {
-		s.poller.post(s.onDeadline)
+func (h *heartbeat) checkTimers(c *conn, t *timers, now wheel.Tick) {
+	if by := wheel.Tick(t.deadline.Load()); by != 0 && now >= by && t.deadline.CompareAndSwap(uint32(by), 0) {
+		c.poller().post(func() { c.handler.onDeadline(false) })
 	}
-	pinged, at := wheel.Tick(c.pinged.Load()), wheel.Tick(s.pingAt.Load())
+	pinged, at := wheel.Tick(c.pinged.Load()), wheel.Tick(t.pingAt.Load())
 	switch {
-	case pinged != 0 && now >= pinged+h.timeout && s.waiting.Load():
+	case pinged != 0 && now >= pinged+h.timeout && c.is(held):
 		// Nothing is read of it: the answer may be there. When it is read again it gets that time back.
 	case pinged != 0 && now >= pinged+h.timeout && c.stalled.Load() != 0:
 		h.forgiveLag(c, pinged, now)
 	case pinged != 0 && now >= pinged+h.timeout:
-		s.disconnect(disconnectNoPong)
+		c.end(closedPingTimeout, "")
 	case pinged == 0 && at != 0 && now >= at:
 		c.pinged.Store(uint32(now))
-		s.pingAt.Store(uint32(now + h.interval))
-		h.hub.metrics.pings.Inc()
-		c.shard.post(job{do: sendPing, conn: c, frame: sessionPings[s.encoding]})
+		t.pingAt.Store(uint32(now + h.interval))
+		h.engine.metrics.pings.Inc()
+		c.shard.post(job{do: sendPing, conn: c, frame: c.handler.pingFrame()})
 	}
 }
 
@@ -197,22 +195,23 @@ func (h *heartbeat) forgiveLag(c *conn, pinged, now wheel.Tick) {
 // next is the nearest of c's deadlines.
 func (h *heartbeat) next(c *conn) wheel.Tick {
 	due := wheel.Tick(c.seen.Load()) + h.interval
-	if c.session != nil {
-		due = wheel.Tick(c.session.pingAt.Load())
+	t := c.handler.timers()
+	if t != nil {
+		due = wheel.Tick(t.pingAt.Load())
 		if due == 0 {
-			due = h.hub.clock.tick() + h.interval
+			due = h.engine.clock.tick() + h.interval
 		}
 	}
 	if pinged := wheel.Tick(c.pinged.Load()); pinged != 0 {
 		due = pinged + h.timeout
 	}
-	if c.session != nil {
-		if by := wheel.Tick(c.session.deadline.Load()); by != 0 {
+	if t != nil {
+		if by := wheel.Tick(t.deadline.Load()); by != 0 {
 			due = min(due, by)
 		}
 	}
 	if c.closing() {
-		due = h.hub.clock.tick() + inTicks(closeTimeout)
+		due = h.engine.clock.tick() + inTicks(closeTimeout)
 	}
 	if stalled := wheel.Tick(c.stalled.Load()); stalled != 0 {
 		due = min(due, stalled+h.stall)
@@ -225,12 +224,12 @@ func (h *heartbeat) next(c *conn) wheel.Tick {
 
 // phase is when a new connection is taken to have been heard last: somewhere in the interval that ends now, so that
 // connections that came together are not pinged together.
-func (h *heartbeat) phase(c *conn) wheel.Tick { return h.hub.clock.tick() - h.spread(c, h.interval) }
+func (h *heartbeat) phase(c *conn) wheel.Tick { return h.engine.clock.tick() - h.spread(c, h.interval) }
 
-// firstPing is when a session is pinged first: in the second half of the interval that begins now, as the SDKs know it.
-func (h *heartbeat) firstPing(s *session) wheel.Tick {
+// firstPing is when a client with timers is pinged first: in the second half of the interval that begins now, as the SDKs know it.
+func (h *heartbeat) firstPing(c *conn) wheel.Tick {
 	half := h.interval / 2
-	return h.hub.clock.tick() + half + h.spread(s.conn, h.interval-half)
+	return h.engine.clock.tick() + half + h.spread(c, h.interval-half)
 }
 
 // spread is c's part of a time that all connections share.
@@ -249,13 +248,13 @@ func (h *heartbeat) remove(c *conn) {
 
 // limitClose gives the peer its time to end the connection from its side.
 func (h *heartbeat) limitClose(c *conn) {
-	c.closeBy.Store(uint32(h.hub.clock.tick() + inTicks(closeTimeout)))
+	c.closeBy.Store(uint32(h.engine.clock.tick() + inTicks(closeTimeout)))
 	h.file(c)
 }
 
 // limitStall gives a full socket its time to make progress.
 func (h *heartbeat) limitStall(c *conn) {
-	c.stalled.Store(uint32(h.hub.clock.tick()))
+	c.stalled.Store(uint32(h.engine.clock.tick()))
 	h.file(c)
 }
 
@@ -263,7 +262,7 @@ func (h *heartbeat) limitStall(c *conn) {
 // checked meanwhile is filed by it, too.
 func (h *heartbeat) file(c *conn) {
 	h.mu.Lock()
-	if !c.left.Load() {
+	if !c.is(left) {
 		h.wheel.File(c, h.next(c))
 	}
 	h.mu.Unlock()

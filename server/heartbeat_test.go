@@ -55,6 +55,7 @@ func TestWhoOnlyListensStays(t *testing.T) {
 // crew is a heartbeat with connections that have no sockets, told the time by the test.
 type crew struct {
 	*heartbeat
+	hub *hub
 	now time.Time
 }
 
@@ -62,15 +63,17 @@ func newCrew(t *testing.T, conns int) (*crew, []*conn) {
 	t.Helper()
 	cfg := DefaultConfig()
 	h := newHub(cfg, slog.New(slog.DiscardHandler), newMetrics(closeLabels()), nil, 1)
-	h.heartbeat = newHeartbeat(h, cfg, nil)
+	h.heartbeat = newHeartbeat(h.engine, cfg.PingInterval, cfg.PingTimeout)
 	all := make([]*conn, conns)
 	for i := range all {
-		c := &conn{shard: h.shards[0], id: uint64(i + 1)}
+		p := &plain{}
+		c := &p.conn
+		c.shard, c.id, c.handler = h.shards[0], uint64(i+1), p
 		c.seen.Store(uint32(h.heartbeat.phase(c)))
 		h.heartbeat.add(c)
 		all[i] = c
 	}
-	return &crew{h.heartbeat, h.clock.started}, all
+	return &crew{h.heartbeat, h, h.clock.started}, all
 }
 
 // pings lets time pass, tick by tick, and returns whom each tick pinged. They answer at once, if they answer.
@@ -95,7 +98,7 @@ func (c *crew) pings(d time.Duration, answer bool) [][]*conn {
 	return ticks
 }
 
-func hear(c *conn) { c.seen.Store(uint32(c.shard.hub.clock.tick())) }
+func hear(c *conn) { c.seen.Store(uint32(c.shard.engine.clock.tick())) }
 
 func TestPingsAreSpreadOverTheInterval(t *testing.T) {
 	crew, _ := newCrew(t, 10_000)

@@ -305,7 +305,7 @@ func (s *session) askRPC(id uint32, req *protocol.RPCRequest) {
 		if s.encoding.isJSON() {
 			a.Data = asJSON(a.Data)
 		}
-		s.replies = append(s.replies, &protocol.Reply{Id: id, Rpc: &protocol.RPCResult{Data: a.Data}})
+		s.reply(&protocol.Reply{Id: id, Rpc: &protocol.RPCResult{Data: a.Data}})
 	}, func(e *protocol.Error) { s.refuse(id, e) })
 }
 

@@ -681,15 +681,15 @@ func TestAConnectionIsNotStaleWhileItIsAskedAbout(t *testing.T) {
 	c := dialSDK(t, s, "")
 	c.say(`{"id":1,"connect":{}}`)
 	eventually(t, "the question", func() bool { return len(a.of(onConnect)) == 1 })
-	var session *session
+	var asked *session
 	s.hub.call(func(sh *shard) {
 		for _, c := range sh.conns {
-			session = c.session
+			asked = c.handler.(*session)
 		}
 	})
 	done := make(chan struct{})
-	session.poller.post(func() {
-		session.onDeadline()
+	asked.poller.post(func() {
+		asked.onDeadline(false)
 		close(done)
 	})
 	<-done

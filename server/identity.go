@@ -122,7 +122,7 @@ func (s *session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 	s.state = connected
 	s.expires = expiryOf(claims.Expires)
 	s.conn.pinged.Store(0)
-	s.pingAt.Store(uint32(h.heartbeat.firstPing(s)))
+	s.due.pingAt.Store(uint32(h.heartbeat.firstPing(s.conn)))
 
 	result := &protocol.ConnectResult{
 		Client:  s.client,
@@ -137,7 +137,7 @@ func (s *session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 		// Only by a new token is a client's time prolonged: one without is ended by then, comes back and is asked about.
 		result.Expires, result.Ttl = s.expires != 0, ttl(claims.Expires)
 	}
-	s.replies = append(s.replies, &protocol.Reply{Id: id, Connect: result})
+	s.reply(&protocol.Reply{Id: id, Connect: result})
 	s.enterGivenRooms(result, req.Subs, rooms)
 	s.schedule()
 	for _, demand := range demands {
@@ -234,7 +234,7 @@ func (s *session) refreshBy(id uint32, claims token.Claims) {
 		s.show(asJSON(claims.Info))
 	}
 	enter := s.regrant(rooms)
-	s.replies = append(s.replies, &protocol.Reply{Id: id, Refresh: &protocol.RefreshResult{
+	s.reply(&protocol.Reply{Id: id, Refresh: &protocol.RefreshResult{
 		Client:  s.client,
 		Version: serverVersion,
 		Expires: s.expires != 0,
@@ -281,7 +281,7 @@ func (s *session) subRefreshBy(id uint32, sub *subscription, claims token.SubCla
 	if claims.Info != nil {
 		s.showIn(sub, claims.Info)
 	}
-	s.replies = append(s.replies, &protocol.Reply{Id: id, SubRefresh: &protocol.SubRefreshResult{
+	s.reply(&protocol.Reply{Id: id, SubRefresh: &protocol.SubRefreshResult{
 		Expires: sub.expires != 0,
 		Ttl:     ttl(claims.Expires),
 	}})

@@ -109,14 +109,14 @@ func (h *hub) sendPendingLocked(r *room) (wake uint64) {
 }
 
 func (h *hub) sendEventLocked(r *room, event *presenceEvent) (wake uint64) {
-	m := &message{room: r, size: event.size()}
+	m := &message{room: r, bytes: event.size()}
 	if event.joined {
 		m.join = event.info
 	} else {
 		m.leave = event.info
 	}
 	h.metrics.joinLeaveSent.Inc()
-	return h.postLocked(r, job{do: deliver, message: m})
+	return r.postLocked(m)
 }
 
 // discardEventsLocked forgets what waits to be sent in a room without members. The room's lock is held.

@@ -30,7 +30,7 @@ func newLobby(t *testing.T) *lobby {
 	cfg := DefaultConfig()
 	cfg.Rooms = []RoomOptions{o}
 	h := newHub(cfg, slog.New(slog.DiscardHandler), newMetrics(closeLabels()), nil, 1)
-	h.heartbeat = newHeartbeat(h, cfg, nil)
+	h.heartbeat = newHeartbeat(h.engine, cfg.PingInterval, cfg.PingTimeout)
 	l := &lobby{hub: h, t: t, seen: map[string]*clientInfo{}}
 	l.join(l.guest("watcher", nil))
 	l.hear()
@@ -41,10 +41,11 @@ func newLobby(t *testing.T) *lobby {
 
 func (l *lobby) guest(name string, info []byte) *session {
 	c := &conn{shard: l.shards[0], id: 1}
-	c.session = &session{conn: c, hub: l.hub, encoding: jsonEncoding, info: &clientInfo{
+	s := &session{conn: c, hub: l.hub, encoding: jsonEncoding, info: &clientInfo{
 		User: name, Client: name, ConnInfo: info,
 	}}
-	return c.session
+	c.handler = s
+	return s
 }
 
 func (l *lobby) join(s *session) {
@@ -81,12 +82,13 @@ func (l *lobby) hear() {
 		if j.do != deliver {
 			continue
 		}
-		j.part.room.backlog.Add(int64(-j.message.size))
+		told := j.message.(*message)
+		j.topic.audience.backlog.Add(int64(-told.bytes))
 		l.sent++
-		if in := j.message.join; in != nil {
+		if in := told.join; in != nil {
 			l.seen[in.Client] = in
 		} else {
-			delete(l.seen, j.message.leave.Client)
+			delete(l.seen, told.leave.Client)
 		}
 	}
 	l.shards[0].inbox = nil
@@ -229,7 +231,7 @@ func TestPendingJoinsAndLeavesAreBounded(t *testing.T) {
 			}
 			// Nobody is left to hear it.
 			for _, p := range slices.Clone(l.room("x").present.list) {
-				l.leave(p.conn.session)
+				l.leave(p.conn.handler.(*session))
 			}
 			if l.announce(); l.pendingBytes.Load() != 0 || l.unannounced() != 0 || l.rooms.count() != 0 {
 				t.Errorf("got %d bytes pending in %d rooms when all are gone", l.pendingBytes.Load(), l.unannounced())

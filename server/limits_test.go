@@ -333,13 +333,13 @@ func TestAPanicOverAPublicationIsAGap(t *testing.T) {
 	c.want(`{"id":3,"publish":{}}`)
 	r := roomOf(s, "x")
 	r.stripe.mu.Lock()
-	p := r.parts[0]
+	at := r.topics[0]
 	r.history.top++
-	broken := &message{pub: publication{offset: r.history.top}, size: 100} // of no room: it cannot be encoded
-	p.shard.push(job{do: deliver, part: p, message: broken})
-	r.backlog.Add(int64(broken.size))
+	broken := &message{pub: publication{offset: r.history.top}, bytes: 100} // of no room: it cannot be encoded
+	at.shard.push(job{do: deliver, topic: at, message: broken})
+	r.backlog.Add(int64(broken.bytes))
 	r.stripe.mu.Unlock()
-	p.shard.wake()
+	at.shard.wake()
 	c.say(`{"id":4,"publish":{"channel":"x","data":2}}`)
 	for line := c.line(); line != `{"push":{"channel":"x","unsubscribe":{"code":2500,"reason":"insufficient state"}}}`; line = c.line() {
 		if strings.Contains(line, `{"id":5`) {
@@ -368,11 +368,11 @@ func TestAGapIsRecovered(t *testing.T) {
 		c.want(`{"push":{"channel":"x","pub":{"data":1,"offset":1}}}`)
 	}
 	r, unlock := s.hub.rooms.find("x")
-	broken := &message{size: 100} // of no room: it cannot be encoded
+	broken := &message{bytes: 100} // of no room: it cannot be encoded
 	broken.pub, _ = ofSDK([]byte("2"))
 	broken.pub.at = s.hub.clock.tick()
 	s.hub.archive.remember(r, &broken.pub)
-	wake := s.hub.postLocked(r, job{do: deliver, message: broken})
+	wake := r.postLocked(broken)
 	unlock()
 	s.hub.wake(wake)
 	call(t, s, "publish", `{"channel":"x","data":3}`)

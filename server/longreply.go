@@ -26,19 +26,18 @@ const (
 	lightReply     = 16 << 10        // bytes of such replies that a poller makes for one connection at a time; more is work for a worker
 	owedGrace      = 2 * time.Second // that a reader of a long reply has, before it has to make room for others
 	repliesFactor  = 4               // times max-unsent: bytes of such replies for one connection a second
-	bytesARound    = 128 << 10       // of long replies that a shard writes, and one more, before others have their turn
 )
 
-type topic uint8
+type subject uint8
 
 const (
-	presenceOf topic = iota
+	presenceOf subject = iota
 	historyOf
 )
 
 // longQuestion is what a long reply answers. Equal questions have the same answer, but for the id of the command.
 type longQuestion struct {
-	about topic
+	about subject
 	room  string
 	json  bool
 
@@ -184,11 +183,9 @@ func (s *session) askLong(id uint32, q longQuestion, estimate int) {
 			})
 			return
 		}
-		written := func() {
-			s.draw(len(r.body) - estimate)
-			s.resume(func() {})
-		}
-		s.conn.shard.post(job{do: sendAnswer, conn: s.conn, frame: r.head(q, id), answer: r, call: written})
+		b := &longBulk{session: s, reply: r, head: r.head(q, id), estimate: estimate}
+		s.unreadReplies.Add(int64(b.size()))
+		s.conn.shard.post(job{do: sendBulk, conn: s.conn, bulk: b})
 	}) {
 		s.unpause()
 		s.refuse(id, errTooManyRequests)
@@ -240,33 +237,36 @@ func (h *hub) relieveOwed(now wheel.Tick) {
 	if !tooMuch() {
 		return
 	}
-	late := now - inTicks(owedGrace)
-	for _, s := range h.shards {
-		s.post(job{do: callBack, call: func() { s.closeSlowest(func(o *outbox) int { return o.unread(late) }, tooMuch) }})
-	}
+	h.relieveBulk(now-inTicks(owedGrace), tooMuch)
 }
 
-// debt is a long reply that a client has not been sent, or not all of it. Owned by the shard.
-type debt struct {
-	reply   *longReply
-	session *session
-	bytes   int        // of the reply
-	since   wheel.Tick // when it was written
-	written bool       // to the socket or the outbox, all of it
-	paid    bool
+// longBulk is a long reply for one session.
+type longBulk struct {
+	session  *session
+	reply    *longReply
+	head     []byte
+	estimate int // bytes that the session was charged for the reply before it was made
 }
 
-// pay counts the reply as sent; a second call does nothing.
-func (d *debt) pay() {
-	if d.paid || !d.written {
-		return
+func (b *longBulk) parts() (head, body []byte) { return b.head, b.reply.body }
+
+func (b *longBulk) size() int { return len(b.head) + len(b.reply.body) }
+
+func (b *longBulk) onQueued() {
+	s := b.session
+	s.conn.poller().post(func() {
+		s.draw(len(b.reply.body) - b.estimate)
+		s.resume(func() {})
+	})
+}
+
+func (b *longBulk) onRead() {
+	s := b.session
+	s.unreadReplies.Add(int64(-b.size()))
+	if s.blocked.Swap(false) {
+		s.conn.poller().post(s.unblock)
 	}
-	d.paid = true
-	d.session.unreadReplies.Add(int64(-d.bytes))
-	if d.session.blocked.Swap(false) {
-		d.session.poller.post(d.session.unblock)
-	}
-	d.reply.sent()
+	b.reply.sent()
 }
 
 // unblock asks what the session waited to ask. Called on the poller.
@@ -274,54 +274,4 @@ func (s *session) unblock() {
 	ask := s.asksNext
 	s.asksNext = nil
 	s.resume(ask)
-}
-
-// sendAnswers writes some of the long replies that are to be written. A thousand clients may wait for the same one: what else there is
-// to write does not wait for all of them.
-func (s *shard) sendAnswers() {
-	n := 0
-	for bytes := 0; n < len(s.answers) && bytes < bytesARound; n++ {
-		bytes += len(s.answers[n].answer.body)
-		s.contain(&s.answers[n], s.sendAnswer)
-		s.answers[n] = job{}
-	}
-	if s.answers = s.answers[n:]; len(s.answers) > 0 {
-		s.wake()
-		return
-	}
-	s.answers = nil
-}
-
-// contain does what a job asks for. A fault of our own code costs its connection.
-func (s *shard) contain(j *job, do func(*conn, *job)) {
-	defer func() {
-		if e := recover(); e != nil {
-			s.abandonAfterPanic(j.conn, e)
-		}
-	}()
-	do(j.conn, j)
-}
-
-// sendAnswer writes a long reply. It may be longer than what else may wait for a slow reader.
-func (s *shard) sendAnswer(c *conn, j *job) {
-	d := &debt{reply: j.answer, session: c.session, bytes: len(j.frame) + len(j.answer.body), since: s.hub.clock.tick()}
-	d.session.unreadReplies.Add(int64(d.bytes))
-	defer func() {
-		s.replying = nil
-		if d.written = true; c.out == nil || !c.out.endsWith(d) {
-			d.pay()
-		}
-		c.session.poller.post(j.call)
-	}()
-	if c.finishing {
-		return
-	}
-	s.catchUp(c)
-	s.replying = d
-	for _, b := range [][]byte{j.frame, j.answer.body} {
-		if !c.finishing {
-			s.write(c, b)
-		}
-	}
-	s.yield()
 }

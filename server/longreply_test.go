@@ -157,17 +157,17 @@ func TestAFrameOfLongQuestionsMakesNothingForWhoDoesNotRead(t *testing.T) {
 func TestLongRepliesAreWrittenAFewARound(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
-	shard := newShard(s.hub, 0) // of the test's own
+	shard := newShard(s.hub.engine, 0) // of the test's own
 	r := &longReply{body: make([]byte, bytesARound/2), owed: &budget{}}
 	const clients = 10
 	r.readers.Store(clients)
 	for range clients {
 		// Nothing is written to them, as they have no sockets.
-		c := &conn{shard: shard, finishing: true, session: &session{poller: s.hub.loop.pollers[0]}}
-		shard.handle(&job{do: sendAnswer, conn: c, answer: r, call: func() {}})
+		c := &conn{shard: shard, finishing: true}
+		shard.handle(&job{do: sendBulk, conn: c, bulk: readBulk{r}})
 	}
 	for _, want := range []int32{8, 6, 4, 2, 0} {
-		shard.sendAnswers()
+		shard.sendBulks()
 		if got := r.readers.Load(); got != want {
 			t.Fatalf("got %d replies left, want %d", got, want)
 		}
@@ -179,6 +179,13 @@ func TestLongRepliesAreWrittenAFewARound(t *testing.T) {
 		}
 	}
 }
+
+// readBulk counts its reply as read, and nothing else.
+type readBulk struct{ reply *longReply }
+
+func (b readBulk) parts() (head, body []byte) { return nil, b.reply.body }
+func (b readBulk) onQueued()                  {}
+func (b readBulk) onRead()                    { b.reply.sent() }
 
 // A client that asks for many pages at once, and is slow to read them, is given all of them.
 func TestASlowReaderIsGivenAllPages(t *testing.T) {
@@ -313,9 +320,12 @@ func TestTheSlowestReaderMakesRoomFirst(t *testing.T) {
 		r := &longReply{body: make([]byte, each), owed: &crew.hub.owed}
 		r.readers.Store(1)
 		crew.hub.owed.used.Add(each)
-		c := &conn{nc: nc, shard: shard, session: &session{}, out: &outbox{}}
-		c.session.unreadReplies.Store(each)
-		c.out.pushReply(r.body, &debt{reply: r, session: c.session, bytes: each, since: now - age, written: true})
+		c := &conn{nc: nc, shard: shard, out: &outbox{}}
+		s := &session{conn: c}
+		c.handler = s
+		b := &longBulk{session: s, reply: r}
+		s.unreadReplies.Store(int64(b.size()))
+		c.out.pushReply(r.body, &debt{reply: b, since: now - age, written: true})
 		c.out.advance(read)
 		shard.laggards = append(shard.laggards, c)
 		return c
@@ -329,15 +339,16 @@ func TestTheSlowestReaderMakesRoomFirst(t *testing.T) {
 	if !slow.closing() || faster.closing() || fresh.closing() {
 		t.Errorf("closed: slow %v, faster %v, fresh %v; want the slow one", slow.closing(), faster.closing(), fresh.closing())
 	}
-	if got := crew.hub.owed.used.Load(); got != 2*each || slow.session.unreadReplies.Load() != 0 {
+	if got := crew.hub.owed.used.Load(); got != 2*each || slow.handler.(*session).unreadReplies.Load() != 0 {
 		t.Errorf("got %d bytes owed, want %d", got, 2*each)
 	}
 }
 
 // A ping that is put in front of what waits does not cut a long reply in two.
 func TestAPingDoesNotCutALongReply(t *testing.T) {
-	d := &debt{reply: &longReply{owed: &budget{}}, session: &session{}, written: true}
-	d.reply.readers.Store(1)
+	r := &longReply{owed: &budget{}}
+	r.readers.Store(1)
+	d := &debt{reply: readBulk{r}, written: true}
 	for sent, want := range []string{"head body ping more", "ead body ping more"} {
 		o := &outbox{}
 		o.pushReply([]byte("head "), d)

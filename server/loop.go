@@ -35,11 +35,11 @@ type loop struct {
 }
 
 // newLoop starts the pollers. Several servers of a process may start at the same time.
-func newLoop(pollers int, openFiles int, h *hub) (*loop, error) {
+func newLoop(pollers int, openFiles int, e *engine) (*loop, error) {
 	l := &loop{
-		log:     h.log,
-		metrics: h.metrics,
-		clock:   h.clock,
+		log:     e.log,
+		metrics: e.metrics,
+		clock:   e.clock,
 		panics:  everySecond(),
 	}
 	for i := range pollers {
@@ -106,8 +106,8 @@ func (l *loop) readFrom(c *conn) {
 	now := l.clock.now()
 	buf := l.sockets.Buffer(c.nc)
 	for reads := 0; ; reads++ {
-		if c.session != nil && c.session.waiting.Load() && !c.closing() {
-			return // session.goOn reads on
+		if c.is(held) && !c.closing() {
+			return // whoever holds it back reads on
 		}
 		over := c.overBytes(now)
 		enough := reads >= readsPerTurn || (over || c.congested()) && !c.closing()
@@ -142,7 +142,7 @@ func (l *loop) readFrom(c *conn) {
 // lock, so it only leaves a note.
 func onWritten(s *netpoll.Socket) {
 	if c, ok := s.Session().(*conn); ok {
-		c.ready.Store(true)
+		c.set(ready)
 		c.shard.anyReady.Store(true)
 		c.shard.wake()
 	}
@@ -151,7 +151,7 @@ func onWritten(s *netpoll.Socket) {
 // onClosed is called on the loop's one closer goroutine, once for each socket that was added.
 func onClosed(s *netpoll.Socket, _ error) {
 	if c, ok := s.Session().(*conn); ok {
-		c.shard.hub.gone(c)
+		c.handler.onGone()
 	}
 }
 
@@ -221,11 +221,11 @@ func (p *poller) later(c *conn) {
 		c.waiting = true
 		p.waiting = append(p.waiting, c)
 	}
-	if r := c.talksIn(); r != nil && r.congested() {
+	if a := c.handler.publishesTo(); a != nil && a.congested() {
 		p.loop.metrics.pauses.Inc()
-		r.paused.Store(true)
-		// The room may have caught up before it saw that somebody waits.
-		if r.congested() {
+		a.paused.Store(true)
+		// It may have caught up before it saw that somebody waits.
+		if a.congested() {
 			return
 		}
 	}

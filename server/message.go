@@ -9,7 +9,7 @@ type message struct {
 	prev  *publication // what a delta is made against; nil for none
 	join  *clientInfo  // not a publication, but somebody who came
 	leave *clientInfo  // or went
-	size  int          // bytes, about: what the room's backlog counts
+	bytes int          // about: what the room's backlog counts
 
 	mu     sync.Mutex // a leaf, held while a frame is made
 	frames [encodingsOfMessage][]byte
@@ -20,7 +20,8 @@ const messageOverhead = 64
 
 // frame is the message for the members of one encoding, nil where they hear nothing of it. Called on the shards.
 // budget is of nanoseconds for deltas.
-func (m *message) frame(e encoding, budget *int) []byte {
+func (m *message) frame(f format, budget *int) []byte {
+	e := encoding(f)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.frames[e] == nil {
@@ -33,8 +34,6 @@ func (m *message) encode(e encoding, budget *int) []byte {
 	switch {
 	case m.isPublication():
 		return encodePublication(m.room.name, &m.pub, m.prev, e, budget)
-	case e == plainEncoding:
-		return nil
 	case m.join != nil:
 		return encodeJoin(m.room.name, m.join, e)
 	}
@@ -43,13 +42,25 @@ func (m *message) encode(e encoding, budget *int) []byte {
 
 func (m *message) isPublication() bool { return m.join == nil && m.leave == nil }
 
-// first is the message for a member that has not heard the publication before it.
-func (m *message) first(e encoding, budget *int) []byte {
-	switch e {
-	case jsonDeltaEncoding:
-		return m.frame(jsonFullEncoding, budget)
-	case protobufDeltaEncoding:
-		return m.frame(protobufEncoding, budget)
+// whole is a publication for a member that has not heard the one before it.
+func (m *message) whole(f format, budget *int) []byte {
+	if !m.isPublication() {
+		return nil
 	}
-	return m.frame(e, budget)
+	switch encoding(f) {
+	case jsonDeltaEncoding:
+		return m.frame(format(jsonFullEncoding), budget)
+	case protobufDeltaEncoding:
+		return m.frame(format(protobufEncoding), budget)
+	}
+	return m.frame(f, budget)
 }
+
+// receivedBy says that plain members receive nothing but publications.
+func (m *message) receivedBy(f format) bool {
+	return m.isPublication() || encoding(f) != plainEncoding
+}
+
+func (m *message) offset() uint64 { return m.pub.offset }
+
+func (m *message) size() int { return m.bytes }

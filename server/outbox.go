@@ -13,7 +13,7 @@ type outbox struct {
 	slices []slice
 	bytes  int      // of all slices: how far behind the reader is
 	own    int      // bytes that this connection costs alone: its own frames, and the slices themselves
-	behind []behind // shared bytes, by part
+	behind []behind // shared bytes, by topic
 }
 
 // slice is bytes to send. It ends where a frame ends.
@@ -23,9 +23,9 @@ type slice struct {
 	debt *debt     // not nil where it is of a long reply, which is counted as owed; that has a slice more where the next has the same debt
 }
 
-// behind is how many shared bytes of a part wait.
+// behind is how many shared bytes of a topic wait.
 type behind struct {
-	part  *part
+	topic *topic
 	bytes int
 }
 
@@ -76,7 +76,7 @@ func (o *outbox) count(s *slice, n int) {
 		return
 	}
 	for i := range o.behind {
-		if b := &o.behind[i]; b.part == of.part {
+		if b := &o.behind[i]; b.topic == of.topic {
 			if b.bytes += n; b.bytes == 0 {
 				last := len(o.behind) - 1
 				*b, o.behind[last] = o.behind[last], behind{}
@@ -85,13 +85,13 @@ func (o *outbox) count(s *slice, n int) {
 			return
 		}
 	}
-	o.behind = append(o.behind, behind{of.part, n})
+	o.behind = append(o.behind, behind{of.topic, n})
 }
 
-// behindIn is how many shared bytes of a part wait.
-func (o *outbox) behindIn(p *part) int {
+// behindIn is how many shared bytes of a topic wait.
+func (o *outbox) behindIn(t *topic) int {
 	for _, b := range o.behind {
-		if b.part == p {
+		if b.topic == t {
 			return b.bytes
 		}
 	}

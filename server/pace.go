@@ -26,11 +26,9 @@ func (r byteRate) spend(m *meter, now time.Duration, n int) {
 func (c *conn) spendBytes(now time.Duration, n int) {
 	if c.pacedSince != 0 && time.Duration(c.bytes)-now < burstOfBytes-regained {
 		c.pacedSince = 0
-		if c.session != nil {
-			c.session.floods = false
-		}
+		c.handler.onFlood(false)
 	}
-	c.shard.hub.byteRate.spend(&c.bytes, now, n)
+	c.shard.engine.byteRate.spend(&c.bytes, now, n)
 }
 
 // overBytes says whether the connection is not to be read from for now. Called on the poller.
@@ -38,8 +36,7 @@ func (c *conn) overBytes(now time.Duration) bool { return time.Duration(c.bytes)
 
 // pace puts c on the list of connections to read from when their rate of bytes allows. Called on the poller.
 func (p *poller) pace(c *conn) {
-	hub := c.shard.hub
-	tick := hub.clock.tick()
+	tick := p.loop.clock.tick()
 	if pinged := c.pinged.Load(); pinged != 0 {
 		c.pinged.CompareAndSwap(pinged, uint32(tick)) // the answer may be there, unread
 	}
@@ -47,18 +44,17 @@ func (p *poller) pace(c *conn) {
 		c.pacedSince = tick
 	}
 	if tick >= c.pacedSince+inTicks(paceLimit) {
-		if c.session == nil {
-			c.refuseFlood("too many bytes")
+		c.handler.onFlood(true)
+		if c.closing() {
 			p.later(c) // to see it end
 			return
 		}
-		c.session.floods = true
 	}
 	if !c.waiting {
 		c.waiting = true
 		p.pacing = append(p.pacing, c)
 		p.paced.Store(true)
-		hub.metrics.paced.Inc()
+		p.loop.metrics.paced.Inc()
 	}
 }
 

@@ -52,9 +52,9 @@ func (p *presence) stats(plain int) presenceStats {
 
 // plainMembers counts the plain members of a room. The room's lock is held.
 func (r *room) plainMembers() (n int) {
-	for _, p := range r.parts {
-		if p.encoding == plainEncoding {
-			n += p.members
+	for _, t := range r.topics {
+		if encoding(t.format) == plainEncoding {
+			n += t.members
 		}
 	}
 	return n

@@ -85,7 +85,7 @@ func TestAPlainClientIsNotToldWhoComes(t *testing.T) {
 	countRounds(s)
 	s.hub.call(func(sh *shard) {
 		for _, each := range sh.conns {
-			if each.session == nil && each.sentMessages != 0 {
+			if each.handler.timers() == nil && each.sentMessages != 0 {
 				t.Errorf("got %d messages sent to the plain client, want none", each.sentMessages)
 			}
 		}

@@ -16,7 +16,7 @@ func (s *session) presence(id uint32, req *protocol.PresenceRequest) {
 		return
 	}
 	s.draw(size)
-	s.replies = append(s.replies, &protocol.Reply{Id: id, Presence: &protocol.PresenceResult{Presence: byClient(infos)}})
+	s.reply(&protocol.Reply{Id: id, Presence: &protocol.PresenceResult{Presence: byClient(infos)}})
 }
 
 func (s *session) maySeePresence(room string) *protocol.Error {
@@ -48,7 +48,7 @@ func (s *session) presenceStats(id uint32, req *protocol.PresenceStatsRequest) {
 		return
 	}
 	stats := s.hub.presenceStats(req.Channel)
-	s.replies = append(s.replies, &protocol.Reply{Id: id, PresenceStats: &protocol.PresenceStatsResult{
+	s.reply(&protocol.Reply{Id: id, PresenceStats: &protocol.PresenceStatsResult{
 		NumClients: uint32(stats.clients),
 		NumUsers:   uint32(stats.users),
 	}})
@@ -85,5 +85,5 @@ func (s *session) history(id uint32, req *protocol.HistoryRequest) {
 	}
 	result, size := tellPast(pubs, at, s.encoding.isJSON(), s.hub.maxUnsent/2)
 	s.draw(size)
-	s.replies = append(s.replies, &protocol.Reply{Id: id, History: result})
+	s.reply(&protocol.Reply{Id: id, History: result})
 }

@@ -59,7 +59,7 @@ type recoveryModel struct {
 	names   []string
 	clients []*modelClient
 	log     map[string][]string // by epoch: what was said, in order
-	heard   map[*part]map[*subscription]*modelClient
+	heard   map[*topic]map[*member]*modelClient
 	said    int
 
 	redacted map[position]bool
@@ -84,13 +84,13 @@ func newRecoveryModel(t *testing.T, random *rand.Rand) *recoveryModel {
 		cfg.Rooms = append(cfg.Rooms, o)
 	}
 	h := newHub(cfg, slog.New(slog.DiscardHandler), newMetrics(closeLabels()), nil, 2)
-	h.heartbeat = newHeartbeat(h, cfg, nil)
+	h.heartbeat = newHeartbeat(h.engine, cfg.PingInterval, cfg.PingTimeout)
 	m := &recoveryModel{
 		t: t, random: random, hub: h,
 		log: map[string][]string{},
 
 		redacted: map[position]bool{},
-		heard:    map[*part]map[*subscription]*modelClient{},
+		heard:    map[*topic]map[*member]*modelClient{},
 		did:      map[string]int{},
 	}
 	for _, o := range cfg.Rooms {
@@ -98,9 +98,9 @@ func newRecoveryModel(t *testing.T, random *rand.Rand) *recoveryModel {
 	}
 	for i := range 8 {
 		c := &conn{shard: h.shards[i%2], id: uint64(i + 1)}
-		c.session = &session{conn: c, hub: h, encoding: jsonEncoding, info: &clientInfo{User: fmt.Sprint(i), Client: fmt.Sprint(i)}}
+		s := &session{conn: c, hub: h, encoding: jsonEncoding, info: &clientInfo{User: fmt.Sprint(i), Client: fmt.Sprint(i)}}
 		m.clients = append(m.clients, &modelClient{
-			session:  c.session,
+			session:  s,
 			places:   map[string]position{},
 			awaiting: map[*entry]position{},
 			joined:   map[*subscription]bool{},
@@ -214,23 +214,25 @@ func (m *recoveryModel) work(s *shard, n int) {
 	s.inbox = append([]job(nil), s.inbox[n:]...)
 	for _, j := range jobs {
 		switch j.do {
-		case sendReplies:
-			if j.admission == nil {
+		case sendReply:
+			told := j.reply.(*replyFrame)
+			if told.admission == nil {
 				continue
 			}
-			for _, e := range j.admission.entries {
+			for _, e := range told.admission.entries {
 				m.answered(m.of(j.conn), e)
 			}
-		case joinPart:
-			if m.heard[j.sub.part] == nil {
-				m.heard[j.sub.part] = map[*subscription]*modelClient{}
+		case joinTopic:
+			if m.heard[j.member.topic] == nil {
+				m.heard[j.member.topic] = map[*member]*modelClient{}
 			}
-			m.heard[j.sub.part][j.sub] = m.of(j.sub.conn)
-		case leavePart:
-			delete(m.heard[j.sub.part], j.sub)
+			m.heard[j.member.topic][j.member] = m.of(j.member.conn)
+		case leaveTopic:
+			delete(m.heard[j.member.topic], j.member)
 		case deliver:
-			for _, c := range m.heard[j.part] {
-				m.hear(c, j.message.room.name, &j.message.pub)
+			said := j.message.(*message)
+			for _, c := range m.heard[j.topic] {
+				m.hear(c, said.room.name, &said.pub)
 			}
 		}
 	}

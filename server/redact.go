@@ -50,7 +50,7 @@ func (s *session) redact(id uint32, params []byte) {
 		s.fail(id, errorOf(e))
 		return
 	}
-	s.replies = append(s.replies, &protocol.Reply{Id: id, Rpc: &protocol.RPCResult{Data: []byte("{}")}})
+	s.reply(&protocol.Reply{Id: id, Rpc: &protocol.RPCResult{Data: []byte("{}")}})
 }
 
 // redact is asked for by the author of a publication, or, where that is nil, by the application. Who is not the author
@@ -63,7 +63,7 @@ func (h *hub) redact(what redaction, author *clientInfo) (in *room, e *rejection
 	}
 	notice, _ := ofSDK(fmt.Appendf(nil, `{"type":"redact","offset":%d}`, what.Offset))
 	notice.info, notice.notice = author, true
-	m := &message{pub: notice, size: notice.size() + messageOverhead}
+	m := &message{pub: notice, bytes: notice.size() + messageOverhead}
 	var wake uint64
 
 	r, unlock := h.rooms.find(what.Channel)

@@ -16,7 +16,7 @@ const roomShareRetained = 8 // one room may retain such a part of MaxRetained fo
 // retained is bytes of a part's batch that slow members wait for: counted from the first that keeps a slice of them until the last
 // has let go. Owned by the shard.
 type retained struct {
-	part    *part
+	topic   *topic
 	bytes   []byte
 	from    int // where in the batch they begin
 	holders int
@@ -27,31 +27,31 @@ const retainedCost = int(unsafe.Sizeof(retained{}))
 
 func (r *retained) hold() {
 	if r.holders++; r.holders == 1 {
-		r.part.countRetained(cap(r.bytes) + retainedCost)
+		r.topic.countRetained(cap(r.bytes) + retainedCost)
 	}
 }
 
 func (r *retained) release() {
 	if r.holders--; r.holders == 0 {
-		r.part.countRetained(-cap(r.bytes) - retainedCost)
+		r.topic.countRetained(-cap(r.bytes) - retainedCost)
 	}
 }
 
 // retain returns the bytes of the batch from one place to another as something that outlives the round. A batch of several frames is
 // copied, to its size and once a flush, as its buffer is used again.
-func (p *part) retain(from, to int) (b []byte, r *retained) {
-	r = p.retains
+func (t *topic) retain(from, to int) (b []byte, r *retained) {
+	r = t.retains
 	if r == nil || from < r.from || to > r.from+len(r.bytes) {
-		r = &retained{part: p, bytes: p.batch}
+		r = &retained{topic: t, bytes: t.batch}
 		switch {
-		case !p.owned:
-		case p.flushing:
-			r.bytes = cloned(p.batch)
+		case !t.owned:
+		case t.flushing:
+			r.bytes = cloned(t.batch)
 		default:
 			// There will be more of this batch, and other members may have heard what comes before.
-			r.from, r.bytes = from, cloned(p.batch[from:to])
+			r.from, r.bytes = from, cloned(t.batch[from:to])
 		}
-		p.retains = r
+		t.retains = r
 	}
 	return r.bytes[from-r.from : to-r.from], r
 }
@@ -60,19 +60,19 @@ func (p *part) retain(from, to int) (b []byte, r *retained) {
 func cloned(b []byte) []byte { return append(make([]byte, 0, len(b)), b...) }
 
 // countRetained adds n bytes to what the part retains. Called on its shard.
-func (p *part) countRetained(n int) {
-	p.retained.Add(int64(n))
-	ofRoom := p.room.retained.Add(int64(n))
-	p.shard.countRetained(n)
-	if n > 0 && ofRoom > p.shard.hub.maxRetainedRoom && !slices.Contains(p.shard.pressed, p.room) {
-		p.shard.pressed = append(p.shard.pressed, p.room)
+func (t *topic) countRetained(n int) {
+	t.retained.Add(int64(n))
+	ofRoom := t.audience.retained.Add(int64(n))
+	t.shard.countRetained(n)
+	if n > 0 && ofRoom > t.shard.engine.maxRetainedRoom && !slices.Contains(t.shard.pressed, t.audience) {
+		t.shard.pressed = append(t.shard.pressed, t.audience)
 	}
 }
 
 // countRetained adds n bytes to what the shard's outboxes cost. Called on the shard.
 func (s *shard) countRetained(n int) {
 	s.retained.Add(int64(n))
-	if all := s.hub.retained.Add(int64(n)); n > 0 && all > s.hub.maxRetained {
+	if all := s.engine.retained.Add(int64(n)); n > 0 && all > s.engine.maxRetained {
 		s.pressedByAll = true
 	}
 }
@@ -87,22 +87,22 @@ func (s *shard) relieve() {
 			s.abandonAfterPanic(nil, e)
 		}
 	}()
-	for i, r := range s.pressed {
+	for i, a := range s.pressed {
 		s.pressed[i] = nil
-		s.hub.relieveRoom(s, r)
+		s.engine.relieveRoom(s, a)
 	}
 	s.pressed = s.pressed[:0]
 	if s.pressedByAll {
 		s.pressedByAll = false
-		s.hub.relieveAll(s)
+		s.engine.relieveAll(s)
 	}
 }
 
-// relieveRoom has the part of r that retains the most close its slowest members. Called on the shard at.
-func (h *hub) relieveRoom(at *shard, r *room) {
-	r.stripe.mu.Lock()
-	worst := slices.MaxFunc(r.parts, func(a, b *part) int { return cmp.Compare(a.retained.Load(), b.retained.Load()) })
-	r.stripe.mu.Unlock()
+// relieveRoom has the topic of an audience that retains the most close its slowest members. Called on the shard at.
+func (e *engine) relieveRoom(at *shard, a *audience) {
+	a.mu.Lock()
+	worst := slices.MaxFunc(a.topics, func(a, b *topic) int { return cmp.Compare(a.retained.Load(), b.retained.Load()) })
+	a.mu.Unlock()
 	if worst.shard == at {
 		worst.relieve()
 		return
@@ -111,16 +111,16 @@ func (h *hub) relieveRoom(at *shard, r *room) {
 }
 
 // relieve closes those who are furthest behind in the part. Called on its shard.
-func (p *part) relieve() {
-	most := p.shard.hub.maxRetainedRoom
-	p.shard.closeSlowest(func(o *outbox) int { return o.behindIn(p) }, func() bool {
-		return p.room.retained.Load() > most-most/8
+func (t *topic) relieve() {
+	most := t.shard.engine.maxRetainedRoom
+	t.shard.closeSlowest(func(o *outbox) int { return o.behindIn(t) }, func() bool {
+		return t.audience.retained.Load() > most-most/8
 	})
 }
 
 // relieveAll has the shard that retains the most close its slowest readers. Called on the shard at.
-func (h *hub) relieveAll(at *shard) {
-	worst := slices.MaxFunc(h.shards, func(a, b *shard) int { return cmp.Compare(a.retained.Load(), b.retained.Load()) })
+func (e *engine) relieveAll(at *shard) {
+	worst := slices.MaxFunc(e.shards, func(a, b *shard) int { return cmp.Compare(a.retained.Load(), b.retained.Load()) })
 	if worst == at {
 		worst.relieveOwn()
 		return
@@ -130,8 +130,8 @@ func (h *hub) relieveAll(at *shard) {
 
 // relieveOwn closes those of the shard who are furthest behind.
 func (s *shard) relieveOwn() {
-	most := s.hub.maxRetained
-	s.closeSlowest(func(o *outbox) int { return o.bytes }, func() bool { return s.hub.retained.Load() > most-most/8 })
+	most := s.engine.maxRetained
+	s.closeSlowest(func(o *outbox) int { return o.bytes }, func() bool { return s.engine.retained.Load() > most-most/8 })
 }
 
 // closeSlowest closes readers, the one that is furthest behind first, while it is too much.
@@ -150,7 +150,7 @@ func (s *shard) closeSlowest(lag func(*outbox) int, tooMuch func() bool) {
 		if !tooMuch() {
 			return
 		}
-		s.hub.metrics.relieved.Inc()
+		s.engine.metrics.relieved.Inc()
 		s.abandon(c, closedSlow)
 	}
 }

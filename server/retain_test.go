@@ -370,14 +370,14 @@ func TestAllOutboxesAreBounded(t *testing.T) {
 
 // Where a budget is used up, readers are closed until an eighth of it is free, so that not each further byte closes one.
 func TestAnEighthOfABudgetIsFreed(t *testing.T) {
-	for name, relieve := range map[string]func(*part){
-		"of a room": func(p *part) {
-			p.shard.hub.maxRetainedRoom = p.room.retained.Load()
-			p.relieve()
+	for name, relieve := range map[string]func(*topic){
+		"of a room": func(at *topic) {
+			at.shard.engine.maxRetainedRoom = at.audience.retained.Load()
+			at.relieve()
 		},
-		"of all": func(p *part) {
-			p.shard.hub.maxRetained = p.shard.hub.retained.Load()
-			p.shard.relieveOwn()
+		"of all": func(at *topic) {
+			at.shard.engine.maxRetained = at.shard.engine.retained.Load()
+			at.shard.relieveOwn()
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -393,7 +393,7 @@ func TestAnEighthOfABudgetIsFreed(t *testing.T) {
 			s.hub.call(func(sh *shard) {
 				for _, c := range sh.laggards {
 					if c.out != nil {
-						relieve(c.place.part)
+						relieve(c.handler.member(0).topic)
 					}
 				}
 			})

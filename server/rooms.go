@@ -20,7 +20,8 @@ const stripesOfRooms = 64
 // stripe is the rooms whose names share a hash. Its lock is the order of each of them: a message gets its place, and is posted to the
 // shards, under it. Only leaves are taken under it. Who needs several stripes takes them in ascending order (rooms.lock).
 type stripe struct {
-	index int // constant
+	index int  // constant
+	hub   *hub // constant
 
 	mu          sync.Mutex
 	rooms       map[string]*room
@@ -31,10 +32,10 @@ type stripe struct {
 	_ [64]byte // no two locks in one cache line
 }
 
-func newRooms() *rooms {
+func newRooms(h *hub) *rooms {
 	t := &rooms{seed: maphash.MakeSeed()}
 	for i := range t.stripes {
-		t.stripes[i].index = i
+		t.stripes[i].index, t.stripes[i].hub = i, h
 		t.stripes[i].rooms = map[string]*room{}
 		t.stripes[i].ages = wheel.New[room, *room](wheelSlots)
 	}

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"math/bits"
 	"time"
 
 	"github.com/centrifugal/protocol"
@@ -46,7 +45,7 @@ func (s *session) publish(id uint32, req *protocol.PublishRequest) {
 func (s *session) say(id uint32, in view, pub publication, o sayOptions) {
 	r, _ := s.hub.say(in, pub, o)
 	s.spokeIn(r)
-	s.replies = append(s.replies, &protocol.Reply{Id: id, Publish: &protocol.PublishResult{}})
+	s.reply(&protocol.Reply{Id: id, Publish: &protocol.PublishResult{}})
 }
 
 // spokeIn has the session wait for a room that is behind. If it waits for one already it goes on with that.
@@ -67,7 +66,7 @@ type sayOptions struct {
 // zero where there is no history. The room is nil where nobody is there to hear, or to remember.
 func (h *hub) say(to view, pub publication, o sayOptions) (*room, position) {
 	name, options := to.name, to.options
-	m := &message{pub: pub, size: pub.size() + messageOverhead}
+	m := &message{pub: pub, bytes: pub.size() + messageOverhead}
 	now := h.clock.tick()
 	h.metrics.messages.Inc()
 	m.pub.change = options.HistorySize > 0 && m.pub.changesMessage()
@@ -119,27 +118,7 @@ func (h *hub) sayLocked(r *room, m *message, o sayOptions) (at position, wake ui
 			r.last = &publication{data: m.pub.data, form: m.pub.form, offset: m.pub.offset}
 		}
 	}
-	return at, h.postLocked(r, job{do: deliver, message: m})
-}
-
-// postLocked posts a message, or a frame, to every part of the room that has members; but not to plain members what they do
-// not hear. It returns whom to wake. The room's lock is held.
-func (h *hub) postLocked(r *room, what job) (wake uint64) {
-	posted, size, forSDKs := 0, len(what.frame), false
-	if m := what.message; m != nil {
-		size, forSDKs = m.size, !m.isPublication()
-	}
-	for _, p := range r.parts {
-		if p.members == 0 || forSDKs && p.encoding == plainEncoding {
-			continue
-		}
-		posted += size
-		what.part = p
-		wake |= p.shard.push(what)
-	}
-	// A shard may have subtracted its part already. Then the backlog was too low for a moment, which pauses nobody.
-	r.backlog.Add(int64(posted))
-	return wake
+	return at, r.postLocked(m)
 }
 
 // publish gives a plain client's message to everybody in its room. Called on the poller; payload is on loan for the call.
@@ -155,9 +134,9 @@ func (h *hub) publish(r *room, op ws.Opcode, payload []byte) {
 		r = h.roomLocked(in, r.name)
 	}
 	if r.onlyPlain() {
-		wake = h.postLocked(r, job{do: deliver, frame: frame})
+		wake = r.postFrameLocked(frame)
 	} else {
-		m := &message{size: len(payload) + messageOverhead}
+		m := &message{bytes: len(payload) + messageOverhead}
 		m.frames[plainEncoding] = frame
 		m.pub = publication{data: frame[len(frame)-len(payload):], form: formText}
 		if op == ws.OpBinary {
@@ -169,11 +148,4 @@ func (h *hub) publish(r *room, op ws.Opcode, payload []byte) {
 	in.mu.Unlock()
 	h.wake(wake)
 	h.archive.evict(r)
-}
-
-// wake wakes the shards whose bits are set.
-func (h *hub) wake(shards uint64) {
-	for ; shards != 0; shards &= shards - 1 {
-		h.shards[bits.TrailingZeros64(shards)].wake()
-	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/token"
+	"github.com/throng-chat/throng/server/wheel"
 )
 
 const (
@@ -139,10 +140,10 @@ func (s *Server) Run(ctx context.Context) error {
 	stopLog := s.logs.Start()
 	defer stopLog(logTimeout)
 	var err error
-	if s.hub.loop, err = newLoop(len(s.hub.shards), s.files, s.hub); err != nil {
+	if s.hub.loop, err = newLoop(len(s.hub.shards), s.files, s.hub.engine); err != nil {
 		return err
 	}
-	s.hub.heartbeat = newHeartbeat(s.hub, s.cfg, s.edge.handshakes)
+	s.hub.heartbeat = newHeartbeat(s.hub.engine, s.cfg.PingInterval, s.cfg.PingTimeout, s.hub.onTick, func(now time.Time, _ wheel.Tick) { s.edge.handshakes.expire(now) })
 	watchHub(s.metrics, s.hub)
 	watchLog(s.metrics, s.logs)
 

@@ -469,7 +469,7 @@ func TestManyCoresMakeNoMoreShardsThanCanBeWoken(t *testing.T) {
 	h := newHub(DefaultConfig(), slog.New(slog.DiscardHandler), newMetrics(closeLabels()), nil, shardCount(256))
 	r := newRoom(h.rooms.stripeOf("lobby"), "lobby", h.optionsOf("lobby"), len(h.shards))
 	for _, s := range h.shards {
-		r.partLocked(s, plainEncoding).members = 1
+		r.topicLocked(s, format(plainEncoding)).members = 1
 		r.members++
 	}
 	h.publish(r, ws.OpText, []byte("x"))

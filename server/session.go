@@ -17,7 +17,9 @@ type session struct {
 	conn     *conn
 	hub      *hub
 	poller   *poller
+	source   *address // nil where addresses do not count
 	encoding encoding
+	early    bool   // its client sent something ahead of the answer to the handshake
 	client   string // its id, which everybody may see
 
 	// Owned by the poller.
@@ -29,15 +31,16 @@ type session struct {
 	credential credential  // of its token
 	tokenUser  string      // who its tokens must name: not always info.User, as the application has the last word
 	subs       []*subscription
-	replies    []*protocol.Reply // of the frame under way, not yet posted
-	talksIn    *room             // where it made others hear something: it is not read from while that is behind
-	floods     bool              // it has wanted more than its rate of bytes for too long: its publications are refused
-	strikes    int               // commands over a limit, since the last that was not
-	drawn      meter             // bytes of replies whose size the command does not bound
-	recovered  meter             // bytes of what it was told that it had missed
-	meters     map[string]meter  // of publications, by room, where rooms have a rate; nil before the first
-	asking     *uint64           // while the application is asked whether it may connect: the first word that may be meant for it (words.begin)
-	entering   *entry            // while the application is asked whether it may subscribe
+	replies    *replyFrame      // of the frame under way, not yet posted; nil for none
+	talksIn    *room            // where it made others hear something: it is not read from while that is behind
+	messages   meter            // commands
+	floods     bool             // it has wanted more than its rate of bytes for too long: its publications are refused
+	strikes    int              // commands over a limit, since the last that was not
+	drawn      meter            // bytes of replies whose size the command does not bound
+	recovered  meter            // bytes of what it was told that it had missed
+	meters     map[string]meter // of publications, by room, where rooms have a rate; nil before the first
+	asking     *uint64          // while the application is asked whether it may connect: the first word that may be meant for it (words.begin)
+	entering   *entry           // while the application is asked whether it may subscribe
 	waitsFrom  wheel.Tick
 	asksNext   func() // what it goes on with when it is no longer blocked
 	underWay   int    // bytes of the command being dealt with, and of those behind it in its frame
@@ -47,7 +50,7 @@ type session struct {
 	heldUnread int    // bytes reserved for unread
 
 	// Owned by the shard.
-	joined []*subscription
+	joined []*member
 
 	// Shared by the shard and the poller.
 	unreadReplies atomic.Int64 // bytes of the long replies of which some waits in the outbox
@@ -59,10 +62,7 @@ type session struct {
 
 	farewell atomic.Pointer[farewell] // of who closed it first; nil where nobody did
 
-	// Read by the heartbeat.
-	waiting  atomic.Bool   // for work off the loop: until it is done nothing is read, and no command dealt with
-	pingAt   atomic.Uint32 // tick of the next ping
-	deadline atomic.Uint32 // tick at which the poller is to look for what has expired; 0 for none
+	due timers // pings, and when the poller is to look for what has expired
 }
 
 // farewell is what a close frame says.
@@ -109,9 +109,10 @@ const (
 )
 
 // newSession begins a session. early is what came ahead of the answer to the handshake.
-func newSession(c *conn, h *hub, p *poller, e encoding, early []byte) *session {
-	s := &session{conn: c, hub: h, poller: p, encoding: e, unread: early}
-	s.waiting.Store(len(early) > 0)
+func newSession(c *conn, h *hub, source *address, e encoding, early []byte) *session {
+	s := &session{conn: c, hub: h, source: source, encoding: e, unread: early, early: len(early) > 0}
+	c.hold(s.early)
+	s.due.deadline.Store(uint32(s.later(staleTimeout)))
 	return s
 }
 
@@ -140,25 +141,33 @@ func (s *session) dismiss(d disconnect) {
 // fail answers a command with an error.
 func (s *session) fail(id uint32, e *protocol.Error) {
 	s.hub.metrics.commandErrors.WithLabelValues(errorLabel(e)).Inc()
-	s.replies = append(s.replies, &protocol.Reply{Id: id, Error: e})
+	s.reply(&protocol.Reply{Id: id, Error: e})
 }
 
 // flush posts the replies gathered so far, in one frame.
 func (s *session) flush() {
 	if replies := s.take(); replies != nil {
-		s.conn.shard.post(job{do: sendReplies, conn: s.conn, replies: replies})
+		s.conn.shard.post(job{do: sendReply, conn: s.conn, reply: replies})
 	}
 }
 
-func (s *session) take() []*protocol.Reply {
+func (s *session) take() *replyFrame {
 	replies := s.replies
 	s.replies = nil
 	return replies
 }
 
+// reply answers a command, or tells the client something that is no reply.
+func (s *session) reply(r *protocol.Reply) {
+	if s.replies == nil {
+		s.replies = newReplyFrame(s.encoding)
+	}
+	s.replies.list = append(s.replies.list, r)
+}
+
 // push tells the client something that is no reply.
 func (s *session) push(p *protocol.Push) {
-	s.replies = append(s.replies, &protocol.Reply{Push: p})
+	s.reply(&protocol.Reply{Push: p})
 }
 
 // schedule files the connection anew for the nearest thing of it that expires.
@@ -169,19 +178,19 @@ func (s *session) schedule() {
 			next = sub.expires
 		}
 	}
-	s.deadline.Store(uint32(s.hub.tickOf(next.end())))
+	s.due.deadline.Store(uint32(s.hub.tickOf(next.end())))
 	s.hub.heartbeat.file(s.conn)
 }
 
-// onDeadline ends what has expired. Called on the poller.
-func (s *session) onDeadline() {
+// expire ends what has expired. Called on the poller.
+func (s *session) expire() {
 	if s.conn.closing() {
 		return
 	}
 	if s.state != connected {
-		if s.waiting.Load() {
+		if s.conn.is(held) {
 			// It said who it is, and that is looked into.
-			s.deadline.Store(uint32(s.later(staleTimeout)))
+			s.due.deadline.Store(uint32(s.later(staleTimeout)))
 			s.hub.heartbeat.file(s.conn)
 			return
 		}
@@ -200,13 +209,6 @@ func (s *session) onDeadline() {
 	}
 	s.flush()
 	s.schedule()
-}
-
-// onClockStep judges what has expired by the wall clock, which moved while the ticks stood still. Called on the poller.
-func (s *session) onClockStep() {
-	if s.state == connected {
-		s.onDeadline()
-	}
 }
 
 // await does work off the loop and then finishes on the poller with what it returned, or refuses there where there is too
@@ -239,18 +241,18 @@ func (s *session) pause() bool {
 	}
 	s.held = n
 	s.waitsFrom = s.hub.clock.tick()
-	s.waiting.Store(true)
+	s.conn.hold(true)
 	return true
 }
 
 func (s *session) unpause() {
-	s.waiting.Store(false)
+	s.conn.hold(false)
 	s.hub.heldCommands.release(s.held)
 	s.held = 0
 }
 
-// keepUnread keeps what the client sent behind the frame whose commands wait. b is on loan for the call.
-func (s *session) keepUnread(b []byte) {
+// onUnread keeps what the client sent behind the frame whose commands wait. b is on loan for the call.
+func (s *session) onUnread(b []byte) {
 	if !s.hub.heldCommands.reserve(len(b)) {
 		s.disconnect(disconnectTooMany)
 		return
@@ -280,7 +282,7 @@ func (s *session) resume(finish func()) {
 		}
 		strikes := s.strikes
 		finish()
-		if s.strikes == strikes && !s.waiting.Load() {
+		if s.strikes == strikes && !s.conn.is(held) {
 			s.strikes = 0
 		}
 		s.goOn()
@@ -298,15 +300,15 @@ func (s *session) forgiveWait() {
 // goOn deals with what came while the session waited, and reads on, unless it waits again. Called on the poller.
 func (s *session) goOn() {
 	now := s.hub.clock.now()
-	if !s.waiting.Load() {
+	if !s.conn.is(held) {
 		commands := s.unfinished
 		s.unfinished = nil
 		s.onCommands(commands, now)
 	}
-	if !s.waiting.Load() {
+	if !s.conn.is(held) {
 		s.conn.take(s.takeUnread(), now)
 	}
-	if !s.waiting.Load() {
+	if !s.conn.is(held) {
 		s.hub.loop.read(s.conn)
 	}
 }
@@ -315,7 +317,7 @@ func (s *session) goOn() {
 func (s *session) begin() {
 	early := s.unread
 	s.unread = nil
-	s.waiting.Store(false)
+	s.conn.hold(false)
 	if !s.conn.closing() {
 		s.conn.onData(early, s.hub.clock.now())
 	}

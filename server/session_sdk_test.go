@@ -162,7 +162,7 @@ func TestAPauseDoesNotMakeThePastYounger(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.Rooms = []RoomOptions{rememberingRoom("*")}
 	h := newHub(cfg, slog.New(slog.DiscardHandler), newMetrics(closeLabels()), nil, 1) // no heartbeat: its clock stands still
-	h.heartbeat = newHeartbeat(h, cfg, nil)
+	h.heartbeat = newHeartbeat(h.engine, cfg.PingInterval, cfg.PingTimeout)
 	pub, _ := ofSDK([]byte(`"one"`))
 	began := time.Now()
 	h.say(h.viewOf("room"), pub, sayOptions{})
@@ -187,11 +187,11 @@ func TestAGapInARoomTheServerGaveEndsTheConnection(t *testing.T) {
 	r := roomOf(s, "#ann")
 	s.hub.call(func(sh *shard) {
 		r.stripe.mu.Lock()
-		parts := append([]*part(nil), r.parts...)
+		topics := append([]*topic(nil), r.topics...)
 		r.stripe.mu.Unlock()
-		for _, p := range parts {
-			if p.shard == sh {
-				p.gap(sh)
+		for _, at := range topics {
+			if at.shard == sh {
+				at.gap(sh)
 			}
 		}
 	})

@@ -2,12 +2,10 @@ package server
 
 import (
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/centrifugal/protocol"
 	"golang.org/x/time/rate"
 
 	"github.com/throng-chat/throng/server/netpoll"
@@ -23,7 +21,7 @@ const (
 // and writes to each member once. While it writes, the next round gathers: a quiet room is sent at once, a busy one is
 // batched by itself, with no timer.
 type shard struct {
-	hub    *hub
+	engine *engine
 	index  int
 	wakeup chan struct{} // holds one token
 	quit   chan struct{}
@@ -35,17 +33,17 @@ type shard struct {
 	// Owned by run.
 	jobs     []job
 	conns    []*conn
-	dirty    []*part
+	dirty    []*topic
 	laggards []*conn // whose outbox is not empty
 	free     [][]byte
 	scratch  []byte
 	payload  []byte // of replies
 	round    tally
-	sends    int     // since the last yield
-	answers  []job   // long replies to be written, a few a round
-	replying *debt   // the long reply that is being written; nil for none
-	deltas   int     // nanoseconds that are left of the round's for deltas
-	pressed  []*room // that retain more than one may
+	sends    int         // since the last yield
+	bulk     []job       // bulk replies to be written, a few a round
+	replying *debt       // the bulk reply that is being written; nil for none
+	deltas   int         // nanoseconds that are left of the round's for deltas
+	pressed  []*audience // that retain more than one may
 	panics   rate.Sometimes
 
 	pressedByAll bool // all outboxes together cost more than they may
@@ -66,33 +64,38 @@ type tally struct{ deliveries, bytes, writes uint64 }
 type action uint8
 
 const (
-	deliver     action = iota // message, or for plain members frame, to the members of part
-	sendFrame                 // frame to conn
-	sendPing                  // frame to conn, ahead of what waits for it
-	sendReplies               // replies to conn, in one frame
-	sendAnswer                // frame and the body of answer to conn, and then call posted to its poller
-	sendClose                 // frame to conn, and nothing after it
-	joinHub                   // conn's socket goes to the loop; frame is its first
-	leaveHub                  // conn's socket is closed
-	joinPart                  // sub's connection hears its room from here on
-	leavePart                 // and no more
+	deliver    action = iota // message, or frame, to the members of topic
+	sendFrame                // frame to conn
+	sendPing                 // frame to conn, ahead of what waits for it
+	sendReply                // reply to conn, behind what its topics received before
+	sendBulk                 // bulk to conn
+	sendClose                // frame to conn, and nothing after it
+	joinHub                  // conn's socket goes to the loop; frame is its first
+	leaveHub                 // conn's socket is closed
+	joinTopic                // member's connection receives its topic from here on
+	leaveTopic               // and no more
 	callBack
 )
 
 // job is what others ask of a shard. A frame is shared and never changed.
 type job struct {
-	do        action
-	whole     bool // sub has heard nothing that the next publication could be told as a delta of
-	conn      *conn
-	part      *part
-	sub       *subscription
-	message   *message
-	frame     []byte
-	early     []byte
-	replies   []*protocol.Reply
-	admission *admission // whose replies are to follow
-	answer    *longReply
-	call      func()
+	do      action
+	whole   bool // member has received nothing that the next message could be told as a delta of
+	conn    *conn
+	topic   *topic
+	member  *member
+	message delivery
+	frame   []byte
+	early   []byte
+	reply   lateFrame
+	bulk    bulk
+	call    func()
+}
+
+// lateFrame is what a client is answered. It is encoded on the shard, in order with what the client receives of its topics.
+type lateFrame interface {
+	// appendFrame appends the frame. scratch is for the payload; it is returned for the next time. deltas is as in delivery.
+	appendFrame(dst, scratch []byte, deltas *int) (frame, spent []byte)
 }
 
 const (
@@ -101,9 +104,9 @@ const (
 	keptJobs      = 1 << 16
 )
 
-func newShard(h *hub, index int) *shard {
+func newShard(e *engine, index int) *shard {
 	return &shard{
-		hub:     h,
+		engine:  e,
 		index:   index,
 		wakeup:  make(chan struct{}, 1),
 		quit:    make(chan struct{}),
@@ -163,25 +166,25 @@ func (s *shard) work() {
 	for i := range s.jobs {
 		s.handle(&s.jobs[i])
 	}
-	for i, p := range s.dirty {
-		p.flush(s)
+	for i, t := range s.dirty {
+		t.flush(s)
 		s.dirty[i] = nil
 	}
 	s.dirty = s.dirty[:0]
-	s.sendAnswers()
+	s.sendBulks()
 	if s.anyReady.Swap(false) {
 		s.resumeLaggards()
 	}
 	s.relieve()
 	if s.deltas < 0 {
-		s.hub.metrics.deltasSpent.Inc()
+		s.engine.metrics.deltasSpent.Inc()
 	}
 	add(&s.deliveries, s.round.deliveries)
 	add(&s.sentBytes, s.round.bytes)
 	add(&s.writes, s.round.writes)
 	s.round = tally{}
 	if len(s.jobs) > 0 {
-		s.hub.metrics.shardLag.Observe(time.Since(first).Seconds())
+		s.engine.metrics.shardLag.Observe(time.Since(first).Seconds())
 	}
 	if cap(s.jobs) > keptJobs {
 		s.jobs = nil
@@ -194,103 +197,92 @@ func (s *shard) handle(j *job) {
 		if e := recover(); e != nil {
 			s.abandonAfterPanic(j.conn, e)
 			if j.do == joinHub {
-				s.hub.gone(j.conn) // the loop may not know it, and will not tell
+				j.conn.handler.onGone() // the loop may not know it, and will not tell
 			}
 		}
 	}()
 	switch c := j.conn; j.do {
 	case deliver:
 		if j.message != nil {
-			j.part.say(s, j.message)
+			j.topic.deliver(s, j.message)
 		} else {
-			j.part.add(s, j.frame, len(j.frame))
+			j.topic.add(s, j.frame, len(j.frame))
 		}
 	case sendFrame:
 		s.send(c, j.frame)
 	case sendPing:
 		s.sendPing(c, j.frame)
-	case sendReplies:
-		s.sendReplies(c, j)
-	case sendAnswer:
-		s.answers = append(s.answers, *j)
+	case sendReply:
+		s.sendReply(c, j.reply)
+	case sendBulk:
+		s.bulk = append(s.bulk, *j)
 	case sendClose:
 		s.sendClose(c, j.frame)
 	case joinHub:
-		s.join(c, j.frame, j.early)
+		s.join(c, j)
 	case leaveHub:
 		s.leave(c)
-	case joinPart:
-		s.enter(j.sub, j.whole)
-	case leavePart:
-		s.exit(j.sub)
+	case joinTopic:
+		s.enter(j.member, j.whole)
+	case leaveTopic:
+		s.exit(j.member)
 	case callBack:
 		j.call()
 	}
 }
 
-// join is the moment from which c hears its room: its socket enters the loop, the answer to its handshake is the first
+// join is the moment from which c receives its topic: its socket enters the loop, the answer to its handshake is the first
 // thing written to it, and every job behind this one finds it a member.
-func (s *shard) join(c *conn, hello, early []byte) {
+func (s *shard) join(c *conn, j *job) {
 	c.connAt = int32(len(s.conns))
 	s.conns = append(s.conns, c)
-	if c.place.part != nil {
-		c.place.part.join(&c.place)
+	if j.member != nil {
+		j.member.topic.join(j.member)
 	}
-	s.hub.heartbeat.add(c)
-	if c.session == nil && len(early) > 0 {
-		c.onData(early, s.hub.clock.now())
+	s.engine.heartbeat.add(c)
+	if len(j.early) > 0 {
+		c.onData(j.early, s.engine.clock.now())
 	}
-	if err := s.hub.loop.add(c); err != nil {
-		s.hub.log.Error("connection not taken", "error", err)
+	if err := s.engine.loop.add(c); err != nil {
+		s.engine.log.Error("connection not taken", "error", err)
 		s.abandon(c, closedGone)
-		s.hub.gone(c)
+		c.handler.onGone()
 		return
 	}
-	s.write(c, hello)
-	if c.session != nil && len(early) > 0 {
-		c.session.poller.post(c.session.begin)
-	}
+	s.write(c, j.frame)
+	c.handler.onOpen()
 	// Who was let in while the drain began is told like the others.
-	if s.hub.draining.Load() {
-		c.sayGoodbye()
+	if s.engine.draining.Load() {
+		c.end(closedShutdown, "server restarts")
 	}
 }
 
-// enter is the moment from which a subscription hears its room.
-func (s *shard) enter(sub *subscription, whole bool) {
-	if sub.conn.finishing {
+// enter is the moment from which a member receives its topic. whole says that it has nothing that the next message could be told as a
+// delta of.
+func (s *shard) enter(m *member, whole bool) {
+	if m.conn.finishing {
 		return
 	}
-	p := sub.part
-	p.join(&sub.member)
-	if whole && p.encoding.withDelta() {
-		sub.whole = true
-		p.wholes++
+	t := m.topic
+	t.join(m)
+	if whole {
+		m.whole = true
+		t.wholes++
 	}
-	session := sub.conn.session
-	session.joined = append(session.joined, sub)
+	m.conn.handler.onJoined(m)
 }
 
-// exit is the moment from which a subscription hears its room no more. What was said before is written first.
-func (s *shard) exit(sub *subscription) {
-	if sub.at >= 0 {
-		sub.part.flushMember(s, &sub.member)
-		sub.part.leave(&sub.member)
+// exit is the moment from which a member receives its topic no more. What was posted before is written first.
+func (s *shard) exit(m *member) {
+	if m.at >= 0 {
+		m.topic.flushMember(s, m)
+		m.topic.leave(m)
 	}
-	session := sub.conn.session
-	if i := slices.Index(session.joined, sub); i >= 0 {
-		session.joined = slices.Delete(session.joined, i, i+1)
-	}
+	m.conn.handler.onLeft(m)
 }
 
-// send writes a frame to c behind what its rooms have said so far.
+// send writes a frame to c.
 func (s *shard) send(c *conn, frame []byte) {
-	if c.finishing {
-		return
-	}
-	if c.session != nil {
-		s.catchUp(c)
-	}
 	if !c.finishing {
 		s.write(c, frame)
 		s.yield()
@@ -310,48 +302,41 @@ func (s *shard) sendPing(c *conn, frame []byte) {
 	s.queued(c, len(frame), own)
 }
 
-// catchUp writes to c what it has not got of its rooms' batches.
+// catchUp writes to c what it has not got of its topics' batches.
 func (s *shard) catchUp(c *conn) {
-	if c.session == nil {
-		if c.place.at >= 0 {
-			c.place.part.flushMember(s, &c.place)
+	for i := 0; ; i++ {
+		m := c.handler.member(i)
+		if m == nil {
+			return
 		}
-		return
-	}
-	for _, sub := range c.session.joined {
-		if sub.at >= 0 && sub.part.frames > 0 {
-			sub.part.flushMember(s, &sub.member)
+		if m.at >= 0 && m.topic.frames > 0 {
+			m.topic.flushMember(s, m)
 		}
 	}
 }
 
-// partAll takes c out of all rooms.
+// partAll takes c out of all topics.
 func (s *shard) partAll(c *conn) {
-	if c.session == nil {
-		if c.place.part != nil {
-			c.place.part.leave(&c.place)
+	for i := 0; ; i++ {
+		m := c.handler.member(i)
+		if m == nil {
+			return
 		}
-		return
-	}
-	for _, sub := range c.session.joined {
-		sub.part.leave(&sub.member)
+		m.topic.leave(m)
 	}
 }
 
-// sendReplies writes the answers to one frame of commands.
-func (s *shard) sendReplies(c *conn, j *job) {
+// sendReply writes a reply to c behind what its topics have received so far.
+func (s *shard) sendReply(c *conn, r lateFrame) {
 	if c.finishing {
 		return
 	}
-	replies := j.replies
-	if j.admission != nil {
-		replies = append(replies, j.admission.replies(&s.deltas)...)
-	}
 	var frame []byte
-	frame, s.payload = appendReplies(nil, s.payload, c.session.encoding, replies)
+	frame, s.payload = r.appendFrame(nil, s.payload, &s.deltas)
 	if cap(s.payload) > keptBufferCap {
 		s.payload = nil
 	}
+	s.catchUp(c)
 	s.send(c, frame)
 }
 
@@ -376,7 +361,7 @@ func (s *shard) sendClose(c *conn, frame []byte) {
 	}
 	c.finishing = true
 	s.write(c, frame)
-	s.hub.heartbeat.limitClose(c)
+	s.engine.heartbeat.limitClose(c)
 	if c.out == nil {
 		s.finish(c)
 	}
@@ -385,7 +370,7 @@ func (s *shard) sendClose(c *conn, frame []byte) {
 // finish ends our side of TCP behind the close frame.
 func (s *shard) finish(c *conn) {
 	if err := netpoll.CloseWrite(c.nc); err != nil {
-		s.hub.log.Debug("end of stream not sent", "conn", c.id, "error", err)
+		s.engine.log.Debug("end of stream not sent", "conn", c.id, "error", err)
 	}
 }
 

@@ -165,7 +165,7 @@ func TestAPanicCostsOneConnection(t *testing.T) {
 	s.hub.call(func(sh *shard) {
 		for _, c := range sh.conns {
 			if c.id == 2 {
-				c.place.from = 1 << 30 // a slice out of range when the shard writes
+				c.handler.member(0).from = 1 << 30 // a slice out of range when the shard writes
 			}
 		}
 	})

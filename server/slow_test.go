@@ -223,7 +223,7 @@ func TestASlowReaderIsSentTheEnd(t *testing.T) {
 	}
 	s.hub.call(func(sh *shard) {
 		for _, c := range sh.laggards {
-			c.sayGoodbye()
+			c.end(closedShutdown, "server restarts")
 		}
 	})
 	s.hub.call(func(sh *shard) {

@@ -84,7 +84,7 @@ func (s *session) unsubscribe(id uint32, req *protocol.UnsubscribeRequest) {
 	if sub := s.find(req.Channel); sub != nil {
 		s.leave(sub)
 	}
-	s.replies = append(s.replies, &protocol.Reply{Id: id, Unsubscribe: &protocol.UnsubscribeResult{}})
+	s.reply(&protocol.Reply{Id: id, Unsubscribe: &protocol.UnsubscribeResult{}})
 }
 
 // endSubscription takes a subscription away from a client, and tells it why.
@@ -176,7 +176,7 @@ func (h *hub) enter(s *session, entries []*entry, answer func() []*protocol.Repl
 		}
 		e.readsHistory = h.authorize(s.asker(true, e.withToken), toReadHistory, in)
 	}
-	what := job{do: sendReplies, conn: s.conn, replies: s.take()}
+	told := s.take()
 	shard := s.conn.shard
 	var wake, stripes uint64
 	for _, e := range entries {
@@ -189,12 +189,15 @@ func (h *hub) enter(s *session, entries []*entry, answer func() []*protocol.Repl
 		}
 		if e.err == nil {
 			e.whole = !e.knowsLast()
-			what.admission = &admission{entries, answer}
+			if told == nil {
+				told = newReplyFrame(s.encoding)
+			}
+			told.admission = &admission{entries, answer}
 		}
 	}
 	// What is missed is the shard's from here on.
-	if what.replies != nil || what.admission != nil {
-		wake |= shard.push(what)
+	if told != nil {
+		wake |= shard.push(job{do: sendReply, conn: s.conn, reply: told})
 	}
 	for _, e := range entries {
 		if e.err != nil {
@@ -202,7 +205,7 @@ func (h *hub) enter(s *session, entries []*entry, answer func() []*protocol.Repl
 		}
 		s.subs = append(s.subs, e.sub)
 		h.metrics.subscriptions.Inc()
-		wake |= shard.push(job{do: joinPart, sub: e.sub, whole: e.whole})
+		wake |= shard.push(job{do: joinTopic, member: &e.sub.member, whole: e.whole && e.encoding.withDelta()})
 		if r := e.sub.room; r.options.JoinLeave {
 			wake |= h.announceLocked(r, e.sub.info, true)
 			s.spokeIn(r)
@@ -259,8 +262,8 @@ func (h *hub) enterLocked(s *session, e *entry) {
 			return
 		}
 	}
-	sub.part = r.partLocked(s.conn.shard, e.encoding)
-	sub.part.members++
+	sub.topic = r.topicLocked(s.conn.shard, format(e.encoding))
+	sub.topic.members++
 	r.members++
 	if o.Presence {
 		r.present.add(sub)
@@ -323,12 +326,12 @@ func (e *entry) knowsLast() bool {
 func (h *hub) leaveLocked(sub *subscription) (wake uint64) {
 	r := sub.room
 	r.members--
-	sub.part.members--
+	sub.topic.members--
 	h.metrics.subscriptions.Dec()
 	if r.options.Presence {
 		r.present.remove(sub)
 	}
-	wake |= sub.part.shard.push(job{do: leavePart, sub: sub})
+	wake |= sub.topic.shard.push(job{do: leaveTopic, member: &sub.member})
 	wake |= h.announceLocked(r, sub.info, false)
 	h.tidyLocked(r)
 	return wake

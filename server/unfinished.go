@@ -43,7 +43,7 @@ func (u *unfinished) note(c *conn, held int, now wheel.Tick) (evicted []*conn) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	at := u.of[c]
-	if held == 0 || c.left.Load() {
+	if held == 0 || c.is(left) {
 		u.removeLocked(at)
 		return nil
 	}
@@ -102,21 +102,21 @@ func (u *unfinished) size() (messages, bytes int) {
 }
 
 // noteUnfinished tracks what c's decoder holds. Called by the decoder's owner, as the last thing that it does with the bytes read.
-func (h *hub) noteUnfinished(c *conn, held int) {
-	for _, oldest := range h.unfinished.note(c, held, h.clock.tick()) {
-		h.endUnfinished(oldest, "too many unfinished messages")
+func (e *engine) noteUnfinished(c *conn, held int) {
+	for _, oldest := range e.unfinished.note(c, held, e.clock.tick()) {
+		e.endUnfinished(oldest, "too many unfinished messages")
 	}
 }
 
 // expireUnfinished ends the connections whose messages have exceeded messageTimeout. Called on the heartbeat.
-func (h *hub) expireUnfinished(now wheel.Tick) {
-	for _, c := range h.unfinished.expire(now) {
-		h.endUnfinished(c, "message not finished in time")
+func (e *engine) expireUnfinished(now wheel.Tick) {
+	for _, c := range e.unfinished.expire(now) {
+		e.endUnfinished(c, "message not finished in time")
 	}
 }
 
 // endUnfinished closes a connection and releases the part of a message that it holds, which may be another poller's.
-func (h *hub) endUnfinished(c *conn, why string) {
+func (e *engine) endUnfinished(c *conn, why string) {
 	c.close(closedUnfinished, ws.ClosePolicy, why)
-	h.loop.pollerOf(c).post(func() { c.decoder = ws.Decoder{} })
+	e.loop.pollerOf(c).post(func() { c.decoder = ws.Decoder{} })
 }

@@ -81,7 +81,7 @@ func TestEachMessageHasItsOwnTime(t *testing.T) {
 		t.Errorf("got %d messages of %d bytes, want none", messages, bytes)
 	}
 	// A connection that has been counted out is not tracked again.
-	c.left.Store(true)
+	c.set(left)
 	u.note(c, 500, began)
 	if messages, _ := u.size(); messages != 0 {
 		t.Errorf("got %d messages of who has left, want none", messages)

@@ -290,7 +290,7 @@ func TestCommandsWaitForWhatTheSessionWaitsFor(t *testing.T) {
 	first, second := make(chan struct{}), make(chan struct{})
 	waits := make(chan struct{})
 	tell := func(id uint32) {
-		session.replies = append(session.replies, &protocol.Reply{Id: id, Unsubscribe: &protocol.UnsubscribeResult{}})
+		session.reply(&protocol.Reply{Id: id, Unsubscribe: &protocol.UnsubscribeResult{}})
 	}
 	session.poller.post(func() {
 		session.await(s.hub.answers, func() func() {

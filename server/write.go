@@ -14,13 +14,13 @@ import (
 // write sends a frame of c's own, or queues what the socket refuses.
 func (s *shard) write(c *conn, frame []byte) { s.writePart(c, frame, nil, 0) }
 
-// writePart sends b to c, or queues what the socket refuses. b begins at a place in the batch of a part, or is a frame of c's own
-// where p is nil.
-func (s *shard) writePart(c *conn, b []byte, p *part, at int) {
+// writePart sends b to c, or queues what the socket refuses. b begins at a place in the batch of a topic, or is a frame of c's own
+// where t is nil.
+func (s *shard) writePart(c *conn, b []byte, t *topic, at int) {
 	c.sentBytes += uint64(len(b))
 	s.round.bytes += uint64(len(b))
 	if c.out != nil {
-		s.queue(c, b, p, at)
+		s.queue(c, b, t, at)
 		return
 	}
 	n, err := netpoll.Send(c.nc, b)
@@ -34,26 +34,26 @@ func (s *shard) writePart(c *conn, b []byte, p *part, at int) {
 	}
 	c.out = &outbox{}
 	s.laggards = append(s.laggards, c)
-	if s.queue(c, b[n:], p, at+n) {
-		s.hub.heartbeat.limitStall(c)
+	if s.queue(c, b[n:], t, at+n) {
+		s.engine.heartbeat.limitStall(c)
 		s.arm(c)
 	}
 }
 
 // queue puts b behind what c has not been sent. A reader that costs too much alone is closed: then queue is false. What is being
 // sent does not count: one frame closes nobody, however long it is.
-func (s *shard) queue(c *conn, b []byte, p *part, at int) bool {
+func (s *shard) queue(c *conn, b []byte, t *topic, at int) bool {
 	own := c.out.own
 	switch {
-	case p != nil:
-		c.out.push(p.retain(at, at+len(b)))
+	case t != nil:
+		c.out.push(t.retain(at, at+len(b)))
 	case s.replying != nil:
 		c.out.pushReply(b, s.replying)
 	default:
 		c.out.push(b, nil)
 	}
 	s.queued(c, len(b), own)
-	if c.out.alone() > s.hub.maxUnsent {
+	if c.out.alone() > s.engine.maxUnsent {
 		s.abandon(c, closedSlow) // no close frame can reach it: the socket is full
 		return false
 	}
@@ -89,7 +89,7 @@ func (s *shard) arm(c *conn) {
 func (s *shard) resumeLaggards() {
 	kept := s.laggards[:0]
 	for _, c := range s.laggards {
-		if c.out != nil && c.ready.Swap(false) {
+		if c.out != nil && c.unset(ready) {
 			s.resume(c)
 		}
 		if c.out != nil {
@@ -106,7 +106,7 @@ func (s *shard) resume(c *conn) {
 			s.abandonAfterPanic(c, e)
 		}
 	}()
-	c.stalled.Store(uint32(s.hub.clock.tick()))
+	c.stalled.Store(uint32(s.engine.clock.tick()))
 	for c.out.bytes > 0 {
 		n, err := netpoll.Send(c.nc, c.out.head(s.scratch))
 		s.round.writes++
@@ -134,7 +134,7 @@ func (s *shard) drop(c *conn) {
 		return
 	}
 	s.unsent.Add(int64(-c.out.bytes))
-	s.hub.metrics.dropped.Add(float64(c.out.bytes))
+	s.engine.metrics.dropped.Add(float64(c.out.bytes))
 	s.emptied(c)
 	s.anyReady.Store(true) // so that the list of laggards forgets it
 }
@@ -156,9 +156,9 @@ func (s *shard) abandon(c *conn, reason closeReason) {
 
 // abandonAfterPanic contains a fault of our own code: it costs the connection at hand, or, where there is none, the job.
 func (s *shard) abandonAfterPanic(c *conn, e any) {
-	s.hub.metrics.panics.Inc()
+	s.engine.metrics.panics.Inc()
 	s.panics.Do(func() {
-		s.hub.log.Error("panic on a shard", "error", e, "stack", string(debug.Stack()))
+		s.engine.log.Error("panic on a shard", "error", e, "stack", string(debug.Stack()))
 	})
 	if c != nil {
 		s.abandon(c, closedPanic)

@@ -1,0 +1,123 @@
+package server
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// plain is a client of /ws: it is in one room, and what it sends is published there as it is.
+type plain struct {
+	conn
+
+	// Constant once the shard knows it.
+	source *address // nil where addresses do not count
+	place  member
+
+	// Owned by the poller.
+	messages meter
+	inRoom   meter // messages
+}
+
+func (p *plain) hub() *hub { return p.room().stripe.hub }
+
+func (p *plain) room() *room { return p.place.topic.audience.owner.(*room) }
+
+func (p *plain) onOpen() {}
+
+func (p *plain) onMessage(op ws.Opcode, b []byte, now time.Duration) {
+	if !p.hub().messageRate.allow(&p.messages, now, 1) {
+		p.refuseFlood("too many messages")
+		return
+	}
+	p.speak(op, b, now)
+}
+
+// speak publishes a message in the client's room.
+func (p *plain) speak(op ws.Opcode, b []byte, now time.Duration) {
+	hub, r := p.hub(), p.room()
+	e := hub.admit(asker{inside: true}, view{name: r.name, options: r.options}, len(b))
+	switch {
+	case r.options.PublishProxy, e != nil && e != rejectLimit:
+		p.close(closedForbidden, ws.ClosePolicy, "who does not sign in may only listen here")
+	case e != nil:
+		p.close(closedTooBig, ws.CloseTooBig, "message too big for this room")
+	case !perSecond(r.options.Rate).allow(&p.inRoom, now, 1):
+		p.refuseFlood("too many messages for this room")
+	case !p.mayInSlowMode(r.name):
+		p.refuseFlood("too many messages for this room, which is in slow mode")
+	default:
+		add(&p.receivedMessages, 1)
+		hub.publish(r, op, b)
+	}
+}
+
+// mayInSlowMode holds the client to the slow mode of its room.
+func (p *plain) mayInSlowMode(room string) bool {
+	m := p.hub().moderation
+	if !m.slows(room) {
+		return true
+	}
+	_, ok := m.maySpeak(speakerOf(&p.conn, ""), room)
+	return ok
+}
+
+func (p *plain) refuseFlood(what string) { p.end(closedRate, what) }
+
+func (p *plain) onUnread([]byte) {} // it is never held back
+
+func (p *plain) onFlood(on bool) {
+	if on {
+		p.refuseFlood("too many bytes")
+	}
+}
+
+func (p *plain) onDeadline(bool) {} // it has none
+
+func (p *plain) onGap(*audience) {} // it has no position
+
+func (p *plain) onClose(ws.CloseCode, string) bool { return true }
+
+func (p *plain) onGone() { p.shard.engine.leave(&p.conn) }
+
+func (p *plain) onLeave() {
+	r, hub := p.room(), p.hub()
+	r.stripe.mu.Lock()
+	r.members--
+	p.place.topic.members--
+	hub.tidyLocked(r)
+	r.stripe.mu.Unlock()
+	hub.releaseAddress(p.source)
+}
+
+func (p *plain) timers() *timers { return nil }
+
+func (p *plain) pingFrame() []byte { return pingFrame }
+
+func (p *plain) closeFor(reason closeReason, text string) (ws.CloseCode, string) {
+	if reason == closedShutdown {
+		return ws.CloseRestart, text
+	}
+	return ws.ClosePolicy, text
+}
+
+func (p *plain) publishesTo() *audience { return p.place.topic.audience }
+
+func (p *plain) onJoined(*member) {}
+
+func (p *plain) onLeft(*member) {}
+
+func (p *plain) member(i int) *member {
+	if i == 0 {
+		return &p.place
+	}
+	return nil
+}
+
+func (p *plain) address() netip.Addr {
+	if p.source != nil {
+		return p.source.at
+	}
+	return netip.Addr{}
+}
