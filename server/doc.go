@@ -1,7 +1,7 @@
 // Package server is the chat: one flat package that reads as one walk. A message comes as bytes and leaves as bytes:
 //
 //	socket                                                                                                       sockets
-//	  |  loop.read        conn.onData        conn.speak         hub.publish       shard.work      part.flush        ^
+//	  |  loop.read        conn.onData        plain.speak        hub.publish       shard.work      topic.flush       ^
 //	  v  (loop.go)        (conn.go)          session.onCommand  hub.say           (shard.go)      (room.go)         |
 //	bytes ---------> ws.Decoder.Next ---> command, rate, ---> its place in ---> encoded ONCE ---> one write a ---> sendNow
 //	                                      permission          the room's order  for each          member a round  (send_linux.go)
@@ -11,7 +11,7 @@
 // and a connection comes and goes so:
 //
 //	door.run -> door.greet -> edge.admit -> hub.join or open -> shard.join: into the loop, its 101 -> ... -> conn.close
-//	(door.go; all that is no good handshake goes to net/http) -> shard.sendClose -> the peer ends TCP -> loop.onClose -> hub.leave
+//	(door.go; all that is no good handshake goes to net/http) -> shard.sendClose -> the peer ends TCP -> onClosed -> engine.leave
 //
 // A plain connection (/ws) is in one room and says bytes. One of the SDK protocol (/connection/websocket) has a session: it says
 // who it is (identity.go), is in many rooms (subscribe.go), publishes (say.go), asks about rooms (query.go), and owes pongs and
@@ -42,8 +42,8 @@
 //   - Order: what is said in a room is given its offset and posted to all shards under the room's lock, so every member hears the same
 //     sequence, and a room's history is that sequence.
 //   - Recovery: what a newcomer is told of the past, the answer that tells it, and the job that makes it a member are posted under
-//     that lock as well (hub.enter): its past ends exactly where its future begins. A part that sees a gap ends the subscriptions
-//     that watch for one (part.gap). A room's position outlives its publications and the room itself (position.go).
+//     that lock as well (hub.enter): its past ends exactly where its future begins. A topic that sees a gap ends the subscriptions
+//     that watch for one (topic.gap). A room's position outlives its publications and the room itself (position.go).
 //   - Batching: while a shard writes a round, the next gathers. A quiet room is sent at once, a busy one is batched by
 //     itself, with no timer.
 //   - Encoding: a message is encoded on a shard when the first member needs it, once for each encoding, deltas included. A room
@@ -56,7 +56,7 @@
 //     (retain.go); when a room, or the process, retains too much, the slowest are closed. So is who makes no progress, or costs
 //     too much alone.
 //   - Fast talkers: beyond a burst a connection is read at its rate of bytes (pace.go).
-//   - Overload: a room that is too far behind is not read for (room.backlog, poller.later): memory stays bounded and nothing
+//   - Overload: a room that is too far behind is not read for (audience.backlog, poller.later): memory stays bounded and nothing
 //     is lost; TCP makes the talkers wait.
 //   - Joins and leaves: each room has a rate for them. Beyond it they wait, and what cancels out is not sent (join_leave.go).
 //   - Deadlines: one entry a connection in a timing wheel, never moved when bytes arrive (heartbeat.go); rooms that remember

@@ -264,7 +264,7 @@ func TestDocsCloseCodesAreThoseOfTheSources(t *testing.T) {
 // Each code of RFC 6455 stands there with each reason that it is sent for. 1006 is the end of TCP without a close frame.
 func TestDocsCloseReasonsAreThoseOfTheSources(t *testing.T) {
 	t.Parallel()
-	values, labels, reasons := map[string]string{}, map[string]string{}, map[string]string{}
+	values, labels := map[string]string{}, map[string]string{}
 	eachNode(t, func(_ parsedSource, n ast.Node) {
 		spec, ok := n.(*ast.ValueSpec)
 		if !ok {
@@ -282,8 +282,6 @@ func TestDocsCloseReasonsAreThoseOfTheSources(t *testing.T) {
 					kv := e.(*ast.KeyValueExpr)
 					labels[typeName(kv.Key)], _ = literalOf(kv.Value)
 				}
-			case is && typeName(lit.Type) == "disconnect":
-				reasons[name.Name] = typeName(lit.Elts[0])
 			}
 		}
 	})
@@ -305,8 +303,12 @@ func TestDocsCloseReasonsAreThoseOfTheSources(t *testing.T) {
 		switch label, last := labels[first], labels[typeName(call.Args[len(call.Args)-1])]; {
 		case sel.Sel.Name == "close" && label != "" && second != "":
 			sources[second+" "+label] = true
-		case sel.Sel.Name == "disconnect" && reasons[first] != "" && second != "":
-			sources[second+" "+labels[reasons[first]]] = true
+		case sel.Sel.Name == "end" && label != "" && len(call.Args) == 2:
+			// Without a text it is for those that have a code of their protocol.
+			if text, _ := literalOf(call.Args[1]); text != "" || typeName(call.Args[1]) != "" {
+				code, _ := (&plain{}).closeFor(reasonOf(t, label), "")
+				sources[strconv.Itoa(int(code))+" "+label] = true
+			}
 		case (sel.Sel.Name == "cut" || sel.Sel.Name == "abandon") && last != "":
 			sources["1006 "+last] = true
 		}
@@ -320,6 +322,17 @@ func TestDocsCloseReasonsAreThoseOfTheSources(t *testing.T) {
 		}
 	}
 	doctable.Same(t, "reasons of the codes of RFC 6455", slices.Collect(maps.Keys(page)), slices.Collect(maps.Keys(sources)))
+}
+
+func reasonOf(t *testing.T, label string) closeReason {
+	t.Helper()
+	for r, l := range reasonNames {
+		if l == label {
+			return closeReason(r)
+		}
+	}
+	t.Fatalf("no reason %q", label)
+	return stillOpen
 }
 
 // The guest endpoint and the server API have the statuses that their functions have. httpStatus is for the transport mode.

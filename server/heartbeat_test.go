@@ -63,7 +63,7 @@ func newCrew(t *testing.T, conns int) (*crew, []*conn) {
 	t.Helper()
 	cfg := DefaultConfig()
 	h := newHub(cfg, slog.New(slog.DiscardHandler), newMetrics(closeLabels()), nil, 1)
-	h.heartbeat = newHeartbeat(h.engine, cfg.PingInterval, cfg.PingTimeout)
+	h.heartbeat = newHeartbeat(h.engine, cfg.PingInterval, cfg.PingTimeout, h.onTick)
 	all := make([]*conn, conns)
 	for i := range all {
 		p := &plain{}
