@@ -5,101 +5,69 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/throng-chat/throng/server/settings"
 	"github.com/throng-chat/throng/server/token"
 )
 
-// Config is how a server runs. Each field is the flag of the same name.
+// Config is how a server runs. Its tags are the one list of the settings: package settings says what they mean. A field with a name is a
+// flag, an environment variable and a key of the config file; a field with a table is a table of the config file.
 type Config struct {
-	Listen string // host:port of the chat
-	Admin  string // host:port of health, metrics and pprof; "off" for none
+	Listen         string        `name:"listen" default:"127.0.0.1:3000" help:"Public address of the chat, host:port."`
+	Admin          string        `name:"admin" default:"127.0.0.1:3001" help:"Address of the admin port (health, metrics, connections, profiles), host:port; off for none."`
+	Origins        []string      `name:"origin" help:"Additional origin whose pages may connect: scheme://host[:port], https://*.example.com for subdomains, null for pages opened from a file, * for all. May be repeated."`
+	Hosts          []string      `name:"host" help:"Name allowed in the Host header, in addition to IP addresses and localhost: NAME, *.NAME, * for all. Checked if throng listens on a loopback address or if --host is set. May be repeated."`
+	TrustedProxies []string      `name:"trusted-proxy" help:"Address or network of a proxy whose X-Forwarded-For header is trusted. May be repeated."`
+	PingInterval   time.Duration `name:"ping-interval" default:"25s" min:"1s" max:"24h" help:"Silence after which a connection gets a ping; SDK clients get a ping at this interval."`
+	PingTimeout    time.Duration `name:"ping-timeout" default:"10s" min:"1s" max:"24h" help:"Time to answer a ping before the connection is closed."`
+	Rate           int           `name:"rate" default:"100" min:"1" max:"1000000" unit:"messages a second" zero:"no limit" help:"Messages per second from one connection, twice as many in a burst; 0 for no limit."`
+	RateBytes      int           `name:"rate-bytes" type:"size" default:"1MiB" min:"1KiB" max:"1024MiB" unit:"bytes a second" zero:"no limit" help:"Bytes per second from one connection, four times as many in a burst; 0 for no limit."`
+	MaxMessage     int           `name:"max-message" type:"size" default:"64KiB" min:"125" max:"16MiB" help:"Maximum size of one message."`
+	MaxUnsent      int           `name:"max-unsent" type:"size" default:"256KiB" help:"Unsent bytes before a connection is closed as a slow consumer. Publications are shared between slow consumers and count for --max-retained instead."`
+	MaxRetained    int           `name:"max-retained" type:"size" default:"128MiB" help:"Bytes retained for all slow consumers, an eighth of it for one room. Above it, the slowest consumers are closed."`
+	MaxConnections int           `name:"max-connections" default:"0" min:"1" zero:"what the open-file limit allows" help:"Maximum number of connections; 0 for as many as the open-file limit allows."`
+	Drain          time.Duration `name:"drain" default:"10s" min:"0" help:"Time limit of a graceful stop."`
 
-	TrustedProxies []string // addresses and networks whose X-Forwarded-For is believed
+	Guests                string `name:"guests" default:"auto" oneof:"on,off,auto" want:"on, off, or auto (on where the chat listens on this machine only, and for no proxy)" help:"Allow guests: on, off, or auto (only on a loopback address without trusted proxies)."`
+	PersonalRooms         bool   `name:"personal-rooms" help:"Subscribe each connection of a user U to the room #U."`
+	UserRooms             string `name:"user-rooms" default:"#" help:"Character that restricts a room to the users listed after it (dialog#42,43); empty to turn the rule off."`
+	PrivateRooms          string `name:"private-rooms" default:"$" help:"First character of room names that require a subscription token; empty to turn the rule off."`
+	OtherRooms            string `name:"rooms" default:"auto" oneof:"open,signed-in,closed,auto" want:"one of open, signed-in, closed, auto (signed-in where a key under [token] is configured, else open)" help:"Access to rooms that match no [[room]] pattern: open, signed-in, closed, or auto (signed-in if a key under [token] is configured, otherwise open)."`
+	MaxRooms              int    `name:"max-rooms" default:"128" min:"1" max:"4096" unit:"rooms of one connection" help:"Maximum number of rooms per connection."`
+	MaxConnectionsUser    int    `name:"max-connections-user" default:"0" min:"1" zero:"any number" help:"Maximum number of connections per user; 0 for no limit."`
+	MaxConnectionsAddress int    `name:"max-connections-address" default:"0" min:"1" zero:"any number" help:"Maximum number of sockets per address, WebSocket and HTTP; 0 for no limit."`
+	RateUser              int    `name:"rate-user" default:"0" min:"1" max:"1000000" unit:"publications a second" zero:"no limit" help:"Publications per second of one user, twice as many in a burst; 0 for no limit."`
+	RateAddress           int    `name:"rate-address" default:"0" min:"1" max:"1000000" unit:"commands a second" zero:"no limit" help:"Commands per second from one address, twice as many in a burst; 0 for no limit."`
+	HistoryBytes          int    `name:"history-bytes" type:"size" default:"256MiB" help:"Memory for the history of all rooms together. Above it, old publications are evicted."`
 
-	RateConnectionsAddress int // new connections a second from one address, ten times that in a burst; 0 for no limit
+	RateConnectionsAddress int `name:"rate-connections-address" default:"200" min:"1" max:"1000000" unit:"new connections a second" zero:"no limit" help:"New connections per second from one address, ten times as many in a burst; 0 for no limit."`
 
-	Version string // of the program, told by /api/info; no flag
+	Rooms    []RoomOptions `table:"room" kong:"-"`
+	Token    token.Config  `table:"token" kong:"-"`
+	API      APIConfig     `table:"api" kong:"-"`
+	Webhooks WebhookConfig `table:"webhooks" kong:"-"`
 
-	Hosts []string // names that the Host header may have besides IP addresses and localhost: "chat.example", "*.example", or "*" for all. Checked where the listener is on loopback, or where there is one
-
-	// Origins are allowed besides the server's own host and port: "https://example.org", "https://*.example.org" for its subdomains,
-	// "capacitor://localhost", "null", or "*" for all.
-	Origins []string
-
-	PingInterval time.Duration // a connection silent for so long is pinged
-	PingTimeout  time.Duration // one that does not answer for so long is dropped
-
-	Rate           int // messages a second from one connection, twice that in a burst; 0 for no limit
-	MaxMessage     int // bytes of one message
-	RateBytes      int // bytes a second from one connection, four times that in a burst; 0 for no limit
-	MaxUnsent      int // bytes that may wait for a slow reader alone: what its rooms publish is shared, and counts for MaxRetained
-	MaxRetained    int // bytes that wait for slow readers, of all connections; an eighth of it for one room
-	MaxConnections int // 0: what the open-file limit allows
-
-	Drain time.Duration // how long a stop may take
-
-	// The chat backend: /connection/websocket and /api/.
-	Guests                string // "on", "off", or "auto": on where the chat listens on this machine only, and for no proxy
-	PersonalRooms         bool   // a connection of user U is put into the room "#U" by the server
-	UserRooms             string // "#": a room whose name has it is for the users listed behind it ("dialog#42,43"); empty for no such rule
-	PrivateRooms          string // "$": a room whose name begins with it requires a subscription token; empty for no such rule
-	OtherRooms            string // the flag --rooms: who may use rooms that no pattern of Rooms fits: "open", "signed-in", "closed", "auto"
-	MaxRooms              int    // of one connection
-	MaxConnectionsUser    int    // 0 for any number
-	MaxConnectionsAddress int    // 0 for any number
-	RateUser              int    // publications a second of one user, twice that in a burst; 0 for no limit
-	RateAddress           int    // commands a second from one address, twice that in a burst; 0 for no limit
-	HistoryBytes          int    // of all rooms together; the oldest publications make room
-	Rooms                 []RoomOptions
-	Token                 token.Config
-	API                   APIConfig
-	Webhooks              WebhookConfig
+	Version string `kong:"-"` // of the program, for /api/info; not a setting
 }
 
 // APIConfig is the server API. It is off without a key.
 type APIConfig struct {
-	Key string
-	On  string // "listen" or "admin": which port answers
+	Key string `name:"key" secret:"THRONG_API_KEY"`
+	On  string `name:"on" default:"listen" oneof:"listen,admin" want:"listen or admin: which port answers"`
 }
 
-// WebhookConfig is where throng tells, and asks, the application about what happens. It is off without a URL.
+// WebhookConfig is the webhook of the application. It is off without a URL.
 type WebhookConfig struct {
-	URL     string
-	Secret  string        // signs each request
-	Events  []string      // of "connect", "subscribe", "publish", "rpc", "disconnect": which are sent
-	Timeout time.Duration // for one answer
+	URL     string        `name:"url"`
+	Secret  string        `name:"secret" secret:"THRONG_WEBHOOK_SECRET"` // signs each request
+	Events  []string      `name:"events"`                                // the events that are sent: connect, subscribe, publish, rpc, disconnect
+	Timeout time.Duration `name:"timeout" default:"3s" min:"100ms" max:"30s"`
 }
 
-// What a setting may be.
-const (
-	minPing           = time.Second
-	maxPing           = 24 * time.Hour
-	maxMessageAllowed = 16 << 20
-)
-
-// DefaultConfig is a chat for this machine only.
+// DefaultConfig returns the default of each setting: a chat for this machine only.
 func DefaultConfig() Config {
-	return Config{
-		Listen:       "127.0.0.1:3000",
-		Admin:        "127.0.0.1:3001",
-		PingInterval: 25 * time.Second,
-		PingTimeout:  10 * time.Second,
-		Rate:         100,
-		MaxMessage:   64 << 10,
-		RateBytes:    1 << 20,
-		MaxUnsent:    256 << 10,
-		MaxRetained:  128 << 20,
-		Drain:        10 * time.Second,
-		Guests:       "auto",
-		UserRooms:    "#",
-		PrivateRooms: "$",
-		OtherRooms:   roomsAuto,
-		MaxRooms:     128,
-		HistoryBytes: 256 << 20,
-		API:          APIConfig{On: "listen"},
-		Webhooks:     WebhookConfig{Timeout: 3 * time.Second},
-
-		RateConnectionsAddress: 200,
-	}
+	var c Config
+	settings.SetDefaults(&c)
+	return c
 }
 
 // guestsAllowed says whether somebody who brings no token is let in.

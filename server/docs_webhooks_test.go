@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/centrifugal/protocol"
 
@@ -71,7 +72,7 @@ func TestThePageOfWebhooksHasEveryField(t *testing.T) {
 	t.Cleanup(application.Close)
 	s := startServer(t, func(c *Config) {
 		c.Token.HMACSecret = testSecret
-		c.Webhooks.URL, c.Webhooks.Secret, c.Webhooks.Timeout = application.URL, hookSecret, maxWebhookTimeout
+		c.Webhooks.URL, c.Webhooks.Secret, c.Webhooks.Timeout = application.URL, hookSecret, 30*time.Second
 		c.Webhooks.Events = allEvents
 		o := DefaultRoom()
 		o.PublishProxy = true

@@ -3,6 +3,8 @@ package server
 import (
 	"strings"
 	"time"
+
+	"github.com/throng-chat/throng/server/settings"
 )
 
 // Who may do something in a room.
@@ -16,46 +18,35 @@ const (
 	Nobody      Who = "nobody"      // only the server API
 )
 
-// Everybody that there is, in the order of an error message.
-var allWho = []Who{Anyone, SignedIn, Subscribers, WithToken, Nobody}
-
 // RoomOptions is what the rooms whose names fit a pattern offer, and to whom. The first pattern that fits counts.
 type RoomOptions struct {
-	Pattern string // a name, or the beginning of one and a star: "chat:*"
+	Pattern string `name:"pattern" default:"*"` // a name, or the beginning of one and a star: "chat:*"
 
-	Subscribe    Who // to be let in: anyone, signed-in, token, nobody
-	Publish      Who
-	SeePresence  Who
-	ReadHistory  Who // and to recover
-	Presence     bool
-	JoinLeave    bool          // members hear who comes and goes
-	HistorySize  int           // publications kept; 0 for none
-	HistoryTTL   time.Duration // how long each is kept
-	Recovery     bool          // every subscription is recoverable; else those that ask for it
-	Positioning  bool          // every subscription watches for gaps; else those that ask for it
-	Delta        bool          // a subscription may ask for fossil deltas
-	MaxMessage   int           // bytes of a publication's data; 0 for the server's limit
-	Rate         int           // publications a second of one connection in one room, twice that in a burst; 0 for no limit beyond the connection's own
-	MaxMembers   int           // connections in one room; 0 for any number
-	PublishProxy bool          // publications are asked for at the webhook first
+	Subscribe    Who           `name:"subscribe" default:"anyone" oneof:"anyone,signed-in,token,nobody"` // to be let in
+	Publish      Who           `name:"publish" default:"subscribers" oneof:"anyone,signed-in,subscribers,token,nobody"`
+	SeePresence  Who           `name:"see-presence" default:"subscribers" oneof:"anyone,signed-in,subscribers,token,nobody"`
+	ReadHistory  Who           `name:"read-history" default:"subscribers" oneof:"anyone,signed-in,subscribers,token,nobody"` // and to recover
+	Presence     bool          `name:"presence" default:"true"`
+	JoinLeave    bool          `name:"join-leave"`                                                                         // members hear who comes and goes
+	HistorySize  int           `name:"history-size" default:"0" min:"1" max:"100000" unit:"publications" zero:"none"`      // publications kept
+	HistoryTTL   time.Duration `name:"history-ttl"`                                                                        // how long each is kept
+	Recovery     bool          `name:"recovery"`                                                                           // every subscription is recoverable; else those that ask for it
+	Positioning  bool          `name:"positioning"`                                                                        // every subscription watches for gaps; else those that ask for it
+	Delta        bool          `name:"delta"`                                                                              // a subscription may ask for fossil deltas
+	MaxMessage   int           `name:"max-message" type:"size" min:"1" max:"16MiB" unit:"bytes" zero:"the server's limit"` // of a publication's data
+	Rate         int           `name:"rate" min:"1" max:"1000000" unit:"publications a second" zero:"no limit"`            // of one connection in one room, twice that in a burst; beside the connection's own limit
+	MaxMembers   int           `name:"max-members" min:"1" zero:"any number"`                                              // connections in one room
+	PublishProxy bool          `name:"publish-proxy"`                                                                      // publications are asked for at the webhook first
 }
 
-// Limits of room options.
-const (
-	maxHistorySize = 100_000
-	maxHistoryTTL  = 7 * 24 * time.Hour
-)
+// maxHistoryTTL is the most that a room's history-ttl may be.
+const maxHistoryTTL = 7 * 24 * time.Hour
 
 // DefaultRoom is what a room offers that no pattern fits, where such rooms are open: talk, without memory.
 func DefaultRoom() RoomOptions {
-	return RoomOptions{
-		Pattern:     "*",
-		Subscribe:   Anyone,
-		Publish:     Subscribers,
-		SeePresence: Subscribers,
-		ReadHistory: Subscribers,
-		Presence:    true,
-	}
+	var o RoomOptions
+	settings.SetDefaults(&o)
+	return o
 }
 
 // Who may use rooms that no pattern fits: the values of Config.OtherRooms.
@@ -65,8 +56,6 @@ const (
 	roomsClosed   = "closed"    // the application alone
 	roomsAuto     = "auto"      // signed-in where a key of tokens is configured, else open
 )
-
-var allRooms = []string{roomsOpen, roomsSignedIn, roomsClosed, roomsAuto}
 
 // otherRooms resolves OtherRooms.
 func (c Config) otherRooms(tokens bool) string {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/throng-chat/throng/server/settings"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -346,6 +347,24 @@ func TestAForbiddenRoomDoesNotShowThatItIsThere(t *testing.T) {
 	if got := call(t, s, "channels", `{"pattern":"secret:*"}`); !strings.Contains(got, "secret:there") || strings.Contains(got, "never") {
 		t.Errorf("got %s, want no room to have come of asking for it", got)
 	}
+}
+
+// allWho are the permissions that a [[room]] can have.
+var allWho = func() (all []Who) {
+	for _, word := range oneOf(&RoomOptions{}, "publish") {
+		all = append(all, Who(word))
+	}
+	return all
+}()
+
+// oneOf are the values that a setting may have.
+func oneOf(v any, name string) []string {
+	for _, s := range settings.Of(v) {
+		if s.Name == name {
+			return s.OneOf
+		}
+	}
+	return nil
 }
 
 // Every rule is in the matrix: a new one has no column in the oracle's table.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/throng-chat/throng/server/settings"
 	"github.com/throng-chat/throng/server/webhook"
 )
 
@@ -42,30 +43,37 @@ func (m *mistakes) refuse(key string, found any, want string, args ...any) {
 	m.errs = append(m.errs, &ConfigError{m.table + key, m.index, text + ": want " + fmt.Sprintf(want, args...)})
 }
 
-// between refuses a number that is neither in the range nor 0.
-func (m *mistakes) between(key string, found, least, most int, unit, zero string) {
-	if found != 0 && (found < least || found > most) {
-		m.refuse(key, found, "%d to %d %s, or 0 for %s", least, most, unit, zero)
+// ranges refuses each setting of a struct whose value is not allowed by its tags.
+func (m *mistakes) ranges(v any) {
+	for _, s := range settings.Of(v) {
+		if found, want := s.Check(v); want != "" {
+			m.refuse(s.Name, found, "%s", want)
+		}
 	}
 }
 
-// Limits of a Config.
+// sort puts the mistakes into the order of the settings of a struct.
+func (m *mistakes) sort(v any) {
+	order := map[string]int{}
+	for i, s := range settings.Of(v) {
+		order[m.table+s.Name] = i
+	}
+	at := func(err error) int { return order[err.(*ConfigError).Key] }
+	slices.SortStableFunc(m.errs, func(a, b error) int { return at(a) - at(b) })
+}
+
+// Limits of a Config that no tag has.
 const (
-	maxRate              = 1_000_000 // a second
-	minRateBytes         = 1 << 10   // a second
-	maxRateBytes         = 1 << 30
-	maxRetainedAllowed   = 1 << 40
-	maxRoomsOfConnection = 4096 // they are searched one by one
-	maxHistoryBytes      = 1 << 40
-	maxPatterns          = 1000
-	minSecret            = 16 // bytes
-	minWebhookTimeout    = 100 * time.Millisecond
-	maxWebhookTimeout    = 30 * time.Second
+	maxRetainedAllowed = 1 << 40
+	maxHistoryBytes    = 1 << 40
+	maxPatterns        = 1000
+	minSecret          = 16 // bytes
 )
 
 // Validate returns everything that is wrong, joined. Each is a *ConfigError. What is wrong with Token, token.New says.
 func (c Config) Validate() error {
 	var m mistakes
+	m.ranges(&c)
 	if want := checkAddress(c.Listen); want != "" {
 		m.refuse("listen", c.Listen, "%s, such as 127.0.0.1:3000", want)
 	}
@@ -87,48 +95,17 @@ func (c Config) Validate() error {
 			m.refuse("trusted-proxy", p, "an address or a network, such as 127.0.0.1 or 10.0.0.0/8")
 		}
 	}
-	if c.PingInterval < minPing || c.PingInterval > maxPing {
-		m.refuse("ping-interval", c.PingInterval, "%v to %v", minPing, maxPing)
-	}
-	if c.PingTimeout < minPing || c.PingTimeout > maxPing {
-		m.refuse("ping-timeout", c.PingTimeout, "%v to %v", minPing, maxPing)
-	}
-	m.between("rate", c.Rate, 1, maxRate, "messages a second", "no limit")
-	m.between("rate-bytes", c.RateBytes, minRateBytes, maxRateBytes, "bytes a second", "no limit")
-	if c.MaxMessage < 125 || c.MaxMessage > maxMessageAllowed {
-		m.refuse("max-message", c.MaxMessage, "125 bytes to 16 MiB")
-	}
 	if c.MaxUnsent < c.MaxMessage {
 		m.refuse("max-unsent", c.MaxUnsent, "max-message (%d) or more, or one message closes its readers", c.MaxMessage)
 	}
 	if least := max(c.MaxUnsent, 4*c.MaxMessage); c.MaxRetained < least || c.MaxRetained > maxRetainedAllowed {
 		m.refuse("max-retained", c.MaxRetained, "max-unsent and four messages (%d) or more, 1 TiB at most", least)
 	}
-	if c.MaxConnections < 0 {
-		m.refuse("max-connections", c.MaxConnections, "1 or more, or 0 for what the open-file limit allows")
-	}
-	if c.Drain < 0 {
-		m.refuse("drain", c.Drain, "0 or more")
-	}
-	if !slices.Contains([]string{"on", "off", "auto"}, c.Guests) {
-		m.refuse("guests", c.Guests, "on, off, or auto (on where the chat listens on this machine only, and for no proxy)")
-	}
 	c.checkRoomAccess(&m)
-	if c.MaxRooms < 1 || c.MaxRooms > maxRoomsOfConnection {
-		m.refuse("max-rooms", c.MaxRooms, "1 to %d rooms of one connection", maxRoomsOfConnection)
-	}
-	if c.MaxConnectionsUser < 0 {
-		m.refuse("max-connections-user", c.MaxConnectionsUser, "1 or more, or 0 for any number")
-	}
-	if c.MaxConnectionsAddress < 0 {
-		m.refuse("max-connections-address", c.MaxConnectionsAddress, "1 or more, or 0 for any number")
-	}
-	m.between("rate-user", c.RateUser, 1, maxRate, "publications a second", "no limit")
-	m.between("rate-address", c.RateAddress, 1, maxRate, "commands a second", "no limit")
-	m.between("rate-connections-address", c.RateConnectionsAddress, 1, maxRate, "new connections a second", "no limit")
 	if c.HistoryBytes < c.MaxMessage || c.HistoryBytes > maxHistoryBytes {
 		m.refuse("history-bytes", c.HistoryBytes, "max-message (%d) to 1 TiB; rooms without history-size keep none", c.MaxMessage)
 	}
+	m.sort(&c)
 	return errors.Join(slices.Concat(m.errs, c.roomMistakes(), c.apiMistakes(), c.webhookMistakes())...)
 }
 
@@ -145,9 +122,6 @@ func (c *Config) checkRoomAccess(m *mistakes) {
 	}
 	if c.PersonalRooms && c.UserRooms == "" {
 		m.refuse("personal-rooms", true, "user-rooms = \"#\" with it: the name of a personal room is that character and the user")
-	}
-	if !slices.Contains(allRooms, c.OtherRooms) {
-		m.refuse("rooms", c.OtherRooms, "one of %s (signed-in where a key under [token] is configured, else open)", strings.Join(allRooms, ", "))
 	}
 }
 
@@ -168,7 +142,7 @@ func (c *Config) roomMistakes() []error {
 	for i := range c.Rooms {
 		o := &c.Rooms[i]
 		m := mistakes{table: "room.", title: fmt.Sprintf("room %q: ", o.Pattern), index: i}
-		o.check(&m)
+		checkRoomOptions(o, &m)
 		for _, earlier := range c.Rooms[:i] {
 			if o.Pattern != "" && earlier.Pattern != "" && earlier.fits(o.Pattern) {
 				m.refuse("pattern", o.Pattern, "one that room %q, which comes earlier, does not hold already: the first that fits counts", earlier.Pattern)
@@ -186,28 +160,15 @@ func (c *Config) roomMistakes() []error {
 	return errs
 }
 
-// check finds what is wrong with a room's options by themselves.
-func (o *RoomOptions) check(m *mistakes) {
+// checkRoomOptions finds what is wrong with a room's options by themselves.
+func checkRoomOptions(o *RoomOptions, m *mistakes) {
 	if name := strings.TrimSuffix(o.Pattern, "*"); o.Pattern == "" || strings.Contains(name, "*") || name != "" && !validRoomName(name) {
 		m.refuse("pattern", o.Pattern, "the name of a room, or the beginning of one and a star, such as \"chat:*\"; %d bytes at most", maxRoomName)
 	}
-	who := func(key string, found Who, allowed ...Who) {
-		if !slices.Contains(allowed, found) {
-			names := make([]string, len(allowed))
-			for i, w := range allowed {
-				names[i] = string(w)
-			}
-			m.refuse(key, found, "one of %s", strings.Join(names, ", "))
-		}
-	}
-	who("subscribe", o.Subscribe, Anyone, SignedIn, WithToken, Nobody)
-	who("publish", o.Publish, allWho...)
-	who("see-presence", o.SeePresence, allWho...)
-	who("read-history", o.ReadHistory, allWho...)
+	m.ranges(o)
 	if o.JoinLeave && !o.Presence {
 		m.refuse("join-leave", true, "presence = true with it")
 	}
-	m.between("history-size", o.HistorySize, 1, maxHistorySize, "publications", "none")
 	switch {
 	case o.HistorySize != 0 && o.HistoryTTL == 0:
 		m.refuse("history-size", o.HistorySize, `history-ttl with it, such as history-ttl = "24h": how long a publication is kept, 1s to %v`, maxHistoryTTL)
@@ -222,11 +183,6 @@ func (o *RoomOptions) check(m *mistakes) {
 	if o.HistorySize == 0 && o.Positioning {
 		m.refuse("positioning", true, "history-size above 0 with it, or there is no position")
 	}
-	m.between("max-message", o.MaxMessage, 1, maxMessageAllowed, "bytes", "the server's limit")
-	m.between("rate", o.Rate, 1, maxRate, "publications a second", "no limit")
-	if o.MaxMembers < 0 {
-		m.refuse("max-members", o.MaxMembers, "1 or more, or 0 for any number")
-	}
 }
 
 func (c *Config) apiMistakes() []error {
@@ -234,10 +190,8 @@ func (c *Config) apiMistakes() []error {
 	if c.API.Key != "" && !validSecret(c.API.Key) {
 		m.refuse("key", nil, "%d or more characters of ASCII without spaces", minSecret)
 	}
-	switch {
-	case c.API.On != "listen" && c.API.On != "admin":
-		m.refuse("on", c.API.On, "listen or admin: which port answers")
-	case c.API.Key != "" && c.API.On == "admin" && c.Admin == "off":
+	m.ranges(&c.API)
+	if c.API.Key != "" && c.API.On == "admin" && c.Admin == "off" {
 		m.refuse("on", c.API.On, "listen, as admin is off")
 	}
 	return m.errs
@@ -270,9 +224,7 @@ func (c *Config) webhookMistakes() []error {
 			m.refuse("events", event, "each event once")
 		}
 	}
-	if w.Timeout < minWebhookTimeout || w.Timeout > maxWebhookTimeout {
-		m.refuse("timeout", w.Timeout, "%v to %v", minWebhookTimeout, maxWebhookTimeout)
-	}
+	m.ranges(w)
 	return m.errs
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/throng-chat/throng/bench"
 	"github.com/throng-chat/throng/bench/agent"
 	"github.com/throng-chat/throng/bench/result"
+	"github.com/throng-chat/throng/server/settings"
 )
 
 // load are the flags of every scenario. A nil one leaves the scenario's own.
@@ -51,7 +52,7 @@ type scenario struct {
 // messages are the flags of the scenarios that send.
 type messages struct {
 	Rate       *int           `help:"Messages per second, all publishers together (default 100)."`
-	Size       *size          `help:"Message size, including the ${stamp}-byte stamp (default 128B; chat: 100B)."`
+	Size       *settings.Size `help:"Message size, including the ${stamp}-byte stamp (default 128B; chat: 100B)."`
 	Publishers *int           `help:"Number of connections that publish (default: broadcast as many as --rate, echo all, other scenarios one in twenty)."`
 	Poisson    *bool          `negatable:"" help:"Send at random times (Poisson process) instead of at a steady rate (default of chat)."`
 	Closed     int            `default:"0" help:"Closed loop with N messages in flight, to compare with other tools. It hides the time during which a server stops responding."`
@@ -121,7 +122,7 @@ func (s *scenario) config(name string) (bench.Config, error) {
 
 func (m *messages) apply(c *bench.Config) error {
 	set(&c.Rate, m.Rate)
-	set((*size)(&c.Size), m.Size)
+	set((*settings.Size)(&c.Size), m.Size)
 	set(&c.Publishers, m.Publishers)
 	set(&c.Poisson, m.Poisson)
 	set(&c.Duration, m.Duration)

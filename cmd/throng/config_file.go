@@ -5,17 +5,15 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 
-	"github.com/alecthomas/kong"
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/throng-chat/throng/server"
+	"github.com/throng-chat/throng/server/settings"
 )
 
 const (
@@ -57,7 +55,7 @@ func newConfigFile(path string) *configFile {
 }
 
 // openConfig reads the file it is told, or the first of the usual places that has one. What is wrong is among its mistakes.
-func openConfig(path string, flags []*kong.Flag) *configFile {
+func openConfig(path string) *configFile {
 	f := newConfigFile(path)
 	err := f.find()
 	if f.path != "" && err == nil {
@@ -65,7 +63,7 @@ func openConfig(path string, flags []*kong.Flag) *configFile {
 		if text, err = readAtMost(f.path, maxConfigFile); err != nil {
 			err = fmt.Errorf("config file: %w", err)
 		} else {
-			err = f.take(text, flags)
+			err = f.take(text)
 		}
 	}
 	if err != nil {
@@ -96,7 +94,7 @@ func (f *configFile) find() error {
 }
 
 // take takes over all that is right in the file's text, and notes all that is not.
-func (f *configFile) take(text []byte, flags []*kong.Flag) error {
+func (f *configFile) take(text []byte) error {
 	settings, err := readTOML(text)
 	if bad := (*toml.DecodeError)(nil); errors.As(err, &bad) {
 		line, column := bad.Position()
@@ -105,13 +103,8 @@ func (f *configFile) take(text []byte, flags []*kong.Flag) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.path, err)
 	}
-	targets := map[string]any{}
-	for _, flag := range flags {
-		if flag.Tag.Get("config") != "-" {
-			targets[flag.Name] = reflect.New(flag.Target.Type()).Interface()
-		}
-	}
-	known := allKeys(slices.Collect(maps.Keys(targets)))
+	flat := flatKeys(&server.Config{}) // the values are only tried: they are flags yet
+	known := allKeys()
 	refused := "" // the table whose head was refused last: its keys are not looked at
 	for _, s := range settings {
 		if len(f.mistakes) == maxMistakes {
@@ -127,7 +120,7 @@ func (f *configFile) take(text []byte, flags []*kong.Flag) error {
 				refused = s.key
 			}
 		} else {
-			err = f.value(s, targets, known)
+			err = f.value(s, flat, known)
 		}
 		if err != nil {
 			f.refused[s.place] = true
@@ -261,7 +254,7 @@ func readAtMost(path string, most int64) ([]byte, error) {
 	defer file.Close()
 	text, err := io.ReadAll(io.LimitReader(file, most+1))
 	if err == nil && int64(len(text)) > most {
-		err = fmt.Errorf("%s: longer than %v", path, size(most))
+		err = fmt.Errorf("%s: longer than %v", path, settings.Size(most))
 	}
 	return text, err
 }

@@ -70,17 +70,6 @@ func written(t *testing.T, text string) string {
 	return filepath.Join(dir, "throng.toml")
 }
 
-func flatNames() []string {
-	parser, _ := commandLine()
-	var names []string
-	for _, f := range serverFlags(parser.Model) {
-		if f.Tag.Get("config") != "-" && f.Name != "help" {
-			names = append(names, f.Name)
-		}
-	}
-	return names
-}
-
 func TestWithoutAFileTheServersDefaultsCount(t *testing.T) {
 	cfg, err := settled(t, written(t, ""))
 	if err != nil {
@@ -137,7 +126,7 @@ func TestEveryKeyReachesTheServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, key := range allKeys(flatNames()) {
+	for _, key := range allKeys() {
 		if !slices.ContainsFunc(settings, func(s setting) bool { return s.key == key }) {
 			t.Errorf("full.toml lacks %s", key)
 		}
@@ -172,7 +161,7 @@ func TestTheExampleIsRight(t *testing.T) {
 	if !reflect.DeepEqual(cfg, want) {
 		t.Errorf("its settings: got %+v, want the defaults, %+v", cfg, want)
 	}
-	for _, key := range allKeys(flatNames()) {
+	for _, key := range allKeys() {
 		name := key[strings.LastIndexByte(key, '.')+1:]
 		if !regexp.MustCompile(`(?m)^(#` + name + ` = |#\[+` + name + `\])`).Match(text) {
 			t.Errorf("it lacks %s", key)
@@ -349,9 +338,7 @@ func TestAMistakeInAConfigFileIsNamed(t *testing.T) {
 
 // Whatever a key is, a value of another kind is refused by its name, its line and what is wanted.
 func TestNoKeyTakesAValueOfAnotherKind(t *testing.T) {
-	parser, _ := commandLine()
-	flags := serverFlags(parser.Model)
-	for _, key := range allKeys(flatNames()) {
+	for _, key := range allKeys() {
 		for _, value := range []string{"1.5", "2024-01-01T00:00:00Z", "[[1]]", "inf", "[{}, 1]"} {
 			table, name, dotted := strings.Cut(key, ".")
 			text := fmt.Sprintf("\n%s = %s\n", key, value)
@@ -359,7 +346,7 @@ func TestNoKeyTakesAValueOfAnotherKind(t *testing.T) {
 				text = fmt.Sprintf("%s\n%s = %s\n", brackets(table), name, value)
 			}
 			path := written(t, text)
-			f := openConfig(path, flags)
+			f := openConfig(path)
 			if len(f.mistakes) != 1 {
 				t.Errorf("%s: got %v, want one mistake", text, f.mistakes)
 				continue
@@ -402,8 +389,6 @@ func TestAFileFullOfMistakes(t *testing.T) {
 
 // Whatever the text is, each mistake is one line that says where it is.
 func FuzzConfigFile(f *testing.F) {
-	parser, _ := commandLine()
-	flags := serverFlags(parser.Model)
 	for _, path := range []string{"throng.toml", "testdata/full.toml"} {
 		text, err := os.ReadFile(path)
 		if err != nil {
@@ -414,7 +399,7 @@ func FuzzConfigFile(f *testing.F) {
 	f.Add([]byte("room = [{pattern = 'a', x.y = 1}, {}]\napi = {on = []}\n[[x]]\n\"\\n\" = 1\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		file := newConfigFile("f")
-		if err := file.take(text, flags); err != nil {
+		if err := file.take(text); err != nil {
 			return // no TOML
 		}
 		for _, err := range causes(file.tables.Validate()) {

@@ -3,65 +3,75 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/throng-chat/throng/server"
+	"github.com/throng-chat/throng/server/settings"
 )
 
 // tables are the tables of the config file; true are those of which there may be many.
-var tables = map[string]bool{"room": true, "token": false, "api": false, "webhooks": false}
+var tables = func() map[string]bool {
+	tables := map[string]bool{}
+	for _, t := range settings.Tables(&server.Config{}) {
+		tables[t.Name] = t.Repeated
+	}
+	return tables
+}()
 
-// secrets are settings whose values no error may show. They have environment variables but no flags: a process's flags are for
+// secrets are settings whose values no error may show, and their environment variables. They have no flags: a process's flags are for
 // everybody on the machine to see.
-var secrets = map[string]string{
-	"token.hmac-secret":          "THRONG_TOKEN_HMAC_SECRET",
-	"token.hmac-secret-previous": "THRONG_TOKEN_HMAC_SECRET_PREVIOUS",
-	"api.key":                    "THRONG_API_KEY",
-	"webhooks.secret":            "THRONG_WEBHOOK_SECRET",
+var secrets = func() map[string]string {
+	var cfg server.Config
+	secrets := map[string]string{}
+	for _, t := range settings.Tables(&cfg) {
+		if t.Repeated {
+			continue
+		}
+		for _, s := range settings.Of(t.In(&cfg)) {
+			if s.Secret != "" {
+				secrets[t.Name+"."+s.Name] = s.Secret
+			}
+		}
+	}
+	return secrets
+}()
+
+// flatKeys are the keys above all tables, and where their values go.
+func flatKeys(cfg *server.Config) map[string]any {
+	return keysOf("", cfg)
 }
 
 // tableKeys are the keys of the tables that there are once, and where their values go.
 func tableKeys(cfg *server.Config) map[string]any {
-	return map[string]any{
-		"token.hmac-secret":          &cfg.Token.HMACSecret,
-		"token.hmac-secret-previous": &cfg.Token.HMACSecretPrevious,
-		"token.public-keys":          &cfg.Token.PublicKeys,
-		"token.jwks-url":             &cfg.Token.JWKSURL,
-		"token.issuer":               &cfg.Token.Issuer,
-		"token.audience":             &cfg.Token.Audience,
-		"token.require-exp":          &cfg.Token.RequireExp,
-		"api.key":                    &cfg.API.Key,
-		"api.on":                     &cfg.API.On,
-		"webhooks.url":               &cfg.Webhooks.URL,
-		"webhooks.secret":            &cfg.Webhooks.Secret,
-		"webhooks.events":            &cfg.Webhooks.Events,
-		"webhooks.timeout":           &cfg.Webhooks.Timeout,
+	keys := map[string]any{}
+	for _, t := range settings.Tables(cfg) {
+		if !t.Repeated {
+			maps.Copy(keys, keysOf(t.Name+".", t.In(cfg)))
+		}
 	}
+	return keys
 }
 
 // roomKeys are the keys of a [[room]].
 func roomKeys(o *server.RoomOptions) map[string]any {
-	return map[string]any{
-		"room.pattern":       &o.Pattern,
-		"room.subscribe":     &o.Subscribe,
-		"room.publish":       &o.Publish,
-		"room.see-presence":  &o.SeePresence,
-		"room.read-history":  &o.ReadHistory,
-		"room.presence":      &o.Presence,
-		"room.join-leave":    &o.JoinLeave,
-		"room.history-size":  &o.HistorySize,
-		"room.history-ttl":   &o.HistoryTTL,
-		"room.recovery":      &o.Recovery,
-		"room.positioning":   &o.Positioning,
-		"room.delta":         &o.Delta,
-		"room.max-message":   (*size)(&o.MaxMessage),
-		"room.rate":          &o.Rate,
-		"room.max-members":   &o.MaxMembers,
-		"room.publish-proxy": &o.PublishProxy,
+	return keysOf("room.", o)
+}
+
+// keysOf are the settings of a struct, each with a prefix, and pointers to their values: of a size a *settings.Size.
+func keysOf(prefix string, v any) map[string]any {
+	keys := map[string]any{}
+	for _, s := range settings.Of(v) {
+		value := s.In(v)
+		if n, ok := value.(*int); ok && s.Size {
+			value = (*settings.Size)(n)
+		}
+		keys[prefix+s.Name] = value
 	}
+	return keys
 }
 
 // setValue puts a value of the file where it goes; the error says what is wanted.
@@ -87,7 +97,7 @@ func setValue(target, value any) error {
 			return errors.New("want a whole number, without quotes")
 		}
 		*target = int(n)
-	case *size:
+	case *settings.Size:
 		if err := target.UnmarshalText([]byte(asFlag(value))); err != nil {
 			return errors.New(`want a number of bytes, or one such as "64KiB" or "1MiB"`)
 		}
@@ -140,19 +150,13 @@ func noSuchKey(key string, known []string) error {
 	return fmt.Errorf("%s: no such key; %s", key, nearest("", meant, known))
 }
 
-// allKeys are those of the tables, and the tables, sorted.
-func allKeys(flat []string) []string {
-	keys := slices.Clone(flat)
-	add := func(m map[string]any) {
-		for k := range m {
-			keys = append(keys, k)
-		}
+// allKeys are those of the file, and its tables, sorted.
+func allKeys() []string {
+	var keys []string
+	for _, m := range []map[string]any{flatKeys(&server.Config{}), tableKeys(&server.Config{}), roomKeys(&server.RoomOptions{})} {
+		keys = slices.AppendSeq(keys, maps.Keys(m))
 	}
-	add(tableKeys(&server.Config{}))
-	add(roomKeys(&server.RoomOptions{}))
-	for k := range tables {
-		keys = append(keys, k)
-	}
+	keys = slices.AppendSeq(keys, maps.Keys(tables))
 	slices.Sort(keys)
 	return keys
 }

@@ -219,7 +219,7 @@ func TestDocsLimitsNameSettings(t *testing.T) {
 		key := strings.Trim(row["key"], "`")
 		ranges[key], defaults[key] = row["range"], strings.Trim(row["default"], "`")
 	}
-	known := allKeys(flatNames())
+	known := allKeys()
 	quoted := regexp.MustCompile("`([^`]+)`")
 	alone := regexp.MustCompile("^`([a-z-]+)`( \\(([^)]*)\\))?$")
 	named, compared := map[string]bool{}, 0

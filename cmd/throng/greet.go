@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/server"
+	"github.com/throng-chat/throng/server/settings"
 )
 
 // greet tells a person at a terminal what runs, and how to go on.
@@ -17,8 +18,8 @@ func (c *serveCmd) greet(cfg server.Config, srv *server.Server, start time.Time)
 	line := func(key, format string, args ...any) { fmt.Fprintf(&b, "%-9s %s\n", key, fmt.Sprintf(format, args...)) }
 	line("throng", "%s · %s %s/%s · pid %d", version, runtime.Version(), runtime.GOOS, runtime.GOARCH, os.Getpid())
 	line("config", "%s", c.file)
-	line("loops", "%d, one a core · ping after %v of silence, dropped %v later", srv.Shards(), c.PingInterval, c.PingTimeout)
-	line("limits", "%s · %v a message · %s a connection · %v unsent", count(srv.MaxConnections(), "connection"), c.MaxMessage, rateText(c.Rate), c.MaxUnsent)
+	line("loops", "%d, one a core · ping after %v of silence, dropped %v later", srv.Shards(), cfg.PingInterval, cfg.PingTimeout)
+	line("limits", "%s · %v a message · %s a connection · %v unsent", count(srv.MaxConnections(), "connection"), settings.Size(cfg.MaxMessage), rateText(cfg.Rate), settings.Size(cfg.MaxUnsent))
 	line("access", "%s", access(srv.Addr(), srv.LetsGuestsIn(), srv.KnowsTokens()))
 	line("rooms", "%s", otherRooms(srv.OtherRooms(), len(cfg.Rooms)))
 	host := srv.Addr().String()

@@ -63,7 +63,7 @@ func newParser(cli *commands) *kong.Kong {
 	parser, err := kong.New(cli,
 		kong.Name("throng"),
 		kong.Description("A WebSocket chat backend and a load-test client."),
-		kong.Vars(serveVars()),
+		kong.NamedMapper("size", sizeMapper),
 		kong.Vars(benchVars()),
 		kong.PostBuild(nameEnvironment),
 	)

@@ -6,16 +6,32 @@ import (
 	"log/slog"
 	"maps"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/throng-chat/throng/server"
+	"github.com/throng-chat/throng/server/settings"
 	"github.com/throng-chat/throng/server/token"
 )
 
 const envPrefix = "THRONG_"
+
+// sizeMapper reads a flag of a number of bytes into an int: a field with the tag type:"size".
+var sizeMapper = kong.MapperFunc(func(ctx *kong.DecodeContext, target reflect.Value) error {
+	var text string
+	if err := ctx.Scan.PopValueInto("value", &text); err != nil {
+		return err
+	}
+	var n settings.Size
+	if err := n.UnmarshalText([]byte(text)); err != nil {
+		return err
+	}
+	target.SetInt(int64(n))
+	return nil
+})
 
 // nameEnvironment gives every setting of the server its environment variable.
 func nameEnvironment(k *kong.Kong) error {
@@ -58,7 +74,7 @@ func (c *serveCmd) BeforeResolve(ctx *kong.Context) error {
 			}
 		}
 	}
-	c.file = openConfig(path, flags)
+	c.file = openConfig(path)
 	ctx.AddResolver(kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, f *kong.Flag) (any, error) {
 		if value, ok := c.file.flat[f.Name]; ok && !isSet(envName(f.Name)) {
 			return value, nil
@@ -71,8 +87,10 @@ func (c *serveCmd) BeforeResolve(ctx *kong.Context) error {
 
 // config puts the settings together from wherever they are, or returns everything that is wrong with them, joined.
 func (c *serveCmd) config(log *slog.Logger) (server.Config, error) {
-	cfg := c.file.tables
-	c.setFlags(&cfg)
+	cfg := server.Config(c.Settings)
+	for _, t := range settings.Tables(&cfg) {
+		t.Copy(&cfg, &c.file.tables)
+	}
 	all := append(c.unknown, c.setSecrets(&cfg)...)
 	refuse := func(at place, text string) {
 		if where, ok := c.elsewhere[at.key]; ok {

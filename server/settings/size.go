@@ -1,4 +1,4 @@
-package main
+package settings
 
 import (
 	"fmt"
@@ -8,8 +8,8 @@ import (
 	"unicode"
 )
 
-// size is a number of bytes: 65536, 64KiB, 1MiB.
-type size int
+// Size is a number of bytes: 65536, 64KiB, 1MiB.
+type Size int
 
 type sizeUnit struct {
 	suffix string
@@ -18,8 +18,8 @@ type sizeUnit struct {
 
 var sizeUnits = []sizeUnit{{suffix: "MiB", bytes: 1 << 20}, {suffix: "KiB", bytes: 1 << 10}, {suffix: "B", bytes: 1}, {bytes: 1}}
 
-// UnmarshalText is how flags, the environment and the config file are read.
-func (s *size) UnmarshalText(text []byte) error {
+// UnmarshalText reads a flag, an environment variable or a value of the config file.
+func (s *Size) UnmarshalText(text []byte) error {
 	unit := strings.TrimLeftFunc(string(text), func(r rune) bool { return !unicode.IsLetter(r) })
 	number := strings.TrimSpace(strings.TrimSuffix(string(text), unit))
 	i := slices.IndexFunc(sizeUnits, func(u sizeUnit) bool { return u.suffix == unit })
@@ -33,7 +33,7 @@ func (s *size) UnmarshalText(text []byte) error {
 	if err != nil || n < 0 || n > (1<<40)/sizeUnits[i].bytes {
 		return fmt.Errorf("%q is no size: want a whole number of bytes up to 1 TiB, or one such as 64KiB or 1MiB", text)
 	}
-	*s = size(n * sizeUnits[i].bytes)
+	*s = Size(n * sizeUnits[i].bytes)
 	return nil
 }
 
@@ -47,7 +47,7 @@ func inMiB(number, unit string) string {
 	return fmt.Sprintf(" (%dMiB)", n*factor)
 }
 
-func (s size) String() string {
+func (s Size) String() string {
 	for _, unit := range sizeUnits[:2] {
 		if int(s) >= unit.bytes && int(s)%unit.bytes == 0 {
 			return fmt.Sprintf("%d%s", int(s)/unit.bytes, unit.suffix)
