@@ -12,12 +12,7 @@ import (
 // one change, or several that are near each other, in a time that grows with the length; and a round has a budget, behind which
 // publications are sent whole, as the protocol allows.
 
-const (
-	maxSearch = 2 << 10 // bytes of data that are searched for what they have in common
-
-	// deltaBudget is how many nanoseconds of a round the deltas may take, as deltaCost estimates them.
-	deltaBudget = 500_000
-)
+const maxSearch = 2 << 10 // bytes of data that are searched for what they have in common
 
 // deltaCost is how many nanoseconds a delta takes at most, about.
 func deltaCost(was, content []byte) int {

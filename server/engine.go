@@ -12,6 +12,8 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
+const maxFragments = 64 // of one message, empty ones counted
+
 // engine owns all connections of the process: the event loop that reads from them, the shards that write to them and the heartbeat. It
 // knows no user, no permission and no history.
 type engine struct {
@@ -39,22 +41,33 @@ type engine struct {
 	unfinished *unfinished  // messages that have begun and not ended
 }
 
-func newEngine(cfg Config, log *slog.Logger, m *metrics, shards int) *engine {
+// engineConfig is what an engine has to be told. All sizes are in bytes.
+type engineConfig struct {
+	shards         int
+	maxConnections int
+	maxMessage     int
+	frames         int // a second from one connection; 0 for no limit
+	rateBytes      int // a second from one connection; 0 for no limit
+	maxUnsent      int // that may wait for a slow reader alone
+	maxRetained    int // that wait for slow readers, of all connections
+}
+
+func newEngine(cfg engineConfig, log *slog.Logger, m *metrics) *engine {
 	e := &engine{
 		log:             log,
 		metrics:         m,
 		clock:           newClock(),
-		rules:           ws.Rules{MaxMessage: cfg.MaxMessage, MaxFragments: maxFragments},
-		frameRate:       perSecond(cfg.Rate * framesPerMessage),
-		byteRate:        byteRate(cfg.RateBytes),
-		maxUnsent:       cfg.MaxUnsent,
-		maxLive:         int64(cfg.MaxConnections),
-		maxRetained:     int64(cfg.MaxRetained),
-		maxRetainedRoom: int64(max(cfg.MaxRetained/roomShareRetained, 2*cfg.MaxMessage)),
+		rules:           ws.Rules{MaxMessage: cfg.maxMessage, MaxFragments: maxFragments},
+		frameRate:       perSecond(cfg.frames),
+		byteRate:        byteRate(cfg.rateBytes),
+		maxUnsent:       cfg.maxUnsent,
+		maxLive:         int64(cfg.maxConnections),
+		maxRetained:     int64(cfg.maxRetained),
+		maxRetainedRoom: int64(max(cfg.maxRetained/roomShareRetained, 2*cfg.maxMessage)),
 		slow:            everySecond(),
-		unfinished:      newUnfinished(cfg.MaxMessage),
+		unfinished:      newUnfinished(cfg.maxMessage),
 	}
-	for i := range shards {
+	for i := range cfg.shards {
 		e.shards = append(e.shards, newShard(e, i))
 	}
 	return e

@@ -19,10 +19,7 @@ import (
 	"github.com/throng-chat/throng/server/wheel"
 )
 
-const (
-	maxFragments     = 64 // of one message, empty ones counted
-	framesPerMessage = 2  // a connection may send twice as many frames as messages
-)
+const framesPerMessage = 2 // a connection may send twice as many frames as messages
 
 // hub knows the rooms and gives every message its place in the order of its room: what is posted under the lock of a room's stripe
 // reaches each shard in the order in which it was posted, so all members of a room hear the same sequence.
@@ -78,7 +75,10 @@ type hub struct {
 
 func newHub(cfg Config, log *slog.Logger, m *metrics, tokens *token.Verifier, shards int) *hub {
 	h := &hub{
-		engine:      newEngine(cfg, log, m, shards),
+		engine: newEngine(engineConfig{
+			shards: shards, maxConnections: cfg.MaxConnections, maxMessage: cfg.MaxMessage, frames: cfg.Rate * framesPerMessage,
+			rateBytes: cfg.RateBytes, maxUnsent: cfg.MaxUnsent, maxRetained: cfg.MaxRetained,
+		}, log, m),
 		messageRate: perSecond(cfg.Rate),
 		complaint:   everySecond(),
 

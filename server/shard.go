@@ -102,6 +102,9 @@ const (
 	keptBuffers   = 8
 	keptBufferCap = 1 << 20
 	keptJobs      = 1 << 16
+
+	// deltaBudget is how many nanoseconds of a round the deltas may take, as whoever makes them estimates that.
+	deltaBudget = 500_000
 )
 
 func newShard(e *engine, index int) *shard {
