@@ -93,7 +93,7 @@ func (c *sdk) enterCrowd(s *Server, room string) {
 	defer unlock()
 	for n := range 5000 {
 		name := fmt.Sprintf("%s %d", strings.Repeat("x", 100), n)
-		r.present.add(&subscription{info: &clientInfo{User: name, Client: name}})
+		r.present.add(&membership{info: &clientInfo{User: name, Client: name}})
 	}
 }
 

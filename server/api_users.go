@@ -203,7 +203,7 @@ func (s *session) subscribeByServer(e *entry) *rejection {
 	case len(s.subs) >= h.maxRooms:
 		return &rejection{causeLimit, fmt.Sprintf("the connection is in as many channels as it may be: %d (max-rooms)", h.maxRooms)}
 	}
-	h.enter(s, []*entry{e}, func() []*protocol.Reply { return s.pushesOf(e) })
+	s.join([]*entry{e}, func() []*protocol.Reply { return s.pushesOf(e) })
 	if e.err == nil && e.expires != 0 {
 		s.schedule()
 	}

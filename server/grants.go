@@ -170,7 +170,5 @@ func (s *session) roomsAfter(now grants) int {
 // showIn is how others see the session in one room from now on.
 func (s *session) showIn(sub *subscription, info []byte) {
 	shown := s.infoIn(info)
-	sub.room.stripe.mu.Lock()
-	defer sub.room.stripe.mu.Unlock()
-	sub.info = shown
+	sub.showAs(shown)
 }

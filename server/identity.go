@@ -178,13 +178,12 @@ func (s *session) welcome(claims token.Claims) bool {
 // enterGivenRooms subscribes the session to the rooms that it is given, in their order. The answer to connect is posted before any
 // of them is heard.
 func (s *session) enterGivenRooms(result *protocol.ConnectResult, wishes map[string]*protocol.SubscribeRequest, rooms grants) {
-	h := s.hub
 	var entries []*entry
 	for i := range rooms.list {
 		g := &rooms.list[i]
 		entries = append(entries, s.entryOf(g, wishes[g.room]))
 	}
-	h.enter(s, entries, func() []*protocol.Reply {
+	s.join(entries, func() []*protocol.Reply {
 		for _, e := range entries {
 			if e.err == nil {
 				if result.Subs == nil {

@@ -50,7 +50,7 @@ func (l *lobby) guest(name string, info []byte) *session {
 
 func (l *lobby) join(s *session) {
 	e := &entry{wish: &protocol.SubscribeRequest{Channel: "x"}, info: s.info}
-	if l.enter(s, []*entry{e}, func() []*protocol.Reply { return nil }); e.err != nil {
+	if s.join([]*entry{e}, func() []*protocol.Reply { return nil }); e.err != nil {
 		l.t.Fatal(e.err)
 	}
 }

@@ -34,7 +34,7 @@ func crowdInto(s *Server, room string, members, bytes int) {
 	r := s.hub.roomLocked(in, room)
 	for n := range members {
 		name := fmt.Sprintf("%s %d", strings.Repeat("x", bytes/3), n)
-		r.present.add(&subscription{info: &clientInfo{User: name, Client: name}})
+		r.present.add(&membership{info: &clientInfo{User: name, Client: name}})
 	}
 	r.members += members
 }
@@ -400,9 +400,9 @@ func TestACallIsRefusedBeforeTheApplicationIsAsked(t *testing.T) {
 // What takes part in a room's presence is counted as it comes and goes, and fits what an answer about it takes.
 func TestTheSizeOfAPresenceIsKnown(t *testing.T) {
 	p := &presence{}
-	var subs []*subscription
+	var subs []*membership
 	for n := range 100 {
-		sub := &subscription{info: &clientInfo{User: fmt.Sprint(n), Client: fmt.Sprintf("%032x", n), ConnInfo: []byte(`{"name":"somebody"}`)}}
+		sub := &membership{info: &clientInfo{User: fmt.Sprint(n), Client: fmt.Sprintf("%032x", n), ConnInfo: []byte(`{"name":"somebody"}`)}}
 		p.add(sub)
 		subs = append(subs, sub)
 	}

@@ -22,29 +22,14 @@ type asker struct {
 	server bool   // the application asks: for itself, by the server API, or for the user, by a token that names the room
 }
 
-func (s *session) asker(inside, token bool) asker {
-	return asker{user: s.info.User, inside: inside, token: token}
-}
-
 // view is a room and what it offers. It is looked up once for each command, from the membership where there is one.
 type view struct {
 	name    string
 	options *RoomOptions
-	sub     *subscription // of the session that looks; nil where it is not in the room
+	place   *membership // of the client that looks; nil where it is not in the room
 }
 
 func (h *hub) viewOf(room string) view { return view{name: room, options: h.optionsOf(room)} }
-
-// viewOf is a room as the session finds it. Called on the poller.
-func (s *session) viewOf(room string) view {
-	if sub := s.find(room); sub != nil {
-		return view{room, sub.room.options, sub}
-	}
-	return s.hub.viewOf(room)
-}
-
-// in is the session as an asker in a room.
-func (s *session) in(p view) asker { return s.asker(p.sub != nil, p.sub != nil && p.sub.withToken) }
 
 // admit decides whether something of so many bytes may be published in a room, and returns why if not: it is denied,
 // the room is unknown, or the limit of bytes is exceeded. It is asked for plain clients, sessions, the server API and redactions alike. Rates and slow mode

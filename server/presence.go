@@ -2,7 +2,7 @@ package server
 
 // presence is who is in a room. Each change costs the same however many there are. Guarded by stripe.mu of the room.
 type presence struct {
-	list  []*subscription
+	list  []*membership
 	users map[string]int // connections of each user
 	bytes int            // of an answer that tells who is there, about
 }
@@ -15,7 +15,7 @@ func presentSize(info *clientInfo) int {
 	return info.size() + len(info.Client) + presenceOverhead
 }
 
-func (p *presence) add(sub *subscription) {
+func (p *presence) add(sub *membership) {
 	sub.presentAt = int32(len(p.list))
 	sub.presentSize = int32(presentSize(sub.info))
 	p.bytes += int(sub.presentSize)
@@ -27,7 +27,7 @@ func (p *presence) add(sub *subscription) {
 }
 
 // remove takes sub out; it is in.
-func (p *presence) remove(sub *subscription) {
+func (p *presence) remove(sub *membership) {
 	p.bytes -= int(sub.presentSize)
 	p.list = without(p.list, int(sub.presentAt))
 	if int(sub.presentAt) < len(p.list) {

@@ -9,7 +9,7 @@ import (
 func fullRoom(members int) *presence {
 	p := &presence{}
 	for i := range members {
-		p.add(&subscription{info: &clientInfo{User: fmt.Sprint("user", i), Client: fmt.Sprintf("%032x", i), ConnInfo: []byte(`{"name":"somebody"}`)}})
+		p.add(&membership{info: &clientInfo{User: fmt.Sprint("user", i), Client: fmt.Sprintf("%032x", i), ConnInfo: []byte(`{"name":"somebody"}`)}})
 	}
 	return p
 }
@@ -37,7 +37,7 @@ func BenchmarkPresenceOf20000(b *testing.B) {
 		}
 	})
 	b.Run("one comes and goes", func(b *testing.B) {
-		sub := &subscription{info: &clientInfo{User: "one more", Client: "x"}}
+		sub := &membership{info: &clientInfo{User: "one more", Client: "x"}}
 		for b.Loop() {
 			p.add(sub)
 			p.remove(sub)

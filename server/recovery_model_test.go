@@ -200,7 +200,7 @@ func (m *recoveryModel) join(c *modelClient, name string) {
 		e.wish.Recover, e.wish.Offset, e.wish.Epoch = true, at.offset, at.epoch
 		c.awaiting[e] = at
 	}
-	m.hub.enter(c.session, []*entry{e}, func() []*protocol.Reply {
+	c.session.join([]*entry{e}, func() []*protocol.Reply {
 		return []*protocol.Reply{{Subscribe: e.result}}
 	})
 	if e.err != nil {
@@ -220,7 +220,10 @@ func (m *recoveryModel) work(s *shard, n int) {
 				continue
 			}
 			for _, e := range told.admission.entries {
-				m.answered(m.of(j.conn), e)
+				if e.err == nil {
+					e.result = e.told()
+					m.answered(m.of(j.conn), e)
+				}
 			}
 		case joinTopic:
 			if m.heard[j.member.topic] == nil {

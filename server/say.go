@@ -27,8 +27,8 @@ func (s *session) publish(id uint32, req *protocol.PublishRequest) {
 		return
 	}
 	pub.info = s.info
-	if in.sub != nil {
-		pub.info = in.sub.info
+	if in.place != nil {
+		pub.info = in.place.info
 	}
 	f, ok := s.pay(id, in)
 	if !ok {

@@ -81,19 +81,11 @@ const (
 
 // subscription is a session's place in a room.
 type subscription struct {
-	member
+	membership
 
 	// Constant once it is in the room.
-	room        *room
-	serverSide  bool
-	byToken     bool // named by the connection's token: the next one may take it away
-	withToken   bool // by a subscription token, or named by the connection's
-	recoverable bool
-
-	// Guarded by stripe.mu of the room.
-	info        *clientInfo // changed by the poller only, which reads it without the lock
-	presentAt   int32
-	presentSize int32 // of presence.bytes
+	serverSide bool
+	byToken    bool // named by the connection's token: the next one may take it away
 
 	// Owned by the poller.
 	expires    expiry      // of its token

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"slices"
 
 	"github.com/centrifugal/protocol"
@@ -68,7 +67,7 @@ func (s *session) mayEnter(e *entry) *protocol.Error {
 
 // enterRoom makes the session a member of a room that it may enter.
 func (s *session) enterRoom(id uint32, e *entry) {
-	s.hub.enter(s, []*entry{e}, func() []*protocol.Reply {
+	s.join([]*entry{e}, func() []*protocol.Reply {
 		return []*protocol.Reply{{Id: id, Subscribe: e.result}}
 	})
 	if e.err != nil {
@@ -85,6 +84,23 @@ func (s *session) unsubscribe(id uint32, req *protocol.UnsubscribeRequest) {
 		s.leave(sub)
 	}
 	s.reply(&protocol.Reply{Id: id, Unsubscribe: &protocol.UnsubscribeResult{}})
+}
+
+func (s *session) asker(inside, token bool) asker {
+	return asker{user: s.info.User, inside: inside, token: token}
+}
+
+// viewOf is a room as the session finds it. Called on the poller.
+func (s *session) viewOf(room string) view {
+	if sub := s.find(room); sub != nil {
+		return view{room, sub.room.options, &sub.membership}
+	}
+	return s.hub.viewOf(room)
+}
+
+// in is the session as an asker in a room.
+func (s *session) in(p view) asker {
+	return s.asker(p.place != nil, p.place != nil && p.place.withToken)
 }
 
 // endSubscription takes a subscription away from a client, and tells it why.
@@ -111,11 +127,7 @@ func (s *session) lostPosition(room string) {
 func (s *session) leave(sub *subscription) {
 	i := slices.Index(s.subs, sub)
 	s.subs = slices.Delete(s.subs, i, i+1)
-	in := sub.room.stripe
-	in.mu.Lock()
-	wake := s.hub.leaveLocked(sub)
-	in.mu.Unlock()
-	s.hub.wake(wake)
+	s.hub.leaveRoom(&sub.membership)
 	if sub.room.options.JoinLeave {
 		s.spokeIn(sub.room)
 	}
@@ -123,25 +135,72 @@ func (s *session) leave(sub *subscription) {
 
 // entry is a subscription on its way into a room: what was asked for, and what came of it.
 type entry struct {
+	joinRequest
+
 	wish       *protocol.SubscribeRequest
 	serverSide bool
 	withToken  bool
 	byToken    bool
-	ended      bool        // the application has taken it out while it was asked about
-	credential *credential // of a subscription token; nil for none
+	ended      bool // the application has taken it out while it was asked about
 	info       *clientInfo
 	data       []byte
 	expires    expiry
 	ttl        uint32
 
-	readsHistory bool
-	encoding     encoding
-	missed       []publication // what the answer is to tell of the room's past
-	whole        bool          // that does not end with the publication which the next delta is made against
-
 	sub    *subscription
-	result *protocol.SubscribeResult
-	err    *rejection
+	result *protocol.SubscribeResult // made by the shard
+}
+
+const flagRejectUnrecovered = 2 // of subscribe: an error rather than a subscription that has missed something
+
+// request fills in the request for a place in the room.
+func (e *entry) request(s *session) *joinRequest {
+	e.sub = &subscription{
+		membership: membership{info: e.info},
+		serverSide: e.serverSide,
+		byToken:    e.byToken,
+		expires:    e.expires,
+		credential: e.credential,
+	}
+	e.in = s.hub.viewOf(e.wish.Channel)
+	e.actor = s.asker(false, e.withToken)
+	e.actor.server = e.serverSide
+	e.place = &e.sub.membership
+	e.format = format(s.encoding)
+	if e.wish.Delta == "fossil" {
+		e.deltaFormat = format(s.encoding + jsonDeltaEncoding - jsonEncoding)
+	}
+	e.positioned, e.recoverable = e.wish.Positioned, e.wish.Recoverable
+	e.recovers, e.since = e.wish.Recover, position{e.wish.Offset, e.wish.Epoch}
+	e.mustRecover = e.wish.Flag&flagRejectUnrecovered != 0
+	e.recovery = &s.recovered
+	return &e.joinRequest
+}
+
+// join makes the session a member of rooms. The reply is what was gathered so far and what answer returns, which is called on the shard
+// if one of the entries has joined.
+func (s *session) join(entries []*entry, answer func() []*protocol.Reply) {
+	reply := s.take()
+	gathered := reply != nil
+	if !gathered {
+		reply = newReplyFrame(s.encoding)
+	}
+	reply.admission = &admission{entries, answer}
+	var few [1]*joinRequest // most commands ask for one room
+	requests := few[:0]
+	for _, e := range entries {
+		requests = append(requests, e.request(s))
+	}
+	s.hub.joinRooms(s.conn, requests, reply, gathered)
+	for _, e := range entries {
+		if e.err != nil {
+			continue
+		}
+		s.subs = append(s.subs, e.sub)
+		if e.sub.room.options.JoinLeave {
+			s.spokeIn(e.sub.room)
+		}
+	}
 }
 
 // admission is the answer to a client that joins rooms. The shard makes it, behind everything that was published before.
@@ -152,6 +211,16 @@ type admission struct {
 
 // replies returns the answer. Called on the shard, once; budget is of nanoseconds for deltas.
 func (a *admission) replies(budget *int) []*protocol.Reply {
+	joined := false
+	for _, e := range a.entries {
+		if e.err == nil {
+			joined = true
+			e.result = e.told()
+		}
+	}
+	if !joined {
+		return nil
+	}
 	replies := a.answer()
 	for _, e := range a.entries {
 		e.tellMissed(budget)
@@ -159,142 +228,19 @@ func (a *admission) replies(budget *int) []*protocol.Reply {
 	return replies
 }
 
-// enter makes the session a member of rooms. What a newcomer is told of a room's past ends exactly where its future begins: its
-// position is read, and the replies and its joining are posted, while the rooms are locked. The replies are those gathered so far and
-// those of answer.
-func (h *hub) enter(s *session, entries []*entry, answer func() []*protocol.Reply) {
-	for _, e := range entries {
-		// Here, as the last thing: whoever bans or revokes looks for those who are in.
-		who, in := s.asker(false, e.withToken), h.viewOf(e.wish.Channel)
-		who.server = e.serverSide
-		revoked := e.credential != nil && h.moderation.refuses(s.info.User, *e.credential)
-		switch {
-		case revoked:
-			e.err = rejectDenied
-		case !h.authorize(who, toSubscribe, in):
-			e.err = h.denial(who, toSubscribe, in)
-		}
-		e.readsHistory = h.authorize(s.asker(true, e.withToken), toReadHistory, in)
-	}
-	told := s.take()
-	shard := s.conn.shard
-	var wake, stripes uint64
-	for _, e := range entries {
-		stripes |= 1 << h.rooms.stripeOf(e.wish.Channel).index
-	}
-	h.rooms.lock(stripes)
-	for _, e := range entries {
-		if e.err == nil {
-			h.enterLocked(s, e)
-		}
-		if e.err == nil {
-			e.whole = !e.knowsLast()
-			if told == nil {
-				told = newReplyFrame(s.encoding)
-			}
-			told.admission = &admission{entries, answer}
-		}
-	}
-	// What is missed is the shard's from here on.
-	if told != nil {
-		wake |= shard.push(job{do: sendReply, conn: s.conn, reply: told})
-	}
-	for _, e := range entries {
-		if e.err != nil {
-			continue
-		}
-		s.subs = append(s.subs, e.sub)
-		h.metrics.subscriptions.Inc()
-		wake |= shard.push(job{do: joinTopic, member: &e.sub.member, whole: e.whole && e.encoding.withDelta()})
-		if r := e.sub.room; r.options.JoinLeave {
-			wake |= h.announceLocked(r, e.sub.info, true)
-			s.spokeIn(r)
-		}
-	}
-	h.rooms.unlock(stripes)
-	h.wake(wake)
-}
-
-// enterLocked finds the room, says what the newcomer missed of it, and counts it in. The room's lock is held.
-func (h *hub) enterLocked(s *session, e *entry) {
-	r := h.roomLocked(h.rooms.stripeOf(e.wish.Channel), e.wish.Channel)
-	o := r.options
-	if o.MaxMembers > 0 && r.members >= o.MaxMembers {
-		e.err = rejectLimit
-		h.tidyLocked(r)
-		return
-	}
-	readsHistory := o.HistorySize > 0 && e.readsHistory
-	sub := &subscription{
-		member: member{
-			conn: s.conn, at: -1,
-			positioned: readsHistory && (o.Recovery || o.Positioning || e.wish.Positioned || e.wish.Recoverable),
-		},
-		room:        r,
-		info:        e.info,
-		serverSide:  e.serverSide,
-		byToken:     e.byToken,
-		withToken:   e.withToken,
-		recoverable: readsHistory && (o.Recovery || e.wish.Recoverable),
-		expires:     e.expires,
-		credential:  e.credential,
-	}
-	e.encoding = s.encoding
-	if o.Delta && e.wish.Delta == "fossil" {
-		e.encoding += jsonDeltaEncoding - jsonEncoding
-	}
-	e.result = &protocol.SubscribeResult{
-		Recoverable: sub.recoverable,
-		Positioned:  sub.positioned,
-		Delta:       e.encoding.withDelta(),
-		Data:        e.data,
-		Expires:     e.ttl != 0,
-		Ttl:         e.ttl,
-	}
-	if sub.positioned || sub.recoverable {
-		h.expireLocked(r)
-		e.result.Epoch, e.result.Offset = r.history.epoch, r.history.top
-	}
-	if e.wish.Recover && readsHistory {
-		h.recoverLocked(s, r, e)
-		if e.err != nil {
-			h.tidyLocked(r)
-			return
-		}
-	}
-	sub.topic = r.topicLocked(s.conn.shard, format(e.encoding))
-	sub.topic.members++
-	r.members++
-	if o.Presence {
-		r.present.add(sub)
-	}
-	e.sub = sub
-}
-
-const (
-	flagRejectUnrecovered = 2 // of subscribe: an error rather than a subscription that has missed something
-
-	maxRecovered = 1000 // publications in one answer
-)
-
-// recoverLocked gives a client that comes back every publication it missed, once and in order, or tells it that it cannot:
-// also where it comes back to so many rooms that it would be closed for not having read all of that yet.
-func (h *hub) recoverLocked(s *session, r *room, e *entry) {
-	from := position{e.wish.Offset, e.wish.Epoch}
-	missed, bytes, ok := r.history.missed(from, maxRecovered, h.maxUnsent/2)
-	if ok && bytes > 0 && !perSecond(h.maxUnsent/2).allow(&s.recovered, h.clock.now(), bytes) {
-		missed, ok = nil, false
-	}
-	e.result.WasRecovering, e.result.Recovered = true, ok
-	switch {
-	case ok:
-		e.missed, e.result.Offset = missed, from.offset
-		h.metrics.recovered.Inc()
-	case e.wish.Flag&flagRejectUnrecovered != 0:
-		e.err = rejectUnrecoverable
-		h.metrics.unrecovered.Inc()
-	default:
-		h.metrics.unrecovered.Inc()
+// told is what the client is told of its subscription, but for what it missed.
+func (e *entry) told() *protocol.SubscribeResult {
+	return &protocol.SubscribeResult{
+		Recoverable:   e.recoverable,
+		Positioned:    e.positioned,
+		Epoch:         e.at.epoch,
+		Offset:        e.at.offset,
+		WasRecovering: e.recovers,
+		Recovered:     e.recovered,
+		Delta:         e.withDelta,
+		Data:          e.data,
+		Expires:       e.ttl != 0,
+		Ttl:           e.ttl,
 	}
 }
 
@@ -303,36 +249,14 @@ func (e *entry) tellMissed(budget *int) {
 	var before *publication
 	for i := range e.missed {
 		p := &e.missed[i]
-		if e.encoding.withDelta() {
-			told := deltaPublication(p, before, e.encoding, budget)
+		if e.withDelta {
+			told := deltaPublication(p, before, encoding(e.deltaFormat), budget)
 			told.Time = p.unixMilli
 			e.result.Publications = append(e.result.Publications, told)
 			before = p
 		} else {
-			e.result.Publications = append(e.result.Publications, pastPublication(p, e.encoding))
+			e.result.Publications = append(e.result.Publications, pastPublication(p, encoding(e.format)))
 		}
 	}
 	e.missed = nil
-}
-
-// knowsLast says whether the newcomer is told the publication that the next delta will be made against. The room's lock is held.
-func (e *entry) knowsLast() bool {
-	n, last := len(e.missed), e.sub.room.last
-	// It may have been said without being remembered, or be redacted.
-	return n > 0 && last != nil && e.missed[n-1].offset == last.offset && bytes.Equal(e.missed[n-1].data, last.data)
-}
-
-// leaveLocked counts a subscription out, and tells the others. The room's lock is held.
-func (h *hub) leaveLocked(sub *subscription) (wake uint64) {
-	r := sub.room
-	r.members--
-	sub.topic.members--
-	h.metrics.subscriptions.Dec()
-	if r.options.Presence {
-		r.present.remove(sub)
-	}
-	wake |= sub.topic.shard.push(job{do: leaveTopic, member: &sub.member})
-	wake |= h.announceLocked(r, sub.info, false)
-	h.tidyLocked(r)
-	return wake
 }
