@@ -86,7 +86,7 @@ func TestWhatIsSaidBehindTheAnswerIsNotHeardWhileClosing(t *testing.T) {
 			s := startAPI(t)
 			a := connectSDK(t, s, tokenOf("ann"))
 			a.enter("x")
-			session := s.hub.sessionsOf("ann")[0]
+			session := sessionsOf(s, "ann")[0]
 			c := session.conn
 			session.farewell.Store(&farewell{3001, "shutdown"})
 			c.reason.Store(uint32(closedShutdown)) // as conn.close does, ahead of its post

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"time"
 
 	"github.com/centrifugal/protocol"
 )
@@ -128,20 +127,4 @@ func (p *apiPublication) say(ctx context.Context, a *api, room string, pub publi
 	}
 	_, at := a.hub.say(in, pub, sayOptions{skipHistory: p.SkipHistory, key: p.IdempotencyKey, version: version{p.Version, p.VersionEpoch}})
 	return spot{at.offset, at.epoch}, nil
-}
-
-// awaitRoom waits until a room has caught up, as its talkers do.
-func (h *hub) awaitRoom(ctx context.Context, name string) *rejection {
-	for {
-		r, unlock := h.rooms.find(name)
-		unlock()
-		if r == nil || !r.congested() {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return &rejection{causeRate, "the channel is behind, try again"}
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
 }

@@ -93,16 +93,6 @@ func (r *apiRoom) clearHistory(_ context.Context, a *api) (any, *protocol.Error)
 	return nothing{}, nil
 }
 
-// clearHistory forgets what was said in a room, but not up to where: who has heard all of it has missed nothing.
-func (h *hub) clearHistory(name string) {
-	r, unlock := h.rooms.find(name)
-	defer unlock()
-	if r != nil {
-		h.archive.clear(r)
-		h.tidyLocked(r)
-	}
-}
-
 // apiHistory asks for a page of a room's history.
 type apiHistory struct {
 	apiRoom

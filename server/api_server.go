@@ -68,24 +68,6 @@ func (c channelsAnswer) writeTo(ctx context.Context, to *apiAnswer) {
 	to.raw("}}")
 }
 
-// inhabited are the rooms that have members, and how many.
-func (h *hub) inhabited() []inhabitedRoom {
-	rooms := make([]inhabitedRoom, 0, h.rooms.count()) // it hardly grows while a stripe is locked
-	h.rooms.each(func(in *stripe) {
-		for name, r := range in.rooms {
-			if r.members > 0 {
-				rooms = append(rooms, inhabitedRoom{name, r.members})
-			}
-		}
-	})
-	return rooms
-}
-
-type inhabitedRoom struct {
-	name    string
-	members int
-}
-
 // apiInfo asks about the server, which is the one node there is.
 type apiInfo struct{}
 

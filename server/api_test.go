@@ -107,7 +107,7 @@ func (c *sdk) enter(room string) string {
 // clientOf is the id of a user's one connection.
 func clientOf(t testing.TB, s *Server, user string) string {
 	t.Helper()
-	sessions := s.hub.sessionsOf(user)
+	sessions := sessionsOf(s, user)
 	if len(sessions) != 1 {
 		t.Fatalf("got %d connections of %q, want 1", len(sessions), user)
 	}
@@ -570,7 +570,7 @@ func TestACallDoesNotWaitForTheLoopForEver(t *testing.T) {
 	s := startAPI(t)
 	connectSDK(t, s, tokenOf("ann"))
 	held, release := make(chan struct{}), make(chan struct{})
-	s.hub.sessionsOf("ann")[0].poller.post(func() { close(held); <-release })
+	sessionsOf(s, "ann")[0].poller.post(func() { close(held); <-release })
 	<-held
 	defer close(release)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)

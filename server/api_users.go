@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
-	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -25,8 +23,7 @@ type apiTarget struct {
 
 const maxUserName = 4 << 10 // bytes: as long as a token may be
 
-// demand has what is demanded done to all connections that are meant: at once to those that are there, and to those that are being
-// asked about by the connect webhook when that has answered. It waits for the former and returns their first error.
+// demand has what is demanded done to all connections that are meant.
 func (t *apiTarget) demand(ctx context.Context, a *api, what word) *protocol.Error {
 	switch {
 	case t.Session != "":
@@ -37,74 +34,7 @@ func (t *apiTarget) demand(ctx context.Context, a *api, what word) *protocol.Err
 		return badRequest("user: want %d bytes at most", maxUserName)
 	}
 	what.user, what.client = t.User, t.Client
-	// Kept before the connections are looked for: one that comes in meanwhile is met by one of both, or by both.
-	sessions := a.hub.speak(what)
-	if t.User == "" {
-		var e *rejection
-		if sessions, e = a.hub.sessionOfClient(ctx, t.Client); e != nil {
-			return errorOf(e)
-		}
-		sessions = slices.DeleteFunc(sessions, func(s *session) bool { return !what.meant("", s.client) })
-	}
-	return errorOf(each(ctx, sessions, what.command.apply))
-}
-
-// sessionOfClient is the connection of that id, if there is one: the shards look for it.
-func (h *hub) sessionOfClient(ctx context.Context, client string) (sessions []*session, e *rejection) {
-	found := make(chan *session, len(h.shards))
-	for _, sh := range h.shards {
-		sh.post(job{do: callBack, call: func() {
-			i := slices.IndexFunc(sh.conns, func(c *conn) bool { s, ok := c.handler.(*session); return ok && s.client == client })
-			if i < 0 {
-				found <- nil
-				return
-			}
-			found <- sh.conns[i].handler.(*session)
-		}})
-	}
-	for range h.shards {
-		select {
-		case s := <-found:
-			if s != nil {
-				sessions = append(sessions, s)
-			}
-		case <-ctx.Done():
-			return nil, rejectTimeout
-		}
-	}
-	return sessions, nil
-}
-
-// each has f called for each of the sessions that are still there, by its poller, waits for all, and returns the first error.
-// Not to be called on the loop or on a shard.
-func each(ctx context.Context, sessions []*session, f func(*session) *rejection) *rejection {
-	done := make(chan *rejection, len(sessions))
-	for _, s := range sessions {
-		s.poller.post(func() {
-			e := rejectInternal
-			defer func() { done <- e }()
-			if s.state != connected || s.conn.closing() {
-				// Its close frame may not be posted yet: what is published behind our answer must not come before it.
-				s.leaveAll()
-				e = nil
-				return
-			}
-			e = f(s)
-			s.flush()
-		})
-	}
-	var first *rejection
-	for range sessions {
-		select {
-		case e := <-done:
-			if first == nil {
-				first = e
-			}
-		case <-ctx.Done():
-			return rejectTimeout
-		}
-	}
-	return first
+	return errorOf(a.hub.demand(ctx, what))
 }
 
 // apiSubscribe puts connections into a room.
@@ -193,40 +123,6 @@ func moment(name string, seconds int64, now time.Time) (time.Time, *protocol.Err
 }
 
 const maxMoment = 10 * 366 * 24 * time.Hour
-
-// subscribeByServer puts the session into a room as the application wishes, and tells the client. Called on the poller.
-func (s *session) subscribeByServer(e *entry) *rejection {
-	h, room := s.hub, e.wish.Channel
-	switch {
-	case s.find(room) != nil:
-		return nil
-	case len(s.subs) >= h.maxRooms:
-		return &rejection{causeLimit, fmt.Sprintf("the connection is in as many channels as it may be: %d (max-rooms)", h.maxRooms)}
-	}
-	s.join([]*entry{e}, func() []*protocol.Reply { return s.pushesOf(e) })
-	if e.err == nil && e.expires != 0 {
-		s.schedule()
-	}
-	return e.err
-}
-
-// pushesOf tells the client of a room that the application has put it in. The push has no place for the missed publications: they
-// follow as pushes of their own. Called on the shard.
-func (s *session) pushesOf(e *entry) []*protocol.Reply {
-	room := e.wish.Channel
-	pushes := []*protocol.Reply{{Push: &protocol.Push{Channel: room, Subscribe: &protocol.Subscribe{
-		Recoverable: e.result.Recoverable,
-		Positioned:  e.result.Positioned,
-		Epoch:       e.result.Epoch,
-		Offset:      e.result.Offset,
-		Data:        e.data,
-	}}}}
-	for i := range e.missed {
-		pushes = append(pushes, &protocol.Reply{Push: &protocol.Push{Channel: room, Pub: fullPublication(&e.missed[i], s.encoding)}})
-	}
-	e.missed = nil
-	return pushes
-}
 
 // apiUnsubscribe takes connections out of a room.
 type apiUnsubscribe struct {

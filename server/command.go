@@ -143,16 +143,6 @@ func (s *session) refuse(id uint32, e *protocol.Error) {
 	}
 }
 
-// rpc calls what the server can do itself, by the method's name; the others are for the application.
-func (s *session) rpc(id uint32, req *protocol.RPCRequest) {
-	switch req.Method {
-	case "redact":
-		s.redact(id, req.Data)
-	default:
-		s.askRPC(id, req)
-	}
-}
-
 // errorLabel is an error in the metrics. The codes of the application, which begin at 400, are one.
 func errorLabel(e *protocol.Error) string {
 	if e.Code >= 400 {

@@ -25,7 +25,7 @@ func silentSession(e encoding) *session {
 	c := &conn{shard: h.shards[0], id: 1}
 	s := &session{conn: c, hub: h, encoding: e, client: "c", info: &clientInfo{User: "u", Client: "c"}, state: connected}
 	c.handler = s
-	h.addUser(s)
+	s.user, _, _ = h.addUser(s, s.info.User, nil)
 	return s
 }
 

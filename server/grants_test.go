@@ -197,7 +197,7 @@ func TestATokenWithTooManyRoomsIsAnError(t *testing.T) {
 	c := dialSDK(t, s, "")
 	c.say(`{"id":1,"connect":{"token":%q}}`, signed(claims(append(slices.Clone(channels), "more")...)))
 	c.want(`{"id":1,` + limit)
-	if got := s.hub.rooms.count(); got != 0 || len(s.hub.sessionsOf("ann")) != 0 {
+	if got := s.hub.rooms.count(); got != 0 || len(sessionsOf(s, "ann")) != 0 {
 		t.Errorf("got %d rooms, want nobody to have come in", got)
 	}
 

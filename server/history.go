@@ -233,6 +233,16 @@ func (h *hub) read(room string, since *position, limit, mostBytes int, reverse b
 	return r.history.page(since, limit, mostBytes, reverse), at, nil
 }
 
+// clearHistory forgets what was said in a room, but not up to where: who has heard all of it has missed nothing.
+func (h *hub) clearHistory(name string) {
+	r, unlock := h.rooms.find(name)
+	defer unlock()
+	if r != nil {
+		h.archive.clear(r)
+		h.tidyLocked(r)
+	}
+}
+
 // keepLocked sees to it that a room which remembers something is looked after, whether it has members or not. The room's lock is held.
 func (h *hub) keepLocked(r *room) {
 	if !r.kept {

@@ -277,7 +277,7 @@ func TestTheApplicationRefusesAConnection(t *testing.T) {
 	if got := len(a.of(onConnect)); got != asked {
 		t.Errorf("got %d asked, want %d", got, asked)
 	}
-	if len(s.hub.sessionsOf("ann")) != 0 || len(a.of(onDisconnect)) != 0 {
+	if len(sessionsOf(s, "ann")) != 0 || len(a.of(onDisconnect)) != 0 {
 		t.Error("somebody came in, or was said to have gone")
 	}
 }

@@ -104,7 +104,8 @@ func (s *session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 	if req.Token == "" {
 		s.tokenUser = claims.User
 	}
-	demands, e := h.addUser(s)
+	user, demands, e := h.addUser(s, s.info.User, s.asking)
+	s.user = user
 	s.endAsking()
 	switch {
 	case e == rejectLimit:
@@ -144,7 +145,7 @@ func (s *session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 		if s.conn.closing() {
 			return
 		}
-		if e := demand.command.apply(s); e != nil {
+		if e := s.obey(demand.command); e != nil {
 			h.log.Debug("not done when the webhook had answered", "conn", s.conn.id, "error", errorOf(e).Message)
 		}
 	}
@@ -153,8 +154,8 @@ func (s *session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 // ended ends the connection if the application has demanded that while it was asked about.
 func (s *session) ended(demands []word) bool {
 	for i := range demands {
-		if demands[i].ends() {
-			demands[i].command.apply(s)
+		if endsConnection(demands[i].command) {
+			s.obey(demands[i].command)
 			return true
 		}
 	}

@@ -50,7 +50,7 @@ func TestAUserHasSoManyConnections(t *testing.T) {
 		connectSDK(t, s, "")
 	}
 	first.conn.Close()
-	eventually(t, "the first to be counted out", func() bool { return len(s.hub.sessionsOf("ann")) == 1 })
+	eventually(t, "the first to be counted out", func() bool { return len(sessionsOf(s, "ann")) == 1 })
 	connectSDK(t, s, userToken("ann"))
 }
 

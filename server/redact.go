@@ -2,10 +2,7 @@ package server
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
-
-	"github.com/centrifugal/protocol"
 )
 
 // Redaction: what was said is taken out of the history for good, and those who have heard it are told so.
@@ -22,35 +19,6 @@ type redaction struct {
 	Channel string `json:"channel"`
 	Offset  uint64 `json:"offset"`
 	Epoch   string `json:"epoch"` // may be empty: whichever it is now
-}
-
-// redact is the rpc method by which a client takes back what it said itself.
-func (s *session) redact(id uint32, params []byte) {
-	var r redaction
-	if json.Unmarshal(params, &r) != nil || !validRoomName(r.Channel) || r.Offset == 0 {
-		s.fail(id, errBadRequest)
-		return
-	}
-	at := s.viewOf(r.Channel)
-	if e := s.hub.admit(s.in(at), at, 0); e != nil {
-		s.fail(id, errorOf(e))
-		return
-	}
-	f, ok := s.pay(id, at) // others hear of it, as of a publication
-	if !ok {
-		return
-	}
-	in, e := s.hub.redact(r, s.info)
-	if in == nil {
-		s.giveBack(f)
-	} else {
-		s.spokeIn(in)
-	}
-	if e != nil {
-		s.fail(id, errorOf(e))
-		return
-	}
-	s.reply(&protocol.Reply{Id: id, Rpc: &protocol.RPCResult{Data: []byte("{}")}})
 }
 
 // redact is asked for by the author of a publication, or, where that is nil, by the application. Who is not the author

@@ -184,5 +184,5 @@ func TestRedactIsHeldToTheRates(t *testing.T) {
 
 // identityOf is how others see a user's one connection.
 func identityOf(s *Server, user string) *clientInfo {
-	return s.hub.sessionsOf(user)[0].identity.Load()
+	return sessionsOf(s, user)[0].identity.Load()
 }

@@ -82,3 +82,21 @@ func (t *rooms) unlock(set uint64) {
 		t.stripes[bits.TrailingZeros64(set)].mu.Unlock()
 	}
 }
+
+// inhabited are the rooms that have members, and how many.
+func (h *hub) inhabited() []inhabitedRoom {
+	rooms := make([]inhabitedRoom, 0, h.rooms.count()) // it hardly grows while a stripe is locked
+	h.rooms.each(func(in *stripe) {
+		for name, r := range in.rooms {
+			if r.members > 0 {
+				rooms = append(rooms, inhabitedRoom{name, r.members})
+			}
+		}
+	})
+	return rooms
+}
+
+type inhabitedRoom struct {
+	name    string
+	members int
+}

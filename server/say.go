@@ -1,59 +1,13 @@
 package server
 
 import (
+	"context"
 	"time"
-
-	"github.com/centrifugal/protocol"
 
 	"github.com/throng-chat/throng/server/ws"
 )
 
 // How something comes to be said in a room.
-
-// publish is the session's.
-func (s *session) publish(id uint32, req *protocol.PublishRequest) {
-	in := s.viewOf(req.Channel)
-	if in.options.PublishProxy && s.hub.hooks.crowded(s, onPublish) {
-		s.refuse(id, errTooManyRequests)
-		return
-	}
-	pub, ok := ofSDK(req.Data)
-	if !validRoomName(req.Channel) || req.Type != 0 || len(req.Data) == 0 || !ok {
-		s.fail(id, errBadRequest)
-		return
-	}
-	if e := s.hub.admit(s.in(in), in, len(req.Data)); e != nil {
-		s.refuse(id, errorOf(e))
-		return
-	}
-	pub.info = s.info
-	if in.place != nil {
-		pub.info = in.place.info
-	}
-	f, ok := s.pay(id, in)
-	if !ok {
-		return
-	}
-	if in.options.PublishProxy {
-		s.askPublish(id, req, pub, f)
-		return
-	}
-	s.say(id, in, pub, sayOptions{})
-}
-
-// say says what the session may say.
-func (s *session) say(id uint32, in view, pub publication, o sayOptions) {
-	r, _ := s.hub.say(in, pub, o)
-	s.spokeIn(r)
-	s.reply(&protocol.Reply{Id: id, Publish: &protocol.PublishResult{}})
-}
-
-// spokeIn has the session wait for a room that is behind. If it waits for one already it goes on with that.
-func (s *session) spokeIn(r *room) {
-	if s.talksIn == nil || !s.talksIn.congested() {
-		s.talksIn = r
-	}
-}
 
 // sayOptions are what the server API may ask for.
 type sayOptions struct {
@@ -148,4 +102,20 @@ func (h *hub) publish(r *room, op ws.Opcode, payload []byte) {
 	in.mu.Unlock()
 	h.wake(wake)
 	h.archive.evict(r)
+}
+
+// awaitRoom waits until a room has caught up, as its talkers do.
+func (h *hub) awaitRoom(ctx context.Context, name string) *rejection {
+	for {
+		r, unlock := h.rooms.find(name)
+		unlock()
+		if r == nil || !r.congested() {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return &rejection{causeRate, "the channel is behind, try again"}
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
 }

@@ -334,7 +334,7 @@ func (s *session) end() {
 	s.leaveAll()
 	s.tellDisconnect()
 	if s.user != nil {
-		s.hub.removeUser(s)
+		s.hub.removeUser(s.user, s)
 		s.user = nil
 	}
 }

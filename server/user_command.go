@@ -1,18 +1,47 @@
 package server
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/centrifugal/protocol"
 )
 
-// userCommand is what the application commands for connections of a user: data, which can wait (words.go), and could be sent to another
-// node. Each kind is a struct of its own.
-type userCommand interface {
+// What a session does when the application commands it for connections of its user.
+
+// sessionCommand is a command that a session knows.
+type sessionCommand interface {
+	userCommand
+
 	// apply does it to a connection. Called on the connection's poller.
 	apply(*session) *rejection
-	// size is how many bytes the command holds while it waits.
-	size() int
+}
+
+func (s *session) clientID() string { return s.client }
+
+// execute does a command on the poller, where the session is still there.
+func (s *session) execute(command userCommand, done func(*rejection)) {
+	s.poller.post(func() {
+		e := rejectInternal
+		defer func() { done(e) }()
+		if s.state != connected || s.conn.closing() {
+			// Its close frame may not be posted yet: what is published behind our answer must not come before it.
+			s.leaveAll()
+			e = nil
+			return
+		}
+		e = s.obey(command)
+		s.flush()
+	})
+}
+
+// obey does a command. Called on the poller.
+func (s *session) obey(command userCommand) *rejection { return command.(sessionCommand).apply(s) }
+
+// endsConnection says whether a command ends the connection.
+func endsConnection(command userCommand) bool {
+	_, is := command.(disconnectUser)
+	return is
 }
 
 // disconnectUser ends connections.
@@ -107,4 +136,54 @@ func (checkRevoked) apply(s *session) *rejection {
 		}
 	}
 	return nil
+}
+
+// subscribeByServer puts the session into a room as the application wishes, and tells the client. Called on the poller.
+func (s *session) subscribeByServer(e *entry) *rejection {
+	h, room := s.hub, e.wish.Channel
+	switch {
+	case s.find(room) != nil:
+		return nil
+	case len(s.subs) >= h.maxRooms:
+		return &rejection{causeLimit, fmt.Sprintf("the connection is in as many channels as it may be: %d (max-rooms)", h.maxRooms)}
+	}
+	s.join([]*entry{e}, func() []*protocol.Reply { return s.pushesOf(e) })
+	if e.err == nil && e.expires != 0 {
+		s.schedule()
+	}
+	return e.err
+}
+
+// pushesOf tells the client of a room that the application has put it in. The push has no place for the missed publications: they
+// follow as pushes of their own. Called on the shard.
+func (s *session) pushesOf(e *entry) []*protocol.Reply {
+	room := e.wish.Channel
+	pushes := []*protocol.Reply{{Push: &protocol.Push{Channel: room, Subscribe: &protocol.Subscribe{
+		Recoverable: e.result.Recoverable,
+		Positioned:  e.result.Positioned,
+		Epoch:       e.result.Epoch,
+		Offset:      e.result.Offset,
+		Data:        e.data,
+	}}}}
+	for i := range e.missed {
+		pushes = append(pushes, &protocol.Reply{Push: &protocol.Push{Channel: room, Pub: fullPublication(&e.missed[i], s.encoding)}})
+	}
+	e.missed = nil
+	return pushes
+}
+
+// beginAsking is when the session's token is verified, or the application asked whether it may connect. Called on the poller.
+func (s *session) beginAsking() {
+	if s.asking == nil {
+		since := s.hub.beginAsking()
+		s.asking = &since
+	}
+}
+
+// endAsking is when it has answered, or the connection is closed. Called on the poller.
+func (s *session) endAsking() {
+	if s.asking != nil {
+		s.asking = nil
+		s.hub.endAsking()
+	}
 }

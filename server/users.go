@@ -7,59 +7,66 @@ import (
 
 // user is somebody with one connection or more. Guarded by hub.usersMu.
 type user struct {
-	name     string
-	sessions []*session
-	meter    meter // of publications
+	name    string
+	clients []userClient
+	meter   meter // of publications
 }
 
-// addUser counts a session in as one of its user's, and returns what the application has demanded of that user while the session
-// was asked about. It is rejectLimit where the user has too many connections, rejectRate where demands have been forgotten.
+// userClient is a connection of a user: what the chat wants of it.
+type userClient interface {
+	// clientID is the connection's id, which everybody may see.
+	clientID() string
+
+	// execute does what the application commands, on the goroutine that owns the client, and calls done there, once, with what came of it.
+	// Any goroutine may call it; it does not block.
+	execute(command userCommand, done func(*rejection))
+}
+
+// addUser counts a client in as one of a user's, and returns what the application has demanded of that user since the client was asked
+// about, where it was. It is rejectLimit where the user has too many connections, rejectRate where demands have been forgotten.
 // Nobody in particular is many users.
-func (h *hub) addUser(s *session) (demands []word, e *rejection) {
-	name := s.info.User
+func (h *hub) addUser(c userClient, name string, since *uint64) (u *user, demands []word, e *rejection) {
 	h.usersMu.Lock()
 	defer h.usersMu.Unlock()
-	if s.asking != nil {
+	if since != nil {
 		complete := false
-		if demands, complete = h.words.of(name, s.client, *s.asking); !complete {
-			return nil, rejectRate
+		if demands, complete = h.words.of(name, c.clientID(), *since); !complete {
+			return nil, nil, rejectRate
 		}
 	}
-	u := h.users[name]
+	u = h.users[name]
 	switch {
 	case name == "":
 		u = &user{}
 	case u == nil:
 		u = &user{name: name, meter: h.spentByUsers.comes(name)}
 	}
-	if h.maxOfUser > 0 && len(u.sessions) >= h.maxOfUser {
-		return nil, rejectLimit
+	if h.maxOfUser > 0 && len(u.clients) >= h.maxOfUser {
+		return nil, nil, rejectLimit
 	}
 	if name != "" {
 		h.users[name] = u
 	}
-	u.sessions = append(u.sessions, s)
-	s.user = u
-	return demands, nil
+	u.clients = append(u.clients, c)
+	return u, demands, nil
 }
 
-func (h *hub) removeUser(s *session) {
+func (h *hub) removeUser(u *user, c userClient) {
 	h.usersMu.Lock()
 	defer h.usersMu.Unlock()
-	u := s.user
-	u.sessions = without(u.sessions, slices.Index(u.sessions, s))
-	if len(u.sessions) == 0 && h.users[u.name] == u {
+	u.clients = without(u.clients, slices.Index(u.clients, c))
+	if len(u.clients) == 0 && h.users[u.name] == u {
 		delete(h.users, u.name)
 		h.spentByUsers.goes(u.name, u.meter, h.clock.now())
 	}
 }
 
-// sessionsOf are the connections of a user.
-func (h *hub) sessionsOf(name string) []*session {
+// clientsOf are the connections of a user.
+func (h *hub) clientsOf(name string) []userClient {
 	h.usersMu.Lock()
 	defer h.usersMu.Unlock()
 	if u := h.users[name]; u != nil {
-		return slices.Clone(u.sessions)
+		return slices.Clone(u.clients)
 	}
 	return nil
 }

@@ -12,6 +12,13 @@ type words struct {
 	bytes  int
 }
 
+// userCommand is what the application commands for connections of a user: data, which can wait, and could be sent to another node.
+// Each kind is a struct of its own. userClient.execute knows them.
+type userCommand interface {
+	// size is how many bytes the command holds while it waits.
+	size() int
+}
+
 // word is one demand of the application.
 type word struct {
 	user    string   // empty for any
@@ -65,12 +72,6 @@ func (w *word) cost() int {
 	return n
 }
 
-// ends reports whether it ends the connection.
-func (w *word) ends() bool {
-	_, is := w.command.(disconnectUser)
-	return is
-}
-
 // of returns the words for a connection since it was asked about; false where some of them have been forgotten.
 func (w *words) of(user, client string, since uint64) (found []word, complete bool) {
 	if since < w.first {
@@ -88,42 +89,16 @@ func (w *word) meant(user, client string) bool {
 	return (w.user == "" || w.user == user) && (w.client == "" || w.client == client) && !slices.Contains(w.except, client)
 }
 
-// speak keeps a word for connections that are being asked about, and returns those of the user that are there.
-func (h *hub) speak(w word) []*session {
+// beginAsking counts a connection that is asked about from now on, and returns the number of the first word that may be meant for it.
+func (h *hub) beginAsking() (since uint64) {
 	h.usersMu.Lock()
 	defer h.usersMu.Unlock()
-	h.words.add(w)
-	u := h.users[w.user]
-	if u == nil || w.user == "" {
-		return nil
-	}
-	var sessions []*session
-	for _, s := range u.sessions {
-		if w.meant(u.name, s.client) {
-			sessions = append(sessions, s)
-		}
-	}
-	return sessions
+	return h.words.begin()
 }
 
-// beginAsking is when the session's token is verified, or the application asked whether it may connect. Called on the poller.
-func (s *session) beginAsking() {
-	if s.asking != nil {
-		return
-	}
-	s.hub.usersMu.Lock()
-	defer s.hub.usersMu.Unlock()
-	since := s.hub.words.begin()
-	s.asking = &since
-}
-
-// endAsking is when it has answered, or the connection is closed. Called on the poller.
-func (s *session) endAsking() {
-	if s.asking == nil {
-		return
-	}
-	s.asking = nil
-	s.hub.usersMu.Lock()
-	defer s.hub.usersMu.Unlock()
-	s.hub.words.end()
+// endAsking is when it has been answered, or is closed.
+func (h *hub) endAsking() {
+	h.usersMu.Lock()
+	defer h.usersMu.Unlock()
+	h.words.end()
 }

@@ -271,10 +271,18 @@ func TestCallsOfOneAddressLeaveTurnsForOthers(t *testing.T) {
 	many[0].want(`{"id":2,"rpc":{"data":1}}`)
 }
 
+// sessionsOf are the connections of a user.
+func sessionsOf(s *Server, user string) (sessions []*session) {
+	for _, c := range s.hub.clientsOf(user) {
+		sessions = append(sessions, c.(*session))
+	}
+	return sessions
+}
+
 // sessionOf is the one connection of a user.
 func sessionOf(t testing.TB, s *Server, user string) *session {
 	t.Helper()
-	all := s.hub.sessionsOf(user)
+	all := sessionsOf(s, user)
 	if len(all) != 1 {
 		t.Fatalf("got %d connections of %s, want 1", len(all), user)
 	}

@@ -1,0 +1,46 @@
+package server
+
+import (
+	"encoding/json"
+
+	"github.com/centrifugal/protocol"
+)
+
+// rpc calls what the server can do itself, by the method's name; the others are for the application.
+func (s *session) rpc(id uint32, req *protocol.RPCRequest) {
+	switch req.Method {
+	case "redact":
+		s.redact(id, req.Data)
+	default:
+		s.askRPC(id, req)
+	}
+}
+
+// redact is the rpc method by which a client takes back what it said itself.
+func (s *session) redact(id uint32, params []byte) {
+	var r redaction
+	if json.Unmarshal(params, &r) != nil || !validRoomName(r.Channel) || r.Offset == 0 {
+		s.fail(id, errBadRequest)
+		return
+	}
+	at := s.viewOf(r.Channel)
+	if e := s.hub.admit(s.in(at), at, 0); e != nil {
+		s.fail(id, errorOf(e))
+		return
+	}
+	f, ok := s.pay(id, at) // others hear of it, as of a publication
+	if !ok {
+		return
+	}
+	in, e := s.hub.redact(r, s.info)
+	if in == nil {
+		s.giveBack(f)
+	} else {
+		s.spokeIn(in)
+	}
+	if e != nil {
+		s.fail(id, errorOf(e))
+		return
+	}
+	s.reply(&protocol.Reply{Id: id, Rpc: &protocol.RPCResult{Data: []byte("{}")}})
+}
