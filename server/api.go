@@ -43,18 +43,25 @@ const (
 //go:embed openapi.json
 var openAPI []byte
 
+// apiConfig is the part of Config that is about the server API.
+type apiConfig struct {
+	key        string // empty for no API
+	version    string // of the program; empty for that of the server
+	maxMessage int    // bytes
+}
+
 // newAPI is nil where no key is configured.
-func newAPI(h *hub, cfg Config) *api {
-	if cfg.API.Key == "" {
+func newAPI(h *hub, cfg apiConfig) *api {
+	if cfg.key == "" {
 		return nil
 	}
 	// Room for one message in base64 and what is said of it.
 	return &api{
 		hub:      h,
-		key:      sha256.Sum256([]byte(cfg.API.Key)),
-		maxBody:  max(1<<20, 2*int64(cfg.MaxMessage)),
+		key:      sha256.Sum256([]byte(cfg.key)),
+		maxBody:  max(1<<20, 2*int64(cfg.maxMessage)),
 		uid:      randomWord(16),
-		version:  cmp.Or(cfg.Version, serverVersion),
+		version:  cmp.Or(cfg.version, serverVersion),
 		methods:  apiMethods(),
 		patience: apiPatience,
 	}

@@ -93,14 +93,12 @@ func (*apiInfo) do(_ context.Context, a *api) (any, *protocol.Error) {
 		Name:        host,
 		Version:     a.version,
 		NumClients:  h.live.Load(),
+		NumUsers:    h.userCount(),
 		NumChannels: len(rooms),
 		Uptime:      int64(h.clock.now() / time.Second),
 	}
 	for _, r := range rooms {
 		n.NumSubs += r.members
 	}
-	h.usersMu.Lock()
-	n.NumUsers = len(h.users)
-	h.usersMu.Unlock()
 	return map[string]any{"nodes": []node{n}}, nil
 }

@@ -672,7 +672,7 @@ func TestDocsFixedLimitsAreThoseOfTheSources(t *testing.T) {
 		"notifications: queue":                                                                                     {n("maxQueue"), b("maxQueueBytes")},
 		"notifications: in progress; attempts":                                                                     {n("tellers"), n("maxAttempts")},
 		"API calls about users that throng keeps while a connect request has no reply":                             {n("maxWords"), b("maxWordBytes")},
-		"request body":              {size(newAPI(nil, Config{API: APIConfig{Key: "k"}, MaxMessage: config.MaxMessage}).maxBody)},
+		"request body":              {size(newAPI(nil, apiConfig{key: "k", maxMessage: config.MaxMessage}).maxBody)},
 		"time for the request body": {d("apiBodyTimeout")},
 		"time for one call":         {d("apiPatience")},
 		"commands of one request; channels of a broadcast": {n("maxBatchCommands"), n("maxBroadcast")},

@@ -7,11 +7,7 @@ func watchHub(m *metrics, h *hub) {
 	m.gauge("throng_connections", "WebSocket connections.", func() float64 { return float64(h.live.Load()) })
 	m.gauge("throng_connections_limit", "How many connections are taken.", func() float64 { return float64(h.maxLive) })
 	m.gauge("throng_rooms", "Rooms with a member or a history.", func() float64 { return float64(h.rooms.count()) })
-	m.gauge("throng_users", "Users with at least one connection.", func() float64 {
-		h.usersMu.Lock()
-		defer h.usersMu.Unlock()
-		return float64(len(h.users))
-	})
+	m.gauge("throng_users", "Users with at least one connection.", func() float64 { return float64(h.userCount()) })
 	m.gauge("throng_history_publications", "Publications remembered.", func() float64 {
 		publications, _, _ := h.archive.counts()
 		return float64(publications)

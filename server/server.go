@@ -65,7 +65,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	s.cfg = cfg
 	s.hub = newHub(cfg, log, s.metrics, tokens, shardCount(runtime.GOMAXPROCS(0)))
 	s.hub.hooks = hooks
-	s.api = newAPI(s.hub, cfg)
+	s.api = newAPI(s.hub, apiConfig{key: cfg.API.Key, version: cfg.Version, maxMessage: cfg.MaxMessage})
 	if err := s.listen(); err != nil {
 		return nil, err
 	}

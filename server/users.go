@@ -90,3 +90,10 @@ func (h *hub) userDidNotPublish(u *user) {
 	defer h.usersMu.Unlock()
 	h.userRate.giveBack(&u.meter)
 }
+
+// userCount is how many users have a connection.
+func (h *hub) userCount() int {
+	h.usersMu.Lock()
+	defer h.usersMu.Unlock()
+	return len(h.users)
+}
