@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -12,7 +11,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -140,42 +138,6 @@ func TestUnfinishedHandshakesAreBounded(t *testing.T) {
 	}
 }
 
-// One address may not hold many unfinished handshakes for long, but may begin as many as it likes.
-func TestOneAddressMayNotHoldManyUnfinishedHandshakes(t *testing.T) {
-	h := newHandshakes(slog.New(slog.DiscardHandler), newMetrics(closeLabels()), func() int { return maxHandshakes })
-	var held []*handshake
-	begin := func(address string, age time.Duration) *handshake {
-		ours, theirs := pipe(t)
-		t.Cleanup(func() { theirs.Close() })
-		c := &handshake{TCPConn: ours, address: household(peerOf(ours))}
-		h.begin(c)
-		h.mu.Lock()
-		c.since = c.since.Add(-age)
-		h.mu.Unlock()
-		held = append(held, c)
-		return c
-	}
-	for range maxHandshakesAddr + 10 {
-		begin("a", 0)
-	}
-	if got := h.count(); got != maxHandshakesAddr+10 {
-		t.Fatalf("got %d, want all %d: none has had its time", got, maxHandshakesAddr+10)
-	}
-	for _, c := range held[:20] {
-		c.since = c.since.Add(-2 * handshakeGrace)
-	}
-	begin("a", 0)
-	if got := h.count(); got != maxHandshakesAddr+10 {
-		t.Fatalf("got %d, want %d: one in, the oldest out", got, maxHandshakesAddr+10)
-	}
-	if held[0].at != nil {
-		t.Error("the oldest is still held")
-	}
-	if _, err := held[0].Write([]byte("x")); err == nil {
-		t.Error("the oldest is still open")
-	}
-}
-
 // A proxy comes for many: what it holds is bounded like that of all together.
 func TestAProxyMayHoldManyUnfinishedHandshakes(t *testing.T) {
 	s := startServer(t, func(c *Config) { c.TrustedProxies = []string{"127.0.0.1"} })
@@ -188,23 +150,4 @@ func TestAProxyMayHoldManyUnfinishedHandshakes(t *testing.T) {
 	s.edge.handshakes.mu.Unlock()
 	gather(t, s, 1, crowdUnfinished)
 	eventually(t, "one more to come", func() bool { return s.edge.handshakes.count() >= maxHandshakesAddr+51 })
-}
-
-// pipe is both ends of a TCP connection.
-func pipe(t testing.TB) (ours *net.TCPConn, theirs net.Conn) {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	theirs, err = net.Dial("tcp", ln.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := ln.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c.(*net.TCPConn), theirs
 }

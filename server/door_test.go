@@ -48,44 +48,6 @@ func TestHeadsThatAreReadInTwoWaysAreRefusedAtTheDoor(t *testing.T) {
 	}
 }
 
-// The end of a line may come by itself, and the fold of the next one.
-func TestAMalformedHeadThatComesInPieces(t *testing.T) {
-	good := upgradeRequest("localhost", "/ws")
-	for _, head := range []string{strings.Replace(good, "Upgrade: ", "Upgrade:\r\n ", 1), strings.Replace(good, "\r\n\r\n", "\n\r\n\r\n", 1)} {
-		ours, theirs := pipe(t)
-		c := &handshake{TCPConn: ours}
-		go func() {
-			for i := range head {
-				if _, err := theirs.Write([]byte(head[i : i+1])); err != nil {
-					return // refused before the end
-				}
-			}
-		}()
-		if _, malformed, err := c.readHead(); malformed == "" || err != nil {
-			t.Errorf("%q: got %q, %v; want it refused", head, malformed, err)
-		}
-	}
-}
-
-// A head may be cut at any byte, also inside its last line end.
-func TestAHeadMayBeCutAtAnyByte(t *testing.T) {
-	head := upgradeRequest("localhost", "/ws")
-	for cut := range len(head) {
-		ours, theirs := pipe(t)
-		c := &handshake{TCPConn: ours, read: []byte(head[:cut])}
-		if _, err := theirs.Write([]byte(head[cut:] + "first words")); err != nil {
-			t.Fatal(err)
-		}
-		if err := theirs.(*net.TCPConn).CloseWrite(); err != nil {
-			t.Fatal(err)
-		}
-		end, malformed, err := c.readHead()
-		if end != len(head) || malformed != "" || err != nil {
-			t.Errorf("cut at %d: got an end at %d, %q, %v; want %d", cut, end, malformed, err, len(head))
-		}
-	}
-}
-
 // What clients send behind their handshakes is read into one buffer, and stays their own: also while nobody has looked at it, and others
 // come.
 func TestFirstWordsStayTheirOwn(t *testing.T) {
@@ -187,17 +149,6 @@ func TestASubprotocolThatIsOfferedIsAnswered(t *testing.T) {
 			if got := resp.Header["Sec-Websocket-Protocol"]; resp.StatusCode != 101 || strings.Join(got, "|") != tt.want {
 				t.Errorf("%s %q: got %s %q with %q, want %q", tt.query, lines, resp.Status, body, got, tt.want)
 			}
-		}
-	}
-}
-
-func TestTheEncodingThatAnSDKAsksFor(t *testing.T) {
-	for query, want := range map[string]bool{
-		"": false, "format=json": false, "format=protobuf": true, "cf_protocol=protobuf": true, "x=1&format=protobuf": true, "xformat=protobuf": false,
-		"form%61t=protobuf": true, "format=prot%6Fbuf": true, "format=json&format=protobuf": false, "format=protobuf&x=%zz": true,
-	} {
-		if got := asksProtobuf(query); got != want {
-			t.Errorf("%q: got %v, want %v", query, got, want)
 		}
 	}
 }

@@ -185,24 +185,6 @@ func TestAnOriginIsCheckedWithoutAnAllocation(t *testing.T) {
 	}
 }
 
-// What ParseHead takes and what net/http takes are judged by the same rules.
-func TestOriginsAtTheDoorAndBehindIt(t *testing.T) {
-	t.Parallel()
-	s := startServer(t, func(c *Config) { c.Origins = []string{"https://*.friend.example", "capacitor://localhost"} })
-	for _, path := range []string{"/ws", sessionPath} {
-		for origin, want := range map[string]int{
-			"https://a.friend.example": 101, "capacitor://localhost": 101, "https://friend.example": 403, "http://a.friend.example": 403, "null": 403,
-		} {
-			for _, more := range []string{"", "Content-Length: 0\r\n"} { // which the door leaves to net/http
-				request := strings.Replace(upgradeRequest("localhost", path), "\r\n\r\n", "\r\n"+more+"Origin: "+origin+"\r\n\r\n", 1)
-				if resp, body := ask(t, s.Addr().String(), request); resp.StatusCode != want {
-					t.Errorf("%s, %s, %q: got %s %q, want %d", path, origin, more, resp.Status, body, want)
-				}
-			}
-		}
-	}
-}
-
 func TestWellFormedHosts(t *testing.T) {
 	for host, want := range map[string]bool{
 		"chat.example": true, "chat.example:80": true, "chat.example:": true, "CHAT_1.example.": true, "127.0.0.1:3000": true, "[::1]:3000": true, "[::1]": true,
