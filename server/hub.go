@@ -24,7 +24,7 @@ const framesPerMessage = 2 // a connection may send twice as many frames as mess
 // hub knows the rooms and gives every message its place in the order of its room: what is posted under the lock of a room's stripe
 // reaches each shard in the order in which it was posted, so all members of a room hear the same sequence.
 type hub struct {
-	// Constant after newHub and Server.start.
+	// Constant after newHub.
 	*engine
 	messageRate rateLimit
 	userRate    rateLimit
@@ -70,7 +70,7 @@ type hub struct {
 
 	answers   *workers // long answers in the making
 	verifiers *workers // of tokens whose signatures take milliseconds
-	hooks     *hooks   // nil for none; constant after Server.start
+	hooks     *hooks   // nil for none; set by New, constant from then on
 }
 
 func newHub(cfg Config, log *slog.Logger, m *metrics, tokens *token.Verifier, shards int) *hub {
