@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"time"
-
-	"github.com/throng-chat/throng/server/wheel"
 )
 
 const (
@@ -37,31 +35,21 @@ type connection struct {
 
 // describe is called on c's shard.
 func describe(c *conn) connection {
-	clock := c.shard.engine.clock
-	// A newcomer that has said nothing counts as heard at a moment before it came.
-	seen := max(c.since, wheel.Tick(c.seen.Load()))
-	d := connection{
-		ID:       c.id,
-		Address:  c.address(),
-		Rooms:    c.joinedRooms(),
-		Since:    clock.wall(c.since),
-		LastSeen: clock.wall(seen),
-		Received: traffic{Messages: c.receivedMessages.Load(), Bytes: c.receivedBytes.Load()},
-		Sent:     traffic{Messages: c.sentMessages, Bytes: c.sentBytes},
+	s := c.stats()
+	client, user := sdkClient(c)
+	return connection{
+		ID:          s.id,
+		Address:     s.address,
+		Rooms:       s.rooms,
+		User:        user,
+		Client:      client,
+		Since:       s.since,
+		LastSeen:    s.lastSeen,
+		Received:    traffic{s.received.messages, s.received.bytes},
+		Sent:        traffic{s.sent.messages, s.sent.bytes},
+		UnsentBytes: s.unsent,
+		Closing:     s.closing,
 	}
-	if s, ok := c.handler.(*session); ok {
-		d.Client = s.client
-		if info := s.identity.Load(); info != nil {
-			d.User = info.User
-		}
-	}
-	if c.out != nil {
-		d.UnsentBytes = c.out.bytes
-	}
-	if reason := closeReason(c.reason.Load()); reason != stillOpen {
-		d.Closing = reason.String()
-	}
-	return d
 }
 
 // listConnections is GET /connections?after=ID&limit=N&room=NAME: a page in the order of the ids, which is the order of
@@ -82,25 +70,13 @@ func (a *admin) listConnections(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	room := r.URL.Query().Get("room")
-	var found []*conn
 	page := struct {
 		Connections []connection `json:"connections"`
 		Total       int64        `json:"total"`
 		Next        uint64       `json:"next,omitempty"`
 	}{Connections: []connection{}, Total: a.hub.live.Load()}
-	a.hub.call(func(sh *shard) {
-		found = found[:0]
-		for _, c := range sh.conns {
-			if c.id > after && (room == "" || slices.Contains(c.joinedRooms(), room)) {
-				found = append(found, c)
-			}
-		}
-		slices.SortFunc(found, func(a, b *conn) int { return cmp.Compare(a.id, b.id) })
-		// One more than the page, to know whether another follows.
-		for _, c := range found[:min(len(found), int(limit)+1)] {
-			page.Connections = append(page.Connections, describe(c))
-		}
-	})
+	// One more than the page, to know whether another follows.
+	a.hub.page(after, int(limit)+1, room, func(c *conn) { page.Connections = append(page.Connections, describe(c)) })
 	slices.SortFunc(page.Connections, func(a, b connection) int { return cmp.Compare(a.ID, b.ID) })
 	if len(page.Connections) > int(limit) {
 		page.Connections = page.Connections[:limit]
@@ -116,14 +92,7 @@ func (a *admin) closeConnection(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusBadRequest, map[string]string{"error": "the id is a number"})
 		return
 	}
-	found := false
-	a.hub.call(func(sh *shard) {
-		if i := slices.IndexFunc(sh.conns, func(c *conn) bool { return c.id == id }); i >= 0 {
-			found = true
-			sh.conns[i].end(closedByAdmin, "closed by the operator")
-		}
-	})
-	if !found {
+	if !a.hub.kick(id) {
 		answer(w, http.StatusNotFound, map[string]string{"error": "no such connection"})
 		return
 	}

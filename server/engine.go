@@ -3,12 +3,14 @@ package server
 import (
 	"log/slog"
 	"math/bits"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
 
 	"github.com/throng-chat/throng/server/netpoll"
+	"github.com/throng-chat/throng/server/wheel"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -39,6 +41,8 @@ type engine struct {
 	draining   atomic.Bool
 	retained   atomic.Int64 // bytes that all outboxes cost
 	unfinished *unfinished  // messages that have begun and not ended
+
+	running sync.WaitGroup // the shards and the heartbeat
 }
 
 // engineConfig is what an engine has to be told. All sizes are in bytes.
@@ -71,6 +75,34 @@ func newEngine(cfg engineConfig, log *slog.Logger, m *metrics) *engine {
 		e.shards = append(e.shards, newShard(e, i))
 	}
 	return e
+}
+
+// start starts the pollers, the shards and the heartbeat. files is the open-file limit. A silent connection is pinged after interval, and
+// has timeout to answer. eachTick are called at each tick, on the heartbeat.
+func (e *engine) start(files int, interval, timeout time.Duration, eachTick ...func(now time.Time, tick wheel.Tick)) (err error) {
+	if e.loop, err = newLoop(len(e.shards), files, e); err != nil {
+		return err
+	}
+	e.heartbeat = newHeartbeat(e, interval, timeout, eachTick...)
+	for _, s := range e.shards {
+		e.running.Go(s.run)
+	}
+	e.running.Go(e.heartbeat.run)
+	return nil
+}
+
+// quit has the shards and the heartbeat end. What others post is still taken, and not done.
+func (e *engine) quit() {
+	for _, s := range e.shards {
+		close(s.quit)
+	}
+	close(e.heartbeat.quit)
+}
+
+// stop waits for the shards and the heartbeat, and stops the pollers. Those who post to a poller must have ended.
+func (e *engine) stop() {
+	e.running.Wait()
+	e.loop.stop()
 }
 
 // reserve takes a place for one more connection. Give it back by release, or by conn's leaving.

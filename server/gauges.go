@@ -40,23 +40,9 @@ func watchHub(m *metrics, h *hub) {
 		func() float64 { return float64(h.owed.used.Load()) })
 	m.gauge("throng_held_command_bytes", "Bytes of commands that wait for the application or for a long answer.",
 		func() float64 { return float64(h.heldCommands.used.Load()) })
-	m.gauge("throng_unsent_bytes", "Bytes that wait for slow readers.", func() float64 {
-		var n int64
-		for _, s := range h.shards {
-			n += s.unsent.Load()
-		}
-		return float64(n)
-	})
+	m.gauge("throng_unsent_bytes", "Bytes that wait for slow readers.", func() float64 { return float64(h.counts().unsent) })
 	m.gauge("throng_retained_bytes", "Bytes of memory that slow readers cost. Bytes that several readers of a room wait for count once.",
 		func() float64 { return float64(h.retained.Load()) })
-	shards := func(read func(*shard) uint64) func() uint64 {
-		return func() (n uint64) {
-			for _, s := range h.shards {
-				n += read(s)
-			}
-			return n
-		}
-	}
 	m.counter("throng_slow_mode_forgotten_total", "Publishers in slow mode that were forgotten early, as there were too many.", func() uint64 {
 		_, forgot := h.moderation.speakers()
 		return forgot
@@ -67,11 +53,11 @@ func watchHub(m *metrics, h *hub) {
 	})
 	m.counter("throng_received_bytes_total", "Bytes read from WebSocket connections.", h.loop.received.Load)
 	m.counter("throng_deliveries_total", "Messages written or queued to members, one for each member.",
-		shards(func(s *shard) uint64 { return s.deliveries.Load() }))
+		func() uint64 { return h.counts().deliveries })
 	m.counter("throng_sent_bytes_total", "Bytes written or queued to WebSocket connections.",
-		shards(func(s *shard) uint64 { return s.sentBytes.Load() }))
+		func() uint64 { return h.counts().sentBytes })
 	m.counter("throng_writes_total", "System calls that wrote to WebSocket connections.",
-		shards(func(s *shard) uint64 { return s.writes.Load() }))
+		func() uint64 { return h.counts().writes })
 }
 
 // watchLog adds the count of log records that were not written.

@@ -140,18 +140,14 @@ func (s *Server) Run(ctx context.Context) error {
 	stopLog := s.logs.Start()
 	defer stopLog(logTimeout)
 	var err error
-	if s.hub.loop, err = newLoop(len(s.hub.shards), s.files, s.hub.engine); err != nil {
+	expire := func(now time.Time, _ wheel.Tick) { s.edge.handshakes.expire(now) }
+	if err = s.hub.start(s.files, s.cfg.PingInterval, s.cfg.PingTimeout, s.hub.onTick, expire); err != nil {
 		return err
 	}
-	s.hub.heartbeat = newHeartbeat(s.hub.engine, s.cfg.PingInterval, s.cfg.PingTimeout, s.hub.onTick, func(now time.Time, _ wheel.Tick) { s.edge.handshakes.expire(now) })
 	watchHub(s.metrics, s.hub)
 	watchLog(s.metrics, s.logs)
 
 	var owners sync.WaitGroup
-	for _, sh := range s.hub.shards {
-		owners.Go(sh.run)
-	}
-	owners.Go(s.hub.heartbeat.run)
 	owners.Go(s.hub.hooks.run)
 	fetching, stopFetching := context.WithCancel(context.Background())
 	defer stopFetching()
@@ -192,17 +188,14 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	serving.Wait()
 	s.edge.end()
-	for _, sh := range s.hub.shards {
-		close(sh.quit)
-	}
-	close(s.hub.heartbeat.quit)
+	s.hub.quit()
 	close(settled)
 	stopFetching()
 	s.hub.hooks.stop()
 	s.hub.answers.wait()
 	s.hub.verifiers.wait()
 	owners.Wait()
-	s.hub.loop.stop() // the last: the others wake its pollers
+	s.hub.stop() // the last: the others wake its pollers
 	return err
 }
 

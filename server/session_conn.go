@@ -90,3 +90,16 @@ func (s *session) address() netip.Addr {
 	}
 	return netip.Addr{}
 }
+
+// sdkClient is the id in the SDK protocol of whom a connection is, and its user; both are empty for a plain client. Any goroutine may call
+// it.
+func sdkClient(c *conn) (client, user string) {
+	s, ok := c.handler.(*session)
+	if !ok {
+		return "", ""
+	}
+	if info := s.identity.Load(); info != nil {
+		user = info.User
+	}
+	return s.client, user
+}
