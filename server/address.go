@@ -3,23 +3,25 @@ package server
 import (
 	"net/netip"
 	"time"
+
+	"github.com/throng-chat/throng/server/limiter"
 )
 
 // address is one address, or one household of IPv6, with connections. Guarded by hub.addressesMu.
 type address struct {
 	at    netip.Addr // constant
 	conns int
-	meter meter // of commands
+	meter limiter.Meter // of commands
 }
 
 // addressMayAsk holds an address to its rate, over all of its connections.
 func (h *hub) addressMayAsk(a *address, now time.Duration) bool {
-	if h.addressRate.every == 0 {
+	if h.addressRate.Every == 0 {
 		return true
 	}
 	h.addressesMu.Lock()
 	defer h.addressesMu.Unlock()
-	return h.addressRate.allow(&a.meter, now, 1)
+	return h.addressRate.Allow(&a.meter, now, 1)
 }
 
 // reserveAddress counts a connection of an address; ok is false where there are too many. It is nil where addresses do not count.
@@ -31,7 +33,7 @@ func (h *hub) reserveAddress(from netip.Addr) (a *address, ok bool) {
 	defer h.addressesMu.Unlock()
 	a = h.addresses[from]
 	if a == nil {
-		a = &address{at: from, meter: h.spentByAddresses.comes(from)}
+		a = &address{at: from, meter: h.spentByAddresses.Resume(from)}
 		h.addresses[from] = a
 	}
 	if h.maxOfAddress > 0 && a.conns >= h.maxOfAddress {
@@ -49,6 +51,6 @@ func (h *hub) releaseAddress(a *address) {
 	defer h.addressesMu.Unlock()
 	if a.conns--; a.conns == 0 {
 		delete(h.addresses, a.at)
-		h.spentByAddresses.goes(a.at, a.meter, h.clock.now())
+		h.spentByAddresses.Park(a.at, a.meter, h.clock.now())
 	}
 }

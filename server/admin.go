@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -18,7 +19,7 @@ const adminHeadTimeout = 5 * time.Second // for the head of a request
 // admin is the admin port, for operators. Constant after newAdmin.
 type admin struct {
 	log     *slog.Logger
-	metrics *metrics
+	metrics *metrics.Metrics
 	hub     *hub
 	hooks   *hooks // nil for none
 	api     *api   // nil where it is not on this port
@@ -28,7 +29,7 @@ type admin struct {
 }
 
 // newAdmin is for a listener. allowed are the names that the Host header may have. api is nil where it is not on this port.
-func newAdmin(listener net.Listener, allowed hosts, h *hub, api *api, m *metrics, log *slog.Logger) *admin {
+func newAdmin(listener net.Listener, allowed hosts, h *hub, api *api, m *metrics.Metrics, log *slog.Logger) *admin {
 	return &admin{log: log, metrics: m, hub: h, hooks: h.hooks, api: api, hosts: allowed, listener: listener}
 }
 
@@ -46,7 +47,7 @@ func (a *admin) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", a.serveReady)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics.Registry, promhttp.HandlerOpts{}))
 	if a.api != nil {
 		mux.Handle(apiPath, a.api)
 		mux.Handle(apiPath+"/", a.api)
@@ -70,9 +71,9 @@ func (a *admin) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch site := r.Header.Get("Sec-Fetch-Site"); {
 		case !a.hosts.allow(r.Host):
-			a.refuse(w, refusedHost, http.StatusMisdirectedRequest, foreignHost(r.Host))
+			a.refuse(w, metrics.RefusedHost, http.StatusMisdirectedRequest, foreignHost(r.Host))
 		case site == "cross-site", site == "same-site", !ownOrigin.allow(ws.FieldOf(r.Header["Origin"]), r.Host):
-			a.refuse(w, refusedCrossSite, http.StatusForbidden,
+			a.refuse(w, metrics.RefusedCrossSite, http.StatusForbidden,
 				"a page of another site may not use the admin port: open its address directly")
 		default:
 			next.ServeHTTP(w, r)
@@ -82,7 +83,7 @@ func (a *admin) guard(next http.Handler) http.Handler {
 
 // refuse answers a request that is not served, counts it, and ends its connection.
 func (a *admin) refuse(w http.ResponseWriter, why string, status int, text string) {
-	a.metrics.httpRefused.WithLabelValues(why).Inc()
+	a.metrics.HttpRefused.WithLabelValues(why).Inc()
 	w.Header().Set("Connection", "close")
 	http.Error(w, text, status)
 }

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -44,13 +45,13 @@ func (e *edge) admit(h *ws.Head) (welcome, *refusal) {
 		return welcome{}, malformed(err)
 	}
 	if !wellFormedHost(h.Host) {
-		return welcome{}, &refusal{handshakeMalformed, http.StatusBadRequest, "header Host: " + wantHost}
+		return welcome{}, &refusal{metrics.HandshakeMalformed, http.StatusBadRequest, "header Host: " + wantHost}
 	}
 	if !e.callsUs(h.Host) {
-		return welcome{}, &refusal{handshakeHost, http.StatusMisdirectedRequest, foreignHost(h.Host)}
+		return welcome{}, &refusal{metrics.HandshakeHost, http.StatusMisdirectedRequest, foreignHost(h.Host)}
 	}
 	if !e.origins.allow(h.Origin, h.Host) {
-		return welcome{}, &refusal{handshakeOrigin, http.StatusForbidden, foreignOrigin(h.Origin.Value)}
+		return welcome{}, &refusal{metrics.HandshakeOrigin, http.StatusForbidden, foreignOrigin(h.Origin.Value)}
 	}
 	if e.hub.draining.Load() {
 		return welcome{}, stopping()
@@ -60,11 +61,11 @@ func (e *edge) admit(h *ws.Head) (welcome, *refusal) {
 	}
 	room, ok := roomName(h.Query)
 	if !ok {
-		return welcome{}, &refusal{handshakeRoom, http.StatusBadRequest,
+		return welcome{}, &refusal{metrics.HandshakeRoom, http.StatusBadRequest,
 			fmt.Sprintf("room must be given once, as 1 to %d bytes of UTF-8 without control or invisible characters", maxRoomName)}
 	}
 	if why := e.hub.barsPlain(room); why != "" {
-		return welcome{}, &refusal{handshakeForbidden, http.StatusForbidden, "a plain client may not enter that room: " + why}
+		return welcome{}, &refusal{metrics.HandshakeForbidden, http.StatusForbidden, "a plain client may not enter that room: " + why}
 	}
 	return welcome{hello: ws.SwitchingProtocols(h.Key.Value, ""), room: strings.Clone(room), asked: e.hooks.asksPlain()}, nil
 }
@@ -79,7 +80,7 @@ func (e *edge) admitRequest(r *http.Request) (welcome, *refusal) {
 
 // malformed is for a request that is no handshake.
 func malformed(err error) *refusal {
-	no := &refusal{handshakeMalformed, http.StatusBadRequest, err.Error()}
+	no := &refusal{metrics.HandshakeMalformed, http.StatusBadRequest, err.Error()}
 	if bad := (*ws.HandshakeError)(nil); errors.As(err, &bad) {
 		no.status = bad.Status
 	}

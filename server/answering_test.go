@@ -14,6 +14,9 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/throng-chat/throng/server/limiter"
+	"github.com/throng-chat/throng/server/metrics"
 )
 
 // smallBuffer dials with the smallest receive buffer that the kernel gives: what is not read stays with the sender.
@@ -51,7 +54,7 @@ func TestAnAnswerThatNobodyReadsIsCut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := startServer(t, func(c *Config) { c.MaxConnectionsAddress = 5 })
 			conn := dialSmall(t, s, "127.0.0.2", request)
-			eventually(t, "the reader to be cut", func() bool { return value(t, s, "throng_http_refused_total", refusedSlow) == 1 })
+			eventually(t, "the reader to be cut", func() bool { return value(t, s, "throng_http_refused_total", metrics.RefusedSlow) == 1 })
 			eventually(t, "its socket to be forgotten", func() bool { return socketsOf(s) == 0 })
 			if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 				t.Fatal(err)
@@ -92,7 +95,7 @@ func TestASlowReaderGetsThePage(t *testing.T) {
 			t.Fatalf("answer %d: got %s, %d of %d bytes, %v", i, resp.Status, len(body), resp.ContentLength, err)
 		}
 	}
-	if got := value(t, s, "throng_http_refused_total", refusedSlow); got != 0 {
+	if got := value(t, s, "throng_http_refused_total", metrics.RefusedSlow); got != 0 {
 		t.Errorf("got %v readers cut, want none", got)
 	}
 }
@@ -120,7 +123,7 @@ func TestMaxConnectionsCountsSocketsThatAreNotInTheLoop(t *testing.T) {
 		dialSmall(t, s, "127.0.0.1", "GET /ws HTTP/1.1\r\n")
 	}
 	eventually(t, "those over the limit to be closed", func() bool {
-		return value(t, s, "throng_handshakes_total", handshakeEvicted) >= 51
+		return value(t, s, "throng_handshakes_total", metrics.HandshakeEvicted) >= 51
 	})
 	if got := s.edge.handshakes.count() + int(s.hub.live.Load()); got > most {
 		t.Errorf("got %d sockets, want %d at most", got, most)
@@ -227,7 +230,7 @@ func TestEverySocketCountsForItsAddress(t *testing.T) {
 	conns := func(ip string) int {
 		s.hub.addressesMu.Lock()
 		defer s.hub.addressesMu.Unlock()
-		if a := s.hub.addresses[household(mustAddr(ip))]; a != nil {
+		if a := s.hub.addresses[limiter.AddressKey(mustAddr(ip))]; a != nil {
 			return a.conns
 		}
 		return 0
@@ -310,14 +313,14 @@ func TestAKeptConnectionEndsInOrder(t *testing.T) {
 		t.Errorf("got %v, want the end of TCP in order", err)
 	}
 	eventually(t, "it to be forgotten", func() bool { return socketsOf(s) == 0 })
-	if got := value(t, s, "throng_handshakes_total", handshakeEvicted); got != 0 {
+	if got := value(t, s, "throng_handshakes_total", metrics.HandshakeEvicted); got != 0 {
 		t.Errorf("got %v evicted, want 0", got)
 	}
 }
 
 // The time for a head does not end a connection that is kept.
 func TestAKeptConnectionOutlivesTheTimeForAHead(t *testing.T) {
-	h := newHandshakes(slog.New(slog.DiscardHandler), newMetrics(closeLabels()), func() int { return 10 })
+	h := newHandshakes(slog.New(slog.DiscardHandler), metrics.New(closeLabels()), func() int { return 10 })
 	c := answered(t, h, 1)[0]
 	h.onState(c, http.StateIdle)
 	eventually(t, "it to be kept", func() bool {

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/throng-chat/throng/server/logqueue"
+	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -31,7 +33,7 @@ var (
 // turnAway answers who has just been accepted, without waiting, and closes. What has come is read first: closing with bytes
 // unread would reset the connection, and a reset overtakes the answer.
 func (d *door) turnAway(a netpoll.Accepted, result string, answer []byte) {
-	d.edge.metrics.handshakes.WithLabelValues(result).Inc()
+	d.edge.metrics.Handshakes.WithLabelValues(result).Inc()
 	a.ReadNow(d.head[:])
 	if err := a.Refuse(answer); err != nil {
 		d.log.Debug("turn a connection away", "error", err)
@@ -39,7 +41,7 @@ func (d *door) turnAway(a netpoll.Accepted, result string, answer []byte) {
 }
 
 func (e *edge) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
-	e.metrics.handshakes.WithLabelValues(no.result).Inc()
+	e.metrics.Handshakes.WithLabelValues(no.result).Inc()
 	h := w.Header()
 	h.Set("Connection", "close")
 	switch no.status {
@@ -51,14 +53,14 @@ func (e *edge) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
 		h.Set("Retry-After", retryAfterSeconds)
 	case http.StatusMisdirectedRequest:
 		e.complaint.Do(func() {
-			e.log.Warn("request for another host refused; allow it with --host", "host", clip(r.Host))
+			e.log.Warn("request for another host refused; allow it with --host", "host", logqueue.Clip(r.Host))
 		})
 	case http.StatusForbidden:
-		if no.result != handshakeOrigin {
+		if no.result != metrics.HandshakeOrigin {
 			break
 		}
 		e.complaint.Do(func() {
-			e.log.Warn("page of another origin refused; allow it with --origin", "origin", clip(r.Header.Get("Origin")), "host", clip(r.Host))
+			e.log.Warn("page of another origin refused; allow it with --origin", "origin", logqueue.Clip(r.Header.Get("Origin")), "host", logqueue.Clip(r.Host))
 		})
 	}
 	http.Error(w, no.reason, no.status)
@@ -66,7 +68,7 @@ func (e *edge) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
 
 // refuseHTTP answers a request that is not served, counts it, and ends its connection.
 func (e *edge) refuseHTTP(w http.ResponseWriter, why string, status int, text string) {
-	e.metrics.httpRefused.WithLabelValues(why).Inc()
+	e.metrics.HttpRefused.WithLabelValues(why).Inc()
 	w.Header().Set("Connection", "close")
 	http.Error(w, text, status)
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -99,11 +100,11 @@ func (c *sdk) enterCrowd(s *Server, room string) {
 
 // unmetered lets clients ask for long replies as fast as they like. Those that are connected already may not notice.
 func unmetered(s *Server) {
-	change(s, func() { s.hub.replyRate = rateLimit{} })
+	change(s, func() { s.hub.replyRate = limiter.Rate{} })
 }
 
 // owed is how many bytes of long replies wait.
-func owed(s *Server) int { return int(s.hub.owed.used.Load()) }
+func owed(s *Server) int { return int(s.hub.owed.Used.Load()) }
 
 // Whoever asks for a second long answer before it has read the first is told to try again.
 func TestASecondLongAnswerIsRefused(t *testing.T) {
@@ -143,7 +144,7 @@ func TestLongAnswersThatWaitAreBoundedTogether(t *testing.T) {
 
 	other := connectSDK(t, s, "")
 	other.enterCrowd(s, "b")
-	owe := func(bytes int) { s.hub.owed.release(-bytes) }
+	owe := func(bytes int) { s.hub.owed.Release(-bytes) }
 	owe(maxOwed)
 	other.say(`{"id":3,"presence":{"channel":"b"}}`)
 	other.want(`{"id":3,"error":{"code":111,"message":"too many requests","temporary":true}}`)

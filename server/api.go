@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/centrifugal/protocol"
+
+	"github.com/throng-chat/throng/server/logqueue"
 )
 
 // The server API is how the application speaks: POST /api/METHOD with the parameters as a JSON object. The answer is
@@ -178,7 +180,7 @@ func unauthorized(r *http.Request) *protocol.Error {
 	case keyOf(r) != "":
 		brought = "the API key is not the one of this server"
 	case scheme != "" && !strings.EqualFold(scheme, "apikey"):
-		brought = fmt.Sprintf("the scheme of Authorization is %q", clip(scheme))
+		brought = fmt.Sprintf("the scheme of Authorization is %q", logqueue.Clip(scheme))
 	}
 	return &protocol.Error{Code: errUnauthorized.Code, Message: "unauthorized: " + brought +
 		": want the key under [api] in the config file, or of THRONG_API_KEY, as \"X-API-Key: KEY\", \"Authorization: apikey KEY\" or ?api_key=KEY"}
@@ -209,7 +211,7 @@ var errNotJSON = errors.New("body: want one JSON object, or for POST " + apiPath
 
 // refuse answers what is no call of a method. What else was on its way is not waited for.
 func (a *api) refuse(w http.ResponseWriter, status int, e *protocol.Error) {
-	a.hub.metrics.apiRequests.WithLabelValues("refused", errorLabel(e)).Inc()
+	a.hub.metrics.ApiRequests.WithLabelValues("refused", errorLabel(e)).Inc()
 	w.Header().Set("Connection", "close")
 	if err := http.NewResponseController(w).SetReadDeadline(time.Now()); err != nil {
 		a.hub.log.Debug("body not cut off", "error", err)

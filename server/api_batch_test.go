@@ -16,7 +16,7 @@ import (
 // called is how many calls of a method were answered with that code.
 func called(t testing.TB, s *Server, method, code string) int {
 	t.Helper()
-	families, err := s.metrics.registry.Gather()
+	families, err := s.metrics.Registry.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}

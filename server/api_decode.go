@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/centrifugal/protocol"
+
+	"github.com/throng-chat/throng/server/logqueue"
 )
 
 // How parameters of the server API are read: a field that is not known is an error and not passed over, PHP's [] for an empty
@@ -121,10 +123,10 @@ func mendObject(raw []byte, t reflect.Type, path string) ([]byte, *protocol.Erro
 	for i, name := range sortedKeys(fields) {
 		match := fieldNamed(known, name)
 		if len(known) == 0 {
-			return nil, badRequest("unknown field %q: want none", path+clip(name))
+			return nil, badRequest("unknown field %q: want none", path+logqueue.Clip(name))
 		}
 		if match == "" {
-			return nil, badRequest("unknown field %q; %s", path+clip(name), nearest(path, name, sortedKeys(known)))
+			return nil, badRequest("unknown field %q; %s", path+logqueue.Clip(name), nearest(path, name, sortedKeys(known)))
 		}
 		value, e := mendObject(fields[name], known[match], path+match+".")
 		if e != nil {

@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/centrifugal/protocol"
+
+	"github.com/throng-chat/throng/server/logqueue"
 )
 
 // apiMethod is one method of the server API: it takes its parameters as JSON. What it waits for ends with ctx.
@@ -86,10 +88,10 @@ func (a *api) count(name string, e *protocol.Error) {
 	if e != nil {
 		code = errorLabel(e)
 	}
-	a.hub.metrics.apiRequests.WithLabelValues(name, code).Inc()
+	a.hub.metrics.ApiRequests.WithLabelValues(name, code).Inc()
 }
 
 // noMethod is error 104, and the nearest name that is a method's.
 func (a *api) noMethod(name string) *protocol.Error {
-	return &protocol.Error{Code: errNoMethod.Code, Message: fmt.Sprintf("method not found: %q; %s", clip(name), nearest("", name, slices.Sorted(maps.Keys(a.methods))))}
+	return &protocol.Error{Code: errNoMethod.Code, Message: fmt.Sprintf("method not found: %q; %s", logqueue.Clip(name), nearest("", name, slices.Sorted(maps.Keys(a.methods))))}
 }

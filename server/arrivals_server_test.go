@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	"github.com/throng-chat/throng/server/metrics"
 )
 
 // Coming and going costs everybody else: an address may do so much of it, whatever it asks for.
@@ -33,7 +35,7 @@ func TestNewConnectionsOfAnAddressAreLimited(t *testing.T) {
 	if refused == 0 {
 		t.Error("30 connections in a moment were let in, want 429")
 	}
-	if got := value(t, s, "throng_handshakes_total", handshakeRate); int(got) != refused {
+	if got := value(t, s, "throng_handshakes_total", metrics.HandshakeRate); int(got) != refused {
 		t.Errorf("got %v counted, want %d", got, refused)
 	}
 	for range 12 {

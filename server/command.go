@@ -70,7 +70,7 @@ func (s *session) onCommand(cmd *protocol.Command, now time.Duration) {
 		s.dismiss(disconnectBadRequest)
 		return
 	}
-	if !s.hub.messageRate.allow(&s.messages, now, 1) || !s.hub.addressMayAsk(s.source, now) {
+	if !s.hub.messageRate.Allow(&s.messages, now, 1) || !s.hub.addressMayAsk(s.source, now) {
 		s.refuse(cmd.Id, errTooManyRequests)
 		if s.state == opened {
 			s.state = refused
@@ -83,7 +83,7 @@ func (s *session) onCommand(cmd *protocol.Command, now time.Duration) {
 		s.dismiss(disconnectBadRequest)
 		return
 	}
-	s.hub.metrics.commands.WithLabelValues(name).Inc()
+	s.hub.metrics.Commands.WithLabelValues(name).Inc()
 	strikes := s.strikes
 	deal()
 	if s.strikes == strikes && !s.conn.is(held) {

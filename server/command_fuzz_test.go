@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/centrifugal/protocol"
+
+	"github.com/throng-chat/throng/server/metrics"
 )
 
 // silentSession is a connected session without a socket: what it would send stays in its shard's inbox.
@@ -19,7 +21,7 @@ func silentSession(e encoding) *session {
 	o := DefaultRoom()
 	o.HistorySize, o.HistoryTTL, o.Recovery, o.JoinLeave, o.Delta = 10, time.Minute, true, true, true
 	cfg.Rooms = []RoomOptions{o}
-	h := newHub(cfg, slog.New(slog.DiscardHandler), newMetrics(closeLabels()), nil, 1)
+	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(closeLabels()), nil, 1)
 	h.heartbeat = newHeartbeat(h.engine, cfg.PingInterval, cfg.PingTimeout)
 	h.tokens = noTokens
 	c := &conn{shard: h.shards[0], id: 1}

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/wheel"
 	"github.com/throng-chat/throng/server/ws"
@@ -29,8 +30,8 @@ type conn struct {
 
 	// Owned by the poller (by the shard until the socket is in the loop).
 	decoder ws.Decoder
-	frames  meter
-	bytes   meter
+	frames  limiter.Meter
+	bytes   limiter.Meter
 
 	// Owned by the shard.
 	out          *outbox // what the socket refused; nil while all is sent
@@ -83,7 +84,7 @@ func (c *conn) closing() bool { return closeReason(c.reason.Load()) != stillOpen
 
 // address is whose it is: the peer's, or whom a proxy carries.
 func (c *conn) address() string {
-	if at := c.handler.address(); at.IsValid() && at != household(peerOf(c.nc)) {
+	if at := c.handler.address(); at.IsValid() && at != limiter.AddressKey(peerOf(c.nc)) {
 		return at.String()
 	}
 	remote := c.nc.RemoteAddr()
@@ -98,7 +99,7 @@ func (c *conn) household() netip.Addr {
 	if at := c.handler.address(); at.IsValid() {
 		return at
 	}
-	return household(peerOf(c.nc))
+	return limiter.AddressKey(peerOf(c.nc))
 }
 
 // congested says whether c is not to be read from, as what it publishes to is behind. Called on the poller.
@@ -155,7 +156,7 @@ func (c *conn) take(b []byte, now time.Duration) {
 }
 
 func (c *conn) onMessage(m ws.Message, now time.Duration) {
-	if !c.shard.engine.frameRate.allow(&c.frames, now, m.Frames) {
+	if !c.shard.engine.frameRate.Allow(&c.frames, now, m.Frames) {
 		c.end(closedRate, "too many frames")
 		return
 	}

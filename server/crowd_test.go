@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -127,7 +128,7 @@ func TestUnfinishedHandshakesAreBounded(t *testing.T) {
 		t.Errorf("got %d unfinished handshakes held, want %d at most", got, maxHandshakes)
 	}
 	eventually(t, "those over the limit to be closed", func() bool {
-		return value(t, s, "throng_handshakes_total", handshakeEvicted) >= 1500
+		return value(t, s, "throng_handshakes_total", metrics.HandshakeEvicted) >= 1500
 	})
 	// Whoever sends a whole request is let in all the same.
 	for range 20 {

@@ -20,7 +20,7 @@ func registeredMetrics(t testing.TB, s *Server) map[string][]string {
 	t.Helper()
 	descs := make(chan *prometheus.Desc)
 	go func() {
-		s.metrics.registry.Describe(descs)
+		s.metrics.Registry.Describe(descs)
 		close(descs)
 	}()
 	all := map[string][]string{}
@@ -54,7 +54,7 @@ func TestThePageOfOperationsHasEveryMetric(t *testing.T) {
 	}
 	doctable.Same(t, "metrics", onPage, slices.Collect(maps.Keys(registered)))
 
-	families, err := s.metrics.registry.Gather()
+	families, err := s.metrics.Registry.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,9 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/throng-chat/throng/server/limiter"
+	"github.com/throng-chat/throng/server/logqueue"
+	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -67,7 +70,7 @@ func newDoor(address string, e *edge) (*door, error) {
 		acceptor:    acceptor,
 		edge:        e,
 		log:         e.log,
-		complaint:   everySecond(),
+		complaint:   logqueue.EverySecond(),
 		others:      make(chan net.Conn),
 		keyed:       make(chan net.Conn),
 		gate:        make(chan struct{}, maxAtWork),
@@ -145,7 +148,7 @@ func (d *door) welcome(a netpoll.Accepted) {
 	peer := a.Peer.Addr()
 	proxied := e.proxies.trusted(peer)
 	if !proxied && !e.arrivals.allow(peer, e.hub.clock.now()) {
-		d.turnAway(a, handshakeRate, answerTooOften)
+		d.turnAway(a, metrics.HandshakeRate, answerTooOften)
 		return
 	}
 	read := d.head[:a.ReadNow(d.head[:])]
@@ -160,10 +163,10 @@ func (d *door) welcome(a netpoll.Accepted) {
 	}
 	c := &handshake{peer: peer, remote: a.Peer, read: bytes.Clone(read), whole: at >= 0}
 	if !proxied {
-		c.address = household(peer)
+		c.address = limiter.AddressKey(peer)
 	}
 	if !e.countSocket(c) {
-		d.turnAway(a, handshakeFull, answerAddressFull)
+		d.turnAway(a, metrics.HandshakeFull, answerAddressFull)
 		return
 	}
 	var err error
@@ -258,7 +261,7 @@ func (c *handshake) readHead() (end int, malformed string, err error) {
 // refuseHead answers 400 and waits for the peer to end, so that the answer is not lost to a reset. The time and the number of those who
 // are waited for, handshakes bounds.
 func (d *door) refuseHead(c *handshake, reason string) {
-	d.edge.metrics.handshakes.WithLabelValues(handshakeMalformed).Inc()
+	d.edge.metrics.Handshakes.WithLabelValues(metrics.HandshakeMalformed).Inc()
 	text := "400 Bad Request: " + reason + "\n"
 	_, err := fmt.Fprintf(c.TCPConn, "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(text), text)
 	if err == nil {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -17,7 +18,7 @@ func TestHeadsThatAreReadInTwoWaysAreRefusedAtTheDoor(t *testing.T) {
 	s := startServer(t, nil)
 	for _, path := range []string{"/ws", sessionPath, "/", guestPath} {
 		good := upgradeRequest("localhost", path)
-		before := value(t, s, "throng_handshakes_total", handshakeMalformed)
+		before := value(t, s, "throng_handshakes_total", metrics.HandshakeMalformed)
 		for name, head := range map[string]string{
 			"LF alone":                         strings.ReplaceAll(good, "\r\n", "\n"),
 			"LF alone behind the request line": strings.Replace(good, "\r\n", "\n", 1),
@@ -42,7 +43,7 @@ func TestHeadsThatAreReadInTwoWaysAreRefusedAtTheDoor(t *testing.T) {
 				t.Errorf("%s, %s: got %s %q, want 400", path, name, resp.Status, body)
 			}
 		}
-		if got := value(t, s, "throng_handshakes_total", handshakeMalformed) - before; got < 7 {
+		if got := value(t, s, "throng_handshakes_total", metrics.HandshakeMalformed) - before; got < 7 {
 			t.Errorf("%s: got %v counted as malformed, want those that the door refuses", path, got)
 		}
 	}

@@ -8,6 +8,8 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/throng-chat/throng/server/logqueue"
+	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/web"
 )
 
@@ -15,7 +17,7 @@ import (
 // after newEdge; what changes has an owner or a lock of its own.
 type edge struct {
 	log       *slog.Logger
-	metrics   *metrics
+	metrics   *metrics.Metrics
 	complaint rate.Sometimes // of requests that are refused
 	hub       *hub
 	hooks     *hooks       // nil for none
@@ -49,11 +51,11 @@ type edgeConfig struct {
 }
 
 // newEdge opens the port, and accepts nothing yet. a is nil where the server API is not on this port.
-func newEdge(cfg edgeConfig, h *hub, a *api, m *metrics, log *slog.Logger) (*edge, error) {
+func newEdge(cfg edgeConfig, h *hub, a *api, m *metrics.Metrics, log *slog.Logger) (*edge, error) {
 	e := &edge{
 		log:             log,
 		metrics:         m,
-		complaint:       everySecond(),
+		complaint:       logqueue.EverySecond(),
 		hub:             h,
 		hooks:           h.hooks,
 		api:             a,

@@ -9,6 +9,9 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/throng-chat/throng/server/limiter"
+	"github.com/throng-chat/throng/server/logqueue"
+	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/wheel"
 	"github.com/throng-chat/throng/server/ws"
@@ -21,14 +24,14 @@ const maxFragments = 64 // of one message, empty ones counted
 type engine struct {
 	// Constant after newEngine and start.
 	log       *slog.Logger
-	metrics   *metrics
+	metrics   *metrics.Metrics
 	clock     *clock
 	loop      *loop
 	heartbeat *heartbeat
 	shards    []*shard
 
 	rules           ws.Rules
-	frameRate       rateLimit
+	frameRate       limiter.Rate
 	byteRate        byteRate
 	maxUnsent       int
 	maxLive         int64 // connections
@@ -56,19 +59,19 @@ type engineConfig struct {
 	maxRetained    int // that wait for slow readers, of all connections
 }
 
-func newEngine(cfg engineConfig, log *slog.Logger, m *metrics) *engine {
+func newEngine(cfg engineConfig, log *slog.Logger, m *metrics.Metrics) *engine {
 	e := &engine{
 		log:             log,
 		metrics:         m,
 		clock:           newClock(),
 		rules:           ws.Rules{MaxMessage: cfg.maxMessage, MaxFragments: maxFragments},
-		frameRate:       perSecond(cfg.frames),
+		frameRate:       limiter.PerSecond(cfg.frames),
 		byteRate:        byteRate(cfg.rateBytes),
 		maxUnsent:       cfg.maxUnsent,
 		maxLive:         int64(cfg.maxConnections),
 		maxRetained:     int64(cfg.maxRetained),
 		maxRetainedRoom: int64(max(cfg.maxRetained/roomShareRetained, 2*cfg.maxMessage)),
-		slow:            everySecond(),
+		slow:            logqueue.EverySecond(),
 		unfinished:      newUnfinished(cfg.maxMessage),
 	}
 	for i := range cfg.shards {
@@ -139,7 +142,7 @@ func (e *engine) leave(c *conn) {
 	}
 	c.reason.CompareAndSwap(uint32(stillOpen), uint32(closedGone))
 	reason := closeReason(c.reason.Load())
-	e.metrics.closes[reason].Inc()
+	e.metrics.Closes[reason].Inc()
 	if reason == closedSlow {
 		e.slow.Do(func() {
 			e.log.Warn("slow reader closed; others may follow unnamed", "conn", c.id, "address", c.address())

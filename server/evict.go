@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/netip"
 	"time"
+
+	"github.com/throng-chat/throng/server/metrics"
 )
 
 // Who of the sockets that are not in the loop is closed, and when. handshakes.go has the accounts.
@@ -25,20 +27,20 @@ func (h *handshakes) overLocked(c *handshake) (over *handshake, why string) {
 	case h.totalLocked() > h.max():
 		return h.leastLocked()
 	case h.waiting.Len()+h.flushing.Len()+h.kept.Len() > maxHandshakes:
-		return first(h.kept, h.flushing, h.waiting), refusedFull
+		return first(h.kept, h.flushing, h.waiting), metrics.RefusedFull
 	case h.answering.Len() > maxAnswering:
-		return first(h.answering), refusedFull
+		return first(h.answering), metrics.RefusedFull
 	}
 	if c.in != h.waiting || !c.address.IsValid() || h.byAddress[c.address] <= maxHandshakesAddr {
 		return nil, ""
 	}
 	// Of one address with very many, the oldest that has had its time.
-	return h.oldestOfLocked(h.waiting, c.address, handshakeGrace), refusedFull
+	return h.oldestOfLocked(h.waiting, c.address, handshakeGrace), metrics.RefusedFull
 }
 
 // leastLocked is the least useful of all.
 func (h *handshakes) leastLocked() (*handshake, string) {
-	return first(h.kept, h.flushing, h.waiting, h.answering, h.asking, h.trusted), refusedFull
+	return first(h.kept, h.flushing, h.waiting, h.answering, h.asking, h.trusted), metrics.RefusedFull
 }
 
 // first is the first of the first list that has one.
@@ -102,7 +104,7 @@ func (h *handshakes) evictOf(address netip.Addr) bool {
 	}
 	was := h.dropLocked(c)
 	h.mu.Unlock()
-	h.evict(c, was, refusedFull)
+	h.evict(c, was, metrics.RefusedFull)
 	return c != nil
 }
 
@@ -118,13 +120,13 @@ func (h *handshakes) expire(now time.Time) {
 		}
 		was := h.dropLocked(c)
 		h.mu.Unlock()
-		h.evict(c, was, refusedFull)
+		h.evict(c, was, metrics.RefusedFull)
 	}
 	for _, c := range h.stalled(now) {
 		h.mu.Lock()
 		was := h.dropLocked(c)
 		h.mu.Unlock()
-		h.evict(c, was, refusedSlow)
+		h.evict(c, was, metrics.RefusedSlow)
 	}
 }
 
@@ -190,9 +192,9 @@ func (h *handshakes) evict(c *handshake, was ended, why string) {
 	}
 	h.giveBack(was.source)
 	if was.in == h.waiting {
-		h.metrics.handshakes.WithLabelValues(handshakeEvicted).Inc()
+		h.metrics.Handshakes.WithLabelValues(metrics.HandshakeEvicted).Inc()
 	} else {
-		h.metrics.httpRefused.WithLabelValues(why).Inc()
+		h.metrics.HttpRefused.WithLabelValues(why).Inc()
 	}
 	var err error
 	if was.in != h.kept {

@@ -3,6 +3,8 @@ package server
 import (
 	"maps"
 	"time"
+
+	"github.com/throng-chat/throng/server/limiter"
 )
 
 // A publication, and whatever else others hear, takes a fee from the limits of its publisher: the rate of the room, that of the
@@ -12,7 +14,7 @@ import (
 // fee is what was taken. The zero value is nothing.
 type fee struct {
 	room string
-	rate rateLimit // of the room
+	rate limiter.Rate // of the room
 	word spokenWord
 }
 
@@ -20,7 +22,7 @@ type fee struct {
 // the poller.
 func (s *session) pay(id uint32, in view) (f fee, ok bool) {
 	now, room := s.hub.clock.now(), in.name
-	rate := perSecond(in.options.Rate)
+	rate := limiter.PerSecond(in.options.Rate)
 	if s.floods || !s.mayPublishIn(room, rate, now) {
 		s.refuse(id, errTooManyRequests)
 		return fee{}, false
@@ -49,30 +51,30 @@ func (s *session) giveBack(f fee) {
 }
 
 // mayPublishIn holds the session to the rate of a room, whether it is in it or not. It remembers as many rooms as it may be in.
-func (s *session) mayPublishIn(room string, r rateLimit, now time.Duration) bool {
-	if r.every == 0 {
+func (s *session) mayPublishIn(room string, r limiter.Rate, now time.Duration) bool {
+	if r.Every == 0 {
 		return true
 	}
 	m, known := s.meters[room]
 	if !known && len(s.meters) >= s.hub.maxRooms {
-		maps.DeleteFunc(s.meters, func(_ string, m meter) bool { return time.Duration(m) <= now })
+		maps.DeleteFunc(s.meters, func(_ string, m limiter.Meter) bool { return time.Duration(m) <= now })
 		if len(s.meters) >= s.hub.maxRooms {
 			return false
 		}
 	}
-	if !r.allow(&m, now, 1) {
+	if !r.Allow(&m, now, 1) {
 		return false
 	}
 	if s.meters == nil {
-		s.meters = map[string]meter{}
+		s.meters = map[string]limiter.Meter{}
 	}
 	s.meters[room] = m
 	return true
 }
 
-func (s *session) giveBackIn(room string, r rateLimit) {
+func (s *session) giveBackIn(room string, r limiter.Rate) {
 	if m, known := s.meters[room]; known {
-		r.giveBack(&m)
+		r.GiveBack(&m)
 		s.meters[room] = m
 	}
 }

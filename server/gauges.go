@@ -1,66 +1,69 @@
 package server
 
-import "github.com/throng-chat/throng/server/logqueue"
+import (
+	"github.com/throng-chat/throng/server/logqueue"
+	"github.com/throng-chat/throng/server/metrics"
+)
 
 // watchHub adds what is read off the hub when somebody looks.
-func watchHub(m *metrics, h *hub) {
-	m.gauge("throng_connections", "WebSocket connections.", func() float64 { return float64(h.live.Load()) })
-	m.gauge("throng_connections_limit", "How many connections are taken.", func() float64 { return float64(h.maxLive) })
-	m.gauge("throng_rooms", "Rooms with a member or a history.", func() float64 { return float64(h.rooms.count()) })
-	m.gauge("throng_users", "Users with at least one connection.", func() float64 { return float64(h.userCount()) })
-	m.gauge("throng_history_publications", "Publications remembered.", func() float64 {
+func watchHub(m *metrics.Metrics, h *hub) {
+	m.Gauge("throng_connections", "WebSocket connections.", func() float64 { return float64(h.live.Load()) })
+	m.Gauge("throng_connections_limit", "How many connections are taken.", func() float64 { return float64(h.maxLive) })
+	m.Gauge("throng_rooms", "Rooms with a member or a history.", func() float64 { return float64(h.rooms.count()) })
+	m.Gauge("throng_users", "Users with at least one connection.", func() float64 { return float64(h.userCount()) })
+	m.Gauge("throng_history_publications", "Publications remembered.", func() float64 {
 		publications, _, _ := h.archive.counts()
 		return float64(publications)
 	})
-	m.counter("throng_history_evicted_total", "Publications forgotten early because the history of all rooms was full.", func() uint64 {
+	m.Counter("throng_history_evicted_total", "Publications forgotten early because the history of all rooms was full.", func() uint64 {
 		_, _, evicted := h.archive.counts()
 		return evicted
 	})
-	m.gauge("throng_history_bytes", "Bytes of the publications remembered, about.", func() float64 {
+	m.Gauge("throng_history_bytes", "Bytes of the publications remembered, about.", func() float64 {
 		_, bytes, _ := h.archive.counts()
 		return float64(bytes)
 	})
-	m.gauge("throng_positions", "Rooms of which only the position is remembered, for recovery.", func() float64 {
+	m.Gauge("throng_positions", "Rooms of which only the position is remembered, for recovery.", func() float64 {
 		kept, _ := h.positions.counts()
 		return float64(kept)
 	})
-	m.gauge("throng_slow_mode_publishers", "Publishers that slow mode remembers, in all slow rooms.", func() float64 {
+	m.Gauge("throng_slow_mode_publishers", "Publishers that slow mode remembers, in all slow rooms.", func() float64 {
 		waiting, _ := h.moderation.speakers()
 		return float64(waiting)
 	})
-	m.gauge("throng_unfinished_messages", "WebSocket messages that have begun and not ended.", func() float64 {
+	m.Gauge("throng_unfinished_messages", "WebSocket messages that have begun and not ended.", func() float64 {
 		messages, _ := h.unfinished.size()
 		return float64(messages)
 	})
-	m.gauge("throng_unfinished_bytes", "Bytes held of messages that have begun and not ended.", func() float64 {
+	m.Gauge("throng_unfinished_bytes", "Bytes held of messages that have begun and not ended.", func() float64 {
 		_, bytes := h.unfinished.size()
 		return float64(bytes)
 	})
-	m.gauge("throng_owed_reply_bytes", "Bytes of long replies that are being made, or wait for their readers.",
-		func() float64 { return float64(h.owed.used.Load()) })
-	m.gauge("throng_held_command_bytes", "Bytes of commands that wait for the application or for a long answer.",
-		func() float64 { return float64(h.heldCommands.used.Load()) })
-	m.gauge("throng_unsent_bytes", "Bytes that wait for slow readers.", func() float64 { return float64(h.counts().unsent) })
-	m.gauge("throng_retained_bytes", "Bytes of memory that slow readers cost. Bytes that several readers of a room wait for count once.",
+	m.Gauge("throng_owed_reply_bytes", "Bytes of long replies that are being made, or wait for their readers.",
+		func() float64 { return float64(h.owed.Used.Load()) })
+	m.Gauge("throng_held_command_bytes", "Bytes of commands that wait for the application or for a long answer.",
+		func() float64 { return float64(h.heldCommands.Used.Load()) })
+	m.Gauge("throng_unsent_bytes", "Bytes that wait for slow readers.", func() float64 { return float64(h.counts().unsent) })
+	m.Gauge("throng_retained_bytes", "Bytes of memory that slow readers cost. Bytes that several readers of a room wait for count once.",
 		func() float64 { return float64(h.retained.Load()) })
-	m.counter("throng_slow_mode_forgotten_total", "Publishers in slow mode that were forgotten early, as there were too many.", func() uint64 {
+	m.Counter("throng_slow_mode_forgotten_total", "Publishers in slow mode that were forgotten early, as there were too many.", func() uint64 {
 		_, forgot := h.moderation.speakers()
 		return forgot
 	})
-	m.counter("throng_positions_dropped_total", "Positions of rooms that were dropped: too many rooms, or 30 days old.", func() uint64 {
+	m.Counter("throng_positions_dropped_total", "Positions of rooms that were dropped: too many rooms, or 30 days old.", func() uint64 {
 		_, lost := h.positions.counts()
 		return lost
 	})
-	m.counter("throng_received_bytes_total", "Bytes read from WebSocket connections.", h.loop.received.Load)
-	m.counter("throng_deliveries_total", "Messages written or queued to members, one for each member.",
+	m.Counter("throng_received_bytes_total", "Bytes read from WebSocket connections.", h.loop.received.Load)
+	m.Counter("throng_deliveries_total", "Messages written or queued to members, one for each member.",
 		func() uint64 { return h.counts().deliveries })
-	m.counter("throng_sent_bytes_total", "Bytes written or queued to WebSocket connections.",
+	m.Counter("throng_sent_bytes_total", "Bytes written or queued to WebSocket connections.",
 		func() uint64 { return h.counts().sentBytes })
-	m.counter("throng_writes_total", "System calls that wrote to WebSocket connections.",
+	m.Counter("throng_writes_total", "System calls that wrote to WebSocket connections.",
 		func() uint64 { return h.counts().writes })
 }
 
 // watchLog adds the count of log records that were not written.
-func watchLog(m *metrics, q *logqueue.Queue) {
-	m.counter("throng_log_dropped_total", "Log records dropped because the reader of the log was too slow, or gone.", q.Dropped)
+func watchLog(m *metrics.Metrics, q *logqueue.Queue) {
+	m.Counter("throng_log_dropped_total", "Log records dropped because the reader of the log was too slow, or gone.", q.Dropped)
 }

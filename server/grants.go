@@ -6,6 +6,7 @@ import (
 
 	"github.com/centrifugal/protocol"
 
+	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/token"
 	"github.com/throng-chat/throng/server/webhook"
 )
@@ -48,7 +49,7 @@ func (g *grants) find(room string) *grant {
 func (s *session) grantsByToken(claims token.Claims) (g grants) {
 	add := func(room string, o token.SubOptions) {
 		if !validRoomName(room) {
-			s.hub.log.Debug("room of a token not entered", "conn", s.conn.id, "room", clip(room))
+			s.hub.log.Debug("room of a token not entered", "conn", s.conn.id, "room", logqueue.Clip(room))
 			return
 		}
 		g.add(room, o, true)
@@ -70,9 +71,9 @@ func (s *session) grantsOf(claims token.Claims, answer *webhook.Answer) (g grant
 		if room, ok := h.names.personalRoom(claims.User); ok {
 			g.add(room, token.SubOptions{}, false)
 		} else {
-			h.metrics.personalRoomsMissing.Inc()
+			h.metrics.PersonalRoomsMissing.Inc()
 			h.complaint.Do(func() {
-				h.log.Warn("a user has no personal room: its name is too long for one, or has a character of user-rooms in it; others may follow unnamed", "user", clip(claims.User))
+				h.log.Warn("a user has no personal room: its name is too long for one, or has a character of user-rooms in it; others may follow unnamed", "user", logqueue.Clip(claims.User))
 			})
 		}
 	}
@@ -84,7 +85,7 @@ func (s *session) grantsOf(claims token.Claims, answer *webhook.Answer) (g grant
 	}
 	add := func(room string, o token.SubOptions) {
 		if !validRoomName(room) {
-			h.log.Debug("room of the application not entered", "conn", s.conn.id, "room", clip(room))
+			h.log.Debug("room of the application not entered", "conn", s.conn.id, "room", logqueue.Clip(room))
 			return
 		}
 		g.add(room, o, false)

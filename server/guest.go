@@ -13,6 +13,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/throng-chat/throng/server/limiter"
+	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/token"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -36,8 +38,8 @@ type guests struct {
 	timeout time.Duration // for a body to arrive
 	seed    maphash.Seed
 
-	mu    sync.Mutex  // a leaf
-	asked [4096]meter // of addresses, by hash: a fixed size, whoever comes; those of one hash share one. Guarded by mu
+	mu    sync.Mutex          // a leaf
+	asked [4096]limiter.Meter // of addresses, by hash: a fixed size, whoever comes; those of one hash share one. Guarded by mu
 }
 
 func newGuests() *guests {
@@ -48,7 +50,7 @@ func newGuests() *guests {
 func (g *guests) mayAsk(from netip.Addr, now time.Duration) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return perSecond(guestRate).allow(&g.asked[g.index(from)], now, 1)
+	return limiter.PerSecond(guestRate).Allow(&g.asked[g.index(from)], now, 1)
 }
 
 func (g *guests) index(from netip.Addr) uint64 {
@@ -100,7 +102,7 @@ func (e *edge) serveGuest(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusForbidden, "guests are not let in: connect with a token, or start the server with --guests on")
 		return
 	case !e.guests.mayAsk(from, e.hub.clock.now()):
-		e.metrics.httpRefused.WithLabelValues(refusedRate).Inc()
+		e.metrics.HttpRefused.WithLabelValues(metrics.RefusedRate).Inc()
 		h.Set("Retry-After", retryAfterSeconds)
 		refuse(http.StatusTooManyRequests, fmt.Sprintf("more than %d guests a second from this address: come back later", guestRate))
 		return
@@ -112,7 +114,7 @@ func (e *edge) serveGuest(w http.ResponseWriter, r *http.Request) {
 func (e *edge) answerGuest(w http.ResponseWriter, r *http.Request, from netip.Addr, refuse func(status int, text string)) {
 	h := w.Header()
 	full := func() {
-		e.metrics.httpRefused.WithLabelValues(refusedFull).Inc()
+		e.metrics.HttpRefused.WithLabelValues(metrics.RefusedFull).Inc()
 		h.Set("Retry-After", retryAfterSeconds)
 		refuse(http.StatusServiceUnavailable, fmt.Sprintf("%d guest requests in progress: retry after %s s", maxGuestsWait, retryAfterSeconds))
 	}
@@ -141,7 +143,7 @@ func (e *edge) answerGuest(w http.ResponseWriter, r *http.Request, from netip.Ad
 	}
 	if err != nil {
 		if status == http.StatusRequestTimeout {
-			e.metrics.httpRefused.WithLabelValues(refusedSlow).Inc()
+			e.metrics.HttpRefused.WithLabelValues(metrics.RefusedSlow).Inc()
 		}
 		refuse(status, err.Error())
 		return

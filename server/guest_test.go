@@ -10,6 +10,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/throng-chat/throng/server/limiter"
+	"github.com/throng-chat/throng/server/metrics"
 )
 
 // signIn asks for a guest's token, with more header lines if need be.
@@ -197,9 +200,9 @@ func TestGuestsOfOneAddressAreRateLimited(t *testing.T) {
 	for g.index(other) == g.index(one) {
 		other = other.Next() // they would share a meter
 	}
-	for i := range guestRate * burstSeconds {
+	for i := range guestRate * limiter.BurstSeconds {
 		if !g.mayAsk(one, 0) {
-			t.Fatalf("refused as number %d, want %d at once", i, guestRate*burstSeconds)
+			t.Fatalf("refused as number %d, want %d at once", i, guestRate*limiter.BurstSeconds)
 		}
 	}
 	if g.mayAsk(one, 0) {
@@ -213,14 +216,14 @@ func TestGuestsOfOneAddressAreRateLimited(t *testing.T) {
 	}
 
 	s := startServer(t, nil)
-	for range guestRate*burstSeconds + 1 {
+	for range guestRate*limiter.BurstSeconds + 1 {
 		s.edge.guests.mayAsk(netip.MustParseAddr("127.0.0.1"), time.Hour)
 	}
 	resp, _ := signIn(t, s, `{"name":"Ann"}`)
 	if resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") == "" {
 		t.Errorf("got %s, want 429 with Retry-After", resp.Status)
 	}
-	if got := value(t, s, "throng_http_refused_total", refusedRate); got != 1 {
+	if got := value(t, s, "throng_http_refused_total", metrics.RefusedRate); got != 1 {
 		t.Errorf("got %v refused requests counted, want 1", got)
 	}
 }
@@ -271,7 +274,7 @@ func TestSlowBodiesKeepNobodyElseOut(t *testing.T) {
 		slowGuest(t, s, fmt.Sprintf("127.0.1.%d", 1+i%addresses))
 	}
 	const refused = addresses*each - places
-	eventually(t, "the slow bodies to come", func() bool { return value(t, s, "throng_http_refused_total", refusedFull) == refused })
+	eventually(t, "the slow bodies to come", func() bool { return value(t, s, "throng_http_refused_total", metrics.RefusedFull) == refused })
 	const honest = 10
 	for i := range honest {
 		body := `{"name":"Ann"}`
@@ -281,7 +284,7 @@ func TestSlowBodiesKeepNobodyElseOut(t *testing.T) {
 		}
 	}
 	// The first honest guest took the place of a slow one, the others the place that it gave back.
-	if got := value(t, s, "throng_http_refused_total", refusedFull); got <= refused || got > refused+honest {
+	if got := value(t, s, "throng_http_refused_total", metrics.RefusedFull); got <= refused || got > refused+honest {
 		t.Errorf("got %v refused, want some of the slow ones more than %d", got, refused)
 	}
 	if got := s.edge.guests.bodies.length(); got > places {

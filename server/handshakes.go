@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/netpoll"
 )
 
@@ -19,7 +20,7 @@ import (
 // once, and reads the answer, is never hurt by who does not.
 type handshakes struct {
 	log     *slog.Logger
-	metrics *metrics
+	metrics *metrics.Metrics
 	max     func() int     // how many there may be now, whatever they do
 	release func(*address) // gives back what a socket counted for its address; called without mu
 
@@ -77,7 +78,7 @@ func (c *handshake) Read(b []byte) (int, error) {
 	return c.TCPConn.Read(b)
 }
 
-func newHandshakes(log *slog.Logger, m *metrics, max func() int) *handshakes {
+func newHandshakes(log *slog.Logger, m *metrics.Metrics, max func() int) *handshakes {
 	return &handshakes{
 		log: log, metrics: m, max: max, release: func(*address) {},
 		waiting: list.New(), answering: list.New(), flushing: list.New(), kept: list.New(),
@@ -87,11 +88,11 @@ func newHandshakes(log *slog.Logger, m *metrics, max func() int) *handshakes {
 }
 
 // watch adds how many there are to the metrics.
-func (h *handshakes) watch(m *metrics) {
-	m.gauge("throng_handshakes_pending", "Connections that have not finished their handshake.", func() float64 { return float64(h.count()) })
-	m.gauge("throng_http_answering", "HTTP requests of the public port that are being answered.",
+func (h *handshakes) watch(m *metrics.Metrics) {
+	m.Gauge("throng_handshakes_pending", "Connections that have not finished their handshake.", func() float64 { return float64(h.count()) })
+	m.Gauge("throng_http_answering", "HTTP requests of the public port that are being answered.",
 		func() float64 { return float64(h.length(h.answering)) })
-	m.gauge("throng_http_kept", "Sockets of the public port whose HTTP request was answered, and that are kept for another.",
+	m.Gauge("throng_http_kept", "Sockets of the public port whose HTTP request was answered, and that are kept for another.",
 		func() float64 { return float64(h.length(h.flushing, h.kept)) })
 }
 

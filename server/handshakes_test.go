@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/limiter"
+	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -33,7 +35,7 @@ func TestAnswersThatNobodyReadsAreBounded(t *testing.T) {
 	}
 	call(t, s, "publish", `{"channel":"x","data":1}`)
 	eventually(t, "those over the limit to be closed", func() bool {
-		return value(t, s, "throng_http_refused_total", refusedFull)+value(t, s, "throng_http_refused_total", refusedSlow) > 1000
+		return value(t, s, "throng_http_refused_total", metrics.RefusedFull)+value(t, s, "throng_http_refused_total", metrics.RefusedSlow) > 1000
 	})
 	http.DefaultClient.CloseIdleConnections()
 	eventually(t, "the goroutines to end", func() bool { return runtime.NumGoroutine() <= before+20 })
@@ -45,7 +47,7 @@ func answered(t *testing.T, h *handshakes, n int) (all []*handshake) {
 	for range n {
 		ours, theirs := pipe(t)
 		t.Cleanup(func() { theirs.Close(); ours.Close() })
-		c := &handshake{TCPConn: ours, address: household(peerOf(ours)), owner: h}
+		c := &handshake{TCPConn: ours, address: limiter.AddressKey(peerOf(ours)), owner: h}
 		h.onState(c, http.StateActive)
 		all = append(all, c)
 	}
@@ -61,7 +63,7 @@ func open(c *handshake) bool {
 // does not, nor a handshake about which the application is asked.
 func TestWhoTakesItsAnswerIsNotCutForOthers(t *testing.T) {
 	t.Parallel()
-	m := newMetrics(closeLabels())
+	m := metrics.New(closeLabels())
 	h := newHandshakes(slog.New(slog.DiscardHandler), m, func() int { return 1 << 20 })
 	all := answered(t, h, maxAnswering)
 	h.trust(all[0])
@@ -80,7 +82,7 @@ func TestWhoTakesItsAnswerIsNotCutForOthers(t *testing.T) {
 // When there are too many sockets in all, those go first that are of the least use.
 func TestSocketsInAllAreBounded(t *testing.T) {
 	most := 1 << 20
-	h := newHandshakes(slog.New(slog.DiscardHandler), newMetrics(closeLabels()), func() int { return most })
+	h := newHandshakes(slog.New(slog.DiscardHandler), metrics.New(closeLabels()), func() int { return most })
 	all := answered(t, h, 5)
 	keyed, answering, waiting, flushing, kept := all[0], all[1], all[2], all[3], all[4]
 	h.trust(keyed)
@@ -113,7 +115,7 @@ func TestSocketsInAllAreBounded(t *testing.T) {
 
 // What was evicted stays out, whatever its goroutine does before it has seen that, and gives its place back once.
 func TestWhatWasEvictedStaysOut(t *testing.T) {
-	h := newHandshakes(slog.New(slog.DiscardHandler), newMetrics(closeLabels()), func() int { return 1 << 20 })
+	h := newHandshakes(slog.New(slog.DiscardHandler), metrics.New(closeLabels()), func() int { return 1 << 20 })
 	released := map[*address]int{}
 	h.release = func(a *address) { released[a]++ }
 	all := answered(t, h, 3)
@@ -147,7 +149,7 @@ func TestWhatWasEvictedStaysOut(t *testing.T) {
 
 // A connection that is kept for another request ends in order, so that its client sends that elsewhere; any other by a reset.
 func TestAKeptConnectionIsEvictedInOrder(t *testing.T) {
-	h := newHandshakes(slog.New(slog.DiscardHandler), newMetrics(closeLabels()), func() int { return 1 << 20 })
+	h := newHandshakes(slog.New(slog.DiscardHandler), metrics.New(closeLabels()), func() int { return 1 << 20 })
 	for _, kept := range []bool{true, false} {
 		ours, theirs := pipe(t)
 		t.Cleanup(func() { theirs.Close() })
@@ -172,7 +174,7 @@ func TestAKeptConnectionIsEvictedInOrder(t *testing.T) {
 
 // A peer that takes something of an answer, which the kernel still holds, has all of its time again.
 func TestProgressOfAnAnswerInTheKernelCounts(t *testing.T) {
-	h := newHandshakes(slog.New(slog.DiscardHandler), newMetrics(closeLabels()), func() int { return 1 << 20 })
+	h := newHandshakes(slog.New(slog.DiscardHandler), metrics.New(closeLabels()), func() int { return 1 << 20 })
 	ours, theirs := pipe(t)
 	t.Cleanup(func() { theirs.Close(); ours.Close() })
 	if err := ours.SetWriteDeadline(time.Now().Add(time.Second)); err != nil {
@@ -217,7 +219,7 @@ func TestProgressOfAnAnswerInTheKernelCounts(t *testing.T) {
 
 // A caller with the key is the last to go: also behind a handshake about which the application is asked.
 func TestACallerWithTheKeyGoesLast(t *testing.T) {
-	h := newHandshakes(slog.New(slog.DiscardHandler), newMetrics(closeLabels()), func() int { return 1 << 20 })
+	h := newHandshakes(slog.New(slog.DiscardHandler), metrics.New(closeLabels()), func() int { return 1 << 20 })
 	all := answered(t, h, 2)
 	keyed, asked := all[0], all[1]
 	h.trust(keyed)
@@ -229,12 +231,12 @@ func TestACallerWithTheKeyGoesLast(t *testing.T) {
 
 // In a flood descriptors are let go before others are taken: one that was closed is free only when its goroutine has seen that.
 func TestTheAcceptorWaitsForDescriptors(t *testing.T) {
-	h := newHandshakes(slog.New(slog.DiscardHandler), newMetrics(closeLabels()), func() int { return 1 })
+	h := newHandshakes(slog.New(slog.DiscardHandler), metrics.New(closeLabels()), func() int { return 1 })
 	var all []*handshake
 	for range maxClosing + 3 {
 		ours, theirs := pipe(t)
 		t.Cleanup(func() { theirs.Close(); ours.Close() })
-		c := &handshake{TCPConn: ours, address: household(peerOf(ours)), whole: true}
+		c := &handshake{TCPConn: ours, address: limiter.AddressKey(peerOf(ours)), whole: true}
 		h.enter(c, h.waiting)
 		all = append(all, c)
 	}
@@ -254,12 +256,12 @@ func TestTheAcceptorWaitsForDescriptors(t *testing.T) {
 
 // One address may not hold many unfinished handshakes for long, but may begin as many as it likes.
 func TestOneAddressMayNotHoldManyUnfinishedHandshakes(t *testing.T) {
-	h := newHandshakes(slog.New(slog.DiscardHandler), newMetrics(closeLabels()), func() int { return maxHandshakes })
+	h := newHandshakes(slog.New(slog.DiscardHandler), metrics.New(closeLabels()), func() int { return maxHandshakes })
 	var held []*handshake
 	begin := func(address string, age time.Duration) *handshake {
 		ours, theirs := pipe(t)
 		t.Cleanup(func() { theirs.Close() })
-		c := &handshake{TCPConn: ours, address: household(peerOf(ours))}
+		c := &handshake{TCPConn: ours, address: limiter.AddressKey(peerOf(ours))}
 		h.begin(c)
 		h.mu.Lock()
 		c.since = c.since.Add(-age)

@@ -257,7 +257,7 @@ func (c *client) closedBy(code ws.CloseCode, text string) {
 // value is a counter or gauge as /metrics shows it.
 func value(t testing.TB, s *Server, name string, label string) float64 {
 	t.Helper()
-	families, err := s.metrics.registry.Gather()
+	families, err := s.metrics.Registry.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -283,7 +283,7 @@ func value(t testing.TB, s *Server, name string, label string) float64 {
 // be heard before.
 func countRounds(s *Server) { s.hub.call(func(*shard) {}) }
 
-func closesBy(s *Server, r closeReason) int { return int(testutil.ToFloat64(s.metrics.closes[r])) }
+func closesBy(s *Server, r closeReason) int { return int(testutil.ToFloat64(s.metrics.Closes[r])) }
 
 // roomOf is a room that has a member.
 func roomOf(s *Server, name string) *room {

@@ -76,7 +76,7 @@ func (h *heartbeat) advance(now time.Time) {
 	clock := h.engine.clock
 	last := h.base.Add(time.Duration(clock.tick()) * tickLength)
 	drift := now.Sub(last) - tickLength
-	h.engine.metrics.wheelDrift.Observe(max(drift, 0).Seconds())
+	h.engine.metrics.WheelDrift.Observe(max(drift, 0).Seconds())
 	if drift > forgivenAbsence {
 		// The process was stopped, or the machine asleep: the peers' answers could not be read.
 		h.base = h.base.Add(drift)
@@ -159,7 +159,7 @@ func (h *heartbeat) check(c *conn, now wheel.Tick) {
 		c.cut(closedPingTimeout)
 	case pinged == 0 && now >= seen+h.interval:
 		c.pinged.Store(uint32(now))
-		h.engine.metrics.pings.Inc()
+		h.engine.metrics.Pings.Inc()
 		c.shard.post(job{do: sendPing, conn: c, frame: c.handler.pingFrame()})
 	}
 }
@@ -181,7 +181,7 @@ func (h *heartbeat) checkTimers(c *conn, t *timers, now wheel.Tick) {
 	case pinged == 0 && at != 0 && now >= at:
 		c.pinged.Store(uint32(now))
 		t.pingAt.Store(uint32(now + h.interval))
-		h.engine.metrics.pings.Inc()
+		h.engine.metrics.Pings.Inc()
 		c.shard.post(job{do: sendPing, conn: c, frame: c.handler.pingFrame()})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -62,7 +63,7 @@ type crew struct {
 func newCrew(t *testing.T, conns int) (*crew, []*conn) {
 	t.Helper()
 	cfg := DefaultConfig()
-	h := newHub(cfg, slog.New(slog.DiscardHandler), newMetrics(closeLabels()), nil, 1)
+	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(closeLabels()), nil, 1)
 	h.heartbeat = newHeartbeat(h.engine, cfg.PingInterval, cfg.PingTimeout, h.onTick)
 	all := make([]*conn, conns)
 	for i := range all {

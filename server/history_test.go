@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/wheel"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -245,7 +246,7 @@ func TestRoomsThatRememberAreBounded(t *testing.T) {
 		c.Rooms = []RoomOptions{rememberingRoom("*")}
 	})
 	s.hub.positions.mu.Lock()
-	s.hub.positions.kept.most = most
+	s.hub.positions.kept.Most = most
 	s.hub.positions.mu.Unlock()
 	for n := range 1000 {
 		s.hub.say(s.hub.viewOf(fmt.Sprint(n)), publication{data: []byte("1"), form: formJSON}, sayOptions{})
@@ -292,7 +293,7 @@ func TestLastWordsAreSaidInTheRoomOfToday(t *testing.T) {
 
 // And where nobody is in that room, and it remembers nothing, it does not stay.
 func TestARoomOfLastWordsIsForgotten(t *testing.T) {
-	h := newHub(DefaultConfig(), slog.New(slog.DiscardHandler), newMetrics(closeLabels()), nil, 1)
+	h := newHub(DefaultConfig(), slog.New(slog.DiscardHandler), metrics.New(closeLabels()), nil, 1)
 	h.publish(newRoom(h.rooms.stripeOf("x"), "x", h.optionsOf("x"), 1), ws.OpText, []byte("last words"))
 	if got := h.rooms.count(); got != 0 {
 		t.Errorf("got %d rooms, want none", got)

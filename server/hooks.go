@@ -11,6 +11,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/time/rate"
 
+	"github.com/throng-chat/throng/server/logqueue"
+	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/token"
 	"github.com/throng-chat/throng/server/webhook"
 	"github.com/throng-chat/throng/server/ws"
@@ -51,7 +53,7 @@ const maxAsked = 4096
 const heldWish = 256
 
 // newHooks is nil where no webhook is configured.
-func newHooks(cfg WebhookConfig, log *slog.Logger, m *metrics) (*hooks, error) {
+func newHooks(cfg WebhookConfig, log *slog.Logger, m *metrics.Metrics) (*hooks, error) {
 	if cfg.URL == "" {
 		return nil, nil
 	}
@@ -62,7 +64,7 @@ func newHooks(cfg WebhookConfig, log *slog.Logger, m *metrics) (*hooks, error) {
 		plain:     newPlaces(maxAskedPlain, true),
 		health:    newHooksHealth(cfg.Events),
 		log:       log,
-		complaint: everySecond(),
+		complaint: logqueue.EverySecond(),
 	}
 	requests := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "throng_webhook_requests_total", Help: "Requests to the application, each attempt, by event and by what came of it.",
@@ -87,7 +89,7 @@ func newHooks(cfg WebhookConfig, log *slog.Logger, m *metrics) (*hooks, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.registry.MustRegister(requests, seconds,
+	m.Registry.MustRegister(requests, seconds,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "throng_webhook_queue", Help: "Events that wait to be told to the application.",
 		}, func() float64 { return float64(h.client.Waiting()) }),
@@ -318,7 +320,7 @@ func (s *session) send(req *protocol.SendRequest) {
 	r := s.about(onRPC)
 	r.Data = req.Data
 	s.ask(r, func(*webhook.Answer) {}, func(e *protocol.Error) {
-		s.hub.metrics.commandErrors.WithLabelValues(errorLabel(e)).Inc()
+		s.hub.metrics.CommandErrors.WithLabelValues(errorLabel(e)).Inc()
 		s.refuse(0, e)
 	})
 }

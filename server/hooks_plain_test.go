@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -159,7 +160,7 @@ func TestPlainClientsThatWaitForTheApplicationAreBounded(t *testing.T) {
 	if resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" || !strings.Contains(body, "wait for the application") {
 		t.Errorf("got %s %q, want 503", resp.Status, body)
 	}
-	if got := value(t, s, "throng_handshakes_total", handshakeFull); got != 1 {
+	if got := value(t, s, "throng_handshakes_total", metrics.HandshakeFull); got != 1 {
 		t.Errorf("got %v refused as one too many, want 1", got)
 	}
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP("127.0.0.2")}}
@@ -173,7 +174,7 @@ func TestPlainClientsThatWaitForTheApplicationAreBounded(t *testing.T) {
 	}
 	waiting = append(waiting, other)
 	eventually(t, "the application to be asked about one of another address", func() bool { return len(a.of(onSubscribe)) == 4 })
-	eventually(t, "one of the heaviest address to make room", func() bool { return value(t, s, "throng_handshakes_total", handshakeFull) == 2 })
+	eventually(t, "one of the heaviest address to make room", func() bool { return value(t, s, "throng_handshakes_total", metrics.HandshakeFull) == 2 })
 	for _, at := range places {
 		s.hub.hooks.plain.leave(at)
 	}

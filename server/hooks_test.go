@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	standard "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
+	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/webhook"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -736,8 +737,8 @@ func hangingApplication(t testing.TB, events ...string) *application {
 }
 
 // shrink sets how many bytes of commands may wait.
-func shrink(s *Server, b *budget, most int64) {
-	change(s, func() { b.most = most })
+func shrink(s *Server, b *limiter.Budget, most int64) {
+	change(s, func() { b.Most = most })
 }
 
 // The commands that wait for an application that hangs, and what comes behind them, hold so much memory at most; a small command still
@@ -809,7 +810,7 @@ func TestWhatAClosedConnectionLeftUnreadIsReleased(t *testing.T) {
 
 // errorsOf is how many commands were answered with an error.
 func errorsOf(s *Server, e *protocol.Error) int {
-	return int(testutil.ToFloat64(s.metrics.commandErrors.WithLabelValues(errorLabel(e))))
+	return int(testutil.ToFloat64(s.metrics.CommandErrors.WithLabelValues(errorLabel(e))))
 }
 
 // A command that asks the application is refused where too many wait already, before anything is spent on it; so is one that waited

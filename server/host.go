@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/throng-chat/throng/server/logqueue"
 )
 
 // hosts are the names, besides IP addresses and localhost, that the Host header of a request may have. A web page whose
@@ -53,7 +55,7 @@ func validHost(s string) bool {
 // foreignHost is the text of status 421.
 func foreignHost(host string) string {
 	return fmt.Sprintf("Host %q is not a name of this server: use its IP address or localhost, or start the server with --host %s to allow it",
-		clip(host), clip(hostName(host)))
+		logqueue.Clip(host), logqueue.Clip(hostName(host)))
 }
 
 // isLoopback reports whether an address can be reached from this machine only.

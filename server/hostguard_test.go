@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/throng-chat/throng/server/metrics"
 )
 
 // DNS rebinding: a page of evil.example whose name resolves to 127.0.0.1 is same-origin with the server, so that its Origin and
@@ -48,10 +50,10 @@ func TestARebindingPageReachesNothing(t *testing.T) {
 			t.Errorf("%s as localhost: got %s, want 101", path, resp.Status)
 		}
 	}
-	if got := value(t, s, "throng_handshakes_total", handshakeHost); got != 2 {
+	if got := value(t, s, "throng_handshakes_total", metrics.HandshakeHost); got != 2 {
 		t.Errorf("got %v handshakes counted, want 2", got)
 	}
-	if got := value(t, s, "throng_http_refused_total", refusedHost); got != 14 {
+	if got := value(t, s, "throng_http_refused_total", metrics.RefusedHost); got != 14 {
 		t.Errorf("got %v requests counted, want 14", got)
 	}
 	var page struct{ Total int }
@@ -129,7 +131,7 @@ func TestTheAdminPortRefusesOtherSites(t *testing.T) {
 			}
 		}
 	}
-	if got := value(t, s, "throng_http_refused_total", refusedCrossSite); got != 25 {
+	if got := value(t, s, "throng_http_refused_total", metrics.RefusedCrossSite); got != 25 {
 		t.Errorf("got %v requests counted, want 25", got)
 	}
 	if got := s.hub.live.Load(); got != 1 {

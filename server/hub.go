@@ -14,6 +14,9 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/throng-chat/throng/server/limiter"
+	"github.com/throng-chat/throng/server/logqueue"
+	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/token"
 	"github.com/throng-chat/throng/server/wheel"
@@ -26,9 +29,9 @@ const framesPerMessage = 2 // a connection may send twice as many frames as mess
 type hub struct {
 	// Constant after newHub.
 	*engine
-	messageRate rateLimit
-	userRate    rateLimit
-	addressRate rateLimit
+	messageRate limiter.Rate
+	userRate    limiter.Rate
+	addressRate limiter.Rate
 	complaint   rate.Sometimes // of what tokens and the application ask for in vain
 
 	// Constant after newHub: the chat backend.
@@ -55,17 +58,17 @@ type hub struct {
 
 	usersMu      sync.Mutex // a leaf
 	users        map[string]*user
-	spentByUsers spent[string]
+	spentByUsers limiter.Parked[string]
 	words        words
 
 	addressesMu      sync.Mutex // a leaf
 	addresses        map[netip.Addr]*address
-	spentByAddresses spent[netip.Addr]
+	spentByAddresses limiter.Parked[netip.Addr]
 
-	heldCommands budget // bytes of commands that wait for work off the loop
+	heldCommands limiter.Budget // bytes of commands that wait for work off the loop
 
-	replyRate rateLimit // bytes of replies whose size the command does not bound, for one connection
-	owed      budget    // bytes of long replies that are being made, or not read
+	replyRate limiter.Rate   // bytes of replies whose size the command does not bound, for one connection
+	owed      limiter.Budget // bytes of long replies that are being made, or not read
 	questions *questions
 
 	answers   *workers // long answers in the making
@@ -73,14 +76,14 @@ type hub struct {
 	hooks     *hooks   // nil for none; set by New, constant from then on
 }
 
-func newHub(cfg Config, log *slog.Logger, m *metrics, tokens *token.Verifier, shards int) *hub {
+func newHub(cfg Config, log *slog.Logger, m *metrics.Metrics, tokens *token.Verifier, shards int) *hub {
 	h := &hub{
 		engine: newEngine(engineConfig{
 			shards: shards, maxConnections: cfg.MaxConnections, maxMessage: cfg.MaxMessage, frames: cfg.Rate * framesPerMessage,
 			rateBytes: cfg.RateBytes, maxUnsent: cfg.MaxUnsent, maxRetained: cfg.MaxRetained,
 		}, log, m),
-		messageRate: perSecond(cfg.Rate),
-		complaint:   everySecond(),
+		messageRate: limiter.PerSecond(cfg.Rate),
+		complaint:   logqueue.EverySecond(),
 
 		patterns:        cfg.Rooms,
 		anyRoom:         otherRoom(cfg.OtherRooms),
@@ -91,8 +94,8 @@ func newHub(cfg Config, log *slog.Logger, m *metrics, tokens *token.Verifier, sh
 		maxRooms:        cfg.MaxRooms,
 		maxOfUser:       cfg.MaxConnectionsUser,
 		maxOfAddress:    cfg.MaxConnectionsAddress,
-		userRate:        perSecond(cfg.RateUser),
-		addressRate:     perSecond(cfg.RateAddress),
+		userRate:        limiter.PerSecond(cfg.RateUser),
+		addressRate:     limiter.PerSecond(cfg.RateAddress),
 		countsAddresses: cfg.MaxConnectionsAddress > 0 || cfg.RateAddress > 0 || len(cfg.TrustedProxies) > 0,
 		pingInterval:    cfg.PingInterval,
 		clientPrefix:    randomWord(8),
@@ -106,9 +109,9 @@ func newHub(cfg Config, log *slog.Logger, m *metrics, tokens *token.Verifier, sh
 		answers:   newWorkers(shards, maxAnswers, answerPatience),
 		verifiers: newWorkers(max(1, shards/2), maxVerifying, answerPatience),
 
-		heldCommands: budget{most: int64(max(maxHeld, messagesInAll*cfg.MaxMessage)), share: 4},
-		replyRate:    perSecond(repliesFactor * cfg.MaxUnsent),
-		owed:         budget{most: maxOwed, share: 2},
+		heldCommands: limiter.Budget{Most: int64(max(maxHeld, messagesInAll*cfg.MaxMessage)), Share: 4},
+		replyRate:    limiter.PerSecond(repliesFactor * cfg.MaxUnsent),
+		owed:         limiter.Budget{Most: maxOwed, Share: 2},
 	}
 	h.rooms = newRooms(h)
 	h.archive.evictedFrom = h.tidyLocked

@@ -9,6 +9,7 @@ import (
 	"github.com/centrifugal/protocol"
 	"github.com/centrifugal/protocol/cfjson"
 
+	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/token"
 	"github.com/throng-chat/throng/server/webhook"
 	"github.com/throng-chat/throng/server/wheel"
@@ -84,7 +85,7 @@ func (s *session) refuseToken(id uint32, err error, expired *protocol.Error) {
 // complainOfToken logs why a token was refused: its client learns no more than that it was.
 func (s *session) complainOfToken(err error) {
 	s.hub.complaint.Do(func() {
-		s.hub.log.Warn("token refused; more may be refused without a log line", "conn", s.conn.id, "error", clip(err.Error()))
+		s.hub.log.Warn("token refused; more may be refused without a log line", "conn", s.conn.id, "error", logqueue.Clip(err.Error()))
 	})
 }
 
@@ -242,7 +243,7 @@ func (s *session) refreshBy(id uint32, claims token.Claims) {
 	}})
 	for i := range enter {
 		if e := s.subscribeByServer(s.entryOf(&enter[i], nil)); e != nil {
-			s.hub.log.Debug("room of a new token not entered", "conn", s.conn.id, "room", clip(enter[i].room), "error", errorOf(e).Message)
+			s.hub.log.Debug("room of a new token not entered", "conn", s.conn.id, "room", logqueue.Clip(enter[i].room), "error", errorOf(e).Message)
 		}
 	}
 	s.schedule()

@@ -1,6 +1,10 @@
 package server
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/throng-chat/throng/server/limiter"
+)
 
 // joinRequest asks for a place in a room, and says what came of it.
 type joinRequest struct {
@@ -12,10 +16,10 @@ type joinRequest struct {
 	deltaFormat format // in place of format, where the client wants deltas and the room's options allow them; 0 where it wants none
 	positioned  bool
 	recoverable bool
-	recovers    bool     // since is where the client was
-	since       position // the epoch may be empty, for whichever it is now
-	mustRecover bool     // it is rejected rather than let in having missed something
-	recovery    *meter   // bytes of what the client was told that it had missed
+	recovers    bool           // since is where the client was
+	since       position       // the epoch may be empty, for whichever it is now
+	mustRecover bool           // it is rejected rather than let in having missed something
+	recovery    *limiter.Meter // bytes of what the client was told that it had missed
 
 	// What came of it. Constant once it is posted, but for missed, which is the shard's then.
 	err       *rejection
@@ -60,7 +64,7 @@ func (h *hub) joinRooms(c *conn, requests []*joinRequest, reply lateFrame, alway
 		if q.err != nil {
 			continue
 		}
-		h.metrics.subscriptions.Inc()
+		h.metrics.Subscriptions.Inc()
 		wake |= c.shard.push(job{do: joinTopic, member: &q.place.member, whole: q.whole && q.withDelta})
 		if r := q.place.room; r.options.JoinLeave {
 			wake |= h.announceLocked(r, q.place.info, true)
@@ -115,19 +119,19 @@ const maxRecovered = 1000
 // also where it comes back to so many rooms that it would be closed for not having read all of that yet.
 func (h *hub) recoverLocked(r *room, q *joinRequest) {
 	missed, bytes, ok := r.history.missed(q.since, maxRecovered, h.maxUnsent/2)
-	if ok && bytes > 0 && !perSecond(h.maxUnsent/2).allow(q.recovery, h.clock.now(), bytes) {
+	if ok && bytes > 0 && !limiter.PerSecond(h.maxUnsent/2).Allow(q.recovery, h.clock.now(), bytes) {
 		missed, ok = nil, false
 	}
 	q.recovered = ok
 	switch {
 	case ok:
 		q.missed, q.at.offset = missed, q.since.offset
-		h.metrics.recovered.Inc()
+		h.metrics.Recovered.Inc()
 	case q.mustRecover:
 		q.err = rejectUnrecoverable
-		h.metrics.unrecovered.Inc()
+		h.metrics.Unrecovered.Inc()
 	default:
-		h.metrics.unrecovered.Inc()
+		h.metrics.Unrecovered.Inc()
 	}
 }
 

@@ -1,6 +1,10 @@
 package server
 
-import "container/list"
+import (
+	"container/list"
+
+	"github.com/throng-chat/throng/server/limiter"
+)
 
 // Join and leave events: a member is no publisher, so the limits of publications do not hold for them. Each room has a rate of its own:
 // the first events go out at once, beyond the rate they wait, and what cancels out while it waits is not sent at all. Where too
@@ -15,7 +19,7 @@ const (
 
 // joinLeave is what a room's members are not yet sent of joins and leaves. Guarded by stripe.mu of the room.
 type joinLeave struct {
-	meter    meter
+	meter    limiter.Meter
 	pending  list.List // of *presenceEvent, the oldest first; one of each client at most
 	byClient map[string]*list.Element
 	filed    bool // in stripe.unannounced
@@ -31,7 +35,7 @@ func (e *presenceEvent) size() int { return e.info.size() + messageOverhead }
 
 // units are what an event takes of the rate: no more than the burst, so that each can be sent at some time.
 func (e *presenceEvent) units() int {
-	return min(1+e.size()/joinLeaveUnit, joinLeaveRate*burstSeconds)
+	return min(1+e.size()/joinLeaveUnit, joinLeaveRate*limiter.BurstSeconds)
 }
 
 // announceLocked sends the members of a room a join or a leave, now or later. The room's lock is held.
@@ -54,7 +58,7 @@ func (h *hub) announceLocked(r *room, info *clientInfo, joined bool) (wake uint6
 		return wake | h.sendEventLocked(r, event)
 	}
 	if r.events.pending.Len() >= maxPendingEvents || int(h.pendingBytes.Load())+event.size() > maxPendingBytes {
-		h.metrics.joinLeaveDropped.Inc()
+		h.metrics.JoinLeaveDropped.Inc()
 		return wake
 	}
 	h.pendingBytes.Add(int64(event.size()))
@@ -75,12 +79,12 @@ func (h *hub) foldLocked(r *room, event *presenceEvent) (folded bool) {
 	}
 	before := at.Value.(*presenceEvent)
 	h.unqueueLocked(r, at)
-	h.metrics.joinLeaveFolded.Inc()
+	h.metrics.JoinLeaveFolded.Inc()
 	event.told = before.told
 	if event.joined && (event.told == nil || !sameInfo(event.told, event.info)) || !event.joined && event.told != nil {
 		return false
 	}
-	h.metrics.joinLeaveFolded.Inc()
+	h.metrics.JoinLeaveFolded.Inc()
 	return true
 }
 
@@ -92,7 +96,7 @@ func (h *hub) unqueueLocked(r *room, at *list.Element) {
 
 // maySendLocked holds the events of a room to their rate, and to the room's backlog. The room's lock is held.
 func (h *hub) maySendLocked(r *room, event *presenceEvent) bool {
-	return !r.congested() && perSecond(joinLeaveRate).allow(&r.events.meter, h.clock.now(), event.units())
+	return !r.congested() && limiter.PerSecond(joinLeaveRate).Allow(&r.events.meter, h.clock.now(), event.units())
 }
 
 // sendPendingLocked sends what waits, as far as the rate allows. The room's lock is held.
@@ -115,7 +119,7 @@ func (h *hub) sendEventLocked(r *room, event *presenceEvent) (wake uint64) {
 	} else {
 		m.leave = event.info
 	}
-	h.metrics.joinLeaveSent.Inc()
+	h.metrics.JoinLeaveSent.Inc()
 	return r.postLocked(m)
 }
 

@@ -14,6 +14,9 @@ import (
 
 	"github.com/centrifugal/protocol"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/throng-chat/throng/server/limiter"
+	"github.com/throng-chat/throng/server/metrics"
 )
 
 // lobby is a hub with one room that tells who comes and goes, and a watcher in it. It has no sockets, and its time is the test's.
@@ -29,7 +32,7 @@ func newLobby(t *testing.T) *lobby {
 	o.JoinLeave = true
 	cfg := DefaultConfig()
 	cfg.Rooms = []RoomOptions{o}
-	h := newHub(cfg, slog.New(slog.DiscardHandler), newMetrics(closeLabels()), nil, 1)
+	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(closeLabels()), nil, 1)
 	h.heartbeat = newHeartbeat(h.engine, cfg.PingInterval, cfg.PingTimeout)
 	l := &lobby{hub: h, t: t, seen: map[string]*clientInfo{}}
 	l.join(l.guest("watcher", nil))
@@ -97,7 +100,7 @@ func (l *lobby) hear() {
 // The first events of a quiet room are sent at once, the others as the rate allows, in order.
 func TestJoinsAndLeavesHaveARate(t *testing.T) {
 	l := newLobby(t)
-	const burst, guests = joinLeaveRate * burstSeconds, 500
+	const burst, guests = joinLeaveRate * limiter.BurstSeconds, 500
 	began := l.clock.now()
 	mostSent := func() int { return mostEvents(l.clock.now() - began) }
 	for i := range guests {
@@ -129,7 +132,7 @@ func TestJoinsAndLeavesHaveARate(t *testing.T) {
 
 // mostEvents is how many events a room's members may be sent in a time, as clocks count it.
 func mostEvents(d time.Duration) int {
-	return joinLeaveRate*burstSeconds + int(d*joinLeaveRate/time.Second) + 1
+	return joinLeaveRate*limiter.BurstSeconds + int(d*joinLeaveRate/time.Second) + 1
 }
 
 // Whoever comes and goes while its events wait is not told of.
@@ -153,7 +156,7 @@ func TestComingAndGoingCancelsOut(t *testing.T) {
 			t.Fatalf("got %d events pending, want no more than the %d", got, sent+pending)
 		}
 	}
-	if got := testutil.ToFloat64(l.metrics.joinLeaveFolded); got < 1000 {
+	if got := testutil.ToFloat64(l.metrics.JoinLeaveFolded); got < 1000 {
 		t.Errorf("got %v events folded", got)
 	}
 }
@@ -198,7 +201,7 @@ func TestFoldedJoinsAndLeavesEndInTheTruth(t *testing.T) {
 			}
 		}
 	}
-	if testutil.ToFloat64(l.metrics.joinLeaveFolded) == 0 || testutil.ToFloat64(l.metrics.joinLeaveDropped) != 0 {
+	if testutil.ToFloat64(l.metrics.JoinLeaveFolded) == 0 || testutil.ToFloat64(l.metrics.JoinLeaveDropped) != 0 {
 		t.Error("want some events folded, and none dropped")
 	}
 }
@@ -218,7 +221,7 @@ func TestPendingJoinsAndLeavesAreBounded(t *testing.T) {
 			if pending == 0 || pending > maxPendingEvents || l.pendingBytes.Load() > maxPendingBytes {
 				t.Errorf("got %d events of %d bytes pending", pending, l.pendingBytes.Load())
 			}
-			if got := l.sent + pending + int(testutil.ToFloat64(l.metrics.joinLeaveDropped)); got != guests {
+			if got := l.sent + pending + int(testutil.ToFloat64(l.metrics.JoinLeaveDropped)); got != guests {
 				t.Errorf("got %d sent, pending or dropped, want %d", got, guests)
 			}
 			if got := l.presenceStats("x").clients; got != guests+1 {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -219,22 +220,22 @@ func TestComingBackGivesNobodyAnotherBurst(t *testing.T) {
 }
 
 func TestWhoHasSpentNothingIsForgotten(t *testing.T) {
-	var s spent[int]
+	var s limiter.Parked[int]
 	for who := range 1000 {
 		now := time.Duration(who) * 100 * time.Millisecond
-		s.goes(who, meter(now+time.Second), now)
-		if got := len(s.meters); got > 41 {
+		s.Park(who, limiter.Meter(now+time.Second), now)
+		if got := len(s.Meters); got > 41 {
 			t.Fatalf("got %d remembered, want those of the last four seconds", got)
 		}
 	}
-	if got := s.comes(999); got != meter(99_900*time.Millisecond+time.Second) {
+	if got := s.Resume(999); got != limiter.Meter(99_900*time.Millisecond+time.Second) {
 		t.Errorf("got %v, want what it had spent", got)
 	}
-	if got := s.comes(999); got != 0 {
+	if got := s.Resume(999); got != 0 {
 		t.Errorf("a second time: got %v, want nothing", got)
 	}
-	s.goes(1, meter(time.Second), time.Minute)
-	if got := s.comes(1); got != 0 {
+	s.Park(1, limiter.Meter(time.Second), time.Minute)
+	if got := s.Resume(1); got != 0 {
 		t.Errorf("got %v of who had spent nothing, want nothing", got)
 	}
 }

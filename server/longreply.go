@@ -11,6 +11,7 @@ import (
 	"github.com/centrifugal/protocol"
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/wheel"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -60,14 +61,14 @@ func (q *longQuestion) since() *position {
 type longReply struct {
 	body    []byte
 	err     *protocol.Error
-	owed    *budget
+	owed    *limiter.Budget
 	readers atomic.Int32 // who have not been sent all of it
 }
 
 // sent counts out one of the readers. Any goroutine may call it.
 func (r *longReply) sent() {
 	if r.readers.Add(-1) == 0 {
-		r.owed.release(cap(r.body))
+		r.owed.Release(cap(r.body))
 	}
 }
 
@@ -98,13 +99,13 @@ const (
 // questions are those whose answers are not being made yet. Any goroutine may use it.
 type questions struct {
 	workers *workers
-	owed    *budget // what the bodies of answers count against
+	owed    *limiter.Budget // what the bodies of answers count against
 
 	mu      sync.Mutex // a leaf, not held over any work
 	waiting map[longQuestion][]func(*longReply)
 }
 
-func newQuestions(w *workers, owed *budget) *questions {
+func newQuestions(w *workers, owed *limiter.Budget) *questions {
 	return &questions{workers: w, owed: owed, waiting: map[longQuestion][]func(*longReply){}}
 }
 
@@ -151,14 +152,14 @@ func (q *questions) take(what longQuestion) []func(*longReply) {
 }
 
 // overdrawn says whether the session has to wait before it is given more replies of unbounded size.
-func (s *session) overdrawn() bool { return s.hub.replyRate.overdrawn(s.drawn, s.hub.clock.now()) }
+func (s *session) overdrawn() bool { return s.hub.replyRate.Overdrawn(s.drawn, s.hub.clock.now()) }
 
 // draw counts bytes of replies of unbounded size; fewer than 0 give back what was estimated too high.
-func (s *session) draw(n int) { s.hub.replyRate.charge(&s.drawn, s.hub.clock.now(), n) }
+func (s *session) draw(n int) { s.hub.replyRate.Charge(&s.drawn, s.hub.clock.now(), n) }
 
 // light is how many bytes of replies of unbounded size the poller may make for the session now.
 func (s *session) light() int {
-	return max(lightReply-s.hub.replyRate.lately(s.drawn, s.hub.clock.now()), 0)
+	return max(lightReply-s.hub.replyRate.Lately(s.drawn, s.hub.clock.now()), 0)
 }
 
 // askLong has a question answered by a worker. estimate is about how many bytes the answer will have. The session waits until the
@@ -198,11 +199,11 @@ func (s *session) askLong(id uint32, q longQuestion, estimate int) {
 func (h *hub) answer(q longQuestion) (body []byte, e *protocol.Error) {
 	runtime.Gosched() // a worker goes from one answer to the next: others may wait for the core
 	estimate := h.estimate(q)
-	if !h.owed.reserve(estimate) {
+	if !h.owed.Reserve(estimate) {
 		return nil, errTooManyRequests
 	}
 	made := 0
-	defer func() { h.owed.release(estimate - made) }()
+	defer func() { h.owed.Release(estimate - made) }()
 	switch q.about {
 	case presenceOf:
 		body = encodePresence(make([]byte, 0, estimate), q.json, h.present(q.room))
@@ -212,8 +213,8 @@ func (h *hub) answer(q longQuestion) (body []byte, e *protocol.Error) {
 		}
 	}
 	made = cap(body)
-	h.metrics.longReplies.Inc()
-	h.metrics.longReplyBytes.Add(float64(len(body)))
+	h.metrics.LongReplies.Inc()
+	h.metrics.LongReplyBytes.Add(float64(len(body)))
 	return body, nil
 }
 
@@ -233,7 +234,7 @@ func (h *hub) estimate(q longQuestion) int {
 // relieveOwed makes room where long replies take more than half of what they may: the readers that are furthest behind are closed, on
 // each shard. All have had owedGrace. Called on the heartbeat.
 func (h *hub) relieveOwed(now wheel.Tick) {
-	tooMuch := func() bool { return h.owed.used.Load() > h.owed.most/2 }
+	tooMuch := func() bool { return h.owed.Used.Load() > h.owed.Most/2 }
 	if !tooMuch() {
 		return
 	}

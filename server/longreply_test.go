@@ -14,6 +14,7 @@ import (
 	"github.com/centrifugal/protocol"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/wheel"
 	"github.com/throng-chat/throng/server/ws"
@@ -48,7 +49,7 @@ func talkInto(s *Server, room string, publications, bytes int) {
 
 // allowReplies gives each connection so many bytes of long replies, and no more.
 func allowReplies(s *Server, bytes int) {
-	change(s, func() { s.hub.replyRate = rateLimit{every: time.Hour / time.Duration(bytes), burst: time.Hour} })
+	change(s, func() { s.hub.replyRate = limiter.Rate{Every: time.Hour / time.Duration(bytes), Burst: time.Hour} })
 }
 
 // narrow makes the sockets of a user's connection hold little.
@@ -120,7 +121,7 @@ func TestAFrameOfLongQuestionsIsHeldToABudget(t *testing.T) {
 			if refused != maxStrikes {
 				t.Errorf("got %d refused, want %d", refused, maxStrikes)
 			}
-			made := int(testutil.ToFloat64(s.metrics.longReplyBytes))
+			made := int(testutil.ToFloat64(s.metrics.LongReplyBytes))
 			if made < budget || made > budget+s.cfg.MaxUnsent {
 				t.Errorf("got %d answers of %d bytes, want %d bytes, and no more than one answer beyond", answered, made, budget)
 			}
@@ -141,7 +142,7 @@ func TestAFrameOfLongQuestionsMakesNothingForWhoDoesNotRead(t *testing.T) {
 			c.say("%s", repeated(command, 190))
 			eventually(t, "it to be cut off", func() bool { return session.conn.closing() })
 			const kernel = 256 << 10 // what its sockets took, and more
-			if made := int(testutil.ToFloat64(s.metrics.longReplyBytes)); made > 2*s.cfg.MaxUnsent+kernel {
+			if made := int(testutil.ToFloat64(s.metrics.LongReplyBytes)); made > 2*s.cfg.MaxUnsent+kernel {
 				t.Errorf("got %d bytes made, want no more than may wait", made)
 			}
 			if got := owed(s); got > 2*s.cfg.MaxUnsent {
@@ -158,7 +159,7 @@ func TestLongRepliesAreWrittenAFewARound(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	shard := newShard(s.hub.engine, 0) // of the test's own
-	r := &longReply{body: make([]byte, bytesARound/2), owed: &budget{}}
+	r := &longReply{body: make([]byte, bytesARound/2), owed: &limiter.Budget{}}
 	const clients = 10
 	r.readers.Store(clients)
 	for range clients {
@@ -254,7 +255,7 @@ func TestWhatManyAskAtOnceIsMadeOnce(t *testing.T) {
 	if line := c.line(); !strings.HasPrefix(line, `{"id":9,"history":{"publications":[`) {
 		t.Errorf("got %.80s, want the history", line)
 	}
-	if got := testutil.ToFloat64(s.metrics.longReplies); got != 2 {
+	if got := testutil.ToFloat64(s.metrics.LongReplies); got != 2 {
 		t.Errorf("got %v answers made, want 2", got)
 	}
 	eventually(t, "nothing to be owed", func() bool { return owed(s) == 0 })
@@ -319,7 +320,7 @@ func TestTheSlowestReaderMakesRoomFirst(t *testing.T) {
 		}
 		r := &longReply{body: make([]byte, each), owed: &crew.hub.owed}
 		r.readers.Store(1)
-		crew.hub.owed.used.Add(each)
+		crew.hub.owed.Used.Add(each)
 		c := &conn{nc: nc, shard: shard, out: &outbox{}}
 		s := &session{conn: c}
 		c.handler = s
@@ -339,14 +340,14 @@ func TestTheSlowestReaderMakesRoomFirst(t *testing.T) {
 	if !slow.closing() || faster.closing() || fresh.closing() {
 		t.Errorf("closed: slow %v, faster %v, fresh %v; want the slow one", slow.closing(), faster.closing(), fresh.closing())
 	}
-	if got := crew.hub.owed.used.Load(); got != 2*each || slow.handler.(*session).unreadReplies.Load() != 0 {
+	if got := crew.hub.owed.Used.Load(); got != 2*each || slow.handler.(*session).unreadReplies.Load() != 0 {
 		t.Errorf("got %d bytes owed, want %d", got, 2*each)
 	}
 }
 
 // A ping that is put in front of what waits does not cut a long reply in two.
 func TestAPingDoesNotCutALongReply(t *testing.T) {
-	r := &longReply{owed: &budget{}}
+	r := &longReply{owed: &limiter.Budget{}}
 	r.readers.Store(1)
 	d := &debt{reply: readBulk{r}, written: true}
 	for sent, want := range []string{"head body ping more", "ead body ping more"} {
@@ -478,37 +479,37 @@ func TestAPageOfHistoryIsBoundedByWhatIsTold(t *testing.T) {
 }
 
 func TestABudgetKeepsRoomForSmallReservations(t *testing.T) {
-	b := budget{most: 1000, share: 4}
+	b := limiter.Budget{Most: 1000, Share: 4}
 	large := 0
-	for b.reserve(100) {
+	for b.Reserve(100) {
 		large++
 	}
 	if large != 7 { // 300 are free: a quarter is less than 100
 		t.Errorf("got %d large reservations, want 7", large)
 	}
-	if !b.fits(10) || !b.reserve(10) || b.reserve(0x7FFFFFFF) {
+	if !b.Fits(10) || !b.Reserve(10) || b.Reserve(0x7FFFFFFF) {
 		t.Error("a small reservation is refused, or a huge one is not")
 	}
-	b.release(710)
-	if got := b.used.Load(); got != 0 {
+	b.Release(710)
+	if got := b.Used.Load(); got != 0 {
 		t.Errorf("got %d in use, want none", got)
 	}
 }
 
 func TestAnOverdrawnRate(t *testing.T) {
-	r := perSecond(1000)
-	var m meter
+	r := limiter.PerSecond(1000)
+	var m limiter.Meter
 	now := time.Hour
-	r.charge(&m, now, 1999)
-	if r.overdrawn(m, now) || r.lately(m, now) != 1999 {
-		t.Errorf("overdrawn before its time, or %d lately", r.lately(m, now))
+	r.Charge(&m, now, 1999)
+	if r.Overdrawn(m, now) || r.Lately(m, now) != 1999 {
+		t.Errorf("overdrawn before its time, or %d lately", r.Lately(m, now))
 	}
-	r.charge(&m, now, 2001)
-	if !r.overdrawn(m, now) || !r.overdrawn(m, now+2*time.Second) || r.overdrawn(m, now+2*time.Second+1) {
+	r.Charge(&m, now, 2001)
+	if !r.Overdrawn(m, now) || !r.Overdrawn(m, now+2*time.Second) || r.Overdrawn(m, now+2*time.Second+1) {
 		t.Error("want it overdrawn for two seconds")
 	}
-	r.charge(&m, now, -4000)
-	if r.lately(m, now) != 0 || (rateLimit{}).overdrawn(m, 0) || (rateLimit{}).lately(m, 0) != 0 {
+	r.Charge(&m, now, -4000)
+	if r.Lately(m, now) != 0 || (limiter.Rate{}).Overdrawn(m, 0) || (limiter.Rate{}).Lately(m, 0) != 0 {
 		t.Error("want nothing counted, and no rate to have no limit")
 	}
 }

@@ -12,6 +12,8 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/throng-chat/throng/server/logqueue"
+	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/netpoll"
 )
 
@@ -24,7 +26,7 @@ const (
 // and hands the bytes to their conns; nothing that runs on it may block.
 type loop struct {
 	log     *slog.Logger
-	metrics *metrics
+	metrics *metrics.Metrics
 	clock   *clock
 	sockets *netpoll.Loop
 	pollers []*poller
@@ -40,7 +42,7 @@ func newLoop(pollers int, openFiles int, e *engine) (*loop, error) {
 		log:     e.log,
 		metrics: e.metrics,
 		clock:   e.clock,
-		panics:  everySecond(),
+		panics:  logqueue.EverySecond(),
 	}
 	for i := range pollers {
 		l.pollers = append(l.pollers, &poller{loop: l, number: i})
@@ -86,7 +88,7 @@ func (l *loop) read(c *conn) { l.contain(c, func() { l.readFrom(c) }) }
 func (l *loop) contain(c *conn, f func()) {
 	defer func() {
 		if e := recover(); e != nil {
-			l.metrics.panics.Inc()
+			l.metrics.Panics.Inc()
 			l.panics.Do(func() {
 				l.log.Error("panic on the loop", "error", e, "stack", string(debug.Stack()))
 			})
@@ -222,7 +224,7 @@ func (p *poller) later(c *conn) {
 		p.waiting = append(p.waiting, c)
 	}
 	if a := c.handler.publishesTo(); a != nil && a.congested() {
-		p.loop.metrics.pauses.Inc()
+		p.loop.metrics.Pauses.Inc()
 		a.paused.Store(true)
 		// It may have caught up before it saw that somebody waits.
 		if a.congested() {
@@ -241,7 +243,7 @@ func (p *poller) wake() {
 // onWake is called on the poller.
 func (p *poller) onWake() {
 	if at := p.probed.Swap(0); at != 0 {
-		p.loop.metrics.loopLag.Observe(time.Since(time.Unix(0, at)).Seconds())
+		p.loop.metrics.LoopLag.Observe(time.Since(time.Unix(0, at)).Seconds())
 	}
 	p.runPosted()
 	if p.paceDue.Swap(false) {

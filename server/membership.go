@@ -28,7 +28,7 @@ func (h *hub) leaveLocked(m *membership) (wake uint64) {
 	r := m.room
 	r.members--
 	m.topic.members--
-	h.metrics.subscriptions.Dec()
+	h.metrics.Subscriptions.Dec()
 	if r.options.Presence {
 		r.present.remove(m)
 	}

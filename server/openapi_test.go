@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/throng-chat/throng/server/metrics"
 )
 
 // openAPISchemas compiles the schemas of openapi.json. There what is not described may be; here it may not, so that a test
@@ -170,7 +172,7 @@ func FuzzTheAPI(f *testing.F) {
 	f.Add("moderation", `{}`)
 	cfg := DefaultConfig()
 	cfg.API.Key, cfg.Rooms, cfg.HistoryBytes = "0123456789abcdef", []RoomOptions{roomWithHistory("h:*")}, 1<<20
-	a := newAPI(newHub(cfg, slog.New(slog.DiscardHandler), newMetrics(closeLabels()), nil, 1), apiConfig{key: cfg.API.Key, maxMessage: cfg.MaxMessage})
+	a := newAPI(newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(closeLabels()), nil, 1), apiConfig{key: cfg.API.Key, maxMessage: cfg.MaxMessage})
 	a.patience = time.Millisecond // nobody serves the loop
 	f.Fuzz(func(t *testing.T, name, params string) {
 		if a.methods[name] == nil || !json.Valid([]byte(params)) {

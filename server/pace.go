@@ -1,6 +1,10 @@
 package server
 
-import "time"
+import (
+	"time"
+
+	"github.com/throng-chat/throng/server/limiter"
+)
 
 // How the bytes of a connection are held to a rate. A rate of messages alone lets one publisher of large messages fill the sockets of
 // everybody in its room. Beyond a burst throng reads from the connection only as fast as the rate allows: TCP makes it wait. A
@@ -16,9 +20,9 @@ const (
 )
 
 // spend counts n bytes.
-func (r byteRate) spend(m *meter, now time.Duration, n int) {
+func (r byteRate) spend(m *limiter.Meter, now time.Duration, n int) {
 	if r > 0 {
-		*m = meter(max(time.Duration(*m), now) + time.Duration(n)*time.Second/time.Duration(r))
+		*m = limiter.Meter(max(time.Duration(*m), now) + time.Duration(n)*time.Second/time.Duration(r))
 	}
 }
 
@@ -54,7 +58,7 @@ func (p *poller) pace(c *conn) {
 		c.waiting = true
 		p.pacing = append(p.pacing, c)
 		p.paced.Store(true)
-		p.loop.metrics.paced.Inc()
+		p.loop.metrics.Paced.Inc()
 	}
 }
 

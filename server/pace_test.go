@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -65,7 +66,7 @@ func TestATalkerIsReadAtItsRate(t *testing.T) {
 // However long a connection rests, it has no more than its burst.
 func TestRestingSavesNoBytes(t *testing.T) {
 	const rate = byteRate(1000)
-	var m meter
+	var m limiter.Meter
 	for _, step := range []struct {
 		at    time.Duration
 		bytes int
@@ -205,7 +206,7 @@ func TestAFloodOfPublicationsIsRefused(t *testing.T) {
 	of := onlySession(s)
 	eventually(t, "its rate to allow more again", func() bool {
 		quiet := make(chan bool)
-		of.poller.post(func() { quiet <- of.conn.bytes < meter(s.hub.clock.now()+burstOfBytes-regained*5/4) })
+		of.poller.post(func() { quiet <- of.conn.bytes < limiter.Meter(s.hub.clock.now()+burstOfBytes-regained*5/4) })
 		return <-quiet
 	})
 	c.say(`{"id":5,"publish":{"channel":"lobby","data":"quiet"}}`)

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -16,8 +17,8 @@ type plain struct {
 	place  member
 
 	// Owned by the poller.
-	messages meter
-	inRoom   meter // messages
+	messages limiter.Meter
+	inRoom   limiter.Meter // messages
 }
 
 func (p *plain) hub() *hub { return p.room().stripe.hub }
@@ -27,7 +28,7 @@ func (p *plain) room() *room { return p.place.topic.audience.owner.(*room) }
 func (p *plain) onOpen() {}
 
 func (p *plain) onMessage(op ws.Opcode, b []byte, now time.Duration) {
-	if !p.hub().messageRate.allow(&p.messages, now, 1) {
+	if !p.hub().messageRate.Allow(&p.messages, now, 1) {
 		p.refuseFlood("too many messages")
 		return
 	}
@@ -43,7 +44,7 @@ func (p *plain) speak(op ws.Opcode, b []byte, now time.Duration) {
 		p.close(closedForbidden, ws.ClosePolicy, "who does not sign in may only listen here")
 	case e != nil:
 		p.close(closedTooBig, ws.CloseTooBig, "message too big for this room")
-	case !perSecond(r.options.Rate).allow(&p.inRoom, now, 1):
+	case !limiter.PerSecond(r.options.Rate).Allow(&p.inRoom, now, 1):
 		p.refuseFlood("too many messages for this room")
 	case !p.mayInSlowMode(r.name):
 		p.refuseFlood("too many messages for this room, which is in slow mode")

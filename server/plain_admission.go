@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/throng-chat/throng/server/metrics"
 )
 
 // askPlain asks the application whether a plain client may connect and enter a room, or returns why it is refused. It blocks as long as
@@ -33,14 +35,14 @@ func (e *edge) askPlain(w http.ResponseWriter, r *http.Request, room string) *re
 func refusedByApplication(err error) *refusal {
 	switch denied := plainDenied(""); {
 	case errors.As(err, &denied):
-		return &refusal{handshakeForbidden, http.StatusForbidden, denied.Error()}
+		return &refusal{metrics.HandshakeForbidden, http.StatusForbidden, denied.Error()}
 	case errors.Is(err, errPlainCrowded):
-		return &refusal{handshakeFull, http.StatusServiceUnavailable, err.Error() + ": come back later"}
+		return &refusal{metrics.HandshakeFull, http.StatusServiceUnavailable, err.Error() + ": come back later"}
 	}
-	return &refusal{handshakeFailed, http.StatusServiceUnavailable, fmt.Sprintf("the application did not answer (%v): come back later", err)}
+	return &refusal{metrics.HandshakeFailed, http.StatusServiceUnavailable, fmt.Sprintf("the application did not answer (%v): come back later", err)}
 }
 
 // stopping is the answer to a handshake during the drain.
 func stopping() *refusal {
-	return &refusal{handshakeDraining, http.StatusServiceUnavailable, "the server is stopping: come back in a moment"}
+	return &refusal{metrics.HandshakeDraining, http.StatusServiceUnavailable, "the server is stopping: come back in a moment"}
 }

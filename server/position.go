@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/throng-chat/throng/server/recent"
 	"github.com/throng-chat/throng/server/wheel"
 )
 
@@ -25,7 +26,7 @@ type positions struct {
 	seed maphash.Seed
 
 	mu    sync.Mutex // a leaf
-	kept  recent[keptPosition]
+	kept  recent.Table[keptPosition]
 	lives lives
 	lost  uint64 // how many were dropped, for want of room or after their time
 }
@@ -37,7 +38,7 @@ type keptPosition struct {
 }
 
 func newPositions() *positions {
-	return &positions{seed: maphash.MakeSeed(), kept: recent[keptPosition]{most: maxPositions}}
+	return &positions{seed: maphash.MakeSeed(), kept: recent.Table[keptPosition]{Most: maxPositions}}
 }
 
 func (p *positions) keyOf(room string) uint64 { return maphash.String(p.seed, room) }
@@ -52,7 +53,7 @@ func (p *positions) of(room string) position {
 
 // find is the position of a room by its key. p.mu is held.
 func (p *positions) find(key uint64) position {
-	if k := p.kept.get(key); k != nil {
+	if k := p.kept.Get(key); k != nil {
 		return position{k.top, epochText(k.epoch)}
 	}
 	return position{0, epochText(maphash.Comparable(p.seed, [2]uint64{key, uint64(p.lives.of(key))}))}
@@ -64,7 +65,7 @@ func (p *positions) take(room string) position {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	at := p.find(key)
-	p.kept.remove(key)
+	p.kept.Remove(key)
 	return at
 }
 
@@ -76,7 +77,7 @@ func (p *positions) keep(room string, at position, now wheel.Tick) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if dropped, full := p.kept.put(p.keyOf(room), keptPosition{epoch, at.offset, now}); full {
+	if dropped, full := p.kept.Put(p.keyOf(room), keptPosition{epoch, at.offset, now}); full {
 		p.lose(dropped)
 	}
 }
@@ -86,10 +87,10 @@ func (p *positions) expire(now wheel.Tick) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for range expiredAtOnce {
-		if oldest := p.kept.first(); oldest == nil || now < oldest.at+inTicks(positionLasts) {
+		if oldest := p.kept.First(); oldest == nil || now < oldest.at+inTicks(positionLasts) {
 			return
 		}
-		p.lose(p.kept.removeOldest())
+		p.lose(p.kept.RemoveOldest())
 	}
 }
 
@@ -97,7 +98,7 @@ func (p *positions) expire(now wheel.Tick) {
 func (p *positions) counts() (kept int, lost uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.kept.count, p.lost
+	return p.kept.Count, p.lost
 }
 
 // lose ends a life of a room: the next one has another epoch. p.mu is held.

@@ -6,7 +6,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
+	"github.com/throng-chat/throng/server/metrics"
+	"github.com/throng-chat/throng/server/recent"
 	"github.com/throng-chat/throng/server/wheel"
 )
 
@@ -16,8 +19,8 @@ func newPositionHub(positions int) *hub {
 	o.HistoryTTL = time.Second
 	cfg := DefaultConfig()
 	cfg.Rooms = []RoomOptions{o}
-	h := newHub(cfg, slog.New(slog.DiscardHandler), newMetrics(closeLabels()), nil, 1)
-	h.positions.kept.most = positions
+	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(closeLabels()), nil, 1)
+	h.positions.kept.Most = positions
 	return h
 }
 
@@ -94,7 +97,7 @@ func TestAPositionLasts30Days(t *testing.T) {
 	}
 	h.letPass(time.Minute)
 	h.letPass(positionLasts + time.Minute)
-	if got := h.whereIs("x"); got.offset != 0 || got.epoch == at.epoch || h.positions.kept.count != 0 {
+	if got := h.whereIs("x"); got.offset != 0 || got.epoch == at.epoch || h.positions.kept.Count != 0 {
 		t.Errorf("after 30 days: got %v, want the beginning of another life", got)
 	}
 }
@@ -151,12 +154,12 @@ func TestPositionsExpireAFewAtATime(t *testing.T) {
 		p.keep(fmt.Sprint(n), position{1, "1"}, firstTick)
 	}
 	end := wheel.Tick(firstTick) + inTicks(positionLasts)
-	if p.expire(end - 1); p.kept.count != 3*expiredAtOnce {
+	if p.expire(end - 1); p.kept.Count != 3*expiredAtOnce {
 		t.Fatal("dropped before its time")
 	}
 	for left := 2 * expiredAtOnce; left >= 0; left -= expiredAtOnce {
-		if p.expire(end); p.kept.count != left {
-			t.Fatalf("got %d left, want %d", p.kept.count, left)
+		if p.expire(end); p.kept.Count != left {
+			t.Fatalf("got %d left, want %d", p.kept.Count, left)
 		}
 	}
 }
@@ -187,5 +190,12 @@ func TestAPositionOutlivesTheHistory(t *testing.T) {
 	c.say(`{"id":4,"subscribe":{"channel":"x","recover":true,"offset":1,"epoch":%q}}`, epoch)
 	if got := c.line(); !strings.Contains(got, `"recovered":true`) || !strings.Contains(got, epoch) {
 		t.Errorf("got %s, want to have missed nothing", got)
+	}
+}
+
+// The README says what a kept position costs.
+func TestAKeptPositionTakes64Bytes(t *testing.T) {
+	if got := unsafe.Sizeof(recent.Node[keptPosition]{}) + unsafe.Sizeof(uint32(0)); got > 64 {
+		t.Errorf("got %d bytes a position, want 64 at most", got)
 	}
 }

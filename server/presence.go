@@ -1,5 +1,7 @@
 package server
 
+import "github.com/throng-chat/throng/server/unordered"
+
 // presence is who is in a room. Each change costs the same however many there are. Guarded by stripe.mu of the room.
 type presence struct {
 	list  []*membership
@@ -29,7 +31,7 @@ func (p *presence) add(sub *membership) {
 // remove takes sub out; it is in.
 func (p *presence) remove(sub *membership) {
 	p.bytes -= int(sub.presentSize)
-	p.list = without(p.list, int(sub.presentAt))
+	p.list = unordered.Remove(p.list, int(sub.presentAt))
 	if int(sub.presentAt) < len(p.list) {
 		p.list[sub.presentAt].presentAt = sub.presentAt
 	}

@@ -5,6 +5,8 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"github.com/throng-chat/throng/server/metrics"
 )
 
 // How an HTTP answer on the public port is written: a peer that takes nothing of it for answerStall is cut. One that is
@@ -57,7 +59,7 @@ func (c *handshake) Write(b []byte) (n int, err error) {
 			return n, err
 		case idle >= answerStall || !c.until.IsZero() && !time.Now().Before(c.until):
 			if c.owner != nil {
-				c.owner.metrics.httpRefused.WithLabelValues(refusedSlow).Inc()
+				c.owner.metrics.HttpRefused.WithLabelValues(metrics.RefusedSlow).Inc()
 			}
 			return n, errors.Join(err, c.SetLinger(0)) // what is left is not kept for it by the kernel either
 		}

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/throng-chat/throng/server/limiter"
 )
 
 // proxies are those whose word is believed for whom they carry.
@@ -77,7 +79,7 @@ func (p proxies) source(peer netip.Addr, forwarded string) netip.Addr {
 	if p.trusted(peer) {
 		peer = p.behind(peer, forwarded)
 	}
-	return household(peer)
+	return limiter.AddressKey(peer)
 }
 
 // sourceOf is what counts as the address of a request.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/centrifugal/protocol"
 
+	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/wheel"
 )
 
@@ -28,7 +29,7 @@ func TestRecoveryIsExactOrTold(t *testing.T) {
 func recoverAsModelled(t *testing.T, positions int) {
 	seed := uint64(time.Now().UnixNano())
 	m := newRecoveryModel(t, rand.New(rand.NewPCG(seed, 1)))
-	m.hub.positions.kept.most = positions
+	m.hub.positions.kept.Most = positions
 	for range modelSteps {
 		m.step()
 		if t.Failed() {
@@ -83,7 +84,7 @@ func newRecoveryModel(t *testing.T, random *rand.Rand) *recoveryModel {
 		o.Pattern, o.HistorySize, o.HistoryTTL, o.Recovery = fmt.Sprint("room", i), size, 20*time.Second, true
 		cfg.Rooms = append(cfg.Rooms, o)
 	}
-	h := newHub(cfg, slog.New(slog.DiscardHandler), newMetrics(closeLabels()), nil, 2)
+	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(closeLabels()), nil, 2)
 	h.heartbeat = newHeartbeat(h.engine, cfg.PingInterval, cfg.PingTimeout)
 	m := &recoveryModel{
 		t: t, random: random, hub: h,

@@ -150,7 +150,7 @@ func (s *shard) closeSlowest(lag func(*outbox) int, tooMuch func() bool) {
 		if !tooMuch() {
 			return
 		}
-		s.engine.metrics.relieved.Inc()
+		s.engine.metrics.Relieved.Inc()
 		s.abandon(c, closedSlow)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -15,7 +16,7 @@ import (
 func BenchmarkPublishers(b *testing.B) {
 	for _, busy := range []int{1, stripesOfRooms} {
 		b.Run(fmt.Sprintf("rooms=%d", busy), func(b *testing.B) {
-			h := newHub(DefaultConfig(), slog.New(slog.DiscardHandler), newMetrics(closeLabels()), nil, 8)
+			h := newHub(DefaultConfig(), slog.New(slog.DiscardHandler), metrics.New(closeLabels()), nil, 8)
 			for _, s := range h.shards {
 				go s.run()
 				defer close(s.quit)

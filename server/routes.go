@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/throng-chat/throng/server/metrics"
 )
 
 const (
@@ -48,11 +50,11 @@ func (e *edge) routes() http.Handler {
 // come, first served. Each pipelined connection is a goroutine of net/http that always has work, and without a rate a few of them
 // would leave the loops and shards little of the processor. It returns false if the client has gone meanwhile.
 func (e *edge) turn(r *http.Request) bool {
-	e.metrics.httpRequests.Inc()
+	e.metrics.HttpRequests.Inc()
 	if e.requests.Allow() {
 		return true
 	}
-	e.metrics.httpDelayed.Inc()
+	e.metrics.HttpDelayed.Inc()
 	return e.requests.Wait(r.Context()) == nil
 }
 
@@ -92,11 +94,11 @@ func (e *edge) guardHost(next http.Handler) http.Handler {
 		case isSocket(r.URL.Path): // admit refuses and counts the handshakes
 		case r.Host != "" && !wellFormedHost(r.Host):
 			e.leaveBody(w, r)
-			e.refuseHTTP(w, refusedHost, http.StatusBadRequest, "header Host: "+wantHost)
+			e.refuseHTTP(w, metrics.RefusedHost, http.StatusBadRequest, "header Host: "+wantHost)
 			return
 		case !e.callsUs(r.Host):
 			e.leaveBody(w, r)
-			e.refuseHTTP(w, refusedHost, http.StatusMisdirectedRequest, foreignHost(r.Host))
+			e.refuseHTTP(w, metrics.RefusedHost, http.StatusMisdirectedRequest, foreignHost(r.Host))
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -22,7 +22,7 @@ func (h *hub) say(to view, pub publication, o sayOptions) (*room, position) {
 	name, options := to.name, to.options
 	m := &message{pub: pub, bytes: pub.size() + messageOverhead}
 	now := h.clock.tick()
-	h.metrics.messages.Inc()
+	h.metrics.Messages.Inc()
 	m.pub.change = options.HistorySize > 0 && m.pub.changesMessage()
 
 	in := h.rooms.stripeOf(name)
@@ -42,7 +42,7 @@ func (h *hub) say(to view, pub publication, o sayOptions) (*room, position) {
 	switch {
 	case r == nil:
 	case o.version.number > 0 && r.options.HistorySize > 0 && !o.skipHistory && !r.version.advance(o.version):
-		h.metrics.outdated.Inc()
+		h.metrics.Outdated.Inc()
 		at = r.history.position()
 	default:
 		at, wake = h.sayLocked(r, m, o)
@@ -79,7 +79,7 @@ func (h *hub) sayLocked(r *room, m *message, o sayOptions) (at position, wake ui
 func (h *hub) publish(r *room, op ws.Opcode, payload []byte) {
 	// What plain members hear, the same bytes for all, is made before the lock is taken.
 	frame := encode(op, payload)
-	h.metrics.messages.Inc()
+	h.metrics.Messages.Inc()
 	var wake uint64
 	in := r.stripe
 	in.mu.Lock()

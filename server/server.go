@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/server/logqueue"
+	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/token"
 	"github.com/throng-chat/throng/server/wheel"
@@ -28,7 +29,7 @@ type Server struct {
 	cfg     Config
 	log     *slog.Logger // in front of logs
 	logs    *logqueue.Queue
-	metrics *metrics
+	metrics *metrics.Metrics
 	hub     *hub
 	files   int // the open-file limit
 
@@ -52,7 +53,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	}
 	logs := logqueue.New(log.Handler())
 	log = slog.New(logs)
-	s := &Server{log: log, logs: logs, metrics: newMetrics(closeLabels()), files: files}
+	s := &Server{log: log, logs: logs, metrics: metrics.New(closeLabels()), files: files}
 	hooks, err := newHooks(cfg.Webhooks, log, s.metrics)
 	if err != nil {
 		return nil, fmt.Errorf("webhooks: %w", err)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -466,7 +467,7 @@ func TestManyCoresMakeNoMoreShardsThanCanBeWoken(t *testing.T) {
 			t.Errorf("%d cores: got %d shards, want %d", tt.cores, got, tt.want)
 		}
 	}
-	h := newHub(DefaultConfig(), slog.New(slog.DiscardHandler), newMetrics(closeLabels()), nil, shardCount(256))
+	h := newHub(DefaultConfig(), slog.New(slog.DiscardHandler), metrics.New(closeLabels()), nil, shardCount(256))
 	r := newRoom(h.rooms.stripeOf("lobby"), "lobby", h.optionsOf("lobby"), len(h.shards))
 	for _, s := range h.shards {
 		r.topicLocked(s, format(plainEncoding)).members = 1

@@ -6,6 +6,7 @@ import (
 
 	"github.com/centrifugal/protocol"
 
+	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/wheel"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -31,16 +32,16 @@ type session struct {
 	credential credential  // of its token
 	tokenUser  string      // who its tokens must name: not always info.User, as the application has the last word
 	subs       []*subscription
-	replies    *replyFrame      // of the frame under way, not yet posted; nil for none
-	talksIn    *room            // where it made others hear something: it is not read from while that is behind
-	messages   meter            // commands
-	floods     bool             // it has wanted more than its rate of bytes for too long: its publications are refused
-	strikes    int              // commands over a limit, since the last that was not
-	drawn      meter            // bytes of replies whose size the command does not bound
-	recovered  meter            // bytes of what it was told that it had missed
-	meters     map[string]meter // of publications, by room, where rooms have a rate; nil before the first
-	asking     *uint64          // while the application is asked whether it may connect: the first word that may be meant for it (words.begin)
-	entering   *entry           // while the application is asked whether it may subscribe
+	replies    *replyFrame              // of the frame under way, not yet posted; nil for none
+	talksIn    *room                    // where it made others hear something: it is not read from while that is behind
+	messages   limiter.Meter            // commands
+	floods     bool                     // it has wanted more than its rate of bytes for too long: its publications are refused
+	strikes    int                      // commands over a limit, since the last that was not
+	drawn      limiter.Meter            // bytes of replies whose size the command does not bound
+	recovered  limiter.Meter            // bytes of what it was told that it had missed
+	meters     map[string]limiter.Meter // of publications, by room, where rooms have a rate; nil before the first
+	asking     *uint64                  // while the application is asked whether it may connect: the first word that may be meant for it (words.begin)
+	entering   *entry                   // while the application is asked whether it may subscribe
 	waitsFrom  wheel.Tick
 	asksNext   func() // what it goes on with when it is no longer blocked
 	underWay   int    // bytes of the command being dealt with, and of those behind it in its frame
@@ -132,7 +133,7 @@ func (s *session) dismiss(d disconnect) {
 
 // fail answers a command with an error.
 func (s *session) fail(id uint32, e *protocol.Error) {
-	s.hub.metrics.commandErrors.WithLabelValues(errorLabel(e)).Inc()
+	s.hub.metrics.CommandErrors.WithLabelValues(errorLabel(e)).Inc()
 	s.reply(&protocol.Reply{Id: id, Error: e})
 }
 
@@ -228,7 +229,7 @@ func (s *session) await(by *workers, work func() (finish func()), refuse func())
 func (s *session) pause() bool {
 	s.flush()
 	n := s.underWay + heldSession
-	if !s.hub.heldCommands.reserve(n) {
+	if !s.hub.heldCommands.Reserve(n) {
 		return false
 	}
 	s.held = n
@@ -239,13 +240,13 @@ func (s *session) pause() bool {
 
 func (s *session) unpause() {
 	s.conn.hold(false)
-	s.hub.heldCommands.release(s.held)
+	s.hub.heldCommands.Release(s.held)
 	s.held = 0
 }
 
 // onUnread keeps what the client sent behind the frame whose commands wait. b is on loan for the call.
 func (s *session) onUnread(b []byte) {
-	if !s.hub.heldCommands.reserve(len(b)) {
+	if !s.hub.heldCommands.Reserve(len(b)) {
 		s.disconnect(disconnectTooMany)
 		return
 	}
@@ -256,7 +257,7 @@ func (s *session) onUnread(b []byte) {
 func (s *session) takeUnread() []byte {
 	unread := s.unread
 	s.unread = nil
-	s.hub.heldCommands.release(s.heldUnread)
+	s.hub.heldCommands.Release(s.heldUnread)
 	s.heldUnread = 0
 	return unread
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/limiter"
+	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -110,7 +112,7 @@ func TestRecoveriesAreHeldToARate(t *testing.T) {
 	}{{0, `"recovered":true`}, {time.Hour, `"was_recovering":true`}, {0, `"recovered":true`}} {
 		done := make(chan struct{})
 		session.poller.post(func() {
-			session.recovered = meter(s.hub.clock.now() + tt.spent)
+			session.recovered = limiter.Meter(s.hub.clock.now() + tt.spent)
 			close(done)
 		})
 		<-done
@@ -161,7 +163,7 @@ func TestARoomThatWasNotEnteredIsForgotten(t *testing.T) {
 func TestAPauseDoesNotMakeThePastYounger(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.Rooms = []RoomOptions{rememberingRoom("*")}
-	h := newHub(cfg, slog.New(slog.DiscardHandler), newMetrics(closeLabels()), nil, 1) // no heartbeat: its clock stands still
+	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(closeLabels()), nil, 1) // no heartbeat: its clock stands still
 	h.heartbeat = newHeartbeat(h.engine, cfg.PingInterval, cfg.PingTimeout)
 	pub, _ := ofSDK([]byte(`"one"`))
 	began := time.Now()

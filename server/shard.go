@@ -8,7 +8,9 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/netpoll"
+	"github.com/throng-chat/throng/server/unordered"
 )
 
 const (
@@ -114,7 +116,7 @@ func newShard(e *engine, index int) *shard {
 		wakeup:  make(chan struct{}, 1),
 		quit:    make(chan struct{}),
 		scratch: make([]byte, 0, 64<<10),
-		panics:  everySecond(),
+		panics:  logqueue.EverySecond(),
 	}
 }
 
@@ -180,14 +182,14 @@ func (s *shard) work() {
 	}
 	s.relieve()
 	if s.deltas < 0 {
-		s.engine.metrics.deltasSpent.Inc()
+		s.engine.metrics.DeltasSpent.Inc()
 	}
 	add(&s.deliveries, s.round.deliveries)
 	add(&s.sentBytes, s.round.bytes)
 	add(&s.writes, s.round.writes)
 	s.round = tally{}
 	if len(s.jobs) > 0 {
-		s.engine.metrics.shardLag.Observe(time.Since(first).Seconds())
+		s.engine.metrics.ShardLag.Observe(time.Since(first).Seconds())
 	}
 	if cap(s.jobs) > keptJobs {
 		s.jobs = nil
@@ -346,7 +348,7 @@ func (s *shard) sendReply(c *conn, r lateFrame) {
 func (s *shard) leave(c *conn) {
 	s.partAll(c)
 	s.drop(c)
-	s.conns = without(s.conns, int(c.connAt))
+	s.conns = unordered.Remove(s.conns, int(c.connAt))
 	if int(c.connAt) < len(s.conns) {
 		s.conns[c.connAt].connAt = c.connAt
 	}

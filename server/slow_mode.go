@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+
+	"github.com/throng-chat/throng/server/recent"
 )
 
 // Slow mode: in a slow room each publisher may publish once in a pause. Any goroutine may ask.
@@ -38,12 +40,12 @@ type spokenWord struct {
 // slowMode is what moderation knows of those who published in slow rooms. Guarded by moderation.mu.
 type slowMode struct {
 	seed   maphash.Seed
-	rooms  map[string]*recent[spoken]
+	rooms  map[string]*recent.Table[spoken]
 	forgot uint64 // publishers that were forgotten before their pause was over
 }
 
 func newSlowMode() slowMode {
-	return slowMode{seed: maphash.MakeSeed(), rooms: map[string]*recent[spoken]{}}
+	return slowMode{seed: maphash.MakeSeed(), rooms: map[string]*recent.Table[spoken]{}}
 }
 
 // speakerOf is who a connection is in slow rooms.
@@ -84,21 +86,21 @@ func (m *moderation) maySpeak(who speaker, room string) (w spokenWord, ok bool) 
 	}
 	table := m.spoke.rooms[room]
 	if table == nil {
-		table = &recent[spoken]{}
+		table = &recent.Table[spoken]{}
 		m.spoke.rooms[room] = table
 	}
 	m.trimLocked(table)
 	now := m.now().UnixNano()
 	for range 2 { // as many as may be added
-		if oldest := table.first(); oldest != nil && now >= oldest.since+pause {
-			table.removeOldest()
+		if oldest := table.First(); oldest != nil && now >= oldest.since+pause {
+			table.RemoveOldest()
 		}
 	}
 	keys, most := m.spoke.keys(who)
 	var counts [2]spoken
 	for i, key := range keys {
 		counts[i] = spoken{since: now}
-		if before := table.get(key); before != nil && now < before.since+pause {
+		if before := table.Get(key); before != nil && now < before.since+pause {
 			counts[i] = *before
 		}
 		if most[i] > 0 && counts[i].times >= most[i] {
@@ -112,7 +114,7 @@ func (m *moderation) maySpeak(who speaker, room string) (w spokenWord, ok bool) 
 		}
 		counts[i].times++
 		w.at[i] = counts[i].since
-		if _, full := table.put(key, counts[i]); full {
+		if _, full := table.Put(key, counts[i]); full {
 			m.spoke.forgot++
 		}
 	}
@@ -131,21 +133,21 @@ func (m *moderation) takeBack(w spokenWord) {
 		return
 	}
 	for i, key := range w.by {
-		count := table.get(key)
+		count := table.Get(key)
 		if w.at[i] == 0 || count == nil || count.since != w.at[i] {
 			continue
 		}
 		if count.times--; count.times == 0 {
-			table.remove(key)
+			table.Remove(key)
 		}
 	}
 }
 
 // trimLocked holds a slow room to its share. m.mu is held.
-func (m *moderation) trimLocked(table *recent[spoken]) {
-	table.most = maxSpoke / max(len(m.slow), 1)
-	for table.count > table.most {
-		table.removeOldest()
+func (m *moderation) trimLocked(table *recent.Table[spoken]) {
+	table.Most = maxSpoke / max(len(m.slow), 1)
+	for table.Count > table.Most {
+		table.RemoveOldest()
 		m.spoke.forgot++
 	}
 }
@@ -171,10 +173,10 @@ func (m *moderation) slowDown(room string, pause time.Duration) bool {
 // forgetSpeakersLocked forgets those who need wait no more. m.mu is held.
 func (m *moderation) forgetSpeakersLocked(now time.Time) {
 	for room, table := range m.spoke.rooms {
-		for oldest := table.first(); oldest != nil && now.UnixNano() >= oldest.since+m.slow[room].Nanoseconds(); oldest = table.first() {
-			table.removeOldest()
+		for oldest := table.First(); oldest != nil && now.UnixNano() >= oldest.since+m.slow[room].Nanoseconds(); oldest = table.First() {
+			table.RemoveOldest()
 		}
-		if table.count == 0 {
+		if table.Count == 0 {
 			delete(m.spoke.rooms, room)
 		}
 	}
@@ -185,7 +187,7 @@ func (m *moderation) speakers() (waiting int, forgot uint64) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	for _, table := range m.spoke.rooms {
-		waiting += table.count
+		waiting += table.Count
 	}
 	return waiting, m.spoke.forgot
 }

@@ -67,11 +67,11 @@ func TestEachSlowRoomHasItsShare(t *testing.T) {
 	if m.says("ann", "quiet") {
 		t.Error("the busy room had a publisher of the quiet one forgotten")
 	}
-	if got := m.spoke.rooms["busy"].count; got != maxSpoke/2 {
+	if got := m.spoke.rooms["busy"].Count; got != maxSpoke/2 {
 		t.Errorf("got %d remembered in one of two rooms, want %d", got, maxSpoke/2)
 	}
 	m.slowDown("third", time.Hour)
-	if got := m.spoke.rooms["busy"].count; got != maxSpoke/3 {
+	if got := m.spoke.rooms["busy"].Count; got != maxSpoke/3 {
 		t.Errorf("got %d remembered in one of three rooms, want %d", got, maxSpoke/3)
 	}
 	m.slowDown("busy", 0)
@@ -88,7 +88,7 @@ func TestASlowRoomForgetsAsItGoes(t *testing.T) {
 		m.says(fmt.Sprint(i), "slow")
 		*now = now.Add(time.Millisecond)
 	}
-	if got := m.spoke.rooms["slow"].count; got > 1001 {
+	if got := m.spoke.rooms["slow"].Count; got > 1001 {
 		t.Errorf("got %d remembered, want those of the last second", got)
 	}
 }

@@ -1,6 +1,10 @@
 package server
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/throng-chat/throng/server/unordered"
+)
 
 // topic is what one shard knows of an audience: its members of one format.
 type topic struct {
@@ -112,7 +116,7 @@ func (t *topic) leave(m *member) {
 	if m.at < 0 {
 		return
 	}
-	t.list = without(t.list, int(m.at))
+	t.list = unordered.Remove(t.list, int(m.at))
 	if int(m.at) < len(t.list) {
 		t.list[m.at].at = m.at
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 
+	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/netpoll"
 )
 
@@ -32,7 +33,7 @@ func (e *edge) serveSocket(w http.ResponseWriter, r *http.Request) {
 	conn, early, err := hijack(w)
 	if err != nil {
 		e.giveBack(source, as.seat)
-		e.metrics.handshakes.WithLabelValues(handshakeFailed).Inc()
+		e.metrics.Handshakes.WithLabelValues(metrics.HandshakeFailed).Inc()
 		e.log.Debug("socket not taken over", "error", err)
 		return
 	}
@@ -61,16 +62,16 @@ func hijack(w http.ResponseWriter) (conn *net.TCPConn, early []byte, err error) 
 func (e *edge) reserve(c *handshake, peer, from netip.Addr, as *welcome) (*address, *refusal) {
 	// For whom a proxy comes was not known when it was accepted.
 	if e.proxies.trusted(peer) && !e.arrivals.allow(from, e.hub.clock.now()) {
-		return nil, &refusal{handshakeRate, http.StatusTooManyRequests, textTooOften}
+		return nil, &refusal{metrics.HandshakeRate, http.StatusTooManyRequests, textTooOften}
 	}
 	if !e.hub.reserve() {
-		return nil, &refusal{handshakeFull, http.StatusServiceUnavailable, "the server is full: come back later"}
+		return nil, &refusal{metrics.HandshakeFull, http.StatusServiceUnavailable, "the server is full: come back later"}
 	}
 	ok := true
 	if as.encoding == plainEncoding {
 		if as.seat, ok = e.hub.reserveSeat(as.room); !ok {
 			e.hub.release()
-			return nil, &refusal{handshakeFull, http.StatusServiceUnavailable, "the room is full: come back later"}
+			return nil, &refusal{metrics.HandshakeFull, http.StatusServiceUnavailable, "the room is full: come back later"}
 		}
 	}
 	if source := e.handshakes.take(c); source != nil { // it counts already
@@ -79,7 +80,7 @@ func (e *edge) reserve(c *handshake, peer, from netip.Addr, as *welcome) (*addre
 	source, ok := e.reserveAddress(from)
 	if !ok {
 		e.giveBack(nil, as.seat)
-		return nil, &refusal{handshakeFull, http.StatusServiceUnavailable, textAddressFull}
+		return nil, &refusal{metrics.HandshakeFull, http.StatusServiceUnavailable, textAddressFull}
 	}
 	return source, nil
 }
@@ -122,11 +123,11 @@ func (e *edge) enterLoop(nc *netpoll.Socket, err error, source *address, as welc
 	e.handshakes.makeRoom()
 	if err != nil {
 		e.giveBack(source, as.seat)
-		e.metrics.handshakes.WithLabelValues(handshakeFailed).Inc()
+		e.metrics.Handshakes.WithLabelValues(metrics.HandshakeFailed).Inc()
 		e.complaint.Do(func() { e.log.Warn("socket not taken over", "error", err) })
 		return
 	}
-	e.metrics.accepted.Inc()
+	e.metrics.Accepted.Inc()
 	if as.encoding == plainEncoding {
 		e.hub.join(nc, source, as.room, as.seat, as.hello, early)
 	} else {

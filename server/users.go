@@ -3,13 +3,16 @@ package server
 import (
 	"slices"
 	"time"
+
+	"github.com/throng-chat/throng/server/limiter"
+	"github.com/throng-chat/throng/server/unordered"
 )
 
 // user is somebody with one connection or more. Guarded by hub.usersMu.
 type user struct {
 	name    string
 	clients []userClient
-	meter   meter // of publications
+	meter   limiter.Meter // of publications
 }
 
 // userClient is a connection of a user: what the chat wants of it.
@@ -39,7 +42,7 @@ func (h *hub) addUser(c userClient, name string, since *uint64) (u *user, demand
 	case name == "":
 		u = &user{}
 	case u == nil:
-		u = &user{name: name, meter: h.spentByUsers.comes(name)}
+		u = &user{name: name, meter: h.spentByUsers.Resume(name)}
 	}
 	if h.maxOfUser > 0 && len(u.clients) >= h.maxOfUser {
 		return nil, nil, rejectLimit
@@ -54,10 +57,10 @@ func (h *hub) addUser(c userClient, name string, since *uint64) (u *user, demand
 func (h *hub) removeUser(u *user, c userClient) {
 	h.usersMu.Lock()
 	defer h.usersMu.Unlock()
-	u.clients = without(u.clients, slices.Index(u.clients, c))
+	u.clients = unordered.Remove(u.clients, slices.Index(u.clients, c))
 	if len(u.clients) == 0 && h.users[u.name] == u {
 		delete(h.users, u.name)
-		h.spentByUsers.goes(u.name, u.meter, h.clock.now())
+		h.spentByUsers.Park(u.name, u.meter, h.clock.now())
 	}
 }
 
@@ -73,22 +76,22 @@ func (h *hub) clientsOf(name string) []userClient {
 
 // userMayPublish holds a user to its rate, over all of its connections.
 func (h *hub) userMayPublish(u *user, now time.Duration) bool {
-	if h.userRate.every == 0 {
+	if h.userRate.Every == 0 {
 		return true
 	}
 	h.usersMu.Lock()
 	defer h.usersMu.Unlock()
-	return h.userRate.allow(&u.meter, now, 1)
+	return h.userRate.Allow(&u.meter, now, 1)
 }
 
 // userDidNotPublish takes back what userMayPublish counted.
 func (h *hub) userDidNotPublish(u *user) {
-	if h.userRate.every == 0 {
+	if h.userRate.Every == 0 {
 		return
 	}
 	h.usersMu.Lock()
 	defer h.usersMu.Unlock()
-	h.userRate.giveBack(&u.meter)
+	h.userRate.GiveBack(&u.meter)
 }
 
 // userCount is how many users have a connection.

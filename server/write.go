@@ -134,7 +134,7 @@ func (s *shard) drop(c *conn) {
 		return
 	}
 	s.unsent.Add(int64(-c.out.bytes))
-	s.engine.metrics.dropped.Add(float64(c.out.bytes))
+	s.engine.metrics.Dropped.Add(float64(c.out.bytes))
 	s.emptied(c)
 	s.anyReady.Store(true) // so that the list of laggards forgets it
 }
@@ -156,7 +156,7 @@ func (s *shard) abandon(c *conn, reason closeReason) {
 
 // abandonAfterPanic contains a fault of our own code: it costs the connection at hand, or, where there is none, the job.
 func (s *shard) abandonAfterPanic(c *conn, e any) {
-	s.engine.metrics.panics.Inc()
+	s.engine.metrics.Panics.Inc()
 	s.panics.Do(func() {
 		s.engine.log.Error("panic on a shard", "error", e, "stack", string(debug.Stack()))
 	})

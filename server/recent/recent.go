@@ -1,19 +1,20 @@
-package server
+// Package recent has a table of bounded size that forgets its oldest entries first.
+package recent
 
-// recent is a table of bounded size in which the entry that was put longest ago makes room for a new one. Keys are hashes by a
+// Table is a table of bounded size in which the entry that was put longest ago makes room for a new one. Keys are hashes by a
 // secret seed, so an entry takes the same memory whatever its name is. It has no pointers for the garbage collector to follow
 // unless V has. The zero value keeps nothing: set most. Not safe for concurrent use.
-type recent[V any] struct {
-	most    int // entries
-	count   int
-	nodes   []recentNode[V]
+type Table[V any] struct {
+	Most    int // entries
+	Count   int
+	nodes   []Node[V]
 	buckets []uint32 // the first node of each chain; a power of two of them. Nodes count from 1, 0 is none
 	free    uint32   // first of a chain of nodes without an entry
 	oldest  uint32
 	newest  uint32
 }
 
-type recentNode[V any] struct {
+type Node[V any] struct {
 	key          uint64
 	value        V
 	next         uint32 // in its bucket, or among the free
@@ -22,13 +23,13 @@ type recentNode[V any] struct {
 
 const fewestBuckets = 16
 
-func (r *recent[V]) node(n uint32) *recentNode[V] { return &r.nodes[n-1] }
+func (r *Table[V]) node(n uint32) *Node[V] { return &r.nodes[n-1] }
 
-func (r *recent[V]) bucket(key uint64) *uint32 { return &r.buckets[key&uint64(len(r.buckets)-1)] }
+func (r *Table[V]) bucket(key uint64) *uint32 { return &r.buckets[key&uint64(len(r.buckets)-1)] }
 
-// get returns the value of a key, nil if there is none. It is valid until the next put.
-func (r *recent[V]) get(key uint64) *V {
-	if r.count == 0 {
+// Get returns the value of a key, nil if there is none. It is valid until the next put.
+func (r *Table[V]) Get(key uint64) *V {
+	if r.Count == 0 {
 		return nil
 	}
 	for n := *r.bucket(key); n != 0; n = r.node(n).next {
@@ -39,27 +40,27 @@ func (r *recent[V]) get(key uint64) *V {
 	return nil
 }
 
-// put makes an entry the newest. If there were most already, it returns the key of the oldest one, which is removed.
-func (r *recent[V]) put(key uint64, value V) (dropped uint64, full bool) {
-	if r.most == 0 {
+// Put makes an entry the newest. If there were most already, it returns the key of the oldest one, which is removed.
+func (r *Table[V]) Put(key uint64, value V) (dropped uint64, full bool) {
+	if r.Most == 0 {
 		return key, true
 	}
-	r.remove(key)
-	if full = r.count >= r.most; full {
-		dropped = r.removeOldest()
+	r.Remove(key)
+	if full = r.Count >= r.Most; full {
+		dropped = r.RemoveOldest()
 	}
-	if r.count >= len(r.buckets) {
+	if r.Count >= len(r.buckets) {
 		r.grow()
 	}
 	n := r.free
 	if n != 0 {
 		r.free = r.node(n).next
 	} else {
-		r.nodes = append(r.nodes, recentNode[V]{})
+		r.nodes = append(r.nodes, Node[V]{})
 		n = uint32(len(r.nodes))
 	}
 	head := r.bucket(key)
-	*r.node(n) = recentNode[V]{key: key, value: value, next: *head, older: r.newest}
+	*r.node(n) = Node[V]{key: key, value: value, next: *head, older: r.newest}
 	*head = n
 	if r.newest != 0 {
 		r.node(r.newest).newer = n
@@ -67,13 +68,13 @@ func (r *recent[V]) put(key uint64, value V) (dropped uint64, full bool) {
 		r.oldest = n
 	}
 	r.newest = n
-	r.count++
+	r.Count++
 	return dropped, full
 }
 
-// remove removes an entry; a key without one is left alone.
-func (r *recent[V]) remove(key uint64) {
-	if r.count == 0 {
+// Remove removes an entry; a key without one is left alone.
+func (r *Table[V]) Remove(key uint64) {
+	if r.Count == 0 {
 		return
 	}
 	for link := r.bucket(key); *link != 0; link = &r.node(*link).next {
@@ -93,30 +94,30 @@ func (r *recent[V]) remove(key uint64) {
 		} else {
 			r.newest = e.older
 		}
-		*e = recentNode[V]{next: r.free}
+		*e = Node[V]{next: r.free}
 		r.free = n
-		r.count--
+		r.Count--
 		return
 	}
 }
 
-// first returns the value of the oldest entry, nil if there is none.
-func (r *recent[V]) first() *V {
+// First returns the value of the oldest entry, nil if there is none.
+func (r *Table[V]) First() *V {
 	if r.oldest == 0 {
 		return nil
 	}
 	return &r.node(r.oldest).value
 }
 
-// removeOldest removes the oldest entry, which must exist, and returns its key.
-func (r *recent[V]) removeOldest() uint64 {
+// RemoveOldest removes the oldest entry, which must exist, and returns its key.
+func (r *Table[V]) RemoveOldest() uint64 {
 	key := r.node(r.oldest).key
-	r.remove(key)
+	r.Remove(key)
 	return key
 }
 
 // grow doubles the buckets.
-func (r *recent[V]) grow() {
+func (r *Table[V]) grow() {
 	r.buckets = make([]uint32, max(2*len(r.buckets), fewestBuckets))
 	for n := r.oldest; n != 0; n = r.node(n).newer {
 		head := r.bucket(r.node(n).key)

@@ -1,4 +1,4 @@
-package server
+package limiter
 
 import (
 	"testing"
@@ -6,11 +6,11 @@ import (
 )
 
 func TestABurstThenTheRate(t *testing.T) {
-	limit := perSecond(100)
-	var m meter
+	limit := PerSecond(100)
+	var m Meter
 	allowed := func(from, to time.Duration) (n int) {
 		for now := from; now < to; now += time.Millisecond {
-			if limit.allow(&m, now, 1) {
+			if limit.Allow(&m, now, 1) {
 				n++
 			}
 		}
@@ -18,7 +18,7 @@ func TestABurstThenTheRate(t *testing.T) {
 	}
 	start := time.Hour
 	burst := 0
-	for limit.allow(&m, start, 1) {
+	for limit.Allow(&m, start, 1) {
 		burst++
 	}
 	if burst != 200 {
@@ -33,10 +33,10 @@ func TestABurstThenTheRate(t *testing.T) {
 }
 
 func TestTheRateCountsByWeight(t *testing.T) {
-	limit := perSecond(100)
-	var m meter
+	limit := PerSecond(100)
+	var m Meter
 	n := 0
-	for limit.allow(&m, time.Hour, 50) {
+	for limit.Allow(&m, time.Hour, 50) {
 		n++
 	}
 	if n != 4 {
@@ -45,10 +45,10 @@ func TestTheRateCountsByWeight(t *testing.T) {
 }
 
 func TestNoRateIsNoLimit(t *testing.T) {
-	limit := perSecond(0)
-	var m meter
+	limit := PerSecond(0)
+	var m Meter
 	for range 1_000_000 {
-		if !limit.allow(&m, 0, 1) {
+		if !limit.Allow(&m, 0, 1) {
 			t.Fatal("refused, want everything allowed")
 		}
 	}
@@ -69,10 +69,10 @@ func TestTheRateIsExact(t *testing.T) {
 		"nothing is saved":  {{0, 200}, {time.Hour, 200}, {2 * time.Hour, 200}},
 		"the first is late": {{time.Hour, 200}},
 	} {
-		limit, m := perSecond(100), meter(0)
+		limit, m := PerSecond(100), Meter(0)
 		for i, step := range steps {
 			got := 0
-			for limit.allow(&m, time.Second+step.at, 1) {
+			for limit.Allow(&m, time.Second+step.at, 1) {
 				got++
 			}
 			if got != step.n {
@@ -84,23 +84,23 @@ func TestTheRateIsExact(t *testing.T) {
 
 // What is refused costs nothing, and several count as several.
 func TestARefusalCostsNothing(t *testing.T) {
-	limit, m := perSecond(100), meter(0)
+	limit, m := PerSecond(100), Meter(0)
 	for range 1000 {
-		if limit.allow(&m, time.Second, 201) {
+		if limit.Allow(&m, time.Second, 201) {
 			t.Fatal("more than a burst was allowed")
 		}
 	}
-	if !limit.allow(&m, time.Second, 150) || limit.allow(&m, time.Second, 51) || !limit.allow(&m, time.Second, 50) {
+	if !limit.Allow(&m, time.Second, 150) || limit.Allow(&m, time.Second, 51) || !limit.Allow(&m, time.Second, 50) {
 		t.Error("want 150 and 50 allowed of a burst of 200, and no more")
 	}
-	limit.giveBack(&m)
-	if !limit.allow(&m, time.Second, 1) || limit.allow(&m, time.Second, 1) {
+	limit.GiveBack(&m)
+	if !limit.Allow(&m, time.Second, 1) || limit.Allow(&m, time.Second, 1) {
 		t.Error("want what was given back allowed once")
 	}
 }
 
 func TestWhatIsChargedIsCounted(t *testing.T) {
-	limit, m := rateLimit{every: 10 * time.Millisecond, burst: time.Second}, meter(0)
+	limit, m := Rate{Every: 10 * time.Millisecond, Burst: time.Second}, Meter(0)
 	for _, step := range []struct {
 		at     time.Duration
 		charge int
@@ -116,33 +116,33 @@ func TestWhatIsChargedIsCounted(t *testing.T) {
 		{time.Hour + time.Second, 0, 0, false},
 		{2 * time.Hour, 0, 0, false},
 	} {
-		limit.charge(&m, step.at, step.charge)
-		if lately, over := limit.lately(m, step.at), limit.overdrawn(m, step.at); lately != step.lately || over != step.over {
+		limit.Charge(&m, step.at, step.charge)
+		if lately, over := limit.Lately(m, step.at), limit.Overdrawn(m, step.at); lately != step.lately || over != step.over {
 			t.Errorf("at %v, %d charged: got %d lately, overdrawn %v; want %d, %v", step.at, step.charge, lately, over, step.lately, step.over)
 		}
 	}
-	if got := limit.lately(0, time.Hour); got != 0 {
+	if got := limit.Lately(0, time.Hour); got != 0 {
 		t.Errorf("got %d lately after an hour of nothing, want 0", got)
 	}
-	var none rateLimit
-	if none.lately(m, 0) != 0 || none.overdrawn(meter(time.Hour), 0) {
+	var none Rate
+	if none.Lately(m, 0) != 0 || none.Overdrawn(Meter(time.Hour), 0) {
 		t.Error("want no limit never to be overdrawn")
 	}
 }
 
 // Who goes keeps what it has spent, for as long as that matters.
 func TestWhatWasSpentIsRemembered(t *testing.T) {
-	var s spent[string]
+	var s Parked[string]
 	const now = time.Hour
-	s.goes("rested", meter(now), now)
-	s.goes("ann", meter(now+time.Second), now)
-	if len(s.meters) != 1 || s.comes("ann") != meter(now+time.Second) || s.comes("ann") != 0 || len(s.meters) != 0 {
-		t.Errorf("got %v, want ann alone remembered, and once", s.meters)
+	s.Park("rested", Meter(now), now)
+	s.Park("ann", Meter(now+time.Second), now)
+	if len(s.Meters) != 1 || s.Resume("ann") != Meter(now+time.Second) || s.Resume("ann") != 0 || len(s.Meters) != 0 {
+		t.Errorf("got %v, want ann alone remembered, and once", s.Meters)
 	}
-	s.goes("ann", meter(now+time.Second), now)
-	s.goes("bob", meter(now+time.Hour), now)
-	s.goes("eve", meter(now+time.Hour), now+time.Minute) // a look for who has rested
-	if _, is := s.meters["ann"]; is || len(s.meters) != 2 {
-		t.Errorf("got %v, want ann forgotten", s.meters)
+	s.Park("ann", Meter(now+time.Second), now)
+	s.Park("bob", Meter(now+time.Hour), now)
+	s.Park("eve", Meter(now+time.Hour), now+time.Minute) // a look for who has rested
+	if _, is := s.Meters["ann"]; is || len(s.Meters) != 2 {
+		t.Errorf("got %v, want ann forgotten", s.Meters)
 	}
 }

@@ -1,17 +1,16 @@
-package server
+package recent
 
 import (
 	"math/rand/v2"
 	"slices"
 	"testing"
-	"unsafe"
 )
 
 // The table holds what a list in the order of the puts would hold.
 func TestATableOfTheRecentIsAnOrderedList(t *testing.T) {
 	t.Parallel()
 	for _, most := range []int{0, 1, 2, 17, 100} {
-		r := recent[int]{most: most}
+		r := Table[int]{Most: most}
 		type pair struct {
 			key   uint64
 			value int
@@ -22,12 +21,12 @@ func TestATableOfTheRecentIsAnOrderedList(t *testing.T) {
 			key := rand.Uint64N(uint64(2*most+3)) << (8 * rand.Uint64N(3)) // keys of one bucket, too
 			switch i := at(key); rand.IntN(4) {
 			case 0:
-				r.remove(key)
+				r.Remove(key)
 				if i >= 0 {
 					want = slices.Delete(want, i, i+1)
 				}
 			case 1:
-				if got := r.get(key); (got != nil) != (i >= 0) || got != nil && *got != want[i].value {
+				if got := r.Get(key); (got != nil) != (i >= 0) || got != nil && *got != want[i].value {
 					t.Fatalf("most %d: got %v for key %d, want %v", most, got, key, want)
 				}
 			default:
@@ -36,7 +35,7 @@ func TestATableOfTheRecentIsAnOrderedList(t *testing.T) {
 				}
 				want = append(want, pair{key, n})
 				full := len(want) > most
-				dropped, wasFull := r.put(key, n)
+				dropped, wasFull := r.Put(key, n)
 				if wasFull != full || full && dropped != want[0].key {
 					t.Fatalf("most %d: got %d dropped, %v; want %v of %v", most, dropped, wasFull, full, want)
 				}
@@ -44,19 +43,12 @@ func TestATableOfTheRecentIsAnOrderedList(t *testing.T) {
 					want = want[1:]
 				}
 			}
-			if r.count != len(want) || len(r.nodes) > most {
-				t.Fatalf("most %d: got %d entries in %d nodes, want %d", most, r.count, len(r.nodes), len(want))
+			if r.Count != len(want) || len(r.nodes) > most {
+				t.Fatalf("most %d: got %d entries in %d nodes, want %d", most, r.Count, len(r.nodes), len(want))
 			}
-			if first := r.first(); (first != nil) != (len(want) > 0) || first != nil && *first != want[0].value {
+			if first := r.First(); (first != nil) != (len(want) > 0) || first != nil && *first != want[0].value {
 				t.Fatalf("most %d: got %v as the oldest of %v", most, first, want)
 			}
 		}
-	}
-}
-
-// The README says what a kept position costs.
-func TestAKeptPositionTakes64Bytes(t *testing.T) {
-	if got := unsafe.Sizeof(recentNode[keptPosition]{}) + unsafe.Sizeof(uint32(0)); got > 64 {
-		t.Errorf("got %d bytes a position, want 64 at most", got)
 	}
 }

@@ -1,9 +1,0 @@
-package server
-
-// clip bounds what strangers can put into a log line; slog escapes it.
-func clip(s string) string {
-	if len(s) > 256 {
-		return s[:256] + "..."
-	}
-	return s
-}
