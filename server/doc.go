@@ -33,16 +33,16 @@
 //
 // No connection has a goroutine. The lock of a room is that of its stripe of the room table (rooms.go). It gives a message its place, and
 // is held while shard.mu of each shard is taken to append it to the inbox. All other locks are leaves (docs/architecture.md lists them):
-// one of them may be taken under the lock of a room, and no other function holds two. None calls back under a lock. nbio calls onWritten
-// under a connection's lock, so that only leaves a note. Only a connection's poller closes its descriptor (netpoll.End says why); others
-// end TCP.
+// one of them may be taken under the lock of a room, and no other function holds two. A function value that is called under a lock
+// (rooms.each, archive.evictedFrom, places.enter) does not block and takes no lock of a room. nbio calls onWritten under a connection's
+// lock, so that only leaves a note. Only a connection's poller closes its descriptor (netpoll.End says why); others end TCP.
 //
 // What the design rests on, and where:
 //
 //   - Order: what is said in a room is given its offset and posted to all shards under the room's lock, so every member hears the same
 //     sequence, and a room's history is that sequence.
 //   - Recovery: what a newcomer is told of the past, the answer that tells it, and the job that makes it a member are posted under
-//     that lock as well (hub.enter): its past ends exactly where its future begins. A topic that sees a gap ends the subscriptions
+//     that lock as well (session.join): its past ends exactly where its future begins. A topic that sees a gap ends the subscriptions
 //     that watch for one (topic.gap). A room's position outlives its publications and the room itself (position.go).
 //   - Batching: while a shard writes a round, the next gathers. A quiet room is sent at once, a busy one is batched by
 //     itself, with no timer.
