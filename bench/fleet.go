@@ -49,8 +49,8 @@ const (
 	pingPongs  = 64 // to tell how far another host's clock is off
 )
 
-// muster starts the agents of this machine, or dials those of others.
-func muster(ctx context.Context, cfg *Config) (*fleet, error) {
+// startAgents starts the agents of this machine, or dials those on other hosts.
+func startAgents(ctx context.Context, cfg *Config) (*fleet, error) {
 	f := &fleet{events: make(chan said), quit: make(chan struct{})}
 	n, err := agentsFor(cfg)
 	if err != nil {

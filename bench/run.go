@@ -137,7 +137,7 @@ func (r *run) measure(ctx context.Context) (err error) {
 		return err
 	}
 	defer r.watch.stop()
-	if r.fleet, err = muster(ctx, r.cfg); err != nil {
+	if r.fleet, err = startAgents(ctx, r.cfg); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.fleet.dismiss()) }()
