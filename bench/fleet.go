@@ -59,7 +59,7 @@ func startAgents(ctx context.Context, cfg *Config) (*fleet, error) {
 	for i := range n {
 		m, err := newMember(ctx, cfg, i)
 		if err != nil {
-			return nil, errors.Join(err, f.dismiss())
+			return nil, errors.Join(err, f.stopAgents())
 		}
 		f.members = append(f.members, m)
 	}
@@ -286,18 +286,18 @@ func (f *fleet) all(c agent.Command) error {
 	return nil
 }
 
-// dismiss waits until the agents have said goodbye to the server, and have ended. One that has not by then is ended.
-func (f *fleet) dismiss() error {
+// stopAgents waits until the agents have closed their connections and ended. It kills an agent that takes longer than agentStop.
+func (f *fleet) stopAgents() error {
 	close(f.quit)
 	var errs []error
 	for _, m := range f.members {
-		errs = append(errs, m.dismiss())
+		errs = append(errs, m.stop())
 	}
 	f.reading.Wait()
 	return errors.Join(errs...)
 }
 
-func (m *member) dismiss() error {
+func (m *member) stop() error {
 	if m.cmd == nil {
 		return m.stream.Close()
 	}

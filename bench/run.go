@@ -140,7 +140,7 @@ func (r *run) measure(ctx context.Context) (err error) {
 	if r.fleet, err = startAgents(ctx, r.cfg); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, r.fleet.dismiss()) }()
+	defer func() { err = errors.Join(err, r.fleet.stopAgents()) }()
 	if err := r.fleet.order(ctx, r.plan()); err != nil {
 		return err
 	}
