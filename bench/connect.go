@@ -78,7 +78,7 @@ func (r *run) open(ctx context.Context, below int) error {
 		return err
 	}
 	left := len(r.fleet.members)
-	return r.follow(ctx, Progress{}, func(s said) bool {
+	return r.follow(ctx, Progress{}, func(s agentEvent) bool {
 		if s.event.Connected != nil {
 			r.connected[s.from] = *s.event.Connected
 			left--
@@ -90,7 +90,7 @@ func (r *run) open(ctx context.Context, below int) error {
 // hold waits until a time has passed, or until an interrupt. The agents' ticks wake it.
 func (r *run) hold(ctx context.Context, d time.Duration) error {
 	until := agent.Now() + int64(d)
-	return r.follow(ctx, Progress{}, func(said) bool { return r.result.Interrupted || agent.Now() >= until })
+	return r.follow(ctx, Progress{}, func(agentEvent) bool { return r.result.Interrupted || agent.Now() >= until })
 }
 
 // opened returns the number of connections that have opened so far.

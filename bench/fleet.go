@@ -20,7 +20,7 @@ import (
 // fleet is the agents of one run, each a process of its own.
 type fleet struct {
 	members []*member
-	events  chan said
+	events  chan agentEvent
 	quit    chan struct{} // closed when nobody wants events any more
 	reading sync.WaitGroup
 }
@@ -36,8 +36,8 @@ type member struct {
 	ready  agent.Ready
 }
 
-// said is an event, or the end of its link.
-type said struct {
+// agentEvent is an event of an agent, or the error that ended its link.
+type agentEvent struct {
 	from  int
 	event agent.Event
 	err   error
@@ -51,7 +51,7 @@ const (
 
 // startAgents starts the agents of this machine, or dials those on other hosts.
 func startAgents(ctx context.Context, cfg *Config) (*fleet, error) {
-	f := &fleet{events: make(chan said), quit: make(chan struct{})}
+	f := &fleet{events: make(chan agentEvent), quit: make(chan struct{})}
 	n, err := agentsFor(cfg)
 	if err != nil {
 		return nil, err
@@ -213,10 +213,10 @@ func (f *fleet) order(ctx context.Context, plan agent.Plan) error {
 		if err := m.link.Send(agent.Command{Plan: &p}); err != nil {
 			return f.blame(i, err)
 		}
-		f.reading.Go(func() { f.listen(i) })
+		f.reading.Go(func() { f.receive(i) })
 	}
 	for ready := 0; ready < len(f.members); {
-		s, err := f.hear(ctx)
+		s, err := f.nextEvent(ctx)
 		switch {
 		case err != nil:
 			return err
@@ -228,12 +228,12 @@ func (f *fleet) order(ctx context.Context, plan agent.Plan) error {
 	return nil
 }
 
-// listen passes on what agent i says.
-func (f *fleet) listen(i int) {
+// receive passes on the events of agent i until its link ends.
+func (f *fleet) receive(i int) {
 	for {
 		e, err := f.members[i].link.Receive()
 		select {
-		case f.events <- said{from: i, event: e, err: err}:
+		case f.events <- agentEvent{from: i, event: e, err: err}:
 		case <-f.quit:
 			return
 		}
@@ -243,18 +243,18 @@ func (f *fleet) listen(i int) {
 	}
 }
 
-// hear waits for what some agent says next. An agent that fails, or is gone, is an error.
-func (f *fleet) hear(ctx context.Context) (said, error) {
+// nextEvent returns the next event of any agent, or an error if an agent failed or its link ended.
+func (f *fleet) nextEvent(ctx context.Context) (agentEvent, error) {
 	select {
 	case s := <-f.events:
 		return s, f.trouble(s)
 	case <-ctx.Done():
-		return said{}, ctx.Err()
+		return agentEvent{}, ctx.Err()
 	}
 }
 
 // trouble is the error that an event means, if it is one.
-func (f *fleet) trouble(s said) error {
+func (f *fleet) trouble(s agentEvent) error {
 	switch {
 	case s.err != nil:
 		return f.blame(s.from, s.err)

@@ -178,7 +178,7 @@ func (r *run) distribution(h *histogram.Histogram) *result.Distribution {
 }
 
 // follow takes what the agents say until done. When ctx ends, the agents are told to send no more, and it goes on.
-func (r *run) follow(ctx context.Context, p Progress, done func(said) bool) error {
+func (r *run) follow(ctx context.Context, p Progress, done func(agentEvent) bool) error {
 	began := agent.Now()
 	interrupted := ctx.Done()
 	for {
@@ -236,7 +236,7 @@ func (r *run) load(ctx context.Context) error {
 	finish := agent.Finish{Sent: make([]uint32, cfg.publishers())}
 	left := len(r.fleet.members)
 	sending := Progress{Sending: true, Of: cfg.Connections, Total: total}
-	err := r.follow(ctx, sending, func(s said) bool {
+	err := r.follow(ctx, sending, func(s agentEvent) bool {
 		if by := s.event.Sent; by != nil {
 			for i := s.from; i < len(by.By); i += len(r.fleet.members) {
 				finish.Sent[i] = by.By[i]
@@ -258,7 +258,7 @@ func (r *run) load(ctx context.Context) error {
 		return err
 	}
 	left = len(r.fleet.members)
-	return r.follow(context.WithoutCancel(ctx), sending, func(s said) bool {
+	return r.follow(context.WithoutCancel(ctx), sending, func(s agentEvent) bool {
 		if s.event.Report != nil {
 			r.reports[s.from] = *s.event.Report
 			left--
