@@ -211,7 +211,7 @@ func (f *fleet) order(ctx context.Context, plan agent.Plan) error {
 		p := plan
 		p.Agent = i
 		if err := m.link.Send(agent.Command{Plan: &p}); err != nil {
-			return f.blame(i, err)
+			return f.wrapError(i, err)
 		}
 		f.reading.Go(func() { f.receive(i) })
 	}
@@ -257,15 +257,15 @@ func (f *fleet) nextEvent(ctx context.Context) (agentEvent, error) {
 func (f *fleet) trouble(s agentEvent) error {
 	switch {
 	case s.err != nil:
-		return f.blame(s.from, s.err)
+		return f.wrapError(s.from, s.err)
 	case s.event.Failed != "":
 		return fmt.Errorf("agent %s: %s", f.members[s.from].name, s.event.Failed)
 	}
 	return nil
 }
 
-// blame says which agent it was, and what it said last.
-func (f *fleet) blame(i int, err error) error {
+// wrapError adds the name of agent i to an error, and the end of its standard error.
+func (f *fleet) wrapError(i int, err error) error {
 	if errors.Is(err, io.EOF) {
 		err = errors.New("it ended")
 	}
@@ -280,7 +280,7 @@ func (f *fleet) blame(i int, err error) error {
 func (f *fleet) all(c agent.Command) error {
 	for i, m := range f.members {
 		if err := m.link.Send(c); err != nil {
-			return f.blame(i, err)
+			return f.wrapError(i, err)
 		}
 	}
 	return nil
