@@ -247,14 +247,14 @@ func (f *fleet) receive(i int) {
 func (f *fleet) nextEvent(ctx context.Context) (agentEvent, error) {
 	select {
 	case s := <-f.events:
-		return s, f.trouble(s)
+		return s, f.eventError(s)
 	case <-ctx.Done():
 		return agentEvent{}, ctx.Err()
 	}
 }
 
-// trouble is the error that an event means, if it is one.
-func (f *fleet) trouble(s agentEvent) error {
+// eventError returns the error that an event reports, or nil.
+func (f *fleet) eventError(s agentEvent) error {
 	switch {
 	case s.err != nil:
 		return f.wrapError(s.from, s.err)

@@ -184,7 +184,7 @@ func (r *run) follow(ctx context.Context, p Progress, done func(agentEvent) bool
 	for {
 		select {
 		case s := <-r.fleet.events:
-			if err := r.fleet.trouble(s); err != nil {
+			if err := r.fleet.eventError(s); err != nil {
 				return err
 			}
 			if s.event.Tick != nil {
