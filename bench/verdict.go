@@ -29,7 +29,7 @@ func judge(r *result.Result, bounds []result.Bound) {
 	v.Why = append([]string{}, v.Why...) // of steadiness
 	unsteady := len(v.Why) > 0
 	misfit, explained := unfit(r)
-	none, broken, gaps, limited := ruined(r), faults(r, explained), told(r), limits(r)
+	none, broken, gaps, limited := invalid(r), faults(r, explained), told(r), limits(r)
 	if misfit != "" {
 		none = append(none, misfit)
 	}
@@ -62,8 +62,8 @@ func hold(r *result.Result, bounds []result.Bound) {
 	}
 }
 
-// ruined is why there was no measurement.
-func ruined(r *result.Result) (why []string) {
+// invalid returns the reasons for the verdict NO VERDICT.
+func invalid(r *result.Result) (why []string) {
 	if r.Interrupted {
 		why = append(why, "interrupted: the figures are of a part")
 	} else if n := r.Plan.Connections - r.Connect.Opened; n > 0 {
