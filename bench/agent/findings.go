@@ -94,7 +94,7 @@ func (r *room) complete(m *member) bool {
 		return false
 	}
 	end := r.log.length.Load()
-	if m.next == end && m.astray == nil {
+	if m.next == end && m.anomalies == nil {
 		return true
 	}
 	r.skip(m)
@@ -104,7 +104,7 @@ func (r *room) complete(m *member) bool {
 			return false
 		}
 	}
-	return m.astray == nil || m.astray.lost == 0 && !slices.ContainsFunc(m.astray.missing, func(g gap) bool {
+	return m.anomalies == nil || m.anomalies.lost == 0 && !slices.ContainsFunc(m.anomalies.missing, func(g gap) bool {
 		for pos := g.from; pos < g.to; pos++ {
 			if !r.wasTold(m, pos) {
 				return true
@@ -154,16 +154,16 @@ func (r *room) finish(members []*member) (f Findings) {
 
 // ownLost is how many messages of its own did not come back to m.
 func (m *member) ownLost() uint64 {
-	if m.astray == nil {
+	if m.anomalies == nil {
 		return 0
 	}
-	return uint64(max(0, m.astray.own))
+	return uint64(max(0, m.anomalies.own))
 }
 
 // lost is how many of the messages that were due to m it was passed over with, and told is how many it was told that it missed. The log
 // may have forgotten that a message is m's own, which is not due to it without an echo.
 func (r *room) lost(m *member, due uint64) (lost int, told uint64) {
-	a := m.astray
+	a := m.anomalies
 	if a == nil {
 		return 0, 0
 	}
@@ -196,8 +196,8 @@ func (r *room) lost(m *member, due uint64) (lost int, told uint64) {
 // due is how many deliveries m should have had until the place end.
 func (r *room) due(m *member, end uint64) uint64 {
 	due := end - m.start
-	if m.astray != nil {
-		due -= min(due, uint64(m.astray.excused))
+	if m.anomalies != nil {
+		due -= min(due, uint64(m.anomalies.excused))
 	}
 	if r.proof.noEcho && m.publisher >= 0 {
 		due -= min(due, uint64(r.proof.sent[m.publisher].Load()))

@@ -29,7 +29,7 @@ func (r *room) logFloat(publisher uint32, intended int64) uint64 {
 
 // receiveFloat checks the floating entry at pos, which m has received now for the first time.
 func (r *room) receiveFloat(m *member, s stamp, pos uint64) {
-	f, a := r.floats[pos], m.stray()
+	f, a := r.floats[pos], m.ensureAnomalies()
 	if f.rank == 0 {
 		r.floated++
 		f.rank = r.floated
@@ -59,8 +59,8 @@ func (r *room) settle(m *member, pos uint64) {
 			f.before = min(f.before, pos)
 		}
 	}
-	if m.astray != nil {
-		m.astray.recent = m.astray.recent[:0]
+	if m.anomalies != nil {
+		m.anomalies.recent = m.anomalies.recent[:0]
 	}
 }
 
@@ -74,15 +74,15 @@ func (r *room) skip(m *member) {
 		}
 		r.pass(m, m.next+1)
 	}
-	if m.astray != nil {
-		m.astray.at = m.next
+	if m.anomalies != nil {
+		m.anomalies.at = m.next
 	}
 }
 
 // settleRecent settles the floating entries that m received last, if an entry that does not float followed without coming here.
 func (r *room) settleRecent(m *member) {
-	if len(m.recently()) > 0 && m.next != m.astray.at {
-		r.settle(m, m.astray.at)
+	if len(m.recently()) > 0 && m.next != m.anomalies.at {
+		r.settle(m, m.anomalies.at)
 	}
 }
 
@@ -95,7 +95,7 @@ func (r *room) skipLeaving(m *member) {
 			break
 		}
 		if !m.takeEarly(m.next) && !r.own(m, e) {
-			m.stray().excused++
+			m.ensureAnomalies().excused++
 		}
 	}
 }
@@ -103,13 +103,13 @@ func (r *room) skipLeaving(m *member) {
 // forgive takes out of what m is missing the floating entries that come before the first entry it received. A newcomer can be the first
 // of all to receive that one: then the log has what was sent before it behind it.
 func (r *room) forgive(m *member) {
-	if m.astray == nil || !m.begun {
+	if m.anomalies == nil || !m.begun {
 		return
 	}
-	for _, g := range slices.Clone(m.astray.missing) {
+	for _, g := range slices.Clone(m.anomalies.missing) {
 		for pos := g.from; pos < min(g.to, m.first+maxGaps); pos++ {
 			if f := r.floats[pos]; f != nil && f.before <= m.first && f.intended < m.since && m.find(pos) {
-				m.astray.excused++
+				m.anomalies.excused++
 			}
 		}
 	}

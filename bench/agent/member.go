@@ -9,15 +9,15 @@ type member struct {
 	start      uint64 // place from which on it should hear
 	since      int64  // what was meant to leave before that, it need not hear as its first
 	first      uint64 // place of the first entry that it received; valid where it has begun
-	astray     *astray
+	anomalies  *anomalies
 	connection int32
 	publisher  int32 // -1 for one that only listens
 	begun      bool  // it has received something
 	away       bool  // its connection has ended, and what is said meanwhile is to be given to it when it comes back
 }
 
-// astray is what a member needs once something was not in order.
-type astray struct {
+// anomalies is the state of a member that received something out of order. Members without anomalies do not have it.
+type anomalies struct {
 	missing      []gap    // passed over, below next; ascending
 	early        []uint64 // places of floating entries received, at next or above
 	recent       []uint64 // floating entries received when the next other entry was at: nothing else came since
@@ -42,39 +42,39 @@ func (m *member) begin(pos uint64) {
 	}
 }
 
-func (m *member) stray() *astray {
-	if m.astray == nil {
-		m.astray = &astray{}
+func (m *member) ensureAnomalies() *anomalies {
+	if m.anomalies == nil {
+		m.anomalies = &anomalies{}
 	}
-	return m.astray
+	return m.anomalies
 }
 
 func (m *member) recently() []uint64 {
-	if m.astray == nil {
+	if m.anomalies == nil {
 		return nil
 	}
-	return m.astray.recent
+	return m.anomalies.recent
 }
 
 func (m *member) hasEarly(pos uint64) bool {
-	return m.astray != nil && slices.Contains(m.astray.early, pos)
+	return m.anomalies != nil && slices.Contains(m.anomalies.early, pos)
 }
 
 func (m *member) takeEarly(pos uint64) bool {
-	if m.astray == nil {
+	if m.anomalies == nil {
 		return false
 	}
-	i := slices.Index(m.astray.early, pos)
+	i := slices.Index(m.anomalies.early, pos)
 	if i < 0 {
 		return false
 	}
-	m.astray.early = slices.Delete(m.astray.early, i, i+1)
+	m.anomalies.early = slices.Delete(m.anomalies.early, i, i+1)
 	return true
 }
 
 // find takes pos out of what is missing, and says whether it was.
 func (m *member) find(pos uint64) bool {
-	a := m.astray
+	a := m.anomalies
 	if a == nil {
 		return false
 	}
@@ -110,7 +110,7 @@ func (m *member) find(pos uint64) bool {
 	return true
 }
 
-func (a *astray) miss(from, to uint64) {
+func (a *anomalies) miss(from, to uint64) {
 	if n := len(a.missing); n > 0 && a.missing[n-1].to == from {
 		a.missing[n-1].to = to
 		return

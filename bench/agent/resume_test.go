@@ -93,7 +93,7 @@ func TestWhatAClientWasToldItMissedIsNotLost(t *testing.T) {
 			if !from.part() {
 				t.Fatal("it was not a member")
 			}
-			from.member.astray.left = 500
+			from.member.anomalies.left = 500
 			c := &conn{poller: h.poller, room: h.room, handshake: newHandshake("", "")}
 			c.follow(from)
 			h.poller.opened(c, nil, 0)

@@ -90,7 +90,7 @@ func (r *room) receive(m *member, payload []byte) (s stamp, is verdict) {
 	switch {
 	case err != nil, int(s.publisher) >= len(p.publics), s.seq >= p.sent[s.publisher].Load():
 		r.corrupted(m, -1, -1)
-		m.stray().unidentified++
+		m.ensureAnomalies().unidentified++
 		return s, altered
 	case p.roomOf[s.publisher] != r.number:
 		r.faults.Misrouted++
@@ -137,7 +137,7 @@ func (r *room) suspend(m *member, at int64) {
 	defer r.mu.Unlock()
 	r.skip(m)
 	m.away = true
-	m.stray().left = at
+	m.ensureAnomalies().left = at
 }
 
 // leave ends m's membership, and counts what it was passed over with; if it was away, until then. Called by m's owner.
@@ -169,7 +169,7 @@ func (r *room) place(m *member, s stamp, payload []byte) bool {
 		}
 	}
 	r.skip(m)
-	if m.astray != nil && m.astray.rejoins {
+	if m.anomalies != nil && m.anomalies.rejoins {
 		r.goOn(m, s)
 	}
 	if s.seq >= p.next {
@@ -183,7 +183,7 @@ func (r *room) place(m *member, s stamp, payload []byte) bool {
 		return false
 	}
 	if pos < m.next && int32(s.publisher) == m.publisher {
-		m.astray.own--
+		m.anomalies.own--
 	}
 	switch {
 	case r.floats[pos] != nil:
@@ -235,8 +235,8 @@ func (r *room) pass(m *member, to uint64) {
 	if from == to {
 		return
 	}
-	if m.begun && !r.proof.noEcho && (m.astray == nil || len(m.astray.early) == 0) {
-		m.stray().miss(from, to)
+	if m.begun && !r.proof.noEcho && (m.anomalies == nil || len(m.anomalies.early) == 0) {
+		m.ensureAnomalies().miss(from, to)
 		for pos := from; pos < to && m.publisher >= 0; pos++ {
 			r.missOwn(m, pos)
 		}
@@ -244,7 +244,7 @@ func (r *room) pass(m *member, to uint64) {
 	}
 	for pos := from; pos < to; pos++ {
 		if !r.excused(m, pos) {
-			m.stray().miss(pos, pos+1)
+			m.ensureAnomalies().miss(pos, pos+1)
 			r.missOwn(m, pos)
 		}
 	}
@@ -253,7 +253,7 @@ func (r *room) pass(m *member, to uint64) {
 // missOwn counts what m missed at pos, where that is its own. Without an echo it would not be missed.
 func (r *room) missOwn(m *member, pos uint64) {
 	if e := r.log.at(pos); e != nil && int32(e.publisher) == m.publisher {
-		m.astray.own++
+		m.anomalies.own++
 	}
 }
 
@@ -269,7 +269,7 @@ func (r *room) excused(m *member, pos uint64) bool {
 	case r.own(m, e):
 		return true
 	case !m.begun && e.intended < m.since:
-		m.stray().excused++
+		m.ensureAnomalies().excused++
 		r.missOwn(m, pos)
 		return true
 	}

@@ -19,7 +19,7 @@ func (g toldGap) has(pos uint64, e *entry) bool {
 func (r *room) told(m *member, at int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	a := m.stray()
+	a := m.ensureAnomalies()
 	g := toldGap{from: m.next, to: r.log.length.Load(), back: at}
 	a.told, a.rejoins = append(a.told, g), true
 	if r.members == 1 {
@@ -30,7 +30,7 @@ func (r *room) told(m *member, at int64) {
 
 // goOn moves m, which was told that it missed something, to where its first delivery since stands. mu is held.
 func (r *room) goOn(m *member, s stamp) {
-	a, p := m.astray, &r.proof.publics[s.publisher]
+	a, p := m.anomalies, &r.proof.publics[s.publisher]
 	var to uint64
 	if s.seq < p.next {
 		pos, ok := p.of(s.seq)
@@ -52,7 +52,7 @@ func (r *room) goOn(m *member, s stamp) {
 
 // wasTold says whether m was told that it missed what is at pos.
 func (r *room) wasTold(m *member, pos uint64) bool {
-	for _, g := range m.astray.told {
+	for _, g := range m.anomalies.told {
 		if g.has(pos, r.log.at(pos)) {
 			return true
 		}
