@@ -33,7 +33,7 @@ type entry struct {
 	seq       uint32
 }
 
-func (e *entry) floating() bool { return e.words[0] == 0 }
+func (e *entry) unordered() bool { return e.words[0] == 0 }
 
 // newRoomLog is the log of one of so many rooms.
 func newRoomLog(rooms int) roomLog {

@@ -31,23 +31,23 @@ type room struct {
 	publishers []uint32
 	log        roomLog
 
-	mu        sync.Mutex        // guards what follows, and appending to the log
-	floats    map[uint64]*float // by place in the log
-	floated   uint64            // the rank of the next
-	late      map[uint64]int    // place in the log: how many members got it behind its successor
-	lateMore  int               // counted when late is full
-	faults    result.Faults     // those that are certain at once, and those of members that left
-	expected  uint64            // deliveries to the members that left
-	ownLost   uint64            // of them, lost to who had sent them
-	missed    uint64            // of them, what those members were told that they missed
-	needed    result.History    // that would have spared all such words
-	digest    uint64            // of the log's order
-	uncertain bool              // the log's order is not what everybody heard
-	members   int               // of this agent
-	epoch     uint32            // how often it was joined when this agent had no member in it
-	ended     bool              // proof.expect was told
-	whole     bool              // everything that was sent was received by somebody
-	gone      map[uint32]bool   // publishers whose last messages may never have been sent
+	mu        sync.Mutex                 // guards what follows, and appending to the log
+	unordered map[uint64]*unorderedEntry // by place in the log
+	floated   uint64                     // the rank of the next
+	late      map[uint64]int             // place in the log: how many members got it behind its successor
+	lateMore  int                        // counted when late is full
+	faults    result.Faults              // those that are certain at once, and those of members that left
+	expected  uint64                     // deliveries to the members that left
+	ownLost   uint64                     // of them, lost to who had sent them
+	missed    uint64                     // of them, what those members were told that they missed
+	needed    result.History             // that would have spared all such words
+	digest    uint64                     // of the log's order
+	uncertain bool                       // the log's order is not what everybody heard
+	members   int                        // of this agent
+	epoch     uint32                     // how often it was joined when this agent had no member in it
+	ended     bool                       // proof.expect was told
+	whole     bool                       // everything that was sent was received by somebody
+	gone      map[uint32]bool            // publishers whose last messages may never have been sent
 }
 
 // The kinds of a fault.
@@ -62,7 +62,7 @@ const (
 )
 
 func newRoom(p *proof, number int32, rooms int) *room {
-	return &room{proof: p, number: number, log: newRoomLog(rooms), floats: map[uint64]*float{}, late: map[uint64]int{}}
+	return &room{proof: p, number: number, log: newRoomLog(rooms), unordered: map[uint64]*unorderedEntry{}, late: map[uint64]int{}}
 }
 
 // verdict is what a message turned out to be.
@@ -186,7 +186,7 @@ func (r *room) place(m *member, s stamp, payload []byte) bool {
 		m.anomalies.own--
 	}
 	switch {
-	case r.floats[pos] != nil:
+	case r.unordered[pos] != nil:
 		r.receiveFloat(m, s, pos)
 	case pos < m.next:
 		r.reordered(m, s, pos)

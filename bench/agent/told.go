@@ -34,7 +34,7 @@ func (r *room) goOn(m *member, s stamp) {
 	var to uint64
 	if s.seq < p.next {
 		pos, ok := p.of(s.seq)
-		if !ok || pos < m.next || r.floats[pos] != nil {
+		if !ok || pos < m.next || r.unordered[pos] != nil {
 			return // that does not tell
 		}
 		to = pos

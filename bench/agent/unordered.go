@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// float is what is known of a floating entry's place: of the entries that do not float, those below after come before it,
+// unorderedEntry is what is known of a floating entry's place: of the entries that do not unorderedEntry, those below after come before it,
 // and those from before on come behind it.
-type float struct {
+type unorderedEntry struct {
 	after, before uint64
 	rank          uint64 // in the order in which floating entries were first received; 0 for one that nobody has
 	intended      int64
@@ -23,18 +23,18 @@ func (r *room) logFloat(publisher uint32, intended int64) uint64 {
 	pos := r.log.append(entry{publisher: publisher, seq: p.next, intended: intended})
 	p.append(pos, r.log.window())
 	r.uncertain = true
-	r.floats[pos] = &float{before: math.MaxUint64, intended: intended}
+	r.unordered[pos] = &unorderedEntry{before: math.MaxUint64, intended: intended}
 	return pos
 }
 
 // receiveFloat checks the floating entry at pos, which m has received now for the first time.
 func (r *room) receiveFloat(m *member, s stamp, pos uint64) {
-	f, a := r.floats[pos], m.ensureAnomalies()
+	f, a := r.unordered[pos], m.ensureAnomalies()
 	if f.rank == 0 {
 		r.floated++
 		f.rank = r.floated
 	}
-	if n := len(a.recent); m.next > f.before || n > 0 && f.rank < r.floats[a.recent[n-1]].rank {
+	if n := len(a.recent); m.next > f.before || n > 0 && f.rank < r.unordered[a.recent[n-1]].rank {
 		r.reordered(m, s, pos)
 	} else {
 		f.after = max(f.after, m.next)
@@ -48,7 +48,7 @@ func (r *room) receiveFloat(m *member, s stamp, pos uint64) {
 // settle says of the floating entries that m received last that they come before the entry at pos.
 func (r *room) settle(m *member, pos uint64) {
 	for _, at := range m.recently() {
-		f := r.floats[at]
+		f := r.unordered[at]
 		if pos < f.after {
 			e := r.log.at(at)
 			if e == nil {
@@ -69,7 +69,7 @@ func (r *room) skip(m *member) {
 	r.settleRecent(m)
 	for end := r.log.length.Load(); m.next < end; {
 		e := r.log.at(m.next)
-		if e == nil || !e.floating() {
+		if e == nil || !e.unordered() {
 			break
 		}
 		r.pass(m, m.next+1)
@@ -91,7 +91,7 @@ func (r *room) skipLeaving(m *member) {
 	r.settleRecent(m)
 	for end := r.log.length.Load(); m.next < end; m.next++ {
 		e := r.log.at(m.next)
-		if e == nil || !e.floating() {
+		if e == nil || !e.unordered() {
 			break
 		}
 		if !m.takeEarly(m.next) && !r.own(m, e) {
@@ -108,7 +108,7 @@ func (r *room) forgive(m *member) {
 	}
 	for _, g := range slices.Clone(m.anomalies.missing) {
 		for pos := g.from; pos < min(g.to, m.first+maxGaps); pos++ {
-			if f := r.floats[pos]; f != nil && f.before <= m.first && f.intended < m.since && m.find(pos) {
+			if f := r.unordered[pos]; f != nil && f.before <= m.first && f.intended < m.since && m.find(pos) {
 				m.anomalies.excused++
 			}
 		}
