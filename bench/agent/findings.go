@@ -128,7 +128,7 @@ func (r *room) finish(members []*member) (f Findings) {
 			f.Died += uint64(sent - p.next)
 		default:
 			for p.next < sent {
-				r.logFloat(i, math.MaxInt64)
+				r.logUnordered(i, math.MaxInt64)
 			}
 		}
 	}

@@ -26,7 +26,7 @@ type chunk struct {
 
 // entry is one message at its place in the room's order: a cache line.
 type entry struct {
-	words     stampWords // all 0 in a floating entry, which no delivery equals
+	words     stampWords // all 0 in a unordered entry, which no delivery equals
 	intended  int64
 	sent      int64
 	publisher uint32

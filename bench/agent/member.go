@@ -19,8 +19,8 @@ type member struct {
 // anomalies is the state of a member that received something out of order. Members without anomalies do not have it.
 type anomalies struct {
 	missing      []gap    // passed over, below next; ascending
-	early        []uint64 // places of floating entries received, at next or above
-	recent       []uint64 // floating entries received when the next other entry was at: nothing else came since
+	early        []uint64 // places of unordered entries received, at next or above
+	recent       []uint64 // unordered entries received when the next other entry was at: nothing else came since
 	at           uint64
 	unidentified int // received, but altered beyond recognition
 	own          int // messages of its own that it was passed over with, due to it or not

@@ -14,9 +14,9 @@ import (
 // sight of each message, which goes into the log, and the faults, which are told apart by where the log has the message.
 //
 // A member that was first and missed something has left it out of the log. Whoever receives that later finds the log
-// already beyond it: such a message is logged as a floating entry, as its place is not known. It is narrowed down by those
+// already beyond it: such a message is logged as a unordered entry, as its place is not known. It is narrowed down by those
 // who receive it: behind what they had before, and before what they get next. Who contradicts the others has it out of
-// order. A message whose successor of the same publisher has come is logged as floating even before anybody received it,
+// order. A message whose successor of the same publisher has come is logged as unordered even before anybody received it,
 // so that it is missed if nobody does.
 //
 // The first to receive a message decides its place. If the first was itself wrong, all others seem to be: at the end the
@@ -33,7 +33,7 @@ type room struct {
 
 	mu        sync.Mutex                 // guards what follows, and appending to the log
 	unordered map[uint64]*unorderedEntry // by place in the log
-	floated   uint64                     // the rank of the next
+	ranked    uint64                     // the rank of the next
 	late      map[uint64]int             // place in the log: how many members got it behind its successor
 	lateMore  int                        // counted when late is full
 	faults    result.Faults              // those that are certain at once, and those of members that left
@@ -187,7 +187,7 @@ func (r *room) place(m *member, s stamp, payload []byte) bool {
 	}
 	switch {
 	case r.unordered[pos] != nil:
-		r.receiveFloat(m, s, pos)
+		r.receiveUnordered(m, s, pos)
 	case pos < m.next:
 		r.reordered(m, s, pos)
 	default:
@@ -196,7 +196,7 @@ func (r *room) place(m *member, s stamp, payload []byte) bool {
 	return true
 }
 
-// arrive is the receipt of the entry at pos, which does not float and is not behind m.
+// arrive is the receipt of the entry at pos, which is ordered and not behind m.
 func (r *room) arrive(m *member, pos uint64) {
 	r.pass(m, pos)
 	r.settle(m, pos)
@@ -204,15 +204,15 @@ func (r *room) arrive(m *member, pos uint64) {
 	m.begin(pos)
 }
 
-// logFirst appends a message that no member has received before. mu is held; m is at an entry that does not float.
+// logFirst appends a message that no member has received before. mu is held; m is at an ordered entry.
 func (r *room) logFirst(m *member, s stamp, payload []byte) {
 	p := &r.proof.publics[s.publisher]
 	atEnd := m.next == r.log.length.Load() || len(m.recently()) >= maxRecent
 	for p.next < s.seq {
-		r.logFloat(s.publisher, s.intended)
+		r.logUnordered(s.publisher, s.intended)
 	}
 	if !atEnd {
-		r.receiveFloat(m, s, r.logFloat(s.publisher, s.intended))
+		r.receiveUnordered(m, s, r.logUnordered(s.publisher, s.intended))
 		return
 	}
 	pos := r.log.append(entry{

@@ -40,7 +40,7 @@ func (r *room) goOn(m *member, s stamp) {
 		to = pos
 	} else {
 		for p.next < s.seq {
-			r.logFloat(s.publisher, s.intended)
+			r.logUnordered(s.publisher, s.intended)
 		}
 		to = r.log.length.Load()
 		a.told[len(a.told)-1].to = to // nobody has had these yet

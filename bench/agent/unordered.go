@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// unorderedEntry is what is known of a floating entry's place: of the entries that do not unorderedEntry, those below after come before it,
+// unorderedEntry is what is known of a unordered entry's place: of the entries that do not unorderedEntry, those below after come before it,
 // and those from before on come behind it.
 type unorderedEntry struct {
 	after, before uint64
-	rank          uint64 // in the order in which floating entries were first received; 0 for one that nobody has
+	rank          uint64 // in the order in which unordered entries were first received; 0 for one that nobody has
 	intended      int64
 }
 
@@ -17,8 +17,8 @@ type unorderedEntry struct {
 // is behind of is taken for lost.
 const maxRecent = 32
 
-// logFloat appends the publisher's next message without saying what it comes behind. It was meant to leave by intended.
-func (r *room) logFloat(publisher uint32, intended int64) uint64 {
+// logUnordered appends the publisher's next message without saying what it comes behind. It was meant to leave by intended.
+func (r *room) logUnordered(publisher uint32, intended int64) uint64 {
 	p := &r.proof.publics[publisher]
 	pos := r.log.append(entry{publisher: publisher, seq: p.next, intended: intended})
 	p.append(pos, r.log.window())
@@ -27,12 +27,12 @@ func (r *room) logFloat(publisher uint32, intended int64) uint64 {
 	return pos
 }
 
-// receiveFloat checks the floating entry at pos, which m has received now for the first time.
-func (r *room) receiveFloat(m *member, s stamp, pos uint64) {
+// receiveUnordered checks the unordered entry at pos, which m has received now for the first time.
+func (r *room) receiveUnordered(m *member, s stamp, pos uint64) {
 	f, a := r.unordered[pos], m.ensureAnomalies()
 	if f.rank == 0 {
-		r.floated++
-		f.rank = r.floated
+		r.ranked++
+		f.rank = r.ranked
 	}
 	if n := len(a.recent); m.next > f.before || n > 0 && f.rank < r.unordered[a.recent[n-1]].rank {
 		r.reordered(m, s, pos)
@@ -45,7 +45,7 @@ func (r *room) receiveFloat(m *member, s stamp, pos uint64) {
 	}
 }
 
-// settle says of the floating entries that m received last that they come before the entry at pos.
+// settle says of the unordered entries that m received last that they come before the entry at pos.
 func (r *room) settle(m *member, pos uint64) {
 	for _, at := range m.recently() {
 		f := r.unordered[at]
@@ -64,7 +64,7 @@ func (r *room) settle(m *member, pos uint64) {
 	}
 }
 
-// skip moves m over floating entries: their moment may have been before.
+// skip moves m over unordered entries: their moment may have been before.
 func (r *room) skip(m *member) {
 	r.settleRecent(m)
 	for end := r.log.length.Load(); m.next < end; {
@@ -79,14 +79,14 @@ func (r *room) skip(m *member) {
 	}
 }
 
-// settleRecent settles the floating entries that m received last, if an entry that does not float followed without coming here.
+// settleRecent settles the unordered entries that m received last, if an ordered entry followed without coming here.
 func (r *room) settleRecent(m *member) {
 	if len(m.recently()) > 0 && m.next != m.anomalies.at {
 		r.settle(m, m.anomalies.at)
 	}
 }
 
-// skipLeaving is skip for a member that leaves: a floating entry that it did not receive was on its way, and is not due to it.
+// skipLeaving is skip for a member that leaves: a unordered entry that it did not receive was on its way, and is not due to it.
 func (r *room) skipLeaving(m *member) {
 	r.settleRecent(m)
 	for end := r.log.length.Load(); m.next < end; m.next++ {
@@ -100,7 +100,7 @@ func (r *room) skipLeaving(m *member) {
 	}
 }
 
-// forgive takes out of what m is missing the floating entries that come before the first entry it received. A newcomer can be the first
+// forgive takes out of what m is missing the unordered entries that come before the first entry it received. A newcomer can be the first
 // of all to receive that one: then the log has what was sent before it behind it.
 func (r *room) forgive(m *member) {
 	if m.anomalies == nil || !m.begun {
