@@ -20,7 +20,7 @@ const adminHeadTimeout = 5 * time.Second // for the head of a request
 type admin struct {
 	log     *slog.Logger
 	metrics *metrics.Metrics
-	hub     *hub
+	hub     *sessions
 	hooks   *hooks // nil for none
 	api     *api   // nil where it is not on this port
 	hosts   hosts
@@ -29,7 +29,7 @@ type admin struct {
 }
 
 // newAdmin is for a listener. allowed are the names that the Host header may have. api is nil where it is not on this port.
-func newAdmin(listener net.Listener, allowed hosts, h *hub, api *api, m *metrics.Metrics, log *slog.Logger) *admin {
+func newAdmin(listener net.Listener, allowed hosts, h *sessions, api *api, m *metrics.Metrics, log *slog.Logger) *admin {
 	return &admin{log: log, metrics: m, hub: h, hooks: h.hooks, api: api, hosts: allowed, listener: listener}
 }
 

@@ -25,7 +25,7 @@ import (
 // header X-Centrifugo-Error-Mode: transport, the error alone with a status of its own. api_methods.go has the methods,
 // openapi.json describes them.
 type api struct {
-	hub      *hub
+	hub      *sessions
 	key      [sha256.Size]byte // of the key
 	maxBody  int64
 	uid      string // of this process, for "info"
@@ -53,7 +53,7 @@ type apiConfig struct {
 }
 
 // newAPI is nil where no key is configured.
-func newAPI(h *hub, cfg apiConfig) *api {
+func newAPI(h *sessions, cfg apiConfig) *api {
 	if cfg.key == "" {
 		return nil
 	}

@@ -19,7 +19,7 @@ type edge struct {
 	log       *slog.Logger
 	metrics   *metrics.Metrics
 	complaint rate.Sometimes // of requests that are refused
-	hub       *hub
+	hub       *sessions
 	hooks     *hooks       // nil for none
 	api       *api         // nil where it is not on this port
 	page      http.Handler // of all other paths
@@ -51,7 +51,7 @@ type edgeConfig struct {
 }
 
 // newEdge opens the port, and accepts nothing yet. a is nil where the server API is not on this port.
-func newEdge(cfg edgeConfig, h *hub, a *api, m *metrics.Metrics, log *slog.Logger) (*edge, error) {
+func newEdge(cfg edgeConfig, h *sessions, a *api, m *metrics.Metrics, log *slog.Logger) (*edge, error) {
 	e := &edge{
 		log:             log,
 		metrics:         m,

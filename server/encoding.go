@@ -20,9 +20,8 @@ const (
 	protobufDeltaEncoding                 // the same
 	encodings
 
-	// jsonFullEncoding is the first publication that a member of jsonDeltaEncoding hears. No part has it.
-	jsonFullEncoding   = encodings
-	encodingsOfMessage = encodings + 1
+	// jsonFullEncoding is the first publication that a member of jsonDeltaEncoding hears. No topic has it.
+	jsonFullEncoding = encodings
 )
 
 func (e encoding) isJSON() bool {

@@ -6,7 +6,7 @@ import (
 )
 
 // watchHub adds what is read off the hub when somebody looks.
-func watchHub(m *metrics.Metrics, h *hub) {
+func watchHub(m *metrics.Metrics, h *sessions) {
 	m.Gauge("throng_connections", "WebSocket connections.", func() float64 { return float64(h.live.Load()) })
 	m.Gauge("throng_connections_limit", "How many connections are taken.", func() float64 { return float64(h.maxLive) })
 	m.Gauge("throng_rooms", "Rooms with a member or a history.", func() float64 { return float64(h.rooms.count()) })

@@ -56,7 +56,7 @@ func TestWhoOnlyListensStays(t *testing.T) {
 // crew is a heartbeat with connections that have no sockets, told the time by the test.
 type crew struct {
 	*heartbeat
-	hub *hub
+	hub *sessions
 	now time.Time
 }
 

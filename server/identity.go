@@ -12,7 +12,6 @@ import (
 	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/token"
 	"github.com/throng-chat/throng/server/webhook"
-	"github.com/throng-chat/throng/server/wheel"
 )
 
 // How a connection says who it is: by a token, or, where guests are let in, by none.
@@ -320,14 +319,6 @@ func (s *session) takesToken(id uint32, claims token.SubClaims, err error, room 
 		return true
 	}
 	return false
-}
-
-// tickOf is the deadline of a moment; 0 for the zero moment. One that is farther off than ticks count comes in 10 years.
-func (h *hub) tickOf(t time.Time) wheel.Tick {
-	if t.IsZero() {
-		return 0
-	}
-	return h.clock.tick() + inTicks(min(max(t.Sub(h.clock.today()), tickLength), maxMoment))
 }
 
 // ttl is how many seconds are left until a moment, as the protocol has it.

@@ -21,7 +21,7 @@ import (
 
 // lobby is a hub with one room that tells who comes and goes, and a watcher in it. It has no sockets, and its time is the test's.
 type lobby struct {
-	*hub
+	*sessions
 	t    *testing.T
 	seen map[string]*clientInfo // by client: who is there, as far as members were told
 	sent int
@@ -34,7 +34,7 @@ func newLobby(t *testing.T) *lobby {
 	cfg.Rooms = []RoomOptions{o}
 	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(closeLabels()), nil, 1)
 	h.heartbeat = newHeartbeat(h.engine, cfg.PingInterval, cfg.PingTimeout)
-	l := &lobby{hub: h, t: t, seen: map[string]*clientInfo{}}
+	l := &lobby{sessions: h, t: t, seen: map[string]*clientInfo{}}
 	l.join(l.guest("watcher", nil))
 	l.hear()
 	l.letPass(time.Minute)
@@ -44,7 +44,7 @@ func newLobby(t *testing.T) *lobby {
 
 func (l *lobby) guest(name string, info []byte) *session {
 	c := &conn{shard: l.shards[0], id: 1}
-	s := &session{conn: c, hub: l.hub, encoding: jsonEncoding, info: &clientInfo{
+	s := &session{conn: c, hub: l.sessions, encoding: jsonEncoding, info: &clientInfo{
 		User: name, Client: name, ConnInfo: info,
 	}}
 	c.handler = s

@@ -196,7 +196,7 @@ func (s *session) askLong(id uint32, q longQuestion, estimate int) {
 }
 
 // answer makes the body of a long reply. Its bytes count as owed from here on. Called on a worker.
-func (h *hub) answer(q longQuestion) (body []byte, e *protocol.Error) {
+func (h *sessions) answer(q longQuestion) (body []byte, e *protocol.Error) {
 	runtime.Gosched() // a worker goes from one answer to the next: others may wait for the core
 	estimate := h.estimate(q)
 	if !h.owed.Reserve(estimate) {
@@ -219,7 +219,7 @@ func (h *hub) answer(q longQuestion) (body []byte, e *protocol.Error) {
 }
 
 // estimate is about how many bytes the answer to a question will have.
-func (h *hub) estimate(q longQuestion) int {
+func (h *sessions) estimate(q longQuestion) int {
 	if q.about == historyOf {
 		return h.maxUnsent / 2
 	}
@@ -233,7 +233,7 @@ func (h *hub) estimate(q longQuestion) int {
 
 // relieveOwed makes room where long replies take more than half of what they may: the readers that are furthest behind are closed, on
 // each shard. All have had owedGrace. Called on the heartbeat.
-func (h *hub) relieveOwed(now wheel.Tick) {
+func (h *sessions) relieveOwed(now wheel.Tick) {
 	tooMuch := func() bool { return h.owed.Used.Load() > h.owed.Most/2 }
 	if !tooMuch() {
 		return

@@ -2,7 +2,7 @@ package server
 
 import "sync"
 
-// message is what all members of a room are to hear: encoded when the first member needs it, once for each encoding.
+// message is what all members of a room are to hear: encoded when the first member needs it, once for each format.
 type message struct {
 	room  *room
 	pub   publication
@@ -12,32 +12,37 @@ type message struct {
 	bytes int          // about: what the room's backlog counts
 
 	mu     sync.Mutex // a leaf, held while a frame is made
-	frames [encodingsOfMessage][]byte
+	frames [maxFormats][]byte
 }
 
 // messageOverhead is about what a push adds to its data.
 const messageOverhead = 64
 
-// frame is the message for the members of one encoding, nil where they hear nothing of it. Called on the shards.
+// frame is the message for the members of one format, nil where they hear nothing of it. Called on the shards.
 // budget is of nanoseconds for deltas.
 func (m *message) frame(f format, budget *int) []byte {
-	e := encoding(f)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.frames[e] == nil {
-		m.frames[e] = m.encode(e, budget)
+	if m.frames[f] == nil {
+		m.frames[f] = m.encode(f, budget)
 	}
-	return m.frames[e]
+	return m.frames[f]
 }
 
-func (m *message) encode(e encoding, budget *int) []byte {
-	switch {
+// codec is that of a format.
+func (m *message) codec(f format) *formatCodec { return &m.room.stripe.hub.formats[f] }
+
+func (m *message) encode(f format, budget *int) []byte {
+	switch c := m.codec(f); {
 	case m.isPublication():
-		return encodePublication(m.room.name, &m.pub, m.prev, e, budget)
+		return c.publication(m.room.name, &m.pub, m.prev, budget)
+	case c.joinLeave == nil:
+		return nil
 	case m.join != nil:
-		return encodeJoin(m.room.name, m.join, e)
+		return c.joinLeave(m.room.name, m.join, true)
+	default:
+		return c.joinLeave(m.room.name, m.leave, false)
 	}
-	return encodeLeave(m.room.name, m.leave, e)
 }
 
 func (m *message) isPublication() bool { return m.join == nil && m.leave == nil }
@@ -47,18 +52,12 @@ func (m *message) whole(f format, budget *int) []byte {
 	if !m.isPublication() {
 		return nil
 	}
-	switch encoding(f) {
-	case jsonDeltaEncoding:
-		return m.frame(format(jsonFullEncoding), budget)
-	case protobufDeltaEncoding:
-		return m.frame(format(protobufEncoding), budget)
-	}
-	return m.frame(f, budget)
+	return m.frame(m.codec(f).whole, budget)
 }
 
 // receivedBy says that plain members receive nothing but publications.
 func (m *message) receivedBy(f format) bool {
-	return m.isPublication() || encoding(f) != plainEncoding
+	return m.isPublication() || m.codec(f).joinLeave != nil
 }
 
 func (m *message) offset() uint64 { return m.pub.offset }

@@ -57,11 +57,11 @@ const (
 	roomsAuto     = "auto"      // signed-in where a key of tokens is configured, else open
 )
 
-// otherRooms resolves OtherRooms.
-func (c Config) otherRooms(tokens bool) string {
+// otherRooms resolves roomsAuto. tokens says whether a key of tokens is configured.
+func otherRooms(access string, tokens bool) string {
 	switch {
-	case c.OtherRooms != roomsAuto:
-		return c.OtherRooms
+	case access != roomsAuto:
+		return access
 	case tokens:
 		return roomsSignedIn
 	}

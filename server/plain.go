@@ -4,7 +4,10 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/centrifugal/protocol/cfjson"
+
 	"github.com/throng-chat/throng/server/limiter"
+	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -21,9 +24,17 @@ type plain struct {
 	inRoom   limiter.Meter // messages
 }
 
+// openPlain makes a plain client out of a socket whose handshake is done, and a member of a room, as hub.joinPlain.
+func openPlain(h *hub, nc *netpoll.Socket, source *address, name string, seat *room, hello, early []byte) {
+	p := &plain{source: source}
+	p.place = member{conn: &p.conn, at: -1}
+	h.newConn(&p.conn, nc, p)
+	h.joinPlain(&p.place, name, seat, hello, early)
+}
+
 func (p *plain) hub() *hub { return p.room().stripe.hub }
 
-func (p *plain) room() *room { return p.place.topic.audience.owner.(*room) }
+func (p *plain) room() *room { return roomOfMember(&p.place) }
 
 func (p *plain) onOpen() {}
 
@@ -83,12 +94,8 @@ func (p *plain) onClose(ws.CloseCode, string) bool { return true }
 func (p *plain) onGone() { p.shard.engine.leave(&p.conn) }
 
 func (p *plain) onLeave() {
-	r, hub := p.room(), p.hub()
-	r.stripe.mu.Lock()
-	r.members--
-	p.place.topic.members--
-	hub.tidyLocked(r)
-	r.stripe.mu.Unlock()
+	hub := p.hub()
+	hub.leavePlain(&p.place)
 	hub.releaseAddress(p.source)
 }
 
@@ -121,4 +128,26 @@ func (p *plain) address() netip.Addr {
 		return p.source.at
 	}
 	return netip.Addr{}
+}
+
+// plainCodec makes what a plain client receives: publications, as they were made.
+var plainCodec = formatCodec{
+	publication: func(_ string, p, _ *publication, _ *int) []byte { return encode(plainData(p)) },
+	whole:       plainFormat,
+}
+
+// plainData is what a plain client is sent of a publication.
+func plainData(p *publication) (ws.Opcode, []byte) {
+	switch p.form {
+	case formText:
+		return ws.OpText, p.data
+	case formBytes:
+		return ws.OpBinary, p.data
+	}
+	if p.data[0] == '"' {
+		if text, err := cfjson.UnmarshalString(p.data); err == nil {
+			return ws.OpText, []byte(text)
+		}
+	}
+	return ws.OpText, p.data
 }

@@ -19,7 +19,7 @@ func newPositionHub(positions int) *hub {
 	o.HistoryTTL = time.Second
 	cfg := DefaultConfig()
 	cfg.Rooms = []RoomOptions{o}
-	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(closeLabels()), nil, 1)
+	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(closeLabels()), nil, 1).hub
 	h.positions.kept.Most = positions
 	return h
 }

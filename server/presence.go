@@ -55,7 +55,7 @@ func (p *presence) stats(plain int) presenceStats {
 // plainMembers counts the plain members of a room. The room's lock is held.
 func (r *room) plainMembers() (n int) {
 	for _, t := range r.topics {
-		if encoding(t.format) == plainEncoding {
+		if t.format == plainFormat {
 			n += t.members
 		}
 	}

@@ -6,18 +6,39 @@ import (
 
 	"github.com/centrifugal/protocol"
 	"github.com/centrifugal/protocol/cfjson"
-
-	"github.com/throng-chat/throng/server/ws"
 )
 
 // What a room's members are sent, in each encoding: publications, joins and leaves.
 
+// sessionFormats are the formats of sessions, each by the number of its encoding.
+func sessionFormats() (all formats) {
+	for _, f := range []struct{ encoding, whole encoding }{
+		{jsonEncoding, jsonEncoding},
+		{protobufEncoding, protobufEncoding},
+		{jsonDeltaEncoding, jsonFullEncoding},
+		{protobufDeltaEncoding, protobufEncoding},
+		{jsonFullEncoding, jsonFullEncoding},
+	} {
+		e := f.encoding
+		all[e] = formatCodec{
+			publication: func(room string, p, before *publication, deltas *int) []byte {
+				return encodePublication(room, p, before, e, deltas)
+			},
+			joinLeave: func(room string, info *clientInfo, joined bool) []byte {
+				if joined {
+					return encodeJoin(room, info, e)
+				}
+				return encodeLeave(room, info, e)
+			},
+			whole: format(f.whole),
+		}
+	}
+	return all
+}
+
 // encodePublication makes the frame of a publication for the members of one encoding: where they are sent deltas, against before, nil
 // for none. budget is of nanoseconds for deltas.
 func encodePublication(room string, p, before *publication, e encoding, budget *int) []byte {
-	if e == plainEncoding {
-		return encode(plainData(p))
-	}
 	told := &struct { // in one piece of memory
 		reply protocol.Reply
 		push  protocol.Push
@@ -39,22 +60,6 @@ func encodeJoin(room string, info *clientInfo, e encoding) []byte {
 
 func encodeLeave(room string, info *clientInfo, e encoding) []byte {
 	return encodeReply(e, &protocol.Reply{Push: &protocol.Push{Channel: room, Leave: &protocol.Leave{Info: sdkInfo(info)}}})
-}
-
-// plainData is what a plain client is sent of a publication.
-func plainData(p *publication) (ws.Opcode, []byte) {
-	switch p.form {
-	case formText:
-		return ws.OpText, p.data
-	case formBytes:
-		return ws.OpBinary, p.data
-	}
-	if p.data[0] == '"' {
-		if text, err := cfjson.UnmarshalString(p.data); err == nil {
-			return ws.OpText, []byte(text)
-		}
-	}
-	return ws.OpText, p.data
 }
 
 // sdkInfo is a client as the protocol has it.

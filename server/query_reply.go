@@ -88,7 +88,7 @@ func tellPast(pubs []publication, at position, json bool, mostBytes int) (result
 }
 
 // encodeHistory makes what follows the id in the reply that tells of a room's history. Called on a worker.
-func (h *hub) encodeHistory(q longQuestion) ([]byte, *protocol.Error) {
+func (h *sessions) encodeHistory(q longQuestion) ([]byte, *protocol.Error) {
 	pubs, at, e := h.read(q.room, q.since(), q.limit, h.maxUnsent/2, q.reverse)
 	if e != nil {
 		return nil, errorOf(e)

@@ -56,7 +56,7 @@ func recoverAsModelled(t *testing.T, positions int) {
 type recoveryModel struct {
 	t       *testing.T
 	random  *rand.Rand
-	hub     *hub
+	hub     *sessions
 	names   []string
 	clients []*modelClient
 	log     map[string][]string // by epoch: what was said, in order

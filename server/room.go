@@ -45,7 +45,7 @@ func (r *room) onlyPlain() bool {
 		return false
 	}
 	for _, p := range r.topics {
-		if encoding(p.format) != plainEncoding && p.members > 0 {
+		if p.format != plainFormat && p.members > 0 {
 			return false
 		}
 	}

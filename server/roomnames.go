@@ -3,7 +3,7 @@ package server
 import "strings"
 
 // nameRules are the access rules that the name of a room itself carries, as in Centrifugo. They hold for every action, in addition
-// to the room's options; the application (asker.server) is exempt. Constant after newHub.
+// to the room's options; the application (asker.server) is exempt. Constant after newChat.
 type nameRules struct {
 	users   string // one character: behind its last occurrence in a name is the list of the users of the room; "" for no such rule
 	private string // one character: a name that begins with it requires a subscription token; "" for no such rule

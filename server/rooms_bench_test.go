@@ -27,7 +27,7 @@ func BenchmarkPublishers(b *testing.B) {
 				in := h.rooms.stripeOf(name)
 				r := h.roomLocked(in, name)
 				r.members = 1
-				r.topicLocked(h.shards[i%len(h.shards)], format(plainEncoding)).members = 1
+				r.topicLocked(h.shards[i%len(h.shards)], plainFormat).members = 1
 				rooms[i] = r
 			}
 			payload := make([]byte, 128)

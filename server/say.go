@@ -91,7 +91,7 @@ func (h *hub) publish(r *room, op ws.Opcode, payload []byte) {
 		wake = r.postFrameLocked(frame)
 	} else {
 		m := &message{bytes: len(payload) + messageOverhead}
-		m.frames[plainEncoding] = frame
+		m.frames[plainFormat] = frame
 		m.pub = publication{data: frame[len(frame)-len(payload):], form: formText}
 		if op == ws.OpBinary {
 			m.pub.form = formBytes

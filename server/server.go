@@ -30,7 +30,7 @@ type Server struct {
 	log     *slog.Logger // in front of logs
 	logs    *logqueue.Queue
 	metrics *metrics.Metrics
-	hub     *hub
+	hub     *sessions
 	files   int // the open-file limit
 
 	api   *api // nil for none
@@ -62,7 +62,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("token: %w", err)
 	}
-	cfg.OtherRooms = cfg.otherRooms(tokens.Enabled())
+	cfg.OtherRooms = otherRooms(cfg.OtherRooms, tokens.Enabled())
 	s.cfg = cfg
 	s.hub = newHub(cfg, log, s.metrics, tokens, shardCount(runtime.GOMAXPROCS(0)))
 	s.hub.hooks = hooks

@@ -426,7 +426,7 @@ func TestANewcomerIsToldOfTheDrain(t *testing.T) {
 	s.hub.reserve()
 	s.hub.draining.Store(true)
 	s.hub.closeAll()
-	s.hub.join(asNB(t, ours), nil, "lobby", nil, []byte("hello"), nil)
+	openPlain(s.hub.hub, asNB(t, ours), nil, "lobby", nil, []byte("hello"), nil)
 	c := &client{t: t, conn: theirs, reader: bufio.NewReader(theirs)}
 	c.deadline()
 	hello := make([]byte, len("hello"))
@@ -470,7 +470,7 @@ func TestManyCoresMakeNoMoreShardsThanCanBeWoken(t *testing.T) {
 	h := newHub(DefaultConfig(), slog.New(slog.DiscardHandler), metrics.New(closeLabels()), nil, shardCount(256))
 	r := newRoom(h.rooms.stripeOf("lobby"), "lobby", h.optionsOf("lobby"), len(h.shards))
 	for _, s := range h.shards {
-		r.topicLocked(s, format(plainEncoding)).members = 1
+		r.topicLocked(s, plainFormat).members = 1
 		r.members++
 	}
 	h.publish(r, ws.OpText, []byte("x"))

@@ -16,7 +16,7 @@ import (
 type session struct {
 	// Constant after newSession.
 	conn     *conn
-	hub      *hub
+	hub      *sessions
 	poller   *poller
 	source   *address // nil where addresses do not count
 	encoding encoding
@@ -102,7 +102,7 @@ const (
 )
 
 // newSession begins a session. early is what came ahead of the answer to the handshake.
-func newSession(c *conn, h *hub, source *address, e encoding, early []byte) *session {
+func newSession(c *conn, h *sessions, source *address, e encoding, early []byte) *session {
 	s := &session{conn: c, hub: h, source: source, encoding: e, unread: early, early: len(early) > 0}
 	c.hold(s.early)
 	s.due.deadline.Store(uint32(s.later(staleTimeout)))

@@ -113,7 +113,7 @@ func whoAnswersPingsStays(t *testing.T, s *Server) {
 
 // Tokens may be good for longer than ticks can count. Their connections do not end before.
 func TestATokenMayBeGoodForAVeryLongTime(t *testing.T) {
-	h := &hub{engine: &engine{clock: newClock()}}
+	h := &sessions{hub: &hub{engine: &engine{clock: newClock()}}}
 	round := (1 << 32) * tickLength // when ticks begin anew
 	for _, end := range []time.Time{time.Now().Add(round + time.Second), time.Unix(253402300799, 0)} {
 		if left := time.Duration(h.tickOf(end)-h.clock.tick()) * tickLength; h.tickOf(end) < h.clock.tick() || left < 365*24*time.Hour {

@@ -129,7 +129,7 @@ func (e *edge) enterLoop(nc *netpoll.Socket, err error, source *address, as welc
 	}
 	e.metrics.Accepted.Inc()
 	if as.encoding == plainEncoding {
-		e.hub.join(nc, source, as.room, as.seat, as.hello, early)
+		openPlain(e.hub.hub, nc, source, as.room, as.seat, as.hello, early)
 	} else {
 		e.hub.open(nc, source, as.encoding, as.hello, early)
 	}
