@@ -52,8 +52,16 @@ const maxAsked = 4096
 // heldWish is what a room that connect wishes for takes while the command waits, in bytes, about: far more than in the command.
 const heldWish = 256
 
+// hooksConfig is what hooks have to be told. It has the fields of WebhookConfig, so that one converts to the other.
+type hooksConfig struct {
+	URL     string        // empty for no webhooks
+	Secret  string        // signs each request
+	Events  []string      // of allEvents
+	Timeout time.Duration // for one answer
+}
+
 // newHooks is nil where no webhook is configured.
-func newHooks(cfg WebhookConfig, log *slog.Logger, m *metrics.Metrics) (*hooks, error) {
+func newHooks(cfg hooksConfig, log *slog.Logger, m *metrics.Metrics) (*hooks, error) {
 	if cfg.URL == "" {
 		return nil, nil
 	}

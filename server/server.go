@@ -54,7 +54,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	logs := logqueue.New(log.Handler())
 	log = slog.New(logs)
 	s := &Server{log: log, logs: logs, metrics: metrics.New(closeLabels()), files: files}
-	hooks, err := newHooks(cfg.Webhooks, log, s.metrics)
+	hooks, err := newHooks(hooksConfig(cfg.Webhooks), log, s.metrics)
 	if err != nil {
 		return nil, fmt.Errorf("webhooks: %w", err)
 	}
