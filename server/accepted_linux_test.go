@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/netpoll"
 )
 
@@ -61,7 +62,7 @@ func TestAPeerThatResetsAtOnceHasAnAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unix.Close(nc.Hash())
-	if got := (&conn{nc: nc, handler: &plain{}}).address(); got != "" || peerOf(nc).IsValid() {
+	if got := (&fanout.Conn{Nc: nc, Handler: &plain{}}).Address(); got != "" || fanout.PeerOf(nc).IsValid() {
 		t.Errorf("got %q, want none", got)
 	}
 }

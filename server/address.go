@@ -51,6 +51,6 @@ func (h *hub) releaseAddress(a *address) {
 	defer h.addressesMu.Unlock()
 	if a.conns--; a.conns == 0 {
 		delete(h.addresses, a.at)
-		h.spentByAddresses.Park(a.at, a.meter, h.clock.now())
+		h.spentByAddresses.Park(a.at, a.meter, h.Clock.Now())
 	}
 }

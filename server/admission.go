@@ -53,7 +53,7 @@ func (e *edge) admit(h *ws.Head) (welcome, *refusal) {
 	if !e.origins.allow(h.Origin, h.Host) {
 		return welcome{}, &refusal{metrics.HandshakeOrigin, http.StatusForbidden, foreignOrigin(h.Origin.Value)}
 	}
-	if e.hub.draining.Load() {
+	if e.hub.Draining.Load() {
 		return welcome{}, stopping()
 	}
 	if h.Path == sessionPath {

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/metrics"
 )
@@ -125,7 +126,7 @@ func TestMaxConnectionsCountsSocketsThatAreNotInTheLoop(t *testing.T) {
 	eventually(t, "those over the limit to be closed", func() bool {
 		return value(t, s, "throng_handshakes_total", metrics.HandshakeEvicted) >= 51
 	})
-	if got := s.edge.handshakes.count() + int(s.hub.live.Load()); got > most {
+	if got := s.edge.handshakes.count() + int(s.hub.Live.Load()); got > most {
 		t.Errorf("got %d sockets, want %d at most", got, most)
 	}
 	dial(t, s, "lobby")
@@ -320,7 +321,7 @@ func TestAKeptConnectionEndsInOrder(t *testing.T) {
 
 // The time for a head does not end a connection that is kept.
 func TestAKeptConnectionOutlivesTheTimeForAHead(t *testing.T) {
-	h := newHandshakes(slog.New(slog.DiscardHandler), metrics.New(closeLabels()), func() int { return 10 })
+	h := newHandshakes(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 10 })
 	c := answered(t, h, 1)[0]
 	h.onState(c, http.StateIdle)
 	eventually(t, "it to be kept", func() bool {

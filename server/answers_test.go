@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -22,7 +23,7 @@ func narrowSDK(t *testing.T, s *Server) *sdk {
 	if err := c.conn.(*net.TCPConn).SetReadBuffer(little); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.SetsockoptInt(onlySession(s).conn.nc.Hash(), syscall.SOL_SOCKET, syscall.SO_SNDBUF, little); err != nil {
+	if err := syscall.SetsockoptInt(onlySession(s).conn.Nc.Hash(), syscall.SOL_SOCKET, syscall.SO_SNDBUF, little); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -76,7 +77,7 @@ func TestALongFrameClosesNobody(t *testing.T) {
 	plain := dial(t, s, "x")
 	plain.send(ws.OpText, strings.Repeat("<", 64<<10))
 	eventually(t, "it to wait for its reader", func() bool {
-		return value(t, s, "throng_unsent_bytes", "") > 0 || closesBy(s, closedSlow) > 0
+		return value(t, s, "throng_unsent_bytes", "") > 0 || closesBy(s, fanout.ClosedSlow) > 0
 	})
 	plain.send(ws.OpText, "and more")
 	if got := c.line(); len(got) < 6*64<<10 {
@@ -116,7 +117,7 @@ func TestASecondLongAnswerIsRefused(t *testing.T) {
 	}
 	session := onlySession(s)
 	c.say(`{"id":4,"presence":{"channel":"a"}}` + "\n" + `{"id":5,"presence":{"channel":"b"}}`)
-	eventually(t, "both to be answered", func() bool { return session.conn.receivedMessages.Load() == 5 && !session.conn.is(held) })
+	eventually(t, "both to be answered", func() bool { return session.conn.ReceivedMessages.Load() == 5 && !session.conn.Is(fanout.Held) })
 	if got := c.line(); !strings.HasPrefix(got, `{"id":4,"presence":{"presence":{`) {
 		t.Fatalf("got %.80s, want the first answer", got)
 	}
@@ -157,9 +158,9 @@ func TestLongAnswersThatWaitAreBoundedTogether(t *testing.T) {
 
 // onlySession is the one session there is.
 func onlySession(s *Server) (found *session) {
-	s.hub.call(func(sh *shard) {
-		for _, c := range sh.conns {
-			found = c.handler.(*session)
+	s.hub.Call(func(sh *fanout.Shard) {
+		for _, c := range sh.Conns {
+			found = c.Handler.(*session)
 		}
 	})
 	return found
@@ -183,7 +184,7 @@ func TestWhatWasMissedInManyRoomsIsBounded(t *testing.T) {
 	c := narrowSDK(t, s)
 	session := onlySession(s)
 	c.say("%s", strings.Join(commands, "\n"))
-	eventually(t, "all to be answered", func() bool { return session.conn.receivedMessages.Load() == rooms+1 || session.conn.closing() })
+	eventually(t, "all to be answered", func() bool { return session.conn.ReceivedMessages.Load() == rooms+1 || session.conn.Closing() })
 	recovered := 0
 	for range rooms {
 		line := c.line()

@@ -195,7 +195,7 @@ func (a *api) knows(key string) bool {
 // read takes the body in, within bounds. One that is not there is no parameters.
 func (a *api) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(apiBodyTimeout)); err != nil {
-		a.hub.log.Debug("body not limited in time", "error", err)
+		a.hub.Log.Debug("body not limited in time", "error", err)
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, a.maxBody))
 	switch {
@@ -211,10 +211,10 @@ var errNotJSON = errors.New("body: want one JSON object, or for POST " + apiPath
 
 // refuse answers what is no call of a method. What else was on its way is not waited for.
 func (a *api) refuse(w http.ResponseWriter, status int, e *protocol.Error) {
-	a.hub.metrics.ApiRequests.WithLabelValues("refused", errorLabel(e)).Inc()
+	a.hub.Metrics.ApiRequests.WithLabelValues("refused", errorLabel(e)).Inc()
 	w.Header().Set("Connection", "close")
 	if err := http.NewResponseController(w).SetReadDeadline(time.Now()); err != nil {
-		a.hub.log.Debug("body not cut off", "error", err)
+		a.hub.Log.Debug("body not cut off", "error", err)
 	}
 	answer := newAPIAnswer(w, status)
 	answer.value(context.Background(), reply{Error: e})

@@ -27,8 +27,8 @@ const (
 
 // streamed is a result that may be long. It is written a part at a time and never exists as a whole.
 type streamed interface {
-	// size is how many bytes it has, about.
-	size() int
+	// Size is how many bytes it has, about.
+	Size() int
 	// writeTo writes it, and stops where the caller has gone. ctx is the request's.
 	writeTo(ctx context.Context, to *apiAnswer)
 }

@@ -72,7 +72,7 @@ type replies struct {
 	lines    bool // of POST /api; else of the method batch
 }
 
-func (r replies) size() int { return 0 } // nobody asks: there is no batch in a batch
+func (r replies) Size() int { return 0 } // nobody asks: there is no batch in a batch
 
 // writeTo calls the commands and writes what they are answered. As the protocol has it, a reply of batch is not wrapped: it is
 // {"publish":{}} or {"error":{}}; a line is {"result":{}} or {"error":{}}.
@@ -156,7 +156,7 @@ func (b *batchRun) call(ctx context.Context, name string, params []byte) (any, *
 	result, e := b.api.do(limited, name, params)
 	cancel()
 	b.patience -= time.Since(began)
-	if long, is := result.(streamed); is && e == nil && long.size() > b.budget {
+	if long, is := result.(streamed); is && e == nil && long.Size() > b.budget {
 		b.budget = 0 // or each of a thousand would be looked up, to be refused
 		result, e = nil, tooLong
 	}

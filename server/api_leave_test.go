@@ -5,6 +5,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -37,8 +38,8 @@ func TestWhatIsSaidBehindTheAnswerIsNotHeard(t *testing.T) {
 			gate := make(chan struct{})
 			release := sync.OnceFunc(func() { close(gate) })
 			defer release()
-			for _, sh := range s.hub.shards {
-				sh.post(job{do: callBack, call: func() { <-gate }})
+			for _, sh := range s.hub.Shards {
+				sh.Post(fanout.Job{Do: fanout.CallBack, Call: func() { <-gate }})
 			}
 			wantCall(t, s, "publish", `{"channel":"x","data":"before"}`, `{"result":{}}`)
 			wantCall(t, s, way.method, way.params, `{"result":{}}`)
@@ -89,10 +90,10 @@ func TestWhatIsSaidBehindTheAnswerIsNotHeardWhileClosing(t *testing.T) {
 			session := sessionsOf(s, "ann")[0]
 			c := session.conn
 			session.farewell.Store(&farewell{3001, "shutdown"})
-			c.reason.Store(uint32(closedShutdown)) // as conn.close does, ahead of its post
+			c.Reason.Store(uint32(fanout.ClosedShutdown)) // as Conn.Close does, ahead of its post
 			wantCall(t, s, way.method, way.params, `{"result":{}}`)
 			wantCall(t, s, "publish", `{"channel":"x","data":"after"}`, `{"result":{}}`)
-			c.shard.post(job{do: sendClose, conn: c, frame: encode(ws.OpClose, ws.ClosePayload(3001, "shutdown"))})
+			c.Shard.Post(fanout.Job{Do: fanout.SendClose, Conn: c, Frame: fanout.EncodeFrame(ws.OpClose, ws.ClosePayload(3001, "shutdown"))})
 			a.hearsUntilClosed(t, "after")
 		})
 	}

@@ -88,7 +88,7 @@ func (a *api) count(name string, e *protocol.Error) {
 	if e != nil {
 		code = errorLabel(e)
 	}
-	a.hub.metrics.ApiRequests.WithLabelValues(name, code).Inc()
+	a.hub.Metrics.ApiRequests.WithLabelValues(name, code).Inc()
 }
 
 // noMethod is error 104, and the nearest name that is a method's.

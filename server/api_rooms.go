@@ -52,9 +52,9 @@ func (r *apiRoom) presence(_ context.Context, a *api) (any, *protocol.Error) {
 // presenceAnswer is a PresenceResult.
 type presenceAnswer []*clientInfo
 
-func (p presenceAnswer) size() (n int) {
+func (p presenceAnswer) Size() (n int) {
 	for _, info := range p {
-		n += info.size() + len(info.Client) + 64
+		n += info.Size() + len(info.Client) + 64
 	}
 	return n
 }
@@ -122,9 +122,9 @@ type historyAnswer struct {
 	at   position
 }
 
-func (h historyAnswer) size() (n int) {
+func (h historyAnswer) Size() (n int) {
 	for i := range h.pubs {
-		n += h.pubs[i].size() + 128
+		n += h.pubs[i].Size() + 128
 	}
 	return n
 }

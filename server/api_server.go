@@ -46,7 +46,7 @@ func (q *apiChannels) do(_ context.Context, a *api) (any, *protocol.Error) {
 // channelsAnswer is a ChannelsResult.
 type channelsAnswer []inhabitedRoom
 
-func (c channelsAnswer) size() (n int) {
+func (c channelsAnswer) Size() (n int) {
 	for _, r := range c {
 		n += len(r.name) + 32
 	}
@@ -92,10 +92,10 @@ func (*apiInfo) do(_ context.Context, a *api) (any, *protocol.Error) {
 		UID:         a.uid,
 		Name:        host,
 		Version:     a.version,
-		NumClients:  h.live.Load(),
+		NumClients:  h.Live.Load(),
 		NumUsers:    h.userCount(),
 		NumChannels: len(rooms),
-		Uptime:      int64(h.clock.now() / time.Second),
+		Uptime:      int64(h.Clock.Now() / time.Second),
 	}
 	for _, r := range rooms {
 		n.NumSubs += r.members

@@ -540,7 +540,7 @@ func TestPublishWaitsForARoomThatIsBehind(t *testing.T) {
 	a := connectSDK(t, s, tokenOf("ann"))
 	a.enter("x")
 	r := roomOf(s, "x")
-	r.backlog.Add(r.limit + 1)
+	r.Backlog.Add(r.Limit + 1)
 	const params = `{"channel":"x","data":1}`
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
@@ -557,7 +557,7 @@ func TestPublishWaitsForARoomThatIsBehind(t *testing.T) {
 		t.Fatalf("got %s while the room is behind", body)
 	case <-time.After(50 * time.Millisecond): // it must not come: no wait makes a right answer wrong
 	}
-	r.backlog.Add(-r.limit - 1)
+	r.Backlog.Add(-r.Limit - 1)
 	if body := <-answered; body != `{"result":{}}` {
 		t.Fatalf("got %s", body)
 	}
@@ -570,7 +570,7 @@ func TestACallDoesNotWaitForTheLoopForEver(t *testing.T) {
 	s := startAPI(t)
 	connectSDK(t, s, tokenOf("ann"))
 	held, release := make(chan struct{}), make(chan struct{})
-	sessionsOf(s, "ann")[0].poller.post(func() { close(held); <-release })
+	sessionsOf(s, "ann")[0].poller.Post(func() { close(held); <-release })
 	<-held
 	defer close(release)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)

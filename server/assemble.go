@@ -3,6 +3,7 @@ package server
 import (
 	"log/slog"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/token"
 )
@@ -11,9 +12,9 @@ const framesPerMessage = 2 // a connection may send twice as many frames as mess
 
 // newHub assembles what serves connections: the engine, the chat and the sessions.
 func newHub(cfg Config, log *slog.Logger, m *metrics.Metrics, tokens *token.Verifier, shards int) *sessions {
-	e := newEngine(engineConfig{
-		shards: shards, maxConnections: cfg.MaxConnections, maxMessage: cfg.MaxMessage, frames: cfg.Rate * framesPerMessage,
-		rateBytes: cfg.RateBytes, maxUnsent: cfg.MaxUnsent, maxRetained: cfg.MaxRetained,
+	e := fanout.NewEngine(fanout.Config{
+		Shards: shards, MaxConnections: cfg.MaxConnections, MaxMessage: cfg.MaxMessage, Frames: cfg.Rate * framesPerMessage,
+		RateBytes: cfg.RateBytes, MaxUnsent: cfg.MaxUnsent, MaxRetained: cfg.MaxRetained,
 	}, log, m)
 	f := sessionFormats()
 	f[plainFormat] = plainCodec

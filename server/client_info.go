@@ -10,8 +10,8 @@ type clientInfo struct {
 	ChanInfo []byte // the same, of the connection in one room
 }
 
-// size is how many bytes it says, 0 for nil.
-func (i *clientInfo) size() int {
+// Size is how many bytes it says, 0 for nil.
+func (i *clientInfo) Size() int {
 	if i == nil {
 		return 0
 	}

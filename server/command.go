@@ -9,6 +9,8 @@ import (
 
 	"github.com/centrifugal/protocol"
 	"github.com/centrifugal/protocol/cfjson"
+
+	"github.com/throng-chat/throng/server/fanout"
 )
 
 // onFrame deals with one frame. Called on the poller; frame is on loan for the call.
@@ -24,7 +26,7 @@ func (s *session) onFrame(frame []byte, now time.Duration) {
 // onCommands deals with the commands of one frame, in order, until it is to wait: then unfinished is what is left of frame. Called on
 // the poller.
 func (s *session) onCommands(frame []byte, now time.Duration) {
-	for len(frame) > 0 && !s.conn.closing() {
+	for len(frame) > 0 && !s.conn.Closing() {
 		cmd, rest, ok := s.nextCommand(frame)
 		if !ok {
 			s.dismiss(disconnectBadRequest)
@@ -33,7 +35,7 @@ func (s *session) onCommands(frame []byte, now time.Duration) {
 		s.underWay = len(frame)
 		s.onCommand(cmd, now)
 		frame = rest
-		if s.conn.is(held) {
+		if s.conn.Is(fanout.Held) {
 			s.unfinished = frame
 			break
 		}
@@ -77,16 +79,16 @@ func (s *session) onCommand(cmd *protocol.Command, now time.Duration) {
 		}
 		return
 	}
-	add(&s.conn.receivedMessages, 1)
+	fanout.AddTo(&s.conn.ReceivedMessages, 1)
 	name, deal := s.dealing(cmd)
 	if deal == nil {
 		s.dismiss(disconnectBadRequest)
 		return
 	}
-	s.hub.metrics.Commands.WithLabelValues(name).Inc()
+	s.hub.Metrics.Commands.WithLabelValues(name).Inc()
 	strikes := s.strikes
 	deal()
-	if s.strikes == strikes && !s.conn.is(held) {
+	if s.strikes == strikes && !s.conn.Is(fanout.Held) {
 		s.strikes = 0
 	}
 }
@@ -125,7 +127,7 @@ func (s *session) dealing(cmd *protocol.Command) (string, func()) {
 // onPong is for a command without an id: the answer to a ping. One that nobody asked for is refused, as in the protocol.
 func (s *session) onPong(cmd *protocol.Command) {
 	name, _ := s.dealing(cmd)
-	if name != "" || s.conn.pinged.Swap(0) == 0 {
+	if name != "" || s.conn.Pinged.Swap(0) == 0 {
 		s.dismiss(disconnectBadRequest)
 	}
 }

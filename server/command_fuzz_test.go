@@ -11,6 +11,7 @@ import (
 
 	"github.com/centrifugal/protocol"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/metrics"
 )
 
@@ -21,12 +22,12 @@ func silentSession(e encoding) *session {
 	o := DefaultRoom()
 	o.HistorySize, o.HistoryTTL, o.Recovery, o.JoinLeave, o.Delta = 10, time.Minute, true, true, true
 	cfg.Rooms = []RoomOptions{o}
-	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(closeLabels()), nil, 1)
-	h.heartbeat = newHeartbeat(h.engine, cfg.PingInterval, cfg.PingTimeout)
+	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 1)
+	h.Heartbeat = fanout.NewHeartbeat(h.Engine, cfg.PingInterval, cfg.PingTimeout)
 	h.tokens = noTokens
-	c := &conn{shard: h.shards[0], id: 1}
+	c := &fanout.Conn{Shard: h.Shards[0], Id: 1}
 	s := &session{conn: c, hub: h, encoding: e, client: "c", info: &clientInfo{User: "u", Client: "c"}, state: connected}
-	c.handler = s
+	c.Handler = s
 	s.user, _, _ = h.addUser(s, s.info.User, nil)
 	return s
 }
@@ -74,20 +75,20 @@ func FuzzCommands(f *testing.F) {
 		s := silentSession(e)
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		s.onFrame(frame, s.hub.clock.now())
+		s.onFrame(frame, s.hub.Clock.Now())
 		runtime.ReadMemStats(&after)
 		if took, most := after.TotalAlloc-before.TotalAlloc, uint64(64<<10+400*len(frame)); took > most {
 			t.Errorf("a frame of %d bytes took %d bytes, want %d at most", len(frame), took, most)
 		}
-		budget := deltaBudget
-		for _, j := range s.hub.shards[0].inbox {
-			if j.do == sendReply {
-				j.reply.appendFrame(nil, nil, &budget)
+		budget := fanout.DeltaBudget
+		for _, j := range s.hub.Shards[0].Inbox {
+			if j.Do == fanout.SendReply {
+				j.Reply.AppendFrame(nil, nil, &budget)
 			}
-			if j.do == deliver {
+			if j.Do == fanout.Deliver {
 				for e := range encodings {
-					_ = j.message.frame(format(e), &budget)
-					_ = j.message.whole(format(e), &budget)
+					_ = j.Message.Frame(fanout.Format(e), &budget)
+					_ = j.Message.Whole(fanout.Format(e), &budget)
 				}
 			}
 		}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/throng-chat/throng/server/fanout"
 )
 
 const (
@@ -34,21 +36,21 @@ type connection struct {
 }
 
 // describe is called on c's shard.
-func describe(c *conn) connection {
-	s := c.stats()
+func describe(c *fanout.Conn) connection {
+	s := c.Stats()
 	client, user := sdkClient(c)
 	return connection{
-		ID:          s.id,
-		Address:     s.address,
-		Rooms:       s.rooms,
+		ID:          s.Id,
+		Address:     s.Address,
+		Rooms:       s.Rooms,
 		User:        user,
 		Client:      client,
-		Since:       s.since,
-		LastSeen:    s.lastSeen,
-		Received:    traffic{s.received.messages, s.received.bytes},
-		Sent:        traffic{s.sent.messages, s.sent.bytes},
-		UnsentBytes: s.unsent,
-		Closing:     s.closing,
+		Since:       s.Since,
+		LastSeen:    s.LastSeen,
+		Received:    traffic{s.Received.Messages, s.Received.Bytes},
+		Sent:        traffic{s.Sent.Messages, s.Sent.Bytes},
+		UnsentBytes: s.Unsent,
+		Closing:     s.Closing,
 	}
 }
 
@@ -74,9 +76,9 @@ func (a *admin) listConnections(w http.ResponseWriter, r *http.Request) {
 		Connections []connection `json:"connections"`
 		Total       int64        `json:"total"`
 		Next        uint64       `json:"next,omitempty"`
-	}{Connections: []connection{}, Total: a.hub.live.Load()}
+	}{Connections: []connection{}, Total: a.hub.Live.Load()}
 	// One more than the page, to know whether another follows.
-	a.hub.page(after, int(limit)+1, room, func(c *conn) { page.Connections = append(page.Connections, describe(c)) })
+	a.hub.Page(after, int(limit)+1, room, func(c *fanout.Conn) { page.Connections = append(page.Connections, describe(c)) })
 	slices.SortFunc(page.Connections, func(a, b connection) int { return cmp.Compare(a.ID, b.ID) })
 	if len(page.Connections) > int(limit) {
 		page.Connections = page.Connections[:limit]
@@ -92,7 +94,7 @@ func (a *admin) closeConnection(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusBadRequest, map[string]string{"error": "the id is a number"})
 		return
 	}
-	if !a.hub.kick(id) {
+	if !a.hub.Kick(id) {
 		answer(w, http.StatusNotFound, map[string]string{"error": "no such connection"})
 		return
 	}

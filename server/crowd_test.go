@@ -105,7 +105,7 @@ func TestConnectionsAddNoGoroutine(t *testing.T) {
 	one.hear(ws.OpText, "x")
 	before := runtime.NumGoroutine()
 	gather(t, s, count, crowdJoined)
-	if got := s.hub.live.Load(); got != count+1 {
+	if got := s.hub.Live.Load(); got != count+1 {
 		t.Fatalf("got %d connections, want %d", got, count+1)
 	}
 	// The last handlers may still be returning.

@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/centrifugal/fdelta"
+
+	"github.com/throng-chat/throng/server/fanout"
 )
 
 // worstDeltas are pairs that take a delta as long as any that were found.
@@ -64,12 +66,12 @@ func FuzzTrimmedDelta(f *testing.F) {
 func TestAChangeOfALongPublicationIsADelta(t *testing.T) {
 	was := publication{data: []byte(`"` + strings.Repeat("a long text ", 1000) + `"`), form: formJSON}
 	now := publication{data: bytes.Replace(was.data, []byte("long"), []byte("short"), 1), form: formJSON}
-	budget := deltaBudget
+	budget := fanout.DeltaBudget
 	got := deltaPublication(&now, &was, protobufDeltaEncoding, &budget)
 	if !got.Delta || len(got.Data) > 100 {
 		t.Errorf("got %d bytes, delta %v; want a short delta", len(got.Data), got.Delta)
 	}
-	if spent := deltaBudget - budget; spent > 5*len(now.data) {
+	if spent := fanout.DeltaBudget - budget; spent > 5*len(now.data) {
 		t.Errorf("got %d ns spent on %d bytes", spent, len(now.data))
 	}
 }
@@ -103,7 +105,7 @@ func TestARoundSpendsSoMuchOnDeltas(t *testing.T) {
 		say(n + 1)
 	}
 	release()
-	most := deltaBudget / deltaCost(pair[0], pair[1])
+	most := fanout.DeltaBudget / deltaCost(pair[0], pair[1])
 	if got := deltas(messages); got == 0 || got > most {
 		t.Errorf("got %d deltas in a round, want 1 to %d", got, most)
 	}

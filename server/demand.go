@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 	"slices"
+
+	"github.com/throng-chat/throng/server/fanout"
 )
 
 // demand has what is demanded done by all connections that are meant: at once by those that are there, and by those that are being
@@ -41,11 +43,11 @@ func (h *hub) speak(w word) []userClient {
 
 // clientByID is the connection of that id, if there is one: the shards look for it.
 func (h *hub) clientByID(ctx context.Context, id string) (clients []userClient, e *rejection) {
-	found := make(chan userClient, len(h.shards))
-	for _, sh := range h.shards {
-		sh.post(job{do: callBack, call: func() {
-			for _, c := range sh.conns {
-				if each, is := c.handler.(userClient); is && each.clientID() == id {
+	found := make(chan userClient, len(h.Shards))
+	for _, sh := range h.Shards {
+		sh.Post(fanout.Job{Do: fanout.CallBack, Call: func() {
+			for _, c := range sh.Conns {
+				if each, is := c.Handler.(userClient); is && each.clientID() == id {
 					found <- each
 					return
 				}
@@ -53,7 +55,7 @@ func (h *hub) clientByID(ctx context.Context, id string) (clients []userClient, 
 			found <- nil
 		}})
 	}
-	for range h.shards {
+	for range h.Shards {
 		select {
 		case c := <-found:
 			if c != nil {

@@ -1,7 +1,7 @@
 // Package server is the chat: one flat package that reads as one walk. A message comes as bytes and leaves as bytes:
 //
 //	socket                                                                                                       sockets
-//	  |  loop.read        conn.onData        plain.speak        hub.publish       shard.work      topic.flush       ^
+//	  |  loop.Read        Conn.OnData        plain.speak        hub.publish       shard.work      topic.flush       ^
 //	  v  (loop.go)        (conn.go)          session.onCommand  hub.say           (shard.go)      (room.go)         |
 //	bytes ---------> ws.Decoder.Next ---> command, rate, ---> its place in ---> encoded ONCE ---> one write a ---> sendNow
 //	                                      permission          the room's order  for each          member a round  (send_linux.go)
@@ -10,12 +10,12 @@
 //
 // and a connection comes and goes so:
 //
-//	door.run -> door.greet -> edge.admit -> hub.join or open -> shard.join: into the loop, its 101 -> ... -> conn.close
-//	(door.go; all that is no good handshake goes to net/http) -> shard.sendClose -> the peer ends TCP -> onClosed -> engine.leave
+//	door.run -> door.greet -> edge.admit -> hub.join or open -> shard.join: into the loop, its 101 -> ... -> Conn.Close
+//	(door.go; all that is no good handshake goes to net/http) -> shard.sendClose -> the peer ends TCP -> onClosed -> Engine.Leave
 //
 // A plain connection (/ws) is in one room and says bytes. One of the SDK protocol (/connection/websocket) has a session: it says
 // who it is (identity.go), is in many rooms (subscribe.go), publishes (say.go), asks about rooms (query.go), and owes pongs and
-// fresh tokens (heartbeat.go, session.onDeadline). Both are members of the same rooms, each hears in its own encoding. What
+// fresh tokens (heartbeat.go, session.OnDeadline). Both are members of the same rooms, each hears in its own encoding. What
 // anybody may do is decided in one place: permission.go, with what moderation.go forbids. The application speaks by the server
 // API (api*.go), and is told and asked by webhooks (hooks*.go).
 //
@@ -24,7 +24,7 @@
 //	poller (nbio, one a core)   its connections' decoders and rates,   must not block, nor keep the bytes it was lent
 //	                            and sessions; others post to it
 //	closer (nbio, one)          nothing: it posts                      must not be slow: it serves every close
-//	shard.run (one a core)      its connections' sockets for writing,  must not hold a lock over its work
+//	Shard.Run (one a core)      its connections' sockets for writing,  must not hold a lock over its work
 //	                            outboxes, and its parts of the rooms
 //	heartbeat.run               the order of deadlines                 must not hold its lock over a check
 //	door.greet                  its connection until hub.join          must not touch a connection of the loop
@@ -43,7 +43,7 @@
 //     sequence, and a room's history is that sequence.
 //   - Recovery: what a newcomer is told of the past, the answer that tells it, and the job that makes it a member are posted under
 //     that lock as well (session.join): its past ends exactly where its future begins. A topic that sees a gap ends the subscriptions
-//     that watch for one (topic.gap). A room's position outlives its publications and the room itself (position.go).
+//     that watch for one (Topic.Gap). A room's position outlives its publications and the room itself (position.go).
 //   - Batching: while a shard writes a round, the next gathers. A quiet room is sent at once, a busy one is batched by
 //     itself, with no timer.
 //   - Encoding: a message is encoded on a shard when the first member needs it, once for each encoding, deltas included. A room

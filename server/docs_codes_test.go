@@ -21,6 +21,7 @@ import (
 	"github.com/centrifugal/protocol"
 
 	"github.com/throng-chat/throng/server/doctable"
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/metrics"
 )
 
@@ -99,6 +100,15 @@ func typeName(e ast.Expr) string {
 	return ""
 }
 
+// bareName is a name without its package, written as if it were not exported.
+func bareName(name string) string {
+	name = name[strings.LastIndexByte(name, '.')+1:]
+	if name == "" {
+		return ""
+	}
+	return strings.ToLower(name[:1]) + name[1:]
+}
+
 func TestDocsErrorsAreThoseOfTheSources(t *testing.T) {
 	t.Parallel()
 	messages, temporary := map[string]string{}, map[string]map[string]bool{}
@@ -157,7 +167,7 @@ func TestDocsUnsubscribeCodesAreThoseOfTheSources(t *testing.T) {
 	t.Parallel()
 	var sources, page []string
 	eachNode(t, func(_ parsedSource, n ast.Node) {
-		if lit, ok := n.(*ast.CompositeLit); ok && typeName(lit.Type) == "ending" {
+		if lit, ok := n.(*ast.CompositeLit); ok && bareName(typeName(lit.Type)) == "ending" {
 			code, _ := literalOf(lit.Elts[0])
 			reason, _ := literalOf(lit.Elts[1])
 			sources = append(sources, code+" "+reason)
@@ -184,10 +194,10 @@ func TestDocsCloseCodesAreThoseOfTheSources(t *testing.T) {
 		switch n := n.(type) {
 		case *ast.ValueSpec:
 			for i, name := range n.Names {
-				if name.Name == "reasonNames" {
+				if bareName(name.Name) == "reasonNames" {
 					for _, e := range n.Values[0].(*ast.CompositeLit).Elts {
 						kv := e.(*ast.KeyValueExpr)
-						labels[kv.Key.(*ast.Ident).Name], _ = literalOf(kv.Value)
+						labels[bareName(typeName(kv.Key))], _ = literalOf(kv.Value)
 					}
 				}
 				if strings.HasPrefix(name.Name, "Close") && typeName(n.Type) == "CloseCode" {
@@ -195,7 +205,7 @@ func TestDocsCloseCodesAreThoseOfTheSources(t *testing.T) {
 				}
 			}
 		case *ast.CompositeLit:
-			if typeName(n.Type) == "disconnect" {
+			if bareName(typeName(n.Type)) == "disconnect" {
 				disconnects = append(disconnects, n)
 			}
 			for _, e := range n.Elts { // ws.CloseError{Code: CloseTooBig}
@@ -218,7 +228,7 @@ func TestDocsCloseCodesAreThoseOfTheSources(t *testing.T) {
 			continue // the application's
 		}
 		text, _ := literalOf(d.Elts[2])
-		sources = append(sources, fmt.Sprintf("%s %q, reason %s", code, text, labels[d.Elts[0].(*ast.Ident).Name]))
+		sources = append(sources, fmt.Sprintf("%s %q, reason %s", code, text, labels[bareName(typeName(d.Elts[0]))]))
 	}
 	var codes, documentedLabels []string
 	for _, row := range table.Rows {
@@ -254,8 +264,8 @@ func TestDocsCloseCodesAreThoseOfTheSources(t *testing.T) {
 	doctable.Same(t, "close codes of RFC 6455", once(codes), standard)
 
 	var all []string
-	for _, r := range reasonNames {
-		if r != stillOpen.String() {
+	for _, r := range fanout.ReasonNames {
+		if r != fanout.StillOpen.String() {
 			all = append(all, r)
 		}
 	}
@@ -278,10 +288,10 @@ func TestDocsCloseReasonsAreThoseOfTheSources(t *testing.T) {
 			switch lit, is := spec.Values[i].(*ast.CompositeLit); {
 			case typeName(spec.Type) == "CloseCode":
 				values[name.Name], _ = literalOf(spec.Values[i])
-			case is && name.Name == "reasonNames":
+			case is && bareName(name.Name) == "reasonNames":
 				for _, e := range lit.Elts {
 					kv := e.(*ast.KeyValueExpr)
-					labels[typeName(kv.Key)], _ = literalOf(kv.Value)
+					labels[bareName(typeName(kv.Key))], _ = literalOf(kv.Value)
 				}
 			}
 		}
@@ -301,16 +311,16 @@ func TestDocsCloseReasonsAreThoseOfTheSources(t *testing.T) {
 		if len(call.Args) > 1 {
 			second = values[strings.TrimPrefix(typeName(call.Args[1]), "ws.")]
 		}
-		switch label, last := labels[first], labels[typeName(call.Args[len(call.Args)-1])]; {
-		case sel.Sel.Name == "close" && label != "" && second != "":
+		switch label, last := labels[bareName(first)], labels[bareName(typeName(call.Args[len(call.Args)-1]))]; {
+		case bareName(sel.Sel.Name) == "close" && label != "" && second != "":
 			sources[second+" "+label] = true
-		case sel.Sel.Name == "end" && label != "" && len(call.Args) == 2:
+		case bareName(sel.Sel.Name) == "end" && label != "" && len(call.Args) == 2:
 			// Without a text it is for those that have a code of their protocol.
 			if text, _ := literalOf(call.Args[1]); text != "" || typeName(call.Args[1]) != "" {
-				code, _ := (&plain{}).closeFor(reasonOf(t, label), "")
+				code, _ := (&plain{}).CloseFor(reasonOf(t, label), "")
 				sources[strconv.Itoa(int(code))+" "+label] = true
 			}
-		case (sel.Sel.Name == "cut" || sel.Sel.Name == "abandon") && last != "":
+		case (bareName(sel.Sel.Name) == "cut" || bareName(sel.Sel.Name) == "abandon") && last != "":
 			sources["1006 "+last] = true
 		}
 	})
@@ -325,15 +335,15 @@ func TestDocsCloseReasonsAreThoseOfTheSources(t *testing.T) {
 	doctable.Same(t, "reasons of the codes of RFC 6455", slices.Collect(maps.Keys(page)), slices.Collect(maps.Keys(sources)))
 }
 
-func reasonOf(t *testing.T, label string) closeReason {
+func reasonOf(t *testing.T, label string) fanout.Reason {
 	t.Helper()
-	for r, l := range reasonNames {
+	for r, l := range fanout.ReasonNames {
 		if l == label {
-			return closeReason(r)
+			return fanout.Reason(r)
 		}
 	}
 	t.Fatalf("no reason %q", label)
-	return stillOpen
+	return fanout.StillOpen
 }
 
 // The guest endpoint and the server API have the statuses that their functions have. httpStatus is for the transport mode.
@@ -425,7 +435,7 @@ func TestDocsStatusesAreThoseOfTheSources(t *testing.T) {
 // metricLabels are the values of a label that a metric has from the start.
 func metricLabels(t *testing.T, metric string) (values []string) {
 	t.Helper()
-	families, err := metrics.New(closeLabels()).Registry.Gather()
+	families, err := metrics.New(fanout.CloseLabels()).Registry.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -482,7 +492,7 @@ func TestDocsLimitsNameWhatThereIs(t *testing.T) {
 		"error":     func(s string) bool { return errors[s] },
 		"close":     func(s string) bool { return closes[s] },
 		"status":    func(s string) bool { return slices.Contains(documentedStatuses(t), s) },
-		"reason":    func(s string) bool { return slices.Contains(reasonNames[:], s) },
+		"reason":    func(s string) bool { return slices.Contains(fanout.ReasonNames[:], s) },
 		"handshake": func(s string) bool { return slices.Contains(metricLabels(t, "throng_handshakes_total"), s) },
 	}
 	patterns := map[string]*regexp.Regexp{
@@ -647,7 +657,7 @@ func TestDocsFixedLimitsAreThoseOfTheSources(t *testing.T) {
 		"plain clients that wait for the webhook":      {n("maxAskedPlain")},
 		"time to send the connect command":             {d("staleTimeout")},
 		"close: time for the peer's side":              {d("closeTimeout")},
-		"slow consumer: unsent bytes of one connection alone (replies, and 40 B for each batch)": {size(int64(sliceCost))},
+		"slow consumer: unsent bytes of one connection alone (replies, and 40 B for each batch)": {size(int64(fanout.SliceCost))},
 		"slow consumer: time without progress on a full socket":                                  {d("stallTimeout")},
 		"slow consumers: bytes retained for the members of one room":                             {size(int64(config.MaxRetained) / get("roomShareRetained"))},
 		"room name":                             {b("maxRoomName")},

@@ -99,7 +99,7 @@ func TestThePageOfWebhooksHasEveryField(t *testing.T) {
 			}
 			c.send(ws.OpBinary, string(append(binary.AppendUvarint(nil, uint64(len(b))), b...)))
 		}
-		since := s.hub.clock.tick()
+		since := s.hub.Clock.Tick()
 		eventually(t, "the last command to be sent, and its connection to last", func() bool {
 			sent.mu.Lock()
 			defer sent.mu.Unlock()
@@ -107,7 +107,7 @@ func TestThePageOfWebhooksHasEveryField(t *testing.T) {
 			if data == "\xff" {
 				field = "b64data"
 			}
-			return sent.all[onRPC][field] && s.hub.clock.tick() > since+1
+			return sent.all[onRPC][field] && s.hub.Clock.Tick() > since+1
 		})
 		c.conn.Close()
 	}

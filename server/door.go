@@ -147,7 +147,7 @@ func (d *door) welcome(a netpoll.Accepted) {
 	e := d.edge
 	peer := a.Peer.Addr()
 	proxied := e.proxies.trusted(peer)
-	if !proxied && !e.arrivals.allow(peer, e.hub.clock.now()) {
+	if !proxied && !e.arrivals.allow(peer, e.hub.Clock.Now()) {
 		d.turnAway(a, metrics.HandshakeRate, answerTooOften)
 		return
 	}

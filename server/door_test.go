@@ -67,7 +67,7 @@ func TestFirstWordsStayTheirOwn(t *testing.T) {
 		hello := []byte(upgradeRequest(s.Addr().String(), fmt.Sprintf("/ws?room=%02d", i)))
 		all[i].write(ws.AppendMaskedFrame(hello, ws.OpText, 7, []byte(word(i))))
 	}
-	eventually(t, "all to be let in", func() bool { return s.hub.live.Load() == clients })
+	eventually(t, "all to be let in", func() bool { return s.hub.Live.Load() == clients })
 	release()
 	for i, c := range all {
 		c.switched()

@@ -75,7 +75,7 @@ func newEdge(cfg edgeConfig, h *sessions, a *api, m *metrics.Metrics, log *slog.
 	}
 	e.handshakes = newHandshakes(log, m, func() int {
 		// Those that are being closed have files too. A full server has a few besides, to refuse with.
-		return max(minSockets, cfg.maxConnections-2*minSockets-int(h.live.Load()))
+		return max(minSockets, cfg.maxConnections-2*minSockets-int(h.Live.Load()))
 	})
 	e.handshakes.release = h.releaseAddress
 	e.handshakes.watch(m)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/centrifugal/protocol"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -40,8 +41,8 @@ func (e encoding) opcode() ws.Opcode {
 
 // sessionPings are the server's ping of each encoding: an empty reply.
 var sessionPings = [encodings]([]byte){
-	jsonEncoding:     encode(ws.OpText, []byte("{}")),
-	protobufEncoding: encode(ws.OpBinary, []byte{0}),
+	jsonEncoding:     fanout.EncodeFrame(ws.OpText, []byte("{}")),
+	protobufEncoding: fanout.EncodeFrame(ws.OpBinary, []byte{0}),
 }
 
 // appendReplies appends one frame with all the replies: JSON has one a line, Protobuf each behind its length. scratch is

@@ -21,7 +21,7 @@ type fee struct {
 // pay takes the fee for a publication in a room. If it is too early for that, the command is answered and ok is false. Called on
 // the poller.
 func (s *session) pay(id uint32, in view) (f fee, ok bool) {
-	now, room := s.hub.clock.now(), in.name
+	now, room := s.hub.Clock.Now(), in.name
 	rate := limiter.PerSecond(in.options.Rate)
 	if s.floods || !s.mayPublishIn(room, rate, now) {
 		s.refuse(id, errTooManyRequests)

@@ -1,5 +1,7 @@
 package server
 
+import "github.com/throng-chat/throng/server/fanout"
+
 // What is kept must not hold more memory than is counted: a slice of seven bytes may keep an array of 64 KiB.
 
 // maxSpare is how many bytes an array may have beyond the bytes that are kept of it: an eighth, as allocations are rounded up, and a few.
@@ -10,7 +12,7 @@ func fitted(b []byte) []byte {
 	if cap(b)-len(b) <= maxSpare(len(b)) {
 		return b
 	}
-	return cloned(b)
+	return fanout.Cloned(b)
 }
 
 // What the history of a room keeps costs, besides the bytes, about.

@@ -55,7 +55,7 @@ func TestARoomKeepsItsNameAlone(t *testing.T) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	r := s.hub.roomLocked(in, name)
-	if unsafe.StringData(r.name) == unsafe.StringData(name) {
+	if unsafe.StringData(r.Name) == unsafe.StringData(name) {
 		t.Error("the name of the room is a part of a larger text")
 	}
 	for key := range in.rooms {

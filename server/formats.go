@@ -1,5 +1,7 @@
 package server
 
+import "github.com/throng-chat/throng/server/fanout"
+
 // formatCodec makes the frames of one format.
 type formatCodec struct {
 	// publication makes the frame of a publication in a room; in a format of deltas, against the one before, nil for none. deltas is how
@@ -11,7 +13,7 @@ type formatCodec struct {
 
 	// whole is the format in which a member receives a publication that is not told as a delta; in a format without deltas, the format
 	// itself.
-	whole format
+	whole fanout.Format
 }
 
 // maxFormats bounds the formats of a hub.

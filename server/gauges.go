@@ -7,8 +7,8 @@ import (
 
 // watchHub adds what is read off the hub when somebody looks.
 func watchHub(m *metrics.Metrics, h *sessions) {
-	m.Gauge("throng_connections", "WebSocket connections.", func() float64 { return float64(h.live.Load()) })
-	m.Gauge("throng_connections_limit", "How many connections are taken.", func() float64 { return float64(h.maxLive) })
+	m.Gauge("throng_connections", "WebSocket connections.", func() float64 { return float64(h.Live.Load()) })
+	m.Gauge("throng_connections_limit", "How many connections are taken.", func() float64 { return float64(h.MaxLive) })
 	m.Gauge("throng_rooms", "Rooms with a member or a history.", func() float64 { return float64(h.rooms.count()) })
 	m.Gauge("throng_users", "Users with at least one connection.", func() float64 { return float64(h.userCount()) })
 	m.Gauge("throng_history_publications", "Publications remembered.", func() float64 {
@@ -32,20 +32,20 @@ func watchHub(m *metrics.Metrics, h *sessions) {
 		return float64(waiting)
 	})
 	m.Gauge("throng_unfinished_messages", "WebSocket messages that have begun and not ended.", func() float64 {
-		messages, _ := h.unfinished.size()
+		messages, _ := h.Unfinished.Size()
 		return float64(messages)
 	})
 	m.Gauge("throng_unfinished_bytes", "Bytes held of messages that have begun and not ended.", func() float64 {
-		_, bytes := h.unfinished.size()
+		_, bytes := h.Unfinished.Size()
 		return float64(bytes)
 	})
 	m.Gauge("throng_owed_reply_bytes", "Bytes of long replies that are being made, or wait for their readers.",
 		func() float64 { return float64(h.owed.Used.Load()) })
 	m.Gauge("throng_held_command_bytes", "Bytes of commands that wait for the application or for a long answer.",
 		func() float64 { return float64(h.heldCommands.Used.Load()) })
-	m.Gauge("throng_unsent_bytes", "Bytes that wait for slow readers.", func() float64 { return float64(h.counts().unsent) })
+	m.Gauge("throng_unsent_bytes", "Bytes that wait for slow readers.", func() float64 { return float64(h.Counts().Unsent) })
 	m.Gauge("throng_retained_bytes", "Bytes of memory that slow readers cost. Bytes that several readers of a room wait for count once.",
-		func() float64 { return float64(h.retained.Load()) })
+		func() float64 { return float64(h.Retained.Load()) })
 	m.Counter("throng_slow_mode_forgotten_total", "Publishers in slow mode that were forgotten early, as there were too many.", func() uint64 {
 		_, forgot := h.moderation.speakers()
 		return forgot
@@ -54,13 +54,13 @@ func watchHub(m *metrics.Metrics, h *sessions) {
 		_, lost := h.positions.counts()
 		return lost
 	})
-	m.Counter("throng_received_bytes_total", "Bytes read from WebSocket connections.", h.loop.received.Load)
+	m.Counter("throng_received_bytes_total", "Bytes read from WebSocket connections.", h.Loop.Received.Load)
 	m.Counter("throng_deliveries_total", "Messages written or queued to members, one for each member.",
-		func() uint64 { return h.counts().deliveries })
+		func() uint64 { return h.Counts().Deliveries })
 	m.Counter("throng_sent_bytes_total", "Bytes written or queued to WebSocket connections.",
-		func() uint64 { return h.counts().sentBytes })
+		func() uint64 { return h.Counts().SentBytes })
 	m.Counter("throng_writes_total", "System calls that wrote to WebSocket connections.",
-		func() uint64 { return h.counts().writes })
+		func() uint64 { return h.Counts().Writes })
 }
 
 // watchLog adds the count of log records that were not written.

@@ -49,7 +49,7 @@ func (g *grants) find(room string) *grant {
 func (s *session) grantsByToken(claims token.Claims) (g grants) {
 	add := func(room string, o token.SubOptions) {
 		if !validRoomName(room) {
-			s.hub.log.Debug("room of a token not entered", "conn", s.conn.id, "room", logqueue.Clip(room))
+			s.hub.Log.Debug("room of a token not entered", "conn", s.conn.Id, "room", logqueue.Clip(room))
 			return
 		}
 		g.add(room, o, true)
@@ -71,9 +71,9 @@ func (s *session) grantsOf(claims token.Claims, answer *webhook.Answer) (g grant
 		if room, ok := h.names.personalRoom(claims.User); ok {
 			g.add(room, token.SubOptions{}, false)
 		} else {
-			h.metrics.PersonalRoomsMissing.Inc()
+			h.Metrics.PersonalRoomsMissing.Inc()
 			h.complaint.Do(func() {
-				h.log.Warn("a user has no personal room: its name is too long for one, or has a character of user-rooms in it; others may follow unnamed", "user", logqueue.Clip(claims.User))
+				h.Log.Warn("a user has no personal room: its name is too long for one, or has a character of user-rooms in it; others may follow unnamed", "user", logqueue.Clip(claims.User))
 			})
 		}
 	}
@@ -85,7 +85,7 @@ func (s *session) grantsOf(claims token.Claims, answer *webhook.Answer) (g grant
 	}
 	add := func(room string, o token.SubOptions) {
 		if !validRoomName(room) {
-			h.log.Debug("room of the application not entered", "conn", s.conn.id, "room", logqueue.Clip(room))
+			h.Log.Debug("room of the application not entered", "conn", s.conn.Id, "room", logqueue.Clip(room))
 			return
 		}
 		g.add(room, o, false)
@@ -112,7 +112,7 @@ func (s *session) tooMany(id uint32, rooms int) bool {
 		return false
 	}
 	h.complaint.Do(func() {
-		h.log.Warn("a token or the application gives a connection more rooms than max-rooms; others may follow unnamed", "conn", s.conn.id, "rooms", rooms, "max_rooms", h.maxRooms)
+		h.Log.Warn("a token or the application gives a connection more rooms than max-rooms; others may follow unnamed", "conn", s.conn.Id, "rooms", rooms, "max_rooms", h.maxRooms)
 	})
 	s.fail(id, errLimit)
 	return true
@@ -142,7 +142,7 @@ func (s *session) regrant(now grants) (enter []grant) {
 		if !sub.byToken {
 			continue
 		}
-		g := now.find(sub.room.name)
+		g := now.find(sub.room.Name)
 		if g == nil {
 			s.endSubscription(sub, endedByToken)
 			continue
@@ -161,7 +161,7 @@ func (s *session) regrant(now grants) (enter []grant) {
 func (s *session) roomsAfter(now grants) int {
 	n := len(s.subs) + len(now.list)
 	for _, sub := range s.subs {
-		if sub.byToken || now.find(sub.room.name) != nil {
+		if sub.byToken || now.find(sub.room.Name) != nil {
 			n--
 		}
 	}

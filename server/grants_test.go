@@ -23,10 +23,10 @@ func (c *sdk) linesTo(id int) (all []string) {
 func roomsOf(t *testing.T, s *Server, user string) (names []string) {
 	t.Helper()
 	session, done := sessionOf(t, s, user), make(chan struct{})
-	session.poller.post(func() {
+	session.poller.Post(func() {
 		defer close(done)
 		for _, sub := range session.subs {
-			names = append(names, sub.room.name)
+			names = append(names, sub.room.Name)
 		}
 	})
 	<-done
@@ -159,7 +159,7 @@ func TestASubscriptionTokenIsForNobodyElse(t *testing.T) {
 				t.Errorf("%s, refresh %v: got %s", tt.name, refresh, line)
 			}
 			c.conn.Close()
-			eventually(t, "the connection to be gone", func() bool { return s.hub.live.Load() == 0 })
+			eventually(t, "the connection to be gone", func() bool { return s.hub.Live.Load() == 0 })
 			if tt.claims["client"] != nil && tt.good {
 				tt.claims["client"] = "this"
 			}
@@ -192,7 +192,7 @@ func TestATokenWithTooManyRoomsIsAnError(t *testing.T) {
 			t.Errorf("got %d rooms behind a refresh that was refused, want %d", got, most)
 		}
 		c.conn.Close()
-		eventually(t, "the connection to be gone", func() bool { return s.hub.live.Load() == 0 })
+		eventually(t, "the connection to be gone", func() bool { return s.hub.Live.Load() == 0 })
 	}
 	c := dialSDK(t, s, "")
 	c.say(`{"id":1,"connect":{"token":%q}}`, signed(claims(append(slices.Clone(channels), "more")...)))

@@ -101,7 +101,7 @@ func (e *edge) serveGuest(w http.ResponseWriter, r *http.Request) {
 	case !e.hub.guests:
 		refuse(http.StatusForbidden, "guests are not let in: connect with a token, or start the server with --guests on")
 		return
-	case !e.guests.mayAsk(from, e.hub.clock.now()):
+	case !e.guests.mayAsk(from, e.hub.Clock.Now()):
 		e.metrics.HttpRefused.WithLabelValues(metrics.RefusedRate).Inc()
 		h.Set("Retry-After", retryAfterSeconds)
 		refuse(http.StatusTooManyRequests, fmt.Sprintf("more than %d guests a second from this address: come back later", guestRate))

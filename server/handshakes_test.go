@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/ws"
@@ -47,7 +48,7 @@ func answered(t *testing.T, h *handshakes, n int) (all []*handshake) {
 	for range n {
 		ours, theirs := pipe(t)
 		t.Cleanup(func() { theirs.Close(); ours.Close() })
-		c := &handshake{TCPConn: ours, address: limiter.AddressKey(peerOf(ours)), owner: h}
+		c := &handshake{TCPConn: ours, address: limiter.AddressKey(fanout.PeerOf(ours)), owner: h}
 		h.onState(c, http.StateActive)
 		all = append(all, c)
 	}
@@ -63,7 +64,7 @@ func open(c *handshake) bool {
 // does not, nor a handshake about which the application is asked.
 func TestWhoTakesItsAnswerIsNotCutForOthers(t *testing.T) {
 	t.Parallel()
-	m := metrics.New(closeLabels())
+	m := metrics.New(fanout.CloseLabels())
 	h := newHandshakes(slog.New(slog.DiscardHandler), m, func() int { return 1 << 20 })
 	all := answered(t, h, maxAnswering)
 	h.trust(all[0])
@@ -82,7 +83,7 @@ func TestWhoTakesItsAnswerIsNotCutForOthers(t *testing.T) {
 // When there are too many sockets in all, those go first that are of the least use.
 func TestSocketsInAllAreBounded(t *testing.T) {
 	most := 1 << 20
-	h := newHandshakes(slog.New(slog.DiscardHandler), metrics.New(closeLabels()), func() int { return most })
+	h := newHandshakes(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return most })
 	all := answered(t, h, 5)
 	keyed, answering, waiting, flushing, kept := all[0], all[1], all[2], all[3], all[4]
 	h.trust(keyed)
@@ -115,7 +116,7 @@ func TestSocketsInAllAreBounded(t *testing.T) {
 
 // What was evicted stays out, whatever its goroutine does before it has seen that, and gives its place back once.
 func TestWhatWasEvictedStaysOut(t *testing.T) {
-	h := newHandshakes(slog.New(slog.DiscardHandler), metrics.New(closeLabels()), func() int { return 1 << 20 })
+	h := newHandshakes(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 << 20 })
 	released := map[*address]int{}
 	h.release = func(a *address) { released[a]++ }
 	all := answered(t, h, 3)
@@ -149,7 +150,7 @@ func TestWhatWasEvictedStaysOut(t *testing.T) {
 
 // A connection that is kept for another request ends in order, so that its client sends that elsewhere; any other by a reset.
 func TestAKeptConnectionIsEvictedInOrder(t *testing.T) {
-	h := newHandshakes(slog.New(slog.DiscardHandler), metrics.New(closeLabels()), func() int { return 1 << 20 })
+	h := newHandshakes(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 << 20 })
 	for _, kept := range []bool{true, false} {
 		ours, theirs := pipe(t)
 		t.Cleanup(func() { theirs.Close() })
@@ -174,7 +175,7 @@ func TestAKeptConnectionIsEvictedInOrder(t *testing.T) {
 
 // A peer that takes something of an answer, which the kernel still holds, has all of its time again.
 func TestProgressOfAnAnswerInTheKernelCounts(t *testing.T) {
-	h := newHandshakes(slog.New(slog.DiscardHandler), metrics.New(closeLabels()), func() int { return 1 << 20 })
+	h := newHandshakes(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 << 20 })
 	ours, theirs := pipe(t)
 	t.Cleanup(func() { theirs.Close(); ours.Close() })
 	if err := ours.SetWriteDeadline(time.Now().Add(time.Second)); err != nil {
@@ -219,7 +220,7 @@ func TestProgressOfAnAnswerInTheKernelCounts(t *testing.T) {
 
 // A caller with the key is the last to go: also behind a handshake about which the application is asked.
 func TestACallerWithTheKeyGoesLast(t *testing.T) {
-	h := newHandshakes(slog.New(slog.DiscardHandler), metrics.New(closeLabels()), func() int { return 1 << 20 })
+	h := newHandshakes(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 << 20 })
 	all := answered(t, h, 2)
 	keyed, asked := all[0], all[1]
 	h.trust(keyed)
@@ -231,12 +232,12 @@ func TestACallerWithTheKeyGoesLast(t *testing.T) {
 
 // In a flood descriptors are let go before others are taken: one that was closed is free only when its goroutine has seen that.
 func TestTheAcceptorWaitsForDescriptors(t *testing.T) {
-	h := newHandshakes(slog.New(slog.DiscardHandler), metrics.New(closeLabels()), func() int { return 1 })
+	h := newHandshakes(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 })
 	var all []*handshake
 	for range maxClosing + 3 {
 		ours, theirs := pipe(t)
 		t.Cleanup(func() { theirs.Close(); ours.Close() })
-		c := &handshake{TCPConn: ours, address: limiter.AddressKey(peerOf(ours)), whole: true}
+		c := &handshake{TCPConn: ours, address: limiter.AddressKey(fanout.PeerOf(ours)), whole: true}
 		h.enter(c, h.waiting)
 		all = append(all, c)
 	}
@@ -256,12 +257,12 @@ func TestTheAcceptorWaitsForDescriptors(t *testing.T) {
 
 // One address may not hold many unfinished handshakes for long, but may begin as many as it likes.
 func TestOneAddressMayNotHoldManyUnfinishedHandshakes(t *testing.T) {
-	h := newHandshakes(slog.New(slog.DiscardHandler), metrics.New(closeLabels()), func() int { return maxHandshakes })
+	h := newHandshakes(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return maxHandshakes })
 	var held []*handshake
 	begin := func(address string, age time.Duration) *handshake {
 		ours, theirs := pipe(t)
 		t.Cleanup(func() { theirs.Close() })
-		c := &handshake{TCPConn: ours, address: limiter.AddressKey(peerOf(ours))}
+		c := &handshake{TCPConn: ours, address: limiter.AddressKey(fanout.PeerOf(ours))}
 		h.begin(c)
 		h.mu.Lock()
 		c.since = c.since.Add(-age)

@@ -21,6 +21,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -281,9 +282,9 @@ func value(t testing.TB, s *Server, name string, label string) float64 {
 
 // countRounds waits until the rounds that are under way have been counted: a shard counts behind its writes, so that what it wrote may
 // be heard before.
-func countRounds(s *Server) { s.hub.call(func(*shard) {}) }
+func countRounds(s *Server) { s.hub.Call(func(*fanout.Shard) {}) }
 
-func closesBy(s *Server, r closeReason) int { return int(testutil.ToFloat64(s.metrics.Closes[r])) }
+func closesBy(s *Server, r fanout.Reason) int { return int(testutil.ToFloat64(s.metrics.Closes[r])) }
 
 // roomOf is a room that has a member.
 func roomOf(s *Server, name string) *room {
@@ -294,9 +295,9 @@ func roomOf(s *Server, name string) *room {
 
 // change does something to a server that runs. Connections that come later find it done.
 func change(s *Server, do func()) {
-	for _, sh := range s.hub.shards {
-		sh.mu.Lock()
-		defer sh.mu.Unlock()
+	for _, sh := range s.hub.Shards {
+		sh.Mu.Lock()
+		defer sh.Mu.Unlock()
 	}
 	do()
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/ws"
@@ -23,7 +24,7 @@ func TestASilentClientIsPingedThenDropped(t *testing.T) {
 	if took := time.Since(pinged); took < 500*time.Millisecond {
 		t.Errorf("dropped %v after the ping, want about three seconds", took)
 	}
-	eventually(t, "the drop to be counted", func() bool { return closesBy(s, closedPingTimeout) == 1 })
+	eventually(t, "the drop to be counted", func() bool { return closesBy(s, fanout.ClosedPingTimeout) == 1 })
 }
 
 func TestAClientThatAnswersStays(t *testing.T) {
@@ -55,56 +56,56 @@ func TestWhoOnlyListensStays(t *testing.T) {
 
 // crew is a heartbeat with connections that have no sockets, told the time by the test.
 type crew struct {
-	*heartbeat
+	*fanout.Heartbeat
 	hub *sessions
 	now time.Time
 }
 
-func newCrew(t *testing.T, conns int) (*crew, []*conn) {
+func newCrew(t *testing.T, conns int) (*crew, []*fanout.Conn) {
 	t.Helper()
 	cfg := DefaultConfig()
-	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(closeLabels()), nil, 1)
-	h.heartbeat = newHeartbeat(h.engine, cfg.PingInterval, cfg.PingTimeout, h.onTick)
-	all := make([]*conn, conns)
+	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 1)
+	h.Heartbeat = fanout.NewHeartbeat(h.Engine, cfg.PingInterval, cfg.PingTimeout, h.onTick)
+	all := make([]*fanout.Conn, conns)
 	for i := range all {
 		p := &plain{}
-		c := &p.conn
-		c.shard, c.id, c.handler = h.shards[0], uint64(i+1), p
-		c.seen.Store(uint32(h.heartbeat.phase(c)))
-		h.heartbeat.add(c)
+		c := &p.Conn
+		c.Shard, c.Id, c.Handler = h.Shards[0], uint64(i+1), p
+		c.Seen.Store(uint32(h.Heartbeat.Phase(c)))
+		h.Heartbeat.AddTo(c)
 		all[i] = c
 	}
-	return &crew{h.heartbeat, h, h.clock.started}, all
+	return &crew{h.Heartbeat, h, h.Clock.Started}, all
 }
 
 // pings lets time pass, tick by tick, and returns whom each tick pinged. They answer at once, if they answer.
-func (c *crew) pings(d time.Duration, answer bool) [][]*conn {
-	var ticks [][]*conn
+func (c *crew) pings(d time.Duration, answer bool) [][]*fanout.Conn {
+	var ticks [][]*fanout.Conn
 	for end := c.now.Add(d); c.now.Before(end); {
-		c.now = c.now.Add(tickLength)
-		c.advance(c.now)
-		shard := c.hub.shards[0]
-		var pinged []*conn
-		for _, j := range shard.inbox {
-			if j.do == sendPing && &j.frame[0] == &pingFrame[0] {
-				pinged = append(pinged, j.conn)
+		c.now = c.now.Add(fanout.TickLength)
+		c.Advance(c.now)
+		shard := c.hub.Shards[0]
+		var pinged []*fanout.Conn
+		for _, j := range shard.Inbox {
+			if j.Do == fanout.SendPing && &j.Frame[0] == &fanout.PingFrame[0] {
+				pinged = append(pinged, j.Conn)
 				if answer {
-					hear(j.conn)
+					hear(j.Conn)
 				}
 			}
 		}
-		shard.inbox = nil
+		shard.Inbox = nil
 		ticks = append(ticks, pinged)
 	}
 	return ticks
 }
 
-func hear(c *conn) { c.seen.Store(uint32(c.shard.engine.clock.tick())) }
+func hear(c *fanout.Conn) { c.Seen.Store(uint32(c.Shard.Engine.Clock.Tick())) }
 
 func TestPingsAreSpreadOverTheInterval(t *testing.T) {
 	crew, _ := newCrew(t, 10_000)
 	total := 0
-	ticks := int(inTicks(25 * time.Second))
+	ticks := int(fanout.InTicks(25 * time.Second))
 	for i, pinged := range crew.pings(25*time.Second, true) {
 		total += len(pinged)
 		if len(pinged) > 2*10_000/ticks {
@@ -135,22 +136,22 @@ func TestTheDropComesWithinATick(t *testing.T) {
 	ours, theirs := pipe(t)
 	defer theirs.Close()
 	var err error
-	if c.nc, err = netpoll.FromTCP(ours); err != nil {
+	if c.Nc, err = netpoll.FromTCP(ours); err != nil {
 		t.Fatal(err)
 	}
 	hear(c)
 	silent := crew.now
-	for !c.closing() {
-		crew.pings(tickLength, false)
+	for !c.Closing() {
+		crew.pings(fanout.TickLength, false)
 		if crew.now.Sub(silent) > time.Minute {
 			t.Fatal("not dropped within a minute")
 		}
 	}
-	if got, want := crew.now.Sub(silent), 35*time.Second; got < want || got > want+tickLength {
+	if got, want := crew.now.Sub(silent), 35*time.Second; got < want || got > want+fanout.TickLength {
 		t.Errorf("got a drop after %v of silence, want %v within a tick", got, want)
 	}
-	if got := closeReason(c.reason.Load()); got != closedPingTimeout {
-		t.Errorf("got reason %v, want %v", got, closedPingTimeout)
+	if got := fanout.Reason(c.Reason.Load()); got != fanout.ClosedPingTimeout {
+		t.Errorf("got reason %v, want %v", got, fanout.ClosedPingTimeout)
 	}
 }
 
@@ -168,7 +169,7 @@ func TestAPauseCutsNobody(t *testing.T) {
 		}
 	}
 	for i, c := range conns {
-		if c.closing() {
+		if c.Closing() {
 			t.Fatalf("connection %d was cut for our own absence", i)
 		}
 	}

@@ -3,6 +3,7 @@ package server
 import (
 	"sync/atomic"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/wheel"
 )
 
@@ -156,7 +157,7 @@ func (h *history) missed(from position, most, mostBytes int) (pubs []publication
 	}
 	for i := h.count - int(n); i < h.count; i++ {
 		p := h.at(i)
-		if bytes += p.size() + remembered; bytes > mostBytes {
+		if bytes += p.Size() + remembered; bytes > mostBytes {
 			return nil, 0, false
 		}
 		pubs = append(pubs, *p)
@@ -197,7 +198,7 @@ func (h *history) page(since *position, limit, mostBytes int, reverse bool) (pub
 			from++
 		}
 		p := h.at(i)
-		bytes += p.size() + remembered
+		bytes += p.Size() + remembered
 		pubs = append(pubs, *p)
 	}
 	return pubs
@@ -247,26 +248,26 @@ func (h *hub) clearHistory(name string) {
 func (h *hub) keepLocked(r *room) {
 	if !r.kept {
 		r.kept = true
-		r.stripe.ages.File(r, h.clock.tick()+r.memory())
+		r.stripe.ages.File(r, h.Clock.Tick()+r.memory())
 	}
 }
 
 // forgetLocked forgets a room that nobody is in and that has nothing left but its position. The room's lock is held.
 func (h *hub) forgetLocked(r *room) {
-	delete(r.stripe.rooms, r.name)
+	delete(r.stripe.rooms, r.Name)
 	r.stripe.ages.Remove(r)
 	r.kept = false
 	if r.history.top > 0 {
-		h.positions.keep(r.name, r.history.position(), h.clock.tick())
+		h.positions.keep(r.Name, r.history.position(), h.Clock.Tick())
 	}
 }
 
 // memory is how long a publication is remembered.
-func (r *room) memory() wheel.Tick { return inTicks(r.options.HistoryTTL) }
+func (r *room) memory() wheel.Tick { return fanout.InTicks(r.options.HistoryTTL) }
 
 // expireLocked forgets what is too old. The room's lock is held.
 func (h *hub) expireLocked(r *room) {
-	if now := h.clock.tick(); now > r.memory() {
+	if now := h.Clock.Tick(); now > r.memory() {
 		h.archive.expire(r, now-r.memory())
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/wheel"
 	"github.com/throng-chat/throng/server/ws"
@@ -184,11 +185,11 @@ func TestAllHistoriesTogetherAreBounded(t *testing.T) {
 		p := publication{data: make([]byte, each)}
 		a.remember(r, &p)
 		a.evict(r)
-		order = append(order, fmt.Sprint(r.name, " ", p.offset))
+		order = append(order, fmt.Sprint(r.Name, " ", p.offset))
 		var held []string
 		for _, r := range rooms {
 			for _, o := range offsets(r.history.page(nil, -1, math.MaxInt, false)) {
-				held = append(held, fmt.Sprint(r.name, " ", o))
+				held = append(held, fmt.Sprint(r.Name, " ", o))
 			}
 		}
 		want := slices.Clone(order[max(0, len(order)-most):])
@@ -285,7 +286,7 @@ func TestLastWordsAreSaidInTheRoomOfToday(t *testing.T) {
 	today := roomOf(s, "x")
 	s.hub.publish(yesterday, ws.OpText, []byte("last words"))
 	second.hear(ws.OpText, "last words")
-	s.hub.age(s.hub.clock.tick() + inTicks(time.Hour))
+	s.hub.age(s.hub.Clock.Tick() + fanout.InTicks(time.Hour))
 	if roomOf(s, "x") != today {
 		t.Error("the room is forgotten while somebody is in it")
 	}
@@ -293,7 +294,7 @@ func TestLastWordsAreSaidInTheRoomOfToday(t *testing.T) {
 
 // And where nobody is in that room, and it remembers nothing, it does not stay.
 func TestARoomOfLastWordsIsForgotten(t *testing.T) {
-	h := newHub(DefaultConfig(), slog.New(slog.DiscardHandler), metrics.New(closeLabels()), nil, 1)
+	h := newHub(DefaultConfig(), slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 1)
 	h.publish(newRoom(h.rooms.stripeOf("x"), "x", h.optionsOf("x"), 1), ws.OpText, []byte("last words"))
 	if got := h.rooms.count(); got != 0 {
 		t.Errorf("got %d rooms, want none", got)

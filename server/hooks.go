@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/time/rate"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/token"
@@ -149,7 +150,7 @@ func (h *hooks) complain(event string, err error) {
 // crowded says whether a command of a session that has to ask about an event would be refused now: it is refused before anything is
 // spent on it.
 func (h *hooks) crowded(s *session, event string) bool {
-	return h.wants(event) && h.workersOf(event).full(s.conn.household())
+	return h.wants(event) && h.workersOf(event).full(s.conn.Household())
 }
 
 // workersOf asks about an event.
@@ -187,7 +188,7 @@ func (s *session) ask(r *webhook.Request, allow func(*webhook.Answer), refuse fu
 				h.complain(r.Event, err)
 				refuse(errInternal)
 			case answer.Disconnect != nil:
-				s.dismiss(disconnect{closedByApplication, ws.CloseCode(answer.Disconnect.Code), answer.Disconnect.Reason})
+				s.dismiss(disconnect{fanout.ClosedByApplication, ws.CloseCode(answer.Disconnect.Code), answer.Disconnect.Reason})
 			case answer.Error != nil:
 				refuse(&protocol.Error{Code: answer.Error.Code, Message: answer.Error.Message, Temporary: answer.Error.Temporary})
 			case !answer.ExpireAt.IsZero() && !time.Now().Before(answer.ExpireAt):
@@ -328,7 +329,7 @@ func (s *session) send(req *protocol.SendRequest) {
 	r := s.about(onRPC)
 	r.Data = req.Data
 	s.ask(r, func(*webhook.Answer) {}, func(e *protocol.Error) {
-		s.hub.metrics.CommandErrors.WithLabelValues(errorLabel(e)).Inc()
+		s.hub.Metrics.CommandErrors.WithLabelValues(errorLabel(e)).Inc()
 		s.refuse(0, e)
 	})
 }
@@ -340,13 +341,13 @@ func (s *session) tellDisconnect() {
 		return
 	}
 	r := s.about(onDisconnect)
-	r.Code, r.Reason = uint16(ws.CloseAbnormal), closeReason(s.conn.reason.Load()).String()
+	r.Code, r.Reason = uint16(ws.CloseAbnormal), fanout.Reason(s.conn.Reason.Load()).String()
 	if f := s.farewell.Load(); f != nil {
 		r.Code = uint16(f.code)
 		if f.text != "" {
 			r.Reason = f.text
 		}
 	}
-	r.Seconds = (time.Duration(s.hub.clock.tick()-s.conn.since) * tickLength).Seconds()
+	r.Seconds = (time.Duration(s.hub.Clock.Tick()-s.conn.Since) * fanout.TickLength).Seconds()
 	h.client.Tell(r)
 }

@@ -63,7 +63,7 @@ func TestAPlainClientIsAskedAbout(t *testing.T) {
 				t.Errorf("%v: the room that the answer to connect names: got %s %q", events, resp.Status, body)
 			}
 		}
-		eventually(t, "all to be counted out", func() bool { return s.hub.live.Load() == 0 })
+		eventually(t, "all to be counted out", func() bool { return s.hub.Live.Load() == 0 })
 		before := len(a.of(events[0]))
 		c := dial(t, s, "yes")
 		c.send(ws.OpText, "hello")
@@ -181,7 +181,7 @@ func TestPlainClientsThatWaitForTheApplicationAreBounded(t *testing.T) {
 	for _, nc := range waiting {
 		nc.Close()
 	}
-	eventually(t, "who has gone to be counted out", func() bool { return s.hub.hooks.plain.length() == 0 && s.hub.live.Load() == 1 })
+	eventually(t, "who has gone to be counted out", func() bool { return s.hub.hooks.plain.length() == 0 && s.hub.Live.Load() == 1 })
 }
 
 // Plain members are counted in presence_stats as they are in channels.

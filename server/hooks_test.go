@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	standard "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/webhook"
 	"github.com/throng-chat/throng/server/ws"
@@ -380,7 +381,7 @@ func TestAPlainClientOnlyListensWhereTheApplicationIsAsked(t *testing.T) {
 	c := dial(t, s, "moderated")
 	c.send(ws.OpText, "rude")
 	c.closed(ws.ClosePolicy)
-	eventually(t, "it to be counted as forbidden", func() bool { return closesBy(s, closedForbidden) == 1 })
+	eventually(t, "it to be counted as forbidden", func() bool { return closesBy(s, fanout.ClosedForbidden) == 1 })
 	if got := len(a.of(onPublish)); got != 0 {
 		t.Errorf("got %d asked, want none", got)
 	}
@@ -424,7 +425,7 @@ func TestTheApplicationAnswersCalls(t *testing.T) {
 	}})
 	s := startHooked(t, a, nil)
 	c := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
-	before := s.hub.loop.received.Load()
+	before := s.hub.Loop.Received.Load()
 	sent := 0
 	say := func(text string) {
 		frame := ws.AppendMaskedFrame(nil, ws.OpText, 7, []byte(text))
@@ -442,7 +443,7 @@ func TestTheApplicationAnswersCalls(t *testing.T) {
 	if q := a.of(onRPC); len(q) != 4 || q[1].Method != "" || string(q[1].Data) != `"quiet"` {
 		t.Errorf("got %+v, want four, the second without a method", q)
 	}
-	if got := s.hub.loop.received.Load() - before; got != uint64(sent) {
+	if got := s.hub.Loop.Received.Load() - before; got != uint64(sent) {
 		t.Errorf("got %d bytes counted, want %d: each once", got, sent)
 	}
 }
@@ -488,7 +489,7 @@ func TestTheApplicationIsToldWhoIsGone(t *testing.T) {
 		if q.User != "ann" || string(q.Meta) != "[1]" || q.Reason != name || q.Code != code || q.Client != a.of(onConnect)[before].Client || q.Seconds < 0 {
 			t.Errorf("%s: got %+v", name, q)
 		}
-		eventually(t, "it to be counted out", func() bool { return s.hub.live.Load() == 0 })
+		eventually(t, "it to be counted out", func() bool { return s.hub.Live.Load() == 0 })
 		c.conn.Close()
 	}
 }
@@ -504,7 +505,7 @@ func TestTheApplicationIsNotToldOfStrangers(t *testing.T) {
 			c.next() // what it is answered, or its end
 		}
 		c.conn.Close()
-		eventually(t, "it to be counted out", func() bool { return s.hub.live.Load() == 0 })
+		eventually(t, "it to be counted out", func() bool { return s.hub.Live.Load() == 0 })
 	}
 	eventually(t, "all to be told", func() bool { return s.hub.hooks.client.Waiting() == 0 })
 	if got := a.of(onDisconnect); len(got) != 0 {
@@ -657,7 +658,7 @@ func TestAFloodOfDisconnectsIsBounded(t *testing.T) {
 	session := sessionOf(t, s, "ann")
 	const n = 100_000
 	done := make(chan struct{})
-	session.poller.post(func() {
+	session.poller.Post(func() {
 		for range n {
 			session.tellDisconnect()
 		}
@@ -683,14 +684,14 @@ func TestAConnectionIsNotStaleWhileItIsAskedAbout(t *testing.T) {
 	c.say(`{"id":1,"connect":{}}`)
 	eventually(t, "the question", func() bool { return len(a.of(onConnect)) == 1 })
 	var asked *session
-	s.hub.call(func(sh *shard) {
-		for _, c := range sh.conns {
-			asked = c.handler.(*session)
+	s.hub.Call(func(sh *fanout.Shard) {
+		for _, c := range sh.Conns {
+			asked = c.Handler.(*session)
 		}
 	})
 	done := make(chan struct{})
-	asked.poller.post(func() {
-		asked.onDeadline(false)
+	asked.poller.Post(func() {
+		asked.OnDeadline(false)
 		close(done)
 	})
 	<-done

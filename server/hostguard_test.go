@@ -134,7 +134,7 @@ func TestTheAdminPortRefusesOtherSites(t *testing.T) {
 	if got := value(t, s, "throng_http_refused_total", metrics.RefusedCrossSite); got != 25 {
 		t.Errorf("got %v requests counted, want 25", got)
 	}
-	if got := s.hub.live.Load(); got != 1 {
+	if got := s.hub.Live.Load(); got != 1 {
 		t.Errorf("got %d connections, want the one that another site did not close", got)
 	}
 }

@@ -193,7 +193,7 @@ func TestAPlaceIsFreeAgainWhenSomebodyLeaves(t *testing.T) {
 	for range 20 {
 		c := dial(t, s, "lobby")
 		c.conn.Close()
-		eventually(t, "the place to be free", func() bool { return s.hub.live.Load() == 0 })
+		eventually(t, "the place to be free", func() bool { return s.hub.Live.Load() == 0 })
 	}
 	if got := s.hub.rooms.count(); got != 0 {
 		t.Errorf("got %d rooms, want 0: nobody is there", got)

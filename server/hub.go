@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/wheel"
 )
@@ -15,7 +16,7 @@ import (
 // reaches each shard in the order in which it was posted, so all members of a room hear the same sequence.
 type hub struct {
 	// Constant after newChat.
-	*engine
+	*fanout.Engine
 	messageRate     limiter.Rate
 	userRate        limiter.Rate
 	addressRate     limiter.Rate
@@ -61,9 +62,9 @@ type chatConfig struct {
 	rateAddress           int  // commands
 }
 
-func newChat(cfg chatConfig, f formats, e *engine) *hub {
+func newChat(cfg chatConfig, f formats, e *fanout.Engine) *hub {
 	h := &hub{
-		engine:          e,
+		Engine:          e,
 		messageRate:     limiter.PerSecond(cfg.rate),
 		userRate:        limiter.PerSecond(cfg.rateUser),
 		addressRate:     limiter.PerSecond(cfg.rateAddress),
@@ -93,12 +94,12 @@ func (h *hub) roomLocked(in *stripe, name string) *room {
 	r := in.rooms[name]
 	if r == nil {
 		// The name may be a part of a request's head, or of a frame.
-		r = newRoom(in, strings.Clone(name), h.optionsOf(name), len(h.shards))
+		r = newRoom(in, strings.Clone(name), h.optionsOf(name), len(h.Shards))
 		if r.options.HistorySize > 0 {
 			at := h.positions.take(name)
 			r.history.epoch, r.history.top = at.epoch, at.offset
 		}
-		in.rooms[r.name] = r
+		in.rooms[r.Name] = r
 	}
 	return r
 }
@@ -109,7 +110,7 @@ func (h *hub) tidyLocked(r *room) {
 		h.discardEventsLocked(r)
 	}
 	switch {
-	case r.members > 0 || r.stripe.rooms[r.name] != r:
+	case r.members > 0 || r.stripe.rooms[r.Name] != r:
 	case r.history.count > 0:
 		r.last = nil
 		h.keepLocked(r)

@@ -29,7 +29,7 @@ func (s *session) connect(id uint32, req *protocol.ConnectRequest) {
 	if req.Token == "" {
 		if !s.hub.guests && !s.hub.hooks.wants(onConnect) {
 			s.hub.complaint.Do(func() {
-				s.hub.log.Warn("client without a token refused, since guests are off; more may be refused without a log line", "conn", s.conn.id)
+				s.hub.Log.Warn("client without a token refused, since guests are off; more may be refused without a log line", "conn", s.conn.Id)
 			})
 			s.dismiss(disconnectNoToken)
 			return
@@ -84,7 +84,7 @@ func (s *session) refuseToken(id uint32, err error, expired *protocol.Error) {
 // complainOfToken logs why a token was refused: its client learns no more than that it was.
 func (s *session) complainOfToken(err error) {
 	s.hub.complaint.Do(func() {
-		s.hub.log.Warn("token refused; more may be refused without a log line", "conn", s.conn.id, "error", logqueue.Clip(err.Error()))
+		s.hub.Log.Warn("token refused; more may be refused without a log line", "conn", s.conn.Id, "error", logqueue.Clip(err.Error()))
 	})
 }
 
@@ -122,8 +122,8 @@ func (s *session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 	}
 	s.state = connected
 	s.expires = expiryOf(claims.Expires)
-	s.conn.pinged.Store(0)
-	s.due.pingAt.Store(uint32(h.heartbeat.firstPing(s.conn)))
+	s.conn.Pinged.Store(0)
+	s.due.PingAt.Store(uint32(h.Heartbeat.FirstPing(s.conn)))
 
 	result := &protocol.ConnectResult{
 		Client:  s.client,
@@ -142,11 +142,11 @@ func (s *session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 	s.enterGivenRooms(result, req.Subs, rooms)
 	s.schedule()
 	for _, demand := range demands {
-		if s.conn.closing() {
+		if s.conn.Closing() {
 			return
 		}
 		if e := s.obey(demand.command); e != nil {
-			h.log.Debug("not done when the webhook had answered", "conn", s.conn.id, "error", errorOf(e).Message)
+			h.Log.Debug("not done when the webhook had answered", "conn", s.conn.Id, "error", errorOf(e).Message)
 		}
 	}
 }
@@ -242,7 +242,7 @@ func (s *session) refreshBy(id uint32, claims token.Claims) {
 	}})
 	for i := range enter {
 		if e := s.subscribeByServer(s.entryOf(&enter[i], nil)); e != nil {
-			s.hub.log.Debug("room of a new token not entered", "conn", s.conn.id, "room", logqueue.Clip(enter[i].room), "error", errorOf(e).Message)
+			s.hub.Log.Debug("room of a new token not entered", "conn", s.conn.Id, "room", logqueue.Clip(enter[i].room), "error", errorOf(e).Message)
 		}
 	}
 	s.schedule()

@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 )
 
@@ -12,8 +13,8 @@ type joinRequest struct {
 	actor       asker
 	credential  *credential // of a token for the room; nil for none
 	place       *membership // to be taken: its info is set
-	format      format
-	deltaFormat format // in place of format, where the client wants deltas and the room's options allow them; 0 where it wants none
+	format      fanout.Format
+	deltaFormat fanout.Format // in place of format, where the client wants deltas and the room's options allow them; 0 where it wants none
 	positioned  bool
 	recoverable bool
 	recovers    bool           // since is where the client was
@@ -34,7 +35,7 @@ type joinRequest struct {
 // joinRooms makes a client a member of rooms. What a newcomer is told of a room's past ends exactly where its future begins: its
 // position is read, and the reply and its joining are posted, while the rooms are locked. The reply is posted where a request is not
 // rejected, or always. Called on the client's poller.
-func (h *hub) joinRooms(c *conn, requests []*joinRequest, reply lateFrame, always bool) {
+func (h *hub) joinRooms(c *fanout.Conn, requests []*joinRequest, reply fanout.LateFrame, always bool) {
 	var wake, stripes uint64
 	for _, q := range requests {
 		// Here, as the last thing: whoever bans or revokes looks for those who are in.
@@ -58,24 +59,24 @@ func (h *hub) joinRooms(c *conn, requests []*joinRequest, reply lateFrame, alway
 	}
 	// What is missed is the shard's from here on.
 	if always {
-		wake |= c.shard.push(job{do: sendReply, conn: c, reply: reply})
+		wake |= c.Shard.Push(fanout.Job{Do: fanout.SendReply, Conn: c, Reply: reply})
 	}
 	for _, q := range requests {
 		if q.err != nil {
 			continue
 		}
-		h.metrics.Subscriptions.Inc()
-		wake |= c.shard.push(job{do: joinTopic, member: &q.place.member, whole: q.whole && q.withDelta})
+		h.Metrics.Subscriptions.Inc()
+		wake |= c.Shard.Push(fanout.Job{Do: fanout.JoinTopic, Member: &q.place.Member, Whole: q.whole && q.withDelta})
 		if r := q.place.room; r.options.JoinLeave {
 			wake |= h.announceLocked(r, q.place.info, true)
 		}
 	}
 	h.rooms.unlock(stripes)
-	h.wake(wake)
+	h.Wake(wake)
 }
 
 // joinLocked finds the room, says what the newcomer missed of it, and counts it in. The room's lock is held.
-func (h *hub) joinLocked(c *conn, q *joinRequest) {
+func (h *hub) joinLocked(c *fanout.Conn, q *joinRequest) {
 	r := h.roomLocked(h.rooms.stripeOf(q.in.name), q.in.name)
 	o := r.options
 	if o.MaxMembers > 0 && r.members >= o.MaxMembers {
@@ -102,9 +103,9 @@ func (h *hub) joinLocked(c *conn, q *joinRequest) {
 		f = q.deltaFormat
 	}
 	m := q.place
-	m.member = member{conn: c, topic: r.topicLocked(c.shard, f), at: -1, positioned: q.positioned}
+	m.Member = fanout.Member{Conn: c, Topic: r.TopicLocked(c.Shard, f), At: -1, Positioned: q.positioned}
 	m.room, m.withToken = r, q.actor.token
-	m.topic.members++
+	m.Topic.Members++
 	r.members++
 	if o.Presence {
 		r.present.add(m)
@@ -118,20 +119,20 @@ const maxRecovered = 1000
 // recoverLocked gives a client that comes back every publication it missed, once and in order, or tells it that it cannot:
 // also where it comes back to so many rooms that it would be closed for not having read all of that yet.
 func (h *hub) recoverLocked(r *room, q *joinRequest) {
-	missed, bytes, ok := r.history.missed(q.since, maxRecovered, h.maxUnsent/2)
-	if ok && bytes > 0 && !limiter.PerSecond(h.maxUnsent/2).Allow(q.recovery, h.clock.now(), bytes) {
+	missed, bytes, ok := r.history.missed(q.since, maxRecovered, h.MaxUnsent/2)
+	if ok && bytes > 0 && !limiter.PerSecond(h.MaxUnsent/2).Allow(q.recovery, h.Clock.Now(), bytes) {
 		missed, ok = nil, false
 	}
 	q.recovered = ok
 	switch {
 	case ok:
 		q.missed, q.at.offset = missed, q.since.offset
-		h.metrics.Recovered.Inc()
+		h.Metrics.Recovered.Inc()
 	case q.mustRecover:
 		q.err = rejectUnrecoverable
-		h.metrics.Unrecovered.Inc()
+		h.Metrics.Unrecovered.Inc()
 	default:
-		h.metrics.Unrecovered.Inc()
+		h.Metrics.Unrecovered.Inc()
 	}
 }
 

@@ -31,11 +31,11 @@ type presenceEvent struct {
 	told   *clientInfo // as whom members know the client while this waits; nil where they do not
 }
 
-func (e *presenceEvent) size() int { return e.info.size() + messageOverhead }
+func (e *presenceEvent) Size() int { return e.info.Size() + messageOverhead }
 
 // units are what an event takes of the rate: no more than the burst, so that each can be sent at some time.
 func (e *presenceEvent) units() int {
-	return min(1+e.size()/joinLeaveUnit, joinLeaveRate*limiter.BurstSeconds)
+	return min(1+e.Size()/joinLeaveUnit, joinLeaveRate*limiter.BurstSeconds)
 }
 
 // announceLocked sends the members of a room a join or a leave, now or later. The room's lock is held.
@@ -57,11 +57,11 @@ func (h *hub) announceLocked(r *room, info *clientInfo, joined bool) (wake uint6
 	if r.events.pending.Len() == 0 && h.maySendLocked(r, event) {
 		return wake | h.sendEventLocked(r, event)
 	}
-	if r.events.pending.Len() >= maxPendingEvents || int(h.pendingBytes.Load())+event.size() > maxPendingBytes {
-		h.metrics.JoinLeaveDropped.Inc()
+	if r.events.pending.Len() >= maxPendingEvents || int(h.pendingBytes.Load())+event.Size() > maxPendingBytes {
+		h.Metrics.JoinLeaveDropped.Inc()
 		return wake
 	}
-	h.pendingBytes.Add(int64(event.size()))
+	h.pendingBytes.Add(int64(event.Size()))
 	r.events.byClient[info.Client] = r.events.pending.PushBack(event)
 	if !r.events.filed {
 		r.events.filed = true
@@ -79,24 +79,24 @@ func (h *hub) foldLocked(r *room, event *presenceEvent) (folded bool) {
 	}
 	before := at.Value.(*presenceEvent)
 	h.unqueueLocked(r, at)
-	h.metrics.JoinLeaveFolded.Inc()
+	h.Metrics.JoinLeaveFolded.Inc()
 	event.told = before.told
 	if event.joined && (event.told == nil || !sameInfo(event.told, event.info)) || !event.joined && event.told != nil {
 		return false
 	}
-	h.metrics.JoinLeaveFolded.Inc()
+	h.Metrics.JoinLeaveFolded.Inc()
 	return true
 }
 
 func (h *hub) unqueueLocked(r *room, at *list.Element) {
 	event := r.events.pending.Remove(at).(*presenceEvent)
 	delete(r.events.byClient, event.info.Client)
-	h.pendingBytes.Add(int64(-event.size()))
+	h.pendingBytes.Add(int64(-event.Size()))
 }
 
 // maySendLocked holds the events of a room to their rate, and to the room's backlog. The room's lock is held.
 func (h *hub) maySendLocked(r *room, event *presenceEvent) bool {
-	return !r.congested() && limiter.PerSecond(joinLeaveRate).Allow(&r.events.meter, h.clock.now(), event.units())
+	return !r.Congested() && limiter.PerSecond(joinLeaveRate).Allow(&r.events.meter, h.Clock.Now(), event.units())
 }
 
 // sendPendingLocked sends what waits, as far as the rate allows. The room's lock is held.
@@ -113,14 +113,14 @@ func (h *hub) sendPendingLocked(r *room) (wake uint64) {
 }
 
 func (h *hub) sendEventLocked(r *room, event *presenceEvent) (wake uint64) {
-	m := &message{room: r, bytes: event.size()}
+	m := &message{room: r, bytes: event.Size()}
 	if event.joined {
 		m.join = event.info
 	} else {
 		m.leave = event.info
 	}
-	h.metrics.JoinLeaveSent.Inc()
-	return r.postLocked(m)
+	h.Metrics.JoinLeaveSent.Inc()
+	return r.PostLocked(m)
 }
 
 // discardEventsLocked forgets what waits to be sent in a room without members. The room's lock is held.
@@ -147,5 +147,5 @@ func (h *hub) announce() {
 		clear(in.unannounced[len(kept):])
 		in.unannounced = kept
 	})
-	h.wake(wake)
+	h.Wake(wake)
 }

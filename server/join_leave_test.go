@@ -15,6 +15,7 @@ import (
 	"github.com/centrifugal/protocol"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/metrics"
 )
@@ -32,8 +33,8 @@ func newLobby(t *testing.T) *lobby {
 	o.JoinLeave = true
 	cfg := DefaultConfig()
 	cfg.Rooms = []RoomOptions{o}
-	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(closeLabels()), nil, 1)
-	h.heartbeat = newHeartbeat(h.engine, cfg.PingInterval, cfg.PingTimeout)
+	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 1)
+	h.Heartbeat = fanout.NewHeartbeat(h.Engine, cfg.PingInterval, cfg.PingTimeout)
 	l := &lobby{sessions: h, t: t, seen: map[string]*clientInfo{}}
 	l.join(l.guest("watcher", nil))
 	l.hear()
@@ -43,11 +44,11 @@ func newLobby(t *testing.T) *lobby {
 }
 
 func (l *lobby) guest(name string, info []byte) *session {
-	c := &conn{shard: l.shards[0], id: 1}
+	c := &fanout.Conn{Shard: l.Shards[0], Id: 1}
 	s := &session{conn: c, hub: l.sessions, encoding: jsonEncoding, info: &clientInfo{
 		User: name, Client: name, ConnInfo: info,
 	}}
-	c.handler = s
+	c.Handler = s
 	return s
 }
 
@@ -74,19 +75,19 @@ func (l *lobby) leave(s *session) { s.leave(s.find("x")) }
 
 // letPass has time pass, and the heartbeat tick.
 func (l *lobby) letPass(d time.Duration) {
-	l.clock.started = l.clock.started.Add(-d)
+	l.Clock.Started = l.Clock.Started.Add(-d)
 	l.announce()
 	l.hear()
 }
 
 // hear does the shard's work.
 func (l *lobby) hear() {
-	for _, j := range l.shards[0].inbox {
-		if j.do != deliver {
+	for _, j := range l.Shards[0].Inbox {
+		if j.Do != fanout.Deliver {
 			continue
 		}
-		told := j.message.(*message)
-		j.topic.audience.backlog.Add(int64(-told.bytes))
+		told := j.Message.(*message)
+		j.Topic.Audience.Backlog.Add(int64(-told.bytes))
 		l.sent++
 		if in := told.join; in != nil {
 			l.seen[in.Client] = in
@@ -94,15 +95,15 @@ func (l *lobby) hear() {
 			delete(l.seen, told.leave.Client)
 		}
 	}
-	l.shards[0].inbox = nil
+	l.Shards[0].Inbox = nil
 }
 
 // The first events of a quiet room are sent at once, the others as the rate allows, in order.
 func TestJoinsAndLeavesHaveARate(t *testing.T) {
 	l := newLobby(t)
 	const burst, guests = joinLeaveRate * limiter.BurstSeconds, 500
-	began := l.clock.now()
-	mostSent := func() int { return mostEvents(l.clock.now() - began) }
+	began := l.Clock.Now()
+	mostSent := func() int { return mostEvents(l.Clock.Now() - began) }
 	for i := range guests {
 		l.join(l.guest(fmt.Sprint(i), nil))
 	}
@@ -156,7 +157,7 @@ func TestComingAndGoingCancelsOut(t *testing.T) {
 			t.Fatalf("got %d events pending, want no more than the %d", got, sent+pending)
 		}
 	}
-	if got := testutil.ToFloat64(l.metrics.JoinLeaveFolded); got < 1000 {
+	if got := testutil.ToFloat64(l.Metrics.JoinLeaveFolded); got < 1000 {
 		t.Errorf("got %v events folded", got)
 	}
 }
@@ -185,7 +186,7 @@ func TestFoldedJoinsAndLeavesEndInTheTruth(t *testing.T) {
 				l.hear()
 			}
 			if rand.IntN(50) == 0 {
-				l.letPass(tickLength)
+				l.letPass(fanout.TickLength)
 			}
 		}
 		for range 10 {
@@ -201,7 +202,7 @@ func TestFoldedJoinsAndLeavesEndInTheTruth(t *testing.T) {
 			}
 		}
 	}
-	if testutil.ToFloat64(l.metrics.JoinLeaveFolded) == 0 || testutil.ToFloat64(l.metrics.JoinLeaveDropped) != 0 {
+	if testutil.ToFloat64(l.Metrics.JoinLeaveFolded) == 0 || testutil.ToFloat64(l.Metrics.JoinLeaveDropped) != 0 {
 		t.Error("want some events folded, and none dropped")
 	}
 }
@@ -221,7 +222,7 @@ func TestPendingJoinsAndLeavesAreBounded(t *testing.T) {
 			if pending == 0 || pending > maxPendingEvents || l.pendingBytes.Load() > maxPendingBytes {
 				t.Errorf("got %d events of %d bytes pending", pending, l.pendingBytes.Load())
 			}
-			if got := l.sent + pending + int(testutil.ToFloat64(l.metrics.JoinLeaveDropped)); got != guests {
+			if got := l.sent + pending + int(testutil.ToFloat64(l.Metrics.JoinLeaveDropped)); got != guests {
 				t.Errorf("got %d sent, pending or dropped, want %d", got, guests)
 			}
 			if got := l.presenceStats("x").clients; got != guests+1 {
@@ -234,7 +235,7 @@ func TestPendingJoinsAndLeavesAreBounded(t *testing.T) {
 			}
 			// Nobody is left to hear it.
 			for _, p := range slices.Clone(l.room("x").present.list) {
-				l.leave(p.conn.handler.(*session))
+				l.leave(p.Conn.Handler.(*session))
 			}
 			if l.announce(); l.pendingBytes.Load() != 0 || l.unannounced() != 0 || l.rooms.count() != 0 {
 				t.Errorf("got %d bytes pending in %d rooms when all are gone", l.pendingBytes.Load(), l.unannounced())
@@ -264,13 +265,13 @@ func TestJoinsAndLeavesKeepTheirOrder(t *testing.T) {
 func TestARoomThatIsBehindIsNotToldWhoComes(t *testing.T) {
 	l := newLobby(t)
 	r := l.room("x")
-	r.backlog.Add(r.limit + 1)
+	r.Backlog.Add(r.Limit + 1)
 	g := l.guest("ann", nil)
 	l.join(g)
 	if l.letPass(time.Second); l.sent != 0 {
 		t.Error("a join was sent to a room that is behind")
 	}
-	r.backlog.Add(-r.limit - 1)
+	r.Backlog.Add(-r.Limit - 1)
 	if l.letPass(time.Second); l.seen["ann"] == nil {
 		t.Error("a join was not sent when the room had caught up")
 	}
@@ -310,13 +311,13 @@ func TestFlappingCutsNoSlowMember(t *testing.T) {
 		// The last phone's join is heard by all that were there.
 		return len(views[0]) == phones
 	})
-	if n := closesBy(s, closedSlow); n != 0 {
+	if n := closesBy(s, fanout.ClosedSlow); n != 0 {
 		t.Errorf("got %d slow members closed, want none", n)
 	}
 	if sent, most := value(t, s, "throng_join_leave_total", "sent"), mostEvents(time.Since(began)); sent > float64(most) {
 		t.Errorf("got %v of %d events sent, want %d at most", sent, 2*pairs, most)
 	}
-	s.hub.closeAll()
+	s.hub.CloseAll()
 	all.Wait()
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -211,7 +212,7 @@ func TestComingBackGivesNobodyAnotherBurst(t *testing.T) {
 				}
 			}
 			c.conn.Close()
-			eventually(t, "it to be gone", func() bool { return s.hub.live.Load() == 0 })
+			eventually(t, "it to be gone", func() bool { return s.hub.Live.Load() == 0 })
 		}
 		if said < 1 || said > 15 {
 			t.Errorf("got %d of 20 publications said, want the two of a burst, and one for each second that it took", said)
@@ -334,13 +335,13 @@ func TestAPanicOverAPublicationIsAGap(t *testing.T) {
 	c.want(`{"id":3,"publish":{}}`)
 	r := roomOf(s, "x")
 	r.stripe.mu.Lock()
-	at := r.topics[0]
+	at := r.Topics[0]
 	r.history.top++
 	broken := &message{pub: publication{offset: r.history.top}, bytes: 100} // of no room: it cannot be encoded
-	at.shard.push(job{do: deliver, topic: at, message: broken})
-	r.backlog.Add(int64(broken.bytes))
+	at.Shard.Push(fanout.Job{Do: fanout.Deliver, Topic: at, Message: broken})
+	r.Backlog.Add(int64(broken.bytes))
 	r.stripe.mu.Unlock()
-	at.shard.wake()
+	at.Shard.Wake()
 	c.say(`{"id":4,"publish":{"channel":"x","data":2}}`)
 	for line := c.line(); line != `{"push":{"channel":"x","unsubscribe":{"code":2500,"reason":"insufficient state"}}}`; line = c.line() {
 		if strings.Contains(line, `{"id":5`) {
@@ -350,7 +351,7 @@ func TestAPanicOverAPublicationIsAGap(t *testing.T) {
 			c.say(`{"id":5,"rpc":{"method":"x"}}`) // behind it nothing more comes
 		}
 	}
-	eventually(t, "its room not to be behind for ever", func() bool { return r.backlog.Load() == 0 })
+	eventually(t, "its room not to be behind for ever", func() bool { return r.Backlog.Load() == 0 })
 }
 
 // Who missed something hears nothing of what follows: its client would take that for its place, and come back behind the gap.
@@ -371,11 +372,11 @@ func TestAGapIsRecovered(t *testing.T) {
 	r, unlock := s.hub.rooms.find("x")
 	broken := &message{bytes: 100} // of no room: it cannot be encoded
 	broken.pub, _ = ofSDK([]byte("2"))
-	broken.pub.at = s.hub.clock.tick()
+	broken.pub.at = s.hub.Clock.Tick()
 	s.hub.archive.remember(r, &broken.pub)
-	wake := r.postLocked(broken)
+	wake := r.PostLocked(broken)
 	unlock()
-	s.hub.wake(wake)
+	s.hub.Wake(wake)
 	call(t, s, "publish", `{"channel":"x","data":3}`)
 	exact.want(`{"push":{"channel":"x","unsubscribe":{"code":2500,"reason":"insufficient state"}}}`)
 	exact.say(`{"id":3,"subscribe":{"channel":"x","recoverable":true,"recover":true,"offset":1,"epoch":%q}}`, epoch)
@@ -421,11 +422,11 @@ func TestTheRateOfARoomHoldsForWhoComesAndGoes(t *testing.T) {
 		}
 		remembered := make(chan int)
 		session := onlySession(s)
-		session.poller.post(func() { remembered <- len(session.meters) })
+		session.poller.Post(func() { remembered <- len(session.meters) })
 		if got := <-remembered; got > s.cfg.MaxRooms {
 			t.Errorf("%s: got %d rooms remembered, want %d at most", name, got, s.cfg.MaxRooms)
 		}
 		c.conn.Close()
-		eventually(t, "it to be gone", func() bool { return s.hub.live.Load() == 0 })
+		eventually(t, "it to be gone", func() bool { return s.hub.Live.Load() == 0 })
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/centrifugal/protocol"
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/wheel"
 	"github.com/throng-chat/throng/server/ws"
@@ -152,41 +153,41 @@ func (q *questions) take(what longQuestion) []func(*longReply) {
 }
 
 // overdrawn says whether the session has to wait before it is given more replies of unbounded size.
-func (s *session) overdrawn() bool { return s.hub.replyRate.Overdrawn(s.drawn, s.hub.clock.now()) }
+func (s *session) overdrawn() bool { return s.hub.replyRate.Overdrawn(s.drawn, s.hub.Clock.Now()) }
 
 // draw counts bytes of replies of unbounded size; fewer than 0 give back what was estimated too high.
-func (s *session) draw(n int) { s.hub.replyRate.Charge(&s.drawn, s.hub.clock.now(), n) }
+func (s *session) draw(n int) { s.hub.replyRate.Charge(&s.drawn, s.hub.Clock.Now(), n) }
 
 // light is how many bytes of replies of unbounded size the poller may make for the session now.
 func (s *session) light() int {
-	return max(lightReply-s.hub.replyRate.Lately(s.drawn, s.hub.clock.now()), 0)
+	return max(lightReply-s.hub.replyRate.Lately(s.drawn, s.hub.Clock.Now()), 0)
 }
 
 // askLong has a question answered by a worker. estimate is about how many bytes the answer will have. The session waits until the
 // answer has been written, or queued for a client that is slow to read. Before it asks it waits for a client that has not read so much
 // that the answer would exceed what may wait for a slow reader; a client that has not read a reply longer than that is refused.
 func (s *session) askLong(id uint32, q longQuestion, estimate int) {
-	if s.overdrawn() || s.unreadReplies.Load() > int64(s.hub.maxUnsent) || !s.pause() {
+	if s.overdrawn() || s.unreadReplies.Load() > int64(s.hub.MaxUnsent) || !s.pause() {
 		s.refuse(id, errTooManyRequests)
 		return
 	}
 	s.blocked.Store(true)
-	if unread := int(s.unreadReplies.Load()); unread > 0 && unread+estimate > s.hub.maxUnsent || !s.blocked.Swap(false) {
+	if unread := int(s.unreadReplies.Load()); unread > 0 && unread+estimate > s.hub.MaxUnsent || !s.blocked.Swap(false) {
 		s.asksNext = func() { s.askLong(id, q, estimate) }
 		return // unblock goes on
 	}
 	h := s.hub
 	if !h.questions.ask(q, h.answer, func(r *longReply) {
 		if r.err != nil {
-			s.poller.post(func() {
+			s.poller.Post(func() {
 				s.draw(-estimate)
 				s.resume(func() { s.refuse(id, r.err) })
 			})
 			return
 		}
 		b := &longBulk{session: s, reply: r, head: r.head(q, id), estimate: estimate}
-		s.unreadReplies.Add(int64(b.size()))
-		s.conn.shard.post(job{do: sendBulk, conn: s.conn, bulk: b})
+		s.unreadReplies.Add(int64(b.Size()))
+		s.conn.Shard.Post(fanout.Job{Do: fanout.SendBulk, Conn: s.conn, Bulk: b})
 	}) {
 		s.unpause()
 		s.refuse(id, errTooManyRequests)
@@ -213,15 +214,15 @@ func (h *sessions) answer(q longQuestion) (body []byte, e *protocol.Error) {
 		}
 	}
 	made = cap(body)
-	h.metrics.LongReplies.Inc()
-	h.metrics.LongReplyBytes.Add(float64(len(body)))
+	h.Metrics.LongReplies.Inc()
+	h.Metrics.LongReplyBytes.Add(float64(len(body)))
 	return body, nil
 }
 
 // estimate is about how many bytes the answer to a question will have.
 func (h *sessions) estimate(q longQuestion) int {
 	if q.about == historyOf {
-		return h.maxUnsent / 2
+		return h.MaxUnsent / 2
 	}
 	r, unlock := h.rooms.find(q.room)
 	defer unlock()
@@ -238,7 +239,7 @@ func (h *sessions) relieveOwed(now wheel.Tick) {
 	if !tooMuch() {
 		return
 	}
-	h.relieveBulk(now-inTicks(owedGrace), tooMuch)
+	h.RelieveBulk(now-fanout.InTicks(owedGrace), tooMuch)
 }
 
 // longBulk is a long reply for one session.
@@ -249,23 +250,23 @@ type longBulk struct {
 	estimate int // bytes that the session was charged for the reply before it was made
 }
 
-func (b *longBulk) parts() (head, body []byte) { return b.head, b.reply.body }
+func (b *longBulk) Parts() (head, body []byte) { return b.head, b.reply.body }
 
-func (b *longBulk) size() int { return len(b.head) + len(b.reply.body) }
+func (b *longBulk) Size() int { return len(b.head) + len(b.reply.body) }
 
-func (b *longBulk) onQueued() {
+func (b *longBulk) OnQueued() {
 	s := b.session
-	s.conn.poller().post(func() {
+	s.conn.Poller().Post(func() {
 		s.draw(len(b.reply.body) - b.estimate)
 		s.resume(func() {})
 	})
 }
 
-func (b *longBulk) onRead() {
+func (b *longBulk) OnRead() {
 	s := b.session
-	s.unreadReplies.Add(int64(-b.size()))
+	s.unreadReplies.Add(int64(-b.Size()))
 	if s.blocked.Swap(false) {
-		s.conn.poller().post(s.unblock)
+		s.conn.Poller().Post(s.unblock)
 	}
 	b.reply.sent()
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/centrifugal/protocol"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/wheel"
@@ -59,7 +60,7 @@ func (c *sdk) narrow(s *Server, user string) *sdk {
 	if err := c.conn.(*net.TCPConn).SetReadBuffer(little); err != nil {
 		c.t.Fatal(err)
 	}
-	if err := syscall.SetsockoptInt(sessionOf(c.t, s, user).conn.nc.Hash(), syscall.SOL_SOCKET, syscall.SO_SNDBUF, little); err != nil {
+	if err := syscall.SetsockoptInt(sessionOf(c.t, s, user).conn.Nc.Hash(), syscall.SOL_SOCKET, syscall.SO_SNDBUF, little); err != nil {
 		c.t.Fatal(err)
 	}
 	return c
@@ -140,7 +141,7 @@ func TestAFrameOfLongQuestionsMakesNothingForWhoDoesNotRead(t *testing.T) {
 			c := connectSDK(t, s, userToken("ann")).narrow(s, "ann")
 			session := sessionOf(t, s, "ann")
 			c.say("%s", repeated(command, 190))
-			eventually(t, "it to be cut off", func() bool { return session.conn.closing() })
+			eventually(t, "it to be cut off", func() bool { return session.conn.Closing() })
 			const kernel = 256 << 10 // what its sockets took, and more
 			if made := int(testutil.ToFloat64(s.metrics.LongReplyBytes)); made > 2*s.cfg.MaxUnsent+kernel {
 				t.Errorf("got %d bytes made, want no more than may wait", made)
@@ -158,25 +159,25 @@ func TestAFrameOfLongQuestionsMakesNothingForWhoDoesNotRead(t *testing.T) {
 func TestLongRepliesAreWrittenAFewARound(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
-	shard := newShard(s.hub.engine, 0) // of the test's own
-	r := &longReply{body: make([]byte, bytesARound/2), owed: &limiter.Budget{}}
+	shard := fanout.NewShard(s.hub.Engine, 0) // of the test's own
+	r := &longReply{body: make([]byte, fanout.BytesARound/2), owed: &limiter.Budget{}}
 	const clients = 10
 	r.readers.Store(clients)
 	for range clients {
 		// Nothing is written to them, as they have no sockets.
-		c := &conn{shard: shard, finishing: true}
-		shard.handle(&job{do: sendBulk, conn: c, bulk: readBulk{r}})
+		c := &fanout.Conn{Shard: shard, Finishing: true}
+		shard.Handle(&fanout.Job{Do: fanout.SendBulk, Conn: c, Bulk: readBulk{r}})
 	}
 	for _, want := range []int32{8, 6, 4, 2, 0} {
-		shard.sendBulks()
+		shard.SendBulks()
 		if got := r.readers.Load(); got != want {
 			t.Fatalf("got %d replies left, want %d", got, want)
 		}
-		if len(shard.wakeup) > 0 != (want > 0) {
-			t.Fatalf("woken %v with %d left", len(shard.wakeup) > 0, want)
+		if len(shard.Wakeup) > 0 != (want > 0) {
+			t.Fatalf("woken %v with %d left", len(shard.Wakeup) > 0, want)
 		}
 		if want > 0 {
-			<-shard.wakeup
+			<-shard.Wakeup
 		}
 	}
 }
@@ -184,9 +185,9 @@ func TestLongRepliesAreWrittenAFewARound(t *testing.T) {
 // readBulk counts its reply as read, and nothing else.
 type readBulk struct{ reply *longReply }
 
-func (b readBulk) parts() (head, body []byte) { return nil, b.reply.body }
-func (b readBulk) onQueued()                  {}
-func (b readBulk) onRead()                    { b.reply.sent() }
+func (b readBulk) Parts() (head, body []byte) { return nil, b.reply.body }
+func (b readBulk) OnQueued()                  {}
+func (b readBulk) OnRead()                    { b.reply.sent() }
 
 // A client that asks for many pages at once, and is slow to read them, is given all of them.
 func TestASlowReaderIsGivenAllPages(t *testing.T) {
@@ -291,7 +292,7 @@ func TestSlowReadersOfLongRepliesMakeRoom(t *testing.T) {
 		c := connectSDK(t, s, userToken(name)).narrow(s, name)
 		c.say(`{"id":2,"presence":{"channel":"room%d"}}`, i)
 	}
-	eventually(t, "them to use up half of what may be owed", func() bool { return owed(s) > maxOwed/2 || closesBy(s, closedSlow) > 0 })
+	eventually(t, "them to use up half of what may be owed", func() bool { return owed(s) > maxOwed/2 || closesBy(s, fanout.ClosedSlow) > 0 })
 	fast := connectSDK(t, s, userToken("fast"))
 	eventually(t, "a reader to have its answer", func() bool {
 		if got := owed(s); got > maxOwed {
@@ -300,8 +301,8 @@ func TestSlowReadersOfLongRepliesMakeRoom(t *testing.T) {
 		time.Sleep(20 * time.Millisecond) // fewer than 101 refusals
 		return strings.Contains(fast.answerTo(`"presence":{"channel":"x"}`), `"presence":{"presence":{`)
 	})
-	eventually(t, "the slow to make room", func() bool { return owed(s) <= maxOwed/2 && closesBy(s, closedSlow) > 0 })
-	if got := closesBy(s, closedSlow); got == slow {
+	eventually(t, "the slow to make room", func() bool { return owed(s) <= maxOwed/2 && closesBy(s, fanout.ClosedSlow) > 0 })
+	if got := closesBy(s, fanout.ClosedSlow); got == slow {
 		t.Error("all slow readers were closed, want only as many as had to be")
 	}
 }
@@ -309,9 +310,9 @@ func TestSlowReadersOfLongRepliesMakeRoom(t *testing.T) {
 // Of two readers that have to make room, the one that is further behind goes first; one that has not had its time stays.
 func TestTheSlowestReaderMakesRoomFirst(t *testing.T) {
 	crew, _ := newCrew(t, 0)
-	shard := crew.hub.shards[0]
+	shard := crew.hub.Shards[0]
 	const now, each = wheel.Tick(1000), 7 << 20
-	reader := func(read int, age wheel.Tick) *conn {
+	reader := func(read int, age wheel.Tick) *fanout.Conn {
 		ours, theirs := pipe(t)
 		t.Cleanup(func() { theirs.Close() })
 		nc, err := netpoll.FromTCP(ours)
@@ -321,26 +322,26 @@ func TestTheSlowestReaderMakesRoomFirst(t *testing.T) {
 		r := &longReply{body: make([]byte, each), owed: &crew.hub.owed}
 		r.readers.Store(1)
 		crew.hub.owed.Used.Add(each)
-		c := &conn{nc: nc, shard: shard, out: &outbox{}}
+		c := &fanout.Conn{Nc: nc, Shard: shard, Out: &fanout.Outbox{}}
 		s := &session{conn: c}
-		c.handler = s
+		c.Handler = s
 		b := &longBulk{session: s, reply: r}
-		s.unreadReplies.Store(int64(b.size()))
-		c.out.pushReply(r.body, &debt{reply: b, since: now - age, written: true})
-		c.out.advance(read)
-		shard.laggards = append(shard.laggards, c)
+		s.unreadReplies.Store(int64(b.Size()))
+		c.Out.PushReply(r.body, &fanout.Debt{Reply: b, Since: now - age, Written: true})
+		c.Out.Advance(read)
+		shard.Laggards = append(shard.Laggards, c)
 		return c
 	}
-	grace := inTicks(owedGrace)
+	grace := fanout.InTicks(owedGrace)
 	faster, slow, fresh := reader(6<<20, grace), reader(1<<20, grace), reader(0, grace-1)
 	crew.hub.relieveOwed(now)
-	for _, j := range shard.inbox {
-		j.call()
+	for _, j := range shard.Inbox {
+		j.Call()
 	}
-	if !slow.closing() || faster.closing() || fresh.closing() {
-		t.Errorf("closed: slow %v, faster %v, fresh %v; want the slow one", slow.closing(), faster.closing(), fresh.closing())
+	if !slow.Closing() || faster.Closing() || fresh.Closing() {
+		t.Errorf("closed: slow %v, faster %v, fresh %v; want the slow one", slow.Closing(), faster.Closing(), fresh.Closing())
 	}
-	if got := crew.hub.owed.Used.Load(); got != 2*each || slow.handler.(*session).unreadReplies.Load() != 0 {
+	if got := crew.hub.owed.Used.Load(); got != 2*each || slow.Handler.(*session).unreadReplies.Load() != 0 {
 		t.Errorf("got %d bytes owed, want %d", got, 2*each)
 	}
 }
@@ -349,33 +350,33 @@ func TestTheSlowestReaderMakesRoomFirst(t *testing.T) {
 func TestAPingDoesNotCutALongReply(t *testing.T) {
 	r := &longReply{owed: &limiter.Budget{}}
 	r.readers.Store(1)
-	d := &debt{reply: readBulk{r}, written: true}
+	d := &fanout.Debt{Reply: readBulk{r}, Written: true}
 	for sent, want := range []string{"head body ping more", "ead body ping more"} {
-		o := &outbox{}
-		o.pushReply([]byte("head "), d)
-		o.pushReply([]byte("body "), d)
-		o.push([]byte("more"), nil)
-		o.advance(sent)
-		o.pushUrgent([]byte("ping "))
+		o := &fanout.Outbox{}
+		o.PushReply([]byte("head "), d)
+		o.PushReply([]byte("body "), d)
+		o.Push([]byte("more"), nil)
+		o.Advance(sent)
+		o.PushUrgent([]byte("ping "))
 		got := ""
-		for _, s := range o.slices {
-			got += string(s.b)
+		for _, s := range o.Slices {
+			got += string(s.B)
 		}
-		if got != want || d.paid {
-			t.Errorf("got %q, paid %v; want %q", got, d.paid, want)
+		if got != want || d.Paid {
+			t.Errorf("got %q, paid %v; want %q", got, d.Paid, want)
 		}
 	}
-	o := &outbox{}
-	o.pushReply([]byte("body "), d)
-	o.push([]byte("more"), nil)
-	if o.own != 2*sliceCost+4 || o.unread(0) != 5 {
-		t.Errorf("got %d bytes of its own and %d of replies", o.own, o.unread(0))
+	o := &fanout.Outbox{}
+	o.PushReply([]byte("body "), d)
+	o.Push([]byte("more"), nil)
+	if o.Own != 2*fanout.SliceCost+4 || o.Unread(0) != 5 {
+		t.Errorf("got %d bytes of its own and %d of replies", o.Own, o.Unread(0))
 	}
-	if o.advance(4); d.paid {
+	if o.Advance(4); d.Paid {
 		t.Error("counted as sent before its last byte")
 	}
-	if o.advance(1); !d.paid || o.own != sliceCost+4 {
-		t.Errorf("paid %v, %d bytes of its own", d.paid, o.own)
+	if o.Advance(1); !d.Paid || o.Own != fanout.SliceCost+4 {
+		t.Errorf("paid %v, %d bytes of its own", d.Paid, o.Own)
 	}
 }
 

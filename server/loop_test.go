@@ -4,14 +4,15 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/ws"
 )
 
 // holdPoller keeps a poller busy from the moment at which begun is closed until release is called.
-func holdPoller(p *poller) (begun chan struct{}, release func()) {
+func holdPoller(p *fanout.Poller) (begun chan struct{}, release func()) {
 	begun, released := make(chan struct{}), make(chan struct{})
-	p.post(func() {
+	p.Post(func() {
 		close(begun)
 		<-released
 	})
@@ -26,13 +27,13 @@ func TestAHangUpEndsNobodyElse(t *testing.T) {
 	gone := dial(t, s, "old")
 	gone.send(ws.OpText, "here")
 	gone.hear(ws.OpText, "here")
-	var old *conn
-	s.hub.call(func(sh *shard) {
-		for _, c := range sh.conns {
+	var old *fanout.Conn
+	s.hub.Call(func(sh *fanout.Shard) {
+		for _, c := range sh.Conns {
 			old = c
 		}
 	})
-	p := s.hub.loop.pollerOf(old)
+	p := s.hub.Loop.PollerOf(old)
 
 	// While the poller is held, its wake-up and then the hang-up become ready: it fetches both at once, in that order.
 	begun, release := holdPoller(p)
@@ -41,11 +42,11 @@ func TestAHangUpEndsNobodyElse(t *testing.T) {
 	if err := gone.conn.Close(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the hang-up to arrive", func() bool { return netpoll.HungUp(old.nc) })
+	eventually(t, "the hang-up to arrive", func() bool { return netpoll.HungUp(old.Nc) })
 	release()
 	<-inBatch
 
-	old.cut(closedGone)
+	old.Cut(fanout.ClosedGone)
 	var newcomers []*client
 	for i := range 16 { // enough for one of them to get the descriptor, were it free
 		newcomers = append(newcomers, dial(t, s, fmt.Sprint("new", i)))
@@ -55,5 +56,5 @@ func TestAHangUpEndsNobodyElse(t *testing.T) {
 		c.send(ws.OpText, "still here")
 		c.hear(ws.OpText, "still here")
 	}
-	eventually(t, "the old connection to be counted out", func() bool { return s.hub.live.Load() == int64(len(newcomers)) })
+	eventually(t, "the old connection to be counted out", func() bool { return s.hub.Live.Load() == int64(len(newcomers)) })
 }

@@ -96,7 +96,7 @@ func TestASeatIsReservedBeforeTheHandshakeIsAnswered(t *testing.T) {
 	if got := s.hub.rooms.count(); got != 0 {
 		t.Errorf("got %d rooms after the seat was given back, want none", got)
 	}
-	if got := s.hub.live.Load(); got != 1 {
+	if got := s.hub.Live.Load(); got != 1 {
 		t.Errorf("got %d places taken, want that of the SDK client", got)
 	}
 	dial(t, s, "x").conn.Close()

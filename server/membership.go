@@ -1,8 +1,10 @@
 package server
 
+import "github.com/throng-chat/throng/server/fanout"
+
 // membership is a client's place in a room.
 type membership struct {
-	member
+	fanout.Member
 
 	room *room // constant once it is in the room
 
@@ -20,19 +22,19 @@ func (h *hub) leaveRoom(m *membership) {
 	in.mu.Lock()
 	wake := h.leaveLocked(m)
 	in.mu.Unlock()
-	h.wake(wake)
+	h.Wake(wake)
 }
 
 // leaveLocked counts a membership out, and tells the others. The room's lock is held.
 func (h *hub) leaveLocked(m *membership) (wake uint64) {
 	r := m.room
 	r.members--
-	m.topic.members--
-	h.metrics.Subscriptions.Dec()
+	m.Topic.Members--
+	h.Metrics.Subscriptions.Dec()
 	if r.options.Presence {
 		r.present.remove(m)
 	}
-	wake |= m.topic.shard.push(job{do: leaveTopic, member: &m.member})
+	wake |= m.Topic.Shard.Push(fanout.Job{Do: fanout.LeaveTopic, Member: &m.Member})
 	wake |= h.announceLocked(r, m.info, false)
 	h.tidyLocked(r)
 	return wake

@@ -1,6 +1,10 @@
 package server
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/throng-chat/throng/server/fanout"
+)
 
 // message is what all members of a room are to hear: encoded when the first member needs it, once for each format.
 type message struct {
@@ -18,9 +22,9 @@ type message struct {
 // messageOverhead is about what a push adds to its data.
 const messageOverhead = 64
 
-// frame is the message for the members of one format, nil where they hear nothing of it. Called on the shards.
+// Frame is the message for the members of one format, nil where they hear nothing of it. Called on the shards.
 // budget is of nanoseconds for deltas.
-func (m *message) frame(f format, budget *int) []byte {
+func (m *message) Frame(f fanout.Format, budget *int) []byte {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.frames[f] == nil {
@@ -30,36 +34,36 @@ func (m *message) frame(f format, budget *int) []byte {
 }
 
 // codec is that of a format.
-func (m *message) codec(f format) *formatCodec { return &m.room.stripe.hub.formats[f] }
+func (m *message) codec(f fanout.Format) *formatCodec { return &m.room.stripe.hub.formats[f] }
 
-func (m *message) encode(f format, budget *int) []byte {
+func (m *message) encode(f fanout.Format, budget *int) []byte {
 	switch c := m.codec(f); {
 	case m.isPublication():
-		return c.publication(m.room.name, &m.pub, m.prev, budget)
+		return c.publication(m.room.Name, &m.pub, m.prev, budget)
 	case c.joinLeave == nil:
 		return nil
 	case m.join != nil:
-		return c.joinLeave(m.room.name, m.join, true)
+		return c.joinLeave(m.room.Name, m.join, true)
 	default:
-		return c.joinLeave(m.room.name, m.leave, false)
+		return c.joinLeave(m.room.Name, m.leave, false)
 	}
 }
 
 func (m *message) isPublication() bool { return m.join == nil && m.leave == nil }
 
-// whole is a publication for a member that has not heard the one before it.
-func (m *message) whole(f format, budget *int) []byte {
+// Whole is a publication for a member that has not heard the one before it.
+func (m *message) Whole(f fanout.Format, budget *int) []byte {
 	if !m.isPublication() {
 		return nil
 	}
-	return m.frame(m.codec(f).whole, budget)
+	return m.Frame(m.codec(f).whole, budget)
 }
 
-// receivedBy says that plain members receive nothing but publications.
-func (m *message) receivedBy(f format) bool {
+// ReceivedBy says that plain members receive nothing but publications.
+func (m *message) ReceivedBy(f fanout.Format) bool {
 	return m.isPublication() || m.codec(f).joinLeave != nil
 }
 
-func (m *message) offset() uint64 { return m.pub.offset }
+func (m *message) Offset() uint64 { return m.pub.offset }
 
-func (m *message) size() int { return m.bytes }
+func (m *message) Size() int { return m.bytes }

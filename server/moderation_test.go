@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -471,7 +472,7 @@ func TestTheHeartbeatForgetsSanctions(t *testing.T) {
 		t.Fatal("a ban that stands is forgotten")
 	}
 	now = now.Add(time.Second)
-	c.pings(forgetInterval+tickLength, false)
+	c.pings(forgetInterval+fanout.TickLength, false)
 	if len(m.bans) != 0 {
 		t.Fatal("a ban that has had its time is kept")
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -37,7 +38,7 @@ func TestATalkerIsReadAtItsRate(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.RateBytes = 64 << 10 })
 	talker := dial(t, s, "lobby")
-	start := s.hub.clock.now()
+	start := s.hub.Clock.Now()
 	go func() {
 		frame := ws.AppendMaskedFrame(nil, ws.OpPong, 1, []byte(strings.Repeat("x", 125)))
 		for {
@@ -55,8 +56,8 @@ func TestATalkerIsReadAtItsRate(t *testing.T) {
 	}()
 	eventually(t, "it to be paced often", func() bool {
 		got := value(t, s, "throng_received_bytes_total", "")
-		seconds := burstOfBytes.Seconds() + (s.hub.clock.now() - start).Seconds()
-		if most := seconds*float64(64<<10) + 2*readBuffer; got > most {
+		seconds := fanout.BurstOfBytes.Seconds() + (s.hub.Clock.Now() - start).Seconds()
+		if most := seconds*float64(64<<10) + 2*fanout.ReadBuffer; got > most {
 			t.Fatalf("got %.0f bytes read, want %.0f at most", got, most)
 		}
 		return value(t, s, "throng_paced_total", "") > 3
@@ -65,19 +66,19 @@ func TestATalkerIsReadAtItsRate(t *testing.T) {
 
 // However long a connection rests, it has no more than its burst.
 func TestRestingSavesNoBytes(t *testing.T) {
-	const rate = byteRate(1000)
+	const rate = fanout.ByteRate(1000)
 	var m limiter.Meter
 	for _, step := range []struct {
 		at    time.Duration
 		bytes int
 		ahead time.Duration // of now
 	}{{time.Second, 1000, time.Second}, {time.Second, 500, 1500 * time.Millisecond}, {2 * time.Second, 0, 500 * time.Millisecond}, {time.Hour, 1000, time.Second}} {
-		if rate.spend(&m, step.at, step.bytes); time.Duration(m)-step.at != step.ahead {
+		if rate.Spend(&m, step.at, step.bytes); time.Duration(m)-step.at != step.ahead {
 			t.Errorf("%d bytes at %v: got %v ahead, want %v", step.bytes, step.at, time.Duration(m)-step.at, step.ahead)
 		}
 	}
 	before := m
-	if byteRate(0).spend(&m, 2*time.Hour, 1000); m != before {
+	if fanout.ByteRate(0).Spend(&m, 2*time.Hour, 1000); m != before {
 		t.Error("counted without a rate")
 	}
 }
@@ -88,18 +89,18 @@ func TestAPingIsNotMissedByWhoIsPaced(t *testing.T) {
 	connectSDK(t, s, userToken("ann"))
 	session := sessionOf(t, s, "ann")
 	done := make(chan [2]uint32)
-	session.poller.post(func() {
+	session.poller.Post(func() {
 		var after [2]uint32
-		now := uint32(s.hub.clock.tick())
+		now := uint32(s.hub.Clock.Tick())
 		for i, pinged := range []uint32{0, now - 3} {
-			session.conn.pinged.Store(pinged)
-			session.poller.pace(session.conn)
-			after[i] = session.conn.pinged.Swap(0)
+			session.conn.Pinged.Store(pinged)
+			session.poller.Pace(session.conn)
+			after[i] = session.conn.Pinged.Swap(0)
 		}
 		after[1] -= now
 		done <- after
 	})
-	if got := <-done; got[0] != 0 || got[1] > uint32(inTicks(patience)) {
+	if got := <-done; got[0] != 0 || got[1] > uint32(fanout.InTicks(patience)) {
 		t.Errorf("got %d for who was not pinged, and a ping moved to %d ticks from now; want 0, and now", got[0], int32(got[1]))
 	}
 }
@@ -109,10 +110,10 @@ func wantsTooMuch(t *testing.T, s *Server) {
 	t.Helper()
 	eventually(t, "the talker to be paced", func() bool { return value(t, s, "throng_paced_total", "") > 0 })
 	done := make(chan struct{})
-	s.hub.call(func(sh *shard) {
-		for _, c := range sh.conns {
-			go s.hub.loop.pollerOf(c).post(func() {
-				c.pacedSince -= inTicks(paceLimit)
+	s.hub.Call(func(sh *fanout.Shard) {
+		for _, c := range sh.Conns {
+			go s.hub.Loop.PollerOf(c).Post(func() {
+				c.PacedSince -= fanout.InTicks(fanout.PaceLimit)
 				close(done)
 			})
 		}
@@ -140,7 +141,7 @@ func TestAFloodOfBytesIsRefused(t *testing.T) {
 		}
 	}()
 	wantsTooMuch(t, s)
-	eventually(t, "it to be closed", func() bool { return closesBy(s, closedRate) == 1 })
+	eventually(t, "it to be closed", func() bool { return closesBy(s, fanout.ClosedRate) == 1 })
 }
 
 // The publications of a session that wants more than its rate for long are refused, until it has been quiet.
@@ -206,7 +207,9 @@ func TestAFloodOfPublicationsIsRefused(t *testing.T) {
 	of := onlySession(s)
 	eventually(t, "its rate to allow more again", func() bool {
 		quiet := make(chan bool)
-		of.poller.post(func() { quiet <- of.conn.bytes < limiter.Meter(s.hub.clock.now()+burstOfBytes-regained*5/4) })
+		of.poller.Post(func() {
+			quiet <- of.conn.Bytes < limiter.Meter(s.hub.Clock.Now()+fanout.BurstOfBytes-fanout.Regained*5/4)
+		})
 		return <-quiet
 	})
 	c.say(`{"id":5,"publish":{"channel":"lobby","data":"quiet"}}`)

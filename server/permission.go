@@ -49,7 +49,7 @@ func (h *hub) largest(in view) int {
 	if in.options.MaxMessage > 0 {
 		return in.options.MaxMessage
 	}
-	return h.rules.MaxMessage
+	return h.Rules.MaxMessage
 }
 
 // authorize is the one function that decides what anybody may do in a room, however it is asked for: by a plain client, by

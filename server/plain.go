@@ -6,6 +6,7 @@ import (
 
 	"github.com/centrifugal/protocol/cfjson"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/ws"
@@ -13,11 +14,11 @@ import (
 
 // plain is a client of /ws: it is in one room, and what it sends is published there as it is.
 type plain struct {
-	conn
+	fanout.Conn
 
 	// Constant once the shard knows it.
 	source *address // nil where addresses do not count
-	place  member
+	place  fanout.Member
 
 	// Owned by the poller.
 	messages limiter.Meter
@@ -27,8 +28,8 @@ type plain struct {
 // openPlain makes a plain client out of a socket whose handshake is done, and a member of a room, as hub.joinPlain.
 func openPlain(h *hub, nc *netpoll.Socket, source *address, name string, seat *room, hello, early []byte) {
 	p := &plain{source: source}
-	p.place = member{conn: &p.conn, at: -1}
-	h.newConn(&p.conn, nc, p)
+	p.place = fanout.Member{Conn: &p.Conn, At: -1}
+	h.NewConn(&p.Conn, nc, p)
 	h.joinPlain(&p.place, name, seat, hello, early)
 }
 
@@ -36,9 +37,9 @@ func (p *plain) hub() *hub { return p.room().stripe.hub }
 
 func (p *plain) room() *room { return roomOfMember(&p.place) }
 
-func (p *plain) onOpen() {}
+func (p *plain) OnOpen() {}
 
-func (p *plain) onMessage(op ws.Opcode, b []byte, now time.Duration) {
+func (p *plain) OnMessage(op ws.Opcode, b []byte, now time.Duration) {
 	if !p.hub().messageRate.Allow(&p.messages, now, 1) {
 		p.refuseFlood("too many messages")
 		return
@@ -49,18 +50,18 @@ func (p *plain) onMessage(op ws.Opcode, b []byte, now time.Duration) {
 // speak publishes a message in the client's room.
 func (p *plain) speak(op ws.Opcode, b []byte, now time.Duration) {
 	hub, r := p.hub(), p.room()
-	e := hub.admit(asker{inside: true}, view{name: r.name, options: r.options}, len(b))
+	e := hub.admit(asker{inside: true}, view{name: r.Name, options: r.options}, len(b))
 	switch {
 	case r.options.PublishProxy, e != nil && e != rejectLimit:
-		p.close(closedForbidden, ws.ClosePolicy, "who does not sign in may only listen here")
+		p.Close(fanout.ClosedForbidden, ws.ClosePolicy, "who does not sign in may only listen here")
 	case e != nil:
-		p.close(closedTooBig, ws.CloseTooBig, "message too big for this room")
+		p.Close(fanout.ClosedTooBig, ws.CloseTooBig, "message too big for this room")
 	case !limiter.PerSecond(r.options.Rate).Allow(&p.inRoom, now, 1):
 		p.refuseFlood("too many messages for this room")
-	case !p.mayInSlowMode(r.name):
+	case !p.mayInSlowMode(r.Name):
 		p.refuseFlood("too many messages for this room, which is in slow mode")
 	default:
-		add(&p.receivedMessages, 1)
+		fanout.AddTo(&p.ReceivedMessages, 1)
 		hub.publish(r, op, b)
 	}
 }
@@ -71,59 +72,59 @@ func (p *plain) mayInSlowMode(room string) bool {
 	if !m.slows(room) {
 		return true
 	}
-	_, ok := m.maySpeak(speakerOf(&p.conn, ""), room)
+	_, ok := m.maySpeak(speakerOf(&p.Conn, ""), room)
 	return ok
 }
 
-func (p *plain) refuseFlood(what string) { p.end(closedRate, what) }
+func (p *plain) refuseFlood(what string) { p.End(fanout.ClosedRate, what) }
 
-func (p *plain) onUnread([]byte) {} // it is never held back
+func (p *plain) OnUnread([]byte) {} // it is never held back
 
-func (p *plain) onFlood(on bool) {
+func (p *plain) OnFlood(on bool) {
 	if on {
 		p.refuseFlood("too many bytes")
 	}
 }
 
-func (p *plain) onDeadline(bool) {} // it has none
+func (p *plain) OnDeadline(bool) {} // it has none
 
-func (p *plain) onGap(*audience) {} // it has no position
+func (p *plain) OnGap(*fanout.Audience) {} // it has no position
 
-func (p *plain) onClose(ws.CloseCode, string) bool { return true }
+func (p *plain) OnClose(ws.CloseCode, string) bool { return true }
 
-func (p *plain) onGone() { p.shard.engine.leave(&p.conn) }
+func (p *plain) OnGone() { p.Shard.Engine.Leave(&p.Conn) }
 
-func (p *plain) onLeave() {
+func (p *plain) OnLeave() {
 	hub := p.hub()
 	hub.leavePlain(&p.place)
 	hub.releaseAddress(p.source)
 }
 
-func (p *plain) timers() *timers { return nil }
+func (p *plain) Timers() *fanout.Timers { return nil }
 
-func (p *plain) pingFrame() []byte { return pingFrame }
+func (p *plain) PingFrame() []byte { return fanout.PingFrame }
 
-func (p *plain) closeFor(reason closeReason, text string) (ws.CloseCode, string) {
-	if reason == closedShutdown {
+func (p *plain) CloseFor(reason fanout.Reason, text string) (ws.CloseCode, string) {
+	if reason == fanout.ClosedShutdown {
 		return ws.CloseRestart, text
 	}
 	return ws.ClosePolicy, text
 }
 
-func (p *plain) publishesTo() *audience { return p.place.topic.audience }
+func (p *plain) PublishesTo() *fanout.Audience { return p.place.Topic.Audience }
 
-func (p *plain) onJoined(*member) {}
+func (p *plain) OnJoined(*fanout.Member) {}
 
-func (p *plain) onLeft(*member) {}
+func (p *plain) OnLeft(*fanout.Member) {}
 
-func (p *plain) member(i int) *member {
+func (p *plain) Member(i int) *fanout.Member {
 	if i == 0 {
 		return &p.place
 	}
 	return nil
 }
 
-func (p *plain) address() netip.Addr {
+func (p *plain) Address() netip.Addr {
 	if p.source != nil {
 		return p.source.at
 	}
@@ -132,7 +133,7 @@ func (p *plain) address() netip.Addr {
 
 // plainCodec makes what a plain client receives: publications, as they were made.
 var plainCodec = formatCodec{
-	publication: func(_ string, p, _ *publication, _ *int) []byte { return encode(plainData(p)) },
+	publication: func(_ string, p, _ *publication, _ *int) []byte { return fanout.EncodeFrame(plainData(p)) },
 	whole:       plainFormat,
 }
 

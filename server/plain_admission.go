@@ -25,7 +25,7 @@ func (e *edge) askPlain(w http.ResponseWriter, r *http.Request, room string) *re
 	if err := e.hooks.admitPlain(r.Context(), e.sourceOf(r), room); err != nil {
 		return refusedByApplication(err)
 	}
-	if e.hub.draining.Load() {
+	if e.hub.Draining.Load() {
 		return stopping()
 	}
 	return nil

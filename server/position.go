@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/recent"
 	"github.com/throng-chat/throng/server/wheel"
 )
@@ -87,7 +88,7 @@ func (p *positions) expire(now wheel.Tick) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for range expiredAtOnce {
-		if oldest := p.kept.First(); oldest == nil || now < oldest.at+inTicks(positionLasts) {
+		if oldest := p.kept.First(); oldest == nil || now < oldest.at+fanout.InTicks(positionLasts) {
 			return
 		}
 		p.lose(p.kept.RemoveOldest())

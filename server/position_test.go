@@ -8,6 +8,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/recent"
 	"github.com/throng-chat/throng/server/wheel"
@@ -19,14 +20,14 @@ func newPositionHub(positions int) *hub {
 	o.HistoryTTL = time.Second
 	cfg := DefaultConfig()
 	cfg.Rooms = []RoomOptions{o}
-	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(closeLabels()), nil, 1).hub
+	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 1).hub
 	h.positions.kept.Most = positions
 	return h
 }
 
 func (h *hub) letPass(d time.Duration) {
-	now := h.clock.tick() + inTicks(d)
-	h.clock.ticks.Store(uint32(now))
+	now := h.Clock.Tick() + fanout.InTicks(d)
+	h.Clock.Ticks.Store(uint32(now))
 	h.age(now)
 }
 
@@ -105,7 +106,7 @@ func TestAPositionLasts30Days(t *testing.T) {
 // A key of idempotency holds for its time and its room, and takes no memory after that.
 func TestAKeyOfIdempotencyExpires(t *testing.T) {
 	var s said
-	first := wheel.Tick(firstTick)
+	first := wheel.Tick(fanout.FirstTick)
 	s.add("x", "k", position{7, "e"}, first)
 	s.add("x", "other", position{8, "e"}, first+1)
 	for _, tt := range []struct {
@@ -116,10 +117,10 @@ func TestAKeyOfIdempotencyExpires(t *testing.T) {
 		{"x", "k", first, true},
 		{"y", "k", first, false},
 		{"x", "l", first, false},
-		{"x", "k", first + inTicks(saidFor), true},
-		{"x", "k", first + inTicks(saidFor) + 1, false},
-		{"x", "other", first + inTicks(saidFor) + 1, true},
-		{"x", "other", first + inTicks(saidFor) + 2, false},
+		{"x", "k", first + fanout.InTicks(saidFor), true},
+		{"x", "k", first + fanout.InTicks(saidFor) + 1, false},
+		{"x", "other", first + fanout.InTicks(saidFor) + 1, true},
+		{"x", "other", first + fanout.InTicks(saidFor) + 2, false},
 	} {
 		if got, ok := s.find(tt.room, tt.key, tt.at); ok != tt.want || ok && got.epoch != "e" {
 			t.Errorf("%s %s after %d ticks: got %v, %v; want %v", tt.room, tt.key, tt.at-first, got, ok, tt.want)
@@ -151,9 +152,9 @@ func TestPositionsExpireAFewAtATime(t *testing.T) {
 	t.Parallel()
 	p := newPositions()
 	for n := range 3 * expiredAtOnce {
-		p.keep(fmt.Sprint(n), position{1, "1"}, firstTick)
+		p.keep(fmt.Sprint(n), position{1, "1"}, fanout.FirstTick)
 	}
-	end := wheel.Tick(firstTick) + inTicks(positionLasts)
+	end := wheel.Tick(fanout.FirstTick) + fanout.InTicks(positionLasts)
 	if p.expire(end - 1); p.kept.Count != 3*expiredAtOnce {
 		t.Fatal("dropped before its time")
 	}

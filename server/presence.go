@@ -14,7 +14,7 @@ const presenceOverhead = 64
 
 // presentSize is what a member takes in that answer, about.
 func presentSize(info *clientInfo) int {
-	return info.size() + len(info.Client) + presenceOverhead
+	return info.Size() + len(info.Client) + presenceOverhead
 }
 
 func (p *presence) add(sub *membership) {
@@ -54,9 +54,9 @@ func (p *presence) stats(plain int) presenceStats {
 
 // plainMembers counts the plain members of a room. The room's lock is held.
 func (r *room) plainMembers() (n int) {
-	for _, t := range r.topics {
-		if t.format == plainFormat {
-			n += t.members
+	for _, t := range r.Topics {
+		if t.Format == plainFormat {
+			n += t.Members
 		}
 	}
 	return n

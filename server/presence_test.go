@@ -7,6 +7,7 @@ import (
 
 	"github.com/centrifugal/protocol"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -83,10 +84,10 @@ func TestAPlainClientIsNotToldWhoComes(t *testing.T) {
 	for c.line() != `{"id":3,"unsubscribe":{}}` {
 	}
 	countRounds(s)
-	s.hub.call(func(sh *shard) {
-		for _, each := range sh.conns {
-			if each.handler.timers() == nil && each.sentMessages != 0 {
-				t.Errorf("got %d messages sent to the plain client, want none", each.sentMessages)
+	s.hub.Call(func(sh *fanout.Shard) {
+		for _, each := range sh.Conns {
+			if each.Handler.Timers() == nil && each.SentMessages != 0 {
+				t.Errorf("got %d messages sent to the plain client, want none", each.SentMessages)
 			}
 		}
 	})

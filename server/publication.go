@@ -53,8 +53,8 @@ func (p *publication) bytes() int {
 	return n
 }
 
-// size is what it says, and who says it.
-func (p *publication) size() int { return p.bytes() + p.info.size() }
+// Size is what it says, and who says it.
+func (p *publication) Size() int { return p.bytes() + p.info.Size() }
 
 // ofSDK takes data that came by the SDK protocol or the server API. It is kept: the caller must not change it. ok is false
 // where it is nested too deep.

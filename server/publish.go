@@ -42,7 +42,7 @@ func (s *session) say(id uint32, in view, pub publication, o sayOptions) {
 
 // spokeIn has the session wait for a room that is behind. If it waits for one already it goes on with that.
 func (s *session) spokeIn(r *room) {
-	if s.talksIn == nil || !s.talksIn.congested() {
+	if s.talksIn == nil || !s.talksIn.Congested() {
 		s.talksIn = r
 	}
 }

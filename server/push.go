@@ -6,6 +6,8 @@ import (
 
 	"github.com/centrifugal/protocol"
 	"github.com/centrifugal/protocol/cfjson"
+
+	"github.com/throng-chat/throng/server/fanout"
 )
 
 // What a room's members are sent, in each encoding: publications, joins and leaves.
@@ -30,7 +32,7 @@ func sessionFormats() (all formats) {
 				}
 				return encodeLeave(room, info, e)
 			},
-			whole: format(f.whole),
+			whole: fanout.Format(f.whole),
 		}
 	}
 	return all

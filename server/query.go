@@ -77,13 +77,13 @@ func (s *session) history(id uint32, req *protocol.HistoryRequest) {
 	}
 	size := 0
 	for i := range pubs {
-		size += pubs[i].size() + remembered
+		size += pubs[i].Size() + remembered
 	}
 	if size >= light && size > 0 {
-		s.askLong(id, q, s.hub.maxUnsent/2)
+		s.askLong(id, q, s.hub.MaxUnsent/2)
 		return
 	}
-	result, size := tellPast(pubs, at, s.encoding.isJSON(), s.hub.maxUnsent/2)
+	result, size := tellPast(pubs, at, s.encoding.isJSON(), s.hub.MaxUnsent/2)
 	s.draw(size)
 	s.reply(&protocol.Reply{Id: id, History: result})
 }

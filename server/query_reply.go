@@ -82,18 +82,18 @@ func tellPast(pubs []publication, at position, json bool, mostBytes int) (result
 		}
 		told := pastPublication(&pubs[i], e)
 		result.Publications = append(result.Publications, told)
-		size += pubs[i].size() - len(pubs[i].data) + len(told.Data) + presenceOverhead
+		size += pubs[i].Size() - len(pubs[i].data) + len(told.Data) + presenceOverhead
 	}
 	return result, size
 }
 
 // encodeHistory makes what follows the id in the reply that tells of a room's history. Called on a worker.
 func (h *sessions) encodeHistory(q longQuestion) ([]byte, *protocol.Error) {
-	pubs, at, e := h.read(q.room, q.since(), q.limit, h.maxUnsent/2, q.reverse)
+	pubs, at, e := h.read(q.room, q.since(), q.limit, h.MaxUnsent/2, q.reverse)
 	if e != nil {
 		return nil, errorOf(e)
 	}
-	result, size := tellPast(pubs, at, q.json, h.maxUnsent/2)
+	result, size := tellPast(pubs, at, q.json, h.MaxUnsent/2)
 	runtime.Gosched()
 	if q.json {
 		return append(result.AppendJSON(make([]byte, 0, size)), '}'), nil

@@ -21,17 +21,17 @@ type check struct {
 // serveReady is GET /readyz.
 func (a *admin) serveReady(w http.ResponseWriter, r *http.Request) {
 	status, text := http.StatusOK, "ready"
-	if a.hub.draining.Load() {
+	if a.hub.Draining.Load() {
 		status, text = http.StatusServiceUnavailable, "draining"
 	}
 	if !r.URL.Query().Has("verbose") {
 		answer(w, status, text)
 		return
 	}
-	live := a.hub.live.Load()
+	live := a.hub.Live.Load()
 	checks := map[string]check{
 		"accepting":   {OK: status == http.StatusOK},
-		"connections": {OK: live < a.hub.maxLive, Detail: fmt.Sprintf("%d of %d", live, a.hub.maxLive)},
+		"connections": {OK: live < a.hub.MaxLive, Detail: fmt.Sprintf("%d of %d", live, a.hub.MaxLive)},
 	}
 	if h := a.hooks; h != nil {
 		c := check{OK: true, Events: h.health.all()}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/centrifugal/protocol"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/wheel"
 )
@@ -36,8 +37,8 @@ func recoverAsModelled(t *testing.T, positions int) {
 			t.Fatalf("seed %d", seed)
 		}
 	}
-	for _, s := range m.hub.shards {
-		m.work(s, len(s.inbox))
+	for _, s := range m.hub.Shards {
+		m.work(s, len(s.Inbox))
 	}
 	if lost, lives := m.hub.positions.lost, len(m.log); positions == maxPositions && (lost > 0 || lives != len(m.names)) ||
 		positions < len(m.names) && (lost < 1000 || lives < 1000) {
@@ -60,7 +61,7 @@ type recoveryModel struct {
 	names   []string
 	clients []*modelClient
 	log     map[string][]string // by epoch: what was said, in order
-	heard   map[*topic]map[*member]*modelClient
+	heard   map[*fanout.Topic]map[*fanout.Member]*modelClient
 	said    int
 
 	redacted map[position]bool
@@ -84,21 +85,21 @@ func newRecoveryModel(t *testing.T, random *rand.Rand) *recoveryModel {
 		o.Pattern, o.HistorySize, o.HistoryTTL, o.Recovery = fmt.Sprint("room", i), size, 20*time.Second, true
 		cfg.Rooms = append(cfg.Rooms, o)
 	}
-	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(closeLabels()), nil, 2)
-	h.heartbeat = newHeartbeat(h.engine, cfg.PingInterval, cfg.PingTimeout)
+	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 2)
+	h.Heartbeat = fanout.NewHeartbeat(h.Engine, cfg.PingInterval, cfg.PingTimeout)
 	m := &recoveryModel{
 		t: t, random: random, hub: h,
 		log: map[string][]string{},
 
 		redacted: map[position]bool{},
-		heard:    map[*topic]map[*member]*modelClient{},
+		heard:    map[*fanout.Topic]map[*fanout.Member]*modelClient{},
 		did:      map[string]int{},
 	}
 	for _, o := range cfg.Rooms {
 		m.names = append(m.names, o.Pattern)
 	}
 	for i := range 8 {
-		c := &conn{shard: h.shards[i%2], id: uint64(i + 1)}
+		c := &fanout.Conn{Shard: h.Shards[i%2], Id: uint64(i + 1)}
 		s := &session{conn: c, hub: h, encoding: jsonEncoding, info: &clientInfo{User: fmt.Sprint(i), Client: fmt.Sprint(i)}}
 		m.clients = append(m.clients, &modelClient{
 			session:  s,
@@ -138,12 +139,12 @@ func (m *recoveryModel) step() {
 		}
 		unlock()
 	case n < 82:
-		now := m.hub.clock.tick() + wheel.Tick(m.random.IntN(30))
-		m.hub.clock.ticks.Store(uint32(now))
+		now := m.hub.Clock.Tick() + wheel.Tick(m.random.IntN(30))
+		m.hub.Clock.Ticks.Store(uint32(now))
 		m.hub.age(now)
 	default:
-		s := m.hub.shards[m.random.IntN(2)]
-		m.work(s, m.random.IntN(len(s.inbox)+1))
+		s := m.hub.Shards[m.random.IntN(2)]
+		m.work(s, m.random.IntN(len(s.Inbox)+1))
 	}
 }
 
@@ -154,8 +155,8 @@ func (m *recoveryModel) forgetAll() {
 		c.session.end()
 	}
 	for range 3 {
-		now := m.hub.clock.tick() + inTicks(time.Minute)
-		m.hub.clock.ticks.Store(uint32(now))
+		now := m.hub.Clock.Tick() + fanout.InTicks(time.Minute)
+		m.hub.Clock.Ticks.Store(uint32(now))
 		m.hub.age(now)
 	}
 	if n := m.hub.rooms.count(); n != 0 {
@@ -210,39 +211,39 @@ func (m *recoveryModel) join(c *modelClient, name string) {
 }
 
 // work does the first n jobs of a shard.
-func (m *recoveryModel) work(s *shard, n int) {
-	jobs := s.inbox[:n:n]
-	s.inbox = append([]job(nil), s.inbox[n:]...)
+func (m *recoveryModel) work(s *fanout.Shard, n int) {
+	jobs := s.Inbox[:n:n]
+	s.Inbox = append([]fanout.Job(nil), s.Inbox[n:]...)
 	for _, j := range jobs {
-		switch j.do {
-		case sendReply:
-			told := j.reply.(*replyFrame)
+		switch j.Do {
+		case fanout.SendReply:
+			told := j.Reply.(*replyFrame)
 			if told.admission == nil {
 				continue
 			}
 			for _, e := range told.admission.entries {
 				if e.err == nil {
 					e.result = e.told()
-					m.answered(m.of(j.conn), e)
+					m.answered(m.of(j.Conn), e)
 				}
 			}
-		case joinTopic:
-			if m.heard[j.member.topic] == nil {
-				m.heard[j.member.topic] = map[*member]*modelClient{}
+		case fanout.JoinTopic:
+			if m.heard[j.Member.Topic] == nil {
+				m.heard[j.Member.Topic] = map[*fanout.Member]*modelClient{}
 			}
-			m.heard[j.member.topic][j.member] = m.of(j.member.conn)
-		case leaveTopic:
-			delete(m.heard[j.member.topic], j.member)
-		case deliver:
-			said := j.message.(*message)
-			for _, c := range m.heard[j.topic] {
-				m.hear(c, said.room.name, &said.pub)
+			m.heard[j.Member.Topic][j.Member] = m.of(j.Member.Conn)
+		case fanout.LeaveTopic:
+			delete(m.heard[j.Member.Topic], j.Member)
+		case fanout.Deliver:
+			said := j.Message.(*message)
+			for _, c := range m.heard[j.Topic] {
+				m.hear(c, said.room.Name, &said.pub)
 			}
 		}
 	}
 }
 
-func (m *recoveryModel) of(c *conn) *modelClient { return m.clients[c.id-1] }
+func (m *recoveryModel) of(c *fanout.Conn) *modelClient { return m.clients[c.Id-1] }
 
 // answered is the moment at which a client is told that it is in a room.
 func (m *recoveryModel) answered(c *modelClient, e *entry) {

@@ -31,13 +31,13 @@ func (h *hub) redact(what redaction, author *clientInfo) (in *room, e *rejection
 	}
 	notice, _ := ofSDK(fmt.Appendf(nil, `{"type":"redact","offset":%d}`, what.Offset))
 	notice.info, notice.notice = author, true
-	m := &message{pub: notice, bytes: notice.size() + messageOverhead}
+	m := &message{pub: notice, bytes: notice.Size() + messageOverhead}
 	var wake uint64
 
 	r, unlock := h.rooms.find(what.Channel)
 	defer func() {
 		unlock()
-		h.wake(wake)
+		h.Wake(wake)
 		h.archive.evict(in)
 	}()
 	if r == nil || r.history.epoch == "" || what.Epoch != "" && what.Epoch != r.history.epoch {

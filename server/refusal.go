@@ -3,6 +3,7 @@ package server
 import (
 	"github.com/centrifugal/protocol"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -51,25 +52,25 @@ func errorOf(r *rejection) *protocol.Error {
 
 // disconnect ends a connection: below 3500 and from 4000 to 4499 an SDK comes back, else it does not.
 type disconnect struct {
-	reason closeReason
+	reason fanout.Reason
 	code   ws.CloseCode
 	text   string
 }
 
 var (
-	disconnectShutdown      = disconnect{closedShutdown, 3001, "shutdown"}
-	disconnectExpired       = disconnect{closedExpired, 3005, "connection expired"}
-	disconnectInsufficient  = disconnect{closedPosition, 3010, "insufficient state"}
-	disconnectNoPong        = disconnect{closedPingTimeout, 3012, "no pong"}
-	disconnectTooMany       = disconnect{closedRate, 3013, "too many requests"}
-	disconnectInvalidToken  = disconnect{closedToken, 3500, "invalid token"}
-	disconnectBadRequest    = disconnect{closedProtocol, 3501, "bad request"}
-	disconnectNoToken       = disconnect{closedProtocol, 3501, "bad request: token required"}
-	disconnectStale         = disconnect{closedStale, 3502, "stale"}
-	disconnectForced        = disconnect{closedByAdmin, 3503, "force disconnect"}
-	disconnectTooManyOfUser = disconnect{closedLimit, 3504, "connection limit"}
-	disconnectBanned        = disconnect{closedForbidden, 3507, "banned"}
-	disconnectNotAvailable  = disconnect{closedForbidden, 3508, "not available"}
+	disconnectShutdown      = disconnect{fanout.ClosedShutdown, 3001, "shutdown"}
+	disconnectExpired       = disconnect{fanout.ClosedExpired, 3005, "connection expired"}
+	disconnectInsufficient  = disconnect{fanout.ClosedPosition, 3010, "insufficient state"}
+	disconnectNoPong        = disconnect{fanout.ClosedPingTimeout, 3012, "no pong"}
+	disconnectTooMany       = disconnect{fanout.ClosedRate, 3013, "too many requests"}
+	disconnectInvalidToken  = disconnect{fanout.ClosedToken, 3500, "invalid token"}
+	disconnectBadRequest    = disconnect{fanout.ClosedProtocol, 3501, "bad request"}
+	disconnectNoToken       = disconnect{fanout.ClosedProtocol, 3501, "bad request: token required"}
+	disconnectStale         = disconnect{fanout.ClosedStale, 3502, "stale"}
+	disconnectForced        = disconnect{fanout.ClosedByAdmin, 3503, "force disconnect"}
+	disconnectTooManyOfUser = disconnect{fanout.ClosedLimit, 3504, "connection limit"}
+	disconnectBanned        = disconnect{fanout.ClosedForbidden, 3507, "banned"}
+	disconnectNotAvailable  = disconnect{fanout.ClosedForbidden, 3508, "not available"}
 )
 
 // ending is why the server takes a subscription away: from 2500 on an SDK subscribes again, below it does not.

@@ -16,7 +16,7 @@ func newReplyFrame(e encoding) *replyFrame {
 	return r
 }
 
-func (r *replyFrame) appendFrame(dst, scratch []byte, deltas *int) (frame, spent []byte) {
+func (r *replyFrame) AppendFrame(dst, scratch []byte, deltas *int) (frame, spent []byte) {
 	list := r.list
 	if r.admission != nil {
 		list = append(list, r.admission.replies(deltas)...)

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -21,12 +22,12 @@ func little(t *testing.T, s *Server, c *client) {
 	if err := c.conn.(*net.TCPConn).SetReadBuffer(size); err != nil {
 		t.Fatal(err)
 	}
-	s.hub.call(func(sh *shard) {
-		for _, of := range sh.conns {
-			if of.nc.RemoteAddr().String() != c.conn.LocalAddr().String() {
+	s.hub.Call(func(sh *fanout.Shard) {
+		for _, of := range sh.Conns {
+			if of.Nc.RemoteAddr().String() != c.conn.LocalAddr().String() {
 				continue
 			}
-			if err := syscall.SetsockoptInt(of.nc.Hash(), syscall.SOL_SOCKET, syscall.SO_SNDBUF, size); err != nil {
+			if err := syscall.SetsockoptInt(of.Nc.Hash(), syscall.SOL_SOCKET, syscall.SO_SNDBUF, size); err != nil {
 				t.Error(err)
 			}
 		}
@@ -35,9 +36,9 @@ func little(t *testing.T, s *Server, c *client) {
 
 // patient gives slow readers all the time of a busy machine.
 func patient(s *Server) {
-	s.hub.heartbeat.mu.Lock()
-	defer s.hub.heartbeat.mu.Unlock()
-	s.hub.heartbeat.stall = inTicks(time.Hour)
+	s.hub.Heartbeat.Mu.Lock()
+	defer s.hub.Heartbeat.Mu.Unlock()
+	s.hub.Heartbeat.Stall = fanout.InTicks(time.Hour)
 }
 
 // unhurried is a connection that gives so many bytes a second, about.
@@ -99,11 +100,11 @@ func TestABurstCutsNobodyWhoReads(t *testing.T) {
 			if most < messages*size/4 {
 				t.Errorf("got at most %d bytes retained of %d: the test does not test", most, messages*size)
 			}
-			if budget := defaults.MaxRetained / roomShareRetained; most > budget {
+			if budget := defaults.MaxRetained / fanout.RoomShareRetained; most > budget {
 				t.Errorf("got %d bytes retained, want %d at most", most, budget)
 			}
 			reading.Wait()
-			if got := closesBy(s, closedSlow); got != 0 {
+			if got := closesBy(s, fanout.ClosedSlow); got != 0 {
 				t.Errorf("got %d readers cut as slow, want none", got)
 			}
 			eventually(t, "nothing to be retained", func() bool { return retainedBytes(t, s) == 0 })
@@ -128,7 +129,7 @@ func TestSharedBytesCountOnce(t *testing.T) {
 		talker.send(ws.OpText, body)
 		talker.hear(ws.OpText, body)
 	}
-	eventually(t, "all to be written or queued", func() bool { return roomOf(s, "lobby").backlog.Load() == 0 })
+	eventually(t, "all to be written or queued", func() bool { return roomOf(s, "lobby").Backlog.Load() == 0 })
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	owed, retained := int(value(t, s, "throng_unsent_bytes", "")), retainedBytes(t, s)
@@ -136,16 +137,16 @@ func TestSharedBytesCountOnce(t *testing.T) {
 		t.Errorf("got %d bytes unsent: the test does not test", owed)
 	}
 	messages := 120 * len(body)
-	if most := len(s.hub.shards)*(messages+1<<18) + stuck*(8<<10); retained < messages/2 || retained > most {
+	if most := len(s.hub.Shards)*(messages+1<<18) + stuck*(8<<10); retained < messages/2 || retained > most {
 		t.Errorf("got %d bytes retained of %d unsent, want %d to %d", retained, owed, messages/2, most)
 	}
 	if grew := int(after.HeapAlloc) - int(before.HeapAlloc); grew > 2*retained {
 		t.Errorf("the heap grew by %d bytes while %d were counted", grew, retained)
 	}
 	for range stuck + 1 {
-		s.hub.call(func(sh *shard) {
-			for _, c := range sh.conns {
-				c.cut(closedGone)
+		s.hub.Call(func(sh *fanout.Shard) {
+			for _, c := range sh.Conns {
+				c.Cut(fanout.ClosedGone)
 			}
 		})
 	}
@@ -167,12 +168,12 @@ func TestARetainedBatchHasItsSize(t *testing.T) {
 		}
 		release()
 	}
-	eventually(t, "all to be written or queued", func() bool { return r.backlog.Load() == 0 })
-	s.hub.call(func(sh *shard) {
-		for _, c := range sh.laggards {
-			for _, b := range c.out.slices {
-				if b.of != nil && cap(b.of.bytes) > len(b.of.bytes)+len(b.of.bytes)/8 {
-					t.Errorf("got %d bytes retained in an array of %d", len(b.of.bytes), cap(b.of.bytes))
+	eventually(t, "all to be written or queued", func() bool { return r.Backlog.Load() == 0 })
+	s.hub.Call(func(sh *fanout.Shard) {
+		for _, c := range sh.Laggards {
+			for _, b := range c.Out.Slices {
+				if b.Of != nil && cap(b.Of.Bytes) > len(b.Of.Bytes)+len(b.Of.Bytes)/8 {
+					t.Errorf("got %d bytes retained in an array of %d", len(b.Of.Bytes), cap(b.Of.Bytes))
 				}
 			}
 		}
@@ -190,7 +191,7 @@ func TestWhatASlowReaderWaitsForIsNotOverwritten(t *testing.T) {
 	c := connectSDK(t, s, userToken("ann"))
 	c.enter("x")
 	little(t, s, c.client)
-	shard := sessionOf(t, s, "ann").conn.shard
+	shard := sessionOf(t, s, "ann").conn.Shard
 	var want []string
 	say := func(text string) {
 		s.hub.say(s.hub.viewOf("x"), publication{data: fmt.Appendf(nil, "%q", text), form: formJSON}, sayOptions{})
@@ -201,9 +202,9 @@ func TestWhatASlowReaderWaitsForIsNotOverwritten(t *testing.T) {
 		countRounds(s)
 	}
 	queued := func() int {
-		shard.mu.Lock()
-		defer shard.mu.Unlock()
-		return len(shard.inbox)
+		shard.Mu.Lock()
+		defer shard.Mu.Unlock()
+		return len(shard.Inbox)
 	}
 	for n := range 10 {
 		release := hold(s)
@@ -226,29 +227,29 @@ func TestWhatASlowReaderWaitsForIsNotOverwritten(t *testing.T) {
 // A connection costs its own frames and the slices of its outbox, but for the one that is being sent. A ping is put in front, but not
 // into a frame that was sent in part.
 func TestWhatAnOutboxCostsAlone(t *testing.T) {
-	o := &outbox{}
+	o := &fanout.Outbox{}
 	check := func(step string, alone, own, bytes int) {
 		t.Helper()
-		if o.alone() != alone || o.own != own || o.bytes != bytes {
-			t.Errorf("%s: got %d alone, %d in all, of %d bytes; want %d, %d, %d", step, o.alone(), o.own, o.bytes, alone, own, bytes)
+		if o.Alone() != alone || o.Own != own || o.Bytes != bytes {
+			t.Errorf("%s: got %d alone, %d in all, of %d bytes; want %d, %d, %d", step, o.Alone(), o.Own, o.Bytes, alone, own, bytes)
 		}
 	}
-	o.push(make([]byte, 1000), nil)
-	check("a frame", 0, sliceCost+1000, 1000)
-	o.push(make([]byte, 100), nil)
-	check("another", sliceCost+100, 2*sliceCost+1100, 1100)
-	o.advance(500)
-	check("half of the first is sent", sliceCost+100, 2*sliceCost+600, 600)
-	o.pushUrgent([]byte("ping"))
-	check("a ping", 2*sliceCost+104, 3*sliceCost+604, 604)
-	o.advance(500)
-	if got := string(o.head(nil)); got != "ping" {
+	o.Push(make([]byte, 1000), nil)
+	check("a frame", 0, fanout.SliceCost+1000, 1000)
+	o.Push(make([]byte, 100), nil)
+	check("another", fanout.SliceCost+100, 2*fanout.SliceCost+1100, 1100)
+	o.Advance(500)
+	check("half of the first is sent", fanout.SliceCost+100, 2*fanout.SliceCost+600, 600)
+	o.PushUrgent([]byte("ping"))
+	check("a ping", 2*fanout.SliceCost+104, 3*fanout.SliceCost+604, 604)
+	o.Advance(500)
+	if got := string(o.Head(nil)); got != "ping" {
 		t.Errorf("got %q behind the first frame, want the ping", got)
 	}
-	o.advance(4)
-	check("the last is being sent", 0, sliceCost+100, 100)
-	if o.advance(100); o.own != 0 || o.bytes != 0 || len(o.slices) != 0 {
-		t.Errorf("got %d for %d bytes in %d slices when all is sent", o.own, o.bytes, len(o.slices))
+	o.Advance(4)
+	check("the last is being sent", 0, fanout.SliceCost+100, 100)
+	if o.Advance(100); o.Own != 0 || o.Bytes != 0 || len(o.Slices) != 0 {
+		t.Errorf("got %d for %d bytes in %d slices when all is sent", o.Own, o.Bytes, len(o.Slices))
 	}
 }
 
@@ -260,7 +261,7 @@ func TestTheSlowestGoesFirst(t *testing.T) {
 	s := startServer(t, small)
 	patient(s)
 	slower, healthy, elsewhere := dial(t, s, "lobby"), dial(t, s, "lobby"), dial(t, s, "quiet")
-	slow := make([]*client, len(s.hub.shards)) // one of them is on the shard of the slower one
+	slow := make([]*client, len(s.hub.Shards)) // one of them is on the shard of the slower one
 	for i := range slow {
 		slow[i] = dial(t, s, "lobby")
 		little(t, s, slow[i])
@@ -290,7 +291,7 @@ func TestTheSlowestGoesFirst(t *testing.T) {
 				c.hear(ws.OpText, texts[n])
 			}
 		}
-		if got, most := roomOf(s, "lobby").retained.Load(), s.hub.maxRetainedRoom+int64(len(s.hub.shards)*10<<10); got > most {
+		if got, most := roomOf(s, "lobby").Retained.Load(), s.hub.MaxRetainedRoom+int64(len(s.hub.Shards)*10<<10); got > most {
 			t.Fatalf("got %d bytes retained by the room, want %d at most", got, most)
 		}
 	}
@@ -302,8 +303,8 @@ func TestTheSlowestGoesFirst(t *testing.T) {
 	for n := range others {
 		elsewhere.hear(ws.OpText, fmt.Sprintf("%d %s", n, strings.Repeat("x", 8<<10)))
 	}
-	eventually(t, "the slowest to be counted out", func() bool { return closesBy(s, closedSlow) > 0 })
-	if got := closesBy(s, closedSlow); got != 1 {
+	eventually(t, "the slowest to be counted out", func() bool { return closesBy(s, fanout.ClosedSlow) > 0 })
+	if got := closesBy(s, fanout.ClosedSlow); got != 1 {
 		t.Errorf("got %d closed, want the slowest alone", got)
 	}
 	for {
@@ -327,7 +328,7 @@ func TestWhoLeftARoomMayBeTheSlowest(t *testing.T) {
 	healthy := dial(t, s, "lobby")
 	body := strings.Repeat("x", 8<<10)
 	r := roomOf(s, "lobby")
-	for r.retained.Load() < 100<<10 {
+	for r.Retained.Load() < 100<<10 {
 		healthy.send(ws.OpText, body)
 		healthy.hear(ws.OpText, body)
 	}
@@ -358,7 +359,7 @@ func TestAllOutboxesAreBounded(t *testing.T) {
 		for range 16 {
 			talker.send(ws.OpText, body)
 			talker.hear(ws.OpText, body)
-			if got, most := retainedBytes(t, s), s.cfg.MaxRetained+len(s.hub.shards)*20<<10; got > most {
+			if got, most := retainedBytes(t, s), s.cfg.MaxRetained+len(s.hub.Shards)*20<<10; got > most {
 				t.Fatalf("got %d bytes retained, want %d at most", got, most)
 			}
 		}
@@ -370,14 +371,14 @@ func TestAllOutboxesAreBounded(t *testing.T) {
 
 // Where a budget is used up, readers are closed until an eighth of it is free, so that not each further byte closes one.
 func TestAnEighthOfABudgetIsFreed(t *testing.T) {
-	for name, relieve := range map[string]func(*topic){
-		"of a room": func(at *topic) {
-			at.shard.engine.maxRetainedRoom = at.audience.retained.Load()
-			at.relieve()
+	for name, relieve := range map[string]func(*fanout.Topic){
+		"of a room": func(at *fanout.Topic) {
+			at.Shard.Engine.MaxRetainedRoom = at.Audience.Retained.Load()
+			at.Relieve()
 		},
-		"of all": func(at *topic) {
-			at.shard.engine.maxRetained = at.shard.engine.retained.Load()
-			at.shard.relieveOwn()
+		"of all": func(at *fanout.Topic) {
+			at.Shard.Engine.MaxRetained = at.Shard.Engine.Retained.Load()
+			at.Shard.RelieveOwn()
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -390,14 +391,14 @@ func TestAnEighthOfABudgetIsFreed(t *testing.T) {
 				talker.send(ws.OpText, body)
 				talker.hear(ws.OpText, body)
 			}
-			s.hub.call(func(sh *shard) {
-				for _, c := range sh.laggards {
-					if c.out != nil {
-						relieve(c.handler.member(0).topic)
+			s.hub.Call(func(sh *fanout.Shard) {
+				for _, c := range sh.Laggards {
+					if c.Out != nil {
+						relieve(c.Handler.Member(0).Topic)
 					}
 				}
 			})
-			eventually(t, "the reader to be closed", func() bool { return closesBy(s, closedSlow) == 1 })
+			eventually(t, "the reader to be closed", func() bool { return closesBy(s, fanout.ClosedSlow) == 1 })
 		})
 	}
 }
@@ -408,31 +409,31 @@ func TestWhatAReaderCostsAloneIsBounded(t *testing.T) {
 	s := startServer(t, nil)
 	patient(s)
 	little(t, s, dial(t, s, "lobby"))
-	var c *conn
-	s.hub.call(func(sh *shard) {
-		if len(sh.conns) > 0 {
-			c = sh.conns[0]
+	var c *fanout.Conn
+	s.hub.Call(func(sh *fanout.Shard) {
+		if len(sh.Conns) > 0 {
+			c = sh.Conns[0]
 		}
 	})
-	frame := encode(ws.OpText, []byte(strings.Repeat("x", 1<<10)))
+	frame := fanout.EncodeFrame(ws.OpText, []byte(strings.Repeat("x", 1<<10)))
 	owed := func() (n int) {
-		s.hub.call(func(sh *shard) {
-			if sh == c.shard && c.out != nil {
-				n = c.out.own
+		s.hub.Call(func(sh *fanout.Shard) {
+			if sh == c.Shard && c.Out != nil {
+				n = c.Out.Own
 			}
 		})
 		return n
 	}
 	for owed() < s.cfg.MaxUnsent-len(frame) {
-		if closesBy(s, closedSlow) != 0 {
+		if closesBy(s, fanout.ClosedSlow) != 0 {
 			t.Fatal("closed before it cost too much")
 		}
-		c.shard.post(job{do: sendFrame, conn: c, frame: frame})
+		c.Shard.Post(fanout.Job{Do: fanout.SendFrame, Conn: c, Frame: frame})
 	}
 	for range 3 {
-		c.shard.post(job{do: sendFrame, conn: c, frame: frame})
+		c.Shard.Post(fanout.Job{Do: fanout.SendFrame, Conn: c, Frame: frame})
 	}
-	eventually(t, "it to be closed", func() bool { return closesBy(s, closedSlow) == 1 })
+	eventually(t, "it to be closed", func() bool { return closesBy(s, fanout.ClosedSlow) == 1 })
 }
 
 // A ping overtakes what waits for a slow reader, who must not take the server for dead, and does not cut a frame in two.
@@ -451,7 +452,7 @@ func TestAPingOvertakesWhatWaits(t *testing.T) {
 		talker.hear(ws.OpText, body)
 	}
 	of := onlySession(s).conn
-	of.shard.post(job{do: sendPing, conn: of, frame: sessionPings[jsonEncoding]})
+	of.Shard.Post(fanout.Job{Do: fanout.SendPing, Conn: of, Frame: sessionPings[jsonEncoding]})
 	before := -1
 	for n := 0; n < messages; {
 		m, err := c.next()
@@ -477,19 +478,19 @@ func TestAFullSocketPutsOffThePong(t *testing.T) {
 	c := conns[0]
 	ours, theirs := pipe(t)
 	defer theirs.Close()
-	c.nc = asNB(t, ours)
+	c.Nc = asNB(t, ours)
 	hear(c)
 	for range 120 {
-		c.stalled.Store(uint32(crew.hub.clock.tick())) // progress
+		c.Stalled.Store(uint32(crew.hub.Clock.Tick())) // progress
 		crew.pings(time.Second, false)
-		if c.closing() {
-			t.Fatalf("closed as %v while it took bytes", closeReason(c.reason.Load()))
+		if c.Closing() {
+			t.Fatalf("closed as %v while it took bytes", fanout.Reason(c.Reason.Load()))
 		}
 	}
-	c.stalled.Store(0)
+	c.Stalled.Store(0)
 	crew.pings(11*time.Second, false)
-	if got := closeReason(c.reason.Load()); got != closedPingTimeout {
-		t.Errorf("got %v, want %v: all was sent, and no pong came", got, closedPingTimeout)
+	if got := fanout.Reason(c.Reason.Load()); got != fanout.ClosedPingTimeout {
+		t.Errorf("got %v, want %v: all was sent, and no pong came", got, fanout.ClosedPingTimeout)
 	}
 }
 
@@ -531,7 +532,7 @@ func TestASlowSubscriberHearsAll(t *testing.T) {
 			t.Fatalf("got %.60s ... %s, want publication %d", got, got[max(0, len(got)-60):], n+1)
 		}
 	}
-	if closesBy(s, closedSlow)+closesBy(s, closedPingTimeout) != 0 {
+	if closesBy(s, fanout.ClosedSlow)+closesBy(s, fanout.ClosedPingTimeout) != 0 {
 		t.Error("somebody was cut")
 	}
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/name"
 	"github.com/throng-chat/throng/server/wheel"
 )
@@ -14,7 +15,7 @@ const (
 // uses every core, and over the encodings.
 type room struct {
 	wheel.Links[room] // guarded by stripe.mu
-	audience          // its topics are guarded by stripe.mu
+	fanout.Audience   // its topics are guarded by stripe.mu
 
 	// Constant after newRoom.
 	stripe  *stripe
@@ -35,7 +36,7 @@ func (r *room) WheelLinks() *wheel.Links[room] { return &r.Links }
 
 func newRoom(in *stripe, name string, options *RoomOptions, shards int) *room {
 	r := &room{stripe: in, options: options}
-	r.audience.name, r.audience.owner, r.audience.mu, r.audience.limit = name, r, &in.mu, roomBacklog*int64(shards)
+	r.Audience.Name, r.Audience.Owner, r.Audience.Mu, r.Audience.Limit = name, r, &in.mu, roomBacklog*int64(shards)
 	return r
 }
 
@@ -44,8 +45,8 @@ func (r *room) onlyPlain() bool {
 	if r.options.HistorySize > 0 || r.options.Delta {
 		return false
 	}
-	for _, p := range r.topics {
-		if p.format != plainFormat && p.members > 0 {
+	for _, p := range r.Topics {
+		if p.Format != plainFormat && p.Members > 0 {
 			return false
 		}
 	}

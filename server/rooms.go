@@ -5,6 +5,7 @@ import (
 	"math/bits"
 	"sync"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/wheel"
 )
 
@@ -37,7 +38,7 @@ func newRooms(h *hub) *rooms {
 	for i := range t.stripes {
 		t.stripes[i].index, t.stripes[i].hub = i, h
 		t.stripes[i].rooms = map[string]*room{}
-		t.stripes[i].ages = wheel.New[room, *room](wheelSlots)
+		t.stripes[i].ages = wheel.New[room, *room](fanout.WheelSlots)
 	}
 	return t
 }

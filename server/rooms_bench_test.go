@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -16,10 +17,10 @@ import (
 func BenchmarkPublishers(b *testing.B) {
 	for _, busy := range []int{1, stripesOfRooms} {
 		b.Run(fmt.Sprintf("rooms=%d", busy), func(b *testing.B) {
-			h := newHub(DefaultConfig(), slog.New(slog.DiscardHandler), metrics.New(closeLabels()), nil, 8)
-			for _, s := range h.shards {
-				go s.run()
-				defer close(s.quit)
+			h := newHub(DefaultConfig(), slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 8)
+			for _, s := range h.Shards {
+				go s.Run()
+				defer close(s.Quit)
 			}
 			rooms := make([]*room, busy)
 			for i := range rooms {
@@ -27,7 +28,7 @@ func BenchmarkPublishers(b *testing.B) {
 				in := h.rooms.stripeOf(name)
 				r := h.roomLocked(in, name)
 				r.members = 1
-				r.topicLocked(h.shards[i%len(h.shards)], plainFormat).members = 1
+				r.TopicLocked(h.Shards[i%len(h.Shards)], plainFormat).Members = 1
 				rooms[i] = r
 			}
 			payload := make([]byte, 128)
@@ -38,7 +39,7 @@ func BenchmarkPublishers(b *testing.B) {
 				at := publishers.Add(1) * 7919
 				for ; pb.Next(); at++ {
 					r := rooms[at%uint64(len(rooms))]
-					for r.congested() {
+					for r.Congested() {
 						runtime.Gosched()
 					}
 					h.publish(r, ws.OpText, payload)

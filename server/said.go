@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/wheel"
 )
 
@@ -51,7 +52,7 @@ func (s *said) add(room, key string, place position, now wheel.Tick) {
 
 // forget forgets what is too old, or too much. s.mu is held.
 func (s *said) forget(now wheel.Tick) {
-	for len(s.order) > 0 && (len(s.order) > maxSaid || s.order[0].at+inTicks(saidFor) < now) {
+	for len(s.order) > 0 && (len(s.order) > maxSaid || s.order[0].at+fanout.InTicks(saidFor) < now) {
 		delete(s.places, s.order[0].saidKey)
 		s.order = s.order[1:]
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -20,9 +21,9 @@ type sayOptions struct {
 // zero where there is no history. The room is nil where nobody is there to hear, or to remember.
 func (h *hub) say(to view, pub publication, o sayOptions) (*room, position) {
 	name, options := to.name, to.options
-	m := &message{pub: pub, bytes: pub.size() + messageOverhead}
-	now := h.clock.tick()
-	h.metrics.Messages.Inc()
+	m := &message{pub: pub, bytes: pub.Size() + messageOverhead}
+	now := h.Clock.Tick()
+	h.Metrics.Messages.Inc()
 	m.pub.change = options.HistorySize > 0 && m.pub.changesMessage()
 
 	in := h.rooms.stripeOf(name)
@@ -42,7 +43,7 @@ func (h *hub) say(to view, pub publication, o sayOptions) (*room, position) {
 	switch {
 	case r == nil:
 	case o.version.number > 0 && r.options.HistorySize > 0 && !o.skipHistory && !r.version.advance(o.version):
-		h.metrics.Outdated.Inc()
+		h.Metrics.Outdated.Inc()
 		at = r.history.position()
 	default:
 		at, wake = h.sayLocked(r, m, o)
@@ -51,7 +52,7 @@ func (h *hub) say(to view, pub publication, o sayOptions) (*room, position) {
 		h.said.add(name, o.key, at, now)
 	}
 	in.mu.Unlock()
-	h.wake(wake)
+	h.Wake(wake)
 	h.archive.evict(r)
 	return r, at
 }
@@ -60,7 +61,7 @@ func (h *hub) say(to view, pub publication, o sayOptions) (*room, position) {
 func (h *hub) sayLocked(r *room, m *message, o sayOptions) (at position, wake uint64) {
 	m.room = r
 	if r.options.HistorySize > 0 && !o.skipHistory {
-		m.pub.at, m.pub.unixMilli = h.clock.tick(), time.Now().UnixMilli()
+		m.pub.at, m.pub.unixMilli = h.Clock.Tick(), time.Now().UnixMilli()
 		h.archive.remember(r, &m.pub)
 		at = r.history.position()
 		h.keepLocked(r)
@@ -72,23 +73,23 @@ func (h *hub) sayLocked(r *room, m *message, o sayOptions) (at position, wake ui
 			r.last = &publication{data: m.pub.data, form: m.pub.form, offset: m.pub.offset}
 		}
 	}
-	return at, r.postLocked(m)
+	return at, r.PostLocked(m)
 }
 
 // publish gives a plain client's message to everybody in its room. Called on the poller; payload is on loan for the call.
 func (h *hub) publish(r *room, op ws.Opcode, payload []byte) {
 	// What plain members hear, the same bytes for all, is made before the lock is taken.
-	frame := encode(op, payload)
-	h.metrics.Messages.Inc()
+	frame := fanout.EncodeFrame(op, payload)
+	h.Metrics.Messages.Inc()
 	var wake uint64
 	in := r.stripe
 	in.mu.Lock()
 	if r.members == 0 {
 		// Its talker was counted out meanwhile: there may be another room of that name.
-		r = h.roomLocked(in, r.name)
+		r = h.roomLocked(in, r.Name)
 	}
 	if r.onlyPlain() {
-		wake = r.postFrameLocked(frame)
+		wake = r.PostFrameLocked(frame)
 	} else {
 		m := &message{bytes: len(payload) + messageOverhead}
 		m.frames[plainFormat] = frame
@@ -100,7 +101,7 @@ func (h *hub) publish(r *room, op ws.Opcode, payload []byte) {
 	}
 	h.tidyLocked(r)
 	in.mu.Unlock()
-	h.wake(wake)
+	h.Wake(wake)
 	h.archive.evict(r)
 }
 
@@ -109,7 +110,7 @@ func (h *hub) awaitRoom(ctx context.Context, name string) *rejection {
 	for {
 		r, unlock := h.rooms.find(name)
 		unlock()
-		if r == nil || !r.congested() {
+		if r == nil || !r.Congested() {
 			return nil
 		}
 		select {

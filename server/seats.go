@@ -1,9 +1,11 @@
 package server
 
+import "github.com/throng-chat/throng/server/fanout"
+
 // Plain clients in a room: they are counted, and have no identity.
 
 // plainFormat is how a plain client receives its room: what was published, as it was published.
-const plainFormat format = 0
+const plainFormat fanout.Format = 0
 
 // reserveSeat counts a plain client as a member of a room before its handshake is answered. ok is false if the room is full.
 // The seat is nil if the room has no limit of members. Return an unused seat with releaseSeat.
@@ -37,7 +39,7 @@ func (h *hub) releaseSeat(seat *room) {
 // joinPlain makes a plain client a member of a room and posts it to its shard. hello, the answer to its handshake, is the first thing it is
 // sent; what is posted to the room after joinPlain comes behind it. early is what the client sent ahead of our answer. The caller has
 // reserved a place, and, where the room's members are limited, one in the room: its seat, else nil.
-func (h *hub) joinPlain(m *member, name string, seat *room, hello, early []byte) {
+func (h *hub) joinPlain(m *fanout.Member, name string, seat *room, hello, early []byte) {
 	in := h.rooms.stripeOf(name)
 	in.mu.Lock()
 	r := seat
@@ -45,22 +47,22 @@ func (h *hub) joinPlain(m *member, name string, seat *room, hello, early []byte)
 		r = h.roomLocked(in, name)
 		r.members++
 	}
-	m.topic = r.topicLocked(m.conn.shard, plainFormat)
-	m.topic.members++
-	wake := h.welcome(m.conn, m, hello, early)
+	m.Topic = r.TopicLocked(m.Conn.Shard, plainFormat)
+	m.Topic.Members++
+	wake := h.Welcome(m.Conn, m, hello, early)
 	in.mu.Unlock()
-	h.wake(wake)
+	h.Wake(wake)
 }
 
 // leavePlain takes a plain client out of its room.
-func (h *hub) leavePlain(m *member) {
+func (h *hub) leavePlain(m *fanout.Member) {
 	r := roomOfMember(m)
 	r.stripe.mu.Lock()
 	defer r.stripe.mu.Unlock()
 	r.members--
-	m.topic.members--
+	m.Topic.Members--
 	h.tidyLocked(r)
 }
 
 // roomOfMember is the room that a member is in.
-func roomOfMember(m *member) *room { return m.topic.audience.owner.(*room) }
+func roomOfMember(m *fanout.Member) *room { return m.Topic.Audience.Owner.(*room) }

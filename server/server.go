@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/netpoll"
@@ -53,7 +54,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	}
 	logs := logqueue.New(log.Handler())
 	log = slog.New(logs)
-	s := &Server{log: log, logs: logs, metrics: metrics.New(closeLabels()), files: files}
+	s := &Server{log: log, logs: logs, metrics: metrics.New(fanout.CloseLabels()), files: files}
 	hooks, err := newHooks(hooksConfig(cfg.Webhooks), log, s.metrics)
 	if err != nil {
 		return nil, fmt.Errorf("webhooks: %w", err)
@@ -104,7 +105,7 @@ func (s *Server) apiOn(port string) *api {
 }
 
 // shardCount is one a core.
-func shardCount(cores int) int { return min(cores, maxShards) }
+func shardCount(cores int) int { return min(cores, fanout.MaxShards) }
 
 // Addr is where the chat listens.
 func (s *Server) Addr() net.Addr { return s.edge.door.Addr() }
@@ -133,7 +134,7 @@ func (s *Server) OtherRooms() string { return s.cfg.OtherRooms }
 func (s *Server) KnowsTokens() bool { return s.hub.tokens.Enabled() }
 
 // Shards is how many goroutines write, and pollers read.
-func (s *Server) Shards() int { return len(s.hub.shards) }
+func (s *Server) Shards() int { return len(s.hub.Shards) }
 
 // Run serves until ctx is done, then stops in an orderly way within the drain time: it accepts nobody, tells every client,
 // and waits for what is under way. It returns when everything it started has ended.
@@ -142,7 +143,7 @@ func (s *Server) Run(ctx context.Context) error {
 	defer stopLog(logTimeout)
 	var err error
 	expire := func(now time.Time, _ wheel.Tick) { s.edge.handshakes.expire(now) }
-	if err = s.hub.start(s.files, s.cfg.PingInterval, s.cfg.PingTimeout, s.hub.onTick, expire); err != nil {
+	if err = s.hub.Start(s.files, s.cfg.PingInterval, s.cfg.PingTimeout, s.hub.onTick, expire); err != nil {
 		return err
 	}
 	watchHub(s.metrics, s.hub)
@@ -189,14 +190,14 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	serving.Wait()
 	s.edge.end()
-	s.hub.quit()
+	s.hub.Quit()
 	close(settled)
 	stopFetching()
 	s.hub.hooks.stop()
 	s.hub.answers.wait()
 	s.hub.verifiers.wait()
 	owners.Wait()
-	s.hub.stop() // the last: the others wake its pollers
+	s.hub.Stop() // the last: the others wake its pollers
 	return err
 }
 
@@ -225,16 +226,16 @@ func (s *Server) end(server *http.Server) {
 // drain takes no new connection and ends the others.
 func (s *Server) drain() {
 	start := time.Now()
-	s.hub.draining.Store(true)
+	s.hub.Draining.Store(true)
 	if err := s.edge.door.Close(); err != nil {
 		s.log.Debug("close listener", "error", err)
 	}
-	told := s.hub.live.Load()
+	told := s.hub.Live.Load()
 	s.log.Info("stopping: clients are told to come back", "connections", told, "at_most", s.cfg.Drain.String())
-	s.hub.closeAll()
-	s.hub.waitEmpty(s.cfg.Drain - time.Since(start))
-	cut := s.hub.cutAll()
-	s.hub.waitEmpty(time.Second)
+	s.hub.CloseAll()
+	s.hub.WaitEmpty(s.cfg.Drain - time.Since(start))
+	cut := s.hub.CutAll()
+	s.hub.WaitEmpty(time.Second)
 	s.hub.hooks.flush(max(s.cfg.Drain-time.Since(start), time.Second))
 	s.log.Info("stopped", "after", time.Since(start).Round(time.Millisecond).String(), "closed", told-int64(cut), "cut", cut)
 }
@@ -251,7 +252,7 @@ func (s *Server) settle(quit <-chan struct{}) {
 			return
 		case <-ticker.C:
 		}
-		live := s.hub.live.Load()
+		live := s.hub.Live.Load()
 		if abs(live-last) > minSettle/20 {
 			calm = 0
 		} else {

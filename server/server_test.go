@@ -14,6 +14,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -212,61 +213,61 @@ func TestProtocolErrorsAreAnsweredWithTheirCode(t *testing.T) {
 		name   string
 		bytes  []byte
 		want   ws.CloseCode
-		reason closeReason
+		reason fanout.Reason
 	}{
 		{
 			name:   "an unmasked frame",
 			bytes:  ws.AppendFrame(nil, ws.OpText, []byte("hi")),
 			want:   ws.CloseProtocolError,
-			reason: closedProtocol,
+			reason: fanout.ClosedProtocol,
 		},
 		{
 			name:   "a reserved bit",
 			bytes:  with(masked(ws.OpText, "hi"), func(b []byte) { b[0] |= 0x40 }),
 			want:   ws.CloseProtocolError,
-			reason: closedProtocol,
+			reason: fanout.ClosedProtocol,
 		},
 		{
 			name:   "an unknown opcode",
 			bytes:  masked(3, "hi"),
 			want:   ws.CloseProtocolError,
-			reason: closedProtocol,
+			reason: fanout.ClosedProtocol,
 		},
 		{
 			name:   "a continuation of nothing",
 			bytes:  masked(ws.OpContinuation, "hi"),
 			want:   ws.CloseProtocolError,
-			reason: closedProtocol,
+			reason: fanout.ClosedProtocol,
 		},
 		{
 			name:   "text that is not UTF-8",
 			bytes:  masked(ws.OpText, "\xc3\x28"),
 			want:   ws.CloseInvalidData,
-			reason: closedNotUTF8,
+			reason: fanout.ClosedNotUTF8,
 		},
 		{
 			name:   "a message of 64 KiB and one byte",
 			bytes:  masked(ws.OpText, strings.Repeat("x", 64<<10+1)),
 			want:   ws.CloseTooBig,
-			reason: closedTooBig,
+			reason: fanout.ClosedTooBig,
 		},
 		{
 			name:   "a length of 2^63-1",
 			bytes:  []byte{0x82, 0xFF, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0},
 			want:   ws.CloseTooBig,
-			reason: closedTooBig,
+			reason: fanout.ClosedTooBig,
 		},
 		{
 			name:   "a close code that is not for the wire",
 			bytes:  masked(ws.OpClose, "\x03\xee"),
 			want:   ws.CloseProtocolError,
-			reason: closedProtocol,
+			reason: fanout.ClosedProtocol,
 		},
 		{
 			name:   "a good close is echoed",
 			bytes:  masked(ws.OpClose, "\x03\xe8bye"),
 			want:   ws.CloseNormal,
-			reason: closedByClient,
+			reason: fanout.ClosedByClient,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -294,8 +295,8 @@ func TestACloseIsCutShort(t *testing.T) {
 	c.send(ws.OpClose, "\x03\xe8")
 	c.closed(ws.CloseNormal)
 	// c.conn stays open on purpose.
-	eventually(t, "the server to close its end", func() bool { return s.hub.live.Load() == 0 })
-	if got := closesBy(s, closedByClient); got != 1 {
+	eventually(t, "the server to close its end", func() bool { return s.hub.Live.Load() == 0 })
+	if got := closesBy(s, fanout.ClosedByClient); got != 1 {
 		t.Errorf("got %d closes by the client, want 1", got)
 	}
 }
@@ -351,7 +352,7 @@ func TestAPingFloodIsClosed(t *testing.T) {
 			break
 		}
 	}
-	eventually(t, "the close to be counted", func() bool { c.conn.Close(); return closesBy(s, closedRate) == 1 })
+	eventually(t, "the close to be counted", func() bool { c.conn.Close(); return closesBy(s, fanout.ClosedRate) == 1 })
 }
 
 func TestStoppingTellsEveryClient(t *testing.T) {
@@ -410,7 +411,7 @@ func TestADrainIsCutShort(t *testing.T) {
 	case <-time.After(patience):
 		t.Fatal("the server waits for a client that never closes")
 	}
-	if took := time.Since(start); took >= closeTimeout {
+	if took := time.Since(start); took >= fanout.CloseTimeout {
 		t.Errorf("took %v, want the drain time of %v to end it", took, cfg.Drain)
 	}
 	if _, err := io.ReadAll(silent.conn); err != nil {
@@ -423,9 +424,9 @@ func TestANewcomerIsToldOfTheDrain(t *testing.T) {
 	s := startServer(t, nil)
 	ours, theirs := pipe(t)
 	t.Cleanup(func() { theirs.Close() })
-	s.hub.reserve()
-	s.hub.draining.Store(true)
-	s.hub.closeAll()
+	s.hub.Reserve()
+	s.hub.Draining.Store(true)
+	s.hub.CloseAll()
 	openPlain(s.hub.hub, asNB(t, ours), nil, "lobby", nil, []byte("hello"), nil)
 	c := &client{t: t, conn: theirs, reader: bufio.NewReader(theirs)}
 	c.deadline()
@@ -467,15 +468,15 @@ func TestManyCoresMakeNoMoreShardsThanCanBeWoken(t *testing.T) {
 			t.Errorf("%d cores: got %d shards, want %d", tt.cores, got, tt.want)
 		}
 	}
-	h := newHub(DefaultConfig(), slog.New(slog.DiscardHandler), metrics.New(closeLabels()), nil, shardCount(256))
-	r := newRoom(h.rooms.stripeOf("lobby"), "lobby", h.optionsOf("lobby"), len(h.shards))
-	for _, s := range h.shards {
-		r.topicLocked(s, plainFormat).members = 1
+	h := newHub(DefaultConfig(), slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, shardCount(256))
+	r := newRoom(h.rooms.stripeOf("lobby"), "lobby", h.optionsOf("lobby"), len(h.Shards))
+	for _, s := range h.Shards {
+		r.TopicLocked(s, plainFormat).Members = 1
 		r.members++
 	}
 	h.publish(r, ws.OpText, []byte("x"))
-	for i, s := range h.shards {
-		if len(s.wakeup) != 1 {
+	for i, s := range h.Shards {
+		if len(s.Wakeup) != 1 {
 			t.Errorf("shard %d has a job and was not woken", i)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/centrifugal/protocol"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/wheel"
 	"github.com/throng-chat/throng/server/ws"
@@ -15,9 +16,9 @@ import (
 // are dealt with one after another, on its poller, which owns it. What others want of it they post to the poller.
 type session struct {
 	// Constant after newSession.
-	conn     *conn
+	conn     *fanout.Conn
 	hub      *sessions
-	poller   *poller
+	poller   *fanout.Poller
 	source   *address // nil where addresses do not count
 	encoding encoding
 	early    bool   // its client sent something ahead of the answer to the handshake
@@ -51,7 +52,7 @@ type session struct {
 	heldUnread int    // bytes reserved for unread
 
 	// Owned by the shard.
-	joined []*member
+	joined []*fanout.Member
 
 	// Shared by the shard and the poller.
 	unreadReplies atomic.Int64 // bytes of the long replies of which some waits in the outbox
@@ -63,7 +64,7 @@ type session struct {
 
 	farewell atomic.Pointer[farewell] // of who closed it first; nil where nobody did
 
-	due timers // pings, and when the poller is to look for what has expired
+	due fanout.Timers // pings, and when the poller is to look for what has expired
 }
 
 // farewell is what a close frame says.
@@ -102,20 +103,20 @@ const (
 )
 
 // newSession begins a session. early is what came ahead of the answer to the handshake.
-func newSession(c *conn, h *sessions, source *address, e encoding, early []byte) *session {
+func newSession(c *fanout.Conn, h *sessions, source *address, e encoding, early []byte) *session {
 	s := &session{conn: c, hub: h, source: source, encoding: e, unread: early, early: len(early) > 0}
-	c.hold(s.early)
-	s.due.deadline.Store(uint32(s.later(staleTimeout)))
+	c.Hold(s.early)
+	s.due.Deadline.Store(uint32(s.later(staleTimeout)))
 	return s
 }
 
 // later is now and so much, in ticks.
-func (s *session) later(d time.Duration) wheel.Tick { return s.hub.clock.tick() + inTicks(d) }
+func (s *session) later(d time.Duration) wheel.Tick { return s.hub.Clock.Tick() + fanout.InTicks(d) }
 
 // find is the subscription to a room, nil for none.
 func (s *session) find(room string) *subscription {
 	for _, sub := range s.subs {
-		if sub.room.name == room {
+		if sub.room.Name == room {
 			return sub
 		}
 	}
@@ -123,7 +124,7 @@ func (s *session) find(room string) *subscription {
 }
 
 // disconnect ends the connection. Any goroutine may call it.
-func (s *session) disconnect(d disconnect) { s.conn.close(d.reason, d.code, d.text) }
+func (s *session) disconnect(d disconnect) { s.conn.Close(d.reason, d.code, d.text) }
 
 // dismiss ends the connection behind the answers to what it asked before. Called on the poller.
 func (s *session) dismiss(d disconnect) {
@@ -133,14 +134,14 @@ func (s *session) dismiss(d disconnect) {
 
 // fail answers a command with an error.
 func (s *session) fail(id uint32, e *protocol.Error) {
-	s.hub.metrics.CommandErrors.WithLabelValues(errorLabel(e)).Inc()
+	s.hub.Metrics.CommandErrors.WithLabelValues(errorLabel(e)).Inc()
 	s.reply(&protocol.Reply{Id: id, Error: e})
 }
 
 // flush posts the replies gathered so far, in one frame.
 func (s *session) flush() {
 	if replies := s.take(); replies != nil {
-		s.conn.shard.post(job{do: sendReply, conn: s.conn, reply: replies})
+		s.conn.Shard.Post(fanout.Job{Do: fanout.SendReply, Conn: s.conn, Reply: replies})
 	}
 }
 
@@ -171,26 +172,26 @@ func (s *session) schedule() {
 			next = sub.expires
 		}
 	}
-	s.due.deadline.Store(uint32(s.hub.tickOf(next.end())))
-	s.hub.heartbeat.file(s.conn)
+	s.due.Deadline.Store(uint32(s.hub.tickOf(next.end())))
+	s.hub.Heartbeat.File(s.conn)
 }
 
 // expire ends what has expired. Called on the poller.
 func (s *session) expire() {
-	if s.conn.closing() {
+	if s.conn.Closing() {
 		return
 	}
 	if s.state != connected {
-		if s.conn.is(held) {
+		if s.conn.Is(fanout.Held) {
 			// It said who it is, and that is looked into.
-			s.due.deadline.Store(uint32(s.later(staleTimeout)))
-			s.hub.heartbeat.file(s.conn)
+			s.due.Deadline.Store(uint32(s.later(staleTimeout)))
+			s.hub.Heartbeat.File(s.conn)
 			return
 		}
 		s.dismiss(disconnectStale)
 		return
 	}
-	now := s.hub.clock.today()
+	now := s.hub.Clock.Today()
 	if s.expires.over(now) {
 		s.dismiss(disconnectExpired)
 		return
@@ -211,12 +212,12 @@ func (s *session) await(by *workers, work func() (finish func()), refuse func())
 		refuse()
 		return
 	}
-	accepted := by.do(s.conn.household(), func() {
+	accepted := by.do(s.conn.Household(), func() {
 		var finish func()
-		s.hub.loop.contain(s.conn, func() { finish = work() })
-		s.poller.post(func() { s.resume(finish) })
+		s.hub.Loop.Contain(s.conn, func() { finish = work() })
+		s.poller.Post(func() { s.resume(finish) })
 	}, func() {
-		s.poller.post(func() { s.resume(refuse) })
+		s.poller.Post(func() { s.resume(refuse) })
 	})
 	if !accepted {
 		s.unpause()
@@ -233,19 +234,19 @@ func (s *session) pause() bool {
 		return false
 	}
 	s.held = n
-	s.waitsFrom = s.hub.clock.tick()
-	s.conn.hold(true)
+	s.waitsFrom = s.hub.Clock.Tick()
+	s.conn.Hold(true)
 	return true
 }
 
 func (s *session) unpause() {
-	s.conn.hold(false)
+	s.conn.Hold(false)
 	s.hub.heldCommands.Release(s.held)
 	s.held = 0
 }
 
-// onUnread keeps what the client sent behind the frame whose commands wait. b is on loan for the call.
-func (s *session) onUnread(b []byte) {
+// OnUnread keeps what the client sent behind the frame whose commands wait. b is on loan for the call.
+func (s *session) OnUnread(b []byte) {
 	if !s.hub.heldCommands.Reserve(len(b)) {
 		s.disconnect(disconnectTooMany)
 		return
@@ -264,18 +265,18 @@ func (s *session) takeUnread() []byte {
 
 // resume finishes what the session waited for. Called on the poller.
 func (s *session) resume(finish func()) {
-	s.hub.loop.contain(s.conn, func() {
+	s.hub.Loop.Contain(s.conn, func() {
 		s.forgiveWait()
 		s.unpause()
-		if s.conn.closing() {
+		if s.conn.Closing() {
 			s.unfinished = nil
 			s.takeUnread()
-			s.hub.loop.read(s.conn) // it may have ended meanwhile, unread
+			s.hub.Loop.Read(s.conn) // it may have ended meanwhile, unread
 			return
 		}
 		strikes := s.strikes
 		finish()
-		if s.strikes == strikes && !s.conn.is(held) {
+		if s.strikes == strikes && !s.conn.Is(fanout.Held) {
 			s.strikes = 0
 		}
 		s.goOn()
@@ -284,25 +285,25 @@ func (s *session) resume(finish func()) {
 
 // forgiveWait gives the client that was not read from so much longer to answer a ping.
 func (s *session) forgiveWait() {
-	if pinged := s.conn.pinged.Load(); pinged != 0 {
-		waited := s.hub.clock.tick() - max(s.waitsFrom, wheel.Tick(pinged))
-		s.conn.pinged.CompareAndSwap(pinged, pinged+uint32(waited))
+	if pinged := s.conn.Pinged.Load(); pinged != 0 {
+		waited := s.hub.Clock.Tick() - max(s.waitsFrom, wheel.Tick(pinged))
+		s.conn.Pinged.CompareAndSwap(pinged, pinged+uint32(waited))
 	}
 }
 
 // goOn deals with what came while the session waited, and reads on, unless it waits again. Called on the poller.
 func (s *session) goOn() {
-	now := s.hub.clock.now()
-	if !s.conn.is(held) {
+	now := s.hub.Clock.Now()
+	if !s.conn.Is(fanout.Held) {
 		commands := s.unfinished
 		s.unfinished = nil
 		s.onCommands(commands, now)
 	}
-	if !s.conn.is(held) {
-		s.conn.take(s.takeUnread(), now)
+	if !s.conn.Is(fanout.Held) {
+		s.conn.Take(s.takeUnread(), now)
 	}
-	if !s.conn.is(held) {
-		s.hub.loop.read(s.conn)
+	if !s.conn.Is(fanout.Held) {
+		s.hub.Loop.Read(s.conn)
 	}
 }
 
@@ -310,9 +311,9 @@ func (s *session) goOn() {
 func (s *session) begin() {
 	early := s.unread
 	s.unread = nil
-	s.conn.hold(false)
-	if !s.conn.closing() {
-		s.conn.onData(early, s.hub.clock.now())
+	s.conn.Hold(false)
+	if !s.conn.Closing() {
+		s.conn.OnData(early, s.hub.Clock.Now())
 	}
 	s.goOn()
 }

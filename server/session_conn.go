@@ -5,86 +5,87 @@ import (
 	"slices"
 	"time"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/ws"
 )
 
 // What a session is to its connection: a handler.
 
-func (s *session) onOpen() {
+func (s *session) OnOpen() {
 	if s.early {
-		s.poller.post(s.begin)
+		s.poller.Post(s.begin)
 	}
 }
 
-func (s *session) onMessage(_ ws.Opcode, b []byte, now time.Duration) { s.onFrame(b, now) }
+func (s *session) OnMessage(_ ws.Opcode, b []byte, now time.Duration) { s.onFrame(b, now) }
 
-func (s *session) onFlood(on bool) { s.floods = on }
+func (s *session) OnFlood(on bool) { s.floods = on }
 
-// onDeadline ends what has expired. Where the wall clock moved while the ticks stood still, a client that has not said who it is keeps its
+// OnDeadline ends what has expired. Where the wall clock moved while the ticks stood still, a client that has not said who it is keeps its
 // time.
-func (s *session) onDeadline(stepped bool) {
+func (s *session) OnDeadline(stepped bool) {
 	if !stepped || s.state == connected {
 		s.expire()
 	}
 }
 
-func (s *session) onGap(a *audience) { s.lostPosition(a.name) }
+func (s *session) OnGap(a *fanout.Audience) { s.lostPosition(a.Name) }
 
-func (s *session) onClose(code ws.CloseCode, text string) bool {
+func (s *session) OnClose(code ws.CloseCode, text string) bool {
 	return s.farewell.CompareAndSwap(nil, &farewell{code, text})
 }
 
-// onGone has the session taken apart by its poller, which owns it.
-func (s *session) onGone() { s.poller.post(func() { s.hub.engine.leave(s.conn) }) }
+// OnGone has the session taken apart by its poller, which owns it.
+func (s *session) OnGone() { s.poller.Post(func() { s.hub.Engine.Leave(s.conn) }) }
 
-func (s *session) onLeave() {
+func (s *session) OnLeave() {
 	s.end()
 	s.hub.releaseAddress(s.source)
 }
 
-func (s *session) timers() *timers { return &s.due }
+func (s *session) Timers() *fanout.Timers { return &s.due }
 
-func (s *session) pingFrame() []byte { return sessionPings[s.encoding] }
+func (s *session) PingFrame() []byte { return sessionPings[s.encoding] }
 
-func (s *session) closeFor(reason closeReason, text string) (ws.CloseCode, string) {
+func (s *session) CloseFor(reason fanout.Reason, text string) (ws.CloseCode, string) {
 	switch reason {
-	case closedShutdown:
+	case fanout.ClosedShutdown:
 		return disconnectShutdown.code, disconnectShutdown.text
-	case closedPingTimeout:
+	case fanout.ClosedPingTimeout:
 		return disconnectNoPong.code, disconnectNoPong.text
-	case closedRate:
+	case fanout.ClosedRate:
 		return disconnectTooMany.code, disconnectTooMany.text
-	case closedByAdmin:
+	case fanout.ClosedByAdmin:
 		return disconnectForced.code, disconnectForced.text
 	}
 	return ws.ClosePolicy, text
 }
 
-func (s *session) publishesTo() *audience {
+func (s *session) PublishesTo() *fanout.Audience {
 	if s.talksIn == nil {
 		return nil
 	}
-	return &s.talksIn.audience
+	return &s.talksIn.Audience
 }
 
-func (s *session) onJoined(m *member) {
+func (s *session) OnJoined(m *fanout.Member) {
 	s.joined = append(s.joined, m)
 }
 
-func (s *session) onLeft(m *member) {
+func (s *session) OnLeft(m *fanout.Member) {
 	if i := slices.Index(s.joined, m); i >= 0 {
 		s.joined = slices.Delete(s.joined, i, i+1)
 	}
 }
 
-func (s *session) member(i int) *member {
+func (s *session) Member(i int) *fanout.Member {
 	if i < len(s.joined) {
 		return s.joined[i]
 	}
 	return nil
 }
 
-func (s *session) address() netip.Addr {
+func (s *session) Address() netip.Addr {
 	if s.source != nil {
 		return s.source.at
 	}
@@ -93,8 +94,8 @@ func (s *session) address() netip.Addr {
 
 // sdkClient is the id in the SDK protocol of whom a connection is, and its user; both are empty for a plain client. Any goroutine may call
 // it.
-func sdkClient(c *conn) (client, user string) {
-	s, ok := c.handler.(*session)
+func sdkClient(c *fanout.Conn) (client, user string) {
+	s, ok := c.Handler.(*session)
 	if !ok {
 		return "", ""
 	}

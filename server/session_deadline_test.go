@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -33,7 +34,7 @@ func TestDeadlinesOfSessions(t *testing.T) {
 
 func whoSaysNothingIsStale(t *testing.T, s *Server) {
 	dialSDK(t, s, "").closed(3502)
-	eventually(t, "it to be counted", func() bool { return closesBy(s, closedStale) == 1 })
+	eventually(t, "it to be counted", func() bool { return closesBy(s, fanout.ClosedStale) == 1 })
 }
 
 func anExpiredTokenEndsTheConnection(t *testing.T, s *Server) {
@@ -54,7 +55,7 @@ func aRefreshedTokenKeepsTheConnection(t *testing.T, s *Server) {
 	if got := c.line(); !strings.HasPrefix(got, `{"id":2,"refresh":{"client":"`) || !strings.Contains(got, `"expires":true,"ttl":3`) {
 		t.Fatalf("got %s, want the answer to refresh", got)
 	}
-	time.Sleep(2*time.Second + expiryGrace + 2*tickLength) // until the first token would have ended it
+	time.Sleep(2*time.Second + expiryGrace + 2*fanout.TickLength) // until the first token would have ended it
 	c.say(`{"id":3,"unsubscribe":{"channel":"x"}}`)
 	c.want(`{"id":3,"unsubscribe":{}}`)
 	c.say(`{"id":4,"refresh":{"token":%q}}`, token("bob", time.Hour))
@@ -113,10 +114,10 @@ func whoAnswersPingsStays(t *testing.T, s *Server) {
 
 // Tokens may be good for longer than ticks can count. Their connections do not end before.
 func TestATokenMayBeGoodForAVeryLongTime(t *testing.T) {
-	h := &sessions{hub: &hub{engine: &engine{clock: newClock()}}}
-	round := (1 << 32) * tickLength // when ticks begin anew
+	h := &sessions{hub: &hub{Engine: &fanout.Engine{Clock: fanout.NewClock()}}}
+	round := (1 << 32) * fanout.TickLength // when ticks begin anew
 	for _, end := range []time.Time{time.Now().Add(round + time.Second), time.Unix(253402300799, 0)} {
-		if left := time.Duration(h.tickOf(end)-h.clock.tick()) * tickLength; h.tickOf(end) < h.clock.tick() || left < 365*24*time.Hour {
+		if left := time.Duration(h.tickOf(end)-h.Clock.Tick()) * fanout.TickLength; h.tickOf(end) < h.Clock.Tick() || left < 365*24*time.Hour {
 			t.Errorf("%v: got %v left, want a year or more", end, left)
 		}
 		if left := time.Duration(ttl(end)) * time.Second; left < 365*24*time.Hour || left > maxMoment {
@@ -141,7 +142,7 @@ func TestATokenThatEndedDuringAPauseIsJudgedAtTheFirstTick(t *testing.T) {
 	}
 	pings := value(t, s, "throng_pings_total", "")
 
-	s.hub.clock.shifted.Store(int64(2 * time.Hour))
+	s.hub.Clock.Shifted.Store(int64(2 * time.Hour))
 	short.closed(3005)
 	long.want(`{"push":{"channel":"a","unsubscribe":{"code":2501,"reason":"subscription expired"}}}`)
 	for _, c := range []*sdk{long, ever} {

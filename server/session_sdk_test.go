@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/ws"
@@ -111,8 +112,8 @@ func TestRecoveriesAreHeldToARate(t *testing.T) {
 		want  string
 	}{{0, `"recovered":true`}, {time.Hour, `"was_recovering":true`}, {0, `"recovered":true`}} {
 		done := make(chan struct{})
-		session.poller.post(func() {
-			session.recovered = limiter.Meter(s.hub.clock.now() + tt.spent)
+		session.poller.Post(func() {
+			session.recovered = limiter.Meter(s.hub.Clock.Now() + tt.spent)
 			close(done)
 		})
 		<-done
@@ -163,8 +164,8 @@ func TestARoomThatWasNotEnteredIsForgotten(t *testing.T) {
 func TestAPauseDoesNotMakeThePastYounger(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.Rooms = []RoomOptions{rememberingRoom("*")}
-	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(closeLabels()), nil, 1) // no heartbeat: its clock stands still
-	h.heartbeat = newHeartbeat(h.engine, cfg.PingInterval, cfg.PingTimeout)
+	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 1) // no heartbeat: its clock stands still
+	h.Heartbeat = fanout.NewHeartbeat(h.Engine, cfg.PingInterval, cfg.PingTimeout)
 	pub, _ := ofSDK([]byte(`"one"`))
 	began := time.Now()
 	h.say(h.viewOf("room"), pub, sayOptions{})
@@ -187,13 +188,13 @@ func TestAGapInARoomTheServerGaveEndsTheConnection(t *testing.T) {
 	})
 	a := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
 	r := roomOf(s, "#ann")
-	s.hub.call(func(sh *shard) {
+	s.hub.Call(func(sh *fanout.Shard) {
 		r.stripe.mu.Lock()
-		topics := append([]*topic(nil), r.topics...)
+		topics := append([]*fanout.Topic(nil), r.Topics...)
 		r.stripe.mu.Unlock()
 		for _, at := range topics {
-			if at.shard == sh {
-				at.gap(sh)
+			if at.Shard == sh {
+				at.Gap(sh)
 			}
 		}
 	})

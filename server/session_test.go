@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/token"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -269,7 +270,7 @@ func TestALongPublicationIsToldWhole(t *testing.T) {
 		data := []byte(`"` + strings.Repeat("x", length-2) + `"`)
 		p := publication{data: data, form: formJSON}
 		for _, e := range []encoding{jsonDeltaEncoding, protobufDeltaEncoding} {
-			budget := deltaBudget
+			budget := fanout.DeltaBudget
 			if got := deltaPublication(&p, &p, e, &budget).Delta; got != want {
 				t.Errorf("%d bytes: got a delta: %v, want %v", length, got, want)
 			}

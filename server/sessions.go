@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/netpoll"
@@ -49,7 +50,7 @@ type sessionsConfig struct {
 }
 
 func newSessions(cfg sessionsConfig, h *hub, tokens *token.Verifier) *sessions {
-	cores := len(h.shards)
+	cores := len(h.Shards)
 	s := &sessions{
 		hub:           h,
 		personalRooms: cfg.personalRooms,
@@ -58,8 +59,8 @@ func newSessions(cfg sessionsConfig, h *hub, tokens *token.Verifier) *sessions {
 		clientPrefix:  randomWord(8),
 		tokens:        tokens,
 		complaint:     logqueue.EverySecond(),
-		heldCommands:  limiter.Budget{Most: int64(max(maxHeld, messagesInAll*cfg.maxMessage)), Share: 4},
-		replyRate:     limiter.PerSecond(repliesFactor * h.maxUnsent),
+		heldCommands:  limiter.Budget{Most: int64(max(maxHeld, fanout.MessagesInAll*cfg.maxMessage)), Share: 4},
+		replyRate:     limiter.PerSecond(repliesFactor * h.MaxUnsent),
 		owed:          limiter.Budget{Most: maxOwed, Share: 2},
 		answers:       newWorkers(cores, maxAnswers, answerPatience),
 		verifiers:     newWorkers(max(1, cores/2), maxVerifying, answerPatience),
@@ -70,12 +71,12 @@ func newSessions(cfg sessionsConfig, h *hub, tokens *token.Verifier) *sessions {
 
 // open makes a connection of the SDK protocol out of a socket whose handshake is done: it is in no room.
 func (h *sessions) open(nc *netpoll.Socket, source *address, e encoding, hello, early []byte) {
-	c := &conn{}
+	c := &fanout.Conn{}
 	s := newSession(c, h, source, e, early)
-	h.newConn(c, nc, s)
-	s.poller = c.poller()
-	s.client = clientID(h.clientPrefix, c.id)
-	h.wake(h.welcome(c, nil, hello, nil))
+	h.NewConn(c, nc, s)
+	s.poller = c.Poller()
+	s.client = clientID(h.clientPrefix, c.Id)
+	h.Wake(h.Welcome(c, nil, hello, nil))
 }
 
 // onTick is called on the heartbeat at each tick.
@@ -89,7 +90,7 @@ func (h *sessions) tickOf(t time.Time) wheel.Tick {
 	if t.IsZero() {
 		return 0
 	}
-	return h.clock.tick() + inTicks(min(max(t.Sub(h.clock.today()), tickLength), maxMoment))
+	return h.Clock.Tick() + fanout.InTicks(min(max(t.Sub(h.Clock.Today()), fanout.TickLength), maxMoment))
 }
 
 // clientID is a connection's id as clients know it: unique over processes, and no hint of how many there are.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -12,9 +13,9 @@ import (
 // hold makes every shard stand still until the returned function is called.
 func hold(s *Server) (release func()) {
 	gate := make(chan struct{})
-	for _, sh := range s.hub.shards {
+	for _, sh := range s.hub.Shards {
 		entered := make(chan struct{})
-		sh.post(job{do: callBack, call: func() {
+		sh.Post(fanout.Job{Do: fanout.CallBack, Call: func() {
 			close(entered)
 			<-gate
 		}})
@@ -74,9 +75,9 @@ func TestWhatWasPublishedBeforeComesBefore(t *testing.T) {
 			release := hold(s)
 			s.hub.say(s.hub.viewOf("x"), publication{data: []byte("1"), form: formJSON}, sayOptions{})
 			queued := func() (n int) {
-				session.conn.shard.mu.Lock()
-				defer session.conn.shard.mu.Unlock()
-				return len(session.conn.shard.inbox)
+				session.conn.Shard.Mu.Lock()
+				defer session.conn.Shard.Mu.Unlock()
+				return len(session.conn.Shard.Inbox)
 			}
 			before := queued()
 			tt.do(c)
@@ -89,7 +90,7 @@ func TestWhatWasPublishedBeforeComesBefore(t *testing.T) {
 				c.want(tt.last)
 			}
 			c.conn.Close()
-			eventually(t, "the connection to be gone", func() bool { return s.hub.live.Load() == 0 })
+			eventually(t, "the connection to be gone", func() bool { return s.hub.Live.Load() == 0 })
 		})
 	}
 }
@@ -104,17 +105,17 @@ func TestAShardKnowsItsConnections(t *testing.T) {
 			i := n * n % len(all)
 			all[i].conn.Close()
 			all = append(all[:i], all[i+1:]...)
-			eventually(t, "it to be counted out", func() bool { return s.hub.live.Load() == int64(len(all)) })
+			eventually(t, "it to be counted out", func() bool { return s.hub.Live.Load() == int64(len(all)) })
 		}
 	}
 	known := 0
-	s.hub.call(func(sh *shard) {
-		for i, c := range sh.conns {
-			if int(c.connAt) != i {
-				t.Errorf("a connection at view %d is taken to be at %d", i, c.connAt)
+	s.hub.Call(func(sh *fanout.Shard) {
+		for i, c := range sh.Conns {
+			if int(c.ConnAt) != i {
+				t.Errorf("a connection at view %d is taken to be at %d", i, c.ConnAt)
 			}
 		}
-		known += len(sh.conns)
+		known += len(sh.Conns)
 	})
 	if known != len(all) {
 		t.Errorf("got %d known, want %d", known, len(all))
@@ -138,8 +139,8 @@ func TestABroadcastAllocatesOnce(t *testing.T) {
 	payload := []byte(strings.Repeat("x", 128))
 	r := roomOf(s, "lobby")
 	delivered := func() (n uint64) {
-		for _, sh := range s.hub.shards {
-			n += sh.deliveries.Load()
+		for _, sh := range s.hub.Shards {
+			n += sh.Deliveries.Load()
 		}
 		return n
 	}
@@ -162,10 +163,10 @@ func TestAPanicCostsOneConnection(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	a, victim, b := dial(t, s, "lobby"), dial(t, s, "lobby"), dial(t, s, "lobby")
-	s.hub.call(func(sh *shard) {
-		for _, c := range sh.conns {
-			if c.id == 2 {
-				c.handler.member(0).from = 1 << 30 // a slice out of range when the shard writes
+	s.hub.Call(func(sh *fanout.Shard) {
+		for _, c := range sh.Conns {
+			if c.Id == 2 {
+				c.Handler.Member(0).From = 1 << 30 // a slice out of range when the shard writes
 			}
 		}
 	})
@@ -175,7 +176,7 @@ func TestAPanicCostsOneConnection(t *testing.T) {
 	if m, err := victim.next(); err == nil {
 		t.Errorf("got %v %q, want the victim's connection to end", m.Op, m.Payload)
 	}
-	eventually(t, "the panic to be counted", func() bool { return closesBy(s, closedPanic) == 1 })
+	eventually(t, "the panic to be counted", func() bool { return closesBy(s, fanout.ClosedPanic) == 1 })
 
 	// On the loop: a connection without a room is a nil pointer there.
 	ours, theirs := pipe(t)
@@ -184,10 +185,10 @@ func TestAPanicCostsOneConnection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	broken := &conn{nc: nc, shard: s.hub.shards[0]}
-	s.hub.loop.read(broken)
-	if got := closeReason(broken.reason.Load()); got != closedPanic {
-		t.Errorf("got reason %v, want %v", got, closedPanic)
+	broken := &fanout.Conn{Nc: nc, Shard: s.hub.Shards[0]}
+	s.hub.Loop.Read(broken)
+	if got := fanout.Reason(broken.Reason.Load()); got != fanout.ClosedPanic {
+		t.Errorf("got reason %v, want %v", got, fanout.ClosedPanic)
 	}
 	a.send(ws.OpText, "two")
 	a.hear(ws.OpText, "two")

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/recent"
 )
 
@@ -49,11 +50,11 @@ func newSlowMode() slowMode {
 }
 
 // speakerOf is who a connection is in slow rooms.
-func speakerOf(c *conn, user string) speaker {
+func speakerOf(c *fanout.Conn, user string) speaker {
 	if user != "" && !strings.HasPrefix(user, guestUser) {
 		return speaker{user: user}
 	}
-	return speaker{user, c.household()}
+	return speaker{user, c.Household()}
 }
 
 // keys are those that a speaker is counted by, and how often each may publish in a pause.

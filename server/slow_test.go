@@ -13,15 +13,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/ws"
 )
 
 // narrow makes the sockets of all connections so small that nearly every write is short.
 func narrow(t testing.TB, s *Server) {
 	t.Helper()
-	s.hub.call(func(sh *shard) {
-		for _, c := range sh.conns {
-			if err := syscall.SetsockoptInt(c.nc.Hash(), syscall.SOL_SOCKET, syscall.SO_SNDBUF, 4<<10); err != nil {
+	s.hub.Call(func(sh *fanout.Shard) {
+		for _, c := range sh.Conns {
+			if err := syscall.SetsockoptInt(c.Nc.Hash(), syscall.SOL_SOCKET, syscall.SO_SNDBUF, 4<<10); err != nil {
 				t.Error(err)
 			}
 		}
@@ -33,9 +34,9 @@ func TestStumblingReadersGetEveryByte(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxUnsent = 64 << 20 })
 	// A busy machine may keep one of them from reading for long. That is another test's matter.
-	s.hub.heartbeat.mu.Lock()
-	s.hub.heartbeat.stall = inTicks(time.Hour)
-	s.hub.heartbeat.mu.Unlock()
+	s.hub.Heartbeat.Mu.Lock()
+	s.hub.Heartbeat.Stall = fanout.InTicks(time.Hour)
+	s.hub.Heartbeat.Mu.Unlock()
 	const members, talkers, messages = 60, 4, 300
 	clients := make([]*client, members)
 	for i := range clients {
@@ -124,7 +125,7 @@ func TestStoppedReadersAreClosedAndHurtNobody(t *testing.T) {
 			runtime.ReadMemStats(&after)
 		}
 	}
-	eventually(t, "the stuck readers to be closed", func() bool { return closesBy(s, closedSlow) == stuck })
+	eventually(t, "the stuck readers to be closed", func() bool { return closesBy(s, fanout.ClosedSlow) == stuck })
 	if most < 5<<20 {
 		t.Errorf("got at most %v bytes unsent: the test does not test", most)
 	}
@@ -153,9 +154,9 @@ func TestAReaderWithoutProgressIsClosed(t *testing.T) {
 		talker.send(ws.OpText, body)
 		talker.hear(ws.OpText, body)
 	}
-	eventually(t, "the reader to be closed", func() bool { return closesBy(s, closedSlow) == 1 })
-	if took := time.Since(start); took < stallTimeout/2 {
-		t.Errorf("closed after %v, want about %v", took, stallTimeout)
+	eventually(t, "the reader to be closed", func() bool { return closesBy(s, fanout.ClosedSlow) == 1 })
+	if took := time.Since(start); took < fanout.StallTimeout/2 {
+		t.Errorf("closed after %v, want about %v", took, fanout.StallTimeout)
 	}
 	talker.send(ws.OpText, "still here")
 	talker.hear(ws.OpText, "still here")
@@ -165,9 +166,9 @@ func TestAReaderWithoutProgressIsClosed(t *testing.T) {
 func TestProgressGivesASlowReaderItsTimeAgain(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxUnsent = 64 << 20 })
-	s.hub.heartbeat.mu.Lock()
-	s.hub.heartbeat.stall = inTicks(time.Hour)
-	s.hub.heartbeat.mu.Unlock()
+	s.hub.Heartbeat.Mu.Lock()
+	s.hub.Heartbeat.Stall = fanout.InTicks(time.Hour)
+	s.hub.Heartbeat.Mu.Unlock()
 	slow := dial(t, s, "lobby")
 	if err := slow.conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
 		t.Fatal(err)
@@ -179,19 +180,19 @@ func TestProgressGivesASlowReaderItsTimeAgain(t *testing.T) {
 		talker.send(ws.OpText, body)
 		talker.hear(ws.OpText, body)
 	}
-	var c *conn
-	s.hub.call(func(sh *shard) {
-		for _, each := range sh.conns {
-			if each.out != nil {
+	var c *fanout.Conn
+	s.hub.Call(func(sh *fanout.Shard) {
+		for _, each := range sh.Conns {
+			if each.Out != nil {
 				c = each
 			}
 		}
 	})
-	since := c.stalled.Load()
+	since := c.Stalled.Load()
 	if since == 0 {
 		t.Fatal("a full socket is not known as one")
 	}
-	eventually(t, "a tick", func() bool { return uint32(s.hub.clock.tick()) > since+1 })
+	eventually(t, "a tick", func() bool { return uint32(s.hub.Clock.Tick()) > since+1 })
 	eventually(t, "progress to count", func() bool {
 		if _, err := io.ReadFull(slow.reader, slow.buf[:8<<10]); err != nil {
 			t.Fatal(err)
@@ -199,7 +200,7 @@ func TestProgressGivesASlowReaderItsTimeAgain(t *testing.T) {
 		if value(t, s, "throng_unsent_bytes", "") == 0 {
 			t.Fatal("the reader has taken all, and its progress did not count")
 		}
-		return c.stalled.Load() > since
+		return c.Stalled.Load() > since
 	})
 }
 
@@ -207,9 +208,9 @@ func TestProgressGivesASlowReaderItsTimeAgain(t *testing.T) {
 func TestASlowReaderIsSentTheEnd(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxUnsent = 64 << 20 })
-	s.hub.heartbeat.mu.Lock()
-	s.hub.heartbeat.stall = inTicks(time.Hour)
-	s.hub.heartbeat.mu.Unlock()
+	s.hub.Heartbeat.Mu.Lock()
+	s.hub.Heartbeat.Stall = fanout.InTicks(time.Hour)
+	s.hub.Heartbeat.Mu.Unlock()
 	slow := dial(t, s, "lobby")
 	if err := slow.conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
 		t.Fatal(err)
@@ -221,17 +222,17 @@ func TestASlowReaderIsSentTheEnd(t *testing.T) {
 		talker.send(ws.OpText, strings.Repeat("x", 60<<10))
 		talker.hear(ws.OpText, strings.Repeat("x", 60<<10))
 	}
-	s.hub.call(func(sh *shard) {
-		for _, c := range sh.laggards {
-			c.end(closedShutdown, "server restarts")
+	s.hub.Call(func(sh *fanout.Shard) {
+		for _, c := range sh.Laggards {
+			c.End(fanout.ClosedShutdown, "server restarts")
 		}
 	})
-	s.hub.call(func(sh *shard) {
-		for _, c := range sh.laggards {
-			if !c.finishing {
+	s.hub.Call(func(sh *fanout.Shard) {
+		for _, c := range sh.Laggards {
+			if !c.Finishing {
 				t.Error("the close frame is not queued")
 			}
-			c.closeBy.Store(0)
+			c.CloseBy.Store(0)
 		}
 	})
 	for range sent {
@@ -247,8 +248,8 @@ func TestTalkersWaitForARoomThatIsBehind(t *testing.T) {
 	talker, listener := dial(t, s, "lobby"), dial(t, s, "lobby")
 	// All shards stand still.
 	release := make(chan struct{})
-	for _, sh := range s.hub.shards {
-		sh.post(job{do: callBack, call: func() { <-release }})
+	for _, sh := range s.hub.Shards {
+		sh.Post(fanout.Job{Do: fanout.CallBack, Call: func() { <-release }})
 	}
 	body := strings.Repeat("x", 1000)
 	const messages = 5000
@@ -260,7 +261,7 @@ func TestTalkersWaitForARoomThatIsBehind(t *testing.T) {
 	})
 	r := roomOf(s, "lobby")
 	eventually(t, "the talker to be paused", func() bool { return value(t, s, "throng_pauses_total", "") > 0 })
-	if got, most := r.backlog.Load(), r.limit+int64(len(s.hub.shards))*(readBuffer+(64<<10)); got > most {
+	if got, most := r.Backlog.Load(), r.Limit+int64(len(s.hub.Shards))*(fanout.ReadBuffer+(64<<10)); got > most {
 		t.Errorf("got a backlog of %d bytes, want %d at most", got, most)
 	}
 	close(release)
@@ -269,7 +270,7 @@ func TestTalkersWaitForARoomThatIsBehind(t *testing.T) {
 		talker.hear(ws.OpText, fmt.Sprintf("%d %s", n, body))
 	}
 	sending.Wait()
-	if got := r.backlog.Load(); got != 0 {
+	if got := r.Backlog.Load(); got != 0 {
 		t.Errorf("got a backlog of %d bytes at the end, want 0", got)
 	}
 }
@@ -283,17 +284,17 @@ func TestLastWordsToARoomThatIsBehindAreHeard(t *testing.T) {
 	body := strings.Repeat("x", 60<<10)
 	r := roomOf(s, "lobby")
 	sent := 0
-	for ; !r.congested(); sent++ {
-		before := r.backlog.Load()
+	for ; !r.Congested(); sent++ {
+		before := r.Backlog.Load()
 		first.send(ws.OpText, body)
-		eventually(t, "it to be read", func() bool { return r.backlog.Load() > before })
+		eventually(t, "it to be read", func() bool { return r.Backlog.Load() > before })
 	}
 	for n := range 50 {
 		second.send(ws.OpText, fmt.Sprint(n))
 	}
 	eventually(t, "the second talker to be paused", func() bool { return value(t, s, "throng_pauses_total", "") > 0 })
 	second.conn.Close()
-	eventually(t, "it to be gone", func() bool { return closesBy(s, closedGone) == 1 })
+	eventually(t, "it to be gone", func() bool { return closesBy(s, fanout.ClosedGone) == 1 })
 	release()
 	for range sent {
 		listener.hear(ws.OpText, body)
@@ -349,7 +350,7 @@ func waitsWhile(t *testing.T, s *Server, c *sdk, room string, times int, frame s
 			value(t, s, "throng_received_bytes_total", "")-before >= float64(times*len(frame))
 	})
 	r := roomOf(s, room)
-	if got, most := r.backlog.Load(), r.limit+int64(len(s.hub.shards))*(readBuffer+(64<<10)); got > most {
+	if got, most := r.Backlog.Load(), r.Limit+int64(len(s.hub.Shards))*(fanout.ReadBuffer+(64<<10)); got > most {
 		t.Errorf("got a backlog of %d bytes, want %d at most", got, most)
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/centrifugal/protocol"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/token"
 )
 
@@ -105,7 +106,7 @@ func (s *session) in(p view) asker {
 
 // endSubscription takes a subscription away from a client, and tells it why.
 func (s *session) endSubscription(sub *subscription, why ending) {
-	name := sub.room.name
+	name := sub.room.Name
 	s.leave(sub)
 	s.push(&protocol.Push{Channel: name, Unsubscribe: &protocol.Unsubscribe{Code: why.code, Reason: why.text}})
 }
@@ -114,7 +115,7 @@ func (s *session) endSubscription(sub *subscription, why ending) {
 func (s *session) lostPosition(room string) {
 	sub := s.find(room)
 	switch {
-	case sub == nil || !sub.positioned || s.conn.closing():
+	case sub == nil || !sub.Positioned || s.conn.Closing():
 	case sub.serverSide:
 		s.dismiss(disconnectInsufficient) // an SDK does not ask again for a room that it was given
 	default:
@@ -166,9 +167,9 @@ func (e *entry) request(s *session) *joinRequest {
 	e.actor = s.asker(false, e.withToken)
 	e.actor.server = e.serverSide
 	e.place = &e.sub.membership
-	e.format = format(s.encoding)
+	e.format = fanout.Format(s.encoding)
 	if e.wish.Delta == "fossil" {
-		e.deltaFormat = format(s.encoding + jsonDeltaEncoding - jsonEncoding)
+		e.deltaFormat = fanout.Format(s.encoding + jsonDeltaEncoding - jsonEncoding)
 	}
 	e.positioned, e.recoverable = e.wish.Positioned, e.wish.Recoverable
 	e.recovers, e.since = e.wish.Recover, position{e.wish.Offset, e.wish.Epoch}

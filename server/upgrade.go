@@ -61,16 +61,16 @@ func hijack(w http.ResponseWriter) (conn *net.TCPConn, early []byte, err error) 
 // has none yet.
 func (e *edge) reserve(c *handshake, peer, from netip.Addr, as *welcome) (*address, *refusal) {
 	// For whom a proxy comes was not known when it was accepted.
-	if e.proxies.trusted(peer) && !e.arrivals.allow(from, e.hub.clock.now()) {
+	if e.proxies.trusted(peer) && !e.arrivals.allow(from, e.hub.Clock.Now()) {
 		return nil, &refusal{metrics.HandshakeRate, http.StatusTooManyRequests, textTooOften}
 	}
-	if !e.hub.reserve() {
+	if !e.hub.Reserve() {
 		return nil, &refusal{metrics.HandshakeFull, http.StatusServiceUnavailable, "the server is full: come back later"}
 	}
 	ok := true
 	if as.encoding == plainEncoding {
 		if as.seat, ok = e.hub.reserveSeat(as.room); !ok {
-			e.hub.release()
+			e.hub.Release()
 			return nil, &refusal{metrics.HandshakeFull, http.StatusServiceUnavailable, "the room is full: come back later"}
 		}
 	}
@@ -109,7 +109,7 @@ func (e *edge) countSocket(c *handshake) (ok bool) {
 func (e *edge) giveBack(source *address, seat *room) {
 	e.hub.releaseSeat(seat)
 	e.hub.releaseAddress(source)
-	e.hub.release()
+	e.hub.Release()
 }
 
 // enter hands a socket whose handshake is good to the loop. A place is reserved.

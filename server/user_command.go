@@ -21,10 +21,10 @@ func (s *session) clientID() string { return s.client }
 
 // execute does a command on the poller, where the session is still there.
 func (s *session) execute(command userCommand, done func(*rejection)) {
-	s.poller.post(func() {
+	s.poller.Post(func() {
 		e := rejectInternal
 		defer func() { done(e) }()
-		if s.state != connected || s.conn.closing() {
+		if s.state != connected || s.conn.Closing() {
 			// Its close frame may not be posted yet: what is published behind our answer must not come before it.
 			s.leaveAll()
 			e = nil
@@ -47,7 +47,7 @@ func endsConnection(command userCommand) bool {
 // disconnectUser ends connections.
 type disconnectUser struct{ why disconnect }
 
-func (c disconnectUser) size() int { return len(c.why.text) }
+func (c disconnectUser) Size() int { return len(c.why.text) }
 
 func (c disconnectUser) apply(s *session) *rejection {
 	s.expel(c.why)
@@ -60,7 +60,7 @@ type unsubscribeUser struct {
 	why  ending
 }
 
-func (c unsubscribeUser) size() int { return len(c.room) }
+func (c unsubscribeUser) Size() int { return len(c.room) }
 
 func (c unsubscribeUser) apply(s *session) *rejection {
 	if e := s.entering; e != nil && e.wish.Channel == c.room {
@@ -83,7 +83,7 @@ type subscribeUser struct {
 	positioned  bool
 }
 
-func (c subscribeUser) size() int { return len(c.room) + len(c.info) + len(c.data) }
+func (c subscribeUser) Size() int { return len(c.room) + len(c.info) + len(c.data) }
 
 func (c subscribeUser) apply(s *session) *rejection {
 	wish := &protocol.SubscribeRequest{Channel: c.room, Recoverable: c.recoverable, Positioned: c.positioned}
@@ -107,7 +107,7 @@ type refreshUser struct {
 	info    []byte    // JSON; nil to leave it
 }
 
-func (c refreshUser) size() int { return len(c.info) }
+func (c refreshUser) Size() int { return len(c.info) }
 
 func (c refreshUser) apply(s *session) *rejection {
 	s.expires = expiryOf(c.expires)
@@ -122,7 +122,7 @@ func (c refreshUser) apply(s *session) *rejection {
 // checkRevoked ends the connections and subscriptions that were made by tokens which are revoked now.
 type checkRevoked struct{}
 
-func (checkRevoked) size() int { return 0 }
+func (checkRevoked) Size() int { return 0 }
 
 func (checkRevoked) apply(s *session) *rejection {
 	m := s.hub.moderation

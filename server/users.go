@@ -60,7 +60,7 @@ func (h *hub) removeUser(u *user, c userClient) {
 	u.clients = unordered.Remove(u.clients, slices.Index(u.clients, c))
 	if len(u.clients) == 0 && h.users[u.name] == u {
 		delete(h.users, u.name)
-		h.spentByUsers.Park(u.name, u.meter, h.clock.now())
+		h.spentByUsers.Park(u.name, u.meter, h.Clock.Now())
 	}
 }
 

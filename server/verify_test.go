@@ -68,7 +68,7 @@ func TestASlowSignatureHoldsUpNobody(t *testing.T) {
 		release := occupied(t, s)
 		c.say(`{"id":%d,%s}`, i+1, command)
 		eventually(t, "it to wait to be verified", func() bool { return s.hub.verifiers.length() == 1 })
-		for range s.hub.loop.pollers { // one at least is of the same poller
+		for range s.hub.Loop.Pollers { // one at least is of the same poller
 			another = connectSDK(t, s, userToken("bob"))
 			another.enter("lobby")
 		}

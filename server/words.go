@@ -15,8 +15,8 @@ type words struct {
 // userCommand is what the application commands for connections of a user: data, which can wait, and could be sent to another node.
 // Each kind is a struct of its own. userClient.execute knows them.
 type userCommand interface {
-	// size is how many bytes the command holds while it waits.
-	size() int
+	// Size is how many bytes the command holds while it waits.
+	Size() int
 }
 
 // word is one demand of the application.
@@ -65,7 +65,7 @@ func (w *words) add(what word) {
 }
 
 func (w *word) cost() int {
-	n := w.command.size() + len(w.user) + len(w.client) + wordOverhead
+	n := w.command.Size() + len(w.user) + len(w.client) + wordOverhead
 	for _, client := range w.except {
 		n += len(client)
 	}

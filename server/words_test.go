@@ -71,7 +71,7 @@ func TestAWordHoldsWhenTheConnectWebhookHasAnswered(t *testing.T) {
 			}
 		}
 		c.conn.Close()
-		eventually(t, "it to be counted out", func() bool { return s.hub.live.Load() == 0 })
+		eventually(t, "it to be counted out", func() bool { return s.hub.Live.Load() == 0 })
 	}
 	s.hub.usersMu.Lock()
 	defer s.hub.usersMu.Unlock()
@@ -162,7 +162,7 @@ func TestMuchMayHappenWhileASubscriptionIsAskedAbout(t *testing.T) {
 			t.Errorf("%s %s: got %d in the room, want %d", tt.method, tt.params, members, tt.members)
 		}
 		c.conn.Close()
-		eventually(t, "the connection to be gone", func() bool { return s.hub.live.Load() == 0 })
+		eventually(t, "the connection to be gone", func() bool { return s.hub.Live.Load() == 0 })
 	}
 }
 
@@ -218,7 +218,7 @@ func TestWordsAreBounded(t *testing.T) {
 	s.hub.speak(word{user: "bob", command: nothingSaid{}})
 	c.conn.Close()
 	gate <- struct{}{}
-	eventually(t, "its words to be forgotten", func() bool { n, _ := kept(); return n == 0 && s.hub.live.Load() == 0 })
+	eventually(t, "its words to be forgotten", func() bool { n, _ := kept(); return n == 0 && s.hub.Live.Load() == 0 })
 }
 
 // A word is meant for the connections that are being asked about when it is spoken, and not for those that come later, or that it
@@ -246,6 +246,6 @@ func TestAWordIsForThoseWhoWereThere(t *testing.T) {
 // nothingSaid is a command that does nothing, of so many bytes.
 type nothingSaid struct{ bytes int }
 
-func (c nothingSaid) size() int { return c.bytes }
+func (c nothingSaid) Size() int { return c.bytes }
 
 func (nothingSaid) apply(*session) *rejection { return nil }

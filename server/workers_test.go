@@ -14,6 +14,7 @@ import (
 
 	"github.com/centrifugal/protocol"
 
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -300,7 +301,7 @@ func TestCommandsWaitForWhatTheSessionWaitsFor(t *testing.T) {
 	tell := func(id uint32) {
 		session.reply(&protocol.Reply{Id: id, Unsubscribe: &protocol.UnsubscribeResult{}})
 	}
-	session.poller.post(func() {
+	session.poller.Post(func() {
 		session.await(s.hub.answers, func() func() {
 			<-first
 			return func() {
@@ -339,11 +340,11 @@ func TestAConnectionMayEndWhileItsSessionWaits(t *testing.T) {
 			c := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
 			session := sessionOf(t, s, "ann")
 			gate := make(chan struct{})
-			session.poller.post(func() {
+			session.poller.Post(func() {
 				session.await(s.hub.answers, func() func() {
 					<-gate
 					return func() {
-						if session.conn.closing() {
+						if session.conn.Closing() {
 							t.Error("finished for a connection that is gone")
 						}
 					}
@@ -351,10 +352,10 @@ func TestAConnectionMayEndWhileItsSessionWaits(t *testing.T) {
 			})
 			end(c, session)
 			if name == "by the server" {
-				eventually(t, "the connection to be counted out", func() bool { return s.hub.live.Load() == 0 })
+				eventually(t, "the connection to be counted out", func() bool { return s.hub.Live.Load() == 0 })
 			}
 			close(gate)
-			eventually(t, "the connection to be counted out", func() bool { return s.hub.live.Load() == 0 })
+			eventually(t, "the connection to be counted out", func() bool { return s.hub.Live.Load() == 0 })
 		})
 	}
 }
@@ -365,7 +366,7 @@ func TestAFaultOffTheLoopCostsOneConnection(t *testing.T) {
 	c := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
 	other := connectSDK(t, s, signed(map[string]any{"sub": "bob"}))
 	session := sessionOf(t, s, "ann")
-	session.poller.post(func() {
+	session.poller.Post(func() {
 		session.await(s.hub.answers, func() func() { panic("on purpose") }, nil)
 	})
 	if m, err := c.next(); err == nil || !errors.Is(err, io.EOF) && m.Op == ws.OpText {
@@ -373,8 +374,8 @@ func TestAFaultOffTheLoopCostsOneConnection(t *testing.T) {
 	}
 	other.say(`{"id":2,"unsubscribe":{"channel":"a"}}`)
 	other.want(`{"id":2,"unsubscribe":{}}`)
-	eventually(t, "the connection to be counted out", func() bool { return s.hub.live.Load() == 1 })
-	if got := closesBy(s, closedPanic); got != 1 {
+	eventually(t, "the connection to be counted out", func() bool { return s.hub.Live.Load() == 1 })
+	if got := closesBy(s, fanout.ClosedPanic); got != 1 {
 		t.Errorf("got %d closed by a fault, want 1", got)
 	}
 }
@@ -388,22 +389,22 @@ func TestAPingIsNotMissedWhileTheSessionWaits(t *testing.T) {
 	c := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
 	session := sessionOf(t, s, "ann")
 	gate := make(chan struct{})
-	session.poller.post(func() {
+	session.poller.Post(func() {
 		session.await(s.hub.answers, func() func() {
 			<-gate
 			return func() {}
 		}, nil)
 	})
-	eventually(t, "a ping", func() bool { return session.conn.pinged.Load() != 0 })
-	asked := session.conn.pinged.Load()
+	eventually(t, "a ping", func() bool { return session.conn.Pinged.Load() != 0 })
+	asked := session.conn.Pinged.Load()
 	eventually(t, "the time for an answer to be over", func() bool {
-		return uint32(s.hub.clock.tick()) > asked+2*uint32(inTicks(time.Second))
+		return uint32(s.hub.Clock.Tick()) > asked+2*uint32(fanout.InTicks(time.Second))
 	})
 	c.say("{}") // late, as far as can be seen
 	close(gate)
 	c.say(`{"id":2,"unsubscribe":{"channel":"a"}}`)
 	c.want(`{"id":2,"unsubscribe":{}}`)
-	if got := closesBy(s, closedPingTimeout); got != 0 {
+	if got := closesBy(s, fanout.ClosedPingTimeout); got != 0 {
 		t.Errorf("got %d closed for no answer, want 0", got)
 	}
 }
@@ -417,16 +418,16 @@ func TestTheTimeOfAWaitIsGivenBack(t *testing.T) {
 	connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
 	session := sessionOf(t, s, "ann")
 	done := make(chan uint32)
-	session.poller.post(func() {
+	session.poller.Post(func() {
 		session.pause()
-		now := s.hub.clock.tick()
+		now := s.hub.Clock.Tick()
 		session.waitsFrom = now - 60
-		session.conn.pinged.Store(uint32(now - 100))
+		session.conn.Pinged.Store(uint32(now - 100))
 		session.resume(func() {
-			done <- session.conn.pinged.Swap(0) - uint32(now-100)
+			done <- session.conn.Pinged.Swap(0) - uint32(now-100)
 		})
 	})
-	if got := <-done; got < 60 || got > 60+uint32(inTicks(patience)) {
+	if got := <-done; got < 60 || got > 60+uint32(fanout.InTicks(patience)) {
 		t.Errorf("got %d ticks given back, want the 60 of the wait, or those until it ended", got)
 	}
 }

@@ -21,14 +21,18 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			"github.com/lmittmann/tint", "golang.org/x/term",
 		},
 		"/server": {
-			module + "/server/limiter", module + "/server/logqueue", module + "/server/metrics", module + "/server/name", module + "/server/recent",
+			module + "/server/fanout", module + "/server/limiter", module + "/server/logqueue", module + "/server/metrics", module + "/server/name", module + "/server/recent",
 			module + "/server/settings", module + "/server/token", module + "/server/unordered", module + "/server/ws", module + "/server/wheel", module + "/server/web", module + "/server/netpoll", module + "/server/webhook",
 			"github.com/agnivade/levenshtein", "github.com/centrifugal/fdelta", "github.com/centrifugal/protocol", "github.com/centrifugal/protocol/cfjson",
 			"github.com/prometheus/client_golang/prometheus",
 			"github.com/prometheus/client_golang/prometheus/promhttp", "golang.org/x/net/idna", "golang.org/x/sys/unix", "golang.org/x/time/rate", "google.golang.org/protobuf/encoding/protowire",
 		},
 		"/server/doctable": {},
-		"/server/limiter":  {},
+		"/server/fanout": {
+			module + "/server/limiter", module + "/server/logqueue", module + "/server/metrics", module + "/server/netpoll", module + "/server/unordered",
+			module + "/server/wheel", module + "/server/ws", "golang.org/x/time/rate",
+		},
+		"/server/limiter": {},
 		"/server/metrics": {
 			"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/client_golang/prometheus/collectors",
 		},

@@ -1,4 +1,4 @@
-package server
+package fanout
 
 import (
 	"errors"
@@ -12,106 +12,106 @@ import (
 // their bytes.
 
 // write sends a frame of c's own, or queues what the socket refuses.
-func (s *shard) write(c *conn, frame []byte) { s.writePart(c, frame, nil, 0) }
+func (s *Shard) write(c *Conn, frame []byte) { s.writePart(c, frame, nil, 0) }
 
 // writePart sends b to c, or queues what the socket refuses. b begins at a place in the batch of a topic, or is a frame of c's own
 // where t is nil.
-func (s *shard) writePart(c *conn, b []byte, t *topic, at int) {
+func (s *Shard) writePart(c *Conn, b []byte, t *Topic, at int) {
 	c.sentBytes += uint64(len(b))
 	s.round.bytes += uint64(len(b))
-	if c.out != nil {
+	if c.Out != nil {
 		s.queue(c, b, t, at)
 		return
 	}
-	n, err := netpoll.Send(c.nc, b)
+	n, err := netpoll.Send(c.Nc, b)
 	s.round.writes++
 	if n == len(b) {
 		return
 	}
 	if err != nil && !errors.Is(err, syscall.EAGAIN) && !errors.Is(err, syscall.EINTR) {
-		s.abandon(c, closedGone)
+		s.abandon(c, ClosedGone)
 		return
 	}
-	c.out = &outbox{}
-	s.laggards = append(s.laggards, c)
+	c.Out = &Outbox{}
+	s.Laggards = append(s.Laggards, c)
 	if s.queue(c, b[n:], t, at+n) {
-		s.engine.heartbeat.limitStall(c)
+		s.Engine.Heartbeat.limitStall(c)
 		s.arm(c)
 	}
 }
 
 // queue puts b behind what c has not been sent. A reader that costs too much alone is closed: then queue is false. What is being
 // sent does not count: one frame closes nobody, however long it is.
-func (s *shard) queue(c *conn, b []byte, t *topic, at int) bool {
-	own := c.out.own
+func (s *Shard) queue(c *Conn, b []byte, t *Topic, at int) bool {
+	own := c.Out.Own
 	switch {
 	case t != nil:
-		c.out.push(t.retain(at, at+len(b)))
+		c.Out.Push(t.retain(at, at+len(b)))
 	case s.replying != nil:
-		c.out.pushReply(b, s.replying)
+		c.Out.PushReply(b, s.replying)
 	default:
-		c.out.push(b, nil)
+		c.Out.Push(b, nil)
 	}
 	s.queued(c, len(b), own)
-	if c.out.alone() > s.engine.maxUnsent {
-		s.abandon(c, closedSlow) // no close frame can reach it: the socket is full
+	if c.Out.Alone() > s.Engine.MaxUnsent {
+		s.abandon(c, ClosedSlow) // no close frame can reach it: the socket is full
 		return false
 	}
 	return true
 }
 
 // queued counts n bytes more, or less, that wait for c, which cost own alone before.
-func (s *shard) queued(c *conn, n, own int) {
+func (s *Shard) queued(c *Conn, n, own int) {
 	s.unsent.Add(int64(n))
-	if c.out.own != own {
-		s.countRetained(c.out.own - own)
+	if c.Out.Own != own {
+		s.countRetained(c.Out.Own - own)
 	}
 }
 
 // sent takes n bytes out of what waits for c.
-func (s *shard) sent(c *conn, n int) {
-	own := c.out.own
-	c.out.advance(n)
+func (s *Shard) sent(c *Conn, n int) {
+	own := c.Out.Own
+	c.Out.Advance(n)
 	s.queued(c, -n, own)
 }
 
 // arm asks to be told when the socket takes bytes again. nbio has no call for that, but it tells when it has written what
 // it kept for us: so it is given one byte of the queue, the sentinel, and nothing else is written until that is gone.
-func (s *shard) arm(c *conn) {
-	sentinel := c.out.slices[0].b[:1]
+func (s *Shard) arm(c *Conn) {
+	sentinel := c.Out.Slices[0].B[:1]
 	s.sent(c, 1)
-	if _, err := c.nc.Write(sentinel); err != nil {
-		s.abandon(c, closedGone)
+	if _, err := c.Nc.Write(sentinel); err != nil {
+		s.abandon(c, ClosedGone)
 	}
 }
 
 // resumeLaggards goes on with those whose sentinel is gone.
-func (s *shard) resumeLaggards() {
-	kept := s.laggards[:0]
-	for _, c := range s.laggards {
-		if c.out != nil && c.unset(ready) {
+func (s *Shard) resumeLaggards() {
+	kept := s.Laggards[:0]
+	for _, c := range s.Laggards {
+		if c.Out != nil && c.unset(ready) {
 			s.resume(c)
 		}
-		if c.out != nil {
+		if c.Out != nil {
 			kept = append(kept, c)
 		}
 	}
-	clear(s.laggards[len(kept):])
-	s.laggards = kept
+	clear(s.Laggards[len(kept):])
+	s.Laggards = kept
 }
 
-func (s *shard) resume(c *conn) {
+func (s *Shard) resume(c *Conn) {
 	defer func() {
 		if e := recover(); e != nil {
 			s.abandonAfterPanic(c, e)
 		}
 	}()
-	c.stalled.Store(uint32(s.engine.clock.tick()))
-	for c.out.bytes > 0 {
-		n, err := netpoll.Send(c.nc, c.out.head(s.scratch))
+	c.Stalled.Store(uint32(s.Engine.Clock.Tick()))
+	for c.Out.Bytes > 0 {
+		n, err := netpoll.Send(c.Nc, c.Out.Head(s.scratch))
 		s.round.writes++
 		if err != nil && !errors.Is(err, syscall.EAGAIN) && !errors.Is(err, syscall.EINTR) {
-			s.abandon(c, closedGone)
+			s.abandon(c, ClosedGone)
 			return
 		}
 		s.sent(c, n)
@@ -122,45 +122,45 @@ func (s *shard) resume(c *conn) {
 		}
 	}
 	s.emptied(c)
-	c.stalled.Store(0)
-	if c.finishing {
+	c.Stalled.Store(0)
+	if c.Finishing {
 		s.finish(c)
 	}
 }
 
 // drop forgets what c was not sent, and counts it.
-func (s *shard) drop(c *conn) {
-	if c.out == nil {
+func (s *Shard) drop(c *Conn) {
+	if c.Out == nil {
 		return
 	}
-	s.unsent.Add(int64(-c.out.bytes))
-	s.engine.metrics.Dropped.Add(float64(c.out.bytes))
+	s.unsent.Add(int64(-c.Out.Bytes))
+	s.Engine.Metrics.Dropped.Add(float64(c.Out.Bytes))
 	s.emptied(c)
 	s.anyReady.Store(true) // so that the list of laggards forgets it
 }
 
 // emptied is when nothing waits for c any more.
-func (s *shard) emptied(c *conn) {
-	s.countRetained(-c.out.own)
-	c.out.release()
-	c.out = nil
+func (s *Shard) emptied(c *Conn) {
+	s.countRetained(-c.Out.Own)
+	c.Out.release()
+	c.Out = nil
 }
 
 // abandon ends c at once.
-func (s *shard) abandon(c *conn, reason closeReason) {
+func (s *Shard) abandon(c *Conn, reason Reason) {
 	s.partAll(c)
 	s.drop(c)
-	c.finishing = true
-	c.cut(reason)
+	c.Finishing = true
+	c.Cut(reason)
 }
 
 // abandonAfterPanic contains a fault of our own code: it costs the connection at hand, or, where there is none, the job.
-func (s *shard) abandonAfterPanic(c *conn, e any) {
-	s.engine.metrics.Panics.Inc()
+func (s *Shard) abandonAfterPanic(c *Conn, e any) {
+	s.Engine.Metrics.Panics.Inc()
 	s.panics.Do(func() {
-		s.engine.log.Error("panic on a shard", "error", e, "stack", string(debug.Stack()))
+		s.Engine.Log.Error("panic on a shard", "error", e, "stack", string(debug.Stack()))
 	})
 	if c != nil {
-		s.abandon(c, closedPanic)
+		s.abandon(c, ClosedPanic)
 	}
 }

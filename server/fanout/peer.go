@@ -1,4 +1,4 @@
-package server
+package fanout
 
 import (
 	"net"
@@ -7,8 +7,8 @@ import (
 	"github.com/throng-chat/throng/server/netpoll"
 )
 
-// peerOf is the other end of a connection.
-func peerOf(c net.Conn) netip.Addr {
+// PeerOf is the other end of a connection.
+func PeerOf(c net.Conn) netip.Addr {
 	switch a := c.RemoteAddr().(type) {
 	case netpoll.PeerAddr:
 		return a.Addr()

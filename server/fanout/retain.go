@@ -1,4 +1,4 @@
-package server
+package fanout
 
 import (
 	"cmp"
@@ -11,13 +11,13 @@ import (
 // the process. When one is used up, the readers that are furthest behind are closed as slow consumers, in the part (or on the shard)
 // that retains the most, until an eighth of the budget is free again.
 
-const roomShareRetained = 8 // one room may retain such a part of MaxRetained for its slow members
+const RoomShareRetained = 8 // one room may retain such a part of MaxRetained for its slow members
 
 // retained is bytes of a part's batch that slow members wait for: counted from the first that keeps a slice of them until the last
 // has let go. Owned by the shard.
 type retained struct {
-	topic   *topic
-	bytes   []byte
+	topic   *Topic
+	Bytes   []byte
 	from    int // where in the batch they begin
 	holders int
 }
@@ -27,58 +27,58 @@ const retainedCost = int(unsafe.Sizeof(retained{}))
 
 func (r *retained) hold() {
 	if r.holders++; r.holders == 1 {
-		r.topic.countRetained(cap(r.bytes) + retainedCost)
+		r.topic.countRetained(cap(r.Bytes) + retainedCost)
 	}
 }
 
 func (r *retained) release() {
 	if r.holders--; r.holders == 0 {
-		r.topic.countRetained(-cap(r.bytes) - retainedCost)
+		r.topic.countRetained(-cap(r.Bytes) - retainedCost)
 	}
 }
 
 // retain returns the bytes of the batch from one place to another as something that outlives the round. A batch of several frames is
 // copied, to its size and once a flush, as its buffer is used again.
-func (t *topic) retain(from, to int) (b []byte, r *retained) {
+func (t *Topic) retain(from, to int) (b []byte, r *retained) {
 	r = t.retains
-	if r == nil || from < r.from || to > r.from+len(r.bytes) {
-		r = &retained{topic: t, bytes: t.batch}
+	if r == nil || from < r.from || to > r.from+len(r.Bytes) {
+		r = &retained{topic: t, Bytes: t.batch}
 		switch {
 		case !t.owned:
 		case t.flushing:
-			r.bytes = cloned(t.batch)
+			r.Bytes = Cloned(t.batch)
 		default:
 			// There will be more of this batch, and other members may have heard what comes before.
-			r.from, r.bytes = from, cloned(t.batch[from:to])
+			r.from, r.Bytes = from, Cloned(t.batch[from:to])
 		}
 		t.retains = r
 	}
-	return r.bytes[from-r.from : to-r.from], r
+	return r.Bytes[from-r.from : to-r.from], r
 }
 
-// cloned is a copy with no more capacity than it needs.
-func cloned(b []byte) []byte { return append(make([]byte, 0, len(b)), b...) }
+// Cloned is a copy with no more capacity than it needs.
+func Cloned(b []byte) []byte { return append(make([]byte, 0, len(b)), b...) }
 
 // countRetained adds n bytes to what the part retains. Called on its shard.
-func (t *topic) countRetained(n int) {
+func (t *Topic) countRetained(n int) {
 	t.retained.Add(int64(n))
-	ofRoom := t.audience.retained.Add(int64(n))
-	t.shard.countRetained(n)
-	if n > 0 && ofRoom > t.shard.engine.maxRetainedRoom && !slices.Contains(t.shard.pressed, t.audience) {
-		t.shard.pressed = append(t.shard.pressed, t.audience)
+	ofRoom := t.Audience.Retained.Add(int64(n))
+	t.Shard.countRetained(n)
+	if n > 0 && ofRoom > t.Shard.Engine.MaxRetainedRoom && !slices.Contains(t.Shard.pressed, t.Audience) {
+		t.Shard.pressed = append(t.Shard.pressed, t.Audience)
 	}
 }
 
 // countRetained adds n bytes to what the shard's outboxes cost. Called on the shard.
-func (s *shard) countRetained(n int) {
+func (s *Shard) countRetained(n int) {
 	s.retained.Add(int64(n))
-	if all := s.engine.retained.Add(int64(n)); n > 0 && all > s.engine.maxRetained {
+	if all := s.Engine.Retained.Add(int64(n)); n > 0 && all > s.Engine.MaxRetained {
 		s.pressedByAll = true
 	}
 }
 
 // relieve closes the slowest readers where a budget is used up. Called at the end of a round, when no batch is being written.
-func (s *shard) relieve() {
+func (s *Shard) relieve() {
 	if !s.pressedByAll && len(s.pressed) == 0 {
 		return
 	}
@@ -89,68 +89,68 @@ func (s *shard) relieve() {
 	}()
 	for i, a := range s.pressed {
 		s.pressed[i] = nil
-		s.engine.relieveRoom(s, a)
+		s.Engine.relieveRoom(s, a)
 	}
 	s.pressed = s.pressed[:0]
 	if s.pressedByAll {
 		s.pressedByAll = false
-		s.engine.relieveAll(s)
+		s.Engine.relieveAll(s)
 	}
 }
 
 // relieveRoom has the topic of an audience that retains the most close its slowest members. Called on the shard at.
-func (e *engine) relieveRoom(at *shard, a *audience) {
-	a.mu.Lock()
-	worst := slices.MaxFunc(a.topics, func(a, b *topic) int { return cmp.Compare(a.retained.Load(), b.retained.Load()) })
-	a.mu.Unlock()
-	if worst.shard == at {
-		worst.relieve()
+func (e *Engine) relieveRoom(at *Shard, a *Audience) {
+	a.Mu.Lock()
+	worst := slices.MaxFunc(a.Topics, func(a, b *Topic) int { return cmp.Compare(a.retained.Load(), b.retained.Load()) })
+	a.Mu.Unlock()
+	if worst.Shard == at {
+		worst.Relieve()
 		return
 	}
-	worst.shard.post(job{do: callBack, call: worst.relieve})
+	worst.Shard.Post(Job{Do: CallBack, Call: worst.Relieve})
 }
 
-// relieve closes those who are furthest behind in the part. Called on its shard.
-func (t *topic) relieve() {
-	most := t.shard.engine.maxRetainedRoom
-	t.shard.closeSlowest(func(o *outbox) int { return o.behindIn(t) }, func() bool {
-		return t.audience.retained.Load() > most-most/8
+// Relieve closes those who are furthest behind in the part. Called on its shard.
+func (t *Topic) Relieve() {
+	most := t.Shard.Engine.MaxRetainedRoom
+	t.Shard.closeSlowest(func(o *Outbox) int { return o.behindIn(t) }, func() bool {
+		return t.Audience.Retained.Load() > most-most/8
 	})
 }
 
 // relieveAll has the shard that retains the most close its slowest readers. Called on the shard at.
-func (e *engine) relieveAll(at *shard) {
-	worst := slices.MaxFunc(e.shards, func(a, b *shard) int { return cmp.Compare(a.retained.Load(), b.retained.Load()) })
+func (e *Engine) relieveAll(at *Shard) {
+	worst := slices.MaxFunc(e.Shards, func(a, b *Shard) int { return cmp.Compare(a.retained.Load(), b.retained.Load()) })
 	if worst == at {
-		worst.relieveOwn()
+		worst.RelieveOwn()
 		return
 	}
-	worst.post(job{do: callBack, call: worst.relieveOwn})
+	worst.Post(Job{Do: CallBack, Call: worst.RelieveOwn})
 }
 
-// relieveOwn closes those of the shard who are furthest behind.
-func (s *shard) relieveOwn() {
-	most := s.engine.maxRetained
-	s.closeSlowest(func(o *outbox) int { return o.bytes }, func() bool { return s.engine.retained.Load() > most-most/8 })
+// RelieveOwn closes those of the shard who are furthest behind.
+func (s *Shard) RelieveOwn() {
+	most := s.Engine.MaxRetained
+	s.closeSlowest(func(o *Outbox) int { return o.Bytes }, func() bool { return s.Engine.Retained.Load() > most-most/8 })
 }
 
 // closeSlowest closes readers, the one that is furthest behind first, while it is too much.
-func (s *shard) closeSlowest(lag func(*outbox) int, tooMuch func() bool) {
+func (s *Shard) closeSlowest(lag func(*Outbox) int, tooMuch func() bool) {
 	if !tooMuch() {
 		return
 	}
-	var slow []*conn
-	for _, c := range s.laggards {
-		if c.out != nil && lag(c.out) > 0 {
+	var slow []*Conn
+	for _, c := range s.Laggards {
+		if c.Out != nil && lag(c.Out) > 0 {
 			slow = append(slow, c)
 		}
 	}
-	slices.SortFunc(slow, func(a, b *conn) int { return cmp.Compare(lag(b.out), lag(a.out)) })
+	slices.SortFunc(slow, func(a, b *Conn) int { return cmp.Compare(lag(b.Out), lag(a.Out)) })
 	for _, c := range slow {
 		if !tooMuch() {
 			return
 		}
-		s.engine.metrics.Relieved.Inc()
-		s.abandon(c, closedSlow)
+		s.Engine.Metrics.Relieved.Inc()
+		s.abandon(c, ClosedSlow)
 	}
 }
