@@ -336,7 +336,7 @@ func TestSubscribeAndUnsubscribe(t *testing.T) {
 	call(t, s, "publish", `{"channel":"closed","data":"before"}`)
 	wantCall(t, s, "subscribe", `{"user":"ann","channel":"closed","info":{"role":"op"},"data":"hi"}`, `{"result":{}}`)
 	sub := a.line()
-	epoch := string(s.hub.epochOf("closed"))
+	epoch := string(epochOf(s.hub.hub, "closed"))
 	if want := `{"push":{"channel":"closed","subscribe":{"recoverable":true,"epoch":"` + epoch + `","offset":1,"positioned":true,"data":"hi"}}}`; sub != want {
 		t.Fatalf("got  %s\nwant %s", sub, want)
 	}
@@ -452,7 +452,7 @@ func TestPresenceAndHistory(t *testing.T) {
 	for i := range 3 {
 		call(t, s, "publish", fmt.Sprintf(`{"channel":"h:1","data":%d}`, i+1))
 	}
-	epoch := s.hub.epochOf("h:1")
+	epoch := epochOf(s.hub.hub, "h:1")
 	if began != epoch {
 		t.Errorf("an empty history is of epoch %q, what was said then of %q", began, epoch)
 	}
@@ -527,7 +527,7 @@ func TestBatch(t *testing.T) {
 }
 
 // epochOf is that of a room's history.
-func (h *hub) epochOf(room string) string {
+func epochOf(h *hub, room string) string {
 	r, unlock := h.rooms.find(room)
 	defer unlock()
 	return r.history.epoch

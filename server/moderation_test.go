@@ -36,7 +36,7 @@ func TestBanFromARoom(t *testing.T) {
 	call(t, s, "publish", `{"channel":"h:1","data":"secret"}`)
 	a.want(`{"push":{"channel":"h:1","pub":{"data":"secret","offset":1}}}`)
 	b.want(`{"push":{"channel":"h:1","pub":{"data":"secret","offset":1}}}`)
-	epoch := s.hub.epochOf("h:1")
+	epoch := epochOf(s.hub.hub, "h:1")
 	a.say(`{"id":3,"publish":{"channel":"h:1","data":"hers"}}`)
 	a.line()
 	a.want(`{"id":3,"publish":{}}`)

@@ -96,7 +96,7 @@ func matrixRooms() (rooms []RoomOptions) {
 	return rooms
 }
 
-func (o *RoomOptions) rule(d deed) Who {
+func ruleOf(o *RoomOptions, d deed) Who {
 	return [...]Who{o.Subscribe, o.Publish, o.SeePresence, o.ReadHistory}[d]
 }
 
@@ -206,7 +206,7 @@ func (m *matrix) byCommands(c *sdk, k kind, o *RoomOptions) {
 	room := o.Pattern
 	for d := toPublish; d < deeds; d++ {
 		for _, command := range asks(d, room) {
-			m.cell(c.may(command), oracle(d, o.rule(d), k, false, false), "%s outside of %s: %s", k.name, room, command)
+			m.cell(c.may(command), oracle(d, ruleOf(o, d), k, false, false), "%s outside of %s: %s", k.name, room, command)
 		}
 	}
 	token := ""
@@ -227,7 +227,7 @@ func (m *matrix) byCommands(c *sdk, k kind, o *RoomOptions) {
 	}
 	for d := toPublish; d < deeds; d++ {
 		for _, command := range asks(d, room) {
-			m.cell(c.may(command), oracle(d, o.rule(d), k, true, k.token), "%s in %s: %s", k.name, room, command)
+			m.cell(c.may(command), oracle(d, ruleOf(o, d), k, true, k.token), "%s in %s: %s", k.name, room, command)
 		}
 	}
 	c.answerTo(fmt.Sprintf(`"unsubscribe":{"channel":%q}`, room))
@@ -244,7 +244,7 @@ func (m *matrix) byServerSide(s *Server, c *sdk, k kind, o *RoomOptions) {
 	}
 	for d := toPublish; d < deeds; d++ {
 		for _, command := range asks(d, room) {
-			m.cell(c.may(command), oracle(d, o.rule(d), k, true, true), "%s put into %s: %s", k.name, room, command)
+			m.cell(c.may(command), oracle(d, ruleOf(o, d), k, true, true), "%s put into %s: %s", k.name, room, command)
 		}
 	}
 	call(m.t, s, "unsubscribe", fmt.Sprintf(`{"user":%q,"channel":%q}`, k.user, room))

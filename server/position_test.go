@@ -25,18 +25,18 @@ func newPositionHub(positions int) *hub {
 	return h
 }
 
-func (h *hub) letPass(d time.Duration) {
+func letPass(h *hub, d time.Duration) {
 	now := h.Clock.Tick() + fanout.InTicks(d)
 	h.Clock.Ticks.Store(uint32(now))
 	h.age(now)
 }
 
-func (h *hub) sayIn(room string) position {
+func sayIn(h *hub, room string) position {
 	_, at := h.say(h.viewOf(room), publication{data: []byte("1"), form: formJSON}, sayOptions{})
 	return at
 }
 
-func (h *hub) whereIs(room string) position {
+func whereIs(h *hub, room string) position {
 	_, at, _ := h.read(room, nil, 0, 1, false)
 	return at
 }
@@ -48,17 +48,17 @@ func TestAForgottenRoomChangesNoOthersEpoch(t *testing.T) {
 	before := map[string]position{}
 	for n := range 10_000 {
 		name := fmt.Sprint("quiet", n)
-		before[name] = h.whereIs(name)
+		before[name] = whereIs(h, name)
 	}
 	for n := range 10 {
-		h.sayIn(fmt.Sprint("busy", n))
-		h.letPass(time.Minute)
+		sayIn(h, fmt.Sprint("busy", n))
+		letPass(h, time.Minute)
 	}
 	if h.rooms.count() != 0 || h.positions.lost != 9 {
 		t.Fatalf("got %d rooms and %d positions lost, want none, and 9", h.rooms.count(), h.positions.lost)
 	}
 	for name, was := range before {
-		if got := h.whereIs(name); got != was {
+		if got := whereIs(h, name); got != was {
 			t.Fatalf("%s: got %v, want %v", name, got, was)
 		}
 	}
@@ -69,36 +69,36 @@ func TestADroppedPositionIsNoPlaceInTheNextLife(t *testing.T) {
 	h := newPositionHub(1)
 	seen := map[string]bool{}
 	for range 100 {
-		at := h.sayIn("x")
+		at := sayIn(h, "x")
 		if at.offset != 1 || seen[at.epoch] {
 			t.Fatalf("got %v, want the beginning of a new life", at)
 		}
 		seen[at.epoch] = true
-		h.letPass(time.Minute)
-		h.sayIn("y") // its position takes the place of x's
-		h.letPass(time.Minute)
+		letPass(h, time.Minute)
+		sayIn(h, "y") // its position takes the place of x's
+		letPass(h, time.Minute)
 	}
 }
 
 func TestAPositionLasts30Days(t *testing.T) {
 	h := newPositionHub(maxPositions)
-	h.sayIn("x")
-	at := h.sayIn("x")
-	h.letPass(2 * time.Second)
-	h.letPass(time.Minute)
+	sayIn(h, "x")
+	at := sayIn(h, "x")
+	letPass(h, 2 * time.Second)
+	letPass(h, time.Minute)
 	if h.rooms.count() != 0 {
 		t.Fatal("the room is kept though nothing is remembered in it")
 	}
-	h.letPass(positionLasts - 2*time.Minute)
-	if got := h.whereIs("x"); got != at {
+	letPass(h, positionLasts - 2*time.Minute)
+	if got := whereIs(h, "x"); got != at {
 		t.Errorf("within 30 days: got %v, want %v", got, at)
 	}
-	if next := h.sayIn("x"); next != (position{3, at.epoch}) {
+	if next := sayIn(h, "x"); next != (position{3, at.epoch}) {
 		t.Errorf("got %v, want offset 3 of the same epoch", next)
 	}
-	h.letPass(time.Minute)
-	h.letPass(positionLasts + time.Minute)
-	if got := h.whereIs("x"); got.offset != 0 || got.epoch == at.epoch || h.positions.kept.Count != 0 {
+	letPass(h, time.Minute)
+	letPass(h, positionLasts + time.Minute)
+	if got := whereIs(h, "x"); got.offset != 0 || got.epoch == at.epoch || h.positions.kept.Count != 0 {
 		t.Errorf("after 30 days: got %v, want the beginning of another life", got)
 	}
 }
@@ -136,12 +136,12 @@ func TestTheOldestPositionGoesFirst(t *testing.T) {
 	h := newPositionHub(100)
 	var places []position
 	for n := range 150 {
-		places = append(places, h.sayIn(fmt.Sprint(n)))
-		h.letPass(2 * time.Second)
-		h.letPass(2 * time.Second)
+		places = append(places, sayIn(h, fmt.Sprint(n)))
+		letPass(h, 2 * time.Second)
+		letPass(h, 2 * time.Second)
 	}
 	for n, was := range places {
-		if got := h.whereIs(fmt.Sprint(n)); (got == was) != (n >= 50) {
+		if got := whereIs(h, fmt.Sprint(n)); (got == was) != (n >= 50) {
 			t.Errorf("room %d: got %v, was %v", n, got, was)
 		}
 	}

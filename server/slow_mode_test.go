@@ -24,7 +24,7 @@ func startSlowMode(t *testing.T, pause time.Duration, rooms ...string) (*moderat
 	return m, &now
 }
 
-func (m *moderation) says(user, room string) bool {
+func says(m *moderation, user, room string) bool {
 	_, ok := m.maySpeak(speaker{user: user}, room)
 	return ok
 }
@@ -34,7 +34,7 @@ func TestAFullTableOfPublishersLocksNobodyOut(t *testing.T) {
 	t.Parallel()
 	m, now := startSlowMode(t, time.Hour, "slow")
 	for i := range maxSpoke + 1000 {
-		if !m.says(fmt.Sprint(i), "slow") {
+		if !says(m, fmt.Sprint(i), "slow") {
 			t.Fatalf("newcomer %d may not publish", i)
 		}
 		*now = now.Add(time.Millisecond)
@@ -42,10 +42,10 @@ func TestAFullTableOfPublishersLocksNobodyOut(t *testing.T) {
 	if waiting, forgot := m.speakers(); waiting != maxSpoke || forgot != 1000 {
 		t.Errorf("got %d remembered and %d forgotten, want %d and 1000", waiting, forgot, maxSpoke)
 	}
-	if m.says(fmt.Sprint(1000+1), "slow") {
+	if says(m, fmt.Sprint(1000+1), "slow") {
 		t.Error("one that is remembered need not wait")
 	}
-	if !m.says("0", "slow") {
+	if !says(m, "0", "slow") {
 		t.Error("one that was forgotten must wait")
 	}
 	*now = now.Add(2 * time.Hour)
@@ -58,13 +58,13 @@ func TestAFullTableOfPublishersLocksNobodyOut(t *testing.T) {
 func TestEachSlowRoomHasItsShare(t *testing.T) {
 	t.Parallel()
 	m, _ := startSlowMode(t, time.Hour, "busy", "quiet")
-	if !m.says("ann", "quiet") {
+	if !says(m, "ann", "quiet") {
 		t.Fatal("the first may not publish")
 	}
 	for i := range maxSpoke {
-		m.says(fmt.Sprint(i), "busy")
+		says(m, fmt.Sprint(i), "busy")
 	}
-	if m.says("ann", "quiet") {
+	if says(m, "ann", "quiet") {
 		t.Error("the busy room had a publisher of the quiet one forgotten")
 	}
 	if got := m.spoke.rooms["busy"].Count; got != maxSpoke/2 {
@@ -85,7 +85,7 @@ func TestASlowRoomForgetsAsItGoes(t *testing.T) {
 	t.Parallel()
 	m, now := startSlowMode(t, time.Second, "slow")
 	for i := range 100_000 {
-		m.says(fmt.Sprint(i), "slow")
+		says(m, fmt.Sprint(i), "slow")
 		*now = now.Add(time.Millisecond)
 	}
 	if got := m.spoke.rooms["slow"].Count; got > 1001 {
