@@ -10,9 +10,9 @@ import (
 // goodConfig uses every setting of the chat backend.
 func goodConfig() Config {
 	c := DefaultConfig()
-	chat, all := DefaultRoom(), DefaultRoom()
-	chat.Pattern, chat.HistorySize, chat.HistoryTTL, chat.Recovery, chat.PublishProxy = "chat:*", 100, 5*time.Minute, true, true
-	c.Rooms = []RoomOptions{chat, all}
+	chats, all := DefaultRoom(), DefaultRoom()
+	chats.Pattern, chats.HistorySize, chats.HistoryTTL, chats.Recovery, chats.PublishProxy = "chat:*", 100, 5*time.Minute, true, true
+	c.Rooms = []RoomOptions{chats, all}
 	c.API.Key = "0123456789abcdef"
 	c.Webhooks.URL, c.Webhooks.Secret, c.Webhooks.Events = "https://app.example/hooks", "fedcba9876543210", []string{"connect", "publish"}
 	return c
