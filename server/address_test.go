@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -20,7 +21,7 @@ func by(t *testing.T, s *Server, from, forwarded string) int {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	request := strings.Replace(upgradeRequest(s.Addr().String(), sessionPath), "\r\n\r\n", "\r\nX-Forwarded-For: "+forwarded+"\r\n\r\n", 1)
+	request := strings.Replace(upgradeRequest(s.Addr().String(), chat.SessionPath), "\r\n\r\n", "\r\nX-Forwarded-For: "+forwarded+"\r\n\r\n", 1)
 	if _, err := conn.Write([]byte(request)); err != nil {
 		t.Fatal(err)
 	}
@@ -81,9 +82,9 @@ func TestWhoComesByAProxyCountsByItself(t *testing.T) {
 	}
 	s.hub.CutAll()
 	eventually(t, "the addresses to be forgotten", func() bool {
-		s.hub.addressesMu.Lock()
-		defer s.hub.addressesMu.Unlock()
-		return len(s.hub.addresses) == 0
+		s.hub.AddressesMu.Lock()
+		defer s.hub.AddressesMu.Unlock()
+		return len(s.hub.Addresses) == 0
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -28,15 +29,15 @@ type refusal struct {
 	reason string
 }
 
-func isSocket(path string) bool { return path == roomPath || path == sessionPath }
+func isSocket(path string) bool { return path == roomPath || path == chat.SessionPath }
 
 // welcome is a handshake that is good: what it is answered with, and what the connection becomes.
 type welcome struct {
 	hello    []byte
-	room     string   // of a plain connection
-	seat     *room    // reserved in it, where its members are limited; else nil
-	encoding encoding // plainEncoding, or that of a session
-	asked    bool     // the application is to be asked first: askPlain
+	room     string     // of a plain connection
+	seat     *chat.Room // reserved in it, where its members are limited; else nil
+	encoding encoding   // plainEncoding, or that of a session
+	asked    bool       // the application is to be asked first: askPlain
 }
 
 // admit decides who may connect, and as what. It keeps nothing of h, whose strings may be on loan.
@@ -56,15 +57,15 @@ func (e *edge) admit(h *ws.Head) (welcome, *refusal) {
 	if e.hub.Draining.Load() {
 		return welcome{}, stopping()
 	}
-	if h.Path == sessionPath {
+	if h.Path == chat.SessionPath {
 		return sessionWelcome(h), nil
 	}
 	room, ok := roomName(h.Query)
 	if !ok {
 		return welcome{}, &refusal{metrics.HandshakeRoom, http.StatusBadRequest,
-			fmt.Sprintf("room must be given once, as 1 to %d bytes of UTF-8 without control or invisible characters", maxRoomName)}
+			fmt.Sprintf("room must be given once, as 1 to %d bytes of UTF-8 without control or invisible characters", chat.MaxRoomName)}
 	}
-	if why := e.hub.barsPlain(room); why != "" {
+	if why := e.hub.BarsPlain(room); why != "" {
 		return welcome{}, &refusal{metrics.HandshakeForbidden, http.StatusForbidden, "a plain client may not enter that room: " + why}
 	}
 	return welcome{hello: ws.SwitchingProtocols(h.Key.Value, ""), room: strings.Clone(room), asked: e.hooks.asksPlain()}, nil
@@ -126,7 +127,7 @@ func roomName(query string) (string, bool) {
 		return defaultRoom, true
 	}
 	if name, found := strings.CutPrefix(query, "room="); found && !strings.ContainsAny(name, "%+&;=") {
-		return name, validRoomName(name)
+		return name, chat.ValidRoomName(name)
 	}
 	values, err := url.ParseQuery(query)
 	if err != nil {
@@ -136,7 +137,7 @@ func roomName(query string) (string, bool) {
 	case 0:
 		return defaultRoom, true
 	case 1:
-		return names[0], validRoomName(names[0])
+		return names[0], chat.ValidRoomName(names[0])
 	default:
 		return "", false
 	}

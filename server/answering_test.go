@@ -71,9 +71,9 @@ func TestAnAnswerThatNobodyReadsIsCut(t *testing.T) {
 func socketsOf(s *Server) int {
 	h := s.edge.handshakes
 	n := h.length(h.waiting, h.answering, h.flushing, h.kept, h.asking, h.trusted)
-	s.hub.addressesMu.Lock()
-	defer s.hub.addressesMu.Unlock()
-	return n + len(s.hub.addresses)
+	s.hub.AddressesMu.Lock()
+	defer s.hub.AddressesMu.Unlock()
+	return n + len(s.hub.Addresses)
 }
 
 // Who is slow and steady gets all of it, though it takes longer than a reader may take nothing.
@@ -229,10 +229,10 @@ func TestEverySocketCountsForItsAddress(t *testing.T) {
 		return all
 	}
 	conns := func(ip string) int {
-		s.hub.addressesMu.Lock()
-		defer s.hub.addressesMu.Unlock()
-		if a := s.hub.addresses[limiter.AddressKey(mustAddr(ip))]; a != nil {
-			return a.conns
+		s.hub.AddressesMu.Lock()
+		defer s.hub.AddressesMu.Unlock()
+		if a := s.hub.Addresses[limiter.AddressKey(mustAddr(ip))]; a != nil {
+			return a.Conns
 		}
 		return 0
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/ws"
@@ -38,7 +39,7 @@ func TestAPageOfHistoryIsBoundedInBytes(t *testing.T) {
 	unmetered(s)
 	const messages = 40
 	for n := range messages {
-		s.hub.say(s.hub.viewOf("x"), publication{data: fmt.Appendf(nil, `"%d %s"`, n+1, strings.Repeat("x", 60<<10)), form: formJSON}, sayOptions{})
+		s.hub.Say(s.hub.ViewOf("x"), chat.Publication{Data: fmt.Appendf(nil, `"%d %s"`, n+1, strings.Repeat("x", 60<<10)), Form: chat.FormJSON}, chat.SayOptions{})
 	}
 	c := connectSDK(t, s, "")
 	c.say(`{"id":2,"subscribe":{"channel":"x"}}`)
@@ -91,11 +92,11 @@ func (c *sdk) enterCrowd(s *Server, room string) {
 	c.t.Helper()
 	c.say(`{"id":2,"subscribe":{"channel":%q}}`, room)
 	c.want(`{"id":2,"subscribe":{}}`)
-	r, unlock := s.hub.rooms.find(room)
+	r, unlock := s.hub.Rooms.Find(room)
 	defer unlock()
 	for n := range 5000 {
 		name := fmt.Sprintf("%s %d", strings.Repeat("x", 100), n)
-		r.present.add(&membership{info: &clientInfo{User: name, Client: name}})
+		r.Present.Add(&chat.Membership{Info: &chat.ClientInfo{User: name, Client: name}})
 	}
 }
 
@@ -177,7 +178,7 @@ func TestWhatWasMissedInManyRoomsIsBounded(t *testing.T) {
 	commands := make([]string, rooms)
 	for n := range rooms {
 		for range 10 {
-			s.hub.say(s.hub.viewOf(fmt.Sprint(n)), publication{data: []byte(`"` + strings.Repeat("x", 10<<10) + `"`), form: formJSON}, sayOptions{})
+			s.hub.Say(s.hub.ViewOf(fmt.Sprint(n)), chat.Publication{Data: []byte(`"` + strings.Repeat("x", 10<<10) + `"`), Form: chat.FormJSON}, chat.SayOptions{})
 		}
 		commands[n] = fmt.Sprintf(`{"id":%d,"subscribe":{"channel":"%d","recover":true}}`, n+2, n)
 	}

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/throng-chat/throng/server/chat"
 )
 
 // called is how many calls of a method were answered with that code.
@@ -105,7 +107,7 @@ func startWithLongHistory(t *testing.T, publications int) *Server {
 	t.Helper()
 	s := startAPI(t, roomWithHistory("h:*"))
 	for range publications {
-		s.hub.say(s.hub.viewOf("h:1"), publication{data: []byte(`"` + strings.Repeat("x", 60_000) + `"`), form: formJSON}, sayOptions{})
+		s.hub.Say(s.hub.ViewOf("h:1"), chat.Publication{Data: []byte(`"` + strings.Repeat("x", 60_000) + `"`), Form: chat.FormJSON}, chat.SayOptions{})
 	}
 	return s
 }

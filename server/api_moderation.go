@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/centrifugal/protocol"
+
+	"github.com/throng-chat/throng/server/chat"
 )
 
 // The methods of the server API that moderate. What they forbid, moderation keeps; what has begun already, they end.
@@ -24,9 +26,9 @@ func (p *apiKick) do(ctx context.Context, a *api) (any, *protocol.Error) {
 		}
 	}
 	if p.Channel != "" {
-		return nothing{}, p.demand(ctx, a, word{command: unsubscribeUser{p.Channel, endedByKick}})
+		return nothing{}, p.demand(ctx, a, chat.Word{Command: unsubscribeUser{p.Channel, endedByKick}})
 	}
-	return nothing{}, p.demand(ctx, a, word{command: disconnectUser{disconnectForced}})
+	return nothing{}, p.demand(ctx, a, chat.Word{Command: disconnectUser{disconnectForced}})
 }
 
 // apiSanction is a user in a room, or in all of them where that is empty, and until when.
@@ -64,41 +66,41 @@ func checkUser(name string) *protocol.Error {
 	return nil
 }
 
-var errSanctions = overLimit("%d bans, mutes, slow channels and revocations stand: take some back", maxSanctions)
+var errSanctions = overLimit("%d bans, mutes, slow channels and revocations stand: take some back", chat.MaxSanctions)
 
 func (p *apiSanction) ban(ctx context.Context, a *api) (any, *protocol.Error) {
-	until, e := p.check(a.hub.moderation.now())
+	until, e := p.check(a.hub.Moderation.Now())
 	if e != nil {
 		return nil, e
 	}
 	// Before the sessions are looked for: whoever comes meanwhile is met by the ban.
-	if !a.hub.moderation.ban(p.User, p.Channel, until) {
+	if !a.hub.Moderation.Ban(p.User, p.Channel, until) {
 		return nil, errSanctions
 	}
 	target := apiTarget{User: p.User}
 	if p.Channel != "" {
-		return nothing{}, target.demand(ctx, a, word{command: unsubscribeUser{p.Channel, endedByBan}})
+		return nothing{}, target.demand(ctx, a, chat.Word{Command: unsubscribeUser{p.Channel, endedByBan}})
 	}
-	return nothing{}, target.demand(ctx, a, word{command: disconnectUser{disconnectBanned}})
+	return nothing{}, target.demand(ctx, a, chat.Word{Command: disconnectUser{disconnectBanned}})
 }
 
 func (p *apiSanction) unban(_ context.Context, a *api) (any, *protocol.Error) {
-	return p.lift(a.hub.moderation.unban)
+	return p.lift(a.hub.Moderation.Unban)
 }
 
 func (p *apiSanction) mute(_ context.Context, a *api) (any, *protocol.Error) {
-	until, e := p.check(a.hub.moderation.now())
+	until, e := p.check(a.hub.Moderation.Now())
 	if e != nil {
 		return nil, e
 	}
-	if !a.hub.moderation.mute(p.User, p.Channel, until) {
+	if !a.hub.Moderation.Mute(p.User, p.Channel, until) {
 		return nil, errSanctions
 	}
 	return nothing{}, nil
 }
 
 func (p *apiSanction) unmute(_ context.Context, a *api) (any, *protocol.Error) {
-	return p.lift(a.hub.moderation.unmute)
+	return p.lift(a.hub.Moderation.Unmute)
 }
 
 func (p *apiSanction) lift(how func(user, room string)) (any, *protocol.Error) {
@@ -122,27 +124,27 @@ func (p *apiSlowMode) do(_ context.Context, a *api) (any, *protocol.Error) {
 	if e := checkRoom(p.Channel); e != nil {
 		return nil, e
 	}
-	if most := int64(maxSlowMode / time.Second); p.Seconds < 0 || p.Seconds > most {
+	if most := int64(chat.MaxSlowMode / time.Second); p.Seconds < 0 || p.Seconds > most {
 		return nil, badRequest("seconds: want 1 to %d, or 0 to end it", most)
 	}
-	if !a.hub.moderation.slowDown(p.Channel, time.Duration(p.Seconds)*time.Second) {
+	if !a.hub.Moderation.SlowDown(p.Channel, time.Duration(p.Seconds)*time.Second) {
 		return nil, errSanctions
 	}
 	return nothing{}, nil
 }
 
 // apiRedact takes back what somebody said.
-type apiRedact redaction
+type apiRedact chat.Redaction
 
 func (p *apiRedact) do(ctx context.Context, a *api) (any, *protocol.Error) {
 	r := apiRoom{p.Channel}
-	if e := r.offers(a, toReadHistory); e != nil {
+	if e := r.offers(a, chat.ToReadHistory); e != nil {
 		return nil, e
 	}
-	if e := a.hub.awaitRoom(ctx, p.Channel); e != nil {
+	if e := a.hub.AwaitRoom(ctx, p.Channel); e != nil {
 		return nil, errorOf(e)
 	}
-	if _, e := a.hub.redact(redaction(*p), nil); e != nil {
+	if _, e := a.hub.Redact(chat.Redaction(*p), nil); e != nil {
 		return nil, errorOf(e)
 	}
 	return nothing{}, nil
@@ -160,8 +162,8 @@ func (p *apiRevoke) do(ctx context.Context, a *api) (any, *protocol.Error) {
 	if e := checkUser(p.User); e != nil {
 		return nil, e
 	}
-	m := a.hub.moderation
-	now := m.now()
+	m := a.hub.Moderation
+	now := m.Now()
 	forget, e := moment("expire_at", p.ExpireAt, now)
 	switch {
 	case e != nil:
@@ -173,19 +175,19 @@ func (p *apiRevoke) do(ctx context.Context, a *api) (any, *protocol.Error) {
 	case p.IssuedBefore < 0 || p.IssuedBefore > now.Unix()+1:
 		return nil, badRequest("issued_before: want unix seconds, no later than now")
 	}
-	r := revocation{until: forget}
+	r := chat.Revocation{Until: forget}
 	if p.ID == "" {
-		r.issuedBefore = time.Unix(p.IssuedBefore, 0)
+		r.IssuedBefore = time.Unix(p.IssuedBefore, 0)
 		if p.IssuedBefore == 0 {
 			// Tokens tell whole seconds: one of this second may be an older one.
-			r.issuedBefore = now.Truncate(time.Second).Add(time.Second)
+			r.IssuedBefore = now.Truncate(time.Second).Add(time.Second)
 		}
 	}
-	if !m.revoke(p.User, p.ID, r) {
+	if !m.Revoke(p.User, p.ID, r) {
 		return nil, errSanctions
 	}
 	target := apiTarget{User: p.User}
-	return nothing{}, target.demand(ctx, a, word{command: checkRevoked{}})
+	return nothing{}, target.demand(ctx, a, chat.Word{Command: checkRevoked{}})
 }
 
 // apiStanding asks what stands: for a user, or in a room, or both, where they are given.
@@ -195,13 +197,13 @@ type apiStanding struct {
 }
 
 func (p *apiStanding) do(_ context.Context, a *api) (any, *protocol.Error) {
-	s := a.hub.moderation.standing(p.User, p.Channel)
-	byUser := func(a, b standingSanction) int {
+	s := a.hub.Moderation.Standing(p.User, p.Channel)
+	byUser := func(a, b chat.StandingSanction) int {
 		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.Channel, b.Channel))
 	}
 	slices.SortFunc(s.Bans, byUser)
 	slices.SortFunc(s.Mutes, byUser)
-	slices.SortFunc(s.Revocations, func(a, b standingRevocation) int {
+	slices.SortFunc(s.Revocations, func(a, b chat.StandingRevocation) int {
 		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.ID, b.ID))
 	})
 	return s, nil

@@ -7,6 +7,8 @@ import (
 	"errors"
 
 	"github.com/centrifugal/protocol"
+
+	"github.com/throng-chat/throng/server/chat"
 )
 
 // The methods of the server API that publish.
@@ -82,49 +84,49 @@ func notBoth(name string, value json.RawMessage, b64 string) *protocol.Error {
 	return nil
 }
 
-func (p *apiPublication) read() (publication, *protocol.Error) {
+func (p *apiPublication) read() (chat.Publication, *protocol.Error) {
 	if e := notBoth("data", p.Data, p.B64Data); e != nil {
-		return publication{}, e
+		return chat.Publication{}, e
 	}
 	data := []byte(p.Data)
 	if p.B64Data != "" {
 		var err error
 		if data, err = base64.StdEncoding.DecodeString(p.B64Data); err != nil {
-			return publication{}, badRequest("b64data: %v", err)
+			return chat.Publication{}, badRequest("b64data: %v", err)
 		}
 	}
 	switch {
 	case len(data) == 0:
-		return publication{}, badRequest("data or b64data: want one of them")
-	case len(p.IdempotencyKey) > maxKey:
-		return publication{}, badRequest("idempotency_key: want %d bytes at most", maxKey)
-	case len(p.VersionEpoch) > maxKey:
-		return publication{}, badRequest("version_epoch: want %d bytes at most", maxKey)
+		return chat.Publication{}, badRequest("data or b64data: want one of them")
+	case len(p.IdempotencyKey) > chat.MaxKey:
+		return chat.Publication{}, badRequest("idempotency_key: want %d bytes at most", chat.MaxKey)
+	case len(p.VersionEpoch) > chat.MaxKey:
+		return chat.Publication{}, badRequest("version_epoch: want %d bytes at most", chat.MaxKey)
 	}
-	pub, ok := ofSDK(data)
+	pub, ok := chat.OfSDK(data)
 	if !ok {
-		return publication{}, badRequest("data: nested more than %d deep", maxDepth)
+		return chat.Publication{}, badRequest("data: nested more than %d deep", chat.MaxDepth)
 	}
-	pub.tags = p.Tags
+	pub.Tags = p.Tags
 	return pub, nil
 }
 
 // say publishes in a room, when that has caught up with what was said before.
-func (p *apiPublication) say(ctx context.Context, a *api, room string, pub publication) (any, *protocol.Error) {
+func (p *apiPublication) say(ctx context.Context, a *api, room string, pub chat.Publication) (any, *protocol.Error) {
 	if e := checkRoom(room); e != nil {
 		return nil, e
 	}
-	in := a.hub.viewOf(room)
-	switch e := a.hub.admit(asker{server: true}, in, pub.bytes()); e {
+	in := a.hub.ViewOf(room)
+	switch e := a.hub.Admit(chat.Actor{Server: true}, in, pub.Bytes()); e {
 	case nil:
-	case rejectLimit:
-		return nil, overLimit("data and tags of %d bytes in %q, where max-message is %d", pub.bytes(), room, a.hub.largest(in))
+	case chat.RejectLimit:
+		return nil, overLimit("data and tags of %d bytes in %q, where max-message is %d", pub.Bytes(), room, a.hub.Largest(in))
 	default:
 		return nil, errorOf(e)
 	}
-	if e := a.hub.awaitRoom(ctx, room); e != nil {
+	if e := a.hub.AwaitRoom(ctx, room); e != nil {
 		return nil, errorOf(e)
 	}
-	_, at := a.hub.say(in, pub, sayOptions{skipHistory: p.SkipHistory, key: p.IdempotencyKey, version: version{p.Version, p.VersionEpoch}})
-	return spot{at.offset, at.epoch}, nil
+	_, at := a.hub.Say(in, pub, chat.SayOptions{SkipHistory: p.SkipHistory, Key: p.IdempotencyKey, Version: chat.Version{Number: p.Version, Epoch: p.VersionEpoch}})
+	return spot{at.Offset, at.Epoch}, nil
 }

@@ -8,14 +8,16 @@ import (
 
 	"github.com/centrifugal/protocol"
 	"github.com/centrifugal/protocol/cfjson"
+
+	"github.com/throng-chat/throng/server/chat"
 )
 
 // The methods of the server API that are about rooms, which it calls channels.
 
 // checkRoom says what is wrong with a room's name.
 func checkRoom(name string) *protocol.Error {
-	if !validRoomName(name) {
-		return badRequest("channel: want 1 to %d bytes of UTF-8 without control or invisible characters", maxRoomName)
+	if !chat.ValidRoomName(name) {
+		return badRequest("channel: want 1 to %d bytes of UTF-8 without control or invisible characters", chat.MaxRoomName)
 	}
 	return nil
 }
@@ -26,31 +28,31 @@ type apiRoom struct {
 }
 
 // offers says whether a room has what a method is about.
-func (r *apiRoom) offers(a *api, d deed) *protocol.Error {
+func (r *apiRoom) offers(a *api, d chat.Action) *protocol.Error {
 	if e := checkRoom(r.Channel); e != nil {
 		return e
 	}
-	in := a.hub.viewOf(r.Channel)
-	switch o := in.options; {
-	case d == toSeePresence && !o.Presence:
+	in := a.hub.ViewOf(r.Channel)
+	switch o := in.Options; {
+	case d == chat.ToSeePresence && !o.Presence:
 		return notAvailable("presence is off in this channel: set presence = true in the [[room]] that its name fits")
-	case d == toReadHistory && o.HistorySize == 0:
+	case d == chat.ToReadHistory && o.HistorySize == 0:
 		return notAvailable("this channel keeps no history: set history-size and history-ttl in the [[room]] that its name fits")
-	case !a.hub.authorize(asker{server: true}, d, in):
+	case !a.hub.Authorize(chat.Actor{Server: true}, d, in):
 		return errDenied
 	}
 	return nil
 }
 
 func (r *apiRoom) presence(_ context.Context, a *api) (any, *protocol.Error) {
-	if e := r.offers(a, toSeePresence); e != nil {
+	if e := r.offers(a, chat.ToSeePresence); e != nil {
 		return nil, e
 	}
-	return presenceAnswer(a.hub.present(r.Channel)), nil
+	return presenceAnswer(a.hub.Present(r.Channel)), nil
 }
 
 // presenceAnswer is a PresenceResult.
-type presenceAnswer []*clientInfo
+type presenceAnswer []*chat.ClientInfo
 
 func (p presenceAnswer) Size() (n int) {
 	for _, info := range p {
@@ -78,18 +80,18 @@ func (p presenceAnswer) writeTo(ctx context.Context, to *apiAnswer) {
 }
 
 func (r *apiRoom) presenceStats(_ context.Context, a *api) (any, *protocol.Error) {
-	if e := r.offers(a, toSeePresence); e != nil {
+	if e := r.offers(a, chat.ToSeePresence); e != nil {
 		return nil, e
 	}
-	stats := a.hub.presenceStats(r.Channel)
-	return map[string]any{"num_clients": stats.clients, "num_users": stats.users}, nil
+	stats := a.hub.PresenceStats(r.Channel)
+	return map[string]any{"num_clients": stats.Clients, "num_users": stats.Users}, nil
 }
 
 func (r *apiRoom) clearHistory(_ context.Context, a *api) (any, *protocol.Error) {
-	if e := r.offers(a, toReadHistory); e != nil {
+	if e := r.offers(a, chat.ToReadHistory); e != nil {
 		return nil, e
 	}
-	a.hub.clearHistory(r.Channel)
+	a.hub.ClearHistory(r.Channel)
 	return nothing{}, nil
 }
 
@@ -102,14 +104,14 @@ type apiHistory struct {
 }
 
 func (q *apiHistory) do(_ context.Context, a *api) (any, *protocol.Error) {
-	if e := q.offers(a, toReadHistory); e != nil {
+	if e := q.offers(a, chat.ToReadHistory); e != nil {
 		return nil, e
 	}
-	var since *position
+	var since *chat.Position
 	if q.Since != nil {
-		since = &position{q.Since.Offset, q.Since.Epoch}
+		since = &chat.Position{Offset: q.Since.Offset, Epoch: q.Since.Epoch}
 	}
-	pubs, at, e := a.hub.read(q.Channel, since, q.Limit, math.MaxInt, q.Reverse)
+	pubs, at, e := a.hub.Read(q.Channel, since, q.Limit, math.MaxInt, q.Reverse)
 	if e != nil {
 		return nil, errorOf(e)
 	}
@@ -118,8 +120,8 @@ func (q *apiHistory) do(_ context.Context, a *api) (any, *protocol.Error) {
 
 // historyAnswer is a HistoryResult.
 type historyAnswer struct {
-	pubs []publication
-	at   position
+	pubs []chat.Publication
+	at   chat.Position
 }
 
 func (h historyAnswer) Size() (n int) {
@@ -130,8 +132,8 @@ func (h historyAnswer) Size() (n int) {
 }
 
 func (h historyAnswer) writeTo(ctx context.Context, to *apiAnswer) {
-	to.buf = cfjson.AppendString(append(to.buf, `{"epoch":`...), h.at.epoch)
-	to.buf = fmt.Appendf(to.buf, `,"offset":%d,"publications":[`, h.at.offset)
+	to.buf = cfjson.AppendString(append(to.buf, `{"epoch":`...), h.at.Epoch)
+	to.buf = fmt.Appendf(to.buf, `,"offset":%d,"publications":[`, h.at.Offset)
 	for i := range h.pubs {
 		if i > 0 {
 			to.raw(",")

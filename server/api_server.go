@@ -12,6 +12,8 @@ import (
 
 	"github.com/centrifugal/protocol"
 	"github.com/centrifugal/protocol/cfjson"
+
+	"github.com/throng-chat/throng/server/chat"
 )
 
 // The methods of the server API that are about the server and all of its rooms.
@@ -32,23 +34,23 @@ func (q *apiChannels) do(_ context.Context, a *api) (any, *protocol.Error) {
 	if _, err := path.Match(pattern, ""); err != nil {
 		return nil, badRequest("pattern: %v", err)
 	}
-	rooms := a.hub.inhabited()
+	rooms := a.hub.Inhabited()
 	if q.Pattern != "" {
-		rooms = slices.DeleteFunc(rooms, func(r inhabitedRoom) bool {
-			fits, _ := path.Match(pattern, strings.ReplaceAll(r.name, "/", noSlash))
+		rooms = slices.DeleteFunc(rooms, func(r chat.InhabitedRoom) bool {
+			fits, _ := path.Match(pattern, strings.ReplaceAll(r.Name, "/", noSlash))
 			return !fits
 		})
 	}
-	slices.SortFunc(rooms, func(a, b inhabitedRoom) int { return cmp.Compare(a.name, b.name) })
+	slices.SortFunc(rooms, func(a, b chat.InhabitedRoom) int { return cmp.Compare(a.Name, b.Name) })
 	return channelsAnswer(rooms), nil
 }
 
 // channelsAnswer is a ChannelsResult.
-type channelsAnswer []inhabitedRoom
+type channelsAnswer []chat.InhabitedRoom
 
 func (c channelsAnswer) Size() (n int) {
 	for _, r := range c {
-		n += len(r.name) + 32
+		n += len(r.Name) + 32
 	}
 	return n
 }
@@ -59,8 +61,8 @@ func (c channelsAnswer) writeTo(ctx context.Context, to *apiAnswer) {
 		if i > 0 {
 			to.raw(",")
 		}
-		to.buf = cfjson.AppendString(to.buf, r.name)
-		to.buf = fmt.Appendf(to.buf, `:{"num_clients":%d}`, r.members)
+		to.buf = cfjson.AppendString(to.buf, r.Name)
+		to.buf = fmt.Appendf(to.buf, `:{"num_clients":%d}`, r.Members)
 		if !to.step() || to.gone(ctx) {
 			return
 		}
@@ -87,18 +89,18 @@ func (*apiInfo) do(_ context.Context, a *api) (any, *protocol.Error) {
 	if err != nil {
 		host = serverVersion
 	}
-	rooms := h.inhabited()
+	rooms := h.Inhabited()
 	n := node{
 		UID:         a.uid,
 		Name:        host,
 		Version:     a.version,
 		NumClients:  h.Live.Load(),
-		NumUsers:    h.userCount(),
+		NumUsers:    h.UserCount(),
 		NumChannels: len(rooms),
 		Uptime:      int64(h.Clock.Now() / time.Second),
 	}
 	for _, r := range rooms {
-		n.NumSubs += r.members
+		n.NumSubs += r.Members
 	}
 	return map[string]any{"nodes": []node{n}}, nil
 }

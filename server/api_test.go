@@ -12,25 +12,26 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/ws"
 )
 
 const testKey = "the key of the tests"
 
 // startAPI runs a server with the tests' keys and the given rooms.
-func startAPI(t testing.TB, rooms ...RoomOptions) *Server {
+func startAPI(t testing.TB, rooms ...chat.RoomOptions) *Server {
 	t.Helper()
 	return startServer(t, func(c *Config) {
 		c.Token.HMACSecret = testSecret
-		c.OtherRooms = roomsOpen
+		c.OtherRooms = chat.RoomsOpen
 		c.API.Key = strings.ReplaceAll(testKey, " ", "-")
 		c.Rooms = rooms
 	})
 }
 
 // roomWithHistory is a room like the default one, with a history.
-func roomWithHistory(pattern string) RoomOptions {
-	o := DefaultRoom()
+func roomWithHistory(pattern string) chat.RoomOptions {
+	o := chat.DefaultRoom()
 	o.Pattern, o.HistorySize, o.HistoryTTL, o.Recovery = pattern, 100, time.Hour, true
 	return o
 }
@@ -327,7 +328,7 @@ func TestABroadcastForNobodyEnds(t *testing.T) {
 func TestSubscribeAndUnsubscribe(t *testing.T) {
 	t.Parallel()
 	closed := roomWithHistory("closed")
-	closed.Subscribe, closed.JoinLeave = Nobody, true
+	closed.Subscribe, closed.JoinLeave = chat.Nobody, true
 	s := startAPI(t, closed)
 	a := connectSDK(t, s, tokenOf("ann"))
 	client := clientOf(t, s, "ann")
@@ -336,7 +337,7 @@ func TestSubscribeAndUnsubscribe(t *testing.T) {
 	call(t, s, "publish", `{"channel":"closed","data":"before"}`)
 	wantCall(t, s, "subscribe", `{"user":"ann","channel":"closed","info":{"role":"op"},"data":"hi"}`, `{"result":{}}`)
 	sub := a.line()
-	epoch := string(epochOf(s.hub.hub, "closed"))
+	epoch := string(epochOf(s.hub.Hub, "closed"))
 	if want := `{"push":{"channel":"closed","subscribe":{"recoverable":true,"epoch":"` + epoch + `","offset":1,"positioned":true,"data":"hi"}}}`; sub != want {
 		t.Fatalf("got  %s\nwant %s", sub, want)
 	}
@@ -374,10 +375,10 @@ func TestSubscribeAndUnsubscribe(t *testing.T) {
 
 func TestSubscribeStopsAtTheLimits(t *testing.T) {
 	t.Parallel()
-	small := DefaultRoom()
+	small := chat.DefaultRoom()
 	small.Pattern, small.MaxMembers = "small", 1
 	s := startServer(t, func(c *Config) {
-		c.Token.HMACSecret, c.API.Key, c.Rooms, c.MaxRooms = testSecret, "0123456789abcdef", []RoomOptions{small}, 1
+		c.Token.HMACSecret, c.API.Key, c.Rooms, c.MaxRooms = testSecret, "0123456789abcdef", []chat.RoomOptions{small}, 1
 	})
 	a, b := connectSDK(t, s, tokenOf("ann")), connectSDK(t, s, tokenOf("bob"))
 	a.enter("small")
@@ -452,7 +453,7 @@ func TestPresenceAndHistory(t *testing.T) {
 	for i := range 3 {
 		call(t, s, "publish", fmt.Sprintf(`{"channel":"h:1","data":%d}`, i+1))
 	}
-	epoch := epochOf(s.hub.hub, "h:1")
+	epoch := epochOf(s.hub.Hub, "h:1")
 	if began != epoch {
 		t.Errorf("an empty history is of epoch %q, what was said then of %q", began, epoch)
 	}
@@ -527,10 +528,10 @@ func TestBatch(t *testing.T) {
 }
 
 // epochOf is that of a room's history.
-func epochOf(h *hub, room string) string {
-	r, unlock := h.rooms.find(room)
+func epochOf(h *chat.Hub, room string) string {
+	r, unlock := h.Rooms.Find(room)
 	defer unlock()
-	return r.history.epoch
+	return r.History.Epoch
 }
 
 // The application waits for a room that is behind, as its talkers do, and not for ever.

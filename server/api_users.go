@@ -9,6 +9,7 @@ import (
 
 	"github.com/centrifugal/protocol"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -24,7 +25,7 @@ type apiTarget struct {
 const maxUserName = 4 << 10 // bytes: as long as a token may be
 
 // demand has what is demanded done to all connections that are meant.
-func (t *apiTarget) demand(ctx context.Context, a *api, what word) *protocol.Error {
+func (t *apiTarget) demand(ctx context.Context, a *api, what chat.Word) *protocol.Error {
 	switch {
 	case t.Session != "":
 		return badRequest("session: there are none; want user or client")
@@ -33,8 +34,8 @@ func (t *apiTarget) demand(ctx context.Context, a *api, what word) *protocol.Err
 	case len(t.User) > maxUserName:
 		return badRequest("user: want %d bytes at most", maxUserName)
 	}
-	what.user, what.client = t.User, t.Client
-	return errorOf(a.hub.demand(ctx, what))
+	what.User, what.Client = t.User, t.Client
+	return errorOf(a.hub.Demand(ctx, what))
 }
 
 // apiSubscribe puts connections into a room.
@@ -82,7 +83,7 @@ func (p *apiSubscribe) do(ctx context.Context, a *api) (any, *protocol.Error) {
 	if e != nil {
 		return nil, e
 	}
-	return nothing{}, p.demand(ctx, a, word{command: subscribeUser{
+	return nothing{}, p.demand(ctx, a, chat.Word{Command: subscribeUser{
 		room:        p.Channel,
 		info:        info,
 		data:        data,
@@ -134,7 +135,7 @@ func (p *apiUnsubscribe) do(ctx context.Context, a *api) (any, *protocol.Error) 
 	if e := checkRoom(p.Channel); e != nil {
 		return nil, e
 	}
-	return nothing{}, p.demand(ctx, a, word{command: unsubscribeUser{p.Channel, endedByServer}})
+	return nothing{}, p.demand(ctx, a, chat.Word{Command: unsubscribeUser{p.Channel, endedByServer}})
 }
 
 // apiDisconnect ends connections.
@@ -163,7 +164,7 @@ func (p *apiDisconnect) do(ctx context.Context, a *api) (any, *protocol.Error) {
 			return nil, badRequest("disconnect.reason: want a text that is no JSON: SDKs take JSON for an instruction")
 		}
 	}
-	return nothing{}, p.demand(ctx, a, word{except: p.Whitelist, command: disconnectUser{why}})
+	return nothing{}, p.demand(ctx, a, chat.Word{Except: p.Whitelist, Command: disconnectUser{why}})
 }
 
 const maxReason = 123 // bytes: RFC 6455, 5.5 allows 125 with the code
@@ -185,7 +186,7 @@ func (p *apiRefresh) do(ctx context.Context, a *api) (any, *protocol.Error) {
 		}
 	}
 	if p.Expired {
-		return nothing{}, p.demand(ctx, a, word{command: disconnectUser{disconnectExpired}})
+		return nothing{}, p.demand(ctx, a, chat.Word{Command: disconnectUser{disconnectExpired}})
 	}
-	return nothing{}, p.demand(ctx, a, word{command: refreshUser{expires, p.Info}})
+	return nothing{}, p.demand(ctx, a, chat.Word{Command: refreshUser{expires, p.Info}})
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/metrics"
 )
 
@@ -15,7 +16,7 @@ func TestNewConnectionsOfAnAddressAreLimited(t *testing.T) {
 	s := startPrepared(t, func(c *Config) { c.RateConnectionsAddress = 1 }, func(s *Server) {
 		s.edge.arrivals.exempt = func(a netip.Addr) bool { return a == mustAddr("127.0.0.1") }
 	})
-	upgrade := upgradeRequest("localhost", sessionPath)
+	upgrade := upgradeRequest("localhost", chat.SessionPath)
 	for i := range 10 {
 		conn, _, resp := statusFrom(t, s, "127.0.0.2", upgrade)
 		if resp.StatusCode != http.StatusSwitchingProtocols {

@@ -3,6 +3,7 @@ package server
 import (
 	"log/slog"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/token"
@@ -17,19 +18,19 @@ func newHub(cfg Config, log *slog.Logger, m *metrics.Metrics, tokens *token.Veri
 		RateBytes: cfg.RateBytes, MaxUnsent: cfg.MaxUnsent, MaxRetained: cfg.MaxRetained,
 	}, log, m)
 	f := sessionFormats()
-	f[plainFormat] = plainCodec
-	chat := newChat(chatConfig{
-		rooms:                 cfg.Rooms,
-		otherRooms:            cfg.OtherRooms,
-		names:                 nameRules{users: cfg.UserRooms, private: cfg.PrivateRooms},
-		guests:                cfg.guestsAllowed(),
-		historyBytes:          cfg.HistoryBytes,
-		maxConnectionsUser:    cfg.MaxConnectionsUser,
-		maxConnectionsAddress: cfg.MaxConnectionsAddress,
-		countsAddresses:       len(cfg.TrustedProxies) > 0,
-		rate:                  cfg.Rate,
-		rateUser:              cfg.RateUser,
-		rateAddress:           cfg.RateAddress,
+	f[chat.PlainFormat] = plainCodec
+	chat := chat.New(chat.Config{
+		Rooms:                 cfg.Rooms,
+		OtherRooms:            cfg.OtherRooms,
+		Names:                 chat.NameRules{Users: cfg.UserRooms, Private: cfg.PrivateRooms},
+		Guests:                cfg.guestsAllowed(),
+		HistoryBytes:          cfg.HistoryBytes,
+		MaxConnectionsUser:    cfg.MaxConnectionsUser,
+		MaxConnectionsAddress: cfg.MaxConnectionsAddress,
+		CountsAddresses:       len(cfg.TrustedProxies) > 0,
+		Rate:                  cfg.Rate,
+		RateUser:              cfg.RateUser,
+		RateAddress:           cfg.RateAddress,
 	}, f, e)
 	return newSessions(sessionsConfig{
 		personalRooms: cfg.PersonalRooms,

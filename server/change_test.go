@@ -3,6 +3,8 @@ package server
 import (
 	"fmt"
 	"testing"
+
+	"github.com/throng-chat/throng/server/chat"
 )
 
 func TestWhatChangesAMessage(t *testing.T) {
@@ -18,8 +20,8 @@ func TestWhatChangesAMessage(t *testing.T) {
 		`["edit","of"]`:                                      false,
 		`"of"`:                                               false,
 	} {
-		p, ok := ofSDK([]byte(data))
-		if got := p.changesMessage(); !ok || got != want {
+		p, ok := chat.OfSDK([]byte(data))
+		if got := p.ChangesMessage(); !ok || got != want {
 			t.Errorf("%s: got %v, %v, want %v", data, got, ok, want)
 		}
 	}
@@ -28,9 +30,9 @@ func TestWhatChangesAMessage(t *testing.T) {
 // A reaction that is given and taken back wipes no history.
 func TestChangesTakeNoMessagesPlace(t *testing.T) {
 	const most = 100
-	o := DefaultRoom()
-	o.HistorySize, o.HistoryTTL, o.Recovery = most, maxHistoryTTL, true
-	s := startServer(t, func(c *Config) { c.Rooms = []RoomOptions{o} })
+	o := chat.DefaultRoom()
+	o.HistorySize, o.HistoryTTL, o.Recovery = most, chat.MaxHistoryTTL, true
+	s := startServer(t, func(c *Config) { c.Rooms = []chat.RoomOptions{o} })
 	c := connectSDK(t, s, "")
 	c.say(`{"id":2,"subscribe":{"channel":"x"}}`)
 	c.line()
@@ -45,20 +47,20 @@ func TestChangesTakeNoMessagesPlace(t *testing.T) {
 	for n := range most {
 		publish(fmt.Sprintf(`{"id":"%d","text":"x"}`, n))
 	}
-	for n := range changesPerMessage * most {
+	for n := range chat.ChangesPerMessage * most {
 		publish(fmt.Sprintf(`{"type":"reaction","of":"1","emoji":"x","on":%v}`, n%2 == 0))
 	}
 	r := roomOf(s, "x")
-	r.stripe.mu.Lock()
-	first, count := r.history.at(0).offset, r.history.count
-	r.stripe.mu.Unlock()
-	if first != 1 || count != (1+changesPerMessage)*most {
-		t.Errorf("got %d publications from offset %d, want all %d", count, first, (1+changesPerMessage)*most)
+	r.Stripe.Mu.Lock()
+	first, count := r.History.At(0).Offset, r.History.Count
+	r.Stripe.Mu.Unlock()
+	if first != 1 || count != (1+chat.ChangesPerMessage)*most {
+		t.Errorf("got %d publications from offset %d, want all %d", count, first, (1+chat.ChangesPerMessage)*most)
 	}
 	publish(`{"type":"edit","of":"1","text":"y"}`)
-	r.stripe.mu.Lock()
-	first = r.history.at(0).offset
-	r.stripe.mu.Unlock()
+	r.Stripe.Mu.Lock()
+	first = r.History.At(0).Offset
+	r.Stripe.Mu.Unlock()
 	if first == 1 {
 		t.Errorf("got %d publications kept, want the changes bounded, too", count)
 	}

@@ -72,7 +72,7 @@ func (s *session) onCommand(cmd *protocol.Command, now time.Duration) {
 		s.dismiss(disconnectBadRequest)
 		return
 	}
-	if !s.hub.messageRate.Allow(&s.messages, now, 1) || !s.hub.addressMayAsk(s.source, now) {
+	if !s.hub.MessageRate.Allow(&s.messages, now, 1) || !s.hub.AddressMayAsk(s.source, now) {
 		s.refuse(cmd.Id, errTooManyRequests)
 		if s.state == opened {
 			s.state = refused

@@ -11,6 +11,7 @@ import (
 
 	"github.com/centrifugal/protocol"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/metrics"
 )
@@ -19,16 +20,16 @@ import (
 func silentSession(e encoding) *session {
 	cfg := DefaultConfig()
 	cfg.Rate = 0
-	o := DefaultRoom()
+	o := chat.DefaultRoom()
 	o.HistorySize, o.HistoryTTL, o.Recovery, o.JoinLeave, o.Delta = 10, time.Minute, true, true, true
-	cfg.Rooms = []RoomOptions{o}
+	cfg.Rooms = []chat.RoomOptions{o}
 	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 1)
 	h.Heartbeat = fanout.NewHeartbeat(h.Engine, cfg.PingInterval, cfg.PingTimeout)
 	h.tokens = noTokens
 	c := &fanout.Conn{Shard: h.Shards[0], Id: 1}
-	s := &session{conn: c, hub: h, encoding: e, client: "c", info: &clientInfo{User: "u", Client: "c"}, state: connected}
+	s := &session{conn: c, hub: h, encoding: e, client: "c", info: &chat.ClientInfo{User: "u", Client: "c"}, state: connected}
 	c.Handler = s
-	s.user, _, _ = h.addUser(s, s.info.User, nil)
+	s.user, _, _ = h.AddUser(s, s.info.User, nil)
 	return s
 }
 
@@ -98,11 +99,11 @@ func FuzzCommands(f *testing.F) {
 // What a publication may be nested is bounded: members' own parsers must survive it.
 func TestDeepJSONIsRefused(t *testing.T) {
 	t.Parallel()
-	open := DefaultRoom()
-	open.Publish = Anyone
+	open := chat.DefaultRoom()
+	open.Publish = chat.Anyone
 	s := startBackend(t, open)
 	c := connectSDK(t, s, "")
-	for depth, want := range map[int]string{maxDepth: `"publish":{}`, maxDepth + 1: `"error":{"code":107,"message":"bad request"}`} {
+	for depth, want := range map[int]string{chat.MaxDepth: `"publish":{}`, chat.MaxDepth + 1: `"error":{"code":107,"message":"bad request"}`} {
 		c.say(`{"id":%d,"publish":{"channel":"x","data":%s%s}}`, depth, strings.Repeat("[", depth), strings.Repeat("]", depth))
 		c.want(fmt.Sprintf(`{"id":%d,%s}`, depth, want))
 	}

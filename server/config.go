@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/settings"
 	"github.com/throng-chat/throng/server/token"
 )
@@ -41,10 +42,10 @@ type Config struct {
 
 	RateConnectionsAddress int `name:"rate-connections-address" default:"200" min:"1" max:"1000000" unit:"new connections a second" zero:"no limit" help:"New connections per second from one address, ten times as many in a burst; 0 for no limit."`
 
-	Rooms    []RoomOptions `table:"room" kong:"-"`
-	Token    token.Config  `table:"token" kong:"-"`
-	API      APIConfig     `table:"api" kong:"-"`
-	Webhooks WebhookConfig `table:"webhooks" kong:"-"`
+	Rooms    []chat.RoomOptions `table:"room" kong:"-"`
+	Token    token.Config       `table:"token" kong:"-"`
+	API      APIConfig          `table:"api" kong:"-"`
+	Webhooks WebhookConfig      `table:"webhooks" kong:"-"`
 
 	Version string `kong:"-"` // of the program, for /api/info; not a setting
 }

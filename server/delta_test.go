@@ -9,6 +9,7 @@ import (
 
 	"github.com/centrifugal/fdelta"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 )
 
@@ -29,13 +30,13 @@ func worstDeltas(size int) [][2][]byte {
 
 // What a delta costs is bounded by what it is taken to cost, and so is what a round spends on deltas.
 func BenchmarkWorstDeltas(b *testing.B) {
-	for _, size := range []int{256, 1 << 10, maxSearch, 4 << 10, maxDelta} {
+	for _, size := range []int{256, 1 << 10, chat.MaxSearch, 4 << 10, chat.MaxDelta} {
 		for i, pair := range worstDeltas(size) {
 			b.Run(fmt.Sprint(size, "/", i), func(b *testing.B) {
 				for b.Loop() {
-					deltaOf(pair[0], pair[1])
+					chat.DeltaOf(pair[0], pair[1])
 				}
-				b.ReportMetric(float64(deltaCost(pair[0], pair[1])), "estimated-ns/op")
+				b.ReportMetric(float64(chat.DeltaCost(pair[0], pair[1])), "estimated-ns/op")
 			})
 		}
 	}
@@ -51,7 +52,7 @@ func FuzzTrimmedDelta(f *testing.F) {
 	f.Add([]byte("old"), []byte(""))
 	f.Add(bytes.Repeat([]byte("0123456789"), 1000), append(bytes.Repeat([]byte("0123456789"), 900), "end"...))
 	f.Fuzz(func(t *testing.T, was, content []byte) {
-		d := trimmedDelta(was, content)
+		d := chat.TrimmedDelta(was, content)
 		got, err := fdelta.Apply(was, d)
 		if err != nil || !bytes.Equal(got, content) {
 			t.Fatalf("got %q, %v of the delta %q; want %q", got, err, d, content)
@@ -64,30 +65,30 @@ func FuzzTrimmedDelta(f *testing.F) {
 
 // A change of a long publication is told as a delta, and takes no search.
 func TestAChangeOfALongPublicationIsADelta(t *testing.T) {
-	was := publication{data: []byte(`"` + strings.Repeat("a long text ", 1000) + `"`), form: formJSON}
-	now := publication{data: bytes.Replace(was.data, []byte("long"), []byte("short"), 1), form: formJSON}
+	was := chat.Publication{Data: []byte(`"` + strings.Repeat("a long text ", 1000) + `"`), Form: chat.FormJSON}
+	now := chat.Publication{Data: bytes.Replace(was.Data, []byte("long"), []byte("short"), 1), Form: chat.FormJSON}
 	budget := fanout.DeltaBudget
 	got := deltaPublication(&now, &was, protobufDeltaEncoding, &budget)
 	if !got.Delta || len(got.Data) > 100 {
 		t.Errorf("got %d bytes, delta %v; want a short delta", len(got.Data), got.Delta)
 	}
-	if spent := fanout.DeltaBudget - budget; spent > 5*len(now.data) {
-		t.Errorf("got %d ns spent on %d bytes", spent, len(now.data))
+	if spent := fanout.DeltaBudget - budget; spent > 5*len(now.Data) {
+		t.Errorf("got %d ns spent on %d bytes", spent, len(now.Data))
 	}
 }
 
 // When a round has spent its time on deltas, what follows is told whole, until the next.
 func TestARoundSpendsSoMuchOnDeltas(t *testing.T) {
 	t.Parallel()
-	o := DefaultRoom()
+	o := chat.DefaultRoom()
 	o.Delta = true
-	s := startServer(t, func(c *Config) { c.Rooms = []RoomOptions{o} })
+	s := startServer(t, func(c *Config) { c.Rooms = []chat.RoomOptions{o} })
 	c := connectSDK(t, s, "")
 	c.say(`{"id":2,"subscribe":{"channel":"x","delta":"fossil"}}`)
 	c.line()
-	pair := worstDeltas(maxSearch - 2)[0]
+	pair := worstDeltas(chat.MaxSearch - 2)[0]
 	say := func(n int) {
-		s.hub.say(s.hub.viewOf("x"), publication{data: fmt.Appendf(nil, "%q", pair[n%2]), form: formJSON}, sayOptions{})
+		s.hub.Say(s.hub.ViewOf("x"), chat.Publication{Data: fmt.Appendf(nil, "%q", pair[n%2]), Form: chat.FormJSON}, chat.SayOptions{})
 	}
 	deltas := func(n int) (got int) {
 		for range n {
@@ -105,7 +106,7 @@ func TestARoundSpendsSoMuchOnDeltas(t *testing.T) {
 		say(n + 1)
 	}
 	release()
-	most := fanout.DeltaBudget / deltaCost(pair[0], pair[1])
+	most := fanout.DeltaBudget / chat.DeltaCost(pair[0], pair[1])
 	if got := deltas(messages); got == 0 || got > most {
 		t.Errorf("got %d deltas in a round, want 1 to %d", got, most)
 	}

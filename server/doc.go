@@ -1,8 +1,8 @@
 // Package server is the chat: one flat package that reads as one walk. A message comes as bytes and leaves as bytes:
 //
 //	socket                                                                                                       sockets
-//	  |  loop.Read        Conn.OnData        plain.speak        hub.publish       shard.work      topic.flush       ^
-//	  v  (loop.go)        (conn.go)          session.onCommand  hub.say           (shard.go)      (room.go)         |
+//	  |  loop.Read        Conn.OnData        plain.speak        Hub.Publish       shard.work      topic.flush       ^
+//	  v  (loop.go)        (conn.go)          session.onCommand  Hub.Say           (shard.go)      (room.go)         |
 //	bytes ---------> ws.Decoder.Next ---> command, rate, ---> its place in ---> encoded ONCE ---> one write a ---> sendNow
 //	                                      permission          the room's order  for each          member a round  (send_linux.go)
 //	                                      (command.go)        and history       encoding
@@ -34,7 +34,7 @@
 // No connection has a goroutine. The lock of a room is that of its stripe of the room table (rooms.go). It gives a message its place, and
 // is held while shard.mu of each shard is taken to append it to the inbox. All other locks are leaves (docs/architecture.md lists them):
 // one of them may be taken under the lock of a room, and no other function holds two. A function value that is called under a lock
-// (rooms.each, archive.evictedFrom, places.enter) does not block and takes no lock of a room. nbio calls onWritten under a connection's
+// (rooms.Each, archive.evictedFrom, places.enter) does not block and takes no lock of a room. nbio calls onWritten under a connection's
 // lock, so that only leaves a note. Only a connection's poller closes its descriptor (netpoll.End says why); others end TCP.
 //
 // What the design rests on, and where:

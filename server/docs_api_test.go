@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/doctable"
 )
 
@@ -92,12 +93,12 @@ func TestThePageOfTheAPIHasEveryMethod(t *testing.T) {
 func TestOpenAPIHasTheLengthOfRoomNames(t *testing.T) {
 	t.Parallel()
 	schemas := apiSchemas(t)
-	if got := schemas["Channel"].MaxLength; got != maxRoomName {
-		t.Errorf("Channel: got maxLength %d, want %d", got, maxRoomName)
+	if got := schemas["Channel"].MaxLength; got != chat.MaxRoomName {
+		t.Errorf("Channel: got maxLength %d, want %d", got, chat.MaxRoomName)
 	}
 	for name, schema := range schemas {
-		if channel, is := schema.Properties["channel"]; is && channel.MaxLength != 0 && channel.MaxLength != maxRoomName {
-			t.Errorf("%s: got a channel of maxLength %d, want %d", name, channel.MaxLength, maxRoomName)
+		if channel, is := schema.Properties["channel"]; is && channel.MaxLength != 0 && channel.MaxLength != chat.MaxRoomName {
+			t.Errorf("%s: got a channel of maxLength %d, want %d", name, channel.MaxLength, chat.MaxRoomName)
 		}
 	}
 }

@@ -9,13 +9,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/doctable"
 )
 
 // The tables of docs/rooms.md, docs/history.md and docs/moderation.md are compared with the code, and their examples are run.
 
 // optionsByKey returns the options of a room by their keys in the config file.
-func optionsByKey(o *RoomOptions) map[string]reflect.Value {
+func optionsByKey(o *chat.RoomOptions) map[string]reflect.Value {
 	capital := regexp.MustCompile("([a-z])([A-Z])")
 	options := map[string]reflect.Value{}
 	fields := reflect.ValueOf(o).Elem()
@@ -28,7 +29,7 @@ func optionsByKey(o *RoomOptions) map[string]reflect.Value {
 // permitted returns the words that a permission may have.
 func permitted(key string) (words []string) {
 	for _, who := range allWho {
-		o := DefaultRoom()
+		o := chat.DefaultRoom()
 		optionsByKey(&o)[key].Set(reflect.ValueOf(who))
 		var m mistakes
 		if checkRoomOptions(&o, &m); errors.Join(m.errs...) == nil {
@@ -40,7 +41,7 @@ func permitted(key string) (words []string) {
 
 func TestThePageOfRoomsHasThePermissions(t *testing.T) {
 	t.Parallel()
-	o := DefaultRoom()
+	o := chat.DefaultRoom()
 	options := optionsByKey(&o)
 	var keys []string
 	for _, row := range doctable.Rows(t, "rooms.md", "option", "action", "default", "values") {
@@ -55,7 +56,7 @@ func TestThePageOfRoomsHasThePermissions(t *testing.T) {
 	}
 	var want []string
 	for key, value := range options {
-		if value.Type() == reflect.TypeFor[Who]() {
+		if value.Type() == reflect.TypeFor[chat.Who]() {
 			want = append(want, key)
 		}
 	}
@@ -63,13 +64,13 @@ func TestThePageOfRoomsHasThePermissions(t *testing.T) {
 		t.Errorf("the page has the permissions %q, the code %q", keys, want)
 	}
 
-	var words []Who
+	var words []chat.Who
 	for _, row := range doctable.Rows(t, "rooms.md", "word", "who", "plain client") {
-		who := Who(doctable.Code(row[0])[0])
+		who := chat.Who(doctable.Code(row[0])[0])
 		words = append(words, who)
-		o := DefaultRoom()
+		o := chat.DefaultRoom()
 		o.Publish = who
-		if got, want := row[2] == "yes", o.allows(asker{inside: true}, toPublish); got != want {
+		if got, want := row[2] == "yes", o.Allows(chat.Actor{Inside: true}, chat.ToPublish); got != want {
 			t.Errorf("%s: a plain client: got %v on the page, want %v", who, got, want)
 		}
 	}
@@ -88,7 +89,7 @@ func TestThePageOfRoomsHasThePermissions(t *testing.T) {
 
 func TestThePagesOfRoomsHaveEveryOptionWithItsDefault(t *testing.T) {
 	t.Parallel()
-	o := DefaultRoom()
+	o := chat.DefaultRoom()
 	options := optionsByKey(&o)
 	delete(options, "pattern")
 	delete(options, "delta") // has a section of its own

@@ -15,6 +15,7 @@ import (
 
 	"github.com/centrifugal/protocol"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/doctable"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -74,9 +75,9 @@ func TestThePageOfWebhooksHasEveryField(t *testing.T) {
 		c.Token.HMACSecret = testSecret
 		c.Webhooks.URL, c.Webhooks.Secret, c.Webhooks.Timeout = application.URL, hookSecret, 30*time.Second
 		c.Webhooks.Events = allEvents
-		o := DefaultRoom()
+		o := chat.DefaultRoom()
 		o.PublishProxy = true
-		c.Rooms = []RoomOptions{o}
+		c.Rooms = []chat.RoomOptions{o}
 	})
 	dial(t, s, "room")
 

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/metrics"
@@ -219,7 +220,7 @@ const firstRead = 4096 // nearly all heads are shorter
 
 // admit says whether a head is a good handshake, as what it comes in, and takes a place for it. c is nil for who has just come. Where it says no, nothing has happened,
 // and net/http answers. A head that ws.ParseHead is not sure of is not judged here: net/http's Server refuses more than its parser does.
-func (d *door) admit(c *handshake, peer netip.Addr, head []byte) (as welcome, source *address, ok bool) {
+func (d *door) admit(c *handshake, peer netip.Addr, head []byte) (as welcome, source *chat.Address, ok bool) {
 	var h ws.Head
 	e := d.edge
 	if !ws.ParseHead(head, &h) || !isSocket(h.Path) || h.Lines > maxHeadLines {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -16,7 +17,7 @@ import (
 func TestHeadsThatAreReadInTwoWaysAreRefusedAtTheDoor(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
-	for _, path := range []string{"/ws", sessionPath, "/", guestPath} {
+	for _, path := range []string{"/ws", chat.SessionPath, "/", guestPath} {
 		good := upgradeRequest("localhost", path)
 		before := value(t, s, "throng_handshakes_total", metrics.HandshakeMalformed)
 		for name, head := range map[string]string{
@@ -145,7 +146,7 @@ func TestASubprotocolThatIsOfferedIsAnswered(t *testing.T) {
 			if tt.offered != "" {
 				lines += "Sec-WebSocket-Protocol: " + tt.offered + "\r\n"
 			}
-			request := strings.Replace(upgradeRequest("localhost", sessionPath+tt.query), "\r\n\r\n", "\r\n"+lines+"\r\n", 1)
+			request := strings.Replace(upgradeRequest("localhost", chat.SessionPath+tt.query), "\r\n\r\n", "\r\n"+lines+"\r\n", 1)
 			resp, body := ask(t, s.Addr().String(), request)
 			if got := resp.Header["Sec-Websocket-Protocol"]; resp.StatusCode != 101 || strings.Join(got, "|") != tt.want {
 				t.Errorf("%s %q: got %s %q with %q, want %q", tt.query, lines, resp.Status, body, got, tt.want)

@@ -77,7 +77,7 @@ func newEdge(cfg edgeConfig, h *sessions, a *api, m *metrics.Metrics, log *slog.
 		// Those that are being closed have files too. A full server has a few besides, to refuse with.
 		return max(minSockets, cfg.maxConnections-2*minSockets-int(h.Live.Load()))
 	})
-	e.handshakes.release = h.releaseAddress
+	e.handshakes.release = h.ReleaseAddress
 	e.handshakes.watch(m)
 	e.arrivals = newArrivals(cfg.rateConnectionsAddress, e.proxies)
 	if e.door, err = newDoor(cfg.listen, e); err != nil {

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"time"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/limiter"
 )
 
@@ -15,26 +16,26 @@ import (
 type fee struct {
 	room string
 	rate limiter.Rate // of the room
-	word spokenWord
+	word chat.SpokenWord
 }
 
 // pay takes the fee for a publication in a room. If it is too early for that, the command is answered and ok is false. Called on
 // the poller.
-func (s *session) pay(id uint32, in view) (f fee, ok bool) {
-	now, room := s.hub.Clock.Now(), in.name
-	rate := limiter.PerSecond(in.options.Rate)
+func (s *session) pay(id uint32, in chat.View) (f fee, ok bool) {
+	now, room := s.hub.Clock.Now(), in.Name
+	rate := limiter.PerSecond(in.Options.Rate)
 	if s.floods || !s.mayPublishIn(room, rate, now) {
 		s.refuse(id, errTooManyRequests)
 		return fee{}, false
 	}
-	if !s.hub.userMayPublish(s.user, now) {
+	if !s.hub.UserMayPublish(s.user, now) {
 		s.giveBackIn(room, rate)
 		s.refuse(id, errTooManyRequests)
 		return fee{}, false
 	}
 	f = fee{room: room, rate: rate}
-	if s.hub.moderation.slows(room) {
-		if f.word, ok = s.hub.moderation.maySpeak(speakerOf(s.conn, s.info.User), room); !ok {
+	if s.hub.Moderation.Slows(room) {
+		if f.word, ok = s.hub.Moderation.MaySpeak(chat.SpeakerOf(s.conn, s.info.User), room); !ok {
 			s.giveBack(f)
 			s.fail(id, errTooManyRequests)
 			return fee{}, false
@@ -46,8 +47,8 @@ func (s *session) pay(id uint32, in view) (f fee, ok bool) {
 // giveBack returns the fee of what was not said. Called on the poller.
 func (s *session) giveBack(f fee) {
 	s.giveBackIn(f.room, f.rate)
-	s.hub.userDidNotPublish(s.user)
-	s.hub.moderation.takeBack(f.word)
+	s.hub.UserDidNotPublish(s.user)
+	s.hub.Moderation.TakeBack(f.word)
 }
 
 // mayPublishIn holds the session to the rate of a room, whether it is in it or not. It remembers as many rooms as it may be in.

@@ -7,12 +7,14 @@ import (
 	"strings"
 	"testing"
 	"unsafe"
+
+	"github.com/throng-chat/throng/server/chat"
 )
 
 // tight says that b keeps hardly more memory than it needs.
 func tight(t *testing.T, what string, b []byte) {
 	t.Helper()
-	if cap(b) > len(b)+maxSpare(len(b)) {
+	if cap(b) > len(b)+chat.MaxSpare(len(b)) {
 		t.Errorf("%s of %d bytes keeps %d", what, len(b), cap(b))
 	}
 }
@@ -33,15 +35,15 @@ func TestWhatIsKeptIsCutToItsSize(t *testing.T) {
 		"JSON in base64":       decoded(base64.StdEncoding.EncodeToString([]byte(`[1]`)) + ends),
 		"a slice of something": append(make([]byte, 0, 60_000), `[1,2]`...),
 	} {
-		p, ok := ofSDK(data)
+		p, ok := chat.OfSDK(data)
 		if !ok {
 			t.Fatalf("%s: refused", name)
 		}
-		tight(t, name, p.data)
+		tight(t, name, p.Data)
 		tight(t, name+" as info", asJSON(data))
 	}
 	s := silentSession(jsonEncoding)
-	s.info = &clientInfo{}
+	s.info = &chat.ClientInfo{}
 	tight(t, "info", s.infoIn(append(make([]byte, 0, 60_000), `{}`...)).ChanInfo)
 }
 
@@ -51,42 +53,42 @@ func TestARoomKeepsItsNameAlone(t *testing.T) {
 	s := startServer(t, nil)
 	text := strings.Repeat("x", 8<<10) + "lobby"
 	name := text[8<<10:]
-	in := s.hub.rooms.stripeOf(name)
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	r := s.hub.roomLocked(in, name)
+	in := s.hub.Rooms.StripeOf(name)
+	in.Mu.Lock()
+	defer in.Mu.Unlock()
+	r := s.hub.RoomLocked(in, name)
 	if unsafe.StringData(r.Name) == unsafe.StringData(name) {
 		t.Error("the name of the room is a part of a larger text")
 	}
-	for key := range in.rooms {
+	for key := range in.Rooms {
 		if unsafe.StringData(key) == unsafe.StringData(name) {
 			t.Error("the key of the room is a part of a larger text")
 		}
 	}
-	s.hub.forgetLocked(r)
+	s.hub.ForgetLocked(r)
 }
 
 // What the history says that it takes is what it takes.
 func TestTheHistoryCountsWhatItKeeps(t *testing.T) {
 	ends := strings.Repeat("\n", 30_000)
-	for name, make := range map[string]func(n int) publication{
-		"short": func(n int) publication { return publication{data: fmt.Append(nil, n), form: formJSON} },
-		"long":  func(n int) publication { return publication{data: make4k(n), form: formJSON} },
-		"line ends": func(n int) publication {
-			p, _ := ofSDK(fmt.Appendf(nil, "[%s%d]", ends, n))
+	for name, make := range map[string]func(n int) chat.Publication{
+		"short": func(n int) chat.Publication { return chat.Publication{Data: fmt.Append(nil, n), Form: chat.FormJSON} },
+		"long":  func(n int) chat.Publication { return chat.Publication{Data: make4k(n), Form: chat.FormJSON} },
+		"line ends": func(n int) chat.Publication {
+			p, _ := chat.OfSDK(fmt.Appendf(nil, "[%s%d]", ends, n))
 			return p
 		},
-		"each by another": func(n int) publication {
-			return publication{data: fmt.Append(nil, n), info: &clientInfo{
+		"each by another": func(n int) chat.Publication {
+			return chat.Publication{Data: fmt.Append(nil, n), Info: &chat.ClientInfo{
 				User: fmt.Sprint("user ", n), Client: fmt.Sprintf("%032d", n), ConnInfo: fmt.Appendf(nil, `{"name":"%d"}`, n),
 			}}
 		},
-		"with tags": func(n int) publication {
+		"with tags": func(n int) chat.Publication {
 			tags := map[string]string{}
 			for i := range n % 20 {
 				tags[fmt.Sprint(i)] = fmt.Sprint(n)
 			}
-			return publication{data: fmt.Append(nil, n), tags: tags}
+			return chat.Publication{Data: fmt.Append(nil, n), Tags: tags}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -94,28 +96,28 @@ func TestTheHistoryCountsWhatItKeeps(t *testing.T) {
 			if name == "long" || name == "line ends" {
 				publications = 2000
 			}
-			o := DefaultRoom()
-			o.HistorySize, o.HistoryTTL = publications, maxHistoryTTL
-			r := newRoom(&stripe{}, "x", &o, 1)
-			a := archive{most: 1 << 30}
+			o := chat.DefaultRoom()
+			o.HistorySize, o.HistoryTTL = publications, chat.MaxHistoryTTL
+			r := chat.NewRoom(&chat.Stripe{}, "x", &o, 1)
+			a := chat.Archive{Most: 1 << 30}
 			var before, after runtime.MemStats
 			runtime.GC()
 			runtime.GC() // what pools held of earlier tests goes with the second
 			runtime.ReadMemStats(&before)
 			for n := range publications {
 				p := make(n)
-				a.remember(r, &p)
+				a.Remember(r, &p)
 			}
 			runtime.GC()
 			runtime.ReadMemStats(&after)
 			grew := int(after.HeapAlloc) - int(before.HeapAlloc)
 			const others = 2 << 20 // bytes that come and go of other tests
-			if grew > a.bytes+a.bytes/4+others || a.bytes > 3*(grew+others) {
-				t.Errorf("got %d bytes counted, while the heap grew by %d", a.bytes, grew)
+			if grew > a.Bytes+a.Bytes/4+others || a.Bytes > 3*(grew+others) {
+				t.Errorf("got %d bytes counted, while the heap grew by %d", a.Bytes, grew)
 			}
 			runtime.KeepAlive(r)
-			if freed := r.history.clear(); freed != a.bytes {
-				t.Errorf("got %d bytes freed of %d", freed, a.bytes)
+			if freed := r.History.Clear(); freed != a.Bytes {
+				t.Errorf("got %d bytes freed of %d", freed, a.Bytes)
 			}
 		})
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/centrifugal/protocol"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/token"
 	"github.com/throng-chat/throng/server/webhook"
@@ -48,7 +49,7 @@ func (g *grants) find(room string) *grant {
 // grantsByToken are the rooms that a connection's token names, in its order: "channels", then "subs".
 func (s *session) grantsByToken(claims token.Claims) (g grants) {
 	add := func(room string, o token.SubOptions) {
-		if !validRoomName(room) {
+		if !chat.ValidRoomName(room) {
 			s.hub.Log.Debug("room of a token not entered", "conn", s.conn.Id, "room", logqueue.Clip(room))
 			return
 		}
@@ -68,7 +69,7 @@ func (s *session) grantsByToken(claims token.Claims) (g grants) {
 func (s *session) grantsOf(claims token.Claims, answer *webhook.Answer) (g grants) {
 	h := s.hub
 	if h.personalRooms && claims.User != "" {
-		if room, ok := h.names.personalRoom(claims.User); ok {
+		if room, ok := h.Names.PersonalRoom(claims.User); ok {
 			g.add(room, token.SubOptions{}, false)
 		} else {
 			h.Metrics.PersonalRoomsMissing.Inc()
@@ -84,7 +85,7 @@ func (s *session) grantsOf(claims token.Claims, answer *webhook.Answer) (g grant
 		return g
 	}
 	add := func(room string, o token.SubOptions) {
-		if !validRoomName(room) {
+		if !chat.ValidRoomName(room) {
 			h.Log.Debug("room of the application not entered", "conn", s.conn.Id, "room", logqueue.Clip(room))
 			return
 		}
@@ -142,7 +143,7 @@ func (s *session) regrant(now grants) (enter []grant) {
 		if !sub.byToken {
 			continue
 		}
-		g := now.find(sub.room.Name)
+		g := now.find(sub.Room.Name)
 		if g == nil {
 			s.endSubscription(sub, endedByToken)
 			continue
@@ -161,7 +162,7 @@ func (s *session) regrant(now grants) (enter []grant) {
 func (s *session) roomsAfter(now grants) int {
 	n := len(s.subs) + len(now.list)
 	for _, sub := range s.subs {
-		if sub.byToken || now.find(sub.room.Name) != nil {
+		if sub.byToken || now.find(sub.Room.Name) != nil {
 			n--
 		}
 	}
@@ -171,5 +172,5 @@ func (s *session) roomsAfter(now grants) int {
 // showIn is how others see the session in one room from now on.
 func (s *session) showIn(sub *subscription, info []byte) {
 	shown := s.infoIn(info)
-	sub.showAs(shown)
+	sub.ShowAs(shown)
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/throng-chat/throng/server/chat"
 )
 
 // lines are what the client gets up to and with the reply of that id.
@@ -26,7 +28,7 @@ func roomsOf(t *testing.T, s *Server, user string) (names []string) {
 	session.poller.Post(func() {
 		defer close(done)
 		for _, sub := range session.subs {
-			names = append(names, sub.room.Name)
+			names = append(names, sub.Room.Name)
 		}
 	})
 	<-done
@@ -197,7 +199,7 @@ func TestATokenWithTooManyRoomsIsAnError(t *testing.T) {
 	c := dialSDK(t, s, "")
 	c.say(`{"id":1,"connect":{"token":%q}}`, signed(claims(append(slices.Clone(channels), "more")...)))
 	c.want(`{"id":1,` + limit)
-	if got := s.hub.rooms.count(); got != 0 || len(sessionsOf(s, "ann")) != 0 {
+	if got := s.hub.Rooms.Count(); got != 0 || len(sessionsOf(s, "ann")) != 0 {
 		t.Errorf("got %d rooms, want nobody to have come in", got)
 	}
 
@@ -222,8 +224,8 @@ func TestPersonalRoomsOfLongNames(t *testing.T) {
 		user string
 		has  bool
 	}{
-		{strings.Repeat("n", maxRoomName-1), true},
-		{strings.Repeat("n", maxRoomName), false},
+		{strings.Repeat("n", chat.MaxRoomName-1), true},
+		{strings.Repeat("n", chat.MaxRoomName), false},
 		{"ann,bob", false}, // the name of a room of Ann and Bob
 		{"a#bob", false},
 		{"ann", true},

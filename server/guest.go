@@ -13,6 +13,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/token"
@@ -98,7 +99,7 @@ func (e *edge) serveGuest(w http.ResponseWriter, r *http.Request) {
 		h.Set("Allow", "POST, OPTIONS")
 		refuse(http.StatusMethodNotAllowed, "only POST")
 		return
-	case !e.hub.guests:
+	case !e.hub.Guests:
 		refuse(http.StatusForbidden, "guests are not let in: connect with a token, or start the server with --guests on")
 		return
 	case !e.guests.mayAsk(from, e.hub.Clock.Now()):
@@ -186,7 +187,7 @@ func (e *edge) admitGuest(req guestRequest, now time.Time) (a guestAnswer, statu
 		switch {
 		case errors.Is(err, token.ErrExpired):
 			return a, http.StatusUnauthorized, fmt.Errorf("token: it ended more than %v ago: ask without it, to be somebody new", guestGrace)
-		case err != nil || !was.Guest || e.hub.moderation.refuses(was.User, credential{was.ID, was.IssuedAt}):
+		case err != nil || !was.Guest || e.hub.Moderation.Refuses(was.User, chat.Credential{Id: was.ID, Issued: was.IssuedAt}):
 			return a, http.StatusUnauthorized, errors.New("token: it is no guest's of this server: ask without it, to be somebody new")
 		}
 		user = was.User

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/metrics"
 )
@@ -257,7 +258,7 @@ func TestARevokedGuestIsNotGivenANewToken(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	ann := guest(t, s, "Ann", "")
-	s.hub.moderation.revoke(ann.User, "", revocation{issuedBefore: time.Now().Add(time.Second)})
+	s.hub.Moderation.Revoke(ann.User, "", chat.Revocation{IssuedBefore: time.Now().Add(time.Second)})
 	resp, text := signIn(t, s, fmt.Sprintf(`{"name":"Ann","token":%q}`, ann.Token))
 	if resp.StatusCode != http.StatusUnauthorized || !strings.Contains(text, "ask without it") {
 		t.Errorf("got %s %q, want 401 that says what to do", resp.Status, text)

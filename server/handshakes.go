@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/netpoll"
 )
@@ -21,8 +22,8 @@ import (
 type handshakes struct {
 	log     *slog.Logger
 	metrics *metrics.Metrics
-	max     func() int     // how many there may be now, whatever they do
-	release func(*address) // gives back what a socket counted for its address; called without mu
+	max     func() int          // how many there may be now, whatever they do
+	release func(*chat.Address) // gives back what a socket counted for its address; called without mu
 
 	mu        sync.Mutex
 	waiting   *list.List         // of *handshake: no whole request yet, the oldest first
@@ -46,7 +47,7 @@ type handshake struct {
 	gate    chan struct{}  // of those at work; constant from Accept on
 	resting atomic.Bool    // its place is given back
 	until   time.Time      // by which an answer must be written; owned by the goroutine that writes
-	source  *address       // guarded by handshakes.mu; nil where it does not count
+	source  *chat.Address  // guarded by handshakes.mu; nil where it does not count
 	in      *list.List     // guarded by handshakes.mu
 	at      *list.Element  // guarded by handshakes.mu; nil when in none
 	since   time.Time      // guarded by handshakes.mu: of its last change or progress
@@ -80,7 +81,7 @@ func (c *handshake) Read(b []byte) (int, error) {
 
 func newHandshakes(log *slog.Logger, m *metrics.Metrics, max func() int) *handshakes {
 	return &handshakes{
-		log: log, metrics: m, max: max, release: func(*address) {},
+		log: log, metrics: m, max: max, release: func(*chat.Address) {},
 		waiting: list.New(), answering: list.New(), flushing: list.New(), kept: list.New(),
 		asking: list.New(), trusted: list.New(),
 		byAddress: map[netip.Addr]int{},
@@ -202,7 +203,7 @@ func (h *handshakes) end(c *handshake) {
 }
 
 // take is the place that c has counted for its address, for who goes on with its socket; nil where it has none.
-func (h *handshakes) take(c *handshake) *address {
+func (h *handshakes) take(c *handshake) *chat.Address {
 	if c == nil {
 		return nil
 	}
@@ -213,7 +214,7 @@ func (h *handshakes) take(c *handshake) *address {
 	return source
 }
 
-func (h *handshakes) giveBack(source *address) {
+func (h *handshakes) giveBack(source *chat.Address) {
 	if source != nil {
 		h.release(source)
 	}
@@ -242,7 +243,7 @@ func (h *handshakes) leaveLocked(c *handshake) {
 
 // ended is what a socket was until it was forgotten. The caller of endLocked gives the source back, without mu.
 type ended struct {
-	source *address
+	source *chat.Address
 	in     *list.List
 }
 

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/metrics"
@@ -117,14 +118,14 @@ func TestSocketsInAllAreBounded(t *testing.T) {
 // What was evicted stays out, whatever its goroutine does before it has seen that, and gives its place back once.
 func TestWhatWasEvictedStaysOut(t *testing.T) {
 	h := newHandshakes(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 << 20 })
-	released := map[*address]int{}
-	h.release = func(a *address) { released[a]++ }
+	released := map[*chat.Address]int{}
+	h.release = func(a *chat.Address) { released[a]++ }
 	all := answered(t, h, 3)
 	for _, c := range all {
-		c.source = &address{}
+		c.source = &chat.Address{}
 	}
 	evicted, taken, ended := all[0], all[1], all[2]
-	places := []*address{evicted.source, taken.source, ended.source}
+	places := []*chat.Address{evicted.source, taken.source, ended.source}
 	if !h.evictOldest() || open(evicted) {
 		t.Fatal("the oldest is not closed")
 	}

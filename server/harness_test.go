@@ -21,6 +21,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/ws"
@@ -287,8 +288,8 @@ func countRounds(s *Server) { s.hub.Call(func(*fanout.Shard) {}) }
 func closesBy(s *Server, r fanout.Reason) int { return int(testutil.ToFloat64(s.metrics.Closes[r])) }
 
 // roomOf is a room that has a member.
-func roomOf(s *Server, name string) *room {
-	r, unlock := s.hub.rooms.find(name)
+func roomOf(s *Server, name string) *chat.Room {
+	r, unlock := s.hub.Rooms.Find(name)
 	defer unlock()
 	return r
 }

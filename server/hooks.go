@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/time/rate"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/metrics"
@@ -270,7 +271,7 @@ func (s *session) askSubscribe(id uint32, e *entry) {
 }
 
 // askPublish asks whether something is said in a room, and what. If it is refused, the fee is given back.
-func (s *session) askPublish(id uint32, req *protocol.PublishRequest, pub publication, f fee) {
+func (s *session) askPublish(id uint32, req *protocol.PublishRequest, pub chat.Publication, f fee) {
 	refuse := func(e *protocol.Error) {
 		s.giveBack(f)
 		s.refuse(id, e)
@@ -280,22 +281,22 @@ func (s *session) askPublish(id uint32, req *protocol.PublishRequest, pub public
 	s.ask(r, func(a *webhook.Answer) {
 		// Much may have changed since.
 		in := s.viewOf(req.Channel)
-		if e := s.hub.admit(s.in(in), in, len(req.Data)); e != nil {
+		if e := s.hub.Admit(s.in(in), in, len(req.Data)); e != nil {
 			refuse(errorOf(e))
 			return
 		}
 		said := pub
 		if a.Data != nil {
 			var ok bool
-			if said, ok = ofSDK(a.Data); !ok {
-				s.hub.hooks.complain(onPublish, errTooDeep)
+			if said, ok = chat.OfSDK(a.Data); !ok {
+				s.hub.hooks.complain(onPublish, chat.ErrTooDeep)
 				refuse(errInternal)
 				return
 			}
-			said.info = pub.info
+			said.Info = pub.Info
 		}
-		said.tags = a.Tags
-		s.say(id, in, said, sayOptions{skipHistory: a.SkipHistory})
+		said.Tags = a.Tags
+		s.say(id, in, said, chat.SayOptions{SkipHistory: a.SkipHistory})
 	}, refuse)
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/webhook"
 )
 
@@ -83,10 +84,10 @@ func (h *hooks) aboutPlain(ctx context.Context, room string) error {
 		case a.Error != nil:
 			return plainDenied(a.Error.Message)
 		case a.User != "":
-			return plainDenied("it names a user, and a plain client has none: connect to " + sessionPath)
+			return plainDenied("it names a user, and a plain client has none: connect to " + chat.SessionPath)
 		case !a.ExpireAt.IsZero():
 			return plainDenied(fmt.Sprintf("it limits the time (%s), and a plain client cannot renew it: connect to %s",
-				a.ExpireAt.UTC().Format(time.RFC3339), sessionPath))
+				a.ExpireAt.UTC().Format(time.RFC3339), chat.SessionPath))
 		}
 		_, named := a.Subs[room]
 		given = named || slices.Contains(a.Channels, room)

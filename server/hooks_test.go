@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	standard "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/webhook"
@@ -113,7 +114,7 @@ func startHooked(t testing.TB, a *application, change func(*Config)) *Server {
 	t.Helper()
 	return startServer(t, func(c *Config) {
 		c.Token.HMACSecret = testSecret
-		c.OtherRooms = roomsOpen
+		c.OtherRooms = chat.RoomsOpen
 		c.Webhooks.URL, c.Webhooks.Secret, c.Webhooks.Timeout = a.URL, hookSecret, 30*time.Second
 		c.Webhooks.Events = []string{onDisconnect}
 		for event := range a.answers {
@@ -229,7 +230,7 @@ func TestWhoTheApplicationMadeItRefreshesItsToken(t *testing.T) {
 	c.closed(3500)
 	// What is forbidden to the user is forbidden to its token.
 	c = connect(token("ann"))
-	s.hub.moderation.ban("ann@example", "", time.Time{})
+	s.hub.Moderation.Ban("ann@example", "", time.Time{})
 	c.say(`{"id":2,"refresh":{"token":%q}}`, token("ann"))
 	c.closed(3507)
 }
@@ -296,9 +297,9 @@ func TestTheApplicationSaysWhoSubscribes(t *testing.T) {
 		return `{"result":{"info":{"role":"host"},"data":{"topic":"tea"}}}`
 	}})
 	s := startHooked(t, a, func(c *Config) {
-		closed := DefaultRoom()
-		closed.Pattern, closed.Subscribe = "closed", Nobody
-		c.Rooms = []RoomOptions{closed}
+		closed := chat.DefaultRoom()
+		closed.Pattern, closed.Subscribe = "closed", chat.Nobody
+		c.Rooms = []chat.RoomOptions{closed}
 	})
 	c := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
 	c.say(`{"id":2,"subscribe":{"channel":"yes","data":[1]}}` + "\n" + `{"id":3,"subscribe":{"channel":"no"}}` + "\n" + `{"id":4,"subscribe":{"channel":"closed"}}`)
@@ -319,9 +320,9 @@ func TestTheApplicationSaysWhoSubscribes(t *testing.T) {
 
 // moderated is a room whose publications the application sees first.
 func moderated(c *Config) {
-	o := DefaultRoom()
+	o := chat.DefaultRoom()
 	o.Pattern, o.PublishProxy, o.HistorySize, o.HistoryTTL = "moderated", true, 10, time.Hour
-	c.Rooms = []RoomOptions{o}
+	c.Rooms = []chat.RoomOptions{o}
 }
 
 func TestTheApplicationChangesWhatIsSaid(t *testing.T) {
@@ -335,7 +336,7 @@ func TestTheApplicationChangesWhatIsSaid(t *testing.T) {
 		case `"spam"`:
 			return `{"error":{"code":1001,"message":"spam"}}`
 		case `"deep"`:
-			return `{"result":{"data":` + strings.Repeat("[", maxDepth+1) + strings.Repeat("]", maxDepth+1) + `}}`
+			return `{"result":{"data":` + strings.Repeat("[", chat.MaxDepth+1) + strings.Repeat("]", chat.MaxDepth+1) + `}}`
 		}
 		return `{"result":{}}`
 	}})
@@ -397,16 +398,16 @@ func TestAMuteMeanwhileStands(t *testing.T) {
 	})
 	s := startHooked(t, a, func(c *Config) {
 		moderated(c)
-		c.Rooms[0].Publish = Anyone
+		c.Rooms[0].Publish = chat.Anyone
 	})
 	c := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
 	for _, command := range []string{`{"id":2,"publish":{"channel":"moderated","data":1}}`, `{"id":2,"subscribe":{"channel":"moderated"}}`} {
 		c.say("%s", command)
 		<-asked
-		s.hub.moderation.ban("ann", "moderated", time.Time{})
+		s.hub.Moderation.Ban("ann", "moderated", time.Time{})
 		answer <- struct{}{}
 		c.want(`{"id":2,"error":{"code":103,"message":"permission denied: banned from this room"}}`)
-		lift(s.hub.moderation, s.hub.moderation.bans, sanctioned{"ann", "moderated"})
+		chat.Lift(s.hub.Moderation, s.hub.Moderation.Bans, chat.Sanctioned{User: "ann", Room: "moderated"})
 	}
 }
 
@@ -627,7 +628,7 @@ func TestWithoutAnAnswerTheCommandFails(t *testing.T) {
 			c := dialSDK(t, s, "")
 			c.say(`{"id":1,"connect":{}}` + "\n" + `{"id":2,"subscribe":{"channel":"a"}}`)
 			c.want(`{"id":1,"error":{"code":100,"message":"internal server error","temporary":true}}`)
-			if s.hub.rooms.count() != 0 || value(t, s, "throng_users", "") != 0 {
+			if s.hub.Rooms.Count() != 0 || value(t, s, "throng_users", "") != 0 {
 				t.Error("somebody came in")
 			}
 		})
@@ -831,7 +832,7 @@ func TestWhoGoesOnAskingACrowdedApplicationIsCutOff(t *testing.T) {
 			t.Run(name+"/"+event, func(t *testing.T) {
 				s := startHooked(t, hangingApplication(t, onRPC, onSubscribe, onPublish), func(c *Config) {
 					moderated(c)
-					c.Rooms[0].Publish = Anyone
+					c.Rooms[0].Publish = chat.Anyone
 				})
 				askers, gate := newWorkers(1, queue, time.Nanosecond), make(chan struct{})
 				t.Cleanup(func() { close(gate) })

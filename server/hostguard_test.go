@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/metrics"
 )
 
@@ -41,7 +42,7 @@ func TestARebindingPageReachesNothing(t *testing.T) {
 			t.Errorf("%s %s: got %s %q, want 421 that names --host", tt.method, tt.path, resp.Status, body)
 		}
 	}
-	for _, path := range []string{roomPath, sessionPath} {
+	for _, path := range []string{roomPath, chat.SessionPath} {
 		resp, body := ask(t, public, strings.Replace(upgradeRequest("evil.example:3000", path), "\r\n\r\n", "\r\nOrigin: http://evil.example:3000\r\n\r\n", 1))
 		if resp.StatusCode != http.StatusMisdirectedRequest || !strings.Contains(body, "--host evil.example") {
 			t.Errorf("%s: got %s %q, want 421 that names --host", path, resp.Status, body)
@@ -143,7 +144,7 @@ func TestTheAdminPortRefusesOtherSites(t *testing.T) {
 func TestOriginsAtTheDoorAndBehindIt(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.Origins = []string{"https://*.friend.example", "capacitor://localhost"} })
-	for _, path := range []string{"/ws", sessionPath} {
+	for _, path := range []string{"/ws", chat.SessionPath} {
 		for origin, want := range map[string]int{
 			"https://a.friend.example": 101, "capacitor://localhost": 101, "https://friend.example": 403, "http://a.friend.example": 403, "null": 403,
 		} {

@@ -195,7 +195,7 @@ func TestAPlaceIsFreeAgainWhenSomebodyLeaves(t *testing.T) {
 		c.conn.Close()
 		eventually(t, "the place to be free", func() bool { return s.hub.Live.Load() == 0 })
 	}
-	if got := s.hub.rooms.count(); got != 0 {
+	if got := s.hub.Rooms.Count(); got != 0 {
 		t.Errorf("got %d rooms, want 0: nobody is there", got)
 	}
 }

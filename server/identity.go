@@ -9,6 +9,7 @@ import (
 	"github.com/centrifugal/protocol"
 	"github.com/centrifugal/protocol/cfjson"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/token"
 	"github.com/throng-chat/throng/server/webhook"
@@ -27,7 +28,7 @@ func (s *session) connect(id uint32, req *protocol.ConnectRequest) {
 		return
 	}
 	if req.Token == "" {
-		if !s.hub.guests && !s.hub.hooks.wants(onConnect) {
+		if !s.hub.Guests && !s.hub.hooks.wants(onConnect) {
 			s.hub.complaint.Do(func() {
 				s.hub.Log.Warn("client without a token refused, since guests are off; more may be refused without a log line", "conn", s.conn.Id)
 			})
@@ -98,17 +99,17 @@ func (s *session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 		s.refuseConnect()
 		return
 	}
-	s.info = &clientInfo{User: claims.User, Client: s.client, ConnInfo: asJSON(claims.Info)}
+	s.info = &chat.ClientInfo{User: claims.User, Client: s.client, ConnInfo: asJSON(claims.Info)}
 	s.identity.Store(s.info)
-	s.meta = fitted(claims.Meta)
+	s.meta = chat.Fitted(claims.Meta)
 	if req.Token == "" {
 		s.tokenUser = claims.User
 	}
-	user, demands, e := h.addUser(s, s.info.User, s.asking)
+	user, demands, e := h.AddUser(s, s.info.User, s.asking)
 	s.user = user
 	s.endAsking()
 	switch {
-	case e == rejectLimit:
+	case e == chat.RejectLimit:
 		s.dismiss(disconnectTooManyOfUser)
 		return
 	case e != nil:
@@ -145,17 +146,17 @@ func (s *session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 		if s.conn.Closing() {
 			return
 		}
-		if e := s.obey(demand.command); e != nil {
+		if e := s.obey(demand.Command); e != nil {
 			h.Log.Debug("not done when the webhook had answered", "conn", s.conn.Id, "error", errorOf(e).Message)
 		}
 	}
 }
 
 // ended ends the connection if the application has demanded that while it was asked about.
-func (s *session) ended(demands []word) bool {
+func (s *session) ended(demands []chat.Word) bool {
 	for i := range demands {
-		if endsConnection(demands[i].command) {
-			s.obey(demands[i].command)
+		if endsConnection(demands[i].Command) {
+			s.obey(demands[i].Command)
 			return true
 		}
 	}
@@ -164,11 +165,11 @@ func (s *session) ended(demands []word) bool {
 
 // welcome ends the connection of whoever was banned from all rooms, or whose token was revoked.
 func (s *session) welcome(claims token.Claims) bool {
-	s.credential = credential{claims.ID, claims.IssuedAt}
+	s.credential = chat.Credential{Id: claims.ID, Issued: claims.IssuedAt}
 	switch {
-	case s.hub.moderation.refuses(s.info.User, s.credential):
+	case s.hub.Moderation.Refuses(s.info.User, s.credential):
 		s.dismiss(disconnectInvalidToken)
-	case s.hub.moderation.forbids(s.info.User, toSubscribe, ""):
+	case s.hub.Moderation.Forbids(s.info.User, chat.ToSubscribe, ""):
 		s.dismiss(disconnectBanned)
 	default:
 		return true
@@ -186,7 +187,7 @@ func (s *session) enterGivenRooms(result *protocol.ConnectResult, wishes map[str
 	}
 	s.join(entries, func() []*protocol.Reply {
 		for _, e := range entries {
-			if e.err == nil {
+			if e.Err == nil {
 				if result.Subs == nil {
 					result.Subs = map[string]*protocol.SubscribeResult{}
 				}
@@ -198,11 +199,11 @@ func (s *session) enterGivenRooms(result *protocol.ConnectResult, wishes map[str
 }
 
 // infoIn is who the session is in a room that knows more of it.
-func (s *session) infoIn(info []byte) *clientInfo {
+func (s *session) infoIn(info []byte) *chat.ClientInfo {
 	if len(info) == 0 {
 		return s.info
 	}
-	return &clientInfo{User: s.info.User, Client: s.client, ConnInfo: s.info.ConnInfo, ChanInfo: asJSON(info)}
+	return &chat.ClientInfo{User: s.info.User, Client: s.client, ConnInfo: s.info.ConnInfo, ChanInfo: asJSON(info)}
 }
 
 // refresh gives a connection a new token before the old one has expired.
@@ -228,7 +229,7 @@ func (s *session) refreshBy(id uint32, claims token.Claims) {
 	}
 	s.expires = expiryOf(claims.Expires)
 	if claims.Meta != nil {
-		s.meta = fitted(claims.Meta)
+		s.meta = chat.Fitted(claims.Meta)
 	}
 	if claims.Info != nil {
 		s.show(asJSON(claims.Info))
@@ -250,10 +251,10 @@ func (s *session) refreshBy(id uint32, claims token.Claims) {
 
 // show is how others see the session from now on: in what it says, and among who is present.
 func (s *session) show(info []byte) {
-	s.info = &clientInfo{User: s.info.User, Client: s.client, ConnInfo: info}
+	s.info = &chat.ClientInfo{User: s.info.User, Client: s.client, ConnInfo: info}
 	s.identity.Store(s.info)
 	for _, sub := range s.subs {
-		s.showIn(sub, sub.info.ChanInfo)
+		s.showIn(sub, sub.Info.ChanInfo)
 	}
 }
 
@@ -277,7 +278,7 @@ func (s *session) subRefresh(id uint32, req *protocol.SubRefreshRequest) {
 // subRefreshBy goes on with subRefresh when the token is known to be good.
 func (s *session) subRefreshBy(id uint32, sub *subscription, claims token.SubClaims) {
 	sub.expires = expiryOf(claims.Expires)
-	sub.credential = &credential{claims.ID, claims.IssuedAt}
+	sub.credential = &chat.Credential{Id: claims.ID, Issued: claims.IssuedAt}
 	if claims.Info != nil {
 		s.showIn(sub, claims.Info)
 	}
@@ -307,7 +308,7 @@ func (s *session) takesToken(id uint32, claims token.SubClaims, err error, room 
 		s.refuse(id, errTooManyRequests)
 	case errors.Is(err, token.ErrKeysNotLoaded):
 		s.fail(id, errInternal)
-	case err == nil && s.hub.moderation.refuses(s.info.User, credential{claims.ID, claims.IssuedAt}):
+	case err == nil && s.hub.Moderation.Refuses(s.info.User, chat.Credential{Id: claims.ID, Issued: claims.IssuedAt}):
 		s.fail(id, errDenied)
 	case err != nil:
 		s.complainOfToken(err)
@@ -332,7 +333,7 @@ func ttl(t time.Time) uint32 {
 // asJSON is data as both encodings can carry it: what is no JSON becomes a string in base64.
 func asJSON(data []byte) []byte {
 	if len(data) == 0 || utf8.Valid(data) && cfjson.Valid(data) {
-		return fitted(data)
+		return chat.Fitted(data)
 	}
-	return fitted(cfjson.AppendString(nil, base64.StdEncoding.EncodeToString(data)))
+	return chat.Fitted(cfjson.AppendString(nil, base64.StdEncoding.EncodeToString(data)))
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/centrifugal/protocol"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/metrics"
@@ -24,18 +25,18 @@ import (
 type lobby struct {
 	*sessions
 	t    *testing.T
-	seen map[string]*clientInfo // by client: who is there, as far as members were told
+	seen map[string]*chat.ClientInfo // by client: who is there, as far as members were told
 	sent int
 }
 
 func newLobby(t *testing.T) *lobby {
-	o := DefaultRoom()
+	o := chat.DefaultRoom()
 	o.JoinLeave = true
 	cfg := DefaultConfig()
-	cfg.Rooms = []RoomOptions{o}
+	cfg.Rooms = []chat.RoomOptions{o}
 	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 1)
 	h.Heartbeat = fanout.NewHeartbeat(h.Engine, cfg.PingInterval, cfg.PingTimeout)
-	l := &lobby{sessions: h, t: t, seen: map[string]*clientInfo{}}
+	l := &lobby{sessions: h, t: t, seen: map[string]*chat.ClientInfo{}}
 	l.join(l.guest("watcher", nil))
 	l.hear()
 	l.letPass(time.Minute)
@@ -45,7 +46,7 @@ func newLobby(t *testing.T) *lobby {
 
 func (l *lobby) guest(name string, info []byte) *session {
 	c := &fanout.Conn{Shard: l.Shards[0], Id: 1}
-	s := &session{conn: c, hub: l.sessions, encoding: jsonEncoding, info: &clientInfo{
+	s := &session{conn: c, hub: l.sessions, encoding: jsonEncoding, info: &chat.ClientInfo{
 		User: name, Client: name, ConnInfo: info,
 	}}
 	c.Handler = s
@@ -54,19 +55,19 @@ func (l *lobby) guest(name string, info []byte) *session {
 
 func (l *lobby) join(s *session) {
 	e := &entry{wish: &protocol.SubscribeRequest{Channel: "x"}, info: s.info}
-	if s.join([]*entry{e}, func() []*protocol.Reply { return nil }); e.err != nil {
-		l.t.Fatal(e.err)
+	if s.join([]*entry{e}, func() []*protocol.Reply { return nil }); e.Err != nil {
+		l.t.Fatal(e.Err)
 	}
 }
 
 // unannounced is how many rooms have joins and leaves that wait.
 func (l *lobby) unannounced() (n int) {
-	l.rooms.each(func(in *stripe) { n += len(in.unannounced) })
+	l.Rooms.Each(func(in *chat.Stripe) { n += len(in.Unannounced) })
 	return n
 }
 
-func (l *lobby) room(name string) *room {
-	r, unlock := l.rooms.find(name)
+func (l *lobby) room(name string) *chat.Room {
+	r, unlock := l.Rooms.Find(name)
 	defer unlock()
 	return r
 }
@@ -76,7 +77,7 @@ func (l *lobby) leave(s *session) { s.leave(s.find("x")) }
 // letPass has time pass, and the heartbeat tick.
 func (l *lobby) letPass(d time.Duration) {
 	l.Clock.Started = l.Clock.Started.Add(-d)
-	l.announce()
+	l.Announce()
 	l.hear()
 }
 
@@ -86,13 +87,13 @@ func (l *lobby) hear() {
 		if j.Do != fanout.Deliver {
 			continue
 		}
-		told := j.Message.(*message)
-		j.Topic.Audience.Backlog.Add(int64(-told.bytes))
+		told := j.Message.(*chat.Message)
+		j.Topic.Audience.Backlog.Add(int64(-told.Bytes))
 		l.sent++
-		if in := told.join; in != nil {
+		if in := told.Join; in != nil {
 			l.seen[in.Client] = in
 		} else {
-			delete(l.seen, told.leave.Client)
+			delete(l.seen, told.Leave.Client)
 		}
 	}
 	l.Shards[0].Inbox = nil
@@ -101,7 +102,7 @@ func (l *lobby) hear() {
 // The first events of a quiet room are sent at once, the others as the rate allows, in order.
 func TestJoinsAndLeavesHaveARate(t *testing.T) {
 	l := newLobby(t)
-	const burst, guests = joinLeaveRate * limiter.BurstSeconds, 500
+	const burst, guests = chat.JoinLeaveRate * limiter.BurstSeconds, 500
 	began := l.Clock.Now()
 	mostSent := func() int { return mostEvents(l.Clock.Now() - began) }
 	for i := range guests {
@@ -111,18 +112,18 @@ func TestJoinsAndLeavesHaveARate(t *testing.T) {
 	if l.sent < min(burst, guests) || l.sent > mostSent() {
 		t.Errorf("got %d events sent at once, want %d to %d", l.sent, burst, mostSent())
 	}
-	if pending := l.room("x").events.pending.Len(); l.sent+pending != guests {
+	if pending := l.room("x").Events.Pending.Len(); l.sent+pending != guests {
 		t.Errorf("got %d sent and %d pending, want %d in all", l.sent, pending, guests)
 	}
 	for l.sent < guests {
 		before := l.sent
 		l.letPass(time.Second)
-		if got := l.sent - before; got < min(joinLeaveRate, guests-before) || l.sent > mostSent() {
-			t.Fatalf("got %d events in a second, and %d in all, want %d, and %d at most in all", got, l.sent, joinLeaveRate, mostSent())
+		if got := l.sent - before; got < min(chat.JoinLeaveRate, guests-before) || l.sent > mostSent() {
+			t.Fatalf("got %d events in a second, and %d in all, want %d, and %d at most in all", got, l.sent, chat.JoinLeaveRate, mostSent())
 		}
 	}
-	if l.pendingBytes.Load() != 0 || l.unannounced() != 0 {
-		t.Errorf("got %d bytes pending in %d rooms after all was sent", l.pendingBytes.Load(), l.unannounced())
+	if l.PendingBytes.Load() != 0 || l.unannounced() != 0 {
+		t.Errorf("got %d bytes pending in %d rooms after all was sent", l.PendingBytes.Load(), l.unannounced())
 	}
 	l.letPass(time.Minute)
 	l.join(l.guest("later", nil))
@@ -133,7 +134,7 @@ func TestJoinsAndLeavesHaveARate(t *testing.T) {
 
 // mostEvents is how many events a room's members may be sent in a time, as clocks count it.
 func mostEvents(d time.Duration) int {
-	return joinLeaveRate*limiter.BurstSeconds + int(d*joinLeaveRate/time.Second) + 1
+	return chat.JoinLeaveRate*limiter.BurstSeconds + int(d*chat.JoinLeaveRate/time.Second) + 1
 }
 
 // Whoever comes and goes while its events wait is not told of.
@@ -144,16 +145,16 @@ func TestComingAndGoingCancelsOut(t *testing.T) {
 		l.join(l.guest(fmt.Sprint(i), nil))
 	}
 	l.hear()
-	sent, pending := l.sent, l.room("x").events.pending.Len()
+	sent, pending := l.sent, l.room("x").Events.Pending.Len()
 	flapper := l.guest("flapper", nil)
 	for range 10_000 {
 		l.join(flapper)
 		l.leave(flapper)
 		l.hear()
-		if l.room("x").events.pending.Len() == 0 {
+		if l.room("x").Events.Pending.Len() == 0 {
 			break // it took so long that all was sent
 		}
-		if got := l.room("x").events.pending.Len() + l.sent; got > sent+pending+3 {
+		if got := l.room("x").Events.Pending.Len() + l.sent; got > sent+pending+3 {
 			t.Fatalf("got %d events pending, want no more than the %d", got, sent+pending)
 		}
 	}
@@ -177,7 +178,7 @@ func TestFoldedJoinsAndLeavesEndInTheTruth(t *testing.T) {
 			case g.find("x") != nil:
 				l.leave(g)
 			case rand.IntN(4) == 0:
-				g.info = &clientInfo{User: g.info.User, Client: g.info.Client, ConnInfo: fmt.Append(nil, rand.IntN(3))}
+				g.info = &chat.ClientInfo{User: g.info.User, Client: g.info.Client, ConnInfo: fmt.Append(nil, rand.IntN(3))}
 				l.join(g)
 			default:
 				l.join(g)
@@ -192,12 +193,12 @@ func TestFoldedJoinsAndLeavesEndInTheTruth(t *testing.T) {
 		for range 10 {
 			l.letPass(time.Second)
 		}
-		present := l.present("x")
+		present := l.Present("x")
 		if len(present) != len(l.seen) {
 			t.Fatalf("got %d members told of, want %d", len(l.seen), len(present))
 		}
 		for _, info := range present {
-			if got := l.seen[info.Client]; got == nil || !sameInfo(got, info) {
+			if got := l.seen[info.Client]; got == nil || !chat.SameInfo(got, info) {
 				t.Fatalf("got %v told of %v", got, info)
 			}
 		}
@@ -218,14 +219,14 @@ func TestPendingJoinsAndLeavesAreBounded(t *testing.T) {
 				l.join(l.guest(fmt.Sprint(i), info))
 				l.hear()
 			}
-			pending := l.room("x").events.pending.Len()
-			if pending == 0 || pending > maxPendingEvents || l.pendingBytes.Load() > maxPendingBytes {
-				t.Errorf("got %d events of %d bytes pending", pending, l.pendingBytes.Load())
+			pending := l.room("x").Events.Pending.Len()
+			if pending == 0 || pending > chat.MaxPendingEvents || l.PendingBytes.Load() > chat.MaxPendingBytes {
+				t.Errorf("got %d events of %d bytes pending", pending, l.PendingBytes.Load())
 			}
 			if got := l.sent + pending + int(testutil.ToFloat64(l.Metrics.JoinLeaveDropped)); got != guests {
 				t.Errorf("got %d sent, pending or dropped, want %d", got, guests)
 			}
-			if got := l.presenceStats("x").clients; got != guests+1 {
+			if got := l.PresenceStats("x").Clients; got != guests+1 {
 				t.Errorf("got %d members counted, want %d", got, guests+1)
 			}
 			// The largest takes two seconds' worth; each comes at some time.
@@ -234,11 +235,11 @@ func TestPendingJoinsAndLeavesAreBounded(t *testing.T) {
 				t.Error("nothing is sent when its time has come")
 			}
 			// Nobody is left to hear it.
-			for _, p := range slices.Clone(l.room("x").present.list) {
+			for _, p := range slices.Clone(l.room("x").Present.List) {
 				l.leave(p.Conn.Handler.(*session))
 			}
-			if l.announce(); l.pendingBytes.Load() != 0 || l.unannounced() != 0 || l.rooms.count() != 0 {
-				t.Errorf("got %d bytes pending in %d rooms when all are gone", l.pendingBytes.Load(), l.unannounced())
+			if l.Announce(); l.PendingBytes.Load() != 0 || l.unannounced() != 0 || l.Rooms.Count() != 0 {
+				t.Errorf("got %d bytes pending in %d rooms when all are gone", l.PendingBytes.Load(), l.unannounced())
 			}
 		})
 	}
@@ -248,7 +249,7 @@ func TestPendingJoinsAndLeavesAreBounded(t *testing.T) {
 func TestJoinsAndLeavesKeepTheirOrder(t *testing.T) {
 	l := newLobby(t)
 	large := 0
-	for ; l.room("x").events.pending.Len() == 0; large++ {
+	for ; l.room("x").Events.Pending.Len() == 0; large++ {
 		l.join(l.guest(fmt.Sprint("large ", large), make([]byte, 10<<10)))
 	}
 	l.join(l.guest("small", nil))
@@ -279,9 +280,9 @@ func TestARoomThatIsBehindIsNotToldWhoComes(t *testing.T) {
 
 // Whoever comes and goes without a pause has no slow member closed, and at the end everybody knows who is there.
 func TestFlappingCutsNoSlowMember(t *testing.T) {
-	o := DefaultRoom()
+	o := chat.DefaultRoom()
 	o.JoinLeave = true
-	s := startServer(t, func(c *Config) { c.Rooms, c.MaxUnsent = []RoomOptions{o}, c.MaxMessage })
+	s := startServer(t, func(c *Config) { c.Rooms, c.MaxUnsent = []chat.RoomOptions{o}, c.MaxMessage })
 	const phones, pairs = 10, 4000
 	began := time.Now()
 	var all sync.WaitGroup

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/ws"
@@ -18,7 +19,7 @@ func startLimited(t *testing.T, limit func(*Config)) *Server {
 	t.Helper()
 	return startServer(t, func(c *Config) {
 		c.Token.HMACSecret = testSecret
-		c.OtherRooms = roomsOpen
+		c.OtherRooms = chat.RoomsOpen
 		limit(c)
 	})
 }
@@ -76,7 +77,7 @@ func TestAnAddressHasSoManyConnections(t *testing.T) {
 		return conn, resp.StatusCode
 	}
 	one, _ := from("127.0.0.2", roomPath)
-	from("127.0.0.2", sessionPath)
+	from("127.0.0.2", chat.SessionPath)
 	if _, got := from("127.0.0.2", roomPath); got != http.StatusServiceUnavailable {
 		t.Errorf("the third of an address: got %d, want 503", got)
 	}
@@ -93,15 +94,15 @@ func TestAnAddressHasSoManyConnections(t *testing.T) {
 // Who is over a limit is told so, and who goes on all the same is cut off; nobody else is.
 func TestWhoGoesOnOverALimitIsCutOff(t *testing.T) {
 	t.Parallel()
-	small := DefaultRoom()
-	small.Publish, small.MaxMessage = Anyone, 1
+	small := chat.DefaultRoom()
+	small.Publish, small.MaxMessage = chat.Anyone, 1
 	for name, over := range map[string]struct {
 		limit   func(*Config)
 		command string
 		err     string
 	}{
 		"commands": {func(c *Config) { c.Rate = 1 }, `{"id":2,"unsubscribe":{"channel":"x"}}`, `{"code":111,"message":"too many requests","temporary":true}`},
-		"sizes":    {func(c *Config) { c.Rate, c.Rooms = 0, []RoomOptions{small} }, `{"id":2,"publish":{"channel":"x","data":"long"}}`, `{"code":106,"message":"limit exceeded"}`},
+		"sizes":    {func(c *Config) { c.Rate, c.Rooms = 0, []chat.RoomOptions{small} }, `{"id":2,"publish":{"channel":"x","data":"long"}}`, `{"code":106,"message":"limit exceeded"}`},
 	} {
 		t.Run(name, func(t *testing.T) { goOnOverALimit(t, startLimited(t, over.limit), over.command, over.err) })
 	}
@@ -136,15 +137,15 @@ func goOnOverALimit(t *testing.T, s *Server, command, wantErr string) {
 
 // forEachSharedRate runs a test where a user, or an address, may say something once a second, in any room.
 func forEachSharedRate(t *testing.T, test func(*testing.T, *Server)) {
-	open := DefaultRoom()
-	open.Publish = Anyone
+	open := chat.DefaultRoom()
+	open.Publish = chat.Anyone
 	for name, limit := range map[string]func(*Config){
 		"user":    func(c *Config) { c.RateUser = 1 },
 		"address": func(c *Config) { c.RateAddress = 1 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			test(t, startLimited(t, func(c *Config) {
-				c.Rooms = []RoomOptions{open}
+				c.Rooms = []chat.RoomOptions{open}
 				limit(c)
 			}))
 		})
@@ -243,7 +244,7 @@ func TestWhoHasSpentNothingIsForgotten(t *testing.T) {
 
 func TestARoomHasItsLimits(t *testing.T) {
 	t.Parallel()
-	o := DefaultRoom()
+	o := chat.DefaultRoom()
 	o.MaxMembers, o.MaxMessage, o.Rate = 2, 200, 1
 	s := startBackend(t, o)
 	c := connectSDK(t, s, userToken("ann"))
@@ -274,10 +275,10 @@ func TestARoomHasItsLimits(t *testing.T) {
 // A plain client is held to the limits of its room, too.
 func TestAPlainClientIsHeldToItsRoom(t *testing.T) {
 	t.Parallel()
-	small, slow, quiet := DefaultRoom(), DefaultRoom(), DefaultRoom()
+	small, slow, quiet := chat.DefaultRoom(), chat.DefaultRoom(), chat.DefaultRoom()
 	small.Pattern, small.MaxMessage = "small", 200
 	slow.Pattern, slow.Rate = "slow", 1
-	quiet.Pattern, quiet.Publish = "quiet", SignedIn
+	quiet.Pattern, quiet.Publish = "quiet", chat.SignedIn
 	s := startBackend(t, small, slow, quiet)
 	c := dial(t, s, "small")
 	c.send(ws.OpText, strings.Repeat("x", 201))
@@ -303,7 +304,7 @@ func TestAPlainClientIsHeldToItsRoom(t *testing.T) {
 // A subscription that may miss nothing is ended where something is missing, so that its client comes back and recovers.
 func TestAGapEndsThePosition(t *testing.T) {
 	t.Parallel()
-	o := DefaultRoom()
+	o := chat.DefaultRoom()
 	o.HistorySize, o.HistoryTTL, o.Recovery = 10, 1<<40, true
 	s := startBackend(t, o)
 	c := connectSDK(t, s, userToken("ann"))
@@ -312,8 +313,8 @@ func TestAGapEndsThePosition(t *testing.T) {
 	c.say(`{"id":3,"publish":{"channel":"x","data":1}}`)
 	c.line()
 	c.want(`{"id":3,"publish":{}}`)
-	r, unlock := s.hub.rooms.find("x")
-	r.history.top++ // one that was said and did not come
+	r, unlock := s.hub.Rooms.Find("x")
+	r.History.Top++ // one that was said and did not come
 	unlock()
 	c.say(`{"id":4,"publish":{"channel":"x","data":2}}`)
 	for line := c.line(); line != `{"push":{"channel":"x","unsubscribe":{"code":2500,"reason":"insufficient state"}}}`; line = c.line() {
@@ -334,13 +335,13 @@ func TestAPanicOverAPublicationIsAGap(t *testing.T) {
 	c.line()
 	c.want(`{"id":3,"publish":{}}`)
 	r := roomOf(s, "x")
-	r.stripe.mu.Lock()
+	r.Stripe.Mu.Lock()
 	at := r.Topics[0]
-	r.history.top++
-	broken := &message{pub: publication{offset: r.history.top}, bytes: 100} // of no room: it cannot be encoded
+	r.History.Top++
+	broken := &chat.Message{Pub: chat.Publication{Offset: r.History.Top}, Bytes: 100} // of no room: it cannot be encoded
 	at.Shard.Push(fanout.Job{Do: fanout.Deliver, Topic: at, Message: broken})
-	r.Backlog.Add(int64(broken.bytes))
-	r.stripe.mu.Unlock()
+	r.Backlog.Add(int64(broken.Bytes))
+	r.Stripe.Mu.Unlock()
 	at.Shard.Wake()
 	c.say(`{"id":4,"publish":{"channel":"x","data":2}}`)
 	for line := c.line(); line != `{"push":{"channel":"x","unsubscribe":{"code":2500,"reason":"insufficient state"}}}`; line = c.line() {
@@ -369,11 +370,11 @@ func TestAGapIsRecovered(t *testing.T) {
 	for _, c := range []*sdk{exact, other} {
 		c.want(`{"push":{"channel":"x","pub":{"data":1,"offset":1}}}`)
 	}
-	r, unlock := s.hub.rooms.find("x")
-	broken := &message{bytes: 100} // of no room: it cannot be encoded
-	broken.pub, _ = ofSDK([]byte("2"))
-	broken.pub.at = s.hub.Clock.Tick()
-	s.hub.archive.remember(r, &broken.pub)
+	r, unlock := s.hub.Rooms.Find("x")
+	broken := &chat.Message{Bytes: 100} // of no room: it cannot be encoded
+	broken.Pub, _ = chat.OfSDK([]byte("2"))
+	broken.Pub.At = s.hub.Clock.Tick()
+	s.hub.Archive.Remember(r, &broken.Pub)
 	wake := r.PostLocked(broken)
 	unlock()
 	s.hub.Wake(wake)
@@ -393,8 +394,8 @@ func TestAGapIsRecovered(t *testing.T) {
 // The rate of a room holds too for who is not in it, or leaves it and comes back.
 func TestTheRateOfARoomHoldsForWhoComesAndGoes(t *testing.T) {
 	t.Parallel()
-	o := DefaultRoom()
-	o.Publish, o.Rate = Anyone, 1
+	o := chat.DefaultRoom()
+	o.Publish, o.Rate = chat.Anyone, 1
 	s := startBackend(t, o)
 	for name, between := range map[string]string{
 		"outside":          "",

@@ -11,6 +11,7 @@ import (
 	"github.com/centrifugal/protocol"
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/wheel"
@@ -47,11 +48,11 @@ type longQuestion struct {
 	limit   int
 	reverse bool
 	hasFrom bool
-	from    position
+	from    chat.Position
 }
 
 // since is where a page of history begins, nil for its end.
-func (q *longQuestion) since() *position {
+func (q *longQuestion) since() *chat.Position {
 	if !q.hasFrom {
 		return nil
 	}
@@ -207,7 +208,7 @@ func (h *sessions) answer(q longQuestion) (body []byte, e *protocol.Error) {
 	defer func() { h.owed.Release(estimate - made) }()
 	switch q.about {
 	case presenceOf:
-		body = encodePresence(make([]byte, 0, estimate), q.json, h.present(q.room))
+		body = encodePresence(make([]byte, 0, estimate), q.json, h.Present(q.room))
 	case historyOf:
 		if body, e = h.encodeHistory(q); e != nil {
 			return nil, e
@@ -224,10 +225,10 @@ func (h *sessions) estimate(q longQuestion) int {
 	if q.about == historyOf {
 		return h.MaxUnsent / 2
 	}
-	r, unlock := h.rooms.find(q.room)
+	r, unlock := h.Rooms.Find(q.room)
 	defer unlock()
 	if r != nil {
-		return r.present.bytes
+		return r.Present.Bytes
 	}
 	return 0
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/centrifugal/protocol"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/netpoll"
@@ -22,29 +23,29 @@ import (
 )
 
 // openRoom is a room of which everybody may ask everything. It has a history.
-func openRoom() RoomOptions {
+func openRoom() chat.RoomOptions {
 	o := rememberingRoom("*")
-	o.HistorySize, o.SeePresence, o.ReadHistory = 300, Anyone, Anyone
+	o.HistorySize, o.SeePresence, o.ReadHistory = 300, chat.Anyone, chat.Anyone
 	return o
 }
 
 // crowdInto makes so many members present in a room, each of them about so many bytes of an answer.
 func crowdInto(s *Server, room string, members, bytes int) {
-	in := s.hub.rooms.stripeOf(room)
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	r := s.hub.roomLocked(in, room)
+	in := s.hub.Rooms.StripeOf(room)
+	in.Mu.Lock()
+	defer in.Mu.Unlock()
+	r := s.hub.RoomLocked(in, room)
 	for n := range members {
 		name := fmt.Sprintf("%s %d", strings.Repeat("x", bytes/3), n)
-		r.present.add(&membership{info: &clientInfo{User: name, Client: name}})
+		r.Present.Add(&chat.Membership{Info: &chat.ClientInfo{User: name, Client: name}})
 	}
-	r.members += members
+	r.Members += members
 }
 
 // talkInto says so many publications of so many bytes in a room.
 func talkInto(s *Server, room string, publications, bytes int) {
 	for range publications {
-		s.hub.say(s.hub.viewOf(room), publication{data: []byte(`"` + strings.Repeat("x", bytes) + `"`), form: formJSON}, sayOptions{})
+		s.hub.Say(s.hub.ViewOf(room), chat.Publication{Data: []byte(`"` + strings.Repeat("x", bytes) + `"`), Form: chat.FormJSON}, chat.SayOptions{})
 	}
 }
 
@@ -401,22 +402,22 @@ func TestACallIsRefusedBeforeTheApplicationIsAsked(t *testing.T) {
 
 // What takes part in a room's presence is counted as it comes and goes, and fits what an answer about it takes.
 func TestTheSizeOfAPresenceIsKnown(t *testing.T) {
-	p := &presence{}
-	var subs []*membership
+	p := &chat.Presence{}
+	var subs []*chat.Membership
 	for n := range 100 {
-		sub := &membership{info: &clientInfo{User: fmt.Sprint(n), Client: fmt.Sprintf("%032x", n), ConnInfo: []byte(`{"name":"somebody"}`)}}
-		p.add(sub)
+		sub := &chat.Membership{Info: &chat.ClientInfo{User: fmt.Sprint(n), Client: fmt.Sprintf("%032x", n), ConnInfo: []byte(`{"name":"somebody"}`)}}
+		p.Add(sub)
 		subs = append(subs, sub)
 	}
-	if made := len(encodePresence(nil, true, p.snapshot())); p.bytes < made/2 || p.bytes > 2*made {
-		t.Errorf("got %d bytes estimated, want about %d", p.bytes, made)
+	if made := len(encodePresence(nil, true, p.Snapshot())); p.Bytes < made/2 || p.Bytes > 2*made {
+		t.Errorf("got %d bytes estimated, want about %d", p.Bytes, made)
 	}
 	for _, sub := range subs {
-		sub.info = &clientInfo{User: sub.info.User, Client: sub.info.Client, ConnInfo: []byte(`{"name":"another"}`)} // its token was refreshed
-		p.remove(sub)
+		sub.Info = &chat.ClientInfo{User: sub.Info.User, Client: sub.Info.Client, ConnInfo: []byte(`{"name":"another"}`)} // its token was refreshed
+		p.Remove(sub)
 	}
-	if p.bytes != 0 {
-		t.Errorf("got %d bytes of nobody", p.bytes)
+	if p.Bytes != 0 {
+		t.Errorf("got %d bytes of nobody", p.Bytes)
 	}
 }
 
@@ -425,12 +426,12 @@ func TestALongHistoryIsAHistory(t *testing.T) {
 	t.Parallel()
 	s := startTalkative(t)
 	for _, json := range []bool{true, false} {
-		q := longQuestion{about: historyOf, room: "x", json: json, limit: 3, hasFrom: true, from: position{offset: 7}}
+		q := longQuestion{about: historyOf, room: "x", json: json, limit: 3, hasFrom: true, from: chat.Position{Offset: 7}}
 		body, e := s.hub.answer(q)
 		if e != nil {
 			t.Fatal(e)
 		}
-		pubs, at, _ := s.hub.read("x", q.since(), 3, 1<<20, false)
+		pubs, at, _ := s.hub.Read("x", q.since(), 3, 1<<20, false)
 		want, _ := tellPast(pubs, at, json, 1<<20)
 		r := &longReply{body: body}
 		var d ws.Decoder

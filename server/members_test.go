@@ -9,10 +9,12 @@ import (
 	"net/netip"
 	"sync"
 	"testing"
+
+	"github.com/throng-chat/throng/server/chat"
 )
 
-func limitedRoom(members int) RoomOptions {
-	o := DefaultRoom()
+func limitedRoom(members int) chat.RoomOptions {
+	o := chat.DefaultRoom()
 	o.MaxMembers = members
 	return o
 }
@@ -93,13 +95,13 @@ func TestASeatIsReservedBeforeTheHandshakeIsAnswered(t *testing.T) {
 	c.say(`{"id":2,"subscribe":{"channel":"x"}}`)
 	c.want(`{"id":2,"error":{"code":106,"message":"limit exceeded"}}`)
 	s.edge.giveBack(source, first.seat)
-	if got := s.hub.rooms.count(); got != 0 {
+	if got := s.hub.Rooms.Count(); got != 0 {
 		t.Errorf("got %d rooms after the seat was given back, want none", got)
 	}
 	if got := s.hub.Live.Load(); got != 1 {
 		t.Errorf("got %d places taken, want that of the SDK client", got)
 	}
 	dial(t, s, "x").conn.Close()
-	eventually(t, "the seat to be free again", func() bool { return s.hub.rooms.count() == 0 })
+	eventually(t, "the seat to be free again", func() bool { return s.hub.Rooms.Count() == 0 })
 	dial(t, s, "x")
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -36,7 +37,7 @@ func TestBanFromARoom(t *testing.T) {
 	call(t, s, "publish", `{"channel":"h:1","data":"secret"}`)
 	a.want(`{"push":{"channel":"h:1","pub":{"data":"secret","offset":1}}}`)
 	b.want(`{"push":{"channel":"h:1","pub":{"data":"secret","offset":1}}}`)
-	epoch := epochOf(s.hub.hub, "h:1")
+	epoch := epochOf(s.hub.Hub, "h:1")
 	a.say(`{"id":3,"publish":{"channel":"h:1","data":"hers"}}`)
 	a.line()
 	a.want(`{"id":3,"publish":{}}`)
@@ -45,7 +46,7 @@ func TestBanFromARoom(t *testing.T) {
 	wantCall(t, s, "ban", `{"user":"ann","channel":"h:1","seconds":1000}`, `{"result":{}}`)
 	a.want(`{"push":{"channel":"h:1","unsubscribe":{"code":2000,"reason":"banned"}}}`)
 	denied := fmt.Sprintf(`{"id":9,"error":{"code":103,"message":"permission denied: banned from this room until %s"}}`,
-		s.hub.moderation.bans[sanctioned{"ann", "h:1"}].UTC().Format(time.RFC3339))
+		s.hub.Moderation.Bans[chat.Sanctioned{User: "ann", Room: "h:1"}].UTC().Format(time.RFC3339))
 	token := signed(map[string]any{"sub": "ann", "channel": "h:1"})
 	for _, command := range []string{
 		`"subscribe":{"channel":"h:1"}`,
@@ -83,7 +84,7 @@ func TestBanFromARoom(t *testing.T) {
 func TestWhoWasTakenOutDoesNotResume(t *testing.T) {
 	t.Parallel()
 	closed := roomWithHistory("closed")
-	closed.Subscribe = Nobody
+	closed.Subscribe = chat.Nobody
 	s := startAPI(t, closed)
 	a := connectSDK(t, s, tokenOf("ann"))
 	call(t, s, "publish", `{"channel":"closed","data":1}`)
@@ -193,9 +194,9 @@ func TestSlowMode(t *testing.T) {
 	now := time.Now()
 	clock := make(chan time.Time, 1)
 	clock <- now
-	s.hub.moderation.mu.Lock()
-	s.hub.moderation.now = func() time.Time { at := <-clock; clock <- at; return at }
-	s.hub.moderation.mu.Unlock()
+	s.hub.Moderation.Mu.Lock()
+	s.hub.Moderation.Now = func() time.Time { at := <-clock; clock <- at; return at }
+	s.hub.Moderation.Mu.Unlock()
 	a, again, b := connectSDK(t, s, tokenOf("ann")), connectSDK(t, s, tokenOf("ann")), connectSDK(t, s, "")
 	plain := dial(t, s, "y")
 	for _, c := range []*sdk{a, again, b} {
@@ -302,16 +303,16 @@ func TestRedact(t *testing.T) {
 			t.Errorf("%s tells %s", what, told)
 		}
 	}
-	bytes, want := 0, rememberedRoom
-	r, unlock := s.hub.rooms.find("h:1")
-	h := &r.history
-	for i := range h.count {
-		want += h.at(i).cost() + remembered
+	bytes, want := 0, chat.RememberedRoom
+	r, unlock := s.hub.Rooms.Find("h:1")
+	h := &r.History
+	for i := range h.Count {
+		want += h.At(i).Cost() + chat.Remembered
 	}
-	_, bytes, _ = s.hub.archive.counts()
+	_, bytes, _ = s.hub.Archive.Counts()
 	unlock()
-	if bytes != want || h.bytes != want {
-		t.Errorf("got %d bytes counted in all, %d of the room, want %d", bytes, h.bytes, want)
+	if bytes != want || h.Bytes != want {
+		t.Errorf("got %d bytes counted in all, %d of the room, want %d", bytes, h.Bytes, want)
 	}
 }
 
@@ -409,8 +410,8 @@ func TestRevoke(t *testing.T) {
 // A subscription ends with the token that let it in, though the connection's own is good.
 func TestARevokedTokenEndsItsSubscription(t *testing.T) {
 	t.Parallel()
-	closed := DefaultRoom()
-	closed.Pattern, closed.Subscribe = "closed:*", WithToken
+	closed := chat.DefaultRoom()
+	closed.Pattern, closed.Subscribe = "closed:*", chat.WithToken
 	s := startAPI(t, closed)
 	now := time.Now().Unix()
 	a := connectSDK(t, s, signed(map[string]any{"sub": "ann", "jti": "own", "iat": now}))
@@ -464,16 +465,16 @@ func TestModerationTellsWhatStands(t *testing.T) {
 
 func TestTheHeartbeatForgetsSanctions(t *testing.T) {
 	c, _ := newCrew(t, 0)
-	m, now := c.hub.moderation, c.now
-	m.now = func() time.Time { return now }
-	m.ban("ann", "x", now.Add(time.Second))
-	c.pings(forgetInterval, false)
-	if len(m.bans) != 1 {
+	m, now := c.hub.Moderation, c.now
+	m.Now = func() time.Time { return now }
+	m.Ban("ann", "x", now.Add(time.Second))
+	c.pings(chat.ForgetInterval, false)
+	if len(m.Bans) != 1 {
 		t.Fatal("a ban that stands is forgotten")
 	}
 	now = now.Add(time.Second)
-	c.pings(forgetInterval+fanout.TickLength, false)
-	if len(m.bans) != 0 {
+	c.pings(chat.ForgetInterval+fanout.TickLength, false)
+	if len(m.Bans) != 0 {
 		t.Fatal("a ban that has had its time is kept")
 	}
 }
@@ -483,37 +484,37 @@ func TestTheHeartbeatForgetsSanctions(t *testing.T) {
 func TestSanctionsAreBoundedAndForgotten(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	m := newModeration()
-	m.now = func() time.Time { return now }
-	for i := range maxSanctions {
-		if !m.ban(fmt.Sprint(i), "x", now.Add(time.Duration(1+i%2)*time.Hour)) {
-			t.Fatalf("sanction %d is one too many, want %d", i, maxSanctions)
+	m := chat.NewModeration()
+	m.Now = func() time.Time { return now }
+	for i := range chat.MaxSanctions {
+		if !m.Ban(fmt.Sprint(i), "x", now.Add(time.Duration(1+i%2)*time.Hour)) {
+			t.Fatalf("sanction %d is one too many, want %d", i, chat.MaxSanctions)
 		}
 	}
 	for what, added := range map[string]bool{
-		"a ban": m.ban("one more", "x", time.Time{}), "a mute": m.mute("one more", "x", time.Time{}),
-		"a slow room": m.slowDown("x", time.Second), "a revocation": m.revoke("one more", "", revocation{}),
+		"a ban": m.Ban("one more", "x", time.Time{}), "a mute": m.Mute("one more", "x", time.Time{}),
+		"a slow room": m.SlowDown("x", time.Second), "a revocation": m.Revoke("one more", "", chat.Revocation{}),
 	} {
 		if added {
 			t.Errorf("%s beyond the most is kept", what)
 		}
 	}
-	if !m.ban("1", "x", now.Add(3*time.Hour)) {
+	if !m.Ban("1", "x", now.Add(3*time.Hour)) {
 		t.Error("a sanction that stands cannot be prolonged")
 	}
-	if !m.forbids("0", toSubscribe, "x") {
+	if !m.Forbids("0", chat.ToSubscribe, "x") {
 		t.Error("a ban does not hold")
 	}
 	now = now.Add(time.Hour)
-	if m.forbids("0", toSubscribe, "x") || !m.forbids("1", toSubscribe, "x") {
+	if m.Forbids("0", chat.ToSubscribe, "x") || !m.Forbids("1", chat.ToSubscribe, "x") {
 		t.Error("a ban does not hold exactly until its time")
 	}
-	if !m.ban("one more", "x", now.Add(time.Minute)) || len(m.bans) != maxSanctions/2+1 {
-		t.Errorf("got %d bans, want those forgotten that have had their time", len(m.bans))
+	if !m.Ban("one more", "x", now.Add(time.Minute)) || len(m.Bans) != chat.MaxSanctions/2+1 {
+		t.Errorf("got %d bans, want those forgotten that have had their time", len(m.Bans))
 	}
 	now = now.Add(2 * time.Hour)
-	m.expire(now)
-	if len(m.bans) != 0 || m.any.Load() {
-		t.Errorf("got %d bans, want none", len(m.bans))
+	m.Expire(now)
+	if len(m.Bans) != 0 || m.Any.Load() {
+		t.Errorf("got %d bans, want none", len(m.Bans))
 	}
 }

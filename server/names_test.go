@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/throng-chat/throng/server/chat"
 )
 
 // lookalikes are names that look like "lobby", or turn the text around them.
@@ -20,8 +22,8 @@ func TestNamesWithInvisibleCharactersAreRefusedOnEveryPath(t *testing.T) {
 	s := startHooked(t, a, func(c *Config) {
 		c.API.Key, c.Guests = strings.ReplaceAll(testKey, " ", "-"), "on"
 		o := roomWithHistory("*")
-		o.Presence, o.Publish = true, Anyone
-		c.Rooms = []RoomOptions{o}
+		o.Presence, o.Publish = true, chat.Anyone
+		c.Rooms = []chat.RoomOptions{o}
 	})
 
 	c := dialSDK(t, s, "")
@@ -89,14 +91,14 @@ func TestNamesWithInvisibleCharactersInTokensAndSettings(t *testing.T) {
 			t.Errorf("%+q: got %s, want no rooms", room, line)
 		}
 		cfg := DefaultConfig()
-		o := DefaultRoom()
+		o := chat.DefaultRoom()
 		o.Pattern = room + "*"
-		cfg.Rooms = []RoomOptions{o}
+		cfg.Rooms = []chat.RoomOptions{o}
 		if err := cfg.Validate(); err == nil {
 			t.Errorf("pattern %+q is allowed", o.Pattern)
 		}
 	}
-	if got := s.hub.rooms.count(); got > 0 {
+	if got := s.hub.Rooms.Count(); got > 0 {
 		t.Errorf("got %d rooms, want none", got)
 	}
 }

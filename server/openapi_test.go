@@ -16,6 +16,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/metrics"
 )
@@ -172,7 +173,7 @@ func FuzzTheAPI(f *testing.F) {
 	f.Add("revoke", `{"user":"u","issued_before":1,"expire_at":9999999999}`)
 	f.Add("moderation", `{}`)
 	cfg := DefaultConfig()
-	cfg.API.Key, cfg.Rooms, cfg.HistoryBytes = "0123456789abcdef", []RoomOptions{roomWithHistory("h:*")}, 1<<20
+	cfg.API.Key, cfg.Rooms, cfg.HistoryBytes = "0123456789abcdef", []chat.RoomOptions{roomWithHistory("h:*")}, 1<<20
 	a := newAPI(newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 1), apiConfig{key: cfg.API.Key, maxMessage: cfg.MaxMessage})
 	a.patience = time.Millisecond // nobody serves the loop
 	f.Fuzz(func(t *testing.T, name, params string) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/settings"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -34,7 +35,7 @@ var kinds = []kind{
 }
 
 // oracle says who is let do something by a rule: the cells of the table are in the order of its columns.
-func oracle(d deed, rule Who, k kind, inside, token bool) bool {
+func oracle(d chat.Action, rule chat.Who, k kind, inside, token bool) bool {
 	const ( // columns
 		outsider = iota
 		outsiderUser
@@ -45,13 +46,13 @@ func oracle(d deed, rule Who, k kind, inside, token bool) bool {
 		tokenOutsider
 		tokenOutsiderUser
 	)
-	table := map[Who]string{
+	table := map[chat.Who]string{
 		//           o ou i iu ti tiu to tou
-		Anyone:      "y y  y y  y  y   y  y",
-		SignedIn:    "n y  n y  n  y   n  y",
-		Subscribers: "n n  y y  y  y   n  n",
-		WithToken:   "n n  n n  y  y   y  y",
-		Nobody:      "n n  n n  n  n   n  n",
+		chat.Anyone:      "y y  y y  y  y   y  y",
+		chat.SignedIn:    "n y  n y  n  y   n  y",
+		chat.Subscribers: "n n  y y  y  y   n  n",
+		chat.WithToken:   "n n  n n  y  y   y  y",
+		chat.Nobody:      "n n  n n  n  n   n  n",
 	}
 	column := map[[2]bool]int{
 		{false, false}: outsider,
@@ -63,30 +64,30 @@ func oracle(d deed, rule Who, k kind, inside, token bool) bool {
 		column++
 	}
 	allowed := strings.Fields(table[rule])[column] == "y"
-	if d == toSubscribe && token && rule == SignedIn {
+	if d == chat.ToSubscribe && token && rule == chat.SignedIn {
 		allowed = true // a token opens a room, if it is not shut to all
 	}
-	if k.banned || k.muted && d == toPublish {
+	if k.banned || k.muted && d == chat.ToPublish {
 		allowed = false
 	}
 	return allowed
 }
 
 // matrixRooms are all rules for who may enter, with all rules for each other deed.
-func matrixRooms() (rooms []RoomOptions) {
-	enter := []Who{Anyone, SignedIn, WithToken, Nobody}
+func matrixRooms() (rooms []chat.RoomOptions) {
+	enter := []chat.Who{chat.Anyone, chat.SignedIn, chat.WithToken, chat.Nobody}
 	for _, may := range enter {
 		for _, rule := range allWho {
-			for d := toPublish; d < deeds; d++ {
+			for d := chat.ToPublish; d < chat.Deeds; d++ {
 				o := roomWithHistory(fmt.Sprintf("%d/%s/%s", d, may, rule))
 				o.Recovery, o.HistorySize = false, 1000
 				o.Subscribe = may
 				switch d {
-				case toPublish:
+				case chat.ToPublish:
 					o.Publish = rule
-				case toSeePresence:
+				case chat.ToSeePresence:
 					o.SeePresence = rule
-				case toReadHistory:
+				case chat.ToReadHistory:
 					o.ReadHistory = rule
 				}
 				rooms = append(rooms, o)
@@ -96,8 +97,8 @@ func matrixRooms() (rooms []RoomOptions) {
 	return rooms
 }
 
-func ruleOf(o *RoomOptions, d deed) Who {
-	return [...]Who{o.Subscribe, o.Publish, o.SeePresence, o.ReadHistory}[d]
+func ruleOf(o *chat.RoomOptions, d chat.Action) chat.Who {
+	return [...]chat.Who{o.Subscribe, o.Publish, o.SeePresence, o.ReadHistory}[d]
 }
 
 // answerTo is the reply to a command; what is pushed before it is passed over.
@@ -123,11 +124,11 @@ func (c *sdk) may(command string) bool {
 }
 
 // asks are the commands for what one may do in a room.
-func asks(d deed, room string) []string {
+func asks(d chat.Action, room string) []string {
 	switch d {
-	case toPublish:
+	case chat.ToPublish:
 		return []string{fmt.Sprintf(`"publish":{"channel":%q,"data":1}`, room)}
-	case toSeePresence:
+	case chat.ToSeePresence:
 		return []string{fmt.Sprintf(`"presence":{"channel":%q}`, room), fmt.Sprintf(`"presence_stats":{"channel":%q}`, room)}
 	}
 	return []string{fmt.Sprintf(`"history":{"channel":%q,"limit":-1}`, room)}
@@ -191,7 +192,7 @@ func TestPermissionMatrix(t *testing.T) {
 }
 
 // byApplication: the server API may do everything.
-func (m *matrix) byApplication(s *Server, o *RoomOptions) {
+func (m *matrix) byApplication(s *Server, o *chat.RoomOptions) {
 	params := map[string]string{
 		"publish": `,"data":"seed"`, "presence": "", "presence_stats": "", "history": `,"limit":-1`,
 	}
@@ -202,9 +203,9 @@ func (m *matrix) byApplication(s *Server, o *RoomOptions) {
 }
 
 // byCommands: outside, coming back with an old offset, and inside.
-func (m *matrix) byCommands(c *sdk, k kind, o *RoomOptions) {
+func (m *matrix) byCommands(c *sdk, k kind, o *chat.RoomOptions) {
 	room := o.Pattern
-	for d := toPublish; d < deeds; d++ {
+	for d := chat.ToPublish; d < chat.Deeds; d++ {
 		for _, command := range asks(d, room) {
 			m.cell(c.may(command), oracle(d, ruleOf(o, d), k, false, false), "%s outside of %s: %s", k.name, room, command)
 		}
@@ -219,13 +220,13 @@ func (m *matrix) byCommands(c *sdk, k kind, o *RoomOptions) {
 	}
 	subscribed := c.answerTo(fmt.Sprintf(`"subscribe":{"channel":%q,"token":%q,"recover":true,"offset":0}`, room, token))
 	inside := strings.HasPrefix(subscribed, `{"id":77,"subscribe":`)
-	m.cell(inside, oracle(toSubscribe, o.Subscribe, k, false, k.token), "%s enters %s", k.name, room)
+	m.cell(inside, oracle(chat.ToSubscribe, o.Subscribe, k, false, k.token), "%s enters %s", k.name, room)
 	told := strings.Contains(subscribed, `"data":"seed"`)
-	m.cell(told, inside && oracle(toReadHistory, o.ReadHistory, k, true, k.token), "%s recovers in %s: %s", k.name, room, subscribed)
+	m.cell(told, inside && oracle(chat.ToReadHistory, o.ReadHistory, k, true, k.token), "%s recovers in %s: %s", k.name, room, subscribed)
 	if !inside {
 		return
 	}
-	for d := toPublish; d < deeds; d++ {
+	for d := chat.ToPublish; d < chat.Deeds; d++ {
 		for _, command := range asks(d, room) {
 			m.cell(c.may(command), oracle(d, ruleOf(o, d), k, true, k.token), "%s in %s: %s", k.name, room, command)
 		}
@@ -234,7 +235,7 @@ func (m *matrix) byCommands(c *sdk, k kind, o *RoomOptions) {
 }
 
 // byServerSide: put there by the server API, one is as if one had a token.
-func (m *matrix) byServerSide(s *Server, c *sdk, k kind, o *RoomOptions) {
+func (m *matrix) byServerSide(s *Server, c *sdk, k kind, o *chat.RoomOptions) {
 	room := o.Pattern
 	answer := call(m.t, s, "subscribe", fmt.Sprintf(`{"user":%q,"channel":%q}`, k.user, room))
 	inside := answer == `{"result":{}}`
@@ -242,7 +243,7 @@ func (m *matrix) byServerSide(s *Server, c *sdk, k kind, o *RoomOptions) {
 	if !inside {
 		return
 	}
-	for d := toPublish; d < deeds; d++ {
+	for d := chat.ToPublish; d < chat.Deeds; d++ {
 		for _, command := range asks(d, room) {
 			m.cell(c.may(command), oracle(d, ruleOf(o, d), k, true, true), "%s put into %s: %s", k.name, room, command)
 		}
@@ -251,7 +252,7 @@ func (m *matrix) byServerSide(s *Server, c *sdk, k kind, o *RoomOptions) {
 }
 
 // byNamingToken: the token of the connection names the room, and the client was there before.
-func (m *matrix) byNamingToken(s *Server, k kind, o *RoomOptions) {
+func (m *matrix) byNamingToken(s *Server, k kind, o *chat.RoomOptions) {
 	c := dialSDK(m.t, s, "")
 	defer c.conn.Close()
 	c.say(`{"id":1,"connect":{"token":%q,"subs":{%q:{"recover":true,"offset":0}}}}`,
@@ -260,15 +261,15 @@ func (m *matrix) byNamingToken(s *Server, k kind, o *RoomOptions) {
 	inside := strings.Contains(answer, fmt.Sprintf(`"subs":{%q:{`, o.Pattern))
 	m.cell(inside, !k.banned, "%s with a token that names %s", k.name, o.Pattern)
 	told := strings.Contains(answer, `"data":"seed"`)
-	m.cell(told, inside && oracle(toReadHistory, o.ReadHistory, k, true, true), "%s resumes in %s, which its token names: %s", k.name, o.Pattern, answer)
+	m.cell(told, inside && oracle(chat.ToReadHistory, o.ReadHistory, k, true, true), "%s resumes in %s, which its token names: %s", k.name, o.Pattern, answer)
 }
 
 // byPlainClient: who does not sign in, without the SDK protocol.
-func (m *matrix) byPlainClient(s *Server, o *RoomOptions) {
+func (m *matrix) byPlainClient(s *Server, o *chat.RoomOptions) {
 	guest := kinds[0]
 	resp, _ := ask(m.t, s.Addr().String(), upgradeRequest(s.Addr().String(), "/ws?room="+o.Pattern))
 	inside := resp.StatusCode == 101
-	m.cell(inside, oracle(toSubscribe, o.Subscribe, guest, false, false), "plain client enters %s", o.Pattern)
+	m.cell(inside, oracle(chat.ToSubscribe, o.Subscribe, guest, false, false), "plain client enters %s", o.Pattern)
 	if !inside {
 		return
 	}
@@ -279,7 +280,7 @@ func (m *matrix) byPlainClient(s *Server, o *RoomOptions) {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	m.cell(answer.Op == ws.OpText, oracle(toPublish, o.Publish, guest, true, false), "plain client speaks in %s", o.Pattern)
+	m.cell(answer.Op == ws.OpText, oracle(chat.ToPublish, o.Publish, guest, true, false), "plain client speaks in %s", o.Pattern)
 }
 
 // personalRooms are of their owner, and a token opens them to nobody else.
@@ -305,7 +306,7 @@ func (m *matrix) personalRooms(s *Server) {
 func TestAForbiddenRoomDoesNotShowThatItIsThere(t *testing.T) {
 	t.Parallel()
 	secret := roomWithHistory("secret:*")
-	secret.Subscribe, secret.Publish, secret.SeePresence, secret.ReadHistory = WithToken, WithToken, WithToken, WithToken
+	secret.Subscribe, secret.Publish, secret.SeePresence, secret.ReadHistory = chat.WithToken, chat.WithToken, chat.WithToken, chat.WithToken
 	s := startAPI(t, secret)
 	member := connectSDK(t, s, tokenOf("bob"))
 	call(t, s, "subscribe", `{"user":"bob","channel":"secret:there"}`)
@@ -316,7 +317,7 @@ func TestAForbiddenRoomDoesNotShowThatItIsThere(t *testing.T) {
 
 	for _, text := range []string{"", tokenOf("ann")} {
 		c := connectSDK(t, s, text)
-		for _, d := range []deed{toPublish, toSeePresence, toReadHistory} {
+		for _, d := range []chat.Action{chat.ToPublish, chat.ToSeePresence, chat.ToReadHistory} {
 			for i, command := range asks(d, "secret:there") {
 				there, never := c.answerTo(command), c.answerTo(asks(d, "secret:never")[i])
 				if there != never {
@@ -350,9 +351,9 @@ func TestAForbiddenRoomDoesNotShowThatItIsThere(t *testing.T) {
 }
 
 // allWho are the permissions that a [[room]] can have.
-var allWho = func() (all []Who) {
-	for _, word := range oneOf(&RoomOptions{}, "publish") {
-		all = append(all, Who(word))
+var allWho = func() (all []chat.Who) {
+	for _, word := range oneOf(&chat.RoomOptions{}, "publish") {
+		all = append(all, chat.Who(word))
 	}
 	return all
 }()
@@ -369,13 +370,13 @@ func oneOf(v any, name string) []string {
 
 // Every rule is in the matrix: a new one has no column in the oracle's table.
 func TestTheMatrixKnowsEveryRule(t *testing.T) {
-	for _, rule := range []Who{Anyone, SignedIn, Subscribers, WithToken, Nobody} {
+	for _, rule := range []chat.Who{chat.Anyone, chat.SignedIn, chat.Subscribers, chat.WithToken, chat.Nobody} {
 		if !slices.Contains(allWho, rule) {
 			t.Errorf("%q is not checked by the config", rule)
 		}
 	}
-	if len(allWho) != 5 || deeds != 4 {
-		t.Errorf("got %d rules and %d deeds: give the matrix what is new", len(allWho), deeds)
+	if len(allWho) != 5 || chat.Deeds != 4 {
+		t.Errorf("got %d rules and %d deeds: give the matrix what is new", len(allWho), chat.Deeds)
 	}
 }
 
@@ -384,9 +385,9 @@ func TestTheMatrixKnowsEveryRule(t *testing.T) {
 func TestAPersonalRoomIsShutToStrangers(t *testing.T) {
 	t.Parallel()
 	o := rememberingRoom("*")
-	o.Publish, o.SeePresence, o.ReadHistory = Anyone, Anyone, Anyone
+	o.Publish, o.SeePresence, o.ReadHistory = chat.Anyone, chat.Anyone, chat.Anyone
 	s := startServer(t, func(c *Config) {
-		c.Token.HMACSecret, c.PersonalRooms, c.Rooms = testSecret, true, []RoomOptions{o}
+		c.Token.HMACSecret, c.PersonalRooms, c.Rooms = testSecret, true, []chat.RoomOptions{o}
 	})
 	connectSDK(t, s, userToken("ann"))
 	for _, who := range []struct {
@@ -399,7 +400,7 @@ func TestAPersonalRoomIsShutToStrangers(t *testing.T) {
 		{name: "a guest"},
 	} {
 		c := connectSDK(t, s, who.token)
-		for d := toPublish; d < deeds; d++ {
+		for d := chat.ToPublish; d < chat.Deeds; d++ {
 			for _, command := range asks(d, "#ann") {
 				if got := c.may(command); got != who.may {
 					t.Errorf("%s, %s: got %v, want %v", who.name, command, got, who.may)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/centrifugal/protocol/cfjson"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/netpoll"
@@ -17,7 +18,7 @@ type plain struct {
 	fanout.Conn
 
 	// Constant once the shard knows it.
-	source *address // nil where addresses do not count
+	source *chat.Address // nil where addresses do not count
 	place  fanout.Member
 
 	// Owned by the poller.
@@ -25,22 +26,22 @@ type plain struct {
 	inRoom   limiter.Meter // messages
 }
 
-// openPlain makes a plain client out of a socket whose handshake is done, and a member of a room, as hub.joinPlain.
-func openPlain(h *hub, nc *netpoll.Socket, source *address, name string, seat *room, hello, early []byte) {
+// openPlain makes a plain client out of a socket whose handshake is done, and a member of a room, as Hub.JoinPlain.
+func openPlain(h *chat.Hub, nc *netpoll.Socket, source *chat.Address, name string, seat *chat.Room, hello, early []byte) {
 	p := &plain{source: source}
 	p.place = fanout.Member{Conn: &p.Conn, At: -1}
 	h.NewConn(&p.Conn, nc, p)
-	h.joinPlain(&p.place, name, seat, hello, early)
+	h.JoinPlain(&p.place, name, seat, hello, early)
 }
 
-func (p *plain) hub() *hub { return p.room().stripe.hub }
+func (p *plain) hub() *chat.Hub { return p.room().Stripe.Hub }
 
-func (p *plain) room() *room { return roomOfMember(&p.place) }
+func (p *plain) room() *chat.Room { return chat.RoomOfMember(&p.place) }
 
 func (p *plain) OnOpen() {}
 
 func (p *plain) OnMessage(op ws.Opcode, b []byte, now time.Duration) {
-	if !p.hub().messageRate.Allow(&p.messages, now, 1) {
+	if !p.hub().MessageRate.Allow(&p.messages, now, 1) {
 		p.refuseFlood("too many messages")
 		return
 	}
@@ -50,29 +51,29 @@ func (p *plain) OnMessage(op ws.Opcode, b []byte, now time.Duration) {
 // speak publishes a message in the client's room.
 func (p *plain) speak(op ws.Opcode, b []byte, now time.Duration) {
 	hub, r := p.hub(), p.room()
-	e := hub.admit(asker{inside: true}, view{name: r.Name, options: r.options}, len(b))
+	e := hub.Admit(chat.Actor{Inside: true}, chat.View{Name: r.Name, Options: r.Options}, len(b))
 	switch {
-	case r.options.PublishProxy, e != nil && e != rejectLimit:
+	case r.Options.PublishProxy, e != nil && e != chat.RejectLimit:
 		p.Close(fanout.ClosedForbidden, ws.ClosePolicy, "who does not sign in may only listen here")
 	case e != nil:
 		p.Close(fanout.ClosedTooBig, ws.CloseTooBig, "message too big for this room")
-	case !limiter.PerSecond(r.options.Rate).Allow(&p.inRoom, now, 1):
+	case !limiter.PerSecond(r.Options.Rate).Allow(&p.inRoom, now, 1):
 		p.refuseFlood("too many messages for this room")
 	case !p.mayInSlowMode(r.Name):
 		p.refuseFlood("too many messages for this room, which is in slow mode")
 	default:
 		fanout.AddTo(&p.ReceivedMessages, 1)
-		hub.publish(r, op, b)
+		hub.Publish(r, op, b)
 	}
 }
 
 // mayInSlowMode holds the client to the slow mode of its room.
 func (p *plain) mayInSlowMode(room string) bool {
-	m := p.hub().moderation
-	if !m.slows(room) {
+	m := p.hub().Moderation
+	if !m.Slows(room) {
 		return true
 	}
-	_, ok := m.maySpeak(speakerOf(&p.Conn, ""), room)
+	_, ok := m.MaySpeak(chat.SpeakerOf(&p.Conn, ""), room)
 	return ok
 }
 
@@ -96,8 +97,8 @@ func (p *plain) OnGone() { p.Shard.Engine.Leave(&p.Conn) }
 
 func (p *plain) OnLeave() {
 	hub := p.hub()
-	hub.leavePlain(&p.place)
-	hub.releaseAddress(p.source)
+	hub.LeavePlain(&p.place)
+	hub.ReleaseAddress(p.source)
 }
 
 func (p *plain) Timers() *fanout.Timers { return nil }
@@ -126,29 +127,29 @@ func (p *plain) Member(i int) *fanout.Member {
 
 func (p *plain) Address() netip.Addr {
 	if p.source != nil {
-		return p.source.at
+		return p.source.At
 	}
 	return netip.Addr{}
 }
 
 // plainCodec makes what a plain client receives: publications, as they were made.
-var plainCodec = formatCodec{
-	publication: func(_ string, p, _ *publication, _ *int) []byte { return fanout.EncodeFrame(plainData(p)) },
-	whole:       plainFormat,
+var plainCodec = chat.FormatCodec{
+	Publication: func(_ string, p, _ *chat.Publication, _ *int) []byte { return fanout.EncodeFrame(plainData(p)) },
+	Whole:       chat.PlainFormat,
 }
 
 // plainData is what a plain client is sent of a publication.
-func plainData(p *publication) (ws.Opcode, []byte) {
-	switch p.form {
-	case formText:
-		return ws.OpText, p.data
-	case formBytes:
-		return ws.OpBinary, p.data
+func plainData(p *chat.Publication) (ws.Opcode, []byte) {
+	switch p.Form {
+	case chat.FormText:
+		return ws.OpText, p.Data
+	case chat.FormBytes:
+		return ws.OpBinary, p.Data
 	}
-	if p.data[0] == '"' {
-		if text, err := cfjson.UnmarshalString(p.data); err == nil {
+	if p.Data[0] == '"' {
+		if text, err := cfjson.UnmarshalString(p.Data); err == nil {
 			return ws.OpText, []byte(text)
 		}
 	}
-	return ws.OpText, p.data
+	return ws.OpText, p.Data
 }

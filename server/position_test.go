@@ -8,6 +8,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/recent"
@@ -15,29 +16,29 @@ import (
 )
 
 // newPositionHub is a hub in which every room remembers for a second, told the time by the test.
-func newPositionHub(positions int) *hub {
+func newPositionHub(positions int) *chat.Hub {
 	o := rememberingRoom("*")
 	o.HistoryTTL = time.Second
 	cfg := DefaultConfig()
-	cfg.Rooms = []RoomOptions{o}
-	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 1).hub
-	h.positions.kept.Most = positions
+	cfg.Rooms = []chat.RoomOptions{o}
+	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 1).Hub
+	h.Positions.Kept.Most = positions
 	return h
 }
 
-func letPass(h *hub, d time.Duration) {
+func letPass(h *chat.Hub, d time.Duration) {
 	now := h.Clock.Tick() + fanout.InTicks(d)
 	h.Clock.Ticks.Store(uint32(now))
-	h.age(now)
+	h.Age(now)
 }
 
-func sayIn(h *hub, room string) position {
-	_, at := h.say(h.viewOf(room), publication{data: []byte("1"), form: formJSON}, sayOptions{})
+func sayIn(h *chat.Hub, room string) chat.Position {
+	_, at := h.Say(h.ViewOf(room), chat.Publication{Data: []byte("1"), Form: chat.FormJSON}, chat.SayOptions{})
 	return at
 }
 
-func whereIs(h *hub, room string) position {
-	_, at, _ := h.read(room, nil, 0, 1, false)
+func whereIs(h *chat.Hub, room string) chat.Position {
+	_, at, _ := h.Read(room, nil, 0, 1, false)
 	return at
 }
 
@@ -45,7 +46,7 @@ func whereIs(h *hub, room string) position {
 func TestAForgottenRoomChangesNoOthersEpoch(t *testing.T) {
 	t.Parallel()
 	h := newPositionHub(1)
-	before := map[string]position{}
+	before := map[string]chat.Position{}
 	for n := range 10_000 {
 		name := fmt.Sprint("quiet", n)
 		before[name] = whereIs(h, name)
@@ -54,8 +55,8 @@ func TestAForgottenRoomChangesNoOthersEpoch(t *testing.T) {
 		sayIn(h, fmt.Sprint("busy", n))
 		letPass(h, time.Minute)
 	}
-	if h.rooms.count() != 0 || h.positions.lost != 9 {
-		t.Fatalf("got %d rooms and %d positions lost, want none, and 9", h.rooms.count(), h.positions.lost)
+	if h.Rooms.Count() != 0 || h.Positions.Lost != 9 {
+		t.Fatalf("got %d rooms and %d positions lost, want none, and 9", h.Rooms.Count(), h.Positions.Lost)
 	}
 	for name, was := range before {
 		if got := whereIs(h, name); got != was {
@@ -70,10 +71,10 @@ func TestADroppedPositionIsNoPlaceInTheNextLife(t *testing.T) {
 	seen := map[string]bool{}
 	for range 100 {
 		at := sayIn(h, "x")
-		if at.offset != 1 || seen[at.epoch] {
+		if at.Offset != 1 || seen[at.Epoch] {
 			t.Fatalf("got %v, want the beginning of a new life", at)
 		}
-		seen[at.epoch] = true
+		seen[at.Epoch] = true
 		letPass(h, time.Minute)
 		sayIn(h, "y") // its position takes the place of x's
 		letPass(h, time.Minute)
@@ -81,34 +82,34 @@ func TestADroppedPositionIsNoPlaceInTheNextLife(t *testing.T) {
 }
 
 func TestAPositionLasts30Days(t *testing.T) {
-	h := newPositionHub(maxPositions)
+	h := newPositionHub(chat.MaxPositions)
 	sayIn(h, "x")
 	at := sayIn(h, "x")
-	letPass(h, 2 * time.Second)
+	letPass(h, 2*time.Second)
 	letPass(h, time.Minute)
-	if h.rooms.count() != 0 {
+	if h.Rooms.Count() != 0 {
 		t.Fatal("the room is kept though nothing is remembered in it")
 	}
-	letPass(h, positionLasts - 2*time.Minute)
+	letPass(h, chat.PositionLasts-2*time.Minute)
 	if got := whereIs(h, "x"); got != at {
 		t.Errorf("within 30 days: got %v, want %v", got, at)
 	}
-	if next := sayIn(h, "x"); next != (position{3, at.epoch}) {
+	if next := sayIn(h, "x"); next != (chat.Position{Offset: 3, Epoch: at.Epoch}) {
 		t.Errorf("got %v, want offset 3 of the same epoch", next)
 	}
 	letPass(h, time.Minute)
-	letPass(h, positionLasts + time.Minute)
-	if got := whereIs(h, "x"); got.offset != 0 || got.epoch == at.epoch || h.positions.kept.Count != 0 {
+	letPass(h, chat.PositionLasts+time.Minute)
+	if got := whereIs(h, "x"); got.Offset != 0 || got.Epoch == at.Epoch || h.Positions.Kept.Count != 0 {
 		t.Errorf("after 30 days: got %v, want the beginning of another life", got)
 	}
 }
 
 // A key of idempotency holds for its time and its room, and takes no memory after that.
 func TestAKeyOfIdempotencyExpires(t *testing.T) {
-	var s said
+	var s chat.Said
 	first := wheel.Tick(fanout.FirstTick)
-	s.add("x", "k", position{7, "e"}, first)
-	s.add("x", "other", position{8, "e"}, first+1)
+	s.Add("x", "k", chat.Position{Offset: 7, Epoch: "e"}, first)
+	s.Add("x", "other", chat.Position{Offset: 8, Epoch: "e"}, first+1)
 	for _, tt := range []struct {
 		room, key string
 		at        wheel.Tick
@@ -117,28 +118,28 @@ func TestAKeyOfIdempotencyExpires(t *testing.T) {
 		{"x", "k", first, true},
 		{"y", "k", first, false},
 		{"x", "l", first, false},
-		{"x", "k", first + fanout.InTicks(saidFor), true},
-		{"x", "k", first + fanout.InTicks(saidFor) + 1, false},
-		{"x", "other", first + fanout.InTicks(saidFor) + 1, true},
-		{"x", "other", first + fanout.InTicks(saidFor) + 2, false},
+		{"x", "k", first + fanout.InTicks(chat.SaidFor), true},
+		{"x", "k", first + fanout.InTicks(chat.SaidFor) + 1, false},
+		{"x", "other", first + fanout.InTicks(chat.SaidFor) + 1, true},
+		{"x", "other", first + fanout.InTicks(chat.SaidFor) + 2, false},
 	} {
-		if got, ok := s.find(tt.room, tt.key, tt.at); ok != tt.want || ok && got.epoch != "e" {
+		if got, ok := s.Find(tt.room, tt.key, tt.at); ok != tt.want || ok && got.Epoch != "e" {
 			t.Errorf("%s %s after %d ticks: got %v, %v; want %v", tt.room, tt.key, tt.at-first, got, ok, tt.want)
 		}
 	}
-	if len(s.places) != 0 || len(s.order) != 0 {
-		t.Errorf("got %d places and %d keys left, want none", len(s.places), len(s.order))
+	if len(s.Places) != 0 || len(s.Order) != 0 {
+		t.Errorf("got %d places and %d keys left, want none", len(s.Places), len(s.Order))
 	}
 }
 
 // Of too many rooms, the one that was of use longest ago goes first.
 func TestTheOldestPositionGoesFirst(t *testing.T) {
 	h := newPositionHub(100)
-	var places []position
+	var places []chat.Position
 	for n := range 150 {
 		places = append(places, sayIn(h, fmt.Sprint(n)))
-		letPass(h, 2 * time.Second)
-		letPass(h, 2 * time.Second)
+		letPass(h, 2*time.Second)
+		letPass(h, 2*time.Second)
 	}
 	for n, was := range places {
 		if got := whereIs(h, fmt.Sprint(n)); (got == was) != (n >= 50) {
@@ -150,17 +151,17 @@ func TestTheOldestPositionGoesFirst(t *testing.T) {
 // Not all that has had its time is dropped while everybody waits.
 func TestPositionsExpireAFewAtATime(t *testing.T) {
 	t.Parallel()
-	p := newPositions()
-	for n := range 3 * expiredAtOnce {
-		p.keep(fmt.Sprint(n), position{1, "1"}, fanout.FirstTick)
+	p := chat.NewPositions()
+	for n := range 3 * chat.ExpiredAtOnce {
+		p.Keep(fmt.Sprint(n), chat.Position{Offset: 1, Epoch: "1"}, fanout.FirstTick)
 	}
-	end := wheel.Tick(fanout.FirstTick) + fanout.InTicks(positionLasts)
-	if p.expire(end - 1); p.kept.Count != 3*expiredAtOnce {
+	end := wheel.Tick(fanout.FirstTick) + fanout.InTicks(chat.PositionLasts)
+	if p.Expire(end - 1); p.Kept.Count != 3*chat.ExpiredAtOnce {
 		t.Fatal("dropped before its time")
 	}
-	for left := 2 * expiredAtOnce; left >= 0; left -= expiredAtOnce {
-		if p.expire(end); p.kept.Count != left {
-			t.Fatalf("got %d left, want %d", p.kept.Count, left)
+	for left := 2 * chat.ExpiredAtOnce; left >= 0; left -= chat.ExpiredAtOnce {
+		if p.Expire(end); p.Kept.Count != left {
+			t.Fatalf("got %d left, want %d", p.Kept.Count, left)
 		}
 	}
 }
@@ -181,7 +182,7 @@ func TestAPositionOutlivesTheHistory(t *testing.T) {
 	c.want(`{"push":{"channel":"x","pub":{"data":1,"offset":1}}}`)
 	c.say(`{"id":3,"unsubscribe":{"channel":"x"}}`)
 	c.want(`{"id":3,"unsubscribe":{}}`)
-	eventually(t, "the room to be forgotten", func() bool { return s.hub.rooms.count() == 0 })
+	eventually(t, "the room to be forgotten", func() bool { return s.hub.Rooms.Count() == 0 })
 	if got := value(t, s, "throng_positions", ""); got != 1 {
 		t.Errorf("got %v positions, want 1", got)
 	}
@@ -196,7 +197,7 @@ func TestAPositionOutlivesTheHistory(t *testing.T) {
 
 // The README says what a kept position costs.
 func TestAKeptPositionTakes64Bytes(t *testing.T) {
-	if got := unsafe.Sizeof(recent.Node[keptPosition]{}) + unsafe.Sizeof(uint32(0)); got > 64 {
+	if got := unsafe.Sizeof(recent.Node[chat.KeptPosition]{}) + unsafe.Sizeof(uint32(0)); got > 64 {
 		t.Errorf("got %d bytes a position, want 64 at most", got)
 	}
 }

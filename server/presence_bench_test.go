@@ -3,13 +3,15 @@ package server
 import (
 	"fmt"
 	"testing"
+
+	"github.com/throng-chat/throng/server/chat"
 )
 
 // fullRoom is a room with so many members present.
-func fullRoom(members int) *presence {
-	p := &presence{}
+func fullRoom(members int) *chat.Presence {
+	p := &chat.Presence{}
 	for i := range members {
-		p.add(&membership{info: &clientInfo{User: fmt.Sprint("user", i), Client: fmt.Sprintf("%032x", i), ConnInfo: []byte(`{"name":"somebody"}`)}})
+		p.Add(&chat.Membership{Info: &chat.ClientInfo{User: fmt.Sprint("user", i), Client: fmt.Sprintf("%032x", i), ConnInfo: []byte(`{"name":"somebody"}`)}})
 	}
 	return p
 }
@@ -20,10 +22,10 @@ func BenchmarkPresenceOf20000(b *testing.B) {
 	p := fullRoom(20_000)
 	b.Run("snapshot", func(b *testing.B) {
 		for b.Loop() {
-			p.snapshot()
+			p.Snapshot()
 		}
 	})
-	infos := p.snapshot()
+	infos := p.Snapshot()
 	for name, json := range map[string]bool{"answer/json": true, "answer/protobuf": false} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
@@ -33,14 +35,14 @@ func BenchmarkPresenceOf20000(b *testing.B) {
 	}
 	b.Run("stats", func(b *testing.B) {
 		for b.Loop() {
-			p.stats(0)
+			p.Stats(0)
 		}
 	})
 	b.Run("one comes and goes", func(b *testing.B) {
-		sub := &membership{info: &clientInfo{User: "one more", Client: "x"}}
+		sub := &chat.Membership{Info: &chat.ClientInfo{User: "one more", Client: "x"}}
 		for b.Loop() {
-			p.add(sub)
-			p.remove(sub)
+			p.Add(sub)
+			p.Remove(sub)
 		}
 	})
 }

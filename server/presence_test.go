@@ -7,6 +7,7 @@ import (
 
 	"github.com/centrifugal/protocol"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -41,7 +42,7 @@ func TestPresenceOfACrowd(t *testing.T) {
 // Whoever comes and goes without end is present while it is there and not after.
 func TestPresenceSurvivesFlapping(t *testing.T) {
 	t.Parallel()
-	o := DefaultRoom()
+	o := chat.DefaultRoom()
 	o.JoinLeave = true
 	s := startBackend(t, o)
 	watcher := connectSDK(t, s, signed(map[string]any{"sub": "watcher"}))
@@ -74,7 +75,7 @@ func TestPresenceSurvivesFlapping(t *testing.T) {
 
 // A plain client hears what is said, and is not written to for those who come and go.
 func TestAPlainClientIsNotToldWhoComes(t *testing.T) {
-	o := DefaultRoom()
+	o := chat.DefaultRoom()
 	o.JoinLeave = true
 	s := startAPI(t, o)
 	plain := dial(t, s, "x")
@@ -98,9 +99,9 @@ func TestAPlainClientIsNotToldWhoComes(t *testing.T) {
 // A long answer is made a part at a time, and says the same as one that is made at once.
 func TestALongPresenceIsAPresence(t *testing.T) {
 	for _, members := range []int{0, 1, 2, 3 * othersEvery} {
-		infos := fullRoom(members).snapshot()
+		infos := fullRoom(members).Snapshot()
 		if members > 1 {
-			infos[1] = &clientInfo{Client: `"<odd>"`, ChanInfo: []byte(`[1]`)}
+			infos[1] = &chat.ClientInfo{Client: `"<odd>"`, ChanInfo: []byte(`[1]`)}
 		}
 		want := byClient(infos)
 		for _, e := range []encoding{jsonEncoding, protobufEncoding} {

@@ -1,47 +1,51 @@
 package server
 
-import "github.com/centrifugal/protocol"
+import (
+	"github.com/centrifugal/protocol"
+
+	"github.com/throng-chat/throng/server/chat"
+)
 
 // publish publishes what the session's client asks for.
 func (s *session) publish(id uint32, req *protocol.PublishRequest) {
 	in := s.viewOf(req.Channel)
-	if in.options.PublishProxy && s.hub.hooks.crowded(s, onPublish) {
+	if in.Options.PublishProxy && s.hub.hooks.crowded(s, onPublish) {
 		s.refuse(id, errTooManyRequests)
 		return
 	}
-	pub, ok := ofSDK(req.Data)
-	if !validRoomName(req.Channel) || req.Type != 0 || len(req.Data) == 0 || !ok {
+	pub, ok := chat.OfSDK(req.Data)
+	if !chat.ValidRoomName(req.Channel) || req.Type != 0 || len(req.Data) == 0 || !ok {
 		s.fail(id, errBadRequest)
 		return
 	}
-	if e := s.hub.admit(s.in(in), in, len(req.Data)); e != nil {
+	if e := s.hub.Admit(s.in(in), in, len(req.Data)); e != nil {
 		s.refuse(id, errorOf(e))
 		return
 	}
-	pub.info = s.info
-	if in.place != nil {
-		pub.info = in.place.info
+	pub.Info = s.info
+	if in.Place != nil {
+		pub.Info = in.Place.Info
 	}
 	f, ok := s.pay(id, in)
 	if !ok {
 		return
 	}
-	if in.options.PublishProxy {
+	if in.Options.PublishProxy {
 		s.askPublish(id, req, pub, f)
 		return
 	}
-	s.say(id, in, pub, sayOptions{})
+	s.say(id, in, pub, chat.SayOptions{})
 }
 
 // say says what the session may say.
-func (s *session) say(id uint32, in view, pub publication, o sayOptions) {
-	r, _ := s.hub.say(in, pub, o)
+func (s *session) say(id uint32, in chat.View, pub chat.Publication, o chat.SayOptions) {
+	r, _ := s.hub.Say(in, pub, o)
 	s.spokeIn(r)
 	s.reply(&protocol.Reply{Id: id, Publish: &protocol.PublishResult{}})
 }
 
 // spokeIn has the session wait for a room that is behind. If it waits for one already it goes on with that.
-func (s *session) spokeIn(r *room) {
+func (s *session) spokeIn(r *chat.Room) {
 	if s.talksIn == nil || !s.talksIn.Congested() {
 		s.talksIn = r
 	}

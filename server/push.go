@@ -7,13 +7,14 @@ import (
 	"github.com/centrifugal/protocol"
 	"github.com/centrifugal/protocol/cfjson"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 )
 
 // What a room's members are sent, in each encoding: publications, joins and leaves.
 
 // sessionFormats are the formats of sessions, each by the number of its encoding.
-func sessionFormats() (all formats) {
+func sessionFormats() (all chat.Formats) {
 	for _, f := range []struct{ encoding, whole encoding }{
 		{jsonEncoding, jsonEncoding},
 		{protobufEncoding, protobufEncoding},
@@ -22,17 +23,17 @@ func sessionFormats() (all formats) {
 		{jsonFullEncoding, jsonFullEncoding},
 	} {
 		e := f.encoding
-		all[e] = formatCodec{
-			publication: func(room string, p, before *publication, deltas *int) []byte {
+		all[e] = chat.FormatCodec{
+			Publication: func(room string, p, before *chat.Publication, deltas *int) []byte {
 				return encodePublication(room, p, before, e, deltas)
 			},
-			joinLeave: func(room string, info *clientInfo, joined bool) []byte {
+			JoinLeave: func(room string, info *chat.ClientInfo, joined bool) []byte {
 				if joined {
 					return encodeJoin(room, info, e)
 				}
 				return encodeLeave(room, info, e)
 			},
-			whole: fanout.Format(f.whole),
+			Whole: fanout.Format(f.whole),
 		}
 	}
 	return all
@@ -40,7 +41,7 @@ func sessionFormats() (all formats) {
 
 // encodePublication makes the frame of a publication for the members of one encoding: where they are sent deltas, against before, nil
 // for none. budget is of nanoseconds for deltas.
-func encodePublication(room string, p, before *publication, e encoding, budget *int) []byte {
+func encodePublication(room string, p, before *chat.Publication, e encoding, budget *int) []byte {
 	told := &struct { // in one piece of memory
 		reply protocol.Reply
 		push  protocol.Push
@@ -56,22 +57,22 @@ func encodePublication(room string, p, before *publication, e encoding, budget *
 }
 
 // encodeJoin makes the frame that tells of a client that came; encodeLeave, of one that went.
-func encodeJoin(room string, info *clientInfo, e encoding) []byte {
+func encodeJoin(room string, info *chat.ClientInfo, e encoding) []byte {
 	return encodeReply(e, &protocol.Reply{Push: &protocol.Push{Channel: room, Join: &protocol.Join{Info: sdkInfo(info)}}})
 }
 
-func encodeLeave(room string, info *clientInfo, e encoding) []byte {
+func encodeLeave(room string, info *chat.ClientInfo, e encoding) []byte {
 	return encodeReply(e, &protocol.Reply{Push: &protocol.Push{Channel: room, Leave: &protocol.Leave{Info: sdkInfo(info)}}})
 }
 
 // sdkInfo is a client as the protocol has it.
-func sdkInfo(info *clientInfo) *protocol.ClientInfo {
+func sdkInfo(info *chat.ClientInfo) *protocol.ClientInfo {
 	out := &protocol.ClientInfo{}
 	fillInfo(out, info)
 	return out
 }
 
-func fillInfo(out *protocol.ClientInfo, info *clientInfo) {
+func fillInfo(out *protocol.ClientInfo, info *chat.ClientInfo) {
 	out.User, out.Client, out.ConnInfo, out.ChanInfo = info.User, info.Client, info.ConnInfo, info.ChanInfo
 }
 
@@ -82,10 +83,10 @@ type sdkPublication struct {
 }
 
 // fill makes it the publication by itself.
-func (out *sdkPublication) fill(p *publication, e encoding) {
-	out.Offset, out.Tags, out.Data = p.offset, p.tags, sdkData(p, e)
-	if p.info != nil {
-		fillInfo(&out.publisher, p.info)
+func (out *sdkPublication) fill(p *chat.Publication, e encoding) {
+	out.Offset, out.Tags, out.Data = p.Offset, p.Tags, sdkData(p, e)
+	if p.Info != nil {
+		fillInfo(&out.publisher, p.Info)
 		out.Info = &out.publisher
 	}
 	if e.isJSON() && e != jsonEncoding {
@@ -96,18 +97,18 @@ func (out *sdkPublication) fill(p *publication, e encoding) {
 
 // shorten replaces the data by what is new of it against the publication before, unless that is longer, or the budget of nanoseconds for
 // deltas is used up, of which it takes its part.
-func (out *sdkPublication) shorten(p, before *publication, e encoding, budget *int) {
+func (out *sdkPublication) shorten(p, before *chat.Publication, e encoding, budget *int) {
 	if before == nil {
 		return
 	}
 	was, data := sdkData(before, e), sdkData(p, e)
-	if len(was) > maxDelta || len(data) > maxDelta {
+	if len(was) > chat.MaxDelta || len(data) > chat.MaxDelta {
 		return
 	}
-	if *budget -= deltaCost(was, data); *budget < 0 {
+	if *budget -= chat.DeltaCost(was, data); *budget < 0 {
 		return
 	}
-	delta := deltaOf(was, data)
+	delta := chat.DeltaOf(was, data)
 	// A delta copies and adds bytes, not characters: one that cuts a character in two is no JSON.
 	if len(delta) >= len(data) || e.isJSON() && !utf8.Valid(delta) {
 		return
@@ -119,25 +120,25 @@ func (out *sdkPublication) shorten(p, before *publication, e encoding, budget *i
 }
 
 // sdkData is the data of a publication as an SDK is sent it.
-func sdkData(p *publication, e encoding) []byte {
+func sdkData(p *chat.Publication, e encoding) []byte {
 	switch {
-	case p.form == formJSON || p.form == formBytes && !e.isJSON():
-		return p.data
-	case p.form == formText:
-		return cfjson.AppendString(nil, string(p.data))
+	case p.Form == chat.FormJSON || p.Form == chat.FormBytes && !e.isJSON():
+		return p.Data
+	case p.Form == chat.FormText:
+		return cfjson.AppendString(nil, string(p.Data))
 	}
-	return cfjson.AppendString(nil, base64.StdEncoding.EncodeToString(p.data))
+	return cfjson.AppendString(nil, base64.StdEncoding.EncodeToString(p.Data))
 }
 
 // fullPublication is a publication by itself.
-func fullPublication(p *publication, e encoding) *protocol.Publication {
+func fullPublication(p *chat.Publication, e encoding) *protocol.Publication {
 	out := &sdkPublication{}
 	out.fill(p, e)
 	return &out.Publication
 }
 
 // deltaPublication is what is new of a publication against the one before, nil for none.
-func deltaPublication(p, before *publication, e encoding, budget *int) *protocol.Publication {
+func deltaPublication(p, before *chat.Publication, e encoding, budget *int) *protocol.Publication {
 	out := &sdkPublication{}
 	out.fill(p, e)
 	out.shorten(p, before, e, budget)
@@ -145,8 +146,8 @@ func deltaPublication(p, before *publication, e encoding, budget *int) *protocol
 }
 
 // pastPublication is a publication as it is sent to a client that did not receive it when it was made: with its time.
-func pastPublication(p *publication, e encoding) *protocol.Publication {
+func pastPublication(p *chat.Publication, e encoding) *protocol.Publication {
 	out := fullPublication(p, e)
-	out.Time = p.unixMilli
+	out.Time = p.UnixMilli
 	return out
 }

@@ -1,6 +1,10 @@
 package server
 
-import "github.com/centrifugal/protocol"
+import (
+	"github.com/centrifugal/protocol"
+
+	"github.com/throng-chat/throng/server/chat"
+)
 
 // What a session may ask about a room: who is there, and what was said.
 
@@ -10,7 +14,7 @@ func (s *session) presence(id uint32, req *protocol.PresenceRequest) {
 		s.fail(id, e)
 		return
 	}
-	infos, size, all := s.hub.fewPresent(req.Channel, s.light())
+	infos, size, all := s.hub.FewPresent(req.Channel, s.light())
 	if !all {
 		s.askLong(id, longQuestion{about: presenceOf, room: req.Channel, json: s.encoding.isJSON()}, size)
 		return
@@ -20,23 +24,23 @@ func (s *session) presence(id uint32, req *protocol.PresenceRequest) {
 }
 
 func (s *session) maySeePresence(room string) *protocol.Error {
-	if !validRoomName(room) {
+	if !chat.ValidRoomName(room) {
 		return errBadRequest
 	}
 	in := s.viewOf(room)
-	return s.mayRead(toSeePresence, in, in.options.Presence)
+	return s.mayRead(chat.ToSeePresence, in, in.Options.Presence)
 }
 
 // mayRead says why the session may not see something of a room, which the room offers or not; nil if it may.
-func (s *session) mayRead(d deed, in view, offered bool) *protocol.Error {
+func (s *session) mayRead(d chat.Action, in chat.View, offered bool) *protocol.Error {
 	who := s.in(in)
 	switch {
-	case !who.inside && s.hub.unknown(in):
+	case !who.Inside && s.hub.Unknown(in):
 		return errUnknownChannel
 	case !offered:
 		return errNotAvailable
-	case !s.hub.authorize(who, d, in):
-		return errorOf(s.hub.denial(who, d, in))
+	case !s.hub.Authorize(who, d, in):
+		return errorOf(s.hub.Denial(who, d, in))
 	}
 	return nil
 }
@@ -47,37 +51,37 @@ func (s *session) presenceStats(id uint32, req *protocol.PresenceStatsRequest) {
 		s.fail(id, e)
 		return
 	}
-	stats := s.hub.presenceStats(req.Channel)
+	stats := s.hub.PresenceStats(req.Channel)
 	s.reply(&protocol.Reply{Id: id, PresenceStats: &protocol.PresenceStatsResult{
-		NumClients: uint32(stats.clients),
-		NumUsers:   uint32(stats.users),
+		NumClients: uint32(stats.Clients),
+		NumUsers:   uint32(stats.Users),
 	}})
 }
 
 // history answers what was said in a room.
 func (s *session) history(id uint32, req *protocol.HistoryRequest) {
-	if !validRoomName(req.Channel) {
+	if !chat.ValidRoomName(req.Channel) {
 		s.fail(id, errBadRequest)
 		return
 	}
 	in := s.viewOf(req.Channel)
-	if e := s.mayRead(toReadHistory, in, in.options.HistorySize > 0); e != nil {
+	if e := s.mayRead(chat.ToReadHistory, in, in.Options.HistorySize > 0); e != nil {
 		s.fail(id, e)
 		return
 	}
 	q := longQuestion{about: historyOf, room: req.Channel, json: s.encoding.isJSON(), limit: int(req.Limit), reverse: req.Reverse}
 	if req.Since != nil {
-		q.hasFrom, q.from = true, position{req.Since.Offset, req.Since.Epoch}
+		q.hasFrom, q.from = true, chat.Position{Offset: req.Since.Offset, Epoch: req.Since.Epoch}
 	}
 	light := s.light()
-	pubs, at, e := s.hub.read(q.room, q.since(), q.limit, max(light, 1), q.reverse) // none where none is asked for
+	pubs, at, e := s.hub.Read(q.room, q.since(), q.limit, max(light, 1), q.reverse) // none where none is asked for
 	if e != nil {
 		s.fail(id, errorOf(e))
 		return
 	}
 	size := 0
 	for i := range pubs {
-		size += pubs[i].Size() + remembered
+		size += pubs[i].Size() + chat.Remembered
 	}
 	if size >= light && size > 0 {
 		s.askLong(id, q, s.hub.MaxUnsent/2)

@@ -5,12 +5,14 @@ import (
 
 	"github.com/centrifugal/protocol"
 	"github.com/centrifugal/protocol/cfjson"
+
+	"github.com/throng-chat/throng/server/chat"
 )
 
 // Replies that tell of a room: who is present, and its history.
 
 // byClient is presence as the protocol has it.
-func byClient(infos []*clientInfo) map[string]*protocol.ClientInfo {
+func byClient(infos []*chat.ClientInfo) map[string]*protocol.ClientInfo {
 	all := make([]protocol.ClientInfo, len(infos))
 	m := make(map[string]*protocol.ClientInfo, len(infos))
 	for i, info := range infos {
@@ -25,7 +27,7 @@ const othersEvery = 128
 
 // encodePresence appends what follows the id in the reply that tells who is there: what is behind "presence" and ends the reply in JSON,
 // the PresenceResult in Protobuf. It is made a part at a time. Not to be called on the loop or on a shard.
-func encodePresence(b []byte, json bool, infos []*clientInfo) []byte {
+func encodePresence(b []byte, json bool, infos []*chat.ClientInfo) []byte {
 	if json {
 		return append(appendPresence(b, infos), '}')
 	}
@@ -46,7 +48,7 @@ func encodePresence(b []byte, json bool, infos []*clientInfo) []byte {
 }
 
 // appendPresence appends a PresenceResult in JSON.
-func appendPresence(b []byte, infos []*clientInfo) []byte {
+func appendPresence(b []byte, infos []*chat.ClientInfo) []byte {
 	b = append(b, `{"presence":{`...)
 	for i, info := range infos {
 		if i%othersEvery == 0 {
@@ -61,7 +63,7 @@ func appendPresence(b []byte, infos []*clientInfo) []byte {
 }
 
 // appendPresent appends one entry of a PresenceResult in JSON.
-func appendPresent(b []byte, info *clientInfo) []byte {
+func appendPresent(b []byte, info *chat.ClientInfo) []byte {
 	one := protocol.ClientInfo{}
 	fillInfo(&one, info)
 	b = append(cfjson.AppendString(b, info.Client), ':')
@@ -70,26 +72,26 @@ func appendPresent(b []byte, info *clientInfo) []byte {
 
 // tellPast is a page of a room's history as the protocol has it, and about how many bytes that takes. It ends with the publication that
 // makes it so many bytes: text may take several times as many in JSON as it had.
-func tellPast(pubs []publication, at position, json bool, mostBytes int) (result *protocol.HistoryResult, size int) {
+func tellPast(pubs []chat.Publication, at chat.Position, json bool, mostBytes int) (result *protocol.HistoryResult, size int) {
 	e := protobufEncoding
 	if json {
 		e = jsonEncoding
 	}
-	result = &protocol.HistoryResult{Epoch: at.epoch, Offset: at.offset, Publications: []*protocol.Publication{}} // SDKs want a list
+	result = &protocol.HistoryResult{Epoch: at.Epoch, Offset: at.Offset, Publications: []*protocol.Publication{}} // SDKs want a list
 	for i := range pubs {
 		if i > 0 && size >= mostBytes {
 			break
 		}
 		told := pastPublication(&pubs[i], e)
 		result.Publications = append(result.Publications, told)
-		size += pubs[i].Size() - len(pubs[i].data) + len(told.Data) + presenceOverhead
+		size += pubs[i].Size() - len(pubs[i].Data) + len(told.Data) + chat.PresenceOverhead
 	}
 	return result, size
 }
 
 // encodeHistory makes what follows the id in the reply that tells of a room's history. Called on a worker.
 func (h *sessions) encodeHistory(q longQuestion) ([]byte, *protocol.Error) {
-	pubs, at, e := h.read(q.room, q.since(), q.limit, h.MaxUnsent/2, q.reverse)
+	pubs, at, e := h.Read(q.room, q.since(), q.limit, h.MaxUnsent/2, q.reverse)
 	if e != nil {
 		return nil, errorOf(e)
 	}

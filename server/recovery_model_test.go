@@ -9,6 +9,7 @@ import (
 
 	"github.com/centrifugal/protocol"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/wheel"
@@ -22,7 +23,7 @@ const modelSteps = 1_000_000
 // order, unless it was told that it has missed something. It is told so only when it has, or when the room's position was dropped.
 func TestRecoveryIsExactOrTold(t *testing.T) {
 	t.Parallel()
-	for name, positions := range map[string]int{"every position is kept": maxPositions, "few positions are kept": 2} {
+	for name, positions := range map[string]int{"every position is kept": chat.MaxPositions, "few positions are kept": 2} {
 		t.Run(name, func(t *testing.T) { recoverAsModelled(t, positions) })
 	}
 }
@@ -30,7 +31,7 @@ func TestRecoveryIsExactOrTold(t *testing.T) {
 func recoverAsModelled(t *testing.T, positions int) {
 	seed := uint64(time.Now().UnixNano())
 	m := newRecoveryModel(t, rand.New(rand.NewPCG(seed, 1)))
-	m.hub.positions.kept.Most = positions
+	m.hub.Positions.Kept.Most = positions
 	for range modelSteps {
 		m.step()
 		if t.Failed() {
@@ -40,7 +41,7 @@ func recoverAsModelled(t *testing.T, positions int) {
 	for _, s := range m.hub.Shards {
 		m.work(s, len(s.Inbox))
 	}
-	if lost, lives := m.hub.positions.lost, len(m.log); positions == maxPositions && (lost > 0 || lives != len(m.names)) ||
+	if lost, lives := m.hub.Positions.Lost, len(m.log); positions == chat.MaxPositions && (lost > 0 || lives != len(m.names)) ||
 		positions < len(m.names) && (lost < 1000 || lives < 1000) {
 		t.Errorf("got %d positions lost, and %d lives of %d rooms", lost, lives, len(m.names))
 	}
@@ -64,24 +65,24 @@ type recoveryModel struct {
 	heard   map[*fanout.Topic]map[*fanout.Member]*modelClient
 	said    int
 
-	redacted map[position]bool
+	redacted map[chat.Position]bool
 	did      map[string]int
 }
 
 // modelClient is one client, and what it believes of each room.
 type modelClient struct {
 	session  *session
-	places   map[string]position // where it is in each room that it ever was in
-	awaiting map[*entry]position // what it asked to recover from; its answer is on the way
+	places   map[string]chat.Position // where it is in each room that it ever was in
+	awaiting map[*entry]chat.Position // what it asked to recover from; its answer is on the way
 	joined   map[*subscription]bool
 }
 
 func newRecoveryModel(t *testing.T, random *rand.Rand) *recoveryModel {
 	cfg := DefaultConfig()
 	cfg.MaxRooms = 10
-	cfg.HistoryBytes = 60*(remembered+8) + 5*rememberedRoom
+	cfg.HistoryBytes = 60*(chat.Remembered+8) + 5*chat.RememberedRoom
 	for i, size := range []int{1, 2, 5, 30, 100} {
-		o := DefaultRoom()
+		o := chat.DefaultRoom()
 		o.Pattern, o.HistorySize, o.HistoryTTL, o.Recovery = fmt.Sprint("room", i), size, 20*time.Second, true
 		cfg.Rooms = append(cfg.Rooms, o)
 	}
@@ -91,7 +92,7 @@ func newRecoveryModel(t *testing.T, random *rand.Rand) *recoveryModel {
 		t: t, random: random, hub: h,
 		log: map[string][]string{},
 
-		redacted: map[position]bool{},
+		redacted: map[chat.Position]bool{},
 		heard:    map[*fanout.Topic]map[*fanout.Member]*modelClient{},
 		did:      map[string]int{},
 	}
@@ -100,11 +101,11 @@ func newRecoveryModel(t *testing.T, random *rand.Rand) *recoveryModel {
 	}
 	for i := range 8 {
 		c := &fanout.Conn{Shard: h.Shards[i%2], Id: uint64(i + 1)}
-		s := &session{conn: c, hub: h, encoding: jsonEncoding, info: &clientInfo{User: fmt.Sprint(i), Client: fmt.Sprint(i)}}
+		s := &session{conn: c, hub: h, encoding: jsonEncoding, info: &chat.ClientInfo{User: fmt.Sprint(i), Client: fmt.Sprint(i)}}
 		m.clients = append(m.clients, &modelClient{
 			session:  s,
-			places:   map[string]position{},
-			awaiting: map[*entry]position{},
+			places:   map[string]chat.Position{},
+			awaiting: map[*entry]chat.Position{},
 			joined:   map[*subscription]bool{},
 		})
 	}
@@ -132,16 +133,16 @@ func (m *recoveryModel) step() {
 	case n < 77:
 		m.redact(name)
 	case n < 78:
-		r, unlock := m.hub.rooms.find(name)
+		r, unlock := m.hub.Rooms.Find(name)
 		if r != nil {
 			m.did["cleared"]++
-			m.hub.archive.clear(r)
+			m.hub.Archive.Clear(r)
 		}
 		unlock()
 	case n < 82:
 		now := m.hub.Clock.Tick() + wheel.Tick(m.random.IntN(30))
 		m.hub.Clock.Ticks.Store(uint32(now))
-		m.hub.age(now)
+		m.hub.Age(now)
 	default:
 		s := m.hub.Shards[m.random.IntN(2)]
 		m.work(s, m.random.IntN(len(s.Inbox)+1))
@@ -157,9 +158,9 @@ func (m *recoveryModel) forgetAll() {
 	for range 3 {
 		now := m.hub.Clock.Tick() + fanout.InTicks(time.Minute)
 		m.hub.Clock.Ticks.Store(uint32(now))
-		m.hub.age(now)
+		m.hub.Age(now)
 	}
-	if n := m.hub.rooms.count(); n != 0 {
+	if n := m.hub.Rooms.Count(); n != 0 {
 		m.t.Errorf("got %d rooms that nobody needs", n)
 	}
 }
@@ -167,30 +168,30 @@ func (m *recoveryModel) forgetAll() {
 func (m *recoveryModel) publish(name string) {
 	m.said++
 	text := fmt.Sprint(m.said)
-	pub, _ := ofSDK([]byte(text))
-	_, at := m.hub.say(m.hub.viewOf(name), pub, sayOptions{})
-	if uint64(len(m.log[at.epoch])+1) != at.offset {
-		m.t.Errorf("publication got offset %d, want %d", at.offset, len(m.log[at.epoch])+1)
+	pub, _ := chat.OfSDK([]byte(text))
+	_, at := m.hub.Say(m.hub.ViewOf(name), pub, chat.SayOptions{})
+	if uint64(len(m.log[at.Epoch])+1) != at.Offset {
+		m.t.Errorf("publication got offset %d, want %d", at.Offset, len(m.log[at.Epoch])+1)
 	}
-	m.log[at.epoch] = append(m.log[at.epoch], text)
+	m.log[at.Epoch] = append(m.log[at.Epoch], text)
 }
 
 // redact takes back something of a room, if it can be; its notice is something that is said.
 func (m *recoveryModel) redact(name string) {
-	at := m.hub.positions.of(name)
-	r, unlock := m.hub.rooms.find(name)
+	at := m.hub.Positions.Of(name)
+	r, unlock := m.hub.Rooms.Find(name)
 	if r != nil {
-		at = r.history.position()
+		at = r.History.Position()
 	}
 	unlock()
-	what := redaction{Channel: name, Offset: at.offset - min(at.offset, m.random.Uint64N(20)), Epoch: at.epoch}
-	in, _ := m.hub.redact(what, nil)
+	what := chat.Redaction{Channel: name, Offset: at.Offset - min(at.Offset, m.random.Uint64N(20)), Epoch: at.Epoch}
+	in, _ := m.hub.Redact(what, nil)
 	if in == nil {
 		return
 	}
 	m.did["redacted"]++
-	m.redacted[position{what.Offset, at.epoch}] = true
-	m.log[at.epoch] = append(m.log[at.epoch], fmt.Sprintf(`{"type":"redact","offset":%d}`, what.Offset))
+	m.redacted[chat.Position{Offset: what.Offset, Epoch: at.Epoch}] = true
+	m.log[at.Epoch] = append(m.log[at.Epoch], fmt.Sprintf(`{"type":"redact","offset":%d}`, what.Offset))
 }
 
 func (m *recoveryModel) join(c *modelClient, name string) {
@@ -199,14 +200,14 @@ func (m *recoveryModel) join(c *modelClient, name string) {
 	}
 	e := &entry{wish: &protocol.SubscribeRequest{Channel: name}, info: c.session.info}
 	if at, been := c.places[name]; been && m.random.IntN(5) > 0 {
-		e.wish.Recover, e.wish.Offset, e.wish.Epoch = true, at.offset, at.epoch
+		e.wish.Recover, e.wish.Offset, e.wish.Epoch = true, at.Offset, at.Epoch
 		c.awaiting[e] = at
 	}
 	c.session.join([]*entry{e}, func() []*protocol.Reply {
 		return []*protocol.Reply{{Subscribe: e.result}}
 	})
-	if e.err != nil {
-		m.t.Errorf("not let in: %v", e.err)
+	if e.Err != nil {
+		m.t.Errorf("not let in: %v", e.Err)
 	}
 }
 
@@ -222,7 +223,7 @@ func (m *recoveryModel) work(s *fanout.Shard, n int) {
 				continue
 			}
 			for _, e := range told.admission.entries {
-				if e.err == nil {
+				if e.Err == nil {
 					e.result = e.told()
 					m.answered(m.of(j.Conn), e)
 				}
@@ -235,9 +236,9 @@ func (m *recoveryModel) work(s *fanout.Shard, n int) {
 		case fanout.LeaveTopic:
 			delete(m.heard[j.Member.Topic], j.Member)
 		case fanout.Deliver:
-			said := j.Message.(*message)
+			said := j.Message.(*chat.Message)
 			for _, c := range m.heard[j.Topic] {
-				m.hear(c, said.room.Name, &said.pub)
+				m.hear(c, said.Room.Name, &said.Pub)
 			}
 		}
 	}
@@ -253,43 +254,43 @@ func (m *recoveryModel) answered(c *modelClient, e *entry) {
 	switch {
 	case !asked:
 		m.did["came"]++
-		c.places[name] = position{r.Offset, r.Epoch}
+		c.places[name] = chat.Position{Offset: r.Offset, Epoch: r.Epoch}
 	case !r.Recovered:
 		m.did["told that it missed something"]++
-		if len(e.missed) > 0 {
-			m.t.Errorf("not recovered, but told %d publications", len(e.missed))
+		if len(e.Missed) > 0 {
+			m.t.Errorf("not recovered, but told %d publications", len(e.Missed))
 		}
-		if r.Epoch == from.epoch && r.Offset == from.offset {
+		if r.Epoch == from.Epoch && r.Offset == from.Offset {
 			m.t.Errorf("%s: nothing was missed behind offset %d, but it is told so", name, r.Offset)
 		}
-		c.places[name] = position{r.Offset, r.Epoch}
+		c.places[name] = chat.Position{Offset: r.Offset, Epoch: r.Epoch}
 	default:
 		m.did["recovered"]++
-		if len(e.missed) == 0 {
+		if len(e.Missed) == 0 {
 			m.did["recovered, and had missed nothing"]++
 		}
-		if r.Epoch != from.epoch || r.Offset != from.offset {
+		if r.Epoch != from.Epoch || r.Offset != from.Offset {
 			m.t.Errorf("recovered from %v: answered %d %s", from, r.Offset, r.Epoch)
 		}
 		c.places[name] = from
-		for i := range e.missed {
+		for i := range e.Missed {
 			m.did["recovered publications"]++
-			m.hear(c, name, &e.missed[i])
+			m.hear(c, name, &e.Missed[i])
 		}
 	}
 }
 
 // hear is a client's next publication of a room.
-func (m *recoveryModel) hear(c *modelClient, name string, p *publication) {
+func (m *recoveryModel) hear(c *modelClient, name string, p *chat.Publication) {
 	at := c.places[name]
-	if p.offset != at.offset+1 {
-		m.t.Errorf("%s: heard offset %d behind %d", name, p.offset, at.offset)
+	if p.Offset != at.Offset+1 {
+		m.t.Errorf("%s: heard offset %d behind %d", name, p.Offset, at.Offset)
 		return
 	}
-	if log := m.log[at.epoch]; uint64(len(log)) < p.offset || log[p.offset-1] != string(p.data) &&
-		!(string(p.data) == string(redacted) && m.redacted[position{p.offset, at.epoch}]) {
-		m.t.Errorf("%s: heard %q as offset %d of epoch %s, which is not what was said", name, p.data, p.offset, at.epoch)
+	if log := m.log[at.Epoch]; uint64(len(log)) < p.Offset || log[p.Offset-1] != string(p.Data) &&
+		!(string(p.Data) == string(chat.Redacted) && m.redacted[chat.Position{Offset: p.Offset, Epoch: at.Epoch}]) {
+		m.t.Errorf("%s: heard %q as offset %d of epoch %s, which is not what was said", name, p.Data, p.Offset, at.Epoch)
 		return
 	}
-	c.places[name] = position{p.offset, at.epoch}
+	c.places[name] = chat.Position{Offset: p.Offset, Epoch: at.Epoch}
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/throng-chat/throng/server/chat"
 )
 
 // Notices have places of their own in a history: whatever is redacted, the newest messages that were not are all kept, in a bound,
@@ -13,38 +15,38 @@ import (
 func TestANoticeTakesNoMessagesPlace(t *testing.T) {
 	t.Parallel()
 	for _, most := range []int{1, 2, 3, 7, 50} {
-		h := &history{}
+		h := &chat.History{}
 		var messages []uint64 // offsets
 		for n := range 20_000 {
-			if p := h.find(h.top - rand.Uint64N(uint64(4*most))); p != nil && !p.notice && string(p.data) != string(redacted) && rand.IntN(8) > 0 {
-				h.redact(p)
-				h.add(&publication{data: []byte("notice"), notice: true}, most)
+			if p := h.Find(h.Top - rand.Uint64N(uint64(4*most))); p != nil && !p.Notice && string(p.Data) != string(chat.Redacted) && rand.IntN(8) > 0 {
+				h.Redact(p)
+				h.Add(&chat.Publication{Data: []byte("notice"), Notice: true}, most)
 			} else {
-				p := &publication{data: fmt.Append(nil, n)}
-				h.add(p, most)
-				messages = append(messages, p.offset)
+				p := &chat.Publication{Data: fmt.Append(nil, n)}
+				h.Add(p, most)
+				messages = append(messages, p.Offset)
 			}
-			for i := range h.count {
-				if got, want := h.at(i).offset, h.top-uint64(h.count-1-i); got != want {
+			for i := range h.Count {
+				if got, want := h.At(i).Offset, h.Top-uint64(h.Count-1-i); got != want {
 					t.Fatalf("most %d: got offset %d in the place of %d", most, got, want)
 				}
 			}
 			// A message among the newest is not gone, unless it was redacted: those are in a prefix of the newest.
 			kept := 0
 			for _, offset := range messages[max(0, len(messages)-most):] {
-				if p := h.find(offset); p != nil {
+				if p := h.Find(offset); p != nil {
 					kept++
 				} else if kept > 0 {
 					t.Fatalf("most %d: the message of offset %d is not kept, but an older one is", most, offset)
 				}
 			}
-			if h.of[1] > noticesPerMessage*most || h.of[0] > most || len(h.ring) > (1+noticesPerMessage+changesPerMessage)*most {
-				t.Fatalf("most %d: got %d notices and %d messages in %d places", most, h.of[1], h.of[0], len(h.ring))
+			if h.Of[1] > chat.NoticesPerMessage*most || h.Of[0] > most || len(h.Ring) > (1+chat.NoticesPerMessage+chat.ChangesPerMessage)*most {
+				t.Fatalf("most %d: got %d notices and %d messages in %d places", most, h.Of[1], h.Of[0], len(h.Ring))
 			}
 		}
-		h.clear()
-		if h.of != [3]int{} || h.bytes != 0 {
-			t.Errorf("most %d: got %v publications of %d bytes counted after all was cleared", most, h.of, h.bytes)
+		h.Clear()
+		if h.Of != [3]int{} || h.Bytes != 0 {
+			t.Errorf("most %d: got %v publications of %d bytes counted after all was cleared", most, h.Of, h.Bytes)
 		}
 	}
 }
@@ -53,23 +55,23 @@ func TestANoticeTakesNoMessagesPlace(t *testing.T) {
 func TestRedactionsDropNoMessage(t *testing.T) {
 	t.Parallel()
 	const most = 10
-	h := &history{}
+	h := &chat.History{}
 	redactBefore := func(offset uint64) {
 		for o := offset - min(offset-1, 3*most); o < offset; o++ {
-			if p := h.find(o); p != nil && !p.notice && string(p.data) != string(redacted) {
-				h.redact(p)
-				h.add(&publication{data: []byte("notice"), notice: true}, most)
+			if p := h.Find(o); p != nil && !p.Notice && string(p.Data) != string(chat.Redacted) {
+				h.Redact(p)
+				h.Add(&chat.Publication{Data: []byte("notice"), Notice: true}, most)
 			}
 		}
 	}
 	add := func() uint64 {
-		p := &publication{data: []byte("1")}
-		h.add(p, most)
-		return p.offset
+		p := &chat.Publication{Data: []byte("1")}
+		h.Add(p, most)
+		return p.Offset
 	}
 	for range 1000 {
 		for range most {
-			redactBefore(h.top + 1)
+			redactBefore(h.Top + 1)
 			add()
 		}
 		kept := add()
@@ -77,14 +79,14 @@ func TestRedactionsDropNoMessage(t *testing.T) {
 			// All but the one are redacted, those before it and those behind it.
 			redactBefore(kept)
 			newer := add()
-			h.redact(h.find(newer))
-			h.add(&publication{data: []byte("notice"), notice: true}, most)
-			if p := h.find(kept); p == nil || string(p.data) != "1" {
+			h.Redact(h.Find(newer))
+			h.Add(&chat.Publication{Data: []byte("notice"), Notice: true}, most)
+			if p := h.Find(kept); p == nil || string(p.Data) != "1" {
 				t.Fatalf("the message is gone after %d newer ones of %d", i+1, most)
 			}
 		}
 		add()
-		if h.find(kept) != nil {
+		if h.Find(kept) != nil {
 			t.Fatalf("more than %d messages are kept", most)
 		}
 	}
@@ -150,7 +152,7 @@ func TestRedactIsHeldToTheRates(t *testing.T) {
 	ann := identityOf(s, "ann")
 	for _, room := range []string{"rated", "slow"} {
 		for range 100 {
-			s.hub.say(s.hub.viewOf(room), publication{data: []byte("1"), form: formJSON, info: ann}, sayOptions{})
+			s.hub.Say(s.hub.ViewOf(room), chat.Publication{Data: []byte("1"), Form: chat.FormJSON, Info: ann}, chat.SayOptions{})
 		}
 	}
 	for range 50 {
@@ -171,7 +173,7 @@ func TestRedactIsHeldToTheRates(t *testing.T) {
 	if accepted < 2 || accepted > 25 {
 		t.Errorf("got %d of 50 redactions at once in a room of one a second", accepted)
 	}
-	s.hub.moderation.slowDown("slow", time.Hour)
+	s.hub.Moderation.SlowDown("slow", time.Hour)
 	for offset, want := range []string{done, wait, wait} {
 		if got := redact("slow", offset+1); got != want {
 			t.Errorf("redaction %d in slow mode: got %s, want %s", offset+1, got, want)
@@ -183,6 +185,6 @@ func TestRedactIsHeldToTheRates(t *testing.T) {
 }
 
 // identityOf is how others see a user's one connection.
-func identityOf(s *Server, user string) *clientInfo {
+func identityOf(s *Server, user string) *chat.ClientInfo {
 	return sessionsOf(s, user)[0].identity.Load()
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"github.com/centrifugal/protocol"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -27,27 +28,27 @@ var (
 )
 
 // errorsOfRejections are what a client is answered with where the chat rejects what it asks for.
-var errorsOfRejections = [rejectionCauses]*protocol.Error{
-	causeInternal:      errInternal,
-	causeTimeout:       errNotInTime,
-	causeUnknownRoom:   errUnknownChannel,
-	causeDenied:        errDenied,
-	causeLimit:         errLimit,
-	causeInvalid:       errBadRequest,
-	causeRate:          errTooManyRequests,
-	causeUnrecoverable: errUnrecoverable,
+var errorsOfRejections = [chat.RejectionCauses]*protocol.Error{
+	chat.CauseInternal:      errInternal,
+	chat.CauseTimeout:       errNotInTime,
+	chat.CauseUnknownRoom:   errUnknownChannel,
+	chat.CauseDenied:        errDenied,
+	chat.CauseLimit:         errLimit,
+	chat.CauseInvalid:       errBadRequest,
+	chat.CauseRate:          errTooManyRequests,
+	chat.CauseUnrecoverable: errUnrecoverable,
 }
 
 // errorOf returns a rejection as the protocol has it, nil for none: one of the errors above where it has no detail.
-func errorOf(r *rejection) *protocol.Error {
+func errorOf(r *chat.Rejection) *protocol.Error {
 	switch {
 	case r == nil:
 		return nil
-	case r.detail == "":
-		return errorsOfRejections[r.cause]
+	case r.Detail == "":
+		return errorsOfRejections[r.Cause]
 	}
-	e := errorsOfRejections[r.cause]
-	return &protocol.Error{Code: e.Code, Message: e.Message + ": " + r.detail, Temporary: e.Temporary}
+	e := errorsOfRejections[r.Cause]
+	return &protocol.Error{Code: e.Code, Message: e.Message + ": " + r.Detail, Temporary: e.Temporary}
 }
 
 // disconnect ends a connection: below 3500 and from 4000 to 4499 an SDK comes back, else it does not.

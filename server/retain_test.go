@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -164,7 +165,7 @@ func TestARetainedBatchHasItsSize(t *testing.T) {
 	for range 20 {
 		release := hold(s)
 		for range 3 {
-			s.hub.publish(r, ws.OpText, []byte(strings.Repeat("x", 10_000)))
+			s.hub.Publish(r, ws.OpText, []byte(strings.Repeat("x", 10_000)))
 		}
 		release()
 	}
@@ -194,7 +195,7 @@ func TestWhatASlowReaderWaitsForIsNotOverwritten(t *testing.T) {
 	shard := sessionOf(t, s, "ann").conn.Shard
 	var want []string
 	say := func(text string) {
-		s.hub.say(s.hub.viewOf("x"), publication{data: fmt.Appendf(nil, "%q", text), form: formJSON}, sayOptions{})
+		s.hub.Say(s.hub.ViewOf("x"), chat.Publication{Data: fmt.Appendf(nil, "%q", text), Form: chat.FormJSON}, chat.SayOptions{})
 		want = append(want, fmt.Sprintf(`{"push":{"channel":"x","pub":{"data":%q}}}`, text))
 	}
 	for retainedBytes(t, s) < 256<<10 { // more than the kernel takes meanwhile
@@ -504,7 +505,7 @@ func TestASlowSubscriberHearsAll(t *testing.T) {
 	o := rememberingRoom("*")
 	o.Recovery, o.Positioning = true, true
 	s := startServer(t, func(c *Config) {
-		c.Rate, c.RateBytes, c.Rooms = defaults.Rate, defaults.RateBytes, []RoomOptions{o}
+		c.Rate, c.RateBytes, c.Rooms = defaults.Rate, defaults.RateBytes, []chat.RoomOptions{o}
 		c.PingInterval, c.PingTimeout = time.Second, time.Second
 	})
 	c := narrowSDK(t, s)

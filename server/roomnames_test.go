@@ -5,13 +5,15 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/throng-chat/throng/server/chat"
 )
 
 // namedRoomOptions let anyone do anything: only the names of the rooms say no.
-func namedRoomOptions() (rooms []RoomOptions) {
+func namedRoomOptions() (rooms []chat.RoomOptions) {
 	for _, pattern := range []string{"loose:*", "$*"} {
 		o := roomWithHistory(pattern)
-		o.Publish, o.SeePresence, o.ReadHistory, o.Recovery = Anyone, Anyone, Anyone, false
+		o.Publish, o.SeePresence, o.ReadHistory, o.Recovery = chat.Anyone, chat.Anyone, chat.Anyone, false
 		rooms = append(rooms, o)
 	}
 	return rooms
@@ -55,11 +57,11 @@ func (m *matrix) namedRooms(s *Server) {
 			for _, u := range r.users {
 				listed = listed || u == k.user
 			}
-			allowed := func(d deed, inside, token bool) bool {
-				return !k.banned && !(k.muted && d == toPublish) && (inside || listed) && (!r.private || token)
+			allowed := func(d chat.Action, inside, token bool) bool {
+				return !k.banned && !(k.muted && d == chat.ToPublish) && (inside || listed) && (!r.private || token)
 			}
 			deeds := func(inside, token bool, how string) {
-				for d := toPublish; d < deeds; d++ {
+				for d := chat.ToPublish; d < chat.Deeds; d++ {
 					for _, command := range asks(d, r.name) {
 						m.cell(c.may(command), allowed(d, inside, token), "%s %s %s: %s", k.name, how, r.name, command)
 					}
@@ -70,14 +72,14 @@ func (m *matrix) namedRooms(s *Server) {
 				return strings.HasPrefix(c.answerTo(fmt.Sprintf(`"subscribe":{"channel":%q,"token":%q}`, r.name, token)), `{"id":77,"subscribe":`)
 			}
 			in := entered("")
-			m.cell(in, allowed(toSubscribe, false, false), "%s enters %s", k.name, r.name)
+			m.cell(in, allowed(chat.ToSubscribe, false, false), "%s enters %s", k.name, r.name)
 			if !in && k.token {
 				claims := map[string]any{"channel": r.name}
 				if k.user != "" {
 					claims["sub"] = k.user
 				}
 				in = entered(signed(claims))
-				m.cell(in, allowed(toSubscribe, false, true), "%s enters %s by the token", k.name, r.name)
+				m.cell(in, allowed(chat.ToSubscribe, false, true), "%s enters %s by the token", k.name, r.name)
 			}
 			if in {
 				deeds(true, true, "in")
@@ -162,11 +164,11 @@ func TestWhoMayUseRoomsThatNoPatternFits(t *testing.T) {
 		is         string
 		tea        map[string]string // what people get in a room that no pattern fits
 	}{
-		{name: "a demo", mode: roomsAuto, is: roomsOpen, tea: map[string]string{"plain": ok, "nobody": ok, "guest": ok}},
-		{name: "a backend", mode: roomsAuto, key: true, is: roomsSignedIn, tea: map[string]string{"plain": denied, "nobody": denied, "guest": ok, "user": ok}},
-		{name: "opened", mode: roomsOpen, key: true, is: roomsOpen, tea: map[string]string{"plain": ok, "nobody": ok, "guest": ok, "user": ok}},
-		{name: "signed in", mode: roomsSignedIn, is: roomsSignedIn, tea: map[string]string{"plain": denied, "nobody": denied, "guest": ok}},
-		{name: "closed", mode: roomsClosed, key: true, is: roomsClosed, tea: map[string]string{"plain": denied, "nobody": unknown, "guest": unknown, "user": unknown}},
+		{name: "a demo", mode: chat.RoomsAuto, is: chat.RoomsOpen, tea: map[string]string{"plain": ok, "nobody": ok, "guest": ok}},
+		{name: "a backend", mode: chat.RoomsAuto, key: true, is: chat.RoomsSignedIn, tea: map[string]string{"plain": denied, "nobody": denied, "guest": ok, "user": ok}},
+		{name: "opened", mode: chat.RoomsOpen, key: true, is: chat.RoomsOpen, tea: map[string]string{"plain": ok, "nobody": ok, "guest": ok, "user": ok}},
+		{name: "signed in", mode: chat.RoomsSignedIn, is: chat.RoomsSignedIn, tea: map[string]string{"plain": denied, "nobody": denied, "guest": ok}},
+		{name: "closed", mode: chat.RoomsClosed, key: true, is: chat.RoomsClosed, tea: map[string]string{"plain": denied, "nobody": unknown, "guest": unknown, "user": unknown}},
 	} {
 		s := startServer(t, func(c *Config) {
 			c.OtherRooms, c.Guests = tt.mode, "on"
@@ -174,9 +176,9 @@ func TestWhoMayUseRoomsThatNoPatternFits(t *testing.T) {
 			if tt.key {
 				c.Token.HMACSecret = testSecret
 			}
-			open := DefaultRoom()
+			open := chat.DefaultRoom()
 			open.Pattern = "open:*"
-			c.Rooms = []RoomOptions{open}
+			c.Rooms = []chat.RoomOptions{open}
 		})
 		if got := s.OtherRooms(); got != tt.is {
 			t.Errorf("%s: got %q, want %q", tt.name, got, tt.is)
@@ -194,7 +196,7 @@ func TestWhoMayUseRoomsThatNoPatternFits(t *testing.T) {
 			}
 			token := map[string]string{"nobody": "", "user": userToken("ann")}[who]
 			if who == "guest" {
-				answer, _, err := s.edge.admitGuest(guestRequest{Name: "Gus"}, s.hub.moderation.now())
+				answer, _, err := s.edge.admitGuest(guestRequest{Name: "Gus"}, s.hub.Moderation.Now())
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -256,25 +258,25 @@ func TestAPlainClientIsToldWhyItMayNotEnter(t *testing.T) {
 	for _, tt := range []struct {
 		mode, guests, room, says string
 	}{
-		{roomsClosed, "on", "tea", "--rooms closed"},
-		{roomsSignedIn, "on", "tea", "signed-in users (--rooms)"},
-		{roomsOpen, "on", "d#42,43", "user-rooms"},
-		{roomsOpen, "on", "$x", "private-rooms"},
-		{roomsOpen, "off", "tea", "--guests on"},
-		{roomsOpen, "on", "shut", "(subscribe)"},
-		{roomsOpen, "on", "nobody", "the application puts in (subscribe)"},
-		{roomsClosed, "off", "tea", "--rooms closed"},
-		{roomsSignedIn, "off", "tea", "signed-in users (--rooms)"},
-		{roomsOpen, "off", "d#42,43", "user-rooms"},
-		{roomsOpen, "off", "shut", "(subscribe)"},
-		{roomsOpen, "off", "nobody", "the application puts in (subscribe)"},
+		{chat.RoomsClosed, "on", "tea", "--rooms closed"},
+		{chat.RoomsSignedIn, "on", "tea", "signed-in users (--rooms)"},
+		{chat.RoomsOpen, "on", "d#42,43", "user-rooms"},
+		{chat.RoomsOpen, "on", "$x", "private-rooms"},
+		{chat.RoomsOpen, "off", "tea", "--guests on"},
+		{chat.RoomsOpen, "on", "shut", "(subscribe)"},
+		{chat.RoomsOpen, "on", "nobody", "the application puts in (subscribe)"},
+		{chat.RoomsClosed, "off", "tea", "--rooms closed"},
+		{chat.RoomsSignedIn, "off", "tea", "signed-in users (--rooms)"},
+		{chat.RoomsOpen, "off", "d#42,43", "user-rooms"},
+		{chat.RoomsOpen, "off", "shut", "(subscribe)"},
+		{chat.RoomsOpen, "off", "nobody", "the application puts in (subscribe)"},
 	} {
 		s := startServer(t, func(c *Config) {
 			c.OtherRooms, c.Guests = tt.mode, tt.guests
-			shut, nobody := DefaultRoom(), DefaultRoom()
-			shut.Pattern, shut.Subscribe = "shut", WithToken
-			nobody.Pattern, nobody.Subscribe = "nobody", Nobody
-			c.Rooms = []RoomOptions{shut, nobody}
+			shut, nobody := chat.DefaultRoom(), chat.DefaultRoom()
+			shut.Pattern, shut.Subscribe = "shut", chat.WithToken
+			nobody.Pattern, nobody.Subscribe = "nobody", chat.Nobody
+			c.Rooms = []chat.RoomOptions{shut, nobody}
 		})
 		resp, body := ask(t, s.Addr().String(), upgradeRequest(s.Addr().String(), "/ws?room="+url.QueryEscape(tt.room)))
 		if resp.StatusCode != 403 || !strings.Contains(body, tt.says) {
@@ -283,8 +285,8 @@ func TestAPlainClientIsToldWhyItMayNotEnter(t *testing.T) {
 		if tt.says != "--guests on" && strings.Contains(body, "guests") {
 			t.Errorf("%s, guests %s, %s: got %q, want no word of guests", tt.mode, tt.guests, tt.room, body)
 		}
-		if tt.room == "nobody" && strings.Contains(body, sessionPath) {
-			t.Errorf("%s, guests %s, %s: got %q, want no advice to connect to %s", tt.mode, tt.guests, tt.room, body, sessionPath)
+		if tt.room == "nobody" && strings.Contains(body, chat.SessionPath) {
+			t.Errorf("%s, guests %s, %s: got %q, want no advice to connect to %s", tt.mode, tt.guests, tt.room, body, chat.SessionPath)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/ws"
@@ -15,20 +16,20 @@ import (
 // What pollers that publish at the same time cost each other, in one room and in many. Run it with -cpu 8 -mutexprofile: most of the
 // waiting is for the lock of the room in the first case, and next to none of it in the second.
 func BenchmarkPublishers(b *testing.B) {
-	for _, busy := range []int{1, stripesOfRooms} {
+	for _, busy := range []int{1, chat.StripesOfRooms} {
 		b.Run(fmt.Sprintf("rooms=%d", busy), func(b *testing.B) {
 			h := newHub(DefaultConfig(), slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 8)
 			for _, s := range h.Shards {
 				go s.Run()
 				defer close(s.Quit)
 			}
-			rooms := make([]*room, busy)
+			rooms := make([]*chat.Room, busy)
 			for i := range rooms {
 				name := fmt.Sprint("room ", i)
-				in := h.rooms.stripeOf(name)
-				r := h.roomLocked(in, name)
-				r.members = 1
-				r.TopicLocked(h.Shards[i%len(h.Shards)], plainFormat).Members = 1
+				in := h.Rooms.StripeOf(name)
+				r := h.RoomLocked(in, name)
+				r.Members = 1
+				r.TopicLocked(h.Shards[i%len(h.Shards)], chat.PlainFormat).Members = 1
 				rooms[i] = r
 			}
 			payload := make([]byte, 128)
@@ -42,7 +43,7 @@ func BenchmarkPublishers(b *testing.B) {
 					for r.Congested() {
 						runtime.Gosched()
 					}
-					h.publish(r, ws.OpText, payload)
+					h.Publish(r, ws.OpText, payload)
 				}
 			})
 		})

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 
 	"github.com/centrifugal/protocol"
+
+	"github.com/throng-chat/throng/server/chat"
 )
 
 // rpc calls what the server can do itself, by the method's name; the others are for the application.
@@ -18,13 +20,13 @@ func (s *session) rpc(id uint32, req *protocol.RPCRequest) {
 
 // redact is the rpc method by which a client takes back what it said itself.
 func (s *session) redact(id uint32, params []byte) {
-	var r redaction
-	if json.Unmarshal(params, &r) != nil || !validRoomName(r.Channel) || r.Offset == 0 {
+	var r chat.Redaction
+	if json.Unmarshal(params, &r) != nil || !chat.ValidRoomName(r.Channel) || r.Offset == 0 {
 		s.fail(id, errBadRequest)
 		return
 	}
 	at := s.viewOf(r.Channel)
-	if e := s.hub.admit(s.in(at), at, 0); e != nil {
+	if e := s.hub.Admit(s.in(at), at, 0); e != nil {
 		s.fail(id, errorOf(e))
 		return
 	}
@@ -32,7 +34,7 @@ func (s *session) redact(id uint32, params []byte) {
 	if !ok {
 		return
 	}
-	in, e := s.hub.redact(r, s.info)
+	in, e := s.hub.Redact(r, s.info)
 	if in == nil {
 		s.giveBack(f)
 	} else {

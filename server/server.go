@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/metrics"
@@ -63,7 +64,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("token: %w", err)
 	}
-	cfg.OtherRooms = otherRooms(cfg.OtherRooms, tokens.Enabled())
+	cfg.OtherRooms = chat.OtherRooms(cfg.OtherRooms, tokens.Enabled())
 	s.cfg = cfg
 	s.hub = newHub(cfg, log, s.metrics, tokens, shardCount(runtime.GOMAXPROCS(0)))
 	s.hub.hooks = hooks
@@ -125,7 +126,7 @@ func (s *Server) Logger() *slog.Logger { return s.log }
 func (s *Server) MaxConnections() int { return s.cfg.MaxConnections }
 
 // LetsGuestsIn says whether somebody who brings no token may come in.
-func (s *Server) LetsGuestsIn() bool { return s.hub.guests }
+func (s *Server) LetsGuestsIn() bool { return s.hub.Guests }
 
 // OtherRooms returns who may use rooms that no pattern fits: "open", "signed-in" or "closed".
 func (s *Server) OtherRooms() string { return s.cfg.OtherRooms }

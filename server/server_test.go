@@ -14,6 +14,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/ws"
@@ -427,7 +428,7 @@ func TestANewcomerIsToldOfTheDrain(t *testing.T) {
 	s.hub.Reserve()
 	s.hub.Draining.Store(true)
 	s.hub.CloseAll()
-	openPlain(s.hub.hub, asNB(t, ours), nil, "lobby", nil, []byte("hello"), nil)
+	openPlain(s.hub.Hub, asNB(t, ours), nil, "lobby", nil, []byte("hello"), nil)
 	c := &client{t: t, conn: theirs, reader: bufio.NewReader(theirs)}
 	c.deadline()
 	hello := make([]byte, len("hello"))
@@ -469,12 +470,12 @@ func TestManyCoresMakeNoMoreShardsThanCanBeWoken(t *testing.T) {
 		}
 	}
 	h := newHub(DefaultConfig(), slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, shardCount(256))
-	r := newRoom(h.rooms.stripeOf("lobby"), "lobby", h.optionsOf("lobby"), len(h.Shards))
+	r := chat.NewRoom(h.Rooms.StripeOf("lobby"), "lobby", h.OptionsOf("lobby"), len(h.Shards))
 	for _, s := range h.Shards {
-		r.TopicLocked(s, plainFormat).Members = 1
-		r.members++
+		r.TopicLocked(s, chat.PlainFormat).Members = 1
+		r.Members++
 	}
-	h.publish(r, ws.OpText, []byte("x"))
+	h.Publish(r, ws.OpText, []byte("x"))
 	for i, s := range h.Shards {
 		if len(s.Wakeup) != 1 {
 			t.Errorf("shard %d has a job and was not woken", i)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/centrifugal/protocol"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/wheel"
@@ -19,29 +20,29 @@ type session struct {
 	conn     *fanout.Conn
 	hub      *sessions
 	poller   *fanout.Poller
-	source   *address // nil where addresses do not count
+	source   *chat.Address // nil where addresses do not count
 	encoding encoding
 	early    bool   // its client sent something ahead of the answer to the handshake
 	client   string // its id, which everybody may see
 
 	// Owned by the poller.
 	state      sessionState
-	user       *user       // nil until it is connected
-	info       *clientInfo // who it is, as others see it; replaced, never changed
-	meta       []byte      // what its token says only to the application
-	expires    expiry      // of its token
-	credential credential  // of its token
-	tokenUser  string      // who its tokens must name: not always info.User, as the application has the last word
+	user       *chat.User       // nil until it is connected
+	info       *chat.ClientInfo // who it is, as others see it; replaced, never changed
+	meta       []byte           // what its token says only to the application
+	expires    expiry           // of its token
+	credential chat.Credential  // of its token
+	tokenUser  string           // who its tokens must name: not always info.User, as the application has the last word
 	subs       []*subscription
 	replies    *replyFrame              // of the frame under way, not yet posted; nil for none
-	talksIn    *room                    // where it made others hear something: it is not read from while that is behind
+	talksIn    *chat.Room               // where it made others hear something: it is not read from while that is behind
 	messages   limiter.Meter            // commands
 	floods     bool                     // it has wanted more than its rate of bytes for too long: its publications are refused
 	strikes    int                      // commands over a limit, since the last that was not
 	drawn      limiter.Meter            // bytes of replies whose size the command does not bound
 	recovered  limiter.Meter            // bytes of what it was told that it had missed
 	meters     map[string]limiter.Meter // of publications, by room, where rooms have a rate; nil before the first
-	asking     *uint64                  // while the application is asked whether it may connect: the first word that may be meant for it (words.begin)
+	asking     *uint64                  // while the application is asked whether it may connect: the first word that may be meant for it (Words.Begin)
 	entering   *entry                   // while the application is asked whether it may subscribe
 	waitsFrom  wheel.Tick
 	asksNext   func() // what it goes on with when it is no longer blocked
@@ -60,7 +61,7 @@ type session struct {
 	blocked atomic.Bool // the session waits for its client to read; whoever resets it goes on
 
 	// Read by others.
-	identity atomic.Pointer[clientInfo] // info, for the admin port
+	identity atomic.Pointer[chat.ClientInfo] // info, for the admin port
 
 	farewell atomic.Pointer[farewell] // of who closed it first; nil where nobody did
 
@@ -83,15 +84,15 @@ const (
 
 // subscription is a session's place in a room.
 type subscription struct {
-	membership
+	chat.Membership
 
 	// Constant once it is in the room.
 	serverSide bool
 	byToken    bool // named by the connection's token: the next one may take it away
 
 	// Owned by the poller.
-	expires    expiry      // of its token
-	credential *credential // of its token; nil where it has none of its own
+	expires    expiry           // of its token
+	credential *chat.Credential // of its token; nil where it has none of its own
 }
 
 const (
@@ -103,7 +104,7 @@ const (
 )
 
 // newSession begins a session. early is what came ahead of the answer to the handshake.
-func newSession(c *fanout.Conn, h *sessions, source *address, e encoding, early []byte) *session {
+func newSession(c *fanout.Conn, h *sessions, source *chat.Address, e encoding, early []byte) *session {
 	s := &session{conn: c, hub: h, source: source, encoding: e, unread: early, early: len(early) > 0}
 	c.Hold(s.early)
 	s.due.Deadline.Store(uint32(s.later(staleTimeout)))
@@ -116,7 +117,7 @@ func (s *session) later(d time.Duration) wheel.Tick { return s.hub.Clock.Tick() 
 // find is the subscription to a room, nil for none.
 func (s *session) find(room string) *subscription {
 	for _, sub := range s.subs {
-		if sub.room.Name == room {
+		if sub.Room.Name == room {
 			return sub
 		}
 	}
@@ -336,7 +337,7 @@ func (s *session) end() {
 	s.leaveAll()
 	s.tellDisconnect()
 	if s.user != nil {
-		s.hub.removeUser(s.user, s)
+		s.hub.RemoveUser(s.user, s)
 		s.user = nil
 	}
 }

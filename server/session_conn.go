@@ -40,7 +40,7 @@ func (s *session) OnGone() { s.poller.Post(func() { s.hub.Engine.Leave(s.conn) }
 
 func (s *session) OnLeave() {
 	s.end()
-	s.hub.releaseAddress(s.source)
+	s.hub.ReleaseAddress(s.source)
 }
 
 func (s *session) Timers() *fanout.Timers { return &s.due }
@@ -87,7 +87,7 @@ func (s *session) Member(i int) *fanout.Member {
 
 func (s *session) Address() netip.Addr {
 	if s.source != nil {
-		return s.source.at
+		return s.source.At
 	}
 	return netip.Addr{}
 }

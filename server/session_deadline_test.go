@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -114,7 +115,7 @@ func whoAnswersPingsStays(t *testing.T, s *Server) {
 
 // Tokens may be good for longer than ticks can count. Their connections do not end before.
 func TestATokenMayBeGoodForAVeryLongTime(t *testing.T) {
-	h := &sessions{hub: &hub{Engine: &fanout.Engine{Clock: fanout.NewClock()}}}
+	h := &sessions{Hub: &chat.Hub{Engine: &fanout.Engine{Clock: fanout.NewClock()}}}
 	round := (1 << 32) * fanout.TickLength // when ticks begin anew
 	for _, end := range []time.Time{time.Now().Add(round + time.Second), time.Unix(253402300799, 0)} {
 		if left := time.Duration(h.tickOf(end)-h.Clock.Tick()) * fanout.TickLength; h.tickOf(end) < h.Clock.Tick() || left < 365*24*time.Hour {

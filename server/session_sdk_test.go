@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/metrics"
@@ -17,8 +18,8 @@ import (
 // What the real SDKs found (server/sdk), shown without them.
 
 // rememberingRoom is what rooms offer that recover.
-func rememberingRoom(pattern string) RoomOptions {
-	o := DefaultRoom()
+func rememberingRoom(pattern string) chat.RoomOptions {
+	o := chat.DefaultRoom()
 	o.Pattern, o.HistorySize, o.HistoryTTL, o.Recovery = pattern, 10, time.Minute, true
 	return o
 }
@@ -56,7 +57,7 @@ func TestWhatWasSaidWhileNobodyWasThereIsNoGap(t *testing.T) {
 func TestHistorySinceAPlaceInAForgottenRoomIsUnrecoverable(t *testing.T) {
 	t.Parallel()
 	o := rememberingRoom("*")
-	o.ReadHistory = Anyone
+	o.ReadHistory = chat.Anyone
 	s := startAPI(t, o)
 	c := connectSDK(t, s, userToken("ann"))
 	c.say(`{"id":2,"subscribe":{"channel":"room"}}`)
@@ -81,8 +82,8 @@ func TestThePastIsToldWithItsTime(t *testing.T) {
 		t.Errorf("got %s, want no time in it", got)
 	}
 	a.want(`{"id":3,"publish":{}}`)
-	r, unlock := s.hub.rooms.find("room")
-	r.history.at(0).unixMilli -= 30_000
+	r, unlock := s.hub.Rooms.Find("room")
+	r.History.At(0).UnixMilli -= 30_000
 	unlock()
 
 	b := connectSDK(t, s, signed(map[string]any{"sub": "bo"}))
@@ -134,8 +135,8 @@ func TestWhatIsTooOldIsNotRecovered(t *testing.T) {
 	c.line()
 	call(t, s, "publish", `{"channel":"x","data":1}`)
 	call(t, s, "publish", `{"channel":"x","data":2}`)
-	r, unlock := s.hub.rooms.find("x")
-	r.history.at(0).at -= r.memory() + 1
+	r, unlock := s.hub.Rooms.Find("x")
+	r.History.At(0).At -= r.Memory() + 1
 	unlock()
 	b := connectSDK(t, s, userToken("bob"))
 	b.say(`{"id":2,"subscribe":{"channel":"x","recover":true,"offset":1,"epoch":""}}`)
@@ -155,7 +156,7 @@ func TestARoomThatWasNotEnteredIsForgotten(t *testing.T) {
 	c := connectSDK(t, s, userToken("ann"))
 	c.say(`{"id":2,"subscribe":{"channel":"x","recover":true,"offset":7,"epoch":"another","flag":2}}`)
 	c.want(`{"id":2,"error":{"code":112,"message":"unrecoverable position"}}`)
-	if got := s.hub.rooms.count(); got != 0 {
+	if got := s.hub.Rooms.Count(); got != 0 {
 		t.Errorf("got %d rooms, want none", got)
 	}
 }
@@ -163,15 +164,15 @@ func TestARoomThatWasNotEnteredIsForgotten(t *testing.T) {
 // The time is that of the world: it goes on while the process is stopped, or the machine asleep.
 func TestAPauseDoesNotMakeThePastYounger(t *testing.T) {
 	cfg := DefaultConfig()
-	cfg.Rooms = []RoomOptions{rememberingRoom("*")}
+	cfg.Rooms = []chat.RoomOptions{rememberingRoom("*")}
 	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 1) // no heartbeat: its clock stands still
 	h.Heartbeat = fanout.NewHeartbeat(h.Engine, cfg.PingInterval, cfg.PingTimeout)
-	pub, _ := ofSDK([]byte(`"one"`))
+	pub, _ := chat.OfSDK([]byte(`"one"`))
 	began := time.Now()
-	h.say(h.viewOf("room"), pub, sayOptions{})
+	h.Say(h.ViewOf("room"), pub, chat.SayOptions{})
 	said := time.Now()
 	eventually(t, "a moment to pass", func() bool { return time.Since(said) > 5*time.Millisecond })
-	pubs, _, _ := h.read("room", nil, -1, math.MaxInt, false)
+	pubs, _, _ := h.Read("room", nil, -1, math.MaxInt, false)
 	told := time.UnixMilli(pastPublication(&pubs[0], jsonEncoding).Time)
 	if told.Before(began.Truncate(time.Millisecond)) || told.After(said) {
 		t.Errorf("told to be said at %v, want %v to %v", told, began, said)
@@ -184,14 +185,14 @@ func TestAGapInARoomTheServerGaveEndsTheConnection(t *testing.T) {
 	s := startServer(t, func(c *Config) {
 		c.Token.HMACSecret = testSecret
 		c.PersonalRooms = true
-		c.Rooms = []RoomOptions{rememberingRoom("*")}
+		c.Rooms = []chat.RoomOptions{rememberingRoom("*")}
 	})
 	a := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
 	r := roomOf(s, "#ann")
 	s.hub.Call(func(sh *fanout.Shard) {
-		r.stripe.mu.Lock()
+		r.Stripe.Mu.Lock()
 		topics := append([]*fanout.Topic(nil), r.Topics...)
-		r.stripe.mu.Unlock()
+		r.Stripe.Mu.Unlock()
 		for _, at := range topics {
 			if at.Shard == sh {
 				at.Gap(sh)
@@ -215,8 +216,8 @@ func field(t *testing.T, line, name string) string {
 // The SDKs take an error for the last word unless it is said to pass, and then bring another token.
 func TestATokenThatExpiredBeforeItsRefreshIsAskedForAgain(t *testing.T) {
 	t.Parallel()
-	closed := DefaultRoom()
-	closed.Subscribe = WithToken
+	closed := chat.DefaultRoom()
+	closed.Subscribe = chat.WithToken
 	s := startBackend(t, closed)
 	expired := time.Now().Add(-time.Minute).Unix()
 	c := connectSDK(t, s, userToken("ann"))

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/token"
 	"github.com/throng-chat/throng/server/ws"
@@ -39,7 +40,7 @@ func dialSDKBy(t testing.TB, s *Server, d *net.Dialer, query string) *sdk {
 	}
 	t.Cleanup(func() { conn.Close() })
 	c := &sdk{client: &client{t: t, conn: conn}}
-	c.write([]byte(upgradeRequest(s.Addr().String(), sessionPath+query)))
+	c.write([]byte(upgradeRequest(s.Addr().String(), chat.SessionPath+query)))
 	c.reader = bufio.NewReader(c.conn)
 	c.switched()
 	return c
@@ -116,11 +117,11 @@ func signed(claims map[string]any) string {
 }
 
 // startBackend runs a server with the tests' key and the given rooms.
-func startBackend(t testing.TB, rooms ...RoomOptions) *Server {
+func startBackend(t testing.TB, rooms ...chat.RoomOptions) *Server {
 	t.Helper()
 	return startServer(t, func(c *Config) {
 		c.Token.HMACSecret = testSecret
-		c.OtherRooms = roomsOpen
+		c.OtherRooms = chat.RoomsOpen
 		c.Rooms = rooms
 	})
 }
@@ -179,13 +180,13 @@ var noTokens = func() *token.Verifier {
 // because that was not to be remembered, or because it was redacted.
 func TestDeltasBeginAtWhatIsKnown(t *testing.T) {
 	t.Parallel()
-	o := DefaultRoom()
+	o := chat.DefaultRoom()
 	o.HistorySize, o.HistoryTTL, o.Recovery, o.Delta = 10, time.Hour, true, true
 	s := startBackend(t, o)
 	text := strings.Repeat("a long text that changes little ", 10)
-	say := func(n int, o sayOptions) {
-		pub, _ := ofSDK(fmt.Appendf(nil, `"%s %d"`, text, n))
-		s.hub.say(s.hub.viewOf("x"), pub, o)
+	say := func(n int, o chat.SayOptions) {
+		pub, _ := chat.OfSDK(fmt.Appendf(nil, `"%s %d"`, text, n))
+		s.hub.Say(s.hub.ViewOf("x"), pub, o)
 	}
 	join := func() (*sdk, string) {
 		c := connectSDK(t, s, "")
@@ -194,32 +195,32 @@ func TestDeltasBeginAtWhatIsKnown(t *testing.T) {
 	}
 	isDelta := func(c *sdk) bool { return strings.Contains(c.line(), `"delta":true`) }
 	connectSDK(t, s, "").enter("x")
-	say(1, sayOptions{})
-	say(2, sayOptions{})
+	say(1, chat.SayOptions{})
+	say(2, chat.SayOptions{})
 
 	c, answer := join()
 	if !strings.Contains(answer, `"recovered":true`) {
 		t.Fatalf("got %s, want to recover", answer)
 	}
-	say(3, sayOptions{})
+	say(3, chat.SayOptions{})
 	if !isDelta(c) {
 		t.Error("behind what it was told: got all of the publication, want a delta")
 	}
-	say(4, sayOptions{skipHistory: true})
+	say(4, chat.SayOptions{SkipHistory: true})
 	c, _ = join()
-	say(5, sayOptions{})
+	say(5, chat.SayOptions{})
 	if isDelta(c) {
 		t.Error("behind what was not remembered: got a delta, want all of the publication")
 	}
-	say(6, sayOptions{})
+	say(6, chat.SayOptions{})
 	if !isDelta(c) {
 		t.Error("behind a whole one: got all of the publication, want a delta")
 	}
-	r, unlock := s.hub.rooms.find("x")
-	s.hub.archive.redact(r, r.history.find(r.history.top))
+	r, unlock := s.hub.Rooms.Find("x")
+	s.hub.Archive.Redact(r, r.History.Find(r.History.Top))
 	unlock()
 	c, _ = join()
-	say(7, sayOptions{})
+	say(7, chat.SayOptions{})
 	if isDelta(c) {
 		t.Error("behind what was redacted: got a delta, want all of the publication")
 	}
@@ -233,9 +234,9 @@ func TestWhatNoDeltaIsMadeAgainstIsNotKept(t *testing.T) {
 	s := startAPI(t, o)
 	kept := func() bool {
 		r := roomOf(s, "x")
-		r.stripe.mu.Lock()
-		defer r.stripe.mu.Unlock()
-		return r.last != nil
+		r.Stripe.Mu.Lock()
+		defer r.Stripe.Mu.Unlock()
+		return r.Last != nil
 	}
 	call(t, s, "publish", `{"channel":"x","data":"to nobody"}`)
 	if kept() {
@@ -249,7 +250,7 @@ func TestWhatNoDeltaIsMadeAgainstIsNotKept(t *testing.T) {
 	if !kept() {
 		t.Error("not kept what a delta may be made against")
 	}
-	long := strings.Repeat("a", maxDelta)
+	long := strings.Repeat("a", chat.MaxDelta)
 	call(t, s, "publish", `{"channel":"x","data":"`+long+`"}`)
 	a.want(`{"push":{"channel":"x","pub":{"data":"\"` + long + `\"","offset":3}}}`)
 	if kept() {
@@ -266,9 +267,9 @@ func TestWhatNoDeltaIsMadeAgainstIsNotKept(t *testing.T) {
 
 // A delta of a long text may take a hundred times as long as all else there is to do for it: the shard has no time for that.
 func TestALongPublicationIsToldWhole(t *testing.T) {
-	for length, want := range map[int]bool{4 << 10: true, maxDelta: true, maxDelta + 1: false, 64 << 10: false} {
+	for length, want := range map[int]bool{4 << 10: true, chat.MaxDelta: true, chat.MaxDelta + 1: false, 64 << 10: false} {
 		data := []byte(`"` + strings.Repeat("x", length-2) + `"`)
-		p := publication{data: data, form: formJSON}
+		p := chat.Publication{Data: data, Form: chat.FormJSON}
 		for _, e := range []encoding{jsonDeltaEncoding, protobufDeltaEncoding} {
 			budget := fanout.DeltaBudget
 			if got := deltaPublication(&p, &p, e, &budget).Delta; got != want {

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/logqueue"
@@ -19,7 +20,7 @@ import (
 
 // sessions is what all sessions share beyond the chat: work off the loop, and what bounds it.
 type sessions struct {
-	*hub
+	*chat.Hub
 
 	// Constant after newSessions.
 	personalRooms bool
@@ -49,10 +50,10 @@ type sessionsConfig struct {
 	maxMessage    int // bytes
 }
 
-func newSessions(cfg sessionsConfig, h *hub, tokens *token.Verifier) *sessions {
+func newSessions(cfg sessionsConfig, h *chat.Hub, tokens *token.Verifier) *sessions {
 	cores := len(h.Shards)
 	s := &sessions{
-		hub:           h,
+		Hub:           h,
 		personalRooms: cfg.personalRooms,
 		maxRooms:      cfg.maxRooms,
 		pingInterval:  cfg.pingInterval,
@@ -70,7 +71,7 @@ func newSessions(cfg sessionsConfig, h *hub, tokens *token.Verifier) *sessions {
 }
 
 // open makes a connection of the SDK protocol out of a socket whose handshake is done: it is in no room.
-func (h *sessions) open(nc *netpoll.Socket, source *address, e encoding, hello, early []byte) {
+func (h *sessions) open(nc *netpoll.Socket, source *chat.Address, e encoding, hello, early []byte) {
 	c := &fanout.Conn{}
 	s := newSession(c, h, source, e, early)
 	h.NewConn(c, nc, s)
@@ -81,7 +82,7 @@ func (h *sessions) open(nc *netpoll.Socket, source *address, e encoding, hello, 
 
 // onTick is called on the heartbeat at each tick.
 func (h *sessions) onTick(now time.Time, tick wheel.Tick) {
-	h.hub.onTick(now, tick)
+	h.Hub.OnTick(now, tick)
 	h.relieveOwed(tick)
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/ws"
@@ -40,7 +41,7 @@ func TestARoundWritesOnceAMember(t *testing.T) {
 	before := value(t, s, "throng_writes_total", "")
 	r := roomOf(s, "lobby")
 	for range messages {
-		s.hub.publish(r, ws.OpText, []byte("x"))
+		s.hub.Publish(r, ws.OpText, []byte("x"))
 	}
 	release()
 	for _, c := range clients {
@@ -73,7 +74,7 @@ func TestWhatWasPublishedBeforeComesBefore(t *testing.T) {
 			c.enter("x")
 			session := sessionOf(t, s, "ann")
 			release := hold(s)
-			s.hub.say(s.hub.viewOf("x"), publication{data: []byte("1"), form: formJSON}, sayOptions{})
+			s.hub.Say(s.hub.ViewOf("x"), chat.Publication{Data: []byte("1"), Form: chat.FormJSON}, chat.SayOptions{})
 			queued := func() (n int) {
 				session.conn.Shard.Mu.Lock()
 				defer session.conn.Shard.Mu.Unlock()
@@ -147,7 +148,7 @@ func TestABroadcastAllocatesOnce(t *testing.T) {
 	sent := delivered()
 	// One at a time, so that each is a round of its own.
 	got := testing.AllocsPerRun(200, func() {
-		s.hub.publish(r, ws.OpText, payload)
+		s.hub.Publish(r, ws.OpText, payload)
 		sent += members
 		for delivered() < sent {
 			runtime.Gosched()

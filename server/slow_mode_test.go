@@ -7,25 +7,26 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/ws"
 )
 
 // startSlowMode is moderation in which rooms are slow, and its clock.
-func startSlowMode(t *testing.T, pause time.Duration, rooms ...string) (*moderation, *time.Time) {
+func startSlowMode(t *testing.T, pause time.Duration, rooms ...string) (*chat.Moderation, *time.Time) {
 	t.Helper()
 	now := time.Now()
-	m := newModeration()
-	m.now = func() time.Time { return now }
+	m := chat.NewModeration()
+	m.Now = func() time.Time { return now }
 	for _, room := range rooms {
-		if !m.slowDown(room, pause) {
+		if !m.SlowDown(room, pause) {
 			t.Fatalf("%s cannot be made slow", room)
 		}
 	}
 	return m, &now
 }
 
-func says(m *moderation, user, room string) bool {
-	_, ok := m.maySpeak(speaker{user: user}, room)
+func says(m *chat.Moderation, user, room string) bool {
+	_, ok := m.MaySpeak(chat.Speaker{User: user}, room)
 	return ok
 }
 
@@ -33,14 +34,14 @@ func says(m *moderation, user, room string) bool {
 func TestAFullTableOfPublishersLocksNobodyOut(t *testing.T) {
 	t.Parallel()
 	m, now := startSlowMode(t, time.Hour, "slow")
-	for i := range maxSpoke + 1000 {
+	for i := range chat.MaxSpoke + 1000 {
 		if !says(m, fmt.Sprint(i), "slow") {
 			t.Fatalf("newcomer %d may not publish", i)
 		}
 		*now = now.Add(time.Millisecond)
 	}
-	if waiting, forgot := m.speakers(); waiting != maxSpoke || forgot != 1000 {
-		t.Errorf("got %d remembered and %d forgotten, want %d and 1000", waiting, forgot, maxSpoke)
+	if waiting, forgot := m.Speakers(); waiting != chat.MaxSpoke || forgot != 1000 {
+		t.Errorf("got %d remembered and %d forgotten, want %d and 1000", waiting, forgot, chat.MaxSpoke)
 	}
 	if says(m, fmt.Sprint(1000+1), "slow") {
 		t.Error("one that is remembered need not wait")
@@ -49,7 +50,7 @@ func TestAFullTableOfPublishersLocksNobodyOut(t *testing.T) {
 		t.Error("one that was forgotten must wait")
 	}
 	*now = now.Add(2 * time.Hour)
-	if m.forgetLocked(); m.spoke.rooms["slow"] != nil {
+	if m.ForgetLocked(); m.Spoke.Rooms["slow"] != nil {
 		t.Error("those who need not wait any more are remembered")
 	}
 }
@@ -61,21 +62,21 @@ func TestEachSlowRoomHasItsShare(t *testing.T) {
 	if !says(m, "ann", "quiet") {
 		t.Fatal("the first may not publish")
 	}
-	for i := range maxSpoke {
+	for i := range chat.MaxSpoke {
 		says(m, fmt.Sprint(i), "busy")
 	}
 	if says(m, "ann", "quiet") {
 		t.Error("the busy room had a publisher of the quiet one forgotten")
 	}
-	if got := m.spoke.rooms["busy"].Count; got != maxSpoke/2 {
-		t.Errorf("got %d remembered in one of two rooms, want %d", got, maxSpoke/2)
+	if got := m.Spoke.Rooms["busy"].Count; got != chat.MaxSpoke/2 {
+		t.Errorf("got %d remembered in one of two rooms, want %d", got, chat.MaxSpoke/2)
 	}
-	m.slowDown("third", time.Hour)
-	if got := m.spoke.rooms["busy"].Count; got != maxSpoke/3 {
-		t.Errorf("got %d remembered in one of three rooms, want %d", got, maxSpoke/3)
+	m.SlowDown("third", time.Hour)
+	if got := m.Spoke.Rooms["busy"].Count; got != chat.MaxSpoke/3 {
+		t.Errorf("got %d remembered in one of three rooms, want %d", got, chat.MaxSpoke/3)
 	}
-	m.slowDown("busy", 0)
-	if waiting, _ := m.speakers(); waiting != 1 {
+	m.SlowDown("busy", 0)
+	if waiting, _ := m.Speakers(); waiting != 1 {
 		t.Errorf("got %d remembered when the room is slow no more, want ann", waiting)
 	}
 }
@@ -88,46 +89,46 @@ func TestASlowRoomForgetsAsItGoes(t *testing.T) {
 		says(m, fmt.Sprint(i), "slow")
 		*now = now.Add(time.Millisecond)
 	}
-	if got := m.spoke.rooms["slow"].Count; got > 1001 {
+	if got := m.Spoke.Rooms["slow"].Count; got > 1001 {
 		t.Errorf("got %d remembered, want those of the last second", got)
 	}
 }
 
 func TestAWordThatIsTakenBackIsNotWaitedFor(t *testing.T) {
 	m, now := startSlowMode(t, time.Hour, "slow")
-	for _, who := range []speaker{{user: "ann"}, {user: guestUser + "x", address: netip.MustParseAddr("10.0.0.1")}, {address: netip.MustParseAddr("10.0.0.1")}} {
+	for _, who := range []chat.Speaker{{User: "ann"}, {User: chat.GuestUser + "x", Address: netip.MustParseAddr("10.0.0.1")}, {Address: netip.MustParseAddr("10.0.0.1")}} {
 		for range 20 {
-			w, ok := m.maySpeak(who, "slow")
+			w, ok := m.MaySpeak(who, "slow")
 			if !ok {
 				t.Fatalf("%v must wait for what it did not say", who)
 			}
-			m.takeBack(w)
+			m.TakeBack(w)
 		}
-		w, _ := m.maySpeak(who, "slow")
-		if _, ok := m.maySpeak(who, "slow"); ok {
+		w, _ := m.MaySpeak(who, "slow")
+		if _, ok := m.MaySpeak(who, "slow"); ok {
 			t.Errorf("%v need not wait for what it said", who)
 		}
 		*now = now.Add(time.Hour)
-		m.maySpeak(who, "slow")
-		m.takeBack(w) // of an hour ago: not what it says now
-		if _, ok := m.maySpeak(who, "slow"); ok {
+		m.MaySpeak(who, "slow")
+		m.TakeBack(w) // of an hour ago: not what it says now
+		if _, ok := m.MaySpeak(who, "slow"); ok {
 			t.Errorf("%v took back another word", who)
 		}
 		*now = now.Add(time.Hour)
 	}
-	m.takeBack(spokenWord{})
+	m.TakeBack(chat.SpokenWord{})
 }
 
 // Guests may make themselves new ones: those of one address share a number of publications.
 func TestGuestsOfOneAddressShareASlowRoom(t *testing.T) {
 	m, now := startSlowMode(t, time.Hour, "slow")
 	at := func(address string, guest int) bool {
-		_, ok := m.maySpeak(speaker{fmt.Sprint(guestUser, guest), netip.MustParseAddr(address)}, "slow")
+		_, ok := m.MaySpeak(chat.Speaker{User: fmt.Sprint(chat.GuestUser, guest), Address: netip.MustParseAddr(address)}, "slow")
 		return ok
 	}
 	for range 2 {
-		for i := range 2 * guestsOfAddress {
-			if got, want := at("10.0.0.1", i), i < guestsOfAddress; got != want {
+		for i := range 2 * chat.GuestsOfAddress {
+			if got, want := at("10.0.0.1", i), i < chat.GuestsOfAddress; got != want {
 				t.Errorf("guest %d of an address: got %v, want %v", i, got, want)
 			}
 		}
@@ -144,8 +145,8 @@ func TestWhoIsASpeakerInASlowRoom(t *testing.T) {
 	connectSDK(t, s, userToken("ann"))
 	c := sessionOf(t, s, "ann").conn
 	at := netip.MustParseAddr("127.0.0.1")
-	for user, want := range map[string]speaker{"ann": {user: "ann"}, "guest:x": {"guest:x", at}, "": {"", at}, "guest": {user: "guest"}} {
-		if got := speakerOf(c, user); got != want {
+	for user, want := range map[string]chat.Speaker{"ann": {User: "ann"}, "guest:x": {User: "guest:x", Address: at}, "": {User: "", Address: at}, "guest": {User: "guest"}} {
+		if got := chat.SpeakerOf(c, user); got != want {
 			t.Errorf("%q: got %v, want %v", user, got, want)
 		}
 	}
@@ -154,8 +155,8 @@ func TestWhoIsASpeakerInASlowRoom(t *testing.T) {
 // A connection without a user is its address, so that a new connection has to wait like the old one.
 func TestReconnectingDoesNotPassSlowMode(t *testing.T) {
 	t.Parallel()
-	o := DefaultRoom()
-	o.Publish = Anyone
+	o := chat.DefaultRoom()
+	o.Publish = chat.Anyone
 	s := startAPI(t, o)
 	call(t, s, "slow_mode", `{"channel":"x","seconds":1000}`)
 	call(t, s, "slow_mode", `{"channel":"y","seconds":1000}`)
@@ -181,9 +182,9 @@ func TestReconnectingDoesNotPassSlowMode(t *testing.T) {
 // A limit is not used up by what the application refuses, nor by what another limit refuses.
 func TestARefusedPublicationCostsNoLimit(t *testing.T) {
 	t.Parallel()
-	for name, limit := range map[string]func(*Config, *RoomOptions){
-		"the room's rate": func(_ *Config, o *RoomOptions) { o.Rate = 1 },
-		"the user's rate": func(c *Config, _ *RoomOptions) { c.RateUser = 1 },
+	for name, limit := range map[string]func(*Config, *chat.RoomOptions){
+		"the room's rate": func(_ *Config, o *chat.RoomOptions) { o.Rate = 1 },
+		"the user's rate": func(c *Config, _ *chat.RoomOptions) { c.RateUser = 1 },
 		"slow mode":       nil,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -194,14 +195,14 @@ func TestARefusedPublicationCostsNoLimit(t *testing.T) {
 				return `{"result":{}}`
 			}})
 			s := startHooked(t, a, func(c *Config) {
-				o := DefaultRoom()
-				o.Publish, o.PublishProxy = Anyone, true
+				o := chat.DefaultRoom()
+				o.Publish, o.PublishProxy = chat.Anyone, true
 				if limit != nil {
 					limit(c, &o)
 				}
-				c.Rooms = []RoomOptions{o}
+				c.Rooms = []chat.RoomOptions{o}
 			})
-			if limit == nil && !s.hub.moderation.slowDown("x", time.Hour) {
+			if limit == nil && !s.hub.Moderation.SlowDown("x", time.Hour) {
 				t.Fatal("not slow")
 			}
 			c := connectSDK(t, s, userToken("ann"))
@@ -226,17 +227,17 @@ func TestARefusedPublicationCostsNoLimit(t *testing.T) {
 func TestSlowModeCostsNoRate(t *testing.T) {
 	t.Parallel()
 	s := startLimited(t, func(c *Config) {
-		o := DefaultRoom()
-		o.Publish, o.Rate = Anyone, 1
-		c.Rooms, c.RateUser = []RoomOptions{o}, 1
+		o := chat.DefaultRoom()
+		o.Publish, o.Rate = chat.Anyone, 1
+		c.Rooms, c.RateUser = []chat.RoomOptions{o}, 1
 	})
-	s.hub.moderation.slowDown("x", time.Hour)
+	s.hub.Moderation.SlowDown("x", time.Hour)
 	c := connectSDK(t, s, userToken("ann"))
 	c.answerTo(`"publish":{"channel":"x","data":1}`)
 	for range 20 {
 		c.answerTo(`"publish":{"channel":"x","data":1}`)
 	}
-	s.hub.moderation.slowDown("x", 0)
+	s.hub.Moderation.SlowDown("x", 0)
 	if got := c.answerTo(`"publish":{"channel":"x","data":1}`); got != `{"id":77,"publish":{}}` {
 		t.Errorf("got %s, want the second of the burst", got)
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -320,9 +321,9 @@ func TestATalkerInManyRoomsWaitsForTheOneThatIsBehind(t *testing.T) {
 // Who comes and goes waits too where the others are told of it.
 func TestWhoComesAndGoesWaitsForARoomThatIsBehind(t *testing.T) {
 	t.Parallel()
-	o := DefaultRoom()
+	o := chat.DefaultRoom()
 	o.JoinLeave = true
-	s := startServer(t, func(c *Config) { c.MaxUnsent, c.Rooms = 64<<20, []RoomOptions{o} })
+	s := startServer(t, func(c *Config) { c.MaxUnsent, c.Rooms = 64<<20, []chat.RoomOptions{o} })
 	member := connectSDK(t, s, "")
 	member.say(`{"id":2,"subscribe":{"channel":"busy"}}`)
 	member.want(`{"id":2,"subscribe":{}}`)

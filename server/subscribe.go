@@ -5,13 +5,14 @@ import (
 
 	"github.com/centrifugal/protocol"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/token"
 )
 
 // subscribe puts the session into a room.
 func (s *session) subscribe(id uint32, req *protocol.SubscribeRequest) {
-	if !validRoomName(req.Channel) || req.Type != 0 || req.Tf != nil {
+	if !chat.ValidRoomName(req.Channel) || req.Type != 0 || req.Tf != nil {
 		s.fail(id, errBadRequest)
 		return
 	}
@@ -27,7 +28,7 @@ func (s *session) subscribe(id uint32, req *protocol.SubscribeRequest) {
 	s.entering = e
 	s.subscriptionToken(id, req.Token, req.Channel, errTokenExpired, func(claims token.SubClaims) {
 		e.withToken, e.info, e.data = true, s.infoIn(claims.Info), asJSON(claims.Data)
-		e.credential = &credential{claims.ID, claims.IssuedAt}
+		e.Credential = &chat.Credential{Id: claims.ID, Issued: claims.IssuedAt}
 		e.expires = expiryOf(claims.Expires)
 		e.ttl = ttl(claims.Expires)
 		s.subscribeAs(id, e)
@@ -54,14 +55,14 @@ func (s *session) subscribeAs(id uint32, e *entry) {
 
 // mayEnter says why the session may not enter a room, or nil.
 func (s *session) mayEnter(e *entry) *protocol.Error {
-	who, in := s.asker(false, e.withToken), s.hub.viewOf(e.wish.Channel)
+	who, in := s.asker(false, e.withToken), s.hub.ViewOf(e.wish.Channel)
 	switch {
 	case s.find(e.wish.Channel) != nil:
 		return errAlreadyIn
 	case len(s.subs) >= s.hub.maxRooms:
 		return errLimit
-	case !s.hub.authorize(who, toSubscribe, in):
-		return errorOf(s.hub.denial(who, toSubscribe, in))
+	case !s.hub.Authorize(who, chat.ToSubscribe, in):
+		return errorOf(s.hub.Denial(who, chat.ToSubscribe, in))
 	}
 	return nil
 }
@@ -71,8 +72,8 @@ func (s *session) enterRoom(id uint32, e *entry) {
 	s.join([]*entry{e}, func() []*protocol.Reply {
 		return []*protocol.Reply{{Id: id, Subscribe: e.result}}
 	})
-	if e.err != nil {
-		s.refuse(id, errorOf(e.err))
+	if e.Err != nil {
+		s.refuse(id, errorOf(e.Err))
 	}
 	if e.expires != 0 {
 		s.schedule()
@@ -87,26 +88,26 @@ func (s *session) unsubscribe(id uint32, req *protocol.UnsubscribeRequest) {
 	s.reply(&protocol.Reply{Id: id, Unsubscribe: &protocol.UnsubscribeResult{}})
 }
 
-func (s *session) asker(inside, token bool) asker {
-	return asker{user: s.info.User, inside: inside, token: token}
+func (s *session) asker(inside, token bool) chat.Actor {
+	return chat.Actor{User: s.info.User, Inside: inside, Token: token}
 }
 
 // viewOf is a room as the session finds it. Called on the poller.
-func (s *session) viewOf(room string) view {
+func (s *session) viewOf(room string) chat.View {
 	if sub := s.find(room); sub != nil {
-		return view{room, sub.room.options, &sub.membership}
+		return chat.View{Name: room, Options: sub.Room.Options, Place: &sub.Membership}
 	}
-	return s.hub.viewOf(room)
+	return s.hub.ViewOf(room)
 }
 
 // in is the session as an asker in a room.
-func (s *session) in(p view) asker {
-	return s.asker(p.place != nil, p.place != nil && p.place.withToken)
+func (s *session) in(p chat.View) chat.Actor {
+	return s.asker(p.Place != nil, p.Place != nil && p.Place.WithToken)
 }
 
 // endSubscription takes a subscription away from a client, and tells it why.
 func (s *session) endSubscription(sub *subscription, why ending) {
-	name := sub.room.Name
+	name := sub.Room.Name
 	s.leave(sub)
 	s.push(&protocol.Push{Channel: name, Unsubscribe: &protocol.Unsubscribe{Code: why.code, Reason: why.text}})
 }
@@ -128,22 +129,22 @@ func (s *session) lostPosition(room string) {
 func (s *session) leave(sub *subscription) {
 	i := slices.Index(s.subs, sub)
 	s.subs = slices.Delete(s.subs, i, i+1)
-	s.hub.leaveRoom(&sub.membership)
-	if sub.room.options.JoinLeave {
-		s.spokeIn(sub.room)
+	s.hub.LeaveRoom(&sub.Membership)
+	if sub.Room.Options.JoinLeave {
+		s.spokeIn(sub.Room)
 	}
 }
 
 // entry is a subscription on its way into a room: what was asked for, and what came of it.
 type entry struct {
-	joinRequest
+	chat.JoinRequest
 
 	wish       *protocol.SubscribeRequest
 	serverSide bool
 	withToken  bool
 	byToken    bool
 	ended      bool // the application has taken it out while it was asked about
-	info       *clientInfo
+	info       *chat.ClientInfo
 	data       []byte
 	expires    expiry
 	ttl        uint32
@@ -155,27 +156,27 @@ type entry struct {
 const flagRejectUnrecovered = 2 // of subscribe: an error rather than a subscription that has missed something
 
 // request fills in the request for a place in the room.
-func (e *entry) request(s *session) *joinRequest {
+func (e *entry) request(s *session) *chat.JoinRequest {
 	e.sub = &subscription{
-		membership: membership{info: e.info},
+		Membership: chat.Membership{Info: e.info},
 		serverSide: e.serverSide,
 		byToken:    e.byToken,
 		expires:    e.expires,
-		credential: e.credential,
+		credential: e.Credential,
 	}
-	e.in = s.hub.viewOf(e.wish.Channel)
-	e.actor = s.asker(false, e.withToken)
-	e.actor.server = e.serverSide
-	e.place = &e.sub.membership
-	e.format = fanout.Format(s.encoding)
+	e.In = s.hub.ViewOf(e.wish.Channel)
+	e.Actor = s.asker(false, e.withToken)
+	e.Actor.Server = e.serverSide
+	e.Place = &e.sub.Membership
+	e.Format = fanout.Format(s.encoding)
 	if e.wish.Delta == "fossil" {
-		e.deltaFormat = fanout.Format(s.encoding + jsonDeltaEncoding - jsonEncoding)
+		e.DeltaFormat = fanout.Format(s.encoding + jsonDeltaEncoding - jsonEncoding)
 	}
-	e.positioned, e.recoverable = e.wish.Positioned, e.wish.Recoverable
-	e.recovers, e.since = e.wish.Recover, position{e.wish.Offset, e.wish.Epoch}
-	e.mustRecover = e.wish.Flag&flagRejectUnrecovered != 0
-	e.recovery = &s.recovered
-	return &e.joinRequest
+	e.Positioned, e.Recoverable = e.wish.Positioned, e.wish.Recoverable
+	e.Recovers, e.Since = e.wish.Recover, chat.Position{Offset: e.wish.Offset, Epoch: e.wish.Epoch}
+	e.MustRecover = e.wish.Flag&flagRejectUnrecovered != 0
+	e.Recovery = &s.recovered
+	return &e.JoinRequest
 }
 
 // join makes the session a member of rooms. The reply is what was gathered so far and what answer returns, which is called on the shard
@@ -187,19 +188,19 @@ func (s *session) join(entries []*entry, answer func() []*protocol.Reply) {
 		reply = newReplyFrame(s.encoding)
 	}
 	reply.admission = &admission{entries, answer}
-	var few [1]*joinRequest // most commands ask for one room
+	var few [1]*chat.JoinRequest // most commands ask for one room
 	requests := few[:0]
 	for _, e := range entries {
 		requests = append(requests, e.request(s))
 	}
-	s.hub.joinRooms(s.conn, requests, reply, gathered)
+	s.hub.JoinRooms(s.conn, requests, reply, gathered)
 	for _, e := range entries {
-		if e.err != nil {
+		if e.Err != nil {
 			continue
 		}
 		s.subs = append(s.subs, e.sub)
-		if e.sub.room.options.JoinLeave {
-			s.spokeIn(e.sub.room)
+		if e.sub.Room.Options.JoinLeave {
+			s.spokeIn(e.sub.Room)
 		}
 	}
 }
@@ -214,7 +215,7 @@ type admission struct {
 func (a *admission) replies(budget *int) []*protocol.Reply {
 	joined := false
 	for _, e := range a.entries {
-		if e.err == nil {
+		if e.Err == nil {
 			joined = true
 			e.result = e.told()
 		}
@@ -232,13 +233,13 @@ func (a *admission) replies(budget *int) []*protocol.Reply {
 // told is what the client is told of its subscription, but for what it missed.
 func (e *entry) told() *protocol.SubscribeResult {
 	return &protocol.SubscribeResult{
-		Recoverable:   e.recoverable,
-		Positioned:    e.positioned,
-		Epoch:         e.at.epoch,
-		Offset:        e.at.offset,
-		WasRecovering: e.recovers,
-		Recovered:     e.recovered,
-		Delta:         e.withDelta,
+		Recoverable:   e.Recoverable,
+		Positioned:    e.Positioned,
+		Epoch:         e.At.Epoch,
+		Offset:        e.At.Offset,
+		WasRecovering: e.Recovers,
+		Recovered:     e.Recovered,
+		Delta:         e.WithDelta,
 		Data:          e.data,
 		Expires:       e.ttl != 0,
 		Ttl:           e.ttl,
@@ -247,17 +248,17 @@ func (e *entry) told() *protocol.SubscribeResult {
 
 // tellMissed puts the publications into the answer. Called on the shard, where there is time for it; budget is of nanoseconds for deltas.
 func (e *entry) tellMissed(budget *int) {
-	var before *publication
-	for i := range e.missed {
-		p := &e.missed[i]
-		if e.withDelta {
-			told := deltaPublication(p, before, encoding(e.deltaFormat), budget)
-			told.Time = p.unixMilli
+	var before *chat.Publication
+	for i := range e.Missed {
+		p := &e.Missed[i]
+		if e.WithDelta {
+			told := deltaPublication(p, before, encoding(e.DeltaFormat), budget)
+			told.Time = p.UnixMilli
 			e.result.Publications = append(e.result.Publications, told)
 			before = p
 		} else {
-			e.result.Publications = append(e.result.Publications, pastPublication(p, encoding(e.format)))
+			e.result.Publications = append(e.result.Publications, pastPublication(p, encoding(e.Format)))
 		}
 	}
-	e.missed = nil
+	e.Missed = nil
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/netpoll"
 )
@@ -14,7 +15,7 @@ import (
 // serveSocket is for a handshake that came by way of net/http: one that is refused, that follows another request on its
 // connection, or that the application is asked about.
 func (e *edge) serveSocket(w http.ResponseWriter, r *http.Request) {
-	var source *address
+	var source *chat.Address
 	as, no := e.admitRequest(r)
 	if no == nil {
 		c := socketOf(r)
@@ -59,7 +60,7 @@ func hijack(w http.ResponseWriter) (conn *net.TCPConn, early []byte, err error) 
 
 // reserve takes a place in the loop, and in its room, for a connection of peer that came from that address. c is its socket, nil where it
 // has none yet.
-func (e *edge) reserve(c *handshake, peer, from netip.Addr, as *welcome) (*address, *refusal) {
+func (e *edge) reserve(c *handshake, peer, from netip.Addr, as *welcome) (*chat.Address, *refusal) {
 	// For whom a proxy comes was not known when it was accepted.
 	if e.proxies.trusted(peer) && !e.arrivals.allow(from, e.hub.Clock.Now()) {
 		return nil, &refusal{metrics.HandshakeRate, http.StatusTooManyRequests, textTooOften}
@@ -69,7 +70,7 @@ func (e *edge) reserve(c *handshake, peer, from netip.Addr, as *welcome) (*addre
 	}
 	ok := true
 	if as.encoding == plainEncoding {
-		if as.seat, ok = e.hub.reserveSeat(as.room); !ok {
+		if as.seat, ok = e.hub.ReserveSeat(as.room); !ok {
 			e.hub.Release()
 			return nil, &refusal{metrics.HandshakeFull, http.StatusServiceUnavailable, "the room is full: come back later"}
 		}
@@ -86,9 +87,9 @@ func (e *edge) reserve(c *handshake, peer, from netip.Addr, as *welcome) (*addre
 }
 
 // reserveAddress counts a socket of an address. Where there are too many, one of no use makes room for it.
-func (e *edge) reserveAddress(from netip.Addr) (*address, bool) {
+func (e *edge) reserveAddress(from netip.Addr) (*chat.Address, bool) {
 	for {
-		source, ok := e.hub.reserveAddress(from)
+		source, ok := e.hub.ReserveAddress(from)
 		if ok || !e.handshakes.evictOf(from) {
 			return source, ok
 		}
@@ -106,20 +107,20 @@ func (e *edge) countSocket(c *handshake) (ok bool) {
 }
 
 // giveBack frees the place of a connection that did not come about.
-func (e *edge) giveBack(source *address, seat *room) {
-	e.hub.releaseSeat(seat)
-	e.hub.releaseAddress(source)
+func (e *edge) giveBack(source *chat.Address, seat *chat.Room) {
+	e.hub.ReleaseSeat(seat)
+	e.hub.ReleaseAddress(source)
 	e.hub.Release()
 }
 
 // enter hands a socket whose handshake is good to the loop. A place is reserved.
-func (e *edge) enter(conn *net.TCPConn, source *address, as welcome, early []byte) {
+func (e *edge) enter(conn *net.TCPConn, source *chat.Address, as welcome, early []byte) {
 	nc, err := netpoll.FromTCP(conn)
 	e.enterLoop(nc, err, source, as, early)
 }
 
 // enterLoop is enter of a connection of the loop's own kind, or of what failed in making it.
-func (e *edge) enterLoop(nc *netpoll.Socket, err error, source *address, as welcome, early []byte) {
+func (e *edge) enterLoop(nc *netpoll.Socket, err error, source *chat.Address, as welcome, early []byte) {
 	e.handshakes.makeRoom()
 	if err != nil {
 		e.giveBack(source, as.seat)
@@ -129,7 +130,7 @@ func (e *edge) enterLoop(nc *netpoll.Socket, err error, source *address, as welc
 	}
 	e.metrics.Accepted.Inc()
 	if as.encoding == plainEncoding {
-		openPlain(e.hub.hub, nc, source, as.room, as.seat, as.hello, early)
+		openPlain(e.hub.Hub, nc, source, as.room, as.seat, as.hello, early)
 	} else {
 		e.hub.open(nc, source, as.encoding, as.hello, early)
 	}

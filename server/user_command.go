@@ -5,24 +5,26 @@ import (
 	"time"
 
 	"github.com/centrifugal/protocol"
+
+	"github.com/throng-chat/throng/server/chat"
 )
 
 // What a session does when the application commands it for connections of its user.
 
 // sessionCommand is a command that a session knows.
 type sessionCommand interface {
-	userCommand
+	chat.UserCommand
 
 	// apply does it to a connection. Called on the connection's poller.
-	apply(*session) *rejection
+	apply(*session) *chat.Rejection
 }
 
-func (s *session) clientID() string { return s.client }
+func (s *session) ClientID() string { return s.client }
 
-// execute does a command on the poller, where the session is still there.
-func (s *session) execute(command userCommand, done func(*rejection)) {
+// Execute does a command on the poller, where the session is still there.
+func (s *session) Execute(command chat.UserCommand, done func(*chat.Rejection)) {
 	s.poller.Post(func() {
-		e := rejectInternal
+		e := chat.RejectInternal
 		defer func() { done(e) }()
 		if s.state != connected || s.conn.Closing() {
 			// Its close frame may not be posted yet: what is published behind our answer must not come before it.
@@ -36,10 +38,12 @@ func (s *session) execute(command userCommand, done func(*rejection)) {
 }
 
 // obey does a command. Called on the poller.
-func (s *session) obey(command userCommand) *rejection { return command.(sessionCommand).apply(s) }
+func (s *session) obey(command chat.UserCommand) *chat.Rejection {
+	return command.(sessionCommand).apply(s)
+}
 
 // endsConnection says whether a command ends the connection.
-func endsConnection(command userCommand) bool {
+func endsConnection(command chat.UserCommand) bool {
 	_, is := command.(disconnectUser)
 	return is
 }
@@ -49,7 +53,7 @@ type disconnectUser struct{ why disconnect }
 
 func (c disconnectUser) Size() int { return len(c.why.text) }
 
-func (c disconnectUser) apply(s *session) *rejection {
+func (c disconnectUser) apply(s *session) *chat.Rejection {
 	s.expel(c.why)
 	return nil
 }
@@ -62,7 +66,7 @@ type unsubscribeUser struct {
 
 func (c unsubscribeUser) Size() int { return len(c.room) }
 
-func (c unsubscribeUser) apply(s *session) *rejection {
+func (c unsubscribeUser) apply(s *session) *chat.Rejection {
 	if e := s.entering; e != nil && e.wish.Channel == c.room {
 		e.ended = true
 	}
@@ -85,7 +89,7 @@ type subscribeUser struct {
 
 func (c subscribeUser) Size() int { return len(c.room) + len(c.info) + len(c.data) }
 
-func (c subscribeUser) apply(s *session) *rejection {
+func (c subscribeUser) apply(s *session) *chat.Rejection {
 	wish := &protocol.SubscribeRequest{Channel: c.room, Recoverable: c.recoverable, Positioned: c.positioned}
 	if c.since != nil {
 		wish.Recover, wish.Offset, wish.Epoch = true, c.since.Offset, c.since.Epoch
@@ -109,7 +113,7 @@ type refreshUser struct {
 
 func (c refreshUser) Size() int { return len(c.info) }
 
-func (c refreshUser) apply(s *session) *rejection {
+func (c refreshUser) apply(s *session) *chat.Rejection {
 	s.expires = expiryOf(c.expires)
 	if len(c.info) > 0 {
 		s.show(asJSON(c.info))
@@ -124,14 +128,14 @@ type checkRevoked struct{}
 
 func (checkRevoked) Size() int { return 0 }
 
-func (checkRevoked) apply(s *session) *rejection {
-	m := s.hub.moderation
-	if m.refuses(s.info.User, s.credential) {
+func (checkRevoked) apply(s *session) *chat.Rejection {
+	m := s.hub.Moderation
+	if m.Refuses(s.info.User, s.credential) {
 		s.expel(disconnectInvalidToken)
 		return nil
 	}
 	for i := len(s.subs) - 1; i >= 0; i-- {
-		if sub := s.subs[i]; sub.credential != nil && m.refuses(s.info.User, *sub.credential) {
+		if sub := s.subs[i]; sub.credential != nil && m.Refuses(s.info.User, *sub.credential) {
 			s.endSubscription(sub, endedByRevocation)
 		}
 	}
@@ -139,19 +143,19 @@ func (checkRevoked) apply(s *session) *rejection {
 }
 
 // subscribeByServer puts the session into a room as the application wishes, and tells the client. Called on the poller.
-func (s *session) subscribeByServer(e *entry) *rejection {
+func (s *session) subscribeByServer(e *entry) *chat.Rejection {
 	h, room := s.hub, e.wish.Channel
 	switch {
 	case s.find(room) != nil:
 		return nil
 	case len(s.subs) >= h.maxRooms:
-		return &rejection{causeLimit, fmt.Sprintf("the connection is in as many channels as it may be: %d (max-rooms)", h.maxRooms)}
+		return &chat.Rejection{Cause: chat.CauseLimit, Detail: fmt.Sprintf("the connection is in as many channels as it may be: %d (max-rooms)", h.maxRooms)}
 	}
 	s.join([]*entry{e}, func() []*protocol.Reply { return s.pushesOf(e) })
-	if e.err == nil && e.expires != 0 {
+	if e.Err == nil && e.expires != 0 {
 		s.schedule()
 	}
-	return e.err
+	return e.Err
 }
 
 // pushesOf tells the client of a room that the application has put it in. The push has no place for the missed publications: they
@@ -165,17 +169,17 @@ func (s *session) pushesOf(e *entry) []*protocol.Reply {
 		Offset:      e.result.Offset,
 		Data:        e.data,
 	}}}}
-	for i := range e.missed {
-		pushes = append(pushes, &protocol.Reply{Push: &protocol.Push{Channel: room, Pub: fullPublication(&e.missed[i], s.encoding)}})
+	for i := range e.Missed {
+		pushes = append(pushes, &protocol.Reply{Push: &protocol.Push{Channel: room, Pub: fullPublication(&e.Missed[i], s.encoding)}})
 	}
-	e.missed = nil
+	e.Missed = nil
 	return pushes
 }
 
 // beginAsking is when the session's token is verified, or the application asked whether it may connect. Called on the poller.
 func (s *session) beginAsking() {
 	if s.asking == nil {
-		since := s.hub.beginAsking()
+		since := s.hub.BeginAsking()
 		s.asking = &since
 	}
 }
@@ -184,6 +188,6 @@ func (s *session) beginAsking() {
 func (s *session) endAsking() {
 	if s.asking != nil {
 		s.asking = nil
-		s.hub.endAsking()
+		s.hub.EndAsking()
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/settings"
 	"github.com/throng-chat/throng/server/webhook"
 )
@@ -35,7 +36,7 @@ func (m *mistakes) refuse(key string, found any, want string, args ...any) {
 	text := m.title + key
 	switch found.(type) {
 	case nil:
-	case string, Who:
+	case string, chat.Who:
 		text += fmt.Sprintf(" = %q", found)
 	default:
 		text += fmt.Sprintf(" = %v", found)
@@ -144,7 +145,7 @@ func (c *Config) roomMistakes() []error {
 		m := mistakes{table: "room.", title: fmt.Sprintf("room %q: ", o.Pattern), index: i}
 		checkRoomOptions(o, &m)
 		for _, earlier := range c.Rooms[:i] {
-			if o.Pattern != "" && earlier.Pattern != "" && earlier.fits(o.Pattern) {
+			if o.Pattern != "" && earlier.Pattern != "" && earlier.Fits(o.Pattern) {
 				m.refuse("pattern", o.Pattern, "one that room %q, which comes earlier, does not hold already: the first that fits counts", earlier.Pattern)
 				break
 			}
@@ -161,9 +162,9 @@ func (c *Config) roomMistakes() []error {
 }
 
 // checkRoomOptions finds what is wrong with a room's options by themselves.
-func checkRoomOptions(o *RoomOptions, m *mistakes) {
-	if name := strings.TrimSuffix(o.Pattern, "*"); o.Pattern == "" || strings.Contains(name, "*") || name != "" && !validRoomName(name) {
-		m.refuse("pattern", o.Pattern, "the name of a room, or the beginning of one and a star, such as \"chat:*\"; %d bytes at most", maxRoomName)
+func checkRoomOptions(o *chat.RoomOptions, m *mistakes) {
+	if name := strings.TrimSuffix(o.Pattern, "*"); o.Pattern == "" || strings.Contains(name, "*") || name != "" && !chat.ValidRoomName(name) {
+		m.refuse("pattern", o.Pattern, "the name of a room, or the beginning of one and a star, such as \"chat:*\"; %d bytes at most", chat.MaxRoomName)
 	}
 	m.ranges(o)
 	if o.JoinLeave && !o.Presence {
@@ -171,9 +172,9 @@ func checkRoomOptions(o *RoomOptions, m *mistakes) {
 	}
 	switch {
 	case o.HistorySize != 0 && o.HistoryTTL == 0:
-		m.refuse("history-size", o.HistorySize, `history-ttl with it, such as history-ttl = "24h": how long a publication is kept, 1s to %v`, maxHistoryTTL)
-	case o.HistorySize != 0 && (o.HistoryTTL < time.Second || o.HistoryTTL > maxHistoryTTL):
-		m.refuse("history-ttl", o.HistoryTTL, "1s to %v where there is a history-size", maxHistoryTTL)
+		m.refuse("history-size", o.HistorySize, `history-ttl with it, such as history-ttl = "24h": how long a publication is kept, 1s to %v`, chat.MaxHistoryTTL)
+	case o.HistorySize != 0 && (o.HistoryTTL < time.Second || o.HistoryTTL > chat.MaxHistoryTTL):
+		m.refuse("history-ttl", o.HistoryTTL, "1s to %v where there is a history-size", chat.MaxHistoryTTL)
 	case o.HistorySize == 0 && o.HistoryTTL != 0:
 		m.refuse("history-ttl", o.HistoryTTL, "history-size above 0 with it, or nothing is kept")
 	}

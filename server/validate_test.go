@@ -5,14 +5,16 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/throng-chat/throng/server/chat"
 )
 
 // goodConfig uses every setting of the chat backend.
 func goodConfig() Config {
 	c := DefaultConfig()
-	chats, all := DefaultRoom(), DefaultRoom()
+	chats, all := chat.DefaultRoom(), chat.DefaultRoom()
 	chats.Pattern, chats.HistorySize, chats.HistoryTTL, chats.Recovery, chats.PublishProxy = "chat:*", 100, 5*time.Minute, true, true
-	c.Rooms = []RoomOptions{chats, all}
+	c.Rooms = []chat.RoomOptions{chats, all}
 	c.API.Key = "0123456789abcdef"
 	c.Webhooks.URL, c.Webhooks.Secret, c.Webhooks.Events = "https://app.example/hooks", "fedcba9876543210", []string{"connect", "publish"}
 	return c
@@ -69,9 +71,9 @@ func TestAMistakeNamesItsKeyAndWhatIsAllowed(t *testing.T) {
 		{key: "room.pattern", index: 1, spoil: func(c *Config) { c.Rooms[1].Pattern = "chat:tea" }, says: `want one that room "chat:*", which comes earlier, does not hold`},
 		{
 			key: "room.pattern", index: maxPatterns, says: "room: pattern: want 1000 patterns at most: found 1001",
-			spoil: func(c *Config) { c.Rooms = make([]RoomOptions, maxPatterns+1) },
+			spoil: func(c *Config) { c.Rooms = make([]chat.RoomOptions, maxPatterns+1) },
 		},
-		{key: "room.subscribe", spoil: func(c *Config) { c.Rooms[0].Subscribe = Subscribers }, says: `subscribe = "subscribers": want one of anyone, signed-in, token, nobody`},
+		{key: "room.subscribe", spoil: func(c *Config) { c.Rooms[0].Subscribe = chat.Subscribers }, says: `subscribe = "subscribers": want one of anyone, signed-in, token, nobody`},
 		{key: "room.publish", spoil: func(c *Config) { c.Rooms[0].Publish = "me" }, says: `publish = "me": want one of anyone, signed-in, subscribers, token, nobody`},
 		{key: "room.see-presence", spoil: func(c *Config) { c.Rooms[0].SeePresence = "" }, says: `see-presence = "": want one of anyone`},
 		{key: "room.read-history", spoil: func(c *Config) { c.Rooms[0].ReadHistory = "all" }, says: `read-history = "all": want one of anyone`},

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/throng-chat/throng/server/chat"
 )
 
 // What the application demands of a user while one of its connections is being asked about holds when the webhook has answered.
@@ -43,7 +45,7 @@ func TestAWordHoldsWhenTheConnectWebhookHasAnswered(t *testing.T) {
 		{method: "revoke", params: `{"user":"ann"}`, code: 3500},
 	} {
 		if tt.params == `{"user":"ann","expire_at":4000000000}` {
-			tt.params = fmt.Sprintf(`{"user":"ann","expire_at":%d}`, s.hub.moderation.now().Unix()+3600)
+			tt.params = fmt.Sprintf(`{"user":"ann","expire_at":%d}`, s.hub.Moderation.Now().Unix()+3600)
 		}
 		c := dialSDK(t, s, "")
 		c.say(`{"id":1,"connect":{}}`)
@@ -73,10 +75,10 @@ func TestAWordHoldsWhenTheConnectWebhookHasAnswered(t *testing.T) {
 		c.conn.Close()
 		eventually(t, "it to be counted out", func() bool { return s.hub.Live.Load() == 0 })
 	}
-	s.hub.usersMu.Lock()
-	defer s.hub.usersMu.Unlock()
-	if w := &s.hub.words; w.asking != 0 || w.list != nil || w.bytes != 0 {
-		t.Errorf("got %d asked about, %d words, %d bytes left, want none", w.asking, len(w.list), w.bytes)
+	s.hub.UsersMu.Lock()
+	defer s.hub.UsersMu.Unlock()
+	if w := &s.hub.Words; w.Asking != 0 || w.List != nil || w.Bytes != 0 {
+		t.Errorf("got %d asked about, %d words, %d bytes left, want none", w.Asking, len(w.List), w.Bytes)
 	}
 }
 
@@ -107,7 +109,7 @@ func TestAWordHoldsWhenTheSubscribeWebhookHasAnswered(t *testing.T) {
 		<-asked
 		wantCall(t, s, tt.method, tt.params, `{"result":{}}`)
 		if tt.method == "ban" { // it is lifted, and the word holds all the same
-			s.hub.moderation.unban("ann", "tea")
+			s.hub.Moderation.Unban("ann", "tea")
 		}
 		gate <- struct{}{}
 		if got := c.line(); got != tt.want {
@@ -153,9 +155,9 @@ func TestMuchMayHappenWhileASubscriptionIsAskedAbout(t *testing.T) {
 		gate <- struct{}{}
 		c.want(tt.want)
 		members := 0
-		r, unlock := s.hub.rooms.find("tea")
+		r, unlock := s.hub.Rooms.Find("tea")
 		if r != nil {
-			members = r.members
+			members = r.Members
 		}
 		unlock()
 		if members != tt.members {
@@ -177,11 +179,11 @@ func TestWordsAreBounded(t *testing.T) {
 	}})
 	s := startHooked(t, a, nil)
 	kept := func() (n, bytes int) {
-		s.hub.usersMu.Lock()
-		defer s.hub.usersMu.Unlock()
-		return len(s.hub.words.list), s.hub.words.bytes
+		s.hub.UsersMu.Lock()
+		defer s.hub.UsersMu.Unlock()
+		return len(s.hub.Words.List), s.hub.Words.Bytes
 	}
-	s.hub.speak(word{user: "bob", command: nothingSaid{}})
+	s.hub.Speak(chat.Word{User: "bob", Command: nothingSaid{}})
 	if n, _ := kept(); n != 0 {
 		t.Errorf("got %d words kept while nobody is asked about", n)
 	}
@@ -189,17 +191,17 @@ func TestWordsAreBounded(t *testing.T) {
 		words, size int
 		want        string
 	}{
-		{maxWords, 0, `{"id":1,"connect":{`},
-		{maxWords + 1, 0, `{"id":1,"error":{"code":111,`},
-		{3, maxWordBytes / 2, `{"id":1,"error":{"code":111,`},
+		{chat.MaxWords, 0, `{"id":1,"connect":{`},
+		{chat.MaxWords + 1, 0, `{"id":1,"error":{"code":111,`},
+		{3, chat.MaxWordBytes / 2, `{"id":1,"error":{"code":111,`},
 	} {
 		c := dialSDK(t, s, "")
 		c.say(`{"id":1,"connect":{}}`)
 		<-asked
 		for range tt.words {
-			s.hub.speak(word{user: "bob", command: nothingSaid{tt.size}})
+			s.hub.Speak(chat.Word{User: "bob", Command: nothingSaid{tt.size}})
 		}
-		if n, bytes := kept(); n > maxWords || bytes > maxWordBytes {
+		if n, bytes := kept(); n > chat.MaxWords || bytes > chat.MaxWordBytes {
 			t.Errorf("got %d words of %d bytes kept", n, bytes)
 		}
 		gate <- struct{}{}
@@ -215,7 +217,7 @@ func TestWordsAreBounded(t *testing.T) {
 	c := dialSDK(t, s, "")
 	c.say(`{"id":1,"connect":{}}`)
 	<-asked
-	s.hub.speak(word{user: "bob", command: nothingSaid{}})
+	s.hub.Speak(chat.Word{User: "bob", Command: nothingSaid{}})
 	c.conn.Close()
 	gate <- struct{}{}
 	eventually(t, "its words to be forgotten", func() bool { n, _ := kept(); return n == 0 && s.hub.Live.Load() == 0 })
@@ -224,11 +226,11 @@ func TestWordsAreBounded(t *testing.T) {
 // A word is meant for the connections that are being asked about when it is spoken, and not for those that come later, or that it
 // excepts.
 func TestAWordIsForThoseWhoWereThere(t *testing.T) {
-	var w words
-	early := w.begin()
-	w.add(word{user: "ann", except: []string{"this one"}, command: nothingSaid{}})
-	late := w.begin()
-	w.add(word{client: "another", command: nothingSaid{}})
+	var w chat.Words
+	early := w.Begin()
+	w.Add(chat.Word{User: "ann", Except: []string{"this one"}, Command: nothingSaid{}})
+	late := w.Begin()
+	w.Add(chat.Word{Client: "another", Command: nothingSaid{}})
 	for _, tt := range []struct {
 		user, client string
 		since        uint64
@@ -237,7 +239,7 @@ func TestAWordIsForThoseWhoWereThere(t *testing.T) {
 		{"ann", "any", early, 1}, {"ann", "this one", early, 0}, {"bob", "any", early, 0}, {"ann", "another", early, 2}, {"", "another", early, 1},
 		{"ann", "any", late, 0}, {"ann", "another", late, 1},
 	} {
-		if found, complete := w.of(tt.user, tt.client, tt.since); len(found) != tt.want || !complete {
+		if found, complete := w.Of(tt.user, tt.client, tt.since); len(found) != tt.want || !complete {
 			t.Errorf("%q %q since %d: got %d words, complete %v; want %d", tt.user, tt.client, tt.since, len(found), complete, tt.want)
 		}
 	}
@@ -248,4 +250,4 @@ type nothingSaid struct{ bytes int }
 
 func (c nothingSaid) Size() int { return c.bytes }
 
-func (nothingSaid) apply(*session) *rejection { return nil }
+func (nothingSaid) apply(*session) *chat.Rejection { return nil }

@@ -274,7 +274,7 @@ func TestCallsOfOneAddressLeaveTurnsForOthers(t *testing.T) {
 
 // sessionsOf are the connections of a user.
 func sessionsOf(s *Server, user string) (sessions []*session) {
-	for _, c := range s.hub.clientsOf(user) {
+	for _, c := range s.hub.ClientsOf(user) {
 		sessions = append(sessions, c.(*session))
 	}
 	return sessions

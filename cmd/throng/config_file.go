@@ -13,6 +13,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/throng-chat/throng/server"
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/settings"
 )
 
@@ -157,7 +158,7 @@ func (f *configFile) head(s setting, known []string) error {
 	case repeated != s.repeated:
 		return fmt.Errorf("%s: want %s", s.key, brackets(s.key))
 	case repeated:
-		o := server.DefaultRoom()
+		o := chat.DefaultRoom()
 		o.Pattern = "" // which every [[room]] must say
 		f.tables.Rooms = append(f.tables.Rooms, o)
 	}

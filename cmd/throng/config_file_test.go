@@ -18,6 +18,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/throng-chat/throng/server"
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/token"
 )
 
@@ -85,7 +86,7 @@ func TestEveryKeyReachesTheServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	quiet := server.DefaultRoom()
+	quiet := chat.DefaultRoom()
 	quiet.Pattern, quiet.Presence = "quiet", false
 	want := server.Config{
 		Listen: "127.0.0.1:4000", Admin: "127.0.0.1:4001", Origins: []string{"https://a.example", "null"}, Hosts: []string{"chat.example", "*.chat.example"}, TrustedProxies: []string{"127.0.0.1", "10.0.0.0/8"},
@@ -93,10 +94,10 @@ func TestEveryKeyReachesTheServer(t *testing.T) {
 		Rate: 50, RateBytes: 2 << 20, MaxMessage: 32 << 10, MaxUnsent: 512 << 10, MaxRetained: 32 << 20, MaxConnections: 1000, Drain: time.Minute,
 		Guests: "off", PersonalRooms: true, UserRooms: "@", PrivateRooms: "!", OtherRooms: "closed", MaxRooms: 16, MaxConnectionsUser: 5, MaxConnectionsAddress: 20,
 		RateUser: 10, RateAddress: 200, RateConnectionsAddress: 300, HistoryBytes: 64 << 20,
-		Rooms: []server.RoomOptions{
+		Rooms: []chat.RoomOptions{
 			{
-				Pattern: "chat:*", Subscribe: server.WithToken, Publish: server.SignedIn, SeePresence: server.Nobody,
-				ReadHistory: server.Anyone, Presence: true, JoinLeave: true, HistorySize: 100, HistoryTTL: 5 * time.Minute,
+				Pattern: "chat:*", Subscribe: chat.WithToken, Publish: chat.SignedIn, SeePresence: chat.Nobody,
+				ReadHistory: chat.Anyone, Presence: true, JoinLeave: true, HistorySize: 100, HistoryTTL: 5 * time.Minute,
 				Recovery: true, Positioning: true, Delta: true, MaxMessage: 4 << 10, Rate: 2, MaxMembers: 500, PublishProxy: true,
 			},
 			quiet,
@@ -150,7 +151,7 @@ func TestTheExampleIsRight(t *testing.T) {
 		t.Fatal(err)
 	}
 	last := cfg.Rooms[len(cfg.Rooms)-1]
-	if want := server.DefaultRoom(); !reflect.DeepEqual(last, want) {
+	if want := chat.DefaultRoom(); !reflect.DeepEqual(last, want) {
 		t.Errorf("its last room: got %+v, want the default, %+v", last, want)
 	}
 	want := server.DefaultConfig()

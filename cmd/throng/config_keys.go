@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/server"
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/settings"
 )
 
@@ -57,7 +58,7 @@ func tableKeys(cfg *server.Config) map[string]any {
 }
 
 // roomKeys are the keys of a [[room]].
-func roomKeys(o *server.RoomOptions) map[string]any {
+func roomKeys(o *chat.RoomOptions) map[string]any {
 	return keysOf("room.", o)
 }
 
@@ -83,7 +84,7 @@ func setValue(target, value any) error {
 			return errors.New(`want text in quotes`)
 		}
 		*target = text
-	case *server.Who:
+	case *chat.Who:
 		return setValue((*string)(target), value)
 	case *bool:
 		is, ok := value.(bool)
@@ -153,7 +154,7 @@ func noSuchKey(key string, known []string) error {
 // allKeys are those of the file, and its tables, sorted.
 func allKeys() []string {
 	var keys []string
-	for _, m := range []map[string]any{flatKeys(&server.Config{}), tableKeys(&server.Config{}), roomKeys(&server.RoomOptions{})} {
+	for _, m := range []map[string]any{flatKeys(&server.Config{}), tableKeys(&server.Config{}), roomKeys(&chat.RoomOptions{})} {
 		keys = slices.AppendSeq(keys, maps.Keys(m))
 	}
 	keys = slices.AppendSeq(keys, maps.Keys(tables))

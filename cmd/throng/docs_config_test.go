@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/server"
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/doctable"
 )
 
@@ -75,7 +76,7 @@ func TestDocsSettingsAreTheFlags(t *testing.T) {
 
 func TestDocsKeysOfTablesAreTheProgrammes(t *testing.T) {
 	t.Parallel()
-	room := server.DefaultRoom()
+	room := chat.DefaultRoom()
 	room.Pattern = "" // which every [[room]] must have
 	cfg := server.DefaultConfig()
 	keys := tableKeys(&cfg)
@@ -264,7 +265,7 @@ func TestDocsLimitsNameSettings(t *testing.T) {
 			t.Errorf("limits.md does not name the setting %s", f.Name)
 		}
 	}
-	for key := range roomKeys(&server.RoomOptions{}) {
+	for key := range roomKeys(&chat.RoomOptions{}) {
 		if regexp.MustCompile(`^room\.(max-|rate$|history-)`).MatchString(key) && !named[key] {
 			t.Errorf("limits.md does not name the setting %s", key)
 		}

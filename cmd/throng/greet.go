@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/server"
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/settings"
 )
 
@@ -89,9 +90,9 @@ func otherRooms(access string, patterns int) string {
 }
 
 // openRooms are the patterns of the rooms that anyone may enter.
-func openRooms(rooms []server.RoomOptions) (patterns []string) {
+func openRooms(rooms []chat.RoomOptions) (patterns []string) {
 	for _, r := range rooms {
-		if r.Subscribe == server.Anyone {
+		if r.Subscribe == chat.Anyone {
 			patterns = append(patterns, r.Pattern)
 		}
 	}

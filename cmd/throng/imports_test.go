@@ -14,18 +14,23 @@ func TestImportsFollowTheArrows(t *testing.T) {
 	t.Parallel()
 	allowed := map[string][]string{
 		"/cmd/throng": {
-			module + "/server", module + "/bench", module + "/bench/agent", module + "/bench/compare", module + "/bench/doctor",
+			module + "/server", module + "/server/chat", module + "/bench", module + "/bench/agent", module + "/bench/compare", module + "/bench/doctor",
 			module + "/bench/floor",
 			module + "/bench/report", module + "/bench/result", "github.com/alecthomas/kong", "github.com/pelletier/go-toml/v2",
 			"github.com/pelletier/go-toml/v2/unstable", module + "/server/token", module + "/server/settings",
 			"github.com/lmittmann/tint", "golang.org/x/term",
 		},
 		"/server": {
-			module + "/server/fanout", module + "/server/limiter", module + "/server/logqueue", module + "/server/metrics", module + "/server/name", module + "/server/recent",
+			module + "/server/chat", module + "/server/fanout", module + "/server/limiter", module + "/server/logqueue", module + "/server/metrics", module + "/server/name", module + "/server/recent",
 			module + "/server/settings", module + "/server/token", module + "/server/unordered", module + "/server/ws", module + "/server/wheel", module + "/server/web", module + "/server/netpoll", module + "/server/webhook",
 			"github.com/agnivade/levenshtein", "github.com/centrifugal/fdelta", "github.com/centrifugal/protocol", "github.com/centrifugal/protocol/cfjson",
 			"github.com/prometheus/client_golang/prometheus",
 			"github.com/prometheus/client_golang/prometheus/promhttp", "golang.org/x/net/idna", "golang.org/x/sys/unix", "golang.org/x/time/rate", "google.golang.org/protobuf/encoding/protowire",
+		},
+		"/server/chat": {
+			module + "/server/fanout", module + "/server/limiter", module + "/server/metrics", module + "/server/name", module + "/server/recent",
+			module + "/server/settings", module + "/server/unordered", module + "/server/wheel", module + "/server/ws",
+			"github.com/centrifugal/fdelta", "github.com/centrifugal/protocol/cfjson",
 		},
 		"/server/doctable": {},
 		"/server/fanout": {

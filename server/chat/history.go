@@ -1,0 +1,297 @@
+package chat
+
+import (
+	"sync/atomic"
+
+	"github.com/throng-chat/throng/server/fanout"
+	"github.com/throng-chat/throng/server/wheel"
+)
+
+// History is what a room remembers: its newest publications, bounded in number and age by the room's options, and the
+// position up to which it was told. Guarded by stripe.mu of the room, but for first.
+type History struct {
+	Ring  []Publication
+	head  int // of the oldest
+	Count int
+	Of    [3]int // of count, how many are messages, notices, changes
+	Top   uint64 // the offset of the newest publication ever; offsets count from 1
+	Epoch string // offsets of two epochs do not compare. Empty where the room has no history
+	Bytes int
+
+	first atomic.Uint64 // the offset of the oldest, 0 for none
+}
+
+// Position is a place in a room's history.
+type Position struct {
+	Offset uint64
+	Epoch  string
+}
+
+// What memory costs beyond the data of publications, about.
+const (
+	Remembered     = 160     // a publication
+	RememberedRoom = 1 << 10 // a room that remembers any
+)
+
+func (h *History) Position() Position { return Position{h.Top, h.Epoch} }
+
+// NoticesPerMessage is how many notices a history keeps beside each of its messages. A message has one notice at most, and only
+// those of twice as many messages can stand behind a message that is kept: so no notice takes the place of a message that was
+// not redacted itself.
+const NoticesPerMessage = 2
+
+// ChangesPerMessage is how many changes of messages (edits, deletions, reactions) a history keeps beside each of its messages.
+// Only where there are more does a change take the place of the oldest publication.
+const ChangesPerMessage = 4
+
+// Add gives p its offset and remembers it. A message takes the place of the oldest message if there are most already; notices
+// and changes have places of their own. It returns by how many bytes the history grew.
+func (h *History) Add(p *Publication, most int) (grown int) {
+	h.Top++
+	p.Offset = h.Top
+	of, places := h.kind(p, most)
+	for *of >= places {
+		grown -= h.dropOldest()
+	}
+	*of++
+	if h.Count == len(h.Ring) {
+		size := max(2*len(h.Ring), 4)
+		if most > len(h.Ring) {
+			size = min(size, most) // there may never be a notice or a change
+		}
+		bigger := make([]Publication, min(size, (1+NoticesPerMessage+ChangesPerMessage)*most))
+		for i := range h.Count {
+			bigger[i] = *h.At(i)
+		}
+		h.Ring, h.head = bigger, 0
+	}
+	*h.At(h.Count) = *p
+	h.Count++
+	h.first.Store(h.Top - uint64(h.Count) + 1)
+	size := p.Cost() + Remembered
+	if h.Count == 1 {
+		size += RememberedRoom
+	}
+	h.Bytes += size
+	return grown + size
+}
+
+// kind is the counter of publications like p, and how many of them there may be in a history of most messages.
+func (h *History) kind(p *Publication, most int) (of *int, places int) {
+	switch {
+	case p.change:
+		return &h.Of[2], ChangesPerMessage * most
+	case p.Notice:
+		return &h.Of[1], NoticesPerMessage * most
+	}
+	return &h.Of[0], most
+}
+
+// At is the i-th publication from the oldest.
+func (h *History) At(i int) *Publication { return &h.Ring[(h.head+i)%len(h.Ring)] }
+
+// Find is the publication with that offset, nil where it is not remembered.
+func (h *History) Find(offset uint64) *Publication {
+	first := h.Top - uint64(h.Count) + 1
+	if offset < first || offset > h.Top {
+		return nil
+	}
+	return h.At(int(offset - first))
+}
+
+// Redact forgets what a publication says, but not that there is one, nor whose it is. It returns by how many bytes the
+// history grew.
+func (h *History) Redact(p *Publication) (grown int) {
+	grown = -p.Cost()
+	p.Data, p.Form, p.Tags = Redacted, FormJSON, nil
+	grown += p.Cost()
+	h.Bytes += grown
+	return grown
+}
+
+// dropOldest forgets one publication and returns its size.
+func (h *History) dropOldest() int {
+	oldest := h.At(0)
+	size := oldest.Cost() + Remembered
+	of, _ := h.kind(oldest, 0)
+	*of--
+	*oldest = Publication{}
+	h.head = (h.head + 1) % len(h.Ring)
+	h.Count--
+	if h.Count == 0 {
+		h.Ring, h.head = nil, 0
+		size += RememberedRoom
+		h.first.Store(0)
+	} else {
+		h.first.Store(h.Top - uint64(h.Count) + 1)
+	}
+	h.Bytes -= size
+	return size
+}
+
+// Expire forgets what was said before a moment and returns how many bytes that frees.
+func (h *History) Expire(before wheel.Tick) (freed int) {
+	for h.Count > 0 && h.At(0).At < before {
+		freed += h.dropOldest()
+	}
+	return freed
+}
+
+// Clear forgets all, but not the position.
+func (h *History) Clear() (freed int) {
+	for h.Count > 0 {
+		freed += h.dropOldest()
+	}
+	return freed
+}
+
+// Missed is everything behind a position, in order; ok is false where not all of it is remembered, or where it is more
+// than so many publications or bytes.
+func (h *History) Missed(from Position, most, mostBytes int) (pubs []Publication, bytes int, ok bool) {
+	if from.Epoch != "" && from.Epoch != h.Epoch || from.Offset > h.Top {
+		return nil, 0, false
+	}
+	n := h.Top - from.Offset
+	if n > uint64(h.Count) || n > uint64(most) {
+		return nil, 0, false
+	}
+	for i := h.Count - int(n); i < h.Count; i++ {
+		p := h.At(i)
+		if bytes += p.Size() + Remembered; bytes > mostBytes {
+			return nil, 0, false
+		}
+		pubs = append(pubs, *p)
+	}
+	return pubs, bytes, true
+}
+
+// Page is a part of the history: at most so many publications (-1 for all, 0 for none) behind since, or before it where it
+// is reversed; since nil begins at the oldest, reversed at the newest. It ends with the first that makes it so many bytes.
+func (h *History) Page(since *Position, limit, mostBytes int, reverse bool) (pubs []Publication) {
+	if limit < 0 || limit > h.Count {
+		limit = h.Count
+	}
+	if limit == 0 {
+		return nil
+	}
+	first := h.Top - uint64(h.Count) + 1 // the offset of the oldest
+	from, to := 0, h.Count
+	switch {
+	case since == nil:
+	case !reverse:
+		if since.Offset >= first {
+			from = int(min(since.Offset-first+1, uint64(h.Count)))
+		}
+	default:
+		to = 0
+		if since.Offset > first {
+			to = int(min(since.Offset-first, uint64(h.Count)))
+		}
+	}
+	bytes := 0
+	for n := min(to-from, limit); n > 0 && bytes < mostBytes; n-- {
+		i := from
+		if reverse {
+			to--
+			i = to
+		} else {
+			from++
+		}
+		p := h.At(i)
+		bytes += p.Size() + Remembered
+		pubs = append(pubs, *p)
+	}
+	return pubs
+}
+
+// maxHistoryPage is how many publications one answer has at most; to a client it ends earlier, with the one that makes it half of max-unsent.
+const maxHistoryPage = 300
+
+// Read is a page of a room's history, and its newest position. since is as for page, with an empty epoch for whichever it is now.
+func (h *Hub) Read(room string, since *Position, limit, mostBytes int, reverse bool) ([]Publication, Position, *Rejection) {
+	if limit < 0 || limit > maxHistoryPage {
+		limit = maxHistoryPage
+	}
+	r, unlock := h.Rooms.Find(room)
+	defer unlock()
+	var at Position
+	if r != nil {
+		h.expireLocked(r)
+		at = r.History.Position()
+	} else {
+		at = h.Positions.Of(room)
+	}
+	switch {
+	case since == nil:
+	case since.Epoch != "" && since.Epoch != at.Epoch:
+		return nil, Position{}, rejectUnrecoverable
+	case reverse && since.Offset == 0:
+		return nil, Position{}, rejectInvalid
+	}
+	if r == nil {
+		return nil, at, nil
+	}
+	return r.History.Page(since, limit, mostBytes, reverse), at, nil
+}
+
+// ClearHistory forgets what was said in a room, but not up to where: who has heard all of it has missed nothing.
+func (h *Hub) ClearHistory(name string) {
+	r, unlock := h.Rooms.Find(name)
+	defer unlock()
+	if r != nil {
+		h.Archive.Clear(r)
+		h.tidyLocked(r)
+	}
+}
+
+// keepLocked sees to it that a room which remembers something is looked after, whether it has members or not. The room's lock is held.
+func (h *Hub) keepLocked(r *Room) {
+	if !r.kept {
+		r.kept = true
+		r.Stripe.ages.File(r, h.Clock.Tick()+r.Memory())
+	}
+}
+
+// ForgetLocked forgets a room that nobody is in and that has nothing left but its position. The room's lock is held.
+func (h *Hub) ForgetLocked(r *Room) {
+	delete(r.Stripe.Rooms, r.Name)
+	r.Stripe.ages.Remove(r)
+	r.kept = false
+	if r.History.Top > 0 {
+		h.Positions.Keep(r.Name, r.History.Position(), h.Clock.Tick())
+	}
+}
+
+// Memory is how long a publication is remembered.
+func (r *Room) Memory() wheel.Tick { return fanout.InTicks(r.Options.HistoryTTL) }
+
+// expireLocked forgets what is too old. The room's lock is held.
+func (h *Hub) expireLocked(r *Room) {
+	if now := h.Clock.Tick(); now > r.Memory() {
+		h.Archive.Expire(r, now-r.Memory())
+	}
+}
+
+// Age looks after the rooms whose oldest publication has had its time, and after positions. Called on the heartbeat.
+func (h *Hub) Age(now wheel.Tick) {
+	h.Positions.Expire(now)
+	h.Rooms.Each(func(in *Stripe) { h.ageLocked(in, now) })
+}
+
+func (h *Hub) ageLocked(in *Stripe, now wheel.Tick) {
+	in.aged = in.ages.Advance(now, in.aged[:0])
+	for i, r := range in.aged {
+		in.aged[i] = nil
+		r.kept = false
+		h.expireLocked(r)
+		switch {
+		case r.History.Count > 0:
+			r.kept = true
+			in.ages.File(r, r.History.At(0).At+r.Memory()+1)
+		case r.Members > 0:
+			// Whoever leaves last has it kept.
+		default:
+			h.ForgetLocked(r)
+		}
+	}
+}
