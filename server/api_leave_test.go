@@ -87,9 +87,9 @@ func TestWhatIsSaidBehindTheAnswerIsNotHeardWhileClosing(t *testing.T) {
 			s := startAPI(t)
 			a := connectSDK(t, s, tokenOf("ann"))
 			a.enter("x")
-			session := sessionsOf(s, "ann")[0]
-			c := session.conn
-			session.farewell.Store(&farewell{3001, "shutdown"})
+			ann := sessionsOf(s, "ann")[0]
+			c := ann.conn
+			ann.farewell.Store(&farewell{3001, "shutdown"})
 			c.Reason.Store(uint32(fanout.ClosedShutdown)) // as Conn.Close does, ahead of its post
 			wantCall(t, s, way.method, way.params, `{"result":{}}`)
 			wantCall(t, s, "publish", `{"channel":"x","data":"after"}`, `{"result":{}}`)

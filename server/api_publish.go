@@ -37,12 +37,6 @@ type apiBroadcast struct {
 	apiPublication
 }
 
-// spot is where a publication came to stand; nothing where there is no history.
-type spot struct {
-	Offset uint64 `json:"offset,omitempty"`
-	Epoch  string `json:"epoch,omitempty"`
-}
-
 func (p *apiPublish) do(ctx context.Context, a *api) (any, *protocol.Error) {
 	pub, e := p.read()
 	if e != nil {

@@ -123,8 +123,6 @@ func moment(name string, seconds int64, now time.Time) (time.Time, *protocol.Err
 	return at, nil
 }
 
-const maxMoment = 10 * 366 * 24 * time.Hour
-
 // apiUnsubscribe takes connections out of a room.
 type apiUnsubscribe struct {
 	apiTarget

@@ -27,3 +27,5 @@ func (e expiry) end() time.Time {
 
 // over says whether the token and its grace have ended.
 func (e expiry) over(now time.Time) bool { return e != 0 && !now.Before(e.end()) }
+
+const maxMoment = 10 * 366 * 24 * time.Hour

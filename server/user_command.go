@@ -191,3 +191,9 @@ func (s *session) endAsking() {
 		s.hub.EndAsking()
 	}
 }
+
+// spot is where a publication came to stand; nothing where there is no history.
+type spot struct {
+	Offset uint64 `json:"offset,omitempty"`
+	Epoch  string `json:"epoch,omitempty"`
+}
