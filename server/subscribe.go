@@ -55,7 +55,8 @@ func (s *session) subscribeAs(id uint32, e *entry) {
 
 // mayEnter says why the session may not enter a room, or nil.
 func (s *session) mayEnter(e *entry) *protocol.Error {
-	who, in := s.asker(false, e.withToken), s.hub.ViewOf(e.wish.Channel)
+	e.In = s.hub.ViewOf(e.wish.Channel)
+	who, in := s.asker(false, e.withToken), e.In
 	switch {
 	case s.find(e.wish.Channel) != nil:
 		return errAlreadyIn
@@ -164,7 +165,9 @@ func (e *entry) request(s *session) *chat.JoinRequest {
 		expires:    e.expires,
 		credential: e.Credential,
 	}
-	e.In = s.hub.ViewOf(e.wish.Channel)
+	if e.In.Options == nil {
+		e.In = s.hub.ViewOf(e.wish.Channel)
+	}
 	e.Actor = s.asker(false, e.withToken)
 	e.Actor.Server = e.serverSide
 	e.Place = &e.sub.Membership

@@ -91,16 +91,29 @@ func New(cfg Config, f Formats, e *fanout.Engine) *Hub {
 
 // RoomLocked is the room of that name, made where there is none. in is the stripe of that name; its lock is held.
 func (h *Hub) RoomLocked(in *Stripe, name string) *Room {
-	r := in.Rooms[name]
-	if r == nil {
-		// The name may be a part of a request's head, or of a frame.
-		r = NewRoom(in, strings.Clone(name), h.OptionsOf(name), len(h.Shards))
-		if r.Options.HistorySize > 0 {
-			at := h.Positions.take(name)
-			r.History.Epoch, r.History.Top = at.Epoch, at.Offset
-		}
-		in.Rooms[r.Name] = r
+	if r := in.Rooms[name]; r != nil {
+		return r
 	}
+	return h.makeLocked(in, h.ViewOf(name))
+}
+
+// roomOfViewLocked is as RoomLocked, of a room that has been looked up.
+func (h *Hub) roomOfViewLocked(in *Stripe, v View) *Room {
+	if r := in.Rooms[v.Name]; r != nil {
+		return r
+	}
+	return h.makeLocked(in, v)
+}
+
+// makeLocked makes a room that is not there. Its lock is held.
+func (h *Hub) makeLocked(in *Stripe, v View) *Room {
+	// The name may be a part of a request's head, or of a frame.
+	r := NewRoom(in, strings.Clone(v.Name), v.Options, len(h.Shards))
+	if r.Options.HistorySize > 0 {
+		at := h.Positions.take(r.Name)
+		r.History.Epoch, r.History.Top = at.Epoch, at.Offset
+	}
+	in.Rooms[r.Name] = r
 	return r
 }
 

@@ -77,7 +77,7 @@ func (h *Hub) JoinRooms(c *fanout.Conn, requests []*JoinRequest, reply fanout.La
 
 // joinLocked finds the room, says what the newcomer missed of it, and counts it in. The room's lock is held.
 func (h *Hub) joinLocked(c *fanout.Conn, q *JoinRequest) {
-	r := h.RoomLocked(h.Rooms.StripeOf(q.In.Name), q.In.Name)
+	r := h.roomOfViewLocked(h.Rooms.StripeOf(q.In.Name), q.In)
 	o := r.Options
 	if o.MaxMembers > 0 && r.Members >= o.MaxMembers {
 		q.Err = RejectLimit

@@ -36,7 +36,7 @@ func (h *Hub) Say(to View, pub Publication, o SayOptions) (*Room, Position) {
 	}
 	r := in.Rooms[name]
 	if r == nil && options.HistorySize > 0 && !o.SkipHistory {
-		r = h.RoomLocked(in, name)
+		r = h.roomOfViewLocked(in, to)
 	}
 	var at Position
 	var wake uint64
@@ -86,7 +86,7 @@ func (h *Hub) Publish(r *Room, op ws.Opcode, payload []byte) {
 	in.Mu.Lock()
 	if r.Members == 0 {
 		// Its talker was counted out meanwhile: there may be another room of that name.
-		r = h.RoomLocked(in, r.Name)
+		r = h.roomOfViewLocked(in, View{Name: r.Name, Options: r.Options})
 	}
 	if r.onlyPlain() {
 		wake = r.PostFrameLocked(frame)

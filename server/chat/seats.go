@@ -10,14 +10,15 @@ const PlainFormat fanout.Format = 0
 // ReserveSeat counts a plain client as a member of a room before its handshake is answered. ok is false if the room is full.
 // The seat is nil if the room has no limit of members. Return an unused seat with releaseSeat.
 func (h *Hub) ReserveSeat(roomName string) (seat *Room, ok bool) {
-	most := h.OptionsOf(roomName).MaxMembers
+	v := h.ViewOf(roomName)
+	most := v.Options.MaxMembers
 	if most == 0 {
 		return nil, true
 	}
 	in := h.Rooms.StripeOf(roomName)
 	in.Mu.Lock()
 	defer in.Mu.Unlock()
-	r := h.RoomLocked(in, roomName)
+	r := h.roomOfViewLocked(in, v)
 	if r.Members >= most {
 		h.tidyLocked(r)
 		return nil, false
