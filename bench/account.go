@@ -41,7 +41,7 @@ func (r *run) account() {
 		r.steadiness(from)
 	}
 	if r.cfg.Closed > 0 {
-		r.note("closed loop: latency = %d under way / throughput; a server that stops is not told from one that is slow", r.cfg.Closed)
+		r.note("closed loop: latency = %d in flight / throughput; it hides the time in which a server stops responding", r.cfg.Closed)
 	}
 }
 

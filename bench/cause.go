@@ -71,18 +71,18 @@ func cause(r *result.Result) string {
 	held := c.Throttled > 0 && float64(c.Throttled) >= mostThrottled*float64(r.Plan.Duration)
 	switch {
 	case held:
-		return "cause: its control group's quota: raise cpu.max (of a container, its processor limit), or lower the load"
+		return "cause: the CPU quota of the agent's control group: raise cpu.max (in a container: its CPU limit), or lower the load"
 	case machine > 0 && c.Others >= muchUsed*machine:
-		return fmt.Sprintf("cause: other programs: %s: end them, or measure when this machine is quiet, or hold the connections on another (throng bench agent, --remote)",
+		return fmt.Sprintf("cause: other programs: %s: stop them, or hold the connections on another machine (throng bench agent, --remote)",
 			of(c.Others))
 	case machine > 0 && r.Target.PID != 0 && c.Cores+s.Cores+c.Others >= nearlyFull*machine:
-		return fmt.Sprintf("cause: client and server share this machine, and used %s: lower the load, or hold the connections on another (throng bench agent, --remote)",
+		return fmt.Sprintf("cause: client and server share this machine and used %s: lower the load, or hold the connections on another machine (throng bench agent, --remote)",
 			of(c.Cores+s.Cores))
 	case c.Busiest >= mostBusy && machine > 0 && c.Cores+s.Cores+c.Others < nearlyFull*machine-1:
-		return fmt.Sprintf("cause: an agent used all that it may, and this machine has cores to spare (%s busy): raise --agents or --pollers", of(c.Cores+s.Cores+c.Others))
+		return fmt.Sprintf("cause: an agent used all of its CPU, and this machine has free cores (%s busy): raise --agents or --pollers", of(c.Cores+s.Cores+c.Others))
 	case c.Busiest >= mostBusy:
-		return "cause: an agent used all that it may: lower the load, or hold the connections on more machines (throng bench agent, --remote)"
+		return "cause: an agent used all of its CPU: lower the load, or hold the connections on more machines (throng bench agent, --remote)"
 	default:
-		return "cause: not seen here; the machine below this one may have been busy, or have stood still: measure again, or lower the load"
+		return "cause: unknown; the host of this virtual machine may have been busy: repeat the run, or lower the load"
 	}
 }

@@ -97,7 +97,7 @@ func startAt(ctx context.Context, address string, args []string) (*Child, error)
 	return nil, err
 }
 
-var errEnded = errors.New("it ended by itself")
+var errEnded = errors.New("the process exited")
 
 func (c *Child) listening(ctx context.Context, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, childStart)
@@ -115,7 +115,7 @@ func (c *Child) listening(ctx context.Context, address string) error {
 		case <-c.done:
 			return fmt.Errorf("%w (%v): %s", errEnded, c.err, c.said.text())
 		case <-ctx.Done():
-			return fmt.Errorf("it does not listen on %s: %w", address, err)
+			return fmt.Errorf("no listener on %s: %w", address, err)
 		}
 	}
 }
@@ -125,7 +125,7 @@ func (c *Child) listening(ctx context.Context, address string) error {
 func (c *Child) Stop() error {
 	select {
 	case <-c.done: // before it was asked to
-		return fmt.Errorf("the server ended by itself (%v): %s", c.err, c.said.text())
+		return fmt.Errorf("the server exited (%v): %s", c.err, c.said.text())
 	default:
 	}
 	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {

@@ -48,12 +48,12 @@ func TestAServerMayDieOfTheSignalThatEndsIt(t *testing.T) {
 func TestAServerThatDoesNotStartIsExplainedOnce(t *testing.T) {
 	t.Parallel()
 	_, err := StartCommand(t.Context(), shell("echo no such flag; exit 3"))
-	if err == nil || err.Error() != "start a server: it ended by itself (exit status 3): no such flag" {
+	if err == nil || err.Error() != "start a server: the process exited (exit status 3): no such flag" {
 		t.Errorf("got %v", err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	if _, err := StartCommand(ctx, shell("exec sleep 60")); err == nil || !strings.Contains(err.Error(), "it does not listen on 127.0.0.1:") {
+	if _, err := StartCommand(ctx, shell("exec sleep 60")); err == nil || !strings.Contains(err.Error(), "no listener on 127.0.0.1:") {
 		t.Errorf("one that never listens: got %v", err)
 	}
 }

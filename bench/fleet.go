@@ -79,12 +79,12 @@ func agentsFor(cfg *Config) (int, error) {
 	each := int(min(limit.Max, maxConnections*2)) - reservedFiles
 	files := cfg.Connections + int(cfg.Kill*float64(cfg.Connections)) + int(cfg.Churn*float64(cfg.Connections)/60)
 	if each < 1 {
-		return 0, fmt.Errorf("open files limited to %d: that is none for connections: raise ulimit -n", limit.Max)
+		return 0, fmt.Errorf("open-file limit %d: too low for a connection: raise ulimit -n", limit.Max)
 	}
 	need := (files + each - 1) / each
 	switch {
 	case cfg.Agents == 0 && need > maxAgents, cfg.Agents > 0 && cfg.Agents < need:
-		return 0, fmt.Errorf("open files limited to %d a process: %s want %s, which may be %d: raise ulimit -n, or --agents",
+		return 0, fmt.Errorf("open-file limit %d per process: %s need %s, but at most %d: raise ulimit -n, or --agents",
 			limit.Max, result.Number(cfg.Connections, "connection"), result.Number(need, "agent"), max(cfg.Agents, maxAgents))
 	case cfg.Agents > 0:
 		return min(cfg.Agents, cfg.Connections), nil
@@ -164,10 +164,10 @@ func dialAgent(ctx context.Context, address, token string) (*member, error) {
 	// The answer is one short line; the link's own reader must not lose what follows, and nothing does before we ask.
 	answer, err := bufio.NewReaderSize(io.LimitReader(stream, int64(len(agent.Welcome)+1)), 64).ReadString('\n')
 	if os.IsTimeout(err) {
-		return undo(fmt.Errorf("no answer in %v: it is busy with another bench, or is no agent", agentStart))
+		return undo(fmt.Errorf("no response in %v: it serves another bench, or is not an agent", agentStart))
 	}
 	if err != nil || answer != agent.Welcome+"\n" {
-		return undo(errors.Join(errors.New("it did not take the token (--token must be the same on both sides)"), err))
+		return undo(errors.Join(errors.New("token rejected (--token must be the same on both sides)"), err))
 	}
 	m := adopt(address, stream)
 	if err := m.setClock(); err != nil {
@@ -190,7 +190,7 @@ func (m *member) setClock() error {
 			return err
 		}
 		if e.Clock == nil {
-			return errors.New("no answer to a question for the time")
+			return errors.New("no response to a clock request")
 		}
 		if took := agent.Now() - asked; took < best {
 			best, shift = took, asked+took/2-e.Clock.Now
@@ -267,7 +267,7 @@ func (f *fleet) eventError(s agentEvent) error {
 // wrapError adds the name of agent i to an error, and the end of its standard error.
 func (f *fleet) wrapError(i int, err error) error {
 	if errors.Is(err, io.EOF) {
-		err = errors.New("it ended")
+		err = errors.New("its connection ended")
 	}
 	m := f.members[i]
 	if text := m.last.text(); text != "" {
@@ -312,7 +312,7 @@ func (m *member) stop() error {
 	select {
 	case err = <-ended:
 	case <-time.After(agentStop):
-		err = errors.Join(fmt.Errorf("agent %s, pid %d, did not end in %v and was killed", m.name, m.cmd.Process.Pid, agentStop), m.cmd.Process.Kill())
+		err = errors.Join(fmt.Errorf("agent %s, pid %d, did not exit within %v and was killed", m.name, m.cmd.Process.Pid, agentStop), m.cmd.Process.Kill())
 		<-ended
 	}
 	return errors.Join(err, m.stream.Close())

@@ -40,7 +40,7 @@ func TestABusyAgentIsNotCalledAWrongToken(t *testing.T) {
 		}
 	}()
 	_, err = dialAgent(t.Context(), ln.Addr().String(), "a token of sixteen")
-	if err == nil || strings.Contains(err.Error(), "token") || !strings.Contains(err.Error(), "busy with another bench") {
+	if err == nil || strings.Contains(err.Error(), "token") || !strings.Contains(err.Error(), "serves another bench") {
 		t.Errorf("got %v", err)
 	}
 }

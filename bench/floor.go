@@ -34,9 +34,9 @@ func addFloor(ctx context.Context, cfg Config, to *result.Result, tell func(Prog
 func (r *run) measureFloor(ctx context.Context) (err error) {
 	switch {
 	case r.cfg.Protocol.Name != "plain":
-		return fmt.Errorf("it speaks plain, and the bytes of %s are another load", r.cfg.Protocol.Name)
+		return fmt.Errorf("it supports only --protocol plain, and %s sends other bytes", r.cfg.Protocol.Name)
 	case r.result.Plan.Closed > 0:
-		return errors.New("the load of a closed loop is what the server makes of it")
+		return errors.New("the load of a closed loop depends on the server")
 	}
 	child, err := StartServer(ctx, func(address, _ string) []string { return []string{"bench", "floor", "--listen", address} })
 	if err != nil {
@@ -54,7 +54,7 @@ func (r *run) measureFloor(ctx context.Context) (err error) {
 		return context.Canceled
 	}
 	if d := &floor.Delivery; d.Closed > 0 || d.Lost > 0 {
-		return fmt.Errorf("it could not hold the load either: %s of %s deliveries lost, %s closed", result.Thousands(d.Lost), result.Thousands(d.Expected), result.Number(d.Closed, "connection"))
+		return fmt.Errorf("the floor did not hold the load either: %s of %s deliveries lost, %s closed", result.Thousands(d.Lost), result.Thousands(d.Expected), result.Number(d.Closed, "connection"))
 	}
 	f, s := &result.Floor{PerDelivery: floor.Server.PerDelivery, PerUpgrade: floor.Server.PerUpgrade, PerS: floor.Delivery.PerS}, &r.result.Server
 	if f.PerDelivery > 0 && s.PerDelivery > 0 {

@@ -17,12 +17,12 @@ func TestAClientThatDoesNotJoinSaysWhatCameInstead(t *testing.T) {
 		answer [][]byte
 		want   string
 	}{
-		{"nothing", nil, "3 not joined: waited for an answer with \"joined\", and nothing came (timeout)"},
-		{"another answer", [][]byte{text(`{"op":"welcome"}`)}, `3 not joined: waited for an answer with "joined", and what came was {"op":"welcome"} (timeout)`},
-		{"several", [][]byte{text(`{"op":"hello"}`), text(`{"op":"welcome"}`)}, `what came last, of 2 messages, was {"op":"welcome"} (timeout)`},
-		{"bytes", [][]byte{ws.AppendFrame(nil, ws.OpBinary, make([]byte, 12))}, "what came was a binary message of 12 bytes (timeout)"},
-		{"what a terminal obeys", [][]byte{text("\x1b[2J\nno " + strings.Repeat("x", 1000))}, "what came was ?[2J no xxxx"},
-		{"a refusal, in its own words", [][]byte{text("no such room"), ws.AppendFrame(nil, ws.OpClose, ws.ClosePayload(4000, "bye"))}, "what came was no such room (answered close 4000 bye)"},
+		{"nothing", nil, "3 not joined: no response contained \"joined\", and nothing came (timeout)"},
+		{"another answer", [][]byte{text(`{"op":"welcome"}`)}, `3 not joined: no response contained "joined", and the only message was {"op":"welcome"} (timeout)`},
+		{"several", [][]byte{text(`{"op":"hello"}`), text(`{"op":"welcome"}`)}, `the last of 2 messages was {"op":"welcome"} (timeout)`},
+		{"bytes", [][]byte{ws.AppendFrame(nil, ws.OpBinary, make([]byte, 12))}, "the only message was a binary message of 12 bytes (timeout)"},
+		{"what a terminal obeys", [][]byte{text("\x1b[2J\nno " + strings.Repeat("x", 1000))}, "the only message was ?[2J no xxxx"},
+		{"a refusal, in its own words", [][]byte{text("no such room"), ws.AppendFrame(nil, ws.OpClose, ws.ClosePayload(4000, "bye"))}, "the only message was no such room (answered close 4000 bye)"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -94,7 +94,7 @@ func TestARoomIsNamedOnce(t *testing.T) {
 	} {
 		cfg := testConfig(url)
 		change(&cfg)
-		if _, err := Run(t.Context(), cfg, nil); err == nil || !strings.Contains(err.Error(), "names one already") {
+		if _, err := Run(t.Context(), cfg, nil); err == nil || !strings.Contains(err.Error(), "has a room") {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}

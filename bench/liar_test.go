@@ -86,7 +86,7 @@ func TestConnectionsThatAreCutAreCounted(t *testing.T) {
 	}
 	t.Cleanup(srv.Close)
 	r := mustRun(t, testConfig("ws"+strings.TrimPrefix(srv.URL, "http")+"/ws"))
-	if r.Delivery.Closed != 5 || r.Verdict.Code != result.Broken || !strings.Contains(strings.Join(r.Verdict.Why, "; "), "5 connections did not hold") {
+	if r.Delivery.Closed != 5 || r.Verdict.Code != result.Broken || !strings.Contains(strings.Join(r.Verdict.Why, "; "), "5 connections closed") {
 		t.Errorf("got %d closed, %+v, want 5", r.Delivery.Closed, r.Verdict)
 	}
 	if d := &r.Delivery; d.Got == 0 || d.Expected != d.Got {

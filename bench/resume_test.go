@@ -146,7 +146,7 @@ func TestClientsThatAreToldOfAGapAreCounted(t *testing.T) {
 	})
 	why := strings.Join(r.Verdict.Why, "; ")
 	if s := r.Resume; r.Verdict.Code != result.Gaps || r.Verdict.OK || s.Clients != 8 || s.Missed != 8 || s.Recovered != 0 ||
-		!strings.Contains(why, "told that it missed something: 8 of 8 clients") || !strings.Contains(why, "enough would have been a history of ") {
+		!strings.Contains(why, "told of missing messages: 8 of 8 clients") || !strings.Contains(why, "needed: a history of ") {
 		t.Errorf("got %+v, %q, want 8 clients that missed something", r.Resume, why)
 	}
 	// What they missed is known to the message, and no loss that nobody was told of.
@@ -218,7 +218,7 @@ func TestThoseWhoLeaveAndComeBackMissNothing(t *testing.T) {
 func TestARoomThatForgetsCannotBeResumed(t *testing.T) {
 	t.Parallel()
 	_, err := Run(t.Context(), resumeConfig(t, centrifugo()), nil)
-	if err == nil || !strings.Contains(err.Error(), "told no position to come back to") {
+	if err == nil || !strings.Contains(err.Error(), "no stream position received") {
 		t.Errorf("got %v, want what is missing", err)
 	}
 }

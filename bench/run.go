@@ -49,7 +49,7 @@ func Run(ctx context.Context, cfg Config, tell func(Progress)) (*result.Result, 
 			return nil, err
 		}
 		if r.layout.names[0] != "" && cfg.Protocol.Query != "" && u.Query().Has("room") {
-			return nil, fmt.Errorf("room: the url %s names one already, and so do --room, --rooms and the scenario echo: leave one of them out", u)
+			return nil, fmt.Errorf("room: the url %s has a room, and so do --room, --rooms or the scenario echo: remove one of them", u)
 		}
 		t, err := agent.Resolve(ctx, u)
 		if err != nil {

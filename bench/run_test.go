@@ -338,7 +338,7 @@ func TestFailedHandshakesAreNamed(t *testing.T) {
 		{name: "a status", answer: text("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"), want: "HTTP 503 Service Unavailable"},
 		{name: "no HTTP", answer: text("SSH-2.0-OpenSSH_9\r\n\r\n"), want: "is not HTTP"},
 		{name: "an endless head", answer: text("HTTP/1.1 101 x\r\nX: " + strings.Repeat("x", 10_000)), want: "bytes"},
-		{name: "a wrong proof", answer: func(c net.Conn, key string) { _, _ = c.Write(ws.SwitchingProtocols("x"+key, "")) }, want: "proves nothing"},
+		{name: "a wrong proof", answer: func(c net.Conn, key string) { _, _ = c.Write(ws.SwitchingProtocols("x"+key, "")) }, want: "invalid handshake response"},
 		{name: "silence", answer: func(net.Conn, string) {}, want: "timeout"},
 		{name: "a closed door", answer: func(c net.Conn, _ string) { _ = c.Close() }, want: "closed during the handshake"},
 	} {
@@ -419,7 +419,7 @@ func TestNobodyListens(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = Run(t.Context(), testConfig("ws://"+address), nil)
-	if err == nil || !strings.Contains(err.Error(), "nothing listens") {
+	if err == nil || !strings.Contains(err.Error(), "no server listens") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -436,10 +436,10 @@ func TestConfigIsChecked(t *testing.T) {
 		"kill = 1.5":            func(c *Config) { c.Kill = 1.5 },
 		"kill = 1%":             func(c *Config) { c.Scenario, c.Kill, c.Publishers = Storm, 0.01, 10 },
 		"slow = 0%":             func(c *Config) { c.Scenario, c.Publishers = Slow, 10 },
-		"is given twice":        func(c *Config) { c.Remote, c.Token = []string{"example.org:1", "example.org:1"}, "t" },
+		"appears twice":         func(c *Config) { c.Remote, c.Token = []string{"example.org:1", "example.org:1"}, "t" },
 		"by = \"axe\"":          func(c *Config) { c.By = "axe" },
 		"closed = 5":            func(c *Config) { c.Closed, c.Poisson = 5, true },
-		"the agents want a tok": func(c *Config) { c.Remote = []string{"example.org:1"} },
+		"the agents need a tok": func(c *Config) { c.Remote = []string{"example.org:1"} },
 		"TLS":                   func(c *Config) { c.URLs = []string{"wss://example.org/"} },
 	} {
 		cfg := testConfig("ws://127.0.0.1:1/ws")

@@ -22,26 +22,26 @@ func unfit(r *result.Result) (why, explained string) {
 	came := float64(d.Got) - float64(d.Duplicated+d.Corrupt+d.Misrouted)
 	switch own := float64(d.OwnLost); {
 	case p.Rooms > 1 && elsewhere > 0 && float64(d.Misrouted) >= nearlyAll*elsewhere:
-		return "no rooms: the server sends every message to all connections, whatever their room: use the scenario broadcast, with one room", faultMisrouted
+		return "no rooms: the server sends every message to all connections: use the scenario broadcast with one room", faultMisrouted
 	case p.NoEcho:
 		if came-float64(d.Expected) >= nearlyAll*sent {
-			return "an echo: the server sends messages back to who sent them: leave --no-echo out", ""
+			return "echo: the server returns a message to its sender: do not use --no-echo", ""
 		}
 	case d.Got == 0 && others < 1 && own >= nearlyAll*sent:
-		return "no echo: the server does not send a message back to who sent it, and here nobody else hears it: use the scenario broadcast, with --no-echo", faultLost
+		return "no echo: the server does not return a message to its sender, and here the sender is the only receiver: use the scenario broadcast with --no-echo", faultLost
 	case d.Got == 0:
 		return "", ""
 	case own >= nearlyAll*sent && float64(d.Lost) <= own:
-		return "no echo: the server does not send a message back to who sent it: use --no-echo", faultLost
+		return "no echo: the server does not return a message to its sender: use --no-echo", faultLost
 	case others > 0 && own == 0 && float64(d.Lost) >= others && came <= sent:
-		return fmt.Sprintf("an echo alone: the server sends a message back to who sent it, and to nobody else%s: use the scenario echo", inRooms(p)), faultLost
+		return fmt.Sprintf("echo only: the server returns a message to its sender only%s: use the scenario echo", inRooms(p)), faultLost
 	}
 	return "", ""
 }
 
 func inRooms(p *result.Plan) string {
 	if p.Rooms > 1 {
-		return " of the room"
+		return ", not to the room"
 	}
 	return ""
 }

@@ -41,10 +41,10 @@ func TestAServerThatTheScenarioIsNotForIsToldApart(t *testing.T) {
 	}{
 		{"no rooms, where there should be ten", everybody, func(c *Config) { c.Rooms = 10 }, result.None, "no rooms: "},
 		{"no rooms, where each has its own", everybody, func(c *Config) { c.Scenario, c.Connections, c.Rate = Echo, 20, 100 }, result.None, "no rooms: "},
-		{"no echo", others, func(*Config) {}, result.None, "no echo: the server does not send a message back to who sent it: use --no-echo"},
+		{"no echo", others, func(*Config) {}, result.None, "no echo: the server does not return a message to its sender: use --no-echo"},
 		{"no echo, of one that talks", others, func(c *Config) { c.Publishers = 1 }, result.None, "no echo: "},
 		{"no echo, and that is known", others, func(c *Config) { c.NoEcho = true }, "", ""},
-		{"an echo that should not be", everybody, func(c *Config) { c.NoEcho = true }, result.None, "leave --no-echo out"},
+		{"an echo that should not be", everybody, func(c *Config) { c.NoEcho = true }, result.None, "do not use --no-echo"},
 		{"an echo alone", alone, func(*Config) {}, result.None, "use the scenario echo"},
 		{"no word at all", nobody, func(*Config) {}, result.Broken, "12,000 of 12,000 deliveries lost"},
 		{"one that loses a part", func(_ *echoRoom, member, n int, m []byte) [][]byte {
@@ -85,7 +85,7 @@ func TestAnEchoThatDoesNotComeIsNamed(t *testing.T) {
 	r := fine()
 	r.Plan = result.Plan{Scenario: Echo, Connections: 100, Rooms: 100, Size: 128, Duration: r.Plan.Duration}
 	r.Delivery = result.Delivery{Expected: 1000, OwnLost: 1000, Faults: result.Faults{Lost: 1000}}
-	if judge(r, nil); r.Verdict.Code != result.None || !strings.Contains(strings.Join(r.Verdict.Why, "; "), "use the scenario broadcast, with --no-echo") {
+	if judge(r, nil); r.Verdict.Code != result.None || !strings.Contains(strings.Join(r.Verdict.Why, "; "), "use the scenario broadcast with --no-echo") {
 		t.Errorf("got %+v", r.Verdict)
 	}
 	// One that loses most is broken.
@@ -114,9 +114,9 @@ func TestTheCauseOfALateClientIsNamed(t *testing.T) {
 		change func(*result.Result)
 		want   string
 	}{
-		{"other programs", func(r *result.Result) { r.Client.Others = 1.6 }, "cause: other programs: 1.6 of 2 cores: end them"},
-		{"a little of others", func(r *result.Result) { r.Client.Others = 0.1 }, "cause: not seen here"},
-		{"client and server", func(r *result.Result) { r.Client.Cores, r.Server.Cores, r.Target.PID = 0.9, 1, 7 }, "cause: client and server share this machine, and used 1.9 of 2 cores"},
+		{"other programs", func(r *result.Result) { r.Client.Others = 1.6 }, "cause: other programs: 1.6 of 2 cores: stop them"},
+		{"a little of others", func(r *result.Result) { r.Client.Others = 0.1 }, "cause: unknown"},
+		{"client and server", func(r *result.Result) { r.Client.Cores, r.Server.Cores, r.Target.PID = 0.9, 1, 7 }, "cause: client and server share this machine and used 1.9 of 2 cores"},
 		{"a server elsewhere", func(r *result.Result) { r.Client.Cores, r.Client.Busiest = 1.9, 0.95 }, "lower the load, or hold the connections on more machines"},
 		{"an agent, beside idle cores", func(r *result.Result) { r.Env.Machine, r.Client.Cores, r.Client.Busiest = 16, 1, 1 }, "raise --agents or --pollers"},
 		{"a quota", func(r *result.Result) { r.Client.Throttled, r.Client.Others = r.Plan.Duration/10, 1.6 }, "raise cpu.max"},

@@ -45,29 +45,29 @@ type bounds struct {
 // between refuses a value out of bounds.
 func (w *wrong) between(name string, value int, b bounds) {
 	if value < b.low || value > b.high {
-		w.refuse("%s = %d: want %d to %d%s", name, value, b.low, b.high, b.of)
+		w.refuse("%s = %d: must be %d to %d%s", name, value, b.low, b.high, b.of)
 	}
 }
 
 func (w *wrong) share(name string, value float64) {
 	if !(value >= 0 && value <= 1) {
-		w.refuse("%s = %v: want a share from 0%% to 100%%", name, value)
+		w.refuse("%s = %v: must be 0%% to 100%%", name, value)
 	}
 }
 
 func (w *wrong) within(name string, value, low, high time.Duration) {
 	if value < low || value > high {
-		w.refuse("%s = %v: want %v to %v", name, value, low, high)
+		w.refuse("%s = %v: must be %v to %v", name, value, low, high)
 	}
 }
 
 // validateTarget checks the scenario, and the server and how it is asked.
 func (c *Config) validateTarget(w *wrong) {
 	if !slices.Contains(Scenarios, c.Scenario) {
-		w.refuse("scenario = %q: want one of %v", c.Scenario, Scenarios)
+		w.refuse("scenario = %q: must be one of %v", c.Scenario, Scenarios)
 	}
 	if len(c.URLs) == 0 {
-		w.refuse("url: none given")
+		w.refuse("url: missing")
 	}
 	for _, text := range c.URLs {
 		_, err := agent.ParseURL(text, &c.Protocol)
@@ -78,7 +78,7 @@ func (c *Config) validateTarget(w *wrong) {
 		w.add(err)
 	}
 	if c.Subprotocol != "" && !headerName.MatchString(c.Subprotocol) {
-		w.refuse("subprotocol = %q: want one name", c.Subprotocol)
+		w.refuse("subprotocol = %q: must be one name", c.Subprotocol)
 	}
 }
 
@@ -88,20 +88,20 @@ func (c *Config) validateLoad(w *wrong) {
 	if c.Scenario != Echo {
 		w.between("rooms", c.Rooms, bounds{low: 1, high: max(1, c.Connections), of: ", the number of connections"})
 	}
-	w.between("rate", c.Rate, bounds{high: maxRate, of: " messages a second"})
+	w.between("rate", c.Rate, bounds{high: maxRate, of: " messages/s"})
 	if c.Rate == 0 && c.Closed == 0 && !c.silentRun() {
-		w.refuse("rate = 0: want 1 to %d messages a second; the scenario idle sends none", maxRate)
+		w.refuse("rate = 0: must be 1 to %d messages/s; only the scenario idle sends none", maxRate)
 	}
 	w.between("size", c.Size, bounds{
-		low: agent.StampSize, high: agent.MaxSize, of: fmt.Sprintf(" bytes, of which a message's stamp is %d", agent.StampSize),
+		low: agent.StampSize, high: agent.MaxSize, of: fmt.Sprintf(" bytes, %d of them for the stamp", agent.StampSize),
 	})
-	w.between("publishers", c.Publishers, bounds{high: max(0, c.Connections), of: ", the number of connections, or 0 to choose"})
-	w.between("closed", c.Closed, bounds{high: max(0, c.Connections), of: " messages under way, or 0 for the open loop"})
+	w.between("publishers", c.Publishers, bounds{high: max(0, c.Connections), of: ", the number of connections, or 0 for automatic"})
+	w.between("closed", c.Closed, bounds{high: max(0, c.Connections), of: " messages in flight, or 0 for the open loop"})
 	if c.Closed > 0 && (c.NoEcho || c.Poisson) {
-		w.refuse("closed = %d: a closed loop sends when a message is back: it goes with neither no-echo nor poisson", c.Closed)
+		w.refuse("closed = %d: a closed loop sends when a message has returned, so no-echo and poisson are not possible", c.Closed)
 	}
 	if !(c.Zipf >= 0 && c.Zipf <= 5) {
-		w.refuse("zipf = %v: want 0 (all rooms of one size) to 5", c.Zipf)
+		w.refuse("zipf = %v: must be 0 (all rooms of one size) to 5", c.Zipf)
 	}
 }
 
@@ -110,24 +110,24 @@ func (c *Config) validateEvents(w *wrong) {
 	w.share("kill", c.Kill)
 	w.share("slow", c.Slow)
 	if !(c.Churn >= 0 && c.Churn <= 100) {
-		w.refuse("churn = %v: want a share of the connections a minute, from 0%% to 10000%%", c.Churn)
+		w.refuse("churn = %v: must be 0%% to 10000%% of the connections per minute", c.Churn)
 	}
 	if !slices.Contains([]string{agent.ByRST, agent.ByFIN, agent.BySilence}, c.By) {
-		w.refuse("by = %q: want %s, %s or %s", c.By, agent.ByRST, agent.ByFIN, agent.BySilence)
+		w.refuse("by = %q: must be %s, %s or %s", c.By, agent.ByRST, agent.ByFIN, agent.BySilence)
 	}
 	if c.Connections > 0 && c.publishers() >= c.Connections && (c.Kill > 0 || c.Slow > 0 || c.Churn > 0) {
-		w.refuse("publishers = %d: %s, and only those that do not are killed, stopped or made to leave: "+
+		w.refuse("publishers = %d: %s, and only connections that do not publish are killed, stopped or made to leave: "+
 			"lower --publishers, or raise --connections", c.publishers(), talkers(c.Connections))
 	}
 	switch {
 	case c.Resume && c.Protocol.Resume == nil:
-		w.refuse("resume: %s gives nobody back what it missed: want --protocol centrifugo", c.Protocol.Name)
+		w.refuse("resume: protocol %s has no recovery: use --protocol centrifugo", c.Protocol.Name)
 	case c.Resume && c.Kill == 0 && c.Churn == 0:
-		w.refuse("resume: nobody leaves, and so nobody comes back: want --churn, or the scenario storm")
+		w.refuse("resume: no connection leaves and returns: use --churn, or the scenario storm")
 	}
 	some := func(name string, share float64) {
 		if listeners := c.Connections - c.publishers(); c.Connections > 0 && int(share*float64(listeners)+0.5) < 1 {
-			w.refuse("%s = %g%%: that is none of the %s: raise --%s or --connections", name, 100*share, listenersText(listeners), name)
+			w.refuse("%s = %g%%: less than one of %s: raise --%s or --connections", name, 100*share, listenersText(listeners), name)
 		}
 	}
 	switch c.Scenario {
@@ -149,17 +149,17 @@ func (c *Config) validateTimes(w *wrong) {
 // validateAgents checks who measures, and what it looks at.
 func (c *Config) validateAgents(w *wrong) {
 	if c.PID < 0 {
-		w.refuse("pid = %d: want a process id, or 0 to look for it", c.PID)
+		w.refuse("pid = %d: must be a process ID, or 0 for automatic", c.PID)
 	}
-	w.between("dials", c.Dials, bounds{low: 1, high: maxDials, of: " handshakes at a time"})
-	w.between("pollers", c.Pollers, bounds{high: 64, of: ", or 0 to choose"})
-	w.between("agents", c.Agents, bounds{high: 64, of: ", or 0 to choose"})
+	w.between("dials", c.Dials, bounds{low: 1, high: maxDials, of: " concurrent handshakes"})
+	w.between("pollers", c.Pollers, bounds{high: 64, of: ", or 0 for automatic"})
+	w.between("agents", c.Agents, bounds{high: 64, of: ", or 0 for automatic"})
 	if len(c.Remote) > 0 && c.Token == "" {
-		w.refuse("remote: the agents want a token: give them and me the same --token")
+		w.refuse("remote: the agents need a token: use the same --token on both sides")
 	}
 	for i, address := range c.Remote {
 		if slices.Contains(c.Remote[:i], address) {
-			w.refuse("remote: %s is given twice, and an agent serves one bench at a time", address)
+			w.refuse("remote: %s appears twice, but an agent serves one bench at a time", address)
 		}
 	}
 }
@@ -174,23 +174,23 @@ func parseHeader(text string) (line string, err error) {
 	own := []string{"Host", "Upgrade", "Connection", "Content-Length", "Transfer-Encoding"}
 	switch {
 	case !ok || !headerName.MatchString(name) || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7F }):
-		return "", fmt.Errorf("header %q: want NAME:VALUE, in one line", name) // the value may be a secret
+		return "", fmt.Errorf("header %q: must be NAME:VALUE in one line", name) // the value may be a secret
 	case slices.ContainsFunc(own, func(s string) bool { return strings.EqualFold(s, name) }), strings.HasPrefix(strings.ToLower(name), "sec-websocket-"):
-		return "", fmt.Errorf("header %q: the handshake has its own", name)
+		return "", fmt.Errorf("header %q: set by the handshake itself", name)
 	}
 	return name + ": " + value, nil
 }
 
 func talkers(n int) string {
 	if n == 1 {
-		return "the 1 connection talks"
+		return "the only connection publishes"
 	}
-	return fmt.Sprintf("all %d connections talk", n)
+	return fmt.Sprintf("all %d connections publish", n)
 }
 
 func listenersText(n int) string {
 	if n == 1 {
-		return "1 connection that does not talk"
+		return "1 connection that does not publish"
 	}
-	return fmt.Sprintf("%d connections that do not talk", n)
+	return fmt.Sprintf("%d connections that do not publish", n)
 }

@@ -65,14 +65,14 @@ func hold(r *result.Result, bounds []result.Bound) {
 // invalid returns the reasons for the verdict NO VERDICT.
 func invalid(r *result.Result) (why []string) {
 	if r.Interrupted {
-		why = append(why, "interrupted: the figures are of a part")
+		why = append(why, "interrupted: the result is partial")
 	} else if n := r.Plan.Connections - r.Connect.Opened; n > 0 {
 		why = append(why, fmt.Sprintf("%s of %s failed: %s", result.Thousands(n), result.Number(r.Plan.Connections, "connection"), result.Counts(r.Connect.Failed)))
 	} else if r.Plan.Size > 0 && r.Sent.Messages+r.Sent.Unsendable == 0 {
-		why = append(why, "no message was sent, so nothing is proved: a longer --duration, or a higher --rate")
+		why = append(why, "no message was sent, so delivery was not checked: raise --duration or --rate")
 	}
 	if s := r.Resume; s != nil && s.Clients == 0 && r.Storm == nil && len(why) == 0 {
-		why = append(why, "nobody came back, so nothing is proved of what they are given: a longer --duration, or a higher --churn")
+		why = append(why, "no connection returned, so recovery was not checked: raise --duration or --churn")
 	}
 	return why
 }
@@ -103,13 +103,13 @@ func faults(r *result.Result, explained string) (why []string) {
 		}
 	}
 	if d.Closed > 0 {
-		why = append(why, fmt.Sprintf("%s did not hold: %s", result.Number(d.Closed, "connection"), result.Counts(d.Closes)))
+		why = append(why, fmt.Sprintf("%s closed: %s", result.Number(d.Closed, "connection"), result.Counts(d.Closes)))
 	}
 	if n := r.Sent.Unsendable; n > 0 && d.Closed == 0 {
 		why = append(why, fmt.Sprintf("%s could not be sent", result.Number(n, "message")))
 	}
 	if s := r.Storm; s != nil && s.Back < s.Killed {
-		why = append(why, fmt.Sprintf("%s of %s did not come back", result.Thousands(s.Killed-s.Back), result.Number(s.Killed, "killed connection")))
+		why = append(why, fmt.Sprintf("%s of %s did not return", result.Thousands(s.Killed-s.Back), result.Number(s.Killed, "killed connection")))
 	}
 	return why
 }
@@ -120,12 +120,12 @@ func told(r *result.Result) []string {
 	if s == nil || s.Missed == 0 {
 		return nil
 	}
-	why := fmt.Sprintf("told that it missed something: %s of %s that came back, of %s", result.Thousands(s.Missed), result.Number(s.Clients, "client"),
+	why := fmt.Sprintf("told of missing messages: %s of %s that returned, %s", result.Thousands(s.Missed), result.Number(s.Clients, "client"),
 		result.Number(s.Told, "delivery", "deliveries"))
 	if s.Needed.Messages == 0 {
 		return []string{why}
 	}
-	return []string{why, fmt.Sprintf("enough would have been a history of %s (%s) for %s: raise the room's history size and its time to live",
+	return []string{why, fmt.Sprintf("needed: a history of %s (%s) for %s: raise history-size and history-ttl of the room",
 		result.Number(s.Needed.Messages, "message"), result.Bytes(float64(s.Needed.Messages)*float64(r.Plan.Size)),
 		result.Duration(time.Duration(s.Needed.Age)))}
 }
@@ -144,14 +144,14 @@ func limits(r *result.Result) (why []string) {
 			most = max(most, time.Duration(lagShare*float64(*l.P50)))
 		}
 		if late > most {
-			why = append(why, fmt.Sprintf("messages left late: %s %s after their moment, over %s", which, result.Duration(late), result.Duration(most)))
+			why = append(why, fmt.Sprintf("send delay: %s %s, above %s", which, result.Duration(late), result.Duration(most)))
 		}
 	}
 	if b := r.Client.Busiest; b >= mostBusy {
-		why = append(why, fmt.Sprintf("an agent was busy for %.0f %% of the time", 100*b))
+		why = append(why, fmt.Sprintf("an agent was busy %.0f %% of the time", 100*b))
 	}
 	if held := r.Client.Throttled; held > 0 && float64(held) >= mostThrottled*float64(r.Plan.Duration) {
-		why = append(why, fmt.Sprintf("the quota of its control group held an agent up for %s", result.Duration(held)))
+		why = append(why, fmt.Sprintf("the CPU quota of its control group stopped an agent for %s", result.Duration(held)))
 	}
 	if len(why) > 0 {
 		why = append(why, cause(r))
@@ -165,7 +165,7 @@ func (r *run) steadiness(from int64) {
 	d.Stalls = r.collect.stalls(r.end)
 	if n := len(d.Stalls); n > 0 && !r.cfg.silentRun() {
 		s := d.Stalls[0]
-		v.Why = append(v.Why, fmt.Sprintf("no delivery for %s, %.1f s after the beginning%s", result.Duration(s.Took), s.At, more(n-1)))
+		v.Why = append(v.Why, fmt.Sprintf("no delivery for %s, from %.1f s after the start%s", result.Duration(s.Took), s.At, more(n-1)))
 	}
 	if r.cfg.silentRun() || r.cfg.Kill > 0 || r.cfg.Slow > 0 || r.result.Interrupted {
 		return // what is made to happen is no drift
@@ -189,7 +189,7 @@ func (r *run) steadiness(from int64) {
 		if math.Abs(t) < certainDrift || math.Abs(change) < mostDrift*mean || math.Abs(change) < s.least || s.rising && change < 0 {
 			continue
 		}
-		v.Why = append(v.Why, fmt.Sprintf("%s went on changing: %s over %s", s.what, fromTo(change, mean, s.unit),
+		v.Why = append(v.Why, fmt.Sprintf("%s did not settle: %s over %s", s.what, fromTo(change, mean, s.unit),
 			time.Duration(len(s.series))*agent.TickEvery))
 	}
 }
@@ -214,5 +214,5 @@ func more(n int) string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf(", and %d more such times", n)
+	return fmt.Sprintf(", and %d more such intervals", n)
 }

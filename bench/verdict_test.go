@@ -41,39 +41,39 @@ func TestVerdictIsTheGravestWord(t *testing.T) {
 		{"one out of order", func(r *result.Result) { r.Delivery.Reordered = 1 }, result.Broken, "out of order"},
 		{"one altered", func(r *result.Result) { r.Delivery.Corrupt = 1 }, result.Broken, "altered"},
 		{"one in a wrong room", func(r *result.Result) { r.Delivery.Misrouted = 1 }, result.Broken, "in a wrong room"},
-		{"a connection that ended", func(r *result.Result) { r.Delivery.Closed = 1 }, result.Broken, "1 connection did not hold"},
+		{"a connection that ended", func(r *result.Result) { r.Delivery.Closed = 1 }, result.Broken, "1 connection closed"},
 		{"one that was killed and stayed away", func(r *result.Result) { r.Storm = &result.Storm{Killed: 10, Back: 9} }, result.Broken, "1 of 10 killed"},
 		{"a gap that was told", func(r *result.Result) {
 			r.Plan.Size = 128
 			r.Resume = &result.Resume{Clients: 10, Missed: 3, Told: 40, Needed: result.History{Messages: 20, Age: 3e9}}
-		}, result.Gaps, "3 of 10 clients that came back, of 40 deliveries; enough would have been a history of 20 messages (2560 B) for 3.00 s"},
-		{"a gap that was told of nothing", func(r *result.Result) { r.Resume = &result.Resume{Clients: 1, Missed: 1} }, result.Gaps, "1 of 1 client that came back, of 0 deliveries"},
+		}, result.Gaps, "3 of 10 clients that returned, 40 deliveries; needed: a history of 20 messages (2560 B) for 3.00 s"},
+		{"a gap that was told of nothing", func(r *result.Result) { r.Resume = &result.Resume{Clients: 1, Missed: 1} }, result.Gaps, "1 of 1 client that returned, 0 deliveries"},
 		{"a gap that was told, and a loss", func(r *result.Result) {
 			r.Resume, r.Delivery.Lost = &result.Resume{Clients: 10, Missed: 3}, 1
-		}, result.Broken, "told that it missed"},
+		}, result.Broken, "told of missing messages"},
 		{"a gap that was told, and a busy agent", func(r *result.Result) {
 			r.Resume, r.Client.Busiest = &result.Resume{Clients: 10, Missed: 3}, 0.9
-		}, result.Gaps, "busy for"},
+		}, result.Gaps, "busy 90 %"},
 		{"a rate that was not reached", func(r *result.Result) { r.Sent.Achieved = 98 }, result.Limited, "98.0 % of the offered rate"},
-		{"messages that left late", func(r *result.Result) { r.Sent.Lag = lasting(0, 1100*time.Microsecond) }, result.Limited, "p99 1.10 ms after their moment"},
+		{"messages that left late", func(r *result.Result) { r.Sent.Lag = lasting(0, 1100*time.Microsecond) }, result.Limited, "send delay: p99 1.10 ms"},
 		{"late, but the latency is ten times that", func(r *result.Result) {
 			r.Sent.Lag, r.Latency.Each = lasting(0, 4*time.Millisecond), lasting(50*time.Millisecond, 90*time.Millisecond)
 		}, result.Valid, ""},
 		{"late, by more than a tenth of the latency", func(r *result.Result) {
 			r.Sent.Lag, r.Latency.Each = lasting(0, 6*time.Millisecond), lasting(50*time.Millisecond, 90*time.Millisecond)
-		}, result.Limited, "p99 6.00 ms after their moment, over 5.00 ms"},
+		}, result.Limited, "send delay: p99 6.00 ms, above 5.00 ms"},
 		{"a message that could not be sent", func(r *result.Result) { r.Sent.Unsendable = 1 }, result.Broken, "1 message could not be sent"},
 		{"late in a closed loop, which has no moments", func(r *result.Result) {
 			r.Plan.Closed, r.Sent.Offered, r.Sent.Lag = 5, 0, lasting(0, time.Second)
 		}, result.Valid, ""},
-		{"a busy agent", func(r *result.Result) { r.Client.Busiest = 0.86 }, result.Limited, "busy for 86 %"},
-		{"a quota that held it up", func(r *result.Result) { r.Client.Throttled = 100 * time.Millisecond }, result.Limited, "quota of its control group held an agent up for 100 ms"},
+		{"a busy agent", func(r *result.Result) { r.Client.Busiest = 0.86 }, result.Limited, "busy 86 %"},
+		{"a quota that held it up", func(r *result.Result) { r.Client.Throttled = 100 * time.Millisecond }, result.Limited, "quota of its control group stopped an agent for 100 ms"},
 		{"a quota that it hardly felt", func(r *result.Result) { r.Client.Throttled = 90 * time.Millisecond }, result.Valid, ""},
 		{"a stall", func(r *result.Result) { r.Verdict.Why = []string{"no delivery for 2 s"} }, result.Unsteady, "no delivery"},
 		{"a stall of a busy agent's", func(r *result.Result) {
 			r.Verdict.Why, r.Client.Busiest = []string{"no delivery for 2 s"}, 0.9
 		}, result.Limited, "no delivery"},
-		{"a loss of a busy agent's", func(r *result.Result) { r.Delivery.Lost, r.Client.Busiest = 1, 0.9 }, result.Broken, "busy for"},
+		{"a loss of a busy agent's", func(r *result.Result) { r.Delivery.Lost, r.Client.Busiest = 1, 0.9 }, result.Broken, "busy 90 %"},
 		{"a loss before an interrupt", func(r *result.Result) { r.Interrupted, r.Delivery.Lost = true, 1 }, result.None, "lost"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -116,7 +116,7 @@ func TestWhatIsStillOnItsWayIsNotSteady(t *testing.T) {
 		}},
 		{name: "latency that rises: a queue that grows", of: func(i int) (int, time.Duration) {
 			return int(1000 * noise()), time.Duration((2e6 + 2e5*float64(i)) * noise())
-		}, why: "median latency went on changing: "},
+		}, why: "median latency did not settle: "},
 		{name: "latency that falls", of: func(i int) (int, time.Duration) {
 			return int(1000 * noise()), time.Duration((12e6 - 2e5*float64(i)) * noise())
 		}},
@@ -125,10 +125,10 @@ func TestWhatIsStillOnItsWayIsNotSteady(t *testing.T) {
 		}},
 		{name: "fewer and fewer deliveries", of: func(i int) (int, time.Duration) {
 			return int((1000 - 10*float64(i)) * noise()), time.Duration(2e6 * noise())
-		}, why: "deliveries went on changing: "},
+		}, why: "deliveries did not settle: "},
 		{name: "deliveries that all come at the end", of: func(i int) (int, time.Duration) {
 			return 1000 * max(0, i-30), time.Duration(2e6 * noise())
-		}, why: "deliveries went on changing: 0/s to "},
+		}, why: "deliveries did not settle: 0/s to "},
 		{name: "fewer deliveries, of readers that were made to stop", change: func(c *Config) { c.Slow = 0.1 }, of: func(i int) (int, time.Duration) {
 			return int((1000 - 10*float64(i)) * noise()), time.Duration(2e6 * noise())
 		}},
@@ -162,17 +162,17 @@ func TestTheJudgeOfWhatIsSteady(t *testing.T) {
 		why    string
 	}{
 		{name: "a rise of five percent, of which there is no doubt", of: func(i int) int { return 10_000 + 12*i }},
-		{name: "a rise of a third, of which there is none either", of: func(i int) int { return 10_000 + 100*i }, why: "deliveries went on changing"},
+		{name: "a rise of a third, of which there is none either", of: func(i int) int { return 10_000 + 100*i }, why: "deliveries did not settle"},
 		{name: "one quarter of a second that was much", of: func(i int) int { return 1000 + 8000*(i/39) }},
 		{name: "noise that is larger than what changes", of: func(int) int { return int(5000 * (0.1 + 2*random.Float64())) }},
 		{name: "a warm-up that rose", from: 20, of: func(i int) int { return 1000 * min(i+1, 20) }},
-		{name: "a rise behind the warm-up", from: 20, of: func(i int) int { return 1000 * (i + 1) }, why: "deliveries went on changing"},
+		{name: "a rise behind the warm-up", from: 20, of: func(i int) int { return 1000 * (i + 1) }, why: "deliveries did not settle"},
 		{name: "one stall", of: func(i int) int {
 			if i >= 10 && i < 14 {
 				return 0
 			}
 			return 1000
-		}, why: "no delivery for 1.00 s, 2.5 s after the beginning"},
+		}, why: "no delivery for 1.00 s, from 2.5 s after the start"},
 		{name: "nothing at all, where nothing is said", change: func(r *run) { r.cfg.Scenario = Idle }, of: func(int) int { return 0 }},
 	} {
 		r := rowsOf(40, func(i int) (int, time.Duration) { return tt.of(i), time.Millisecond })

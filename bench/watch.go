@@ -47,7 +47,7 @@ func newWatch(cfg *Config, targets []agent.Target, r *result.Result) (*watch, er
 	}
 	if len(w.pids) == 0 {
 		if cfg.Metrics != "" {
-			return nil, fmt.Errorf("metrics: the server's process is not seen from here: nothing to show them beside")
+			return nil, fmt.Errorf("metrics: the server's process is not visible on this machine, and metrics need it")
 		}
 		return w, nil
 	}

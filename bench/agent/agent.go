@@ -88,7 +88,7 @@ func clocks(link *Link[Command, Event], next func() (Command, error)) (*Plan, er
 		case c.Plan != nil:
 			return c.Plan, nil
 		case c.Clock == nil:
-			return nil, errors.New("agent: want a plan or a question for the time first")
+			return nil, errors.New("agent: the first command must be a plan or a clock request")
 		}
 		shift += c.Clock.Shift
 		if err := link.Send(Event{Clock: &Clock{Now: Now()}}); err != nil {

@@ -30,7 +30,7 @@ const (
 	opening state = iota
 	open
 	closing // a close frame came: its end is no surprise any more
-	leaving // it said goodbye, or was killed, as planned: what still comes does not count
+	leaving // close frame received, or was killed, as planned: what still comes does not count
 	closed
 )
 

@@ -207,19 +207,19 @@ func explainDial(err error) string {
 	case errors.As(err, &status):
 		return "refused by the server: " + err.Error()
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return "refused: nothing listens there"
+		return "connection refused: no server listens there"
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-		return "out of open files here: raise ulimit -n"
+		return "out of open files on this machine: raise ulimit -n"
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return fmt.Sprintf("out of ports here: a source address has %d to one target (net.ipv4.ip_local_port_range)", portsPerSource())
+		return fmt.Sprintf("out of source ports: an address has %d per target (net.ipv4.ip_local_port_range)", portsPerSource())
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT):
-		return "timeout: no answer"
+		return "timeout: no response"
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return "reset by the server: look at its open-file limit and its accept queue"
+		return "reset by the server: check its open-file limit and its accept queue"
 	}
 	if op := (*net.OpError)(nil); errors.As(err, &op) {
 		if op.Timeout() {
-			return "timeout: no answer"
+			return "timeout: no response"
 		}
 		err = op.Err // without the addresses, so that equal faults count together
 	}

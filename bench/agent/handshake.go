@@ -43,14 +43,14 @@ type joinError struct {
 }
 
 func (e *joinError) Error() string {
-	text := "not joined: waited for an answer with " + e.want + ", and "
+	text := "not joined: no response contained " + e.want + ", and "
 	switch e.came {
 	case 0:
 		text += "nothing came"
 	case 1:
-		text += "what came was " + e.last
+		text += "the only message was " + e.last
 	default:
-		text += fmt.Sprintf("what came last, of %d messages, was %s", e.came, e.last)
+		text += fmt.Sprintf("the last of %d messages was %s", e.came, e.last)
 	}
 	return text + " (" + e.end.Error() + ")"
 }
@@ -78,10 +78,10 @@ type statusError struct{ status string }
 func (e *statusError) Error() string { return "HTTP " + result.PrintableLine(e.status, maxRefusal) }
 
 var (
-	errHeadTooBig = fmt.Errorf("answer to the handshake is over %d bytes", maxHead)
-	errBadAnswer  = errors.New("answer to the handshake is not HTTP")
-	errBadUpgrade = errors.New("answer to the handshake proves nothing (Upgrade, Connection or Sec-WebSocket-Accept is wrong)")
-	errUnasked    = errors.New("answer to the handshake names an extension or a subprotocol that nobody asked for")
+	errHeadTooBig = fmt.Errorf("handshake response exceeds %d bytes", maxHead)
+	errBadAnswer  = errors.New("handshake response is not HTTP")
+	errBadUpgrade = errors.New("invalid handshake response (Upgrade, Connection or Sec-WebSocket-Accept is wrong)")
+	errUnasked    = errors.New("handshake response names an extension or a subprotocol that was not requested")
 )
 
 func newHandshake(room, subprotocol string) *handshake {

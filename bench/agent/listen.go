@@ -22,7 +22,7 @@ const (
 // connection of five seconds at most, and a line in the log.
 func Listen(ctx context.Context, address, token string, log func(string)) error {
 	if len(token) < 16 || len(token) > maxToken {
-		return fmt.Errorf("token: want 16 to %d characters: who knows it can make this host open connections", maxToken)
+		return fmt.Errorf("token: must have 16 to %d characters, because it lets others open connections from this host", maxToken)
 	}
 	listener, err := net.Listen("tcp", address)
 	if err != nil {

@@ -83,7 +83,7 @@ func (p *Plan) check() error {
 	case p.Agents < 1 || p.Agent < 0 || p.Agent >= p.Agents, len(p.Targets) == 0, len(p.Rooms) == 0,
 		len(p.RoomOf) == 0 || p.Publishers < 0 || p.Publishers > len(p.RoomOf), p.Size < StampSize || p.Size > MaxSize,
 		p.Dials < 1, p.DialTimeout <= 0, p.Closed > p.Publishers, (p.Rate > 0 || p.Closed > 0) && p.Publishers == 0:
-		return errors.New("agent: the plan cannot be followed")
+		return errors.New("agent: invalid plan")
 	}
 	for _, room := range p.RoomOf {
 		if room < 0 || int(room) >= len(p.Rooms) {

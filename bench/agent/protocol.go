@@ -107,7 +107,7 @@ func ProtocolNamed(name string) (Protocol, error) {
 	if i := slices.IndexFunc(Protocols, func(p Protocol) bool { return p.Name == name }); i >= 0 {
 		return Protocols[i], nil
 	}
-	return Protocol{}, fmt.Errorf("protocol %q: want one of %s, or json with its templates", name, strings.Join(ProtocolNames(), ", "))
+	return Protocol{}, fmt.Errorf("protocol = %q: must be one of %s, or json with its templates", name, strings.Join(ProtocolNames(), ", "))
 }
 
 // tokenForm is what a JSON Web Token may consist of (RFC 7519, 3), which needs no quoting anywhere.
@@ -117,9 +117,9 @@ var tokenForm = regexp.MustCompile(`^[A-Za-z0-9._~+/=-]+$`)
 func (p Protocol) WithToken(token string) (Protocol, error) {
 	switch {
 	case p.Token == "":
-		return p, fmt.Errorf("connect-token: %s has no place for one when it connects: want --protocol centrifugo, or a --header", p.Name)
+		return p, fmt.Errorf("connect-token: protocol %s has no connection token: use --protocol centrifugo, or --header", p.Name)
 	case !tokenForm.MatchString(token):
-		return p, errors.New("connect-token: want a token of letters, digits and ._~+/=-")
+		return p, errors.New("connect-token: only letters, digits and ._~+/=- are allowed")
 	}
 	p.Steps = slices.Clone(p.Steps)
 	p.Steps[0].Send = strings.ReplaceAll(p.Token, "{{token}}", token)
@@ -131,7 +131,7 @@ func (p Protocol) WithToken(token string) (Protocol, error) {
 func Template(join, joined, publish string) (Protocol, error) {
 	p := Protocol{Name: "json", Path: "/ws", Usual: "bench", Publish: publish}
 	if strings.Count(publish, "{{payload}}") != 1 {
-		return p, fmt.Errorf("publish template %q: want {{payload}} in it, once", publish)
+		return p, fmt.Errorf("publish template %q: must contain {{payload}} once", publish)
 	}
 	if join != "" || joined != "" {
 		p.Steps = []Step{{Send: join, Expect: joined}}

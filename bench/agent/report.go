@@ -12,7 +12,7 @@ func (r *run) finish(ctx context.Context, f *Finish, stopTicks func()) error {
 	r.still()
 	r.moving.Wait()
 	if len(f.Sent) != r.plan.Publishers {
-		return fmt.Errorf("agent: what %d publishers sent, want %d", len(f.Sent), r.plan.Publishers)
+		return fmt.Errorf("agent: message counts of %d publishers, must be %d", len(f.Sent), r.plan.Publishers)
 	}
 	r.proof.expect(f.Sent, f.Gone)
 	wait(ctx, r.plan.Drain, r.complete)

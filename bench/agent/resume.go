@@ -25,8 +25,8 @@ type position struct {
 
 const maxEpoch = 64 // bytes
 
-var errNoPosition = errors.New("told no position to come back to, which --resume needs: the room must keep its history, for long enough" +
-	" (of a throng: a [[room]] with history-size, history-ttl and recovery = true)")
+var errNoPosition = errors.New("no stream position received, which --resume needs: the room must keep its history long enough" +
+	" (in throng: a [[room]] with history-size, history-ttl and recovery = true)")
 
 // ask is what is said in a step. The poller's lock is held.
 func (p *poller) ask(c *conn, step int) string {

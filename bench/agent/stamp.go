@@ -34,7 +34,7 @@ type stampWords [StampSize / 8]uint64
 
 var (
 	errNoStamp    = errors.New("no stamp")
-	errStampCheck = errors.New("stamp does not agree with its check")
+	errStampCheck = errors.New("wrong checksum of the stamp")
 )
 
 // sum tells an altered stamp from a good one.

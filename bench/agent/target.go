@@ -14,10 +14,10 @@ import (
 // ParseURL reads the URL that a person gave of a server that speaks the protocol.
 func ParseURL(text string, p *Protocol) (*url.URL, error) {
 	if text == "" {
-		return nil, errors.New("url: none given")
+		return nil, errors.New("url: missing")
 	}
 	if !strings.ContainsAny(text, ".:/[") && text != "localhost" {
-		return nil, fmt.Errorf("%q: want a URL, ws://host:port/path, or the name of a scenario (throng bench --help lists them)", text)
+		return nil, fmt.Errorf("%q: must be a URL, ws://host:port/path, or a scenario (throng bench --help lists them)", text)
 	}
 	if !strings.Contains(text, "://") {
 		text = "ws://" + text
@@ -31,16 +31,16 @@ func ParseURL(text string, p *Protocol) (*url.URL, error) {
 	case "http":
 		u.Scheme = "ws"
 	case "wss", "https":
-		return nil, fmt.Errorf("url %s: TLS is not spoken yet; measure the server behind its TLS proxy, with ws://", text)
+		return nil, fmt.Errorf("url %s: TLS is not supported: use ws:// and measure the server behind its TLS proxy", text)
 	default:
-		return nil, fmt.Errorf("url %s: want ws://host:port/path", text)
+		return nil, fmt.Errorf("url %s: must be ws://host:port/path", text)
 	}
 	if u.Hostname() == "" || u.User != nil || u.Fragment != "" {
-		return nil, fmt.Errorf("url %s: want ws://host:port/path", text)
+		return nil, fmt.Errorf("url %s: must be ws://host:port/path", text)
 	}
 	if p := u.Port(); p != "" {
 		if n, err := strconv.Atoi(p); err != nil || n < 1 || n > 65535 {
-			return nil, fmt.Errorf("url %s: want a port of 1 to 65535", text)
+			return nil, fmt.Errorf("url %s: the port must be 1 to 65535", text)
 		}
 	}
 	if u.Path == "" || u.Path == "/" {
@@ -65,7 +65,7 @@ func Resolve(ctx context.Context, u *url.URL) (Target, error) {
 	}
 	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", u.Hostname())
 	if err != nil {
-		return Target{}, fmt.Errorf("find %s: %w", u.Hostname(), err)
+		return Target{}, fmt.Errorf("resolve %s: %w", u.Hostname(), err)
 	}
 	best := ips[0].Unmap()
 	for _, ip := range ips {

@@ -19,15 +19,15 @@ func TestURLIsReadAsPeopleWriteIt(t *testing.T) {
 		}
 	}
 	for text, says := range map[string]string{
-		"":                    "none given",
-		"dance":               "name of a scenario",
+		"":                    "missing",
+		"dance":               "or a scenario",
 		"wss://a.example":     "TLS",
-		"ftp://a.example":     "want ws://",
-		"ws://":               "want ws://",
-		"ws://u:p@a.example":  "want ws://",
+		"ftp://a.example":     "must be ws://",
+		"ws://":               "must be ws://",
+		"ws://u:p@a.example":  "must be ws://",
 		"ws://a.example:0/":   "port",
 		"ws://a.example:x/":   "port",
-		"ws://a.example/#top": "want ws://",
+		"ws://a.example/#top": "must be ws://",
 	} {
 		if u, err := ParseURL(text, plain); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: got %v, %v, want an error with %q", text, u, err, says)

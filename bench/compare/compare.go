@@ -178,10 +178,10 @@ func WriteJudgements(w io.Writer, pairs Pairs, all []Judgement, names Names) err
 	first := all[0]
 	switch first.Word {
 	case None:
-		fmt.Fprintf(&b, "%s: B over A in %s: a difference there may be is smaller than ±%.1f %%\n", None, first.Metric.Name,
+		fmt.Fprintf(&b, "%s: B / A in %s: a difference, if any, is smaller than ±%.1f %%\n", None, first.Metric.Name,
 			100*max(first.Pair.High-1, 1-first.Pair.Low))
 	default:
-		fmt.Fprintf(&b, "B is %s: %s of B is %.1f %% of A's, by %d pairs (95 %%: %.1f to %.1f %%)\n", first.Word, first.Metric.Name,
+		fmt.Fprintf(&b, "B is %s: %s of B is %.1f %% of that of A, by %d pairs (95 %% interval: %.1f to %.1f %%)\n", first.Word, first.Metric.Name,
 			100*first.Pair.Ratio, first.Pair.N, 100*first.Pair.Low, 100*first.Pair.High)
 	}
 	fmt.Fprintf(&b, "A          %s\nB          %s\n", names.A, names.B)
@@ -223,7 +223,7 @@ func Files(w io.Writer, a, b *result.Result, names Names) error {
 		}
 		fmt.Fprintf(&text, "%-18s %14s %14s %9s\n", m.Name, cells[0], cells[1], cells[2])
 	}
-	text.WriteString("One run each shows no difference between servers, only between two moments: throng bench ab does.\n")
+	text.WriteString("One run of each cannot show a difference between two servers: use throng bench ab.\n")
 	_, err := io.WriteString(w, result.Printable(text.String()))
 	return err
 }

@@ -124,5 +124,5 @@ func (m *Machine) text(file string) (string, bool) {
 
 // lost is a check of what could not be read.
 func lost(name, file string) (Check, []setting) {
-	return Check{Name: name, Grade: Unknown, Have: "?", Why: "/" + file + " does not tell"}, nil
+	return Check{Name: name, Grade: Unknown, Have: "?", Why: "/" + file + " cannot be read"}, nil
 }

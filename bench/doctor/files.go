@@ -12,10 +12,10 @@ func openFiles(m *Machine, n uint64) (Check, []setting) {
 		return c, nil
 	}
 	c.Grade = Stop
-	c.Why = fmt.Sprintf("a server holds %s connections here and refuses the rest; the bench takes as many processes as it needs", thousands(m.OpenFiles-min(m.OpenFiles, reserved)))
+	c.Why = fmt.Sprintf("a server can hold %s connections here and rejects the others; the bench starts as many processes as it needs", thousands(m.OpenFiles-min(m.OpenFiles, reserved)))
 	c.Fix = []string{
 		fmt.Sprintf("LimitNOFILE=%d under [Service] of the server's systemd unit (systemctl edit throng)", want),
-		fmt.Sprintf("ulimit -Hn %d && ulimit -n %d, as root, in the shell that starts it", want, want),
+		fmt.Sprintf("ulimit -Hn %d && ulimit -n %d, as root, in the shell that starts the server", want, want),
 	}
 	if most, ok := m.number("proc/sys/fs/nr_open"); ok && most < want {
 		return c, []setting{{path: "fs/nr_open", value: fmt.Sprint(want)}}
@@ -35,9 +35,9 @@ func allFiles(m *Machine, n uint64) (Check, []setting) {
 	case all[2] >= both:
 		return c, nil
 	case all[2] < here:
-		c.Grade, c.Why = Stop, "no process of the machine can open another file then"
+		c.Grade, c.Why = Stop, "at this limit, no process on this machine can open another file"
 	default:
-		c.Grade, c.Why = Warn, "it is enough for the server, not for a bench on the same machine as well"
+		c.Grade, c.Why = Warn, "sufficient for the server, but not for a server and a bench on this machine"
 	}
 	return c, []setting{{path: "fs/file-max", value: fmt.Sprint(both)}}
 }

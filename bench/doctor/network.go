@@ -13,13 +13,13 @@ func ports(m *Machine, n uint64) (Check, []setting) {
 	const file = "proc/sys/net/ipv4/ip_local_port_range"
 	ends := m.numbers(file)
 	if len(ends) != 2 || ends[0] > ends[1] || ends[1] > 65_535 {
-		return lost("ports of a source address", file)
+		return lost("source ports of an address", file)
 	}
 	free := ends[1] - ends[0] + 1
 	if text, ok := m.text("proc/sys/net/ipv4/ip_local_reserved_ports"); ok {
 		free -= min(free, taken(text, ends[0], ends[1]))
 	}
-	c := Check{Name: "ports of a source address", Grade: OK, Have: thousands(free), Want: thousands(n)}
+	c := Check{Name: "source ports of an address", Grade: OK, Have: thousands(free), Want: thousands(n)}
 	if free >= n {
 		return c, nil
 	}
@@ -28,9 +28,9 @@ func ports(m *Machine, n uint64) (Check, []setting) {
 	if free > 0 {
 		need = (n + free - 1) / free
 	}
-	c.Why = fmt.Sprintf("a client with one address opens %s connections to one address and port; on this machine throng bench takes as many of 127.0.0.x as it needs", thousands(free))
+	c.Why = fmt.Sprintf("one source address can open %s connections to one address and port; on the loopback interface, throng bench uses several addresses", thousands(free))
 	if need > 1 {
-		c.Fix = []string{fmt.Sprintf("load it from %d hosts or more: throng bench agent --listen on each, and --remote", need)}
+		c.Fix = []string{fmt.Sprintf("hold the connections on %d hosts or more: throng bench agent --listen on each, and --remote here", need)}
 	}
 	if free < 60_000 {
 		return c, []setting{{path: "net/ipv4/ip_local_port_range", value: "1024 65535"}}
@@ -57,13 +57,13 @@ func taken(list string, low, high uint64) (n uint64) {
 func acceptQueue(m *Machine, n uint64) (Check, []setting) {
 	return queue{
 		name: "accept queue", path: "net/core/somaxconn",
-		why: "when all clients come back at once, those that find the queue full wait a second or more to try again",
+		why: "when all clients reconnect at the same time, those that find the queue full retry after a second or more",
 	}.check(m, n)
 }
 
 func halfOpen(m *Machine, n uint64) (Check, []setting) {
 	return queue{
-		name: "half-open connections", path: "net/ipv4/tcp_max_syn_backlog", why: "beyond it the kernel answers with cookies, or not at all",
+		name: "half-open connections", path: "net/ipv4/tcp_max_syn_backlog", why: "above this number, the kernel uses SYN cookies or drops the connection",
 	}.check(m, n)
 }
 
@@ -89,14 +89,14 @@ func socketBuffers(m *Machine, n uint64) (Check, []setting) {
 	const file, page = "proc/sys/net/ipv4/tcp_mem", 4096
 	limits := m.numbers(file) // pages: calm, pressure, most
 	if len(limits) != 3 {
-		return lost("buffers of TCP", file)
+		return lost("TCP memory", file)
 	}
 	want := 2 * n
-	c := Check{Name: "buffers of TCP", Grade: OK, Have: amount(limits[2] * page), Want: amount(want * page)}
+	c := Check{Name: "TCP memory", Grade: OK, Have: amount(limits[2] * page), Want: amount(want * page)}
 	if limits[2] >= want {
 		return c, nil
 	}
-	c.Grade, c.Why = Warn, "under load the kernel throws segments away, for all connections"
+	c.Grade, c.Why = Warn, "under load, the kernel drops segments of all connections"
 	return c, []setting{{path: "net/ipv4/tcp_mem", value: fmt.Sprintf("%d %d %d", want/2, want*3/4, want)}}
 }
 
@@ -109,10 +109,10 @@ func tracked(m *Machine, n uint64) (Check, []setting) {
 		return Check{}, nil
 	}
 	want := now + n
-	c := Check{Name: "connections the firewall tracks", Grade: OK, Have: thousands(most), Want: thousands(want)}
+	c := Check{Name: "connections tracked by the firewall", Grade: OK, Have: thousands(most), Want: thousands(want)}
 	if most >= want {
 		return c, nil
 	}
-	c.Grade, c.Why = Stop, "what comes when its table is full is dropped without a word"
+	c.Grade, c.Why = Stop, "when its table is full, the kernel drops new connections"
 	return c, []setting{{path: path, value: fmt.Sprint(want + want/4)}}
 }

@@ -18,7 +18,7 @@ const (
 	programs  = 64 << 20 // the programs themselves
 )
 
-const elsewhere = "load it from another host: throng bench agent --listen there, and --remote here"
+const elsewhere = "hold the connections on another host: throng bench agent --listen there, and --remote here"
 
 func memory(m *Machine, n uint64) (Check, []setting) {
 	const file = "proc/meminfo"
@@ -27,7 +27,7 @@ func memory(m *Machine, n uint64) (Check, []setting) {
 	if !ok {
 		return lost("free memory", file)
 	}
-	return enough("free memory", free<<10, n, "take a machine with more, or fewer connections"), nil
+	return enough("free memory", free<<10, n, "use a machine with more memory, or fewer connections"), nil
 }
 
 // groupMemory is what the tightest control group leaves.
@@ -59,16 +59,16 @@ func enough(name string, have, n uint64, fix string) Check {
 	case have >= both:
 		return c
 	case have < server:
-		c.Grade, c.Why = Stop, fmt.Sprintf("the server and its sockets alone take %s, and the kernel ends whoever asks for more", amount(server))
+		c.Grade, c.Why = Stop, fmt.Sprintf("the server and its sockets alone need %s; if memory runs out, the kernel kills processes", amount(server))
 	default:
-		c.Grade, c.Why = Warn, fmt.Sprintf("it is enough for the server (%s), not for a bench on the same machine as well", amount(server))
+		c.Grade, c.Why = Warn, fmt.Sprintf("sufficient for the server (%s), but not for a server and a bench on this machine", amount(server))
 		c.Fix = []string{elsewhere}
 	}
 	c.Fix = append(c.Fix, fix)
 	return c
 }
 
-// groupCPU is the processor quota of the control groups.
+// groupCPU is the CPU quota of the control groups.
 func groupCPU(m *Machine, _ uint64) (Check, []setting) {
 	quota, which := 0.0, ""
 	for _, dir := range m.groups("cpu") {
@@ -91,9 +91,9 @@ func groupCPU(m *Machine, _ uint64) (Check, []setting) {
 	if which == "" {
 		return Check{}, nil
 	}
-	c := Check{Name: "processor quota", Grade: OK, Have: fmt.Sprintf("%.2f cores", quota), Want: "1.00 cores"}
+	c := Check{Name: "CPU quota", Grade: OK, Have: fmt.Sprintf("%.2f cores", quota), Want: "1.00 cores"}
 	if quota < 1 {
-		c.Grade, c.Why = Warn, "a process that has used its part of a period stands still until the next: that is in every latency"
+		c.Grade, c.Why = Warn, "a process that has used its quota stops until the next period, and that time is part of the latency"
 		c.Fix = []string{"raise the quota of " + which + " (CPUQuota= of a systemd unit, the CPU limit of a container)"}
 	}
 	return c, nil
@@ -115,7 +115,7 @@ func groupProcesses(m *Machine, _ uint64) (Check, []setting) {
 	}
 	c := Check{Name: "threads of the control group", Grade: OK, Have: thousands(least), Want: thousands(want)}
 	if least < want {
-		c.Grade, c.Why = Stop, "a Go program that cannot start a thread ends"
+		c.Grade, c.Why = Stop, "a Go program that cannot start a thread exits"
 		c.Fix = []string{"raise " + which + " (TasksMax= of a systemd unit)"}
 	}
 	return c, nil
@@ -124,7 +124,7 @@ func groupProcesses(m *Machine, _ uint64) (Check, []setting) {
 func cores(m *Machine, _ uint64) (Check, []setting) {
 	c := Check{Name: "cores", Grade: OK, Have: strconv.Itoa(m.Cores), Want: "2"}
 	if m.Cores < 2 {
-		c.Grade, c.Why = Warn, "a bench on the same machine takes from the server what it measures"
+		c.Grade, c.Why = Warn, "a bench on this machine takes CPU from the server that it measures"
 		c.Fix = []string{elsewhere}
 	}
 	return c, nil
@@ -142,10 +142,10 @@ func clock(m *Machine, _ uint64) (Check, []setting) {
 	case "tsc", "kvm-clock", "arch_sys_counter", "hyperv_clocksource_tsc_page":
 		return c, nil
 	}
-	c.Grade, c.Why, c.Want = Warn, "every look at the clock is a system call, a microsecond or more", "tsc"
-	c.Fix = []string{"take another kernel or virtual machine: it offers no clock that a program can read by itself"}
+	c.Grade, c.Why, c.Want = Warn, "each reading of the clock is a system call of 1 µs or more", "tsc"
+	c.Fix = []string{"use another kernel or virtual machine: this one has no clock that a program can read without a system call"}
 	if offered, _ := m.text(dir + "available_clocksource"); strings.Contains(" "+offered+" ", " tsc ") {
-		c.Fix = []string{"echo tsc > /" + dir + "current_clocksource", "clocksource=tsc on the kernel's command line, to keep it"}
+		c.Fix = []string{"echo tsc > /" + dir + "current_clocksource", "clocksource=tsc on the kernel's command line, to keep it after a restart"}
 	}
 	return c, nil
 }

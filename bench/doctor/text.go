@@ -19,13 +19,13 @@ func (r *Report) WriteText(w io.Writer, colour bool) error {
 	}
 	switch stops, warns := r.count(Stop), r.count(Warn); {
 	case stops > 0:
-		fmt.Fprintf(&b, "%s: %s will stop %s here\n", paint(Stop, string(Stop)), things(stops), result.Number(r.Connections, "connection"))
+		fmt.Fprintf(&b, "%s: %s will not fit on this machine: %s\n", paint(Stop, string(Stop)), result.Number(r.Connections, "connection"), result.Number(stops, "problem"))
 	case warns > 0:
-		fmt.Fprintf(&b, "%s: nothing will stop %s here; %s to know\n", paint(Warn, string(OK)), result.Number(r.Connections, "connection"), things(warns))
+		fmt.Fprintf(&b, "%s: this machine can hold %s; %s\n", paint(Warn, string(OK)), result.Number(r.Connections, "connection"), result.Number(warns, "warning"))
 	default:
-		fmt.Fprintf(&b, "%s: nothing will stop %s here\n", paint(OK, string(OK)), result.Number(r.Connections, "connection"))
+		fmt.Fprintf(&b, "%s: this machine can hold %s\n", paint(OK, string(OK)), result.Number(r.Connections, "connection"))
 	}
-	fmt.Fprintf(&b, "%-6s%-34s%14s%14s\n", "", "", "have", "want")
+	fmt.Fprintf(&b, "%-6s%-34s%14s%14s\n", "", "", "have", "need")
 	for _, c := range r.Checks {
 		fmt.Fprintf(&b, "%s%-34s%14s%14s\n", paint(c.Grade, fmt.Sprintf("%-6s", c.Grade)), c.Name, c.Have, c.Want)
 		if c.Why != "" {
@@ -36,20 +36,13 @@ func (r *Report) WriteText(w io.Writer, colour bool) error {
 		}
 	}
 	if len(r.Keep) > 0 {
-		b.WriteString("To keep what sysctl sets, write into /etc/sysctl.d/90-throng.conf:\n")
+		b.WriteString("To keep the sysctl settings after a restart, write to /etc/sysctl.d/90-throng.conf:\n")
 		for _, l := range r.Keep {
 			fmt.Fprintf(&b, "      %s\n", l)
 		}
 	}
 	_, err := io.WriteString(w, strings.ReplaceAll(b.String(), " \n", "\n"))
 	return err
-}
-
-func things(n int) string {
-	if n == 1 {
-		return "1 thing"
-	}
-	return fmt.Sprintf("%d things", n)
 }
 
 func thousands(n uint64) string {

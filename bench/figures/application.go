@@ -32,7 +32,7 @@ func (c conduct) String() string {
 func parseConduct(text string) (c conduct, err error) {
 	parts := strings.Split(text, " ")
 	if len(parts) != 3 {
-		return c, fmt.Errorf("%s=%q: want a delay, a status and events", applicationEnv, text)
+		return c, fmt.Errorf("%s=%q: must be a delay, a status and events", applicationEnv, text)
 	}
 	if c.delay, err = time.ParseDuration(parts[0]); err != nil {
 		return c, err
@@ -88,7 +88,7 @@ func startApplication(c conduct) (stop func() error, err error) {
 	stop = func() error {
 		err := cmd.Process.Kill()
 		if exit := (*exec.ExitError)(nil); !errors.As(cmd.Wait(), &exit) { // that is how it ends
-			return errors.Join(err, errors.New("the application ended by itself"))
+			return errors.Join(err, errors.New("the application exited"))
 		}
 		return err
 	}

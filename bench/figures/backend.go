@@ -85,7 +85,7 @@ func parseMetrics(r io.Reader) (map[string]float64, error) {
 		}
 		cut := strings.LastIndexByte(line, ' ')
 		if cut < 0 {
-			return nil, fmt.Errorf("metrics: %q is no name and value", line)
+			return nil, fmt.Errorf("metrics: %q is not a name and a value", line)
 		}
 		value, err := strconv.ParseFloat(line[cut+1:], 64)
 		if err != nil {
@@ -113,7 +113,7 @@ func bucketQuantile(m map[string]float64, histogram string, q float64) float64 {
 func within(limit time.Duration, what string, ok func() bool) error {
 	for deadline := time.Now().Add(limit); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			return errors.New("waited in vain for " + what)
+			return errors.New("timeout: waited for " + what)
 		}
 	}
 	return nil

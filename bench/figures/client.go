@@ -21,11 +21,11 @@ func ofRoom(f figure) func(clientRound) float64 {
 }
 
 var clientTable = layout[clientRound]{rows: "client", columns: []column[clientRound]{
-	{name: "deliveries/s of 128 B, every one checked, by one core", value: ofRoom(perSecond)},
-	{name: "of that core used", decimals: 2, value: ofRoom(clientCores)},
-	{name: "CPU a delivery", unit: "us", decimals: 3, value: ofRoom(clientPerDelivery)},
-	{name: "how late a message left: p99", unit: "ms", decimals: 2, value: ofRoom(lagP99)},
-	{name: "memory a connection, of 19,800", unit: "B", value: func(r clientRound) float64 { return clientPerConn(r.connect) }},
+	{name: "deliveries/s of 128 B, each checked, with one core", value: ofRoom(perSecond)},
+	{name: "share of that core used", decimals: 2, value: ofRoom(clientCores)},
+	{name: "CPU per delivery", unit: "µs", decimals: 3, value: ofRoom(clientPerDelivery)},
+	{name: "send delay: p99", unit: "ms", decimals: 2, value: ofRoom(lagP99)},
+	{name: "memory per connection, 19,800 open", unit: "B", value: func(r clientRound) float64 { return clientPerConn(r.connect) }},
 	{name: "verdict of the runs", text: verdictsOf(func(r clientRound) *result.Result { return r.room })},
 }}
 
@@ -38,7 +38,7 @@ func client() (string, error) {
 
 func clientText(room, connect []*result.Result) (string, error) {
 	if verdicts(room) == "–" || verdicts(connect) == "–" {
-		return "", errors.New("no run of it")
+		return "", errors.New("every run failed")
 	}
 	r := row[clientRound]{name: "median of runs"}
 	for i := range min(len(room), len(connect)) {

@@ -48,15 +48,15 @@ type closingRound struct {
 var closingsTable = layout[closingRound]{rows: "how", columns: []column[closingRound]{
 	{name: "closed after: median", unit: "ms", decimals: 1, value: func(r closingRound) float64 { return r.median }},
 	{name: "closed after: p99", unit: "ms", decimals: 1, value: func(r closingRound) float64 { return r.p99 }},
-	{name: "the longest of all rounds", unit: "ms", decimals: 1, over: slices.Max[[]float64], value: func(r closingRound) float64 { return r.longest }},
+	{name: "longest of all rounds", unit: "ms", decimals: 1, over: slices.Max[[]float64], value: func(r closingRound) float64 { return r.longest }},
 	{name: "connections", unit: "/s", value: func(r closingRound) float64 { return r.perSecond }},
-	{name: "wrong code, of all rounds", over: sum, value: func(r closingRound) float64 { return float64(r.wrong) }},
+	{name: "wrong code, all rounds", over: sum, value: func(r closingRound) float64 { return float64(r.wrong) }},
 	{name: "others closed", over: sum, value: func(r closingRound) float64 { return float64(r.others) }},
 	{name: "others lost", over: sum, value: func(r closingRound) float64 { return float64(r.othersLost) }},
 	{name: "others' p99 before", unit: "ms", value: func(r closingRound) float64 { return r.before }},
-	{name: "others' p99 meanwhile", unit: "ms", value: func(r closingRound) float64 { return r.meanwhile }},
-	{name: "server's core busy", decimals: 2, value: func(r closingRound) float64 { return r.serverCores }},
-	{name: "client's core busy", decimals: 2, value: func(r closingRound) float64 { return r.clientCores }},
+	{name: "others' p99 during it", unit: "ms", value: func(r closingRound) float64 { return r.meanwhile }},
+	{name: "server cores", decimals: 2, value: func(r closingRound) float64 { return r.serverCores }},
+	{name: "client cores", decimals: 2, value: func(r closingRound) float64 { return r.clientCores }},
 }}
 
 // closeRound ends 1,000 connections in each of the ways, one after another, on one server.
@@ -92,7 +92,7 @@ func closeRound(closings []*closing) error {
 		return err
 	}
 	stayed := a.all[len(closings)*ofOneClosing:]
-	return within(20*time.Second, "all that stayed to hear all that was said", func() bool {
+	return within(20*time.Second, "the remaining connections to receive all messages", func() bool {
 		for _, t := range stayed {
 			if t.heard.Load() != a.said.Load() {
 				return false

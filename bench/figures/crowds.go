@@ -67,18 +67,18 @@ type crowdRound struct {
 	others                      *result.Result
 }
 
-var crowdsTable = layout[crowdRound]{rows: "what happens", columns: []column[crowdRound]{
-	{name: "let in", value: func(r crowdRound) float64 { return r.letIn }},
+var crowdsTable = layout[crowdRound]{rows: "event", columns: []column[crowdRound]{
+	{name: "admitted", value: func(r crowdRound) float64 { return r.letIn }},
 	{name: "error 100", value: func(r crowdRound) float64 { return r.errors100 }},
 	{name: "error 111", value: func(r crowdRound) float64 { return r.errors111 }},
-	{name: "answered after: median", unit: "ms", value: func(r crowdRound) float64 { return r.median }},
-	{name: "answered last after", unit: "ms", value: func(r crowdRound) float64 { return r.last }},
-	{name: "waiting to be asked, at most", value: func(r crowdRound) float64 { return r.asking }},
-	{name: "waiting to be told, at most", value: func(r crowdRound) float64 { return r.telling }},
-	{name: "not told", value: func(r crowdRound) float64 { return r.dropped }},
-	{name: "memory grew by", unit: "MiB", decimals: 1, value: func(r crowdRound) float64 { return r.memory }},
-	{name: "server's CPU", unit: "s", decimals: 2, value: func(r crowdRound) float64 { return r.cpu }},
-	{name: "the server's longest round", unit: "ms", decimals: 1, value: func(r crowdRound) float64 { return r.shardLag }},
+	{name: "response after: median", unit: "ms", value: func(r crowdRound) float64 { return r.median }},
+	{name: "last response after", unit: "ms", value: func(r crowdRound) float64 { return r.last }},
+	{name: "waiting proxy requests, maximum", value: func(r crowdRound) float64 { return r.asking }},
+	{name: "waiting notifications, maximum", value: func(r crowdRound) float64 { return r.telling }},
+	{name: "notifications dropped", value: func(r crowdRound) float64 { return r.dropped }},
+	{name: "memory growth", unit: "MiB", decimals: 1, value: func(r crowdRound) float64 { return r.memory }},
+	{name: "server CPU", unit: "s", decimals: 2, value: func(r crowdRound) float64 { return r.cpu }},
+	{name: "longest flush of the server", unit: "ms", decimals: 1, value: func(r crowdRound) float64 { return r.shardLag }},
 	{name: "others' p50", unit: "ms", decimals: 1, value: func(r crowdRound) float64 { return p50(r.others) }},
 	{name: "others' p99", unit: "ms", decimals: 1, value: func(r crowdRound) float64 { return p99(r.others) }},
 	{name: "others lost", value: func(r crowdRound) float64 { return lost(r.others) }},
@@ -95,7 +95,7 @@ func (c *moving) round() error {
 		}
 		early := newAsked()
 		if err = users.connect(early, dialsAtOnce); err == nil && early.refused.Total() > 0 {
-			err = fmt.Errorf("not all were let in: %v", early.errors)
+			err = fmt.Errorf("not all were admitted: %v", early.errors)
 		}
 		return err
 	}, func(stop <-chan struct{}) error {
@@ -137,12 +137,12 @@ func crowds() (string, error) {
 		return scene{config: hooked, conduct: &conduct{status: 200, hangs: []string{event}}}
 	}
 	all := []*moving{
-		{name: "10,000 come, no webhooks", users: 10_000},
-		{name: "10,000 come, it answers at once", users: 10_000, scene: atOnce},
-		{name: "10,000 come, it never answers", users: 10_000, scene: never("connect")},
-		{name: "15,000 go, no webhooks", users: 15_000, goes: true},
-		{name: "15,000 go, it answers at once", users: 15_000, goes: true, scene: atOnce},
-		{name: "15,000 go, it never answers", users: 15_000, goes: true, scene: never("disconnect")},
+		{name: "10,000 connect, no webhooks", users: 10_000},
+		{name: "10,000 connect, the application responds at once", users: 10_000, scene: atOnce},
+		{name: "10,000 connect, the application never responds", users: 10_000, scene: never("connect")},
+		{name: "15,000 disconnect, no webhooks", users: 15_000, goes: true},
+		{name: "15,000 disconnect, the application responds at once", users: 15_000, goes: true, scene: atOnce},
+		{name: "15,000 disconnect, the application never responds", users: 15_000, goes: true, scene: never("disconnect")},
 	}
 	for range *rounds {
 		for _, c := range all {

@@ -14,7 +14,7 @@ func replaceTable(document, name, table string) (string, error) {
 	}
 	old, after, ok := strings.Cut(rest, end)
 	if !ok || strings.Contains(old, "<!-- figures:") {
-		return "", fmt.Errorf("no mark %q behind that of %s", end, name)
+		return "", fmt.Errorf("no mark %q after that of %s", end, name)
 	}
 	return before + begin + "\n" + strings.TrimSpace(table) + "\n\n" + end + after, nil
 }

@@ -5,7 +5,7 @@ var fanoutLoad = workload{scenario: "broadcast", flags: []string{
 }}
 
 var fanoutTable = layout[serverRound]{rows: "server", columns: []column[serverRound]{
-	{name: "CPU a delivery", unit: "us", decimals: 2, value: ofRun(perDelivery)},
+	{name: "CPU per delivery", unit: "µs", decimals: 2, value: ofRun(perDelivery)},
 	{name: "as a multiple of the floor", decimals: 2, value: overFloor(perDelivery)},
 	{name: "cores", decimals: 2, value: ofRun(serverCores)},
 	{name: "p50", unit: "ms", value: ofRun(p50)},

@@ -125,7 +125,7 @@ func TestTheTablesAreWhatTheyWere(t *testing.T) {
 		},
 		"crowds": func() (string, error) {
 			var all []*moving
-			for i, name := range []string{"10,000 come", "10,000 come, it never answers", "15,000 go"} {
+			for i, name := range []string{"10,000 come", "10,000 connect, the application never responds", "15,000 go"} {
 				m := &moving{name: name, goes: i == 2}
 				for round, f := range three(float64(i + 1)) {
 					r := crowdRound{

@@ -70,7 +70,7 @@ func honest(to string) (time.Duration, error) {
 		return 0, err
 	}
 	if !strings.Contains(line, " 101 ") {
-		return 0, fmt.Errorf("answered %q", line)
+		return 0, fmt.Errorf("response %q", line)
 	}
 	return time.Since(begin), nil
 }

@@ -30,9 +30,9 @@ var hotTable = layout[hotRound]{rows: "server", columns: []column[hotRound]{
 	{name: "p50", unit: "ms", decimals: 1, value: ofHot(p50)},
 	{name: "p99", unit: "ms", decimals: 1, value: ofHot(p99)},
 	{name: "lost", value: ofHot(lost)},
-	{name: "doubled or out of order", value: ofHot(doubled)},
-	{name: "CPU a delivery", unit: "us", decimals: 3, value: ofHot(perDelivery)},
-	{name: "client's cores", decimals: 2, value: ofHot(clientCores)},
+	{name: "duplicated or out of order", value: ofHot(doubled)},
+	{name: "CPU per delivery", unit: "µs", decimals: 3, value: ofHot(perDelivery)},
+	{name: "client cores", decimals: 2, value: ofHot(clientCores)},
 	{name: "runs", text: func(rounds []hotRound) string { return fmt.Sprint(len(rounds)) }},
 	{name: "verdict", text: verdictsOf(func(r hotRound) *result.Result { return r.run })},
 }}

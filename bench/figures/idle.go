@@ -12,11 +12,11 @@ var (
 )
 
 // memoryEach is a dash where the bench does not know it.
-var memoryEach = column[serverRound]{name: "user memory a connection", unit: "B", value: ofRun(perConn)}
+var memoryEach = column[serverRound]{name: "user memory per connection", unit: "B", value: ofRun(perConn)}
 
 var idleTable = layout[serverRound]{rows: "server", columns: []column[serverRound]{
 	memoryEach,
-	{name: "server CPU an upgrade", unit: "us", decimals: 1, value: ofRun(perUpgrade)},
+	{name: "server CPU per upgrade", unit: "µs", decimals: 1, value: ofRun(perUpgrade)},
 	{name: "as a multiple of the floor", decimals: 2, value: overFloor(perUpgrade)},
 	{name: "handshakes", unit: "/s", value: ofRun(connectsPerS)},
 	{name: "verdict", text: verdictsOf(runOf)},
@@ -35,7 +35,7 @@ func idle() (string, error) {
 
 func idleText(names []string, runs results, many *result.Result) string {
 	return idleTable.markdown(runs.rows(names)) + idleLoad.command(*rounds) +
-		fmt.Sprintf("\nOne throng process held %s of 19,800 connections at %s B each, %.1f us of CPU an upgrade:\n",
+		fmt.Sprintf("\nOne throng process held %s of 19,800 connections at %s B each, %.1f µs of CPU per upgrade:\n",
 			result.Thousands(many.Connect.Opened-many.Delivery.Closed), memoryEach.cell([]serverRound{{run: many}}), perUpgrade(many)) +
 		idleManyLoad.command(1)
 }

@@ -15,11 +15,11 @@ import (
 )
 
 var (
-	throng   = flag.String("throng", "./throng", "the binary to measure, and the client of all runs")
-	peers    = flag.String("peers", "dist/peers", "where bench/peers/build.sh put the peers")
-	rounds   = flag.Int("rounds", 5, "runs of each server, of which the median is told")
-	only     = flag.String("only", "", "one table: "+strings.Join(tableNames(), ", "))
-	document = flag.String("document", "", "the file whose tables are written; without it they are printed")
+	throng   = flag.String("throng", "./throng", "the throng binary: a measured server, and the client of all runs")
+	peers    = flag.String("peers", "dist/peers", "the output directory of bench/peers/build.sh")
+	rounds   = flag.Int("rounds", 5, "runs of each server; the tables show the median")
+	only     = flag.String("only", "", "make one table: "+strings.Join(tableNames(), ", "))
+	document = flag.String("document", "", "the file to write the tables into; the default prints them")
 )
 
 // table is one part of BENCHMARKS.md between its marks. It has a file of its own.
@@ -60,7 +60,7 @@ func chosen(name string) ([]table, error) {
 			return []table{t}, nil
 		}
 	}
-	return nil, fmt.Errorf("--only %s: want one of %s", name, strings.Join(tableNames(), ", "))
+	return nil, fmt.Errorf("--only %s: must be one of %s", name, strings.Join(tableNames(), ", "))
 }
 
 func main() {

@@ -73,7 +73,7 @@ func (m *member) upgrade() error {
 			continue
 		}
 		if !strings.Contains(status, " 101 ") {
-			return fmt.Errorf("answered %q", status)
+			return fmt.Errorf("response %q", status)
 		}
 		return m.nc.SetDeadline(time.Time{})
 	}
@@ -137,7 +137,7 @@ func readFrame(r *bufio.Reader) (ws.Opcode, []byte, error) {
 	op, length := ws.Opcode(head[0]&0x0f), uint64(head[1])
 	switch wide := map[uint64]int{126: 2, 127: 8}[length]; {
 	case head[0]&0xf0 != 0x80 || length > 127:
-		return 0, nil, errors.New("want a whole frame without a mask")
+		return 0, nil, errors.New("not an unfragmented frame without a mask")
 	case wide > 0:
 		if _, err := io.ReadFull(r, head[8-wide:]); err != nil {
 			return 0, nil, err

@@ -126,7 +126,7 @@ func (sc scene) play(prepare func() error, something func(stop <-chan struct{}) 
 // behindBystanders waits until the bystanders have been let in, silences the application, and then has something happen.
 func behindBystanders(silence func() error, something func(stop <-chan struct{}) error) func(stop <-chan struct{}) error {
 	return func(stop <-chan struct{}) error {
-		in := within(20*time.Second, "the bystanders to be let in", func() bool {
+		in := within(20*time.Second, "the other clients to be admitted", func() bool {
 			m, err := metrics()
 			return err == nil && m[`throng_webhook_requests_total{event="subscribe",result="ok"}`] >= bystanding
 		})

@@ -19,16 +19,16 @@ func ofSDKHot(f figure) func(sdkRound) float64 {
 }
 
 var sdkTable = layout[sdkRound]{rows: "server", columns: []column[sdkRound]{
-	{name: "user memory a connection", unit: "B", value: func(r sdkRound) float64 { return perConn(r.idle) }},
-	{name: "server CPU to connect and join", unit: "us", decimals: 1, value: func(r sdkRound) float64 { return perUpgrade(r.idle) }},
-	{name: "fan-out to 10,000: CPU a delivery as a multiple of the floor", decimals: 2, value: func(r sdkRound) float64 {
+	{name: "user memory per connection", unit: "B", value: func(r sdkRound) float64 { return perConn(r.idle) }},
+	{name: "server CPU to connect and join", unit: "µs", decimals: 1, value: func(r sdkRound) float64 { return perUpgrade(r.idle) }},
+	{name: "fan-out to 10,000: CPU per delivery as a multiple of the floor", decimals: 2, value: func(r sdkRound) float64 {
 		return perDelivery(r.fanout) / perDelivery(r.fanoutFloor)
 	}},
 	{name: "hot room of 500: deliveries", unit: "/s", value: ofSDKHot(perSecond)},
 	{name: "p99", unit: "ms", decimals: 1, value: ofSDKHot(p99)},
 	{name: "lost", value: ofSDKHot(lost)},
-	{name: "CPU a delivery", unit: "us", decimals: 3, value: ofSDKHot(perDelivery)},
-	{name: "client's cores", decimals: 2, value: ofSDKHot(clientCores)},
+	{name: "CPU per delivery", unit: "µs", decimals: 3, value: ofSDKHot(perDelivery)},
+	{name: "client cores", decimals: 2, value: ofSDKHot(clientCores)},
 	{name: "verdict of the hot room", text: verdictsOf(func(r sdkRound) *result.Result { return r.hot })},
 }}
 

@@ -54,7 +54,7 @@ func start(name string, flags ...string) (*server, error) {
 		args = append([]string{"-c", "0", *throng, "serve", "--listen", address, "--admin", admin, "--rate", "0"}, flags...)
 	}
 	if listens(address) {
-		return nil, fmt.Errorf("another server runs on %s: end it first", address)
+		return nil, fmt.Errorf("another server listens on %s: stop it first", address)
 	}
 	s := &server{name: name, cmd: exec.Command("taskset", args...)}
 	if err := s.cmd.Start(); err != nil {

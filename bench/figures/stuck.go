@@ -11,12 +11,12 @@ var stuckLoad = workload{scenario: "slow", flags: []string{
 }}
 
 var stuckTable = layout[serverRound]{rows: "server", columns: []column[serverRound]{
-	{name: "p99 of the others before", unit: "ms", decimals: 1, value: ofSlow(func(s *result.Slow) float64 { return millis(s.Before) })},
+	{name: "p99 of the others, before", unit: "ms", decimals: 1, value: ofSlow(func(s *result.Slow) float64 { return millis(s.Before) })},
 	{name: "while some do not read", unit: "ms", decimals: 1, value: ofSlow(func(s *result.Slow) float64 { return millis(s.Healthy) })},
 	{name: "stopped", value: ofSlow(func(s *result.Slow) float64 { return float64(s.Stopped) })},
 	{name: "cut", value: ofSlow(func(s *result.Slow) float64 { return float64(s.Cut) })},
 	{name: "within", unit: "s", decimals: 1, value: ofSlow(cutWithin)},
-	{name: "memory grew by", unit: "MiB", decimals: 1, value: ofSlow(func(s *result.Slow) float64 { return float64(s.Grown) / (1 << 20) })},
+	{name: "memory growth", unit: "MiB", decimals: 1, value: ofSlow(func(s *result.Slow) float64 { return float64(s.Grown) / (1 << 20) })},
 	{name: "others lost", value: ofRun(lost)},
 	{name: "verdict", text: verdictsOf(runOf)},
 }}

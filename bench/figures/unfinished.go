@@ -41,7 +41,7 @@ func unfinished() (_ string, err error) {
 		}
 		d, err := honest(address)
 		if err != nil {
-			return "", fmt.Errorf("an honest handshake: %w", err)
+			return "", fmt.Errorf("a complete handshake: %w", err)
 		}
 		took = append(took, float64(d)/float64(time.Millisecond))
 		now, err := observe.Read(s.cmd.Process.Pid, true)
@@ -64,7 +64,7 @@ type unfinishedRun struct {
 }
 
 func unfinishedText(u unfinishedRun) string {
-	return fmt.Sprintf("%s handshakes from %d processes, %s a second: the server grew by %.1f MiB at most. Of %d whole handshakes meanwhile "+
+	return fmt.Sprintf("%s handshakes from %d processes, %s/s: the memory of the server grew by %.1f MiB at most. Of %d complete handshakes during it, "+
 		"the median took %.1f ms, the slowest %.1f ms.\n\n`go run ./bench/figures --throng ./throng --only unfinished`, once\n",
 		result.Thousands(u.handshakes), u.processes, result.Thousands(u.rate), float64(u.grown)/(1<<20), len(u.took), stats.Median(u.took), slices.Max(u.took))
 }

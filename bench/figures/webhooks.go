@@ -30,21 +30,21 @@ type webhookRound struct {
 	others                     *result.Result
 }
 
-var webhooksTable = layout[webhookRound]{rows: "the application answers", columns: []column[webhookRound]{
-	{name: "asked", unit: "/s", value: func(r webhookRound) float64 { return r.asked }},
-	{name: "told", unit: "/s", value: func(r webhookRound) float64 { return r.told }},
-	{name: "commands done", unit: "%", decimals: 1, value: func(r webhookRound) float64 { return r.done }},
+var webhooksTable = layout[webhookRound]{rows: "response of the application", columns: []column[webhookRound]{
+	{name: "proxy requests", unit: "/s", value: func(r webhookRound) float64 { return r.asked }},
+	{name: "notifications", unit: "/s", value: func(r webhookRound) float64 { return r.told }},
+	{name: "commands successful", unit: "%", decimals: 1, value: func(r webhookRound) float64 { return r.done }},
 	{name: "error 100", unit: "%", decimals: 1, value: func(r webhookRound) float64 { return r.errors100 }},
 	{name: "error 111", unit: "%", decimals: 1, value: func(r webhookRound) float64 { return r.errors111 }},
-	{name: "done after: median", unit: "ms", decimals: 1, value: func(r webhookRound) float64 { return r.p50 }},
-	{name: "done after: p99", unit: "ms", decimals: 1, value: func(r webhookRound) float64 { return r.p99 }},
-	{name: "waiting to be asked, at most", value: func(r webhookRound) float64 { return r.asking }},
-	{name: "waiting to be told, at most", value: func(r webhookRound) float64 { return r.telling }},
-	{name: "not told", value: func(r webhookRound) float64 { return r.dropped }},
-	{name: "server's core busy", decimals: 2, value: func(r webhookRound) float64 { return r.cores }},
-	{name: "CPU a webhook", unit: "us", value: func(r webhookRound) float64 { return r.perHook }},
-	{name: "memory grew by", unit: "MiB", decimals: 1, value: func(r webhookRound) float64 { return r.memory }},
-	{name: "a round of the server's, p99.9", unit: "ms", decimals: 1, value: func(r webhookRound) float64 { return r.shardLag }},
+	{name: "successful after: median", unit: "ms", decimals: 1, value: func(r webhookRound) float64 { return r.p50 }},
+	{name: "successful after: p99", unit: "ms", decimals: 1, value: func(r webhookRound) float64 { return r.p99 }},
+	{name: "waiting proxy requests, maximum", value: func(r webhookRound) float64 { return r.asking }},
+	{name: "waiting notifications, maximum", value: func(r webhookRound) float64 { return r.telling }},
+	{name: "notifications dropped", value: func(r webhookRound) float64 { return r.dropped }},
+	{name: "server cores", decimals: 2, value: func(r webhookRound) float64 { return r.cores }},
+	{name: "CPU per webhook", unit: "µs", value: func(r webhookRound) float64 { return r.perHook }},
+	{name: "memory growth", unit: "MiB", decimals: 1, value: func(r webhookRound) float64 { return r.memory }},
+	{name: "flush of the server, p99.9", unit: "ms", decimals: 1, value: func(r webhookRound) float64 { return r.shardLag }},
 	{name: "others' p50", unit: "ms", decimals: 1, value: func(r webhookRound) float64 { return p50(r.others) }},
 	{name: "others' p99", unit: "ms", decimals: 1, value: func(r webhookRound) float64 { return p99(r.others) }},
 	{name: "others lost", value: func(r webhookRound) float64 { return lost(r.others) }},
@@ -61,7 +61,7 @@ func (w *answering) round(without float64) (cores float64, err error) {
 	asked, told := v.requests(false), v.requests(true)
 	done, all := float64(a.took.Total()), float64(a.took.Total()+a.refused.Total())
 	if unknown := all - done - float64(a.errors["100"]+a.errors["111"]); unknown != 0 {
-		return 0, fmt.Errorf("%.0f commands were answered with other errors than 100 and 111: %v", unknown, a.errors)
+		return 0, fmt.Errorf("%.0f commands got errors other than 100 and 111: %v", unknown, a.errors)
 	}
 	perHook := math.NaN() // where not all was done, the load was another
 	if done == all && asked > 0 {
@@ -75,7 +75,7 @@ func (w *answering) round(without float64) (cores float64, err error) {
 		cores: v.cores, perHook: perHook, shardLag: v.rounds(0.999), others: v.others,
 	}
 	w.rounds = append(w.rounds, r)
-	log.Printf("%s: %.0f asked/s, %.0f told/s, errors %v, %v", w.name, r.asked, r.told, a.errors, v.others.Verdict.Why)
+	log.Printf("%s: %.0f proxy requests/s, %.0f notifications/s, errors %v, %v", w.name, r.asked, r.told, a.errors, v.others.Verdict.Why)
 	return v.cores, nil
 }
 
@@ -86,10 +86,10 @@ func webhooks() (string, error) {
 	applications := []*answering{
 		{name: "no webhooks"},
 		{name: "at once", scene: withWebhooks(&conduct{status: 200})},
-		{name: "in 5 ms", scene: withWebhooks(&conduct{delay: 5 * time.Millisecond, status: 200})},
-		{name: "in 200 ms", scene: withWebhooks(&conduct{delay: 200 * time.Millisecond, status: 200})},
+		{name: "after 5 ms", scene: withWebhooks(&conduct{delay: 5 * time.Millisecond, status: 200})},
+		{name: "after 200 ms", scene: withWebhooks(&conduct{delay: 200 * time.Millisecond, status: 200})},
 		{name: "with status 500", scene: withWebhooks(&conduct{status: 500})},
-		{name: "nobody listens", scene: withWebhooks(nil)},
+		{name: "no listener", scene: withWebhooks(nil)},
 		{name: "never", scene: withWebhooks(&conduct{status: 200, hangs: everything})},
 	}
 	for range *rounds {

@@ -40,9 +40,9 @@ type hall struct {
 }
 
 var (
-	errRequest = errors.New("not a request to upgrade")
-	errFrame   = errors.New("not a frame that a client sends")
-	errClosed  = errors.New("it said goodbye")
+	errRequest = errors.New("not an upgrade request")
+	errFrame   = errors.New("not a client frame")
+	errClosed  = errors.New("close frame received")
 )
 
 // take is what b, which was read of p, is answered with. b is p's own to change.
@@ -189,5 +189,5 @@ func (h *hall) leave(p *peer) {
 type Refused int
 
 func (n Refused) Error() string {
-	return fmt.Sprintf("%d sends were not taken by the kernel at once, and their connections closed: the load was more than the clients read", int(n))
+	return fmt.Sprintf("%d sends did not fit into the kernel's buffers, so their connections were closed: the clients read too slowly for this load", int(n))
 }

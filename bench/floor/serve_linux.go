@@ -20,7 +20,7 @@ func Serve(ctx context.Context, address string, ready func(net.Addr)) error {
 	defer runtime.UnlockOSThread()
 	at, err := netip.ParseAddrPort(address)
 	if err != nil || !at.Addr().Is4() {
-		return fmt.Errorf("listen on %q: want an address of IPv4 and a port, such as 127.0.0.1:9000", address)
+		return fmt.Errorf("listen on %q: must be an IPv4 address and a port, such as 127.0.0.1:9000", address)
 	}
 	listener, err := listen(at)
 	if err != nil {

@@ -45,19 +45,19 @@ func (s *Sampler) scrape() (map[string]float64, error) {
 // readSeries reads an answer in Prometheus's text format.
 func readSeries(answer *http.Response) (map[string]float64, error) {
 	if answer.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("answered %s", answer.Status)
+		return nil, fmt.Errorf("response %s", answer.Status)
 	}
 	text, err := io.ReadAll(io.LimitReader(answer.Body, maxScrape+1))
 	if err != nil {
 		return nil, err
 	}
 	if len(text) > maxScrape {
-		return nil, fmt.Errorf("the answer is over %d MiB", maxScrape>>20)
+		return nil, fmt.Errorf("the response exceeds %d MiB", maxScrape>>20)
 	}
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(bytes.NewReader(text))
 	if err != nil {
-		return nil, fmt.Errorf("the answer is not Prometheus's text format: %w", err)
+		return nil, fmt.Errorf("the response is not in Prometheus text format: %w", err)
 	}
 	out := map[string]float64{}
 	add := func(name string, v float64) {

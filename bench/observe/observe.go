@@ -22,7 +22,7 @@ type Usage struct {
 type Own struct {
 	CPU       time.Duration
 	GCPause   time.Duration
-	Throttled time.Duration // by the processor quotas of its control groups, since those began; 0 where that cannot be told
+	Throttled time.Duration // by the CPU quotas of its control groups, since those began; 0 where that cannot be told
 	PSS       int64
 }
 

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-var errNoProc = errors.New("observe: a process is seen by its /proc, which only Linux has: run the bench there")
+var errNoProc = errors.New("observe: needs /proc, which only Linux has: run the bench on Linux")
 
 // Read fails: there is no /proc.
 func Read(int, bool) (Usage, error) { return Usage{}, errNoProc }

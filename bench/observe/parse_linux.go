@@ -45,7 +45,7 @@ func parseStat(text string) (s stat, err error) {
 	s.name = text[open+1 : shut]
 	f := strings.Fields(text[shut+1:]) // from the third field, the state
 	if len(f) < 22 {
-		return s, fmt.Errorf("only %d fields after the name, want 22", len(f))
+		return s, fmt.Errorf("only %d fields after the name, must be 22", len(f))
 	}
 	user, err1 := strconv.ParseInt(f[11], 10, 64)
 	system, err2 := strconv.ParseInt(f[12], 10, 64)

@@ -11,7 +11,7 @@ type Row struct {
 	Files       int                `json:"files"`
 	Voluntary   uint64             `json:"voluntary_switches"`
 	Involuntary uint64             `json:"involuntary_switches"`
-	Throttled   float64            `json:"throttled_s"` // by the processor quota of its control group
+	Throttled   float64            `json:"throttled_s"` // by the CPU quota of its control group
 	TCPMemory   int64              `json:"tcp_memory"`  // of the machine
 	Sockets     int                `json:"sockets"`     // TCP sockets in use, of the machine
 	Retransmits uint64             `json:"retransmits"`

@@ -65,9 +65,9 @@ func TestMetricsAreRead(t *testing.T) {
 			text: "# TYPE a counter\na{x=\"1\",y=\"\\\"\"} 3\n# TYPE b gauge\nb -1.5\n# TYPE c histogram\nc_bucket{le=\"+Inf\"} 2\nc_sum 7\nc_count 2\nd NaN\n",
 			want: map[string]float64{`a{x="1",y="\""}`: 3, "b": -1.5, "c_sum": 7, "c_count": 2},
 		},
-		{name: "a page", status: 200, text: "<html>", wrong: "not Prometheus"},
+		{name: "a page", status: 200, text: "<html>", wrong: "not in Prometheus"},
 		{name: "a refusal", status: 403, text: "no", wrong: "403"},
-		{name: "far too much", status: 200, text: strings.Repeat("# x\n", maxScrape/4+2), wrong: "over 8 MiB"},
+		{name: "far too much", status: 200, text: strings.Repeat("# x\n", maxScrape/4+2), wrong: "exceeds 8 MiB"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -18,7 +18,7 @@ func HGRM(w io.Writer, r *result.Result) error {
 		return err
 	}
 	if h == nil {
-		return errors.New("the result has no latency: nothing was delivered while it was measured")
+		return errors.New("the result has no latency: no message was delivered in the measured time")
 	}
 	const ticks = 5 // rows until half of what is left lies behind
 	_, err = h.PercentilesPrint(w, ticks, 1e6)

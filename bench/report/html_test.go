@@ -148,10 +148,10 @@ func TestThePageSaysWhatTheResultSays(t *testing.T) {
 	r := everything(t)
 	page := html.UnescapeString(render(t, r))
 	for _, want := range []string{
-		"<h1>DELIVERY BROKEN</h1>", "3 of 48,782 deliveries lost", `<header class="bad">`, "the threshold lost==0 is broken: 3",
-		"lost: connection 17 in room 3, message 21 of publisher 4", "reordered: room 2, which two agents heard in different orders",
-		"the run did not measure it", r.PlanText(), r.Found.Text(), "throng bench chat --connections 500", "'a first try'", "2 connection reset by peer",
-		"a note of the run", "20 TCP segments sent again", "Reconnect storm", "clients told that not all of it was left", "Readers that stopped", "The <MIT> License",
+		"<h1>DELIVERY BROKEN</h1>", "3 of 48,782 deliveries lost", `<header class="bad">`, "bound lost==0 does not hold: 3",
+		"lost: connection 17 in room 3, message 21 of publisher 4", "reordered: room 2, which two agents received in different orders",
+		"not measured in this run", r.PlanText(), r.Found.Text(), "throng bench chat --connections 500", "'a first try'", "2 connection reset by peer",
+		"a note of the run", "20 TCP segments retransmitted", "Reconnect storm", "clients told that recovery was not possible", "Stopped readers", "The <MIT> License",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not say %q", want)
@@ -185,8 +185,8 @@ func TestWhatWasSeenOfTheServerIsTold(t *testing.T) {
 		}
 	}
 	want := [][]string{
-		{"open files, at most", "30"}, {"switches to another thread, of its own will", "1,234"}, {"and because its time was over", "7"},
-		{"held up by the quota of its control group", "2.0 s"}, {"the machine’s TCP sockets, at most", "9"}, {"the machine’s busy cores, at most", "1.50"},
+		{"open files (maximum)", "30"}, {"voluntary context switches", "1,234"}, {"involuntary context switches", "7"},
+		{"stopped by the CPU quota of its control group", "2.0 s"}, {"TCP sockets of the machine (maximum)", "9"}, {"busy cores of the machine (maximum)", "1.50"},
 		{"3", "server", "0.533"}, {"2", "server", "0.300"}, {"1", "server", "0.033"},
 		{"gone", "1", none}, {"said", "3", "8"},
 	}
@@ -355,7 +355,7 @@ func TestALongRunIsFolded(t *testing.T) {
 	if r.Series[3].Deliveries != 0 {
 		t.Error("folding changed the result")
 	}
-	if !strings.Contains(render(t, r), "Each point stands for 3 s") {
+	if !strings.Contains(render(t, r), "Each point covers 3 s") {
 		t.Error("the page does not say that it is folded")
 	}
 }

@@ -16,8 +16,8 @@ func observed(r *result.Result) (section, error) {
 	if len(r.Observed) == 0 {
 		return section{}, nil
 	}
-	s := section{ID: "observed", Title: "What was seen of the server", Tables: []table{process(r.Observed), threads(r.Observed)}, Folded: ownMetrics(r.Observed)}
-	s.Text = append(s.Text, fmt.Sprintf("From the first message to %.0f s after it, the warm-up and the wait for the last deliveries included.", r.Observed[len(r.Observed)-1].T))
+	s := section{ID: "observed", Title: "Server process", Tables: []table{process(r.Observed), threads(r.Observed)}, Folded: ownMetrics(r.Observed)}
+	s.Text = append(s.Text, fmt.Sprintf("From the first message to %.0f s after it, with the warm-up and the wait for the last deliveries.", r.Observed[len(r.Observed)-1].T))
 	return s, nil
 }
 
@@ -29,12 +29,12 @@ func process(rows []observe.Row) table {
 		files, sockets, most = max(files, o.Files), max(sockets, o.Sockets), max(most, o.Machine)
 	}
 	t := table{Caption: "Process and kernel", Head: []string{"", ""}}
-	t.add("open files, at most", count(files))
-	t.add("switches to another thread, of its own will", result.Thousands(last.Voluntary))
-	t.add("and because its time was over", result.Thousands(last.Involuntary))
-	t.add("held up by the quota of its control group", fmt.Sprintf("%.1f s", last.Throttled))
-	t.add("the machine’s TCP sockets, at most", count(sockets))
-	t.add("the machine’s busy cores, at most", fmt.Sprintf("%.2f", most))
+	t.add("open files (maximum)", count(files))
+	t.add("voluntary context switches", result.Thousands(last.Voluntary))
+	t.add("involuntary context switches", result.Thousands(last.Involuntary))
+	t.add("stopped by the CPU quota of its control group", fmt.Sprintf("%.1f s", last.Throttled))
+	t.add("TCP sockets of the machine (maximum)", count(sockets))
+	t.add("busy cores of the machine (maximum)", fmt.Sprintf("%.2f", most))
 	return t
 }
 
@@ -51,7 +51,7 @@ func threads(rows []observe.Row) table {
 		}
 	}
 	ids := slices.SortedFunc(maps.Keys(used), func(a, b int) int { return cmp.Or(cmp.Compare(used[b], used[a]), cmp.Compare(a, b)) })
-	t := table{Caption: "Threads, the busiest first", Head: []string{"", "name", "cores"}}
+	t := table{Caption: "Threads, busiest first", Head: []string{"", "name", "cores"}}
 	for _, id := range ids[:min(len(ids), mostThreads)] {
 		t.add(strconv.Itoa(id), names[id], fmt.Sprintf("%.3f", used[id]/max(rows[len(rows)-1].T-rows[0].T, 1)))
 	}
@@ -72,7 +72,7 @@ func ownMetrics(rows []observe.Row) *table {
 	if len(named) == 0 {
 		return nil
 	}
-	t := &table{Caption: "What it told of itself at /metrics", Head: []string{"", "at the beginning", "at the end"}}
+	t := &table{Caption: "Metrics of the server (/metrics)", Head: []string{"", "at the beginning", "at the end"}}
 	for _, name := range slices.Sorted(maps.Keys(named)) {
 		t.add(name, or(metricCell(&rows[0], name), none), or(metricCell(&rows[len(rows)-1], name), none))
 	}

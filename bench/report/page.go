@@ -79,7 +79,7 @@ func newPage(r *result.Result) (*page, error) {
 	}
 	for _, t := range r.Thresholds {
 		if !t.OK {
-			p.Why = append(p.Why, fmt.Sprintf("the threshold %s is broken: %s", t.Expr, t.Text()))
+			p.Why = append(p.Why, fmt.Sprintf("bound %s does not hold: %s", t.Expr, t.Text()))
 		}
 	}
 	p.Figures = figures(r)
@@ -113,36 +113,36 @@ func figures(r *result.Result) (all []figure) {
 	}
 	if s := r.Storm; s != nil {
 		came := fmt.Sprintf("%s of %s killed", result.Thousands(s.Back), result.Thousands(s.Killed))
-		all = append(all, figure{Name: "All were back after", Value: result.Took(s.Back100), Note: came})
+		all = append(all, figure{Name: "All returned after", Value: result.Took(s.Back100), Note: came})
 	}
 	if s := r.Slow; s != nil {
-		all = append(all, figure{Name: "p99 of the healthy", Value: ratio(s.Healthy, s.Before), Note: "as it was before " + result.Thousands(s.Stopped) + " stopped"})
+		all = append(all, figure{Name: "p99 of the other clients", Value: ratio(s.Healthy, s.Before), Note: "compared with before " + result.Thousands(s.Stopped) + " stopped"})
 	}
 	d := &r.Delivery
 	if r.Plan.Size > 0 || d.Expected > 0 {
-		came := fmt.Sprintf("all %s came", result.Thousands(d.Got))
+		came := fmt.Sprintf("all %s received", result.Thousands(d.Got))
 		if d.Got != d.Expected {
-			came = fmt.Sprintf("%s expected, %s came", result.Thousands(d.Expected), result.Thousands(d.Got))
+			came = fmt.Sprintf("%s expected, %s received", result.Thousands(d.Expected), result.Thousands(d.Got))
 		}
 		all = append(all,
 			figure{Name: "Deliveries", Value: metric(r, "deliveries/s"), Note: came},
-			figure{Name: "Latency p50", Value: metric(r, "p50"), Note: "from the intended moment"},
-			figure{Name: "Latency p99", Value: metric(r, "p99"), Note: "from the intended moment"},
-			figure{Name: "Latency p99.9", Value: metric(r, "p99.9"), Note: "from the intended moment"},
-			figure{Name: "Latency max", Value: metric(r, "max"), Note: "from the intended moment"},
-			figure{Name: "Server’s CPU a delivery", Value: metric(r, "cpu/delivery"), Note: multiple(r, (*result.Floor).Delivery)})
+			figure{Name: "Latency p50", Value: metric(r, "p50"), Note: "from the scheduled time"},
+			figure{Name: "Latency p99", Value: metric(r, "p99"), Note: "from the scheduled time"},
+			figure{Name: "Latency p99.9", Value: metric(r, "p99.9"), Note: "from the scheduled time"},
+			figure{Name: "Latency max", Value: metric(r, "max"), Note: "from the scheduled time"},
+			figure{Name: "Server CPU per delivery", Value: metric(r, "cpu/delivery"), Note: multiple(r, (*result.Floor).Delivery)})
 	} else {
 		all = append(all,
 			figure{Name: "Connecting p50", Value: metric(r, "connect-p50"), Note: "from TCP to the 101"},
 			figure{Name: "Connecting p99", Value: metric(r, "connect-p99"), Note: "from TCP to the 101"},
-			figure{Name: "Server’s CPU an upgrade", Value: metric(r, "cpu/upgrade"), Note: multiple(r, (*result.Floor).Upgrade)})
+			figure{Name: "Server CPU per upgrade", Value: metric(r, "cpu/upgrade"), Note: multiple(r, (*result.Floor).Upgrade)})
 		if r.Latency.Ping != nil {
-			all = append(all, figure{Name: "Ping p99", Value: metric(r, "ping-p99"), Note: "to its pong"})
+			all = append(all, figure{Name: "Ping p99", Value: metric(r, "ping-p99"), Note: "ping to pong"})
 		}
 	}
 	return append(all,
-		figure{Name: "Server’s CPU", Value: serverCores(r), Note: "while it was measured"},
-		figure{Name: "Memory a connection", Value: memoryPerConn(r), Note: "TCP buffers: " + result.Grown(r.Server.KernelPer)},
+		figure{Name: "Server CPU", Value: serverCores(r), Note: "in the measured time"},
+		figure{Name: "Memory per connection", Value: memoryPerConn(r), Note: "TCP buffers: " + result.Grown(r.Server.KernelPer)},
 		figure{Name: "Connections", Value: fmt.Sprintf("%s of %s", result.Thousands(r.Connect.Opened), result.Thousands(r.Plan.Connections)),
 			Note: "opened, " + metric(r, "connects/s")})
 }

@@ -31,15 +31,15 @@ func whatRan(r *result.Result) (section, error) {
 	}
 	plan.add("size of a message", result.Seen(int64(a.Size)))
 	plan.add("publishers", result.Thousands(a.Publishers))
-	plan.add("leave and come back in a minute", fmt.Sprintf("%.3g %%", 100*a.Churn))
-	how := "as told"
+	plan.add("leave and return per minute", fmt.Sprintf("%.3g %%", 100*a.Churn))
+	how := "as configured"
 	if a.WarmupAuto {
-		how = "found in the figures"
+		how = "found by MSER-5"
 	}
 	plan.add("warm-up", fmt.Sprintf("%v, %s", a.Warmup.Round(time.Millisecond), how))
 	plan.add("measured", a.Duration.Round(time.Millisecond).String())
-	plan.add("seed of chance", strconv.FormatUint(a.Seed, 10))
-	plan.add("addresses dialled from, of one agent", strconv.Itoa(a.Sources))
+	plan.add("seed of the random choices", strconv.FormatUint(a.Seed, 10))
+	plan.add("source addresses per agent", strconv.Itoa(a.Sources))
 
 	target := table{Caption: "Server", Head: []string{"", ""}, Words: true}
 	target.add("URL", or(r.Target.URL, none))

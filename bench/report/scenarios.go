@@ -17,19 +17,19 @@ func storm(r *result.Result) (section, error) {
 	}
 	t := table{Caption: "What happened", Head: []string{"", ""}}
 	t.add("killed", fmt.Sprintf("%s, by %s", result.Thousands(s.Killed), s.By))
-	t.add("came back", result.Thousands(s.Back))
+	t.add("returned", result.Thousands(s.Back))
 	if s.Back < s.Killed {
 		t.mark(bad)
 	}
-	t.add("half were back after", result.Took(s.Back50))
-	t.add("99 % were back after", result.Took(s.Back99))
-	t.add("all were back after", result.Took(s.Back100))
+	t.add("50 % returned after", result.Took(s.Back50))
+	t.add("99 % returned after", result.Took(s.Back99))
+	t.add("100 % returned after", result.Took(s.Back100))
 	t.add("handshakes", result.Thousands(int(s.PerS))+"/s")
-	t.add("refused, and tried again", result.Thousands(s.Refused))
-	others := []result.Timed{{What: "before", Distribution: s.Before}, {What: "from the kill until all were back", Distribution: s.Untouched}}
-	curve, err := byPercentile("untouched", "Latency of the untouched by percentile", others)
+	t.add("rejected and retried", result.Thousands(s.Refused))
+	others := []result.Timed{{What: "before", Distribution: s.Before}, {What: "from the kill until all returned", Distribution: s.Untouched}}
+	curve, err := byPercentile("untouched", "Latency of the other clients by percentile", others)
 	return section{ID: "storm", Title: "Reconnect storm", Plots: curve,
-		Tables: []table{t, percentiles("Latency of those who were not killed", others)}}, err
+		Tables: []table{t, percentiles("Latency of clients that were not killed", others)}}, err
 }
 
 // resume is what those who came back were given.
@@ -38,18 +38,18 @@ func resume(r *result.Result) (section, error) {
 	if s == nil {
 		return section{}, nil
 	}
-	t := table{Caption: "What they were given", Head: []string{"", ""}}
-	t.add("clients that came back", result.Thousands(s.Clients))
-	t.add("messages that they had missed, and were given", result.Thousands(s.Recovered))
-	t.add("clients told that not all of it was left", result.Thousands(s.Missed))
+	t := table{Caption: "Recovered messages", Head: []string{"", ""}}
+	t.add("clients that returned", result.Thousands(s.Clients))
+	t.add("missed messages that they received", result.Thousands(s.Recovered))
+	t.add("clients told that recovery was not possible", result.Thousands(s.Missed))
 	if s.Missed > 0 {
 		t.mark(doubtful)
 	}
-	t.add("deliveries that they were not given, and knew of", result.Thousands(s.Told))
+	t.add("deliveries lost with notice", result.Thousands(s.Told))
 	if s.Needed.Messages > 0 {
-		t.add("history that would have been enough", fmt.Sprintf("%s, for %s", result.Number(s.Needed.Messages, "message"), result.Duration(time.Duration(s.Needed.Age))))
+		t.add("history needed", fmt.Sprintf("%s, for %s", result.Number(s.Needed.Messages, "message"), result.Duration(time.Duration(s.Needed.Age))))
 	}
-	return section{ID: "resume", Title: "Coming back", Tables: []table{t}}, nil
+	return section{ID: "resume", Title: "Recovery", Tables: []table{t}}, nil
 }
 
 // slow is readers that stopped.
@@ -65,11 +65,11 @@ func slow(r *result.Result) (section, error) {
 	after := s.CutAfter.Figures()
 	t.add("after", fmt.Sprintf("p50 %s, max %s", after[0], after[4]))
 	t.add("the server’s memory grew by", result.Grown(float64(s.Grown)))
-	t.add("p99 of the healthy, as before", ratio(s.Healthy, s.Before))
-	others := []result.Timed{{What: "before", Distribution: s.Before}, {What: "from the stop on", Distribution: s.Healthy}}
-	curve, err := byPercentile("healthy", "Latency of the healthy by percentile", others)
-	return section{ID: "slow", Title: "Readers that stopped", Plots: curve,
-		Tables: []table{t, percentiles("Latency of those who went on reading", others)}}, err
+	t.add("p99 of the other clients, compared with before", ratio(s.Healthy, s.Before))
+	others := []result.Timed{{What: "before", Distribution: s.Before}, {What: "after the stop", Distribution: s.Healthy}}
+	curve, err := byPercentile("healthy", "Latency of the other clients by percentile", others)
+	return section{ID: "slow", Title: "Stopped readers", Plots: curve,
+		Tables: []table{t, percentiles("Latency of clients that continued to read", others)}}, err
 }
 
 // ratio is how many times the p99 of one is that of the other.

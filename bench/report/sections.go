@@ -15,15 +15,15 @@ import (
 func latency(r *result.Result) (section, error) {
 	all := r.Timings()
 	if d := r.Latency.Ping; d != nil {
-		all = append(all, result.Timed{What: "a WebSocket ping, to its pong", Distribution: d})
+		all = append(all, result.Timed{What: "WebSocket ping to pong", Distribution: d})
 	}
 	if len(all) == 0 {
 		return section{}, nil
 	}
 	curve, err := byPercentile("percentiles", "Latency by percentile", all[:min(len(all), len(inks))])
 	return section{ID: "latency", Title: "Latency", Tables: []table{percentiles("", all)}, Plots: curve,
-		Text: []string{"The intended moment of a message is when the schedule wanted it to leave: a server that stops does not shorten its own " +
-			"latencies. A " + none + " stands where fewer than 10 values lie beyond a percentile, and a shade in the plot."}}, err
+		Text: []string{"Latency counts from the scheduled time of a message, so a server that stops responding does not hide its own " +
+			"latency. A " + none + " means that fewer than 10 values lie beyond a percentile; the plot is shaded there."}}, err
 }
 
 // percentiles is a table of distributions.
@@ -45,9 +45,9 @@ func steps(r *result.Result) (section, error) {
 		s.Title = "Search"
 		s.Text = append(s.Text, r.Found.Text())
 	}
-	s.Text = append(s.Text, fmt.Sprintf("All other figures of this page are of one of these runs: %s.", r.PlanText()))
+	s.Text = append(s.Text, fmt.Sprintf("All other figures of this page come from one of these runs: %s.", r.PlanText()))
 	t := table{Head: []string{
-		"", "connections", "messages/s", "deliveries/s", "p50", "p99", "max", "lost", "server’s cores", "CPU a delivery", "verdict",
+		"", "connections", "messages/s", "deliveries/s", "p50", "p99", "max", "lost", "server cores", "CPU per delivery", "verdict",
 	}}
 	for i, step := range r.Steps {
 		all := step.Latency.Figures()
@@ -88,24 +88,24 @@ func delivery(r *result.Result) (section, error) {
 			proof.mark(bad)
 		}
 	}
-	proof.add("messages of others", result.Thousands(d.Foreign))
+	proof.add("messages from other clients", result.Thousands(d.Foreign))
 
 	sent := table{Caption: "Messages", Head: []string{"", ""}}
 	sent.add("sent", result.Thousands(r.Sent.Messages))
 	sent.add("offered", rate(r.Sent.Offered))
 	sent.add("achieved", rate(r.Sent.Achieved))
-	sent.add("not sent: their publisher’s connection was gone", result.Thousands(r.Sent.Unsendable))
-	sent.add("sent, but reached nobody before their publisher’s connection ended", result.Thousands(r.Sent.Died))
-	s := section{ID: "delivery", Title: "Proof of delivery", Tables: []table{proof, sent}}
+	sent.add("not sent: the publisher’s connection had closed", result.Thousands(r.Sent.Unsendable))
+	sent.add("sent, but no receiver before the publisher’s connection closed", result.Thousands(r.Sent.Died))
+	s := section{ID: "delivery", Title: "Delivery check", Tables: []table{proof, sent}}
 	if len(d.Samples) > 0 {
-		t := table{Caption: "The first that were not as they should be", Head: []string{"", "what"}, Words: true}
+		t := table{Caption: "First faults", Head: []string{"", "what"}, Words: true}
 		for i, f := range d.Samples {
 			t.add(strconv.Itoa(i+1), f.Text())
 		}
 		s.Tables = append(s.Tables, t)
 	}
 	if len(d.Stalls) > 0 {
-		t := table{Caption: "A second or more without any delivery", Head: []string{"began after", "took"}}
+		t := table{Caption: "Intervals of 1 s or more without a delivery", Head: []string{"began after", "took"}}
 		for _, stall := range d.Stalls {
 			t.add(fmt.Sprintf("%.2f s", stall.At), result.Duration(stall.Took))
 		}
@@ -144,18 +144,18 @@ func connecting(r *result.Result) (section, error) {
 		t.mark(bad)
 	}
 	t.add("left as planned", result.Thousands(c.Left))
-	t.add("came back", result.Thousands(c.Joined))
-	t.add("did not hold", strings.Join(notEmpty(result.Thousands(r.Delivery.Closed), result.Counts(r.Delivery.Closes)), ": "))
+	t.add("returned", result.Thousands(c.Joined))
+	t.add("closed during the run", strings.Join(notEmpty(result.Thousands(r.Delivery.Closed), result.Counts(r.Delivery.Closes)), ": "))
 	if r.Delivery.Closed > 0 {
 		t.mark(bad)
 	}
 	all := []result.Timed{
 		{What: "one connection", Distribution: c.Time},
-		{What: "of that, TCP", Distribution: c.TCP},
-		{What: "of that, the upgrade", Distribution: c.Upgrade},
+		{What: "TCP", Distribution: c.TCP},
+		{What: "upgrade", Distribution: c.Upgrade},
 	}
 	curve, err := byPercentile("connecting-percentiles", "Connecting by percentile", all)
-	return section{ID: "connecting", Title: "Connecting", Tables: []table{t, percentiles("How long it took", all)}, Plots: curve}, err
+	return section{ID: "connecting", Title: "Connecting", Tables: []table{t, percentiles("Duration", all)}, Plots: curve}, err
 }
 
 // costs is what server and client used.
@@ -164,39 +164,39 @@ func costs(r *result.Result) (section, error) {
 	if f == nil {
 		f = &result.Floor{}
 	}
-	cpu := table{Caption: "Processor time", Head: []string{"", "cores", "a delivery", "an upgrade"}}
+	cpu := table{Caption: "CPU time", Head: []string{"", "cores", "per delivery", "per upgrade"}}
 	cpu.add("server", serverCores(r), metric(r, "cpu/delivery"), metric(r, "cpu/upgrade"))
-	cpu.add("the kernel’s floor: the same bytes by bare system calls", none, result.Took(time.Duration(f.PerDelivery)), result.Took(time.Duration(f.PerUpgrade)))
+	cpu.add("the kernel’s floor: the same bytes by system calls only", none, result.Took(time.Duration(f.PerDelivery)), result.Took(time.Duration(f.PerUpgrade)))
 	cpu.add("server, as a multiple of the floor", none, metric(r, "floor/delivery"), metric(r, "floor/upgrade"))
 	cpu.add("client", metric(r, "client-cores"), result.Took(time.Duration(c.PerDelivery)), none)
 
-	memory := table{Caption: "Memory", Head: []string{"", "before", "connected", "at the end", "a connection"}}
-	memory.add("server, shared pages divided (PSS)", result.Seen(s.PSSBefore), result.Seen(s.PSSConnected), result.Seen(s.PSSAfter), memoryPerConn(r))
-	memory.add("server, resident (RSS)", result.Seen(s.RSSBefore), result.Seen(s.RSSConnected), result.Seen(s.RSSAfter), none)
-	memory.add("the kernel’s TCP buffers, of the machine", none, none, none, result.Grown(s.KernelPer))
+	memory := table{Caption: "Memory", Head: []string{"", "before", "connected", "at the end", "per connection"}}
+	memory.add("server (PSS)", result.Seen(s.PSSBefore), result.Seen(s.PSSConnected), result.Seen(s.PSSAfter), memoryPerConn(r))
+	memory.add("server (RSS)", result.Seen(s.RSSBefore), result.Seen(s.RSSConnected), result.Seen(s.RSSAfter), none)
+	memory.add("kernel TCP buffers of the machine", none, none, none, result.Grown(s.KernelPer))
 	memory.add("client (PSS)", none, none, none, result.Grown(c.PerConn))
 
-	late := percentiles("How late the client was", []result.Timed{
-		{What: "a message left, after its intended moment", Distribution: r.Sent.Lag},
-		{What: "its loop came to what was due", Distribution: c.LoopLag},
+	late := percentiles("Delay of the client", []result.Timed{
+		{What: "send delay of a message", Distribution: r.Sent.Lag},
+		{What: "delay of its event loop", Distribution: c.LoopLag},
 	})
-	out := section{ID: "costs", Title: "What it cost", Tables: []table{cpu, memory, late}}
+	out := section{ID: "costs", Title: "Cost", Tables: []table{cpu, memory, late}}
 	if bad := r.KernelTroubles(); len(bad) > 0 {
-		out.Text = append(out.Text, "The server’s kernel: "+strings.Join(bad, ", ")+".")
+		out.Text = append(out.Text, "Kernel of the server: "+strings.Join(bad, ", ")+".")
 		if text := r.SentAgain(); text != "" {
-			out.Text = append(out.Text, "Segments sent again: "+strings.ReplaceAll(text, "'", "’")+".")
+			out.Text = append(out.Text, "Retransmitted segments: "+strings.ReplaceAll(text, "'", "’")+".")
 		}
 	}
 	if s.PSSBefore > 0 {
 		out.Text = append(out.Text, "The server’s "+r.MemoryPerConn().Text()+".")
 	}
 	if r.Target.PID == 0 {
-		out.Text = append(out.Text, "The server’s process could not be seen from here: what it used is not known.")
+		out.Text = append(out.Text, "The server’s process was not visible, so its CPU and memory are not known.")
 	} else if r.Env.Machine > 0 {
 		out.Text = append(out.Text, fmt.Sprintf("Client and server shared this machine’s %d cores.", r.Env.Machine))
 	}
 	if len(r.Agents) > 0 {
-		t := table{Caption: "Client’s processes (agents)", Head: []string{"", "pid", "connections", "cores", "of", "PSS", "its clock may be off by"}}
+		t := table{Caption: "Client processes (agents)", Head: []string{"", "pid", "connections", "cores", "of", "PSS", "clock error at most"}}
 		for _, a := range r.Agents {
 			off := none
 			if a.ClockError > 0 {

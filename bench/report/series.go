@@ -20,16 +20,16 @@ func overTime(r *result.Result) (section, error) {
 	}
 	all := moments(r)
 	if folded := fold(all, mostMoments); len(folded) < len(all) {
-		s.Text = append(s.Text, fmt.Sprintf("Each point stands for %d s: rates are their mean, latencies and memory their worst.",
+		s.Text = append(s.Text, fmt.Sprintf("Each point covers %d s: rates are means, latency and memory are maxima.",
 			(len(all)+mostMoments-1)/mostMoments))
 		all = folded
 	}
 	s.Plots = timePlots(r, all)
 	if len(shades(r, all[len(all)-1].T)) > 0 {
-		s.Text = append(s.Text, "Shaded is what was not measured, such as the warm-up, and any second or more without a delivery.")
+		s.Text = append(s.Text, "Shaded times were not measured, such as the warm-up, or had no delivery for 1 s or more.")
 	}
 	if last := all[len(all)-1].Seen; last != nil && last.Sockets > 0 && len(r.KernelTroubles()) == 0 {
-		s.Text = append(s.Text, "The kernel sent no TCP segment again, and turned no connection away.")
+		s.Text = append(s.Text, "The kernel retransmitted no TCP segment and rejected no connection.")
 	}
 	s.Folded = secondsTable(r, all)
 	return s, nil
@@ -103,7 +103,7 @@ func timePlots(r *result.Result, all []moment) []*plot {
 		}
 		return p
 	}
-	latency := draw("latency", "Latency, by when a delivery came", times,
+	latency := draw("latency", "Latency, by time of delivery", times,
 		run("p50", func(s *result.Second) float64 { return above(float64(s.P50) / 1e9) }),
 		run("p99", func(s *result.Second) float64 { return above(float64(s.P99) / 1e9) }),
 		run("max", func(s *result.Second) float64 { return above(float64(s.Max) / 1e9) }))
@@ -118,8 +118,8 @@ func timePlots(r *result.Result, all []moment) []*plot {
 	}
 	var troubles *plot
 	if len(r.KernelTroubles()) > 0 {
-		troubles = draw("kernel", "The kernel’s troubles, counted from the beginning", counts,
-			seen("TCP segments sent again", ofKernel(func(o *observe.Row) float64 { return float64(o.Retransmits) })),
+		troubles = draw("kernel", "Kernel errors since the start", counts,
+			seen("TCP segments retransmitted", ofKernel(func(o *observe.Row) float64 { return float64(o.Retransmits) })),
 			seen("accept queue overflows", ofKernel(func(o *observe.Row) float64 { return float64(o.Overflows) })),
 			seen("connections dropped before accept", ofKernel(func(o *observe.Row) float64 { return float64(o.Drops) })))
 	}
@@ -128,12 +128,12 @@ func timePlots(r *result.Result, all []moment) []*plot {
 		draw("sent", "Messages sent", rates, run("sent", func(s *result.Second) float64 { return s.Sent }),
 			run("offered", func(s *result.Second) float64 { return offered(r, s) })),
 		latency,
-		draw("lag", "How late the client sent", times, run("p99", func(s *result.Second) float64 { return above(float64(s.LagP99) / 1e9) })),
+		draw("lag", "Send delay of the client", times, run("p99", func(s *result.Second) float64 { return above(float64(s.LagP99) / 1e9) })),
 		draw("connections", "Connections", counts, run("connections", func(s *result.Second) float64 { return float64(s.Connections) })),
 		draw("cores", "Processors", cores, server, run("client", func(s *result.Second) float64 { return s.ClientCores }),
-			seen("the server’s busiest thread", busiest)),
-		draw("memory", "The server’s memory", memory, seen("RSS", func(o *observe.Row) float64 { return above(float64(o.RSS)) }), pss),
-		draw("tcp-memory", "The kernel’s TCP buffers", memory, seen("of the machine", ofKernel(func(o *observe.Row) float64 { return float64(o.TCPMemory) }))),
+			seen("busiest thread of the server", busiest)),
+		draw("memory", "Server memory", memory, seen("RSS", func(o *observe.Row) float64 { return above(float64(o.RSS)) }), pss),
+		draw("tcp-memory", "Kernel TCP buffers", memory, seen("of the machine", ofKernel(func(o *observe.Row) float64 { return float64(o.TCPMemory) }))),
 		troubles)
 }
 
@@ -172,7 +172,7 @@ func shades(r *result.Result, end float64) (all []shade) {
 		all = append(all, shade{Name: "end", From: last, To: end})
 	}
 	for _, s := range r.Delivery.Stalls {
-		all = append(all, shade{Name: "nothing came", From: s.At, To: s.At + s.Took.Seconds()})
+		all = append(all, shade{Name: "no delivery", From: s.At, To: s.At + s.Took.Seconds()})
 	}
 	return all
 }
@@ -209,9 +209,9 @@ func seconds(d *time.Duration) float64 {
 
 // secondsTable is the series in figures.
 func secondsTable(r *result.Result, all []moment) *table {
-	t := &table{Caption: "The same in figures", Head: []string{
-		"until", "", "connections", "sent", "deliveries", "p50", "p99", "max", "client late p99", "server’s cores", "client’s cores", "RSS",
-		"PSS", "TCP buffers", "sent again",
+	t := &table{Caption: "Values of the plots", Head: []string{
+		"until", "", "connections", "sent", "deliveries", "p50", "p99", "max", "send delay p99", "server cores", "client cores", "RSS",
+		"PSS", "TCP buffers", "retransmitted",
 	}}
 	for _, m := range all {
 		s, o := m.Run, m.Seen

@@ -39,9 +39,9 @@ func (m MemoryPerConn) Text() string {
 	case m.Known:
 		return fmt.Sprintf("memory per connection: %s (growth of PSS)", Bytes(m.Value))
 	case m.Levels > 0:
-		return fmt.Sprintf("memory per connection: not known: the slope of PSS over %d levels is %s ± %s; raise --connections",
+		return fmt.Sprintf("memory per connection not known: the slope of PSS over %d levels is %s ± %s; raise --connections",
 			m.Levels, Bytes(m.Value), Bytes(m.Error))
 	default:
-		return "memory per connection: not known: PSS grew too little, compared with the PSS before; use the scenario idle with more --connections"
+		return "memory per connection not known: PSS grew too little, compared with the PSS before; use the scenario idle with more --connections"
 	}
 }

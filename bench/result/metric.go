@@ -18,7 +18,7 @@ type Metric struct {
 	of     func(*Result) (float64, bool)
 }
 
-// Value is m of r; false where the run did not measure it.
+// Value is m of r; false where not measured in this run.
 func (m Metric) Value(r *Result) (float64, bool) { return m.of(r) }
 
 // Text is a value of m, with its unit.
@@ -55,22 +55,22 @@ var Metrics = []Metric{
 	latency("span-p50", func(l *Latency) *Distribution { return l.Span }, p50),
 	latency("span-p99", func(l *Latency) *Distribution { return l.Span }, p99),
 	latency("ping-p99", func(l *Latency) *Distribution { return l.Ping }, p99),
-	{Name: "connect-p50", Unit: "s", Better: -1, Help: "one connection, TCP to the answer of the handshake", of: func(r *Result) (float64, bool) { return seconds(r.Connect.Time, p50) }},
-	{Name: "connect-p99", Unit: "s", Better: -1, Help: "one connection, TCP to the answer of the handshake", of: func(r *Result) (float64, bool) { return seconds(r.Connect.Time, p99) }},
-	{Name: "connects/s", Unit: "/s", Better: +1, Help: "connections opened a second", of: func(r *Result) (float64, bool) { return r.Connect.PerS, r.Connect.PerS > 0 }},
+	{Name: "connect-p50", Unit: "s", Better: -1, Help: "one connection: TCP and handshake", of: func(r *Result) (float64, bool) { return seconds(r.Connect.Time, p50) }},
+	{Name: "connect-p99", Unit: "s", Better: -1, Help: "one connection: TCP and handshake", of: func(r *Result) (float64, bool) { return seconds(r.Connect.Time, p99) }},
+	{Name: "connects/s", Unit: "/s", Better: +1, Help: "connections opened per second", of: func(r *Result) (float64, bool) { return r.Connect.PerS, r.Connect.PerS > 0 }},
 	{Name: "failed", Better: -1, Help: "connections that did not open", of: func(r *Result) (float64, bool) { return float64(r.Plan.Connections - r.Connect.Opened), true }},
-	{Name: "closed", Better: -1, Help: "connections that did not hold", of: func(r *Result) (float64, bool) { return float64(r.Delivery.Closed), true }},
-	{Name: "lost", Better: -1, Help: "deliveries that never came", of: func(r *Result) (float64, bool) { return float64(r.Delivery.Lost), true }},
-	{Name: "duplicated", Better: -1, Help: "deliveries that came again", of: func(r *Result) (float64, bool) { return float64(r.Delivery.Duplicated), true }},
+	{Name: "closed", Better: -1, Help: "connections that closed during the run", of: func(r *Result) (float64, bool) { return float64(r.Delivery.Closed), true }},
+	{Name: "lost", Better: -1, Help: "missing deliveries", of: func(r *Result) (float64, bool) { return float64(r.Delivery.Lost), true }},
+	{Name: "duplicated", Better: -1, Help: "deliveries received more than once", of: func(r *Result) (float64, bool) { return float64(r.Delivery.Duplicated), true }},
 	{Name: "reordered", Better: -1, Help: "deliveries out of order", of: func(r *Result) (float64, bool) { return float64(r.Delivery.Reordered), true }},
-	{Name: "corrupt", Better: -1, Help: "deliveries that were altered", of: func(r *Result) (float64, bool) { return float64(r.Delivery.Corrupt), true }},
-	{Name: "sent/s", Unit: "/s", Help: "messages sent a second", of: func(r *Result) (float64, bool) { return r.Sent.Achieved, r.Sent.Achieved > 0 }},
-	{Name: "deliveries/s", Unit: "/s", Better: +1, Help: "deliveries a second", of: func(r *Result) (float64, bool) { return r.Delivery.PerS, r.Delivery.PerS > 0 }},
-	{Name: "lag-p99", Unit: "s", Help: "how late the client sent", of: func(r *Result) (float64, bool) { return seconds(r.Sent.Lag, p99) }},
-	{Name: "cores", Unit: "cores", Better: -1, Help: "the server's processor time a second", of: func(r *Result) (float64, bool) { return r.Server.Cores, r.Target.PID != 0 }},
-	{Name: "cpu/delivery", Unit: "s", Better: -1, Help: "the server's processor time a delivery", of: func(r *Result) (float64, bool) { return r.Server.PerDelivery / 1e9, r.Server.PerDelivery > 0 }},
-	{Name: "cpu/upgrade", Unit: "s", Better: -1, Help: "the server's processor time an upgrade", of: func(r *Result) (float64, bool) { return r.Server.PerUpgrade / 1e9, r.Server.PerUpgrade > 0 }},
-	{Name: "deliveries/cpu-s", Unit: "/s", Better: +1, Help: "deliveries a second of the server's processor time", of: func(r *Result) (float64, bool) {
+	{Name: "corrupt", Better: -1, Help: "altered deliveries", of: func(r *Result) (float64, bool) { return float64(r.Delivery.Corrupt), true }},
+	{Name: "sent/s", Unit: "/s", Help: "messages sent per second", of: func(r *Result) (float64, bool) { return r.Sent.Achieved, r.Sent.Achieved > 0 }},
+	{Name: "deliveries/s", Unit: "/s", Better: +1, Help: "deliveries per second", of: func(r *Result) (float64, bool) { return r.Delivery.PerS, r.Delivery.PerS > 0 }},
+	{Name: "lag-p99", Unit: "s", Help: "send delay of the client", of: func(r *Result) (float64, bool) { return seconds(r.Sent.Lag, p99) }},
+	{Name: "cores", Unit: "cores", Better: -1, Help: "CPU of the server, in cores", of: func(r *Result) (float64, bool) { return r.Server.Cores, r.Target.PID != 0 }},
+	{Name: "cpu/delivery", Unit: "s", Better: -1, Help: "CPU of the server per delivery", of: func(r *Result) (float64, bool) { return r.Server.PerDelivery / 1e9, r.Server.PerDelivery > 0 }},
+	{Name: "cpu/upgrade", Unit: "s", Better: -1, Help: "CPU of the server per upgrade", of: func(r *Result) (float64, bool) { return r.Server.PerUpgrade / 1e9, r.Server.PerUpgrade > 0 }},
+	{Name: "deliveries/cpu-s", Unit: "/s", Better: +1, Help: "deliveries per second of server CPU", of: func(r *Result) (float64, bool) {
 		if r.Server.PerDelivery <= 0 {
 			return 0, false
 		}
@@ -80,12 +80,12 @@ var Metrics = []Metric{
 		return floor(r, func(f *Floor) float64 { return f.DeliveryRatio })
 	}},
 	{Name: "floor/upgrade", Better: -1, Help: "cpu/upgrade as a multiple of the kernel's floor", of: func(r *Result) (float64, bool) { return floor(r, func(f *Floor) float64 { return f.UpgradeRatio }) }},
-	{Name: "rss", Unit: "B", Better: -1, Help: "the server's resident memory at the end", of: func(r *Result) (float64, bool) { return float64(r.Server.RSSAfter), r.Server.RSSAfter > 0 }},
-	{Name: "pss/conn", Unit: "B", Better: -1, Help: "the server's memory a connection", of: func(r *Result) (float64, bool) {
+	{Name: "rss", Unit: "B", Better: -1, Help: "resident memory of the server at the end", of: func(r *Result) (float64, bool) { return float64(r.Server.RSSAfter), r.Server.RSSAfter > 0 }},
+	{Name: "pss/conn", Unit: "B", Better: -1, Help: "memory of the server per connection (PSS)", of: func(r *Result) (float64, bool) {
 		m := r.MemoryPerConn()
 		return m.Value, m.Known
 	}},
-	{Name: "client-cores", Unit: "cores", Help: "the client's processor time a second", of: func(r *Result) (float64, bool) { return r.Client.Cores, r.Client.Cores > 0 }},
+	{Name: "client-cores", Unit: "cores", Help: "CPU of the client, in cores", of: func(r *Result) (float64, bool) { return r.Client.Cores, r.Client.Cores > 0 }},
 }
 
 // MetricNamed is the metric of that name. The error of an unknown one names the nearest.
@@ -101,7 +101,7 @@ func MetricNamed(name string) (Metric, error) {
 			nearest, least = m.Name, d
 		}
 	}
-	return Metric{}, fmt.Errorf("no metric %s: did you mean %s? There are %s", name, nearest, strings.Join(names, ", "))
+	return Metric{}, fmt.Errorf("unknown metric %s: did you mean %s? The metrics are %s", name, nearest, strings.Join(names, ", "))
 }
 
 func latency(name string, of func(*Latency) *Distribution, at func(*Distribution) *time.Duration) Metric {

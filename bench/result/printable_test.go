@@ -135,7 +135,7 @@ func TestBelowTheFloorIsNoise(t *testing.T) {
 		{1, "1.00 × the kernel's floor", "1.00 × the kernel's floor"},
 		{1.31, "1.31 × the kernel's floor", "1.31 × the kernel's floor"},
 		{0.94, "at the kernel's floor, within noise (0.94 ×)", "at the kernel's floor, within noise (0.94 ×)"},
-		{0.2, "0.20 × the kernel's floor: it sends several messages at once", "at the kernel's floor, within noise (0.20 ×)"},
+		{0.2, "0.20 × the kernel's floor: it sends several messages together", "at the kernel's floor, within noise (0.20 ×)"},
 	} {
 		f := &Floor{DeliveryRatio: tt.ratio, UpgradeRatio: tt.ratio}
 		if f.Delivery() != tt.delivery || f.Upgrade() != tt.upgrade {
@@ -145,11 +145,11 @@ func TestBelowTheFloorIsNoise(t *testing.T) {
 	r := calm()
 	r.Floor.DeliveryRatio = 0.94
 	var out bytes.Buffer
-	if err := r.WriteText(&out, false); err != nil || !strings.Contains(out.String(), "a delivery, at the kernel's floor, within noise (0.94 ×) ·") {
+	if err := r.WriteText(&out, false); err != nil || !strings.Contains(out.String(), "per delivery, at the kernel's floor, within noise (0.94 ×) ·") {
 		t.Errorf("got %v\n%s", err, out.String())
 	}
 	s := Step{Connections: 1, Rate: 1, Floor: &Floor{DeliveryRatio: 0.94, UpgradeRatio: 1.4}}
-	if got, want := s.FloorText(), "1 message/s to 1 connection: a delivery 0.94 × (at the floor, within noise), an upgrade 1.40 ×, the kernel's floor"; got != want {
+	if got, want := s.FloorText(), "1 message/s to 1 connection: multiples of the kernel's floor: delivery 0.94 × (at the floor, within noise), upgrade 1.40 ×"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -70,7 +70,7 @@ type Verdict struct {
 // Threshold is one --fail: a bound on a metric.
 type Threshold struct {
 	Expr  string   `json:"expr"`
-	Value *float64 `json:"value"` // nil where the run did not measure it
+	Value *float64 `json:"value"` // nil where not measured in this run
 	OK    bool     `json:"ok"`    // true: the bound holds
 }
 
@@ -306,7 +306,7 @@ type Step struct {
 type Found struct {
 	Holds     float64       `json:"holds"`          // 0: none held
 	Fails     float64       `json:"fails"`          // 0: none failed
-	Limited   bool          `json:"client_limited"` // at Fails the client was the limit, not the server
+	Limited   bool          `json:"client_limited"` // at Fails the client was the bottleneck
 	Limit     time.Duration `json:"limit_ns"`
 	Confirmed int           `json:"confirmed"` // of Confirms repeats at Holds
 	Confirms  int           `json:"confirms"`
@@ -348,9 +348,9 @@ func Read(r io.Reader) (*Result, error) {
 	case Schema:
 		return out, nil
 	case "":
-		return nil, errors.New("read a result: no schema: it is no result of throng bench --json")
+		return nil, errors.New("read a result: no schema: not a result of throng bench --json")
 	default:
-		return nil, fmt.Errorf("read a result: schema %s: this throng reads %s", out.Schema, Schema)
+		return nil, fmt.Errorf("read a result: schema %s: this version of throng reads %s", out.Schema, Schema)
 	}
 }
 

@@ -86,7 +86,7 @@ func (p *page) plan(r *Result) {
 		text += " · " + t.Protocol
 	}
 	if t.PID == 0 {
-		p.line("target", "%s · its process is not seen from here", text)
+		p.line("target", "%s · its process is not visible", text)
 		return
 	}
 	p.line("target", "%s · pid %d: %s", text, t.PID, t.Command)
@@ -94,20 +94,20 @@ func (p *page) plan(r *Result) {
 
 func (p *page) connect(r *Result) {
 	c := &r.Connect
-	text := fmt.Sprintf("%s of %s in %s, %s/s · one: %s", Thousands(c.Opened), Thousands(r.Plan.Connections), Duration(c.Took),
+	text := fmt.Sprintf("%s of %s in %s, %s/s · per connection: %s", Thousands(c.Opened), Thousands(r.Plan.Connections), Duration(c.Took),
 		Thousands(int(c.PerS)), c.Time.brief())
 	if c.TCP != nil && c.Upgrade != nil {
-		text += fmt.Sprintf(" · of that TCP p50 %s, upgrade p50 %s", c.TCP.p50(), c.Upgrade.p50())
+		text += fmt.Sprintf(" · TCP p50 %s, upgrade p50 %s", c.TCP.p50(), c.Upgrade.p50())
 	}
 	if r.Plan.Sources > 1 {
-		text += fmt.Sprintf(" · from %d addresses", r.Plan.Sources)
+		text += fmt.Sprintf(" · %d source addresses", r.Plan.Sources)
 	}
 	p.line("connect", "%s", text)
 	if len(c.Failed) > 0 {
 		p.line("", "failed: %s", Counts(c.Failed))
 	}
 	if d := &r.Delivery; d.Closed > 0 {
-		p.line("closed", "%s did not hold: %s", Number(d.Closed, "connection"), Counts(d.Closes))
+		p.line("closed", "%s closed: %s", Number(d.Closed, "connection"), Counts(d.Closes))
 	}
 }
 
@@ -119,28 +119,28 @@ func (p *page) load(r *Result) {
 	}
 	text += fmt.Sprintf("achieved %.1f/s", s.Achieved)
 	if r.Plan.Closed == 0 {
-		text += " · send lag " + s.Lag.brief()
+		text += " · send delay " + s.Lag.brief()
 	}
 	p.line("sent", "%s", text)
 	if s.Unsendable > 0 {
-		p.line("", "%s not sent: their publisher's connection was gone", Thousands(s.Unsendable))
+		p.line("", "%s not sent: the publisher's connection had closed", Thousands(s.Unsendable))
 	}
 	if s.Died > 0 {
-		p.line("", "%s reached nobody before their publisher's connection ended", Thousands(s.Died))
+		p.line("", "%s had no receiver before the publisher's connection closed", Thousands(s.Died))
 	}
-	p.line("delivery", "%s/s · %s expected, %s got · %s lost · %s duplicated · %s reordered · %s corrupt", Thousands(int(d.PerS)),
+	p.line("delivery", "%s/s · %s expected, %s received · %s lost · %s duplicated · %s reordered · %s corrupt", Thousands(int(d.PerS)),
 		Thousands(d.Expected), Thousands(d.Got), Thousands(d.Lost), Thousands(d.Duplicated), Thousands(d.Reordered), Thousands(d.Corrupt))
 	if d.Misrouted > 0 {
-		p.line("", "%s came to a room they were not said in", Thousands(d.Misrouted))
+		p.line("", "%s in a wrong room", Thousands(d.Misrouted))
 	}
 	const shown = 5
 	for _, f := range d.Samples[:min(len(d.Samples), shown)] {
 		p.line("", "%s", f.Text())
 	}
 	if d.Foreign > 0 {
-		p.line("", "%s of others", Number(d.Foreign, "message"))
+		p.line("", "%s from other clients", Number(d.Foreign, "message"))
 	}
-	p.line("latency", "%10s %10s %10s %10s %10s   – where fewer than 10 deliveries lie beyond", "p50", "p90", "p99", "p99.9", "max")
+	p.line("latency", "%10s %10s %10s %10s %10s   –: fewer than 10 deliveries beyond it", "p50", "p90", "p99", "p99.9", "max")
 	for _, t := range r.Timings() {
 		p.line("", "%s   %s", t.columns(), t.What)
 	}
@@ -148,7 +148,7 @@ func (p *page) load(r *Result) {
 
 func (p *page) pings(r *Result) {
 	if d := r.Latency.Ping; d != nil {
-		p.line("ping", "%s   p50 p90 p99 p99.9 max, to its pong", d.columns())
+		p.line("ping", "%s   p50 p90 p99 p99.9 max, ping to pong", d.columns())
 	}
 }
 
@@ -156,16 +156,16 @@ func (p *page) storm(s *Storm) {
 	if s == nil {
 		return
 	}
-	p.line("storm", "%s killed by %s · %s back: half in %s, 99 %% in %s, all in %s · %s handshakes/s · %s refused and tried again",
+	p.line("storm", "%s killed by %s · %s back: half in %s, 99 %% in %s, all in %s · %s handshakes/s · %s rejected and retried",
 		Thousands(s.Killed), s.By, Thousands(s.Back), Took(s.Back50), Took(s.Back99), Took(s.Back100), Thousands(int(s.PerS)), Thousands(s.Refused))
-	p.line("", "the untouched meanwhile: %s · before: %s", s.Untouched.brief(), s.Before.brief())
+	p.line("", "the others during the storm: %s · before: %s", s.Untouched.brief(), s.Before.brief())
 }
 
 func (p *page) resume(s *Resume) {
 	if s == nil {
 		return
 	}
-	p.line("resume", "%s came back and were given %s that they had missed · %s told that not all of it was left%s",
+	p.line("resume", "%s returned and received %s that they had missed · %s told that recovery was not possible%s",
 		Thousands(s.Clients), Number(s.Recovered, "message"), were(s.Missed), s.ToldText())
 }
 
@@ -174,7 +174,7 @@ func (p *page) slow(s *Slow) {
 		return
 	}
 	if s.Cut == 0 {
-		p.line("slow", "%s stopped reading · the server closed none of them: the kernel took what was sent to them, or it waits in the server · its memory grew by %s",
+		p.line("slow", "%s stopped reading · the server closed none of them: the data is in the kernel's buffers or in the server · its memory grew by %s",
 			Number(s.Stopped, "client"), Grown(float64(s.Grown)))
 	} else {
 		p.line("slow", "%s stopped reading · the server closed %s of them · time from the stop to the close: p50 %s  max %s · its memory grew by %s",
@@ -183,7 +183,7 @@ func (p *page) slow(s *Slow) {
 	if len(s.Closes) > 0 {
 		p.line("", "closed by: %s", Counts(s.Closes))
 	}
-	p.line("", "the healthy meanwhile: %s · before: %s", s.Healthy.brief(), s.Before.brief())
+	p.line("", "the others meanwhile: %s · before: %s", s.Healthy.brief(), s.Before.brief())
 }
 
 // costs are what server and client used.
@@ -208,11 +208,11 @@ func (p *page) server(r *Result) {
 		}
 		return ", " + text
 	}
-	connecting := fmt.Sprintf("%.1f µs an upgrade%s", s.PerUpgrade/1e3, ratio(floor.Upgrade()))
+	connecting := fmt.Sprintf("%.1f µs per upgrade%s", s.PerUpgrade/1e3, ratio(floor.Upgrade()))
 	if s.CPU > 0 {
 		text := fmt.Sprintf("%.2f cores", s.Cores)
 		if r.Delivery.PerS > 0 {
-			text += fmt.Sprintf(" · %.3f µs a delivery%s · %s deliveries a core and second", s.PerDelivery/1e3, ratio(floor.Delivery()),
+			text += fmt.Sprintf(" · %.3f µs per delivery%s · %s deliveries per second and core", s.PerDelivery/1e3, ratio(floor.Delivery()),
 				Thousands(int(1e9/max(s.PerDelivery, 1))))
 		}
 		p.line("server", "%s", text)
@@ -225,7 +225,7 @@ func (p *page) server(r *Result) {
 			Bytes(float64(s.PSSBefore)), Bytes(float64(s.PSSConnected)), Seen(s.PSSAfter), Grown(s.KernelPer))
 		p.line("", "%s", r.MemoryPerConn().Text())
 	} else {
-		p.line("", "RSS %s, connected %s, at the end %s", Bytes(float64(s.RSSBefore)), Bytes(float64(s.RSSConnected)), Seen(s.RSSAfter))
+		p.line("", "RSS %s before the first connection, %s with all, %s at the end", Bytes(float64(s.RSSBefore)), Bytes(float64(s.RSSConnected)), Seen(s.RSSAfter))
 	}
 	if bad := r.KernelTroubles(); len(bad) > 0 {
 		p.line("", "kernel: %s", strings.Join(bad, ", "))
@@ -237,27 +237,27 @@ func (p *page) server(r *Result) {
 
 func (p *page) client(r *Result) {
 	c := &r.Client
-	text := fmt.Sprintf("%.2f cores, the busiest agent %.0f %% of its own", c.Cores, 100*c.Busiest)
+	text := fmt.Sprintf("%.2f cores, the busiest agent at %.0f %%", c.Cores, 100*c.Busiest)
 	if n := len(r.Agents); n != 1 {
 		text = fmt.Sprintf("%d agents · %s", n, text)
 	}
 	if r.Delivery.PerS > 0 {
-		text += fmt.Sprintf(" · %.3f µs a delivery", c.PerDelivery/1e3)
+		text += fmt.Sprintf(" · %.3f µs per delivery", c.PerDelivery/1e3)
 		if c.Reads > 0 {
-			text += fmt.Sprintf(" · %.1f deliveries a read", float64(c.CPU)/c.PerDelivery/float64(c.Reads))
+			text += fmt.Sprintf(" · %.1f deliveries per read", float64(c.CPU)/c.PerDelivery/float64(c.Reads))
 		}
 	}
-	p.line("client", "%s · %s a connection", text, Grown(c.PerConn))
+	p.line("client", "%s · %s per connection", text, Grown(c.PerConn))
 	if c.LoopLag != nil {
-		text := fmt.Sprintf("loop lag %s · GC pauses %s", c.LoopLag.brief(), Duration(c.GCPause))
+		text := fmt.Sprintf("loop delay %s · GC pauses %s", c.LoopLag.brief(), Duration(c.GCPause))
 		if c.Throttled > 0 {
-			text += fmt.Sprintf(" · its control group held it up for %s", Duration(c.Throttled))
+			text += fmt.Sprintf(" · stopped by the CPU quota of its control group for %s", Duration(c.Throttled))
 		}
 		p.line("", "%s", text)
 	}
 	for _, a := range r.Agents {
 		if a.ClockError > 0 {
-			p.line("", "the clock of %s may be off by ±%s", a.Name, Duration(time.Duration(a.ClockError)))
+			p.line("", "clock error of %s: at most ±%s", a.Name, Duration(time.Duration(a.ClockError)))
 		}
 	}
 }

@@ -64,7 +64,7 @@ func broken() *Result {
 	}
 	r.Plan.Scenario, r.Plan.Poisson, r.Plan.Churn, r.Plan.Rooms, r.Plan.Largest = "storm", false, 0, 1, 2000
 	r.Sent.Offered, r.Sent.Unsendable, r.Sent.Died = 100, 3, 1
-	r.Connect.Failed = map[string]int{"timeout: no answer": 1, "refused: nothing listens there": 2}
+	r.Connect.Failed = map[string]int{"timeout: no response": 1, "connection refused: no server listens there": 2}
 	d := &r.Delivery
 	d.Closed, d.Closes, d.Foreign = 2, map[string]int{"close 1011 oh": 2}, 9
 	d.Faults = Faults{Lost: 12, Duplicated: 1, Reordered: 2, Corrupt: 3, Misrouted: 4}
@@ -82,7 +82,7 @@ func broken() *Result {
 	r.Floor = nil
 	r.Server.PSSAfter, r.Server.RSSAfter = 0, 0 // it had died
 	r.Client.Throttled = 250 * time.Millisecond
-	r.Notes = []string{"no floor: it could not hold the load either: 5 deliveries lost, 1 connection closed"}
+	r.Notes = []string{"no floor: the floor did not hold the load either: 5 deliveries lost, 1 connection closed"}
 	return r
 }
 
@@ -183,11 +183,11 @@ func golden(t *testing.T, name string, got []byte) {
 
 func TestWhatASearchFoundIsToldInWords(t *testing.T) {
 	for want, f := range map[string]Found{
-		"holds 1,400 messages/s, fails 1,460 · p99 under 50.0 ms · confirmed 2 of 3 times":                                       {Holds: 1400, Fails: 1460},
-		"holds 1,400 messages/s; at 1,460 the client was the limit, not the server · p99 under 50.0 ms · confirmed 2 of 3 times": {Holds: 1400, Fails: 1460, Limited: true},
-		"holds 1,400 messages/s; none failed up to the bound":                                                                    {Holds: 1400},
-		"no rate held: 100 messages/s failed":                                                                                    {Fails: 100},
-		"no rate held: at 100 messages/s the client was the limit, not the server":                                               {Fails: 100, Limited: true},
+		"holds 1,400 messages/s, fails 1,460 · p99 below 50.0 ms · confirmed 2 of 3 times":                            {Holds: 1400, Fails: 1460},
+		"holds 1,400 messages/s; at 1,460 the client was the bottleneck · p99 below 50.0 ms · confirmed 2 of 3 times": {Holds: 1400, Fails: 1460, Limited: true},
+		"holds 1,400 messages/s; none failed up to the bound":                                                         {Holds: 1400},
+		"no rate held: 100 messages/s failed":                                                                         {Fails: 100},
+		"no rate held: at 100 messages/s the client was the bottleneck":                                               {Fails: 100, Limited: true},
 	} {
 		f.Limit, f.Confirmed, f.Confirms = 50*time.Millisecond, 2, 3
 		if got := f.Text(); got != want {

@@ -35,7 +35,7 @@ func ParseBound(expr string) (Bound, error) {
 	b := Bound{expr: strings.TrimSpace(expr)}
 	part := boundForm.FindStringSubmatch(expr)
 	if part == nil {
-		return b, fmt.Errorf("threshold %q: want a metric, one of < <= > >= == !=, and a value: p99<50ms", expr)
+		return b, fmt.Errorf("threshold %q: must be a metric, one of < <= > >= == !=, and a value: p99<50ms", expr)
 	}
 	metric, err := MetricNamed(part[1])
 	if err != nil {
@@ -45,12 +45,12 @@ func ParseBound(expr string) (Bound, error) {
 	factor, ok := units[metric.Unit][part[4]]
 	switch {
 	case !ok && unitNames[metric.Unit] != "":
-		return b, fmt.Errorf("threshold %q: %s is told in %s", expr, metric.Name, unitNames[metric.Unit])
+		return b, fmt.Errorf("threshold %q: %s needs a unit: %s", expr, metric.Name, unitNames[metric.Unit])
 	case !ok:
 		return b, fmt.Errorf("threshold %q: %s has no unit; k and M are thousands and millions", expr, metric.Name)
 	}
 	if b.value, err = strconv.ParseFloat(part[3], 64); err != nil || math.IsInf(b.value, 0) {
-		return b, fmt.Errorf("threshold %q: %q is no number", expr, part[3])
+		return b, fmt.Errorf("threshold %q: %q is not a number", expr, part[3])
 	}
 	b.value *= factor
 	return b, nil
@@ -84,7 +84,7 @@ func (b Bound) Check(r *Result) Threshold {
 // Text is the value, in the unit of the metric that the expression begins with.
 func (t Threshold) Text() string {
 	if t.Value == nil {
-		return "the run did not measure it"
+		return "not measured in this run"
 	}
 	if part := boundForm.FindStringSubmatch(t.Expr); part != nil {
 		if m, err := MetricNamed(part[1]); err == nil {

@@ -28,17 +28,17 @@ func TestThresholds(t *testing.T) {
 
 func TestBadThresholdsAreExplained(t *testing.T) {
 	for expr, want := range map[string]string{
-		"":                "want a metric",
-		"p99":             "want a metric",
-		"p99<50":          "p99 is told in ns, us, ms or s",
-		"p99<50MB":        "p99 is told in",
-		"rss<5":           "rss is told in B",
+		"":                "must be a metric",
+		"p99":             "must be a metric",
+		"p99<50":          "p99 needs a unit: ns, us, ms or s",
+		"p99<50MB":        "p99 needs a unit:",
+		"rss<5":           "rss needs a unit: B",
 		"lost<5ms":        "lost has no unit",
 		"p9<50ms":         "did you mean p90?",
 		"delivereis/s>1":  "did you mean deliveries/s?",
-		"p99<1.2.3ms":     "is no number",
-		"p99<1e999ms":     "is no number",
-		"p99<50ms and so": "want a metric",
+		"p99<1.2.3ms":     "is not a number",
+		"p99<1e999ms":     "is not a number",
+		"p99<50ms and so": "must be a metric",
 	} {
 		if _, err := ParseBound(expr); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", expr, err, want)

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -16,9 +17,9 @@ func (r *Result) Why() []string {
 	case r.Verdict.Code != Valid:
 		return r.Verdict.Why
 	case r.Plan.Size > 0:
-		return []string{"every message reached everybody once, whole and in order, and the client was not the limit"}
+		return []string{"every message was delivered once, in order and unchanged; the client was not the bottleneck"}
 	default:
-		return []string{"every connection held"}
+		return []string{"no connection closed"}
 	}
 }
 
@@ -28,23 +29,23 @@ func (r *Result) PlanText() string {
 	text := fmt.Sprintf("%s · %s", a.Scenario, Number(a.Connections, "connection"))
 	switch {
 	case a.Rooms == a.Connections && a.Rooms > 1:
-		text += ", each in a room of its own"
+		text += ", each in its own room"
 	case a.Rooms > 1:
-		text += fmt.Sprintf(" in %s rooms, the largest of %s", Thousands(a.Rooms), Thousands(a.Largest))
+		text += fmt.Sprintf(" in %s rooms, the largest with %s", Thousands(a.Rooms), Thousands(a.Largest))
 	}
 	if a.Size > 0 {
 		how := ""
 		if a.Poisson {
-			how = " by chance"
+			how = " at random times"
 		}
 		rate := Number(int(a.Rate), "message") + "/s" + how
 		if a.Closed > 0 {
-			rate = fmt.Sprintf("closed loop, %s under way,", Number(a.Closed, "message"))
+			rate = fmt.Sprintf("closed loop, %s in flight,", Number(a.Closed, "message"))
 		}
 		text += fmt.Sprintf(" · %s of %s from %s", rate, Bytes(float64(a.Size)), Number(a.Publishers, "publisher"))
 	}
 	if a.Churn > 0 {
-		text += fmt.Sprintf(" · %s left and %s came back", Thousands(r.Connect.Left), Thousands(r.Connect.Joined))
+		text += fmt.Sprintf(" · %s left and %s returned", Thousands(r.Connect.Left), Thousands(r.Connect.Joined))
 	}
 	if a.Duration > 0 {
 		text += fmt.Sprintf(" · %v after %v of warm-up", a.Duration.Round(time.Millisecond), a.Warmup.Round(time.Millisecond))
@@ -62,14 +63,14 @@ type Timed struct {
 func (r *Result) Timings() []Timed {
 	l := &r.Latency
 	all := []Timed{
-		{What: "each delivery, from the intended moment of sending", Distribution: l.Each},
+		{What: "each delivery, from the scheduled time", Distribution: l.Each},
 		{What: "each delivery, from the send", Distribution: l.Sent},
 	}
 	if r.Plan.Largest > 1 {
 		all = append(all,
-			Timed{What: "the first of the room to have a message", Distribution: l.First},
-			Timed{What: "the last of the room", Distribution: l.Last},
-			Timed{What: "between the first and the last", Distribution: l.Span})
+			Timed{What: "the first receiver in the room", Distribution: l.First},
+			Timed{What: "the last receiver in the room", Distribution: l.Last},
+			Timed{What: "first to last receiver", Distribution: l.Span})
 	}
 	return slices.DeleteFunc(all, func(t Timed) bool { return t.Distribution == nil })
 }
@@ -78,9 +79,9 @@ func (r *Result) Timings() []Timed {
 func (f *Fault) Text() string {
 	switch {
 	case f.Connection < 0:
-		return fmt.Sprintf("%s: room %d, which two agents heard in different orders", f.Kind, f.Room)
+		return fmt.Sprintf("%s: room %d, which two agents received in different orders", f.Kind, f.Room)
 	case f.Publisher < 0:
-		return fmt.Sprintf("%s: connection %d in room %d, a message that cannot be told", f.Kind, f.Connection, f.Room)
+		return fmt.Sprintf("%s: connection %d in room %d, an unknown message", f.Kind, f.Connection, f.Room)
 	default:
 		return fmt.Sprintf("%s: connection %d in room %d, message %d of publisher %d", f.Kind, f.Connection, f.Room, f.Sequence, f.Publisher)
 	}
@@ -96,7 +97,7 @@ func (r *Result) KernelTroubles() (bad []string) {
 		n                uint64
 		what, afterwards string
 	}{
-		{n: last.Retransmits, what: "TCP segment", afterwards: " sent again"},
+		{n: last.Retransmits, what: "TCP segment", afterwards: " retransmitted"},
 		{n: last.Overflows, what: "accept queue overflow"},
 		{n: last.Drops, what: "connection", afterwards: " dropped before accept"},
 	} {
@@ -105,12 +106,12 @@ func (r *Result) KernelTroubles() (bad []string) {
 		}
 	}
 	if last.Throttled > 0 {
-		bad = append(bad, fmt.Sprintf("its control group held it up for %.1f s", last.Throttled))
+		bad = append(bad, fmt.Sprintf("stopped by the CPU quota of its control group for %.1f s", last.Throttled))
 	}
 	return bad
 }
 
-// SentAgain is what it means that segments were sent again; empty where none were.
+// SentAgain explains retransmitted segments; empty where there were none.
 func (r *Result) SentAgain() string {
 	if len(r.Observed) == 0 || r.Observed[len(r.Observed)-1].Retransmits == 0 {
 		return ""
@@ -120,26 +121,26 @@ func (r *Result) SentAgain() string {
 		host = u.Hostname()
 	}
 	if ip, err := netip.ParseAddr(host); err == nil && ip.IsLoopback() || host == "localhost" {
-		return "loopback loses no segment on its way: a reader's buffer or an accept queue was full, or an answer came late; the count is of the whole machine"
+		return "loopback loses no segments: a receive buffer or an accept queue was full, or a response was late; counted for the whole machine"
 	}
-	return "the network lost them, a reader's buffer was full, or an answer came late; the count is of the server's whole machine"
+	return "the network lost them, a receive buffer was full, or a response was late; counted for the server's whole machine"
 }
 
 // FloorText is what the step cost as a multiple of the kernel's floor.
 func (s *Step) FloorText() string {
-	text := Number(int(s.Rate), "message") + "/s to " + Number(s.Connections, "connection") + ":"
+	var ratios []string
 	for _, f := range []struct {
 		of    string
 		ratio float64
-	}{{of: "a delivery", ratio: s.Floor.DeliveryRatio}, {of: "an upgrade", ratio: s.Floor.UpgradeRatio}} {
+	}{{of: "delivery", ratio: s.Floor.DeliveryRatio}, {of: "upgrade", ratio: s.Floor.UpgradeRatio}} {
 		switch {
 		case f.ratio >= 1:
-			text += fmt.Sprintf(" %s %.2f ×,", f.of, f.ratio)
+			ratios = append(ratios, fmt.Sprintf("%s %.2f ×", f.of, f.ratio))
 		case f.ratio > 0:
-			text += fmt.Sprintf(" %s %.2f × (at the floor, within noise),", f.of, f.ratio)
+			ratios = append(ratios, fmt.Sprintf("%s %.2f × (at the floor, within noise)", f.of, f.ratio))
 		}
 	}
-	return text + " the kernel's floor"
+	return perSecond(s.Rate) + " to " + Number(s.Connections, "connection") + ": multiples of the kernel's floor: " + strings.Join(ratios, ", ")
 }
 
 // leastNoise is the least multiple of the floor that two runs of one minute may differ by: what is below costs less than one send()
@@ -149,7 +150,7 @@ const leastNoise = 0.75
 // Delivery is what a delivery cost as a multiple of the floor, in words; empty where it was not measured.
 func (f *Floor) Delivery() string {
 	if v := f.DeliveryRatio; v > 0 && v < leastNoise {
-		return fmt.Sprintf("%.2f × the kernel's floor: it sends several messages at once", v)
+		return fmt.Sprintf("%.2f × the kernel's floor: it sends several messages together", v)
 	}
 	return multiple(f.DeliveryRatio)
 }
@@ -188,19 +189,19 @@ func were(n int) string {
 
 // Text is the interval in words.
 func (f *Found) Text() string {
-	const limit = "the client was the limit, not the server"
+	const limit = "the client was the bottleneck"
 	switch {
 	case f.Holds == 0 && f.Limited:
 		return fmt.Sprintf("no rate held: at %s %s", perSecond(f.Fails), limit)
 	case f.Limited:
-		return fmt.Sprintf("holds %s; at %s %s · p99 under %s · confirmed %d of %d times", perSecond(f.Holds), Thousands(int(f.Fails)),
+		return fmt.Sprintf("holds %s; at %s %s · p99 below %s · confirmed %d of %d times", perSecond(f.Holds), Thousands(int(f.Fails)),
 			limit, Duration(f.Limit), f.Confirmed, f.Confirms)
 	case f.Holds == 0:
 		return fmt.Sprintf("no rate held: %s failed", perSecond(f.Fails))
 	case f.Fails == 0:
 		return fmt.Sprintf("holds %s; none failed up to the bound", perSecond(f.Holds))
 	default:
-		return fmt.Sprintf("holds %s, fails %s · p99 under %s · confirmed %d of %d times", perSecond(f.Holds),
+		return fmt.Sprintf("holds %s, fails %s · p99 below %s · confirmed %d of %d times", perSecond(f.Holds),
 			Thousands(int(f.Fails)), Duration(f.Limit), f.Confirmed, f.Confirms)
 	}
 }

@@ -57,7 +57,7 @@ func TestABenchThatLosesAnAgentHasNoVerdict(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v := r.Verdict; v.Code != result.None || v.OK || len(v.Why) == 0 || !strings.Contains(v.Why[0], "it ended") {
+	if v := r.Verdict; v.Code != result.None || v.OK || len(v.Why) == 0 || !strings.Contains(v.Why[0], "its connection ended") {
 		t.Errorf("got %+v, want no verdict, and that an agent ended", v)
 	}
 }

@@ -57,7 +57,7 @@ func TestAStormLosesNothingThatTheRoomKeeps(t *testing.T) {
 func TestAStormTellsWhatTheRoomForgot(t *testing.T) {
 	t.Parallel()
 	code, r := stormed(t, keeping(t, "history-size = 1\nhistory-ttl = \"1m\"\nrecovery = true\n"))
-	if code != exitGaps || r.Verdict.Code != result.Gaps || r.Resume.Missed == 0 || !strings.Contains(strings.Join(r.Verdict.Why, "; "), "told that it missed something") {
+	if code != exitGaps || r.Verdict.Code != result.Gaps || r.Resume.Missed == 0 || !strings.Contains(strings.Join(r.Verdict.Why, "; "), "told of missing messages") {
 		t.Errorf("got exit %d, %+v, %+v, want clients that missed something", code, r.Verdict, r.Resume)
 	}
 	if d, s := &r.Delivery, r.Resume; d.Any() || s.Told == 0 || d.Got+s.Told != d.Expected || s.Needed.Messages == 0 || s.Needed.Age == 0 {
@@ -71,8 +71,8 @@ func TestResumeIsRefusedWhereNothingCanBeGivenBack(t *testing.T) {
 		says string
 		args []string
 	}{
-		{"resume: plain gives nobody back what it missed", []string{"storm"}},
-		{"resume: nobody leaves", []string{"broadcast", "ws://127.0.0.1:1", "--protocol", "centrifugo"}},
+		{"resume: protocol plain has no recovery", []string{"storm"}},
+		{"resume: no connection leaves", []string{"broadcast", "ws://127.0.0.1:1", "--protocol", "centrifugo"}},
 	} {
 		code, _, stderr := outcome(t, throng(t, append(append([]string{"bench"}, tt.args...), "--resume")...))
 		if code != exitUsage || !strings.Contains(stderr, tt.says) {
@@ -80,7 +80,7 @@ func TestResumeIsRefusedWhereNothingCanBeGivenBack(t *testing.T) {
 		}
 	}
 	code, _, stderr := outcome(t, throng(t, "bench", "storm", keeping(t, ""), "--protocol", "centrifugo", "--resume", "--no-floor"))
-	if code != exitFailed || !strings.Contains(stderr, "told no position to come back to") {
+	if code != exitFailed || !strings.Contains(stderr, "no stream position received") {
 		t.Errorf("a room without history: got exit %d: %s", code, stderr)
 	}
 }

@@ -139,7 +139,7 @@ func TestAnAgentServesNobodyWithoutItsToken(t *testing.T) {
 		t.Errorf("got the log %q, want two refusals", log)
 	}
 	code, _, stderr = outcome(t, throng(t, "bench", "agent", "--listen", "127.0.0.1:0", "--token", "short"))
-	if code == 0 || !strings.Contains(stderr, "want 16 to 256 characters") {
+	if code == 0 || !strings.Contains(stderr, "must have 16 to 256 characters") {
 		t.Errorf("a short token: got exit %d: %s", code, stderr)
 	}
 }
@@ -228,7 +228,7 @@ func TestAClientHeldBackCallsItselfTheLimit(t *testing.T) {
 	err := cmd.Wait()
 	close(ended)
 	holding.Wait()
-	if cmd.ProcessState.ExitCode() != exitInvalid || !strings.HasPrefix(stdout.String(), result.Limited) || !strings.Contains(stdout.String(), "messages left late") {
+	if cmd.ProcessState.ExitCode() != exitInvalid || !strings.HasPrefix(stdout.String(), result.Limited) || !strings.Contains(stdout.String(), "send delay") {
 		t.Errorf("got %v: %s", err, stdout.String())
 	}
 }

@@ -110,7 +110,7 @@ func TestCommandLine(t *testing.T) {
 			name: "a negative number for a flag",
 			args: []string{"bench", "--connections", "-5"},
 			code: exitUsage,
-			says: []string{"connections = -5: want 1 to 1000000"},
+			says: []string{"connections = -5: must be 1 to 1000000"},
 			not:  []string{"perhaps", "talk"},
 		},
 		{
@@ -122,7 +122,7 @@ func TestCommandLine(t *testing.T) {
 		{
 			name: "a machine for one connection",
 			args: []string{"doctor", "--connections", "1"},
-			says: []string{"1 connection here"},
+			says: []string{"can hold 1 connection"},
 			not:  []string{"1 connections"},
 		},
 		{
