@@ -8,13 +8,15 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/throng-chat/throng/server/edge"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/netpoll"
+	"github.com/throng-chat/throng/server/plain"
 )
 
 // A peer that resets the connection at once leaves nothing that panics: its address is known of accept4 alone.
 func TestAPeerThatResetsAtOnceHasAnAddress(t *testing.T) {
-	l, err := netpoll.Listen("127.0.0.1:0", listenOptions)
+	l, err := netpoll.Listen("127.0.0.1:0", edge.ListenOptions)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +55,7 @@ func TestAPeerThatResetsAtOnceHasAnAddress(t *testing.T) {
 		}
 		return reset
 	})
-	c := &handshake{TCPConn: tcp, remote: a.Peer}
+	c := &edge.Handshake{TCPConn: tcp, Remote: a.Peer}
 	if got := c.RemoteAddr().String(); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
@@ -62,7 +64,7 @@ func TestAPeerThatResetsAtOnceHasAnAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unix.Close(nc.Hash())
-	if got := (&fanout.Conn{Nc: nc, Handler: &plain{}}).Address(); got != "" || fanout.PeerOf(nc).IsValid() {
+	if got := (&fanout.Conn{Nc: nc, Handler: &plain.Client{}}).Address(); got != "" || fanout.PeerOf(nc).IsValid() {
 		t.Errorf("got %q, want none", got)
 	}
 }
@@ -75,7 +77,7 @@ func TestAClosedDoorLeavesThePort(t *testing.T) {
 	if resp, _ := ask(t, address, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"); resp.StatusCode != http.StatusOK {
 		t.Fatalf("got %s", resp.Status)
 	}
-	if err := s.edge.door.Close(); err != nil {
+	if err := s.edge.Door.Close(); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the port to be free", func() bool {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/throng-chat/throng/server/admin"
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -71,7 +72,7 @@ func TestWhoComesByAProxyCountsByItself(t *testing.T) {
 			t.Errorf("%s again: got %d, want 503", from, got)
 		}
 	}
-	var page struct{ Connections []connection }
+	var page struct{ Connections []admin.Connection }
 	getJSON(t, s, "/connections", &page)
 	got := map[string]bool{}
 	for _, c := range page.Connections {

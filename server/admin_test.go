@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/admin"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -36,7 +37,7 @@ func TestTheOperatorSeesConnections(t *testing.T) {
 	talker.send(ws.OpText, "hello")
 	talker.hear(ws.OpText, "hello")
 	type page struct {
-		Connections []connection
+		Connections []admin.Connection
 		Total, Next int
 	}
 	var one page
@@ -45,14 +46,14 @@ func TestTheOperatorSeesConnections(t *testing.T) {
 		t.Fatalf("got %d connections in the room, want 1", len(one.Connections))
 	}
 	c := one.Connections[0]
-	want := connection{
+	want := admin.Connection{
 		ID:       1,
 		Address:  talker.conn.LocalAddr().String(),
 		Rooms:    []string{"tea & cake"},
 		Since:    c.Since,
 		LastSeen: c.LastSeen,
-		Received: traffic{Messages: 1, Bytes: 11},
-		Sent:     traffic{Messages: 1, Bytes: c.Sent.Bytes},
+		Received: admin.Traffic{Messages: 1, Bytes: 11},
+		Sent:     admin.Traffic{Messages: 1, Bytes: c.Sent.Bytes},
 	}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %+v\nwant %+v", c, want)

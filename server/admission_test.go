@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/throng-chat/throng/server/edge"
 )
 
 func FuzzRoomName(f *testing.F) {
@@ -14,7 +16,7 @@ func FuzzRoomName(f *testing.F) {
 		f.Add("room=" + url.QueryEscape(name))
 	}
 	f.Fuzz(func(t *testing.T, query string) {
-		name, ok := roomName(query)
+		name, ok := edge.RoomName(query)
 		if !ok {
 			return
 		}
@@ -34,7 +36,7 @@ func TestTheEncodingThatAnSDKAsksFor(t *testing.T) {
 		"": false, "format=json": false, "format=protobuf": true, "cf_protocol=protobuf": true, "x=1&format=protobuf": true, "xformat=protobuf": false,
 		"form%61t=protobuf": true, "format=prot%6Fbuf": true, "format=json&format=protobuf": false, "format=protobuf&x=%zz": true,
 	} {
-		if got := asksProtobuf(query); got != want {
+		if got := edge.AsksProtobuf(query); got != want {
 			t.Errorf("%q: got %v, want %v", query, got, want)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/throng-chat/throng/server/edge"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/metrics"
@@ -69,8 +70,8 @@ func TestAnAnswerThatNobodyReadsIsCut(t *testing.T) {
 
 // socketsOf is how many sockets the server has that are not in the loop, and addresses that count one.
 func socketsOf(s *Server) int {
-	h := s.edge.handshakes
-	n := h.length(h.waiting, h.answering, h.flushing, h.kept, h.asking, h.trusted)
+	h := s.edge.Handshakes
+	n := h.Length(h.Waiting, h.Answering, h.Flushing, h.Kept, h.Asking, h.Trusted)
 	s.hub.AddressesMu.Lock()
 	defer s.hub.AddressesMu.Unlock()
 	return n + len(s.hub.Addresses)
@@ -84,7 +85,7 @@ func TestASlowReaderGetsThePage(t *testing.T) {
 	if err := conn.SetDeadline(time.Now().Add(2 * patience)); err != nil {
 		t.Fatal(err)
 	}
-	slow := &slowReader{conn: conn, until: time.Now().Add(3 * answerStall)}
+	slow := &slowReader{conn: conn, until: time.Now().Add(3 * edge.AnswerStall)}
 	reader := bufio.NewReaderSize(slow, 1024)
 	for i := range 10 {
 		resp, err := http.ReadResponse(reader, nil)
@@ -119,14 +120,14 @@ func TestMaxConnectionsCountsSocketsThatAreNotInTheLoop(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxConnections = 2 })
 	dial(t, s, "lobby")
-	most := 2 + minSockets
+	most := 2 + edge.MinSockets
 	for range most + 50 {
 		dialSmall(t, s, "127.0.0.1", "GET /ws HTTP/1.1\r\n")
 	}
 	eventually(t, "those over the limit to be closed", func() bool {
 		return value(t, s, "throng_handshakes_total", metrics.HandshakeEvicted) >= 51
 	})
-	if got := s.edge.handshakes.count() + int(s.hub.Live.Load()); got > most {
+	if got := s.edge.Handshakes.Count() + int(s.hub.Live.Load()); got > most {
 		t.Errorf("got %d sockets, want %d at most", got, most)
 	}
 	dial(t, s, "lobby")
@@ -138,15 +139,15 @@ func TestMaxConnectionsCountsSocketsThatAreNotInTheLoop(t *testing.T) {
 // Sockets that are not in the loop make room for those that come there.
 func TestSocketsMakeRoomForConnections(t *testing.T) {
 	t.Parallel()
-	s := startServer(t, func(c *Config) { c.MaxConnections = 3*minSockets + 20 })
-	most := minSockets + 20
+	s := startServer(t, func(c *Config) { c.MaxConnections = 3*edge.MinSockets + 20 })
+	most := edge.MinSockets + 20
 	for range most {
 		dialSmall(t, s, "127.0.0.1", "GET /ws HTTP/1.1\r\n")
 	}
-	eventually(t, "all to have come", func() bool { return s.edge.handshakes.count() == most })
+	eventually(t, "all to have come", func() bool { return s.edge.Handshakes.Count() == most })
 	for i := range 20 {
 		dial(t, s, "lobby")
-		if got, want := s.edge.handshakes.count(), most-i-1; got > want {
+		if got, want := s.edge.Handshakes.Count(), most-i-1; got > want {
 			t.Fatalf("got %d sockets beside %d connections, want %d at most", got, i+1, want)
 		}
 	}
@@ -155,17 +156,17 @@ func TestSocketsMakeRoomForConnections(t *testing.T) {
 // A socket that waits for net/http to take it, and is evicted, ends.
 func TestWhoIsEvictedDoesNotWaitForHTTP(t *testing.T) {
 	s := startServer(t, nil)
-	d := &door{edge: s.edge, log: s.log, others: make(chan net.Conn), keyed: make(chan net.Conn), closed: make(chan struct{})}
+	d := &edge.Door{Edge: s.edge, Log: s.log, Others: make(chan net.Conn), Keyed: make(chan net.Conn), Closed: make(chan struct{})}
 	ours, theirs := pipe(t)
 	t.Cleanup(func() { theirs.Close() })
-	c := &handshake{TCPConn: ours, read: []byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"), whole: true}
-	s.edge.handshakes.begin(c)
+	c := &edge.Handshake{TCPConn: ours, ReadAhead: []byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"), Whole: true}
+	s.edge.Handshakes.Begin(c)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		d.greet(c)
+		d.Greet(c)
 	}()
-	if !s.edge.handshakes.evictOldest() {
+	if !s.edge.Handshakes.EvictOldest() {
 		t.Fatal("nothing to evict")
 	}
 	select {
@@ -214,7 +215,7 @@ func statusFrom(t *testing.T, s *Server, ip, request string) (net.Conn, *bufio.R
 func TestEverySocketCountsForItsAddress(t *testing.T) {
 	t.Parallel()
 	const page = "GET /none HTTP/1.1\r\nHost: localhost\r\n\r\n"
-	upgrade := upgradeRequest("localhost", roomPath)
+	upgrade := upgradeRequest("localhost", edge.RoomPath)
 	s := startServer(t, func(c *Config) { c.MaxConnectionsAddress = 2 })
 	full := func(what, ip string) (all bool) {
 		all = true
@@ -236,7 +237,7 @@ func TestEverySocketCountsForItsAddress(t *testing.T) {
 		}
 		return 0
 	}
-	h := s.edge.handshakes
+	h := s.edge.Handshakes
 	// held tests sockets that the server bears for a moment; where the machine was slow, again.
 	held := func(what, ip, request string, in *list.List) {
 		t.Helper()
@@ -245,19 +246,19 @@ func TestEverySocketCountsForItsAddress(t *testing.T) {
 			for range 2 {
 				defer dialSmall(t, s, ip, request).Close()
 			}
-			eventually(t, "both to count", func() bool { return conns(ip) == 2 && h.length(in) == 2 })
+			eventually(t, "both to count", func() bool { return conns(ip) == 2 && h.Length(in) == 2 })
 			if full(what, ip) {
 				break
 			}
-			if time.Since(started) < guestTimeout {
+			if time.Since(started) < edge.GuestTimeout {
 				t.Fatalf("%s do not count", what)
 			}
-			eventually(t, "them to be forgotten", func() bool { return conns(ip) == 0 && h.length(in) == 0 })
+			eventually(t, "them to be forgotten", func() bool { return conns(ip) == 0 && h.Length(in) == 0 })
 		}
-		eventually(t, "them to be forgotten", func() bool { return conns(ip) == 0 && h.length(in) == 0 })
+		eventually(t, "them to be forgotten", func() bool { return conns(ip) == 0 && h.Length(in) == 0 })
 	}
-	held("heads unread", "127.0.0.2", "GET /ws HTTP/1.1\r\n", h.waiting)
-	held("requests being answered", "127.0.0.3", "POST "+guestPath+" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n", h.answering)
+	held("heads unread", "127.0.0.2", "GET /ws HTTP/1.1\r\n", h.Waiting)
+	held("requests being answered", "127.0.0.3", "POST "+edge.GuestPath+" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n", h.Answering)
 
 	statusFrom(t, s, "127.0.0.4", upgrade)
 	statusFrom(t, s, "127.0.0.4", upgrade)
@@ -267,9 +268,9 @@ func TestEverySocketCountsForItsAddress(t *testing.T) {
 
 	// What is kept for another request makes room, in order.
 	_, reader, _ := statusFrom(t, s, "127.0.0.5", page)
-	eventually(t, "the oldest to be kept", func() bool { return h.length(h.kept) == 1 })
+	eventually(t, "the oldest to be kept", func() bool { return h.Length(h.Kept) == 1 })
 	statusFrom(t, s, "127.0.0.5", page)
-	eventually(t, "both to be kept", func() bool { return h.length(h.kept) == 2 })
+	eventually(t, "both to be kept", func() bool { return h.Length(h.Kept) == 2 })
 	if _, _, resp := statusFrom(t, s, "127.0.0.5", upgrade); resp.StatusCode != http.StatusSwitchingProtocols {
 		t.Errorf("got %s, want 101: a kept connection makes room", resp.Status)
 	}
@@ -286,7 +287,7 @@ func TestAHandshakeOnAKeptConnectionCountsOnce(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxConnectionsAddress = 1 })
 	conn, reader, _ := statusFrom(t, s, "127.0.0.2", "GET /none HTTP/1.1\r\nHost: localhost\r\n\r\n")
-	if _, err := io.WriteString(conn, upgradeRequest("localhost", roomPath)); err != nil {
+	if _, err := io.WriteString(conn, upgradeRequest("localhost", edge.RoomPath)); err != nil {
 		t.Fatal(err)
 	}
 	resp, err := http.ReadResponse(reader, nil)
@@ -301,10 +302,10 @@ func TestAHandshakeOnAKeptConnectionCountsOnce(t *testing.T) {
 func TestAKeptConnectionEndsInOrder(t *testing.T) {
 	t.Parallel()
 	s := startPrepared(t, nil, func(s *Server) {
-		if s.edge.httpServer().IdleTimeout != 75*time.Second {
-			t.Errorf("got %v, want 75s", s.edge.httpServer().IdleTimeout)
+		if s.edge.HttpServer().IdleTimeout != 75*time.Second {
+			t.Errorf("got %v, want 75s", s.edge.HttpServer().IdleTimeout)
 		}
-		s.edge.keepFor = 50 * time.Millisecond
+		s.edge.KeepFor = 50 * time.Millisecond
 	})
 	_, reader, resp := statusFrom(t, s, "127.0.0.1", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	if resp.Close {
@@ -321,14 +322,14 @@ func TestAKeptConnectionEndsInOrder(t *testing.T) {
 
 // The time for a head does not end a connection that is kept.
 func TestAKeptConnectionOutlivesTheTimeForAHead(t *testing.T) {
-	h := newHandshakes(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 10 })
+	h := edge.NewHandshakes(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 10 })
 	c := answered(t, h, 1)[0]
-	h.onState(c, http.StateIdle)
+	h.OnState(c, http.StateIdle)
 	eventually(t, "it to be kept", func() bool {
-		h.expire(time.Now())
-		return h.length(h.kept) == 1
+		h.Expire(time.Now())
+		return h.Length(h.Kept) == 1
 	})
-	h.expire(time.Now().Add(2 * headTimeout))
+	h.Expire(time.Now().Add(2 * edge.HeadTimeout))
 	if !open(c) {
 		t.Error("it was closed")
 	}
@@ -348,12 +349,12 @@ func TestAHeadThatShowsTheKeyIsKnown(t *testing.T) {
 		"GET /app.js HTTP/1.1\r\nHost: x\r\nX-API-Key: " + key + "\r\n\r\n":                 false,
 		"POST /api/info HTTP/1.1\r\nHost: x\r\n: " + key + "\r\nX-API-Key: " + key + "\r\n": false,
 	} {
-		if got := s.edge.showsKey([]byte(head)); got != want {
+		if got := s.edge.ShowsKey([]byte(head)); got != want {
 			t.Errorf("%q: got %v, want %v", head, got, want)
 		}
 	}
 	call(t, s, "info", `{}`)
-	eventually(t, "its connection to be kept apart", func() bool { return s.edge.handshakes.length(s.edge.handshakes.trusted) > 0 })
+	eventually(t, "its connection to be kept apart", func() bool { return s.edge.Handshakes.Length(s.edge.Handshakes.Trusted) > 0 })
 }
 
 // Requests of whoever has no key share a rate; the application's do not wait for them.
@@ -377,8 +378,8 @@ func TestRequestsWithoutTheKeyHaveARate(t *testing.T) {
 		}
 		return resp.StatusCode, resp.Body.Close()
 	}
-	s.edge.requests.SetBurst(1)
-	s.edge.requests.SetLimit(rate.Every(50 * time.Millisecond))
+	s.edge.Requests.SetBurst(1)
+	s.edge.Requests.SetLimit(rate.Every(50 * time.Millisecond))
 	start := time.Now()
 	for range 5 {
 		if code, err := get("/", ""); err != nil || code != http.StatusOK {
@@ -388,10 +389,10 @@ func TestRequestsWithoutTheKeyHaveARate(t *testing.T) {
 	if took := time.Since(start); took < 3*50*time.Millisecond {
 		t.Errorf("took %v for 5 requests, one each 50 ms", took)
 	}
-	s.edge.requests.SetLimit(rate.Every(24 * time.Hour)) // of two more, one waits, and all others
+	s.edge.Requests.SetLimit(rate.Every(24 * time.Hour)) // of two more, one waits, and all others
 	before := value(t, s, "throng_http_delayed_total", "")
 	const page = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
-	for i, request := range []string{page + page, "POST " + guestPath + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}",
+	for i, request := range []string{page + page, "POST " + edge.GuestPath + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}",
 		"POST /api/info HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}"} {
 		conn, err := net.Dial("tcp", s.Addr().String())
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
+	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -24,7 +25,7 @@ func narrowSDK(t *testing.T, s *Server) *sdk {
 	if err := c.conn.(*net.TCPConn).SetReadBuffer(little); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.SetsockoptInt(onlySession(s).conn.Nc.Hash(), syscall.SOL_SOCKET, syscall.SO_SNDBUF, little); err != nil {
+	if err := syscall.SetsockoptInt(onlySession(s).Conn.Nc.Hash(), syscall.SOL_SOCKET, syscall.SO_SNDBUF, little); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -102,11 +103,11 @@ func (c *sdk) enterCrowd(s *Server, room string) {
 
 // unmetered lets clients ask for long replies as fast as they like. Those that are connected already may not notice.
 func unmetered(s *Server) {
-	change(s, func() { s.hub.replyRate = limiter.Rate{} })
+	change(s, func() { s.hub.ReplyRate = limiter.Rate{} })
 }
 
 // owed is how many bytes of long replies wait.
-func owed(s *Server) int { return int(s.hub.owed.Used.Load()) }
+func owed(s *Server) int { return int(s.hub.Owed.Used.Load()) }
 
 // Whoever asks for a second long answer before it has read the first is told to try again.
 func TestASecondLongAnswerIsRefused(t *testing.T) {
@@ -118,7 +119,7 @@ func TestASecondLongAnswerIsRefused(t *testing.T) {
 	}
 	session := onlySession(s)
 	c.say(`{"id":4,"presence":{"channel":"a"}}` + "\n" + `{"id":5,"presence":{"channel":"b"}}`)
-	eventually(t, "both to be answered", func() bool { return session.conn.ReceivedMessages.Load() == 5 && !session.conn.Is(fanout.Held) })
+	eventually(t, "both to be answered", func() bool { return session.Conn.ReceivedMessages.Load() == 5 && !session.Conn.Is(fanout.Held) })
 	if got := c.line(); !strings.HasPrefix(got, `{"id":4,"presence":{"presence":{`) {
 		t.Fatalf("got %.80s, want the first answer", got)
 	}
@@ -146,11 +147,11 @@ func TestLongAnswersThatWaitAreBoundedTogether(t *testing.T) {
 
 	other := connectSDK(t, s, "")
 	other.enterCrowd(s, "b")
-	owe := func(bytes int) { s.hub.owed.Release(-bytes) }
-	owe(maxOwed)
+	owe := func(bytes int) { s.hub.Owed.Release(-bytes) }
+	owe(session.MaxOwed)
 	other.say(`{"id":3,"presence":{"channel":"b"}}`)
 	other.want(`{"id":3,"error":{"code":111,"message":"too many requests","temporary":true}}`)
-	owe(-maxOwed)
+	owe(-session.MaxOwed)
 	other.say(`{"id":4,"presence":{"channel":"b"}}`)
 	if got := other.line(); !strings.HasPrefix(got, `{"id":4,"presence":{"presence":{`) {
 		t.Errorf("got %.80s, want the answer", got)
@@ -158,10 +159,10 @@ func TestLongAnswersThatWaitAreBoundedTogether(t *testing.T) {
 }
 
 // onlySession is the one session there is.
-func onlySession(s *Server) (found *session) {
+func onlySession(s *Server) (found *session.Session) {
 	s.hub.Call(func(sh *fanout.Shard) {
 		for _, c := range sh.Conns {
-			found = c.Handler.(*session)
+			found = c.Handler.(*session.Session)
 		}
 	})
 	return found
@@ -185,7 +186,7 @@ func TestWhatWasMissedInManyRoomsIsBounded(t *testing.T) {
 	c := narrowSDK(t, s)
 	session := onlySession(s)
 	c.say("%s", strings.Join(commands, "\n"))
-	eventually(t, "all to be answered", func() bool { return session.conn.ReceivedMessages.Load() == rooms+1 || session.conn.Closing() })
+	eventually(t, "all to be answered", func() bool { return session.Conn.ReceivedMessages.Load() == rooms+1 || session.Conn.Closing() })
 	recovered := 0
 	for range rooms {
 		line := c.line()

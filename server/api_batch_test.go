@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/api"
 	"github.com/throng-chat/throng/server/chat"
 )
 
@@ -41,23 +42,23 @@ func TestABatchHasSoManyCommands(t *testing.T) {
 	t.Parallel()
 	s := startAPI(t)
 	const one = `{"publish":{"channel":"x","data":1}}`
-	lines := strings.Repeat(`{"method":"publish","params":{"channel":"x","data":1}}`+"\n", maxBatchCommands)
-	most := slices.Repeat([]string{one}, maxBatchCommands)
-	if got := call(t, s, "batch", commandsOf(most...)); strings.Count(got, `{"publish":{}}`) != maxBatchCommands {
-		t.Fatalf("got %.200s, want %d replies", got, maxBatchCommands)
+	lines := strings.Repeat(`{"method":"publish","params":{"channel":"x","data":1}}`+"\n", api.MaxBatchCommands)
+	most := slices.Repeat([]string{one}, api.MaxBatchCommands)
+	if got := call(t, s, "batch", commandsOf(most...)); strings.Count(got, `{"publish":{}}`) != api.MaxBatchCommands {
+		t.Fatalf("got %.200s, want %d replies", got, api.MaxBatchCommands)
 	}
-	if _, got := post(t, s, "/api", lines, "X-API-Key", s.cfg.API.Key); strings.Count(got, `{"result":{}}`) != maxBatchCommands {
-		t.Fatalf("got %.200s, want %d replies", got, maxBatchCommands)
+	if _, got := post(t, s, "/api", lines, "X-API-Key", s.cfg.API.Key); strings.Count(got, `{"result":{}}`) != api.MaxBatchCommands {
+		t.Fatalf("got %.200s, want %d replies", got, api.MaxBatchCommands)
 	}
 	before := called(t, s, "publish", "0")
 	wantError(t, s, "batch", commandsOf(append(most, one)...), 106, "1000 commands")
 	if status, got := post(t, s, "/api", lines+lines, "X-API-Key", s.cfg.API.Key); status != http.StatusBadRequest || !strings.Contains(got, `"code":106,`) {
 		t.Fatalf("got %d %s, want 400 and error 106", status, got)
 	}
-	if n := called(t, s, "publish", "0"); n != before || n != 2*maxBatchCommands {
-		t.Errorf("got %d commands done, and %d of requests with too many; want %d and none", before, n-before, 2*maxBatchCommands)
+	if n := called(t, s, "publish", "0"); n != before || n != 2*api.MaxBatchCommands {
+		t.Errorf("got %d commands done, and %d of requests with too many; want %d and none", before, n-before, 2*api.MaxBatchCommands)
 	}
-	channels := strings.Repeat(`"x",`, maxBroadcast) + `"x"`
+	channels := strings.Repeat(`"x",`, api.MaxBroadcast) + `"x"`
 	wantError(t, s, "broadcast", `{"channels":[`+channels+`],"data":1}`, 106, "10000")
 }
 
@@ -128,8 +129,8 @@ func TestABatchHasSoManyBytes(t *testing.T) {
 	})
 	body := got.Body.String()
 	checkSchema(t, "batch", "Answer", body)
-	if n := len(body); n > maxBatchAnswer+200*len(commands) || n < maxBatchAnswer/2 {
-		t.Errorf("got %d bytes, want about %d at most", n, maxBatchAnswer)
+	if n := len(body); n > api.MaxBatchAnswer+200*len(commands) || n < api.MaxBatchAnswer/2 {
+		t.Errorf("got %d bytes, want about %d at most", n, api.MaxBatchAnswer)
 	}
 	done, refused := strings.Count(body, `{"history":{"epoch":`), strings.Count(body, `"code":106,`)
 	if done != 2 || refused != len(commands)-done || called(t, s, "history", "106") != 500-done {
@@ -138,8 +139,8 @@ func TestABatchHasSoManyBytes(t *testing.T) {
 	if called(t, s, "publish", "0") != 0 || called(t, s, "publish", "106") != 1 {
 		t.Error("the command behind the limit was done, or not counted")
 	}
-	if atFirstWrite != 1 || got.longest > apiPiece {
-		t.Errorf("got %d histories read before the first byte was written, and a piece of %d bytes; want 1, and %d at most", atFirstWrite, got.longest, apiPiece)
+	if atFirstWrite != 1 || got.longest > api.ApiPiece {
+		t.Errorf("got %d histories read before the first byte was written, and a piece of %d bytes; want 1, and %d at most", atFirstWrite, got.longest, api.ApiPiece)
 	}
 }
 
@@ -153,8 +154,8 @@ func TestALongAnswerIsLimitedPieceByPiece(t *testing.T) {
 		"/api":         `{"method":"history","params":{"channel":"h:1","limit":-1}}`,
 	} {
 		p := askPiecewise(t.Context(), s, path, body, nil)
-		if p.longest > apiPiece || len(p.deadlines) < 100 || p.Body.Len() < 6_000_000 || !p.whole {
-			t.Fatalf("%s: got %d bytes in %d pieces of up to %d bytes, want pieces of %d at most", path, p.Body.Len(), len(p.deadlines), p.longest, apiPiece)
+		if p.longest > api.ApiPiece || len(p.deadlines) < 100 || p.Body.Len() < 6_000_000 || !p.whole {
+			t.Fatalf("%s: got %d bytes in %d pieces of up to %d bytes, want pieces of %d at most", path, p.Body.Len(), len(p.deadlines), p.longest, api.ApiPiece)
 		}
 		for i, at := range p.deadlines {
 			if at.IsZero() {

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/throng-chat/throng/server/api"
 )
 
 // goTypes are words that only our own source has.
@@ -17,7 +19,7 @@ var goTypes = regexp.MustCompile(`\bjson:|unmarshal|\bGo\b|struct|server\.|\bapi
 func TestUnknownFieldsAreErrors(t *testing.T) {
 	t.Parallel()
 	s := startAPI(t, roomWithHistory("h:*"))
-	for method := range apiMethods() {
+	for method := range api.ApiMethods() {
 		wantError(t, s, method, `{"zzz":1}`, 107, `unknown field "zzz"`)
 	}
 	for _, c := range []struct{ method, params, says string }{
@@ -53,7 +55,7 @@ func requestFields(t *testing.T, method string) []string {
 			} `json:"schemas"`
 		} `json:"components"`
 	}
-	if err := json.Unmarshal(openAPI, &doc); err != nil {
+	if err := json.Unmarshal(api.OpenAPI, &doc); err != nil {
 		t.Fatal(err)
 	}
 	return slices.Sorted(maps.Keys(doc.Components.Schemas[schemaOf(t, method, "Request")].Properties))
@@ -73,7 +75,7 @@ func TestErrorsTellNoGoTypes(t *testing.T) {
 		return got
 	}
 	wrong := []string{`1`, `1.5`, `-1`, `1e400`, `"x"`, `true`, `null`, `[1]`, `[{}]`, `{"x":1}`, `{"x":{"x":[]}}`}
-	for method := range apiMethods() {
+	for method := range api.ApiMethods() {
 		for _, w := range wrong {
 			ask("/api/"+method, w)
 			ask("/api", w)

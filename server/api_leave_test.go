@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/throng-chat/throng/server/fanout"
+	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -88,8 +89,8 @@ func TestWhatIsSaidBehindTheAnswerIsNotHeardWhileClosing(t *testing.T) {
 			a := connectSDK(t, s, tokenOf("ann"))
 			a.enter("x")
 			ann := sessionsOf(s, "ann")[0]
-			c := ann.conn
-			ann.farewell.Store(&farewell{3001, "shutdown"})
+			c := ann.Conn
+			ann.Farewell.Store(&session.Farewell{Code: 3001, Text: "shutdown"})
 			c.Reason.Store(uint32(fanout.ClosedShutdown)) // as Conn.Close does, ahead of its post
 			wantCall(t, s, way.method, way.params, `{"result":{}}`)
 			wantCall(t, s, "publish", `{"channel":"x","data":"after"}`, `{"result":{}}`)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -112,7 +113,7 @@ func clientOf(t testing.TB, s *Server, user string) string {
 	if len(sessions) != 1 {
 		t.Fatalf("got %d connections of %q, want 1", len(sessions), user)
 	}
-	return sessions[0].client
+	return sessions[0].Client
 }
 
 func tokenOf(name string) string { return signed(map[string]any{"sub": name}) }
@@ -316,8 +317,8 @@ func TestABroadcastForNobodyEnds(t *testing.T) {
 	s := startAPI(t)
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, e := s.api.do(gone, "broadcast", []byte(`{"channels":["a","b"],"data":1}`))
-	if e != errNotInTime {
+	_, e := s.api.Do(gone, "broadcast", []byte(`{"channels":["a","b"],"data":1}`))
+	if e != session.ErrNotInTime {
 		t.Errorf("got %v, want that it is not done", e)
 	}
 	if got := value(t, s, "throng_messages_total", ""); got != 0 {
@@ -545,7 +546,7 @@ func TestPublishWaitsForARoomThatIsBehind(t *testing.T) {
 	const params = `{"channel":"x","data":1}`
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	if _, e := s.api.call(ctx, "publish", []byte(params)); e == nil || e.Code != 111 {
+	if _, e := s.api.Call(ctx, "publish", []byte(params)); e == nil || e.Code != 111 {
 		t.Fatalf("got %v, want error 111", e)
 	}
 	answered := make(chan string, 1)
@@ -571,12 +572,12 @@ func TestACallDoesNotWaitForTheLoopForEver(t *testing.T) {
 	s := startAPI(t)
 	connectSDK(t, s, tokenOf("ann"))
 	held, release := make(chan struct{}), make(chan struct{})
-	sessionsOf(s, "ann")[0].poller.Post(func() { close(held); <-release })
+	sessionsOf(s, "ann")[0].Poller.Post(func() { close(held); <-release })
 	<-held
 	defer close(release)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	if _, e := s.api.call(ctx, "subscribe", []byte(`{"user":"ann","channel":"x"}`)); e != errNotInTime {
-		t.Fatalf("got %v, want %v", e, errNotInTime)
+	if _, e := s.api.Call(ctx, "subscribe", []byte(`{"user":"ann","channel":"x"}`)); e != session.ErrNotInTime {
+		t.Fatalf("got %v, want %v", e, session.ErrNotInTime)
 	}
 }

@@ -14,7 +14,7 @@ import (
 func TestNewConnectionsOfAnAddressAreLimited(t *testing.T) {
 	t.Parallel()
 	s := startPrepared(t, func(c *Config) { c.RateConnectionsAddress = 1 }, func(s *Server) {
-		s.edge.arrivals.exempt = func(a netip.Addr) bool { return a == mustAddr("127.0.0.1") }
+		s.edge.Arrivals.Exempt = func(a netip.Addr) bool { return a == mustAddr("127.0.0.1") }
 	})
 	upgrade := upgradeRequest("localhost", chat.SessionPath)
 	for i := range 10 {

@@ -4,19 +4,21 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"github.com/throng-chat/throng/server/edge"
 )
 
 func mustAddr(s string) netip.Addr { return netip.MustParseAddr(s) }
 
 func TestAnAddressComesSoOften(t *testing.T) {
-	p, err := parseProxies([]string{"10.0.0.0/8"})
+	p, err := edge.ParseProxies([]string{"10.0.0.0/8"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := newArrivals(200, p)
+	a := edge.NewArrivals(200, p)
 	came := func(from string, now time.Duration, n int) (let int) {
 		for range n {
-			if a.allow(mustAddr(from), now) {
+			if a.Allow(mustAddr(from), now) {
 				let++
 			}
 		}
@@ -41,7 +43,7 @@ func TestAnAddressComesSoOften(t *testing.T) {
 			t.Errorf("%s at %v: got %d of %d, want %d", step.from, step.now, got, step.n, step.want)
 		}
 	}
-	a = newArrivals(0, nil)
+	a = edge.NewArrivals(0, nil)
 	if got := came("198.51.100.7", 0, 20_000); got != 20_000 {
 		t.Errorf("without a limit: got %d", got)
 	}

@@ -6,19 +6,21 @@ import (
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/metrics"
+	"github.com/throng-chat/throng/server/plain"
+	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/token"
 )
 
 const framesPerMessage = 2 // a connection may send twice as many frames as messages
 
 // newHub assembles what serves connections: the engine, the chat and the sessions.
-func newHub(cfg Config, log *slog.Logger, m *metrics.Metrics, tokens *token.Verifier, shards int) *sessions {
+func newHub(cfg Config, log *slog.Logger, m *metrics.Metrics, tokens *token.Verifier, shards int) *session.Sessions {
 	e := fanout.NewEngine(fanout.Config{
 		Shards: shards, MaxConnections: cfg.MaxConnections, MaxMessage: cfg.MaxMessage, Frames: cfg.Rate * framesPerMessage,
 		RateBytes: cfg.RateBytes, MaxUnsent: cfg.MaxUnsent, MaxRetained: cfg.MaxRetained,
 	}, log, m)
-	f := sessionFormats()
-	f[chat.PlainFormat] = plainCodec
+	f := session.SessionFormats()
+	f[chat.PlainFormat] = plain.PlainCodec
 	chat := chat.New(chat.Config{
 		Rooms:                 cfg.Rooms,
 		OtherRooms:            cfg.OtherRooms,
@@ -32,10 +34,10 @@ func newHub(cfg Config, log *slog.Logger, m *metrics.Metrics, tokens *token.Veri
 		RateUser:              cfg.RateUser,
 		RateAddress:           cfg.RateAddress,
 	}, f, e)
-	return newSessions(sessionsConfig{
-		personalRooms: cfg.PersonalRooms,
-		maxRooms:      cfg.MaxRooms,
-		pingInterval:  cfg.PingInterval,
-		maxMessage:    cfg.MaxMessage,
+	return session.New(session.Config{
+		PersonalRooms: cfg.PersonalRooms,
+		MaxRooms:      cfg.MaxRooms,
+		PingInterval:  cfg.PingInterval,
+		MaxMessage:    cfg.MaxMessage,
 	}, chat, tokens)
 }

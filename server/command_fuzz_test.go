@@ -14,10 +14,11 @@ import (
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/metrics"
+	"github.com/throng-chat/throng/server/session"
 )
 
 // silentSession is a connected session without a socket: what it would send stays in its shard's inbox.
-func silentSession(e encoding) *session {
+func silentSession(e session.Encoding) *session.Session {
 	cfg := DefaultConfig()
 	cfg.Rate = 0
 	o := chat.DefaultRoom()
@@ -25,11 +26,11 @@ func silentSession(e encoding) *session {
 	cfg.Rooms = []chat.RoomOptions{o}
 	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 1)
 	h.Heartbeat = fanout.NewHeartbeat(h.Engine, cfg.PingInterval, cfg.PingTimeout)
-	h.tokens = noTokens
+	h.Tokens = noTokens
 	c := &fanout.Conn{Shard: h.Shards[0], Id: 1}
-	s := &session{conn: c, hub: h, encoding: e, client: "c", info: &chat.ClientInfo{User: "u", Client: "c"}, state: connected}
+	s := &session.Session{Conn: c, Hub: h, Encoding: e, Client: "c", Info: &chat.ClientInfo{User: "u", Client: "c"}, State: session.Connected}
 	c.Handler = s
-	s.user, _, _ = h.AddUser(s, s.info.User, nil)
+	s.User, _, _ = h.AddUser(s, s.Info.User, nil)
 	return s
 }
 
@@ -69,25 +70,25 @@ func FuzzCommands(f *testing.F) {
 		if len(frame) > 64<<10 {
 			return
 		}
-		e := jsonEncoding
+		e := session.JsonEncoding
 		if binary {
-			e = protobufEncoding
+			e = session.ProtobufEncoding
 		}
 		s := silentSession(e)
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		s.onFrame(frame, s.hub.Clock.Now())
+		s.OnFrame(frame, s.Hub.Clock.Now())
 		runtime.ReadMemStats(&after)
 		if took, most := after.TotalAlloc-before.TotalAlloc, uint64(64<<10+400*len(frame)); took > most {
 			t.Errorf("a frame of %d bytes took %d bytes, want %d at most", len(frame), took, most)
 		}
 		budget := fanout.DeltaBudget
-		for _, j := range s.hub.Shards[0].Inbox {
+		for _, j := range s.Hub.Shards[0].Inbox {
 			if j.Do == fanout.SendReply {
 				j.Reply.AppendFrame(nil, nil, &budget)
 			}
 			if j.Do == fanout.Deliver {
-				for e := range encodings {
+				for e := range session.Encodings {
 					_ = j.Message.Frame(fanout.Format(e), &budget)
 					_ = j.Message.Whole(fanout.Format(e), &budget)
 				}
@@ -111,18 +112,18 @@ func TestDeepJSONIsRefused(t *testing.T) {
 
 // A command outlives its frame, whose bytes are overwritten by the next: nothing of it may be a slice of them.
 func TestACommandIsNoSliceOfItsFrame(t *testing.T) {
-	for _, e := range []encoding{jsonEncoding, protobufEncoding} {
+	for _, e := range []session.Encoding{session.JsonEncoding, session.ProtobufEncoding} {
 		s := silentSession(e)
 		want := &protocol.Command{Id: 1, Subscribe: &protocol.SubscribeRequest{Channel: "room", Token: "token", Epoch: "epoch", Data: []byte(`"data"`)}}
 		frame := want.AppendJSON(nil)
-		if e == protobufEncoding {
+		if e == session.ProtobufEncoding {
 			b, err := want.MarshalCF()
 			if err != nil {
 				t.Fatal(err)
 			}
 			frame = append(binary.AppendUvarint(nil, uint64(len(b))), b...)
 		}
-		got, _, ok := s.nextCommand(frame)
+		got, _, ok := s.NextCommand(frame)
 		if !ok {
 			t.Fatal("the command was not read")
 		}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/throng-chat/throng/server/edge"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -122,10 +123,10 @@ func TestConnectionsAddNoGoroutine(t *testing.T) {
 
 func TestUnfinishedHandshakesAreBounded(t *testing.T) {
 	s := startServer(t, nil)
-	gather(t, s, maxHandshakes+1500, crowdUnfinished)
+	gather(t, s, edge.MaxHandshakes+1500, crowdUnfinished)
 	// One more may be on its way in.
-	if got := s.edge.handshakes.count(); got > maxHandshakes+1 {
-		t.Errorf("got %d unfinished handshakes held, want %d at most", got, maxHandshakes)
+	if got := s.edge.Handshakes.Count(); got > edge.MaxHandshakes+1 {
+		t.Errorf("got %d unfinished handshakes held, want %d at most", got, edge.MaxHandshakes)
 	}
 	eventually(t, "those over the limit to be closed", func() bool {
 		return value(t, s, "throng_handshakes_total", metrics.HandshakeEvicted) >= 1500
@@ -142,13 +143,13 @@ func TestUnfinishedHandshakesAreBounded(t *testing.T) {
 // A proxy comes for many: what it holds is bounded like that of all together.
 func TestAProxyMayHoldManyUnfinishedHandshakes(t *testing.T) {
 	s := startServer(t, func(c *Config) { c.TrustedProxies = []string{"127.0.0.1"} })
-	gather(t, s, maxHandshakesAddr+50, crowdUnfinished)
-	eventually(t, "all to have come", func() bool { return s.edge.handshakes.count() >= maxHandshakesAddr+50 })
-	s.edge.handshakes.mu.Lock()
-	for at := s.edge.handshakes.waiting.Front(); at != nil; at = at.Next() {
-		at.Value.(*handshake).since = at.Value.(*handshake).since.Add(-2 * handshakeGrace)
+	gather(t, s, edge.MaxHandshakesAddr+50, crowdUnfinished)
+	eventually(t, "all to have come", func() bool { return s.edge.Handshakes.Count() >= edge.MaxHandshakesAddr+50 })
+	s.edge.Handshakes.Mu.Lock()
+	for at := s.edge.Handshakes.Waiting.Front(); at != nil; at = at.Next() {
+		at.Value.(*edge.Handshake).Since = at.Value.(*edge.Handshake).Since.Add(-2 * edge.HandshakeGrace)
 	}
-	s.edge.handshakes.mu.Unlock()
+	s.edge.Handshakes.Mu.Unlock()
 	gather(t, s, 1, crowdUnfinished)
-	eventually(t, "one more to come", func() bool { return s.edge.handshakes.count() >= maxHandshakesAddr+51 })
+	eventually(t, "one more to come", func() bool { return s.edge.Handshakes.Count() >= edge.MaxHandshakesAddr+51 })
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
+	"github.com/throng-chat/throng/server/session"
 )
 
 // worstDeltas are pairs that take a delta as long as any that were found.
@@ -68,7 +69,7 @@ func TestAChangeOfALongPublicationIsADelta(t *testing.T) {
 	was := chat.Publication{Data: []byte(`"` + strings.Repeat("a long text ", 1000) + `"`), Form: chat.FormJSON}
 	now := chat.Publication{Data: bytes.Replace(was.Data, []byte("long"), []byte("short"), 1), Form: chat.FormJSON}
 	budget := fanout.DeltaBudget
-	got := deltaPublication(&now, &was, protobufDeltaEncoding, &budget)
+	got := session.DeltaPublication(&now, &was, session.ProtobufDeltaEncoding, &budget)
 	if !got.Delta || len(got.Data) > 100 {
 		t.Errorf("got %d bytes, delta %v; want a short delta", len(got.Data), got.Delta)
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/throng-chat/throng/server/api"
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/doctable"
 )
@@ -25,7 +26,7 @@ func apiSchemas(t testing.TB) map[string]apiSchema {
 	var doc struct {
 		Components struct{ Schemas map[string]apiSchema }
 	}
-	if err := json.Unmarshal(openAPI, &doc); err != nil {
+	if err := json.Unmarshal(api.OpenAPI, &doc); err != nil {
 		t.Fatal(err)
 	}
 	return doc.Components.Schemas
@@ -53,7 +54,7 @@ func TestThePageOfTheAPIHasEveryMethod(t *testing.T) {
 	for _, row := range doctable.Rows(t, "api.md", "method", "parameters", "result", "effect") {
 		method := strings.Trim(row[0], "`")
 		methods = append(methods, method)
-		if apiMethods()[method] == nil {
+		if api.ApiMethods()[method] == nil {
 			continue // found out below
 		}
 		request := schemas[schemaOf(t, method, "Request")]
@@ -79,7 +80,7 @@ func TestThePageOfTheAPIHasEveryMethod(t *testing.T) {
 			}
 		}
 	}
-	doctable.Same(t, "methods", methods, slices.Collect(maps.Keys(apiMethods())))
+	doctable.Same(t, "methods", methods, slices.Collect(maps.Keys(api.ApiMethods())))
 
 	var described []string
 	for _, row := range doctable.Rows(t, "api.md", "parameter", "type", "meaning") {

@@ -20,9 +20,11 @@ import (
 
 	"github.com/centrifugal/protocol"
 
+	"github.com/throng-chat/throng/server/api"
 	"github.com/throng-chat/throng/server/doctable"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/metrics"
+	"github.com/throng-chat/throng/server/plain"
 )
 
 // The tables of docs/codes.md and docs/limits.md are compared with the sources: what a table lacks, and what it has too much, is an error.
@@ -152,7 +154,7 @@ func TestDocsErrorsAreThoseOfTheSources(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		sources = append(sources, fmt.Sprintf("%s, %s, temporary: %s, HTTP %d", code, message, is, httpStatus(&protocol.Error{Code: uint32(n)})))
+		sources = append(sources, fmt.Sprintf("%s, %s, temporary: %s, HTTP %d", code, message, is, api.HttpStatus(&protocol.Error{Code: uint32(n)})))
 	}
 	table := doctable.Below(t, "codes.md", "Errors", "code", "message", "temporary", "transport mode")
 	for _, row := range table.Rows {
@@ -317,7 +319,7 @@ func TestDocsCloseReasonsAreThoseOfTheSources(t *testing.T) {
 		case bareName(sel.Sel.Name) == "end" && label != "" && len(call.Args) == 2:
 			// Without a text it is for those that have a code of their protocol.
 			if text, _ := literalOf(call.Args[1]); text != "" || typeName(call.Args[1]) != "" {
-				code, _ := (&plain{}).CloseFor(reasonOf(t, label), "")
+				code, _ := (&plain.Client{}).CloseFor(reasonOf(t, label), "")
 				sources[strconv.Itoa(int(code))+" "+label] = true
 			}
 		case (bareName(sel.Sel.Name) == "cut" || bareName(sel.Sel.Name) == "abandon") && last != "":
@@ -352,9 +354,9 @@ func TestDocsStatusesOfEndpointsAreThoseOfTheSources(t *testing.T) {
 	names := statusNames()
 	for section, isOurs := range map[string]func(function, receiver string) bool{
 		"Guest tokens: `POST /connection/guest`": func(function, _ string) bool {
-			return slices.Contains([]string{"serveGuest", "answerGuest", "readGuest", "admitGuest"}, function)
+			return slices.Contains([]string{"serveGuest", "answerGuest", "readGuest", "admitGuest"}, bareName(function))
 		},
-		"Server API: `POST /api` and `POST /api/METHOD`": func(_, receiver string) bool { return receiver == "api" },
+		"Server API: `POST /api` and `POST /api/METHOD`": func(_, receiver string) bool { return receiver == "API" },
 	} {
 		sources, page := map[string]bool{}, map[string]bool{}
 		eachNode(t, func(_ parsedSource, n ast.Node) {
@@ -686,7 +688,7 @@ func TestDocsFixedLimitsAreThoseOfTheSources(t *testing.T) {
 		"notifications: queue":                                                                                     {n("maxQueue"), b("maxQueueBytes")},
 		"notifications: in progress; attempts":                                                                     {n("tellers"), n("maxAttempts")},
 		"API calls about users that throng keeps while a connect request has no reply":                             {n("maxWords"), b("maxWordBytes")},
-		"request body":              {size(newAPI(nil, apiConfig{key: "k", maxMessage: config.MaxMessage}).maxBody)},
+		"request body":              {size(api.New(nil, api.Config{Key: "k", MaxMessage: config.MaxMessage}).MaxBody)},
 		"time for the request body": {d("apiBodyTimeout")},
 		"time for one call":         {d("apiPatience")},
 		"commands of one request; channels of a broadcast": {n("maxBatchCommands"), n("maxBroadcast")},

@@ -11,6 +11,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/throng-chat/throng/server/doctable"
+	"github.com/throng-chat/throng/server/session"
 )
 
 var described = regexp.MustCompile(`^Desc\{fqName: "([a-z0-9_]+)".* variableLabels: \{([a-z_,]*)\}\}$`)
@@ -41,7 +42,7 @@ func registeredMetrics(t testing.TB, s *Server) map[string][]string {
 // docs/operations.md has every metric with its labels, and the type that the end of its name tells.
 func TestThePageOfOperationsHasEveryMetric(t *testing.T) {
 	t.Parallel()
-	s := startHooked(t, startApplication(t, map[string]func(question) string{onConnect: always(`{"result":{}}`)}), nil)
+	s := startHooked(t, startApplication(t, map[string]func(question) string{session.OnConnect: always(`{"result":{}}`)}), nil)
 	registered := registeredMetrics(t, s)
 	meanings := map[string]string{}
 	var onPage []string

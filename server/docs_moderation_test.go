@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/throng-chat/throng/server/api"
 	"github.com/throng-chat/throng/server/doctable"
 )
 
@@ -16,7 +17,7 @@ func parametersOf(t testing.TB, method string) []string {
 
 func TestThePageOfModerationHasTheMethods(t *testing.T) {
 	t.Parallel()
-	methods := apiMethods()
+	methods := api.ApiMethods()
 	// Those of Centrifugo are not of this page.
 	for _, method := range []string{"publish", "broadcast", "subscribe", "unsubscribe", "disconnect", "refresh", "presence",
 		"presence_stats", "history", "history_remove", "channels", "info", "batch"} {

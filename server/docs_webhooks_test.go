@@ -17,6 +17,7 @@ import (
 
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/doctable"
+	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -27,7 +28,7 @@ func TestThePageOfWebhooksHasEveryEvent(t *testing.T) {
 	for _, row := range doctable.Rows(t, "webhooks.md", "event", "sent for an SDK client", "sent for a plain client", "reply") {
 		onPage = append(onPage, codeNames(row[0])...)
 	}
-	doctable.Same(t, "events", onPage, allEvents)
+	doctable.Same(t, "events", onPage, session.AllEvents)
 }
 
 // sentFields gathers the fields of the requests to an application, by event and by whether they are about a plain client.
@@ -74,7 +75,7 @@ func TestThePageOfWebhooksHasEveryField(t *testing.T) {
 	s := startServer(t, func(c *Config) {
 		c.Token.HMACSecret = testSecret
 		c.Webhooks.URL, c.Webhooks.Secret, c.Webhooks.Timeout = application.URL, hookSecret, 30*time.Second
-		c.Webhooks.Events = allEvents
+		c.Webhooks.Events = session.AllEvents
 		o := chat.DefaultRoom()
 		o.PublishProxy = true
 		c.Rooms = []chat.RoomOptions{o}
@@ -108,21 +109,21 @@ func TestThePageOfWebhooksHasEveryField(t *testing.T) {
 			if data == "\xff" {
 				field = "b64data"
 			}
-			return sent.all[onRPC][field] && s.hub.Clock.Tick() > since+1
+			return sent.all[session.OnRPC][field] && s.hub.Clock.Tick() > since+1
 		})
 		c.conn.Close()
 	}
 	eventually(t, "the end to be sent", func() bool {
 		sent.mu.Lock()
 		defer sent.mu.Unlock()
-		return sent.all[onDisconnect]["seconds"] && s.hub.hooks.client.Waiting() == 0
+		return sent.all[session.OnDisconnect]["seconds"] && s.hub.Hooks.Client.Waiting() == 0
 	})
 
 	onPage := map[string][]string{}
 	for _, row := range doctable.Rows(t, "webhooks.md", "field", "type", "events", "meaning") {
 		events := strings.Split(row[2], ", ")
 		if row[2] == "all" {
-			events = allEvents
+			events = session.AllEvents
 		}
 		for _, event := range events {
 			onPage[event] = append(onPage[event], codeNames(row[0])...)
@@ -130,7 +131,7 @@ func TestThePageOfWebhooksHasEveryField(t *testing.T) {
 	}
 	sent.mu.Lock()
 	defer sent.mu.Unlock()
-	for _, event := range allEvents {
+	for _, event := range session.AllEvents {
 		doctable.SameOrNone(t, event+", fields", onPage[event], slices.Collect(maps.Keys(sent.sdk[event])))
 		for name := range sent.all[event] {
 			if !slices.Contains(onPage[event], name) {
@@ -138,7 +139,7 @@ func TestThePageOfWebhooksHasEveryField(t *testing.T) {
 			}
 		}
 	}
-	if !sent.all[onConnect]["channels"] || !sent.all[onSubscribe]["channel"] {
+	if !sent.all[session.OnConnect]["channels"] || !sent.all[session.OnSubscribe]["channel"] {
 		t.Error("nothing was sent about the plain client")
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/edge"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -17,7 +18,7 @@ import (
 func TestHeadsThatAreReadInTwoWaysAreRefusedAtTheDoor(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
-	for _, path := range []string{"/ws", chat.SessionPath, "/", guestPath} {
+	for _, path := range []string{"/ws", chat.SessionPath, "/", edge.GuestPath} {
 		good := upgradeRequest("localhost", path)
 		before := value(t, s, "throng_handshakes_total", metrics.HandshakeMalformed)
 		for name, head := range map[string]string{
@@ -87,12 +88,12 @@ func TestWhatFollowsAHeadInPiecesIsHeard(t *testing.T) {
 	c := &client{t: t, conn: conn}
 	hello := upgradeRequest(s.Addr().String(), "/ws?room=lobby")
 	c.write([]byte(hello[:20]))
-	eventually(t, "the rest to be waited for", func() bool { return s.edge.handshakes.count() == 1 })
+	eventually(t, "the rest to be waited for", func() bool { return s.edge.Handshakes.Count() == 1 })
 	c.write(ws.AppendMaskedFrame([]byte(hello[20:]), ws.OpText, 7, []byte("first words")))
 	c.switched()
 	c.hear(ws.OpText, "first words")
-	h := s.edge.handshakes
-	if got := h.length(h.waiting, h.answering, h.flushing, h.kept, h.asking, h.trusted); got != 0 {
+	h := s.edge.Handshakes
+	if got := h.Length(h.Waiting, h.Answering, h.Flushing, h.Kept, h.Asking, h.Trusted); got != 0 {
 		t.Errorf("got %d handshakes counted, want none", got)
 	}
 }
@@ -105,25 +106,25 @@ func TestARequestWithTheKeyGoesAhead(t *testing.T) {
 		if keyed {
 			request += "X-API-Key: " + s.cfg.API.Key + "\r\n"
 		}
-		d := &door{edge: s.edge, log: s.log, others: make(chan net.Conn), keyed: make(chan net.Conn), closed: make(chan struct{})}
+		d := &edge.Door{Edge: s.edge, Log: s.log, Others: make(chan net.Conn), Keyed: make(chan net.Conn), Closed: make(chan struct{})}
 		ours, theirs := pipe(t)
 		t.Cleanup(func() { theirs.Close(); ours.Close() })
-		c := &handshake{TCPConn: ours, read: []byte(request + "\r\n{}")}
-		s.edge.handshakes.begin(c)
-		go d.greet(c)
+		c := &edge.Handshake{TCPConn: ours, ReadAhead: []byte(request + "\r\n{}")}
+		s.edge.Handshakes.Begin(c)
+		go d.Greet(c)
 		select {
-		case <-d.keyed:
+		case <-d.Keyed:
 			if !keyed {
 				t.Error("without the key: went ahead")
 			}
-		case <-d.others:
+		case <-d.Others:
 			if keyed {
 				t.Error("with the key: did not go ahead")
 			}
 		case <-time.After(patience):
 			t.Fatal("goes nowhere")
 		}
-		s.edge.handshakes.end(c)
+		s.edge.Handshakes.End(c)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/session"
 )
 
 // tight says that b keeps hardly more memory than it needs.
@@ -40,11 +41,11 @@ func TestWhatIsKeptIsCutToItsSize(t *testing.T) {
 			t.Fatalf("%s: refused", name)
 		}
 		tight(t, name, p.Data)
-		tight(t, name+" as info", asJSON(data))
+		tight(t, name+" as info", session.AsJSON(data))
 	}
-	s := silentSession(jsonEncoding)
-	s.info = &chat.ClientInfo{}
-	tight(t, "info", s.infoIn(append(make([]byte, 0, 60_000), `{}`...)).ChanInfo)
+	s := silentSession(session.JsonEncoding)
+	s.Info = &chat.ClientInfo{}
+	tight(t, "info", s.InfoIn(append(make([]byte, 0, 60_000), `{}`...)).ChanInfo)
 }
 
 // A room's name may be a part of a head of 8 KiB.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/session"
 )
 
 // lines are what the client gets up to and with the reply of that id.
@@ -25,9 +26,9 @@ func (c *sdk) linesTo(id int) (all []string) {
 func roomsOf(t *testing.T, s *Server, user string) (names []string) {
 	t.Helper()
 	session, done := sessionOf(t, s, user), make(chan struct{})
-	session.poller.Post(func() {
+	session.Poller.Post(func() {
 		defer close(done)
-		for _, sub := range session.subs {
+		for _, sub := range session.Subs {
 			names = append(names, sub.Room.Name)
 		}
 	})
@@ -82,7 +83,7 @@ func TestARefreshedTokenChangesTheRooms(t *testing.T) {
 // A new token takes away neither the personal room nor what the application gave.
 func TestARefreshedTokenLeavesWhatOthersGave(t *testing.T) {
 	t.Parallel()
-	a := startApplication(t, map[string]func(question) string{onConnect: always(`{"result":{"channels":["hooked","both"],"subs":{"sub":{}}}}`)})
+	a := startApplication(t, map[string]func(question) string{session.OnConnect: always(`{"result":{"channels":["hooked","both"],"subs":{"sub":{}}}}`)})
 	s := startHooked(t, a, func(c *Config) { c.PersonalRooms = true })
 	later := time.Now().Add(time.Hour).Unix()
 	c := connectSDK(t, s, signed(map[string]any{"sub": "ann", "exp": later, "channels": []string{"both", "mine", "#ann"}}))
@@ -146,7 +147,7 @@ func TestASubscriptionTokenIsForNobodyElse(t *testing.T) {
 		for _, refresh := range []bool{false, true} {
 			c := connectSDK(t, s, userToken("ann"))
 			if tt.claims["client"] == "this" {
-				tt.claims["client"] = sessionOf(t, s, "ann").client
+				tt.claims["client"] = sessionOf(t, s, "ann").Client
 			}
 			command := `{"id":2,"subscribe":{"channel":"tea","token":%q}}`
 			if refresh {
@@ -204,7 +205,7 @@ func TestATokenWithTooManyRoomsIsAnError(t *testing.T) {
 	}
 
 	// What the application answers is held to it, too.
-	a := startApplication(t, map[string]func(question) string{onConnect: always(`{"result":{"channels":["b","a"],"subs":{"d":{},"c":{}}}}`)})
+	a := startApplication(t, map[string]func(question) string{session.OnConnect: always(`{"result":{"channels":["b","a"],"subs":{"d":{},"c":{}}}}`)})
 	hooked := startHooked(t, a, func(c *Config) { c.MaxRooms = 5 })
 	connectSDK(t, hooked, signed(claims("z")))
 	if got := roomsOf(t, hooked, "ann"); !slices.Equal(got, []string{"z", "b", "a", "c", "d"}) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/edge"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/metrics"
 )
@@ -20,18 +21,18 @@ import (
 func signIn(t testing.TB, s *Server, body string, lines ...string) (*http.Response, string) {
 	t.Helper()
 	return ask(t, s.Addr().String(), fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n%s\r\n%s",
-		guestPath, s.Addr(), len(body), strings.Join(append(lines, ""), "\r\n"), body))
+		edge.GuestPath, s.Addr(), len(body), strings.Join(append(lines, ""), "\r\n"), body))
 }
 
 // guest is somebody new with that name.
-func guest(t testing.TB, s *Server, name, token string) guestAnswer {
+func guest(t testing.TB, s *Server, name, token string) edge.GuestAnswer {
 	t.Helper()
-	body, err := json.Marshal(guestRequest{name, token})
+	body, err := json.Marshal(edge.GuestRequest{Name: name, Token: token})
 	if err != nil {
 		t.Fatal(err)
 	}
 	resp, text := signIn(t, s, string(body))
-	var a guestAnswer
+	var a edge.GuestAnswer
 	if err := json.Unmarshal([]byte(text), &a); err != nil || resp.StatusCode != http.StatusOK {
 		t.Fatalf("got %s %q (%v), want a token", resp.Status, text, err)
 	}
@@ -68,24 +69,24 @@ func TestAGuestStaysTheSameByItsOldToken(t *testing.T) {
 	}
 
 	old := func(ended time.Duration) string {
-		text, err := s.hub.tokens.Guest("Ann", ann.User, time.Now().Add(-ended-guestLifetime), guestLifetime)
+		text, err := s.hub.Tokens.Guest("Ann", ann.User, time.Now().Add(-ended-edge.GuestLifetime), edge.GuestLifetime)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return text
 	}
-	if late := guest(t, s, "Ann", old(guestGrace-time.Minute)); late.User != ann.User {
+	if late := guest(t, s, "Ann", old(edge.GuestGrace-time.Minute)); late.User != ann.User {
 		t.Errorf("with a token that has just ended: got %s, want %s", late.User, ann.User)
 	}
 	for what, token := range map[string]string{
-		"a token that ended long ago":  old(guestGrace + time.Minute),
+		"a token that ended long ago":  old(edge.GuestGrace + time.Minute),
 		"one of another server":        guest(t, startServer(t, nil), "Ann", "").Token,
 		"one with another end":         ann.Token[:len(ann.Token)-4] + "AAAA",
 		"nonsense":                     "x",
 		"a user's id":                  ann.User,
 		"a token that is far too long": strings.Repeat("x", 5000),
 	} {
-		body, err := json.Marshal(guestRequest{"Ann", token})
+		body, err := json.Marshal(edge.GuestRequest{Name: "Ann", Token: token})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -128,8 +129,8 @@ func TestWhoAsksWronglyIsNoGuest(t *testing.T) {
 		{name: "two values", body: `{"name":"Ann"}{"name":"Bo"}`, want: 400, says: `{"name":NAME}`},
 		{name: "nothing", body: ``, want: 400, says: `{"name":NAME}`},
 		{name: "deep nesting", body: strings.Repeat("[", 8000), want: 400, says: `{"name":NAME}`},
-		{name: "the largest body", body: `{"name":"Ann"}` + strings.Repeat(" ", maxGuestBody-14), want: 200},
-		{name: "a larger one", body: `{"name":"Ann"}` + strings.Repeat(" ", maxGuestBody-13), want: 413, says: "8192"},
+		{name: "the largest body", body: `{"name":"Ann"}` + strings.Repeat(" ", edge.MaxGuestBody-14), want: 200},
+		{name: "a larger one", body: `{"name":"Ann"}` + strings.Repeat(" ", edge.MaxGuestBody-13), want: 413, says: "8192"},
 		{name: "a page of another site", body: `{"name":"Ann"}`, line: "Origin: https://evil.example", want: 403, says: "--origin https://evil.example"},
 		{name: "a page opened from a file", body: `{"name":"Ann"}`, line: "Origin: null", want: 403, says: "--origin null"},
 		{name: "our own page", body: `{"name":"Ann"}`, line: "Origin: http://" + s.Addr().String(), want: 200},
@@ -154,13 +155,13 @@ func TestWhoAsksWronglyIsNoGuest(t *testing.T) {
 		})
 	}
 	t.Run("another method", func(t *testing.T) {
-		resp, _ := ask(t, s.Addr().String(), "GET "+guestPath+" HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		resp, _ := ask(t, s.Addr().String(), "GET "+edge.GuestPath+" HTTP/1.1\r\nHost: localhost\r\n\r\n")
 		if resp.StatusCode != http.StatusMethodNotAllowed || resp.Header.Get("Allow") != "POST, OPTIONS" {
 			t.Errorf("got %s, Allow %q", resp.Status, resp.Header.Get("Allow"))
 		}
 	})
 	t.Run("a question before", func(t *testing.T) {
-		resp, _ := ask(t, s.Addr().String(), "OPTIONS "+guestPath+" HTTP/1.1\r\nHost: localhost\r\nOrigin: https://friend.example\r\n\r\n")
+		resp, _ := ask(t, s.Addr().String(), "OPTIONS "+edge.GuestPath+" HTTP/1.1\r\nHost: localhost\r\nOrigin: https://friend.example\r\n\r\n")
 		if resp.StatusCode != http.StatusNoContent || resp.Header.Get("Access-Control-Allow-Origin") != "https://friend.example" ||
 			resp.Header.Get("Access-Control-Allow-Methods") != "POST" || resp.Header.Get("Access-Control-Allow-Headers") != "Content-Type" {
 			t.Errorf("got %s %v", resp.Status, resp.Header)
@@ -177,7 +178,7 @@ func TestGuestsAreNotLetInWhereTheyAreOff(t *testing.T) {
 			t.Fatal(err)
 		}
 		body := `{"name":"Ann"}`
-		resp, text := ask(t, "127.0.0.1:"+port, fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", guestPath, len(body), body))
+		resp, text := ask(t, "127.0.0.1:"+port, fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", edge.GuestPath, len(body), body))
 		if resp.StatusCode != http.StatusForbidden || !strings.Contains(text, "--guests on") {
 			t.Errorf("%+v: got %s %q, want 403 that names --guests on", tt, resp.Status, text)
 		}
@@ -187,38 +188,38 @@ func TestGuestsAreNotLetInWhereTheyAreOff(t *testing.T) {
 func TestAGuestsBodyIsWaitedForOnlySoLong(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
-	resp, text := ask(t, s.Addr().String(), "POST "+guestPath+" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
+	resp, text := ask(t, s.Addr().String(), "POST "+edge.GuestPath+" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
 	if resp.StatusCode != http.StatusRequestTimeout || !resp.Close {
 		t.Errorf("got %s %q, close %v; want 408, then the end", resp.Status, text, resp.Close)
 	}
-	eventually(t, "the place to be free", func() bool { return s.edge.guests.bodies.length() == 0 })
+	eventually(t, "the place to be free", func() bool { return s.edge.Guests.Bodies.Length() == 0 })
 }
 
 func TestGuestsOfOneAddressAreRateLimited(t *testing.T) {
 	t.Parallel()
-	g := newGuests()
+	g := edge.NewGuests()
 	one, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
-	for g.index(other) == g.index(one) {
+	for g.Index(other) == g.Index(one) {
 		other = other.Next() // they would share a meter
 	}
-	for i := range guestRate * limiter.BurstSeconds {
-		if !g.mayAsk(one, 0) {
-			t.Fatalf("refused as number %d, want %d at once", i, guestRate*limiter.BurstSeconds)
+	for i := range edge.GuestRate * limiter.BurstSeconds {
+		if !g.MayAsk(one, 0) {
+			t.Fatalf("refused as number %d, want %d at once", i, edge.GuestRate*limiter.BurstSeconds)
 		}
 	}
-	if g.mayAsk(one, 0) {
+	if g.MayAsk(one, 0) {
 		t.Error("one more: got in, want refused")
 	}
-	if !g.mayAsk(other, 0) {
+	if !g.MayAsk(other, 0) {
 		t.Error("another address: refused, want in")
 	}
-	if !g.mayAsk(one, time.Second/guestRate) {
+	if !g.MayAsk(one, time.Second/edge.GuestRate) {
 		t.Error("later: refused, want in")
 	}
 
 	s := startServer(t, nil)
-	for range guestRate*limiter.BurstSeconds + 1 {
-		s.edge.guests.mayAsk(netip.MustParseAddr("127.0.0.1"), time.Hour)
+	for range edge.GuestRate*limiter.BurstSeconds + 1 {
+		s.edge.Guests.MayAsk(netip.MustParseAddr("127.0.0.1"), time.Hour)
 	}
 	resp, _ := signIn(t, s, `{"name":"Ann"}`)
 	if resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") == "" {
@@ -269,8 +270,10 @@ func TestARevokedGuestIsNotGivenANewToken(t *testing.T) {
 func TestSlowBodiesKeepNobodyElseOut(t *testing.T) {
 	t.Parallel()
 	const places, addresses, each = 24, 6, 6
-	s := startPrepared(t, nil, func(s *Server) { s.edge.guests.bodies, s.edge.guests.timeout = newPlaces(places, false), patience })
-	head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: ", guestPath, s.Addr())
+	s := startPrepared(t, nil, func(s *Server) {
+		s.edge.Guests.Bodies, s.edge.Guests.Timeout = limiter.NewPlaces(places, false), patience
+	})
+	head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: ", edge.GuestPath, s.Addr())
 	for i := range addresses * each {
 		slowGuest(t, s, fmt.Sprintf("127.0.1.%d", 1+i%addresses))
 	}
@@ -288,7 +291,7 @@ func TestSlowBodiesKeepNobodyElseOut(t *testing.T) {
 	if got := value(t, s, "throng_http_refused_total", metrics.RefusedFull); got <= refused || got > refused+honest {
 		t.Errorf("got %v refused, want some of the slow ones more than %d", got, refused)
 	}
-	if got := s.edge.guests.bodies.length(); got > places {
+	if got := s.edge.Guests.Bodies.Length(); got > places {
 		t.Errorf("got %d in progress, want %d at most", got, places)
 	}
 }
@@ -296,9 +299,9 @@ func TestSlowBodiesKeepNobodyElseOut(t *testing.T) {
 // A request that has to make room is told so, and that it can come again.
 func TestAGuestThatMakesRoomIsToldWhen(t *testing.T) {
 	t.Parallel()
-	s := startPrepared(t, nil, func(s *Server) { s.edge.guests.bodies, s.edge.guests.timeout = newPlaces(1, false), patience })
+	s := startPrepared(t, nil, func(s *Server) { s.edge.Guests.Bodies, s.edge.Guests.Timeout = limiter.NewPlaces(1, false), patience })
 	slow := slowGuest(t, s, "127.0.0.1")
-	eventually(t, "the slow body to come", func() bool { return s.edge.guests.bodies.length() == 1 })
+	eventually(t, "the slow body to come", func() bool { return s.edge.Guests.Bodies.Length() == 1 })
 	guest(t, s, "Ann", "")
 	resp, err := http.ReadResponse(bufio.NewReader(slow), nil)
 	if err != nil {
@@ -307,5 +310,5 @@ func TestAGuestThatMakesRoomIsToldWhen(t *testing.T) {
 	if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" || !resp.Close {
 		t.Errorf("got %s, Retry-After %q, close %v; want 503, when to come again, then the end", resp.Status, resp.Header.Get("Retry-After"), resp.Close)
 	}
-	eventually(t, "the places to be free", func() bool { return s.edge.guests.bodies.length() == 0 })
+	eventually(t, "the places to be free", func() bool { return s.edge.Guests.Bodies.Length() == 0 })
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/edge"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/metrics"
@@ -24,10 +25,10 @@ func TestAnswersThatNobodyReadsAreBounded(t *testing.T) {
 	s := startAPI(t)
 	http.DefaultClient.CloseIdleConnections()
 	before := runtime.NumGoroutine()
-	gather(t, s, maxAnswering+1500, crowdUnread)
-	h := s.edge.handshakes
-	if got := h.length(h.answering); got > maxAnswering+1 { // one more may be on its way in
-		t.Errorf("got %d requests being answered, want %d at most", got, maxAnswering)
+	gather(t, s, edge.MaxAnswering+1500, crowdUnread)
+	h := s.edge.Handshakes
+	if got := h.Length(h.Answering); got > edge.MaxAnswering+1 { // one more may be on its way in
+		t.Errorf("got %d requests being answered, want %d at most", got, edge.MaxAnswering)
 	}
 	for range 20 {
 		c := dial(t, s, "lobby")
@@ -44,19 +45,19 @@ func TestAnswersThatNobodyReadsAreBounded(t *testing.T) {
 }
 
 // answered are sockets whose requests are being answered.
-func answered(t *testing.T, h *handshakes, n int) (all []*handshake) {
+func answered(t *testing.T, h *edge.Handshakes, n int) (all []*edge.Handshake) {
 	t.Helper()
 	for range n {
 		ours, theirs := pipe(t)
 		t.Cleanup(func() { theirs.Close(); ours.Close() })
-		c := &handshake{TCPConn: ours, address: limiter.AddressKey(fanout.PeerOf(ours)), owner: h}
-		h.onState(c, http.StateActive)
+		c := &edge.Handshake{TCPConn: ours, Address: limiter.AddressKey(fanout.PeerOf(ours)), Owner: h}
+		h.OnState(c, http.StateActive)
 		all = append(all, c)
 	}
 	return all
 }
 
-func open(c *handshake) bool {
+func open(c *edge.Handshake) bool {
 	_, err := c.TCPConn.Write([]byte("x"))
 	return err == nil
 }
@@ -66,10 +67,10 @@ func open(c *handshake) bool {
 func TestWhoTakesItsAnswerIsNotCutForOthers(t *testing.T) {
 	t.Parallel()
 	m := metrics.New(fanout.CloseLabels())
-	h := newHandshakes(slog.New(slog.DiscardHandler), m, func() int { return 1 << 20 })
-	all := answered(t, h, maxAnswering)
-	h.trust(all[0])
-	h.asks(all[4])
+	h := edge.NewHandshakes(slog.New(slog.DiscardHandler), m, func() int { return 1 << 20 })
+	all := answered(t, h, edge.MaxAnswering)
+	h.Trust(all[0])
+	h.Asks(all[4])
 	if _, err := all[1].Write([]byte("some of an answer")); err != nil {
 		t.Fatal(err)
 	}
@@ -84,17 +85,17 @@ func TestWhoTakesItsAnswerIsNotCutForOthers(t *testing.T) {
 // When there are too many sockets in all, those go first that are of the least use.
 func TestSocketsInAllAreBounded(t *testing.T) {
 	most := 1 << 20
-	h := newHandshakes(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return most })
+	h := edge.NewHandshakes(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return most })
 	all := answered(t, h, 5)
 	keyed, answering, waiting, flushing, kept := all[0], all[1], all[2], all[3], all[4]
-	h.trust(keyed)
-	h.begin(waiting)
-	h.onState(flushing, http.StateIdle)
-	h.mu.Lock()
-	h.moveLocked(kept, h.kept)
-	h.mu.Unlock()
-	for i, c := range []*handshake{kept, flushing, waiting, answering} {
-		for _, stays := range []*handshake{keyed, answering, waiting, flushing, kept}[:4-i] {
+	h.Trust(keyed)
+	h.Begin(waiting)
+	h.OnState(flushing, http.StateIdle)
+	h.Mu.Lock()
+	h.MoveLocked(kept, h.Kept)
+	h.Mu.Unlock()
+	for i, c := range []*edge.Handshake{kept, flushing, waiting, answering} {
+		for _, stays := range []*edge.Handshake{keyed, answering, waiting, flushing, kept}[:4-i] {
 			if !open(stays) {
 				t.Fatalf("after %d: one of more use was closed", i)
 			}
@@ -105,10 +106,10 @@ func TestSocketsInAllAreBounded(t *testing.T) {
 			t.Fatalf("number %d is open, want it closed: it is of the least use", i)
 		}
 		most = 1 << 20
-		h.mu.Lock()
-		newest := h.answering.Back().Value.(*handshake)
-		h.mu.Unlock()
-		h.end(newest)
+		h.Mu.Lock()
+		newest := h.Answering.Back().Value.(*edge.Handshake)
+		h.Mu.Unlock()
+		h.End(newest)
 	}
 	if !open(keyed) {
 		t.Error("the API's is closed, want it to be the last")
@@ -117,30 +118,30 @@ func TestSocketsInAllAreBounded(t *testing.T) {
 
 // What was evicted stays out, whatever its goroutine does before it has seen that, and gives its place back once.
 func TestWhatWasEvictedStaysOut(t *testing.T) {
-	h := newHandshakes(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 << 20 })
+	h := edge.NewHandshakes(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 << 20 })
 	released := map[*chat.Address]int{}
-	h.release = func(a *chat.Address) { released[a]++ }
+	h.Release = func(a *chat.Address) { released[a]++ }
 	all := answered(t, h, 3)
 	for _, c := range all {
-		c.source = &chat.Address{}
+		c.Source = &chat.Address{}
 	}
 	evicted, taken, ended := all[0], all[1], all[2]
-	places := []*chat.Address{evicted.source, taken.source, ended.source}
-	if !h.evictOldest() || open(evicted) {
+	places := []*chat.Address{evicted.Source, taken.Source, ended.Source}
+	if !h.EvictOldest() || open(evicted) {
 		t.Fatal("the oldest is not closed")
 	}
-	h.onState(evicted, http.StateIdle)
-	h.onState(evicted, http.StateActive)
-	if got := h.length(h.waiting, h.answering, h.flushing, h.kept, h.asking, h.trusted); got != 2 {
+	h.OnState(evicted, http.StateIdle)
+	h.OnState(evicted, http.StateActive)
+	if got := h.Length(h.Waiting, h.Answering, h.Flushing, h.Kept, h.Asking, h.Trusted); got != 2 {
 		t.Errorf("got %d sockets counted, want the two that were not evicted", got)
 	}
-	h.onState(evicted, http.StateClosed)
-	if got := h.take(taken); got != places[1] || h.take(taken) != nil {
+	h.OnState(evicted, http.StateClosed)
+	if got := h.Take(taken); got != places[1] || h.Take(taken) != nil {
 		t.Errorf("got %p for the place of a socket that goes on, want %p, once", got, places[1])
 	}
 	for range 2 {
-		h.end(taken)
-		h.end(ended)
+		h.End(taken)
+		h.End(ended)
 	}
 	for i, want := range []int{1, 0, 1} {
 		if got := released[places[i]]; got != want {
@@ -151,18 +152,18 @@ func TestWhatWasEvictedStaysOut(t *testing.T) {
 
 // A connection that is kept for another request ends in order, so that its client sends that elsewhere; any other by a reset.
 func TestAKeptConnectionIsEvictedInOrder(t *testing.T) {
-	h := newHandshakes(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 << 20 })
+	h := edge.NewHandshakes(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 << 20 })
 	for _, kept := range []bool{true, false} {
 		ours, theirs := pipe(t)
 		t.Cleanup(func() { theirs.Close() })
-		c := &handshake{TCPConn: ours, owner: h}
-		h.mu.Lock()
-		h.moveLocked(c, h.waiting)
+		c := &edge.Handshake{TCPConn: ours, Owner: h}
+		h.Mu.Lock()
+		h.MoveLocked(c, h.Waiting)
 		if kept {
-			h.moveLocked(c, h.kept)
+			h.MoveLocked(c, h.Kept)
 		}
-		h.mu.Unlock()
-		if !h.evictOldest() {
+		h.Mu.Unlock()
+		if !h.EvictOldest() {
 			t.Fatal("nothing to evict")
 		}
 		if err := theirs.SetReadDeadline(time.Now().Add(patience)); err != nil {
@@ -176,7 +177,7 @@ func TestAKeptConnectionIsEvictedInOrder(t *testing.T) {
 
 // A peer that takes something of an answer, which the kernel still holds, has all of its time again.
 func TestProgressOfAnAnswerInTheKernelCounts(t *testing.T) {
-	h := newHandshakes(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 << 20 })
+	h := edge.NewHandshakes(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 << 20 })
 	ours, theirs := pipe(t)
 	t.Cleanup(func() { theirs.Close(); ours.Close() })
 	if err := ours.SetWriteDeadline(time.Now().Add(time.Second)); err != nil {
@@ -185,106 +186,106 @@ func TestProgressOfAnAnswerInTheKernelCounts(t *testing.T) {
 	if _, err := ours.Write(make([]byte, 64<<20)); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatalf("got %v, want a full socket", err)
 	}
-	c := &handshake{TCPConn: ours, owner: h}
-	h.mu.Lock()
-	h.moveLocked(c, h.flushing)
-	h.mu.Unlock()
+	c := &edge.Handshake{TCPConn: ours, Owner: h}
+	h.Mu.Lock()
+	h.MoveLocked(c, h.Flushing)
+	h.Mu.Unlock()
 	start := time.Now()
-	if cut := h.stalled(start); len(cut) != 0 {
+	if cut := h.Stalled(start); len(cut) != 0 {
 		t.Fatal("cut at once")
 	}
-	before := unsentBytes(ours)
+	before := edge.UnsentBytes(ours)
 	buf := make([]byte, 1<<20)
 	eventually(t, "the kernel to hold less", func() bool {
 		if _, err := theirs.Read(buf); err != nil {
 			t.Fatal(err)
 		}
-		return unsentBytes(ours) < before
+		return edge.UnsentBytes(ours) < before
 	})
-	if unsentBytes(ours) == 0 {
+	if edge.UnsentBytes(ours) == 0 {
 		t.Fatal("all is taken: the test does not test")
 	}
-	later := start.Add(answerStall + time.Hour)
-	if cut := h.stalled(later); len(cut) != 0 {
+	later := start.Add(edge.AnswerStall + time.Hour)
+	if cut := h.Stalled(later); len(cut) != 0 {
 		t.Error("cut though it took something")
 	}
-	h.mu.Lock()
-	c.unsent = unsentBytes(ours) // it takes no more
-	h.mu.Unlock()
-	if cut := h.stalled(later.Add(answerStall - time.Millisecond)); len(cut) != 0 {
+	h.Mu.Lock()
+	c.Unsent = edge.UnsentBytes(ours) // it takes no more
+	h.Mu.Unlock()
+	if cut := h.Stalled(later.Add(edge.AnswerStall - time.Millisecond)); len(cut) != 0 {
 		t.Error("cut before its time")
 	}
-	if cut := h.stalled(later.Add(answerStall)); len(cut) != 1 {
+	if cut := h.Stalled(later.Add(edge.AnswerStall)); len(cut) != 1 {
 		t.Error("not cut when its time is over")
 	}
 }
 
 // A caller with the key is the last to go: also behind a handshake about which the application is asked.
 func TestACallerWithTheKeyGoesLast(t *testing.T) {
-	h := newHandshakes(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 << 20 })
+	h := edge.NewHandshakes(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 << 20 })
 	all := answered(t, h, 2)
 	keyed, asked := all[0], all[1]
-	h.trust(keyed)
-	h.asks(asked)
-	if !h.evictOldest() || open(asked) || !open(keyed) {
+	h.Trust(keyed)
+	h.Asks(asked)
+	if !h.EvictOldest() || open(asked) || !open(keyed) {
 		t.Errorf("got the one that is asked about open %v, the one with the key open %v", open(asked), open(keyed))
 	}
 }
 
 // In a flood descriptors are let go before others are taken: one that was closed is free only when its goroutine has seen that.
 func TestTheAcceptorWaitsForDescriptors(t *testing.T) {
-	h := newHandshakes(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 })
-	var all []*handshake
-	for range maxClosing + 3 {
+	h := edge.NewHandshakes(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 })
+	var all []*edge.Handshake
+	for range edge.MaxClosing + 3 {
 		ours, theirs := pipe(t)
 		t.Cleanup(func() { theirs.Close(); ours.Close() })
-		c := &handshake{TCPConn: ours, address: limiter.AddressKey(fanout.PeerOf(ours)), whole: true}
-		h.enter(c, h.waiting)
+		c := &edge.Handshake{TCPConn: ours, Address: limiter.AddressKey(fanout.PeerOf(ours)), Whole: true}
+		h.Enter(c, h.Waiting)
 		all = append(all, c)
 	}
 	started := time.Now()
-	h.awaitClosing()
-	if took := time.Since(started); took < acceptErrorBackoff {
-		t.Errorf("waited for %v, want %v: none of %d is free", took, acceptErrorBackoff, maxClosing+2)
+	h.AwaitClosing()
+	if took := time.Since(started); took < edge.AcceptErrorBackoff {
+		t.Errorf("waited for %v, want %v: none of %d is free", took, edge.AcceptErrorBackoff, edge.MaxClosing+2)
 	}
 	for _, c := range all {
-		h.end(c)
-		h.end(c)
+		h.End(c)
+		h.End(c)
 	}
-	if h.closing != 0 {
-		t.Errorf("got %d closing, want 0: all are free", h.closing)
+	if h.Closing != 0 {
+		t.Errorf("got %d closing, want 0: all are free", h.Closing)
 	}
 }
 
 // One address may not hold many unfinished handshakes for long, but may begin as many as it likes.
 func TestOneAddressMayNotHoldManyUnfinishedHandshakes(t *testing.T) {
-	h := newHandshakes(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return maxHandshakes })
-	var held []*handshake
-	begin := func(address string, age time.Duration) *handshake {
+	h := edge.NewHandshakes(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return edge.MaxHandshakes })
+	var held []*edge.Handshake
+	begin := func(address string, age time.Duration) *edge.Handshake {
 		ours, theirs := pipe(t)
 		t.Cleanup(func() { theirs.Close() })
-		c := &handshake{TCPConn: ours, address: limiter.AddressKey(fanout.PeerOf(ours))}
-		h.begin(c)
-		h.mu.Lock()
-		c.since = c.since.Add(-age)
-		h.mu.Unlock()
+		c := &edge.Handshake{TCPConn: ours, Address: limiter.AddressKey(fanout.PeerOf(ours))}
+		h.Begin(c)
+		h.Mu.Lock()
+		c.Since = c.Since.Add(-age)
+		h.Mu.Unlock()
 		held = append(held, c)
 		return c
 	}
-	for range maxHandshakesAddr + 10 {
+	for range edge.MaxHandshakesAddr + 10 {
 		begin("a", 0)
 	}
-	if got := h.count(); got != maxHandshakesAddr+10 {
-		t.Fatalf("got %d, want all %d: none has had its time", got, maxHandshakesAddr+10)
+	if got := h.Count(); got != edge.MaxHandshakesAddr+10 {
+		t.Fatalf("got %d, want all %d: none has had its time", got, edge.MaxHandshakesAddr+10)
 	}
 	for _, c := range held[:20] {
-		c.since = c.since.Add(-2 * handshakeGrace)
+		c.Since = c.Since.Add(-2 * edge.HandshakeGrace)
 	}
 	begin("a", 0)
-	if got := h.count(); got != maxHandshakesAddr+10 {
-		t.Fatalf("got %d, want %d: one in, the oldest out", got, maxHandshakesAddr+10)
+	if got := h.Count(); got != edge.MaxHandshakesAddr+10 {
+		t.Fatalf("got %d, want %d: one in, the oldest out", got, edge.MaxHandshakesAddr+10)
 	}
-	if held[0].at != nil {
+	if held[0].At != nil {
 		t.Error("the oldest is still held")
 	}
 	if _, err := held[0].Write([]byte("x")); err == nil {

@@ -4,6 +4,8 @@ import (
 	"net"
 	"strings"
 	"testing"
+
+	"github.com/throng-chat/throng/server/edge"
 )
 
 // A head may be cut at any byte, also inside its last line end.
@@ -11,14 +13,14 @@ func TestAHeadMayBeCutAtAnyByte(t *testing.T) {
 	head := upgradeRequest("localhost", "/ws")
 	for cut := range len(head) {
 		ours, theirs := pipe(t)
-		c := &handshake{TCPConn: ours, read: []byte(head[:cut])}
+		c := &edge.Handshake{TCPConn: ours, ReadAhead: []byte(head[:cut])}
 		if _, err := theirs.Write([]byte(head[cut:] + "first words")); err != nil {
 			t.Fatal(err)
 		}
 		if err := theirs.(*net.TCPConn).CloseWrite(); err != nil {
 			t.Fatal(err)
 		}
-		end, malformed, err := c.readHead()
+		end, malformed, err := c.ReadHead()
 		if end != len(head) || malformed != "" || err != nil {
 			t.Errorf("cut at %d: got an end at %d, %q, %v; want %d", cut, end, malformed, err, len(head))
 		}
@@ -30,7 +32,7 @@ func TestAMalformedHeadThatComesInPieces(t *testing.T) {
 	good := upgradeRequest("localhost", "/ws")
 	for _, head := range []string{strings.Replace(good, "Upgrade: ", "Upgrade:\r\n ", 1), strings.Replace(good, "\r\n\r\n", "\n\r\n\r\n", 1)} {
 		ours, theirs := pipe(t)
-		c := &handshake{TCPConn: ours}
+		c := &edge.Handshake{TCPConn: ours}
 		go func() {
 			for i := range head {
 				if _, err := theirs.Write([]byte(head[i : i+1])); err != nil {
@@ -38,7 +40,7 @@ func TestAMalformedHeadThatComesInPieces(t *testing.T) {
 				}
 			}
 		}()
-		if _, malformed, err := c.readHead(); malformed == "" || err != nil {
+		if _, malformed, err := c.ReadHead(); malformed == "" || err != nil {
 			t.Errorf("%q: got %q, %v; want it refused", head, malformed, err)
 		}
 	}

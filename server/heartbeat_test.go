@@ -8,6 +8,8 @@ import (
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/netpoll"
+	"github.com/throng-chat/throng/server/plain"
+	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -57,7 +59,7 @@ func TestWhoOnlyListensStays(t *testing.T) {
 // crew is a heartbeat with connections that have no sockets, told the time by the test.
 type crew struct {
 	*fanout.Heartbeat
-	hub *sessions
+	hub *session.Sessions
 	now time.Time
 }
 
@@ -65,10 +67,10 @@ func newCrew(t *testing.T, conns int) (*crew, []*fanout.Conn) {
 	t.Helper()
 	cfg := DefaultConfig()
 	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 1)
-	h.Heartbeat = fanout.NewHeartbeat(h.Engine, cfg.PingInterval, cfg.PingTimeout, h.onTick)
+	h.Heartbeat = fanout.NewHeartbeat(h.Engine, cfg.PingInterval, cfg.PingTimeout, h.OnTick)
 	all := make([]*fanout.Conn, conns)
 	for i := range all {
-		p := &plain{}
+		p := &plain.Client{}
 		c := &p.Conn
 		c.Shard, c.Id, c.Handler = h.Shards[0], uint64(i+1), p
 		c.Seen.Store(uint32(h.Heartbeat.Phase(c)))

@@ -10,7 +10,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/metrics"
+	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -26,15 +28,15 @@ func TestAPlainClientIsAskedAbout(t *testing.T) {
 		"timed":  `{"result":{"expire_at":4102444800}}`,
 		"broken": `nonsense`,
 	}
-	for _, events := range [][]string{{onConnect}, {onSubscribe}, {onConnect, onSubscribe}} {
+	for _, events := range [][]string{{session.OnConnect}, {session.OnSubscribe}, {session.OnConnect, session.OnSubscribe}} {
 		a := startApplication(t, map[string]func(question) string{})
 		for _, event := range events {
 			a.answers[event] = func(q question) string {
 				room := q.Channel
-				if q.Event == onConnect {
+				if q.Event == session.OnConnect {
 					room = q.Channels[0]
 				}
-				if q.Event == onSubscribe && room == "given" {
+				if q.Event == session.OnSubscribe && room == "given" {
 					return answers["no"] // not to be asked any more
 				}
 				return answers[room]
@@ -58,7 +60,7 @@ func TestAPlainClientIsAskedAbout(t *testing.T) {
 				}
 			}
 		}
-		if events[0] == onConnect {
+		if events[0] == session.OnConnect {
 			if resp, body := plainHandshake(t, s, "given", false); resp.StatusCode != 101 {
 				t.Errorf("%v: the room that the answer to connect names: got %s %q", events, resp.Status, body)
 			}
@@ -70,7 +72,7 @@ func TestAPlainClientIsAskedAbout(t *testing.T) {
 		c.hear(ws.OpText, "hello")
 		for _, event := range events {
 			q := a.of(event)[len(a.of(event))-1]
-			if q.Protocol != "plain" || len(q.Client) != 32 || q.User != "" || event == onSubscribe && q.Channel != "yes" {
+			if q.Protocol != "plain" || len(q.Client) != 32 || q.User != "" || event == session.OnSubscribe && q.Channel != "yes" {
 				t.Errorf("got %+v", q)
 			}
 		}
@@ -120,12 +122,12 @@ func plainHandshake(t *testing.T, s *Server, room string, second bool) (*http.Re
 // Where only publications, calls and ends are the application's business, a plain client is let in as ever.
 func TestAPlainClientIsNotAskedAboutInVain(t *testing.T) {
 	t.Parallel()
-	a := startApplication(t, map[string]func(question) string{onRPC: nil, onPublish: nil})
+	a := startApplication(t, map[string]func(question) string{session.OnRPC: nil, session.OnPublish: nil})
 	s := startHooked(t, a, nil)
 	c := dial(t, s, "lobby")
 	c.send(ws.OpText, "hello")
 	c.hear(ws.OpText, "hello")
-	if got := len(a.of(onConnect)) + len(a.of(onSubscribe)); got != 0 {
+	if got := len(a.of(session.OnConnect)) + len(a.of(session.OnSubscribe)); got != 0 {
 		t.Errorf("got %d asked, want none", got)
 	}
 }
@@ -134,7 +136,7 @@ func TestAPlainClientIsNotAskedAboutInVain(t *testing.T) {
 func TestPlainClientsThatWaitForTheApplicationAreBounded(t *testing.T) {
 	t.Parallel()
 	var a *application
-	a = startApplication(t, map[string]func(question) string{onSubscribe: func(question) string { <-a.hang; return "" }})
+	a = startApplication(t, map[string]func(question) string{session.OnSubscribe: func(question) string { <-a.hang; return "" }})
 	s := startHooked(t, a, nil)
 	var waiting []net.Conn
 	for range 3 {
@@ -148,12 +150,12 @@ func TestPlainClientsThatWaitForTheApplicationAreBounded(t *testing.T) {
 		}
 		waiting = append(waiting, nc)
 	}
-	eventually(t, "the application to be asked about three", func() bool { return len(a.of(onSubscribe)) == 3 && s.hub.hooks.plain.length() == 3 })
+	eventually(t, "the application to be asked about three", func() bool { return len(a.of(session.OnSubscribe)) == 3 && s.hub.Hooks.Plain.Length() == 3 })
 	connectSDK(t, s, userToken("ann"))
 
-	var places []*place
-	for i := range maxAskedPlain - 3 {
-		places = append(places, s.hub.hooks.plain.enter(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), func() { t.Error("another address made room") }))
+	var places []*limiter.Place
+	for i := range session.MaxAskedPlain - 3 {
+		places = append(places, s.hub.Hooks.Plain.Enter(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), func() { t.Error("another address made room") }))
 	}
 	// Its own address has the most.
 	resp, body := ask(t, s.Addr().String(), upgradeRequest(s.Addr().String(), "/ws"))
@@ -173,15 +175,15 @@ func TestPlainClientsThatWaitForTheApplicationAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	waiting = append(waiting, other)
-	eventually(t, "the application to be asked about one of another address", func() bool { return len(a.of(onSubscribe)) == 4 })
+	eventually(t, "the application to be asked about one of another address", func() bool { return len(a.of(session.OnSubscribe)) == 4 })
 	eventually(t, "one of the heaviest address to make room", func() bool { return value(t, s, "throng_handshakes_total", metrics.HandshakeFull) == 2 })
 	for _, at := range places {
-		s.hub.hooks.plain.leave(at)
+		s.hub.Hooks.Plain.Leave(at)
 	}
 	for _, nc := range waiting {
 		nc.Close()
 	}
-	eventually(t, "who has gone to be counted out", func() bool { return s.hub.hooks.plain.length() == 0 && s.hub.Live.Load() == 1 })
+	eventually(t, "who has gone to be counted out", func() bool { return s.hub.Hooks.Plain.Length() == 0 && s.hub.Live.Load() == 1 })
 }
 
 // Plain members are counted in presence_stats as they are in channels.

@@ -21,9 +21,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	standard "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
+	"github.com/throng-chat/throng/server/api"
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
+	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/webhook"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -116,9 +118,9 @@ func startHooked(t testing.TB, a *application, change func(*Config)) *Server {
 		c.Token.HMACSecret = testSecret
 		c.OtherRooms = chat.RoomsOpen
 		c.Webhooks.URL, c.Webhooks.Secret, c.Webhooks.Timeout = a.URL, hookSecret, 30*time.Second
-		c.Webhooks.Events = []string{onDisconnect}
+		c.Webhooks.Events = []string{session.OnDisconnect}
 		for event := range a.answers {
-			if event != onDisconnect {
+			if event != session.OnDisconnect {
 				c.Webhooks.Events = append(c.Webhooks.Events, event)
 			}
 		}
@@ -130,9 +132,9 @@ func startHooked(t testing.TB, a *application, change func(*Config)) *Server {
 
 func TestTheApplicationSaysWhoConnects(t *testing.T) {
 	t.Parallel()
-	a := startApplication(t, map[string]func(question) string{onConnect: always(
+	a := startApplication(t, map[string]func(question) string{session.OnConnect: always(
 		`{"result":{"user":"ann","info":{"name": "Ann"},"data":{"hello": 1},"channels":["news"],"subs":{"desk":{"data":"here"}},"meta":{"id":7}}}`,
-	), onRPC: always(`{"result":{}}`)})
+	), session.OnRPC: always(`{"result":{}}`)})
 	s := startHooked(t, a, func(c *Config) { c.Guests = "off" })
 	c := dialSDK(t, s, "")
 	c.say(`{"id":1,"connect":{"data":{"key":"x"},"name":"js","version":"1"}}`)
@@ -147,14 +149,14 @@ func TestTheApplicationSaysWhoConnects(t *testing.T) {
 		len(got.Connect.Subs) != 2 || string(got.Connect.Subs["desk"].Data) != `"here"` || got.Connect.Expires {
 		t.Fatalf("got %s", line)
 	}
-	q := a.of(onConnect)
+	q := a.of(session.OnConnect)
 	if len(q) != 1 || q[0].Client == "" || q[0].Transport != "websocket" || q[0].Protocol != "json" || q[0].Encoding != "json" ||
 		string(q[0].Data) != `{"key":"x"}` || q[0].Name != "js" || q[0].Version != "1" || q[0].User != "" {
 		t.Fatalf("got %+v", q)
 	}
 	c.say(`{"id":2,"rpc":{"method":"m"}}`)
 	c.line()
-	if r := a.of(onRPC); len(r) != 1 || r[0].User != "ann" || string(r[0].Meta) != `{"id":7}` || r[0].Client != q[0].Client {
+	if r := a.of(session.OnRPC); len(r) != 1 || r[0].User != "ann" || string(r[0].Meta) != `{"id":7}` || r[0].Client != q[0].Client {
 		t.Errorf("got %+v, want who connected", r)
 	}
 	// Others see the same.
@@ -168,7 +170,7 @@ func TestTheApplicationSaysWhoConnects(t *testing.T) {
 func TestTheApplicationNamesNobodyAtLength(t *testing.T) {
 	t.Parallel()
 	var name atomic.Pointer[string]
-	a := startApplication(t, map[string]func(question) string{onConnect: func(question) string {
+	a := startApplication(t, map[string]func(question) string{session.OnConnect: func(question) string {
 		return fmt.Sprintf(`{"result":{"user":%q}}`, *name.Load())
 	}})
 	s := startHooked(t, a, nil)
@@ -179,13 +181,13 @@ func TestTheApplicationNamesNobodyAtLength(t *testing.T) {
 		c.say(`{"id":1,"connect":{}}`)
 		return c
 	}
-	if line := connect(maxUserName).line(); !strings.HasPrefix(line, `{"id":1,"connect":{"client":`) {
-		t.Errorf("%d bytes: got %s, want it connected", maxUserName, line)
+	if line := connect(api.MaxUserName).line(); !strings.HasPrefix(line, `{"id":1,"connect":{"client":`) {
+		t.Errorf("%d bytes: got %s, want it connected", api.MaxUserName, line)
 	}
-	for _, length := range []int{maxUserName + 1, 60_000} {
+	for _, length := range []int{api.MaxUserName + 1, 60_000} {
 		connect(length).want(`{"id":1,"error":{"code":100,"message":"internal server error","temporary":true}}`)
 	}
-	if got := badAnswers(t, s, onConnect); got != 2 {
+	if got := badAnswers(t, s, session.OnConnect); got != 2 {
 		t.Errorf("got %v bad answers counted, want 2", got)
 	}
 }
@@ -194,8 +196,8 @@ func TestTheApplicationNamesNobodyAtLength(t *testing.T) {
 func TestWhoTheApplicationMadeItRefreshesItsToken(t *testing.T) {
 	t.Parallel()
 	a := startApplication(t, map[string]func(question) string{
-		onConnect: always(`{"result":{"user":"ann@example","meta":{"id":7}}}`),
-		onRPC:     always(`{"result":{}}`),
+		session.OnConnect: always(`{"result":{"user":"ann@example","meta":{"id":7}}}`),
+		session.OnRPC:     always(`{"result":{}}`),
 	})
 	s := startHooked(t, a, nil)
 	token := func(user string) string {
@@ -214,7 +216,7 @@ func TestWhoTheApplicationMadeItRefreshesItsToken(t *testing.T) {
 	}
 	c.say(`{"id":3,"rpc":{"method":"m"}}`)
 	c.line()
-	if r := a.of(onRPC); len(r) != 1 || r[0].User != "ann@example" || string(r[0].Meta) != `{"id":7}` {
+	if r := a.of(session.OnRPC); len(r) != 1 || r[0].User != "ann@example" || string(r[0].Meta) != `{"id":7}` {
 		t.Errorf("got %+v, want who connected", r)
 	}
 	// Nobody else's token will do: of whom it was taken for neither.
@@ -238,12 +240,12 @@ func TestWhoTheApplicationMadeItRefreshesItsToken(t *testing.T) {
 func TestTheApplicationRefusesAConnection(t *testing.T) {
 	t.Parallel()
 	said := `{"error":{"code":1000,"message":"not you"}}`
-	a := startApplication(t, map[string]func(question) string{onConnect: func(question) string { return said }})
+	a := startApplication(t, map[string]func(question) string{session.OnConnect: func(question) string { return said }})
 	s := startHooked(t, a, nil)
 	c := dialSDK(t, s, "")
 	c.say(`{"id":1,"connect":{"token":%q}}`, signed(map[string]any{"sub": "ann", "meta": map[string]int{"id": 1}}))
 	c.want(`{"id":1,"error":{"code":1000,"message":"not you"}}`)
-	if q := a.of(onConnect); len(q) != 1 || q[0].User != "ann" || string(q[0].Meta) != `{"id":1}` {
+	if q := a.of(session.OnConnect); len(q) != 1 || q[0].User != "ann" || string(q[0].Meta) != `{"id":1}` {
 		t.Errorf("got %+v, want what the token says", q)
 	}
 	said = `{"disconnect":{"code":4501,"reason":"go away"}}`
@@ -251,21 +253,21 @@ func TestTheApplicationRefusesAConnection(t *testing.T) {
 	c.say(`{"id":1,"connect":{}}`)
 	c.closed(4501)
 	// SDKs take a reason that is JSON for an instruction, and a close frame has no room for a long one.
-	for _, reason := range []string{"false", strings.Repeat("x", maxReason+1)} {
+	for _, reason := range []string{"false", strings.Repeat("x", api.MaxReason+1)} {
 		said = fmt.Sprintf(`{"disconnect":{"code":4000,"reason":%q}}`, reason)
 		c = dialSDK(t, s, "")
 		c.say(`{"id":1,"connect":{}}`)
 		c.want(`{"id":1,"error":{"code":100,"message":"internal server error","temporary":true}}`)
 	}
 	// Codes below 400 are the protocol's own: an SDK would take 109 for an expired token, and ask for another one.
-	before := badAnswers(t, s, onConnect)
+	before := badAnswers(t, s, session.OnConnect)
 	for _, code := range []int{1, 109, 399} {
 		said = fmt.Sprintf(`{"error":{"code":%d,"message":"no","temporary":true}}`, code)
 		c = dialSDK(t, s, "")
 		c.say(`{"id":1,"connect":{}}`)
 		c.want(`{"id":1,"error":{"code":100,"message":"internal server error","temporary":true}}`)
 	}
-	if got := badAnswers(t, s, onConnect); got != before+3 {
+	if got := badAnswers(t, s, session.OnConnect); got != before+3 {
 		t.Errorf("got %v bad answers counted, want 3 more than %v", got, before)
 	}
 	said = `{"result":{"user":"ann","expire_at":1000000000}}`
@@ -273,21 +275,21 @@ func TestTheApplicationRefusesAConnection(t *testing.T) {
 	c.say(`{"id":1,"connect":{}}`)
 	c.want(`{"id":1,"error":{"code":109,"message":"token expired"}}`)
 	// A token that is no good is not asked about.
-	asked := len(a.of(onConnect))
+	asked := len(a.of(session.OnConnect))
 	c = dialSDK(t, s, "")
 	c.say(`{"id":1,"connect":{"token":"x"}}`)
 	c.closed(3500)
-	if got := len(a.of(onConnect)); got != asked {
+	if got := len(a.of(session.OnConnect)); got != asked {
 		t.Errorf("got %d asked, want %d", got, asked)
 	}
-	if len(sessionsOf(s, "ann")) != 0 || len(a.of(onDisconnect)) != 0 {
+	if len(sessionsOf(s, "ann")) != 0 || len(a.of(session.OnDisconnect)) != 0 {
 		t.Error("somebody came in, or was said to have gone")
 	}
 }
 
 func TestTheApplicationSaysWhoSubscribes(t *testing.T) {
 	t.Parallel()
-	a := startApplication(t, map[string]func(question) string{onSubscribe: func(q question) string {
+	a := startApplication(t, map[string]func(question) string{session.OnSubscribe: func(q question) string {
 		switch q.Channel {
 		case "no":
 			return `{"error":{"code":403,"message":"members only"}}`
@@ -306,7 +308,7 @@ func TestTheApplicationSaysWhoSubscribes(t *testing.T) {
 	c.want(`{"id":2,"subscribe":{"data":{"topic":"tea"}}}`)
 	c.want(`{"id":3,"error":{"code":403,"message":"members only"}}`)
 	c.want(`{"id":4,"error":{"code":103,"message":"permission denied"}}`)
-	if q := a.of(onSubscribe); len(q) != 2 || q[0].User != "ann" || q[0].Channel != "yes" || string(q[0].Data) != "[1]" {
+	if q := a.of(session.OnSubscribe); len(q) != 2 || q[0].User != "ann" || q[0].Channel != "yes" || string(q[0].Data) != "[1]" {
 		t.Errorf("got %+v, want two, and none about a room that is closed anyway", q)
 	}
 	c.say(`{"id":5,"publish":{"channel":"yes","data":1}}`)
@@ -327,7 +329,7 @@ func moderated(c *Config) {
 
 func TestTheApplicationChangesWhatIsSaid(t *testing.T) {
 	t.Parallel()
-	a := startApplication(t, map[string]func(question) string{onPublish: func(q question) string {
+	a := startApplication(t, map[string]func(question) string{session.OnPublish: func(q question) string {
 		switch string(q.Data) {
 		case `"rude"`:
 			return `{"result":{"data":{"text": "***"},"tags":{"by":"filter"}}}`
@@ -365,11 +367,11 @@ func TestTheApplicationChangesWhatIsSaid(t *testing.T) {
 		t.Errorf("got %s, want two publications, one of them changed", line)
 	}
 	// Other rooms are nobody's business.
-	asked := len(a.of(onPublish))
+	asked := len(a.of(session.OnPublish))
 	c.say(`{"id":21,"publish":{"channel":"free","data":1}}`)
 	c.line()
 	c.want(`{"id":21,"publish":{}}`)
-	if got := len(a.of(onPublish)); got != asked || asked != 5 {
+	if got := len(a.of(session.OnPublish)); got != asked || asked != 5 {
 		t.Errorf("got %d asked, and %d before, want 5", got, asked)
 	}
 }
@@ -377,13 +379,13 @@ func TestTheApplicationChangesWhatIsSaid(t *testing.T) {
 // A plain client cannot be answered: there is no way past the application for it.
 func TestAPlainClientOnlyListensWhereTheApplicationIsAsked(t *testing.T) {
 	t.Parallel()
-	a := startApplication(t, map[string]func(question) string{onPublish: always(`{"result":{}}`)})
+	a := startApplication(t, map[string]func(question) string{session.OnPublish: always(`{"result":{}}`)})
 	s := startHooked(t, a, moderated)
 	c := dial(t, s, "moderated")
 	c.send(ws.OpText, "rude")
 	c.closed(ws.ClosePolicy)
 	eventually(t, "it to be counted as forbidden", func() bool { return closesBy(s, fanout.ClosedForbidden) == 1 })
-	if got := len(a.of(onPublish)); got != 0 {
+	if got := len(a.of(session.OnPublish)); got != 0 {
 		t.Errorf("got %d asked, want none", got)
 	}
 }
@@ -393,8 +395,8 @@ func TestAMuteMeanwhileStands(t *testing.T) {
 	t.Parallel()
 	asked, answer := make(chan struct{}), make(chan struct{})
 	a := startApplication(t, map[string]func(question) string{
-		onPublish:   func(question) string { asked <- struct{}{}; <-answer; return `{"result":{}}` },
-		onSubscribe: func(question) string { asked <- struct{}{}; <-answer; return `{"result":{}}` },
+		session.OnPublish:   func(question) string { asked <- struct{}{}; <-answer; return `{"result":{}}` },
+		session.OnSubscribe: func(question) string { asked <- struct{}{}; <-answer; return `{"result":{}}` },
 	})
 	s := startHooked(t, a, func(c *Config) {
 		moderated(c)
@@ -413,7 +415,7 @@ func TestAMuteMeanwhileStands(t *testing.T) {
 
 func TestTheApplicationAnswersCalls(t *testing.T) {
 	t.Parallel()
-	a := startApplication(t, map[string]func(question) string{onRPC: func(q question) string {
+	a := startApplication(t, map[string]func(question) string{session.OnRPC: func(q question) string {
 		switch q.Method {
 		case "echo":
 			return fmt.Sprintf(`{"result":{"data":%s}}`, q.Data)
@@ -441,7 +443,7 @@ func TestTheApplicationAnswersCalls(t *testing.T) {
 	c.want(`{"id":3,"rpc":{"data":"AP8="}}`)
 	c.want(`{"id":4,"unsubscribe":{}}`)
 	c.want(`{"id":5,"rpc":{}}`)
-	if q := a.of(onRPC); len(q) != 4 || q[1].Method != "" || string(q[1].Data) != `"quiet"` {
+	if q := a.of(session.OnRPC); len(q) != 4 || q[1].Method != "" || string(q[1].Data) != `"quiet"` {
 		t.Errorf("got %+v, want four, the second without a method", q)
 	}
 	if got := s.hub.Loop.Received.Load() - before; got != uint64(sent) {
@@ -452,11 +454,11 @@ func TestTheApplicationAnswersCalls(t *testing.T) {
 // Commands behind one that waits are kept, and not what others send meanwhile into the buffer that they were read to.
 func TestCommandsThatWaitAreNotOverwritten(t *testing.T) {
 	gate := make(chan struct{})
-	a := startApplication(t, map[string]func(question) string{onRPC: func(question) string { <-gate; return `{"result":{}}` }})
+	a := startApplication(t, map[string]func(question) string{session.OnRPC: func(question) string { <-gate; return `{"result":{}}` }})
 	s := startHooked(t, a, nil)
 	c := connectSDK(t, s, userToken("ann"))
 	c.say(`{"id":2,"rpc":{}}` + "\n" + `{"id":3,"unsubscribe":{"channel":"a"}}`)
-	eventually(t, "it to be asked", func() bool { return len(a.of(onRPC)) == 1 })
+	eventually(t, "it to be asked", func() bool { return len(a.of(session.OnRPC)) == 1 })
 	for range 8 { // some of them on its poller
 		other := connectSDK(t, s, userToken("bob"))
 		other.say("%s", repeated(`"unsubscribe":{"channel":"b"}`, 50))
@@ -471,23 +473,23 @@ func TestCommandsThatWaitAreNotOverwritten(t *testing.T) {
 
 func TestTheApplicationIsToldWhoIsGone(t *testing.T) {
 	t.Parallel()
-	a := startApplication(t, map[string]func(question) string{onConnect: always(`{"result":{"user":"ann","meta":[1]}}`)})
+	a := startApplication(t, map[string]func(question) string{session.OnConnect: always(`{"result":{"user":"ann","meta":[1]}}`)})
 	s := startHooked(t, a, nil)
 	for name, end := range map[string]func(*sdk){
 		"client": func(c *sdk) { c.send(ws.OpClose, "\x03\xe8") },
 		"gone":   func(c *sdk) { c.conn.Close() },
 		"force disconnect": func(c *sdk) {
-			sessionOf(t, s, "ann").disconnect(disconnectForced)
+			sessionOf(t, s, "ann").Disconnect(session.DisconnectForced)
 			c.closed(3503)
 		},
 	} {
 		c := connectSDK(t, s, "")
-		before := len(a.of(onDisconnect))
+		before := len(a.of(session.OnDisconnect))
 		end(c)
-		eventually(t, "the application to be told", func() bool { return len(a.of(onDisconnect)) > before })
-		q := a.of(onDisconnect)[before]
+		eventually(t, "the application to be told", func() bool { return len(a.of(session.OnDisconnect)) > before })
+		q := a.of(session.OnDisconnect)[before]
 		code := map[string]int{"client": 1000, "gone": 1006, "force disconnect": 3503}[name]
-		if q.User != "ann" || string(q.Meta) != "[1]" || q.Reason != name || q.Code != code || q.Client != a.of(onConnect)[before].Client || q.Seconds < 0 {
+		if q.User != "ann" || string(q.Meta) != "[1]" || q.Reason != name || q.Code != code || q.Client != a.of(session.OnConnect)[before].Client || q.Seconds < 0 {
 			t.Errorf("%s: got %+v", name, q)
 		}
 		eventually(t, "it to be counted out", func() bool { return s.hub.Live.Load() == 0 })
@@ -497,7 +499,7 @@ func TestTheApplicationIsToldWhoIsGone(t *testing.T) {
 
 // Of a connection that was nobody's the application hears nothing, whether it said who it is or not.
 func TestTheApplicationIsNotToldOfStrangers(t *testing.T) {
-	a := startApplication(t, map[string]func(question) string{onConnect: always(`{"error":{"code":1000,"message":"not you"}}`)})
+	a := startApplication(t, map[string]func(question) string{session.OnConnect: always(`{"error":{"code":1000,"message":"not you"}}`)})
 	s := startHooked(t, a, nil)
 	for _, first := range []string{"", `{"id":1,"connect":{}}`, `{"id":1,"connect":{"token":"x"}}`, `{"id":1,"publish":{}}`} {
 		c := dialSDK(t, s, "")
@@ -508,8 +510,8 @@ func TestTheApplicationIsNotToldOfStrangers(t *testing.T) {
 		c.conn.Close()
 		eventually(t, "it to be counted out", func() bool { return s.hub.Live.Load() == 0 })
 	}
-	eventually(t, "all to be told", func() bool { return s.hub.hooks.client.Waiting() == 0 })
-	if got := a.of(onDisconnect); len(got) != 0 {
+	eventually(t, "all to be told", func() bool { return s.hub.Hooks.Client.Waiting() == 0 })
+	if got := a.of(session.OnDisconnect); len(got) != 0 {
 		t.Errorf("got %+v, want nothing told", got)
 	}
 }
@@ -527,7 +529,7 @@ func TestAStopTellsWhoIsGone(t *testing.T) {
 		}
 	})
 	users := map[string]bool{}
-	for _, q := range a.of(onDisconnect) {
+	for _, q := range a.of(session.OnDisconnect) {
 		users[q.User] = true
 	}
 	if len(users) != 20 {
@@ -539,7 +541,7 @@ func TestAStopTellsWhoIsGone(t *testing.T) {
 func TestAStopWaitsUntilAllAreTold(t *testing.T) {
 	const clients = 30 // of which not all are told at once
 	flushing := make(chan struct{})
-	a := startApplication(t, map[string]func(question) string{onDisconnect: func(question) string { <-flushing; return "" }})
+	a := startApplication(t, map[string]func(question) string{session.OnDisconnect: func(question) string { <-flushing; return "" }})
 	waits := func() bool {
 		stacks := make([]byte, 4<<20)
 		return bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte("webhook.(*Client).Flush("))
@@ -554,14 +556,14 @@ func TestAStopWaitsUntilAllAreTold(t *testing.T) {
 		go func() {
 			defer close(flushing)
 			for deadline := time.Now().Add(patience); time.Now().Before(deadline) && !waits(); time.Sleep(5 * time.Millisecond) {
-				if s.hub.hooks.life.Err() != nil {
+				if s.hub.Hooks.Life.Err() != nil {
 					return // it does not wait
 				}
 			}
 		}()
 	})
 	users := map[string]bool{}
-	for _, q := range a.of(onDisconnect) {
+	for _, q := range a.of(session.OnDisconnect) {
 		users[q.User] = true
 	}
 	if len(users) != clients {
@@ -573,7 +575,7 @@ func TestAStopWaitsUntilAllAreTold(t *testing.T) {
 func TestAHangingApplicationHoldsUpNobodyElse(t *testing.T) {
 	t.Parallel()
 	var a *application
-	a = startApplication(t, map[string]func(question) string{onRPC: func(question) string { <-a.hang; return "" }})
+	a = startApplication(t, map[string]func(question) string{session.OnRPC: func(question) string { <-a.hang; return "" }})
 	s := startHooked(t, a, nil)
 	const n = webhook.MaxAsking + 50
 	var all [n]*sdk
@@ -586,7 +588,7 @@ func TestAHangingApplicationHoldsUpNobodyElse(t *testing.T) {
 		c.say(`{"id":2,"rpc":{}}`)
 	}
 	eventually(t, "all that may hang to hang", func() bool {
-		return len(a.of(onRPC)) == webhook.MaxAsking && s.hub.hooks.askers.length() == n-webhook.MaxAsking
+		return len(a.of(session.OnRPC)) == webhook.MaxAsking && s.hub.Hooks.Askers.Length() == n-webhook.MaxAsking
 	})
 	echo := dial(t, s, "echo")
 	for i := range 1000 {
@@ -594,14 +596,14 @@ func TestAHangingApplicationHoldsUpNobodyElse(t *testing.T) {
 		echo.send(ws.OpText, text)
 		echo.hear(ws.OpText, text)
 	}
-	if got := len(a.of(onRPC)); got != webhook.MaxAsking && time.Since(asked) < 30*time.Second {
+	if got := len(a.of(session.OnRPC)); got != webhook.MaxAsking && time.Since(asked) < 30*time.Second {
 		t.Errorf("got %d asked, want still %d", got, webhook.MaxAsking)
 	}
 }
 
 func TestWithoutAnAnswerTheCommandFails(t *testing.T) {
 	t.Parallel()
-	elsewhere := startApplication(t, map[string]func(question) string{onConnect: always(`{"result":{"user":"ann"}}`)})
+	elsewhere := startApplication(t, map[string]func(question) string{session.OnConnect: always(`{"result":{"user":"ann"}}`)})
 	for name, answer := range map[string]http.HandlerFunc{
 		"500":      func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) },
 		"garbage":  func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>") },
@@ -614,7 +616,7 @@ func TestWithoutAnAnswerTheCommandFails(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := &application{answers: map[string]func(question) string{onConnect: nil, onRPC: nil}}
+			a := &application{answers: map[string]func(question) string{session.OnConnect: nil, session.OnRPC: nil}}
 			a.Server = httptest.NewServer(answer)
 			t.Cleanup(a.Close)
 			if answer == nil {
@@ -633,7 +635,7 @@ func TestWithoutAnAnswerTheCommandFails(t *testing.T) {
 			}
 		})
 	}
-	if len(elsewhere.of(onConnect)) != 0 {
+	if len(elsewhere.of(session.OnConnect)) != 0 {
 		t.Error("a redirect was followed")
 	}
 }
@@ -659,9 +661,9 @@ func TestAFloodOfDisconnectsIsBounded(t *testing.T) {
 	session := sessionOf(t, s, "ann")
 	const n = 100_000
 	done := make(chan struct{})
-	session.poller.Post(func() {
+	session.Poller.Post(func() {
 		for range n {
-			session.tellDisconnect()
+			session.TellDisconnect()
 		}
 		close(done)
 	})
@@ -679,19 +681,19 @@ func TestAConnectionIsNotStaleWhileItIsAskedAbout(t *testing.T) {
 	t.Parallel()
 	var a *application
 	gate := make(chan struct{})
-	a = startApplication(t, map[string]func(question) string{onConnect: func(question) string { <-gate; return `{"result":{}}` }})
+	a = startApplication(t, map[string]func(question) string{session.OnConnect: func(question) string { <-gate; return `{"result":{}}` }})
 	s := startHooked(t, a, nil)
 	c := dialSDK(t, s, "")
 	c.say(`{"id":1,"connect":{}}`)
-	eventually(t, "the question", func() bool { return len(a.of(onConnect)) == 1 })
-	var asked *session
+	eventually(t, "the question", func() bool { return len(a.of(session.OnConnect)) == 1 })
+	var asked *session.Session
 	s.hub.Call(func(sh *fanout.Shard) {
 		for _, c := range sh.Conns {
-			asked = c.Handler.(*session)
+			asked = c.Handler.(*session.Session)
 		}
 	})
 	done := make(chan struct{})
-	asked.poller.Post(func() {
+	asked.Poller.Post(func() {
 		asked.OnDeadline(false)
 		close(done)
 	})
@@ -704,7 +706,7 @@ func TestAConnectionIsNotStaleWhileItIsAskedAbout(t *testing.T) {
 
 func TestHooksAreMeasured(t *testing.T) {
 	t.Parallel()
-	a := startApplication(t, map[string]func(question) string{onConnect: always(`{"result":{}}`)})
+	a := startApplication(t, map[string]func(question) string{session.OnConnect: always(`{"result":{}}`)})
 	s := startHooked(t, a, nil)
 	connectSDK(t, s, "")
 	resp, err := http.Get("http://" + s.AdminAddr().String() + "/metrics")
@@ -747,21 +749,21 @@ func shrink(s *Server, b *limiter.Budget, most int64) {
 // has its turn when large ones have used up their part.
 func TestCommandsThatWaitAreBoundedInBytes(t *testing.T) {
 	t.Parallel()
-	a := hangingApplication(t, onConnect)
+	a := hangingApplication(t, session.OnConnect)
 	s := startHooked(t, a, nil)
 	const most = 2 << 20
-	shrink(s, &s.hub.heldCommands, most)
+	shrink(s, &s.hub.HeldCommands, most)
 	refused, waiting := 0, 0
 	held := func() float64 { return value(t, s, "throng_held_command_bytes", "") }
 	var all []*sdk
 	for range 60 {
 		c := dialSDK(t, s, "")
 		all = append(all, c)
-		before, errors := held(), errorsOf(s, errTooManyRequests)
+		before, errors := held(), errorsOf(s, session.ErrTooManyRequests)
 		// A command, one behind it in the frame, and a frame behind that.
 		c.say(`{"id":1,"connect":{"data":"%s"}}`+"\n"+`{"id":2,"rpc":{"data":"%s"}}`, strings.Repeat("x", 30<<10), strings.Repeat("x", 30<<10))
-		eventually(t, "the command to wait or be refused", func() bool { return held() > before || errorsOf(s, errTooManyRequests) > errors })
-		if errorsOf(s, errTooManyRequests) > errors {
+		eventually(t, "the command to wait or be refused", func() bool { return held() > before || errorsOf(s, session.ErrTooManyRequests) > errors })
+		if errorsOf(s, session.ErrTooManyRequests) > errors {
 			refused++
 			c.want(`{"id":1,"error":{"code":111,"message":"too many requests","temporary":true}}`)
 		} else {
@@ -786,18 +788,18 @@ func TestCommandsThatWaitAreBoundedInBytes(t *testing.T) {
 	before = held()
 	wishing := dialSDK(t, s, "")
 	wishing.say(`{"id":1,"connect":{"subs":{%s}}}`, strings.Join(wishes, ","))
-	eventually(t, "it to wait", func() bool { return held() >= before+100*heldWish })
+	eventually(t, "it to wait", func() bool { return held() >= before+100*session.HeldWish })
 	for _, c := range append(all, small, wishing) {
 		c.conn.Close()
 	}
-	s.hub.hooks.end() // all requests
+	s.hub.Hooks.End() // all requests
 	eventually(t, "all of it to be given back", func() bool { return held() == 0 })
 }
 
 // What a connection sent while it waited, and was closed before it was read, is held no longer than the wait.
 func TestWhatAClosedConnectionLeftUnreadIsReleased(t *testing.T) {
 	gate := make(chan struct{})
-	a := startApplication(t, map[string]func(question) string{onRPC: func(question) string { <-gate; return `{"result":{}}` }})
+	a := startApplication(t, map[string]func(question) string{session.OnRPC: func(question) string { <-gate; return `{"result":{}}` }})
 	s := startHooked(t, a, nil)
 	c := connectSDK(t, s, userToken("ann"))
 	held := func() float64 { return value(t, s, "throng_held_command_bytes", "") }
@@ -805,14 +807,14 @@ func TestWhatAClosedConnectionLeftUnreadIsReleased(t *testing.T) {
 	frames := ws.AppendMaskedFrame(nil, ws.OpText, 7, []byte(`{"id":2,"rpc":{}}`))
 	c.write(ws.AppendMaskedFrame(frames, ws.OpText, 7, []byte(`{"id":3,"rpc":{"data":"`+strings.Repeat("x", 2000)+`"}}`)))
 	eventually(t, "both to wait", func() bool { return held() > 2000 })
-	sessionOf(t, s, "ann").disconnect(disconnectForced)
+	sessionOf(t, s, "ann").Disconnect(session.DisconnectForced)
 	close(gate)
 	eventually(t, "all of it to be given back", func() bool { return held() == 0 })
 }
 
 // errorsOf is how many commands were answered with an error.
 func errorsOf(s *Server, e *protocol.Error) int {
-	return int(testutil.ToFloat64(s.metrics.CommandErrors.WithLabelValues(errorLabel(e))))
+	return int(testutil.ToFloat64(s.metrics.CommandErrors.WithLabelValues(session.ErrorLabel(e))))
 }
 
 // A command that asks the application is refused where too many wait already, before anything is spent on it; so is one that waited
@@ -830,14 +832,14 @@ func TestWhoGoesOnAskingACrowdedApplicationIsCutOff(t *testing.T) {
 				command = strings.Replace(command, `,"token":"looked at by nobody"`, "", 1)
 			}
 			t.Run(name+"/"+event, func(t *testing.T) {
-				s := startHooked(t, hangingApplication(t, onRPC, onSubscribe, onPublish), func(c *Config) {
+				s := startHooked(t, hangingApplication(t, session.OnRPC, session.OnSubscribe, session.OnPublish), func(c *Config) {
 					moderated(c)
 					c.Rooms[0].Publish = chat.Anyone
 				})
-				askers, gate := newWorkers(1, queue, time.Nanosecond), make(chan struct{})
+				askers, gate := session.NewWorkers(1, queue, time.Nanosecond), make(chan struct{})
 				t.Cleanup(func() { close(gate) })
-				askers.do(netip.Addr{}, func() { <-gate }, nil)
-				change(s, func() { s.hub.hooks.askers, s.hub.hooks.admitters = askers, askers })
+				askers.Do(netip.Addr{}, func() { <-gate }, nil)
+				change(s, func() { s.hub.Hooks.Askers, s.hub.Hooks.Admitters = askers, askers })
 				goOnOverALimit(t, s, command, `{"code":111,"message":"too many requests","temporary":true}`)
 			})
 		}
@@ -847,11 +849,11 @@ func TestWhoGoesOnAskingACrowdedApplicationIsCutOff(t *testing.T) {
 // A connection that has to be asked about is refused before its token is looked at.
 func TestAConnectionIsRefusedWhereTheApplicationIsCrowded(t *testing.T) {
 	t.Parallel()
-	s := startHooked(t, hangingApplication(t, onConnect), nil)
-	askers, gate := newWorkers(1, 0, time.Hour), make(chan struct{})
+	s := startHooked(t, hangingApplication(t, session.OnConnect), nil)
+	askers, gate := session.NewWorkers(1, 0, time.Hour), make(chan struct{})
 	t.Cleanup(func() { close(gate) })
-	askers.do(netip.Addr{}, func() { <-gate }, nil)
-	change(s, func() { s.hub.hooks.admitters = askers })
+	askers.Do(netip.Addr{}, func() { <-gate }, nil)
+	change(s, func() { s.hub.Hooks.Admitters = askers })
 	c := dialSDK(t, s, "")
 	c.say(`{"id":1,"connect":{"token":"looked at by nobody"}}`)
 	c.want(`{"id":1,"error":{"code":111,"message":"too many requests","temporary":true}}`)
@@ -860,15 +862,15 @@ func TestAConnectionIsRefusedWhereTheApplicationIsCrowded(t *testing.T) {
 // An application that takes long over what clients call holds up nobody who comes in.
 func TestSlowCallsHoldUpNobodyWhoComesIn(t *testing.T) {
 	t.Parallel()
-	a := hangingApplication(t, onRPC)
-	a.answers[onConnect], a.answers[onSubscribe] = always(`{"result":{}}`), always(`{"result":{}}`)
+	a := hangingApplication(t, session.OnRPC)
+	a.answers[session.OnConnect], a.answers[session.OnSubscribe] = always(`{"result":{}}`), always(`{"result":{}}`)
 	s := startHooked(t, a, nil)
 	const n = webhook.MaxAsking + 1
 	for range n {
 		c := connectSDK(t, s, "")
 		c.say(`{"id":2,"rpc":{"method":"x","data":1}}`)
 	}
-	eventually(t, "all turns to be taken", func() bool { return s.hub.hooks.askers.length() > 0 })
+	eventually(t, "all turns to be taken", func() bool { return s.hub.Hooks.Askers.Length() > 0 })
 	c := connectSDK(t, s, "") // which the application is asked about
 	c.say(`{"id":2,"subscribe":{"channel":"x"}}`)
 	if got := c.line(); !strings.Contains(got, `"subscribe":{`) {
@@ -877,7 +879,7 @@ func TestSlowCallsHoldUpNobodyWhoComesIn(t *testing.T) {
 	plain := dial(t, s, "y")
 	plain.send(ws.OpText, "hello")
 	plain.hear(ws.OpText, "hello")
-	if got := s.hub.hooks.askers.length(); got == 0 {
+	if got := s.hub.Hooks.Askers.Length(); got == 0 {
 		t.Error("the calls have ended: the test does not test")
 	}
 }

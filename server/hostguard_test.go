@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/edge"
 	"github.com/throng-chat/throng/server/metrics"
 )
 
@@ -24,7 +25,7 @@ func TestARebindingPageReachesNothing(t *testing.T) {
 		{public, "GET", "/"},
 		{public, "GET", "/app.js"},
 		{public, "GET", "/none"},
-		{public, "POST", guestPath},
+		{public, "POST", edge.GuestPath},
 		{public, "POST", "/api/info"},
 		{public, "GET", "/api/openapi.json"},
 		{admin, "GET", "/healthz"},
@@ -42,7 +43,7 @@ func TestARebindingPageReachesNothing(t *testing.T) {
 			t.Errorf("%s %s: got %s %q, want 421 that names --host", tt.method, tt.path, resp.Status, body)
 		}
 	}
-	for _, path := range []string{roomPath, chat.SessionPath} {
+	for _, path := range []string{edge.RoomPath, chat.SessionPath} {
 		resp, body := ask(t, public, strings.Replace(upgradeRequest("evil.example:3000", path), "\r\n\r\n", "\r\nOrigin: http://evil.example:3000\r\n\r\n", 1))
 		if resp.StatusCode != http.StatusMisdirectedRequest || !strings.Contains(body, "--host evil.example") {
 			t.Errorf("%s: got %s %q, want 421 that names --host", path, resp.Status, body)
@@ -75,7 +76,7 @@ func TestAListedHostIsServed(t *testing.T) {
 			}
 		}
 	}
-	resp, _ := ask(t, s.Addr().String(), strings.Replace(upgradeRequest("chat.example", roomPath), "\r\n\r\n", "\r\nOrigin: https://chat.example\r\n\r\n", 1))
+	resp, _ := ask(t, s.Addr().String(), strings.Replace(upgradeRequest("chat.example", edge.RoomPath), "\r\n\r\n", "\r\nOrigin: https://chat.example\r\n\r\n", 1))
 	if resp.StatusCode != http.StatusSwitchingProtocols {
 		t.Errorf("got %s, want 101", resp.Status)
 	}

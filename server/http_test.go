@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/edge"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -97,9 +98,9 @@ func TestHandshakes(t *testing.T) {
 		{name: "POST", lines: replace("GET", "POST /ws HTTP/1.1"), want: 405},
 		{name: "a body", lines: and("Content-Length: 0", "Transfer-Encoding: chunked"), want: 400},
 		{name: "an absolute target", lines: replace("GET", "GET http://example.org/ws HTTP/1.1"), want: 400},
-		{name: "64 header lines", lines: and(many(maxHeadLines - 4)...), want: 101},
-		{name: "65 header lines", lines: and(many(maxHeadLines - 3)...), want: 431},
-		{name: "a head over 8 KiB", lines: and("X: " + strings.Repeat("x", maxHead)), want: 431},
+		{name: "64 header lines", lines: and(many(edge.MaxHeadLines - 4)...), want: 101},
+		{name: "65 header lines", lines: and(many(edge.MaxHeadLines - 3)...), want: 431},
+		{name: "a head over 8 KiB", lines: and("X: " + strings.Repeat("x", edge.MaxHead)), want: 431},
 		{name: "a page of this host", lines: and("Origin: http://" + s.Addr().String()), want: 101},
 		{name: "a page of an allowed host", lines: and("Origin: https://friend.example"), want: 101},
 		{name: "a page of another host", lines: and("Origin: https://evil.example"), want: 403},
@@ -136,7 +137,7 @@ func TestABodyIsNotWaitedFor(t *testing.T) {
 	if resp.StatusCode != http.StatusOK || !resp.Close {
 		t.Errorf("got %s, close %v; want the page, then the end", resp.Status, resp.Close)
 	}
-	if took := time.Since(start); took > headTimeout {
+	if took := time.Since(start); took > edge.HeadTimeout {
 		t.Errorf("took %v, want no waiting", took)
 	}
 }

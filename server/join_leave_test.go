@@ -19,11 +19,12 @@ import (
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/metrics"
+	"github.com/throng-chat/throng/server/session"
 )
 
 // lobby is a hub with one room that tells who comes and goes, and a watcher in it. It has no sockets, and its time is the test's.
 type lobby struct {
-	*sessions
+	*session.Sessions
 	t    *testing.T
 	seen map[string]*chat.ClientInfo // by client: who is there, as far as members were told
 	sent int
@@ -36,7 +37,7 @@ func newLobby(t *testing.T) *lobby {
 	cfg.Rooms = []chat.RoomOptions{o}
 	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 1)
 	h.Heartbeat = fanout.NewHeartbeat(h.Engine, cfg.PingInterval, cfg.PingTimeout)
-	l := &lobby{sessions: h, t: t, seen: map[string]*chat.ClientInfo{}}
+	l := &lobby{Sessions: h, t: t, seen: map[string]*chat.ClientInfo{}}
 	l.join(l.guest("watcher", nil))
 	l.hear()
 	l.letPass(time.Minute)
@@ -44,18 +45,18 @@ func newLobby(t *testing.T) *lobby {
 	return l
 }
 
-func (l *lobby) guest(name string, info []byte) *session {
+func (l *lobby) guest(name string, info []byte) *session.Session {
 	c := &fanout.Conn{Shard: l.Shards[0], Id: 1}
-	s := &session{conn: c, hub: l.sessions, encoding: jsonEncoding, info: &chat.ClientInfo{
+	s := &session.Session{Conn: c, Hub: l.Sessions, Encoding: session.JsonEncoding, Info: &chat.ClientInfo{
 		User: name, Client: name, ConnInfo: info,
 	}}
 	c.Handler = s
 	return s
 }
 
-func (l *lobby) join(s *session) {
-	e := &entry{wish: &protocol.SubscribeRequest{Channel: "x"}, info: s.info}
-	if s.join([]*entry{e}, func() []*protocol.Reply { return nil }); e.Err != nil {
+func (l *lobby) join(s *session.Session) {
+	e := &session.Entry{Wish: &protocol.SubscribeRequest{Channel: "x"}, Info: s.Info}
+	if s.Join([]*session.Entry{e}, func() []*protocol.Reply { return nil }); e.Err != nil {
 		l.t.Fatal(e.Err)
 	}
 }
@@ -72,7 +73,7 @@ func (l *lobby) room(name string) *chat.Room {
 	return r
 }
 
-func (l *lobby) leave(s *session) { s.leave(s.find("x")) }
+func (l *lobby) leave(s *session.Session) { s.Leave(s.Find("x")) }
 
 // letPass has time pass, and the heartbeat tick.
 func (l *lobby) letPass(d time.Duration) {
@@ -167,7 +168,7 @@ func TestComingAndGoingCancelsOut(t *testing.T) {
 func TestFoldedJoinsAndLeavesEndInTheTruth(t *testing.T) {
 	t.Parallel()
 	l := newLobby(t)
-	guests := make([]*session, 60)
+	guests := make([]*session.Session, 60)
 	for i := range guests {
 		guests[i] = l.guest(fmt.Sprint(i), nil)
 	}
@@ -175,10 +176,10 @@ func TestFoldedJoinsAndLeavesEndInTheTruth(t *testing.T) {
 		for range rand.IntN(400) {
 			g := guests[rand.IntN(len(guests))]
 			switch {
-			case g.find("x") != nil:
+			case g.Find("x") != nil:
 				l.leave(g)
 			case rand.IntN(4) == 0:
-				g.info = &chat.ClientInfo{User: g.info.User, Client: g.info.Client, ConnInfo: fmt.Append(nil, rand.IntN(3))}
+				g.Info = &chat.ClientInfo{User: g.Info.User, Client: g.Info.Client, ConnInfo: fmt.Append(nil, rand.IntN(3))}
 				l.join(g)
 			default:
 				l.join(g)
@@ -236,7 +237,7 @@ func TestPendingJoinsAndLeavesAreBounded(t *testing.T) {
 			}
 			// Nobody is left to hear it.
 			for _, p := range slices.Clone(l.room("x").Present.List) {
-				l.leave(p.Conn.Handler.(*session))
+				l.leave(p.Conn.Handler.(*session.Session))
 			}
 			if l.Announce(); l.PendingBytes.Load() != 0 || l.unannounced() != 0 || l.Rooms.Count() != 0 {
 				t.Errorf("got %d bytes pending in %d rooms when all are gone", l.PendingBytes.Load(), l.unannounced())

@@ -10,8 +10,10 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/edge"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
+	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -76,17 +78,17 @@ func TestAnAddressHasSoManyConnections(t *testing.T) {
 		}
 		return conn, resp.StatusCode
 	}
-	one, _ := from("127.0.0.2", roomPath)
+	one, _ := from("127.0.0.2", edge.RoomPath)
 	from("127.0.0.2", chat.SessionPath)
-	if _, got := from("127.0.0.2", roomPath); got != http.StatusServiceUnavailable {
+	if _, got := from("127.0.0.2", edge.RoomPath); got != http.StatusServiceUnavailable {
 		t.Errorf("the third of an address: got %d, want 503", got)
 	}
-	if _, got := from("127.0.0.3", roomPath); got != http.StatusSwitchingProtocols {
+	if _, got := from("127.0.0.3", edge.RoomPath); got != http.StatusSwitchingProtocols {
 		t.Errorf("another address: got %d, want 101", got)
 	}
 	one.Close()
 	eventually(t, "the address to have room again", func() bool {
-		_, got := from("127.0.0.2", roomPath)
+		_, got := from("127.0.0.2", edge.RoomPath)
 		return got == http.StatusSwitchingProtocols
 	})
 }
@@ -113,7 +115,7 @@ func goOnOverALimit(t *testing.T, s *Server, command, wantErr string) {
 	other := connectSDK(t, s, userToken("bob"))
 	c := connectSDK(t, s, userToken("ann"))
 	// Several a frame, as the number of frames has a limit of its own.
-	c.say("%s", strings.Repeat(command+"\n", maxStrikes+10))
+	c.say("%s", strings.Repeat(command+"\n", session.MaxStrikes+10))
 	refused := 0
 	for {
 		m, err := c.next()
@@ -128,8 +130,8 @@ func goOnOverALimit(t *testing.T, s *Server, command, wantErr string) {
 		}
 		refused += strings.Count(string(m.Payload), `{"id":2,"error":`+wantErr+`}`)
 	}
-	if refused != maxStrikes {
-		t.Errorf("got %d commands refused before the end, want %d", refused, maxStrikes)
+	if refused != session.MaxStrikes {
+		t.Errorf("got %d commands refused before the end, want %d", refused, session.MaxStrikes)
 	}
 	other.say(`{"id":2,"unsubscribe":{"channel":"x"}}`)
 	other.want(`{"id":2,"unsubscribe":{}}`)
@@ -423,7 +425,7 @@ func TestTheRateOfARoomHoldsForWhoComesAndGoes(t *testing.T) {
 		}
 		remembered := make(chan int)
 		session := onlySession(s)
-		session.poller.Post(func() { remembered <- len(session.meters) })
+		session.Poller.Post(func() { remembered <- len(session.Meters) })
 		if got := <-remembered; got > s.cfg.MaxRooms {
 			t.Errorf("%s: got %d rooms remembered, want %d at most", name, got, s.cfg.MaxRooms)
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/netpoll"
+	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/wheel"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -51,7 +52,7 @@ func talkInto(s *Server, room string, publications, bytes int) {
 
 // allowReplies gives each connection so many bytes of long replies, and no more.
 func allowReplies(s *Server, bytes int) {
-	change(s, func() { s.hub.replyRate = limiter.Rate{Every: time.Hour / time.Duration(bytes), Burst: time.Hour} })
+	change(s, func() { s.hub.ReplyRate = limiter.Rate{Every: time.Hour / time.Duration(bytes), Burst: time.Hour} })
 }
 
 // narrow makes the sockets of a user's connection hold little.
@@ -61,7 +62,7 @@ func (c *sdk) narrow(s *Server, user string) *sdk {
 	if err := c.conn.(*net.TCPConn).SetReadBuffer(little); err != nil {
 		c.t.Fatal(err)
 	}
-	if err := syscall.SetsockoptInt(sessionOf(c.t, s, user).conn.Nc.Hash(), syscall.SOL_SOCKET, syscall.SO_SNDBUF, little); err != nil {
+	if err := syscall.SetsockoptInt(sessionOf(c.t, s, user).Conn.Nc.Hash(), syscall.SOL_SOCKET, syscall.SO_SNDBUF, little); err != nil {
 		c.t.Fatal(err)
 	}
 	return c
@@ -120,8 +121,8 @@ func TestAFrameOfLongQuestionsIsHeldToABudget(t *testing.T) {
 				}
 				answered++
 			}
-			if refused != maxStrikes {
-				t.Errorf("got %d refused, want %d", refused, maxStrikes)
+			if refused != session.MaxStrikes {
+				t.Errorf("got %d refused, want %d", refused, session.MaxStrikes)
 			}
 			made := int(testutil.ToFloat64(s.metrics.LongReplyBytes))
 			if made < budget || made > budget+s.cfg.MaxUnsent {
@@ -142,7 +143,7 @@ func TestAFrameOfLongQuestionsMakesNothingForWhoDoesNotRead(t *testing.T) {
 			c := connectSDK(t, s, userToken("ann")).narrow(s, "ann")
 			session := sessionOf(t, s, "ann")
 			c.say("%s", repeated(command, 190))
-			eventually(t, "it to be cut off", func() bool { return session.conn.Closing() })
+			eventually(t, "it to be cut off", func() bool { return session.Conn.Closing() })
 			const kernel = 256 << 10 // what its sockets took, and more
 			if made := int(testutil.ToFloat64(s.metrics.LongReplyBytes)); made > 2*s.cfg.MaxUnsent+kernel {
 				t.Errorf("got %d bytes made, want no more than may wait", made)
@@ -161,9 +162,9 @@ func TestLongRepliesAreWrittenAFewARound(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	shard := fanout.NewShard(s.hub.Engine, 0) // of the test's own
-	r := &longReply{body: make([]byte, fanout.BytesARound/2), owed: &limiter.Budget{}}
+	r := &session.LongReply{Body: make([]byte, fanout.BytesARound/2), Owed: &limiter.Budget{}}
 	const clients = 10
-	r.readers.Store(clients)
+	r.Readers.Store(clients)
 	for range clients {
 		// Nothing is written to them, as they have no sockets.
 		c := &fanout.Conn{Shard: shard, Finishing: true}
@@ -171,7 +172,7 @@ func TestLongRepliesAreWrittenAFewARound(t *testing.T) {
 	}
 	for _, want := range []int32{8, 6, 4, 2, 0} {
 		shard.SendBulks()
-		if got := r.readers.Load(); got != want {
+		if got := r.Readers.Load(); got != want {
 			t.Fatalf("got %d replies left, want %d", got, want)
 		}
 		if len(shard.Wakeup) > 0 != (want > 0) {
@@ -184,11 +185,11 @@ func TestLongRepliesAreWrittenAFewARound(t *testing.T) {
 }
 
 // readBulk counts its reply as read, and nothing else.
-type readBulk struct{ reply *longReply }
+type readBulk struct{ reply *session.LongReply }
 
-func (b readBulk) Parts() (head, body []byte) { return nil, b.reply.body }
+func (b readBulk) Parts() (head, body []byte) { return nil, b.reply.Body }
 func (b readBulk) OnQueued()                  {}
-func (b readBulk) OnRead()                    { b.reply.sent() }
+func (b readBulk) OnRead()                    { b.reply.Sent() }
 
 // A client that asks for many pages at once, and is slow to read them, is given all of them.
 func TestASlowReaderIsGivenAllPages(t *testing.T) {
@@ -198,7 +199,7 @@ func TestASlowReaderIsGivenAllPages(t *testing.T) {
 	const pages = 12
 	c.say("%s", repeated(longQuestions["history"], pages))
 	session := sessionOf(t, s, "ann")
-	eventually(t, "the session to wait for its reader", func() bool { return session.blocked.Load() })
+	eventually(t, "the session to wait for its reader", func() bool { return session.Blocked.Load() })
 	if got := owed(s); got > 2*s.cfg.MaxUnsent {
 		t.Errorf("got %d bytes owed, want %d at most", got, 2*s.cfg.MaxUnsent)
 	}
@@ -212,18 +213,18 @@ func TestASlowReaderIsGivenAllPages(t *testing.T) {
 
 // occupy has all workers wait until the gate is opened. More may wait than queue, for so long.
 func occupy(t *testing.T, s *Server, queue int) (open func()) {
-	w, gate := newWorkers(1, queue, time.Hour), make(chan struct{})
+	w, gate := session.NewWorkers(1, queue, time.Hour), make(chan struct{})
 	open = sync.OnceFunc(func() { close(gate) })
-	t.Cleanup(func() { open(); w.wait() })
-	w.do(netip.Addr{}, func() { <-gate }, nil)
-	change(s, func() { s.hub.questions.workers = w })
+	t.Cleanup(func() { open(); w.Wait() })
+	w.Do(netip.Addr{}, func() { <-gate }, nil)
+	change(s, func() { s.hub.Questions.Workers = w })
 	return open
 }
 
 func waitingFor(s *Server) (n int) {
-	s.hub.questions.mu.Lock()
-	defer s.hub.questions.mu.Unlock()
-	for _, tells := range s.hub.questions.waiting {
+	s.hub.Questions.Mu.Lock()
+	defer s.hub.Questions.Mu.Unlock()
+	for _, tells := range s.hub.Questions.Waiting {
 		n += len(tells)
 	}
 	return n
@@ -273,9 +274,9 @@ func TestTheRefusalOfALongReplyComesBeforeItsCost(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	goOnOverALimit(t, s, `{"id":2,"presence":{"channel":"x"}}`, `{"code":111,"message":"too many requests","temporary":true}`)
 	runtime.ReadMemStats(&after)
-	const copies = maxStrikes * members * 8
+	const copies = session.MaxStrikes * members * 8
 	if got := after.TotalAlloc - before.TotalAlloc; got > copies/4 {
-		t.Errorf("got %d bytes for %d refusals, want far less than the %d of so many copies of the room", got, maxStrikes, copies)
+		t.Errorf("got %d bytes for %d refusals, want far less than the %d of so many copies of the room", got, session.MaxStrikes, copies)
 	}
 }
 
@@ -293,16 +294,16 @@ func TestSlowReadersOfLongRepliesMakeRoom(t *testing.T) {
 		c := connectSDK(t, s, userToken(name)).narrow(s, name)
 		c.say(`{"id":2,"presence":{"channel":"room%d"}}`, i)
 	}
-	eventually(t, "them to use up half of what may be owed", func() bool { return owed(s) > maxOwed/2 || closesBy(s, fanout.ClosedSlow) > 0 })
+	eventually(t, "them to use up half of what may be owed", func() bool { return owed(s) > session.MaxOwed/2 || closesBy(s, fanout.ClosedSlow) > 0 })
 	fast := connectSDK(t, s, userToken("fast"))
 	eventually(t, "a reader to have its answer", func() bool {
-		if got := owed(s); got > maxOwed {
-			t.Fatalf("got %d bytes owed, want %d at most", got, maxOwed)
+		if got := owed(s); got > session.MaxOwed {
+			t.Fatalf("got %d bytes owed, want %d at most", got, session.MaxOwed)
 		}
 		time.Sleep(20 * time.Millisecond) // fewer than 101 refusals
 		return strings.Contains(fast.answerTo(`"presence":{"channel":"x"}`), `"presence":{"presence":{`)
 	})
-	eventually(t, "the slow to make room", func() bool { return owed(s) <= maxOwed/2 && closesBy(s, fanout.ClosedSlow) > 0 })
+	eventually(t, "the slow to make room", func() bool { return owed(s) <= session.MaxOwed/2 && closesBy(s, fanout.ClosedSlow) > 0 })
 	if got := closesBy(s, fanout.ClosedSlow); got == slow {
 		t.Error("all slow readers were closed, want only as many as had to be")
 	}
@@ -320,37 +321,37 @@ func TestTheSlowestReaderMakesRoomFirst(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := &longReply{body: make([]byte, each), owed: &crew.hub.owed}
-		r.readers.Store(1)
-		crew.hub.owed.Used.Add(each)
+		r := &session.LongReply{Body: make([]byte, each), Owed: &crew.hub.Owed}
+		r.Readers.Store(1)
+		crew.hub.Owed.Used.Add(each)
 		c := &fanout.Conn{Nc: nc, Shard: shard, Out: &fanout.Outbox{}}
-		s := &session{conn: c}
+		s := &session.Session{Conn: c}
 		c.Handler = s
-		b := &longBulk{session: s, reply: r}
-		s.unreadReplies.Store(int64(b.Size()))
-		c.Out.PushReply(r.body, &fanout.Debt{Reply: b, Since: now - age, Written: true})
+		b := &session.LongBulk{Session: s, Reply: r}
+		s.UnreadReplies.Store(int64(b.Size()))
+		c.Out.PushReply(r.Body, &fanout.Debt{Reply: b, Since: now - age, Written: true})
 		c.Out.Advance(read)
 		shard.Laggards = append(shard.Laggards, c)
 		return c
 	}
-	grace := fanout.InTicks(owedGrace)
+	grace := fanout.InTicks(session.OwedGrace)
 	faster, slow, fresh := reader(6<<20, grace), reader(1<<20, grace), reader(0, grace-1)
-	crew.hub.relieveOwed(now)
+	crew.hub.RelieveOwed(now)
 	for _, j := range shard.Inbox {
 		j.Call()
 	}
 	if !slow.Closing() || faster.Closing() || fresh.Closing() {
 		t.Errorf("closed: slow %v, faster %v, fresh %v; want the slow one", slow.Closing(), faster.Closing(), fresh.Closing())
 	}
-	if got := crew.hub.owed.Used.Load(); got != 2*each || slow.Handler.(*session).unreadReplies.Load() != 0 {
+	if got := crew.hub.Owed.Used.Load(); got != 2*each || slow.Handler.(*session.Session).UnreadReplies.Load() != 0 {
 		t.Errorf("got %d bytes owed, want %d", got, 2*each)
 	}
 }
 
 // A ping that is put in front of what waits does not cut a long reply in two.
 func TestAPingDoesNotCutALongReply(t *testing.T) {
-	r := &longReply{owed: &limiter.Budget{}}
-	r.readers.Store(1)
+	r := &session.LongReply{Owed: &limiter.Budget{}}
+	r.Readers.Store(1)
 	d := &fanout.Debt{Reply: readBulk{r}, Written: true}
 	for sent, want := range []string{"head body ping more", "ead body ping more"} {
 		o := &fanout.Outbox{}
@@ -385,7 +386,7 @@ func TestAPingDoesNotCutALongReply(t *testing.T) {
 func TestACallIsRefusedBeforeTheApplicationIsAsked(t *testing.T) {
 	t.Parallel()
 	data := strings.Repeat("x", 40<<10)
-	a := startApplication(t, map[string]func(question) string{onRPC: always(`{"result":{"data":"` + data + `"}}`)})
+	a := startApplication(t, map[string]func(question) string{session.OnRPC: always(`{"result":{"data":"` + data + `"}}`)})
 	s := startHooked(t, a, nil)
 	allowReplies(s, 100<<10)
 	c := connectSDK(t, s, userToken("ann"))
@@ -395,7 +396,7 @@ func TestACallIsRefusedBeforeTheApplicationIsAsked(t *testing.T) {
 	}
 	c.say(`{"id":2,"rpc":{"method":"x"}}`)
 	c.want(`{"id":2,"error":{"code":111,"message":"too many requests","temporary":true}}`)
-	if got := len(a.of(onRPC)); got != 3 {
+	if got := len(a.of(session.OnRPC)); got != 3 {
 		t.Errorf("got %d calls, want 3", got)
 	}
 }
@@ -409,7 +410,7 @@ func TestTheSizeOfAPresenceIsKnown(t *testing.T) {
 		p.Add(sub)
 		subs = append(subs, sub)
 	}
-	if made := len(encodePresence(nil, true, p.Snapshot())); p.Bytes < made/2 || p.Bytes > 2*made {
+	if made := len(session.EncodePresence(nil, true, p.Snapshot())); p.Bytes < made/2 || p.Bytes > 2*made {
 		t.Errorf("got %d bytes estimated, want about %d", p.Bytes, made)
 	}
 	for _, sub := range subs {
@@ -426,16 +427,16 @@ func TestALongHistoryIsAHistory(t *testing.T) {
 	t.Parallel()
 	s := startTalkative(t)
 	for _, json := range []bool{true, false} {
-		q := longQuestion{about: historyOf, room: "x", json: json, limit: 3, hasFrom: true, from: chat.Position{Offset: 7}}
-		body, e := s.hub.answer(q)
+		q := session.LongQuestion{About: session.HistoryOf, Room: "x", Json: json, Limit: 3, HasFrom: true, From: chat.Position{Offset: 7}}
+		body, e := s.hub.Answer(q)
 		if e != nil {
 			t.Fatal(e)
 		}
-		pubs, at, _ := s.hub.Read("x", q.since(), 3, 1<<20, false)
-		want, _ := tellPast(pubs, at, json, 1<<20)
-		r := &longReply{body: body}
+		pubs, at, _ := s.hub.Read("x", q.Since(), 3, 1<<20, false)
+		want, _ := session.TellPast(pubs, at, json, 1<<20)
+		r := &session.LongReply{Body: body}
 		var d ws.Decoder
-		m, _, err := d.Next(&clientRules, append(r.head(q, 300), r.body...))
+		m, _, err := d.Next(&clientRules, append(r.Head(q, 300), r.Body...))
 		if err != nil {
 			t.Fatal(err)
 		}

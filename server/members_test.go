@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/edge"
 )
 
 func limitedRoom(members int) chat.RoomOptions {
@@ -42,7 +43,7 @@ func TestPlainMembersThatJoinAtOnceKeepTheLimit(t *testing.T) {
 			all.Go(func() {
 				<-start
 				// In two parts, so that each is read on a goroutine of its own.
-				request := upgradeRequest(s.Addr().String(), roomPath+"?room="+room)
+				request := upgradeRequest(s.Addr().String(), edge.RoomPath+"?room="+room)
 				for _, part := range []string{request[:20], request[20:]} {
 					if _, err := conn.Write([]byte(part)); err != nil {
 						t.Error(err)
@@ -72,29 +73,29 @@ func TestPlainMembersThatJoinAtOnceKeepTheLimit(t *testing.T) {
 func TestASeatIsReservedBeforeTheHandshakeIsAnswered(t *testing.T) {
 	t.Parallel()
 	s := startBackend(t, limitedRoom(1))
-	request := httptest.NewRequest(http.MethodGet, roomPath+"?room=x", nil)
+	request := httptest.NewRequest(http.MethodGet, edge.RoomPath+"?room=x", nil)
 	request.Host = "localhost"
 	for name, value := range map[string]string{
 		"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
 	} {
 		request.Header.Set(name, value)
 	}
-	first, no := s.edge.admitRequest(request)
+	first, no := s.edge.AdmitRequest(request)
 	if no != nil {
-		t.Fatal(no.reason)
+		t.Fatal(no.Reason)
 	}
 	second := first // both were admitted before either joined
-	source, no := s.edge.reserve(nil, netip.Addr{}, netip.Addr{}, &first)
+	source, no := s.edge.Reserve(nil, netip.Addr{}, netip.Addr{}, &first)
 	if no != nil {
-		t.Fatal(no.reason)
+		t.Fatal(no.Reason)
 	}
-	if _, no := s.edge.reserve(nil, netip.Addr{}, netip.Addr{}, &second); no == nil || no.status != http.StatusServiceUnavailable {
+	if _, no := s.edge.Reserve(nil, netip.Addr{}, netip.Addr{}, &second); no == nil || no.Status != http.StatusServiceUnavailable {
 		t.Fatalf("got %+v for the second of one seat, want 503", no)
 	}
 	c := connectSDK(t, s, "")
 	c.say(`{"id":2,"subscribe":{"channel":"x"}}`)
 	c.want(`{"id":2,"error":{"code":106,"message":"limit exceeded"}}`)
-	s.edge.giveBack(source, first.seat)
+	s.edge.GiveBack(source, first.Seat)
 	if got := s.hub.Rooms.Count(); got != 0 {
 		t.Errorf("got %d rooms after the seat was given back, want none", got)
 	}

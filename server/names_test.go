@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/session"
 )
 
 // lookalikes are names that look like "lobby", or turn the text around them.
@@ -17,7 +18,7 @@ var lookalikes = []string{"lob\u200Bby", "\u202Eybbol", "lobby\u2066", "lobby\u2
 // A name that looks like another is refused on every path that takes a room's or a guest's name.
 func TestNamesWithInvisibleCharactersAreRefusedOnEveryPath(t *testing.T) {
 	t.Parallel()
-	a := startApplication(t, map[string]func(question) string{onConnect: always(
+	a := startApplication(t, map[string]func(question) string{session.OnConnect: always(
 		fmt.Sprintf(`{"result":{"user":"ann","channels":[%q,"good"],"subs":{%q:{}}}}`, lookalikes[0], lookalikes[1]))})
 	s := startHooked(t, a, func(c *Config) {
 		c.API.Key, c.Guests = strings.ReplaceAll(testKey, " ", "-"), "on"

@@ -16,6 +16,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/throng-chat/throng/server/api"
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/metrics"
@@ -24,7 +25,7 @@ import (
 // openAPISchemas compiles the schemas of openapi.json. There what is not described may be; here it may not, so that a test
 // which meets it fails.
 var openAPISchemas = sync.OnceValues(func() (func(name string) (*jsonschema.Schema, error), error) {
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(openAPI))
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(api.OpenAPI))
 	if err != nil {
 		return nil, err
 	}
@@ -81,10 +82,10 @@ func schemaOf(t testing.TB, method, of string) string {
 			}
 		}
 	}
-	if err := json.Unmarshal(openAPI, &doc); err != nil {
+	if err := json.Unmarshal(api.OpenAPI, &doc); err != nil {
 		t.Fatal(err)
 	}
-	post := doc.Paths[apiPath+"/"+method]["post"]
+	post := doc.Paths[api.Path+"/"+method]["post"]
 	ref := post.RequestBody.Content["application/json"].Schema.Ref
 	if of == "Answer" {
 		ref = post.Responses["200"].Content["application/json"].Schema.Ref
@@ -119,15 +120,15 @@ func checkSchema(t testing.TB, method, of, body string) {
 func TestOpenAPIHasEveryMethodAndNoOther(t *testing.T) {
 	t.Parallel()
 	s := startAPI(t)
-	resp, body := ask(t, s.Addr().String(), "GET "+openAPIPath+" HTTP/1.1\r\nHost: localhost\r\n\r\n") // without a key
-	if resp.StatusCode != 200 || body != string(openAPI) {
+	resp, body := ask(t, s.Addr().String(), "GET "+api.OpenAPIPath+" HTTP/1.1\r\nHost: localhost\r\n\r\n") // without a key
+	if resp.StatusCode != 200 || body != string(api.OpenAPI) {
 		t.Fatalf("got %s and %d bytes, want the file", resp.Status, len(body))
 	}
 	var doc struct {
 		OpenAPI string
 		Paths   map[string]map[string]struct{ OperationID string }
 	}
-	if err := json.Unmarshal(openAPI, &doc); err != nil {
+	if err := json.Unmarshal(api.OpenAPI, &doc); err != nil {
 		t.Fatal(err)
 	}
 	if doc.OpenAPI != "3.1.0" {
@@ -135,7 +136,7 @@ func TestOpenAPIHasEveryMethodAndNoOther(t *testing.T) {
 	}
 	var described []string
 	for path, operations := range doc.Paths {
-		name := strings.TrimPrefix(path, apiPath+"/")
+		name := strings.TrimPrefix(path, api.Path+"/")
 		described = append(described, name)
 		if len(operations) != 1 || operations["post"].OperationID != name {
 			t.Errorf("%s: got %v, want one POST of that name", path, operations)
@@ -149,7 +150,7 @@ func TestOpenAPIHasEveryMethodAndNoOther(t *testing.T) {
 		}
 	}
 	slices.Sort(described)
-	if there := slices.Sorted(maps.Keys(apiMethods())); !slices.Equal(described, there) {
+	if there := slices.Sorted(maps.Keys(api.ApiMethods())); !slices.Equal(described, there) {
 		t.Errorf("described %v\nthere are %v", described, there)
 	}
 }
@@ -174,23 +175,23 @@ func FuzzTheAPI(f *testing.F) {
 	f.Add("moderation", `{}`)
 	cfg := DefaultConfig()
 	cfg.API.Key, cfg.Rooms, cfg.HistoryBytes = "0123456789abcdef", []chat.RoomOptions{roomWithHistory("h:*")}, 1<<20
-	a := newAPI(newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 1), apiConfig{key: cfg.API.Key, maxMessage: cfg.MaxMessage})
-	a.patience = time.Millisecond // nobody serves the loop
+	a := api.New(newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 1), api.Config{Key: cfg.API.Key, MaxMessage: cfg.MaxMessage})
+	a.Patience = time.Millisecond // nobody serves the loop
 	f.Fuzz(func(t *testing.T, name, params string) {
-		if a.methods[name] == nil || !json.Valid([]byte(params)) {
+		if a.Methods[name] == nil || !json.Valid([]byte(params)) {
 			t.Skip()
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), a.patience)
+		ctx, cancel := context.WithTimeout(t.Context(), a.Patience)
 		defer cancel()
-		result, e := a.call(ctx, name, []byte(params))
+		result, e := a.Call(ctx, name, []byte(params))
 		recorder := httptest.NewRecorder()
-		answer := newAPIAnswer(recorder, http.StatusOK)
-		if _, isBatch := result.(replies); isBatch {
-			answer.value(t.Context(), result)
+		answer := api.NewAPIAnswer(recorder, http.StatusOK)
+		if _, isBatch := result.(api.Replies); isBatch {
+			answer.Value(t.Context(), result)
 		} else {
-			writeReply(t.Context(), answer, 0, result, e)
+			api.WriteReply(t.Context(), answer, 0, result, e)
 		}
-		answer.end(t.Context())
+		answer.End(t.Context())
 		checkSchema(t, name, "Answer", recorder.Body.String())
 	})
 }

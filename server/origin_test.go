@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/throng-chat/throng/server/origin"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -107,7 +108,7 @@ func TestOrigins(t *testing.T) {
 		{origin: "http://anything.example", allowed: []string{"*"}, want: true},
 		{origin: "null", allowed: []string{"*"}, want: true},
 	} {
-		all, err := parseOrigins(tt.allowed)
+		all, err := origin.Parse(tt.allowed)
 		if err != nil {
 			t.Errorf("%q: %v", tt.allowed, err)
 			continue
@@ -116,15 +117,15 @@ func TestOrigins(t *testing.T) {
 		if host == "" {
 			host = "chat.example"
 		}
-		if got := all.allow(ws.Field{Value: tt.origin, Count: 1}, host); got != tt.want {
+		if got := all.Allow(ws.Field{Value: tt.origin, Count: 1}, host); got != tt.want {
 			t.Errorf("origin %q, host %q, allowed %q: got %v, want %v", tt.origin, host, tt.allowed, got, tt.want)
 		}
 	}
-	var none origins
-	if !none.allow(ws.Field{}, "chat.example") {
+	var none origin.Allowed
+	if !none.Allow(ws.Field{}, "chat.example") {
 		t.Error("no Origin: got false, want true: it is no browser")
 	}
-	if none.allow(ws.FieldOf([]string{"http://chat.example", "http://chat.example"}), "chat.example") {
+	if none.Allow(ws.FieldOf([]string{"http://chat.example", "http://chat.example"}), "chat.example") {
 		t.Error("two Origins: got true, want false")
 	}
 }
@@ -173,13 +174,13 @@ func TestOriginsThatCanNeverMatch(t *testing.T) {
 }
 
 func TestAnOriginIsCheckedWithoutAnAllocation(t *testing.T) {
-	all, err := parseOrigins([]string{"https://app.example", "https://*.example.com"})
+	all, err := origin.Parse([]string{"https://app.example", "https://*.example.com"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, text := range []string{"http://127.0.0.1:3000", "https://app.example", "https://a.example.com", "https://evil.example"} {
 		field := ws.Field{Value: text, Count: 1}
-		if n := testing.AllocsPerRun(100, func() { all.allow(field, "127.0.0.1:3000") }); n > 0 {
+		if n := testing.AllocsPerRun(100, func() { all.Allow(field, "127.0.0.1:3000") }); n > 0 {
 			t.Errorf("%s: got %v allocations, want none", text, n)
 		}
 	}
@@ -192,7 +193,7 @@ func TestWellFormedHosts(t *testing.T) {
 		"": false, ":80": false, "a b": false, "a:b": false, "a:80:80": false, "a/b": false, "u@a": false, "[::1": false, "::1": false, "[127.0.0.1]": false,
 		"[::1]x": false, "[fe80::1%25eth0]": false, "a:65536": false, "a:-1": false, "a,b": false, "é": false, "a%20b": false, "300.0.0.1": false, "\"a\"": false,
 	} {
-		if got := wellFormedHost(host); got != want {
+		if got := origin.WellFormedHost(host); got != want {
 			t.Errorf("%q: got %v, want %v", host, got, want)
 		}
 	}

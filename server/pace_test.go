@@ -89,13 +89,13 @@ func TestAPingIsNotMissedByWhoIsPaced(t *testing.T) {
 	connectSDK(t, s, userToken("ann"))
 	session := sessionOf(t, s, "ann")
 	done := make(chan [2]uint32)
-	session.poller.Post(func() {
+	session.Poller.Post(func() {
 		var after [2]uint32
 		now := uint32(s.hub.Clock.Tick())
 		for i, pinged := range []uint32{0, now - 3} {
-			session.conn.Pinged.Store(pinged)
-			session.poller.Pace(session.conn)
-			after[i] = session.conn.Pinged.Swap(0)
+			session.Conn.Pinged.Store(pinged)
+			session.Poller.Pace(session.Conn)
+			after[i] = session.Conn.Pinged.Swap(0)
 		}
 		after[1] -= now
 		done <- after
@@ -207,8 +207,8 @@ func TestAFloodOfPublicationsIsRefused(t *testing.T) {
 	of := onlySession(s)
 	eventually(t, "its rate to allow more again", func() bool {
 		quiet := make(chan bool)
-		of.poller.Post(func() {
-			quiet <- of.conn.Bytes < limiter.Meter(s.hub.Clock.Now()+fanout.BurstOfBytes-fanout.Regained*5/4)
+		of.Poller.Post(func() {
+			quiet <- of.Conn.Bytes < limiter.Meter(s.hub.Clock.Now()+fanout.BurstOfBytes-fanout.Regained*5/4)
 		})
 		return <-quiet
 	})

@@ -5,21 +5,24 @@ import (
 	"net"
 	"net/netip"
 	"testing"
+
+	"github.com/throng-chat/throng/server/edge"
+	"github.com/throng-chat/throng/server/limiter"
 )
 
 // slowGuest sends the beginning of a request from an address.
 func slowGuest(t *testing.T, s *Server, ip string) net.Conn {
 	t.Helper()
-	return sendFrom(t, s, ip, fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: 100\r\n\r\n{", guestPath, s.Addr()))
+	return sendFrom(t, s, ip, fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: 100\r\n\r\n{", edge.GuestPath, s.Addr()))
 }
 
 func TestTheHeaviestAddressMakesRoom(t *testing.T) {
 	t.Parallel()
 	one, two, three := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("192.0.2.3")
-	b := newPlaces(5, false)
+	b := limiter.NewPlaces(5, false)
 	var ended []string
-	enter := func(from netip.Addr, name string) *place {
-		return b.enter(from, func() { ended = append(ended, name) })
+	enter := func(from netip.Addr, name string) *limiter.Place {
+		return b.Enter(from, func() { ended = append(ended, name) })
 	}
 	want := func(what string, names ...string) {
 		t.Helper()
@@ -33,34 +36,34 @@ func TestTheHeaviestAddressMakesRoom(t *testing.T) {
 	enter(one, "third")
 	last := enter(two, "last")
 	want("while there are places")
-	if !b.arrived(read) {
+	if !b.Arrived(read) {
 		t.Fatal("evicted, want in time")
 	}
 	// Two wait from each address now. One more makes that address the heaviest.
-	b.leave(last)
+	b.Leave(last)
 	enter(one, "fourth")
 	want("in a place that was given back")
 	enter(three, "newcomer")
 	want("by a newcomer", "first")
-	if b.arrived(first) {
+	if b.Arrived(first) {
 		t.Error("got in time, want it to have made room")
 	}
-	b.leave(first) // its place is the newcomer's
-	if got := b.length(); got != 5 {
+	b.Leave(first) // its place is the newcomer's
+	if got := b.Length(); got != 5 {
 		t.Fatalf("got %d in progress, want 5", got)
 	}
 	enter(one, "again")
 	want("by its own address", "first", "third")
-	for _, of := range []*place{read, light} {
-		b.arrived(of)
+	for _, of := range []*limiter.Place{read, light} {
+		b.Arrived(of)
 	}
-	if got := b.length(); got != 5 {
+	if got := b.Length(); got != 5 {
 		t.Errorf("with two that have arrived: got %d, want 5 in progress", got)
 	}
 
-	all := newPlaces(1, false)
-	all.arrived(all.enter(one, func() { t.Error("ended one whose body is there") }))
-	if all.enter(two, func() {}) != nil {
+	all := limiter.NewPlaces(1, false)
+	all.Arrived(all.Enter(one, func() { t.Error("ended one whose body is there") }))
+	if all.Enter(two, func() {}) != nil {
 		t.Error("got a place, want none: nobody waits for a body")
 	}
 }

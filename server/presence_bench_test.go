@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/session"
 )
 
 // fullRoom is a room with so many members present.
@@ -29,7 +30,7 @@ func BenchmarkPresenceOf20000(b *testing.B) {
 	for name, json := range map[string]bool{"answer/json": true, "answer/protobuf": false} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				encodePresence(nil, json, infos)
+				session.EncodePresence(nil, json, infos)
 			}
 		})
 	}

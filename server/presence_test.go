@@ -9,6 +9,7 @@ import (
 
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
+	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -98,22 +99,22 @@ func TestAPlainClientIsNotToldWhoComes(t *testing.T) {
 
 // A long answer is made a part at a time, and says the same as one that is made at once.
 func TestALongPresenceIsAPresence(t *testing.T) {
-	for _, members := range []int{0, 1, 2, 3 * othersEvery} {
+	for _, members := range []int{0, 1, 2, 3 * session.OthersEvery} {
 		infos := fullRoom(members).Snapshot()
 		if members > 1 {
 			infos[1] = &chat.ClientInfo{Client: `"<odd>"`, ChanInfo: []byte(`[1]`)}
 		}
-		want := byClient(infos)
-		for _, e := range []encoding{jsonEncoding, protobufEncoding} {
-			q := longQuestion{about: presenceOf, json: e.isJSON()}
-			r := &longReply{body: encodePresence(nil, q.json, infos)}
+		want := session.ByClient(infos)
+		for _, e := range []session.Encoding{session.JsonEncoding, session.ProtobufEncoding} {
+			q := session.LongQuestion{About: session.PresenceOf, Json: e.IsJSON()}
+			r := &session.LongReply{Body: session.EncodePresence(nil, q.Json, infos)}
 			var d ws.Decoder
-			m, _, err := d.Next(&clientRules, append(r.head(q, 7), r.body...))
-			if err != nil || m.Op != e.opcode() {
+			m, _, err := d.Next(&clientRules, append(r.Head(q, 7), r.Body...))
+			if err != nil || m.Op != e.Opcode() {
 				t.Fatalf("%d members, encoding %d: got frame %v, %v", members, e, m.Op, err)
 			}
 			decoder := protocol.ReplyDecoder(protocol.NewJSONReplyDecoder(m.Payload))
-			if e == protobufEncoding {
+			if e == session.ProtobufEncoding {
 				decoder = protocol.NewProtobufReplyDecoder(m.Payload)
 			}
 			reply, err := decoder.Decode()

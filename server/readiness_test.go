@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/admin"
+	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/webhook"
 )
 
@@ -13,11 +15,11 @@ func TestReadyzListsTheChecks(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxConnections = 2 })
 	dial(t, s, "lobby")
-	var got readiness
+	var got admin.Readiness
 	if status := getJSON(t, s, "/readyz?verbose", &got); status != http.StatusOK {
 		t.Errorf("got %d, want 200", status)
 	}
-	want := readiness{"ready", map[string]check{"accepting": {OK: true}, "connections": {OK: true, Detail: "1 of 2"}}}
+	want := admin.Readiness{Status: "ready", Checks: map[string]admin.Check{"accepting": {OK: true}, "connections": {OK: true, Detail: "1 of 2"}}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
@@ -40,21 +42,21 @@ func TestReadyzListsTheChecks(t *testing.T) {
 // An application that is down is seen, and takes nobody else down.
 func TestReadyzShowsAnApplicationThatIsDown(t *testing.T) {
 	answer := `{"result":{}}`
-	a := startApplication(t, map[string]func(question) string{onConnect: func(question) string { return answer }})
+	a := startApplication(t, map[string]func(question) string{session.OnConnect: func(question) string { return answer }})
 	s := startHooked(t, a, nil)
-	webhooks := func() check {
+	webhooks := func() admin.Check {
 		t.Helper()
-		var got readiness
+		var got admin.Readiness
 		if status := getJSON(t, s, "/readyz?verbose", &got); status != http.StatusOK || got.Status != "ready" {
 			t.Fatalf("got %d %+v, want 200 whatever the application does", status, got)
 		}
 		return got.Checks["webhooks"]
 	}
-	if c := webhooks(); !c.OK || !reflect.DeepEqual(c.Events[onConnect], hookHealth{OK: true}) {
+	if c := webhooks(); !c.OK || !reflect.DeepEqual(c.Events[session.OnConnect], session.HookHealth{OK: true}) {
 		t.Errorf("before the first request: got %+v", c)
 	}
 	connectSDK(t, s, userToken("ann"))
-	if e := webhooks().Events[onConnect]; !e.OK || e.Result != string(webhook.OK) || e.At == nil || time.Since(*e.At) > patience {
+	if e := webhooks().Events[session.OnConnect]; !e.OK || e.Result != string(webhook.OK) || e.At == nil || time.Since(*e.At) > patience {
 		t.Errorf("got %+v, want ok, just now", e)
 	}
 	a.CloseClientConnections()
@@ -63,7 +65,7 @@ func TestReadyzShowsAnApplicationThatIsDown(t *testing.T) {
 	c.say(`{"id":1,"connect":{"token":%q}}`, userToken("bob"))
 	c.line()
 	got := webhooks()
-	if e := got.Events[onConnect]; got.OK || e.OK || e.Result != string(webhook.Unreachable) || e.Failures < 1 {
+	if e := got.Events[session.OnConnect]; got.OK || e.OK || e.Result != string(webhook.Unreachable) || e.Failures < 1 {
 		t.Errorf("got %+v, want the application unreachable", got)
 	}
 }

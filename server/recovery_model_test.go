@@ -12,6 +12,7 @@ import (
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/metrics"
+	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/wheel"
 )
 
@@ -58,7 +59,7 @@ func recoverAsModelled(t *testing.T, positions int) {
 type recoveryModel struct {
 	t       *testing.T
 	random  *rand.Rand
-	hub     *sessions
+	hub     *session.Sessions
 	names   []string
 	clients []*modelClient
 	log     map[string][]string // by epoch: what was said, in order
@@ -71,10 +72,10 @@ type recoveryModel struct {
 
 // modelClient is one client, and what it believes of each room.
 type modelClient struct {
-	session  *session
-	places   map[string]chat.Position // where it is in each room that it ever was in
-	awaiting map[*entry]chat.Position // what it asked to recover from; its answer is on the way
-	joined   map[*subscription]bool
+	session  *session.Session
+	places   map[string]chat.Position         // where it is in each room that it ever was in
+	awaiting map[*session.Entry]chat.Position // what it asked to recover from; its answer is on the way
+	joined   map[*session.Subscription]bool
 }
 
 func newRecoveryModel(t *testing.T, random *rand.Rand) *recoveryModel {
@@ -101,12 +102,12 @@ func newRecoveryModel(t *testing.T, random *rand.Rand) *recoveryModel {
 	}
 	for i := range 8 {
 		c := &fanout.Conn{Shard: h.Shards[i%2], Id: uint64(i + 1)}
-		s := &session{conn: c, hub: h, encoding: jsonEncoding, info: &chat.ClientInfo{User: fmt.Sprint(i), Client: fmt.Sprint(i)}}
+		s := &session.Session{Conn: c, Hub: h, Encoding: session.JsonEncoding, Info: &chat.ClientInfo{User: fmt.Sprint(i), Client: fmt.Sprint(i)}}
 		m.clients = append(m.clients, &modelClient{
 			session:  s,
 			places:   map[string]chat.Position{},
-			awaiting: map[*entry]chat.Position{},
-			joined:   map[*subscription]bool{},
+			awaiting: map[*session.Entry]chat.Position{},
+			joined:   map[*session.Subscription]bool{},
 		})
 	}
 	return m
@@ -123,13 +124,13 @@ func (m *recoveryModel) step() {
 	case n < 60:
 		m.join(c, name)
 	case n < 70:
-		if sub := c.session.find(name); sub != nil {
+		if sub := c.session.Find(name); sub != nil {
 			m.did["left"]++
-			c.session.leave(sub)
+			c.session.Leave(sub)
 		}
 	case n < 73:
 		m.did["cut"]++
-		c.session.end()
+		c.session.End()
 	case n < 77:
 		m.redact(name)
 	case n < 78:
@@ -153,7 +154,7 @@ func (m *recoveryModel) step() {
 func (m *recoveryModel) forgetAll() {
 	m.did["forgotten"]++
 	for _, c := range m.clients {
-		c.session.end()
+		c.session.End()
 	}
 	for range 3 {
 		now := m.hub.Clock.Tick() + fanout.InTicks(time.Minute)
@@ -195,16 +196,16 @@ func (m *recoveryModel) redact(name string) {
 }
 
 func (m *recoveryModel) join(c *modelClient, name string) {
-	if c.session.find(name) != nil {
+	if c.session.Find(name) != nil {
 		return
 	}
-	e := &entry{wish: &protocol.SubscribeRequest{Channel: name}, info: c.session.info}
+	e := &session.Entry{Wish: &protocol.SubscribeRequest{Channel: name}, Info: c.session.Info}
 	if at, been := c.places[name]; been && m.random.IntN(5) > 0 {
-		e.wish.Recover, e.wish.Offset, e.wish.Epoch = true, at.Offset, at.Epoch
+		e.Wish.Recover, e.Wish.Offset, e.Wish.Epoch = true, at.Offset, at.Epoch
 		c.awaiting[e] = at
 	}
-	c.session.join([]*entry{e}, func() []*protocol.Reply {
-		return []*protocol.Reply{{Subscribe: e.result}}
+	c.session.Join([]*session.Entry{e}, func() []*protocol.Reply {
+		return []*protocol.Reply{{Subscribe: e.Result}}
 	})
 	if e.Err != nil {
 		m.t.Errorf("not let in: %v", e.Err)
@@ -218,13 +219,13 @@ func (m *recoveryModel) work(s *fanout.Shard, n int) {
 	for _, j := range jobs {
 		switch j.Do {
 		case fanout.SendReply:
-			told := j.Reply.(*replyFrame)
-			if told.admission == nil {
+			told := j.Reply.(*session.ReplyFrame)
+			if told.Admission == nil {
 				continue
 			}
-			for _, e := range told.admission.entries {
+			for _, e := range told.Admission.Entries {
 				if e.Err == nil {
-					e.result = e.told()
+					e.Result = e.Told()
 					m.answered(m.of(j.Conn), e)
 				}
 			}
@@ -247,8 +248,8 @@ func (m *recoveryModel) work(s *fanout.Shard, n int) {
 func (m *recoveryModel) of(c *fanout.Conn) *modelClient { return m.clients[c.Id-1] }
 
 // answered is the moment at which a client is told that it is in a room.
-func (m *recoveryModel) answered(c *modelClient, e *entry) {
-	name, r := e.wish.Channel, e.result
+func (m *recoveryModel) answered(c *modelClient, e *session.Entry) {
+	name, r := e.Wish.Channel, e.Result
 	from, asked := c.awaiting[e]
 	delete(c.awaiting, e)
 	switch {

@@ -186,5 +186,5 @@ func TestRedactIsHeldToTheRates(t *testing.T) {
 
 // identityOf is how others see a user's one connection.
 func identityOf(s *Server, user string) *chat.ClientInfo {
-	return sessionsOf(s, user)[0].identity.Load()
+	return sessionsOf(s, user)[0].Identity.Load()
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
+	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -192,7 +193,7 @@ func TestWhatASlowReaderWaitsForIsNotOverwritten(t *testing.T) {
 	c := connectSDK(t, s, userToken("ann"))
 	c.enter("x")
 	little(t, s, c.client)
-	shard := sessionOf(t, s, "ann").conn.Shard
+	shard := sessionOf(t, s, "ann").Conn.Shard
 	var want []string
 	say := func(text string) {
 		s.hub.Say(s.hub.ViewOf("x"), chat.Publication{Data: fmt.Appendf(nil, "%q", text), Form: chat.FormJSON}, chat.SayOptions{})
@@ -452,8 +453,8 @@ func TestAPingOvertakesWhatWaits(t *testing.T) {
 		talker.send(ws.OpText, body)
 		talker.hear(ws.OpText, body)
 	}
-	of := onlySession(s).conn
-	of.Shard.Post(fanout.Job{Do: fanout.SendPing, Conn: of, Frame: sessionPings[jsonEncoding]})
+	of := onlySession(s).Conn
+	of.Shard.Post(fanout.Job{Do: fanout.SendPing, Conn: of, Frame: session.SessionPings[session.JsonEncoding]})
 	before := -1
 	for n := 0; n < messages; {
 		m, err := c.next()

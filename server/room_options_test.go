@@ -6,23 +6,24 @@ import (
 	"github.com/centrifugal/protocol"
 
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/session"
 )
 
 // The options of a room are looked up once for a publication, or a subscription: whoever makes the room takes those that were found.
 func TestARoomIsMadeWithTheOptionsThatWereFound(t *testing.T) {
-	s := silentSession(jsonEncoding)
+	s := silentSession(session.JsonEncoding)
 	found := func(room string) chat.View {
-		options := *s.hub.OptionsOf(room)
+		options := *s.Hub.OptionsOf(room)
 		return chat.View{Name: room, Options: &options} // unlike any other look-up
 	}
 	published, subscribed := found("published"), found("subscribed")
 	pub, _ := chat.OfSDK([]byte(`"hi"`))
-	s.hub.Say(published, pub, chat.SayOptions{})
-	e := &entry{wish: &protocol.SubscribeRequest{Channel: subscribed.Name}, info: s.info}
+	s.Hub.Say(published, pub, chat.SayOptions{})
+	e := &session.Entry{Wish: &protocol.SubscribeRequest{Channel: subscribed.Name}, Info: s.Info}
 	e.In = subscribed
-	s.join([]*entry{e}, func() []*protocol.Reply { return nil })
+	s.Join([]*session.Entry{e}, func() []*protocol.Reply { return nil })
 	for _, in := range []chat.View{published, subscribed} {
-		r, unlock := s.hub.Rooms.Find(in.Name)
+		r, unlock := s.Hub.Rooms.Find(in.Name)
 		unlock()
 		if r == nil || r.Options != in.Options {
 			t.Errorf("%s: the options were looked up again", in.Name)

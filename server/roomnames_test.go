@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/edge"
 )
 
 // namedRoomOptions let anyone do anything: only the names of the rooms say no.
@@ -196,7 +197,7 @@ func TestWhoMayUseRoomsThatNoPatternFits(t *testing.T) {
 			}
 			token := map[string]string{"nobody": "", "user": userToken("ann")}[who]
 			if who == "guest" {
-				answer, _, err := s.edge.admitGuest(guestRequest{Name: "Gus"}, s.hub.Moderation.Now())
+				answer, _, err := s.edge.AdmitGuest(edge.GuestRequest{Name: "Gus"}, s.hub.Moderation.Now())
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -12,11 +12,15 @@ import (
 	"sync"
 	"time"
 
+	"github.com/throng-chat/throng/server/admin"
+	"github.com/throng-chat/throng/server/api"
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/edge"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/netpoll"
+	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/token"
 	"github.com/throng-chat/throng/server/wheel"
 )
@@ -32,12 +36,12 @@ type Server struct {
 	log     *slog.Logger // in front of logs
 	logs    *logqueue.Queue
 	metrics *metrics.Metrics
-	hub     *sessions
+	hub     *session.Sessions
 	files   int // the open-file limit
 
-	api   *api // nil for none
-	edge  *edge
-	admin *admin // nil for none
+	api   *api.API // nil for none
+	edge  *edge.Edge
+	admin *admin.Admin // nil for none
 }
 
 // New opens the ports and starts nothing yet. An error that wraps syscall.EADDRINUSE names the address in use. Log records wait
@@ -56,7 +60,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	logs := logqueue.New(log.Handler())
 	log = slog.New(logs)
 	s := &Server{log: log, logs: logs, metrics: metrics.New(fanout.CloseLabels()), files: files}
-	hooks, err := newHooks(hooksConfig(cfg.Webhooks), log, s.metrics)
+	hooks, err := session.NewHooks(session.HooksConfig(cfg.Webhooks), log, s.metrics)
 	if err != nil {
 		return nil, fmt.Errorf("webhooks: %w", err)
 	}
@@ -67,8 +71,8 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	cfg.OtherRooms = chat.OtherRooms(cfg.OtherRooms, tokens.Enabled())
 	s.cfg = cfg
 	s.hub = newHub(cfg, log, s.metrics, tokens, shardCount(runtime.GOMAXPROCS(0)))
-	s.hub.hooks = hooks
-	s.api = newAPI(s.hub, apiConfig{key: cfg.API.Key, version: cfg.Version, maxMessage: cfg.MaxMessage})
+	s.hub.Hooks = hooks
+	s.api = api.New(s.hub, api.Config{Key: cfg.API.Key, Version: cfg.Version, MaxMessage: cfg.MaxMessage})
 	if err := s.listen(); err != nil {
 		return nil, err
 	}
@@ -77,28 +81,28 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 
 // listen opens the ports.
 func (s *Server) listen() (err error) {
-	s.edge, err = newEdge(edgeConfig{
-		listen:                 s.cfg.Listen,
-		hosts:                  s.cfg.Hosts,
-		origins:                s.cfg.Origins,
-		trustedProxies:         s.cfg.TrustedProxies,
-		maxConnections:         s.cfg.MaxConnections,
-		maxConnectionsAddress:  s.cfg.MaxConnectionsAddress,
-		rateConnectionsAddress: s.cfg.RateConnectionsAddress,
+	s.edge, err = edge.New(edge.Config{
+		Listen:                 s.cfg.Listen,
+		Hosts:                  s.cfg.Hosts,
+		Origins:                s.cfg.Origins,
+		TrustedProxies:         s.cfg.TrustedProxies,
+		MaxConnections:         s.cfg.MaxConnections,
+		MaxConnectionsAddress:  s.cfg.MaxConnectionsAddress,
+		RateConnectionsAddress: s.cfg.RateConnectionsAddress,
 	}, s.hub, s.apiOn("listen"), s.metrics, s.log)
 	if err != nil || s.cfg.Admin == "off" {
 		return err
 	}
-	listener, err := netpoll.Listen(s.cfg.Admin, listenOptions)
+	listener, err := netpoll.Listen(s.cfg.Admin, edge.ListenOptions)
 	if err != nil {
-		return errors.Join(err, s.edge.door.Close())
+		return errors.Join(err, s.edge.Door.Close())
 	}
-	s.admin = newAdmin(listener, s.cfg.Hosts, s.hub, s.apiOn("admin"), s.metrics, s.log)
+	s.admin = admin.New(listener, s.cfg.Hosts, s.hub, s.apiOn("admin"), s.metrics, s.log)
 	return nil
 }
 
 // apiOn is the server API where it is on that port, else nil.
-func (s *Server) apiOn(port string) *api {
+func (s *Server) apiOn(port string) *api.API {
 	if s.cfg.API.On != port {
 		return nil
 	}
@@ -109,14 +113,14 @@ func (s *Server) apiOn(port string) *api {
 func shardCount(cores int) int { return min(cores, fanout.MaxShards) }
 
 // Addr is where the chat listens.
-func (s *Server) Addr() net.Addr { return s.edge.door.Addr() }
+func (s *Server) Addr() net.Addr { return s.edge.Door.Addr() }
 
 // AdminAddr is where health and metrics listen, nil for nowhere.
 func (s *Server) AdminAddr() net.Addr {
 	if s.admin == nil {
 		return nil
 	}
-	return s.admin.listener.Addr()
+	return s.admin.Listener.Addr()
 }
 
 // Logger returns the server's log, which never blocks. Its records are written while Run runs.
@@ -132,7 +136,7 @@ func (s *Server) LetsGuestsIn() bool { return s.hub.Guests }
 func (s *Server) OtherRooms() string { return s.cfg.OtherRooms }
 
 // KnowsTokens says whether there is a key that tokens are believed by, besides the guests' own.
-func (s *Server) KnowsTokens() bool { return s.hub.tokens.Enabled() }
+func (s *Server) KnowsTokens() bool { return s.hub.Tokens.Enabled() }
 
 // Shards is how many goroutines write, and pollers read.
 func (s *Server) Shards() int { return len(s.hub.Shards) }
@@ -143,19 +147,19 @@ func (s *Server) Run(ctx context.Context) error {
 	stopLog := s.logs.Start()
 	defer stopLog(logTimeout)
 	var err error
-	expire := func(now time.Time, _ wheel.Tick) { s.edge.handshakes.expire(now) }
-	if err = s.hub.Start(s.files, s.cfg.PingInterval, s.cfg.PingTimeout, s.hub.onTick, expire); err != nil {
+	expire := func(now time.Time, _ wheel.Tick) { s.edge.Handshakes.Expire(now) }
+	if err = s.hub.Start(s.files, s.cfg.PingInterval, s.cfg.PingTimeout, s.hub.OnTick, expire); err != nil {
 		return err
 	}
-	watchHub(s.metrics, s.hub)
-	watchLog(s.metrics, s.logs)
+	admin.WatchHub(s.metrics, s.hub)
+	admin.WatchLog(s.metrics, s.logs)
 
 	var owners sync.WaitGroup
-	owners.Go(s.hub.hooks.run)
+	owners.Go(s.hub.Hooks.Run)
 	fetching, stopFetching := context.WithCancel(context.Background())
 	defer stopFetching()
 	owners.Go(func() {
-		if err := s.hub.tokens.Run(fetching); err != nil && fetching.Err() == nil {
+		if err := s.hub.Tokens.Run(fetching); err != nil && fetching.Err() == nil {
 			s.log.Error("keys of tokens are not kept fresh", "error", err)
 		}
 	})
@@ -174,7 +178,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 
 	serving.Go(func() {
-		if err := s.edge.door.run(); err != nil {
+		if err := s.edge.Door.Run(); err != nil {
 			failed <- fmt.Errorf("accept on %s: %w", s.Addr(), err)
 		}
 	})
@@ -190,13 +194,13 @@ func (s *Server) Run(ctx context.Context) error {
 		s.end(server)
 	}
 	serving.Wait()
-	s.edge.end()
+	s.edge.End()
 	s.hub.Quit()
 	close(settled)
 	stopFetching()
-	s.hub.hooks.stop()
-	s.hub.answers.wait()
-	s.hub.verifiers.wait()
+	s.hub.Hooks.Stop()
+	s.hub.Answers.Wait()
+	s.hub.Verifiers.Wait()
 	owners.Wait()
 	s.hub.Stop() // the last: the others wake its pollers
 	return err
@@ -204,9 +208,9 @@ func (s *Server) Run(ctx context.Context) error {
 
 // httpServers are those of the public and the admin port, each with where it listens.
 func (s *Server) httpServers() (servers []*http.Server, listeners []net.Listener) {
-	servers, listeners = append(servers, s.edge.httpServer()), append(listeners, s.edge.door)
+	servers, listeners = append(servers, s.edge.HttpServer()), append(listeners, s.edge.Door)
 	if s.admin != nil {
-		servers, listeners = append(servers, s.admin.httpServer()), append(listeners, s.admin.listener)
+		servers, listeners = append(servers, s.admin.HttpServer()), append(listeners, s.admin.Listener)
 	}
 	return servers, listeners
 }
@@ -228,7 +232,7 @@ func (s *Server) end(server *http.Server) {
 func (s *Server) drain() {
 	start := time.Now()
 	s.hub.Draining.Store(true)
-	if err := s.edge.door.Close(); err != nil {
+	if err := s.edge.Door.Close(); err != nil {
 		s.log.Debug("close listener", "error", err)
 	}
 	told := s.hub.Live.Load()
@@ -237,7 +241,7 @@ func (s *Server) drain() {
 	s.hub.WaitEmpty(s.cfg.Drain - time.Since(start))
 	cut := s.hub.CutAll()
 	s.hub.WaitEmpty(time.Second)
-	s.hub.hooks.flush(max(s.cfg.Drain-time.Since(start), time.Second))
+	s.hub.Hooks.Flush(max(s.cfg.Drain-time.Since(start), time.Second))
 	s.log.Info("stopped", "after", time.Since(start).Round(time.Millisecond).String(), "closed", told-int64(cut), "cut", cut)
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/metrics"
+	"github.com/throng-chat/throng/server/plain"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -428,7 +429,7 @@ func TestANewcomerIsToldOfTheDrain(t *testing.T) {
 	s.hub.Reserve()
 	s.hub.Draining.Store(true)
 	s.hub.CloseAll()
-	openPlain(s.hub.Hub, asNB(t, ours), nil, "lobby", nil, []byte("hello"), nil)
+	plain.Open(s.hub.Hub, asNB(t, ours), nil, "lobby", nil, []byte("hello"), nil)
 	c := &client{t: t, conn: theirs, reader: bufio.NewReader(theirs)}
 	c.deadline()
 	hello := make([]byte, len("hello"))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
+	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -56,7 +57,7 @@ func aRefreshedTokenKeepsTheConnection(t *testing.T, s *Server) {
 	if got := c.line(); !strings.HasPrefix(got, `{"id":2,"refresh":{"client":"`) || !strings.Contains(got, `"expires":true,"ttl":3`) {
 		t.Fatalf("got %s, want the answer to refresh", got)
 	}
-	time.Sleep(2*time.Second + expiryGrace + 2*fanout.TickLength) // until the first token would have ended it
+	time.Sleep(2*time.Second + session.ExpiryGrace + 2*fanout.TickLength) // until the first token would have ended it
 	c.say(`{"id":3,"unsubscribe":{"channel":"x"}}`)
 	c.want(`{"id":3,"unsubscribe":{}}`)
 	c.say(`{"id":4,"refresh":{"token":%q}}`, token("bob", time.Hour))
@@ -115,14 +116,14 @@ func whoAnswersPingsStays(t *testing.T, s *Server) {
 
 // Tokens may be good for longer than ticks can count. Their connections do not end before.
 func TestATokenMayBeGoodForAVeryLongTime(t *testing.T) {
-	h := &sessions{Hub: &chat.Hub{Engine: &fanout.Engine{Clock: fanout.NewClock()}}}
+	h := &session.Sessions{Hub: &chat.Hub{Engine: &fanout.Engine{Clock: fanout.NewClock()}}}
 	round := (1 << 32) * fanout.TickLength // when ticks begin anew
 	for _, end := range []time.Time{time.Now().Add(round + time.Second), time.Unix(253402300799, 0)} {
-		if left := time.Duration(h.tickOf(end)-h.Clock.Tick()) * fanout.TickLength; h.tickOf(end) < h.Clock.Tick() || left < 365*24*time.Hour {
+		if left := time.Duration(h.TickOf(end)-h.Clock.Tick()) * fanout.TickLength; h.TickOf(end) < h.Clock.Tick() || left < 365*24*time.Hour {
 			t.Errorf("%v: got %v left, want a year or more", end, left)
 		}
-		if left := time.Duration(ttl(end)) * time.Second; left < 365*24*time.Hour || left > maxMoment {
-			t.Errorf("%v: got a ttl of %v, want a year to %v", end, left, maxMoment)
+		if left := time.Duration(session.Ttl(end)) * time.Second; left < 365*24*time.Hour || left > session.MaxMoment {
+			t.Errorf("%v: got a ttl of %v, want a year to %v", end, left, session.MaxMoment)
 		}
 	}
 }
@@ -161,27 +162,27 @@ func TestATokenThatEndedDuringAPauseIsJudgedAtTheFirstTick(t *testing.T) {
 
 func TestAnExpiryIsAMomentOfTheWallClock(t *testing.T) {
 	at := time.Unix(1_800_000_000, 1)
-	e := expiryOf(at)
+	e := session.ExpiryOf(at)
 	for _, tt := range []struct {
 		now  time.Time
 		want bool
 	}{
 		{at.Add(-time.Hour), false},
-		{at.Add(expiryGrace), false},
-		{at.Add(expiryGrace + time.Second), true},
+		{at.Add(session.ExpiryGrace), false},
+		{at.Add(session.ExpiryGrace + time.Second), true},
 		{at.Add(time.Hour), true},
 	} {
-		if got := e.over(tt.now); got != tt.want {
+		if got := e.Over(tt.now); got != tt.want {
 			t.Errorf("at %v: got over %v, want %v", tt.now, got, tt.want)
 		}
 	}
-	if never := expiryOf(time.Time{}); never != 0 || never.over(at) || !never.end().IsZero() {
+	if never := session.ExpiryOf(time.Time{}); never != 0 || never.Over(at) || !never.End().IsZero() {
 		t.Errorf("got %v for never", never)
 	}
-	if past := expiryOf(time.Unix(-5, 0)); !past.over(at) {
+	if past := session.ExpiryOf(time.Unix(-5, 0)); !past.Over(at) {
 		t.Error("a moment before 1970 never comes")
 	}
-	if far := expiryOf(time.Unix(253402300799, 0)); far.over(at) || far == 0 {
+	if far := session.ExpiryOf(time.Unix(253402300799, 0)); far.Over(at) || far == 0 {
 		t.Errorf("got %v for the year 9999", far)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/metrics"
+	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -113,8 +114,8 @@ func TestRecoveriesAreHeldToARate(t *testing.T) {
 		want  string
 	}{{0, `"recovered":true`}, {time.Hour, `"was_recovering":true`}, {0, `"recovered":true`}} {
 		done := make(chan struct{})
-		session.poller.Post(func() {
-			session.recovered = limiter.Meter(s.hub.Clock.Now() + tt.spent)
+		session.Poller.Post(func() {
+			session.Recovered = limiter.Meter(s.hub.Clock.Now() + tt.spent)
 			close(done)
 		})
 		<-done
@@ -173,7 +174,7 @@ func TestAPauseDoesNotMakeThePastYounger(t *testing.T) {
 	said := time.Now()
 	eventually(t, "a moment to pass", func() bool { return time.Since(said) > 5*time.Millisecond })
 	pubs, _, _ := h.Read("room", nil, -1, math.MaxInt, false)
-	told := time.UnixMilli(pastPublication(&pubs[0], jsonEncoding).Time)
+	told := time.UnixMilli(session.PastPublication(&pubs[0], session.JsonEncoding).Time)
 	if told.Before(began.Truncate(time.Millisecond)) || told.After(said) {
 		t.Errorf("told to be said at %v, want %v to %v", told, began, said)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
+	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/token"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -270,9 +271,9 @@ func TestALongPublicationIsToldWhole(t *testing.T) {
 	for length, want := range map[int]bool{4 << 10: true, chat.MaxDelta: true, chat.MaxDelta + 1: false, 64 << 10: false} {
 		data := []byte(`"` + strings.Repeat("x", length-2) + `"`)
 		p := chat.Publication{Data: data, Form: chat.FormJSON}
-		for _, e := range []encoding{jsonDeltaEncoding, protobufDeltaEncoding} {
+		for _, e := range []session.Encoding{session.JsonDeltaEncoding, session.ProtobufDeltaEncoding} {
 			budget := fanout.DeltaBudget
-			if got := deltaPublication(&p, &p, e, &budget).Delta; got != want {
+			if got := session.DeltaPublication(&p, &p, e, &budget).Delta; got != want {
 				t.Errorf("%d bytes: got a delta: %v, want %v", length, got, want)
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/netpoll"
+	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -67,7 +68,7 @@ func TestWhatWasPublishedBeforeComesBefore(t *testing.T) {
 		"API": {func(*sdk) { call(t, s, "unsubscribe", `{"user":"ann","channel":"x"}`) },
 			`{"push":{"channel":"x","unsubscribe":{"code":2000,"reason":"server unsubscribe"}}}`},
 		"rpc":   {func(c *sdk) { c.say(`{"id":3,"rpc":{"method":"x"}}`) }, `{"id":3,"error":{"code":108,"message":"not available"}}`},
-		"close": {func(*sdk) { sessionOf(t, s, "ann").disconnect(disconnectForced) }, ""},
+		"close": {func(*sdk) { sessionOf(t, s, "ann").Disconnect(session.DisconnectForced) }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := connectSDK(t, s, userToken("ann"))
@@ -76,9 +77,9 @@ func TestWhatWasPublishedBeforeComesBefore(t *testing.T) {
 			release := hold(s)
 			s.hub.Say(s.hub.ViewOf("x"), chat.Publication{Data: []byte("1"), Form: chat.FormJSON}, chat.SayOptions{})
 			queued := func() (n int) {
-				session.conn.Shard.Mu.Lock()
-				defer session.conn.Shard.Mu.Unlock()
-				return len(session.conn.Shard.Inbox)
+				session.Conn.Shard.Mu.Lock()
+				defer session.Conn.Shard.Mu.Unlock()
+				return len(session.Conn.Shard.Inbox)
 			}
 			before := queued()
 			tt.do(c)

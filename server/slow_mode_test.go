@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -143,7 +144,7 @@ func TestGuestsOfOneAddressShareASlowRoom(t *testing.T) {
 func TestWhoIsASpeakerInASlowRoom(t *testing.T) {
 	s := startBackend(t)
 	connectSDK(t, s, userToken("ann"))
-	c := sessionOf(t, s, "ann").conn
+	c := sessionOf(t, s, "ann").Conn
 	at := netip.MustParseAddr("127.0.0.1")
 	for user, want := range map[string]chat.Speaker{"ann": {User: "ann"}, "guest:x": {User: "guest:x", Address: at}, "": {User: "", Address: at}, "guest": {User: "guest"}} {
 		if got := chat.SpeakerOf(c, user); got != want {
@@ -188,7 +189,7 @@ func TestARefusedPublicationCostsNoLimit(t *testing.T) {
 		"slow mode":       nil,
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := startApplication(t, map[string]func(question) string{onPublish: func(q question) string {
+			a := startApplication(t, map[string]func(question) string{session.OnPublish: func(q question) string {
 				if strings.Contains(string(q.Data), "bad") {
 					return `{"error":{"code":1000,"message":"no such words here"}}`
 				}

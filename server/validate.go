@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/edge"
+	"github.com/throng-chat/throng/server/origin"
+	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/settings"
 	"github.com/throng-chat/throng/server/webhook"
 )
@@ -82,17 +85,17 @@ func (c Config) Validate() error {
 		m.refuse("admin", c.Admin, "%s, or off", want)
 	}
 	for _, o := range c.Origins {
-		if _, err := parseOrigins([]string{o}); err != nil {
+		if _, err := origin.Parse([]string{o}); err != nil {
 			m.refuse("origin", o, "%v", err)
 		}
 	}
 	for _, h := range c.Hosts {
-		if !validHost(h) {
+		if !origin.ValidHost(h) {
 			m.refuse("host", h, "a name without scheme and port, such as chat.example, *.example for the names below one, or * for all")
 		}
 	}
 	for _, p := range c.TrustedProxies {
-		if _, err := parseProxies([]string{p}); err != nil {
+		if _, err := edge.ParseProxies([]string{p}); err != nil {
 			m.refuse("trusted-proxy", p, "an address or a network, such as 127.0.0.1 or 10.0.0.0/8")
 		}
 	}
@@ -153,7 +156,7 @@ func (c *Config) roomMistakes() []error {
 		if o.MaxMessage > c.MaxMessage {
 			m.refuse("max-message", o.MaxMessage, "max-message of the server (%d) at most, or 0 for that", c.MaxMessage)
 		}
-		if o.PublishProxy && (c.Webhooks.URL == "" || !slices.Contains(c.Webhooks.Events, onPublish)) {
+		if o.PublishProxy && (c.Webhooks.URL == "" || !slices.Contains(c.Webhooks.Events, session.OnPublish)) {
 			m.refuse("publish-proxy", true, `webhooks.url, and "publish" in webhooks.events`)
 		}
 		errs = append(errs, m.errs...)
@@ -210,7 +213,7 @@ func (c *Config) webhookMistakes() []error {
 			m.refuse("secret", nil, `%d or more characters of ASCII without spaces, or "whsec_" and as many bytes in base64: it signs each request`, minSecret)
 		}
 		if len(w.Events) == 0 {
-			m.refuse("events", w.Events, "one or more of %s, or no url", strings.Join(allEvents, ", "))
+			m.refuse("events", w.Events, "one or more of %s, or no url", strings.Join(session.AllEvents, ", "))
 		}
 	} else if len(w.Events) > 0 {
 		m.refuse("url", w.URL, "where the events go: https://host/path")
@@ -219,8 +222,8 @@ func (c *Config) webhookMistakes() []error {
 	}
 	for i, event := range w.Events {
 		switch {
-		case !slices.Contains(allEvents, event):
-			m.refuse("events", event, "any of %s", strings.Join(allEvents, ", "))
+		case !slices.Contains(session.AllEvents, event):
+			m.refuse("events", event, "any of %s", strings.Join(session.AllEvents, ", "))
 		case slices.Contains(w.Events[:i], event):
 			m.refuse("events", event, "each event once")
 		}

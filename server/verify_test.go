@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/throng-chat/throng/server/session"
 )
 
 // startSlow runs a server that knows a key of ES512 besides the tests' own, and returns who signs by it.
@@ -44,8 +46,8 @@ func startSlow(t *testing.T) (s *Server, slow func(map[string]any) string) {
 func occupied(t *testing.T, s *Server) (release func()) {
 	t.Helper()
 	gate := make(chan struct{})
-	for range s.hub.verifiers.most {
-		if !s.hub.verifiers.do(netip.Addr{}, func() { <-gate }, func() {}) {
+	for range s.hub.Verifiers.Most {
+		if !s.hub.Verifiers.Do(netip.Addr{}, func() { <-gate }, func() {}) {
 			t.Fatal("verifiers are busy")
 		}
 	}
@@ -67,7 +69,7 @@ func TestASlowSignatureHoldsUpNobody(t *testing.T) {
 	} {
 		release := occupied(t, s)
 		c.say(`{"id":%d,%s}`, i+1, command)
-		eventually(t, "it to wait to be verified", func() bool { return s.hub.verifiers.length() == 1 })
+		eventually(t, "it to wait to be verified", func() bool { return s.hub.Verifiers.Length() == 1 })
 		for range s.hub.Loop.Pollers { // one at least is of the same poller
 			another = connectSDK(t, s, userToken("bob"))
 			another.enter("lobby")
@@ -90,8 +92,8 @@ func TestTokensThatWaitToBeVerifiedAreBounded(t *testing.T) {
 	t.Parallel()
 	s, slow := startSlow(t)
 	release := occupied(t, s)
-	for range maxVerifying {
-		s.hub.verifiers.do(netip.Addr{}, func() {}, func() {})
+	for range session.MaxVerifying {
+		s.hub.Verifiers.Do(netip.Addr{}, func() {}, func() {})
 	}
 	c := dialSDK(t, s, "")
 	c.say(`{"id":1,"connect":{"token":%q}}`, slow(map[string]any{"sub": "ann"}))
@@ -109,7 +111,7 @@ func TestAWordHoldsWhenTheTokenIsVerified(t *testing.T) {
 	release := occupied(t, s)
 	c := dialSDK(t, s, "")
 	c.say(`{"id":1,"connect":{"token":%q}}`, slow(map[string]any{"sub": "ann"}))
-	eventually(t, "it to wait to be verified", func() bool { return s.hub.verifiers.length() == 1 })
+	eventually(t, "it to wait to be verified", func() bool { return s.hub.Verifiers.Length() == 1 })
 	wantCall(t, s, "disconnect", `{"user":"ann"}`, `{"result":{}}`)
 	release()
 	c.closed(3503)
@@ -117,7 +119,7 @@ func TestAWordHoldsWhenTheTokenIsVerified(t *testing.T) {
 	c = connectSDK(t, s, userToken("ann"))
 	release = occupied(t, s)
 	c.say(`{"id":2,"subscribe":{"channel":"$tea","token":%q}}`, slow(map[string]any{"sub": "ann", "channel": "$tea"}))
-	eventually(t, "it to wait to be verified", func() bool { return s.hub.verifiers.length() == 1 })
+	eventually(t, "it to wait to be verified", func() bool { return s.hub.Verifiers.Length() == 1 })
 	wantCall(t, s, "unsubscribe", `{"user":"ann","channel":"$tea"}`, `{"result":{}}`)
 	release()
 	c.want(`{"id":2,"error":{"code":103,"message":"permission denied"}}`)

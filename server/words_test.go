@@ -7,13 +7,14 @@ import (
 	"testing"
 
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/session"
 )
 
 // What the application demands of a user while one of its connections is being asked about holds when the webhook has answered.
 func TestAWordHoldsWhenTheConnectWebhookHasAnswered(t *testing.T) {
 	t.Parallel()
 	asked, gate := make(chan question), make(chan struct{})
-	a := startApplication(t, map[string]func(question) string{onConnect: func(q question) string {
+	a := startApplication(t, map[string]func(question) string{session.OnConnect: func(q question) string {
 		asked <- q
 		<-gate
 		return `{"result":{"user":"ann","channels":["given","kept"]}}`
@@ -86,7 +87,7 @@ func TestAWordHoldsWhenTheConnectWebhookHasAnswered(t *testing.T) {
 func TestAWordHoldsWhenTheSubscribeWebhookHasAnswered(t *testing.T) {
 	t.Parallel()
 	asked, gate := make(chan struct{}), make(chan struct{})
-	a := startApplication(t, map[string]func(question) string{onSubscribe: func(question) string {
+	a := startApplication(t, map[string]func(question) string{session.OnSubscribe: func(question) string {
 		asked <- struct{}{}
 		<-gate
 		return `{"result":{}}`
@@ -127,7 +128,7 @@ func TestAWordHoldsWhenTheSubscribeWebhookHasAnswered(t *testing.T) {
 // whom the application has put there itself.
 func TestMuchMayHappenWhileASubscriptionIsAskedAbout(t *testing.T) {
 	asked, gate := make(chan struct{}), make(chan struct{})
-	a := startApplication(t, map[string]func(question) string{onSubscribe: func(question) string {
+	a := startApplication(t, map[string]func(question) string{session.OnSubscribe: func(question) string {
 		asked <- struct{}{}
 		<-gate
 		return `{"result":{}}`
@@ -172,7 +173,7 @@ func TestMuchMayHappenWhileASubscriptionIsAskedAbout(t *testing.T) {
 func TestWordsAreBounded(t *testing.T) {
 	t.Parallel()
 	asked, gate := make(chan struct{}), make(chan struct{})
-	a := startApplication(t, map[string]func(question) string{onConnect: func(question) string {
+	a := startApplication(t, map[string]func(question) string{session.OnConnect: func(question) string {
 		asked <- struct{}{}
 		<-gate
 		return `{"result":{"user":"ann"}}`
@@ -250,4 +251,4 @@ type nothingSaid struct{ bytes int }
 
 func (c nothingSaid) Size() int { return c.bytes }
 
-func (nothingSaid) apply(*session) *chat.Rejection { return nil }
+func (nothingSaid) Apply(*session.Session) *chat.Rejection { return nil }

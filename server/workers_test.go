@@ -15,16 +15,17 @@ import (
 	"github.com/centrifugal/protocol"
 
 	"github.com/throng-chat/throng/server/fanout"
+	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/ws"
 )
 
 func TestWorkWaitsItsTurn(t *testing.T) {
-	w := newWorkers(2, 3, time.Hour)
+	w := session.NewWorkers(2, 3, time.Hour)
 	gate := make(chan struct{})
 	var busy, most atomic.Int32
 	order := make(chan int, 5)
 	for i := range 5 {
-		accepted := w.do(netip.Addr{}, func() {
+		accepted := w.Do(netip.Addr{}, func() {
 			if n := busy.Add(1); n > most.Load() {
 				most.Store(n)
 			}
@@ -36,16 +37,16 @@ func TestWorkWaitsItsTurn(t *testing.T) {
 			t.Errorf("%d was not accepted", i)
 		}
 	}
-	if w.do(netip.Addr{}, func() { t.Error("more than may wait was done") }, func() { t.Error("and refused later") }) {
+	if w.Do(netip.Addr{}, func() { t.Error("more than may wait was done") }, func() { t.Error("and refused later") }) {
 		t.Error("more was accepted than may wait")
 	}
-	if w.length() != 3 {
-		t.Errorf("got %d that wait, want 3", w.length())
+	if w.Length() != 3 {
+		t.Errorf("got %d that wait, want 3", w.Length())
 	}
 	close(gate)
-	w.wait()
-	if most.Load() > 2 || w.length() != 0 || w.busy != 0 {
-		t.Errorf("got %d at a time, %d that wait, %d busy; want 2, 0, 0", most.Load(), w.length(), w.busy)
+	w.Wait()
+	if most.Load() > 2 || w.Length() != 0 || w.Busy != 0 {
+		t.Errorf("got %d at a time, %d that wait, %d busy; want 2, 0, 0", most.Load(), w.Length(), w.Busy)
 	}
 	seen := 0
 	for range 5 {
@@ -57,22 +58,22 @@ func TestWorkWaitsItsTurn(t *testing.T) {
 }
 
 func TestWorkThatWaitedTooLongIsRefused(t *testing.T) {
-	w := newWorkers(1, 10, 0)
+	w := session.NewWorkers(1, 10, 0)
 	gate := make(chan struct{})
-	w.do(netip.Addr{}, func() { <-gate }, nil)
+	w.Do(netip.Addr{}, func() { <-gate }, nil)
 	var refused atomic.Int32
 	for range 3 {
-		w.do(netip.Addr{}, func() { t.Error("done too late") }, func() { refused.Add(1) })
+		w.Do(netip.Addr{}, func() { t.Error("done too late") }, func() { refused.Add(1) })
 	}
 	time.Sleep(time.Millisecond) // longer than they may wait
 	close(gate)
-	w.wait()
+	w.Wait()
 	if refused.Load() != 3 {
 		t.Errorf("got %d refused, want 3", refused.Load())
 	}
 	done := false
-	w.do(netip.Addr{}, func() { done = true }, nil)
-	w.wait()
+	w.Do(netip.Addr{}, func() { done = true }, nil)
+	w.Wait()
 	if !done {
 		t.Error("nothing is done behind a refusal")
 	}
@@ -80,13 +81,13 @@ func TestWorkThatWaitedTooLongIsRefused(t *testing.T) {
 
 // What waits is refused when its time is over, not when somebody comes to look at it.
 func TestWorkIsRefusedInItsTime(t *testing.T) {
-	w := newWorkers(1, 10, time.Millisecond)
+	w := session.NewWorkers(1, 10, time.Millisecond)
 	gate := make(chan struct{})
-	w.do(netip.Addr{}, func() { <-gate }, nil)
+	w.Do(netip.Addr{}, func() { <-gate }, nil)
 	refused := make(chan int, 6)
 	for round := range 2 {
 		for i := range 3 {
-			w.do(netip.Addr{}, func() { t.Error("done too late") }, func() { refused <- 3*round + i })
+			w.Do(netip.Addr{}, func() { t.Error("done too late") }, func() { refused <- 3*round + i })
 		}
 		for i := range 3 {
 			select {
@@ -100,22 +101,22 @@ func TestWorkIsRefusedInItsTime(t *testing.T) {
 		}
 	}
 	close(gate)
-	w.wait()
-	if w.length() != 0 || w.busy != 0 {
-		t.Errorf("got %d that wait, %d busy; want none", w.length(), w.busy)
+	w.Wait()
+	if w.Length() != 0 || w.Busy != 0 {
+		t.Errorf("got %d that wait, %d busy; want none", w.Length(), w.Busy)
 	}
 }
 
 // Each waits for its own time, not for that of the first.
 func TestEachIsRefusedInItsOwnTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorkers(1, 10, time.Second)
+		w := session.NewWorkers(1, 10, time.Second)
 		gate := make(chan struct{})
-		w.do(netip.Addr{}, func() { <-gate }, nil)
+		w.Do(netip.Addr{}, func() { <-gate }, nil)
 		start := time.Now()
 		var refused []time.Duration
 		for range 4 {
-			w.do(netip.Addr{}, func() { t.Error("done too late") }, func() { refused = append(refused, time.Since(start)) })
+			w.Do(netip.Addr{}, func() { t.Error("done too late") }, func() { refused = append(refused, time.Since(start)) })
 			time.Sleep(300 * time.Millisecond)
 		}
 		time.Sleep(time.Hour)
@@ -125,20 +126,20 @@ func TestEachIsRefusedInItsOwnTime(t *testing.T) {
 			t.Errorf("got refusals after %v, want %v", refused, want)
 		}
 		close(gate)
-		w.wait()
+		w.Wait()
 	})
 }
 
 // A worker that comes to something late before anybody else refuses it.
 func TestAWorkerRefusesWhatIsLate(t *testing.T) {
-	w := newWorkers(1, 10, 0)
-	w.watched = true // but nobody comes
+	w := session.NewWorkers(1, 10, 0)
+	w.Watched = true // but nobody comes
 	gate := make(chan struct{})
-	w.do(netip.Addr{}, func() { <-gate }, nil)
+	w.Do(netip.Addr{}, func() { <-gate }, nil)
 	refused := false
-	w.do(netip.Addr{}, func() { t.Error("done too late") }, func() { refused = true })
+	w.Do(netip.Addr{}, func() { t.Error("done too late") }, func() { refused = true })
 	close(gate)
-	w.wait()
+	w.Wait()
 	if !refused {
 		t.Error("neither done nor refused")
 	}
@@ -147,15 +148,15 @@ func TestAWorkerRefusesWhatIsLate(t *testing.T) {
 // The end waits for refusals that are under way, not only for work.
 func TestTheEndWaitsForRefusals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorkers(1, 10, time.Second)
+		w := session.NewWorkers(1, 10, time.Second)
 		work, refusal := make(chan struct{}), make(chan struct{})
-		w.do(netip.Addr{}, func() { <-work }, nil)
-		w.do(netip.Addr{}, func() { t.Error("done too late") }, func() { <-refusal })
+		w.Do(netip.Addr{}, func() { <-work }, nil)
+		w.Do(netip.Addr{}, func() { t.Error("done too late") }, func() { <-refusal })
 		time.Sleep(2 * time.Second) // it is being refused
 		close(work)
 		ended := false
 		go func() {
-			w.wait()
+			w.Wait()
 			ended = true
 		}()
 		synctest.Wait()
@@ -174,24 +175,24 @@ func TestTheEndWaitsForRefusals(t *testing.T) {
 func TestAddressesTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b, c, d := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("192.0.2.3"), netip.MustParseAddr("192.0.2.4")
-		w := newWorkers(1, 6, time.Hour)
+		w := session.NewWorkers(1, 6, time.Hour)
 		gate := make(chan struct{})
-		w.do(a, func() { <-gate }, nil)
+		w.Do(a, func() { <-gate }, nil)
 		var done, refused []string
 		do := func(from netip.Addr, name string) bool {
-			return w.do(from, func() { done = append(done, name) }, func() { refused = append(refused, name) })
+			return w.Do(from, func() { done = append(done, name) }, func() { refused = append(refused, name) })
 		}
 		for i := range 6 {
 			if !do(a, fmt.Sprint("a", i)) {
 				t.Fatalf("a%d was not accepted", i)
 			}
 		}
-		if !w.full(a) || do(a, "a6") {
+		if !w.Full(a) || do(a, "a6") {
 			t.Error("one more of the heaviest was accepted")
 		}
 		for _, name := range []string{"b0", "c0", "b1", "d0"} {
 			from := map[byte]netip.Addr{'b': b, 'c': c, 'd': d}[name[0]]
-			if w.full(from) || !do(from, name) {
+			if w.Full(from) || !do(from, name) {
 				t.Errorf("%s was not accepted, though most of what waits is of another address", name)
 			}
 			synctest.Wait() // for the refusal
@@ -200,19 +201,19 @@ func TestAddressesTakeTurns(t *testing.T) {
 		if do(b, "b2") || do(c, "c1") {
 			t.Error("b2 or c1 was accepted, where no address has more than theirs would")
 		}
-		if w.length() != 6 {
-			t.Errorf("got %d that wait, want 6", w.length())
+		if w.Length() != 6 {
+			t.Errorf("got %d that wait, want 6", w.Length())
 		}
 		close(gate)
-		w.wait()
+		w.Wait()
 		if want := []string{"a0", "b0", "c0", "d0", "a1", "b1"}; !slices.Equal(done, want) {
 			t.Errorf("got done in the order %v, want %v", done, want)
 		}
 		if want := []string{"a5", "a4", "a3", "a2"}; !slices.Equal(refused, want) {
 			t.Errorf("got %v refused, want the newest of the heaviest: %v", refused, want)
 		}
-		if w.busy != 0 || w.waiting != 0 || len(w.lines) != 0 || len(w.turns) != 0 {
-			t.Errorf("got %d busy, %d waiting, %d lines, %d turns; want none", w.busy, w.waiting, len(w.lines), len(w.turns))
+		if w.Busy != 0 || w.Waiting != 0 || len(w.Lines) != 0 || len(w.Turns) != 0 {
+			t.Errorf("got %d busy, %d waiting, %d lines, %d turns; want none", w.Busy, w.Waiting, len(w.Lines), len(w.Turns))
 		}
 	})
 }
@@ -220,14 +221,14 @@ func TestAddressesTakeTurns(t *testing.T) {
 // What is late is refused in its time, in whatever line it waits.
 func TestWorkOfEachAddressIsRefusedInItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorkers(1, 100, time.Second)
+		w := session.NewWorkers(1, 100, time.Second)
 		gate := make(chan struct{})
-		w.do(netip.Addr{}, func() { <-gate }, nil)
+		w.Do(netip.Addr{}, func() { <-gate }, nil)
 		start := time.Now()
 		var refused []string
 		for i := range 6 {
 			from := netip.AddrFrom4([4]byte{192, 0, 2, byte(i % 2)})
-			w.do(from, func() { t.Error("done too late") }, func() { refused = append(refused, fmt.Sprint(i, time.Since(start))) })
+			w.Do(from, func() { t.Error("done too late") }, func() { refused = append(refused, fmt.Sprint(i, time.Since(start))) })
 			time.Sleep(100 * time.Millisecond)
 		}
 		time.Sleep(time.Hour)
@@ -235,23 +236,23 @@ func TestWorkOfEachAddressIsRefusedInItsTime(t *testing.T) {
 		if want := []string{"0 1s", "1 1.1s", "2 1.2s", "3 1.3s", "4 1.4s", "5 1.5s"}; !slices.Equal(refused, want) {
 			t.Errorf("got refused %v, want %v", refused, want)
 		}
-		if len(w.lines) != 0 || w.length() != 0 {
-			t.Errorf("got %d lines, %d that wait; want none", len(w.lines), w.length())
+		if len(w.Lines) != 0 || w.Length() != 0 {
+			t.Errorf("got %d lines, %d that wait; want none", len(w.Lines), w.Length())
 		}
 		close(gate)
-		w.wait()
+		w.Wait()
 	})
 }
 
 // Connections of one address that call the application all the time keep nobody else from calling it.
 func TestCallsOfOneAddressLeaveTurnsForOthers(t *testing.T) {
 	t.Parallel()
-	a := startApplication(t, map[string]func(question) string{onRPC: always(`{"result":{"data":1}}`)})
+	a := startApplication(t, map[string]func(question) string{session.OnRPC: always(`{"result":{"data":1}}`)})
 	s := startHooked(t, a, nil)
 	const queue = 8
-	askers, gate := newWorkers(1, queue, time.Hour), make(chan struct{})
-	askers.do(netip.Addr{}, func() { <-gate }, nil)
-	change(s, func() { s.hub.hooks.askers = askers })
+	askers, gate := session.NewWorkers(1, queue, time.Hour), make(chan struct{})
+	askers.Do(netip.Addr{}, func() { <-gate }, nil)
+	change(s, func() { s.hub.Hooks.Askers = askers })
 	call := func(ip string) *sdk {
 		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}
 		c := connectSDKBy(t, s, &d, userToken("ann"))
@@ -261,7 +262,7 @@ func TestCallsOfOneAddressLeaveTurnsForOthers(t *testing.T) {
 	var many []*sdk
 	for i := range queue {
 		many = append(many, call("127.0.0.2"))
-		eventually(t, "it to wait", func() bool { return askers.length() == i+1 })
+		eventually(t, "it to wait", func() bool { return askers.Length() == i+1 })
 	}
 	const busy = `{"id":2,"error":{"code":111,"message":"too many requests","temporary":true}}`
 	call("127.0.0.2").want(busy)
@@ -273,15 +274,15 @@ func TestCallsOfOneAddressLeaveTurnsForOthers(t *testing.T) {
 }
 
 // sessionsOf are the connections of a user.
-func sessionsOf(s *Server, user string) (sessions []*session) {
+func sessionsOf(s *Server, user string) (sessions []*session.Session) {
 	for _, c := range s.hub.ClientsOf(user) {
-		sessions = append(sessions, c.(*session))
+		sessions = append(sessions, c.(*session.Session))
 	}
 	return sessions
 }
 
 // sessionOf is the one connection of a user.
-func sessionOf(t testing.TB, s *Server, user string) *session {
+func sessionOf(t testing.TB, s *Server, user string) *session.Session {
 	t.Helper()
 	all := sessionsOf(s, user)
 	if len(all) != 1 {
@@ -299,21 +300,21 @@ func TestCommandsWaitForWhatTheSessionWaitsFor(t *testing.T) {
 	first, second := make(chan struct{}), make(chan struct{})
 	waits := make(chan struct{})
 	tell := func(id uint32) {
-		session.reply(&protocol.Reply{Id: id, Unsubscribe: &protocol.UnsubscribeResult{}})
+		session.Reply(&protocol.Reply{Id: id, Unsubscribe: &protocol.UnsubscribeResult{}})
 	}
-	session.poller.Post(func() {
-		session.await(s.hub.answers, func() func() {
+	session.Poller.Post(func() {
+		session.Await(s.hub.Answers, func() func() {
 			<-first
 			return func() {
 				tell(100)
-				session.await(s.hub.answers, func() func() {
+				session.Await(s.hub.Answers, func() func() {
 					<-second
 					return func() { tell(101) }
 				}, func() { t.Error("refused") })
 				close(waits)
 			}
 		}, func() { t.Error("refused") })
-		session.unfinished = []byte(`{"id":2,"unsubscribe":{"channel":"a"}}`) // of the same frame
+		session.Unfinished = []byte(`{"id":2,"unsubscribe":{"channel":"a"}}`) // of the same frame
 	})
 	c.say(`{"id":3,"unsubscribe":{"channel":"a"}}`)
 	close(first)
@@ -329,10 +330,10 @@ func TestCommandsWaitForWhatTheSessionWaitsFor(t *testing.T) {
 func TestAConnectionMayEndWhileItsSessionWaits(t *testing.T) {
 	t.Parallel()
 	s := startBackend(t)
-	for name, end := range map[string]func(*sdk, *session){
-		"by the client": func(c *sdk, _ *session) { c.conn.Close() },
-		"by the server": func(c *sdk, s *session) {
-			s.disconnect(disconnectForced)
+	for name, end := range map[string]func(*sdk, *session.Session){
+		"by the client": func(c *sdk, _ *session.Session) { c.conn.Close() },
+		"by the server": func(c *sdk, s *session.Session) {
+			s.Disconnect(session.DisconnectForced)
 			c.closed(3503)
 		},
 	} {
@@ -340,11 +341,11 @@ func TestAConnectionMayEndWhileItsSessionWaits(t *testing.T) {
 			c := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
 			session := sessionOf(t, s, "ann")
 			gate := make(chan struct{})
-			session.poller.Post(func() {
-				session.await(s.hub.answers, func() func() {
+			session.Poller.Post(func() {
+				session.Await(s.hub.Answers, func() func() {
 					<-gate
 					return func() {
-						if session.conn.Closing() {
+						if session.Conn.Closing() {
 							t.Error("finished for a connection that is gone")
 						}
 					}
@@ -366,8 +367,8 @@ func TestAFaultOffTheLoopCostsOneConnection(t *testing.T) {
 	c := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
 	other := connectSDK(t, s, signed(map[string]any{"sub": "bob"}))
 	session := sessionOf(t, s, "ann")
-	session.poller.Post(func() {
-		session.await(s.hub.answers, func() func() { panic("on purpose") }, nil)
+	session.Poller.Post(func() {
+		session.Await(s.hub.Answers, func() func() { panic("on purpose") }, nil)
 	})
 	if m, err := c.next(); err == nil || !errors.Is(err, io.EOF) && m.Op == ws.OpText {
 		t.Errorf("got %v %q, %v; want the end", m.Op, m.Payload, err)
@@ -389,14 +390,14 @@ func TestAPingIsNotMissedWhileTheSessionWaits(t *testing.T) {
 	c := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
 	session := sessionOf(t, s, "ann")
 	gate := make(chan struct{})
-	session.poller.Post(func() {
-		session.await(s.hub.answers, func() func() {
+	session.Poller.Post(func() {
+		session.Await(s.hub.Answers, func() func() {
 			<-gate
 			return func() {}
 		}, nil)
 	})
-	eventually(t, "a ping", func() bool { return session.conn.Pinged.Load() != 0 })
-	asked := session.conn.Pinged.Load()
+	eventually(t, "a ping", func() bool { return session.Conn.Pinged.Load() != 0 })
+	asked := session.Conn.Pinged.Load()
 	eventually(t, "the time for an answer to be over", func() bool {
 		return uint32(s.hub.Clock.Tick()) > asked+2*uint32(fanout.InTicks(time.Second))
 	})
@@ -418,13 +419,13 @@ func TestTheTimeOfAWaitIsGivenBack(t *testing.T) {
 	connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
 	session := sessionOf(t, s, "ann")
 	done := make(chan uint32)
-	session.poller.Post(func() {
-		session.pause()
+	session.Poller.Post(func() {
+		session.Pause()
 		now := s.hub.Clock.Tick()
-		session.waitsFrom = now - 60
-		session.conn.Pinged.Store(uint32(now - 100))
-		session.resume(func() {
-			done <- session.conn.Pinged.Swap(0) - uint32(now-100)
+		session.WaitsFrom = now - 60
+		session.Conn.Pinged.Store(uint32(now - 100))
+		session.Resume(func() {
+			done <- session.Conn.Pinged.Swap(0) - uint32(now-100)
 		})
 	})
 	if got := <-done; got < 60 || got > 60+uint32(fanout.InTicks(patience)) {

@@ -148,7 +148,7 @@ func noSuchKey(key string, known []string) error {
 			return fmt.Errorf("%s: no such key; nearest: %s", key, k)
 		}
 	}
-	return fmt.Errorf("%s: no such key; %s", key, nearest("", meant, known))
+	return fmt.Errorf("%s: no such key; %s", key, proposal("", meant, known))
 }
 
 // allKeys are those of the file, and its tables, sorted.

@@ -14,21 +14,50 @@ func TestImportsFollowTheArrows(t *testing.T) {
 	t.Parallel()
 	allowed := map[string][]string{
 		"/cmd/throng": {
-			module + "/server", module + "/server/chat", module + "/bench", module + "/bench/agent", module + "/bench/compare", module + "/bench/doctor",
-			module + "/bench/floor",
-			module + "/bench/report", module + "/bench/result", "github.com/alecthomas/kong", "github.com/pelletier/go-toml/v2",
-			"github.com/pelletier/go-toml/v2/unstable", module + "/server/token", module + "/server/settings",
-			"github.com/lmittmann/tint", "golang.org/x/term",
+			module + "/bench", module + "/bench/agent", module + "/bench/compare", module + "/bench/doctor", module + "/bench/floor",
+			module + "/bench/report", module + "/bench/result", module + "/server", module + "/server/chat", module + "/server/nearest",
+			module + "/server/settings", module + "/server/token", "github.com/alecthomas/kong", "github.com/lmittmann/tint",
+			"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable", "golang.org/x/term",
 		},
 		"/server": {
-			module + "/server/chat", module + "/server/fanout", module + "/server/limiter", module + "/server/logqueue", module + "/server/metrics", module + "/server/name", module + "/server/recent",
-			module + "/server/settings", module + "/server/token", module + "/server/unordered", module + "/server/ws", module + "/server/wheel", module + "/server/web", module + "/server/netpoll", module + "/server/webhook",
-			"github.com/agnivade/levenshtein", "github.com/centrifugal/fdelta", "github.com/centrifugal/protocol", "github.com/centrifugal/protocol/cfjson",
-			"github.com/prometheus/client_golang/prometheus",
-			"github.com/prometheus/client_golang/prometheus/promhttp", "golang.org/x/net/idna", "golang.org/x/sys/unix", "golang.org/x/time/rate", "google.golang.org/protobuf/encoding/protowire",
+			module + "/server/admin", module + "/server/api", module + "/server/chat", module + "/server/edge", module + "/server/fanout",
+			module + "/server/logqueue", module + "/server/metrics", module + "/server/netpoll", module + "/server/origin",
+			module + "/server/plain", module + "/server/session", module + "/server/settings", module + "/server/token",
+			module + "/server/webhook", module + "/server/wheel", "golang.org/x/sys/unix",
+		},
+		"/server/admin": {
+			module + "/server/api", module + "/server/fanout", module + "/server/logqueue", module + "/server/metrics",
+			module + "/server/origin", module + "/server/session", module + "/server/ws",
+			"github.com/prometheus/client_golang/prometheus/promhttp",
+		},
+		"/server/api": {
+			module + "/server/chat", module + "/server/logqueue", module + "/server/nearest", module + "/server/session", module + "/server/ws",
+			"github.com/centrifugal/protocol", "github.com/centrifugal/protocol/cfjson",
+		},
+		"/server/edge": {
+			module + "/server/api", module + "/server/chat", module + "/server/limiter", module + "/server/logqueue",
+			module + "/server/metrics", module + "/server/netpoll", module + "/server/origin", module + "/server/plain",
+			module + "/server/session", module + "/server/token", module + "/server/web", module + "/server/ws", "golang.org/x/sys/unix",
+			"golang.org/x/time/rate",
+		},
+		"/server/nearest": {
+			"github.com/agnivade/levenshtein",
+		},
+		"/server/origin": {
+			module + "/server/logqueue", module + "/server/ws", "golang.org/x/net/idna",
+		},
+		"/server/plain": {
+			module + "/server/chat", module + "/server/fanout", module + "/server/limiter", module + "/server/netpoll", module + "/server/ws",
+			"github.com/centrifugal/protocol/cfjson",
+		},
+		"/server/session": {
+			module + "/server/chat", module + "/server/fanout", module + "/server/limiter", module + "/server/logqueue",
+			module + "/server/metrics", module + "/server/netpoll", module + "/server/token", module + "/server/webhook",
+			module + "/server/wheel", module + "/server/ws", "github.com/centrifugal/protocol", "github.com/centrifugal/protocol/cfjson",
+			"github.com/prometheus/client_golang/prometheus", "golang.org/x/time/rate", "google.golang.org/protobuf/encoding/protowire",
 		},
 		"/server/chat": {
-			module + "/server/fanout", module + "/server/limiter", module + "/server/metrics", module + "/server/name", module + "/server/recent",
+			module + "/server/fanout", module + "/server/limiter", module + "/server/name", module + "/server/recent",
 			module + "/server/settings", module + "/server/unordered", module + "/server/wheel", module + "/server/ws",
 			"github.com/centrifugal/fdelta", "github.com/centrifugal/protocol/cfjson",
 		},

@@ -13,6 +13,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/throng-chat/throng/server"
+	"github.com/throng-chat/throng/server/nearest"
 	"github.com/throng-chat/throng/server/settings"
 	"github.com/throng-chat/throng/server/token"
 )
@@ -171,19 +172,19 @@ func unknownEnvironment(app *kong.Application) []error {
 	for _, pair := range os.Environ() {
 		name, _, _ := strings.Cut(pair, "=")
 		if strings.HasPrefix(name, envPrefix) && !slices.Contains(known, name) {
-			errs = append(errs, fmt.Errorf("environment %s: no such setting; %s", name, nearest(envPrefix, name, known)))
+			errs = append(errs, fmt.Errorf("environment %s: no such setting; %s", name, proposal(envPrefix, name, known)))
 		}
 	}
 	return errs
 }
 
-// nearest proposes the known name that is most like a name. A prefix that all of them have makes none more like another.
-func nearest(prefix, name string, known []string) string {
+// proposal proposes the known name that is most like a name. A prefix that all of them have makes none more like another.
+func proposal(prefix, name string, known []string) string {
 	var own []string
 	for _, k := range known {
 		own = append(own, strings.TrimPrefix(k, prefix))
 	}
-	best := server.Nearest(strings.TrimPrefix(name, prefix), own)
+	best := nearest.Name(strings.TrimPrefix(name, prefix), own)
 	if best == "" {
 		return "none is like it"
 	}

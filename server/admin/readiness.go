@@ -1,0 +1,48 @@
+package admin
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/throng-chat/throng/server/session"
+)
+
+// Readiness is the answer to GET /readyz?verbose. Only "accepting" decides whether the server is ready: it serves its clients while
+// the application is down, and a balancer that took it out for that would end them all.
+type Readiness struct {
+	Status string           `json:"status"` // "ready" or "draining"
+	Checks map[string]Check `json:"checks"`
+}
+
+type Check struct {
+	OK     bool                          `json:"ok"`
+	Detail string                        `json:"detail,omitempty"`
+	Events map[string]session.HookHealth `json:"events,omitempty"` // of webhooks
+}
+
+// serveReady is GET /readyz.
+func (a *Admin) serveReady(w http.ResponseWriter, r *http.Request) {
+	status, text := http.StatusOK, "ready"
+	if a.hub.Draining.Load() {
+		status, text = http.StatusServiceUnavailable, "draining"
+	}
+	if !r.URL.Query().Has("verbose") {
+		answer(w, status, text)
+		return
+	}
+	live := a.hub.Live.Load()
+	checks := map[string]Check{
+		"accepting":   {OK: status == http.StatusOK},
+		"connections": {OK: live < a.hub.MaxLive, Detail: fmt.Sprintf("%d of %d", live, a.hub.MaxLive)},
+	}
+	if h := a.hooks; h != nil {
+		c := Check{OK: true, Events: h.Health.All()}
+		for _, e := range c.Events {
+			c.OK = c.OK && e.OK
+		}
+		c.Detail = fmt.Sprintf("%d commands wait for their turn, %d notifications to be sent, %d were dropped",
+			h.Waiting(), h.Client.Waiting(), h.Client.Dropped())
+		checks["webhooks"] = c
+	}
+	answer(w, status, Readiness{text, checks})
+}

@@ -1,0 +1,211 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/centrifugal/protocol"
+
+	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/session"
+)
+
+// The methods of the server API that moderate. What they forbid, moderation keeps; what has begun already, they end.
+
+// apiKick takes connections out of a room, or ends them where that is empty. They may come back.
+type apiKick struct {
+	apiTarget
+	Channel string `json:"channel"`
+}
+
+func (p *apiKick) do(ctx context.Context, a *API) (any, *protocol.Error) {
+	if p.Channel != "" {
+		if e := checkRoom(p.Channel); e != nil {
+			return nil, e
+		}
+	}
+	if p.Channel != "" {
+		return nothing{}, p.demand(ctx, a, chat.Word{Command: session.UnsubscribeUser{Room: p.Channel, Why: session.EndedByKick}})
+	}
+	return nothing{}, p.demand(ctx, a, chat.Word{Command: session.DisconnectUser{Why: session.DisconnectForced}})
+}
+
+// apiSanction is a user in a room, or in all of them where that is empty, and until when.
+type apiSanction struct {
+	User    string `json:"user"`
+	Channel string `json:"channel"`
+	Seconds int64  `json:"seconds"` // from now
+	Until   int64  `json:"until"`   // or unix seconds; neither is until it is taken back
+}
+
+func (p *apiSanction) check(now time.Time) (until time.Time, e *protocol.Error) {
+	if e := checkUser(p.User); e != nil {
+		return until, e
+	}
+	if p.Channel != "" {
+		if e := checkRoom(p.Channel); e != nil {
+			return until, e
+		}
+	}
+	switch {
+	case p.Seconds != 0 && p.Until != 0:
+		return until, badRequest("seconds or until: want one of them, or none for ever")
+	case p.Seconds < 0 || p.Seconds > int64(session.MaxMoment/time.Second):
+		return until, badRequest("seconds: want 1 to %d", int64(session.MaxMoment/time.Second))
+	case p.Seconds > 0:
+		return now.Add(time.Duration(p.Seconds) * time.Second), nil
+	}
+	return moment("until", p.Until, now)
+}
+
+func checkUser(name string) *protocol.Error {
+	if name == "" || len(name) > MaxUserName {
+		return badRequest("user: want 1 to %d bytes; who has no name can only be kicked", MaxUserName)
+	}
+	return nil
+}
+
+var errSanctions = overLimit("%d bans, mutes, slow channels and revocations stand: take some back", chat.MaxSanctions)
+
+func (p *apiSanction) ban(ctx context.Context, a *API) (any, *protocol.Error) {
+	until, e := p.check(a.hub.Moderation.Now())
+	if e != nil {
+		return nil, e
+	}
+	// Before the sessions are looked for: whoever comes meanwhile is met by the ban.
+	if !a.hub.Moderation.Ban(p.User, p.Channel, until) {
+		return nil, errSanctions
+	}
+	target := apiTarget{User: p.User}
+	if p.Channel != "" {
+		return nothing{}, target.demand(ctx, a, chat.Word{Command: session.UnsubscribeUser{Room: p.Channel, Why: session.EndedByBan}})
+	}
+	return nothing{}, target.demand(ctx, a, chat.Word{Command: session.DisconnectUser{Why: session.DisconnectBanned}})
+}
+
+func (p *apiSanction) unban(_ context.Context, a *API) (any, *protocol.Error) {
+	return p.lift(a.hub.Moderation.Unban)
+}
+
+func (p *apiSanction) mute(_ context.Context, a *API) (any, *protocol.Error) {
+	until, e := p.check(a.hub.Moderation.Now())
+	if e != nil {
+		return nil, e
+	}
+	if !a.hub.Moderation.Mute(p.User, p.Channel, until) {
+		return nil, errSanctions
+	}
+	return nothing{}, nil
+}
+
+func (p *apiSanction) unmute(_ context.Context, a *API) (any, *protocol.Error) {
+	return p.lift(a.hub.Moderation.Unmute)
+}
+
+func (p *apiSanction) lift(how func(user, room string)) (any, *protocol.Error) {
+	if p.Seconds != 0 || p.Until != 0 {
+		return nil, badRequest("seconds and until: want neither")
+	}
+	if _, e := p.check(time.Time{}); e != nil {
+		return nil, e
+	}
+	how(p.User, p.Channel)
+	return nothing{}, nil
+}
+
+// apiSlowMode sets the time between two publications of one user in a room.
+type apiSlowMode struct {
+	Channel string `json:"channel"`
+	Seconds int64  `json:"seconds"` // 0 ends it
+}
+
+func (p *apiSlowMode) do(_ context.Context, a *API) (any, *protocol.Error) {
+	if e := checkRoom(p.Channel); e != nil {
+		return nil, e
+	}
+	if most := int64(chat.MaxSlowMode / time.Second); p.Seconds < 0 || p.Seconds > most {
+		return nil, badRequest("seconds: want 1 to %d, or 0 to end it", most)
+	}
+	if !a.hub.Moderation.SlowDown(p.Channel, time.Duration(p.Seconds)*time.Second) {
+		return nil, errSanctions
+	}
+	return nothing{}, nil
+}
+
+// apiRedact takes back what somebody said.
+type apiRedact chat.Redaction
+
+func (p *apiRedact) do(ctx context.Context, a *API) (any, *protocol.Error) {
+	r := apiRoom{p.Channel}
+	if e := r.offers(a, chat.ToReadHistory); e != nil {
+		return nil, e
+	}
+	if e := a.hub.AwaitRoom(ctx, p.Channel); e != nil {
+		return nil, session.ErrorOf(e)
+	}
+	if _, e := a.hub.Redact(chat.Redaction(*p), nil); e != nil {
+		return nil, session.ErrorOf(e)
+	}
+	return nothing{}, nil
+}
+
+// apiRevoke refuses tokens of a user from now on, and ends the connections and subscriptions that were made by them.
+type apiRevoke struct {
+	User         string `json:"user"`
+	ID           string `json:"jti"`           // this one
+	IssuedBefore int64  `json:"issued_before"` // or all that were issued ("iat") before, in unix seconds; neither is all until now
+	ExpireAt     int64  `json:"expire_at"`     // when the tokens have expired and need not be remembered; 0 for never
+}
+
+func (p *apiRevoke) do(ctx context.Context, a *API) (any, *protocol.Error) {
+	if e := checkUser(p.User); e != nil {
+		return nil, e
+	}
+	m := a.hub.Moderation
+	now := m.Now()
+	forget, e := moment("expire_at", p.ExpireAt, now)
+	switch {
+	case e != nil:
+		return nil, e
+	case p.ID != "" && p.IssuedBefore != 0:
+		return nil, badRequest("jti or issued_before: want one of them, or none")
+	case len(p.ID) > MaxUserName:
+		return nil, badRequest("jti: want %d bytes at most", MaxUserName)
+	case p.IssuedBefore < 0 || p.IssuedBefore > now.Unix()+1:
+		return nil, badRequest("issued_before: want unix seconds, no later than now")
+	}
+	r := chat.Revocation{Until: forget}
+	if p.ID == "" {
+		r.IssuedBefore = time.Unix(p.IssuedBefore, 0)
+		if p.IssuedBefore == 0 {
+			// Tokens tell whole seconds: one of this second may be an older one.
+			r.IssuedBefore = now.Truncate(time.Second).Add(time.Second)
+		}
+	}
+	if !m.Revoke(p.User, p.ID, r) {
+		return nil, errSanctions
+	}
+	target := apiTarget{User: p.User}
+	return nothing{}, target.demand(ctx, a, chat.Word{Command: session.CheckRevoked{}})
+}
+
+// apiStanding asks what stands: for a user, or in a room, or both, where they are given.
+type apiStanding struct {
+	User    string `json:"user"`
+	Channel string `json:"channel"`
+}
+
+func (p *apiStanding) do(_ context.Context, a *API) (any, *protocol.Error) {
+	s := a.hub.Moderation.Standing(p.User, p.Channel)
+	byUser := func(a, b chat.StandingSanction) int {
+		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.Channel, b.Channel))
+	}
+	slices.SortFunc(s.Bans, byUser)
+	slices.SortFunc(s.Mutes, byUser)
+	slices.SortFunc(s.Revocations, func(a, b chat.StandingRevocation) int {
+		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.ID, b.ID))
+	})
+	return s, nil
+}

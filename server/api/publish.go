@@ -1,0 +1,127 @@
+package api
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+
+	"github.com/centrifugal/protocol"
+
+	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/session"
+)
+
+// The methods of the server API that publish.
+
+// apiPublication is what to say.
+type apiPublication struct {
+	Data           json.RawMessage   `json:"data"`
+	B64Data        string            `json:"b64data"` // any bytes, instead of data
+	SkipHistory    bool              `json:"skip_history"`
+	Tags           map[string]string `json:"tags"`
+	IdempotencyKey string            `json:"idempotency_key"`
+	Version        uint64            `json:"version"`       // of the state that it is, 0 for none; where a room remembers
+	VersionEpoch   string            `json:"version_epoch"` // of the versions: those of two do not compare
+	Delta          bool              `json:"delta"`         // a hint, for which the room's options stand
+}
+
+type apiPublish struct {
+	Channel string `json:"channel"`
+	apiPublication
+}
+
+const MaxBroadcast = 10_000 // channels of one broadcast
+
+type apiBroadcast struct {
+	Channels []string `json:"channels"`
+	apiPublication
+}
+
+func (p *apiPublish) do(ctx context.Context, a *API) (any, *protocol.Error) {
+	pub, e := p.read()
+	if e != nil {
+		return nil, e
+	}
+	return p.say(ctx, a, p.Channel, pub)
+}
+
+func (b *apiBroadcast) do(ctx context.Context, a *API) (any, *protocol.Error) {
+	pub, e := b.read()
+	if e != nil {
+		return nil, e
+	}
+	switch n := len(b.Channels); {
+	case n == 0:
+		return nil, badRequest("channels: want one or more")
+	case n > MaxBroadcast:
+		return nil, overLimit("%d channels, where a broadcast may have %d: nothing was published; send several", n, MaxBroadcast)
+	}
+	responses := make([]reply, len(b.Channels))
+	for i, channel := range b.Channels {
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return nil, session.ErrNotInTime // nobody reads it: the caller has gone
+		}
+		if at, e := b.say(ctx, a, channel, pub); e != nil {
+			responses[i].Error = e
+		} else {
+			responses[i].Result = at
+		}
+	}
+	return map[string]any{"responses": responses}, nil
+}
+
+// notBoth refuses a value that is given as JSON and in base64: which one was meant is not known.
+func notBoth(name string, value json.RawMessage, b64 string) *protocol.Error {
+	if b64 != "" && len(value) > 0 && string(value) != "null" {
+		return badRequest("%s and b64%s: want one of them, not both", name, name)
+	}
+	return nil
+}
+
+func (p *apiPublication) read() (chat.Publication, *protocol.Error) {
+	if e := notBoth("data", p.Data, p.B64Data); e != nil {
+		return chat.Publication{}, e
+	}
+	data := []byte(p.Data)
+	if p.B64Data != "" {
+		var err error
+		if data, err = base64.StdEncoding.DecodeString(p.B64Data); err != nil {
+			return chat.Publication{}, badRequest("b64data: %v", err)
+		}
+	}
+	switch {
+	case len(data) == 0:
+		return chat.Publication{}, badRequest("data or b64data: want one of them")
+	case len(p.IdempotencyKey) > chat.MaxKey:
+		return chat.Publication{}, badRequest("idempotency_key: want %d bytes at most", chat.MaxKey)
+	case len(p.VersionEpoch) > chat.MaxKey:
+		return chat.Publication{}, badRequest("version_epoch: want %d bytes at most", chat.MaxKey)
+	}
+	pub, ok := chat.OfSDK(data)
+	if !ok {
+		return chat.Publication{}, badRequest("data: nested more than %d deep", chat.MaxDepth)
+	}
+	pub.Tags = p.Tags
+	return pub, nil
+}
+
+// say publishes in a room, when that has caught up with what was said before.
+func (p *apiPublication) say(ctx context.Context, a *API, room string, pub chat.Publication) (any, *protocol.Error) {
+	if e := checkRoom(room); e != nil {
+		return nil, e
+	}
+	in := a.hub.ViewOf(room)
+	switch e := a.hub.Admit(chat.Actor{Server: true}, in, pub.Bytes()); e {
+	case nil:
+	case chat.RejectLimit:
+		return nil, overLimit("data and tags of %d bytes in %q, where max-message is %d", pub.Bytes(), room, a.hub.Largest(in))
+	default:
+		return nil, session.ErrorOf(e)
+	}
+	if e := a.hub.AwaitRoom(ctx, room); e != nil {
+		return nil, session.ErrorOf(e)
+	}
+	_, at := a.hub.Say(in, pub, chat.SayOptions{SkipHistory: p.SkipHistory, Key: p.IdempotencyKey, Version: chat.Version{Number: p.Version, Epoch: p.VersionEpoch}})
+	return session.Spot{Offset: at.Offset, Epoch: at.Epoch}, nil
+}

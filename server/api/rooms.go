@@ -1,0 +1,148 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"runtime"
+
+	"github.com/centrifugal/protocol"
+	"github.com/centrifugal/protocol/cfjson"
+
+	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/session"
+)
+
+// The methods of the server API that are about rooms, which it calls channels.
+
+// checkRoom says what is wrong with a room's name.
+func checkRoom(name string) *protocol.Error {
+	if !chat.ValidRoomName(name) {
+		return badRequest("channel: want 1 to %d bytes of UTF-8 without control or invisible characters", chat.MaxRoomName)
+	}
+	return nil
+}
+
+// apiRoom is the parameters of methods about one room.
+type apiRoom struct {
+	Channel string `json:"channel"`
+}
+
+// offers says whether a room has what a method is about.
+func (r *apiRoom) offers(a *API, d chat.Action) *protocol.Error {
+	if e := checkRoom(r.Channel); e != nil {
+		return e
+	}
+	in := a.hub.ViewOf(r.Channel)
+	switch o := in.Options; {
+	case d == chat.ToSeePresence && !o.Presence:
+		return notAvailable("presence is off in this channel: set presence = true in the [[room]] that its name fits")
+	case d == chat.ToReadHistory && o.HistorySize == 0:
+		return notAvailable("this channel keeps no history: set history-size and history-ttl in the [[room]] that its name fits")
+	case !a.hub.Authorize(chat.Actor{Server: true}, d, in):
+		return session.ErrDenied
+	}
+	return nil
+}
+
+func (r *apiRoom) presence(_ context.Context, a *API) (any, *protocol.Error) {
+	if e := r.offers(a, chat.ToSeePresence); e != nil {
+		return nil, e
+	}
+	return presenceAnswer(a.hub.Present(r.Channel)), nil
+}
+
+// presenceAnswer is a PresenceResult.
+type presenceAnswer []*chat.ClientInfo
+
+func (p presenceAnswer) Size() (n int) {
+	for _, info := range p {
+		n += info.Size() + len(info.Client) + 64
+	}
+	return n
+}
+
+func (p presenceAnswer) writeTo(ctx context.Context, to *apiAnswer) {
+	to.raw(`{"presence":{`)
+	for i, info := range p {
+		if i > 0 {
+			to.raw(",")
+		}
+		if i%session.OthersEvery == 0 {
+			runtime.Gosched()
+		}
+		// Reflection takes five times as long over a crowd.
+		to.buf = session.AppendPresent(to.buf, info)
+		if !to.step() || to.gone(ctx) {
+			return
+		}
+	}
+	to.raw("}}")
+}
+
+func (r *apiRoom) presenceStats(_ context.Context, a *API) (any, *protocol.Error) {
+	if e := r.offers(a, chat.ToSeePresence); e != nil {
+		return nil, e
+	}
+	stats := a.hub.PresenceStats(r.Channel)
+	return map[string]any{"num_clients": stats.Clients, "num_users": stats.Users}, nil
+}
+
+func (r *apiRoom) clearHistory(_ context.Context, a *API) (any, *protocol.Error) {
+	if e := r.offers(a, chat.ToReadHistory); e != nil {
+		return nil, e
+	}
+	a.hub.ClearHistory(r.Channel)
+	return nothing{}, nil
+}
+
+// apiHistory asks for a page of a room's history.
+type apiHistory struct {
+	apiRoom
+	Limit   int           `json:"limit"` // 0 for only the position, -1 for as much as there is in one page
+	Since   *session.Spot `json:"since"`
+	Reverse bool          `json:"reverse"`
+}
+
+func (q *apiHistory) do(_ context.Context, a *API) (any, *protocol.Error) {
+	if e := q.offers(a, chat.ToReadHistory); e != nil {
+		return nil, e
+	}
+	var since *chat.Position
+	if q.Since != nil {
+		since = &chat.Position{Offset: q.Since.Offset, Epoch: q.Since.Epoch}
+	}
+	pubs, at, e := a.hub.Read(q.Channel, since, q.Limit, math.MaxInt, q.Reverse)
+	if e != nil {
+		return nil, session.ErrorOf(e)
+	}
+	return historyAnswer{pubs, at}, nil
+}
+
+// historyAnswer is a HistoryResult.
+type historyAnswer struct {
+	pubs []chat.Publication
+	at   chat.Position
+}
+
+func (h historyAnswer) Size() (n int) {
+	for i := range h.pubs {
+		n += h.pubs[i].Size() + 128
+	}
+	return n
+}
+
+func (h historyAnswer) writeTo(ctx context.Context, to *apiAnswer) {
+	to.buf = cfjson.AppendString(append(to.buf, `{"epoch":`...), h.at.Epoch)
+	to.buf = fmt.Appendf(to.buf, `,"offset":%d,"publications":[`, h.at.Offset)
+	for i := range h.pubs {
+		if i > 0 {
+			to.raw(",")
+		}
+		to.buf = session.PastPublication(&h.pubs[i], session.JsonEncoding).AppendJSON(to.buf)
+		if !to.step() || to.gone(ctx) {
+			return
+		}
+	}
+	to.raw("]}")
+}

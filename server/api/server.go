@@ -1,0 +1,107 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/centrifugal/protocol"
+	"github.com/centrifugal/protocol/cfjson"
+
+	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/session"
+)
+
+// The methods of the server API that are about the server and all of its rooms.
+
+// apiChannels asks for the rooms with members whose names fit a pattern: * is any number of characters, ? is one, [a-c] one of
+// several.
+type apiChannels struct {
+	Pattern string `json:"pattern"` // empty for all
+}
+
+func (q *apiChannels) do(_ context.Context, a *API) (any, *protocol.Error) {
+	if strings.ContainsAny(q.Pattern, "{}") {
+		return nil, badRequest("pattern: alternatives in braces are not known here; ask once for each")
+	}
+	// path.Match stops a star at a slash, which is like any other character in the name of a room.
+	const noSlash = "\x00"
+	pattern := strings.ReplaceAll(q.Pattern, "/", noSlash)
+	if _, err := path.Match(pattern, ""); err != nil {
+		return nil, badRequest("pattern: %v", err)
+	}
+	rooms := a.hub.Inhabited()
+	if q.Pattern != "" {
+		rooms = slices.DeleteFunc(rooms, func(r chat.InhabitedRoom) bool {
+			fits, _ := path.Match(pattern, strings.ReplaceAll(r.Name, "/", noSlash))
+			return !fits
+		})
+	}
+	slices.SortFunc(rooms, func(a, b chat.InhabitedRoom) int { return cmp.Compare(a.Name, b.Name) })
+	return channelsAnswer(rooms), nil
+}
+
+// channelsAnswer is a ChannelsResult.
+type channelsAnswer []chat.InhabitedRoom
+
+func (c channelsAnswer) Size() (n int) {
+	for _, r := range c {
+		n += len(r.Name) + 32
+	}
+	return n
+}
+
+func (c channelsAnswer) writeTo(ctx context.Context, to *apiAnswer) {
+	to.raw(`{"channels":{`)
+	for i, r := range c {
+		if i > 0 {
+			to.raw(",")
+		}
+		to.buf = cfjson.AppendString(to.buf, r.Name)
+		to.buf = fmt.Appendf(to.buf, `:{"num_clients":%d}`, r.Members)
+		if !to.step() || to.gone(ctx) {
+			return
+		}
+	}
+	to.raw("}}")
+}
+
+// apiInfo asks about the server, which is the one node there is.
+type apiInfo struct{}
+
+func (*apiInfo) do(_ context.Context, a *API) (any, *protocol.Error) {
+	type node struct {
+		UID         string `json:"uid"`
+		Name        string `json:"name"`
+		Version     string `json:"version"`
+		NumClients  int64  `json:"num_clients"`
+		NumUsers    int    `json:"num_users"`
+		NumSubs     int    `json:"num_subs"`
+		NumChannels int    `json:"num_channels"`
+		Uptime      int64  `json:"uptime"` // seconds
+	}
+	h := a.hub
+	host, err := os.Hostname()
+	if err != nil {
+		host = session.ServerVersion
+	}
+	rooms := h.Inhabited()
+	n := node{
+		UID:         a.uid,
+		Name:        host,
+		Version:     a.version,
+		NumClients:  h.Live.Load(),
+		NumUsers:    h.UserCount(),
+		NumChannels: len(rooms),
+		Uptime:      int64(h.Clock.Now() / time.Second),
+	}
+	for _, r := range rooms {
+		n.NumSubs += r.Members
+	}
+	return map[string]any{"nodes": []node{n}}, nil
+}

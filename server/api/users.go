@@ -1,0 +1,191 @@
+package api
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"time"
+	"unicode/utf8"
+
+	"github.com/centrifugal/protocol"
+
+	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/session"
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// The methods of the server API that are about users and their connections.
+
+// apiTarget says whose connections are meant: all of a user, one of a user, or one.
+type apiTarget struct {
+	User    string `json:"user"`
+	Client  string `json:"client"`
+	Session string `json:"session"`
+}
+
+const MaxUserName = 4 << 10 // bytes: as long as a token may be
+
+// demand has what is demanded done to all connections that are meant.
+func (t *apiTarget) demand(ctx context.Context, a *API, what chat.Word) *protocol.Error {
+	switch {
+	case t.Session != "":
+		return badRequest("session: there are none; want user or client")
+	case t.User == "" && t.Client == "":
+		return badRequest("user or client: want one of them")
+	case len(t.User) > MaxUserName:
+		return badRequest("user: want %d bytes at most", MaxUserName)
+	}
+	what.User, what.Client = t.User, t.Client
+	return session.ErrorOf(a.hub.Demand(ctx, what))
+}
+
+// apiSubscribe puts connections into a room.
+type apiSubscribe struct {
+	apiTarget
+	Channel      string          `json:"channel"`
+	Info         json.RawMessage `json:"info"`
+	B64Info      string          `json:"b64info"`
+	Data         json.RawMessage `json:"data"`
+	B64Data      string          `json:"b64data"`
+	ExpireAt     int64           `json:"expire_at"` // unix seconds; 0 for never
+	RecoverSince *session.Spot   `json:"recover_since"`
+	Override     struct {
+		Presence           *apiBool `json:"presence"`
+		JoinLeave          *apiBool `json:"join_leave"`
+		ForcePushJoinLeave *apiBool `json:"force_push_join_leave"`
+		ForceRecovery      *apiBool `json:"force_recovery"`
+		ForcePositioning   *apiBool `json:"force_positioning"`
+	} `json:"override"`
+}
+
+type apiBool struct {
+	Value bool `json:"value"`
+}
+
+func (b *apiBool) isTrue() bool { return b != nil && b.Value }
+
+func (p *apiSubscribe) do(ctx context.Context, a *API) (any, *protocol.Error) {
+	if e := checkRoom(p.Channel); e != nil {
+		return nil, e
+	}
+	info, e := either("info", p.Info, p.B64Info)
+	if e != nil {
+		return nil, e
+	}
+	data, e := either("data", p.Data, p.B64Data)
+	if e != nil {
+		return nil, e
+	}
+	o := &p.Override
+	if o.Presence != nil || o.JoinLeave != nil || o.ForcePushJoinLeave != nil {
+		return nil, badRequest("override: presence and join_leave are the same for all in a channel: set them in the room's options")
+	}
+	expires, e := moment("expire_at", p.ExpireAt, time.Now())
+	if e != nil {
+		return nil, e
+	}
+	return nothing{}, p.demand(ctx, a, chat.Word{Command: session.SubscribeUser{
+		Room:        p.Channel,
+		Info:        info,
+		Data:        data,
+		Expires:     expires,
+		Since:       p.RecoverSince,
+		Recoverable: o.ForceRecovery.isTrue(),
+		Positioned:  o.ForcePositioning.isTrue(),
+	}})
+}
+
+// either is one of two parameters, as JSON: a value, or bytes in base64.
+func either(name string, value json.RawMessage, b64 string) ([]byte, *protocol.Error) {
+	if e := notBoth(name, value, b64); e != nil {
+		return nil, e
+	}
+	if b64 == "" {
+		return session.AsJSON(value), nil
+	}
+	b, err := base64.StdEncoding.DecodeString(b64)
+	if err != nil {
+		return nil, badRequest("b64%s: %v", name, err)
+	}
+	return session.AsJSON(b), nil
+}
+
+// moment is a time to come, given as unix seconds; 0 is the zero time.
+func moment(name string, seconds int64, now time.Time) (time.Time, *protocol.Error) {
+	at := time.Unix(seconds, 0)
+	switch {
+	case seconds == 0:
+		return time.Time{}, nil
+	case !at.After(now):
+		return time.Time{}, badRequest("%s: that moment is past: want unix seconds", name)
+	case at.After(now.Add(session.MaxMoment)):
+		return time.Time{}, badRequest("%s: want unix seconds of the next 10 years, not milliseconds; or 0 for never", name)
+	}
+	return at, nil
+}
+
+// apiUnsubscribe takes connections out of a room.
+type apiUnsubscribe struct {
+	apiTarget
+	Channel string `json:"channel"`
+}
+
+func (p *apiUnsubscribe) do(ctx context.Context, a *API) (any, *protocol.Error) {
+	if e := checkRoom(p.Channel); e != nil {
+		return nil, e
+	}
+	return nothing{}, p.demand(ctx, a, chat.Word{Command: session.UnsubscribeUser{Room: p.Channel, Why: session.EndedByServer}})
+}
+
+// apiDisconnect ends connections.
+type apiDisconnect struct {
+	apiTarget
+	Whitelist  []string `json:"whitelist"` // clients that stay
+	Disconnect *struct {
+		Code   int    `json:"code"`
+		Reason string `json:"reason"`
+	} `json:"disconnect"`
+}
+
+func (p *apiDisconnect) do(ctx context.Context, a *API) (any, *protocol.Error) {
+	why := session.DisconnectForced
+	if p.Disconnect != nil && (p.Disconnect.Code != 0 || p.Disconnect.Reason != "") {
+		if code := p.Disconnect.Code; code != 0 && (code < 4000 || code > 4999) {
+			return nil, badRequest("disconnect.code: want 4000 to 4499 (clients come back), or 4500 to 4999 (they do not), not %d", code)
+		} else if code != 0 {
+			why.Code = ws.CloseCode(code)
+		}
+		why.Text = p.Disconnect.Reason
+		switch {
+		case len(why.Text) > MaxReason || !utf8.ValidString(why.Text):
+			return nil, badRequest("disconnect.reason: want %d bytes of UTF-8 at most", MaxReason)
+		case json.Valid([]byte(why.Text)):
+			return nil, badRequest("disconnect.reason: want a text that is no JSON: SDKs take JSON for an instruction")
+		}
+	}
+	return nothing{}, p.demand(ctx, a, chat.Word{Except: p.Whitelist, Command: session.DisconnectUser{Why: why}})
+}
+
+const MaxReason = 123 // bytes: RFC 6455, 5.5 allows 125 with the code
+
+// apiRefresh changes when connections expire.
+type apiRefresh struct {
+	apiTarget
+	Expired  bool            `json:"expired"`   // at once
+	ExpireAt int64           `json:"expire_at"` // unix seconds; 0 for never
+	Info     json.RawMessage `json:"info"`
+}
+
+func (p *apiRefresh) do(ctx context.Context, a *API) (any, *protocol.Error) {
+	var expires time.Time
+	if !p.Expired {
+		var e *protocol.Error
+		if expires, e = moment("expire_at", p.ExpireAt, time.Now()); e != nil {
+			return nil, e
+		}
+	}
+	if p.Expired {
+		return nothing{}, p.demand(ctx, a, chat.Word{Command: session.DisconnectUser{Why: session.DisconnectExpired}})
+	}
+	return nothing{}, p.demand(ctx, a, chat.Word{Command: session.RefreshUser{Expires: expires, Info: p.Info}})
+}

@@ -1,0 +1,154 @@
+package session
+
+import (
+	"bytes"
+	"encoding/binary"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/centrifugal/protocol"
+	"github.com/centrifugal/protocol/cfjson"
+
+	"github.com/throng-chat/throng/server/fanout"
+)
+
+// OnFrame deals with one frame. Called on the poller; frame is on loan for the call.
+func (s *Session) OnFrame(frame []byte, now time.Duration) {
+	if len(frame) == 0 || s.Encoding.IsJSON() && !utf8.Valid(frame) {
+		s.dismiss(disconnectBadRequest)
+		return
+	}
+	s.onCommands(frame, now)
+	s.Unfinished = bytes.Clone(s.Unfinished)
+}
+
+// onCommands deals with the commands of one frame, in order, until it is to wait: then unfinished is what is left of frame. Called on
+// the poller.
+func (s *Session) onCommands(frame []byte, now time.Duration) {
+	for len(frame) > 0 && !s.Conn.Closing() {
+		cmd, rest, ok := s.NextCommand(frame)
+		if !ok {
+			s.dismiss(disconnectBadRequest)
+			return
+		}
+		s.underWay = len(frame)
+		s.onCommand(cmd, now)
+		frame = rest
+		if s.Conn.Is(fanout.Held) {
+			s.Unfinished = frame
+			break
+		}
+	}
+	s.flush()
+}
+
+// NextCommand takes the first command out of a frame: a line of JSON, or Protobuf behind its length. Nothing of the
+// command is a slice of the frame.
+func (s *Session) NextCommand(frame []byte) (cmd *protocol.Command, rest []byte, ok bool) {
+	cmd = &protocol.Command{}
+	if s.Encoding.IsJSON() {
+		line, rest, _ := bytes.Cut(frame, []byte("\n"))
+		return cmd, rest, cfjson.Unmarshal(line, cmd, 0) == nil
+	}
+	size, n := binary.Uvarint(frame)
+	if n <= 0 || size > uint64(len(frame)-n) {
+		return nil, nil, false
+	}
+	end := n + int(size)
+	return cmd, frame[end:], cmd.UnmarshalCF(frame[n:end]) == nil
+}
+
+// onCommand deals with one command.
+func (s *Session) onCommand(cmd *protocol.Command, now time.Duration) {
+	if s.State == refused {
+		return // until it is closed as stale
+	}
+	if cmd.Id == 0 && cmd.Send == nil {
+		s.onPong(cmd)
+		return
+	}
+	if s.State == opened && cmd.Connect == nil || s.State == Connected && cmd.Connect != nil {
+		s.dismiss(disconnectBadRequest)
+		return
+	}
+	if !s.Hub.MessageRate.Allow(&s.messages, now, 1) || !s.Hub.AddressMayAsk(s.source, now) {
+		s.refuse(cmd.Id, ErrTooManyRequests)
+		if s.State == opened {
+			s.State = refused
+		}
+		return
+	}
+	fanout.AddTo(&s.Conn.ReceivedMessages, 1)
+	name, deal := s.dealing(cmd)
+	if deal == nil {
+		s.dismiss(disconnectBadRequest)
+		return
+	}
+	s.Hub.Metrics.Commands.WithLabelValues(name).Inc()
+	strikes := s.strikes
+	deal()
+	if s.strikes == strikes && !s.Conn.Is(fanout.Held) {
+		s.strikes = 0
+	}
+}
+
+// dealing is what a command asks for, and its name.
+func (s *Session) dealing(cmd *protocol.Command) (string, func()) {
+	switch id := cmd.Id; {
+	case cmd.Connect != nil:
+		return "connect", func() { s.connect(id, cmd.Connect) }
+	case cmd.Subscribe != nil:
+		return "subscribe", func() { s.subscribe(id, cmd.Subscribe) }
+	case cmd.Unsubscribe != nil:
+		return "unsubscribe", func() { s.unsubscribe(id, cmd.Unsubscribe) }
+	case cmd.Publish != nil:
+		return "publish", func() { s.publish(id, cmd.Publish) }
+	case cmd.Presence != nil:
+		return "presence", func() { s.presence(id, cmd.Presence) }
+	case cmd.PresenceStats != nil:
+		return "presence_stats", func() { s.presenceStats(id, cmd.PresenceStats) }
+	case cmd.History != nil:
+		return "history", func() { s.history(id, cmd.History) }
+	case cmd.Refresh != nil:
+		return "refresh", func() { s.refresh(id, cmd.Refresh) }
+	case cmd.SubRefresh != nil:
+		return "sub_refresh", func() { s.subRefresh(id, cmd.SubRefresh) }
+	case cmd.Rpc != nil:
+		return "rpc", func() { s.rpc(id, cmd.Rpc) }
+	case cmd.Send != nil:
+		return "send", func() { s.send(cmd.Send) }
+	case cmd.Ping != nil:
+		return "ping", func() { s.fail(id, ErrNoMethod) }
+	}
+	return "", nil
+}
+
+// onPong is for a command without an id: the answer to a ping. One that nobody asked for is refused, as in the protocol.
+func (s *Session) onPong(cmd *protocol.Command) {
+	name, _ := s.dealing(cmd)
+	if name != "" || s.Conn.Pinged.Swap(0) == 0 {
+		s.dismiss(disconnectBadRequest)
+	}
+}
+
+// refuse answers a command that the client should not have sent. Who goes on over a limit all the same is disconnected.
+func (s *Session) refuse(id uint32, e *protocol.Error) {
+	if e == ErrTooManyRequests || e == ErrLimit {
+		if s.strikes++; s.strikes > MaxStrikes {
+			s.dismiss(disconnectTooMany)
+			return
+		}
+	}
+	if id != 0 {
+		s.fail(id, e)
+	}
+}
+
+// ErrorLabel is an error in the metrics. The codes of the application, which begin at 400, are one.
+func ErrorLabel(e *protocol.Error) string {
+	if e.Code >= 400 {
+		return "application"
+	}
+	return strconv.FormatUint(uint64(e.Code), 10)
+}

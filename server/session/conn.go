@@ -1,0 +1,106 @@
+package session
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/throng-chat/throng/server/fanout"
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// What a session is to its connection: a handler.
+
+func (s *Session) OnOpen() {
+	if s.early {
+		s.Poller.Post(s.begin)
+	}
+}
+
+func (s *Session) OnMessage(_ ws.Opcode, b []byte, now time.Duration) { s.OnFrame(b, now) }
+
+func (s *Session) OnFlood(on bool) { s.floods = on }
+
+// OnDeadline ends what has expired. Where the wall clock moved while the ticks stood still, a client that has not said who it is keeps its
+// time.
+func (s *Session) OnDeadline(stepped bool) {
+	if !stepped || s.State == Connected {
+		s.expire()
+	}
+}
+
+func (s *Session) OnGap(a *fanout.Audience) { s.lostPosition(a.Name) }
+
+func (s *Session) OnClose(code ws.CloseCode, text string) bool {
+	return s.Farewell.CompareAndSwap(nil, &Farewell{code, text})
+}
+
+// OnGone has the session taken apart by its poller, which owns it.
+func (s *Session) OnGone() { s.Poller.Post(func() { s.Hub.Engine.Leave(s.Conn) }) }
+
+func (s *Session) OnLeave() {
+	s.End()
+	s.Hub.ReleaseAddress(s.source)
+}
+
+func (s *Session) Timers() *fanout.Timers { return &s.due }
+
+func (s *Session) PingFrame() []byte { return SessionPings[s.Encoding] }
+
+func (s *Session) CloseFor(reason fanout.Reason, text string) (ws.CloseCode, string) {
+	switch reason {
+	case fanout.ClosedShutdown:
+		return disconnectShutdown.Code, disconnectShutdown.Text
+	case fanout.ClosedPingTimeout:
+		return disconnectNoPong.Code, disconnectNoPong.Text
+	case fanout.ClosedRate:
+		return disconnectTooMany.Code, disconnectTooMany.Text
+	case fanout.ClosedByAdmin:
+		return DisconnectForced.Code, DisconnectForced.Text
+	}
+	return ws.ClosePolicy, text
+}
+
+func (s *Session) PublishesTo() *fanout.Audience {
+	if s.talksIn == nil {
+		return nil
+	}
+	return &s.talksIn.Audience
+}
+
+func (s *Session) OnJoined(m *fanout.Member) {
+	s.joined = append(s.joined, m)
+}
+
+func (s *Session) OnLeft(m *fanout.Member) {
+	if i := slices.Index(s.joined, m); i >= 0 {
+		s.joined = slices.Delete(s.joined, i, i+1)
+	}
+}
+
+func (s *Session) Member(i int) *fanout.Member {
+	if i < len(s.joined) {
+		return s.joined[i]
+	}
+	return nil
+}
+
+func (s *Session) Address() netip.Addr {
+	if s.source != nil {
+		return s.source.At
+	}
+	return netip.Addr{}
+}
+
+// SdkClient is the id in the SDK protocol of whom a connection is, and its user; both are empty for a plain client. Any goroutine may call
+// it.
+func SdkClient(c *fanout.Conn) (client, user string) {
+	s, ok := c.Handler.(*Session)
+	if !ok {
+		return "", ""
+	}
+	if info := s.Identity.Load(); info != nil {
+		user = info.User
+	}
+	return s.Client, user
+}

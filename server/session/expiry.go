@@ -1,0 +1,31 @@
+package session
+
+import (
+	"math"
+	"time"
+)
+
+// expiry is when a token ends, by the wall clock: seconds since 1970, 0 for never. Ticks stand still while the process does;
+// a token does not.
+type expiry uint32
+
+// ExpiryOf rounds up to seconds; the zero time is never. A moment beyond 2106 counts as 2106.
+func ExpiryOf(t time.Time) expiry {
+	if t.IsZero() {
+		return 0
+	}
+	return expiry(min(max(t.Add(time.Second-1).Unix(), 1), math.MaxUint32))
+}
+
+// End is when the holder of an expired token has to have a new one; the zero time for never.
+func (e expiry) End() time.Time {
+	if e == 0 {
+		return time.Time{}
+	}
+	return time.Unix(int64(e), 0).Add(ExpiryGrace)
+}
+
+// Over says whether the token and its grace have ended.
+func (e expiry) Over(now time.Time) bool { return e != 0 && !now.Before(e.End()) }
+
+const MaxMoment = 10 * 366 * 24 * time.Hour

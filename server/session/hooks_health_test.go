@@ -1,0 +1,27 @@
+package session
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/throng-chat/throng/server/webhook"
+)
+
+func TestHooksHealthCountsFailuresInARow(t *testing.T) {
+	h := newHooksHealth([]string{OnConnect, OnPublish})
+	now := time.Now()
+	for _, r := range []webhook.Result{webhook.TimedOut, webhook.BadStatus} {
+		h.note(OnConnect, r, now)
+	}
+	if got, want := h.All()[OnConnect], (HookHealth{false, "status", &now, 2}); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	h.note(OnConnect, webhook.Refused, now) // the application says no: it is well
+	if got, want := h.All()[OnConnect], (HookHealth{true, "refused", &now, 0}); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if got := h.All()[OnPublish]; got.At != nil || !got.OK {
+		t.Errorf("got %+v of another event, want nothing yet", got)
+	}
+}

@@ -1,0 +1,93 @@
+package session
+
+import (
+	"github.com/centrifugal/protocol"
+
+	"github.com/throng-chat/throng/server/chat"
+)
+
+// What a session may ask about a room: who is there, and what was said.
+
+// presence answers who is in a room.
+func (s *Session) presence(id uint32, req *protocol.PresenceRequest) {
+	if e := s.maySeePresence(req.Channel); e != nil {
+		s.fail(id, e)
+		return
+	}
+	infos, size, all := s.Hub.FewPresent(req.Channel, s.light())
+	if !all {
+		s.askLong(id, LongQuestion{About: PresenceOf, Room: req.Channel, Json: s.Encoding.IsJSON()}, size)
+		return
+	}
+	s.draw(size)
+	s.Reply(&protocol.Reply{Id: id, Presence: &protocol.PresenceResult{Presence: ByClient(infos)}})
+}
+
+func (s *Session) maySeePresence(room string) *protocol.Error {
+	if !chat.ValidRoomName(room) {
+		return ErrBadRequest
+	}
+	in := s.viewOf(room)
+	return s.mayRead(chat.ToSeePresence, in, in.Options.Presence)
+}
+
+// mayRead says why the session may not see something of a room, which the room offers or not; nil if it may.
+func (s *Session) mayRead(d chat.Action, in chat.View, offered bool) *protocol.Error {
+	who := s.in(in)
+	switch {
+	case !who.Inside && s.Hub.Unknown(in):
+		return ErrUnknownChannel
+	case !offered:
+		return ErrNotAvailable
+	case !s.Hub.Authorize(who, d, in):
+		return ErrorOf(s.Hub.Denial(who, d, in))
+	}
+	return nil
+}
+
+// presenceStats answers how many are in a room.
+func (s *Session) presenceStats(id uint32, req *protocol.PresenceStatsRequest) {
+	if e := s.maySeePresence(req.Channel); e != nil {
+		s.fail(id, e)
+		return
+	}
+	stats := s.Hub.PresenceStats(req.Channel)
+	s.Reply(&protocol.Reply{Id: id, PresenceStats: &protocol.PresenceStatsResult{
+		NumClients: uint32(stats.Clients),
+		NumUsers:   uint32(stats.Users),
+	}})
+}
+
+// history answers what was said in a room.
+func (s *Session) history(id uint32, req *protocol.HistoryRequest) {
+	if !chat.ValidRoomName(req.Channel) {
+		s.fail(id, ErrBadRequest)
+		return
+	}
+	in := s.viewOf(req.Channel)
+	if e := s.mayRead(chat.ToReadHistory, in, in.Options.HistorySize > 0); e != nil {
+		s.fail(id, e)
+		return
+	}
+	q := LongQuestion{About: HistoryOf, Room: req.Channel, Json: s.Encoding.IsJSON(), Limit: int(req.Limit), reverse: req.Reverse}
+	if req.Since != nil {
+		q.HasFrom, q.From = true, chat.Position{Offset: req.Since.Offset, Epoch: req.Since.Epoch}
+	}
+	light := s.light()
+	pubs, at, e := s.Hub.Read(q.Room, q.Since(), q.Limit, max(light, 1), q.reverse) // none where none is asked for
+	if e != nil {
+		s.fail(id, ErrorOf(e))
+		return
+	}
+	size := 0
+	for i := range pubs {
+		size += pubs[i].Size() + chat.Remembered
+	}
+	if size >= light && size > 0 {
+		s.askLong(id, q, s.Hub.MaxUnsent/2)
+		return
+	}
+	result, size := TellPast(pubs, at, s.Encoding.IsJSON(), s.Hub.MaxUnsent/2)
+	s.draw(size)
+	s.Reply(&protocol.Reply{Id: id, History: result})
+}
