@@ -23,7 +23,7 @@ import (
 
 // The server API is how the application speaks: POST /api/METHOD with the parameters as a JSON object. The answer is
 // {"result":{}} or {"error":{"code":107,"message":"bad request: ..."}}, with status 200; or, where the request asks for it by the
-// header X-Centrifugo-Error-Mode: transport, the error alone with a status of its own. api_methods.go has the methods,
+// header X-Centrifugo-Error-Mode: transport, the error alone with a status of its own. methods.go has the methods,
 // openapi.json describes them.
 type API struct {
 	hub      *session.Sessions

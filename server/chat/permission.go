@@ -33,7 +33,7 @@ func (h *Hub) ViewOf(room string) View { return View{Name: room, Options: h.Opti
 
 // Admit decides whether something of so many bytes may be published in a room, and returns why if not: it is denied,
 // the room is unknown, or the limit of bytes is exceeded. It is asked for plain clients, sessions, the server API and redactions alike. Rates and slow mode
-// come after it (fee.go). Any goroutine may call it.
+// come after it (session/fee.go). Any goroutine may call it.
 func (h *Hub) Admit(a Actor, in View, size int) *Rejection {
 	switch {
 	case !h.Authorize(a, ToPublish, in):

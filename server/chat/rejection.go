@@ -1,7 +1,7 @@
 package chat
 
 // Rejection is why the chat does not do what somebody asks for. A session and the server API map it to an error of the SDK protocol
-// (refusal.go). Nil is no rejection. Those without a detail are the variables below, so they can be compared.
+// (session/refusal.go). Nil is no rejection. Those without a detail are the variables below, so they can be compared.
 type Rejection struct {
 	Cause  rejectionCause
 	Detail string // for clients and the application; empty where the cause says all
