@@ -89,3 +89,13 @@ func (d *Distribution) p90() string     { return d.text(p90) }
 func (d *Distribution) p99() string     { return d.text(p99) }
 func (d *Distribution) p999() string    { return d.text(p999) }
 func (d *Distribution) maximum() string { return d.text(maximum) }
+
+func p50(d *Distribution) *time.Duration { return d.P50 }
+
+func p90(d *Distribution) *time.Duration { return d.P90 }
+
+func p99(d *Distribution) *time.Duration { return d.P99 }
+
+func p999(d *Distribution) *time.Duration { return d.P999 }
+
+func maximum(d *Distribution) *time.Duration { return &d.Max }

@@ -118,3 +118,5 @@ func Counts(counts map[string]int) string {
 	}
 	return strings.Join(keys, "; ")
 }
+
+func perSecond(rate float64) string { return Number(int(rate), "message") + "/s" }

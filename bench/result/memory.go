@@ -2,12 +2,6 @@ package result
 
 import "fmt"
 
-// Level is the server's memory at a number of connections.
-type Level struct {
-	Connections int   `json:"connections"`
-	PSS         int64 `json:"pss"`
-}
-
 // mostMemoryError is the largest error of the memory per connection, as a share of the value, with which the value is shown.
 const mostMemoryError = 0.25
 
@@ -32,15 +26,15 @@ func (r *Result) MemoryPerConn() MemoryPerConn {
 }
 
 // Text returns the value and how it was estimated, or why it is not known.
-func (m MemoryPerConn) Text() string {
+func (pc MemoryPerConn) Text() string {
 	switch {
-	case m.Known && m.Levels > 0:
-		return fmt.Sprintf("memory per connection: %s ± %s (slope of PSS over %d levels of connections)", Bytes(m.Value), Bytes(m.Error), m.Levels)
-	case m.Known:
-		return fmt.Sprintf("memory per connection: %s (growth of PSS)", Bytes(m.Value))
-	case m.Levels > 0:
+	case pc.Known && pc.Levels > 0:
+		return fmt.Sprintf("memory per connection: %s ± %s (slope of PSS over %d levels of connections)", Bytes(pc.Value), Bytes(pc.Error), pc.Levels)
+	case pc.Known:
+		return fmt.Sprintf("memory per connection: %s (growth of PSS)", Bytes(pc.Value))
+	case pc.Levels > 0:
 		return fmt.Sprintf("memory per connection not known: the slope of PSS over %d levels is %s ± %s; raise --connections",
-			m.Levels, Bytes(m.Value), Bytes(m.Error))
+			pc.Levels, Bytes(pc.Value), Bytes(pc.Error))
 	default:
 		return "memory per connection not known: PSS grew too little, compared with the PSS before; use the scenario idle with more --connections"
 	}

@@ -125,9 +125,3 @@ func floor(r *Result, of func(*Floor) float64) (float64, bool) {
 	}
 	return of(r.Floor), of(r.Floor) > 0
 }
-
-func p50(d *Distribution) *time.Duration     { return d.P50 }
-func p90(d *Distribution) *time.Duration     { return d.P90 }
-func p99(d *Distribution) *time.Duration     { return d.P99 }
-func p999(d *Distribution) *time.Duration    { return d.P999 }
-func maximum(d *Distribution) *time.Duration { return &d.Max }

@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -75,18 +74,6 @@ func (r *Result) Timings() []Timed {
 	return slices.DeleteFunc(all, func(t Timed) bool { return t.Distribution == nil })
 }
 
-// Text is what was wrong, where, and with which message.
-func (f *Fault) Text() string {
-	switch {
-	case f.Connection < 0:
-		return fmt.Sprintf("%s: room %d, which two agents received in different orders", f.Kind, f.Room)
-	case f.Publisher < 0:
-		return fmt.Sprintf("%s: connection %d in room %d, an unknown message", f.Kind, f.Connection, f.Room)
-	default:
-		return fmt.Sprintf("%s: connection %d in room %d, message %d of publisher %d", f.Kind, f.Connection, f.Room, f.Sequence, f.Publisher)
-	}
-}
-
 // KernelTroubles is what the server's kernel did not do as it should.
 func (r *Result) KernelTroubles() (bad []string) {
 	if len(r.Observed) == 0 {
@@ -124,84 +111,4 @@ func (r *Result) SentAgain() string {
 		return "loopback loses no segments: a receive buffer or an accept queue was full, or a response was late; counted for the whole machine"
 	}
 	return "the network lost them, a receive buffer was full, or a response was late; counted for the server's whole machine"
-}
-
-// FloorText is what the step cost as a multiple of the kernel's floor.
-func (s *Step) FloorText() string {
-	var ratios []string
-	for _, f := range []struct {
-		of    string
-		ratio float64
-	}{{of: "delivery", ratio: s.Floor.DeliveryRatio}, {of: "upgrade", ratio: s.Floor.UpgradeRatio}} {
-		switch {
-		case f.ratio >= 1:
-			ratios = append(ratios, fmt.Sprintf("%s %.2f ×", f.of, f.ratio))
-		case f.ratio > 0:
-			ratios = append(ratios, fmt.Sprintf("%s %.2f × (at the floor, within noise)", f.of, f.ratio))
-		}
-	}
-	return perSecond(s.Rate) + " to " + Number(s.Connections, "connection") + ": multiples of the kernel's floor: " + strings.Join(ratios, ", ")
-}
-
-// leastNoise is the least multiple of the floor that two runs of one minute may differ by: what is below costs less than one send()
-// for each delivery does.
-const leastNoise = 0.75
-
-// Delivery is what a delivery cost as a multiple of the floor, in words; empty where it was not measured.
-func (f *Floor) Delivery() string {
-	if v := f.DeliveryRatio; v > 0 && v < leastNoise {
-		return fmt.Sprintf("%.2f × the kernel's floor: it sends several messages together", v)
-	}
-	return multiple(f.DeliveryRatio)
-}
-
-// Upgrade is Delivery for an upgrade.
-func (f *Floor) Upgrade() string { return multiple(f.UpgradeRatio) }
-
-// multiple tells a cost beside the floor, below which there is only noise.
-func multiple(v float64) string {
-	switch {
-	case v == 0:
-		return ""
-	case v < 1:
-		return fmt.Sprintf("at the kernel's floor, within noise (%.2f ×)", v)
-	default:
-		return fmt.Sprintf("%.2f × the kernel's floor", v)
-	}
-}
-
-func perSecond(rate float64) string { return Number(int(rate), "message") + "/s" }
-
-// ToldText is how much those who were told of a gap missed; empty for nothing.
-func (s *Resume) ToldText() string {
-	if s.Told == 0 {
-		return ""
-	}
-	return ": " + Number(s.Told, "delivery", "deliveries")
-}
-
-func were(n int) string {
-	if n == 1 {
-		return "1 was"
-	}
-	return Thousands(n) + " were"
-}
-
-// Text is the interval in words.
-func (f *Found) Text() string {
-	const limit = "the client was the bottleneck"
-	switch {
-	case f.Holds == 0 && f.Limited:
-		return fmt.Sprintf("no rate held: at %s %s", perSecond(f.Fails), limit)
-	case f.Limited:
-		return fmt.Sprintf("holds %s; at %s %s · p99 below %s · confirmed %d of %d times", perSecond(f.Holds), Thousands(int(f.Fails)),
-			limit, Duration(f.Limit), f.Confirmed, f.Confirms)
-	case f.Holds == 0:
-		return fmt.Sprintf("no rate held: %s failed", perSecond(f.Fails))
-	case f.Fails == 0:
-		return fmt.Sprintf("holds %s; none failed up to the bound", perSecond(f.Holds))
-	default:
-		return fmt.Sprintf("holds %s, fails %s · p99 below %s · confirmed %d of %d times", perSecond(f.Holds),
-			Thousands(int(f.Fails)), Duration(f.Limit), f.Confirmed, f.Confirms)
-	}
 }

@@ -65,7 +65,7 @@ func constants(t *testing.T, file, prefix string) map[string]string {
 func TestLoadTestListsEveryVerdictWithItsExitCode(t *testing.T) {
 	t.Parallel()
 	var verdicts, listed []string
-	for name, word := range constants(t, "../../bench/result/result.go", "") {
+	for name, word := range constants(t, "../../bench/result/verdict.go", "") {
 		if name != "Schema" {
 			verdicts = append(verdicts, word)
 		}
