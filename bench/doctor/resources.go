@@ -5,8 +5,6 @@ import (
 	"path"
 	"strconv"
 	"strings"
-
-	"github.com/throng-chat/throng/bench/observe"
 )
 
 // What a connection takes, in bytes, rounded up from what was measured (BENCHMARKS.md): of the server, of the bench, and of the
@@ -148,16 +146,6 @@ func clock(m *Machine, _ uint64) (Check, []setting) {
 		c.Fix = []string{"echo tsc > /" + dir + "current_clocksource", "clocksource=tsc on the kernel's command line, to keep it after a restart"}
 	}
 	return c, nil
-}
-
-// groups are the directories of the control groups that hold this process, below the root.
-func (m *Machine) groups(controller string) (dirs []string) {
-	groups, _ := m.text("proc/self/cgroup")
-	mounts, _ := m.text("proc/self/mountinfo")
-	for _, dir := range observe.ControlGroups(groups+"\n", mounts+"\n", controller) {
-		dirs = append(dirs, strings.TrimPrefix(dir, "/"))
-	}
-	return dirs
 }
 
 // line reads the number behind a name at the beginning of a line.

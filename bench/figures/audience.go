@@ -228,3 +228,10 @@ func (a *audience) checkOthers(others []*attendant) (closed, missed int) {
 	}
 	return closed, missed
 }
+
+const (
+	attendants   = 19_000
+	ofOneClosing = 1000
+	talkEvery    = 500 * time.Millisecond
+	everybody    = "everybody" // the room
+)

@@ -21,13 +21,6 @@ func allClosings() []*closing {
 	}
 }
 
-const (
-	attendants   = 19_000
-	ofOneClosing = 1000
-	talkEvery    = 500 * time.Millisecond
-	everybody    = "everybody" // the room
-)
-
 // closing is one of those ways, and what was measured of it.
 type closing struct {
 	what, method string

@@ -14,13 +14,7 @@ import (
 	"syscall"
 )
 
-var (
-	throng   = flag.String("throng", "./throng", "the throng binary: a measured server, and the client of all runs")
-	peers    = flag.String("peers", "dist/peers", "the output directory of bench/peers/build.sh")
-	rounds   = flag.Int("rounds", 5, "runs of each server; the tables show the median")
-	only     = flag.String("only", "", "make one table: "+strings.Join(tableNames(), ", "))
-	document = flag.String("document", "", "the file to write the tables into; the default prints them")
-)
+var only = flag.String("only", "", "make one table: "+strings.Join(tableNames(), ", "))
 
 // table is one part of BENCHMARKS.md between its marks. It has a file of its own.
 type table struct {

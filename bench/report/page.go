@@ -22,45 +22,8 @@ type page struct {
 	Sections []section
 }
 
-// kind is how something is to look, by its class in style.css.
-type kind string
-
-const (
-	good     kind = "good"
-	doubtful kind = "doubtful"
-	bad      kind = "bad"
-)
-
 // figure is one that the reader came for.
 type figure struct{ Name, Value, Note string }
-
-// section is a part of the page under its own title. What is empty is left out.
-type section struct {
-	ID, Title string
-	Text      []string
-	Code      string // to be typed
-	Tables    []table
-	Plots     []*plot
-	Folded    *table // shown when asked for
-}
-
-// table has a row of names, and rows that begin with a name.
-type table struct {
-	Caption string
-	Head    []string
-	Rows    []row
-	Words   bool // the cells are words, not figures
-}
-
-type row struct {
-	Cells []string
-	Kind  kind
-}
-
-func (t *table) add(cells ...string) { t.Rows = append(t.Rows, row{Cells: cells}) }
-
-// mark gives the last row its kind.
-func (t *table) mark(k kind) { t.Rows[len(t.Rows)-1].Kind = k }
 
 // newPage fails where a histogram of r cannot be read.
 func newPage(r *result.Result) (*page, error) {

@@ -26,15 +26,6 @@ func latency(r *result.Result) (section, error) {
 			"latency. A " + none + " means that fewer than 10 values lie beyond a percentile; the plot is shaded there."}}, err
 }
 
-// percentiles is a table of distributions.
-func percentiles(caption string, all []result.Timed) table {
-	t := table{Caption: caption, Head: []string{"", "p50", "p90", "p99", "p99.9", "max"}}
-	for _, d := range all {
-		t.add(append([]string{d.What}, d.Figures()...)...)
-	}
-	return t
-}
-
 // steps is a ladder, or the trials of a search.
 func steps(r *result.Result) (section, error) {
 	if len(r.Steps) == 0 {
