@@ -9,9 +9,6 @@ import (
 	"github.com/throng-chat/throng/bench/stats"
 )
 
-// leastWarmup is cut off even where the figures were steady at once, in ticks.
-const leastWarmup = 3 * ticksASecond
-
 // account makes the result of what the agents counted.
 func (r *run) account() {
 	last := make([]agent.Tick, len(r.reports))
@@ -65,24 +62,6 @@ func (r *run) cut() int64 {
 		r.result.Plan.Duration = time.Duration((r.end - from) * agent.TickEvery)
 	}
 	return from
-}
-
-// seriesUntil is the deliveries, and their median latency in nanoseconds, of each tick.
-func (r *run) seriesUntil(end int64) (deliveries, latency []float64) {
-	last := r.collect.at(r.collect.start)
-	for _, row := range r.collect.rows {
-		if row.n > end {
-			break
-		}
-		deliveries = append(deliveries, float64(row.count.Deliveries-last.count.Deliveries))
-		p50 := float64(row.p50)
-		if p50 == 0 && len(latency) > 0 {
-			p50 = latency[len(latency)-1] // nothing came
-		}
-		latency = append(latency, p50)
-		last = row
-	}
-	return deliveries, latency
 }
 
 // prove adds up what the agents found, and compares what they heard.

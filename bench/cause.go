@@ -2,62 +2,11 @@ package bench
 
 import (
 	"fmt"
-	"time"
 
-	"github.com/throng-chat/throng/bench/agent"
-	"github.com/throng-chat/throng/bench/observe"
 	"github.com/throng-chat/throng/bench/result"
 )
 
 // Why the client was the limit: what else used this machine, and what to do about it.
-
-// busy is how busy this machine was while it was loaded, whoever it was that used it.
-type busy struct {
-	at   [2]int64
-	used [2]time.Duration
-	seen [2]bool
-}
-
-func (b *busy) read(i int) {
-	b.at[i] = agent.Now()
-	b.used[i], b.seen[i] = observe.Busy()
-}
-
-func (b *busy) begin() { b.read(0) }
-func (b *busy) end()   { b.read(1) }
-
-// cores are those that were busy, on average; false where that was not seen.
-func (b *busy) cores() (float64, bool) {
-	took := float64(b.at[1] - b.at[0])
-	if !b.seen[0] || !b.seen[1] || took <= 0 {
-		return 0, false
-	}
-	return float64(b.used[1]-b.used[0]) / took, true
-}
-
-// others is how many cores of this machine neither the agents nor the server used. It is 0 where they cannot be told from the others:
-// the agents are elsewhere, or a server that is here is not seen.
-func (r *run) others() float64 {
-	all, ok := r.busy.cores()
-	here := local(r.targets)
-	if !ok || len(r.cfg.Remote) > 0 || here && r.result.Target.PID == 0 {
-		return 0
-	}
-	used := r.collect.at(r.end).cpu - r.collect.at(r.collect.start).cpu
-	if here {
-		from, ok1 := r.watch.at(r.collect.start)
-		to, ok2 := r.watch.at(r.end)
-		if !ok1 || !ok2 {
-			return 0
-		}
-		used += to - from
-	}
-	took := time.Duration((r.end - r.collect.start) * agent.TickEvery)
-	if took <= 0 {
-		return 0
-	}
-	return max(0, all-float64(used)/float64(took))
-}
 
 const (
 	muchUsed   = 0.2 // of the machine, by other programs: enough to be what made the client late

@@ -81,6 +81,13 @@ const (
 	reservedFiles  = 128 // open files of an agent that are not connections
 )
 
+// Levels of an idle run (connect.go).
+const (
+	memoryLevels = 10          // at which an idle run reads the server's memory while it connects
+	leastLeveled = 1000        // connections of a run that pauses at levels
+	levelHold    = time.Second // from the last connection of a level to the reading
+)
+
 // DefaultConfig is a run of the scenario that fits any machine.
 func DefaultConfig(scenario string) Config {
 	c := Config{

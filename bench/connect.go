@@ -10,12 +10,6 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-const (
-	memoryLevels = 10          // at which an idle run reads the server's memory while it connects
-	leastLeveled = 1000        // connections of a run that pauses at levels
-	levelHold    = time.Second // from the last connection of a level to the reading
-)
-
 // levels returns the numbers of connections at which connecting pauses for a reading of the server's memory. The last one is all
 // connections. Only an idle run against a visible server pauses before that: other runs connect without a break.
 func (r *run) levels() []int {

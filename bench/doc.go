@@ -1,8 +1,16 @@
-// Package bench is the load test's coordinator: it checks what is to be measured (config.go, validate.go), starts the agents that hold
-// the connections (fleet.go), tells them what to do (run.go), adds up what they tell four times a second (collect.go) beside what it
-// sees of the server's process (watch.go), and says what came of it (account.go) and whether that can be believed (verdict.go): what
-// limited the client (cause.go), and for which server the scenario is none (unfit.go). It holds no connection itself, so that what it
-// does disturbs nothing.
+// Package bench is the load test's coordinator. It holds no connection itself, so it does not disturb what it measures.
+//
+//	config.go, validate.go    what to measure; rooms.go: which connection is in which room
+//	run.go                    one run: start agents, connect, send, drain, account
+//	state.go                  the run under way, and its events
+//	fleet.go                  the agents: start, receive events, stop
+//	connect.go, memory.go     opening connections, and the memory per connection
+//	watch.go, others.go       the server's process, and other programs on this machine
+//	collect.go, series.go     the agents' counts, four times per second
+//	account.go                the result of a run
+//	verdict.go, bounds.go     whether it can be believed: cause.go: what limited the client; unfit.go: servers that do not fit the scenario
+//	search.go, floor.go       ladder and find; the kernel's floor
+//	child.go                  servers that the bench starts
 //
 // A message's way: an agent's sender asks its schedule which messages are due, stamps each with the moment it was meant to leave,
 // and writes it on its publisher's connection. The server sends it to all members of the room. A poller reads many frames at once,

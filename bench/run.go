@@ -5,32 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"github.com/throng-chat/throng/bench/agent"
-	"github.com/throng-chat/throng/bench/histogram"
 	"github.com/throng-chat/throng/bench/observe"
 	"github.com/throng-chat/throng/bench/result"
 )
-
-// run is one bench under way. It belongs to the goroutine that measures.
-type run struct {
-	cfg     *Config
-	layout  layout
-	targets []agent.Target
-	fleet   *fleet
-	watch   *watch
-	collect *collector
-	tell    func(Progress)
-	result  *result.Result
-
-	connected []agent.Connected // by agent
-	reports   []agent.Report
-	end       int64 // the tick with which the schedule ends
-	busy      busy
-	event     int64 // the tick of what happens in the middle; 0 for nothing
-}
 
 // Run measures. tell, where it is not nil, is called four times a second. When ctx ends the load stops, and the result is of what
 // was done until then. A Result comes with an error when some connections could not be opened, and none when there is nothing
@@ -104,10 +84,6 @@ func (r *run) newResult() *result.Result {
 	return out
 }
 
-func (r *run) note(format string, args ...any) {
-	r.result.Notes = append(r.result.Notes, fmt.Sprintf(format, args...))
-}
-
 // plan is what all agents are told.
 func (r *run) plan() agent.Plan {
 	c := r.cfg
@@ -166,44 +142,6 @@ func (r *run) measure(ctx context.Context) (err error) {
 		return fmt.Errorf("%d of %s failed: %s", failed, result.Number(r.cfg.Connections, "connection"), result.Counts(r.result.Connect.Failed))
 	}
 	return nil
-}
-
-// distribution is h in figures. An error of the encoder is a note: the figures it is about are lost.
-func (r *run) distribution(h *histogram.Histogram) *result.Distribution {
-	d, err := result.Distribute(h)
-	if err != nil {
-		r.note("%v", err)
-	}
-	return d
-}
-
-// follow takes what the agents say until done. When ctx ends, the agents are told to send no more, and it goes on.
-func (r *run) follow(ctx context.Context, p Progress, done func(agentEvent) bool) error {
-	began := agent.Now()
-	interrupted := ctx.Done()
-	for {
-		select {
-		case s := <-r.fleet.events:
-			if err := r.fleet.eventError(s); err != nil {
-				return err
-			}
-			if s.event.Tick != nil {
-				r.collect.take(s.from, s.event.Tick)
-				if s.from == 0 {
-					r.progress(&p, began)
-				}
-			}
-			if done(s) {
-				return nil
-			}
-		case <-interrupted:
-			interrupted = nil
-			r.result.Interrupted = true
-			if err := r.fleet.all(agent.Command{Stop: &struct{}{}}); err != nil {
-				return err
-			}
-		}
-	}
 }
 
 // leadTime is how long before the first message the agents are told of it.
@@ -265,17 +203,4 @@ func (r *run) load(ctx context.Context) error {
 		}
 		return left == 0
 	})
-}
-
-// warmed is the tick with which the warm-up that was asked for ends; where it is to be found, its least.
-func (r *run) warmed(start int64) int64 {
-	if !r.cfg.Auto {
-		return start + int64(r.cfg.Warmup)/agent.TickEvery
-	}
-	return start + min(leastWarmup, (r.end-start)/4)
-}
-
-// local says whether the targets are this machine, as far as their addresses tell.
-func local(targets []agent.Target) bool {
-	return !slices.ContainsFunc(targets, func(t agent.Target) bool { return !t.Address.Addr().IsLoopback() })
 }

@@ -45,3 +45,9 @@ func inRooms(p *result.Plan) string {
 	}
 	return ""
 }
+
+// The faults in the words of a verdict.
+const (
+	faultLost      = "lost"
+	faultMisrouted = "in a wrong room"
+)

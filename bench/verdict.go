@@ -11,18 +11,6 @@ import (
 	"github.com/throng-chat/throng/bench/stats"
 )
 
-// The bounds of the verdict CLIENT-LIMITED, and of NOT STEADY.
-const (
-	leastAchieved = 0.99             // of the offered rate
-	leastShort    = 2                // messages that are always forgiven
-	leastLag      = time.Millisecond // of the sends' p99 that is always forgiven
-	lagShare      = 0.1              // of the median latency that the sends' lag may be
-	mostBusy      = 0.85             // of what an agent can use
-	mostThrottled = 0.01             // of the measured time that its control groups may hold it up
-	mostDrift     = 0.1              // of the mean, over the measured part
-	certainDrift  = 3                // Student's t
-)
-
 // judge gives the verdict and checks the thresholds. The gravest word is the one that is said; the reasons of all are told.
 func judge(r *result.Result, bounds []result.Bound) {
 	v := &r.Verdict
@@ -76,12 +64,6 @@ func invalid(r *result.Result) (why []string) {
 	}
 	return why
 }
-
-// The faults in the words of a verdict.
-const (
-	faultLost      = "lost"
-	faultMisrouted = "in a wrong room"
-)
 
 // faults is what was delivered wrong, but for the one that is explained. What was lost is part of what was to come, the rest of what
 // came.

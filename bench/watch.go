@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -176,4 +177,9 @@ func (w *watch) at(n int64) (time.Duration, bool) {
 func (w *watch) stop() {
 	w.once.Do(func() { close(w.quit) })
 	w.done.Wait()
+}
+
+// local says whether the targets are this machine, as far as their addresses tell.
+func local(targets []agent.Target) bool {
+	return !slices.ContainsFunc(targets, func(t agent.Target) bool { return !t.Address.Addr().IsLoopback() })
 }
