@@ -99,7 +99,7 @@ func startAt(ctx context.Context, address string, args []string) (*Child, error)
 
 var errEnded = errors.New("the process exited")
 
-func (c *Child) listening(ctx context.Context, address string) error {
+func (ch *Child) listening(ctx context.Context, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, childStart)
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -112,8 +112,8 @@ func (c *Child) listening(ctx context.Context, address string) error {
 		}
 		select {
 		case <-tick.C:
-		case <-c.done:
-			return fmt.Errorf("%w (%v): %s", errEnded, c.err, c.said.text())
+		case <-ch.done:
+			return fmt.Errorf("%w (%v): %s", errEnded, ch.err, ch.said.text())
 		case <-ctx.Done():
 			return fmt.Errorf("no listener on %s: %w", address, err)
 		}
@@ -122,24 +122,24 @@ func (c *Child) listening(ctx context.Context, address string) error {
 
 // Stop ends the server and says whether it ended well. One that is not ours may end as it likes when it is asked to: most programs
 // die of the signal.
-func (c *Child) Stop() error {
+func (ch *Child) Stop() error {
 	select {
-	case <-c.done: // before it was asked to
-		return fmt.Errorf("the server exited (%v): %s", c.err, c.said.text())
+	case <-ch.done: // before it was asked to
+		return fmt.Errorf("the server exited (%v): %s", ch.err, ch.said.text())
 	default:
 	}
-	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return fmt.Errorf("stop the server, pid %d: %w", c.PID, err)
+	if err := ch.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("stop the server, pid %d: %w", ch.PID, err)
 	}
 	select {
-	case <-c.done:
+	case <-ch.done:
 	case <-time.After(childStop):
-		err := c.cmd.Process.Kill()
-		<-c.done
-		return errors.Join(fmt.Errorf("the server, pid %d, did not stop in %v and was killed", c.PID, childStop), err)
+		err := ch.cmd.Process.Kill()
+		<-ch.done
+		return errors.Join(fmt.Errorf("the server, pid %d, did not stop in %v and was killed", ch.PID, childStop), err)
 	}
-	if c.err != nil && c.own {
-		return fmt.Errorf("the server: %w: %s", c.err, c.said.text())
+	if ch.err != nil && ch.own {
+		return fmt.Errorf("the server: %w: %s", ch.err, ch.said.text())
 	}
 	return nil
 }

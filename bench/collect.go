@@ -63,10 +63,10 @@ type spanID struct{ publisher, seq uint32 }
 // folded is the first and last receipts of messages that are old enough to be told without knowing the warm-up's end.
 type folded struct{ first, last, span histogram.Histogram }
 
-func (f *folded) add(s agent.Span) {
-	f.first.Record(s.First - s.Intended)
-	f.last.Record(s.Last - s.Intended)
-	f.span.Record(s.Last - s.First)
+func (fo *folded) add(s agent.Span) {
+	fo.first.Record(s.First - s.Intended)
+	fo.last.Record(s.Last - s.Intended)
+	fo.span.Record(s.Last - s.First)
 }
 
 const (
@@ -80,47 +80,47 @@ func newCollector(agents int) *collector {
 }
 
 // begin says that sending begins at the tick.
-func (c *collector) begin(start int64) {
-	c.begun, c.start, c.base = true, start, c.emptyRow(start)
-	for i, ticks := range c.ticks {
+func (co *collector) begin(start int64) {
+	co.begun, co.start, co.base = true, start, co.emptyRow(start)
+	for i, ticks := range co.ticks {
 		if n := len(ticks); n > 0 {
-			c.ticks[i] = ticks[n-1:]
+			co.ticks[i] = ticks[n-1:]
 		}
 	}
-	clear(c.pending)
+	clear(co.pending)
 }
 
 // take adds a tick.
-func (c *collector) take(from int, t *agent.Tick) {
-	if !c.begun {
-		c.ticks[from] = append(c.ticks[from][:0], *t)
+func (co *collector) take(from int, t *agent.Tick) {
+	if !co.begun {
+		co.ticks[from] = append(co.ticks[from][:0], *t)
 		return
 	}
-	if t.N < c.start { // of the connecting
-		c.ticks[from] = append(c.ticks[from][:0], cumulative(t))
+	if t.N < co.start { // of the connecting
+		co.ticks[from] = append(co.ticks[from][:0], cumulative(t))
 		return
 	}
 	// A tick that is late, by a moment, may have heard of what was sent right after it.
-	at := max(t.N, c.start+1)
-	h := c.pending[at]
+	at := max(t.N, co.start+1)
+	h := co.pending[at]
 	if h == nil {
 		h = &heard{}
-		c.pending[at] = h
+		co.pending[at] = h
 	}
 	h.add(t)
 	for _, s := range t.Spans {
 		id := spanID{publisher: s.Publisher, seq: s.Seq}
-		if old, ok := c.spans[id]; ok {
+		if old, ok := co.spans[id]; ok {
 			s.First, s.Last = min(s.First, old.First), max(s.Last, old.Last)
 		}
-		c.spans[id] = s
+		co.spans[id] = s
 	}
-	if t.N == c.start {
-		c.ticks[from] = c.ticks[from][:0]
+	if t.N == co.start {
+		co.ticks[from] = co.ticks[from][:0]
 	}
-	c.ticks[from] = append(c.ticks[from], cumulative(t))
-	for c.whole() {
-		c.finishRow()
+	co.ticks[from] = append(co.ticks[from], cumulative(t))
+	for co.whole() {
+		co.finishRow()
 	}
 }
 
@@ -129,12 +129,12 @@ func cumulative(t *agent.Tick) agent.Tick {
 	return agent.Tick{N: t.N, CPU: t.CPU, GC: t.GC, Held: t.Held, Count: t.Count, Sent: t.Sent, Back: t.Back, Killed: t.Killed, Refused: t.Refused}
 }
 
-func (c *collector) next() int64 { return c.start + int64(len(c.rows)) + 1 }
+func (co *collector) next() int64 { return co.start + int64(len(co.rows)) + 1 }
 
 // whole says whether every agent has told of the next row, or of a later one.
-func (c *collector) whole() bool {
-	for _, ticks := range c.ticks {
-		if len(ticks) == 0 || ticks[len(ticks)-1].N < c.next() {
+func (co *collector) whole() bool {
+	for _, ticks := range co.ticks {
+		if len(ticks) == 0 || ticks[len(ticks)-1].N < co.next() {
 			return false
 		}
 	}
@@ -142,111 +142,111 @@ func (c *collector) whole() bool {
 }
 
 // finishRow makes the next row.
-func (c *collector) finishRow() {
-	n := c.next()
-	r := c.emptyRow(n)
+func (co *collector) finishRow() {
+	n := co.next()
+	r := co.emptyRow(n)
 	r.heard = &heard{}
-	for i, ticks := range c.ticks {
-		if len(c.rows) == 0 && ticks[0].N <= c.start {
-			c.base.add(i, &ticks[0])
+	for i, ticks := range co.ticks {
+		if len(co.rows) == 0 && ticks[0].N <= co.start {
+			co.base.add(i, &ticks[0])
 		}
 		for len(ticks) > 1 && ticks[1].N <= n {
 			ticks = ticks[1:]
 		}
-		c.ticks[i] = ticks
+		co.ticks[i] = ticks
 		if ticks[0].N > n {
 			continue // its first tick of the run came late
 		}
 		r.add(i, &ticks[0])
 	}
-	for at, h := range c.pending { // an agent that skipped a tick tells of it later
+	for at, h := range co.pending { // an agent that skipped a tick tells of it later
 		if at <= n {
 			r.heard.merge(h)
-			delete(c.pending, at)
+			delete(co.pending, at)
 		}
 	}
 	h := &r.heard.each
 	r.p50, r.p99, r.max = time.Duration(h.Quantile(0.5)), time.Duration(h.Quantile(0.99)), time.Duration(h.Max())
 	r.lagP99 = time.Duration(r.heard.lag.Quantile(0.99))
-	c.rows = append(c.rows, r)
-	if old := len(c.rows) - 1; int64(old) >= keptRows {
-		c.rest.merge(c.rows[old].heard)
-		c.rows[old].heard = nil
+	co.rows = append(co.rows, r)
+	if old := len(co.rows) - 1; int64(old) >= keptRows {
+		co.rest.merge(co.rows[old].heard)
+		co.rows[old].heard = nil
 		if n%ticksASecond == 0 {
-			c.fold(n * agent.TickEvery)
+			co.fold(n * agent.TickEvery)
 		}
 	}
 }
 
-func (c *collector) emptyRow(n int64) row {
-	return row{n: n, each: make([]time.Duration, c.agents), held: make([]time.Duration, c.agents)}
+func (co *collector) emptyRow(n int64) row {
+	return row{n: n, each: make([]time.Duration, co.agents), held: make([]time.Duration, co.agents)}
 }
 
-func (r *row) add(i int, t *agent.Tick) {
-	r.count.Add(t.Count)
-	r.sent.Messages += t.Sent.Messages
-	r.sent.Unsendable += t.Sent.Unsendable
-	r.cpu += t.CPU
-	r.each[i], r.held[i] = t.CPU, t.Held
-	r.gc += t.GC
-	r.back += t.Back
-	r.killed += t.Killed
-	r.refused += t.Refused
+func (ro *row) add(i int, t *agent.Tick) {
+	ro.count.Add(t.Count)
+	ro.sent.Messages += t.Sent.Messages
+	ro.sent.Unsendable += t.Sent.Unsendable
+	ro.cpu += t.CPU
+	ro.each[i], ro.held[i] = t.CPU, t.Held
+	ro.gc += t.GC
+	ro.back += t.Back
+	ro.killed += t.Killed
+	ro.refused += t.Refused
 }
 
 // fold forgets the spans that nothing more will come of.
-func (c *collector) fold(at int64) {
-	kept := c.start*agent.TickEvery + keptRows*agent.TickEvery
-	for id, s := range c.spans {
+func (co *collector) fold(at int64) {
+	kept := co.start*agent.TickEvery + keptRows*agent.TickEvery
+	for id, s := range co.spans {
 		if s.Intended > kept && s.Intended < at-spanKeeps {
-			c.folded.add(s)
-			delete(c.spans, id)
+			co.folded.add(s)
+			delete(co.spans, id)
 		}
 	}
 }
 
 // finish takes the last ticks of all agents, which are all later than the rows.
-func (c *collector) finish(last []agent.Tick) {
-	n := c.next()
+func (co *collector) finish(last []agent.Tick) {
+	n := co.next()
 	for i := range last {
 		n = max(n, last[i].N)
 	}
 	for i := range last {
 		last[i].N = n
-		c.take(i, &last[i])
+		co.take(i, &last[i])
 	}
 }
 
 // between is all that was heard in the rows after the tick from, up to and with the tick to.
-func (c *collector) between(from, to int64) *heard {
+func (co *collector) between(from, to int64) *heard {
 	all := &heard{}
-	for _, r := range c.rows {
+	for _, r := range co.rows {
 		if r.n > from && r.n <= to && r.heard != nil {
 			all.merge(r.heard)
 		}
 	}
-	if to > c.start+keptRows {
-		all.merge(&c.rest)
+	if to > co.start+keptRows {
+		all.merge(&co.rest)
 	}
 	return all
 }
 
 // at is the row of a tick; of the beginning, and of what is later than all, the nearest.
-func (c *collector) at(n int64) row {
-	switch i := n - c.start - 1; {
-	case len(c.rows) == 0, i < 0:
-		return c.base
-	case i >= int64(len(c.rows)):
-		return c.rows[len(c.rows)-1]
+func (co *collector) at(n int64) row {
+	switch i := n - co.start - 1; {
+	case len(co.rows) == 0, i < 0:
+		return co.base
+	case i >= int64(len(co.rows)):
+		return co.rows[len(co.rows)-1]
 	default:
-		return c.rows[i]
+		return co.rows[i]
 	}
 }
 
 // spread is how the messages that were meant to leave after the moment came to the first and the last of their rooms.
-func (c *collector) spread(after int64) folded {
-	f := c.folded
-	for _, s := range c.spans {
+func (co *collector) spread(after int64) folded {
+	f := co.folded
+	for _, s := range co.spans {
 		if s.Intended >= after {
 			f.add(s)
 		}
@@ -255,20 +255,20 @@ func (c *collector) spread(after int64) folded {
 }
 
 // seconds are the rows as a time series; server is the processor time of the server at a tick.
-func (c *collector) seconds(measured int64, end int64, server func(n int64) (time.Duration, bool)) []result.Second {
+func (co *collector) seconds(measured int64, end int64, server func(n int64) (time.Duration, bool)) []result.Second {
 	out := []result.Second{}
-	last := c.at(c.start)
-	for i := ticksASecond - 1; i < int64(len(c.rows)); i += ticksASecond {
-		r := c.rows[i]
+	last := co.at(co.start)
+	for i := ticksASecond - 1; i < int64(len(co.rows)); i += ticksASecond {
+		r := co.rows[i]
 		took := time.Duration((r.n - last.n) * agent.TickEvery).Seconds()
 		all := &heard{}
-		for _, q := range c.rows[i-ticksASecond+1 : i+1] {
+		for _, q := range co.rows[i-ticksASecond+1 : i+1] {
 			if q.heard != nil {
 				all.merge(q.heard)
 			}
 		}
 		s := result.Second{
-			T:           time.Duration((r.n - c.start) * agent.TickEvery).Seconds(),
+			T:           time.Duration((r.n - co.start) * agent.TickEvery).Seconds(),
 			Measured:    last.n >= measured && r.n <= end,
 			Connections: connections(r.count),
 			Sent:        float64(r.sent.Messages-last.sent.Messages) / took,
@@ -282,7 +282,7 @@ func (c *collector) seconds(measured int64, end int64, server func(n int64) (tim
 			s.P99 = all.each.Quantile(0.99)
 		}
 		if r.heard == nil { // of a long run only the quarters' figures are kept
-			for _, q := range c.rows[i-ticksASecond+1 : i+1] {
+			for _, q := range co.rows[i-ticksASecond+1 : i+1] {
 				s.P50, s.P99, s.Max = max(s.P50, int64(q.p50)), max(s.P99, int64(q.p99)), max(s.Max, int64(q.max))
 				s.LagP99 = max(s.LagP99, int64(q.lagP99))
 			}
@@ -302,24 +302,24 @@ func (c *collector) seconds(measured int64, end int64, server func(n int64) (tim
 func connections(t agent.Tally) int { return t.Opened - t.Left - t.Closed - t.Cut }
 
 // stalls are the times of a second or more without any delivery, until the tick end.
-func (c *collector) stalls(end int64) []result.Stall {
+func (co *collector) stalls(end int64) []result.Stall {
 	out := []result.Stall{}
-	last := c.at(c.start)
+	last := co.at(co.start)
 	since := last
-	for _, r := range c.rows {
+	for _, r := range co.rows {
 		if r.n > end {
 			break
 		}
 		if r.count.Deliveries > last.count.Deliveries || r.sent.Messages == since.sent.Messages {
 			if quiet := time.Duration((last.n - since.n) * agent.TickEvery); quiet >= time.Second {
-				out = append(out, result.Stall{At: time.Duration((since.n - c.start) * agent.TickEvery).Seconds(), Took: quiet})
+				out = append(out, result.Stall{At: time.Duration((since.n - co.start) * agent.TickEvery).Seconds(), Took: quiet})
 			}
 			since = r
 		}
 		last = r
 	}
 	if quiet := time.Duration((last.n - since.n) * agent.TickEvery); quiet >= time.Second {
-		out = append(out, result.Stall{At: time.Duration((since.n - c.start) * agent.TickEvery).Seconds(), Took: quiet})
+		out = append(out, result.Stall{At: time.Duration((since.n - co.start) * agent.TickEvery).Seconds(), Took: quiet})
 	}
 	return out
 }

@@ -24,21 +24,21 @@ type Progress struct {
 }
 
 // Line is p for a person, in one line.
-func (p Progress) Line() string {
+func (ps Progress) Line() string {
 	step := ""
-	if p.Step != "" {
-		step = p.Step + "  "
+	if ps.Step != "" {
+		step = ps.Step + "  "
 	}
-	if !p.Sending {
-		return fmt.Sprintf("%sconnect  %s/%s  %.0f s", step, result.Thousands(p.Connected), result.Thousands(p.Of), p.Elapsed.Seconds())
+	if !ps.Sending {
+		return fmt.Sprintf("%sconnect  %s/%s  %.0f s", step, result.Thousands(ps.Connected), result.Thousands(ps.Of), ps.Elapsed.Seconds())
 	}
-	line := fmt.Sprintf("%s%5.1f/%.0f s  %s  sent %s  %s deliveries/s", step, p.Elapsed.Seconds(), p.Total.Seconds(),
-		result.Number(p.Connected, "connection"), result.Thousands(p.Sent), result.Thousands(int(p.Rate)))
-	if p.P50 > 0 {
-		line += fmt.Sprintf("  p50 %s  p99 %s", result.Duration(p.P50), result.Duration(p.P99))
+	line := fmt.Sprintf("%s%5.1f/%.0f s  %s  sent %s  %s deliveries/s", step, ps.Elapsed.Seconds(), ps.Total.Seconds(),
+		result.Number(ps.Connected, "connection"), result.Thousands(ps.Sent), result.Thousands(int(ps.Rate)))
+	if ps.P50 > 0 {
+		line += fmt.Sprintf("  p50 %s  p99 %s", result.Duration(ps.P50), result.Duration(ps.P99))
 	}
-	if p.Closed > 0 {
-		line += fmt.Sprintf("  %s closed by the server", result.Thousands(p.Closed))
+	if ps.Closed > 0 {
+		line += fmt.Sprintf("  %s closed by the server", result.Thousands(ps.Closed))
 	}
 	return line
 }

@@ -53,16 +53,16 @@ type Rungs struct {
 }
 
 // Len is the number of steps.
-func (r Rungs) Len() int { return max(len(r.Rates), len(r.Connections)) }
+func (rs Rungs) Len() int { return max(len(rs.Rates), len(rs.Connections)) }
 
 // Step is what step i measures.
-func (r Rungs) Step(cfg Config, i int) Config {
+func (rs Rungs) Step(cfg Config, i int) Config {
 	cfg.Floor = false
-	if i < len(r.Rates) {
-		cfg.Rate = r.Rates[i]
+	if i < len(rs.Rates) {
+		cfg.Rate = rs.Rates[i]
 	}
-	if i < len(r.Connections) {
-		cfg.Connections = r.Connections[i]
+	if i < len(rs.Connections) {
+		cfg.Connections = rs.Connections[i]
 		cfg.Publishers = min(cfg.Publishers, cfg.Connections)
 	}
 	return cfg

@@ -13,26 +13,26 @@ import (
 
 // Validate returns everything that is wrong, joined, each in terms of its flag.
 func (c *Config) Validate() error {
-	w := &wrong{}
-	c.validateTarget(w)
-	c.validateLoad(w)
-	c.validateEvents(w)
-	c.validateTimes(w)
-	c.validateAgents(w)
-	return errors.Join(w.errs...)
+	p := &problems{}
+	c.validateTarget(p)
+	c.validateLoad(p)
+	c.validateEvents(p)
+	c.validateTimes(p)
+	c.validateAgents(p)
+	return errors.Join(p.errs...)
 }
 
-// wrong is what was found wrong so far.
-type wrong struct{ errs []error }
+// problems collects the errors of a config.
+type problems struct{ errs []error }
 
-func (w *wrong) refuse(format string, args ...any) {
-	w.errs = append(w.errs, fmt.Errorf(format, args...))
+func (p *problems) refuse(format string, args ...any) {
+	p.errs = append(p.errs, fmt.Errorf(format, args...))
 }
 
 // add takes an error, or nil.
-func (w *wrong) add(err error) {
+func (p *problems) add(err error) {
 	if err != nil {
-		w.errs = append(w.errs, err)
+		p.errs = append(p.errs, err)
 	}
 }
 
@@ -43,91 +43,91 @@ type bounds struct {
 }
 
 // between refuses a value out of bounds.
-func (w *wrong) between(name string, value int, b bounds) {
+func (p *problems) between(name string, value int, b bounds) {
 	if value < b.low || value > b.high {
-		w.refuse("%s = %d: must be %d to %d%s", name, value, b.low, b.high, b.of)
+		p.refuse("%s = %d: must be %d to %d%s", name, value, b.low, b.high, b.of)
 	}
 }
 
-func (w *wrong) share(name string, value float64) {
+func (p *problems) share(name string, value float64) {
 	if !(value >= 0 && value <= 1) {
-		w.refuse("%s = %v: must be 0%% to 100%%", name, value)
+		p.refuse("%s = %v: must be 0%% to 100%%", name, value)
 	}
 }
 
-func (w *wrong) within(name string, value, low, high time.Duration) {
+func (p *problems) within(name string, value, low, high time.Duration) {
 	if value < low || value > high {
-		w.refuse("%s = %v: must be %v to %v", name, value, low, high)
+		p.refuse("%s = %v: must be %v to %v", name, value, low, high)
 	}
 }
 
 // validateTarget checks the scenario, and the server and how it is asked.
-func (c *Config) validateTarget(w *wrong) {
+func (c *Config) validateTarget(p *problems) {
 	if !slices.Contains(Scenarios, c.Scenario) {
-		w.refuse("scenario = %q: must be one of %v", c.Scenario, Scenarios)
+		p.refuse("scenario = %q: must be one of %v", c.Scenario, Scenarios)
 	}
 	if len(c.URLs) == 0 {
-		w.refuse("url: missing")
+		p.refuse("url: missing")
 	}
 	for _, text := range c.URLs {
 		_, err := agent.ParseURL(text, &c.Protocol)
-		w.add(err)
+		p.add(err)
 	}
 	for _, h := range c.Headers {
 		_, err := parseHeader(h)
-		w.add(err)
+		p.add(err)
 	}
 	if c.Subprotocol != "" && !headerName.MatchString(c.Subprotocol) {
-		w.refuse("subprotocol = %q: must be one name", c.Subprotocol)
+		p.refuse("subprotocol = %q: must be one name", c.Subprotocol)
 	}
 }
 
 // validateLoad checks who is in which room, and says how much.
-func (c *Config) validateLoad(w *wrong) {
-	w.between("connections", c.Connections, bounds{low: 1, high: maxConnections})
+func (c *Config) validateLoad(p *problems) {
+	p.between("connections", c.Connections, bounds{low: 1, high: maxConnections})
 	if c.Scenario != Echo {
-		w.between("rooms", c.Rooms, bounds{low: 1, high: max(1, c.Connections), of: ", the number of connections"})
+		p.between("rooms", c.Rooms, bounds{low: 1, high: max(1, c.Connections), of: ", the number of connections"})
 	}
-	w.between("rate", c.Rate, bounds{high: maxRate, of: " messages/s"})
+	p.between("rate", c.Rate, bounds{high: maxRate, of: " messages/s"})
 	if c.Rate == 0 && c.Closed == 0 && !c.silentRun() {
-		w.refuse("rate = 0: must be 1 to %d messages/s; only the scenario idle sends none", maxRate)
+		p.refuse("rate = 0: must be 1 to %d messages/s; only the scenario idle sends none", maxRate)
 	}
-	w.between("size", c.Size, bounds{
+	p.between("size", c.Size, bounds{
 		low: agent.StampSize, high: agent.MaxSize, of: fmt.Sprintf(" bytes, %d of them for the stamp", agent.StampSize),
 	})
-	w.between("publishers", c.Publishers, bounds{high: max(0, c.Connections), of: ", the number of connections, or 0 for automatic"})
-	w.between("closed", c.Closed, bounds{high: max(0, c.Connections), of: " messages in flight, or 0 for the open loop"})
+	p.between("publishers", c.Publishers, bounds{high: max(0, c.Connections), of: ", the number of connections, or 0 for automatic"})
+	p.between("closed", c.Closed, bounds{high: max(0, c.Connections), of: " messages in flight, or 0 for the open loop"})
 	if c.Closed > 0 && (c.NoEcho || c.Poisson) {
-		w.refuse("closed = %d: a closed loop sends when a message has returned, so no-echo and poisson are not possible", c.Closed)
+		p.refuse("closed = %d: a closed loop sends when a message has returned, so no-echo and poisson are not possible", c.Closed)
 	}
 	if !(c.Zipf >= 0 && c.Zipf <= 5) {
-		w.refuse("zipf = %v: must be 0 (all rooms of one size) to 5", c.Zipf)
+		p.refuse("zipf = %v: must be 0 (all rooms of one size) to 5", c.Zipf)
 	}
 }
 
 // validateEvents checks what happens to connections on the way.
-func (c *Config) validateEvents(w *wrong) {
-	w.share("kill", c.Kill)
-	w.share("slow", c.Slow)
+func (c *Config) validateEvents(p *problems) {
+	p.share("kill", c.Kill)
+	p.share("slow", c.Slow)
 	if !(c.Churn >= 0 && c.Churn <= 100) {
-		w.refuse("churn = %v: must be 0%% to 10000%% of the connections per minute", c.Churn)
+		p.refuse("churn = %v: must be 0%% to 10000%% of the connections per minute", c.Churn)
 	}
 	if !slices.Contains([]string{agent.ByRST, agent.ByFIN, agent.BySilence}, c.By) {
-		w.refuse("by = %q: must be %s, %s or %s", c.By, agent.ByRST, agent.ByFIN, agent.BySilence)
+		p.refuse("by = %q: must be %s, %s or %s", c.By, agent.ByRST, agent.ByFIN, agent.BySilence)
 	}
 	if c.Connections > 0 && c.publishers() >= c.Connections && (c.Kill > 0 || c.Slow > 0 || c.Churn > 0) {
-		w.refuse("publishers = %d: %s, and only connections that do not publish are killed, stopped or made to leave: "+
+		p.refuse("publishers = %d: %s, and only connections that do not publish are killed, stopped or made to leave: "+
 			"lower --publishers, or raise --connections", c.publishers(), talkers(c.Connections))
 	}
 	switch {
 	case c.Resume && c.Protocol.Resume == nil:
-		w.refuse("resume: protocol %s has no recovery: use --protocol centrifugo", c.Protocol.Name)
+		p.refuse("resume: protocol %s has no recovery: use --protocol centrifugo", c.Protocol.Name)
 	case c.Resume && c.Kill == 0 && c.Churn == 0:
-		w.refuse("resume: no connection leaves and returns: use --churn, or the scenario storm")
+		p.refuse("resume: no connection leaves and returns: use --churn, or the scenario storm")
 	}
 	some := func(name string, share float64) {
 		if listeners := c.Connections - c.publishers(); c.Connections > 0 && int(share*float64(listeners)+0.5) < 1 {
-			w.refuse("%s = %g%%: less than one of %s: raise --%s or --connections", name, 100*share, listenersText(listeners), name)
+			p.refuse("%s = %g%%: less than one of %s: raise --%s or --connections", name, 100*share, listenersText(listeners), name)
 		}
 	}
 	switch c.Scenario {
@@ -138,28 +138,28 @@ func (c *Config) validateEvents(w *wrong) {
 	}
 }
 
-func (c *Config) validateTimes(w *wrong) {
-	w.within("duration", c.Duration, 100*time.Millisecond, 7*24*time.Hour)
-	w.within("warmup", c.Warmup, 0, time.Hour)
-	w.within("drain", c.Drain, 0, time.Hour)
-	w.within("jitter", c.Jitter, 0, time.Hour)
-	w.within("dial-timeout", c.DialTimeout, time.Millisecond, time.Hour)
+func (c *Config) validateTimes(p *problems) {
+	p.within("duration", c.Duration, 100*time.Millisecond, 7*24*time.Hour)
+	p.within("warmup", c.Warmup, 0, time.Hour)
+	p.within("drain", c.Drain, 0, time.Hour)
+	p.within("jitter", c.Jitter, 0, time.Hour)
+	p.within("dial-timeout", c.DialTimeout, time.Millisecond, time.Hour)
 }
 
 // validateAgents checks who measures, and what it looks at.
-func (c *Config) validateAgents(w *wrong) {
+func (c *Config) validateAgents(p *problems) {
 	if c.PID < 0 {
-		w.refuse("pid = %d: must be a process ID, or 0 for automatic", c.PID)
+		p.refuse("pid = %d: must be a process ID, or 0 for automatic", c.PID)
 	}
-	w.between("dials", c.Dials, bounds{low: 1, high: maxDials, of: " concurrent handshakes"})
-	w.between("pollers", c.Pollers, bounds{high: 64, of: ", or 0 for automatic"})
-	w.between("agents", c.Agents, bounds{high: 64, of: ", or 0 for automatic"})
+	p.between("dials", c.Dials, bounds{low: 1, high: maxDials, of: " concurrent handshakes"})
+	p.between("pollers", c.Pollers, bounds{high: 64, of: ", or 0 for automatic"})
+	p.between("agents", c.Agents, bounds{high: 64, of: ", or 0 for automatic"})
 	if len(c.Remote) > 0 && c.Token == "" {
-		w.refuse("remote: the agents need a token: use the same --token on both sides")
+		p.refuse("remote: the agents need a token: use the same --token on both sides")
 	}
 	for i, address := range c.Remote {
 		if slices.Contains(c.Remote[:i], address) {
-			w.refuse("remote: %s appears twice, but an agent serves one bench at a time", address)
+			p.refuse("remote: %s appears twice, but an agent serves one bench at a time", address)
 		}
 	}
 }

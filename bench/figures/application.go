@@ -25,8 +25,8 @@ type conduct struct {
 	hangs  []string // events that it never answers
 }
 
-func (c conduct) String() string {
-	return fmt.Sprintf("%s %d %s", c.delay, c.status, strings.Join(c.hangs, ","))
+func (cd conduct) String() string {
+	return fmt.Sprintf("%s %d %s", cd.delay, cd.status, strings.Join(cd.hangs, ","))
 }
 
 func parseConduct(text string) (c conduct, err error) {
@@ -44,21 +44,21 @@ func parseConduct(text string) (c conduct, err error) {
 	return c, err
 }
 
-func (c conduct) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (cd conduct) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// Whoever has read the whole request learns when the asker has gone.
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return
 	}
 	if bytes.Contains(body, []byte(`"protocol":"plain"`)) {
-		c = conduct{status: http.StatusOK} // a bystander: it is not what is measured
+		cd = conduct{status: http.StatusOK} // a bystander: it is not what is measured
 	}
-	if slices.Contains(c.hangs, strings.TrimPrefix(r.URL.Path, "/")) {
+	if slices.Contains(cd.hangs, strings.TrimPrefix(r.URL.Path, "/")) {
 		<-r.Context().Done()
 		return
 	}
-	time.Sleep(c.delay)
-	w.WriteHeader(c.status)
+	time.Sleep(cd.delay)
+	w.WriteHeader(cd.status)
 	if _, err := io.WriteString(w, `{"result":{}}`); err != nil {
 		return // the asker has gone
 	}

@@ -24,7 +24,7 @@ func newAsked() *asked { return &asked{errors: map[string]int{}} }
 var errRefused = errors.New("refused")
 
 // ask says a command, with the reply to be of that id, and waits for the reply. It is errRefused where that is an error.
-func (a *asked) ask(m *member, id int, command string) error {
+func (q *asked) ask(m *member, id int, command string) error {
 	began := time.Now()
 	if err := m.say(command); err != nil {
 		return err
@@ -34,14 +34,14 @@ func (a *asked) ask(m *member, id int, command string) error {
 		return err
 	}
 	code, is := errorCode(line)
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	if is {
-		a.refused.Record(int64(time.Since(began)))
-		a.errors[code]++
+		q.refused.Record(int64(time.Since(began)))
+		q.errors[code]++
 		return errRefused
 	}
-	a.took.Record(int64(time.Since(began)))
+	q.took.Record(int64(time.Since(began)))
 	return nil
 }
 
@@ -64,7 +64,7 @@ func some(h *histogram.Histogram, q float64) float64 {
 const visitsPerSecond = 750
 
 // visit is one user's.
-func (a *asked) visit(n int) error {
+func (q *asked) visit(n int) error {
 	connect, err := connecting(fmt.Sprint("user", n))
 	if err != nil {
 		return err
@@ -78,7 +78,7 @@ func (a *asked) visit(n int) error {
 		fmt.Sprintf(`{"id":2,"subscribe":{"channel":"asked:%d"}}`, n),
 		fmt.Sprintf(`{"id":3,"publish":{"channel":"asked:%d","data":{"text":"good day"}}}`, n),
 	} {
-		if err = a.ask(m, i+1, command); err != nil {
+		if err = q.ask(m, i+1, command); err != nil {
 			break
 		}
 	}
@@ -89,7 +89,7 @@ func (a *asked) visit(n int) error {
 }
 
 // visits come by a schedule, whatever becomes of those before, until stop is closed; then all are waited for.
-func (a *asked) visits(stop <-chan struct{}) error {
+func (q *asked) visits(stop <-chan struct{}) error {
 	var under sync.WaitGroup
 	var failed error // the first
 	var once sync.Once
@@ -102,7 +102,7 @@ func (a *asked) visits(stop <-chan struct{}) error {
 		case <-time.After(time.Until(began.Add(time.Duration(n) * time.Second / visitsPerSecond))):
 		}
 		under.Go(func() {
-			if err := a.visit(n); err != nil {
+			if err := q.visit(n); err != nil {
 				once.Do(func() { failed = err })
 			}
 		})

@@ -28,21 +28,21 @@ func newCrowd(n int) (*crowd, error) {
 }
 
 // connect has all say who they are, so many at once, and waits for the answers.
-func (c *crowd) connect(a *asked, atOnce int) error {
-	return inParallel(len(c.members), atOnce, func(i int) error {
-		if err := a.ask(c.members[i], 1, c.connects[i]); !errors.Is(err, errRefused) {
+func (cr *crowd) connect(a *asked, atOnce int) error {
+	return inParallel(len(cr.members), atOnce, func(i int) error {
+		if err := a.ask(cr.members[i], 1, cr.connects[i]); !errors.Is(err, errRefused) {
 			return err
 		}
 		return nil
 	})
 }
 
-func (c *crowd) close() error {
-	return inParallel(len(c.members), 1, func(i int) error {
-		if c.members[i] == nil {
+func (cr *crowd) close() error {
+	return inParallel(len(cr.members), 1, func(i int) error {
+		if cr.members[i] == nil {
 			return nil
 		}
-		return c.members[i].close()
+		return cr.members[i].close()
 	})
 }
 
@@ -86,11 +86,11 @@ var crowdsTable = layout[crowdRound]{rows: "event", columns: []column[crowdRound
 }}
 
 // round has them all come, or all go, at one moment.
-func (c *moving) round() error {
+func (mv *moving) round() error {
 	a := newAsked()
 	var users *crowd
-	v, err := c.play(func() (err error) {
-		if users, err = newCrowd(c.users); err != nil || !c.goes {
+	v, err := mv.play(func() (err error) {
+		if users, err = newCrowd(mv.users); err != nil || !mv.goes {
 			return err
 		}
 		early := newAsked()
@@ -101,12 +101,12 @@ func (c *moving) round() error {
 	}, func(stop <-chan struct{}) error {
 		defer func() { <-stop }()
 		time.Sleep(settling)
-		if c.goes {
+		if mv.goes {
 			return users.close()
 		}
-		return users.connect(a, c.users)
+		return users.connect(a, mv.users)
 	})
-	if !c.goes && users != nil {
+	if !mv.goes && users != nil {
 		err = errors.Join(err, users.close())
 	}
 	if err != nil {
@@ -117,13 +117,13 @@ func (c *moving) round() error {
 		asking: v.peaks.asking, telling: v.peaks.telling, dropped: v.metrics["throng_webhook_dropped_total"], memory: v.peaks.memory,
 		cpu: v.cores * v.wall, shardLag: v.rounds(1), others: v.others,
 	}
-	if !c.goes {
+	if !mv.goes {
 		r.letIn, r.errors100, r.errors111 = float64(a.took.Total()), float64(a.errors["100"]), float64(a.errors["111"])
 		a.took.Merge(&a.refused)
 		r.median, r.last = some(&a.took, 0.5), some(&a.took, 1)
 	}
-	c.rounds = append(c.rounds, r)
-	log.Printf("%s: errors %v, %v", c.name, a.errors, v.others.Verdict.Why)
+	mv.rounds = append(mv.rounds, r)
+	log.Printf("%s: errors %v, %v", mv.name, a.errors, v.others.Verdict.Why)
 	return nil
 }
 

@@ -52,9 +52,9 @@ var webhooksTable = layout[webhookRound]{rows: "response of the application", co
 }}
 
 // round measures one application. without is how busy the server was, in cores, under the same load without webhooks.
-func (w *answering) round(without float64) (cores float64, err error) {
+func (an *answering) round(without float64) (cores float64, err error) {
 	a := newAsked()
-	v, err := w.play(func() error { return nil }, a.visits)
+	v, err := an.play(func() error { return nil }, a.visits)
 	if err != nil {
 		return 0, err
 	}
@@ -74,8 +74,8 @@ func (w *answering) round(without float64) (cores float64, err error) {
 		asking: v.peaks.asking, telling: v.peaks.telling, dropped: v.metrics["throng_webhook_dropped_total"], memory: v.peaks.memory,
 		cores: v.cores, perHook: perHook, shardLag: v.rounds(0.999), others: v.others,
 	}
-	w.rounds = append(w.rounds, r)
-	log.Printf("%s: %.0f proxy requests/s, %.0f notifications/s, errors %v, %v", w.name, r.asked, r.told, a.errors, v.others.Verdict.Why)
+	an.rounds = append(an.rounds, r)
+	log.Printf("%s: %.0f proxy requests/s, %.0f notifications/s, errors %v, %v", an.name, r.asked, r.told, a.errors, v.others.Verdict.Why)
 	return v.cores, nil
 }
 

@@ -22,8 +22,8 @@ type procfs string
 const proc procfs = "/proc"
 
 // of is the path of a process's file.
-func (p procfs) of(pid int, file string) string {
-	return filepath.Join(string(p), strconv.Itoa(pid), file)
+func (pf procfs) of(pid int, file string) string {
+	return filepath.Join(string(pf), strconv.Itoa(pid), file)
 }
 
 // Read reads what the process has used until now. Memory holds the lock on its address space for a moment; PSS stays 0 where this
@@ -36,12 +36,12 @@ func Read(pid int, memory bool) (Usage, error) {
 	return u, nil
 }
 
-func (p procfs) usage(pid int, memory bool) (Usage, error) {
+func (pf procfs) usage(pid int, memory bool) (Usage, error) {
 	u := Usage{At: monotonic()}
 	// The clock of its processor time, as clock_getcpuclockid(3) numbers it: nanoseconds, ended threads included.
 	var cpu unix.Timespec
 	clockErr := unix.ClockGettime(int32(^pid<<3|2), &cpu)
-	s, err := take(p.of(pid, "stat"), parseStat)
+	s, err := take(pf.of(pid, "stat"), parseStat)
 	if err != nil {
 		return u, err
 	}
@@ -52,7 +52,7 @@ func (p procfs) usage(pid int, memory bool) (Usage, error) {
 	if !memory {
 		return u, nil
 	}
-	kib, err := take(p.of(pid, "smaps_rollup"), field("Pss:"))
+	kib, err := take(pf.of(pid, "smaps_rollup"), field("Pss:"))
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) {
 		return u, nil // another user's process, or a kernel before 4.14
 	}
@@ -103,13 +103,13 @@ func FindListener(at netip.AddrPort) int {
 }
 
 // holds says whether one of the process's open files is the named one.
-func (p procfs) holds(pid int, name string) bool {
-	files, err := os.ReadDir(p.of(pid, "fd"))
+func (pf procfs) holds(pid int, name string) bool {
+	files, err := os.ReadDir(pf.of(pid, "fd"))
 	if err != nil {
 		return false
 	}
 	return slices.ContainsFunc(files, func(f fs.DirEntry) bool {
-		link, err := os.Readlink(filepath.Join(p.of(pid, "fd"), f.Name()))
+		link, err := os.Readlink(filepath.Join(pf.of(pid, "fd"), f.Name()))
 		return err == nil && link == name
 	})
 }

@@ -236,8 +236,8 @@ func (p *process) readQuota(row *Row) error {
 	return err
 }
 
-func (p procfs) throttled(pid int) (time.Duration, error) {
-	dirs, err := p.quotas(pid)
+func (pf procfs) throttled(pid int) (time.Duration, error) {
+	dirs, err := pf.quotas(pid)
 	if err != nil {
 		return 0, err
 	}
@@ -245,15 +245,15 @@ func (p procfs) throttled(pid int) (time.Duration, error) {
 }
 
 // quotas are the directories of the control groups that may hold the process up; none on a kernel without.
-func (p procfs) quotas(pid int) ([]string, error) {
-	groups, err := os.ReadFile(p.of(pid, "cgroup"))
+func (pf procfs) quotas(pid int) ([]string, error) {
+	groups, err := os.ReadFile(pf.of(pid, "cgroup"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	mounts, err := os.ReadFile(filepath.Join(string(p), "self/mountinfo"))
+	mounts, err := os.ReadFile(filepath.Join(string(pf), "self/mountinfo"))
 	return ControlGroups(string(groups), string(mounts), "cpu"), err
 }
 

@@ -91,8 +91,8 @@ var (
 )
 
 // draw adds the curves that have values to a plot with an ID, a title and an axis; nil where none has.
-func (p plot) draw(m measure, curves ...curve) *plot {
-	p.ID, p.Unit, p.Curves, p.Shades = "plot-"+p.ID, m.shown, []curve{}, []shade{}
+func (pl plot) draw(m measure, curves ...curve) *plot {
+	pl.ID, pl.Unit, pl.Curves, pl.Shades = "plot-"+pl.ID, m.shown, []curve{}, []shade{}
 	text := result.Metric{Unit: m.unit}.Text
 	var told []string
 	for i, c := range curves {
@@ -106,13 +106,13 @@ func (p plot) draw(m measure, curves ...curve) *plot {
 		for j := range c.Y {
 			c.Y[j] *= m.scale
 		}
-		p.Curves = append(p.Curves, c)
+		pl.Curves = append(pl.Curves, c)
 	}
-	if len(p.Curves) == 0 {
+	if len(pl.Curves) == 0 {
 		return nil
 	}
-	p.Told = strings.Join(told, "; ")
-	return &p
+	pl.Told = strings.Join(told, "; ")
+	return &pl
 }
 
 // byPercentile is a plot of distributions, over 1/(1-q): each further decade is a nine more. None where nothing was measured.
