@@ -28,28 +28,28 @@ type Order struct {
 
 // expect is told, when all agents have sent everything, what each publisher sent, and which of them are gone: their last
 // messages may never have reached the server.
-func (p *proof) expect(sent []uint32, gone []int) {
+func (pf *proof) expect(sent []uint32, gone []int) {
 	isGone := map[uint32]bool{}
 	for _, i := range gone {
 		isGone[uint32(i)] = true
 	}
 	for i, n := range sent {
-		p.sent[i].Store(n)
+		pf.sent[i].Store(n)
 	}
-	for _, r := range p.rooms {
+	for _, r := range pf.rooms {
 		r.expect(isGone)
 	}
 }
 
 // finish counts what is missing once nothing more is waited for. members are those whose connection held until the end.
 // Nobody reads any more.
-func (p *proof) finish(members []*member) Findings {
-	of := make([][]*member, len(p.rooms))
+func (pf *proof) finish(members []*member) Findings {
+	of := make([][]*member, len(pf.rooms))
 	for _, m := range members {
 		of[m.room.number] = append(of[m.room.number], m)
 	}
 	var all Findings
-	for i, r := range p.rooms {
+	for i, r := range pf.rooms {
 		f := r.finish(of[i])
 		all.Faults.Add(f.Faults)
 		all.Expected += f.Expected
@@ -57,11 +57,11 @@ func (p *proof) finish(members []*member) Findings {
 		all.Told += f.Told
 		all.Needed.Cover(f.Needed)
 		all.Died += f.Died
-		if p.agents > 1 {
+		if pf.agents > 1 {
 			all.Orders = append(all.Orders, r.order())
 		}
 	}
-	all.Samples = p.samples
+	all.Samples = pf.samples
 	return all
 }
 

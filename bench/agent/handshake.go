@@ -42,20 +42,20 @@ type joinError struct {
 	end        error // how it ended
 }
 
-func (e *joinError) Error() string {
-	text := "not joined: no response contained " + e.want + ", and "
-	switch e.came {
+func (je *joinError) Error() string {
+	text := "not joined: no response contained " + je.want + ", and "
+	switch je.came {
 	case 0:
 		text += "nothing came"
 	case 1:
-		text += "the only message was " + e.last
+		text += "the only message was " + je.last
 	default:
-		text += fmt.Sprintf("the last of %d messages was %s", e.came, e.last)
+		text += fmt.Sprintf("the last of %d messages was %s", je.came, je.last)
 	}
-	return text + " (" + e.end.Error() + ")"
+	return text + " (" + je.end.Error() + ")"
 }
 
-func (e *joinError) Unwrap() error { return e.end }
+func (je *joinError) Unwrap() error { return je.end }
 
 // joining is err as the end of an opening: after the upgrade, it says what was waited for.
 func (h *handshake) joining(p *Protocol, err error) error {
@@ -68,14 +68,16 @@ func (h *handshake) joining(p *Protocol, err error) error {
 // refusedError is a protocol's answer that is a refusal.
 type refusedError struct{ text string }
 
-func (e *refusedError) Error() string { return "answered " + result.PrintableLine(e.text, maxRefusal) }
+func (rf *refusedError) Error() string {
+	return "answered " + result.PrintableLine(rf.text, maxRefusal)
+}
 
 const maxRefusal = 200 // bytes that are told of what a server says
 
 // statusError is an answer that is no upgrade.
 type statusError struct{ status string }
 
-func (e *statusError) Error() string { return "HTTP " + result.PrintableLine(e.status, maxRefusal) }
+func (se *statusError) Error() string { return "HTTP " + result.PrintableLine(se.status, maxRefusal) }
 
 var (
 	errHeadTooBig = fmt.Errorf("handshake response exceeds %d bytes", maxHead)

@@ -33,7 +33,7 @@ type entry struct {
 	seq       uint32
 }
 
-func (e *entry) unordered() bool { return e.words[0] == 0 }
+func (en *entry) unordered() bool { return en.words[0] == 0 }
 
 // newRoomLog is the log of one of so many rooms.
 func newRoomLog(rooms int) roomLog {
@@ -49,27 +49,27 @@ func newRoomLog(rooms int) roomLog {
 }
 
 // window is how many messages it reaches back.
-func (l *roomLog) window() uint64 { return uint64(len(l.chunks)-1) << l.shift }
+func (lg *roomLog) window() uint64 { return uint64(len(lg.chunks)-1) << lg.shift }
 
 // at is the entry at pos, which must be less than length; nil when the log no longer reaches back to it.
-func (l *roomLog) at(pos uint64) *entry {
-	c := l.chunks[pos>>l.shift&uint64(len(l.chunks)-1)].Load()
-	if c == nil || c.base != pos>>l.shift {
+func (lg *roomLog) at(pos uint64) *entry {
+	c := lg.chunks[pos>>lg.shift&uint64(len(lg.chunks)-1)].Load()
+	if c == nil || c.base != pos>>lg.shift {
 		return nil
 	}
-	return &c.entries[pos&(1<<l.shift-1)]
+	return &c.entries[pos&(1<<lg.shift-1)]
 }
 
 // append puts e behind all others and returns its place.
-func (l *roomLog) append(e entry) uint64 {
-	pos := l.length.Load()
-	slot := &l.chunks[pos>>l.shift&uint64(len(l.chunks)-1)]
-	if pos&(1<<l.shift-1) == 0 {
+func (lg *roomLog) append(e entry) uint64 {
+	pos := lg.length.Load()
+	slot := &lg.chunks[pos>>lg.shift&uint64(len(lg.chunks)-1)]
+	if pos&(1<<lg.shift-1) == 0 {
 		// Not the old chunk again: somebody far behind may still be reading in it.
-		slot.Store(&chunk{base: pos >> l.shift, entries: make([]entry, 1<<l.shift)})
+		slot.Store(&chunk{base: pos >> lg.shift, entries: make([]entry, 1<<lg.shift)})
 	}
-	slot.Load().entries[pos&(1<<l.shift-1)] = e
-	l.length.Store(pos + 1)
+	slot.Load().entries[pos&(1<<lg.shift-1)] = e
+	lg.length.Store(pos + 1)
 	return pos
 }
 
@@ -83,26 +83,26 @@ type places struct {
 }
 
 // restart takes a publisher up at message seq: what was before was nobody's to hear.
-func (p *places) restart(seq, epoch uint32) {
-	if p.epoch = epoch; seq > p.next {
-		p.next, p.first, p.at = seq, seq, nil
+func (ps *places) restart(seq, epoch uint32) {
+	if ps.epoch = epoch; seq > ps.next {
+		ps.next, ps.first, ps.at = seq, seq, nil
 	}
 }
 
 // of returns the place of message seq, which must be less than next.
-func (p *places) of(seq uint32) (pos uint64, ok bool) {
-	if seq < p.first {
+func (ps *places) of(seq uint32) (pos uint64, ok bool) {
+	if seq < ps.first {
 		return 0, false
 	}
-	return p.at[seq-p.first], true
+	return ps.at[seq-ps.first], true
 }
 
 // append notes the place of the next message; what is more than window behind it may be forgotten.
-func (p *places) append(pos, window uint64) {
-	if half := len(p.at) / 2; half >= 32 && p.at[half]+window < pos {
-		p.at = p.at[:copy(p.at, p.at[half:])]
-		p.first += uint32(half)
+func (ps *places) append(pos, window uint64) {
+	if half := len(ps.at) / 2; half >= 32 && ps.at[half]+window < pos {
+		ps.at = ps.at[:copy(ps.at, ps.at[half:])]
+		ps.first += uint32(half)
 	}
-	p.at = append(p.at, pos)
-	p.next++
+	ps.at = append(ps.at, pos)
+	ps.next++
 }

@@ -75,19 +75,19 @@ type Plan struct {
 }
 
 // own returns how many of the connections with numbers below a limit are this agent's.
-func (p *Plan) own(below int) int { return (below - p.Agent + p.Agents - 1) / p.Agents }
+func (pl *Plan) own(below int) int { return (below - pl.Agent + pl.Agents - 1) / pl.Agents }
 
 // check refuses a plan that the rest could not follow. The coordinator has checked what people ask for.
-func (p *Plan) check() error {
+func (pl *Plan) check() error {
 	switch {
-	case p.Agents < 1 || p.Agent < 0 || p.Agent >= p.Agents, len(p.Targets) == 0, len(p.Rooms) == 0,
-		len(p.RoomOf) == 0 || p.Publishers < 0 || p.Publishers > len(p.RoomOf), p.Size < StampSize || p.Size > MaxSize,
-		p.Dials < 1, p.DialTimeout <= 0, p.Closed > p.Publishers, (p.Rate > 0 || p.Closed > 0) && p.Publishers == 0:
+	case pl.Agents < 1 || pl.Agent < 0 || pl.Agent >= pl.Agents, len(pl.Targets) == 0, len(pl.Rooms) == 0,
+		len(pl.RoomOf) == 0 || pl.Publishers < 0 || pl.Publishers > len(pl.RoomOf), pl.Size < StampSize || pl.Size > MaxSize,
+		pl.Dials < 1, pl.DialTimeout <= 0, pl.Closed > pl.Publishers, (pl.Rate > 0 || pl.Closed > 0) && pl.Publishers == 0:
 		return errors.New("agent: invalid plan")
 	}
-	for _, room := range p.RoomOf {
-		if room < 0 || int(room) >= len(p.Rooms) {
-			return fmt.Errorf("agent: room %d of %d", room, len(p.Rooms))
+	for _, room := range pl.RoomOf {
+		if room < 0 || int(room) >= len(pl.Rooms) {
+			return fmt.Errorf("agent: room %d of %d", room, len(pl.Rooms))
 		}
 	}
 	return nil

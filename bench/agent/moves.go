@@ -63,23 +63,23 @@ func (c *conn) follow(from *conn) {
 }
 
 // churn makes connections that only listen leave, by chance, and come back a second later.
-func (r *run) churn() {
-	listeners := r.own - (r.plan.Publishers-r.plan.Agent+r.plan.Agents-1)/r.plan.Agents
+func (ru *run) churn() {
+	listeners := ru.own - (ru.plan.Publishers-ru.plan.Agent+ru.plan.Agents-1)/ru.plan.Agents
 	if listeners <= 0 {
 		return
 	}
-	random := rand.New(rand.NewPCG(r.plan.Seed, uint64(r.plan.Agent)+1))
-	gap := 1e9 * float64(r.plan.Agents) / r.plan.Churn
+	random := rand.New(rand.NewPCG(ru.plan.Seed, uint64(ru.plan.Agent)+1))
+	gap := 1e9 * float64(ru.plan.Agents) / ru.plan.Churn
 	var visits sync.WaitGroup
 	defer visits.Wait()
-	at := float64(r.start.At)
+	at := float64(ru.start.At)
 	for {
 		at += random.ExpFloat64() * gap
-		if until(r.moves, int64(at)); r.moves.Err() != nil || at >= float64(r.start.End) {
+		if until(ru.moves, int64(at)); ru.moves.Err() != nil || at >= float64(ru.start.End) {
 			return
 		}
-		i := (r.own-1-random.IntN(listeners))*r.plan.Agents + r.plan.Agent
-		c := r.engine.conn(i)
+		i := (ru.own-1-random.IntN(listeners))*ru.plan.Agents + ru.plan.Agent
+		c := ru.engine.conn(i)
 		if c == nil {
 			continue
 		}
@@ -92,26 +92,26 @@ func (r *run) churn() {
 		visits.Go(func() {
 			// The server's answer ends the connection; if there is none, this does.
 			_ = writeNow(c.nc, bye)
-			until(r.moves, Now()+int64(goodbye))
+			until(ru.moves, Now()+int64(goodbye))
 			_ = c.nc.Close() // it may be closed already
-			r.comeBack(c)
+			ru.comeBack(c)
 		})
 	}
 }
 
 // comeBack opens a connection that ended again, however often it takes, until the run is over.
-func (r *run) comeBack(from *conn) bool {
-	for r.moves.Err() == nil {
-		if _, err := r.dialer.one(r.moves, int(from.member.connection), from); err == nil {
+func (ru *run) comeBack(from *conn) bool {
+	for ru.moves.Err() == nil {
+		if _, err := ru.dialer.one(ru.moves, int(from.member.connection), from); err == nil {
 			return true
 		}
-		if r.moves.Err() != nil {
+		if ru.moves.Err() != nil {
 			break
 		}
-		r.back.mu.Lock()
-		r.back.refused++
-		r.back.mu.Unlock()
-		until(r.moves, Now()+int64(retryAfter))
+		ru.back.mu.Lock()
+		ru.back.refused++
+		ru.back.mu.Unlock()
+		until(ru.moves, Now()+int64(retryAfter))
 	}
 	from.poller.mu.Lock()
 	defer from.poller.mu.Unlock()
@@ -122,32 +122,32 @@ func (r *run) comeBack(from *conn) bool {
 }
 
 // happen waits for the event, and does it.
-func (r *run) happen() {
-	if until(r.moves, r.start.Event); r.moves.Err() != nil {
+func (ru *run) happen() {
+	if until(ru.moves, ru.start.Event); ru.moves.Err() != nil {
 		return
 	}
-	for i := range r.slow {
-		if c := r.engine.conn(i); c != nil {
-			r.stopReading(c)
+	for i := range ru.slow {
+		if c := ru.engine.conn(i); c != nil {
+			ru.stopReading(c)
 		}
 	}
-	if len(r.slow) > 0 {
-		r.moving.Go(r.knock)
+	if len(ru.slow) > 0 {
+		ru.moving.Go(ru.knock)
 	}
 	at := Now()
 	var killed []*conn
-	for _, i := range r.kill {
-		if c := r.engine.conn(i); c != nil && r.killOne(c) {
+	for _, i := range ru.kill {
+		if c := ru.engine.conn(i); c != nil && ru.killOne(c) {
 			killed = append(killed, c)
 		}
 	}
-	r.back.mu.Lock()
-	r.back.killed = len(killed)
-	r.back.mu.Unlock()
-	r.reconnect(killed, at)
+	ru.back.mu.Lock()
+	ru.back.killed = len(killed)
+	ru.back.mu.Unlock()
+	ru.reconnect(killed, at)
 }
 
-func (r *run) stopReading(c *conn) {
+func (ru *run) stopReading(c *conn) {
 	c.poller.mu.Lock()
 	defer c.poller.mu.Unlock()
 	if !c.listens() {
@@ -157,35 +157,35 @@ func (r *run) stopReading(c *conn) {
 	// Its kernel is to hold little for it from now on. One that is just being closed is counted as closed.
 	_ = c.nc.SetReadBuffer(smallBuffer)
 	c.stopped = Now()
-	r.back.mu.Lock()
-	r.back.stopped++
-	r.back.mu.Unlock()
+	ru.back.mu.Lock()
+	ru.back.stopped++
+	ru.back.mu.Unlock()
 }
 
 // knock lets the end of those that stopped reading be seen, which lies behind all that they leave unread: a pong nobody asked for
 // (RFC 6455, 5.5.3) is answered by a reset where the server has ended the connection.
-func (r *run) knock() {
+func (ru *run) knock() {
 	pong := ws.AppendMaskedFrame(nil, ws.OpPong, controlMask, nil)
 	for {
-		if pause(r.moves, knockEvery); r.moves.Err() != nil {
+		if pause(ru.moves, knockEvery); ru.moves.Err() != nil {
 			return
 		}
-		for i := range r.slow {
-			if c := r.engine.conn(i); c != nil && c.is() == open {
+		for i := range ru.slow {
+			if c := ru.engine.conn(i); c != nil && c.is() == open {
 				_ = writeNow(c.nc, pong) // an error is the end that is looked for, and onClose counts it
 			}
 		}
 	}
 }
 
-func (r *run) killOne(c *conn) bool {
+func (ru *run) killOne(c *conn) bool {
 	c.poller.mu.Lock()
 	defer c.poller.mu.Unlock()
 	if !c.part() {
 		return false
 	}
 	c.touched = true
-	switch r.plan.By {
+	switch ru.plan.By {
 	case BySilence:
 		c.stopped = Now()
 		return true
@@ -197,8 +197,8 @@ func (r *run) killOne(c *conn) bool {
 }
 
 // reconnect brings the killed back, so many at a time, each after its jitter.
-func (r *run) reconnect(killed []*conn, at int64) {
-	random := rand.New(rand.NewPCG(r.plan.Seed, uint64(r.plan.Agent)+2))
+func (ru *run) reconnect(killed []*conn, at int64) {
+	random := rand.New(rand.NewPCG(ru.plan.Seed, uint64(ru.plan.Agent)+2))
 	type visit struct {
 		from *conn
 		when int64
@@ -206,20 +206,20 @@ func (r *run) reconnect(killed []*conn, at int64) {
 	visits := make([]visit, len(killed))
 	for k, c := range killed {
 		visits[k] = visit{from: c, when: at}
-		if r.plan.Jitter > 0 {
-			visits[k].when += random.Int64N(int64(r.plan.Jitter))
+		if ru.plan.Jitter > 0 {
+			visits[k].when += random.Int64N(int64(ru.plan.Jitter))
 		}
 	}
 	slices.SortFunc(visits, func(a, b visit) int { return int(a.when - b.when) })
 	queue := make(chan visit)
 	var workers sync.WaitGroup
-	for range min(r.plan.Dials, len(visits)) {
+	for range min(ru.plan.Dials, len(visits)) {
 		workers.Go(func() {
 			for v := range queue {
-				if until(r.moves, v.when); r.comeBack(v.from) {
-					r.back.mu.Lock()
-					r.back.after.Record(Now() - at)
-					r.back.mu.Unlock()
+				if until(ru.moves, v.when); ru.comeBack(v.from) {
+					ru.back.mu.Lock()
+					ru.back.after.Record(Now() - at)
+					ru.back.mu.Unlock()
 				}
 			}
 		})
@@ -232,13 +232,13 @@ func (r *run) reconnect(killed []*conn, at int64) {
 }
 
 // beat says on every connection, now and then, what the protocol wants to hear.
-func (r *run) beat() {
-	b := ws.AppendMaskedFrame(nil, ws.OpText, controlMask, []byte(r.plan.Protocol.Beat))
+func (ru *run) beat() {
+	b := ws.AppendMaskedFrame(nil, ws.OpText, controlMask, []byte(ru.plan.Protocol.Beat))
 	for {
-		if pause(r.moves, r.plan.Protocol.Every); r.moves.Err() != nil {
+		if pause(ru.moves, ru.plan.Protocol.Every); ru.moves.Err() != nil {
 			return
 		}
-		for _, c := range r.engine.all() {
+		for _, c := range ru.engine.all() {
 			if c.is() == open {
 				_ = writeNow(c.nc, b) // one that is gone is counted as closed
 			}

@@ -57,13 +57,13 @@ func newProof(plan *Plan) *proof {
 }
 
 // own says whether a connection is this agent's.
-func (p *proof) own(connection int) bool { return connection%p.agents == p.agent }
+func (pf *proof) own(connection int) bool { return connection%pf.agents == pf.agent }
 
-func (p *proof) sample(kind string, m *member, publisher int, seq int64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.samples) < maxSamples {
-		p.samples = append(p.samples, result.Fault{
+func (pf *proof) sample(kind string, m *member, publisher int, seq int64) {
+	pf.mu.Lock()
+	defer pf.mu.Unlock()
+	if len(pf.samples) < maxSamples {
+		pf.samples = append(pf.samples, result.Fault{
 			Kind: kind, Connection: int(m.connection), Room: int(m.room.number), Publisher: publisher, Sequence: seq,
 		})
 	}

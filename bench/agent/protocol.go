@@ -114,16 +114,16 @@ func ProtocolNamed(name string) (Protocol, error) {
 var tokenForm = regexp.MustCompile(`^[A-Za-z0-9._~+/=-]+$`)
 
 // WithToken is p for clients that show a token when they connect.
-func (p Protocol) WithToken(token string) (Protocol, error) {
+func (pr Protocol) WithToken(token string) (Protocol, error) {
 	switch {
-	case p.Token == "":
-		return p, fmt.Errorf("connect-token: protocol %s has no connection token: use --protocol centrifugo, or --header", p.Name)
+	case pr.Token == "":
+		return pr, fmt.Errorf("connect-token: protocol %s has no connection token: use --protocol centrifugo, or --header", pr.Name)
 	case !tokenForm.MatchString(token):
-		return p, errors.New("connect-token: only letters, digits and ._~+/=- are allowed")
+		return pr, errors.New("connect-token: only letters, digits and ._~+/=- are allowed")
 	}
-	p.Steps = slices.Clone(p.Steps)
-	p.Steps[0].Send = strings.ReplaceAll(p.Token, "{{token}}", token)
-	return p, nil
+	pr.Steps = slices.Clone(pr.Steps)
+	pr.Steps[0].Send = strings.ReplaceAll(pr.Token, "{{token}}", token)
+	return pr, nil
 }
 
 // Template is a protocol of JSON texts that somebody made up: what to send to join, if anything, what to wait for, and how
@@ -140,7 +140,7 @@ func Template(join, joined, publish string) (Protocol, error) {
 }
 
 // bare says whether a message is all there is in its frame.
-func (p *Protocol) bare() bool { return p.Publish == "" }
+func (pr *Protocol) bare() bool { return pr.Publish == "" }
 
 // says tells whether a text is what a step waits for.
 func says(text []byte, want string) bool {
@@ -154,19 +154,19 @@ func says(text []byte, want string) bool {
 func fill(text, room string) string { return strings.ReplaceAll(text, "{{room}}", room) }
 
 // wrapping is what stands before and behind the payload in a room.
-func (p *Protocol) wrapping(room string) (before, after string) {
-	before, after, _ = strings.Cut(fill(p.Publish, room), "{{payload}}")
+func (pr *Protocol) wrapping(room string) (before, after string) {
+	before, after, _ = strings.Cut(fill(pr.Publish, room), "{{payload}}")
 	return before, after
 }
 
 // pinged says whether one of text's lines is the server's ping.
-func (p *Protocol) pinged(text []byte) bool {
-	if p.Ping == "" || len(text) < len(p.Ping) {
+func (pr *Protocol) pinged(text []byte) bool {
+	if pr.Ping == "" || len(text) < len(pr.Ping) {
 		return false
 	}
-	if len(text) == len(p.Ping) {
-		return string(text) == p.Ping
+	if len(text) == len(pr.Ping) {
+		return string(text) == pr.Ping
 	}
-	return bytes.HasPrefix(text, []byte(p.Ping+"\n")) || bytes.HasSuffix(text, []byte("\n"+p.Ping)) ||
-		bytes.Contains(text, []byte("\n"+p.Ping+"\n"))
+	return bytes.HasPrefix(text, []byte(pr.Ping+"\n")) || bytes.HasSuffix(text, []byte("\n"+pr.Ping)) ||
+		bytes.Contains(text, []byte("\n"+pr.Ping+"\n"))
 }

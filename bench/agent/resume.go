@@ -75,20 +75,20 @@ func (p *poller) answer(text []byte) (answer, live []byte) {
 }
 
 // position is where an answer says that the room is.
-func (r *Resume) position(answer []byte) (now position, ok bool) {
-	_, after, ok := bytes.Cut(answer, []byte(r.Epoch))
+func (re *Resume) position(answer []byte) (now position, ok bool) {
+	_, after, ok := bytes.Cut(answer, []byte(re.Epoch))
 	end := bytes.IndexByte(after, '"')
 	if !ok || end < 1 || end > maxEpoch {
 		return now, false
 	}
 	now.epoch = string(after[:end])
-	now.offset, _ = r.firstOffset(answer) // a room in which nothing was said has none
+	now.offset, _ = re.firstOffset(answer) // a room in which nothing was said has none
 	return now, true
 }
 
 // firstOffset is the first offset in text.
-func (r *Resume) firstOffset(text []byte) (offset uint64, ok bool) {
-	_, after, _ := bytes.Cut(text, []byte(r.Offset))
+func (re *Resume) firstOffset(text []byte) (offset uint64, ok bool) {
+	_, after, _ := bytes.Cut(text, []byte(re.Offset))
 	for _, b := range after {
 		if b < '0' || b > '9' {
 			break

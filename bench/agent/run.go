@@ -65,35 +65,35 @@ func newRun(plan *Plan, link *Link[Command, Event]) (*run, error) {
 }
 
 // choose picks the connections to be killed, and those that will stop reading, of those that only listen.
-func (r *run) choose() {
+func (ru *run) choose() {
 	var listeners []int
-	for i := r.plan.Agent; i < len(r.plan.RoomOf); i += r.plan.Agents {
-		if i >= r.plan.Publishers {
+	for i := ru.plan.Agent; i < len(ru.plan.RoomOf); i += ru.plan.Agents {
+		if i >= ru.plan.Publishers {
 			listeners = append(listeners, i)
 		}
 	}
-	random := rand.New(rand.NewPCG(r.plan.Seed, uint64(r.plan.Agent)))
+	random := rand.New(rand.NewPCG(ru.plan.Seed, uint64(ru.plan.Agent)))
 	random.Shuffle(len(listeners), func(i, j int) { listeners[i], listeners[j] = listeners[j], listeners[i] })
 	share := func(of float64) []int { return listeners[:int(of*float64(len(listeners))+0.5)] }
-	r.kill = share(r.plan.Kill)
-	r.slow = map[int]bool{}
-	for _, i := range share(r.plan.Slow) {
-		r.slow[i] = true
+	ru.kill = share(ru.plan.Kill)
+	ru.slow = map[int]bool{}
+	for _, i := range share(ru.plan.Slow) {
+		ru.slow[i] = true
 	}
 }
 
 // follow does what the coordinator says, one after another, until the report is sent.
-func (r *run) follow(ctx context.Context, next func() (Command, error)) error {
-	r.moves, r.still = context.WithCancel(ctx)
-	defer r.moving.Wait()
-	defer r.silence()
+func (ru *run) follow(ctx context.Context, next func() (Command, error)) error {
+	ru.moves, ru.still = context.WithCancel(ctx)
+	defer ru.moving.Wait()
+	defer ru.silence()
 	debug.FreeOSMemory()
 	own := observe.ReadOwn(true)
-	r.began = own.CPU
-	stop := r.tickAlong()
+	ru.began = own.CPU
+	stop := ru.tickAlong()
 	defer stop()
-	if err := r.link.Send(Event{Ready: &Ready{
-		PID: os.Getpid(), Cores: runtime.NumCPU(), Pollers: len(r.engine.pollers), Sources: max(1, len(r.dialer.sources)), PSS: own.PSS,
+	if err := ru.link.Send(Event{Ready: &Ready{
+		PID: os.Getpid(), Cores: runtime.NumCPU(), Pollers: len(ru.engine.pollers), Sources: max(1, len(ru.dialer.sources)), PSS: own.PSS,
 	}}); err != nil {
 		return err
 	}
@@ -105,96 +105,96 @@ func (r *run) follow(ctx context.Context, next func() (Command, error)) error {
 		case err != nil:
 			return err
 		case c.Connect != nil:
-			r.moving.Go(func() { r.connect(dialling, c.Connect.Below) })
+			ru.moving.Go(func() { ru.connect(dialling, c.Connect.Below) })
 		case c.Start != nil:
-			r.begin(c.Start)
+			ru.begin(c.Start)
 		case c.Stop != nil:
 			hurry()
-			r.silence()
+			ru.silence()
 		case c.Finish != nil:
-			return r.finish(ctx, c.Finish, stop)
+			return ru.finish(ctx, c.Finish, stop)
 		}
-		if err := r.failure.Load(); err != nil {
+		if err := ru.failure.Load(); err != nil {
 			return *err
 		}
 	}
 }
 
 // silence sends no more, and lets nothing more happen to the connections.
-func (r *run) silence() {
-	r.still()
-	if s := r.sending(); s != nil {
+func (ru *run) silence() {
+	ru.still()
+	if s := ru.sending(); s != nil {
 		s.stop()
 	}
 }
 
 // tell says something from another goroutine than follow's, which ends with the link.
-func (r *run) tell(e Event) {
-	if err := r.link.Send(e); err != nil {
-		r.failure.CompareAndSwap(nil, &err)
+func (ru *run) tell(e Event) {
+	if err := ru.link.Send(e); err != nil {
+		ru.failure.CompareAndSwap(nil, &err)
 	}
 }
 
 // connect opens this agent's connections with numbers below a limit (0: all) and reports to the coordinator.
-func (r *run) connect(ctx context.Context, below int) {
-	r.dialer.open(ctx, below)
-	r.dialer.mu.Lock()
-	answer := r.dialer.answer
-	r.dialer.mu.Unlock()
+func (ru *run) connect(ctx context.Context, below int) {
+	ru.dialer.open(ctx, below)
+	ru.dialer.mu.Lock()
+	answer := ru.dialer.answer
+	ru.dialer.mu.Unlock()
 	// What a connection takes, without what opening it left behind.
 	debug.FreeOSMemory()
 	answer.PSS = observe.ReadOwn(true).PSS
-	r.tell(Event{Connected: &answer})
+	ru.tell(Event{Connected: &answer})
 }
 
-func (r *run) sending() *sender {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.sender
+func (ru *run) sending() *sender {
+	ru.mu.Lock()
+	defer ru.mu.Unlock()
+	return ru.sender
 }
 
 // begin sends, and does to the connections what is planned, until the schedule is over.
-func (r *run) begin(start *Start) {
-	r.start = start
-	conns := make([]*conn, r.plan.Publishers)
-	own := r.publishers()
+func (ru *run) begin(start *Start) {
+	ru.start = start
+	conns := make([]*conn, ru.plan.Publishers)
+	own := ru.publishers()
 	for _, i := range own {
-		conns[i] = r.engine.conn(i)
+		conns[i] = ru.engine.conn(i)
 	}
-	s := newSender(r.proof, &r.plan.Protocol, conns, r.plan.Rooms)
-	s.ping, s.end = r.plan.Ping, start.End
-	s.schedule = r.schedule(own)
-	r.mu.Lock()
-	r.sender = s
-	r.mu.Unlock()
-	if r.plan.Closed > 0 {
-		for _, p := range r.engine.pollers {
+	s := newSender(ru.proof, &ru.plan.Protocol, conns, ru.plan.Rooms)
+	s.ping, s.end = ru.plan.Ping, start.End
+	s.schedule = ru.schedule(own)
+	ru.mu.Lock()
+	ru.sender = s
+	ru.mu.Unlock()
+	if ru.plan.Closed > 0 {
+		for _, p := range ru.engine.pollers {
 			p.mu.Lock()
 			p.again = s.again
 			p.mu.Unlock()
 		}
 	}
-	if r.plan.Churn > 0 {
-		r.moving.Go(r.churn)
+	if ru.plan.Churn > 0 {
+		ru.moving.Go(ru.churn)
 	}
-	if len(r.kill)+len(r.slow) > 0 {
-		r.moving.Go(r.happen)
+	if len(ru.kill)+len(ru.slow) > 0 {
+		ru.moving.Go(ru.happen)
 	}
-	if r.plan.Protocol.Beat != "" {
-		r.moving.Go(r.beat)
+	if ru.plan.Protocol.Beat != "" {
+		ru.moving.Go(ru.beat)
 	}
-	r.moving.Go(func() {
-		s.run(start.End + int64(r.plan.Drain))
-		until(r.moves, start.End)
+	ru.moving.Go(func() {
+		s.run(start.End + int64(ru.plan.Drain))
+		until(ru.moves, start.End)
 		s.stop()
-		r.tell(Event{Sent: &SentBy{By: s.sentBy(), Gone: r.gone(own)}})
+		ru.tell(Event{Sent: &SentBy{By: s.sentBy(), Gone: ru.gone(own)}})
 	})
 }
 
 // publishers are those of this agent.
-func (r *run) publishers() (own []int) {
-	for i := range r.plan.Publishers {
-		if r.proof.own(i) {
+func (ru *run) publishers() (own []int) {
+	for i := range ru.plan.Publishers {
+		if ru.proof.own(i) {
 			own = append(own, i)
 		}
 	}
@@ -202,10 +202,10 @@ func (r *run) publishers() (own []int) {
 }
 
 // gone are the publishers whose connection has ended.
-func (r *run) gone(own []int) []int {
+func (ru *run) gone(own []int) []int {
 	gone := []int{}
 	for _, i := range own {
-		if c := r.engine.conn(i); c == nil || c.is() != open {
+		if c := ru.engine.conn(i); c == nil || c.is() != open {
 			gone = append(gone, i)
 		}
 	}

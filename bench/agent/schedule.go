@@ -12,25 +12,25 @@ type schedule interface {
 }
 
 // schedule is this agent's part of what the plan sends; own are its publishers.
-func (r *run) schedule(own []int) schedule {
+func (ru *run) schedule(own []int) schedule {
 	switch {
-	case len(own) == 0 || r.plan.Rate == 0 && r.plan.Closed == 0:
+	case len(own) == 0 || ru.plan.Rate == 0 && ru.plan.Closed == 0:
 		return &once{}
-	case r.plan.Closed > 0:
+	case ru.plan.Closed > 0:
 		var first []int
 		for _, i := range own {
-			if i < r.plan.Closed {
+			if i < ru.plan.Closed {
 				first = append(first, i)
 			}
 		}
-		return &once{at: r.start.At, publishers: first}
-	case r.plan.Poisson:
-		rate := float64(r.plan.Rate) * float64(len(own)) / float64(r.plan.Publishers)
-		return newPoisson(r.start, rate, own, r.plan.Seed+uint64(r.plan.Agent))
+		return &once{at: ru.start.At, publishers: first}
+	case ru.plan.Poisson:
+		rate := float64(ru.plan.Rate) * float64(len(own)) / float64(ru.plan.Publishers)
+		return newPoisson(ru.start, rate, own, ru.plan.Seed+uint64(ru.plan.Agent))
 	default:
 		return &constant{
-			start: r.start.At, end: r.start.End, rate: r.plan.Rate, publishers: uint64(r.plan.Publishers),
-			agent: uint64(r.plan.Agent), agents: uint64(r.plan.Agents),
+			start: ru.start.At, end: ru.start.End, rate: ru.plan.Rate, publishers: uint64(ru.plan.Publishers),
+			agent: uint64(ru.plan.Agent), agents: uint64(ru.plan.Agents),
 		}
 	}
 }
@@ -46,19 +46,19 @@ type constant struct {
 }
 
 // intended is the moment at which message n is to leave.
-func (s *constant) intended(n uint64) int64 {
-	return s.start + int64(n/s.rate)*1e9 + int64(n%s.rate*1e9/s.rate)
+func (k *constant) intended(n uint64) int64 {
+	return k.start + int64(n/k.rate)*1e9 + int64(n%k.rate*1e9/k.rate)
 }
 
-func (s *constant) next() (int64, int, bool) {
-	for s.n%s.publishers%s.agents != s.agent {
-		s.n++
+func (k *constant) next() (int64, int, bool) {
+	for k.n%k.publishers%k.agents != k.agent {
+		k.n++
 	}
-	at := s.intended(s.n)
-	return at, int(s.n % s.publishers), at < s.end
+	at := k.intended(k.n)
+	return at, int(k.n % k.publishers), at < k.end
 }
 
-func (s *constant) done() { s.n++ }
+func (k *constant) done() { k.n++ }
 
 // poisson gives messages that come by chance: publishers that know nothing of each other. The sum of all agents' is again
 // such a process, of the whole rate.
@@ -78,14 +78,14 @@ func newPoisson(during *Start, rate float64, publishers []int, seed uint64) *poi
 	return s
 }
 
-func (s *poisson) next() (int64, int, bool) {
-	at := s.start + int64(s.at)
-	return at, s.publisher, at < s.end
+func (po *poisson) next() (int64, int, bool) {
+	at := po.start + int64(po.at)
+	return at, po.publisher, at < po.end
 }
 
-func (s *poisson) done() {
-	s.at += s.random.ExpFloat64() * s.gap
-	s.publisher = s.publishers[s.random.IntN(len(s.publishers))]
+func (po *poisson) done() {
+	po.at += po.random.ExpFloat64() * po.gap
+	po.publisher = po.publishers[po.random.IntN(len(po.publishers))]
 }
 
 // once gives each publisher's first message of a closed loop.
@@ -94,11 +94,11 @@ type once struct {
 	publishers []int
 }
 
-func (s *once) next() (int64, int, bool) {
-	if len(s.publishers) == 0 {
+func (on *once) next() (int64, int, bool) {
+	if len(on.publishers) == 0 {
 		return 0, 0, false
 	}
-	return s.at, s.publishers[0], true
+	return on.at, on.publishers[0], true
 }
 
-func (s *once) done() { s.publishers = s.publishers[1:] }
+func (on *once) done() { on.publishers = on.publishers[1:] }

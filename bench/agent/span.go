@@ -32,27 +32,27 @@ func spanMask(rate float64) uint32 {
 }
 
 // heard notes one delivery of e.
-func (t *spanTable) heard(e *entry, at int64) {
+func (tb *spanTable) heard(e *entry, at int64) {
 	i := (e.publisher*31 + e.seq) % spanSlots
-	s := &t.slots[i]
-	if !t.used[i] || s.Publisher != e.publisher || s.Seq != e.seq {
-		if t.used[i] && len(t.done) < maxSpansATick {
-			t.done = append(t.done, *s)
+	s := &tb.slots[i]
+	if !tb.used[i] || s.Publisher != e.publisher || s.Seq != e.seq {
+		if tb.used[i] && len(tb.done) < maxSpansATick {
+			tb.done = append(tb.done, *s)
 		}
-		t.used[i] = true
+		tb.used[i] = true
 		*s = Span{Publisher: e.publisher, Seq: e.seq, Intended: e.intended, First: at}
 	}
 	s.Last = max(s.Last, at)
 }
 
 // take empties the table.
-func (t *spanTable) take() []Span {
-	out := t.done
-	for i, used := range t.used {
+func (tb *spanTable) take() []Span {
+	out := tb.done
+	for i, used := range tb.used {
 		if used {
-			out = append(out, t.slots[i])
+			out = append(out, tb.slots[i])
 		}
 	}
-	t.done, t.used = nil, [spanSlots]bool{}
+	tb.done, tb.used = nil, [spanSlots]bool{}
 	return out
 }

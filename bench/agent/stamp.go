@@ -38,11 +38,11 @@ var (
 )
 
 // sum tells an altered stamp from a good one.
-func (s stamp) sum() uint32 {
-	h := uint64(s.run)<<32 | uint64(s.publisher)
-	h = scramble(h) ^ uint64(s.seq)
-	h = scramble(h) ^ uint64(s.lag)
-	h = scramble(h) ^ uint64(s.intended)
+func (st stamp) sum() uint32 {
+	h := uint64(st.run)<<32 | uint64(st.publisher)
+	h = scramble(h) ^ uint64(st.seq)
+	h = scramble(h) ^ uint64(st.lag)
+	h = scramble(h) ^ uint64(st.intended)
 	return uint32(scramble(h) >> 32)
 }
 
@@ -56,14 +56,14 @@ func scramble(x uint64) uint64 {
 }
 
 // put writes s into the first StampSize bytes of b.
-func (s stamp) put(b []byte) {
+func (st stamp) put(b []byte) {
 	_ = b[StampSize-1]
-	putDigits(b[0:6], uint64(s.run))
-	putDigits(b[6:11], uint64(s.publisher))
-	putDigits(b[11:17], uint64(s.seq))
-	putDigits(b[17:23], uint64(s.sum()))
-	putDigits(b[23:29], uint64(s.lag))
-	putDigits(b[29:40], uint64(s.intended))
+	putDigits(b[0:6], uint64(st.run))
+	putDigits(b[6:11], uint64(st.publisher))
+	putDigits(b[11:17], uint64(st.seq))
+	putDigits(b[17:23], uint64(st.sum()))
+	putDigits(b[23:29], uint64(st.lag))
+	putDigits(b[29:40], uint64(st.intended))
 }
 
 // parseStamp reads the stamp at the beginning of b. With errStampCheck the stamp is returned as found.

@@ -10,7 +10,7 @@ import (
 
 // tickAlong sends a tick at each multiple of TickEvery, and keeps measuring the pollers' lag, until the returned function is
 // called, which may be called twice.
-func (r *run) tickAlong() (stop func()) {
+func (ru *run) tickAlong() (stop func()) {
 	ticking, quit := context.WithCancel(context.Background())
 	var both sync.WaitGroup
 	both.Go(func() {
@@ -18,8 +18,8 @@ func (r *run) tickAlong() (stop func()) {
 			if until(ticking, due); ticking.Err() != nil {
 				return
 			}
-			if err := r.engine.wake(due); err != nil {
-				r.failure.CompareAndSwap(nil, &err)
+			if err := ru.engine.wake(due); err != nil {
+				ru.failure.CompareAndSwap(nil, &err)
 			}
 		}
 	})
@@ -28,8 +28,8 @@ func (r *run) tickAlong() (stop func()) {
 			if until(ticking, n*TickEvery); ticking.Err() != nil {
 				return
 			}
-			t := r.tick(n)
-			r.tell(Event{Tick: &t})
+			t := ru.tick(n)
+			ru.tell(Event{Tick: &t})
 		}
 	})
 	return func() {
@@ -39,10 +39,10 @@ func (r *run) tickAlong() (stop func()) {
 }
 
 // tick takes what was counted.
-func (r *run) tick(n int64) Tick {
+func (ru *run) tick(n int64) Tick {
 	t := Tick{N: n}
 	var each, late, touched, ping, loopLag histogram.Histogram
-	for _, p := range r.engine.pollers {
+	for _, p := range ru.engine.pollers {
 		p.mu.Lock()
 		t.Count.Add(p.count)
 		drain(&each, &p.each)
@@ -54,16 +54,16 @@ func (r *run) tick(n int64) Tick {
 		p.mu.Unlock()
 	}
 	t.Each, t.Late, t.Touched, t.Ping, t.LoopLag = some(&each), some(&late), some(&touched), some(&ping), some(&loopLag)
-	if s := r.sending(); s != nil {
+	if s := ru.sending(); s != nil {
 		var lag histogram.Histogram
 		t.Sent = s.take(&lag)
 		t.Lag = some(&lag)
 	}
-	r.back.mu.Lock()
-	t.Back, t.Killed, t.Refused = int(r.back.after.Total()), r.back.killed, r.back.refused
-	r.back.mu.Unlock()
+	ru.back.mu.Lock()
+	t.Back, t.Killed, t.Refused = int(ru.back.after.Total()), ru.back.killed, ru.back.refused
+	ru.back.mu.Unlock()
 	own := observe.ReadOwn(false)
-	t.CPU, t.GC, t.Held = own.CPU-r.began, own.GCPause, own.Throttled
+	t.CPU, t.GC, t.Held = own.CPU-ru.began, own.GCPause, own.Throttled
 	return t
 }
 
