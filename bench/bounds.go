@@ -1,8 +1,6 @@
 package bench
 
-import (
-	"time"
-)
+import "time"
 
 // The bounds of the verdict CLIENT-LIMITED, and of NOT STEADY.
 const (

@@ -4,9 +4,15 @@
 //
 //	coordinator -> link -> agent: dialer -> pollers -> rooms (proof) -> ticks -> link -> coordinator
 //
-// Serve takes a plan, and a run (run.go) follows it: dial.go and opening.go make clients, send.go lets them talk, moves.go lets them
-// leave and come back; poller.go and receive.go read, room.go judges (told.go those who were told of a gap), tick.go tells how it
-// stands, and report.go what came of it.
+// Serve takes a plan, and a run follows it. A file uses the files above it:
+//
+//	message.go, protocol.go, stamp.go, limits.go    commands and events of the link, protocols, the stamp of a message, limits
+//	proof.go, log.go                                the state of rooms and members
+//	room.go, told.go, unordered.go, findings.go     the delivery check: one delivery, reported gaps, unordered entries, the findings
+//	conn.go, engine.go                              connections, their pollers, the loop
+//	opening.go, receive.go, ending.go, poller.go    what a poller does with bytes and with the end of a connection
+//	state.go, dial.go, send.go, schedule.go         the state of a run, its dialer and its sender
+//	moves.go, tick.go, report.go, run.go            clients that leave and return, ticks, the report, the run
 //
 // The connections are on nbio's loop: no goroutine for each. A poller's state is under its lock, which is taken once a read; a
 // room's under its own; the sender's under its own. They are taken in the order poller, sender, room.

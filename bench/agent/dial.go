@@ -31,8 +31,6 @@ type dialer struct {
 // ask is the request of the opening handshake, but for its key, and where to send it.
 type ask struct{ address, before, after string }
 
-const usualPorts = 28_232 // 32768 to 60999, Linux's own choice
-
 func newDialer(r *run) (*dialer, error) {
 	d := &dialer{run: r, hopeful: true, answer: Connected{Failed: map[string]int{}}}
 	for i, room := range r.plan.Rooms {

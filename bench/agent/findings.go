@@ -3,28 +3,7 @@ package agent
 import (
 	"math"
 	"slices"
-
-	"github.com/throng-chat/throng/bench/result"
 )
-
-// Findings are what a proof comes to.
-type Findings struct {
-	result.Faults
-	Expected uint64         `json:"expected"`
-	OwnLost  uint64         `json:"own_lost,omitempty"` // messages that did not come back to who sent them, due or not
-	Told     uint64         `json:"told,omitempty"`     // deliveries that clients were told they had missed, when they came back
-	Needed   result.History `json:"needed,omitzero"`    // of the room that would have had to keep most
-	Died     uint64         `json:"died"`
-	Samples  []result.Fault `json:"samples"`
-	Orders   []Order        `json:"orders,omitempty"` // by room, where there are several agents
-}
-
-// Order stands for the order in which one agent's members heard a room: two agents that heard the same have the same. Zero
-// where it is not certain.
-type Order struct {
-	Length uint64 `json:"n"`
-	Digest uint64 `json:"d"`
-}
 
 // expect is told, when all agents have sent everything, what each publisher sent, and which of them are gone: their last
 // messages may never have reached the server.

@@ -2,36 +2,6 @@ package agent
 
 import "slices"
 
-// member is what the proof knows of one connection. It belongs to whoever reads that connection.
-type member struct {
-	room       *room
-	next       uint64 // place in the room's log of the delivery that is expected
-	start      uint64 // place from which on it should hear
-	since      int64  // what was meant to leave before that, it need not hear as its first
-	first      uint64 // place of the first entry that it received; valid where it has begun
-	anomalies  *anomalies
-	connection int32
-	publisher  int32 // -1 for one that only listens
-	begun      bool  // it has received something
-	away       bool  // its connection has ended, and what is said meanwhile is to be given to it when it comes back
-}
-
-// anomalies is the state of a member that received something out of order. Members without anomalies do not have it.
-type anomalies struct {
-	missing      []gap    // passed over, below next; ascending
-	early        []uint64 // places of unordered entries received, at next or above
-	recent       []uint64 // unordered entries received when the next other entry was at: nothing else came since
-	at           uint64
-	unidentified int // received, but altered beyond recognition
-	own          int // messages of its own that it was passed over with, due to it or not
-	excused      int // from before it heard anything, and was due to
-	lost         int // places below floor that were missing and are no longer remembered one by one
-	floor        uint64
-	left         int64     // when its connection ended last, of one that comes back
-	rejoins      bool      // it was told so, and has received nothing since
-	told         []toldGap // absences of which it was told that it missed something; ascending
-}
-
 // maxGaps bounds what a server that scrambles everything makes us remember of one member.
 const maxGaps = 4096
 
@@ -125,6 +95,3 @@ func (a *anomalies) miss(from, to uint64) {
 		a.missing = slices.Delete(a.missing, 0, len(old))
 	}
 }
-
-// gap is a stretch of the log: [from, to).
-type gap struct{ from, to uint64 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/bench/histogram"
+	"github.com/throng-chat/throng/bench/result"
 )
 
 // What a coordinator and its agents say to each other: a line of JSON each. The coordinator says, in this order, Plan, Connect,
@@ -176,4 +177,29 @@ type Report struct {
 	Back     histogram.Histogram `json:"back"` // how long after they were killed the connections were back
 	Stopped  int                 `json:"stopped"`
 	PSS      int64               `json:"pss"`
+}
+
+// Findings are what a proof comes to.
+type Findings struct {
+	result.Faults
+	Expected uint64         `json:"expected"`
+	OwnLost  uint64         `json:"own_lost,omitempty"` // messages that did not come back to who sent them, due or not
+	Told     uint64         `json:"told,omitempty"`     // deliveries that clients were told they had missed, when they came back
+	Needed   result.History `json:"needed,omitzero"`    // of the room that would have had to keep most
+	Died     uint64         `json:"died"`
+	Samples  []result.Fault `json:"samples"`
+	Orders   []Order        `json:"orders,omitempty"` // by room, where there are several agents
+}
+
+// Order stands for the order in which one agent's members heard a room: two agents that heard the same have the same. Zero
+// where it is not certain.
+type Order struct {
+	Length uint64 `json:"n"`
+	Digest uint64 `json:"d"`
+}
+
+// Sent is what became of the schedule.
+type Sent struct {
+	Messages   uint64 `json:"messages"`   // written
+	Unsendable uint64 `json:"unsendable"` // their publisher's connection was gone
 }

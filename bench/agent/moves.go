@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/throng-chat/throng/bench/histogram"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -19,48 +18,11 @@ const (
 	BySilence = "silence" // it stays open and nothing is answered any more
 )
 
-// returned is what became of those that were to come back.
-type returned struct {
-	mu      sync.Mutex
-	after   histogram.Histogram // from the kill until a connection was back
-	refused int                 // attempts that failed
-	killed  int
-	stopped int
-}
-
 // knockEvery is how finely it is told when a server has cut a reader that stopped.
 const knockEvery = 200 * time.Millisecond
 
 // retryAfter is the pause before one that was refused tries again.
 const retryAfter = 100 * time.Millisecond
-
-// part takes c out of its room, and what still comes of it does not count. It is false when c is not open. The poller's lock is
-// held.
-func (c *conn) part() bool {
-	if !c.listens() {
-		return false
-	}
-	if c.position != nil {
-		c.room.suspend(&c.member, Now())
-	} else {
-		c.room.leave(&c.member)
-	}
-	c.state = leaving
-	c.poller.count.Left++
-	return true
-}
-
-// follow makes c, which nobody reads yet, the next connection of the client that from was.
-func (c *conn) follow(from *conn) {
-	from.poller.mu.Lock()
-	defer from.poller.mu.Unlock()
-	c.touched = from.touched
-	if from.member.away {
-		c.member = from.member
-		at := *from.position // a copy: if c does not open, another begins where from was
-		c.position = &at
-	}
-}
 
 // churn makes connections that only listen leave, by chance, and come back a second later.
 func (ru *run) churn() {

@@ -1,6 +1,12 @@
 package agent
 
-import "github.com/throng-chat/throng/server/ws"
+import (
+	"bytes"
+	"strconv"
+	"strings"
+
+	"github.com/throng-chat/throng/server/ws"
+)
 
 // opened ends c's opening: it is a member now, or err says why not.
 func (p *poller) opened(c *conn, err error, at int64) {
@@ -53,4 +59,43 @@ func (p *poller) step(c *conn, text []byte, at int64) {
 		h.steps++
 	}
 	p.opened(c, nil, at)
+}
+
+// ask is what is said in a step. The poller's lock is held.
+func (p *poller) ask(c *conn, step int) string {
+	text, resume := p.protocol.Steps[step].Send, p.protocol.Resume
+	switch {
+	case resume == nil || step < len(p.protocol.Steps)-1:
+	case c.position == nil:
+		text = resume.Join
+	default:
+		text = strings.NewReplacer("{{offset}}", strconv.FormatUint(c.position.offset, 10), "{{epoch}}", c.position.epoch).Replace(resume.Rejoin)
+	}
+	return fill(text, c.handshake.room)
+}
+
+// joined reads the answer to the last step: the position of one that comes for the first time, and whether one that comes back is
+// given all it missed. One that is not keeps its place in its room's log all the same, so that what it missed is found missing, and
+// counted as what it was told of.
+func (p *poller) joined(c *conn, text []byte, at int64) error {
+	resume := p.protocol.Resume
+	answer, _ := p.answer(text)
+	back := c.position != nil
+	if back && bytes.Contains(answer, []byte(resume.Recovered)) {
+		p.count.Resumed++
+		return nil // it is where it was; the publications in the answer move it on
+	}
+	now, ok := resume.position(answer)
+	switch {
+	case !ok && !back:
+		return errNoPosition
+	case ok:
+		c.position = &now
+	}
+	if back {
+		p.count.Resumed++
+		p.count.Missed++
+		c.room.told(&c.member, at)
+	}
+	return nil
 }

@@ -5,39 +5,10 @@ import (
 	"errors"
 	"io"
 	"math"
-	"sync"
 	"syscall"
 
-	"github.com/throng-chat/throng/bench/histogram"
 	"github.com/throng-chat/throng/server/ws"
 )
-
-// poller reads a share of the connections on one of nbio's goroutines. Its lock is taken once a read, so that the ticks and
-// the end of the run can look at what it counts.
-type poller struct {
-	proof    *proof
-	protocol *Protocol
-	mark     []byte // how a message begins
-	headLen  int    // bytes before the payload in a frame with one of our messages
-	headWord uint32 // those bytes, where they are 2 or 4; a larger frame does not fit into a read
-	headMask uint32
-	spanMask uint32
-	rules    ws.Rules
-	again    func(*conn) // of a closed loop: a publisher has its own message back; nil in the open loop
-
-	mu       sync.Mutex
-	each     histogram.Histogram // deliveries from the intended moment, to members that were never killed
-	sent     histogram.Histogram // the same deliveries, from the send
-	touched  histogram.Histogram // deliveries from the intended moment, to the others
-	ping     histogram.Histogram
-	loopLag  histogram.Histogram
-	spans    spanTable
-	count    Tally
-	closes   map[string]int // connections ended by the other side, by why
-	cut      histogram.Histogram
-	cuts     map[string]int // of those that had stopped reading
-	finished bool           // the run is over: connections may end
-}
 
 func newPoller(v *proof, protocol *Protocol, rate float64) *poller {
 	head := ws.AppendFrame(nil, ws.OpText, make([]byte, v.size))

@@ -127,3 +127,10 @@ func (p *poller) receive(c *conn, body []byte, at int64, missed bool) verdict {
 	p.count.Deliveries++
 	return is
 }
+
+// answer is the line with the answer to the last step, and what comes behind it, which is live.
+func (p *poller) answer(text []byte) (answer, live []byte) {
+	i := max(0, bytes.Index(text, []byte(p.protocol.Steps[len(p.protocol.Steps)-1].Expect)))
+	answer, live, _ = bytes.Cut(text[i:], []byte("\n"))
+	return answer, live
+}

@@ -3,8 +3,6 @@ package agent
 import (
 	"bytes"
 	"errors"
-	"strconv"
-	"strings"
 )
 
 // Resume is how a protocol gives a client that comes back what it missed. A client's position is its room's epoch and the offset
@@ -27,52 +25,6 @@ const maxEpoch = 64 // bytes
 
 var errNoPosition = errors.New("no stream position received, which --resume needs: the room must keep its history long enough" +
 	" (in throng: a [[room]] with history-size, history-ttl and recovery = true)")
-
-// ask is what is said in a step. The poller's lock is held.
-func (p *poller) ask(c *conn, step int) string {
-	text, resume := p.protocol.Steps[step].Send, p.protocol.Resume
-	switch {
-	case resume == nil || step < len(p.protocol.Steps)-1:
-	case c.position == nil:
-		text = resume.Join
-	default:
-		text = strings.NewReplacer("{{offset}}", strconv.FormatUint(c.position.offset, 10), "{{epoch}}", c.position.epoch).Replace(resume.Rejoin)
-	}
-	return fill(text, c.handshake.room)
-}
-
-// joined reads the answer to the last step: the position of one that comes for the first time, and whether one that comes back is
-// given all it missed. One that is not keeps its place in its room's log all the same, so that what it missed is found missing, and
-// counted as what it was told of.
-func (p *poller) joined(c *conn, text []byte, at int64) error {
-	resume := p.protocol.Resume
-	answer, _ := p.answer(text)
-	back := c.position != nil
-	if back && bytes.Contains(answer, []byte(resume.Recovered)) {
-		p.count.Resumed++
-		return nil // it is where it was; the publications in the answer move it on
-	}
-	now, ok := resume.position(answer)
-	switch {
-	case !ok && !back:
-		return errNoPosition
-	case ok:
-		c.position = &now
-	}
-	if back {
-		p.count.Resumed++
-		p.count.Missed++
-		c.room.told(&c.member, at)
-	}
-	return nil
-}
-
-// answer is the line with the answer to the last step, and what comes behind it, which is live.
-func (p *poller) answer(text []byte) (answer, live []byte) {
-	i := max(0, bytes.Index(text, []byte(p.protocol.Steps[len(p.protocol.Steps)-1].Expect)))
-	answer, live, _ = bytes.Cut(text[i:], []byte("\n"))
-	return answer, live
-}
 
 // position is where an answer says that the room is.
 func (re *Resume) position(answer []byte) (now position, ok bool) {

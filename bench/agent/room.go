@@ -1,55 +1,5 @@
 package agent
 
-import (
-	"sync"
-
-	"github.com/throng-chat/throng/bench/result"
-)
-
-// room proves that each of its members gets every message once, whole, and in one order.
-//
-// All members hear the same sequence, so it is kept once, in the log. A member is a position in it: its next delivery must
-// equal the log's entry there, stamp against stamp, five words. That is all that a good delivery costs, and it finds
-// whatever is lost, doubled, out of order or altered. Only what does not compare equal comes here (receive): the first
-// sight of each message, which goes into the log, and the faults, which are told apart by where the log has the message.
-//
-// A member that was first and missed something has left it out of the log. Whoever receives that later finds the log
-// already beyond it: such a message is logged as a unordered entry, as its place is not known. It is narrowed down by those
-// who receive it: behind what they had before, and before what they get next. Who contradicts the others has it out of
-// order. A message whose successor of the same publisher has come is logged as unordered even before anybody received it,
-// so that it is missed if nobody does.
-//
-// The first to receive a message decides its place. If the first was itself wrong, all others seem to be: at the end the
-// smaller party is counted (finish).
-//
-// Members come and go. One that joins begins at the log's end, and its first delivery says where it stands; one that leaves
-// has lost what it was passed over with until then, and nothing of what was on its way. One whose protocol gives back what it
-// missed stays a member while it is away, and goes on where it was.
-type room struct {
-	proof      *proof
-	number     int32
-	publishers []uint32
-	log        roomLog
-
-	mu        sync.Mutex                 // guards what follows, and appending to the log
-	unordered map[uint64]*unorderedEntry // by place in the log
-	ranked    uint64                     // the rank of the next
-	late      map[uint64]int             // place in the log: how many members got it behind its successor
-	lateMore  int                        // counted when late is full
-	faults    result.Faults              // those that are certain at once, and those of members that left
-	expected  uint64                     // deliveries to the members that left
-	ownLost   uint64                     // of them, lost to who had sent them
-	missed    uint64                     // of them, what those members were told that they missed
-	needed    result.History             // that would have spared all such words
-	digest    uint64                     // of the log's order
-	uncertain bool                       // the log's order is not what everybody heard
-	members   int                        // of this agent
-	epoch     uint32                     // how often it was joined when this agent had no member in it
-	ended     bool                       // proof.expect was told
-	whole     bool                       // everything that was sent was received by somebody
-	gone      map[uint32]bool            // publishers whose last messages may never have been sent
-}
-
 // The kinds of a fault.
 const (
 	faultLost       = "lost"
@@ -60,10 +10,6 @@ const (
 
 	maxLate = 1 << 16
 )
-
-func newRoom(p *proof, number int32, rooms int) *room {
-	return &room{proof: p, number: number, log: newRoomLog(rooms), unordered: map[uint64]*unorderedEntry{}, late: map[uint64]int{}}
-}
 
 // verdict is what a message turned out to be.
 type verdict uint8

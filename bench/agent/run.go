@@ -7,36 +7,9 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
-	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/throng-chat/throng/bench/observe"
 )
-
-// run is one plan under way.
-type run struct {
-	plan   *Plan
-	link   *Link[Command, Event]
-	own    int // connections of this agent
-	proof  *proof
-	engine *engine
-	dialer *dialer
-	slow   map[int]bool  // connections that will stop reading
-	kill   []int         // connections that will be killed
-	began  time.Duration // of the processor time
-	start  *Start
-
-	moving sync.WaitGroup // goroutines that make connections leave and come back
-	moves  context.Context
-	still  context.CancelFunc // ends them
-	back   returned
-
-	mu     sync.Mutex
-	sender *sender // nil until Start
-
-	failure atomic.Pointer[error]
-}
 
 // newRun makes everything ready to connect.
 func newRun(plan *Plan, link *Link[Command, Event]) (*run, error) {
@@ -120,21 +93,6 @@ func (ru *run) follow(ctx context.Context, next func() (Command, error)) error {
 	}
 }
 
-// silence sends no more, and lets nothing more happen to the connections.
-func (ru *run) silence() {
-	ru.still()
-	if s := ru.sending(); s != nil {
-		s.stop()
-	}
-}
-
-// tell says something from another goroutine than follow's, which ends with the link.
-func (ru *run) tell(e Event) {
-	if err := ru.link.Send(e); err != nil {
-		ru.failure.CompareAndSwap(nil, &err)
-	}
-}
-
 // connect opens this agent's connections with numbers below a limit (0: all) and reports to the coordinator.
 func (ru *run) connect(ctx context.Context, below int) {
 	ru.dialer.open(ctx, below)
@@ -145,12 +103,6 @@ func (ru *run) connect(ctx context.Context, below int) {
 	debug.FreeOSMemory()
 	answer.PSS = observe.ReadOwn(true).PSS
 	ru.tell(Event{Connected: &answer})
-}
-
-func (ru *run) sending() *sender {
-	ru.mu.Lock()
-	defer ru.mu.Unlock()
-	return ru.sender
 }
 
 // begin sends, and does to the connections what is planned, until the schedule is over.
@@ -191,23 +143,26 @@ func (ru *run) begin(start *Start) {
 	})
 }
 
-// publishers are those of this agent.
-func (ru *run) publishers() (own []int) {
-	for i := range ru.plan.Publishers {
-		if ru.proof.own(i) {
-			own = append(own, i)
+// schedule is this agent's part of what the plan sends; own are its publishers.
+func (ru *run) schedule(own []int) schedule {
+	switch {
+	case len(own) == 0 || ru.plan.Rate == 0 && ru.plan.Closed == 0:
+		return &once{}
+	case ru.plan.Closed > 0:
+		var first []int
+		for _, i := range own {
+			if i < ru.plan.Closed {
+				first = append(first, i)
+			}
+		}
+		return &once{at: ru.start.At, publishers: first}
+	case ru.plan.Poisson:
+		rate := float64(ru.plan.Rate) * float64(len(own)) / float64(ru.plan.Publishers)
+		return newPoisson(ru.start, rate, own, ru.plan.Seed+uint64(ru.plan.Agent))
+	default:
+		return &constant{
+			start: ru.start.At, end: ru.start.End, rate: ru.plan.Rate, publishers: uint64(ru.plan.Publishers),
+			agent: uint64(ru.plan.Agent), agents: uint64(ru.plan.Agents),
 		}
 	}
-	return own
-}
-
-// gone are the publishers whose connection has ended.
-func (ru *run) gone(own []int) []int {
-	gone := []int{}
-	for _, i := range own {
-		if c := ru.engine.conn(i); c == nil || c.is() != open {
-			gone = append(gone, i)
-		}
-	}
-	return gone
 }

@@ -11,30 +11,6 @@ type schedule interface {
 	done()
 }
 
-// schedule is this agent's part of what the plan sends; own are its publishers.
-func (ru *run) schedule(own []int) schedule {
-	switch {
-	case len(own) == 0 || ru.plan.Rate == 0 && ru.plan.Closed == 0:
-		return &once{}
-	case ru.plan.Closed > 0:
-		var first []int
-		for _, i := range own {
-			if i < ru.plan.Closed {
-				first = append(first, i)
-			}
-		}
-		return &once{at: ru.start.At, publishers: first}
-	case ru.plan.Poisson:
-		rate := float64(ru.plan.Rate) * float64(len(own)) / float64(ru.plan.Publishers)
-		return newPoisson(ru.start, rate, own, ru.plan.Seed+uint64(ru.plan.Agent))
-	default:
-		return &constant{
-			start: ru.start.At, end: ru.start.End, rate: ru.plan.Rate, publishers: uint64(ru.plan.Publishers),
-			agent: uint64(ru.plan.Agent), agents: uint64(ru.plan.Agents),
-		}
-	}
-}
-
 // constant gives message n to leave at start + n/rate, by the publishers in turn. Of several agents each gives those of its
 // own publishers.
 type constant struct {

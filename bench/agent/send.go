@@ -37,12 +37,6 @@ type sender struct {
 	end      int64
 }
 
-// Sent is what became of the schedule.
-type Sent struct {
-	Messages   uint64 `json:"messages"`   // written
-	Unsendable uint64 `json:"unsendable"` // their publisher's connection was gone
-}
-
 // newSender sends for the connections given by publisher.
 func newSender(v *proof, protocol *Protocol, conns []*conn, rooms []string) *sender {
 	// A random key, as RFC 6455 wants it (5.3), but one for all: masking guards proxies against chosen bytes, and ours are
@@ -189,4 +183,20 @@ func (s *sender) sentBy() []uint32 {
 		}
 	}
 	return out
+}
+
+// drain moves what from has recorded into to.
+func drain(to, from *histogram.Histogram) {
+	if from.Total() > 0 {
+		to.Merge(from)
+		*from = histogram.Histogram{}
+	}
+}
+
+// some is h, or nil where nothing was recorded.
+func some(h *histogram.Histogram) *histogram.Histogram {
+	if h.Total() == 0 {
+		return nil
+	}
+	return h
 }

@@ -66,19 +66,3 @@ func (ru *run) tick(n int64) Tick {
 	t.CPU, t.GC, t.Held = own.CPU-ru.began, own.GCPause, own.Throttled
 	return t
 }
-
-// drain moves what from has recorded into to.
-func drain(to, from *histogram.Histogram) {
-	if from.Total() > 0 {
-		to.Merge(from)
-		*from = histogram.Histogram{}
-	}
-}
-
-// some is h, or nil where nothing was recorded.
-func some(h *histogram.Histogram) *histogram.Histogram {
-	if h.Total() == 0 {
-		return nil
-	}
-	return h
-}

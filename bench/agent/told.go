@@ -2,19 +2,6 @@ package agent
 
 import "github.com/throng-chat/throng/bench/result"
 
-// toldGap is an absence of which a client was told that not all that was said meanwhile is left: what is missing of it is no loss that
-// the server kept to itself.
-type toldGap struct {
-	from, to uint64 // places in the room's log: where the client was, and the log's end when it was told
-	back     int64  // when it was told
-}
-
-// has says whether the message at pos is one that the client was told it had missed. Of what others received only after it was told, e
-// says when it was meant to leave; nil where the log no longer reaches back to it.
-func (g toldGap) has(pos uint64, e *entry) bool {
-	return pos >= g.from && (pos < g.to || e != nil && e.intended < g.back)
-}
-
 // told says that m, which is back at the moment at, was told that it missed something. Called by m's owner.
 func (r *room) told(m *member, at int64) {
 	r.mu.Lock()

@@ -5,14 +5,6 @@ import (
 	"slices"
 )
 
-// unorderedEntry is what is known of a unordered entry's place: of the entries that do not unorderedEntry, those below after come before it,
-// and those from before on come behind it.
-type unorderedEntry struct {
-	after, before uint64
-	rank          uint64 // in the order in which unordered entries were first received; 0 for one that nobody has
-	intended      int64
-}
-
 // maxRecent is how many messages in a row a member may be the first to receive while it seems to be behind, until what it
 // is behind of is taken for lost.
 const maxRecent = 32
