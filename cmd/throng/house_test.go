@@ -22,11 +22,11 @@ const mostInARing = 4
 
 var (
 	largerRings = map[string]int{
-		"/bench": 13, "/bench/agent": 27, "/bench/doctor": 5, "/bench/figures": 20, "/bench/report": 7, "/cmd/throng": 15, "/server/api": 9,
+		"/cmd/throng": 15, "/server/api": 9,
 		"/server/chat": 22, "/server/edge": 13, "/server/fanout": 14, "/server/session": 18, "/server/torture": 13,
 	}
 	sharedReceivers = map[string]int{
-		"/bench": 4, "/bench/agent": 6, "/bench/figures": 3, "/bench/observe": 1, "/bench/report": 1, "/bench/result": 3, "/cmd/throng": 3,
+		"/cmd/throng": 3,
 		"/server/api": 6, "/server/chat": 5, "/server/fanout": 2, "/server/limiter": 1, "/server/netpoll": 1, "/server/session": 5,
 		"/server/settings": 1, "/server/torture": 2, "/server/webhook": 1, "/server/ws": 1,
 	}
