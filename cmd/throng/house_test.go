@@ -27,8 +27,6 @@ var (
 	}
 	sharedReceivers = map[string]int{
 		"/cmd/throng": 3,
-		"/server/api": 6, "/server/chat": 5, "/server/fanout": 2, "/server/limiter": 1, "/server/netpoll": 1, "/server/session": 5,
-		"/server/settings": 1, "/server/torture": 2, "/server/webhook": 1, "/server/ws": 1,
 	}
 )
 

@@ -38,92 +38,92 @@ func NewAPIAnswer(w http.ResponseWriter, status int) *apiAnswer {
 }
 
 // written is how many bytes the answer has so far.
-func (a *apiAnswer) written() int { return a.sent + len(a.buf) }
+func (aa *apiAnswer) written() int { return aa.sent + len(aa.buf) }
 
 // raw adds JSON as it is.
-func (a *apiAnswer) raw(text string) { a.buf = append(a.buf, text...) }
+func (aa *apiAnswer) raw(text string) { aa.buf = append(aa.buf, text...) }
 
 // Write adds JSON as it is, for an encoder. It does not fail.
-func (a *apiAnswer) Write(b []byte) (int, error) {
-	a.buf = append(a.buf, b...)
+func (aa *apiAnswer) Write(b []byte) (int, error) {
+	aa.buf = append(aa.buf, b...)
 	return len(b), nil
 }
 
 // Value adds a value as JSON.
-func (a *apiAnswer) Value(ctx context.Context, v any) {
+func (aa *apiAnswer) Value(ctx context.Context, v any) {
 	if long, is := v.(streamed); is {
-		long.writeTo(ctx, a)
+		long.writeTo(ctx, aa)
 		return
 	}
-	encoder := json.NewEncoder(a)
+	encoder := json.NewEncoder(aa)
 	encoder.SetEscapeHTML(false) // what users said stays as they said it
 	if err := encoder.Encode(v); err != nil {
 		panic(err) // one of our own types, all of which are JSON
 	}
-	a.buf = a.buf[:len(a.buf)-1] // Encode ends a line
-	a.step()
+	aa.buf = aa.buf[:len(aa.buf)-1] // Encode ends a line
+	aa.step()
 }
 
 // step sends what was added, once it is a piece. It is false where the caller has gone.
-func (a *apiAnswer) step() bool {
-	if len(a.buf) >= ApiPiece {
-		a.send()
+func (aa *apiAnswer) step() bool {
+	if len(aa.buf) >= ApiPiece {
+		aa.send()
 	}
-	return a.err == nil
+	return aa.err == nil
 }
 
 // gone says whether nobody waits for the rest.
-func (a *apiAnswer) gone(ctx context.Context) bool {
-	if a.err == nil {
-		a.err = ctx.Err()
+func (aa *apiAnswer) gone(ctx context.Context) bool {
+	if aa.err == nil {
+		aa.err = ctx.Err()
 	}
-	return a.err != nil
+	return aa.err != nil
 }
 
 // send gives what was added to the connection, a piece at a time.
-func (a *apiAnswer) send() {
-	for rest := a.buf; len(rest) > 0 && a.err == nil; {
-		a.begin()
-		if a.err = a.limit(time.Now().Add(apiWriteTimeout)); a.err != nil {
+func (aa *apiAnswer) send() {
+	for rest := aa.buf; len(rest) > 0 && aa.err == nil; {
+		aa.begin()
+		if aa.err = aa.limit(time.Now().Add(apiWriteTimeout)); aa.err != nil {
 			break
 		}
 		var n int
-		n, a.err = a.w.Write(rest[:min(len(rest), ApiPiece)])
-		a.sent += n
+		n, aa.err = aa.w.Write(rest[:min(len(rest), ApiPiece)])
+		aa.sent += n
 		rest = rest[n:]
 	}
-	if a.buf = a.buf[:0]; cap(a.buf) > 4*ApiPiece {
-		a.buf = nil
+	if aa.buf = aa.buf[:0]; cap(aa.buf) > 4*ApiPiece {
+		aa.buf = nil
 	}
 }
 
 // limit sets when the connection must have taken what it is given; the zero time is never.
-func (a *apiAnswer) limit(at time.Time) error {
-	if err := a.control.SetWriteDeadline(at); !errors.Is(err, http.ErrNotSupported) {
+func (aa *apiAnswer) limit(at time.Time) error {
+	if err := aa.control.SetWriteDeadline(at); !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
 	return nil // no connection: a test's
 }
 
 // begin sends the head, once.
-func (a *apiAnswer) begin() {
-	if a.sent == 0 {
-		a.w.Header().Set("Content-Type", "application/json")
-		a.w.WriteHeader(a.status)
+func (aa *apiAnswer) begin() {
+	if aa.sent == 0 {
+		aa.w.Header().Set("Content-Type", "application/json")
+		aa.w.WriteHeader(aa.status)
 	}
 }
 
 // End sends the rest. The deadline of the last piece stands for what net/http sends behind it. Where the caller has gone it
 // panics with http.ErrAbortHandler, which is how net/http has a handler end the connection: half an answer must not look whole.
-func (a *apiAnswer) End(ctx context.Context) {
-	a.raw("\n")
-	a.send()
-	if a.err != nil {
+func (aa *apiAnswer) End(ctx context.Context) {
+	aa.raw("\n")
+	aa.send()
+	if aa.err != nil {
 		panic(http.ErrAbortHandler)
 	}
 	// A server without a write timeout would leave that deadline to the connection's next request.
 	if by, is := ctx.Value(http.ServerContextKey).(*http.Server); is && by.WriteTimeout == 0 {
-		if errors.Join(a.control.Flush(), a.limit(time.Time{})) != nil {
+		if errors.Join(aa.control.Flush(), aa.limit(time.Time{})) != nil {
 			panic(http.ErrAbortHandler)
 		}
 	}

@@ -25,15 +25,15 @@ type apiBatch struct {
 	Parallel bool          `json:"parallel"` // in any order, then: ours is one
 }
 
-func (b *apiBatch) do(_ context.Context, a *API) (any, *protocol.Error) {
-	return Replies{api: a, commands: b.Commands}, nil
+func (ab *apiBatch) do(_ context.Context, a *API) (any, *protocol.Error) {
+	return Replies{api: a, commands: ab.Commands}, nil
 }
 
 // batchCommands are commands that were counted, and not read yet.
 type batchCommands []json.RawMessage
 
 // UnmarshalJSON counts as it reads, so that too many cost no more than as many as may be.
-func (c *batchCommands) UnmarshalJSON(list []byte) error {
+func (bc *batchCommands) UnmarshalJSON(list []byte) error {
 	decoder := json.NewDecoder(bytes.NewReader(list))
 	switch opens, err := decoder.Token(); {
 	case err != nil:
@@ -44,7 +44,7 @@ func (c *batchCommands) UnmarshalJSON(list []byte) error {
 		return refusedParams{badRequest("commands: want an array of commands, each {\"METHOD\":{PARAMETERS}}")}
 	}
 	commands, err := countedValues(decoder)
-	*c = commands
+	*bc = commands
 	return err
 }
 
@@ -72,35 +72,35 @@ type Replies struct {
 	lines    bool // of POST /api; else of the method batch
 }
 
-func (r Replies) Size() int { return 0 } // nobody asks: there is no batch in a batch
+func (all Replies) Size() int { return 0 } // nobody asks: there is no batch in a batch
 
 // writeTo calls the commands and writes what they are answered. As the protocol has it, a reply of batch is not wrapped: it is
 // {"publish":{}} or {"error":{}}; a line is {"result":{}} or {"error":{}}.
-func (r Replies) writeTo(ctx context.Context, to *apiAnswer) {
-	if !r.lines {
+func (all Replies) writeTo(ctx context.Context, to *apiAnswer) {
+	if !all.lines {
 		to.raw(`{"replies":[`)
 	}
-	run := batchRun{api: r.api, patience: r.api.Patience, budget: MaxBatchAnswer}
-	for i, command := range r.commands {
+	run := batchRun{api: all.api, patience: all.api.Patience, budget: MaxBatchAnswer}
+	for i, command := range all.commands {
 		if to.gone(ctx) {
 			return
 		}
 		switch {
 		case i == 0:
-		case r.lines:
+		case all.lines:
 			to.raw("\n")
 		default:
 			to.raw(",")
 		}
 		before := to.written()
-		if r.lines {
+		if all.lines {
 			run.line(ctx, command, to)
 		} else {
 			run.command(ctx, command, to)
 		}
 		run.budget -= to.written() - before
 	}
-	if !r.lines {
+	if !all.lines {
 		to.raw("]}")
 	}
 }

@@ -22,7 +22,7 @@ import (
 // refusedParams is an error of an UnmarshalJSON that is told to the caller as it is.
 type refusedParams struct{ told *protocol.Error }
 
-func (r refusedParams) Error() string { return r.told.Message }
+func (rp refusedParams) Error() string { return rp.told.Message }
 
 // decodeParams fills to, a pointer to a struct, from valid JSON.
 func decodeParams(params []byte, to any) *protocol.Error {

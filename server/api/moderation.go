@@ -20,16 +20,16 @@ type apiKick struct {
 	Channel string `json:"channel"`
 }
 
-func (p *apiKick) do(ctx context.Context, a *API) (any, *protocol.Error) {
-	if p.Channel != "" {
-		if e := checkRoom(p.Channel); e != nil {
+func (ak *apiKick) do(ctx context.Context, a *API) (any, *protocol.Error) {
+	if ak.Channel != "" {
+		if e := checkRoom(ak.Channel); e != nil {
 			return nil, e
 		}
 	}
-	if p.Channel != "" {
-		return nothing{}, p.demand(ctx, a, chat.Word{Command: session.UnsubscribeUser{Room: p.Channel, Why: session.EndedByKick}})
+	if ak.Channel != "" {
+		return nothing{}, ak.demand(ctx, a, chat.Word{Command: session.UnsubscribeUser{Room: ak.Channel, Why: session.EndedByKick}})
 	}
-	return nothing{}, p.demand(ctx, a, chat.Word{Command: session.DisconnectUser{Why: session.DisconnectForced}})
+	return nothing{}, ak.demand(ctx, a, chat.Word{Command: session.DisconnectUser{Why: session.DisconnectForced}})
 }
 
 // apiSanction is a user in a room, or in all of them where that is empty, and until when.
@@ -121,14 +121,14 @@ type apiSlowMode struct {
 	Seconds int64  `json:"seconds"` // 0 ends it
 }
 
-func (p *apiSlowMode) do(_ context.Context, a *API) (any, *protocol.Error) {
-	if e := checkRoom(p.Channel); e != nil {
+func (asm *apiSlowMode) do(_ context.Context, a *API) (any, *protocol.Error) {
+	if e := checkRoom(asm.Channel); e != nil {
 		return nil, e
 	}
-	if most := int64(chat.MaxSlowMode / time.Second); p.Seconds < 0 || p.Seconds > most {
+	if most := int64(chat.MaxSlowMode / time.Second); asm.Seconds < 0 || asm.Seconds > most {
 		return nil, badRequest("seconds: want 1 to %d, or 0 to end it", most)
 	}
-	if !a.hub.Moderation.SlowDown(p.Channel, time.Duration(p.Seconds)*time.Second) {
+	if !a.hub.Moderation.SlowDown(asm.Channel, time.Duration(asm.Seconds)*time.Second) {
 		return nil, errSanctions
 	}
 	return nothing{}, nil
@@ -137,15 +137,15 @@ func (p *apiSlowMode) do(_ context.Context, a *API) (any, *protocol.Error) {
 // apiRedact takes back what somebody said.
 type apiRedact chat.Redaction
 
-func (p *apiRedact) do(ctx context.Context, a *API) (any, *protocol.Error) {
-	r := apiRoom{p.Channel}
+func (ar *apiRedact) do(ctx context.Context, a *API) (any, *protocol.Error) {
+	r := apiRoom{ar.Channel}
 	if e := r.offers(a, chat.ToReadHistory); e != nil {
 		return nil, e
 	}
-	if e := a.hub.AwaitRoom(ctx, p.Channel); e != nil {
+	if e := a.hub.AwaitRoom(ctx, ar.Channel); e != nil {
 		return nil, session.ErrorOf(e)
 	}
-	if _, e := a.hub.Redact(chat.Redaction(*p), nil); e != nil {
+	if _, e := a.hub.Redact(chat.Redaction(*ar), nil); e != nil {
 		return nil, session.ErrorOf(e)
 	}
 	return nothing{}, nil
@@ -159,35 +159,35 @@ type apiRevoke struct {
 	ExpireAt     int64  `json:"expire_at"`     // when the tokens have expired and need not be remembered; 0 for never
 }
 
-func (p *apiRevoke) do(ctx context.Context, a *API) (any, *protocol.Error) {
-	if e := checkUser(p.User); e != nil {
+func (rev *apiRevoke) do(ctx context.Context, a *API) (any, *protocol.Error) {
+	if e := checkUser(rev.User); e != nil {
 		return nil, e
 	}
 	m := a.hub.Moderation
 	now := m.Now()
-	forget, e := moment("expire_at", p.ExpireAt, now)
+	forget, e := moment("expire_at", rev.ExpireAt, now)
 	switch {
 	case e != nil:
 		return nil, e
-	case p.ID != "" && p.IssuedBefore != 0:
+	case rev.ID != "" && rev.IssuedBefore != 0:
 		return nil, badRequest("jti or issued_before: want one of them, or none")
-	case len(p.ID) > MaxUserName:
+	case len(rev.ID) > MaxUserName:
 		return nil, badRequest("jti: want %d bytes at most", MaxUserName)
-	case p.IssuedBefore < 0 || p.IssuedBefore > now.Unix()+1:
+	case rev.IssuedBefore < 0 || rev.IssuedBefore > now.Unix()+1:
 		return nil, badRequest("issued_before: want unix seconds, no later than now")
 	}
 	r := chat.Revocation{Until: forget}
-	if p.ID == "" {
-		r.IssuedBefore = time.Unix(p.IssuedBefore, 0)
-		if p.IssuedBefore == 0 {
+	if rev.ID == "" {
+		r.IssuedBefore = time.Unix(rev.IssuedBefore, 0)
+		if rev.IssuedBefore == 0 {
 			// Tokens tell whole seconds: one of this second may be an older one.
 			r.IssuedBefore = now.Truncate(time.Second).Add(time.Second)
 		}
 	}
-	if !m.Revoke(p.User, p.ID, r) {
+	if !m.Revoke(rev.User, rev.ID, r) {
 		return nil, errSanctions
 	}
-	target := apiTarget{User: p.User}
+	target := apiTarget{User: rev.User}
 	return nothing{}, target.demand(ctx, a, chat.Word{Command: session.CheckRevoked{}})
 }
 
@@ -197,8 +197,8 @@ type apiStanding struct {
 	Channel string `json:"channel"`
 }
 
-func (p *apiStanding) do(_ context.Context, a *API) (any, *protocol.Error) {
-	s := a.hub.Moderation.Standing(p.User, p.Channel)
+func (as *apiStanding) do(_ context.Context, a *API) (any, *protocol.Error) {
+	s := a.hub.Moderation.Standing(as.User, as.Channel)
 	byUser := func(a, b chat.StandingSanction) int {
 		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.Channel, b.Channel))
 	}

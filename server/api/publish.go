@@ -38,31 +38,31 @@ type apiBroadcast struct {
 	apiPublication
 }
 
-func (p *apiPublish) do(ctx context.Context, a *API) (any, *protocol.Error) {
-	pub, e := p.read()
+func (pu *apiPublish) do(ctx context.Context, a *API) (any, *protocol.Error) {
+	pub, e := pu.read()
 	if e != nil {
 		return nil, e
 	}
-	return p.say(ctx, a, p.Channel, pub)
+	return pu.say(ctx, a, pu.Channel, pub)
 }
 
-func (b *apiBroadcast) do(ctx context.Context, a *API) (any, *protocol.Error) {
-	pub, e := b.read()
+func (br *apiBroadcast) do(ctx context.Context, a *API) (any, *protocol.Error) {
+	pub, e := br.read()
 	if e != nil {
 		return nil, e
 	}
-	switch n := len(b.Channels); {
+	switch n := len(br.Channels); {
 	case n == 0:
 		return nil, badRequest("channels: want one or more")
 	case n > MaxBroadcast:
 		return nil, overLimit("%d channels, where a broadcast may have %d: nothing was published; send several", n, MaxBroadcast)
 	}
-	responses := make([]reply, len(b.Channels))
-	for i, channel := range b.Channels {
+	responses := make([]reply, len(br.Channels))
+	for i, channel := range br.Channels {
 		if errors.Is(ctx.Err(), context.Canceled) {
 			return nil, session.ErrNotInTime // nobody reads it: the caller has gone
 		}
-		if at, e := b.say(ctx, a, channel, pub); e != nil {
+		if at, e := br.say(ctx, a, channel, pub); e != nil {
 			responses[i].Error = e
 		} else {
 			responses[i].Result = at
@@ -79,35 +79,35 @@ func notBoth(name string, value json.RawMessage, b64 string) *protocol.Error {
 	return nil
 }
 
-func (p *apiPublication) read() (chat.Publication, *protocol.Error) {
-	if e := notBoth("data", p.Data, p.B64Data); e != nil {
+func (ap *apiPublication) read() (chat.Publication, *protocol.Error) {
+	if e := notBoth("data", ap.Data, ap.B64Data); e != nil {
 		return chat.Publication{}, e
 	}
-	data := []byte(p.Data)
-	if p.B64Data != "" {
+	data := []byte(ap.Data)
+	if ap.B64Data != "" {
 		var err error
-		if data, err = base64.StdEncoding.DecodeString(p.B64Data); err != nil {
+		if data, err = base64.StdEncoding.DecodeString(ap.B64Data); err != nil {
 			return chat.Publication{}, badRequest("b64data: %v", err)
 		}
 	}
 	switch {
 	case len(data) == 0:
 		return chat.Publication{}, badRequest("data or b64data: want one of them")
-	case len(p.IdempotencyKey) > chat.MaxKey:
+	case len(ap.IdempotencyKey) > chat.MaxKey:
 		return chat.Publication{}, badRequest("idempotency_key: want %d bytes at most", chat.MaxKey)
-	case len(p.VersionEpoch) > chat.MaxKey:
+	case len(ap.VersionEpoch) > chat.MaxKey:
 		return chat.Publication{}, badRequest("version_epoch: want %d bytes at most", chat.MaxKey)
 	}
 	pub, ok := chat.OfSDK(data)
 	if !ok {
 		return chat.Publication{}, badRequest("data: nested more than %d deep", chat.MaxDepth)
 	}
-	pub.Tags = p.Tags
+	pub.Tags = ap.Tags
 	return pub, nil
 }
 
 // say publishes in a room, when that has caught up with what was said before.
-func (p *apiPublication) say(ctx context.Context, a *API, room string, pub chat.Publication) (any, *protocol.Error) {
+func (ap *apiPublication) say(ctx context.Context, a *API, room string, pub chat.Publication) (any, *protocol.Error) {
 	if e := checkRoom(room); e != nil {
 		return nil, e
 	}
@@ -122,6 +122,6 @@ func (p *apiPublication) say(ctx context.Context, a *API, room string, pub chat.
 	if e := a.hub.AwaitRoom(ctx, room); e != nil {
 		return nil, session.ErrorOf(e)
 	}
-	_, at := a.hub.Say(in, pub, chat.SayOptions{SkipHistory: p.SkipHistory, Key: p.IdempotencyKey, Version: chat.Version{Number: p.Version, Epoch: p.VersionEpoch}})
+	_, at := a.hub.Say(in, pub, chat.SayOptions{SkipHistory: ap.SkipHistory, Key: ap.IdempotencyKey, Version: chat.Version{Number: ap.Version, Epoch: ap.VersionEpoch}})
 	return session.Spot{Offset: at.Offset, Epoch: at.Epoch}, nil
 }

@@ -55,16 +55,16 @@ func (r *apiRoom) presence(_ context.Context, a *API) (any, *protocol.Error) {
 // presenceAnswer is a PresenceResult.
 type presenceAnswer []*chat.ClientInfo
 
-func (p presenceAnswer) Size() (n int) {
-	for _, info := range p {
+func (pa presenceAnswer) Size() (n int) {
+	for _, info := range pa {
 		n += info.Size() + len(info.Client) + 64
 	}
 	return n
 }
 
-func (p presenceAnswer) writeTo(ctx context.Context, to *apiAnswer) {
+func (pa presenceAnswer) writeTo(ctx context.Context, to *apiAnswer) {
 	to.raw(`{"presence":{`)
-	for i, info := range p {
+	for i, info := range pa {
 		if i > 0 {
 			to.raw(",")
 		}
@@ -104,15 +104,15 @@ type apiHistory struct {
 	Reverse bool          `json:"reverse"`
 }
 
-func (q *apiHistory) do(_ context.Context, a *API) (any, *protocol.Error) {
-	if e := q.offers(a, chat.ToReadHistory); e != nil {
+func (ah *apiHistory) do(_ context.Context, a *API) (any, *protocol.Error) {
+	if e := ah.offers(a, chat.ToReadHistory); e != nil {
 		return nil, e
 	}
 	var since *chat.Position
-	if q.Since != nil {
-		since = &chat.Position{Offset: q.Since.Offset, Epoch: q.Since.Epoch}
+	if ah.Since != nil {
+		since = &chat.Position{Offset: ah.Since.Offset, Epoch: ah.Since.Epoch}
 	}
-	pubs, at, e := a.hub.Read(q.Channel, since, q.Limit, math.MaxInt, q.Reverse)
+	pubs, at, e := a.hub.Read(ah.Channel, since, ah.Limit, math.MaxInt, ah.Reverse)
 	if e != nil {
 		return nil, session.ErrorOf(e)
 	}

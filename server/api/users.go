@@ -62,34 +62,34 @@ type apiBool struct {
 	Value bool `json:"value"`
 }
 
-func (b *apiBool) isTrue() bool { return b != nil && b.Value }
+func (bo *apiBool) isTrue() bool { return bo != nil && bo.Value }
 
-func (p *apiSubscribe) do(ctx context.Context, a *API) (any, *protocol.Error) {
-	if e := checkRoom(p.Channel); e != nil {
+func (su *apiSubscribe) do(ctx context.Context, a *API) (any, *protocol.Error) {
+	if e := checkRoom(su.Channel); e != nil {
 		return nil, e
 	}
-	info, e := either("info", p.Info, p.B64Info)
+	info, e := either("info", su.Info, su.B64Info)
 	if e != nil {
 		return nil, e
 	}
-	data, e := either("data", p.Data, p.B64Data)
+	data, e := either("data", su.Data, su.B64Data)
 	if e != nil {
 		return nil, e
 	}
-	o := &p.Override
+	o := &su.Override
 	if o.Presence != nil || o.JoinLeave != nil || o.ForcePushJoinLeave != nil {
 		return nil, badRequest("override: presence and join_leave are the same for all in a channel: set them in the room's options")
 	}
-	expires, e := moment("expire_at", p.ExpireAt, time.Now())
+	expires, e := moment("expire_at", su.ExpireAt, time.Now())
 	if e != nil {
 		return nil, e
 	}
-	return nothing{}, p.demand(ctx, a, chat.Word{Command: session.SubscribeUser{
-		Room:        p.Channel,
+	return nothing{}, su.demand(ctx, a, chat.Word{Command: session.SubscribeUser{
+		Room:        su.Channel,
 		Info:        info,
 		Data:        data,
 		Expires:     expires,
-		Since:       p.RecoverSince,
+		Since:       su.RecoverSince,
 		Recoverable: o.ForceRecovery.isTrue(),
 		Positioned:  o.ForcePositioning.isTrue(),
 	}})
@@ -130,11 +130,11 @@ type apiUnsubscribe struct {
 	Channel string `json:"channel"`
 }
 
-func (p *apiUnsubscribe) do(ctx context.Context, a *API) (any, *protocol.Error) {
-	if e := checkRoom(p.Channel); e != nil {
+func (au *apiUnsubscribe) do(ctx context.Context, a *API) (any, *protocol.Error) {
+	if e := checkRoom(au.Channel); e != nil {
 		return nil, e
 	}
-	return nothing{}, p.demand(ctx, a, chat.Word{Command: session.UnsubscribeUser{Room: p.Channel, Why: session.EndedByServer}})
+	return nothing{}, au.demand(ctx, a, chat.Word{Command: session.UnsubscribeUser{Room: au.Channel, Why: session.EndedByServer}})
 }
 
 // apiDisconnect ends connections.
@@ -147,15 +147,15 @@ type apiDisconnect struct {
 	} `json:"disconnect"`
 }
 
-func (p *apiDisconnect) do(ctx context.Context, a *API) (any, *protocol.Error) {
+func (ad *apiDisconnect) do(ctx context.Context, a *API) (any, *protocol.Error) {
 	why := session.DisconnectForced
-	if p.Disconnect != nil && (p.Disconnect.Code != 0 || p.Disconnect.Reason != "") {
-		if code := p.Disconnect.Code; code != 0 && (code < 4000 || code > 4999) {
+	if ad.Disconnect != nil && (ad.Disconnect.Code != 0 || ad.Disconnect.Reason != "") {
+		if code := ad.Disconnect.Code; code != 0 && (code < 4000 || code > 4999) {
 			return nil, badRequest("disconnect.code: want 4000 to 4499 (clients come back), or 4500 to 4999 (they do not), not %d", code)
 		} else if code != 0 {
 			why.Code = ws.CloseCode(code)
 		}
-		why.Text = p.Disconnect.Reason
+		why.Text = ad.Disconnect.Reason
 		switch {
 		case len(why.Text) > MaxReason || !utf8.ValidString(why.Text):
 			return nil, badRequest("disconnect.reason: want %d bytes of UTF-8 at most", MaxReason)
@@ -163,7 +163,7 @@ func (p *apiDisconnect) do(ctx context.Context, a *API) (any, *protocol.Error) {
 			return nil, badRequest("disconnect.reason: want a text that is no JSON: SDKs take JSON for an instruction")
 		}
 	}
-	return nothing{}, p.demand(ctx, a, chat.Word{Except: p.Whitelist, Command: session.DisconnectUser{Why: why}})
+	return nothing{}, ad.demand(ctx, a, chat.Word{Except: ad.Whitelist, Command: session.DisconnectUser{Why: why}})
 }
 
 const MaxReason = 123 // bytes: RFC 6455, 5.5 allows 125 with the code
@@ -176,16 +176,16 @@ type apiRefresh struct {
 	Info     json.RawMessage `json:"info"`
 }
 
-func (p *apiRefresh) do(ctx context.Context, a *API) (any, *protocol.Error) {
+func (re *apiRefresh) do(ctx context.Context, a *API) (any, *protocol.Error) {
 	var expires time.Time
-	if !p.Expired {
+	if !re.Expired {
 		var e *protocol.Error
-		if expires, e = moment("expire_at", p.ExpireAt, time.Now()); e != nil {
+		if expires, e = moment("expire_at", re.ExpireAt, time.Now()); e != nil {
 			return nil, e
 		}
 	}
-	if p.Expired {
-		return nothing{}, p.demand(ctx, a, chat.Word{Command: session.DisconnectUser{Why: session.DisconnectExpired}})
+	if re.Expired {
+		return nothing{}, re.demand(ctx, a, chat.Word{Command: session.DisconnectUser{Why: session.DisconnectExpired}})
 	}
-	return nothing{}, p.demand(ctx, a, chat.Word{Command: session.RefreshUser{Expires: expires, Info: p.Info}})
+	return nothing{}, re.demand(ctx, a, chat.Word{Command: session.RefreshUser{Expires: expires, Info: re.Info}})
 }

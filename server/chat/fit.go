@@ -24,14 +24,14 @@ const (
 )
 
 // Cost is how many bytes of memory a publication keeps.
-func (p *Publication) Cost() int {
-	n := cap(p.Data)
-	if p.Info != nil {
-		n += InfoCost + len(p.Info.User) + len(p.Info.Client) + cap(p.Info.ConnInfo) + cap(p.Info.ChanInfo)
+func (pub *Publication) Cost() int {
+	n := cap(pub.Data)
+	if pub.Info != nil {
+		n += InfoCost + len(pub.Info.User) + len(pub.Info.Client) + cap(pub.Info.ConnInfo) + cap(pub.Info.ChanInfo)
 	}
-	if p.Tags != nil {
-		n += tagsCost + max(len(p.Tags)-8, 0)*tagCost
-		for name, value := range p.Tags {
+	if pub.Tags != nil {
+		n += tagsCost + max(len(pub.Tags)-8, 0)*tagCost
+		for name, value := range pub.Tags {
 			n += len(name) + len(value) + textCost
 		}
 	}

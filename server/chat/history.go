@@ -33,7 +33,7 @@ const (
 	RememberedRoom = 1 << 10 // a room that remembers any
 )
 
-func (h *History) Position() Position { return Position{h.Top, h.Epoch} }
+func (hist *History) Position() Position { return Position{hist.Top, hist.Epoch} }
 
 // NoticesPerMessage is how many notices a history keeps beside each of its messages. A message has one notice at most, and only
 // those of twice as many messages can stand behind a message that is kept: so no notice takes the place of a message that was
@@ -46,117 +46,117 @@ const ChangesPerMessage = 4
 
 // Add gives p its offset and remembers it. A message takes the place of the oldest message if there are most already; notices
 // and changes have places of their own. It returns by how many bytes the history grew.
-func (h *History) Add(p *Publication, most int) (grown int) {
-	h.Top++
-	p.Offset = h.Top
-	of, places := h.kind(p, most)
+func (hist *History) Add(p *Publication, most int) (grown int) {
+	hist.Top++
+	p.Offset = hist.Top
+	of, places := hist.kind(p, most)
 	for *of >= places {
-		grown -= h.dropOldest()
+		grown -= hist.dropOldest()
 	}
 	*of++
-	if h.Count == len(h.Ring) {
-		size := max(2*len(h.Ring), 4)
-		if most > len(h.Ring) {
+	if hist.Count == len(hist.Ring) {
+		size := max(2*len(hist.Ring), 4)
+		if most > len(hist.Ring) {
 			size = min(size, most) // there may never be a notice or a change
 		}
 		bigger := make([]Publication, min(size, (1+NoticesPerMessage+ChangesPerMessage)*most))
-		for i := range h.Count {
-			bigger[i] = *h.At(i)
+		for i := range hist.Count {
+			bigger[i] = *hist.At(i)
 		}
-		h.Ring, h.head = bigger, 0
+		hist.Ring, hist.head = bigger, 0
 	}
-	*h.At(h.Count) = *p
-	h.Count++
-	h.first.Store(h.Top - uint64(h.Count) + 1)
+	*hist.At(hist.Count) = *p
+	hist.Count++
+	hist.first.Store(hist.Top - uint64(hist.Count) + 1)
 	size := p.Cost() + Remembered
-	if h.Count == 1 {
+	if hist.Count == 1 {
 		size += RememberedRoom
 	}
-	h.Bytes += size
+	hist.Bytes += size
 	return grown + size
 }
 
 // kind is the counter of publications like p, and how many of them there may be in a history of most messages.
-func (h *History) kind(p *Publication, most int) (of *int, places int) {
+func (hist *History) kind(p *Publication, most int) (of *int, places int) {
 	switch {
 	case p.change:
-		return &h.Of[2], ChangesPerMessage * most
+		return &hist.Of[2], ChangesPerMessage * most
 	case p.Notice:
-		return &h.Of[1], NoticesPerMessage * most
+		return &hist.Of[1], NoticesPerMessage * most
 	}
-	return &h.Of[0], most
+	return &hist.Of[0], most
 }
 
 // At is the i-th publication from the oldest.
-func (h *History) At(i int) *Publication { return &h.Ring[(h.head+i)%len(h.Ring)] }
+func (hist *History) At(i int) *Publication { return &hist.Ring[(hist.head+i)%len(hist.Ring)] }
 
 // Find is the publication with that offset, nil where it is not remembered.
-func (h *History) Find(offset uint64) *Publication {
-	first := h.Top - uint64(h.Count) + 1
-	if offset < first || offset > h.Top {
+func (hist *History) Find(offset uint64) *Publication {
+	first := hist.Top - uint64(hist.Count) + 1
+	if offset < first || offset > hist.Top {
 		return nil
 	}
-	return h.At(int(offset - first))
+	return hist.At(int(offset - first))
 }
 
 // Redact forgets what a publication says, but not that there is one, nor whose it is. It returns by how many bytes the
 // history grew.
-func (h *History) Redact(p *Publication) (grown int) {
+func (hist *History) Redact(p *Publication) (grown int) {
 	grown = -p.Cost()
 	p.Data, p.Form, p.Tags = Redacted, FormJSON, nil
 	grown += p.Cost()
-	h.Bytes += grown
+	hist.Bytes += grown
 	return grown
 }
 
 // dropOldest forgets one publication and returns its size.
-func (h *History) dropOldest() int {
-	oldest := h.At(0)
+func (hist *History) dropOldest() int {
+	oldest := hist.At(0)
 	size := oldest.Cost() + Remembered
-	of, _ := h.kind(oldest, 0)
+	of, _ := hist.kind(oldest, 0)
 	*of--
 	*oldest = Publication{}
-	h.head = (h.head + 1) % len(h.Ring)
-	h.Count--
-	if h.Count == 0 {
-		h.Ring, h.head = nil, 0
+	hist.head = (hist.head + 1) % len(hist.Ring)
+	hist.Count--
+	if hist.Count == 0 {
+		hist.Ring, hist.head = nil, 0
 		size += RememberedRoom
-		h.first.Store(0)
+		hist.first.Store(0)
 	} else {
-		h.first.Store(h.Top - uint64(h.Count) + 1)
+		hist.first.Store(hist.Top - uint64(hist.Count) + 1)
 	}
-	h.Bytes -= size
+	hist.Bytes -= size
 	return size
 }
 
 // Expire forgets what was said before a moment and returns how many bytes that frees.
-func (h *History) Expire(before wheel.Tick) (freed int) {
-	for h.Count > 0 && h.At(0).At < before {
-		freed += h.dropOldest()
+func (hist *History) Expire(before wheel.Tick) (freed int) {
+	for hist.Count > 0 && hist.At(0).At < before {
+		freed += hist.dropOldest()
 	}
 	return freed
 }
 
 // Clear forgets all, but not the position.
-func (h *History) Clear() (freed int) {
-	for h.Count > 0 {
-		freed += h.dropOldest()
+func (hist *History) Clear() (freed int) {
+	for hist.Count > 0 {
+		freed += hist.dropOldest()
 	}
 	return freed
 }
 
 // Missed is everything behind a position, in order; ok is false where not all of it is remembered, or where it is more
 // than so many publications or bytes.
-func (h *History) Missed(from Position, most, mostBytes int) (pubs []Publication, bytes int, ok bool) {
-	if from.Epoch != "" && from.Epoch != h.Epoch || from.Offset > h.Top {
+func (hist *History) Missed(from Position, most, mostBytes int) (pubs []Publication, bytes int, ok bool) {
+	if from.Epoch != "" && from.Epoch != hist.Epoch || from.Offset > hist.Top {
 		return nil, 0, false
 	}
-	n := h.Top - from.Offset
-	if n > uint64(h.Count) || n > uint64(most) {
+	n := hist.Top - from.Offset
+	if n > uint64(hist.Count) || n > uint64(most) {
 		return nil, 0, false
 	}
-	for i := h.Count - int(n); i < h.Count; i++ {
-		p := h.At(i)
+	for i := hist.Count - int(n); i < hist.Count; i++ {
+		p := hist.At(i)
 		if bytes += p.Size() + Remembered; bytes > mostBytes {
 			return nil, 0, false
 		}
@@ -167,25 +167,25 @@ func (h *History) Missed(from Position, most, mostBytes int) (pubs []Publication
 
 // Page is a part of the history: at most so many publications (-1 for all, 0 for none) behind since, or before it where it
 // is reversed; since nil begins at the oldest, reversed at the newest. It ends with the first that makes it so many bytes.
-func (h *History) Page(since *Position, limit, mostBytes int, reverse bool) (pubs []Publication) {
-	if limit < 0 || limit > h.Count {
-		limit = h.Count
+func (hist *History) Page(since *Position, limit, mostBytes int, reverse bool) (pubs []Publication) {
+	if limit < 0 || limit > hist.Count {
+		limit = hist.Count
 	}
 	if limit == 0 {
 		return nil
 	}
-	first := h.Top - uint64(h.Count) + 1 // the offset of the oldest
-	from, to := 0, h.Count
+	first := hist.Top - uint64(hist.Count) + 1 // the offset of the oldest
+	from, to := 0, hist.Count
 	switch {
 	case since == nil:
 	case !reverse:
 		if since.Offset >= first {
-			from = int(min(since.Offset-first+1, uint64(h.Count)))
+			from = int(min(since.Offset-first+1, uint64(hist.Count)))
 		}
 	default:
 		to = 0
 		if since.Offset > first {
-			to = int(min(since.Offset-first, uint64(h.Count)))
+			to = int(min(since.Offset-first, uint64(hist.Count)))
 		}
 	}
 	bytes := 0
@@ -197,7 +197,7 @@ func (h *History) Page(since *Position, limit, mostBytes int, reverse bool) (pub
 		} else {
 			from++
 		}
-		p := h.At(i)
+		p := hist.At(i)
 		bytes += p.Size() + Remembered
 		pubs = append(pubs, *p)
 	}

@@ -41,8 +41,8 @@ func (h *Hub) leaveLocked(m *Membership) (wake uint64) {
 }
 
 // ShowAs changes how others see a client in a room from now on. Called on the client's poller.
-func (m *Membership) ShowAs(info *ClientInfo) {
-	m.Room.Stripe.Mu.Lock()
-	defer m.Room.Stripe.Mu.Unlock()
-	m.Info = info
+func (mem *Membership) ShowAs(info *ClientInfo) {
+	mem.Room.Stripe.Mu.Lock()
+	defer mem.Room.Stripe.Mu.Unlock()
+	mem.Info = info
 }

@@ -24,46 +24,46 @@ const messageOverhead = 64
 
 // Frame is the message for the members of one format, nil where they hear nothing of it. Called on the shards.
 // budget is of nanoseconds for deltas.
-func (m *Message) Frame(f fanout.Format, budget *int) []byte {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.frames[f] == nil {
-		m.frames[f] = m.encode(f, budget)
+func (msg *Message) Frame(f fanout.Format, budget *int) []byte {
+	msg.mu.Lock()
+	defer msg.mu.Unlock()
+	if msg.frames[f] == nil {
+		msg.frames[f] = msg.encode(f, budget)
 	}
-	return m.frames[f]
+	return msg.frames[f]
 }
 
 // codec is that of a format.
-func (m *Message) codec(f fanout.Format) *FormatCodec { return &m.Room.Stripe.Hub.formats[f] }
+func (msg *Message) codec(f fanout.Format) *FormatCodec { return &msg.Room.Stripe.Hub.formats[f] }
 
-func (m *Message) encode(f fanout.Format, budget *int) []byte {
-	switch c := m.codec(f); {
-	case m.isPublication():
-		return c.Publication(m.Room.Name, &m.Pub, m.prev, budget)
+func (msg *Message) encode(f fanout.Format, budget *int) []byte {
+	switch c := msg.codec(f); {
+	case msg.isPublication():
+		return c.Publication(msg.Room.Name, &msg.Pub, msg.prev, budget)
 	case c.JoinLeave == nil:
 		return nil
-	case m.Join != nil:
-		return c.JoinLeave(m.Room.Name, m.Join, true)
+	case msg.Join != nil:
+		return c.JoinLeave(msg.Room.Name, msg.Join, true)
 	default:
-		return c.JoinLeave(m.Room.Name, m.Leave, false)
+		return c.JoinLeave(msg.Room.Name, msg.Leave, false)
 	}
 }
 
-func (m *Message) isPublication() bool { return m.Join == nil && m.Leave == nil }
+func (msg *Message) isPublication() bool { return msg.Join == nil && msg.Leave == nil }
 
 // Whole is a publication for a member that has not heard the one before it.
-func (m *Message) Whole(f fanout.Format, budget *int) []byte {
-	if !m.isPublication() {
+func (msg *Message) Whole(f fanout.Format, budget *int) []byte {
+	if !msg.isPublication() {
 		return nil
 	}
-	return m.Frame(m.codec(f).Whole, budget)
+	return msg.Frame(msg.codec(f).Whole, budget)
 }
 
 // ReceivedBy says that plain members receive nothing but publications.
-func (m *Message) ReceivedBy(f fanout.Format) bool {
-	return m.isPublication() || m.codec(f).JoinLeave != nil
+func (msg *Message) ReceivedBy(f fanout.Format) bool {
+	return msg.isPublication() || msg.codec(f).JoinLeave != nil
 }
 
-func (m *Message) Offset() uint64 { return m.Pub.Offset }
+func (msg *Message) Offset() uint64 { return msg.Pub.Offset }
 
-func (m *Message) Size() int { return m.Bytes }
+func (msg *Message) Size() int { return msg.Bytes }

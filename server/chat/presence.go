@@ -17,26 +17,26 @@ func presentSize(info *ClientInfo) int {
 	return info.Size() + len(info.Client) + PresenceOverhead
 }
 
-func (p *Presence) Add(sub *Membership) {
-	sub.presentAt = int32(len(p.List))
+func (pres *Presence) Add(sub *Membership) {
+	sub.presentAt = int32(len(pres.List))
 	sub.presentSize = int32(presentSize(sub.Info))
-	p.Bytes += int(sub.presentSize)
-	p.List = append(p.List, sub)
-	if p.users == nil {
-		p.users = map[string]int{}
+	pres.Bytes += int(sub.presentSize)
+	pres.List = append(pres.List, sub)
+	if pres.users == nil {
+		pres.users = map[string]int{}
 	}
-	p.users[sub.Info.User]++
+	pres.users[sub.Info.User]++
 }
 
 // Remove takes sub out; it is in.
-func (p *Presence) Remove(sub *Membership) {
-	p.Bytes -= int(sub.presentSize)
-	p.List = unordered.Remove(p.List, int(sub.presentAt))
-	if int(sub.presentAt) < len(p.List) {
-		p.List[sub.presentAt].presentAt = sub.presentAt
+func (pres *Presence) Remove(sub *Membership) {
+	pres.Bytes -= int(sub.presentSize)
+	pres.List = unordered.Remove(pres.List, int(sub.presentAt))
+	if int(sub.presentAt) < len(pres.List) {
+		pres.List[sub.presentAt].presentAt = sub.presentAt
 	}
-	if p.users[sub.Info.User]--; p.users[sub.Info.User] == 0 {
-		delete(p.users, sub.Info.User)
+	if pres.users[sub.Info.User]--; pres.users[sub.Info.User] == 0 {
+		delete(pres.users, sub.Info.User)
 	}
 }
 
@@ -44,12 +44,12 @@ func (p *Presence) Remove(sub *Membership) {
 type presenceStats struct{ Clients, Users int }
 
 // Stats counts plain members as well: together they are one user, the one without a name, like all others without one.
-func (p *Presence) Stats(plain int) presenceStats {
-	users := len(p.users)
-	if plain > 0 && p.users[""] == 0 {
+func (pres *Presence) Stats(plain int) presenceStats {
+	users := len(pres.users)
+	if plain > 0 && pres.users[""] == 0 {
 		users++
 	}
-	return presenceStats{len(p.List) + plain, users}
+	return presenceStats{len(pres.List) + plain, users}
 }
 
 // plainMembers counts the plain members of a room. The room's lock is held.
@@ -63,9 +63,9 @@ func (r *Room) plainMembers() (n int) {
 }
 
 // Snapshot is cheap enough to be taken under the lock of a room: pointers to what does not change.
-func (p *Presence) Snapshot() []*ClientInfo {
-	infos := make([]*ClientInfo, len(p.List))
-	for i, sub := range p.List {
+func (pres *Presence) Snapshot() []*ClientInfo {
+	infos := make([]*ClientInfo, len(pres.List))
+	for i, sub := range pres.List {
 		infos[i] = sub.Info
 	}
 	return infos

@@ -45,16 +45,16 @@ type Publication struct {
 }
 
 // Bytes is what it says, without who says it.
-func (p *Publication) Bytes() int {
-	n := len(p.Data)
-	for name, value := range p.Tags {
+func (pub *Publication) Bytes() int {
+	n := len(pub.Data)
+	for name, value := range pub.Tags {
 		n += len(name) + len(value)
 	}
 	return n
 }
 
 // Size is what it says, and who says it.
-func (p *Publication) Size() int { return p.Bytes() + p.Info.Size() }
+func (pub *Publication) Size() int { return pub.Bytes() + pub.Info.Size() }
 
 // OfSDK takes data that came by the SDK protocol or the server API. It is kept: the caller must not change it. ok is false
 // where it is nested too deep.

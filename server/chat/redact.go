@@ -60,12 +60,12 @@ func (h *Hub) Redact(what Redaction, author *ClientInfo) (in *Room, e *Rejection
 }
 
 // by says whether a publication is somebody's own.
-func (p *Publication) by(who *ClientInfo) bool {
-	if p.Info == nil {
+func (pub *Publication) by(who *ClientInfo) bool {
+	if pub.Info == nil {
 		return false
 	}
 	if who.User == "" {
-		return p.Info.Client == who.Client
+		return pub.Info.Client == who.Client
 	}
-	return p.Info.User == who.User
+	return pub.Info.User == who.User
 }

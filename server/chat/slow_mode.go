@@ -58,11 +58,11 @@ func SpeakerOf(c *fanout.Conn, user string) Speaker {
 }
 
 // keys are those that a speaker is counted by, and how often each may publish in a pause.
-func (s *slowMode) keys(who Speaker) (keys [2]uint64, most [2]int32) {
-	keys[0], most[0] = maphash.Comparable(s.seed, who), 1
+func (sm *slowMode) keys(who Speaker) (keys [2]uint64, most [2]int32) {
+	keys[0], most[0] = maphash.Comparable(sm.seed, who), 1
 	if who.User != "" && who.Address.IsValid() {
-		keys[0] = maphash.Comparable(s.seed, Speaker{User: who.User})
-		keys[1], most[1] = maphash.Comparable(s.seed, Speaker{GuestUser, who.Address}), GuestsOfAddress
+		keys[0] = maphash.Comparable(sm.seed, Speaker{User: who.User})
+		keys[1], most[1] = maphash.Comparable(sm.seed, Speaker{GuestUser, who.Address}), GuestsOfAddress
 	}
 	return keys, most
 }

@@ -64,9 +64,9 @@ func (w *Words) Add(what Word) {
 	}
 }
 
-func (w *Word) cost() int {
-	n := w.Command.Size() + len(w.User) + len(w.Client) + wordOverhead
-	for _, client := range w.Except {
+func (word *Word) cost() int {
+	n := word.Command.Size() + len(word.User) + len(word.Client) + wordOverhead
+	for _, client := range word.Except {
 		n += len(client)
 	}
 	return n
@@ -85,8 +85,8 @@ func (w *Words) Of(user, client string, since uint64) (found []Word, complete bo
 	return found, true
 }
 
-func (w *Word) meant(user, client string) bool {
-	return (w.User == "" || w.User == user) && (w.Client == "" || w.Client == client) && !slices.Contains(w.Except, client)
+func (word *Word) meant(user, client string) bool {
+	return (word.User == "" || word.User == user) && (word.Client == "" || word.Client == client) && !slices.Contains(word.Except, client)
 }
 
 // BeginAsking counts a connection that is asked about from now on, and returns the number of the first word that may be meant for it.

@@ -29,18 +29,18 @@ func NewClock() *clock {
 }
 
 // Tick is now, for deadlines. One atomic load.
-func (c *clock) Tick() wheel.Tick { return wheel.Tick(c.Ticks.Load()) }
+func (k *clock) Tick() wheel.Tick { return wheel.Tick(k.Ticks.Load()) }
 
 // Now is the time since the start, for rates.
-func (c *clock) Now() time.Duration { return time.Since(c.Started) }
+func (k *clock) Now() time.Duration { return time.Since(k.Started) }
 
 // wall is the time of day of a tick, for people.
-func (c *clock) wall(t wheel.Tick) time.Time {
-	return time.Now().Add(-time.Duration(c.Tick()-t) * TickLength)
+func (k *clock) wall(t wheel.Tick) time.Time {
+	return time.Now().Add(-time.Duration(k.Tick()-t) * TickLength)
 }
 
 // Today is the wall-clock time, for expiries. It has no monotonic reading, which stands still while the machine is suspended.
-func (c *clock) Today() time.Time { return time.Now().Add(time.Duration(c.Shifted.Load())).Round(0) }
+func (k *clock) Today() time.Time { return time.Now().Add(time.Duration(k.Shifted.Load())).Round(0) }
 
 func InTicks(d time.Duration) wheel.Tick {
 	return wheel.Tick((d + TickLength - 1) / TickLength)

@@ -20,9 +20,9 @@ const (
 )
 
 // Spend counts n bytes.
-func (r ByteRate) Spend(m *limiter.Meter, now time.Duration, n int) {
-	if r > 0 {
-		*m = limiter.Meter(max(time.Duration(*m), now) + time.Duration(n)*time.Second/time.Duration(r))
+func (br ByteRate) Spend(m *limiter.Meter, now time.Duration, n int) {
+	if br > 0 {
+		*m = limiter.Meter(max(time.Duration(*m), now) + time.Duration(n)*time.Second/time.Duration(br))
 	}
 }
 

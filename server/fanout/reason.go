@@ -52,7 +52,7 @@ var ReasonNames = [reasonCount]string{
 	ClosedUnfinished:    "unfinished",
 }
 
-func (r Reason) String() string { return ReasonNames[r] }
+func (why Reason) String() string { return ReasonNames[why] }
 
 // CloseLabels are the labels of throng_closes_total, by closeReason: none for stillOpen.
 func CloseLabels() []string {

@@ -12,19 +12,19 @@ type Budget struct {
 }
 
 // Fits says whether a reservation of n bytes would succeed now.
-func (b *Budget) Fits(n int) bool { return int64(n)*b.Share <= b.Most-b.Used.Load() }
+func (bu *Budget) Fits(n int) bool { return int64(n)*bu.Share <= bu.Most-bu.Used.Load() }
 
 // Reserve takes n bytes, or nothing and returns false. Give them back by release.
-func (b *Budget) Reserve(n int) bool {
+func (bu *Budget) Reserve(n int) bool {
 	for {
-		used := b.Used.Load()
-		if int64(n)*b.Share > b.Most-used {
+		used := bu.Used.Load()
+		if int64(n)*bu.Share > bu.Most-used {
 			return false
 		}
-		if b.Used.CompareAndSwap(used, used+int64(n)) {
+		if bu.Used.CompareAndSwap(used, used+int64(n)) {
 			return true
 		}
 	}
 }
 
-func (b *Budget) Release(n int) { b.Used.Add(int64(-n)) }
+func (bu *Budget) Release(n int) { bu.Used.Add(int64(-n)) }

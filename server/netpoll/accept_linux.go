@@ -51,23 +51,23 @@ func NewAcceptor(l *net.TCPListener) (*Acceptor, error) {
 }
 
 // Close ends Accept. Any goroutine may call it.
-func (a *Acceptor) Close() error {
-	a.closed.Store(true)
-	return a.file.Close()
+func (acc *Acceptor) Close() error {
+	acc.closed.Store(true)
+	return acc.file.Close()
 }
 
 // Accept waits for the next connection. The error is net.ErrClosed after Close, else one of accept4, or of waiting.
-func (a *Acceptor) Accept() (Accepted, error) {
-	err := a.raw.Read(a.try)
+func (acc *Acceptor) Accept() (Accepted, error) {
+	err := acc.raw.Read(acc.try)
 	switch {
-	case err != nil && a.closed.Load():
+	case err != nil && acc.closed.Load():
 		return Accepted{}, net.ErrClosed
 	case err != nil:
 		return Accepted{}, err
-	case a.errno != 0:
-		return Accepted{}, a.errno
+	case acc.errno != 0:
+		return Accepted{}, acc.errno
 	}
-	return Accepted{fd: int(a.fd), Peer: addrPort(&a.from)}, nil
+	return Accepted{fd: int(acc.fd), Peer: addrPort(&acc.from)}, nil
 }
 
 // addrPort reads the kernel's form of an address.

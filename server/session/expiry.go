@@ -18,14 +18,14 @@ func ExpiryOf(t time.Time) expiry {
 }
 
 // End is when the holder of an expired token has to have a new one; the zero time for never.
-func (e expiry) End() time.Time {
-	if e == 0 {
+func (at expiry) End() time.Time {
+	if at == 0 {
 		return time.Time{}
 	}
-	return time.Unix(int64(e), 0).Add(ExpiryGrace)
+	return time.Unix(int64(at), 0).Add(ExpiryGrace)
 }
 
 // Over says whether the token and its grace have ended.
-func (e expiry) Over(now time.Time) bool { return e != 0 && !now.Before(e.End()) }
+func (at expiry) Over(now time.Time) bool { return at != 0 && !now.Before(at.End()) }
 
 const MaxMoment = 10 * 366 * 24 * time.Hour

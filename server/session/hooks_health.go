@@ -30,21 +30,21 @@ func newHooksHealth(events []string) *hooksHealth {
 }
 
 // note is called after each request. An application that says no is well.
-func (h *hooksHealth) note(event string, r webhook.Result, now time.Time) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+func (hh *hooksHealth) note(event string, r webhook.Result, now time.Time) {
+	hh.mu.Lock()
+	defer hh.mu.Unlock()
 	e := HookHealth{OK: r == webhook.OK || r == webhook.Refused, Result: string(r), At: &now}
 	if !e.OK {
-		e.Failures = h.events[event].Failures + 1
+		e.Failures = hh.events[event].Failures + 1
 	}
-	h.events[event] = e
+	hh.events[event] = e
 }
 
-func (h *hooksHealth) All() map[string]HookHealth {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	all := make(map[string]HookHealth, len(h.events))
-	for event, e := range h.events {
+func (hh *hooksHealth) All() map[string]HookHealth {
+	hh.mu.Lock()
+	defer hh.mu.Unlock()
+	all := make(map[string]HookHealth, len(hh.events))
+	for event, e := range hh.events {
 		all[event] = e
 	}
 	return all

@@ -52,11 +52,11 @@ type LongQuestion struct {
 }
 
 // Since is where a page of history begins, nil for its end.
-func (q *LongQuestion) Since() *chat.Position {
-	if !q.HasFrom {
+func (lq *LongQuestion) Since() *chat.Position {
+	if !lq.HasFrom {
 		return nil
 	}
-	return &q.From
+	return &lq.From
 }
 
 // LongReply is the answer to a question: either an error, or all bytes of the reply behind its id. It is not changed once it is made.
@@ -198,34 +198,34 @@ func (s *Session) askLong(id uint32, q LongQuestion, estimate int) {
 }
 
 // Answer makes the body of a long reply. Its bytes count as owed from here on. Called on a worker.
-func (h *Sessions) Answer(q LongQuestion) (body []byte, e *protocol.Error) {
+func (all *Sessions) Answer(q LongQuestion) (body []byte, e *protocol.Error) {
 	runtime.Gosched() // a worker goes from one answer to the next: others may wait for the core
-	estimate := h.estimate(q)
-	if !h.Owed.Reserve(estimate) {
+	estimate := all.estimate(q)
+	if !all.Owed.Reserve(estimate) {
 		return nil, ErrTooManyRequests
 	}
 	made := 0
-	defer func() { h.Owed.Release(estimate - made) }()
+	defer func() { all.Owed.Release(estimate - made) }()
 	switch q.About {
 	case PresenceOf:
-		body = EncodePresence(make([]byte, 0, estimate), q.Json, h.Present(q.Room))
+		body = EncodePresence(make([]byte, 0, estimate), q.Json, all.Present(q.Room))
 	case HistoryOf:
-		if body, e = h.encodeHistory(q); e != nil {
+		if body, e = all.encodeHistory(q); e != nil {
 			return nil, e
 		}
 	}
 	made = cap(body)
-	h.Metrics.LongReplies.Inc()
-	h.Metrics.LongReplyBytes.Add(float64(len(body)))
+	all.Metrics.LongReplies.Inc()
+	all.Metrics.LongReplyBytes.Add(float64(len(body)))
 	return body, nil
 }
 
 // estimate is about how many bytes the answer to a question will have.
-func (h *Sessions) estimate(q LongQuestion) int {
+func (all *Sessions) estimate(q LongQuestion) int {
 	if q.About == HistoryOf {
-		return h.MaxUnsent / 2
+		return all.MaxUnsent / 2
 	}
-	r, unlock := h.Rooms.Find(q.Room)
+	r, unlock := all.Rooms.Find(q.Room)
 	defer unlock()
 	if r != nil {
 		return r.Present.Bytes
@@ -235,12 +235,12 @@ func (h *Sessions) estimate(q LongQuestion) int {
 
 // RelieveOwed makes room where long replies take more than half of what they may: the readers that are furthest behind are closed, on
 // each shard. All have had owedGrace. Called on the heartbeat.
-func (h *Sessions) RelieveOwed(now wheel.Tick) {
-	tooMuch := func() bool { return h.Owed.Used.Load() > h.Owed.Most/2 }
+func (all *Sessions) RelieveOwed(now wheel.Tick) {
+	tooMuch := func() bool { return all.Owed.Used.Load() > all.Owed.Most/2 }
 	if !tooMuch() {
 		return
 	}
-	h.RelieveBulk(now-fanout.InTicks(OwedGrace), tooMuch)
+	all.RelieveBulk(now-fanout.InTicks(OwedGrace), tooMuch)
 }
 
 // LongBulk is a long reply for one session.

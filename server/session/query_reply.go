@@ -90,12 +90,12 @@ func TellPast(pubs []chat.Publication, at chat.Position, json bool, mostBytes in
 }
 
 // encodeHistory makes what follows the id in the reply that tells of a room's history. Called on a worker.
-func (h *Sessions) encodeHistory(q LongQuestion) ([]byte, *protocol.Error) {
-	pubs, at, e := h.Read(q.Room, q.Since(), q.Limit, h.MaxUnsent/2, q.reverse)
+func (all *Sessions) encodeHistory(q LongQuestion) ([]byte, *protocol.Error) {
+	pubs, at, e := all.Read(q.Room, q.Since(), q.Limit, all.MaxUnsent/2, q.reverse)
 	if e != nil {
 		return nil, ErrorOf(e)
 	}
-	result, size := TellPast(pubs, at, q.Json, h.MaxUnsent/2)
+	result, size := TellPast(pubs, at, q.Json, all.MaxUnsent/2)
 	runtime.Gosched()
 	if q.Json {
 		return append(result.AppendJSON(make([]byte, 0, size)), '}'), nil

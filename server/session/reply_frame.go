@@ -16,10 +16,10 @@ func newReplyFrame(e Encoding) *ReplyFrame {
 	return r
 }
 
-func (r *ReplyFrame) AppendFrame(dst, scratch []byte, deltas *int) (frame, spent []byte) {
-	list := r.list
-	if r.Admission != nil {
-		list = append(list, r.Admission.replies(deltas)...)
+func (rf *ReplyFrame) AppendFrame(dst, scratch []byte, deltas *int) (frame, spent []byte) {
+	list := rf.list
+	if rf.Admission != nil {
+		list = append(list, rf.Admission.replies(deltas)...)
 	}
-	return appendReplies(dst, scratch, r.encoding, list)
+	return appendReplies(dst, scratch, rf.encoding, list)
 }

@@ -71,27 +71,27 @@ func New(cfg Config, h *chat.Hub, tokens *token.Verifier) *Sessions {
 }
 
 // Open makes a connection of the SDK protocol out of a socket whose handshake is done: it is in no room.
-func (h *Sessions) Open(nc *netpoll.Socket, source *chat.Address, e Encoding, hello, early []byte) {
+func (all *Sessions) Open(nc *netpoll.Socket, source *chat.Address, e Encoding, hello, early []byte) {
 	c := &fanout.Conn{}
-	s := newSession(c, h, source, e, early)
-	h.NewConn(c, nc, s)
+	s := newSession(c, all, source, e, early)
+	all.NewConn(c, nc, s)
 	s.Poller = c.Poller()
-	s.Client = clientID(h.clientPrefix, c.Id)
-	h.Wake(h.Welcome(c, nil, hello, nil))
+	s.Client = clientID(all.clientPrefix, c.Id)
+	all.Wake(all.Welcome(c, nil, hello, nil))
 }
 
 // OnTick is called on the heartbeat at each tick.
-func (h *Sessions) OnTick(now time.Time, tick wheel.Tick) {
-	h.Hub.OnTick(now, tick)
-	h.RelieveOwed(tick)
+func (all *Sessions) OnTick(now time.Time, tick wheel.Tick) {
+	all.Hub.OnTick(now, tick)
+	all.RelieveOwed(tick)
 }
 
 // TickOf is the deadline of a moment; 0 for the zero moment. One that is farther off than ticks count comes in 10 years.
-func (h *Sessions) TickOf(t time.Time) wheel.Tick {
+func (all *Sessions) TickOf(t time.Time) wheel.Tick {
 	if t.IsZero() {
 		return 0
 	}
-	return h.Clock.Tick() + fanout.InTicks(min(max(t.Sub(h.Clock.Today()), fanout.TickLength), MaxMoment))
+	return all.Clock.Tick() + fanout.InTicks(min(max(t.Sub(all.Clock.Today()), fanout.TickLength), MaxMoment))
 }
 
 // clientID is a connection's id as clients know it: unique over processes, and no hint of how many there are.

@@ -157,29 +157,29 @@ type Entry struct {
 const flagRejectUnrecovered = 2 // of subscribe: an error rather than a subscription that has missed something
 
 // request fills in the request for a place in the room.
-func (e *Entry) request(s *Session) *chat.JoinRequest {
-	e.sub = &Subscription{
-		Membership: chat.Membership{Info: e.Info},
-		serverSide: e.serverSide,
-		byToken:    e.byToken,
-		expires:    e.expires,
-		credential: e.Credential,
+func (en *Entry) request(s *Session) *chat.JoinRequest {
+	en.sub = &Subscription{
+		Membership: chat.Membership{Info: en.Info},
+		serverSide: en.serverSide,
+		byToken:    en.byToken,
+		expires:    en.expires,
+		credential: en.Credential,
 	}
-	if e.In.Options == nil {
-		e.In = s.Hub.ViewOf(e.Wish.Channel)
+	if en.In.Options == nil {
+		en.In = s.Hub.ViewOf(en.Wish.Channel)
 	}
-	e.Actor = s.asker(false, e.withToken)
-	e.Actor.Server = e.serverSide
-	e.Place = &e.sub.Membership
-	e.Format = fanout.Format(s.Encoding)
-	if e.Wish.Delta == "fossil" {
-		e.DeltaFormat = fanout.Format(s.Encoding + JsonDeltaEncoding - JsonEncoding)
+	en.Actor = s.asker(false, en.withToken)
+	en.Actor.Server = en.serverSide
+	en.Place = &en.sub.Membership
+	en.Format = fanout.Format(s.Encoding)
+	if en.Wish.Delta == "fossil" {
+		en.DeltaFormat = fanout.Format(s.Encoding + JsonDeltaEncoding - JsonEncoding)
 	}
-	e.Positioned, e.Recoverable = e.Wish.Positioned, e.Wish.Recoverable
-	e.Recovers, e.Since = e.Wish.Recover, chat.Position{Offset: e.Wish.Offset, Epoch: e.Wish.Epoch}
-	e.MustRecover = e.Wish.Flag&flagRejectUnrecovered != 0
-	e.Recovery = &s.Recovered
-	return &e.JoinRequest
+	en.Positioned, en.Recoverable = en.Wish.Positioned, en.Wish.Recoverable
+	en.Recovers, en.Since = en.Wish.Recover, chat.Position{Offset: en.Wish.Offset, Epoch: en.Wish.Epoch}
+	en.MustRecover = en.Wish.Flag&flagRejectUnrecovered != 0
+	en.Recovery = &s.Recovered
+	return &en.JoinRequest
 }
 
 // Join makes the session a member of rooms. The reply is what was gathered so far and what answer returns, which is called on the shard
@@ -234,34 +234,34 @@ func (a *admission) replies(budget *int) []*protocol.Reply {
 }
 
 // Told is what the client is told of its subscription, but for what it missed.
-func (e *Entry) Told() *protocol.SubscribeResult {
+func (en *Entry) Told() *protocol.SubscribeResult {
 	return &protocol.SubscribeResult{
-		Recoverable:   e.Recoverable,
-		Positioned:    e.Positioned,
-		Epoch:         e.At.Epoch,
-		Offset:        e.At.Offset,
-		WasRecovering: e.Recovers,
-		Recovered:     e.Recovered,
-		Delta:         e.WithDelta,
-		Data:          e.data,
-		Expires:       e.ttl != 0,
-		Ttl:           e.ttl,
+		Recoverable:   en.Recoverable,
+		Positioned:    en.Positioned,
+		Epoch:         en.At.Epoch,
+		Offset:        en.At.Offset,
+		WasRecovering: en.Recovers,
+		Recovered:     en.Recovered,
+		Delta:         en.WithDelta,
+		Data:          en.data,
+		Expires:       en.ttl != 0,
+		Ttl:           en.ttl,
 	}
 }
 
 // tellMissed puts the publications into the answer. Called on the shard, where there is time for it; budget is of nanoseconds for deltas.
-func (e *Entry) tellMissed(budget *int) {
+func (en *Entry) tellMissed(budget *int) {
 	var before *chat.Publication
-	for i := range e.Missed {
-		p := &e.Missed[i]
-		if e.WithDelta {
-			told := DeltaPublication(p, before, Encoding(e.DeltaFormat), budget)
+	for i := range en.Missed {
+		p := &en.Missed[i]
+		if en.WithDelta {
+			told := DeltaPublication(p, before, Encoding(en.DeltaFormat), budget)
 			told.Time = p.UnixMilli
-			e.Result.Publications = append(e.Result.Publications, told)
+			en.Result.Publications = append(en.Result.Publications, told)
 			before = p
 		} else {
-			e.Result.Publications = append(e.Result.Publications, PastPublication(p, Encoding(e.Format)))
+			en.Result.Publications = append(en.Result.Publications, PastPublication(p, Encoding(en.Format)))
 		}
 	}
-	e.Missed = nil
+	en.Missed = nil
 }

@@ -64,14 +64,14 @@ type UnsubscribeUser struct {
 	Why  ending
 }
 
-func (c UnsubscribeUser) Size() int { return len(c.Room) }
+func (uu UnsubscribeUser) Size() int { return len(uu.Room) }
 
-func (c UnsubscribeUser) Apply(s *Session) *chat.Rejection {
-	if e := s.entering; e != nil && e.Wish.Channel == c.Room {
+func (uu UnsubscribeUser) Apply(s *Session) *chat.Rejection {
+	if e := s.entering; e != nil && e.Wish.Channel == uu.Room {
 		e.ended = true
 	}
-	if sub := s.Find(c.Room); sub != nil {
-		s.endSubscription(sub, c.Why)
+	if sub := s.Find(uu.Room); sub != nil {
+		s.endSubscription(sub, uu.Why)
 	}
 	return nil
 }
@@ -87,21 +87,21 @@ type SubscribeUser struct {
 	Positioned  bool
 }
 
-func (c SubscribeUser) Size() int { return len(c.Room) + len(c.Info) + len(c.Data) }
+func (su SubscribeUser) Size() int { return len(su.Room) + len(su.Info) + len(su.Data) }
 
-func (c SubscribeUser) Apply(s *Session) *chat.Rejection {
-	wish := &protocol.SubscribeRequest{Channel: c.Room, Recoverable: c.Recoverable, Positioned: c.Positioned}
-	if c.Since != nil {
-		wish.Recover, wish.Offset, wish.Epoch = true, c.Since.Offset, c.Since.Epoch
+func (su SubscribeUser) Apply(s *Session) *chat.Rejection {
+	wish := &protocol.SubscribeRequest{Channel: su.Room, Recoverable: su.Recoverable, Positioned: su.Positioned}
+	if su.Since != nil {
+		wish.Recover, wish.Offset, wish.Epoch = true, su.Since.Offset, su.Since.Epoch
 	}
 	return s.subscribeByServer(&Entry{
 		Wish:       wish,
 		serverSide: true,
 		withToken:  true,
-		Info:       s.InfoIn(c.Info),
-		data:       c.Data,
-		expires:    ExpiryOf(c.Expires),
-		ttl:        Ttl(c.Expires),
+		Info:       s.InfoIn(su.Info),
+		data:       su.Data,
+		expires:    ExpiryOf(su.Expires),
+		ttl:        Ttl(su.Expires),
 	})
 }
 
@@ -111,14 +111,14 @@ type RefreshUser struct {
 	Info    []byte    // JSON; nil to leave it
 }
 
-func (c RefreshUser) Size() int { return len(c.Info) }
+func (ru RefreshUser) Size() int { return len(ru.Info) }
 
-func (c RefreshUser) Apply(s *Session) *chat.Rejection {
-	s.expires = ExpiryOf(c.Expires)
-	if len(c.Info) > 0 {
-		s.show(AsJSON(c.Info))
+func (ru RefreshUser) Apply(s *Session) *chat.Rejection {
+	s.expires = ExpiryOf(ru.Expires)
+	if len(ru.Info) > 0 {
+		s.show(AsJSON(ru.Info))
 	}
-	s.push(&protocol.Push{Refresh: &protocol.Refresh{Expires: s.expires != 0, Ttl: Ttl(c.Expires)}})
+	s.push(&protocol.Push{Refresh: &protocol.Refresh{Expires: s.expires != 0, Ttl: Ttl(ru.Expires)}})
 	s.schedule()
 	return nil
 }

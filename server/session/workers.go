@@ -39,7 +39,7 @@ type errands struct {
 	list []errand
 }
 
-func (e *errand) isLate(patience time.Duration) bool { return time.Since(e.since) >= patience }
+func (task *errand) isLate(patience time.Duration) bool { return time.Since(task.since) >= patience }
 
 func NewWorkers(most, queue int, patience time.Duration) *workers {
 	return &workers{Most: most, queue: queue, patience: patience, Lines: map[netip.Addr]*errands{}}

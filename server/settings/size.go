@@ -19,7 +19,7 @@ type sizeUnit struct {
 var sizeUnits = []sizeUnit{{suffix: "MiB", bytes: 1 << 20}, {suffix: "KiB", bytes: 1 << 10}, {suffix: "B", bytes: 1}, {bytes: 1}}
 
 // UnmarshalText reads a flag, an environment variable or a value of the config file.
-func (s *Size) UnmarshalText(text []byte) error {
+func (size *Size) UnmarshalText(text []byte) error {
 	unit := strings.TrimLeftFunc(string(text), func(r rune) bool { return !unicode.IsLetter(r) })
 	number := strings.TrimSpace(strings.TrimSuffix(string(text), unit))
 	i := slices.IndexFunc(sizeUnits, func(u sizeUnit) bool { return u.suffix == unit })
@@ -33,7 +33,7 @@ func (s *Size) UnmarshalText(text []byte) error {
 	if err != nil || n < 0 || n > (1<<40)/sizeUnits[i].bytes {
 		return fmt.Errorf("%q is no size: want a whole number of bytes up to 1 TiB, or one such as 64KiB or 1MiB", text)
 	}
-	*s = Size(n * sizeUnits[i].bytes)
+	*size = Size(n * sizeUnits[i].bytes)
 	return nil
 }
 
@@ -47,11 +47,11 @@ func inMiB(number, unit string) string {
 	return fmt.Sprintf(" (%dMiB)", n*factor)
 }
 
-func (s Size) String() string {
+func (size Size) String() string {
 	for _, unit := range sizeUnits[:2] {
-		if int(s) >= unit.bytes && int(s)%unit.bytes == 0 {
-			return fmt.Sprintf("%d%s", int(s)/unit.bytes, unit.suffix)
+		if int(size) >= unit.bytes && int(size)%unit.bytes == 0 {
+			return fmt.Sprintf("%d%s", int(size)/unit.bytes, unit.suffix)
 		}
 	}
-	return strconv.Itoa(int(s))
+	return strconv.Itoa(int(size))
 }

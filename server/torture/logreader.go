@@ -14,9 +14,9 @@ import (
 type pipe struct{ out, in *os.File }
 
 // fill writes until no line of the server fits any more.
-func (p *pipe) fill() error {
+func (pp *pipe) fill() error {
 	// Another open file description than the server's, which stays in blocking mode.
-	fd, err := syscall.Open(fmt.Sprintf("/proc/self/fd/%d", p.in.Fd()), syscall.O_WRONLY|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+	fd, err := syscall.Open(fmt.Sprintf("/proc/self/fd/%d", pp.in.Fd()), syscall.O_WRONLY|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}

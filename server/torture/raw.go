@@ -64,7 +64,7 @@ func (t *target) tcp(o how) (net.Conn, error) {
 // refused is a handshake that was answered with something else than 101.
 type refused struct{ status int }
 
-func (r refused) Error() string { return "HTTP " + http.StatusText(r.status) }
+func (no refused) Error() string { return "HTTP " + http.StatusText(no.status) }
 
 // raw connects and waits for the 101. Any other answer is a refused.
 func (t *target) raw(path string, o how) (*raw, error) {

@@ -136,26 +136,26 @@ type value struct {
 	B64Data string          `json:"b64data"`
 }
 
-func (r *result) answer() (*Answer, error) {
-	if r.ExpireAt < 0 || r.ExpireAt > maxInstant {
+func (re *result) answer() (*Answer, error) {
+	if re.ExpireAt < 0 || re.ExpireAt > maxInstant {
 		return nil, errors.New("result.expire_at: want seconds since 1970")
 	}
-	if len(r.User) > maxUser {
-		return nil, fmt.Errorf("result.user: %d bytes, want %d at most", len(r.User), maxUser)
+	if len(re.User) > maxUser {
+		return nil, fmt.Errorf("result.user: %d bytes, want %d at most", len(re.User), maxUser)
 	}
-	a := &Answer{User: r.User, Channels: r.Channels, SkipHistory: r.SkipHistory, Tags: r.Tags.is}
-	if r.ExpireAt != 0 {
-		a.ExpireAt = time.Unix(r.ExpireAt, 0)
+	a := &Answer{User: re.User, Channels: re.Channels, SkipHistory: re.SkipHistory, Tags: re.Tags.is}
+	if re.ExpireAt != 0 {
+		a.ExpireAt = time.Unix(re.ExpireAt, 0)
 	}
-	own, err := r.sub()
+	own, err := re.sub()
 	if err != nil {
 		return nil, err
 	}
 	a.Info, a.Data = own.Info, own.Data
-	if a.Meta, err = oneOf("meta", r.Meta, ""); err != nil {
+	if a.Meta, err = oneOf("meta", re.Meta, ""); err != nil {
 		return nil, err
 	}
-	for name, v := range r.Subs.is {
+	for name, v := range re.Subs.is {
 		sub, err := v.is.sub()
 		if err != nil {
 			return nil, fmt.Errorf("subs: %w", err)

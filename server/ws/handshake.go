@@ -17,7 +17,7 @@ type HandshakeError struct {
 	Reason string
 }
 
-func (e *HandshakeError) Error() string { return e.Reason }
+func (he *HandshakeError) Error() string { return he.Reason }
 
 // CheckHandshake says whether r is a client's opening handshake (RFC 6455, 4.2.1), and returns its key. The error is a
 // *HandshakeError; with status 426 the answer needs the header Sec-WebSocket-Version.
