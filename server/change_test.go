@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/session"
 )
 
 func TestWhatChangesAMessage(t *testing.T) {
@@ -20,7 +21,7 @@ func TestWhatChangesAMessage(t *testing.T) {
 		`["edit","of"]`:                                      false,
 		`"of"`:                                               false,
 	} {
-		p, ok := chat.OfSDK([]byte(data))
+		p, ok := session.OfSDK([]byte(data))
 		if got := p.ChangesMessage(); !ok || got != want {
 			t.Errorf("%s: got %v, %v, want %v", data, got, ok, want)
 		}

@@ -104,7 +104,7 @@ func TestDeepJSONIsRefused(t *testing.T) {
 	open.Publish = chat.Anyone
 	s := startBackend(t, open)
 	c := connectSDK(t, s, "")
-	for depth, want := range map[int]string{chat.MaxDepth: `"publish":{}`, chat.MaxDepth + 1: `"error":{"code":107,"message":"bad request"}`} {
+	for depth, want := range map[int]string{session.MaxDepth: `"publish":{}`, session.MaxDepth + 1: `"error":{"code":107,"message":"bad request"}`} {
 		c.say(`{"id":%d,"publish":{"channel":"x","data":%s%s}}`, depth, strings.Repeat("[", depth), strings.Repeat("]", depth))
 		c.want(fmt.Sprintf(`{"id":%d,%s}`, depth, want))
 	}

@@ -31,13 +31,13 @@ func worstDeltas(size int) [][2][]byte {
 
 // What a delta costs is bounded by what it is taken to cost, and so is what a round spends on deltas.
 func BenchmarkWorstDeltas(b *testing.B) {
-	for _, size := range []int{256, 1 << 10, chat.MaxSearch, 4 << 10, chat.MaxDelta} {
+	for _, size := range []int{256, 1 << 10, session.MaxSearch, 4 << 10, chat.MaxDelta} {
 		for i, pair := range worstDeltas(size) {
 			b.Run(fmt.Sprint(size, "/", i), func(b *testing.B) {
 				for b.Loop() {
-					chat.DeltaOf(pair[0], pair[1])
+					session.DeltaOf(pair[0], pair[1])
 				}
-				b.ReportMetric(float64(chat.DeltaCost(pair[0], pair[1])), "estimated-ns/op")
+				b.ReportMetric(float64(session.DeltaCost(pair[0], pair[1])), "estimated-ns/op")
 			})
 		}
 	}
@@ -53,7 +53,7 @@ func FuzzTrimmedDelta(f *testing.F) {
 	f.Add([]byte("old"), []byte(""))
 	f.Add(bytes.Repeat([]byte("0123456789"), 1000), append(bytes.Repeat([]byte("0123456789"), 900), "end"...))
 	f.Fuzz(func(t *testing.T, was, content []byte) {
-		d := chat.TrimmedDelta(was, content)
+		d := session.TrimmedDelta(was, content)
 		got, err := fdelta.Apply(was, d)
 		if err != nil || !bytes.Equal(got, content) {
 			t.Fatalf("got %q, %v of the delta %q; want %q", got, err, d, content)
@@ -87,7 +87,7 @@ func TestARoundSpendsSoMuchOnDeltas(t *testing.T) {
 	c := connectSDK(t, s, "")
 	c.say(`{"id":2,"subscribe":{"channel":"x","delta":"fossil"}}`)
 	c.line()
-	pair := worstDeltas(chat.MaxSearch - 2)[0]
+	pair := worstDeltas(session.MaxSearch - 2)[0]
 	say := func(n int) {
 		s.hub.Say(s.hub.ViewOf("x"), chat.Publication{Data: fmt.Appendf(nil, "%q", pair[n%2]), Form: chat.FormJSON}, chat.SayOptions{})
 	}
@@ -107,7 +107,7 @@ func TestARoundSpendsSoMuchOnDeltas(t *testing.T) {
 		say(n + 1)
 	}
 	release()
-	most := fanout.DeltaBudget / chat.DeltaCost(pair[0], pair[1])
+	most := fanout.DeltaBudget / session.DeltaCost(pair[0], pair[1])
 	if got := deltas(messages); got == 0 || got > most {
 		t.Errorf("got %d deltas in a round, want 1 to %d", got, most)
 	}

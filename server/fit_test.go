@@ -36,7 +36,7 @@ func TestWhatIsKeptIsCutToItsSize(t *testing.T) {
 		"JSON in base64":       decoded(base64.StdEncoding.EncodeToString([]byte(`[1]`)) + ends),
 		"a slice of something": append(make([]byte, 0, 60_000), `[1,2]`...),
 	} {
-		p, ok := chat.OfSDK(data)
+		p, ok := session.OfSDK(data)
 		if !ok {
 			t.Fatalf("%s: refused", name)
 		}
@@ -76,7 +76,7 @@ func TestTheHistoryCountsWhatItKeeps(t *testing.T) {
 		"short": func(n int) chat.Publication { return chat.Publication{Data: fmt.Append(nil, n), Form: chat.FormJSON} },
 		"long":  func(n int) chat.Publication { return chat.Publication{Data: make4k(n), Form: chat.FormJSON} },
 		"line ends": func(n int) chat.Publication {
-			p, _ := chat.OfSDK(fmt.Appendf(nil, "[%s%d]", ends, n))
+			p, _ := session.OfSDK(fmt.Appendf(nil, "[%s%d]", ends, n))
 			return p
 		},
 		"each by another": func(n int) chat.Publication {

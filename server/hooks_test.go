@@ -338,7 +338,7 @@ func TestTheApplicationChangesWhatIsSaid(t *testing.T) {
 		case `"spam"`:
 			return `{"error":{"code":1001,"message":"spam"}}`
 		case `"deep"`:
-			return `{"result":{"data":` + strings.Repeat("[", chat.MaxDepth+1) + strings.Repeat("]", chat.MaxDepth+1) + `}}`
+			return `{"result":{"data":` + strings.Repeat("[", session.MaxDepth+1) + strings.Repeat("]", session.MaxDepth+1) + `}}`
 		}
 		return `{"result":{}}`
 	}})

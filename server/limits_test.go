@@ -374,7 +374,7 @@ func TestAGapIsRecovered(t *testing.T) {
 	}
 	r, unlock := s.hub.Rooms.Find("x")
 	broken := &chat.Message{Bytes: 100} // of no room: it cannot be encoded
-	broken.Pub, _ = chat.OfSDK([]byte("2"))
+	broken.Pub, _ = session.OfSDK([]byte("2"))
 	broken.Pub.At = s.hub.Clock.Tick()
 	s.hub.Archive.Remember(r, &broken.Pub)
 	wake := r.PostLocked(broken)

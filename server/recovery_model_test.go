@@ -169,7 +169,7 @@ func (m *recoveryModel) forgetAll() {
 func (m *recoveryModel) publish(name string) {
 	m.said++
 	text := fmt.Sprint(m.said)
-	pub, _ := chat.OfSDK([]byte(text))
+	pub, _ := session.OfSDK([]byte(text))
 	_, at := m.hub.Say(m.hub.ViewOf(name), pub, chat.SayOptions{})
 	if uint64(len(m.log[at.Epoch])+1) != at.Offset {
 		m.t.Errorf("publication got offset %d, want %d", at.Offset, len(m.log[at.Epoch])+1)

@@ -17,7 +17,7 @@ func TestARoomIsMadeWithTheOptionsThatWereFound(t *testing.T) {
 		return chat.View{Name: room, Options: &options} // unlike any other look-up
 	}
 	published, subscribed := found("published"), found("subscribed")
-	pub, _ := chat.OfSDK([]byte(`"hi"`))
+	pub, _ := session.OfSDK([]byte(`"hi"`))
 	s.Hub.Say(published, pub, chat.SayOptions{})
 	e := &session.Entry{Wish: &protocol.SubscribeRequest{Channel: subscribed.Name}, Info: s.Info}
 	e.In = subscribed

@@ -168,7 +168,7 @@ func TestAPauseDoesNotMakeThePastYounger(t *testing.T) {
 	cfg.Rooms = []chat.RoomOptions{rememberingRoom("*")}
 	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 1) // no heartbeat: its clock stands still
 	h.Heartbeat = fanout.NewHeartbeat(h.Engine, cfg.PingInterval, cfg.PingTimeout)
-	pub, _ := chat.OfSDK([]byte(`"one"`))
+	pub, _ := session.OfSDK([]byte(`"one"`))
 	began := time.Now()
 	h.Say(h.ViewOf("room"), pub, chat.SayOptions{})
 	said := time.Now()

@@ -186,7 +186,7 @@ func TestDeltasBeginAtWhatIsKnown(t *testing.T) {
 	s := startBackend(t, o)
 	text := strings.Repeat("a long text that changes little ", 10)
 	say := func(n int, o chat.SayOptions) {
-		pub, _ := chat.OfSDK(fmt.Appendf(nil, `"%s %d"`, text, n))
+		pub, _ := session.OfSDK(fmt.Appendf(nil, `"%s %d"`, text, n))
 		s.hub.Say(s.hub.ViewOf("x"), pub, o)
 	}
 	join := func() (*sdk, string) {

@@ -53,13 +53,12 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		"/server/session": {
 			module + "/server/chat", module + "/server/fanout", module + "/server/limiter", module + "/server/logqueue",
 			module + "/server/metrics", module + "/server/netpoll", module + "/server/token", module + "/server/webhook",
-			module + "/server/wheel", module + "/server/ws", "github.com/centrifugal/protocol", "github.com/centrifugal/protocol/cfjson",
-			"github.com/prometheus/client_golang/prometheus", "golang.org/x/time/rate", "google.golang.org/protobuf/encoding/protowire",
+			module + "/server/wheel", module + "/server/ws", "github.com/centrifugal/fdelta", "github.com/centrifugal/protocol",
+			"github.com/centrifugal/protocol/cfjson", "github.com/prometheus/client_golang/prometheus", "golang.org/x/time/rate", "google.golang.org/protobuf/encoding/protowire",
 		},
 		"/server/chat": {
 			module + "/server/fanout", module + "/server/limiter", module + "/server/name", module + "/server/recent",
 			module + "/server/settings", module + "/server/unordered", module + "/server/wheel", module + "/server/ws",
-			"github.com/centrifugal/fdelta", "github.com/centrifugal/protocol/cfjson",
 		},
 		"/server/doctable": {},
 		"/server/fanout": {

@@ -98,9 +98,9 @@ func (ap *apiPublication) read() (chat.Publication, *protocol.Error) {
 	case len(ap.VersionEpoch) > chat.MaxKey:
 		return chat.Publication{}, badRequest("version_epoch: want %d bytes at most", chat.MaxKey)
 	}
-	pub, ok := chat.OfSDK(data)
+	pub, ok := session.OfSDK(data)
 	if !ok {
-		return chat.Publication{}, badRequest("data: nested more than %d deep", chat.MaxDepth)
+		return chat.Publication{}, badRequest("data: nested more than %d deep", session.MaxDepth)
 	}
 	pub.Tags = ap.Tags
 	return pub, nil

@@ -29,8 +29,8 @@ func (h *Hub) Redact(what Redaction, author *ClientInfo) (in *Room, e *Rejection
 	if author != nil {
 		gone = rejectDenied
 	}
-	notice, _ := OfSDK(fmt.Appendf(nil, `{"type":"redact","offset":%d}`, what.Offset))
-	notice.Info, notice.Notice = author, true
+	data := Fitted(fmt.Appendf(nil, `{"type":"redact","offset":%d}`, what.Offset))
+	notice := Publication{Data: data, Form: FormJSON, Info: author, Notice: true}
 	m := &Message{Pub: notice, Bytes: notice.Size() + messageOverhead}
 	var wake uint64
 

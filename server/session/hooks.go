@@ -289,8 +289,8 @@ func (s *Session) askPublish(id uint32, req *protocol.PublishRequest, pub chat.P
 		said := pub
 		if a.Data != nil {
 			var ok bool
-			if said, ok = chat.OfSDK(a.Data); !ok {
-				s.Hub.Hooks.complain(OnPublish, chat.ErrTooDeep)
+			if said, ok = OfSDK(a.Data); !ok {
+				s.Hub.Hooks.complain(OnPublish, errTooDeep)
 				refuse(errInternal)
 				return
 			}

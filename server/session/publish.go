@@ -13,7 +13,7 @@ func (s *Session) publish(id uint32, req *protocol.PublishRequest) {
 		s.refuse(id, ErrTooManyRequests)
 		return
 	}
-	pub, ok := chat.OfSDK(req.Data)
+	pub, ok := OfSDK(req.Data)
 	if !chat.ValidRoomName(req.Channel) || req.Type != 0 || len(req.Data) == 0 || !ok {
 		s.fail(id, ErrBadRequest)
 		return

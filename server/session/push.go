@@ -105,10 +105,10 @@ func (out *sdkPublication) shorten(p, before *chat.Publication, e Encoding, budg
 	if len(was) > chat.MaxDelta || len(data) > chat.MaxDelta {
 		return
 	}
-	if *budget -= chat.DeltaCost(was, data); *budget < 0 {
+	if *budget -= DeltaCost(was, data); *budget < 0 {
 		return
 	}
-	delta := chat.DeltaOf(was, data)
+	delta := DeltaOf(was, data)
 	// A delta copies and adds bytes, not characters: one that cuts a character in two is no JSON.
 	if len(delta) >= len(data) || e.IsJSON() && !utf8.Valid(delta) {
 		return
