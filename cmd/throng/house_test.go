@@ -22,7 +22,7 @@ const mostInARing = 4
 
 var (
 	largerRings = map[string]int{
-		"/cmd/throng": 15, "/server/api": 9,
+		"/cmd/throng":  15,
 		"/server/chat": 22, "/server/edge": 13, "/server/fanout": 14, "/server/session": 18, "/server/torture": 13,
 	}
 	sharedReceivers = map[string]int{

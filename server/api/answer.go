@@ -4,8 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/centrifugal/protocol"
 )
 
 // apiAnswer writes the body of one answer of the server API while it is made: at most about one piece of it is in memory. Each
@@ -27,8 +30,8 @@ const (
 
 // streamed is a result that may be long. It is written a part at a time and never exists as a whole.
 type streamed interface {
-	// Size is how many bytes it has, about.
-	Size() int
+	// size is how many bytes it has, about.
+	size() int
 	// writeTo writes it, and stops where the caller has gone. ctx is the request's.
 	writeTo(ctx context.Context, to *apiAnswer)
 }
@@ -127,4 +130,29 @@ func (aa *apiAnswer) End(ctx context.Context) {
 			panic(http.ErrAbortHandler)
 		}
 	}
+}
+
+// reply is the answer of one method.
+type reply struct {
+	Result any             `json:"result,omitempty"`
+	Error  *protocol.Error `json:"error,omitempty"`
+}
+
+// nothing is the result of a method that only does something.
+type nothing struct{}
+
+// WriteReply writes {"result":{}} or {"error":{}}, with an id where there is one.
+func WriteReply(ctx context.Context, to *apiAnswer, id uint64, result any, e *protocol.Error) {
+	to.raw("{")
+	if id != 0 {
+		to.buf = fmt.Appendf(to.buf, `"id":%d,`, id)
+	}
+	if e != nil {
+		to.raw(`"error":`)
+		to.Value(ctx, e)
+	} else {
+		to.raw(`"result":`)
+		to.Value(ctx, result)
+	}
+	to.raw("}")
 }

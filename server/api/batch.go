@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"time"
 
@@ -72,7 +71,7 @@ type Replies struct {
 	lines    bool // of POST /api; else of the method batch
 }
 
-func (all Replies) Size() int { return 0 } // nobody asks: there is no batch in a batch
+func (all Replies) size() int { return 0 } // nobody asks: there is no batch in a batch
 
 // writeTo calls the commands and writes what they are answered. As the protocol has it, a reply of batch is not wrapped: it is
 // {"publish":{}} or {"error":{}}; a line is {"result":{}} or {"error":{}}.
@@ -156,7 +155,7 @@ func (b *batchRun) call(ctx context.Context, name string, params []byte) (any, *
 	result, e := b.api.Do(limited, name, params)
 	cancel()
 	b.patience -= time.Since(began)
-	if long, is := result.(streamed); is && e == nil && long.Size() > b.budget {
+	if long, is := result.(streamed); is && e == nil && long.size() > b.budget {
 		b.budget = 0 // or each of a thousand would be looked up, to be refused
 		result, e = nil, tooLong
 	}
@@ -182,6 +181,8 @@ func named(line []byte) (c namedCommand, e *protocol.Error) {
 	return c, e
 }
 
+var errNotJSON = errors.New("body: want one JSON object, or for POST " + Path + " one on each line")
+
 // bodyLines are the commands of a body of POST /api: one, or several with line ends or nothing between them.
 func bodyLines(body []byte) ([]json.RawMessage, error) {
 	decoder := json.NewDecoder(bytes.NewReader(body))
@@ -193,20 +194,4 @@ func bodyLines(body []byte) ([]json.RawMessage, error) {
 		}
 	}
 	return lines, err
-}
-
-// WriteReply writes {"result":{}} or {"error":{}}, with an id where there is one.
-func WriteReply(ctx context.Context, to *apiAnswer, id uint64, result any, e *protocol.Error) {
-	to.raw("{")
-	if id != 0 {
-		to.buf = fmt.Appendf(to.buf, `"id":%d,`, id)
-	}
-	if e != nil {
-		to.raw(`"error":`)
-		to.Value(ctx, e)
-	} else {
-		to.raw(`"result":`)
-		to.Value(ctx, result)
-	}
-	to.raw("}")
 }

@@ -55,7 +55,7 @@ func (r *apiRoom) presence(_ context.Context, a *API) (any, *protocol.Error) {
 // presenceAnswer is a PresenceResult.
 type presenceAnswer []*chat.ClientInfo
 
-func (pa presenceAnswer) Size() (n int) {
+func (pa presenceAnswer) size() (n int) {
 	for _, info := range pa {
 		n += info.Size() + len(info.Client) + 64
 	}
@@ -125,7 +125,7 @@ type historyAnswer struct {
 	at   chat.Position
 }
 
-func (h historyAnswer) Size() (n int) {
+func (h historyAnswer) size() (n int) {
 	for i := range h.pubs {
 		n += h.pubs[i].Size() + 128
 	}

@@ -49,7 +49,7 @@ func (q *apiChannels) do(_ context.Context, a *API) (any, *protocol.Error) {
 // channelsAnswer is a ChannelsResult.
 type channelsAnswer []chat.InhabitedRoom
 
-func (c channelsAnswer) Size() (n int) {
+func (c channelsAnswer) size() (n int) {
 	for _, r := range c {
 		n += len(r.Name) + 32
 	}

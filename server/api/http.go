@@ -1,0 +1,163 @@
+package api
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/centrifugal/protocol"
+
+	"github.com/throng-chat/throng/server/session"
+)
+
+const (
+	apiBodyTimeout = 5 * time.Second // for a request's body
+	apiPatience    = 5 * time.Second // for what others have to do, of one request
+)
+
+// Config is the part of Config that is about the server API.
+type Config struct {
+	Key        string // empty for no API
+	Version    string // of the program; empty for that of the server
+	MaxMessage int    // bytes
+}
+
+// New is nil where no key is configured.
+func New(h *session.Sessions, cfg Config) *API {
+	if cfg.Key == "" {
+		return nil
+	}
+	// Room for one message in base64 and what is said of it.
+	return &API{
+		hub:      h,
+		key:      sha256.Sum256([]byte(cfg.Key)),
+		MaxBody:  max(1<<20, 2*int64(cfg.MaxMessage)),
+		uid:      session.RandomWord(16),
+		version:  cmp.Or(cfg.Version, session.ServerVersion),
+		Methods:  ApiMethods(),
+		Patience: apiPatience,
+	}
+}
+
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == OpenAPIPath && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		w.Header().Set("Content-Type", "application/json")
+		if _, err := w.Write(OpenAPI); err != nil {
+			return // the asker has gone
+		}
+		return
+	}
+	switch {
+	case !a.Knows(KeyOf(r)):
+		w.Header().Set("WWW-Authenticate", "apikey")
+		a.refuse(w, http.StatusUnauthorized, unauthorized(r))
+		return
+	case r.Method != http.MethodPost:
+		w.Header().Set("Allow", http.MethodPost)
+		a.refuse(w, http.StatusMethodNotAllowed, badRequest("want POST, not %s", r.Method))
+		return
+	}
+	body, err := a.read(w, r)
+	if err != nil {
+		status := http.StatusBadRequest
+		if tooBig := (*http.MaxBytesError)(nil); errors.As(err, &tooBig) {
+			status = http.StatusRequestEntityTooLarge
+		}
+		a.refuse(w, status, badRequest("%v", err))
+		return
+	}
+	name := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, Path), "/")
+	if name == "" {
+		a.serveLines(w, r, body)
+		return
+	}
+	if !json.Valid(body) {
+		a.refuse(w, http.StatusBadRequest, badRequest("%v", errNotJSON))
+		return
+	}
+	a.serveOne(w, r, namedCommand{Method: name, Params: body})
+}
+
+// serveLines answers POST /api: a command that says its method, or several.
+func (a *API) serveLines(w http.ResponseWriter, r *http.Request, body []byte) {
+	lines, err := bodyLines(body)
+	if err != nil {
+		refused := refusedParams{badRequest("%v", errNotJSON)}
+		errors.As(err, &refused)
+		a.refuse(w, http.StatusBadRequest, refused.told)
+		return
+	}
+	if len(lines) > 1 {
+		answer := NewAPIAnswer(w, http.StatusOK)
+		answer.Value(r.Context(), Replies{api: a, commands: lines, lines: true})
+		answer.End(r.Context())
+		return
+	}
+	command, e := named(lines[0])
+	if e != nil {
+		a.refuse(w, http.StatusBadRequest, e)
+		return
+	}
+	a.serveOne(w, r, command)
+}
+
+// serveOne calls a method and answers.
+func (a *API) serveOne(w http.ResponseWriter, r *http.Request, command namedCommand) {
+	if a.Methods[command.Method] == nil {
+		a.refuse(w, http.StatusNotFound, a.noMethod(command.Method))
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), a.Patience)
+	result, e := a.Call(ctx, command.Method, command.Params)
+	cancel()
+	status := http.StatusOK
+	inTransport := e != nil && r.Header.Get("X-Centrifugo-Error-Mode") == "transport"
+	if inTransport {
+		status = HttpStatus(e)
+	}
+	answer := NewAPIAnswer(w, status)
+	switch _, isBatch := result.(Replies); {
+	case inTransport:
+		answer.Value(r.Context(), e)
+	case isBatch && e == nil:
+		answer.Value(r.Context(), result)
+	default:
+		WriteReply(r.Context(), answer, command.ID, result, e)
+	}
+	answer.End(r.Context())
+}
+
+// read takes the body in, within bounds. One that is not there is no parameters.
+func (a *API) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(apiBodyTimeout)); err != nil {
+		a.hub.Log.Debug("body not limited in time", "error", err)
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, a.MaxBody))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("body: %w", err)
+	case len(bytes.TrimSpace(body)) == 0:
+		return []byte("{}"), nil
+	}
+	return body, nil
+}
+
+// refuse answers what is no call of a method. What else was on its way is not waited for.
+func (a *API) refuse(w http.ResponseWriter, status int, e *protocol.Error) {
+	a.hub.Metrics.ApiRequests.WithLabelValues("refused", session.ErrorLabel(e)).Inc()
+	w.Header().Set("Connection", "close")
+	if err := http.NewResponseController(w).SetReadDeadline(time.Now()); err != nil {
+		a.hub.Log.Debug("body not cut off", "error", err)
+	}
+	answer := NewAPIAnswer(w, status)
+	answer.Value(context.Background(), reply{Error: e})
+	answer.End(context.Background()) // the connection ends behind it
+}
