@@ -204,8 +204,8 @@ func (m *member) setClock() error {
 	return err
 }
 
-// order gives each agent its plan, and waits until all are ready.
-func (f *fleet) order(ctx context.Context, plan agent.Plan) error {
+// sendPlan gives each agent its plan, and waits until all are ready.
+func (f *fleet) sendPlan(ctx context.Context, plan agent.Plan) error {
 	plan.Agents = len(f.members)
 	for i, m := range f.members {
 		p := plan

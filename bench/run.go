@@ -117,7 +117,7 @@ func (r *run) measure(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.fleet.stopAgents()) }()
-	if err := r.fleet.order(ctx, r.plan()); err != nil {
+	if err := r.fleet.sendPlan(ctx, r.plan()); err != nil {
 		return err
 	}
 	r.collect = newCollector(len(r.fleet.members))
