@@ -1,13 +1,16 @@
 package bench
 
 import (
+	"math"
+
 	"github.com/throng-chat/throng/bench/result"
 	"github.com/throng-chat/throng/bench/stats"
 )
 
-// estimateMemory estimates the server's memory per connection. With levels it is the slope of a line through them, and the error is
-// half of the slope's 95 % interval: memory that is free before the first connection, such as the garbage of a start, moves the line
-// but not its slope. Without levels it is the growth from before the first connection until all are connected, or until the end of
+// estimateMemory estimates the server's memory per connection. With levels it is the slope of a line through them: memory that is free
+// before the first connection, such as the garbage of a start, moves the line but not its slope. The error is half of the slope's 95 %
+// interval, or half of the difference between the slopes of the lower and of the upper levels, if that is more: a heap that grows and
+// is collected bends the line, and its points are not independent. Without levels it is the growth from before the first connection until all are connected, or until the end of
 // the run. Then the error is the memory in which growth can hide: all that the process had before the first connection.
 func estimateMemory(s *result.Server, opened int, untilEnd bool) {
 	if s.PSSBefore == 0 || opened == 0 {
@@ -18,7 +21,7 @@ func estimateMemory(s *result.Server, opened int, untilEnd bool) {
 		connections, pss = append(connections, float64(l.Connections)), append(pss, float64(l.PSS))
 	}
 	if slope, half, ok := stats.SlopeWithin(connections, pss); ok {
-		s.PerConn, s.PerConnError = slope, half
+		s.PerConn, s.PerConnError = slope, max(half, bend(connections, pss))
 		return
 	}
 	s.Levels = nil // too few to fit a line
@@ -28,4 +31,15 @@ func estimateMemory(s *result.Server, opened int, untilEnd bool) {
 	}
 	s.PerConn = float64(last-s.PSSBefore) / float64(opened)
 	s.PerConnError = float64(s.PSSBefore) / float64(opened)
+}
+
+// bend returns half of the difference between the slopes of the lower and the upper half of the points; 0 for fewer than six points.
+func bend(xs, ys []float64) float64 {
+	n := len(xs) / 2
+	lower, _, ok1 := stats.SlopeWithin(xs[:n], ys[:n])
+	upper, _, ok2 := stats.SlopeWithin(xs[n:], ys[n:])
+	if !ok1 || !ok2 {
+		return 0
+	}
+	return math.Abs(upper-lower) / 2
 }

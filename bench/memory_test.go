@@ -59,6 +59,7 @@ func TestMemoryPerConnectionIsRightOrRefused(t *testing.T) {
 		{"the start's garbage goes at the first connections", process{base: 23 * mib, returned: 3 * mib, perConn: 500}, 10_000, true, true},
 		{"the same at once: 185 B", process{base: 23 * mib, returned: 3 * mib, perConn: 500}, 10_000, false, false},
 		{"free memory is used first", process{base: 20 * mib, free: mib / 4, perConn: 500}, 10_000, true, true},
+		{"free memory that a third of the connections use", process{base: 20 * mib, free: 3 * mib / 2, perConn: 500}, 10_000, true, false},
 		{"more free memory than the half of the connections use", process{base: 20 * mib, free: 3 * mib, perConn: 500}, 10_000, true, false},
 		{"more than all use", process{base: 20 * mib, free: 9 * mib, perConn: 500}, 10_000, true, false},
 		{"more than all use, at once", process{base: 20 * mib, free: 9 * mib, perConn: 500}, 10_000, false, false},

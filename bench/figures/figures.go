@@ -52,6 +52,7 @@ var (
 	connectsPerS = metric("connects/s", 1)
 
 	doubled           = measured(func(r *result.Result) float64 { return float64(r.Delivery.Duplicated + r.Delivery.Reordered) })
+	held              = measured(func(r *result.Result) float64 { return float64(r.Connect.Opened - r.Delivery.Closed) })
 	clientPerDelivery = measured(func(r *result.Result) float64 { return r.Client.PerDelivery / 1e3 })
 	clientPerConn     = measured(func(r *result.Result) float64 { return r.Client.PerConn })
 )

@@ -68,7 +68,7 @@ func TestTheTablesAreWhatTheyWere(t *testing.T) {
 	built := []string{"throng", "floor", "uws", "axum", "nbio"}
 	chats := []string{"throng", sdk, "centrifuge"}
 	for name, text := range map[string]func() (string, error){
-		"idle":      func() (string, error) { return idleText(built, examples(built), example(2)), nil },
+		"idle":      func() (string, error) { return idleText(built, examples(built)), nil },
 		"fanout":    func() (string, error) { return fanoutText(built, examples(built)), nil },
 		"heartbeat": func() (string, error) { return heartbeatText(example(2)), nil },
 		"stuck":     func() (string, error) { return stuckText(built, examples(built)), nil },
