@@ -3,7 +3,6 @@ package session
 import (
 	"bytes"
 	"encoding/binary"
-	"strconv"
 	"time"
 	"unicode/utf8"
 
@@ -130,25 +129,4 @@ func (s *Session) onPong(cmd *protocol.Command) {
 	if name != "" || s.Conn.Pinged.Swap(0) == 0 {
 		s.dismiss(disconnectBadRequest)
 	}
-}
-
-// refuse answers a command that the client should not have sent. Who goes on over a limit all the same is disconnected.
-func (s *Session) refuse(id uint32, e *protocol.Error) {
-	if e == ErrTooManyRequests || e == ErrLimit {
-		if s.strikes++; s.strikes > MaxStrikes {
-			s.dismiss(disconnectTooMany)
-			return
-		}
-	}
-	if id != 0 {
-		s.fail(id, e)
-	}
-}
-
-// ErrorLabel is an error in the metrics. The codes of the application, which begin at 400, are one.
-func ErrorLabel(e *protocol.Error) string {
-	if e.Code >= 400 {
-		return "application"
-	}
-	return strconv.FormatUint(uint64(e.Code), 10)
 }

@@ -104,3 +104,25 @@ func SdkClient(c *fanout.Conn) (client, user string) {
 	}
 	return s.Client, user
 }
+
+// begin deals with what came ahead of the answer to the handshake. Called on the poller.
+func (s *Session) begin() {
+	early := s.unread
+	s.unread = nil
+	s.Conn.Hold(false)
+	if !s.Conn.Closing() {
+		s.Conn.OnData(early, s.Hub.Clock.Now())
+	}
+	s.goOn()
+}
+
+// End takes the session out of everything it is in. Called on the poller, once, when the socket is closed.
+func (s *Session) End() {
+	s.endAsking()
+	s.leaveAll()
+	s.TellDisconnect()
+	if s.User != nil {
+		s.Hub.RemoveUser(s.User, s)
+		s.User = nil
+	}
+}

@@ -1,11 +1,15 @@
 package session
 
 import (
+	"encoding/base64"
 	"encoding/binary"
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/centrifugal/protocol"
+	"github.com/centrifugal/protocol/cfjson"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -79,4 +83,12 @@ func appendProtobuf(b []byte, m interface {
 		panic(fmt.Sprintf("message of %d bytes encoded as %d: %v", size, n, err))
 	}
 	return b
+}
+
+// AsJSON is data as both encodings can carry it: what is no JSON becomes a string in base64.
+func AsJSON(data []byte) []byte {
+	if len(data) == 0 || utf8.Valid(data) && cfjson.Valid(data) {
+		return chat.Fitted(data)
+	}
+	return chat.Fitted(cfjson.AppendString(nil, base64.StdEncoding.EncodeToString(data)))
 }

@@ -5,6 +5,9 @@ import (
 	"time"
 )
 
+// ExpiryGrace is for a new token: an SDK asks for it when the old one has expired.
+const ExpiryGrace = 10 * time.Second
+
 // expiry is when a token ends, by the wall clock: seconds since 1970, 0 for never. Ticks stand still while the process does;
 // a token does not.
 type expiry uint32
@@ -28,4 +31,13 @@ func (at expiry) End() time.Time {
 // Over says whether the token and its grace have ended.
 func (at expiry) Over(now time.Time) bool { return at != 0 && !now.Before(at.End()) }
 
+// MaxMoment is how far off a deadline counts, and what a client is told of one farther off.
 const MaxMoment = 10 * 366 * 24 * time.Hour
+
+// Ttl is how many seconds are left until a moment, as the protocol has it.
+func Ttl(t time.Time) uint32 {
+	if t.IsZero() {
+		return 0
+	}
+	return uint32(min(max(time.Until(t).Round(time.Second), time.Second), MaxMoment) / time.Second)
+}

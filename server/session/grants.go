@@ -168,9 +168,3 @@ func (s *Session) roomsAfter(now grants) int {
 	}
 	return n
 }
-
-// showIn is how others see the session in one room from now on.
-func (s *Session) showIn(sub *Subscription, info []byte) {
-	shown := s.InfoIn(info)
-	sub.ShowAs(shown)
-}

@@ -14,9 +14,6 @@ import (
 
 // A plain client is asked about before its 101, on the goroutine of its request, so that /ws is no way around the application.
 
-// MaxAskedPlain is how many handshakes of plain clients may wait for the application: each costs a socket and a goroutine.
-const MaxAskedPlain = 512
-
 var (
 	errHandshakeGone = errors.New("the client has gone")
 	ErrPlainCrowded  = errors.New("too many connections wait for the application")

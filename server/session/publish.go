@@ -4,12 +4,13 @@ import (
 	"github.com/centrifugal/protocol"
 
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/webhook"
 )
 
 // publish publishes what the session's client asks for.
 func (s *Session) publish(id uint32, req *protocol.PublishRequest) {
 	in := s.viewOf(req.Channel)
-	if in.Options.PublishProxy && s.Hub.Hooks.crowded(s, OnPublish) {
+	if in.Options.PublishProxy && s.crowded(OnPublish) {
 		s.refuse(id, ErrTooManyRequests)
 		return
 	}
@@ -44,9 +45,32 @@ func (s *Session) say(id uint32, in chat.View, pub chat.Publication, o chat.SayO
 	s.Reply(&protocol.Reply{Id: id, Publish: &protocol.PublishResult{}})
 }
 
-// spokeIn has the session wait for a room that is behind. If it waits for one already it goes on with that.
-func (s *Session) spokeIn(r *chat.Room) {
-	if s.talksIn == nil || !s.talksIn.Congested() {
-		s.talksIn = r
+// askPublish asks whether something is said in a room, and what. If it is refused, the fee is given back.
+func (s *Session) askPublish(id uint32, req *protocol.PublishRequest, pub chat.Publication, f fee) {
+	refuse := func(e *protocol.Error) {
+		s.giveBack(f)
+		s.refuse(id, e)
 	}
+	r := s.about(OnPublish)
+	r.Channel, r.Data = req.Channel, req.Data
+	s.ask(r, func(a *webhook.Answer) {
+		// Much may have changed since.
+		in := s.viewOf(req.Channel)
+		if e := s.Hub.Admit(s.in(in), in, len(req.Data)); e != nil {
+			refuse(ErrorOf(e))
+			return
+		}
+		said := pub
+		if a.Data != nil {
+			var ok bool
+			if said, ok = OfSDK(a.Data); !ok {
+				s.Hub.Hooks.complain(OnPublish, errTooDeep)
+				refuse(errInternal)
+				return
+			}
+			said.Info = pub.Info
+		}
+		said.Tags = a.Tags
+		s.say(id, in, said, chat.SayOptions{SkipHistory: a.SkipHistory})
+	}, refuse)
 }

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"strconv"
+
 	"github.com/centrifugal/protocol"
 
 	"github.com/throng-chat/throng/server/chat"
@@ -89,3 +91,11 @@ var (
 	endedInsufficient = ending{2500, "insufficient state"}
 	endedExpired      = ending{2501, "subscription expired"}
 )
+
+// ErrorLabel is an error in the metrics. The codes of the application, which begin at 400, are one.
+func ErrorLabel(e *protocol.Error) string {
+	if e.Code >= 400 {
+		return "application"
+	}
+	return strconv.FormatUint(uint64(e.Code), 10)
+}

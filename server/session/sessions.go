@@ -1,10 +1,6 @@
 package session
 
 import (
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -12,8 +8,6 @@ import (
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
-	"github.com/throng-chat/throng/server/logqueue"
-	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/token"
 	"github.com/throng-chat/throng/server/wheel"
 )
@@ -22,13 +16,16 @@ import (
 type Sessions struct {
 	*chat.Hub
 
-	// Constant after newSessions.
+	// Constant after New.
 	personalRooms bool
 	maxRooms      int
 	pingInterval  time.Duration
 	clientPrefix  string // of this process's client ids
 	Tokens        *token.Verifier
 	Hooks         *Hooks // nil for none
+
+	// onCommands deals with the commands of a frame that are behind one that the session waited for (wait.go).
+	onCommands func(s *Session, frame []byte, now time.Duration)
 
 	complaint rate.Sometimes // of what tokens and the application ask for in vain
 
@@ -40,44 +37,6 @@ type Sessions struct {
 
 	Answers   *workers // long answers in the making
 	Verifiers *workers // of tokens whose signatures take milliseconds
-}
-
-// Config is what sessions are configured by.
-type Config struct {
-	PersonalRooms bool
-	MaxRooms      int // of one connection
-	PingInterval  time.Duration
-	MaxMessage    int // bytes
-}
-
-func New(cfg Config, h *chat.Hub, tokens *token.Verifier) *Sessions {
-	cores := len(h.Shards)
-	s := &Sessions{
-		Hub:           h,
-		personalRooms: cfg.PersonalRooms,
-		maxRooms:      cfg.MaxRooms,
-		pingInterval:  cfg.PingInterval,
-		clientPrefix:  RandomWord(8),
-		Tokens:        tokens,
-		complaint:     logqueue.EverySecond(),
-		HeldCommands:  limiter.Budget{Most: int64(max(maxHeld, fanout.MessagesInAll*cfg.MaxMessage)), Share: 4},
-		ReplyRate:     limiter.PerSecond(repliesFactor * h.MaxUnsent),
-		Owed:          limiter.Budget{Most: MaxOwed, Share: 2},
-		Answers:       NewWorkers(cores, maxAnswers, answerPatience),
-		Verifiers:     NewWorkers(max(1, cores/2), MaxVerifying, answerPatience),
-	}
-	s.Questions = newQuestions(s.Answers, &s.Owed)
-	return s
-}
-
-// Open makes a connection of the SDK protocol out of a socket whose handshake is done: it is in no room.
-func (all *Sessions) Open(nc *netpoll.Socket, source *chat.Address, e Encoding, hello, early []byte) {
-	c := &fanout.Conn{}
-	s := newSession(c, all, source, e, early)
-	all.NewConn(c, nc, s)
-	s.Poller = c.Poller()
-	s.Client = clientID(all.clientPrefix, c.Id)
-	all.Wake(all.Welcome(c, nil, hello, nil))
 }
 
 // OnTick is called on the heartbeat at each tick.
@@ -94,14 +53,15 @@ func (all *Sessions) TickOf(t time.Time) wheel.Tick {
 	return all.Clock.Tick() + fanout.InTicks(min(max(t.Sub(all.Clock.Today()), fanout.TickLength), MaxMoment))
 }
 
-// clientID is a connection's id as clients know it: unique over processes, and no hint of how many there are.
-func clientID(prefix string, id uint64) string {
-	sum := sha256.Sum256(binary.BigEndian.AppendUint64([]byte(prefix), id))
-	return hex.EncodeToString(sum[:16])
-}
+// OwedGrace is the time that a reader of a long reply has, before it has to make room for others.
+const OwedGrace = 2 * time.Second
 
-func RandomWord(bytes int) string {
-	word := make([]byte, bytes)
-	rand.Read(word) // never fails (crypto/rand)
-	return hex.EncodeToString(word)
+// RelieveOwed makes room where long replies take more than half of what they may: the readers that are furthest behind are closed, on
+// each shard. All have had owedGrace. Called on the heartbeat.
+func (all *Sessions) RelieveOwed(now wheel.Tick) {
+	tooMuch := func() bool { return all.Owed.Used.Load() > all.Owed.Most/2 }
+	if !tooMuch() {
+		return
+	}
+	all.RelieveBulk(now-fanout.InTicks(OwedGrace), tooMuch)
 }

@@ -1,13 +1,11 @@
 package session
 
 import (
-	"slices"
-
 	"github.com/centrifugal/protocol"
 
 	"github.com/throng-chat/throng/server/chat"
-	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/token"
+	"github.com/throng-chat/throng/server/webhook"
 )
 
 // subscribe puts the session into a room.
@@ -16,7 +14,7 @@ func (s *Session) subscribe(id uint32, req *protocol.SubscribeRequest) {
 		s.fail(id, ErrBadRequest)
 		return
 	}
-	if s.Hub.Hooks.crowded(s, OnSubscribe) || s.Hub.Hooks.wants(OnSubscribe) && s.overdrawn() {
+	if s.crowded(OnSubscribe) || s.Hub.Hooks.wants(OnSubscribe) && s.overdrawn() {
 		s.refuse(id, ErrTooManyRequests)
 		return
 	}
@@ -89,179 +87,39 @@ func (s *Session) unsubscribe(id uint32, req *protocol.UnsubscribeRequest) {
 	s.Reply(&protocol.Reply{Id: id, Unsubscribe: &protocol.UnsubscribeResult{}})
 }
 
-func (s *Session) asker(inside, token bool) chat.Actor {
-	return chat.Actor{User: s.Info.User, Inside: inside, Token: token}
-}
-
-// viewOf is a room as the session finds it. Called on the poller.
-func (s *Session) viewOf(room string) chat.View {
-	if sub := s.Find(room); sub != nil {
-		return chat.View{Name: room, Options: sub.Room.Options, Place: &sub.Membership}
-	}
-	return s.Hub.ViewOf(room)
-}
-
-// in is the session as an asker in a room.
-func (s *Session) in(p chat.View) chat.Actor {
-	return s.asker(p.Place != nil, p.Place != nil && p.Place.WithToken)
-}
-
-// endSubscription takes a subscription away from a client, and tells it why.
-func (s *Session) endSubscription(sub *Subscription, why ending) {
-	name := sub.Room.Name
-	s.Leave(sub)
-	s.push(&protocol.Push{Channel: name, Unsubscribe: &protocol.Unsubscribe{Code: why.code, Reason: why.text}})
-}
-
-// lostPosition ends a subscription that watches for gaps. Called on the poller.
-func (s *Session) lostPosition(room string) {
-	sub := s.Find(room)
-	switch {
-	case sub == nil || !sub.Positioned || s.Conn.Closing():
-	case sub.serverSide:
-		s.dismiss(disconnectInsufficient) // an SDK does not ask again for a room that it was given
-	default:
-		s.endSubscription(sub, endedInsufficient)
-		s.flush()
-	}
-}
-
-// Leave takes the session out of a room and tells nobody but the others in it.
-func (s *Session) Leave(sub *Subscription) {
-	i := slices.Index(s.Subs, sub)
-	s.Subs = slices.Delete(s.Subs, i, i+1)
-	s.Hub.LeaveRoom(&sub.Membership)
-	if sub.Room.Options.JoinLeave {
-		s.spokeIn(sub.Room)
-	}
-}
-
-// Entry is a subscription on its way into a room: what was asked for, and what came of it.
-type Entry struct {
-	chat.JoinRequest
-
-	Wish       *protocol.SubscribeRequest
-	serverSide bool
-	withToken  bool
-	byToken    bool
-	ended      bool // the application has taken it out while it was asked about
-	Info       *chat.ClientInfo
-	data       []byte
-	expires    expiry
-	ttl        uint32
-
-	sub    *Subscription
-	Result *protocol.SubscribeResult // made by the shard
-}
-
-const flagRejectUnrecovered = 2 // of subscribe: an error rather than a subscription that has missed something
-
-// request fills in the request for a place in the room.
-func (en *Entry) request(s *Session) *chat.JoinRequest {
-	en.sub = &Subscription{
-		Membership: chat.Membership{Info: en.Info},
-		serverSide: en.serverSide,
-		byToken:    en.byToken,
-		expires:    en.expires,
-		credential: en.Credential,
-	}
-	if en.In.Options == nil {
-		en.In = s.Hub.ViewOf(en.Wish.Channel)
-	}
-	en.Actor = s.asker(false, en.withToken)
-	en.Actor.Server = en.serverSide
-	en.Place = &en.sub.Membership
-	en.Format = fanout.Format(s.Encoding)
-	if en.Wish.Delta == "fossil" {
-		en.DeltaFormat = fanout.Format(s.Encoding + JsonDeltaEncoding - JsonEncoding)
-	}
-	en.Positioned, en.Recoverable = en.Wish.Positioned, en.Wish.Recoverable
-	en.Recovers, en.Since = en.Wish.Recover, chat.Position{Offset: en.Wish.Offset, Epoch: en.Wish.Epoch}
-	en.MustRecover = en.Wish.Flag&flagRejectUnrecovered != 0
-	en.Recovery = &s.Recovered
-	return &en.JoinRequest
-}
-
-// Join makes the session a member of rooms. The reply is what was gathered so far and what answer returns, which is called on the shard
-// if one of the entries has joined.
-func (s *Session) Join(entries []*Entry, answer func() []*protocol.Reply) {
-	reply := s.take()
-	gathered := reply != nil
-	if !gathered {
-		reply = newReplyFrame(s.Encoding)
-	}
-	reply.Admission = &admission{entries, answer}
-	var few [1]*chat.JoinRequest // most commands ask for one room
-	requests := few[:0]
-	for _, e := range entries {
-		requests = append(requests, e.request(s))
-	}
-	s.Hub.JoinRooms(s.Conn, requests, reply, gathered)
-	for _, e := range entries {
-		if e.Err != nil {
-			continue
+// askSubscribe asks whether the session is let into a room that its permissions let it into.
+func (s *Session) askSubscribe(id uint32, e *Entry) {
+	r := s.about(OnSubscribe)
+	r.Channel, r.Token, r.Data = e.Wish.Channel, e.Wish.Token, e.Wish.Data
+	s.entering = e
+	s.ask(r, func(a *webhook.Answer) {
+		s.entering = nil
+		// Much may have changed since.
+		if e.ended {
+			s.fail(id, ErrDenied)
+			return
 		}
-		s.Subs = append(s.Subs, e.sub)
-		if e.sub.Room.Options.JoinLeave {
-			s.spokeIn(e.sub.Room)
+		if err := s.mayEnter(e); err != nil {
+			s.refuse(id, err)
+			return
 		}
-	}
-}
-
-// admission is the answer to a client that joins rooms. The shard makes it, behind everything that was published before.
-type admission struct {
-	Entries []*Entry
-	answer  func() []*protocol.Reply // called on the shard if one of the entries has joined
-}
-
-// replies returns the answer. Called on the shard, once; budget is of nanoseconds for deltas.
-func (a *admission) replies(budget *int) []*protocol.Reply {
-	joined := false
-	for _, e := range a.Entries {
-		if e.Err == nil {
-			joined = true
-			e.Result = e.Told()
+		e.Info = s.InfoIn(e.Info.ChanInfo)
+		if a.Info != nil {
+			e.Info = s.InfoIn(a.Info)
 		}
-	}
-	if !joined {
-		return nil
-	}
-	replies := a.answer()
-	for _, e := range a.Entries {
-		e.tellMissed(budget)
-	}
-	return replies
-}
-
-// Told is what the client is told of its subscription, but for what it missed.
-func (en *Entry) Told() *protocol.SubscribeResult {
-	return &protocol.SubscribeResult{
-		Recoverable:   en.Recoverable,
-		Positioned:    en.Positioned,
-		Epoch:         en.At.Epoch,
-		Offset:        en.At.Offset,
-		WasRecovering: en.Recovers,
-		Recovered:     en.Recovered,
-		Delta:         en.WithDelta,
-		Data:          en.data,
-		Expires:       en.ttl != 0,
-		Ttl:           en.ttl,
-	}
-}
-
-// tellMissed puts the publications into the answer. Called on the shard, where there is time for it; budget is of nanoseconds for deltas.
-func (en *Entry) tellMissed(budget *int) {
-	var before *chat.Publication
-	for i := range en.Missed {
-		p := &en.Missed[i]
-		if en.WithDelta {
-			told := DeltaPublication(p, before, Encoding(en.DeltaFormat), budget)
-			told.Time = p.UnixMilli
-			en.Result.Publications = append(en.Result.Publications, told)
-			before = p
-		} else {
-			en.Result.Publications = append(en.Result.Publications, PastPublication(p, Encoding(en.Format)))
+		if a.Data != nil {
+			s.draw(len(a.Data))
+			e.data = AsJSON(a.Data)
 		}
-	}
-	en.Missed = nil
+		if !a.ExpireAt.IsZero() {
+			e.expires = ExpiryOf(a.ExpireAt)
+			if e.withToken {
+				e.ttl = Ttl(a.ExpireAt)
+			}
+		}
+		s.enterRoom(id, e)
+	}, func(err *protocol.Error) {
+		s.entering = nil
+		s.refuse(id, err)
+	})
 }

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/centrifugal/protocol"
@@ -56,6 +55,12 @@ func (c DisconnectUser) Size() int { return len(c.Why.Text) }
 func (c DisconnectUser) Apply(s *Session) *chat.Rejection {
 	s.expel(c.Why)
 	return nil
+}
+
+// expel ends the connection, and takes it out of its rooms at once, not when its client has answered. Called on the poller.
+func (s *Session) expel(d disconnect) {
+	s.Disconnect(d)
+	s.leaveAll()
 }
 
 // UnsubscribeUser ends subscriptions to a room, also one that the application is still being asked about.
@@ -140,56 +145,6 @@ func (CheckRevoked) Apply(s *Session) *chat.Rejection {
 		}
 	}
 	return nil
-}
-
-// subscribeByServer puts the session into a room as the application wishes, and tells the client. Called on the poller.
-func (s *Session) subscribeByServer(e *Entry) *chat.Rejection {
-	h, room := s.Hub, e.Wish.Channel
-	switch {
-	case s.Find(room) != nil:
-		return nil
-	case len(s.Subs) >= h.maxRooms:
-		return &chat.Rejection{Cause: chat.CauseLimit, Detail: fmt.Sprintf("the connection is in as many channels as it may be: %d (max-rooms)", h.maxRooms)}
-	}
-	s.Join([]*Entry{e}, func() []*protocol.Reply { return s.pushesOf(e) })
-	if e.Err == nil && e.expires != 0 {
-		s.schedule()
-	}
-	return e.Err
-}
-
-// pushesOf tells the client of a room that the application has put it in. The push has no place for the missed publications: they
-// follow as pushes of their own. Called on the shard.
-func (s *Session) pushesOf(e *Entry) []*protocol.Reply {
-	room := e.Wish.Channel
-	pushes := []*protocol.Reply{{Push: &protocol.Push{Channel: room, Subscribe: &protocol.Subscribe{
-		Recoverable: e.Result.Recoverable,
-		Positioned:  e.Result.Positioned,
-		Epoch:       e.Result.Epoch,
-		Offset:      e.Result.Offset,
-		Data:        e.data,
-	}}}}
-	for i := range e.Missed {
-		pushes = append(pushes, &protocol.Reply{Push: &protocol.Push{Channel: room, Pub: fullPublication(&e.Missed[i], s.Encoding)}})
-	}
-	e.Missed = nil
-	return pushes
-}
-
-// beginAsking is when the session's token is verified, or the application asked whether it may connect. Called on the poller.
-func (s *Session) beginAsking() {
-	if s.asking == nil {
-		since := s.Hub.BeginAsking()
-		s.asking = &since
-	}
-}
-
-// endAsking is when it has answered, or the connection is closed. Called on the poller.
-func (s *Session) endAsking() {
-	if s.asking != nil {
-		s.asking = nil
-		s.Hub.EndAsking()
-	}
 }
 
 // Spot is where a publication came to stand; nothing where there is no history.

@@ -1,0 +1,183 @@
+package session
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/centrifugal/protocol"
+
+	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/token"
+	"github.com/throng-chat/throng/server/webhook"
+)
+
+// How a connection says who it is: by a token, or, where guests are let in, by none.
+
+// ServerVersion is what connect is answered with. SDKs want it not to be empty.
+const ServerVersion = "throng"
+
+// connect is the first command of every connection.
+func (s *Session) connect(id uint32, req *protocol.ConnectRequest) {
+	if s.crowded(OnConnect) {
+		s.fail(id, ErrTooManyRequests)
+		s.State = refused
+		return
+	}
+	if req.Token == "" {
+		if !s.Hub.Guests && !s.Hub.Hooks.wants(OnConnect) {
+			s.Hub.complaint.Do(func() {
+				s.Hub.Log.Warn("client without a token refused, since guests are off; more may be refused without a log line", "conn", s.Conn.Id)
+			})
+			s.dismiss(disconnectNoToken)
+			return
+		}
+		s.connectAs(id, req, token.Claims{})
+		return
+	}
+	checkToken(s, req.Token, s.Hub.Tokens.Connect, func(claims token.Claims, err error) {
+		if err != nil {
+			s.endAsking()
+			s.refuseToken(id, err, errTokenExpired)
+			return
+		}
+		s.tokenUser = claims.User
+		s.connectAs(id, req, claims)
+	})
+}
+
+// connectAs goes on with connect when the token, if there is one, is known to be good.
+func (s *Session) connectAs(id uint32, req *protocol.ConnectRequest, claims token.Claims) {
+	if s.Hub.Hooks.wants(OnConnect) {
+		s.askConnect(id, req, claims)
+		return
+	}
+	s.enter(id, req, claims, nil)
+}
+
+// askConnect asks whether the connection is let in, and as whom. What the answer says stands above what the token says.
+func (s *Session) askConnect(id uint32, req *protocol.ConnectRequest, claims token.Claims) {
+	asked := time.Now()
+	r := s.about(OnConnect)
+	r.User, r.Meta, r.Data, r.Name, r.Version = claims.User, claims.Meta, req.Data, req.Name, req.Version
+	r.Channels = slices.Sorted(maps.Keys(req.Subs))
+	s.underWay += len(req.Subs) * HeldWish
+	s.beginAsking()
+	s.ask(r, func(a *webhook.Answer) {
+		if a.User != "" {
+			claims.User = a.User
+		}
+		if a.Info != nil {
+			claims.Info = a.Info
+		}
+		if a.Meta != nil {
+			claims.Meta = a.Meta
+		}
+		if !a.ExpireAt.IsZero() {
+			claims.Expires = a.ExpireAt
+		}
+		if req.Token == "" {
+			claims.IssuedAt = asked // as a token made for this connection
+		}
+		s.enter(id, req, claims, a)
+	}, func(e *protocol.Error) {
+		s.endAsking()
+		s.fail(id, e)
+		s.State = refused
+	})
+}
+
+// enter makes the connection somebody, and puts it into the rooms that the server gives it. answer is the application's, nil where
+// it was not asked.
+func (s *Session) enter(id uint32, req *protocol.ConnectRequest, claims token.Claims, answer *webhook.Answer) {
+	h := s.Hub
+	rooms := s.grantsOf(claims, answer)
+	if s.tooMany(id, len(rooms.list)) {
+		s.endAsking()
+		s.refuseConnect()
+		return
+	}
+	s.Info = &chat.ClientInfo{User: claims.User, Client: s.Client, ConnInfo: AsJSON(claims.Info)}
+	s.Identity.Store(s.Info)
+	s.meta = chat.Fitted(claims.Meta)
+	if req.Token == "" {
+		s.tokenUser = claims.User
+	}
+	user, demands, e := h.AddUser(s, s.Info.User, s.asking)
+	s.User = user
+	s.endAsking()
+	switch {
+	case e == chat.RejectLimit:
+		s.dismiss(disconnectTooManyOfUser)
+		return
+	case e != nil:
+		s.fail(id, ErrorOf(e))
+		s.refuseConnect()
+		return
+	}
+	// Not before: whoever bans or revokes ends the connections that are counted then.
+	if !s.welcome(claims) || s.ended(demands) {
+		return
+	}
+	s.State = Connected
+	s.expires = ExpiryOf(claims.Expires)
+	s.Conn.Pinged.Store(0)
+	s.due.PingAt.Store(uint32(h.Heartbeat.FirstPing(s.Conn)))
+
+	result := &protocol.ConnectResult{
+		Client:  s.Client,
+		Version: ServerVersion,
+		Ping:    uint32((h.pingInterval + time.Second - 1) / time.Second),
+		Pong:    true,
+	}
+	if answer != nil {
+		result.Data = AsJSON(answer.Data)
+	}
+	if req.Token != "" {
+		// Only by a new token is a client's time prolonged: one without is ended by then, comes back and is asked about.
+		result.Expires, result.Ttl = s.expires != 0, Ttl(claims.Expires)
+	}
+	s.Reply(&protocol.Reply{Id: id, Connect: result})
+	s.enterGivenRooms(result, req.Subs, rooms)
+	s.schedule()
+	for _, demand := range demands {
+		if s.Conn.Closing() {
+			return
+		}
+		if e := s.obey(demand.Command); e != nil {
+			h.Log.Debug("not done when the webhook had answered", "conn", s.Conn.Id, "error", ErrorOf(e).Message)
+		}
+	}
+}
+
+// ended ends the connection if the application has demanded that while it was asked about.
+func (s *Session) ended(demands []chat.Word) bool {
+	for i := range demands {
+		if endsConnection(demands[i].Command) {
+			s.obey(demands[i].Command)
+			return true
+		}
+	}
+	return false
+}
+
+// enterGivenRooms subscribes the session to the rooms that it is given, in their order. The answer to connect is posted before any
+// of them is heard.
+func (s *Session) enterGivenRooms(result *protocol.ConnectResult, wishes map[string]*protocol.SubscribeRequest, rooms grants) {
+	var entries []*Entry
+	for i := range rooms.list {
+		g := &rooms.list[i]
+		entries = append(entries, s.entryOf(g, wishes[g.room]))
+	}
+	s.Join(entries, func() []*protocol.Reply {
+		for _, e := range entries {
+			if e.Err == nil {
+				if result.Subs == nil {
+					result.Subs = map[string]*protocol.SubscribeResult{}
+				}
+				result.Subs[e.Wish.Channel] = e.Result
+			}
+		}
+		return nil // the reply is among those gathered
+	})
+}

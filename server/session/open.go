@@ -1,0 +1,61 @@
+package session
+
+import (
+	"time"
+
+	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/fanout"
+	"github.com/throng-chat/throng/server/limiter"
+	"github.com/throng-chat/throng/server/logqueue"
+	"github.com/throng-chat/throng/server/netpoll"
+	"github.com/throng-chat/throng/server/token"
+)
+
+// How sessions begin.
+
+// Config is what sessions are configured by.
+type Config struct {
+	PersonalRooms bool
+	MaxRooms      int // of one connection
+	PingInterval  time.Duration
+	MaxMessage    int // bytes
+}
+
+func New(cfg Config, h *chat.Hub, tokens *token.Verifier) *Sessions {
+	cores := len(h.Shards)
+	s := &Sessions{
+		Hub:           h,
+		personalRooms: cfg.PersonalRooms,
+		maxRooms:      cfg.MaxRooms,
+		pingInterval:  cfg.PingInterval,
+		clientPrefix:  RandomWord(8),
+		Tokens:        tokens,
+		onCommands:    (*Session).onCommands,
+		complaint:     logqueue.EverySecond(),
+		HeldCommands:  limiter.Budget{Most: int64(max(maxHeld, fanout.MessagesInAll*cfg.MaxMessage)), Share: 4},
+		ReplyRate:     limiter.PerSecond(repliesFactor * h.MaxUnsent),
+		Owed:          limiter.Budget{Most: MaxOwed, Share: 2},
+		Answers:       NewWorkers(cores, maxAnswers, answerPatience),
+		Verifiers:     NewWorkers(max(1, cores/2), MaxVerifying, answerPatience),
+	}
+	s.Questions = newQuestions(s.Answers, &s.Owed)
+	return s
+}
+
+// Open makes a connection of the SDK protocol out of a socket whose handshake is done: it is in no room.
+func (all *Sessions) Open(nc *netpoll.Socket, source *chat.Address, e Encoding, hello, early []byte) {
+	c := &fanout.Conn{}
+	s := newSession(c, all, source, e, early)
+	all.NewConn(c, nc, s)
+	s.Poller = c.Poller()
+	s.Client = clientID(all.clientPrefix, c.Id)
+	all.Wake(all.Welcome(c, nil, hello, nil))
+}
+
+// newSession begins a session. early is what came ahead of the answer to the handshake.
+func newSession(c *fanout.Conn, h *Sessions, source *chat.Address, e Encoding, early []byte) *Session {
+	s := &Session{Conn: c, Hub: h, source: source, Encoding: e, unread: early, early: len(early) > 0}
+	c.Hold(s.early)
+	s.due.Deadline.Store(uint32(s.later(staleTimeout)))
+	return s
+}

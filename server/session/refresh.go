@@ -1,0 +1,85 @@
+package session
+
+import (
+	"github.com/centrifugal/protocol"
+
+	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/logqueue"
+	"github.com/throng-chat/throng/server/token"
+)
+
+// New tokens, before the old ones have expired.
+
+// refresh gives a connection a new token before the old one has expired.
+func (s *Session) refresh(id uint32, req *protocol.RefreshRequest) {
+	checkToken(s, req.Token, s.Hub.Tokens.Connect, func(claims token.Claims, err error) {
+		if err != nil {
+			s.refuseToken(id, err, errRefreshExpired)
+			return
+		}
+		s.refreshBy(id, claims)
+	})
+}
+
+// refreshBy goes on with refresh when the token is known to be good.
+func (s *Session) refreshBy(id uint32, claims token.Claims) {
+	if claims.User != s.tokenUser {
+		s.dismiss(disconnectInvalidToken)
+		return
+	}
+	rooms := s.grantsByToken(claims)
+	if s.tooMany(id, s.roomsAfter(rooms)) || !s.welcome(claims) {
+		return
+	}
+	s.expires = ExpiryOf(claims.Expires)
+	if claims.Meta != nil {
+		s.meta = chat.Fitted(claims.Meta)
+	}
+	if claims.Info != nil {
+		s.show(AsJSON(claims.Info))
+	}
+	enter := s.regrant(rooms)
+	s.Reply(&protocol.Reply{Id: id, Refresh: &protocol.RefreshResult{
+		Client:  s.Client,
+		Version: ServerVersion,
+		Expires: s.expires != 0,
+		Ttl:     Ttl(claims.Expires),
+	}})
+	for i := range enter {
+		if e := s.subscribeByServer(s.entryOf(&enter[i], nil)); e != nil {
+			s.Hub.Log.Debug("room of a new token not entered", "conn", s.Conn.Id, "room", logqueue.Clip(enter[i].room), "error", ErrorOf(e).Message)
+		}
+	}
+	s.schedule()
+}
+
+// subRefresh gives a subscription a new token before the old one has expired.
+func (s *Session) subRefresh(id uint32, req *protocol.SubRefreshRequest) {
+	sub := s.Find(req.Channel)
+	if sub == nil || req.Type != 0 {
+		s.fail(id, ErrDenied)
+		return
+	}
+	s.subscriptionToken(id, req.Token, req.Channel, errRefreshExpired, func(claims token.SubClaims) {
+		// The subscription may have ended while the token was verified.
+		if sub := s.Find(req.Channel); sub != nil {
+			s.subRefreshBy(id, sub, claims)
+		} else {
+			s.fail(id, ErrDenied)
+		}
+	})
+}
+
+// subRefreshBy goes on with subRefresh when the token is known to be good.
+func (s *Session) subRefreshBy(id uint32, sub *Subscription, claims token.SubClaims) {
+	sub.expires = ExpiryOf(claims.Expires)
+	sub.credential = &chat.Credential{Id: claims.ID, Issued: claims.IssuedAt}
+	if claims.Info != nil {
+		s.showIn(sub, claims.Info)
+	}
+	s.Reply(&protocol.Reply{Id: id, SubRefresh: &protocol.SubRefreshResult{
+		Expires: sub.expires != 0,
+		Ttl:     Ttl(claims.Expires),
+	}})
+	s.schedule()
+}
