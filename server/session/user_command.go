@@ -14,8 +14,8 @@ import (
 type sessionCommand interface {
 	chat.UserCommand
 
-	// Apply does it to a connection. Called on the connection's poller.
-	Apply(*Session) *chat.Rejection
+	// apply does it to a connection. Called on the connection's poller.
+	apply(*Session) *chat.Rejection
 }
 
 func (s *Session) ClientID() string { return s.Client }
@@ -38,7 +38,7 @@ func (s *Session) Execute(command chat.UserCommand, done func(*chat.Rejection)) 
 
 // obey does a command. Called on the poller.
 func (s *Session) obey(command chat.UserCommand) *chat.Rejection {
-	return command.(sessionCommand).Apply(s)
+	return command.(sessionCommand).apply(s)
 }
 
 // endsConnection says whether a command ends the connection.
@@ -52,7 +52,7 @@ type DisconnectUser struct{ Why disconnect }
 
 func (c DisconnectUser) Size() int { return len(c.Why.Text) }
 
-func (c DisconnectUser) Apply(s *Session) *chat.Rejection {
+func (c DisconnectUser) apply(s *Session) *chat.Rejection {
 	s.expel(c.Why)
 	return nil
 }
@@ -71,7 +71,7 @@ type UnsubscribeUser struct {
 
 func (uu UnsubscribeUser) Size() int { return len(uu.Room) }
 
-func (uu UnsubscribeUser) Apply(s *Session) *chat.Rejection {
+func (uu UnsubscribeUser) apply(s *Session) *chat.Rejection {
 	if e := s.entering; e != nil && e.Wish.Channel == uu.Room {
 		e.ended = true
 	}
@@ -94,7 +94,7 @@ type SubscribeUser struct {
 
 func (su SubscribeUser) Size() int { return len(su.Room) + len(su.Info) + len(su.Data) }
 
-func (su SubscribeUser) Apply(s *Session) *chat.Rejection {
+func (su SubscribeUser) apply(s *Session) *chat.Rejection {
 	wish := &protocol.SubscribeRequest{Channel: su.Room, Recoverable: su.Recoverable, Positioned: su.Positioned}
 	if su.Since != nil {
 		wish.Recover, wish.Offset, wish.Epoch = true, su.Since.Offset, su.Since.Epoch
@@ -118,7 +118,7 @@ type RefreshUser struct {
 
 func (ru RefreshUser) Size() int { return len(ru.Info) }
 
-func (ru RefreshUser) Apply(s *Session) *chat.Rejection {
+func (ru RefreshUser) apply(s *Session) *chat.Rejection {
 	s.expires = ExpiryOf(ru.Expires)
 	if len(ru.Info) > 0 {
 		s.show(AsJSON(ru.Info))
@@ -133,7 +133,7 @@ type CheckRevoked struct{}
 
 func (CheckRevoked) Size() int { return 0 }
 
-func (CheckRevoked) Apply(s *Session) *chat.Rejection {
+func (CheckRevoked) apply(s *Session) *chat.Rejection {
 	m := s.Hub.Moderation
 	if m.Refuses(s.Info.User, s.credential) {
 		s.expel(disconnectInvalidToken)
