@@ -77,7 +77,7 @@ func TestAClosedDoorLeavesThePort(t *testing.T) {
 	if resp, _ := ask(t, address, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"); resp.StatusCode != http.StatusOK {
 		t.Fatalf("got %s", resp.Status)
 	}
-	if err := s.edge.Door.Close(); err != nil {
+	if err := s.door.Close(); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the port to be free", func() bool {

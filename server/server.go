@@ -40,7 +40,8 @@ type Server struct {
 	files   int // the open-file limit
 
 	api   *api.API // nil for none
-	edge  *edge.Edge
+	door  *edge.Door
+	edge  *edge.Edge   // behind the door
 	admin *admin.Admin // nil for none
 }
 
@@ -81,7 +82,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 
 // listen opens the ports.
 func (s *Server) listen() (err error) {
-	s.edge, err = edge.New(edge.Config{
+	s.door, err = edge.Open(edge.Config{
 		Listen:                 s.cfg.Listen,
 		Hosts:                  s.cfg.Hosts,
 		Origins:                s.cfg.Origins,
@@ -90,12 +91,16 @@ func (s *Server) listen() (err error) {
 		MaxConnectionsAddress:  s.cfg.MaxConnectionsAddress,
 		RateConnectionsAddress: s.cfg.RateConnectionsAddress,
 	}, s.hub, s.apiOn("listen"), s.metrics, s.log)
-	if err != nil || s.cfg.Admin == "off" {
+	if err != nil {
 		return err
+	}
+	s.edge = s.door.Edge
+	if s.cfg.Admin == "off" {
+		return nil
 	}
 	listener, err := netpoll.Listen(s.cfg.Admin, edge.ListenOptions)
 	if err != nil {
-		return errors.Join(err, s.edge.Door.Close())
+		return errors.Join(err, s.door.Close())
 	}
 	s.admin = admin.New(listener, s.cfg.Hosts, s.hub, s.apiOn("admin"), s.metrics, s.log)
 	return nil
@@ -113,7 +118,7 @@ func (s *Server) apiOn(port string) *api.API {
 func shardCount(cores int) int { return min(cores, fanout.MaxShards) }
 
 // Addr is where the chat listens.
-func (s *Server) Addr() net.Addr { return s.edge.Door.Addr() }
+func (s *Server) Addr() net.Addr { return s.door.Addr() }
 
 // AdminAddr is where health and metrics listen, nil for nowhere.
 func (s *Server) AdminAddr() net.Addr {
@@ -178,7 +183,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 
 	serving.Go(func() {
-		if err := s.edge.Door.Run(); err != nil {
+		if err := s.door.Run(); err != nil {
 			failed <- fmt.Errorf("accept on %s: %w", s.Addr(), err)
 		}
 	})
@@ -194,7 +199,7 @@ func (s *Server) Run(ctx context.Context) error {
 		s.end(server)
 	}
 	serving.Wait()
-	s.edge.End()
+	s.door.End()
 	s.hub.Quit()
 	close(settled)
 	stopFetching()
@@ -208,7 +213,7 @@ func (s *Server) Run(ctx context.Context) error {
 
 // httpServers are those of the public and the admin port, each with where it listens.
 func (s *Server) httpServers() (servers []*http.Server, listeners []net.Listener) {
-	servers, listeners = append(servers, s.edge.HttpServer()), append(listeners, s.edge.Door)
+	servers, listeners = append(servers, s.edge.HttpServer()), append(listeners, s.door)
 	if s.admin != nil {
 		servers, listeners = append(servers, s.admin.HttpServer()), append(listeners, s.admin.Listener)
 	}
@@ -232,7 +237,7 @@ func (s *Server) end(server *http.Server) {
 func (s *Server) drain() {
 	start := time.Now()
 	s.hub.Draining.Store(true)
-	if err := s.edge.Door.Close(); err != nil {
+	if err := s.door.Close(); err != nil {
 		s.log.Debug("close listener", "error", err)
 	}
 	told := s.hub.Live.Load()

@@ -81,6 +81,15 @@ func (e *Edge) AdmitRequest(r *http.Request) (welcome, *refusal) {
 	return e.admit(&h)
 }
 
+// callsUs reports whether host, the Host header of a request to the public port is acceptable. It is checked on a loopback
+// listener, and wherever --host is set.
+func (e *Edge) callsUs(host string) bool { return !e.checksHost || e.hosts.Allow(host) }
+
+// stopping is the answer to a handshake during the drain.
+func stopping() *refusal {
+	return &refusal{metrics.HandshakeDraining, http.StatusServiceUnavailable, "the server is stopping: come back in a moment"}
+}
+
 // malformed is for a request that is no handshake.
 func malformed(err error) *refusal {
 	no := &refusal{metrics.HandshakeMalformed, http.StatusBadRequest, err.Error()}

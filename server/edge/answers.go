@@ -6,7 +6,6 @@ import (
 
 	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/metrics"
-	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -29,16 +28,6 @@ var (
 	answerTooOften    = cannedRefusal("429 Too Many Requests", textTooOften)
 	answerAddressFull = cannedRefusal("503 Service Unavailable", textAddressFull)
 )
-
-// turnAway answers who has just been accepted, without waiting, and closes. What has come is read first: closing with bytes
-// unread would reset the connection, and a reset overtakes the answer.
-func (d *Door) turnAway(a netpoll.Accepted, result string, answer []byte) {
-	d.Edge.metrics.Handshakes.WithLabelValues(result).Inc()
-	a.ReadNow(d.head[:])
-	if err := a.Refuse(answer); err != nil {
-		d.Log.Debug("turn a connection away", "error", err)
-	}
-}
 
 func (e *Edge) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
 	e.metrics.Handshakes.WithLabelValues(no.result).Inc()

@@ -8,27 +8,26 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"slices"
 	"sync"
 	"syscall"
 	"time"
 
 	"golang.org/x/time/rate"
 
+	"github.com/throng-chat/throng/server/api"
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/netpoll"
+	"github.com/throng-chat/throng/server/origin"
+	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/ws"
 )
 
 const (
-	MaxHead            = 8 << 10               // bytes of a handshake
-	MaxHeadLines       = 64                    // header lines of a handshake
-	HeadTimeout        = 5 * time.Second       // for a handshake to arrive
-	sendBuffer         = 64 << 10              // SO_SNDBUF: without it the kernel holds up to 2.3 MB for a reader that stopped
-	AcceptErrorBackoff = 50 * time.Millisecond // after an accept that failed
+	sendBuffer = 64 << 10 // SO_SNDBUF: without it the kernel holds up to 2.3 MB for a reader that stopped
+	firstRead  = 4096     // nearly all heads are shorter
 )
 
 // Door is the public port. It reads the head of each new connection's first request, at once where it has come already, else
@@ -48,13 +47,27 @@ type Door struct {
 	gate      chan struct{}  // one for each of others that is at work
 	greeting  sync.WaitGroup // one for each head that is being waited for
 
-	head   [firstRead]byte // owned by run
+	head   [firstRead]byte // owned by Run
 	Closed chan struct{}
 	close  func() error
 }
 
 // ListenOptions let the kernel wait for the first bytes of a head, as long as the door would.
 var ListenOptions = netpoll.ListenOptions{SendBuffer: sendBuffer, FirstBytes: HeadTimeout}
+
+// Open opens the port, and accepts nothing yet. a is nil where the server API is not on this port.
+func Open(cfg Config, h *session.Sessions, a *api.API, m *metrics.Metrics, log *slog.Logger) (*Door, error) {
+	e, err := newEdge(cfg, h, a, m, log)
+	if err != nil {
+		return nil, err
+	}
+	d, err := newDoor(cfg.Listen, e)
+	if err != nil {
+		return nil, err
+	}
+	e.checksHost = len(e.hosts) > 0 || origin.IsLoopback(d.Addr())
+	return d, nil
+}
 
 // newDoor listens on address, host:port.
 func newDoor(address string, e *Edge) (*Door, error) {
@@ -86,6 +99,13 @@ func newDoor(address string, e *Edge) (*Door, error) {
 
 // Close stops accepting, here and for net/http.
 func (d *Door) Close() error { return d.close() }
+
+// End closes what is not in the loop, and waits for those that read a head. The door has been closed.
+func (d *Door) End() {
+	for d.Edge.Handshakes.EvictOldest() {
+	}
+	d.greeting.Wait()
+}
 
 // Accept is for net/http: the next connection whose request is not for us.
 func (d *Door) Accept() (net.Conn, error) {
@@ -184,6 +204,16 @@ func (d *Door) welcome(a netpoll.Accepted) {
 	d.greeting.Go(func() { d.Greet(c) })
 }
 
+// turnAway answers who has just been accepted, without waiting, and closes. What has come is read first: closing with bytes
+// unread would reset the connection, and a reset overtakes the answer.
+func (d *Door) turnAway(a netpoll.Accepted, result string, answer []byte) {
+	d.Edge.metrics.Handshakes.WithLabelValues(result).Inc()
+	a.ReadNow(d.head[:])
+	if err := a.Refuse(answer); err != nil {
+		d.Log.Debug("turn a connection away", "error", err)
+	}
+}
+
 // Greet reads one head and finds out where the connection belongs.
 func (d *Door) Greet(c *Handshake) {
 	end, malformed, err := c.ReadHead()
@@ -216,8 +246,6 @@ func (d *Door) Greet(c *Handshake) {
 	}
 }
 
-const firstRead = 4096 // nearly all heads are shorter
-
 // admit says whether a head is a good handshake, as what it comes in, and takes a place for it. c is nil for who has just come. Where it says no, nothing has happened,
 // and net/http answers. A head that ws.ParseHead is not sure of is not judged here: net/http's Server refuses more than its parser does.
 func (d *Door) admit(c *Handshake, peer netip.Addr, head []byte) (as welcome, source *chat.Address, ok bool) {
@@ -232,31 +260,6 @@ func (d *Door) admit(c *Handshake, peer netip.Addr, head []byte) (as welcome, so
 	}
 	source, no = e.Reserve(c, peer, e.proxies.source(peer, h.Forwarded.Value), &as)
 	return as, source, no == nil
-}
-
-var headEnd = []byte("\r\n\r\n")
-
-// ReadHead reads until the end of a head is among the bytes read, and returns where, or 0 when they are too many to be one. malformed is
-// why the head, or what has come of it, is refused.
-func (c *Handshake) ReadHead() (end int, malformed string, err error) {
-	for from, line := 0, 0; ; {
-		if at := bytes.Index(c.ReadAhead[from:], headEnd); at >= 0 {
-			end = from + at + len(headEnd)
-			return end, ws.MalformedHead(c.ReadAhead[line:end]), nil
-		}
-		if malformed = ws.MalformedHead(c.ReadAhead[line:]); malformed != "" || len(c.ReadAhead) >= MaxHead {
-			return 0, malformed, nil
-		}
-		// An end may have begun in the bytes before, and the line behind the last CRLF not.
-		from = max(0, len(c.ReadAhead)-len(headEnd)+1)
-		line = max(0, bytes.LastIndexByte(c.ReadAhead, '\n')-1)
-		c.ReadAhead = slices.Grow(c.ReadAhead, 512)
-		n, err := c.TCPConn.Read(c.ReadAhead[len(c.ReadAhead):min(cap(c.ReadAhead), MaxHead)])
-		c.ReadAhead = c.ReadAhead[:len(c.ReadAhead)+n]
-		if n == 0 && err != nil {
-			return 0, "", err
-		}
-	}
 }
 
 // refuseHead answers 400 and waits for the peer to end, so that the answer is not lost to a reset. The time and the number of those who

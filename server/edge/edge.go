@@ -16,8 +16,14 @@ import (
 	"github.com/throng-chat/throng/server/web"
 )
 
-// Edge is the public port: it accepts connections, decides which of them become members, and answers the other requests. Constant
-// after newEdge; what changes has an owner or a lock of its own.
+const (
+	keptTimeout  = 75 * time.Second // a connection without a request
+	requestRate  = 2000             // HTTP requests a second, of all who do not show the API key; more wait
+	requestBurst = 200
+)
+
+// Edge is the public port behind its Door: it decides which connections become members, and answers the other requests. Constant
+// after Open; what changes has an owner or a lock of its own.
 type Edge struct {
 	log       *slog.Logger
 	metrics   *metrics.Metrics
@@ -27,7 +33,6 @@ type Edge struct {
 	api       *api.API       // nil where it is not on this port
 	page      http.Handler   // of all other paths
 
-	Door       *Door
 	Handshakes *Handshakes
 	KeepFor    time.Duration // an HTTP connection without a request
 
@@ -53,8 +58,8 @@ type Config struct {
 	RateConnectionsAddress int // new connections a second from one address; 0 for any number
 }
 
-// New opens the port, and accepts nothing yet. a is nil where the server API is not on this port.
-func New(cfg Config, h *session.Sessions, a *api.API, m *metrics.Metrics, log *slog.Logger) (*Edge, error) {
+// newEdge is Open without the door.
+func newEdge(cfg Config, h *session.Sessions, a *api.API, m *metrics.Metrics, log *slog.Logger) (*Edge, error) {
 	e := &Edge{
 		log:             log,
 		metrics:         m,
@@ -83,16 +88,5 @@ func New(cfg Config, h *session.Sessions, a *api.API, m *metrics.Metrics, log *s
 	e.Handshakes.Release = h.ReleaseAddress
 	e.Handshakes.watch(m)
 	e.Arrivals = NewArrivals(cfg.RateConnectionsAddress, e.proxies)
-	if e.Door, err = newDoor(cfg.Listen, e); err != nil {
-		return nil, err
-	}
-	e.checksHost = len(e.hosts) > 0 || origin.IsLoopback(e.Door.Addr())
 	return e, nil
-}
-
-// End closes what is not in the loop, and waits for those that read a head. The door has been closed.
-func (e *Edge) End() {
-	for e.Handshakes.EvictOldest() {
-	}
-	e.Door.greeting.Wait()
 }

@@ -14,7 +14,7 @@ import (
 
 const (
 	MaxHandshakes     = 2000 // unfinished ones at a time
-	MaxHandshakesAddr = 50   // of one address that have waited for handshakeGrace
+	MaxHandshakesAddr = 50   // of one address that have waited for HandshakeGrace
 	HandshakeGrace    = time.Second
 	MaxAnswering      = 512 // requests that are answered at a time
 	MinSockets        = 32  // not in the loop, of a full server
@@ -131,7 +131,7 @@ func (h *Handshakes) Expire(now time.Time) {
 }
 
 // Stalled looks at what the kernel still holds of each answer: those whose peer has taken all are kept from now on, and those
-// whose peer took nothing for answerStall are returned.
+// whose peer took nothing for AnswerStall are returned.
 func (h *Handshakes) Stalled(now time.Time) (cut []*Handshake) {
 	h.Mu.Lock()
 	defer h.Mu.Unlock()
@@ -153,7 +153,7 @@ func (h *Handshakes) Stalled(now time.Time) (cut []*Handshake) {
 	return cut
 }
 
-// dropLocked forgets c, which evict closes then. Its descriptor is free when the goroutine that reads of it has seen that, and called end:
+// dropLocked forgets c, which evict closes then. Its descriptor is free when the goroutine that reads of it has seen that, and called End:
 // until then it counts as closing.
 func (h *Handshakes) dropLocked(c *Handshake) (was ended) {
 	if c == nil {

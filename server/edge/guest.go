@@ -4,17 +4,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"io"
 	"net/http"
 	"net/netip"
 	"os"
-	"sync"
 	"time"
 	"unicode/utf8"
 
 	"github.com/throng-chat/throng/server/chat"
-	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/token"
 	"github.com/throng-chat/throng/server/ws"
@@ -27,36 +24,8 @@ const GuestPath = "/connection/guest"
 const (
 	GuestLifetime = 10 * time.Minute // of a token: the page asks again before it ends
 	GuestGrace    = 10 * time.Minute // a token that ended so lately still says who somebody was
-	GuestRate     = 50               // tokens a second for one address, which may be a proxy with everybody behind it
 	MaxGuestBody  = 8 << 10
-	GuestTimeout  = 2 * time.Second // for the body to arrive
-	maxGuestsWait = 500             // requests in progress, of all addresses: each costs a goroutine. Of an address with many, the oldest body makes room
 )
-
-// guests bounds what people cost who ask for a guest's token.
-type guests struct {
-	Bodies  *limiter.Places // of the requests in progress
-	Timeout time.Duration   // for a body to arrive
-	seed    maphash.Seed
-
-	mu    sync.Mutex          // a leaf
-	asked [4096]limiter.Meter // of addresses, by hash: a fixed size, whoever comes; those of one hash share one. Guarded by mu
-}
-
-func NewGuests() *guests {
-	return &guests{Bodies: limiter.NewPlaces(maxGuestsWait, false), Timeout: GuestTimeout, seed: maphash.MakeSeed()}
-}
-
-// MayAsk holds an address to its rate.
-func (g *guests) MayAsk(from netip.Addr, now time.Duration) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return limiter.PerSecond(GuestRate).Allow(&g.asked[g.Index(from)], now, 1)
-}
-
-func (g *guests) Index(from netip.Addr) uint64 {
-	return maphash.Comparable(g.seed, from) % uint64(len(g.asked))
-}
 
 type GuestRequest struct {
 	Name  string `json:"name"`
@@ -69,7 +38,7 @@ type GuestAnswer struct {
 	TTL   int    `json:"ttl"` // seconds
 }
 
-// serveGuest answers guestPath. It is no more for pages of other origins than the sockets are.
+// serveGuest answers GuestPath. It is no more for pages of other origins than the sockets are.
 func (e *Edge) serveGuest(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
@@ -86,7 +55,7 @@ func (e *Edge) serveGuest(w http.ResponseWriter, r *http.Request) {
 	if origin := r.Header.Get("Origin"); origin != "" {
 		h.Set("Access-Control-Allow-Origin", origin)
 	}
-	from := e.sourceOf(r)
+	from := e.proxies.sourceOf(r)
 	switch {
 	case r.Method == http.MethodOptions:
 		// Browsers ask before a page of another origin sends JSON.

@@ -23,7 +23,7 @@ func (e *Edge) askPlain(w http.ResponseWriter, r *http.Request, room string) *re
 			e.log.Debug("time for the answer not limited", "error", err)
 		}
 	}()
-	if err := e.hooks.AdmitPlain(r.Context(), e.sourceOf(r), room); err != nil {
+	if err := e.hooks.AdmitPlain(r.Context(), e.proxies.sourceOf(r), room); err != nil {
 		return refusedByApplication(err)
 	}
 	if e.hub.Draining.Load() {
@@ -41,9 +41,4 @@ func refusedByApplication(err error) *refusal {
 		return &refusal{metrics.HandshakeFull, http.StatusServiceUnavailable, err.Error() + ": come back later"}
 	}
 	return &refusal{metrics.HandshakeFailed, http.StatusServiceUnavailable, fmt.Sprintf("the application did not answer (%v): come back later", err)}
-}
-
-// stopping is the answer to a handshake during the drain.
-func stopping() *refusal {
-	return &refusal{metrics.HandshakeDraining, http.StatusServiceUnavailable, "the server is stopping: come back in a moment"}
 }

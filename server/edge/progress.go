@@ -5,11 +5,9 @@ import (
 	"io"
 	"os"
 	"time"
-
-	"github.com/throng-chat/throng/server/metrics"
 )
 
-// How an HTTP answer on the public port is written: a peer that takes nothing of it for answerStall is cut. One that is
+// How an HTTP answer on the public port is written: a peer that takes nothing of it for AnswerStall is cut. One that is
 // slow and steady has answerTimeout.
 
 const (
@@ -59,7 +57,7 @@ func (c *Handshake) Write(b []byte) (n int, err error) {
 			return n, err
 		case idle >= AnswerStall || !c.until.IsZero() && !time.Now().Before(c.until):
 			if c.Owner != nil {
-				c.Owner.metrics.HttpRefused.WithLabelValues(metrics.RefusedSlow).Inc()
+				c.Owner.refusedSlow()
 			}
 			return n, errors.Join(err, c.SetLinger(0)) // what is left is not kept for it by the kernel either
 		}

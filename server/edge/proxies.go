@@ -83,10 +83,10 @@ func (p proxies) source(peer netip.Addr, forwarded string) netip.Addr {
 }
 
 // sourceOf is what counts as the address of a request.
-func (e *Edge) sourceOf(r *http.Request) netip.Addr {
+func (p proxies) sourceOf(r *http.Request) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return netip.Addr{}
 	}
-	return e.proxies.source(peer.Addr(), strings.Join(r.Header["X-Forwarded-For"], ","))
+	return p.source(peer.Addr(), strings.Join(r.Header["X-Forwarded-For"], ","))
 }

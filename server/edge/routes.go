@@ -8,17 +8,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"time"
 
 	"github.com/throng-chat/throng/server/api"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/origin"
-)
-
-const (
-	keptTimeout  = 75 * time.Second // a connection without a request
-	requestRate  = 2000             // HTTP requests a second, of all who do not show the API key; more wait
-	requestBurst = 200
 )
 
 // routes are the paths of the public port: the page, and the sockets.
@@ -85,10 +78,6 @@ func tooManyLines(r *http.Request) bool {
 	return lines > MaxHeadLines
 }
 
-// callsUs reports whether host, the Host header of a request to the public port is acceptable. It is checked on a loopback
-// listener, and wherever --host is set.
-func (e *Edge) callsUs(host string) bool { return !e.checksHost || e.hosts.Allow(host) }
-
 // guardHost refuses requests to the public port whose Host header is not acceptable, whatever their path.
 func (e *Edge) guardHost(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -127,8 +116,3 @@ func (e *Edge) HttpServer() *http.Server {
 		ErrorLog:          slog.NewLogLogger(e.log.Handler(), slog.LevelDebug),
 	}
 }
-
-// socketKey is that of a request's context where its *handshake is.
-type socketKey struct{}
-
-func socketOf(r *http.Request) *Handshake { return r.Context().Value(socketKey{}).(*Handshake) }

@@ -21,7 +21,7 @@ func (e *Edge) serveSocket(w http.ResponseWriter, r *http.Request) {
 	as, no := e.AdmitRequest(r)
 	if no == nil {
 		c := socketOf(r)
-		source, no = e.Reserve(c, c.peer, e.sourceOf(r), &as)
+		source, no = e.Reserve(c, c.peer, e.proxies.sourceOf(r), &as)
 	}
 	if no == nil && as.asked {
 		e.Handshakes.Asks(socketOf(r))

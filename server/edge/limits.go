@@ -1,0 +1,11 @@
+package edge
+
+import "time"
+
+// The limits of the public port that several files need.
+const (
+	MaxHead            = 8 << 10               // bytes of a handshake
+	MaxHeadLines       = 64                    // header lines of a handshake
+	HeadTimeout        = 5 * time.Second       // for a handshake to arrive
+	AcceptErrorBackoff = 50 * time.Millisecond // after an accept that failed
+)
