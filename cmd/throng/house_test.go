@@ -22,8 +22,8 @@ const mostInARing = 4
 
 var (
 	largerRings = map[string]int{
-		"/cmd/throng":  15,
-		"/server/chat": 22, "/server/fanout": 14, "/server/torture": 13,
+		"/cmd/throng":    15,
+		"/server/fanout": 14, "/server/torture": 13,
 	}
 	sharedReceivers = map[string]int{
 		"/cmd/throng": 3,

@@ -87,3 +87,17 @@ func execute(ctx context.Context, clients []userClient, command UserCommand) *Re
 	}
 	return first
 }
+
+// BeginAsking counts a connection that is asked about from now on, and returns the number of the first word that may be meant for it.
+func (h *Hub) BeginAsking() (since uint64) {
+	h.UsersMu.Lock()
+	defer h.UsersMu.Unlock()
+	return h.Words.Begin()
+}
+
+// EndAsking is when it has been answered, or is closed.
+func (h *Hub) EndAsking() {
+	h.UsersMu.Lock()
+	defer h.UsersMu.Unlock()
+	h.Words.end()
+}

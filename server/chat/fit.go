@@ -14,26 +14,3 @@ func Fitted(b []byte) []byte {
 	}
 	return fanout.Cloned(b)
 }
-
-// What the history of a room keeps costs, besides the bytes, about.
-const (
-	InfoCost = 80  // a clientInfo
-	tagsCost = 336 // a map of tags, with room for eight
-	tagCost  = 80  // each further tag
-	textCost = 16  // the text of a tag, beyond its bytes
-)
-
-// Cost is how many bytes of memory a publication keeps.
-func (pub *Publication) Cost() int {
-	n := cap(pub.Data)
-	if pub.Info != nil {
-		n += InfoCost + len(pub.Info.User) + len(pub.Info.Client) + cap(pub.Info.ConnInfo) + cap(pub.Info.ChanInfo)
-	}
-	if pub.Tags != nil {
-		n += tagsCost + max(len(pub.Tags)-8, 0)*tagCost
-		for name, value := range pub.Tags {
-			n += len(name) + len(value) + textCost
-		}
-	}
-	return n
-}

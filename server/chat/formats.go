@@ -21,3 +21,9 @@ const maxFormats = 6
 
 // Formats are those in which members receive publications, joins and leaves. plainFormat is one of them.
 type Formats [maxFormats]FormatCodec
+
+// PlainFormat is how a plain client receives its room: what was published, as it was published.
+const PlainFormat fanout.Format = 0
+
+// messageOverhead is about what a push adds to its data.
+const messageOverhead = 64

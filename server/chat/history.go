@@ -3,7 +3,6 @@ package chat
 import (
 	"sync/atomic"
 
-	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/wheel"
 )
 
@@ -19,12 +18,6 @@ type History struct {
 	Bytes int
 
 	first atomic.Uint64 // the offset of the oldest, 0 for none
-}
-
-// Position is a place in a room's history.
-type Position struct {
-	Offset uint64
-	Epoch  string
 }
 
 // What memory costs beyond the data of publications, about.
@@ -98,6 +91,9 @@ func (hist *History) Find(offset uint64) *Publication {
 	}
 	return hist.At(int(offset - first))
 }
+
+// Redacted is what a redacted publication says.
+var Redacted = []byte(`{"redacted":true}`)
 
 // Redact forgets what a publication says, but not that there is one, nor whose it is. It returns by how many bytes the
 // history grew.
@@ -202,96 +198,4 @@ func (hist *History) Page(since *Position, limit, mostBytes int, reverse bool) (
 		pubs = append(pubs, *p)
 	}
 	return pubs
-}
-
-// maxHistoryPage is how many publications one answer has at most; to a client it ends earlier, with the one that makes it half of max-unsent.
-const maxHistoryPage = 300
-
-// Read is a page of a room's history, and its newest position. since is as for page, with an empty epoch for whichever it is now.
-func (h *Hub) Read(room string, since *Position, limit, mostBytes int, reverse bool) ([]Publication, Position, *Rejection) {
-	if limit < 0 || limit > maxHistoryPage {
-		limit = maxHistoryPage
-	}
-	r, unlock := h.Rooms.Find(room)
-	defer unlock()
-	var at Position
-	if r != nil {
-		h.expireLocked(r)
-		at = r.History.Position()
-	} else {
-		at = h.Positions.Of(room)
-	}
-	switch {
-	case since == nil:
-	case since.Epoch != "" && since.Epoch != at.Epoch:
-		return nil, Position{}, rejectUnrecoverable
-	case reverse && since.Offset == 0:
-		return nil, Position{}, rejectInvalid
-	}
-	if r == nil {
-		return nil, at, nil
-	}
-	return r.History.Page(since, limit, mostBytes, reverse), at, nil
-}
-
-// ClearHistory forgets what was said in a room, but not up to where: who has heard all of it has missed nothing.
-func (h *Hub) ClearHistory(name string) {
-	r, unlock := h.Rooms.Find(name)
-	defer unlock()
-	if r != nil {
-		h.Archive.Clear(r)
-		h.tidyLocked(r)
-	}
-}
-
-// keepLocked sees to it that a room which remembers something is looked after, whether it has members or not. The room's lock is held.
-func (h *Hub) keepLocked(r *Room) {
-	if !r.kept {
-		r.kept = true
-		r.Stripe.ages.File(r, h.Clock.Tick()+r.Memory())
-	}
-}
-
-// ForgetLocked forgets a room that nobody is in and that has nothing left but its position. The room's lock is held.
-func (h *Hub) ForgetLocked(r *Room) {
-	delete(r.Stripe.Rooms, r.Name)
-	r.Stripe.ages.Remove(r)
-	r.kept = false
-	if r.History.Top > 0 {
-		h.Positions.Keep(r.Name, r.History.Position(), h.Clock.Tick())
-	}
-}
-
-// Memory is how long a publication is remembered.
-func (r *Room) Memory() wheel.Tick { return fanout.InTicks(r.Options.HistoryTTL) }
-
-// expireLocked forgets what is too old. The room's lock is held.
-func (h *Hub) expireLocked(r *Room) {
-	if now := h.Clock.Tick(); now > r.Memory() {
-		h.Archive.Expire(r, now-r.Memory())
-	}
-}
-
-// Age looks after the rooms whose oldest publication has had its time, and after positions. Called on the heartbeat.
-func (h *Hub) Age(now wheel.Tick) {
-	h.Positions.Expire(now)
-	h.Rooms.Each(func(in *Stripe) { h.ageLocked(in, now) })
-}
-
-func (h *Hub) ageLocked(in *Stripe, now wheel.Tick) {
-	in.aged = in.ages.Advance(now, in.aged[:0])
-	for i, r := range in.aged {
-		in.aged[i] = nil
-		r.kept = false
-		h.expireLocked(r)
-		switch {
-		case r.History.Count > 0:
-			r.kept = true
-			in.ages.File(r, r.History.At(0).At+r.Memory()+1)
-		case r.Members > 0:
-			// Whoever leaves last has it kept.
-		default:
-			h.ForgetLocked(r)
-		}
-	}
 }

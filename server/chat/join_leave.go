@@ -10,33 +10,11 @@ import (
 // the first events go out at once, beyond the rate they wait, and what cancels out while it waits is not sent at all. Where too
 // many wait, events are dropped: presence_stats has the number of members, and presence their names.
 
+// How many joins and leaves wait.
 const (
-	JoinLeaveRate    = 50       // events a second of one room
-	joinLeaveUnit    = 256      // bytes; an event that is larger counts as several
 	MaxPendingEvents = 1024     // of one room
 	MaxPendingBytes  = 16 << 20 // of all rooms
 )
-
-// joinLeave is what a room's members are not yet sent of joins and leaves. Guarded by stripe.mu of the room.
-type joinLeave struct {
-	meter    limiter.Meter
-	Pending  list.List // of *presenceEvent, the oldest first; one of each client at most
-	byClient map[string]*list.Element
-	filed    bool // in stripe.unannounced
-}
-
-type presenceEvent struct {
-	info   *ClientInfo
-	joined bool
-	told   *ClientInfo // as whom members know the client while this waits; nil where they do not
-}
-
-func (e *presenceEvent) Size() int { return e.info.Size() + messageOverhead }
-
-// units are what an event takes of the rate: no more than the burst, so that each can be sent at some time.
-func (e *presenceEvent) units() int {
-	return min(1+e.Size()/joinLeaveUnit, JoinLeaveRate*limiter.BurstSeconds)
-}
 
 // announceLocked sends the members of a room a join or a leave, now or later. The room's lock is held.
 func (h *Hub) announceLocked(r *Room, info *ClientInfo, joined bool) (wake uint64) {

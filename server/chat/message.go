@@ -19,9 +19,6 @@ type Message struct {
 	frames [maxFormats][]byte
 }
 
-// messageOverhead is about what a push adds to its data.
-const messageOverhead = 64
-
 // Frame is the message for the members of one format, nil where they hear nothing of it. Called on the shards.
 // budget is of nanoseconds for deltas.
 func (msg *Message) Frame(f fanout.Format, budget *int) []byte {

@@ -3,34 +3,6 @@ package chat
 // SessionPath is where SDK clients connect. It stands in the texts that refuse plain clients.
 const SessionPath = "/connection/websocket"
 
-// Action is what somebody may or may not do in a room.
-type Action uint8
-
-const (
-	ToSubscribe Action = iota
-	ToPublish
-	ToSeePresence
-	ToReadHistory
-	Deeds
-)
-
-// Actor is who wants to do something in a room.
-type Actor struct {
-	User   string // empty for nobody in particular
-	Inside bool   // is in the room
-	Token  bool   // holds a token for the room
-	Server bool   // the application asks: for itself, by the server API, or for the user, by a token that names the room
-}
-
-// View is a room and what it offers. It is looked up once for each command, from the membership where there is one.
-type View struct {
-	Name    string
-	Options *RoomOptions
-	Place   *Membership // of the client that looks; nil where it is not in the room
-}
-
-func (h *Hub) ViewOf(room string) View { return View{Name: room, Options: h.OptionsOf(room)} }
-
 // Admit decides whether something of so many bytes may be published in a room, and returns why if not: it is denied,
 // the room is unknown, or the limit of bytes is exceeded. It is asked for plain clients, sessions, the server API and redactions alike. Rates and slow mode
 // come after it (session/fee.go). Any goroutine may call it.
@@ -126,14 +98,4 @@ func (o *RoomOptions) Allows(a Actor, d Action) bool {
 		return a.Token
 	}
 	return false
-}
-
-// OptionsOf are those of the first pattern that a room's name fits.
-func (h *Hub) OptionsOf(room string) *RoomOptions {
-	for i := range h.patterns {
-		if h.patterns[i].Fits(room) {
-			return &h.patterns[i]
-		}
-	}
-	return &h.anyRoom
 }

@@ -11,6 +11,12 @@ import (
 	"github.com/throng-chat/throng/server/wheel"
 )
 
+// Position is a place in a room's history.
+type Position struct {
+	Offset uint64
+	Epoch  string
+}
+
 // A position outlives the publications it counts: a client that heard everything is told so when it comes back, also long after
 // the room was forgotten.
 

@@ -41,3 +41,37 @@ func (pub *Publication) Bytes() int {
 
 // Size is what it says, and who says it.
 func (pub *Publication) Size() int { return pub.Bytes() + pub.Info.Size() }
+
+// What the history of a room keeps costs, besides the bytes, about.
+const (
+	InfoCost = 80  // a clientInfo
+	tagsCost = 336 // a map of tags, with room for eight
+	tagCost  = 80  // each further tag
+	textCost = 16  // the text of a tag, beyond its bytes
+)
+
+// Cost is how many bytes of memory a publication keeps.
+func (pub *Publication) Cost() int {
+	n := cap(pub.Data)
+	if pub.Info != nil {
+		n += InfoCost + len(pub.Info.User) + len(pub.Info.Client) + cap(pub.Info.ConnInfo) + cap(pub.Info.ChanInfo)
+	}
+	if pub.Tags != nil {
+		n += tagsCost + max(len(pub.Tags)-8, 0)*tagCost
+		for name, value := range pub.Tags {
+			n += len(name) + len(value) + textCost
+		}
+	}
+	return n
+}
+
+// by says whether a publication is somebody's own.
+func (pub *Publication) by(who *ClientInfo) bool {
+	if pub.Info == nil {
+		return false
+	}
+	if who.User == "" {
+		return pub.Info.Client == who.Client
+	}
+	return pub.Info.User == who.User
+}

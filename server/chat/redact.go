@@ -7,9 +7,6 @@ import (
 
 // Redaction: what was said is taken out of the history for good, and those who have heard it are told so.
 
-// Redacted is what a redacted publication says.
-var Redacted = []byte(`{"redacted":true}`)
-
 var rejectNotice = &Rejection{CauseInvalid, "that publication is the notice of a redaction"}
 
 var rejectForgotten = &Rejection{CauseInvalid, "no publication with that offset is remembered"}
@@ -57,15 +54,4 @@ func (h *Hub) Redact(what Redaction, author *ClientInfo) (in *Room, e *Rejection
 	m.Pub.change = p.change
 	_, wake = h.sayLocked(r, m, SayOptions{})
 	return r, nil
-}
-
-// by says whether a publication is somebody's own.
-func (pub *Publication) by(who *ClientInfo) bool {
-	if pub.Info == nil {
-		return false
-	}
-	if who.User == "" {
-		return pub.Info.Client == who.Client
-	}
-	return pub.Info.User == who.User
 }

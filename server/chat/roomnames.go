@@ -1,9 +1,13 @@
 package chat
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/throng-chat/throng/server/name"
+)
 
 // NameRules are the access rules that the name of a room itself carries, as in Centrifugo. They hold for every action, in addition
-// to the room's options; the application (asker.server) is exempt. Constant after newChat.
+// to the room's options; the application (asker.server) is exempt. Constant after New.
 type NameRules struct {
 	Users   string // one character: behind its last occurrence in a name is the list of the users of the room; "" for no such rule
 	Private string // one character: a name that begins with it requires a subscription token; "" for no such rule
@@ -52,3 +56,9 @@ func (n NameRules) PersonalRoom(user string) (room string, ok bool) {
 	room = n.Users + user
 	return room, n.Users != "" && user != "" && !strings.ContainsAny(user, n.Users+userSeparator) && ValidRoomName(room)
 }
+
+// MaxRoomName is how many bytes the name of a room may have.
+const MaxRoomName = 255
+
+// ValidRoomName allows 1 to MaxRoomName bytes of UTF-8 without control or invisible characters.
+func ValidRoomName(s string) bool { return s != "" && len(s) <= MaxRoomName && name.Visible(s) }

@@ -15,7 +15,7 @@ type rooms struct {
 	stripes [StripesOfRooms]Stripe
 }
 
-// StripesOfRooms is at most 64: enter holds a set of stripes in the bits of a word.
+// StripesOfRooms is at most 64: JoinRooms holds a set of stripes in the bits of a word.
 const StripesOfRooms = 64
 
 // Stripe is the rooms whose names share a hash. Its lock is the order of each of them: a message gets its place, and is posted to the
@@ -84,20 +84,60 @@ func (t *rooms) unlock(set uint64) {
 	}
 }
 
-// Inhabited are the rooms that have members, and how many.
-func (h *Hub) Inhabited() []InhabitedRoom {
-	rooms := make([]InhabitedRoom, 0, h.Rooms.Count()) // it hardly grows while a stripe is locked
-	h.Rooms.Each(func(in *Stripe) {
-		for name, r := range in.Rooms {
-			if r.Members > 0 {
-				rooms = append(rooms, InhabitedRoom{name, r.Members})
-			}
-		}
-	})
-	return rooms
+// roomBacklog is how many bytes a room may be behind, for each shard, before its talkers are paused.
+const roomBacklog = 128 << 10
+
+// Room is a name and the connections that hear each other. Its members are spread over the shards, so that one huge room
+// uses every core, and over the encodings.
+type Room struct {
+	wheel.Links[Room] // guarded by stripe.mu
+	fanout.Audience   // its topics are guarded by stripe.mu
+
+	// Constant after NewRoom.
+	Stripe  *Stripe
+	Options *RoomOptions
+
+	// Guarded by stripe.mu.
+	Members int
+	Present Presence
+	History History
+	version Version      // of the newest publication that told one
+	Events  *joinLeave   // nil before the first join, and where the options have no join-leave
+	Last    *Publication // what the next delta is made against, where the options allow deltas; nil for none
+	kept    bool         // filed in stripe.ages
 }
 
-type InhabitedRoom struct {
-	Name    string
-	Members int
+// WheelLinks lets the wheel file a room.
+func (r *Room) WheelLinks() *wheel.Links[Room] { return &r.Links }
+
+func NewRoom(in *Stripe, name string, options *RoomOptions, shards int) *Room {
+	r := &Room{Stripe: in, Options: options}
+	r.Audience.Name, r.Audience.Owner, r.Audience.Mu, r.Audience.Limit = name, r, &in.Mu, roomBacklog*int64(shards)
+	return r
 }
+
+// onlyPlain says whether the room is nothing but its plain members. The room's lock is held.
+func (r *Room) onlyPlain() bool {
+	if r.Options.HistorySize > 0 || r.Options.Delta {
+		return false
+	}
+	for _, p := range r.Topics {
+		if p.Format != PlainFormat && p.Members > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// plainMembers counts the plain members of a room. The room's lock is held.
+func (r *Room) plainMembers() (n int) {
+	for _, t := range r.Topics {
+		if t.Format == PlainFormat {
+			n += t.Members
+		}
+	}
+	return n
+}
+
+// Memory is how long a publication is remembered.
+func (r *Room) Memory() wheel.Tick { return fanout.InTicks(r.Options.HistoryTTL) }

@@ -4,9 +4,6 @@ import "github.com/throng-chat/throng/server/fanout"
 
 // Plain clients in a room: they are counted, and have no identity.
 
-// PlainFormat is how a plain client receives its room: what was published, as it was published.
-const PlainFormat fanout.Format = 0
-
 // ReserveSeat counts a plain client as a member of a room before its handshake is answered. ok is false if the room is full.
 // The seat is nil if the room has no limit of members. Return an unused seat with releaseSeat.
 func (h *Hub) ReserveSeat(roomName string) (seat *Room, ok bool) {

@@ -4,26 +4,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/unordered"
 )
-
-// User is somebody with one connection or more. Guarded by hub.usersMu.
-type User struct {
-	name    string
-	clients []userClient
-	meter   limiter.Meter // of publications
-}
-
-// userClient is a connection of a user: what the chat wants of it.
-type userClient interface {
-	// ClientID is the connection's id, which everybody may see.
-	ClientID() string
-
-	// Execute does what the application commands, on the goroutine that owns the client, and calls done there, once, with what came of it.
-	// Any goroutine may call it; it does not block.
-	Execute(command UserCommand, done func(*Rejection))
-}
 
 // AddUser counts a client in as one of a user's, and returns what the application has demanded of that user since the client was asked
 // about, where it was. It is rejectLimit where the user has too many connections, rejectRate where demands have been forgotten.

@@ -88,17 +88,3 @@ func (w *Words) Of(user, client string, since uint64) (found []Word, complete bo
 func (word *Word) meant(user, client string) bool {
 	return (word.User == "" || word.User == user) && (word.Client == "" || word.Client == client) && !slices.Contains(word.Except, client)
 }
-
-// BeginAsking counts a connection that is asked about from now on, and returns the number of the first word that may be meant for it.
-func (h *Hub) BeginAsking() (since uint64) {
-	h.UsersMu.Lock()
-	defer h.UsersMu.Unlock()
-	return h.Words.Begin()
-}
-
-// EndAsking is when it has been answered, or is closed.
-func (h *Hub) EndAsking() {
-	h.UsersMu.Lock()
-	defer h.UsersMu.Unlock()
-	h.Words.end()
-}

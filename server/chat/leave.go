@@ -2,20 +2,6 @@ package chat
 
 import "github.com/throng-chat/throng/server/fanout"
 
-// Membership is a client's place in a room.
-type Membership struct {
-	fanout.Member
-
-	Room *Room // constant once it is in the room
-
-	// Guarded by stripe.mu of the room.
-	Info        *ClientInfo // changed by the client's poller only, which reads it without the lock
-	presentAt   int32
-	presentSize int32 // of presence.bytes
-
-	WithToken bool // the client has a token that names the room; constant once it is in the room
-}
-
 // LeaveRoom takes a client out of a room, and tells the others.
 func (h *Hub) LeaveRoom(m *Membership) {
 	in := m.Room.Stripe
@@ -38,11 +24,4 @@ func (h *Hub) leaveLocked(m *Membership) (wake uint64) {
 	wake |= h.announceLocked(r, m.Info, false)
 	h.tidyLocked(r)
 	return wake
-}
-
-// ShowAs changes how others see a client in a room from now on. Called on the client's poller.
-func (mem *Membership) ShowAs(info *ClientInfo) {
-	mem.Room.Stripe.Mu.Lock()
-	defer mem.Room.Stripe.Mu.Unlock()
-	mem.Info = info
 }

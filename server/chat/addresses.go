@@ -1,0 +1,47 @@
+package chat
+
+import (
+	"net/netip"
+	"time"
+)
+
+// AddressMayAsk holds an address to its rate, over all of its connections.
+func (h *Hub) AddressMayAsk(a *Address, now time.Duration) bool {
+	if h.addressRate.Every == 0 {
+		return true
+	}
+	h.AddressesMu.Lock()
+	defer h.AddressesMu.Unlock()
+	return h.addressRate.Allow(&a.meter, now, 1)
+}
+
+// ReserveAddress counts a connection of an address; ok is false where there are too many. It is nil where addresses do not count.
+func (h *Hub) ReserveAddress(from netip.Addr) (a *Address, ok bool) {
+	if !h.countsAddresses {
+		return nil, true
+	}
+	h.AddressesMu.Lock()
+	defer h.AddressesMu.Unlock()
+	a = h.Addresses[from]
+	if a == nil {
+		a = &Address{At: from, meter: h.spentByAddresses.Resume(from)}
+		h.Addresses[from] = a
+	}
+	if h.maxOfAddress > 0 && a.Conns >= h.maxOfAddress {
+		return nil, false
+	}
+	a.Conns++
+	return a, true
+}
+
+func (h *Hub) ReleaseAddress(a *Address) {
+	if a == nil {
+		return
+	}
+	h.AddressesMu.Lock()
+	defer h.AddressesMu.Unlock()
+	if a.Conns--; a.Conns == 0 {
+		delete(h.Addresses, a.At)
+		h.spentByAddresses.Park(a.At, a.meter, h.Clock.Now())
+	}
+}
