@@ -21,21 +21,21 @@ type agentCmd struct {
 }
 
 // Run is throng bench agent.
-func (c *agentCmd) Run() error {
-	if c.FD > 0 {
+func (ag *agentCmd) Run() error {
+	if ag.FD > 0 {
 		// The terminal's signals are for the bench: the end of the link is ours.
 		signal.Ignore(os.Interrupt, syscall.SIGTERM)
-		file := os.NewFile(uintptr(c.FD), "bench")
+		file := os.NewFile(uintptr(ag.FD), "bench")
 		link, err := net.FileConn(file)
 		if err = errors.Join(err, file.Close()); err != nil {
 			return fmt.Errorf("socket to the bench: %w", err)
 		}
 		return errors.Join(agent.Serve(context.Background(), link), link.Close())
 	}
-	if c.Listen == "" {
+	if ag.Listen == "" {
 		return &exitError{code: exitUsage, err: errors.New("listen: none given: want --listen host:port")}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	return agent.Listen(ctx, c.Listen, c.Token, func(text string) { fmt.Fprintln(os.Stderr, "throng bench agent:", result.Printable(text)) })
+	return agent.Listen(ctx, ag.Listen, ag.Token, func(text string) { fmt.Fprintln(os.Stderr, "throng bench agent:", result.Printable(text)) })
 }

@@ -19,16 +19,16 @@ type compareCmd struct {
 }
 
 // Run is throng bench compare.
-func (c *compareCmd) Run() error {
-	a, err := readResult(c.A)
+func (cp *compareCmd) Run() error {
+	a, err := readResult(cp.A)
 	if err != nil {
 		return err
 	}
-	b, err := readResult(c.B)
+	b, err := readResult(cp.B)
 	if err != nil {
 		return err
 	}
-	return compare.Files(os.Stdout, a, b, compare.Names{A: c.A, B: c.B})
+	return compare.Files(os.Stdout, a, b, compare.Names{A: cp.A, B: cp.B})
 }
 
 // abCmd is throng bench ab.
@@ -44,22 +44,22 @@ type abCmd struct {
 }
 
 // Run is throng bench ab.
-func (c *abCmd) Run() error {
-	cfg, err := c.config(c.Scenario)
-	c.rooms.apply(&cfg)
-	err = errors.Join(err, c.messages.apply(&cfg))
+func (ab *abCmd) Run() error {
+	cfg, err := ab.config(ab.Scenario)
+	ab.rooms.apply(&cfg)
+	err = errors.Join(err, ab.messages.apply(&cfg))
 	cfg.Floor = false
-	if len(c.URL) > 0 {
+	if len(ab.URL) > 0 {
 		err = errors.Join(err, errors.New("url: want none; the servers are those of --a and --b"))
 	}
-	if c.Pairs < 2 || c.Pairs > 100 {
-		err = errors.Join(err, fmt.Errorf("pairs = %d: want 2 to 100", c.Pairs))
+	if ab.Pairs < 2 || ab.Pairs > 100 {
+		err = errors.Join(err, fmt.Errorf("pairs = %d: want 2 to 100", ab.Pairs))
 	}
-	if c.Metric != "" {
-		_, unknown := result.MetricNamed(c.Metric)
+	if ab.Metric != "" {
+		_, unknown := result.MetricNamed(ab.Metric)
 		err = errors.Join(err, unknown)
 	}
-	for _, text := range []string{c.A, c.B} {
+	for _, text := range []string{ab.A, ab.B} {
 		if !isURL(text) && !strings.Contains(text, "{{address}}") {
 			err = errors.Join(err, fmt.Errorf("%q: want a URL, or a command with {{address}} where the server is to listen", text))
 		}
@@ -70,13 +70,13 @@ func (c *abCmd) Run() error {
 	}
 	ctx, stop := interruptible()
 	defer stop()
-	pairs, err := compare.AB(ctx, c.Pairs, func(ctx context.Context, b bool, what string) (*result.Result, error) {
-		name, server := "A", c.A
+	pairs, err := compare.AB(ctx, ab.Pairs, func(ctx context.Context, b bool, what string) (*result.Result, error) {
+		name, server := "A", ab.A
 		if b {
-			name, server = "B", c.B
+			name, server = "B", ab.B
 		}
 		fmt.Fprintf(os.Stderr, "%s: %s\n", what, name)
-		r, err := c.one(ctx, cfg, server)
+		r, err := ab.one(ctx, cfg, server)
 		if err != nil {
 			return nil, fmt.Errorf("%s, %s: %w", name, server, err)
 		}
@@ -88,7 +88,7 @@ func (c *abCmd) Run() error {
 	if err != nil {
 		return err
 	}
-	metric := c.Metric
+	metric := ab.Metric
 	if metric == "" {
 		metric = compare.Primary(pairs)
 	}
@@ -96,7 +96,7 @@ func (c *abCmd) Run() error {
 	if err != nil {
 		return err
 	}
-	return compare.WriteJudgements(os.Stdout, pairs, all, compare.Names{A: c.A, B: c.B})
+	return compare.WriteJudgements(os.Stdout, pairs, all, compare.Names{A: ab.A, B: ab.B})
 }
 
 func isURL(text string) bool {
@@ -104,7 +104,7 @@ func isURL(text string) bool {
 }
 
 // one measures one server once. What does not hold is not compared.
-func (c *abCmd) one(ctx context.Context, cfg bench.Config, server string) (_ *result.Result, err error) {
+func (ab *abCmd) one(ctx context.Context, cfg bench.Config, server string) (_ *result.Result, err error) {
 	if isURL(server) {
 		cfg.URLs = []string{server}
 	} else {

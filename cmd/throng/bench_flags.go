@@ -109,10 +109,10 @@ func (l *load) config(name string) (bench.Config, error) {
 	return c, err
 }
 
-func (s *scenario) config(name string) (bench.Config, error) {
-	c, err := s.load.config(name)
-	c.Label, c.Floor = s.Label, !s.NoFloor
-	for _, expr := range s.Fail {
+func (sc *scenario) config(name string) (bench.Config, error) {
+	c, err := sc.load.config(name)
+	c.Label, c.Floor = sc.Label, !sc.NoFloor
+	for _, expr := range sc.Fail {
 		b, unread := result.ParseBound(expr)
 		err = errors.Join(err, unread)
 		c.Thresholds = append(c.Thresholds, b)
@@ -140,21 +140,21 @@ func (m *messages) apply(c *bench.Config) error {
 	return nil
 }
 
-func (r *rooms) apply(c *bench.Config) {
-	if c.Scenario == bench.Chat && r.Rooms == nil {
+func (rm *rooms) apply(c *bench.Config) {
+	if c.Scenario == bench.Chat && rm.Rooms == nil {
 		c.Rooms = max(1, min(c.Rooms, c.Connections/20))
 	}
-	set(&c.Rooms, r.Rooms)
-	set(&c.Zipf, r.Zipf)
-	set((*share)(&c.Churn), r.Churn)
-	c.Resume = r.Resume
+	set(&c.Rooms, rm.Rooms)
+	set(&c.Zipf, rm.Zipf)
+	set((*share)(&c.Churn), rm.Churn)
+	c.Resume = rm.Resume
 }
 
 // share is a part of a whole, on the command line 5% or 0.05.
 type share float64
 
 // UnmarshalText reads it.
-func (s *share) UnmarshalText(text []byte) error {
+func (sh *share) UnmarshalText(text []byte) error {
 	number, percent := strings.CutSuffix(string(text), "%")
 	v, err := strconv.ParseFloat(number, 64)
 	if err != nil {
@@ -163,7 +163,7 @@ func (s *share) UnmarshalText(text []byte) error {
 	if percent {
 		v /= 100
 	}
-	*s = share(v)
+	*sh = share(v)
 	return nil
 }
 

@@ -21,18 +21,18 @@ type floorCmd struct {
 }
 
 // Run is throng bench floor.
-func (c *floorCmd) Run() error {
-	if c.Listen != "" {
+func (fl *floorCmd) Run() error {
+	if fl.Listen != "" {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
-		return floor.Serve(ctx, c.Listen, func(at net.Addr) { fmt.Println("ready", at) })
+		return floor.Serve(ctx, fl.Listen, func(at net.Addr) { fmt.Println("ready", at) })
 	}
-	if len(c.URL) > 0 {
+	if len(fl.URL) > 0 {
 		return &exitError{code: exitUsage, err: errors.New("url: the floor is a server of its own; want none")}
 	}
-	cfg, err := c.config(bench.Broadcast)
+	cfg, err := fl.config(bench.Broadcast)
 	cfg.Floor, cfg.URLs = false, []string{unstarted}
-	return c.measure(cfg, err, func(ctx context.Context, cfg bench.Config, tell func(bench.Progress)) (_ *result.Result, err error) {
+	return measure(cfg, err, func(ctx context.Context, cfg bench.Config, tell func(bench.Progress)) (_ *result.Result, err error) {
 		child, err := bench.StartServer(ctx, func(address, _ string) []string { return []string{"bench", "floor", "--listen", address} })
 		if err != nil {
 			return nil, err
@@ -40,5 +40,5 @@ func (c *floorCmd) Run() error {
 		defer func() { err = errors.Join(err, child.Stop()) }()
 		cfg.URLs, cfg.PID, cfg.Metrics = []string{child.URL}, child.PID, ""
 		return bench.Run(ctx, cfg, tell)
-	})
+	}, fl.write)
 }

@@ -22,15 +22,15 @@ type reportCmd struct {
 }
 
 // Run is throng bench report. Without a flag it prints the result as text.
-func (c *reportCmd) Run() error {
-	r, err := readResult(c.File)
+func (rp *reportCmd) Run() error {
+	r, err := readResult(rp.File)
 	if err != nil {
 		return err
 	}
-	if c.HTML+c.CSV+c.HGRM == "" {
+	if rp.HTML+rp.CSV+rp.HGRM == "" {
 		return r.WriteText(os.Stdout, term.IsTerminal(int(os.Stdout.Fd())))
 	}
-	return errors.Join(writeTo(c.HTML, r, report.HTML), writeTo(c.CSV, r, report.CSV), writeTo(c.HGRM, r, report.HGRM))
+	return errors.Join(writeTo(rp.HTML, r, report.HTML), writeTo(rp.CSV, r, report.CSV), writeTo(rp.HGRM, r, report.HGRM))
 }
 
 // output is what becomes of a result.

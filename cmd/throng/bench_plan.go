@@ -32,22 +32,25 @@ type plan struct {
 	Stage []map[string]any `toml:"stage"`
 }
 
+// parsing makes a command, ready to run, of a command line.
+type parsing func(args []string) (*kong.Context, error)
+
 // Run is throng bench run. All stages are checked before the first begins, and all are run: the first that fails gives the exit code.
-func (c *runCmd) Run() error {
-	text, err := os.ReadFile(c.Plan)
+func (rn *runCmd) Run(parse parsing) error {
+	text, err := os.ReadFile(rn.Plan)
 	if err != nil {
 		return err
 	}
 	stages, err := parsePlan(text)
 	if err != nil {
-		return &exitError{code: exitUsage, err: fmt.Errorf("%s: %w", c.Plan, err)}
+		return &exitError{code: exitUsage, err: fmt.Errorf("%s: %w", rn.Plan, err)}
 	}
 	var contexts []*kong.Context
 	var errs []error
 	for i, args := range stages {
-		ctx, err := newParser(&commands{}).Parse(args)
+		ctx, err := parse(args)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: stage %d: %w", c.Plan, i+1, err))
+			errs = append(errs, fmt.Errorf("%s: stage %d: %w", rn.Plan, i+1, err))
 		}
 		contexts = append(contexts, ctx)
 	}

@@ -35,53 +35,53 @@ type (
 )
 
 // Run is throng bench chat, and the others below theirs.
-func (c *chatCmd) Run() error {
-	cfg, err := c.config(bench.Chat)
-	return c.measure(cfg, err, bench.Run)
+func (ch *chatCmd) Run() error {
+	cfg, err := ch.config(bench.Chat)
+	return measure(cfg, err, bench.Run, ch.write)
 }
 
 // Run is throng bench broadcast.
-func (c *broadcastCmd) Run() error {
-	cfg, err := c.config(bench.Broadcast)
-	return c.measure(cfg, err, bench.Run)
+func (br *broadcastCmd) Run() error {
+	cfg, err := br.config(bench.Broadcast)
+	return measure(cfg, err, bench.Run, br.write)
 }
 
 // Run is throng bench echo.
-func (c *echoCmd) Run() error {
-	cfg, err := c.config(bench.Echo)
-	err = errors.Join(err, c.messages.apply(&cfg))
-	return c.measure(cfg, err, bench.Run)
+func (ec *echoCmd) Run() error {
+	cfg, err := ec.config(bench.Echo)
+	err = errors.Join(err, ec.messages.apply(&cfg))
+	return measure(cfg, err, bench.Run, ec.write)
 }
 
 // Run is throng bench idle.
-func (c *idleCmd) Run() error {
-	cfg, err := c.config(bench.Idle)
-	set(&cfg.Rate, c.Rate)
-	set((*share)(&cfg.Churn), c.Churn)
-	set(&cfg.Duration, c.Duration)
+func (id *idleCmd) Run() error {
+	cfg, err := id.config(bench.Idle)
+	set(&cfg.Rate, id.Rate)
+	set((*share)(&cfg.Churn), id.Churn)
+	set(&cfg.Duration, id.Duration)
 	if cfg.Churn > 0 {
 		cfg.Publishers = max(1, cfg.Connections/20) // those that are pinged stay
 	}
-	return c.measure(cfg, err, bench.Run)
+	return measure(cfg, err, bench.Run, id.write)
 }
 
 // Run is throng bench connect.
-func (c *connectCmd) Run() error {
-	cfg, err := c.config(bench.Connect)
-	return c.measure(cfg, err, bench.Run)
+func (cn *connectCmd) Run() error {
+	cfg, err := cn.config(bench.Connect)
+	return measure(cfg, err, bench.Run, cn.write)
 }
 
 // Run is throng bench storm.
-func (c *stormCmd) Run() error {
-	cfg, err := c.config(bench.Storm)
-	set((*share)(&cfg.Kill), c.Kill)
-	cfg.By, cfg.Jitter = c.By, c.Jitter
-	return c.measure(cfg, err, bench.Run)
+func (st *stormCmd) Run() error {
+	cfg, err := st.config(bench.Storm)
+	set((*share)(&cfg.Kill), st.Kill)
+	cfg.By, cfg.Jitter = st.By, st.Jitter
+	return measure(cfg, err, bench.Run, st.write)
 }
 
 // Run is throng bench slow.
-func (c *slowCmd) Run() error {
-	cfg, err := c.config(bench.Slow)
-	set((*share)(&cfg.Slow), c.Slow)
-	return c.measure(cfg, err, bench.Run)
+func (sl *slowCmd) Run() error {
+	cfg, err := sl.config(bench.Slow)
+	set((*share)(&cfg.Slow), sl.Slow)
+	return measure(cfg, err, bench.Run, sl.write)
 }

@@ -19,31 +19,31 @@ type ladderCmd struct {
 }
 
 // Run is throng bench ladder.
-func (c *ladderCmd) Run() error {
-	cfg, err := c.config(c.Scenario)
+func (ld *ladderCmd) Run() error {
+	cfg, err := ld.config(ld.Scenario)
 	switch {
-	case c.messages.Rate != nil && len(c.Counts) == 0:
+	case ld.messages.Rate != nil && len(ld.Counts) == 0:
 		err = errors.Join(err, errors.New("rate: a ladder's steps have theirs: want --rates, or --counts at this one rate"))
-	case c.messages.Rate != nil && len(c.Rates) > 0:
+	case ld.messages.Rate != nil && len(ld.Rates) > 0:
 		err = errors.Join(err, errors.New("rate and rates: the steps have theirs: leave --rate out"))
-	case c.load.Connections != nil && len(c.Counts) > 0:
+	case ld.load.Connections != nil && len(ld.Counts) > 0:
 		err = errors.Join(err, errors.New("connections and counts: the steps have theirs: leave --connections out"))
 	}
-	if len(c.Rates) == 0 && len(c.Counts) == 0 {
-		c.Rates = []int{100, 200, 400, 800, 1600}
+	if len(ld.Rates) == 0 && len(ld.Counts) == 0 {
+		ld.Rates = []int{100, 200, 400, 800, 1600}
 	}
-	if len(c.Rates) > 0 && len(c.Counts) > 0 && len(c.Rates) != len(c.Counts) {
-		err = errors.Join(err, fmt.Errorf("rates and counts: %d and %d steps: want as many of both, or one of them", len(c.Rates), len(c.Counts)))
+	if len(ld.Rates) > 0 && len(ld.Counts) > 0 && len(ld.Rates) != len(ld.Counts) {
+		err = errors.Join(err, fmt.Errorf("rates and counts: %d and %d steps: want as many of both, or one of them", len(ld.Rates), len(ld.Counts)))
 	}
-	rungs := bench.Rungs{Rates: c.Rates, Connections: c.Counts}
+	rungs := bench.Rungs{Rates: ld.Rates, Connections: ld.Counts}
 	for i := range rungs.Len() { // none is to be found wrong when the others have run
 		step := rungs.Step(cfg, i)
 		step.URLs = []string{unstarted}
 		err = errors.Join(err, step.Validate())
 	}
-	return c.measure(cfg, err, func(ctx context.Context, cfg bench.Config, tell func(bench.Progress)) (*result.Result, error) {
+	return measure(cfg, err, func(ctx context.Context, cfg bench.Config, tell func(bench.Progress)) (*result.Result, error) {
 		return bench.Ladder(ctx, cfg, rungs, tell)
-	})
+	}, ld.write)
 }
 
 // findCmd is throng bench find.
@@ -57,21 +57,21 @@ type findCmd struct {
 }
 
 // Run is throng bench find.
-func (c *findCmd) Run() error {
-	cfg, err := c.config(c.Scenario)
-	err = errors.Join(err, c.sameAsElsewhere())
-	if c.From < 1 || c.To < c.From || c.P99 <= 0 || c.Step < time.Second || cfg.Closed > 0 {
+func (fi *findCmd) Run() error {
+	cfg, err := fi.config(fi.Scenario)
+	err = errors.Join(err, fi.sameAsElsewhere())
+	if fi.From < 1 || fi.To < fi.From || fi.P99 <= 0 || fi.Step < time.Second || cfg.Closed > 0 {
 		err = errors.Join(err, errors.New("find: want from of at least 1, to no less than from, p99 above 0, step of at least 1s, and no closed loop"))
 	}
-	cfg.Rate = c.From
-	search := bench.Search{From: c.From, To: c.To, Limit: c.P99, Step: c.Step, Warmup: c.Step / 4}
+	cfg.Rate = fi.From
+	search := bench.Search{From: fi.From, To: fi.To, Limit: fi.P99, Step: fi.Step, Warmup: fi.Step / 4}
 	if !cfg.Auto {
 		search.Warmup = cfg.Warmup
 	}
-	cfg.Duration = c.Step
-	return c.measure(cfg, err, func(ctx context.Context, cfg bench.Config, tell func(bench.Progress)) (*result.Result, error) {
+	cfg.Duration = fi.Step
+	return measure(cfg, err, func(ctx context.Context, cfg bench.Config, tell func(bench.Progress)) (*result.Result, error) {
 		return bench.Find(ctx, cfg, search, tell)
-	})
+	}, fi.write)
 }
 
 // defaultStep is that of --step.
@@ -79,15 +79,15 @@ const defaultStep = 8 * time.Second
 
 // sameAsElsewhere takes the flags that a search has from the other scenarios as what they mean there, and refuses those that it has
 // another for.
-func (c *findCmd) sameAsElsewhere() error {
-	switch d := c.messages.Duration; {
-	case c.messages.Rate != nil:
+func (fi *findCmd) sameAsElsewhere() error {
+	switch d := fi.messages.Duration; {
+	case fi.messages.Rate != nil:
 		return errors.New("rate: a search finds it: want --from, the rate to begin with")
 	case d == nil:
-	case c.Step != defaultStep && c.Step != *d:
-		return fmt.Errorf("duration = %v and step = %v: they are the same: want one of them", *d, c.Step)
+	case fi.Step != defaultStep && fi.Step != *d:
+		return fmt.Errorf("duration = %v and step = %v: they are the same: want one of them", *d, fi.Step)
 	default:
-		c.Step = *d
+		fi.Step = *d
 	}
 	return nil
 }

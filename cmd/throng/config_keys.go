@@ -11,6 +11,7 @@ import (
 
 	"github.com/throng-chat/throng/server"
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/nearest"
 	"github.com/throng-chat/throng/server/settings"
 )
 
@@ -160,4 +161,17 @@ func allKeys() []string {
 	keys = slices.AppendSeq(keys, maps.Keys(tables))
 	slices.Sort(keys)
 	return keys
+}
+
+// proposal proposes the known name that is most like a name. A prefix that all of them have makes none more like another.
+func proposal(prefix, name string, known []string) string {
+	var own []string
+	for _, k := range known {
+		own = append(own, strings.TrimPrefix(k, prefix))
+	}
+	best := nearest.Name(strings.TrimPrefix(name, prefix), own)
+	if best == "" {
+		return "none is like it"
+	}
+	return "nearest: " + prefix + best
 }

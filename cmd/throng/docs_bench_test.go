@@ -90,7 +90,7 @@ func TestLoadTestListsEveryVerdictWithItsExitCode(t *testing.T) {
 func TestLoadTestListsEveryExitCode(t *testing.T) {
 	t.Parallel()
 	codes := []string{"0", strconv.Itoa(exitFailed), strconv.Itoa(exitUsage)}
-	for _, code := range constants(t, "bench.go", "exit") {
+	for _, code := range constants(t, "bench_exit.go", "exit") {
 		codes = append(codes, code)
 	}
 	if len(codes) < 8 {

@@ -23,25 +23,25 @@ type doctorCmd struct {
 }
 
 // Run is throng doctor.
-func (c *doctorCmd) Run() error {
+func (dr *doctorCmd) Run() error {
 	const most = 100_000_000
-	if c.Connections < 1 || c.Connections > most {
-		return &exitError{code: exitUsage, err: fmt.Errorf("connections = %d: want 1 to %d", c.Connections, most)}
+	if dr.Connections < 1 || dr.Connections > most {
+		return &exitError{code: exitUsage, err: fmt.Errorf("connections = %d: want 1 to %d", dr.Connections, most)}
 	}
 	var files syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
 		return fmt.Errorf("read the open-file limit: %w", err)
 	}
-	r := doctor.Examine(&doctor.Machine{Files: os.DirFS("/"), OpenFiles: uint64(files.Max), Cores: runtime.NumCPU()}, c.Connections)
-	err := c.write(r)
+	r := doctor.Examine(&doctor.Machine{Files: os.DirFS("/"), OpenFiles: uint64(files.Max), Cores: runtime.NumCPU()}, dr.Connections)
+	err := dr.write(r)
 	if err == nil && !r.OK {
 		err = &exitError{code: exitWillStop, err: errors.New("this machine will not hold them as it is")}
 	}
 	return err
 }
 
-func (c *doctorCmd) write(r *doctor.Report) error {
-	if !c.JSON {
+func (dr *doctorCmd) write(r *doctor.Report) error {
+	if !dr.JSON {
 		return r.WriteText(os.Stdout, term.IsTerminal(int(os.Stdout.Fd())))
 	}
 	out := json.NewEncoder(os.Stdout)

@@ -14,11 +14,11 @@ import (
 )
 
 // greet tells a person at a terminal what runs, and how to go on.
-func (c *serveCmd) greet(cfg server.Config, srv *server.Server, start time.Time) {
+func greet(cfg server.Config, srv *server.Server, file *configFile, start time.Time) {
 	var b strings.Builder
 	line := func(key, format string, args ...any) { fmt.Fprintf(&b, "%-9s %s\n", key, fmt.Sprintf(format, args...)) }
 	line("throng", "%s · %s %s/%s · pid %d", version, runtime.Version(), runtime.GOOS, runtime.GOARCH, os.Getpid())
-	line("config", "%s", c.file)
+	line("config", "%s", file)
 	line("loops", "%d, one a core · ping after %v of silence, dropped %v later", srv.Shards(), cfg.PingInterval, cfg.PingTimeout)
 	line("limits", "%s · %v a message · %s a connection · %v unsent", count(srv.MaxConnections(), "connection"), settings.Size(cfg.MaxMessage), rateText(cfg.Rate), settings.Size(cfg.MaxUnsent))
 	line("access", "%s", access(srv.Addr(), srv.LetsGuestsIn(), srv.KnowsTokens()))
@@ -27,7 +27,7 @@ func (c *serveCmd) greet(cfg server.Config, srv *server.Server, start time.Time)
 	line("listen", "http://%s/  the chat page", host)
 	line("", "ws://%s/ws  the plain room (?room=NAME for another)", host)
 	line("", "ws://%s/connection/websocket  for the SDKs", host)
-	line("api", "%s", c.apiText(cfg, srv))
+	line("api", "%s", apiText(cfg, srv))
 	if admin := srv.AdminAddr(); admin != nil {
 		line("admin", "http://%s  /healthz /readyz /metrics /connections /debug/pprof/", admin)
 	} else {
@@ -100,7 +100,7 @@ func openRooms(rooms []chat.RoomOptions) (patterns []string) {
 }
 
 // apiText says where the server API is.
-func (c *serveCmd) apiText(cfg server.Config, srv *server.Server) string {
+func apiText(cfg server.Config, srv *server.Server) string {
 	switch {
 	case cfg.API.Key == "":
 		return "off (on with key = \"...\" under [api] in the config file, or THRONG_API_KEY)"
@@ -108,4 +108,16 @@ func (c *serveCmd) apiText(cfg server.Config, srv *server.Server) string {
 		return fmt.Sprintf("http://%s/api/", addressOf(srv.AdminAddr()))
 	}
 	return fmt.Sprintf("http://%s/api/", srv.Addr())
+}
+
+func isLoopback(addr net.Addr) bool {
+	tcp, ok := addr.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
+}
+
+func addressOf(a net.Addr) string {
+	if a == nil {
+		return "off"
+	}
+	return a.String()
 }

@@ -9,28 +9,7 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
-
-	"github.com/throng-chat/throng/bench/result"
 )
-
-// version is set by the build: -ldflags "-X main.version=1.2.3".
-var version = "0.1.0"
-
-// Exit codes. A program that runs throng can rely on them.
-const (
-	exitFailed = 1 // could not do it
-	exitUsage  = 2 // flags, environment or config are wrong
-	exitInUse  = 3 // an address is in use
-)
-
-// exitError is an error that chose its exit code. Any other error means exitFailed.
-type exitError struct {
-	code int
-	err  error
-}
-
-func (e *exitError) Error() string { return e.err.Error() }
-func (e *exitError) Unwrap() error { return e.err }
 
 type commands struct {
 	Serve   serveCmd   `cmd:"" help:"Run the chat server."`
@@ -45,13 +24,6 @@ type commands struct {
 // helpCmd is listed here, and done by run.
 type helpCmd struct {
 	Command []string `arg:"" optional:"" help:"Name of the command."`
-}
-
-type versionCmd struct{}
-
-func (versionCmd) Run() error {
-	_, err := fmt.Println("throng", version)
-	return err
 }
 
 func main() {
@@ -83,15 +55,18 @@ func run(args []string) int {
 	case args[0] == "--version":
 		args = []string{"version"}
 	}
-	ctx, err := newParser(&commands{}).Parse(withValues(args))
+	ctx, err := parseAnew(withValues(args))
 	if err != nil {
 		return fail(&exitError{code: exitUsage, err: err})
 	}
-	if err := ctx.Run(); err != nil {
+	if err := ctx.Run(parsing(parseAnew)); err != nil {
 		return fail(err)
 	}
 	return 0
 }
+
+// parseAnew parses a command line into a table of its own.
+func parseAnew(args []string) (*kong.Context, error) { return newParser(&commands{}).Parse(args) }
 
 // usage is what somebody reads who gives no command.
 func usage() int {
@@ -123,13 +98,4 @@ func withValues(args []string) []string {
 		joined = append(joined, arg)
 	}
 	return joined
-}
-
-// fail prints err and returns its exit code.
-func fail(err error) int {
-	fmt.Fprintf(os.Stderr, "throng: %s\n", result.Printable(err.Error())) // it may say what a server said
-	if e := (*exitError)(nil); errors.As(err, &e) {
-		return e.code
-	}
-	return exitFailed
 }

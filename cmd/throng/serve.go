@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"github.com/lmittmann/tint"
 	"golang.org/x/term"
 
@@ -28,9 +29,7 @@ type serveCmd struct {
 	Config string `type:"path" help:"Config file (TOML). By default the first of ./throng.toml, ~/.config/throng/throng.toml and /etc/throng/throng.toml that exists." config:"-"`
 	Check  bool   `help:"Check the settings and exit." config:"-"`
 
-	file      *configFile
-	elsewhere map[string]string // settings that are not the file's, and how an error says whose they are
-	unknown   []error           // variables of the environment that are none
+	sources *sources
 }
 
 // Help is more of throng serve -h.
@@ -39,24 +38,35 @@ func (*serveCmd) Help() string {
 		strings.Join(slices.Sorted(maps.Values(secrets)), ", ") + "."
 }
 
+// BeforeResolve runs when the flags are parsed.
+func (sv *serveCmd) BeforeResolve(ctx *kong.Context) error {
+	sv.sources = readSources(ctx)
+	return nil
+}
+
+// config puts the settings together from wherever they are, or returns everything that is wrong with them, joined.
+func (sv *serveCmd) config(log *slog.Logger) (server.Config, error) {
+	return sv.sources.config(server.Config(sv.Settings), sv.Check, log)
+}
+
 // Run is throng serve.
-func (c *serveCmd) Run() error {
+func (sv *serveCmd) Run() error {
 	start := time.Now()
 	terminal := term.IsTerminal(int(os.Stderr.Fd()))
 	log := newLog(terminal)
 	warnings := log
-	if !c.Check {
+	if !sv.Check {
 		warnings = slog.New(slog.DiscardHandler) // server.New has the same
 	}
-	cfg, err := c.config(warnings)
+	cfg, err := sv.config(warnings)
 	if err != nil {
 		return &exitError{code: exitUsage, err: err}
 	}
-	if c.Check {
+	if sv.Check {
 		if err := cfg.CheckFiles(); err != nil {
 			return err
 		}
-		_, err := fmt.Printf("ok: %s\n", c.file)
+		_, err := fmt.Printf("ok: %s\n", sv.sources.file)
 		return err
 	}
 	cfg.Version = version
@@ -86,26 +96,14 @@ func (c *serveCmd) Run() error {
 		log.Warn(`rooms of these patterns are open to clients without a token (to change that: subscribe = "signed-in")`, "patterns", strings.Join(open, " "))
 	}
 	if terminal {
-		c.greet(cfg, srv, start)
+		greet(cfg, srv, sv.sources.file, start)
 	} else {
-		log.Info("ready", "version", version, "pid", os.Getpid(), "config", c.file.String(), "listen", srv.Addr().String(),
+		log.Info("ready", "version", version, "pid", os.Getpid(), "config", sv.sources.file.String(), "listen", srv.Addr().String(),
 			"admin", addressOf(srv.AdminAddr()), "max_connections", srv.MaxConnections(), "max_message", cfg.MaxMessage,
 			"max_unsent", cfg.MaxUnsent, "rate", cfg.Rate, "access", access(srv.Addr(), srv.LetsGuestsIn(), srv.KnowsTokens()),
-			"rooms", otherRooms(srv.OtherRooms(), len(cfg.Rooms)), "api", c.apiText(cfg, srv), "loops", srv.Shards())
+			"rooms", otherRooms(srv.OtherRooms(), len(cfg.Rooms)), "api", apiText(cfg, srv), "loops", srv.Shards())
 	}
 	return srv.Run(ctx)
-}
-
-func isLoopback(addr net.Addr) bool {
-	tcp, ok := addr.(*net.TCPAddr)
-	return ok && tcp.IP.IsLoopback()
-}
-
-func addressOf(a net.Addr) string {
-	if a == nil {
-		return "off"
-	}
-	return a.String()
 }
 
 // plainInUse is the first line of an address-in-use error without the system call's name.

@@ -13,7 +13,6 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/throng-chat/throng/server"
-	"github.com/throng-chat/throng/server/nearest"
 	"github.com/throng-chat/throng/server/settings"
 	"github.com/throng-chat/throng/server/token"
 )
@@ -56,52 +55,59 @@ func serverFlags(app *kong.Application) []*kong.Flag {
 	panic("command table: no serve")
 }
 
-// BeforeResolve runs when the flags are parsed: it reads the config file, and puts its values under those of the environment and
-// the flags. What is wrong, config tells.
-func (c *serveCmd) BeforeResolve(ctx *kong.Context) error {
+// sources are where the settings of throng serve come from.
+type sources struct {
+	file      *configFile
+	elsewhere map[string]string // settings that are not the file's, and how an error says whose they are
+	unknown   []error           // variables of the environment that are none
+}
+
+// readSources reads the config file, and puts its values under those of the environment and the flags, which are parsed. What is
+// wrong, config tells.
+func readSources(ctx *kong.Context) *sources {
 	flags := serverFlags(ctx.Model)
-	c.elsewhere = map[string]string{}
+	so := &sources{elsewhere: map[string]string{}}
 	for _, f := range flags {
 		if name := envName(f.Name); isSet(name) {
-			c.elsewhere[f.Name] = "environment " + name + ": "
+			so.elsewhere[f.Name] = "environment " + name + ": "
 		}
 	}
 	path := os.Getenv(envName("config"))
 	for _, p := range ctx.Path {
 		if p.Flag != nil {
-			c.elsewhere[p.Flag.Name] = ""
+			so.elsewhere[p.Flag.Name] = ""
 			if p.Flag.Name == "config" {
 				path, _ = ctx.FlagValue(p.Flag).(string)
 			}
 		}
 	}
-	c.file = openConfig(path)
+	so.file = openConfig(path)
 	ctx.AddResolver(kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, f *kong.Flag) (any, error) {
-		if value, ok := c.file.flat[f.Name]; ok && !isSet(envName(f.Name)) {
+		if value, ok := so.file.flat[f.Name]; ok && !isSet(envName(f.Name)) {
 			return value, nil
 		}
 		return nil, nil
 	}))
-	c.unknown = unknownEnvironment(ctx.Model)
-	return nil
+	so.unknown = unknownEnvironment(ctx.Model)
+	return so
 }
 
-// config puts the settings together from wherever they are, or returns everything that is wrong with them, joined.
-func (c *serveCmd) config(log *slog.Logger) (server.Config, error) {
-	cfg := server.Config(c.Settings)
+// config puts the file's tables and the secrets into cfg, which the flags have filled, or returns everything that is wrong with the
+// settings, joined. addresses has it check those too, which asks the machine.
+func (so *sources) config(cfg server.Config, addresses bool, log *slog.Logger) (server.Config, error) {
 	for _, t := range settings.Tables(&cfg) {
-		t.Copy(&cfg, &c.file.tables)
+		t.Copy(&cfg, &so.file.tables)
 	}
-	all := append(c.unknown, c.setSecrets(&cfg)...)
+	all := append(so.unknown, so.setSecrets(&cfg)...)
 	refuse := func(at place, text string) {
-		if where, ok := c.elsewhere[at.key]; ok {
+		if where, ok := so.elsewhere[at.key]; ok {
 			all = append(all, errors.New(where+text))
 		} else {
-			c.file.refuseValue(at, text)
+			so.file.refuseValue(at, text)
 		}
 	}
 	invalid := causes(cfg.Validate())
-	if c.Check && len(invalid) == 0 {
+	if addresses && len(invalid) == 0 {
 		invalid = causes(cfg.CheckAddresses())
 	}
 	for _, err := range invalid {
@@ -111,22 +117,22 @@ func (c *serveCmd) config(log *slog.Logger) (server.Config, error) {
 		}
 		refuse(place{key: e.Key, index: e.Index}, e.Text)
 	}
-	cfg.Token.PublicKeys = c.file.readPublicKeys()
+	cfg.Token.PublicKeys = so.file.readPublicKeys()
 	_, err := token.New(cfg.Token, log)
 	for _, err := range causes(err) {
 		text := "token." + err.Error()
 		end := strings.IndexAny(text, " :,")
 		refuse(place{key: text[:max(end, 0)]}, text)
 	}
-	slices.SortStableFunc(c.file.mistakes, func(a, b mistake) int { return a.line - b.line })
-	for _, m := range c.file.mistakes {
+	slices.SortStableFunc(so.file.mistakes, func(a, b mistake) int { return a.line - b.line })
+	for _, m := range so.file.mistakes {
 		all = append(all, errors.New(m.text))
 	}
 	return cfg, errors.Join(all...)
 }
 
 // setSecrets takes the secrets that are in the environment.
-func (c *serveCmd) setSecrets(cfg *server.Config) []error {
+func (so *sources) setSecrets(cfg *server.Config) []error {
 	var errs []error
 	for _, key := range slices.Sorted(maps.Keys(secrets)) {
 		name := secrets[key]
@@ -135,7 +141,7 @@ func (c *serveCmd) setSecrets(cfg *server.Config) []error {
 			errs = append(errs, fmt.Errorf("environment %s: want a secret: it is empty; without one, do not set it", name))
 		case ok:
 			*tableKeys(cfg)[key].(*string) = value
-			c.elsewhere[key] = "environment " + name + ": "
+			so.elsewhere[key] = "environment " + name + ": "
 		}
 	}
 	return errs
@@ -176,17 +182,4 @@ func unknownEnvironment(app *kong.Application) []error {
 		}
 	}
 	return errs
-}
-
-// proposal proposes the known name that is most like a name. A prefix that all of them have makes none more like another.
-func proposal(prefix, name string, known []string) string {
-	var own []string
-	for _, k := range known {
-		own = append(own, strings.TrimPrefix(k, prefix))
-	}
-	best := nearest.Name(strings.TrimPrefix(name, prefix), own)
-	if best == "" {
-		return "none is like it"
-	}
-	return "nearest: " + prefix + best
 }

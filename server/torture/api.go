@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -21,15 +20,6 @@ var apiAttacks = []attack{
 	},
 	{name: "slow mode by a new connection", run: slowModeByReconnecting},
 	{name: "slow mode, 2^18 speakers", config: "rate = 100000\n[[room]]\npattern = \"*\"\npublish = \"anyone\"\n", run: slowModeFull},
-}
-
-// must calls the API and fails on any error.
-func (t *target) must(method, body string) ([]byte, error) {
-	status, answer, err := t.api(method, body, 64<<20)
-	if err == nil && (status != http.StatusOK || bytes.HasPrefix(answer, []byte(`{"error"`))) {
-		err = fmt.Errorf("API %s: %d %.200s", method, status, answer)
-	}
-	return answer, err
 }
 
 // largeBatch asks for a page of 300 publications 400 times in one request, in four requests at once.

@@ -37,9 +37,9 @@ type sample struct {
 	took  time.Duration
 }
 
-// honest starts a client that echoes, or one that does handshakes.
-func (t *target) honest(what string) (*honest, error) {
-	h := &honest{cmd: exec.Command(os.Args[0], "-honest", what+"@"+t.chat)}
+// startHonest starts a client of the server at chat that echoes, or one that does handshakes.
+func startHonest(chat, what string) (*honest, error) {
+	h := &honest{cmd: exec.Command(os.Args[0], "-honest", what+"@"+chat)}
 	h.changed = sync.NewCond(&h.mu)
 	out, err := h.cmd.StdoutPipe()
 	if err != nil {

@@ -17,26 +17,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
 
-// attack is one case.
-type attack struct {
-	name   string
-	config string   // of the server, TOML; HANGING is the URL of an application that never answers
-	flags  []string // of throng serve
-	files  int      // open files of the server; 0 for as many as there may be
-	race   bool     // the server gets all processors
-	log    bool     // the attack reads the server's log, or does not
-	ends   bool     // the attack ends the server
-
-	// run attacks t. It returns what the line says beyond memory and latency, and an error if the server did not withstand.
-	run func(t *target) (note string, err error)
-
-	memory int64         // bytes that the server may grow by; 0: no bound of this attack's
-	p99    time.Duration // by which the honest client's p99 may grow; 0: no bound of this attack's
-}
+// attacks are all cases, in the order in which they run.
+var attacks = slices.Concat(signalAttacks, logAttacks, replyAttacks, pageAttacks, joinAttacks, apiAttacks, heldAttacks, burstAttacks)
 
 func main() {
 	only := flag.String("run", "", "run the attacks whose name matches this regular expression")
@@ -99,8 +86,6 @@ func torture(only, binary string) error {
 // tries is how often an attack is run while nothing but the bound of the latency is missed: other programs may be the cause.
 const tries = 3
 
-var errLate = errors.New("p99 grew by more than its bound")
-
 // judge runs one attack against a server of its own.
 func judge(binary string, a attack) (line string, err error) {
 	t, err := start(binary, a)
@@ -108,7 +93,7 @@ func judge(binary string, a attack) (line string, err error) {
 		return fmt.Sprintf("%-34s could not start: %v", a.name, err), err
 	}
 	defer t.stop()
-	honest, err := t.honest(echoes)
+	honest, err := startHonest(t.chat, echoes)
 	if err != nil {
 		return fmt.Sprintf("%-34s no honest client: %v", a.name, err), err
 	}
@@ -147,5 +132,3 @@ func judge(binary string, a attack) (line string, err error) {
 	}
 	return fmt.Sprintf("%-34s %12s %10v -> %9v  %s", a.name, fmt.Sprintf("%+.1f MiB", float64(grown)/(1<<20)), before.Round(100*time.Microsecond), during.Round(100*time.Microsecond), verdict), err
 }
-
-func mib(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }

@@ -20,7 +20,7 @@ var pageAttacks = []attack{
 const getPage = "GET /app.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
 // unread requests a page ten times and reads nothing.
-func (t *target) unread(from string) (net.Conn, error) {
+func unread(t *target, from string) (net.Conn, error) {
 	c, err := t.tcp(how{from: from, receive: 2 << 10})
 	if err != nil {
 		return nil, err
@@ -34,7 +34,7 @@ func (t *target) unread(from string) (net.Conn, error) {
 
 // unreadPages opens that many sockets, does honest handshakes meanwhile, and sees those that do not read cut.
 func unreadPages(t *target, n int) (string, error) {
-	honest, err := t.honest(handshakes)
+	honest, err := startHonest(t.chat, handshakes)
 	if err != nil {
 		return "", err
 	}
@@ -43,7 +43,7 @@ func unreadPages(t *target, n int) (string, error) {
 	honest.begin()
 	pages := make([]net.Conn, n)
 	if err := crowd(n, func(i int) (err error) {
-		pages[i], err = t.unread(fmt.Sprintf("127.0.1.%d", i%200+1))
+		pages[i], err = unread(t, fmt.Sprintf("127.0.1.%d", i%200+1))
 		return err
 	}); err != nil {
 		return "", err
@@ -80,7 +80,7 @@ func unreadPages(t *target, n int) (string, error) {
 func pagesOfOneAddress(t *target) (string, error) {
 	var pages []net.Conn
 	for range 150 {
-		c, err := t.unread("127.0.0.7")
+		c, err := unread(t, "127.0.0.7")
 		if err != nil {
 			return "", err
 		}

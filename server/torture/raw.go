@@ -8,11 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
-	"os"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -23,98 +19,6 @@ import (
 type raw struct {
 	net.Conn
 	in *bufio.Reader
-}
-
-// how a raw client connects.
-type how struct {
-	from    string // an address of the loopback network; "" for any
-	receive int    // bytes of the receive buffer; 0 for the kernel's choice
-	rate    int    // bytes a second that are read at most; 0 for any
-	header  string // lines that end with CRLF
-	behind  []byte // sent with the handshake
-}
-
-// tcp connects without a handshake.
-func (t *target) tcp(o how) (net.Conn, error) {
-	d := net.Dialer{Timeout: wait}
-	if o.from != "" {
-		d.LocalAddr = &net.TCPAddr{IP: net.ParseIP(o.from)}
-	}
-	if o.receive > 0 {
-		d.Control = func(_, _ string, c syscall.RawConn) error {
-			var failed error
-			err := c.Control(func(fd uintptr) { failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, o.receive) })
-			if err != nil {
-				return err
-			}
-			return failed
-		}
-	}
-	c, err := d.Dial("tcp", t.chat)
-	if err != nil {
-		return nil, err
-	}
-	t.opened(c)
-	if o.rate > 0 {
-		return &paced{Conn: c, rate: o.rate}, nil
-	}
-	return c, nil
-}
-
-// refused is a handshake that was answered with something else than 101.
-type refused struct{ status int }
-
-func (no refused) Error() string { return "HTTP " + http.StatusText(no.status) }
-
-// raw connects and waits for the 101. Any other answer is a refused.
-func (t *target) raw(path string, o how) (*raw, error) {
-	c, err := t.tcp(o)
-	if err != nil {
-		return nil, err
-	}
-	head := "GET " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" + o.header + "\r\n"
-	r := &raw{Conn: c, in: bufio.NewReaderSize(c, 1<<10)}
-	if err := c.SetDeadline(time.Now().Add(wait)); err != nil {
-		return nil, err
-	}
-	if _, err := c.Write(append([]byte(head), o.behind...)); err != nil {
-		return nil, err
-	}
-	answer, err := http.ReadResponse(r.in, nil)
-	if err != nil {
-		return nil, err
-	}
-	if answer.StatusCode != http.StatusSwitchingProtocols {
-		return nil, refused{answer.StatusCode}
-	}
-	return r, c.SetDeadline(time.Time{})
-}
-
-// sdk connects as a user of the SDK protocol, in JSON, sends commands behind the connect command, and waits for as many replies as
-// there are commands. Each command lacks its braces and id.
-func (t *target) sdk(user string, o how, commands ...string) (*raw, error) {
-	commands = append([]string{`"connect":{"token":"` + token(user) + `"}`}, commands...)
-	o.behind = frame(batch(1, commands...))
-	r, err := t.raw("/connection/websocket", o)
-	if err != nil {
-		return nil, err
-	}
-	for answered := 0; answered < len(commands); {
-		lines, err := r.lines()
-		if err != nil {
-			return nil, err
-		}
-		for _, line := range lines {
-			if strings.Contains(line, `"error"`) {
-				return nil, fmt.Errorf("%s", line)
-			}
-			if strings.HasPrefix(line, `{"id"`) {
-				answered++
-			}
-		}
-	}
-	return r, nil
 }
 
 // batch is one frame's commands, the first with the id from.
@@ -246,41 +150,4 @@ func (p *paced) Read(b []byte) (int, error) {
 	n, err := p.Conn.Read(b[:min(len(b), max(1, p.rate/50))])
 	p.due = p.due.Add(time.Duration(n) * time.Second / time.Duration(p.rate))
 	return n, err
-}
-
-// crowd does something n times, 32 at a time, and returns the first error.
-func crowd(n int, do func(i int) error) error {
-	var next atomic.Int64
-	var failed error
-	var once sync.Once
-	var all sync.WaitGroup
-	for range 32 {
-		all.Go(func() {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= n {
-					return
-				}
-				if err := do(i); err != nil {
-					next.Store(int64(n))
-					once.Do(func() { failed = err })
-				}
-			}
-		})
-	}
-	all.Wait()
-	return failed
-}
-
-// raiseFiles allows as many open files as the system does.
-func raiseFiles() {
-	var limit syscall.Rlimit
-	err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit)
-	if err == nil {
-		limit.Cur = limit.Max
-		err = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "limit of open files:", err)
-	}
 }

@@ -6,14 +6,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"net"
 	"strings"
 	"time"
 
 	"github.com/coder/websocket"
-	"github.com/golang-jwt/jwt/v5"
 )
 
 // wait bounds each step of a client. It is a deadline, not a measure.
@@ -23,44 +20,10 @@ func deadline() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), wait)
 }
 
-// plain joins a room as a plain client.
-func (t *target) plain(room string, o how) (*raw, error) { return t.raw("/ws?room="+room, o) }
-
 // member is an SDK client in JSON.
 type member struct {
 	conn *websocket.Conn
 	id   int
-}
-
-// token is a connection token for a user.
-func token(user string) string { return tokenUntil(user, time.Now().Add(time.Hour)) }
-
-func tokenUntil(user string, end time.Time) string {
-	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"sub": user, "exp": end.Unix()}).SignedString([]byte(tokenSecret))
-	if err != nil {
-		panic(fmt.Sprintf("sign a token: %v", err)) // the method and the key fit
-	}
-	return signed
-}
-
-// connect opens an SDK client of a user, from an address of the loopback network ("" for any).
-func (t *target) connect(user, from string) (*member, error) {
-	ctx, cancel := deadline()
-	defer cancel()
-	dialer := net.Dialer{}
-	if from != "" {
-		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(from)}
-	}
-	c, _, err := websocket.Dial(ctx, "ws://"+t.chat+"/connection/websocket", &websocket.DialOptions{HTTPClient: clientOf(&dialer)})
-	if err != nil {
-		return nil, err
-	}
-	c.SetReadLimit(-1)
-	m := &member{conn: c}
-	if _, err := m.call(`"connect":{"token":"` + token(user) + `"}`); err != nil {
-		return nil, errors.Join(err, c.CloseNow())
-	}
-	return m, nil
 }
 
 // send writes frames of commands without waiting for replies. Each command lacks its braces and id.

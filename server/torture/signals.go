@@ -5,32 +5,14 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
-	"slices"
 	"syscall"
 	"time"
 )
 
-// attacks are all cases, in the order in which they run.
-var attacks = slices.Concat(
-	[]attack{
-		{name: "SIGHUP, ten times", run: hangups},
-		{name: "paused for 3 s", run: paused},
-		{name: "paused beyond a token's end", config: quiet, run: pausedToken},
-		{name: "log reader gone", log: true, run: logReaderGone},
-		{name: "log reader stopped", log: true, run: logReaderStopped},
-		{name: "log reader stopped, then SIGTERM", log: true, ends: true, run: stopsAtLast},
-	},
-	replyAttacks, pageAttacks, joinAttacks, apiAttacks, heldAttacks, burstAttacks,
-)
-
-// quiet is a server that sends no pings.
-const quiet = "ping-interval = \"24h\"\n"
-
-// clientOf dials by d.
-func clientOf(d *net.Dialer) *http.Client {
-	return &http.Client{Transport: &http.Transport{DialContext: d.DialContext, DisableKeepAlives: true}}
+var signalAttacks = []attack{
+	{name: "SIGHUP, ten times", run: hangups},
+	{name: "paused for 3 s", run: paused},
+	{name: "paused beyond a token's end", config: quiet, run: pausedToken},
 }
 
 // hangups sends the signal that once ended the server.

@@ -1,0 +1,88 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+)
+
+// start runs a server, on ports of the kernel's choice, until stop.
+func start(binary string, a attack) (*target, error) {
+	dir, err := os.MkdirTemp("", "torture")
+	if err != nil {
+		return nil, err
+	}
+	file := filepath.Join(dir, "throng.toml")
+	if err := os.WriteFile(file, []byte(strings.ReplaceAll(a.config, "HANGING", hanging())), 0o600); err != nil {
+		return nil, err
+	}
+	t := &target{dir: dir, gone: make(chan struct{})}
+	procs := max(1, runtime.NumCPU()/2)
+	if a.race {
+		procs = runtime.NumCPU()
+	}
+	args := append([]string{"serve", "--config", file, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--guests", "on"}, a.flags...)
+	if help, err := exec.Command(binary, "serve", "--help").Output(); err != nil {
+		return nil, err
+	} else if bytes.Contains(help, []byte("--rooms=")) { // older ones are always so
+		args = append(args, "--rooms", "open")
+	}
+	if a.files > 0 {
+		args = append([]string{"-c", `ulimit -n ` + strconv.Itoa(a.files) + `; exec "$0" "$@"`, binary}, args...)
+		binary = "sh"
+	}
+	t.cmd = exec.Command(binary, args...)
+	t.cmd.Env = append(os.Environ(), "THRONG_TOKEN_HMAC_SECRET="+tokenSecret, "THRONG_API_KEY="+apiKey,
+		"THRONG_WEBHOOK_SECRET="+webhookSecret, "GOMAXPROCS="+strconv.Itoa(procs))
+	out, in, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	t.cmd.Stderr = in
+	if err := t.cmd.Start(); err != nil {
+		return nil, err
+	}
+	if err := pin(t.cmd.Process.Pid, procs); err != nil {
+		return nil, errors.Join(err, t.cmd.Process.Kill())
+	}
+	lines := bufio.NewReader(out)
+	for {
+		line, err := lines.ReadBytes('\n')
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("the server is not ready: %w", err), t.cmd.Process.Kill(), t.cmd.Wait())
+		}
+		var ready struct{ Msg, Listen, Admin string }
+		if json.Unmarshal(line, &ready) == nil && ready.Msg == "ready" {
+			t.chat, t.admin = ready.Listen, ready.Admin
+			break
+		}
+	}
+	go func() {
+		defer close(t.gone)
+		t.cmd.Wait() // the state of the process says how it ended
+	}()
+	if a.log {
+		t.log = &pipe{out: out, in: in}
+		return t, nil
+	}
+	if err := in.Close(); err != nil {
+		return nil, err
+	}
+	go func() {
+		if _, err := io.Copy(io.Discard, lines); err != nil {
+			fmt.Fprintln(os.Stderr, "log of the server:", err)
+		}
+	}()
+	return t, nil
+}

@@ -1,0 +1,137 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/coder/websocket"
+	"golang.org/x/sys/unix"
+)
+
+// how a raw client connects.
+type how struct {
+	from    string // an address of the loopback network; "" for any
+	receive int    // bytes of the receive buffer; 0 for the kernel's choice
+	rate    int    // bytes a second that are read at most; 0 for any
+	header  string // lines that end with CRLF
+	behind  []byte // sent with the handshake
+}
+
+// tcp connects without a handshake.
+func (t *target) tcp(o how) (net.Conn, error) {
+	d := net.Dialer{Timeout: wait}
+	if o.from != "" {
+		d.LocalAddr = &net.TCPAddr{IP: net.ParseIP(o.from)}
+	}
+	if o.receive > 0 {
+		d.Control = func(_, _ string, c syscall.RawConn) error {
+			var failed error
+			err := c.Control(func(fd uintptr) { failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, o.receive) })
+			if err != nil {
+				return err
+			}
+			return failed
+		}
+	}
+	c, err := d.Dial("tcp", t.chat)
+	if err != nil {
+		return nil, err
+	}
+	t.opened(c)
+	if o.rate > 0 {
+		return &paced{Conn: c, rate: o.rate}, nil
+	}
+	return c, nil
+}
+
+// refused is a handshake that was answered with something else than 101.
+type refused struct{ status int }
+
+func (no refused) Error() string { return "HTTP " + http.StatusText(no.status) }
+
+// raw connects and waits for the 101. Any other answer is a refused.
+func (t *target) raw(path string, o how) (*raw, error) {
+	c, err := t.tcp(o)
+	if err != nil {
+		return nil, err
+	}
+	head := "GET " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" + o.header + "\r\n"
+	r := &raw{Conn: c, in: bufio.NewReaderSize(c, 1<<10)}
+	if err := c.SetDeadline(time.Now().Add(wait)); err != nil {
+		return nil, err
+	}
+	if _, err := c.Write(append([]byte(head), o.behind...)); err != nil {
+		return nil, err
+	}
+	answer, err := http.ReadResponse(r.in, nil)
+	if err != nil {
+		return nil, err
+	}
+	if answer.StatusCode != http.StatusSwitchingProtocols {
+		return nil, refused{answer.StatusCode}
+	}
+	return r, c.SetDeadline(time.Time{})
+}
+
+// plain joins a room as a plain client.
+func (t *target) plain(room string, o how) (*raw, error) { return t.raw("/ws?room="+room, o) }
+
+// sdk connects as a user of the SDK protocol, in JSON, sends commands behind the connect command, and waits for as many replies as
+// there are commands. Each command lacks its braces and id.
+func (t *target) sdk(user string, o how, commands ...string) (*raw, error) {
+	commands = append([]string{`"connect":{"token":"` + token(user) + `"}`}, commands...)
+	o.behind = frame(batch(1, commands...))
+	r, err := t.raw("/connection/websocket", o)
+	if err != nil {
+		return nil, err
+	}
+	for answered := 0; answered < len(commands); {
+		lines, err := r.lines()
+		if err != nil {
+			return nil, err
+		}
+		for _, line := range lines {
+			if strings.Contains(line, `"error"`) {
+				return nil, fmt.Errorf("%s", line)
+			}
+			if strings.HasPrefix(line, `{"id"`) {
+				answered++
+			}
+		}
+	}
+	return r, nil
+}
+
+// connect opens an SDK client of a user, from an address of the loopback network ("" for any).
+func (t *target) connect(user, from string) (*member, error) {
+	ctx, cancel := deadline()
+	defer cancel()
+	dialer := net.Dialer{}
+	if from != "" {
+		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(from)}
+	}
+	c, _, err := websocket.Dial(ctx, "ws://"+t.chat+"/connection/websocket", &websocket.DialOptions{HTTPClient: clientOf(&dialer)})
+	if err != nil {
+		return nil, err
+	}
+	c.SetReadLimit(-1)
+	m := &member{conn: c}
+	if _, err := m.call(`"connect":{"token":"` + token(user) + `"}`); err != nil {
+		return nil, errors.Join(err, c.CloseNow())
+	}
+	return m, nil
+}
+
+// clientOf dials by d.
+func clientOf(d *net.Dialer) *http.Client {
+	return &http.Client{Transport: &http.Transport{DialContext: d.DialContext, DisableKeepAlives: true}}
+}
