@@ -43,8 +43,10 @@ func start(binary string, a attack) (*target, error) {
 		binary = "sh"
 	}
 	t.cmd = exec.Command(binary, args...)
-	t.cmd.Env = append(os.Environ(), "THRONG_TOKEN_HMAC_SECRET="+tokenSecret, "THRONG_API_KEY="+apiKey,
-		"THRONG_WEBHOOK_SECRET="+webhookSecret, "GOMAXPROCS="+strconv.Itoa(procs))
+	t.cmd.Env = append(os.Environ(), "THRONG_TOKEN_HMAC_SECRET="+tokenSecret, "THRONG_API_KEY="+apiKey, "GOMAXPROCS="+strconv.Itoa(procs))
+	if strings.Contains(a.config, "[webhooks]") { // without a URL the secret is refused
+		t.cmd.Env = append(t.cmd.Env, "THRONG_WEBHOOK_SECRET="+webhookSecret)
+	}
 	out, in, err := os.Pipe()
 	if err != nil {
 		return nil, err
