@@ -161,7 +161,7 @@ func TestAFrameOfLongQuestionsMakesNothingForWhoDoesNotRead(t *testing.T) {
 func TestLongRepliesAreWrittenAFewARound(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
-	shard := fanout.NewShard(s.hub.Engine, 0) // of the test's own
+	shard := fanout.NewShard(&s.hub.Shared, 0) // of the test's own
 	r := &session.LongReply{Body: make([]byte, fanout.BytesARound/2), Owed: &limiter.Budget{}}
 	const clients = 10
 	r.Readers.Store(clients)

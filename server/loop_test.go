@@ -33,7 +33,7 @@ func TestAHangUpEndsNobodyElse(t *testing.T) {
 			old = c
 		}
 	})
-	p := s.hub.Loop.PollerOf(old)
+	p := old.Poller()
 
 	// While the poller is held, its wake-up and then the hang-up become ready: it fetches both at once, in that order.
 	begun, release := holdPoller(p)

@@ -94,7 +94,7 @@ func TestAPingIsNotMissedByWhoIsPaced(t *testing.T) {
 		now := uint32(s.hub.Clock.Tick())
 		for i, pinged := range []uint32{0, now - 3} {
 			session.Conn.Pinged.Store(pinged)
-			session.Poller.Pace(session.Conn)
+			s.hub.Loop.ReaderOf(session.Conn).Pace(session.Conn)
 			after[i] = session.Conn.Pinged.Swap(0)
 		}
 		after[1] -= now
@@ -112,7 +112,7 @@ func wantsTooMuch(t *testing.T, s *Server) {
 	done := make(chan struct{})
 	s.hub.Call(func(sh *fanout.Shard) {
 		for _, c := range sh.Conns {
-			go s.hub.Loop.PollerOf(c).Post(func() {
+			go c.Poller().Post(func() {
 				c.PacedSince -= fanout.InTicks(fanout.PaceLimit)
 				close(done)
 			})

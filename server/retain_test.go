@@ -375,11 +375,11 @@ func TestAllOutboxesAreBounded(t *testing.T) {
 func TestAnEighthOfABudgetIsFreed(t *testing.T) {
 	for name, relieve := range map[string]func(*fanout.Topic){
 		"of a room": func(at *fanout.Topic) {
-			at.Shard.Engine.MaxRetainedRoom = at.Audience.Retained.Load()
+			at.Shard.Shared.MaxRetainedRoom = at.Audience.Retained.Load()
 			at.Relieve()
 		},
 		"of all": func(at *fanout.Topic) {
-			at.Shard.Engine.MaxRetained = at.Shard.Engine.Retained.Load()
+			at.Shard.Shared.MaxRetained = at.Shard.Shared.Retained.Load()
 			at.Shard.RelieveOwn()
 		},
 	} {

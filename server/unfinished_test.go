@@ -26,7 +26,7 @@ func olden(s *Server, by time.Duration) {
 	u.Mu.Lock()
 	defer u.Mu.Unlock()
 	for at := u.Order.Front(); at != nil; at = at.Next() {
-		at.Value.(*fanout.UnfinishedMessage).Since -= fanout.InTicks(by)
+		at.Value.(*fanout.UnfinishedMessage[*fanout.Conn]).Since -= fanout.InTicks(by)
 	}
 }
 
@@ -62,7 +62,7 @@ func TestAMessageThatIsNotFinishedInTimeEndsTheConnection(t *testing.T) {
 
 // A client that always has a message under way, but never the same one, stays.
 func TestEachMessageHasItsOwnTime(t *testing.T) {
-	u := fanout.NewUnfinished(64 << 10)
+	u := fanout.NewUnfinished[*fanout.Conn](64 << 10)
 	c := &fanout.Conn{}
 	const began = wheel.Tick(100)
 	u.Note(c, 500, began)
@@ -137,7 +137,7 @@ func TestUnfinishedMessagesAreBoundedTogether(t *testing.T) {
 
 // A message that goes on, byte by byte, has no more time than another.
 func TestAMessageThatTricklesHasNoMoreTime(t *testing.T) {
-	u := fanout.NewUnfinished(64 << 10)
+	u := fanout.NewUnfinished[*fanout.Conn](64 << 10)
 	c := &fanout.Conn{}
 	timeout := fanout.InTicks(fanout.MessageTimeout)
 	for at := wheel.Tick(0); at < timeout; at += timeout / 4 {

@@ -53,12 +53,69 @@ type Conn struct {
 	Reason atomic.Uint32 // a closeReason; once it is not stillOpen, nothing more is read from the peer
 }
 
-// What is or is not so of a connection.
-const (
-	ready uint32 = 1 << iota // nbio sent the sentinel: the socket takes bytes again
-	Left                     // counted out
-	Held                     // held back: what is read goes to handler.OnUnread, and no more is read. Written by the poller
-)
+// handler is a client: what its bytes mean. A connection knows nothing else of the protocol that it carries. No method may block.
+type handler interface {
+	// OnOpen is called on the shard, when the answer to the handshake has been written. What the client sent ahead of it has been handled
+	// like all its bytes, unless the connection was held back.
+	OnOpen()
+
+	// OnMessage handles a message. Called on the poller, one call at a time; b is on loan for the call.
+	OnMessage(op ws.Opcode, b []byte, now time.Duration)
+
+	// OnUnread takes what has been read of a connection that is held back. Called on the poller; b is on loan for the call.
+	OnUnread(b []byte)
+
+	// OnFlood says that the client has wanted more than its rate of bytes for too long, and that it no longer does. Called on the poller.
+	OnFlood(on bool)
+
+	// OnDeadline says that the deadline of timers has come, or, where the clock stepped, that it may have. Called on the poller. Only for
+	// one with timers.
+	OnDeadline(stepped bool)
+
+	// OnGap ends what the client has in an audience of which it missed a message. Called on the poller.
+	OnGap(a *Audience)
+
+	// OnClose says that the connection ends in an orderly way, with that close frame: false where it ends already. Called once or more, by
+	// any goroutine.
+	OnClose(code ws.CloseCode, text string) bool
+
+	// OnGone says that the socket is closed. The handler has Engine.Leave called, once, on the goroutine that owns the client. Called on
+	// the closer.
+	OnGone()
+
+	// OnLeave takes the client out of everything it is in. Called by Engine.Leave.
+	OnLeave()
+
+	// Timers are those of a protocol that pings by itself and has deadlines; nil where a silent connection is pinged by RFC 6455.
+	Timers() *Timers
+
+	// PingFrame is what is sent as a ping.
+	PingFrame() []byte
+
+	// CloseFor is the close frame for a reason that is not the client's. It may have words of its own in place of text.
+	CloseFor(reason Reason, text string) (ws.CloseCode, string)
+
+	// PublishesTo is where the client makes others receive something: it is not read from while that is over its limit. nil for nowhere.
+	// Called on the poller.
+	PublishesTo() *Audience
+
+	// OnJoined and onLeft say that a member of the client entered its topic, and left it. Called on the shard.
+	OnJoined(m *Member)
+	OnLeft(m *Member)
+
+	// Member is the i-th place that the client has in a topic, nil behind the last. Called on the shard.
+	Member(i int) *Member
+
+	// Address is whose the client is, where a proxy or the count of addresses says it; the zero Addr where only the socket does.
+	Address() netip.Addr
+}
+
+// Timers are the ticks at which something is due for a client. Any goroutine may use them; the heartbeat has to be told of one that
+// comes nearer (Heartbeat.File).
+type Timers struct {
+	PingAt   atomic.Uint32 // of the next ping; 0 for none
+	Deadline atomic.Uint32 // of handler.OnDeadline; 0 for none
+}
 
 func (c *Conn) Is(flag uint32) bool { return c.flags.Load()&flag != 0 }
 
@@ -102,12 +159,6 @@ func (c *Conn) Household() netip.Addr {
 	return limiter.AddressKey(PeerOf(c.Nc))
 }
 
-// congested says whether c is not to be read from, as what it publishes to is behind. Called on the poller.
-func (c *Conn) congested() bool {
-	a := c.Handler.PublishesTo()
-	return a != nil && a.Congested()
-}
-
 // joinedRooms are the names of the rooms that c hears. Called on c's shard.
 func (c *Conn) joinedRooms() []string {
 	names := []string{}
@@ -121,86 +172,13 @@ func (c *Conn) joinedRooms() []string {
 }
 
 // Poller is the one that reads from c.
-func (c *Conn) Poller() *Poller { return c.Shard.Engine.Loop.PollerOf(c) }
-
-// OnData takes what the peer sent. Called on the poller; b is on loan for the call.
-func (c *Conn) OnData(b []byte, now time.Duration) {
-	AddTo(&c.receivedBytes, uint64(len(b)))
-	c.Shard.Engine.Loop.Received.Add(uint64(len(b)))
-	c.spendBytes(now, len(b))
-	c.Take(b, now)
-}
-
-// Take deals with bytes of the peer.
-func (c *Conn) Take(b []byte, now time.Duration) {
-	for len(b) > 0 && !c.Closing() {
-		if c.Is(Held) {
-			c.Handler.OnUnread(b)
-			return
-		}
-		began := c.Decoder.Held() > 0
-		m, rest, err := c.Decoder.Next(&c.Shard.Engine.Rules, b)
-		if err != nil {
-			c.fail(err)
-			return
-		}
-		if held := c.Decoder.Held(); began || held > 0 {
-			c.Shard.Engine.noteUnfinished(c, held)
-		}
-		if m.Op == ws.OpContinuation {
-			return
-		}
-		b = rest
-		c.onMessage(m, now)
-	}
-}
-
-func (c *Conn) onMessage(m ws.Message, now time.Duration) {
-	if !c.Shard.Engine.frameRate.Allow(&c.frames, now, m.Frames) {
-		c.End(ClosedRate, "too many frames")
-		return
-	}
-	switch m.Op {
-	case ws.OpText, ws.OpBinary:
-		c.Handler.OnMessage(m.Op, m.Payload, now)
-	case ws.OpPing:
-		// 5.5.3: a pong carries its ping's payload.
-		c.Shard.Post(Job{Do: SendFrame, Conn: c, Frame: EncodeFrame(ws.OpPong, m.Payload)})
-	case ws.OpPong:
-		// That bytes came was noted when they were read; which ping a pong answers does not matter.
-	case ws.OpClose:
-		code, _, err := ws.ParseClose(m.Payload)
-		if err != nil {
-			c.fail(err)
-			return
-		}
-		// 5.5.1: the answer usually echoes the code.
-		c.Close(ClosedByClient, code, "")
-	}
-}
+func (c *Conn) Poller() *Poller { return c.Shard.Shared.Pollers.of(c.Nc) }
 
 // End closes the connection for a reason that is not its client's: with the code of the client's protocol, and with text unless that
 // protocol has words of its own. Any goroutine may call it; it does not block.
 func (c *Conn) End(reason Reason, text string) {
 	code, text := c.Handler.CloseFor(reason, text)
 	c.Close(reason, code, text)
-}
-
-// fail closes a connection whose peer broke the protocol.
-func (c *Conn) fail(err error) {
-	bad := &ws.CloseError{Code: ws.CloseInternal}
-	reason := ClosedPanic
-	if errors.As(err, &bad) {
-		switch bad.Code {
-		case ws.CloseInvalidData:
-			reason = ClosedNotUTF8
-		case ws.CloseTooBig:
-			reason = ClosedTooBig
-		default:
-			reason = ClosedProtocol
-		}
-	}
-	c.Close(reason, bad.Code, bad.Reason)
 }
 
 // Close ends the connection in an orderly way: what the peer sends from now on is not read, what it was sent before still
@@ -220,7 +198,7 @@ func (c *Conn) Close(reason Reason, code ws.CloseCode, text string) {
 func (c *Conn) Cut(reason Reason) {
 	c.Reason.CompareAndSwap(uint32(StillOpen), uint32(reason))
 	if err := netpoll.End(c.Nc); err != nil && !errors.Is(err, net.ErrClosed) {
-		c.Shard.Engine.Log.Debug("end socket", "conn", c.Id, "error", err)
+		c.Shard.Shared.Log.Debug("end socket", "conn", c.Id, "error", err)
 	}
 }
 
@@ -231,3 +209,9 @@ func EncodeFrame(op ws.Opcode, payload []byte) []byte {
 
 // AddTo is for counters with one writer: cheaper than a locked addition.
 func AddTo(counter *atomic.Uint64, n uint64) { counter.Store(counter.Load() + n) }
+
+// endUnfinished closes the connection and releases the part of a message that it holds, which may be another poller's.
+func (c *Conn) endUnfinished(why string) {
+	c.Close(ClosedUnfinished, ws.ClosePolicy, why)
+	c.Poller().Post(func() { c.Decoder = ws.Decoder{} })
+}

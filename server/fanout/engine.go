@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/metrics"
@@ -22,29 +20,13 @@ const maxFragments = 64 // of one message, empty ones counted
 // Engine owns all connections of the process: the event loop that reads from them, the shards that write to them and the heartbeat. It
 // knows no user, no permission and no history.
 type Engine struct {
+	Shared
+
 	// Constant after newEngine and start.
-	Log       *slog.Logger
-	Metrics   *metrics.Metrics
-	Clock     *clock
-	Loop      *loop
-	Heartbeat *Heartbeat
-	Shards    []*Shard
+	Loop    *loop
+	MaxLive int64 // connections
 
-	Rules           ws.Rules
-	frameRate       limiter.Rate
-	byteRate        ByteRate
-	MaxUnsent       int
-	MaxLive         int64 // connections
-	MaxRetained     int64 // bytes that all outboxes may cost
-	MaxRetainedRoom int64 // bytes that the slow members of one room may make it retain
-
-	slow       rate.Sometimes // to say so
-	lastID     atomic.Uint64
-	Live       atomic.Int64 // connections, from reserve to leave
-	Draining   atomic.Bool
-	Retained   atomic.Int64 // bytes that all outboxes cost
-	Unfinished *unfinished  // messages that have begun and not ended
-
+	lastID  atomic.Uint64
 	running sync.WaitGroup // the shards and the heartbeat
 }
 
@@ -61,21 +43,23 @@ type Config struct {
 
 func NewEngine(cfg Config, log *slog.Logger, m *metrics.Metrics) *Engine {
 	e := &Engine{
-		Log:             log,
-		Metrics:         m,
-		Clock:           NewClock(),
-		Rules:           ws.Rules{MaxMessage: cfg.MaxMessage, MaxFragments: maxFragments},
-		frameRate:       limiter.PerSecond(cfg.Frames),
-		byteRate:        ByteRate(cfg.RateBytes),
-		MaxUnsent:       cfg.MaxUnsent,
-		MaxLive:         int64(cfg.MaxConnections),
-		MaxRetained:     int64(cfg.MaxRetained),
-		MaxRetainedRoom: int64(max(cfg.MaxRetained/RoomShareRetained, 2*cfg.MaxMessage)),
-		slow:            logqueue.EverySecond(),
-		Unfinished:      NewUnfinished(cfg.MaxMessage),
+		Shared: Shared{
+			Log:             log,
+			Metrics:         m,
+			Clock:           NewClock(),
+			Rules:           ws.Rules{MaxMessage: cfg.MaxMessage, MaxFragments: maxFragments},
+			frameRate:       limiter.PerSecond(cfg.Frames),
+			byteRate:        ByteRate(cfg.RateBytes),
+			MaxUnsent:       cfg.MaxUnsent,
+			MaxRetained:     int64(cfg.MaxRetained),
+			MaxRetainedRoom: int64(max(cfg.MaxRetained/RoomShareRetained, 2*cfg.MaxMessage)),
+			slow:            logqueue.EverySecond(),
+			Unfinished:      NewUnfinished[*Conn](cfg.MaxMessage),
+		},
+		MaxLive: int64(cfg.MaxConnections),
 	}
 	for i := range cfg.Shards {
-		e.Shards = append(e.Shards, NewShard(e, i))
+		e.Shards = append(e.Shards, NewShard(&e.Shared, i))
 	}
 	return e
 }
@@ -83,10 +67,11 @@ func NewEngine(cfg Config, log *slog.Logger, m *metrics.Metrics) *Engine {
 // Start starts the pollers, the shards and the heartbeat. files is the open-file limit. A silent connection is pinged after interval, and
 // has timeout to answer. eachTick are called at each tick, on the heartbeat.
 func (e *Engine) Start(files int, interval, timeout time.Duration, eachTick ...func(now time.Time, tick wheel.Tick)) (err error) {
-	if e.Loop, err = newLoop(len(e.Shards), files, e); err != nil {
+	if e.Loop, err = newLoop(len(e.Shards), files, &e.Shared); err != nil {
 		return err
 	}
-	e.Heartbeat = NewHeartbeat(e, interval, timeout, eachTick...)
+	e.Pollers = e.Loop.pollers
+	e.Heartbeat = NewHeartbeat(&e.Shared, interval, timeout, eachTick...)
 	for _, s := range e.Shards {
 		e.running.Go(s.Run)
 	}
@@ -117,8 +102,6 @@ func (e *Engine) Reserve() bool {
 	return true
 }
 
-func (e *Engine) Release() { e.Live.Add(-1) }
-
 // NewConn makes c the connection of a socket whose handshake is done, with a number and a shard. The caller has reserved a place. h is its
 // client.
 func (e *Engine) NewConn(c *Conn, nc *netpoll.Socket, h handler) {
@@ -133,26 +116,6 @@ func (e *Engine) Welcome(c *Conn, m *Member, hello, early []byte) (wake uint64) 
 	// The last write before: what is stored here orders all the fields above.
 	c.Seen.Store(uint32(e.Heartbeat.Phase(c)))
 	return c.Shard.Push(Job{Do: joinHub, Conn: c, Member: m, Frame: hello, early: early})
-}
-
-// Leave counts a connection out whose socket is closed; a second call does nothing. Called by its handler, on the goroutine that owns it.
-func (e *Engine) Leave(c *Conn) {
-	if c.Set(Left) {
-		return
-	}
-	c.Reason.CompareAndSwap(uint32(StillOpen), uint32(ClosedGone))
-	reason := Reason(c.Reason.Load())
-	e.Metrics.Closes[reason].Inc()
-	if reason == ClosedSlow {
-		e.slow.Do(func() {
-			e.Log.Warn("slow reader closed; others may follow unnamed", "conn", c.Id, "address", c.Address())
-		})
-	}
-	e.Heartbeat.remove(c)
-	e.Unfinished.remove(c)
-	c.Handler.OnLeave()
-	c.Shard.Post(Job{Do: leaveHub, Conn: c})
-	e.Release()
 }
 
 // Call runs f on every shard in turn and waits for it. Not to be called on the loop or on a shard.
@@ -199,5 +162,12 @@ func (e *Engine) WaitEmpty(limit time.Duration) {
 	deadline := time.Now().Add(limit)
 	for e.Live.Load() > 0 && time.Now().Before(deadline) {
 		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// RelieveBulk closes the readers whose unread bulk replies of before a moment are the longest, on each shard, while it is too much.
+func (e *Engine) RelieveBulk(before wheel.Tick, tooMuch func() bool) {
+	for _, s := range e.Shards {
+		s.Post(Job{Do: CallBack, Call: func() { s.closeSlowest(func(o *Outbox) int { return o.Unread(before) }, tooMuch) }})
 	}
 }

@@ -24,7 +24,7 @@ var PingFrame = EncodeFrame(ws.OpPing, nil)
 // socket, the end of a close. Each connection is one entry of the wheel, filed at the nearest of them. It is not moved when
 // bytes arrive: the poller stores the tick, and the entry is looked at, and filed anew, when it falls due.
 type Heartbeat struct {
-	engine   *Engine
+	shared   *Shared
 	interval wheel.Tick
 	timeout  wheel.Tick
 	Stall    wheel.Tick // stallTimeout
@@ -40,18 +40,18 @@ type Heartbeat struct {
 	wall time.Time // the wall-clock time of tick 0, as of the last look at expiries
 }
 
-// NewHeartbeat makes the heartbeat of an engine. eachTick are called at each tick, on the heartbeat.
-func NewHeartbeat(e *Engine, interval, timeout time.Duration, eachTick ...func(now time.Time, tick wheel.Tick)) *Heartbeat {
+// NewHeartbeat makes the heartbeat of the connections. eachTick are called at each tick, on the heartbeat.
+func NewHeartbeat(of *Shared, interval, timeout time.Duration, eachTick ...func(now time.Time, tick wheel.Tick)) *Heartbeat {
 	return &Heartbeat{
-		engine:   e,
+		shared:   of,
 		interval: InTicks(interval),
 		timeout:  InTicks(timeout),
 		Stall:    InTicks(StallTimeout),
 		quit:     make(chan struct{}),
 		eachTick: eachTick,
 		wheel:    wheel.New[Conn, *Conn](WheelSlots),
-		base:     e.Clock.Started.Add(-FirstTick * TickLength),
-		wall:     e.Clock.Today().Add(-FirstTick * TickLength),
+		base:     of.Clock.Started.Add(-FirstTick * TickLength),
+		wall:     of.Clock.Today().Add(-FirstTick * TickLength),
 	}
 }
 
@@ -63,8 +63,8 @@ func (h *Heartbeat) run() {
 		select {
 		case now := <-ticker.C:
 			h.Advance(now)
-			h.engine.Loop.probe(now)
-			h.engine.Loop.resumePaced()
+			h.shared.Pollers.probe(now)
+			h.shared.Pollers.resumePaced()
 		case <-h.quit:
 			return
 		}
@@ -73,14 +73,14 @@ func (h *Heartbeat) run() {
 
 // Advance moves the clock to now and deals with everyone whose deadline has come.
 func (h *Heartbeat) Advance(now time.Time) {
-	clock := h.engine.Clock
+	clock := h.shared.Clock
 	last := h.base.Add(time.Duration(clock.Tick()) * TickLength)
 	drift := now.Sub(last) - TickLength
-	h.engine.Metrics.WheelDrift.Observe(max(drift, 0).Seconds())
+	h.shared.Metrics.WheelDrift.Observe(max(drift, 0).Seconds())
 	if drift > forgivenAbsence {
 		// The process was stopped, or the machine asleep: the peers' answers could not be read.
 		h.base = h.base.Add(drift)
-		h.engine.Log.Warn("away: deadlines are put off", "for", drift.Round(time.Millisecond).String())
+		h.shared.Log.Warn("away: deadlines are put off", "for", drift.Round(time.Millisecond).String())
 	}
 	tick := wheel.Tick(now.Sub(h.base) / TickLength)
 	if tick <= clock.Tick() {
@@ -89,7 +89,7 @@ func (h *Heartbeat) Advance(now time.Time) {
 	clock.Ticks.Store(uint32(tick))
 
 	h.watchWallClock(tick)
-	h.engine.expireUnfinished(tick)
+	h.expireUnfinished(tick)
 	for _, do := range h.eachTick {
 		do(now, tick)
 	}
@@ -112,7 +112,7 @@ func (h *Heartbeat) Advance(now time.Time) {
 // watchWallClock has expiries judged at once when the wall clock moved and the ticks did not: the process was stopped, the
 // machine suspended, or the clock set.
 func (h *Heartbeat) watchWallClock(tick wheel.Tick) {
-	wall := h.engine.Clock.Today().Add(-time.Duration(tick) * TickLength)
+	wall := h.shared.Clock.Today().Add(-time.Duration(tick) * TickLength)
 	if step := wall.Sub(h.wall); step.Abs() <= forgivenAbsence {
 		return
 	}
@@ -159,7 +159,7 @@ func (h *Heartbeat) check(c *Conn, now wheel.Tick) {
 		c.Cut(ClosedPingTimeout)
 	case pinged == 0 && now >= seen+h.interval:
 		c.Pinged.Store(uint32(now))
-		h.engine.Metrics.Pings.Inc()
+		h.shared.Metrics.Pings.Inc()
 		c.Shard.Post(Job{Do: SendPing, Conn: c, Frame: c.Handler.PingFrame()})
 	}
 }
@@ -181,8 +181,15 @@ func (h *Heartbeat) checkTimers(c *Conn, t *Timers, now wheel.Tick) {
 	case pinged == 0 && at != 0 && now >= at:
 		c.Pinged.Store(uint32(now))
 		t.PingAt.Store(uint32(now + h.interval))
-		h.engine.Metrics.Pings.Inc()
+		h.shared.Metrics.Pings.Inc()
 		c.Shard.Post(Job{Do: SendPing, Conn: c, Frame: c.Handler.PingFrame()})
+	}
+}
+
+// expireUnfinished ends the connections whose messages have exceeded messageTimeout. Called on the heartbeat.
+func (h *Heartbeat) expireUnfinished(now wheel.Tick) {
+	for _, c := range h.shared.Unfinished.Expire(now) {
+		c.endUnfinished("message not finished in time")
 	}
 }
 
@@ -199,7 +206,7 @@ func (h *Heartbeat) next(c *Conn) wheel.Tick {
 	if t != nil {
 		due = wheel.Tick(t.PingAt.Load())
 		if due == 0 {
-			due = h.engine.Clock.Tick() + h.interval
+			due = h.shared.Clock.Tick() + h.interval
 		}
 	}
 	if pinged := wheel.Tick(c.Pinged.Load()); pinged != 0 {
@@ -211,7 +218,7 @@ func (h *Heartbeat) next(c *Conn) wheel.Tick {
 		}
 	}
 	if c.Closing() {
-		due = h.engine.Clock.Tick() + InTicks(CloseTimeout)
+		due = h.shared.Clock.Tick() + InTicks(CloseTimeout)
 	}
 	if stalled := wheel.Tick(c.Stalled.Load()); stalled != 0 {
 		due = min(due, stalled+h.Stall)
@@ -224,12 +231,12 @@ func (h *Heartbeat) next(c *Conn) wheel.Tick {
 
 // Phase is when a new connection is taken to have been heard last: somewhere in the interval that ends now, so that
 // connections that came together are not pinged together.
-func (h *Heartbeat) Phase(c *Conn) wheel.Tick { return h.engine.Clock.Tick() - h.spread(c, h.interval) }
+func (h *Heartbeat) Phase(c *Conn) wheel.Tick { return h.shared.Clock.Tick() - h.spread(c, h.interval) }
 
 // FirstPing is when a client with timers is pinged first: in the second half of the interval that begins now, as the SDKs know it.
 func (h *Heartbeat) FirstPing(c *Conn) wheel.Tick {
 	half := h.interval / 2
-	return h.engine.Clock.Tick() + half + h.spread(c, h.interval-half)
+	return h.shared.Clock.Tick() + half + h.spread(c, h.interval-half)
 }
 
 // spread is c's part of a time that all connections share.
@@ -248,13 +255,13 @@ func (h *Heartbeat) remove(c *Conn) {
 
 // limitClose gives the peer its time to end the connection from its side.
 func (h *Heartbeat) limitClose(c *Conn) {
-	c.CloseBy.Store(uint32(h.engine.Clock.Tick() + InTicks(CloseTimeout)))
+	c.CloseBy.Store(uint32(h.shared.Clock.Tick() + InTicks(CloseTimeout)))
 	h.File(c)
 }
 
 // limitStall gives a full socket its time to make progress.
 func (h *Heartbeat) limitStall(c *Conn) {
-	c.Stalled.Store(uint32(h.engine.Clock.Tick()))
+	c.Stalled.Store(uint32(h.shared.Clock.Tick()))
 	h.File(c)
 }
 

@@ -25,7 +25,7 @@ type Traffic struct{ Messages, Bytes uint64 }
 
 // Stats is called on c's shard.
 func (c *Conn) Stats() Stats {
-	clock := c.Shard.Engine.Clock
+	clock := c.Shard.Shared.Clock
 	s := Stats{
 		Id:      c.Id,
 		Address: c.Address(),

@@ -2,11 +2,8 @@ package fanout
 
 import (
 	"errors"
-	"log/slog"
 	"net"
 	"runtime/debug"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -25,30 +22,39 @@ const (
 // loop is the epoll (kqueue) loop under the connections. Each of its pollers is one goroutine that reads from a share of the sockets
 // and hands the bytes to their conns; nothing that runs on it may block.
 type loop struct {
-	log     *slog.Logger
+	*pollers
 	metrics *metrics.Metrics
 	clock   *clock
-	sockets *netpoll.Loop
-	Pollers []*Poller
+	readers []*reader // one a poller
 	panics  rate.Sometimes
-	probed  time.Time // owned by the heartbeat
+}
 
-	Received atomic.Uint64 // bytes
+// reader is what a poller keeps: connections to read from when no event of theirs would make it. Owned by the poller.
+type reader struct {
+	*Poller
+	loop    *loop
+	waiting []*Conn
+	spare   []*Conn
+	pacing  []*Conn // until their rate of bytes allows
+
+	sparePacing []*Conn
 }
 
 // newLoop starts the pollers. Several servers of a process may start at the same time.
-func newLoop(pollers int, openFiles int, e *Engine) (*loop, error) {
+func newLoop(n int, openFiles int, shared *Shared) (*loop, error) {
 	l := &loop{
-		log:     e.Log,
-		metrics: e.Metrics,
-		clock:   e.Clock,
+		pollers: &pollers{log: shared.Log},
+		metrics: shared.Metrics,
+		clock:   shared.Clock,
 		panics:  logqueue.EverySecond(),
 	}
-	for i := range pollers {
-		l.Pollers = append(l.Pollers, &Poller{loop: l, number: i})
+	for i := range n {
+		p := &Poller{all: l.pollers, number: i}
+		l.Pollers = append(l.Pollers, p)
+		l.readers = append(l.readers, &reader{Poller: p, loop: l})
 	}
 	l.sockets = netpoll.New(netpoll.Config{
-		Pollers:    pollers,
+		Pollers:    n,
 		OpenFiles:  openFiles,
 		ReadBuffer: ReadBuffer,
 		// Only sentinels go through the loop's own write queue: this is a fence.
@@ -57,7 +63,7 @@ func newLoop(pollers int, openFiles int, e *Engine) (*loop, error) {
 		Readable: l.onReadable,
 		Written:  onWritten,
 		Closed:   onClosed,
-		Woken:    func(poller int) { l.Pollers[poller].onWake() },
+		Woken:    func(poller int) { l.readers[poller].onWake() },
 	})
 	if err := l.sockets.Start(); err != nil {
 		return nil, err
@@ -71,9 +77,6 @@ func (l *loop) stop() {
 		l.log.Debug("close a wake-up socket", "error", err)
 	}
 }
-
-// add hands a socket to the loop. From here on its poller reads from it, and onClosed will be called once.
-func (l *loop) add(c *Conn) error { return l.sockets.Add(c.Nc, c) }
 
 // onReadable is called on the poller when a socket has bytes. What it reads is on loan until it returns.
 func (l *loop) onReadable(s *netpoll.Socket) {
@@ -100,6 +103,9 @@ func (l *loop) Contain(c *Conn, f func()) {
 	f()
 }
 
+// ReaderOf is what the poller of c keeps. Called on that poller.
+func (l *loop) ReaderOf(c *Conn) *reader { return l.readers[l.sockets.Poller(c.Nc)] }
+
 func (l *loop) readFrom(c *Conn) {
 	// Loaded first: this orders everything that was stored before the socket came to the loop.
 	if tick := uint32(l.clock.Tick()); c.Seen.Load() != tick {
@@ -114,10 +120,10 @@ func (l *loop) readFrom(c *Conn) {
 		over := c.overBytes(now)
 		enough := reads >= readsPerTurn || (over || c.congested()) && !c.Closing()
 		if enough && !netpoll.HungUp(c.Nc) {
-			if p := l.PollerOf(c); over && !c.Closing() {
-				p.Pace(c)
+			if rd := l.ReaderOf(c); over && !c.Closing() {
+				rd.Pace(c)
 			} else {
-				p.later(c)
+				rd.later(c)
 			}
 			return
 		}
@@ -140,6 +146,51 @@ func (l *loop) readFrom(c *Conn) {
 	}
 }
 
+// congested says whether c is not to be read from, as what it publishes to is behind. Called on the poller.
+func (c *Conn) congested() bool {
+	a := c.Handler.PublishesTo()
+	return a != nil && a.Congested()
+}
+
+// later puts c on the list of connections to read from when the poller has dealt with the others, or, where its room is
+// behind, when that has caught up. Called on the poller.
+func (rd *reader) later(c *Conn) {
+	if !c.waiting {
+		c.waiting = true
+		rd.waiting = append(rd.waiting, c)
+	}
+	if a := c.Handler.PublishesTo(); a != nil && a.Congested() {
+		rd.loop.metrics.Pauses.Inc()
+		a.paused.Store(true)
+		// It may have caught up before it saw that somebody waits.
+		if a.Congested() {
+			return
+		}
+	}
+	rd.wake()
+}
+
+// onWake is called on the poller.
+func (rd *reader) onWake() {
+	if at := rd.probed.Swap(0); at != 0 {
+		rd.loop.metrics.LoopLag.Observe(time.Since(time.Unix(0, at)).Seconds())
+	}
+	for _, f := range rd.takePosted() {
+		rd.loop.Contain(nil, f) // a fault of our own code costs what was posted
+	}
+	if rd.paceDue.Swap(false) {
+		rd.readPaced(rd.loop.clock.Now())
+	}
+	list := rd.waiting
+	rd.waiting = rd.spare[:0]
+	for i, c := range list {
+		list[i] = nil
+		c.waiting = false
+		rd.loop.Read(c)
+	}
+	rd.spare = list[:0]
+}
+
 // onWritten is called when a sentinel has been written: on the poller or within shard.arm, and under the connection's own
 // lock, so it only leaves a note.
 func onWritten(s *netpoll.Socket) {
@@ -155,106 +206,4 @@ func onClosed(s *netpoll.Socket, _ error) {
 	if c, ok := s.Session().(*Conn); ok {
 		c.Handler.OnGone()
 	}
-}
-
-func (l *loop) PollerOf(c *Conn) *Poller { return l.Pollers[l.sockets.Poller(c.Nc)] }
-
-func (l *loop) wakeAll() {
-	for _, p := range l.Pollers {
-		p.wake()
-	}
-}
-
-// probe measures, once a second, how long each poller takes to answer. Called on the heartbeat.
-func (l *loop) probe(now time.Time) {
-	if now.Sub(l.probed) < time.Second {
-		return
-	}
-	l.probed = now
-	for _, p := range l.Pollers {
-		p.probed.Store(now.UnixNano())
-		p.wake()
-	}
-}
-
-// Poller is what we keep of one of the loop's: connections to read from when no event of theirs would make it.
-type Poller struct {
-	loop   *loop
-	number int
-	probed atomic.Int64 // unix nanoseconds of a probe not yet answered; 0 for none
-
-	// Owned by the poller.
-	waiting []*Conn
-	spare   []*Conn
-	pacing  []*Conn // until their rate of bytes allows
-
-	sparePacing []*Conn
-
-	paced   atomic.Bool // pacing is not empty
-	paceDue atomic.Bool // the heartbeat has ticked since pacing was looked through
-
-	mu     sync.Mutex // a leaf
-	posted []func()
-}
-
-// Post has f called on the poller, in the order of the posts. Any goroutine may call it; it does not block.
-func (p *Poller) Post(f func()) {
-	p.mu.Lock()
-	p.posted = append(p.posted, f)
-	p.mu.Unlock()
-	p.wake()
-}
-
-// runPosted calls what was posted. A fault of our own code costs what was posted.
-func (p *Poller) runPosted() {
-	p.mu.Lock()
-	posted := p.posted
-	p.posted = nil
-	p.mu.Unlock()
-	for _, f := range posted {
-		p.loop.Contain(nil, f)
-	}
-}
-
-// later puts c on the list of connections to read from when the poller has dealt with the others, or, where its room is
-// behind, when that has caught up. Called on the poller.
-func (p *Poller) later(c *Conn) {
-	if !c.waiting {
-		c.waiting = true
-		p.waiting = append(p.waiting, c)
-	}
-	if a := c.Handler.PublishesTo(); a != nil && a.Congested() {
-		p.loop.metrics.Pauses.Inc()
-		a.paused.Store(true)
-		// It may have caught up before it saw that somebody waits.
-		if a.Congested() {
-			return
-		}
-	}
-	p.wake()
-}
-
-func (p *Poller) wake() {
-	if err := p.loop.sockets.Wake(p.number); err != nil {
-		p.loop.log.Error("a poller sleeps on", "error", err)
-	}
-}
-
-// onWake is called on the poller.
-func (p *Poller) onWake() {
-	if at := p.probed.Swap(0); at != 0 {
-		p.loop.metrics.LoopLag.Observe(time.Since(time.Unix(0, at)).Seconds())
-	}
-	p.runPosted()
-	if p.paceDue.Swap(false) {
-		p.readPaced(p.loop.clock.Now())
-	}
-	list := p.waiting
-	p.waiting = p.spare[:0]
-	for i, c := range list {
-		list[i] = nil
-		c.waiting = false
-		p.loop.Read(c)
-	}
-	p.spare = list[:0]
 }

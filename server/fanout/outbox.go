@@ -25,7 +25,7 @@ type slice struct {
 
 // behind is how many shared bytes of a topic wait.
 type behind struct {
-	topic *Topic
+	of    *share
 	bytes int
 }
 
@@ -76,7 +76,7 @@ func (o *Outbox) count(s *slice, n int) {
 		return
 	}
 	for i := range o.behind {
-		if b := &o.behind[i]; b.topic == of.topic {
+		if b := &o.behind[i]; b.of == of.of {
 			if b.bytes += n; b.bytes == 0 {
 				last := len(o.behind) - 1
 				*b, o.behind[last] = o.behind[last], behind{}
@@ -85,13 +85,13 @@ func (o *Outbox) count(s *slice, n int) {
 			return
 		}
 	}
-	o.behind = append(o.behind, behind{of.topic, n})
+	o.behind = append(o.behind, behind{of.of, n})
 }
 
 // behindIn is how many shared bytes of a topic wait.
-func (o *Outbox) behindIn(t *Topic) int {
+func (o *Outbox) behindIn(sh *share) int {
 	for _, b := range o.behind {
-		if b.topic == t {
+		if b.of == sh {
 			return b.bytes
 		}
 	}

@@ -1,29 +1,51 @@
 package fanout
 
 import (
-	"runtime"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
 
+	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/logqueue"
-	"github.com/throng-chat/throng/server/netpoll"
-	"github.com/throng-chat/throng/server/unordered"
+	"github.com/throng-chat/throng/server/metrics"
+	"github.com/throng-chat/throng/server/ws"
 )
 
-const (
-	MaxShards     = 64 // hub.publish notes in one word whom to wake
-	sendsPerYield = 16
-)
+const MaxShards = 64 // hub.publish notes in one word whom to wake
+
+// Shared is what the shards of an engine share.
+type Shared struct {
+	// Constant after newEngine and start.
+	Log       *slog.Logger
+	Metrics   *metrics.Metrics
+	Clock     *clock
+	Pollers   *pollers
+	Heartbeat *Heartbeat
+	Shards    []*Shard
+
+	Rules           ws.Rules
+	frameRate       limiter.Rate
+	byteRate        ByteRate
+	MaxUnsent       int
+	MaxRetained     int64 // bytes that all outboxes may cost
+	MaxRetainedRoom int64 // bytes that the slow members of one room may make it retain
+
+	slow       rate.Sometimes // to say so
+	Live       atomic.Int64   // connections, from reserve to leave
+	Draining   atomic.Bool
+	Retained   atomic.Int64       // bytes that all outboxes cost
+	Unfinished *unfinished[*Conn] // messages that have begun and not ended
+}
 
 // Shard owns a share of the connections: it alone writes to their sockets, and it alone knows which of them are in a room.
 // It is one goroutine. Others post jobs to its inbox; it takes the whole inbox at once, gathers the frames of each room,
 // and writes to each member once. While it writes, the next round gathers: a quiet room is sent at once, a busy one is
 // batched by itself, with no timer.
 type Shard struct {
-	Engine *Engine
+	Shared *Shared
 	index  int
 	Wakeup chan struct{} // holds one token
 	Quit   chan struct{}
@@ -54,7 +76,7 @@ type Shard struct {
 
 	// Written by run, read by the metrics.
 	unsent     atomic.Int64 // bytes in outboxes
-	retained   atomic.Int64 // bytes that those outboxes cost
+	costs      bill         // of those outboxes
 	Deliveries atomic.Uint64
 	sentBytes  atomic.Uint64 // written or queued
 	writes     atomic.Uint64 // system calls
@@ -100,22 +122,14 @@ type LateFrame interface {
 	AppendFrame(dst, scratch []byte, deltas *int) (frame, spent []byte)
 }
 
-const (
-	keptBuffers   = 8
-	keptBufferCap = 1 << 20
-	keptJobs      = 1 << 16
-
-	// DeltaBudget is how many nanoseconds of a round the deltas may take, as whoever makes them estimates that.
-	DeltaBudget = 500_000
-)
-
-func NewShard(e *Engine, index int) *Shard {
+func NewShard(of *Shared, index int) *Shard {
 	return &Shard{
-		Engine:  e,
+		Shared:  of,
 		index:   index,
 		Wakeup:  make(chan struct{}, 1),
 		Quit:    make(chan struct{}),
 		scratch: make([]byte, 0, 64<<10),
+		costs:   bill{all: &of.Retained},
 		panics:  logqueue.EverySecond(),
 	}
 }
@@ -148,244 +162,14 @@ func (s *Shard) Wake() {
 	}
 }
 
-// Run is the shard's goroutine. It ends when quit is closed.
-func (s *Shard) Run() {
-	for {
-		select {
-		case <-s.Wakeup:
-			s.work()
-		case <-s.Quit:
-			return
-		}
-	}
-}
+const (
+	keptBuffers   = 8
+	keptBufferCap = 1 << 20
+	keptJobs      = 1 << 16
 
-// work is one round: it does everything that was posted, then writes.
-func (s *Shard) work() {
-	s.Mu.Lock()
-	s.jobs, s.Inbox = s.Inbox, s.jobs[:0]
-	first := s.first
-	s.Mu.Unlock()
-
-	s.deltas = DeltaBudget
-	for i := range s.jobs {
-		s.Handle(&s.jobs[i])
-	}
-	for i, t := range s.dirty {
-		t.flush(s)
-		s.dirty[i] = nil
-	}
-	s.dirty = s.dirty[:0]
-	s.SendBulks()
-	if s.anyReady.Swap(false) {
-		s.resumeLaggards()
-	}
-	s.relieve()
-	if s.deltas < 0 {
-		s.Engine.Metrics.DeltasSpent.Inc()
-	}
-	AddTo(&s.Deliveries, s.round.deliveries)
-	AddTo(&s.sentBytes, s.round.bytes)
-	AddTo(&s.writes, s.round.writes)
-	s.round = tally{}
-	if len(s.jobs) > 0 {
-		s.Engine.Metrics.ShardLag.Observe(time.Since(first).Seconds())
-	}
-	if cap(s.jobs) > keptJobs {
-		s.jobs = nil
-	}
-	clear(s.jobs)
-}
-
-func (s *Shard) Handle(j *Job) {
-	defer func() {
-		if e := recover(); e != nil {
-			s.abandonAfterPanic(j.Conn, e)
-			if j.Do == joinHub {
-				j.Conn.Handler.OnGone() // the loop may not know it, and will not tell
-			}
-		}
-	}()
-	switch c := j.Conn; j.Do {
-	case Deliver:
-		if j.Message != nil {
-			j.Topic.deliver(s, j.Message)
-		} else {
-			j.Topic.add(s, j.Frame, len(j.Frame))
-		}
-	case SendFrame:
-		s.send(c, j.Frame)
-	case SendPing:
-		s.sendPing(c, j.Frame)
-	case SendReply:
-		s.sendReply(c, j.Reply)
-	case SendBulk:
-		s.bulk = append(s.bulk, *j)
-	case SendClose:
-		s.sendClose(c, j.Frame)
-	case joinHub:
-		s.join(c, j)
-	case leaveHub:
-		s.leave(c)
-	case JoinTopic:
-		s.enter(j.Member, j.Whole)
-	case LeaveTopic:
-		s.exit(j.Member)
-	case CallBack:
-		j.Call()
-	}
-}
-
-// join is the moment from which c receives its topic: its socket enters the loop, the answer to its handshake is the first
-// thing written to it, and every job behind this one finds it a member.
-func (s *Shard) join(c *Conn, j *Job) {
-	c.ConnAt = int32(len(s.Conns))
-	s.Conns = append(s.Conns, c)
-	if j.Member != nil {
-		j.Member.Topic.join(j.Member)
-	}
-	s.Engine.Heartbeat.AddTo(c)
-	if len(j.early) > 0 {
-		c.OnData(j.early, s.Engine.Clock.Now())
-	}
-	if err := s.Engine.Loop.add(c); err != nil {
-		s.Engine.Log.Error("connection not taken", "error", err)
-		s.abandon(c, ClosedGone)
-		c.Handler.OnGone()
-		return
-	}
-	s.write(c, j.Frame)
-	c.Handler.OnOpen()
-	// Who was let in while the drain began is told like the others.
-	if s.Engine.Draining.Load() {
-		c.End(ClosedShutdown, "server restarts")
-	}
-}
-
-// enter is the moment from which a member receives its topic. whole says that it has nothing that the next message could be told as a
-// delta of.
-func (s *Shard) enter(m *Member, whole bool) {
-	if m.Conn.Finishing {
-		return
-	}
-	t := m.Topic
-	t.join(m)
-	if whole {
-		m.whole = true
-		t.wholes++
-	}
-	m.Conn.Handler.OnJoined(m)
-}
-
-// exit is the moment from which a member receives its topic no more. What was posted before is written first.
-func (s *Shard) exit(m *Member) {
-	if m.At >= 0 {
-		m.Topic.flushMember(s, m)
-		m.Topic.leave(m)
-	}
-	m.Conn.Handler.OnLeft(m)
-}
-
-// send writes a frame to c.
-func (s *Shard) send(c *Conn, frame []byte) {
-	if !c.Finishing {
-		s.write(c, frame)
-		s.yield()
-	}
-}
-
-// sendPing writes a ping to c, ahead of what waits where c is slow: the client must not take the server for dead.
-func (s *Shard) sendPing(c *Conn, frame []byte) {
-	if c.Out == nil || c.Finishing {
-		s.send(c, frame)
-		return
-	}
-	own := c.Out.Own
-	c.Out.PushUrgent(frame)
-	c.sentBytes += uint64(len(frame))
-	s.round.bytes += uint64(len(frame))
-	s.queued(c, len(frame), own)
-}
-
-// catchUp writes to c what it has not got of its topics' batches.
-func (s *Shard) catchUp(c *Conn) {
-	for i := 0; ; i++ {
-		m := c.Handler.Member(i)
-		if m == nil {
-			return
-		}
-		if m.At >= 0 && m.Topic.frames > 0 {
-			m.Topic.flushMember(s, m)
-		}
-	}
-}
-
-// partAll takes c out of all topics.
-func (s *Shard) partAll(c *Conn) {
-	for i := 0; ; i++ {
-		m := c.Handler.Member(i)
-		if m == nil {
-			return
-		}
-		m.Topic.leave(m)
-	}
-}
-
-// sendReply writes a reply to c behind what its topics have received so far.
-func (s *Shard) sendReply(c *Conn, r LateFrame) {
-	if c.Finishing {
-		return
-	}
-	var frame []byte
-	frame, s.payload = r.AppendFrame(nil, s.payload, &s.deltas)
-	if cap(s.payload) > keptBufferCap {
-		s.payload = nil
-	}
-	s.catchUp(c)
-	s.send(c, frame)
-}
-
-func (s *Shard) leave(c *Conn) {
-	s.partAll(c)
-	s.drop(c)
-	s.Conns = unordered.Remove(s.Conns, int(c.ConnAt))
-	if int(c.ConnAt) < len(s.Conns) {
-		s.Conns[c.ConnAt].ConnAt = c.ConnAt
-	}
-}
-
-// sendClose writes what c has not got of its room's batch, then the close frame. Nothing follows it.
-func (s *Shard) sendClose(c *Conn, frame []byte) {
-	if c.Finishing {
-		return
-	}
-	s.catchUp(c)
-	s.partAll(c)
-	if c.Finishing {
-		return // it was too slow for that
-	}
-	c.Finishing = true
-	s.write(c, frame)
-	s.Engine.Heartbeat.limitClose(c)
-	if c.Out == nil {
-		s.finish(c)
-	}
-}
-
-// finish ends our side of TCP behind the close frame.
-func (s *Shard) finish(c *Conn) {
-	if err := netpoll.CloseWrite(c.Nc); err != nil {
-		s.Engine.Log.Debug("end of stream not sent", "conn", c.Id, "error", err)
-	}
-}
-
-// yield lets the pollers run. A send does not tell the scheduler of itself, so on one core they would starve.
-func (s *Shard) yield() {
-	if s.sends++; s.sends >= sendsPerYield {
-		s.sends = 0
-		runtime.Gosched()
-	}
-}
+	// DeltaBudget is how many nanoseconds of a round the deltas may take, as whoever makes them estimates that.
+	DeltaBudget = 500_000
+)
 
 // buffer is an empty one for a batch.
 func (s *Shard) buffer() []byte {
@@ -403,4 +187,26 @@ func (s *Shard) recycle(b []byte) {
 	if len(s.free) < keptBuffers && cap(b) <= keptBufferCap {
 		s.free = append(s.free, b[:0])
 	}
+}
+
+func (all *Shared) Release() { all.Live.Add(-1) }
+
+// Leave counts a connection out whose socket is closed; a second call does nothing. Called by its handler, on the goroutine that owns it.
+func (all *Shared) Leave(c *Conn) {
+	if c.Set(Left) {
+		return
+	}
+	c.Reason.CompareAndSwap(uint32(StillOpen), uint32(ClosedGone))
+	reason := Reason(c.Reason.Load())
+	all.Metrics.Closes[reason].Inc()
+	if reason == ClosedSlow {
+		all.slow.Do(func() {
+			all.Log.Warn("slow reader closed; others may follow unnamed", "conn", c.Id, "address", c.Address())
+		})
+	}
+	all.Heartbeat.remove(c)
+	all.Unfinished.remove(c)
+	c.Handler.OnLeave()
+	c.Shard.Post(Job{Do: leaveHub, Conn: c})
+	all.Release()
 }

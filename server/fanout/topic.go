@@ -1,10 +1,52 @@
 package fanout
 
 import (
+	"sync"
 	"sync/atomic"
 
 	"github.com/throng-chat/throng/server/unordered"
 )
+
+// Audience is the connections that a message goes to: a topic for each shard and format that had a member, and how far they are behind.
+type Audience struct {
+	// Constant.
+	Name  string
+	Owner any         // whose audience it is
+	Mu    *sync.Mutex // the owner's lock, which guards topics, and under which messages get their order
+
+	Topics []*Topic // guarded by mu
+
+	// backlog is how many bytes were posted and not yet written, summed over the shards. A publisher is not read from while
+	// it is over the limit (backpressure), so memory stays bounded, and TCP tells the publisher to wait.
+	Backlog atomic.Int64
+	Limit   int64
+	paused  atomic.Bool // some poller waits for the backlog to shrink
+
+	Retained atomic.Int64 // bytes that slow members make it retain, summed over the topics
+}
+
+// Format is how a member receives: encoding, framing, compression. Its owner gives the numbers a meaning.
+type Format uint8
+
+// Message is what an audience is to receive. Any shard may call its methods; they return shared bytes, which are not changed.
+type Message interface {
+	// ReceivedBy says whether members of a format receive anything of it.
+	ReceivedBy(f Format) bool
+
+	// Frame is encoded once for each format. deltas is how many nanoseconds of the shard's round are left for deltas; what is used
+	// is subtracted.
+	Frame(f Format, deltas *int) []byte
+
+	// Whole is what a member receives that does not have the message before it; nil where it says nothing that the next one could be told
+	// as a delta of.
+	Whole(f Format, deltas *int) []byte
+
+	// Offset is its place in the audience's history; 0 for none. A gap between two ends the positions of members.
+	Offset() uint64
+
+	// Size is about how many bytes it has, for the backlog.
+	Size() int
+}
 
 // Topic is what one shard knows of an audience: its members of one format.
 type Topic struct {
@@ -13,6 +55,10 @@ type Topic struct {
 	Shard    *Shard
 	Format   Format
 
+	// Owned by the shard.
+	owned    bool // batch is our own buffer
+	flushing bool // the batch is whole, and being written
+
 	Members int // guarded by audience.mu: no message is posted to a topic without members
 
 	// Owned by the shard.
@@ -20,15 +66,11 @@ type Topic struct {
 	batch  []byte // frames not yet written: one that everybody shares, or several in a buffer of our own
 	frames int
 	posted int    // bytes of batch, as audience.backlog counts them
-	owned  bool   // batch is our own buffer
 	wholes int    // members that must hear a publication whole before they can hear what is new
 	offset uint64 // of the last publication since somebody was here; 0 before the first
 
-	flushing bool      // the batch is whole, and being written
-	retains  *retained // bytes of the batch that slow members hold; nil for none
-
-	// Written by the shard, read by others.
-	retained atomic.Int64 // bytes that slow members make it retain
+	retains *retained // bytes of the batch that slow members hold; nil for none
+	share   share     // what slow members make it retain
 }
 
 // Member is a connection's place in a topic.
@@ -44,62 +86,49 @@ type Member struct {
 	Positioned bool  // it must not miss anything; constant once the shard knows it
 }
 
-// add appends a frame to what the next flush writes. size is what was posted for it.
-func (t *Topic) add(s *Shard, frame []byte, size int) {
-	switch t.frames {
-	case 0:
-		t.batch = frame
-		s.dirty = append(s.dirty, t)
-	case 1:
-		t.batch = append(append(s.buffer(), t.batch...), frame...)
-		t.owned = true
-	default:
-		t.batch = append(t.batch, frame...)
+// TopicLocked is the topic of a shard and a format, made where there is none. The owner's lock is held.
+func (a *Audience) TopicLocked(s *Shard, f Format) *Topic {
+	for _, t := range a.Topics {
+		if t.Shard == s && t.Format == f {
+			return t
+		}
 	}
-	t.frames++
-	t.posted += size
+	t := &Topic{Audience: a, Shard: s, Format: f, share: share{audience: &a.Retained, shard: &s.costs}}
+	a.Topics = append(a.Topics, t)
+	return t
 }
 
-// deliver adds a message in the topic's format.
-func (t *Topic) deliver(s *Shard, d Message) {
-	offset := d.Offset()
-	if offset > 0 && t.offset > 0 && offset != t.offset+1 {
-		t.Gap(s)
-	}
-	// Where our own code fails over the frame, that is a gap, but no backlog that stays.
-	t.posted += d.Size()
-	t.add(s, d.Frame(t.Format, &s.deltas), 0)
-	if offset > 0 {
-		t.offset = offset
-	}
-	if t.wholes > 0 {
-		if whole := d.Whole(t.Format, &s.deltas); whole != nil {
-			t.sendWhole(s, whole, len(t.batch)-len(d.Frame(t.Format, &s.deltas)))
+// PostLocked posts a delivery to every topic that has members who receive something of it, and returns whom to wake. The owner's lock is
+// held.
+func (a *Audience) PostLocked(d Message) (wake uint64) {
+	posted, size := 0, d.Size()
+	for _, t := range a.Topics {
+		if t.Members == 0 || !d.ReceivedBy(t.Format) {
+			continue
 		}
+		posted += size
+		wake |= t.Shard.Push(Job{Do: Deliver, Topic: t, Message: d})
 	}
+	// A shard may have subtracted its part already. Then the backlog was too low for a moment, which pauses nobody.
+	a.Backlog.Add(int64(posted))
+	return wake
 }
 
-// sendWhole writes a message as a whole to those that do not have the one before. In the batch, of which it is the last, it begins at
-// before.
-func (t *Topic) sendWhole(s *Shard, whole []byte, before int) {
-	for i := 0; i < len(t.list); {
-		w := t.list[i]
-		if w.whole {
-			t.wholes--
-			w.whole = false
-			t.flushMemberTo(s, w, before, t.frames-1)
-			if w.At >= 0 {
-				s.write(w.Conn, whole)
-				w.Conn.SentMessages++
-				s.round.deliveries++
-				w.From, w.fromFrames = uint32(len(t.batch)), uint32(t.frames)
-			}
+// PostFrameLocked posts a frame that all members receive, whatever their format. The owner's lock is held.
+func (a *Audience) PostFrameLocked(frame []byte) (wake uint64) {
+	posted := 0
+	for _, t := range a.Topics {
+		if t.Members == 0 {
+			continue
 		}
-		if i < len(t.list) && t.list[i] == w {
-			i++
-		}
+		posted += len(frame)
+		wake |= t.Shard.Push(Job{Do: Deliver, Topic: t, Frame: frame})
 	}
+	a.Backlog.Add(int64(posted))
+	return wake
 }
+
+func (a *Audience) Congested() bool { return a.Backlog.Load() > a.Limit }
 
 // join makes m a member that hears what is said from now on, and nothing of what was said before.
 func (t *Topic) join(m *Member) {
@@ -127,73 +156,21 @@ func (t *Topic) leave(m *Member) {
 	}
 }
 
-// flush writes the batch, once a member, and forgets it.
-func (t *Topic) flush(s *Shard) {
-	t.flushing = true
-	for i := 0; i < len(t.list); {
-		i = t.flushFrom(s, i)
-	}
-	if t.owned {
-		s.recycle(t.batch)
-	}
-	posted := t.posted
-	t.batch, t.frames, t.posted, t.owned, t.flushing, t.retains = nil, 0, 0, false, false, nil
-	t.Audience.Backlog.Add(int64(-posted))
-	if !t.Audience.Congested() && t.Audience.paused.Swap(false) {
-		s.Engine.Loop.wakeAll()
-	}
-}
-
-// flushFrom writes to the members from i on and returns where to go on: behind the end, or behind a member at which our
-// own code failed, which costs that one its connection.
-func (t *Topic) flushFrom(s *Shard, i int) (next int) {
-	var m *Member
-	defer func() {
-		if e := recover(); e != nil {
-			s.abandonAfterPanic(m.Conn, e)
-			next = i
+// retain returns the bytes of the batch from one place to another as something that outlives the round. A batch of several frames is
+// copied, to its size and once a flush, as its buffer is used again.
+func (t *Topic) retain(from, to int) (b []byte, r *retained) {
+	r = t.retains
+	if r == nil || from < r.from || to > r.from+len(r.Bytes) {
+		r = &retained{of: &t.share, Bytes: t.batch}
+		switch {
+		case !t.owned:
+		case t.flushing:
+			r.Bytes = Cloned(t.batch)
+		default:
+			// There will be more of this batch, and other members may have heard what comes before.
+			r.from, r.Bytes = from, Cloned(t.batch[from:to])
 		}
-	}()
-	for i < len(t.list) {
-		m = t.list[i]
-		t.flushMember(s, m)
-		m.From, m.fromFrames = 0, 0
-		s.yield()
-		// A member that was too slow has left, and another stands in its place.
-		if i < len(t.list) && t.list[i] == m {
-			i++
-		}
+		t.retains = r
 	}
-	return i
-}
-
-// flushMember writes to m what it has not got of the batch.
-func (t *Topic) flushMember(s *Shard, m *Member) { t.flushMemberTo(s, m, len(t.batch), t.frames) }
-
-// flushMemberTo writes to m what it has not got of the first bytes of the batch, which are so many frames.
-func (t *Topic) flushMemberTo(s *Shard, m *Member, bytes, frames int) {
-	if int(m.From) == bytes {
-		return
-	}
-	at, b := int(m.From), t.batch[m.From:bytes]
-	n := uint64(frames) - uint64(m.fromFrames)
-	m.From, m.fromFrames = uint32(bytes), uint32(frames)
-	m.Conn.SentMessages += n
-	s.round.deliveries += n
-	s.writePart(m.Conn, b, t, at)
-}
-
-// Gap ends the subscriptions that must not miss anything: a publication did not come here. They hear nothing of what follows,
-// so that their clients come back to where they were, and recover.
-func (t *Topic) Gap(s *Shard) {
-	for i := 0; i < len(t.list); {
-		m := t.list[i]
-		if !m.Positioned {
-			i++
-			continue
-		}
-		t.flushMember(s, m)
-		t.leave(m) // another stands in its place
-		m.Conn.Poller().Post(func() { m.Conn.Handler.OnGap(t.Audience) })
-	}
+	return r.Bytes[from-r.from : to-r.from], r
 }

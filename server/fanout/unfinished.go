@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/server/wheel"
-	"github.com/throng-chat/throng/server/ws"
 )
 
 const (
@@ -16,30 +15,36 @@ const (
 	MessagesInAll  = 8                // a budget in bytes has room for so many messages of the largest size
 )
 
+// leaver is a connection, as unfinished needs it.
+type leaver interface {
+	comparable
+	Is(flag uint32) bool
+}
+
 // unfinished tracks the messages that have begun and not ended. Each has messageTimeout from its first byte to its last, and all of
 // them together a budget in bytes: when it is used up, the oldest messages make room. Any goroutine may use it.
-type unfinished struct {
+type unfinished[C leaver] struct {
 	Most int // bytes; constant
 
 	Mu    sync.Mutex // a leaf, not held over a close
-	Order list.List  // of *unfinishedMessage, the oldest first
-	of    map[*Conn]*list.Element
+	Order list.List  // of *UnfinishedMessage, the oldest first
+	of    map[C]*list.Element
 	bytes int
 }
 
-type UnfinishedMessage struct {
-	conn  *Conn
+type UnfinishedMessage[C leaver] struct {
+	conn  C
 	Since wheel.Tick
 	bytes int
 }
 
-func NewUnfinished(maxMessage int) *unfinished {
-	return &unfinished{Most: max(maxUnfinished, MessagesInAll*maxMessage), of: map[*Conn]*list.Element{}}
+func NewUnfinished[C leaver](maxMessage int) *unfinished[C] {
+	return &unfinished[C]{Most: max(maxUnfinished, MessagesInAll*maxMessage), of: map[C]*list.Element{}}
 }
 
 // Note records that c's decoder holds so many bytes of a message; 0 means that the message has ended. It returns the connections
 // that have to make room. The caller ends them.
-func (u *unfinished) Note(c *Conn, held int, now wheel.Tick) (evicted []*Conn) {
+func (u *unfinished[C]) Note(c C, held int, now wheel.Tick) (evicted []C) {
 	u.Mu.Lock()
 	defer u.Mu.Unlock()
 	at := u.of[c]
@@ -48,43 +53,43 @@ func (u *unfinished) Note(c *Conn, held int, now wheel.Tick) (evicted []*Conn) {
 		return nil
 	}
 	if at == nil {
-		at = u.Order.PushBack(&UnfinishedMessage{conn: c, Since: now})
+		at = u.Order.PushBack(&UnfinishedMessage[C]{conn: c, Since: now})
 		u.of[c] = at
 	}
-	m := at.Value.(*UnfinishedMessage)
+	m := at.Value.(*UnfinishedMessage[C])
 	u.bytes += held + unfinishedCost - m.bytes
 	m.bytes = held + unfinishedCost
 	for u.bytes > u.Most {
 		oldest := u.Order.Front()
-		evicted = append(evicted, oldest.Value.(*UnfinishedMessage).conn)
+		evicted = append(evicted, oldest.Value.(*UnfinishedMessage[C]).conn)
 		u.removeLocked(oldest)
 	}
 	return evicted
 }
 
 // remove forgets the message of a connection that has been counted out.
-func (u *unfinished) remove(c *Conn) {
+func (u *unfinished[C]) remove(c C) {
 	u.Mu.Lock()
 	defer u.Mu.Unlock()
 	u.removeLocked(u.of[c])
 }
 
 // removeLocked takes an element out of the list; nil does nothing. mu is held.
-func (u *unfinished) removeLocked(at *list.Element) {
+func (u *unfinished[C]) removeLocked(at *list.Element) {
 	if at == nil {
 		return
 	}
-	m := u.Order.Remove(at).(*UnfinishedMessage)
+	m := u.Order.Remove(at).(*UnfinishedMessage[C])
 	delete(u.of, m.conn)
 	u.bytes -= m.bytes
 }
 
 // Expire returns the connections whose messages have exceeded messageTimeout. The caller ends them.
-func (u *unfinished) Expire(now wheel.Tick) (late []*Conn) {
+func (u *unfinished[C]) Expire(now wheel.Tick) (late []C) {
 	u.Mu.Lock()
 	defer u.Mu.Unlock()
 	for at := u.Order.Front(); at != nil; at = u.Order.Front() {
-		m := at.Value.(*UnfinishedMessage)
+		m := at.Value.(*UnfinishedMessage[C])
 		if now < m.Since+InTicks(MessageTimeout) {
 			break
 		}
@@ -95,28 +100,8 @@ func (u *unfinished) Expire(now wheel.Tick) (late []*Conn) {
 }
 
 // Size is for the metrics.
-func (u *unfinished) Size() (messages, bytes int) {
+func (u *unfinished[C]) Size() (messages, bytes int) {
 	u.Mu.Lock()
 	defer u.Mu.Unlock()
 	return u.Order.Len(), u.bytes
-}
-
-// noteUnfinished tracks what c's decoder holds. Called by the decoder's owner, as the last thing that it does with the bytes read.
-func (e *Engine) noteUnfinished(c *Conn, held int) {
-	for _, oldest := range e.Unfinished.Note(c, held, e.Clock.Tick()) {
-		e.endUnfinished(oldest, "too many unfinished messages")
-	}
-}
-
-// expireUnfinished ends the connections whose messages have exceeded messageTimeout. Called on the heartbeat.
-func (e *Engine) expireUnfinished(now wheel.Tick) {
-	for _, c := range e.Unfinished.Expire(now) {
-		e.endUnfinished(c, "message not finished in time")
-	}
-}
-
-// endUnfinished closes a connection and releases the part of a message that it holds, which may be another poller's.
-func (e *Engine) endUnfinished(c *Conn, why string) {
-	c.Close(ClosedUnfinished, ws.ClosePolicy, why)
-	e.Loop.PollerOf(c).Post(func() { c.Decoder = ws.Decoder{} })
 }

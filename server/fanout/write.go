@@ -2,7 +2,9 @@ package fanout
 
 import (
 	"errors"
+	"runtime"
 	"runtime/debug"
+	"slices"
 	"syscall"
 
 	"github.com/throng-chat/throng/server/netpoll"
@@ -10,6 +12,8 @@ import (
 
 // How a shard writes. All of it runs on the shard, which alone writes to its connections' sockets: two writers would mix
 // their bytes.
+
+const sendsPerYield = 16
 
 // write sends a frame of c's own, or queues what the socket refuses.
 func (s *Shard) write(c *Conn, frame []byte) { s.writePart(c, frame, nil, 0) }
@@ -35,7 +39,7 @@ func (s *Shard) writePart(c *Conn, b []byte, t *Topic, at int) {
 	c.Out = &Outbox{}
 	s.Laggards = append(s.Laggards, c)
 	if s.queue(c, b[n:], t, at+n) {
-		s.Engine.Heartbeat.limitStall(c)
+		s.Shared.Heartbeat.limitStall(c)
 		s.arm(c)
 	}
 }
@@ -46,14 +50,19 @@ func (s *Shard) queue(c *Conn, b []byte, t *Topic, at int) bool {
 	own := c.Out.Own
 	switch {
 	case t != nil:
-		c.Out.Push(t.retain(at, at+len(b)))
+		part, of := t.retain(at, at+len(b))
+		begins := of.holders == 0
+		c.Out.Push(part, of)
+		if begins {
+			s.press(t.Audience)
+		}
 	case s.replying != nil:
 		c.Out.PushReply(b, s.replying)
 	default:
 		c.Out.Push(b, nil)
 	}
 	s.queued(c, len(b), own)
-	if c.Out.Alone() > s.Engine.MaxUnsent {
+	if c.Out.Alone() > s.Shared.MaxUnsent {
 		s.abandon(c, ClosedSlow) // no close frame can reach it: the socket is full
 		return false
 	}
@@ -65,6 +74,28 @@ func (s *Shard) queued(c *Conn, n, own int) {
 	s.unsent.Add(int64(n))
 	if c.Out.Own != own {
 		s.countRetained(c.Out.Own - own)
+	}
+}
+
+// countRetained adds n bytes to what the shard's outboxes cost. Called on the shard.
+func (s *Shard) countRetained(n int) {
+	s.costs.add(n)
+	if n > 0 {
+		s.pressAll()
+	}
+}
+
+// press notes that an audience, or all outboxes, retain more than they may, for the end of the round.
+func (s *Shard) press(a *Audience) {
+	if a.Retained.Load() > s.Shared.MaxRetainedRoom && !slices.Contains(s.pressed, a) {
+		s.pressed = append(s.pressed, a)
+	}
+	s.pressAll()
+}
+
+func (s *Shard) pressAll() {
+	if s.Shared.Retained.Load() > s.Shared.MaxRetained {
+		s.pressedByAll = true
 	}
 }
 
@@ -106,7 +137,7 @@ func (s *Shard) resume(c *Conn) {
 			s.abandonAfterPanic(c, e)
 		}
 	}()
-	c.Stalled.Store(uint32(s.Engine.Clock.Tick()))
+	c.Stalled.Store(uint32(s.Shared.Clock.Tick()))
 	for c.Out.Bytes > 0 {
 		n, err := netpoll.Send(c.Nc, c.Out.Head(s.scratch))
 		s.round.writes++
@@ -128,13 +159,20 @@ func (s *Shard) resume(c *Conn) {
 	}
 }
 
+// finish ends our side of TCP behind the close frame.
+func (s *Shard) finish(c *Conn) {
+	if err := netpoll.CloseWrite(c.Nc); err != nil {
+		s.Shared.Log.Debug("end of stream not sent", "conn", c.Id, "error", err)
+	}
+}
+
 // drop forgets what c was not sent, and counts it.
 func (s *Shard) drop(c *Conn) {
 	if c.Out == nil {
 		return
 	}
 	s.unsent.Add(int64(-c.Out.Bytes))
-	s.Engine.Metrics.Dropped.Add(float64(c.Out.Bytes))
+	s.Shared.Metrics.Dropped.Add(float64(c.Out.Bytes))
 	s.emptied(c)
 	s.anyReady.Store(true) // so that the list of laggards forgets it
 }
@@ -156,11 +194,46 @@ func (s *Shard) abandon(c *Conn, reason Reason) {
 
 // abandonAfterPanic contains a fault of our own code: it costs the connection at hand, or, where there is none, the job.
 func (s *Shard) abandonAfterPanic(c *Conn, e any) {
-	s.Engine.Metrics.Panics.Inc()
+	s.Shared.Metrics.Panics.Inc()
 	s.panics.Do(func() {
-		s.Engine.Log.Error("panic on a shard", "error", e, "stack", string(debug.Stack()))
+		s.Shared.Log.Error("panic on a shard", "error", e, "stack", string(debug.Stack()))
 	})
 	if c != nil {
 		s.abandon(c, ClosedPanic)
 	}
+}
+
+// partAll takes c out of all topics.
+func (s *Shard) partAll(c *Conn) {
+	for i := 0; ; i++ {
+		m := c.Handler.Member(i)
+		if m == nil {
+			return
+		}
+		m.Topic.leave(m)
+	}
+}
+
+// yield lets the pollers run. A send does not tell the scheduler of itself, so on one core they would starve.
+func (s *Shard) yield() {
+	if s.sends++; s.sends >= sendsPerYield {
+		s.sends = 0
+		runtime.Gosched()
+	}
+}
+
+// flushMember writes to m what it has not got of the batch.
+func (t *Topic) flushMember(s *Shard, m *Member) { t.flushMemberTo(s, m, len(t.batch), t.frames) }
+
+// flushMemberTo writes to m what it has not got of the first bytes of the batch, which are so many frames.
+func (t *Topic) flushMemberTo(s *Shard, m *Member, bytes, frames int) {
+	if int(m.From) == bytes {
+		return
+	}
+	at, b := int(m.From), t.batch[m.From:bytes]
+	n := uint64(frames) - uint64(m.fromFrames)
+	m.From, m.fromFrames = uint32(bytes), uint32(frames)
+	m.Conn.SentMessages += n
+	s.round.deliveries += n
+	s.writePart(m.Conn, b, t, at)
 }

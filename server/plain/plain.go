@@ -93,7 +93,7 @@ func (p *Client) OnGap(*fanout.Audience) {} // it has no position
 
 func (p *Client) OnClose(ws.CloseCode, string) bool { return true }
 
-func (p *Client) OnGone() { p.Shard.Engine.Leave(&p.Conn) }
+func (p *Client) OnGone() { p.Shard.Shared.Leave(&p.Conn) }
 
 func (p *Client) OnLeave() {
 	hub := p.hub()
