@@ -292,6 +292,12 @@ func TestFlappingCutsNoSlowMember(t *testing.T) {
 	for i := range phones {
 		c := connectSDK(t, s, "")
 		c.say(`{"id":2,"subscribe":{"channel":"x"}}`)
+		// In this order, so that the first hears the joins of all.
+		eventually(t, "it to be in the room", func() bool {
+			r, unlock := s.hub.Rooms.Find("x")
+			defer unlock()
+			return r != nil && r.Members == i+1
+		})
 		views[i] = map[string]bool{}
 		all.Go(func() { watchSlowly(t, c, &mu, views[i]) })
 	}
