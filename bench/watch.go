@@ -138,16 +138,20 @@ func (w *watch) begin(start int64) {
 	w.start = start
 }
 
-// loaded notes the memory at the end.
+// loaded notes the memory at the end, and the processor time: on a busy machine the watch may not have looked since the last tick.
 func (w *watch) loaded() {
 	if len(w.pids) == 0 {
 		return
 	}
+	tick := agent.Now() / agent.TickEvery
 	now, s := w.read(true), &w.result.Server
 	s.RSSAfter, s.PSSAfter = now.RSS, now.PSS
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.grown = max(w.grown, now.PSS)
+	if _, seen := w.cpu[tick]; !seen && now.CPU > 0 {
+		w.cpu[tick] = now.CPU
+	}
 }
 
 // at is the servers' processor time at a tick. Where the watch came too late to look at it, it is between those before and after it.

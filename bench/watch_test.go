@@ -1,8 +1,12 @@
 package bench
 
 import (
+	"os"
 	"testing"
 	"time"
+
+	"github.com/throng-chat/throng/bench/agent"
+	"github.com/throng-chat/throng/bench/result"
 )
 
 // On a busy machine the watch now and then misses a moment: the run's cost is known all the same.
@@ -17,5 +21,15 @@ func TestAMissedTickIsBetweenItsNeighbours(t *testing.T) {
 		if got, ok := w.at(n); ok {
 			t.Errorf("tick %d: got %v of a time that was not seen", n, got)
 		}
+	}
+}
+
+// A watch that gets no processor at the end of a run still knows the run's cost.
+func TestTheEndIsSeenByAWatchThatWasLate(t *testing.T) {
+	end := agent.Now()/agent.TickEvery - 1
+	w := &watch{pids: []int{os.Getpid()}, cpu: map[int64]time.Duration{end - 2: 0}, result: &result.Result{}}
+	w.loaded()
+	if used, ok := w.at(end); !ok || used <= 0 {
+		t.Errorf("got %v, %v at the last tick of the run, want the time that was used", used, ok)
 	}
 }
