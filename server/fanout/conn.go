@@ -18,7 +18,7 @@ type Conn struct {
 	// Owned by the heartbeat.
 	wheel.Links[Conn]
 	Pinged atomic.Uint32 // tick of a ping that is not answered; 0 for none
-	flags  atomic.Uint32 // of those below, each with one writer at a time; here they take no room
+	flags  atomic.Uint32 // of those of flags.go, each with one writer at a time; here they take no room
 
 	// Constant after newConn, but for pacedSince.
 	Nc         *netpoll.Socket
@@ -79,11 +79,11 @@ type handler interface {
 	// any goroutine.
 	OnClose(code ws.CloseCode, text string) bool
 
-	// OnGone says that the socket is closed. The handler has Engine.Leave called, once, on the goroutine that owns the client. Called on
+	// OnGone says that the socket is closed. The handler has Shared.Leave called, once, on the goroutine that owns the client. Called on
 	// the closer.
 	OnGone()
 
-	// OnLeave takes the client out of everything it is in. Called by Engine.Leave.
+	// OnLeave takes the client out of everything it is in. Called by Shared.Leave.
 	OnLeave()
 
 	// Timers are those of a protocol that pings by itself and has deadlines; nil where a silent connection is pinged by RFC 6455.

@@ -16,6 +16,7 @@ func (s *Shard) join(c *Conn, j *Job) {
 	if len(j.early) > 0 {
 		c.OnData(j.early, s.Shared.Clock.Now())
 	}
+	// From here on its poller reads from it, and onClosed will be called once.
 	if err := s.Shared.Pollers.sockets.Add(c.Nc, c); err != nil {
 		s.Shared.Log.Error("connection not taken", "error", err)
 		s.abandon(c, ClosedGone)

@@ -16,7 +16,7 @@ import (
 
 const MaxShards = 64 // hub.publish notes in one word whom to wake
 
-// Shared is what the shards of an engine share.
+// Shared is what the shards of an engine share, and, through them, its connections.
 type Shared struct {
 	// Constant after newEngine and start.
 	Log       *slog.Logger
