@@ -35,11 +35,11 @@ func (h *Hub) announceLocked(r *Room, info *ClientInfo, joined bool) (wake uint6
 	if r.Events.Pending.Len() == 0 && h.maySendLocked(r, event) {
 		return wake | h.sendEventLocked(r, event)
 	}
-	if r.Events.Pending.Len() >= MaxPendingEvents || int(h.PendingBytes.Load())+event.Size() > MaxPendingBytes {
+	if r.Events.Pending.Len() >= MaxPendingEvents || int(h.PendingBytes.Load())+event.size() > MaxPendingBytes {
 		h.Metrics.JoinLeaveDropped.Inc()
 		return wake
 	}
-	h.PendingBytes.Add(int64(event.Size()))
+	h.PendingBytes.Add(int64(event.size()))
 	r.Events.byClient[info.Client] = r.Events.Pending.PushBack(event)
 	if !r.Events.filed {
 		r.Events.filed = true
@@ -69,7 +69,7 @@ func (h *Hub) foldLocked(r *Room, event *presenceEvent) (folded bool) {
 func (h *Hub) unqueueLocked(r *Room, at *list.Element) {
 	event := r.Events.Pending.Remove(at).(*presenceEvent)
 	delete(r.Events.byClient, event.info.Client)
-	h.PendingBytes.Add(int64(-event.Size()))
+	h.PendingBytes.Add(int64(-event.size()))
 }
 
 // maySendLocked holds the events of a room to their rate, and to the room's backlog. The room's lock is held.
@@ -91,7 +91,7 @@ func (h *Hub) sendPendingLocked(r *Room) (wake uint64) {
 }
 
 func (h *Hub) sendEventLocked(r *Room, event *presenceEvent) (wake uint64) {
-	m := &Message{Room: r, Bytes: event.Size()}
+	m := &Message{Room: r, Bytes: event.size()}
 	if event.joined {
 		m.Join = event.info
 	} else {

@@ -26,9 +26,9 @@ type presenceEvent struct {
 	told   *ClientInfo // as whom members know the client while this waits; nil where they do not
 }
 
-func (e *presenceEvent) Size() int { return e.info.Size() + messageOverhead }
+func (e *presenceEvent) size() int { return e.info.Size() + messageOverhead }
 
 // units are what an event takes of the rate: no more than the burst, so that each can be sent at some time.
 func (e *presenceEvent) units() int {
-	return min(1+e.Size()/joinLeaveUnit, JoinLeaveRate*limiter.BurstSeconds)
+	return min(1+e.size()/joinLeaveUnit, JoinLeaveRate*limiter.BurstSeconds)
 }
