@@ -55,15 +55,22 @@ func start(binary string, a attack) (*target, error) {
 	if err := t.cmd.Start(); err != nil {
 		return nil, err
 	}
+	if !a.log { // or the end of the server would not end the log
+		if err := in.Close(); err != nil {
+			return nil, errors.Join(err, t.cmd.Process.Kill())
+		}
+	}
 	if err := pin(t.cmd.Process.Pid, procs); err != nil {
 		return nil, errors.Join(err, t.cmd.Process.Kill())
 	}
 	lines := bufio.NewReader(out)
+	var last []byte
 	for {
 		line, err := lines.ReadBytes('\n')
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("the server is not ready: %w", err), t.cmd.Process.Kill(), t.cmd.Wait())
+			return nil, errors.Join(fmt.Errorf("the server is not ready: %w; its last line: %s", err, last), t.cmd.Process.Kill(), t.cmd.Wait())
 		}
+		last = line
 		var ready struct{ Msg, Listen, Admin string }
 		if json.Unmarshal(line, &ready) == nil && ready.Msg == "ready" {
 			t.chat, t.admin = ready.Listen, ready.Admin
@@ -77,9 +84,6 @@ func start(binary string, a attack) (*target, error) {
 	if a.log {
 		t.log = &pipe{out: out, in: in}
 		return t, nil
-	}
-	if err := in.Close(); err != nil {
-		return nil, err
 	}
 	go func() {
 		if _, err := io.Copy(io.Discard, lines); err != nil {
