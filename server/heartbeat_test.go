@@ -74,7 +74,7 @@ func newCrew(t *testing.T, conns int) (*crew, []*fanout.Conn) {
 		c := &p.Conn
 		c.Shard, c.Id, c.Handler = h.Shards[0], uint64(i+1), p
 		c.Seen.Store(uint32(h.Heartbeat.Phase(c)))
-		h.Heartbeat.AddTo(c)
+		h.Heartbeat.File(c)
 		all[i] = c
 	}
 	return &crew{h.Heartbeat, h, h.Clock.Started}, all

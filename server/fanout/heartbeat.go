@@ -245,8 +245,6 @@ func (h *Heartbeat) spread(c *Conn, over wheel.Tick) wheel.Tick {
 	return wheel.Tick(uint64(uint32(c.Id)*golden) * uint64(over) >> 32)
 }
 
-func (h *Heartbeat) AddTo(c *Conn) { h.File(c) }
-
 func (h *Heartbeat) remove(c *Conn) {
 	h.Mu.Lock()
 	h.wheel.Remove(c)

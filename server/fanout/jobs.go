@@ -12,7 +12,7 @@ func (s *Shard) join(c *Conn, j *Job) {
 	if j.Member != nil {
 		j.Member.Topic.join(j.Member)
 	}
-	s.Shared.Heartbeat.AddTo(c)
+	s.Shared.Heartbeat.File(c)
 	if len(j.early) > 0 {
 		c.OnData(j.early, s.Shared.Clock.Now())
 	}

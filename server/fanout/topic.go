@@ -98,32 +98,28 @@ func (a *Audience) TopicLocked(s *Shard, f Format) *Topic {
 	return t
 }
 
-// PostLocked posts a delivery to every topic that has members who receive something of it, and returns whom to wake. The owner's lock is
+// PostLocked posts a message to every topic that has members who receive something of it, and returns whom to wake. The owner's lock is
 // held.
-func (a *Audience) PostLocked(d Message) (wake uint64) {
-	posted, size := 0, d.Size()
-	for _, t := range a.Topics {
-		if t.Members == 0 || !d.ReceivedBy(t.Format) {
-			continue
-		}
-		posted += size
-		wake |= t.Shard.Push(Job{Do: Deliver, Topic: t, Message: d})
-	}
-	// A shard may have subtracted its part already. Then the backlog was too low for a moment, which pauses nobody.
-	a.Backlog.Add(int64(posted))
-	return wake
+func (a *Audience) PostLocked(m Message) (wake uint64) {
+	return a.postLocked(Job{Do: Deliver, Message: m}, m.Size())
 }
 
 // PostFrameLocked posts a frame that all members receive, whatever their format. The owner's lock is held.
 func (a *Audience) PostFrameLocked(frame []byte) (wake uint64) {
+	return a.postLocked(Job{Do: Deliver, Frame: frame}, len(frame))
+}
+
+func (a *Audience) postLocked(what Job, size int) (wake uint64) {
 	posted := 0
 	for _, t := range a.Topics {
-		if t.Members == 0 {
+		if t.Members == 0 || what.Message != nil && !what.Message.ReceivedBy(t.Format) {
 			continue
 		}
-		posted += len(frame)
-		wake |= t.Shard.Push(Job{Do: Deliver, Topic: t, Frame: frame})
+		posted += size
+		what.Topic = t
+		wake |= t.Shard.Push(what)
 	}
+	// A shard may have subtracted its part already. Then the backlog was too low for a moment, which pauses nobody.
 	a.Backlog.Add(int64(posted))
 	return wake
 }
