@@ -36,10 +36,6 @@ func (s *Session) subscribe(id uint32, req *protocol.SubscribeRequest) {
 // subscribeAs goes on with subscribe when the token, if there is one, is known to be good.
 func (s *Session) subscribeAs(id uint32, e *Entry) {
 	s.entering = nil
-	if e.ended {
-		s.fail(id, ErrDenied)
-		return
-	}
 	if err := s.mayEnter(e); err != nil {
 		s.refuse(id, err)
 		return
@@ -56,6 +52,8 @@ func (s *Session) mayEnter(e *Entry) *protocol.Error {
 	e.In = s.Hub.ViewOf(e.Wish.Channel)
 	who, in := s.asker(false, e.withToken), e.In
 	switch {
+	case e.ended:
+		return ErrDenied
 	case s.Find(e.Wish.Channel) != nil:
 		return ErrAlreadyIn
 	case len(s.Subs) >= s.Hub.maxRooms:
@@ -95,10 +93,6 @@ func (s *Session) askSubscribe(id uint32, e *Entry) {
 	s.ask(r, func(a *webhook.Answer) {
 		s.entering = nil
 		// Much may have changed since.
-		if e.ended {
-			s.fail(id, ErrDenied)
-			return
-		}
 		if err := s.mayEnter(e); err != nil {
 			s.refuse(id, err)
 			return
