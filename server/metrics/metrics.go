@@ -24,7 +24,7 @@ type Metrics struct {
 	ApiRequests   *prometheus.CounterVec
 	Recovered     prometheus.Counter
 	Unrecovered   prometheus.Counter
-	Closes        []prometheus.Counter // by closeReason
+	Closes        []prometheus.Counter // by fanout.Reason
 	Handshakes    *prometheus.CounterVec
 	Accepted      prometheus.Counter // of handshakes
 	HttpRefused   *prometheus.CounterVec
@@ -73,76 +73,58 @@ const (
 func New(closeReasons []string) *Metrics {
 	m := &Metrics{Registry: prometheus.NewRegistry(), Closes: make([]prometheus.Counter, len(closeReasons))}
 	m.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	counter := func(name, help string) prometheus.Counter {
-		c := prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
-		m.Registry.MustRegister(c)
-		return c
-	}
-	lag := func(name, help string) prometheus.Histogram {
-		h := prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: name, Help: help, Buckets: prometheus.ExponentialBuckets(0.0001, 2, 16), // 0.1 ms to 3.3 s
-		})
-		m.Registry.MustRegister(h)
-		return h
-	}
-	m.Messages = counter("throng_messages_total", "Messages and publications taken, from clients and the server API.")
-	m.Dropped = counter("throng_dropped_bytes_total", "Bytes queued for a client that was gone, or closed as slow, before they were sent.")
-	m.Outdated = counter("throng_outdated_publications_total", "Publications of the server API that were not published because their version was not newer.")
-	m.Pings = counter("throng_pings_total", "Pings sent to silent connections.")
-	m.Pauses = counter("throng_pauses_total", "Times a connection was not read from because its room was behind.")
-	m.Relieved = counter("throng_retained_closes_total", "Slow readers closed because a budget of retained bytes was used up.")
-	m.Paced = counter("throng_paced_total", "Times throng paused reading from a connection because of its rate of bytes.")
-	m.DeltasSpent = counter("throng_delta_budget_total", "Rounds of a shard that had no time left for deltas, and sent publications whole.")
-	m.Panics = counter("throng_panics_total", "Faults of our own code that were contained.")
-	m.LongReplies = counter("throng_long_replies_total", "Answers about presence and history that a worker made; many clients may share one.")
-	m.LongReplyBytes = counter("throng_long_reply_bytes_total", "Bytes of those answers.")
-	m.LoopLag = lag("throng_loop_lag_seconds", "How long a poller took to answer a probe, once a second.")
-	m.ShardLag = lag("throng_shard_lag_seconds", "From the posting of a round's first job to the end of its writes.")
-	m.WheelDrift = lag("throng_wheel_drift_seconds", "How late the heartbeat's ticks came.")
+	m.ofConnections(closeReasons)
+	m.ofRooms()
+	m.ofClients()
+	m.ofHTTP()
+	return m
+}
 
-	m.HttpRequests = counter("throng_http_requests_total", "HTTP requests for pages and guest tokens, and API calls without the key.")
-	m.HttpDelayed = counter("throng_http_delayed_total", "HTTP requests that waited because there were too many in all.")
-
-	m.Commands = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "throng_commands_total", Help: "Commands of the SDK protocol, by method.",
-	}, []string{"method"})
-	m.CommandErrors = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "throng_command_errors_total", Help: "Commands that were answered with an error, by its code.",
-	}, []string{"code"})
-	m.ApiRequests = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "throng_api_requests_total", Help: "Calls of the server API, by method and the code of the error, 0 for none.",
-	}, []string{"method", "code"})
-	m.Subscriptions = prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "throng_subscriptions", Help: "Subscriptions of the SDK protocol.",
-	})
-	m.PersonalRoomsMissing = prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "throng_personal_rooms_missing_total", Help: "Connections without a personal room, as no room can have the user's name.",
-	})
-	m.Registry.MustRegister(m.PersonalRoomsMissing)
-	recoveries := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "throng_recoveries_total", Help: "Clients that came back to a room, by whether they could be told all they missed.",
-	}, []string{"recovered"})
-	m.Recovered, m.Unrecovered = recoveries.WithLabelValues("yes"), recoveries.WithLabelValues("no")
-	m.Registry.MustRegister(m.Commands, m.CommandErrors, m.ApiRequests, m.Subscriptions, recoveries)
-
-	joinLeave := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "throng_join_leave_total", Help: "Join and leave events of rooms, by result: sent, folded (they cancelled out), or dropped (too many waited).",
-	}, []string{"result"})
-	m.JoinLeaveSent, m.JoinLeaveFolded, m.JoinLeaveDropped =
-		joinLeave.WithLabelValues("sent"), joinLeave.WithLabelValues("folded"), joinLeave.WithLabelValues("dropped")
-	m.Registry.MustRegister(joinLeave)
-
-	closes := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "throng_closes_total", Help: "Connections ended, by reason.",
-	}, []string{"reason"})
+func (m *Metrics) ofConnections(closeReasons []string) {
+	m.Dropped = m.counter("throng_dropped_bytes_total", "Bytes queued for a client that was gone, or closed as slow, before they were sent.")
+	m.Pings = m.counter("throng_pings_total", "Pings sent to silent connections.")
+	m.Pauses = m.counter("throng_pauses_total", "Times a connection was not read from because its room was behind.")
+	m.Relieved = m.counter("throng_retained_closes_total", "Slow readers closed because a budget of retained bytes was used up.")
+	m.Paced = m.counter("throng_paced_total", "Times throng paused reading from a connection because of its rate of bytes.")
+	m.Panics = m.counter("throng_panics_total", "Faults of our own code that were contained.")
+	m.DeltasSpent = m.counter("throng_delta_budget_total", "Rounds of a shard that had no time left for deltas, and sent publications whole.")
+	m.LoopLag = m.lag("throng_loop_lag_seconds", "How long a poller took to answer a probe, once a second.")
+	m.ShardLag = m.lag("throng_shard_lag_seconds", "From the posting of a round's first job to the end of its writes.")
+	m.WheelDrift = m.lag("throng_wheel_drift_seconds", "How late the heartbeat's ticks came.")
+	closes := m.counters("throng_closes_total", "Connections ended, by reason.", "reason")
 	for i, reason := range closeReasons {
 		if reason != "" {
 			m.Closes[i] = closes.WithLabelValues(reason)
 		}
 	}
-	m.Handshakes = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "throng_handshakes_total", Help: "Handshakes, by result.",
-	}, []string{"result"})
+}
+
+func (m *Metrics) ofRooms() {
+	m.Messages = m.counter("throng_messages_total", "Messages and publications taken, from clients and the server API.")
+	m.Outdated = m.counter("throng_outdated_publications_total", "Publications of the server API that were not published because their version was not newer.")
+	joinLeave := m.counters("throng_join_leave_total",
+		"Join and leave events of rooms, by result: sent, folded (they cancelled out), or dropped (too many waited).", "result")
+	m.JoinLeaveSent, m.JoinLeaveFolded, m.JoinLeaveDropped =
+		joinLeave.WithLabelValues("sent"), joinLeave.WithLabelValues("folded"), joinLeave.WithLabelValues("dropped")
+}
+
+func (m *Metrics) ofClients() {
+	m.LongReplies = m.counter("throng_long_replies_total", "Answers about presence and history that a worker made; many clients may share one.")
+	m.LongReplyBytes = m.counter("throng_long_reply_bytes_total", "Bytes of those answers.")
+	m.Commands = m.counters("throng_commands_total", "Commands of the SDK protocol, by method.", "method")
+	m.CommandErrors = m.counters("throng_command_errors_total", "Commands that were answered with an error, by its code.", "code")
+	m.ApiRequests = m.counters("throng_api_requests_total", "Calls of the server API, by method and the code of the error, 0 for none.", "method", "code")
+	m.Subscriptions = prometheus.NewGauge(prometheus.GaugeOpts{Name: "throng_subscriptions", Help: "Subscriptions of the SDK protocol."})
+	m.Registry.MustRegister(m.Subscriptions)
+	m.PersonalRoomsMissing = m.counter("throng_personal_rooms_missing_total", "Connections without a personal room, as no room can have the user's name.")
+	recoveries := m.counters("throng_recoveries_total", "Clients that came back to a room, by whether they could be told all they missed.", "recovered")
+	m.Recovered, m.Unrecovered = recoveries.WithLabelValues("yes"), recoveries.WithLabelValues("no")
+}
+
+func (m *Metrics) ofHTTP() {
+	m.HttpRequests = m.counter("throng_http_requests_total", "HTTP requests for pages and guest tokens, and API calls without the key.")
+	m.HttpDelayed = m.counter("throng_http_delayed_total", "HTTP requests that waited because there were too many in all.")
+	m.Handshakes = m.counters("throng_handshakes_total", "Handshakes, by result.", "result")
 	for _, result := range []string{
 		HandshakeAccepted, HandshakeMalformed, HandshakeOrigin, HandshakeRoom, HandshakeFull, HandshakeDraining,
 		HandshakeEvicted, HandshakeFailed, HandshakeForbidden, HandshakeHost, HandshakeRate,
@@ -150,14 +132,29 @@ func New(closeReasons []string) *Metrics {
 		m.Handshakes.WithLabelValues(result)
 	}
 	m.Accepted = m.Handshakes.WithLabelValues(HandshakeAccepted)
-	m.HttpRefused = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "throng_http_refused_total", Help: "HTTP requests, other than handshakes, that were refused or cut, by reason.",
-	}, []string{"reason"})
+	m.HttpRefused = m.counters("throng_http_refused_total", "HTTP requests, other than handshakes, that were refused or cut, by reason.", "reason")
 	for _, reason := range []string{RefusedHost, RefusedCrossSite, RefusedSlow, RefusedFull, RefusedRate} {
 		m.HttpRefused.WithLabelValues(reason)
 	}
-	m.Registry.MustRegister(closes, m.Handshakes, m.HttpRefused)
-	return m
+}
+
+func (m *Metrics) counter(name, help string) prometheus.Counter {
+	c := prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+	m.Registry.MustRegister(c)
+	return c
+}
+
+func (m *Metrics) counters(name, help string, labels ...string) *prometheus.CounterVec {
+	c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	m.Registry.MustRegister(c)
+	return c
+}
+
+// lag is a histogram of delays from 0.1 ms to 3.3 s.
+func (m *Metrics) lag(name, help string) prometheus.Histogram {
+	h := prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: prometheus.ExponentialBuckets(0.0001, 2, 16)})
+	m.Registry.MustRegister(h)
+	return h
 }
 
 // Gauge registers what is read when somebody looks. read may be called by any goroutine.
