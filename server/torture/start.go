@@ -32,20 +32,8 @@ func start(binary string, a attack) (*target, error) {
 	if a.race {
 		procs = runtime.NumCPU()
 	}
-	args := append([]string{"serve", "--config", file, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--guests", "on"}, a.flags...)
-	if help, err := exec.Command(binary, "serve", "--help").Output(); err != nil {
+	if t.cmd, err = command(binary, file, a, procs); err != nil {
 		return nil, err
-	} else if bytes.Contains(help, []byte("--rooms=")) { // older ones are always so
-		args = append(args, "--rooms", "open")
-	}
-	if a.files > 0 {
-		args = append([]string{"-c", `ulimit -n ` + strconv.Itoa(a.files) + `; exec "$0" "$@"`, binary}, args...)
-		binary = "sh"
-	}
-	t.cmd = exec.Command(binary, args...)
-	t.cmd.Env = append(os.Environ(), "THRONG_TOKEN_HMAC_SECRET="+tokenSecret, "THRONG_API_KEY="+apiKey, "GOMAXPROCS="+strconv.Itoa(procs))
-	if strings.Contains(a.config, "[webhooks]") { // without a URL the secret is refused
-		t.cmd.Env = append(t.cmd.Env, "THRONG_WEBHOOK_SECRET="+webhookSecret)
 	}
 	out, in, err := os.Pipe()
 	if err != nil {
@@ -64,18 +52,8 @@ func start(binary string, a attack) (*target, error) {
 		return nil, errors.Join(err, t.cmd.Process.Kill())
 	}
 	lines := bufio.NewReader(out)
-	var last []byte
-	for {
-		line, err := lines.ReadBytes('\n')
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("the server is not ready: %w; its last line: %s", err, last), t.cmd.Process.Kill(), t.cmd.Wait())
-		}
-		last = line
-		var ready struct{ Msg, Listen, Admin string }
-		if json.Unmarshal(line, &ready) == nil && ready.Msg == "ready" {
-			t.chat, t.admin = ready.Listen, ready.Admin
-			break
-		}
+	if err := t.awaitReady(lines); err != nil {
+		return nil, errors.Join(err, t.cmd.Process.Kill(), t.cmd.Wait())
 	}
 	go func() {
 		defer close(t.gone)
@@ -91,4 +69,41 @@ func start(binary string, a attack) (*target, error) {
 		}
 	}()
 	return t, nil
+}
+
+// command is the server with the settings of an attack, on so many cores.
+func command(binary, file string, a attack, procs int) (*exec.Cmd, error) {
+	args := append([]string{"serve", "--config", file, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--guests", "on"}, a.flags...)
+	if help, err := exec.Command(binary, "serve", "--help").Output(); err != nil {
+		return nil, err
+	} else if bytes.Contains(help, []byte("--rooms=")) { // older ones are always so
+		args = append(args, "--rooms", "open")
+	}
+	if a.files > 0 {
+		args = append([]string{"-c", `ulimit -n ` + strconv.Itoa(a.files) + `; exec "$0" "$@"`, binary}, args...)
+		binary = "sh"
+	}
+	cmd := exec.Command(binary, args...)
+	cmd.Env = append(os.Environ(), "THRONG_TOKEN_HMAC_SECRET="+tokenSecret, "THRONG_API_KEY="+apiKey, "GOMAXPROCS="+strconv.Itoa(procs))
+	if strings.Contains(a.config, "[webhooks]") { // without a URL the secret is refused
+		cmd.Env = append(cmd.Env, "THRONG_WEBHOOK_SECRET="+webhookSecret)
+	}
+	return cmd, nil
+}
+
+// awaitReady reads the log until the server is ready, and takes its addresses from there.
+func (t *target) awaitReady(log *bufio.Reader) error {
+	var last []byte
+	for {
+		line, err := log.ReadBytes('\n')
+		if err != nil {
+			return fmt.Errorf("the server is not ready: %w; its last line: %s", err, last)
+		}
+		last = line
+		var ready struct{ Msg, Listen, Admin string }
+		if json.Unmarshal(line, &ready) == nil && ready.Msg == "ready" {
+			t.chat, t.admin = ready.Listen, ready.Admin
+			return nil
+		}
+	}
 }
