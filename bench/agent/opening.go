@@ -75,8 +75,8 @@ func (p *poller) ask(c *conn, step int) string {
 }
 
 // joined reads the answer to the last step: the position of one that comes for the first time, and whether one that comes back is
-// given all it missed. One that is not keeps its place in its room's log all the same, so that what it missed is found missing, and
-// counted as what it was told of.
+// given all it missed. Without that it keeps its place in the log of its room, so that the proof finds what it missed. Those messages
+// count as a gap that the server reported.
 func (p *poller) joined(c *conn, text []byte, at int64) error {
 	resume := p.protocol.Resume
 	answer, _ := p.answer(text)

@@ -74,10 +74,10 @@ func (pf *proof) sample(kind string, m *member, publisher int, seq int64) {
 // All members hear the same sequence, so it is kept once, in the log. A member is a position in it: its next delivery must
 // equal the log's entry there, stamp against stamp, five words. That is all that a good delivery costs, and it finds
 // whatever is lost, doubled, out of order or altered. Only what does not compare equal comes here (receive): the first
-// sight of each message, which goes into the log, and the faults, which are told apart by where the log has the message.
+// delivery of each message, which goes into the log, and the faults. The place of the message in the log shows which fault it is.
 //
-// A member that was first and missed something has left it out of the log. Whoever receives that later finds the log
-// already beyond it: such a message is logged as a unordered entry, as its place is not known. It is narrowed down by those
+// If the first member missed a message, the log lacks it. A member that receives the message later finds the log
+// already beyond it: such a message is logged as an unordered entry, because its place is not known. It is narrowed down by those
 // who receive it: behind what they had before, and before what they get next. Who contradicts the others has it out of
 // order. A message whose successor of the same publisher has come is logged as unordered even before anybody received it,
 // so that it is missed if nobody does.
@@ -117,7 +117,7 @@ func newRoom(p *proof, number int32, rooms int) *room {
 	return &room{proof: p, number: number, log: newRoomLog(rooms), unordered: map[uint64]*unorderedEntry{}, late: map[uint64]int{}}
 }
 
-// member is what the proof knows of one connection. It belongs to whoever reads that connection.
+// member is the state of one connection in the proof. It is owned by the goroutine that reads the connection.
 type member struct {
 	room       *room
 	next       uint64 // place in the room's log of the delivery that is expected

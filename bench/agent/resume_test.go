@@ -19,7 +19,7 @@ func TestOneThatIsAwayAtTheEndHasLostNothingSince(t *testing.T) {
 	if !away.part() {
 		t.Fatal("it was not a member")
 	}
-	h.hears(0, h.wire(6, 7, 8, 9, 10, 11)) // 5 is unordered, at the place of the one that is away
+	h.hears(0, h.wire(6, 7, 8, 9, 10, 11)) // 5 is unordered; the connection at its place is away
 	h.hears(1, h.wire(5, 6, 7, 8, 9, 10, 11))
 	h.room.leave(&away.member)
 	if got, expected := h.finish(); got != (result.Faults{Lost: 2}) || expected != 12+12+5 {

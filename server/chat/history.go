@@ -7,7 +7,7 @@ import (
 )
 
 // History is what a room remembers: its newest publications, bounded in number and age by the room's options, and the
-// position up to which it was told. Guarded by stripe.mu of the room, but for first.
+// position up to which it was told. Guarded by Stripe.Mu of the room, but for first.
 type History struct {
 	Ring  []Publication
 	head  int // of the oldest

@@ -11,7 +11,7 @@ type Membership struct {
 
 	Room *Room // constant once it is in the room
 
-	// Guarded by stripe.mu of the room.
+	// Guarded by Stripe.Mu of the room.
 	Info        *ClientInfo // changed by the client's poller only, which reads it without the lock
 	presentAt   int32
 	presentSize int32 // of presence.bytes
@@ -26,7 +26,7 @@ func (mem *Membership) ShowAs(info *ClientInfo) {
 	mem.Info = info
 }
 
-// Presence is who is in a room. Each change costs the same however many there are. Guarded by stripe.mu of the room.
+// Presence is who is in a room. Each change costs the same however many there are. Guarded by Stripe.Mu of the room.
 type Presence struct {
 	List  []*Membership
 	users map[string]int // connections of each user

@@ -12,7 +12,7 @@ const (
 	joinLeaveUnit = 256 // bytes; an event that is larger counts as several
 )
 
-// joinLeave is what a room's members are not yet sent of joins and leaves. Guarded by stripe.mu of the room.
+// joinLeave is what a room's members are not yet sent of joins and leaves. Guarded by Stripe.Mu of the room.
 type joinLeave struct {
 	meter    limiter.Meter
 	Pending  list.List // of *presenceEvent, the oldest first; one of each client at most

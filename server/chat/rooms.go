@@ -90,14 +90,14 @@ const roomBacklog = 128 << 10
 // Room is a name and the connections that hear each other. Its members are spread over the shards, so that one huge room
 // uses every core, and over the encodings.
 type Room struct {
-	wheel.Links[Room] // guarded by stripe.mu
-	fanout.Audience   // its topics are guarded by stripe.mu
+	wheel.Links[Room] // guarded by Stripe.Mu
+	fanout.Audience   // its topics are guarded by Stripe.Mu
 
 	// Constant after NewRoom.
 	Stripe  *Stripe
 	Options *RoomOptions
 
-	// Guarded by stripe.mu.
+	// Guarded by Stripe.Mu.
 	Members int
 	Present Presence
 	History History

@@ -2,7 +2,7 @@ package chat
 
 import "github.com/throng-chat/throng/server/limiter"
 
-// User is somebody with one connection or more. Guarded by hub.usersMu.
+// User is somebody with one connection or more. Guarded by Hub.UsersMu.
 type User struct {
 	name    string
 	clients []userClient

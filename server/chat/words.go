@@ -4,7 +4,7 @@ import "slices"
 
 // Words keeps what the application demands of a user's connections by the server API while other connections are being asked about
 // by the connect webhook: any of them may turn out to be that user's. The demand holds for it when the webhook has answered.
-// Guarded by hub.usersMu.
+// Guarded by Hub.UsersMu.
 type Words struct {
 	Asking int    // connections that are being asked about; without one nothing is kept
 	List   []Word // the oldest first

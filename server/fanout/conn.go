@@ -50,7 +50,7 @@ type Conn struct {
 	Stalled atomic.Uint32 // tick of the last progress on a full socket; 0 while all is sent
 	CloseBy atomic.Uint32 // tick at which an unfinished close is cut short; 0 for none
 
-	Reason atomic.Uint32 // a closeReason; once it is not stillOpen, nothing more is read from the peer
+	Reason atomic.Uint32 // a Reason; once it is not StillOpen, nothing more is read from the peer
 }
 
 // handler is a client: what its bytes mean. A connection knows nothing else of the protocol that it carries. No method may block.

@@ -54,7 +54,7 @@ var ReasonNames = [reasonCount]string{
 
 func (why Reason) String() string { return ReasonNames[why] }
 
-// CloseLabels are the labels of throng_closes_total, by closeReason: none for stillOpen.
+// CloseLabels are the labels of throng_closes_total, by Reason: none for StillOpen.
 func CloseLabels() []string {
 	labels := slices.Clone(ReasonNames[:])
 	labels[StillOpen] = ""
