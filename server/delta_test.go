@@ -89,7 +89,7 @@ func TestARoundSpendsSoMuchOnDeltas(t *testing.T) {
 	c.line()
 	pair := worstDeltas(session.MaxSearch - 2)[0]
 	say := func(n int) {
-		s.hub.Say(s.hub.ViewOf("x"), chat.Publication{Data: fmt.Appendf(nil, "%q", pair[n%2]), Form: chat.FormJSON}, chat.SayOptions{})
+		s.hub.Publish(s.hub.ViewOf("x"), chat.Publication{Data: fmt.Appendf(nil, "%q", pair[n%2]), Form: chat.FormJSON}, chat.PublishOptions{})
 	}
 	deltas := func(n int) (got int) {
 		for range n {

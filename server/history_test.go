@@ -232,7 +232,7 @@ func TestARoomInWhichNothingWasSaidIsForgotten(t *testing.T) {
 	epoch := field(t, c.line(), "epoch")
 	c.say(`{"id":5,"unsubscribe":{"channel":"x"}}`)
 	c.want(`{"id":5,"unsubscribe":{}}`)
-	s.hub.Say(s.hub.ViewOf("x"), chat.Publication{Data: []byte("1"), Form: chat.FormJSON}, chat.SayOptions{})
+	s.hub.Publish(s.hub.ViewOf("x"), chat.Publication{Data: []byte("1"), Form: chat.FormJSON}, chat.PublishOptions{})
 	c.say(`{"id":6,"subscribe":{"channel":"x","recover":true,"epoch":%q}}`, epoch)
 	if got := c.line(); !strings.Contains(got, `"publications":[{"data":1,"offset":1,`) || !strings.Contains(got, `"recovered":true`) {
 		t.Errorf("got %s, want what was said meanwhile", got)
@@ -251,7 +251,7 @@ func TestRoomsThatRememberAreBounded(t *testing.T) {
 	s.hub.Positions.Kept.Most = most
 	s.hub.Positions.Mu.Unlock()
 	for n := range 1000 {
-		s.hub.Say(s.hub.ViewOf(fmt.Sprint(n)), chat.Publication{Data: []byte("1"), Form: chat.FormJSON}, chat.SayOptions{})
+		s.hub.Publish(s.hub.ViewOf(fmt.Sprint(n)), chat.Publication{Data: []byte("1"), Form: chat.FormJSON}, chat.PublishOptions{})
 	}
 	remembering := 0
 	s.hub.Rooms.Each(func(in *chat.Stripe) {
@@ -285,7 +285,7 @@ func TestLastWordsAreSaidInTheRoomOfToday(t *testing.T) {
 	eventually(t, "the room to be forgotten", func() bool { return s.hub.Rooms.Count() == 0 })
 	second := dial(t, s, "x")
 	today := roomOf(s, "x")
-	s.hub.Publish(yesterday, ws.OpText, []byte("last words"))
+	s.hub.PublishPlain(yesterday, ws.OpText, []byte("last words"))
 	second.hear(ws.OpText, "last words")
 	s.hub.Age(s.hub.Clock.Tick() + fanout.InTicks(time.Hour))
 	if roomOf(s, "x") != today {
@@ -296,7 +296,7 @@ func TestLastWordsAreSaidInTheRoomOfToday(t *testing.T) {
 // And where nobody is in that room, and it remembers nothing, it does not stay.
 func TestARoomOfLastWordsIsForgotten(t *testing.T) {
 	h := newHub(DefaultConfig(), slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 1)
-	h.Publish(chat.NewRoom(h.Rooms.StripeOf("x"), "x", h.OptionsOf("x"), 1), ws.OpText, []byte("last words"))
+	h.PublishPlain(chat.NewRoom(h.Rooms.StripeOf("x"), "x", h.OptionsOf("x"), 1), ws.OpText, []byte("last words"))
 	if got := h.Rooms.Count(); got != 0 {
 		t.Errorf("got %d rooms, want none", got)
 	}

@@ -46,7 +46,7 @@ func crowdInto(s *Server, room string, members, bytes int) {
 // talkInto says so many publications of so many bytes in a room.
 func talkInto(s *Server, room string, publications, bytes int) {
 	for range publications {
-		s.hub.Say(s.hub.ViewOf(room), chat.Publication{Data: []byte(`"` + strings.Repeat("x", bytes) + `"`), Form: chat.FormJSON}, chat.SayOptions{})
+		s.hub.Publish(s.hub.ViewOf(room), chat.Publication{Data: []byte(`"` + strings.Repeat("x", bytes) + `"`), Form: chat.FormJSON}, chat.PublishOptions{})
 	}
 }
 

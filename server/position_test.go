@@ -33,7 +33,7 @@ func letPass(h *chat.Hub, d time.Duration) {
 }
 
 func sayIn(h *chat.Hub, room string) chat.Position {
-	_, at := h.Say(h.ViewOf(room), chat.Publication{Data: []byte("1"), Form: chat.FormJSON}, chat.SayOptions{})
+	_, at := h.Publish(h.ViewOf(room), chat.Publication{Data: []byte("1"), Form: chat.FormJSON}, chat.PublishOptions{})
 	return at
 }
 

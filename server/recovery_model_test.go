@@ -170,7 +170,7 @@ func (m *recoveryModel) publish(name string) {
 	m.said++
 	text := fmt.Sprint(m.said)
 	pub, _ := session.OfSDK([]byte(text))
-	_, at := m.hub.Say(m.hub.ViewOf(name), pub, chat.SayOptions{})
+	_, at := m.hub.Publish(m.hub.ViewOf(name), pub, chat.PublishOptions{})
 	if uint64(len(m.log[at.Epoch])+1) != at.Offset {
 		m.t.Errorf("publication got offset %d, want %d", at.Offset, len(m.log[at.Epoch])+1)
 	}

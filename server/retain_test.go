@@ -166,7 +166,7 @@ func TestARetainedBatchHasItsSize(t *testing.T) {
 	for range 20 {
 		release := hold(s)
 		for range 3 {
-			s.hub.Publish(r, ws.OpText, []byte(strings.Repeat("x", 10_000)))
+			s.hub.PublishPlain(r, ws.OpText, []byte(strings.Repeat("x", 10_000)))
 		}
 		release()
 	}
@@ -196,7 +196,7 @@ func TestWhatASlowReaderWaitsForIsNotOverwritten(t *testing.T) {
 	shard := sessionOf(t, s, "ann").Conn.Shard
 	var want []string
 	say := func(text string) {
-		s.hub.Say(s.hub.ViewOf("x"), chat.Publication{Data: fmt.Appendf(nil, "%q", text), Form: chat.FormJSON}, chat.SayOptions{})
+		s.hub.Publish(s.hub.ViewOf("x"), chat.Publication{Data: fmt.Appendf(nil, "%q", text), Form: chat.FormJSON}, chat.PublishOptions{})
 		want = append(want, fmt.Sprintf(`{"push":{"channel":"x","pub":{"data":%q}}}`, text))
 	}
 	for retainedBytes(t, s) < 256<<10 { // more than the kernel takes meanwhile

@@ -18,7 +18,7 @@ func TestARoomIsMadeWithTheOptionsThatWereFound(t *testing.T) {
 	}
 	published, subscribed := found("published"), found("subscribed")
 	pub, _ := session.OfSDK([]byte(`"hi"`))
-	s.Hub.Say(published, pub, chat.SayOptions{})
+	s.Hub.Publish(published, pub, chat.PublishOptions{})
 	e := &session.Entry{Wish: &protocol.SubscribeRequest{Channel: subscribed.Name}, Info: s.Info}
 	e.In = subscribed
 	s.Join([]*session.Entry{e}, func() []*protocol.Reply { return nil })

@@ -43,7 +43,7 @@ func BenchmarkPublishers(b *testing.B) {
 					for r.Congested() {
 						runtime.Gosched()
 					}
-					h.Publish(r, ws.OpText, payload)
+					h.PublishPlain(r, ws.OpText, payload)
 				}
 			})
 		})

@@ -476,7 +476,7 @@ func TestManyCoresMakeNoMoreShardsThanCanBeWoken(t *testing.T) {
 		r.TopicLocked(s, chat.PlainFormat).Members = 1
 		r.Members++
 	}
-	h.Publish(r, ws.OpText, []byte("x"))
+	h.PublishPlain(r, ws.OpText, []byte("x"))
 	for i, s := range h.Shards {
 		if len(s.Wakeup) != 1 {
 			t.Errorf("shard %d has a job and was not woken", i)

@@ -170,7 +170,7 @@ func TestAPauseDoesNotMakeThePastYounger(t *testing.T) {
 	h.Heartbeat = fanout.NewHeartbeat(&h.Shared, cfg.PingInterval, cfg.PingTimeout)
 	pub, _ := session.OfSDK([]byte(`"one"`))
 	began := time.Now()
-	h.Say(h.ViewOf("room"), pub, chat.SayOptions{})
+	h.Publish(h.ViewOf("room"), pub, chat.PublishOptions{})
 	said := time.Now()
 	eventually(t, "a moment to pass", func() bool { return time.Since(said) > 5*time.Millisecond })
 	pubs, _, _ := h.Read("room", nil, -1, math.MaxInt, false)

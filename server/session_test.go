@@ -185,9 +185,9 @@ func TestDeltasBeginAtWhatIsKnown(t *testing.T) {
 	o.HistorySize, o.HistoryTTL, o.Recovery, o.Delta = 10, time.Hour, true, true
 	s := startBackend(t, o)
 	text := strings.Repeat("a long text that changes little ", 10)
-	say := func(n int, o chat.SayOptions) {
+	say := func(n int, o chat.PublishOptions) {
 		pub, _ := session.OfSDK(fmt.Appendf(nil, `"%s %d"`, text, n))
-		s.hub.Say(s.hub.ViewOf("x"), pub, o)
+		s.hub.Publish(s.hub.ViewOf("x"), pub, o)
 	}
 	join := func() (*sdk, string) {
 		c := connectSDK(t, s, "")
@@ -196,24 +196,24 @@ func TestDeltasBeginAtWhatIsKnown(t *testing.T) {
 	}
 	isDelta := func(c *sdk) bool { return strings.Contains(c.line(), `"delta":true`) }
 	connectSDK(t, s, "").enter("x")
-	say(1, chat.SayOptions{})
-	say(2, chat.SayOptions{})
+	say(1, chat.PublishOptions{})
+	say(2, chat.PublishOptions{})
 
 	c, answer := join()
 	if !strings.Contains(answer, `"recovered":true`) {
 		t.Fatalf("got %s, want to recover", answer)
 	}
-	say(3, chat.SayOptions{})
+	say(3, chat.PublishOptions{})
 	if !isDelta(c) {
 		t.Error("behind what it was told: got all of the publication, want a delta")
 	}
-	say(4, chat.SayOptions{SkipHistory: true})
+	say(4, chat.PublishOptions{SkipHistory: true})
 	c, _ = join()
-	say(5, chat.SayOptions{})
+	say(5, chat.PublishOptions{})
 	if isDelta(c) {
 		t.Error("behind what was not remembered: got a delta, want all of the publication")
 	}
-	say(6, chat.SayOptions{})
+	say(6, chat.PublishOptions{})
 	if !isDelta(c) {
 		t.Error("behind a whole one: got all of the publication, want a delta")
 	}
@@ -221,7 +221,7 @@ func TestDeltasBeginAtWhatIsKnown(t *testing.T) {
 	s.hub.Archive.Redact(r, r.History.Find(r.History.Top))
 	unlock()
 	c, _ = join()
-	say(7, chat.SayOptions{})
+	say(7, chat.PublishOptions{})
 	if isDelta(c) {
 		t.Error("behind what was redacted: got a delta, want all of the publication")
 	}

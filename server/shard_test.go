@@ -42,7 +42,7 @@ func TestARoundWritesOnceAMember(t *testing.T) {
 	before := value(t, s, "throng_writes_total", "")
 	r := roomOf(s, "lobby")
 	for range messages {
-		s.hub.Publish(r, ws.OpText, []byte("x"))
+		s.hub.PublishPlain(r, ws.OpText, []byte("x"))
 	}
 	release()
 	for _, c := range clients {
@@ -75,7 +75,7 @@ func TestWhatWasPublishedBeforeComesBefore(t *testing.T) {
 			c.enter("x")
 			session := sessionOf(t, s, "ann")
 			release := hold(s)
-			s.hub.Say(s.hub.ViewOf("x"), chat.Publication{Data: []byte("1"), Form: chat.FormJSON}, chat.SayOptions{})
+			s.hub.Publish(s.hub.ViewOf("x"), chat.Publication{Data: []byte("1"), Form: chat.FormJSON}, chat.PublishOptions{})
 			queued := func() (n int) {
 				session.Conn.Shard.Mu.Lock()
 				defer session.Conn.Shard.Mu.Unlock()
@@ -149,7 +149,7 @@ func TestABroadcastAllocatesOnce(t *testing.T) {
 	sent := delivered()
 	// One at a time, so that each is a round of its own.
 	got := testing.AllocsPerRun(200, func() {
-		s.hub.Publish(r, ws.OpText, payload)
+		s.hub.PublishPlain(r, ws.OpText, payload)
 		sent += members
 		for delivered() < sent {
 			runtime.Gosched()

@@ -115,13 +115,13 @@ func (ap *apiPublication) say(ctx context.Context, a *API, room string, pub chat
 	switch e := a.hub.Admit(chat.Actor{Server: true}, in, pub.Bytes()); e {
 	case nil:
 	case chat.RejectLimit:
-		return nil, overLimit("data and tags of %d bytes in %q, where max-message is %d", pub.Bytes(), room, a.hub.Largest(in))
+		return nil, overLimit("data and tags of %d bytes in %q, where max-message is %d", pub.Bytes(), room, a.hub.MaxPublication(in))
 	default:
 		return nil, session.ErrorOf(e)
 	}
 	if e := a.hub.AwaitRoom(ctx, room); e != nil {
 		return nil, session.ErrorOf(e)
 	}
-	_, at := a.hub.Say(in, pub, chat.SayOptions{SkipHistory: ap.SkipHistory, Key: ap.IdempotencyKey, Version: chat.Version{Number: ap.Version, Epoch: ap.VersionEpoch}})
+	_, at := a.hub.Publish(in, pub, chat.PublishOptions{SkipHistory: ap.SkipHistory, IdempotencyKey: ap.IdempotencyKey, Version: chat.Version{Number: ap.Version, Epoch: ap.VersionEpoch}})
 	return session.Spot{Offset: at.Offset, Epoch: at.Epoch}, nil
 }

@@ -3,27 +3,6 @@ package chat
 // SessionPath is where SDK clients connect. It stands in the texts that refuse plain clients.
 const SessionPath = "/connection/websocket"
 
-// Admit decides whether something of so many bytes may be published in a room, and returns why if not: it is denied,
-// the room is unknown, or the limit of bytes is exceeded. It is asked for plain clients, sessions, the server API and redactions alike. Rates and slow mode
-// come after it (session/fee.go). Any goroutine may call it.
-func (h *Hub) Admit(a Actor, in View, size int) *Rejection {
-	switch {
-	case !h.Authorize(a, ToPublish, in):
-		return h.Denial(a, ToPublish, in)
-	case size > h.Largest(in):
-		return RejectLimit
-	}
-	return nil
-}
-
-// Largest is how many bytes a publication in a room may have.
-func (h *Hub) Largest(in View) int {
-	if in.Options.MaxMessage > 0 {
-		return in.Options.MaxMessage
-	}
-	return h.Rules.MaxMessage
-}
-
 // Authorize is the one function that decides what anybody may do in a room, however it is asked for: by a plain client, by
 // the SDK protocol, by the server API, by coming back to where it was. Any goroutine may call it.
 func (h *Hub) Authorize(a Actor, d Action, in View) bool {

@@ -52,6 +52,6 @@ func (h *Hub) Redact(what Redaction, author *ClientInfo) (in *Room, e *Rejection
 	}
 	h.Archive.Redact(r, p)
 	m.Pub.change = p.change
-	_, wake = h.sayLocked(r, m, SayOptions{})
+	_, wake = h.publishLocked(r, m, false)
 	return r, nil
 }

@@ -63,7 +63,7 @@ func (p *Client) speak(op ws.Opcode, b []byte, now time.Duration) {
 		p.refuseFlood("too many messages for this room, which is in slow mode")
 	default:
 		fanout.AddTo(&p.ReceivedMessages, 1)
-		hub.Publish(r, op, b)
+		hub.PublishPlain(r, op, b)
 	}
 }
 

@@ -2,7 +2,7 @@
 //
 //	frame --> OnFrame, onCommand (command.go) --> connect (connect.go)     --> token (verify.go), webhook (ask.go) --> user, given rooms (grants.go)
 //	          decode, rates, one command          subscribe (subscribe.go) --> Join (join.go) --> chat.Hub.JoinRooms
-//	          at a time                           publish (publish.go)     --> fees (fee.go) --> chat.Hub.Say
+//	          at a time                           publish (publish.go)     --> fees (fee.go) --> chat.Hub.Publish
 //	                                              history, presence        --> reply, or a long reply by a worker (longreply.go)
 //	replies <-- reply frame, encoded on the shard (reply_frame.go) <-- what the commands of one frame are answered (reply.go)
 //

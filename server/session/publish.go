@@ -35,12 +35,12 @@ func (s *Session) publish(id uint32, req *protocol.PublishRequest) {
 		s.askPublish(id, req, pub, f)
 		return
 	}
-	s.say(id, in, pub, chat.SayOptions{})
+	s.say(id, in, pub, chat.PublishOptions{})
 }
 
 // say says what the session may say.
-func (s *Session) say(id uint32, in chat.View, pub chat.Publication, o chat.SayOptions) {
-	r, _ := s.Hub.Say(in, pub, o)
+func (s *Session) say(id uint32, in chat.View, pub chat.Publication, o chat.PublishOptions) {
+	r, _ := s.Hub.Publish(in, pub, o)
 	s.spokeIn(r)
 	s.Reply(&protocol.Reply{Id: id, Publish: &protocol.PublishResult{}})
 }
@@ -71,6 +71,6 @@ func (s *Session) askPublish(id uint32, req *protocol.PublishRequest, pub chat.P
 			said.Info = pub.Info
 		}
 		said.Tags = a.Tags
-		s.say(id, in, said, chat.SayOptions{SkipHistory: a.SkipHistory})
+		s.say(id, in, said, chat.PublishOptions{SkipHistory: a.SkipHistory})
 	}, refuse)
 }

@@ -1,0 +1,147 @@
+package chat
+
+import (
+	"context"
+	"time"
+
+	"github.com/throng-chat/throng/server/fanout"
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// Publication path. A publisher calls Admit, then Publish or PublishPlain. Both assign the offset, append to the history and post to the
+// shards under the lock of the room, so all members receive the publications of a room in one order.
+
+// Admit returns why an actor may not publish size bytes in a room, or nil. The causes are CauseDenied, CauseUnknownRoom and CauseLimit.
+// Plain clients, sessions, the server API and redactions all use it. Rates and slow mode are checked after it (session/fee.go). Any
+// goroutine may call it.
+func (h *Hub) Admit(a Actor, in View, size int) *Rejection {
+	switch {
+	case !h.Authorize(a, ToPublish, in):
+		return h.Denial(a, ToPublish, in)
+	case size > h.MaxPublication(in):
+		return RejectLimit
+	}
+	return nil
+}
+
+// MaxPublication returns the largest size of a publication in a room, in bytes: the room's max-message, or the server's.
+func (h *Hub) MaxPublication(in View) int {
+	if in.Options.MaxMessage > 0 {
+		return in.Options.MaxMessage
+	}
+	return h.Rules.MaxMessage
+}
+
+// PublishOptions are the options of a publication through the server API.
+type PublishOptions struct {
+	SkipHistory    bool
+	IdempotencyKey string // not published again while the idempotency cache has the key; empty for none
+	Version        Version
+}
+
+// Publish posts a publication to all members of a room. It returns the room, and the position of the publication. The room is nil if it
+// has neither members nor history, or if the publication is a repetition. The position is zero if the room has no history. Any goroutine
+// may call it, without locks.
+func (h *Hub) Publish(to View, pub Publication, o PublishOptions) (*Room, Position) {
+	name, options := to.Name, to.Options
+	m := &Message{Pub: pub, Bytes: pub.Size() + messageOverhead}
+	now := h.Clock.Tick()
+	h.Metrics.Messages.Inc()
+	m.Pub.change = options.HistorySize > 0 && m.Pub.ChangesMessage()
+
+	in := h.Rooms.StripeOf(name)
+	in.Mu.Lock()
+	if o.IdempotencyKey != "" {
+		if at, ok := h.said.Find(name, o.IdempotencyKey, now); ok {
+			in.Mu.Unlock()
+			return nil, at
+		}
+	}
+	r := in.Rooms[name]
+	if r == nil && options.HistorySize > 0 && !o.SkipHistory {
+		r = h.roomOfViewLocked(in, to)
+	}
+	var at Position
+	var wake uint64
+	switch {
+	case r == nil:
+	case o.Version.Number > 0 && r.Options.HistorySize > 0 && !o.SkipHistory && !r.version.advance(o.Version):
+		h.Metrics.Outdated.Inc()
+		at = r.History.Position()
+	default:
+		at, wake = h.publishLocked(r, m, o.SkipHistory)
+	}
+	if o.IdempotencyKey != "" {
+		h.said.Add(name, o.IdempotencyKey, at, now)
+	}
+	in.Mu.Unlock()
+	h.Wake(wake)
+	h.Archive.Evict(r)
+	return r, at
+}
+
+// PublishPlain posts the message of a plain client to all members of its room. It copies the payload. Called on the client's poller.
+func (h *Hub) PublishPlain(r *Room, op ws.Opcode, payload []byte) {
+	// Encoding for plain members happens before the lock is taken.
+	frame := fanout.EncodeFrame(op, payload)
+	h.Metrics.Messages.Inc()
+	var wake uint64
+	in := r.Stripe
+	in.Mu.Lock()
+	if r.Members == 0 {
+		// The publisher has left meanwhile, so the table may have another room of that name.
+		r = h.roomOfViewLocked(in, View{Name: r.Name, Options: r.Options})
+	}
+	if r.onlyPlain() {
+		wake = r.PostFrameLocked(frame)
+	} else {
+		m := &Message{Bytes: len(payload) + messageOverhead}
+		m.frames[PlainFormat] = frame
+		m.Pub = Publication{Data: frame[len(frame)-len(payload):], Form: FormText}
+		if op == ws.OpBinary {
+			m.Pub.Form = FormBytes
+		}
+		_, wake = h.publishLocked(r, m, false)
+	}
+	h.tidyLocked(r)
+	in.Mu.Unlock()
+	h.Wake(wake)
+	h.Archive.Evict(r)
+}
+
+// publishLocked appends m to the history of r, if it has one, and posts m to the members. It returns the position of m and the shards to
+// wake. The room's lock is held. The caller calls Archive.Evict after it releases the lock.
+func (h *Hub) publishLocked(r *Room, m *Message, skipHistory bool) (at Position, wake uint64) {
+	m.Room = r
+	if r.Options.HistorySize > 0 && !skipHistory {
+		m.Pub.At, m.Pub.UnixMilli = h.Clock.Tick(), time.Now().UnixMilli()
+		h.Archive.Remember(r, &m.Pub)
+		at = r.History.Position()
+		h.keepLocked(r)
+	}
+	if r.Options.Delta {
+		m.prev, r.Last = r.Last, nil
+		if r.Members > 0 && len(m.Pub.Data) <= MaxDelta {
+			// A copy: m would keep its frames in memory.
+			r.Last = &Publication{Data: m.Pub.Data, Form: m.Pub.Form, Offset: m.Pub.Offset}
+		}
+	}
+	return at, r.PostLocked(m)
+}
+
+// AwaitRoom waits until the backlog of a room is within its limit, as backpressure does for the room's publishers. It returns a rejection
+// with CauseRate when ctx ends first.
+func (h *Hub) AwaitRoom(ctx context.Context, name string) *Rejection {
+	for {
+		r, unlock := h.Rooms.Find(name)
+		unlock()
+		if r == nil || !r.Congested() {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return &Rejection{CauseRate, "the channel is behind, try again"}
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
