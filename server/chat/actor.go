@@ -1,6 +1,6 @@
 package chat
 
-// Action is what somebody may or may not do in a room.
+// Action is an operation in a room that the room's options, its name and sanctions allow or deny.
 type Action uint8
 
 const (
@@ -11,10 +11,10 @@ const (
 	Deeds
 )
 
-// Actor is who wants to do something in a room.
+// Actor is the initiator of an action in a room.
 type Actor struct {
-	User   string // empty for nobody in particular
-	Inside bool   // is in the room
-	Token  bool   // holds a token for the room
-	Server bool   // the application asks: for itself, by the server API, or for the user, by a token that names the room
+	User   string // empty: anonymous
+	Inside bool   // is a member of the room
+	Token  bool   // has a token for the room
+	Server bool   // the application: a call of the server API, or a token that names the room
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/throng-chat/throng/server/limiter"
 )
 
-// Address is one address, or one /64 of IPv6, with connections. Guarded by Hub.AddressesMu.
+// Address is an IP address with connections: one IPv4 address, or a /64 of IPv6. Guarded by Hub.AddressesMu.
 type Address struct {
 	At    netip.Addr // constant
 	Conns int

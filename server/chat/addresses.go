@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// AddressMayAsk holds an address to its rate, over all of its connections.
+// AddressMayAsk counts a command against the rate limit of an address, which all of its connections share. It returns false over the limit.
+// Any goroutine may call it.
 func (h *Hub) AddressMayAsk(a *Address, now time.Duration) bool {
 	if h.addressRate.Every == 0 {
 		return true
@@ -15,7 +16,8 @@ func (h *Hub) AddressMayAsk(a *Address, now time.Duration) bool {
 	return h.addressRate.Allow(&a.meter, now, 1)
 }
 
-// ReserveAddress counts a connection of an address; ok is false where there are too many. It is nil where addresses do not count.
+// ReserveAddress counts a connection of an address key. ok is false if the address is at its limit of connections. The address is nil if
+// no limit or metric needs addresses. Return it with ReleaseAddress.
 func (h *Hub) ReserveAddress(from netip.Addr) (a *Address, ok bool) {
 	if !h.countsAddresses {
 		return nil, true
@@ -34,6 +36,7 @@ func (h *Hub) ReserveAddress(from netip.Addr) (a *Address, ok bool) {
 	return a, true
 }
 
+// ReleaseAddress ends a reservation; nil does nothing.
 func (h *Hub) ReleaseAddress(a *Address) {
 	if a == nil {
 		return

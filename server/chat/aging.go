@@ -6,14 +6,14 @@ import (
 	"github.com/throng-chat/throng/server/wheel"
 )
 
-// OnTick is called on the heartbeat at each tick.
+// OnTick expires publications, positions and sanctions, and sends queued join and leave events. Called on the heartbeat at each tick.
 func (h *Hub) OnTick(now time.Time, tick wheel.Tick) {
 	h.Age(tick)
 	h.Announce()
 	h.Moderation.Expire(now)
 }
 
-// Age looks after the rooms whose oldest publication has had its time, and after positions. Called on the heartbeat.
+// Age expires stream positions, and the publications of rooms whose retention is due. Called on the heartbeat.
 func (h *Hub) Age(now wheel.Tick) {
 	h.Positions.Expire(now)
 	h.Rooms.Each(func(in *Stripe) { h.ageLocked(in, now) })
@@ -30,7 +30,7 @@ func (h *Hub) ageLocked(in *Stripe, now wheel.Tick) {
 			r.kept = true
 			in.ages.File(r, r.History.At(0).At+r.Memory()+1)
 		case r.Members > 0:
-			// Whoever leaves last has it kept.
+			// The last member to leave releases the room.
 		default:
 			h.ForgetLocked(r)
 		}

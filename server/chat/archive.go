@@ -7,18 +7,18 @@ import (
 	"github.com/throng-chat/throng/server/wheel"
 )
 
-// Archive bounds the bytes of all histories together: the oldest publication of all makes room. Its methods that are given a room are
-// called under the room's lock.
+// Archive is the history budget: it bounds the bytes of all histories together, and evicts the oldest publications when they exceed it.
+// Except for Evict, the caller of a method with a room holds the room's lock.
 type Archive struct {
 	// Constant.
-	Most        int
-	EvictedFrom func(*Room) // is told of a room that made room for others, whose lock is held
+	Most        int         // bytes
+	EvictedFrom func(*Room) // called after an eviction from a room, under the room's lock
 
 	mu      sync.Mutex // a leaf
 	Bytes   int
 	Count   int
-	Evicted uint64        // publications, because of most
-	Order   []remembering // in the order in which it was said; what was forgotten meanwhile is passed over
+	Evicted uint64        // publications
+	Order   []remembering // the oldest first; includes publications that their room has dropped
 }
 
 type remembering struct {
@@ -26,7 +26,7 @@ type remembering struct {
 	offset uint64
 }
 
-// Remember adds p to the history of r. All histories may take more than their budget until evict has been called.
+// Remember appends p to the history of r. The histories may exceed the budget until the caller calls Evict.
 func (a *Archive) Remember(r *Room, p *Publication) {
 	before := r.History.Count
 	grown := r.History.Add(p, r.Options.HistorySize)
@@ -42,20 +42,20 @@ func (a *Archive) Remember(r *Room, p *Publication) {
 	}
 }
 
-// Redact forgets what a publication of r says.
+// Redact removes the content of a publication of r.
 func (a *Archive) Redact(r *Room, p *Publication) {
 	a.change(r, func() int { return r.History.Redact(p) })
 }
 
-// Expire forgets what of r was said before a moment.
+// Expire drops the publications of r from before a tick.
 func (a *Archive) Expire(r *Room, before wheel.Tick) {
 	a.change(r, func() int { return -r.History.Expire(before) })
 }
 
-// Clear forgets what r remembers.
+// Clear drops all publications of r.
 func (a *Archive) Clear(r *Room) { a.change(r, func() int { return -r.History.Clear() }) }
 
-// change counts what how does to the history of r: by how many bytes it grows.
+// change calls how, which changes the history of r and returns its growth in bytes, and counts the change.
 func (a *Archive) change(r *Room, how func() (grown int)) {
 	before := r.History.Count
 	grown := how()
@@ -64,13 +64,13 @@ func (a *Archive) change(r *Room, how func() (grown int)) {
 	a.countLocked(grown, r.History.Count-before)
 }
 
-// countLocked counts so many bytes and publications more. a.mu is held.
+// countLocked adds to the totals. a.mu is held.
 func (a *Archive) countLocked(bytes, publications int) {
 	a.Bytes += bytes
 	a.Count += publications
 }
 
-// evictOldest forgets the oldest publication of r to make room.
+// evictOldest evicts the oldest publication of r.
 func (a *Archive) evictOldest(r *Room) {
 	freed := r.History.dropOldest()
 	a.mu.Lock()
@@ -79,7 +79,7 @@ func (a *Archive) evictOldest(r *Room) {
 	a.Evicted++
 }
 
-// oldest is the publication that was remembered first; false where all fit.
+// oldest returns the oldest entry, and whether the histories exceed the budget.
 func (a *Archive) oldest() (remembering, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -89,7 +89,7 @@ func (a *Archive) oldest() (remembering, bool) {
 	return a.Order[0], true
 }
 
-// pass takes the first out of the order, unless another goroutine has.
+// pass removes the first entry of the order. It returns false if another goroutine has removed it.
 func (a *Archive) pass(m remembering) (passed bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -101,16 +101,16 @@ func (a *Archive) pass(m remembering) (passed bool) {
 	return true
 }
 
-// Counts are for the metrics.
+// Counts returns the totals for the metrics: publications and bytes in all histories, and evicted publications.
 func (a *Archive) Counts() (publications, bytes int, evicted uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.Count, a.Bytes, a.Evicted
 }
 
-// Evict makes room when something was remembered in r, nil for nothing. Beyond the bytes of all, the oldest publication of r makes room
-// if r holds more than the room of the oldest publication of all, else that one does: a few busy rooms cannot empty all others. The
-// caller holds no lock.
+// Evict brings the histories back into the budget after a publication in r; nil does nothing. It evicts the oldest publication of r if r
+// holds more bytes than the room of the oldest publication of all, else the oldest publication of all. So a few busy rooms cannot empty
+// the others. The caller holds no lock.
 func (a *Archive) Evict(r *Room) {
 	if r == nil || r.Options.HistorySize == 0 {
 		return
@@ -130,7 +130,7 @@ func (a *Archive) Evict(r *Room) {
 	}
 }
 
-// evictBusy forgets the oldest publication of r if r holds others, and more than so many bytes, which are another room's.
+// evictBusy evicts the oldest publication of r if r has several and more bytes than another room, which has the given number.
 func (a *Archive) evictBusy(r *Room, bytes int) bool {
 	r.Stripe.Mu.Lock()
 	defer r.Stripe.Mu.Unlock()
@@ -141,7 +141,7 @@ func (a *Archive) evictBusy(r *Room, bytes int) bool {
 	return true
 }
 
-// evictIf forgets a publication if it is still the oldest of its room.
+// evictIf evicts a publication if it is still the oldest of its room.
 func (a *Archive) evictIf(m remembering) {
 	in := m.room.Stripe
 	in.Mu.Lock()

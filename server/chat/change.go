@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 )
 
-// ChangesMessage says whether a publication changes a message that was published before, by the conventions of CHAT.md: an edit,
-// a deletion or a reaction. Such publications take no message's place in a history, since a reaction that is given and taken back
-// would wipe it. Nothing else depends on it: the server does not judge whether the change is allowed.
+// ChangesMessage reports whether a publication is an edit, a deletion or a reaction by the conventions of CHAT.md. A history counts such
+// publications apart from messages: otherwise a reaction that a user adds and removes again and again would evict all messages. The
+// server does not check whether the change is allowed.
 func (pub *Publication) ChangesMessage() bool {
 	if pub.Form != FormJSON || pub.Data[0] != '{' || !bytes.Contains(pub.Data, []byte(`"of"`)) {
 		return false

@@ -2,15 +2,15 @@ package chat
 
 import "bytes"
 
-// ClientInfo is a client as others see it. It is replaced, never changed, so that it can be shared.
+// ClientInfo describes a client to others. It is immutable: a change replaces it. Any goroutine may share it.
 type ClientInfo struct {
-	User     string // empty for nobody in particular
-	Client   string // the id of the connection
-	ConnInfo []byte // JSON that its token or the application says of the connection
-	ChanInfo []byte // the same, of the connection in one room
+	User     string // empty: anonymous
+	Client   string // connection ID
+	ConnInfo []byte // JSON from the token or the application about the connection
+	ChanInfo []byte // JSON about the connection in one room
 }
 
-// Size is how many bytes it says, 0 for nil.
+// Size returns the bytes of all fields; 0 for nil.
 func (i *ClientInfo) Size() int {
 	if i == nil {
 		return 0
@@ -18,7 +18,7 @@ func (i *ClientInfo) Size() int {
 	return len(i.User) + len(i.Client) + len(i.ConnInfo) + len(i.ChanInfo)
 }
 
-// SameInfo says whether others see no difference between two connections of one client.
+// SameInfo reports whether two infos of one client are equal to others. Their client IDs may differ.
 func SameInfo(a, b *ClientInfo) bool {
 	return a == b || a.User == b.User && bytes.Equal(a.ConnInfo, b.ConnInfo) && bytes.Equal(a.ChanInfo, b.ChanInfo)
 }

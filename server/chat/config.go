@@ -7,21 +7,22 @@ import (
 	"github.com/throng-chat/throng/server/limiter"
 )
 
-// Config is what the chat is configured by. Rates are a second.
+// Config has the settings of the chat. Rates are per second; 0 is no limit.
 type Config struct {
 	Rooms                 []RoomOptions
-	OtherRooms            string // who may use rooms that no pattern fits: open, signed-in or closed
+	OtherRooms            string // access to rooms that no pattern matches: RoomsOpen, RoomsSignedIn or RoomsClosed
 	Names                 NameRules
 	Guests                bool
-	HistoryBytes          int
+	HistoryBytes          int // of all histories
 	MaxConnectionsUser    int
 	MaxConnectionsAddress int
-	CountsAddresses       bool // also where there is no limit
-	Rate                  int  // messages or commands of a connection
-	RateUser              int  // publications
-	RateAddress           int  // commands
+	CountsAddresses       bool // count connections per address even without a limit
+	Rate                  int  // messages or commands per connection
+	RateUser              int  // publications per user
+	RateAddress           int  // commands per address
 }
 
+// New returns a hub without rooms. The caller calls OnTick on the heartbeat.
 func New(cfg Config, f Formats, e *fanout.Engine) *Hub {
 	h := &Hub{
 		Engine:          e,

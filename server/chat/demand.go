@@ -7,11 +7,11 @@ import (
 	"github.com/throng-chat/throng/server/fanout"
 )
 
-// Demand has what is demanded done by all connections that are meant: at once by those that are there, and by those that are being
-// asked about when the answer has come. It waits for the former and returns their first rejection. Not to be called on the loop or on a
-// shard.
+// Demand executes a command on all connections that match it, waits for them, and returns their first rejection. A connection that waits
+// for its connect webhook executes the command after the webhook has answered; Demand does not wait for it. Demand blocks until ctx ends:
+// do not call it on a poller or a shard.
 func (h *Hub) Demand(ctx context.Context, what Word) *Rejection {
-	// Kept before the connections are looked for: one that comes in meanwhile is met by one of both, or by both.
+	// The command is stored before the search, so that a connection that is accepted meanwhile is found by one of the two, or both.
 	clients := h.Speak(what)
 	if what.User == "" {
 		var e *Rejection
@@ -23,7 +23,7 @@ func (h *Hub) Demand(ctx context.Context, what Word) *Rejection {
 	return execute(ctx, clients, what.Command)
 }
 
-// Speak keeps a word for connections that are being asked about, and returns those of the user that are there.
+// Speak stores a command for connections that wait for their connect webhook, and returns the open connections of the user that match.
 func (h *Hub) Speak(w Word) []userClient {
 	h.UsersMu.Lock()
 	defer h.UsersMu.Unlock()
@@ -41,7 +41,7 @@ func (h *Hub) Speak(w Word) []userClient {
 	return clients
 }
 
-// clientByID is the connection of that id, if there is one: the shards look for it.
+// clientByID asks all shards for the connection with an ID. The list is empty if there is none.
 func (h *Hub) clientByID(ctx context.Context, id string) (clients []userClient, e *Rejection) {
 	found := make(chan userClient, len(h.Shards))
 	for _, sh := range h.Shards {
@@ -68,7 +68,7 @@ func (h *Hub) clientByID(ctx context.Context, id string) (clients []userClient, 
 	return clients, nil
 }
 
-// execute has clients do a command, waits for all, and returns the first rejection.
+// execute sends a command to clients, waits for all, and returns the first rejection.
 func execute(ctx context.Context, clients []userClient, command UserCommand) *Rejection {
 	done := make(chan *Rejection, len(clients))
 	for _, c := range clients {
@@ -88,14 +88,15 @@ func execute(ctx context.Context, clients []userClient, command UserCommand) *Re
 	return first
 }
 
-// BeginAsking counts a connection that is asked about from now on, and returns the number of the first word that may be meant for it.
+// BeginAsking counts a connection that waits for its connect webhook from now on. It returns the number of the first command that may
+// match it: pass it to AddUser. Call EndAsking once.
 func (h *Hub) BeginAsking() (since uint64) {
 	h.UsersMu.Lock()
 	defer h.UsersMu.Unlock()
 	return h.Words.Begin()
 }
 
-// EndAsking is when it has been answered, or is closed.
+// EndAsking ends the wait of a connection: the webhook has answered, or the connection is closed.
 func (h *Hub) EndAsking() {
 	h.UsersMu.Lock()
 	defer h.UsersMu.Unlock()

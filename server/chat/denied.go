@@ -2,7 +2,8 @@ package chat
 
 import "time"
 
-// why says what stands against a user in a room, or in all of them, and until when; empty for nothing.
+// why returns the active sanction of a user that denies an action in a room, with its end, as text; "" for none. An entry for all rooms
+// comes first.
 func (m *Moderation) why(user string, d Action, room string) string {
 	if user == "" || !m.Any.Load() {
 		return ""
@@ -10,8 +11,8 @@ func (m *Moderation) why(user string, d Action, room string) string {
 	m.Mu.RLock()
 	defer m.Mu.RUnlock()
 	now := m.Now()
-	told := func(sanctions map[Sanctioned]time.Time, what, where string, who Sanctioned) string {
-		until, is := sanctions[who]
+	text := func(sanctions map[Sanctioned]time.Time, what, where string, key Sanctioned) string {
+		until, is := sanctions[key]
 		switch {
 		case !is || !stands(until, now):
 			return ""
@@ -21,9 +22,9 @@ func (m *Moderation) why(user string, d Action, room string) string {
 		return what + where + " until " + until.UTC().Format(time.RFC3339)
 	}
 	everywhere, here := Sanctioned{user, ""}, Sanctioned{user, room}
-	reasons := []string{told(m.Bans, "banned", "", everywhere), told(m.Bans, "banned", " from this room", here)}
+	reasons := []string{text(m.Bans, "banned", "", everywhere), text(m.Bans, "banned", " from this room", here)}
 	if d == ToPublish {
-		reasons = append(reasons, told(m.mutes, "muted", "", everywhere), told(m.mutes, "muted", " in this room", here))
+		reasons = append(reasons, text(m.mutes, "muted", "", everywhere), text(m.mutes, "muted", " in this room", here))
 	}
 	for _, reason := range reasons {
 		if reason != "" {

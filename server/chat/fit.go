@@ -2,12 +2,11 @@ package chat
 
 import "github.com/throng-chat/throng/server/fanout"
 
-// What is kept must not hold more memory than is counted: a slice of seven bytes may keep an array of 64 KiB.
-
-// MaxSpare is how many bytes an array may have beyond the bytes that are kept of it: an eighth, as allocations are rounded up, and a few.
+// MaxSpare returns how many unused bytes the array of a stored slice of n bytes may have: n/8 for the size classes of the allocator, and 32.
 func MaxSpare(n int) int { return n/8 + 32 }
 
-// Fitted is b, or a copy of it where b has much more capacity than it needs.
+// Fitted returns b, or a copy without spare capacity if b has more than MaxSpare. Store its result: a slice of seven bytes may hold an
+// array of 64 KiB, which no budget counts.
 func Fitted(b []byte) []byte {
 	if cap(b)-len(b) <= MaxSpare(len(b)) {
 		return b

@@ -6,39 +6,39 @@ import (
 	"github.com/throng-chat/throng/server/wheel"
 )
 
-// History is what a room remembers: its newest publications, bounded in number and age by the room's options, and the
-// position up to which it was told. Guarded by Stripe.Mu of the room, but for first.
+// History has the newest publications of a room, bounded in number and age by the room's options, and the stream position. Guarded by
+// Stripe.Mu of the room, except for first.
 type History struct {
 	Ring  []Publication
-	head  int // of the oldest
+	head  int // index of the oldest publication
 	Count int
-	Of    [3]int // of count, how many are messages, notices, changes
-	Top   uint64 // the offset of the newest publication ever; offsets count from 1
-	Epoch string // offsets of two epochs do not compare. Empty where the room has no history
+	Of    [3]int // messages, notices and changes: they add up to Count
+	Top   uint64 // offset of the last publication, also after it is dropped; the first has 1
+	Epoch string // offsets of different epochs are not comparable; empty if the room has no history
 	Bytes int
 
-	first atomic.Uint64 // the offset of the oldest, 0 for none
+	first atomic.Uint64 // offset of the oldest publication; 0 for none
 }
 
-// What memory costs beyond the data of publications, about.
+// Memory of a history beyond the data of its publications: estimates in bytes.
 const (
-	Remembered     = 160     // a publication
-	RememberedRoom = 1 << 10 // a room that remembers any
+	Remembered     = 160     // per publication
+	RememberedRoom = 1 << 10 // per room with publications
 )
 
+// Position returns the stream position: the offset of the last publication, and the epoch.
 func (hist *History) Position() Position { return Position{hist.Top, hist.Epoch} }
 
-// NoticesPerMessage is how many notices a history keeps beside each of its messages. A message has one notice at most, and only
-// those of twice as many messages can stand behind a message that is kept: so no notice takes the place of a message that was
-// not redacted itself.
+// NoticesPerMessage is the number of redaction notices that a history keeps for each message of its size. A message has one notice at
+// most. So notices never evict a message that is not redacted.
 const NoticesPerMessage = 2
 
-// ChangesPerMessage is how many changes of messages (edits, deletions, reactions) a history keeps beside each of its messages.
-// Only where there are more does a change take the place of the oldest publication.
+// ChangesPerMessage is the number of changes (edits, deletions, reactions) that a history keeps for each message of its size. A change
+// beyond it evicts the oldest publications.
 const ChangesPerMessage = 4
 
-// Add gives p its offset and remembers it. A message takes the place of the oldest message if there are most already; notices
-// and changes have places of their own. It returns by how many bytes the history grew.
+// Add assigns an offset to p and appends p. It drops the oldest publications until the history has at most most messages, and the numbers of
+// notices and changes that belong to it. It returns the growth in bytes, which may be negative.
 func (hist *History) Add(p *Publication, most int) (grown int) {
 	hist.Top++
 	p.Offset = hist.Top
@@ -50,7 +50,7 @@ func (hist *History) Add(p *Publication, most int) (grown int) {
 	if hist.Count == len(hist.Ring) {
 		size := max(2*len(hist.Ring), 4)
 		if most > len(hist.Ring) {
-			size = min(size, most) // there may never be a notice or a change
+			size = min(size, most) // many rooms have no notices and no changes
 		}
 		bigger := make([]Publication, min(size, (1+NoticesPerMessage+ChangesPerMessage)*most))
 		for i := range hist.Count {
@@ -69,7 +69,7 @@ func (hist *History) Add(p *Publication, most int) (grown int) {
 	return grown + size
 }
 
-// kind is the counter of publications like p, and how many of them there may be in a history of most messages.
+// kind returns the counter of the kind of p, and the limit of that kind in a history of most messages.
 func (hist *History) kind(p *Publication, most int) (of *int, places int) {
 	switch {
 	case p.change:
@@ -80,10 +80,10 @@ func (hist *History) kind(p *Publication, most int) (of *int, places int) {
 	return &hist.Of[0], most
 }
 
-// At is the i-th publication from the oldest.
+// At returns the publication with index i; the oldest has 0.
 func (hist *History) At(i int) *Publication { return &hist.Ring[(hist.head+i)%len(hist.Ring)] }
 
-// Find is the publication with that offset, nil where it is not remembered.
+// Find returns the publication with an offset; nil if the history does not have it.
 func (hist *History) Find(offset uint64) *Publication {
 	first := hist.Top - uint64(hist.Count) + 1
 	if offset < first || offset > hist.Top {
@@ -92,11 +92,11 @@ func (hist *History) Find(offset uint64) *Publication {
 	return hist.At(int(offset - first))
 }
 
-// Redacted is what a redacted publication says.
+// Redacted is the data of a redacted publication.
 var Redacted = []byte(`{"redacted":true}`)
 
-// Redact forgets what a publication says, but not that there is one, nor whose it is. It returns by how many bytes the
-// history grew.
+// Redact replaces the data of a publication by Redacted and removes its tags. Its offset and its publisher stay. It returns the growth of
+// the history in bytes.
 func (hist *History) Redact(p *Publication) (grown int) {
 	grown = -p.Cost()
 	p.Data, p.Form, p.Tags = Redacted, FormJSON, nil
@@ -105,7 +105,7 @@ func (hist *History) Redact(p *Publication) (grown int) {
 	return grown
 }
 
-// dropOldest forgets one publication and returns its size.
+// dropOldest drops one publication and returns its size.
 func (hist *History) dropOldest() int {
 	oldest := hist.At(0)
 	size := oldest.Cost() + Remembered
@@ -125,7 +125,7 @@ func (hist *History) dropOldest() int {
 	return size
 }
 
-// Expire forgets what was said before a moment and returns how many bytes that frees.
+// Expire drops publications from before a tick and returns how many bytes that frees.
 func (hist *History) Expire(before wheel.Tick) (freed int) {
 	for hist.Count > 0 && hist.At(0).At < before {
 		freed += hist.dropOldest()
@@ -133,7 +133,7 @@ func (hist *History) Expire(before wheel.Tick) (freed int) {
 	return freed
 }
 
-// Clear forgets all, but not the position.
+// Clear drops all publications and returns how many bytes that frees. The stream position stays.
 func (hist *History) Clear() (freed int) {
 	for hist.Count > 0 {
 		freed += hist.dropOldest()
@@ -141,8 +141,8 @@ func (hist *History) Clear() (freed int) {
 	return freed
 }
 
-// Missed is everything behind a position, in order; ok is false where not all of it is remembered, or where it is more
-// than so many publications or bytes.
+// Missed returns all publications after a position, the oldest first, and their bytes. ok is false if the history does not have all of
+// them, if the epoch differs, or if they exceed most publications or mostBytes.
 func (hist *History) Missed(from Position, most, mostBytes int) (pubs []Publication, bytes int, ok bool) {
 	if from.Epoch != "" && from.Epoch != hist.Epoch || from.Offset > hist.Top {
 		return nil, 0, false
@@ -161,8 +161,8 @@ func (hist *History) Missed(from Position, most, mostBytes int) (pubs []Publicat
 	return pubs, bytes, true
 }
 
-// Page is a part of the history: at most so many publications (-1 for all, 0 for none) behind since, or before it where it
-// is reversed; since nil begins at the oldest, reversed at the newest. It ends with the first that makes it so many bytes.
+// Page returns at most limit publications (-1: all) after since, or from the oldest if since is nil. With reverse it goes backward: from the
+// publication before since, or from the newest. It ends with the publication that makes it mostBytes or more.
 func (hist *History) Page(since *Position, limit, mostBytes int, reverse bool) (pubs []Publication) {
 	if limit < 0 || limit > hist.Count {
 		limit = hist.Count
@@ -170,7 +170,7 @@ func (hist *History) Page(since *Position, limit, mostBytes int, reverse bool) (
 	if limit == 0 {
 		return nil
 	}
-	first := hist.Top - uint64(hist.Count) + 1 // the offset of the oldest
+	first := hist.Top - uint64(hist.Count) + 1 // offset of the oldest
 	from, to := 0, hist.Count
 	switch {
 	case since == nil:

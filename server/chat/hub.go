@@ -9,8 +9,8 @@ import (
 	"github.com/throng-chat/throng/server/limiter"
 )
 
-// Hub knows the rooms and gives every message its place in the order of its room: what is posted under the lock of a room's stripe
-// reaches each shard in the order in which it was posted, so all members of a room hear the same sequence.
+// Hub owns the rooms and assigns the order in each. Jobs that are posted under the lock of a room's stripe reach each shard in the order
+// of posting, so all members of a room receive the same sequence. Any goroutine may call its methods, unless they say otherwise.
 type Hub struct {
 	// Constant after New.
 	*fanout.Engine
@@ -18,8 +18,8 @@ type Hub struct {
 	userRate        limiter.Rate
 	addressRate     limiter.Rate
 	patterns        []RoomOptions
-	anyRoom         RoomOptions // what a room offers that no pattern fits
-	closed          bool        // such rooms are for the application alone
+	anyRoom         RoomOptions // of rooms that no pattern matches
+	closed          bool        // only the application may use such rooms
 	Names           NameRules
 	Guests          bool
 	maxOfUser       int
@@ -32,7 +32,7 @@ type Hub struct {
 	Archive      Archive
 	Positions    *positions
 	said         Said
-	PendingBytes atomic.Int64 // of joins and leaves that wait to be sent, in all rooms
+	PendingBytes atomic.Int64 // of queued join and leave events, in all rooms
 
 	UsersMu      sync.Mutex // a leaf
 	users        map[string]*User

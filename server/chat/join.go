@@ -7,38 +7,38 @@ import (
 	"github.com/throng-chat/throng/server/limiter"
 )
 
-// JoinRequest asks for a place in a room, and says what came of it.
+// JoinRequest is a request of a client to join a room, with its result.
 type JoinRequest struct {
 	In          View
 	Actor       Actor
 	Credential  *Credential // of a token for the room; nil for none
-	Place       *Membership // to be taken: its info is set
+	Place       *Membership // JoinRooms fills it; its Info is set
 	Format      fanout.Format
-	DeltaFormat fanout.Format // in place of format, where the client wants deltas and the room's options allow them; 0 where it wants none
+	DeltaFormat fanout.Format // replaces Format if the room's options allow deltas; 0: the client does not support deltas
 	Positioned  bool
 	Recoverable bool
-	Recovers    bool           // since is where the client was
-	Since       Position       // the epoch may be empty, for whichever it is now
-	MustRecover bool           // it is rejected rather than let in having missed something
-	Recovery    *limiter.Meter // bytes of what the client was told that it had missed
+	Recovers    bool           // recover from Since
+	Since       Position       // an empty epoch matches every epoch
+	MustRecover bool           // reject the request if recovery is not complete
+	Recovery    *limiter.Meter // of the client, in bytes of recovered publications
 
-	// What came of it. Constant once it is posted, but for missed, which is the shard's then.
+	// The result. Constant after it is posted, except for Missed: the shard owns that.
 	Err       *Rejection
 	mayRead   bool          // the history
-	WithDelta bool          // it receives deltaFormat
-	At        Position      // where what it receives begins, if it is positioned or recoverable; else the zero position
-	Recovered bool          // it is told all that it missed
-	Missed    []Publication // what it is to be told of the room's past
-	whole     bool          // that does not end with the publication which the next delta is made against
+	WithDelta bool          // the member receives DeltaFormat
+	At        Position      // the start of the live stream if Positioned or Recoverable; else the zero position
+	Recovered bool          // Missed is complete
+	Missed    []Publication // the recovered publications
+	whole     bool          // the member does not have the base of the next delta: it needs a full payload first
 }
 
-// JoinRooms makes a client a member of rooms. What a newcomer is told of a room's past ends exactly where its future begins: its
-// position is read, and the reply and its joining are posted, while the rooms are locked. The reply is posted where a request is not
-// rejected, or always. Called on the client's poller.
+// JoinRooms makes a client a member of rooms. It reads the stream position, and posts the reply and the membership, while it holds the
+// locks of all the rooms. So recovered publications end exactly where live publications begin. The reply is posted if a request
+// is accepted, or if always is set. Called on the client's poller.
 func (h *Hub) JoinRooms(c *fanout.Conn, requests []*JoinRequest, reply fanout.LateFrame, always bool) {
 	var wake, stripes uint64
 	for _, q := range requests {
-		// Here, as the last thing: whoever bans or revokes looks for those who are in.
+		// The last check before the join: a later ban or revocation finds the member and ends the membership.
 		revoked := q.Credential != nil && h.Moderation.Refuses(q.Actor.User, *q.Credential)
 		switch {
 		case revoked:
@@ -57,7 +57,7 @@ func (h *Hub) JoinRooms(c *fanout.Conn, requests []*JoinRequest, reply fanout.La
 		}
 		always = always || q.Err == nil
 	}
-	// What is missed is the shard's from here on.
+	// From here on the shards own Missed.
 	if always {
 		wake |= c.Shard.Push(fanout.Job{Do: fanout.SendReply, Conn: c, Reply: reply})
 	}
@@ -75,7 +75,7 @@ func (h *Hub) JoinRooms(c *fanout.Conn, requests []*JoinRequest, reply fanout.La
 	h.Wake(wake)
 }
 
-// joinLocked finds the room, says what the newcomer missed of it, and counts it in. The room's lock is held.
+// joinLocked gets or creates the room, recovers publications, and adds the member. It sets Err on rejection. The room's lock is held.
 func (h *Hub) joinLocked(c *fanout.Conn, q *JoinRequest) {
 	r := h.roomOfViewLocked(h.Rooms.StripeOf(q.In.Name), q.In)
 	o := r.Options
@@ -113,11 +113,12 @@ func (h *Hub) joinLocked(c *fanout.Conn, q *JoinRequest) {
 	q.whole = !q.knowsLast(r)
 }
 
-// maxRecovered is how many publications one answer tells of a room's past.
+// maxRecovered is the limit of recovered publications of one request.
 const maxRecovered = 1000
 
-// recoverLocked gives a client that comes back every publication it missed, once and in order, or tells it that it cannot:
-// also where it comes back to so many rooms that it would be closed for not having read all of that yet.
+// recoverLocked sets Missed to all publications after Since, or leaves Recovered false. The bytes are limited to half of max-unsent, for one
+// room and for all recent requests of the client together: otherwise the client would be closed as a slow consumer. The room's lock is
+// held.
 func (h *Hub) recoverLocked(r *Room, q *JoinRequest) {
 	missed, bytes, ok := r.History.Missed(q.Since, maxRecovered, h.MaxUnsent/2)
 	if ok && bytes > 0 && !limiter.PerSecond(h.MaxUnsent/2).Allow(q.Recovery, h.Clock.Now(), bytes) {
@@ -136,9 +137,9 @@ func (h *Hub) recoverLocked(r *Room, q *JoinRequest) {
 	}
 }
 
-// knowsLast says whether the newcomer is told the publication that the next delta will be made against. The room's lock is held.
+// knowsLast reports whether the recovered publications end with the base of the next delta. The room's lock is held.
 func (q *JoinRequest) knowsLast(r *Room) bool {
 	n, last := len(q.Missed), r.Last
-	// It may have been said without being remembered, or be redacted.
+	// The base may be absent from the history (SkipHistory), or redacted.
 	return n > 0 && last != nil && q.Missed[n-1].Offset == last.Offset && bytes.Equal(q.Missed[n-1].Data, last.Data)
 }

@@ -6,17 +6,17 @@ import (
 	"github.com/throng-chat/throng/server/limiter"
 )
 
-// Join and leave events: a member is no publisher, so the limits of publications do not hold for them. Each room has a rate of its own:
-// the first events go out at once, beyond the rate they wait, and what cancels out while it waits is not sent at all. Where too
-// many wait, events are dropped: presence_stats has the number of members, and presence their names.
+// Join and leave events have a rate limit per room. The first events are sent at once. Events beyond the rate are queued, and queued
+// events of one client that cancel out are not sent. Events beyond the limits of the queues are dropped and counted: presence and
+// presence_stats have the members.
 
-// How many joins and leaves wait.
+// Limits of the queues of events.
 const (
-	MaxPendingEvents = 1024     // of one room
-	MaxPendingBytes  = 16 << 20 // of all rooms
+	MaxPendingEvents = 1024     // in one room
+	MaxPendingBytes  = 16 << 20 // in all rooms
 )
 
-// announceLocked sends the members of a room a join or a leave, now or later. The room's lock is held.
+// announceLocked sends or queues a join or leave event. It returns the shards to wake. The room's lock is held.
 func (h *Hub) announceLocked(r *Room, info *ClientInfo, joined bool) (wake uint64) {
 	if !r.Options.JoinLeave {
 		return 0
@@ -28,7 +28,7 @@ func (h *Hub) announceLocked(r *Room, info *ClientInfo, joined bool) (wake uint6
 	if !joined {
 		event.told = info
 	}
-	wake = h.sendPendingLocked(r) // in order
+	wake = h.sendPendingLocked(r) // keeps the order
 	if h.foldLocked(r, event) {
 		return wake
 	}
@@ -48,8 +48,8 @@ func (h *Hub) announceLocked(r *Room, info *ClientInfo, joined bool) (wake uint6
 	return wake
 }
 
-// foldLocked removes the pending event of the same client, and says whether there is nothing left to send: a join and a leave
-// cancel out, and so do a leave and a join by which nothing has changed. Else the event stands for both. The room's lock is held.
+// foldLocked merges an event with the queued event of the same client, which it removes. It returns true if the two cancel out: a join and
+// a leave, or a leave and a join with the same info. The room's lock is held.
 func (h *Hub) foldLocked(r *Room, event *presenceEvent) (folded bool) {
 	at := r.Events.byClient[event.info.Client]
 	if at == nil {
@@ -66,18 +66,19 @@ func (h *Hub) foldLocked(r *Room, event *presenceEvent) (folded bool) {
 	return true
 }
 
+// unqueueLocked removes an event from the queue. The room's lock is held.
 func (h *Hub) unqueueLocked(r *Room, at *list.Element) {
 	event := r.Events.Pending.Remove(at).(*presenceEvent)
 	delete(r.Events.byClient, event.info.Client)
 	h.PendingBytes.Add(int64(-event.size()))
 }
 
-// maySendLocked holds the events of a room to their rate, and to the room's backlog. The room's lock is held.
+// maySendLocked reports whether the rate and the backlog of a room allow an event now, and counts it. The room's lock is held.
 func (h *Hub) maySendLocked(r *Room, event *presenceEvent) bool {
 	return !r.Congested() && limiter.PerSecond(JoinLeaveRate).Allow(&r.Events.meter, h.Clock.Now(), event.units())
 }
 
-// sendPendingLocked sends what waits, as far as the rate allows. The room's lock is held.
+// sendPendingLocked sends queued events, as far as the rate allows. The room's lock is held.
 func (h *Hub) sendPendingLocked(r *Room) (wake uint64) {
 	for at := r.Events.Pending.Front(); at != nil; at = r.Events.Pending.Front() {
 		event := at.Value.(*presenceEvent)
@@ -90,6 +91,7 @@ func (h *Hub) sendPendingLocked(r *Room) (wake uint64) {
 	return wake
 }
 
+// sendEventLocked posts an event to the members. The room's lock is held.
 func (h *Hub) sendEventLocked(r *Room, event *presenceEvent) (wake uint64) {
 	m := &Message{Room: r, Bytes: event.size()}
 	if event.joined {
@@ -101,7 +103,7 @@ func (h *Hub) sendEventLocked(r *Room, event *presenceEvent) (wake uint64) {
 	return r.PostLocked(m)
 }
 
-// discardEventsLocked forgets what waits to be sent in a room without members. The room's lock is held.
+// discardEventsLocked drops the queued events of a room without members. The room's lock is held.
 func (h *Hub) discardEventsLocked(r *Room) {
 	if r.Events == nil {
 		return
@@ -111,7 +113,7 @@ func (h *Hub) discardEventsLocked(r *Room) {
 	}
 }
 
-// Announce sends what waits in all rooms, as far as their rates allow. Called on the heartbeat.
+// Announce sends the queued events of all rooms, as far as their rates allow. Called on the heartbeat.
 func (h *Hub) Announce() {
 	var wake uint64
 	h.Rooms.Each(func(in *Stripe) {

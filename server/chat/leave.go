@@ -2,7 +2,7 @@ package chat
 
 import "github.com/throng-chat/throng/server/fanout"
 
-// LeaveRoom takes a client out of a room, and tells the others.
+// LeaveRoom ends a membership. If the room's options have join-leave, the other members receive a leave event.
 func (h *Hub) LeaveRoom(m *Membership) {
 	in := m.Room.Stripe
 	in.Mu.Lock()
@@ -11,7 +11,7 @@ func (h *Hub) LeaveRoom(m *Membership) {
 	h.Wake(wake)
 }
 
-// leaveLocked counts a membership out, and tells the others. The room's lock is held.
+// leaveLocked ends a membership and returns the shards to wake. The room's lock is held.
 func (h *Hub) leaveLocked(m *Membership) (wake uint64) {
 	r := m.Room
 	r.Members--

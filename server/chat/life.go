@@ -2,7 +2,7 @@ package chat
 
 import "strings"
 
-// RoomLocked is the room of that name, made where there is none. in is the stripe of that name; its lock is held.
+// RoomLocked returns the room with a name, and creates it if necessary. The lock of in, the stripe of that name, is held.
 func (h *Hub) RoomLocked(in *Stripe, name string) *Room {
 	if r := in.Rooms[name]; r != nil {
 		return r
@@ -10,7 +10,7 @@ func (h *Hub) RoomLocked(in *Stripe, name string) *Room {
 	return h.makeLocked(in, h.ViewOf(name))
 }
 
-// roomOfViewLocked is as RoomLocked, of a room that has been looked up.
+// roomOfViewLocked is RoomLocked for a room whose options are known.
 func (h *Hub) roomOfViewLocked(in *Stripe, v View) *Room {
 	if r := in.Rooms[v.Name]; r != nil {
 		return r
@@ -18,9 +18,9 @@ func (h *Hub) roomOfViewLocked(in *Stripe, v View) *Room {
 	return h.makeLocked(in, v)
 }
 
-// makeLocked makes a room that is not there. Its lock is held.
+// makeLocked creates a room and restores its stream position. The lock of in is held.
 func (h *Hub) makeLocked(in *Stripe, v View) *Room {
-	// The name may be a part of a request's head, or of a frame.
+	// v.Name may share memory with a request or a frame.
 	r := NewRoom(in, strings.Clone(v.Name), v.Options, len(h.Shards))
 	if r.Options.HistorySize > 0 {
 		at := h.Positions.take(r.Name)
@@ -30,7 +30,7 @@ func (h *Hub) makeLocked(in *Stripe, v View) *Room {
 	return r
 }
 
-// tidyLocked forgets a room that nobody is in, unless it remembers publications. The room's lock is held.
+// tidyLocked releases a room without members: at once if it has no publications, else when they have expired. The room's lock is held.
 func (h *Hub) tidyLocked(r *Room) {
 	if r.Members == 0 {
 		h.discardEventsLocked(r)
@@ -45,7 +45,7 @@ func (h *Hub) tidyLocked(r *Room) {
 	}
 }
 
-// keepLocked sees to it that a room which remembers something is looked after, whether it has members or not. The room's lock is held.
+// keepLocked schedules a room with publications for their expiry. The room's lock is held.
 func (h *Hub) keepLocked(r *Room) {
 	if !r.kept {
 		r.kept = true
@@ -53,7 +53,7 @@ func (h *Hub) keepLocked(r *Room) {
 	}
 }
 
-// ForgetLocked forgets a room that nobody is in and that has nothing left but its position. The room's lock is held.
+// ForgetLocked deletes a room without members and publications, and keeps its stream position. The room's lock is held.
 func (h *Hub) ForgetLocked(r *Room) {
 	delete(r.Stripe.Rooms, r.Name)
 	r.Stripe.ages.Remove(r)
@@ -63,7 +63,7 @@ func (h *Hub) ForgetLocked(r *Room) {
 	}
 }
 
-// expireLocked forgets what is too old. The room's lock is held.
+// expireLocked drops publications older than the history TTL. The room's lock is held.
 func (h *Hub) expireLocked(r *Room) {
 	if now := h.Clock.Tick(); now > r.Memory() {
 		h.Archive.Expire(r, now-r.Memory())

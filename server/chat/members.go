@@ -5,42 +5,43 @@ import (
 	"github.com/throng-chat/throng/server/unordered"
 )
 
-// Membership is a client's place in a room.
+// Membership is a client of the SDK protocol in a room.
 type Membership struct {
 	fanout.Member
 
-	Room *Room // constant once it is in the room
+	Room *Room // constant after the join
 
 	// Guarded by Stripe.Mu of the room.
-	Info        *ClientInfo // changed by the client's poller only, which reads it without the lock
+	Info        *ClientInfo // written by the client's poller only, which reads it without the lock
 	presentAt   int32
-	presentSize int32 // of presence.bytes
+	presentSize int32 // its part of Presence.Bytes
 
-	WithToken bool // the client has a token that names the room; constant once it is in the room
+	WithToken bool // the client has a token that names the room; constant after the join
 }
 
-// ShowAs changes how others see a client in a room from now on. Called on the client's poller.
+// ShowAs replaces the info of a client in a room. Called on the client's poller.
 func (mem *Membership) ShowAs(info *ClientInfo) {
 	mem.Room.Stripe.Mu.Lock()
 	defer mem.Room.Stripe.Mu.Unlock()
 	mem.Info = info
 }
 
-// Presence is who is in a room. Each change costs the same however many there are. Guarded by Stripe.Mu of the room.
+// Presence has the SDK clients in a room. Add and Remove take constant time. Guarded by Stripe.Mu of the room.
 type Presence struct {
 	List  []*Membership
 	users map[string]int // connections of each user
-	Bytes int            // of an answer that tells who is there, about
+	Bytes int            // estimated size of a presence reply
 }
 
-// PresenceOverhead is what a member takes in that answer beyond what is known of it, about: names of fields.
+// PresenceOverhead estimates the bytes of a member in a presence reply beyond its info: names of fields.
 const PresenceOverhead = 64
 
-// presentSize is what a member takes in that answer, about.
+// presentSize estimates the bytes of a member in a presence reply.
 func presentSize(info *ClientInfo) int {
 	return info.Size() + len(info.Client) + PresenceOverhead
 }
 
+// Add adds a member, whose info is set.
 func (pres *Presence) Add(sub *Membership) {
 	sub.presentAt = int32(len(pres.List))
 	sub.presentSize = int32(presentSize(sub.Info))
@@ -52,7 +53,7 @@ func (pres *Presence) Add(sub *Membership) {
 	pres.users[sub.Info.User]++
 }
 
-// Remove takes sub out; it is in.
+// Remove removes a member, which Add has added.
 func (pres *Presence) Remove(sub *Membership) {
 	pres.Bytes -= int(sub.presentSize)
 	pres.List = unordered.Remove(pres.List, int(sub.presentAt))
@@ -64,10 +65,10 @@ func (pres *Presence) Remove(sub *Membership) {
 	}
 }
 
-// presenceStats is how many are in a room.
+// presenceStats counts the members of a room.
 type presenceStats struct{ Clients, Users int }
 
-// Stats counts plain members as well: together they are one user, the one without a name, like all others without one.
+// Stats counts all members; plain is the number of plain members. All anonymous members, plain members included, count as one user.
 func (pres *Presence) Stats(plain int) presenceStats {
 	users := len(pres.users)
 	if plain > 0 && pres.users[""] == 0 {
@@ -76,7 +77,7 @@ func (pres *Presence) Stats(plain int) presenceStats {
 	return presenceStats{len(pres.List) + plain, users}
 }
 
-// Snapshot is cheap enough to be taken under the lock of a room: pointers to what does not change.
+// Snapshot returns the infos of the SDK clients. It copies pointers only, so it is cheap under the lock of a room.
 func (pres *Presence) Snapshot() []*ClientInfo {
 	infos := make([]*ClientInfo, len(pres.List))
 	for i, sub := range pres.List {

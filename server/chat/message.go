@@ -6,21 +6,22 @@ import (
 	"github.com/throng-chat/throng/server/fanout"
 )
 
-// Message is what all members of a room are to hear: encoded when the first member needs it, once for each format.
+// Message is a publication, or a join or leave event, for all members of a room. It is encoded once for each format, when a shard first
+// needs that.
 type Message struct {
 	Room  *Room
 	Pub   Publication
-	prev  *Publication // what a delta is made against; nil for none
-	Join  *ClientInfo  // not a publication, but somebody who came
-	Leave *ClientInfo  // or went
-	Bytes int          // about: what the room's backlog counts
+	prev  *Publication // base of a delta; nil for none
+	Join  *ClientInfo  // of a join event, else nil
+	Leave *ClientInfo  // of a leave event, else nil
+	Bytes int          // estimated size, for the room's backlog
 
 	mu     sync.Mutex // a leaf, held while a frame is made
 	frames [maxFormats][]byte
 }
 
-// Frame is the message for the members of one format, nil where they hear nothing of it. Called on the shards.
-// budget is of nanoseconds for deltas.
+// Frame returns the message in a format; nil if members of that format do not receive it. budget is the time left for deltas in
+// nanoseconds: Frame subtracts what it uses. Called on the shards.
 func (msg *Message) Frame(f fanout.Format, budget *int) []byte {
 	msg.mu.Lock()
 	defer msg.mu.Unlock()
@@ -30,7 +31,7 @@ func (msg *Message) Frame(f fanout.Format, budget *int) []byte {
 	return msg.frames[f]
 }
 
-// codec is that of a format.
+// codec returns the codec of a format.
 func (msg *Message) codec(f fanout.Format) *FormatCodec { return &msg.Room.Stripe.Hub.formats[f] }
 
 func (msg *Message) encode(f fanout.Format, budget *int) []byte {
@@ -48,7 +49,7 @@ func (msg *Message) encode(f fanout.Format, budget *int) []byte {
 
 func (msg *Message) isPublication() bool { return msg.Join == nil && msg.Leave == nil }
 
-// Whole is a publication for a member that has not heard the one before it.
+// Whole returns a publication in full, for a member that does not have the base of the delta; nil for an event.
 func (msg *Message) Whole(f fanout.Format, budget *int) []byte {
 	if !msg.isPublication() {
 		return nil
@@ -56,11 +57,13 @@ func (msg *Message) Whole(f fanout.Format, budget *int) []byte {
 	return msg.Frame(msg.codec(f).Whole, budget)
 }
 
-// ReceivedBy says that plain members receive nothing but publications.
+// ReceivedBy reports whether members of a format receive the message: plain members receive publications only.
 func (msg *Message) ReceivedBy(f fanout.Format) bool {
 	return msg.isPublication() || msg.codec(f).JoinLeave != nil
 }
 
+// Offset returns the offset of a publication in the history; 0 for none.
 func (msg *Message) Offset() uint64 { return msg.Pub.Offset }
 
+// Size returns the estimated bytes, for the room's backlog.
 func (msg *Message) Size() int { return msg.Bytes }

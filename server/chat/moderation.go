@@ -6,46 +6,48 @@ import (
 	"time"
 )
 
-// Moderation is what the application has forbidden: to users, in one room or in all of them; to tokens; and in a room, to
-// speak often. It outlives the rooms' members, but not the process. Any goroutine may use it.
+// Moderation has the sanctions of the application: bans and mutes of users, in one room or in all, slow mode of rooms, and revoked tokens.
+// Sanctions do not depend on connections or rooms that exist; a restart clears them. Any goroutine may use it.
 type Moderation struct {
 	Now func() time.Time
 
-	Any atomic.Bool // something stands, or stood a moment ago: spares the lock where nothing ever does
+	Any atomic.Bool // there is a sanction, or was one until recently: without sanctions no check takes the lock
 
-	expired time.Time // when that was looked for last; owned by the heartbeat
+	expired time.Time // time of the last Expire; owned by the heartbeat
 
 	Mu          sync.RWMutex             // a leaf
-	Bans        map[Sanctioned]time.Time // until when; the zero time for ever
+	Bans        map[Sanctioned]time.Time // end; the zero time: no end
 	mutes       map[Sanctioned]time.Time
-	slow        map[string]time.Duration // of a room: between two publications of one user
+	slow        map[string]time.Duration // by room: the minimum between two publications of one user
 	Spoke       slowMode
 	revocations map[revoked]Revocation
 }
 
-// Sanctioned is a user in a room; in every room where that is empty.
+// Sanctioned is the key of a ban or a mute. An empty room means all rooms.
 type Sanctioned struct{ User, Room string }
 
-// revoked is a token of a user; all that were issued before some moment where id is empty.
+// revoked is the key of a revocation. An empty ID means all tokens of the user that were issued before a time.
 type revoked struct{ user, id string }
 
-// Credential is what of a token decides whether it is revoked.
+// Credential has the claims of a token that decide whether it is revoked.
 type Credential struct {
 	Id     string
 	Issued time.Time
 }
 
+// Revocation rejects tokens of a user.
 type Revocation struct {
-	IssuedBefore time.Time
-	Until        time.Time // when it may be forgotten, as the tokens have expired; the zero time for never
+	IssuedBefore time.Time // for a revocation without a token ID
+	Until        time.Time // end: the tokens have expired by then; the zero time: no end
 }
 
 const (
 	MaxSanctions   = 1 << 16 // bans, mutes, slow rooms and revocations together
 	MaxSlowMode    = 24 * time.Hour
-	ForgetInterval = time.Minute // between two looks for sanctions that have had their time
+	ForgetInterval = time.Minute // between two searches for sanctions that have ended
 )
 
+// NewModeration returns a Moderation without sanctions.
 func NewModeration() *Moderation {
 	return &Moderation{
 		Now:         time.Now,
@@ -57,10 +59,10 @@ func NewModeration() *Moderation {
 	}
 }
 
-// stands says whether something that holds until a moment holds now.
+// stands reports whether a sanction with an end is active now.
 func stands(until, now time.Time) bool { return until.IsZero() || now.Before(until) }
 
-// Forbids says whether a user may not do something in a room; with no room, in any.
+// Forbids reports whether a sanction denies a user an action in a room. With an empty room, only sanctions for all rooms count.
 func (m *Moderation) Forbids(user string, d Action, room string) bool {
 	if user == "" || !m.Any.Load() {
 		return false
@@ -80,7 +82,7 @@ func (m *Moderation) holds(sanctions map[Sanctioned]time.Time, user, room string
 	return isHere && stands(here, now) || isEverywhere && stands(everywhere, now)
 }
 
-// Refuses says whether a user's token was revoked.
+// Refuses reports whether a token of a user is revoked.
 func (m *Moderation) Refuses(user string, c Credential) bool {
 	if !m.Any.Load() {
 		return false
@@ -91,21 +93,24 @@ func (m *Moderation) Refuses(user string, c Credential) bool {
 	if r, is := m.revocations[revoked{user, c.Id}]; is && c.Id != "" && stands(r.Until, now) {
 		return true
 	}
-	// A token that does not say when it was issued may be one of those before.
+	// A token without an issue time counts as issued before.
 	r, is := m.revocations[revoked{user, ""}]
 	return is && stands(r.Until, now) && c.Issued.Before(r.IssuedBefore)
 }
 
-// Ban, mute and revoke are false where there are too many sanctions already.
+// Ban denies a user all actions in a room, or in all rooms if room is empty, until a time; the zero time: without end. It returns false if
+// MaxSanctions are active.
 func (m *Moderation) Ban(user, room string, until time.Time) bool {
 	return sanction(m, m.Bans, Sanctioned{user, room}, until)
 }
 
+// Mute denies a user to publish; otherwise it is as Ban.
 func (m *Moderation) Mute(user, room string, until time.Time) bool {
 	return sanction(m, m.mutes, Sanctioned{user, room}, until)
 }
 
-// Revoke refuses a token of a user, or, where id is empty, all that were issued before a moment. A later moment stands.
+// Revoke rejects the token of a user with an ID, or, if id is empty, all tokens that were issued before r.IssuedBefore. Of two revocations with
+// one key the later times count. It returns false if MaxSanctions are active.
 func (m *Moderation) Revoke(user, id string, r Revocation) bool {
 	m.Mu.Lock()
 	defer m.Mu.Unlock()
@@ -119,16 +124,20 @@ func (m *Moderation) Revoke(user, id string, r Revocation) bool {
 	return sanctionLocked(m, m.revocations, revoked{user, id}, r)
 }
 
-func (m *Moderation) Unban(user, room string)  { Lift(m, m.Bans, Sanctioned{user, room}) }
+// Unban removes the ban with that user and room, if there is one.
+func (m *Moderation) Unban(user, room string) { Lift(m, m.Bans, Sanctioned{user, room}) }
+
+// Unmute removes the mute with that user and room, if there is one.
 func (m *Moderation) Unmute(user, room string) { Lift(m, m.mutes, Sanctioned{user, room}) }
 
-// sanction adds one to those that stand; false where there are too many.
+// sanction adds a sanction. It returns false if MaxSanctions are active.
 func sanction[K comparable, V any](m *Moderation, to map[K]V, key K, value V) bool {
 	m.Mu.Lock()
 	defer m.Mu.Unlock()
 	return sanctionLocked(m, to, key, value)
 }
 
+// sanctionLocked is sanction; m.Mu is held.
 func sanctionLocked[K comparable, V any](m *Moderation, to map[K]V, key K, value V) bool {
 	if _, is := to[key]; !is && m.countLocked() >= MaxSanctions {
 		if m.ForgetLocked(); m.countLocked() >= MaxSanctions {
@@ -140,17 +149,19 @@ func sanctionLocked[K comparable, V any](m *Moderation, to map[K]V, key K, value
 	return true
 }
 
+// Lift removes a sanction, if there is one.
 func Lift[K comparable, V any](m *Moderation, from map[K]V, key K) {
 	m.Mu.Lock()
 	defer m.Mu.Unlock()
 	delete(from, key)
 }
 
+// countLocked counts sanctions. m.Mu is held.
 func (m *Moderation) countLocked() int {
 	return len(m.Bans) + len(m.mutes) + len(m.slow) + len(m.revocations)
 }
 
-// Expire forgets, now and then, what has had its time. Called on the heartbeat.
+// Expire removes sanctions that have ended, once in ForgetInterval. Called on the heartbeat.
 func (m *Moderation) Expire(now time.Time) {
 	if !m.Any.Load() || now.Sub(m.expired) < ForgetInterval {
 		return
@@ -161,6 +172,7 @@ func (m *Moderation) Expire(now time.Time) {
 	m.ForgetLocked()
 }
 
+// ForgetLocked removes sanctions that have ended. m.Mu is held.
 func (m *Moderation) ForgetLocked() {
 	now := m.Now()
 	for _, sanctions := range []map[Sanctioned]time.Time{m.Bans, m.mutes} {

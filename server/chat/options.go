@@ -7,57 +7,57 @@ import (
 	"github.com/throng-chat/throng/server/settings"
 )
 
-// Who may do something in a room.
+// Who is the group of clients that may do an action in a room.
 type Who string
 
 const (
 	Anyone      Who = "anyone"
-	SignedIn    Who = "signed-in"   // whose connection has a user: by a token, or as a guest with a name
-	Subscribers Who = "subscribers" // whoever is in the room
-	WithToken   Who = "token"       // whose token names the room: a subscription token, or "channels" of the connection's
+	SignedIn    Who = "signed-in"   // clients with a user: from a token, or a guest with a name
+	Subscribers Who = "subscribers" // members of the room
+	WithToken   Who = "token"       // clients with a subscription token for the room, or a connection token with the room in "channels"
 	Nobody      Who = "nobody"      // only the server API
 )
 
-// RoomOptions is what the rooms whose names fit a pattern offer, and to whom. The first pattern that fits counts.
+// RoomOptions are the options and permissions of the rooms whose names match a pattern. The first pattern that matches counts.
 type RoomOptions struct {
-	Pattern string `name:"pattern" default:"*"` // a name, or the beginning of one and a star: "chat:*"
+	Pattern string `name:"pattern" default:"*"` // a name, or a prefix and a star: "chat:*"
 
-	Subscribe    Who           `name:"subscribe" default:"anyone" oneof:"anyone,signed-in,token,nobody"` // to be let in
+	Subscribe    Who           `name:"subscribe" default:"anyone" oneof:"anyone,signed-in,token,nobody"` // to join
 	Publish      Who           `name:"publish" default:"subscribers" oneof:"anyone,signed-in,subscribers,token,nobody"`
 	SeePresence  Who           `name:"see-presence" default:"subscribers" oneof:"anyone,signed-in,subscribers,token,nobody"`
 	ReadHistory  Who           `name:"read-history" default:"subscribers" oneof:"anyone,signed-in,subscribers,token,nobody"` // and to recover
 	Presence     bool          `name:"presence" default:"true"`
-	JoinLeave    bool          `name:"join-leave"`                                                                         // members hear who comes and goes
-	HistorySize  int           `name:"history-size" default:"0" min:"1" max:"100000" unit:"publications" zero:"none"`      // publications kept
-	HistoryTTL   time.Duration `name:"history-ttl"`                                                                        // how long each is kept
-	Recovery     bool          `name:"recovery"`                                                                           // every subscription is recoverable; else those that ask for it
-	Positioning  bool          `name:"positioning"`                                                                        // every subscription watches for gaps; else those that ask for it
-	Delta        bool          `name:"delta"`                                                                              // a subscription may ask for fossil deltas
+	JoinLeave    bool          `name:"join-leave"`                                                                         // members receive join and leave events
+	HistorySize  int           `name:"history-size" default:"0" min:"1" max:"100000" unit:"publications" zero:"none"`      // publications in the history
+	HistoryTTL   time.Duration `name:"history-ttl"`                                                                        // of each publication
+	Recovery     bool          `name:"recovery"`                                                                           // every subscription is recoverable; else on request
+	Positioning  bool          `name:"positioning"`                                                                        // every subscription detects gaps; else on request
+	Delta        bool          `name:"delta"`                                                                              // subscriptions may request fossil deltas
 	MaxMessage   int           `name:"max-message" type:"size" min:"1" max:"16MiB" unit:"bytes" zero:"the server's limit"` // of a publication's data
-	Rate         int           `name:"rate" min:"1" max:"1000000" unit:"publications a second" zero:"no limit"`            // of one connection in one room, twice that in a burst; beside the connection's own limit
+	Rate         int           `name:"rate" min:"1" max:"1000000" unit:"publications a second" zero:"no limit"`            // of one connection in one room; a burst may have twice that. The connection's own limit holds as well
 	MaxMembers   int           `name:"max-members" min:"1" zero:"any number"`                                              // connections in one room
-	PublishProxy bool          `name:"publish-proxy"`                                                                      // publications are asked for at the webhook first
+	PublishProxy bool          `name:"publish-proxy"`                                                                      // a webhook decides about each publication
 }
 
-// MaxHistoryTTL is the most that a room's history-ttl may be.
+// MaxHistoryTTL is the limit of a room's history-ttl.
 const MaxHistoryTTL = 7 * 24 * time.Hour
 
-// DefaultRoom is what a room offers that no pattern fits, where such rooms are open: talk, without memory.
+// DefaultRoom returns the default options. Open rooms that no pattern matches have these: clients may publish, and there is no history.
 func DefaultRoom() RoomOptions {
 	var o RoomOptions
 	settings.SetDefaults(&o)
 	return o
 }
 
-// Who may use rooms that no pattern fits: the values of Config.OtherRooms.
+// Access to rooms that no pattern matches: the values of Config.OtherRooms.
 const (
-	RoomsOpen     = "open"      // anyone
-	RoomsSignedIn = "signed-in" // connections that have a user, guests with a name included
-	RoomsClosed   = "closed"    // the application alone
-	RoomsAuto     = "auto"      // signed-in where a key of tokens is configured, else open
+	RoomsOpen     = "open"      // all clients
+	RoomsSignedIn = "signed-in" // clients with a user, which includes guests with a name
+	RoomsClosed   = "closed"    // the application only
+	RoomsAuto     = "auto"      // RoomsSignedIn if a token key is configured, else RoomsOpen
 )
 
-// OtherRooms resolves roomsAuto. tokens says whether a key of tokens is configured.
+// OtherRooms resolves RoomsAuto. tokens: a token key is configured.
 func OtherRooms(access string, tokens bool) string {
 	switch {
 	case access != RoomsAuto:
@@ -68,7 +68,7 @@ func OtherRooms(access string, tokens bool) string {
 	return RoomsOpen
 }
 
-// otherRoom returns the options of rooms that no pattern fits.
+// otherRoom returns the options of rooms that no pattern matches.
 func otherRoom(access string) RoomOptions {
 	o := DefaultRoom()
 	if access == RoomsSignedIn {
@@ -77,7 +77,7 @@ func otherRoom(access string) RoomOptions {
 	return o
 }
 
-// Fits says whether a room's name is one of the pattern's.
+// Fits reports whether a name matches the pattern.
 func (o *RoomOptions) Fits(name string) bool {
 	if prefix, star := strings.CutSuffix(o.Pattern, "*"); star {
 		return strings.HasPrefix(name, prefix)

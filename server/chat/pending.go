@@ -6,29 +6,31 @@ import (
 	"github.com/throng-chat/throng/server/limiter"
 )
 
-// The rate of joins and leaves.
+// The rate limit of join and leave events.
 const (
-	JoinLeaveRate = 50  // events a second of one room
-	joinLeaveUnit = 256 // bytes; an event that is larger counts as several
+	JoinLeaveRate = 50  // events per second and room
+	joinLeaveUnit = 256 // bytes; a larger event counts as several
 )
 
-// joinLeave is what a room's members are not yet sent of joins and leaves. Guarded by Stripe.Mu of the room.
+// joinLeave is the queue of join and leave events of a room. Guarded by Stripe.Mu of the room.
 type joinLeave struct {
 	meter    limiter.Meter
-	Pending  list.List // of *presenceEvent, the oldest first; one of each client at most
+	Pending  list.List // of *presenceEvent, the oldest first; at most one per client
 	byClient map[string]*list.Element
-	filed    bool // in stripe.unannounced
+	filed    bool // in Stripe.Unannounced
 }
 
+// presenceEvent is a join or a leave of a client.
 type presenceEvent struct {
 	info   *ClientInfo
 	joined bool
-	told   *ClientInfo // as whom members know the client while this waits; nil where they do not
+	told   *ClientInfo // the client as members see it while this event is queued; nil: they do not see it
 }
 
+// size estimates the bytes of the event as a message.
 func (e *presenceEvent) size() int { return e.info.Size() + messageOverhead }
 
-// units are what an event takes of the rate: no more than the burst, so that each can be sent at some time.
+// units returns how much of the rate an event uses: at most the burst, so that each event can be sent.
 func (e *presenceEvent) units() int {
 	return min(1+e.size()/joinLeaveUnit, JoinLeaveRate*limiter.BurstSeconds)
 }

@@ -1,10 +1,10 @@
 package chat
 
-// SessionPath is where SDK clients connect. It stands in the texts that refuse plain clients.
+// SessionPath is the endpoint of SDK clients. The rejection texts for plain clients have it.
 const SessionPath = "/connection/websocket"
 
-// Authorize is the one function that decides what anybody may do in a room, however it is asked for: by a plain client, by
-// the SDK protocol, by the server API, by coming back to where it was. Any goroutine may call it.
+// Authorize reports whether an actor may do an action in a room. It checks sanctions, the rules of the room's name, and the room's options.
+// Plain clients, sessions (also for recovery) and the server API all use it. Any goroutine may call it.
 func (h *Hub) Authorize(a Actor, d Action, in View) bool {
 	if h.Moderation.Forbids(a.User, d, in.Name) {
 		return false
@@ -23,11 +23,11 @@ func (h *Hub) Authorize(a Actor, d Action, in View) bool {
 	return in.Options.Allows(a, d)
 }
 
-// Unknown reports whether rooms are closed and no pattern fits the room. The application may still put connections into it.
+// Unknown reports whether rooms are closed and no pattern matches the room. The application may still subscribe connections to it.
 func (h *Hub) Unknown(in View) bool { return h.closed && in.Options == &h.anyRoom }
 
-// Denial returns the rejection of a client that may not do something in a room. It depends on the room's name, on the client's own
-// subscription and on its sanctions alone, so that it does not show whether the room exists.
+// Denial returns the rejection of an action that Authorize denies. It depends only on the room's name, the client's own subscription and its
+// sanctions, so it does not reveal whether the room exists.
 func (h *Hub) Denial(a Actor, d Action, in View) *Rejection {
 	if !a.Inside && h.Unknown(in) {
 		return rejectUnknownRoom
@@ -38,8 +38,8 @@ func (h *Hub) Denial(a Actor, d Action, in View) *Rejection {
 	return rejectDenied
 }
 
-// BarsPlain returns why a plain client may not enter a room, and what to do about it, or "". It depends on the room's name alone, so that
-// it does not show whether the room exists, and does not repeat the name.
+// BarsPlain returns the reason why a plain client may not join a room, with advice; "" if it may. The text depends only on the room's name,
+// so it does not reveal whether the room exists. It does not contain the name.
 func (h *Hub) BarsPlain(room string) string {
 	const instead = "connect to " + SessionPath + " with a token"
 	switch in := h.ViewOf(room); {
@@ -60,7 +60,7 @@ func (h *Hub) BarsPlain(room string) string {
 	return "no [[room]] pattern fits it, and such rooms are for signed-in users (--rooms): " + instead
 }
 
-// Allows is what the options say.
+// Allows reports whether the options allow an action.
 func (o *RoomOptions) Allows(a Actor, d Action) bool {
 	who := [Deeds]Who{ToSubscribe: o.Subscribe, ToPublish: o.Publish, ToSeePresence: o.SeePresence, ToReadHistory: o.ReadHistory}[d]
 	if d == ToSubscribe && a.Token && who != Nobody {

@@ -11,54 +11,56 @@ import (
 	"github.com/throng-chat/throng/server/wheel"
 )
 
-// Position is a place in a room's history.
+// Position is a stream position: a place in the sequence of publications of a room with a history.
 type Position struct {
 	Offset uint64
 	Epoch  string
 }
 
-// A position outlives the publications it counts: a client that heard everything is told so when it comes back, also long after
-// the room was forgotten.
+// Stream positions are kept longer than publications and rooms: a client that has received everything recovers long after its room was
+// released.
 
 const (
-	MaxPositions  = 1 << 18 // rooms; of more, those that were of use longest ago go first
+	MaxPositions  = 1 << 18 // rooms; beyond it the room that was released first loses its position
 	PositionLasts = 30 * 24 * time.Hour
 
-	ExpiredAtOnce = 4096 // positions of one tick, while everybody waits
+	ExpiredAtOnce = 4096 // positions per tick: Expire holds the lock
 )
 
-// positions are those of rooms that have no members and no publications left, and the epochs of rooms in which nothing was
-// published. The methods may be called by any goroutine; those of one room by who holds its lock.
+// positions has the stream positions of released rooms, and computes the epochs of rooms without publications. Any goroutine may call
+// its methods; for a room with an entry in the room table, it holds the room's lock.
 type positions struct {
 	seed maphash.Seed
 
 	Mu    sync.Mutex // a leaf
 	Kept  recent.Table[KeptPosition]
 	lives lives
-	Lost  uint64 // how many were dropped, for want of room or after their time
+	Lost  uint64 // positions that were dropped: expired, or beyond MaxPositions
 }
 
+// KeptPosition is the position of a released room.
 type KeptPosition struct {
 	epoch uint64
 	top   uint64
-	at    wheel.Tick // when the room was forgotten
+	at    wheel.Tick // release of the room
 }
 
+// NewPositions returns a table without positions.
 func NewPositions() *positions {
 	return &positions{seed: maphash.MakeSeed(), Kept: recent.Table[KeptPosition]{Most: MaxPositions}}
 }
 
 func (p *positions) keyOf(room string) uint64 { return maphash.String(p.seed, room) }
 
-// Of returns the position of a room that is not there: the kept one, or the beginning of the room's next life. That epoch is a
-// function of the name and of how many lives of it were lost, so a room in which nothing was published needs no entry.
+// Of returns the position of a room that is not in the room table: the stored one, or offset 0 of a new epoch. The new epoch is a function of
+// the name and of the number of lost positions of that name, so a room without publications needs no entry.
 func (p *positions) Of(room string) Position {
 	p.Mu.Lock()
 	defer p.Mu.Unlock()
 	return p.find(p.keyOf(room))
 }
 
-// find is the position of a room by its key. p.mu is held.
+// find is Of by key. p.Mu is held.
 func (p *positions) find(key uint64) Position {
 	if k := p.Kept.Get(key); k != nil {
 		return Position{k.top, epochText(k.epoch)}
@@ -66,7 +68,7 @@ func (p *positions) find(key uint64) Position {
 	return Position{0, epochText(maphash.Comparable(p.seed, [2]uint64{key, uint64(p.lives.of(key))}))}
 }
 
-// take returns the position of a room that begins, and forgets it: the room keeps it from now on.
+// take removes and returns the position of a room that is created: the room owns it from then on.
 func (p *positions) take(room string) Position {
 	key := p.keyOf(room)
 	p.Mu.Lock()
@@ -76,11 +78,11 @@ func (p *positions) take(room string) Position {
 	return at
 }
 
-// Keep remembers where a room was that is forgotten.
+// Keep stores the position of a room that is released.
 func (p *positions) Keep(room string, at Position, now wheel.Tick) {
 	epoch, err := strconv.ParseUint(at.Epoch, epochBase, 64)
 	if err != nil {
-		panic("an epoch of ours is no number: " + at.Epoch)
+		panic("chat: epoch is not a number: " + at.Epoch)
 	}
 	p.Mu.Lock()
 	defer p.Mu.Unlock()
@@ -89,7 +91,7 @@ func (p *positions) Keep(room string, at Position, now wheel.Tick) {
 	}
 }
 
-// Expire drops positions that have had their time.
+// Expire drops positions older than PositionLasts, at most ExpiredAtOnce.
 func (p *positions) Expire(now wheel.Tick) {
 	p.Mu.Lock()
 	defer p.Mu.Unlock()
@@ -101,14 +103,14 @@ func (p *positions) Expire(now wheel.Tick) {
 	}
 }
 
-// Counts are how many positions are kept, and how many were dropped.
+// Counts returns the number of stored positions and of dropped ones.
 func (p *positions) Counts() (kept int, lost uint64) {
 	p.Mu.Lock()
 	defer p.Mu.Unlock()
 	return p.Kept.Count, p.Lost
 }
 
-// lose ends a life of a room: the next one has another epoch. p.mu is held.
+// lose counts a dropped position: the next epoch of that room is a new one. p.Mu is held.
 func (p *positions) lose(key uint64) {
 	p.Lost++
 	p.lives.end(key)
@@ -118,18 +120,19 @@ const epochBase = 36
 
 func epochText(epoch uint64) string { return strconv.FormatUint(epoch, epochBase) }
 
-// lives counts how many lives of a room were lost, in a fixed size for any number of rooms (a count-min sketch: Cormode and
-// Muthukrishnan, 2005). The count of a room always changes when it loses a life. That of another room changes with it only
-// if both share all of their counters.
+// lives counts the lost positions of each room, in a fixed size for any number of rooms. It is a count-min sketch (Cormode and
+// Muthukrishnan, 2005). The count of a room changes with each loss. The count of another room changes with it only if both share all
+// counters.
 type lives struct {
 	counters []uint32 // nil until the first loss
 }
 
 const (
 	livesRows = 4
-	livesRow  = 1 << 16 // counters, which take 1 MiB in all
+	livesRow  = 1 << 16 // counters per row: 1 MiB in all
 )
 
+// of returns the count of a key.
 func (l *lives) of(key uint64) uint32 {
 	if l.counters == nil {
 		return 0
@@ -141,6 +144,7 @@ func (l *lives) of(key uint64) uint32 {
 	return least
 }
 
+// end increments the count of a key.
 func (l *lives) end(key uint64) {
 	if l.counters == nil {
 		l.counters = make([]uint32, livesRows*livesRow)
@@ -150,5 +154,5 @@ func (l *lives) end(key uint64) {
 	}
 }
 
-// livesAt is the counter of a key in a row: 16 bits of the key for each.
+// livesAt returns the index of a key's counter in a row; each row uses 16 bits of the key.
 func livesAt(key uint64, row int) int { return row*livesRow + int(key>>(16*row)&(livesRow-1)) }

@@ -1,6 +1,7 @@
 package chat
 
-// FewPresent are those in a room, where an answer that tells of all has so many bytes at most, about; and how many it has.
+// FewPresent returns the SDK clients in a room and the estimated bytes of a presence reply. all is false, without clients, if the reply
+// exceeds mostBytes.
 func (h *Hub) FewPresent(room string, mostBytes int) (infos []*ClientInfo, size int, all bool) {
 	r, unlock := h.Rooms.Find(room)
 	defer unlock()
@@ -13,7 +14,7 @@ func (h *Hub) FewPresent(room string, mostBytes int) (infos []*ClientInfo, size 
 	return r.Present.Snapshot(), r.Present.Bytes, true
 }
 
-// Present are those in a room.
+// Present returns the SDK clients in a room.
 func (h *Hub) Present(room string) []*ClientInfo {
 	r, unlock := h.Rooms.Find(room)
 	defer unlock()
@@ -23,7 +24,7 @@ func (h *Hub) Present(room string) []*ClientInfo {
 	return nil
 }
 
-// PresenceStats is how many are in a room.
+// PresenceStats counts the members of a room.
 func (h *Hub) PresenceStats(room string) presenceStats {
 	r, unlock := h.Rooms.Find(room)
 	defer unlock()
@@ -33,9 +34,9 @@ func (h *Hub) PresenceStats(room string) presenceStats {
 	return presenceStats{}
 }
 
-// Inhabited are the rooms that have members, and how many.
+// Inhabited returns the active rooms: those with members, in no order.
 func (h *Hub) Inhabited() []InhabitedRoom {
-	rooms := make([]InhabitedRoom, 0, h.Rooms.Count()) // it hardly grows while a stripe is locked
+	rooms := make([]InhabitedRoom, 0, h.Rooms.Count()) // seldom grows while a stripe is locked
 	h.Rooms.Each(func(in *Stripe) {
 		for name, r := range in.Rooms {
 			if r.Members > 0 {
@@ -46,6 +47,7 @@ func (h *Hub) Inhabited() []InhabitedRoom {
 	return rooms
 }
 
+// InhabitedRoom is a room with its number of members.
 type InhabitedRoom struct {
 	Name    string
 	Members int

@@ -2,35 +2,35 @@ package chat
 
 import "github.com/throng-chat/throng/server/wheel"
 
-// form is what a publication's data is, which decides how members of another encoding hear it.
+// form is the type of a publication's data. It decides how the data is encoded for members of other formats.
 type form uint8
 
 const (
-	FormText  form = iota // text of a plain client: a JSON string to the SDKs
-	FormBytes             // any bytes: a JSON string in base64 to the SDKs that speak JSON, as proto3 maps bytes to JSON
-	FormJSON              // JSON: itself to the SDKs; to a plain client its text, of a JSON string what is in it
+	FormText  form = iota // text of a plain client: a JSON string for SDK clients
+	FormBytes             // binary: a JSON string in base64 for JSON clients, as proto3 maps bytes to JSON
+	FormJSON              // JSON: sent as it is to SDK clients; a plain client receives the text, or the content of a JSON string
 )
 
-// MaxDelta is how many bytes of data are kept and compared for a delta.
+// MaxDelta is the largest size of data, in bytes, that is stored and compared for a delta.
 const MaxDelta = 16 << 10
 
-// Publication is something said in a room. It is not changed any more.
+// Publication is one publication in a room. It is immutable after it is published.
 type Publication struct {
 	Data []byte
 	Info *ClientInfo
 	Tags map[string]string
 	Form form
 
-	Notice bool // says that another publication was redacted
-	change bool // changes a message, or is the notice of a change's redaction
+	Notice bool // the notice of a redaction
+	change bool // an edit, a deletion or a reaction, or the notice of the redaction of one
 
-	// Of one that is remembered, else 0.
-	At        wheel.Tick // when it was said, for its end
-	Offset    uint64     // its place in the room's history
-	UnixMilli int64      // when it was said, for people: in milliseconds since 1970
+	// Of a publication in a history, else 0.
+	At        wheel.Tick // time of publication, for expiry
+	Offset    uint64     // in the stream of the room
+	UnixMilli int64      // time of publication, for clients: milliseconds since 1970
 }
 
-// Bytes is what it says, without who says it.
+// Bytes returns the size of data and tags.
 func (pub *Publication) Bytes() int {
 	n := len(pub.Data)
 	for name, value := range pub.Tags {
@@ -39,18 +39,18 @@ func (pub *Publication) Bytes() int {
 	return n
 }
 
-// Size is what it says, and who says it.
+// Size returns the size of data, tags and the publisher's info.
 func (pub *Publication) Size() int { return pub.Bytes() + pub.Info.Size() }
 
-// What the history of a room keeps costs, besides the bytes, about.
+// Memory of a publication in a history beyond its bytes: estimates in bytes.
 const (
-	InfoCost = 80  // a clientInfo
-	tagsCost = 336 // a map of tags, with room for eight
+	InfoCost = 80  // a ClientInfo
+	tagsCost = 336 // a map for at most eight tags
 	tagCost  = 80  // each further tag
-	textCost = 16  // the text of a tag, beyond its bytes
+	textCost = 16  // the text of a tag beyond its bytes
 )
 
-// Cost is how many bytes of memory a publication keeps.
+// Cost estimates the memory of a publication in bytes.
 func (pub *Publication) Cost() int {
 	n := cap(pub.Data)
 	if pub.Info != nil {
@@ -65,7 +65,7 @@ func (pub *Publication) Cost() int {
 	return n
 }
 
-// by says whether a publication is somebody's own.
+// by reports whether who is the publisher: the same user, or the same connection if anonymous.
 func (pub *Publication) by(who *ClientInfo) bool {
 	if pub.Info == nil {
 		return false

@@ -140,7 +140,7 @@ func (h *Hub) AwaitRoom(ctx context.Context, name string) *Rejection {
 		}
 		select {
 		case <-ctx.Done():
-			return &Rejection{CauseRate, "the channel is behind, try again"}
+			return &Rejection{CauseRate, "the backlog of the room is over its limit: retry later"}
 		case <-time.After(5 * time.Millisecond):
 		}
 	}

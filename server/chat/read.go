@@ -1,9 +1,10 @@
 package chat
 
-// maxHistoryPage is how many publications one answer has at most; to a client it ends earlier, with the one that makes it half of max-unsent.
+// maxHistoryPage is the limit of publications in one reply. A reply to a client ends earlier if it reaches half of max-unsent.
 const maxHistoryPage = 300
 
-// Read is a page of a room's history, and its newest position. since is as for page, with an empty epoch for whichever it is now.
+// Read returns a page of a room's history (see History.Page) and the stream position. An empty epoch of since matches every epoch. The causes
+// of a rejection are CauseUnrecoverable for another epoch, and CauseInvalid.
 func (h *Hub) Read(room string, since *Position, limit, mostBytes int, reverse bool) ([]Publication, Position, *Rejection) {
 	if limit < 0 || limit > maxHistoryPage {
 		limit = maxHistoryPage
@@ -30,7 +31,7 @@ func (h *Hub) Read(room string, since *Position, limit, mostBytes int, reverse b
 	return r.History.Page(since, limit, mostBytes, reverse), at, nil
 }
 
-// ClearHistory forgets what was said in a room, but not up to where: who has heard all of it has missed nothing.
+// ClearHistory drops all publications of a room. The stream position stays, so a client that has received all of them still recovers.
 func (h *Hub) ClearHistory(name string) {
 	r, unlock := h.Rooms.Find(name)
 	defer unlock()

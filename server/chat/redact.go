@@ -5,22 +5,20 @@ import (
 	"fmt"
 )
 
-// Redaction: what was said is taken out of the history for good, and those who have heard it are told so.
+var rejectNotice = &Rejection{CauseInvalid, "the publication is the notice of a redaction"}
 
-var rejectNotice = &Rejection{CauseInvalid, "that publication is the notice of a redaction"}
+var rejectForgotten = &Rejection{CauseInvalid, "no publication with that offset is in the history"}
 
-var rejectForgotten = &Rejection{CauseInvalid, "no publication with that offset is remembered"}
-
-// Redaction names a publication.
+// Redaction identifies a publication to redact.
 type Redaction struct {
 	Channel string `json:"channel"`
 	Offset  uint64 `json:"offset"`
-	Epoch   string `json:"epoch"` // may be empty: whichever it is now
+	Epoch   string `json:"epoch"` // empty: the current epoch
 }
 
-// Redact is asked for by the author of a publication, or, where that is nil, by the application. Who is not the author
-// does not learn whether there is such a publication. The notice of a redaction cannot be redacted: a chain of them has no end. in is
-// the room whose members are sent a notice, nil if there is nothing new to say.
+// Redact removes the content of a publication from the history and sends a notice to the members. author is the publisher; nil: the
+// application. For another author the rejection does not reveal whether the publication exists. A notice cannot be redacted. in is the
+// room; nil if the publication is redacted already, or on rejection.
 func (h *Hub) Redact(what Redaction, author *ClientInfo) (in *Room, e *Rejection) {
 	gone := rejectForgotten
 	if author != nil {

@@ -1,10 +1,10 @@
 package chat
 
-// Rejection is why the chat does not do what somebody asks for. A session and the server API map it to an error of the SDK protocol
-// (session/refusal.go). Nil is no rejection. Those without a detail are the variables below, so they can be compared.
+// Rejection is the reason why the chat rejects a request. Sessions and the server API map it to an error of the SDK protocol. Nil: no
+// rejection. Rejections without a detail are the variables below, so they can be compared.
 type Rejection struct {
 	Cause  rejectionCause
-	Detail string // for clients and the application; empty where the cause says all
+	Detail string // text for clients and the application; may be empty
 }
 
 type rejectionCause uint8
@@ -23,11 +23,11 @@ const (
 
 var (
 	RejectInternal      = &Rejection{Cause: CauseInternal}
-	rejectTimeout       = &Rejection{Cause: CauseTimeout}     // not all connections did in time what the application commands
-	rejectUnknownRoom   = &Rejection{Cause: CauseUnknownRoom} // rooms are closed, and no pattern fits this one
+	rejectTimeout       = &Rejection{Cause: CauseTimeout}     // some connections did not execute a command in time
+	rejectUnknownRoom   = &Rejection{Cause: CauseUnknownRoom} // see Hub.Unknown
 	rejectDenied        = &Rejection{Cause: CauseDenied}
 	RejectLimit         = &Rejection{Cause: CauseLimit}
 	rejectInvalid       = &Rejection{Cause: CauseInvalid}
-	rejectRate          = &Rejection{Cause: CauseRate} // may be allowed later
+	rejectRate          = &Rejection{Cause: CauseRate} // a retry may succeed
 	rejectUnrecoverable = &Rejection{Cause: CauseUnrecoverable}
 )

@@ -6,23 +6,23 @@ import (
 	"github.com/throng-chat/throng/server/name"
 )
 
-// NameRules are the access rules that the name of a room itself carries, as in Centrifugo. They hold for every action, in addition
-// to the room's options; the application (asker.server) is exempt. Constant after New.
+// NameRules are access rules by the name of a room, as in Centrifugo. They apply to every action, in addition to the room's options. The
+// application (Actor.Server) is exempt. Constant after New.
 type NameRules struct {
-	Users   string // one character: behind its last occurrence in a name is the list of the users of the room; "" for no such rule
-	Private string // one character: a name that begins with it requires a subscription token; "" for no such rule
+	Users   string // one character: the list of the room's users follows its last occurrence in a name; "": no such rule
+	Private string // one character: a name with this prefix requires a subscription token; "": no such rule
 }
 
-// userSeparator stands between the users of a list.
+// userSeparator separates the users of a list.
 const userSeparator = ","
 
-// allow reports whether the name of a room lets a do d there, and whether the room is the personal room of a's user: the list is
-// that user alone, and nothing stands before it. A connection that the application has put into a room may do what its members may.
+// allow reports whether the name of a room allows a to do d. personal: the room is the personal room of a's user, so the name is the
+// separator and that user only. A member that the application has subscribed has the rights of members.
 func (n NameRules) allow(a Actor, d Action, room string) (personal, ok bool) {
 	if n.Private != "" && strings.HasPrefix(room, n.Private) && !a.Token {
 		return false, false
 	}
-	if n.Users == "" || !strings.Contains(room, n.Users) { // most rooms: asked for each message, so by the fastest search there is
+	if n.Users == "" || !strings.Contains(room, n.Users) { // most rooms; called for each message, and Contains is the fastest search
 		return false, true
 	}
 	at := strings.LastIndex(room, n.Users)
@@ -31,13 +31,13 @@ func (n NameRules) allow(a Actor, d Action, room string) (personal, ok bool) {
 	return listed && at == 0 && list == a.User, listed || a.Inside && d != ToSubscribe
 }
 
-// allowPlain reports whether the name of a room lets plain clients in.
+// allowPlain reports whether the name of a room allows plain clients to join.
 func (n NameRules) allowPlain(room string) bool {
 	_, ok := n.allow(Actor{}, ToSubscribe, room)
 	return ok
 }
 
-// lists reports whether a user is one of a list. Nobody in particular is in no list.
+// lists reports whether a list has a user. It is false for an anonymous user.
 func (n NameRules) lists(list, user string) bool {
 	if user == "" {
 		return false
@@ -50,15 +50,15 @@ func (n NameRules) lists(list, user string) bool {
 	return false
 }
 
-// PersonalRoom returns the name of the room that belongs to a user alone. ok is false where there is no such room: the user has no
-// name, or one that a list of users cannot hold, or the name of the room would not be valid.
+// PersonalRoom returns the name of a user's personal room. ok is false if there is none: the user is anonymous, a list cannot hold the
+// user's name, or the name of the room would not be valid.
 func (n NameRules) PersonalRoom(user string) (room string, ok bool) {
 	room = n.Users + user
 	return room, n.Users != "" && user != "" && !strings.ContainsAny(user, n.Users+userSeparator) && ValidRoomName(room)
 }
 
-// MaxRoomName is how many bytes the name of a room may have.
+// MaxRoomName is the limit of a room's name in bytes.
 const MaxRoomName = 255
 
-// ValidRoomName allows 1 to MaxRoomName bytes of UTF-8 without control or invisible characters.
+// ValidRoomName reports whether a name has 1 to MaxRoomName bytes of UTF-8 without control or invisible characters.
 func ValidRoomName(s string) bool { return s != "" && len(s) <= MaxRoomName && name.Visible(s) }

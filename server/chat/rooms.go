@@ -9,28 +9,29 @@ import (
 	"github.com/throng-chat/throng/server/wheel"
 )
 
-// rooms is the room table. It is divided into stripes by a hash of the room's name, so that busy rooms do not wait for each other.
+// rooms is the room table. A hash of the name assigns each room to a stripe, so that busy rooms do not wait for each other. Any goroutine
+// may use it.
 type rooms struct {
 	seed    maphash.Seed
 	stripes [StripesOfRooms]Stripe
 }
 
-// StripesOfRooms is at most 64: JoinRooms holds a set of stripes in the bits of a word.
+// StripesOfRooms is the number of stripes. JoinRooms has a set of stripes in the bits of a uint64, so 64 is the maximum.
 const StripesOfRooms = 64
 
-// Stripe is the rooms whose names share a hash. Its lock is the order of each of them: a message gets its place, and is posted to the
-// shards, under it. Only leaves are taken under it. Who needs several stripes takes them in ascending order (rooms.lock).
+// Stripe has the rooms whose names share a hash. Its lock protects the order of each: a message gets its offset and is posted to the shards
+// under it. Only leaf locks are taken under it. To hold several stripes, lock them in ascending order (rooms.lock).
 type Stripe struct {
 	index int  // constant
 	Hub   *Hub // constant
 
 	Mu          sync.Mutex
 	Rooms       map[string]*Room
-	Unannounced []*Room // where joins and leaves wait to be sent
+	Unannounced []*Room // with queued join and leave events
 	ages        *wheel.Wheel[Room, *Room]
 	aged        []*Room
 
-	_ [64]byte // no two locks in one cache line
+	_ [64]byte // separates the locks by a cache line
 }
 
 func newRooms(h *Hub) *rooms {
@@ -43,19 +44,19 @@ func newRooms(h *Hub) *rooms {
 	return t
 }
 
-// StripeOf is where a room of that name is.
+// StripeOf returns the stripe of a name.
 func (t *rooms) StripeOf(name string) *Stripe {
 	return &t.stripes[maphash.String(t.seed, name)%StripesOfRooms]
 }
 
-// Find locks the stripe of a room and returns the room, nil for none, and unlock, which the caller has to call.
+// Find locks the stripe of a name. It returns the room, nil if there is none, and unlock: the caller must call it.
 func (t *rooms) Find(name string) (r *Room, unlock func()) {
 	in := t.StripeOf(name)
 	in.Mu.Lock()
 	return in.Rooms[name], in.Mu.Unlock
 }
 
-// Each calls do with every stripe, one after another, while its lock is held.
+// Each calls do with each stripe, under its lock.
 func (t *rooms) Each(do func(*Stripe)) {
 	for i := range t.stripes {
 		in := &t.stripes[i]
@@ -65,30 +66,30 @@ func (t *rooms) Each(do func(*Stripe)) {
 	}
 }
 
-// Count is how many rooms there are.
+// Count returns the number of rooms.
 func (t *rooms) Count() (n int) {
 	t.Each(func(in *Stripe) { n += len(in.Rooms) })
 	return n
 }
 
-// lock locks a set of stripes, a bit each, in ascending order: two callers do not wait for each other.
+// lock locks a set of stripes, one bit each. The ascending order prevents deadlocks.
 func (t *rooms) lock(set uint64) {
 	for ; set != 0; set &= set - 1 {
 		t.stripes[bits.TrailingZeros64(set)].Mu.Lock()
 	}
 }
 
+// unlock unlocks a set of stripes.
 func (t *rooms) unlock(set uint64) {
 	for ; set != 0; set &= set - 1 {
 		t.stripes[bits.TrailingZeros64(set)].Mu.Unlock()
 	}
 }
 
-// roomBacklog is how many bytes a room may be behind, for each shard, before its talkers are paused.
+// roomBacklog is the backlog limit of a room, in bytes per shard. Beyond it, backpressure pauses the room's publishers.
 const roomBacklog = 128 << 10
 
-// Room is a name and the connections that hear each other. Its members are spread over the shards, so that one huge room
-// uses every core, and over the encodings.
+// Room is a room with members or history. Each shard has topics with its members, one for each format, so a large room uses all cores.
 type Room struct {
 	wheel.Links[Room] // guarded by Stripe.Mu
 	fanout.Audience   // its topics are guarded by Stripe.Mu
@@ -101,22 +102,23 @@ type Room struct {
 	Members int
 	Present Presence
 	History History
-	version Version      // of the newest publication that told one
-	Events  *joinLeave   // nil before the first join, and where the options have no join-leave
-	Last    *Publication // what the next delta is made against, where the options allow deltas; nil for none
-	kept    bool         // filed in stripe.ages
+	version Version      // of the last publication with one
+	Events  *joinLeave   // nil before the first event
+	Last    *Publication // base of the next delta; nil for none, or if the options have no delta
+	kept    bool         // in Stripe.ages
 }
 
-// WheelLinks lets the wheel file a room.
+// WheelLinks implements the interface of the timing wheel.
 func (r *Room) WheelLinks() *wheel.Links[Room] { return &r.Links }
 
+// NewRoom returns a room without members that is not in the room table.
 func NewRoom(in *Stripe, name string, options *RoomOptions, shards int) *Room {
 	r := &Room{Stripe: in, Options: options}
 	r.Audience.Name, r.Audience.Owner, r.Audience.Mu, r.Audience.Limit = name, r, &in.Mu, roomBacklog*int64(shards)
 	return r
 }
 
-// onlyPlain says whether the room is nothing but its plain members. The room's lock is held.
+// onlyPlain reports whether a room has only plain members, no history and no deltas. The room's lock is held.
 func (r *Room) onlyPlain() bool {
 	if r.Options.HistorySize > 0 || r.Options.Delta {
 		return false
@@ -139,5 +141,5 @@ func (r *Room) plainMembers() (n int) {
 	return n
 }
 
-// Memory is how long a publication is remembered.
+// Memory returns the history TTL.
 func (r *Room) Memory() wheel.Tick { return fanout.InTicks(r.Options.HistoryTTL) }

@@ -8,8 +8,8 @@ import (
 	"github.com/throng-chat/throng/server/wheel"
 )
 
-// Said remembers, for a while, where publications with a key of idempotency were said. To find a key and to add it are one step only
-// for who holds the lock of the room.
+// Said is the idempotency cache: the positions of publications with an idempotency key, by room and key. A caller that holds the room's lock
+// over Find and Add makes the two atomic.
 type Said struct {
 	mu     sync.Mutex // a leaf
 	Places map[saidKey]Position
@@ -25,11 +25,11 @@ type saidAt struct {
 
 const (
 	SaidFor = 5 * time.Minute
-	maxSaid = 1 << 18 // keys; of more the oldest are forgotten early
+	maxSaid = 1 << 18 // keys; beyond it the oldest are evicted
 	MaxKey  = 128     // bytes of a key
 )
 
-// Find is where a publication with that key was said.
+// Find returns the position of the publication with a key.
 func (s *Said) Find(room, key string, now wheel.Tick) (Position, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -38,6 +38,7 @@ func (s *Said) Find(room, key string, now wheel.Tick) (Position, bool) {
 	return at, ok
 }
 
+// Add stores the position of a publication with a key.
 func (s *Said) Add(room, key string, place Position, now wheel.Tick) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -50,7 +51,7 @@ func (s *Said) Add(room, key string, place Position, now wheel.Tick) {
 	s.forget(now)
 }
 
-// forget forgets what is too old, or too much. s.mu is held.
+// forget drops entries that have expired, and the oldest beyond the limit. s.mu is held.
 func (s *Said) forget(now wheel.Tick) {
 	for len(s.Order) > 0 && (len(s.Order) > maxSaid || s.Order[0].at+fanout.InTicks(SaidFor) < now) {
 		delete(s.Places, s.Order[0].saidKey)

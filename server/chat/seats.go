@@ -2,10 +2,10 @@ package chat
 
 import "github.com/throng-chat/throng/server/fanout"
 
-// Plain clients in a room: they are counted, and have no identity.
+// Plain members have no identity: a room counts them only.
 
-// ReserveSeat counts a plain client as a member of a room before its handshake is answered. ok is false if the room is full.
-// The seat is nil if the room has no limit of members. Return an unused seat with releaseSeat.
+// ReserveSeat counts a plain client as a member of a room before the reply to its handshake. ok is false if the room is full. The
+// reservation is nil if the room has no limit of members. Pass it to JoinPlain, or return it with ReleaseSeat.
 func (h *Hub) ReserveSeat(roomName string) (seat *Room, ok bool) {
 	v := h.ViewOf(roomName)
 	most := v.Options.MaxMembers
@@ -24,6 +24,7 @@ func (h *Hub) ReserveSeat(roomName string) (seat *Room, ok bool) {
 	return r, true
 }
 
+// ReleaseSeat returns a reservation that was not used; nil does nothing.
 func (h *Hub) ReleaseSeat(seat *Room) {
 	if seat == nil {
 		return
@@ -34,9 +35,9 @@ func (h *Hub) ReleaseSeat(seat *Room) {
 	h.tidyLocked(seat)
 }
 
-// JoinPlain makes a plain client a member of a room and posts it to its shard. hello, the answer to its handshake, is the first thing it is
-// sent; what is posted to the room after joinPlain comes behind it. early is what the client sent ahead of our answer. The caller has
-// reserved a place, and, where the room's members are limited, one in the room: its seat, else nil.
+// JoinPlain makes a plain client a member of a room and posts it to its shard. The shard writes hello, the reply to the handshake, and after
+// it every message that is posted to the room from now on. early has the bytes that the client sent before the reply. The caller has
+// reserved a connection (fanout.Shared). seat is the result of ReserveSeat.
 func (h *Hub) JoinPlain(m *fanout.Member, name string, seat *Room, hello, early []byte) {
 	in := h.Rooms.StripeOf(name)
 	in.Mu.Lock()
@@ -52,7 +53,7 @@ func (h *Hub) JoinPlain(m *fanout.Member, name string, seat *Room, hello, early 
 	h.Wake(wake)
 }
 
-// LeavePlain takes a plain client out of its room.
+// LeavePlain ends the membership of a plain client.
 func (h *Hub) LeavePlain(m *fanout.Member) {
 	r := RoomOfMember(m)
 	r.Stripe.Mu.Lock()
@@ -62,5 +63,5 @@ func (h *Hub) LeavePlain(m *fanout.Member) {
 	h.tidyLocked(r)
 }
 
-// RoomOfMember is the room that a member is in.
+// RoomOfMember returns the room of a member.
 func RoomOfMember(m *fanout.Member) *Room { return m.Topic.Audience.Owner.(*Room) }

@@ -10,46 +10,46 @@ import (
 	"github.com/throng-chat/throng/server/recent"
 )
 
-// Slow mode: in a slow room each publisher may publish once in a pause. Any goroutine may ask.
+// Slow mode: in a slow room each publisher may publish once in an interval. Any goroutine may call these functions.
 
 const (
-	MaxSpoke        = 1 << 18 // publishers remembered in all slow rooms; each room has an equal share, its oldest go first
-	GuestsOfAddress = 10      // publications of all guests of one address in a pause
-	GuestUser       = "guest:"
+	MaxSpoke        = 1 << 18  // publishers in all slow rooms; each room has an equal share and evicts its oldest
+	GuestsOfAddress = 10       // publications of all guests at one address in an interval
+	GuestUser       = "guest:" // prefix of the users of guests
 )
 
-// Speaker is a publisher: a user over all of its connections, or all connections without a user at one address. A guest is a user,
-// but it can make itself a new one at any time, so guests are counted by address as well.
+// Speaker is a publisher: a user with all of its connections, or all anonymous connections at one address. A guest can become a new user at
+// any time, so guests count by address as well.
 type Speaker struct {
 	User    string
-	Address netip.Addr // not of a user that has an account
+	Address netip.Addr // address key; not set for a user with an account
 }
 
-// spoken is what a publisher did in a slow room since a moment.
+// spoken counts the publications of a publisher in a slow room in the current interval.
 type spoken struct {
-	since int64 // unix nanoseconds
+	since int64 // start of the interval, in Unix nanoseconds
 	times int32
 }
 
-// SpokenWord is a publication as slow mode counted it. The zero value was not counted.
+// SpokenWord identifies a publication that slow mode has counted, so that TakeBack can undo it. The zero value: not counted.
 type SpokenWord struct {
 	room string
-	by   [2]uint64 // publishers, by key
-	at   [2]int64  // since when their publications are counted; 0 for none
+	by   [2]uint64 // keys of the publishers
+	at   [2]int64  // starts of their intervals; 0 for none
 }
 
-// slowMode is what moderation knows of those who published in slow rooms. Guarded by moderation.mu.
+// slowMode has the recent publishers of slow rooms. Guarded by Moderation.Mu.
 type slowMode struct {
 	seed   maphash.Seed
 	Rooms  map[string]*recent.Table[spoken]
-	forgot uint64 // publishers that were forgotten before their pause was over
+	forgot uint64 // publishers that were evicted before their interval ended
 }
 
 func newSlowMode() slowMode {
 	return slowMode{seed: maphash.MakeSeed(), Rooms: map[string]*recent.Table[spoken]{}}
 }
 
-// SpeakerOf is who a connection is in slow rooms.
+// SpeakerOf returns the publisher of a connection; user is empty if it is anonymous.
 func SpeakerOf(c *fanout.Conn, user string) Speaker {
 	if user != "" && !strings.HasPrefix(user, GuestUser) {
 		return Speaker{User: user}
@@ -57,17 +57,17 @@ func SpeakerOf(c *fanout.Conn, user string) Speaker {
 	return Speaker{user, c.Household()}
 }
 
-// keys are those that a speaker is counted by, and how often each may publish in a pause.
-func (sm *slowMode) keys(who Speaker) (keys [2]uint64, most [2]int32) {
-	keys[0], most[0] = maphash.Comparable(sm.seed, who), 1
-	if who.User != "" && who.Address.IsValid() {
-		keys[0] = maphash.Comparable(sm.seed, Speaker{User: who.User})
-		keys[1], most[1] = maphash.Comparable(sm.seed, Speaker{GuestUser, who.Address}), GuestsOfAddress
+// keys returns the keys that count a publisher, and the limit of each in an interval; 0: no second key.
+func (sm *slowMode) keys(of Speaker) (keys [2]uint64, most [2]int32) {
+	keys[0], most[0] = maphash.Comparable(sm.seed, of), 1
+	if of.User != "" && of.Address.IsValid() {
+		keys[0] = maphash.Comparable(sm.seed, Speaker{User: of.User})
+		keys[1], most[1] = maphash.Comparable(sm.seed, Speaker{GuestUser, of.Address}), GuestsOfAddress
 	}
 	return keys, most
 }
 
-// Slows says whether a room is in slow mode.
+// Slows reports whether a room is in slow mode.
 func (m *Moderation) Slows(room string) bool {
 	if !m.Any.Load() {
 		return false
@@ -77,8 +77,9 @@ func (m *Moderation) Slows(room string) bool {
 	return m.slow[room] > 0
 }
 
-// MaySpeak holds a speaker to the slow mode of a room, and counts what it says now. Return the word if it is not said after all.
-func (m *Moderation) MaySpeak(who Speaker, room string) (w SpokenWord, ok bool) {
+// MaySpeak counts a publication in a room. ok is false if slow mode does not allow it yet. If the publication fails for another reason, undo
+// the count with TakeBack.
+func (m *Moderation) MaySpeak(by Speaker, room string) (w SpokenWord, ok bool) {
 	m.Mu.Lock()
 	defer m.Mu.Unlock()
 	pause := m.slow[room].Nanoseconds()
@@ -92,12 +93,12 @@ func (m *Moderation) MaySpeak(who Speaker, room string) (w SpokenWord, ok bool) 
 	}
 	m.trimLocked(table)
 	now := m.Now().UnixNano()
-	for range 2 { // as many as may be added
+	for range 2 { // Put adds two entries at most
 		if oldest := table.First(); oldest != nil && now >= oldest.since+pause {
 			table.RemoveOldest()
 		}
 	}
-	keys, most := m.Spoke.keys(who)
+	keys, most := m.Spoke.keys(by)
 	var counts [2]spoken
 	for i, key := range keys {
 		counts[i] = spoken{since: now}
@@ -122,7 +123,7 @@ func (m *Moderation) MaySpeak(who Speaker, room string) (w SpokenWord, ok bool) 
 	return w, true
 }
 
-// TakeBack is for a word that was not said: its publisher need not wait for it.
+// TakeBack undoes the count of a publication that was not published.
 func (m *Moderation) TakeBack(w SpokenWord) {
 	if w.room == "" {
 		return
@@ -144,7 +145,7 @@ func (m *Moderation) TakeBack(w SpokenWord) {
 	}
 }
 
-// trimLocked holds a slow room to its share. m.mu is held.
+// trimLocked evicts publishers of a slow room beyond its share. m.Mu is held.
 func (m *Moderation) trimLocked(table *recent.Table[spoken]) {
 	table.Most = MaxSpoke / max(len(m.slow), 1)
 	for table.Count > table.Most {
@@ -153,7 +154,8 @@ func (m *Moderation) trimLocked(table *recent.Table[spoken]) {
 	}
 }
 
-// SlowDown sets a room's slow mode; 0 ends it. It is false where there are too many sanctions already.
+// SlowDown sets the slow mode of a room: the interval between two publications of one publisher; 0 ends it. It returns false if MaxSanctions
+// are active.
 func (m *Moderation) SlowDown(room string, pause time.Duration) bool {
 	m.Mu.Lock()
 	defer m.Mu.Unlock()
@@ -171,7 +173,7 @@ func (m *Moderation) SlowDown(room string, pause time.Duration) bool {
 	return true
 }
 
-// forgetSpeakersLocked forgets those who need wait no more. m.mu is held.
+// forgetSpeakersLocked drops publishers whose interval has ended. m.Mu is held.
 func (m *Moderation) forgetSpeakersLocked(now time.Time) {
 	for room, table := range m.Spoke.Rooms {
 		for oldest := table.First(); oldest != nil && now.UnixNano() >= oldest.since+m.slow[room].Nanoseconds(); oldest = table.First() {
@@ -183,7 +185,7 @@ func (m *Moderation) forgetSpeakersLocked(now time.Time) {
 	}
 }
 
-// Speakers returns how many publishers must wait, about, and how many were forgotten before their time.
+// Speakers returns, for the metrics, the number of publishers in slow rooms, and of publishers that were evicted before their interval ended.
 func (m *Moderation) Speakers() (waiting int, forgot uint64) {
 	m.Mu.RLock()
 	defer m.Mu.RUnlock()

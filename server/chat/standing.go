@@ -2,7 +2,7 @@ package chat
 
 import "time"
 
-// standing is what the application has forbidden, as the server API tells it.
+// standing has the active sanctions, as the server API returns them.
 type standing struct {
 	Bans        []StandingSanction   `json:"bans"`
 	Mutes       []StandingSanction   `json:"mutes"`
@@ -10,20 +10,23 @@ type standing struct {
 	Revocations []StandingRevocation `json:"revocations"`
 }
 
+// StandingSanction is an active ban or mute.
 type StandingSanction struct {
 	User    string `json:"user"`
-	Channel string `json:"channel,omitempty"`
-	Until   int64  `json:"until,omitempty"`
+	Channel string `json:"channel,omitempty"` // empty: all rooms
+	Until   int64  `json:"until,omitempty"`   // Unix seconds; 0: no end
 }
 
+// StandingRevocation is an active revocation. Times are Unix seconds; 0: none.
 type StandingRevocation struct {
 	User         string `json:"user"`
-	ID           string `json:"jti,omitempty"`
+	ID           string `json:"jti,omitempty"` // empty: all tokens issued before IssuedBefore
 	IssuedBefore int64  `json:"issued_before,omitempty"`
 	ExpireAt     int64  `json:"expire_at,omitempty"`
 }
 
-// Standing is what stands now, in no order: for a user, in a room; for all, in all where they are empty.
+// Standing returns the active sanctions, in no order. A user or a room that is not empty selects sanctions of that user, or of that room and
+// of all rooms.
 func (m *Moderation) Standing(user, room string) standing {
 	s := standing{
 		Bans:        []StandingSanction{},
@@ -37,14 +40,14 @@ func (m *Moderation) Standing(user, room string) standing {
 		}
 		return t.Unix()
 	}
-	asked := func(u, r string) bool { return (user == "" || u == user) && (room == "" || r == room || r == "") }
+	selected := func(u, r string) bool { return (user == "" || u == user) && (room == "" || r == room || r == "") }
 	m.Mu.RLock()
 	defer m.Mu.RUnlock()
 	now := m.Now()
 	list := func(to *[]StandingSanction, from map[Sanctioned]time.Time) {
-		for who, until := range from {
-			if stands(until, now) && asked(who.User, who.Room) {
-				*to = append(*to, StandingSanction{who.User, who.Room, seconds(until)})
+		for key, until := range from {
+			if stands(until, now) && selected(key.User, key.Room) {
+				*to = append(*to, StandingSanction{key.User, key.Room, seconds(until)})
 			}
 		}
 	}
@@ -56,7 +59,7 @@ func (m *Moderation) Standing(user, room string) standing {
 		}
 	}
 	for token, r := range m.revocations {
-		if stands(r.Until, now) && asked(token.user, "") {
+		if stands(r.Until, now) && selected(token.user, "") {
 			s.Revocations = append(s.Revocations, StandingRevocation{token.user, token.id, seconds(r.IssuedBefore), seconds(r.Until)})
 		}
 	}

@@ -2,19 +2,19 @@ package chat
 
 import "github.com/throng-chat/throng/server/limiter"
 
-// User is somebody with one connection or more. Guarded by Hub.UsersMu.
+// User is a user with open connections. An anonymous connection has a User of its own. Guarded by Hub.UsersMu.
 type User struct {
 	name    string
 	clients []userClient
 	meter   limiter.Meter // of publications
 }
 
-// userClient is a connection of a user: what the chat wants of it.
+// userClient is a connection of a user.
 type userClient interface {
-	// ClientID is the connection's id, which everybody may see.
+	// ClientID returns the connection ID, which is public.
 	ClientID() string
 
-	// Execute does what the application commands, on the goroutine that owns the client, and calls done there, once, with what came of it.
-	// Any goroutine may call it; it does not block.
+	// Execute posts a command to the goroutine that owns the client. That executes it and calls done once with the result. Any goroutine may
+	// call Execute; it does not block.
 	Execute(command UserCommand, done func(*Rejection))
 }

@@ -7,9 +7,9 @@ import (
 	"github.com/throng-chat/throng/server/unordered"
 )
 
-// AddUser counts a client in as one of a user's, and returns what the application has demanded of that user since the client was asked
-// about, where it was. It is rejectLimit where the user has too many connections, rejectRate where demands have been forgotten.
-// Nobody in particular is many users.
+// AddUser adds a connection to a user; an empty name: an anonymous user. If the connection has waited for its connect webhook, since is the
+// result of BeginAsking, and AddUser returns the commands that match the connection. The causes of a rejection are CauseLimit if the user
+// is at its limit of connections, and CauseRate if commands were evicted. Return u with RemoveUser.
 func (h *Hub) AddUser(c userClient, name string, since *uint64) (u *User, demands []Word, e *Rejection) {
 	h.UsersMu.Lock()
 	defer h.UsersMu.Unlock()
@@ -36,6 +36,7 @@ func (h *Hub) AddUser(c userClient, name string, since *uint64) (u *User, demand
 	return u, demands, nil
 }
 
+// RemoveUser removes a connection, which AddUser has added.
 func (h *Hub) RemoveUser(u *User, c userClient) {
 	h.UsersMu.Lock()
 	defer h.UsersMu.Unlock()
@@ -46,7 +47,7 @@ func (h *Hub) RemoveUser(u *User, c userClient) {
 	}
 }
 
-// ClientsOf are the connections of a user.
+// ClientsOf returns the connections of a user.
 func (h *Hub) ClientsOf(name string) []userClient {
 	h.UsersMu.Lock()
 	defer h.UsersMu.Unlock()
@@ -56,7 +57,7 @@ func (h *Hub) ClientsOf(name string) []userClient {
 	return nil
 }
 
-// UserMayPublish holds a user to its rate, over all of its connections.
+// UserMayPublish counts a publication against the rate limit of a user, which all of its connections share. It returns false over the limit.
 func (h *Hub) UserMayPublish(u *User, now time.Duration) bool {
 	if h.userRate.Every == 0 {
 		return true
@@ -66,7 +67,7 @@ func (h *Hub) UserMayPublish(u *User, now time.Duration) bool {
 	return h.userRate.Allow(&u.meter, now, 1)
 }
 
-// UserDidNotPublish takes back what userMayPublish counted.
+// UserDidNotPublish undoes the count of UserMayPublish.
 func (h *Hub) UserDidNotPublish(u *User) {
 	if h.userRate.Every == 0 {
 		return
@@ -76,7 +77,7 @@ func (h *Hub) UserDidNotPublish(u *User) {
 	h.userRate.GiveBack(&u.meter)
 }
 
-// UserCount is how many users have a connection.
+// UserCount returns the number of users with a connection; anonymous users do not count.
 func (h *Hub) UserCount() int {
 	h.UsersMu.Lock()
 	defer h.UsersMu.Unlock()

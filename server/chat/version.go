@@ -1,14 +1,14 @@
 package chat
 
-// Version says how new a state is that publications of a room tell as a whole: one that is older than what was told is of no
-// use to anybody. The numbers of two epochs do not compare.
+// Version orders publications that each contain the whole state of a room: Publish ignores one with an older version. Versions of different
+// epochs are not comparable.
 type Version struct {
 	Number uint64 // 0 for none
 	Epoch  string
 }
 
-// advance takes the version of a publication, and is false where that is no newer than the last one. An epoch that is not told
-// is the one before, as in Centrifugo.
+// advance sets v to the version of a publication. It returns false if that is not newer. As in Centrifugo, an empty epoch means the current
+// one.
 func (v *Version) advance(to Version) bool {
 	if (to.Epoch == "" || to.Epoch == v.Epoch) && to.Number <= v.Number {
 		return false

@@ -1,15 +1,16 @@
 package chat
 
-// View is a room and what it offers. It is looked up once for each command, from the membership where there is one.
+// View is a room's name with its options. A command looks it up once: from the membership, or from the patterns (Hub.ViewOf).
 type View struct {
 	Name    string
 	Options *RoomOptions
-	Place   *Membership // of the client that looks; nil where it is not in the room
+	Place   *Membership // of the client; nil: not a member
 }
 
+// ViewOf looks up the options of a room, which need not exist.
 func (h *Hub) ViewOf(room string) View { return View{Name: room, Options: h.OptionsOf(room)} }
 
-// OptionsOf are those of the first pattern that a room's name fits.
+// OptionsOf returns the options of the first pattern that matches a name, else those of Config.OtherRooms.
 func (h *Hub) OptionsOf(room string) *RoomOptions {
 	for i := range h.patterns {
 		if h.patterns[i].Fits(room) {

@@ -2,46 +2,45 @@ package chat
 
 import "slices"
 
-// Words keeps what the application demands of a user's connections by the server API while other connections are being asked about
-// by the connect webhook: any of them may turn out to be that user's. The demand holds for it when the webhook has answered.
-// Guarded by Hub.UsersMu.
+// Words stores commands of the application while connections wait for their connect webhook. The reply of the webhook may give such a
+// connection the user of a command: then the connection executes the command. Guarded by Hub.UsersMu.
 type Words struct {
-	Asking int    // connections that are being asked about; without one nothing is kept
+	Asking int    // connections that wait for their connect webhook; without one, commands are not stored
 	List   []Word // the oldest first
-	first  uint64 // the number of list[0], or of the next word
+	first  uint64 // number of List[0], or of the next command
 	Bytes  int
 }
 
-// UserCommand is what the application commands for connections of a user: data, which can wait, and could be sent to another node.
-// Each kind is a struct of its own. userClient.Execute knows them.
+// UserCommand is a command of the application to connections of a user. It is plain data: it can wait, be encoded and travel to another
+// process. Each kind is a struct. userClient.Execute executes it on a connection.
 type UserCommand interface {
-	// Size is how many bytes the command holds while it waits.
+	// Size returns how many bytes the command holds while it waits.
 	Size() int
 }
 
-// Word is one demand of the application.
+// Word is a command with its target.
 type Word struct {
-	User    string   // empty for any
-	Client  string   // empty for any
-	Except  []string // clients
+	User    string   // empty: any user
+	Client  string   // connection ID; empty: any connection
+	Except  []string // connection IDs to skip
 	Command UserCommand
 }
 
-// Limits of words.
+// Limits of stored commands.
 const (
 	MaxWords     = 4096
 	MaxWordBytes = 16 << 20
 )
 
-const wordOverhead = 200 // bytes, about
+const wordOverhead = 200 // bytes per command: an estimate
 
-// Begin counts a connection that is asked about from now on, and returns the number of the first word that may be meant for it.
+// Begin counts a connection that waits, and returns the number of the first command that may match it.
 func (w *Words) Begin() (since uint64) {
 	w.Asking++
 	return w.first + uint64(len(w.List))
 }
 
-// end is when such a connection has been answered, or is closed.
+// end ends the wait of a connection.
 func (w *Words) end() {
 	if w.Asking--; w.Asking == 0 {
 		w.first += uint64(len(w.List))
@@ -49,7 +48,7 @@ func (w *Words) end() {
 	}
 }
 
-// Add keeps a word while somebody is asked about. The oldest make room.
+// Add stores a command if a connection waits. It evicts the oldest commands beyond the limits.
 func (w *Words) Add(what Word) {
 	if w.Asking == 0 {
 		return
@@ -64,6 +63,7 @@ func (w *Words) Add(what Word) {
 	}
 }
 
+// cost estimates the memory of a command in bytes.
 func (word *Word) cost() int {
 	n := word.Command.Size() + len(word.User) + len(word.Client) + wordOverhead
 	for _, client := range word.Except {
@@ -72,7 +72,7 @@ func (word *Word) cost() int {
 	return n
 }
 
-// Of returns the words for a connection since it was asked about; false where some of them have been forgotten.
+// Of returns the commands from number since on that match a connection. complete is false if some of them were evicted.
 func (w *Words) Of(user, client string, since uint64) (found []Word, complete bool) {
 	if since < w.first {
 		return nil, false
@@ -85,6 +85,7 @@ func (w *Words) Of(user, client string, since uint64) (found []Word, complete bo
 	return found, true
 }
 
+// meant reports whether a connection matches the target.
 func (word *Word) meant(user, client string) bool {
 	return (word.User == "" || word.User == user) && (word.Client == "" || word.Client == client) && !slices.Contains(word.Except, client)
 }

@@ -2,7 +2,7 @@ package limiter
 
 import "net/netip"
 
-// AddressKey is what counts as one address: an IPv6 customer has a /64 of them.
+// AddressKey returns the key by which an address is counted: an IPv4 address, or the /64 of an IPv6 address, since one customer has a /64.
 func AddressKey(a netip.Addr) netip.Addr {
 	a = a.Unmap().WithZone("")
 	if a.Is6() {

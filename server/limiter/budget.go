@@ -2,19 +2,19 @@ package limiter
 
 import "sync/atomic"
 
-// Budget bounds the bytes that all connections together hold for one purpose. A single reservation takes at most 1/share of what
-// is free: large reservations are refused first, and small ones still succeed when a few large ones have taken most of it. Any
-// goroutine may use it; no method blocks.
+// Budget bounds the bytes that all connections together hold for one purpose. A reservation takes at most 1/Share of the free bytes. So
+// large reservations fail first, and small ones succeed even if a few large ones hold most of the budget. Any goroutine may use it; no
+// method blocks.
 type Budget struct {
 	Most  int64 // bytes
-	Share int64
-	Used  atomic.Int64
+	Share int64 // at least 1
+	Used  atomic.Int64 // bytes
 }
 
-// Fits says whether a reservation of n bytes would succeed now.
+// Fits reports whether a reservation of n bytes would succeed now.
 func (bu *Budget) Fits(n int) bool { return int64(n)*bu.Share <= bu.Most-bu.Used.Load() }
 
-// Reserve takes n bytes, or nothing and returns false. Give them back by release.
+// Reserve takes n bytes, or returns false. Return them with Release.
 func (bu *Budget) Reserve(n int) bool {
 	for {
 		used := bu.Used.Load()
@@ -27,4 +27,5 @@ func (bu *Budget) Reserve(n int) bool {
 	}
 }
 
+// Release returns n bytes.
 func (bu *Budget) Release(n int) { bu.Used.Add(int64(-n)) }

@@ -1,4 +1,4 @@
-// Package limiter bounds what clients use: rates (Rate, with a Meter of eight bytes per client and no timer) and budgets of bytes that all
-// connections share (Budget). AddressKey says which IP addresses count as one. It has no goroutine and no clock: the caller brings the
-// time.
+// Package limiter limits what clients use: rates (Rate, with a Meter of eight bytes per client and no timer), budgets of bytes that all
+// connections share (Budget), and requests in progress (Places). AddressKey maps an IP address to the key by which it is counted. The
+// package has no goroutine and no clock: the caller passes the time.
 package limiter

@@ -6,32 +6,33 @@ import (
 	"sync"
 )
 
-// Places bounds the requests of one kind that are in progress. When all are taken, the address with the most requests that still wait
-// makes room, so that a few addresses keep nobody else out. Any goroutine may use it; no method blocks.
+// Places bounds the requests of one kind that are in progress. If all places are taken, it evicts a request of the address with the most
+// waiting requests, so a few addresses cannot take all places. Any goroutine may use it; no method blocks.
 type Places struct {
-	// Constant after newPlaces.
+	// Constant after NewPlaces.
 	most    int
-	patient bool // requests that wait long are as good as others: only an address with more makes room, by its newest; else by its oldest
+	patient bool // evict the newest request, and only of an address with more requests than the new one's; else evict the oldest
 
 	mu      sync.Mutex // a leaf
 	count   int
-	waiting map[netip.Addr]*list.List // of *place, the oldest first; without addresses that have none
+	waiting map[netip.Addr]*list.List // of *Place, the oldest first; no empty lists
 }
 
-// Place is one request that has a place.
+// Place is a request in progress.
 type Place struct {
 	from    netip.Addr
-	end     func()        // ends the wait. It must not block, nor lock. Called once at most, before leave
-	at      *list.Element // guarded by places.mu; nil once it does not wait any more
-	evicted bool          // guarded by places.mu
+	end     func()        // ends the wait on eviction. It must not block or lock. Called at most once, before Leave
+	at      *list.Element // guarded by Places.mu; nil: it does not wait any more
+	evicted bool          // guarded by Places.mu
 }
 
+// NewPlaces returns most places. patient: see Places.
 func NewPlaces(most int, patient bool) *Places {
 	return &Places{most: most, patient: patient, waiting: map[netip.Addr]*list.List{}}
 }
 
-// Enter takes a place for a request of an address, which may be that of another request. It returns nil if none makes room. The caller
-// gives the place back by leave.
+// Enter takes a place for a request of an address. If all are taken, it evicts another request, or returns nil. Return the place with
+// Leave.
 func (b *Places) Enter(from netip.Addr, end func()) *Place {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -49,7 +50,8 @@ func (b *Places) Enter(from netip.Addr, end func()) *Place {
 	return one
 }
 
-// evictLocked ends a request of the address that waits with the most, for one of from; false if none has to make room.
+// evictLocked evicts a request of the address with the most waiting requests, for a request of from. It returns false if there is none to
+// evict. b.mu is held.
 func (b *Places) evictLocked(from netip.Addr) bool {
 	var heaviest *list.List
 	for _, of := range b.waiting {
@@ -74,12 +76,12 @@ func (b *Places) evictLocked(from netip.Addr) bool {
 	one := at.Value.(*Place)
 	b.stopLocked(one)
 	one.evicted = true
-	b.count-- // its goroutine is about to end, and others need not wait for that
+	b.count-- // now, and not when its goroutine has ended
 	one.end()
 	return true
 }
 
-// stopLocked makes it one that does not wait.
+// stopLocked marks a request as not waiting. b.mu is held.
 func (b *Places) stopLocked(one *Place) {
 	if one.at == nil {
 		return
@@ -91,8 +93,8 @@ func (b *Places) stopLocked(one *Place) {
 	one.at = nil
 }
 
-// Arrived is called when the request does not wait any more. It returns false if it had to make room: its socket can only be answered
-// and closed.
+// Arrived marks a request as not waiting, so it cannot be evicted any more. It returns false if the request was evicted before: then the
+// caller can only reply and close the socket.
 func (b *Places) Arrived(one *Place) (inTime bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -100,7 +102,7 @@ func (b *Places) Arrived(one *Place) (inTime bool) {
 	return !one.evicted
 }
 
-// Leave gives the place back.
+// Leave returns the place.
 func (b *Places) Leave(one *Place) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -110,7 +112,7 @@ func (b *Places) Leave(one *Place) {
 	}
 }
 
-// Length is how many places are taken.
+// Length returns the number of taken places.
 func (b *Places) Length() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -5,18 +5,21 @@ import (
 	"time"
 )
 
-const BurstSeconds = 2 // of its rate that a meter allows at once
+// BurstSeconds is the burst of a rate limit, in seconds of its rate.
+const BurstSeconds = 2
 
-// Rate is how often something may happen; the zero value allows everything. It is the generic cell rate algorithm
-// (ITU-T I.371): one integer a connection, no timer.
+// Rate is a rate limit; the zero value is no limit. It uses the generic cell rate algorithm (ITU-T I.371): the state of a client is one
+// integer (Meter), without a timer.
 type Rate struct {
-	Every time.Duration // between two, on average
-	Burst time.Duration // how far ahead of that average one may run
+	Every time.Duration // average interval between two events
+	Burst time.Duration // how far a client may be ahead of that average
 }
 
-// Meter is the moment at which a connection will have used up what it did so far.
+// Meter is the state of a client under a rate limit: the theoretical arrival time of its next event. The zero value is unused. Not safe for
+// concurrent use.
 type Meter time.Duration
 
+// PerSecond returns a limit of n events per second with a burst of BurstSeconds; 0: no limit.
 func PerSecond(n int) Rate {
 	if n == 0 {
 		return Rate{}
@@ -25,7 +28,7 @@ func PerSecond(n int) Rate {
 	return Rate{Every: every, Burst: BurstSeconds * time.Second}
 }
 
-// Allow says whether n more may happen now, and if so counts them.
+// Allow counts n events, or returns false if they exceed the limit.
 func (r Rate) Allow(m *Meter, now time.Duration, n int) bool {
 	if r.Every == 0 {
 		return true
@@ -38,17 +41,17 @@ func (r Rate) Allow(m *Meter, now time.Duration, n int) bool {
 	return true
 }
 
-// Overdrawn says whether all that a burst allows has been used.
+// Overdrawn reports whether the burst is used up.
 func (r Rate) Overdrawn(m Meter, now time.Duration) bool {
 	return r.Every > 0 && time.Duration(m)-now >= r.Burst
 }
 
-// Charge counts n, even where that exceeds the burst. A negative n is given back.
+// Charge counts n events even if they exceed the limit. A negative n undoes a count.
 func (r Rate) Charge(m *Meter, now time.Duration, n int) {
 	*m = Meter(max(time.Duration(*m), now) + time.Duration(n)*r.Every)
 }
 
-// Lately is how many of those that were counted the rate has not made up for yet.
+// Lately returns how many counted events are above the average rate.
 func (r Rate) Lately(m Meter, now time.Duration) int {
 	if r.Every == 0 {
 		return 0
@@ -56,17 +59,17 @@ func (r Rate) Lately(m Meter, now time.Duration) int {
 	return int(max(time.Duration(m)-now, 0) / r.Every)
 }
 
-// GiveBack takes back one that was counted and did not happen.
+// GiveBack undoes the count of one event.
 func (r Rate) GiveBack(m *Meter) { *m -= Meter(r.Every) }
 
-// Parked is how far those who went had used up their rate: coming back gives nobody another burst. Whoever could have all of it again
-// is forgotten. Not safe for concurrent use.
+// Parked keeps the meters of clients that are not connected, so a reconnect does not give a new burst. It drops meters that are unused
+// again. Not safe for concurrent use.
 type Parked[K comparable] struct {
 	Meters map[K]Meter
 	tidied time.Duration
 }
 
-// Park remembers who goes.
+// Park stores the meter of a client that disconnects.
 func (s *Parked[K]) Park(who K, m Meter, now time.Duration) {
 	if time.Duration(m) <= now {
 		return
@@ -81,7 +84,7 @@ func (s *Parked[K]) Park(who K, m Meter, now time.Duration) {
 	s.Meters[who] = m
 }
 
-// Resume is the meter of who comes.
+// Resume removes and returns the meter of a client that connects.
 func (s *Parked[K]) Resume(who K) Meter {
 	m := s.Meters[who]
 	delete(s.Meters, who)

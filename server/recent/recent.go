@@ -1,23 +1,24 @@
-// Package recent has a table of bounded size that forgets its oldest entries first.
+// Package recent has a table of bounded size that evicts its oldest entries first.
 package recent
 
-// Table is a table of bounded size in which the entry that was put longest ago makes room for a new one. Keys are hashes by a
-// secret seed, so an entry takes the same memory whatever its name is. It has no pointers for the garbage collector to follow
-// unless V has. The zero value keeps nothing: set most. Not safe for concurrent use.
+// Table is a hash table of at most Most entries: a new entry evicts the entry with the oldest Put. Keys are hashes with a secret seed, so
+// each entry has the same size. The garbage collector does not scan the entries unless V has pointers. The zero value stores nothing: set
+// Most. Not safe for concurrent use.
 type Table[V any] struct {
 	Most    int // entries
-	Count   int
+	Count   int // entries; read only
 	nodes   []Node[V]
-	buckets []uint32 // the first node of each chain; a power of two of them. Nodes count from 1, 0 is none
-	free    uint32   // first of a chain of nodes without an entry
+	buckets []uint32 // the first node of each chain; the length is a power of two. Node numbers begin at 1; 0: none
+	free    uint32   // first of a chain of unused nodes
 	oldest  uint32
 	newest  uint32
 }
 
+// Node is an entry.
 type Node[V any] struct {
 	key          uint64
 	value        V
-	next         uint32 // in its bucket, or among the free
+	next         uint32 // in its bucket, or of the unused nodes
 	older, newer uint32
 }
 
@@ -27,7 +28,7 @@ func (r *Table[V]) node(n uint32) *Node[V] { return &r.nodes[n-1] }
 
 func (r *Table[V]) bucket(key uint64) *uint32 { return &r.buckets[key&uint64(len(r.buckets)-1)] }
 
-// Get returns the value of a key, nil if there is none. It is valid until the next put.
+// Get returns a pointer to the value of a key, nil if there is none. It is valid until the next Put.
 func (r *Table[V]) Get(key uint64) *V {
 	if r.Count == 0 {
 		return nil
@@ -40,7 +41,7 @@ func (r *Table[V]) Get(key uint64) *V {
 	return nil
 }
 
-// Put makes an entry the newest. If there were most already, it returns the key of the oldest one, which is removed.
+// Put adds an entry as the newest, or replaces it. If the table was full, it evicts the oldest entry and returns its key.
 func (r *Table[V]) Put(key uint64, value V) (dropped uint64, full bool) {
 	if r.Most == 0 {
 		return key, true
@@ -72,7 +73,7 @@ func (r *Table[V]) Put(key uint64, value V) (dropped uint64, full bool) {
 	return dropped, full
 }
 
-// Remove removes an entry; a key without one is left alone.
+// Remove removes the entry of a key, if there is one.
 func (r *Table[V]) Remove(key uint64) {
 	if r.Count == 0 {
 		return
@@ -109,7 +110,7 @@ func (r *Table[V]) First() *V {
 	return &r.node(r.oldest).value
 }
 
-// RemoveOldest removes the oldest entry, which must exist, and returns its key.
+// RemoveOldest removes the oldest entry and returns its key. The table must not be empty.
 func (r *Table[V]) RemoveOldest() uint64 {
 	key := r.node(r.oldest).key
 	r.Remove(key)

@@ -1,8 +1,8 @@
-// Package unordered changes lists whose order does not matter.
+// Package unordered changes slices whose order does not matter.
 package unordered
 
-// Remove takes the i-th out of a list whose order does not matter: the last stands in its place then. A list that has become
-// much shorter gives its memory back.
+// Remove removes the element with index i and returns the list. The last element moves to that index. A list that has become much shorter
+// than its capacity is copied, to release memory.
 func Remove[T any](list []T, i int) []T {
 	last := len(list) - 1
 	list[i] = list[last]
