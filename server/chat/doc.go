@@ -1,20 +1,23 @@
-// Package chat owns the rooms: who is in them, who may do what, the order of what is published, its history, and where each client may
-// go on. It knows no socket and no type of the SDK protocol.
+// Package chat owns the rooms: members, permissions, the order of publications, histories and stream positions. It does not know sockets
+// and the types of the SDK protocol.
 //
-//	plain client ----+                                   +--> History, positions (history.go, archive.go, position.go)
-//	session ---------+--> Hub.Admit --> Hub.Publish -----+
-//	server API ------+    (publish.go: permission, size) +--> Room's audience: one job for each shard (package fanout)
-//	                                    offset, order
+//	plain client --> Hub.Admit --> Hub.PublishPlain --+     +--> history (history.go, history_budget.go), stream position (stream_position.go)
+//	session -------> Hub.Admit --> Hub.Publish -------+-----+
+//	server API ----> Hub.Admit --> Hub.Publish -------+     +--> audience of the room: one job per shard (package fanout)
+//	                 (publish.go: size, offset, order)
 //
-// A room has a stripe of the room table (rooms.go), whose lock is its order: a publication gets its offset, enters the history and is
-// posted to the shards under it. A client joins by a JoinRequest under the same lock (join.go), so what it missed ends where its future
-// begins. Who publishes is held to rates and slow mode (users.go, addresses.go, slow_mode.go). Publications, joins and leaves are encoded by
-// the formats that others register (formats.go).
+// A room belongs to a stripe of the room table (rooms.go). The stripe's lock protects the order of the room: a publication gets its offset,
+// is appended to the history and is posted to the shards under that lock. A client joins under the same lock (join.go), so the recovered
+// publications end where the live ones begin. permission.go decides who may do an action. Rates and slow mode limit publishers (users.go,
+// addresses.go, slow_mode.go). Other packages register the formats that encode publications and events (formats.go).
 //
-// The files are in two layers. The state is below: the Hub (hub.go) holds the rooms (rooms.go), their members (members.go), histories,
-// users and addresses. What is done with it is above, in methods of the Hub: a room is made, kept and forgotten (life.go, aging.go),
-// joined and left (join.go, leave.go, seats.go), published in (publish.go), read (read.go, presence.go) and redacted (redact.go). Nothing below
-// needs what is above; what it calls there is a field that New sets (config.go).
+// The files have two layers. The lower layer has the state: the hub (hub.go), its rooms (rooms.go), members (members.go), histories, users
+// and addresses. The upper layer has the operations, which are methods of Hub: a room is created, scheduled for expiry and released
+// (room_lifecycle.go, expiry.go), joined and left (join.go, leave.go, plain_members.go), published in (publish.go), read (read.go,
+// presence.go) and redacted (redact.go). The lower layer does not call the upper one, except by a field that New sets (config.go).
 //
-// All state is in memory: a restart forgets it, and a second process does not see it.
+// Commands of the application to connections of users are plain data (commands.go). Hub.Execute sends them (send_command.go), also to
+// connections that wait for their connect webhook (pending_commands.go).
+//
+// All state is in memory: a restart clears it, and it is not shared with other processes.
 package chat

@@ -6,8 +6,8 @@ import "sync/atomic"
 // large reservations fail first, and small ones succeed even if a few large ones hold most of the budget. Any goroutine may use it; no
 // method blocks.
 type Budget struct {
-	Most  int64 // bytes
-	Share int64 // at least 1
+	Most  int64        // bytes
+	Share int64        // at least 1
 	Used  atomic.Int64 // bytes
 }
 
