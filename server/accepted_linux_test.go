@@ -64,7 +64,7 @@ func TestAPeerThatResetsAtOnceHasAnAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unix.Close(nc.Hash())
-	if got := (&fanout.Conn{Nc: nc, Handler: &plain.Client{}}).Address(); got != "" || fanout.PeerOf(nc).IsValid() {
+	if got := (&fanout.Conn{Transport: netpoll.OverTCP(nc), Handler: &plain.Client{}}).Address(); got != "" || fanout.PeerOf(nc).IsValid() {
 		t.Errorf("got %q, want none", got)
 	}
 }

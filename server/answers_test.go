@@ -25,7 +25,7 @@ func narrowSDK(t *testing.T, s *Server) *sdk {
 	if err := c.conn.(*net.TCPConn).SetReadBuffer(little); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.SetsockoptInt(onlySession(s).Conn.Nc.Hash(), syscall.SOL_SOCKET, syscall.SO_SNDBUF, little); err != nil {
+	if err := syscall.SetsockoptInt(onlySession(s).Conn.Transport.Socket().Hash(), syscall.SOL_SOCKET, syscall.SO_SNDBUF, little); err != nil {
 		t.Fatal(err)
 	}
 	return c

@@ -91,7 +91,7 @@ func TestWhatIsSaidBehindTheAnswerIsNotHeardWhileClosing(t *testing.T) {
 			ann := sessionsOf(s, "ann")[0]
 			c := ann.Conn
 			ann.Farewell.Store(&session.Farewell{Code: 3001, Text: "shutdown"})
-			c.Reason.Store(uint32(fanout.ClosedShutdown)) // as Conn.Close does, ahead of its post
+			c.SetReason(fanout.ClosedShutdown) // as Conn.Close does, ahead of its post
 			wantCall(t, s, way.method, way.params, `{"result":{}}`)
 			wantCall(t, s, "publish", `{"channel":"x","data":"after"}`, `{"result":{}}`)
 			c.Shard.Post(fanout.Job{Do: fanout.SendClose, Conn: c, Frame: fanout.EncodeFrame(ws.OpClose, ws.ClosePayload(3001, "shutdown"))})

@@ -137,10 +137,7 @@ func TestTheDropComesWithinATick(t *testing.T) {
 	c := conns[0]
 	ours, theirs := pipe(t)
 	defer theirs.Close()
-	var err error
-	if c.Nc, err = netpoll.FromTCP(ours); err != nil {
-		t.Fatal(err)
-	}
+	c.Transport = netpoll.OverTCP(asNB(t, ours))
 	hear(c)
 	silent := crew.now
 	for !c.Closing() {
@@ -152,7 +149,7 @@ func TestTheDropComesWithinATick(t *testing.T) {
 	if got, want := crew.now.Sub(silent), 35*time.Second; got < want || got > want+fanout.TickLength {
 		t.Errorf("got a drop after %v of silence, want %v within a tick", got, want)
 	}
-	if got := fanout.Reason(c.Reason.Load()); got != fanout.ClosedPingTimeout {
+	if got := c.Reason(); got != fanout.ClosedPingTimeout {
 		t.Errorf("got reason %v, want %v", got, fanout.ClosedPingTimeout)
 	}
 }

@@ -62,7 +62,7 @@ func (c *sdk) narrow(s *Server, user string) *sdk {
 	if err := c.conn.(*net.TCPConn).SetReadBuffer(little); err != nil {
 		c.t.Fatal(err)
 	}
-	if err := syscall.SetsockoptInt(sessionOf(c.t, s, user).Conn.Nc.Hash(), syscall.SOL_SOCKET, syscall.SO_SNDBUF, little); err != nil {
+	if err := syscall.SetsockoptInt(sessionOf(c.t, s, user).Conn.Transport.Socket().Hash(), syscall.SOL_SOCKET, syscall.SO_SNDBUF, little); err != nil {
 		c.t.Fatal(err)
 	}
 	return c
@@ -167,7 +167,8 @@ func TestLongRepliesAreWrittenAFewARound(t *testing.T) {
 	r.Readers.Store(clients)
 	for range clients {
 		// Nothing is written to them, as they have no sockets.
-		c := &fanout.Conn{Shard: shard, Finishing: true}
+		c := &fanout.Conn{Shard: shard}
+		c.Set(fanout.Finishing)
 		shard.Handle(&fanout.Job{Do: fanout.SendBulk, Conn: c, Bulk: readBulk{r}})
 	}
 	for _, want := range []int32{8, 6, 4, 2, 0} {
@@ -324,7 +325,7 @@ func TestTheSlowestReaderMakesRoomFirst(t *testing.T) {
 		r := &session.LongReply{Body: make([]byte, each), Owed: &crew.hub.Owed}
 		r.Readers.Store(1)
 		crew.hub.Owed.Used.Add(each)
-		c := &fanout.Conn{Nc: nc, Shard: shard, Out: &fanout.Outbox{}}
+		c := &fanout.Conn{Transport: netpoll.OverTCP(nc), Shard: shard, Out: &fanout.Outbox{}}
 		s := &session.Session{Conn: c}
 		c.Handler = s
 		b := &session.LongBulk{Session: s, Reply: r}

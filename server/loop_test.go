@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/throng-chat/throng/server/fanout"
-	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -42,7 +41,7 @@ func TestAHangUpEndsNobodyElse(t *testing.T) {
 	if err := gone.conn.Close(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the hang-up to arrive", func() bool { return netpoll.HungUp(old.Nc) })
+	eventually(t, "the hang-up to arrive", func() bool { return old.Transport.HungUp() })
 	release()
 	<-inBatch
 

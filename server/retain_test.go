@@ -13,6 +13,7 @@ import (
 
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
+	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -26,10 +27,10 @@ func little(t *testing.T, s *Server, c *client) {
 	}
 	s.hub.Call(func(sh *fanout.Shard) {
 		for _, of := range sh.Conns {
-			if of.Nc.RemoteAddr().String() != c.conn.LocalAddr().String() {
+			if of.Transport.Socket().RemoteAddr().String() != c.conn.LocalAddr().String() {
 				continue
 			}
-			if err := syscall.SetsockoptInt(of.Nc.Hash(), syscall.SOL_SOCKET, syscall.SO_SNDBUF, size); err != nil {
+			if err := syscall.SetsockoptInt(of.Transport.Socket().Hash(), syscall.SOL_SOCKET, syscall.SO_SNDBUF, size); err != nil {
 				t.Error(err)
 			}
 		}
@@ -480,18 +481,18 @@ func TestAFullSocketPutsOffThePong(t *testing.T) {
 	c := conns[0]
 	ours, theirs := pipe(t)
 	defer theirs.Close()
-	c.Nc = asNB(t, ours)
+	c.Transport = netpoll.OverTCP(asNB(t, ours))
 	hear(c)
 	for range 120 {
 		c.Stalled.Store(uint32(crew.hub.Clock.Tick())) // progress
 		crew.pings(time.Second, false)
 		if c.Closing() {
-			t.Fatalf("closed as %v while it took bytes", fanout.Reason(c.Reason.Load()))
+			t.Fatalf("closed as %v while it took bytes", c.Reason())
 		}
 	}
 	c.Stalled.Store(0)
 	crew.pings(11*time.Second, false)
-	if got := fanout.Reason(c.Reason.Load()); got != fanout.ClosedPingTimeout {
+	if got := c.Reason(); got != fanout.ClosedPingTimeout {
 		t.Errorf("got %v, want %v: all was sent, and no pong came", got, fanout.ClosedPingTimeout)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/metrics"
+	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/plain"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -429,7 +430,7 @@ func TestANewcomerIsToldOfTheDrain(t *testing.T) {
 	s.hub.Reserve()
 	s.hub.Draining.Store(true)
 	s.hub.CloseAll()
-	plain.Open(s.hub.Hub, asNB(t, ours), nil, "lobby", nil, []byte("hello"), nil)
+	plain.Open(s.hub.Hub, netpoll.OverTCP(asNB(t, ours)), nil, "lobby", nil, []byte("hello"), nil)
 	c := &client{t: t, conn: theirs, reader: bufio.NewReader(theirs)}
 	c.deadline()
 	hello := make([]byte, len("hello"))

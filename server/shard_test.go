@@ -187,9 +187,9 @@ func TestAPanicCostsOneConnection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	broken := &fanout.Conn{Nc: nc, Shard: s.hub.Shards[0]}
+	broken := &fanout.Conn{Transport: netpoll.OverTCP(nc), Shard: s.hub.Shards[0]}
 	s.hub.Loop.Read(broken)
-	if got := fanout.Reason(broken.Reason.Load()); got != fanout.ClosedPanic {
+	if got := broken.Reason(); got != fanout.ClosedPanic {
 		t.Errorf("got reason %v, want %v", got, fanout.ClosedPanic)
 	}
 	a.send(ws.OpText, "two")

@@ -23,7 +23,7 @@ func narrow(t testing.TB, s *Server) {
 	t.Helper()
 	s.hub.Call(func(sh *fanout.Shard) {
 		for _, c := range sh.Conns {
-			if err := syscall.SetsockoptInt(c.Nc.Hash(), syscall.SOL_SOCKET, syscall.SO_SNDBUF, 4<<10); err != nil {
+			if err := syscall.SetsockoptInt(c.Transport.Socket().Hash(), syscall.SOL_SOCKET, syscall.SO_SNDBUF, 4<<10); err != nil {
 				t.Error(err)
 			}
 		}
@@ -230,7 +230,7 @@ func TestASlowReaderIsSentTheEnd(t *testing.T) {
 	})
 	s.hub.Call(func(sh *fanout.Shard) {
 		for _, c := range sh.Laggards {
-			if !c.Finishing {
+			if !c.Is(fanout.Finishing) {
 				t.Error("the close frame is not queued")
 			}
 			c.CloseBy.Store(0)

@@ -47,12 +47,12 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			module + "/server/logqueue", module + "/server/ws", "golang.org/x/net/idna",
 		},
 		"/server/plain": {
-			module + "/server/chat", module + "/server/fanout", module + "/server/limiter", module + "/server/netpoll", module + "/server/ws",
+			module + "/server/chat", module + "/server/fanout", module + "/server/limiter", module + "/server/ws",
 			"github.com/centrifugal/protocol/cfjson",
 		},
 		"/server/session": {
 			module + "/server/chat", module + "/server/fanout", module + "/server/limiter", module + "/server/logqueue",
-			module + "/server/metrics", module + "/server/netpoll", module + "/server/token", module + "/server/webhook",
+			module + "/server/metrics", module + "/server/token", module + "/server/webhook",
 			module + "/server/wheel", module + "/server/ws", "github.com/centrifugal/fdelta", "github.com/centrifugal/protocol",
 			"github.com/centrifugal/protocol/cfjson", "github.com/prometheus/client_golang/prometheus", "golang.org/x/time/rate", "google.golang.org/protobuf/encoding/protowire",
 		},

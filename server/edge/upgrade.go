@@ -131,9 +131,10 @@ func (e *Edge) enterLoop(nc *netpoll.Socket, err error, source *chat.Address, as
 		return
 	}
 	e.metrics.Accepted.Inc()
+	t := netpoll.OverTCP(nc)
 	if as.encoding == session.PlainEncoding {
-		plain.Open(e.hub.Hub, nc, source, as.room, as.Seat, as.hello, early)
+		plain.Open(e.hub.Hub, t, source, as.room, as.Seat, as.hello, early)
 	} else {
-		e.hub.Open(nc, source, as.encoding, as.hello, early)
+		e.hub.Open(t, source, as.encoding, as.hello, early)
 	}
 }

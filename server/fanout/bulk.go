@@ -42,14 +42,14 @@ func (s *Shard) sendBulk(c *Conn, j *Job) {
 		}
 		j.Bulk.OnQueued()
 	}()
-	if c.Finishing {
+	if c.Is(Finishing) {
 		return
 	}
 	s.catchUp(c)
 	s.replying = d
 	head, body := j.Bulk.Parts()
 	for _, b := range [][]byte{head, body} {
-		if !c.Finishing {
+		if !c.Is(Finishing) {
 			s.write(c, b)
 		}
 	}

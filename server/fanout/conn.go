@@ -8,53 +8,49 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/server/limiter"
-	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/wheel"
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// Conn is one client: its state from the hand-over of its socket to the end. It has no goroutine.
+// Conn is one connection: its state from the handover of its transport to the end. It has no goroutine.
 type Conn struct {
 	// Owned by the heartbeat.
 	wheel.Links[Conn]
 	Pinged atomic.Uint32 // tick of a ping that is not answered; 0 for none
-	flags  atomic.Uint32 // of those of flags.go, each with one writer at a time; here they take no room
 
-	// Constant after newConn, but for pacedSince.
-	Nc         *netpoll.Socket
-	Shard      *Shard
-	Handler    handler
-	Id         uint64
-	Since      wheel.Tick
-	PacedSince wheel.Tick // it has wanted more bytes than its rate since; 0 for not. Owned by the poller; here it takes no room
+	status // any goroutine; it stands here because it fills a gap
+
+	// Constant after NewConn.
+	Transport Transport
+	Shard     *Shard
+	Handler   Handler
+	Id        uint64
+	Since     wheel.Tick
 
 	// Owned by the poller (by the shard until the socket is in the loop).
-	Decoder ws.Decoder
-	frames  limiter.Meter
-	Bytes   limiter.Meter
+	PacedSince wheel.Tick // tick since which it has exceeded its rate of bytes; 0 for not
+	Decoder    ws.Decoder
+	frames     limiter.Meter
+	Bytes      limiter.Meter
 
 	// Owned by the shard.
-	Out          *Outbox // what the socket refused; nil while all is sent
-	ConnAt       int32   // index in shard.conns
-	Finishing    bool    // the close frame is sent or queued: nothing may follow it
-	waiting      bool    // in one of the poller's lists of connections to read later. Owned by the poller; here it takes no room
+	Out          *Outbox // bytes that the transport did not send; nil if it sent all
 	sentBytes    uint64
 	SentMessages uint64
-
-	// Written by the poller.
-	receivedBytes    atomic.Uint64
-	ReceivedMessages atomic.Uint64
-	Seen             atomic.Uint32 // tick of the last bytes from the peer
+	ConnAt       int32 // index in Shard.Conns
 
 	// Written by the shard, read by the heartbeat.
 	Stalled atomic.Uint32 // tick of the last progress on a full socket; 0 while all is sent
-	CloseBy atomic.Uint32 // tick at which an unfinished close is cut short; 0 for none
+	CloseBy atomic.Uint32 // tick at which an unfinished close is ended; 0 for none
 
-	Reason atomic.Uint32 // a Reason; once it is not StillOpen, nothing more is read from the peer
+	// Written by the poller.
+	Seen             atomic.Uint32 // tick of the last bytes from the peer
+	receivedBytes    atomic.Uint64
+	ReceivedMessages atomic.Uint64
 }
 
-// handler is a client: what its bytes mean. A connection knows nothing else of the protocol that it carries. No method may block.
-type handler interface {
+// Handler is a client: what its bytes mean. A connection knows nothing else of the protocol that it carries. No method may block.
+type Handler interface {
 	// OnOpen is called on the shard, when the answer to the handshake has been written. What the client sent ahead of it has been handled
 	// like all its bytes, unless the connection was held back.
 	OnOpen()
@@ -114,37 +110,18 @@ type handler interface {
 // comes nearer (Heartbeat.File).
 type Timers struct {
 	PingAt   atomic.Uint32 // of the next ping; 0 for none
-	Deadline atomic.Uint32 // of handler.OnDeadline; 0 for none
-}
-
-func (c *Conn) Is(flag uint32) bool { return c.flags.Load()&flag != 0 }
-
-// Set sets a flag and returns whether it was set.
-func (c *Conn) Set(flag uint32) (was bool) { return c.flags.Or(flag)&flag != 0 }
-
-// unset clears a flag and returns whether it was set.
-func (c *Conn) unset(flag uint32) (was bool) { return c.flags.And(^flag)&flag != 0 }
-
-// Hold holds the connection back, or no longer.
-func (c *Conn) Hold(on bool) {
-	if on {
-		c.Set(Held)
-	} else {
-		c.unset(Held)
-	}
+	Deadline atomic.Uint32 // of Handler.OnDeadline; 0 for none
 }
 
 // WheelLinks lets the wheel file a conn.
 func (c *Conn) WheelLinks() *wheel.Links[Conn] { return &c.Links }
 
-func (c *Conn) Closing() bool { return Reason(c.Reason.Load()) != StillOpen }
-
 // Address is whose it is: the peer's, or whom a proxy carries.
 func (c *Conn) Address() string {
-	if at := c.Handler.Address(); at.IsValid() && at != limiter.AddressKey(PeerOf(c.Nc)) {
+	if at := c.Handler.Address(); at.IsValid() && at != limiter.AddressKey(PeerOf(c.Transport.Socket())) {
 		return at.String()
 	}
-	remote := c.Nc.RemoteAddr()
+	remote := c.Transport.Socket().RemoteAddr()
 	if remote == nil { // it was reset before it was asked
 		return ""
 	}
@@ -156,7 +133,7 @@ func (c *Conn) Household() netip.Addr {
 	if at := c.Handler.Address(); at.IsValid() {
 		return at
 	}
-	return limiter.AddressKey(PeerOf(c.Nc))
+	return limiter.AddressKey(PeerOf(c.Transport.Socket()))
 }
 
 // joinedRooms are the names of the rooms that c hears. Called on c's shard.
@@ -172,7 +149,7 @@ func (c *Conn) joinedRooms() []string {
 }
 
 // Poller is the one that reads from c.
-func (c *Conn) Poller() *Poller { return c.Shard.Shared.Pollers.of(c.Nc) }
+func (c *Conn) Poller() *Poller { return c.Shard.Shared.Pollers.of(c.Transport.Socket()) }
 
 // End closes the connection for a reason that is not its client's: with the code of the client's protocol, and with text unless that
 // protocol has words of its own. Any goroutine may call it; it does not block.
@@ -188,7 +165,7 @@ func (c *Conn) Close(reason Reason, code ws.CloseCode, text string) {
 	if c.Closing() || !c.Handler.OnClose(code, text) {
 		return
 	}
-	if !c.Reason.CompareAndSwap(uint32(StillOpen), uint32(reason)) {
+	if !c.SetReason(reason) {
 		return
 	}
 	c.Shard.Post(Job{Do: SendClose, Conn: c, Frame: EncodeFrame(ws.OpClose, ws.ClosePayload(code, text))})
@@ -196,8 +173,8 @@ func (c *Conn) Close(reason Reason, code ws.CloseCode, text string) {
 
 // Cut ends the connection at once. What was not sent is lost, and counted. Any goroutine may call it; it does not block.
 func (c *Conn) Cut(reason Reason) {
-	c.Reason.CompareAndSwap(uint32(StillOpen), uint32(reason))
-	if err := netpoll.End(c.Nc); err != nil && !errors.Is(err, net.ErrClosed) {
+	c.SetReason(reason)
+	if err := c.Transport.End(); err != nil && !errors.Is(err, net.ErrClosed) {
 		c.Shard.Shared.Log.Debug("end socket", "conn", c.Id, "error", err)
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/metrics"
-	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/wheel"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -102,10 +101,10 @@ func (e *Engine) Reserve() bool {
 	return true
 }
 
-// NewConn makes c the connection of a socket whose handshake is done, with a number and a shard. The caller has reserved a place. h is its
-// client.
-func (e *Engine) NewConn(c *Conn, nc *netpoll.Socket, h handler) {
-	c.Nc, c.Handler, c.Since = nc, h, e.Clock.Tick()
+// NewConn makes c the connection of a transport whose handshake is done, with a number and a shard. The caller has reserved a place. h is
+// its client.
+func (e *Engine) NewConn(c *Conn, t Transport, h Handler) {
+	c.Transport, c.Handler, c.Since = t, h, e.Clock.Tick()
 	c.Id = e.lastID.Add(1)
 	c.Shard = e.Shards[c.Id%uint64(len(e.Shards))]
 }

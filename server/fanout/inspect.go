@@ -39,7 +39,7 @@ func (c *Conn) Stats() Stats {
 	if c.Out != nil {
 		s.Unsent = c.Out.Bytes
 	}
-	if reason := Reason(c.Reason.Load()); reason != StillOpen {
+	if reason := c.Reason(); reason != StillOpen {
 		s.Closing = reason.String()
 	}
 	return s

@@ -17,7 +17,7 @@ func (s *Shard) join(c *Conn, j *Job) {
 		c.OnData(j.early, s.Shared.Clock.Now())
 	}
 	// From here on its poller reads from it, and onClosed will be called once.
-	if err := s.Shared.Pollers.sockets.Add(c.Nc, c); err != nil {
+	if err := s.Shared.Pollers.sockets.Add(c.Transport.Socket(), c); err != nil {
 		s.Shared.Log.Error("connection not taken", "error", err)
 		s.abandon(c, ClosedGone)
 		c.Handler.OnGone()
@@ -34,7 +34,7 @@ func (s *Shard) join(c *Conn, j *Job) {
 // enter is the moment from which a member receives its topic. whole says that it has nothing that the next message could be told as a
 // delta of.
 func (s *Shard) enter(m *Member, whole bool) {
-	if m.Conn.Finishing {
+	if m.Conn.Is(Finishing) {
 		return
 	}
 	t := m.Topic
@@ -66,7 +66,7 @@ func (s *Shard) leave(c *Conn) {
 
 // send writes a frame to c.
 func (s *Shard) send(c *Conn, frame []byte) {
-	if !c.Finishing {
+	if !c.Is(Finishing) {
 		s.write(c, frame)
 		s.yield()
 	}
@@ -74,7 +74,7 @@ func (s *Shard) send(c *Conn, frame []byte) {
 
 // sendPing writes a ping to c, ahead of what waits where c is slow: the client must not take the server for dead.
 func (s *Shard) sendPing(c *Conn, frame []byte) {
-	if c.Out == nil || c.Finishing {
+	if c.Out == nil || c.Is(Finishing) {
 		s.send(c, frame)
 		return
 	}
@@ -87,7 +87,7 @@ func (s *Shard) sendPing(c *Conn, frame []byte) {
 
 // sendReply writes a reply to c behind what its topics have received so far.
 func (s *Shard) sendReply(c *Conn, r LateFrame) {
-	if c.Finishing {
+	if c.Is(Finishing) {
 		return
 	}
 	var frame []byte
@@ -101,15 +101,15 @@ func (s *Shard) sendReply(c *Conn, r LateFrame) {
 
 // sendClose writes what c has not got of its room's batch, then the close frame. Nothing follows it.
 func (s *Shard) sendClose(c *Conn, frame []byte) {
-	if c.Finishing {
+	if c.Is(Finishing) {
 		return
 	}
 	s.catchUp(c)
 	s.partAll(c)
-	if c.Finishing {
+	if c.Is(Finishing) {
 		return // it was too slow for that
 	}
-	c.Finishing = true
+	c.Set(Finishing)
 	s.write(c, frame)
 	s.Shared.Heartbeat.limitClose(c)
 	if c.Out == nil {

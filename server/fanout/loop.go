@@ -1,10 +1,6 @@
 package fanout
 
 import (
-	"errors"
-	"net"
-	"runtime/debug"
-	"syscall"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -14,10 +10,7 @@ import (
 	"github.com/throng-chat/throng/server/netpoll"
 )
 
-const (
-	ReadBuffer   = 16 << 10 // of a poller, shared by its connections
-	readsPerTurn = 64       // of one connection before the others of its poller have theirs
-)
+const ReadBuffer = 16 << 10 // bytes; of a poller, shared by its connections
 
 // loop is the epoll (kqueue) loop under the connections. Each of its pollers is one goroutine that reads from a share of the sockets
 // and hands the bytes to their conns; nothing that runs on it may block.
@@ -78,85 +71,13 @@ func (l *loop) stop() {
 	}
 }
 
-// onReadable is called on the poller when a socket has bytes. What it reads is on loan until it returns.
-func (l *loop) onReadable(s *netpoll.Socket) {
-	if c, ok := s.Session().(*Conn); ok {
-		l.Read(c)
-	}
-}
-
-func (l *loop) Read(c *Conn) { l.Contain(c, func() { l.readFrom(c) }) }
-
-// Contain calls f. A fault of our own code costs the connection at hand, not the process.
-func (l *loop) Contain(c *Conn, f func()) {
-	defer func() {
-		if e := recover(); e != nil {
-			l.metrics.Panics.Inc()
-			l.panics.Do(func() {
-				l.log.Error("panic on the loop", "error", e, "stack", string(debug.Stack()))
-			})
-			if c != nil {
-				c.Cut(ClosedPanic)
-			}
-		}
-	}()
-	f()
-}
-
 // ReaderOf is what the poller of c keeps. Called on that poller.
-func (l *loop) ReaderOf(c *Conn) *reader { return l.readers[l.sockets.Poller(c.Nc)] }
-
-func (l *loop) readFrom(c *Conn) {
-	// Loaded first: this orders everything that was stored before the socket came to the loop.
-	if tick := uint32(l.clock.Tick()); c.Seen.Load() != tick {
-		c.Seen.Store(tick)
-	}
-	now := l.clock.Now()
-	buf := l.sockets.Buffer(c.Nc)
-	for reads := 0; ; reads++ {
-		if c.Is(Held) && !c.Closing() {
-			return // whoever holds it back reads on
-		}
-		over := c.overBytes(now)
-		enough := reads >= readsPerTurn || (over || c.congested()) && !c.Closing()
-		if enough && !netpoll.HungUp(c.Nc) {
-			if rd := l.ReaderOf(c); over && !c.Closing() {
-				rd.Pace(c)
-			} else {
-				rd.later(c)
-			}
-			return
-		}
-		n, err := c.Nc.Read(buf)
-		switch {
-		case errors.Is(err, syscall.EINTR):
-			continue
-		case errors.Is(err, syscall.EAGAIN):
-			return
-		case err != nil || n == 0:
-			if cause := netpoll.End(c.Nc); cause != nil && !errors.Is(cause, net.ErrClosed) {
-				l.log.Debug("end socket", "conn", c.Id, "error", cause)
-			}
-			return
-		}
-		c.OnData(buf[:n], now)
-		if n < len(buf) {
-			return
-		}
-	}
-}
-
-// congested says whether c is not to be read from, as what it publishes to is behind. Called on the poller.
-func (c *Conn) congested() bool {
-	a := c.Handler.PublishesTo()
-	return a != nil && a.Congested()
-}
+func (l *loop) ReaderOf(c *Conn) *reader { return l.readers[l.sockets.Poller(c.Transport.Socket())] }
 
 // later puts c on the list of connections to read from when the poller has dealt with the others, or, where its room is
 // behind, when that has caught up. Called on the poller.
 func (rd *reader) later(c *Conn) {
-	if !c.waiting {
-		c.waiting = true
+	if !c.Set(waiting) {
 		rd.waiting = append(rd.waiting, c)
 	}
 	if a := c.Handler.PublishesTo(); a != nil && a.Congested() {
@@ -185,7 +106,7 @@ func (rd *reader) onWake() {
 	rd.waiting = rd.spare[:0]
 	for i, c := range list {
 		list[i] = nil
-		c.waiting = false
+		c.unset(waiting)
 		rd.loop.Read(c)
 	}
 	rd.spare = list[:0]
@@ -195,7 +116,7 @@ func (rd *reader) onWake() {
 // lock, so it only leaves a note.
 func onWritten(s *netpoll.Socket) {
 	if c, ok := s.Session().(*Conn); ok {
-		c.Set(ready)
+		c.Set(writable)
 		c.Shard.anyReady.Store(true)
 		c.Shard.Wake()
 	}

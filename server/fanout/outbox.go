@@ -10,10 +10,11 @@ import (
 // stopped reader costs pointers and no copies. Frames that belong to this connection alone are counted as its own. The garbage
 // collector frees both. Owned by the shard.
 type Outbox struct {
-	Slices []slice
-	Bytes  int      // of all slices: how far behind the reader is
-	Own    int      // bytes that this connection costs alone: its own frames, and the slices themselves
-	behind []behind // shared bytes, by topic
+	Slices  []slice
+	Bytes   int      // of all slices, and pending: how far behind the reader is
+	Own     int      // bytes that this connection costs alone: its own frames, the slices themselves, and pending
+	pending int      // bytes that the transport has taken and not sent
+	behind  []behind // shared bytes, by topic
 }
 
 // slice is bytes to send. It ends where a frame ends.
@@ -100,6 +101,9 @@ func (o *Outbox) behindIn(sh *share) int {
 
 // Alone is how many bytes the connection costs alone, without the slice that is being sent.
 func (o *Outbox) Alone() int {
+	if len(o.Slices) == 0 {
+		return o.Own
+	}
 	n := o.Own - SliceCost
 	if head := &o.Slices[0]; head.Of == nil && head.debt == nil {
 		n -= len(head.B)
@@ -108,7 +112,11 @@ func (o *Outbox) Alone() int {
 }
 
 // Head is what to send next: one big slice as it is, or several small ones gathered in scratch. It is not taken out.
+// It is empty if only pending bytes wait.
 func (o *Outbox) Head(scratch []byte) []byte {
+	if len(o.Slices) == 0 {
+		return nil
+	}
 	if first := o.Slices[0].B; len(first) >= cap(scratch)/2 || len(o.Slices) == 1 {
 		return first
 	}
@@ -143,6 +151,13 @@ func (o *Outbox) Advance(n int) {
 			o.Slices = o.Slices[1:]
 		}
 	}
+}
+
+// setPending records how many bytes the transport has taken and not sent.
+func (o *Outbox) setPending(n int) {
+	o.Bytes += n - o.pending
+	o.Own += n - o.pending
+	o.pending = n
 }
 
 // endsWith says whether the last that waits is of a long reply.

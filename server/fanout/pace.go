@@ -25,8 +25,7 @@ func (rd *reader) Pace(c *Conn) {
 			return
 		}
 	}
-	if !c.waiting {
-		c.waiting = true
+	if !c.Set(waiting) {
 		rd.pacing = append(rd.pacing, c)
 		rd.paced.Store(true)
 		rd.loop.metrics.Paced.Inc()
@@ -43,7 +42,7 @@ func (rd *reader) readPaced(now time.Duration) {
 			rd.pacing = append(rd.pacing, c)
 			continue
 		}
-		c.waiting = false
+		c.unset(waiting)
 		rd.loop.Read(c)
 	}
 	rd.sparePacing = list[:0]

@@ -2,12 +2,91 @@ package fanout
 
 import (
 	"errors"
+	"net"
+	"runtime/debug"
+	"syscall"
 	"time"
 
+	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// What becomes of the bytes of a connection. All of it runs on the poller, or on the shard until the socket is in the loop.
+// The receive path of a connection: from the event of its socket to its Handler. It runs on the poller, or on the shard until the socket is
+// in the loop.
+
+const readsPerTurn = 64 // of one connection, before the poller reads from others
+
+// onReadable is called on the poller when a socket has bytes, or the peer has ended its side.
+func (l *loop) onReadable(s *netpoll.Socket) {
+	if c, ok := s.Session().(*Conn); ok {
+		l.Read(c)
+	}
+}
+
+// Read reads from c until its transport is empty, or its turn, its rate of bytes or backpressure ends the reading. Called on the poller.
+func (l *loop) Read(c *Conn) { l.Contain(c, func() { l.readFrom(c) }) }
+
+// Contain calls f and recovers a panic of it, which closes c (nil for no connection), and not the process.
+func (l *loop) Contain(c *Conn, f func()) {
+	defer func() {
+		if e := recover(); e != nil {
+			l.metrics.Panics.Inc()
+			l.panics.Do(func() {
+				l.log.Error("panic on the loop", "error", e, "stack", string(debug.Stack()))
+			})
+			if c != nil {
+				c.Cut(ClosedPanic)
+			}
+		}
+	}()
+	f()
+}
+
+func (l *loop) readFrom(c *Conn) {
+	// Loaded first: this orders everything that was stored before the socket came to the loop.
+	if tick := uint32(l.clock.Tick()); c.Seen.Load() != tick {
+		c.Seen.Store(tick)
+	}
+	now := l.clock.Now()
+	buf := l.sockets.Buffer(c.Transport.Socket())
+	for reads := 0; ; reads++ {
+		if c.Is(Held) && !c.Closing() {
+			return // the client reads again when it releases the connection
+		}
+		over := c.overBytes(now)
+		enough := reads >= readsPerTurn || (over || c.congested()) && !c.Closing()
+		if enough && !c.Transport.HungUp() {
+			if rd := l.ReaderOf(c); over && !c.Closing() {
+				rd.Pace(c)
+			} else {
+				rd.later(c)
+			}
+			return
+		}
+		n, more, err := c.Transport.Read(buf)
+		if n > 0 {
+			c.OnData(buf[:n], now)
+		}
+		switch {
+		case errors.Is(err, syscall.EAGAIN):
+			return
+		case err != nil:
+			if cause := c.Transport.End(); cause != nil && !errors.Is(cause, net.ErrClosed) {
+				l.log.Debug("end socket", "conn", c.Id, "error", cause)
+			}
+			return
+		case !more:
+			return
+		}
+	}
+}
+
+// congested reports whether c is not read from because the audience that it publishes to is over its limit (backpressure). Called on the
+// poller.
+func (c *Conn) congested() bool {
+	a := c.Handler.PublishesTo()
+	return a != nil && a.Congested()
+}
 
 // OnData takes what the peer sent. Called on the poller; b is on loan for the call.
 func (c *Conn) OnData(b []byte, now time.Duration) {

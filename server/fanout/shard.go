@@ -196,8 +196,8 @@ func (all *Shared) Leave(c *Conn) {
 	if c.Set(Left) {
 		return
 	}
-	c.Reason.CompareAndSwap(uint32(StillOpen), uint32(ClosedGone))
-	reason := Reason(c.Reason.Load())
+	c.SetReason(ClosedGone)
+	reason := c.Reason()
 	all.Metrics.Closes[reason].Inc()
 	if reason == ClosedSlow {
 		all.slow.Do(func() {

@@ -6,8 +6,6 @@ import (
 	"runtime/debug"
 	"slices"
 	"syscall"
-
-	"github.com/throng-chat/throng/server/netpoll"
 )
 
 // How a shard writes. All of it runs on the shard, which alone writes to its connections' sockets: two writers would mix
@@ -27,20 +25,20 @@ func (s *Shard) writePart(c *Conn, b []byte, t *Topic, at int) {
 		s.queue(c, b, t, at)
 		return
 	}
-	n, err := netpoll.Send(c.Nc, b)
+	n, err := c.Transport.Write(b)
 	s.round.writes++
-	if n == len(b) {
+	if err == nil {
 		return
 	}
-	if err != nil && !errors.Is(err, syscall.EAGAIN) && !errors.Is(err, syscall.EINTR) {
+	if !errors.Is(err, syscall.EAGAIN) {
 		s.abandon(c, ClosedGone)
 		return
 	}
 	c.Out = &Outbox{}
 	s.Laggards = append(s.Laggards, c)
-	if s.queue(c, b[n:], t, at+n) {
+	s.sent(c, 0)
+	if n == len(b) || s.queue(c, b[n:], t, at+n) {
 		s.Shared.Heartbeat.limitStall(c)
-		s.arm(c)
 	}
 }
 
@@ -99,28 +97,19 @@ func (s *Shard) pressAll() {
 	}
 }
 
-// sent takes n bytes out of what waits for c.
+// sent takes n bytes that the transport took out of what waits for c.
 func (s *Shard) sent(c *Conn, n int) {
-	own := c.Out.Own
+	bytes, own := c.Out.Bytes, c.Out.Own
 	c.Out.Advance(n)
-	s.queued(c, -n, own)
+	c.Out.setPending(c.Transport.Pending())
+	s.queued(c, c.Out.Bytes-bytes, own)
 }
 
-// arm asks to be told when the socket takes bytes again. nbio has no call for that, but it tells when it has written what
-// it kept for us: so it is given one byte of the queue, the sentinel, and nothing else is written until that is gone.
-func (s *Shard) arm(c *Conn) {
-	sentinel := c.Out.Slices[0].B[:1]
-	s.sent(c, 1)
-	if _, err := c.Nc.Write(sentinel); err != nil {
-		s.abandon(c, ClosedGone)
-	}
-}
-
-// resumeLaggards goes on with those whose sentinel is gone.
+// resumeLaggards continues with the connections whose sockets accept bytes again.
 func (s *Shard) resumeLaggards() {
 	kept := s.Laggards[:0]
 	for _, c := range s.Laggards {
-		if c.Out != nil && c.unset(ready) {
+		if c.Out != nil && c.unset(writable) {
 			s.resume(c)
 		}
 		if c.Out != nil {
@@ -139,29 +128,28 @@ func (s *Shard) resume(c *Conn) {
 	}()
 	c.Stalled.Store(uint32(s.Shared.Clock.Tick()))
 	for c.Out.Bytes > 0 {
-		n, err := netpoll.Send(c.Nc, c.Out.Head(s.scratch))
+		n, err := c.Transport.Write(c.Out.Head(s.scratch))
 		s.round.writes++
-		if err != nil && !errors.Is(err, syscall.EAGAIN) && !errors.Is(err, syscall.EINTR) {
+		if err != nil && !errors.Is(err, syscall.EAGAIN) {
 			s.abandon(c, ClosedGone)
 			return
 		}
 		s.sent(c, n)
 		s.yield()
-		if errors.Is(err, syscall.EAGAIN) {
-			s.arm(c)
+		if err != nil {
 			return
 		}
 	}
 	s.emptied(c)
 	c.Stalled.Store(0)
-	if c.Finishing {
+	if c.Is(Finishing) {
 		s.finish(c)
 	}
 }
 
 // finish ends our side of TCP behind the close frame.
 func (s *Shard) finish(c *Conn) {
-	if err := netpoll.CloseWrite(c.Nc); err != nil {
+	if err := c.Transport.CloseWrite(); err != nil {
 		s.Shared.Log.Debug("end of stream not sent", "conn", c.Id, "error", err)
 	}
 }
@@ -188,7 +176,7 @@ func (s *Shard) emptied(c *Conn) {
 func (s *Shard) abandon(c *Conn, reason Reason) {
 	s.partAll(c)
 	s.drop(c)
-	c.Finishing = true
+	c.Set(Finishing)
 	c.Cut(reason)
 }
 

@@ -9,7 +9,6 @@ import (
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
-	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -26,11 +25,11 @@ type Client struct {
 	inRoom   limiter.Meter // messages
 }
 
-// Open makes a plain client out of a socket whose handshake is done, and a member of a room, as Hub.JoinPlain.
-func Open(h *chat.Hub, nc *netpoll.Socket, source *chat.Address, name string, seat *chat.Room, hello, early []byte) {
+// Open makes a plain client of a transport whose handshake is done, and a member of a room, as Hub.JoinPlain.
+func Open(h *chat.Hub, t fanout.Transport, source *chat.Address, name string, seat *chat.Room, hello, early []byte) {
 	p := &Client{source: source}
 	p.place = fanout.Member{Conn: &p.Conn, At: -1}
-	h.NewConn(&p.Conn, nc, p)
+	h.NewConn(&p.Conn, t, p)
 	h.JoinPlain(&p.place, name, seat, hello, early)
 }
 

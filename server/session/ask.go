@@ -78,7 +78,7 @@ func (s *Session) TellDisconnect() {
 		return
 	}
 	r := s.about(OnDisconnect)
-	r.Code, r.Reason = uint16(ws.CloseAbnormal), fanout.Reason(s.Conn.Reason.Load()).String()
+	r.Code, r.Reason = uint16(ws.CloseAbnormal), s.Conn.Reason().String()
 	if f := s.Farewell.Load(); f != nil {
 		r.Code = uint16(f.Code)
 		if f.Text != "" {

@@ -7,7 +7,6 @@ import (
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/logqueue"
-	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/token"
 )
 
@@ -42,11 +41,11 @@ func New(cfg Config, h *chat.Hub, tokens *token.Verifier) *Sessions {
 	return s
 }
 
-// Open makes a connection of the SDK protocol out of a socket whose handshake is done: it is in no room.
-func (all *Sessions) Open(nc *netpoll.Socket, source *chat.Address, e Encoding, hello, early []byte) {
+// Open makes a connection of the SDK protocol of a transport whose handshake is done: it is in no room.
+func (all *Sessions) Open(t fanout.Transport, source *chat.Address, e Encoding, hello, early []byte) {
 	c := &fanout.Conn{}
 	s := newSession(c, all, source, e, early)
-	all.NewConn(c, nc, s)
+	all.NewConn(c, t, s)
 	s.Poller = c.Poller()
 	s.Client = clientID(all.clientPrefix, c.Id)
 	all.Wake(all.Welcome(c, nil, hello, nil))
