@@ -81,7 +81,7 @@ func TestWhoComesByAProxyCountsByItself(t *testing.T) {
 	if len(got) != 2 || !got["198.51.100.1"] || !got["198.51.100.2"] {
 		t.Errorf("got the connections of %v, want those whom the proxy carries", got)
 	}
-	s.hub.CutAll()
+	s.hub.AbortAll()
 	eventually(t, "the addresses to be forgotten", func() bool {
 		s.hub.AddressesMu.Lock()
 		defer s.hub.AddressesMu.Unlock()

@@ -20,7 +20,7 @@ func newHub(cfg Config, log *slog.Logger, m *metrics.Metrics, tokens *token.Veri
 		RateBytes: cfg.RateBytes, MaxUnsent: cfg.MaxUnsent, MaxRetained: cfg.MaxRetained,
 	}, log, m)
 	f := session.SessionFormats()
-	f[chat.PlainFormat] = plain.PlainCodec
+	f[chat.PlainFormat] = plain.Codec
 	chat := chat.New(chat.Config{
 		Rooms:                 cfg.Rooms,
 		OtherRooms:            cfg.OtherRooms,

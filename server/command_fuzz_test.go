@@ -25,7 +25,7 @@ func silentSession(e session.Encoding) *session.Session {
 	o.HistorySize, o.HistoryTTL, o.Recovery, o.JoinLeave, o.Delta = 10, time.Minute, true, true, true
 	cfg.Rooms = []chat.RoomOptions{o}
 	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 1)
-	h.Heartbeat = fanout.NewHeartbeat(&h.Shared, cfg.PingInterval, cfg.PingTimeout)
+	h.Heartbeat = fanout.NewHeartbeat(&h.Core, cfg.PingInterval, cfg.PingTimeout)
 	h.Tokens = noTokens
 	c := &fanout.Conn{Shard: h.Shards[0], Id: 1}
 	s := &session.Session{Conn: c, Hub: h, Encoding: e, Client: "c", Info: &chat.ClientInfo{User: "u", Client: "c"}, State: session.Connected}
@@ -90,7 +90,7 @@ func FuzzCommands(f *testing.F) {
 			if j.Do == fanout.Deliver {
 				for e := range session.Encodings {
 					_ = j.Message.Frame(fanout.Format(e), &budget)
-					_ = j.Message.Whole(fanout.Format(e), &budget)
+					_ = j.Message.Full(fanout.Format(e), &budget)
 				}
 			}
 		}

@@ -13,7 +13,7 @@
 // and a connection comes and goes so:
 //
 //	edge: Door --> admit --> plain.Open or Sessions.Open --> fanout: the shard writes the 101 and adds the socket to the event loop --> ...
-//	... --> Conn.Close --> the shard writes the close frame --> the peer ends TCP --> Handler.OnGone --> Shared.Leave --> chat counts it out
+//	... --> Conn.Close --> the shard writes the close frame --> the peer ends TCP --> Handler.OnClosed --> Core.Leave --> chat counts it out
 //
 // The cut differs from the first plan in this: limiter, metrics, recent, unordered, nearest and origin are leaves that several packages
 // share; api stands below edge and admin, since both ports may serve it; the shards, and not the sessions, own what is encoded late.

@@ -322,7 +322,7 @@ func TestDocsCloseReasonsAreThoseOfTheSources(t *testing.T) {
 				code, _ := (&plain.Client{}).CloseFor(reasonOf(t, label), "")
 				sources[strconv.Itoa(int(code))+" "+label] = true
 			}
-		case (bareName(sel.Sel.Name) == "cut" || bareName(sel.Sel.Name) == "abandon") && last != "":
+		case (bareName(sel.Sel.Name) == "abort") && last != "":
 			sources["1006 "+last] = true
 		}
 	})
@@ -641,7 +641,7 @@ func TestDocsFixedLimitsAreThoseOfTheSources(t *testing.T) {
 	want := map[string][][]string{
 		"fragments of one message":                                      {n("maxFragments")},
 		"time from the first byte of a message to its last":             {d("messageTimeout")},
-		"unfinished messages, all connections together":                 {b("maxUnfinished"), n("messagesInAll")},
+		"unfinished messages, all connections together":                 {b("maxUnfinished"), n("budgetMessages")},
 		"frames per connection, control frames included":                {n("framesPerMessage")},
 		"slow mode of one room, per user (without a user: per address)": {d("maxSlowMode")},
 		"slow mode of one room: guests of one address together":         {n("guestsOfAddress")},
@@ -681,7 +681,7 @@ func TestDocsFixedLimitsAreThoseOfTheSources(t *testing.T) {
 		"replies to presence and history over 16 KiB: all connections":                                             {b("lightReply"), b("maxOwed")},
 		"replies to presence and history over 16 KiB: all connections, before the slowest readers are closed":      {size(get("maxOwed") / 2), d("owedGrace")},
 		"replies to presence and history over 16 KiB: different ones that wait to be made":                         {n("maxAnswers"), d("answerPatience")},
-		"commands that wait for the webhook, a token check or a long reply, all connections":                       {b("maxHeld"), n("messagesInAll")},
+		"commands that wait for the webhook, a token check or a long reply, all connections":                       {b("maxHeld"), n("budgetMessages")},
 		"requests for connect and subscribe: in progress; waiting":                                                 {n("MaxAdmitting"), n("maxAsked")},
 		"requests for publish and rpc: in progress; waiting":                                                       {n("MaxAsking"), n("maxAsked")},
 		"reply of your application":                                                                                {b("MaxAnswer")},

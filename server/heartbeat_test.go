@@ -67,7 +67,7 @@ func newCrew(t *testing.T, conns int) (*crew, []*fanout.Conn) {
 	t.Helper()
 	cfg := DefaultConfig()
 	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 1)
-	h.Heartbeat = fanout.NewHeartbeat(&h.Shared, cfg.PingInterval, cfg.PingTimeout, h.OnTick)
+	h.Heartbeat = fanout.NewHeartbeat(&h.Core, cfg.PingInterval, cfg.PingTimeout, h.OnTick)
 	all := make([]*fanout.Conn, conns)
 	for i := range all {
 		p := &plain.Client{}
@@ -102,7 +102,7 @@ func (c *crew) pings(d time.Duration, answer bool) [][]*fanout.Conn {
 	return ticks
 }
 
-func hear(c *fanout.Conn) { c.Seen.Store(uint32(c.Shard.Shared.Clock.Tick())) }
+func hear(c *fanout.Conn) { c.Seen.Store(uint32(c.Shard.Core.Clock.Tick())) }
 
 func TestPingsAreSpreadOverTheInterval(t *testing.T) {
 	crew, _ := newCrew(t, 10_000)

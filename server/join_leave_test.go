@@ -36,7 +36,7 @@ func newLobby(t *testing.T) *lobby {
 	cfg := DefaultConfig()
 	cfg.Rooms = []chat.RoomOptions{o}
 	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 1)
-	h.Heartbeat = fanout.NewHeartbeat(&h.Shared, cfg.PingInterval, cfg.PingTimeout)
+	h.Heartbeat = fanout.NewHeartbeat(&h.Core, cfg.PingInterval, cfg.PingTimeout)
 	l := &lobby{Sessions: h, t: t, seen: map[string]*chat.ClientInfo{}}
 	l.join(l.guest("watcher", nil))
 	l.hear()

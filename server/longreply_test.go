@@ -161,8 +161,8 @@ func TestAFrameOfLongQuestionsMakesNothingForWhoDoesNotRead(t *testing.T) {
 func TestLongRepliesAreWrittenAFewARound(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
-	shard := fanout.NewShard(&s.hub.Shared, 0) // of the test's own
-	r := &session.LongReply{Body: make([]byte, fanout.BytesARound/2), Owed: &limiter.Budget{}}
+	shard := fanout.NewShard(&s.hub.Core, 0) // of the test's own
+	r := &session.LongReply{Body: make([]byte, fanout.BulkBytesPerFlush/2), Owed: &limiter.Budget{}}
 	const clients = 10
 	r.Readers.Store(clients)
 	for range clients {
@@ -172,7 +172,7 @@ func TestLongRepliesAreWrittenAFewARound(t *testing.T) {
 		shard.Handle(&fanout.Job{Do: fanout.SendBulk, Conn: c, Bulk: readBulk{r}})
 	}
 	for _, want := range []int32{8, 6, 4, 2, 0} {
-		shard.SendBulks()
+		shard.SendBulkReplies()
 		if got := r.Readers.Load(); got != want {
 			t.Fatalf("got %d replies left, want %d", got, want)
 		}
@@ -190,7 +190,7 @@ type readBulk struct{ reply *session.LongReply }
 
 func (b readBulk) Parts() (head, body []byte) { return nil, b.reply.Body }
 func (b readBulk) OnQueued()                  {}
-func (b readBulk) OnRead()                    { b.reply.Sent() }
+func (b readBulk) OnSent()                    { b.reply.Sent() }
 
 // A client that asks for many pages at once, and is slow to read them, is given all of them.
 func TestASlowReaderIsGivenAllPages(t *testing.T) {
@@ -330,9 +330,9 @@ func TestTheSlowestReaderMakesRoomFirst(t *testing.T) {
 		c.Handler = s
 		b := &session.LongBulk{Session: s, Reply: r}
 		s.UnreadReplies.Store(int64(b.Size()))
-		c.Out.PushReply(r.Body, &fanout.Debt{Reply: b, Since: now - age, Written: true})
+		c.Out.PushReply(r.Body, &fanout.OutstandingReply{Reply: b, Since: now - age, Written: true})
 		c.Out.Advance(read)
-		shard.Laggards = append(shard.Laggards, c)
+		shard.SlowConsumers = append(shard.SlowConsumers, c)
 		return c
 	}
 	grace := fanout.InTicks(session.OwedGrace)
@@ -353,7 +353,7 @@ func TestTheSlowestReaderMakesRoomFirst(t *testing.T) {
 func TestAPingDoesNotCutALongReply(t *testing.T) {
 	r := &session.LongReply{Owed: &limiter.Budget{}}
 	r.Readers.Store(1)
-	d := &fanout.Debt{Reply: readBulk{r}, Written: true}
+	d := &fanout.OutstandingReply{Reply: readBulk{r}, Written: true}
 	for sent, want := range []string{"head body ping more", "ead body ping more"} {
 		o := &fanout.Outbox{}
 		o.PushReply([]byte("head "), d)
@@ -365,8 +365,8 @@ func TestAPingDoesNotCutALongReply(t *testing.T) {
 		for _, s := range o.Slices {
 			got += string(s.B)
 		}
-		if got != want || d.Paid {
-			t.Errorf("got %q, paid %v; want %q", got, d.Paid, want)
+		if got != want || d.Done {
+			t.Errorf("got %q, paid %v; want %q", got, d.Done, want)
 		}
 	}
 	o := &fanout.Outbox{}
@@ -375,11 +375,11 @@ func TestAPingDoesNotCutALongReply(t *testing.T) {
 	if o.Own != 2*fanout.SliceCost+4 || o.Unread(0) != 5 {
 		t.Errorf("got %d bytes of its own and %d of replies", o.Own, o.Unread(0))
 	}
-	if o.Advance(4); d.Paid {
+	if o.Advance(4); d.Done {
 		t.Error("counted as sent before its last byte")
 	}
-	if o.Advance(1); !d.Paid || o.Own != fanout.SliceCost+4 {
-		t.Errorf("paid %v, %d bytes of its own", d.Paid, o.Own)
+	if o.Advance(1); !d.Done || o.Own != fanout.SliceCost+4 {
+		t.Errorf("paid %v, %d bytes of its own", d.Done, o.Own)
 	}
 }
 

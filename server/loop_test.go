@@ -45,7 +45,7 @@ func TestAHangUpEndsNobodyElse(t *testing.T) {
 	release()
 	<-inBatch
 
-	old.Cut(fanout.ClosedGone)
+	old.Abort(fanout.ClosedAbnormally)
 	var newcomers []*client
 	for i := range 16 { // enough for one of them to get the descriptor, were it free
 		newcomers = append(newcomers, dial(t, s, fmt.Sprint("new", i)))

@@ -88,7 +88,7 @@ func newRecoveryModel(t *testing.T, random *rand.Rand) *recoveryModel {
 		cfg.Rooms = append(cfg.Rooms, o)
 	}
 	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 2)
-	h.Heartbeat = fanout.NewHeartbeat(&h.Shared, cfg.PingInterval, cfg.PingTimeout)
+	h.Heartbeat = fanout.NewHeartbeat(&h.Core, cfg.PingInterval, cfg.PingTimeout)
 	m := &recoveryModel{
 		t: t, random: random, hub: h,
 		log: map[string][]string{},

@@ -149,7 +149,7 @@ func TestSharedBytesCountOnce(t *testing.T) {
 	for range stuck + 1 {
 		s.hub.Call(func(sh *fanout.Shard) {
 			for _, c := range sh.Conns {
-				c.Cut(fanout.ClosedGone)
+				c.Abort(fanout.ClosedAbnormally)
 			}
 		})
 	}
@@ -173,7 +173,7 @@ func TestARetainedBatchHasItsSize(t *testing.T) {
 	}
 	eventually(t, "all to be written or queued", func() bool { return r.Backlog.Load() == 0 })
 	s.hub.Call(func(sh *fanout.Shard) {
-		for _, c := range sh.Laggards {
+		for _, c := range sh.SlowConsumers {
 			for _, b := range c.Out.Slices {
 				if b.Of != nil && cap(b.Of.Bytes) > len(b.Of.Bytes)+len(b.Of.Bytes)/8 {
 					t.Errorf("got %d bytes retained in an array of %d", len(b.Of.Bytes), cap(b.Of.Bytes))
@@ -233,8 +233,8 @@ func TestWhatAnOutboxCostsAlone(t *testing.T) {
 	o := &fanout.Outbox{}
 	check := func(step string, alone, own, bytes int) {
 		t.Helper()
-		if o.Alone() != alone || o.Own != own || o.Bytes != bytes {
-			t.Errorf("%s: got %d alone, %d in all, of %d bytes; want %d, %d, %d", step, o.Alone(), o.Own, o.Bytes, alone, own, bytes)
+		if o.OwnWaiting() != alone || o.Own != own || o.Bytes != bytes {
+			t.Errorf("%s: got %d alone, %d in all, of %d bytes; want %d, %d, %d", step, o.OwnWaiting(), o.Own, o.Bytes, alone, own, bytes)
 		}
 	}
 	o.Push(make([]byte, 1000), nil)
@@ -376,12 +376,12 @@ func TestAllOutboxesAreBounded(t *testing.T) {
 func TestAnEighthOfABudgetIsFreed(t *testing.T) {
 	for name, relieve := range map[string]func(*fanout.Topic){
 		"of a room": func(at *fanout.Topic) {
-			at.Shard.Shared.MaxRetainedRoom = at.Audience.Retained.Load()
-			at.Relieve()
+			at.Shard.Core.MaxRetainedRoom = at.Audience.Retained.Load()
+			at.CloseSlowest()
 		},
 		"of all": func(at *fanout.Topic) {
-			at.Shard.Shared.MaxRetained = at.Shard.Shared.Retained.Load()
-			at.Shard.RelieveOwn()
+			at.Shard.Core.MaxRetained = at.Shard.Core.Retained.Load()
+			at.Shard.CloseSlowest()
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -395,7 +395,7 @@ func TestAnEighthOfABudgetIsFreed(t *testing.T) {
 				talker.hear(ws.OpText, body)
 			}
 			s.hub.Call(func(sh *fanout.Shard) {
-				for _, c := range sh.Laggards {
+				for _, c := range sh.SlowConsumers {
 					if c.Out != nil {
 						relieve(c.Handler.Member(0).Topic)
 					}

@@ -40,7 +40,7 @@ func BenchmarkPublishers(b *testing.B) {
 				at := publishers.Add(1) * 7919
 				for ; pb.Next(); at++ {
 					r := rooms[at%uint64(len(rooms))]
-					for r.Congested() {
+					for r.OverLimit() {
 						runtime.Gosched()
 					}
 					h.PublishPlain(r, ws.OpText, payload)

@@ -244,7 +244,7 @@ func (s *Server) drain() {
 	s.log.Info("stopping: clients are told to come back", "connections", told, "at_most", s.cfg.Drain.String())
 	s.hub.CloseAll()
 	s.hub.WaitEmpty(s.cfg.Drain - time.Since(start))
-	cut := s.hub.CutAll()
+	cut := s.hub.AbortAll()
 	s.hub.WaitEmpty(time.Second)
 	s.hub.Hooks.Flush(max(s.cfg.Drain-time.Since(start), time.Second))
 	s.log.Info("stopped", "after", time.Since(start).Round(time.Millisecond).String(), "closed", told-int64(cut), "cut", cut)

@@ -237,7 +237,7 @@ func TestProtocolErrorsAreAnsweredWithTheirCode(t *testing.T) {
 			reason: fanout.ClosedProtocol,
 		},
 		{
-			name:   "a continuation of nothing",
+			name:   "a continuation without a message",
 			bytes:  masked(ws.OpContinuation, "hi"),
 			want:   ws.CloseProtocolError,
 			reason: fanout.ClosedProtocol,
@@ -430,7 +430,7 @@ func TestANewcomerIsToldOfTheDrain(t *testing.T) {
 	s.hub.Reserve()
 	s.hub.Draining.Store(true)
 	s.hub.CloseAll()
-	plain.Open(s.hub.Hub, netpoll.OverTCP(asNB(t, ours)), nil, "lobby", nil, []byte("hello"), nil)
+	plain.Open(s.hub.Hub, plain.Opening{Transport: netpoll.OverTCP(asNB(t, ours)), Room: "lobby", Hello: []byte("hello")})
 	c := &client{t: t, conn: theirs, reader: bufio.NewReader(theirs)}
 	c.deadline()
 	hello := make([]byte, len("hello"))

@@ -116,7 +116,7 @@ func whoAnswersPingsStays(t *testing.T, s *Server) {
 
 // Tokens may be good for longer than ticks can count. Their connections do not end before.
 func TestATokenMayBeGoodForAVeryLongTime(t *testing.T) {
-	h := &session.Sessions{Hub: &chat.Hub{Engine: &fanout.Engine{Shared: fanout.Shared{Clock: fanout.NewClock()}}}}
+	h := &session.Sessions{Hub: &chat.Hub{Engine: &fanout.Engine{Core: fanout.Core{Clock: fanout.NewClock()}}}}
 	round := (1 << 32) * fanout.TickLength // when ticks begin anew
 	for _, end := range []time.Time{time.Now().Add(round + time.Second), time.Unix(253402300799, 0)} {
 		if left := time.Duration(h.TickOf(end)-h.Clock.Tick()) * fanout.TickLength; h.TickOf(end) < h.Clock.Tick() || left < 365*24*time.Hour {

@@ -167,7 +167,7 @@ func TestAPauseDoesNotMakeThePastYounger(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.Rooms = []chat.RoomOptions{rememberingRoom("*")}
 	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 1) // no heartbeat: its clock stands still
-	h.Heartbeat = fanout.NewHeartbeat(&h.Shared, cfg.PingInterval, cfg.PingTimeout)
+	h.Heartbeat = fanout.NewHeartbeat(&h.Core, cfg.PingInterval, cfg.PingTimeout)
 	pub, _ := session.OfSDK([]byte(`"one"`))
 	began := time.Now()
 	h.Publish(h.ViewOf("room"), pub, chat.PublishOptions{})

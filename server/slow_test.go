@@ -224,12 +224,12 @@ func TestASlowReaderIsSentTheEnd(t *testing.T) {
 		talker.hear(ws.OpText, strings.Repeat("x", 60<<10))
 	}
 	s.hub.Call(func(sh *fanout.Shard) {
-		for _, c := range sh.Laggards {
+		for _, c := range sh.SlowConsumers {
 			c.End(fanout.ClosedShutdown, "server restarts")
 		}
 	})
 	s.hub.Call(func(sh *fanout.Shard) {
-		for _, c := range sh.Laggards {
+		for _, c := range sh.SlowConsumers {
 			if !c.Is(fanout.Finishing) {
 				t.Error("the close frame is not queued")
 			}
@@ -285,7 +285,7 @@ func TestLastWordsToARoomThatIsBehindAreHeard(t *testing.T) {
 	body := strings.Repeat("x", 60<<10)
 	r := roomOf(s, "lobby")
 	sent := 0
-	for ; !r.Congested(); sent++ {
+	for ; !r.OverLimit(); sent++ {
 		before := r.Backlog.Load()
 		first.send(ws.OpText, body)
 		eventually(t, "it to be read", func() bool { return r.Backlog.Load() > before })
@@ -295,7 +295,7 @@ func TestLastWordsToARoomThatIsBehindAreHeard(t *testing.T) {
 	}
 	eventually(t, "the second talker to be paused", func() bool { return value(t, s, "throng_pauses_total", "") > 0 })
 	second.conn.Close()
-	eventually(t, "it to be gone", func() bool { return closesBy(s, fanout.ClosedGone) == 1 })
+	eventually(t, "it to be gone", func() bool { return closesBy(s, fanout.ClosedAbnormally) == 1 })
 	release()
 	for range sent {
 		listener.hear(ws.OpText, body)

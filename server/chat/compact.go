@@ -11,5 +11,5 @@ func Fitted(b []byte) []byte {
 	if cap(b)-len(b) <= MaxSpare(len(b)) {
 		return b
 	}
-	return fanout.Cloned(b)
+	return fanout.ExactClone(b)
 }

@@ -66,7 +66,7 @@ func (h *Hub) JoinRooms(c *fanout.Conn, requests []*JoinRequest, reply fanout.La
 			continue
 		}
 		h.Metrics.Subscriptions.Inc()
-		wake |= c.Shard.Push(fanout.Job{Do: fanout.JoinTopic, Member: &q.Place.Member, Whole: q.whole && q.WithDelta})
+		wake |= c.Shard.Push(fanout.Job{Do: fanout.JoinTopic, Member: &q.Place.Member, NeedsFull: q.whole && q.WithDelta})
 		if r := q.Place.Room; r.Options.JoinLeave {
 			wake |= h.announceLocked(r, q.Place.Info, true)
 		}

@@ -75,7 +75,7 @@ func (h *Hub) unqueueLocked(r *Room, at *list.Element) {
 
 // maySendLocked reports whether the rate and the backlog of a room allow an event now, and counts it. The room's lock is held.
 func (h *Hub) maySendLocked(r *Room, event *presenceEvent) bool {
-	return !r.Congested() && limiter.PerSecond(JoinLeaveRate).Allow(&r.Events.meter, h.Clock.Now(), event.units())
+	return !r.OverLimit() && limiter.PerSecond(JoinLeaveRate).Allow(&r.Events.meter, h.Clock.Now(), event.units())
 }
 
 // sendPendingLocked sends queued events, as far as the rate allows. The room's lock is held.

@@ -49,8 +49,8 @@ func (msg *Message) encode(f fanout.Format, budget *int) []byte {
 
 func (msg *Message) isPublication() bool { return msg.Join == nil && msg.Leave == nil }
 
-// Whole returns a publication in full, for a member that does not have the base of the delta; nil for an event.
-func (msg *Message) Whole(f fanout.Format, budget *int) []byte {
+// Full returns a publication in full, for a member that does not have the base of the delta; nil for an event.
+func (msg *Message) Full(f fanout.Format, budget *int) []byte {
 	if !msg.isPublication() {
 		return nil
 	}

@@ -37,7 +37,7 @@ func (h *Hub) ReleaseSeat(seat *Room) {
 
 // JoinPlain makes a plain client a member of a room and posts it to its shard. The shard writes hello, the reply to the handshake, and after
 // it every message that is posted to the room from now on. early has the bytes that the client sent before the reply. The caller has
-// reserved a connection (fanout.Shared). seat is the result of ReserveSeat.
+// reserved a connection (fanout.Core). seat is the result of ReserveSeat.
 func (h *Hub) JoinPlain(m *fanout.Member, name string, seat *Room, hello, early []byte) {
 	in := h.Rooms.StripeOf(name)
 	in.Mu.Lock()
@@ -48,7 +48,7 @@ func (h *Hub) JoinPlain(m *fanout.Member, name string, seat *Room, hello, early 
 	}
 	m.Topic = r.TopicLocked(m.Conn.Shard, PlainFormat)
 	m.Topic.Members++
-	wake := h.Welcome(m.Conn, m, hello, early)
+	wake := h.Register(m.Conn, m, hello, early)
 	in.Mu.Unlock()
 	h.Wake(wake)
 }

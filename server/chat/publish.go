@@ -135,7 +135,7 @@ func (h *Hub) AwaitRoom(ctx context.Context, name string) *Rejection {
 	for {
 		r, unlock := h.Rooms.Find(name)
 		unlock()
-		if r == nil || !r.Congested() {
+		if r == nil || !r.OverLimit() {
 			return nil
 		}
 		select {

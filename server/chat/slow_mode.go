@@ -54,7 +54,7 @@ func SpeakerOf(c *fanout.Conn, user string) Speaker {
 	if user != "" && !strings.HasPrefix(user, GuestUser) {
 		return Speaker{User: user}
 	}
-	return Speaker{user, c.Household()}
+	return Speaker{user, c.AddressKey()}
 }
 
 // keys returns the keys that count a publisher, and the limit of each in an interval; 0: no second key.

@@ -133,7 +133,9 @@ func (e *Edge) enterLoop(nc *netpoll.Socket, err error, source *chat.Address, as
 	e.metrics.Accepted.Inc()
 	t := netpoll.OverTCP(nc)
 	if as.encoding == session.PlainEncoding {
-		plain.Open(e.hub.Hub, t, source, as.room, as.Seat, as.hello, early)
+		plain.Open(e.hub.Hub, plain.Opening{
+			Transport: t, Source: source, Room: as.room, Seat: as.Seat, Hello: as.hello, Early: early,
+		})
 	} else {
 		e.hub.Open(t, source, as.encoding, as.hello, early)
 	}

@@ -1,16 +1,16 @@
 package fanout
 
-// How a shard writes bulk replies. One may be longer than what else may wait for a slow reader, and many clients may wait for the same
-// bytes: those count where they were made, and not for each outbox.
+// Bulk replies: replies that may be longer than MaxUnsent, and whose bytes many clients may share. The bytes count where they were made, and
+// not in each outbox.
 
-// BytesARound is how many bytes of bulk replies a shard writes, and one more reply, before others have their turn.
-const BytesARound = 128 << 10
+// BulkBytesPerFlush is the number of bytes of bulk replies after which a flush writes no further one.
+const BulkBytesPerFlush = 128 << 10
 
-// SendBulks writes some of the bulk replies that are to be written. A thousand clients may wait for the same one: what else there is
-// to write does not wait for all of them.
-func (s *Shard) SendBulks() {
+// SendBulkReplies writes queued bulk replies, up to BulkBytesPerFlush. The rest follows in the next flush, so that a reply to a thousand
+// clients does not delay other messages.
+func (s *Shard) SendBulkReplies() {
 	n := 0
-	for bytes := 0; n < len(s.bulk) && bytes < BytesARound; n++ {
+	for bytes := 0; n < len(s.bulk) && bytes < BulkBytesPerFlush; n++ {
 		_, body := s.bulk[n].Bulk.Parts()
 		bytes += len(body)
 		s.contain(&s.bulk[n], s.sendBulk)
@@ -23,29 +23,29 @@ func (s *Shard) SendBulks() {
 	s.bulk = nil
 }
 
-// contain does what a job asks for. A fault of our own code costs its connection.
+// contain runs a job and recovers a panic of it, which closes the connection of the job.
 func (s *Shard) contain(j *Job, do func(*Conn, *Job)) {
 	defer func() {
 		if e := recover(); e != nil {
-			s.abandonAfterPanic(j.Conn, e)
+			s.abortAfterPanic(j.Conn, e)
 		}
 	}()
 	do(j.Conn, j)
 }
 
 func (s *Shard) sendBulk(c *Conn, j *Job) {
-	d := &Debt{Reply: j.Bulk, Since: s.Shared.Clock.Tick()}
+	d := &OutstandingReply{Reply: j.Bulk, Since: s.Core.Clock.Tick()}
 	defer func() {
 		s.replying = nil
 		if d.Written = true; c.Out == nil || !c.Out.endsWith(d) {
-			d.pay()
+			d.complete()
 		}
 		j.Bulk.OnQueued()
 	}()
 	if c.Is(Finishing) {
 		return
 	}
-	s.catchUp(c)
+	s.flushTopics(c)
 	s.replying = d
 	head, body := j.Bulk.Parts()
 	for _, b := range [][]byte{head, body} {

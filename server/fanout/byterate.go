@@ -6,16 +6,16 @@ import (
 	"github.com/throng-chat/throng/server/limiter"
 )
 
-// ByteRate is how many bytes a second; 0 for no limit.
+// ByteRate is a limit in bytes per second; 0 for no limit.
 type ByteRate int
 
 const (
-	BurstOfBytes = 4 * time.Second  // of the rate that may be used up at once
-	Regained     = time.Second      // of the rate that is free again when a connection no longer wants too much; over a tick
-	PaceLimit    = 30 * time.Second // for which a connection may want more than the rate
+	BurstOfBytes = 4 * time.Second  // burst: the bytes of this time may come at once
+	Regained     = time.Second      // part of the burst that is free again once a connection no longer exceeds the rate; more than a tick
+	PaceLimit    = 30 * time.Second // time for which a connection may exceed the rate
 )
 
-// Spend counts n bytes.
+// Spend charges n bytes to m. now is the time since the start of the server.
 func (br ByteRate) Spend(m *limiter.Meter, now time.Duration, n int) {
 	if br > 0 {
 		*m = limiter.Meter(max(time.Duration(*m), now) + time.Duration(n)*time.Second/time.Duration(br))

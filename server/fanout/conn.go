@@ -24,7 +24,7 @@ type Conn struct {
 	Transport Transport
 	Shard     *Shard
 	Handler   Handler
-	Id        uint64
+	Id        uint64 // unique in the process
 	Since     wheel.Tick
 
 	// Owned by the poller (by the shard until the socket is in the loop).
@@ -51,92 +51,94 @@ type Conn struct {
 
 // Handler is a client: what its bytes mean. A connection knows nothing else of the protocol that it carries. No method may block.
 type Handler interface {
-	// OnOpen is called on the shard, when the answer to the handshake has been written. What the client sent ahead of it has been handled
-	// like all its bytes, unless the connection was held back.
+	// OnOpen is called once the response to the handshake is written. Bytes that the client sent before it were handled like all others,
+	// unless the connection was held. Called on the shard.
 	OnOpen()
 
-	// OnMessage handles a message. Called on the poller, one call at a time; b is on loan for the call.
+	// OnMessage handles a message. b is borrowed for the call. Called on the poller, one call at a time.
 	OnMessage(op ws.Opcode, b []byte, now time.Duration)
 
-	// OnUnread takes what has been read of a connection that is held back. Called on the poller; b is on loan for the call.
+	// OnUnread keeps bytes that were read while the connection was held (flag Held). b is borrowed for the call. Called on the poller.
 	OnUnread(b []byte)
 
-	// OnFlood says that the client has wanted more than its rate of bytes for too long, and that it no longer does. Called on the poller.
+	// OnFlood is called with true while the client exceeds its rate of bytes for longer than PaceLimit, and with false when it no longer
+	// exceeds the rate. Called on the poller.
 	OnFlood(on bool)
 
-	// OnDeadline says that the deadline of timers has come, or, where the clock stepped, that it may have. Called on the poller. Only for
-	// one with timers.
+	// OnDeadline is called when Timers.Deadline has come. With stepped, the wall clock has moved, and the deadline must be computed again.
+	// It is not called if Timers returns nil. Called on the poller.
 	OnDeadline(stepped bool)
 
-	// OnGap ends what the client has in an audience of which it missed a message. Called on the poller.
+	// OnGap ends the client's membership of an audience after it missed a message. Called on the poller.
 	OnGap(a *Audience)
 
-	// OnClose says that the connection ends in an orderly way, with that close frame: false where it ends already. Called once or more, by
-	// any goroutine.
-	OnClose(code ws.CloseCode, text string) bool
+	// OnClosing is called before a close frame is sent. It returns false if the client already ends in another way: then no frame is sent.
+	// Any goroutine may call it, also several times.
+	OnClosing(code ws.CloseCode, text string) bool
 
-	// OnGone says that the socket is closed. The handler has Shared.Leave called, once, on the goroutine that owns the client. Called on
-	// the closer.
-	OnGone()
+	// OnClosed is called once, when the socket is closed. The handler then calls Core.Leave once, on the goroutine that owns the client.
+	// Called on the loop's closer goroutine.
+	OnClosed()
 
-	// OnLeave takes the client out of everything it is in. Called by Shared.Leave.
+	// OnLeave removes the client from everything that it is a member of. Called by Core.Leave.
 	OnLeave()
 
-	// Timers are those of a protocol that pings by itself and has deadlines; nil where a silent connection is pinged by RFC 6455.
+	// Timers returns the timers of a protocol that has its own pings and deadlines; nil if RFC 6455 pings a silent connection.
 	Timers() *Timers
 
-	// PingFrame is what is sent as a ping.
+	// PingFrame returns the frame of a ping. It is shared and not changed.
 	PingFrame() []byte
 
-	// CloseFor is the close frame for a reason that is not the client's. It may have words of its own in place of text.
+	// CloseFor returns the close code and the close text that the protocol has for a reason. The text may differ from the one given.
 	CloseFor(reason Reason, text string) (ws.CloseCode, string)
 
-	// PublishesTo is where the client makes others receive something: it is not read from while that is over its limit. nil for nowhere.
-	// Called on the poller.
+	// PublishesTo returns the audience that the client publishes to, nil for none. The client is not read from while that audience is over
+	// its limit (backpressure). Called on the poller.
 	PublishesTo() *Audience
 
-	// OnJoined and onLeft say that a member of the client entered its topic, and left it. Called on the shard.
+	// OnJoined and OnLeft are called after a member of the client joined its topic, and after it left. Called on the shard.
 	OnJoined(m *Member)
 	OnLeft(m *Member)
 
-	// Member is the i-th place that the client has in a topic, nil behind the last. Called on the shard.
+	// Member returns the i-th membership of the client, nil after the last. Called on the shard.
 	Member(i int) *Member
 
-	// Address is whose the client is, where a proxy or the count of addresses says it; the zero Addr where only the socket does.
+	// Address returns the client's address key if it is known (from a proxy, or because addresses are counted), else the zero Addr.
 	Address() netip.Addr
 }
 
-// Timers are the ticks at which something is due for a client. Any goroutine may use them; the heartbeat has to be told of one that
-// comes nearer (Heartbeat.File).
+// Timers are the ticks at which something is due for a client. Any goroutine may use them. After a timer was set to an earlier tick, call
+// Heartbeat.File.
 type Timers struct {
 	PingAt   atomic.Uint32 // of the next ping; 0 for none
 	Deadline atomic.Uint32 // of Handler.OnDeadline; 0 for none
 }
 
-// WheelLinks lets the wheel file a conn.
+// WheelLinks makes Conn an entry of the timing wheel.
 func (c *Conn) WheelLinks() *wheel.Links[Conn] { return &c.Links }
 
-// Address is whose it is: the peer's, or whom a proxy carries.
+// Address returns the address of the client: the one that a proxy gave, else the peer's address and port. It is empty if the socket was reset
+// before its address was read.
 func (c *Conn) Address() string {
 	if at := c.Handler.Address(); at.IsValid() && at != limiter.AddressKey(PeerOf(c.Transport.Socket())) {
 		return at.String()
 	}
 	remote := c.Transport.Socket().RemoteAddr()
-	if remote == nil { // it was reset before it was asked
+	if remote == nil {
 		return ""
 	}
 	return remote.String()
 }
 
-// Household is what counts as its address, also where connections of addresses are not counted.
-func (c *Conn) Household() netip.Addr {
+// AddressKey returns the key under which the client's address is counted (limiter.AddressKey).
+func (c *Conn) AddressKey() netip.Addr {
 	if at := c.Handler.Address(); at.IsValid() {
 		return at
 	}
 	return limiter.AddressKey(PeerOf(c.Transport.Socket()))
 }
 
-// joinedRooms are the names of the rooms that c hears. Called on c's shard.
+// joinedRooms returns the names of the rooms that c is a member of. Called on the shard.
 func (c *Conn) joinedRooms() []string {
 	names := []string{}
 	for i := 0; ; i++ {
@@ -148,21 +150,20 @@ func (c *Conn) joinedRooms() []string {
 	}
 }
 
-// Poller is the one that reads from c.
-func (c *Conn) Poller() *Poller { return c.Shard.Shared.Pollers.of(c.Transport.Socket()) }
+// Poller returns the poller that reads from c.
+func (c *Conn) Poller() *Poller { return c.Shard.Core.Pollers.of(c.Transport.Socket()) }
 
-// End closes the connection for a reason that is not its client's: with the code of the client's protocol, and with text unless that
-// protocol has words of its own. Any goroutine may call it; it does not block.
+// End closes the connection as Close does, with the close code that its protocol has for the reason (Handler.CloseFor). Any goroutine may
+// call it; it does not block.
 func (c *Conn) End(reason Reason, text string) {
 	code, text := c.Handler.CloseFor(reason, text)
 	c.Close(reason, code, text)
 }
 
-// Close ends the connection in an orderly way: what the peer sends from now on is not read, what it was sent before still
-// arrives, then the close frame, then the end of TCP. Any goroutine may call it; it does not block. Only the first call
-// counts.
+// Close performs the closing handshake: throng reads no more of the peer, sends all that is queued, then the close frame, then ends its side of
+// the transport. text has at most 123 bytes. Any goroutine may call it; it does not block. Only the first call has an effect.
 func (c *Conn) Close(reason Reason, code ws.CloseCode, text string) {
-	if c.Closing() || !c.Handler.OnClose(code, text) {
+	if c.Closing() || !c.Handler.OnClosing(code, text) {
 		return
 	}
 	if !c.SetReason(reason) {
@@ -171,24 +172,25 @@ func (c *Conn) Close(reason Reason, code ws.CloseCode, text string) {
 	c.Shard.Post(Job{Do: SendClose, Conn: c, Frame: EncodeFrame(ws.OpClose, ws.ClosePayload(code, text))})
 }
 
-// Cut ends the connection at once. What was not sent is lost, and counted. Any goroutine may call it; it does not block.
-func (c *Conn) Cut(reason Reason) {
+// Abort ends the connection at once, without a close frame. Unsent bytes are dropped and counted. Any goroutine may call it; it does not
+// block.
+func (c *Conn) Abort(reason Reason) {
 	c.SetReason(reason)
 	if err := c.Transport.End(); err != nil && !errors.Is(err, net.ErrClosed) {
-		c.Shard.Shared.Log.Debug("end socket", "conn", c.Id, "error", err)
+		c.Shard.Core.Log.Debug("end socket", "conn", c.Id, "error", err)
 	}
 }
 
-// EncodeFrame makes the one frame that all receivers share.
+// EncodeFrame returns an unmasked frame, in one allocation. All receivers may share it.
 func EncodeFrame(op ws.Opcode, payload []byte) []byte {
 	return ws.AppendFrame(make([]byte, 0, ws.FrameSize(len(payload))), op, payload)
 }
 
-// AddTo is for counters with one writer: cheaper than a locked addition.
+// AddTo adds n to a counter that has one writer. That is cheaper than an atomic addition.
 func AddTo(counter *atomic.Uint64, n uint64) { counter.Store(counter.Load() + n) }
 
-// endUnfinished closes the connection and releases the part of a message that it holds, which may be another poller's.
-func (c *Conn) endUnfinished(why string) {
+// closeUnfinished closes the connection and releases its unfinished message, on the poller that owns the decoder.
+func (c *Conn) closeUnfinished(why string) {
 	c.Close(ClosedUnfinished, ws.ClosePolicy, why)
 	c.Poller().Post(func() { c.Decoder = ws.Decoder{} })
 }

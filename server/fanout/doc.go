@@ -7,16 +7,16 @@
 //	Transport.Read --> Conn.OnData --> Handler.OnMessage ...> Audience.Post --> Shard.Push ...> Shard.work, Topic.flush --> Transport.Write
 //	(receive.go,       decode, rates   plain or session       one job for       its inbox       one batch a member,         (write.go)
 //	 poller)           (receive.go)    client, chat           each Topic        (shard.go)      encoded once for each
-//	                                                          (topic.go)                        Format (round.go, shard)
+//	                                                          (topic.go)                        Format (flush.go, shard)
 //
 // A Transport carries the bytes of one connection (transport.go): plain TCP is *netpoll.TCP. The files are layers. Conn with its Handler,
 // Shard with its inbox, Topic with its Audience, and Heartbeat refer to each other (conn.go, shard.go, topic.go, heartbeat.go), and to nothing
-// above them. Above are the code that reads (receive.go, loop.go, pace.go) and what a round of a shard does (round.go, jobs.go, bulk.go,
-// relieve.go, write.go); Engine starts both. Below is what knows no connection: Outbox, Poller, clock, rates.
+// above them. Above are the code that reads (receive.go, loop.go, pace.go) and what a flush of a shard does (flush.go, jobs.go, bulk.go,
+// budget.go, write.go); Engine starts both. Below is what knows no connection: Outbox, Poller, clock, rates.
 //
 // Bytes that a transport does not send wait in an outbox (outbox.go), as slices that all slow consumers share and that count once
 // (retained.go). A topic is the members of one audience on one shard in one format. Deadlines are entries of a timing wheel (heartbeat.go).
-// A publisher is not read from while the audience that it publishes to is over its limit (backpressure: Audience.Congested, loop.go), or
+// A publisher is not read from while the audience that it publishes to is over its limit (backpressure: Audience.OverLimit, loop.go), or
 // while it exceeds its own rate of bytes (pace.go).
 //
 // Pollers, shards and the heartbeat are goroutines that never block. Each field names the one that owns it.

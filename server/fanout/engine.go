@@ -14,14 +14,13 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-const maxFragments = 64 // of one message, empty ones counted
+const maxFragments = 64 // frames of one message, with empty ones
 
-// Engine owns all connections of the process: the event loop that reads from them, the shards that write to them and the heartbeat. It
-// knows no user, no permission and no history.
+// Engine owns all connections of the process: the event loop that reads from them, the shards that write to them, and the heartbeat.
 type Engine struct {
-	Shared
+	Core
 
-	// Constant after newEngine and start.
+	// Constant after NewEngine and Start.
 	Loop    *loop
 	MaxLive int64 // connections
 
@@ -29,20 +28,21 @@ type Engine struct {
 	running sync.WaitGroup // the shards and the heartbeat
 }
 
-// Config is what an engine has to be told. All sizes are in bytes.
+// Config is the settings of an Engine. All sizes are in bytes.
 type Config struct {
 	Shards         int
 	MaxConnections int
 	MaxMessage     int
 	Frames         int // a second from one connection; 0 for no limit
 	RateBytes      int // a second from one connection; 0 for no limit
-	MaxUnsent      int // that may wait for a slow reader alone
-	MaxRetained    int // that wait for slow readers, of all connections
+	MaxUnsent      int // unsent bytes that one connection may cost alone before it is closed as a slow consumer
+	MaxRetained    int // unsent bytes of all connections
 }
 
+// NewEngine returns an engine that does not run: its shards take jobs and do not do them.
 func NewEngine(cfg Config, log *slog.Logger, m *metrics.Metrics) *Engine {
 	e := &Engine{
-		Shared: Shared{
+		Core: Core{
 			Log:             log,
 			Metrics:         m,
 			Clock:           NewClock(),
@@ -58,19 +58,19 @@ func NewEngine(cfg Config, log *slog.Logger, m *metrics.Metrics) *Engine {
 		MaxLive: int64(cfg.MaxConnections),
 	}
 	for i := range cfg.Shards {
-		e.Shards = append(e.Shards, NewShard(&e.Shared, i))
+		e.Shards = append(e.Shards, NewShard(&e.Core, i))
 	}
 	return e
 }
 
-// Start starts the pollers, the shards and the heartbeat. files is the open-file limit. A silent connection is pinged after interval, and
-// has timeout to answer. eachTick are called at each tick, on the heartbeat.
+// Start starts the pollers, the shards and the heartbeat. files is the limit of open files. A silent connection is pinged after interval,
+// and closed if it does not answer within timeout. eachTick are called at each tick, on the heartbeat; they must not block.
 func (e *Engine) Start(files int, interval, timeout time.Duration, eachTick ...func(now time.Time, tick wheel.Tick)) (err error) {
-	if e.Loop, err = newLoop(len(e.Shards), files, &e.Shared); err != nil {
+	if e.Loop, err = newLoop(len(e.Shards), files, &e.Core); err != nil {
 		return err
 	}
 	e.Pollers = e.Loop.pollers
-	e.Heartbeat = NewHeartbeat(&e.Shared, interval, timeout, eachTick...)
+	e.Heartbeat = NewHeartbeat(&e.Core, interval, timeout, eachTick...)
 	for _, s := range e.Shards {
 		e.running.Go(s.Run)
 	}
@@ -78,7 +78,7 @@ func (e *Engine) Start(files int, interval, timeout time.Duration, eachTick ...f
 	return nil
 }
 
-// Quit has the shards and the heartbeat end. What others post is still taken, and not done.
+// Quit ends the shards and the heartbeat. Jobs that are posted later are not done.
 func (e *Engine) Quit() {
 	for _, s := range e.Shards {
 		close(s.Quit)
@@ -86,13 +86,14 @@ func (e *Engine) Quit() {
 	close(e.Heartbeat.quit)
 }
 
-// Stop waits for the shards and the heartbeat, and stops the pollers. Those who post to a poller must have ended.
+// Stop waits for the shards and the heartbeat, and stops the pollers. Goroutines that post to a poller must have ended.
 func (e *Engine) Stop() {
 	e.running.Wait()
 	e.Loop.stop()
 }
 
-// Reserve takes a place for one more connection. Give it back by release, or by conn's leaving.
+// Reserve takes a place for one connection, and returns false if MaxConnections are open. Release, or Leave of the connection, frees the
+// place.
 func (e *Engine) Reserve() bool {
 	if e.Live.Add(1) > e.MaxLive {
 		e.Release()
@@ -101,23 +102,24 @@ func (e *Engine) Reserve() bool {
 	return true
 }
 
-// NewConn makes c the connection of a transport whose handshake is done, with a number and a shard. The caller has reserved a place. h is
-// its client.
+// NewConn makes c the connection of a transport whose handshake is done, and gives it an id and a shard. h is its client. The caller has
+// reserved a place. A transport other than TCP may have read bytes after the handshake: pass them to Register as early.
 func (e *Engine) NewConn(c *Conn, t Transport, h Handler) {
 	c.Transport, c.Handler, c.Since = t, h, e.Clock.Tick()
 	c.Id = e.lastID.Add(1)
 	c.Shard = e.Shards[c.Id%uint64(len(e.Shards))]
 }
 
-// Welcome posts c to its shard: from there on it is shared. hello, the answer to the handshake, is the first thing that it is sent; early
-// is what the client sent ahead of it. m is c's place in a topic, whose lock is held; nil for none.
-func (e *Engine) Welcome(c *Conn, m *Member, hello, early []byte) (wake uint64) {
-	// The last write before: what is stored here orders all the fields above.
+// Register posts c to its shard, and returns the shards to wake (Wake). From then on other goroutines use c. hello, the response to the
+// handshake, is the first frame to c. early is the bytes that the client sent before it. m is a membership of c that begins at once, with
+// the lock of its audience held; nil for none.
+func (e *Engine) Register(c *Conn, m *Member, hello, early []byte) (wake uint64) {
+	// The last store before the post: the poller loads Seen first, and so sees all fields.
 	c.Seen.Store(uint32(e.Heartbeat.Phase(c)))
-	return c.Shard.Push(Job{Do: joinHub, Conn: c, Member: m, Frame: hello, early: early})
+	return c.Shard.Push(Job{Do: addConn, Conn: c, Member: m, Frame: hello, early: early})
 }
 
-// Call runs f on every shard in turn and waits for it. Not to be called on the loop or on a shard.
+// Call runs f on each shard in turn and waits for it. It must not be called on the loop or on a shard.
 func (e *Engine) Call(f func(*Shard)) {
 	for _, s := range e.Shards {
 		done := make(chan struct{})
@@ -136,7 +138,7 @@ func (e *Engine) Wake(shards uint64) {
 	}
 }
 
-// CloseAll tells every connection that the server goes away.
+// CloseAll closes all connections, because the server stops.
 func (e *Engine) CloseAll() {
 	e.Call(func(s *Shard) {
 		for _, c := range s.Conns {
@@ -145,18 +147,18 @@ func (e *Engine) CloseAll() {
 	})
 }
 
-// CutAll ends every connection at once and returns how many there were.
-func (e *Engine) CutAll() (n int) {
+// AbortAll ends all connections at once, and returns their number.
+func (e *Engine) AbortAll() (n int) {
 	e.Call(func(s *Shard) {
 		n += len(s.Conns)
 		for _, c := range s.Conns {
-			c.Cut(ClosedShutdown)
+			c.Abort(ClosedShutdown)
 		}
 	})
 	return n
 }
 
-// WaitEmpty waits until every connection is counted out, or for the time given.
+// WaitEmpty waits until no connection is left, at most for limit.
 func (e *Engine) WaitEmpty(limit time.Duration) {
 	deadline := time.Now().Add(limit)
 	for e.Live.Load() > 0 && time.Now().Before(deadline) {
@@ -164,9 +166,10 @@ func (e *Engine) WaitEmpty(limit time.Duration) {
 	}
 }
 
-// RelieveBulk closes the readers whose unread bulk replies of before a moment are the longest, on each shard, while it is too much.
-func (e *Engine) RelieveBulk(before wheel.Tick, tooMuch func() bool) {
+// CloseSlowBulkReaders closes slow consumers on each shard, those first that have the most unsent bytes of bulk replies that were queued at
+// a tick or before it, as long as exceeded returns true.
+func (e *Engine) CloseSlowBulkReaders(before wheel.Tick, exceeded func() bool) {
 	for _, s := range e.Shards {
-		s.Post(Job{Do: CallBack, Call: func() { s.closeSlowest(func(o *Outbox) int { return o.Unread(before) }, tooMuch) }})
+		s.Post(Job{Do: CallBack, Call: func() { s.closeWhile(func(o *Outbox) int { return o.Unread(before) }, exceeded) }})
 	}
 }

@@ -9,41 +9,42 @@ import (
 )
 
 const (
-	StallTimeout    = 5 * time.Second // without progress on a full socket
-	CloseTimeout    = 2 * time.Second // for the peer's part of a close
-	forgivenAbsence = time.Second     // a tick that is so late means that the process was suspended
+	StallTimeout     = 5 * time.Second // without progress on a full socket
+	CloseTimeout     = 2 * time.Second // for the peer to end its side after our close frame
+	suspendThreshold = time.Second     // a tick that is later than this means that the process was suspended
 )
 
-// WheelSlots of a tick each reach 64 s: one round covers every deadline of the default config.
+// WheelSlots is the number of slots of the timing wheel, of one tick each. 64 s cover every deadline of the default configuration.
 const WheelSlots = 128
 
-// PingFrame is shared by all.
+// PingFrame is an empty ping of RFC 6455. All connections share it.
 var PingFrame = EncodeFrame(ws.OpPing, nil)
 
-// Heartbeat holds every connection to its deadlines: the ping of a silent one, the answer to that ping, progress on a full
-// socket, the end of a close. Each connection is one entry of the wheel, filed at the nearest of them. It is not moved when
-// bytes arrive: the poller stores the tick, and the entry is looked at, and filed anew, when it falls due.
+// Heartbeat enforces the deadlines of all connections: the ping of a silent one, the answer to a ping, progress on a full socket, and the
+// end of a close. Each connection is one entry of the wheel, filed at its nearest deadline. Received bytes do not move the entry: the
+// poller stores the tick of the bytes, and the entry is checked and filed again when it is due.
 type Heartbeat struct {
-	shared   *Shared
+	core     *Core
 	interval wheel.Tick
 	timeout  wheel.Tick
-	Stall    wheel.Tick // stallTimeout
+	Stall    wheel.Tick // StallTimeout
 	quit     chan struct{}
 	eachTick []func(now time.Time, tick wheel.Tick) // constant after the start; must not block
 
-	Mu    sync.Mutex // a leaf; not held over a connection's check
+	Mu    sync.Mutex // a leaf; not held while a connection is checked
 	wheel *wheel.Wheel[Conn, *Conn]
 
 	// Owned by run.
 	due  []*Conn
-	base time.Time // the moment of tick 0, moved on by every absence
-	wall time.Time // the wall-clock time of tick 0, as of the last look at expiries
+	base time.Time // the time of tick 0, moved by the length of each suspension
+	wall time.Time // the wall-clock time of tick 0, when expiries were last checked
 }
 
-// NewHeartbeat makes the heartbeat of the connections. eachTick are called at each tick, on the heartbeat.
-func NewHeartbeat(of *Shared, interval, timeout time.Duration, eachTick ...func(now time.Time, tick wheel.Tick)) *Heartbeat {
+// NewHeartbeat returns the heartbeat of an engine. A silent connection is pinged after interval, and closed if it does not answer within
+// timeout. eachTick are called at each tick, on the heartbeat.
+func NewHeartbeat(of *Core, interval, timeout time.Duration, eachTick ...func(now time.Time, tick wheel.Tick)) *Heartbeat {
 	return &Heartbeat{
-		shared:   of,
+		core:     of,
 		interval: InTicks(interval),
 		timeout:  InTicks(timeout),
 		Stall:    InTicks(StallTimeout),
@@ -51,11 +52,11 @@ func NewHeartbeat(of *Shared, interval, timeout time.Duration, eachTick ...func(
 		eachTick: eachTick,
 		wheel:    wheel.New[Conn, *Conn](WheelSlots),
 		base:     of.Clock.Started.Add(-FirstTick * TickLength),
-		wall:     of.Clock.Today().Add(-FirstTick * TickLength),
+		wall:     of.Clock.WallNow().Add(-FirstTick * TickLength),
 	}
 }
 
-// run is the heartbeat's goroutine. It ends when quit is closed.
+// run is the goroutine of the heartbeat. It ends when quit is closed.
 func (h *Heartbeat) run() {
 	ticker := time.NewTicker(TickLength)
 	defer ticker.Stop()
@@ -63,24 +64,24 @@ func (h *Heartbeat) run() {
 		select {
 		case now := <-ticker.C:
 			h.Advance(now)
-			h.shared.Pollers.probe(now)
-			h.shared.Pollers.resumePaced()
+			h.core.Pollers.probe(now)
+			h.core.Pollers.resumePaced()
 		case <-h.quit:
 			return
 		}
 	}
 }
 
-// Advance moves the clock to now and deals with everyone whose deadline has come.
+// Advance moves the clock to now and handles each connection with a deadline that has come.
 func (h *Heartbeat) Advance(now time.Time) {
-	clock := h.shared.Clock
+	clock := h.core.Clock
 	last := h.base.Add(time.Duration(clock.Tick()) * TickLength)
-	drift := now.Sub(last) - TickLength
-	h.shared.Metrics.WheelDrift.Observe(max(drift, 0).Seconds())
-	if drift > forgivenAbsence {
-		// The process was stopped, or the machine asleep: the peers' answers could not be read.
-		h.base = h.base.Add(drift)
-		h.shared.Log.Warn("away: deadlines are put off", "for", drift.Round(time.Millisecond).String())
+	delay := now.Sub(last) - TickLength
+	h.core.Metrics.WheelDrift.Observe(max(delay, 0).Seconds())
+	if delay > suspendThreshold {
+		// The process or the machine was suspended: the answers of the peers could not be read.
+		h.base = h.base.Add(delay)
+		h.core.Log.Warn("process was suspended: deadlines are extended", "for", delay.Round(time.Millisecond).String())
 	}
 	tick := wheel.Tick(now.Sub(h.base) / TickLength)
 	if tick <= clock.Tick() {
@@ -109,11 +110,11 @@ func (h *Heartbeat) Advance(now time.Time) {
 	h.Mu.Unlock()
 }
 
-// watchWallClock has expiries judged at once when the wall clock moved and the ticks did not: the process was stopped, the
-// machine suspended, or the clock set.
+// watchWallClock makes clients check their expiries at once if the wall clock has moved and the ticks have not: the process or the machine
+// was suspended, or the clock was set.
 func (h *Heartbeat) watchWallClock(tick wheel.Tick) {
-	wall := h.shared.Clock.Today().Add(-time.Duration(tick) * TickLength)
-	if step := wall.Sub(h.wall); step.Abs() <= forgivenAbsence {
+	wall := h.core.Clock.WallNow().Add(-time.Duration(tick) * TickLength)
+	if step := wall.Sub(h.wall); step.Abs() <= suspendThreshold {
 		return
 	}
 	h.wall = wall
@@ -133,11 +134,11 @@ func (h *Heartbeat) watchWallClock(tick wheel.Tick) {
 // check does what is due for c.
 func (h *Heartbeat) check(c *Conn, now wheel.Tick) {
 	if by := wheel.Tick(c.CloseBy.Load()); by != 0 && now >= by {
-		c.Cut(ClosedGone) // the reason of the close stands
+		c.Abort(ClosedAbnormally) // the reason of the close stays
 		return
 	}
 	if stalled := wheel.Tick(c.Stalled.Load()); stalled != 0 && now >= stalled+h.Stall {
-		c.Cut(ClosedSlow)
+		c.Abort(ClosedSlow)
 		return
 	}
 	if c.Closing() {
@@ -154,18 +155,18 @@ func (h *Heartbeat) check(c *Conn, now wheel.Tick) {
 	}
 	switch {
 	case pinged != 0 && now >= pinged+h.timeout && c.Stalled.Load() != 0:
-		h.forgiveLag(c, pinged, now)
+		h.extendPing(c, pinged, now)
 	case pinged != 0 && now >= pinged+h.timeout:
-		c.Cut(ClosedPingTimeout)
+		c.Abort(ClosedPingTimeout)
 	case pinged == 0 && now >= seen+h.interval:
 		c.Pinged.Store(uint32(now))
-		h.shared.Metrics.Pings.Inc()
+		h.core.Metrics.Pings.Inc()
 		c.Shard.Post(Job{Do: SendPing, Conn: c, Frame: c.Handler.PingFrame()})
 	}
 }
 
-// checkTimers does what is due for a connection of a protocol that pings by itself. Its client counts on a ping each interval, whatever
-// else it hears, and what it owes is the answer to that ping, whatever else it says.
+// checkTimers does what is due for a connection with timers. Its client expects a ping each interval, whatever else it receives, and must
+// answer it, whatever else it sends.
 func (h *Heartbeat) checkTimers(c *Conn, t *Timers, now wheel.Tick) {
 	if by := wheel.Tick(t.Deadline.Load()); by != 0 && now >= by && t.Deadline.CompareAndSwap(uint32(by), 0) {
 		c.Poller().Post(func() { c.Handler.OnDeadline(false) })
@@ -173,40 +174,39 @@ func (h *Heartbeat) checkTimers(c *Conn, t *Timers, now wheel.Tick) {
 	pinged, at := wheel.Tick(c.Pinged.Load()), wheel.Tick(t.PingAt.Load())
 	switch {
 	case pinged != 0 && now >= pinged+h.timeout && c.Is(Held):
-		// Nothing is read of it: the answer may be there. When it is read again it gets that time back.
+		// The connection is held: its answer may have come and is not read. Its time is extended when it is read again.
 	case pinged != 0 && now >= pinged+h.timeout && c.Stalled.Load() != 0:
-		h.forgiveLag(c, pinged, now)
+		h.extendPing(c, pinged, now)
 	case pinged != 0 && now >= pinged+h.timeout:
 		c.End(ClosedPingTimeout, "")
 	case pinged == 0 && at != 0 && now >= at:
 		c.Pinged.Store(uint32(now))
 		t.PingAt.Store(uint32(now + h.interval))
-		h.shared.Metrics.Pings.Inc()
+		h.core.Metrics.Pings.Inc()
 		c.Shard.Post(Job{Do: SendPing, Conn: c, Frame: c.Handler.PingFrame()})
 	}
 }
 
-// expireUnfinished ends the connections whose messages have exceeded messageTimeout. Called on the heartbeat.
+// expireUnfinished closes the connections whose messages have exceeded MessageTimeout.
 func (h *Heartbeat) expireUnfinished(now wheel.Tick) {
-	for _, c := range h.shared.Unfinished.Expire(now) {
-		c.endUnfinished("message not finished in time")
+	for _, c := range h.core.Unfinished.Expire(now) {
+		c.closeUnfinished("message not finished in time")
 	}
 }
 
-// forgiveLag gives a reader whose socket is full more time to answer a ping, which may wait in that socket. What it is held to
-// meanwhile is progress.
-func (h *Heartbeat) forgiveLag(c *Conn, pinged, now wheel.Tick) {
+// extendPing gives a slow consumer more time to answer a ping, which may be in the full socket. It must make progress meanwhile.
+func (h *Heartbeat) extendPing(c *Conn, pinged, now wheel.Tick) {
 	c.Pinged.CompareAndSwap(uint32(pinged), uint32(now))
 }
 
-// next is the nearest of c's deadlines.
+// next returns the nearest deadline of c.
 func (h *Heartbeat) next(c *Conn) wheel.Tick {
 	due := wheel.Tick(c.Seen.Load()) + h.interval
 	t := c.Handler.Timers()
 	if t != nil {
 		due = wheel.Tick(t.PingAt.Load())
 		if due == 0 {
-			due = h.shared.Clock.Tick() + h.interval
+			due = h.core.Clock.Tick() + h.interval
 		}
 	}
 	if pinged := wheel.Tick(c.Pinged.Load()); pinged != 0 {
@@ -218,7 +218,7 @@ func (h *Heartbeat) next(c *Conn) wheel.Tick {
 		}
 	}
 	if c.Closing() {
-		due = h.shared.Clock.Tick() + InTicks(CloseTimeout)
+		due = h.core.Clock.Tick() + InTicks(CloseTimeout)
 	}
 	if stalled := wheel.Tick(c.Stalled.Load()); stalled != 0 {
 		due = min(due, stalled+h.Stall)
@@ -229,42 +229,43 @@ func (h *Heartbeat) next(c *Conn) wheel.Tick {
 	return due
 }
 
-// Phase is when a new connection is taken to have been heard last: somewhere in the interval that ends now, so that
-// connections that came together are not pinged together.
-func (h *Heartbeat) Phase(c *Conn) wheel.Tick { return h.shared.Clock.Tick() - h.spread(c, h.interval) }
+// Phase returns the first value of Seen of a new connection. It is spread over the last interval, so that connections that opened together
+// are not pinged together.
+func (h *Heartbeat) Phase(c *Conn) wheel.Tick { return h.core.Clock.Tick() - h.spread(c, h.interval) }
 
-// FirstPing is when a client with timers is pinged first: in the second half of the interval that begins now, as the SDKs know it.
+// FirstPing returns the tick of the first ping of a client with timers: in the second half of the interval that begins now, as the SDKs
+// expect it.
 func (h *Heartbeat) FirstPing(c *Conn) wheel.Tick {
 	half := h.interval / 2
-	return h.shared.Clock.Tick() + half + h.spread(c, h.interval-half)
+	return h.core.Clock.Tick() + half + h.spread(c, h.interval-half)
 }
 
-// spread is c's part of a time that all connections share.
+// spread returns a part of a duration that is different for each connection.
 func (h *Heartbeat) spread(c *Conn, over wheel.Tick) wheel.Tick {
-	const golden = 2654435769 // 2^32 / phi: neighbours are spread as far apart as can be
+	const golden = 2654435769 // 2^32 / phi: consecutive ids are spread as far apart as possible
 	return wheel.Tick(uint64(uint32(c.Id)*golden) * uint64(over) >> 32)
 }
 
+// remove takes c out of the wheel.
 func (h *Heartbeat) remove(c *Conn) {
 	h.Mu.Lock()
 	h.wheel.Remove(c)
 	h.Mu.Unlock()
 }
 
-// limitClose gives the peer its time to end the connection from its side.
+// limitClose starts the time that the peer has to end its side.
 func (h *Heartbeat) limitClose(c *Conn) {
-	c.CloseBy.Store(uint32(h.shared.Clock.Tick() + InTicks(CloseTimeout)))
+	c.CloseBy.Store(uint32(h.core.Clock.Tick() + InTicks(CloseTimeout)))
 	h.File(c)
 }
 
-// limitStall gives a full socket its time to make progress.
+// limitStall starts the time that a full socket has to make progress.
 func (h *Heartbeat) limitStall(c *Conn) {
-	c.Stalled.Store(uint32(h.shared.Clock.Tick()))
+	c.Stalled.Store(uint32(h.core.Clock.Tick()))
 	h.File(c)
 }
 
-// File puts c at the nearest of its deadlines. What makes one nearer is stored before, so that an entry which is being
-// checked meanwhile is filed by it, too.
+// File files c at its nearest deadline. Set an earlier deadline before the call. Any goroutine may call it.
 func (h *Heartbeat) File(c *Conn) {
 	h.Mu.Lock()
 	if !c.Is(Left) {

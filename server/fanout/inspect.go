@@ -10,7 +10,7 @@ import (
 
 // What operators see of the connections.
 
-// Stats is what one connection shows.
+// Stats is the state of one connection, for display.
 type Stats struct {
 	Id              uint64
 	Address         string
@@ -18,20 +18,21 @@ type Stats struct {
 	Since, LastSeen time.Time
 	Received, Sent  Traffic
 	Unsent          int    // bytes
-	Closing         string // the reason, once it is
+	Closing         string // the reason of a close that is not finished; empty for none
 }
 
+// Traffic is what a connection has sent or received.
 type Traffic struct{ Messages, Bytes uint64 }
 
-// Stats is called on c's shard.
+// Stats returns the state of c. Called on its shard.
 func (c *Conn) Stats() Stats {
-	clock := c.Shard.Shared.Clock
+	clock := c.Shard.Core.Clock
 	s := Stats{
 		Id:      c.Id,
 		Address: c.Address(),
 		Rooms:   c.joinedRooms(),
 		Since:   clock.wall(c.Since),
-		// A newcomer that has said nothing counts as heard at a moment before it came.
+		// Seen of a new connection is before Since.
 		LastSeen: clock.wall(max(c.Since, wheel.Tick(c.Seen.Load()))),
 		Received: Traffic{c.ReceivedMessages.Load(), c.receivedBytes.Load()},
 		Sent:     Traffic{c.SentMessages, c.sentBytes},
@@ -45,8 +46,8 @@ func (c *Conn) Stats() Stats {
 	return s
 }
 
-// Page calls see for connections whose id is above after, of all or, where room is not empty, of those in a room: on each shard for the
-// lowest most ids, in ascending order. The calls are made on the shards, one at a time. Not to be called on the loop or on a shard.
+// Page calls see for connections with an id above after, in ascending order, at most most of each shard. If room is not empty, only members
+// of that room count. see is called on the shards, one at a time. Page must not be called on the loop or on a shard.
 func (e *Engine) Page(after uint64, most int, room string, see func(*Conn)) {
 	var found []*Conn
 	e.Call(func(s *Shard) {
@@ -63,7 +64,8 @@ func (e *Engine) Page(after uint64, most int, room string, see func(*Conn)) {
 	})
 }
 
-// Kick ends a connection by the operator's wish; false where there is none with that id. Not to be called on the loop or on a shard.
+// Kick closes a connection for the operator. It returns false if there is no connection with that id. It must not be called on the loop or
+// on a shard.
 func (e *Engine) Kick(id uint64) (found bool) {
 	e.Call(func(s *Shard) {
 		if i := slices.IndexFunc(s.Conns, func(c *Conn) bool { return c.Id == id }); i >= 0 {
@@ -77,9 +79,10 @@ func (e *Engine) Kick(id uint64) (found bool) {
 // Counts are sums over the shards.
 type Counts struct {
 	Deliveries, SentBytes, Writes uint64
-	Unsent                        int64 // bytes that wait now
+	Unsent                        int64 // bytes in outboxes now
 }
 
+// Counts returns the current sums. Any goroutine may call it.
 func (e *Engine) Counts() (n Counts) {
 	for _, s := range e.Shards {
 		n.Deliveries += s.Deliveries.Load()

@@ -2,52 +2,52 @@ package fanout
 
 import "github.com/throng-chat/throng/server/unordered"
 
-// What others ask of a shard for one connection.
+// The jobs of a shard that concern one connection.
 
-// join is the moment from which c receives its topic: its socket enters the loop, the answer to its handshake is the first
-// thing written to it, and every job behind this one finds it a member.
-func (s *Shard) join(c *Conn, j *Job) {
+// addConn adds c to the shard and to the event loop. The response to the handshake is the first frame that c is sent. c is a member of its
+// topic for every job after this one.
+func (s *Shard) addConn(c *Conn, j *Job) {
 	c.ConnAt = int32(len(s.Conns))
 	s.Conns = append(s.Conns, c)
 	if j.Member != nil {
 		j.Member.Topic.join(j.Member)
 	}
-	s.Shared.Heartbeat.File(c)
+	s.Core.Heartbeat.File(c)
 	if len(j.early) > 0 {
-		c.OnData(j.early, s.Shared.Clock.Now())
+		c.OnData(j.early, s.Core.Clock.Now())
 	}
-	// From here on its poller reads from it, and onClosed will be called once.
-	if err := s.Shared.Pollers.sockets.Add(c.Transport.Socket(), c); err != nil {
-		s.Shared.Log.Error("connection not taken", "error", err)
-		s.abandon(c, ClosedGone)
-		c.Handler.OnGone()
+	// From here on the poller reads from it, and onClosed is called once.
+	if err := s.Core.Pollers.sockets.Add(c.Transport.Socket(), c); err != nil {
+		s.Core.Log.Error("add a connection to the event loop", "error", err)
+		s.abort(c, ClosedAbnormally)
+		c.Handler.OnClosed()
 		return
 	}
 	s.write(c, j.Frame)
 	c.Handler.OnOpen()
-	// Who was let in while the drain began is told like the others.
-	if s.Shared.Draining.Load() {
+	// A connection that was admitted while the drain began is closed like the others.
+	if s.Core.Draining.Load() {
 		c.End(ClosedShutdown, "server restarts")
 	}
 }
 
-// enter is the moment from which a member receives its topic. whole says that it has nothing that the next message could be told as a
-// delta of.
-func (s *Shard) enter(m *Member, whole bool) {
+// joinTopic makes m a member: it receives every message that was posted after this job. With needsFull it has no earlier message that the
+// next one could be a delta of.
+func (s *Shard) joinTopic(m *Member, needsFull bool) {
 	if m.Conn.Is(Finishing) {
 		return
 	}
 	t := m.Topic
 	t.join(m)
-	if whole {
-		m.whole = true
-		t.wholes++
+	if needsFull {
+		m.needsFull = true
+		t.needFull++
 	}
 	m.Conn.Handler.OnJoined(m)
 }
 
-// exit is the moment from which a member receives its topic no more. What was posted before is written first.
-func (s *Shard) exit(m *Member) {
+// leaveTopic ends a membership, after m was sent the messages that were posted before this job.
+func (s *Shard) leaveTopic(m *Member) {
 	if m.At >= 0 {
 		m.Topic.flushMember(s, m)
 		m.Topic.leave(m)
@@ -55,9 +55,10 @@ func (s *Shard) exit(m *Member) {
 	m.Conn.Handler.OnLeft(m)
 }
 
-func (s *Shard) leave(c *Conn) {
-	s.partAll(c)
-	s.drop(c)
+// removeConn forgets a connection that is closed.
+func (s *Shard) removeConn(c *Conn) {
+	s.leaveTopics(c)
+	s.discardOutbox(c)
 	s.Conns = unordered.Remove(s.Conns, int(c.ConnAt))
 	if int(c.ConnAt) < len(s.Conns) {
 		s.Conns[c.ConnAt].ConnAt = c.ConnAt
@@ -72,7 +73,7 @@ func (s *Shard) send(c *Conn, frame []byte) {
 	}
 }
 
-// sendPing writes a ping to c, ahead of what waits where c is slow: the client must not take the server for dead.
+// sendPing writes a ping to c. To a slow consumer it is sent ahead of the queued frames, since the client expects a ping in time.
 func (s *Shard) sendPing(c *Conn, frame []byte) {
 	if c.Out == nil || c.Is(Finishing) {
 		s.send(c, frame)
@@ -81,11 +82,11 @@ func (s *Shard) sendPing(c *Conn, frame []byte) {
 	own := c.Out.Own
 	c.Out.PushUrgent(frame)
 	c.sentBytes += uint64(len(frame))
-	s.round.bytes += uint64(len(frame))
+	s.counts.bytes += uint64(len(frame))
 	s.queued(c, len(frame), own)
 }
 
-// sendReply writes a reply to c behind what its topics have received so far.
+// sendReply writes a reply to c, after all messages that were posted to its topics before.
 func (s *Shard) sendReply(c *Conn, r LateFrame) {
 	if c.Is(Finishing) {
 		return
@@ -95,30 +96,30 @@ func (s *Shard) sendReply(c *Conn, r LateFrame) {
 	if cap(s.payload) > keptBufferCap {
 		s.payload = nil
 	}
-	s.catchUp(c)
+	s.flushTopics(c)
 	s.send(c, frame)
 }
 
-// sendClose writes what c has not got of its room's batch, then the close frame. Nothing follows it.
+// sendClose writes the rest of the batches of c and then the close frame, the last frame of the connection.
 func (s *Shard) sendClose(c *Conn, frame []byte) {
 	if c.Is(Finishing) {
 		return
 	}
-	s.catchUp(c)
-	s.partAll(c)
+	s.flushTopics(c)
+	s.leaveTopics(c)
 	if c.Is(Finishing) {
-		return // it was too slow for that
+		return // it was closed as a slow consumer
 	}
 	c.Set(Finishing)
 	s.write(c, frame)
-	s.Shared.Heartbeat.limitClose(c)
+	s.Core.Heartbeat.limitClose(c)
 	if c.Out == nil {
 		s.finish(c)
 	}
 }
 
-// catchUp writes to c what it has not got of its topics' batches.
-func (s *Shard) catchUp(c *Conn) {
+// flushTopics writes to c the frames of its topics' batches that it has not been sent.
+func (s *Shard) flushTopics(c *Conn) {
 	for i := 0; ; i++ {
 		m := c.Handler.Member(i)
 		if m == nil {

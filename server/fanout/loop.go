@@ -12,37 +12,38 @@ import (
 
 const ReadBuffer = 16 << 10 // bytes; of a poller, shared by its connections
 
-// loop is the epoll (kqueue) loop under the connections. Each of its pollers is one goroutine that reads from a share of the sockets
-// and hands the bytes to their conns; nothing that runs on it may block.
+// loop is the event loop (epoll, kqueue) of the connections. Each poller is one goroutine that reads from a share of the sockets. Code on a
+// poller must not block.
 type loop struct {
 	*pollers
 	metrics *metrics.Metrics
 	clock   *clock
-	readers []*reader // one a poller
+	readers []*reader // one for each poller
 	panics  rate.Sometimes
 }
 
-// reader is what a poller keeps: connections to read from when no event of theirs would make it. Owned by the poller.
+// reader is the state of a poller: the connections to read from without an event of theirs. Owned by the poller.
 type reader struct {
 	*Poller
 	loop    *loop
-	waiting []*Conn
-	spare   []*Conn
-	pacing  []*Conn // until their rate of bytes allows
+	waiting []*Conn // read from at the next wake-up
+	pacing  []*Conn // read from once their rate of bytes allows it
 
+	// The lists before, for their memory.
+	spare       []*Conn
 	sparePacing []*Conn
 }
 
-// newLoop starts the pollers. Several servers of a process may start at the same time.
-func newLoop(n int, openFiles int, shared *Shared) (*loop, error) {
+// newLoop starts the pollers. Several servers of one process may call it at the same time.
+func newLoop(n int, openFiles int, core *Core) (*loop, error) {
 	l := &loop{
-		pollers: &pollers{log: shared.Log},
-		metrics: shared.Metrics,
-		clock:   shared.Clock,
+		pollers: &pollers{log: core.Log},
+		metrics: core.Metrics,
+		clock:   core.Clock,
 		panics:  logqueue.EverySecond(),
 	}
 	for i := range n {
-		p := &Poller{all: l.pollers, number: i}
+		p := &Poller{pollers: l.pollers, number: i}
 		l.Pollers = append(l.Pollers, p)
 		l.readers = append(l.readers, &reader{Poller: p, loop: l})
 	}
@@ -50,11 +51,10 @@ func newLoop(n int, openFiles int, shared *Shared) (*loop, error) {
 		Pollers:    n,
 		OpenFiles:  openFiles,
 		ReadBuffer: ReadBuffer,
-		// Only sentinels go through the loop's own write queue: this is a fence.
-		MaxQueued: 64 << 10,
+		MaxQueued:  64 << 10, // not reached: only writability probes of one byte are queued
 	}, netpoll.Events{
 		Readable: l.onReadable,
-		Written:  onWritten,
+		Written:  onWritable,
 		Closed:   onClosed,
 		Woken:    func(poller int) { l.readers[poller].onWake() },
 	})
@@ -64,40 +64,40 @@ func newLoop(n int, openFiles int, shared *Shared) (*loop, error) {
 	return l, nil
 }
 
-// stop ends the pollers and waits for every callback. It closes what is still open. Not to be called twice.
+// stop closes all open sockets, waits for every callback, and ends the pollers. It must not be called twice.
 func (l *loop) stop() {
 	if err := l.sockets.Stop(); err != nil {
 		l.log.Debug("close a wake-up socket", "error", err)
 	}
 }
 
-// ReaderOf is what the poller of c keeps. Called on that poller.
+// ReaderOf returns the state of the poller of c. Called on that poller.
 func (l *loop) ReaderOf(c *Conn) *reader { return l.readers[l.sockets.Poller(c.Transport.Socket())] }
 
-// later puts c on the list of connections to read from when the poller has dealt with the others, or, where its room is
-// behind, when that has caught up. Called on the poller.
-func (rd *reader) later(c *Conn) {
+// readLater defers the reading from c until the poller has read from the others, or, under backpressure, until the audience is under its
+// limit. Called on the poller.
+func (rd *reader) readLater(c *Conn) {
 	if !c.Set(waiting) {
 		rd.waiting = append(rd.waiting, c)
 	}
-	if a := c.Handler.PublishesTo(); a != nil && a.Congested() {
+	if a := c.Handler.PublishesTo(); a != nil && a.OverLimit() {
 		rd.loop.metrics.Pauses.Inc()
 		a.paused.Store(true)
-		// It may have caught up before it saw that somebody waits.
-		if a.Congested() {
+		// The backlog may have become smaller before the shard saw paused.
+		if a.OverLimit() {
 			return
 		}
 	}
 	rd.wake()
 }
 
-// onWake is called on the poller.
+// onWake is called on the poller after Poller.wake. It answers a probe, runs posted functions and reads from deferred connections.
 func (rd *reader) onWake() {
 	if at := rd.probed.Swap(0); at != 0 {
 		rd.loop.metrics.LoopLag.Observe(time.Since(time.Unix(0, at)).Seconds())
 	}
 	for _, f := range rd.takePosted() {
-		rd.loop.Contain(nil, f) // a fault of our own code costs what was posted
+		rd.loop.Contain(nil, f)
 	}
 	if rd.paceDue.Swap(false) {
 		rd.readPaced(rd.loop.clock.Now())
@@ -112,19 +112,19 @@ func (rd *reader) onWake() {
 	rd.spare = list[:0]
 }
 
-// onWritten is called when a sentinel has been written: on the poller or within shard.arm, and under the connection's own
-// lock, so it only leaves a note.
-func onWritten(s *netpoll.Socket) {
+// onWritable is called when a full socket accepts bytes again, under the socket's lock: on the poller, or on the shard within
+// Transport.Write. So it only sets flags.
+func onWritable(s *netpoll.Socket) {
 	if c, ok := s.Session().(*Conn); ok {
 		c.Set(writable)
-		c.Shard.anyReady.Store(true)
+		c.Shard.anyWritable.Store(true)
 		c.Shard.Wake()
 	}
 }
 
-// onClosed is called on the loop's one closer goroutine, once for each socket that was added.
+// onClosed is called once for each socket that was added, on the one closer goroutine of the loop.
 func onClosed(s *netpoll.Socket, _ error) {
 	if c, ok := s.Session().(*Conn); ok {
-		c.Handler.OnGone()
+		c.Handler.OnClosed()
 	}
 }

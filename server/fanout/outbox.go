@@ -6,52 +6,53 @@ import (
 	"github.com/throng-chat/throng/server/wheel"
 )
 
-// Outbox is what a full socket refused. What a room published waits as slices that all slow members share (retained), so that a
-// stopped reader costs pointers and no copies. Frames that belong to this connection alone are counted as its own. The garbage
-// collector frees both. Owned by the shard.
+// Outbox is the unsent bytes of a slow consumer. Published bytes are slices that all slow members of a topic share (retained), so that a
+// consumer that stops reading costs pointers and no copies. Frames of this connection alone count as its own. Owned by the shard.
 type Outbox struct {
 	Slices  []slice
-	Bytes   int      // of all slices, and pending: how far behind the reader is
-	Own     int      // bytes that this connection costs alone: its own frames, the slices themselves, and pending
-	pending int      // bytes that the transport has taken and not sent
-	behind  []behind // shared bytes, by topic
+	Bytes   int   // unsent: of all slices, and pending
+	Own     int   // bytes that this connection costs alone: its own frames, the slices themselves, and pending
+	pending int   // bytes that the transport has taken and not sent
+	lags    []lag // shared bytes, by topic
 }
 
-// slice is bytes to send. It ends where a frame ends.
+// slice is bytes to send. It ends at the end of a frame, or of a part of a bulk reply.
 type slice struct {
-	B    []byte
-	Of   *retained // nil for a frame of the connection's own
-	debt *Debt     // not nil where it is of a long reply, which is counted as owed; that has a slice more where the next has the same debt
+	B     []byte
+	Of    *retained         // nil for a frame of the connection's own
+	reply *OutstandingReply // not nil for bytes of a bulk reply, which do not count here; a reply may have two slices, one after the other
 }
 
-// behind is how many shared bytes of a topic wait.
-type behind struct {
-	of    *share
+// lag is the number of unsent shared bytes of a topic.
+type lag struct {
+	of    *topicRetained
 	bytes int
 }
 
-// SliceCost is how many bytes a slice costs whoever it points to.
+// SliceCost is the number of bytes that a slice costs its outbox, without the bytes that it points to.
 const SliceCost = int(unsafe.Sizeof(slice{}))
 
-// Push puts b behind what waits. of is whose bytes b are, nil for a frame of the connection's own.
+// Push appends b. of is the retained bytes that b is a part of, nil for a frame of the connection's own.
 func (o *Outbox) Push(b []byte, of *retained) { o.insert(len(o.Slices), slice{B: b, Of: of}) }
 
-// PushReply puts bytes of a long reply behind what waits.
-func (o *Outbox) PushReply(b []byte, d *Debt) { o.insert(len(o.Slices), slice{B: b, debt: d}) }
+// PushReply appends bytes of a bulk reply.
+func (o *Outbox) PushReply(b []byte, d *OutstandingReply) {
+	o.insert(len(o.Slices), slice{B: b, reply: d})
+}
 
-// PushUrgent puts a frame of the connection's own in front of what waits, but behind the slice that may have been sent in part.
-// Where that is the head of a long reply, it is behind the reply.
+// PushUrgent inserts a frame of the connection's own before all slices except the first, of which a part may be sent. If that is a part of
+// a bulk reply, the frame is inserted after the reply.
 func (o *Outbox) PushUrgent(b []byte) {
 	at := min(1, len(o.Slices))
-	for at > 0 && o.goesOn(at-1) {
+	for at > 0 && o.continues(at-1) {
 		at++
 	}
 	o.insert(at, slice{B: b})
 }
 
-// goesOn says whether the frame that the i-th slice is of goes on in the next slice.
-func (o *Outbox) goesOn(i int) bool {
-	return o.Slices[i].debt != nil && i+1 < len(o.Slices) && o.Slices[i+1].debt == o.Slices[i].debt
+// continues reports whether the frame of slice i continues in the next slice.
+func (o *Outbox) continues(i int) bool {
+	return o.Slices[i].reply != nil && i+1 < len(o.Slices) && o.Slices[i+1].reply == o.Slices[i].reply
 }
 
 func (o *Outbox) insert(at int, s slice) {
@@ -66,32 +67,32 @@ func (o *Outbox) insert(at int, s slice) {
 	o.count(&s, len(s.B))
 }
 
-// count adds n bytes to whom those of a slice belong.
+// count adds n bytes, which may be negative, to the connection's own bytes or to the shared bytes of a topic.
 func (o *Outbox) count(s *slice, n int) {
 	of := s.Of
-	if s.debt != nil {
-		return // counted where it was made
+	if s.reply != nil {
+		return // a bulk reply counts where it was made
 	}
 	if of == nil {
 		o.Own += n
 		return
 	}
-	for i := range o.behind {
-		if b := &o.behind[i]; b.of == of.of {
+	for i := range o.lags {
+		if b := &o.lags[i]; b.of == of.of {
 			if b.bytes += n; b.bytes == 0 {
-				last := len(o.behind) - 1
-				*b, o.behind[last] = o.behind[last], behind{}
-				o.behind = o.behind[:last]
+				last := len(o.lags) - 1
+				*b, o.lags[last] = o.lags[last], lag{}
+				o.lags = o.lags[:last]
 			}
 			return
 		}
 	}
-	o.behind = append(o.behind, behind{of.of, n})
+	o.lags = append(o.lags, lag{of.of, n})
 }
 
-// behindIn is how many shared bytes of a topic wait.
-func (o *Outbox) behindIn(sh *share) int {
-	for _, b := range o.behind {
+// lagIn returns the number of unsent shared bytes of a topic.
+func (o *Outbox) lagIn(sh *topicRetained) int {
+	for _, b := range o.lags {
 		if b.of == sh {
 			return b.bytes
 		}
@@ -99,20 +100,20 @@ func (o *Outbox) behindIn(sh *share) int {
 	return 0
 }
 
-// Alone is how many bytes the connection costs alone, without the slice that is being sent.
-func (o *Outbox) Alone() int {
+// OwnWaiting returns how many bytes the connection costs alone, without the slice that is being sent. MaxUnsent limits it.
+func (o *Outbox) OwnWaiting() int {
 	if len(o.Slices) == 0 {
 		return o.Own
 	}
 	n := o.Own - SliceCost
-	if head := &o.Slices[0]; head.Of == nil && head.debt == nil {
+	if head := &o.Slices[0]; head.Of == nil && head.reply == nil {
 		n -= len(head.B)
 	}
 	return n
 }
 
-// Head is what to send next: one big slice as it is, or several small ones gathered in scratch. It is not taken out.
-// It is empty if only pending bytes wait.
+// Head returns the bytes to send next: one large slice as it is, or several small ones copied to scratch. They stay in the outbox. It is
+// empty if only pending bytes are unsent.
 func (o *Outbox) Head(scratch []byte) []byte {
 	if len(o.Slices) == 0 {
 		return nil
@@ -131,7 +132,7 @@ func (o *Outbox) Head(scratch []byte) []byte {
 	return scratch
 }
 
-// Advance takes n sent bytes out.
+// Advance removes the first n bytes.
 func (o *Outbox) Advance(n int) {
 	o.Bytes -= n
 	for n > 0 {
@@ -144,8 +145,8 @@ func (o *Outbox) Advance(n int) {
 			if head.Of != nil {
 				head.Of.release()
 			}
-			if head.debt != nil && !o.goesOn(0) {
-				head.debt.pay()
+			if head.reply != nil && !o.continues(0) {
+				head.reply.complete()
 			}
 			*head = slice{}
 			o.Slices = o.Slices[1:]
@@ -160,26 +161,26 @@ func (o *Outbox) setPending(n int) {
 	o.pending = n
 }
 
-// endsWith says whether the last that waits is of a long reply.
-func (o *Outbox) endsWith(d *Debt) bool {
-	return len(o.Slices) > 0 && o.Slices[len(o.Slices)-1].debt == d
+// endsWith reports whether the last slice is a part of a bulk reply.
+func (o *Outbox) endsWith(d *OutstandingReply) bool {
+	return len(o.Slices) > 0 && o.Slices[len(o.Slices)-1].reply == d
 }
 
-// Unread is how many bytes wait of long replies that were queued before a moment.
+// Unread returns the number of unsent bytes of bulk replies that were queued at a tick or before it.
 func (o *Outbox) Unread(before wheel.Tick) (n int) {
 	for i := range o.Slices {
-		if d := o.Slices[i].debt; d != nil && d.Since <= before {
+		if d := o.Slices[i].reply; d != nil && d.Since <= before {
 			n += len(o.Slices[i].B)
 		}
 	}
 	return n
 }
 
-// release lets go of all shared bytes.
+// release releases all shared bytes, and completes the bulk replies.
 func (o *Outbox) release() {
 	for i := range o.Slices {
-		if d := o.Slices[i].debt; d != nil {
-			d.pay()
+		if d := o.Slices[i].reply; d != nil {
+			d.complete()
 		}
 		if of := o.Slices[i].Of; of != nil {
 			of.release()

@@ -2,18 +2,18 @@ package fanout
 
 import "time"
 
-// How the bytes of a connection are held to a rate. A rate of messages alone lets one publisher of large messages fill the sockets of
-// everybody in its room. Beyond a burst throng reads from the connection only as fast as the rate allows: TCP makes it wait. A
-// connection that still wants more when that has lasted for paceLimit is refused.
+// Pacing: the rate of bytes of a connection. A rate of messages alone lets one publisher of large messages fill the sockets of all members
+// of its room. After a burst, throng reads from the connection only as fast as the rate allows, so that TCP slows the client down. A
+// connection that exceeds the rate for longer than PaceLimit is closed.
 
-// overBytes says whether the connection is not to be read from for now. Called on the poller.
+// overBytes reports whether the connection exceeds its rate of bytes and its burst. Called on the poller.
 func (c *Conn) overBytes(now time.Duration) bool { return time.Duration(c.Bytes)-now > BurstOfBytes }
 
-// Pace puts c on the list of connections to read from when their rate of bytes allows. Called on the poller.
+// Pace defers the reading from c until its rate of bytes allows it. Called on the poller.
 func (rd *reader) Pace(c *Conn) {
 	tick := rd.loop.clock.Tick()
 	if pinged := c.Pinged.Load(); pinged != 0 {
-		c.Pinged.CompareAndSwap(pinged, uint32(tick)) // the answer may be there, unread
+		c.Pinged.CompareAndSwap(pinged, uint32(tick)) // the pong may have come, and is not read
 	}
 	if c.PacedSince == 0 {
 		c.PacedSince = tick
@@ -21,7 +21,7 @@ func (rd *reader) Pace(c *Conn) {
 	if tick >= c.PacedSince+InTicks(PaceLimit) {
 		c.Handler.OnFlood(true)
 		if c.Closing() {
-			rd.later(c) // to see it end
+			rd.readLater(c) // reads the end of the connection
 			return
 		}
 	}
@@ -32,7 +32,7 @@ func (rd *reader) Pace(c *Conn) {
 	}
 }
 
-// readPaced reads from those whose rate allows it again. Called on the poller.
+// readPaced reads from the paced connections whose rate allows it again. Called on the poller.
 func (rd *reader) readPaced(now time.Duration) {
 	list := rd.pacing
 	rd.pacing, rd.sparePacing = rd.sparePacing[:0], nil

@@ -7,7 +7,7 @@ import (
 	"github.com/throng-chat/throng/server/netpoll"
 )
 
-// PeerOf is the other end of a connection.
+// PeerOf returns the address of the other end of a connection, or the zero Addr if it is not known.
 func PeerOf(c net.Conn) netip.Addr {
 	switch a := c.RemoteAddr().(type) {
 	case netpoll.PeerAddr:

@@ -9,31 +9,31 @@ import (
 	"github.com/throng-chat/throng/server/netpoll"
 )
 
-// pollers are the goroutines of the event loop, as those who do not run on them see them.
+// pollers are the pollers of the event loop, as other goroutines use them.
 type pollers struct {
 	log     *slog.Logger
 	sockets *netpoll.Loop
 	Pollers []*Poller
 	probed  time.Time // owned by the heartbeat
 
-	_        [64]byte      // what is above is read as often as Received is written: they share no cache line
+	_        [64]byte      // keeps Received, which is written often, out of the cache line of the fields above, which are read often
 	Received atomic.Uint64 // bytes
 }
 
-// Poller reads from a share of the sockets. Others have it call functions, read again or answer a probe.
+// Poller is a goroutine that reads from a share of the sockets. Other goroutines can post functions to it, wake it and measure its lag.
 type Poller struct {
-	all    *pollers
-	number int
-	probed atomic.Int64 // unix nanoseconds of a probe not yet answered; 0 for none
+	pollers *pollers
+	number  int
+	probed  atomic.Int64 // Unix nanoseconds of a probe that is not answered; 0 for none
 
-	paced   atomic.Bool // connections wait until their rate of bytes allows
-	paceDue atomic.Bool // the heartbeat has ticked since those were looked through
+	paced   atomic.Bool // some connections wait because they exceed their rate of bytes
+	paceDue atomic.Bool // the heartbeat has ticked since those were last checked
 
 	mu     sync.Mutex // a leaf
 	posted []func()
 }
 
-// of is the poller that reads from a socket.
+// of returns the poller that reads from a socket.
 func (ps *pollers) of(s *netpoll.Socket) *Poller { return ps.Pollers[ps.sockets.Poller(s)] }
 
 func (ps *pollers) wakeAll() {
@@ -42,7 +42,7 @@ func (ps *pollers) wakeAll() {
 	}
 }
 
-// probe measures, once a second, how long each poller takes to answer. Called on the heartbeat.
+// probe measures the lag of each poller, once a second. Called on the heartbeat.
 func (ps *pollers) probe(now time.Time) {
 	if now.Sub(ps.probed) < time.Second {
 		return
@@ -54,7 +54,7 @@ func (ps *pollers) probe(now time.Time) {
 	}
 }
 
-// resumePaced wakes the pollers that pace connections. Called on the heartbeat, at each tick.
+// resumePaced wakes the pollers that have paced connections. Called on the heartbeat, at each tick.
 func (ps *pollers) resumePaced() {
 	for _, p := range ps.Pollers {
 		if p.paced.Load() {
@@ -64,7 +64,7 @@ func (ps *pollers) resumePaced() {
 	}
 }
 
-// Post has f called on the poller, in the order of the posts. Any goroutine may call it; it does not block.
+// Post queues f, which the poller calls in the order of the posts. f must not block. Any goroutine may call Post; it does not block.
 func (p *Poller) Post(f func()) {
 	p.mu.Lock()
 	p.posted = append(p.posted, f)
@@ -72,7 +72,7 @@ func (p *Poller) Post(f func()) {
 	p.wake()
 }
 
-// takePosted returns what was posted since the last call.
+// takePosted returns the functions that were posted since the last call.
 func (p *Poller) takePosted() (posted []func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -81,7 +81,7 @@ func (p *Poller) takePosted() (posted []func()) {
 }
 
 func (p *Poller) wake() {
-	if err := p.all.sockets.Wake(p.number); err != nil {
-		p.all.log.Error("a poller sleeps on", "error", err)
+	if err := p.pollers.sockets.Wake(p.number); err != nil {
+		p.pollers.log.Error("wake a poller", "error", err)
 	}
 }

@@ -2,37 +2,38 @@ package fanout
 
 import "slices"
 
-// Reason says why a connection ended. The first reason stands. It labels throng_closes_total.
+// Reason is why a connection ended. The first reason of a connection stands. Its name is a label of throng_closes_total.
 type Reason uint32
 
 const (
-	StillOpen Reason = iota
-	ClosedByClient
-	ClosedGone // TCP ended without a close frame
-	ClosedProtocol
-	ClosedNotUTF8
-	ClosedTooBig
-	ClosedRate
-	ClosedSlow
-	ClosedPingTimeout
-	ClosedShutdown
-	ClosedByAdmin
-	ClosedPanic
-	ClosedToken     // no good
-	ClosedExpired   // its token, and no new one came
-	ClosedStale     // nothing came that says who it is
-	ClosedLimit     // too many of one user
-	ClosedForbidden // to say something there
-	ClosedByApplication
-	ClosedPosition   // a publication did not come to it in a room that the server gave it
-	ClosedUnfinished // a message that it began did not end
+	StillOpen           Reason = iota
+	ClosedByClient             // the client sent a close frame
+	ClosedAbnormally           // TCP ended without a close frame
+	ClosedProtocol             // the client broke RFC 6455
+	ClosedNotUTF8              // a text that is not UTF-8
+	ClosedTooBig               // a message over its limit
+	ClosedRate                 // over a rate limit
+	ClosedSlow                 // slow consumer
+	ClosedPingTimeout          // no answer to a ping
+	ClosedShutdown             // the server stops
+	ClosedByAdmin              // by the operator
+	ClosedPanic                // a panic in the code of the server
+	ClosedToken                // invalid token
+	ClosedExpired              // the token expired and was not refreshed
+	ClosedStale                // no connect command in time
+	ClosedLimit                // too many connections of one user
+	ClosedForbidden            // not allowed to publish
+	ClosedByApplication        // by the server API or a webhook
+	ClosedPosition             // a publication was lost in a server-side subscription
+	ClosedUnfinished           // a message was not finished in time, or to make room
 	reasonCount
 )
 
+// ReasonNames are the labels of the reasons.
 var ReasonNames = [reasonCount]string{
 	StillOpen:           "open",
 	ClosedByClient:      "client",
-	ClosedGone:          "gone",
+	ClosedAbnormally:    "gone",
 	ClosedProtocol:      "protocol_error",
 	ClosedNotUTF8:       "not_utf8",
 	ClosedTooBig:        "too_big",
@@ -52,9 +53,10 @@ var ReasonNames = [reasonCount]string{
 	ClosedUnfinished:    "unfinished",
 }
 
+// String returns the label of the reason.
 func (why Reason) String() string { return ReasonNames[why] }
 
-// CloseLabels are the labels of throng_closes_total, by Reason: none for StillOpen.
+// CloseLabels returns the labels of throng_closes_total, by Reason. The one of StillOpen is empty: it has no counter.
 func CloseLabels() []string {
 	labels := slices.Clone(ReasonNames[:])
 	labels[StillOpen] = ""

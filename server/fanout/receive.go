@@ -35,7 +35,7 @@ func (l *loop) Contain(c *Conn, f func()) {
 				l.log.Error("panic on the loop", "error", e, "stack", string(debug.Stack()))
 			})
 			if c != nil {
-				c.Cut(ClosedPanic)
+				c.Abort(ClosedPanic)
 			}
 		}
 	}()
@@ -54,12 +54,12 @@ func (l *loop) readFrom(c *Conn) {
 			return // the client reads again when it releases the connection
 		}
 		over := c.overBytes(now)
-		enough := reads >= readsPerTurn || (over || c.congested()) && !c.Closing()
+		enough := reads >= readsPerTurn || (over || c.audienceOverLimit()) && !c.Closing()
 		if enough && !c.Transport.HungUp() {
 			if rd := l.ReaderOf(c); over && !c.Closing() {
 				rd.Pace(c)
 			} else {
-				rd.later(c)
+				rd.readLater(c)
 			}
 			return
 		}
@@ -81,22 +81,22 @@ func (l *loop) readFrom(c *Conn) {
 	}
 }
 
-// congested reports whether c is not read from because the audience that it publishes to is over its limit (backpressure). Called on the
+// overLimit reports whether c is not read from because the audience that it publishes to is over its limit (backpressure). Called on the
 // poller.
-func (c *Conn) congested() bool {
+func (c *Conn) audienceOverLimit() bool {
 	a := c.Handler.PublishesTo()
-	return a != nil && a.Congested()
+	return a != nil && a.OverLimit()
 }
 
-// OnData takes what the peer sent. Called on the poller; b is on loan for the call.
+// OnData counts and handles bytes from the peer. b is borrowed for the call. Called on the poller.
 func (c *Conn) OnData(b []byte, now time.Duration) {
 	AddTo(&c.receivedBytes, uint64(len(b)))
-	c.Shard.Shared.Pollers.Received.Add(uint64(len(b)))
+	c.Shard.Core.Pollers.Received.Add(uint64(len(b)))
 	c.spendBytes(now, len(b))
 	c.Take(b, now)
 }
 
-// Take deals with bytes of the peer.
+// Take decodes bytes from the peer and calls the Handler with each message. Called on the poller.
 func (c *Conn) Take(b []byte, now time.Duration) {
 	for len(b) > 0 && !c.Closing() {
 		if c.Is(Held) {
@@ -104,7 +104,7 @@ func (c *Conn) Take(b []byte, now time.Duration) {
 			return
 		}
 		began := c.Decoder.Held() > 0
-		m, rest, err := c.Decoder.Next(&c.Shard.Shared.Rules, b)
+		m, rest, err := c.Decoder.Next(&c.Shard.Core.Rules, b)
 		if err != nil {
 			c.fail(err)
 			return
@@ -121,7 +121,7 @@ func (c *Conn) Take(b []byte, now time.Duration) {
 }
 
 func (c *Conn) onMessage(m ws.Message, now time.Duration) {
-	if !c.Shard.Shared.frameRate.Allow(&c.frames, now, m.Frames) {
+	if !c.Shard.Core.frameRate.Allow(&c.frames, now, m.Frames) {
 		c.End(ClosedRate, "too many frames")
 		return
 	}
@@ -132,7 +132,7 @@ func (c *Conn) onMessage(m ws.Message, now time.Duration) {
 		// 5.5.3: a pong carries its ping's payload.
 		c.Shard.Post(Job{Do: SendFrame, Conn: c, Frame: EncodeFrame(ws.OpPong, m.Payload)})
 	case ws.OpPong:
-		// That bytes came was noted when they were read; which ping a pong answers does not matter.
+		// Seen was stored when the bytes were read. Each pong answers each ping.
 	case ws.OpClose:
 		code, _, err := ws.ParseClose(m.Payload)
 		if err != nil {
@@ -161,19 +161,19 @@ func (c *Conn) fail(err error) {
 	c.Close(reason, bad.Code, bad.Reason)
 }
 
-// spendBytes counts n bytes that came from the peer. Called on the poller.
+// spendBytes charges n received bytes to the rate. Called on the poller.
 func (c *Conn) spendBytes(now time.Duration, n int) {
 	if c.PacedSince != 0 && time.Duration(c.Bytes)-now < BurstOfBytes-Regained {
 		c.PacedSince = 0
 		c.Handler.OnFlood(false)
 	}
-	c.Shard.Shared.byteRate.Spend(&c.Bytes, now, n)
+	c.Shard.Core.byteRate.Spend(&c.Bytes, now, n)
 }
 
-// noteUnfinished tracks what the decoder holds. Called by the decoder's owner, as the last thing that it does with the bytes read.
+// noteUnfinished tracks the bytes that the decoder holds. Called by the owner of the decoder, as its last use of the bytes that were read.
 func (c *Conn) noteUnfinished(held int) {
-	shared := c.Shard.Shared
-	for _, oldest := range shared.Unfinished.Note(c, held, shared.Clock.Tick()) {
-		oldest.endUnfinished("too many unfinished messages")
+	core := c.Shard.Core
+	for _, oldest := range core.Unfinished.Note(c, held, core.Clock.Tick()) {
+		oldest.closeUnfinished("too many unfinished messages")
 	}
 }

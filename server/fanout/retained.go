@@ -5,44 +5,45 @@ import (
 	"unsafe"
 )
 
-// What slow readers make the server retain. What a room published is shared: it is counted once for each part of the room, however many
-// members wait for it.
+// Accounting of the bytes that slow consumers make the server retain. Published bytes are shared: they count once for each topic, however many
+// members wait for them.
 
-// share is how many bytes the slow members of a topic make it retain. They count for its audience and its shard, too. Written by the
-// topic's shard, read by others.
-type share struct {
+// topicRetained is the number of bytes that the slow members of a topic make it retain. They count for its audience and its shard, too.
+// Written by the shard, read by any goroutine.
+type topicRetained struct {
 	topic    atomic.Int64
 	audience *atomic.Int64
-	shard    *bill
+	shard    *shardRetained
 }
 
-func (sh *share) add(n int) {
+func (sh *topicRetained) add(n int) {
 	sh.topic.Add(int64(n))
 	sh.audience.Add(int64(n))
 	sh.shard.add(n)
 }
 
-// bill is how many bytes the outboxes of a shard cost. They count for all shards, too. Written by the shard, read by others.
-type bill struct {
+// shardRetained is the number of bytes that the outboxes of a shard retain. They count for all shards, too. Written by the shard, read by
+// any goroutine.
+type shardRetained struct {
 	shard atomic.Int64
 	all   *atomic.Int64
 }
 
-func (b *bill) add(n int) {
+func (b *shardRetained) add(n int) {
 	b.shard.Add(int64(n))
 	b.all.Add(int64(n))
 }
 
-// retained is bytes of a part's batch that slow members wait for: counted from the first that keeps a slice of them until the last
-// has let go. Owned by the shard.
+// retained is bytes of a batch that slow members wait for. They count from the first slice of them in an outbox until the last is removed.
+// Owned by the shard.
 type retained struct {
-	of      *share
+	of      *topicRetained
 	Bytes   []byte
-	from    int // where in the batch they begin
-	holders int
+	from    int // offset in the batch
+	holders int // slices of outboxes
 }
 
-// retainedCost is how many bytes a retained costs beyond its bytes.
+// retainedCost is the number of bytes that a retained costs without the bytes that it points to.
 const retainedCost = int(unsafe.Sizeof(retained{}))
 
 func (r *retained) hold() {
@@ -57,5 +58,5 @@ func (r *retained) release() {
 	}
 }
 
-// Cloned is a copy with no more capacity than it needs.
-func Cloned(b []byte) []byte { return append(make([]byte, 0, len(b)), b...) }
+// ExactClone returns a copy with no more capacity than it needs.
+func ExactClone(b []byte) []byte { return append(make([]byte, 0, len(b)), b...) }

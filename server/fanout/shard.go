@@ -14,11 +14,11 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-const MaxShards = 64 // hub.publish notes in one word whom to wake
+const MaxShards = 64 // Shard.Push returns the shards to wake as bits of one word
 
-// Shared is what the shards of an engine share, and, through them, its connections.
-type Shared struct {
-	// Constant after newEngine and start.
+// Core is the state that the shards of an engine share. Their connections reach it through the shard.
+type Core struct {
+	// Constant after NewEngine and Start.
 	Log       *slog.Logger
 	Metrics   *metrics.Metrics
 	Clock     *clock
@@ -29,120 +29,125 @@ type Shared struct {
 	Rules           ws.Rules
 	frameRate       limiter.Rate
 	byteRate        ByteRate
-	MaxUnsent       int
-	MaxRetained     int64 // bytes that all outboxes may cost
-	MaxRetainedRoom int64 // bytes that the slow members of one room may make it retain
+	MaxUnsent       int   // bytes that one outbox may cost alone
+	MaxRetained     int64 // bytes that all outboxes may retain
+	MaxRetainedRoom int64 // bytes that the slow members of one audience may make it retain
 
-	slow       rate.Sometimes // to say so
-	Live       atomic.Int64   // connections, from reserve to leave
+	slow       rate.Sometimes // limits the log of slow consumers
+	Live       atomic.Int64   // connections, from Reserve to Leave
 	Draining   atomic.Bool
-	Retained   atomic.Int64       // bytes that all outboxes cost
+	Retained   atomic.Int64       // bytes that all outboxes retain
 	Unfinished *unfinished[*Conn] // messages that have begun and not ended
 }
 
-// Shard owns a share of the connections: it alone writes to their sockets, and it alone knows which of them are in a room.
-// It is one goroutine. Others post jobs to its inbox; it takes the whole inbox at once, gathers the frames of each room,
-// and writes to each member once. While it writes, the next round gathers: a quiet room is sent at once, a busy one is
-// batched by itself, with no timer.
+// Shard owns a share of the connections: it alone writes to them and knows their memberships. It is one goroutine. Other goroutines post
+// jobs to its inbox.
+//
+// A shard takes the whole inbox at once, collects the frames of each topic, and writes to each member once: that is a flush. While it
+// writes, the next flush collects. So a quiet room is sent at once, and a busy one is batched without a timer.
 type Shard struct {
-	Shared *Shared
+	Core   *Core
 	index  int
 	Wakeup chan struct{} // holds one token
-	Quit   chan struct{}
+	Quit   chan struct{} // closed to end Run
 
-	Mu    sync.Mutex // a leaf, held to append a job or to take all; where a room's order matters it is taken under the room's lock
+	// A leaf, held to append a job or to take all. If the order of a room matters, it is taken under the room's lock.
+	Mu    sync.Mutex
 	Inbox []Job
-	first time.Time // when the oldest job in inbox was posted
+	first time.Time // when the oldest job of Inbox was posted
 
-	// Owned by run.
-	jobs     []Job
-	Conns    []*Conn
-	dirty    []*Topic
-	Laggards []*Conn // whose outbox is not empty
-	free     [][]byte
-	scratch  []byte
-	payload  []byte // of replies
-	round    tally
-	sends    int         // since the last yield
-	bulk     []Job       // bulk replies to be written, a few a round
-	replying *Debt       // the bulk reply that is being written; nil for none
-	deltas   int         // nanoseconds that are left of the round's for deltas
-	pressed  []*Audience // that retain more than one may
-	panics   rate.Sometimes
+	// Owned by Run.
+	jobs          []Job
+	Conns         []*Conn
+	dirty         []*Topic // topics with a batch
+	SlowConsumers []*Conn  // connections with an outbox
+	free          [][]byte // buffers for batches
+	scratch       []byte
+	payload       []byte // scratch space for the payload of a reply
+	counts        flushCounters
+	sends         int               // since the last yield
+	bulk          []Job             // bulk replies that are not written, a few are written in each flush
+	replying      *OutstandingReply // the bulk reply that is being written; nil for none
+	deltas        int               // nanoseconds of DeltaBudget that are left for this flush
+	overLimit     []*Audience       // audiences that exceed their budget of retained bytes
+	panics        rate.Sometimes
 
-	pressedByAll bool // all outboxes together cost more than they may
+	allOverLimit bool // all outboxes together exceed their budget
 
-	anyReady atomic.Bool // some laggard's socket takes bytes again
+	anyWritable atomic.Bool // some slow consumer's socket accepts bytes again. Set by the loop
 
-	// Written by run, read by the metrics.
-	unsent     atomic.Int64 // bytes in outboxes
-	costs      bill         // of those outboxes
+	// Written by Run, read by the metrics.
+	unsent     atomic.Int64  // bytes in outboxes
+	retained   shardRetained // bytes that those outboxes retain
 	Deliveries atomic.Uint64
 	sentBytes  atomic.Uint64 // written or queued
 	writes     atomic.Uint64 // system calls
 }
 
-// tally counts what a round did.
-type tally struct{ deliveries, bytes, writes uint64 }
+// flushCounters counts what a flush did.
+type flushCounters struct{ deliveries, bytes, writes uint64 }
 
-type action uint8
+// Action is what a Job does.
+type Action uint8
 
 const (
-	Deliver    action = iota // message, or frame, to the members of topic
-	SendFrame                // frame to conn
-	SendPing                 // frame to conn, ahead of what waits for it
-	SendReply                // reply to conn, behind what its topics received before
-	SendBulk                 // bulk to conn
-	SendClose                // frame to conn, and nothing after it
-	joinHub                  // conn's socket goes to the loop; frame is its first
-	leaveHub                 // conn's socket is closed
-	JoinTopic                // member's connection receives its topic from here on
-	LeaveTopic               // and no more
-	CallBack
+	Deliver    Action = iota // Message or Frame to the members of Topic
+	SendFrame                // Frame to Conn
+	SendPing                 // Frame to Conn, ahead of its unsent frames
+	SendReply                // Reply to Conn, after the messages of its topics
+	SendBulk                 // Bulk to Conn
+	SendClose                // Frame to Conn, as the last one
+	addConn                  // add Conn to the event loop; Frame is the first frame to it
+	removeConn               // Conn is closed
+	JoinTopic                // Member joins its topic
+	LeaveTopic               // Member leaves its topic
+	CallBack                 // call Call
 )
 
-// Job is what others ask of a shard. A frame is shared and never changed.
+// Job is an entry of the inbox of a shard. Its frame is shared and not changed.
 type Job struct {
-	Do      action
-	Whole   bool // member has received nothing that the next message could be told as a delta of
-	Conn    *Conn
-	Topic   *Topic
-	Member  *Member
-	Message Message
-	Frame   []byte
-	early   []byte
-	Reply   LateFrame
-	Bulk    bulk
-	Call    func()
+	Do        Action
+	NeedsFull bool // Member has no message that the next one could be a delta of
+	Conn      *Conn
+	Topic     *Topic
+	Member    *Member
+	Message   Message
+	Frame     []byte
+	early     []byte
+	Reply     LateFrame
+	Bulk      BulkReply
+	Call      func()
 }
 
-// LateFrame is what a client is answered. It is encoded on the shard, in order with what the client receives of its topics.
+// LateFrame is a reply that is encoded on the shard, in order with the messages of the client's topics.
 type LateFrame interface {
-	// AppendFrame appends the frame. scratch is for the payload; it is returned for the next time. deltas is as in delivery.
+	// AppendFrame appends the frame to dst. scratch is space for the payload; AppendFrame returns it for the next call. deltas is as in
+	// Message.Frame.
 	AppendFrame(dst, scratch []byte, deltas *int) (frame, spent []byte)
 }
 
-func NewShard(of *Shared, index int) *Shard {
+// NewShard returns a shard that does not run. index is its number in the engine, below MaxShards.
+func NewShard(of *Core, index int) *Shard {
 	return &Shard{
-		Shared:  of,
-		index:   index,
-		Wakeup:  make(chan struct{}, 1),
-		Quit:    make(chan struct{}),
-		scratch: make([]byte, 0, 64<<10),
-		costs:   bill{all: &of.Retained},
-		panics:  logqueue.EverySecond(),
+		Core:     of,
+		index:    index,
+		Wakeup:   make(chan struct{}, 1),
+		Quit:     make(chan struct{}),
+		scratch:  make([]byte, 0, 64<<10),
+		retained: shardRetained{all: &of.Retained},
+		panics:   logqueue.EverySecond(),
 	}
 }
 
-// Post hands the shard a job. Any goroutine may call it; it does not block.
+// Post appends a job to the inbox and wakes the shard. Any goroutine may call it; it does not block.
 func (s *Shard) Post(j Job) {
 	if s.Push(j) != 0 {
 		s.Wake()
 	}
 }
 
-// Push appends a job to the inbox and returns the bits of the shards to wake: this one, or none. The caller may hold the lock of a
-// room, and does where the job's place in the order of that room matters.
+// Push appends a job to the inbox and returns the bit of the shard if it must be woken, else 0. The caller may hold the lock of a room. It
+// holds it if the place of the job in the order of that room matters.
 func (s *Shard) Push(j Job) (wake uint64) {
 	s.Mu.Lock()
 	defer s.Mu.Unlock()
@@ -154,7 +159,7 @@ func (s *Shard) Push(j Job) (wake uint64) {
 	return wake
 }
 
-// Wake makes the shard look at its inbox and its laggards. It does not block.
+// Wake makes the shard run a flush. It does not block.
 func (s *Shard) Wake() {
 	select {
 	case s.Wakeup <- struct{}{}:
@@ -163,15 +168,15 @@ func (s *Shard) Wake() {
 }
 
 const (
-	keptBuffers   = 8
-	keptBufferCap = 1 << 20
-	keptJobs      = 1 << 16
+	keptBuffers   = 8       // buffers that a shard keeps for batches
+	keptBufferCap = 1 << 20 // bytes; a larger buffer is not kept
+	keptJobs      = 1 << 16 // a larger inbox is not kept
 
-	// DeltaBudget is how many nanoseconds of a round the deltas may take, as whoever makes them estimates that.
+	// DeltaBudget is the time that a flush may spend on deltas, in nanoseconds, as their encoder estimates it.
 	DeltaBudget = 500_000
 )
 
-// buffer is an empty one for a batch.
+// buffer returns an empty buffer for a batch.
 func (s *Shard) buffer() []byte {
 	if last := len(s.free) - 1; last >= 0 {
 		b := s.free[last]
@@ -182,31 +187,33 @@ func (s *Shard) buffer() []byte {
 	return nil
 }
 
-// recycle takes a buffer back that nobody holds a slice of.
+// recycle keeps a buffer for the next batch. No slice of it may be in use.
 func (s *Shard) recycle(b []byte) {
 	if len(s.free) < keptBuffers && cap(b) <= keptBufferCap {
 		s.free = append(s.free, b[:0])
 	}
 }
 
-func (all *Shared) Release() { all.Live.Add(-1) }
+// Release frees a place that Engine.Reserve took. Any goroutine may call it.
+func (all *Core) Release() { all.Live.Add(-1) }
 
-// Leave counts a connection out whose socket is closed; a second call does nothing. Called by its handler, on the goroutine that owns it.
-func (all *Shared) Leave(c *Conn) {
+// Leave removes a connection whose socket is closed, and counts the close; a second call does nothing. Called by its handler, on the
+// goroutine that owns the client.
+func (all *Core) Leave(c *Conn) {
 	if c.Set(Left) {
 		return
 	}
-	c.SetReason(ClosedGone)
+	c.SetReason(ClosedAbnormally)
 	reason := c.Reason()
 	all.Metrics.Closes[reason].Inc()
 	if reason == ClosedSlow {
 		all.slow.Do(func() {
-			all.Log.Warn("slow reader closed; others may follow unnamed", "conn", c.Id, "address", c.Address())
+			all.Log.Warn("slow consumer closed; logged at most once per second", "conn", c.Id, "address", c.Address())
 		})
 	}
 	all.Heartbeat.remove(c)
 	all.Unfinished.remove(c)
 	c.Handler.OnLeave()
-	c.Shard.Post(Job{Do: leaveHub, Conn: c})
+	c.Shard.Post(Job{Do: removeConn, Conn: c})
 	all.Release()
 }

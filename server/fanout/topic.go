@@ -7,48 +7,48 @@ import (
 	"github.com/throng-chat/throng/server/unordered"
 )
 
-// Audience is the connections that a message goes to: a topic for each shard and format that had a member, and how far they are behind.
+// Audience is the connections that receive the same messages: one topic for each shard and format that has had a member.
 type Audience struct {
 	// Constant.
 	Name  string
-	Owner any         // whose audience it is
-	Mu    *sync.Mutex // the owner's lock, which guards topics, and under which messages get their order
+	Owner any         // the object that has the audience, for its user
+	Mu    *sync.Mutex // the owner's lock. It guards Topics, and messages get their order under it
 
-	Topics []*Topic // guarded by mu
+	Topics []*Topic // guarded by Mu
 
-	// backlog is how many bytes were posted and not yet written, summed over the shards. A publisher is not read from while
-	// it is over the limit (backpressure), so memory stays bounded, and TCP tells the publisher to wait.
+	// Backlog is the number of bytes that were posted and are not written, summed over the shards. While it exceeds Limit, throng does not read
+	// from publishers (backpressure): memory stays bounded, and TCP makes the publishers wait.
 	Backlog atomic.Int64
-	Limit   int64
-	paused  atomic.Bool // some poller waits for the backlog to shrink
+	Limit   int64       // bytes; constant
+	paused  atomic.Bool // some poller waits until the backlog is under Limit
 
 	Retained atomic.Int64 // bytes that slow members make it retain, summed over the topics
 }
 
-// Format is how a member receives: encoding, framing, compression. Its owner gives the numbers a meaning.
+// Format is how a member receives messages: encoding, framing, compression. The owner of an audience defines the numbers.
 type Format uint8
 
-// Message is what an audience is to receive. Any shard may call its methods; they return shared bytes, which are not changed.
+// Message is a message to an audience. Any shard may call its methods. The bytes that they return are shared and not changed.
 type Message interface {
-	// ReceivedBy says whether members of a format receive anything of it.
+	// ReceivedBy reports whether members of a format receive the message.
 	ReceivedBy(f Format) bool
 
-	// Frame is encoded once for each format. deltas is how many nanoseconds of the shard's round are left for deltas; what is used
-	// is subtracted.
+	// Frame returns the frame of a format, which is encoded once. deltas is the time that the flush has left for deltas, in nanoseconds; Frame
+	// subtracts the time that it uses.
 	Frame(f Format, deltas *int) []byte
 
-	// Whole is what a member receives that does not have the message before it; nil where it says nothing that the next one could be told
-	// as a delta of.
-	Whole(f Format, deltas *int) []byte
+	// Full returns the frame for a member that does not have the message before this one. It is nil if the next message cannot be a delta of
+	// this one.
+	Full(f Format, deltas *int) []byte
 
-	// Offset is its place in the audience's history; 0 for none. A gap between two ends the positions of members.
+	// Offset returns the position in the history of the audience, 0 for none. A gap in the offsets ends positioned memberships.
 	Offset() uint64
 
-	// Size is about how many bytes it has, for the backlog.
+	// Size returns the approximate number of bytes, for the backlog.
 	Size() int
 }
 
-// Topic is what one shard knows of an audience: its members of one format.
+// Topic is the members of an audience on one shard, in one format.
 type Topic struct {
 	// Constant.
 	Audience *Audience
@@ -56,55 +56,55 @@ type Topic struct {
 	Format   Format
 
 	// Owned by the shard.
-	owned    bool // batch is our own buffer
-	flushing bool // the batch is whole, and being written
+	owned    bool // batch is a buffer of the shard
+	flushing bool // the batch is complete and being written
 
-	Members int // guarded by audience.mu: no message is posted to a topic without members
+	Members int // guarded by Audience.Mu: no message is posted to a topic without members
 
 	// Owned by the shard.
-	list   []*Member
-	batch  []byte // frames not yet written: one that everybody shares, or several in a buffer of our own
-	frames int
-	posted int    // bytes of batch, as audience.backlog counts them
-	wholes int    // members that must hear a publication whole before they can hear what is new
-	offset uint64 // of the last publication since somebody was here; 0 before the first
+	list     []*Member
+	batch    []byte // frames that are not written: one that all topics share, or several in a buffer of the shard
+	frames   int
+	posted   int    // bytes of batch, as Audience.Backlog counts them
+	needFull int    // members that need the full form of a message before they can receive deltas
+	offset   uint64 // of the last message; 0 if there was none since the topic had no members
 
-	retains *retained // bytes of the batch that slow members hold; nil for none
-	share   share     // what slow members make it retain
+	kept     *retained     // bytes of the batch that slow members wait for; nil for none
+	retained topicRetained // bytes that slow members make the topic retain
 }
 
-// Member is a connection's place in a topic.
+// Member is the membership of a connection in a topic.
 type Member struct {
 	Conn  *Conn  // constant
 	Topic *Topic // constant once the shard knows it
 
 	// Owned by the shard.
-	From       uint32 // how much of the topic's pending batch this member has, or must not have
-	fromFrames uint32
-	At         int32 // index in topic.list, -1 for none
-	whole      bool  // it is one of topic.wholes
-	Positioned bool  // it must not miss anything; constant once the shard knows it
+	From       uint32 // bytes of the topic's batch that the member has been sent, or does not receive
+	fromFrames uint32 // frames of those
+	At         int32  // index in Topic.list, -1 for none
+	needsFull  bool   // counted in Topic.needFull
+	Positioned bool   // a gap ends the membership; constant once the shard knows it
 }
 
-// TopicLocked is the topic of a shard and a format, made where there is none. The owner's lock is held.
+// TopicLocked returns the topic of a shard and a format, and makes it if there is none. The owner's lock is held.
 func (a *Audience) TopicLocked(s *Shard, f Format) *Topic {
 	for _, t := range a.Topics {
 		if t.Shard == s && t.Format == f {
 			return t
 		}
 	}
-	t := &Topic{Audience: a, Shard: s, Format: f, share: share{audience: &a.Retained, shard: &s.costs}}
+	t := &Topic{Audience: a, Shard: s, Format: f, retained: topicRetained{audience: &a.Retained, shard: &s.retained}}
 	a.Topics = append(a.Topics, t)
 	return t
 }
 
-// PostLocked posts a message to every topic that has members who receive something of it, and returns whom to wake. The owner's lock is
-// held.
+// PostLocked posts a message to each topic with members that receive it, and returns the shards to wake (Engine.Wake), after the owner's
+// lock, which is held, is unlocked.
 func (a *Audience) PostLocked(m Message) (wake uint64) {
 	return a.postLocked(Job{Do: Deliver, Message: m}, m.Size())
 }
 
-// PostFrameLocked posts a frame that all members receive, whatever their format. The owner's lock is held.
+// PostFrameLocked posts a frame that all members receive, in every format, as PostLocked.
 func (a *Audience) PostFrameLocked(frame []byte) (wake uint64) {
 	return a.postLocked(Job{Do: Deliver, Frame: frame}, len(frame))
 }
@@ -119,24 +119,26 @@ func (a *Audience) postLocked(what Job, size int) (wake uint64) {
 		what.Topic = t
 		wake |= t.Shard.Push(what)
 	}
-	// A shard may have subtracted its part already. Then the backlog was too low for a moment, which pauses nobody.
+	// A shard may have subtracted its part already. Then the backlog was too low for a moment, which pauses no publisher.
 	a.Backlog.Add(int64(posted))
 	return wake
 }
 
-func (a *Audience) Congested() bool { return a.Backlog.Load() > a.Limit }
+// OverLimit reports whether the backlog exceeds its limit: then throng reads from no publisher of the audience (backpressure). Any goroutine
+// may call it.
+func (a *Audience) OverLimit() bool { return a.Backlog.Load() > a.Limit }
 
-// join makes m a member that hears what is said from now on, and nothing of what was said before.
+// join makes m a member. It receives the messages that are added from now on.
 func (t *Topic) join(m *Member) {
 	if len(t.list) == 0 {
-		t.offset = 0 // nothing was posted here while nobody was
+		t.offset = 0 // nothing is posted to a topic without members
 	}
 	m.At = int32(len(t.list))
 	m.From, m.fromFrames = uint32(len(t.batch)), uint32(t.frames)
 	t.list = append(t.list, m)
 }
 
-// leave takes m out; a second call does nothing.
+// leave ends the membership of m; a second call does nothing.
 func (t *Topic) leave(m *Member) {
 	if m.At < 0 {
 		return
@@ -146,27 +148,27 @@ func (t *Topic) leave(m *Member) {
 		t.list[m.At].At = m.At
 	}
 	m.At = -1
-	if m.whole {
-		m.whole = false
-		t.wholes--
+	if m.needsFull {
+		m.needsFull = false
+		t.needFull--
 	}
 }
 
-// retain returns the bytes of the batch from one place to another as something that outlives the round. A batch of several frames is
-// copied, to its size and once a flush, as its buffer is used again.
+// retain returns bytes of the batch that remain valid after the flush. A batch in a buffer of the shard is copied, once a flush and without
+// spare capacity, since the buffer is used again.
 func (t *Topic) retain(from, to int) (b []byte, r *retained) {
-	r = t.retains
+	r = t.kept
 	if r == nil || from < r.from || to > r.from+len(r.Bytes) {
-		r = &retained{of: &t.share, Bytes: t.batch}
+		r = &retained{of: &t.retained, Bytes: t.batch}
 		switch {
 		case !t.owned:
 		case t.flushing:
-			r.Bytes = Cloned(t.batch)
+			r.Bytes = ExactClone(t.batch)
 		default:
-			// There will be more of this batch, and other members may have heard what comes before.
-			r.from, r.Bytes = from, Cloned(t.batch[from:to])
+			// The batch still grows, and other members may have been sent the bytes before from.
+			r.from, r.Bytes = from, ExactClone(t.batch[from:to])
 		}
-		t.retains = r
+		t.kept = r
 	}
 	return r.Bytes[from-r.from : to-r.from], r
 }

@@ -36,19 +36,19 @@ type echoClient struct {
 func (e *echoClient) OnMessage(op ws.Opcode, b []byte, _ time.Duration) {
 	e.conn.Shard.Post(Job{Do: SendFrame, Conn: &e.conn, Frame: EncodeFrame(op, b)})
 }
-func (e *echoClient) OnGone() {
-	e.conn.Shard.Shared.Leave(&e.conn)
+func (e *echoClient) OnClosed() {
+	e.conn.Shard.Core.Leave(&e.conn)
 	close(e.closed)
 }
-func (e *echoClient) OnOpen()                           {}
-func (e *echoClient) OnUnread([]byte)                   {}
-func (e *echoClient) OnFlood(bool)                      {}
-func (e *echoClient) OnDeadline(bool)                   {}
-func (e *echoClient) OnGap(*Audience)                   {}
-func (e *echoClient) OnClose(ws.CloseCode, string) bool { return true }
-func (e *echoClient) OnLeave()                          {}
-func (e *echoClient) Timers() *Timers                   { return nil }
-func (e *echoClient) PingFrame() []byte                 { return PingFrame }
+func (e *echoClient) OnOpen()                             {}
+func (e *echoClient) OnUnread([]byte)                     {}
+func (e *echoClient) OnFlood(bool)                        {}
+func (e *echoClient) OnDeadline(bool)                     {}
+func (e *echoClient) OnGap(*Audience)                     {}
+func (e *echoClient) OnClosing(ws.CloseCode, string) bool { return true }
+func (e *echoClient) OnLeave()                            {}
+func (e *echoClient) Timers() *Timers                     { return nil }
+func (e *echoClient) PingFrame() []byte                   { return PingFrame }
 func (e *echoClient) CloseFor(_ Reason, text string) (ws.CloseCode, string) {
 	return ws.ClosePolicy, text
 }
@@ -120,7 +120,7 @@ func (d *dripTransport) accept(c *Conn, n int) {
 	if d.full && d.room > 0 {
 		d.full = false
 		c.Set(writable)
-		c.Shard.anyReady.Store(true)
+		c.Shard.anyWritable.Store(true)
 		c.Shard.work()
 	}
 }
@@ -129,7 +129,7 @@ func (d *dripTransport) accept(c *Conn, n int) {
 func newDrip(t *testing.T, maxUnsent, seal int) (*Conn, *dripTransport, *Engine) {
 	t.Helper()
 	e := newTestEngine(Config{MaxUnsent: maxUnsent})
-	e.Heartbeat = NewHeartbeat(&e.Shared, time.Minute, time.Minute)
+	e.Heartbeat = NewHeartbeat(&e.Core, time.Minute, time.Minute)
 	client, d := &echoClient{}, &dripTransport{t: t, seal: seal}
 	e.NewConn(&client.conn, d, client)
 	return &client.conn, d, e
@@ -306,7 +306,7 @@ func TestARecordTransportRunsOnTheLoop(t *testing.T) {
 		t.Fatal("no place")
 	}
 	e.NewConn(&client.conn, &sealedTransport{socket: socket}, client)
-	e.Wake(e.Welcome(&client.conn, nil, EncodeFrame(ws.OpText, []byte("hello")), nil))
+	e.Wake(e.Register(&client.conn, nil, EncodeFrame(ws.OpText, []byte("hello")), nil))
 
 	// All messages are sent before any answer is read: the socket of the answers is full meanwhile.
 	var stream, want []byte

@@ -10,20 +10,20 @@ import (
 
 const (
 	MessageTimeout = 30 * time.Second // from the first byte of a message to its last
-	maxUnfinished  = 64 << 20         // bytes of unfinished messages, of all connections together
-	unfinishedCost = 256              // bytes that tracking one unfinished message takes, about
-	MessagesInAll  = 8                // a budget in bytes has room for so many messages of the largest size
+	maxUnfinished  = 64 << 20         // bytes of the unfinished messages of all connections
+	unfinishedCost = 256              // approximate bytes to track one unfinished message
+	BudgetMessages = 8                // a budget in bytes is at least this many messages of the largest size
 )
 
-// leaver is a connection, as unfinished needs it.
-type leaver interface {
+// flagged is the part of Conn that unfinished uses.
+type flagged interface {
 	comparable
 	Is(flag uint32) bool
 }
 
-// unfinished tracks the messages that have begun and not ended. Each has messageTimeout from its first byte to its last, and all of
-// them together a budget in bytes: when it is used up, the oldest messages make room. Any goroutine may use it.
-type unfinished[C leaver] struct {
+// unfinished tracks the messages that have begun and not ended. Each has MessageTimeout from its first byte to its last. All of them share
+// a budget in bytes: when it is exceeded, the oldest messages are evicted. Any goroutine may use it.
+type unfinished[C flagged] struct {
 	Most int // bytes; constant
 
 	Mu    sync.Mutex // a leaf, not held over a close
@@ -32,18 +32,20 @@ type unfinished[C leaver] struct {
 	bytes int
 }
 
-type UnfinishedMessage[C leaver] struct {
+// UnfinishedMessage is an entry of unfinished.
+type UnfinishedMessage[C flagged] struct {
 	conn  C
 	Since wheel.Tick
 	bytes int
 }
 
-func NewUnfinished[C leaver](maxMessage int) *unfinished[C] {
-	return &unfinished[C]{Most: max(maxUnfinished, MessagesInAll*maxMessage), of: map[C]*list.Element{}}
+// NewUnfinished returns a tracker whose budget allows BudgetMessages messages of maxMessage bytes, and at least 64 MiB.
+func NewUnfinished[C flagged](maxMessage int) *unfinished[C] {
+	return &unfinished[C]{Most: max(maxUnfinished, BudgetMessages*maxMessage), of: map[C]*list.Element{}}
 }
 
-// Note records that c's decoder holds so many bytes of a message; 0 means that the message has ended. It returns the connections
-// that have to make room. The caller ends them.
+// Note records that the decoder of c holds so many bytes of a message, 0 if the message has ended. It returns the connections whose
+// messages are evicted; the caller closes them.
 func (u *unfinished[C]) Note(c C, held int, now wheel.Tick) (evicted []C) {
 	u.Mu.Lock()
 	defer u.Mu.Unlock()
@@ -67,14 +69,14 @@ func (u *unfinished[C]) Note(c C, held int, now wheel.Tick) (evicted []C) {
 	return evicted
 }
 
-// remove forgets the message of a connection that has been counted out.
+// remove forgets the message of a connection that has left.
 func (u *unfinished[C]) remove(c C) {
 	u.Mu.Lock()
 	defer u.Mu.Unlock()
 	u.removeLocked(u.of[c])
 }
 
-// removeLocked takes an element out of the list; nil does nothing. mu is held.
+// removeLocked removes an element of the list; nil does nothing. Mu is held.
 func (u *unfinished[C]) removeLocked(at *list.Element) {
 	if at == nil {
 		return
@@ -84,7 +86,7 @@ func (u *unfinished[C]) removeLocked(at *list.Element) {
 	u.bytes -= m.bytes
 }
 
-// Expire returns the connections whose messages have exceeded messageTimeout. The caller ends them.
+// Expire returns the connections whose messages have exceeded MessageTimeout. The caller closes them.
 func (u *unfinished[C]) Expire(now wheel.Tick) (late []C) {
 	u.Mu.Lock()
 	defer u.Mu.Unlock()
@@ -99,7 +101,7 @@ func (u *unfinished[C]) Expire(now wheel.Tick) (late []C) {
 	return late
 }
 
-// Size is for the metrics.
+// Size returns the number of unfinished messages and their bytes, for the metrics.
 func (u *unfinished[C]) Size() (messages, bytes int) {
 	u.Mu.Lock()
 	defer u.Mu.Unlock()

@@ -8,42 +8,41 @@ import (
 	"syscall"
 )
 
-// How a shard writes. All of it runs on the shard, which alone writes to its connections' sockets: two writers would mix
-// their bytes.
+// The write path of a connection. It runs on the shard, the only writer of its connections.
 
-const sendsPerYield = 16
+const sendsPerYield = 16 // writes before the shard lets other goroutines run
 
-// write sends a frame of c's own, or queues what the socket refuses.
+// write sends a frame of c's own, or queues the part that the transport does not take.
 func (s *Shard) write(c *Conn, frame []byte) { s.writePart(c, frame, nil, 0) }
 
-// writePart sends b to c, or queues what the socket refuses. b begins at a place in the batch of a topic, or is a frame of c's own
-// where t is nil.
+// writePart sends b to c, or queues the part that the transport does not take. b is the batch of t from offset at on, or a frame of c's own
+// if t is nil.
 func (s *Shard) writePart(c *Conn, b []byte, t *Topic, at int) {
 	c.sentBytes += uint64(len(b))
-	s.round.bytes += uint64(len(b))
+	s.counts.bytes += uint64(len(b))
 	if c.Out != nil {
 		s.queue(c, b, t, at)
 		return
 	}
 	n, err := c.Transport.Write(b)
-	s.round.writes++
+	s.counts.writes++
 	if err == nil {
 		return
 	}
 	if !errors.Is(err, syscall.EAGAIN) {
-		s.abandon(c, ClosedGone)
+		s.abort(c, ClosedAbnormally)
 		return
 	}
 	c.Out = &Outbox{}
-	s.Laggards = append(s.Laggards, c)
+	s.SlowConsumers = append(s.SlowConsumers, c)
 	s.sent(c, 0)
 	if n == len(b) || s.queue(c, b[n:], t, at+n) {
-		s.Shared.Heartbeat.limitStall(c)
+		s.Core.Heartbeat.limitStall(c)
 	}
 }
 
-// queue puts b behind what c has not been sent. A reader that costs too much alone is closed: then queue is false. What is being
-// sent does not count: one frame closes nobody, however long it is.
+// queue appends b to the outbox of c. It returns false if that exceeds MaxUnsent: then c is closed as a slow consumer. The slice that is
+// being sent does not count, so that one long frame closes no connection.
 func (s *Shard) queue(c *Conn, b []byte, t *Topic, at int) bool {
 	own := c.Out.Own
 	switch {
@@ -52,7 +51,7 @@ func (s *Shard) queue(c *Conn, b []byte, t *Topic, at int) bool {
 		begins := of.holders == 0
 		c.Out.Push(part, of)
 		if begins {
-			s.press(t.Audience)
+			s.checkRetained(t.Audience)
 		}
 	case s.replying != nil:
 		c.Out.PushReply(b, s.replying)
@@ -60,14 +59,14 @@ func (s *Shard) queue(c *Conn, b []byte, t *Topic, at int) bool {
 		c.Out.Push(b, nil)
 	}
 	s.queued(c, len(b), own)
-	if c.Out.Alone() > s.Shared.MaxUnsent {
-		s.abandon(c, ClosedSlow) // no close frame can reach it: the socket is full
+	if c.Out.OwnWaiting() > s.Core.MaxUnsent {
+		s.abort(c, ClosedSlow) // a close frame cannot be sent: the socket is full
 		return false
 	}
 	return true
 }
 
-// queued counts n bytes more, or less, that wait for c, which cost own alone before.
+// queued counts n more (or, if negative, fewer) unsent bytes of c. own is Outbox.Own before the change.
 func (s *Shard) queued(c *Conn, n, own int) {
 	s.unsent.Add(int64(n))
 	if c.Out.Own != own {
@@ -75,29 +74,29 @@ func (s *Shard) queued(c *Conn, n, own int) {
 	}
 }
 
-// countRetained adds n bytes to what the shard's outboxes cost. Called on the shard.
+// countRetained adds n bytes to what the outboxes of the shard retain.
 func (s *Shard) countRetained(n int) {
-	s.costs.add(n)
+	s.retained.add(n)
 	if n > 0 {
-		s.pressAll()
+		s.checkAllRetained()
 	}
 }
 
-// press notes that an audience, or all outboxes, retain more than they may, for the end of the round.
-func (s *Shard) press(a *Audience) {
-	if a.Retained.Load() > s.Shared.MaxRetainedRoom && !slices.Contains(s.pressed, a) {
-		s.pressed = append(s.pressed, a)
+// checkRetained notes for the end of the flush whether an audience, or all outboxes, exceed their budget.
+func (s *Shard) checkRetained(a *Audience) {
+	if a.Retained.Load() > s.Core.MaxRetainedRoom && !slices.Contains(s.overLimit, a) {
+		s.overLimit = append(s.overLimit, a)
 	}
-	s.pressAll()
+	s.checkAllRetained()
 }
 
-func (s *Shard) pressAll() {
-	if s.Shared.Retained.Load() > s.Shared.MaxRetained {
-		s.pressedByAll = true
+func (s *Shard) checkAllRetained() {
+	if s.Core.Retained.Load() > s.Core.MaxRetained {
+		s.allOverLimit = true
 	}
 }
 
-// sent takes n bytes that the transport took out of what waits for c.
+// sent removes n bytes that the transport took from the outbox, and counts what the transport keeps.
 func (s *Shard) sent(c *Conn, n int) {
 	bytes, own := c.Out.Bytes, c.Out.Own
 	c.Out.Advance(n)
@@ -105,10 +104,10 @@ func (s *Shard) sent(c *Conn, n int) {
 	s.queued(c, c.Out.Bytes-bytes, own)
 }
 
-// resumeLaggards continues with the connections whose sockets accept bytes again.
-func (s *Shard) resumeLaggards() {
-	kept := s.Laggards[:0]
-	for _, c := range s.Laggards {
+// resumeSlow continues with the slow consumers whose sockets accept bytes again.
+func (s *Shard) resumeSlow() {
+	kept := s.SlowConsumers[:0]
+	for _, c := range s.SlowConsumers {
 		if c.Out != nil && c.unset(writable) {
 			s.resume(c)
 		}
@@ -116,22 +115,22 @@ func (s *Shard) resumeLaggards() {
 			kept = append(kept, c)
 		}
 	}
-	clear(s.Laggards[len(kept):])
-	s.Laggards = kept
+	clear(s.SlowConsumers[len(kept):])
+	s.SlowConsumers = kept
 }
 
 func (s *Shard) resume(c *Conn) {
 	defer func() {
 		if e := recover(); e != nil {
-			s.abandonAfterPanic(c, e)
+			s.abortAfterPanic(c, e)
 		}
 	}()
-	c.Stalled.Store(uint32(s.Shared.Clock.Tick()))
+	c.Stalled.Store(uint32(s.Core.Clock.Tick()))
 	for c.Out.Bytes > 0 {
 		n, err := c.Transport.Write(c.Out.Head(s.scratch))
-		s.round.writes++
+		s.counts.writes++
 		if err != nil && !errors.Is(err, syscall.EAGAIN) {
-			s.abandon(c, ClosedGone)
+			s.abort(c, ClosedAbnormally)
 			return
 		}
 		s.sent(c, n)
@@ -140,59 +139,59 @@ func (s *Shard) resume(c *Conn) {
 			return
 		}
 	}
-	s.emptied(c)
+	s.freeOutbox(c)
 	c.Stalled.Store(0)
 	if c.Is(Finishing) {
 		s.finish(c)
 	}
 }
 
-// finish ends our side of TCP behind the close frame.
+// finish ends our side of the transport after the close frame.
 func (s *Shard) finish(c *Conn) {
 	if err := c.Transport.CloseWrite(); err != nil {
-		s.Shared.Log.Debug("end of stream not sent", "conn", c.Id, "error", err)
+		s.Core.Log.Debug("end of stream not sent", "conn", c.Id, "error", err)
 	}
 }
 
-// drop forgets what c was not sent, and counts it.
-func (s *Shard) drop(c *Conn) {
+// discardOutbox drops the unsent bytes of c and counts them.
+func (s *Shard) discardOutbox(c *Conn) {
 	if c.Out == nil {
 		return
 	}
 	s.unsent.Add(int64(-c.Out.Bytes))
-	s.Shared.Metrics.Dropped.Add(float64(c.Out.Bytes))
-	s.emptied(c)
-	s.anyReady.Store(true) // so that the list of laggards forgets it
+	s.Core.Metrics.Dropped.Add(float64(c.Out.Bytes))
+	s.freeOutbox(c)
+	s.anyWritable.Store(true) // so that resumeSlow removes it from the list
 }
 
-// emptied is when nothing waits for c any more.
-func (s *Shard) emptied(c *Conn) {
+// freeOutbox removes the outbox of c and releases the shared bytes that it retains.
+func (s *Shard) freeOutbox(c *Conn) {
 	s.countRetained(-c.Out.Own)
 	c.Out.release()
 	c.Out = nil
 }
 
-// abandon ends c at once.
-func (s *Shard) abandon(c *Conn, reason Reason) {
-	s.partAll(c)
-	s.drop(c)
+// abort drops the unsent bytes of c and ends it at once.
+func (s *Shard) abort(c *Conn, reason Reason) {
+	s.leaveTopics(c)
+	s.discardOutbox(c)
 	c.Set(Finishing)
-	c.Cut(reason)
+	c.Abort(reason)
 }
 
-// abandonAfterPanic contains a fault of our own code: it costs the connection at hand, or, where there is none, the job.
-func (s *Shard) abandonAfterPanic(c *Conn, e any) {
-	s.Shared.Metrics.Panics.Inc()
+// abortAfterPanic logs and counts a recovered panic, and closes the connection that it concerns, nil for none.
+func (s *Shard) abortAfterPanic(c *Conn, e any) {
+	s.Core.Metrics.Panics.Inc()
 	s.panics.Do(func() {
-		s.Shared.Log.Error("panic on a shard", "error", e, "stack", string(debug.Stack()))
+		s.Core.Log.Error("panic on a shard", "error", e, "stack", string(debug.Stack()))
 	})
 	if c != nil {
-		s.abandon(c, ClosedPanic)
+		s.abort(c, ClosedPanic)
 	}
 }
 
-// partAll takes c out of all topics.
-func (s *Shard) partAll(c *Conn) {
+// leaveTopics ends all memberships of c.
+func (s *Shard) leaveTopics(c *Conn) {
 	for i := 0; ; i++ {
 		m := c.Handler.Member(i)
 		if m == nil {
@@ -202,7 +201,7 @@ func (s *Shard) partAll(c *Conn) {
 	}
 }
 
-// yield lets the pollers run. A send does not tell the scheduler of itself, so on one core they would starve.
+// yield lets the pollers run. The scheduler does not notice a raw system call, so that on one core the pollers would starve.
 func (s *Shard) yield() {
 	if s.sends++; s.sends >= sendsPerYield {
 		s.sends = 0
@@ -210,10 +209,10 @@ func (s *Shard) yield() {
 	}
 }
 
-// flushMember writes to m what it has not got of the batch.
+// flushMember writes the rest of the batch to m.
 func (t *Topic) flushMember(s *Shard, m *Member) { t.flushMemberTo(s, m, len(t.batch), t.frames) }
 
-// flushMemberTo writes to m what it has not got of the first bytes of the batch, which are so many frames.
+// flushMemberTo writes the batch to m, up to an offset in bytes, before which the batch has that many frames.
 func (t *Topic) flushMemberTo(s *Shard, m *Member, bytes, frames int) {
 	if int(m.From) == bytes {
 		return
@@ -222,6 +221,6 @@ func (t *Topic) flushMemberTo(s *Shard, m *Member, bytes, frames int) {
 	n := uint64(frames) - uint64(m.fromFrames)
 	m.From, m.fromFrames = uint32(bytes), uint32(frames)
 	m.Conn.SentMessages += n
-	s.round.deliveries += n
+	s.counts.deliveries += n
 	s.writePart(m.Conn, b, t, at)
 }

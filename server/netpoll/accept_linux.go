@@ -16,14 +16,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Acceptor accepts without Go's net package, whose connections cost six system calls more: they are registered with Go's own poller and
-// taken out again, asked for their own name, given TCP_NODELAY (which is inherited of the listener here), and their descriptor is
-// duplicated for nbio. Owned by who calls Accept, but for Close.
+// Acceptor accepts without Go's net package, whose connections cost six system calls more: net registers them with Go's poller and removes
+// them again, reads their local address, sets TCP_NODELAY (which the listener passes on here), and duplicates their descriptor for nbio.
+// Owned by the goroutine that calls Accept, except Close.
 type Acceptor struct {
-	file   *os.File // a duplicate of the listener, for Go's poller to wait for
+	file   *os.File // a duplicate of the listener, which Go's poller watches
 	closed atomic.Bool
 	raw    syscall.RawConn
-	try    func(fd uintptr) bool // accepts into what follows; one closure for all
+	try    func(fd uintptr) bool // accepts into the fields below; one closure for all calls
 
 	fd    uintptr
 	errno syscall.Errno
@@ -31,6 +31,7 @@ type Acceptor struct {
 	size  uint32
 }
 
+// NewAcceptor returns an acceptor of a listener, of which it duplicates the descriptor.
 func NewAcceptor(l *net.TCPListener) (*Acceptor, error) {
 	file, err := l.File()
 	if err != nil {
@@ -42,7 +43,7 @@ func NewAcceptor(l *net.TCPListener) (*Acceptor, error) {
 	}
 	a.try = func(fd uintptr) bool {
 		a.size = unix.SizeofSockaddrAny
-		// A raw call: it cannot block.
+		// A raw system call, since it cannot block.
 		a.fd, _, a.errno = syscall.RawSyscall6(unix.SYS_ACCEPT4, fd, uintptr(unsafe.Pointer(&a.from)), uintptr(unsafe.Pointer(&a.size)),
 			unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
 		return a.errno != unix.EAGAIN
@@ -70,7 +71,7 @@ func (acc *Acceptor) Accept() (Accepted, error) {
 	return Accepted{fd: int(acc.fd), Peer: addrPort(&acc.from)}, nil
 }
 
-// addrPort reads the kernel's form of an address.
+// addrPort converts an address of the kernel. It returns the zero AddrPort for other families than IPv4 and IPv6.
 func addrPort(from *unix.RawSockaddrAny) netip.AddrPort {
 	port := func(p *uint16) uint16 { return binary.BigEndian.Uint16((*[2]byte)(unsafe.Pointer(p))[:]) }
 	switch from.Addr.Family {
@@ -88,13 +89,13 @@ func addrPort(from *unix.RawSockaddrAny) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// Accepted is a connection that was accepted and belongs to nobody yet: TCP or Socket makes something of it.
+// Accepted is a connection that was accepted and has no owner yet. TCP, Socket or Refuse takes it.
 type Accepted struct {
 	fd   int
 	Peer netip.AddrPort
 }
 
-// ReadNow takes what the socket has, and does not wait for more. What is wrong with it, the next read tells.
+// ReadNow reads the bytes that have come, without waiting. It returns 0 on an error, which the next read returns again.
 func (a Accepted) ReadNow(b []byte) int {
 	n, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(a.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_DONTWAIT, 0, 0)
 	if errno != 0 {
@@ -103,7 +104,7 @@ func (a Accepted) ReadNow(b []byte) int {
 	return int(n)
 }
 
-// Refuse sends an answer so short that a new socket takes it, and closes.
+// Refuse sends an answer and closes the connection. The answer must be so short that a new socket takes all of it.
 func (a Accepted) Refuse(answer []byte) error {
 	_, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(a.fd), uintptr(unsafe.Pointer(unsafe.SliceData(answer))), uintptr(len(answer)),
 		unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
@@ -114,8 +115,8 @@ func (a Accepted) Refuse(answer []byte) error {
 	return err
 }
 
-// TCP makes a connection of the net package of it, for whom must wait or is net/http's. That duplicates its descriptor, for a moment.
-// Where there is an error, it is closed.
+// TCP returns the connection as one of the net package, for code that must wait or that is net/http. The descriptor is duplicated for a
+// moment. On an error the connection is closed.
 func (a Accepted) TCP() (*net.TCPConn, error) {
 	file := os.NewFile(uintptr(a.fd), "")
 	c, err := net.FileConn(file)
@@ -126,14 +127,14 @@ func (a Accepted) TCP() (*net.TCPConn, error) {
 		return nil, err
 	}
 	tcp := c.(*net.TCPConn)
-	// As Listen has it for those that it accepts.
+	// As Listen does.
 	if err := tcp.SetKeepAlive(false); err != nil {
 		return nil, errors.Join(err, tcp.Close())
 	}
 	return tcp, nil
 }
 
-// Socket makes a socket of the loop of it. Where there is an error, it is closed.
+// Socket returns the connection as a socket of the loop. On an error the connection is closed.
 func (a Accepted) Socket() (*Socket, error) {
 	if !layoutKnown {
 		tcp, err := a.TCP()
@@ -150,8 +151,8 @@ func (a Accepted) Socket() (*Socket, error) {
 	return nc, nil
 }
 
-// layout is where nbio.Conn keeps what its NBConn fills, which has no other way in for a descriptor. It is found by reflection; where a
-// future nbio has other fields, NBConn is used.
+// layout is where nbio.Conn has the fields that its NBConn fills; nbio has no other way to make one from a descriptor. It is found by
+// reflection. If a future nbio has other fields, NBConn is used.
 var layout, layoutKnown = func() (at struct{ fd, typ, rAddr uintptr }, known bool) {
 	known = true
 	of := reflect.TypeFor[nbio.Conn]()

@@ -9,16 +9,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Without this, every upgrade takes a third more CPU. A new version of nbio may need other names in layout.
+// If the layout is not known, each upgrade takes a third more CPU. A new version of nbio may need other names in layout.
 func TestTheLayoutOfNbiosConnectionIsKnown(t *testing.T) {
 	if !layoutKnown {
-		t.Error("nbio.Conn has other fields than Accepted.Socket fills: connections are taken over by nbio.NBConn")
+		t.Error("nbio.Conn does not have the fields that Accepted.Socket sets: connections go through nbio.NBConn")
 	}
 }
 
 var options = ListenOptions{SendBuffer: 64 << 10, FirstBytes: 5 * time.Second}
 
-// acceptOne listens at an address and accepts one connection to it.
+// acceptOne listens on an address and accepts one connection to it.
 func acceptOne(t *testing.T, address string) (a Accepted, client net.Conn) {
 	t.Helper()
 	l, err := Listen(address, options)
@@ -36,7 +36,7 @@ func acceptOne(t *testing.T, address string) (a Accepted, client net.Conn) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { client.Close() })
-	if _, err := client.Write([]byte("hello")); err != nil { // or the kernel keeps it back
+	if _, err := client.Write([]byte("hello")); err != nil { // the kernel keeps a connection without bytes back
 		t.Fatal(err)
 	}
 	if a, err = acceptor.Accept(); err != nil {
@@ -54,7 +54,7 @@ func option(t *testing.T, fd, level, name int) int {
 	return v
 }
 
-// Both ways on know the peer and send without delay, and the kernel does not keep them alive.
+// Socket and TCP both have the address of the peer, TCP_NODELAY and no keep-alive.
 func TestAnAcceptedSocket(t *testing.T) {
 	for _, address := range []string{"127.0.0.1:0", "[::1]:0", "[::]:0"} {
 		t.Run(address, func(t *testing.T) {
@@ -100,7 +100,7 @@ func TestAnAcceptedSocket(t *testing.T) {
 	}
 }
 
-// A socket that nobody made anything of yet has them, too: the loop takes it as it is.
+// An accepted descriptor has its options before Socket or TCP: the loop uses it as it is.
 func TestAnAcceptedSocketInheritsItsOptions(t *testing.T) {
 	a, _ := acceptOne(t, "127.0.0.1:0")
 	defer unix.Close(a.fd)

@@ -9,11 +9,13 @@ import (
 	"syscall"
 )
 
-// Acceptor accepts by Go's net package.
+// Acceptor accepts with Go's net package.
 type Acceptor struct{ listener *net.TCPListener }
 
+// NewAcceptor returns an acceptor of a listener.
 func NewAcceptor(l *net.TCPListener) (*Acceptor, error) { return &Acceptor{l}, nil }
 
+// Close does nothing: closing the listener ends Accept.
 func (a *Acceptor) Close() error { return nil }
 
 // Accept waits for the next connection.
@@ -26,13 +28,13 @@ func (a *Acceptor) Accept() (Accepted, error) {
 	return Accepted{tcp, peer.AddrPort()}, nil
 }
 
-// Accepted is a connection that was accepted and belongs to nobody yet: TCP or Socket makes something of it.
+// Accepted is a connection that was accepted and has no owner yet. TCP, Socket or Refuse takes it.
 type Accepted struct {
 	tcp  *net.TCPConn
 	Peer netip.AddrPort
 }
 
-// ReadNow takes what the socket has, and does not wait for more. What is wrong with it, the next read tells.
+// ReadNow reads the bytes that have come, without waiting. It returns 0 on an error, which the next read returns again.
 func (a Accepted) ReadNow(b []byte) (n int) {
 	raw, err := a.tcp.SyscallConn()
 	if err != nil {
@@ -47,7 +49,7 @@ func (a Accepted) ReadNow(b []byte) (n int) {
 	return n
 }
 
-// Refuse sends an answer so short that a new socket takes it, and closes.
+// Refuse sends an answer and closes the connection. The answer must be so short that a new socket takes all of it.
 func (a Accepted) Refuse(answer []byte) error {
 	raw, err := a.tcp.SyscallConn()
 	if err == nil {
@@ -60,9 +62,10 @@ func (a Accepted) Refuse(answer []byte) error {
 	return errors.Join(err, a.tcp.Close())
 }
 
+// TCP returns the connection as one of the net package.
 func (a Accepted) TCP() (*net.TCPConn, error) { return a.tcp, nil }
 
-// Socket makes a socket of the loop of it. Where there is an error, it is closed.
+// Socket returns the connection as a socket of the loop. On an error the connection is closed.
 func (a Accepted) Socket() (*Socket, error) {
 	return FromTCP(a.tcp)
 }

@@ -2,9 +2,8 @@ package netpoll
 
 import "golang.org/x/sys/unix"
 
-// HungUp says whether the peer has ended its side: then nbio closes the socket when the poller's callback returns, and what
-// was not read by then is lost. A wrong answer, about a descriptor that was closed meanwhile, does no harm: reading goes by
-// nbio's own lock.
+// HungUp reports whether the peer has ended its side. Then nbio closes the socket after the callback of the poller, and unread bytes are
+// lost. If the descriptor was closed meanwhile, the result may be that of another socket: this is harmless, because Read uses nbio's lock.
 func HungUp(s *Socket) bool {
 	fds := []unix.PollFd{{Fd: int32(s.Hash()), Events: unix.POLLRDHUP}}
 	n, err := unix.Poll(fds, 0)

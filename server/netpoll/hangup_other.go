@@ -2,5 +2,5 @@
 
 package netpoll
 
-// HungUp cannot be told here without reading.
+// HungUp returns false: without reading it is not known here.
 func HungUp(*Socket) bool { return false }

@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// ListenOptions are what accepted sockets inherit, beside TCP_NODELAY.
+// ListenOptions are options that accepted sockets inherit, in addition to TCP_NODELAY.
 type ListenOptions struct {
-	SendBuffer int           // bytes, of which the kernel makes twice as many
-	FirstBytes time.Duration // for which the kernel keeps a connection until its first bytes are there (Linux only)
+	SendBuffer int           // SO_SNDBUF in bytes; the kernel doubles it
+	FirstBytes time.Duration // time for which the kernel keeps a connection back until its first bytes come (Linux only)
 }
 
-// Listen opens a port. The kernel's keep-alive is off: a heartbeat does better.
+// Listen listens on a TCP address. TCP keep-alive is off: the heartbeat finds dead peers earlier.
 func Listen(address string, o ListenOptions) (*net.TCPListener, error) {
 	lc := net.ListenConfig{KeepAlive: -1, Control: func(_, _ string, raw syscall.RawConn) error {
 		var err error

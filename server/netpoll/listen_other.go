@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// prepare sets what accepted sockets inherit.
+// prepare sets the options that accepted sockets inherit.
 func (o ListenOptions) prepare(fd int) error {
 	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, o.SendBuffer); err != nil {
 		return fmt.Errorf("SO_SNDBUF: %w", err)

@@ -1,8 +1,8 @@
 //go:build unix
 
-// Package netpoll is nbio as throng uses it: an edge-triggered epoll (kqueue) loop whose pollers, one goroutine each, read from a share
-// of the sockets; calls on a chosen poller; accepting, sending and ending a socket without blocking; and what works around faults of
-// nbio. It is the only package that imports nbio, and knows nothing of WebSocket.
+// Package netpoll wraps nbio, an edge-triggered event loop (epoll, kqueue). Each poller is one goroutine that reads from a share of the
+// sockets. The package adds calls to a chosen poller, accepting, sending and ending without blocking, and workarounds for faults of nbio.
+// It is the only package that imports nbio, and it knows nothing of WebSocket.
 package netpoll
 
 import (
@@ -14,32 +14,32 @@ import (
 	"github.com/lesismal/nbio/logging"
 )
 
-// Socket is a connection of the loop. It is nbio's own type: an alias costs no memory. A descriptor is used only under the socket's
-// lock, and only while the socket is open: the number of a closed one may already be another client's.
+// Socket is a connection of the loop. It is an alias of nbio's type, because a wrapper would cost memory. Use its descriptor only under the
+// socket's lock and while the socket is open: the descriptor of a closed socket may already belong to another client.
 type Socket = nbio.Conn
 
-// Config is how a Loop reads.
+// Config is the settings of a Loop.
 type Config struct {
 	Pollers    int // goroutines
-	OpenFiles  int // the descriptors that may be added are below this number; 0 for nbio's default
-	ReadBuffer int // bytes of one read; one buffer for each poller
-	MaxQueued  int // bytes that Socket.Write may leave in the queue of a socket; more closes it
+	OpenFiles  int // descriptors below this number may be added; 0 for nbio's default
+	ReadBuffer int // bytes; each poller has one buffer
+	MaxQueued  int // bytes that Socket.Write may leave in the queue of a socket; more than that closes the socket
 }
 
-// Events are what a Loop calls. None of them may block.
+// Events are the callbacks of a Loop. None of them may block.
 type Events struct {
-	// Readable is called on the socket's poller when bytes have come, or the peer has ended: read until EAGAIN.
+	// Readable is called on the socket's poller when bytes have come, or when the peer has ended its side. Read until EAGAIN.
 	Readable func(*Socket)
-	// Written is called when the queue of Socket.Write has become empty, under the socket's lock: on the poller, or within Write. It may
-	// be nil.
+	// Written is called when the queue of Socket.Write has become empty, under the socket's lock: on the poller, or within Write (SendOrWatch).
+	// It may be nil.
 	Written func(*Socket)
 	// Closed is called once for each socket that was added, on one goroutine for all.
 	Closed func(*Socket, error)
-	// Woken is called on a poller, by its number, soon after Wake.
+	// Woken is called on a poller after Wake, with the number of the poller.
 	Woken func(poller int)
 }
 
-// Loop is the pollers.
+// Loop is a set of pollers.
 type Loop struct {
 	engine  *nbio.Engine
 	pollers int
@@ -48,7 +48,7 @@ type Loop struct {
 	wakeups []*wakeup
 }
 
-// New makes a loop that does not run yet.
+// New returns a loop that does not run.
 func New(cfg Config, on Events) *Loop {
 	engine := nbio.NewEngine(nbio.Config{
 		NPoller:            cfg.Pollers,
@@ -74,17 +74,17 @@ func New(cfg Config, on Events) *Loop {
 	return &Loop{engine: engine, pollers: cfg.Pollers, files: cfg.OpenFiles, woken: on.Woken}
 }
 
-// starting guards nbio's settings, which are the process's, while an engine that starts reads them.
+// starting guards nbio's settings, which are global, while an engine that starts reads them.
 var starting sync.Mutex
 
-// Start starts the pollers, and returns when all of them run. Several loops of a process may start at the same time.
+// Start starts the pollers and returns when all of them run. Several loops of one process may start at the same time.
 func (l *Loop) Start() error {
 	starting.Lock()
 	defer starting.Unlock()
 	if l.files > 0 {
 		nbio.MaxOpenFiles = l.files
 	}
-	logging.SetLevel(logging.LevelNone) // it would write to standard output
+	logging.SetLevel(logging.LevelNone) // nbio logs to standard output
 	if err := l.engine.Start(); err != nil {
 		return fmt.Errorf("start the loop: %w", err)
 	}
@@ -98,8 +98,8 @@ func (l *Loop) Start() error {
 	return nil
 }
 
-// Stop closes what is still open, waits for every callback, and ends the pollers. Wake must not be called any more. Not to be called
-// twice (nbio panics).
+// Stop closes all open sockets, waits for every callback, and ends the pollers. Do not call Wake after it, and do not call it twice (nbio
+// panics).
 func (l *Loop) Stop() error {
 	l.engine.Stop()
 	var err error
@@ -109,9 +109,9 @@ func (l *Loop) Stop() error {
 	return err
 }
 
-// Add hands a socket to the loop. owner is what s.Session returns from then on. Closed will be called once, unless there is an error.
+// Add adds a socket to the loop. s.Session returns owner from then on. Closed is called once for the socket, unless Add returns an error.
 func (l *Loop) Add(s *Socket, owner any) error {
-	// nbio hides its hand-over from the race detector; its lock does not.
+	// The race detector does not see nbio's handover to the poller, but it sees this lock.
 	s.Lock()
 	s.SetSession(owner)
 	s.Unlock()
@@ -119,11 +119,11 @@ func (l *Loop) Add(s *Socket, owner any) error {
 	return err
 }
 
-// Poller is the number of a socket's poller.
+// Poller returns the number of the poller of a socket.
 func (l *Loop) Poller(s *Socket) int { return s.Hash() % l.pollers }
 
-// Buffer is the one that the poller of a socket reads into. Called on that poller.
+// Buffer returns the read buffer of the poller of a socket. Called on that poller.
 func (l *Loop) Buffer(s *Socket) []byte { return l.engine.PollerBuffer(s) }
 
-// Wake has Woken called on a poller soon, once for however many calls come before that. Any goroutine may call it; it does not block.
+// Wake makes a poller call Woken, once for all calls that come before it does. Any goroutine may call Wake; it does not block.
 func (l *Loop) Wake(poller int) error { return l.wakeups[poller].wake() }

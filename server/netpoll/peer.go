@@ -4,8 +4,8 @@ package netpoll
 
 import "net/netip"
 
-// PeerAddr is the other end of an accepted connection, as Socket.RemoteAddr returns it.
+// PeerAddr is the address of the peer of an accepted connection, as Socket.RemoteAddr returns it.
 type PeerAddr struct{ netip.AddrPort }
 
-// Network is "tcp".
+// Network returns "tcp".
 func (PeerAddr) Network() string { return "tcp" }

@@ -5,12 +5,11 @@ import (
 	"unsafe"
 )
 
-// Send hands b to the kernel without waiting and returns how much it took: all, a part, or with EAGAIN nothing.
+// Send passes b to the kernel without waiting and returns how many bytes it took: all, a part without an error, or none with EAGAIN.
 //
-// The descriptor is used only under the connection's own lock and only while it is open: a closed one may already be
-// another client's. The system call is a raw one: with MSG_DONTWAIT it cannot block, and telling the scheduler of it, as
-// syscall.Write does, costs a fifth more (the monitor thread takes the processor away during the call, 15,000 context
-// switches a second).
+// Send uses the descriptor only under the socket's lock and while the socket is open: the descriptor of a closed socket may already belong
+// to another client. The system call is a raw one, because with MSG_DONTWAIT it cannot block. Telling the scheduler, as syscall.Write does,
+// costs a fifth more CPU: the monitor thread takes the processor away during the call (15,000 context switches a second).
 func Send(s *Socket, b []byte) (int, error) {
 	s.Lock()
 	defer s.Unlock()

@@ -6,9 +6,9 @@ import (
 	"syscall"
 )
 
-// Send hands b to the kernel without waiting and returns how much it took: all, a part, or with EAGAIN nothing. nbio's
-// sockets are non-blocking. The descriptor is used only under the connection's own lock and only while it is open: a
-// closed one may already be another client's.
+// Send passes b to the kernel without waiting and returns how many bytes it took: all, a part without an error, or none with EAGAIN. It
+// uses the descriptor only under the socket's lock and while the socket is open: the descriptor of a closed socket may already belong to
+// another client.
 func Send(s *Socket, b []byte) (int, error) {
 	s.Lock()
 	defer s.Unlock()

@@ -10,7 +10,7 @@ import (
 	"github.com/lesismal/nbio"
 )
 
-// FromTCP makes a socket of a connection, whose descriptor it takes over. Where there is an error, the connection is closed.
+// FromTCP returns a socket that takes over the descriptor of a connection. On an error the connection is closed.
 func FromTCP(c *net.TCPConn) (*Socket, error) {
 	s, err := nbio.NBConn(c)
 	if err != nil {
@@ -19,8 +19,8 @@ func FromTCP(c *net.TCPConn) (*Socket, error) {
 	return s, nil
 }
 
-// CloseWrite tells the peer that nothing more comes, and leaves it to the peer to end TCP: closing with bytes unread
-// would reset the connection, and a reset overtakes the close frame.
+// CloseWrite tells the peer that no more bytes follow. The peer then ends TCP. A close by us with unread bytes would reset the connection,
+// and a reset may overtake the close frame. The error is net.ErrClosed if the socket is closed.
 func CloseWrite(s *Socket) error {
 	s.Lock()
 	defer s.Unlock()
@@ -30,12 +30,12 @@ func CloseWrite(s *Socket) error {
 	return syscall.Shutdown(s.Hash(), syscall.SHUT_WR)
 }
 
-// End ends both directions of TCP at once. The descriptor is closed by the connection's poller, when it handles the
-// hang-up that epoll or kqueue then reports: only there is it certain that no event of this descriptor is left among those
-// that the poller has fetched. nbio applies an event to whatever connection holds the descriptor by then, so a descriptor that
-// somebody else closed, and a new client got, would end that client by the hang-up of the old one.
+// End ends both directions of TCP at once. The poller of the socket closes the descriptor when it handles the hang-up event that follows.
+// Only then is it certain that the poller has fetched no other event of this descriptor. nbio applies an event to the connection that has
+// the descriptor at that time: if another goroutine closed it, and a new client got the same number, the hang-up of the old client would
+// end the new one. The error is net.ErrClosed if the socket is closed.
 //
-// One close remains elsewhere: nbio closes by itself when what Socket.Write has queued cannot be written.
+// One close by another goroutine remains: nbio closes a socket whose Write fails.
 func End(s *Socket) error {
 	s.Lock()
 	if closed, _ := s.IsClosed(); closed {
@@ -44,11 +44,11 @@ func End(s *Socket) error {
 	}
 	if s.Session() == nil {
 		s.Unlock()
-		return s.Close() // no poller has it yet
+		return s.Close() // it is not in a loop
 	}
 	defer s.Unlock()
 	if err := syscall.Shutdown(s.Hash(), syscall.SHUT_RDWR); !errors.Is(err, syscall.ENOTCONN) {
 		return err
 	}
-	return nil // the peer reset it, which is a hang-up, too
+	return nil // the peer has reset it, which is a hang-up event, too
 }

@@ -15,23 +15,21 @@ import (
 	"github.com/lesismal/nbio"
 )
 
-// wakeup calls a function on one of nbio's pollers, for which nbio has no call of its own: a socket pair whose one end the poller reads.
+// wakeup calls a function on one of nbio's pollers, for which nbio has no call: a socket pair, of which the poller reads one end.
 type wakeup struct {
 	nc      *nbio.Conn // the end that the poller reads
 	fd      int        // the end that wakes it
 	call    func()
 	woken   atomic.Bool
-	running chan struct{} // closed when the poller has been here once
+	running chan struct{} // closed after the first call on the poller
 	once    sync.Once
 }
 
-// startLimit is how long a poller may take to start: it is one goroutine that has nothing else to do.
+// startLimit is the time that a poller has to start.
 const startLimit = 30 * time.Second
 
-// newWakeup makes one of the given poller, one of pollers, of an engine that was started; call will run on that poller.
-//
-// It waits until the poller runs. nbio needs that: a Stop that comes before its pollers have begun is forgotten by them, and
-// never returns.
+// newWakeup returns a wakeup of a poller of an engine that was started. pollers is their number. call will run on that poller. newWakeup
+// waits until the poller runs, since nbio's Stop never returns if it is called before its pollers have begun.
 func newWakeup(engine *nbio.Engine, poller, pollers int, call func()) (*wakeup, error) {
 	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 	if err != nil {
@@ -52,8 +50,7 @@ func newWakeup(engine *nbio.Engine, poller, pollers int, call func()) (*wakeup, 
 	}
 }
 
-// enter gives fd to the poller. nbio chooses a poller by the descriptor's number: copies are made until one has the right
-// number.
+// enter adds fd to the poller. nbio chooses a poller by the number of the descriptor, so enter duplicates fd until the number fits.
 func (w *wakeup) enter(engine *nbio.Engine, fd, poller, pollers int) (err error) {
 	file := os.NewFile(uintptr(fd), "wake")
 	var wrong []*nbio.Conn
@@ -82,13 +79,12 @@ func (w *wakeup) enter(engine *nbio.Engine, fd, poller, pollers int) (err error)
 		}
 	}
 	w.nc.SetSession(w)
-	w.woken.Store(false) // orders the above before OnRead, where nbio hides it from the race detector
+	w.woken.Store(false) // orders the lines above before onRead; the race detector does not see nbio
 	_, err = engine.AddConn(w.nc)
 	return err
 }
 
-// wake makes the poller run the function soon, once for however many calls come before it does. Any goroutine may call it; it
-// does not block.
+// wake makes the poller call the function, once for all calls that come before it does. Any goroutine may call wake; it does not block.
 func (w *wakeup) wake() error {
 	if w.woken.Swap(true) {
 		return nil
@@ -119,5 +115,5 @@ func (w *wakeup) onRead() {
 	w.call()
 }
 
-// close frees the waking end; the engine's Stop closes the other. wake must not be called any more.
+// close closes the waking end; Stop of the engine closes the other. wake must not be called after it.
 func (w *wakeup) close() error { return syscall.Close(w.fd) }

@@ -39,7 +39,7 @@ func TestEachPollerIsWoken(t *testing.T) {
 		if got := w.nc.Hash() % pollers; got != i {
 			t.Errorf("got poller %d, want %d", got, i)
 		}
-		<-calls // newWakeup's own
+		<-calls // the one of newWakeup
 		if err := w.wake(); err != nil {
 			t.Fatal(err)
 		}
@@ -51,7 +51,7 @@ func TestEachPollerIsWoken(t *testing.T) {
 	}
 }
 
-// nbio forgets a Stop that comes before its pollers have begun, and then spins for ever. Behind newWakeup it does not.
+// If nbio's Stop is called before its pollers have begun, they do not see it and never end. newWakeup waits for them.
 func TestAnEngineMayStopAsSoonAsItHasStarted(t *testing.T) {
 	for range 200 {
 		engine := start(t, 2)

@@ -1,2 +1,3 @@
-// Package plain is a client of /ws: it is in one room, what it sends is published there as it is, and it receives what is published there.
+// Package plain is a client of /ws. It is a member of one room, publishes each message that it sends there, and receives the publications of the
+// room.
 package plain

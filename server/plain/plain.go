@@ -12,12 +12,12 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// Client is a client of /ws: it is in one room, and what it sends is published there as it is.
+// Client is a client of /ws: a member of one room, in which it publishes each message that it sends.
 type Client struct {
 	fanout.Conn
 
 	// Constant once the shard knows it.
-	source *chat.Address // nil where addresses do not count
+	source *chat.Address // nil if addresses are not counted
 	place  fanout.Member
 
 	// Owned by the poller.
@@ -25,49 +25,61 @@ type Client struct {
 	inRoom   limiter.Meter // messages
 }
 
-// Open makes a plain client of a transport whose handshake is done, and a member of a room, as Hub.JoinPlain.
-func Open(h *chat.Hub, t fanout.Transport, source *chat.Address, name string, seat *chat.Room, hello, early []byte) {
-	p := &Client{source: source}
+// Opening is a connection whose handshake is done.
+type Opening struct {
+	Transport fanout.Transport
+	Source    *chat.Address // the address that counts the connection; nil for none
+	Room      string
+	Seat      *chat.Room // the reserved seat in the room; nil for none
+	Hello     []byte     // the response to the handshake, the first bytes to the client
+	Early     []byte     // bytes that the client sent before the response
+}
+
+// Open makes a plain client of a connection whose handshake is done, and a member of its room (Hub.JoinPlain). The caller has reserved a
+// place (Hub.Reserve).
+func Open(h *chat.Hub, o Opening) {
+	p := &Client{source: o.Source}
 	p.place = fanout.Member{Conn: &p.Conn, At: -1}
-	h.NewConn(&p.Conn, t, p)
-	h.JoinPlain(&p.place, name, seat, hello, early)
+	h.NewConn(&p.Conn, o.Transport, p)
+	h.JoinPlain(&p.place, o.Room, o.Seat, o.Hello, o.Early)
 }
 
 func (p *Client) hub() *chat.Hub { return p.room().Stripe.Hub }
 
 func (p *Client) room() *chat.Room { return chat.RoomOfMember(&p.place) }
 
+// OnOpen and the methods below implement fanout.Handler.
 func (p *Client) OnOpen() {}
 
 func (p *Client) OnMessage(op ws.Opcode, b []byte, now time.Duration) {
 	if !p.hub().MessageRate.Allow(&p.messages, now, 1) {
-		p.refuseFlood("too many messages")
+		p.rejectFlood("too many messages")
 		return
 	}
-	p.speak(op, b, now)
+	p.publish(op, b, now)
 }
 
-// speak publishes a message in the client's room.
-func (p *Client) speak(op ws.Opcode, b []byte, now time.Duration) {
+// publish publishes a message in the client's room, or closes the client if that is not allowed.
+func (p *Client) publish(op ws.Opcode, b []byte, now time.Duration) {
 	hub, r := p.hub(), p.room()
 	e := hub.Admit(chat.Actor{Inside: true}, chat.View{Name: r.Name, Options: r.Options}, len(b))
 	switch {
 	case r.Options.PublishProxy, e != nil && e != chat.RejectLimit:
-		p.Close(fanout.ClosedForbidden, ws.ClosePolicy, "who does not sign in may only listen here")
+		p.Close(fanout.ClosedForbidden, ws.ClosePolicy, "plain clients may not publish in this room")
 	case e != nil:
 		p.Close(fanout.ClosedTooBig, ws.CloseTooBig, "message too big for this room")
 	case !limiter.PerSecond(r.Options.Rate).Allow(&p.inRoom, now, 1):
-		p.refuseFlood("too many messages for this room")
-	case !p.mayInSlowMode(r.Name):
-		p.refuseFlood("too many messages for this room, which is in slow mode")
+		p.rejectFlood("too many messages for this room")
+	case !p.allowedBySlowMode(r.Name):
+		p.rejectFlood("too many messages: this room is in slow mode")
 	default:
 		fanout.AddTo(&p.ReceivedMessages, 1)
 		hub.PublishPlain(r, op, b)
 	}
 }
 
-// mayInSlowMode holds the client to the slow mode of its room.
-func (p *Client) mayInSlowMode(room string) bool {
+// allowedBySlowMode reports whether the slow mode of the room allows a message now.
+func (p *Client) allowedBySlowMode(room string) bool {
 	m := p.hub().Moderation
 	if !m.Slows(room) {
 		return true
@@ -76,23 +88,23 @@ func (p *Client) mayInSlowMode(room string) bool {
 	return ok
 }
 
-func (p *Client) refuseFlood(what string) { p.End(fanout.ClosedRate, what) }
+func (p *Client) rejectFlood(what string) { p.End(fanout.ClosedRate, what) }
 
-func (p *Client) OnUnread([]byte) {} // it is never held back
+func (p *Client) OnUnread([]byte) {} // a plain client is never held
 
 func (p *Client) OnFlood(on bool) {
 	if on {
-		p.refuseFlood("too many bytes")
+		p.rejectFlood("too many bytes")
 	}
 }
 
-func (p *Client) OnDeadline(bool) {} // it has none
+func (p *Client) OnDeadline(bool) {} // no deadlines
 
-func (p *Client) OnGap(*fanout.Audience) {} // it has no position
+func (p *Client) OnGap(*fanout.Audience) {} // no positioned membership
 
-func (p *Client) OnClose(ws.CloseCode, string) bool { return true }
+func (p *Client) OnClosing(ws.CloseCode, string) bool { return true }
 
-func (p *Client) OnGone() { p.Shard.Shared.Leave(&p.Conn) }
+func (p *Client) OnClosed() { p.Shard.Core.Leave(&p.Conn) }
 
 func (p *Client) OnLeave() {
 	hub := p.hub()
@@ -131,13 +143,13 @@ func (p *Client) Address() netip.Addr {
 	return netip.Addr{}
 }
 
-// PlainCodec makes what a plain client receives: publications, as they were made.
-var PlainCodec = chat.FormatCodec{
+// Codec encodes publications for plain clients: the data as it was published.
+var Codec = chat.FormatCodec{
 	Publication: func(_ string, p, _ *chat.Publication, _ *int) []byte { return fanout.EncodeFrame(plainData(p)) },
 	Whole:       chat.PlainFormat,
 }
 
-// plainData is what a plain client is sent of a publication.
+// plainData returns the opcode and the payload that plain clients receive of a publication.
 func plainData(p *chat.Publication) (ws.Opcode, []byte) {
 	switch p.Form {
 	case chat.FormText:

@@ -28,7 +28,7 @@ func (s *Session) about(event string) *webhook.Request {
 // spent on it.
 func (s *Session) crowded(event string) bool {
 	h := s.Hub.Hooks
-	return h.wants(event) && h.workersOf(event).Full(s.Conn.Household())
+	return h.wants(event) && h.workersOf(event).Full(s.Conn.AddressKey())
 }
 
 // ask asks the application, and then calls either allow with what it answers, or refuse with what the client is told. Neither

@@ -31,12 +31,12 @@ func (s *Session) OnDeadline(stepped bool) {
 
 func (s *Session) OnGap(a *fanout.Audience) { s.lostPosition(a.Name) }
 
-func (s *Session) OnClose(code ws.CloseCode, text string) bool {
+func (s *Session) OnClosing(code ws.CloseCode, text string) bool {
 	return s.Farewell.CompareAndSwap(nil, &Farewell{code, text})
 }
 
-// OnGone has the session taken apart by its poller, which owns it.
-func (s *Session) OnGone() { s.Poller.Post(func() { s.Hub.Engine.Leave(s.Conn) }) }
+// OnClosed has the session taken apart by its poller, which owns it.
+func (s *Session) OnClosed() { s.Poller.Post(func() { s.Hub.Engine.Leave(s.Conn) }) }
 
 func (s *Session) OnLeave() {
 	s.End()

@@ -41,7 +41,7 @@ func (s *Session) expire() {
 		s.dismiss(disconnectStale)
 		return
 	}
-	now := s.Hub.Clock.Today()
+	now := s.Hub.Clock.WallNow()
 	if s.expires.Over(now) {
 		s.dismiss(DisconnectExpired)
 		return

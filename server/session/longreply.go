@@ -121,7 +121,7 @@ func (b *LongBulk) OnQueued() {
 	})
 }
 
-func (b *LongBulk) OnRead() {
+func (b *LongBulk) OnSent() {
 	s := b.Session
 	s.UnreadReplies.Add(int64(-b.Size()))
 	if s.Blocked.Swap(false) {

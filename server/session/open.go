@@ -31,7 +31,7 @@ func New(cfg Config, h *chat.Hub, tokens *token.Verifier) *Sessions {
 		Tokens:        tokens,
 		onCommands:    (*Session).onCommands,
 		complaint:     logqueue.EverySecond(),
-		HeldCommands:  limiter.Budget{Most: int64(max(maxHeld, fanout.MessagesInAll*cfg.MaxMessage)), Share: 4},
+		HeldCommands:  limiter.Budget{Most: int64(max(maxHeld, fanout.BudgetMessages*cfg.MaxMessage)), Share: 4},
 		ReplyRate:     limiter.PerSecond(repliesFactor * h.MaxUnsent),
 		Owed:          limiter.Budget{Most: MaxOwed, Share: 2},
 		Answers:       NewWorkers(cores, maxAnswers, answerPatience),
@@ -48,7 +48,7 @@ func (all *Sessions) Open(t fanout.Transport, source *chat.Address, e Encoding, 
 	all.NewConn(c, t, s)
 	s.Poller = c.Poller()
 	s.Client = clientID(all.clientPrefix, c.Id)
-	all.Wake(all.Welcome(c, nil, hello, nil))
+	all.Wake(all.Register(c, nil, hello, nil))
 }
 
 // newSession begins a session. early is what came ahead of the answer to the handshake.

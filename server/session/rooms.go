@@ -75,7 +75,7 @@ func (s *Session) leaveAll() {
 
 // spokeIn has the session wait for a room that is behind. If it waits for one already it goes on with that.
 func (s *Session) spokeIn(r *chat.Room) {
-	if s.talksIn == nil || !s.talksIn.Congested() {
+	if s.talksIn == nil || !s.talksIn.OverLimit() {
 		s.talksIn = r
 	}
 }

@@ -50,7 +50,7 @@ func (all *Sessions) TickOf(t time.Time) wheel.Tick {
 	if t.IsZero() {
 		return 0
 	}
-	return all.Clock.Tick() + fanout.InTicks(min(max(t.Sub(all.Clock.Today()), fanout.TickLength), MaxMoment))
+	return all.Clock.Tick() + fanout.InTicks(min(max(t.Sub(all.Clock.WallNow()), fanout.TickLength), MaxMoment))
 }
 
 // OwedGrace is the time that a reader of a long reply has, before it has to make room for others.
@@ -63,5 +63,5 @@ func (all *Sessions) RelieveOwed(now wheel.Tick) {
 	if !tooMuch() {
 		return
 	}
-	all.RelieveBulk(now-fanout.InTicks(OwedGrace), tooMuch)
+	all.CloseSlowBulkReaders(now-fanout.InTicks(OwedGrace), tooMuch)
 }

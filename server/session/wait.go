@@ -19,7 +19,7 @@ func (s *Session) Await(by *workers, work func() (finish func()), refuse func())
 		refuse()
 		return
 	}
-	accepted := by.Do(s.Conn.Household(), func() {
+	accepted := by.Do(s.Conn.AddressKey(), func() {
 		var finish func()
 		s.Hub.Loop.Contain(s.Conn, func() { finish = work() })
 		s.Poller.Post(func() { s.Resume(finish) })

@@ -1,44 +1,43 @@
-// Package wheel is a hashed timing wheel (Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987, scheme 6):
-// it files very many deadlines and hands out those that have come, at O(1) an entry. It is told the time, in ticks of
-// whatever length its user likes, and owns no clock, no goroutine and no lock.
+// Package wheel is a hashed timing wheel (Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987, scheme 6). It stores many
+// deadlines and returns those that have come, in O(1) for each entry. Its user passes the time, in ticks of any length. The wheel has no
+// clock, no goroutine and no lock.
 package wheel
 
-// Tick is a moment, counted in ticks since the user's epoch. 2^32 ticks of half a second last 68 years.
+// Tick is a time, in ticks since an epoch of the user. 2^32 ticks of half a second are 68 years.
 type Tick uint32
 
-// Links is what an entry embeds: 24 bytes, no allocation. It belongs to the wheel.
+// Links is the embedded part of an entry: 24 bytes, without an allocation. Only the wheel uses it.
 type Links[T any] struct {
 	next, prev *T
 	due        Tick
 	filed      bool
 }
 
-// Entry is what can be filed: a pointer to a struct that embeds Links.
+// Entry is a pointer to a struct that embeds Links.
 type Entry[T any] interface {
 	*T
 	WheelLinks() *Links[T]
 }
 
-// Wheel files entries by their deadline. It is not safe for concurrent use.
+// Wheel stores entries by their deadlines. It is not safe for concurrent use.
 type Wheel[T any, P Entry[T]] struct {
 	slots []*T // heads of doubly linked lists
 	now   Tick
 	size  int
 }
 
-// New makes a wheel whose slots cover the given number of ticks. Deadlines further away are filed too; they only cost a
-// look each time round.
+// New returns a wheel with one slot for each tick of its round. A later deadline is allowed: its entry is looked at once in each round.
 func New[T any, P Entry[T]](slots int) *Wheel[T, P] {
 	return &Wheel[T, P]{slots: make([]*T, slots)}
 }
 
-// Len is the number of entries filed.
+// Len returns the number of entries.
 func (w *Wheel[T, P]) Len() int { return w.size }
 
-// Now is the tick that Advance last reached.
+// Now returns the tick of the last Advance.
 func (w *Wheel[T, P]) Now() Tick { return w.now }
 
-// File puts e under its deadline, from wherever it was filed before. A deadline that has passed comes at the next tick.
+// File stores e at its deadline, and removes it from an earlier one. A deadline that has passed is due at the next tick.
 func (w *Wheel[T, P]) File(e P, due Tick) {
 	w.Remove(e)
 	if due <= w.now {
@@ -55,7 +54,7 @@ func (w *Wheel[T, P]) File(e P, due Tick) {
 	w.size++
 }
 
-// Remove takes e out. An entry that is not filed is left alone.
+// Remove removes e. It does nothing if e is not stored.
 func (w *Wheel[T, P]) Remove(e P) {
 	l := e.WheelLinks()
 	if !l.filed {
@@ -73,7 +72,7 @@ func (w *Wheel[T, P]) Remove(e P) {
 	w.size--
 }
 
-// Each calls f for every entry filed, in no order. f must not file or remove entries.
+// Each calls f for every entry, in no order. f must not call File or Remove.
 func (w *Wheel[T, P]) Each(f func(P)) {
 	for _, e := range w.slots {
 		for ; e != nil; e = P(e).WheelLinks().next {
@@ -82,8 +81,8 @@ func (w *Wheel[T, P]) Each(f func(P)) {
 	}
 }
 
-// Advance moves the wheel to now and appends the entries whose deadline has come to due, taking them out. A wheel that
-// slept for longer than a round looks into each slot once.
+// Advance moves the wheel to now, removes the entries that are due, and appends them to due. After a pause of more than a round it looks at
+// each slot once.
 func (w *Wheel[T, P]) Advance(now Tick, due []P) []P {
 	if now <= w.now {
 		return due

@@ -15,7 +15,7 @@ func (t *timer) WheelLinks() *Links[timer] { return &t.Links }
 
 func newTimers() *Wheel[timer, *timer] { return New[timer, *timer](8) }
 
-func TestAnEntryComesAtItsTick(t *testing.T) {
+func TestAnEntryIsDueAtItsTick(t *testing.T) {
 	for _, due := range []Tick{1, 2, 7, 8, 9, 16, 17, 100} {
 		w := newTimers()
 		e := &timer{}
@@ -32,7 +32,7 @@ func TestAnEntryComesAtItsTick(t *testing.T) {
 	}
 }
 
-func TestAPassedDeadlineComesNext(t *testing.T) {
+func TestAPassedDeadlineIsDueAtTheNextTick(t *testing.T) {
 	w := newTimers()
 	w.Advance(50, nil)
 	w.File(&timer{}, 3)
@@ -41,20 +41,20 @@ func TestAPassedDeadlineComesNext(t *testing.T) {
 	}
 }
 
-func TestALongSleepSkipsNothing(t *testing.T) {
+func TestALongPauseSkipsNoEntry(t *testing.T) {
 	w := newTimers()
 	for due := Tick(1); due <= 40; due++ {
 		w.File(&timer{}, due)
 	}
 	if got := w.Advance(35, nil); len(got) != 35 {
-		t.Fatalf("after a sleep of 35 ticks: got %d entries, want 35", len(got))
+		t.Fatalf("after a pause of 35 ticks: got %d entries, want 35", len(got))
 	}
 	if got := w.Advance(40, nil); len(got) != 5 {
 		t.Fatalf("the rest: got %d entries, want 5", len(got))
 	}
 }
 
-func TestRefilingMovesAnEntry(t *testing.T) {
+func TestFileMovesAnEntry(t *testing.T) {
 	w := newTimers()
 	e := &timer{}
 	w.File(e, 30)
@@ -70,7 +70,7 @@ func TestRefilingMovesAnEntry(t *testing.T) {
 	}
 }
 
-// The model: a plain list of deadlines, looked through whole at each step.
+// The model is a list of deadlines that is searched at each step.
 func TestAgainstAModel(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	w := newTimers()
@@ -95,10 +95,10 @@ func TestAgainstAModel(t *testing.T) {
 				due[e] = true
 			}
 			if now > w.Now() {
-				t.Fatalf("step %d: the wheel stands at %d, want %d", step, w.Now(), now)
+				t.Fatalf("step %d: the wheel is at tick %d, want %d", step, w.Now(), now)
 			}
 			for i, e := range all {
-				// A deadline set in the tick that had just passed comes at the next one.
+				// An entry that was filed at the current tick is due at the next one.
 				if want := e.live && e.want <= now; due[e] && !want {
 					t.Fatalf("step %d: entry %d came early: due %d, now %d", step, i, e.want, now)
 				} else if want && !due[e] && e.WheelLinks().due <= now {
@@ -121,7 +121,7 @@ func TestAgainstAModel(t *testing.T) {
 	}
 }
 
-func TestFilingAllocatesNothing(t *testing.T) {
+func TestFileDoesNotAllocate(t *testing.T) {
 	w := newTimers()
 	e := &timer{}
 	if n := testing.AllocsPerRun(100, func() { w.File(e, w.Now()+5) }); n != 0 {

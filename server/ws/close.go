@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// CloseCode says why a connection is closed (RFC 6455, 7.4, and the IANA registry for 1012-1014).
+// CloseCode is the status code of a close frame (RFC 6455, 7.4, and the IANA registry for 1012 to 1014).
 type CloseCode uint16
 
 const (
@@ -23,15 +23,16 @@ const (
 	CloseTryLater      CloseCode = 1013
 )
 
-// maxReason is what a control frame leaves for the reason.
+// maxReason is the space for the reason in a control frame, in bytes.
 const maxReason = maxControlPayload - 2
 
-// CloseError is what the peer broke, and what the close frame tells it.
+// CloseError is a violation by the peer, with the code and the reason of the close frame that answers it.
 type CloseError struct {
 	Code   CloseCode
-	Reason string // at most 123 bytes reach the peer
+	Reason string // at most 123 bytes are sent
 }
 
+// Error returns the code and the reason.
 func (e *CloseError) Error() string {
 	return fmt.Sprintf("close %d: %s", e.Code, e.Reason)
 }
@@ -40,7 +41,7 @@ func protocolError(reason string) *CloseError {
 	return &CloseError{Code: CloseProtocolError, Reason: reason}
 }
 
-// ClosePayload is the body of a close frame. CloseNoStatus makes an empty one; a long reason is cut at a rune.
+// ClosePayload returns the payload of a close frame. It is empty for CloseNoStatus. A longer reason is cut to 123 bytes at a rune.
 func ClosePayload(code CloseCode, reason string) []byte {
 	if code == CloseNoStatus {
 		return nil
@@ -52,7 +53,7 @@ func ClosePayload(code CloseCode, reason string) []byte {
 	return append(binary.BigEndian.AppendUint16(nil, uint16(code)), reason...)
 }
 
-// ParseClose reads the body of a close frame. A bad one yields the *CloseError to answer with.
+// ParseClose reads the payload of a close frame. The error is a *CloseError to answer with.
 func ParseClose(payload []byte) (CloseCode, string, error) {
 	if len(payload) == 0 {
 		return CloseNoStatus, "", nil
@@ -71,7 +72,8 @@ func ParseClose(payload []byte) (CloseCode, string, error) {
 	return code, string(payload[2:]), nil
 }
 
-// 7.4.1 and 7.4.2: 1004-1006 and 1015 are reserved, 1016-2999 unassigned, below 1000 and above 4999 unused.
+// mayBeSent reports whether a close frame may have the code. 7.4.1 and 7.4.2: 1004 to 1006 and 1015 are reserved, 1016 to 2999 are not
+// assigned, and codes below 1000 or above 4999 are not used.
 func (c CloseCode) mayBeSent() bool {
 	return c >= 1000 && c <= 1003 || c >= 1007 && c <= 1014 || c >= 3000 && c <= 4999
 }

@@ -28,7 +28,7 @@ func TestEveryCloseCode(t *testing.T) {
 	}
 }
 
-// closeTable serves ParseClose here, and the decoder, which must say the same.
+// closeTable tests ParseClose and the decoder, which must agree.
 var closeTable = []struct {
 	name    string
 	payload string
@@ -37,7 +37,7 @@ var closeTable = []struct {
 	wantErr CloseCode // 0 for none
 }{
 	{
-		name:    "an empty body says nothing",
+		name:    "an empty payload has no code",
 		payload: "",
 		code:    CloseNoStatus,
 	},
@@ -84,7 +84,7 @@ var closeTable = []struct {
 		wantErr: CloseProtocolError,
 	},
 	{
-		name:    "a bad code is worse than a bad reason",
+		name:    "a bad code is reported before a bad reason",
 		payload: "\x00\x00\xFF",
 		wantErr: CloseProtocolError,
 	},
@@ -109,7 +109,7 @@ func TestClosePayload(t *testing.T) {
 		want   string
 	}{
 		{
-			name: "no status makes an empty body",
+			name: "no status makes an empty payload",
 			code: CloseNoStatus,
 			want: "",
 		},
@@ -119,7 +119,7 @@ func TestClosePayload(t *testing.T) {
 			want: "\x03\xE8",
 		},
 		{
-			name:   "a reason of 123 bytes is sent whole",
+			name:   "a reason of 123 bytes is complete",
 			code:   CloseTooBig,
 			reason: strings.Repeat("x", 123),
 			want:   "\x03\xF1" + strings.Repeat("x", 123),
@@ -149,7 +149,7 @@ func TestClosePayload(t *testing.T) {
 	}
 }
 
-// closeCode is what err tells the peer, 0 when there is none, 1 when it is not a *CloseError.
+// closeCode returns the code of a *CloseError, 0 for no error, 1 for another error.
 func closeCode(err error) CloseCode {
 	if err == nil {
 		return 0
@@ -183,16 +183,16 @@ func FuzzParseClose(f *testing.F) {
 		made := ClosePayload(code, reason)
 		if len(payload) <= maxControlPayload {
 			if !bytes.Equal(made, payload) {
-				t.Fatalf("made again: got % x, want % x", made, payload)
+				t.Fatalf("encoded again: got % x, want % x", made, payload)
 			}
 			return
 		}
 		// Longer than a frame may be: what is sent is its beginning, cut at a character.
 		if len(made) > maxControlPayload || len(made) <= maxControlPayload-utf8.UTFMax || !bytes.HasPrefix(payload, made) {
-			t.Fatalf("made again: got % x, want the first 122 to 125 bytes of % x", made, payload)
+			t.Fatalf("encoded again: got % x, want the first 122 to 125 bytes of % x", made, payload)
 		}
 		if !utf8.Valid(made[2:]) {
-			t.Fatalf("made again: got reason %q, want UTF-8", made[2:])
+			t.Fatalf("encoded again: got reason %q, want UTF-8", made[2:])
 		}
 	})
 }

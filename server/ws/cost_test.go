@@ -72,7 +72,7 @@ func TestAWholeMessageAllocatesNothing(t *testing.T) {
 	}
 }
 
-// Growth by doubling: a few dozen allocations, where growth by the piece would make thousands.
+// The buffer doubles: that takes a few dozen allocations. Growth by the size of each read would take thousands.
 func TestAMessageInManyPiecesIsNotCopiedForEach(t *testing.T) {
 	stream := masked(OpBinary, string(letters(1<<16)))
 	got := testing.AllocsPerRun(1, func() {
@@ -88,7 +88,7 @@ func TestAMessageInManyPiecesIsNotCopiedForEach(t *testing.T) {
 	}
 }
 
-// forEachFrame decodes what a connection would read 16 KiB at a time. Masking goes in place: the next round undoes it.
+// forEachFrame decodes a stream in reads of 16 KiB, as a connection does. Unmasking is in place: the next pass undoes it.
 func forEachFrame(b *testing.B, d *Decoder, stream []byte) {
 	for len(stream) > 0 {
 		read := stream[:min(len(stream), 16<<10)]
@@ -130,7 +130,7 @@ func BenchmarkDecode128B(b *testing.B) {
 	}
 }
 
-// Many tiny frames in one read must not cost more than their heads.
+// Many tiny frames in one read cost no more than their heads.
 func BenchmarkDecodeTinyFrames(b *testing.B) {
 	const size = 4 << 20
 	message := []byte{}

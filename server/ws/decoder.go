@@ -5,48 +5,48 @@ import (
 	"unicode/utf8"
 )
 
-// Rules are the limits a Decoder holds its peer to. One value serves many decoders; it must not change while they run.
+// Rules are the limits that a Decoder enforces. Many decoders may share them. They are constant while a decoder uses them.
 type Rules struct {
-	MaxMessage   int  // bytes of a message, its fragments together
-	MaxFragments int  // frames of a message, empty ones counted
-	FromServer   bool // the peer is a server: its frames must not be masked. Otherwise they must be.
+	MaxMessage   int  // bytes of a message, of all its fragments
+	MaxFragments int  // frames of a message, with empty ones
+	FromServer   bool // the peer is a server, whose frames must not be masked; those of a client must be masked
 }
 
-// Message is one whole message or one control frame. Payload is on loan until the Decoder is called again.
+// Message is one complete message or one control frame. Payload is borrowed until the next call of the Decoder.
 type Message struct {
 	Op      Opcode
 	Payload []byte
-	Frames  int // how many frames it came in
+	Frames  int // number of frames
 }
 
-// Decoder turns the bytes of one peer into messages, however the network cut them. The zero value is ready. An idle one
-// holds no memory but itself. It is not safe for concurrent use.
+// Decoder decodes the bytes of one peer into messages, whatever their division into reads. The zero value is ready to use. Between messages
+// it has no other memory. It is not safe for concurrent use.
 type Decoder struct {
 	partial *partial // nil between messages
 }
 
-// partial is a message, or only the head of a frame, that has begun and not ended.
+// partial is a message, or a part of the head of a frame, that is not complete.
 type partial struct {
 	head    [maxHeader]byte
 	headLen int
 
-	// The frame under way, valid while inFrame.
+	// The current frame, valid while inFrame.
 	inFrame bool
 	frame   header
 
-	// The message under way, valid while fragments > 0.
+	// The current message, valid while fragments > 0.
 	op        Opcode
 	fragments int
 	data      []byte
-	checked   int // bytes of data known to be whole UTF-8 characters
+	checked   int // bytes of data that are known to be complete UTF-8 characters
 
-	control []byte // payload of a control frame that came in pieces
+	control []byte // payload of a control frame that came in several reads
 }
 
-// partialSize is about what a partial takes without its payloads.
+// partialSize is the approximate size of a partial without its payloads, in bytes.
 const partialSize = 128
 
-// Held is how many bytes the Decoder keeps of a message that has begun and not ended. It is 0 between messages.
+// Held returns the number of bytes that the Decoder holds of a message that is not complete, 0 between messages.
 func (d *Decoder) Held() int {
 	if d.partial == nil {
 		return 0
@@ -58,14 +58,14 @@ type header struct {
 	fin  bool
 	op   Opcode
 	key  uint32
-	left int // payload bytes still to come
+	left int // payload bytes that have not come
 }
 
-// Next takes the first message out of in. It returns the bytes behind it; call it again with those. A Message with Op
-// OpContinuation means: all bytes are used, and the next message is not complete. in is unmasked in place and may be
-// reused when the returned rest is empty and the Message has been dealt with.
+// Next decodes the first message of in. It returns the bytes after the message: call Next again with those. A Message with Op
+// OpContinuation means that all bytes are used and the next message is not complete. Next unmasks in in place. in may be used again when
+// the returned rest is empty and the Message has been handled.
 //
-// An error is always a *CloseError, to be sent to the peer; the Decoder must not be used after it.
+// An error is always a *CloseError, to be sent to the peer. The Decoder must not be used after it.
 func (d *Decoder) Next(rules *Rules, in []byte) (Message, []byte, error) {
 	for {
 		p := d.partial
@@ -77,7 +77,7 @@ func (d *Decoder) Next(rules *Rules, in []byte) (Message, []byte, error) {
 			in = rest
 			// The common case: a whole message in one frame in one read needs no copy.
 			if h.fin && h.op != OpContinuation && h.left <= len(in) {
-				payload := in[:h.left:h.left] // whoever appends to it does not reach the next frame
+				payload := in[:h.left:h.left] // an append to it does not change the next frame
 				mask(payload, h.key)
 				d.releaseIfIdle()
 				return d.whole(h.op, payload, in[h.left:])
@@ -125,7 +125,7 @@ func (d *Decoder) Next(rules *Rules, in []byte) (Message, []byte, error) {
 	}
 }
 
-// whole hands out a payload that arrived complete.
+// whole returns a payload that came as a whole, after it has checked it.
 func (d *Decoder) whole(op Opcode, payload, rest []byte) (Message, []byte, error) {
 	switch op {
 	case OpText:
@@ -144,8 +144,8 @@ func errNotUTF8() error {
 	return &CloseError{Code: CloseInvalidData, Reason: "text is not UTF-8"}
 }
 
-// append adds unmasked bytes to the message under way. Text is checked as it comes, so that what can never become UTF-8
-// is refused at once (Autobahn 6.4), not at the end of the message.
+// append adds unmasked bytes to the current message. It checks text as it comes, so that bytes that cannot become UTF-8 are refused at once
+// (Autobahn 6.4), and not at the end of the message.
 func (p *partial) append(chunk []byte) error {
 	p.data = append(p.data, chunk...)
 	if p.op != OpText {
@@ -160,7 +160,7 @@ func (p *partial) append(chunk []byte) error {
 	return nil
 }
 
-// unfinishedRune is how many bytes at the end of b begin a character that may still become valid: 0 to 3.
+// unfinishedRune returns how many bytes at the end of b begin a character that may become valid: 0 to 3.
 func unfinishedRune(b []byte) int {
 	for n := 1; n <= 3 && n <= len(b); n++ {
 		if utf8.RuneStart(b[len(b)-n]) {
@@ -173,7 +173,7 @@ func unfinishedRune(b []byte) int {
 	return 0
 }
 
-// header reads and checks the head of a frame. ok is false when more bytes are needed; then they are kept.
+// header reads and checks the head of a frame. If more bytes are needed, it keeps those of in and returns ok = false.
 func (d *Decoder) header(rules *Rules, in []byte) (h header, rest []byte, ok bool, err error) {
 	head := in
 	kept := 0
@@ -200,8 +200,8 @@ func (d *Decoder) header(rules *Rules, in []byte) (h header, rest []byte, ok boo
 	return h, in[n-kept:], true, nil
 }
 
-// parse checks a frame's head in the order of its bytes, so that of two faults the same one is found however the head was
-// cut, and before a byte more is needed. n is the head's length, 0 when it is not whole.
+// parse checks the head of a frame in the order of its bytes, and each fault before it needs another byte. So it finds the same one of two
+// faults, whatever the division into reads. n is the length of the head, 0 if it is not complete.
 func (d *Decoder) parse(rules *Rules, b []byte) (h header, n int, err error) {
 	if len(b) == 0 {
 		return h, 0, nil
@@ -257,7 +257,7 @@ func (d *Decoder) parse(rules *Rules, b []byte) (h header, n int, err error) {
 			return h, 0, protocolError("length over 63 bits") // 5.2
 		}
 	}
-	// Compared before it becomes an int or is added to anything.
+	// Compared before it is converted or added, since both could overflow.
 	if length > uint64(most) {
 		return h, 0, errTooBig()
 	}
@@ -276,7 +276,7 @@ func errTooBig() error {
 	return &CloseError{Code: CloseTooBig, Reason: "message too big"}
 }
 
-// admit checks a data frame against the message under way (5.4), and says how many bytes that may still grow by.
+// admit checks a data frame against the current message (5.4), and returns how many bytes may be added to that.
 func (d *Decoder) admit(rules *Rules, op Opcode) (most int, err error) {
 	var begun, size int
 	if p := d.partial; p != nil {
@@ -284,9 +284,9 @@ func (d *Decoder) admit(rules *Rules, op Opcode) (most int, err error) {
 	}
 	switch {
 	case op == OpContinuation && begun == 0:
-		return 0, protocolError("continuation of nothing")
+		return 0, protocolError("continuation frame without a message")
 	case op != OpContinuation && begun > 0:
-		return 0, protocolError("new message inside a fragmented one")
+		return 0, protocolError("new message before the last fragment")
 	case begun+1 > rules.MaxFragments:
 		return 0, &CloseError{Code: ClosePolicy, Reason: "message in too many fragments"}
 	}
@@ -300,7 +300,7 @@ func (d *Decoder) begin() *partial {
 	return d.partial
 }
 
-// releaseIfIdle gives the partial's memory back when nothing is under way.
+// releaseIfIdle frees the partial between messages.
 func (d *Decoder) releaseIfIdle() {
 	if p := d.partial; p != nil && p.fragments == 0 && !p.inFrame {
 		d.partial = nil

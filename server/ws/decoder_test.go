@@ -89,12 +89,12 @@ var ruleViolations = []struct {
 		want:  CloseProtocolError,
 	},
 	{
-		name:  "5.4: a continuation of nothing",
+		name:  "5.4: a continuation without a message",
 		bytes: masked(OpContinuation, "a"),
 		want:  CloseProtocolError,
 	},
 	{
-		name:  "5.4: a continuation of nothing, to be continued",
+		name:  "5.4: a continuation without a message, to be continued",
 		bytes: fragment(OpContinuation, "a"),
 		want:  CloseProtocolError,
 	},
@@ -189,12 +189,12 @@ var ruleViolations = []struct {
 		want:  ClosePolicy,
 	},
 	{
-		name:  "of two faults the earlier counts: a continuation of nothing, and too long",
+		name:  "of two faults the earlier counts: a continuation without a message, and too long",
 		bytes: head(0x80, 8, 1<<40),
 		want:  CloseProtocolError,
 	},
 	{
-		name:  "of two faults the earlier counts: a continuation of nothing, and not masked",
+		name:  "of two faults the earlier counts: a continuation without a message, and not masked",
 		bytes: []byte{0x80, 0},
 		want:  CloseProtocolError,
 	},
@@ -218,13 +218,13 @@ var ruleViolations = []struct {
 func TestRuleViolations(t *testing.T) {
 	for _, tt := range ruleViolations {
 		t.Run(tt.name, func(t *testing.T) {
-			// A message before it is still heard.
+			// A message before it is still received.
 			stream := join(masked(OpText, "before"), tt.bytes)
 			got := checkEveryCut(t, &small, stream)
 			if closeCode(got.err) != tt.want {
 				t.Errorf("got %v, want close %d", got, tt.want)
 			}
-			if len(got.messages) == 0 || got.messages[0] != (heard{OpText, "before"}) {
+			if len(got.messages) == 0 || got.messages[0] != (received{OpText, "before"}) {
 				t.Errorf("got %v, want the message before it", got)
 			}
 		})
@@ -234,78 +234,78 @@ func TestRuleViolations(t *testing.T) {
 var validStreams = []struct {
 	name  string
 	bytes []byte
-	want  []heard
+	want  []received
 }{
 	{
 		name:  "one message",
 		bytes: masked(OpText, "hello"),
-		want:  []heard{{OpText, "hello"}},
+		want:  []received{{OpText, "hello"}},
 	},
 	{
 		name:  "messages back to back",
 		bytes: join(masked(OpText, "κόσμε"), masked(OpBinary, "\xFF\x00"), masked(OpText, ""), masked(OpText, "🙂")),
-		want:  []heard{{OpText, "κόσμε"}, {OpBinary, "\xFF\x00"}, {OpText, ""}, {OpText, "🙂"}},
+		want:  []received{{OpText, "κόσμε"}, {OpBinary, "\xFF\x00"}, {OpText, ""}, {OpText, "🙂"}},
 	},
 	{
 		name:  "a message in fragments",
 		bytes: join(fragment(OpText, "he"), fragment(0, "ll"), masked(0, "o")),
-		want:  []heard{{OpText, "hello"}},
+		want:  []received{{OpText, "hello"}},
 	},
 	{
 		name:  "a character in fragments",
 		bytes: join(fragment(OpText, "\xF0"), fragment(0, "\x9F\x99"), fragment(0, ""), masked(0, "\x82")),
-		want:  []heard{{OpText, "🙂"}},
+		want:  []received{{OpText, "🙂"}},
 	},
 	{
 		name:  "nothing, in fragments",
 		bytes: join(fragment(OpBinary, ""), fragment(0, ""), masked(0, ""), masked(OpText, "next")),
-		want:  []heard{{OpBinary, ""}, {OpText, "next"}},
+		want:  []received{{OpBinary, ""}, {OpText, "next"}},
 	},
 	{
 		name:  "binary need not be UTF-8",
 		bytes: join(fragment(OpBinary, "\xFF"), masked(0, "\xC0"), masked(OpBinary, "\xED\xA0\x80")),
-		want:  []heard{{OpBinary, "\xFF\xC0"}, {OpBinary, "\xED\xA0\x80"}},
+		want:  []received{{OpBinary, "\xFF\xC0"}, {OpBinary, "\xED\xA0\x80"}},
 	},
 	{
 		name: "control frames between fragments",
 		bytes: join(fragment(OpText, "he"), masked(OpPing, "1"), fragment(0, "ll"), masked(OpPong, ""), masked(OpPing, "2"),
 			masked(0, "o"), masked(OpPing, "3")),
-		want: []heard{{OpPing, "1"}, {OpPong, ""}, {OpPing, "2"}, {OpText, "hello"}, {OpPing, "3"}},
+		want: []received{{OpPing, "1"}, {OpPong, ""}, {OpPing, "2"}, {OpText, "hello"}, {OpPing, "3"}},
 	},
 	{
 		name:  "a control frame inside a character",
 		bytes: join(fragment(OpText, "\xE2\x82"), masked(OpPing, "\xFF"), masked(0, "\xAC")),
-		want:  []heard{{OpPing, "\xFF"}, {OpText, "€"}},
+		want:  []received{{OpPing, "\xFF"}, {OpText, "€"}},
 	},
 	{
 		name:  "a close inside a message, and what is behind it",
 		bytes: join(fragment(OpText, "a"), masked(OpClose, "\x03\xE8bye"), masked(0, "b")),
-		want:  []heard{{OpClose, "\x03\xE8bye"}, {OpText, "ab"}},
+		want:  []received{{OpClose, "\x03\xE8bye"}, {OpText, "ab"}},
 	},
 	{
 		name:  "the longest control frame",
 		bytes: masked(OpPing, strings.Repeat("p", 125)),
-		want:  []heard{{OpPing, strings.Repeat("p", 125)}},
+		want:  []received{{OpPing, strings.Repeat("p", 125)}},
 	},
 	{
 		name:  "as many fragments as allowed",
 		bytes: join(fragment(OpText, "a"), fragment(0, "b"), fragment(0, "c"), masked(0, "d"), masked(OpText, "e")),
-		want:  []heard{{OpText, "abcd"}, {OpText, "e"}},
+		want:  []received{{OpText, "abcd"}, {OpText, "e"}},
 	},
 	{
 		name:  "as long as allowed, in one frame",
 		bytes: join(masked(OpBinary, strings.Repeat("x", 300)), masked(OpBinary, strings.Repeat("y", 300))),
-		want:  []heard{{OpBinary, strings.Repeat("x", 300)}, {OpBinary, strings.Repeat("y", 300)}},
+		want:  []received{{OpBinary, strings.Repeat("x", 300)}, {OpBinary, strings.Repeat("y", 300)}},
 	},
 	{
 		name:  "as long as allowed, in fragments",
 		bytes: join(fragment(OpText, strings.Repeat("x", 299)), fragment(0, "y"), masked(0, ""), masked(OpText, "z")),
-		want:  []heard{{OpText, strings.Repeat("x", 299) + "y"}, {OpText, "z"}},
+		want:  []received{{OpText, strings.Repeat("x", 299) + "y"}, {OpText, "z"}},
 	},
 	{
 		name:  "the key of each fragment is its own",
 		bytes: join(fragment(OpText, "abc"), AppendMaskedFrame(nil, 0, 0x01020304, []byte("defgh"))),
-		want:  []heard{{OpText, "abcdefgh"}},
+		want:  []received{{OpText, "abcdefgh"}},
 	},
 }
 
@@ -326,7 +326,7 @@ func TestEveryFormOfLength(t *testing.T) {
 			t.Run(fmt.Sprintf("opcode %d, %d bytes", op, n), func(t *testing.T) {
 				payload := string(letters(n))
 				got := checkEveryCut(t, &wide, join(masked(op, payload), masked(OpPing, "")))
-				if want := (outcome{messages: []heard{{op, payload}, {OpPing, ""}}}); !reflect.DeepEqual(got, want) {
+				if want := (outcome{messages: []received{{op, payload}, {OpPing, ""}}}); !reflect.DeepEqual(got, want) {
 					t.Errorf("got %v, want %v", got, want)
 				}
 			})
@@ -338,7 +338,7 @@ func TestCloseFrames(t *testing.T) {
 	for _, tt := range closeTable {
 		t.Run(tt.name, func(t *testing.T) {
 			got := checkEveryCut(t, &small, masked(OpClose, tt.payload))
-			want := []heard{{OpClose, tt.payload}}
+			want := []received{{OpClose, tt.payload}}
 			if tt.wantErr != 0 {
 				want = nil
 			}
@@ -352,7 +352,7 @@ func TestCloseFrames(t *testing.T) {
 func TestControlFramesAreNotHeldToTheMessageLimit(t *testing.T) {
 	rules := Rules{MaxMessage: 10, MaxFragments: 1}
 	got := checkEveryCut(t, &rules, masked(OpPing, "longer than ten"))
-	if want := (outcome{messages: []heard{{OpPing, "longer than ten"}}}); !reflect.DeepEqual(got, want) {
+	if want := (outcome{messages: []received{{OpPing, "longer than ten"}}}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
@@ -363,23 +363,23 @@ func TestFramesFromAServer(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		bytes []byte
-		want  []heard
+		want  []received
 		err   CloseCode
 	}{
 		{
 			name:  "are not masked",
 			bytes: join(AppendFrame(nil, OpText, []byte("hello")), AppendFrame(nil, OpPing, []byte("p")), []byte{0x88, 0}),
-			want:  []heard{{OpText, "hello"}, {OpPing, "p"}, {OpClose, ""}},
+			want:  []received{{OpText, "hello"}, {OpPing, "p"}, {OpClose, ""}},
 		},
 		{
 			name:  "come in fragments too",
 			bytes: []byte{0x01, 2, 'h', 'e', 0x89, 0, 0x80, 1, 'y'},
-			want:  []heard{{OpPing, ""}, {OpText, "hey"}},
+			want:  []received{{OpPing, ""}, {OpText, "hey"}},
 		},
 		{
 			name:  "have lengths of two bytes too",
 			bytes: AppendFrame(nil, OpBinary, letters(200)),
-			want:  []heard{{OpBinary, string(letters(200))}},
+			want:  []received{{OpBinary, string(letters(200))}},
 		},
 		{
 			name:  "are refused when masked",
@@ -414,7 +414,7 @@ func TestAPeerIsRefusedByTheFirstWrongByte(t *testing.T) {
 			want:  CloseProtocolError,
 		},
 		{
-			name:  "a continuation of nothing",
+			name:  "a continuation without a message",
 			wrong: 0x80,
 			want:  CloseProtocolError,
 		},
@@ -503,7 +503,7 @@ func FuzzDecoder(f *testing.F) {
 		if cut := listen(t, &rules, stream, cuts...); !reflect.DeepEqual(cut, whole) {
 			t.Fatalf("cut at %v: got %v, want as when fed whole, %v", cuts, cut, whole)
 		}
-		// What was heard can be said again.
+		// What was received can be said again.
 		var again []byte
 		for _, m := range whole.messages {
 			if rules.FromServer {
@@ -513,7 +513,7 @@ func FuzzDecoder(f *testing.F) {
 			}
 		}
 		if got := listen(t, &rules, again); !reflect.DeepEqual(got, outcome{messages: whole.messages}) {
-			t.Fatalf("said again: got %v, want %v", got, whole.messages)
+			t.Fatalf("encoded again: got %v, want %v", got, whole.messages)
 		}
 	})
 }

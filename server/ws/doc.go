@@ -1,3 +1,3 @@
-// Package ws speaks RFC 6455 as bytes: it encodes frames, turns a peer's bytes into messages, reads and writes close
-// frames and checks the opening handshake. It knows no socket and no clock, and starts no goroutine.
+// Package ws implements RFC 6455 on bytes: it encodes frames, decodes the bytes of a peer into messages, reads and writes close frames, and
+// checks the opening handshake. It has no socket, no clock and no goroutine.
 package ws

@@ -2,7 +2,7 @@ package ws
 
 import "encoding/binary"
 
-// Opcode says what a frame carries (RFC 6455, 5.2).
+// Opcode is the type of a frame (RFC 6455, 5.2).
 type Opcode byte
 
 const (
@@ -30,8 +30,8 @@ func (op Opcode) isKnown() bool {
 	return op <= OpBinary || op >= OpClose && op <= OpPong
 }
 
-// AppendFrame appends one whole unmasked frame, as a server sends it. The result may be shared by all receivers. A
-// nil dst becomes just as large as the frame.
+// AppendFrame appends one unmasked frame, as a server sends it. All receivers may share the result. A nil dst is allocated with the exact
+// size.
 func AppendFrame(dst []byte, op Opcode, payload []byte) []byte {
 	if dst == nil {
 		dst = make([]byte, 0, FrameSize(len(payload)))
@@ -39,12 +39,12 @@ func AppendFrame(dst []byte, op Opcode, payload []byte) []byte {
 	return append(AppendHead(dst, op, len(payload)), payload...)
 }
 
-// AppendHead appends what precedes a payload of n bytes in the frame that AppendFrame makes.
+// AppendHead appends the head of an unmasked frame with a payload of n bytes.
 func AppendHead(dst []byte, op Opcode, n int) []byte {
 	return appendLength(append(dst, finBit|byte(op)), 0, n)
 }
 
-// FrameSize is the length of the frame that AppendFrame makes of a payload of n bytes.
+// FrameSize returns the length of an unmasked frame with a payload of n bytes.
 func FrameSize(n int) int {
 	switch {
 	case n <= maxControlPayload:
@@ -56,8 +56,8 @@ func FrameSize(n int) int {
 	}
 }
 
-// AppendMaskedFrame appends one whole masked frame, as a client sends it (5.3). The key should not be guessable where the
-// payload comes from somebody else.
+// AppendMaskedFrame appends one masked frame, as a client sends it (5.3). If the payload comes from a third party, the key must not be
+// predictable.
 func AppendMaskedFrame(dst []byte, op Opcode, key uint32, payload []byte) []byte {
 	if dst == nil {
 		dst = make([]byte, 0, FrameSize(len(payload))+4)
@@ -71,7 +71,7 @@ func AppendMaskedFrame(dst []byte, op Opcode, key uint32, payload []byte) []byte
 	return dst
 }
 
-// appendLength writes the shortest form of n, as 5.2 demands.
+// appendLength appends the shortest form of n, as 5.2 requires.
 func appendLength(dst []byte, masked byte, n int) []byte {
 	switch {
 	case n <= maxControlPayload:
@@ -83,8 +83,8 @@ func appendLength(dst []byte, masked byte, n int) []byte {
 	}
 }
 
-// mask XORs b with the key (5.3; masking twice unmasks) and returns the key turned for the byte after b. The key's first
-// byte on the wire is its lowest.
+// mask XORs b with the key (5.3; masking twice unmasks) and returns the key rotated for the byte after b. The first byte of the key on the
+// wire is its lowest byte.
 func mask(b []byte, key uint32) uint32 {
 	wide := uint64(key)<<32 | uint64(key)
 	for len(b) >= 32 {

@@ -7,12 +7,12 @@ import (
 	"testing"
 )
 
-// lengths are those at which the head of a frame changes its form.
+// lengths are the payload lengths at which the head of a frame changes its form.
 var lengths = []int{0, 1, 125, 126, 127, 65535, 65536}
 
 var sink []byte
 
-// letters is n bytes of text in which a lost or doubled byte shows.
+// letters returns n bytes of text, in which a missing or repeated byte is visible.
 func letters(n int) []byte {
 	b := make([]byte, n)
 	for i := range b {
@@ -92,7 +92,7 @@ func TestEncodingAllocatesOnce(t *testing.T) {
 	}
 }
 
-// The model: 5.3, byte by byte.
+// The model is 5.3, byte by byte.
 func TestMaskAtEveryAlignmentAndLength(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for start := range 9 {

@@ -13,7 +13,7 @@ import (
 
 const sampleKey = "dGhlIHNhbXBsZSBub25jZQ==" // 1.3
 
-// 1.3: the RFC's own example.
+// The example of RFC 6455, 1.3.
 func TestTheSampleKeyIsAccepted(t *testing.T) {
 	if got, want := AcceptKey(sampleKey), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="; got != want {
 		t.Errorf("got %q, want %q", got, want)
@@ -28,8 +28,8 @@ func TestTheSampleKeyIsAccepted(t *testing.T) {
 	}
 }
 
-// request writes the head of a good handshake, changed: a request line takes the place of the first line, "Name: value" of
-// the line of that very name, "Name:-" takes it out, and a name that is not there is added.
+// request returns the head of a good handshake with changes. A request line replaces the first line. "Name: value" replaces the line of
+// exactly that name, or adds it. "Name:-" removes it.
 func request(changes ...string) string {
 	lines := []string{
 		"GET /ws HTTP/1.1",
@@ -57,7 +57,7 @@ func request(changes ...string) string {
 	return strings.Join(lines, "\r\n") + "\r\n\r\n"
 }
 
-// status reads a request as the server does. What net/http does not parse is answered 400 by whoever called it.
+// status reads a request as the server does. A request that net/http does not parse is answered with 400.
 func status(raw string) (int, string, error) {
 	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(raw)))
 	if err != nil {
@@ -79,7 +79,7 @@ var goodRequests = []struct {
 	raw  string
 }{
 	{
-		name: "the least there must be",
+		name: "only the required headers",
 		raw:  request(),
 	},
 	{
@@ -108,7 +108,7 @@ var goodRequests = []struct {
 		raw:  request("Connection: keep-alive", "connection: upgrade"),
 	},
 	{
-		name: "another protocol offered beside",
+		name: "another protocol in Upgrade's list",
 		raw:  request("Upgrade: h2c, websocket"),
 	},
 	{
@@ -120,7 +120,7 @@ var goodRequests = []struct {
 		raw:  request("Sec-WebSocket-Key:  \t"+sampleKey+" ", "Sec-WebSocket-Version: 13 \t"),
 	},
 	{
-		name: "extensions and protocols that are not taken up",
+		name: "extensions and protocols that are not accepted",
 		raw: request("Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits",
 			"Sec-WebSocket-Protocol: chat, superchat"),
 	},
@@ -133,7 +133,7 @@ var goodRequests = []struct {
 		raw:  request("GET //ws HTTP/1.1"),
 	},
 	{
-		name: "an empty body, said so",
+		name: "an explicit empty body",
 		raw:  request("Content-Length: 0"),
 	},
 	{
@@ -407,7 +407,7 @@ var badRequests = []struct {
 		want: http.StatusBadRequest,
 	},
 	{
-		name: "a key with bits behind its end",
+		name: "a key with bits after its end",
 		raw:  request("Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAB=="),
 		want: http.StatusBadRequest,
 	},
@@ -473,7 +473,7 @@ func FuzzHandshake(f *testing.F) {
 	})
 }
 
-// lower knows ASCII only: strings.ToLower makes a k of the Kelvin sign.
+// lower converts ASCII only: strings.ToLower converts the Kelvin sign to k.
 func lower(s string) string {
 	b := []byte(s)
 	for i, c := range b {

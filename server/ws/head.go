@@ -7,13 +7,13 @@ import (
 	"unsafe"
 )
 
-// Head is what the rules of an opening handshake look at in a request's head. ParseHead fills it from bytes, HeadOf from a request that
+// Head is the part of a request head that the rules of an opening handshake use. ParseHead fills it from bytes, HeadOf from a request that
 // net/http has parsed.
 type Head struct {
 	Path  string
 	Query string // raw, without its question mark
 	Host  string
-	Lines int // header lines, Host not counted
+	Lines int // header lines without Host
 
 	Origin     Field
 	Upgrade    Field
@@ -24,13 +24,13 @@ type Head struct {
 	Forwarded  Field // X-Forwarded-For
 }
 
-// Field is a header field: the number of its lines, and their values, joined by commas where there are several.
+// Field is a header field: the number of its lines, and their values, joined by commas.
 type Field struct {
 	Value string
 	Count int
 }
 
-// FieldOf returns the field of these lines.
+// FieldOf returns the field that consists of these lines.
 func FieldOf(lines []string) Field {
 	if len(lines) == 1 {
 		return Field{lines[0], 1}
@@ -38,22 +38,22 @@ func FieldOf(lines []string) Field {
 	return Field{strings.Join(lines, ","), len(lines)}
 }
 
-// HeadOf returns what the rules look at in r. The error is a *HandshakeError: r has a method, target or body that no handshake has.
+// HeadOf returns the head of r. The error is a *HandshakeError: the method, target or body of r is not one of a handshake.
 func HeadOf(r *http.Request) (Head, error) {
-	refuse := func(status int, reason string) (Head, error) {
+	reject := func(status int, reason string) (Head, error) {
 		return Head{}, &HandshakeError{Status: status, Reason: reason}
 	}
 	switch {
 	case r.Method != http.MethodGet:
-		return refuse(http.StatusMethodNotAllowed, "a WebSocket starts with GET")
+		return reject(http.StatusMethodNotAllowed, "a WebSocket starts with GET")
 	case r.ProtoMajor != 1 || r.ProtoMinor < 1:
-		return refuse(http.StatusBadRequest, "a WebSocket needs HTTP/1.1")
+		return reject(http.StatusBadRequest, "a WebSocket needs HTTP/1.1")
 	case r.Host == "":
-		return refuse(http.StatusBadRequest, "header Host is empty")
+		return reject(http.StatusBadRequest, "header Host is empty")
 	case r.URL.Scheme != "" || r.URL.Host != "" || !strings.HasPrefix(r.URL.Path, "/"):
-		return refuse(http.StatusBadRequest, "request target must be a path")
+		return reject(http.StatusBadRequest, "request target must be a path")
 	case r.ContentLength != 0 || len(r.TransferEncoding) > 0:
-		return refuse(http.StatusBadRequest, "a handshake has no body")
+		return reject(http.StatusBadRequest, "a handshake has no body")
 	}
 	h := Head{
 		Path:       r.URL.Path,
@@ -73,9 +73,9 @@ func HeadOf(r *http.Request) (Head, error) {
 	return h, nil
 }
 
-// ParseHead parses a whole request head, its last CRLF included, without an allocation. The strings of h share the bytes of head: they
-// are valid until head changes, so a caller clones what it keeps. ParseHead is strict. It returns false for everything that it is not
-// sure of, which net/http is then to judge: it never accepts a head that net/http's Server refuses, and never reads one otherwise.
+// ParseHead parses a complete request head, with its last CRLF, without an allocation. The strings of h share the bytes of head and are
+// valid until those change: clone a string to keep it. ParseHead is strict: it returns false for every head that net/http must judge. It
+// accepts no head that the Server of net/http rejects, and it reads none differently.
 func ParseHead(head []byte, h *Head) bool {
 	*h = Head{}
 	rest, ok := h.requestLine(head)
@@ -92,7 +92,7 @@ func ParseHead(head []byte, h *Head) bool {
 	return false
 }
 
-// cutLine cuts b behind its first CRLF. A CR or LF by itself is no end of a line.
+// cutLine cuts b after its first CRLF. A CR or an LF alone does not end a line.
 func cutLine(b []byte) (line, rest []byte, ok bool) {
 	at := bytes.IndexByte(b, '\n')
 	if at < 1 || b[at-1] != '\r' {
@@ -106,7 +106,7 @@ const (
 	afterTarget  = " HTTP/1.1"
 )
 
-// requestLine takes GET, a plain path with or without a query, and HTTP/1.1.
+// requestLine accepts GET, a plain path with or without a query, and HTTP/1.1.
 func (h *Head) requestLine(head []byte) (rest []byte, ok bool) {
 	line, rest, ok := cutLine(head)
 	if !ok || !bytes.HasPrefix(line, []byte(beforeTarget)) || !bytes.HasSuffix(line, []byte(afterTarget)) || len(line) < len(beforeTarget+afterTarget) {
@@ -117,7 +117,7 @@ func (h *Head) requestLine(head []byte) (rest []byte, ok bool) {
 	if at := bytes.IndexByte(target, '?'); at >= 0 {
 		path, query = target[:at], target[at+1:]
 	}
-	// A path that begins with two slashes could be an authority, one with % must be decoded.
+	// A path that begins with two slashes could be an authority. A path with % must be decoded.
 	if len(path) == 0 || path[0] != '/' || bytes.HasPrefix(path, []byte("//")) || !all(path, inPath) || !all(query, inQuery) {
 		return nil, false
 	}
@@ -147,7 +147,7 @@ func (h *Head) headerLine(line []byte) bool {
 	if !ok || field == nil {
 		return ok
 	}
-	// A second line is legal for some of them, and rare for all.
+	// A second line is legal for some fields, and rare for all.
 	if field.Count > 0 {
 		return false
 	}
@@ -155,7 +155,7 @@ func (h *Head) headerLine(line []byte) bool {
 	return true
 }
 
-// field is where a header line belongs: nil for one that no rule looks at. ok is false for one that changes how the request is read.
+// field returns the field of a header line, nil if no rule uses it. ok is false for a header that changes how the request is read.
 func (h *Head) field(name string) (f *Field, ok bool) {
 	switch len(name) {
 	case len("Origin"): // and Expect
@@ -198,14 +198,14 @@ func (h *Head) field(name string) (f *Field, ok bool) {
 // isName compares names of header fields, which are ASCII.
 func isName(a, b string) bool { return len(a) == len(b) && strings.EqualFold(a, b) }
 
-// text is b as a string that shares its bytes.
+// text returns b as a string that shares its bytes.
 func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // Classes of bytes.
 const (
 	inName  = 1 << iota // of a token (RFC 9110, 5.6.2)
-	inValue             // all but controls; a tab is none
-	inPath              // those that need no escape and have no meaning in a path but the slash
+	inValue             // no control characters, except tab
+	inPath              // slash, and characters that need no escape and have no meaning in a path
 	inQuery             // printable ASCII without #
 	inHost              // of names, IPv4, IPv6 in brackets, and ports
 )
@@ -241,8 +241,8 @@ func all(b []byte, class byte) bool {
 	return true
 }
 
-// MalformedHead returns why a head, or the beginning of one, is refused, or "". A line that ends with LF alone and one that is folded are
-// read by some servers and not by others: a proxy and throng could see different requests (request smuggling).
+// MalformedHead returns why a head, or the beginning of one, is rejected, or "". It rejects lines that end with LF alone, and folded lines.
+// Servers read these differently, so that a proxy and throng could see different requests (request smuggling).
 func MalformedHead(head []byte) string {
 	for {
 		at := bytes.IndexByte(head, '\n')

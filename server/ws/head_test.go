@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// judge is what net/http's Server does with one head: the request it gives to its handler, or nil and the status it refuses with.
+// judge returns what the Server of net/http does with a head: the request that its handler gets, or nil and the status of the rejection.
 func judge(t testing.TB, head []byte) (r *http.Request, status int) {
 	t.Helper()
 	conn := &oneRequest{in: bytes.NewReader(head), closed: make(chan struct{})}
@@ -55,7 +55,7 @@ func (l *oneListener) Accept() (net.Conn, error) {
 func (l *oneListener) Close() error   { return nil }
 func (l *oneListener) Addr() net.Addr { return &net.TCPAddr{} }
 
-// oneRequest is a connection that sends a head and then its end.
+// oneRequest is a connection that sends a head and then ends.
 type oneRequest struct {
 	in     *bytes.Reader
 	out    bytes.Buffer
@@ -71,7 +71,7 @@ func (c *oneRequest) SetDeadline(time.Time) error      { return nil }
 func (c *oneRequest) SetReadDeadline(time.Time) error  { return nil }
 func (c *oneRequest) SetWriteDeadline(time.Time) error { return nil }
 
-// agrees wants what ParseHead accepts to be accepted by net/http's Server, and read the same.
+// agrees checks that the Server of net/http accepts each head that ParseHead accepts, and reads it the same.
 func agrees(t *testing.T, head []byte) (accepted bool) {
 	t.Helper()
 	var got Head
@@ -96,7 +96,7 @@ func agrees(t *testing.T, head []byte) (accepted bool) {
 	return true
 }
 
-// sureHeads are those that browsers and clients send.
+// sureHeads are heads of browsers and clients.
 var sureHeads = []string{
 	request(),
 	request("GET /ws?room=a&u=http://b HTTP/1.1"),
@@ -114,7 +114,7 @@ var sureHeads = []string{
 	request("Pragma: no-cache"),
 }
 
-// unsureHeads are for net/http to judge, whatever it says.
+// unsureHeads are heads that net/http must judge.
 var unsureHeads = []string{
 	"", "\r\n", "\r\n\r\n", "GET\r\n\r\n", "GET  HTTP/1.1\r\n\r\n", "GET HTTP/1.1\r\n\r\n",
 	request("POST /ws HTTP/1.1"), request("get /ws HTTP/1.1"), request("GET /ws HTTP/1.0"), request("GET /ws HTTP/2.0"),
@@ -149,7 +149,7 @@ func TestParseHead(t *testing.T) {
 	}
 }
 
-// A head that is cut anywhere, or has any one byte changed, is read as net/http reads it, or not at all.
+// A head that is cut at any byte, or has one changed byte, is read as net/http reads it, or not accepted.
 func TestParseHeadOfDamagedHeads(t *testing.T) {
 	head := request("Host: a.b:80", "Origin: http://a.b", "X-Forwarded-For: 1.2.3.4", "Sec-WebSocket-Protocol: x")
 	for i := range head {
@@ -193,7 +193,7 @@ func FuzzHead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, head []byte) { agrees(t, head) })
 }
 
-// The parsing, the rules and the proof of a good handshake take no memory but the answer.
+// Parsing, rules and accept key of a good handshake allocate only the response.
 func TestAHandshakeTakesOneAllocation(t *testing.T) {
 	head := []byte(sureHeads[6])
 	var h Head

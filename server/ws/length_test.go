@@ -4,7 +4,7 @@ import (
 	"testing"
 )
 
-// hostileLengths are what length arithmetic trips over: each limit, each sign bit, and their neighbours.
+// hostileLengths are lengths at which arithmetic may overflow: each limit, each sign bit, and their neighbours.
 var hostileLengths = []uint64{
 	0, 1, 124, 125, 126, 127, 128, 255, 256, 32767, 32768, 65534, 65535, 65536, 65537,
 	1<<24 - 1, 1 << 24, 1<<31 - 1, 1 << 31, 1<<31 + 1, 1<<32 - 1, 1 << 32, 1<<32 + 1, 1<<32 + 125, 1 << 40, 1 << 48,
@@ -101,7 +101,7 @@ func TestCVE_2020_27813_LengthsDoNotAddUpToLess(t *testing.T) {
 	}
 }
 
-// Mattermost CVE-2026-2454: memory was reserved for what a length promised.
+// Mattermost CVE-2026-2454: memory was reserved for the declared length.
 func TestCVE_2026_2454_ADeclaredLengthReservesNothing(t *testing.T) {
 	stream := join(head(0x82, 8, 1<<16), []byte("abc"))
 	var d Decoder

@@ -10,19 +10,19 @@ import (
 	"unicode/utf8"
 )
 
-const testKey = 0x9F81C3A5 // no byte of it is ASCII: what is not unmasked shows
+const testKey = 0x9F81C3A5 // no byte is ASCII, so that masked text is visible
 
-// small is tight enough that a short stream reaches every limit, and admits a length of each form but the longest.
+// small has limits that a short stream reaches, and allows each form of length except the longest.
 var small = Rules{MaxMessage: 300, MaxFragments: 4}
 
-// wide is what the server uses.
+// wide has the limits of the server.
 var wide = Rules{MaxMessage: 1 << 16, MaxFragments: 64}
 
 func masked(op Opcode, payload string) []byte {
 	return AppendMaskedFrame(nil, op, testKey, []byte(payload))
 }
 
-// fragment is a frame without FIN.
+// fragment returns a frame without FIN.
 func fragment(op Opcode, payload string) []byte {
 	b := masked(op, payload)
 	b[0] &^= finBit
@@ -31,7 +31,7 @@ func fragment(op Opcode, payload string) []byte {
 
 func join(frames ...[]byte) []byte { return bytes.Join(frames, nil) }
 
-// head is a masked frame's head, with its length in a field of 0, 2 or 8 bytes whether that is right or not.
+// head returns the head of a masked frame, with the length in a field of 0, 2 or 8 bytes, valid or not.
 func head(first byte, field int, length uint64) []byte {
 	b := []byte{first}
 	switch field {
@@ -45,18 +45,18 @@ func head(first byte, field int, length uint64) []byte {
 	return binary.LittleEndian.AppendUint32(b, testKey)
 }
 
-type heard struct {
+type received struct {
 	op      Opcode
 	payload string
 }
 
-// outcome is all that a stream comes to.
+// outcome is the result of a stream.
 type outcome struct {
-	messages []heard
+	messages []received
 	err      error
 }
 
-func (h heard) String() string {
+func (h received) String() string {
 	if len(h.payload) > 40 {
 		return fmt.Sprintf("%x:%.40q... (%d)", byte(h.op), h.payload, len(h.payload))
 	}
@@ -65,7 +65,7 @@ func (h heard) String() string {
 
 func (o outcome) String() string { return fmt.Sprint(o.messages, " error ", o.err) }
 
-// listener feeds a Decoder as a connection does: each read comes in the same buffer, which is overwritten by the next.
+// listener passes bytes to a Decoder as a connection does: each read uses the same buffer, which the next one overwrites.
 type listener struct {
 	t       testing.TB
 	rules   *Rules
@@ -103,7 +103,7 @@ func (l *listener) read(piece []byte) {
 			l.t.Fatalf("got % x behind the message, want it untouched: % x", rest, piece[len(piece)-len(rest):])
 		}
 		l.checkMessage(m)
-		l.messages = append(l.messages, heard{m.Op, string(m.Payload)})
+		l.messages = append(l.messages, received{m.Op, string(m.Payload)})
 		in = rest
 	}
 }
@@ -131,7 +131,7 @@ func (l *listener) checkMessage(m Message) {
 	}
 }
 
-// checkMemory allows for append, which at most doubles and rounds up.
+// checkMemory allows for append, which at most doubles the capacity and rounds it up.
 func (l *listener) checkMemory() {
 	p := l.decoder.partial
 	if p == nil {
@@ -149,7 +149,7 @@ func (l *listener) checkMemory() {
 	}
 }
 
-// listen feeds a stream cut at the given places.
+// listen passes a stream to a Decoder, cut at the given places.
 func listen(t testing.TB, rules *Rules, stream []byte, cuts ...int) outcome {
 	l := listener{t: t, rules: rules}
 	l.readCut(stream, cuts)
@@ -164,7 +164,8 @@ func everyByte(stream []byte) []int {
 	return cuts
 }
 
-// checkEveryCut feeds a stream whole, byte by byte, in two and at random; all must agree. Returned is what they agree on.
+// checkEveryCut passes a stream to a Decoder as a whole, byte by byte, in two reads and in random reads. The results must agree. It returns
+// the result.
 func checkEveryCut(t *testing.T, rules *Rules, stream []byte) outcome {
 	t.Helper()
 	want := listen(t, rules, stream)

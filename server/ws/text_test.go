@@ -4,7 +4,7 @@ import (
 	"testing"
 )
 
-// Autobahn 6.4: what can no longer become UTF-8 is refused at once, not at the end of its frame or message.
+// Autobahn 6.4: bytes that cannot become UTF-8 are refused at once, and not at the end of the frame or message.
 func TestTextIsRefusedAtTheFirstWrongByte(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -81,7 +81,7 @@ func TestTextIsRefusedAtTheFirstWrongByte(t *testing.T) {
 	}
 }
 
-// The model: the grammar of RFC 3629, section 4.
+// The model is the grammar of RFC 3629, section 4.
 var characters = [][][2]byte{
 	{{0x00, 0x7F}},
 	{{0xC2, 0xDF}, {0x80, 0xBF}},
@@ -94,7 +94,7 @@ var characters = [][][2]byte{
 	{{0xF4, 0xF4}, {0x80, 0x8F}, {0x80, 0xBF}, {0x80, 0xBF}},
 }
 
-// begins counts the bytes of s up to the first that is wrong, and those of them that are whole characters.
+// begins counts the bytes of s before the first invalid one, and those of them that are complete characters.
 func begins(s []byte) (good, whole int) {
 	for whole < len(s) {
 		longest, complete := 0, false

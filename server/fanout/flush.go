@@ -2,7 +2,7 @@ package fanout
 
 import "time"
 
-// Run is the shard's goroutine. It ends when quit is closed.
+// Run is the goroutine of the shard. It ends when Quit is closed.
 func (s *Shard) Run() {
 	for {
 		select {
@@ -14,7 +14,7 @@ func (s *Shard) Run() {
 	}
 }
 
-// work is one round: it does everything that was posted, then writes.
+// work is one flush: it does all jobs of the inbox, then writes each dirty topic to its members.
 func (s *Shard) work() {
 	s.Mu.Lock()
 	s.jobs, s.Inbox = s.Inbox, s.jobs[:0]
@@ -30,20 +30,20 @@ func (s *Shard) work() {
 		s.dirty[i] = nil
 	}
 	s.dirty = s.dirty[:0]
-	s.SendBulks()
-	if s.anyReady.Swap(false) {
-		s.resumeLaggards()
+	s.SendBulkReplies()
+	if s.anyWritable.Swap(false) {
+		s.resumeSlow()
 	}
-	s.relieve()
+	s.enforceLimits()
 	if s.deltas < 0 {
-		s.Shared.Metrics.DeltasSpent.Inc()
+		s.Core.Metrics.DeltasSpent.Inc()
 	}
-	AddTo(&s.Deliveries, s.round.deliveries)
-	AddTo(&s.sentBytes, s.round.bytes)
-	AddTo(&s.writes, s.round.writes)
-	s.round = tally{}
+	AddTo(&s.Deliveries, s.counts.deliveries)
+	AddTo(&s.sentBytes, s.counts.bytes)
+	AddTo(&s.writes, s.counts.writes)
+	s.counts = flushCounters{}
 	if len(s.jobs) > 0 {
-		s.Shared.Metrics.ShardLag.Observe(time.Since(first).Seconds())
+		s.Core.Metrics.ShardLag.Observe(time.Since(first).Seconds())
 	}
 	if cap(s.jobs) > keptJobs {
 		s.jobs = nil
@@ -51,12 +51,13 @@ func (s *Shard) work() {
 	clear(s.jobs)
 }
 
+// Handle does one job. It recovers a panic, which closes the connection of the job.
 func (s *Shard) Handle(j *Job) {
 	defer func() {
 		if e := recover(); e != nil {
-			s.abandonAfterPanic(j.Conn, e)
-			if j.Do == joinHub {
-				j.Conn.Handler.OnGone() // the loop may not know it, and will not tell
+			s.abortAfterPanic(j.Conn, e)
+			if j.Do == addConn {
+				j.Conn.Handler.OnClosed() // the loop may not have it, and then does not call it
 			}
 		}
 	}()
@@ -77,20 +78,20 @@ func (s *Shard) Handle(j *Job) {
 		s.bulk = append(s.bulk, *j)
 	case SendClose:
 		s.sendClose(c, j.Frame)
-	case joinHub:
-		s.join(c, j)
-	case leaveHub:
-		s.leave(c)
+	case addConn:
+		s.addConn(c, j)
+	case removeConn:
+		s.removeConn(c)
 	case JoinTopic:
-		s.enter(j.Member, j.Whole)
+		s.joinTopic(j.Member, j.NeedsFull)
 	case LeaveTopic:
-		s.exit(j.Member)
+		s.leaveTopic(j.Member)
 	case CallBack:
 		j.Call()
 	}
 }
 
-// add appends a frame to what the next flush writes. size is what was posted for it.
+// add appends a frame to the batch that the flush writes. size is what was added to the backlog for it.
 func (t *Topic) add(s *Shard, frame []byte, size int) {
 	switch t.frames {
 	case 0:
@@ -106,38 +107,38 @@ func (t *Topic) add(s *Shard, frame []byte, size int) {
 	t.posted += size
 }
 
-// deliver adds a message in the topic's format.
+// deliver adds a message, in the format of the topic.
 func (t *Topic) deliver(s *Shard, d Message) {
 	offset := d.Offset()
 	if offset > 0 && t.offset > 0 && offset != t.offset+1 {
 		t.Gap(s)
 	}
-	// Where our own code fails over the frame, that is a gap, but no backlog that stays.
+	// Counted first: if Frame panics, the message is missing, but flush still subtracts it from the backlog.
 	t.posted += d.Size()
 	t.add(s, d.Frame(t.Format, &s.deltas), 0)
 	if offset > 0 {
 		t.offset = offset
 	}
-	if t.wholes > 0 {
-		if whole := d.Whole(t.Format, &s.deltas); whole != nil {
-			t.sendWhole(s, whole, len(t.batch)-len(d.Frame(t.Format, &s.deltas)))
+	if t.needFull > 0 {
+		if full := d.Full(t.Format, &s.deltas); full != nil {
+			t.sendFull(s, full, len(t.batch)-len(d.Frame(t.Format, &s.deltas)))
 		}
 	}
 }
 
-// sendWhole writes a message as a whole to those that do not have the one before. In the batch, of which it is the last, it begins at
-// before.
-func (t *Topic) sendWhole(s *Shard, whole []byte, before int) {
+// sendFull sends the full form of the last message of the batch to the members that need it. before is the offset of the message in the
+// batch.
+func (t *Topic) sendFull(s *Shard, full []byte, before int) {
 	for i := 0; i < len(t.list); {
 		w := t.list[i]
-		if w.whole {
-			t.wholes--
-			w.whole = false
+		if w.needsFull {
+			t.needFull--
+			w.needsFull = false
 			t.flushMemberTo(s, w, before, t.frames-1)
 			if w.At >= 0 {
-				s.write(w.Conn, whole)
+				s.write(w.Conn, full)
 				w.Conn.SentMessages++
-				s.round.deliveries++
+				s.counts.deliveries++
 				w.From, w.fromFrames = uint32(len(t.batch)), uint32(t.frames)
 			}
 		}
@@ -147,8 +148,8 @@ func (t *Topic) sendWhole(s *Shard, whole []byte, before int) {
 	}
 }
 
-// Gap ends the subscriptions that must not miss anything: a publication did not come here. They hear nothing of what follows,
-// so that their clients come back to where they were, and recover.
+// Gap ends the positioned memberships, because a publication is missing. Those clients receive none of the following publications: they
+// resubscribe from their last position and recover.
 func (t *Topic) Gap(s *Shard) {
 	for i := 0; i < len(t.list); {
 		m := t.list[i]
@@ -157,12 +158,12 @@ func (t *Topic) Gap(s *Shard) {
 			continue
 		}
 		t.flushMember(s, m)
-		t.leave(m) // another stands in its place
+		t.leave(m) // the last member takes its index
 		m.Conn.Poller().Post(func() { m.Conn.Handler.OnGap(t.Audience) })
 	}
 }
 
-// flush writes the batch, once a member, and forgets it.
+// flush writes the batch to each member with one write, then clears it. If the audience is under its limit again, paused pollers continue.
 func (t *Topic) flush(s *Shard) {
 	t.flushing = true
 	for i := 0; i < len(t.list); {
@@ -172,20 +173,20 @@ func (t *Topic) flush(s *Shard) {
 		s.recycle(t.batch)
 	}
 	posted := t.posted
-	t.batch, t.frames, t.posted, t.owned, t.flushing, t.retains = nil, 0, 0, false, false, nil
+	t.batch, t.frames, t.posted, t.owned, t.flushing, t.kept = nil, 0, 0, false, false, nil
 	t.Audience.Backlog.Add(int64(-posted))
-	if !t.Audience.Congested() && t.Audience.paused.Swap(false) {
-		s.Shared.Pollers.wakeAll()
+	if !t.Audience.OverLimit() && t.Audience.paused.Swap(false) {
+		s.Core.Pollers.wakeAll()
 	}
 }
 
-// flushFrom writes to the members from i on and returns where to go on: behind the end, or behind a member at which our
-// own code failed, which costs that one its connection.
+// flushFrom writes to the members from index i on and returns the next index to write: the number of members, or the index at which a panic
+// was recovered, whose connection is closed.
 func (t *Topic) flushFrom(s *Shard, i int) (next int) {
 	var m *Member
 	defer func() {
 		if e := recover(); e != nil {
-			s.abandonAfterPanic(m.Conn, e)
+			s.abortAfterPanic(m.Conn, e)
 			next = i
 		}
 	}()
@@ -194,7 +195,7 @@ func (t *Topic) flushFrom(s *Shard, i int) (next int) {
 		t.flushMember(s, m)
 		m.From, m.fromFrames = 0, 0
 		s.yield()
-		// A member that was too slow has left, and another stands in its place.
+		// If m was closed as a slow consumer, the last member has its index.
 		if i < len(t.list) && t.list[i] == m {
 			i++
 		}
