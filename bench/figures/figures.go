@@ -46,7 +46,6 @@ var (
 	p99          = metric("p99", 1e3)
 	lagP99       = metric("lag-p99", 1e3)
 	lost         = metric("lost", 1)
-	perConn      = metric("pss/conn", 1)
 	serverCores  = metric("cores", 1)
 	clientCores  = metric("client-cores", 1)
 	connectsPerS = metric("connects/s", 1)

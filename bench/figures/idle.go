@@ -6,7 +6,7 @@ var idleLoad = workload{scenario: "idle", flags: []string{"--connections", "1980
 
 var idleTable = layout[serverRound]{rows: "server", columns: []column[serverRound]{
 	{name: "connections held", value: ofRun(held)},
-	{name: "user memory per connection", unit: "B", value: ofRun(perConn)},
+	{name: "user memory per connection", unit: "B", text: memoryOf(runOf)},
 	{name: "server CPU per upgrade", unit: "µs", decimals: 1, value: ofRun(perUpgrade)},
 	{name: "as a multiple of the floor", decimals: 2, value: overFloor(perUpgrade)},
 	{name: "handshakes", unit: "/s", value: ofRun(connectsPerS)},

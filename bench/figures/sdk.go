@@ -19,7 +19,7 @@ func ofSDKHot(f figure) func(sdkRound) float64 {
 }
 
 var sdkTable = layout[sdkRound]{rows: "server", columns: []column[sdkRound]{
-	{name: "user memory per connection", unit: "B", value: func(r sdkRound) float64 { return perConn(r.idle) }},
+	{name: "user memory per connection", unit: "B", text: memoryOf(func(r sdkRound) *result.Result { return r.idle })},
 	{name: "server CPU to connect and join", unit: "µs", decimals: 1, value: func(r sdkRound) float64 { return perUpgrade(r.idle) }},
 	{name: "fan-out to 10,000: CPU per delivery as a multiple of the floor", decimals: 2, value: func(r sdkRound) float64 {
 		return perDelivery(r.fanout) / perDelivery(r.fanoutFloor)
