@@ -27,7 +27,7 @@ func silentSession(e session.Encoding) *session.Session {
 	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 1)
 	h.Heartbeat = fanout.NewHeartbeat(&h.Core, cfg.PingInterval, cfg.PingTimeout)
 	h.Tokens = noTokens
-	c := &fanout.Conn{Shard: h.Shards[0], Id: 1}
+	c := &fanout.Conn{Shard: h.Shards[0], ID: 1}
 	s := &session.Session{Conn: c, Hub: h, Encoding: e, Client: "c", Info: &chat.ClientInfo{User: "u", Client: "c"}, State: session.Connected}
 	c.Handler = s
 	s.User, _, _ = h.AddUser(s, s.Info.User, nil)

@@ -72,7 +72,7 @@ func newCrew(t *testing.T, conns int) (*crew, []*fanout.Conn) {
 	for i := range all {
 		p := &plain.Client{}
 		c := &p.Conn
-		c.Shard, c.Id, c.Handler = h.Shards[0], uint64(i+1), p
+		c.Shard, c.ID, c.Handler = h.Shards[0], uint64(i+1), p
 		c.Seen.Store(uint32(h.Heartbeat.Phase(c)))
 		h.Heartbeat.File(c)
 		all[i] = c

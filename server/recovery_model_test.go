@@ -101,7 +101,7 @@ func newRecoveryModel(t *testing.T, random *rand.Rand) *recoveryModel {
 		m.names = append(m.names, o.Pattern)
 	}
 	for i := range 8 {
-		c := &fanout.Conn{Shard: h.Shards[i%2], Id: uint64(i + 1)}
+		c := &fanout.Conn{Shard: h.Shards[i%2], ID: uint64(i + 1)}
 		s := &session.Session{Conn: c, Hub: h, Encoding: session.JsonEncoding, Info: &chat.ClientInfo{User: fmt.Sprint(i), Client: fmt.Sprint(i)}}
 		m.clients = append(m.clients, &modelClient{
 			session:  s,
@@ -245,7 +245,7 @@ func (m *recoveryModel) work(s *fanout.Shard, n int) {
 	}
 }
 
-func (m *recoveryModel) of(c *fanout.Conn) *modelClient { return m.clients[c.Id-1] }
+func (m *recoveryModel) of(c *fanout.Conn) *modelClient { return m.clients[c.ID-1] }
 
 // answered is the moment at which a client is told that it is in a room.
 func (m *recoveryModel) answered(c *modelClient, e *session.Entry) {

@@ -167,7 +167,7 @@ func TestAPanicCostsOneConnection(t *testing.T) {
 	a, victim, b := dial(t, s, "lobby"), dial(t, s, "lobby"), dial(t, s, "lobby")
 	s.hub.Call(func(sh *fanout.Shard) {
 		for _, c := range sh.Conns {
-			if c.Id == 2 {
+			if c.ID == 2 {
 				c.Handler.Member(0).From = 1 << 30 // a slice out of range when the shard writes
 			}
 		}

@@ -41,7 +41,7 @@ func describe(c *fanout.Conn) Connection {
 	s := c.Stats()
 	client, user := session.SdkClient(c)
 	return Connection{
-		ID:          s.Id,
+		ID:          s.ID,
 		Address:     s.Address,
 		Rooms:       s.Rooms,
 		User:        user,

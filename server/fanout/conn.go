@@ -24,7 +24,7 @@ type Conn struct {
 	Transport Transport
 	Shard     *Shard
 	Handler   Handler
-	Id        uint64 // unique in the process
+	ID        uint64 // unique in the process
 	Since     wheel.Tick
 
 	// Owned by the poller (by the shard until the socket is in the loop).
@@ -177,7 +177,7 @@ func (c *Conn) Close(reason Reason, code ws.CloseCode, text string) {
 func (c *Conn) Abort(reason Reason) {
 	c.SetReason(reason)
 	if err := c.Transport.End(); err != nil && !errors.Is(err, net.ErrClosed) {
-		c.Shard.Core.Log.Debug("end socket", "conn", c.Id, "error", err)
+		c.Shard.Core.Log.Debug("end socket", "conn", c.ID, "error", err)
 	}
 }
 

@@ -106,8 +106,8 @@ func (e *Engine) Reserve() bool {
 // reserved a place. A transport other than TCP may have read bytes after the handshake: pass them to Register as early.
 func (e *Engine) NewConn(c *Conn, t Transport, h Handler) {
 	c.Transport, c.Handler, c.Since = t, h, e.Clock.Tick()
-	c.Id = e.lastID.Add(1)
-	c.Shard = e.Shards[c.Id%uint64(len(e.Shards))]
+	c.ID = e.lastID.Add(1)
+	c.Shard = e.Shards[c.ID%uint64(len(e.Shards))]
 }
 
 // Register posts c to its shard, and returns the shards to wake (Wake). From then on other goroutines use c. hello, the response to the

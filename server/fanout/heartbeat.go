@@ -243,7 +243,7 @@ func (h *Heartbeat) FirstPing(c *Conn) wheel.Tick {
 // spread returns a part of a duration that is different for each connection.
 func (h *Heartbeat) spread(c *Conn, over wheel.Tick) wheel.Tick {
 	const golden = 2654435769 // 2^32 / phi: consecutive ids are spread as far apart as possible
-	return wheel.Tick(uint64(uint32(c.Id)*golden) * uint64(over) >> 32)
+	return wheel.Tick(uint64(uint32(c.ID)*golden) * uint64(over) >> 32)
 }
 
 // remove takes c out of the wheel.

@@ -12,7 +12,7 @@ import (
 
 // Stats is the state of one connection, for display.
 type Stats struct {
-	Id              uint64
+	ID              uint64
 	Address         string
 	Rooms           []string
 	Since, LastSeen time.Time
@@ -28,7 +28,7 @@ type Traffic struct{ Messages, Bytes uint64 }
 func (c *Conn) Stats() Stats {
 	clock := c.Shard.Core.Clock
 	s := Stats{
-		Id:      c.Id,
+		ID:      c.ID,
 		Address: c.Address(),
 		Rooms:   c.joinedRooms(),
 		Since:   clock.wall(c.Since),
@@ -53,11 +53,11 @@ func (e *Engine) Page(after uint64, most int, room string, see func(*Conn)) {
 	e.Call(func(s *Shard) {
 		found = found[:0]
 		for _, c := range s.Conns {
-			if c.Id > after && (room == "" || slices.Contains(c.joinedRooms(), room)) {
+			if c.ID > after && (room == "" || slices.Contains(c.joinedRooms(), room)) {
 				found = append(found, c)
 			}
 		}
-		slices.SortFunc(found, func(a, b *Conn) int { return cmp.Compare(a.Id, b.Id) })
+		slices.SortFunc(found, func(a, b *Conn) int { return cmp.Compare(a.ID, b.ID) })
 		for _, c := range found[:min(len(found), most)] {
 			see(c)
 		}
@@ -68,7 +68,7 @@ func (e *Engine) Page(after uint64, most int, room string, see func(*Conn)) {
 // on a shard.
 func (e *Engine) Kick(id uint64) (found bool) {
 	e.Call(func(s *Shard) {
-		if i := slices.IndexFunc(s.Conns, func(c *Conn) bool { return c.Id == id }); i >= 0 {
+		if i := slices.IndexFunc(s.Conns, func(c *Conn) bool { return c.ID == id }); i >= 0 {
 			found = true
 			s.Conns[i].End(ClosedByAdmin, "closed by the operator")
 		}

@@ -72,7 +72,7 @@ func (l *loop) readFrom(c *Conn) {
 			return
 		case err != nil:
 			if cause := c.Transport.End(); cause != nil && !errors.Is(cause, net.ErrClosed) {
-				l.log.Debug("end socket", "conn", c.Id, "error", cause)
+				l.log.Debug("end socket", "conn", c.ID, "error", cause)
 			}
 			return
 		case !more:

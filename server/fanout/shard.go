@@ -208,7 +208,7 @@ func (all *Core) Leave(c *Conn) {
 	all.Metrics.Closes[reason].Inc()
 	if reason == ClosedSlow {
 		all.slow.Do(func() {
-			all.Log.Warn("slow consumer closed; logged at most once per second", "conn", c.Id, "address", c.Address())
+			all.Log.Warn("slow consumer closed; logged at most once per second", "conn", c.ID, "address", c.Address())
 		})
 	}
 	all.Heartbeat.remove(c)

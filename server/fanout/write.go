@@ -149,7 +149,7 @@ func (s *Shard) resume(c *Conn) {
 // finish ends our side of the transport after the close frame.
 func (s *Shard) finish(c *Conn) {
 	if err := c.Transport.CloseWrite(); err != nil {
-		s.Core.Log.Debug("end of stream not sent", "conn", c.Id, "error", err)
+		s.Core.Log.Debug("end of stream not sent", "conn", c.ID, "error", err)
 	}
 }
 

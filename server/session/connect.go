@@ -27,7 +27,7 @@ func (s *Session) connect(id uint32, req *protocol.ConnectRequest) {
 	if req.Token == "" {
 		if !s.Hub.Guests && !s.Hub.Hooks.wants(OnConnect) {
 			s.Hub.complaint.Do(func() {
-				s.Hub.Log.Warn("client without a token refused, since guests are off; more may be refused without a log line", "conn", s.Conn.Id)
+				s.Hub.Log.Warn("client without a token refused, since guests are off; more may be refused without a log line", "conn", s.Conn.ID)
 			})
 			s.dismiss(disconnectNoToken)
 			return
@@ -145,7 +145,7 @@ func (s *Session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 			return
 		}
 		if e := s.obey(demand.Command); e != nil {
-			h.Log.Debug("not done when the webhook had answered", "conn", s.Conn.Id, "error", ErrorOf(e).Message)
+			h.Log.Debug("not done when the webhook had answered", "conn", s.Conn.ID, "error", ErrorOf(e).Message)
 		}
 	}
 }

@@ -50,7 +50,7 @@ func (g *grants) find(room string) *grant {
 func (s *Session) grantsByToken(claims token.Claims) (g grants) {
 	add := func(room string, o token.SubOptions) {
 		if !chat.ValidRoomName(room) {
-			s.Hub.Log.Debug("room of a token not entered", "conn", s.Conn.Id, "room", logqueue.Clip(room))
+			s.Hub.Log.Debug("room of a token not entered", "conn", s.Conn.ID, "room", logqueue.Clip(room))
 			return
 		}
 		g.add(room, o, true)
@@ -86,7 +86,7 @@ func (s *Session) grantsOf(claims token.Claims, answer *webhook.Answer) (g grant
 	}
 	add := func(room string, o token.SubOptions) {
 		if !chat.ValidRoomName(room) {
-			h.Log.Debug("room of the application not entered", "conn", s.Conn.Id, "room", logqueue.Clip(room))
+			h.Log.Debug("room of the application not entered", "conn", s.Conn.ID, "room", logqueue.Clip(room))
 			return
 		}
 		g.add(room, o, false)
@@ -113,7 +113,7 @@ func (s *Session) tooMany(id uint32, rooms int) bool {
 		return false
 	}
 	h.complaint.Do(func() {
-		h.Log.Warn("a token or the application gives a connection more rooms than max-rooms; others may follow unnamed", "conn", s.Conn.Id, "rooms", rooms, "max_rooms", h.maxRooms)
+		h.Log.Warn("a token or the application gives a connection more rooms than max-rooms; others may follow unnamed", "conn", s.Conn.ID, "rooms", rooms, "max_rooms", h.maxRooms)
 	})
 	s.fail(id, ErrLimit)
 	return true

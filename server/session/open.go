@@ -47,7 +47,7 @@ func (all *Sessions) Open(t fanout.Transport, source *chat.Address, e Encoding, 
 	s := newSession(c, all, source, e, early)
 	all.NewConn(c, t, s)
 	s.Poller = c.Poller()
-	s.Client = clientID(all.clientPrefix, c.Id)
+	s.Client = clientID(all.clientPrefix, c.ID)
 	all.Wake(all.Register(c, nil, hello, nil))
 }
 

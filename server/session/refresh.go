@@ -47,7 +47,7 @@ func (s *Session) refreshBy(id uint32, claims token.Claims) {
 	}})
 	for i := range enter {
 		if e := s.subscribeByServer(s.entryOf(&enter[i], nil)); e != nil {
-			s.Hub.Log.Debug("room of a new token not entered", "conn", s.Conn.Id, "room", logqueue.Clip(enter[i].room), "error", ErrorOf(e).Message)
+			s.Hub.Log.Debug("room of a new token not entered", "conn", s.Conn.ID, "room", logqueue.Clip(enter[i].room), "error", ErrorOf(e).Message)
 		}
 	}
 	s.schedule()

@@ -67,7 +67,7 @@ func (s *Session) refuseConnect() {
 // complainOfToken logs why a token was refused: its client learns no more than that it was.
 func (s *Session) complainOfToken(err error) {
 	s.Hub.complaint.Do(func() {
-		s.Hub.Log.Warn("token refused; more may be refused without a log line", "conn", s.Conn.Id, "error", logqueue.Clip(err.Error()))
+		s.Hub.Log.Warn("token refused; more may be refused without a log line", "conn", s.Conn.ID, "error", logqueue.Clip(err.Error()))
 	})
 }
 
