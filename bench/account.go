@@ -9,7 +9,7 @@ import (
 	"github.com/throng-chat/throng/bench/stats"
 )
 
-// account makes the result of what the agents counted.
+// account computes the result from the counts of the agents.
 func (r *run) account() {
 	last := make([]agent.Tick, len(r.reports))
 	for i := range r.reports {
@@ -42,10 +42,10 @@ func (r *run) account() {
 	}
 }
 
-// cut is the tick from which on it is measured.
+// cut returns the tick at which the measured part begins: the end of the warm-up.
 func (r *run) cut() int64 {
 	from := r.warmed(r.collect.start)
-	eventful := r.cfg.Kill > 0 || r.cfg.Slow > 0 // what is made to happen is no warm-up
+	eventful := r.cfg.Kill > 0 || r.cfg.Slow > 0 // the event causes the change, so it is not warm-up
 	if r.cfg.Auto && !r.cfg.silentRun() && !eventful && !r.result.Interrupted {
 		deliveries, latency := r.seriesUntil(r.end)
 		for _, series := range [][]float64{deliveries, latency} {
@@ -55,7 +55,7 @@ func (r *run) cut() int64 {
 		}
 	}
 	if from >= r.end {
-		from = r.collect.start // it was interrupted, and the warm-up is all there is
+		from = r.collect.start // the run was interrupted during its warm-up
 	}
 	if r.cfg.Scenario != Connect {
 		r.result.Plan.Warmup = time.Duration((from - r.collect.start) * agent.TickEvery)
@@ -64,7 +64,7 @@ func (r *run) cut() int64 {
 	return from
 }
 
-// prove adds up what the agents found, and compares what they heard.
+// prove adds up the findings of the agents and compares the orders in which they received the messages.
 func (r *run) prove() {
 	d := &r.result.Delivery
 	var count agent.Tally
@@ -107,7 +107,7 @@ func (r *run) prove() {
 	r.result.Connect.Joined = count.Opened - r.result.Connect.Opened
 }
 
-// sent says what became of the schedule in the measured part.
+// sent fills in how much of the schedule was sent in the measured part.
 func (r *run) sent(from int64) {
 	a, b, s := r.collect.at(from), r.collect.at(r.end), &r.result.Sent
 	s.Messages = r.collect.at(r.collect.next()).sent.Messages
@@ -121,7 +121,7 @@ func (r *run) sent(from int64) {
 		s.Offered = 0
 	}
 	if r.cfg.Poisson {
-		// Chance is no fault of the client: what was due is what the schedule gave, sent or late.
+		// A random schedule has no offered rate to compare with: the number of messages due varies.
 		s.Offered = 0
 	}
 	s.Lag = r.distribution(&r.collect.between(from, r.end).lag)
@@ -129,7 +129,7 @@ func (r *run) sent(from int64) {
 
 func (r *run) took(from int64) time.Duration { return time.Duration((r.end - from) * agent.TickEvery) }
 
-// latency is of all that came in the measured part, and after it until the drain was over.
+// latency fills in the latencies of the deliveries from the start of the measured part until the end of the drain.
 func (r *run) latency(from int64) {
 	h, l := r.collect.between(from, r.collect.next()), &r.result.Latency
 	l.Each, l.Sent, l.Ping = r.distribution(&h.each), r.distribution(&h.late), r.distribution(&h.ping)
@@ -137,7 +137,7 @@ func (r *run) latency(from int64) {
 	l.First, l.Last, l.Span = r.distribution(&spread.first), r.distribution(&spread.last), r.distribution(&spread.span)
 }
 
-// costs are what the server and the agents used in the measured part.
+// costs fills in what the server and the agents used in the measured part.
 func (r *run) costs(from int64) {
 	a, b := r.collect.at(from), r.collect.at(r.end)
 	took := r.took(from).Seconds()
@@ -178,7 +178,7 @@ func (r *run) costs(from int64) {
 	c.Others = r.others()
 }
 
-// storm is how the killed came back, and what that did to the others.
+// storm fills in how the killed connections returned, and the latency of the others before and during that time.
 func (r *run) storm() {
 	s := &result.Storm{By: r.cfg.By}
 	all := r.collect.at(r.collect.next())
@@ -210,7 +210,7 @@ func (r *run) storm() {
 	r.result.Storm = s
 }
 
-// slow is what the readers that stopped did to the others.
+// slow fills in what the server did with the connections that stopped reading, and the latency of the others.
 func (r *run) slow() {
 	s := &result.Slow{Closes: map[string]int{}}
 	var cut histogram.Histogram

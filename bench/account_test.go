@@ -10,7 +10,7 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// of is a histogram of the values.
+// of returns a histogram of the values.
 func of(values ...time.Duration) *histogram.Histogram {
 	h := &histogram.Histogram{}
 	for _, v := range values {
@@ -19,17 +19,17 @@ func of(values ...time.Duration) *histogram.Histogram {
 	return h
 }
 
-// part is what one agent tells in each tick of a part of a run.
+// part is a part of a run: what one agent reports in each of its ticks.
 type part struct {
-	until                int64 // its last tick
+	until                int64 // the last tick of the part
 	deliveries, messages uint64
-	latency, late, lag   time.Duration // one value of each a tick; 0 for none
+	latency, late, lag   time.Duration // one value of each per tick; 0 for none
 	cpu, held            time.Duration
 	killed, back         int // since the beginning, from this part on
 }
 
-// told is a run of two agents that have told of all the parts, from tick 100 on: its figures are known, and no clock is in them. The
-// second agent uses a quarter of the first's time, and is not held up.
+// toldRun returns a run of two agents that have reported all parts, from tick 100 on. The figures are known and no clock is involved. The
+// second agent uses a quarter of the first one's CPU time, and no quota stops it.
 func toldRun(cfg *Config, end int64, parts ...part) *run {
 	const start = 100
 	r := &run{cfg: cfg, result: fine(), collect: newCollector(2), end: end, fleet: &fleet{}, watch: &watch{cpu: map[int64]time.Duration{}, quit: make(chan struct{})}}
@@ -85,7 +85,7 @@ func close2(got, want float64) bool { return math.Abs(got-want) <= 1e-9*math.Abs
 
 const ms = time.Millisecond
 
-// measuredConfig is four seconds after a warm-up of two.
+// measuredConfig has four measured seconds after a warm-up of two.
 func measuredConfig() *Config {
 	cfg := DefaultConfig(Broadcast)
 	cfg.Auto, cfg.Warmup, cfg.Duration, cfg.Rate = false, 2*time.Second, 4*time.Second, 320
@@ -97,14 +97,14 @@ func measuredRun(cfg *Config) *run {
 		part{until: 108, deliveries: 100, messages: 10, latency: 90 * ms, late: 80 * ms, lag: 70 * ms, cpu: 250 * ms, held: 20 * ms},
 		part{until: 124, deliveries: 1000, messages: 40, latency: ms, late: ms / 2, lag: ms / 10, cpu: 200 * ms, held: 3 * ms},
 		part{until: 128, deliveries: 5, latency: 5 * ms, late: 4 * ms, lag: 60 * ms, cpu: 250 * ms, held: 20 * ms})
-	for n := int64(100); n <= 128; n++ { // the server's, that of connecting included
+	for n := int64(100); n <= 128; n++ { // CPU of the server, connecting included
 		r.watch.cpu[n] = 7*time.Second + time.Duration(n-100)*100*ms
 	}
 	r.watch.cpu[124] = r.watch.cpu[108] + time.Second
 	return r
 }
 
-// The figures are of the measured part: what the warm-up took is in none; what came after the last message is in the latency alone.
+// All figures are of the measured part: none includes the warm-up, and only the latency includes deliveries after the last message.
 func TestTheAccountIsOfTheMeasuredPart(t *testing.T) {
 	r := measuredRun(measuredConfig())
 	r.account()
@@ -113,16 +113,16 @@ func TestTheAccountIsOfTheMeasuredPart(t *testing.T) {
 		t.Errorf("sent: got %+v, want 1,440 messages, and 320 a second of 320", s)
 	}
 	if s.Lag.Count != 32 || s.Lag.Max != ms/10 {
-		t.Errorf("lag: got %d, %v at most, want 32 of 100 µs", s.Lag.Count, s.Lag.Max)
+		t.Errorf("lag: got %d, maximum %v, want 32 of 100 µs", s.Lag.Count, s.Lag.Max)
 	}
 	if l.Each.Count != 40 || l.Each.Max != 5*ms || l.Sent.Count != 40 || l.Sent.Max != 4*ms {
-		t.Errorf("latency: got %d, %v at most, and %d, %v from the send, want 40, 5 ms, and 4 ms", l.Each.Count, l.Each.Max, l.Sent.Count, l.Sent.Max)
+		t.Errorf("latency: got %d, maximum %v, and %d, maximum %v from the send, want 40, 5 ms, and 4 ms", l.Each.Count, l.Each.Max, l.Sent.Count, l.Sent.Max)
 	}
 	const deliveries = 2 * 16 * 1000
 	if !close2(d.PerS, deliveries/4) || d.Got != 2*(800+16_000+20) {
 		t.Errorf("deliveries: got %v/s, %d, want %d/s", d.PerS, d.Got, deliveries/4)
 	}
-	// The first agent uses 200 ms of a quarter of a second, on its one poller; the second a quarter of that.
+	// The first agent uses 200 ms per quarter of a second, on its only poller; the second agent a quarter of that.
 	if c.CPU != 16*250*ms || !close2(c.Cores, 1) || !close2(c.Busiest, 0.8) || c.Throttled != 48*ms || !close2(c.PerDelivery, 4e9/deliveries) {
 		t.Errorf("client: got %+v", c)
 	}
@@ -130,31 +130,31 @@ func TestTheAccountIsOfTheMeasuredPart(t *testing.T) {
 		t.Errorf("server: got %+v", server)
 	}
 	if p := &r.result.Plan; p.Warmup != 2*time.Second || p.Duration != 4*time.Second {
-		t.Errorf("got %v after %v of warm-up", p.Duration, p.Warmup)
+		t.Errorf("got %v measured after %v of warm-up", p.Duration, p.Warmup)
 	}
 }
 
-// What comes by chance is not what was offered, and a closed loop offers nothing.
-func TestTheAccountHoldsNoChanceAgainstTheClient(t *testing.T) {
+// A random schedule and a closed loop have no offered rate.
+func TestARandomScheduleHasNoOfferedRate(t *testing.T) {
 	for name, change := range map[string]func(*Config){
-		"by chance":   func(c *Config) { c.Poisson = true },
+		"random":      func(c *Config) { c.Poisson = true },
 		"closed loop": func(c *Config) { c.Closed = 3 },
 	} {
 		cfg := measuredConfig()
 		change(cfg)
 		r := measuredRun(cfg)
 		if r.account(); r.result.Sent.Offered != 0 || r.result.Sent.Achieved == 0 {
-			t.Errorf("%s: got %+v, want nothing offered", name, r.result.Sent)
+			t.Errorf("%s: got %+v, want no offered rate", name, r.result.Sent)
 		}
 	}
 }
 
-// A message is with the first of its room when any agent has it, and with the last when all have.
+// The first receipt of a message is the first of any agent, and the last receipt is the last of all agents.
 func TestTheAccountOfFirstAndLastIsOfAllAgents(t *testing.T) {
 	r := measuredRun(measuredConfig())
 	tick := func(n int64) int64 { return n * agent.TickEvery }
 	for i, s := range []agent.Span{
-		{Intended: tick(104), First: tick(104) + int64(ms), Last: tick(104) + int64(700*ms)}, // of the warm-up
+		{Intended: tick(104), First: tick(104) + int64(ms), Last: tick(104) + int64(700*ms)}, // in the warm-up
 		{Seq: 1, Intended: tick(110), First: tick(110) + int64(2*ms), Last: tick(110) + int64(30*ms)},
 	} {
 		r.reports[0].Tick.Spans = append(r.reports[0].Tick.Spans, s)
@@ -169,8 +169,8 @@ func TestTheAccountOfFirstAndLastIsOfAllAgents(t *testing.T) {
 	}
 }
 
-// What all agents found is added up, and what two heard of one room is compared, where both are certain of it and heard as much.
-func TestTheAccountComparesWhatAgentsHeard(t *testing.T) {
+// The findings of all agents are added up. The orders of one room are compared if both agents are certain and received the same number.
+func TestTheAccountComparesTheOrdersOfAgents(t *testing.T) {
 	r := measuredRun(measuredConfig())
 	a, b := &r.reports[0], &r.reports[1]
 	a.Findings = agent.Findings{Faults: result.Faults{Lost: 1, Corrupt: 2}, Expected: 10, Died: 3, Samples: []result.Fault{{Kind: "lost"}},
@@ -185,30 +185,30 @@ func TestTheAccountComparesWhatAgentsHeard(t *testing.T) {
 		t.Errorf("got %+v of %d, %d died, want %+v of 30, 7 died", d.Faults, d.Expected, r.result.Sent.Died, want)
 	}
 	if n := len(d.Samples); n != 2 || d.Samples[1].Kind != "reordered" || d.Samples[1].Room != 1 {
-		t.Errorf("got %+v, want the room that was heard in two orders", d.Samples)
+		t.Errorf("got %+v, want the room with two orders", d.Samples)
 	}
 	if d.Closes["x"] != 3 || d.Closes["y"] != 3 {
 		t.Errorf("got %v", d.Closes)
 	}
 	if c := &r.result.Connect; c.Left != 3 || c.Joined != 15 {
-		t.Errorf("got %d that left and %d that joined, want 3 and 15", c.Left, c.Joined)
+		t.Errorf("got %d left and %d joined, want 3 and 15", c.Left, c.Joined)
 	}
 }
 
-// An agent that is not certain of an order keeps the others' from being compared with nothing.
-func TestTheAccountComparesOverAnAgentThatIsNotCertain(t *testing.T) {
+// An uncertain order of one agent does not prevent the comparison of the other agents' orders.
+func TestTheAccountSkipsUncertainOrders(t *testing.T) {
 	r := measuredRun(measuredConfig())
 	r.reports = make([]agent.Report, 3)
 	for i, o := range []agent.Order{{Length: 7, Digest: 1}, {}, {Length: 7, Digest: 2}} {
 		r.reports[i].Findings.Orders = []agent.Order{o}
 	}
 	if r.prove(); r.result.Delivery.Faults != (result.Faults{Reordered: 1}) {
-		t.Errorf("got %+v, want the order of the first and the last told apart", r.result.Delivery.Faults)
+		t.Errorf("got %+v, want a difference between the first and the last agent", r.result.Delivery.Faults)
 	}
 }
 
-// Where a run is interrupted in its warm-up, that is all there is; what is made to happen is not cut off.
-func TestTheAccountOfAWarmupThatIsAllThereIs(t *testing.T) {
+// A run that is interrupted during its warm-up consists of the warm-up only.
+func TestTheAccountOfARunInterruptedInItsWarmup(t *testing.T) {
 	cfg := measuredConfig()
 	r := measuredRun(cfg)
 	r.result.Interrupted, r.end = true, 104
@@ -217,7 +217,7 @@ func TestTheAccountOfAWarmupThatIsAllThereIs(t *testing.T) {
 	}
 }
 
-// stormRun is a run in which 10 are killed with tick 112, of which so many are back with tick 118.
+// stormRun returns a run in which 10 connections are killed at tick 112. back of them have returned by tick 118.
 func stormRun(scenario string, back int) *run {
 	cfg := measuredConfig()
 	cfg.Scenario = scenario
@@ -236,11 +236,11 @@ func TestTheAccountOfAStorm(t *testing.T) {
 		name            string
 		back            []time.Duration
 		half, most, all time.Duration
-		untouched       time.Duration // the longest latency meanwhile
+		untouched       time.Duration // longest latency of the other clients meanwhile
 	}{
-		{name: "all come back", back: []time.Duration{s, 2 * s, 3 * s, 4 * s, 5 * s, 6 * s, 7 * s, 8 * s, 9 * s, 10 * s}, half: 5 * s, most: 10 * s, all: 10 * s, untouched: 60 * ms},
-		{name: "eight of ten come back", back: []time.Duration{s, 2 * s, 3 * s, 4 * s, 5 * s, 6 * s, 7 * s, 8 * s}, half: 5 * s, untouched: 60 * ms},
-		{name: "nobody comes back", untouched: 60 * ms},
+		{name: "all return", back: []time.Duration{s, 2 * s, 3 * s, 4 * s, 5 * s, 6 * s, 7 * s, 8 * s, 9 * s, 10 * s}, half: 5 * s, most: 10 * s, all: 10 * s, untouched: 60 * ms},
+		{name: "eight of ten return", back: []time.Duration{s, 2 * s, 3 * s, 4 * s, 5 * s, 6 * s, 7 * s, 8 * s}, half: 5 * s, untouched: 60 * ms},
+		{name: "none returns", untouched: 60 * ms},
 	} {
 		r := stormRun(Storm, len(tt.back))
 		r.cfg.Kill = 0.5
@@ -252,20 +252,20 @@ func TestTheAccountOfAStorm(t *testing.T) {
 			t.Errorf("%s: got %+v, want half after %v, 99 %% after %v, all after %v", tt.name, got, tt.half, tt.most, tt.all)
 		}
 		if n := got.Before; n.Count != 8 || n.Max != ms {
-			t.Errorf("%s: before, got %d latencies, %v at most, want 8 of 1 ms", tt.name, n.Count, n.Max)
+			t.Errorf("%s: before, got %d latencies, maximum %v, want 8 of 1 ms", tt.name, n.Count, n.Max)
 		}
-		// From the kill until all were back: six ticks, and the one that tells of it.
+		// From the kill until all are back: six ticks, and the tick that reports it.
 		want := uint64(2 * 7)
 		if len(tt.back) < 10 {
 			want = 2 * 20
 		}
 		if n := got.Untouched; n.Count != want || n.Max != tt.untouched {
-			t.Errorf("%s: meanwhile, got %d latencies, %v at most, want %d, %v", tt.name, n.Count, n.Max, want, tt.untouched)
+			t.Errorf("%s: meanwhile, got %d latencies, maximum %v, want %d, %v", tt.name, n.Count, n.Max, want, tt.untouched)
 		}
 	}
 }
 
-func TestTheAccountOfReadersThatStopped(t *testing.T) {
+func TestTheAccountOfStoppedReaders(t *testing.T) {
 	r := stormRun(Slow, 0)
 	r.cfg.Slow = 0.1
 	for i := range r.reports {
@@ -280,32 +280,32 @@ func TestTheAccountOfReadersThatStopped(t *testing.T) {
 		t.Errorf("got %+v", s)
 	}
 	if s.Before.Count != 8 || s.Before.Max != ms || s.Healthy.Count != 2*20 || s.Healthy.Max != 60*ms {
-		t.Errorf("got %d, %v at most before, and %d, %v after", s.Before.Count, s.Before.Max, s.Healthy.Count, s.Healthy.Max)
+		t.Errorf("got %d, maximum %v before, and %d, maximum %v after", s.Before.Count, s.Before.Max, s.Healthy.Count, s.Healthy.Max)
 	}
 }
 
-// What is made to happen is no warm-up, though the series changes with it.
-func TestTheAccountCutsNoEventOff(t *testing.T) {
+// A planned event is not warm-up, although the series changes with it.
+func TestTheAccountKeepsEvents(t *testing.T) {
 	cfg := measuredConfig()
 	cfg.Auto = true
 	r := toldRun(cfg, 180, part{until: 140, deliveries: 1000, latency: 50 * ms}, part{until: 180, deliveries: 500, latency: ms})
 	if from := r.cut(); from < 130 {
-		t.Fatalf("got the cut at %d: the series shows nothing", from)
+		t.Fatalf("got the cut at %d, want a later one: the series does not test anything", from)
 	}
 	cfg.Slow = 0.1
 	if from := r.cut(); from != r.warmed(100) {
-		t.Errorf("got the cut at %d, want the least warm-up, %d", from, r.warmed(100))
+		t.Errorf("got the cut at %d, want the shortest warm-up, %d", from, r.warmed(100))
 	}
 }
 
-// An agent that was late with a tick tells of it with the next: nothing is forgotten. Of a long run only the figures of its minutes are
-// kept one by one.
-func TestTheCollectorForgetsNothing(t *testing.T) {
+// An agent that skips a tick includes its values in the next one, and the collector loses none. A long run keeps separate values only for
+// its first minute.
+func TestTheCollectorLosesNoTick(t *testing.T) {
 	c := newCollector(2)
 	c.begin(0)
 	for n := int64(0); n <= keptRows+40; n++ {
 		c.take(0, &agent.Tick{N: n, Each: of(ms), Count: agent.Tally{Deliveries: uint64(n)}})
-		if n%2 == 0 { // the other skips every second tick
+		if n%2 == 0 { // the other agent skips every second tick
 			c.take(1, &agent.Tick{N: n, Each: of(2 * ms), Count: agent.Tally{Deliveries: uint64(n)}})
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sameProcessors puts all threads of a process on the processors that another may use.
+// sameProcessors moves all threads of the process pid to the processors that the process as may use.
 func sameProcessors(pid, as int) error {
 	var set unix.CPUSet
 	if err := unix.SchedGetaffinity(as, &set); err != nil {

@@ -2,5 +2,5 @@
 
 package bench
 
-// sameProcessors does nothing: there is no floor here to put anywhere.
+// sameProcessors does nothing: the floor server runs on Linux only.
 func sameProcessors(int, int) error { return nil }

@@ -2,14 +2,14 @@ package bench
 
 import "time"
 
-// The bounds of the verdict CLIENT-LIMITED, and of NOT STEADY.
+// The bounds of the verdicts CLIENT-LIMITED and NOT STEADY.
 const (
-	leastAchieved = 0.99             // of the offered rate
-	leastShort    = 2                // messages that are always forgiven
-	leastLag      = time.Millisecond // of the sends' p99 that is always forgiven
-	lagShare      = 0.1              // of the median latency that the sends' lag may be
-	mostBusy      = 0.85             // of what an agent can use
-	mostThrottled = 0.01             // of the measured time that its control groups may hold it up
-	mostDrift     = 0.1              // of the mean, over the measured part
-	certainDrift  = 3                // Student's t
+	leastAchieved = 0.99             // share of the offered rate that must be sent
+	leastShort    = 2                // missing messages that are always allowed
+	leastLag      = time.Millisecond // p99 of the send delay that is always allowed
+	lagShare      = 0.1              // allowed p99 of the send delay, as a share of the median latency
+	mostBusy      = 0.85             // share of its CPU that an agent may use
+	mostThrottled = 0.01             // share of the measured time for which CPU quotas may stop an agent
+	mostDrift     = 0.1              // allowed change over the measured part, as a share of the mean
+	certainDrift  = 3                // Student's t from which on a change counts
 )

@@ -6,14 +6,14 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// Why the client was the limit: what else used this machine, and what to do about it.
+// Why the client was the bottleneck, and what to do.
 
 const (
-	muchUsed   = 0.2 // of the machine, by other programs: enough to be what made the client late
-	nearlyFull = 0.9 // of the machine, by client and server together
+	muchUsed   = 0.2 // share of the machine used by other programs that explains a late client
+	nearlyFull = 0.9 // share of the machine used by client and server together
 )
 
-// cause says what made the client the limit, as far as that is seen, and what to do.
+// cause returns the likely cause of a CLIENT-LIMITED run and the advice for it.
 func cause(r *result.Result) string {
 	c, s, machine := &r.Client, &r.Server, float64(r.Env.Machine)
 	of := func(cores float64) string { return fmt.Sprintf("%.1f of %d cores", cores, r.Env.Machine) }

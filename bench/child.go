@@ -14,27 +14,27 @@ import (
 	"time"
 )
 
-// Child is a server that was started for one bench, in a process of its own.
+// Child is a server that the bench started, in a process of its own.
 type Child struct {
 	URL     string
 	PID     int
-	Metrics string // URL of its /metrics, where it was told to have some
+	Metrics string // URL of its /metrics; empty if it has none
 
-	own  bool // it is this program, which ends well when it is told to
+	own  bool // it is this program, which exits with 0 after SIGTERM
 	cmd  *exec.Cmd
 	said tail
-	done chan struct{} // closed when the process has ended
-	err  error         // how it ended; valid after done
+	done chan struct{} // closed when the process has exited
+	err  error         // how it exited; valid after done
 }
 
 const (
-	childStart = 30 * time.Second // for a server to listen
-	childStop  = 15 * time.Second // for a server to end
-	saidBytes  = 4 << 10          // of its last words
+	childStart = 30 * time.Second // until the server listens
+	childStop  = 15 * time.Second // until the server exits
+	saidBytes  = 4 << 10          // bytes kept of its output
 )
 
-// StartServer runs this program again, with the arguments that args makes of two free loopback addresses, and waits until it
-// listens at the first.
+// StartServer runs this program again as a server and waits until it listens. args receives two free loopback addresses, of the server and
+// of its admin port, and returns the arguments.
 func StartServer(ctx context.Context, args func(address, admin string) []string) (*Child, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -54,12 +54,13 @@ func StartServer(ctx context.Context, args func(address, admin string) []string)
 	})
 }
 
-// StartCommand starts a server by the command that command makes of a free loopback address, and waits until it listens there.
+// StartCommand runs the command of another server and waits until it listens. command receives a free loopback address and returns the
+// command with its arguments.
 func StartCommand(ctx context.Context, command func(address string) []string) (*Child, error) {
 	return tryAddresses(func(address string) (*Child, error) { return startAt(ctx, address, command(address)) })
 }
 
-// tryAddresses starts a server at a free address, or at another one if some program took that meanwhile.
+// tryAddresses starts a server at a free address. It tries another address if a program took that one in the meantime, three times at most.
 func tryAddresses(start func(address string) (*Child, error)) (*Child, error) {
 	for tries := 1; ; tries++ {
 		address, err := freeAddress()
@@ -120,11 +121,11 @@ func (ch *Child) listening(ctx context.Context, address string) error {
 	}
 }
 
-// Stop ends the server and says whether it ended well. One that is not ours may end as it likes when it is asked to: most programs
-// die of the signal.
+// Stop ends the server with SIGTERM and waits, 15 s at most. It returns an error if the server had to be killed, or exited before. For
+// another program the exit code does not matter: most programs end by the signal itself.
 func (ch *Child) Stop() error {
 	select {
-	case <-ch.done: // before it was asked to
+	case <-ch.done: // it exited before the signal
 		return fmt.Errorf("the server exited (%v): %s", ch.err, ch.said.text())
 	default:
 	}
@@ -144,8 +145,8 @@ func (ch *Child) Stop() error {
 	return nil
 }
 
-// freeAddress is a loopback address with a free port, outside the range of which the kernel gives ports to clients: a dial
-// to a free port of that range can connect to itself.
+// freeAddress returns a loopback address with a free port. The port is outside the kernel's range for clients: a dial to a free port in
+// that range can connect to itself.
 func freeAddress() (string, error) {
 	var last error
 	for range 50 {
@@ -159,7 +160,7 @@ func freeAddress() (string, error) {
 	return "", fmt.Errorf("find a free port: %w", last)
 }
 
-// tail keeps the end of what is written to it.
+// tail keeps the last bytes that are written to it. It is safe for concurrent use.
 type tail struct {
 	mu sync.Mutex
 	b  []byte

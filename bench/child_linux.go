@@ -2,8 +2,7 @@ package bench
 
 import "syscall"
 
-// childAttributes keep the terminal's Ctrl-C from the child, as we end it when we are done with it, and end it with us
-// where we cannot.
+// childAttributes keeps Ctrl-C of the terminal from the child, because Stop ends it. If this process is killed, the kernel ends the child.
 func childAttributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 }

@@ -4,5 +4,5 @@ package bench
 
 import "syscall"
 
-// childAttributes keep the terminal's Ctrl-C from the child, as we end it when we are done with it.
+// childAttributes keeps Ctrl-C of the terminal from the child, because Stop ends it.
 func childAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

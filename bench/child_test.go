@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-const childEnv = "BENCH_TEST_CHILD" // the address at which the test binary is to listen
+const childEnv = "BENCH_TEST_CHILD" // the address at which the test binary listens
 
-// TestAsAServer is no test but the server of the next, in a process of its own. It knows of no signals.
+// TestAsAServer is not a test. It is the server of the next test, in its own process, and does not handle signals.
 func TestAsAServer(t *testing.T) {
 	address := os.Getenv(childEnv)
 	if address == "" {
-		t.Skip("not asked to be one")
+		t.Skip("runs only as the server of another test")
 	}
 	ln, err := net.Listen("tcp", address)
 	if err != nil {
@@ -31,7 +31,7 @@ func shell(script string) func(string) []string {
 	}
 }
 
-func TestAServerMayDieOfTheSignalThatEndsIt(t *testing.T) {
+func TestAServerMayEndByTheSignal(t *testing.T) {
 	t.Parallel()
 	c, err := StartCommand(t.Context(), shell(childEnv+"=ADDRESS exec "+os.Args[0]+" -test.run '^TestAsAServer$'"))
 	if err != nil {
@@ -41,7 +41,7 @@ func TestAServerMayDieOfTheSignalThatEndsIt(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	if c.err == nil {
-		t.Error("it did not die of the signal, and so shows nothing")
+		t.Error("the server did not end by the signal, so the test does not test anything")
 	}
 }
 
@@ -54,11 +54,11 @@ func TestAServerThatDoesNotStartIsExplainedOnce(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	if _, err := StartCommand(ctx, shell("exec sleep 60")); err == nil || !strings.Contains(err.Error(), "no listener on 127.0.0.1:") {
-		t.Errorf("one that never listens: got %v", err)
+		t.Errorf("a server that never listens: got %v", err)
 	}
 }
 
-func TestAnAddressThatWasTakenMeanwhileIsNotTheLast(t *testing.T) {
+func TestATakenAddressIsReplaced(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		script string

@@ -8,17 +8,17 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// collector adds up what the agents tell four times a second. It belongs to the run's goroutine.
+// collector adds up the ticks of the agents. The run's goroutine owns it.
 type collector struct {
 	agents int
-	ticks  [][]agent.Tick // by agent: those not yet in a row, the last one in a row before them
+	ticks  [][]agent.Tick // by agent: the ticks that are not yet in a row, after the last one that is
 
 	begun   bool
 	start   int64 // the tick at which sending began
-	base    row   // of the start itself
-	rows    []row // one for each tick since then, without gaps
+	base    row   // the row at start
+	rows    []row // one per tick since start, without gaps
 	pending map[int64]*heard
-	rest    heard // what came after the rows that keep their own
+	rest    heard // of rows older than keptRows
 	spans   map[spanID]agent.Span
 	folded  folded
 }
@@ -29,18 +29,18 @@ type row struct {
 	count   agent.Tally     // since the beginning
 	sent    agent.Sent      // since the beginning
 	cpu     time.Duration   // of all agents, since the beginning
-	each    []time.Duration // by agent: its part of that
-	held    []time.Duration // by agent: how long its control groups held it up
+	each    []time.Duration // by agent: its part of cpu
+	held    []time.Duration // by agent: time for which CPU quotas stopped it
 	gc      time.Duration
 	back    int
 	killed  int
 	refused int
 
 	p50, p99, max, lagP99 time.Duration
-	heard                 *heard // nil once it is in rest
+	heard                 *heard // nil once it is part of rest
 }
 
-// heard is what was recorded in a time.
+// heard are the values recorded in a time.
 type heard struct{ each, late, touched, lag, ping, loopLag histogram.Histogram }
 
 func (h *heard) add(t *agent.Tick) {
@@ -60,7 +60,7 @@ func (h *heard) merge(o *heard) {
 
 type spanID struct{ publisher, seq uint32 }
 
-// folded is the first and last receipts of messages that are old enough to be told without knowing the warm-up's end.
+// folded are the receipt times of messages that are too old to be affected by the end of the warm-up.
 type folded struct{ first, last, span histogram.Histogram }
 
 func (fo *folded) add(s agent.Span) {
@@ -71,7 +71,7 @@ func (fo *folded) add(s agent.Span) {
 
 const (
 	ticksASecond = int64(time.Second) / agent.TickEvery
-	keptRows     = 60 * ticksASecond // that keep what they heard, so that a warm-up can be cut off
+	keptRows     = 60 * ticksASecond // rows that keep their own values, so that a warm-up can be removed
 	spanKeeps    = int64(70 * time.Second)
 )
 
@@ -79,7 +79,7 @@ func newCollector(agents int) *collector {
 	return &collector{agents: agents, ticks: make([][]agent.Tick, agents), pending: map[int64]*heard{}, spans: map[spanID]agent.Span{}}
 }
 
-// begin says that sending begins at the tick.
+// begin records the tick at which sending begins.
 func (co *collector) begin(start int64) {
 	co.begun, co.start, co.base = true, start, co.emptyRow(start)
 	for i, ticks := range co.ticks {
@@ -90,17 +90,17 @@ func (co *collector) begin(start int64) {
 	clear(co.pending)
 }
 
-// take adds a tick.
+// take adds a tick of the agent from.
 func (co *collector) take(from int, t *agent.Tick) {
 	if !co.begun {
 		co.ticks[from] = append(co.ticks[from][:0], *t)
 		return
 	}
-	if t.N < co.start { // of the connecting
+	if t.N < co.start { // from the time of connecting
 		co.ticks[from] = append(co.ticks[from][:0], cumulative(t))
 		return
 	}
-	// A tick that is late, by a moment, may have heard of what was sent right after it.
+	// A late tick may include messages sent right after it.
 	at := max(t.N, co.start+1)
 	h := co.pending[at]
 	if h == nil {
@@ -124,14 +124,14 @@ func (co *collector) take(from int, t *agent.Tick) {
 	}
 }
 
-// cumulative is t without what is kept elsewhere.
+// cumulative returns t without its histograms and spans, which are kept elsewhere.
 func cumulative(t *agent.Tick) agent.Tick {
 	return agent.Tick{N: t.N, CPU: t.CPU, GC: t.GC, Held: t.Held, Count: t.Count, Sent: t.Sent, Back: t.Back, Killed: t.Killed, Refused: t.Refused}
 }
 
 func (co *collector) next() int64 { return co.start + int64(len(co.rows)) + 1 }
 
-// whole says whether every agent has told of the next row, or of a later one.
+// whole reports whether every agent has sent the tick of the next row, or a later one.
 func (co *collector) whole() bool {
 	for _, ticks := range co.ticks {
 		if len(ticks) == 0 || ticks[len(ticks)-1].N < co.next() {
@@ -141,7 +141,7 @@ func (co *collector) whole() bool {
 	return true
 }
 
-// finishRow makes the next row.
+// finishRow adds the next row.
 func (co *collector) finishRow() {
 	n := co.next()
 	r := co.emptyRow(n)
@@ -155,11 +155,11 @@ func (co *collector) finishRow() {
 		}
 		co.ticks[i] = ticks
 		if ticks[0].N > n {
-			continue // its first tick of the run came late
+			continue // its first tick of the run was late
 		}
 		r.add(i, &ticks[0])
 	}
-	for at, h := range co.pending { // an agent that skipped a tick tells of it later
+	for at, h := range co.pending { // an agent that skipped a tick includes it in its next one
 		if at <= n {
 			r.heard.merge(h)
 			delete(co.pending, at)
@@ -194,7 +194,7 @@ func (ro *row) add(i int, t *agent.Tick) {
 	ro.refused += t.Refused
 }
 
-// fold forgets the spans that nothing more will come of.
+// fold moves the spans of messages that arrive no more into folded.
 func (co *collector) fold(at int64) {
 	kept := co.start*agent.TickEvery + keptRows*agent.TickEvery
 	for id, s := range co.spans {
@@ -205,7 +205,7 @@ func (co *collector) fold(at int64) {
 	}
 }
 
-// finish takes the last ticks of all agents, which are all later than the rows.
+// finish adds the last ticks of all agents, which are later than all rows.
 func (co *collector) finish(last []agent.Tick) {
 	n := co.next()
 	for i := range last {
@@ -217,7 +217,7 @@ func (co *collector) finish(last []agent.Tick) {
 	}
 }
 
-// between is all that was heard in the rows after the tick from, up to and with the tick to.
+// between returns the values of the rows after the tick from, up to and including the tick to.
 func (co *collector) between(from, to int64) *heard {
 	all := &heard{}
 	for _, r := range co.rows {
@@ -231,7 +231,7 @@ func (co *collector) between(from, to int64) *heard {
 	return all
 }
 
-// at is the row of a tick; of the beginning, and of what is later than all, the nearest.
+// at returns the row of tick n, or the nearest one.
 func (co *collector) at(n int64) row {
 	switch i := n - co.start - 1; {
 	case len(co.rows) == 0, i < 0:
@@ -243,7 +243,7 @@ func (co *collector) at(n int64) row {
 	}
 }
 
-// spread is how the messages that were meant to leave after the moment came to the first and the last of their rooms.
+// spread returns the receipt times of the messages scheduled after the time after.
 func (co *collector) spread(after int64) folded {
 	f := co.folded
 	for _, s := range co.spans {
@@ -254,7 +254,7 @@ func (co *collector) spread(after int64) folded {
 	return f
 }
 
-// seconds are the rows as a time series; server is the processor time of the server at a tick.
+// seconds returns the rows as a time series. server returns the CPU time of the server at a tick.
 func (co *collector) seconds(measured int64, end int64, server func(n int64) (time.Duration, bool)) []result.Second {
 	out := []result.Second{}
 	last := co.at(co.start)
@@ -281,7 +281,7 @@ func (co *collector) seconds(measured int64, end int64, server func(n int64) (ti
 		if all.each.Total() >= 1000 {
 			s.P99 = all.each.Quantile(0.99)
 		}
-		if r.heard == nil { // of a long run only the quarters' figures are kept
+		if r.heard == nil { // a long run keeps only these values of old rows
 			for _, q := range co.rows[i-ticksASecond+1 : i+1] {
 				s.P50, s.P99, s.Max = max(s.P50, int64(q.p50)), max(s.P99, int64(q.p99)), max(s.Max, int64(q.max))
 				s.LagP99 = max(s.LagP99, int64(q.lagP99))
@@ -298,10 +298,10 @@ func (co *collector) seconds(measured int64, end int64, server func(n int64) (ti
 	return out
 }
 
-// connections is how many are open.
+// connections returns the number of open connections.
 func connections(t agent.Tally) int { return t.Opened - t.Left - t.Closed - t.Cut }
 
-// stalls are the times of a second or more without any delivery, until the tick end.
+// stalls returns the intervals of one second or more without a delivery, until the tick end.
 func (co *collector) stalls(end int64) []result.Stall {
 	out := []result.Stall{}
 	last := co.at(co.start)

@@ -7,73 +7,73 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// The scenarios that are one run. Ladder and Find are several (search.go).
+// The scenarios of one run. Ladder and Find have several runs (search.go).
 const (
-	Idle      = "idle"      // hold the connections, ping them, and send nothing
-	Echo      = "echo"      // each connection has a room to itself
-	Broadcast = "broadcast" // one room, or several of one size
-	Chat      = "chat"      // rooms of all sizes, talkers by chance, joins and leaves
-	Storm     = "storm"     // kill some, who all come back
-	Slow      = "slow"      // some stop reading
-	Connect   = "connect"   // open all, and no more
+	Idle      = "idle"      // connections that send WebSocket pings only
+	Echo      = "echo"      // each connection in its own room
+	Broadcast = "broadcast" // one room, or several of the same size
+	Chat      = "chat"      // rooms of different sizes, random publishers, joins and leaves
+	Storm     = "storm"     // a share of the connections is killed and returns
+	Slow      = "slow"      // a share of the connections stops reading
+	Connect   = "connect"   // connection setup only
 )
 
-// Scenarios are all of them.
+// Scenarios are the names of all scenarios of one run.
 var Scenarios = []string{Chat, Broadcast, Echo, Idle, Storm, Slow, Connect}
 
-// Config is what to measure. Each field is the flag of the same name.
+// Config is the configuration of a bench. The flags of the same names set its fields.
 type Config struct {
 	Scenario    string
-	URLs        []string       // ws://host:port/path, of servers that share the rooms; the protocol's path is understood when there is none
-	Protocol    agent.Protocol // how they are spoken to
+	URLs        []string       // ws://host:port/path of the servers that share the rooms; the default path is the protocol's
+	Protocol    agent.Protocol // the protocol above WebSocket
 	Headers     []string       // of the opening handshake, each NAME:VALUE
-	Subprotocol string         // to ask for in it
-	Connections int            // held for the whole run
+	Subprotocol string         // the requested subprotocol
+	Connections int            // open during the whole run
 
-	Rooms int     // how many
-	Zipf  float64 // how unequal: room k is as large as 1/k to that power; 0 for all the same
-	Room  string  // the name of a single room, and how those of several begin; empty for the server's own, or the protocol's usual
+	Rooms int     // number of rooms
+	Zipf  float64 // room k has a size of 1/k to this power, relatively; 0: all rooms have one size
+	Room  string  // name of a single room, and prefix of several; empty for the server's default, or the protocol's
 
-	Rate       int  // messages a second, all publishers together; WebSocket pings of an idle run
-	Poisson    bool // they come by chance, not at a steady pace
-	Closed     int  // messages under way at a time, each sent when one is back; 0 for the open loop
-	Size       int  // bytes of one message, its stamp of agent.StampSize bytes included
-	Publishers int  // the first so many connections send; 0 for as many as Rate, at most all
-	NoEcho     bool // the server does not send a message back to who sent it
+	Rate       int  // messages a second of all publishers together; in an idle run, WebSocket pings
+	Poisson    bool // messages at random times instead of a steady rate
+	Closed     int  // messages in flight; each is sent when another has returned; 0 for the open loop
+	Size       int  // bytes of one message, including the stamp of agent.StampSize bytes
+	Publishers int  // number of connections that publish; 0 for as many as Rate, but not more than Connections
+	NoEcho     bool // the server does not return a message to its sender
 	Seed       uint64
 
-	Churn  float64       // share of the connections that leave and come back in a minute
-	Kill   float64       // share that is killed at once
-	By     string        // how: agent.ByRST, ByFIN or BySilence
-	Jitter time.Duration // the killed come back within that time, by chance
-	Slow   float64       // share that stops reading
-	Resume bool          // those who come back ask for what they missed, and must be given all of it
+	Churn  float64       // share of the connections that leave and return per minute
+	Kill   float64       // share of the connections that is killed at once
+	By     string        // agent.ByRST, ByFIN or BySilence
+	Jitter time.Duration // the killed connections return at random times within this time
+	Slow   float64       // share of the connections that stops reading
+	Resume bool          // clients that return recover all missed messages
 
-	Duration time.Duration // measured; with WarmupAuto, the warm-up is part of it
-	Warmup   time.Duration // sent and checked before that, but not measured
-	Auto     bool          // the warm-up is found in the figures instead
-	Drain    time.Duration // how long to wait for what is missing after the last message
+	Duration time.Duration // measured time; with Auto it includes the warm-up
+	Warmup   time.Duration // before the measured time: messages are sent and checked, but not measured
+	Auto     bool          // the figures decide the warm-up
+	Drain    time.Duration // longest wait for missing messages after the last one was sent
 
-	PID     int    // the server's process, observed in /proc; 0 looks for it where the target is this machine
-	Metrics string // URL of its /metrics; empty for none
+	PID     int    // the server's process, observed in /proc; 0 finds it if it is on this machine
+	Metrics string // URL of the server's /metrics; empty for none
 	Floor   bool   // measure the kernel's floor afterwards
 
-	Agents      int           // processes that hold the connections; 0 for as few as can
-	Remote      []string      // host:port of agents that listen on other hosts; then there are no others
-	Token       string        // that they want to hear
-	Dials       int           // handshakes under way at a time, of one agent
+	Agents      int           // number of agent processes; 0 for as few as possible
+	Remote      []string      // host:port of agents on other hosts; then no local agent is started
+	Token       string        // shared secret of the remote agents
+	Dials       int           // concurrent handshakes of one agent
 	DialTimeout time.Duration // for one connection: TCP and handshake
-	Pollers     int           // threads of an agent that read; 0 for one for each two cores
+	Pollers     int           // threads of an agent that read; 0 for one per two cores
 
 	Thresholds []result.Bound
 	Label      string
 	Args       []string // the command line, for the record
 
-	here bool          // agents run inside this process; for tests
-	hold time.Duration // of each level of connections
+	here bool          // for tests: agents run inside this process
+	hold time.Duration // pause at each level of connections
 }
 
-// Limits nobody has had to change.
+// Limits that are not settings.
 const (
 	maxConnections = 1_000_000
 	maxRate        = 10_000_000
@@ -83,12 +83,12 @@ const (
 
 // Levels of an idle run (connect.go).
 const (
-	memoryLevels = 10          // at which an idle run reads the server's memory while it connects
-	leastLeveled = 1000        // connections of a run that pauses at levels
-	levelHold    = time.Second // from the last connection of a level to the reading
+	memoryLevels = 10          // number of levels
+	leastLeveled = 1000        // fewest connections of a run with levels
+	levelHold    = time.Second // from the last connection of a level until the memory is read
 )
 
-// DefaultConfig is a run of the scenario that fits any machine.
+// DefaultConfig returns the configuration of a scenario without flags. It suits any machine. URLs is empty.
 func DefaultConfig(scenario string) Config {
 	c := Config{
 		Scenario:    scenario,
@@ -110,7 +110,7 @@ func DefaultConfig(scenario string) Config {
 	switch scenario {
 	case Chat:
 		c.Rooms, c.Zipf, c.Poisson, c.Churn = 50, 1, true, 0.1
-		c.Size = 100 // a stamp, and the 60 bytes that half of all chat lines keep to
+		c.Size = 100 // a stamp, and 60 bytes: half of all chat messages are shorter
 	case Storm:
 		c.Kill = 0.5
 		c.Duration = 15 * time.Second
@@ -125,10 +125,10 @@ func DefaultConfig(scenario string) Config {
 	return c
 }
 
-// silentRun says whether no messages are sent.
+// silentRun reports whether the run sends no messages.
 func (c *Config) silentRun() bool { return c.Scenario == Idle || c.Scenario == Connect }
 
-// publishers is how many connections send.
+// publishers returns the number of connections that publish.
 func (c *Config) publishers() int {
 	switch {
 	case c.Scenario == Connect:
@@ -141,7 +141,7 @@ func (c *Config) publishers() int {
 		return c.Connections
 	case c.Scenario == Broadcast:
 		return max(1, min(c.Connections, c.Rate))
-	default: // one in twenty talks
+	default: // one connection in twenty publishes
 		return max(1, min(c.Connections, c.Rate, (c.Connections+19)/20))
 	}
 }

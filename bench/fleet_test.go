@@ -9,8 +9,8 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// An agent that has all it waited for is done long before one that misses something, and is no agent that was lost.
-func TestAnAgentMayBeDoneBeforeTheOthers(t *testing.T) {
+// An agent that has received everything ends long before one that still waits. Its end is not the loss of an agent.
+func TestAnAgentMayEndBeforeTheOthers(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig(startRoom(t, func(_ *echoRoom, member, n int, m []byte) [][]byte {
 		if member == 20 && n == 100 {
@@ -25,8 +25,8 @@ func TestAnAgentMayBeDoneBeforeTheOthers(t *testing.T) {
 	}
 }
 
-// An agent that is busy takes the connection and says nothing: that is no word about its token.
-func TestABusyAgentIsNotCalledAWrongToken(t *testing.T) {
+// A busy agent accepts the connection and sends nothing. That does not mean that the token is wrong.
+func TestABusyAgentIsNotAWrongToken(t *testing.T) {
 	t.Parallel()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -35,7 +35,7 @@ func TestABusyAgentIsNotCalledAWrongToken(t *testing.T) {
 	t.Cleanup(func() { _ = ln.Close() })
 	go func() {
 		if c, err := ln.Accept(); err == nil {
-			_, _ = io.Copy(io.Discard, c) // until the bench has had enough
+			_, _ = io.Copy(io.Discard, c) // until the bench closes the connection
 			_ = c.Close()
 		}
 	}()

@@ -9,8 +9,8 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// Whoever gets the template of an answer wrong is told what the server answers.
-func TestAClientThatDoesNotJoinSaysWhatCameInstead(t *testing.T) {
+// If the template of a response is wrong, the error contains what the server sent instead.
+func TestAFailedJoinReportsTheResponse(t *testing.T) {
 	text := func(s string) []byte { return ws.AppendFrame(nil, ws.OpText, []byte(s)) }
 	for _, tt := range []struct {
 		name   string
@@ -18,11 +18,11 @@ func TestAClientThatDoesNotJoinSaysWhatCameInstead(t *testing.T) {
 		want   string
 	}{
 		{"nothing", nil, "3 not joined: no response contained \"joined\", and nothing came (timeout)"},
-		{"another answer", [][]byte{text(`{"op":"welcome"}`)}, `3 not joined: no response contained "joined", and the only message was {"op":"welcome"} (timeout)`},
-		{"several", [][]byte{text(`{"op":"hello"}`), text(`{"op":"welcome"}`)}, `the last of 2 messages was {"op":"welcome"} (timeout)`},
+		{"another response", [][]byte{text(`{"op":"welcome"}`)}, `3 not joined: no response contained "joined", and the only message was {"op":"welcome"} (timeout)`},
+		{"several responses", [][]byte{text(`{"op":"hello"}`), text(`{"op":"welcome"}`)}, `the last of 2 messages was {"op":"welcome"} (timeout)`},
 		{"bytes", [][]byte{ws.AppendFrame(nil, ws.OpBinary, make([]byte, 12))}, "the only message was a binary message of 12 bytes (timeout)"},
-		{"what a terminal obeys", [][]byte{text("\x1b[2J\nno " + strings.Repeat("x", 1000))}, "the only message was ?[2J no xxxx"},
-		{"a refusal, in its own words", [][]byte{text("no such room"), ws.AppendFrame(nil, ws.OpClose, ws.ClosePayload(4000, "bye"))}, "the only message was no such room (answered close 4000 bye)"},
+		{"control characters", [][]byte{text("\x1b[2J\nno " + strings.Repeat("x", 1000))}, "the only message was ?[2J no xxxx"},
+		{"a rejection with its own text", [][]byte{text("no such room"), ws.AppendFrame(nil, ws.OpClose, ws.ClosePayload(4000, "bye"))}, "the only message was no such room (answered close 4000 bye)"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -32,7 +32,7 @@ func TestAClientThatDoesNotJoinSaysWhatCameInstead(t *testing.T) {
 				t.Fatal(err)
 			}
 			cfg.Connections = 3
-			// What came must be seen before the timeout: on a busy machine that takes longer.
+			// The message must arrive before the timeout: on a busy machine that takes longer.
 			for cfg.DialTimeout = time.Second; ; cfg.DialTimeout *= 2 {
 				if _, err = Run(t.Context(), cfg, nil); err == nil || strings.Contains(err.Error(), tt.want) || cfg.DialTimeout > 30*time.Second {
 					break

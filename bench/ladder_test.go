@@ -12,8 +12,8 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// A step that cannot be run is told with the others, and is the ladder's error.
-func TestALadderTellsOfTheStepThatEndedIt(t *testing.T) {
+// A step that cannot run is in the table of steps, and its error is the error of the ladder.
+func TestALadderReportsTheStepThatEndedIt(t *testing.T) {
 	t.Parallel()
 	room := &echoRoom{t: t}
 	var asked atomic.Int32
@@ -33,8 +33,8 @@ func TestALadderTellsOfTheStepThatEndedIt(t *testing.T) {
 	}
 }
 
-// The whole curve is what a ladder is for: a step that loses something does not end it.
-func TestTheSearchGoesOnAfterAStepThatDoesNotHold(t *testing.T) {
+// A ladder continues after a step that loses a message, because its purpose is the whole curve.
+func TestALadderContinuesAfterAFailedStep(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig(startRoom(t, func(_ *echoRoom, member, n int, m []byte) [][]byte {
 		if member == 0 && n == 10 { // of the first step
@@ -49,8 +49,8 @@ func TestTheSearchGoesOnAfterAStepThatDoesNotHold(t *testing.T) {
 	}
 }
 
-// What was measured until a search is interrupted is told.
-func TestAnInterruptedSearchGivesItsPart(t *testing.T) {
+// An interrupted ladder returns the steps measured so far.
+func TestAnInterruptedSearchReturnsItsPart(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	r, err := Find(ctx, testConfig(startRoom(t, nil)), Search{From: 100, To: 1000, Limit: time.Second, Step: time.Hour}, func(p Progress) {
@@ -59,12 +59,12 @@ func TestAnInterruptedSearchGivesItsPart(t *testing.T) {
 		}
 	})
 	if err != nil || r == nil || !r.Interrupted || r.Verdict.OK || len(r.Steps) != 1 {
-		t.Errorf("got %+v, %v, want the part of one step", r, err)
+		t.Errorf("got %+v, %v, want the partial result of one step", r, err)
 	}
 }
 
-// A search that cannot go on tells what it found until then, and why.
-func TestASearchThatCannotGoOnSaysWhy(t *testing.T) {
+// A search that cannot continue returns its steps so far, and the error.
+func TestAFailedSearchReturnsItsError(t *testing.T) {
 	t.Parallel()
 	room := &echoRoom{t: t}
 	var asked atomic.Int32
@@ -80,7 +80,7 @@ func TestASearchThatCannotGoOnSaysWhy(t *testing.T) {
 	cfg.Connections, cfg.Publishers = 25, 5
 	r, err := Find(t.Context(), cfg, Search{From: 50, To: 100, Limit: time.Minute, Step: time.Second}, nil)
 	if err == nil || !strings.Contains(err.Error(), "503") || r == nil || len(r.Steps) != 1 || r.Interrupted {
-		t.Errorf("got %+v, %v, want one step, and the refusal", r, err)
+		t.Errorf("got %+v, %v, want one step, and the error", r, err)
 	}
 }
 
@@ -99,11 +99,11 @@ func TestARoomIsNamedOnce(t *testing.T) {
 		}
 	}
 	if r := mustRun(t, testConfig(url)); !good(r) {
-		t.Errorf("the URL's room alone: got %+v", r.Verdict)
+		t.Errorf("only the URL's room: got %+v", r.Verdict)
 	}
 }
 
-func TestNothingSentProvesNothing(t *testing.T) {
+func TestARunWithoutMessagesHasNoVerdict(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig(startRoom(t, nil))
 	cfg.Rate, cfg.Poisson, cfg.Warmup, cfg.Duration = 1, true, 0, 100*time.Millisecond

@@ -14,7 +14,7 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// What a server can do wrong beside the single faults of TestLyingServerIsCaught.
+// Faults of a server beside the single ones of TestLyingServerIsCaught.
 
 func TestOneLossInAHundredThousandIsFound(t *testing.T) {
 	t.Parallel()
@@ -24,7 +24,7 @@ func TestOneLossInAHundredThousandIsFound(t *testing.T) {
 		}
 		return [][]byte{m}
 	}))
-	cfg.Rate, cfg.Duration, cfg.Drain = 1000, 2*time.Second, 20*time.Second // what is missing is waited for, and a slow machine has the time
+	cfg.Rate, cfg.Duration, cfg.Drain = 1000, 2*time.Second, 20*time.Second // long enough for a slow machine: the run waits for the missing message
 	r := mustRun(t, cfg)
 	if got := r.Delivery.Faults; got != (result.Faults{Lost: 1}) || r.Delivery.Expected < 100_000 || r.Verdict.Code != result.Broken {
 		t.Errorf("got %+v of %d, %+v, want one lost", got, r.Delivery.Expected, r.Verdict)
@@ -38,15 +38,15 @@ func TestStallIsNamed(t *testing.T) {
 	t.Parallel()
 	sleepy := func(_ *echoRoom, member, n int, m []byte) [][]byte {
 		if member == 0 && n == 100 {
-			time.Sleep(2 * time.Second) // with the room's lock held
+			time.Sleep(2 * time.Second) // while it holds the room's lock
 		}
 		return [][]byte{m}
 	}
-	// A slow machine may make it longer, or add others, but none that is over before the server went on: message 100 was due after 1 s.
-	// What is told to the tick is proved without a clock (TestStallsAreToldByTheTick).
+	// A slow machine may make the stall longer, or add others. But no stall of the server ends before it continued: message 100 was due
+	// after 1 s. TestStallsAreReportedToTheTick checks the exact limits without a clock.
 	asleep := func(s result.Stall) bool { return s.Took >= 1500*time.Millisecond && s.At+s.Took.Seconds() >= 2.5 }
 	var r *result.Result
-	for duration := 5 * time.Second; duration < 30*time.Second; duration *= 2 { // on a slow machine message 100 is heard after the end
+	for duration := 5 * time.Second; duration < 30*time.Second; duration *= 2 { // on a slow machine message 100 may be received after the end
 		cfg := testConfig(startRoom(t, sleepy))
 		cfg.Rate, cfg.Duration, cfg.Drain = 100, duration, 10*time.Second
 		if r = mustRun(t, cfg); slices.ContainsFunc(r.Delivery.Stalls, asleep) {
@@ -54,14 +54,14 @@ func TestStallIsNamed(t *testing.T) {
 		}
 	}
 	if s := r.Delivery.Stalls; !slices.ContainsFunc(s, asleep) {
-		t.Fatalf("got %+v, want one of two seconds after the first", s)
+		t.Fatalf("got %+v, want a stall of two seconds after the first second", s)
 	}
 	if why := strings.Join(r.Verdict.Why, "; "); !good(r) || r.Verdict.OK || !strings.Contains(why, "no delivery for ") {
-		t.Errorf("got %+v, want it not steady, and why", r.Verdict)
+		t.Errorf("got %+v, want NOT STEADY with the reason", r.Verdict)
 	}
 }
 
-func TestConnectionsThatAreCutAreCounted(t *testing.T) {
+func TestClosedConnectionsAreCounted(t *testing.T) {
 	t.Parallel()
 	room := &echoRoom{t: t, pending: map[int][]byte{}}
 	var mu sync.Mutex
@@ -90,15 +90,15 @@ func TestConnectionsThatAreCutAreCounted(t *testing.T) {
 		t.Errorf("got %d closed, %+v, want 5", r.Delivery.Closed, r.Verdict)
 	}
 	if d := &r.Delivery; d.Got == 0 || d.Expected != d.Got {
-		t.Errorf("got %d deliveries, %d were expected: those that were cut should have had what they had", d.Got, d.Expected)
+		t.Errorf("got %d deliveries and %d expected, want equal numbers: later messages are not due to closed connections", d.Got, d.Expected)
 	}
 }
 
-// A publisher's end may be seen only after all has been sent. What it said last, and nobody heard, is lost to nobody all the same.
-func TestWhatAPublisherSaidBeforeItsEndIsNotLost(t *testing.T) {
+// A publisher's end may be noticed only after all messages were sent. Its last messages, which no member received, are not lost.
+func TestTheLastMessagesOfAnEndedPublisherAreNotLost(t *testing.T) {
 	t.Parallel()
 	room := &echoRoom{t: t, pending: map[int][]byte{}}
-	var cut context.CancelFunc // of the first connection
+	var cut context.CancelFunc // ends the first connection
 	var mu sync.Mutex
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		ctx, cancel := context.WithCancel(q.Context())
@@ -119,7 +119,7 @@ func TestWhatAPublisherSaidBeforeItsEndIsNotLost(t *testing.T) {
 	t.Cleanup(func() { quiet.Stop() })
 	room.lie = func(_, _ int, m []byte) [][]byte {
 		quiet.Reset(time.Second)
-		if string(m[6:11]) == "00000" && string(m[11:17]) > "000002" { // it died with all of the first publisher's but three
+		if string(m[6:11]) == "00000" && string(m[11:17]) > "000002" { // drops the first publisher's messages from the fourth on
 			return nil
 		}
 		return [][]byte{m}
@@ -132,9 +132,8 @@ func TestWhatAPublisherSaidBeforeItsEndIsNotLost(t *testing.T) {
 	}
 }
 
-// A server that sleeps a tenth of the time. The open loop's p99 is nine tenths of a sleep, and more where the machine is slow; the
-// closed loop's, of the same server at the same time, is less. By how much is proved on a clock that no load disturbs
-// (agent.TestThePauseThatTheOpenLoopShowsAndTheClosedHides).
+// A server sleeps a tenth of the time. The open loop's p99 is at least nine tenths of a sleep. The closed loop's p99, of the same server at
+// the same time, is lower. agent.TestAPauseShowsInTheOpenLoopOnly checks by how much, on a clock of its own.
 func TestClosedLoopHidesWhatTheOpenOneShows(t *testing.T) {
 	t.Parallel()
 	const nap, every = 400 * time.Millisecond, 4 * time.Second
@@ -153,7 +152,7 @@ func TestClosedLoopHidesWhatTheOpenOneShows(t *testing.T) {
 			if err != nil || duration > time.Minute || r.Latency.Each != nil && r.Latency.Each.P99 != nil {
 				return r, err
 			}
-			// A slow machine needs longer for as many as a p99 takes.
+			// A slow machine needs longer for the number of deliveries that a p99 requires.
 		}
 	}
 	var open, closed *result.Result
@@ -178,6 +177,6 @@ func TestClosedLoopHidesWhatTheOpenOneShows(t *testing.T) {
 		t.Errorf("closed loop: got a p99 of %v, which does not hide what the open loop shows as %v", hidden, shown)
 	}
 	if !strings.Contains(strings.Join(closed.Notes, "; "), "closed loop") {
-		t.Errorf("got the notes %q, want a word on the closed loop", closed.Notes)
+		t.Errorf("got the notes %q, want one about the closed loop", closed.Notes)
 	}
 }

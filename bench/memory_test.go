@@ -14,13 +14,13 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// process is the memory of a server that connects, in bytes.
+// process is the simulated memory of a server that accepts connections, in bytes.
 type process struct {
-	base     float64 // before the first connection, what is free included
-	free     float64 // of that; connections use it first
-	returned float64 // of that; given back to the kernel by the first connection
+	base     float64 // before the first connection, free memory included
+	free     float64 // free part of base, which connections use first
+	returned float64 // part of base that is returned to the kernel at the first connection
 	perConn  float64
-	garbage  float64 // per connection until a collection, when there is as much of it as limit
+	garbage  float64 // per connection, until it reaches limit and is collected
 	limit    float64
 	noise    float64 // standard deviation of a reading
 }
@@ -33,7 +33,7 @@ func (p *process) pss(n int, random *rand.Rand) int64 {
 	return int64(p.base - p.returned + max(0, used-p.free) + p.noise*random.NormFloat64())
 }
 
-// measured is the estimate of a run with n connections, in levels or at once.
+// measured returns the estimate of a run with n connections, in levels or at once.
 func (p *process) measured(n int, levels bool) result.MemoryPerConn {
 	random := rand.New(rand.NewPCG(3, 4))
 	s := &result.Server{PSSBefore: p.pss(0, random), PSSConnected: p.pss(n, random), PSSAfter: p.pss(n, random)}
@@ -45,8 +45,8 @@ func (p *process) measured(n int, levels bool) result.MemoryPerConn {
 	return r.MemoryPerConn()
 }
 
-// Growth hides in the memory that a process has free after its start. The estimate is right, or it is refused.
-func TestMemoryPerConnectionIsRightOrRefused(t *testing.T) {
+// Growth hides in the memory that is free after the server's start. Each estimate is either right or reported as not known.
+func TestMemoryPerConnectionIsRightOrUnknown(t *testing.T) {
 	const mib = 1 << 20
 	for _, tt := range []struct {
 		name    string
@@ -56,14 +56,14 @@ func TestMemoryPerConnectionIsRightOrRefused(t *testing.T) {
 		known   bool
 	}{
 		{"nothing hidden, in levels", process{base: 20 * mib, perConn: 500}, 10_000, true, true},
-		{"the start's garbage goes at the first connections", process{base: 23 * mib, returned: 3 * mib, perConn: 500}, 10_000, true, true},
+		{"the garbage of the start is returned at the first connections", process{base: 23 * mib, returned: 3 * mib, perConn: 500}, 10_000, true, true},
 		{"the same at once: 185 B", process{base: 23 * mib, returned: 3 * mib, perConn: 500}, 10_000, false, false},
 		{"free memory is used first", process{base: 20 * mib, free: mib / 4, perConn: 500}, 10_000, true, true},
 		{"free memory that a third of the connections use", process{base: 20 * mib, free: 3 * mib / 2, perConn: 500}, 10_000, true, false},
-		{"more free memory than the half of the connections use", process{base: 20 * mib, free: 3 * mib, perConn: 500}, 10_000, true, false},
-		{"more than all use", process{base: 20 * mib, free: 9 * mib, perConn: 500}, 10_000, true, false},
-		{"more than all use, at once", process{base: 20 * mib, free: 9 * mib, perConn: 500}, 10_000, false, false},
-		{"garbage that is collected at times", process{base: 20 * mib, perConn: 8000, garbage: 12_000, limit: 4 * mib}, 10_000, true, true},
+		{"more free memory than half of the connections use", process{base: 20 * mib, free: 3 * mib, perConn: 500}, 10_000, true, false},
+		{"more free memory than all use", process{base: 20 * mib, free: 9 * mib, perConn: 500}, 10_000, true, false},
+		{"more free memory than all use, at once", process{base: 20 * mib, free: 9 * mib, perConn: 500}, 10_000, false, false},
+		{"garbage that is collected now and then", process{base: 20 * mib, perConn: 8000, garbage: 12_000, limit: 4 * mib}, 10_000, true, true},
 		{"readings that differ by more than all connections use", process{base: 20 * mib, perConn: 50, noise: 2 * mib}, 10_000, true, false},
 		{"much memory, at once", process{base: 6 * mib, perConn: 16_000}, 10_000, false, true},
 		{"much memory, few connections", process{base: 9 * mib, perConn: 16_000}, 1000, false, false},
@@ -81,7 +81,7 @@ func TestMemoryPerConnectionIsRightOrRefused(t *testing.T) {
 	}
 }
 
-// An idle run reads the memory at ten levels of all agents' connections. Other runs connect without a pause.
+// An idle run reads the memory at ten levels of connections, of all agents together. Other runs connect without a pause.
 func TestAnIdleRunConnectsInLevels(t *testing.T) {
 	t.Parallel()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
@@ -90,7 +90,7 @@ func TestAnIdleRunConnectsInLevels(t *testing.T) {
 			t.Errorf("accept: %v", err)
 			return
 		}
-		_, _, err = c.Read(q.Context()) // it answers pings
+		_, _, err = c.Read(q.Context()) // Read answers pings
 		if websocket.CloseStatus(err) == -1 {
 			t.Logf("read: %v", err)
 		}

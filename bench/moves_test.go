@@ -12,11 +12,11 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// A server closes a reader that it cannot send to; what it wrote before that lies unread in front of its close. That a client reads no
-// more is told by the others, who go on: not by a time, in which a slow machine may have stopped them all.
-func TestCutOfAReaderThatStoppedIsSeen(t *testing.T) {
+// A server closes a connection that does not read. Unread bytes lie before its close. The test recognises by the other connections that a
+// client has stopped reading, instead of by a time, in which a slow machine may have stopped all of them.
+func TestTheCloseOfAStoppedReaderIsNoticed(t *testing.T) {
 	t.Parallel()
-	var written atomic.Int64 // messages, to all
+	var written atomic.Int64 // of messages to all
 	cfg := testConfig(hostile(t, func(c net.Conn, key string) {
 		if _, err := c.Write(ws.SwitchingProtocols(key, "")); err != nil {
 			return
@@ -49,12 +49,12 @@ func TestCutOfAReaderThatStoppedIsSeen(t *testing.T) {
 	cfg.Duration = 4 * time.Second
 	r := mustRun(t, cfg)
 	if s := r.Slow; s.Stopped != 5 || s.Cut != 5 || r.Delivery.Closed != 0 {
-		t.Errorf("got %d stopped, %d cut, %d closed, want 5, 5 and 0", s.Stopped, s.Cut, r.Delivery.Closed)
+		t.Errorf("got %d stopped, %d of them closed, %d others closed, want 5, 5 and 0", s.Stopped, s.Cut, r.Delivery.Closed)
 	}
 }
 
-// What those who were killed hear when they are back is in no figure of the others.
-func TestKilledAreNotInTheLatencyOfTheUntouched(t *testing.T) {
+// The latency of the other clients does not include connections that were killed and returned.
+func TestTheLatencyOfTheOthersExcludesKilledConnections(t *testing.T) {
 	t.Parallel()
 	r := stormed(t, func() Config {
 		cfg := testConfig(startRoom(t, nil))
@@ -65,6 +65,6 @@ func TestKilledAreNotInTheLatencyOfTheUntouched(t *testing.T) {
 		t.Fatalf("got %+v, want all back", s)
 	}
 	if each, sent := r.Latency.Each, r.Latency.Sent; each.Count != sent.Count || sent.P50 == nil || *sent.P50 > *each.P50 {
-		t.Errorf("got %d from the intended moment and %d from the send, want the same deliveries", each.Count, sent.Count)
+		t.Errorf("got %d from the scheduled time and %d from the send, want equal numbers", each.Count, sent.Count)
 	}
 }

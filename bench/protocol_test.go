@@ -19,21 +19,21 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// application is a server with rooms, in a protocol above WebSocket.
+// application is a server with rooms that uses a protocol above WebSocket.
 type application struct {
 	t     *testing.T
 	path  string
-	hello string                                  // said first; empty for nothing
-	on    func(a *application, m *user, s string) // a text has come; the lock is held
+	hello string                                  // sent first; empty for nothing
+	on    func(a *application, m *user, s string) // handles a received text; the caller holds the lock
 
-	subprotocols []string // that it speaks
+	subprotocols []string // supported subprotocols
 
 	mu    sync.Mutex
 	rooms map[string][]*user
 	count int
 }
 
-// user is a connection of it.
+// user is one connection.
 type user struct {
 	id   int
 	room string
@@ -147,7 +147,7 @@ func centrifugo() *application {
 			case c.Subscribe != nil:
 				a.join(u, c.Subscribe.Channel)
 				u.say(fmt.Sprintf(`{"id":%d,"subscribe":{}}`, c.ID))
-			case c.Publish != nil: // the push and the reply in one frame, as it may
+			case c.Publish != nil: // the push and the reply may share a frame
 				for _, other := range a.rooms[c.Publish.Channel] {
 					push := fmt.Sprintf(`{"push":{"channel":"%s","pub":{"data":%s}}}`, c.Publish.Channel, c.Publish.Data)
 					if other == u {
@@ -216,7 +216,7 @@ func protocolNamed(t *testing.T, name string) agent.Protocol {
 	return p
 }
 
-func TestProtocolsAreSpoken(t *testing.T) {
+func TestProtocolsAreSupported(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		new  func() *application
@@ -233,14 +233,14 @@ func TestProtocolsAreSpoken(t *testing.T) {
 	}
 }
 
-// A ping that comes while a client is still joining wants its pong as any other.
+// A ping during the join needs a pong, too.
 func TestAPingBeforeTheLastStepIsAnswered(t *testing.T) {
 	t.Parallel()
 	a := centrifugo()
 	honest, waiting := a.on, map[*user]string{}
 	a.on = func(a *application, u *user, s string) {
 		switch {
-		case strings.Contains(s, `"subscribe"`): // not before the pong
+		case strings.Contains(s, `"subscribe"`): // only after the pong
 			waiting[u] = s
 			u.say(`{}`)
 		case s == "{}" && waiting[u] != "":
@@ -259,8 +259,8 @@ func TestAPingBeforeTheLastStepIsAnswered(t *testing.T) {
 	}
 }
 
-// What a server wants to hear when a client opens, and when it connects, it hears from each.
-func TestClientsSayWhoTheyAre(t *testing.T) {
+// Each client sends the configured headers, subprotocol and token.
+func TestClientsSendTheirCredentials(t *testing.T) {
 	t.Parallel()
 	a := centrifugo()
 	honest, said := a.on, 0
@@ -285,20 +285,20 @@ func TestClientsSayWhoTheyAre(t *testing.T) {
 	if cfg.Protocol, err = protocolNamed(t, "centrifugo").WithToken("a.b.c"); err != nil {
 		t.Fatal(err)
 	}
-	for _, a.subprotocols = range [][]string{nil, {"chat.v1"}} { // it may choose none
+	for _, a.subprotocols = range [][]string{nil, {"chat.v1"}} { // the server may choose none
 		said = 0
 		opened.Store(0)
 		if r := mustRun(t, cfg); !good(r) || said != 10 || opened.Load() != 10 {
-			t.Errorf("chosen of %q: got %+v, %d with the token and %d with the headers, want 10", a.subprotocols, r.Verdict, said, opened.Load())
+			t.Errorf("subprotocols %q: got %+v, %d with the token and %d with the headers, want 10", a.subprotocols, r.Verdict, said, opened.Load())
 		}
 	}
 	if p := protocolNamed(t, "centrifugo"); strings.Contains(p.Steps[0].Send, "a.b.c") {
-		t.Error("the token is in the table of protocols")
+		t.Error("WithToken changed the table of protocols")
 	}
 	cfg.Subprotocol, a.subprotocols = "chat.v2", []string{"chat.v1"}
 	cfg.Headers = nil
 	if r := mustRun(t, cfg); !good(r) {
-		t.Errorf("one that the server does not speak: got %+v", r.Verdict)
+		t.Errorf("an unsupported subprotocol: got %+v", r.Verdict)
 	}
 	for _, bad := range []string{"", "no colon", "a b:c", "X:1\r\nY: 2", "Host: example.org", "sec-websocket-key: x"} {
 		cfg.Headers = []string{bad}
@@ -307,14 +307,14 @@ func TestClientsSayWhoTheyAre(t *testing.T) {
 		}
 	}
 	if _, err := protocolNamed(t, "phoenix").WithToken("a"); err == nil {
-		t.Error("phoenix takes a token")
+		t.Error("phoenix accepts a token")
 	}
 	if _, err := protocolNamed(t, "centrifugo").WithToken(`a"`); err == nil {
-		t.Error("a token may hold a quotation mark")
+		t.Error("a token with a quotation mark is accepted")
 	}
 }
 
-func TestRefusalsOfAProtocolAreNamed(t *testing.T) {
+func TestRejectionsOfAProtocolAreReported(t *testing.T) {
 	for _, tt := range []struct {
 		name, says string
 		new        func() *application
@@ -331,14 +331,14 @@ func TestRefusalsOfAProtocolAreNamed(t *testing.T) {
 			cfg.Protocol, cfg.Connections = protocolNamed(t, tt.name), 3
 			_, err := Run(t.Context(), cfg, nil)
 			if err == nil || !strings.Contains(err.Error(), "3 refused by the server: answered "+tt.says) {
-				t.Errorf("got %v, want the refusal", err)
+				t.Errorf("got %v, want the rejection", err)
 			}
 		})
 	}
 }
 
-// Many servers refuse a client by closing, and say why in the close frame.
-func TestAClientThatIsClosedWhileItJoinsIsToldWhy(t *testing.T) {
+// Many servers reject a client by a close frame with the reason.
+func TestACloseDuringTheJoinIsReportedWithItsReason(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig(hostile(t, writer(t, ws.AppendFrame(nil, ws.OpClose, ws.ClosePayload(3500, "invalid token")))))
 	cfg.Protocol, cfg.Connections = protocolNamed(t, "centrifugo"), 3
@@ -362,6 +362,6 @@ func TestProtocolThatLosesIsCaught(t *testing.T) {
 	cfg := testConfig(startApplication(t, a))
 	cfg.Protocol = protocolNamed(t, "socketio")
 	if r := mustRun(t, cfg); r.Verdict.Code != result.Broken || r.Delivery.Faults != (result.Faults{Lost: 50}) {
-		t.Errorf("got %+v, %+v, want one message lost to all", r.Verdict, r.Delivery.Faults)
+		t.Errorf("got %+v, %+v, want one message lost for all members", r.Verdict, r.Delivery.Faults)
 	}
 }

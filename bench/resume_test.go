@@ -11,10 +11,10 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// remembering is a server of the Centrifugo protocol whose rooms keep all that was said. answer may change what one that comes back is
-// given of the publications that it missed, and the word on them; nil tells the truth.
+// remembering returns a server of the Centrifugo protocol whose rooms keep all messages. answer may change the recovered publications of a
+// client that returns, and the recovered field; nil keeps the correct response.
 func remembering(answer func(missed []string, recovered string) ([]string, string)) *application {
-	said := map[string][]string{} // publications, by room
+	said := map[string][]string{} // publications by room
 	pushed := func(channel, pub string) string {
 		return fmt.Sprintf(`{"push":{"channel":"%s","pub":%s}}`, channel, pub)
 	}
@@ -43,7 +43,7 @@ func remembering(answer func(missed []string, recovered string) ([]string, strin
 			case c.Subscribe != nil && !c.Subscribe.Recover:
 				a.join(u, c.Subscribe.Channel)
 				offset := ""
-				if n := len(said[c.Subscribe.Channel]); n > 0 { // nothing is told by leaving it out
+				if n := len(said[c.Subscribe.Channel]); n > 0 { // the field is omitted for 0
 					offset = fmt.Sprintf(`,"offset":%d`, n)
 				}
 				u.say(fmt.Sprintf(`{"id":%d,"subscribe":{"recoverable":%v,"epoch":"dawn"%s,"positioned":true}}`, c.ID, c.Subscribe.Recoverable, offset))
@@ -56,7 +56,7 @@ func remembering(answer func(missed []string, recovered string) ([]string, strin
 				}
 				a.join(u, room)
 				missed, recovered, live := all[from:], `"recovered":true,`, ""
-				if n := len(missed); n > 1 { // the newest is live again, in the frame of the answer
+				if n := len(missed); n > 1 { // the newest one is sent as live, in the frame of the response
 					missed, live = missed[:n-1], "\n"+pushed(room, missed[n-1])
 				}
 				if answer != nil {
@@ -84,13 +84,13 @@ func resumeConfig(t *testing.T, a *application) Config {
 	return cfg
 }
 
-// stormed is the result of a storm in which all came back: on a slow machine it takes longer.
+// stormed returns the result of a storm in which all clients returned. On a slow machine it repeats the storm with a longer duration.
 func stormed(t *testing.T, cfg func() Config) *result.Result {
 	t.Helper()
 	for c := cfg(); ; {
 		r := mustRun(t, c)
 		if longer := 2 * c.Duration; r.Storm.Back < r.Storm.Killed && longer < time.Minute {
-			c = cfg() // with a server that remembers nothing of this one
+			c = cfg() // with a new server
 			c.Duration = longer
 			continue
 		}
@@ -98,28 +98,28 @@ func stormed(t *testing.T, cfg func() Config) *result.Result {
 	}
 }
 
-func TestThoseWhoComeBackAreGivenWhatTheyMissed(t *testing.T) {
+func TestReturningClientsRecoverMissedMessages(t *testing.T) {
 	t.Parallel()
-	for _, size := range []int{128, 4000} { // of which an answer is larger than a read
+	for _, size := range []int{128, 4000} { // with 4,000 bytes a response is larger than a read
 		r := stormed(t, func() Config {
 			cfg := resumeConfig(t, remembering(nil))
 			cfg.Size = size
 			return cfg
 		})
 		if s := r.Resume; !good(r) || s == nil || s.Clients != 8 || s.Missed != 0 || s.Recovered == 0 || r.Storm.Back != 8 {
-			t.Fatalf("%d bytes: got %+v, %+v, %+v, want 8 back with all they missed", size, r.Verdict, r.Resume, r.Delivery)
+			t.Fatalf("%d bytes: got %+v, %+v, %+v, want 8 back with all missed messages recovered", size, r.Verdict, r.Resume, r.Delivery)
 		}
-		// Nothing is forgiven: each of them had every message, as those who stayed.
+		// Each of them received every message, like those that stayed.
 		if want := 20 * r.Sent.Messages; r.Delivery.Expected != want || r.Delivery.Got != want {
 			t.Errorf("%d bytes: got %d of %d deliveries, want %d", size, r.Delivery.Got, r.Delivery.Expected, want)
 		}
 		if each := r.Latency.Each; each.Count > r.Delivery.Got-r.Resume.Recovered {
-			t.Errorf("%d bytes: %d latencies of %d deliveries, of which %d had been missed", size, each.Count, r.Delivery.Got, r.Resume.Recovered)
+			t.Errorf("%d bytes: %d latencies of %d deliveries, of which %d were recovered", size, each.Count, r.Delivery.Got, r.Resume.Recovered)
 		}
 	}
 }
 
-func TestWhatIsLostWhileAClientIsAwayIsNamed(t *testing.T) {
+func TestAMessageMissingAfterARecoveryIsLost(t *testing.T) {
 	t.Parallel()
 	r := stormed(t, func() Config {
 		lies := 0
@@ -135,33 +135,33 @@ func TestWhatIsLostWhileAClientIsAwayIsNamed(t *testing.T) {
 		t.Errorf("got %+v, %+v, %+v, want one lost", r.Verdict, r.Delivery.Faults, r.Resume)
 	}
 	if s := r.Delivery.Samples; len(s) != 1 || s[0].Kind != "lost" || s[0].Connection < 4 || s[0].Sequence < 0 {
-		t.Errorf("got the samples %+v, want the message, and one that was killed", s)
+		t.Errorf("got the samples %+v, want the message, and a killed connection", s)
 	}
 }
 
-func TestClientsThatAreToldOfAGapAreCounted(t *testing.T) {
+func TestReportedGapsAreCounted(t *testing.T) {
 	t.Parallel()
 	r := stormed(t, func() Config {
 		return resumeConfig(t, remembering(func([]string, string) ([]string, string) { return nil, "" }))
 	})
 	why := strings.Join(r.Verdict.Why, "; ")
 	if s := r.Resume; r.Verdict.Code != result.Gaps || r.Verdict.OK || s.Clients != 8 || s.Missed != 8 || s.Recovered != 0 ||
-		!strings.Contains(why, "told of missing messages: 8 of 8 clients") || !strings.Contains(why, "needed: a history of ") {
-		t.Errorf("got %+v, %q, want 8 clients that missed something", r.Resume, why)
+		!strings.Contains(why, "gaps reported: 8 of 8 clients") || !strings.Contains(why, "needed: a history of ") {
+		t.Errorf("got %+v, %q, want 8 clients with a gap", r.Resume, why)
 	}
-	// What they missed is known to the message, and no loss that nobody was told of.
+	// All missed messages were reported, so none of them is lost.
 	s := r.Resume
 	if d := &r.Delivery; s.Told == 0 || d.Any() || d.Got+s.Told != d.Expected || d.Expected != 20*r.Sent.Messages {
-		t.Errorf("got %d, %+v and %d told of %d deliveries", d.Got, d.Faults, s.Told, d.Expected)
+		t.Errorf("got %d, %+v and %d reported of %d deliveries", d.Got, d.Faults, s.Told, d.Expected)
 	}
-	// The client that was away for longest missed at least as much as all did on average.
+	// The client with the longest absence missed at least as many as all did on average.
 	if n := s.Needed; n.Messages < s.Told/8 || n.Messages > r.Sent.Messages || n.Age <= 0 || n.Age > int64(time.Minute) {
-		t.Errorf("got a history of %+v for %d missed by 8", n, s.Told)
+		t.Errorf("got a history of %+v for %d messages missed by 8 clients", n, s.Told)
 	}
 }
 
-// What is lost before or after a gap is no part of it, though the client was told of that.
-func TestALossBesideAToldGapIsALoss(t *testing.T) {
+// A message lost before or after a reported gap is lost.
+func TestALossBesideAReportedGapIsALoss(t *testing.T) {
 	t.Parallel()
 	var lies atomic.Int32
 	longer := time.Duration(1)
@@ -171,7 +171,7 @@ func TestALossBesideAToldGapIsALoss(t *testing.T) {
 		honest, first := a.on, map[*user]bool{}
 		a.on = func(a *application, u *user, s string) {
 			say := u.say
-			if strings.Contains(s, `"recover":true`) && lies.CompareAndSwap(0, 1) { // the second live message to one that has come back
+			if strings.Contains(s, `"recover":true`) && lies.CompareAndSwap(0, 1) { // the second live message to a client that has returned
 				u.say = func(s string) {
 					if strings.Contains(s, `"push"`) {
 						if !first[u] {
@@ -190,20 +190,20 @@ func TestALossBesideAToldGapIsALoss(t *testing.T) {
 		return cfg
 	}
 	r := stormed(t, lie)
-	// On a slow machine it came back too late to be lied to, or to hear anything behind the lie.
+	// On a slow machine the client may return too late to lose a message, or to receive one after it.
 	for (lies.Load() < 2 || r.Delivery.Faults.Lost == 0) && longer < 16 {
 		longer *= 2
 		r = stormed(t, lie)
 	}
 	if r.Verdict.Code != result.Broken || r.Delivery.Faults != (result.Faults{Lost: 1}) || r.Resume.Missed != 8 || r.Resume.Told == 0 {
-		t.Errorf("got %+v, %+v, %+v, want one lost, and what was told", r.Verdict, r.Delivery.Faults, r.Resume)
+		t.Errorf("got %+v, %+v, %+v, want one lost, and the reported ones", r.Verdict, r.Delivery.Faults, r.Resume)
 	}
 }
 
-func TestThoseWhoLeaveAndComeBackMissNothing(t *testing.T) {
+func TestChurnWithRecoveryLosesNothing(t *testing.T) {
 	t.Parallel()
 	var r *result.Result
-	for duration := 4 * time.Second; duration < time.Minute; duration *= 2 { // on a slow machine it takes longer until some are back
+	for duration := 4 * time.Second; duration < time.Minute; duration *= 2 { // on a slow machine it takes longer until some have returned
 		cfg := resumeConfig(t, remembering(nil))
 		cfg.Scenario, cfg.Kill, cfg.Churn, cfg.Rooms, cfg.Duration = Chat, 0, 60, 3, duration
 		if r = mustRun(t, cfg); r.Resume.Recovered > 0 {
@@ -211,14 +211,14 @@ func TestThoseWhoLeaveAndComeBackMissNothing(t *testing.T) {
 		}
 	}
 	if s := r.Resume; !good(r) || s.Clients == 0 || s.Missed != 0 || s.Recovered == 0 || r.Delivery.Got != r.Delivery.Expected {
-		t.Errorf("got %+v, %+v, %+v, want some back with all they missed", r.Verdict, r.Resume, r.Delivery)
+		t.Errorf("got %+v, %+v, %+v, want some back with all missed messages recovered", r.Verdict, r.Resume, r.Delivery)
 	}
 }
 
-func TestARoomThatForgetsCannotBeResumed(t *testing.T) {
+func TestARoomWithoutHistoryCannotBeResumed(t *testing.T) {
 	t.Parallel()
 	_, err := Run(t.Context(), resumeConfig(t, centrifugo()), nil)
 	if err == nil || !strings.Contains(err.Error(), "no stream position received") {
-		t.Errorf("got %v, want what is missing", err)
+		t.Errorf("got %v, want the error about the stream position", err)
 	}
 }

@@ -6,14 +6,14 @@ import (
 	"math/rand/v2"
 )
 
-// layout is who is in which room.
+// layout assigns the connections to rooms.
 type layout struct {
 	names   []string
 	roomOf  []int32 // by connection
 	largest int
 }
 
-// layOut gives each connection a room.
+// layOut assigns a room to each connection.
 func layOut(c *Config) layout {
 	l := layout{roomOf: make([]int32, c.Connections)}
 	rooms := c.Rooms
@@ -45,7 +45,8 @@ func layOut(c *Config) layout {
 	return l
 }
 
-// roomSizes shares out the connections: room k, from 1, as 1/k to the power s, and each at least one.
+// roomSizes divides the connections among the rooms: room k, counted from 1, gets a share of 1/k to the power s, and each room at least
+// one.
 func roomSizes(connections, rooms int, s float64) []int {
 	weights := make([]float64, rooms)
 	var all float64
@@ -54,7 +55,7 @@ func roomSizes(connections, rooms int, s float64) []int {
 		all += weights[i]
 	}
 	sizes := make([]int, rooms)
-	spare := connections - rooms // each has one
+	spare := connections - rooms // beside one for each room
 	given := 0
 	var sum float64
 	for i, w := range weights {
@@ -66,7 +67,7 @@ func roomSizes(connections, rooms int, s float64) []int {
 	return sizes
 }
 
-// fanOut is how many hear a message of the first so many connections, in the mean.
+// fanOut returns the mean number of receivers of a message of the first publishers connections.
 func (l *layout) fanOut(publishers int) float64 {
 	members := make([]int, len(l.names))
 	for _, room := range l.roomOf {

@@ -12,9 +12,9 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// Run measures. tell, where it is not nil, is called four times a second. When ctx ends the load stops, and the result is of what
-// was done until then. A Result comes with an error when some connections could not be opened, and none when there is nothing
-// to report.
+// Run performs one run and returns its result. It calls tell, unless nil, four times a second, from its own goroutine. When ctx ends, Run
+// stops the load and returns the result up to then. If some connections could not be opened, it returns both a Result and an error. If
+// there is nothing to report, the Result is nil.
 func Run(ctx context.Context, cfg Config, tell func(Progress)) (*result.Result, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -50,7 +50,7 @@ func Run(ctx context.Context, cfg Config, tell func(Progress)) (*result.Result, 
 	}
 	judge(r.result, cfg.Thresholds)
 	if err != nil && r.result.Connect.Opened == cfg.Connections {
-		// It ended before its figures were whole: whatever was found is of a part.
+		// The run ended early, so its figures are incomplete.
 		r.result.Verdict = result.Verdict{Code: result.None, Why: []string{err.Error()}}
 	}
 	return r.result, err
@@ -84,7 +84,7 @@ func (r *run) newResult() *result.Result {
 	return out
 }
 
-// plan is what all agents are told.
+// plan returns the plan for the agents.
 func (r *run) plan() agent.Plan {
 	c := r.cfg
 	p := agent.Plan{
@@ -98,7 +98,7 @@ func (r *run) plan() agent.Plan {
 		p.Rate = 0
 	}
 	for _, h := range c.Headers {
-		line, _ := parseHeader(h) // Validate has seen it
+		line, _ := parseHeader(h) // Validate has checked it
 		p.Headers = append(p.Headers, line)
 	}
 	if !c.Resume {
@@ -107,7 +107,7 @@ func (r *run) plan() agent.Plan {
 	return p
 }
 
-// measure is the run itself: connect, load, drain, count.
+// measure performs the run: connect, load, drain, count.
 func (r *run) measure(ctx context.Context) (err error) {
 	if r.watch, err = newWatch(r.cfg, r.targets, r.result); err != nil {
 		return err
@@ -144,10 +144,10 @@ func (r *run) measure(ctx context.Context) (err error) {
 	return nil
 }
 
-// leadTime is how long before the first message the agents are told of it.
+// leadTime is the time between the Start command and the first message, so that all agents are ready for it.
 const leadTime = 300 * time.Millisecond
 
-// load sends, waits for what is on its way, and has it counted.
+// load runs the schedule, waits for deliveries in flight, and collects the reports.
 func (r *run) load(ctx context.Context) error {
 	cfg := r.cfg
 	start := (agent.Now()+int64(leadTime))/agent.TickEvery + 1
@@ -161,7 +161,7 @@ func (r *run) load(ctx context.Context) error {
 	order := agent.Start{At: start * agent.TickEvery, End: start*agent.TickEvery + int64(total)}
 	r.end = start + int64(total)/agent.TickEvery
 	if cfg.Kill > 0 || cfg.Slow > 0 {
-		// After the warm-up, and a quarter of the rest to compare with.
+		// After the warm-up, and after a quarter of the rest for comparison.
 		r.event = r.warmed(start) + (r.end-r.warmed(start))/4
 		order.Event = r.event * agent.TickEvery
 	}

@@ -21,8 +21,8 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// echoRoom is a broadcast server that somebody else could have written: one room, one order. lie may change what one
-// member is sent instead of message n of the room; nil tells the truth.
+// echoRoom is a broadcast server: one room, with one order. lie may change what one member receives instead of message n of the room; nil
+// changes nothing.
 type echoRoom struct {
 	t   *testing.T
 	lie func(member, n int, message []byte) [][]byte
@@ -30,7 +30,7 @@ type echoRoom struct {
 	mu      sync.Mutex
 	members []chan []byte
 	heard   int
-	pending map[int][]byte // held back for a member by a lie that swaps
+	pending map[int][]byte // by member: a message held back to swap it with the next
 }
 
 func startRoom(t *testing.T, lie func(*echoRoom, int, int, []byte) [][]byte) string {
@@ -54,7 +54,7 @@ func (r *echoRoom) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		return
 	}
 	defer c.CloseNow()
-	defer func() { // nobody empties its queue any more
+	defer func() { // its queue has no reader any more
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		for i := range r.members {
@@ -114,7 +114,7 @@ func testConfig(url string) Config {
 	cfg.Rate = 400
 	cfg.Duration = 500 * time.Millisecond
 	cfg.Auto, cfg.Warmup = false, 100*time.Millisecond
-	cfg.Drain = 10 * time.Second // on a slow machine; it is over when everything has come
+	cfg.Drain = 10 * time.Second // for a slow machine; the drain ends when everything has arrived
 	cfg.Floor = false
 	cfg.here = true
 	return cfg
@@ -129,7 +129,7 @@ func mustRun(t *testing.T, cfg Config) *result.Result {
 	return r
 }
 
-// good says whether all was delivered: what a busy machine does to the figures is not what is tested.
+// good reports whether all messages were delivered. It ignores verdicts that a busy machine causes.
 func good(r *result.Result) bool {
 	return r.Verdict.Code != result.None && r.Verdict.Code != result.Broken && !r.Delivery.Any() && r.Delivery.Closed == 0
 }
@@ -164,7 +164,7 @@ func TestLyingServerIsCaught(t *testing.T) {
 		want result.Faults
 	}{
 		{
-			name: "it loses one message to one member",
+			name: "it loses one message for one member",
 			lie: func(_ *echoRoom, member, n int, m []byte) [][]byte {
 				if member == 20 && n == 100 {
 					return nil
@@ -174,7 +174,7 @@ func TestLyingServerIsCaught(t *testing.T) {
 			want: result.Faults{Lost: 1},
 		},
 		{
-			name: "it loses the last message to everybody",
+			name: "it loses the last message for all members",
 			lie: func(_ *echoRoom, _, n int, m []byte) [][]byte {
 				if n == 239 {
 					return nil
@@ -184,7 +184,7 @@ func TestLyingServerIsCaught(t *testing.T) {
 			want: result.Faults{Lost: 50},
 		},
 		{
-			name: "it doubles one message to one member",
+			name: "it duplicates one message for one member",
 			lie: func(_ *echoRoom, member, n int, m []byte) [][]byte {
 				if member == 20 && n == 100 {
 					return [][]byte{m, m}
@@ -194,7 +194,7 @@ func TestLyingServerIsCaught(t *testing.T) {
 			want: result.Faults{Duplicated: 1},
 		},
 		{
-			name: "it swaps two messages to one member",
+			name: "it swaps two messages for one member",
 			lie: func(r *echoRoom, member, n int, m []byte) [][]byte {
 				switch {
 				case member == 20 && n == 100:
@@ -208,7 +208,7 @@ func TestLyingServerIsCaught(t *testing.T) {
 			want: result.Faults{Reordered: 1},
 		},
 		{
-			name: "it alters one byte to one member",
+			name: "it alters one byte for one member",
 			lie: func(_ *echoRoom, member, n int, m []byte) [][]byte {
 				if member == 20 && n == 100 {
 					m = bytes.Clone(m)
@@ -226,16 +226,16 @@ func TestLyingServerIsCaught(t *testing.T) {
 				t.Errorf("got %+v, %+v, want %+v; %+v", got, r.Verdict, tt.want, r.Delivery.Samples)
 			}
 			if len(r.Delivery.Samples) == 0 {
-				t.Error("no sample is given")
+				t.Error("got no sample")
 			}
 		})
 	}
 }
 
-func TestServerThatSparesTheSender(t *testing.T) {
+func TestServerWithoutAnEcho(t *testing.T) {
 	t.Parallel()
 	url := startRoom(t, func(_ *echoRoom, member, n int, m []byte) [][]byte {
-		if member == 0 { // the only one that talks
+		if member == 0 { // the only publisher
 			return nil
 		}
 		return [][]byte{m}
@@ -277,7 +277,7 @@ func TestInterruptGivesThePartialResult(t *testing.T) {
 	}
 }
 
-// hostile is a server that answers each connection as told, after it has read the request.
+// hostile starts a server that reads the request of each connection and then calls answer.
 func hostile(t *testing.T, answer func(c net.Conn, key string)) string {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -301,7 +301,7 @@ func hostile(t *testing.T, answer func(c net.Conn, key string)) string {
 					return
 				}
 				answer(c, r.Header.Get("Sec-WebSocket-Key"))
-				_, _ = io.Copy(io.Discard, c) // until the client goes
+				_, _ = io.Copy(io.Discard, c) // until the client closes
 			})
 		}
 	})
@@ -319,7 +319,7 @@ func hostile(t *testing.T, answer func(c net.Conn, key string)) string {
 
 func writer(t *testing.T, parts ...[]byte) func(net.Conn, string) {
 	return func(c net.Conn, key string) {
-		// In one piece, so that whoever has the answer has it all.
+		// In one write, so that the client receives all of it together.
 		if _, err := c.Write(slices.Concat(append([][]byte{ws.SwitchingProtocols(key, "")}, parts...)...)); err != nil {
 			t.Logf("hostile server: %v", err)
 		}
@@ -340,7 +340,7 @@ func TestFailedHandshakesAreNamed(t *testing.T) {
 		{name: "an endless head", answer: text("HTTP/1.1 101 x\r\nX: " + strings.Repeat("x", 10_000)), want: "bytes"},
 		{name: "a wrong proof", answer: func(c net.Conn, key string) { _, _ = c.Write(ws.SwitchingProtocols("x"+key, "")) }, want: "invalid handshake response"},
 		{name: "silence", answer: func(net.Conn, string) {}, want: "timeout"},
-		{name: "a closed door", answer: func(c net.Conn, _ string) { _ = c.Close() }, want: "closed during the handshake"},
+		{name: "a closed connection", answer: func(c net.Conn, _ string) { _ = c.Close() }, want: "closed during the handshake"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -412,8 +412,8 @@ func TestPingIsAnswered(t *testing.T) {
 	}
 }
 
-func TestNobodyListens(t *testing.T) {
-	// A port outside the ephemeral range, or the dial could reach itself.
+func TestConnectionRefusedIsReported(t *testing.T) {
+	// A port outside the ephemeral range. Otherwise the dial could connect to itself.
 	address, err := freeAddress()
 	if err != nil {
 		t.Fatal(err)

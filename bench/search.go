@@ -10,9 +10,9 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// Ladder measures at each of the rates, or numbers of connections, in turn, and goes on after one that does not hold: the whole curve
-// is what it is for. The result is that of the last run, with all as steps, and the floor of the last that holds. One that cannot be run is
-// an error, and ends it.
+// Ladder runs at each of the rates, or numbers of connections, in turn. It continues after a step that fails, because its purpose is the
+// whole curve. It returns the result of the last step, with a table of all steps and the floor of the last step that holds. If a step
+// cannot run, Ladder ends with an error.
 func Ladder(ctx context.Context, cfg Config, rungs Rungs, tell func(Progress)) (*result.Result, error) {
 	var last, held *result.Result
 	var heldAt int
@@ -38,7 +38,7 @@ func Ladder(ctx context.Context, cfg Config, rungs Rungs, tell func(Progress)) (
 		addFloor(ctx, c, held, tell)
 		steps[heldAt].Floor = held.Floor
 		if held == last {
-			hold(last, cfg.Thresholds) // one of them may be of the floor
+			hold(last, cfg.Thresholds) // a threshold may use the floor
 		} else {
 			last.Notes = append(last.Notes, held.Notes[notes:]...)
 		}
@@ -46,16 +46,16 @@ func Ladder(ctx context.Context, cfg Config, rungs Rungs, tell func(Progress)) (
 	return last, nil
 }
 
-// Rungs are the steps of a ladder. A list that ends before the other leaves the rest of its steps as configured.
+// Rungs are the steps of a ladder. If one list is shorter, the remaining steps use the configured value.
 type Rungs struct {
 	Rates       []int // messages a second
 	Connections []int
 }
 
-// Len is the number of steps.
+// Len returns the number of steps.
 func (rs Rungs) Len() int { return max(len(rs.Rates), len(rs.Connections)) }
 
-// Step is what step i measures.
+// Step returns the configuration of step i.
 func (rs Rungs) Step(cfg Config, i int) Config {
 	cfg.Floor = false
 	if i < len(rs.Rates) {
@@ -89,25 +89,25 @@ func stepOf(r *result.Result) result.Step {
 	}
 }
 
-// Search is what Find looks for, and how.
+// Search configures Find.
 type Search struct {
-	From   int           // messages a second that it begins with
-	To     int           // and never exceeds
-	Limit  time.Duration // p99 that a rate must keep to
-	Step   time.Duration // of each trial
-	Warmup time.Duration // of each trial, before that
+	From   int           // first rate, in messages a second
+	To     int           // largest rate
+	Limit  time.Duration // the p99 must be below this
+	Step   time.Duration // duration of a trial
+	Warmup time.Duration // warm-up of a trial
 }
 
 const (
-	precision     = 0.05 // of the rate, to which the interval is narrowed
+	precision     = 0.05 // narrowest interval, as a share of the rate
 	confirms      = 3
-	confirmLonger = 2 // times a trial
+	confirmLonger = 2 // length of a confirmation, as a multiple of a trial's
 )
 
-// Find searches for the highest rate at which the p99 is under the limit and every message is delivered: it doubles until a
-// trial fails, and halves the interval until that is narrow; then it confirms the end that held. A rate whose confirmations
-// mostly fail did not hold, and the search goes on below it. A trial that measured the client is made once more; if that did, too, the
-// search goes on below it as well, but the server is not blamed.
+// Find searches for the highest rate at which the p99 is below the limit and every message is delivered. It doubles the rate until a trial
+// fails, halves the interval until it is narrow, and confirms the rate that held. If most confirmations fail, the rate did not hold, and
+// the search continues below it. A trial that is CLIENT-LIMITED or NOT STEADY is repeated once. If it is CLIENT-LIMITED again, the search
+// also continues below, and the result says so.
 func Find(ctx context.Context, cfg Config, s Search, tell func(Progress)) (*result.Result, error) {
 	var steps []result.Step
 	var best *result.Result
@@ -152,17 +152,16 @@ func Find(ctx context.Context, cfg Config, s Search, tell func(Progress)) (*resu
 	return best, err
 }
 
-// outcome is what a trial says of the server.
+// outcome is the result of a trial.
 type outcome uint8
 
 const (
 	passed outcome = iota
 	failed
-	unmeasured // the client was the limit
+	unmeasured // the client was the bottleneck
 )
 
-// measured is the outcome of a trial, which is made once more where a moment of the machine may have spoiled it. It says whether
-// it passed.
+// measured returns the outcome of a trial. It repeats the trial once if a short disturbance of the machine may have spoiled it.
 func measured(trial func() (r *result.Result, pass bool, err error)) (outcome, error) {
 	r, pass, err := trial()
 	if err == nil && !pass && (r.Verdict.Code == result.Limited || r.Verdict.Code == result.Unsteady) {
@@ -175,12 +174,12 @@ func measured(trial func() (r *result.Result, pass bool, err error)) (outcome, e
 		return passed, nil
 	case r.Verdict.Code == result.Limited:
 		return unmeasured, nil
-	default: // not steady twice: it was the load that it could not stand
+	default: // not steady twice, so the load was the cause
 		return failed, nil
 	}
 }
 
-// passes says whether a trial held, and why not.
+// passes reports whether a trial held, and the reason if it did not.
 func passes(r *result.Result, limit time.Duration) (bool, string) {
 	if r.Verdict.Code != result.Valid {
 		if len(r.Verdict.Why) > 0 {
@@ -197,10 +196,10 @@ func passes(r *result.Result, limit time.Duration) (bool, string) {
 	return true, ""
 }
 
-// search narrows found down by trials.
+// search runs trials and narrows found down.
 func search(found *result.Found, s Search, trial func(rate int, longer time.Duration) (outcome, error)) error {
-	var held []int // ascending, all below fails
-	fails := 0     // 0: none has
+	var held []int // ascending; all are below fails
+	fails := 0     // 0: none has failed
 	longer := time.Duration(1)
 	try := func(rate int) error {
 		what, err := trial(rate, longer)
@@ -242,7 +241,7 @@ func search(found *result.Found, s Search, trial func(rate int, longer time.Dura
 			return nil
 		}
 		found.Limited = limited
-		// It was luck: down to the one before it, and no more short trials.
+		// The rate held by chance: continue with the previous one, and make all further trials as long as a confirmation.
 		held, fails, longer = held[:len(held)-1], holds, confirmLonger
 	}
 	found.Holds, found.Fails, found.Confirmed = 0, float64(fails), 0

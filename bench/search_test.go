@@ -12,9 +12,9 @@ import (
 func TestSearchNarrowsDownWhatHolds(t *testing.T) {
 	for _, tt := range []struct {
 		name         string
-		holdsUpTo    int // by every trial
-		flukeUpTo    int // by short trials only
-		clientUpTo   int // above, the client is the limit; 0 for never
+		holdsUpTo    int // in every trial
+		flukeUpTo    int // in short trials only
+		clientUpTo   int // above, the client is the bottleneck; 0 for never
 		s            Search
 		holds, fails func(v float64) bool
 		limited      bool
@@ -37,11 +37,11 @@ func TestSearchNarrowsDownWhatHolds(t *testing.T) {
 			holds: func(v float64) bool { return v == 1000 }, fails: func(v float64) bool { return v == 0 },
 		},
 		{
-			name: "what held by luck is not confirmed", holdsUpTo: 3000, flukeUpTo: 8000, s: Search{From: 100, To: 1_000_000},
+			name: "a rate that held by chance is not confirmed", holdsUpTo: 3000, flukeUpTo: 8000, s: Search{From: 100, To: 1_000_000},
 			holds: func(v float64) bool { return v > 100 && v <= 3000 }, fails: func(v float64) bool { return v > 3000 && v < 8000 },
 		},
 		{
-			name: "only luck", holdsUpTo: 10, flukeUpTo: 8000, s: Search{From: 100, To: 1_000_000},
+			name: "only by chance", holdsUpTo: 10, flukeUpTo: 8000, s: Search{From: 100, To: 1_000_000},
 			holds: func(v float64) bool { return v == 0 }, fails: func(v float64) bool { return v == 100 },
 		},
 		{
@@ -49,7 +49,7 @@ func TestSearchNarrowsDownWhatHolds(t *testing.T) {
 			holds: func(v float64) bool { return v == 3 }, fails: func(v float64) bool { return v == 4 },
 		},
 		{
-			name: "the client is the limit first", holdsUpTo: 41_800, clientUpTo: 30_000, s: Search{From: 100, To: 1_000_000},
+			name: "the client is the bottleneck first", holdsUpTo: 41_800, clientUpTo: 30_000, s: Search{From: 100, To: 1_000_000},
 			holds: func(v float64) bool { return v > 30_000/1.06 && v <= 30_000 },
 			fails: func(v float64) bool { return v > 30_000 && v < 30_000*1.06 }, limited: true,
 		},
@@ -59,7 +59,7 @@ func TestSearchNarrowsDownWhatHolds(t *testing.T) {
 			fails: func(v float64) bool { return v > 41_800 && v < 41_800*1.06 },
 		},
 		{
-			name: "the client can do nothing", holdsUpTo: 5000, clientUpTo: 1, s: Search{From: 100, To: 1000},
+			name: "the client is always the bottleneck", holdsUpTo: 5000, clientUpTo: 1, s: Search{From: 100, To: 1000},
 			holds: func(v float64) bool { return v == 0 }, fails: func(v float64) bool { return v == 100 }, limited: true,
 		},
 	} {
@@ -88,23 +88,23 @@ func TestSearchNarrowsDownWhatHolds(t *testing.T) {
 	}
 }
 
-// A moment of the machine does not end a search, and what the client could not do is not laid to the server.
-func TestATrialThatMeasuredTheClientIsMadeAgain(t *testing.T) {
+// A short disturbance of the machine does not end a search, and a limit of the client does not count against the server.
+func TestAClientLimitedTrialIsRepeated(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
-		codes  []string // of its runs; those after a dot are too slow
+		codes  []string // verdicts of its runs; a dot marks runs that are too slow
 		want   outcome
 		trials int
 	}{
-		{"it holds", []string{result.Valid}, passed, 1},
-		{"it is too slow", []string{"." + result.Valid}, failed, 1},
-		{"it loses something", []string{result.Broken}, failed, 1},
+		{"holds", []string{result.Valid}, passed, 1},
+		{"too slow", []string{"." + result.Valid}, failed, 1},
+		{"loses a message", []string{result.Broken}, failed, 1},
 		{"the client is late once", []string{result.Limited, result.Valid}, passed, 2},
-		{"the client is late, and then the server slow", []string{result.Limited, "." + result.Valid}, failed, 2},
+		{"the client is late, then the server is too slow", []string{result.Limited, "." + result.Valid}, failed, 2},
 		{"the client is late twice", []string{result.Limited, result.Limited}, unmeasured, 2},
-		{"it is not steady once", []string{result.Unsteady, result.Valid}, passed, 2},
-		{"it is not steady twice", []string{result.Unsteady, result.Unsteady}, failed, 2},
-		{"it is not steady, and then the client late", []string{result.Unsteady, result.Limited}, unmeasured, 2},
+		{"not steady once", []string{result.Unsteady, result.Valid}, passed, 2},
+		{"not steady twice", []string{result.Unsteady, result.Unsteady}, failed, 2},
+		{"not steady, then the client is late", []string{result.Unsteady, result.Limited}, unmeasured, 2},
 	} {
 		trials := 0
 		got, err := measured(func() (*result.Result, bool, error) {
@@ -118,8 +118,8 @@ func TestATrialThatMeasuredTheClientIsMadeAgain(t *testing.T) {
 	}
 }
 
-// A rate that is confirmed once of three times did not hold: twice it must be.
-func TestTheSearchWantsMostConfirmations(t *testing.T) {
+// A rate that is confirmed once of three times did not hold. It must be confirmed twice.
+func TestTheSearchNeedsMostConfirmations(t *testing.T) {
 	for confirmed, want := range []int{100, 100, 200, 200} {
 		found, longs := &result.Found{}, 0
 		err := search(found, Search{From: 100, To: 200}, func(rate int, longer time.Duration) (outcome, error) {
@@ -131,7 +131,7 @@ func TestTheSearchWantsMostConfirmations(t *testing.T) {
 			}
 			return passed, nil
 		})
-		// Below 200 nothing fails, so the search ends close to it.
+		// Below 200 every rate holds, so the search ends close to 200.
 		if err != nil || (want == 200) != (found.Holds == 200) || want == 100 && (found.Holds < 185 || found.Confirmed != confirms) {
 			t.Errorf("confirmed %d times: got %+v, %v", confirmed, *found, err)
 		}
@@ -151,7 +151,7 @@ func TestTheSearchPassesOnlyWhatIsBelowTheLimit(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		r    *result.Result
-		why  string // empty where it passes
+		why  string // empty if the trial passes
 	}{
 		{"below", valid(lasting(1, limit-1)), ""},
 		{"at the limit", valid(lasting(1, limit)), "p99 50.0 ms"},
@@ -162,7 +162,7 @@ func TestTheSearchPassesOnlyWhatIsBelowTheLimit(t *testing.T) {
 		{"a late client", of(result.Limited), result.Limited},
 		{"not steady", of(result.Unsteady, "a stall"), "a stall"},
 		{"a gap", of(result.Gaps), result.Gaps},
-		{"nothing proved", of(result.None), result.None},
+		{"no verdict", of(result.None), result.None},
 	} {
 		if pass, why := passes(tt.r, limit); pass != (tt.why == "") || !strings.HasPrefix(why, tt.why) {
 			t.Errorf("%s: got %v, %q, want %q", tt.name, pass, why, tt.why)
@@ -170,7 +170,7 @@ func TestTheSearchPassesOnlyWhatIsBelowTheLimit(t *testing.T) {
 	}
 }
 
-func TestFloorIsNotAskedForMoreThanACoreCanSend(t *testing.T) {
+func TestFloorLoadIsLimitedToOneCore(t *testing.T) {
 	for _, tt := range []struct {
 		name           string
 		change         func(*Config)
@@ -179,16 +179,16 @@ func TestFloorIsNotAskedForMoreThanACoreCanSend(t *testing.T) {
 		{"a hot room", func(c *Config) { c.Connections, c.Rate = 500, 16_000 }, 160, Broadcast},
 		{"a light load", func(c *Config) { c.Connections, c.Rate = 500, 100 }, 100, Broadcast},
 		{"echo", func(c *Config) { c.Scenario, c.Connections, c.Rate = Echo, 500, 16_000 }, 16_000, Echo},
-		{"a room that one message is too much for", func(c *Config) { c.Connections, c.Rate = 100_000, 5 }, 1, Broadcast},
-		{"idle connections that are pinged", func(c *Config) { c.Scenario, c.Rate = Idle, 20 }, 0, Connect},
+		{"a room for which one message is too much", func(c *Config) { c.Connections, c.Rate = 100_000, 5 }, 1, Broadcast},
+		{"idle connections with pings", func(c *Config) { c.Scenario, c.Rate = Idle, 20 }, 0, Connect},
 		{"a storm, without its kill", func(c *Config) { *c = DefaultConfig(Storm) }, 80, Broadcast},
-		{"slow readers, who read", func(c *Config) { *c = DefaultConfig(Slow) }, 80, Broadcast},
-		{"a storm of few who resume", func(c *Config) {
+		{"slow readers, which read here", func(c *Config) { *c = DefaultConfig(Slow) }, 80, Broadcast},
+		{"a storm of few clients that resume", func(c *Config) {
 			*c = DefaultConfig(Storm)
 			c.Connections, c.Resume, c.Jitter = 50, true, time.Second
 		}, 100, Broadcast},
-		{"a chat that comes and goes", func(c *Config) { *c = DefaultConfig(Chat) }, 100, Chat},
-		{"connections alone", func(c *Config) { c.Scenario, c.Rate = Connect, 0 }, 0, Connect},
+		{"a chat with joins and leaves", func(c *Config) { *c = DefaultConfig(Chat) }, 100, Chat},
+		{"only connections", func(c *Config) { c.Scenario, c.Rate = Connect, 0 }, 0, Connect},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := DefaultConfig(Broadcast)
@@ -209,7 +209,7 @@ func TestFloorIsNotAskedForMoreThanACoreCanSend(t *testing.T) {
 	}
 }
 
-func TestWithoutAFloorTheResultSaysWhy(t *testing.T) {
+func TestAMissingFloorIsExplained(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig(startRoom(t, nil))
 	cfg.Floor, cfg.Closed = true, 3
@@ -218,7 +218,7 @@ func TestWithoutAFloorTheResultSaysWhy(t *testing.T) {
 	}
 }
 
-func TestAMessageBehindTheEndIsNoLimitOfTheClient(t *testing.T) {
+func TestAMessageAfterTheEndIsNotClientLimited(t *testing.T) {
 	for _, tt := range []struct {
 		name              string
 		offered, achieved float64

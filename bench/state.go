@@ -9,7 +9,7 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// run is the state of one bench under way. Only the goroutine of Run uses it.
+// run is the state of a run. The goroutine of Run owns it.
 type run struct {
 	cfg     *Config
 	layout  layout
@@ -22,16 +22,16 @@ type run struct {
 
 	connected []agent.Connected // by agent
 	reports   []agent.Report
-	end       int64 // the tick with which the schedule ends
+	end       int64 // the tick at which the schedule ends
 	busy      busy
-	event     int64 // the tick of what happens in the middle; 0 for nothing
+	event     int64 // the tick of the event; 0 for none
 }
 
 func (r *run) note(format string, args ...any) {
 	r.result.Notes = append(r.result.Notes, fmt.Sprintf(format, args...))
 }
 
-// distribution is h in figures. An error of the encoder is a note: the figures it is about are lost.
+// distribution returns the distribution of h. If h cannot be encoded, it returns nil and adds a note to the result.
 func (r *run) distribution(h *histogram.Histogram) *result.Distribution {
 	d, err := result.Distribute(h)
 	if err != nil {
@@ -40,7 +40,7 @@ func (r *run) distribution(h *histogram.Histogram) *result.Distribution {
 	return d
 }
 
-// follow takes what the agents say until done. When ctx ends, the agents are told to send no more, and it goes on.
+// follow processes the events of the agents until done returns true. When ctx ends, it tells the agents to stop sending, and continues.
 func (r *run) follow(ctx context.Context, p Progress, done func(agentEvent) bool) error {
 	began := agent.Now()
 	interrupted := ctx.Done()
@@ -69,7 +69,7 @@ func (r *run) follow(ctx context.Context, p Progress, done func(agentEvent) bool
 	}
 }
 
-// warmed is the tick with which the warm-up that was asked for ends; where it is to be found, its least.
+// warmed returns the tick at which the configured warm-up ends, or the shortest automatic one.
 func (r *run) warmed(start int64) int64 {
 	if !r.cfg.Auto {
 		return start + int64(r.cfg.Warmup)/agent.TickEvery
@@ -77,5 +77,5 @@ func (r *run) warmed(start int64) int64 {
 	return start + min(leastWarmup, (r.end-start)/4)
 }
 
-// leastWarmup is cut off even where the figures were steady at once, in ticks.
+// leastWarmup is the shortest automatic warm-up, in ticks.
 const leastWarmup = 3 * ticksASecond

@@ -6,19 +6,19 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// nearlyAll is the share of the messages that a server must treat alike until that is taken for what it does, and not for a fault.
+// nearlyAll is the share of the messages that a server must treat in the same way, so that this counts as its design instead of a fault.
 const nearlyAll = 0.9
 
-// unfit is what the server does not do, or does, though the scenario takes it otherwise: then what it delivers is no fault of its, and no
-// measurement. explained is the fault that it looks like; empty for none. All fractions are of what came, or was to come.
+// unfit returns why the server does not fit the scenario, if it does not. Then its deliveries are neither faults nor a measurement.
+// explained is the fault that the mismatch looks like, or an empty string.
 func unfit(r *result.Result) (why, explained string) {
 	d, p := &r.Delivery, &r.Plan
 	sent := float64(r.Sent.Messages) - float64(r.Sent.Died)
 	if sent <= 0 || p.Size == 0 {
 		return "", ""
 	}
-	elsewhere := sent*float64(r.Connect.Opened) - float64(d.Expected) // what those in other rooms get where there are none
-	others := float64(d.Expected) - sent                              // what is due to those who did not send it
+	elsewhere := sent*float64(r.Connect.Opened) - float64(d.Expected) // deliveries to other rooms, if the server had no rooms
+	others := float64(d.Expected) - sent                              // deliveries due to members other than the sender
 	came := float64(d.Got) - float64(d.Duplicated+d.Corrupt+d.Misrouted)
 	switch own := float64(d.OwnLost); {
 	case p.Rooms > 1 && elsewhere > 0 && float64(d.Misrouted) >= nearlyAll*elsewhere:
@@ -46,7 +46,7 @@ func inRooms(p *result.Plan) string {
 	return ""
 }
 
-// The faults in the words of a verdict.
+// The faults, in the words of a verdict.
 const (
 	faultLost      = "lost"
 	faultMisrouted = "in a wrong room"

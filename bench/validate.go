@@ -11,7 +11,7 @@ import (
 	"github.com/throng-chat/throng/bench/agent"
 )
 
-// Validate returns everything that is wrong, joined, each in terms of its flag.
+// Validate returns an error that joins all invalid settings, each with the name of its flag.
 func (c *Config) Validate() error {
 	p := &problems{}
 	c.validateTarget(p)
@@ -29,20 +29,20 @@ func (p *problems) refuse(format string, args ...any) {
 	p.errs = append(p.errs, fmt.Errorf(format, args...))
 }
 
-// add takes an error, or nil.
+// add adds an error, unless it is nil.
 func (p *problems) add(err error) {
 	if err != nil {
 		p.errs = append(p.errs, err)
 	}
 }
 
-// bounds are the least and the greatest value of a setting. of is the end of the message: what the values count.
+// bounds are the smallest and the largest value of a setting. of is the end of the error text: the unit.
 type bounds struct {
 	low, high int
 	of        string
 }
 
-// between refuses a value out of bounds.
+// between rejects a value out of bounds.
 func (p *problems) between(name string, value int, b bounds) {
 	if value < b.low || value > b.high {
 		p.refuse("%s = %d: must be %d to %d%s", name, value, b.low, b.high, b.of)
@@ -61,7 +61,7 @@ func (p *problems) within(name string, value, low, high time.Duration) {
 	}
 }
 
-// validateTarget checks the scenario, and the server and how it is asked.
+// validateTarget checks the scenario, the server and the handshake.
 func (c *Config) validateTarget(p *problems) {
 	if !slices.Contains(Scenarios, c.Scenario) {
 		p.refuse("scenario = %q: must be one of %v", c.Scenario, Scenarios)
@@ -82,7 +82,7 @@ func (c *Config) validateTarget(p *problems) {
 	}
 }
 
-// validateLoad checks who is in which room, and says how much.
+// validateLoad checks the rooms and the messages.
 func (c *Config) validateLoad(p *problems) {
 	p.between("connections", c.Connections, bounds{low: 1, high: maxConnections})
 	if c.Scenario != Echo {
@@ -105,7 +105,7 @@ func (c *Config) validateLoad(p *problems) {
 	}
 }
 
-// validateEvents checks what happens to connections on the way.
+// validateEvents checks the events on connections.
 func (c *Config) validateEvents(p *problems) {
 	p.share("kill", c.Kill)
 	p.share("slow", c.Slow)
@@ -146,7 +146,7 @@ func (c *Config) validateTimes(p *problems) {
 	p.within("dial-timeout", c.DialTimeout, time.Millisecond, time.Hour)
 }
 
-// validateAgents checks who measures, and what it looks at.
+// validateAgents checks the agents and the observed process.
 func (c *Config) validateAgents(p *problems) {
 	if c.PID < 0 {
 		p.refuse("pid = %d: must be a process ID, or 0 for automatic", c.PID)
@@ -164,17 +164,17 @@ func (c *Config) validateAgents(p *problems) {
 	}
 }
 
-// headerName is a token of RFC 9110, 5.6.2, which a subprotocol's name is as well (RFC 6455, 4.1).
+// headerName matches a token of RFC 9110, 5.6.2. The name of a subprotocol is one, too (RFC 6455, 4.1).
 var headerName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
 
-// parseHeader is NAME:VALUE as it is sent. What the handshake itself says cannot be said again.
+// parseHeader returns the header line of NAME:VALUE. It rejects the headers that the handshake sets itself.
 func parseHeader(text string) (line string, err error) {
 	name, value, ok := strings.Cut(text, ":")
 	value = strings.TrimSpace(value)
 	own := []string{"Host", "Upgrade", "Connection", "Content-Length", "Transfer-Encoding"}
 	switch {
 	case !ok || !headerName.MatchString(name) || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7F }):
-		return "", fmt.Errorf("header %q: must be NAME:VALUE in one line", name) // the value may be a secret
+		return "", fmt.Errorf("header %q: must be NAME:VALUE in one line", name) // without the value, which may be a secret
 	case slices.ContainsFunc(own, func(s string) bool { return strings.EqualFold(s, name) }), strings.HasPrefix(strings.ToLower(name), "sec-websocket-"):
 		return "", fmt.Errorf("header %q: set by the handshake itself", name)
 	}

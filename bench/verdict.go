@@ -11,10 +11,10 @@ import (
 	"github.com/throng-chat/throng/bench/stats"
 )
 
-// judge gives the verdict and checks the thresholds. The gravest word is the one that is said; the reasons of all are told.
+// judge sets the verdict and checks the thresholds. If several verdicts apply, the most severe one is set, with all reasons.
 func judge(r *result.Result, bounds []result.Bound) {
 	v := &r.Verdict
-	v.Why = append([]string{}, v.Why...) // of steadiness
+	v.Why = append([]string{}, v.Why...) // from steadiness
 	unsteady := len(v.Why) > 0
 	misfit, explained := unfit(r)
 	none, broken, gaps, limited := invalid(r), faults(r, explained), told(r), limits(r)
@@ -39,7 +39,7 @@ func judge(r *result.Result, bounds []result.Bound) {
 	hold(r, bounds)
 }
 
-// hold checks the thresholds, and says whether all is well.
+// hold checks the thresholds and sets OK.
 func hold(r *result.Result, bounds []result.Bound) {
 	r.Thresholds = []result.Threshold{}
 	r.Verdict.OK = r.Verdict.Code == result.Valid
@@ -65,8 +65,8 @@ func invalid(r *result.Result) (why []string) {
 	return why
 }
 
-// faults is what was delivered wrong, but for the one that is explained. What was lost is part of what was to come, the rest of what
-// came.
+// faults returns the reasons for DELIVERY BROKEN, without the explained one. Lost deliveries are a share of the expected ones, other faults
+// a share of the received ones.
 func faults(r *result.Result, explained string) (why []string) {
 	d := &r.Delivery
 	for _, f := range []struct {
@@ -96,13 +96,13 @@ func faults(r *result.Result, explained string) (why []string) {
 	return why
 }
 
-// told is what clients that came back missed, and were told of: nothing was wrong but what the room keeps.
+// told returns the reason for GAPS TOLD: the server reported gaps to clients that returned, because the room's history is too small.
 func told(r *result.Result) []string {
 	s := r.Resume
 	if s == nil || s.Missed == 0 {
 		return nil
 	}
-	why := fmt.Sprintf("told of missing messages: %s of %s that returned, %s", result.Thousands(s.Missed), result.Number(s.Clients, "client"),
+	why := fmt.Sprintf("gaps reported: %s of %s that returned, %s", result.Thousands(s.Missed), result.Number(s.Clients, "client"),
 		result.Number(s.Told, "delivery", "deliveries"))
 	if s.Needed.Messages == 0 {
 		return []string{why}
@@ -112,10 +112,10 @@ func told(r *result.Result) []string {
 		result.Duration(time.Duration(s.Needed.Age)))}
 }
 
-// limits is how the client, and not the server, was measured.
+// limits returns the reasons for CLIENT-LIMITED.
 func limits(r *result.Result) (why []string) {
 	s := &r.Sent
-	// Of few messages, one that falls just behind the end is much.
+	// With few messages, one that falls just after the end is a large share.
 	short := (s.Offered - s.Achieved) * r.Plan.Duration.Seconds()
 	if s.Achieved < leastAchieved*s.Offered && short > leastShort && s.Unsendable == 0 && !r.Interrupted {
 		why = append(why, fmt.Sprintf("sent %.1f %% of the offered rate", 100*s.Achieved/s.Offered))
@@ -141,7 +141,7 @@ func limits(r *result.Result) (why []string) {
 	return why
 }
 
-// steadiness says why the figures were still on their way somewhere.
+// steadiness adds the reasons for NOT STEADY.
 func (r *run) steadiness(from int64) {
 	d, v := &r.result.Delivery, &r.result.Verdict
 	d.Stalls = r.collect.stalls(r.end)
@@ -150,7 +150,7 @@ func (r *run) steadiness(from int64) {
 		v.Why = append(v.Why, fmt.Sprintf("no delivery for %s, from %.1f s after the start%s", result.Duration(s.Took), s.At, more(n-1)))
 	}
 	if r.cfg.silentRun() || r.cfg.Kill > 0 || r.cfg.Slow > 0 || r.result.Interrupted {
-		return // what is made to happen is no drift
+		return // a planned event is not a drift
 	}
 	deliveries, latency := r.seriesUntil(r.end)
 	for _, s := range []struct {
@@ -176,12 +176,12 @@ func (r *run) steadiness(from int64) {
 	}
 }
 
-// fromTo is a drift from its beginning to its end. A line through what came all at once begins, or ends, below nothing.
+// fromTo returns the first and the last value of a drift, at least 0: the line through a burst may begin or end below.
 func fromTo(change, mean float64, unit func(float64) string) string {
 	return unit(max(0, mean-change/2)) + " to " + unit(max(0, mean+change/2))
 }
 
-// drift is how much a series changes from its beginning to its end by its slope, its mean, and the slope's t.
+// drift returns the change of a series from its beginning to its end by its slope, its mean, and the slope's t.
 func drift(series []float64) (change, mean, t float64) {
 	xs := make([]float64, len(series))
 	for i, y := range series {

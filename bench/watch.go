@@ -11,8 +11,8 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// watch looks at the server's processes beside the run: their processor time at each tick, and a row of all there is to see of
-// the first of them each second. Several servers' usage is added up.
+// watch observes the server's processes during the run: their CPU time at each tick, and a row of all observable values of the first
+// process each second. It adds up the usage of several servers.
 type watch struct {
 	pids    []int
 	sampler *observe.Sampler
@@ -22,14 +22,14 @@ type watch struct {
 	cpu   map[int64]time.Duration // by tick
 	rows  []observe.Row
 	start int64
-	grown int64 // the largest memory seen while it was loaded
+	grown int64 // largest memory under load
 	notes []string
 	quit  chan struct{}
 	done  sync.WaitGroup
 	once  sync.Once
 }
 
-// newWatch finds the servers' processes, and begins.
+// newWatch finds the servers' processes and starts the watch's goroutine.
 func newWatch(cfg *Config, targets []agent.Target, r *result.Result) (*watch, error) {
 	w := &watch{result: r, cpu: map[int64]time.Duration{}, quit: make(chan struct{})}
 	if local(targets) {
@@ -93,7 +93,7 @@ func (w *watch) look() {
 	}
 }
 
-// sum is what the processes have used, together.
+// sum returns the usage of all processes together.
 func (w *watch) sum(memory bool) (all observe.Usage, err error) {
 	for _, pid := range w.pids {
 		u, err := observe.Read(pid, memory)
@@ -107,7 +107,7 @@ func (w *watch) sum(memory bool) (all observe.Usage, err error) {
 	return all, nil
 }
 
-// read is what the servers have used; nothing where there is none to see.
+// read returns the usage of the servers, or the zero Usage if none is visible.
 func (w *watch) read(memory bool) observe.Usage {
 	u, err := w.sum(memory)
 	if err != nil {
@@ -118,7 +118,7 @@ func (w *watch) read(memory bool) observe.Usage {
 	return u
 }
 
-// connected notes the memory before and after the connections opened, and the CPU of an upgrade.
+// connected records the memory before and after the connections opened, and the CPU per upgrade.
 func (w *watch) connected(before observe.Usage, opened int) {
 	if len(w.pids) == 0 {
 		return
@@ -131,14 +131,14 @@ func (w *watch) connected(before observe.Usage, opened int) {
 	}
 }
 
-// begin says that sending begins at the tick.
+// begin records the tick at which sending begins.
 func (w *watch) begin(start int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.start = start
 }
 
-// loaded notes the memory at the end, and the processor time: on a busy machine the watch may not have looked since the last tick.
+// loaded records the memory and the CPU time at the end. On a busy machine the watch may have missed the last tick.
 func (w *watch) loaded() {
 	if len(w.pids) == 0 {
 		return
@@ -154,9 +154,9 @@ func (w *watch) loaded() {
 	}
 }
 
-// at is the servers' processor time at a tick. Where the watch came too late to look at it, it is between those before and after it.
+// at returns the servers' CPU time at a tick. If the watch missed the tick, it interpolates between the ticks before and after it.
 func (w *watch) at(n int64) (time.Duration, bool) {
-	const missed = 4 * ticksASecond // at most
+	const missed = 4 * ticksASecond // largest gap
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if d, ok := w.cpu[n]; ok {
@@ -177,13 +177,13 @@ func (w *watch) at(n int64) (time.Duration, bool) {
 	return 0, false
 }
 
-// stop ends it. It may be called twice.
+// stop ends the goroutine. It may be called twice.
 func (w *watch) stop() {
 	w.once.Do(func() { close(w.quit) })
 	w.done.Wait()
 }
 
-// local says whether the targets are this machine, as far as their addresses tell.
+// local reports whether the addresses of all targets belong to this machine.
 func local(targets []agent.Target) bool {
 	return !slices.ContainsFunc(targets, func(t agent.Target) bool { return !t.Address.Addr().IsLoopback() })
 }

@@ -1,10 +1,10 @@
-// Package agent is the part of the load test that holds the connections: it dials, sends on schedule, reads, and proves what
-// was delivered. It does so for a coordinator, over a link, in a process of its own or on another host, so that what draws,
-// samples and computes does not disturb what is measured.
+// Package agent is the part of the load test that holds the connections. It dials, sends on a schedule, reads, and checks what
+// was delivered. It works for a coordinator, over a link, in its own process or on another host. So drawing, sampling and
+// computing do not disturb the measurement.
 //
-//	coordinator -> link -> agent: dialer -> pollers -> rooms (proof) -> ticks -> link -> coordinator
+//	coordinator -> link -> agent: dialer -> pollers -> rooms (delivery check) -> ticks -> link -> coordinator
 //
-// Serve takes a plan, and a run follows it. A file uses the files above it:
+// Serve receives a plan, and a run follows it. A file uses the files above it:
 //
 //	message.go, protocol.go, stamp.go, limits.go    commands and events of the link, protocols, the stamp of a message, limits
 //	proof.go, log.go                                the state of rooms and members
@@ -14,8 +14,8 @@
 //	state.go, dial.go, send.go, schedule.go         the state of a run, its dialer and its sender
 //	moves.go, tick.go, report.go, run.go            clients that leave and return, ticks, the report, the run
 //
-// The connections are on nbio's loop: no goroutine for each. A poller's state is under its lock, which is taken once a read; a
-// room's under its own; the sender's under its own. They are taken in the order poller, sender, room.
+// nbio's loop serves the connections: a connection has no goroutine. Each poller, each room and the sender have a lock of their own.
+// A poller takes its lock once per read. The locks are taken in the order poller, sender, room.
 package agent
 
 import (
@@ -24,13 +24,13 @@ import (
 	"io"
 )
 
-// Serve does what the coordinator at the other end of the stream says, for one run. It returns when the stream
-// ends, or when it cannot go on.
+// Serve follows the commands of the coordinator at the other end of stream, for one run. It returns nil when the stream ends, and an error
+// if the run cannot continue; the coordinator receives that error too.
 func Serve(ctx context.Context, stream io.ReadWriter) error {
 	link := NewLink[Command, Event](stream)
 	err := serve(ctx, link)
 	if err != nil && !errors.Is(err, io.EOF) {
-		// If that cannot be said either, the link is gone, and the coordinator knows.
+		// If Send fails as well, the link has ended, and the coordinator notices.
 		return errors.Join(err, link.Send(Event{Failed: err.Error()}))
 	}
 	return nil
@@ -80,11 +80,11 @@ func serve(ctx context.Context, link *Link[Command, Event]) error {
 	if err := errors.Join(r.follow(ctx, next), r.engine.stop()); err != nil {
 		return err
 	}
-	<-ctx.Done() // the others may not have reported yet, and an agent whose link ends before that is one that was lost
+	<-ctx.Done() // the coordinator takes the end of a link for a lost agent, so keep it open until the other agents have reported
 	return nil
 }
 
-// clocks answers questions for the time until the plan comes.
+// clocks answers clock requests until the plan arrives, and returns the plan.
 func clocks(link *Link[Command, Event], next func() (Command, error)) (*Plan, error) {
 	for {
 		c, err := next()

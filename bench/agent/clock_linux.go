@@ -7,17 +7,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// clockOffset is CLOCK_MONOTONIC at the moment started.
+// clockOffset is the value of CLOCK_MONOTONIC at the moment started, in nanoseconds.
 var clockOffset = func() int64 {
 	var t unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err != nil {
-		return 0 // one process agrees with itself all the same, and sleepUntil falls back
+		return 0 // this process still agrees with itself, and sleepUntil falls back to time.Sleep
 	}
 	return t.Nano() - int64(time.Since(started))
 }()
 
-// sleepUntil waits for a moment of the clock now. Go's timers round up to whole milliseconds when the process is idle,
-// which would be ten times the latency to be measured; the kernel's own sleep keeps to some 50 µs.
+// sleepUntil sleeps until the time at of the clock Now. Go's timers round up to whole milliseconds in an idle process, which is ten times
+// the latency to be measured. The kernel's own sleep is accurate to about 50 µs.
 func sleepUntil(at int64) {
 	if clockOffset == 0 {
 		time.Sleep(time.Duration(at - Now()))

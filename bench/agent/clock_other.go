@@ -6,5 +6,5 @@ import "time"
 
 const clockOffset = 0
 
-// sleepUntil waits for a moment of the clock now.
+// sleepUntil sleeps until the time at of the clock Now.
 func sleepUntil(at int64) { time.Sleep(time.Duration(at - Now())) }

@@ -8,7 +8,8 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// conn is one client: about 130 bytes, beside nbio's 370. It has no goroutine, and no buffer while nothing is half read.
+// conn is one client connection. It takes about 130 bytes beside nbio's 370, has no goroutine, and has a buffer only while a frame is
+// incomplete.
 type conn struct {
 	// Constant after the dial.
 	nc     *netpoll.Socket
@@ -16,69 +17,69 @@ type conn struct {
 	room   *room
 
 	// Guarded by poller.mu.
-	handshake *handshake  // nil once it is answered
-	tail      []byte      // a frame of which more must come
-	position  *position   // nil where none is kept, or until it has joined
+	handshake *handshake  // nil after the response
+	tail      []byte      // the beginning of an incomplete frame
+	position  *position   // nil without --resume, or before the join
 	decoder   *ws.Decoder // nil for a stream that nextFrame can read
 	member    member
-	stopped   int64 // when it stopped reading; 0 while it reads
+	stopped   int64 // the time at which it stopped reading; 0 while it reads
 	state     state
-	touched   bool // it was killed, or is one that came back after that
+	touched   bool // it was killed, or replaces a connection that was killed
 }
 
-// state is how far a conn has come.
+// state is the phase of a connection.
 type state uint8
 
 const (
 	opening state = iota
 	open
-	closing // a close frame came: its end is no surprise any more
-	leaving // close frame received, or was killed, as planned: what still comes does not count
+	closing // a close frame was received, so the end of the connection is expected
+	leaving // a close frame was sent, or the connection was killed, as planned: what it still receives does not count
 	closed
 )
 
-// keptTail is how large a tail's memory may be to be kept for the next.
+// keptTail is the capacity up to which the memory of a tail is reused, in bytes.
 const keptTail = 1 << 10
 
-// is says how far c has come, to whoever does not hold the poller's lock.
+// is returns the state of c. The caller must not hold the poller's lock.
 func (c *conn) is() state {
 	c.poller.mu.Lock()
 	defer c.poller.mu.Unlock()
 	return c.state
 }
 
-// listens says whether c is a member that reads. The poller's lock is held.
+// listens reports whether c is a member that reads. The caller holds the poller's lock.
 func (c *conn) listens() bool { return c.state == open && c.stopped == 0 }
 
-// poller reads a share of the connections on one of nbio's goroutines. Its lock is taken once a read, so that the ticks and
-// the end of the run can look at what it counts.
+// poller reads a share of the connections on one of nbio's goroutines. It takes its lock once per read, because the ticks and the end of
+// the run read its counters.
 type poller struct {
 	proof    *proof
 	protocol *Protocol
-	mark     []byte // how a message begins
-	headLen  int    // bytes before the payload in a frame with one of our messages
-	headWord uint32 // those bytes, where they are 2 or 4; a larger frame does not fit into a read
+	mark     []byte // the first bytes of each message of the run
+	headLen  int    // number of bytes before the payload in a frame with one of our messages
+	headWord uint32 // those bytes, if there are 2 or 4; a frame with a longer head does not fit into a read
 	headMask uint32
 	spanMask uint32
 	rules    ws.Rules
-	again    func(*conn) // of a closed loop: a publisher has its own message back; nil in the open loop
+	again    func(*conn) // closed loop: called when a publisher has received its own message; nil in the open loop
 
 	mu       sync.Mutex
-	each     histogram.Histogram // deliveries from the intended moment, to members that were never killed
+	each     histogram.Histogram // latency from the scheduled time, for members that were never killed
 	sent     histogram.Histogram // the same deliveries, from the send
-	touched  histogram.Histogram // deliveries from the intended moment, to the others
+	touched  histogram.Histogram // latency from the scheduled time, for the other members
 	ping     histogram.Histogram
 	loopLag  histogram.Histogram
 	spans    spanTable
 	count    Tally
-	closes   map[string]int // connections ended by the other side, by why
+	closes   map[string]int // connections that the server ended, by reason
 	cut      histogram.Histogram
-	cuts     map[string]int // of those that had stopped reading
-	finished bool           // the run is over: connections may end
+	cuts     map[string]int // those of connections that had stopped reading, by reason
+	finished bool           // the run is over, so connections may end
 }
 
-// part takes c out of its room, and what still comes of it does not count. It is false when c is not open. The poller's lock is
-// held.
+// part removes c from its room. What c receives after that does not count. It returns false if c is not open. The caller holds the poller's
+// lock.
 func (c *conn) part() bool {
 	if !c.listens() {
 		return false
@@ -93,14 +94,14 @@ func (c *conn) part() bool {
 	return true
 }
 
-// follow makes c, which nobody reads yet, the next connection of the client that from was.
+// follow makes c the next connection of the client that had the connection from. No poller reads c yet.
 func (c *conn) follow(from *conn) {
 	from.poller.mu.Lock()
 	defer from.poller.mu.Unlock()
 	c.touched = from.touched
 	if from.member.away {
 		c.member = from.member
-		at := *from.position // a copy: if c does not open, another begins where from was
+		at := *from.position // a copy: if c does not open, the next attempt starts at the same position
 		c.position = &at
 	}
 }

@@ -13,22 +13,22 @@ import (
 	"github.com/throng-chat/throng/server/netpoll"
 )
 
-// dialer opens the connections: never more than a fixed number at a time, so that the server's accept queue is not run
-// over, and as fast as the server answers.
+// dialer opens the connections. It limits the number of concurrent handshakes, so that the server's accept queue does not overflow.
+// Otherwise the server sets the speed.
 type dialer struct {
 	run     *run
 	dialer  net.Dialer
-	sources []*net.TCPAddr // nil: the kernel chooses
+	sources []*net.TCPAddr // nil: the kernel chooses the address
 	asks    []ask          // by room
 
 	mu      sync.Mutex
-	next    int // to open, of this agent's connections
-	limit   int // where open stops
+	next    int // index of the next connection to open, among this agent's
+	limit   int // index at which open stops
 	answer  Connected
-	hopeful bool // false: the next would fail the same way
+	hopeful bool // false after a failure that would repeat for every connection
 }
 
-// ask is the request of the opening handshake, but for its key, and where to send it.
+// ask is the request of the opening handshake without its key, and the server's address.
 type ask struct{ address, before, after string }
 
 func newDialer(r *run) (*dialer, error) {
@@ -46,10 +46,12 @@ func newDialer(r *run) (*dialer, error) {
 	return d, nil
 }
 
-// loopbackSources are the addresses that the plan's agent dials from: as many of 127.0.0.0/8 as its share of the connections needs
-// ports, of which an address has so many, and none of another agent's. Where one address is enough for all agents, the kernel chooses.
-// Linux gives out the ports of one parity first, and searches at every connect when those are gone: 19,000 connections from
-// one address took 6.5 s, from two 1.3 s. So two fifths of the ports are used.
+// loopbackSources returns the source addresses of the agent that follows plan p, all in 127.0.0.0/8. Each address provides a number of
+// ports. The agent gets as many addresses as its share of the connections needs, and shares none with another agent. If one address is
+// enough for all agents, the result is nil and the kernel chooses.
+//
+// Linux assigns the ports of one parity first, and searches at every connect when they are used up: 19,000 connections from one address
+// took 6.5 s, from two addresses 1.3 s. So two fifths of the ports are used.
 func loopbackSources(p *Plan, ports int) []*net.TCPAddr {
 	to, connections, each := p.Targets[0].Address.Addr(), len(p.RoomOf), ports*2/5
 	if !manySources || !to.Is4() || !to.IsLoopback() || connections <= each {
@@ -64,8 +66,8 @@ func loopbackSources(p *Plan, ports int) []*net.TCPAddr {
 	return sources
 }
 
-// open opens the connections with numbers below a limit (0: all) and returns when each has opened or failed. Connections that an
-// earlier call has opened, or tried to, are not opened again.
+// open opens the connections with numbers below a limit (0: all). It returns when each has opened or failed. It skips connections that an
+// earlier call tried to open.
 func (d *dialer) open(ctx context.Context, below int) {
 	if all := len(d.run.plan.RoomOf); below <= 0 || below > all {
 		below = all
@@ -89,7 +91,7 @@ func (d *dialer) open(ctx context.Context, below int) {
 	workers.Wait()
 }
 
-// take is the number of the next connection to open.
+// take returns the number of the next connection to open, and false if there is none.
 func (d *dialer) take(ctx context.Context) (int, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -100,7 +102,7 @@ func (d *dialer) take(ctx context.Context) (int, bool) {
 	return (d.next-1)*d.run.plan.Agents + d.run.plan.Agent, true
 }
 
-// dialTimes are the parts of one opening.
+// dialTimes are the durations of the two parts of an opening, in nanoseconds.
 type dialTimes struct{ tcp, upgrade int64 }
 
 func (d *dialer) tell(ctx context.Context, took dialTimes, err error) {
@@ -115,11 +117,11 @@ func (d *dialer) tell(ctx context.Context, took dialTimes, err error) {
 		a.Upgrade.Record(took.upgrade)
 	case ctx.Err() == nil:
 		a.Failed[explainDial(err)]++
-		// A machine that has no more files or ports will not have them for the next either.
+		// The next connection would fail the same way: this machine is out of files or ports.
 		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.EADDRNOTAVAIL) {
 			d.hopeful = false
 		}
-		// Nor does it help to be refused a million times.
+		// After so many failures without a success, further attempts are pointless.
 		if a.Opened == 0 && sum(a.Failed) >= enoughRefusals {
 			d.hopeful = false
 		}
@@ -135,7 +137,7 @@ func sum(counts map[string]int) (total int) {
 	return total
 }
 
-// one opens connection i, and makes it a member of its room, or again the member that from was.
+// one opens connection i. If from is nil, the connection joins its room as a new member. Otherwise it continues the membership of from.
 func (d *dialer) one(ctx context.Context, i int, from *conn) (took dialTimes, err error) {
 	room := d.run.plan.RoomOf[i]
 	ask := &d.asks[room]
@@ -173,7 +175,7 @@ func (d *dialer) one(ctx context.Context, i int, from *conn) (took dialTimes, er
 		return took, err
 	}
 	if _, err := nc.Write([]byte(ask.before + h.key + ask.after)); err != nil {
-		_ = nc.Close() // Write has closed it; to be sure
+		_ = nc.Close() // to be sure: the failed Write has closed it
 	}
 	select {
 	case err = <-h.result:
@@ -187,11 +189,11 @@ func (d *dialer) one(ctx context.Context, i int, from *conn) (took dialTimes, er
 	if err == nil || !d.run.engine.forget(c) {
 		return took, nil
 	}
-	_ = nc.Close() // it may be closed already
+	_ = nc.Close() // an error means that it is closed already
 	return took, err
 }
 
-// explainDial says what a failed connection means, and where there is something to do, what.
+// explainDial describes why a connection failed and, if possible, how to fix that. Equal causes give equal texts, which the result counts.
 func explainDial(err error) string {
 	status, refused, joining := (*statusError)(nil), (*refusedError)(nil), (*joinError)(nil)
 	switch {

@@ -10,11 +10,11 @@ import (
 
 func prepare(syscall.RawConn) error { return nil }
 
-// ended cannot be told here: a reader that has stopped looks once for each that comes.
+// ended reports true: this system does not show whether the server has closed the connection, so the caller reads to find out.
 func ended(*netpoll.Socket) bool { return true }
 
-// portsPerSource is how many connections one source address can have to one target.
+// portsPerSource returns the number of connections that one source address can have to one target.
 func portsPerSource() int { return 16_384 }
 
-// manySources says that all of 127.0.0.0/8 is this machine.
+// manySources reports that not all addresses of 127.0.0.0/8 belong to this machine.
 const manySources = false

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// The ports of one address to one server are few: no two agents of a machine may dial from the same address.
+// An address has few ports for one server, so two agents of a machine must not use the same address.
 func TestAgentsDialFromAddressesOfTheirOwn(t *testing.T) {
 	if !manySources {
 		t.Skip("this machine has one loopback address")
@@ -15,7 +15,7 @@ func TestAgentsDialFromAddressesOfTheirOwn(t *testing.T) {
 		return &Plan{Targets: []Target{{Address: netip.AddrPortFrom(netip.MustParseAddr(host), 80)}}, RoomOf: make([]int32, connections), Agents: 1}
 	}
 	for _, tt := range []struct{ connections, agents, each int }{
-		{11_292, 3, 0}, // one address does for all: the kernel chooses
+		{11_292, 3, 0}, // one address is enough for all: the kernel chooses
 		{19_800, 1, 2},
 		{19_800, 3, 1},
 		{60_000, 4, 2},

@@ -10,7 +10,7 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// refuse closes c, as what its server sent is not RFC 6455.
+// refuse closes c because its server broke RFC 6455.
 func (p *poller) refuse(c *conn, why error) {
 	p.count.BadFrames++
 	code := ws.CloseProtocolError
@@ -19,10 +19,10 @@ func (p *poller) refuse(c *conn, why error) {
 	}
 	p.lost(c, fmt.Sprintf("bad frame: %v", why), closed)
 	c.write(ws.OpClose, ws.ClosePayload(code, ""))
-	_ = c.nc.Close() // it was counted
+	_ = c.nc.Close() // an error does not matter: the connection is already counted as closed
 }
 
-// lost counts, once, that the other side ended c.
+// lost counts, once per connection, that the server ended c.
 func (p *poller) lost(c *conn, why string, to state) {
 	switch {
 	case p.finished:
@@ -31,14 +31,14 @@ func (p *poller) lost(c *conn, why string, to state) {
 		p.cuts[why]++
 		p.cut.Record(Now() - c.stopped)
 	case c.state == open:
-		c.room.leave(&c.member) // what it was passed over with until then is lost all the same
+		c.room.leave(&c.member) // the messages that it missed until now are lost
 		p.count.Closed++
 		p.closes[why]++
 	}
 	c.state = to
 }
 
-// onClose is called once for each connection, on a goroutine that closes them one by one.
+// onClose handles the end of a connection. nbio calls it once per connection, on one goroutine for all connections.
 func (p *poller) onClose(c *conn, why error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -51,7 +51,7 @@ func (p *poller) onClose(c *conn, why error) {
 	p.lost(c, endOf(why, "ended without a close frame").Error(), closed)
 }
 
-// endOf is err, or plain words for an end of the stream.
+// endOf returns err, or an error with the text plain if err is the end of the stream.
 func endOf(err error, plain string) error {
 	if err == nil || errors.Is(err, io.EOF) {
 		return errors.New(plain)

@@ -8,24 +8,24 @@ import (
 	"github.com/throng-chat/throng/server/netpoll"
 )
 
-// engine is nbio's loop with our pollers on it, and the connections by their numbers.
+// engine is nbio's loop with our pollers, and the connections by number.
 type engine struct {
 	loop    *netpoll.Loop
 	pollers []*poller
 
 	lagMu sync.Mutex
-	woken int64 // when the wakers were to be called last
+	woken int64 // the time at which the wakers were due last
 
 	mu     sync.Mutex
-	conns  []*conn // this agent's, by number; nil for those that are not open
+	conns  []*conn // this agent's connections by number; nil if not open
 	agents int
 }
 
-// newEngine starts the pollers.
+// newEngine starts the loop with one goroutine per poller.
 func newEngine(pollers []*poller, connections, agents int) (*engine, error) {
 	e := &engine{pollers: pollers, conns: make([]*conn, connections), agents: agents}
-	// A poller that waits in the kernel keeps its processor, in Go's sense, until the runtime's monitor takes it away. The
-	// sender must not wait for that.
+	// A poller that waits in the kernel keeps its Go processor until the runtime's monitor takes it away. With too few processors the
+	// sender would wait for that.
 	if want := len(pollers) + 2; runtime.GOMAXPROCS(0) < want {
 		runtime.GOMAXPROCS(want)
 	}
@@ -48,7 +48,7 @@ func newEngine(pollers []*poller, connections, agents int) (*engine, error) {
 	return e, nil
 }
 
-// wake asks each poller to come, which was to happen at the moment due; how late it comes is its lag.
+// wake wakes each poller. The wake-up was due at the time due; the delay until it runs is the poller's lag.
 func (e *engine) wake(due int64) error {
 	e.lagMu.Lock()
 	e.woken = due
@@ -61,26 +61,26 @@ func (e *engine) wake(due int64) error {
 	return nil
 }
 
-// lag is called on p's goroutine.
+// lag records the delay of a wake-up, on p's goroutine.
 func (e *engine) lag(p *poller) {
 	e.lagMu.Lock()
 	woken := e.woken
 	e.lagMu.Unlock()
 	if woken == 0 {
-		return // to see whether it runs
+		return // to find out whether nbio has delivered it
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.loopLag.Record(Now() - woken)
 }
 
-// add makes connection i known to its poller, before the loop can read it.
+// add registers connection i with its poller, before the loop can read it.
 func (e *engine) add(c *conn) {
 	c.poller = e.pollerOf(c.nc)
 	e.mu.Lock()
 	e.conns[int(c.member.connection)/e.agents] = c
 	e.mu.Unlock()
-	// The loop hides its hand-over from the race detector; the poller's lock does not.
+	// The race detector does not see the loop's hand-over. It sees the poller's lock.
 	c.poller.mu.Lock()
 	c.state = opening
 	c.poller.mu.Unlock()
@@ -88,7 +88,7 @@ func (e *engine) add(c *conn) {
 
 func (e *engine) pollerOf(s *netpoll.Socket) *poller { return e.pollers[e.loop.Poller(s)] }
 
-// forget drops a connection that did not open. It is false for one that has opened in the last moment.
+// forget drops a connection that did not open. It returns false if the connection has opened in the meantime.
 func (e *engine) forget(c *conn) bool {
 	c.poller.mu.Lock()
 	opened := c.state == open
@@ -107,14 +107,14 @@ func (e *engine) forget(c *conn) bool {
 	return true
 }
 
-// conn is connection i, which must be this agent's; nil where it did not open.
+// conn returns connection i, which must be one of this agent's. It returns nil if the connection did not open.
 func (e *engine) conn(i int) *conn {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.conns[i/e.agents]
 }
 
-// all are the connections that opened, whatever became of them.
+// all returns the connections that have opened, including those that have ended since.
 func (e *engine) all() []*conn {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -127,7 +127,7 @@ func (e *engine) all() []*conn {
 	return list
 }
 
-// stop says goodbye to the server and ends the pollers.
+// stop closes the connections with a close frame and ends the pollers.
 func (e *engine) stop() error {
 	for _, p := range e.pollers {
 		p.mu.Lock()
@@ -135,9 +135,9 @@ func (e *engine) stop() error {
 		p.mu.Unlock()
 	}
 	for _, c := range e.all() {
-		_ = writeNow(c.nc, bye) // whoever is gone needs none
+		_ = writeNow(c.nc, bye) // an error means that the connection has ended
 	}
-	// The server's answers close the connections; one that does not answer is closed by the engine.
+	// The server's close frames end the connections. The engine closes the rest.
 	wait(context.Background(), goodbye, func() bool {
 		for _, c := range e.all() {
 			if is := c.is(); is == open || is == closing {

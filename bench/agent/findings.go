@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// expect is told, when all agents have sent everything, what each publisher sent, and which of them are gone: their last
-// messages may never have reached the server.
+// expect records what each publisher sent, when all agents have sent everything. The last messages of the publishers in gone may not have
+// reached the server.
 func (pf *proof) expect(sent []uint32, gone []int) {
 	isGone := map[uint32]bool{}
 	for _, i := range gone {
@@ -20,8 +20,8 @@ func (pf *proof) expect(sent []uint32, gone []int) {
 	}
 }
 
-// finish counts what is missing once nothing more is waited for. members are those whose connection held until the end.
-// Nobody reads any more.
+// finish counts the missing messages at the end of the run. members are those whose connection lasted until the end. The pollers read
+// nothing any more.
 func (pf *proof) finish(members []*member) Findings {
 	of := make([][]*member, len(pf.rooms))
 	for _, m := range members {
@@ -44,14 +44,14 @@ func (pf *proof) finish(members []*member) Findings {
 	return all
 }
 
-// expect is told that all publishers have sent what they will.
+// expect records that all publishers have sent their last message.
 func (r *room) expect(gone map[uint32]bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.gone, r.ended = gone, true
 }
 
-// heardAll says whether everything that was sent was received by somebody. mu is held.
+// heardAll reports whether each sent message was received by at least one member. The caller holds mu.
 func (r *room) heardAll() bool {
 	if r.whole || !r.ended {
 		return r.whole
@@ -65,7 +65,7 @@ func (r *room) heardAll() bool {
 	return true
 }
 
-// complete says whether m has received all that was sent, once expect was told. Called by m's owner.
+// complete reports whether m has received all messages. It returns false before expect. The owner of m calls it.
 func (r *room) complete(m *member) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -93,8 +93,9 @@ func (r *room) complete(m *member) bool {
 	})
 }
 
-// finish counts what is missing. members are the room's whose connection held until the end. Of the publishers that are
-// gone, what nobody received of their last messages is died: it may never have reached the server. Nobody reads any more.
+// finish counts the missing messages of the room. members are those of the room whose connection lasted until the end. The last messages of
+// a publisher that is gone count as died if no member received them: they may not have reached the server. The pollers read nothing any
+// more.
 func (r *room) finish(members []*member) (f Findings) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -102,7 +103,7 @@ func (r *room) finish(members []*member) (f Findings) {
 		p, sent := &r.proof.publics[i], r.proof.sent[i].Load()
 		switch {
 		case sent == unknown || p.epoch != r.epoch:
-		case r.gone[i] && !r.proof.own(int(i)): // its own agent tells
+		case r.gone[i] && !r.proof.own(int(i)): // its own agent counts them
 		case r.gone[i]:
 			f.Died += uint64(sent - p.next)
 		default:
@@ -131,7 +132,7 @@ func (r *room) finish(members []*member) (f Findings) {
 	return f
 }
 
-// ownLost is how many messages of its own did not come back to m.
+// ownLost returns the number of m's own messages that m did not receive.
 func (m *member) ownLost() uint64 {
 	if m.anomalies == nil {
 		return 0
@@ -139,8 +140,8 @@ func (m *member) ownLost() uint64 {
 	return uint64(max(0, m.anomalies.own))
 }
 
-// lost is how many of the messages that were due to m it was passed over with, and told is how many it was told that it missed. The log
-// may have forgotten that a message is m's own, which is not due to it without an echo.
+// lost returns how many of the messages due to m it did not receive: those that the server lost, and those that the server reported as
+// missed (told). The log may have forgotten that a message is m's own, which is not due to m without an echo. So due limits both numbers.
 func (r *room) lost(m *member, due uint64) (lost int, told uint64) {
 	a := m.anomalies
 	if a == nil {
@@ -172,7 +173,7 @@ func (r *room) lost(m *member, due uint64) (lost int, told uint64) {
 	return lost, told
 }
 
-// due is how many deliveries m should have had until the place end.
+// due returns the number of deliveries that m must have received up to the place end.
 func (r *room) due(m *member, end uint64) uint64 {
 	due := end - m.start
 	if m.anomalies != nil {
@@ -184,7 +185,7 @@ func (r *room) due(m *member, end uint64) uint64 {
 	return due
 }
 
-// order is the digest of the order in which the room was heard, where that is certain.
+// order returns the digest of the room's order, or the zero Order if the order is uncertain.
 func (r *room) order() Order {
 	r.mu.Lock()
 	defer r.mu.Unlock()

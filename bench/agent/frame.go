@@ -6,9 +6,9 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// nextFrame takes the first frame out of b without copying it. It knows only what nearly every frame is: whole, unmasked,
-// in its shortest form, and no larger than a read. need is how many bytes the frame has; where it is more than len(b), the
-// rest must come first. need is 0 for any other frame: the full decoder must take the stream from here on, and judge it.
+// nextFrame reads the first frame of b without a copy. It supports only the common kind of frame: unfragmented, unmasked, in its shortest
+// form, and no larger than a read. need is the length of the frame in bytes. If need exceeds len(b), the rest of the frame has not arrived.
+// need is 0 for any other frame: then the full decoder must read the stream from here on, and reject what is invalid.
 func nextFrame(b []byte) (op ws.Opcode, payload []byte, need int) {
 	if len(b) < 2 {
 		return 0, nil, 2
@@ -22,7 +22,7 @@ func nextFrame(b []byte) (op ws.Opcode, payload []byte, need int) {
 		if head, length = 4, int(binary.BigEndian.Uint16(b[2:])); length < 126 {
 			return 0, nil, 0
 		}
-	case length > 126: // of 64 bits, or masked
+	case length > 126: // a 64-bit length, or masked
 		return 0, nil, 0
 	}
 	switch b[0] {
@@ -36,7 +36,7 @@ func nextFrame(b []byte) (op ws.Opcode, payload []byte, need int) {
 	}
 	need = head + length
 	switch {
-	case need > readBuffer/2: // it may not fit behind what is kept of it
+	case need > readBuffer/2: // it may not fit behind the rest of the previous read
 		return 0, nil, 0
 	case need > len(b):
 		return 0, nil, need

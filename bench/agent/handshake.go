@@ -15,31 +15,31 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// handshake is a connection's opening, from the request to its answer. It is dropped with the answer.
+// handshake is the opening of a connection, from the request to the response. It is dropped after the response.
 type handshake struct {
 	key    string
-	wants  string     // the subprotocol that is asked for; empty for none
-	head   []byte     // what has come of the answer
-	result chan error // gets exactly one value
+	wants  string     // the requested subprotocol; empty for none
+	head   []byte     // the part of the response that has arrived
+	result chan error // receives exactly one value
 
 	room     string // the name of the room to join
-	upgraded bool   // HTTP is over; the protocol's own steps are to do
-	steps    int    // of those, done
-	came     int    // messages since the upgrade that were not what a step waits for
-	last     string // the last of them, as much as is told
+	upgraded bool   // the HTTP part is complete; the protocol's steps follow
+	steps    int    // number of completed steps
+	came     int    // number of messages since the upgrade that no step expected
+	last     string // the last of them, cut to maxRefusal bytes
 }
 
-// unexpected notes a message that is not what was waited for.
+// unexpected counts a message that does not complete the current step.
 func (h *handshake) unexpected(text []byte) {
 	h.came++
 	h.last = result.PrintableLine(string(text[:min(len(text), 2*maxRefusal)]), maxRefusal)
 }
 
-// joinError is a server that took the upgrade, and did not answer as the protocol has it.
+// joinError reports a server that accepted the upgrade but did not follow the protocol's steps.
 type joinError struct {
 	want, last string
 	came       int
-	end        error // how it ended
+	end        error // how the opening ended
 }
 
 func (je *joinError) Error() string {
@@ -57,7 +57,7 @@ func (je *joinError) Error() string {
 
 func (je *joinError) Unwrap() error { return je.end }
 
-// joining is err as the end of an opening: after the upgrade, it says what was waited for.
+// joining converts the error that ended an opening: after the upgrade, the result names the expected message.
 func (h *handshake) joining(p *Protocol, err error) error {
 	if h == nil || !h.upgraded || h.steps >= len(p.Steps) {
 		return err
@@ -65,16 +65,16 @@ func (h *handshake) joining(p *Protocol, err error) error {
 	return &joinError{want: p.Steps[h.steps].Expect, last: h.last, came: h.came, end: err}
 }
 
-// refusedError is a protocol's answer that is a refusal.
+// refusedError is a rejection in the protocol's own terms.
 type refusedError struct{ text string }
 
 func (rf *refusedError) Error() string {
 	return "answered " + result.PrintableLine(rf.text, maxRefusal)
 }
 
-const maxRefusal = 200 // bytes that are told of what a server says
+const maxRefusal = 200 // length up to which a text of the server is quoted, in bytes
 
-// statusError is an answer that is no upgrade.
+// statusError is a response other than 101.
 type statusError struct{ status string }
 
 func (se *statusError) Error() string { return "HTTP " + result.PrintableLine(se.status, maxRefusal) }
@@ -92,7 +92,7 @@ func newHandshake(room, subprotocol string) *handshake {
 	return &handshake{key: base64.StdEncoding.EncodeToString(raw[:]), result: make(chan error, 1), room: room, wants: subprotocol}
 }
 
-// feed takes bytes of the answer. When it is whole, done is true and rest is what came behind it.
+// feed adds bytes of the response. When the response is complete, done is true and rest holds the bytes after it.
 func (h *handshake) feed(b []byte) (rest []byte, done bool, err error) {
 	seen := max(len(h.head)-3, 0)
 	h.head = append(h.head, b...)
@@ -107,13 +107,13 @@ func (h *handshake) feed(b []byte) (rest []byte, done bool, err error) {
 	return h.head[end:], true, checkAnswer(h.head[:end], h.key, h.wants)
 }
 
-// checkAnswer is the client's part of RFC 6455, 4.1.
+// checkAnswer checks a handshake response as RFC 6455, 4.1 requires.
 func checkAnswer(head []byte, key, subprotocol string) error {
 	r, err := http.ReadResponse(bufio.NewReaderSize(bytes.NewReader(head), 512), nil)
 	if err != nil {
 		return errBadAnswer
 	}
-	// Nothing of it is read: the head is all there is.
+	// The body is not needed.
 	_ = r.Body.Close()
 	switch {
 	case r.StatusCode != http.StatusSwitchingProtocols:

@@ -7,30 +7,30 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// lagging is message n of a hall's first publisher, due at 1000+n, which left so much later.
+// lagging returns message n of a hall's first publisher, scheduled at 1000+n and sent lag nanoseconds later.
 func (h *hall) lagging(n int, lag int64) []byte {
 	b := append(make([]byte, StampSize), h.proof.filler...)
 	stamp{run: testRun, seq: uint32(n), lag: lag, intended: int64(1000 + n)}.put(b)
 	return ws.AppendFrame(nil, ws.OpText, b)
 }
 
-// recorded says whether h has exactly n values, all equal.
+// recorded reports whether h has exactly n values, all equal to value.
 func recorded(h *histogram.Histogram, n uint64, value int64) bool {
 	return h.Total() == n && (n == 0 || h.Max() == value && h.Quantile(0) > value*9/10)
 }
 
-// Latency counts from the moment a message was due, that from the send beside it: for the first who receives it, who makes it known, and
-// for all others, who only compare. Those who were killed are in neither.
-func TestLatencyCountsFromTheMomentAMessageWasDue(t *testing.T) {
+// Latency counts from the scheduled time of a message, and separately from the send. This holds for the first receiver, which adds the
+// message to the log, and for all others, which only compare. Neither includes connections that were killed.
+func TestLatencyCountsFromTheScheduledTime(t *testing.T) {
 	const lag, took = 700_000, 1_000_000
 	for _, tt := range []struct {
 		name    string
-		members []int // that hear the message, in turn
+		members []int // members that receive the message, in turn
 		touched int
-		want    [3]uint64 // from the due moment, from the send, of the touched
+		want    [3]uint64 // number from the scheduled time, from the send, and of killed connections
 	}{
-		{"the first", []int{0}, -1, [3]uint64{1, 1, 0}},
-		{"the others as well", []int{0, 1, 2}, -1, [3]uint64{3, 3, 0}},
+		{"the first member", []int{0}, -1, [3]uint64{1, 1, 0}},
+		{"the others, too", []int{0, 1, 2}, -1, [3]uint64{3, 3, 0}},
 		{"the first was killed", []int{0, 1, 2}, 0, [3]uint64{2, 2, 1}},
 		{"another was killed", []int{0, 1, 2}, 1, [3]uint64{2, 2, 1}},
 	} {
@@ -44,7 +44,7 @@ func TestLatencyCountsFromTheMomentAMessageWasDue(t *testing.T) {
 		}
 		p := h.poller
 		if !recorded(&p.each, tt.want[0], lag+took) || !recorded(&p.sent, tt.want[1], took) || !recorded(&p.touched, tt.want[2], lag+took) {
-			t.Errorf("%s: got %d deliveries, %d ns at most from the due moment; %d, %d ns from the send; %d, %d ns of those who were killed; want %v, %d and %d ns",
+			t.Errorf("%s: got %d deliveries, maximum %d ns from the scheduled time; %d, %d ns from the send; %d, %d ns of killed connections; want %v, %d and %d ns",
 				tt.name, p.each.Total(), p.each.Max(), p.sent.Total(), p.sent.Max(), p.touched.Total(), p.touched.Max(), tt.want, lag+took, took)
 		}
 		if n := p.count.Deliveries; n != uint64(len(tt.members)) {
@@ -53,8 +53,8 @@ func TestLatencyCountsFromTheMomentAMessageWasDue(t *testing.T) {
 	}
 }
 
-// What came again, and what was given back late, is no latency.
-func TestOnlyWhatCameInTimeIsLatency(t *testing.T) {
+// The age of a duplicate, or of a recovered message, is not a latency.
+func TestDuplicatesAndRecoveredMessagesHaveNoLatency(t *testing.T) {
 	h := newHall(t, 2, 1)
 	h.sent(3)
 	c := h.conns[0]
@@ -62,37 +62,37 @@ func TestOnlyWhatCameInTimeIsLatency(t *testing.T) {
 		h.poller.onBytes(c, h.lagging(0, 0), 5000)
 	}
 	if p := h.poller; p.each.Total() != 1 || p.count.Deliveries != 2 || p.count.Recovered != 0 {
-		t.Errorf("one twice: got %d latencies, %+v", p.each.Total(), p.count)
+		t.Errorf("a duplicate: got %d latencies, %+v", p.each.Total(), p.count)
 	}
 	b := append(make([]byte, StampSize), h.proof.filler...)
 	stamp{run: testRun, seq: 1, intended: 1001}.put(b)
 	h.poller.receive(c, b, 5000, true)
 	if p := h.poller; p.each.Total() != 1 || p.sent.Total() != 1 || p.count.Recovered != 1 || p.count.Deliveries != 3 {
-		t.Errorf("one given back: got %d latencies, %d from the send, %+v", p.each.Total(), p.sent.Total(), p.count)
+		t.Errorf("a recovered message: got %d latencies, %d from the send, %+v", p.each.Total(), p.sent.Total(), p.count)
 	}
 }
 
-// A closed loop asks for the next message with each that is back: with the first receipt of it, and with one that others had before.
-func TestAClosedLoopGoesOnWhoeverHadTheMessageFirst(t *testing.T) {
+// A closed loop sends the next message for each one that returns, whether its publisher or another member received it first.
+func TestAClosedLoopContinuesForEachFirstReceiver(t *testing.T) {
 	h := newHall(t, 2, 1)
 	h.sent(4)
 	again := 0
 	h.poller.again = func(c *conn) {
 		if c != h.conns[0] {
-			t.Error("one that does not talk is asked for the next message")
+			t.Error("a member that does not publish has a next message")
 		}
 		again++
 	}
-	h.hears(0, h.wire(0)) // it is the first
+	h.hears(0, h.wire(0)) // its publisher is the first receiver
 	h.hears(1, h.wire(0, 1))
-	h.hears(0, h.wire(1)) // it is not
+	h.hears(0, h.wire(1)) // another member is
 	if again != 2 {
-		t.Errorf("got %d next messages of 2 that were back", again)
+		t.Errorf("got %d next messages after 2 returned", again)
 	}
 }
 
-// A tick takes what each poller has recorded, each to its own.
-func TestATickTellsWhatWasRecordedOnce(t *testing.T) {
+// A tick takes all that a poller has recorded, each histogram separately, and only once.
+func TestATickReportsEachValueOnce(t *testing.T) {
 	h := newHall(t, 1, 1)
 	p := h.poller
 	for i, from := range []*histogram.Histogram{&p.each, &p.sent, &p.touched, &p.ping, &p.loopLag} {
@@ -110,6 +110,6 @@ func TestATickTellsWhatWasRecordedOnce(t *testing.T) {
 		t.Errorf("got %+v", tick)
 	}
 	if next := r.tick(4); next.Each != nil || next.Late != nil || next.Touched != nil || next.Ping != nil || next.LoopLag != nil || next.Count.Deliveries != 7 {
-		t.Errorf("got %+v, want the counts alone", next)
+		t.Errorf("got %+v, want only the counts", next)
 	}
 }

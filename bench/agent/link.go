@@ -9,19 +9,20 @@ import (
 	"sync"
 )
 
-// Link carries messages of one kind in and of another out. Send may be called by any goroutine, Receive by one.
+// Link sends messages of type Out and receives messages of type In, as lines of JSON. Send is safe for concurrent use. One goroutine at a
+// time may call Receive.
 type Link[In, Out any] struct {
 	mu  sync.Mutex
 	out *bufio.Writer
 	in  *json.Decoder
 }
 
-// NewLink speaks over a stream.
+// NewLink returns a link over stream.
 func NewLink[In, Out any](stream io.ReadWriter) *Link[In, Out] {
 	return &Link[In, Out]{out: bufio.NewWriter(stream), in: json.NewDecoder(bufio.NewReader(stream))}
 }
 
-// Send writes one message.
+// Send writes one message. It blocks while the stream does.
 func (l *Link[In, Out]) Send(m Out) error {
 	text, err := json.Marshal(m)
 	if err != nil {
@@ -38,7 +39,7 @@ func (l *Link[In, Out]) Send(m Out) error {
 	return nil
 }
 
-// Receive waits for one message; io.EOF at the end.
+// Receive waits for the next message. It returns io.EOF at the end of the stream.
 func (l *Link[In, Out]) Receive() (m In, err error) {
 	if err := l.in.Decode(&m); err != nil {
 		if errors.Is(err, io.EOF) {

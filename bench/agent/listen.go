@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Welcome is the answer to the right token.
+// Welcome is the response to a valid token.
 const Welcome = "throng agent"
 
 const (
@@ -18,8 +18,8 @@ const (
 	tokenWithin = 5 * time.Second
 )
 
-// Listen serves coordinators that know the token, one run after another, until ctx ends. Who does not know it costs a
-// connection of five seconds at most, and a line in the log.
+// Listen serves coordinators with the right token, one run after another, until ctx ends. It logs one line per run and per rejected
+// connection. A connection without the right token takes five seconds at most.
 func Listen(ctx context.Context, address, token string, log func(string)) error {
 	if len(token) < 16 || len(token) > maxToken {
 		return fmt.Errorf("token: must have 16 to %d characters, because it lets others open connections from this host", maxToken)
@@ -40,7 +40,7 @@ func Listen(ctx context.Context, address, token string, log func(string)) error 
 		}
 		from := stream.RemoteAddr().String()
 		if err := admit(stream, token); err != nil {
-			log(fmt.Sprintf("refused %s: %v", from, err))
+			log(fmt.Sprintf("rejected %s: %v", from, err))
 		} else if err := Serve(ctx, stream); err != nil {
 			log(fmt.Sprintf("run for %s: %v", from, err))
 		} else {
@@ -49,11 +49,11 @@ func Listen(ctx context.Context, address, token string, log func(string)) error 
 		if err := stream.Close(); err != nil {
 			log(fmt.Sprintf("close %s: %v", from, err))
 		}
-		shift = 0 // the next coordinator has a clock of its own
+		shift = 0 // the next coordinator has another clock
 	}
 }
 
-// admit reads the token, a byte at a time, so that nothing of what follows it is taken.
+// admit reads the token byte by byte, so that it does not consume the bytes after it.
 func admit(stream net.Conn, token string) error {
 	if err := stream.SetDeadline(time.Now().Add(tokenWithin)); err != nil {
 		return err

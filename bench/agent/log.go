@@ -2,16 +2,16 @@ package agent
 
 import "sync/atomic"
 
-// roomLog is the order in which a room heard its messages. Whoever is first to receive a message appends it; everybody
-// else compares. It is appended to under the room's lock and read without one: an entry does not change once length
-// counts it. It reaches back a window of messages; what is older is forgotten, so that a long run needs no more memory.
+// roomLog is the order in which a room received its messages. The first member that receives a message appends it; the others compare.
+// Appending needs the room's lock, reading needs none: an entry does not change once length includes it. The log keeps a window of messages
+// and forgets older ones, so the memory of a long run is bounded.
 type roomLog struct {
 	length atomic.Uint64
-	chunks []atomic.Pointer[chunk] // a power of two of them
+	chunks []atomic.Pointer[chunk] // their number is a power of two
 	shift  uint8                   // a chunk holds 1<<shift entries
 }
 
-// All rooms of an agent together remember this many messages, but each room no fewer than minWindow.
+// The rooms of an agent share maxWindow messages, but each room keeps at least minWindow.
 const (
 	allWindows = 1 << 20
 	minWindow  = 256
@@ -24,9 +24,9 @@ type chunk struct {
 	entries []entry
 }
 
-// entry is one message at its place in the room's order: a cache line.
+// entry is one message at its place in the room's order. It fills one cache line.
 type entry struct {
-	words     stampWords // all 0 in a unordered entry, which no delivery equals
+	words     stampWords // all 0 in an unordered entry, which equals no delivery
 	intended  int64
 	sent      int64
 	publisher uint32
@@ -35,7 +35,7 @@ type entry struct {
 
 func (en *entry) unordered() bool { return en.words[0] == 0 }
 
-// newRoomLog is the log of one of so many rooms.
+// newRoomLog returns an empty log for one of rooms rooms.
 func newRoomLog(rooms int) roomLog {
 	window := allWindows
 	for window > minWindow && window*rooms > allWindows {
@@ -48,10 +48,10 @@ func newRoomLog(rooms int) roomLog {
 	return roomLog{chunks: make([]atomic.Pointer[chunk], window>>shift), shift: uint8(shift)}
 }
 
-// window is how many messages it reaches back.
+// window returns the number of messages that the log keeps.
 func (lg *roomLog) window() uint64 { return uint64(len(lg.chunks)-1) << lg.shift }
 
-// at is the entry at pos, which must be less than length; nil when the log no longer reaches back to it.
+// at returns the entry at pos, which must be less than length. It returns nil if the log has forgotten it.
 func (lg *roomLog) at(pos uint64) *entry {
 	c := lg.chunks[pos>>lg.shift&uint64(len(lg.chunks)-1)].Load()
 	if c == nil || c.base != pos>>lg.shift {
@@ -60,12 +60,12 @@ func (lg *roomLog) at(pos uint64) *entry {
 	return &c.entries[pos&(1<<lg.shift-1)]
 }
 
-// append puts e behind all others and returns its place.
+// append adds e at the end and returns its place.
 func (lg *roomLog) append(e entry) uint64 {
 	pos := lg.length.Load()
 	slot := &lg.chunks[pos>>lg.shift&uint64(len(lg.chunks)-1)]
 	if pos&(1<<lg.shift-1) == 0 {
-		// Not the old chunk again: somebody far behind may still be reading in it.
+		// The old chunk is not reused: a member that is far behind may still read it.
 		slot.Store(&chunk{base: pos >> lg.shift, entries: make([]entry, 1<<lg.shift)})
 	}
 	slot.Load().entries[pos&(1<<lg.shift-1)] = e
@@ -73,23 +73,23 @@ func (lg *roomLog) append(e entry) uint64 {
 	return pos
 }
 
-// places is where in its room's log one publisher's messages are. All of them below next are there, in the order of their
-// numbers, though an old one's place may be forgotten.
+// places holds the places of one publisher's messages in the room's log, in sequence order. It has all of them below next, but may have
+// forgotten old ones.
 type places struct {
 	next  uint32
-	first uint32 // the oldest one remembered
-	epoch uint32 // the room's, when it was last heard
+	first uint32 // the oldest message that is not forgotten
+	epoch uint32 // the room's epoch at the last received message
 	at    []uint64
 }
 
-// restart takes a publisher up at message seq: what was before was nobody's to hear.
+// restart begins again at message seq: the room had no member for the messages before it.
 func (ps *places) restart(seq, epoch uint32) {
 	if ps.epoch = epoch; seq > ps.next {
 		ps.next, ps.first, ps.at = seq, seq, nil
 	}
 }
 
-// of returns the place of message seq, which must be less than next.
+// of returns the place of message seq, which must be less than next. It returns false if the place is forgotten.
 func (ps *places) of(seq uint32) (pos uint64, ok bool) {
 	if seq < ps.first {
 		return 0, false
@@ -97,7 +97,7 @@ func (ps *places) of(seq uint32) (pos uint64, ok bool) {
 	return ps.at[seq-ps.first], true
 }
 
-// append notes the place of the next message; what is more than window behind it may be forgotten.
+// append records the place of the next message. It may forget places that are more than window behind pos.
 func (ps *places) append(pos, window uint64) {
 	if half := len(ps.at) / 2; half >= 32 && ps.at[half]+window < pos {
 		ps.at = ps.at[:copy(ps.at, ps.at[half:])]

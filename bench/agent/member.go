@@ -2,10 +2,10 @@ package agent
 
 import "slices"
 
-// maxGaps bounds what a server that scrambles everything makes us remember of one member.
+// maxGaps limits the gaps that are kept for one member, for servers that shuffle all messages.
 const maxGaps = 4096
 
-// begin notes that m has received the entry at pos.
+// begin records that m has received the entry at pos, if it is the first.
 func (m *member) begin(pos uint64) {
 	if !m.begun {
 		m.begun, m.first = true, pos
@@ -42,7 +42,7 @@ func (m *member) takeEarly(pos uint64) bool {
 	return true
 }
 
-// find takes pos out of what is missing, and says whether it was.
+// find removes pos from the missing places, and reports whether it was missing.
 func (m *member) find(pos uint64) bool {
 	a := m.anomalies
 	if a == nil {

@@ -10,21 +10,21 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// What a coordinator and its agents say to each other: a line of JSON each. The coordinator says, in this order, Plan, Connect,
-// Start, Stop and Finish, and Clock before Plan as often as it likes; an agent answers each but Stop, and in between says a Tick
-// four times a second. The end of the link ends the agent's run.
+// Coordinator and agent exchange lines of JSON. The coordinator sends Plan, Connect, Start, Stop and Finish in this order, and any number
+// of Clock before Plan. The agent answers each command except Stop, and sends a Tick four times a second. The end of the link ends the
+// agent's run.
 
-// Command is what a coordinator says: one of the fields.
+// Command is a message of the coordinator. Exactly one field is set.
 type Command struct {
 	Clock   *Clock    `json:"clock,omitempty"`
 	Plan    *Plan     `json:"plan,omitempty"`
-	Connect *Connect  `json:"connect,omitempty"` // it may be sent again, with a higher number
+	Connect *Connect  `json:"connect,omitempty"` // may be repeated with a higher number
 	Start   *Start    `json:"start,omitempty"`
-	Stop    *struct{} `json:"stop,omitempty"` // send no more
+	Stop    *struct{} `json:"stop,omitempty"` // stop sending
 	Finish  *Finish   `json:"finish,omitempty"`
 }
 
-// Event is what an agent says: one of the fields.
+// Event is a message of an agent. Exactly one field is set.
 type Event struct {
 	Clock     *Clock     `json:"clock,omitempty"`
 	Ready     *Ready     `json:"ready,omitempty"`
@@ -32,16 +32,16 @@ type Event struct {
 	Connected *Connected `json:"connected,omitempty"`
 	Sent      *SentBy    `json:"sent,omitempty"`
 	Report    *Report    `json:"report,omitempty"`
-	Failed    string     `json:"failed,omitempty"` // the agent cannot go on, and why
+	Failed    string     `json:"failed,omitempty"` // why the agent cannot continue
 }
 
-// Clock asks for the time, and answers. Shift, in a question, is what the agent is to add to its clock from now on.
+// Clock requests the time, and answers the request. In a request, Shift is added to the agent's clock from now on.
 type Clock struct {
 	Now   int64 `json:"now"`
 	Shift int64 `json:"shift,omitempty"`
 }
 
-// Plan is what an agent is to do. Connection i, of all, is agent i modulo Agents' own.
+// Plan is the task of an agent. Connection i belongs to agent i modulo Agents.
 type Plan struct {
 	Run    uint32 `json:"run"`
 	Agent  int    `json:"agent"`
@@ -51,34 +51,34 @@ type Plan struct {
 	Targets     []Target `json:"targets"` // room r is at target r modulo their number
 	Protocol    Protocol `json:"protocol"`
 	Headers     []string `json:"headers,omitempty"`     // of the opening handshake, "name: value"
-	Subprotocol string   `json:"subprotocol,omitempty"` // to ask for
-	Rooms       []string `json:"rooms"`                 // their names; "" for the server's own
+	Subprotocol string   `json:"subprotocol,omitempty"` // the requested subprotocol
+	Rooms       []string `json:"rooms"`                 // their names; "" for the server's default
 	RoomOf      []int32  `json:"room_of"`               // by connection
 
-	Publishers int           `json:"publishers"` // the first so many connections send
+	Publishers int           `json:"publishers"` // the first connections, up to this number, publish
 	Size       int           `json:"size"`
 	NoEcho     bool          `json:"no_echo,omitempty"`
-	Rate       uint64        `json:"rate"` // messages a second of all agents; 0 sends none
+	Rate       uint64        `json:"rate"` // messages a second of all agents; 0 for none
 	Poisson    bool          `json:"poisson,omitempty"`
-	Closed     int           `json:"closed,omitempty"` // messages under way at a time
-	Ping       bool          `json:"ping,omitempty"`   // WebSocket pings are sent, not messages
+	Closed     int           `json:"closed,omitempty"` // messages in flight; 0 for the open loop
+	Ping       bool          `json:"ping,omitempty"`   // send WebSocket pings instead of messages
 	Drain      time.Duration `json:"drain_ns"`
 
-	Churn  float64       `json:"churn,omitempty"` // connections a second that leave and come back, of all agents
-	Kill   float64       `json:"kill,omitempty"`  // share of those that only listen to be killed at Start.Event
+	Churn  float64       `json:"churn,omitempty"` // connections a second that leave and return, of all agents
+	Kill   float64       `json:"kill,omitempty"`  // share of the connections that do not publish, to be killed at Start.Event
 	By     string        `json:"by,omitempty"`    // how: rst, fin or silence
 	Jitter time.Duration `json:"jitter_ns,omitempty"`
-	Slow   float64       `json:"slow,omitempty"` // share of those that only listen to stop reading at Start.Event
+	Slow   float64       `json:"slow,omitempty"` // share of the connections that do not publish, to stop reading at Start.Event
 
-	Dials       int           `json:"dials"` // handshakes under way at a time
+	Dials       int           `json:"dials"` // concurrent handshakes
 	DialTimeout time.Duration `json:"dial_timeout_ns"`
-	Pollers     int           `json:"pollers"` // threads that read; 0 for one for each two cores
+	Pollers     int           `json:"pollers"` // threads that read; 0 for one per two cores
 }
 
 // own returns how many of the connections with numbers below a limit are this agent's.
 func (pl *Plan) own(below int) int { return (below - pl.Agent + pl.Agents - 1) / pl.Agents }
 
-// check refuses a plan that the rest could not follow. The coordinator has checked what people ask for.
+// check rejects a plan that would break the agent. The coordinator has checked the settings.
 func (pl *Plan) check() error {
 	switch {
 	case pl.Agents < 1 || pl.Agent < 0 || pl.Agent >= pl.Agents, len(pl.Targets) == 0, len(pl.Rooms) == 0,
@@ -94,7 +94,7 @@ func (pl *Plan) check() error {
 	return nil
 }
 
-// Target is where to connect.
+// Target is the address of a server.
 type Target struct {
 	URL     string         `json:"url"`
 	Address netip.AddrPort `json:"address"`
@@ -105,14 +105,14 @@ type Connect struct {
 	Below int `json:"below,omitempty"`
 }
 
-// Start is when to send, as moments of the clock.
+// Start has the times of the schedule, in nanoseconds of the clock Now.
 type Start struct {
 	At    int64 `json:"at"`
 	End   int64 `json:"end"`
-	Event int64 `json:"event,omitempty"` // when some are killed, or stop reading
+	Event int64 `json:"event,omitempty"` // when connections are killed or stop reading
 }
 
-// Finish tells what all agents sent, so that what is missing can be counted.
+// Finish gives an agent what all agents sent, so that it can count the missing messages.
 type Finish struct {
 	Sent []uint32 `json:"sent"` // by publisher
 	Gone []int    `json:"gone"` // publishers whose connection has ended
@@ -121,7 +121,7 @@ type Finish struct {
 // Ready answers Plan.
 type Ready struct {
 	PID     int   `json:"pid"`
-	Cores   int   `json:"cores"` // that it can use
+	Cores   int   `json:"cores"` // cores that the agent can use
 	Pollers int   `json:"pollers"`
 	Sources int   `json:"sources"`
 	PSS     int64 `json:"pss"`
@@ -137,23 +137,23 @@ type Connected struct {
 	PSS     int64               `json:"pss"`
 }
 
-// TickEvery is the time between two ticks, in nanoseconds. Those of all agents are at its multiples on the clock.
+// TickEvery is the time between two ticks, in nanoseconds. All agents send their ticks at multiples of it.
 const TickEvery = 250_000_000
 
-// Tick is how a run stands. The histograms are of the time since the tick before; all else counts from the beginning.
+// Tick is the state of a run. The histograms cover the time since the previous tick; the other fields count from the beginning.
 type Tick struct {
-	N     int64         `json:"n"` // it was at N*TickEvery
+	N     int64         `json:"n"` // the tick's time is N*TickEvery
 	CPU   time.Duration `json:"cpu_ns"`
 	GC    time.Duration `json:"gc_ns"`
-	Held  time.Duration `json:"held_ns"` // up by its control groups
+	Held  time.Duration `json:"held_ns"` // time for which CPU quotas stopped the agent
 	Count Tally         `json:"count"`
 	Sent  Sent          `json:"sent"`
-	Back  int           `json:"back"` // of the killed
+	Back  int           `json:"back"` // killed connections that have returned
 
 	Killed  int                  `json:"killed"`
-	Refused int                  `json:"refused"` // attempts to come back that failed
+	Refused int                  `json:"refused"` // failed attempts to return
 	Each    *histogram.Histogram `json:"each,omitempty"`
-	Late    *histogram.Histogram `json:"late,omitempty"` // deliveries from their send
+	Late    *histogram.Histogram `json:"late,omitempty"` // latency from the send
 	Touched *histogram.Histogram `json:"touched,omitempty"`
 	Lag     *histogram.Histogram `json:"lag,omitempty"`
 	Ping    *histogram.Histogram `json:"ping,omitempty"`
@@ -161,45 +161,45 @@ type Tick struct {
 	Spans   []Span               `json:"spans,omitempty"`
 }
 
-// SentBy says that the schedule is over.
+// SentBy reports the end of the schedule.
 type SentBy struct {
-	By   []uint32 `json:"by"` // by publisher; the largest number for another agent's
+	By   []uint32 `json:"by"` // by publisher; the largest number for another agent's publisher
 	Gone []int    `json:"gone"`
 }
 
-// Report is the end.
+// Report is the last event of a run.
 type Report struct {
-	Tick     Tick                `json:"tick"` // the last
+	Tick     Tick                `json:"tick"` // the last tick
 	Findings Findings            `json:"findings"`
 	Closes   map[string]int      `json:"closes"`
 	Cuts     map[string]int      `json:"cuts"`
-	Cut      histogram.Histogram `json:"cut"`  // how long after it stopped reading a connection was closed
-	Back     histogram.Histogram `json:"back"` // how long after they were killed the connections were back
+	Cut      histogram.Histogram `json:"cut"`  // time from when a connection stopped reading until the server closed it
+	Back     histogram.Histogram `json:"back"` // time from the kill until the connection was back
 	Stopped  int                 `json:"stopped"`
 	PSS      int64               `json:"pss"`
 }
 
-// Findings are what a proof comes to.
+// Findings are the result of the delivery check.
 type Findings struct {
 	result.Faults
 	Expected uint64         `json:"expected"`
-	OwnLost  uint64         `json:"own_lost,omitempty"` // messages that did not come back to who sent them, due or not
-	Told     uint64         `json:"told,omitempty"`     // deliveries that clients were told they had missed, when they came back
-	Needed   result.History `json:"needed,omitzero"`    // of the room that would have had to keep most
+	OwnLost  uint64         `json:"own_lost,omitempty"` // messages that did not return to their sender, due or not
+	Told     uint64         `json:"told,omitempty"`     // deliveries that the server reported as missed, to clients that returned
+	Needed   result.History `json:"needed,omitzero"`    // of the room that needed most
 	Died     uint64         `json:"died"`
 	Samples  []result.Fault `json:"samples"`
-	Orders   []Order        `json:"orders,omitempty"` // by room, where there are several agents
+	Orders   []Order        `json:"orders,omitempty"` // by room; only with several agents
 }
 
-// Order stands for the order in which one agent's members heard a room: two agents that heard the same have the same. Zero
-// where it is not certain.
+// Order identifies the order in which the members of one agent received a room's messages. Two agents with the same order have equal
+// values. It is zero if the order is uncertain.
 type Order struct {
 	Length uint64 `json:"n"`
 	Digest uint64 `json:"d"`
 }
 
-// Sent is what became of the schedule.
+// Sent is how much of the schedule was sent.
 type Sent struct {
 	Messages   uint64 `json:"messages"`   // written
-	Unsendable uint64 `json:"unsendable"` // their publisher's connection was gone
+	Unsendable uint64 `json:"unsendable"` // not written, because the publisher's connection had ended
 }

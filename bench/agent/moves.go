@@ -9,22 +9,23 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// What happens to connections in the middle of a run: they leave and come back, are killed, or stop reading.
+// Events in the middle of a run: connections leave and return, are killed, or stop reading.
 
 // The ways to kill a connection.
 const (
-	ByRST     = "rst"     // the socket is reset
-	ByFIN     = "fin"     // it is closed without a word of WebSocket
-	BySilence = "silence" // it stays open and nothing is answered any more
+	ByRST     = "rst"     // reset the socket
+	ByFIN     = "fin"     // close TCP without a close frame
+	BySilence = "silence" // keep the connection open, but do not respond any more
 )
 
-// knockEvery is how finely it is told when a server has cut a reader that stopped.
+// knockEvery is the interval at which knock checks connections that stopped reading. It is the resolution of the time until the server
+// closes them.
 const knockEvery = 200 * time.Millisecond
 
-// retryAfter is the pause before one that was refused tries again.
+// retryAfter is the pause after a failed attempt to return.
 const retryAfter = 100 * time.Millisecond
 
-// churn makes connections that only listen leave, by chance, and come back a second later.
+// churn makes connections that do not publish leave at random times. Each returns a second later.
 func (ru *run) churn() {
 	listeners := ru.own - (ru.plan.Publishers-ru.plan.Agent+ru.plan.Agents-1)/ru.plan.Agents
 	if listeners <= 0 {
@@ -49,19 +50,19 @@ func (ru *run) churn() {
 		gone := c.part()
 		c.poller.mu.Unlock()
 		if !gone {
-			continue // it is away just now
+			continue // it has left and is not back yet
 		}
 		visits.Go(func() {
-			// The server's answer ends the connection; if there is none, this does.
+			// The server's answer ends the connection. Without an answer, the Close below does.
 			_ = writeNow(c.nc, bye)
 			until(ru.moves, Now()+int64(goodbye))
-			_ = c.nc.Close() // it may be closed already
+			_ = c.nc.Close() // an error means that it is closed already
 			ru.comeBack(c)
 		})
 	}
 }
 
-// comeBack opens a connection that ended again, however often it takes, until the run is over.
+// comeBack opens a connection again. It repeats a failed attempt until the run is over. It reports whether the connection opened.
 func (ru *run) comeBack(from *conn) bool {
 	for ru.moves.Err() == nil {
 		if _, err := ru.dialer.one(ru.moves, int(from.member.connection), from); err == nil {
@@ -83,7 +84,7 @@ func (ru *run) comeBack(from *conn) bool {
 	return false
 }
 
-// happen waits for the event, and does it.
+// happen waits for the time of the event, and starts the event.
 func (ru *run) happen() {
 	if until(ru.moves, ru.start.Event); ru.moves.Err() != nil {
 		return
@@ -116,7 +117,7 @@ func (ru *run) stopReading(c *conn) {
 		return
 	}
 	c.room.leave(&c.member)
-	// Its kernel is to hold little for it from now on. One that is just being closed is counted as closed.
+	// From now on the kernel buffers little for it. An error means that the connection is ending, which onClose counts.
 	_ = c.nc.SetReadBuffer(smallBuffer)
 	c.stopped = Now()
 	ru.back.mu.Lock()
@@ -124,8 +125,8 @@ func (ru *run) stopReading(c *conn) {
 	ru.back.mu.Unlock()
 }
 
-// knock lets the end of those that stopped reading be seen, which lies behind all that they leave unread: a pong nobody asked for
-// (RFC 6455, 5.5.3) is answered by a reset where the server has ended the connection.
+// knock makes the end of connections that stopped reading visible, because it lies behind the bytes that they do not read. It sends a pong
+// without a ping, which RFC 6455, 5.5.3 allows. If the server has closed the connection, the pong is answered by a reset.
 func (ru *run) knock() {
 	pong := ws.AppendMaskedFrame(nil, ws.OpPong, controlMask, nil)
 	for {
@@ -134,7 +135,7 @@ func (ru *run) knock() {
 		}
 		for i := range ru.slow {
 			if c := ru.engine.conn(i); c != nil && c.is() == open {
-				_ = writeNow(c.nc, pong) // an error is the end that is looked for, and onClose counts it
+				_ = writeNow(c.nc, pong) // an error is the end that knock looks for, and onClose counts it
 			}
 		}
 	}
@@ -152,13 +153,13 @@ func (ru *run) killOne(c *conn) bool {
 		c.stopped = Now()
 		return true
 	case ByRST:
-		_ = c.nc.SetLinger(1, 0) // it may be closed already
+		_ = c.nc.SetLinger(1, 0) // an error means that it is closed already
 	}
 	_ = c.nc.Close()
 	return true
 }
 
-// reconnect brings the killed back, so many at a time, each after its jitter.
+// reconnect opens the killed connections again, with up to plan.Dials attempts at a time, each after its random delay.
 func (ru *run) reconnect(killed []*conn, at int64) {
 	random := rand.New(rand.NewPCG(ru.plan.Seed, uint64(ru.plan.Agent)+2))
 	type visit struct {
@@ -187,13 +188,13 @@ func (ru *run) reconnect(killed []*conn, at int64) {
 		})
 	}
 	for _, v := range visits {
-		queue <- v // when the run is over, nobody waits for a moment any more
+		queue <- v // after the end of the run, without further delays
 	}
 	close(queue)
 	workers.Wait()
 }
 
-// beat says on every connection, now and then, what the protocol wants to hear.
+// beat sends the protocol's heartbeat on every connection, at the protocol's interval.
 func (ru *run) beat() {
 	b := ws.AppendMaskedFrame(nil, ws.OpText, controlMask, []byte(ru.plan.Protocol.Beat))
 	for {
@@ -202,7 +203,7 @@ func (ru *run) beat() {
 		}
 		for _, c := range ru.engine.all() {
 			if c.is() == open {
-				_ = writeNow(c.nc, b) // one that is gone is counted as closed
+				_ = writeNow(c.nc, b) // an error means that the connection has ended, which onClose counts
 			}
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// opened ends c's opening: it is a member now, or err says why not.
+// opened ends c's opening. c is a member now, unless err is set. The caller holds the poller's lock.
 func (p *poller) opened(c *conn, err error, at int64) {
 	h := c.handshake
 	c.handshake = nil
@@ -22,12 +22,13 @@ func (p *poller) opened(c *conn, err error, at int64) {
 		}
 	} else {
 		c.state = closed
-		_ = c.nc.Close() // it never was a connection
+		_ = c.nc.Close() // it never became a connection of the run
 	}
 	h.result <- err
 }
 
-// step goes on with the protocol's opening; text is what came, nil right after the upgrade.
+// step continues the protocol's opening steps. text is the received message, or nil right after the upgrade. The caller holds the poller's
+// lock.
 func (p *poller) step(c *conn, text []byte, at int64) {
 	h, steps := c.handshake, p.protocol.Steps
 	if text != nil {
@@ -61,7 +62,7 @@ func (p *poller) step(c *conn, text []byte, at int64) {
 	p.opened(c, nil, at)
 }
 
-// ask is what is said in a step. The poller's lock is held.
+// ask returns the text to send in a step. The caller holds the poller's lock.
 func (p *poller) ask(c *conn, step int) string {
 	text, resume := p.protocol.Steps[step].Send, p.protocol.Resume
 	switch {
@@ -74,16 +75,16 @@ func (p *poller) ask(c *conn, step int) string {
 	return fill(text, c.handshake.room)
 }
 
-// joined reads the answer to the last step: the position of one that comes for the first time, and whether one that comes back is
-// given all it missed. Without that it keeps its place in the log of its room, so that the proof finds what it missed. Those messages
-// count as a gap that the server reported.
+// joined reads the response to the last step: the position of a new client, or whether a returning client recovers all missed messages.
+// Otherwise the returning client keeps its place in the log of its room, so that the delivery check finds the missing messages. They count
+// as a gap that the server reported.
 func (p *poller) joined(c *conn, text []byte, at int64) error {
 	resume := p.protocol.Resume
 	answer, _ := p.answer(text)
 	back := c.position != nil
 	if back && bytes.Contains(answer, []byte(resume.Recovered)) {
 		p.count.Resumed++
-		return nil // it is where it was; the publications in the answer move it on
+		return nil // the place is unchanged; the publications in the response advance it
 	}
 	now, ok := resume.position(answer)
 	switch {

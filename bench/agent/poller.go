@@ -32,14 +32,14 @@ func newPoller(v *proof, protocol *Protocol, rate float64) *poller {
 	return p
 }
 
-// onRead is called on the poller's goroutine when c's socket has bytes. buf is the poller's own.
+// onRead reads c's socket until no bytes are left. nbio calls it on the poller's goroutine. buf is the poller's own.
 func (p *poller) onRead(c *conn, buf []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if c.stopped > 0 && !ended(c.nc) {
-		return // it reads no more, until the server has had enough
+		return // it reads no more, until the server closes it
 	}
-	for { // until nothing is left: the loop tells of new bytes only, and closes whoever's peer has ended it
+	for { // until no bytes are left: the loop is edge-triggered, and closes a connection whose peer has ended it
 		kept := copy(buf, c.tail)
 		n, err := c.nc.Read(buf[kept:])
 		switch {
@@ -62,7 +62,7 @@ func (p *poller) onRead(c *conn, buf []byte) {
 	}
 }
 
-// onBytes takes what was read of c, what was kept from the last read in front. It is false when c is at its end.
+// onBytes processes the bytes of one read of c, after the rest of the previous read. It returns false if c has ended.
 func (p *poller) onBytes(c *conn, b []byte, at int64) bool {
 	if h := c.handshake; h != nil && !h.upgraded {
 		rest, done, err := h.feed(b)
@@ -98,24 +98,24 @@ func (p *poller) onBytes(c *conn, b []byte, at int64) bool {
 	return c.state != closed
 }
 
-// frames takes all whole frames out of b and returns what is left. whole is false when c is closed, or what is left must
-// go to the full decoder.
+// frames processes all complete frames of b and returns the rest. whole is false if c is closed, or if the full decoder must process the
+// rest.
 //
-// The first loop is the bench's cost: a delivery of the expected message. It is three comparisons (head, stamp, filler),
+// The first loop decides the cost of the bench: it handles a delivery of the expected message with three comparisons (head, stamp, filler)
 // and two records.
 func (p *poller) frames(c *conn, b []byte, at int64) (rest []byte, whole bool) {
 	v, m, each := p.proof, &c.member, &p.each
 	if c.touched {
 		each = &p.touched
 	}
-	mine := int32(-2) // nobody
+	mine := int32(-2) // no publisher
 	if p.again != nil {
 		mine = m.publisher
 	}
 	body := p.headLen + StampSize
 	wire := p.headLen + v.size
 	for len(b) > 0 {
-		// Only a message in a frame by itself has the head that is looked for.
+		// Only a message without a wrapping has the expected head.
 		if r := c.room; c.listens() && p.protocol.bare() {
 			logged := r.log.length.Load()
 			for len(b) >= wire && m.next < logged && binary.LittleEndian.Uint32(b)&p.headMask == p.headWord {
@@ -123,7 +123,7 @@ func (p *poller) frames(c *conn, b []byte, at int64) (rest []byte, whole bool) {
 				if e == nil {
 					break
 				}
-				// By hand, as a function of it would not be inlined; and without a branch for each word.
+				// Written out, because the compiler would not inline a function. One branch for all words.
 				s, w := b[body-StampSize:body], &e.words
 				if (binary.LittleEndian.Uint64(s)^w[0])|(binary.LittleEndian.Uint64(s[8:])^w[1])|
 					(binary.LittleEndian.Uint64(s[16:])^w[2])|(binary.LittleEndian.Uint64(s[24:])^w[3])|
@@ -165,7 +165,7 @@ func (p *poller) frames(c *conn, b []byte, at int64) (rest []byte, whole bool) {
 	return b, true
 }
 
-// decode is frames for a stream with fragments, or messages larger than a read.
+// decode does the same as frames for a stream with fragments, or with messages larger than a read.
 func (p *poller) decode(c *conn, b []byte, at int64) bool {
 	for len(b) > 0 {
 		msg, rest, err := c.decoder.Next(&p.rules, b)

@@ -8,8 +8,8 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// proof is what an agent knows of all messages and all its members: that every member of a room gets every message once,
-// whole, and in one order. Each room keeps its own part of it (room.go).
+// proof is the delivery check of an agent: every member of a room must receive every message once, unaltered, and in one order. Each room
+// keeps its own part of the state (room.go).
 type proof struct {
 	// Constant.
 	run     uint32
@@ -20,23 +20,23 @@ type proof struct {
 	agent   int
 	rooms   []*room
 	roomOf  []int32         // by publisher
-	sent    []atomic.Uint32 // by publisher: how many messages were begun to be sent; unknown for another agent's, until finish
-	publics []places        // by publisher: guarded by its room's lock
+	sent    []atomic.Uint32 // by publisher: number of messages whose send has begun; unknown for another agent's publisher until finish
+	publics []places        // by publisher; guarded by the lock of its room
 
 	mu      sync.Mutex
 	samples []result.Fault
 }
 
-const maxSamples = 20 // faults told one by one
+const maxSamples = 20 // faults that are listed one by one
 
-// unknown is a count that another agent will tell in the end.
+// unknown stands for a count that another agent reports at the end.
 const unknown = math.MaxUint32
 
-// grace is how long after its opening a connection need not hear what was sent: some servers answer the handshake before
-// they let a client hear. From its first delivery on it must hear everything.
+// grace is the time after its opening in which a connection may miss messages, in nanoseconds: some servers answer the handshake before
+// they add the client to its room. After its first delivery it must receive every message.
 const grace = 1e9
 
-// newProof is for the agent that has the plan.
+// newProof returns the delivery check of the agent that has the plan.
 func newProof(plan *Plan) *proof {
 	roomOf := plan.RoomOf[:plan.Publishers]
 	p := &proof{
@@ -56,7 +56,7 @@ func newProof(plan *Plan) *proof {
 	return p
 }
 
-// own says whether a connection is this agent's.
+// own reports whether a connection is this agent's.
 func (pf *proof) own(connection int) bool { return connection%pf.agents == pf.agent }
 
 func (pf *proof) sample(kind string, m *member, publisher int, seq int64) {
@@ -69,104 +69,103 @@ func (pf *proof) sample(kind string, m *member, publisher int, seq int64) {
 	}
 }
 
-// room proves that each of its members gets every message once, whole, and in one order.
+// room checks that each of its members receives every message once, unaltered, and in one order.
 //
-// All members hear the same sequence, so it is kept once, in the log. A member is a position in it: its next delivery must
-// equal the log's entry there, stamp against stamp, five words. That is all that a good delivery costs, and it finds
-// whatever is lost, doubled, out of order or altered. Only what does not compare equal comes here (receive): the first
-// delivery of each message, which goes into the log, and the faults. The place of the message in the log shows which fault it is.
+// All members receive the same sequence, so it is stored once, in the log. A member is a position in the log: its next delivery must equal
+// the entry there. That is a comparison of two stamps, five words. It is the whole cost of a correct delivery, and it finds every message
+// that is lost, duplicated, out of order or altered. Only a delivery that does not compare equal comes here (receive): the first delivery
+// of each message, which is added to the log, and the faults. The place of the message in the log shows the kind of fault.
 //
-// If the first member missed a message, the log lacks it. A member that receives the message later finds the log
-// already beyond it: such a message is logged as an unordered entry, because its place is not known. It is narrowed down by those
-// who receive it: behind what they had before, and before what they get next. Who contradicts the others has it out of
-// order. A message whose successor of the same publisher has come is logged as unordered even before anybody received it,
-// so that it is missed if nobody does.
+// If the first member missed a message, the log lacks it. A member that receives the message later finds that the log is already beyond it.
+// Such a message is logged as an unordered entry, because its place is not known. Each member that receives it narrows the place down:
+// after the member's previous message, and before its next one. A member that contradicts the others received it out of order. If the next
+// message of the same publisher arrives first, the message is logged as unordered before any member receives it. So it is missed if no
+// member receives it.
 //
-// The first to receive a message decides its place. If the first was itself wrong, all others seem to be: at the end the
-// smaller party is counted (finish).
+// The first member that receives a message decides its place. If that member was wrong, all others seem to be wrong: at the end the smaller
+// group is counted (finish).
 //
-// Members come and go. One that joins begins at the log's end, and its first delivery says where it stands; one that leaves
-// has lost what it was passed over with until then, and nothing of what was on its way. One whose protocol gives back what it
-// missed stays a member while it is away, and goes on where it was.
+// A member that joins begins at the end of the log, and its first delivery gives its position. A member that leaves has lost the messages
+// that it missed until then; messages in flight do not count. If the protocol recovers missed messages, the member stays while its client
+// is away, and continues at its position.
 type room struct {
 	proof      *proof
 	number     int32
 	publishers []uint32
 	log        roomLog
 
-	mu        sync.Mutex                 // guards what follows, and appending to the log
+	mu        sync.Mutex                 // guards the fields below, and appending to the log
 	unordered map[uint64]*unorderedEntry // by place in the log
-	ranked    uint64                     // the rank of the next
-	late      map[uint64]int             // place in the log: how many members got it behind its successor
-	lateMore  int                        // counted when late is full
-	faults    result.Faults              // those that are certain at once, and those of members that left
-	expected  uint64                     // deliveries to the members that left
-	ownLost   uint64                     // of them, lost to who had sent them
-	missed    uint64                     // of them, what those members were told that they missed
-	needed    result.History             // that would have spared all such words
+	ranked    uint64                     // number of ranks assigned
+	late      map[uint64]int             // by place in the log: number of members that received it after its successor
+	lateMore  int                        // what does not fit into late
+	faults    result.Faults              // faults that are certain at once, and those of members that left
+	expected  uint64                     // deliveries due to the members that left
+	ownLost   uint64                     // own messages that the members that left did not receive
+	missed    uint64                     // deliveries that the server reported as missed to the members that left
+	needed    result.History             // the history that would have avoided all reported gaps
 	digest    uint64                     // of the log's order
-	uncertain bool                       // the log's order is not what everybody heard
+	uncertain bool                       // members may have received another order than the log's
 	members   int                        // of this agent
-	epoch     uint32                     // how often it was joined when this agent had no member in it
-	ended     bool                       // proof.expect was told
-	whole     bool                       // everything that was sent was received by somebody
-	gone      map[uint32]bool            // publishers whose last messages may never have been sent
+	epoch     uint32                     // number of joins while this agent had no other member in the room
+	ended     bool                       // all publishers have sent their last message
+	whole     bool                       // each sent message was received by at least one member
+	gone      map[uint32]bool            // publishers whose last messages may not have reached the server
 }
 
 func newRoom(p *proof, number int32, rooms int) *room {
 	return &room{proof: p, number: number, log: newRoomLog(rooms), unordered: map[uint64]*unorderedEntry{}, late: map[uint64]int{}}
 }
 
-// member is the state of one connection in the proof. It is owned by the goroutine that reads the connection.
+// member is the state of one connection in the delivery check. It is owned by the goroutine that reads the connection.
 type member struct {
 	room       *room
-	next       uint64 // place in the room's log of the delivery that is expected
-	start      uint64 // place from which on it should hear
-	since      int64  // what was meant to leave before that, it need not hear as its first
-	first      uint64 // place of the first entry that it received; valid where it has begun
+	next       uint64 // place in the log of the next expected delivery
+	start      uint64 // place in the log from which on deliveries are due
+	since      int64  // messages scheduled before that time may be missing before the first delivery
+	first      uint64 // place of the first received entry; valid if begun
 	anomalies  *anomalies
 	connection int32
-	publisher  int32 // -1 for one that only listens
-	begun      bool  // it has received something
-	away       bool  // its connection has ended, and what is said meanwhile is to be given to it when it comes back
+	publisher  int32 // -1 for a connection that does not publish
+	begun      bool  // it has received a message
+	away       bool  // its connection has ended, and it will recover the messages sent meanwhile
 }
 
-// anomalies is the state of a member that received something out of order. Members without anomalies do not have it.
+// anomalies is the state of a member that missed messages or received some out of order. Other members do not have it.
 type anomalies struct {
-	missing      []gap    // passed over, below next; ascending
-	early        []uint64 // places of unordered entries received, at next or above
-	recent       []uint64 // unordered entries received when the next other entry was at: nothing else came since
+	missing      []gap    // places below next that were skipped; ascending
+	early        []uint64 // places of unordered entries received, at or above next
+	recent       []uint64 // unordered entries received in a row when next was at
 	at           uint64
-	unidentified int // received, but altered beyond recognition
-	own          int // messages of its own that it was passed over with, due to it or not
-	excused      int // from before it heard anything, and was due to
-	lost         int // places below floor that were missing and are no longer remembered one by one
+	unidentified int // messages received, but altered beyond recognition
+	own          int // own messages that were skipped, due or not
+	excused      int // messages that were not due: sent before the first delivery
+	lost         int // missing places below floor, which are only counted
 	floor        uint64
-	left         int64     // when its connection ended last, of one that comes back
-	rejoins      bool      // it was told so, and has received nothing since
-	told         []toldGap // absences of which it was told that it missed something; ascending
+	left         int64     // time at which its last connection ended, if it returns
+	rejoins      bool      // the server has reported a gap, and no message has arrived since
+	told         []toldGap // gaps that the server reported; ascending
 }
 
-// gap is a stretch of the log: [from, to).
+// gap is a range of the log: [from, to).
 type gap struct{ from, to uint64 }
 
-// toldGap is an absence of which a client was told that not all that was said meanwhile is left: what is missing of it is no loss that
-// the server kept to itself.
+// toldGap is an absence after which the server reported that it cannot recover all messages. The missing ones do not count as lost.
 type toldGap struct {
-	from, to uint64 // places in the room's log: where the client was, and the log's end when it was told
-	back     int64  // when it was told
+	from, to uint64 // places in the room's log: the client's position, and the end of the log at the report
+	back     int64  // time of the report
 }
 
-// has says whether the message at pos is one that the client was told it had missed. Of what others received only after it was told, e
-// says when it was meant to leave; nil where the log no longer reaches back to it.
+// has reports whether the gap includes the message at pos. Other members may have received such a message only after the report: then its
+// scheduled time in e decides. e is nil if the log has forgotten the entry.
 func (g toldGap) has(pos uint64, e *entry) bool {
 	return pos >= g.from && (pos < g.to || e != nil && e.intended < g.back)
 }
 
-// unorderedEntry is what is known of a unordered entry's place: of the entries that do not unorderedEntry, those below after come before it,
-// and those from before on come behind it.
+// unorderedEntry is what is known about the place of an unordered entry among the ordered entries: it comes after those below after, and
+// before those from before on.
 type unorderedEntry struct {
 	after, before uint64
-	rank          uint64 // in the order in which unordered entries were first received; 0 for one that nobody has
+	rank          uint64 // in the order of first receipt; 0 if not received yet
 	intended      int64
 }

@@ -17,7 +17,7 @@ const (
 	testSize = 130
 )
 
-// hall is a room without a network: members are fed frames as a server could have sent them.
+// hall is a room without a network: the test passes frames of a server to the members.
 type hall struct {
 	t          *testing.T
 	proof      *proof
@@ -27,7 +27,7 @@ type hall struct {
 	publishers int
 }
 
-// planOf completes a plan: what it leaves out is one agent, one room, and the run and the size of the tests.
+// planOf returns p with defaults: one agent, one room, and the run and the size of the tests.
 func planOf(p Plan) *Plan {
 	p.Run, p.Size, p.Agents = testRun, cmp.Or(p.Size, testSize), cmp.Or(p.Agents, 1)
 	if p.Rooms == nil {
@@ -54,7 +54,7 @@ func newHall(t *testing.T, members, publishers int) *hall {
 	return h
 }
 
-// message is the payload of message n of the room; publishers take turns.
+// message returns the payload of message n of the room. The publishers take turns.
 func (h *hall) message(n int) []byte {
 	b := make([]byte, testSize)
 	s := stamp{run: testRun, publisher: uint32(n % h.publishers), seq: uint32(n / h.publishers), intended: int64(1000 + n)}
@@ -70,7 +70,7 @@ func (h *hall) sent(n int) {
 	}
 }
 
-// hears gives the member bytes of the wire.
+// hears passes bytes from the server to a member.
 func (h *hall) hears(member int, wire []byte) bool {
 	c := h.conns[member]
 	return h.poller.onBytes(c, append(slices.Clone(c.tail), wire...), 1_000_000)
@@ -116,12 +116,12 @@ func TestFaultsAreFoundAndNamed(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name    string
-		streams map[int][]int // member: what it hears; the others hear all
+		streams map[int][]int // by member: the messages it receives; the other members receive all
 		want    result.Faults
-		least   int // Reordered may be told in fewer: which one moved is a matter of who was first; 0 for exactly as said
+		least   int // smallest number of Reordered, which depends on the first receiver; 0: exactly want
 	}{
 		{
-			name: "nothing is wrong",
+			name: "no fault",
 		},
 		{
 			name:    "one message is lost on one connection",
@@ -139,32 +139,32 @@ func TestFaultsAreFoundAndNamed(t *testing.T) {
 			want:    result.Faults{Lost: 1},
 		},
 		{
-			name:    "one message is lost on the connection that hears first",
+			name:    "one message is lost on the connection that receives first",
 			streams: map[int][]int{0: without(all, 17)},
 			want:    result.Faults{Lost: 1},
 		},
 		{
-			name:    "the last message is lost on the connection that hears first",
+			name:    "the last message is lost on the connection that receives first",
 			streams: map[int][]int{0: without(all, messages-1)},
 			want:    result.Faults{Lost: 1},
 		},
 		{
-			name:    "a run of messages is lost on the connection that hears first",
+			name:    "a run of messages is lost on the connection that receives first",
 			streams: map[int][]int{0: append(upTo(10), all[20:]...)},
 			want:    result.Faults{Lost: 10},
 		},
 		{
-			name:    "one connection hears nothing",
+			name:    "one connection receives nothing",
 			streams: map[int][]int{3: {}},
 			want:    result.Faults{Lost: messages},
 		},
 		{
-			name:    "one message reaches nobody",
+			name:    "one message reaches no member",
 			streams: map[int][]int{0: without(all, 17), 1: without(all, 17), 2: without(all, 17), 3: without(all, 17)},
 			want:    result.Faults{Lost: 4},
 		},
 		{
-			name:    "the last message reaches nobody",
+			name:    "the last message reaches no member",
 			streams: map[int][]int{0: upTo(messages - 1), 1: upTo(messages - 1), 2: upTo(messages - 1), 3: upTo(messages - 1)},
 			want:    result.Faults{Lost: 4},
 		},
@@ -179,7 +179,7 @@ func TestFaultsAreFoundAndNamed(t *testing.T) {
 			want:    result.Faults{Duplicated: 1},
 		},
 		{
-			name:    "one message comes twice to the connection that hears first",
+			name:    "one message comes twice to the connection that receives first",
 			streams: map[int][]int{0: slices.Insert(slices.Clone(all), 17, 17)},
 			want:    result.Faults{Duplicated: 1},
 		},
@@ -196,38 +196,38 @@ func TestFaultsAreFoundAndNamed(t *testing.T) {
 		{
 			name:    "two messages of one publisher are swapped",
 			streams: map[int][]int{2: swapped(17, 20)},
-			want:    result.Faults{Reordered: 3}, // 18 and 19 come behind 20, too, and 17 behind them
-			least:   2,                           // or 20 comes before 17, and 17 behind 19
+			want:    result.Faults{Reordered: 3}, // 18 and 19 come after 20, and 17 after them
+			least:   2,                           // or 20 comes before 17, and 17 after 19
 		},
 		{
-			name:    "two messages of two publishers are swapped on the connection that hears first",
+			name:    "two messages of two publishers are swapped on the connection that receives first",
 			streams: map[int][]int{0: swapped(17, 18)},
 			want:    result.Faults{Reordered: 1},
 		},
 		{
-			name:    "two messages of one publisher are swapped on the connection that hears first",
+			name:    "two messages of one publisher are swapped on the connection that receives first",
 			streams: map[int][]int{0: swapped(17, 20)},
 			want:    result.Faults{Reordered: 3},
 			least:   1,
 		},
 		{
-			name:    "one is lost, another doubled",
+			name:    "one is lost, another duplicated",
 			streams: map[int][]int{2: slices.Insert(without(all, 5), 20, 3)},
 			want:    result.Faults{Lost: 1, Duplicated: 1},
 		},
 		{
-			name:    "one is lost here and another there",
+			name:    "two connections lose different messages",
 			streams: map[int][]int{0: without(all, 5), 3: without(all, 6)},
 			want:    result.Faults{Lost: 2},
 		},
 		{
-			name:    "the first to hear lost one, the second another",
+			name:    "the first receiver lost one, the second another",
 			streams: map[int][]int{0: without(all, 5), 1: without(all, 9)},
 			want:    result.Faults{Lost: 2},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			// However the members' turns fall, the faults are the same.
+			// The faults do not depend on the order in which the members receive.
 			for _, step := range []int{1, 3, messages * 3} {
 				h := newHall(t, 4, 3)
 				h.sent(messages)
@@ -298,7 +298,7 @@ func TestForgedMessageIsCorrupt(t *testing.T) {
 	h.sent(4)
 	for n, s := range map[string]stamp{
 		"a sequence never sent":     {run: testRun, publisher: 0, seq: 2},
-		"a publisher there is none": {run: testRun, publisher: 2, seq: 0},
+		"an unknown publisher": {run: testRun, publisher: 2, seq: 0},
 	} {
 		b := h.message(0)
 		s.put(b)
@@ -308,14 +308,14 @@ func TestForgedMessageIsCorrupt(t *testing.T) {
 	}
 }
 
-func TestMessagesOfOthersAreNotOurs(t *testing.T) {
+func TestMessagesOfOtherClientsAreForeign(t *testing.T) {
 	h := newHall(t, 2, 1)
 	h.sent(2)
 	other := h.message(0)
 	stamp{run: testRun + 1}.put(other)
 	for i := range h.conns {
 		h.hears(i, h.wire(0))
-		h.hears(i, ws.AppendFrame(nil, ws.OpText, []byte("somebody joined")))
+		h.hears(i, ws.AppendFrame(nil, ws.OpText, []byte("a user joined")))
 		h.hears(i, ws.AppendFrame(nil, ws.OpText, other))
 		h.hears(i, ws.AppendFrame(nil, ws.OpBinary, []byte{0xFF}))
 		h.hears(i, h.wire(1))
@@ -326,10 +326,10 @@ func TestMessagesOfOthersAreNotOurs(t *testing.T) {
 	}
 }
 
-func TestGraceForgivesALateJoin(t *testing.T) {
+func TestGraceAllowsALateJoin(t *testing.T) {
 	h := newHall(t, 2, 1)
 	h.sent(10)
-	h.conns[1].member.since = 1005 // it opened so late that messages 0 to 4 need not be heard
+	h.conns[1].member.since = 1005 // it opened so late that messages 0 to 4 are not due
 	h.hears(0, h.wire(upTo(10)...))
 	h.hears(1, h.wire(7, 8, 9))
 	got, expected := h.finish()
@@ -338,7 +338,7 @@ func TestGraceForgivesALateJoin(t *testing.T) {
 	}
 }
 
-func TestOwnMessagesNeedNotComeBack(t *testing.T) {
+func TestWithoutAnEchoOwnMessagesAreNotDue(t *testing.T) {
 	h := newHall(t, 3, 3)
 	h.proof.noEcho = true
 	h.sent(30)
@@ -369,7 +369,7 @@ func TestCompleteOnlyWhenNothingIsMissing(t *testing.T) {
 	}
 }
 
-// Random faults, each of which must leave a mark, whoever hears first.
+// Each random fault is found, whichever member receives first.
 func TestNoRandomFaultIsMissed(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(3, 4))
@@ -390,7 +390,7 @@ func TestNoRandomFaultIsMissed(t *testing.T) {
 			what, stream = fmt.Sprint("lost ", i), without(stream, i)
 			wrong = func(f result.Faults) bool { return f != result.Faults{Lost: 1} }
 		case 1:
-			what, stream = fmt.Sprint("doubled ", i, " at ", max(i, j)), slices.Insert(stream, max(i, j), i)
+			what, stream = fmt.Sprint("duplicated ", i, " at ", max(i, j)), slices.Insert(stream, max(i, j), i)
 			wrong = func(f result.Faults) bool { return f != result.Faults{Duplicated: 1} }
 		case 2:
 			what = fmt.Sprint("swapped ", i, " and ", j)
@@ -414,7 +414,7 @@ func TestNoRandomFaultIsMissed(t *testing.T) {
 	}
 }
 
-func TestLogForgetsAndGoesOn(t *testing.T) {
+func TestLogForgetsOldMessages(t *testing.T) {
 	t.Parallel()
 	p := newProof(planOf(Plan{Rooms: make([]string, 1<<12), Publishers: 1}))
 	r := p.rooms[0]
@@ -428,27 +428,27 @@ func TestLogForgetsAndGoesOn(t *testing.T) {
 	}
 	ahead.next = r.log.length.Load()
 	if r.log.at(0) != nil {
-		t.Error("the log still holds its first entry")
+		t.Error("the log still has its first entry")
 	}
 	if n := len(p.publics[0].at); n > 3*int(r.log.window()) {
-		t.Errorf("%d places are remembered, want about a window's", n)
+		t.Errorf("got %d places, want about a window", n)
 	}
 	if got := p.finish([]*member{ahead, behind}).Faults; got != (result.Faults{Lost: messages}) {
 		t.Errorf("got %+v, want %d lost", got, messages)
 	}
 }
 
-// Of very many rooms each remembers less, and all together about as much as one.
-func TestManyRoomsRememberNoMore(t *testing.T) {
+// With many rooms each log keeps fewer messages, and all together about as many as one.
+func TestTheLogsOfManyRoomsAreSmaller(t *testing.T) {
 	for _, rooms := range []int{1, 50, 1000, 20_000} {
 		l := newRoomLog(rooms)
 		if n := int(l.window()); n < minWindow/2 || rooms > 1 && n*rooms > 2*allWindows && n > minWindow {
-			t.Errorf("%d rooms remember %d messages each", rooms, n)
+			t.Errorf("the logs of %d rooms keep %d messages each", rooms, n)
 		}
 	}
 }
 
-func TestOneThatJoinsHearsFromThenOn(t *testing.T) {
+func TestANewMemberReceivesFromItsJoinOn(t *testing.T) {
 	h := newHall(t, 2, 1)
 	h.sent(10)
 	for i := range h.conns {
@@ -466,8 +466,8 @@ func TestOneThatJoinsHearsFromThenOn(t *testing.T) {
 	}
 }
 
-// Who joins may hear a message that was sent before, but that nobody else has received yet, or that others have.
-func TestOneThatJoinsMayHearWhatWasOnItsWay(t *testing.T) {
+// A new member may receive a message that was sent before it joined, whether other members have received it or not.
+func TestANewMemberMayReceiveMessagesInFlight(t *testing.T) {
 	h := newHall(t, 1, 1)
 	h.sent(10)
 	h.hears(0, h.wire(upTo(8)...))
@@ -481,8 +481,8 @@ func TestOneThatJoinsMayHearWhatWasOnItsWay(t *testing.T) {
 	}
 }
 
-// A newcomer may be the first of all to receive a message: what others receive before that message was sent before it joined.
-func TestOneThatJoinsHasNotLostWhatOthersReceiveLater(t *testing.T) {
+// A new member may be the first receiver of a message. The messages that others receive before that one were sent before it joined.
+func TestANewMemberMayReceiveFirst(t *testing.T) {
 	h := newHall(t, 2, 2)
 	h.sent(10)
 	for i := range h.conns {
@@ -502,12 +502,12 @@ func TestOneThatJoinsHasNotLostWhatOthersReceiveLater(t *testing.T) {
 	}
 }
 
-func TestOneThatLeavesHasLostOnlyWhatItWasPassedOverWith(t *testing.T) {
+func TestALeavingMemberLosesOnlyWhatItMissed(t *testing.T) {
 	h := newHall(t, 3, 1)
 	h.sent(10)
 	h.hears(0, h.wire(upTo(10)...))
 	h.hears(1, h.wire(upTo(10)...))
-	h.hears(2, h.wire(0, 1, 3, 4)) // 2 is lost, 5 to 9 are on their way
+	h.hears(2, h.wire(0, 1, 3, 4)) // 2 is lost, 5 to 9 are in flight
 	if !h.conns[2].part() {
 		t.Fatal("it was not a member")
 	}
@@ -519,8 +519,8 @@ func TestOneThatLeavesHasLostOnlyWhatItWasPassedOverWith(t *testing.T) {
 	}
 }
 
-// What was on its way to a member that leaves is not lost, also if a newcomer received it first, so that its place is not known.
-func TestOneThatLeavesHasNotLostWhatANewcomerReceivedFirst(t *testing.T) {
+// A message in flight to a member that leaves is not lost, also if a new member received it first, so that its place is not known.
+func TestALeavingMemberDoesNotLoseAMessageThatANewMemberReceivedFirst(t *testing.T) {
 	h := newHall(t, 3, 1)
 	h.sent(10)
 	for i := range h.conns {
@@ -530,15 +530,15 @@ func TestOneThatLeavesHasNotLostWhatANewcomerReceivedFirst(t *testing.T) {
 	h.room.join(&late.member, 0)
 	h.conns = append(h.conns, late)
 	h.hears(0, h.wire(5))
-	h.hears(3, h.wire(6)) // it joined between 5 and 6, for all that is known behind 7
+	h.hears(3, h.wire(6)) // it joined between 5 and 6, but the log has 6 after 7
 	for i := range 2 {
-		h.hears(i+1, h.wire(5)) // 6 is on its way
+		h.hears(i+1, h.wire(5)) // 6 is in flight
 	}
 	if !h.conns[1].part() {
 		t.Fatal("it was not a member")
 	}
 	h.hears(2, h.wire(7))
-	if !h.conns[2].part() { // 6 is lost: 7 came
+	if !h.conns[2].part() { // 6 is lost, because 7 arrived
 		t.Fatal("it was not a member")
 	}
 	h.hears(0, h.wire(6, 7, 8, 9))
@@ -565,8 +565,8 @@ func TestMessageInAWrongRoomIsMisrouted(t *testing.T) {
 	}
 }
 
-// Two agents that hear the same have the same digest of it, and other digests where the order differs.
-func TestAgentsCompareWhatTheyHeard(t *testing.T) {
+// Two agents with the same order have the same digest. Another order has another digest.
+func TestAgentsWithOneOrderHaveOneDigest(t *testing.T) {
 	hear := func(agent int, order ...int) Order {
 		p := newProof(planOf(Plan{Publishers: 2, Agent: agent, Agents: 2}))
 		m := &member{publisher: -1}
@@ -583,13 +583,13 @@ func TestAgentsCompareWhatTheyHeard(t *testing.T) {
 		}
 		p.expect([]uint32{2, 2}, nil)
 		if !p.rooms[0].complete(m) {
-			t.Error("it is not complete")
+			t.Error("not complete")
 		}
 		return p.finish([]*member{m}).Orders[0]
 	}
 	one, same, other := hear(0, 0, 1, 2, 3), hear(1, 0, 1, 2, 3), hear(1, 0, 1, 3, 2)
 	if one != same || one == other || one.Length != 4 || other.Length != 4 {
-		t.Errorf("got %+v, %+v and %+v, want the first two alike", one, same, other)
+		t.Errorf("got %+v, %+v and %+v, want the first two equal", one, same, other)
 	}
 }
 
@@ -647,16 +647,16 @@ func FuzzNextFrame(f *testing.F) {
 		var d ws.Decoder
 		rules := ws.Rules{MaxMessage: maxMessage, MaxFragments: 1, FromServer: true}
 		if op == ws.OpText || op == ws.OpClose {
-			return // the decoder looks into those as well
+			return // the decoder checks those
 		}
 		got, rest, err := d.Next(&rules, bytes.Clone(b))
 		if err != nil || got.Op != op || !bytes.Equal(got.Payload, payload) || len(rest) != len(b)-need {
-			t.Errorf("got %v %q, the decoder says %v %q, %v", op, payload, got.Op, got.Payload, err)
+			t.Errorf("got %v %q, want the decoder's %v %q, %v", op, payload, got.Op, got.Payload, err)
 		}
 	})
 }
 
-// BenchmarkDelivery is what one delivery costs beside the kernel: 500 frames a read, as a hot room's are.
+// BenchmarkDelivery measures one delivery without the kernel: 500 frames a read, as in a hot room.
 func BenchmarkDelivery(b *testing.B) {
 	const batch = 500
 	v := newProof(planOf(Plan{Size: 128, Publishers: 1}))

@@ -10,33 +10,33 @@ import (
 	"time"
 )
 
-// Protocol is how a server is spoken to, above WebSocket: what to say to join a room, and how a message is wrapped. It is a
-// table, not code: a message is found in whatever comes by the run's mark at its beginning (stamp.go), so nothing needs to
-// be parsed. In each text {{room}} stands for the room's name and {{payload}} for the message.
+// Protocol describes a protocol above WebSocket: how a client joins a room, and how a message is wrapped. It is data, not code: each
+// message begins with the mark of the run (stamp.go), so it is found in any text without parsing. In each text {{room}} stands for the
+// room's name and {{payload}} for the message.
 type Protocol struct {
 	Name    string        `json:"name"`
-	Path    string        `json:"path"`              // where the URL has none
-	Query   string        `json:"query,omitempty"`   // added to the URL's, where a room is named
-	Usual   string        `json:"usual"`             // how rooms are named where nobody says
-	Steps   []Step        `json:"steps,omitempty"`   // after the upgrade, in turn
-	Token   string        `json:"token,omitempty"`   // the first step of a client with a token, which {{token}} stands for
-	Refused string        `json:"refused,omitempty"` // an answer to a step with that in it, as in Step.Expect, is a refusal
+	Path    string        `json:"path"`              // used if the URL has no path
+	Query   string        `json:"query,omitempty"`   // added to the URL's query if a room has a name
+	Usual   string        `json:"usual"`             // default name of a room
+	Steps   []Step        `json:"steps,omitempty"`   // sent after the upgrade, one after another
+	Token   string        `json:"token,omitempty"`   // replaces the first step for a client with a token, which {{token}} stands for
+	Refused string        `json:"refused,omitempty"` // a response to a step that contains this text is a rejection; matched as Step.Expect
 	Publish string        `json:"publish,omitempty"` // a message as it is sent; empty for the payload alone
-	Ping    string        `json:"ping,omitempty"`    // the server's own ping, a line by itself
-	Pong    string        `json:"pong,omitempty"`    // the answer to it
-	Beat    string        `json:"beat,omitempty"`    // to be sent by the client now and then
-	Every   time.Duration `json:"every,omitempty"`   // how often
-	Resume  *Resume       `json:"resume,omitempty"`  // nil where what was missed is not given back, or not asked for
+	Ping    string        `json:"ping,omitempty"`    // the server's own ping: a line
+	Pong    string        `json:"pong,omitempty"`    // the answer to Ping
+	Beat    string        `json:"beat,omitempty"`    // the client's heartbeat
+	Every   time.Duration `json:"every,omitempty"`   // the interval of Beat
+	Resume  *Resume       `json:"resume,omitempty"`  // nil if the protocol has no recovery, or the run does not use it
 }
 
-// Step says something, and waits for a text with Expect in it, or one that begins with it where Expect begins with ^. An empty Send
-// only waits, an empty Expect only says.
+// Step sends a text, then waits for a text that contains Expect. If Expect begins with ^, the received text must begin with the rest of it.
+// An empty Send only waits; an empty Expect only sends.
 type Step struct {
 	Send   string `json:"send"`
 	Expect string `json:"expect"`
 }
 
-// Protocols are those known by name. The room's own, and that of any server that broadcasts what it is sent, is plain.
+// Protocols are the protocols with a name. plain is that of any server that broadcasts each message it receives, throng's /ws included.
 var Protocols = []Protocol{
 	{
 		Name:  "plain",
@@ -67,7 +67,7 @@ var Protocols = []Protocol{
 		},
 	},
 	{
-		// Socket.IO 5 over Engine.IO 4. Rooms are a matter of the application: join and message are what most call them.
+		// Socket.IO 5 over Engine.IO 4. Socket.IO leaves rooms to the application: most applications use the events join and message.
 		Name:  "socketio",
 		Path:  "/socket.io/?EIO=4&transport=websocket",
 		Usual: "bench",
@@ -94,7 +94,7 @@ var Protocols = []Protocol{
 	},
 }
 
-// ProtocolNames are the names of Protocols.
+// ProtocolNames returns the names of Protocols.
 func ProtocolNames() (names []string) {
 	for _, p := range Protocols {
 		names = append(names, p.Name)
@@ -102,7 +102,7 @@ func ProtocolNames() (names []string) {
 	return names
 }
 
-// ProtocolNamed is the one of that name.
+// ProtocolNamed returns the protocol with a name, or an error that lists the names.
 func ProtocolNamed(name string) (Protocol, error) {
 	if i := slices.IndexFunc(Protocols, func(p Protocol) bool { return p.Name == name }); i >= 0 {
 		return Protocols[i], nil
@@ -110,10 +110,10 @@ func ProtocolNamed(name string) (Protocol, error) {
 	return Protocol{}, fmt.Errorf("protocol = %q: must be one of %s, or json with its templates", name, strings.Join(ProtocolNames(), ", "))
 }
 
-// tokenForm is what a JSON Web Token may consist of (RFC 7519, 3), which needs no quoting anywhere.
+// tokenForm matches the characters of a JSON Web Token (RFC 7519, 3). None of them needs quoting in JSON or in a URL.
 var tokenForm = regexp.MustCompile(`^[A-Za-z0-9._~+/=-]+$`)
 
-// WithToken is p for clients that show a token when they connect.
+// WithToken returns pr for clients that send a token when they connect.
 func (pr Protocol) WithToken(token string) (Protocol, error) {
 	switch {
 	case pr.Token == "":
@@ -126,8 +126,7 @@ func (pr Protocol) WithToken(token string) (Protocol, error) {
 	return pr, nil
 }
 
-// Template is a protocol of JSON texts that somebody made up: what to send to join, if anything, what to wait for, and how
-// to publish.
+// Template returns a protocol of custom JSON texts: the text that joins (may be empty), the expected response, and the text that publishes.
 func Template(join, joined, publish string) (Protocol, error) {
 	p := Protocol{Name: "json", Path: "/ws", Usual: "bench", Publish: publish}
 	if strings.Count(publish, "{{payload}}") != 1 {
@@ -139,10 +138,10 @@ func Template(join, joined, publish string) (Protocol, error) {
 	return p, nil
 }
 
-// bare says whether a message is all there is in its frame.
+// bare reports whether a message fills its frame, without a wrapping.
 func (pr *Protocol) bare() bool { return pr.Publish == "" }
 
-// says tells whether a text is what a step waits for.
+// says reports whether a text matches Step.Expect.
 func says(text []byte, want string) bool {
 	if begin, ok := strings.CutPrefix(want, "^"); ok {
 		return bytes.HasPrefix(text, []byte(begin))
@@ -150,16 +149,16 @@ func says(text []byte, want string) bool {
 	return bytes.Contains(text, []byte(want))
 }
 
-// fill puts a room's name into a text.
+// fill replaces {{room}} in a text.
 func fill(text, room string) string { return strings.ReplaceAll(text, "{{room}}", room) }
 
-// wrapping is what stands before and behind the payload in a room.
+// wrapping returns the texts before and after the payload in a room.
 func (pr *Protocol) wrapping(room string) (before, after string) {
 	before, after, _ = strings.Cut(fill(pr.Publish, room), "{{payload}}")
 	return before, after
 }
 
-// pinged says whether one of text's lines is the server's ping.
+// pinged reports whether one of text's lines is the server's ping.
 func (pr *Protocol) pinged(text []byte) bool {
 	if pr.Ping == "" || len(text) < len(pr.Ping) {
 		return false

@@ -9,7 +9,7 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// message takes one whole message or control frame. It is false when c is at its end.
+// message processes one complete message or control frame. It returns false if c has ended.
 func (p *poller) message(c *conn, op ws.Opcode, payload []byte, at int64) bool {
 	switch op {
 	case ws.OpText:
@@ -46,9 +46,9 @@ func (p *poller) message(c *conn, op ws.Opcode, payload []byte, at int64) bool {
 	return true
 }
 
-// text takes one text message.
+// text processes one text message. It returns false if c has ended.
 func (p *poller) text(c *conn, text []byte, at int64) bool {
-	if p.protocol.pinged(text) { // at any time: one that has not joined yet is waited for as well
+	if p.protocol.pinged(text) { // at any time, also before the join
 		p.count.Pings++
 		if p.protocol.Pong != "" {
 			c.write(ws.OpText, []byte(p.protocol.Pong))
@@ -80,7 +80,7 @@ func (p *poller) text(c *conn, text []byte, at int64) bool {
 	return true
 }
 
-// messages takes the messages that are somewhere in text.
+// messages processes all messages of the run in text. missed is set for recovered messages.
 func (p *poller) messages(c *conn, text []byte, at int64, missed bool) {
 	some := false
 	for {
@@ -101,7 +101,7 @@ func (p *poller) messages(c *conn, text []byte, at int64, missed bool) {
 	}
 }
 
-// receive takes one message of ours, or one that only seems to be. How old one is that was missed is no latency.
+// receive checks one message that begins with the mark. The age of a recovered message (missed) does not count as latency.
 func (p *poller) receive(c *conn, body []byte, at int64, missed bool) verdict {
 	m := &c.member
 	s, is := c.room.receive(m, body)
@@ -128,7 +128,7 @@ func (p *poller) receive(c *conn, body []byte, at int64, missed bool) verdict {
 	return is
 }
 
-// answer is the line with the answer to the last step, and what comes behind it, which is live.
+// answer splits a text into the line that answers the last step, and the live messages after it.
 func (p *poller) answer(text []byte) (answer, live []byte) {
 	i := max(0, bytes.Index(text, []byte(p.protocol.Steps[len(p.protocol.Steps)-1].Expect)))
 	answer, live, _ = bytes.Cut(text[i:], []byte("\n"))

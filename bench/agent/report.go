@@ -7,7 +7,7 @@ import (
 	"github.com/throng-chat/throng/bench/observe"
 )
 
-// finish waits for what is still on its way, and reports.
+// finish waits for messages in flight, at most for the plan's drain time, and sends the report.
 func (ru *run) finish(ctx context.Context, f *Finish, stopTicks func()) error {
 	ru.still()
 	ru.moving.Wait()
@@ -16,14 +16,14 @@ func (ru *run) finish(ctx context.Context, f *Finish, stopTicks func()) error {
 	}
 	ru.proof.expect(f.Sent, f.Gone)
 	wait(ctx, ru.plan.Drain, ru.complete)
-	// The end of a publisher's connection may have been seen only now.
+	// The end of a publisher's connection may have been noticed only now.
 	ru.proof.expect(f.Sent, append(f.Gone, ru.gone(ru.publishers())...))
 	stopTicks()
 	report := ru.report()
 	return ru.link.Send(Event{Report: &report})
 }
 
-// report takes the last tick, counts what is missing, and adds up what the pollers kept until now.
+// report collects the last tick, counts the missing messages, and adds up the figures of the pollers.
 func (ru *run) report() Report {
 	report := Report{Tick: ru.tick(Now() / TickEvery), Closes: map[string]int{}, Cuts: map[string]int{}}
 	for _, p := range ru.engine.pollers {
@@ -60,7 +60,7 @@ func (ru *run) report() Report {
 	return report
 }
 
-// complete says whether everybody has received everything.
+// complete reports whether every member has received every message.
 func (ru *run) complete() bool {
 	for _, c := range ru.engine.all() {
 		c.poller.mu.Lock()

@@ -5,17 +5,17 @@ import (
 	"errors"
 )
 
-// Resume is how a protocol gives a client that comes back what it missed. A client's position is its room's epoch and the offset
-// of the last publication it had.
+// Resume describes how a protocol recovers the missed messages of a client that returns. A client's position is its room's epoch and the
+// offset of the last publication it received.
 type Resume struct {
-	Join      string `json:"join"`      // for the last step, the first time: it asks for a position
-	Rejoin    string `json:"rejoin"`    // for the last step of one that comes back; {{offset}} and {{epoch}} stand for its position
-	Offset    string `json:"offset"`    // what stands before an offset, in the answer and in each publication
-	Epoch     string `json:"epoch"`     // what stands before the epoch, which ends with the next "
-	Recovered string `json:"recovered"` // what only an answer that leaves nothing out has
+	Join      string `json:"join"`      // last step of a new client: requests a position
+	Rejoin    string `json:"rejoin"`    // last step of a client that returns; {{offset}} and {{epoch}} stand for its position
+	Offset    string `json:"offset"`    // the text before an offset, in the response and in each publication
+	Epoch     string `json:"epoch"`     // the text before the epoch, which ends with the next "
+	Recovered string `json:"recovered"` // the text in a response that recovers all messages
 }
 
-// position is what a client knows of where it is in its room.
+// position is a client's position in its room.
 type position struct {
 	offset uint64
 	epoch  string
@@ -26,7 +26,7 @@ const maxEpoch = 64 // bytes
 var errNoPosition = errors.New("no stream position received, which --resume needs: the room must keep its history long enough" +
 	" (in throng: a [[room]] with history-size, history-ttl and recovery = true)")
 
-// position is where an answer says that the room is.
+// position returns the position that a response reports. It returns false if the response has none.
 func (re *Resume) position(answer []byte) (now position, ok bool) {
 	_, after, ok := bytes.Cut(answer, []byte(re.Epoch))
 	end := bytes.IndexByte(after, '"')
@@ -34,11 +34,11 @@ func (re *Resume) position(answer []byte) (now position, ok bool) {
 		return now, false
 	}
 	now.epoch = string(after[:end])
-	now.offset, _ = re.firstOffset(answer) // a room in which nothing was said has none
+	now.offset, _ = re.firstOffset(answer) // a room without messages has no offset
 	return now, true
 }
 
-// firstOffset is the first offset in text.
+// firstOffset returns the first offset in text, and false if there is none.
 func (re *Resume) firstOffset(text []byte) (offset uint64, ok bool) {
 	_, after, _ := bytes.Cut(text, []byte(re.Offset))
 	for _, b := range after {

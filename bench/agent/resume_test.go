@@ -7,8 +7,8 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// One that is away when all is over has lost what it was passed over with until it left, and nothing of what was said since.
-func TestOneThatIsAwayAtTheEndHasLostNothingSince(t *testing.T) {
+// A member that is away at the end has lost only the messages that it missed before it left.
+func TestAMemberAwayAtTheEndLosesNothingSince(t *testing.T) {
 	h := newHall(t, 3, 1)
 	h.sent(12)
 	h.hears(0, h.wire(upTo(5)...))
@@ -19,7 +19,7 @@ func TestOneThatIsAwayAtTheEndHasLostNothingSince(t *testing.T) {
 	if !away.part() {
 		t.Fatal("it was not a member")
 	}
-	h.hears(0, h.wire(6, 7, 8, 9, 10, 11)) // 5 is unordered; the connection at its place is away
+	h.hears(0, h.wire(6, 7, 8, 9, 10, 11)) // 5 is unordered: the member at its place is away
 	h.hears(1, h.wire(5, 6, 7, 8, 9, 10, 11))
 	h.room.leave(&away.member)
 	if got, expected := h.finish(); got != (result.Faults{Lost: 2}) || expected != 12+12+5 {
@@ -27,17 +27,17 @@ func TestOneThatIsAwayAtTheEndHasLostNothingSince(t *testing.T) {
 	}
 }
 
-// Who comes back goes on where it was, whether it is given what was said meanwhile or not.
-func TestOneThatComesBackGoesOnWhereItWas(t *testing.T) {
+// A returning client continues at its position, whether the server recovers its missed messages or not.
+func TestAReturningMemberContinuesAtItsPosition(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		back []int
 		want result.Faults
 	}{
-		{"with all it missed", upTo(12)[5:], result.Faults{}},
-		{"without one of it", without(upTo(12)[5:], 7), result.Faults{Lost: 1}},
-		{"with one again", upTo(12)[4:], result.Faults{Duplicated: 1}},
-		{"with nothing of it", []int{11}, result.Faults{Lost: 6}},
+		{"all are recovered", upTo(12)[5:], result.Faults{}},
+		{"one is not recovered", without(upTo(12)[5:], 7), result.Faults{Lost: 1}},
+		{"one is a duplicate", upTo(12)[4:], result.Faults{Duplicated: 1}},
+		{"none is recovered", []int{11}, result.Faults{Lost: 6}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := newHall(t, 3, 1)
@@ -62,23 +62,23 @@ func TestOneThatComesBackGoesOnWhereItWas(t *testing.T) {
 	}
 }
 
-// A client that is told that it missed something has not lost that; what it loses before and after, it has.
-func TestWhatAClientWasToldItMissedIsNotLost(t *testing.T) {
+// Messages that the server reported as missed are not lost. Messages that the client loses before and after that gap are.
+func TestAReportedGapIsNotLost(t *testing.T) {
 	for _, tt := range []struct {
 		name       string
-		before     []int // what it has heard when it leaves, of 0 to 4
-		others     []int // what the others have heard when it is back
-		back       []int // what it hears then
-		late       []int // what the others hear then
+		before     []int // received before it leaves, of 0 to 4
+		others     []int // received by the others before it returns
+		back       []int // received by it after that
+		late       []int // received by the others after that
 		lost, told int
 	}{
-		{name: "nothing of it", before: upTo(5), others: upTo(12), back: []int{12}, late: []int{12}, told: 7},
-		{name: "the rest of it", before: upTo(5), others: upTo(12), back: []int{10, 11, 12}, late: []int{12}, told: 5},
+		{name: "nothing is recovered", before: upTo(5), others: upTo(12), back: []int{12}, late: []int{12}, told: 7},
+		{name: "the end of the gap is received", before: upTo(5), others: upTo(12), back: []int{10, 11, 12}, late: []int{12}, told: 5},
 		{name: "one lost before", before: []int{0, 1, 3, 4}, others: upTo(12), back: []int{12}, late: []int{12}, lost: 1, told: 7},
 		{name: "one lost after", before: upTo(5), others: upTo(12), back: []int{12, 14}, late: []int{12, 13, 14}, lost: 1, told: 7},
 		{name: "all lost after", before: upTo(5), others: upTo(12), late: []int{12, 13}, lost: 2, told: 7},
-		{name: "it hears first what comes then", before: upTo(5), others: upTo(10), back: []int{12}, late: []int{10, 11, 12}, told: 7},
-		{name: "it is the first in everything", before: upTo(5), others: upTo(5), back: []int{12}, late: without(upTo(13), 0)[4:], told: 7},
+		{name: "it is the first receiver after the gap", before: upTo(5), others: upTo(10), back: []int{12}, late: []int{10, 11, 12}, told: 7},
+		{name: "it is always the first receiver", before: upTo(5), others: upTo(5), back: []int{12}, late: without(upTo(13), 0)[4:], told: 7},
 		{name: "nothing was missed", before: upTo(5), others: upTo(5), back: []int{5}, late: []int{5}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -97,7 +97,7 @@ func TestWhatAClientWasToldItMissedIsNotLost(t *testing.T) {
 			c := &conn{poller: h.poller, room: h.room, handshake: newHandshake("", "")}
 			c.follow(from)
 			h.poller.opened(c, nil, 0)
-			h.room.told(&c.member, 1012) // message n is to leave at 1000+n
+			h.room.told(&c.member, 1012) // message n is scheduled at 1000+n
 			h.conns[2] = c
 			h.hears(2, h.wire(tt.back...))
 			h.hears(0, h.wire(tt.late...))
@@ -106,7 +106,7 @@ func TestWhatAClientWasToldItMissedIsNotLost(t *testing.T) {
 			h.proof.sent[0].Store(uint32(end))
 			got := h.proof.finish([]*member{&h.conns[0].member, &h.conns[1].member, &c.member})
 			if got.Faults != (result.Faults{Lost: tt.lost}) || got.Told != uint64(tt.told) {
-				t.Errorf("got %+v, %d told, want %d lost and %d told", got.Faults, got.Told, tt.lost, tt.told)
+				t.Errorf("got %+v, %d reported, want %d lost and %d reported", got.Faults, got.Told, tt.lost, tt.told)
 			}
 			if n := got.Needed; n.Messages != uint64(heard-5) || n.Age != 512 {
 				t.Errorf("got a history of %+v, want %d messages for 512 ns", n, heard-5)
@@ -115,7 +115,7 @@ func TestWhatAClientWasToldItMissedIsNotLost(t *testing.T) {
 	}
 }
 
-func TestPositionIsReadFromAnswers(t *testing.T) {
+func TestPositionIsParsedFromResponses(t *testing.T) {
 	centrifugo, err := ProtocolNamed("centrifugo")
 	if err != nil {
 		t.Fatal(err)

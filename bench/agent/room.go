@@ -11,17 +11,17 @@ const (
 	maxLate = 1 << 16
 )
 
-// verdict is what a message turned out to be.
+// verdict is the result of the check of one message.
 type verdict uint8
 
 const (
-	fresh   verdict = iota // one of ours, whole, for the first time
-	again                  // one of ours, but it was there before
-	altered                // one of ours, but not as it was sent
-	foreign                // somebody else's
+	fresh   verdict = iota // one of ours, unaltered, for the first time
+	again                  // one of ours, but received before
+	altered                // one of ours, but altered
+	foreign                // not a message of this run
 )
 
-// receive judges a message that is not what the log has at m.next. The stamp is valid for a fresh one.
+// receive checks a message that differs from the log's entry at m.next. The returned stamp is valid only if the verdict is fresh.
 func (r *room) receive(m *member, payload []byte) (s stamp, is verdict) {
 	p := r.proof
 	s, err := parseStamp(payload)
@@ -51,7 +51,7 @@ func (r *room) receive(m *member, payload []byte) (s stamp, is verdict) {
 	return s, fresh
 }
 
-// spoiled counts a message whose stamp is the one expected and whose rest is not.
+// spoiled counts a message with the expected stamp and altered bytes after it.
 func (r *room) spoiled(m *member, e *entry) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -63,7 +63,7 @@ func (r *room) corrupted(m *member, publisher int, seq int64) {
 	r.proof.sample(faultCorrupt, m, publisher, seq)
 }
 
-// join makes m, which begins now, a member. Nobody reads it yet.
+// join adds m, which begins now, to the room. No poller reads its connection yet.
 func (r *room) join(m *member, at int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -71,13 +71,13 @@ func (r *room) join(m *member, at int64) {
 	m.next = r.log.length.Load()
 	m.start, m.since = m.next, at+grace
 	if r.members == 0 && m.next > 0 {
-		// What was said while nobody of ours listened is nobody's to hear: each publisher is taken up again where it is.
+		// This agent had no member in the room, so earlier messages are not due. Each publisher continues at its current number.
 		r.epoch++
 	}
 	r.members++
 }
 
-// suspend keeps m's place for a connection that will come back; this one ends at the moment at. Called by m's owner.
+// suspend keeps m's place for the next connection of its client. The current connection ends at the time at. The owner of m calls it.
 func (r *room) suspend(m *member, at int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -86,7 +86,7 @@ func (r *room) suspend(m *member, at int64) {
 	m.ensureAnomalies().left = at
 }
 
-// leave ends m's membership, and counts what it was passed over with; if it was away, until then. Called by m's owner.
+// leave ends m's membership and counts the messages that it missed. The owner of m calls it.
 func (r *room) leave(m *member) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -103,7 +103,7 @@ func (r *room) leave(m *member) {
 	r.ownLost += m.ownLost()
 }
 
-// place finds where the message belongs and moves m there. It is false for a duplicate. mu is held.
+// place finds the place of a message in the log and moves m there. It returns false for a duplicate. The caller holds mu.
 func (r *room) place(m *member, s stamp, payload []byte) bool {
 	p := &r.proof.publics[s.publisher]
 	if p.epoch != r.epoch {
@@ -111,7 +111,7 @@ func (r *room) place(m *member, s stamp, payload []byte) bool {
 	}
 	if !m.begun && s.seq < p.next {
 		if pos, ok := p.of(s.seq); ok && pos < m.start {
-			m.next, m.start = pos, pos // it joined between this message and others' receipt of it
+			m.next, m.start = pos, pos // it joined after other members received this message, and before its own delivery
 		}
 	}
 	r.skip(m)
@@ -124,7 +124,7 @@ func (r *room) place(m *member, s stamp, payload []byte) bool {
 	}
 	pos, ok := p.of(s.seq)
 	if !ok || m.hasEarly(pos) || pos < m.next && !m.find(pos) {
-		// Without a place it is older than the log: it was received, or given up, long ago.
+		// Without a place the message is older than the log: it was received, or counted as missed, long ago.
 		r.duplicate(m, s)
 		return false
 	}
@@ -142,7 +142,7 @@ func (r *room) place(m *member, s stamp, payload []byte) bool {
 	return true
 }
 
-// arrive is the receipt of the entry at pos, which is ordered and not behind m.
+// arrive records that m received the ordered entry at pos, which is not behind m.
 func (r *room) arrive(m *member, pos uint64) {
 	r.pass(m, pos)
 	r.settle(m, pos)
@@ -150,7 +150,7 @@ func (r *room) arrive(m *member, pos uint64) {
 	m.begin(pos)
 }
 
-// logFirst appends a message that no member has received before. mu is held; m is at an ordered entry.
+// logFirst appends a message that no member has received before. m is at an ordered entry. The caller holds mu.
 func (r *room) logFirst(m *member, s stamp, payload []byte) {
 	p := &r.proof.publics[s.publisher]
 	atEnd := m.next == r.log.length.Load() || len(m.recently()) >= maxRecent
@@ -169,12 +169,12 @@ func (r *room) logFirst(m *member, s stamp, payload []byte) {
 	r.arrive(m, pos)
 }
 
-// own says whether m sent e, and is not to receive it.
+// own reports whether m sent e and the server does not return it (--no-echo).
 func (r *room) own(m *member, e *entry) bool {
 	return r.proof.noEcho && int32(e.publisher) == m.publisher
 }
 
-// pass moves m up to the place to, and notes what it did not get on the way. mu is held.
+// pass moves m up to the place to, and records what m missed on the way. The caller holds mu.
 func (r *room) pass(m *member, to uint64) {
 	from := m.next
 	m.next = to
@@ -196,14 +196,14 @@ func (r *room) pass(m *member, to uint64) {
 	}
 }
 
-// missOwn counts what m missed at pos, where that is its own. Without an echo it would not be missed.
+// missOwn counts the message that m missed at pos, if it is m's own.
 func (r *room) missOwn(m *member, pos uint64) {
 	if e := r.log.at(pos); e != nil && int32(e.publisher) == m.publisher {
 		m.anomalies.own++
 	}
 }
 
-// excused says whether m need not receive what is at pos: it has, or it sent it itself, or it had not yet joined.
+// excused reports whether the message at pos is not due to m: m received it early, sent it itself without an echo, or had not yet joined.
 func (r *room) excused(m *member, pos uint64) bool {
 	if m.takeEarly(pos) {
 		return true

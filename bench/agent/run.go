@@ -11,7 +11,7 @@ import (
 	"github.com/throng-chat/throng/bench/observe"
 )
 
-// newRun makes everything ready to connect.
+// newRun prepares a run. It starts the pollers, and opens no connection.
 func newRun(plan *Plan, link *Link[Command, Event]) (*run, error) {
 	if err := plan.check(); err != nil {
 		return nil, err
@@ -37,7 +37,7 @@ func newRun(plan *Plan, link *Link[Command, Event]) (*run, error) {
 	return r, nil
 }
 
-// choose picks the connections to be killed, and those that will stop reading, of those that only listen.
+// choose selects the connections to be killed and those that will stop reading, among those that do not publish.
 func (ru *run) choose() {
 	var listeners []int
 	for i := ru.plan.Agent; i < len(ru.plan.RoomOf); i += ru.plan.Agents {
@@ -55,7 +55,7 @@ func (ru *run) choose() {
 	}
 }
 
-// follow does what the coordinator says, one after another, until the report is sent.
+// follow executes the commands of the coordinator, one after another, until the report is sent.
 func (ru *run) follow(ctx context.Context, next func() (Command, error)) error {
 	ru.moves, ru.still = context.WithCancel(ctx)
 	defer ru.moving.Wait()
@@ -99,13 +99,13 @@ func (ru *run) connect(ctx context.Context, below int) {
 	ru.dialer.mu.Lock()
 	answer := ru.dialer.answer
 	ru.dialer.mu.Unlock()
-	// What a connection takes, without what opening it left behind.
+	// The memory of the connections is measured without the garbage of their opening.
 	debug.FreeOSMemory()
 	answer.PSS = observe.ReadOwn(true).PSS
 	ru.tell(Event{Connected: &answer})
 }
 
-// begin sends, and does to the connections what is planned, until the schedule is over.
+// begin sends messages and starts the planned events. It returns at the end of the schedule.
 func (ru *run) begin(start *Start) {
 	ru.start = start
 	conns := make([]*conn, ru.plan.Publishers)
@@ -143,7 +143,7 @@ func (ru *run) begin(start *Start) {
 	})
 }
 
-// schedule is this agent's part of what the plan sends; own are its publishers.
+// schedule returns this agent's part of the plan's schedule. own are its publishers.
 func (ru *run) schedule(own []int) schedule {
 	switch {
 	case len(own) == 0 || ru.plan.Rate == 0 && ru.plan.Closed == 0:

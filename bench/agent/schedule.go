@@ -2,17 +2,17 @@ package agent
 
 import "math/rand/v2"
 
-// A schedule is when each message is meant to leave, and by whom, whatever became of the messages before: the load is
-// open-loop. It is told no time and keeps none.
+// schedule gives the scheduled time and the publisher of each message. It does not depend on the progress of earlier messages: the load is
+// open-loop. It has no clock.
 type schedule interface {
-	// next is the message that is next to leave: when, and by which publisher. It is false after the last.
+	// next returns the next message: its scheduled time and its publisher. It returns false after the last one.
 	next() (intended int64, publisher int, ok bool)
-	// done takes that message as sent.
+	// done marks that message as sent.
 	done()
 }
 
-// constant gives message n to leave at start + n/rate, by the publishers in turn. Of several agents each gives those of its
-// own publishers.
+// constant schedules message n at start + n/rate, by the publishers in turn. Each of several agents schedules the messages of its own
+// publishers.
 type constant struct {
 	start, end    int64 // nanoseconds of the clock
 	rate          uint64
@@ -21,7 +21,7 @@ type constant struct {
 	agent, agents uint64
 }
 
-// intended is the moment at which message n is to leave.
+// intended returns the scheduled time of message n.
 func (k *constant) intended(n uint64) int64 {
 	return k.start + int64(n/k.rate)*1e9 + int64(n%k.rate*1e9/k.rate)
 }
@@ -36,18 +36,18 @@ func (k *constant) next() (int64, int, bool) {
 
 func (k *constant) done() { k.n++ }
 
-// poisson gives messages that come by chance: publishers that know nothing of each other. The sum of all agents' is again
-// such a process, of the whole rate.
+// poisson schedules messages at random times, as independent publishers send them (a Poisson process). The sum of all agents is a Poisson
+// process of the whole rate.
 type poisson struct {
 	random     *rand.Rand
 	publishers []int
-	gap        float64 // nanoseconds between two messages, on average
-	at         float64 // of the next, from start
+	gap        float64 // mean nanoseconds between two messages
+	at         float64 // of the next message, in nanoseconds from start
 	publisher  int
 	start, end int64
 }
 
-// newPoisson gives rate messages a second, on average, over the publishers given.
+// newPoisson returns a schedule of rate messages a second on average, over the given publishers.
 func newPoisson(during *Start, rate float64, publishers []int, seed uint64) *poisson {
 	s := &poisson{random: rand.New(rand.NewPCG(seed, 0x7A1C)), publishers: publishers, gap: 1e9 / rate, start: during.At, end: during.End}
 	s.done()
@@ -64,7 +64,7 @@ func (po *poisson) done() {
 	po.publisher = po.publishers[po.random.IntN(len(po.publishers))]
 }
 
-// once gives each publisher's first message of a closed loop.
+// once schedules the first message of each publisher of a closed loop.
 type once struct {
 	at         int64
 	publishers []int

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestConstantScheduleGivesEachMessageAtItsMoment(t *testing.T) {
+func TestConstantScheduleGivesEachMessageAtItsTime(t *testing.T) {
 	for _, rate := range []uint64{1, 3, 7, 100, 1000, 16_000, 333_333, 10_000_000} {
 		s := &constant{start: 1_000_003, end: math.MaxInt64, rate: rate, publishers: 3, agents: 1}
 		for n := range uint64(5000) {
@@ -57,8 +57,8 @@ func TestAgentsShareASchedule(t *testing.T) {
 	}
 }
 
-// Of several agents each sends its publishers' part of the whole rate, and none what another does.
-func TestAgentsShareWhatComesByChance(t *testing.T) {
+// With several agents each sends the part of its own publishers, and no message is sent twice.
+func TestAgentsShareARandomSchedule(t *testing.T) {
 	const rate, seconds = 1000, 100
 	at := map[int64]int{}
 	for agent := range 3 {
@@ -83,12 +83,12 @@ func TestAgentsShareWhatComesByChance(t *testing.T) {
 		}
 	}
 	if all := rate * seconds; len(at) < all*9/10 {
-		t.Errorf("got %d moments, want about %d: the agents' chance is one", len(at), all)
+		t.Errorf("got %d different times, want about %d: the agents' schedules are not independent", len(at), all)
 	}
 }
 
-// A closed loop begins with as many messages as may be under way, whoever has their publishers.
-func TestAClosedLoopBeginsWithAsManyAsMayBeUnderWay(t *testing.T) {
+// A closed loop begins with as many messages as may be in flight, whichever agents have their publishers.
+func TestAClosedLoopBeginsWithAllMessagesInFlight(t *testing.T) {
 	first := map[int]bool{}
 	for agent := range 2 {
 		r := &run{plan: &Plan{Agent: agent, Agents: 2, Closed: 3, Publishers: 8}, start: &Start{At: 7, End: 1e9}, proof: &proof{agent: agent, agents: 2}}
@@ -106,7 +106,7 @@ func TestAClosedLoopBeginsWithAsManyAsMayBeUnderWay(t *testing.T) {
 	}
 }
 
-func TestPoissonScheduleHasItsRateAndIsByChance(t *testing.T) {
+func TestPoissonScheduleHasItsRateAndIsRandom(t *testing.T) {
 	const rate = 1000
 	s := newPoisson(&Start{End: 100e9}, rate, []int{1, 4, 7}, 1)
 	var gaps []float64
@@ -128,9 +128,9 @@ func TestPoissonScheduleHasItsRateAndIsByChance(t *testing.T) {
 	if math.Abs(mean-1e9/rate) > 0.02e9/rate {
 		t.Errorf("got a gap of %.0f ns on average, want %.0f", mean, 1e9/rate)
 	}
-	// Of gaps by chance, the deviation is the mean.
+	// The standard deviation of random gaps equals their mean.
 	if ratio := math.Sqrt(square) / mean; math.Abs(ratio-1) > 0.05 {
-		t.Errorf("the gaps' deviation is %.2f of their mean, want 1", ratio)
+		t.Errorf("standard deviation of the gaps: got %.2f of their mean, want 1", ratio)
 	}
 	for _, i := range s.publishers {
 		if share := float64(by[i]) / float64(len(gaps)); math.Abs(share-1.0/3) > 0.02 {

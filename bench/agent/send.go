@@ -12,35 +12,35 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// sender sends every message at its moment, or as soon after as it can: one goroutine for all of the agent's publishers. In
-// a closed loop it sends each publisher's first message, and the poller that brings a message back sends the next.
+// sender sends every message at its scheduled time, or as soon after as possible. One goroutine sends for all publishers of the agent. In a
+// closed loop it sends each publisher's first message; the poller that receives the message sends the next.
 type sender struct {
 	proof    *proof
 	protocol *Protocol
-	key      uint32 // that masks
+	key      uint32 // the masking key
 	mask     uint64
-	ping     bool                                // it sends WebSocket pings, and no messages
-	write    func(*netpoll.Socket, []byte) error // writeNow, but in tests
+	ping     bool                                // send WebSocket pings instead of messages
+	write    func(*netpoll.Socket, []byte) error // writeNow; tests replace it
 	stopped  atomic.Bool
 
 	mu       sync.Mutex
 	conns    []*conn  // by publisher; nil for another agent's
 	rooms    []string // names by room
 	seq      []uint32 // by publisher: the number of its next message
-	frame    []byte   // one bare message, masked, of which only the stamp changes; what a full socket does not take, nbio copies
-	body     int      // where in frame the payload begins
+	frame    []byte   // one masked message without a wrapping, of which only the stamp changes; nbio copies what the socket does not accept
+	body     int      // offset of the payload in frame
 	payload  []byte   // a wrapped message
 	buf      []byte
 	count    Sent
-	lag      histogram.Histogram // how long after its moment each was sent
+	lag      histogram.Histogram // how long after its scheduled time each message was sent
 	schedule schedule
 	end      int64
 }
 
-// newSender sends for the connections given by publisher.
+// newSender returns a sender for the connections, by publisher.
 func newSender(v *proof, protocol *Protocol, conns []*conn, rooms []string) *sender {
-	// A random key, as RFC 6455 wants it (5.3), but one for all: masking guards proxies against chosen bytes, and ours are
-	// not chosen by anybody.
+	// RFC 6455, 5.3 requires a random key for each frame, so that an attacker cannot choose the bytes that a proxy sees. Here the bench
+	// chooses all bytes, so one random key is enough.
 	key := rand.Uint32()
 	s := &sender{
 		proof:    v,
@@ -58,9 +58,9 @@ func newSender(v *proof, protocol *Protocol, conns []*conn, rooms []string) *sen
 	return s
 }
 
-// run is the sender's goroutine. It ends with the schedule, or when it is stopped, or at giveUp.
+// run is the sender's goroutine. It ends with the schedule, at stop, or at the time giveUp.
 func (s *sender) run(giveUp int64) {
-	// A thread of its own: the kernel's sleep then wakes this goroutine and no other has to be waited for.
+	// A thread of its own: the kernel's sleep wakes this goroutine directly.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	for !s.stopped.Load() {
@@ -76,12 +76,12 @@ func (s *sender) run(giveUp int64) {
 	}
 }
 
-// due sends all messages whose moment has come: after a late call all that were missed, as the schedule is caught up with
-// and never cut. It returns when the next is meant to leave, and false when there is none.
+// due sends all messages whose scheduled time has passed. A late call sends all that are overdue: the schedule is never shortened. It
+// returns the time of the next message, and false at the end of the schedule.
 func (s *sender) due(at int64) (int64, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for range 1 << 16 { // not for ever: somebody may want to stop it
+	for range 1 << 16 { // bounded, so that stop has an effect
 		intended, publisher, ok := s.schedule.next()
 		if !ok || intended > at {
 			return intended, ok
@@ -92,10 +92,10 @@ func (s *sender) due(at int64) (int64, bool) {
 	return at, true
 }
 
-// stop ends the goroutine soon.
+// stop makes the goroutine end soon. It does not wait.
 func (s *sender) stop() { s.stopped.Store(true) }
 
-// one sends publisher's next message. mu is held.
+// one sends publisher's next message. The caller holds mu.
 func (s *sender) one(publisher int, intended int64) {
 	at := Now()
 	s.lag.Record(at - intended)
@@ -112,7 +112,7 @@ func (s *sender) one(publisher int, intended int64) {
 		run: s.proof.run, publisher: uint32(publisher), seq: s.seq[publisher],
 		lag: min(max(at-intended, 0), maxLag), intended: intended,
 	}
-	// Counted before it leaves: it may be back at once.
+	// Counted before the write, because the delivery may arrive at once.
 	s.proof.sent[publisher].Add(1)
 	if err := s.write(c.nc, s.message(c, mark)); err != nil {
 		s.proof.sent[publisher].Add(^uint32(0))
@@ -123,7 +123,7 @@ func (s *sender) one(publisher int, intended int64) {
 	s.count.Messages++
 }
 
-// message is the frame of a message. It is valid until the next.
+// message returns the frame of a message. It is valid until the next call.
 func (s *sender) message(c *conn, mark stamp) []byte {
 	if s.protocol.bare() {
 		b := s.frame[s.body:]
@@ -155,7 +155,7 @@ func (s *sender) pingOne(publisher int, intended int64) {
 	s.count.Messages++
 }
 
-// again sends the next message of a closed loop. Called on a poller, with its lock.
+// again sends the next message of a closed loop. A poller calls it, with its lock.
 func (s *sender) again(c *conn) {
 	at := Now()
 	if at >= s.end || s.stopped.Load() {
@@ -166,7 +166,7 @@ func (s *sender) again(c *conn) {
 	s.one(int(c.member.publisher), at)
 }
 
-// take is what was sent until now; how late that was moves into lag.
+// take returns what was sent until now, and moves the recorded send delays into lag.
 func (s *sender) take(lag *histogram.Histogram) Sent {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -174,7 +174,7 @@ func (s *sender) take(lag *histogram.Histogram) Sent {
 	return s.count
 }
 
-// sent is what each publisher of this agent has sent; unknown for the others'.
+// sentBy returns the number of messages that each publisher has sent; unknown for another agent's publisher.
 func (s *sender) sentBy() []uint32 {
 	out := make([]uint32, len(s.seq))
 	for i := range out {
@@ -185,7 +185,7 @@ func (s *sender) sentBy() []uint32 {
 	return out
 }
 
-// drain moves what from has recorded into to.
+// drain moves the values of from into to.
 func drain(to, from *histogram.Histogram) {
 	if from.Total() > 0 {
 		to.Merge(from)
@@ -193,7 +193,7 @@ func drain(to, from *histogram.Histogram) {
 	}
 }
 
-// some is h, or nil where nothing was recorded.
+// some returns h, or nil if h is empty.
 func some(h *histogram.Histogram) *histogram.Histogram {
 	if h.Total() == 0 {
 		return nil

@@ -11,7 +11,7 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// written is a sender of a hall's publishers, and what it has written: the payloads, unmasked. refuse lets a write fail.
+// written is a sender for a hall's publishers that records the unmasked payloads it writes. refuse makes writes fail.
 type written struct {
 	*sender
 	h        *hall
@@ -38,7 +38,7 @@ func newWritten(t *testing.T, publishers int) *written {
 	return w
 }
 
-// unmasked is a client's frame of at most 64 KiB, undone by hand.
+// unmasked decodes a client's frame of at most 64 KiB, without the package ws.
 func unmasked(t *testing.T, frame []byte) (ws.Opcode, []byte) {
 	t.Helper()
 	head, length := 2, int(frame[1]&0x7F)
@@ -46,7 +46,7 @@ func unmasked(t *testing.T, frame []byte) (ws.Opcode, []byte) {
 		head, length = 4, int(binary.BigEndian.Uint16(frame[2:]))
 	}
 	if frame[1]&0x80 == 0 || len(frame) != head+4+length {
-		t.Fatalf("got a frame of %d bytes, not masked or not whole", len(frame))
+		t.Fatalf("got a frame of %d bytes, not masked or incomplete", len(frame))
 	}
 	payload := make([]byte, length)
 	for i := range payload {
@@ -67,9 +67,9 @@ func (w *written) stamps(t *testing.T) (all []stamp) {
 	return all
 }
 
-// A client that was held up sends all that fell due meanwhile, each with the moment at which it was due: that is the open loop. How late
-// it was is told beside that.
-func TestWhatIsSentLateIsStampedWithTheMomentItWasDue(t *testing.T) {
+// A sender that was delayed sends all overdue messages, each with its scheduled time: the load is open-loop. The delay is recorded
+// separately.
+func TestALateMessageHasItsScheduledTime(t *testing.T) {
 	const late, rate = int64(50e6), 1000
 	w := newWritten(t, 3)
 	before := Now()
@@ -92,20 +92,20 @@ func TestWhatIsSentLateIsStampedWithTheMomentItWasDue(t *testing.T) {
 	}
 	var lag histogram.Histogram
 	if sent := w.take(&lag); sent.Messages != 51 || lag.Total() != 51 || lag.Max() < late || lag.Max() > after-start {
-		t.Errorf("got %+v, %d lags, %d ns at most, want %d to %d", sent, lag.Total(), lag.Max(), late, after-start)
+		t.Errorf("got %+v, %d lags, maximum %d ns, want %d to %d", sent, lag.Total(), lag.Max(), late, after-start)
 	}
-	// What was told is not told again.
+	// take returns each value once.
 	if w.take(&lag); lag.Total() != 51 {
 		t.Errorf("got %d lags of 51 messages", lag.Total())
 	}
-	// Nothing leaves before its moment.
+	// No message is sent before its time.
 	if next, _ = w.due(next - 1); len(w.payloads) != 51 || next != start+51*1e6 {
-		t.Errorf("got %d messages a moment before the next, which is due after %d ns", len(w.payloads), next-start)
+		t.Errorf("got %d messages just before the next one, which is due after %d ns", len(w.payloads), next-start)
 	}
 }
 
-// What is sent is expected; what could not be written, or has no connection any more, is told and is not.
-func TestWhatCouldNotBeSentIsNotExpected(t *testing.T) {
+// A sent message is expected. One that could not be written, or whose connection has ended, is counted and not expected.
+func TestAnUnsendableMessageIsNotExpected(t *testing.T) {
 	w := newWritten(t, 2)
 	w.conns = []*conn{w.conns[0], nil}
 	at := Now()
@@ -116,22 +116,22 @@ func TestWhatCouldNotBeSentIsNotExpected(t *testing.T) {
 	w.refuse = nil
 	w.one(0, at)
 	if w.count != (Sent{Messages: 2, Unsendable: 2}) {
-		t.Errorf("got %+v, want 2 sent and 2 not", w.count)
+		t.Errorf("got %+v, want 2 sent and 2 unsendable", w.count)
 	}
 	if all := w.stamps(t); len(all) != 2 || all[0].seq != 0 || all[1].seq != 1 {
-		t.Errorf("got %+v, want no number left out", all)
+		t.Errorf("got %+v, want consecutive sequence numbers", all)
 	}
 	if n := w.proof.sent[0].Load(); n != 2 {
-		t.Errorf("got %d messages that are expected, want 2", n)
+		t.Errorf("got %d expected messages, want 2", n)
 	}
-	// Of another agent's publishers nothing is known.
+	// The numbers of another agent's publishers are unknown.
 	w.proof.agents, w.proof.agent = 2, 0
 	if by := w.sentBy(); by[0] != 2 || by[1] != unknown {
 		t.Errorf("got %v, want 2 and unknown", by)
 	}
 }
 
-func TestAPingSaysWhenItWasDue(t *testing.T) {
+func TestAPingHasItsScheduledTime(t *testing.T) {
 	w := newWritten(t, 1)
 	w.ping = true
 	due := Now() - int64(time.Second)
@@ -141,24 +141,24 @@ func TestAPingSaysWhenItWasDue(t *testing.T) {
 	}
 	if w.conns[0] = nil; w.ping {
 		if w.one(0, due); w.count.Unsendable != 1 {
-			t.Errorf("got %+v, want one that was not sent", w.count)
+			t.Errorf("got %+v, want 1 unsendable", w.count)
 		}
 	}
-	// Its pong is measured from then on.
+	// The time to its pong counts from its scheduled time.
 	h := newHall(t, 1, 1)
 	h.poller.onBytes(h.conns[0], ws.AppendFrame(nil, ws.OpPong, w.pings[0]), due+5000)
 	if p := &h.poller.ping; p.Total() != 1 || p.Max() != 5000 {
-		t.Errorf("got %d pongs, after %d ns at most, want one after 5000", p.Total(), p.Max())
+		t.Errorf("got %d pongs, after at most %d ns, want 1 after 5000", p.Total(), p.Max())
 	}
 }
 
-// A closed loop sends the next message when one is back, until its end, and not when it was stopped.
+// A closed loop sends the next message when one has returned, until its end or until stop.
 func TestAClosedLoopEndsWithItsTime(t *testing.T) {
 	w := newWritten(t, 1)
 	w.end = Now() + int64(time.Hour)
 	w.again(w.conns[0])
 	if len(w.payloads) != 1 {
-		t.Fatalf("got %d messages, want the next", len(w.payloads))
+		t.Fatalf("got %d messages, want 1", len(w.payloads))
 	}
 	w.end = Now()
 	w.again(w.conns[0])
@@ -166,6 +166,6 @@ func TestAClosedLoopEndsWithItsTime(t *testing.T) {
 	w.stop()
 	w.again(w.conns[0])
 	if len(w.payloads) != 1 {
-		t.Errorf("got %d messages after the end", len(w.payloads)-1)
+		t.Errorf("got %d messages after the end, want 0", len(w.payloads)-1)
 	}
 }

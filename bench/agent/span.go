@@ -1,15 +1,15 @@
 package agent
 
-// Span is how long one sampled message was on its way to all of its room: of one agent, or merged of several.
+// Span has the times at which one sampled message reached the members of its room: of one agent, or merged from several.
 type Span struct {
 	Publisher uint32 `json:"p"`
 	Seq       uint32 `json:"s"`
 	Intended  int64  `json:"i"`
-	First     int64  `json:"f"` // receipt by the first
+	First     int64  `json:"f"` // first receipt
 	Last      int64  `json:"l"`
 }
 
-// spanTable follows sampled messages over one poller's members.
+// spanTable records the sampled messages of one poller's members.
 type spanTable struct {
 	slots [spanSlots]Span
 	used  [spanSlots]bool
@@ -18,11 +18,11 @@ type spanTable struct {
 
 const (
 	spanSlots     = 256
-	spansASecond  = 50 // followed, about
+	spansASecond  = 50 // sampled messages a second, approximately
 	maxSpansATick = 1024
 )
 
-// spanMask says which messages are followed: those for which (publisher+seq)&mask is 0.
+// spanMask returns the mask that selects the sampled messages: those for which (publisher+seq)&mask is 0.
 func spanMask(rate float64) uint32 {
 	mask := uint32(1)
 	for rate/float64(mask) > spansASecond && mask < 1<<24 {
@@ -31,7 +31,7 @@ func spanMask(rate float64) uint32 {
 	return mask - 1
 }
 
-// heard notes one delivery of e.
+// heard records one delivery of e.
 func (tb *spanTable) heard(e *entry, at int64) {
 	i := (e.publisher*31 + e.seq) % spanSlots
 	s := &tb.slots[i]
@@ -45,7 +45,7 @@ func (tb *spanTable) heard(e *entry, at int64) {
 	s.Last = max(s.Last, at)
 }
 
-// take empties the table.
+// take returns the spans and empties the table.
 func (tb *spanTable) take() []Span {
 	out := tb.done
 	for i, used := range tb.used {

@@ -6,30 +6,30 @@ import (
 	"math"
 )
 
-// StampSize is how many bytes a message needs to be recognised: the smallest size of a message.
+// StampSize is the number of bytes of a stamp, and so the smallest size of a message.
 const StampSize = 40
 
-// A stamp is the head of a message: which one it is, when it was meant to leave, and how much later it did. It is text of
-// fixed width in 64 safe characters, as a text message must be UTF-8 and may travel inside JSON:
+// A stamp is the head of a message: its identity, its scheduled time, and its send delay. It is text of fixed width in 64 characters,
+// because a text message must be UTF-8 and may be part of a JSON string:
 //
 //	run 6 | publisher 5 | sequence 6 | check 6 | lag 6 | intended 11
 //
-// A receiver compares it with the log as five words and does not decode it (poller.go); only the first to see a message does.
+// A receiver compares it with the log as five words and does not decode it (poller.go). Only the first receiver of a message does.
 type stamp struct {
 	run       uint32
 	publisher uint32 // the number of its connection, below 2^30
 	seq       uint32 // of this publisher, from 0
-	lag       int64  // nanoseconds from the intended moment to the send, at most maxLag
-	intended  int64  // nanoseconds of the coordinator's clock
+	lag       int64  // nanoseconds from the scheduled time to the send, at most maxLag
+	intended  int64  // scheduled time, in nanoseconds of the coordinator's clock
 }
 
-// maxLag is the longest lag that a stamp can tell: 68 s.
+// maxLag is the largest lag that a stamp can hold: 68 s.
 const maxLag = 1<<36 - 1
 
-// runSize is how long the mark at the beginning of all stamps of a run is.
+// runSize is the length of the mark at the beginning of all stamps of a run.
 const runSize = 6
 
-// stampWords is a stamp as it travels.
+// stampWords is an encoded stamp.
 type stampWords [StampSize / 8]uint64
 
 var (
@@ -37,7 +37,7 @@ var (
 	errStampCheck = errors.New("wrong checksum of the stamp")
 )
 
-// sum tells an altered stamp from a good one.
+// sum returns the checksum of the stamp.
 func (st stamp) sum() uint32 {
 	h := uint64(st.run)<<32 | uint64(st.publisher)
 	h = scramble(h) ^ uint64(st.seq)
@@ -46,7 +46,7 @@ func (st stamp) sum() uint32 {
 	return uint32(scramble(h) >> 32)
 }
 
-// scramble spreads each bit of x over all.
+// scramble returns a hash of x.
 func scramble(x uint64) uint64 {
 	x ^= x >> 32
 	x *= 0xD6E8FEB86659FD93
@@ -55,7 +55,7 @@ func scramble(x uint64) uint64 {
 	return x ^ x>>32
 }
 
-// put writes s into the first StampSize bytes of b.
+// put writes the stamp into the first StampSize bytes of b.
 func (st stamp) put(b []byte) {
 	_ = b[StampSize-1]
 	putDigits(b[0:6], uint64(st.run))
@@ -66,7 +66,7 @@ func (st stamp) put(b []byte) {
 	putDigits(b[29:40], uint64(st.intended))
 }
 
-// parseStamp reads the stamp at the beginning of b. With errStampCheck the stamp is returned as found.
+// parseStamp reads the stamp at the beginning of b. With errStampCheck it also returns the stamp as found.
 func parseStamp(b []byte) (stamp, error) {
 	if len(b) < StampSize {
 		return stamp{}, errNoStamp
@@ -104,7 +104,7 @@ func putDigits(b []byte, v uint64) {
 	}
 }
 
-// digitValue is a digit's value, or 0xFF.
+// digitValue is the value of each digit, or 0xFF for other characters.
 var digitValue = func() (t [256]byte) {
 	for i := range t {
 		t[i] = 0xFF
@@ -115,7 +115,7 @@ var digitValue = func() (t [256]byte) {
 	return t
 }()
 
-// digits reads what putDigits wrote. It is false for other characters, and for what 64 bits cannot hold.
+// digits reads what putDigits wrote. It returns false for other characters, and for values that exceed 64 bits.
 func digits(b []byte) (v uint64, ok bool) {
 	var all byte
 	for _, c := range b {
@@ -129,7 +129,7 @@ func digits(b []byte) (v uint64, ok bool) {
 	return v, all < 64
 }
 
-// filler is what a message carries behind its stamp: known to the receiver, so that any altered byte shows.
+// filler returns the bytes of a message after its stamp. The receiver knows them, so it finds any altered byte.
 func filler(n int) string {
 	const text = "the quick brown fox jumps over the lazy dog, and the room hears of it. "
 	b := make([]byte, n)

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-func TestStampComesBackAsItWent(t *testing.T) {
+func TestStampRoundTrip(t *testing.T) {
 	for _, want := range []stamp{
 		{},
 		{run: 1, publisher: 2, seq: 3, lag: 5, intended: 4},
@@ -25,7 +25,7 @@ func TestStampComesBackAsItWent(t *testing.T) {
 	}
 }
 
-func TestEveryAlteredByteOfAStampShows(t *testing.T) {
+func TestEveryAlteredByteOfAStampIsFound(t *testing.T) {
 	b := make([]byte, StampSize)
 	stamp{run: 0x1234ABCD, publisher: 7, seq: 99, intended: 1 << 50}.put(b)
 	for i := range b {
@@ -39,7 +39,7 @@ func TestEveryAlteredByteOfAStampShows(t *testing.T) {
 	}
 }
 
-func TestShortTextIsNoStamp(t *testing.T) {
+func TestAShortTextIsNotAStamp(t *testing.T) {
 	for n := range StampSize {
 		if _, err := parseStamp(make([]byte, n)); !errors.Is(err, errNoStamp) {
 			t.Errorf("%d bytes: got %v, want %v", n, err, errNoStamp)

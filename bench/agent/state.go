@@ -9,20 +9,20 @@ import (
 	"github.com/throng-chat/throng/bench/histogram"
 )
 
-// run is one plan under way.
+// run is the state of one plan.
 type run struct {
 	plan   *Plan
 	link   *Link[Command, Event]
-	own    int // connections of this agent
+	own    int // number of this agent's connections
 	proof  *proof
 	engine *engine
 	dialer *dialer
 	slow   map[int]bool  // connections that will stop reading
 	kill   []int         // connections that will be killed
-	began  time.Duration // of the processor time
+	began  time.Duration // CPU time of the process at the start
 	start  *Start
 
-	moving sync.WaitGroup // goroutines that make connections leave and come back
+	moving sync.WaitGroup // goroutines that make connections leave and return
 	moves  context.Context
 	still  context.CancelFunc // ends them
 	back   returned
@@ -33,7 +33,7 @@ type run struct {
 	failure atomic.Pointer[error]
 }
 
-// silence sends no more, and lets nothing more happen to the connections.
+// silence stops the sender and the events.
 func (ru *run) silence() {
 	ru.still()
 	if s := ru.sending(); s != nil {
@@ -41,7 +41,7 @@ func (ru *run) silence() {
 	}
 }
 
-// tell says something from another goroutine than follow's, which ends with the link.
+// tell sends an event from a goroutine other than follow's. If the link has failed, follow ends.
 func (ru *run) tell(e Event) {
 	if err := ru.link.Send(e); err != nil {
 		ru.failure.CompareAndSwap(nil, &err)
@@ -54,7 +54,7 @@ func (ru *run) sending() *sender {
 	return ru.sender
 }
 
-// publishers are those of this agent.
+// publishers returns the publishers of this agent.
 func (ru *run) publishers() (own []int) {
 	for i := range ru.plan.Publishers {
 		if ru.proof.own(i) {
@@ -64,7 +64,7 @@ func (ru *run) publishers() (own []int) {
 	return own
 }
 
-// gone are the publishers whose connection has ended.
+// gone returns the publishers whose connection has ended.
 func (ru *run) gone(own []int) []int {
 	gone := []int{}
 	for _, i := range own {
@@ -75,11 +75,11 @@ func (ru *run) gone(own []int) []int {
 	return gone
 }
 
-// returned is what became of those that were to come back.
+// returned counts the killed connections that were opened again.
 type returned struct {
 	mu      sync.Mutex
-	after   histogram.Histogram // from the kill until a connection was back
-	refused int                 // attempts that failed
+	after   histogram.Histogram // time from the kill until the connection was back
+	refused int                 // failed attempts
 	killed  int
 	stopped int
 }

@@ -1,23 +1,23 @@
 package agent
 
-// Tally is what pollers count.
+// Tally has the counters of a poller, or of several.
 type Tally struct {
-	Deliveries uint64 `json:"deliveries"` // of our messages, duplicates too
+	Deliveries uint64 `json:"deliveries"` // of our messages, duplicates included
 	Foreign    uint64 `json:"foreign"`    // messages that are not ours
 	Reads      uint64 `json:"reads"`
 	Bytes      uint64 `json:"bytes"`
 	Pings      uint64 `json:"pings"`
-	BadFrames  uint64 `json:"bad_frames"` // connections closed for breaking RFC 6455
+	BadFrames  uint64 `json:"bad_frames"` // connections closed because the server broke RFC 6455
 	Closed     int    `json:"closed"`
-	Cut        int    `json:"cut"`       // closed by the server after they stopped reading
-	Opened     int    `json:"opened"`    // connections that became members, again or for the first time
-	Left       int    `json:"left"`      // that left, or were killed, as planned
-	Resumed    int    `json:"resumed"`   // that came back and asked for what they had missed
-	Missed     int    `json:"missed"`    // of those, told that not all of it is left
-	Recovered  uint64 `json:"recovered"` // deliveries that they were given for it
+	Cut        int    `json:"cut"`       // connections that the server closed after they stopped reading
+	Opened     int    `json:"opened"`    // connections that became members, first ones and later ones of a client
+	Left       int    `json:"left"`      // connections that left, or were killed, as planned
+	Resumed    int    `json:"resumed"`   // connections that returned and requested their missed messages
+	Missed     int    `json:"missed"`    // those of them to which the server reported a gap
+	Recovered  uint64 `json:"recovered"` // recovered deliveries
 }
 
-// Add adds another's.
+// Add adds the counters of other.
 func (t *Tally) Add(other Tally) {
 	t.Deliveries += other.Deliveries
 	t.Foreign += other.Foreign

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// ParseURL reads the URL that a person gave of a server that speaks the protocol.
+// ParseURL parses the URL of a server that uses the protocol p.
 func ParseURL(text string, p *Protocol) (*url.URL, error) {
 	if text == "" {
 		return nil, errors.New("url: missing")
@@ -53,7 +53,7 @@ func ParseURL(text string, p *Protocol) (*url.URL, error) {
 	return u, nil
 }
 
-// Resolve looks a URL's host up once, so that no lookup is part of a connect time.
+// Resolve resolves the URL's host once, so that no lookup is part of a connect time.
 func Resolve(ctx context.Context, u *url.URL) (Target, error) {
 	port := 80
 	if p := u.Port(); p != "" {
@@ -77,7 +77,7 @@ func Resolve(ctx context.Context, u *url.URL) (Target, error) {
 	return Target{URL: u.String(), Address: netip.AddrPortFrom(best, uint16(port))}, nil
 }
 
-// request is the opening handshake for a room, but for its key.
+// request returns the opening handshake for a room: the texts before and after its key.
 func request(t *Target, plan *Plan, room string) (before, after string, err error) {
 	p := &plan.Protocol
 	u, err := url.Parse(t.URL)

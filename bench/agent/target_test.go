@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestURLIsReadAsPeopleWriteIt(t *testing.T) {
+func TestURLFormsAreAccepted(t *testing.T) {
 	plain := &Protocols[0]
 	for text, want := range map[string]string{
 		"ws://127.0.0.1:3000/ws": "ws://127.0.0.1:3000/ws",
@@ -46,7 +46,7 @@ func FuzzParseURL(f *testing.F) {
 		}
 		again, err := ParseURL(u.String(), &Protocols[0])
 		if err != nil || again.String() != u.String() {
-			t.Errorf("%q is %q, and that is %v, %v", text, u, again, err)
+			t.Errorf("%q parses to %q, which parses to %v, %v", text, u, again, err)
 		}
 	})
 }

@@ -8,8 +8,7 @@ import (
 	"github.com/throng-chat/throng/bench/observe"
 )
 
-// tickAlong sends a tick at each multiple of TickEvery, and keeps measuring the pollers' lag, until the returned function is
-// called, which may be called twice.
+// tickAlong sends a tick at each multiple of TickEvery, and measures the pollers' lag, until stop is called. stop may be called twice.
 func (ru *run) tickAlong() (stop func()) {
 	ticking, quit := context.WithCancel(context.Background())
 	var both sync.WaitGroup
@@ -38,7 +37,7 @@ func (ru *run) tickAlong() (stop func()) {
 	}
 }
 
-// tick takes what was counted.
+// tick returns the counters at tick n.
 func (ru *run) tick(n int64) Tick {
 	t := Tick{N: n}
 	var each, late, touched, ping, loopLag histogram.Histogram

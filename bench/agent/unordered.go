@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// maxRecent is how many messages in a row a member may be the first to receive while it seems to be behind, until what it
-// is behind of is taken for lost.
+// maxRecent is the number of unordered entries in a row after which a member no longer waits for the messages that it has not received:
+// they count as lost.
 const maxRecent = 32
 
-// logUnordered appends the publisher's next message without saying what it comes behind. It was meant to leave by intended.
+// logUnordered appends the publisher's next message as an unordered entry and returns its place. Its scheduled time is intended or earlier.
 func (r *room) logUnordered(publisher uint32, intended int64) uint64 {
 	p := &r.proof.publics[publisher]
 	pos := r.log.append(entry{publisher: publisher, seq: p.next, intended: intended})
@@ -37,7 +37,7 @@ func (r *room) receiveUnordered(m *member, s stamp, pos uint64) {
 	}
 }
 
-// settle says of the unordered entries that m received last that they come before the entry at pos.
+// settle records that the unordered entries that m received last come before the entry at pos.
 func (r *room) settle(m *member, pos uint64) {
 	for _, at := range m.recently() {
 		f := r.unordered[at]
@@ -56,7 +56,7 @@ func (r *room) settle(m *member, pos uint64) {
 	}
 }
 
-// skip moves m over unordered entries: their moment may have been before.
+// skip moves m over unordered entries: m may have received them before.
 func (r *room) skip(m *member) {
 	r.settleRecent(m)
 	for end := r.log.length.Load(); m.next < end; {
@@ -71,14 +71,14 @@ func (r *room) skip(m *member) {
 	}
 }
 
-// settleRecent settles the unordered entries that m received last, if an ordered entry followed without coming here.
+// settleRecent settles the unordered entries that m received last, if an ordered entry followed that did not need receive.
 func (r *room) settleRecent(m *member) {
 	if len(m.recently()) > 0 && m.next != m.anomalies.at {
 		r.settle(m, m.anomalies.at)
 	}
 }
 
-// skipLeaving is skip for a member that leaves: a unordered entry that it did not receive was on its way, and is not due to it.
+// skipLeaving does the same as skip for a member that leaves. An unordered entry that it did not receive was in flight, and is not due.
 func (r *room) skipLeaving(m *member) {
 	r.settleRecent(m)
 	for end := r.log.length.Load(); m.next < end; m.next++ {
@@ -92,8 +92,8 @@ func (r *room) skipLeaving(m *member) {
 	}
 }
 
-// forgive takes out of what m is missing the unordered entries that come before the first entry it received. A newcomer can be the first
-// of all to receive that one: then the log has what was sent before it behind it.
+// forgive removes from m's missing places the unordered entries before the first entry it received. A new member may be the first to
+// receive that entry: then the log has earlier messages after it.
 func (r *room) forgive(m *member) {
 	if m.anomalies == nil || !m.begun {
 		return

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// until waits for a moment of the clock, or for ctx.
+// until waits until the time at of the clock, or until ctx ends.
 func until(ctx context.Context, at int64) {
 	timer := time.NewTimer(time.Duration(at - Now()))
 	defer timer.Stop()
@@ -15,10 +15,10 @@ func until(ctx context.Context, at int64) {
 	}
 }
 
-// pause is until for a time from now.
+// pause waits for d, or until ctx ends.
 func pause(ctx context.Context, d time.Duration) { until(ctx, Now()+int64(d)) }
 
-// wait calls done every few milliseconds until it is true, or the time is over, or ctx is.
+// wait calls done every few milliseconds. It returns when done returns true, after the time most, or when ctx ends.
 func wait(ctx context.Context, most time.Duration, done func() bool) {
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()

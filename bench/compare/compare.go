@@ -1,6 +1,6 @@
-// Package compare says whether two servers differ: from pairs of runs in turn, with a test (AB), or from two result files, with
-// none (Files). What drifts on a machine over the minutes hits both of a pair alike; per-second values of one run each do not
-// tell servers apart from moments.
+// Package compare compares two servers: by pairs of alternating runs with a statistical test (AB), or by two result files without a test
+// (Files). A slow change of the machine affects both runs of a pair in the same way. The seconds of two single runs cannot tell a server
+// from a disturbance.
 package compare
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/throng-chat/throng/bench/stats"
 )
 
-// Order is which of the two is measured first in each of so many pairs: A B, B A, A B and so on. True is B.
+// Order returns which server runs first in each pair: A B, B A, A B and so on. True is B.
 func Order(pairs int) (order []bool) {
 	for i := range pairs {
 		order = append(order, i%2 == 1, i%2 == 0)
@@ -23,11 +23,11 @@ func Order(pairs int) (order []bool) {
 	return order
 }
 
-// Pairs is the results of both in each pair, A's first.
+// Pairs are the two results of each pair, A's first.
 type Pairs [][2]*result.Result
 
-// AB measures so many pairs, in turn, after one run of each that does not count. What went wrong in the middle ends it: the
-// pairs until then come with the error.
+// AB runs the pairs in turn, after one run of each server that does not count. An error ends it; then it returns the complete pairs with
+// the error.
 func AB(ctx context.Context, pairs int, run func(ctx context.Context, b bool, what string) (*result.Result, error)) (Pairs, error) {
 	for _, b := range []bool{false, true} {
 		if _, err := run(ctx, b, "warm-up"); err != nil {
@@ -53,27 +53,27 @@ func AB(ctx context.Context, pairs int, run func(ctx context.Context, b bool, wh
 	return done, nil
 }
 
-// Judgement is what the pairs say of one metric.
+// Judgement is the result of the test of one metric.
 type Judgement struct {
 	Metric  result.Metric
 	A, B    float64 // medians
 	Pair    stats.Pair
 	Primary bool
-	Word    string // of B: faster, slower, or no difference shown
+	Word    string // faster, slower, or no difference shown: of B
 }
 
-// The words.
+// The results of a test.
 const (
 	Faster = "faster"
 	Slower = "slower"
 	None   = "no difference shown"
 )
 
-// significance is the chance to be told a difference where there is none: of the primary metric, and of all the others together.
+// significance is the probability of a wrong difference: of the primary metric, and of all other metrics together.
 const significance = 0.05
 
-// Primary is the metric that the word is about, if nobody chooses: what a delivery, or else an upgrade, costs the server; where its
-// process is not seen, the median latency.
+// Primary returns the default primary metric: the server's CPU per delivery or per upgrade, or the median latency if its process is not
+// visible.
 func Primary(pairs Pairs) string {
 	for _, name := range []string{"cpu/delivery", "cpu/upgrade", "p50", "connect-p50"} {
 		if m, err := result.MetricNamed(name); err == nil {
@@ -85,8 +85,8 @@ func Primary(pairs Pairs) string {
 	return "p50"
 }
 
-// Judge tests every metric that all runs measured. The primary one has a test of its own; the others share one by Holm's method,
-// as one of twenty would differ by chance.
+// Judge tests every metric that all runs measured. The primary metric has its own test. The others share one by Holm's method, because one
+// of twenty would differ by chance.
 func Judge(pairs Pairs, primary string) ([]Judgement, error) {
 	if _, err := result.MetricNamed(primary); err != nil {
 		return nil, err
@@ -130,7 +130,7 @@ func Judge(pairs Pairs, primary string) ([]Judgement, error) {
 	return all, nil
 }
 
-// values are those of a metric by server; false where a run has none.
+// values returns the values of a metric by server, and false if a run did not measure it.
 func values(pairs Pairs, m result.Metric) (v [2][]float64, ok bool) {
 	for _, p := range pairs {
 		for i, r := range p {
@@ -151,7 +151,7 @@ func (j *Judgement) say() {
 	}
 }
 
-// doubts are of how many runs of each server the figures say little, by their verdicts.
+// doubts returns how many runs of each server had a verdict other than VALID.
 func doubts(pairs Pairs) (texts []string) {
 	for _, code := range []string{result.Gaps, result.Limited, result.Unsteady} {
 		var of [2]int
@@ -169,10 +169,10 @@ func doubts(pairs Pairs) (texts []string) {
 	return texts
 }
 
-// Names are what the two servers, or the two files, are called in the text.
+// Names are the names of the two servers, or files, in the text.
 type Names struct{ A, B string }
 
-// WriteJudgements writes what Judge said of the pairs, the word on the primary metric first.
+// WriteJudgements writes the judgements as text, the primary metric first.
 func WriteJudgements(w io.Writer, pairs Pairs, all []Judgement, names Names) error {
 	var b strings.Builder
 	first := all[0]
@@ -197,7 +197,7 @@ func WriteJudgements(w io.Writer, pairs Pairs, all []Judgement, names Names) err
 	return err
 }
 
-// Files writes two results side by side. One run each shows no difference, whatever the figures: the last line says so.
+// Files writes two results side by side. Its last line says that single runs cannot show a difference.
 func Files(w io.Writer, a, b *result.Result, names Names) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "A          %s: %s%s\nB          %s: %s%s\n", names.A, a.Verdict.Code, labelled(a), names.B, b.Verdict.Code, labelled(b))
@@ -235,7 +235,7 @@ func labelled(r *result.Result) string {
 	return " · " + r.Label
 }
 
-// differences are the conditions in which two runs cannot be held against each other.
+// differences returns the settings in which two runs differ, so that they cannot be compared.
 func differences(a, b *result.Result) (list []string) {
 	for _, c := range []struct {
 		what string

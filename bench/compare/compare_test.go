@@ -19,7 +19,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite testdata/*.golden")
 
-// measured is a run in which a delivery cost the server so much, and took so long.
+// measured returns a result with a CPU cost per delivery in nanoseconds and a median latency.
 func measured(cost float64, p50 time.Duration) *result.Result {
 	p99 := 3 * p50
 	return &result.Result{
@@ -42,7 +42,7 @@ func TestPairsAreInTurn(t *testing.T) {
 	}
 }
 
-func TestEachRunIsItsServersInItsPair(t *testing.T) {
+func TestEachRunBelongsToItsServerAndPair(t *testing.T) {
 	var order []bool
 	costs := map[bool]float64{false: 0, true: 100}
 	pairs, err := AB(t.Context(), 3, func(_ context.Context, b bool, _ string) (*result.Result, error) {
@@ -51,7 +51,7 @@ func TestEachRunIsItsServersInItsPair(t *testing.T) {
 		return measured(costs[b], time.Millisecond), nil
 	})
 	if err != nil || len(pairs) != 3 || len(order) != 8 {
-		t.Fatalf("got %d pairs of %d runs, %v, want 3 of 6 and 2 that do not count", len(pairs), len(order), err)
+		t.Fatalf("got %d pairs of %d runs, %v, want 3 pairs of 6 runs, and 2 runs that do not count", len(pairs), len(order), err)
 	}
 	for i, p := range pairs {
 		if a, b := p[0].Server.PerDelivery, p[1].Server.PerDelivery; a != float64(i+2) || b != float64(i+102) {
@@ -69,11 +69,11 @@ func TestARunThatFailsEndsIt(t *testing.T) {
 		return measured(1, time.Millisecond), nil
 	})
 	if !errors.Is(err, wrong) || len(pairs) != 1 {
-		t.Errorf("got %d pairs, %v, want the one that was whole, and the error", len(pairs), err)
+		t.Errorf("got %d pairs, %v, want the complete one, and the error", len(pairs), err)
 	}
 }
 
-// noisy is six pairs on a machine that drifts and wavers by 2 %, in which B costs so many times what A costs.
+// noisy returns six pairs on a machine that drifts and has 2 % of noise. B costs ratio times as much as A.
 func noisy(random *rand.Rand, ratio float64) Pairs {
 	var pairs Pairs
 	drift := 1.0
@@ -110,14 +110,14 @@ func TestTheSameServerIsSeldomCalledDifferent(t *testing.T) {
 		}
 	}
 	if primary > trials*7/100 || any > trials*7/100 {
-		t.Errorf("got %d and %d of %d times a difference where there is none, want 5 %%", primary, any, trials)
+		t.Errorf("got a wrong difference %d and %d times of %d, want 5 %%", primary, any, trials)
 	}
 	if found < trials*95/100 {
-		t.Errorf("a tenth more was found %d of %d times", found, trials)
+		t.Errorf("a difference of a tenth: found %d of %d times", found, trials)
 	}
 }
 
-func TestTheWordIsOfTheBetterOne(t *testing.T) {
+func TestTheBetterServerIsCalledFaster(t *testing.T) {
 	for _, tt := range []struct {
 		ratio float64
 		word  string
@@ -144,12 +144,12 @@ func TestAMetricThatARunLacksIsAnError(t *testing.T) {
 	}
 	pairs[2][1].Server = result.Server{}
 	if got := Primary(pairs); got != "p50" {
-		t.Errorf("where a server was not seen: got %s, want the latency", got)
+		t.Errorf("a server that is not visible: got %s, want the latency", got)
 	}
 }
 
-// A result file may be somebody else's, and hold what a terminal obeys.
-func TestWhatAFileSaysCannotCommandATerminal(t *testing.T) {
+// A result file from another person may contain control characters for a terminal.
+func TestAFileCannotControlATerminal(t *testing.T) {
 	const evil = "\x1b[2J\u009b"
 	one, other := measured(5000, time.Millisecond), measured(6000, time.Millisecond)
 	other.Label, other.Verdict.Code, other.Plan.Scenario, other.Target.Protocol, other.Env.CPU, other.Env.Kernel = evil, evil, evil, evil, evil, evil
@@ -171,7 +171,7 @@ func TestWhatAFileSaysCannotCommandATerminal(t *testing.T) {
 	}
 }
 
-func TestTextIsAsAPersonReadsIt(t *testing.T) {
+func TestTextIsGolden(t *testing.T) {
 	write := func(ratio float64, codes ...string) func(*bytes.Buffer) error {
 		return func(b *bytes.Buffer) error {
 			pairs := noisy(rand.New(rand.NewPCG(7, 8)), ratio)

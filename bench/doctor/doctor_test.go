@@ -13,7 +13,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite testdata/*.golden")
 
-// roomy are the files of a machine that holds a million connections.
+// roomy returns the files of a machine that holds a million connections.
 func roomy() map[string]string {
 	return map[string]string{
 		"proc/sys/fs/nr_open":                       "2000000",
@@ -31,7 +31,7 @@ func roomy() map[string]string {
 	}
 }
 
-// tight are those of one that does not.
+// tight returns the files of a machine that does not.
 func tight() map[string]string {
 	files := roomy()
 	for name, text := range map[string]string{
@@ -67,7 +67,7 @@ func machine(files map[string]string, openFiles uint64, cores int) *Machine {
 	return &Machine{Files: all, OpenFiles: openFiles, Cores: cores}
 }
 
-func TestReportIsAsAPersonReadsIt(t *testing.T) {
+func TestReportIsGolden(t *testing.T) {
 	for _, tt := range []struct {
 		name        string
 		machine     *Machine
@@ -105,7 +105,7 @@ func TestEachCheckHasItsBounds(t *testing.T) {
 	group := "sys/fs/cgroup/system.slice/"
 	for _, tt := range []struct {
 		check string
-		file  string // that is changed on a roomy machine
+		file  string // the file that differs from the roomy machine
 		text  string
 		want  Grade
 		fix   string
@@ -133,7 +133,7 @@ func TestEachCheckHasItsBounds(t *testing.T) {
 		{"memory of the control group", group + "memory.max", "5000000000", OK, ""},
 		{"CPU quota", group + "cpu.max", "99999 100000", Warn, "CPUQuota="},
 		{"CPU quota", group + "cpu.max", "100000 100000", OK, ""},
-		{"threads of the control group", group + "pids.max", "64", "", ""}, // without a count of those there are
+		{"threads of the control group", group + "pids.max", "64", "", ""}, // without the current number
 		{"clock", "sys/devices/system/clocksource/clocksource0/current_clocksource", "kvm-clock", OK, ""},
 		{"clock", "sys/devices/system/clocksource/clocksource0/current_clocksource", "hpet", Warn, "echo tsc >"},
 		{"clock", "sys/devices/system/clocksource/clocksource0/current_clocksource", "", Unknown, ""},
@@ -147,17 +147,17 @@ func TestEachCheckHasItsBounds(t *testing.T) {
 				if c.Name == tt.check {
 					got = c
 				} else if c.Grade != OK {
-					t.Errorf("%s: got %s as well", c.Name, c.Grade)
+					t.Errorf("%s: got %s, too", c.Name, c.Grade)
 				}
 			}
 			if got.Grade != tt.want || !strings.Contains(strings.Join(got.Fix, "\n"), tt.fix) {
 				t.Errorf("got %+v, want %s and %q", got, tt.want, tt.fix)
 			}
 			if (got.Grade == Stop || got.Grade == Warn) && (got.Why == "" || len(got.Fix) == 0) {
-				t.Errorf("got %+v, want why, and what to do", got)
+				t.Errorf("got %+v, want a reason and a fix", got)
 			}
 			if r.OK != (tt.want != Stop) {
-				t.Errorf("got ok %v for %s", r.OK, tt.want)
+				t.Errorf("got OK %v for %s", r.OK, tt.want)
 			}
 		})
 	}
@@ -169,9 +169,9 @@ func TestTheTightestControlGroupCounts(t *testing.T) {
 	files["sys/fs/cgroup/system.slice/throng.service/memory.max"] = "900000000000"
 	c, _ := groupMemory(machine(files, 1, 1), 1000)
 	if c.Grade != Warn || !strings.Contains(c.Fix[len(c.Fix)-1], "/sys/fs/cgroup/system.slice/memory.max") {
-		t.Errorf("got %+v, want the one above", c)
+		t.Errorf("got %+v, want the parent group", c)
 	}
-	// Version 1, where "no limit" is a number.
+	// Version 1, in which "no limit" is a number.
 	files["proc/self/cgroup"], files["proc/self/mountinfo"] = "4:memory:/a\n0::/\n", "35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
 	files["sys/fs/cgroup/memory/memory.limit_in_bytes"] = "9223372036854771712"
 	if c, _ := groupMemory(machine(files, 1, 1), 1000); c.Name != "" {
@@ -180,7 +180,7 @@ func TestTheTightestControlGroupCounts(t *testing.T) {
 	files["sys/fs/cgroup/memory/a/memory.limit_in_bytes"] = "100000000"
 	files["sys/fs/cgroup/memory/a/memory.usage_in_bytes"] = "90000000"
 	if c, _ := groupMemory(machine(files, 1, 1), 1000); c.Grade != Stop || c.Have != "9.5 MiB" {
-		t.Errorf("got %+v, want what is left of the limit", c)
+		t.Errorf("got %+v, want the rest of the limit", c)
 	}
 }
 

@@ -40,7 +40,7 @@ func TestAllIsDoneInParallel(t *testing.T) {
 		sum.Add(int64(i))
 		return nil
 	}); err != nil || sum.Load() != 4950 || most.Load() > 3 {
-		t.Errorf("got %v, a sum of %d, %d at a time; want 4950, by 3", err, sum.Load(), most.Load())
+		t.Errorf("got %v, sum %d, %d at a time; want 4950, 3 at a time", err, sum.Load(), most.Load())
 	}
 	bad := errors.New("bad")
 	var calls atomic.Int64
@@ -64,16 +64,16 @@ func TestFramesOfEveryLengthAreRead(t *testing.T) {
 			t.Errorf("%d bytes: got %v, %d bytes, %v", n, op, len(got), err)
 		}
 		if b, err := in.ReadByte(); err != nil || b != 'y' {
-			t.Errorf("%d bytes: what follows is %q, %v", n, b, err)
+			t.Errorf("%d bytes: the rest is %q, %v", n, b, err)
 		}
 	}
 	for name, frame := range map[string]string{
 		"masked":       string(ws.AppendMaskedFrame(nil, ws.OpText, 1, []byte("x"))),
-		"a part":       "\x01\x01x",
+		"a fragment":       "\x01\x01x",
 		"too long":     "\x81\x7f\x00\x00\x00\x00\x00\x10\x00\x01",
 		"cut short":    "\x81\x02x",
-		"without end":  "\x81\x7e\x01",
-		"nothing ever": "",
+		"no payload":  "\x81\x7e\x01",
+		"nothing": "",
 	} {
 		if op, got, err := readFrame(bufio.NewReader(strings.NewReader(frame))); err == nil {
 			t.Errorf("%s: got %v %q", name, op, got)
@@ -81,13 +81,13 @@ func TestFramesOfEveryLengthAreRead(t *testing.T) {
 	}
 }
 
-func TestWhatIsSaidIsFoundInWhatIsHeard(t *testing.T) {
+func TestAPublishedMessageIsParsed(t *testing.T) {
 	heard := `{"push":{"channel":"everybody","pub":{"data":{"n":17,"at":123456},"info":{"user":"u"}}}}`
 	if n, at, ok := parseSaid(heard); !ok || n != 17 || at != 123456 {
 		t.Errorf("got %d, %d, %v", n, at, ok)
 	}
 	if !strings.Contains(saying(17, 123456), `"data":{"n":17,"at":123456}`) {
-		t.Errorf("it is said otherwise: %s", saying(17, 123456))
+		t.Errorf("got the message %s", saying(17, 123456))
 	}
 	for _, other := range []string{"", `{"id":3,"publish":{}}`, `{"push":{"pub":{"data":{"n":x,"at":1}}}}`} {
 		if n, at, ok := parseSaid(other); ok {
@@ -96,12 +96,12 @@ func TestWhatIsSaidIsFoundInWhatIsHeard(t *testing.T) {
 	}
 }
 
-func TestErrorsAreTold(t *testing.T) {
+func TestErrorRepliesAreParsed(t *testing.T) {
 	if code, is := errorCode(`{"id":1,"error":{"code":111,"message":"too many requests","temporary":true}}`); !is || code != "111" {
 		t.Errorf("got %q, %v", code, is)
 	}
 	if code, is := errorCode(`{"id":1,"connect":{"client":"x"}}`); is {
-		t.Errorf("got %q of what is none", code)
+		t.Errorf("got the code %q for a reply without an error", code)
 	}
 }
 

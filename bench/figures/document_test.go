@@ -2,7 +2,7 @@ package main
 
 import "testing"
 
-func TestATableTakesThePlaceOfItsOwn(t *testing.T) {
+func TestATableReplacesItself(t *testing.T) {
 	const document = "# A\n<!-- figures: one -->\nold\n<!-- end of figures -->\nwords\n<!-- figures: two -->\n<!-- end of figures -->\n"
 	got, err := replaceTable(document, "two", "| new |\n")
 	if err != nil {

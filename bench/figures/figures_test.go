@@ -8,7 +8,7 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// costing is a run in which a delivery cost so many nanoseconds.
+// costing returns a result with a CPU cost per delivery in nanoseconds.
 func costing(ns float64, verdict string) *result.Result {
 	return &result.Result{Server: result.Server{PerDelivery: ns}, Verdict: result.Verdict{Code: verdict}}
 }
@@ -19,7 +19,7 @@ func TestARatioIsOfTheSameRound(t *testing.T) {
 	perFloor := column[serverRound]{decimals: 2, value: overFloor(perDelivery)}
 	both := results{"of": of, "floor": floor}.rows([]string{"of"})
 	if got := perFloor.cell(both[0].rounds); got != "2.00" {
-		t.Errorf("got %s, want 2.00: a round that failed has no part in it", got)
+		t.Errorf("got %s, want 2.00: a failed round does not count", got)
 	}
 	alone := results{"of": of}.rows([]string{"of"})
 	if got := perFloor.cell(alone[0].rounds); got != "–" {
@@ -30,7 +30,7 @@ func TestARatioIsOfTheSameRound(t *testing.T) {
 	}
 }
 
-func TestATableTellsTheVerdicts(t *testing.T) {
+func TestATableHasTheVerdicts(t *testing.T) {
 	valid, limited := costing(1, result.Valid), costing(1, result.Limited)
 	for want, runs := range map[string][]*result.Result{
 		"VALID":                               {valid, nil, valid},
@@ -66,7 +66,7 @@ func TestStuckReadersAreInFigures(t *testing.T) {
 		t.Errorf("got %s, want 3.0", got)
 	}
 	if got := of(func(s *result.Slow) float64 { return millis(s.Healthy) }, r); got != "–" {
-		t.Errorf("got %s for what was not measured", got)
+		t.Errorf("got %s without a measurement", got)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite testdata/*.golden")
 
-// example is a run whose figures all differ, and differ from those of any other n.
+// example returns a result whose figures all differ, also from those of any other n.
 func example(n int) *result.Result {
 	f := float64(n)
 	after := func(ms float64) *time.Duration {
@@ -38,13 +38,13 @@ func example(n int) *result.Result {
 		},
 		Verdict: result.Verdict{Code: []string{result.Valid, result.Valid, result.Limited}[n%3]},
 	}
-	if n%5 == 4 { // much of which was not measured
+	if n%5 == 4 { // many figures are not measured
 		r.Target, r.Sent, r.Latency, r.Slow, r.Server.PSSBefore, r.Client.Cores = result.Target{}, result.Sent{}, result.Latency{}, nil, 0, 0
 	}
 	return r
 }
 
-// examples are of three rounds, by server. Some failed: a round of the floor, one of uws, all of axum.
+// examples returns three rounds by server. Some runs failed: one of the floor, one of uws, all of axum.
 func examples(names []string) results {
 	runs := results{}
 	for i, name := range names {
@@ -59,10 +59,10 @@ func examples(names []string) results {
 	return runs
 }
 
-// three is a value a round.
+// three returns one value per round.
 func three(v float64) []float64 { return []float64{v, 1.5 * v, 0.7 * v} }
 
-func TestTheTablesAreWhatTheyWere(t *testing.T) {
+func TestTheTablesAreGolden(t *testing.T) {
 	defer func(before int) { *rounds = before }(*rounds)
 	*rounds = 3
 	built := []string{"throng", "floor", "uws", "axum", "nbio"}
@@ -125,7 +125,7 @@ func TestTheTablesAreWhatTheyWere(t *testing.T) {
 		},
 		"crowds": func() (string, error) {
 			var all []*moving
-			for i, name := range []string{"10,000 come", "10,000 connect, the application never responds", "15,000 go"} {
+			for i, name := range []string{"10,000 connect", "10,000 connect, the application never responds", "15,000 disconnect"} {
 				m := &moving{name: name, goes: i == 2}
 				for round, f := range three(float64(i + 1)) {
 					r := crowdRound{

@@ -37,9 +37,9 @@ func TestTheDocumentHasAllTables(t *testing.T) {
 	}
 }
 
-// The servers are started with rate 0, and with the default of rate-bytes.
-func TestNoPublisherIsPacedByTheServer(t *testing.T) {
-	const rateBytes = 1 << 20 // the default, bytes a second from one connection
+// The figures start their servers with rate 0, and with the default of rate-bytes.
+func TestTheServerDoesNotLimitThePublishers(t *testing.T) {
+	const rateBytes = 1 << 20 // the default, in bytes a second from one connection
 	for _, w := range []workload{
 		idleLoad, fanoutLoad, hotLoad(8000), hotLoad(16000), heartbeatLoad, stuckLoad, clientRoomLoad, sdkHotLoad, bystanders,
 	} {
@@ -57,7 +57,7 @@ func TestNoPublisherIsPacedByTheServer(t *testing.T) {
 			continue
 		}
 		if perPublisher := of["--rate"] * of["--size"] / of["--publishers"]; perPublisher > rateBytes/2 {
-			t.Errorf("%v: a publisher sends %d B/s, and throng reads %d of a connection: start it with --rate-bytes 0", w.flags, perPublisher, rateBytes)
+			t.Errorf("%v: a publisher sends %d B/s, but throng reads at most %d B/s per connection: start throng with --rate-bytes 0", w.flags, perPublisher, rateBytes)
 		}
 	}
 }

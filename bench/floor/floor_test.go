@@ -18,7 +18,7 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// start runs a floor until the test ends, and returns its address.
+// start runs a floor server until the test ends, and returns its address.
 func start(t *testing.T) string {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -57,10 +57,10 @@ func hears(t *testing.T, c *websocket.Conn, want string) {
 	}
 }
 
-func TestOnlyTheRoomHears(t *testing.T) {
+func TestOnlyTheRoomReceives(t *testing.T) {
 	url := "ws://" + start(t) + "/ws"
 	a1, a2, b := dial(t, url+"?room=a&x=1"), dial(t, url+"?room=a"), dial(t, url)
-	long := strings.Repeat("l", 100_000) // comes in more than one read
+	long := strings.Repeat("l", 100_000) // it needs more than one read
 	for _, say := range []string{"one", strings.Repeat("m", 200), long} {
 		a1.SetReadLimit(-1)
 		a2.SetReadLimit(-1)
@@ -73,7 +73,7 @@ func TestOnlyTheRoomHears(t *testing.T) {
 	if err := b.Write(t.Context(), websocket.MessageText, []byte("own")); err != nil {
 		t.Fatal(err)
 	}
-	hears(t, b, "own") // and nothing of the others before
+	hears(t, b, "own") // and not an earlier message of another room
 }
 
 func TestPingIsAnswered(t *testing.T) {
@@ -94,7 +94,7 @@ func TestRequestInPieces(t *testing.T) {
 		if _, err := c.Write([]byte(part)); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Millisecond) // so that it comes by itself; the test holds without, too
+		time.Sleep(time.Millisecond) // so that each part arrives separately; the test also holds if it does not
 	}
 	b := make([]byte, 1000)
 	n, err := c.Read(b)
@@ -103,7 +103,7 @@ func TestRequestInPieces(t *testing.T) {
 	}
 }
 
-func TestNonsenseIsClosed(t *testing.T) {
+func TestInvalidInputClosesTheConnection(t *testing.T) {
 	address := start(t)
 	for name, say := range map[string]string{
 		"no key":    "GET / HTTP/1.1\r\n\r\n",
@@ -122,13 +122,13 @@ func TestNonsenseIsClosed(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := io.ReadAll(c); errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("%s: it was not closed", name)
+			t.Errorf("%s: the connection was not closed", name)
 		}
 		_ = c.Close()
 	}
 }
 
-func TestWhoIsNotReadyIsClosedAndCounted(t *testing.T) {
+func TestAFullSocketIsClosedAndCounted(t *testing.T) {
 	var closed []int
 	h := &hall{rooms: map[string]*room{}, close: func(fd int) { closed = append(closed, fd) }}
 	sent := map[int]int{}
@@ -154,11 +154,11 @@ func TestWhoIsNotReadyIsClosedAndCounted(t *testing.T) {
 		}
 	}
 	if h.refused != 1 || len(closed) != 1 || closed[0] != 2 {
-		t.Errorf("got %d refused, %v closed, want 1 and 2", h.refused, closed)
+		t.Errorf("got %d rejected sends, %v closed, want 1 and 2", h.refused, closed)
 	}
 	for _, fd := range []int{0, 1, 3} {
 		if sent[fd] != 3 { // the handshake and two messages
-			t.Errorf("connection %d was sent %d, want 3", fd, sent[fd])
+			t.Errorf("connection %d: got %d sends, want 3", fd, sent[fd])
 		}
 	}
 }

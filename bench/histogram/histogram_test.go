@@ -36,14 +36,14 @@ func TestHistogramStepsAreFine(t *testing.T) {
 	for v := int64(0); v < top; v += 1 + v/1000 {
 		var h Histogram
 		h.Record(v)
-		h.max = top // do not let the maximum correct it
+		h.max = top // so that the maximum does not limit the quantile
 		if got := h.Quantile(0.5); math.Abs(float64(got-v)) > 0.004*float64(v)+0.5 {
 			t.Fatalf("%d is counted as %d", v, got)
 		}
 	}
 }
 
-func TestHistogramTakesWhatIsOutOfRange(t *testing.T) {
+func TestHistogramLimitsValuesOutOfRange(t *testing.T) {
 	var h Histogram
 	h.Record(-5)
 	h.Record(math.MaxInt64)
@@ -52,7 +52,7 @@ func TestHistogramTakesWhatIsOutOfRange(t *testing.T) {
 	}
 }
 
-func TestHistogramMinusIsWhatCameSince(t *testing.T) {
+func TestHistogramMinusIsTheDifference(t *testing.T) {
 	var h Histogram
 	h.Record(100)
 	before := h
@@ -111,14 +111,14 @@ func TestAgentsMergedAreOneAgent(t *testing.T) {
 		merged.Merge(&back)
 	}
 	if *merged != *one {
-		t.Error("three agents' histograms, sent and merged, are not what one has recorded")
+		t.Error("three histograms, sent and merged, differ from one that recorded all values")
 	}
 }
 
-func TestBrokenHistogramIsRefused(t *testing.T) {
+func TestBrokenHistogramIsRejected(t *testing.T) {
 	for _, text := range []string{`{"n":[1]}`, `{"n":[99999999,1]}`, `{"max":-1}`, `[]`, `{"n":[-1,1]}`} {
 		if err := json.Unmarshal([]byte(text), &Histogram{}); err == nil {
-			t.Errorf("%s was taken", text)
+			t.Errorf("%s was accepted", text)
 		}
 	}
 }

@@ -26,8 +26,8 @@ func (pf procfs) of(pid int, file string) string {
 	return filepath.Join(string(pf), strconv.Itoa(pid), file)
 }
 
-// Read reads what the process has used until now. Memory holds the lock on its address space for a moment; PSS stays 0 where this
-// user may not see it.
+// Read reads the usage of a process until now. Set memory to read PSS: the kernel locks the process's address space for a moment. PSS is 0
+// if this user may not read it.
 func Read(pid int, memory bool) (Usage, error) {
 	u, err := proc.usage(pid, memory)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-func TestStatIsReadWhateverTheProcessIsCalled(t *testing.T) {
+func TestStatIsParsedForAnyProcessName(t *testing.T) {
 	const after = " S 1 1 1 0 -1 4194560 1 0 0 0 150 50 0 0 20 0 9 0 100 1000000 10 18446744073709551615 1"
 	for _, name := range []string{"throng", "a) S 9 (b", ""} {
 		got, err := parseStat("42 (" + name + ")" + after)
@@ -17,7 +17,7 @@ func TestStatIsReadWhateverTheProcessIsCalled(t *testing.T) {
 	}
 }
 
-func TestNonsenseIsAnError(t *testing.T) {
+func TestInvalidTextIsAnError(t *testing.T) {
 	for _, text := range []string{"", "\n", "1", "cpu", "cpu a b c d e f g h", "1 (x) S", "TCP:", "TCP: mem", "TCP: mem x", "Tcp: RetransSegs\nTcp: x", "voluntary_ctxt_switches:"} {
 		if s, err := parseStat(text); err == nil {
 			t.Errorf("stat %q: got %+v", text, s)
@@ -70,7 +70,7 @@ func TestListenerIsFoundAtItsAddressOrAtEvery(t *testing.T) {
 	at := netip.MustParseAddrPort("127.0.0.1:3000")
 	for _, tt := range []struct{ name, tcp, tcp6, want string }{
 		{"nobody", head, head, ""},
-		{"the address itself", head + line("00000000:0BB8", "0A", "1") + line("0100007F:0BB8", "0A", "2"), head, "2"},
+		{"the exact address", head + line("00000000:0BB8", "0A", "1") + line("0100007F:0BB8", "0A", "2"), head, "2"},
 		{"every address", head + line("00000000:0BB8", "0A", "1"), head, "1"},
 		{"every address of both kinds", head, head + line("00000000000000000000000000000000:0BB8", "0A", "3"), "3"},
 		{"another port", head + line("0100007F:0BB9", "0A", "1"), head, ""},
@@ -83,7 +83,7 @@ func TestListenerIsFoundAtItsAddressOrAtEvery(t *testing.T) {
 	}
 }
 
-func TestControlGroupsAreTheProcesssAndThoseAbove(t *testing.T) {
+func TestControlGroupsIncludeThoseAbove(t *testing.T) {
 	const v2 = "24 1 0:22 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw\n"
 	const v1 = "30 1 0:25 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
 	for _, tt := range []struct {
@@ -93,7 +93,7 @@ func TestControlGroupsAreTheProcesssAndThoseAbove(t *testing.T) {
 		{"version 2", "0::/a/b\n", v2, []string{"/sys/fs/cgroup/a/b", "/sys/fs/cgroup/a", "/sys/fs/cgroup"}},
 		{"version 1", "4:cpu,cpuacct:/a\n0::/b\n", v2 + v1, []string{"/sys/fs/cgroup/cpu,cpuacct/a", "/sys/fs/cgroup/cpu,cpuacct"}},
 		{"the root", "0::/\n", v2, []string{"/sys/fs/cgroup"}},
-		{"above what is seen here", "0::/../x\n", v2, nil},
+		{"outside of the mounted part", "0::/../x\n", v2, nil},
 		{"not mounted", "0::/a\n", "", nil},
 		{"nonsense", "x\n:\n", "y\n - \n", nil},
 	} {
@@ -127,7 +127,7 @@ func FuzzProcFiles(f *testing.F) {
 	f.Add("0::/a/b\n", "24 1 0:22 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n")
 	f.Add("TCP: inuse 1 mem 2", "Tcp: a b\nTcp: 1 2")
 	f.Fuzz(func(t *testing.T, a, b string) {
-		// None may panic; the rest is the tables' above.
+		// No parser may panic. The tables above check the values.
 		_, _ = parseStat(a)
 		_, _ = parseBusy(b)
 		_, _ = parseSwitches(a)

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-func TestAProcessIsSeen(t *testing.T) {
+func TestAProcessIsObserved(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -27,7 +27,7 @@ func TestAProcessIsSeen(t *testing.T) {
 	if _, err := s.Sample(0); err != nil {
 		t.Fatal(err)
 	}
-	for began := time.Now(); time.Since(began) < 50*time.Millisecond; { // something to see
+	for began := time.Now(); time.Since(began) < 50*time.Millisecond; { // CPU time to observe
 	}
 	row, err := s.Sample(1)
 	if err != nil {
@@ -44,7 +44,7 @@ func TestAProcessIsSeen(t *testing.T) {
 	}
 }
 
-func TestAProcessThatIsGoneIsAnError(t *testing.T) {
+func TestAnEndedProcessIsAnError(t *testing.T) {
 	const nobody = 1 << 30
 	if _, err := Read(nobody, true); err == nil || !strings.Contains(err.Error(), fmt.Sprint(nobody)) {
 		t.Errorf("got %v, want an error that names the process", err)
@@ -66,7 +66,7 @@ func TestMetricsAreRead(t *testing.T) {
 			want: map[string]float64{`a{x="1",y="\""}`: 3, "b": -1.5, "c_sum": 7, "c_count": 2},
 		},
 		{name: "a page", status: 200, text: "<html>", wrong: "not in Prometheus"},
-		{name: "a refusal", status: 403, text: "no", wrong: "403"},
+		{name: "an error", status: 403, text: "no", wrong: "403"},
 		{name: "far too much", status: 200, text: strings.Repeat("# x\n", maxScrape/4+2), wrong: "exceeds 8 MiB"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -102,7 +102,7 @@ func TestMetricsAreRead(t *testing.T) {
 
 func TestCountersCountFromTheFirstRow(t *testing.T) {
 	var c counter
-	for _, v := range []int64{100, 103, 50} { // one that goes back was read of something else
+	for _, v := range []int64{100, 103, 50} { // a counter that decreases is from another source
 		c.tell(v)
 	}
 	if c.since() != 3 {
@@ -117,7 +117,7 @@ func TestCountersCountFromTheFirstRow(t *testing.T) {
 	}
 }
 
-func TestAllQuotasThatHoldItUpCount(t *testing.T) {
+func TestAllQuotasCount(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"a":   "nr_periods 9\nnr_throttled 3\nthrottled_time 250000000\n", // version 1

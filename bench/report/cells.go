@@ -9,10 +9,10 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// none is the text of a cell, or a figure, that was not measured, which in a result is 0.
+// none is the text of a cell or figure without a measurement, which in a result is 0.
 const none = result.Unmeasured
 
-// metric is the text of a metric.
+// metric returns the text of a metric.
 func metric(r *result.Result, name string) string {
 	m, err := result.MetricNamed(name)
 	if err != nil {
@@ -24,7 +24,7 @@ func metric(r *result.Result, name string) string {
 	return none
 }
 
-// serverCores is what the server used while it was measured; opening connections is before that.
+// serverCores returns the server's CPU in the measured time, which does not include opening the connections.
 func serverCores(r *result.Result) string {
 	if r.Server.CPU == 0 {
 		return none
@@ -32,7 +32,7 @@ func serverCores(r *result.Result) string {
 	return metric(r, "cores")
 }
 
-// memoryPerConn is the server's memory per connection, where it is known.
+// memoryPerConn returns the server's memory per connection, if it is known.
 func memoryPerConn(r *result.Result) string {
 	if m := r.MemoryPerConn(); m.Known {
 		return result.Bytes(m.Value)
@@ -40,7 +40,7 @@ func memoryPerConn(r *result.Result) string {
 	return none
 }
 
-// multiple is a cost beside the kernel's floor, in words.
+// multiple returns a cost as a multiple of the kernel's floor, as text.
 func multiple(r *result.Result, of func(*result.Floor) string) string {
 	if r.Floor == nil || of(r.Floor) == "" {
 		return "the kernel’s floor: not measured"

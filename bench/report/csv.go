@@ -13,14 +13,14 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// moment is a second of a run: what the client counted, and what was seen of the server. Either may be nil.
+// moment is one second of a run: the counts of the client, and the observed values of the server. Either may be nil.
 type moment struct {
 	T    float64 // seconds
 	Run  *result.Second
 	Seen *observe.Row
 }
 
-// moments joins the series with the observed rows, by the second.
+// moments joins the time series with the observed rows, by the second.
 func moments(r *result.Result) []moment {
 	all := map[float64]*moment{}
 	at := func(t float64) *moment {
@@ -44,7 +44,7 @@ func moments(r *result.Result) []moment {
 	return out
 }
 
-// columns are those of the table before the server's own metrics: first of the client's count, then of what was seen of the server.
+// columns are the columns before the server's own metrics: first the client's counts, then the observed values of the server.
 var (
 	runColumns = []string{
 		"measured", "connections", "sent_per_s", "deliveries_per_s", "p50_ns", "p99_ns", "max_ns", "send_lag_p99_ns", "server_cores",
@@ -56,11 +56,11 @@ var (
 	}
 )
 
-// maxName is how many bytes are kept of a name that the server gave.
+// maxName is the length up to which a name from the server is kept, in bytes.
 const maxName = 1000
 
-// CSV writes a row for each second of r (RFC 4180): the time series, what was seen of the server in the same second, and the server's
-// own metrics, if any. The names of the columns end in their units. What was not measured is empty.
+// CSV writes a row for each second of r (RFC 4180): the time series, the observed values of the same second, and the server's own metrics,
+// if any. The names of the columns end in their units. A value without a measurement is empty.
 func CSV(w io.Writer, r *result.Result) error {
 	all := moments(r)
 	named := map[string]bool{}
@@ -77,7 +77,7 @@ func CSV(w io.Writer, r *result.Result) error {
 	out.UseCRLF = true
 	header := slices.Concat([]string{"t_s"}, runColumns, seenColumns)
 	for _, name := range metrics {
-		header = append(header, "metrics:"+result.PrintableLine(name, maxName)) // a name that begins with = would be a formula to a spreadsheet
+		header = append(header, "metrics:"+result.PrintableLine(name, maxName)) // the prefix keeps a spreadsheet from taking a name that begins with = for a formula
 	}
 	rows := [][]string{header}
 	for _, m := range all {
@@ -132,7 +132,7 @@ func metricCell(o *observe.Row, name string) string {
 
 func number(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 
-// known is empty for 0, which stands for what was not measured.
+// known returns the text of v, or an empty string for 0, which means no measurement.
 func known(v int64) string {
 	if v == 0 {
 		return ""

@@ -10,8 +10,8 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// HGRM writes the percentiles of the latency, from the intended moment of sending, in the form that the plotter of HdrHistogram
-// reads; in milliseconds. It refuses a result without latency.
+// HGRM writes the percentiles of the latency from the scheduled time, in milliseconds, in the format of HdrHistogram's plotter. It returns
+// an error if the result has no latency.
 func HGRM(w io.Writer, r *result.Result) error {
 	h, err := decode(r.Latency.Each)
 	if err != nil {
@@ -20,12 +20,12 @@ func HGRM(w io.Writer, r *result.Result) error {
 	if h == nil {
 		return errors.New("the result has no latency: no message was delivered in the measured time")
 	}
-	const ticks = 5 // rows until half of what is left lies behind
+	const ticks = 5 // rows per half of the remaining distance to 100 %
 	_, err = h.PercentilesPrint(w, ticks, 1e6)
 	return err
 }
 
-// decode is the histogram of d, in nanoseconds; nil where there is none.
+// decode returns the histogram of d in nanoseconds, or nil if d is nil.
 func decode(d *result.Distribution) (*hdrhistogram.Histogram, error) {
 	if d == nil || d.HDR == "" {
 		return nil, nil

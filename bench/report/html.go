@@ -1,4 +1,4 @@
-// Package report makes files of a result, for people and for other programs: a page, a table of its seconds, and its percentiles.
+// Package report converts a result into files: an HTML page, a table of its seconds (CSV), and its percentiles.
 package report
 
 import (
@@ -18,15 +18,15 @@ import (
 //go:embed page.html style.css plots.js
 var ours embed.FS
 
-// uplot is uPlot 1.6.32 as npm has it, which draws the plots.
+// uplot is uPlot 1.6.32 from npm. It draws the plots.
 //
 //go:embed uplot/uPlot.iife.min.js uplot/uPlot.min.css uplot/LICENSE
 var uplot embed.FS
 
 var form = template.Must(template.ParseFS(ours, "page.html"))
 
-// HTML writes r as a page for a person: one file that needs no network and runs no script but its own. All text from r is escaped.
-// It refuses where a histogram of r cannot be read.
+// HTML writes r as a page: one file that needs no network and runs only its own scripts. All text from r is escaped. It returns an error if
+// a histogram of r cannot be read.
 func HTML(w io.Writer, r *result.Result) error {
 	drawer, err := fs.Sub(uplot, "uplot")
 	if err != nil {
@@ -64,7 +64,7 @@ func writeHTML(w io.Writer, r *result.Result, drawer fs.FS) error {
 		Style   template.CSS
 		UPlot   template.JS
 		Script  template.JS
-		Data    template.JS // numbers and our own words; json.Marshal escapes <, > and &
+		Data    template.JS // numbers and constant texts; json.Marshal escapes <, > and &
 		License string
 	}{
 		page: p, Policy: policy(styles, string(code), string(ourCode)), Style: template.CSS(styles), UPlot: template.JS(code),
@@ -77,7 +77,7 @@ func writeHTML(w io.Writer, r *result.Result, drawer fs.FS) error {
 	return err
 }
 
-// readDrawer reads uPlot: its code, its style, and the licence that goes with every copy.
+// readDrawer returns uPlot's code, its style, and its licence, which must go with every copy.
 func readDrawer(from fs.FS) (code, style, licence []byte, err error) {
 	for _, f := range []struct {
 		name string
@@ -90,7 +90,7 @@ func readDrawer(from fs.FS) (code, style, licence []byte, err error) {
 	return code, style, licence, nil
 }
 
-// policy lets the page use the style and the scripts that it has, known by their hashes, and nothing else.
+// policy returns the content security policy of the page: it allows only the page's own style and scripts, by their hashes.
 func policy(style string, scripts ...string) string {
 	hash := func(text string) string {
 		sum := sha256.Sum256([]byte(text))

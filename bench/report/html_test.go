@@ -22,7 +22,7 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// drawer stands for uPlot where a test looks at what is around it.
+// drawer replaces uPlot in tests of the rest of the page.
 func drawer() fstest.MapFS {
 	return fstest.MapFS{
 		"uPlot.iife.min.js": {Data: []byte(`var uPlot = function () { return "<b>" && 1 < 2; };`)},
@@ -42,7 +42,7 @@ func render(t *testing.T, r *result.Result) string {
 
 const evil = "</script></style></title><!--<img src=x onerror=alert(1)>\"'`{{.}}\u2028"
 
-// fill gives every field of v a value that is not zero; the strings are evil, and end in their field's path.
+// fill sets every field of v to a value other than zero. Strings are evil and end with the path of their field.
 func fill(v reflect.Value, path string) {
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -90,7 +90,7 @@ func TestAllTextOfAResultIsEscaped(t *testing.T) {
 		"<script": 3, "</script": 3, "<style": 1, "</style": 1, "<title": 1, "</title": 1, "<!--": 0, "<img": 0, "<b>": 2, // of the drawer
 	} {
 		if n := strings.Count(got, tag); n != want {
-			t.Errorf("%s: got it %d times, want %d", tag, n, want)
+			t.Errorf("%s: got %d, want %d", tag, n, want)
 		}
 	}
 	shown := html.UnescapeString(got)
@@ -100,18 +100,18 @@ func TestAllTextOfAResultIsEscaped(t *testing.T) {
 		"Steps.Verdict.Code", "Steps.Why", "Agents.Name", "Observed.Threads.Name", "Observed.Metrics",
 	} {
 		if !strings.Contains(shown, evil+"("+path+")") {
-			t.Errorf("%s is not shown", path)
+			t.Errorf("%s is not on the page", path)
 		}
 	}
 	if !strings.Contains(shown, "(Args)") {
-		t.Error("Args is not shown")
+		t.Error("Args is not on the page")
 	}
 	if data := element(t, got, `<script type="application/json" id="plots">`, "</script>"); strings.Contains(data, "alert") {
-		t.Errorf("the plots hold text of the result: %s", data)
+		t.Errorf("the plots contain text of the result: %s", data)
 	}
 }
 
-// element is what lies between two tags.
+// element returns the text between two tags.
 func element(t *testing.T, page, open, end string) string {
 	t.Helper()
 	_, rest, ok := strings.Cut(page, open)
@@ -122,7 +122,7 @@ func element(t *testing.T, page, open, end string) string {
 	return inner
 }
 
-func TestThePolicyLetsTheOwnScriptsRunAndNoOthers(t *testing.T) {
+func TestThePolicyAllowsOnlyTheOwnScripts(t *testing.T) {
 	page := render(t, everything(t))
 	policy := html.UnescapeString(element(t, page, `http-equiv="Content-Security-Policy" content="`, `"`))
 	allowed := regexp.MustCompile(`'sha256-[^']*'`).FindAllString(policy, -1)
@@ -132,7 +132,7 @@ func TestThePolicyLetsTheOwnScriptsRunAndNoOthers(t *testing.T) {
 		want = append(want, "'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'")
 	}
 	if len(want) != 3 || !slices.Equal(allowed, want) {
-		t.Errorf("hashes: got %q, want those of the style and the two scripts, %q", allowed, want)
+		t.Errorf("hashes: got %q, want the hashes of the style and the two scripts, %q", allowed, want)
 	}
 	for _, part := range []string{"default-src 'none'", "base-uri 'none'", "form-action 'none'", "require-trusted-types-for 'script'"} {
 		if !strings.Contains(policy, part) {
@@ -140,33 +140,33 @@ func TestThePolicyLetsTheOwnScriptsRunAndNoOthers(t *testing.T) {
 		}
 	}
 	if strings.Contains(policy, "unsafe") {
-		t.Errorf("policy: got %q, want nothing unsafe", policy)
+		t.Errorf("policy: got %q, want no unsafe source", policy)
 	}
 }
 
-func TestThePageSaysWhatTheResultSays(t *testing.T) {
+func TestThePageContainsTheResult(t *testing.T) {
 	r := everything(t)
 	page := html.UnescapeString(render(t, r))
 	for _, want := range []string{
 		"<h1>DELIVERY BROKEN</h1>", "3 of 48,782 deliveries lost", `<header class="bad">`, "bound lost==0 does not hold: 3",
 		"lost: connection 17 in room 3, message 21 of publisher 4", "reordered: room 2, which two agents received in different orders",
 		"not measured in this run", r.PlanText(), r.Found.Text(), "throng bench chat --connections 500", "'a first try'", "2 connection reset by peer",
-		"a note of the run", "20 TCP segments retransmitted", "Reconnect storm", "clients told that recovery was not possible", "Stopped readers", "The <MIT> License",
+		"a note of the run", "20 TCP segments retransmitted", "Reconnect storm", "clients without complete recovery", "Stopped readers", "The <MIT> License",
 	} {
 		if !strings.Contains(page, want) {
-			t.Errorf("the page does not say %q", want)
+			t.Errorf("the page does not contain %q", want)
 		}
 	}
 	for _, of := range r.Timings() {
 		for _, figure := range append(of.Figures(), of.What) {
 			if !strings.Contains(page, figure) {
-				t.Errorf("the page does not say %q", figure)
+				t.Errorf("the page does not contain %q", figure)
 			}
 		}
 	}
 }
 
-func TestWhatWasSeenOfTheServerIsTold(t *testing.T) {
+func TestThePageContainsTheObservedServer(t *testing.T) {
 	of := func(id int, cores float64) observe.Thread {
 		return observe.Thread{ID: id, Name: "server", Cores: cores}
 	}
@@ -201,7 +201,7 @@ func TestTheVerdictHasItsColour(t *testing.T) {
 		want    kind
 	}{
 		{result.Verdict{Code: result.Valid, OK: true}, good},
-		{result.Verdict{Code: result.Valid}, doubtful}, // a threshold is broken
+		{result.Verdict{Code: result.Valid}, doubtful}, // a threshold does not hold
 		{result.Verdict{Code: result.Limited}, doubtful},
 		{result.Verdict{Code: result.Unsteady}, doubtful},
 		{result.Verdict{Code: result.Broken}, bad},
@@ -222,11 +222,11 @@ func TestAnEmptyResultIsAPage(t *testing.T) {
 	for _, r := range []*result.Result{{}, {Plan: result.Plan{Size: 100}}, {Series: []result.Second{{}}}} {
 		page := render(t, r)
 		if !strings.Contains(page, "<h1>NO VERDICT</h1>") || !strings.Contains(page, none) {
-			t.Errorf("%+v: got no verdict in words, or no %s for what is not known", r, none)
+			t.Errorf("%+v: got no verdict text, or no %s for unknown values", r, none)
 		}
 		for _, bad := range []string{"NaN", "Inf", "%!"} {
 			if strings.Contains(page, bad) {
-				t.Errorf("%+v: got %s in the page", r, bad)
+				t.Errorf("%+v: got %s on the page", r, bad)
 			}
 		}
 	}
@@ -254,18 +254,18 @@ func TestABrokenHistogramIsAnError(t *testing.T) {
 	}
 }
 
-func TestWithoutUPlotThePageIsRefused(t *testing.T) {
+func TestWithoutUPlotThePageIsAnError(t *testing.T) {
 	for _, missing := range []string{"uPlot.iife.min.js", "uPlot.min.css", "LICENSE"} {
 		files := drawer()
 		delete(files, missing)
 		if err := writeHTML(io.Discard, &result.Result{}, files); err == nil || !strings.Contains(err.Error(), missing) {
-			t.Errorf("without %s: got %v, want its name", missing, err)
+			t.Errorf("without %s: got %v, want an error with its name", missing, err)
 		}
 	}
 }
 
-// Every build has uPlot, as npm published it, with its licence: one made by go run, too.
-func TestThePageIsDrawnByTheUPlotThatIsHere(t *testing.T) {
+// Every build contains uPlot as published on npm, with its licence, also a build by go run.
+func TestThePageContainsThePublishedUPlot(t *testing.T) {
 	var out bytes.Buffer
 	if err := HTML(&out, &result.Result{}); err != nil {
 		t.Fatal(err)
@@ -283,12 +283,12 @@ func TestThePageIsDrawnByTheUPlotThatIsHere(t *testing.T) {
 			t.Errorf("%s: got SHA-256 %s, want %s of uPlot 1.6.32", name, sum, want)
 		}
 		if page := out.String(); !strings.Contains(page, string(text)) && !strings.Contains(html.UnescapeString(page), string(text)) {
-			t.Errorf("%s is not in the page", name)
+			t.Errorf("%s is not on the page", name)
 		}
 	}
 }
 
-func TestWhatCannotBeWrittenIsAnError(t *testing.T) {
+func TestAFailedWriteIsAnError(t *testing.T) {
 	want := errors.New("no room")
 	if err := writeHTML(failing{want}, &result.Result{}, drawer()); !errors.Is(err, want) {
 		t.Errorf("got %v, want %v", err, want)
@@ -302,7 +302,7 @@ func (f failing) Write([]byte) (int, error) { return 0, f.error }
 func TestTheCommandCanBeTypedAgain(t *testing.T) {
 	for want, args := range map[string][]string{
 		"throng":                                nil,
-		"throng bench --rate=5 'ws://a:1/ws?x'": {"bench", "--rate=5", "ws://a:1/ws?x"}, // a shell may look for files of that name
+		"throng bench --rate=5 'ws://a:1/ws?x'": {"bench", "--rate=5", "ws://a:1/ws?x"}, // a shell may find files that match the pattern
 		`throng bench --fail 'p99<5ms' --label 'it'\''s' ''`: {"bench", "--fail", "p99<5ms", "--label", "it's", ""},
 	} {
 		if got := command(args); got != want {
@@ -350,17 +350,17 @@ func TestALongRunIsFolded(t *testing.T) {
 		t.Fatalf("got %d moments until %v, want at most %d until %d", len(all), all[len(all)-1].T, mostMoments, long)
 	}
 	if m := all[1].Run; m.Deliveries != 1 || m.Max != 6 || m.T != 6 {
-		t.Errorf("seconds 4 to 6: got %v deliveries/s, a maximum of %d, until %v; want their mean 1, their greatest 6, until 6", m.Deliveries, m.Max, m.T)
+		t.Errorf("seconds 4 to 6: got %v deliveries/s, a maximum of %d, until %v; want a mean of 1, a maximum of 6, until 6", m.Deliveries, m.Max, m.T)
 	}
 	if r.Series[3].Deliveries != 0 {
 		t.Error("folding changed the result")
 	}
 	if !strings.Contains(render(t, r), "Each point covers 3 s") {
-		t.Error("the page does not say that it is folded")
+		t.Error("the page does not contain the number of seconds per point")
 	}
 }
 
-func TestWhatWasNotMeasuredIsNotDrawn(t *testing.T) {
+func TestMissingValuesAreNotDrawn(t *testing.T) {
 	r := &result.Result{Series: []result.Second{{T: 1, Deliveries: 5, P50: 3e6}, {T: 2, Deliveries: 6}}}
 	drawn := map[string]*plot{}
 	for _, p := range timePlots(r, moments(r)) {
@@ -373,9 +373,9 @@ func TestWhatWasNotMeasuredIsNotDrawn(t *testing.T) {
 	}
 	text, err := json.Marshal(drawn["plot-latency"].Curves)
 	if err != nil || !strings.Contains(string(text), `"y":[3,null]`) {
-		t.Errorf("latency: got %s and %v, want 3 ms, and null where nothing was measured", text, err)
+		t.Errorf("latency: got %s and %v, want 3 ms, and null without a measurement", text, err)
 	}
 	if c := drawn["plot-cores"].Curves; len(c) != 1 || c[0].Name != "client" {
-		t.Errorf("cores: got %+v, want the client's only: the server's process was not seen", c)
+		t.Errorf("cores: got %+v, want only the client's: the server's process was not visible", c)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// observed is what was seen of the server's process from outside, and what it told of itself.
+// observed is the section with the observed values of the server's process, and its own metrics.
 func observed(r *result.Result) (section, error) {
 	if len(r.Observed) == 0 {
 		return section{}, nil
@@ -21,7 +21,7 @@ func observed(r *result.Result) (section, error) {
 	return s, nil
 }
 
-// process is what its files, switches and kernel came to.
+// process summarises the open files, the context switches and the kernel counters.
 func process(rows []observe.Row) table {
 	last := &rows[len(rows)-1]
 	files, sockets, most := 0, 0, 0.0
@@ -38,10 +38,10 @@ func process(rows []observe.Row) table {
 	return t
 }
 
-// mostThreads is how many are told: the rest of a Go program's have nothing to do.
+// mostThreads is the number of listed threads. The other threads of a Go program are idle.
 const mostThreads = 8
 
-// threads are those that used most.
+// threads lists the threads that used the most CPU.
 func threads(rows []observe.Row) table {
 	used, names := map[int]float64{}, map[int]string{}
 	for i, o := range rows[1:] {
@@ -61,7 +61,7 @@ func threads(rows []observe.Row) table {
 	return t
 }
 
-// ownMetrics are the series of its /metrics at the beginning and the end; nil where they were not asked for.
+// ownMetrics lists the server's own metrics at the beginning and at the end, or returns nil if they were not requested.
 func ownMetrics(rows []observe.Row) *table {
 	named := map[string]bool{}
 	for _, o := range rows {

@@ -8,7 +8,7 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// page is a result as page.html shows it: words, tables and plots. It is all text, which the template escapes.
+// page is a result in the form that page.html shows: texts, tables and plots. The template escapes all of it.
 type page struct {
 	Title    string // of the window
 	Label    string
@@ -22,10 +22,10 @@ type page struct {
 	Sections []section
 }
 
-// figure is one that the reader came for.
+// figure is one of the most important values.
 type figure struct{ Name, Value, Note string }
 
-// newPage fails where a histogram of r cannot be read.
+// newPage returns the page of r. It returns an error if a histogram of r cannot be read.
 func newPage(r *result.Result) (*page, error) {
 	p := &page{
 		Label: r.Label, Started: started(r), Tool: or(r.Tool, none), Word: or(r.Verdict.Code, result.None), Why: slices.Clone(r.Why()),
@@ -60,7 +60,7 @@ func newPage(r *result.Result) (*page, error) {
 	return p, nil
 }
 
-// Plots are what plots.js draws.
+// Plots returns the plots for plots.js.
 func (p *page) Plots() []*plot {
 	all := []*plot{}
 	for _, s := range p.Sections {
@@ -69,7 +69,7 @@ func (p *page) Plots() []*plot {
 	return all
 }
 
-// figures are those at the top: of the scenario, then of the load, or of the connections where there was none.
+// figures returns the values at the top of the page: of the scenario, and of the load or of the connections.
 func figures(r *result.Result) (all []figure) {
 	if f := r.Found; f != nil {
 		all = append(all, figure{Name: "Holds", Value: rate(f.Holds), Note: "messages; fails " + rate(f.Fails)})

@@ -11,20 +11,20 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// plot is what plots.js draws: curves over an axis that they share. It holds numbers and our own words, none of the result's text.
+// plot is the input of plots.js: curves over a common axis. It has numbers and constant texts, and none of the result's text.
 type plot struct {
 	ID     string  `json:"id"`
 	Title  string  `json:"title"`
 	Told   string  `json:"-"`    // the same in a sentence
 	Unit   string  `json:"unit"` // of all curves
-	Log    bool    `json:"log"`  // their axis
-	Axis   axis    `json:"axis"` // the other
+	Log    bool    `json:"log"`  // logarithmic values
+	Axis   axis    `json:"axis"` // horizontal axis
 	X      values  `json:"x"`    // ascending
 	Curves []curve `json:"curves"`
 	Shades []shade `json:"shades"`
 }
 
-// axis is what is shown from left to right.
+// axis is the quantity of the horizontal axis.
 type axis string
 
 const (
@@ -34,28 +34,28 @@ const (
 	ofCount      axis = "connections"
 )
 
-// curve is one line of a plot. Ink is which of inks it is drawn with.
+// curve is one line of a plot. Ink selects one of inks.
 type curve struct {
 	Name   string `json:"name"`
 	Ink    string `json:"ink"`
-	Points bool   `json:"points"` // too few to be more than points
+	Points bool   `json:"points"` // draw points, because the values are few
 	Y      values `json:"y"`
 }
 
-// inks are colours and dashes of style.css and plots.js.
+// inks are the colours and dashes of style.css and plots.js.
 var inks = []string{"first", "second", "third", "fourth"}
 
-// shade marks a stretch of the axis.
+// shade marks a range of the axis.
 type shade struct {
 	Name string  `json:"name"`
 	From float64 `json:"from"`
 	To   float64 `json:"to"`
 }
 
-// values are numbers; NaN where there is none.
+// values are numbers; NaN if not measured.
 type values []float64
 
-// MarshalJSON writes four figures of each: a plot shows no more.
+// MarshalJSON writes each number with four digits, which is enough for a plot.
 func (v values) MarshalJSON() ([]byte, error) {
 	all := make([]any, len(v))
 	for i, n := range v {
@@ -66,7 +66,7 @@ func (v values) MarshalJSON() ([]byte, error) {
 	return json.Marshal(all)
 }
 
-// span is the least and the greatest; false where there is none.
+// span returns the smallest and the largest number. It returns false if there is none.
 func (v values) span() (least, most float64, ok bool) {
 	known := slices.DeleteFunc(slices.Clone(v), math.IsNaN)
 	if len(known) == 0 {
@@ -75,7 +75,7 @@ func (v values) span() (least, most float64, ok bool) {
 	return slices.Min(known), slices.Max(known), true
 }
 
-// measure is what the curves of a plot count: unit is result.Metric's, and scale makes shown of it.
+// measure is the quantity of the curves of a plot: unit is that of result.Metric, and scale converts it into shown.
 type measure struct {
 	unit  string
 	shown string
@@ -90,7 +90,7 @@ var (
 	counts = measure{scale: 1}
 )
 
-// draw adds the curves that have values to a plot with an ID, a title and an axis; nil where none has.
+// draw returns the plot with those curves that have values, or nil if there are none.
 func (pl plot) draw(m measure, curves ...curve) *plot {
 	pl.ID, pl.Unit, pl.Curves, pl.Shades = "plot-"+pl.ID, m.shown, []curve{}, []shade{}
 	text := result.Metric{Unit: m.unit}.Text
@@ -115,9 +115,9 @@ func (pl plot) draw(m measure, curves ...curve) *plot {
 	return &pl
 }
 
-// byPercentile is a plot of distributions, over 1/(1-q): each further decade is a nine more. None where nothing was measured.
+// byPercentile returns a plot of distributions over 1/(1-q): each decade is one more nine. It returns none if nothing was measured.
 func byPercentile(id, title string, all []result.Timed) ([]*plot, error) {
-	const steps = 20 // a decade
+	const steps = 20 // per decade
 	most := 1.0
 	for _, d := range all {
 		if d.Distribution != nil {
@@ -125,7 +125,7 @@ func byPercentile(id, title string, all []result.Timed) ([]*plot, error) {
 		}
 	}
 	var x values
-	for i := 2; len(x) == 0 || x[len(x)-1] < most; i++ { // from the fifth on: the very least would only make the rest flat
+	for i := 2; len(x) == 0 || x[len(x)-1] < most; i++ { // from the fifth on, because the smallest values would flatten the rest
 		x = append(x, math.Pow(10, float64(i)/steps))
 	}
 	var curves []curve
@@ -145,7 +145,7 @@ func byPercentile(id, title string, all []result.Timed) ([]*plot, error) {
 	return []*plot{p}, nil
 }
 
-// quantiles are those of d in seconds, at each 1/(1-q), until one value is left: the greatest.
+// quantiles returns the quantiles of d in seconds, at each 1/(1-q), up to the maximum.
 func quantiles(d *result.Distribution, x values) (values, error) {
 	y := make(values, len(x))
 	for i := range y {
@@ -165,7 +165,7 @@ func quantiles(d *result.Distribution, x values) (values, error) {
 	return y, nil
 }
 
-// bySteps are plots of a ladder or a search: over the rate, or over the connections where the rate is the same in all.
+// bySteps returns the plots of a ladder or a search: over the rate, or over the connections if all rates are the same.
 func bySteps(all []result.Step) []*plot {
 	over, at := ofCount, func(s result.Step) float64 { return float64(s.Connections) }
 	if slices.ContainsFunc(all, func(s result.Step) bool { return s.Rate != all[0].Rate }) {
@@ -193,7 +193,7 @@ func bySteps(all []result.Step) []*plot {
 		plot{ID: "step-cores", Title: "The server’s cores by step", Axis: over, X: x}.draw(cores, curve{Name: "server", Y: used}))
 }
 
-// plots are those that there are.
+// plots returns the plots that are not nil.
 func plots(all ...*plot) []*plot {
 	return slices.DeleteFunc(all, func(p *plot) bool { return p == nil })
 }

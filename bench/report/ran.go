@@ -9,7 +9,7 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// whatRan is what a reader needs to run it again.
+// whatRan is the section with everything that is needed to repeat the run.
 func whatRan(r *result.Result) (section, error) {
 	a, e := &r.Plan, &r.Env
 	s := section{ID: "run", Title: "What was run", Code: none, Text: r.Notes}
@@ -60,7 +60,7 @@ func whatRan(r *result.Result) (section, error) {
 	return s, nil
 }
 
-// command is the command line as a shell takes it.
+// command returns the command line with shell quoting.
 func command(args []string) string {
 	text := "throng"
 	for _, a := range args {

@@ -17,7 +17,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite testdata/*.golden")
 
-// everything is a result that has all that one can hold.
+// everything returns a result in which every field is set.
 func everything(t *testing.T) *result.Result {
 	t.Helper()
 	f, err := os.Open(filepath.Join("testdata", "everything.json"))
@@ -45,7 +45,7 @@ func golden(t *testing.T, name string, got []byte) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Errorf("got other than %s; go test -run %s -update rewrites it:\n%s", path, t.Name(), got)
+		t.Errorf("got a difference from %s; go test -run %s -update rewrites it:\n%s", path, t.Name(), got)
 	}
 }
 
@@ -57,7 +57,7 @@ func TestCSVHasARowForEachSecond(t *testing.T) {
 	golden(t, "everything.csv", out.Bytes())
 }
 
-func TestCSVHasNoFormulasAndTellsNothingFromZero(t *testing.T) {
+func TestCSVHasNoFormulasAndNoFalseZeros(t *testing.T) {
 	r := &result.Result{
 		Series: []result.Second{{T: 1, P50: 5, Sent: 0}, {T: 2.0000001}},
 		Observed: []observe.Row{
@@ -91,7 +91,7 @@ func TestCSVHasNoFormulasAndTellsNothingFromZero(t *testing.T) {
 	}{
 		{1, "t_s", "0"}, {1, "rss_bytes", "7"}, {1, "sent_per_s", ""}, {1, "metrics:b", ""},
 		{2, "p50_ns", "5"}, {2, "p99_ns", ""}, {2, "sent_per_s", "0"}, {2, "server_cores", ""}, {2, "metrics:b", "0"}, {2, `metrics:=cmd("x"),1`, "3"},
-		{2, "metrics:?[2J", "4"}, // nothing that a terminal obeys
+		{2, "metrics:?[2J", "4"}, // without control characters
 		{3, "t_s", "2"}, {3, "rss_bytes", ""},
 	} {
 		if got := cell(tt.row, tt.column); got != tt.want {
@@ -142,9 +142,9 @@ func TestHGRMIsReadByThePlotter(t *testing.T) {
 	}
 }
 
-func TestHGRMOfNothingIsRefused(t *testing.T) {
+func TestHGRMWithoutLatencyIsAnError(t *testing.T) {
 	if err := HGRM(&bytes.Buffer{}, &result.Result{}); err == nil || !strings.Contains(err.Error(), "no latency") {
-		t.Errorf("got %v, want that there is no latency", err)
+		t.Errorf("got %v, want the error that there is no latency", err)
 	}
 	r := &result.Result{Latency: result.Latency{Each: &result.Distribution{HDR: "nonsense"}}}
 	if err := HGRM(&bytes.Buffer{}, r); err == nil || !strings.Contains(err.Error(), "histogram") {

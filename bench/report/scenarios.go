@@ -7,9 +7,9 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// Sections of what a scenario makes happen to connections.
+// Sections about the events of a scenario.
 
-// storm is a reconnect storm.
+// storm is the section of a reconnect storm.
 func storm(r *result.Result) (section, error) {
 	s := r.Storm
 	if s == nil {
@@ -32,7 +32,7 @@ func storm(r *result.Result) (section, error) {
 		Tables: []table{t, percentiles("Latency of clients that were not killed", others)}}, err
 }
 
-// resume is what those who came back were given.
+// resume is the section about the recovered messages of clients that returned.
 func resume(r *result.Result) (section, error) {
 	s := r.Resume
 	if s == nil {
@@ -41,18 +41,18 @@ func resume(r *result.Result) (section, error) {
 	t := table{Caption: "Recovered messages", Head: []string{"", ""}}
 	t.add("clients that returned", result.Thousands(s.Clients))
 	t.add("missed messages that they received", result.Thousands(s.Recovered))
-	t.add("clients told that recovery was not possible", result.Thousands(s.Missed))
+	t.add("clients without complete recovery", result.Thousands(s.Missed))
 	if s.Missed > 0 {
 		t.mark(doubtful)
 	}
-	t.add("deliveries lost with notice", result.Thousands(s.Told))
+	t.add("missing deliveries, reported by the server", result.Thousands(s.Told))
 	if s.Needed.Messages > 0 {
 		t.add("history needed", fmt.Sprintf("%s, for %s", result.Number(s.Needed.Messages, "message"), result.Duration(time.Duration(s.Needed.Age))))
 	}
 	return section{ID: "resume", Title: "Recovery", Tables: []table{t}}, nil
 }
 
-// slow is readers that stopped.
+// slow is the section about connections that stopped reading.
 func slow(r *result.Result) (section, error) {
 	s := r.Slow
 	if s == nil {
@@ -72,7 +72,7 @@ func slow(r *result.Result) (section, error) {
 		Tables: []table{t, percentiles("Latency of clients that continued to read", others)}}, err
 }
 
-// ratio is how many times the p99 of one is that of the other.
+// ratio returns the p99 of one distribution as a multiple of another's.
 func ratio(of, to *result.Distribution) string {
 	if of == nil || to == nil || of.P99 == nil || to.P99 == nil || *to.P99 == 0 {
 		return none

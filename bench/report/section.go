@@ -2,17 +2,17 @@ package report
 
 import "github.com/throng-chat/throng/bench/result"
 
-// kind is how something is to look, by its class in style.css.
+// kind selects a style by its class in style.css.
 type kind string
 
-// section is a part of the page under its own title. What is empty is left out.
+// section is a part of the page with its own title. Empty fields are not shown.
 type section struct {
 	ID, Title string
 	Text      []string
-	Code      string // to be typed
+	Code      string // a command to type
 	Tables    []table
 	Plots     []*plot
-	Folded    *table // shown when asked for
+	Folded    *table // folded until it is clicked
 }
 
 // table has a row of names, and rows that begin with a name.
@@ -20,7 +20,7 @@ type table struct {
 	Caption string
 	Head    []string
 	Rows    []row
-	Words   bool // the cells are words, not figures
+	Words   bool // the cells are texts instead of numbers
 }
 
 type row struct {
@@ -30,10 +30,10 @@ type row struct {
 
 func (t *table) add(cells ...string) { t.Rows = append(t.Rows, row{Cells: cells}) }
 
-// mark gives the last row its kind.
+// mark sets the kind of the last row.
 func (t *table) mark(k kind) { t.Rows[len(t.Rows)-1].Kind = k }
 
-// percentiles is a table of distributions.
+// percentiles returns a table of distributions.
 func percentiles(caption string, all []result.Timed) table {
 	t := table{Caption: caption, Head: []string{"", "p50", "p90", "p99", "p99.9", "max"}}
 	for _, d := range all {

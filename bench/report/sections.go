@@ -9,9 +9,9 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// Sections that every run may have. One that a result has nothing for has no ID; newPage has their order.
+// Sections that every run may have. A section without data has no ID. newPage decides the order.
 
-// latency is how long deliveries took.
+// latency is the section about the latency of deliveries.
 func latency(r *result.Result) (section, error) {
 	all := r.Timings()
 	if d := r.Latency.Ping; d != nil {
@@ -26,7 +26,7 @@ func latency(r *result.Result) (section, error) {
 			"latency. A " + none + " means that fewer than 10 values lie beyond a percentile; the plot is shaded there."}}, err
 }
 
-// steps is a ladder, or the trials of a search.
+// steps is the section of a ladder, or of the trials of a search.
 func steps(r *result.Result) (section, error) {
 	if len(r.Steps) == 0 {
 		return section{}, nil
@@ -58,7 +58,7 @@ func steps(r *result.Result) (section, error) {
 	return s, nil
 }
 
-// delivery is the proof.
+// delivery is the section of the delivery check.
 func delivery(r *result.Result) (section, error) {
 	d := &r.Delivery
 	if r.Sent.Messages == 0 && d.Expected == 0 && !d.Any() {
@@ -71,7 +71,7 @@ func delivery(r *result.Result) (section, error) {
 		what string
 		n    int
 	}{
-		{what: "lost", n: d.Lost}, {what: "doubled", n: d.Duplicated}, {what: "out of order", n: d.Reordered},
+		{what: "lost", n: d.Lost}, {what: "duplicated", n: d.Duplicated}, {what: "out of order", n: d.Reordered},
 		{what: "altered", n: d.Corrupt}, {what: "in a wrong room", n: d.Misrouted},
 	} {
 		proof.add(f.what, result.Thousands(f.n))
@@ -105,7 +105,7 @@ func delivery(r *result.Result) (section, error) {
 	return s, nil
 }
 
-// thresholds are the bounds that were asked for.
+// thresholds is the section of the bounds of --fail.
 func thresholds(r *result.Result) (section, error) {
 	if len(r.Thresholds) == 0 {
 		return section{}, nil
@@ -123,7 +123,7 @@ func thresholds(r *result.Result) (section, error) {
 	return section{ID: "thresholds", Title: "Thresholds", Tables: []table{t}}, nil
 }
 
-// connecting is how the connections opened.
+// connecting is the section about opening the connections.
 func connecting(r *result.Result) (section, error) {
 	c := &r.Connect
 	t := table{Caption: "How many", Head: []string{"", ""}}
@@ -149,7 +149,7 @@ func connecting(r *result.Result) (section, error) {
 	return section{ID: "connecting", Title: "Connecting", Tables: []table{t, percentiles("Duration", all)}, Plots: curve}, err
 }
 
-// costs is what server and client used.
+// costs is the section about the resources of server and client.
 func costs(r *result.Result) (section, error) {
 	s, c, f := &r.Server, &r.Client, r.Floor
 	if f == nil {

@@ -9,10 +9,10 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// mostMoments is how many a page shows: more than it has pixels would only make it heavy.
+// mostMoments is the largest number of points of a plot: more than the number of pixels is of no use.
 const mostMoments = 1000
 
-// overTime is the time series: plots, and the same in figures.
+// overTime is the section of the time series: plots, and a table of the same values.
 func overTime(r *result.Result) (section, error) {
 	s := section{ID: "time", Title: "Over time"}
 	if len(r.Series) == 0 {
@@ -35,8 +35,8 @@ func overTime(r *result.Result) (section, error) {
 	return s, nil
 }
 
-// fold joins neighbours until there are at most so many: the mean of what is a rate, the worst of latency and memory, and the last of
-// what is counted.
+// fold merges neighbouring moments until there are at most most of them. It takes the mean of rates, the maximum of latency and memory, and
+// the last value of counters.
 func fold(all []moment, most int) []moment {
 	n := (len(all) + most - 1) / most
 	if n <= 1 {
@@ -84,7 +84,7 @@ func addSeen(to, o *observe.Row) *observe.Row {
 	return &sum
 }
 
-// timePlots are the plots over time of what was measured.
+// timePlots returns the plots over time of the measured values.
 func timePlots(r *result.Result, all []moment) []*plot {
 	var x values
 	for _, m := range all {
@@ -111,7 +111,7 @@ func timePlots(r *result.Result, all []moment) []*plot {
 		latency.Log = true
 	}
 	pss := seen("PSS", func(o *observe.Row) float64 { return above(float64(o.PSS)) })
-	pss.Points = true // once in ten seconds
+	pss.Points = true // one reading per ten seconds
 	server := run("server", func(s *result.Second) float64 { return s.ServerCores })
 	if r.Target.PID == 0 {
 		server.Y = nil
@@ -137,7 +137,7 @@ func timePlots(r *result.Result, all []moment) []*plot {
 		troubles)
 }
 
-// offered is the rate of the schedule, while it was kept to.
+// offered returns the rate of the schedule during the schedule.
 func offered(r *result.Result, s *result.Second) float64 {
 	if !s.Measured {
 		return math.NaN()
@@ -146,13 +146,13 @@ func offered(r *result.Result, s *result.Second) float64 {
 }
 
 func busiest(o *observe.Row) float64 {
-	if len(o.Threads) == 0 || o.T == 0 { // of what is before the first row, nothing is known
+	if len(o.Threads) == 0 || o.T == 0 { // nothing is known about the time before the first row
 		return math.NaN()
 	}
 	return o.Threads[0].Cores
 }
 
-// ofKernel is of's figure of the kernel; NaN where that could not be asked: there always are sockets.
+// ofKernel returns a figure of the kernel, or NaN if it could not be read: the number of sockets is never 0.
 func ofKernel(of func(*observe.Row) float64) func(*observe.Row) float64 {
 	return func(o *observe.Row) float64 {
 		if o.Sockets == 0 {
@@ -162,7 +162,7 @@ func ofKernel(of func(*observe.Row) float64) func(*observe.Row) float64 {
 	}
 }
 
-// shades mark what was not measured, and when nothing came.
+// shades returns the ranges that were not measured, and those without deliveries.
 func shades(r *result.Result, end float64) (all []shade) {
 	a := &r.Plan
 	if a.Warmup > 0 {
@@ -180,7 +180,7 @@ func shades(r *result.Result, end float64) (all []shade) {
 func runOf(m moment) *result.Second { return m.Run }
 func seenOf(m moment) *observe.Row  { return m.Seen }
 
-// column is one figure of all moments; NaN where a moment has none.
+// column returns one figure of all moments; NaN for a moment without it.
 func column[T any](all []moment, from func(moment) *T, of func(*T) float64) values {
 	y := make(values, len(all))
 	for i, m := range all {
@@ -192,7 +192,7 @@ func column[T any](all []moment, from func(moment) *T, of func(*T) float64) valu
 	return y
 }
 
-// above is v, and NaN for 0, which stands for what was not measured.
+// above returns v, or NaN for 0, which means no measurement.
 func above(v float64) float64 {
 	if v == 0 {
 		return math.NaN()
@@ -207,7 +207,7 @@ func seconds(d *time.Duration) float64 {
 	return d.Seconds()
 }
 
-// secondsTable is the series in figures.
+// secondsTable returns the values of the plots as a table.
 func secondsTable(r *result.Result, all []moment) *table {
 	t := &table{Caption: "Values of the plots", Head: []string{
 		"until", "", "connections", "sent", "deliveries", "p50", "p99", "max", "send delay p99", "server cores", "client cores", "RSS",

@@ -1,6 +1,6 @@
 package result
 
-// Colour is one of a terminal's (ECMA-48, SGR).
+// Colour is a terminal colour (ECMA-48, SGR).
 type Colour string
 
 // The colours of a verdict.
@@ -10,5 +10,5 @@ const (
 	Red    Colour = "\x1b[1;31m"
 )
 
-// Paint is text in a colour.
+// Paint returns text in a colour.
 func Paint(c Colour, text string) string { return string(c) + text + "\x1b[0m" }

@@ -5,46 +5,46 @@ import (
 	"time"
 )
 
-// Server is what the server's process used. All is 0 where it could not be observed.
+// Server is the resource usage of the server's process. All fields are 0 if the process was not visible. Memory is in bytes.
 type Server struct {
 	ConnectCPU   time.Duration `json:"connect_cpu_ns"` // while the connections opened
-	CPU          time.Duration `json:"cpu_ns"`         // while it was measured
+	CPU          time.Duration `json:"cpu_ns"`         // in the measured time
 	Cores        float64       `json:"cores"`
 	PerDelivery  float64       `json:"cpu_ns_per_delivery"`
-	PerUpgrade   float64       `json:"cpu_ns_per_upgrade"` // 0 where too little was used to tell
+	PerUpgrade   float64       `json:"cpu_ns_per_upgrade"` // 0 if too little was used to tell
 	RSSBefore    int64         `json:"rss_before"`
 	RSSConnected int64         `json:"rss_connected"`
 	RSSAfter     int64         `json:"rss_after"`
 	PSSBefore    int64         `json:"pss_before"`
 	PSSConnected int64         `json:"pss_connected"`
 	PSSAfter     int64         `json:"pss_after"`
-	PerConn      float64       `json:"pss_per_connection"` // see Result.MemoryPerConn for whether it can be believed
+	PerConn      float64       `json:"pss_per_connection"` // Result.MemoryPerConn tells whether it is reliable
 	PerConnError float64       `json:"pss_per_connection_error,omitempty"`
 	Levels       []Level       `json:"pss_levels,omitempty"`  // of an idle run, while it connected
-	KernelPer    float64       `json:"kernel_per_connection"` // TCP memory of the machine, grown by connecting
+	KernelPer    float64       `json:"kernel_per_connection"` // growth of the machine's TCP memory while the connections opened
 }
 
-// Client is what the agents used, all together.
+// Client is the resource usage of all agents together.
 type Client struct {
-	CPU         time.Duration `json:"cpu_ns"` // while it was measured
+	CPU         time.Duration `json:"cpu_ns"` // in the measured time
 	Cores       float64       `json:"cores"`
-	Busiest     float64       `json:"busiest"` // the busiest agent's share of what it may use: 1 is all of it
+	Busiest     float64       `json:"busiest"` // share of its available CPU that the busiest agent used, 0 to 1
 	PerDelivery float64       `json:"cpu_ns_per_delivery"`
-	Reads       uint64        `json:"reads"` // while it was measured
+	Reads       uint64        `json:"reads"` // in the measured time
 	PerConn     float64       `json:"pss_per_connection"`
-	LoopLag     *Distribution `json:"loop_lag"` // how late an agent's poller came to what was due
+	LoopLag     *Distribution `json:"loop_lag"` // delay of an agent's poller
 	GCPause     time.Duration `json:"gc_pause_ns"`
-	Others      float64       `json:"others_cores,omitempty"` // of this machine, that neither the client nor the server used; 0 where that is not known
-	Throttled   time.Duration `json:"throttled_ns"`           // the agent that its control groups held up longest, while it was measured
+	Others      float64       `json:"others_cores,omitempty"` // cores of this machine used by other programs; 0 if not known
+	Throttled   time.Duration `json:"throttled_ns"`           // in the measured time, of the agent that CPU quotas stopped longest
 }
 
-// Floor is what this machine's kernel charges for the same bytes to as many sockets, by bare system calls.
+// Floor is the kernel's cost of sending the same bytes to the same number of sockets.
 type Floor struct {
 	PerDelivery   float64 `json:"cpu_ns_per_delivery"`
 	PerUpgrade    float64 `json:"cpu_ns_per_upgrade"`
-	DeliveryRatio float64 `json:"delivery_ratio"` // the server's cost as a multiple; 0 where either is not known
+	DeliveryRatio float64 `json:"delivery_ratio"` // cost of the server as a multiple; 0 if either is not known
 	UpgradeRatio  float64 `json:"upgrade_ratio"`
-	PerS          float64 `json:"deliveries_per_s"` // at which it was measured
+	PerS          float64 `json:"deliveries_per_s"` // the rate at which it was measured
 }
 
 // Agent is one process that held connections.
@@ -55,14 +55,14 @@ type Agent struct {
 	Cores       float64 `json:"cores"`
 	Of          float64 `json:"of_cores"`
 	PSS         int64   `json:"pss"`
-	ClockError  int64   `json:"clock_error_ns"` // ± what its clock may be off the coordinator's; 0 on one machine
+	ClockError  int64   `json:"clock_error_ns"` // largest error of its clock; 0 on one machine
 }
 
-// leastNoise is the least multiple of the floor that two runs of one minute may differ by: what is below costs less than one send()
-// for each delivery does.
+// leastNoise is the smallest multiple of the floor that noise explains: two runs within a minute differ by that much. A lower multiple
+// means less than one send() per delivery.
 const leastNoise = 0.75
 
-// Delivery is what a delivery cost as a multiple of the floor, in words; empty where it was not measured.
+// Delivery returns the cost of a delivery as a multiple of the floor, as text, or an empty string if it was not measured.
 func (fl *Floor) Delivery() string {
 	if v := fl.DeliveryRatio; v > 0 && v < leastNoise {
 		return fmt.Sprintf("%.2f × the kernel's floor: it sends several messages together", v)
@@ -70,10 +70,10 @@ func (fl *Floor) Delivery() string {
 	return multiple(fl.DeliveryRatio)
 }
 
-// Upgrade is Delivery for an upgrade.
+// Upgrade returns the cost of an upgrade in the same form.
 func (fl *Floor) Upgrade() string { return multiple(fl.UpgradeRatio) }
 
-// multiple tells a cost beside the floor, below which there is only noise.
+// multiple returns a multiple of the floor as text. A multiple below 1 is noise.
 func multiple(v float64) string {
 	switch {
 	case v == 0:

@@ -5,32 +5,32 @@ import (
 	"time"
 )
 
-// Delivery is the proof.
+// Delivery is the result of the delivery check.
 type Delivery struct {
 	Expected uint64         `json:"expected"`
-	Got      uint64         `json:"got"`   // by all, duplicates too
-	PerS     float64        `json:"per_s"` // while it was measured
+	Got      uint64         `json:"got"`   // by all connections, duplicates included
+	PerS     float64        `json:"per_s"` // in the measured time
 	Foreign  uint64         `json:"foreign"`
 	Pings    uint64         `json:"pings"`
-	Closed   int            `json:"closed"`             // connections that the server ended, or that were to hold and did not
-	Closes   map[string]int `json:"closes"`             // those, by why
-	BadFrame uint64         `json:"bad_frame"`          // of those, closed by us for breaking RFC 6455
-	OwnLost  uint64         `json:"own_lost,omitempty"` // messages that did not come back to who had sent them
+	Closed   int            `json:"closed"`             // connections that the server ended, or that ended against the plan
+	Closes   map[string]int `json:"closes"`             // by reason
+	BadFrame uint64         `json:"bad_frame"`          // connections closed because the server broke RFC 6455
+	OwnLost  uint64         `json:"own_lost,omitempty"` // messages that did not return to their sender
 	Faults
-	Samples []Fault `json:"samples"` // the first of them
-	Stalls  []Stall `json:"stalls"`  // a second or more without any delivery, while messages were sent
+	Samples []Fault `json:"samples"` // the first faults
+	Stalls  []Stall `json:"stalls"`  // intervals of one second or more without a delivery, while messages were sent
 }
 
-// Faults are the deliveries that were not as they should be.
+// Faults counts the incorrect deliveries by kind.
 type Faults struct {
 	Lost       int `json:"lost"`
 	Duplicated int `json:"duplicated"`
 	Reordered  int `json:"reordered"`
 	Corrupt    int `json:"corrupt"`
-	Misrouted  int `json:"misrouted"` // came to a room they were not said in
+	Misrouted  int `json:"misrouted"` // delivered to another room
 }
 
-// Add adds another's.
+// Add adds the counts of other.
 func (fs *Faults) Add(other Faults) {
 	fs.Lost += other.Lost
 	fs.Duplicated += other.Duplicated
@@ -39,16 +39,16 @@ func (fs *Faults) Add(other Faults) {
 	fs.Misrouted += other.Misrouted
 }
 
-// Any says whether there are any.
+// Any reports whether any count is not 0.
 func (fs Faults) Any() bool { return fs != Faults{} }
 
-// Fault is one delivery that was not as it should be.
+// Fault is one incorrect delivery.
 type Fault struct {
 	Kind       string `json:"kind"` // lost, duplicated, reordered, corrupt or misrouted
 	Connection int    `json:"connection"`
 	Room       int    `json:"room"`
-	Publisher  int    `json:"publisher"` // the number of its connection; -1 where it cannot be told
-	Sequence   int64  `json:"sequence"`  // of the publisher, from 0; -1 where it cannot be told
+	Publisher  int    `json:"publisher"` // the number of its connection; -1 if not known
+	Sequence   int64  `json:"sequence"`  // of the publisher, from 0; -1 if not known
 }
 
 // Stall is a time without deliveries.
@@ -57,7 +57,7 @@ type Stall struct {
 	Took time.Duration `json:"took_ns"`
 }
 
-// Text is what was wrong, where, and with which message.
+// Text returns the kind of the fault, its place and its message.
 func (f *Fault) Text() string {
 	switch {
 	case f.Connection < 0:

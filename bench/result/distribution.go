@@ -7,7 +7,7 @@ import (
 	"github.com/throng-chat/throng/bench/histogram"
 )
 
-// Distribution is a histogram in figures. A percentile that fewer than ten values lie beyond is no measurement, and nil.
+// Distribution is the summary of a histogram. A percentile with fewer than ten values beyond it is nil.
 type Distribution struct {
 	Count uint64         `json:"count"`
 	P50   *time.Duration `json:"p50_ns"`
@@ -18,7 +18,7 @@ type Distribution struct {
 	HDR   string         `json:"hdr"` // HdrHistogram V2, compressed, base64; nanoseconds
 }
 
-// Distribute is h in figures; nil where nothing was recorded.
+// Distribute returns the distribution of h, or nil if h is empty.
 func Distribute(h *histogram.Histogram) (*Distribution, error) {
 	if h.Total() == 0 {
 		return nil, nil
@@ -40,7 +40,8 @@ func Distribute(h *histogram.Histogram) (*Distribution, error) {
 	}, nil
 }
 
-// Highest is the highest percentile up to the 99th that was measured, and its name; the maximum of fewer than twenty values. It takes nil.
+// Highest returns the highest measured percentile up to the 99th, and its name. For fewer than twenty values it returns the maximum. d may
+// be nil.
 func (d *Distribution) Highest() (time.Duration, string) {
 	switch {
 	case d == nil:
@@ -56,12 +57,12 @@ func (d *Distribution) Highest() (time.Duration, string) {
 	}
 }
 
-// Figures are p50, p90, p99, p99.9 and the maximum as text; Unmeasured where there is no measurement. It takes nil, as those below do.
+// Figures returns p50, p90, p99, p99.9 and the maximum as texts; Unmeasured for a missing one. d may be nil, also in the methods below.
 func (d *Distribution) Figures() []string {
 	return []string{d.p50(), d.p90(), d.p99(), d.p999(), d.maximum()}
 }
 
-// columns are the figures, aligned.
+// columns returns the figures, aligned.
 func (d *Distribution) columns() string {
 	text := ""
 	for _, figure := range d.Figures() {
@@ -70,7 +71,7 @@ func (d *Distribution) columns() string {
 	return text[1:]
 }
 
-// brief is the median, p99 and the maximum.
+// brief returns the median, p99 and the maximum.
 func (d *Distribution) brief() string {
 	return fmt.Sprintf("p50 %s  p99 %s  max %s", d.p50(), d.p99(), d.maximum())
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/throng-chat/throng/server/doctable"
 )
 
-// unitWords are the units of metrics, as docs/load-test.md names them.
+// unitWords are the names of the units in docs/load-test.md.
 var unitWords = map[string]string{"s": "time", "B": "size", "/s": "rate", "cores": "cores", "": "number"}
 
 func TestLoadTestListsEveryMetric(t *testing.T) {
@@ -43,7 +43,7 @@ func TestLoadTestListsEveryUnit(t *testing.T) {
 		}
 		for _, word := range words {
 			if _, ok := ways[word]; !ok && len(word) <= 3 && !slices.Contains([]string{"a", "or", "for"}, word) {
-				t.Errorf("docs/load-test.md, Bounds: got %s for %s, which is no unit of it", word, unitWords[unit])
+				t.Errorf("docs/load-test.md, Bounds: got %s for %s, which is not one of its units", word, unitWords[unit])
 			}
 		}
 	}

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// Unmeasured stands where nothing was measured.
+// Unmeasured is the text of a value without a measurement.
 const Unmeasured = "–"
 
-// Duration is d in three figures and the unit that suits.
+// Duration returns d with three digits and a suitable unit.
 func Duration(d time.Duration) string {
 	v, unit := float64(d), "ns"
 	switch {
@@ -32,7 +32,7 @@ func Duration(d time.Duration) string {
 	}
 }
 
-// Took is how long something took; Unmeasured for 0: it did not come to its end.
+// Took returns a duration as text, or Unmeasured for 0, which means that it did not end.
 func Took(d time.Duration) string {
 	if d == 0 {
 		return Unmeasured
@@ -40,7 +40,7 @@ func Took(d time.Duration) string {
 	return Duration(d)
 }
 
-// Bytes is n in the unit that suits.
+// Bytes returns n bytes in a suitable unit.
 func Bytes(n float64) string {
 	switch {
 	case n >= 1<<20 || n <= -1<<20:
@@ -52,7 +52,7 @@ func Bytes(n float64) string {
 	}
 }
 
-// Seen is memory, or another size; Unmeasured where none was seen, as that of a process that had ended.
+// Seen returns a size as text, or Unmeasured for 0, such as the memory of a process that had exited.
 func Seen(n int64) string {
 	if n == 0 {
 		return Unmeasured
@@ -60,7 +60,8 @@ func Seen(n int64) string {
 	return Bytes(float64(n))
 }
 
-// Grown is by how much memory grew; Unmeasured where it did not: then what was there before was used again, and nothing was measured.
+// Grown returns a growth of memory as text. It returns Unmeasured if the memory did not grow: then free memory was used, and the growth is
+// not known.
 func Grown(n float64) string {
 	if n <= 0 {
 		return Unmeasured
@@ -68,7 +69,7 @@ func Grown(n float64) string {
 	return Bytes(n)
 }
 
-// Thousands groups digits.
+// Thousands returns n with its digits in groups of three.
 func Thousands[T int | uint64](n T) string {
 	text := strconv.FormatInt(int64(n), 10)
 	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
@@ -77,7 +78,7 @@ func Thousands[T int | uint64](n T) string {
 	return text
 }
 
-// Number is n of something, in its plural where n is not 1: one with an s, unless another is given.
+// Number returns a count and its noun. The default plural adds an s.
 func Number[T int | uint64](n T, one string, plural ...string) string {
 	switch {
 	case n == 1:
@@ -89,10 +90,10 @@ func Number[T int | uint64](n T, one string, plural ...string) string {
 	}
 }
 
-// mostCounts is how many keys are told one by one: a server may give each connection a reason of its own.
+// mostCounts is the number of keys that Counts lists: a server may give each connection a reason of its own.
 const mostCounts = 10
 
-// Counts lists the keys with their counts, the most frequent first; of very many, how many more there are.
+// Counts lists the keys with their counts, the most frequent first. It summarises the keys after mostCounts.
 func Counts(counts map[string]int) string {
 	var keys []string
 	for why := range counts {

@@ -4,35 +4,35 @@ import (
 	"time"
 )
 
-// Connect is how the connections opened.
+// Connect is the result of opening the connections.
 type Connect struct {
 	Opened  int            `json:"opened"`
 	Took    time.Duration  `json:"took_ns"`
 	PerS    float64        `json:"per_s"`
-	Time    *Distribution  `json:"time"`    // of one, TCP to the answer of the handshake
-	TCP     *Distribution  `json:"tcp"`     // of that, until the kernels were connected
-	Upgrade *Distribution  `json:"upgrade"` // the rest
-	Failed  map[string]int `json:"failed"`  // by why
+	Time    *Distribution  `json:"time"`    // of one connection: TCP and handshake
+	TCP     *Distribution  `json:"tcp"`     // the TCP part
+	Upgrade *Distribution  `json:"upgrade"` // the handshake part
+	Failed  map[string]int `json:"failed"`  // by reason
 	Left    int            `json:"left"`    // that left as planned
-	Joined  int            `json:"joined"`  // that came back
+	Joined  int            `json:"joined"`  // that returned
 }
 
-// Sent is what became of the schedule. Offered and Achieved are of the measured part.
+// Sent is how much of the schedule was sent. Offered and Achieved are messages a second in the measured part.
 type Sent struct {
-	Messages   uint64        `json:"messages"` // the warm-up's too
+	Messages   uint64        `json:"messages"` // including the warm-up
 	Offered    float64       `json:"offered_per_s"`
 	Achieved   float64       `json:"achieved_per_s"`
-	Lag        *Distribution `json:"lag"`        // from the intended moment of a message to its send
-	Unsendable uint64        `json:"unsendable"` // their publisher's connection was gone
-	Died       uint64        `json:"died"`       // sent, but reached nobody before their publisher's connection ended
+	Lag        *Distribution `json:"lag"`        // from the scheduled time of a message to its send
+	Unsendable uint64        `json:"unsendable"` // the publisher's connection had ended
+	Died       uint64        `json:"died"`       // sent, but received by no member before the publisher's connection ended
 }
 
-// Latency is how long deliveries took. nil where there were none.
+// Latency has the latencies of deliveries. A field is nil if there were none.
 type Latency struct {
-	Each  *Distribution `json:"each"`  // every delivery, from the intended moment of its message
+	Each  *Distribution `json:"each"`  // every delivery, from the scheduled time
 	Sent  *Distribution `json:"sent"`  // every delivery, from the send
-	First *Distribution `json:"first"` // the first receiver of each sampled message, from the intended moment
+	First *Distribution `json:"first"` // first receiver of each sampled message, from the scheduled time
 	Last  *Distribution `json:"last"`  // its last receiver
-	Span  *Distribution `json:"span"`  // from the first to the last
+	Span  *Distribution `json:"span"`  // from the first to the last receiver
 	Ping  *Distribution `json:"ping"`  // WebSocket ping to pong, of an idle run
 }

@@ -2,7 +2,7 @@ package result
 
 import "fmt"
 
-// mostMemoryError is the largest error of the memory per connection, as a share of the value, with which the value is shown.
+// mostMemoryError is the largest error of the memory per connection with which the value is shown, as a share of the value.
 const mostMemoryError = 0.25
 
 // MemoryPerConn is an estimate of the server's memory (PSS) per connection, in bytes.
@@ -10,11 +10,11 @@ type MemoryPerConn struct {
 	Value  float64
 	Error  float64
 	Known  bool // false: Error exceeds a quarter of Value
-	Levels int  // readings that the estimate is made of; 0: it is the growth from before the first connection
+	Levels int  // number of readings; 0: Value is the growth since before the first connection
 }
 
-// MemoryPerConn returns the estimate of r. Files of older versions have no error: theirs is the growth, and the error follows from
-// the memory before the first connection.
+// MemoryPerConn returns the estimate of r. Files of older versions have no error. Their value is the growth, and the error follows from the
+// memory before the first connection.
 func (r *Result) MemoryPerConn() MemoryPerConn {
 	s := &r.Server
 	m := MemoryPerConn{Value: s.PerConn, Error: s.PerConnError, Levels: len(s.Levels)}

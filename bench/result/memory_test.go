@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// A file of an older version has the growth from before the first connection, and no error. It is shown where no growth can hide.
+// Files of older versions have the growth since before the first connection, and no error. The value is shown only if little growth can
+// hide.
 func TestMemoryPerConnectionOfAFileIsShownWhereItIsKnown(t *testing.T) {
 	for _, tt := range []struct {
 		name, server string
@@ -37,7 +38,7 @@ func TestMemoryPerConnectionOfAFileIsShownWhereItIsKnown(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got := bound.Check(r); got.OK != tt.known || (got.Value != nil) != tt.known {
-				t.Errorf("--fail: got %+v, want that only what is known holds", got)
+				t.Errorf("--fail: got %+v, want that only a known value holds", got)
 			}
 		})
 	}

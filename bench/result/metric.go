@@ -9,19 +9,19 @@ import (
 	"github.com/agnivade/levenshtein"
 )
 
-// Metric is a figure of a result that a threshold, a comparison or a table can name.
+// Metric is a figure of a result with a name, for bounds, comparisons and tables.
 type Metric struct {
 	Name   string
 	Unit   string // "s", "B", "/s", "cores", or "" for a count or a ratio
-	Better int    // +1: more is better; -1: less is; 0: it is a condition, not a merit
+	Better int    // +1: more is better; -1: less is better; 0: neither
 	Help   string
 	of     func(*Result) (float64, bool)
 }
 
-// Value is m of r; false where not measured in this run.
+// Value returns the metric of r, and false if the run did not measure it.
 func (m Metric) Value(r *Result) (float64, bool) { return m.of(r) }
 
-// Text is a value of m, with its unit.
+// Text returns a value of the metric with its unit.
 func (m Metric) Text(v float64) string {
 	switch m.Unit {
 	case "s":
@@ -39,7 +39,7 @@ func (m Metric) Text(v float64) string {
 	return fmt.Sprintf("%.3g", v)
 }
 
-// Metrics are all that there are. Times are in seconds, memory in bytes.
+// Metrics are all metrics. Times are in seconds, memory in bytes.
 var Metrics = []Metric{
 	latency("p50", func(l *Latency) *Distribution { return l.Each }, p50),
 	latency("p90", func(l *Latency) *Distribution { return l.Each }, p90),
@@ -88,7 +88,7 @@ var Metrics = []Metric{
 	{Name: "client-cores", Unit: "cores", Help: "CPU of the client, in cores", of: func(r *Result) (float64, bool) { return r.Client.Cores, r.Client.Cores > 0 }},
 }
 
-// MetricNamed is the metric of that name. The error of an unknown one names the nearest.
+// MetricNamed returns the metric with a name, or an error that suggests the nearest name.
 func MetricNamed(name string) (Metric, error) {
 	var names []string
 	nearest, least := "", math.MaxInt

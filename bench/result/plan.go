@@ -4,11 +4,11 @@ import (
 	"time"
 )
 
-// Env is where it ran.
+// Env is the machine of the run.
 type Env struct {
 	CPU       string `json:"cpu"`
-	Cores     int    `json:"cores"`   // this process may use
-	Machine   int    `json:"machine"` // all there are
+	Cores     int    `json:"cores"`   // available to this process
+	Machine   int    `json:"machine"` // all cores of the machine
 	Kernel    string `json:"kernel"`
 	Go        string `json:"go"`
 	OpenFiles uint64 `json:"open_files"`
@@ -18,11 +18,11 @@ type Env struct {
 type Target struct {
 	URL      string `json:"url"`
 	Protocol string `json:"protocol"`
-	PID      int    `json:"pid"` // 0 where its process could not be seen
+	PID      int    `json:"pid"` // 0 if its process was not visible
 	Command  string `json:"command,omitempty"`
 }
 
-// Plan is what was to be done.
+// Plan is the configuration of the run.
 type Plan struct {
 	Scenario    string        `json:"scenario"`
 	Connections int           `json:"connections"`
@@ -30,14 +30,14 @@ type Plan struct {
 	Largest     int           `json:"largest_room"`
 	Rate        float64       `json:"rate"` // messages, all publishers together
 	Poisson     bool          `json:"poisson"`
-	Closed      int           `json:"closed"` // messages under way at a time; 0 for the open loop
+	Closed      int           `json:"closed"` // messages in flight; 0 for the open loop
 	Size        int           `json:"size"`
 	Publishers  int           `json:"publishers"`
-	NoEcho      bool          `json:"no_echo,omitempty"` // who sends a message does not receive it
-	Churn       float64       `json:"churn_per_min"`     // share of the connections that leave and come back
+	NoEcho      bool          `json:"no_echo,omitempty"` // the server does not return a message to its sender
+	Churn       float64       `json:"churn_per_min"`     // share of the connections that leave and return
 	Duration    time.Duration `json:"duration_ns"`
-	Warmup      time.Duration `json:"warmup_ns"` // cut off the front
+	Warmup      time.Duration `json:"warmup_ns"` // removed from the beginning
 	WarmupAuto  bool          `json:"warmup_auto"`
 	Seed        uint64        `json:"seed"`
-	Sources     int           `json:"sources"` // addresses dialled from, of one agent
+	Sources     int           `json:"sources"` // source addresses of one agent
 }

@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// Printable is text of a server, an agent or a file, fit for a terminal: what is not printed as a character (control characters, those
-// that turn the direction of text, bytes that are no UTF-8) is a question mark. Line ends and tabs stay.
+// Printable makes text of a server, an agent or a file safe for a terminal. It replaces by a question mark each character that is not
+// printable: control characters, marks that change the direction of text, and bytes that are not UTF-8. Line ends and tabs stay.
 func Printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '\n' || r == '\t' || unicode.IsPrint(r) && r != utf8.RuneError {
@@ -19,7 +19,7 @@ func Printable(text string) string {
 	}, text)
 }
 
-// PrintableLine is Printable in one line of so many bytes at most.
+// PrintableLine does the same for a text of one line, cut to most bytes.
 func PrintableLine(text string, most int) string {
 	text = strings.TrimSpace(strings.NewReplacer("\n", " ", "\t", " ").Replace(Printable(text)))
 	if len(text) <= most {
@@ -29,8 +29,7 @@ func PrintableLine(text string, most int) string {
 	return strings.ToValidUTF8(text[:most-len(more)], "") + more
 }
 
-// printableJSON is JSON text with escapes for what encoding/json leaves as it is and a terminal would obey: of it, only strings hold
-// such characters.
+// printableJSON escapes in JSON text the characters that encoding/json leaves and that control a terminal. They occur in strings only.
 func printableJSON(text []byte) []byte {
 	out := make([]byte, 0, len(text))
 	for _, r := range string(text) {

@@ -12,10 +12,11 @@ import (
 	"unicode/utf8"
 )
 
-// commands are what a terminal obeys: ESC, a control character of eight bits, one that turns the text around, and no UTF-8.
+// commands are characters that control a terminal: ESC, an 8-bit control character, one that changes the direction of text, and invalid
+// UTF-8.
 const commands = "\x1b]0;title\x07\u009b31m\u202e\x7f\r"
 
-// fill gives every text below v the commands.
+// fill sets every text below v to commands.
 func fill(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -56,7 +57,7 @@ func hostile() *Result {
 	return r
 }
 
-// obeyed is what a terminal would obey in text: the first such character.
+// obeyed returns the first character in text that controls a terminal.
 func obeyed(text string) string {
 	for i, c := range text {
 		if c != '\n' && !unicode.IsPrint(c) || c == utf8.RuneError {
@@ -66,7 +67,7 @@ func obeyed(text string) string {
 	return ""
 }
 
-func TestWhatOthersSayCannotCommandATerminal(t *testing.T) {
+func TestForeignTextCannotControlATerminal(t *testing.T) {
 	r := hostile()
 	for _, colour := range []bool{false, true} {
 		var out bytes.Buffer
@@ -75,13 +76,13 @@ func TestWhatOthersSayCannotCommandATerminal(t *testing.T) {
 		}
 		text := out.String()
 		if colour {
-			text = regexp.MustCompile("\x1b\\[(1;3[123]|0)m").ReplaceAllString(text, "") // our own
+			text = regexp.MustCompile("\x1b\\[(1;3[123]|0)m").ReplaceAllString(text, "") // our own colours
 		}
 		if bad := obeyed(text); bad != "" {
 			t.Errorf("colour %v: got %s", colour, bad)
 		}
 		if n := strings.Count(text, "x?]0;title??31m???"); n < 10 {
-			t.Errorf("colour %v: got %d texts of others, want them all told:\n%s", colour, n, text)
+			t.Errorf("colour %v: got %d texts of other programs, want all of them:\n%s", colour, n, text)
 		}
 	}
 	var file bytes.Buffer
@@ -93,11 +94,11 @@ func TestWhatOthersSayCannotCommandATerminal(t *testing.T) {
 	}
 	back, err := Read(&file)
 	if err != nil || !reflect.DeepEqual(back, r) {
-		t.Errorf("got %+v, %v, want what was written", back, err)
+		t.Errorf("got %+v, %v, want the written result", back, err)
 	}
 }
 
-func TestALineOfOthersIsOneLine(t *testing.T) {
+func TestForeignTextOfALineIsOneLine(t *testing.T) {
 	for text, want := range map[string]string{
 		" a\nb\tc ":                "a b c",
 		"a\xffb":                   "a?b",
@@ -111,7 +112,7 @@ func TestALineOfOthersIsOneLine(t *testing.T) {
 	}
 }
 
-func TestOfVeryManyReasonsTheMostFrequentAreTold(t *testing.T) {
+func TestOfManyReasonsTheMostFrequentAreListed(t *testing.T) {
 	counts := map[string]int{"often": 50}
 	for i := range 100 {
 		counts[fmt.Sprintf("reason %03d", i)] = 2
@@ -125,7 +126,7 @@ func TestOfVeryManyReasonsTheMostFrequentAreTold(t *testing.T) {
 	}
 }
 
-// Nothing is cheaper than the floor: what seems so is noise, or a server that sends several messages at once.
+// A cost below the floor is noise, or the server sends several messages at once.
 func TestBelowTheFloorIsNoise(t *testing.T) {
 	for _, tt := range []struct {
 		ratio             float64
@@ -154,7 +155,7 @@ func TestBelowTheFloorIsNoise(t *testing.T) {
 	}
 }
 
-func TestWhatSentAgainMeansDependsOnTheWay(t *testing.T) {
+func TestRetransmissionsAreExplainedByTheNetwork(t *testing.T) {
 	r := broken()
 	for url, want := range map[string]string{
 		"ws://127.0.0.1:3000/ws":   "loopback loses no segment",
@@ -168,6 +169,6 @@ func TestWhatSentAgainMeansDependsOnTheWay(t *testing.T) {
 		}
 	}
 	if r.Observed[1].Retransmits = 0; r.SentAgain() != "" {
-		t.Errorf("got %q of nothing", r.SentAgain())
+		t.Errorf("got %q without retransmitted segments", r.SentAgain())
 	}
 }

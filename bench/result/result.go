@@ -24,10 +24,10 @@ import (
 	"github.com/throng-chat/throng/bench/observe"
 )
 
-// Schema is the version of the file's form. A change that a reader could not pass over gets a new one.
+// Schema is the version of the file format. An incompatible change gets a new version.
 const Schema = "bench/1"
 
-// Result is one run. Fields that end in _ns are nanoseconds, memory is in bytes, rates are a second.
+// Result is one run. Fields whose names end in _ns are nanoseconds; memory is in bytes, rates are per second.
 type Result struct {
 	Schema  string    `json:"schema"`
 	Tool    string    `json:"tool"` // "throng 0.1.0"
@@ -49,19 +49,19 @@ type Result struct {
 	Delivery Delivery `json:"delivery"`
 	Server   Server   `json:"server"`
 	Client   Client   `json:"client"`
-	Floor    *Floor   `json:"floor"` // nil where it was not measured
+	Floor    *Floor   `json:"floor"` // nil if not measured
 	Storm    *Storm   `json:"storm,omitempty"`
 	Slow     *Slow    `json:"slow,omitempty"`
-	Resume   *Resume  `json:"resume,omitempty"` // nil where nobody asked
+	Resume   *Resume  `json:"resume,omitempty"` // nil without --resume
 	Steps    []Step   `json:"steps,omitempty"`  // of ladder and find
 	Found    *Found   `json:"found,omitempty"`  // of find
 
-	Series   []Second      `json:"series"`   // from the first message, or from when all were connected
+	Series   []Second      `json:"series"`   // from the first message, or from the time at which all were connected
 	Observed []observe.Row `json:"observed"` // the server's process and its kernel, on the same time axis
 	Agents   []Agent       `json:"agents"`
 }
 
-// Read reads a result file and refuses what is none.
+// Read reads a result file. It returns an error if the file has another schema.
 func Read(r io.Reader) (*Result, error) {
 	out := &Result{}
 	if err := json.NewDecoder(r).Decode(out); err != nil {

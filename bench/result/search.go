@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Step is one rung of a ladder, or one trial of a search.
+// Step is one step of a ladder, or one trial of a search.
 type Step struct {
 	Connections int           `json:"connections"`
 	Rate        float64       `json:"rate"`
@@ -19,21 +19,21 @@ type Step struct {
 	PerDelivery float64       `json:"cpu_ns_per_delivery"`
 	PSS         int64         `json:"pss"`
 	Pass        bool          `json:"pass"`
-	Why         string        `json:"why,omitempty"`   // it did not
-	Floor       *Floor        `json:"floor,omitempty"` // of the last that held, where it was measured
+	Why         string        `json:"why,omitempty"`   // why it did not pass
+	Floor       *Floor        `json:"floor,omitempty"` // of the last step that held, if measured
 }
 
-// Found is the interval that a search ended with: the highest rate that held, and the lowest that failed.
+// Found is the result of a search: the highest rate that held, and the lowest one that failed.
 type Found struct {
 	Holds     float64       `json:"holds"`          // 0: none held
 	Fails     float64       `json:"fails"`          // 0: none failed
 	Limited   bool          `json:"client_limited"` // at Fails the client was the bottleneck
 	Limit     time.Duration `json:"limit_ns"`
-	Confirmed int           `json:"confirmed"` // of Confirms repeats at Holds
+	Confirmed int           `json:"confirmed"` // number of successful repetitions at Holds, of Confirms
 	Confirms  int           `json:"confirms"`
 }
 
-// FloorText is what the step cost as a multiple of the kernel's floor.
+// FloorText returns the cost of the step as a multiple of the kernel's floor.
 func (s *Step) FloorText() string {
 	var ratios []string
 	for _, f := range []struct {
@@ -50,7 +50,7 @@ func (s *Step) FloorText() string {
 	return perSecond(s.Rate) + " to " + Number(s.Connections, "connection") + ": multiples of the kernel's floor: " + strings.Join(ratios, ", ")
 }
 
-// Text is the interval in words.
+// Text returns the result of the search as one line.
 func (fd *Found) Text() string {
 	const limit = "the client was the bottleneck"
 	switch {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// WriteText writes r for a person: the verdict first. Colour is for a terminal.
+// WriteText writes r as text, the verdict first. Set colour for a terminal.
 func (r *Result) WriteText(w io.Writer, colour bool) error {
 	p := &page{colour: colour}
 	p.verdict(r)
@@ -39,7 +39,7 @@ func (p *page) line(key, format string, args ...any) {
 	p.painted(key, Printable(fmt.Sprintf(format, args...)))
 }
 
-// painted is line for text that may have colours of our own.
+// painted adds a line whose text may contain our own colours.
 func (p *page) painted(key, text string) {
 	fmt.Fprintf(&p.text, "%-11s%s\n", key, strings.ReplaceAll(text, "\n", " "))
 }
@@ -165,8 +165,8 @@ func (p *page) resume(s *Resume) {
 	if s == nil {
 		return
 	}
-	p.line("resume", "%s returned and received %s that they had missed · %s told that recovery was not possible%s",
-		Thousands(s.Clients), Number(s.Recovered, "message"), were(s.Missed), s.ToldText())
+	p.line("resume", "%s returned and recovered %s · recovery was not complete for %s%s",
+		Thousands(s.Clients), Number(s.Recovered, "message"), Number(s.Missed, "client"), s.ToldText())
 }
 
 func (p *page) slow(s *Slow) {
@@ -186,7 +186,7 @@ func (p *page) slow(s *Slow) {
 	p.line("", "the others meanwhile: %s · before: %s", s.Healthy.brief(), s.Before.brief())
 }
 
-// costs are what server and client used.
+// costs prints the resources of server and client.
 func (p *page) costs(r *Result) {
 	if r.Target.PID != 0 {
 		p.server(r)
@@ -270,7 +270,7 @@ func (p *page) steps(r *Result) {
 	for _, s := range r.Steps {
 		word := s.Verdict.Code
 		switch {
-		case s.Why != "" && word == Valid: // but too slow
+		case s.Why != "" && word == Valid: // but with a latency above the limit
 			word = s.Why
 		case s.Why != "":
 			word += ": " + s.Why

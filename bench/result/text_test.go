@@ -14,16 +14,16 @@ import (
 
 var update = flag.Bool("update", false, "rewrite testdata/*.golden")
 
-// spread is a Distribution around d.
+// spread returns a Distribution around d.
 func spread(d time.Duration) *Distribution {
 	p50, p90, p99, p999 := d, 2*d, 5*d, 9*d
 	return &Distribution{Count: 1_000_000, P50: &p50, P90: &p90, P99: &p99, P999: &p999, Max: 12 * d}
 }
 
-// few is a Distribution of too few values for a p90.
+// few returns a Distribution with too few values for a p90.
 func few(d time.Duration) *Distribution { return &Distribution{Count: 30, P50: &d, Max: 3 * d} }
 
-// calm is a chat that went well.
+// calm is a chat without a fault.
 func calm() *Result {
 	return &Result{
 		Schema: Schema, Tool: "throng 0.1.0", Verdict: Verdict{OK: true, Code: Valid, Why: []string{}}, Notes: []string{},
@@ -54,7 +54,7 @@ func calm() *Result {
 	}
 }
 
-// broken is a storm in which everything went wrong.
+// broken is a storm with all kinds of faults.
 func broken() *Result {
 	r := calm()
 	lost, slow := 12., 0.071
@@ -80,13 +80,13 @@ func broken() *Result {
 	r.Agents = append(r.Agents, Agent{Name: "10.0.0.2:9000", Connections: 1000, ClockError: 45_000})
 	r.Observed = []observe.Row{{T: 1}, {T: 2, Retransmits: 1200, Overflows: 3, Drops: 4, Throttled: 1.25}}
 	r.Floor = nil
-	r.Server.PSSAfter, r.Server.RSSAfter = 0, 0 // it had died
+	r.Server.PSSAfter, r.Server.RSSAfter = 0, 0 // the server had exited
 	r.Client.Throttled = 250 * time.Millisecond
 	r.Notes = []string{"no floor: the floor did not hold the load either: 5 deliveries lost, 1 connection closed"}
 	return r
 }
 
-// idle is connections that were held, on a server whose memory is known at some levels, and that is not alone in what it does.
+// idle is a run with idle connections, on a server whose memory is known at some levels, on a machine with other programs.
 func idle() *Result {
 	r := calm()
 	r.Plan = Plan{Scenario: "idle", Connections: 2000, Rooms: 1, Largest: 2000, Rate: 20, Duration: 10 * time.Second, Sources: 1}
@@ -98,7 +98,7 @@ func idle() *Result {
 	return r
 }
 
-// slow is readers that stopped, seen from another machine.
+// slow is a run with connections that stopped reading, measured from another machine.
 func slow() *Result {
 	r := calm()
 	r.Verdict = Verdict{Code: Unsteady, Why: []string{"no delivery for 2.00 s, 4.2 s after the beginning"}}
@@ -111,7 +111,7 @@ func slow() *Result {
 	return r
 }
 
-// search is a find.
+// search is a result of find.
 func search() *Result {
 	r := calm()
 	r.Plan.Scenario = "broadcast"
@@ -124,7 +124,7 @@ func search() *Result {
 	return r
 }
 
-func TestTextIsAsAPersonReadsIt(t *testing.T) {
+func TestTextIsGolden(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		r      *Result
@@ -145,14 +145,14 @@ func TestTextIsAsAPersonReadsIt(t *testing.T) {
 			}
 			golden(t, tt.name, got.Bytes())
 			if !tt.colour && bytes.ContainsRune(got.Bytes(), '\x1b') {
-				t.Error("got an escape sequence in text that is no terminal's")
+				t.Error("got an escape sequence in text that is not for a terminal")
 			}
 		})
 	}
 }
 
-// Memory that nobody saw is not said to have grown by nothing.
-func TestMemoryThatWasNotSeenIsNoFigure(t *testing.T) {
+// A growth of memory that was not visible is shown as a dash, and not as 0.
+func TestMissingMemoryIsADash(t *testing.T) {
 	r := slow()
 	r.Slow.Grown = 0
 	var got bytes.Buffer
@@ -181,7 +181,7 @@ func golden(t *testing.T, name string, got []byte) {
 	}
 }
 
-func TestWhatASearchFoundIsToldInWords(t *testing.T) {
+func TestTheTextOfASearch(t *testing.T) {
 	for want, f := range map[string]Found{
 		"holds 1,400 messages/s, fails 1,460 · p99 below 50.0 ms · confirmed 2 of 3 times":                            {Holds: 1400, Fails: 1460},
 		"holds 1,400 messages/s; at 1,460 the client was the bottleneck · p99 below 50.0 ms · confirmed 2 of 3 times": {Holds: 1400, Fails: 1460, Limited: true},
@@ -196,7 +196,7 @@ func TestWhatASearchFoundIsToldInWords(t *testing.T) {
 	}
 }
 
-func TestAResultIsWhatItWasWhenItIsReadAgain(t *testing.T) {
+func TestAResultRoundTrips(t *testing.T) {
 	var file, again bytes.Buffer
 	if err := broken().Write(&file); err != nil {
 		t.Fatal(err)
@@ -216,7 +216,7 @@ func TestAResultIsWhatItWasWhenItIsReadAgain(t *testing.T) {
 	}
 }
 
-// Where the server closed nobody, there is no time until it did.
+// If the server closed no connection, there is no time until the close.
 func TestReadersThatStoppedAndWereNotClosed(t *testing.T) {
 	r := slow()
 	r.Slow.Cut, r.Slow.CutAfter, r.Slow.Closes = 0, nil, nil

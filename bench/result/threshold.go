@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Bound is a threshold on a metric, as --fail takes it: what must hold.
+// Bound is a condition on a metric, in the syntax of --fail.
 type Bound struct {
 	expr   string
 	metric Metric
@@ -18,7 +18,7 @@ type Bound struct {
 
 var boundForm = regexp.MustCompile(`^\s*([a-z0-9./-]+)\s*(<=|>=|==|!=|<|>)\s*([0-9.]+(?:e[+-]?[0-9]+)?)\s*(\S*)\s*$`)
 
-// units are the ways to write a value, by the unit of the metric.
+// units are the units of a value, by the unit of the metric.
 var units = map[string]map[string]float64{
 	"s":     {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1},
 	"B":     {"B": 1, "KB": 1e3, "KiB": 1 << 10, "MB": 1e6, "MiB": 1 << 20, "GB": 1e9, "GiB": 1 << 30},
@@ -27,10 +27,10 @@ var units = map[string]map[string]float64{
 	"":      {"": 1, "k": 1e3, "M": 1e6},
 }
 
-// unitNames are those for a person, in order.
+// unitNames are the units for an error text, in order.
 var unitNames = map[string]string{"s": "ns, us, ms or s", "B": "B, KB, KiB, MB, MiB, GB or GiB"}
 
-// ParseBound reads METRIC OP VALUE, such as p99<50ms, lost==0 or deliveries/s>=1M.
+// ParseBound parses METRIC OP VALUE, such as p99<50ms, lost==0 or deliveries/s>=1M.
 func ParseBound(expr string) (Bound, error) {
 	b := Bound{expr: strings.TrimSpace(expr)}
 	part := boundForm.FindStringSubmatch(expr)
@@ -56,7 +56,7 @@ func ParseBound(expr string) (Bound, error) {
 	return b, nil
 }
 
-// Check says whether b holds for r. What was not measured does not hold.
+// Check reports whether r satisfies the bound. A metric that was not measured does not satisfy it.
 func (b Bound) Check(r *Result) Threshold {
 	t := Threshold{Expr: b.expr}
 	v, ok := b.metric.Value(r)
@@ -81,7 +81,7 @@ func (b Bound) Check(r *Result) Threshold {
 	return t
 }
 
-// Text is the value, in the unit of the metric that the expression begins with.
+// Text returns the value in the unit of its metric.
 func (t Threshold) Text() string {
 	if t.Value == nil {
 		return "not measured in this run"

@@ -13,7 +13,7 @@ func TestThresholds(t *testing.T) {
 	for expr, want := range map[string]bool{
 		"p99<50ms": true, "p99 < 40ms": false, "p99<=40ms": true, "p99>=0.04s": true, "max>1s": false, "max==1s": true,
 		"lost==0": false, "lost!=0": true, "lost<4": true, "deliveries/s>=2M": true, "deliveries/s>2000k": false,
-		"pss/conn<1KiB": true, "pss/conn<0.7KB": false, "p50<1s": false, // it was not measured
+		"pss/conn<1KiB": true, "pss/conn<0.7KB": false, "p50<1s": false, // not measured
 	} {
 		b, err := ParseBound(expr)
 		if err != nil {
@@ -56,10 +56,10 @@ func FuzzParseBound(f *testing.F) {
 			return
 		}
 		if got := b.Check(&Result{}); got.Value == nil && got.OK {
-			t.Errorf("%q holds of nothing", expr)
+			t.Errorf("%q holds for an empty result", expr)
 		}
 		if _, err := ParseBound(b.expr); err != nil {
-			t.Errorf("%q is not read again: %v", b.expr, err)
+			t.Errorf("%q cannot be parsed again: %v", b.expr, err)
 		}
 	})
 }

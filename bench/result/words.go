@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// What a result says in words, on the page of text and on that of HTML.
+// Texts of a result, used by the text and the HTML output.
 
-// Why is the verdict in words: what was proved, or each reason that it was not.
+// Why returns the reasons of the verdict.
 func (r *Result) Why() []string {
 	switch {
 	case r.Verdict.Code != Valid:
@@ -22,7 +22,7 @@ func (r *Result) Why() []string {
 	}
 }
 
-// PlanText is what was done, in a line.
+// PlanText returns the configuration of the run in one line.
 func (r *Result) PlanText() string {
 	a := &r.Plan
 	text := fmt.Sprintf("%s · %s", a.Scenario, Number(a.Connections, "connection"))
@@ -52,13 +52,13 @@ func (r *Result) PlanText() string {
 	return text
 }
 
-// Timed is a distribution, and what it is of.
+// Timed is a distribution and its name.
 type Timed struct {
 	What string
 	*Distribution
 }
 
-// Timings are the latencies of deliveries that were measured.
+// Timings returns the measured latencies of deliveries.
 func (r *Result) Timings() []Timed {
 	l := &r.Latency
 	all := []Timed{
@@ -74,7 +74,7 @@ func (r *Result) Timings() []Timed {
 	return slices.DeleteFunc(all, func(t Timed) bool { return t.Distribution == nil })
 }
 
-// KernelTroubles is what the server's kernel did not do as it should.
+// KernelTroubles returns the errors that the server's kernel counted.
 func (r *Result) KernelTroubles() (bad []string) {
 	if len(r.Observed) == 0 {
 		return nil
@@ -98,7 +98,7 @@ func (r *Result) KernelTroubles() (bad []string) {
 	return bad
 }
 
-// SentAgain explains retransmitted segments; empty where there were none.
+// SentAgain returns an explanation of retransmitted segments, or an empty string if there were none.
 func (r *Result) SentAgain() string {
 	if len(r.Observed) == 0 || r.Observed[len(r.Observed)-1].Retransmits == 0 {
 		return ""

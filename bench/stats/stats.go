@@ -1,4 +1,4 @@
-// Package stats is the statistics of the load test: where a warm-up ends, whether a series drifts, and whether two servers differ.
+// Package stats has the statistics of the load test: the end of a warm-up, the drift of a series, and the difference between two servers.
 package stats
 
 import (
@@ -6,13 +6,13 @@ import (
 	"slices"
 )
 
-// batch is the five of MSER-5.
+// batch is the batch size of MSER-5.
 const batch = 5
 
-// MSER5 says how many values at the beginning of a series belong to its warm-up: the cut after which the mean of the rest is known
-// best, in batches of five (White, An effective truncation heuristic for bias reduction in simulation output, 1997). It is false
-// where the best cut lies in the second half: such a series has not settled. A short series, of fewer than ten values, has no
-// warm-up that could be told.
+// MSER5 returns how many values at the beginning of a series belong to its warm-up. It chooses the cut that gives the most precise mean of
+// the rest, in batches of five (White, An effective truncation heuristic for bias reduction in simulation output, 1997). It returns false
+// if the best cut is in the second half: such a series has not settled. A series of fewer than ten values has no detectable warm-up, so its
+// cut is 0.
 func MSER5(series []float64) (cut int, ok bool) {
 	n := len(series) / batch
 	if n < 2 {
@@ -24,7 +24,7 @@ func MSER5(series []float64) (cut int, ok bool) {
 			means[i] += v / batch
 		}
 	}
-	// From the back, so that sums are made once. The last few batches are too few to know their variance by.
+	// From the end, so that each sum is computed once. The last few batches are too few to estimate their variance.
 	best, at := math.Inf(1), 0
 	var sum, squares float64
 	shift := means[n-1]
@@ -43,17 +43,17 @@ func MSER5(series []float64) (cut int, ok bool) {
 	return at * batch, at <= n/2
 }
 
-// Slope is the least squares slope of ys over xs, and its Student's t; 0 for fewer than three points.
+// Slope returns the least squares slope of ys over xs and its Student's t; 0 for fewer than three points.
 func Slope(xs, ys []float64) (slope, t float64) {
 	slope, standard, ok := leastSquares(xs, ys)
 	if !ok || slope == 0 {
 		return 0, 0
 	}
-	return slope, slope / standard // infinite where the points lie on a line
+	return slope, slope / standard // infinite if the points lie on a line
 }
 
-// SlopeWithin returns the least squares slope of ys over xs and half of its 95 % interval. It is false for fewer than three points,
-// and where all xs are the same.
+// SlopeWithin returns the least squares slope of ys over xs and half of its 95 % interval. It returns false for fewer than three points,
+// and if all xs are the same.
 func SlopeWithin(xs, ys []float64) (slope, half float64, ok bool) {
 	slope, standard, ok := leastSquares(xs, ys)
 	if !ok {
@@ -87,16 +87,16 @@ func leastSquares(xs, ys []float64) (slope, standard float64, ok bool) {
 	return slope, math.Sqrt(max(0, syy-slope*sxy) / (n - 2) / sxx), true
 }
 
-// Pair is what a paired test says of b over a.
+// Pair is the result of a paired test of b against a.
 type Pair struct {
 	N         int
-	Ratio     float64 // of b to a, by the mean of the pairs' logarithms
+	Ratio     float64 // of b to a, from the mean of the logarithms
 	Low, High float64 // its 95 % interval
-	P         float64 // of a ratio as far from 1 where there is no difference
+	P         float64 // probability of a ratio at least as far from 1, without a difference
 }
 
-// Paired compares pairs by Student's t of the logarithms of their ratios. It is false for fewer than two pairs, and where a value
-// is not positive.
+// Paired compares pairs by Student's t of the logarithms of their ratios. It returns false for fewer than two pairs, and if a value is not
+// positive.
 func Paired(a, b []float64) (Pair, bool) {
 	if len(a) != len(b) || len(a) < 2 {
 		return Pair{}, false
@@ -127,7 +127,7 @@ func Paired(a, b []float64) (Pair, bool) {
 	return p, true
 }
 
-// Median is the middle of the values, which may be none.
+// Median returns the median of the values, or 0 without values.
 func Median(values []float64) float64 {
 	if len(values) == 0 {
 		return math.NaN()
@@ -139,12 +139,12 @@ func Median(values []float64) float64 {
 	return s[len(s)/2]
 }
 
-// studentCDF is the chance of a Student's t below t, with so many degrees of freedom; t is not negative.
+// studentCDF returns the probability that Student's t with df degrees of freedom is below t, which must not be negative.
 func studentCDF(t, df float64) float64 {
 	return 1 - incompleteBeta(df/2, 0.5, df/(df+t*t))/2
 }
 
-// studentQuantile is the t that has the chance p, above one half, below it.
+// studentQuantile returns the t below which Student's t lies with probability p, which must be above one half.
 func studentQuantile(p, df float64) float64 {
 	low, high := 0.0, 1e6
 	for range 200 {
@@ -157,7 +157,7 @@ func studentQuantile(p, df float64) float64 {
 	return (low + high) / 2
 }
 
-// incompleteBeta is the regularised incomplete beta function, by its continued fraction (DLMF 8.17.22) and Lentz's method.
+// incompleteBeta returns the regularised incomplete beta function, by its continued fraction (DLMF 8.17.22) and Lentz's method.
 func incompleteBeta(a, b, x float64) float64 {
 	switch {
 	case x <= 0:

@@ -40,7 +40,7 @@ func TestWarmupIsCutOff(t *testing.T) {
 			}
 			return 100
 		}), 5, 20, true},
-		{"it never settles", series(200, func(i int) float64 { return float64(i * i) }), 100, 200, false},
+		{"never settles", series(200, func(i int) float64 { return float64(i * i) }), 100, 200, false},
 	} {
 		cut, ok := MSER5(tt.series)
 		if cut < tt.low || cut > tt.high || ok != tt.ok {
@@ -52,18 +52,18 @@ func TestWarmupIsCutOff(t *testing.T) {
 func TestSlope(t *testing.T) {
 	xs, ys := []float64{0, 1, 2, 3}, []float64{1, 3, 5, 7}
 	if got, ts := Slope(xs, ys); math.Abs(got-2) > 1e-12 || !(ts > 1e6) {
-		t.Errorf("got %v, t %v, want 2 without a doubt", got, ts)
+		t.Errorf("got %v, t %v, want 2 and an infinite t", got, ts)
 	}
-	// By hand: 2.5 over 5, and what is left, 1.5 of 2.75, has two degrees of freedom.
+	// By hand: 2.5 / 5, and the residue, 1.5 of 2.75, has two degrees of freedom.
 	if got, ts := Slope(xs, []float64{1, 3, 2, 3}); math.Abs(got-0.5) > 1e-12 || math.Abs(ts-1.2910) > 0.001 {
 		t.Errorf("got %v, t %v, want 0.5, 1.291", got, ts)
 	}
 	if got, ts := Slope(xs, []float64{4, 4, 4, 4}); got != 0 || ts != 0 {
-		t.Errorf("a flat one: got %v, t %v", got, ts)
+		t.Errorf("a flat line: got %v, t %v", got, ts)
 	}
 }
 
-// pairs are runs on a machine that drifts by 3 % over the session, with 2 % of noise a run.
+// pairs returns runs on a machine that drifts by 3 % over the session, with 2 % of noise per run.
 func pairs(random *rand.Rand, n int, ratio float64) (a, b []float64) {
 	for i := range n {
 		speed := 1 + 0.03*float64(i)/float64(n)
@@ -73,7 +73,7 @@ func pairs(random *rand.Rand, n int, ratio float64) (a, b []float64) {
 	return a, b
 }
 
-func TestPairedTestIsWrongAsOftenAsItSays(t *testing.T) {
+func TestPairedTestHasItsErrorRate(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	differ := func(ratio float64) (share float64) {
 		const trials = 4000
@@ -92,19 +92,19 @@ func TestPairedTestIsWrongAsOftenAsItSays(t *testing.T) {
 		return share
 	}
 	if got := differ(1); got < 0.035 || got > 0.065 {
-		t.Errorf("of equal ones, %.3f are called different, want 0.05", got)
+		t.Errorf("equal servers: got a difference in a share of %.3f, want 0.05", got)
 	}
 	if got := differ(1.05); got < 0.8 {
-		t.Errorf("of those 5 %% apart, %.3f are called different, want most", got)
+		t.Errorf("servers 5 %% apart: got a difference in a share of %.3f, want most", got)
 	}
 }
 
 func TestPairedRefuses(t *testing.T) {
 	for name, p := range map[string][2][]float64{
-		"one pair": {{1}, {2}}, "a zero": {{1, 0}, {1, 1}}, "a zero of b": {{1, 1}, {1, 0}}, "no pairs": {{1, 2}, {1}}, "no number": {{1, math.NaN()}, {1, 1}},
+		"one pair": {{1}, {2}}, "a zero": {{1, 0}, {1, 1}}, "a zero of b": {{1, 1}, {1, 0}}, "no pairs": {{1, 2}, {1}}, "not a number": {{1, math.NaN()}, {1, 1}},
 	} {
 		if _, ok := Paired(p[0], p[1]); ok {
-			t.Errorf("%s: got a test", name)
+			t.Errorf("%s: got a result", name)
 		}
 	}
 }
@@ -118,7 +118,8 @@ func TestMedian(t *testing.T) {
 	}
 }
 
-// Anscombe's first data set: slope 0.5001, standard error 0.1179 (The American Statistician 27, 1973); t of 9 degrees is 2.262.
+// Anscombe's first data set: slope 0.5001, standard error 0.1179 (The American Statistician 27, 1973); t with 9 degrees of freedom is
+// 2.262.
 func TestASlopeHasAnInterval(t *testing.T) {
 	xs := []float64{10, 8, 13, 9, 11, 14, 6, 4, 12, 7, 5}
 	ys := []float64{8.04, 6.95, 7.58, 8.81, 8.33, 9.96, 7.24, 4.26, 10.84, 4.82, 5.68}

@@ -57,7 +57,7 @@ func TestAStormLosesNothingThatTheRoomKeeps(t *testing.T) {
 func TestAStormTellsWhatTheRoomForgot(t *testing.T) {
 	t.Parallel()
 	code, r := stormed(t, keeping(t, "history-size = 1\nhistory-ttl = \"1m\"\nrecovery = true\n"))
-	if code != exitGaps || r.Verdict.Code != result.Gaps || r.Resume.Missed == 0 || !strings.Contains(strings.Join(r.Verdict.Why, "; "), "told of missing messages") {
+	if code != exitGaps || r.Verdict.Code != result.Gaps || r.Resume.Missed == 0 || !strings.Contains(strings.Join(r.Verdict.Why, "; "), "gaps reported") {
 		t.Errorf("got exit %d, %+v, %+v, want clients that missed something", code, r.Verdict, r.Resume)
 	}
 	if d, s := &r.Delivery, r.Resume; d.Any() || s.Told == 0 || d.Got+s.Told != d.Expected || s.Needed.Messages == 0 || s.Needed.Age == 0 {

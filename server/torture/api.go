@@ -19,10 +19,10 @@ var apiAttacks = []attack{
 		run: redactAgain,
 	},
 	{name: "slow mode by a new connection", run: slowModeByReconnecting},
-	{name: "slow mode, 2^18 speakers", config: "rate = 100000\n[[room]]\npattern = \"*\"\npublish = \"anyone\"\n", run: slowModeFull},
+	{name: "slow mode, 2^18 publishers", config: "rate = 100000\n[[room]]\npattern = \"*\"\npublish = \"anyone\"\n", run: slowModeFull},
 }
 
-// largeBatch asks for a page of 300 publications 400 times in one request, in four requests at once.
+// largeBatch requests a page of 300 publications 400 times in one batch, with four batches at once.
 func largeBatch(t *target) (string, error) {
 	text := `{"channel":"a","data":"` + strings.Repeat("x", 1000) + `"}`
 	for range 300 {
@@ -51,10 +51,10 @@ func largeBatch(t *target) (string, error) {
 		}
 		most = max(most, a.size)
 	}
-	return fmt.Sprintf("an answer of %s", mib(int64(most))), nil
+	return fmt.Sprintf("largest response %s", mib(int64(most))), nil
 }
 
-// redactAgain redacts a publication, then what told of it, and so on. The others' messages stay.
+// redactAgain redacts a publication, then the notice of that, and so on. The other users' messages must stay.
 func redactAgain(t *target) (string, error) {
 	for i := range 99 {
 		if _, err := t.must("publish", fmt.Sprintf(`{"channel":"a","data":"message %d"}`, i)); err != nil {
@@ -74,7 +74,7 @@ func redactAgain(t *target) (string, error) {
 	for offset := 100; offset < 250; offset++ {
 		var no *apiError
 		if _, err := m.call(fmt.Sprintf(`"rpc":{"method":"redact","data":{"channel":"a","offset":%d}}`, offset)); err != nil && !errors.As(err, &no) {
-			break // closed, for its strikes
+			break // closed after too many consecutive rejections
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
@@ -85,12 +85,12 @@ func redactAgain(t *target) (string, error) {
 	left := bytes.Count(answer, []byte("message "))
 	note := fmt.Sprintf("%d of 99 messages are left", left)
 	if left < 99 {
-		return note, errors.New("messages of others were dropped")
+		return note, errors.New("messages of other users were dropped")
 	}
 	return note, nil
 }
 
-// slowModeByReconnecting speaks over a new connection each time, in a room with a slow mode of a minute.
+// slowModeByReconnecting publishes over a new connection each time, in a room with a slow mode of one minute.
 func slowModeByReconnecting(t *target) (string, error) {
 	if _, err := t.must("slow_mode", `{"channel":"a","seconds":60}`); err != nil {
 		return "", err
@@ -107,7 +107,7 @@ func slowModeByReconnecting(t *target) (string, error) {
 		if err := c.SetDeadline(time.Now().Add(time.Second)); err != nil {
 			return "", err
 		}
-		c.message() // what it said, or a close: both are answers
+		c.message() // the publication, or a close: both are responses
 		if err := c.Close(); err != nil {
 			return "", err
 		}
@@ -124,14 +124,14 @@ func slowModeByReconnecting(t *target) (string, error) {
 			continue
 		}
 		if heard > 1 {
-			return "", fmt.Errorf("one address spoke %d times", heard)
+			return "", fmt.Errorf("one address published %d times", heard)
 		}
 		return "", nil
 	}
 }
 
-// slowModeFull has 120 users speak in 2,200 slow rooms each, more than the table of speakers has entries, and then another for the
-// first time.
+// slowModeFull lets 120 users publish in 2,200 rooms with slow mode each, which is more than the slow-mode table holds. Then a new user
+// publishes.
 func slowModeFull(t *target) (string, error) {
 	const rooms, users = 2200, 120
 	for first := 0; first < rooms; first += 200 {
@@ -181,10 +181,10 @@ func slowModeFull(t *target) (string, error) {
 	}
 	answer, err := m.call(`"publish":{"channel":"slow0","data":1}`)
 	if err != nil {
-		return "", fmt.Errorf("a newcomer may not speak: %w", err)
+		return "", fmt.Errorf("a new user may not publish: %w", err)
 	}
 	if !json.Valid(answer.Raw) {
-		return "", errors.New("no answer")
+		return "", errors.New("no reply")
 	}
 	return "", nil
 }

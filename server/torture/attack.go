@@ -11,25 +11,25 @@ import (
 // attack is one case.
 type attack struct {
 	name   string
-	config string   // of the server, TOML; HANGING is the URL of an application that never answers
+	config string   // of the server, in TOML; HANGING stands for the URL of an application that never responds
 	flags  []string // of throng serve
-	files  int      // open files of the server; 0 for as many as there may be
-	race   bool     // the server gets all processors
-	log    bool     // the attack reads the server's log, or does not
+	files  int      // open-file limit of the server; 0 for the highest possible
+	race   bool     // the server uses all processors
+	log    bool     // the attack reads the server's log, or stops reading it
 	ends   bool     // the attack ends the server
 
-	// run attacks t. It returns what the line says beyond memory and latency, and an error if the server did not withstand.
+	// run attacks t. It returns a note for the output, and an error if the attack succeeded.
 	run func(t *target) (note string, err error)
 
-	memory int64         // bytes that the server may grow by; 0: no bound of this attack's
-	p99    time.Duration // by which the honest client's p99 may grow; 0: no bound of this attack's
+	memory int64         // largest growth of the server in bytes; 0: no bound
+	p99    time.Duration // largest growth of the honest client's p99; 0: no bound
 }
 
-// errLate is why an attack won that only made the honest client wait.
+// errLate is the error of an attack that only increased the honest client's latency.
 var errLate = errors.New("p99 grew by more than its bound")
 
-// quiet is a server that sends no pings.
+// quiet configures a server without pings.
 const quiet = "ping-interval = \"24h\"\n"
 
-// mib is a number of bytes as a line says it.
+// mib returns a number of bytes as text.
 func mib(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }

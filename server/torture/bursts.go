@@ -19,11 +19,11 @@ const burstRoom = quiet + "[[room]]\npattern = \"a\"\nhistory-size = 1000\nhisto
 var burstAttacks = []attack{
 	{name: "burst of 200 x 16 KiB", config: burstRoom, run: func(t *target) (string, error) { return burst(t, 200, 16<<10) }, memory: 64 << 20},
 	{name: "burst of 200 x 8 KiB", config: burstRoom, run: func(t *target) (string, error) { return burst(t, 200, 8<<10) }, memory: 64 << 20},
-	{name: "100 stuck of 1,000", config: quiet, run: stuck, memory: 64 << 20},
+	{name: "100 of 1,000 do not read", config: quiet, run: stuck, memory: 64 << 20},
 	{name: "deltas of 16 KiB", config: "rate = 1000\nrate-bytes = \"16MiB\"\n[[room]]\npattern = \"*\"\ndelta = true\nhistory-size = 1\nhistory-ttl = \"1h\"\n", run: deltas, p99: 50 * time.Millisecond},
 }
 
-// burst has one publisher send n messages of a size at once, to 20 members that read 1 MB/s and one that reads 100 KB/s.
+// burst makes one publisher send n messages of a size at once, to 20 members that read 1 MB/s and one that reads 100 KB/s.
 func burst(t *target, n, size int) (string, error) {
 	var heard sync.WaitGroup
 	var cut atomic.Int64
@@ -61,28 +61,28 @@ func burst(t *target, n, size int) (string, error) {
 		return "", fmt.Errorf("the publisher: %w", err)
 	}
 	heard.Wait()
-	note := fmt.Sprintf("%d of 20 at 1 MB/s cut; at 100 KB/s: ", cut.Load())
+	note := fmt.Sprintf("%d of 20 at 1 MB/s closed; at 100 KB/s: ", cut.Load())
 	select {
 	case f := <-told:
 		note += f
 		if strings.HasPrefix(f, "LOST") {
-			return note, errors.New("a loss that was not told")
+			return note, errors.New("a loss that the server did not report")
 		}
-	case <-time.After(60 * time.Second): // 3.3 MB at 100 KB/s take 33
-		return note + "still reading", errors.New("the slow reader neither heard all nor was told")
+	case <-time.After(60 * time.Second): // 3.3 MB at 100 KB/s take 33 s
+		return note + "still reading", errors.New("the slow consumer neither received all messages nor a gap report")
 	}
 	if cut.Load() > 0 {
-		return note, errors.New("readers of 1 MB/s were cut")
+		return note, errors.New("readers of 1 MB/s were closed")
 	}
 	return note, nil
 }
 
-// fate is what became of a subscriber to whom n publications were due, from offset 1 on.
+// fate returns what a subscriber received of n publications from offset 1 on.
 func fate(m *raw, n int) string {
 	for next := 1; next <= n; {
 		lines, err := m.lines()
 		if err != nil {
-			return fmt.Sprintf("cut after %d of %d", next-1, n)
+			return fmt.Sprintf("closed after %d of %d", next-1, n)
 		}
 		for _, line := range lines {
 			var push struct {
@@ -95,7 +95,7 @@ func fate(m *raw, n int) string {
 			case err != nil:
 				return "LOST: " + err.Error()
 			case push.Push.Unsubscribe != nil:
-				return fmt.Sprintf("told of a gap after %d of %d", next-1, n)
+				return fmt.Sprintf("gap reported after %d of %d", next-1, n)
 			case push.Push.Pub == nil:
 			case push.Push.Pub.Offset != next:
 				return fmt.Sprintf("LOST: %d after %d", push.Push.Pub.Offset, next-1)
@@ -104,10 +104,10 @@ func fate(m *raw, n int) string {
 			}
 		}
 	}
-	return "all heard"
+	return "all received"
 }
 
-// stuck has 100 members of 1,000 read nothing of 200 messages of 4 KiB.
+// stuck makes 100 members of 1,000 stop reading, while 200 messages of 4 KiB are published.
 func stuck(t *target) (string, error) {
 	const n = 200
 	var cut atomic.Int64
@@ -152,17 +152,17 @@ func stuck(t *target) (string, error) {
 			return "", err
 		}
 	}
-	note := fmt.Sprintf("%d of 900 readers cut, %.0f closed as slow", cut.Load(), gone)
+	note := fmt.Sprintf("%d of 900 readers closed, %.0f slow consumers closed", cut.Load(), gone)
 	if cut.Load() > 0 {
-		return note, errors.New("readers were cut")
+		return note, errors.New("readers were closed")
 	}
 	if gone < 100 {
-		return note, errors.New("stuck members stay")
+		return note, errors.New("members that do not read stay connected")
 	}
 	return note, nil
 }
 
-// deltas publishes data of 16 KiB in eight rooms, of which a delta is costly to find.
+// deltas publishes data of 16 KiB in eight rooms. The deltas between them are expensive to compute.
 func deltas(t *target) (string, error) {
 	every := func(n int, other byte) string {
 		b := bytes.Repeat([]byte("a"), 16000)
@@ -191,7 +191,7 @@ func deltas(t *target) (string, error) {
 		for n := 0; time.Now().Before(end); n++ {
 			text := frame(batch(10+n, `"publish":{"channel":"`+room+`","data":"`+pair[n%2]+`"}`))
 			if _, err := publisher.Write(text); errors.Is(err, os.ErrDeadlineExceeded) {
-				return nil // made to wait
+				return nil // backpressure
 			} else if err != nil {
 				return err
 			}

@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 )
 
-// crowd does something n times, 32 at a time, and returns the first error.
+// crowd calls do for 0 to n-1, 32 calls at a time, and returns the first error.
 func crowd(n int, do func(i int) error) error {
 	var next atomic.Int64
 	var failed error

@@ -13,23 +13,23 @@ import (
 )
 
 var heldAttacks = []attack{
-	{name: "messages of line ends, kept", config: "[[room]]\npattern = \"a*\"\nhistory-size = 100000\nhistory-ttl = \"1h\"\n", run: lineEnds, memory: 192 << 20},
-	{name: "4,000 unfinished messages", run: unfinished, memory: 192 << 20}, // 64 MiB of messages, and as much of garbage
+	{name: "messages of line ends in history", config: "[[room]]\npattern = \"a*\"\nhistory-size = 100000\nhistory-ttl = \"1h\"\n", run: lineEnds, memory: 192 << 20},
+	{name: "4,000 unfinished messages", run: unfinished, memory: 192 << 20}, // 64 MiB of messages, and as much garbage
 	{
 		name:   "4,000 hanging connect webhooks",
 		config: "[webhooks]\nurl = \"HANGING\"\nevents = [\"connect\"]\ntimeout = \"30s\"\n",
-		run:    hangingConnects, memory: 256 << 20, // 64 MiB of commands, as much of garbage, requests that are being made, and 4,000 connections
+		run:    hangingConnects, memory: 256 << 20, // 64 MiB of commands, as much garbage, pending requests, and 4,000 connections
 	},
 }
 
-// The fields' numbers in client.proto.
+// The field numbers of client.proto.
 const (
 	commandConnect   = 4
 	commandSubscribe = 5
 	commandPublish   = 7
 )
 
-// protobuf is a command of the SDK protocol in Protobuf, all of whose parameters are texts, numbered from 1.
+// protobuf returns a command of the SDK protocol in Protobuf. Its parameters are strings with the field numbers from 1.
 func protobuf(id byte, command byte, parameters ...string) []byte {
 	field := func(b []byte, number byte, text string) []byte {
 		return append(binary.AppendUvarint(append(b, number<<3|2), uint64(len(text))), text...)
@@ -43,7 +43,8 @@ func protobuf(id byte, command byte, parameters ...string) []byte {
 	return append(head(0x82, len(whole)), whole...)
 }
 
-// lineEnds publishes data of 60,000 line ends, of which seven bytes are kept. In JSON a line end ends the command.
+// lineEnds publishes data of 60,000 line ends, of which history keeps seven bytes: the server removes line ends, because they would end a
+// command in JSON.
 func lineEnds(t *target) (string, error) {
 	data := "{" + strings.Repeat("\n", 60_000) + `"a":1}`
 	if err := crowd(32, func(i int) error {
@@ -60,7 +61,7 @@ func lineEnds(t *target) (string, error) {
 		}
 		for ; time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 			if _, err := m.Write(text); err != nil {
-				break // made to wait
+				break // backpressure
 			}
 		}
 		return nil
@@ -78,10 +79,10 @@ func lineEnds(t *target) (string, error) {
 	if n == 0 {
 		return "", errors.New("nothing was published")
 	}
-	return fmt.Sprintf("%.0f publications kept, counted as %s", n, mib(int64(counted))), nil
+	return fmt.Sprintf("%.0f publications in history, counted as %s", n, mib(int64(counted))), nil
 }
 
-// unfinished begins messages and does not end them.
+// unfinished sends the beginnings of messages.
 func unfinished(t *target) (string, error) {
 	conns := make([]net.Conn, 4000)
 	part := append(head(0x02, 60<<10), make([]byte, 60<<10)...) // without FIN
@@ -102,10 +103,10 @@ func unfinished(t *target) (string, error) {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	return fmt.Sprintf("all ended after %v", time.Since(start).Round(100*time.Millisecond)), nil
+	return fmt.Sprintf("all closed after %v", time.Since(start).Round(100*time.Millisecond)), nil
 }
 
-// hangingConnects sends connect commands, with data and more behind it, while the application does not answer.
+// hangingConnects sends connect commands with data, followed by more data, while the application does not respond.
 func hangingConnects(t *target) (string, error) {
 	data := `"hang` + strings.Repeat("x", 60_000) + `"`
 	connect := frame(batch(1, `"connect":{"token":"`+token("ann")+`","data":`+data+`}`))
@@ -123,7 +124,7 @@ func hangingConnects(t *target) (string, error) {
 	}
 	time.Sleep(5 * time.Second)
 	note := ""
-	if n, err := t.metric("throng_held_command_bytes"); err == nil { // older ones do not count them
+	if n, err := t.metric("throng_held_command_bytes"); err == nil { // older servers do not have the metric
 		note = fmt.Sprintf("%s of commands held", mib(int64(n)))
 		if n > 64<<20 {
 			return note, errors.New("more than 64 MiB of commands are held")

@@ -17,11 +17,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// interval is between two rounds of the honest client.
+// interval is the time between two rounds of the honest client.
 const interval = 10 * time.Millisecond
 
-// honest is a client whose messages come back to it, about 100 a second, or that does as many handshakes. It is a process of its own, so that what the attacker's takes
-// of its processor does not count.
+// honest is a client that publishes about 100 messages a second and receives them, or does as many handshakes. It runs in its own process,
+// so that the attacker's CPU does not delay it.
 type honest struct {
 	cmd *exec.Cmd
 
@@ -37,7 +37,7 @@ type sample struct {
 	took  time.Duration
 }
 
-// startHonest starts a client of the server at chat that echoes, or one that does handshakes.
+// startHonest starts a client of the server at chat. what is echoes or handshakes.
 func startHonest(chat, what string) (*honest, error) {
 	h := &honest{cmd: exec.Command(os.Args[0], "-honest", what+"@"+chat)}
 	h.changed = sync.NewCond(&h.mu)
@@ -72,26 +72,26 @@ func (h *honest) listen(out io.Reader) {
 	h.changed.Broadcast()
 }
 
-// begin starts to measure.
+// begin starts a measurement.
 func (h *honest) begin() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.from = time.Now()
 }
 
-// end returns the p99 since begin. It waits for what was under way.
+// end returns the p99 since begin. It waits for rounds in progress.
 func (h *honest) end() (p99 time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	until := time.Now()
 	for h.failed == nil && (len(h.samples) == 0 || h.samples[len(h.samples)-1].start.Before(until)) {
-		h.changed.Wait() // at most as long as the client waits
+		h.changed.Wait() // at most for the client's deadline
 	}
 	return p99Of(h.samples, h.from, until)
 }
 
-// p99Of is that of the rounds that began in a time. A round that took longer than the interval stands for those that would have
-// begun meanwhile. 0 is for none.
+// p99Of returns the p99 of the rounds that began between from and until, or 0 without rounds. A round that took longer than the interval
+// counts also for the rounds that should have begun meanwhile.
 func p99Of(samples []sample, from, until time.Time) time.Duration {
 	var times []time.Duration
 	for _, s := range samples {
@@ -127,16 +127,17 @@ func (h *honest) stop() {
 	if err := h.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		fmt.Fprintln(os.Stderr, "honest client:", err)
 	}
-	h.cmd.Wait() // killed, or ended: h.failed says why
+	h.cmd.Wait() // killed, or exited with the reason in h.failed
 }
 
-// What the honest client does all the time.
+// The round of an honest client.
 const (
 	echoes     = "echoes"
 	handshakes = "handshakes"
 )
 
-// beHonest is the client's process: it prints the start of each round and how long it took, in nanoseconds, until the server ends or it fails, and returns why.
+// beHonest is the main function of the client's process. It prints the start and the duration of each round in nanoseconds. It returns the
+// reason when a round fails.
 func beHonest(whatAt string) error {
 	var all unix.CPUSet
 	for cpu := range len(all) * 64 {

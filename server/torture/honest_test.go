@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A stall of a second is a hundred late rounds, not one of many.
-func TestAStallCountsForAllThatWouldHaveBeenSent(t *testing.T) {
+// A stall of one second counts as a hundred late rounds, not as one.
+func TestAStallCountsForAllMissedRounds(t *testing.T) {
 	from := time.Unix(1000, 0)
 	var samples []sample
 	at := from
@@ -24,6 +24,6 @@ func TestAStallCountsForAllThatWouldHaveBeenSent(t *testing.T) {
 		t.Errorf("got a p99 of %v with a stall of 1 s in 10 s", got)
 	}
 	if got := p99Of(samples, from, at); got != time.Millisecond {
-		t.Errorf("got a p99 of %v, want what began later left out", got)
+		t.Errorf("got a p99 of %v, want only rounds that began before the end", got)
 	}
 }

@@ -18,7 +18,7 @@ var joinAttacks = []attack{
 	{name: "300 join a room of 50 at once", race: true, config: "[[room]]\npattern = \"full*\"\nmax-members = 50\n", run: joinAtOnce},
 }
 
-// comeAndGo has one client come and go in a room in which 40 read 20 KB/s.
+// comeAndGo makes one client join and leave all the time, in a room in which 40 members read 20 KB/s.
 func comeAndGo(t *target) (string, error) {
 	var cut atomic.Int64
 	for i := range 40 {
@@ -51,18 +51,19 @@ func comeAndGo(t *target) (string, error) {
 		for _, v := range visitors {
 			times++
 			if _, err := v.Write(frame(batch(10*times, `"subscribe":{"channel":"a"}`, `"unsubscribe":{"channel":"a"}`))); err != nil {
-				return "", fmt.Errorf("a visitor: %w", err)
+				return "", fmt.Errorf("the client that joins and leaves: %w", err)
 			}
 		}
 	}
-	note := fmt.Sprintf("came and went %d times a second, %d of 40 phones cut", times/12, cut.Load())
+	note := fmt.Sprintf("%d joins a second, %d of 40 slow members closed", times/12, cut.Load())
 	if cut.Load() > 0 {
-		return note, errors.New("members were cut")
+		return note, errors.New("members were closed")
 	}
 	return note, nil
 }
 
-// arrivals opens and closes connections that a proxy passes on for one address. Another address is served meanwhile.
+// arrivals opens and closes connections with one client address behind a trusted proxy. A client with another address must be served
+// meanwhile.
 func arrivals(t *target) (string, error) {
 	var turnedAway atomic.Int64
 	err := crowd(3000, func(int) error {
@@ -83,14 +84,14 @@ func arrivals(t *target) (string, error) {
 	if _, err := t.raw("/ws", how{from: "127.0.0.9", header: "X-Forwarded-For: 203.0.113.8\r\n"}); err != nil {
 		return "", fmt.Errorf("another address: %w", err)
 	}
-	note := fmt.Sprintf("%d of 3000 turned away", turnedAway.Load())
+	note := fmt.Sprintf("%d of 3000 rejected", turnedAway.Load())
 	if turnedAway.Load() == 0 {
-		return note, errors.New("no connection was refused")
+		return note, errors.New("no connection was rejected")
 	}
 	return note, nil
 }
 
-// joinAtOnce has plain clients join limited rooms at the same time: the last bytes of all handshakes are sent together.
+// joinAtOnce makes plain clients join limited rooms at the same time: it sends the last byte of all handshakes together.
 func joinAtOnce(t *target) (string, error) {
 	const rooms, each, most = 10, 300, 50
 	for r := range rooms {
@@ -106,7 +107,7 @@ func joinAtOnce(t *target) (string, error) {
 		}); err != nil {
 			return "", err
 		}
-		time.Sleep(200 * time.Millisecond) // the heads are waited for
+		time.Sleep(200 * time.Millisecond) // until the server has read the first parts
 		for _, c := range conns {
 			if _, err := c.Write([]byte("\n")); err != nil {
 				return "", err

@@ -15,28 +15,28 @@ var logAttacks = []attack{
 	{name: "log reader stopped, then SIGTERM", log: true, ends: true, run: stopsAtLast},
 }
 
-// noise has the server log some lines: pages of another origin.
+// noise makes the server log some lines, by requests with a foreign origin.
 func noise(t *target) {
 	for range 3 {
-		t.raw("/ws", how{header: "Origin: https://evil.example\r\n"}) // 403, or not
+		t.raw("/ws", how{header: "Origin: https://evil.example\r\n"}) // 403, or an error
 		time.Sleep(1100 * time.Millisecond)
 	}
 }
 
-// logReaderGone closes the pipe that the server logs to.
+// logReaderGone closes the pipe of the server's log.
 func logReaderGone(t *target) (string, error) {
 	if err := errors.Join(t.log.out.Close(), t.log.in.Close()); err != nil {
 		return "", err
 	}
 	noise(t)
 	if t.ended() {
-		return "", nil // which is told
+		return "", nil // as documented
 	}
 	_, err := t.plain("after", how{})
 	return "", err
 }
 
-// logReaderStopped fills the pipe and reads no more. Clients are served, and the process ends when it is told to, twice at most.
+// logReaderStopped fills the pipe of the log and stops reading it. The server must serve clients, and end after two SIGTERMs at most.
 func logReaderStopped(t *target) (string, error) {
 	defer t.log.out.Close()
 	if err := t.log.fill(); err != nil {
@@ -62,7 +62,7 @@ func logReaderStopped(t *target) (string, error) {
 	return "", nil
 }
 
-// stopsAtLast has a server with a stopped log reader end by signals.
+// stopsAtLast ends a server with a stopped log reader by signals.
 func stopsAtLast(t *target) (string, error) {
 	defer t.log.out.Close()
 	if err := errors.Join(t.log.fill(), t.log.in.Close()); err != nil {

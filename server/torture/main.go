@@ -1,12 +1,12 @@
 //go:build linux
 
-// Torture runs attacks against a throng process, from another process, and prints one line each: the attack, the memory that the
-// server grew by, the latency of an honest client before and during it, and the verdict. It exits with 1 if an attack won.
+// Torture runs attacks against a throng process, from another process. It prints one line for each attack: its name, the growth of the
+// server's memory, the latency of an honest client before and during the attack, and the verdict. It exits with 1 if an attack succeeded.
 //
 //	go run ./server/torture [-run REGEXP] [-throng BINARY]
 //
-// The server is pinned to the first processor and the attacker to the others. Traffic goes to the loopback interface only, and each
-// attack is bounded in count and time. Bounds of latency are judged against the same client just before the attack.
+// The server is pinned to the first half of the processors, and the attacker to all but the first. All traffic uses the loopback
+// interface, and each attack is bounded in count and time. A bound of latency is relative to the same client just before the attack.
 package main
 
 import (
@@ -31,7 +31,7 @@ func main() {
 	chat := flag.String("honest", "", "be the honest client of a server, such as echoes@127.0.0.1:3000 (torture starts it so)")
 	flag.Parse()
 	if *chat != "" {
-		fmt.Println(beHonest(*chat)) // to the parent
+		fmt.Println(beHonest(*chat)) // to the parent process
 		os.Exit(1)
 	}
 	raiseFiles()
@@ -78,12 +78,12 @@ func torture(only, binary string) error {
 		}
 	}
 	if len(lost) > 0 {
-		return fmt.Errorf("%d attacks won: %s", len(lost), strings.Join(lost, ", "))
+		return fmt.Errorf("%d attacks succeeded: %s", len(lost), strings.Join(lost, ", "))
 	}
 	return nil
 }
 
-// tries is how often an attack is run while nothing but the bound of the latency is missed: other programs may be the cause.
+// tries is how often an attack runs while only its latency bound is exceeded: other programs may be the cause.
 const tries = 3
 
 // judge runs one attack against a server of its own.

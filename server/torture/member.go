@@ -13,7 +13,7 @@ import (
 	"github.com/coder/websocket"
 )
 
-// wait bounds each step of a client. It is a deadline, not a measure.
+// wait is the deadline of each step of a client. It is not a measurement.
 const wait = 30 * time.Second
 
 func deadline() (context.Context, context.CancelFunc) {
@@ -26,7 +26,7 @@ type member struct {
 	id   int
 }
 
-// send writes frames of commands without waiting for replies. Each command lacks its braces and id.
+// send writes a frame of commands and does not wait for replies. A command has neither braces nor an ID: send adds both.
 func (m *member) send(commands ...string) error {
 	ctx, cancel := deadline()
 	defer cancel()
@@ -41,7 +41,7 @@ func (m *member) send(commands ...string) error {
 	return m.conn.Write(ctx, websocket.MessageText, []byte(frame.String()))
 }
 
-// reply is what call returns.
+// reply is the result of call.
 type reply struct {
 	ID    int             `json:"id"`
 	Error *apiError       `json:"error"`
@@ -55,7 +55,7 @@ type apiError struct {
 
 func (e *apiError) Error() string { return fmt.Sprintf("error %d: %s", e.Code, e.Message) }
 
-// call sends one command and waits for its reply; pushes are passed over, and pings are answered. An error reply is an *apiError.
+// call sends one command and waits for its reply. It drops pushes and answers pings. An error reply is returned as *apiError.
 func (m *member) call(command string) (reply, error) {
 	if err := m.send(command); err != nil {
 		return reply{}, err

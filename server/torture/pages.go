@@ -27,12 +27,12 @@ func unread(t *target, from string) (net.Conn, error) {
 	}
 	_, err = c.Write(bytes.Repeat([]byte(getPage), 10))
 	if err != nil {
-		return c, nil // cut already
+		return c, nil // closed already
 	}
 	return c, nil
 }
 
-// unreadPages opens that many sockets, does honest handshakes meanwhile, and sees those that do not read cut.
+// unreadPages opens n sockets that request pages and read nothing, with honest handshakes meanwhile. The server must close the sockets.
 func unreadPages(t *target, n int) (string, error) {
 	honest, err := startHonest(t.chat, handshakes)
 	if err != nil {
@@ -63,20 +63,20 @@ func unreadPages(t *target, n int) (string, error) {
 	if err := honest.err(); err != nil {
 		return "", fmt.Errorf("an honest handshake: %w", err)
 	}
-	note := fmt.Sprintf("handshakes p99 %v, %v while they came, %v then; %d open, %.0f goroutines", before.Round(100*time.Microsecond),
+	note := fmt.Sprintf("handshakes p99 %v before, %v while opening, %v after; %d open, %.0f goroutines", before.Round(100*time.Microsecond),
 		opening.Round(100*time.Microsecond), p99.Round(100*time.Microsecond), open, goroutines)
 	if p99-before > 100*time.Millisecond {
 		return note, fmt.Errorf("honest handshakes: %w, 100 ms", errLate)
 	}
 	for end := time.Now().Add(5 * time.Second); slices.ContainsFunc(pages, established); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
-			return note, errors.New("readers that do not read are not cut")
+			return note, errors.New("clients that do not read are not closed")
 		}
 	}
 	return note, nil
 }
 
-// pagesOfOneAddress asks whether sockets that are being answered count for their address.
+// pagesOfOneAddress checks that sockets with a pending response count for their address.
 func pagesOfOneAddress(t *target) (string, error) {
 	var pages []net.Conn
 	for range 150 {

@@ -9,12 +9,12 @@ import (
 	"syscall"
 )
 
-// pipe is what the server logs to.
+// pipe is the pipe of the server's log.
 type pipe struct{ out, in *os.File }
 
-// fill writes until no line of the server fits any more.
+// fill writes until the pipe has no room for another line of the server.
 func (pp *pipe) fill() error {
-	// Another open file description than the server's, which stays in blocking mode.
+	// This needs an open file description of its own, because the server's must stay in blocking mode.
 	fd, err := syscall.Open(fmt.Sprintf("/proc/self/fd/%d", pp.in.Fd()), syscall.O_WRONLY|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
 	if err != nil {
 		return err

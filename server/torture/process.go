@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pin puts a process on the first processors.
+// pin restricts a process to the first procs processors.
 func pin(pid, procs int) error {
 	var set unix.CPUSet
 	for cpu := range procs {
@@ -30,7 +30,7 @@ func pinSelf() {
 	for cpu := 1; cpu < runtime.NumCPU(); cpu++ {
 		set.Set(cpu)
 	}
-	// Each thread has its own set; later ones inherit it.
+	// Each thread has its own set; new threads inherit it.
 	tasks, err := os.ReadDir("/proc/self/task")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "not pinned:", err)
@@ -45,7 +45,7 @@ func pinSelf() {
 	}
 }
 
-// raiseFiles allows as many open files as the system does.
+// raiseFiles raises the open-file limit to the highest allowed value.
 func raiseFiles() {
 	var limit syscall.Rlimit
 	err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit)

@@ -15,13 +15,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// raw is a WebSocket client that costs little: thousands of them fit beside the server that they attack. Frames are masked with zero.
+// raw is a WebSocket client with little state, so that thousands of them fit beside the server. Its frames are masked with zero.
 type raw struct {
 	net.Conn
 	in *bufio.Reader
 }
 
-// batch is one frame's commands, the first with the id from.
+// batch returns a frame of commands, with IDs from from on.
 func batch(from int, commands ...string) []byte {
 	var b []byte
 	for i, c := range commands {
@@ -30,10 +30,10 @@ func batch(from int, commands ...string) []byte {
 	return b
 }
 
-// frame is a text message.
+// frame returns a text message.
 func frame(payload []byte) []byte { return append(head(0x81, len(payload)), payload...) }
 
-// head is that of a frame of n bytes, masked with zero.
+// head returns the head of a frame of n bytes, masked with zero.
 func head(first byte, n int) []byte {
 	b := []byte{first}
 	switch {
@@ -47,7 +47,7 @@ func head(first byte, n int) []byte {
 	return append(b, 0, 0, 0, 0)
 }
 
-// closed is a close frame.
+// closed is the error of a received close frame.
 type closed struct {
 	code   int
 	reason string
@@ -55,7 +55,7 @@ type closed struct {
 
 func (c closed) Error() string { return fmt.Sprintf("close %d %s", c.code, c.reason) }
 
-// message waits for the next data frame. It answers pings; a close frame is a closed.
+// message waits for the next data frame. It answers pings. A close frame is returned as a closed error.
 func (r *raw) message() ([]byte, error) {
 	for {
 		var h [2]byte
@@ -91,7 +91,7 @@ func (r *raw) message() ([]byte, error) {
 	}
 }
 
-// lines are those of the next message of the SDK protocol that has any beside pings, which it answers.
+// lines returns the lines of the next message of the SDK protocol that is not just a ping. It answers pings.
 func (r *raw) lines() (lines []string, err error) {
 	for len(lines) == 0 {
 		message, err := r.message()
@@ -111,10 +111,10 @@ func (r *raw) lines() (lines []string, err error) {
 	return lines, nil
 }
 
-// discard reads and forgets until the connection ends.
+// discard reads and drops everything until the connection ends.
 func (r *raw) discard() { go io.Copy(io.Discard, r.Conn) }
 
-// established says whether the server's side of TCP has not ended.
+// established reports whether the server has not closed its side of TCP.
 func established(c net.Conn) bool {
 	s, is := c.(syscall.Conn)
 	if !is {
@@ -134,7 +134,7 @@ func established(c net.Conn) bool {
 	return open
 }
 
-// paced reads so many bytes a second at most.
+// paced limits the speed of reading, in bytes a second.
 type paced struct {
 	net.Conn
 	rate int

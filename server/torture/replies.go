@@ -21,7 +21,7 @@ var replyAttacks = []attack{
 	{name: "presence of 9,000, 30 do not read", config: quiet, run: presenceUnread, memory: 96 << 20},
 }
 
-// longRepliesOf is 190 commands in a frame, of 200 clients that read the replies or do not.
+// longRepliesOf is an attack by 200 clients that send 190 commands in one frame, and read the replies or not.
 func longRepliesOf(command string, reads bool) attack {
 	name := "190 × " + command + " in a frame"
 	if !reads {
@@ -31,7 +31,7 @@ func longRepliesOf(command string, reads bool) attack {
 		run: func(t *target) (string, error) { return longReplies(t, command, 200, reads) }}
 }
 
-// longReplies has clients ask 190 times in one frame for a room's presence or history.
+// longReplies makes clients request a room's presence or history 190 times in one frame.
 func longReplies(t *target, command string, clients int, reads bool) (string, error) {
 	publication := `{"channel":"x","data":"` + strings.Repeat("x", 400) + `"}`
 	for range 300 {
@@ -69,7 +69,7 @@ func longReplies(t *target, command string, clients int, reads bool) (string, er
 			}
 			for reads {
 				if _, err := m.read(); err != nil {
-					return // cut off, or at the end
+					return // closed, or the end
 				}
 			}
 		})
@@ -87,12 +87,12 @@ func longReplies(t *target, command string, clients int, reads bool) (string, er
 	}
 	made, err := t.metric("throng_long_reply_bytes_total")
 	if err != nil {
-		return "", nil // older ones do not count them
+		return "", nil // older servers do not have the metric
 	}
-	return fmt.Sprintf("%s made", mib(int64(made))), nil
+	return fmt.Sprintf("%s of replies made", mib(int64(made))), nil
 }
 
-// large is a room of so many members, who say nothing.
+// large opens a room with members that do not publish.
 func large(t *target, members int) error {
 	return crowd(members, func(i int) error {
 		_, err := t.sdk(fmt.Sprint("member", i), how{from: fmt.Sprintf("127.0.1.%d", i%8+1)}, `"subscribe":{"channel":"a"}`)
@@ -100,7 +100,7 @@ func large(t *target, members int) error {
 	})
 }
 
-// presenceByMany has 200 members ask all the time who is there, and read the answers.
+// presenceByMany makes 200 members request the presence all the time, and read the replies.
 func presenceByMany(t *target) (string, error) {
 	if err := large(t, 9000); err != nil {
 		return "", err
@@ -121,17 +121,17 @@ func presenceByMany(t *target) (string, error) {
 		go func() {
 			for ; time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 				if _, err := m.Write(text); err != nil {
-					return // cut
+					return // closed
 				}
 				asked.Add(1)
 			}
 		}()
 	}
 	time.Sleep(time.Until(end))
-	return fmt.Sprintf("asked %d times", asked.Load()), nil
+	return fmt.Sprintf("%d requests", asked.Load()), nil
 }
 
-// presenceUnread has 30 members ask who is there, and not read. Another member is answered.
+// presenceUnread makes 30 members request the presence and not read the replies. Another member must get its reply.
 func presenceUnread(t *target) (string, error) {
 	if err := large(t, 9000); err != nil {
 		return "", err
@@ -158,9 +158,9 @@ func presenceUnread(t *target) (string, error) {
 	for {
 		_, err := m.call(`"presence":{"channel":"a"}`)
 		if took := time.Since(start); err == nil {
-			return fmt.Sprintf("an honest member is answered after %v", took.Round(time.Millisecond)), nil
+			return fmt.Sprintf("reply to an honest member after %v", took.Round(time.Millisecond)), nil
 		} else if took > 10*time.Second {
-			return "", fmt.Errorf("an honest member is not answered for 10 s: %w", err)
+			return "", fmt.Errorf("no reply to an honest member for 10 s: %w", err)
 		}
 		time.Sleep(100 * time.Millisecond)
 	}

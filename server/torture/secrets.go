@@ -17,13 +17,13 @@ const (
 	webhookSecret = "torture-webhook-secret-0"
 )
 
-// token is a connection token for a user.
+// token returns a connection token of a user, valid for one hour.
 func token(user string) string { return tokenUntil(user, time.Now().Add(time.Hour)) }
 
 func tokenUntil(user string, end time.Time) string {
 	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"sub": user, "exp": end.Unix()}).SignedString([]byte(tokenSecret))
 	if err != nil {
-		panic(fmt.Sprintf("sign a token: %v", err)) // the method and the key fit
+		panic(fmt.Sprintf("sign a token: %v", err)) // the method matches the key
 	}
 	return signed
 }

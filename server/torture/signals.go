@@ -12,10 +12,10 @@ import (
 var signalAttacks = []attack{
 	{name: "SIGHUP, ten times", run: hangups},
 	{name: "paused for 3 s", run: paused},
-	{name: "paused beyond a token's end", config: quiet, run: pausedToken},
+	{name: "paused beyond a token's expiry", config: quiet, run: pausedToken},
 }
 
-// hangups sends the signal that once ended the server.
+// hangups sends SIGHUP, which must not end the server.
 func hangups(t *target) (string, error) {
 	for range 10 {
 		if err := t.cmd.Process.Signal(syscall.SIGHUP); err != nil {
@@ -26,7 +26,7 @@ func hangups(t *target) (string, error) {
 	return "", nil
 }
 
-// paused stops the process, as a suspended machine does. Nobody may be cut for it.
+// paused stops the process for 3 s, like a suspended machine. No connection may close because of that.
 func paused(t *target) (string, error) {
 	if err := t.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		return "", err
@@ -40,7 +40,7 @@ func paused(t *target) (string, error) {
 	return "", err
 }
 
-// pausedToken stops the process until a token and its grace of 10 s have ended: the session must be closed at once after that.
+// pausedToken stops the process until a token and its grace period of 10 s have expired. After that the session must be closed at once.
 func pausedToken(t *target) (string, error) {
 	c, err := t.raw("/connection/websocket", how{behind: frame(batch(1, `"connect":{"token":"`+tokenUntil("ann", time.Now().Add(4*time.Second))+`"}`))})
 	if err != nil {
@@ -65,7 +65,7 @@ func pausedToken(t *target) (string, error) {
 	}
 	var end closed
 	if !errors.As(err, &end) || end.code != 3005 {
-		return "", fmt.Errorf("the session goes on 5 s after the pause: %w", err)
+		return "", fmt.Errorf("the session is still open 5 s after the pause: %w", err)
 	}
 	return fmt.Sprintf("3005 after %v", time.Since(start).Round(time.Millisecond)), nil
 }

@@ -17,7 +17,7 @@ import (
 	"strings"
 )
 
-// start runs a server, on ports of the kernel's choice, until stop.
+// start starts a server on ports chosen by the kernel. stop ends it.
 func start(binary string, a attack) (*target, error) {
 	dir, err := os.MkdirTemp("", "torture")
 	if err != nil {
@@ -43,7 +43,7 @@ func start(binary string, a attack) (*target, error) {
 	if err := t.cmd.Start(); err != nil {
 		return nil, err
 	}
-	if !a.log { // or the end of the server would not end the log
+	if !a.log { // otherwise the log would not end with the server
 		if err := in.Close(); err != nil {
 			return nil, errors.Join(err, t.cmd.Process.Kill())
 		}
@@ -57,7 +57,7 @@ func start(binary string, a attack) (*target, error) {
 	}
 	go func() {
 		defer close(t.gone)
-		t.cmd.Wait() // the state of the process says how it ended
+		t.cmd.Wait() // the state of the process shows how it ended
 	}()
 	if a.log {
 		t.log = &pipe{out: out, in: in}
@@ -71,12 +71,12 @@ func start(binary string, a attack) (*target, error) {
 	return t, nil
 }
 
-// command is the server with the settings of an attack, on so many cores.
+// command returns the command of a server with the settings of an attack, on procs processors.
 func command(binary, file string, a attack, procs int) (*exec.Cmd, error) {
 	args := append([]string{"serve", "--config", file, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--guests", "on"}, a.flags...)
 	if help, err := exec.Command(binary, "serve", "--help").Output(); err != nil {
 		return nil, err
-	} else if bytes.Contains(help, []byte("--rooms=")) { // older ones are always so
+	} else if bytes.Contains(help, []byte("--rooms=")) { // older servers have no setting and always behave so
 		args = append(args, "--rooms", "open")
 	}
 	if a.files > 0 {
@@ -85,19 +85,19 @@ func command(binary, file string, a attack, procs int) (*exec.Cmd, error) {
 	}
 	cmd := exec.Command(binary, args...)
 	cmd.Env = append(os.Environ(), "THRONG_TOKEN_HMAC_SECRET="+tokenSecret, "THRONG_API_KEY="+apiKey, "GOMAXPROCS="+strconv.Itoa(procs))
-	if strings.Contains(a.config, "[webhooks]") { // without a URL the secret is refused
+	if strings.Contains(a.config, "[webhooks]") { // the server rejects the secret without a URL
 		cmd.Env = append(cmd.Env, "THRONG_WEBHOOK_SECRET="+webhookSecret)
 	}
 	return cmd, nil
 }
 
-// awaitReady reads the log until the server is ready, and takes its addresses from there.
+// awaitReady reads the log until the server is ready, and sets the addresses from it.
 func (t *target) awaitReady(log *bufio.Reader) error {
 	var last []byte
 	for {
 		line, err := log.ReadBytes('\n')
 		if err != nil {
-			return fmt.Errorf("the server is not ready: %w; its last line: %s", err, last)
+			return fmt.Errorf("the server is not ready: %w; last log line: %s", err, last)
 		}
 		last = line
 		var ready struct{ Msg, Listen, Admin string }

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// A server that refuses its settings ends before it is ready: that is told, and nobody waits for it.
+// A server that rejects its settings exits before it is ready. start returns an error at once.
 func TestATargetThatEndsIsAnError(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "server")
 	script := "#!/bin/sh\n[ \"$2\" = --help ] || { echo refused >&2; exit 1; }\n"
@@ -17,6 +17,6 @@ func TestATargetThatEndsIsAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := start(binary, attack{}); err == nil || !strings.Contains(err.Error(), "refused") {
-		t.Errorf("got %v, want what the server said", err)
+		t.Errorf("got %v, want the server's log line", err)
 	}
 }

@@ -23,14 +23,14 @@ type target struct {
 	chat  string // host:port
 	admin string // host:port
 	gone  chan struct{}
-	begin func() // tells that the attack itself begins: what was before it does not count
-	log   *pipe  // nil unless the attack wants it
+	begin func() // starts the measurement anew: what came before does not count
+	log   *pipe  // nil unless the attack uses it
 
 	mu    sync.Mutex
 	conns []net.Conn // closed by stop
 }
 
-// opened has a connection closed at the end.
+// opened registers a connection, which stop closes.
 func (t *target) opened(c net.Conn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -46,10 +46,10 @@ func (t *target) ended() bool {
 	}
 }
 
-// stop ends the server, at last by force.
+// stop ends the server, by SIGKILL if necessary.
 func (t *target) stop() {
 	for _, c := range t.conns {
-		c.Close() // the server may have
+		c.Close() // an error means that it is closed already
 	}
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGTERM, syscall.SIGKILL} {
 		if t.ended() {
@@ -68,7 +68,7 @@ func (t *target) stop() {
 	}
 }
 
-// rss is the server's resident memory, in bytes; 0 when it is gone.
+// rss returns the server's resident memory in bytes, or 0 if it has exited.
 func (t *target) rss() int64 {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", t.cmd.Process.Pid))
 	if err != nil {
@@ -106,7 +106,7 @@ func (t *target) watchMemory() *watch {
 	return w
 }
 
-// peak ends the watch and returns by how much the server grew at most, in bytes.
+// peak ends the watch and returns the server's largest growth in bytes.
 func (w *watch) peak() int64 {
 	close(w.quit)
 	<-w.done

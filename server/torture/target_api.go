@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// api calls a method of the server API and returns the answer's body, at most limit bytes of it.
+// api calls a method of the server API and returns the response body, cut to limit bytes.
 func (t *target) api(method, body string, limit int64) (status int, answer []byte, err error) {
 	req, err := http.NewRequest(http.MethodPost, "http://"+t.chat+"/api/"+method, strings.NewReader(body))
 	if err != nil {
@@ -28,7 +28,7 @@ func (t *target) api(method, body string, limit int64) (status int, answer []byt
 	return resp.StatusCode, answer, err
 }
 
-// must calls the API and fails on any error.
+// must calls the API and returns an error also for an error response.
 func (t *target) must(method, body string) ([]byte, error) {
 	status, answer, err := t.api(method, body, 64<<20)
 	if err == nil && (status != http.StatusOK || bytes.HasPrefix(answer, []byte(`{"error"`))) {
@@ -37,7 +37,7 @@ func (t *target) must(method, body string) ([]byte, error) {
 	return answer, err
 }
 
-// metric is the sum of a metric's values over the labels that contain all of want, such as `reason="slow"`.
+// metric returns the sum of a metric over the series whose labels contain all of want, such as `reason="slow"`.
 func (t *target) metric(name string, want ...string) (sum float64, err error) {
 	resp, err := http.Get("http://" + t.admin + "/metrics")
 	if err != nil {

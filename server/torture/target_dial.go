@@ -16,13 +16,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// how a raw client connects.
+// how configures a raw client.
 type how struct {
-	from    string // an address of the loopback network; "" for any
+	from    string // source address in the loopback network; "" for any
 	receive int    // bytes of the receive buffer; 0 for the kernel's choice
-	rate    int    // bytes a second that are read at most; 0 for any
+	rate    int    // bytes a second that it reads at most; 0 for no limit
 	header  string // lines that end with CRLF
-	behind  []byte // sent with the handshake
+	behind  []byte // sent together with the handshake
 }
 
 // tcp connects without a handshake.
@@ -52,12 +52,12 @@ func (t *target) tcp(o how) (net.Conn, error) {
 	return c, nil
 }
 
-// refused is a handshake that was answered with something else than 101.
+// refused is the error of a handshake response other than 101.
 type refused struct{ status int }
 
 func (no refused) Error() string { return "HTTP " + http.StatusText(no.status) }
 
-// raw connects and waits for the 101. Any other answer is a refused.
+// raw connects and waits for the 101. Any other response is returned as a refused error.
 func (t *target) raw(path string, o how) (*raw, error) {
 	c, err := t.tcp(o)
 	if err != nil {
@@ -85,8 +85,8 @@ func (t *target) raw(path string, o how) (*raw, error) {
 // plain joins a room as a plain client.
 func (t *target) plain(room string, o how) (*raw, error) { return t.raw("/ws?room="+room, o) }
 
-// sdk connects as a user of the SDK protocol, in JSON, sends commands behind the connect command, and waits for as many replies as
-// there are commands. Each command lacks its braces and id.
+// sdk connects as a user of the SDK protocol, in JSON. It sends the commands after the connect command, in one frame, and waits for a reply
+// to each command. A command has neither braces nor an ID: sdk adds both.
 func (t *target) sdk(user string, o how, commands ...string) (*raw, error) {
 	commands = append([]string{`"connect":{"token":"` + token(user) + `"}`}, commands...)
 	o.behind = frame(batch(1, commands...))
@@ -111,7 +111,7 @@ func (t *target) sdk(user string, o how, commands ...string) (*raw, error) {
 	return r, nil
 }
 
-// connect opens an SDK client of a user, from an address of the loopback network ("" for any).
+// connect opens an SDK client of a user, from an address in the loopback network ("" for any).
 func (t *target) connect(user, from string) (*member, error) {
 	ctx, cancel := deadline()
 	defer cancel()
@@ -131,7 +131,7 @@ func (t *target) connect(user, from string) (*member, error) {
 	return m, nil
 }
 
-// clientOf dials by d.
+// clientOf returns an HTTP client that dials by d.
 func clientOf(d *net.Dialer) *http.Client {
 	return &http.Client{Transport: &http.Transport{DialContext: d.DialContext, DisableKeepAlives: true}}
 }
