@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the peers that throng is measured against into a folder, and says which it could not build, and why.
+# Builds the peers, with which throng is compared, into a directory. Prints the peers that it skips, and the reasons.
 #   build.sh OUTDIR
 set -u
 out=$(mkdir -p "${1:?usage: build.sh OUTDIR}" && cd "$1" && pwd) || exit 2
@@ -7,13 +7,13 @@ cd "$(dirname "${BASH_SOURCE[0]}")" || exit 2
 
 skip() { echo "peers: $1 is skipped: $2" >&2; }
 
-# Runs a command quietly; what it said is told only where it failed.
+# Runs a command, and prints its output only if it fails.
 quietly() {
-  local said
-  said=$("$@" 2>&1) || { echo "$said" >&2; return 1; }
+  local output
+  output=$("$@" 2>&1) || { echo "$output" >&2; return 1; }
 }
 
-# Makes a peer of a script: launcher NAME COMMAND...
+# Writes the script that starts a peer: launcher NAME COMMAND...
 launcher() {
   local name=$1
   shift
@@ -36,7 +36,7 @@ of_node() {
     launcher "$1" node "$app/server.js"
 }
 
-# uWebSockets (C++) comes prebuilt in the package socketify.
+# The package socketify contains uWebSockets (C++) as a binary.
 of_python() {
   local venv=$out/$1-venv
   if [ ! -f "$venv/ready" ] || [ "$1/requirements.txt" -nt "$venv/ready" ]; then
@@ -54,9 +54,9 @@ build() {
   for peer; do
     rm -f "$out/$peer"
     if ! command -v "$tool" >/dev/null; then
-      skip "$peer" "no $tool here"
+      skip "$peer" "$tool is not installed"
     elif ! "$how" "$peer"; then
-      skip "$peer" "it does not build here"
+      skip "$peer" "the build failed"
     fi
   done
 }

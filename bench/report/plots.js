@@ -1,4 +1,4 @@
-// Draws the plots of the page, in its colours, and again when those change.
+// Draws the plots in the colours of the page, and again when the colours change.
 "use strict";
 
 (() => {
@@ -14,12 +14,12 @@
 
   const number = (v) => (v == null ? "–" : v.toLocaleString("en", { maximumSignificantDigits: 4 }));
 
-  // percent is what lies below 1/(1-q): a nine more for each further decade.
+  // percent returns the percentile for 1/(1-q): each decade is one more nine.
   const percent = (v) => (v == null ? "–" : `${Number((100 - 100 / v).toFixed(Math.max(1, Math.ceil(Math.log10(v)) - 1)))} %`);
 
   const withUnit = (text, unit) => (text === "–" || unit === "" ? text : unit.startsWith("/") ? text + unit : `${text} ${unit}`);
 
-  // Each axis from left to right: its scale, and how a place on it is told.
+  // The horizontal axes: the scale of each, and the text of a position on it.
   const axes = {
     seconds: { name: "at", range: (u, min, max) => [0, Math.max(max, 1)], tell: (v) => withUnit(number(v), "s") },
     percentile: { name: "percentile", distr: 3, log: 10, range: (u, min, max) => [1, Math.max(max, 10)], tell: percent },
@@ -37,14 +37,14 @@
     return out;
   }
 
-  // whole keeps the decades of a logarithmic axis, and 2 and 5 of each where there are few.
+  // whole returns the decades of a logarithmic axis, with 2 and 5 of each if there are few decades.
   function whole(u, splits) {
     const { min, max } = u.scales.y;
     const kept = max / min > 100 ? [1] : [1, 2, 5];
     return splits.map((v) => (kept.includes(Number((v / 10 ** Math.floor(Math.log10(v) + 1e-9)).toFixed(6))) ? v : null));
   }
 
-  // room is as much as the widest label of an axis takes.
+  // room returns the width of the widest label of an axis.
   function room(u, labels) {
     u.ctx.save();
     u.ctx.font = canvasFont();
@@ -53,7 +53,7 @@
     return Math.ceil(widest / devicePixelRatio) + 16;
   }
 
-  // shade marks the stretches of a plot, below its grid.
+  // shade fills the marked ranges of a plot, below its grid.
   function shade(u, stretches) {
     const { top, height } = u.bbox;
     u.ctx.save();
@@ -64,7 +64,7 @@
     u.ctx.restore();
   }
 
-  // names says what the stretches are, where there is room: on the grid, which would strike the words through.
+  // names writes the names of the ranges if there is room. It draws above the grid, so that no line crosses the text.
   function names(u, stretches) {
     const gap = 4 * devicePixelRatio;
     const tall = 14 * devicePixelRatio;
@@ -86,7 +86,7 @@
     u.ctx.restore();
   }
 
-  // visible are the stretches in the canvas's own pixels, as much of them as the plot shows.
+  // visible returns the visible parts of the ranges, in pixels of the canvas.
   function visible(u, stretches) {
     const { left, width } = u.bbox;
     return stretches

@@ -1,6 +1,6 @@
-// The floor: what the kernel charges for a WebSocket broadcast, and nothing else. One thread, one level-triggered epoll;
-// it answers each handshake with a 101 and sends each text frame it receives to every connection with one bare send().
-// It checks nothing, keeps nothing and closes whoever is not ready: a yardstick, not a server.
+// The floor: the kernel's cost of a WebSocket broadcast. One thread with one level-triggered epoll answers each handshake with a 101
+// and sends each received text frame to every connection by one send(). It checks nothing, queues nothing and closes a connection
+// whose socket is full, so it is a reference for costs and not a server.
 //
 //   cc -O2 -o floor floor.c && ./floor --listen 127.0.0.1:PORT
 #define _GNU_SOURCE
@@ -18,8 +18,8 @@
 
 enum { MAX_FD = 1 << 20, READ = 64 << 10, EVENTS = 1024 };
 
-static int open_fds[MAX_FD]; // the connections whose handshake is done, densely
-static int place[MAX_FD];    // where a descriptor stands in open_fds, plus one; 0 while its handshake is not done
+static int open_fds[MAX_FD]; // connections after their handshake, without gaps
+static int place[MAX_FD];    // index of a descriptor in open_fds, plus one; 0 before its handshake
 static int count;
 static unsigned long refused;
 static volatile sig_atomic_t stop;
@@ -28,7 +28,7 @@ static void on_term(int sig) { (void)sig, stop = 1; }
 
 static uint32_t rol(uint32_t v, int n) { return v << n | v >> (32 - n); }
 
-// SHA-1 of at most 119 bytes (FIPS 180-4): all that a handshake needs.
+// SHA-1 of at most 119 bytes (FIPS 180-4), which is enough for a handshake.
 static void sha1(const char *text, size_t n, uint8_t out[20]) {
 	uint8_t block[128] = {0};
 	size_t blocks = n < 56 ? 1 : 2;
@@ -100,7 +100,7 @@ static void broadcast(const uint8_t *frame, size_t n) {
 		if (send(open_fds[i], frame, n, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)n) refused++;
 }
 
-// Frames are taken as they are read: one that a read cuts in two ends its connection. A load of small ones never is.
+// A frame that arrives in two reads ends its connection. That does not happen under a load of small frames.
 static void frames(int fd, uint8_t *b, ssize_t n) {
 	while (n >= 6) {
 		size_t head = 2, length = b[1] & 0x7F;
@@ -110,7 +110,7 @@ static void frames(int fd, uint8_t *b, ssize_t n) {
 		if (length == 127 || size > (size_t)n) break;
 		for (size_t i = 0; i < length; i++) payload[i] ^= key[i & 3];
 		if ((b[0] & 0xF) == 1) {
-			// The same head without mask and key, right before the payload.
+			// The head without mask and key, directly before the payload.
 			uint8_t *frame = payload - head;
 			uint8_t keep[4] = {b[0], (uint8_t)(b[1] & 0x7F), b[2], b[3]};
 			memmove(frame, keep, head);

@@ -1,4 +1,4 @@
-// Peer node-ws: a broadcast server as the users of the package ws write one: a loop over all clients.
+// Peer node-ws: a broadcast server written with the package ws: a loop over all clients.
 import { WebSocket, WebSocketServer } from 'ws';
 
 const [host, port] = process.argv[process.argv.indexOf('--listen') + 1].split(':');

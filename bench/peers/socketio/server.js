@@ -1,5 +1,5 @@
-// Peer socketio: a broadcast server as the users of Socket.IO write one: rooms that are joined by an event, and messages that go to
-// all of the sender's rooms. throng bench speaks to it with --protocol socketio.
+// Peer socketio: a broadcast server written with Socket.IO. Clients join rooms by an event, and a message goes to all rooms of its
+// sender. Use throng bench --protocol socketio.
 import { createServer } from 'node:http';
 import { Server } from 'socket.io';
 

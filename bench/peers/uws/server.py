@@ -1,4 +1,4 @@
-"""Peer uws: uWebSockets (C++) by way of socketify, as its users write a broadcast: subscribe on open, publish to the topic."""
+"""Peer uws: uWebSockets (C++) in the Python package socketify: subscribe on open, publish to the topic."""
 
 import signal
 import sys

@@ -1,4 +1,4 @@
-// The report in a real Chromium, opened from its file as a person has it.
+// Tests of the report in Chromium, opened from a file.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -13,8 +13,8 @@ import { build } from "../../../server/web/browser/server.js";
 
 const { chromium } = createRequire(new URL("../../../server/web/browser/", import.meta.url))("playwright-core");
 
-const patience = 60_000; // ms that any one condition may take
-const test = (name, run) => it(name, { timeout: 4 * patience }, run);
+const timeout = 60_000; // ms that any one condition may take
+const test = (name, run) => it(name, { timeout: 4 * timeout }, run);
 
 const recorded = fileURLToPath(new URL("../testdata/everything.json", import.meta.url));
 const evil = "</script></style></title><!--<img src=x onerror=alert(1)>\"'";
@@ -36,7 +36,7 @@ after(async () => {
   }
 });
 
-// report makes the page of a result, and returns its address.
+// report writes the page of a result and returns its address.
 function report(name, result) {
   const [from, to] = [join(dir, `${name}.json`), join(dir, `${name}.html`)];
   writeFileSync(from, JSON.stringify(result));
@@ -46,11 +46,11 @@ function report(name, result) {
 
 const everything = () => JSON.parse(readFileSync(recorded, "utf8"));
 
-// open goes to a page and watches for what must never happen there; the test fails at its end if it did.
+// open opens a page. The test fails at its end after a script error, a request or a policy violation.
 async function open(t, address, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(patience);
+  page.setDefaultTimeout(timeout);
   const wrong = [];
   page.on("console", (m) => wrong.push(`console: ${m.text()}`));
   page.on("pageerror", (error) => wrong.push(`error: ${error.stack}`));
@@ -69,7 +69,7 @@ async function open(t, address, options = {}) {
   return page;
 }
 
-// drawn is what each canvas shows: how many colours, and of those that a curve is drawn in, how many pixels.
+// drawn returns the number of colours of each canvas, and the number of pixels in the colours of curves.
 function drawn(page) {
   return page.$$eval(".plot", (all) => all.map((place) => {
     const style = getComputedStyle(document.documentElement);
@@ -94,7 +94,7 @@ function drawn(page) {
   }));
 }
 
-// contrasts are those of all texts with what is behind them (WCAG 2.2, 1.4.3): the least of each pair of colours.
+// contrasts returns the contrast of all texts with their background (WCAG 2.2, 1.4.3): the lowest of each pair of colours.
 function contrasts(page) {
   return page.evaluate(() => {
     const channels = (text) => (text.match(/[\d.]+/g) ?? []).map(Number);
@@ -122,7 +122,7 @@ function contrasts(page) {
       const [a, b] = [light(text), light(back)].sort((x, y) => y - x);
       found.set(`${text} on ${back}: ${walk.currentNode.data.trim().slice(0, 30)}`, (a + 0.05) / (b + 0.05));
     }
-    // What the plots are drawn in is told from their ground by 3 (1.4.11), their words by 4.5.
+    // The contrast of curves must be at least 3 (1.4.11), that of texts at least 4.5.
     const style = getComputedStyle(document.documentElement);
     const hex = (name) => [1, 3, 5].map((i) => parseInt(style.getPropertyValue(`--${name}`).trim().slice(i, i + 2), 16));
     for (const [name, factor] of [["first", 1.5], ["second", 1.5], ["third", 1.5], ["fourth", 1.5], ["text", 1], ["muted", 1]]) {
@@ -135,7 +135,7 @@ function contrasts(page) {
 
 for (const colorScheme of ["light", "dark"]) {
   describe(`a report in ${colorScheme}`, () => {
-    test("draws every plot, and says the verdict first", async (t) => {
+    test("draws every plot, with the verdict first", async (t) => {
       const page = await open(t, report("everything", everything()), { colorScheme });
       assert.equal(await page.textContent("h1"), "DELIVERY BROKEN");
       const plots = await drawn(page);
@@ -145,7 +145,7 @@ for (const colorScheme of ["light", "dark"]) {
       }
     });
 
-    test("can be read: every text has the contrast it needs", async (t) => {
+    test("has enough contrast for every text", async (t) => {
       const page = await open(t, report("everything", everything()), { colorScheme });
       await page.$$eval("details", (all) => all.forEach((e) => { e.open = true; }));
       const all = await contrasts(page);
@@ -172,7 +172,7 @@ describe("a report", () => {
     assert.notEqual(await ink(), day);
   });
 
-  test("tells the figures under the pointer, of all plots of time at once", async (t) => {
+  test("shows the values under the pointer in all time plots at once", async (t) => {
     const page = await open(t, report("everything", everything()));
     const over = page.locator("#plot-deliveries .u-over");
     await over.scrollIntoViewIfNeeded();
@@ -202,7 +202,7 @@ describe("a report", () => {
     assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 420);
   });
 
-  test("is told to those who do not see it", async (t) => {
+  test("is accessible without sight", async (t) => {
     const page = await open(t, report("everything", everything()));
     const lacking = await page.evaluate(() => ({
       plots: Array.from(document.querySelectorAll(".plot")).filter((e) => e.getAttribute("role") !== "img" || !/ to /.test(e.getAttribute("aria-label") ?? "")).length,
@@ -226,7 +226,7 @@ describe("a report", () => {
     assert.deepEqual((await drawn(page)).filter((p) => p.inked <= 50), []);
   });
 
-  test("of an empty result says that there is no verdict", async (t) => {
+  test("of an empty result has no verdict", async (t) => {
     const page = await open(t, report("empty", { schema: "bench/1" }));
     assert.equal(await page.textContent("h1"), "NO VERDICT");
     assert.deepEqual(await drawn(page), []);

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Opens reports in Chromium and looks at them, with what the chat page's tests install.
+# Tests reports in Chromium, with the packages that the tests of the chat page install.
 set -eu
 cd "$(dirname "${BASH_SOURCE[0]}")"
 exec ../../../server/web/browser/run.sh "$PWD/report.test.mjs"

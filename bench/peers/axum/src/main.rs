@@ -1,5 +1,5 @@
-//! Peer axum: a broadcast server as the users of axum write one: a tokio broadcast channel for the room, and for each
-//! connection a task that reads and one that writes. Who lags behind the channel misses messages, and goes on.
+//! Peer axum: a broadcast server written with axum: a tokio broadcast channel for the room, and for each connection a task
+//! that reads and a task that writes. A connection that falls behind the channel misses messages and stays open.
 
 use std::env;
 
@@ -29,7 +29,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (room, _) = broadcast::channel::<Message>(QUEUE);
     let app = Router::new().route("/ws", get(upgrade)).with_state(room);
     let listener = TcpListener::bind(address).await?.tap_io(|tcp| {
-        // An error is that of a connection that has ended already.
+        // An error means that the connection has ended.
         let _ = tcp.set_nodelay(true);
     });
     println!("ready");
@@ -60,7 +60,7 @@ async fn member(socket: WebSocket, room: Sender<Message>) {
     let mut reader = tokio::spawn(async move {
         while let Some(Ok(message)) = stream.next().await {
             match message {
-                // Nobody listens only when nobody is here.
+                // An error means that there are no receivers.
                 Message::Text(_) | Message::Binary(_) => drop(room.send(message)),
                 Message::Close(_) => return,
                 Message::Ping(_) | Message::Pong(_) => {} // answered by the library
