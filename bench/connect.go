@@ -10,8 +10,8 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// levels returns the numbers of connections at which connecting pauses for a reading of the server's memory. The last one is all
-// connections. Only an idle run against a visible server pauses before that: other runs connect without a break.
+// levels returns the numbers of connections at which connecting pauses to read the server's memory. The last one is all connections. Only
+// an idle run against a visible server has more than one.
 func (r *run) levels() []int {
 	all := r.cfg.Connections
 	if r.cfg.Scenario != Idle || len(r.watch.pids) == 0 || all < leastLeveled {
@@ -24,7 +24,7 @@ func (r *run) levels() []int {
 	return levels
 }
 
-// connect opens the connections, level by level, and notes their cost. The pauses are in neither the time nor the CPU.
+// connect opens the connections, level by level, and records their cost. The pauses are in neither the time nor the CPU.
 func (r *run) connect(ctx context.Context) error {
 	before, kernel := r.watch.read(true), observe.TCPMemory()
 	c, s := &r.result.Connect, &r.result.Server
@@ -81,7 +81,7 @@ func (r *run) open(ctx context.Context, below int) error {
 	})
 }
 
-// hold waits until a time has passed, or until an interrupt. The agents' ticks wake it.
+// hold waits for the time d, or until an interrupt. The agents' ticks wake it.
 func (r *run) hold(ctx context.Context, d time.Duration) error {
 	until := agent.Now() + int64(d)
 	return r.follow(ctx, Progress{}, func(agentEvent) bool { return r.result.Interrupted || agent.Now() >= until })

@@ -17,21 +17,21 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// fleet is the agents of one run, each a process of its own.
+// fleet is the agents of one run, each in its own process.
 type fleet struct {
 	members []*member
 	events  chan agentEvent
-	quit    chan struct{} // closed when nobody wants events any more
+	quit    chan struct{} // closed when no event is needed any more
 	reading sync.WaitGroup
 }
 
-// member is one agent as its coordinator sees it.
+// member is the coordinator's side of one agent.
 type member struct {
 	name   string
 	stream io.ReadWriteCloser
 	link   *agent.Link[agent.Event, agent.Command]
-	cmd    *exec.Cmd // nil for one that was not started here
-	last   tail      // of what it wrote to standard error
+	cmd    *exec.Cmd // nil if another program started the agent
+	last   tail      // of its standard error
 	off    time.Duration
 	ready  agent.Ready
 }
@@ -46,10 +46,10 @@ type agentEvent struct {
 const (
 	agentStart = 10 * time.Second
 	agentStop  = 10 * time.Second
-	pingPongs  = 64 // to tell how far another host's clock is off
+	pingPongs  = 64 // samples of another host's clock
 )
 
-// startAgents starts the agents of this machine, or dials those on other hosts.
+// startAgents starts the agents of this machine, or connects to those on other hosts.
 func startAgents(ctx context.Context, cfg *Config) (*fleet, error) {
 	f := &fleet{events: make(chan agentEvent), quit: make(chan struct{})}
 	n, err := agentsFor(cfg)
@@ -66,7 +66,7 @@ func startAgents(ctx context.Context, cfg *Config) (*fleet, error) {
 	return f, nil
 }
 
-// agentsFor is how many agents hold the connections: as few as their open files allow.
+// agentsFor returns the number of agents: as few as their open-file limits allow.
 func agentsFor(cfg *Config) (int, error) {
 	if len(cfg.Remote) > 0 {
 		return len(cfg.Remote), nil
@@ -75,7 +75,7 @@ func agentsFor(cfg *Config) (int, error) {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return 0, fmt.Errorf("read the open-file limit: %w", err)
 	}
-	// Go has raised the soft limit to the hard one. One that was killed by silence, or is leaving, keeps its file a while.
+	// Go has raised the soft limit to the hard one. A connection that is leaving, or was killed by silence, keeps its file for a while.
 	each := int(min(limit.Max, maxConnections*2)) - reservedFiles
 	files := cfg.Connections + int(cfg.Kill*float64(cfg.Connections)) + int(cfg.Churn*float64(cfg.Connections)/60)
 	if each < 1 {
@@ -99,7 +99,7 @@ func newMember(ctx context.Context, cfg *Config, i int) (*member, error) {
 	case cfg.here:
 		ours, theirs := net.Pipe()
 		go func() {
-			_ = agent.Serve(context.WithoutCancel(ctx), theirs) // it has told the coordinator
+			_ = agent.Serve(context.WithoutCancel(ctx), theirs) // the coordinator has received the error as an event
 			_ = theirs.Close()
 		}()
 		return adopt(fmt.Sprintf("local %d", i), ours), nil
@@ -114,7 +114,7 @@ func adopt(name string, stream io.ReadWriteCloser) *member {
 	return &member{name: name, stream: stream, link: agent.NewLink[agent.Event, agent.Command](stream)}
 }
 
-// spawn runs this program again as an agent, over a socket pair.
+// spawn runs this program again as an agent, connected by a socket pair.
 func spawn(i int) (*member, error) {
 	fail := func(err error) (*member, error) { return nil, fmt.Errorf("start an agent: %w", err) }
 	self, err := os.Executable()
@@ -144,7 +144,7 @@ func spawn(i int) (*member, error) {
 	return m, nil
 }
 
-// dialAgent finds an agent that listens on another host, and measures how far its clock is off.
+// dialAgent connects to an agent on another host and synchronises its clock.
 func dialAgent(ctx context.Context, address, token string) (*member, error) {
 	fail := func(err error) (*member, error) { return nil, fmt.Errorf("agent %s: %w", address, err) }
 	ctx, cancel := context.WithTimeout(ctx, agentStart)
@@ -161,7 +161,8 @@ func dialAgent(ctx context.Context, address, token string) (*member, error) {
 	if _, err := fmt.Fprintf(stream, "%s\n", token); err != nil {
 		return undo(err)
 	}
-	// The answer is one short line; the link's own reader must not lose what follows, and nothing does before we ask.
+	// The response is one short line. The agent sends nothing after it before the first command, so the buffered reader takes no bytes of
+	// the link.
 	answer, err := bufio.NewReaderSize(io.LimitReader(stream, int64(len(agent.Welcome)+1)), 64).ReadString('\n')
 	if os.IsTimeout(err) {
 		return undo(fmt.Errorf("no response in %v: it serves another bench, or is not an agent", agentStart))
@@ -176,8 +177,8 @@ func dialAgent(ctx context.Context, address, token string) (*member, error) {
 	return m, stream.SetDeadline(time.Time{})
 }
 
-// setClock makes the agent's clock agree with ours: of many questions, the one that was answered the fastest tells the most
-// (NTP, RFC 5905, 8), and cannot be off by more than half the time it took.
+// setClock adjusts the agent's clock to the coordinator's. It takes many samples and uses the fastest one (NTP, RFC 5905, 8). The error is
+// at most half of that sample's time.
 func (m *member) setClock() error {
 	best, shift := int64(1<<62), int64(0)
 	for range pingPongs {
@@ -204,7 +205,7 @@ func (m *member) setClock() error {
 	return err
 }
 
-// sendPlan gives each agent its plan, and waits until all are ready.
+// sendPlan sends each agent its plan and waits until all are ready.
 func (f *fleet) sendPlan(ctx context.Context, plan agent.Plan) error {
 	plan.Agents = len(f.members)
 	for i, m := range f.members {
@@ -228,7 +229,7 @@ func (f *fleet) sendPlan(ctx context.Context, plan agent.Plan) error {
 	return nil
 }
 
-// receive passes on the events of agent i until its link ends.
+// receive forwards the events of agent i until its link ends.
 func (f *fleet) receive(i int) {
 	for {
 		e, err := f.members[i].link.Receive()
@@ -276,7 +277,7 @@ func (f *fleet) wrapError(i int, err error) error {
 	return fmt.Errorf("agent %s: %w", m.name, err)
 }
 
-// all says the same to each.
+// all sends a command to all agents.
 func (f *fleet) all(c agent.Command) error {
 	for i, m := range f.members {
 		if err := m.link.Send(c); err != nil {

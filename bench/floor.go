@@ -9,16 +9,16 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// The floor's run is short: it has no collector of garbage, no caches to fill, and nothing to settle.
+// The floor's run is short, because the floor has no garbage collector, no caches and no warm-up.
 const (
 	floorWarmup   = 500 * time.Millisecond
 	floorDuration = 3 * time.Second
-	// floorPerS is how many deliveries a second it is asked for at most: half of what a core can send one by one. A server that
-	// batches holds more; what one delivery costs the kernel is told as well by less.
+	// floorPerS is the highest rate of deliveries a second for the floor: half of what one core can send one by one. A server that sends
+	// several messages together reaches more, but the cost of one delivery can be measured at this rate.
 	floorPerS = 80_000
 )
 
-// addFloor gives a result the floor of its load, which was cfg's, or says why there is none.
+// addFloor measures the floor of the load cfg and adds it to a result, or a note with the reason why there is none.
 func addFloor(ctx context.Context, cfg Config, to *result.Result, tell func(Progress)) {
 	if !cfg.Floor || to.Interrupted || to.Target.PID == 0 {
 		return
@@ -29,8 +29,8 @@ func addFloor(ctx context.Context, cfg Config, to *result.Result, tell func(Prog
 	}
 }
 
-// measureFloor does the same again with a server that does nothing but what the kernel must: the same number of connections in
-// the same rooms, the same messages, on the server's processors.
+// measureFloor repeats the load with a server that only makes the necessary system calls, on the processors of the measured server: the
+// same number of connections, the same rooms and the same messages.
 func (r *run) measureFloor(ctx context.Context) (err error) {
 	switch {
 	case r.cfg.Protocol.Name != "plain":
@@ -67,21 +67,22 @@ func (r *run) measureFloor(ctx context.Context) (err error) {
 	return nil
 }
 
-// floorConfig is the same load for the floor: nothing happens to its connections, and it is no more than a core can send.
+// floorConfig returns the load of the floor's run: the same load without events on its connections, and with at most floorPerS deliveries a
+// second.
 func (r *run) floorConfig(child *Child) Config {
 	cfg := *r.cfg
 	cfg.Headers, cfg.Subprotocol = nil, ""
 	cfg.URLs, cfg.PID, cfg.Metrics, cfg.Floor, cfg.Thresholds = []string{child.URL}, child.PID, "", false, nil
 	cfg.Churn, cfg.Kill, cfg.Slow, cfg.Resume, cfg.NoEcho = 0, 0, 0, false, false
 	if cfg.Scenario == Storm || cfg.Scenario == Slow {
-		cfg.Scenario = Broadcast // the same rooms and the same messages
+		cfg.Scenario = Broadcast // the same rooms and messages
 	}
 	cfg.Auto, cfg.Warmup, cfg.Duration = false, floorWarmup, min(cfg.Duration, floorDuration)
 	if cfg.silentRun() {
 		cfg.Scenario, cfg.Rate = Connect, 0
 		return cfg
 	}
-	cfg.Publishers = cfg.publishers() // a lower rate has as many
+	cfg.Publishers = cfg.publishers() // the same number also at a lower rate
 	if perMessage := r.layout.fanOut(cfg.Publishers); perMessage*float64(cfg.Rate) > floorPerS {
 		cfg.Rate = max(1, int(floorPerS/perMessage))
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// machine is where it runs.
+// machine describes this machine.
 func machine() result.Env {
 	e := result.Env{Cores: runtime.NumCPU(), Go: runtime.Version()}
 	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// machine is where it runs.
+// machine describes this machine.
 func machine() result.Env {
 	return result.Env{Cores: runtime.NumCPU(), Machine: runtime.NumCPU(), Go: runtime.Version(), Kernel: runtime.GOOS}
 }

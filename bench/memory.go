@@ -7,11 +7,14 @@ import (
 	"github.com/throng-chat/throng/bench/stats"
 )
 
-// estimateMemory estimates the server's memory per connection. With levels it is the slope of a line through them: memory that is free
-// before the first connection, such as the garbage of a start, moves the line but not its slope. The error is half of the slope's 95 %
-// interval, or half of the difference between the slopes of the lower and of the upper levels, if that is more: a heap that grows and
-// is collected bends the line, and its points are not independent. Without levels it is the growth from before the first connection until all are connected, or until the end of
-// the run. Then the error is the memory in which growth can hide: all that the process had before the first connection.
+// estimateMemory estimates the server's memory per connection.
+//
+// With levels it is the slope of a line through them. Memory that is free before the first connection, such as the garbage of a start,
+// moves the line but not its slope. The error is half of the slope's 95 % interval, or half of the difference between the slopes of the
+// lower and the upper levels, whichever is larger: garbage collection bends the line, and its points are not independent.
+//
+// Without levels it is the growth from before the first connection until all are connected, or until the end of the run. The error is the
+// memory before the first connection, divided by the connections, because growth can hide in it.
 func estimateMemory(s *result.Server, opened int, untilEnd bool) {
 	if s.PSSBefore == 0 || opened == 0 {
 		return
@@ -24,7 +27,7 @@ func estimateMemory(s *result.Server, opened int, untilEnd bool) {
 		s.PerConn, s.PerConnError = slope, max(half, bend(connections, pss))
 		return
 	}
-	s.Levels = nil // too few to fit a line
+	s.Levels = nil // too few for a line
 	last := s.PSSConnected
 	if untilEnd {
 		last = s.PSSAfter

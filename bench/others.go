@@ -7,7 +7,7 @@ import (
 	"github.com/throng-chat/throng/bench/observe"
 )
 
-// busy is how busy this machine was while it was loaded, whoever it was that used it.
+// busy measures how busy this machine was under the load, all programs included.
 type busy struct {
 	at   [2]int64
 	used [2]time.Duration
@@ -23,7 +23,7 @@ func (b *busy) begin() { b.read(0) }
 
 func (b *busy) end() { b.read(1) }
 
-// cores are those that were busy, on average; false where that was not seen.
+// cores returns the mean number of busy cores, and false if it is not known.
 func (b *busy) cores() (float64, bool) {
 	took := float64(b.at[1] - b.at[0])
 	if !b.seen[0] || !b.seen[1] || took <= 0 {
@@ -32,8 +32,8 @@ func (b *busy) cores() (float64, bool) {
 	return float64(b.used[1]-b.used[0]) / took, true
 }
 
-// others is how many cores of this machine neither the agents nor the server used. It is 0 where they cannot be told from the others:
-// the agents are elsewhere, or a server that is here is not seen.
+// others returns the number of cores of this machine that neither the agents nor the server used. It is 0 if that is not known: with agents
+// on other hosts, or with a server on this machine that is not visible.
 func (r *run) others() float64 {
 	all, ok := r.busy.cores()
 	here := local(r.targets)

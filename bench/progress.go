@@ -8,22 +8,22 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// Progress is how a run stands.
+// Progress is the state of a run.
 type Progress struct {
-	Elapsed    time.Duration // since the beginning of the part under way
-	Total      time.Duration // of the part, where that is known
+	Elapsed    time.Duration // since the beginning of the current part
+	Total      time.Duration // length of the part, if known
 	Connected  int
-	Of         int // connections wanted
+	Of         int // requested connections
 	Sending    bool
 	Sent       uint64
 	Deliveries uint64
 	Rate       float64       // deliveries a second since the last Progress
-	P50, P99   time.Duration // of deliveries since the last Progress; 0 where there were none
+	P50, P99   time.Duration // of deliveries since the last Progress; 0 if there were none
 	Closed     int           // connections that the server ended
 	Step       string        // of a ladder or a search
 }
 
-// Line is p for a person, in one line.
+// Line returns the progress as one line of text.
 func (ps Progress) Line() string {
 	step := ""
 	if ps.Step != "" {
@@ -43,7 +43,7 @@ func (ps Progress) Line() string {
 	return line
 }
 
-// progress tells how the run stands, from the agents' last ticks. p is what was told last.
+// progress reports the state of the run from the agents' last ticks. p is the last report.
 func (r *run) progress(p *Progress, began int64) {
 	last := *p
 	p.Of = r.cfg.Connections

@@ -5,20 +5,20 @@ import (
 	"strings"
 )
 
-// Grade is what a check comes to.
+// Grade is the result of a check.
 type Grade string
 
-// Check is one thing that was looked at.
+// Check is one property of the machine.
 type Check struct {
 	Name  string   `json:"name"`
 	Grade Grade    `json:"grade"`
 	Have  string   `json:"have"`
 	Want  string   `json:"want,omitempty"`
-	Why   string   `json:"why,omitempty"` // what happens otherwise; of a check that is not OK
+	Why   string   `json:"why,omitempty"` // the effect, unless the grade is OK
 	Fix   []string `json:"fix,omitempty"` // commands
 }
 
-// setting is one of the kernel's, by its path below /proc/sys.
+// setting is a kernel setting: its path below /proc/sys, and its value.
 type setting struct{ path, value string }
 
 func (s setting) line(quoted bool) string {
@@ -29,15 +29,15 @@ func (s setting) line(quoted bool) string {
 	return name + "=" + s.value
 }
 
-// lost is a check of what could not be read.
+// lost returns a check with the grade Unknown, for a file that cannot be read.
 func lost(name, file string) (Check, []setting) {
 	return Check{Name: name, Grade: Unknown, Have: "?", Why: "/" + file + " cannot be read"}, nil
 }
 
-// The grades, the gravest first.
+// The grades, the most severe first.
 const (
-	Stop    Grade = "STOP" // it will not go
-	Warn    Grade = "WARN" // it will go worse, or not for everybody
-	Unknown Grade = "?"    // it could not be seen
+	Stop    Grade = "STOP" // the connections will not fit
+	Warn    Grade = "WARN" // slower, or sufficient for a part only
+	Unknown Grade = "?"    // cannot be read
 	OK      Grade = "OK"
 )

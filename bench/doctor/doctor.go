@@ -1,21 +1,20 @@
-// Package doctor says what of a machine's settings will stop a number of WebSocket connections, and how to mend it. It only reads. What
-// it asks of the kernel is what throng and its bench were measured to need (BENCHMARKS.md); what a file does not tell is not known, and
-// said to be so.
+// Package doctor checks which settings of a machine prevent a number of WebSocket connections, and lists fixes. It only reads. The
+// requirements are those measured for throng and its bench (BENCHMARKS.md). A value that cannot be read is reported as unknown.
 package doctor
 
-// Schema is the version of a Report's form as JSON.
+// Schema is the version of the JSON form of a Report.
 const Schema = "doctor/1"
 
-// Report is all checks.
+// Report is the result of all checks.
 type Report struct {
 	Schema      string   `json:"schema"`
 	Connections int      `json:"connections"`
-	OK          bool     `json:"ok"` // nothing will stop them
+	OK          bool     `json:"ok"` // no check is STOP
 	Checks      []Check  `json:"checks"`
-	Keep        []string `json:"keep,omitempty"` // lines of a file in /etc/sysctl.d that make the fixes last
+	Keep        []string `json:"keep,omitempty"` // lines for a file in /etc/sysctl.d that keep the fixes
 }
 
-// Examine looks at everything that can stop so many connections to one server on the machine.
+// Examine checks everything that can limit the number of connections to one server on the machine.
 func Examine(m *Machine, connections int) *Report {
 	r := &Report{Schema: Schema, Connections: connections, OK: true, Checks: []Check{}}
 	n := uint64(connections)
@@ -24,7 +23,7 @@ func Examine(m *Machine, connections int) *Report {
 	} {
 		c, settings := look(m, n)
 		if c.Name == "" {
-			continue // there is no such thing here
+			continue // this machine does not have it
 		}
 		for _, s := range settings {
 			c.Fix = append(c.Fix, "sysctl -w "+s.line(true))
@@ -36,7 +35,7 @@ func Examine(m *Machine, connections int) *Report {
 	return r
 }
 
-// count is how many checks have the grade.
+// count returns the number of checks with the grade.
 func (r *Report) count(g Grade) (n int) {
 	for _, c := range r.Checks {
 		if c.Grade == g {

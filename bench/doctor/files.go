@@ -2,7 +2,7 @@ package doctor
 
 import "fmt"
 
-// reserved are the open files of a server that are not connections (throng serve --max-connections).
+// reserved is the number of a server's open files that are not connections (throng serve --max-connections).
 const reserved = 100
 
 func openFiles(m *Machine, n uint64) (Check, []setting) {
@@ -25,7 +25,7 @@ func openFiles(m *Machine, n uint64) (Check, []setting) {
 
 func allFiles(m *Machine, n uint64) (Check, []setting) {
 	const file = "proc/sys/fs/file-nr"
-	all := m.numbers(file) // open, free, most
+	all := m.numbers(file) // open, free, maximum
 	if len(all) != 3 {
 		return lost("open files of the machine", file)
 	}

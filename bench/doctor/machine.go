@@ -8,14 +8,14 @@ import (
 	"github.com/throng-chat/throng/bench/observe"
 )
 
-// Machine is what is looked at.
+// Machine is the machine to check.
 type Machine struct {
-	Files     fs.FS  // from the root: proc and sys
-	OpenFiles uint64 // that one process may have open: the hard limit, which throng takes by itself
-	Cores     int    // that this process may use
+	Files     fs.FS  // the root file system; only proc and sys are used
+	OpenFiles uint64 // hard limit of open files per process; throng raises its soft limit to it
+	Cores     int    // cores that this process may use
 }
 
-// number reads a file's first number. It is false where that is not to be had.
+// number returns the first number of a file. It returns false if the file cannot be read.
 func (m *Machine) number(file string) (uint64, bool) {
 	all := m.numbers(file)
 	if len(all) == 0 {
@@ -24,7 +24,7 @@ func (m *Machine) number(file string) (uint64, bool) {
 	return all[0], true
 }
 
-// numbers reads a file of numbers; none where one is something else.
+// numbers returns the numbers of a file, or nil if it contains anything else.
 func (m *Machine) numbers(file string) (all []uint64) {
 	text, ok := m.text(file)
 	if !ok {
@@ -45,7 +45,7 @@ func (m *Machine) text(file string) (string, bool) {
 	return strings.TrimSpace(string(text)), err == nil
 }
 
-// groups are the directories of the control groups that hold this process, below the root.
+// groups returns the directories of the control groups that contain this process, below the root.
 func (m *Machine) groups(controller string) (dirs []string) {
 	groups, _ := m.text("proc/self/cgroup")
 	mounts, _ := m.text("proc/self/mountinfo")

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// enoughQueue is an accept queue that holds what comes while a server is busy for a tenth of a second.
+// enoughQueue is an accept queue for the connections that arrive while a server is busy for a tenth of a second.
 const enoughQueue = 4096
 
 func ports(m *Machine, n uint64) (Check, []setting) {
@@ -38,7 +38,7 @@ func ports(m *Machine, n uint64) (Check, []setting) {
 	return c, nil
 }
 
-// taken counts the ports of a list such as 8080,9000-9010 that lie between two others.
+// taken counts the ports from low to high in a list such as 8080,9000-9010.
 func taken(list string, low, high uint64) (n uint64) {
 	for _, part := range strings.Split(list, ",") {
 		first, last, isRange := strings.Cut(strings.TrimSpace(part), "-")
@@ -67,7 +67,7 @@ func halfOpen(m *Machine, n uint64) (Check, []setting) {
 	}.check(m, n)
 }
 
-// queue is one of the kernel's, whose length is a setting. why says what happens where it is too short.
+// queue is a queue of the kernel with a setting for its length. why is the effect of a short queue.
 type queue struct{ name, path, why string }
 
 func (q queue) check(m *Machine, n uint64) (Check, []setting) {
@@ -84,10 +84,10 @@ func (q queue) check(m *Machine, n uint64) (Check, []setting) {
 	return c, []setting{{path: q.path, value: fmt.Sprint(enoughQueue)}}
 }
 
-// socketBuffers asks for two pages a connection, one each way: what they hold while all of them are spoken to.
+// socketBuffers requires two pages per connection, one in each direction, for messages to all connections at once.
 func socketBuffers(m *Machine, n uint64) (Check, []setting) {
 	const file, page = "proc/sys/net/ipv4/tcp_mem", 4096
-	limits := m.numbers(file) // pages: calm, pressure, most
+	limits := m.numbers(file) // in pages: low, pressure, maximum
 	if len(limits) != 3 {
 		return lost("TCP memory", file)
 	}
@@ -100,7 +100,7 @@ func socketBuffers(m *Machine, n uint64) (Check, []setting) {
 	return c, []setting{{path: "net/ipv4/tcp_mem", value: fmt.Sprintf("%d %d %d", want/2, want*3/4, want)}}
 }
 
-// tracked is the firewall's table of connections, where there is one.
+// tracked checks the firewall's connection table, if there is one.
 func tracked(m *Machine, n uint64) (Check, []setting) {
 	const path = "net/netfilter/nf_conntrack_max"
 	most, ok1 := m.number("proc/sys/" + path)

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// What a connection takes, in bytes, rounded up from what was measured (BENCHMARKS.md): of the server, of the bench, and of the
-// kernel for either end.
+// The memory of a connection in bytes, rounded up from measurements (BENCHMARKS.md): of the server, of the bench, and of the kernel on
+// either end.
 const (
 	serverPer = 1 << 10
 	benchPer  = 1 << 10
 	kernelPer = 5 << 10
-	programs  = 64 << 20 // the programs themselves
+	programs  = 64 << 20 // the two programs without connections
 )
 
 const elsewhere = "hold the connections on another host: throng bench agent --listen there, and --remote here"
@@ -28,14 +28,14 @@ func memory(m *Machine, n uint64) (Check, []setting) {
 	return enough("free memory", free<<10, n, "use a machine with more memory, or fewer connections"), nil
 }
 
-// groupMemory is what the tightest control group leaves.
+// groupMemory checks the memory that the tightest control group leaves.
 func groupMemory(m *Machine, n uint64) (Check, []setting) {
 	const name = "memory of the control group"
 	least, which := uint64(0), ""
 	for _, dir := range m.groups("memory") {
 		for _, files := range [][2]string{{"memory.max", "memory.current"}, {"memory.limit_in_bytes", "memory.usage_in_bytes"}} {
 			most, ok := m.number(path.Join(dir, files[0]))
-			if !ok || most > 1<<60 { // "max", or version 1's way to say it
+			if !ok || most > 1<<60 { // "max", or the large number of version 1
 				continue
 			}
 			used, _ := m.number(path.Join(dir, files[1]))
@@ -66,7 +66,7 @@ func enough(name string, have, n uint64, fix string) Check {
 	return c
 }
 
-// groupCPU is the CPU quota of the control groups.
+// groupCPU checks the CPU quota of the control groups.
 func groupCPU(m *Machine, _ uint64) (Check, []setting) {
 	quota, which := 0.0, ""
 	for _, dir := range m.groups("cpu") {
@@ -79,7 +79,7 @@ func groupCPU(m *Machine, _ uint64) (Check, []setting) {
 		}
 		p, err1 := strconv.ParseFloat(part, 64)
 		w, err2 := strconv.ParseFloat(whole, 64)
-		if err1 != nil || err2 != nil || p <= 0 || w <= 0 { // max, or -1
+		if err1 != nil || err2 != nil || p <= 0 || w <= 0 { // "max", or -1
 			continue
 		}
 		if which == "" || p/w < quota {
@@ -97,9 +97,9 @@ func groupCPU(m *Machine, _ uint64) (Check, []setting) {
 	return c, nil
 }
 
-// groupProcesses is how many threads the control groups leave.
+// groupProcesses checks the number of threads that the control groups leave.
 func groupProcesses(m *Machine, _ uint64) (Check, []setting) {
-	const want = 64 // threads of a server and a bench; there is none for each connection
+	const want = 64 // threads of a server and a bench; their number does not depend on the connections
 	least, which := uint64(0), ""
 	for _, dir := range m.groups("pids") {
 		most, ok1 := m.number(path.Join(dir, "pids.max"))
@@ -128,7 +128,7 @@ func cores(m *Machine, _ uint64) (Check, []setting) {
 	return c, nil
 }
 
-// clock is how the time is read: throng looks at it for each read.
+// clock checks the clock source, because throng reads the clock once per read of a socket.
 func clock(m *Machine, _ uint64) (Check, []setting) {
 	const dir = "sys/devices/system/clocksource/clocksource0/"
 	now, ok := m.text(dir + "current_clocksource")
@@ -148,7 +148,7 @@ func clock(m *Machine, _ uint64) (Check, []setting) {
 	return c, nil
 }
 
-// line reads the number behind a name at the beginning of a line.
+// line returns the number after a name at the beginning of a line.
 func line(text, name string) (uint64, bool) {
 	for l := range strings.Lines(text) {
 		if rest, ok := strings.CutPrefix(l, name); ok {

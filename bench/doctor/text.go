@@ -8,7 +8,7 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// WriteText writes r for a person: the verdict first, then what was looked at, each fix below what it mends. Colour is for a terminal.
+// WriteText writes r as text: the verdict, then the checks with their fixes. Set colour for a terminal.
 func (r *Report) WriteText(w io.Writer, colour bool) error {
 	var b strings.Builder
 	paint := func(g Grade, text string) string {

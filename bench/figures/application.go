@@ -13,16 +13,16 @@ import (
 	"time"
 )
 
-// applicationEnv makes this program an application that throng asks and tells by webhooks: its value is its conduct.
+// applicationEnv makes this program run as the application that receives the webhooks. Its value is a conduct.
 const applicationEnv = "FIGURES_APPLICATION"
 
 const applicationAddress = "127.0.0.1:13733"
 
-// conduct is how an application answers webhooks.
+// conduct is how the application answers webhooks.
 type conduct struct {
-	delay  time.Duration // of each answer
+	delay  time.Duration // before each response
 	status int
-	hangs  []string // events that it never answers
+	hangs  []string // events that get no response
 }
 
 func (cd conduct) String() string {
@@ -45,13 +45,13 @@ func parseConduct(text string) (c conduct, err error) {
 }
 
 func (cd conduct) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// Whoever has read the whole request learns when the asker has gone.
+	// The context of a request ends with its connection only after the body was read.
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return
 	}
 	if bytes.Contains(body, []byte(`"protocol":"plain"`)) {
-		cd = conduct{status: http.StatusOK} // a bystander: it is not what is measured
+		cd = conduct{status: http.StatusOK} // from a bystander, which must not affect the measurement
 	}
 	if slices.Contains(cd.hangs, strings.TrimPrefix(r.URL.Path, "/")) {
 		<-r.Context().Done()
@@ -60,11 +60,11 @@ func (cd conduct) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	time.Sleep(cd.delay)
 	w.WriteHeader(cd.status)
 	if _, err := io.WriteString(w, `{"result":{}}`); err != nil {
-		return // the asker has gone
+		return // the server has closed the request
 	}
 }
 
-// serveApplication answers webhooks until this process is ended.
+// serveApplication answers webhooks until this process is killed.
 func serveApplication(text string) error {
 	c, err := parseConduct(text)
 	if err != nil {
@@ -73,7 +73,7 @@ func serveApplication(text string) error {
 	return http.ListenAndServe(applicationAddress, c)
 }
 
-// startApplication runs an application on core 1, in a process of its own, and waits until it listens.
+// startApplication runs the application on core 1, in its own process, and waits until it listens.
 func startApplication(c conduct) (stop func() error, err error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -87,7 +87,7 @@ func startApplication(c conduct) (stop func() error, err error) {
 	}
 	stop = func() error {
 		err := cmd.Process.Kill()
-		if exit := (*exec.ExitError)(nil); !errors.As(cmd.Wait(), &exit) { // that is how it ends
+		if exit := (*exec.ExitError)(nil); !errors.As(cmd.Wait(), &exit) { // killed, as intended
 			return errors.Join(err, errors.New("the application exited"))
 		}
 		return err

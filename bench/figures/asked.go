@@ -11,19 +11,19 @@ import (
 	"github.com/throng-chat/throng/bench/histogram"
 )
 
-// asked is what came of commands that the application is asked about.
+// asked has the results of commands that cause proxy requests. It is safe for concurrent use.
 type asked struct {
 	mu      sync.Mutex
-	took    histogram.Histogram // of those that were done
-	refused histogram.Histogram // of those that were not
-	errors  map[string]int      // by code
+	took    histogram.Histogram // time of the successful commands
+	refused histogram.Histogram // time of the rejected commands
+	errors  map[string]int      // number of rejections by error code
 }
 
 func newAsked() *asked { return &asked{errors: map[string]int{}} }
 
 var errRefused = errors.New("refused")
 
-// ask says a command, with the reply to be of that id, and waits for the reply. It is errRefused where that is an error.
+// ask sends a command and waits for the reply with the ID. It returns errRefused if the reply is an error.
 func (q *asked) ask(m *member, id int, command string) error {
 	began := time.Now()
 	if err := m.say(command); err != nil {
@@ -45,14 +45,14 @@ func (q *asked) ask(m *member, id int, command string) error {
 	return nil
 }
 
-// errorCode is the code of a reply that is an error.
+// errorCode returns the error code of a reply, and false if the reply is not an error.
 func errorCode(line string) (code string, is bool) {
 	_, rest, is := strings.Cut(line, `"error":{"code":`)
 	code, _, _ = strings.Cut(rest, ",")
 	return code, is
 }
 
-// some is a quantile in milliseconds; NaN of none.
+// some returns a quantile in milliseconds, or NaN if h is empty.
 func some(h *histogram.Histogram, q float64) float64 {
 	if h.Total() == 0 {
 		return math.NaN()
@@ -60,10 +60,10 @@ func some(h *histogram.Histogram, q float64) float64 {
 	return inMillis(h.Quantile(q))
 }
 
-// visitsPerSecond is how many users come in, join a room, say something and go: four webhooks each.
+// visitsPerSecond is the number of users per second that connect, join a room, publish and leave: four webhooks each.
 const visitsPerSecond = 750
 
-// visit is one user's.
+// visit is one such user.
 func (q *asked) visit(n int) error {
 	connect, err := connecting(fmt.Sprint("user", n))
 	if err != nil {
@@ -88,10 +88,10 @@ func (q *asked) visit(n int) error {
 	return errors.Join(err, m.close())
 }
 
-// visits come by a schedule, whatever becomes of those before, until stop is closed; then all are waited for.
+// visits starts visits on a fixed schedule until stop is closed, and waits for all of them. It returns the first error.
 func (q *asked) visits(stop <-chan struct{}) error {
 	var under sync.WaitGroup
-	var failed error // the first
+	var failed error // the first one
 	var once sync.Once
 	began := time.Now()
 	for n := 0; ; n++ {

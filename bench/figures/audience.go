@@ -14,23 +14,23 @@ import (
 	"github.com/throng-chat/throng/bench/observe"
 )
 
-// attendant is a member of the room that hears what is said in it, each message once and in order.
+// attendant is a member of the room that checks that it receives every message once and in order.
 type attendant struct {
 	*member
 	user   string
-	called atomic.Int64 // when its end was asked for, as time.Since(begun); 0 where nobody did
-	done   atomic.Int64 // when its connection ended
-	heard  atomic.Int64 // the number of the last message
+	called atomic.Int64 // time since begun at which its disconnect was requested; 0 if it was not
+	done   atomic.Int64 // time since begun at which its connection ended; 0 if open
+	heard  atomic.Int64 // number of the last received message
 	missed atomic.Int64
-	err    error // to be read when it is done
+	err    error // valid after done
 }
 
-// audience is all of them.
+// audience is all members of the room.
 type audience struct {
 	closings []*closing
 	begun    time.Time
 	all      []*attendant
-	said     atomic.Int64 // by the talker: the number of the last message
+	said     atomic.Int64 // number of the last published message
 
 	mu        sync.Mutex
 	latencies histogram.Histogram
@@ -38,7 +38,7 @@ type audience struct {
 
 func (a *audience) now() int64 { return int64(time.Since(a.begun)) }
 
-// gather opens all connections, and has each listen.
+// gather opens all connections and starts their readers, dialsAtOnce at a time.
 func (a *audience) gather() error {
 	a.all = make([]*attendant, attendants)
 	return inParallel(attendants, dialsAtOnce, a.admit)
@@ -65,7 +65,7 @@ func (a *audience) admit(n int) error {
 	return nil
 }
 
-// userOf is whose the nth connection is. Each closing has a thousand; those of one user are one user's.
+// userOf returns the user of the nth connection. Each closing has ofOneClosing connections. With batch 0 all of them belong to one user.
 func (a *audience) userOf(n int) string {
 	if i := n / ofOneClosing; i < len(a.closings) && a.closings[i].batch == 0 {
 		return fmt.Sprint("many", i)
@@ -73,7 +73,7 @@ func (a *audience) userOf(n int) string {
 	return fmt.Sprint("user", n)
 }
 
-// listen hears what is said until the connection is closed.
+// listen receives messages until the connection is closed.
 func (a *audience) listen(t *attendant) {
 	defer func() { t.done.Store(a.now()) }()
 	for {
@@ -96,12 +96,12 @@ func (a *audience) listen(t *attendant) {
 	}
 }
 
-// saying is a message of the talker: its number, and when it was said.
+// saying returns the command that publishes message n, with its time in nanoseconds.
 func saying(n, at int64) string {
 	return fmt.Sprintf(`{"id":%d,"publish":{"channel":%q,"data":{"n":%d,"at":%d}}}`, n+2, everybody, n, at)
 }
 
-// parseSaid finds the number and the time in what is heard of it.
+// parseSaid returns the number and the time of a message in a received line.
 func parseSaid(line string) (n, at int64, ok bool) {
 	_, rest, _ := strings.Cut(line, `"data":{"n":`)
 	number, rest, _ := strings.Cut(rest, `,"at":`)
@@ -111,7 +111,7 @@ func parseSaid(line string) (n, at int64, ok bool) {
 	return n, at, found && err1 == nil && err2 == nil
 }
 
-// talk says something at each moment of a schedule, by the last of the audience, until stop is closed.
+// talk publishes a message every talkEvery, by the last member, until stop is closed.
 func (a *audience) talk(stop <-chan struct{}) error {
 	ticker := time.NewTicker(talkEvery)
 	defer ticker.Stop()
@@ -129,7 +129,7 @@ func (a *audience) talk(stop <-chan struct{}) error {
 	}
 }
 
-// heardSoFar takes the latencies that were recorded since it was asked last.
+// heardSoFar returns the latencies recorded since the last call.
 func (a *audience) heardSoFar() histogram.Histogram {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -138,7 +138,7 @@ func (a *audience) heardSoFar() histogram.Histogram {
 	return h
 }
 
-// end has c's thousand closed, and measures it. It begins at the worst moment: when something was said, which all are about to hear.
+// end closes the connections of c and measures that. It begins right after a message, because then the server is busy with deliveries.
 func (a *audience) end(c *closing, its []*attendant, pid int) (r closingRound, err error) {
 	a.heardSoFar()
 	time.Sleep(4 * talkEvery)
@@ -181,7 +181,7 @@ func (a *audience) end(c *closing, its []*attendant, pid int) (r closingRound, e
 	wall := float64(a.now() - began)
 	r.serverCores = float64(after.CPU-before.CPU) / wall
 	r.clientCores = float64(observe.ReadOwn(false).CPU-own) / wall
-	time.Sleep(2 * talkEvery) // for what was said meanwhile
+	time.Sleep(2 * talkEvery) // for the deliveries of the messages published meanwhile
 	busy := a.heardSoFar()
 	r.median, r.p99, r.longest = inMillis(took.Quantile(0.5)), inMillis(took.Quantile(0.99)), inMillis(took.Max())
 	r.perSecond = float64(len(its)) / time.Duration(last-began).Seconds()
@@ -192,7 +192,7 @@ func (a *audience) end(c *closing, its []*attendant, pid int) (r closingRound, e
 
 func inMillis(ns int64) float64 { return float64(ns) / 1e6 }
 
-// call asks for the end of c's connections, call after call, each when the one before is answered.
+// call requests the end of c's connections, by one API call after another.
 func (a *audience) call(c *closing, its []*attendant) error {
 	size := c.batch
 	if size == 0 {
@@ -218,7 +218,7 @@ func (a *audience) call(c *closing, its []*attendant) error {
 	return nil
 }
 
-// checkOthers counts, of those that nobody wanted to end, how many were closed and what they missed.
+// checkOthers counts the members of others that were closed, and the messages that they missed.
 func (a *audience) checkOthers(others []*attendant) (closed, missed int) {
 	for _, t := range others {
 		if t.done.Load() != 0 {

@@ -18,19 +18,19 @@ import (
 	"time"
 )
 
-// secret is that of tokens, webhooks and the server API: of no server but those that this program starts.
+// secret signs tokens and webhooks, and is the key of the server API. Only servers that this program starts use it.
 const secret = "0123456789abcdef0123456789abcdef"
 
-// startBackend runs throng as a chat backend, with tokens, the server API, and what else the config file is to hold.
+// startBackend runs throng as a chat backend, with tokens, the server API, and the given addition to the config file.
 func startBackend(more string) (*server, error) {
 	dir, err := os.MkdirTemp("", "figures")
 	if err != nil {
 		return nil, err
 	}
-	// It is read when the server starts.
+	// The server reads the file at its start only.
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "throng.toml")
-	// With a key of tokens, plain clients are let in only where a pattern opens a room.
+	// With a token key, plain clients may join only a room that a pattern opens.
 	text := fmt.Sprintf("[token]\nhmac-secret = %q\n[api]\nkey = %q\n%s[[room]]\npattern = \"*\"\n", secret, secret, more)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		return nil, err
@@ -38,7 +38,7 @@ func startBackend(more string) (*server, error) {
 	return start("throng", "--config", path)
 }
 
-// callAPI calls a method of the server API. An error within a batch is one of the call.
+// callAPI calls a method of the server API. An error of a command in a batch is an error of the call.
 func callAPI(method string, params any) error {
 	body, err := json.Marshal(params)
 	if err != nil {
@@ -64,7 +64,7 @@ func callAPI(method string, params any) error {
 	return nil
 }
 
-// metrics are those of the server that runs.
+// metrics returns the metrics of the running server.
 func metrics() (map[string]float64, error) {
 	response, err := http.Get("http://" + admin + "/metrics")
 	if err != nil {
@@ -74,7 +74,7 @@ func metrics() (map[string]float64, error) {
 	return parseMetrics(response.Body)
 }
 
-// parseMetrics reads the text format of Prometheus: values by name and labels.
+// parseMetrics parses the text format of Prometheus: values by name and labels.
 func parseMetrics(r io.Reader) (map[string]float64, error) {
 	values := map[string]float64{}
 	lines := bufio.NewScanner(r)
@@ -96,7 +96,7 @@ func parseMetrics(r io.Reader) (map[string]float64, error) {
 	return values, lines.Err()
 }
 
-// bucketQuantile is the bound, in milliseconds, of the bucket of a histogram that holds a share q of all it counts.
+// bucketQuantile returns the upper bound, in milliseconds, of the histogram bucket with the quantile q.
 func bucketQuantile(m map[string]float64, histogram string, q float64) float64 {
 	bound := math.Inf(1)
 	for name, count := range m {
@@ -109,7 +109,7 @@ func bucketQuantile(m map[string]float64, histogram string, q float64) float64 {
 	return bound * 1e3
 }
 
-// within waits for something to become true.
+// within waits until ok returns true, or fails after limit.
 func within(limit time.Duration, what string, ok func() bool) error {
 	for deadline := time.Now().Add(limit); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -119,10 +119,10 @@ func within(limit time.Duration, what string, ok func() bool) error {
 	return nil
 }
 
-// dialsAtOnce is how many connections are opened at a time: no more than a server's accept queue holds.
+// dialsAtOnce is the number of concurrent dials, below the length of a server's accept queue.
 const dialsAtOnce = 64
 
-// inParallel calls f for each of 0 to n-1, so many at a time, and returns the first error, after which it calls no more.
+// inParallel calls f for 0 to n-1, atOnce calls at a time. It stops at the first error and returns it.
 func inParallel(n, atOnce int, f func(int) error) error {
 	var next atomic.Int64
 	var failed error

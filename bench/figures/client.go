@@ -13,7 +13,7 @@ var (
 	clientConnectLoad = workload{scenario: "connect", flags: []string{"--connections", "19800"}}
 )
 
-// clientRound is a run of each workload.
+// clientRound is one run of each workload.
 type clientRound struct{ room, connect *result.Result }
 
 func ofRoom(f figure) func(clientRound) float64 {
@@ -29,7 +29,7 @@ var clientTable = layout[clientRound]{rows: "client", columns: []column[clientRo
 	{name: "verdict of the runs", text: verdictsOf(func(r clientRound) *result.Result { return r.room })},
 }}
 
-// client is what throng bench itself costs.
+// client measures the cost of throng bench itself.
 func client() (string, error) {
 	room := inTurn(*rounds, everyone[:1], clientRoomLoad)
 	connect := inTurn(*rounds, everyone[:1], clientConnectLoad)

@@ -9,7 +9,7 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// allClosings are the ways in which an application ends 1,000 connections of 19,000 that are all in one room where somebody talks.
+// allClosings are the ways in which an application ends 1,000 of 19,000 connections in one busy room.
 func allClosings() []*closing {
 	return []*closing{
 		{what: "`disconnect`, one by one", method: "disconnect", batch: 1, code: 3503},
@@ -21,15 +21,15 @@ func allClosings() []*closing {
 	}
 }
 
-// closing is one of those ways, and what was measured of it.
+// closing is one of those ways, and its measurements.
 type closing struct {
 	what, method string
-	batch        int // users in one call; 0: one user has all the connections
+	batch        int // users per call; 0: one user has all the connections
 	code         ws.CloseCode
 	rounds       []closingRound
 }
 
-// closingRound is what was measured of a closing in one round.
+// closingRound is the measurement of a closing in one round.
 type closingRound struct {
 	median, p99, longest      float64 // ms from the call to the end of TCP
 	perSecond                 float64 // connections
@@ -52,7 +52,7 @@ var closingsTable = layout[closingRound]{rows: "how", columns: []column[closingR
 	{name: "client cores", decimals: 2, value: func(r closingRound) float64 { return r.clientCores }},
 }}
 
-// closeRound ends 1,000 connections in each of the ways, one after another, on one server.
+// closeRound ends 1,000 connections in each way, one way after another, on one server.
 func closeRound(closings []*closing) error {
 	s, err := startBackend("")
 	if err != nil {
@@ -63,7 +63,7 @@ func closeRound(closings []*closing) error {
 	defer func() {
 		for _, t := range a.all {
 			if t != nil && t.member != nil {
-				t.close() // whether or not it is closed already
+				t.close() // an error means that it is closed already
 			}
 		}
 	}()
@@ -95,7 +95,7 @@ func closeRound(closings []*closing) error {
 	})
 }
 
-// endings is how soon a connection is closed that the application wants closed, and what the others feel.
+// endings measures the time until a connection is closed after the application's call, and the latency of the others.
 func endings() (string, error) {
 	closings := allClosings()
 	for range *rounds {

@@ -10,10 +10,10 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// crowd is users with a connection each.
+// crowd is a number of users with a connection each.
 type crowd struct {
 	members  []*member
-	connects []string // what they say first
+	connects []string // their connect commands
 }
 
 func newCrowd(n int) (*crowd, error) {
@@ -27,7 +27,7 @@ func newCrowd(n int) (*crowd, error) {
 	})
 }
 
-// connect has all say who they are, so many at once, and waits for the answers.
+// connect sends all connect commands, atOnce at a time, and waits for the replies.
 func (cr *crowd) connect(a *asked, atOnce int) error {
 	return inParallel(len(cr.members), atOnce, func(i int) error {
 		if err := a.ask(cr.members[i], 1, cr.connects[i]); !errors.Is(err, errRefused) {
@@ -46,23 +46,23 @@ func (cr *crowd) close() error {
 	})
 }
 
-// moving is many users that come or go at once, and what was measured of it.
+// moving is a number of users that connect or disconnect at once, and its measurements.
 type moving struct {
 	name  string
 	users int
-	goes  bool // they are there, and go; else they come
+	goes  bool // the users disconnect; otherwise they connect
 	scene
 	rounds []crowdRound
 }
 
-// crowdRound is what was measured of a crowd in one round. What is about those that come is NaN where they go.
+// crowdRound is the measurement of a crowd in one round. Values of connecting users are NaN if the users disconnect.
 type crowdRound struct {
 	letIn, errors100, errors111 float64 // commands
-	median, last                float64 // ms from the first of them
-	asking, telling             float64 // webhooks that waited, at most
+	median, last                float64 // ms from the first command
+	asking, telling             float64 // largest number of waiting webhooks
 	dropped                     float64 // notifications
-	memory                      float64 // MiB that the server grew by
-	cpu                         float64 // seconds, of the server
+	memory                      float64 // growth of the server in MiB
+	cpu                         float64 // seconds of the server
 	shardLag                    float64 // ms, the longest
 	others                      *result.Result
 }
@@ -85,7 +85,7 @@ var crowdsTable = layout[crowdRound]{rows: "event", columns: []column[crowdRound
 	{name: "verdict", text: verdictsOf(func(r crowdRound) *result.Result { return r.others })},
 }}
 
-// round has them all come, or all go, at one moment.
+// round lets all users connect, or disconnect, at once.
 func (mv *moving) round() error {
 	a := newAsked()
 	var users *crowd
@@ -127,10 +127,10 @@ func (mv *moving) round() error {
 	return nil
 }
 
-// settling is until the bystanders are there, and warm.
+// settling is the time until the bystanders are connected and their warm-up is over.
 const settling = 4 * time.Second
 
-// crowds is what happens when many come or go at once, and the application answers, or not.
+// crowds measures the effect of many users that connect or disconnect at once, with an application that responds and one that does not.
 func crowds() (string, error) {
 	atOnce := scene{config: hooked, conduct: &conduct{status: 200}}
 	never := func(event string) scene {

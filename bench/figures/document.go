@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// replaceTable puts a table between its marks in a document.
+// replaceTable replaces the text between the marks of a table in a document.
 func replaceTable(document, name, table string) (string, error) {
 	begin, end := fmt.Sprintf("<!-- figures: %s -->\n", name), "<!-- end of figures -->"
 	before, rest, ok := strings.Cut(document, begin)

@@ -14,7 +14,7 @@ var fanoutTable = layout[serverRound]{rows: "server", columns: []column[serverRo
 	{name: "verdict", text: verdictsOf(runOf)},
 }}
 
-// fanout is a large room with few messages.
+// fanout measures a large room with few messages.
 func fanout() (string, error) {
 	names := contestants(everyone)
 	return fanoutText(names, inTurn(*rounds, names, fanoutLoad)), nil

@@ -10,10 +10,10 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// figure is a number of a run. It is NaN where it was not measured, and of nil, a run that failed.
+// figure returns a number of a run. It is NaN if the run did not measure it, or failed (nil).
 type figure func(*result.Result) float64
 
-// measured is a figure of a function that is called for runs that did not fail.
+// measured returns a figure that is NaN for a failed run, and otherwise the result of the function.
 func measured(of func(*result.Result) float64) figure {
 	return func(r *result.Result) float64 {
 		if r == nil {
@@ -23,11 +23,11 @@ func measured(of func(*result.Result) float64) figure {
 	}
 }
 
-// metric is one of the bench's own, times scale.
+// metric returns the bench's metric of that name, times scale.
 func metric(name string, scale float64) figure {
 	m, err := result.MetricNamed(name)
 	if err != nil {
-		panic(err) // a name written below
+		panic(err) // the names below are constants
 	}
 	return measured(func(r *result.Result) float64 {
 		v, ok := m.Value(r)
@@ -56,24 +56,24 @@ var (
 	clientPerConn     = measured(func(r *result.Result) float64 { return r.Client.PerConn })
 )
 
-// serverRound is a server's run of a round, beside the floor's. Either is nil where it failed.
+// serverRound is a run of a server and of the floor in one round. A run that failed is nil.
 type serverRound struct{ run, floor *result.Result }
 
 func ofRun(f figure) func(serverRound) float64 {
 	return func(r serverRound) float64 { return f(r.run) }
 }
 
-// overFloor is a figure as a multiple of the floor's in the same round.
+// overFloor returns a figure as a multiple of the floor's in the same round.
 func overFloor(f figure) func(serverRound) float64 {
 	return func(r serverRound) float64 { return f(r.run) / f(r.floor) }
 }
 
 func runOf(r serverRound) *result.Result { return r.run }
 
-// results are the runs of servers by name, one for each round: nil where the run failed.
+// results are the runs of servers by name, one per round. A run that failed is nil.
 type results map[string][]*result.Result
 
-// in is a server's run of round i; nil where there is none.
+// in returns the run of a server in round i, or nil.
 func (rs results) in(i int, name string) *result.Result {
 	if i >= len(rs[name]) {
 		return nil
@@ -81,7 +81,7 @@ func (rs results) in(i int, name string) *result.Result {
 	return rs[name][i]
 }
 
-// rows are those of a table of servers.
+// rows returns the rows of a table of servers.
 func (rs results) rows(names []string) (rows []row[serverRound]) {
 	for _, name := range names {
 		r := row[serverRound]{name: name}
@@ -93,7 +93,7 @@ func (rs results) rows(names []string) (rows []row[serverRound]) {
 	return rows
 }
 
-// verdictsOf is the text of a column: the verdicts of the runs that it picks from the rounds.
+// verdictsOf returns the text of a column: the verdicts of one run of each round.
 func verdictsOf[R any](run func(R) *result.Result) func([]R) string {
 	return func(rounds []R) string {
 		var runs []*result.Result
@@ -104,7 +104,7 @@ func verdictsOf[R any](run func(R) *result.Result) func([]R) string {
 	}
 }
 
-// verdicts are those of the runs: the word alone where it is the same for all.
+// verdicts returns the verdicts of the runs: one word if all are the same, otherwise the counts.
 func verdicts(results []*result.Result) string {
 	count, runs := map[string]int{}, 0
 	for _, r := range results {

@@ -8,7 +8,7 @@ import (
 
 var heartbeatLoad = workload{scenario: "idle", flags: []string{"--connections", "15000", "--rate", "0", "--duration", "60s"}}
 
-// heartbeat is what pings cost the server.
+// heartbeat measures the server's CPU for pings.
 func heartbeat() (string, error) {
 	run, err := load("throng", heartbeatLoad)
 	if err != nil {

@@ -12,15 +12,15 @@ import (
 	"time"
 )
 
-// holdEnv makes this program one of several that hold handshakes which never finish: its value is "ADDRESS COUNT".
+// holdEnv makes this program hold unfinished handshakes. Its value is "ADDRESS COUNT".
 const holdEnv = "FIGURES_HOLD"
 
-// holdRate is how many handshakes a second one of them begins.
+// holdRate is the number of handshakes that one process begins per second.
 const holdRate = 2500
 
 const request = "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 
-// hold begins handshakes until it is ended. The server closes those it will not keep: they are begun again.
+// hold begins handshakes and keeps them until its standard input ends. It skips those that the server closes at once.
 func hold(job string) {
 	var to string
 	var count int
@@ -38,7 +38,7 @@ func hold(job string) {
 			os.Exit(1)
 		}
 		if _, err := io.WriteString(c, request); err != nil {
-			continue // closed by the server before it was written
+			continue // closed by the server before the write
 		}
 		conns = append(conns, c)
 	}
@@ -51,7 +51,7 @@ func hold(job string) {
 	}
 }
 
-// honest does one whole handshake and says how long it took.
+// honest completes one handshake and returns its duration.
 func honest(to string) (time.Duration, error) {
 	begin := time.Now()
 	c, err := net.DialTimeout("tcp", to, 5*time.Second)
@@ -75,14 +75,14 @@ func honest(to string) (time.Duration, error) {
 	return time.Since(begin), nil
 }
 
-// holders begin handshakes that never finish, each from a process of its own.
+// holders are processes that hold unfinished handshakes.
 type holders struct {
 	running []*exec.Cmd
-	inputs  []io.Closer // whose ends are the holders'
+	inputs  []io.Closer // closing them ends the processes
 	ready   chan error
 }
 
-// begin starts so many.
+// begin starts n processes, which hold each handshakes each. Each process sends a value to ready once it holds its share, or an error.
 func (h *holders) begin(n, each int) error {
 	self, err := os.Executable()
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// hotLoad offers so many messages a second.
+// hotLoad offers rate messages a second.
 func hotLoad(rate int) workload {
 	return workload{scenario: "broadcast", flags: []string{
 		"--rate", strconv.Itoa(rate), "--connections", "500", "--publishers", "500", "--size", "128", "--duration", "8s", "--warmup", "2s",
@@ -45,7 +45,7 @@ type hotPart struct {
 	runs   results
 }
 
-// hot is a room in which everybody talks. The peers fall behind without end, so that once is enough.
+// hot measures a room with 500 publishers. The peers fall further and further behind, so one round is enough for them.
 func hot() (string, error) {
 	parts := []hotPart{
 		{rate: 8000, rounds: *rounds, names: everyone[:1]},

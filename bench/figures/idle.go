@@ -1,6 +1,6 @@
 package main
 
-// idleLoad is as many connections as one process can hold with 20,000 open files: the more there are, the less of their memory hides in
+// idleLoad has as many connections as one process can hold with 20,000 open files. With more connections, less of their memory hides in
 // memory that was free before.
 var idleLoad = workload{scenario: "idle", flags: []string{"--connections", "19800", "--rate", "0", "--duration", "8s"}}
 
@@ -13,7 +13,7 @@ var idleTable = layout[serverRound]{rows: "server", columns: []column[serverRoun
 	{name: "verdict", text: verdictsOf(runOf)},
 }}
 
-// idle is what connections cost that do nothing.
+// idle measures the cost of idle connections.
 func idle() (string, error) {
 	names := contestants(everyone)
 	return idleText(names, inTurn(*rounds, names, idleLoad)), nil

@@ -1,6 +1,5 @@
-// Figures makes the tables of BENCHMARKS.md: it runs throng and the peers side by side, one after another in turn, the server on core
-// 0 and the client on core 1, and writes medians into the document, each table between its marks. `make benchmarks` builds what it
-// needs and calls it.
+// Figures makes the tables of BENCHMARKS.md. It runs throng and the peers in turn, the server on core 0 and the client on core 1, and
+// writes the medians into the document, each table between its marks. `make benchmarks` builds what it needs and calls it.
 package main
 
 import (
@@ -44,7 +43,7 @@ func tableNames() (names []string) {
 	return names
 }
 
-// chosen are the tables of that name, or all where it is empty.
+// chosen returns the tables with that name, or all if the name is empty.
 func chosen(name string) ([]table, error) {
 	if name == "" {
 		return tables, nil
@@ -89,7 +88,7 @@ func main() {
 	}
 }
 
-// moveToClientsCore begins this program anew where it may use more than core 1: some of the clients are its own.
+// moveToClientsCore restarts this program on core 1 if it may use more, because some of the clients run in it.
 func moveToClientsCore() error {
 	if runtime.NumCPU() == 1 {
 		return nil

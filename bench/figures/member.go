@@ -16,21 +16,21 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// member is a connection of the SDK protocol, in JSON, that this program holds itself, as each has a token and a goroutine of its
-// own. It is that goroutine's; say and close may be called by others.
+// member is a connection of the SDK protocol, in JSON. This program holds it itself, because each one has a token of its own. One goroutine
+// reads it; say and close are safe to call from others.
 type member struct {
 	nc    net.Conn
 	in    *bufio.Reader
-	lines []string // heard and not yet told
+	lines []string // received lines that hear has not yet returned
 	code  ws.CloseCode
 }
 
 const (
-	sources          = 16 // addresses that connections come from, in turn, so that the kernel finds a free port at once
+	sources          = 16 // source addresses, in turn, so that the kernel finds a free port at once
 	handshakeTimeout = 20 * time.Second
 )
 
-// dialMember opens the nth connection, from one of the addresses of this machine.
+// dialMember opens the nth connection, from one of this machine's loopback addresses.
 func dialMember(n int) (*member, error) {
 	from := &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(2+n%sources))}
 	dialer := net.Dialer{LocalAddr: from, Timeout: handshakeTimeout, KeepAlive: -1, Control: chooseNoPort}
@@ -46,7 +46,7 @@ func dialMember(n int) (*member, error) {
 	return m, nil
 }
 
-// chooseNoPort leaves the port to connect, which knows the other end: bind would search for one that is free for any.
+// chooseNoPort delays the choice of a port to connect. At bind the kernel would search for a port that is free for all targets.
 func chooseNoPort(_, _ string, raw syscall.RawConn) error {
 	const bindAddressNoPort = 24 // IP_BIND_ADDRESS_NO_PORT of Linux
 	var err error
@@ -79,7 +79,7 @@ func (m *member) upgrade() error {
 	}
 }
 
-// say sends commands, a line each.
+// say sends commands, one per line.
 func (m *member) say(lines ...string) error { return m.write(ws.OpText, strings.Join(lines, "\n")) }
 
 func (m *member) write(op ws.Opcode, payload string) error {
@@ -87,7 +87,7 @@ func (m *member) write(op ws.Opcode, payload string) error {
 	return err
 }
 
-// hear is the next line that is no ping. It is io.EOF when the connection is closed; code is then that of the close frame.
+// hear returns the next line that is not a ping. It returns io.EOF when the connection is closed; code is then the code of the close frame.
 func (m *member) hear() (string, error) {
 	for {
 		for len(m.lines) > 0 {
@@ -116,7 +116,7 @@ func (m *member) hear() (string, error) {
 	}
 }
 
-// reply is the next line that answers the command of that id; what else is heard until then is passed over.
+// reply returns the next line that answers the command with the ID. It drops other lines.
 func (m *member) reply(id int) (string, error) {
 	for begin := fmt.Sprintf(`{"id":%d,`, id); ; {
 		line, err := m.hear()
@@ -128,7 +128,7 @@ func (m *member) reply(id int) (string, error) {
 
 func (m *member) close() error { return m.nc.Close() }
 
-// readFrame reads one whole frame of a server.
+// readFrame reads one unfragmented frame of a server.
 func readFrame(r *bufio.Reader) (ws.Opcode, []byte, error) {
 	var head [8]byte
 	if _, err := io.ReadFull(r, head[:2]); err != nil {
@@ -153,7 +153,7 @@ func readFrame(r *bufio.Reader) (ws.Opcode, []byte, error) {
 	return op, payload, err
 }
 
-// connecting is the command of a user with a token, HS256.
+// connecting returns the connect command of a user, with a token signed by HS256.
 func connecting(user string) (string, error) {
 	claims := jwt.MapClaims{"sub": user, "iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix()}
 	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(secret))

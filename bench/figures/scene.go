@@ -11,7 +11,7 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// hooked is the config of a server that asks an application about all that its users do, and about plain clients when they come in.
+// hooked is the config of a server with all webhooks. Plain clients cause webhooks only when they join.
 const hooked = `[webhooks]
 url = "http://` + applicationAddress + `/{event}"
 secret = "` + secret + `"
@@ -21,17 +21,17 @@ pattern = "asked:*"
 publish-proxy = true
 `
 
-// bystanders are plain clients in a room of their own, and talk all the while. Once they are in, no webhook is about them.
+// bystanders are plain clients in a room of their own that publish all the time. After they have joined, they cause no webhooks.
 const bystanding = 500
 
 var bystanders = workload{scenario: "broadcast", flags: []string{
 	"--connections", strconv.Itoa(bystanding), "--rate", "20", "--publishers", "20", "--size", "128", "--duration", "8s", "--warmup", "2s",
 }}
 
-// peaks are the most of what a server used and kept meanwhile.
+// peaks are the largest values of a server's memory growth (MiB) and of its waiting webhooks.
 type peaks struct{ memory, asking, telling float64 }
 
-// watch looks at a server until stop is closed.
+// watch samples a server every 100 ms until stop is closed.
 func watch(s *server, stop <-chan struct{}) (p peaks, err error) {
 	first, err := observe.Read(s.cmd.Process.Pid, true)
 	if err != nil {
@@ -56,22 +56,22 @@ func watch(s *server, stop <-chan struct{}) (p peaks, err error) {
 	}
 }
 
-// scene is a server with webhooks and the application that they go to.
+// scene is a server, with webhooks to an application or without.
 type scene struct {
-	config  string   // hooked, or none
-	conduct *conduct // nil: nobody listens
+	config  string   // hooked, or empty
+	conduct *conduct // nil: no application listens
 }
 
-// seen is what was measured while something happened beside the bystanders.
+// seen is the measurement beside the bystanders.
 type seen struct {
 	others  *result.Result
 	peaks   peaks
-	metrics map[string]float64 // of the server, behind it
+	metrics map[string]float64 // of the server, at the end
 	wall    float64            // seconds
 	cores   float64            // of the server
 }
 
-// play starts a scene, prepares, and has something happen until the bystanders are done.
+// play starts a scene, calls prepare, and runs something until the bystanders are done.
 func (sc scene) play(prepare func() error, something func(stop <-chan struct{}) error) (v seen, err error) {
 	if sc.config != "" {
 		obliging := conduct{status: 200}
@@ -123,7 +123,7 @@ func (sc scene) play(prepare func() error, something func(stop <-chan struct{}) 
 	return v, err
 }
 
-// behindBystanders waits until the bystanders have been let in, silences the application, and then has something happen.
+// behindBystanders returns a function that waits until the bystanders have joined, calls silence, and then runs something.
 func behindBystanders(silence func() error, something func(stop <-chan struct{}) error) func(stop <-chan struct{}) error {
 	return func(stop <-chan struct{}) error {
 		in := within(20*time.Second, "the other clients to be admitted", func() bool {
@@ -137,12 +137,12 @@ func behindBystanders(silence func() error, something func(stop <-chan struct{})
 	}
 }
 
-// rounds is how long the server's writers took for a round, in milliseconds: what others wait for whatever this client does.
+// rounds returns a quantile of the server's flush time in milliseconds. The deliveries of all clients wait that long.
 func (v *seen) rounds(q float64) float64 {
 	return bucketQuantile(v.metrics, "throng_shard_lag_seconds", q)
 }
 
-// requests counts the webhooks of which something came, those that were asked or those that were told.
+// requests returns the number of webhooks that got a response: notifications if told is set, otherwise proxy requests.
 func (v *seen) requests(told bool) (n float64) {
 	for name, value := range v.metrics {
 		if strings.HasPrefix(name, "throng_webhook_requests_total{") && strings.Contains(name, `event="disconnect"`) == told {

@@ -6,12 +6,12 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// sdkHotLoad is at half the rate of hotLoad.
+// sdkHotLoad has half the rate of hotLoad.
 var sdkHotLoad = workload{scenario: "broadcast", flags: []string{
 	"--connections", "500", "--rate", "4000", "--publishers", "500", "--size", "128", "--duration", "8s", "--warmup", "2s",
 }}
 
-// sdkRound is the runs of one server in a round, and the floor's of the fan-out.
+// sdkRound is the runs of one server in a round, and the floor's run of the fan-out.
 type sdkRound struct{ idle, fanout, fanoutFloor, hot *result.Result }
 
 func ofSDKHot(f figure) func(sdkRound) float64 {
@@ -32,10 +32,10 @@ var sdkTable = layout[sdkRound]{rows: "server", columns: []column[sdkRound]{
 	{name: "verdict of the hot room", text: verdictsOf(func(r sdkRound) *result.Result { return r.hot })},
 }}
 
-// sdkResults are those of the three workloads. The floor has no hot room.
+// sdkResults are the results of the three workloads. The floor has no hot room.
 type sdkResults struct{ idle, fanout, hot results }
 
-// backend is what the SDK protocol costs, with one room joined, beside the plain room and the library that Centrifugo is made of.
+// backend measures the SDK protocol with one joined room, beside throng's plain room and the centrifuge library, which Centrifugo uses.
 func backend() (string, error) {
 	chats := contestants([]string{"throng", sdk, "centrifuge"})
 	names := append(slices.Clone(chats), contestants([]string{"floor"})...)

@@ -23,13 +23,13 @@ const (
 	admin   = "127.0.0.1:13732"
 )
 
-// everyone is throng and its peers, as the tables show them.
+// everyone is throng and its peers, in the order of the tables.
 var everyone = []string{"throng", "floor", "uws", "axum", "nbio", "gws", "gorilla", "coder", "node-ws", "socketio"}
 
-// sdk is throng as the SDKs speak to it: the same server, a client that connects, subscribes and publishes in JSON.
+// sdk is throng with a client of the SDK protocol, which connects, subscribes and publishes in JSON.
 const sdk = "throng, SDK protocol"
 
-// contestants are those that were built. The others are named.
+// contestants returns the servers that were built. It logs the missing ones.
 func contestants(names []string) (found []string) {
 	for _, name := range names {
 		if _, err := os.Stat(filepath.Join(*peers, name)); err != nil && name != "throng" && name != sdk {
@@ -41,13 +41,13 @@ func contestants(names []string) (found []string) {
 	return found
 }
 
-// server is one of those that are compared, while it runs.
+// server is a running server under measurement.
 type server struct {
 	name string
 	cmd  *exec.Cmd
 }
 
-// start runs a server on core 0 and waits until it listens. Flags are for throng.
+// start runs a server on core 0 and waits until it listens. Flags apply to throng only.
 func start(name string, flags ...string) (*server, error) {
 	args := []string{"-c", "0", filepath.Join(*peers, name), "--listen", address}
 	if name == "throng" || name == sdk {
@@ -84,7 +84,7 @@ func (s *server) stop() {
 		}
 	})
 	defer done.Stop()
-	// How a peer ends is not what is measured.
+	// The exit code of a peer does not matter.
 	if err := s.cmd.Wait(); err != nil && (s.name == "throng" || s.name == sdk) {
 		log.Printf("throng: %v", err)
 	}
@@ -96,7 +96,7 @@ type workload struct {
 	flags    []string
 }
 
-// command tells how a row is made again, and over how many rounds the table was made.
+// command returns the text that says how to repeat a row, and the number of rounds of the table.
 func (w workload) command(rounds int) string {
 	times := fmt.Sprintf("%d rounds", rounds)
 	if rounds == 1 {
@@ -115,7 +115,7 @@ func load(name string, w workload) (*result.Result, error) {
 	return s.load(w)
 }
 
-// load runs a workload on core 1 against a server that runs.
+// load runs a workload on core 1 against the running server.
 func (s *server) load(w workload) (*result.Result, error) {
 	url, protocol := "ws://"+address+"/ws", "plain"
 	switch s.name {
@@ -130,7 +130,7 @@ func (s *server) load(w workload) (*result.Result, error) {
 	if err != nil && !errors.As(err, &exit) {
 		return nil, err
 	}
-	// A server that loses messages ends the client with a code of its own, and a result all the same.
+	// If the server loses messages, the bench has an exit code of its own and still writes a result.
 	r := &result.Result{}
 	if err := json.Unmarshal(out, r); err != nil {
 		if exit != nil {
@@ -142,10 +142,10 @@ func (s *server) load(w workload) (*result.Result, error) {
 	return r, nil
 }
 
-// machine tells when and on what a table was measured, as the bench itself sees it.
+// machine returns a sentence with the date and the machine of the measurement, as the bench reports them.
 func machine() (string, error) {
 	out, err := exec.Command(*throng, "bench", "connect", "--connections", "1", "--no-floor", "--json").Output()
-	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) { // one with a verdict of its own has a result all the same
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) { // a run with another verdict than VALID still has a result
 		return "", err
 	}
 	r, err := result.Read(bytes.NewReader(out))
@@ -156,7 +156,7 @@ func machine() (string, error) {
 	return fmt.Sprintf("Measured on %s: %s, %d cores, %s, %s, %s.\n", r.Started.Format("2 January 2006"), e.CPU, e.Machine, e.Kernel, e.Go, r.Tool), nil
 }
 
-// inTurn loads each of the servers once a round. It logs why a server could not be measured.
+// inTurn loads each of the servers once per round. It logs why a server could not be measured.
 func inTurn(rounds int, names []string, w workload) results {
 	runs := results{}
 	for range rounds {

@@ -21,8 +21,8 @@ var stuckTable = layout[serverRound]{rows: "server", columns: []column[serverRou
 	{name: "verdict", text: verdictsOf(runOf)},
 }}
 
-// stuck is a room in which one in ten stops reading. Its messages are large, as the kernel keeps megabytes for a reader before a
-// server has to. Once is enough: it either harms the others or not.
+// stuck measures a room in which one member in ten stops reading. Its messages are large, because the kernel buffers megabytes for a
+// connection before the server must. One round is enough: the question is whether the other members notice.
 func stuck() (string, error) {
 	names := contestants(everyone)
 	return stuckText(names, inTurn(1, names, stuckLoad)), nil
@@ -32,7 +32,7 @@ func stuckText(names []string, runs results) string {
 	return stuckTable.markdown(runs.rows(names)) + stuckLoad.command(1)
 }
 
-// ofSlow is a figure of a run in which some stopped reading.
+// ofSlow returns a figure of a run in which members stopped reading.
 func ofSlow(f func(*result.Slow) float64) func(serverRound) float64 {
 	return ofRun(measured(func(r *result.Result) float64 {
 		if r.Slow == nil {
@@ -49,7 +49,7 @@ func millis(d *result.Distribution) float64 {
 	return float64(*d.P99) / 1e6
 }
 
-// cutWithin is when the last of them was cut, in seconds.
+// cutWithin returns the time until the server closed the last of them, in seconds.
 func cutWithin(s *result.Slow) float64 {
 	if s.CutAfter == nil {
 		return math.NaN()

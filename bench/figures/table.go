@@ -8,9 +8,9 @@ import (
 	"github.com/throng-chat/throng/bench/stats"
 )
 
-// layout is the columns of a table. R is a struct with the figures of one round.
+// layout has the columns of a table. R is a struct with the figures of one round.
 type layout[R any] struct {
-	rows    string // what a row is: the head of the first column, which has the names of the rows
+	rows    string // head of the first column, which has the names of the rows
 	columns []column[R]
 }
 
@@ -19,12 +19,12 @@ type column[R any] struct {
 	name     string
 	unit     string // "ms", "B", "/s"; "" for a count, a ratio or a text
 	decimals int
-	value    func(R) float64         // of one round; NaN or infinite: not measured
-	over     func([]float64) float64 // in place of the median
-	text     func(rounds []R) string // the whole cell, in place of value
+	value    func(R) float64         // of one round; NaN or infinite if not measured
+	over     func([]float64) float64 // instead of the median
+	text     func(rounds []R) string // the whole cell, instead of value
 }
 
-// row is what was measured of one server, or in one way.
+// row has the measurements of one server or case.
 type row[R any] struct {
 	name   string
 	rounds []R
@@ -40,7 +40,7 @@ func (c column[R]) head() string {
 	return c.name + ", " + c.unit
 }
 
-// cell is a dash where no round measured the figure.
+// cell returns the text of a cell: a dash if no round measured the figure.
 func (c column[R]) cell(rounds []R) string {
 	if c.text != nil {
 		return c.text(rounds)
@@ -61,10 +61,10 @@ func (c column[R]) cell(rounds []R) string {
 	return fmt.Sprintf("%.*f", c.decimals, over(values))
 }
 
-// markdown is the table with a line for each row.
+// markdown returns the table with a line for each row.
 func (l layout[R]) markdown(rows []row[R]) string { return markdown(l.cells(rows)) }
 
-// turned is the table with a line for each column, for few rows of many figures.
+// turned returns the table with a line for each column, for few rows of many figures.
 func (l layout[R]) turned(rows []row[R]) string {
 	lines := l.cells(rows)
 	turned := make([][]string, len(lines[0]))
@@ -76,7 +76,7 @@ func (l layout[R]) turned(rows []row[R]) string {
 	return markdown(turned)
 }
 
-// cells are the heads and the cells of all rows.
+// cells returns the heads and the cells of all rows.
 func (l layout[R]) cells(rows []row[R]) [][]string {
 	heads := []string{l.rows}
 	for _, c := range l.columns {
@@ -93,7 +93,7 @@ func (l layout[R]) cells(rows []row[R]) [][]string {
 	return lines
 }
 
-// markdown writes lines of cells, the heads first.
+// markdown returns a Markdown table of the lines, the heads first.
 func markdown(lines [][]string) string {
 	var text strings.Builder
 	for i, cells := range lines {
@@ -105,7 +105,7 @@ func markdown(lines [][]string) string {
 	return text.String()
 }
 
-// sum adds up the rounds of a column.
+// sum returns the sum of the values.
 func sum(values []float64) (total float64) {
 	for _, v := range values {
 		total += v

@@ -11,7 +11,7 @@ import (
 	"github.com/throng-chat/throng/bench/stats"
 )
 
-// unfinished opens 20,000 handshakes that never end, from four processes, and does whole ones meanwhile.
+// unfinished opens 20,000 handshakes that never end, from four processes, and measures complete handshakes during it.
 func unfinished() (_ string, err error) {
 	s, err := start("throng")
 	if err != nil {
@@ -55,12 +55,12 @@ func unfinished() (_ string, err error) {
 	}), nil
 }
 
-// unfinishedRun is what was measured.
+// unfinishedRun is the measurement.
 type unfinishedRun struct {
 	handshakes, processes int
 	rate                  int       // handshakes a second
-	grown                 int64     // bytes of the server, at most
-	took                  []float64 // by whole handshakes meanwhile, ms
+	grown                 int64     // largest growth of the server, in bytes
+	took                  []float64 // ms, of the complete handshakes
 }
 
 func unfinishedText(u unfinishedRun) string {

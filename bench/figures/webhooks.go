@@ -9,23 +9,23 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// answering is an application, and what was measured with it.
+// answering is an application, and its measurements.
 type answering struct {
 	name string
 	scene
 	rounds []webhookRound
 }
 
-// webhookRound is what was measured with an application in one round.
+// webhookRound is the measurement of an application in one round.
 type webhookRound struct {
-	asked, told                float64 // webhooks a second
+	asked, told                float64 // webhooks a second: proxy requests and notifications
 	done, errors100, errors111 float64 // percent of the commands
-	p50, p99                   float64 // ms, of the commands that were done
-	asking, telling            float64 // webhooks that waited, at most
+	p50, p99                   float64 // ms, of the successful commands
+	asking, telling            float64 // largest number of waiting webhooks
 	dropped                    float64 // notifications
-	memory                     float64 // MiB that the server grew by
+	memory                     float64 // growth of the server in MiB
 	cores                      float64 // of the server
-	perHook                    float64 // us of the server's CPU; NaN where it cannot be told
+	perHook                    float64 // µs of the server's CPU; NaN if not known
 	shardLag                   float64 // ms, p99.9
 	others                     *result.Result
 }
@@ -51,7 +51,7 @@ var webhooksTable = layout[webhookRound]{rows: "response of the application", co
 	{name: "verdict", text: verdictsOf(func(r webhookRound) *result.Result { return r.others })},
 }}
 
-// round measures one application. without is how busy the server was, in cores, under the same load without webhooks.
+// round measures one application. without is the CPU of the server, in cores, under the same load without webhooks.
 func (an *answering) round(without float64) (cores float64, err error) {
 	a := newAsked()
 	v, err := an.play(func() error { return nil }, a.visits)
@@ -63,7 +63,7 @@ func (an *answering) round(without float64) (cores float64, err error) {
 	if unknown := all - done - float64(a.errors["100"]+a.errors["111"]); unknown != 0 {
 		return 0, fmt.Errorf("%.0f commands got errors other than 100 and 111: %v", unknown, a.errors)
 	}
-	perHook := math.NaN() // where not all was done, the load was another
+	perHook := math.NaN() // if commands failed, the load was not comparable
 	if done == all && asked > 0 {
 		perHook = (v.cores - without) * 1e6 * v.wall / (asked + told)
 	}
@@ -79,7 +79,7 @@ func (an *answering) round(without float64) (cores float64, err error) {
 	return v.cores, nil
 }
 
-// webhooks is what asking an application costs, and what those feel that it is not asked about.
+// webhooks measures the cost of webhooks, and the latency of clients that cause none.
 func webhooks() (string, error) {
 	everything := []string{"connect", "subscribe", "publish", "disconnect"}
 	withWebhooks := func(c *conduct) scene { return scene{config: hooked, conduct: c} }

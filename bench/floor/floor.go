@@ -1,7 +1,7 @@
-// Package floor is what the kernel charges for a broadcast, and nothing else: a yardstick to hold a server's cost against, so that
-// figures travel between machines. One thread, one epoll; it answers each handshake, and sends each text frame that comes to every
-// connection of its room by one bare send(). It queues nothing: who is not ready misses out, and is counted and closed. It is no
-// server: it trusts what it reads, and keeps order for nobody.
+// Package floor measures the kernel's cost of a broadcast. Costs as a multiple of it can be compared between machines. It is a server with
+// one thread and one epoll. It answers each handshake, and sends each text frame to every connection of its room by one send() call. It
+// queues nothing: a connection whose socket is full is counted and closed. It trusts its input and has no other features, so it is not a
+// server for real use.
 package floor
 
 import (
@@ -22,21 +22,21 @@ const (
 // peer is one connection.
 type peer struct {
 	fd   int
-	room *room  // nil until its handshake is answered
-	at   int    // its place in the room
-	rest []byte // what has come of a request or a frame of which more must come
+	room *room  // nil until the handshake is answered
+	at   int    // index in room.peers
+	rest []byte // the beginning of an incomplete request or frame
 }
 
-// room is who hears each other, by the query room= of their requests.
+// room is the connections with one value of the query parameter room.
 type room struct{ peers []*peer }
 
-// hall is all of them. It belongs to one thread.
+// hall has all connections. One thread owns it.
 type hall struct {
 	rooms   map[string]*room
-	send    func(fd int, b []byte) error // takes all of b, or fails
+	send    func(fd int, b []byte) error // sends all of b, or fails
 	close   func(fd int)
 	out     []byte
-	refused int // sends that the kernel did not take at once
+	refused int // sends that the kernel did not accept at once
 }
 
 var (
@@ -45,7 +45,7 @@ var (
 	errClosed  = errors.New("close frame received")
 )
 
-// take is what b, which was read of p, is answered with. b is p's own to change.
+// take processes bytes read from p and writes the responses. It may change b.
 func (h *hall) take(p *peer, b []byte) error {
 	if len(p.rest) > 0 {
 		b = append(p.rest, b...)
@@ -89,7 +89,7 @@ func (h *hall) consume(p *peer, b []byte) (rest []byte, err error) {
 	return nil, nil
 }
 
-// enter answers a handshake.
+// enter answers a handshake and adds p to its room.
 func (h *hall) enter(p *peer, head []byte) error {
 	const name = "\r\nsec-websocket-key: "
 	i := bytes.Index(bytes.ToLower(head), []byte(name))
@@ -110,7 +110,7 @@ func (h *hall) enter(p *peer, head []byte) error {
 	return h.send(p.fd, ws.SwitchingProtocols(string(key), ""))
 }
 
-// frame takes the first frame of b, and says how many bytes it has; 0 where more must come.
+// frame processes the first frame of b and returns its length, or 0 if it is incomplete.
 func (h *hall) frame(p *peer, b []byte) (used int, err error) {
 	if len(b) < 2 {
 		return 0, nil
@@ -149,7 +149,7 @@ func (h *hall) frame(p *peer, b []byte) (used int, err error) {
 	return used, nil
 }
 
-// unmask is the inverse of a client's masking (RFC 6455, 5.3).
+// unmask reverses a client's masking (RFC 6455, 5.3).
 func unmask(b []byte, key uint32) {
 	for k := uint64(key)<<32 | uint64(key); len(b) >= 8; b = b[8:] {
 		binary.LittleEndian.PutUint64(b, binary.LittleEndian.Uint64(b)^k)
@@ -159,14 +159,14 @@ func unmask(b []byte, key uint32) {
 	}
 }
 
-// broadcast sends out to all of the room. Who cannot take it is closed.
+// broadcast sends out to all connections of the room. It closes a connection whose socket is full.
 func (h *hall) broadcast(r *room) {
 	for i := 0; i < len(r.peers); i++ {
 		p := r.peers[i]
 		if err := h.send(p.fd, h.out); err != nil {
 			h.refused++
 			h.leave(p)
-			i-- // another has its place now
+			i-- // another peer has this index now
 		}
 	}
 }
@@ -185,7 +185,7 @@ func (h *hall) leave(p *peer) {
 	}
 }
 
-// Refused is how many sends the kernel did not take at once, in an error at the end.
+// Refused is the error of a run with sends that the kernel did not accept at once: their number.
 type Refused int
 
 func (n Refused) Error() string {

@@ -13,9 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Serve serves at the address until ctx ends. ready is told where it listens. The error of an overload is Refused.
+// Serve serves at the IPv4 address until ctx ends. It calls ready with the listening address. After an overload it returns Refused.
 func Serve(ctx context.Context, address string, ready func(net.Addr)) error {
-	// Its one thread waits in the kernel; nothing else of Go's shall run on it.
+	// The thread waits in the kernel, so no other goroutine may run on it.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	at, err := netip.ParseAddrPort(address)
@@ -44,7 +44,7 @@ func Serve(ctx context.Context, address string, ready func(net.Addr)) error {
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(stopped)
-		_, _ = unix.Write(wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) // an eventfd takes it
+		_, _ = unix.Write(wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) // a write to an eventfd succeeds
 	})
 	defer func() {
 		if !stop() {
@@ -66,7 +66,7 @@ func listen(at netip.AddrPort) (fd int, err error) {
 	if fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0); err != nil {
 		return 0, err
 	}
-	// What a connection has of the listener's options it need not be given by a system call of its own.
+	// Accepted sockets inherit these options, which saves system calls per connection.
 	err = errors.Join(
 		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1),
 		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
@@ -80,7 +80,7 @@ func listen(at netip.AddrPort) (fd int, err error) {
 }
 
 func loop(ctx context.Context, poll, listener, wake int) error {
-	h := &hall{rooms: map[string]*room{}, send: send, close: func(fd int) { _ = unix.Close(fd) }} // its number is free, whatever it says
+	h := &hall{rooms: map[string]*room{}, send: send, close: func(fd int) { _ = unix.Close(fd) }} // Close frees the descriptor also if it fails
 	peers := map[int]*peer{}
 	defer func() {
 		for _, p := range peers {
@@ -126,7 +126,7 @@ func loop(ctx context.Context, poll, listener, wake int) error {
 	return nil
 }
 
-// accept takes all that wait.
+// accept accepts all waiting connections.
 func accept(poll, listener int, peers map[int]*peer) error {
 	for {
 		fd, _, err := unix.Accept4(listener, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
@@ -145,8 +145,7 @@ func accept(poll, listener int, peers map[int]*peer) error {
 	}
 }
 
-// send and recv are system calls that do not block, so that Go's scheduler need not hear of them: that would cost as much again as
-// some of them do.
+// send and recv are raw system calls that do not block. Go's scheduler is not involved, because that would about double their cost.
 
 func send(fd int, b []byte) error {
 	n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)),

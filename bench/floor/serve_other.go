@@ -8,7 +8,7 @@ import (
 	"net"
 )
 
-// Serve fails: the floor is Linux's.
+// Serve fails, because the floor is implemented for Linux only.
 func Serve(context.Context, string, func(net.Addr)) error {
 	return errors.New("the floor is measured on Linux only")
 }

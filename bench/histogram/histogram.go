@@ -1,5 +1,5 @@
-// Package histogram counts durations: cheaply enough for a load test's hot path, and in a form that agents can send and
-// add up.
+// Package histogram counts durations. Recording is cheap enough for the hot path of a load test, and agents can send histograms and add
+// them up.
 package histogram
 
 import (
@@ -11,9 +11,8 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// Histogram counts durations in nanoseconds in 128 steps an octave: no value is off by more than 0.8 %. Recording is an
-// index and an increment; hdrhistogram-go's own costs three times that. It is not safe for concurrent use. The zero value
-// is empty.
+// Histogram counts durations in nanoseconds, in 128 steps per octave, with an error of at most 0.8 %. Recording is an index and an
+// increment, a third of the cost of hdrhistogram-go. It is not safe for concurrent use. The zero value is empty.
 type Histogram struct {
 	counts [length]uint64
 	total  uint64
@@ -22,13 +21,13 @@ type Histogram struct {
 
 const (
 	stepBits = 7
-	top      = 1<<42 - 1 // 73 minutes; what is longer counts as this
+	top      = 1<<42 - 1 // 73 minutes; longer durations count as this
 	length   = (42 - stepBits + 1) << stepBits
 )
 
 // Record counts one duration.
 func (h *Histogram) Record(ns int64) {
-	// A clock that two cores read at one moment may seem to run backwards.
+	// Two cores that read the clock at the same moment may give a negative duration.
 	v := uint64(min(max(ns, 0), top))
 	shift := max(bits.Len64(v), stepBits+1) - stepBits - 1
 	h.counts[uint64(shift)<<stepBits+v>>shift]++
@@ -36,20 +35,20 @@ func (h *Histogram) Record(ns int64) {
 	h.max = max(h.max, int64(v))
 }
 
-// middle is the value that stands for all of a bucket.
+// middle returns the value that represents bucket i.
 func middle(i int) int64 {
 	shift := max(i>>stepBits-1, 0)
 	low := int64(i-shift<<stepBits) << shift
 	return low + int64(1)<<shift>>1
 }
 
-// Total is how many were recorded.
+// Total returns the number of recorded durations.
 func (h *Histogram) Total() uint64 { return h.total }
 
-// Max is the longest, exactly; 0 where there is none.
+// Max returns the exact longest duration, or 0 if h is empty.
 func (h *Histogram) Max() int64 { return h.max }
 
-// Merge adds what from has recorded.
+// Merge adds the durations of from.
 func (h *Histogram) Merge(from *Histogram) {
 	for i, n := range from.counts {
 		h.counts[i] += n
@@ -58,7 +57,7 @@ func (h *Histogram) Merge(from *Histogram) {
 	h.max = max(h.max, from.max)
 }
 
-// Minus is what was recorded since h was as it is in before. Its maximum is as fine as the steps are.
+// Minus returns the durations recorded since before, an earlier copy of h. Its maximum has the precision of a step.
 func (h *Histogram) Minus(before *Histogram) *Histogram {
 	since := &Histogram{total: h.total - before.total}
 	for i, n := range h.counts {
@@ -72,7 +71,7 @@ func (h *Histogram) Minus(before *Histogram) *Histogram {
 	return since
 }
 
-// Quantile is the smallest recorded value that a share q of all values does not exceed, and 0 where there are none.
+// Quantile returns the smallest recorded value that is not exceeded by a share q of all values, or 0 if h is empty.
 func (h *Histogram) Quantile(q float64) int64 {
 	if h.total == 0 {
 		return 0
@@ -87,7 +86,7 @@ func (h *Histogram) Quantile(q float64) int64 {
 	return h.max
 }
 
-// HDR is h in the form that other tools read.
+// HDR returns h as an HdrHistogram.
 func (h *Histogram) HDR() (*hdrhistogram.Histogram, error) {
 	out := hdrhistogram.New(1, top, 3)
 	for i, n := range h.counts {
@@ -101,7 +100,7 @@ func (h *Histogram) HDR() (*hdrhistogram.Histogram, error) {
 	return out, nil
 }
 
-// Encode is h as HdrHistogram V2, compressed, in base64.
+// Encode returns h as HdrHistogram V2, compressed, in base64.
 func (h *Histogram) Encode() (string, error) {
 	out, err := h.HDR()
 	if err != nil {
@@ -114,13 +113,13 @@ func (h *Histogram) Encode() (string, error) {
 	return string(text), nil
 }
 
-// sparse is how a histogram travels: the steps that hold something, and the longest value.
+// sparse is the JSON form of a histogram: the steps that are not empty, and the longest value.
 type sparse struct {
-	Counts []uint64 `json:"n,omitempty"` // step, count, step, count ...
+	Counts []uint64 `json:"n,omitempty"` // step, count, step, count, and so on
 	Max    int64    `json:"max,omitempty"`
 }
 
-// MarshalJSON writes the steps that hold something. No step is lost: what is merged from it is what was recorded.
+// MarshalJSON writes the steps that are not empty. It loses no precision.
 func (h *Histogram) MarshalJSON() ([]byte, error) {
 	s := sparse{Max: h.max}
 	for i, n := range h.counts {
@@ -131,7 +130,7 @@ func (h *Histogram) MarshalJSON() ([]byte, error) {
 	return json.Marshal(s)
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote, and refuses what it could not have written.
+// UnmarshalJSON reads the form of MarshalJSON and rejects any other.
 func (h *Histogram) UnmarshalJSON(text []byte) error {
 	var s sparse
 	if err := json.Unmarshal(text, &s); err != nil {

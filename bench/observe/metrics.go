@@ -23,7 +23,7 @@ const (
 	maxSeries     = 512
 )
 
-// scrape reads the server's series: the first 512 by their metrics' names.
+// scrape reads the server's metrics: the first 512 series by metric name.
 func (s *Sampler) scrape() (map[string]float64, error) {
 	ask, err := http.NewRequest(http.MethodGet, s.metrics, nil)
 	if err != nil {
@@ -42,7 +42,7 @@ func (s *Sampler) scrape() (map[string]float64, error) {
 	return series, nil
 }
 
-// readSeries reads an answer in Prometheus's text format.
+// readSeries parses a response in Prometheus's text format.
 func readSeries(answer *http.Response) (map[string]float64, error) {
 	if answer.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("response %s", answer.Status)
@@ -61,7 +61,7 @@ func readSeries(answer *http.Response) (map[string]float64, error) {
 	}
 	out := map[string]float64{}
 	add := func(name string, v float64) {
-		// JSON, in which the rows are kept, has no such numbers.
+		// JSON has no NaN and no infinity.
 		if len(out) < maxSeries && !math.IsNaN(v) && !math.IsInf(v, 0) {
 			out[name] = v
 		}
@@ -88,7 +88,7 @@ func readSeries(answer *http.Response) (map[string]float64, error) {
 	return out, nil
 }
 
-// labelsOf are a series' labels as the text has them: {a="1",b="2"}; nothing where it has none.
+// labelsOf returns the labels of a series as text, such as {a="1",b="2"}, or an empty string.
 func labelsOf(m *dto.Metric) string {
 	if len(m.GetLabel()) == 0 {
 		return ""

@@ -1,6 +1,6 @@
-// Package observe reads what a process has used, and what the kernel below it counts: what a load test shows beside its figures.
-// It only looks: it asks /proc, the process's control group and its /metrics, and changes nothing. Elsewhere than on Linux it knows
-// no more than this process's own usage and /metrics.
+// Package observe reads the resource usage of a process, and counters of its kernel, for the result of a load test. It reads /proc, the
+// process's control groups and its /metrics, and changes nothing. On systems other than Linux it only reads /metrics and this process's own
+// usage.
 package observe
 
 import (
@@ -10,23 +10,24 @@ import (
 	"time"
 )
 
-// Usage is what a process has used until a moment. Memory is in bytes; 0 where it cannot be told.
+// Usage is the resource usage of a process up to a moment. Memory is in bytes; 0 if not known.
 type Usage struct {
 	At  int64 // nanoseconds of CLOCK_MONOTONIC
 	CPU time.Duration
 	RSS int64
-	PSS int64 // shared pages divided by who shares them: the honest figure
+	PSS int64 // shared pages are divided by the number of their users
 }
 
-// Own is what this process has used. PSS is in bytes; 0 where it was not asked for or cannot be told.
+// Own is the resource usage of this process. PSS is in bytes; 0 if not requested or not known.
 type Own struct {
 	CPU       time.Duration
 	GCPause   time.Duration
-	Throttled time.Duration // by the CPU quotas of its control groups, since those began; 0 where that cannot be told
+	Throttled time.Duration // time for which the CPU quotas of its control groups stopped it, since they exist; 0 if not known
 	PSS       int64
 }
 
-// ReadOwn reads what this process has used until now. Memory stops it for a moment, longer the more it has.
+// ReadOwn reads the usage of this process until now. Set memory to read PSS: the kernel stops the process for that, longer with more
+// memory.
 func ReadOwn(memory bool) (o Own) {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err == nil {

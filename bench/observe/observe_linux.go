@@ -16,18 +16,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// procfs is the directory in which the kernel shows its processes: /proc, or a test's.
+// procfs is the path of the proc file system: /proc, or a test's directory.
 type procfs string
 
 const proc procfs = "/proc"
 
-// of is the path of a process's file.
+// of returns the path of a file of a process.
 func (pf procfs) of(pid int, file string) string {
 	return filepath.Join(string(pf), strconv.Itoa(pid), file)
 }
 
-// Read reads the usage of a process until now. Set memory to read PSS: the kernel locks the process's address space for a moment. PSS is 0
-// if this user may not read it.
+// Read reads the usage of a process until now. Set memory to read PSS: the kernel locks the process's address space for a moment. PSS is
+// 0 if this user may not read it.
 func Read(pid int, memory bool) (Usage, error) {
 	u, err := proc.usage(pid, memory)
 	if err != nil {
@@ -38,7 +38,7 @@ func Read(pid int, memory bool) (Usage, error) {
 
 func (pf procfs) usage(pid int, memory bool) (Usage, error) {
 	u := Usage{At: monotonic()}
-	// The clock of its processor time, as clock_getcpuclockid(3) numbers it: nanoseconds, ended threads included.
+	// The process's CPU clock, numbered as clock_getcpuclockid(3) does. It has nanoseconds and includes ended threads.
 	var cpu unix.Timespec
 	clockErr := unix.ClockGettime(int32(^pid<<3|2), &cpu)
 	s, err := take(pf.of(pid, "stat"), parseStat)
@@ -60,7 +60,7 @@ func (pf procfs) usage(pid int, memory bool) (Usage, error) {
 	return u, err
 }
 
-// monotonic is the time in nanoseconds of the clock that all processes of the machine share.
+// monotonic returns the time of CLOCK_MONOTONIC in nanoseconds, which all processes of the machine share.
 func monotonic() int64 {
 	var t unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err != nil {
@@ -69,8 +69,8 @@ func monotonic() int64 {
 	return t.Nano()
 }
 
-// FindListener is the process that listens at the address on this machine: the first of those that share the socket. It is 0 where
-// none is seen; another user's process is seen by root only.
+// FindListener returns the process that listens at the address on this machine, or 0. If several share the socket, it returns the first.
+// Processes of other users are visible to root only.
 func FindListener(at netip.AddrPort) int {
 	var tables [2]string
 	for i, name := range []string{"net/tcp", "net/tcp6"} {
@@ -93,7 +93,7 @@ func FindListener(at netip.AddrPort) int {
 			pids = append(pids, pid)
 		}
 	}
-	slices.Sort(pids) // a server that has forked comes before its children
+	slices.Sort(pids) // a server comes before the processes that it forked
 	for _, pid := range pids {
 		if proc.holds(pid, "socket:["+inode+"]") {
 			return pid
@@ -102,7 +102,7 @@ func FindListener(at netip.AddrPort) int {
 	return 0
 }
 
-// holds says whether one of the process's open files is the named one.
+// holds reports whether the process has an open file with the name.
 func (pf procfs) holds(pid int, name string) bool {
 	files, err := os.ReadDir(pf.of(pid, "fd"))
 	if err != nil {
@@ -114,7 +114,7 @@ func (pf procfs) holds(pid int, name string) bool {
 	})
 }
 
-// Command is how the process was started, in 100 bytes at most; empty where that is not seen.
+// Command returns the command line of the process, cut to 100 bytes, or an empty string if it is not visible.
 func Command(pid int) string {
 	text, err := os.ReadFile(proc.of(pid, "cmdline"))
 	if err != nil {
@@ -123,7 +123,7 @@ func Command(pid int) string {
 	return commandLine(string(text))
 }
 
-// commandLine is the text of a cmdline, made fit for a terminal.
+// commandLine converts the text of a cmdline file for a terminal.
 func commandLine(text string) string {
 	const maxBytes = 100
 	args := strings.Split(strings.TrimRight(text, "\x00"), "\x00")
@@ -143,13 +143,14 @@ func commandLine(text string) string {
 	return strings.ToValidUTF8(line[:maxBytes-len(more)], "") + more
 }
 
-// Busy is how long the processors of this machine were not idle since it began, all together; false where that cannot be told.
+// Busy returns the time for which the processors of this machine were not idle since its start, all together. It returns false if that is
+// not known.
 func Busy() (time.Duration, bool) {
 	busy, err := take(filepath.Join(string(proc), "stat"), parseBusy)
 	return busy, err == nil
 }
 
-// TCPMemory is what the TCP sockets of the machine hold, in bytes; 0 where it cannot be told.
+// TCPMemory returns the memory of the machine's TCP sockets in bytes, or 0 if it is not known.
 func TCPMemory() int64 {
 	pages, err := take(filepath.Join(string(proc), "net/sockstat"), entry("TCP:", "mem"))
 	if err != nil {

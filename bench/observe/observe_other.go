@@ -10,22 +10,22 @@ import (
 
 var errNoProc = errors.New("observe: needs /proc, which only Linux has: run the bench on Linux")
 
-// Read fails: there is no /proc.
+// Read fails, because there is no /proc.
 func Read(int, bool) (Usage, error) { return Usage{}, errNoProc }
 
-// FindListener finds none: there is no /proc.
+// FindListener returns 0, because there is no /proc.
 func FindListener(netip.AddrPort) int { return 0 }
 
-// Command is not known: there is no /proc.
+// Command returns an empty string, because there is no /proc.
 func Command(int) string { return "" }
 
-// Busy is not known: there is no /proc.
+// Busy returns false, because there is no /proc.
 func Busy() (time.Duration, bool) { return 0, false }
 
-// TCPMemory is not known: there is no /proc.
+// TCPMemory returns 0, because there is no /proc.
 func TCPMemory() int64 { return 0 }
 
-// ownThrottled is not known: there are no control groups.
+// ownThrottled returns 0, because there are no control groups.
 func ownThrottled() time.Duration { return 0 }
 
 type process struct{}

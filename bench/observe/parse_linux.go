@@ -12,12 +12,12 @@ import (
 	"time"
 )
 
-// clockTick is the unit of processor times in /proc: USER_HZ is 100 on every Linux that Go runs on.
+// clockTick is the unit of CPU times in /proc. USER_HZ is 100 on every Linux that Go supports.
 const clockTick = 10 * time.Millisecond
 
 var pageSize = int64(os.Getpagesize())
 
-// take reads a file and parses it. The error names the file.
+// take reads a file and parses it. Its errors contain the name of the file.
 func take[T any](file string, parse func(text string) (T, error)) (v T, err error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -29,7 +29,7 @@ func take[T any](file string, parse func(text string) (T, error)) (v T, err erro
 	return v, err
 }
 
-// stat is what is wanted of /proc/PID/stat.
+// stat has fields of /proc/PID/stat.
 type stat struct {
 	name string
 	cpu  time.Duration
@@ -37,7 +37,7 @@ type stat struct {
 }
 
 func parseStat(text string) (s stat, err error) {
-	// The name stands in parentheses and may hold anything, also those.
+	// The name is in parentheses and may contain parentheses itself.
 	open, shut := strings.IndexByte(text, '('), strings.LastIndexByte(text, ')')
 	if open < 0 || shut < open {
 		return s, errors.New("no name in parentheses")
@@ -54,14 +54,14 @@ func parseStat(text string) (s stat, err error) {
 	return s, errors.Join(err1, err2, err3)
 }
 
-// parseSchedstat reads how long a thread ran.
+// parseSchedstat returns the time for which a thread ran.
 func parseSchedstat(text string) (time.Duration, error) {
 	first, _, _ := strings.Cut(text, " ")
 	ns, err := strconv.ParseInt(first, 10, 64)
 	return time.Duration(ns), err
 }
 
-// switches are how often a thread gave its processor away, and how often it was taken.
+// switches counts the context switches of a thread, by its own choice and by the scheduler's.
 type switches struct{ voluntary, involuntary uint64 }
 
 func parseSwitches(text string) (switches, error) {
@@ -70,7 +70,7 @@ func parseSwitches(text string) (switches, error) {
 	return switches{voluntary: uint64(voluntary), involuntary: uint64(involuntary)}, errors.Join(err1, err2)
 }
 
-// parseBusy reads how long the machine's processors were not idle.
+// parseBusy returns the time for which the machine's processors were not idle.
 func parseBusy(text string) (time.Duration, error) {
 	line, _, _ := strings.Cut(text, "\n")
 	f := strings.Fields(line)
@@ -90,7 +90,7 @@ func parseBusy(text string) (time.Duration, error) {
 
 var errAbsent = errors.New("not in the file")
 
-// field reads the number behind a name at the beginning of a line.
+// field returns a parser of the number after a name at the beginning of a line.
 func field(name string) func(text string) (int64, error) {
 	return func(text string) (int64, error) {
 		for line := range strings.Lines(text) {
@@ -103,7 +103,7 @@ func field(name string) func(text string) (int64, error) {
 	}
 }
 
-// entry reads the number behind a name in a line of names and numbers: TCP: inuse 5 orphan 0.
+// entry returns a parser of the number after a name in a line of names and numbers, such as TCP: inuse 5 orphan 0.
 func entry(start, name string) func(text string) (int64, error) {
 	return func(text string) (int64, error) {
 		for line := range strings.Lines(text) {
@@ -119,7 +119,7 @@ func entry(start, name string) func(text string) (int64, error) {
 	}
 }
 
-// column reads a number of a table that has its names in one line and its numbers in the next.
+// column returns a parser of a number in a table that has its names in one line and its numbers in the next.
 func column(table, name string) func(text string) (int64, error) {
 	return func(text string) (int64, error) {
 		at := 0
@@ -139,8 +139,8 @@ func column(table, name string) func(text string) (int64, error) {
 	}
 }
 
-// listener is the inode of the socket that listens at the address, or else at its port on every address; empty where none does. tcp
-// and tcp6 are the kernel's tables.
+// listener returns the inode of the socket that listens at the address, or else at its port on every address, or an empty string. tcp and
+// tcp6 are the kernel's tables.
 func listener(at netip.AddrPort, tcp, tcp6 string) string {
 	const listening = "0A"
 	sockets := map[string]string{} // inodes by address
@@ -164,7 +164,7 @@ func listener(at netip.AddrPort, tcp, tcp6 string) string {
 	return ""
 }
 
-// tableAddress is an address as the kernel's tables have it: words of 32 bits in the machine's own order.
+// tableAddress returns an address in the form of the kernel's tables: words of 32 bits in the machine's byte order.
 func tableAddress(a netip.Addr, port uint16) string {
 	var b strings.Builder
 	for word := range slices.Chunk(a.AsSlice(), 4) {
@@ -174,7 +174,7 @@ func tableAddress(a netip.Addr, port uint16) string {
 	return b.String()
 }
 
-// parseThrottled reads how long a quota has held a control group up; 0 where it has none.
+// parseThrottled returns the time for which a quota stopped a control group, or 0 without a quota.
 func parseThrottled(text string) (time.Duration, error) {
 	us, err := field("throttled_usec ")(text) // version 2
 	if !errors.Is(err, errAbsent) {

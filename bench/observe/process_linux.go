@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// process is an observed process and what it and its kernel had counted when they were last read. A source that fails keeps its last
-// count, so that the next row is right again.
+// process is an observed process with the last values of its counters and its kernel's. A source that fails keeps its last value, so that
+// the next row is correct again.
 type process struct {
 	proc procfs
 	pid  int
@@ -25,7 +25,7 @@ type process struct {
 
 	threads   map[int]thread
 	threadsAt int64
-	switches  switches // of all threads, those that have ended included
+	switches  switches // of all threads, ended ones included
 
 	throttled, retransmits, overflows, drops counter
 }
@@ -34,13 +34,13 @@ const maxThreads = 32 // in a row
 
 func newProcess(pid int) *process { return &process{proc: proc, pid: pid} }
 
-// meter turns processor time into cores.
+// meter converts CPU time into cores.
 type meter struct {
 	at   int64 // nanoseconds; 0 before the first reading
 	used time.Duration
 }
 
-// cores is what was used a second since the reading before; 0 the first time.
+// cores returns the CPU time per second since the last reading, or 0 the first time.
 func (m *meter) cores(at int64, used time.Duration) float64 {
 	before := *m
 	*m = meter{at: at, used: used}
@@ -50,7 +50,7 @@ func (m *meter) cores(at int64, used time.Duration) float64 {
 	return max(0, float64(used-before.used)/float64(at-before.at))
 }
 
-// counter counts from the first value it was told.
+// counter counts from its first value.
 type counter struct {
 	first, last int64
 	told        bool
@@ -65,14 +65,14 @@ func (c *counter) tell(v int64) {
 
 func (c *counter) since() uint64 { return uint64(c.last - c.first) }
 
-// thread is what a thread has used.
+// thread is the usage of a thread.
 type thread struct {
 	name string
 	cpu  time.Duration
 	switches
 }
 
-// read fills the row with what there is to see.
+// read fills in a row. Set memory to include PSS.
 func (p *process) read(row *Row, memory bool) error {
 	errs := []error{p.readMachine(row)}
 	err := p.readUsage(row, memory)
@@ -86,7 +86,7 @@ func (p *process) read(row *Row, memory bool) error {
 	return nil
 }
 
-// gone says whether the process or the thread has ended.
+// gone reports whether an error means that the process or the thread has ended.
 func gone(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) }
 
 func (p *process) readMachine(row *Row) error {
@@ -102,13 +102,13 @@ func (p *process) readMachine(row *Row) error {
 func (p *process) readUsage(row *Row, memory bool) error {
 	u, err := p.proc.usage(p.pid, memory)
 	row.RSS, row.PSS = u.RSS, u.PSS
-	if u.CPU > 0 { // also where only the memory was refused
+	if u.CPU > 0 { // also if only reading the memory failed
 		row.Cores = p.cpu.cores(u.At, u.CPU)
 	}
 	return err
 }
 
-// readThreads reads what each thread has used. A thread that ended between two rows takes its last part of a second with it.
+// readThreads reads the usage of each thread. The last part of a second of a thread that ends between two rows is lost.
 func (p *process) readThreads(row *Row) error {
 	row.Voluntary, row.Involuntary = p.switches.voluntary, p.switches.involuntary
 	dir := p.proc.of(p.pid, "task")
@@ -135,7 +135,7 @@ func (p *process) readThreads(row *Row) error {
 	for id, t := range threads {
 		before := p.threads[id]
 		if t.cpu < before.cpu {
-			before = thread{} // one with its number, that has ended
+			before = thread{} // an ended thread had the same ID
 		}
 		seen := Thread{ID: id, Name: t.name}
 		if p.threadsAt != 0 && at > p.threadsAt {
@@ -154,7 +154,7 @@ func (p *process) readThreads(row *Row) error {
 	return nil
 }
 
-// readThread reads what the thread of a directory has used: to the nanosecond where the kernel counts that, else to the 10 ms.
+// readThread reads the usage of the thread with a directory, in nanoseconds if the kernel counts them, otherwise in 10 ms.
 func readThread(dir string) (thread, error) {
 	s, err := take(filepath.Join(dir, "stat"), parseStat)
 	if err != nil {
@@ -176,12 +176,12 @@ func readThread(dir string) (thread, error) {
 func (p *process) readFiles(row *Row) error {
 	name := p.proc.of(p.pid, "fd")
 	if info, err := os.Stat(name); err == nil && info.Size() > 0 {
-		row.Files = int(info.Size()) // since Linux 6.2: the directory need not be walked
+		row.Files = int(info.Size()) // since Linux 6.2, which saves listing the directory
 		return nil
 	}
 	dir, err := os.Open(name)
 	if errors.Is(err, fs.ErrPermission) {
-		return nil // another user's
+		return nil // another user's process
 	}
 	if err != nil {
 		return err
@@ -196,7 +196,7 @@ func (p *process) readSockets(row *Row) error {
 	file := p.proc.of(p.pid, "net/sockstat")
 	pages, err1 := take(file, entry("TCP:", "mem"))
 	four, err2 := take(file, entry("TCP:", "inuse"))
-	// A socket that listens on both, as Go's do, counts here with all that it accepts.
+	// A socket that listens on IPv4 and IPv6, such as Go's, counts here with all its connections.
 	six, err3 := take(p.proc.of(p.pid, "net/sockstat6"), entry("TCP6:", "inuse"))
 	if errors.Is(err3, fs.ErrNotExist) {
 		err3 = nil // no IPv6
@@ -226,7 +226,7 @@ func (p *process) readNetwork(row *Row) error {
 	return errors.Join(errs...)
 }
 
-// readQuota reads how long the quotas of the control groups have held the process's group up.
+// readQuota reads the time for which the quotas of the control groups stopped the process's group.
 func (p *process) readQuota(row *Row) error {
 	held, err := p.proc.throttled(p.pid)
 	if err == nil {
@@ -244,7 +244,7 @@ func (pf procfs) throttled(pid int) (time.Duration, error) {
 	return heldUp(dirs)
 }
 
-// quotas are the directories of the control groups that may hold the process up; none on a kernel without.
+// quotas returns the directories of the control groups with a quota for the process, or none on a kernel without control groups.
 func (pf procfs) quotas(pid int) ([]string, error) {
 	groups, err := os.ReadFile(pf.of(pid, "cgroup"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -257,7 +257,7 @@ func (pf procfs) quotas(pid int) ([]string, error) {
 	return ControlGroups(string(groups), string(mounts), "cpu"), err
 }
 
-// ownQuotas are this process's. They are looked for once: who asks does so several times a second.
+// ownQuotas are this process's. They are found once, because the agents read them four times a second.
 var ownQuotas = sync.OnceValues(func() ([]string, error) { return proc.quotas(os.Getpid()) })
 
 func ownThrottled() time.Duration {
@@ -275,7 +275,7 @@ func ownThrottled() time.Duration {
 func heldUp(dirs []string) (held time.Duration, err error) {
 	for _, dir := range dirs {
 		d, err := take(filepath.Join(dir, "cpu.stat"), parseThrottled)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) { // a group without the controller
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // the group may lack the controller
 			return 0, err
 		}
 		held += d

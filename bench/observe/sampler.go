@@ -6,20 +6,20 @@ import (
 	"time"
 )
 
-// Sampler reads Rows of one process, of its kernel and of its /metrics. It is for one goroutine.
+// Sampler reads Rows of one process, of its kernel and of its /metrics. It is not safe for concurrent use.
 type Sampler struct {
 	process *process
 	metrics string // URL, or empty
 	client  http.Client
 
 	sampled  bool
-	memoryAt float64 // when PSS was last read
+	memoryAt float64 // time of the last PSS
 }
 
-// memoryEvery is a little less than ten seconds, so that a row that comes early is not passed over.
+// memoryEvery is the interval of PSS readings in seconds. It is slightly less than ten, so that an early row does not miss one.
 const memoryEvery = 9.5
 
-// NewSampler is for the process, and for the series at the URL metrics unless that is empty. It reads nothing yet.
+// NewSampler returns a sampler of the process, and of the metrics at a URL (empty: none). It reads nothing yet.
 func NewSampler(pid int, metrics string) *Sampler {
 	return &Sampler{
 		process: newProcess(pid),
@@ -27,16 +27,16 @@ func NewSampler(pid int, metrics string) *Sampler {
 		client: http.Client{
 			Timeout: scrapeTimeout,
 			Transport: &http.Transport{
-				DisableCompression: true, // which would be the server's work
+				DisableCompression: true, // compression would cost the server CPU
 				MaxIdleConns:       1,
-				IdleConnTimeout:    5 * time.Second, // between two rows it lives, after the last it goes
+				IdleConnTimeout:    5 * time.Second, // longer than the time between two rows
 			},
 		},
 	}
 }
 
-// Sample reads a row at t seconds. Call it about once a second: it takes a millisecond, or up to two seconds where /metrics is slow.
-// The error joins those of all sources; the row has what the others told.
+// Sample reads a row at t seconds. Call it about once a second. It takes about a millisecond, or up to two seconds if /metrics is slow. The
+// error joins those of all sources; the row has the values of the others.
 func (s *Sampler) Sample(t float64) (Row, error) {
 	row := Row{T: t, Threads: []Thread{}}
 	memory := !s.sampled || t-s.memoryAt >= memoryEvery

@@ -1,5 +1,5 @@
-// Peer centrifuge: a room as the users of github.com/centrifugal/centrifuge write one, the library that Centrifugo is made of: a
-// node whose handlers let everybody in, at /connection/websocket.
+// Peer centrifuge: a room written with github.com/centrifugal/centrifuge, the library of Centrifugo. Its handlers admit every client, at
+// /connection/websocket.
 package main
 
 import (

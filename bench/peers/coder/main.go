@@ -1,6 +1,5 @@
-// Peer coder: a broadcast server as the users of github.com/coder/websocket write one, after the chat of its examples: a set of
-// members under a lock, a buffered channel for each, its handler's goroutine that writes and another that reads. Who does not keep up
-// is closed.
+// Peer coder: a broadcast server written with github.com/coder/websocket, like the chat of its examples: a set of members under a lock, and
+// for each a buffered channel and two goroutines, one that reads and one that writes. A slow consumer is closed.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Peer gorilla: a broadcast server as the users of github.com/gorilla/websocket write one: a hub goroutine that owns the
-// set of clients, a buffered channel and two goroutines a client, and a PreparedMessage, so that a message is encoded once.
+// Peer gorilla: a broadcast server written with github.com/gorilla/websocket: a hub goroutine that owns the set of clients, a buffered
+// channel and two goroutines per client, and PreparedMessage, which encodes a message once.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Peer gws: a broadcast server as the users of github.com/lxzan/gws write one: an event handler, a map of connections
-// under a lock, and its Broadcaster, which encodes a message once for all.
+// Peer gws: a broadcast server written with github.com/lxzan/gws: an event handler, a map of connections under a lock, and its Broadcaster,
+// which encodes a message once.
 package main
 
 import (
@@ -44,7 +44,7 @@ func (r *room) OnMessage(_ *gws.Conn, m *gws.Message) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	for c := range r.conns {
-		// An error is that connection's end, which OnClose tells.
+		// OnClose handles the end of a connection.
 		if err := b.Broadcast(c); err != nil {
 			continue
 		}

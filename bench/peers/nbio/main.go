@@ -1,5 +1,5 @@
-// Peer nbio: a broadcast server as the users of github.com/lesismal/nbio write one with its own HTTP engine and upgrader: the loop that
-// throng stands on, without what throng puts on it. Each connection is encoded and written for by itself.
+// Peer nbio: a broadcast server written with github.com/lesismal/nbio, its HTTP engine and its upgrader: throng's event loop without
+// throng's own code. Each message is encoded and written for each connection separately.
 package main
 
 import (
@@ -39,7 +39,7 @@ func (r *room) say(_ *websocket.Conn, kind websocket.MessageType, data []byte) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	for c := range r.conns {
-		// An error is that connection's end, which leave is told.
+		// leave handles the end of a connection.
 		if err := c.WriteMessage(kind, data); err != nil {
 			continue
 		}
@@ -58,7 +58,7 @@ func main() {
 	upgrader.OnClose(r.leave)
 	mux := http.NewServeMux()
 	mux.HandleFunc("/ws", func(w http.ResponseWriter, q *http.Request) {
-		// It has answered whoever it refuses.
+		// The upgrader has answered a rejected request.
 		_, _ = upgrader.Upgrade(w, q, nil)
 	})
 	engine := nbhttp.NewEngine(nbhttp.Config{
