@@ -68,7 +68,7 @@ func (r *run) cut() int64 {
 func (r *run) prove() {
 	d := &r.result.Delivery
 	var count agent.Tally
-	var told uint64
+	var reported uint64
 	var needed result.History
 	orders := map[int]agent.Order{}
 	for i := range r.reports {
@@ -76,7 +76,7 @@ func (r *run) prove() {
 		count.Add(p.Tick.Count)
 		d.Expected += f.Expected
 		d.OwnLost += f.OwnLost
-		told += f.Told
+		reported += f.Reported
 		needed.Cover(f.Needed)
 		d.Faults.Add(f.Faults)
 		r.result.Sent.Died += f.Died
@@ -101,7 +101,7 @@ func (r *run) prove() {
 	}
 	d.Got, d.Foreign, d.Pings, d.Closed, d.BadFrame = count.Deliveries, count.Foreign, count.Pings, count.Closed, count.BadFrames
 	if r.cfg.Resume {
-		r.result.Resume = &result.Resume{Clients: count.Resumed, Recovered: count.Recovered, Missed: count.Missed, Told: told, Needed: needed}
+		r.result.Resume = &result.Resume{Clients: count.Resumed, Recovered: count.Recovered, Missed: count.Missed, Reported: reported, Needed: needed}
 	}
 	r.result.Connect.Left = count.Left
 	r.result.Connect.Joined = count.Opened - r.result.Connect.Opened

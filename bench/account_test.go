@@ -28,9 +28,9 @@ type part struct {
 	killed, back         int // since the beginning, from this part on
 }
 
-// toldRun returns a run of two agents that have reported all parts, from tick 100 on. The figures are known and no clock is involved. The
+// agentRun returns a run of two agents that have reported all parts, from tick 100 on. The figures are known and no clock is involved. The
 // second agent uses a quarter of the first one's CPU time, and no quota stops it.
-func toldRun(cfg *Config, end int64, parts ...part) *run {
+func agentRun(cfg *Config, end int64, parts ...part) *run {
 	const start = 100
 	r := &run{cfg: cfg, result: fine(), collect: newCollector(2), end: end, fleet: &fleet{}, watch: &watch{cpu: map[int64]time.Duration{}, quit: make(chan struct{})}}
 	r.watch.result = r.result
@@ -60,16 +60,16 @@ func toldRun(cfg *Config, end int64, parts ...part) *run {
 				t.CPU += p.cpu * share / 4
 				t.Held += p.held * time.Duration(1-i)
 				t.Killed, t.Back = p.killed*(1-i), p.back*(1-i)
-				told := *t
+				copied := *t
 				for _, v := range []struct {
 					value time.Duration
 					to    **histogram.Histogram
-				}{{value: p.latency, to: &told.Each}, {value: p.late, to: &told.Late}, {value: p.lag, to: &told.Lag}} {
+				}{{value: p.latency, to: &copied.Each}, {value: p.late, to: &copied.Late}, {value: p.lag, to: &copied.Lag}} {
 					if v.value > 0 {
 						*v.to = of(v.value)
 					}
 				}
-				r.collect.take(i, &told)
+				r.collect.take(i, &copied)
 			}
 		}
 	}
@@ -93,7 +93,7 @@ func measuredConfig() *Config {
 }
 
 func measuredRun(cfg *Config) *run {
-	r := toldRun(cfg, 124,
+	r := agentRun(cfg, 124,
 		part{until: 108, deliveries: 100, messages: 10, latency: 90 * ms, late: 80 * ms, lag: 70 * ms, cpu: 250 * ms, held: 20 * ms},
 		part{until: 124, deliveries: 1000, messages: 40, latency: ms, late: ms / 2, lag: ms / 10, cpu: 200 * ms, held: 3 * ms},
 		part{until: 128, deliveries: 5, latency: 5 * ms, late: 4 * ms, lag: 60 * ms, cpu: 250 * ms, held: 20 * ms})
@@ -221,7 +221,7 @@ func TestTheAccountOfARunInterruptedInItsWarmup(t *testing.T) {
 func stormRun(scenario string, back int) *run {
 	cfg := measuredConfig()
 	cfg.Scenario = scenario
-	r := toldRun(cfg, 132,
+	r := agentRun(cfg, 132,
 		part{until: 108, latency: 90 * ms},
 		part{until: 112, latency: ms},
 		part{until: 118, latency: 30 * ms, killed: 10},
@@ -288,7 +288,7 @@ func TestTheAccountOfStoppedReaders(t *testing.T) {
 func TestTheAccountKeepsEvents(t *testing.T) {
 	cfg := measuredConfig()
 	cfg.Auto = true
-	r := toldRun(cfg, 180, part{until: 140, deliveries: 1000, latency: 50 * ms}, part{until: 180, deliveries: 500, latency: ms})
+	r := agentRun(cfg, 180, part{until: 140, deliveries: 1000, latency: 50 * ms}, part{until: 180, deliveries: 500, latency: ms})
 	if from := r.cut(); from < 130 {
 		t.Fatalf("got the cut at %d, want a later one: the series does not test anything", from)
 	}

@@ -20,17 +20,17 @@ type Child struct {
 	PID     int
 	Metrics string // URL of its /metrics; empty if it has none
 
-	own  bool // it is this program, which exits with 0 after SIGTERM
-	cmd  *exec.Cmd
-	said tail
-	done chan struct{} // closed when the process has exited
-	err  error         // how it exited; valid after done
+	own    bool // it is this program, which exits with 0 after SIGTERM
+	cmd    *exec.Cmd
+	output tail
+	done   chan struct{} // closed when the process has exited
+	err    error         // how it exited; valid after done
 }
 
 const (
-	childStart = 30 * time.Second // until the server listens
-	childStop  = 15 * time.Second // until the server exits
-	saidBytes  = 4 << 10          // bytes kept of its output
+	childStart  = 30 * time.Second // until the server listens
+	childStop   = 15 * time.Second // until the server exits
+	outputBytes = 4 << 10          // bytes kept of its output
 )
 
 // StartServer runs this program again as a server and waits until it listens. args receives two free loopback addresses, of the server and
@@ -77,7 +77,7 @@ func tryAddresses(start func(address string) (*Child, error)) (*Child, error) {
 
 func startAt(ctx context.Context, address string, args []string) (*Child, error) {
 	c := &Child{URL: "ws://" + address + "/ws", cmd: exec.Command(args[0], args[1:]...), done: make(chan struct{})}
-	c.cmd.Stdout, c.cmd.Stderr = &c.said, &c.said
+	c.cmd.Stdout, c.cmd.Stderr = &c.output, &c.output
 	c.cmd.SysProcAttr = childAttributes()
 	if err := c.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start a server: %w", err)
@@ -114,7 +114,7 @@ func (ch *Child) listening(ctx context.Context, address string) error {
 		select {
 		case <-tick.C:
 		case <-ch.done:
-			return fmt.Errorf("%w (%v): %s", errEnded, ch.err, ch.said.text())
+			return fmt.Errorf("%w (%v): %s", errEnded, ch.err, ch.output.text())
 		case <-ctx.Done():
 			return fmt.Errorf("no listener on %s: %w", address, err)
 		}
@@ -126,7 +126,7 @@ func (ch *Child) listening(ctx context.Context, address string) error {
 func (ch *Child) Stop() error {
 	select {
 	case <-ch.done: // it exited before the signal
-		return fmt.Errorf("the server exited (%v): %s", ch.err, ch.said.text())
+		return fmt.Errorf("the server exited (%v): %s", ch.err, ch.output.text())
 	default:
 	}
 	if err := ch.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
@@ -140,7 +140,7 @@ func (ch *Child) Stop() error {
 		return errors.Join(fmt.Errorf("the server, pid %d, did not stop in %v and was killed", ch.PID, childStop), err)
 	}
 	if ch.err != nil && ch.own {
-		return fmt.Errorf("the server: %w: %s", ch.err, ch.said.text())
+		return fmt.Errorf("the server: %w: %s", ch.err, ch.output.text())
 	}
 	return nil
 }
@@ -170,7 +170,7 @@ func (t *tail) Write(b []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.b = append(t.b, b...)
-	if n := len(t.b) - saidBytes; n > 0 {
+	if n := len(t.b) - outputBytes; n > 0 {
 		t.b = append(t.b[:0], t.b[n:]...)
 	}
 	return len(b), nil

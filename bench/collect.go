@@ -17,8 +17,8 @@ type collector struct {
 	start   int64 // the tick at which sending began
 	base    row   // the row at start
 	rows    []row // one per tick since start, without gaps
-	pending map[int64]*heard
-	rest    heard // of rows older than keptRows
+	pending map[int64]*recorded
+	rest    recorded // of rows older than keptRows
 	spans   map[spanID]agent.Span
 	folded  folded
 }
@@ -37,13 +37,13 @@ type row struct {
 	refused int
 
 	p50, p99, max, lagP99 time.Duration
-	heard                 *heard // nil once it is part of rest
+	recorded              *recorded // nil once it is part of rest
 }
 
-// heard are the values recorded in a time.
-type heard struct{ each, late, touched, lag, ping, loopLag histogram.Histogram }
+// recorded are the values recorded in a time.
+type recorded struct{ each, late, touched, lag, ping, loopLag histogram.Histogram }
 
-func (h *heard) add(t *agent.Tick) {
+func (h *recorded) add(t *agent.Tick) {
 	for _, p := range []struct{ to, from *histogram.Histogram }{
 		{to: &h.each, from: t.Each}, {to: &h.late, from: t.Late}, {to: &h.touched, from: t.Touched},
 		{to: &h.lag, from: t.Lag}, {to: &h.ping, from: t.Ping}, {to: &h.loopLag, from: t.LoopLag},
@@ -54,7 +54,7 @@ func (h *heard) add(t *agent.Tick) {
 	}
 }
 
-func (h *heard) merge(o *heard) {
+func (h *recorded) merge(o *recorded) {
 	h.add(&agent.Tick{Each: &o.each, Late: &o.late, Touched: &o.touched, Lag: &o.lag, Ping: &o.ping, LoopLag: &o.loopLag})
 }
 
@@ -76,7 +76,7 @@ const (
 )
 
 func newCollector(agents int) *collector {
-	return &collector{agents: agents, ticks: make([][]agent.Tick, agents), pending: map[int64]*heard{}, spans: map[spanID]agent.Span{}}
+	return &collector{agents: agents, ticks: make([][]agent.Tick, agents), pending: map[int64]*recorded{}, spans: map[spanID]agent.Span{}}
 }
 
 // begin records the tick at which sending begins.
@@ -104,7 +104,7 @@ func (co *collector) take(from int, t *agent.Tick) {
 	at := max(t.N, co.start+1)
 	h := co.pending[at]
 	if h == nil {
-		h = &heard{}
+		h = &recorded{}
 		co.pending[at] = h
 	}
 	h.add(t)
@@ -145,7 +145,7 @@ func (co *collector) whole() bool {
 func (co *collector) finishRow() {
 	n := co.next()
 	r := co.emptyRow(n)
-	r.heard = &heard{}
+	r.recorded = &recorded{}
 	for i, ticks := range co.ticks {
 		if len(co.rows) == 0 && ticks[0].N <= co.start {
 			co.base.add(i, &ticks[0])
@@ -161,17 +161,17 @@ func (co *collector) finishRow() {
 	}
 	for at, h := range co.pending { // an agent that skipped a tick includes it in its next one
 		if at <= n {
-			r.heard.merge(h)
+			r.recorded.merge(h)
 			delete(co.pending, at)
 		}
 	}
-	h := &r.heard.each
+	h := &r.recorded.each
 	r.p50, r.p99, r.max = time.Duration(h.Quantile(0.5)), time.Duration(h.Quantile(0.99)), time.Duration(h.Max())
-	r.lagP99 = time.Duration(r.heard.lag.Quantile(0.99))
+	r.lagP99 = time.Duration(r.recorded.lag.Quantile(0.99))
 	co.rows = append(co.rows, r)
 	if old := len(co.rows) - 1; int64(old) >= keptRows {
-		co.rest.merge(co.rows[old].heard)
-		co.rows[old].heard = nil
+		co.rest.merge(co.rows[old].recorded)
+		co.rows[old].recorded = nil
 		if n%ticksASecond == 0 {
 			co.fold(n * agent.TickEvery)
 		}
@@ -218,11 +218,11 @@ func (co *collector) finish(last []agent.Tick) {
 }
 
 // between returns the values of the rows after the tick from, up to and including the tick to.
-func (co *collector) between(from, to int64) *heard {
-	all := &heard{}
+func (co *collector) between(from, to int64) *recorded {
+	all := &recorded{}
 	for _, r := range co.rows {
-		if r.n > from && r.n <= to && r.heard != nil {
-			all.merge(r.heard)
+		if r.n > from && r.n <= to && r.recorded != nil {
+			all.merge(r.recorded)
 		}
 	}
 	if to > co.start+keptRows {
@@ -261,10 +261,10 @@ func (co *collector) seconds(measured int64, end int64, server func(n int64) (ti
 	for i := ticksASecond - 1; i < int64(len(co.rows)); i += ticksASecond {
 		r := co.rows[i]
 		took := time.Duration((r.n - last.n) * agent.TickEvery).Seconds()
-		all := &heard{}
+		all := &recorded{}
 		for _, q := range co.rows[i-ticksASecond+1 : i+1] {
-			if q.heard != nil {
-				all.merge(q.heard)
+			if q.recorded != nil {
+				all.merge(q.recorded)
 			}
 		}
 		s := result.Second{
@@ -281,7 +281,7 @@ func (co *collector) seconds(measured int64, end int64, server func(n int64) (ti
 		if all.each.Total() >= 1000 {
 			s.P99 = all.each.Quantile(0.99)
 		}
-		if r.heard == nil { // a long run keeps only these values of old rows
+		if r.recorded == nil { // a long run keeps only these values of old rows
 			for _, q := range co.rows[i-ticksASecond+1 : i+1] {
 				s.P50, s.P99, s.Max = max(s.P50, int64(q.p50)), max(s.P99, int64(q.p99)), max(s.Max, int64(q.max))
 				s.LagP99 = max(s.LagP99, int64(q.lagP99))

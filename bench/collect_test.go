@@ -12,18 +12,18 @@ import (
 // The CPU time of connecting does not count as CPU time of sending, also without a warm-up.
 func TestConnectingIsNotMeasured(t *testing.T) {
 	c := newCollector(2)
-	tell := func(from int, t agent.Tick) {
+	tick := func(from int, t agent.Tick) {
 		t.Count.Opened = 10
 		c.take(from, &t)
 	}
-	tell(0, agent.Tick{N: 8, CPU: 900 * time.Millisecond, Held: time.Second})
-	tell(1, agent.Tick{N: 8, CPU: 300 * time.Millisecond, Held: 5 * time.Second})
+	tick(0, agent.Tick{N: 8, CPU: 900 * time.Millisecond, Held: time.Second})
+	tick(1, agent.Tick{N: 8, CPU: 300 * time.Millisecond, Held: 5 * time.Second})
 	c.begin(10)
-	tell(0, agent.Tick{N: 9, CPU: time.Second, Held: time.Second})
-	tell(1, agent.Tick{N: 10, CPU: 400 * time.Millisecond, Held: 6 * time.Second}) // it skipped the ninth
-	tell(0, agent.Tick{N: 10, CPU: 1100 * time.Millisecond, Held: 2 * time.Second})
-	tell(0, agent.Tick{N: 11, CPU: 1150 * time.Millisecond, Held: 2 * time.Second, Count: agent.Tally{Deliveries: 50}})
-	tell(1, agent.Tick{N: 11, CPU: 420 * time.Millisecond, Held: 6200 * time.Millisecond, Count: agent.Tally{Deliveries: 70}})
+	tick(0, agent.Tick{N: 9, CPU: time.Second, Held: time.Second})
+	tick(1, agent.Tick{N: 10, CPU: 400 * time.Millisecond, Held: 6 * time.Second}) // it skipped the ninth
+	tick(0, agent.Tick{N: 10, CPU: 1100 * time.Millisecond, Held: 2 * time.Second})
+	tick(0, agent.Tick{N: 11, CPU: 1150 * time.Millisecond, Held: 2 * time.Second, Count: agent.Tally{Deliveries: 50}})
+	tick(1, agent.Tick{N: 11, CPU: 420 * time.Millisecond, Held: 6200 * time.Millisecond, Count: agent.Tally{Deliveries: 70}})
 	if len(c.rows) != 1 {
 		t.Fatalf("got %d rows, want 1", len(c.rows))
 	}
@@ -59,15 +59,15 @@ func TestStallsAreReportedToTheTick(t *testing.T) {
 	} {
 		c := newCollector(1)
 		c.begin(100)
-		var sent, heard uint64
+		var sent, received uint64
 		for n := int64(0); n <= 40; n++ {
 			if n <= tt.nothing[0] || n > tt.nothing[1] {
 				sent++
 			}
 			if !slices.ContainsFunc(tt.quiet, func(q [2]int64) bool { return n > q[0] && n <= q[1] }) {
-				heard += 5
+				received += 5
 			}
-			c.take(0, &agent.Tick{N: 100 + n, Count: agent.Tally{Deliveries: heard}, Sent: agent.Sent{Messages: sent}})
+			c.take(0, &agent.Tick{N: 100 + n, Count: agent.Tally{Deliveries: received}, Sent: agent.Sent{Messages: sent}})
 		}
 		if got := c.stalls(140); !slices.Equal(got, tt.want) {
 			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)

@@ -182,7 +182,7 @@ func dialAgent(ctx context.Context, address, token string) (*member, error) {
 func (m *member) setClock() error {
 	best, shift := int64(1<<62), int64(0)
 	for range pingPongs {
-		asked := agent.Now()
+		sentAt := agent.Now()
 		if err := m.link.Send(agent.Command{Clock: &agent.Clock{}}); err != nil {
 			return err
 		}
@@ -193,8 +193,8 @@ func (m *member) setClock() error {
 		if e.Clock == nil {
 			return errors.New("no response to a clock request")
 		}
-		if took := agent.Now() - asked; took < best {
-			best, shift = took, asked+took/2-e.Clock.Now
+		if took := agent.Now() - sentAt; took < best {
+			best, shift = took, sentAt+took/2-e.Clock.Now
 		}
 	}
 	m.off = time.Duration(best / 2)

@@ -19,11 +19,11 @@ const (
 )
 
 // addFloor measures the floor of the load cfg and adds it to a result, or a note with the reason why there is none.
-func addFloor(ctx context.Context, cfg Config, to *result.Result, tell func(Progress)) {
+func addFloor(ctx context.Context, cfg Config, to *result.Result, onProgress func(Progress)) {
 	if !cfg.Floor || to.Interrupted || to.Target.PID == 0 {
 		return
 	}
-	r := &run{cfg: &cfg, layout: layOut(&cfg), tell: tell, result: to}
+	r := &run{cfg: &cfg, layout: layOut(&cfg), onProgress: onProgress, result: to}
 	if err := r.measureFloor(ctx); err != nil {
 		r.note("no floor: %v", err)
 	}
@@ -46,7 +46,7 @@ func (r *run) measureFloor(ctx context.Context) (err error) {
 	if err := sameProcessors(child.PID, r.result.Target.PID); err != nil {
 		return err
 	}
-	floor, err := Run(ctx, r.floorConfig(child), r.tell)
+	floor, err := Run(ctx, r.floorConfig(child), r.onProgress)
 	if err != nil {
 		return err
 	}

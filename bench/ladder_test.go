@@ -16,9 +16,9 @@ import (
 func TestALadderReportsTheStepThatEndedIt(t *testing.T) {
 	t.Parallel()
 	room := &echoRoom{t: t}
-	var asked atomic.Int32
+	var connected atomic.Int32
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
-		if asked.Add(1) > 20 {
+		if connected.Add(1) > 20 {
 			http.Error(w, "full", http.StatusServiceUnavailable)
 			return
 		}
@@ -67,9 +67,9 @@ func TestAnInterruptedSearchReturnsItsPart(t *testing.T) {
 func TestAFailedSearchReturnsItsError(t *testing.T) {
 	t.Parallel()
 	room := &echoRoom{t: t}
-	var asked atomic.Int32
+	var connected atomic.Int32
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
-		if asked.Add(1) > 25 {
+		if connected.Add(1) > 25 {
 			http.Error(w, "full", http.StatusServiceUnavailable)
 			return
 		}

@@ -55,7 +55,7 @@ func (r *run) progress(p *Progress, began int64) {
 				p.Connected += ticks[n-1].Count.Opened
 			}
 		}
-		r.tell(*p)
+		r.onProgress(*p)
 		return
 	}
 	if len(r.collect.rows) == 0 {
@@ -68,5 +68,5 @@ func (r *run) progress(p *Progress, began int64) {
 		p.Rate = float64(p.Deliveries-last.Deliveries) / took.Seconds()
 	}
 	p.P50, p.P99 = now.p50, now.p99
-	r.tell(*p)
+	r.onProgress(*p)
 }

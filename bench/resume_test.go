@@ -14,7 +14,7 @@ import (
 // remembering returns a server of the Centrifugo protocol whose rooms keep all messages. answer may change the recovered publications of a
 // client that returns, and the recovered field; nil keeps the correct response.
 func remembering(answer func(missed []string, recovered string) ([]string, string)) *application {
-	said := map[string][]string{} // publications by room
+	published := map[string][]string{} // publications by room
 	pushed := func(channel, pub string) string {
 		return fmt.Sprintf(`{"push":{"channel":"%s","pub":%s}}`, channel, pub)
 	}
@@ -39,17 +39,17 @@ func remembering(answer func(missed []string, recovered string) ([]string, strin
 			}
 			switch {
 			case c.Connect != nil:
-				u.say(fmt.Sprintf(`{"id":%d,"connect":{"client":"%d","ping":25,"pong":true}}`, c.ID, u.id))
+				u.send(fmt.Sprintf(`{"id":%d,"connect":{"client":"%d","ping":25,"pong":true}}`, c.ID, u.id))
 			case c.Subscribe != nil && !c.Subscribe.Recover:
 				a.join(u, c.Subscribe.Channel)
 				offset := ""
-				if n := len(said[c.Subscribe.Channel]); n > 0 { // the field is omitted for 0
+				if n := len(published[c.Subscribe.Channel]); n > 0 { // the field is omitted for 0
 					offset = fmt.Sprintf(`,"offset":%d`, n)
 				}
-				u.say(fmt.Sprintf(`{"id":%d,"subscribe":{"recoverable":%v,"epoch":"dawn"%s,"positioned":true}}`, c.ID, c.Subscribe.Recoverable, offset))
+				u.send(fmt.Sprintf(`{"id":%d,"subscribe":{"recoverable":%v,"epoch":"dawn"%s,"positioned":true}}`, c.ID, c.Subscribe.Recoverable, offset))
 			case c.Subscribe != nil:
 				room := c.Subscribe.Channel
-				all, from := said[room], c.Subscribe.Offset
+				all, from := published[room], c.Subscribe.Offset
 				if c.Subscribe.Epoch != "dawn" || from < 0 || from > len(all) {
 					a.t.Errorf("centrifugo: got the position %d of %q, want one up to %d", from, c.Subscribe.Epoch, len(all))
 					return
@@ -62,14 +62,14 @@ func remembering(answer func(missed []string, recovered string) ([]string, strin
 				if answer != nil {
 					missed, recovered = answer(missed, recovered)
 				}
-				u.say(fmt.Sprintf(`{"id":%d,"subscribe":{"recoverable":true,"epoch":"dawn","publications":[%s],%s"offset":%d,"positioned":true,"was_recovering":true}}`,
+				u.send(fmt.Sprintf(`{"id":%d,"subscribe":{"recoverable":true,"epoch":"dawn","publications":[%s],%s"offset":%d,"positioned":true,"was_recovering":true}}`,
 					c.ID, strings.Join(missed, ","), recovered, from) + live)
 			case c.Publish != nil:
 				room := c.Publish.Channel
-				pub := fmt.Sprintf(`{"data":%s,"offset":%d}`, c.Publish.Data, len(said[room])+1)
-				said[room] = append(said[room], pub)
-				a.tell(room, pushed(room, pub))
-				u.say(fmt.Sprintf(`{"id":%d,"publish":{}}`, c.ID))
+				pub := fmt.Sprintf(`{"data":%s,"offset":%d}`, c.Publish.Data, len(published[room])+1)
+				published[room] = append(published[room], pub)
+				a.publish(room, pushed(room, pub))
+				u.send(fmt.Sprintf(`{"id":%d,"publish":{}}`, c.ID))
 			}
 		},
 	}
@@ -151,12 +151,12 @@ func TestReportedGapsAreCounted(t *testing.T) {
 	}
 	// All missed messages were reported, so none of them is lost.
 	s := r.Resume
-	if d := &r.Delivery; s.Told == 0 || d.Any() || d.Got+s.Told != d.Expected || d.Expected != 20*r.Sent.Messages {
-		t.Errorf("got %d, %+v and %d reported of %d deliveries", d.Got, d.Faults, s.Told, d.Expected)
+	if d := &r.Delivery; s.Reported == 0 || d.Any() || d.Got+s.Reported != d.Expected || d.Expected != 20*r.Sent.Messages {
+		t.Errorf("got %d, %+v and %d reported of %d deliveries", d.Got, d.Faults, s.Reported, d.Expected)
 	}
 	// The client with the longest absence missed at least as many as all did on average.
-	if n := s.Needed; n.Messages < s.Told/8 || n.Messages > r.Sent.Messages || n.Age <= 0 || n.Age > int64(time.Minute) {
-		t.Errorf("got a history of %+v for %d messages missed by 8 clients", n, s.Told)
+	if n := s.Needed; n.Messages < s.Reported/8 || n.Messages > r.Sent.Messages || n.Age <= 0 || n.Age > int64(time.Minute) {
+		t.Errorf("got a history of %+v for %d messages missed by 8 clients", n, s.Reported)
 	}
 }
 
@@ -170,9 +170,9 @@ func TestALossBesideAReportedGapIsALoss(t *testing.T) {
 		a := remembering(func([]string, string) ([]string, string) { return nil, "" })
 		honest, first := a.on, map[*user]bool{}
 		a.on = func(a *application, u *user, s string) {
-			say := u.say
+			send := u.send
 			if strings.Contains(s, `"recover":true`) && lies.CompareAndSwap(0, 1) { // the second live message to a client that has returned
-				u.say = func(s string) {
+				u.send = func(s string) {
 					if strings.Contains(s, `"push"`) {
 						if !first[u] {
 							first[u] = true
@@ -180,7 +180,7 @@ func TestALossBesideAReportedGapIsALoss(t *testing.T) {
 							return
 						}
 					}
-					say(s)
+					send(s)
 				}
 			}
 			honest(a, u, s)
@@ -195,7 +195,7 @@ func TestALossBesideAReportedGapIsALoss(t *testing.T) {
 		longer *= 2
 		r = stormed(t, lie)
 	}
-	if r.Verdict.Code != result.Broken || r.Delivery.Faults != (result.Faults{Lost: 1}) || r.Resume.Missed != 8 || r.Resume.Told == 0 {
+	if r.Verdict.Code != result.Broken || r.Delivery.Faults != (result.Faults{Lost: 1}) || r.Resume.Missed != 8 || r.Resume.Reported == 0 {
 		t.Errorf("got %+v, %+v, %+v, want one lost, and the reported ones", r.Verdict, r.Delivery.Faults, r.Resume)
 	}
 }

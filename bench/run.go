@@ -12,17 +12,17 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// Run performs one run and returns its result. It calls tell, unless nil, four times a second, from its own goroutine. When ctx ends, Run
-// stops the load and returns the result up to then. If some connections could not be opened, it returns both a Result and an error. If
+// Run performs one run and returns its result. It calls onProgress, unless nil, four times a second, from its own goroutine. When ctx ends,
+// Run stops the load and returns the result up to then. If some connections could not be opened, it returns both a Result and an error. If
 // there is nothing to report, the Result is nil.
-func Run(ctx context.Context, cfg Config, tell func(Progress)) (*result.Result, error) {
+func Run(ctx context.Context, cfg Config, onProgress func(Progress)) (*result.Result, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	if tell == nil {
-		tell = func(Progress) {}
+	if onProgress == nil {
+		onProgress = func(Progress) {}
 	}
-	r := &run{cfg: &cfg, tell: tell, layout: layOut(&cfg)}
+	r := &run{cfg: &cfg, onProgress: onProgress, layout: layOut(&cfg)}
 	for _, text := range cfg.URLs {
 		u, err := agent.ParseURL(text, &cfg.Protocol)
 		if err != nil {
@@ -46,7 +46,7 @@ func Run(ctx context.Context, cfg Config, tell func(Progress)) (*result.Result, 
 		return nil, err
 	}
 	if err == nil {
-		addFloor(ctx, cfg, r.result, tell)
+		addFloor(ctx, cfg, r.result, onProgress)
 	}
 	judge(r.result, cfg.Thresholds)
 	if err != nil && r.result.Connect.Opened == cfg.Connections {

@@ -13,12 +13,12 @@ import (
 // Ladder runs at each of the rates, or numbers of connections, in turn. It continues after a step that fails, because its purpose is the
 // whole curve. It returns the result of the last step, with a table of all steps and the floor of the last step that holds. If a step
 // cannot run, Ladder ends with an error.
-func Ladder(ctx context.Context, cfg Config, rungs Rungs, tell func(Progress)) (*result.Result, error) {
+func Ladder(ctx context.Context, cfg Config, rungs Rungs, onProgress func(Progress)) (*result.Result, error) {
 	var last, held *result.Result
 	var heldAt int
 	steps := []result.Step{}
 	for i := range rungs.Len() {
-		r, err := Run(ctx, rungs.Step(cfg, i), named(tell, fmt.Sprintf("step %d of %d", i+1, rungs.Len())))
+		r, err := Run(ctx, rungs.Step(cfg, i), named(onProgress, fmt.Sprintf("step %d of %d", i+1, rungs.Len())))
 		if r != nil {
 			steps = append(steps, stepOf(r))
 			last = r
@@ -35,7 +35,7 @@ func Ladder(ctx context.Context, cfg Config, rungs Rungs, tell func(Progress)) (
 		c := rungs.Step(cfg, heldAt)
 		c.Floor = cfg.Floor
 		notes := len(held.Notes)
-		addFloor(ctx, c, held, tell)
+		addFloor(ctx, c, held, onProgress)
 		steps[heldAt].Floor = held.Floor
 		if held == last {
 			hold(last, cfg.Thresholds) // a threshold may use the floor
@@ -68,11 +68,11 @@ func (rs Rungs) Step(cfg Config, i int) Config {
 	return cfg
 }
 
-func named(tell func(Progress), step string) func(Progress) {
+func named(onProgress func(Progress), step string) func(Progress) {
 	return func(p Progress) {
 		p.Step = step
-		if tell != nil {
-			tell(p)
+		if onProgress != nil {
+			onProgress(p)
 		}
 	}
 }
@@ -108,7 +108,7 @@ const (
 // fails, halves the interval until it is narrow, and confirms the rate that held. If most confirmations fail, the rate did not hold, and
 // the search continues below it. A trial that is CLIENT-LIMITED or NOT STEADY is repeated once. If it is CLIENT-LIMITED again, the search
 // also continues below, and the result says so.
-func Find(ctx context.Context, cfg Config, s Search, tell func(Progress)) (*result.Result, error) {
+func Find(ctx context.Context, cfg Config, s Search, onProgress func(Progress)) (*result.Result, error) {
 	var steps []result.Step
 	var best *result.Result
 	trial := func(rate int, longer time.Duration) (*result.Result, bool, error) {
@@ -116,7 +116,7 @@ func Find(ctx context.Context, cfg Config, s Search, tell func(Progress)) (*resu
 		c.Floor, c.Thresholds = false, nil
 		c.Rate = rate
 		c.Auto, c.Warmup, c.Duration = false, s.Warmup, s.Step*longer
-		r, err := Run(ctx, c, named(tell, result.Number(rate, "message")+"/s"))
+		r, err := Run(ctx, c, named(onProgress, result.Number(rate, "message")+"/s"))
 		if err != nil {
 			return nil, false, err
 		}
@@ -143,7 +143,7 @@ func Find(ctx context.Context, cfg Config, s Search, tell func(Progress)) (*resu
 	if err == nil && found.Holds > 0 {
 		c := cfg
 		c.Rate = int(found.Holds)
-		addFloor(ctx, c, best, tell)
+		addFloor(ctx, c, best, onProgress)
 	}
 	hold(best, cfg.Thresholds)
 	if best.Interrupted {

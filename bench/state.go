@@ -11,14 +11,14 @@ import (
 
 // run is the state of a run. The goroutine of Run owns it.
 type run struct {
-	cfg     *Config
-	layout  layout
-	targets []agent.Target
-	fleet   *fleet
-	watch   *watch
-	collect *collector
-	tell    func(Progress)
-	result  *result.Result
+	cfg        *Config
+	layout     layout
+	targets    []agent.Target
+	fleet      *fleet
+	watch      *watch
+	collect    *collector
+	onProgress func(Progress)
+	result     *result.Result
 
 	connected []agent.Connected // by agent
 	reports   []agent.Report

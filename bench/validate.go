@@ -25,7 +25,7 @@ func (c *Config) Validate() error {
 // problems collects the errors of a config.
 type problems struct{ errs []error }
 
-func (p *problems) refuse(format string, args ...any) {
+func (p *problems) reject(format string, args ...any) {
 	p.errs = append(p.errs, fmt.Errorf(format, args...))
 }
 
@@ -45,29 +45,29 @@ type bounds struct {
 // between rejects a value out of bounds.
 func (p *problems) between(name string, value int, b bounds) {
 	if value < b.low || value > b.high {
-		p.refuse("%s = %d: must be %d to %d%s", name, value, b.low, b.high, b.of)
+		p.reject("%s = %d: must be %d to %d%s", name, value, b.low, b.high, b.of)
 	}
 }
 
 func (p *problems) share(name string, value float64) {
 	if !(value >= 0 && value <= 1) {
-		p.refuse("%s = %v: must be 0%% to 100%%", name, value)
+		p.reject("%s = %v: must be 0%% to 100%%", name, value)
 	}
 }
 
 func (p *problems) within(name string, value, low, high time.Duration) {
 	if value < low || value > high {
-		p.refuse("%s = %v: must be %v to %v", name, value, low, high)
+		p.reject("%s = %v: must be %v to %v", name, value, low, high)
 	}
 }
 
 // validateTarget checks the scenario, the server and the handshake.
 func (c *Config) validateTarget(p *problems) {
 	if !slices.Contains(Scenarios, c.Scenario) {
-		p.refuse("scenario = %q: must be one of %v", c.Scenario, Scenarios)
+		p.reject("scenario = %q: must be one of %v", c.Scenario, Scenarios)
 	}
 	if len(c.URLs) == 0 {
-		p.refuse("url: missing")
+		p.reject("url: missing")
 	}
 	for _, text := range c.URLs {
 		_, err := agent.ParseURL(text, &c.Protocol)
@@ -78,7 +78,7 @@ func (c *Config) validateTarget(p *problems) {
 		p.add(err)
 	}
 	if c.Subprotocol != "" && !headerName.MatchString(c.Subprotocol) {
-		p.refuse("subprotocol = %q: must be one name", c.Subprotocol)
+		p.reject("subprotocol = %q: must be one name", c.Subprotocol)
 	}
 }
 
@@ -90,7 +90,7 @@ func (c *Config) validateLoad(p *problems) {
 	}
 	p.between("rate", c.Rate, bounds{high: maxRate, of: " messages/s"})
 	if c.Rate == 0 && c.Closed == 0 && !c.silentRun() {
-		p.refuse("rate = 0: must be 1 to %d messages/s; only the scenario idle sends none", maxRate)
+		p.reject("rate = 0: must be 1 to %d messages/s; only the scenario idle sends none", maxRate)
 	}
 	p.between("size", c.Size, bounds{
 		low: agent.StampSize, high: agent.MaxSize, of: fmt.Sprintf(" bytes, %d of them for the stamp", agent.StampSize),
@@ -98,10 +98,10 @@ func (c *Config) validateLoad(p *problems) {
 	p.between("publishers", c.Publishers, bounds{high: max(0, c.Connections), of: ", the number of connections, or 0 for automatic"})
 	p.between("closed", c.Closed, bounds{high: max(0, c.Connections), of: " messages in flight, or 0 for the open loop"})
 	if c.Closed > 0 && (c.NoEcho || c.Poisson) {
-		p.refuse("closed = %d: a closed loop sends when a message has returned, so no-echo and poisson are not possible", c.Closed)
+		p.reject("closed = %d: a closed loop sends when a message has returned, so no-echo and poisson are not possible", c.Closed)
 	}
 	if !(c.Zipf >= 0 && c.Zipf <= 5) {
-		p.refuse("zipf = %v: must be 0 (all rooms of one size) to 5", c.Zipf)
+		p.reject("zipf = %v: must be 0 (all rooms of one size) to 5", c.Zipf)
 	}
 }
 
@@ -110,24 +110,24 @@ func (c *Config) validateEvents(p *problems) {
 	p.share("kill", c.Kill)
 	p.share("slow", c.Slow)
 	if !(c.Churn >= 0 && c.Churn <= 100) {
-		p.refuse("churn = %v: must be 0%% to 10000%% of the connections per minute", c.Churn)
+		p.reject("churn = %v: must be 0%% to 10000%% of the connections per minute", c.Churn)
 	}
 	if !slices.Contains([]string{agent.ByRST, agent.ByFIN, agent.BySilence}, c.By) {
-		p.refuse("by = %q: must be %s, %s or %s", c.By, agent.ByRST, agent.ByFIN, agent.BySilence)
+		p.reject("by = %q: must be %s, %s or %s", c.By, agent.ByRST, agent.ByFIN, agent.BySilence)
 	}
 	if c.Connections > 0 && c.publishers() >= c.Connections && (c.Kill > 0 || c.Slow > 0 || c.Churn > 0) {
-		p.refuse("publishers = %d: %s, and only connections that do not publish are killed, stopped or made to leave: "+
-			"lower --publishers, or raise --connections", c.publishers(), talkers(c.Connections))
+		p.reject("publishers = %d: %s, and only connections that do not publish are killed, stopped or made to leave: "+
+			"lower --publishers, or raise --connections", c.publishers(), publishersText(c.Connections))
 	}
 	switch {
 	case c.Resume && c.Protocol.Resume == nil:
-		p.refuse("resume: protocol %s has no recovery: use --protocol centrifugo", c.Protocol.Name)
+		p.reject("resume: protocol %s has no recovery: use --protocol centrifugo", c.Protocol.Name)
 	case c.Resume && c.Kill == 0 && c.Churn == 0:
-		p.refuse("resume: no connection leaves and returns: use --churn, or the scenario storm")
+		p.reject("resume: no connection leaves and returns: use --churn, or the scenario storm")
 	}
 	some := func(name string, share float64) {
 		if listeners := c.Connections - c.publishers(); c.Connections > 0 && int(share*float64(listeners)+0.5) < 1 {
-			p.refuse("%s = %g%%: less than one of %s: raise --%s or --connections", name, 100*share, listenersText(listeners), name)
+			p.reject("%s = %g%%: less than one of %s: raise --%s or --connections", name, 100*share, listenersText(listeners), name)
 		}
 	}
 	switch c.Scenario {
@@ -149,17 +149,17 @@ func (c *Config) validateTimes(p *problems) {
 // validateAgents checks the agents and the observed process.
 func (c *Config) validateAgents(p *problems) {
 	if c.PID < 0 {
-		p.refuse("pid = %d: must be a process ID, or 0 for automatic", c.PID)
+		p.reject("pid = %d: must be a process ID, or 0 for automatic", c.PID)
 	}
 	p.between("dials", c.Dials, bounds{low: 1, high: maxDials, of: " concurrent handshakes"})
 	p.between("pollers", c.Pollers, bounds{high: 64, of: ", or 0 for automatic"})
 	p.between("agents", c.Agents, bounds{high: 64, of: ", or 0 for automatic"})
 	if len(c.Remote) > 0 && c.Token == "" {
-		p.refuse("remote: the agents need a token: use the same --token on both sides")
+		p.reject("remote: the agents need a token: use the same --token on both sides")
 	}
 	for i, address := range c.Remote {
 		if slices.Contains(c.Remote[:i], address) {
-			p.refuse("remote: %s appears twice, but an agent serves one bench at a time", address)
+			p.reject("remote: %s appears twice, but an agent serves one bench at a time", address)
 		}
 	}
 }
@@ -181,7 +181,7 @@ func parseHeader(text string) (line string, err error) {
 	return name + ": " + value, nil
 }
 
-func talkers(n int) string {
+func publishersText(n int) string {
 	if n == 1 {
 		return "the only connection publishes"
 	}

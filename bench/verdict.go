@@ -17,7 +17,7 @@ func judge(r *result.Result, bounds []result.Bound) {
 	v.Why = append([]string{}, v.Why...) // from steadiness
 	unsteady := len(v.Why) > 0
 	misfit, explained := unfit(r)
-	none, broken, gaps, limited := invalid(r), faults(r, explained), told(r), limits(r)
+	none, broken, gaps, limited := invalid(r), faults(r, explained), gapReasons(r), limits(r)
 	if misfit != "" {
 		none = append(none, misfit)
 	}
@@ -96,14 +96,14 @@ func faults(r *result.Result, explained string) (why []string) {
 	return why
 }
 
-// told returns the reason for GAPS TOLD: the server reported gaps to clients that returned, because the room's history is too small.
-func told(r *result.Result) []string {
+// gapReasons returns the reason for GAPS TOLD: the server reported gaps to clients that returned, because the room's history is too small.
+func gapReasons(r *result.Result) []string {
 	s := r.Resume
 	if s == nil || s.Missed == 0 {
 		return nil
 	}
 	why := fmt.Sprintf("gaps reported: %s of %s that returned, %s", result.Thousands(s.Missed), result.Number(s.Clients, "client"),
-		result.Number(s.Told, "delivery", "deliveries"))
+		result.Number(s.Reported, "delivery", "deliveries"))
 	if s.Needed.Messages == 0 {
 		return []string{why}
 	}

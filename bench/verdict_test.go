@@ -45,7 +45,7 @@ func TestTheMostSevereVerdictWins(t *testing.T) {
 		{"a killed connection that did not return", func(r *result.Result) { r.Storm = &result.Storm{Killed: 10, Back: 9} }, result.Broken, "1 of 10 killed"},
 		{"a reported gap", func(r *result.Result) {
 			r.Plan.Size = 128
-			r.Resume = &result.Resume{Clients: 10, Missed: 3, Told: 40, Needed: result.History{Messages: 20, Age: 3e9}}
+			r.Resume = &result.Resume{Clients: 10, Missed: 3, Reported: 40, Needed: result.History{Messages: 20, Age: 3e9}}
 		}, result.Gaps, "3 of 10 clients that returned, 40 deliveries; needed: a history of 20 messages (2560 B) for 3.00 s"},
 		{"a reported gap without messages", func(r *result.Result) { r.Resume = &result.Resume{Clients: 1, Missed: 1} }, result.Gaps, "1 of 1 client that returned, 0 deliveries"},
 		{"a reported gap, and a loss", func(r *result.Result) {

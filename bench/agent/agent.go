@@ -7,8 +7,8 @@
 // Serve receives a plan, and a run follows it. A file uses the files above it:
 //
 //	message.go, protocol.go, stamp.go, limits.go    commands and events of the link, protocols, the stamp of a message, limits
-//	proof.go, log.go                                the state of rooms and members
-//	room.go, told.go, unordered.go, findings.go     the delivery check: one delivery, reported gaps, unordered entries, the findings
+//	check.go, log.go                                the state of rooms and members
+//	room.go, gaps.go, unordered.go, findings.go     the delivery check: one delivery, reported gaps, unordered entries, the findings
 //	conn.go, engine.go                              connections, their pollers, the loop
 //	opening.go, receive.go, ending.go, poller.go    what a poller does with bytes and with the end of a connection
 //	state.go, dial.go, send.go, schedule.go         the state of a run, its dialer and its sender

@@ -54,7 +54,7 @@ func (c *conn) listens() bool { return c.state == open && c.stopped == 0 }
 // poller reads a share of the connections on one of nbio's goroutines. It takes its lock once per read, because the ticks and the end of
 // the run read its counters.
 type poller struct {
-	proof    *proof
+	check    *deliveryCheck
 	protocol *Protocol
 	mark     []byte // the first bytes of each message of the run
 	headLen  int    // number of bytes before the payload in a frame with one of our messages

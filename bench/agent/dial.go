@@ -16,30 +16,30 @@ import (
 // dialer opens the connections. It limits the number of concurrent handshakes, so that the server's accept queue does not overflow.
 // Otherwise the server sets the speed.
 type dialer struct {
-	run     *run
-	dialer  net.Dialer
-	sources []*net.TCPAddr // nil: the kernel chooses the address
-	asks    []ask          // by room
+	run      *run
+	dialer   net.Dialer
+	sources  []*net.TCPAddr     // nil: the kernel chooses the address
+	requests []handshakeRequest // by room
 
-	mu      sync.Mutex
-	next    int // index of the next connection to open, among this agent's
-	limit   int // index at which open stops
-	answer  Connected
-	hopeful bool // false after a failure that would repeat for every connection
+	mu     sync.Mutex
+	next   int // index of the next connection to open, among this agent's
+	limit  int // index at which open stops
+	answer Connected
+	viable bool // false after a failure that would repeat for every connection
 }
 
-// ask is the request of the opening handshake without its key, and the server's address.
-type ask struct{ address, before, after string }
+// handshakeRequest is the request of the opening handshake without its key, and the server's address.
+type handshakeRequest struct{ address, before, after string }
 
 func newDialer(r *run) (*dialer, error) {
-	d := &dialer{run: r, hopeful: true, answer: Connected{Failed: map[string]int{}}}
+	d := &dialer{run: r, viable: true, answer: Connected{Failed: map[string]int{}}}
 	for i, room := range r.plan.Rooms {
 		t := &r.plan.Targets[i%len(r.plan.Targets)]
 		before, after, err := request(t, r.plan, room)
 		if err != nil {
 			return nil, err
 		}
-		d.asks = append(d.asks, ask{address: t.Address.String(), before: before, after: after})
+		d.requests = append(d.requests, handshakeRequest{address: t.Address.String(), before: before, after: after})
 	}
 	d.dialer = net.Dialer{KeepAlive: -1, Timeout: r.plan.DialTimeout}
 	d.sources = loopbackSources(r.plan, portsPerSource())
@@ -84,7 +84,7 @@ func (d *dialer) open(ctx context.Context, below int) {
 					return
 				}
 				times, err := d.one(ctx, i, nil)
-				d.tell(ctx, times, err)
+				d.record(ctx, times, err)
 			}
 		})
 	}
@@ -95,7 +95,7 @@ func (d *dialer) open(ctx context.Context, below int) {
 func (d *dialer) take(ctx context.Context) (int, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if ctx.Err() != nil || !d.hopeful || d.next >= d.limit {
+	if ctx.Err() != nil || !d.viable || d.next >= d.limit {
 		return 0, false
 	}
 	d.next++
@@ -105,7 +105,7 @@ func (d *dialer) take(ctx context.Context) (int, bool) {
 // dialTimes are the durations of the two parts of an opening, in nanoseconds.
 type dialTimes struct{ tcp, upgrade int64 }
 
-func (d *dialer) tell(ctx context.Context, took dialTimes, err error) {
+func (d *dialer) record(ctx context.Context, took dialTimes, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	a := &d.answer
@@ -119,16 +119,16 @@ func (d *dialer) tell(ctx context.Context, took dialTimes, err error) {
 		a.Failed[explainDial(err)]++
 		// The next connection would fail the same way: this machine is out of files or ports.
 		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.EADDRNOTAVAIL) {
-			d.hopeful = false
+			d.viable = false
 		}
 		// After so many failures without a success, further attempts are pointless.
-		if a.Opened == 0 && sum(a.Failed) >= enoughRefusals {
-			d.hopeful = false
+		if a.Opened == 0 && sum(a.Failed) >= enoughFailures {
+			d.viable = false
 		}
 	}
 }
 
-const enoughRefusals = 512
+const enoughFailures = 512
 
 func sum(counts map[string]int) (total int) {
 	for _, n := range counts {
@@ -140,7 +140,7 @@ func sum(counts map[string]int) (total int) {
 // one opens connection i. If from is nil, the connection joins its room as a new member. Otherwise it continues the membership of from.
 func (d *dialer) one(ctx context.Context, i int, from *conn) (took dialTimes, err error) {
 	room := d.run.plan.RoomOf[i]
-	ask := &d.asks[room]
+	request := &d.requests[room]
 	dialer := d.dialer
 	if d.sources != nil {
 		dialer.LocalAddr = d.sources[i/d.run.plan.Agents%len(d.sources)]
@@ -151,7 +151,7 @@ func (d *dialer) one(ctx context.Context, i int, from *conn) (took dialTimes, er
 	began := Now()
 	ctx, cancel := context.WithTimeout(ctx, d.run.plan.DialTimeout)
 	defer cancel()
-	tcp, err := dialer.DialContext(ctx, "tcp", ask.address)
+	tcp, err := dialer.DialContext(ctx, "tcp", request.address)
 	if err != nil {
 		return took, err
 	}
@@ -161,7 +161,7 @@ func (d *dialer) one(ctx context.Context, i int, from *conn) (took dialTimes, er
 		return took, err
 	}
 	h := newHandshake(d.run.plan.Rooms[room], d.run.plan.Subprotocol)
-	c := &conn{nc: nc, room: d.run.proof.rooms[room], handshake: h}
+	c := &conn{nc: nc, room: d.run.check.rooms[room], handshake: h}
 	c.member.connection, c.member.publisher = int32(i), -1
 	if i < d.run.plan.Publishers {
 		c.member.publisher = int32(i)
@@ -174,7 +174,7 @@ func (d *dialer) one(ctx context.Context, i int, from *conn) (took dialTimes, er
 		d.run.engine.forget(c)
 		return took, err
 	}
-	if _, err := nc.Write([]byte(ask.before + h.key + ask.after)); err != nil {
+	if _, err := nc.Write([]byte(request.before + h.key + request.after)); err != nil {
 		_ = nc.Close() // to be sure: the failed Write has closed it
 	}
 	select {
@@ -195,17 +195,17 @@ func (d *dialer) one(ctx context.Context, i int, from *conn) (took dialTimes, er
 
 // explainDial describes why a connection failed and, if possible, how to fix that. Equal causes give equal texts, which the result counts.
 func explainDial(err error) string {
-	status, refused, joining := (*statusError)(nil), (*refusedError)(nil), (*joinError)(nil)
+	status, rejected, joining := (*statusError)(nil), (*rejectedError)(nil), (*joinError)(nil)
 	switch {
 	case errors.As(err, &joining):
 		if errors.Is(joining.end, context.DeadlineExceeded) {
 			joining.end = errors.New("timeout")
 		}
 		return joining.Error()
-	case errors.As(err, &refused):
-		return "refused by the server: " + err.Error()
+	case errors.As(err, &rejected):
+		return "rejected by the server: " + err.Error()
 	case errors.As(err, &status):
-		return "refused by the server: " + err.Error()
+		return "rejected by the server: " + err.Error()
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "connection refused: no server listens there"
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):

@@ -9,11 +9,11 @@ import (
 // A member loses at most what was due to it, also if the log has forgotten the senders of the missing messages.
 func TestLossIsAtMostWhatWasDue(t *testing.T) {
 	const messages = 5000
-	for _, heard := range []bool{true, false} {
-		p := newProof(planOf(Plan{Rooms: make([]string, 5000), Publishers: 1, NoEcho: true})) // with many rooms each log keeps few messages
+	for _, received := range []bool{true, false} {
+		p := newDeliveryCheck(planOf(Plan{Rooms: make([]string, 5000), Publishers: 1, NoEcho: true})) // with many rooms each log keeps few messages
 		room := p.rooms[0]
 		poller := newPoller(p, &Protocols[0], 100)
-		h := &hall{t: t, proof: p, room: room, poller: poller, publishers: 1}
+		h := &hall{t: t, check: p, room: room, poller: poller, publishers: 1}
 		for i := range 2 {
 			c := &conn{poller: poller, room: room, state: open, member: member{connection: int32(i), publisher: int32(-i)}}
 			room.join(&c.member, -grace)
@@ -24,14 +24,14 @@ func TestLossIsAtMostWhatWasDue(t *testing.T) {
 		}
 		h.sent(messages)
 		want := result.Faults{Lost: messages}
-		if heard {
+		if received {
 			want = result.Faults{}
 			for n := range messages {
-				h.hears(1, h.wire(n))
+				h.receives(1, h.wire(n))
 			}
 		}
 		if got, expected := h.finish(); got != want || expected != messages {
-			t.Errorf("received %v: got %+v of %d, want %+v of %d", heard, got, expected, want, messages)
+			t.Errorf("received %v: got %+v of %d, want %+v of %d", received, got, expected, want, messages)
 		}
 	}
 }

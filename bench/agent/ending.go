@@ -10,8 +10,8 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// refuse closes c because its server broke RFC 6455.
-func (p *poller) refuse(c *conn, why error) {
+// reject closes c because its server broke RFC 6455.
+func (p *poller) reject(c *conn, why error) {
 	p.count.BadFrames++
 	code := ws.CloseProtocolError
 	if e := (*ws.CloseError)(nil); errors.As(why, &e) {
@@ -63,5 +63,5 @@ func describeClose(code ws.CloseCode, reason string) string {
 	if !utf8.ValidString(reason) {
 		reason = ""
 	}
-	return fmt.Sprintf("close %d %s", code, result.PrintableLine(reason, maxRefusal))
+	return fmt.Sprintf("close %d %s", code, result.PrintableLine(reason, maxQuote))
 }

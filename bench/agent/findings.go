@@ -7,40 +7,40 @@ import (
 
 // expect records what each publisher sent, when all agents have sent everything. The last messages of the publishers in gone may not have
 // reached the server.
-func (pf *proof) expect(sent []uint32, gone []int) {
+func (dc *deliveryCheck) expect(sent []uint32, gone []int) {
 	isGone := map[uint32]bool{}
 	for _, i := range gone {
 		isGone[uint32(i)] = true
 	}
 	for i, n := range sent {
-		pf.sent[i].Store(n)
+		dc.sent[i].Store(n)
 	}
-	for _, r := range pf.rooms {
+	for _, r := range dc.rooms {
 		r.expect(isGone)
 	}
 }
 
 // finish counts the missing messages at the end of the run. members are those whose connection lasted until the end. The pollers read
 // nothing any more.
-func (pf *proof) finish(members []*member) Findings {
-	of := make([][]*member, len(pf.rooms))
+func (dc *deliveryCheck) finish(members []*member) Findings {
+	of := make([][]*member, len(dc.rooms))
 	for _, m := range members {
 		of[m.room.number] = append(of[m.room.number], m)
 	}
 	var all Findings
-	for i, r := range pf.rooms {
+	for i, r := range dc.rooms {
 		f := r.finish(of[i])
 		all.Faults.Add(f.Faults)
 		all.Expected += f.Expected
 		all.OwnLost += f.OwnLost
-		all.Told += f.Told
+		all.Reported += f.Reported
 		all.Needed.Cover(f.Needed)
 		all.Died += f.Died
-		if pf.agents > 1 {
+		if dc.agents > 1 {
 			all.Orders = append(all.Orders, r.order())
 		}
 	}
-	all.Samples = pf.samples
+	all.Samples = dc.samples
 	return all
 }
 
@@ -51,17 +51,17 @@ func (r *room) expect(gone map[uint32]bool) {
 	r.gone, r.ended = gone, true
 }
 
-// heardAll reports whether each sent message was received by at least one member. The caller holds mu.
-func (r *room) heardAll() bool {
-	if r.whole || !r.ended {
-		return r.whole
+// receivedAll reports whether each sent message was received by at least one member. The caller holds mu.
+func (r *room) receivedAll() bool {
+	if r.allReceived || !r.ended {
+		return r.allReceived
 	}
 	for _, i := range r.publishers {
-		if p := &r.proof.publics[i]; p.epoch == r.epoch && p.next < r.proof.sent[i].Load() {
+		if p := &r.check.publics[i]; p.epoch == r.epoch && p.next < r.check.sent[i].Load() {
 			return false
 		}
 	}
-	r.whole = true
+	r.allReceived = true
 	return true
 }
 
@@ -69,7 +69,7 @@ func (r *room) heardAll() bool {
 func (r *room) complete(m *member) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.heardAll() {
+	if !r.receivedAll() {
 		return false
 	}
 	end := r.log.length.Load()
@@ -77,7 +77,7 @@ func (r *room) complete(m *member) bool {
 		return true
 	}
 	r.skip(m)
-	r.forgive(m)
+	r.excuseUnordered(m)
 	for pos := m.next; pos < end; pos++ {
 		if e := r.log.at(pos); !m.hasEarly(pos) && (e == nil || !r.own(m, e)) {
 			return false
@@ -85,7 +85,7 @@ func (r *room) complete(m *member) bool {
 	}
 	return m.anomalies == nil || m.anomalies.lost == 0 && !slices.ContainsFunc(m.anomalies.missing, func(g gap) bool {
 		for pos := g.from; pos < g.to; pos++ {
-			if !r.wasTold(m, pos) {
+			if !r.wasReported(m, pos) {
 				return true
 			}
 		}
@@ -100,10 +100,10 @@ func (r *room) finish(members []*member) (f Findings) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, i := range r.publishers {
-		p, sent := &r.proof.publics[i], r.proof.sent[i].Load()
+		p, sent := &r.check.publics[i], r.check.sent[i].Load()
 		switch {
 		case sent == unknown || p.epoch != r.epoch:
-		case r.gone[i] && !r.proof.own(int(i)): // its own agent counts them
+		case r.gone[i] && !r.check.own(int(i)): // its own agent counts them
 		case r.gone[i]:
 			f.Died += uint64(sent - p.next)
 		default:
@@ -113,15 +113,15 @@ func (r *room) finish(members []*member) (f Findings) {
 		}
 	}
 	end := r.log.length.Load()
-	f.Faults, f.Expected, f.OwnLost, f.Told, f.Needed = r.faults, r.expected, r.ownLost, r.missed, r.needed
+	f.Faults, f.Expected, f.OwnLost, f.Reported, f.Needed = r.faults, r.expected, r.ownLost, r.missed, r.needed
 	for _, m := range members {
 		r.skip(m)
 		r.pass(m, end)
-		r.forgive(m)
+		r.excuseUnordered(m)
 		due := r.due(m, end)
 		lost, missed := r.lost(m, due)
 		f.Lost += lost
-		f.Told += missed
+		f.Reported += missed
 		f.OwnLost += m.ownLost()
 		f.Expected += due
 	}
@@ -141,8 +141,9 @@ func (m *member) ownLost() uint64 {
 }
 
 // lost returns how many of the messages due to m it did not receive: those that the server lost, and those that the server reported as
-// missed (told). The log may have forgotten that a message is m's own, which is not due to m without an echo. So due limits both numbers.
-func (r *room) lost(m *member, due uint64) (lost int, told uint64) {
+// missed (reported). The log may have forgotten that a message is m's own, which is not due to m without an echo. So due limits both
+// numbers.
+func (r *room) lost(m *member, due uint64) (lost int, reported uint64) {
 	a := m.anomalies
 	if a == nil {
 		return 0, 0
@@ -150,27 +151,27 @@ func (r *room) lost(m *member, due uint64) (lost int, told uint64) {
 	lost = a.lost
 	for _, g := range a.missing {
 		lost += int(g.to - g.from)
-		for pos := g.from; pos < g.to && len(a.told) > 0; pos++ {
-			if r.wasTold(m, pos) {
-				told++
+		for pos := g.from; pos < g.to && len(a.reported) > 0; pos++ {
+			if r.wasReported(m, pos) {
+				reported++
 			}
 		}
 	}
-	told = min(told, due)
-	lost = max(min(lost-int(told), int(due-told))-a.unidentified, 0)
+	reported = min(reported, due)
+	lost = max(min(lost-int(reported), int(due-reported))-a.unidentified, 0)
 	left := lost
 	for _, g := range a.missing {
 		for pos := g.from; pos < g.to && left > 0; pos++ {
-			if r.wasTold(m, pos) {
+			if r.wasReported(m, pos) {
 				continue
 			}
 			left--
 			if e := r.log.at(pos); e != nil {
-				r.proof.sample(faultLost, m, int(e.publisher), int64(e.seq))
+				r.check.sample(faultLost, m, int(e.publisher), int64(e.seq))
 			}
 		}
 	}
-	return lost, told
+	return lost, reported
 }
 
 // due returns the number of deliveries that m must have received up to the place end.
@@ -179,8 +180,8 @@ func (r *room) due(m *member, end uint64) uint64 {
 	if m.anomalies != nil {
 		due -= min(due, uint64(m.anomalies.excused))
 	}
-	if r.proof.noEcho && m.publisher >= 0 {
-		due -= min(due, uint64(r.proof.sent[m.publisher].Load()))
+	if r.check.noEcho && m.publisher >= 0 {
+		due -= min(due, uint64(r.check.sent[m.publisher].Load()))
 	}
 	return due
 }

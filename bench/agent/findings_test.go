@@ -10,13 +10,13 @@ import (
 // The last messages of a publisher that is gone count as died if no member received them. Its own agent counts them, and they are not lost.
 func TestMessagesThatDiedWithTheirPublisherCountOnce(t *testing.T) {
 	for agent, died := range []uint64{2, 0} { // publisher 0 belongs to the first agent
-		p := newProof(planOf(Plan{Publishers: 2, Agent: agent, Agents: 2}))
-		h := &hall{t: t, proof: p, room: p.rooms[0], poller: newPoller(p, &Protocols[0], 100), publishers: 2}
+		p := newDeliveryCheck(planOf(Plan{Publishers: 2, Agent: agent, Agents: 2}))
+		h := &hall{t: t, check: p, room: p.rooms[0], poller: newPoller(p, &Protocols[0], 100), publishers: 2}
 		c := &conn{poller: h.poller, room: h.room, state: open, member: member{connection: 7, publisher: -1}}
 		h.room.join(&c.member, -grace)
 		h.conns = append(h.conns, c)
 		p.sent[agent].Store(5)
-		h.hears(0, h.wire(upTo(6)...)) // three of each publisher
+		h.receives(0, h.wire(upTo(6)...)) // three of each publisher
 		p.expect([]uint32{5, 3}, []int{0})
 		f := p.finish([]*member{&c.member})
 		if f.Died != died || f.Any() || f.Expected != 6 {
@@ -30,13 +30,13 @@ func TestALastMessageWithoutAReceiverIsWaitedFor(t *testing.T) {
 	h := newHall(t, 2, 2)
 	h.sent(6)
 	for i := range h.conns {
-		h.hears(i, h.wire(upTo(5)...))
+		h.receives(i, h.wire(upTo(5)...))
 	}
-	h.proof.expect([]uint32{3, 3}, nil)
+	h.check.expect([]uint32{3, 3}, nil)
 	if h.room.complete(&h.conns[0].member) {
 		t.Error("complete without the last message")
 	}
-	h.hears(0, h.wire(5))
+	h.receives(0, h.wire(5))
 	if !h.room.complete(&h.conns[0].member) || h.room.complete(&h.conns[1].member) {
 		t.Error("want only the first member complete after the last message")
 	}
@@ -58,8 +58,8 @@ func TestAnUncertainOrderIsNotCompared(t *testing.T) {
 		{name: "a member received an altered message", hears: [2][]int{upTo(6), upTo(6)}, alter: true},
 		{name: "a member received a duplicate", hears: [2][]int{upTo(6), slices.Concat(upTo(6), []int{3})}},
 	} {
-		p := newProof(planOf(Plan{Publishers: 1, Agents: 2}))
-		h := &hall{t: t, proof: p, room: p.rooms[0], poller: newPoller(p, &Protocols[0], 100), publishers: 1}
+		p := newDeliveryCheck(planOf(Plan{Publishers: 1, Agents: 2}))
+		h := &hall{t: t, check: p, room: p.rooms[0], poller: newPoller(p, &Protocols[0], 100), publishers: 1}
 		h.sent(6)
 		for i, hears := range tt.hears {
 			c := &conn{poller: h.poller, room: h.room, state: open, member: member{connection: int32(i), publisher: -1}}
@@ -69,7 +69,7 @@ func TestAnUncertainOrderIsNotCompared(t *testing.T) {
 			if tt.alter && i == 1 {
 				wire[len(wire)-1] ^= 1
 			}
-			h.hears(i, wire)
+			h.receives(i, wire)
 		}
 		var members []*member
 		for _, c := range h.conns {

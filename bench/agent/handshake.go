@@ -26,13 +26,13 @@ type handshake struct {
 	upgraded bool   // the HTTP part is complete; the protocol's steps follow
 	steps    int    // number of completed steps
 	came     int    // number of messages since the upgrade that no step expected
-	last     string // the last of them, cut to maxRefusal bytes
+	last     string // the last of them, cut to maxQuote bytes
 }
 
 // unexpected counts a message that does not complete the current step.
 func (h *handshake) unexpected(text []byte) {
 	h.came++
-	h.last = result.PrintableLine(string(text[:min(len(text), 2*maxRefusal)]), maxRefusal)
+	h.last = result.PrintableLine(string(text[:min(len(text), 2*maxQuote)]), maxQuote)
 }
 
 // joinError reports a server that accepted the upgrade but did not follow the protocol's steps.
@@ -65,25 +65,25 @@ func (h *handshake) joining(p *Protocol, err error) error {
 	return &joinError{want: p.Steps[h.steps].Expect, last: h.last, came: h.came, end: err}
 }
 
-// refusedError is a rejection in the protocol's own terms.
-type refusedError struct{ text string }
+// rejectedError is a rejection in the protocol's own terms.
+type rejectedError struct{ text string }
 
-func (rf *refusedError) Error() string {
-	return "answered " + result.PrintableLine(rf.text, maxRefusal)
+func (rf *rejectedError) Error() string {
+	return "answered " + result.PrintableLine(rf.text, maxQuote)
 }
 
-const maxRefusal = 200 // length up to which a text of the server is quoted, in bytes
+const maxQuote = 200 // length up to which a text of the server is quoted, in bytes
 
 // statusError is a response other than 101.
 type statusError struct{ status string }
 
-func (se *statusError) Error() string { return "HTTP " + result.PrintableLine(se.status, maxRefusal) }
+func (se *statusError) Error() string { return "HTTP " + result.PrintableLine(se.status, maxQuote) }
 
 var (
-	errHeadTooBig = fmt.Errorf("handshake response exceeds %d bytes", maxHead)
-	errBadAnswer  = errors.New("handshake response is not HTTP")
-	errBadUpgrade = errors.New("invalid handshake response (Upgrade, Connection or Sec-WebSocket-Accept is wrong)")
-	errUnasked    = errors.New("handshake response names an extension or a subprotocol that was not requested")
+	errHeadTooBig  = fmt.Errorf("handshake response exceeds %d bytes", maxHead)
+	errBadAnswer   = errors.New("handshake response is not HTTP")
+	errBadUpgrade  = errors.New("invalid handshake response (Upgrade, Connection or Sec-WebSocket-Accept is wrong)")
+	errUnrequested = errors.New("handshake response names an extension or a subprotocol that was not requested")
 )
 
 func newHandshake(room, subprotocol string) *handshake {
@@ -123,7 +123,7 @@ func checkAnswer(head []byte, key, subprotocol string) error {
 		r.Header.Get("Sec-WebSocket-Accept") != ws.AcceptKey(key):
 		return errBadUpgrade
 	case r.Header.Get("Sec-WebSocket-Extensions") != "", !slices.Contains([]string{"", subprotocol}, r.Header.Get("Sec-WebSocket-Protocol")):
-		return errUnasked
+		return errUnrequested
 	}
 	return nil
 }

@@ -9,7 +9,7 @@ import (
 
 // lagging returns message n of a hall's first publisher, scheduled at 1000+n and sent lag nanoseconds later.
 func (h *hall) lagging(n int, lag int64) []byte {
-	b := append(make([]byte, StampSize), h.proof.filler...)
+	b := append(make([]byte, StampSize), h.check.filler...)
 	stamp{run: testRun, seq: uint32(n), lag: lag, intended: int64(1000 + n)}.put(b)
 	return ws.AppendFrame(nil, ws.OpText, b)
 }
@@ -64,7 +64,7 @@ func TestDuplicatesAndRecoveredMessagesHaveNoLatency(t *testing.T) {
 	if p := h.poller; p.each.Total() != 1 || p.count.Deliveries != 2 || p.count.Recovered != 0 {
 		t.Errorf("a duplicate: got %d latencies, %+v", p.each.Total(), p.count)
 	}
-	b := append(make([]byte, StampSize), h.proof.filler...)
+	b := append(make([]byte, StampSize), h.check.filler...)
 	stamp{run: testRun, seq: 1, intended: 1001}.put(b)
 	h.poller.receive(c, b, 5000, true)
 	if p := h.poller; p.each.Total() != 1 || p.sent.Total() != 1 || p.count.Recovered != 1 || p.count.Deliveries != 3 {
@@ -83,9 +83,9 @@ func TestAClosedLoopContinuesForEachFirstReceiver(t *testing.T) {
 		}
 		again++
 	}
-	h.hears(0, h.wire(0)) // its publisher is the first receiver
-	h.hears(1, h.wire(0, 1))
-	h.hears(0, h.wire(1)) // another member is
+	h.receives(0, h.wire(0)) // its publisher is the first receiver
+	h.receives(1, h.wire(0, 1))
+	h.receives(0, h.wire(1)) // another member is
 	if again != 2 {
 		t.Errorf("got %d next messages after 2 returned", again)
 	}
@@ -99,7 +99,7 @@ func TestATickReportsEachValueOnce(t *testing.T) {
 		from.Record(int64(i+1) * 1000)
 	}
 	p.count.Deliveries = 7
-	r := &run{plan: &Plan{}, proof: h.proof, engine: &engine{pollers: []*poller{p}}}
+	r := &run{plan: &Plan{}, check: h.check, engine: &engine{pollers: []*poller{p}}}
 	tick := r.tick(3)
 	for i, of := range []*histogram.Histogram{tick.Each, tick.Late, tick.Touched, tick.Ping, tick.LoopLag} {
 		if of == nil || !recorded(of, 1, int64(i+1)*1000) {

@@ -184,7 +184,7 @@ type Findings struct {
 	result.Faults
 	Expected uint64         `json:"expected"`
 	OwnLost  uint64         `json:"own_lost,omitempty"` // messages that did not return to their sender, due or not
-	Told     uint64         `json:"told,omitempty"`     // deliveries that the server reported as missed, to clients that returned
+	Reported uint64         `json:"told,omitempty"`     // deliveries that the server reported as missed, to clients that returned
 	Needed   result.History `json:"needed,omitzero"`    // of the room that needed most
 	Died     uint64         `json:"died"`
 	Samples  []result.Fault `json:"samples"`

@@ -18,9 +18,9 @@ const (
 	BySilence = "silence" // keep the connection open, but do not respond any more
 )
 
-// knockEvery is the interval at which knock checks connections that stopped reading. It is the resolution of the time until the server
+// probeEvery is the interval at which probe checks connections that stopped reading. It is the resolution of the time until the server
 // closes them.
-const knockEvery = 200 * time.Millisecond
+const probeEvery = 200 * time.Millisecond
 
 // retryAfter is the pause after a failed attempt to return.
 const retryAfter = 100 * time.Millisecond
@@ -57,13 +57,13 @@ func (ru *run) churn() {
 			_ = writeNow(c.nc, bye)
 			until(ru.moves, Now()+int64(goodbye))
 			_ = c.nc.Close() // an error means that it is closed already
-			ru.comeBack(c)
+			ru.reopen(c)
 		})
 	}
 }
 
-// comeBack opens a connection again. It repeats a failed attempt until the run is over. It reports whether the connection opened.
-func (ru *run) comeBack(from *conn) bool {
+// reopen opens a connection again. It repeats a failed attempt until the run is over. It reports whether the connection opened.
+func (ru *run) reopen(from *conn) bool {
 	for ru.moves.Err() == nil {
 		if _, err := ru.dialer.one(ru.moves, int(from.member.connection), from); err == nil {
 			return true
@@ -84,8 +84,8 @@ func (ru *run) comeBack(from *conn) bool {
 	return false
 }
 
-// happen waits for the time of the event, and starts the event.
-func (ru *run) happen() {
+// runEvent waits for the time of the event, and starts the event.
+func (ru *run) runEvent() {
 	if until(ru.moves, ru.start.Event); ru.moves.Err() != nil {
 		return
 	}
@@ -95,7 +95,7 @@ func (ru *run) happen() {
 		}
 	}
 	if len(ru.slow) > 0 {
-		ru.moving.Go(ru.knock)
+		ru.moving.Go(ru.probe)
 	}
 	at := Now()
 	var killed []*conn
@@ -125,17 +125,17 @@ func (ru *run) stopReading(c *conn) {
 	ru.back.mu.Unlock()
 }
 
-// knock makes the end of connections that stopped reading visible, because it lies behind the bytes that they do not read. It sends a pong
+// probe makes the end of connections that stopped reading visible, because it lies behind the bytes that they do not read. It sends a pong
 // without a ping, which RFC 6455, 5.5.3 allows. If the server has closed the connection, the pong is answered by a reset.
-func (ru *run) knock() {
+func (ru *run) probe() {
 	pong := ws.AppendMaskedFrame(nil, ws.OpPong, controlMask, nil)
 	for {
-		if pause(ru.moves, knockEvery); ru.moves.Err() != nil {
+		if pause(ru.moves, probeEvery); ru.moves.Err() != nil {
 			return
 		}
 		for i := range ru.slow {
 			if c := ru.engine.conn(i); c != nil && c.is() == open {
-				_ = writeNow(c.nc, pong) // an error is the end that knock looks for, and onClose counts it
+				_ = writeNow(c.nc, pong) // an error is the end that probe looks for, and onClose counts it
 			}
 		}
 	}
@@ -179,7 +179,7 @@ func (ru *run) reconnect(killed []*conn, at int64) {
 	for range min(ru.plan.Dials, len(visits)) {
 		workers.Go(func() {
 			for v := range queue {
-				if until(ru.moves, v.when); ru.comeBack(v.from) {
+				if until(ru.moves, v.when); ru.reopen(v.from) {
 					ru.back.mu.Lock()
 					ru.back.after.Record(Now() - at)
 					ru.back.mu.Unlock()
@@ -194,8 +194,8 @@ func (ru *run) reconnect(killed []*conn, at int64) {
 	workers.Wait()
 }
 
-// beat sends the protocol's heartbeat on every connection, at the protocol's interval.
-func (ru *run) beat() {
+// heartbeat sends the protocol's heartbeat on every connection, at the protocol's interval.
+func (ru *run) heartbeat() {
 	b := ws.AppendMaskedFrame(nil, ws.OpText, controlMask, []byte(ru.plan.Protocol.Beat))
 	for {
 		if pause(ru.moves, ru.plan.Protocol.Every); ru.moves.Err() != nil {

@@ -32,11 +32,11 @@ func (p *poller) opened(c *conn, err error, at int64) {
 func (p *poller) step(c *conn, text []byte, at int64) {
 	h, steps := c.handshake, p.protocol.Steps
 	if text != nil {
-		if p.protocol.Refused != "" && says(text, p.protocol.Refused) {
-			p.opened(c, &refusedError{string(text[:min(len(text), maxRefusal)])}, at)
+		if p.protocol.Refused != "" && matches(text, p.protocol.Refused) {
+			p.opened(c, &rejectedError{string(text[:min(len(text), maxQuote)])}, at)
 			return
 		}
-		if h.steps >= len(steps) || !says(text, steps[h.steps].Expect) {
+		if h.steps >= len(steps) || !matches(text, steps[h.steps].Expect) {
 			if !p.protocol.pinged(text) {
 				h.unexpected(text)
 			}
@@ -52,7 +52,7 @@ func (p *poller) step(c *conn, text []byte, at int64) {
 	}
 	for h.steps < len(steps) {
 		if s := steps[h.steps]; s.Send != "" {
-			c.write(ws.OpText, []byte(p.ask(c, h.steps)))
+			c.write(ws.OpText, []byte(p.stepText(c, h.steps)))
 		}
 		if steps[h.steps].Expect != "" {
 			return
@@ -62,8 +62,8 @@ func (p *poller) step(c *conn, text []byte, at int64) {
 	p.opened(c, nil, at)
 }
 
-// ask returns the text to send in a step. The caller holds the poller's lock.
-func (p *poller) ask(c *conn, step int) string {
+// stepText returns the text to send in a step. The caller holds the poller's lock.
+func (p *poller) stepText(c *conn, step int) string {
 	text, resume := p.protocol.Steps[step].Send, p.protocol.Resume
 	switch {
 	case resume == nil || step < len(p.protocol.Steps)-1:
@@ -96,7 +96,7 @@ func (p *poller) joined(c *conn, text []byte, at int64) error {
 	if back {
 		p.count.Resumed++
 		p.count.Missed++
-		c.room.told(&c.member, at)
+		c.room.reportGap(&c.member, at)
 	}
 	return nil
 }

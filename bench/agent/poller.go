@@ -10,10 +10,10 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-func newPoller(v *proof, protocol *Protocol, rate float64) *poller {
+func newPoller(v *deliveryCheck, protocol *Protocol, rate float64) *poller {
 	head := ws.AppendFrame(nil, ws.OpText, make([]byte, v.size))
 	p := &poller{
-		proof:    v,
+		check:    v,
 		protocol: protocol,
 		headLen:  len(head) - v.size,
 		headWord: binary.LittleEndian.Uint32(head),
@@ -104,7 +104,7 @@ func (p *poller) onBytes(c *conn, b []byte, at int64) bool {
 // The first loop decides the cost of the bench: it handles a delivery of the expected message with three comparisons (head, stamp, filler)
 // and two records.
 func (p *poller) frames(c *conn, b []byte, at int64) (rest []byte, whole bool) {
-	v, m, each := p.proof, &c.member, &p.each
+	v, m, each := p.check, &c.member, &p.each
 	if c.touched {
 		each = &p.touched
 	}
@@ -139,7 +139,7 @@ func (p *poller) frames(c *conn, b []byte, at int64) (rest []byte, whole bool) {
 					}
 				}
 				if (e.publisher+e.seq)&p.spanMask == 0 {
-					p.spans.heard(e, at)
+					p.spans.record(e, at)
 				}
 				m.begin(m.next)
 				m.next++
@@ -170,7 +170,7 @@ func (p *poller) decode(c *conn, b []byte, at int64) bool {
 	for len(b) > 0 {
 		msg, rest, err := c.decoder.Next(&p.rules, b)
 		if err != nil {
-			p.refuse(c, err)
+			p.reject(c, err)
 			return false
 		}
 		if msg.Op == ws.OpContinuation {

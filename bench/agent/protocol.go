@@ -141,8 +141,8 @@ func Template(join, joined, publish string) (Protocol, error) {
 // bare reports whether a message fills its frame, without a wrapping.
 func (pr *Protocol) bare() bool { return pr.Publish == "" }
 
-// says reports whether a text matches Step.Expect.
-func says(text []byte, want string) bool {
+// matches reports whether a text matches Step.Expect.
+func matches(text []byte, want string) bool {
 	if begin, ok := strings.CutPrefix(want, "^"); ok {
 		return bytes.HasPrefix(text, []byte(begin))
 	}

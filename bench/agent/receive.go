@@ -29,11 +29,11 @@ func (p *poller) message(c *conn, op ws.Opcode, payload []byte, at int64) bool {
 	case ws.OpClose:
 		code, reason, err := ws.ParseClose(payload)
 		if err != nil {
-			p.refuse(c, err)
+			p.reject(c, err)
 			return false
 		}
 		if c.handshake != nil {
-			var why error = &refusedError{describeClose(code, reason)}
+			var why error = &rejectedError{describeClose(code, reason)}
 			if c.handshake.came > 0 {
 				why = c.handshake.joining(p.protocol, why)
 			}
@@ -64,7 +64,7 @@ func (p *poller) text(c *conn, text []byte, at int64) bool {
 	if p.protocol.bare() {
 		if p.receive(c, text, at, false) == foreign {
 			if !utf8.Valid(text) {
-				p.refuse(c, &ws.CloseError{Code: ws.CloseInvalidData, Reason: "text is not UTF-8"})
+				p.reject(c, &ws.CloseError{Code: ws.CloseInvalidData, Reason: "text is not UTF-8"})
 				return false
 			}
 			p.count.Foreign++
@@ -88,7 +88,7 @@ func (p *poller) messages(c *conn, text []byte, at int64, missed bool) {
 		if i < 0 {
 			break
 		}
-		end := min(i+p.proof.size, len(text))
+		end := min(i+p.check.size, len(text))
 		if p.receive(c, text[i:end], at, missed) == foreign {
 			p.count.Foreign++
 		}
@@ -118,7 +118,7 @@ func (p *poller) receive(c *conn, body []byte, at int64, missed bool) verdict {
 			p.sent.Record(at - s.intended - s.lag)
 		}
 		if (s.publisher+s.seq)&p.spanMask == 0 {
-			p.spans.heard(&entry{publisher: s.publisher, seq: s.seq, intended: s.intended}, at)
+			p.spans.record(&entry{publisher: s.publisher, seq: s.seq, intended: s.intended}, at)
 		}
 		if p.again != nil && int32(s.publisher) == m.publisher {
 			p.again(c)

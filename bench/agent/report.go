@@ -14,10 +14,10 @@ func (ru *run) finish(ctx context.Context, f *Finish, stopTicks func()) error {
 	if len(f.Sent) != ru.plan.Publishers {
 		return fmt.Errorf("agent: message counts of %d publishers, must be %d", len(f.Sent), ru.plan.Publishers)
 	}
-	ru.proof.expect(f.Sent, f.Gone)
+	ru.check.expect(f.Sent, f.Gone)
 	wait(ctx, ru.plan.Drain, ru.complete)
 	// The end of a publisher's connection may have been noticed only now.
-	ru.proof.expect(f.Sent, append(f.Gone, ru.gone(ru.publishers())...))
+	ru.check.expect(f.Sent, append(f.Gone, ru.gone(ru.publishers())...))
 	stopTicks()
 	report := ru.report()
 	return ru.link.Send(Event{Report: &report})
@@ -49,7 +49,7 @@ func (ru *run) report() Report {
 	for _, p := range ru.engine.pollers {
 		p.mu.Lock()
 	}
-	report.Findings = ru.proof.finish(members)
+	report.Findings = ru.check.finish(members)
 	for _, p := range ru.engine.pollers {
 		p.mu.Unlock()
 	}

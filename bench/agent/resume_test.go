@@ -11,16 +11,16 @@ import (
 func TestAMemberAwayAtTheEndLosesNothingSince(t *testing.T) {
 	h := newHall(t, 3, 1)
 	h.sent(12)
-	h.hears(0, h.wire(upTo(5)...))
-	h.hears(1, h.wire(upTo(5)...))
-	h.hears(2, h.wire(0, 1, 3, 4)) // 2 is lost
+	h.receives(0, h.wire(upTo(5)...))
+	h.receives(1, h.wire(upTo(5)...))
+	h.receives(2, h.wire(0, 1, 3, 4)) // 2 is lost
 	away := h.conns[2]
 	away.position = &position{}
 	if !away.part() {
 		t.Fatal("it was not a member")
 	}
-	h.hears(0, h.wire(6, 7, 8, 9, 10, 11)) // 5 is unordered: the member at its place is away
-	h.hears(1, h.wire(5, 6, 7, 8, 9, 10, 11))
+	h.receives(0, h.wire(6, 7, 8, 9, 10, 11)) // 5 is unordered: the member at its place is away
+	h.receives(1, h.wire(5, 6, 7, 8, 9, 10, 11))
 	h.room.leave(&away.member)
 	if got, expected := h.finish(); got != (result.Faults{Lost: 2}) || expected != 12+12+5 {
 		t.Errorf("got %+v of %d, want 2 lost of %d", got, expected, 12+12+5)
@@ -42,9 +42,9 @@ func TestAReturningMemberContinuesAtItsPosition(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			h := newHall(t, 3, 1)
 			h.sent(12)
-			h.hears(0, h.wire(upTo(12)...))
-			h.hears(1, h.wire(upTo(12)...))
-			h.hears(2, h.wire(upTo(5)...))
+			h.receives(0, h.wire(upTo(12)...))
+			h.receives(1, h.wire(upTo(12)...))
+			h.receives(2, h.wire(upTo(5)...))
 			from := h.conns[2]
 			from.position = &position{}
 			if !from.part() {
@@ -54,7 +54,7 @@ func TestAReturningMemberContinuesAtItsPosition(t *testing.T) {
 			c.follow(from)
 			h.poller.opened(c, nil, 0)
 			h.conns[2] = c
-			h.hears(2, h.wire(tt.back...))
+			h.receives(2, h.wire(tt.back...))
 			if got, expected := h.finish(); got != tt.want || expected != 36 {
 				t.Errorf("got %+v of %d, want %+v of 36", got, expected, tt.want)
 			}
@@ -65,29 +65,29 @@ func TestAReturningMemberContinuesAtItsPosition(t *testing.T) {
 // Messages that the server reported as missed are not lost. Messages that the client loses before and after that gap are.
 func TestAReportedGapIsNotLost(t *testing.T) {
 	for _, tt := range []struct {
-		name       string
-		before     []int // received before it leaves, of 0 to 4
-		others     []int // received by the others before it returns
-		back       []int // received by it after that
-		late       []int // received by the others after that
-		lost, told int
+		name           string
+		before         []int // received before it leaves, of 0 to 4
+		others         []int // received by the others before it returns
+		back           []int // received by it after that
+		late           []int // received by the others after that
+		lost, reported int
 	}{
-		{name: "nothing is recovered", before: upTo(5), others: upTo(12), back: []int{12}, late: []int{12}, told: 7},
-		{name: "the end of the gap is received", before: upTo(5), others: upTo(12), back: []int{10, 11, 12}, late: []int{12}, told: 5},
-		{name: "one lost before", before: []int{0, 1, 3, 4}, others: upTo(12), back: []int{12}, late: []int{12}, lost: 1, told: 7},
-		{name: "one lost after", before: upTo(5), others: upTo(12), back: []int{12, 14}, late: []int{12, 13, 14}, lost: 1, told: 7},
-		{name: "all lost after", before: upTo(5), others: upTo(12), late: []int{12, 13}, lost: 2, told: 7},
-		{name: "it is the first receiver after the gap", before: upTo(5), others: upTo(10), back: []int{12}, late: []int{10, 11, 12}, told: 7},
-		{name: "it is always the first receiver", before: upTo(5), others: upTo(5), back: []int{12}, late: without(upTo(13), 0)[4:], told: 7},
+		{name: "nothing is recovered", before: upTo(5), others: upTo(12), back: []int{12}, late: []int{12}, reported: 7},
+		{name: "the end of the gap is received", before: upTo(5), others: upTo(12), back: []int{10, 11, 12}, late: []int{12}, reported: 5},
+		{name: "one lost before", before: []int{0, 1, 3, 4}, others: upTo(12), back: []int{12}, late: []int{12}, lost: 1, reported: 7},
+		{name: "one lost after", before: upTo(5), others: upTo(12), back: []int{12, 14}, late: []int{12, 13, 14}, lost: 1, reported: 7},
+		{name: "all lost after", before: upTo(5), others: upTo(12), late: []int{12, 13}, lost: 2, reported: 7},
+		{name: "it is the first receiver after the gap", before: upTo(5), others: upTo(10), back: []int{12}, late: []int{10, 11, 12}, reported: 7},
+		{name: "it is always the first receiver", before: upTo(5), others: upTo(5), back: []int{12}, late: without(upTo(13), 0)[4:], reported: 7},
 		{name: "nothing was missed", before: upTo(5), others: upTo(5), back: []int{5}, late: []int{5}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := newHall(t, 3, 1)
 			h.sent(15)
-			heard := max(len(tt.others), 5)
-			h.hears(0, h.wire(tt.others...))
-			h.hears(1, h.wire(tt.others...))
-			h.hears(2, h.wire(tt.before...))
+			received := max(len(tt.others), 5)
+			h.receives(0, h.wire(tt.others...))
+			h.receives(1, h.wire(tt.others...))
+			h.receives(2, h.wire(tt.before...))
 			from := h.conns[2]
 			from.position = &position{}
 			if !from.part() {
@@ -97,19 +97,19 @@ func TestAReportedGapIsNotLost(t *testing.T) {
 			c := &conn{poller: h.poller, room: h.room, handshake: newHandshake("", "")}
 			c.follow(from)
 			h.poller.opened(c, nil, 0)
-			h.room.told(&c.member, 1012) // message n is scheduled at 1000+n
+			h.room.reportGap(&c.member, 1012) // message n is scheduled at 1000+n
 			h.conns[2] = c
-			h.hears(2, h.wire(tt.back...))
-			h.hears(0, h.wire(tt.late...))
-			h.hears(1, h.wire(tt.late...))
-			end := max(heard, 1+slices.Max(append(tt.late, tt.back...)))
-			h.proof.sent[0].Store(uint32(end))
-			got := h.proof.finish([]*member{&h.conns[0].member, &h.conns[1].member, &c.member})
-			if got.Faults != (result.Faults{Lost: tt.lost}) || got.Told != uint64(tt.told) {
-				t.Errorf("got %+v, %d reported, want %d lost and %d reported", got.Faults, got.Told, tt.lost, tt.told)
+			h.receives(2, h.wire(tt.back...))
+			h.receives(0, h.wire(tt.late...))
+			h.receives(1, h.wire(tt.late...))
+			end := max(received, 1+slices.Max(append(tt.late, tt.back...)))
+			h.check.sent[0].Store(uint32(end))
+			got := h.check.finish([]*member{&h.conns[0].member, &h.conns[1].member, &c.member})
+			if got.Faults != (result.Faults{Lost: tt.lost}) || got.Reported != uint64(tt.reported) {
+				t.Errorf("got %+v, %d reported, want %d lost and %d reported", got.Faults, got.Reported, tt.lost, tt.reported)
 			}
-			if n := got.Needed; n.Messages != uint64(heard-5) || n.Age != 512 {
-				t.Errorf("got a history of %+v, want %d messages for 512 ns", n, heard-5)
+			if n := got.Needed; n.Messages != uint64(received-5) || n.Age != 512 {
+				t.Errorf("got a history of %+v, want %d messages for 512 ns", n, received-5)
 			}
 		})
 	}

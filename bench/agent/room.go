@@ -23,7 +23,7 @@ const (
 
 // receive checks a message that differs from the log's entry at m.next. The returned stamp is valid only if the verdict is fresh.
 func (r *room) receive(m *member, payload []byte) (s stamp, is verdict) {
-	p := r.proof
+	p := r.check
 	s, err := parseStamp(payload)
 	switch {
 	case err == nil && s.run != p.run:
@@ -60,7 +60,7 @@ func (r *room) spoiled(m *member, e *entry) {
 
 func (r *room) corrupted(m *member, publisher int, seq int64) {
 	r.faults.Corrupt++
-	r.proof.sample(faultCorrupt, m, publisher, seq)
+	r.check.sample(faultCorrupt, m, publisher, seq)
 }
 
 // join adds m, which begins now, to the room. No poller reads its connection yet.
@@ -94,7 +94,7 @@ func (r *room) leave(m *member) {
 	if !m.away {
 		r.skipLeaving(m)
 	}
-	r.forgive(m)
+	r.excuseUnordered(m)
 	due := r.due(m, m.next)
 	lost, missed := r.lost(m, due)
 	r.faults.Lost += lost
@@ -105,7 +105,7 @@ func (r *room) leave(m *member) {
 
 // place finds the place of a message in the log and moves m there. It returns false for a duplicate. The caller holds mu.
 func (r *room) place(m *member, s stamp, payload []byte) bool {
-	p := &r.proof.publics[s.publisher]
+	p := &r.check.publics[s.publisher]
 	if p.epoch != r.epoch {
 		p.restart(s.seq, r.epoch)
 	}
@@ -116,7 +116,7 @@ func (r *room) place(m *member, s stamp, payload []byte) bool {
 	}
 	r.skip(m)
 	if m.anomalies != nil && m.anomalies.rejoins {
-		r.goOn(m, s)
+		r.resumeAt(m, s)
 	}
 	if s.seq >= p.next {
 		r.logFirst(m, s, payload)
@@ -152,7 +152,7 @@ func (r *room) arrive(m *member, pos uint64) {
 
 // logFirst appends a message that no member has received before. m is at an ordered entry. The caller holds mu.
 func (r *room) logFirst(m *member, s stamp, payload []byte) {
-	p := &r.proof.publics[s.publisher]
+	p := &r.check.publics[s.publisher]
 	atEnd := m.next == r.log.length.Load() || len(m.recently()) >= maxRecent
 	for p.next < s.seq {
 		r.logUnordered(s.publisher, s.intended)
@@ -171,7 +171,7 @@ func (r *room) logFirst(m *member, s stamp, payload []byte) {
 
 // own reports whether m sent e and the server does not return it (--no-echo).
 func (r *room) own(m *member, e *entry) bool {
-	return r.proof.noEcho && int32(e.publisher) == m.publisher
+	return r.check.noEcho && int32(e.publisher) == m.publisher
 }
 
 // pass moves m up to the place to, and records what m missed on the way. The caller holds mu.
@@ -181,7 +181,7 @@ func (r *room) pass(m *member, to uint64) {
 	if from == to {
 		return
 	}
-	if m.begun && !r.proof.noEcho && (m.anomalies == nil || len(m.anomalies.early) == 0) {
+	if m.begun && !r.check.noEcho && (m.anomalies == nil || len(m.anomalies.early) == 0) {
 		m.ensureAnomalies().miss(from, to)
 		for pos := from; pos < to && m.publisher >= 0; pos++ {
 			r.missOwn(m, pos)
@@ -224,7 +224,7 @@ func (r *room) excused(m *member, pos uint64) bool {
 
 func (r *room) duplicate(m *member, s stamp) {
 	r.faults.Duplicated++
-	r.proof.sample(faultDuplicated, m, int(s.publisher), int64(s.seq))
+	r.check.sample(faultDuplicated, m, int(s.publisher), int64(s.seq))
 }
 
 func (r *room) reordered(m *member, s stamp, pos uint64) {
@@ -233,5 +233,5 @@ func (r *room) reordered(m *member, s stamp, pos uint64) {
 	} else {
 		r.lateMore++
 	}
-	r.proof.sample(faultReordered, m, int(s.publisher), int64(s.seq))
+	r.check.sample(faultReordered, m, int(s.publisher), int64(s.seq))
 }

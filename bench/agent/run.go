@@ -17,7 +17,7 @@ func newRun(plan *Plan, link *Link[Command, Event]) (*run, error) {
 		return nil, err
 	}
 	r := &run{plan: plan, link: link, own: plan.own(len(plan.RoomOf))}
-	r.proof = newProof(plan)
+	r.check = newDeliveryCheck(plan)
 	r.choose()
 	n := plan.Pollers
 	if n == 0 {
@@ -25,7 +25,7 @@ func newRun(plan *Plan, link *Link[Command, Event]) (*run, error) {
 	}
 	pollers := make([]*poller, n)
 	for i := range pollers {
-		pollers[i] = newPoller(r.proof, &plan.Protocol, float64(plan.Rate))
+		pollers[i] = newPoller(r.check, &plan.Protocol, float64(plan.Rate))
 	}
 	var err error
 	if r.engine, err = newEngine(pollers, r.own, plan.Agents); err != nil {
@@ -102,7 +102,7 @@ func (ru *run) connect(ctx context.Context, below int) {
 	// The memory of the connections is measured without the garbage of their opening.
 	debug.FreeOSMemory()
 	answer.PSS = observe.ReadOwn(true).PSS
-	ru.tell(Event{Connected: &answer})
+	ru.emit(Event{Connected: &answer})
 }
 
 // begin sends messages and starts the planned events. It returns at the end of the schedule.
@@ -113,7 +113,7 @@ func (ru *run) begin(start *Start) {
 	for _, i := range own {
 		conns[i] = ru.engine.conn(i)
 	}
-	s := newSender(ru.proof, &ru.plan.Protocol, conns, ru.plan.Rooms)
+	s := newSender(ru.check, &ru.plan.Protocol, conns, ru.plan.Rooms)
 	s.ping, s.end = ru.plan.Ping, start.End
 	s.schedule = ru.schedule(own)
 	ru.mu.Lock()
@@ -130,16 +130,16 @@ func (ru *run) begin(start *Start) {
 		ru.moving.Go(ru.churn)
 	}
 	if len(ru.kill)+len(ru.slow) > 0 {
-		ru.moving.Go(ru.happen)
+		ru.moving.Go(ru.runEvent)
 	}
 	if ru.plan.Protocol.Beat != "" {
-		ru.moving.Go(ru.beat)
+		ru.moving.Go(ru.heartbeat)
 	}
 	ru.moving.Go(func() {
 		s.run(start.End + int64(ru.plan.Drain))
 		until(ru.moves, start.End)
 		s.stop()
-		ru.tell(Event{Sent: &SentBy{By: s.sentBy(), Gone: ru.gone(own)}})
+		ru.emit(Event{Sent: &SentBy{By: s.sentBy(), Gone: ru.gone(own)}})
 	})
 }
 

@@ -65,7 +65,7 @@ func TestAgentsShareARandomSchedule(t *testing.T) {
 		r := &run{
 			plan:  &Plan{Agent: agent, Agents: 3, Rate: rate, Poisson: true, Publishers: 10, Seed: 5},
 			start: &Start{At: 1000, End: 1000 + seconds*1e9},
-			proof: &proof{agent: agent, agents: 3},
+			check: &deliveryCheck{agent: agent, agents: 3},
 		}
 		own := r.publishers()
 		n := 0
@@ -91,7 +91,7 @@ func TestAgentsShareARandomSchedule(t *testing.T) {
 func TestAClosedLoopBeginsWithAllMessagesInFlight(t *testing.T) {
 	first := map[int]bool{}
 	for agent := range 2 {
-		r := &run{plan: &Plan{Agent: agent, Agents: 2, Closed: 3, Publishers: 8}, start: &Start{At: 7, End: 1e9}, proof: &proof{agent: agent, agents: 2}}
+		r := &run{plan: &Plan{Agent: agent, Agents: 2, Closed: 3, Publishers: 8}, start: &Start{At: 7, End: 1e9}, check: &deliveryCheck{agent: agent, agents: 2}}
 		s := r.schedule(r.publishers())
 		for at, publisher, ok := s.next(); ok; at, publisher, ok = s.next() {
 			if at != 7 || first[publisher] || publisher%2 != agent {

@@ -15,7 +15,7 @@ import (
 // sender sends every message at its scheduled time, or as soon after as possible. One goroutine sends for all publishers of the agent. In a
 // closed loop it sends each publisher's first message; the poller that receives the message sends the next.
 type sender struct {
-	proof    *proof
+	check    *deliveryCheck
 	protocol *Protocol
 	key      uint32 // the masking key
 	mask     uint64
@@ -38,12 +38,12 @@ type sender struct {
 }
 
 // newSender returns a sender for the connections, by publisher.
-func newSender(v *proof, protocol *Protocol, conns []*conn, rooms []string) *sender {
+func newSender(v *deliveryCheck, protocol *Protocol, conns []*conn, rooms []string) *sender {
 	// RFC 6455, 5.3 requires a random key for each frame, so that an attacker cannot choose the bytes that a proxy sees. Here the bench
 	// chooses all bytes, so one random key is enough.
 	key := rand.Uint32()
 	s := &sender{
-		proof:    v,
+		check:    v,
 		protocol: protocol,
 		write:    writeNow,
 		key:      key,
@@ -109,13 +109,13 @@ func (s *sender) one(publisher int, intended int64) {
 		return
 	}
 	mark := stamp{
-		run: s.proof.run, publisher: uint32(publisher), seq: s.seq[publisher],
+		run: s.check.run, publisher: uint32(publisher), seq: s.seq[publisher],
 		lag: min(max(at-intended, 0), maxLag), intended: intended,
 	}
 	// Counted before the write, because the delivery may arrive at once.
-	s.proof.sent[publisher].Add(1)
+	s.check.sent[publisher].Add(1)
 	if err := s.write(c.nc, s.message(c, mark)); err != nil {
-		s.proof.sent[publisher].Add(^uint32(0))
+		s.check.sent[publisher].Add(^uint32(0))
 		s.count.Unsendable++
 		return
 	}
@@ -178,8 +178,8 @@ func (s *sender) take(lag *histogram.Histogram) Sent {
 func (s *sender) sentBy() []uint32 {
 	out := make([]uint32, len(s.seq))
 	for i := range out {
-		if out[i] = unknown; s.proof.own(i) {
-			out[i] = s.proof.sent[i].Load()
+		if out[i] = unknown; s.check.own(i) {
+			out[i] = s.check.sent[i].Load()
 		}
 	}
 	return out

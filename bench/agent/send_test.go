@@ -11,21 +11,21 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// written is a sender for a hall's publishers that records the unmasked payloads it writes. refuse makes writes fail.
+// written is a sender for a hall's publishers that records the unmasked payloads it writes. fail makes writes fail.
 type written struct {
 	*sender
 	h        *hall
 	payloads [][]byte
 	pings    [][]byte
-	refuse   error
+	fail     error
 }
 
 func newWritten(t *testing.T, publishers int) *written {
 	h := newHall(t, publishers, publishers)
-	w := &written{h: h, sender: newSender(h.proof, &Protocols[0], h.conns, []string{""})}
+	w := &written{h: h, sender: newSender(h.check, &Protocols[0], h.conns, []string{""})}
 	w.write = func(_ *netpoll.Socket, b []byte) error {
-		if w.refuse != nil {
-			return w.refuse
+		if w.fail != nil {
+			return w.fail
 		}
 		op, payload := unmasked(t, b)
 		if op == ws.OpPing {
@@ -111,9 +111,9 @@ func TestAnUnsendableMessageIsNotExpected(t *testing.T) {
 	at := Now()
 	w.one(0, at)
 	w.one(1, at)
-	w.refuse = errors.New("closed")
+	w.fail = errors.New("closed")
 	w.one(0, at)
-	w.refuse = nil
+	w.fail = nil
 	w.one(0, at)
 	if w.count != (Sent{Messages: 2, Unsendable: 2}) {
 		t.Errorf("got %+v, want 2 sent and 2 unsendable", w.count)
@@ -121,11 +121,11 @@ func TestAnUnsendableMessageIsNotExpected(t *testing.T) {
 	if all := w.stamps(t); len(all) != 2 || all[0].seq != 0 || all[1].seq != 1 {
 		t.Errorf("got %+v, want consecutive sequence numbers", all)
 	}
-	if n := w.proof.sent[0].Load(); n != 2 {
+	if n := w.check.sent[0].Load(); n != 2 {
 		t.Errorf("got %d expected messages, want 2", n)
 	}
 	// The numbers of another agent's publishers are unknown.
-	w.proof.agents, w.proof.agent = 2, 0
+	w.check.agents, w.check.agent = 2, 0
 	if by := w.sentBy(); by[0] != 2 || by[1] != unknown {
 		t.Errorf("got %v, want 2 and unknown", by)
 	}

@@ -31,8 +31,8 @@ func spanMask(rate float64) uint32 {
 	return mask - 1
 }
 
-// heard records one delivery of e.
-func (tb *spanTable) heard(e *entry, at int64) {
+// record records one delivery of e.
+func (tb *spanTable) record(e *entry, at int64) {
 	i := (e.publisher*31 + e.seq) % spanSlots
 	s := &tb.slots[i]
 	if !tb.used[i] || s.Publisher != e.publisher || s.Seq != e.seq {

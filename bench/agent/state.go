@@ -14,7 +14,7 @@ type run struct {
 	plan   *Plan
 	link   *Link[Command, Event]
 	own    int // number of this agent's connections
-	proof  *proof
+	check  *deliveryCheck
 	engine *engine
 	dialer *dialer
 	slow   map[int]bool  // connections that will stop reading
@@ -41,8 +41,8 @@ func (ru *run) silence() {
 	}
 }
 
-// tell sends an event from a goroutine other than follow's. If the link has failed, follow ends.
-func (ru *run) tell(e Event) {
+// emit sends an event from a goroutine other than follow's. If the link has failed, follow ends.
+func (ru *run) emit(e Event) {
 	if err := ru.link.Send(e); err != nil {
 		ru.failure.CompareAndSwap(nil, &err)
 	}
@@ -57,7 +57,7 @@ func (ru *run) sending() *sender {
 // publishers returns the publishers of this agent.
 func (ru *run) publishers() (own []int) {
 	for i := range ru.plan.Publishers {
-		if ru.proof.own(i) {
+		if ru.check.own(i) {
 			own = append(own, i)
 		}
 	}

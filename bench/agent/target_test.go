@@ -18,7 +18,7 @@ func TestURLFormsAreAccepted(t *testing.T) {
 			t.Errorf("%q: got %v, %v, want %s", text, u, err, want)
 		}
 	}
-	for text, says := range map[string]string{
+	for text, want := range map[string]string{
 		"":                    "missing",
 		"dance":               "or a scenario",
 		"wss://a.example":     "TLS",
@@ -29,8 +29,8 @@ func TestURLFormsAreAccepted(t *testing.T) {
 		"ws://a.example:x/":   "port",
 		"ws://a.example/#top": "must be ws://",
 	} {
-		if u, err := ParseURL(text, plain); err == nil || !strings.Contains(err.Error(), says) {
-			t.Errorf("%q: got %v, %v, want an error with %q", text, u, err, says)
+		if u, err := ParseURL(text, plain); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, %v, want an error with %q", text, u, err, want)
 		}
 	}
 }

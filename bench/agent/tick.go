@@ -28,7 +28,7 @@ func (ru *run) tickAlong() (stop func()) {
 				return
 			}
 			t := ru.tick(n)
-			ru.tell(Event{Tick: &t})
+			ru.emit(Event{Tick: &t})
 		}
 	})
 	return func() {

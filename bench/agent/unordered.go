@@ -11,7 +11,7 @@ const maxRecent = 32
 
 // logUnordered appends the publisher's next message as an unordered entry and returns its place. Its scheduled time is intended or earlier.
 func (r *room) logUnordered(publisher uint32, intended int64) uint64 {
-	p := &r.proof.publics[publisher]
+	p := &r.check.publics[publisher]
 	pos := r.log.append(entry{publisher: publisher, seq: p.next, intended: intended})
 	p.append(pos, r.log.window())
 	r.uncertain = true
@@ -92,9 +92,9 @@ func (r *room) skipLeaving(m *member) {
 	}
 }
 
-// forgive removes from m's missing places the unordered entries before the first entry it received. A new member may be the first to
+// excuseUnordered removes from m's missing places the unordered entries before the first entry it received. A new member may be the first to
 // receive that entry: then the log has earlier messages after it.
-func (r *room) forgive(m *member) {
+func (r *room) excuseUnordered(m *member) {
 	if m.anomalies == nil || !m.begun {
 		return
 	}

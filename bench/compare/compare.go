@@ -113,7 +113,7 @@ func Judge(pairs Pairs, primary string) ([]Judgement, error) {
 	chosen := all[i]
 	all = slices.Insert(slices.Delete(all, i, i+1), 0, chosen)
 	if all[0].Pair.P < significance {
-		all[0].say()
+		all[0].setWord()
 	}
 	rest := slices.Clone(all[1:])
 	slices.SortStableFunc(rest, func(a, b Judgement) int { return int(math.Copysign(1, a.Pair.P-b.Pair.P)) })
@@ -123,7 +123,7 @@ func Judge(pairs Pairs, primary string) ([]Judgement, error) {
 		}
 		for i := range all {
 			if all[i].Metric.Name == j.Metric.Name {
-				all[i].say()
+				all[i].setWord()
 			}
 		}
 	}
@@ -144,7 +144,7 @@ func values(pairs Pairs, m result.Metric) (v [2][]float64, ok bool) {
 	return v, len(pairs) > 0
 }
 
-func (j *Judgement) say() {
+func (j *Judgement) setWord() {
 	j.Word = Slower
 	if (j.Pair.Ratio > 1) == (j.Metric.Better > 0) {
 		j.Word = Faster
@@ -245,7 +245,7 @@ func differences(a, b *result.Result) (list []string) {
 		{what: "connections", of: func(r *result.Result) any { return r.Plan.Connections }},
 		{what: "rooms", of: func(r *result.Result) any { return r.Plan.Rooms }},
 		{what: "rate", of: func(r *result.Result) any { return r.Plan.Rate }},
-		{what: "chance", of: func(r *result.Result) any { return r.Plan.Poisson }},
+		{what: "random times", of: func(r *result.Result) any { return r.Plan.Poisson }},
 		{what: "closed loop", of: func(r *result.Result) any { return r.Plan.Closed }},
 		{what: "size", of: func(r *result.Result) any { return r.Plan.Size }},
 		{what: "publishers", of: func(r *result.Result) any { return r.Plan.Publishers }},

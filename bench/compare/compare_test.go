@@ -4,20 +4,16 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/bench/golden"
 	"github.com/throng-chat/throng/bench/result"
 )
-
-var update = flag.Bool("update", false, "rewrite testdata/*.golden")
 
 // measured returns a result with a CPU cost per delivery in nanoseconds and a median latency.
 func measured(cost float64, p50 time.Duration) *result.Result {
@@ -203,19 +199,7 @@ func TestTextIsGolden(t *testing.T) {
 			if err := tt.write(&got); err != nil {
 				t.Fatal(err)
 			}
-			file := filepath.Join("testdata", tt.name+".golden")
-			if *update {
-				if err := os.WriteFile(file, got.Bytes(), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got.String() != string(want) {
-				t.Errorf("got\n%s\nwant\n%s", got.String(), want)
-			}
+			golden.Compare(t, tt.name, got.Bytes())
 		})
 	}
 }

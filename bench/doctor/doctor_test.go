@@ -2,16 +2,13 @@ package doctor
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
-)
 
-var update = flag.Bool("update", false, "rewrite testdata/*.golden")
+	"github.com/throng-chat/throng/bench/golden"
+)
 
 // roomy returns the files of a machine that holds a million connections.
 func roomy() map[string]string {
@@ -84,19 +81,7 @@ func TestReportIsGolden(t *testing.T) {
 			if err := Examine(tt.machine, tt.connections).WriteText(&got, tt.colour); err != nil {
 				t.Fatal(err)
 			}
-			file := filepath.Join("testdata", tt.name+".golden")
-			if *update {
-				if err := os.WriteFile(file, got.Bytes(), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got.String() != string(want) {
-				t.Errorf("got\n%s\nwant\n%s", got.String(), want)
-			}
+			golden.Compare(t, tt.name, got.Bytes())
 		})
 	}
 }

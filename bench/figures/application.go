@@ -13,23 +13,23 @@ import (
 	"time"
 )
 
-// applicationEnv makes this program run as the application that receives the webhooks. Its value is a conduct.
+// applicationEnv makes this program run as the application that receives the webhooks. Its value is a behaviour.
 const applicationEnv = "FIGURES_APPLICATION"
 
 const applicationAddress = "127.0.0.1:13733"
 
-// conduct is how the application answers webhooks.
-type conduct struct {
+// behaviour is how the application answers webhooks.
+type behaviour struct {
 	delay  time.Duration // before each response
 	status int
 	hangs  []string // events that get no response
 }
 
-func (cd conduct) String() string {
+func (cd behaviour) String() string {
 	return fmt.Sprintf("%s %d %s", cd.delay, cd.status, strings.Join(cd.hangs, ","))
 }
 
-func parseConduct(text string) (c conduct, err error) {
+func parseBehaviour(text string) (c behaviour, err error) {
 	parts := strings.Split(text, " ")
 	if len(parts) != 3 {
 		return c, fmt.Errorf("%s=%q: must be a delay, a status and events", applicationEnv, text)
@@ -44,14 +44,14 @@ func parseConduct(text string) (c conduct, err error) {
 	return c, err
 }
 
-func (cd conduct) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (cd behaviour) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// The context of a request ends with its connection only after the body was read.
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return
 	}
 	if bytes.Contains(body, []byte(`"protocol":"plain"`)) {
-		cd = conduct{status: http.StatusOK} // from a bystander, which must not affect the measurement
+		cd = behaviour{status: http.StatusOK} // from a bystander, which must not affect the measurement
 	}
 	if slices.Contains(cd.hangs, strings.TrimPrefix(r.URL.Path, "/")) {
 		<-r.Context().Done()
@@ -66,7 +66,7 @@ func (cd conduct) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serveApplication answers webhooks until this process is killed.
 func serveApplication(text string) error {
-	c, err := parseConduct(text)
+	c, err := parseBehaviour(text)
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func serveApplication(text string) error {
 }
 
 // startApplication runs the application on core 1, in its own process, and waits until it listens.
-func startApplication(c conduct) (stop func() error, err error) {
+func startApplication(c behaviour) (stop func() error, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err

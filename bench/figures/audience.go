@@ -14,23 +14,23 @@ import (
 	"github.com/throng-chat/throng/bench/observe"
 )
 
-// attendant is a member of the room that checks that it receives every message once and in order.
-type attendant struct {
+// listener is a member of the room that checks that it receives every message once and in order.
+type listener struct {
 	*member
-	user   string
-	called atomic.Int64 // time since begun at which its disconnect was requested; 0 if it was not
-	done   atomic.Int64 // time since begun at which its connection ended; 0 if open
-	heard  atomic.Int64 // number of the last received message
-	missed atomic.Int64
-	err    error // valid after done
+	user     string
+	called   atomic.Int64 // time since begun at which its disconnect was requested; 0 if it was not
+	done     atomic.Int64 // time since begun at which its connection ended; 0 if open
+	received atomic.Int64 // number of the last received message
+	missed   atomic.Int64
+	err      error // valid after done
 }
 
 // audience is all members of the room.
 type audience struct {
-	closings []*closing
-	begun    time.Time
-	all      []*attendant
-	said     atomic.Int64 // number of the last published message
+	closings  []*closing
+	begun     time.Time
+	all       []*listener
+	published atomic.Int64 // number of the last published message
 
 	mu        sync.Mutex
 	latencies histogram.Histogram
@@ -40,12 +40,12 @@ func (a *audience) now() int64 { return int64(time.Since(a.begun)) }
 
 // gather opens all connections and starts their readers, dialsAtOnce at a time.
 func (a *audience) gather() error {
-	a.all = make([]*attendant, attendants)
-	return inParallel(attendants, dialsAtOnce, a.admit)
+	a.all = make([]*listener, listeners)
+	return inParallel(listeners, dialsAtOnce, a.admit)
 }
 
 func (a *audience) admit(n int) error {
-	t := &attendant{user: a.userOf(n)}
+	t := &listener{user: a.userOf(n)}
 	a.all[n] = t
 	connect, err := connecting(t.user)
 	if err != nil {
@@ -54,7 +54,7 @@ func (a *audience) admit(n int) error {
 	if t.member, err = dialMember(n); err != nil {
 		return fmt.Errorf("connection %d: %w", n, err)
 	}
-	if err := t.say(connect, fmt.Sprintf(`{"id":2,"subscribe":{"channel":%q}}`, everybody)); err != nil {
+	if err := t.send(connect, fmt.Sprintf(`{"id":2,"subscribe":{"channel":%q}}`, crowdedRoom)); err != nil {
 		return err
 	}
 	line, err := t.reply(2)
@@ -74,35 +74,35 @@ func (a *audience) userOf(n int) string {
 }
 
 // listen receives messages until the connection is closed.
-func (a *audience) listen(t *attendant) {
+func (a *audience) listen(t *listener) {
 	defer func() { t.done.Store(a.now()) }()
 	for {
-		line, err := t.hear()
+		line, err := t.receive()
 		if err != nil {
 			t.err = err
 			return
 		}
-		n, at, ok := parseSaid(line)
+		n, at, ok := parsePublication(line)
 		if !ok {
 			continue
 		}
-		if n != t.heard.Load()+1 {
+		if n != t.received.Load()+1 {
 			t.missed.Add(1)
 		}
-		t.heard.Store(n)
+		t.received.Store(n)
 		a.mu.Lock()
 		a.latencies.Record(a.now() - at)
 		a.mu.Unlock()
 	}
 }
 
-// saying returns the command that publishes message n, with its time in nanoseconds.
-func saying(n, at int64) string {
-	return fmt.Sprintf(`{"id":%d,"publish":{"channel":%q,"data":{"n":%d,"at":%d}}}`, n+2, everybody, n, at)
+// publication returns the command that publishes message n, with its time in nanoseconds.
+func publication(n, at int64) string {
+	return fmt.Sprintf(`{"id":%d,"publish":{"channel":%q,"data":{"n":%d,"at":%d}}}`, n+2, crowdedRoom, n, at)
 }
 
-// parseSaid returns the number and the time of a message in a received line.
-func parseSaid(line string) (n, at int64, ok bool) {
+// parsePublication returns the number and the time of a message in a received line.
+func parsePublication(line string) (n, at int64, ok bool) {
 	_, rest, _ := strings.Cut(line, `"data":{"n":`)
 	number, rest, _ := strings.Cut(rest, `,"at":`)
 	moment, _, found := strings.Cut(rest, "}")
@@ -111,26 +111,26 @@ func parseSaid(line string) (n, at int64, ok bool) {
 	return n, at, found && err1 == nil && err2 == nil
 }
 
-// talk publishes a message every talkEvery, by the last member, until stop is closed.
-func (a *audience) talk(stop <-chan struct{}) error {
-	ticker := time.NewTicker(talkEvery)
+// publish publishes a message every publishEvery, by the last member, until stop is closed.
+func (a *audience) publish(stop <-chan struct{}) error {
+	ticker := time.NewTicker(publishEvery)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-stop:
 			return nil
 		case <-ticker.C:
-			n := a.said.Load() + 1
-			if err := a.all[attendants-1].say(saying(n, a.now())); err != nil {
+			n := a.published.Load() + 1
+			if err := a.all[listeners-1].send(publication(n, a.now())); err != nil {
 				return err
 			}
-			a.said.Store(n)
+			a.published.Store(n)
 		}
 	}
 }
 
-// heardSoFar returns the latencies recorded since the last call.
-func (a *audience) heardSoFar() histogram.Histogram {
+// takeLatencies returns the latencies recorded since the last call.
+func (a *audience) takeLatencies() histogram.Histogram {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	h := a.latencies
@@ -139,12 +139,12 @@ func (a *audience) heardSoFar() histogram.Histogram {
 }
 
 // end closes the connections of c and measures that. It begins right after a message, because then the server is busy with deliveries.
-func (a *audience) end(c *closing, its []*attendant, pid int) (r closingRound, err error) {
-	a.heardSoFar()
-	time.Sleep(4 * talkEvery)
-	quiet := a.heardSoFar()
-	spoken := a.said.Load()
-	if err := within(10*talkEvery, "the talker", func() bool { return a.said.Load() > spoken }); err != nil {
+func (a *audience) end(c *closing, its []*listener, pid int) (r closingRound, err error) {
+	a.takeLatencies()
+	time.Sleep(4 * publishEvery)
+	quiet := a.takeLatencies()
+	published := a.published.Load()
+	if err := within(10*publishEvery, "the publisher", func() bool { return a.published.Load() > published }); err != nil {
 		return r, err
 	}
 	before, err := observe.Read(pid, false)
@@ -181,8 +181,8 @@ func (a *audience) end(c *closing, its []*attendant, pid int) (r closingRound, e
 	wall := float64(a.now() - began)
 	r.serverCores = float64(after.CPU-before.CPU) / wall
 	r.clientCores = float64(observe.ReadOwn(false).CPU-own) / wall
-	time.Sleep(2 * talkEvery) // for the deliveries of the messages published meanwhile
-	busy := a.heardSoFar()
+	time.Sleep(2 * publishEvery) // for the deliveries of the messages published meanwhile
+	busy := a.takeLatencies()
 	r.median, r.p99, r.longest = inMillis(took.Quantile(0.5)), inMillis(took.Quantile(0.99)), inMillis(took.Max())
 	r.perSecond = float64(len(its)) / time.Duration(last-began).Seconds()
 	r.before, r.meanwhile = inMillis(quiet.Quantile(0.99)), inMillis(busy.Quantile(0.99))
@@ -193,7 +193,7 @@ func (a *audience) end(c *closing, its []*attendant, pid int) (r closingRound, e
 func inMillis(ns int64) float64 { return float64(ns) / 1e6 }
 
 // call requests the end of c's connections, by one API call after another.
-func (a *audience) call(c *closing, its []*attendant) error {
+func (a *audience) call(c *closing, its []*listener) error {
 	size := c.batch
 	if size == 0 {
 		size = len(its)
@@ -219,7 +219,7 @@ func (a *audience) call(c *closing, its []*attendant) error {
 }
 
 // checkOthers counts the members of others that were closed, and the messages that they missed.
-func (a *audience) checkOthers(others []*attendant) (closed, missed int) {
+func (a *audience) checkOthers(others []*listener) (closed, missed int) {
 	for _, t := range others {
 		if t.done.Load() != 0 {
 			closed++
@@ -230,8 +230,8 @@ func (a *audience) checkOthers(others []*attendant) (closed, missed int) {
 }
 
 const (
-	attendants   = 19_000
+	listeners    = 19_000
 	ofOneClosing = 1000
-	talkEvery    = 500 * time.Millisecond
-	everybody    = "everybody" // the room
+	publishEvery = 500 * time.Millisecond
+	crowdedRoom  = "everybody" // the room
 )

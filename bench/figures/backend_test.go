@@ -68,12 +68,12 @@ func TestFramesOfEveryLengthAreRead(t *testing.T) {
 		}
 	}
 	for name, frame := range map[string]string{
-		"masked":       string(ws.AppendMaskedFrame(nil, ws.OpText, 1, []byte("x"))),
-		"a fragment":       "\x01\x01x",
-		"too long":     "\x81\x7f\x00\x00\x00\x00\x00\x10\x00\x01",
-		"cut short":    "\x81\x02x",
-		"no payload":  "\x81\x7e\x01",
-		"nothing": "",
+		"masked":     string(ws.AppendMaskedFrame(nil, ws.OpText, 1, []byte("x"))),
+		"a fragment": "\x01\x01x",
+		"too long":   "\x81\x7f\x00\x00\x00\x00\x00\x10\x00\x01",
+		"cut short":  "\x81\x02x",
+		"no payload": "\x81\x7e\x01",
+		"nothing":    "",
 	} {
 		if op, got, err := readFrame(bufio.NewReader(strings.NewReader(frame))); err == nil {
 			t.Errorf("%s: got %v %q", name, op, got)
@@ -82,15 +82,15 @@ func TestFramesOfEveryLengthAreRead(t *testing.T) {
 }
 
 func TestAPublishedMessageIsParsed(t *testing.T) {
-	heard := `{"push":{"channel":"everybody","pub":{"data":{"n":17,"at":123456},"info":{"user":"u"}}}}`
-	if n, at, ok := parseSaid(heard); !ok || n != 17 || at != 123456 {
+	line := `{"push":{"channel":"everybody","pub":{"data":{"n":17,"at":123456},"info":{"user":"u"}}}}`
+	if n, at, ok := parsePublication(line); !ok || n != 17 || at != 123456 {
 		t.Errorf("got %d, %d, %v", n, at, ok)
 	}
-	if !strings.Contains(saying(17, 123456), `"data":{"n":17,"at":123456}`) {
-		t.Errorf("got the message %s", saying(17, 123456))
+	if !strings.Contains(publication(17, 123456), `"data":{"n":17,"at":123456}`) {
+		t.Errorf("got the message %s", publication(17, 123456))
 	}
 	for _, other := range []string{"", `{"id":3,"publish":{}}`, `{"push":{"pub":{"data":{"n":x,"at":1}}}}`} {
-		if n, at, ok := parseSaid(other); ok {
+		if n, at, ok := parsePublication(other); ok {
 			t.Errorf("%s: got %d, %d", other, n, at)
 		}
 	}
@@ -105,14 +105,14 @@ func TestErrorRepliesAreParsed(t *testing.T) {
 	}
 }
 
-func TestAConductPassesThroughTheEnvironment(t *testing.T) {
-	for _, want := range []conduct{{status: 200}, {delay: 5 * time.Millisecond, status: 500, hangs: []string{"connect", "publish"}}} {
-		if got, err := parseConduct(want.String()); err != nil || got.String() != want.String() {
+func TestABehaviourPassesThroughTheEnvironment(t *testing.T) {
+	for _, want := range []behaviour{{status: 200}, {delay: 5 * time.Millisecond, status: 500, hangs: []string{"connect", "publish"}}} {
+		if got, err := parseBehaviour(want.String()); err != nil || got.String() != want.String() {
 			t.Errorf("got %v, %v, want %v", got, err, want)
 		}
 	}
 	for _, bad := range []string{"", "1 2", "x 200 ", "1s y "} {
-		if got, err := parseConduct(bad); err == nil {
+		if got, err := parseBehaviour(bad); err == nil {
 			t.Errorf("%q: got %v", bad, got)
 		}
 	}

@@ -31,8 +31,8 @@ var clientTable = layout[clientRound]{rows: "client", columns: []column[clientRo
 
 // client measures the cost of throng bench itself.
 func client() (string, error) {
-	room := inTurn(*rounds, everyone[:1], clientRoomLoad)
-	connect := inTurn(*rounds, everyone[:1], clientConnectLoad)
+	room := inTurn(*rounds, allServers[:1], clientRoomLoad)
+	connect := inTurn(*rounds, allServers[:1], clientConnectLoad)
 	return clientText(room["throng"], connect["throng"])
 }
 

@@ -71,7 +71,7 @@ func closeRound(closings []*closing) error {
 		return err
 	}
 	stop, talked := make(chan struct{}), make(chan error, 1)
-	go func() { talked <- a.talk(stop) }()
+	go func() { talked <- a.publish(stop) }()
 	for i, c := range closings {
 		r, err := a.end(c, a.all[i*ofOneClosing:(i+1)*ofOneClosing], s.cmd.Process.Pid)
 		if err != nil {
@@ -87,7 +87,7 @@ func closeRound(closings []*closing) error {
 	stayed := a.all[len(closings)*ofOneClosing:]
 	return within(20*time.Second, "the remaining connections to receive all messages", func() bool {
 		for _, t := range stayed {
-			if t.heard.Load() != a.said.Load() {
+			if t.received.Load() != a.published.Load() {
 				return false
 			}
 		}
@@ -112,5 +112,5 @@ func endingsText(closings []*closing) string {
 		rows = append(rows, row[closingRound]{name: c.what, rounds: c.rounds})
 	}
 	return closingsTable.turned(rows) + fmt.Sprintf("\n`go run ./bench/figures --throng ./throng --only closings --rounds %d`: %s connections, of which each column ends %s\n",
-		*rounds, result.Thousands(attendants), result.Thousands(ofOneClosing))
+		*rounds, result.Thousands(listeners), result.Thousands(ofOneClosing))
 }

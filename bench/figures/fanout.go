@@ -16,7 +16,7 @@ var fanoutTable = layout[serverRound]{rows: "server", columns: []column[serverRo
 
 // fanout measures a large room with few messages.
 func fanout() (string, error) {
-	names := contestants(everyone)
+	names := contestants(allServers)
 	return fanoutText(names, inTurn(*rounds, names, fanoutLoad)), nil
 }
 

@@ -1,17 +1,13 @@
 package main
 
 import (
-	"flag"
 	"math"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/bench/golden"
 	"github.com/throng-chat/throng/bench/result"
 )
-
-var update = flag.Bool("update", false, "rewrite testdata/*.golden")
 
 // example returns a result whose figures all differ, also from those of any other n.
 func example(n int) *result.Result {
@@ -62,6 +58,62 @@ func examples(names []string) results {
 // three returns one value per round.
 func three(v float64) []float64 { return []float64{v, 1.5 * v, 0.7 * v} }
 
+func exampleClosings() string {
+	all := allClosings()
+	for i, c := range all {
+		for _, f := range three(float64(i + 1)) {
+			c.rounds = append(c.rounds, closingRound{
+				median: 0.3 * f, p99: 20.5 * f, longest: 196.2 * f, perSecond: 2123 * f,
+				before: 122 * f, meanwhile: 155 * f, serverCores: 0.11 * f, clientCores: 0.13 * f,
+			})
+		}
+		c.rounds[0].wrong, c.rounds[1].others, c.rounds[1].othersLost, c.rounds[2].othersLost = i, 2*i, i, 2*i
+	}
+	return endingsText(all)
+}
+
+func exampleWebhooks() string {
+	var all []*answering
+	for i, name := range []string{"no webhooks", "at once", "never"} {
+		a := &answering{name: name}
+		for round, f := range three(float64(i + 1)) {
+			a.rounds = append(a.rounds, webhookRound{
+				requests: 2249 * f, notifications: 750 * f, done: 23.3 * f, errors100: 8.04 * f, errors111: 9.2 * f,
+				p50: 0.6 * f, p99: 3.8 * f, waitingRequests: 3929 * f, waitingNotifications: 2056 * f, dropped: 4 * f, memory: 20.8 * f,
+				cores: 0.23 * f, perHook: 71 * f, shardLag: 6.4 * f, others: example([]int{i, i + 3, i + 4}[round]),
+			})
+		}
+		if name == "never" {
+			for round := range a.rounds {
+				r := &a.rounds[round]
+				r.p50, r.p99, r.perHook = math.NaN(), []float64{math.NaN(), 5, math.NaN()}[round], []float64{math.Inf(1), math.NaN(), math.NaN()}[round]
+			}
+		}
+		all = append(all, a)
+	}
+	return webhooksText(all)
+}
+
+func exampleCrowds() string {
+	var all []*moving
+	for i, name := range []string{"10,000 connect", "10,000 connect, the application never responds", "15,000 disconnect"} {
+		m := &moving{name: name, disconnects: i == 2}
+		for round, f := range three(float64(i + 1)) {
+			r := crowdRound{
+				admitted: 4754 * f, errors100: 256 * f, errors111: 5246 * f, median: 155 * f, last: 542 * f,
+				waitingRequests: 3968 * f, waitingNotifications: 2624 * f, dropped: 6 * f, memory: 22.2 * f, shardLag: 51.2 * f, cpu: 0.44 * f,
+				others: example([]int{i, i + 3, i + 5}[round]),
+			}
+			if m.disconnects {
+				r.admitted, r.errors100, r.errors111, r.median, r.last = math.NaN(), math.NaN(), math.NaN(), math.NaN(), math.NaN()
+			}
+			m.rounds = append(m.rounds, r)
+		}
+		all = append(all, m)
+	}
+	return crowdsText(all)
+}
+
 func TestTheTablesAreGolden(t *testing.T) {
 	defer func(before int) { *rounds = before }(*rounds)
 	*rounds = 3
@@ -89,78 +141,16 @@ func TestTheTablesAreGolden(t *testing.T) {
 		"client": func() (string, error) {
 			return clientText([]*result.Result{example(0), example(2), nil}, []*result.Result{nil, example(4), example(1)})
 		},
-		"closings": func() (string, error) {
-			all := allClosings()
-			for i, c := range all {
-				for _, f := range three(float64(i + 1)) {
-					c.rounds = append(c.rounds, closingRound{
-						median: 0.3 * f, p99: 20.5 * f, longest: 196.2 * f, perSecond: 2123 * f,
-						before: 122 * f, meanwhile: 155 * f, serverCores: 0.11 * f, clientCores: 0.13 * f,
-					})
-				}
-				c.rounds[0].wrong, c.rounds[1].others, c.rounds[1].othersLost, c.rounds[2].othersLost = i, 2*i, i, 2*i
-			}
-			return endingsText(all), nil
-		},
-		"webhooks": func() (string, error) {
-			var all []*answering
-			for i, name := range []string{"no webhooks", "at once", "never"} {
-				a := &answering{name: name}
-				for round, f := range three(float64(i + 1)) {
-					a.rounds = append(a.rounds, webhookRound{
-						asked: 2249 * f, told: 750 * f, done: 23.3 * f, errors100: 8.04 * f, errors111: 9.2 * f,
-						p50: 0.6 * f, p99: 3.8 * f, asking: 3929 * f, telling: 2056 * f, dropped: 4 * f, memory: 20.8 * f,
-						cores: 0.23 * f, perHook: 71 * f, shardLag: 6.4 * f, others: example([]int{i, i + 3, i + 4}[round]),
-					})
-				}
-				if name == "never" {
-					for round := range a.rounds {
-						r := &a.rounds[round]
-						r.p50, r.p99, r.perHook = math.NaN(), []float64{math.NaN(), 5, math.NaN()}[round], []float64{math.Inf(1), math.NaN(), math.NaN()}[round]
-					}
-				}
-				all = append(all, a)
-			}
-			return webhooksText(all), nil
-		},
-		"crowds": func() (string, error) {
-			var all []*moving
-			for i, name := range []string{"10,000 connect", "10,000 connect, the application never responds", "15,000 disconnect"} {
-				m := &moving{name: name, goes: i == 2}
-				for round, f := range three(float64(i + 1)) {
-					r := crowdRound{
-						letIn: 4754 * f, errors100: 256 * f, errors111: 5246 * f, median: 155 * f, last: 542 * f,
-						asking: 3968 * f, telling: 2624 * f, dropped: 6 * f, memory: 22.2 * f, shardLag: 51.2 * f, cpu: 0.44 * f,
-						others: example([]int{i, i + 3, i + 5}[round]),
-					}
-					if m.goes {
-						r.letIn, r.errors100, r.errors111, r.median, r.last = math.NaN(), math.NaN(), math.NaN(), math.NaN(), math.NaN()
-					}
-					m.rounds = append(m.rounds, r)
-				}
-				all = append(all, m)
-			}
-			return crowdsText(all), nil
-		},
+		"closings": func() (string, error) { return exampleClosings(), nil },
+		"webhooks": func() (string, error) { return exampleWebhooks(), nil },
+		"crowds":   func() (string, error) { return exampleCrowds(), nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := text()
 			if err != nil {
 				t.Fatal(err)
 			}
-			file := filepath.Join("testdata", name+".golden")
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != string(want) {
-				t.Errorf("got\n%s\nwant (%s)\n%s", got, file, want)
-			}
+			golden.Compare(t, name, []byte(got))
 		})
 	}
 }

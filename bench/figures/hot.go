@@ -48,9 +48,9 @@ type hotPart struct {
 // hot measures a room with 500 publishers. The peers fall further and further behind, so one round is enough for them.
 func hot() (string, error) {
 	parts := []hotPart{
-		{rate: 8000, rounds: *rounds, names: everyone[:1]},
-		{rate: 16000, rounds: *rounds, names: everyone[:1]},
-		{rate: 8000, rounds: 1, names: contestants(everyone[1:])},
+		{rate: 8000, rounds: *rounds, names: allServers[:1]},
+		{rate: 16000, rounds: *rounds, names: allServers[:1]},
+		{rate: 8000, rounds: 1, names: contestants(allServers[1:])},
 	}
 	for i := range parts {
 		p := &parts[i]

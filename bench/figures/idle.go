@@ -15,7 +15,7 @@ var idleTable = layout[serverRound]{rows: "server", columns: []column[serverRoun
 
 // idle measures the cost of idle connections.
 func idle() (string, error) {
-	names := contestants(everyone)
+	names := contestants(allServers)
 	return idleText(names, inTurn(*rounds, names, idleLoad)), nil
 }
 

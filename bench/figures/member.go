@@ -17,11 +17,11 @@ import (
 )
 
 // member is a connection of the SDK protocol, in JSON. This program holds it itself, because each one has a token of its own. One goroutine
-// reads it; say and close are safe to call from others.
+// reads it; send and close are safe to call from others.
 type member struct {
 	nc    net.Conn
 	in    *bufio.Reader
-	lines []string // received lines that hear has not yet returned
+	lines []string // received lines that receive has not yet returned
 	code  ws.CloseCode
 }
 
@@ -79,23 +79,24 @@ func (m *member) upgrade() error {
 	}
 }
 
-// say sends commands, one per line.
-func (m *member) say(lines ...string) error { return m.write(ws.OpText, strings.Join(lines, "\n")) }
+// send sends commands, one per line.
+func (m *member) send(lines ...string) error { return m.write(ws.OpText, strings.Join(lines, "\n")) }
 
 func (m *member) write(op ws.Opcode, payload string) error {
 	_, err := m.nc.Write(ws.AppendMaskedFrame(nil, op, 0x5a3c96e1, []byte(payload)))
 	return err
 }
 
-// hear returns the next line that is not a ping. It returns io.EOF when the connection is closed; code is then the code of the close frame.
-func (m *member) hear() (string, error) {
+// receive returns the next line that is not a ping. It returns io.EOF when the connection is closed; code is then the code of the close
+// frame.
+func (m *member) receive() (string, error) {
 	for {
 		for len(m.lines) > 0 {
 			line := m.lines[0]
 			if m.lines = m.lines[1:]; line != "{}" {
 				return line, nil
 			}
-			if err := m.say("{}"); err != nil {
+			if err := m.send("{}"); err != nil {
 				return "", err
 			}
 		}
@@ -119,7 +120,7 @@ func (m *member) hear() (string, error) {
 // reply returns the next line that answers the command with the ID. It drops other lines.
 func (m *member) reply(id int) (string, error) {
 	for begin := fmt.Sprintf(`{"id":%d,`, id); ; {
-		line, err := m.hear()
+		line, err := m.receive()
 		if err != nil || strings.HasPrefix(line, begin) {
 			return line, err
 		}

@@ -11,13 +11,13 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// hooked is the config of a server with all webhooks. Plain clients cause webhooks only when they join.
-const hooked = `[webhooks]
+// withHooks is the config of a server with all webhooks. Plain clients cause webhooks only when they join.
+const withHooks = `[webhooks]
 url = "http://` + applicationAddress + `/{event}"
 secret = "` + secret + `"
 events = ["connect", "subscribe", "publish", "disconnect"]
 [[room]]
-pattern = "asked:*"
+pattern = "requests:*"
 publish-proxy = true
 `
 
@@ -29,7 +29,7 @@ var bystanders = workload{scenario: "broadcast", flags: []string{
 }}
 
 // peaks are the largest values of a server's memory growth (MiB) and of its waiting webhooks.
-type peaks struct{ memory, asking, telling float64 }
+type peaks struct{ memory, waitingRequests, waitingNotifications float64 }
 
 // watch samples a server every 100 ms until stop is closed.
 func watch(s *server, stop <-chan struct{}) (p peaks, err error) {
@@ -52,14 +52,14 @@ func watch(s *server, stop <-chan struct{}) (p peaks, err error) {
 			return p, err
 		}
 		p.memory = max(p.memory, float64(now.PSS-first.PSS)/(1<<20))
-		p.asking, p.telling = max(p.asking, m["throng_webhook_waiting"]), max(p.telling, m["throng_webhook_queue"])
+		p.waitingRequests, p.waitingNotifications = max(p.waitingRequests, m["throng_webhook_waiting"]), max(p.waitingNotifications, m["throng_webhook_queue"])
 	}
 }
 
 // scene is a server, with webhooks to an application or without.
 type scene struct {
-	config  string   // hooked, or empty
-	conduct *conduct // nil: no application listens
+	config    string     // withHooks, or empty
+	behaviour *behaviour // nil: no application listens
 }
 
 // seen is the measurement beside the bystanders.
@@ -74,16 +74,16 @@ type seen struct {
 // play starts a scene, calls prepare, and runs something until the bystanders are done.
 func (sc scene) play(prepare func() error, something func(stop <-chan struct{}) error) (v seen, err error) {
 	if sc.config != "" {
-		obliging := conduct{status: 200}
-		if sc.conduct != nil {
-			obliging = *sc.conduct
+		responding := behaviour{status: 200}
+		if sc.behaviour != nil {
+			responding = *sc.behaviour
 		}
-		stopApplication, failed := startApplication(obliging)
+		stopApplication, failed := startApplication(responding)
 		if failed != nil {
 			return v, failed
 		}
 		silence := func() error { return nil }
-		if sc.conduct == nil {
+		if sc.behaviour == nil {
 			silence = stopApplication
 		} else {
 			defer func() { err = errors.Join(err, stopApplication()) }()
@@ -142,10 +142,10 @@ func (v *seen) rounds(q float64) float64 {
 	return bucketQuantile(v.metrics, "throng_shard_lag_seconds", q)
 }
 
-// requests returns the number of webhooks that got a response: notifications if told is set, otherwise proxy requests.
-func (v *seen) requests(told bool) (n float64) {
+// requests returns the number of webhooks that got a response: notifications if the argument is true, otherwise proxy requests.
+func (v *seen) requests(notifications bool) (n float64) {
 	for name, value := range v.metrics {
-		if strings.HasPrefix(name, "throng_webhook_requests_total{") && strings.Contains(name, `event="disconnect"`) == told {
+		if strings.HasPrefix(name, "throng_webhook_requests_total{") && strings.Contains(name, `event="disconnect"`) == notifications {
 			n += value
 		}
 	}

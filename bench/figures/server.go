@@ -23,8 +23,8 @@ const (
 	admin   = "127.0.0.1:13732"
 )
 
-// everyone is throng and its peers, in the order of the tables.
-var everyone = []string{"throng", "floor", "uws", "axum", "nbio", "gws", "gorilla", "coder", "node-ws", "socketio"}
+// allServers is throng and its peers, in the order of the tables.
+var allServers = []string{"throng", "floor", "uws", "axum", "nbio", "gws", "gorilla", "coder", "node-ws", "socketio"}
 
 // sdk is throng with a client of the SDK protocol, which connects, subscribes and publishes in JSON.
 const sdk = "throng, SDK protocol"

@@ -24,7 +24,7 @@ var stuckTable = layout[serverRound]{rows: "server", columns: []column[serverRou
 // stuck measures a room in which one member in ten stops reading. Its messages are large, because the kernel buffers megabytes for a
 // connection before the server must. One round is enough: the question is whether the other members notice.
 func stuck() (string, error) {
-	names := contestants(everyone)
+	names := contestants(allServers)
 	return stuckText(names, inTurn(1, names, stuckLoad)), nil
 }
 

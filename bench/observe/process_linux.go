@@ -53,12 +53,12 @@ func (m *meter) cores(at int64, used time.Duration) float64 {
 // counter counts from its first value.
 type counter struct {
 	first, last int64
-	told        bool
+	started     bool
 }
 
-func (c *counter) tell(v int64) {
-	if !c.told {
-		c.first, c.last, c.told = v, v, true
+func (c *counter) set(v int64) {
+	if !c.started {
+		c.first, c.last, c.started = v, v, true
 	}
 	c.last = max(c.last, v)
 }
@@ -218,7 +218,7 @@ func (p *process) readNetwork(row *Row) error {
 	} {
 		v, err := take(p.proc.of(p.pid, c.file), column(c.table, c.name))
 		if err == nil {
-			c.counter.tell(v)
+			c.counter.set(v)
 		}
 		errs = append(errs, err)
 		*c.to = c.counter.since()
@@ -230,7 +230,7 @@ func (p *process) readNetwork(row *Row) error {
 func (p *process) readQuota(row *Row) error {
 	held, err := p.proc.throttled(p.pid)
 	if err == nil {
-		p.throttled.tell(int64(held))
+		p.throttled.set(int64(held))
 	}
 	row.Throttled = time.Duration(p.throttled.since()).Seconds()
 	return err

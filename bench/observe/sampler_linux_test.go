@@ -103,7 +103,7 @@ func TestMetricsAreRead(t *testing.T) {
 func TestCountersCountFromTheFirstRow(t *testing.T) {
 	var c counter
 	for _, v := range []int64{100, 103, 50} { // a counter that decreases is from another source
-		c.tell(v)
+		c.set(v)
 	}
 	if c.since() != 3 {
 		t.Errorf("got %d, want 3", c.since())

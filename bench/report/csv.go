@@ -15,9 +15,9 @@ import (
 
 // moment is one second of a run: the counts of the client, and the observed values of the server. Either may be nil.
 type moment struct {
-	T    float64 // seconds
-	Run  *result.Second
-	Seen *observe.Row
+	T        float64 // seconds
+	Run      *result.Second
+	Observed *observe.Row
 }
 
 // moments joins the time series with the observed rows, by the second.
@@ -34,7 +34,7 @@ func moments(r *result.Result) []moment {
 		at(r.Series[i].T).Run = &r.Series[i]
 	}
 	for i := range r.Observed {
-		at(r.Observed[i].T).Seen = &r.Observed[i]
+		at(r.Observed[i].T).Observed = &r.Observed[i]
 	}
 	var out []moment
 	for _, m := range all {
@@ -50,7 +50,7 @@ var (
 		"measured", "connections", "sent_per_s", "deliveries_per_s", "p50_ns", "p99_ns", "max_ns", "send_lag_p99_ns", "server_cores",
 		"client_cores",
 	}
-	seenColumns = []string{
+	observedColumns = []string{
 		"busiest_thread_cores", "machine_cores", "rss_bytes", "pss_bytes", "open_files", "voluntary_switches", "involuntary_switches",
 		"throttled_s", "tcp_memory_bytes", "tcp_sockets", "tcp_retransmits", "listen_overflows", "listen_drops",
 	}
@@ -65,8 +65,8 @@ func CSV(w io.Writer, r *result.Result) error {
 	all := moments(r)
 	named := map[string]bool{}
 	for _, m := range all {
-		if m.Seen != nil {
-			for name := range m.Seen.Metrics {
+		if m.Observed != nil {
+			for name := range m.Observed.Metrics {
 				named[name] = true
 			}
 		}
@@ -75,15 +75,15 @@ func CSV(w io.Writer, r *result.Result) error {
 
 	out := csv.NewWriter(w)
 	out.UseCRLF = true
-	header := slices.Concat([]string{"t_s"}, runColumns, seenColumns)
+	header := slices.Concat([]string{"t_s"}, runColumns, observedColumns)
 	for _, name := range metrics {
 		header = append(header, "metrics:"+result.PrintableLine(name, maxName)) // the prefix keeps a spreadsheet from taking a name that begins with = for a formula
 	}
 	rows := [][]string{header}
 	for _, m := range all {
-		row := slices.Concat([]string{number(m.T)}, runCells(r, m.Run), seenCells(m.Seen))
+		row := slices.Concat([]string{number(m.T)}, runCells(r, m.Run), observedCells(m.Observed))
 		for _, name := range metrics {
-			row = append(row, metricCell(m.Seen, name))
+			row = append(row, metricCell(m.Observed, name))
 		}
 		rows = append(rows, row)
 	}
@@ -104,9 +104,9 @@ func runCells(r *result.Result, s *result.Second) []string {
 	}
 }
 
-func seenCells(o *observe.Row) []string {
+func observedCells(o *observe.Row) []string {
 	if o == nil {
-		return make([]string, len(seenColumns))
+		return make([]string, len(observedColumns))
 	}
 	thread := ""
 	if len(o.Threads) > 0 {

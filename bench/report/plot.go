@@ -13,15 +13,15 @@ import (
 
 // plot is the input of plots.js: curves over a common axis. It has numbers and constant texts, and none of the result's text.
 type plot struct {
-	ID     string  `json:"id"`
-	Title  string  `json:"title"`
-	Told   string  `json:"-"`    // the same in a sentence
-	Unit   string  `json:"unit"` // of all curves
-	Log    bool    `json:"log"`  // logarithmic values
-	Axis   axis    `json:"axis"` // horizontal axis
-	X      values  `json:"x"`    // ascending
-	Curves []curve `json:"curves"`
-	Shades []shade `json:"shades"`
+	ID      string  `json:"id"`
+	Title   string  `json:"title"`
+	Summary string  `json:"-"`    // the same in a sentence
+	Unit    string  `json:"unit"` // of all curves
+	Log     bool    `json:"log"`  // logarithmic values
+	Axis    axis    `json:"axis"` // horizontal axis
+	X       values  `json:"x"`    // ascending
+	Curves  []curve `json:"curves"`
+	Shades  []shade `json:"shades"`
 }
 
 // axis is the quantity of the horizontal axis.
@@ -94,13 +94,13 @@ var (
 func (pl plot) draw(m measure, curves ...curve) *plot {
 	pl.ID, pl.Unit, pl.Curves, pl.Shades = "plot-"+pl.ID, m.shown, []curve{}, []shade{}
 	text := result.Metric{Unit: m.unit}.Text
-	var told []string
+	var parts []string
 	for i, c := range curves {
 		least, most, ok := c.Y.span()
 		if !ok {
 			continue
 		}
-		told = append(told, fmt.Sprintf("%s %s to %s", c.Name, text(least), text(most)))
+		parts = append(parts, fmt.Sprintf("%s %s to %s", c.Name, text(least), text(most)))
 		c.Ink = inks[i]
 		c.Y = slices.Clone(c.Y)
 		for j := range c.Y {
@@ -111,7 +111,7 @@ func (pl plot) draw(m measure, curves ...curve) *plot {
 	if len(pl.Curves) == 0 {
 		return nil
 	}
-	pl.Told = strings.Join(told, "; ")
+	pl.Summary = strings.Join(parts, "; ")
 	return &pl
 }
 

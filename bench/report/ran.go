@@ -22,14 +22,14 @@ func whatRan(r *result.Result) (section, error) {
 	plan.add("rooms", fmt.Sprintf("%s, the largest of %s", result.Thousands(a.Rooms), result.Thousands(a.Largest)))
 	switch {
 	case a.Closed > 0:
-		plan.add("messages", fmt.Sprintf("closed loop, %s under way at a time: latency is their number divided by the rate",
+		plan.add("messages", fmt.Sprintf("closed loop, %s in flight: latency is their number divided by the rate",
 			result.Thousands(a.Closed)))
 	case a.Poisson:
-		plan.add("messages", rate(a.Rate)+", by chance (Poisson)")
+		plan.add("messages", rate(a.Rate)+", at random times (Poisson)")
 	default:
-		plan.add("messages", rate(a.Rate)+", at a steady pace")
+		plan.add("messages", rate(a.Rate)+", at a steady rate")
 	}
-	plan.add("size of a message", result.Seen(int64(a.Size)))
+	plan.add("size of a message", result.Size(int64(a.Size)))
 	plan.add("publishers", result.Thousands(a.Publishers))
 	plan.add("leave and return per minute", fmt.Sprintf("%.3g %%", 100*a.Churn))
 	how := "as configured"
@@ -45,17 +45,17 @@ func whatRan(r *result.Result) (section, error) {
 	target.add("URL", or(r.Target.URL, none))
 	target.add("protocol", or(r.Target.Protocol, none))
 	target.add("process", count(r.Target.PID))
-	target.add("its command", or(r.Target.Command, none))
+	target.add("command", or(r.Target.Command, none))
 
 	where := table{Caption: "Client", Head: []string{"", ""}, Words: true}
 	where.add("began", started(r))
 	where.add("tool", or(r.Tool, none))
 	where.add("processor", or(e.CPU, none))
-	where.add("cores it might use", strconv.Itoa(e.Cores))
+	where.add("available cores", strconv.Itoa(e.Cores))
 	where.add("cores of the machine", count(e.Machine))
 	where.add("kernel", or(e.Kernel, none))
 	where.add("Go", or(e.Go, none))
-	where.add("open files it might have", result.Thousands(e.OpenFiles))
+	where.add("open-file limit", result.Thousands(e.OpenFiles))
 	s.Tables = []table{plan, target, where}
 	return s, nil
 }

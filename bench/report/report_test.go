@@ -3,7 +3,6 @@ package report
 import (
 	"bytes"
 	"encoding/csv"
-	"flag"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -11,11 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/bench/golden"
 	"github.com/throng-chat/throng/bench/observe"
 	"github.com/throng-chat/throng/bench/result"
 )
-
-var update = flag.Bool("update", false, "rewrite testdata/*.golden")
 
 // everything returns a result in which every field is set.
 func everything(t *testing.T) *result.Result {
@@ -32,29 +30,12 @@ func everything(t *testing.T) *result.Result {
 	return r
 }
 
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name+".golden")
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("got a difference from %s; go test -run %s -update rewrites it:\n%s", path, t.Name(), got)
-	}
-}
-
 func TestCSVHasARowForEachSecond(t *testing.T) {
 	var out bytes.Buffer
 	if err := CSV(&out, everything(t)); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "everything.csv", out.Bytes())
+	golden.Compare(t, "everything.csv", out.Bytes())
 }
 
 func TestCSVHasNoFormulasAndNoFalseZeros(t *testing.T) {

@@ -45,7 +45,7 @@ func resume(r *result.Result) (section, error) {
 	if s.Missed > 0 {
 		t.mark(doubtful)
 	}
-	t.add("missing deliveries, reported by the server", result.Thousands(s.Told))
+	t.add("missing deliveries, reported by the server", result.Thousands(s.Reported))
 	if s.Needed.Messages > 0 {
 		t.add("history needed", fmt.Sprintf("%s, for %s", result.Number(s.Needed.Messages, "message"), result.Duration(time.Duration(s.Needed.Age))))
 	}

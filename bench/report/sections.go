@@ -162,8 +162,8 @@ func costs(r *result.Result) (section, error) {
 	cpu.add("client", metric(r, "client-cores"), result.Took(time.Duration(c.PerDelivery)), none)
 
 	memory := table{Caption: "Memory", Head: []string{"", "before", "connected", "at the end", "per connection"}}
-	memory.add("server (PSS)", result.Seen(s.PSSBefore), result.Seen(s.PSSConnected), result.Seen(s.PSSAfter), memoryPerConn(r))
-	memory.add("server (RSS)", result.Seen(s.RSSBefore), result.Seen(s.RSSConnected), result.Seen(s.RSSAfter), none)
+	memory.add("server (PSS)", result.Size(s.PSSBefore), result.Size(s.PSSConnected), result.Size(s.PSSAfter), memoryPerConn(r))
+	memory.add("server (RSS)", result.Size(s.RSSBefore), result.Size(s.RSSConnected), result.Size(s.RSSAfter), none)
 	memory.add("kernel TCP buffers of the machine", none, none, none, result.Grown(s.KernelPer))
 	memory.add("client (PSS)", none, none, none, result.Grown(c.PerConn))
 
@@ -172,9 +172,9 @@ func costs(r *result.Result) (section, error) {
 		{What: "delay of its event loop", Distribution: c.LoopLag},
 	})
 	out := section{ID: "costs", Title: "Cost", Tables: []table{cpu, memory, late}}
-	if bad := r.KernelTroubles(); len(bad) > 0 {
+	if bad := r.KernelErrors(); len(bad) > 0 {
 		out.Text = append(out.Text, "Kernel of the server: "+strings.Join(bad, ", ")+".")
-		if text := r.SentAgain(); text != "" {
+		if text := r.Retransmissions(); text != "" {
 			out.Text = append(out.Text, "Retransmitted segments: "+strings.ReplaceAll(text, "'", "’")+".")
 		}
 	}
@@ -194,7 +194,7 @@ func costs(r *result.Result) (section, error) {
 				off = "±" + result.Duration(time.Duration(a.ClockError))
 			}
 			t.add(a.Name, strconv.Itoa(a.PID), result.Thousands(a.Connections), fmt.Sprintf("%.2f", a.Cores), fmt.Sprintf("%g", a.Of),
-				result.Seen(a.PSS), off)
+				result.Size(a.PSS), off)
 		}
 		out.Tables = append(out.Tables, t)
 	}

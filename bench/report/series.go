@@ -28,7 +28,7 @@ func overTime(r *result.Result) (section, error) {
 	if len(shades(r, all[len(all)-1].T)) > 0 {
 		s.Text = append(s.Text, "Shaded times were not measured, such as the warm-up, or had no delivery for 1 s or more.")
 	}
-	if last := all[len(all)-1].Seen; last != nil && last.Sockets > 0 && len(r.KernelTroubles()) == 0 {
+	if last := all[len(all)-1].Observed; last != nil && last.Sockets > 0 && len(r.KernelErrors()) == 0 {
 		s.Text = append(s.Text, "The kernel retransmitted no TCP segment and rejected no connection.")
 	}
 	s.Folded = secondsTable(r, all)
@@ -54,7 +54,7 @@ func fold(all []moment, most int) []moment {
 			}
 		}
 		for _, g := range group {
-			m.Run, m.Seen = addRun(m.Run, g.Run, 1/runs), addSeen(m.Seen, g.Seen)
+			m.Run, m.Observed = addRun(m.Run, g.Run, 1/runs), addObserved(m.Observed, g.Observed)
 		}
 		out = append(out, m)
 	}
@@ -75,7 +75,7 @@ func addRun(to, s *result.Second, share float64) *result.Second {
 	return to
 }
 
-func addSeen(to, o *observe.Row) *observe.Row {
+func addObserved(to, o *observe.Row) *observe.Row {
 	if o == nil || to == nil {
 		return o
 	}
@@ -94,7 +94,7 @@ func timePlots(r *result.Result, all []moment) []*plot {
 		return curve{Name: name, Y: column(all, runOf, of)}
 	}
 	seen := func(name string, of func(*observe.Row) float64) curve {
-		return curve{Name: name, Y: column(all, seenOf, of)}
+		return curve{Name: name, Y: column(all, observedOf, of)}
 	}
 	draw := func(id, title string, m measure, curves ...curve) *plot {
 		p := plot{ID: id, Title: title, Axis: ofTime, X: x}.draw(m, curves...)
@@ -116,9 +116,9 @@ func timePlots(r *result.Result, all []moment) []*plot {
 	if r.Target.PID == 0 {
 		server.Y = nil
 	}
-	var troubles *plot
-	if len(r.KernelTroubles()) > 0 {
-		troubles = draw("kernel", "Kernel errors since the start", counts,
+	var kernelErrors *plot
+	if len(r.KernelErrors()) > 0 {
+		kernelErrors = draw("kernel", "Kernel errors since the start", counts,
 			seen("TCP segments retransmitted", ofKernel(func(o *observe.Row) float64 { return float64(o.Retransmits) })),
 			seen("accept queue overflows", ofKernel(func(o *observe.Row) float64 { return float64(o.Overflows) })),
 			seen("connections dropped before accept", ofKernel(func(o *observe.Row) float64 { return float64(o.Drops) })))
@@ -134,7 +134,7 @@ func timePlots(r *result.Result, all []moment) []*plot {
 			seen("busiest thread of the server", busiest)),
 		draw("memory", "Server memory", memory, seen("RSS", func(o *observe.Row) float64 { return above(float64(o.RSS)) }), pss),
 		draw("tcp-memory", "Kernel TCP buffers", memory, seen("of the machine", ofKernel(func(o *observe.Row) float64 { return float64(o.TCPMemory) }))),
-		troubles)
+		kernelErrors)
 }
 
 // offered returns the rate of the schedule during the schedule.
@@ -177,8 +177,8 @@ func shades(r *result.Result, end float64) (all []shade) {
 	return all
 }
 
-func runOf(m moment) *result.Second { return m.Run }
-func seenOf(m moment) *observe.Row  { return m.Seen }
+func runOf(m moment) *result.Second    { return m.Run }
+func observedOf(m moment) *observe.Row { return m.Observed }
 
 // column returns one figure of all moments; NaN for a moment without it.
 func column[T any](all []moment, from func(moment) *T, of func(*T) float64) values {
@@ -214,7 +214,7 @@ func secondsTable(r *result.Result, all []moment) *table {
 		"PSS", "TCP buffers", "retransmitted",
 	}}
 	for _, m := range all {
-		s, o := m.Run, m.Seen
+		s, o := m.Run, m.Observed
 		if s == nil {
 			continue
 		}
@@ -233,8 +233,8 @@ func secondsTable(r *result.Result, all []moment) *table {
 		}
 		t.add(fmt.Sprintf("%.0f s", m.T), phase, result.Thousands(s.Connections), result.Thousands(int(s.Sent))+"/s",
 			result.Thousands(int(s.Deliveries))+"/s", result.Took(time.Duration(s.P50)), result.Took(time.Duration(s.P99)), result.Took(time.Duration(s.Max)),
-			result.Took(time.Duration(s.LagP99)), server, fmt.Sprintf("%.2f", s.ClientCores), result.Seen(o.RSS), result.Seen(o.PSS),
-			result.Seen(o.TCPMemory), again)
+			result.Took(time.Duration(s.LagP99)), server, fmt.Sprintf("%.2f", s.ClientCores), result.Size(o.RSS), result.Size(o.PSS),
+			result.Size(o.TCPMemory), again)
 	}
 	return t
 }

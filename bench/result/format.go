@@ -52,8 +52,8 @@ func Bytes(n float64) string {
 	}
 }
 
-// Seen returns a size as text, or Unmeasured for 0, such as the memory of a process that had exited.
-func Seen(n int64) string {
+// Size returns a size as text, or Unmeasured for 0, such as the memory of a process that had exited.
+func Size(n int64) string {
 	if n == 0 {
 		return Unmeasured
 	}

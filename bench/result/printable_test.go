@@ -164,11 +164,11 @@ func TestRetransmissionsAreExplainedByTheNetwork(t *testing.T) {
 		"ws://192.0.2.1:3000/ws":   "the network lost them",
 		"ws://example.org:3000/ws": "the network lost them",
 	} {
-		if r.Target.URL = url; !strings.HasPrefix(r.SentAgain(), want) {
-			t.Errorf("%s: got %q, want %q", url, r.SentAgain(), want)
+		if r.Target.URL = url; !strings.HasPrefix(r.Retransmissions(), want) {
+			t.Errorf("%s: got %q, want %q", url, r.Retransmissions(), want)
 		}
 	}
-	if r.Observed[1].Retransmits = 0; r.SentAgain() != "" {
-		t.Errorf("got %q without retransmitted segments", r.SentAgain())
+	if r.Observed[1].Retransmits = 0; r.Retransmissions() != "" {
+		t.Errorf("got %q without retransmitted segments", r.Retransmissions())
 	}
 }

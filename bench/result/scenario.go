@@ -23,7 +23,7 @@ type Resume struct {
 	Clients   int     `json:"clients"`         // that returned and requested recovery
 	Recovered uint64  `json:"recovered"`       // recovered deliveries
 	Missed    int     `json:"missed"`          // clients to which the server reported a gap
-	Told      uint64  `json:"told"`            // deliveries that the server reported as missed
+	Reported  uint64  `json:"told"`            // deliveries that the server reported as missed
 	Needed    History `json:"needed,omitzero"` // the history that would have avoided all gaps
 }
 
@@ -49,10 +49,10 @@ type Slow struct {
 	Grown    int64          `json:"pss_grown"` // growth of the server, from the stop to its peak
 }
 
-// ToldText returns the number of deliveries that the server reported as missed, or an empty string for 0.
-func (rs *Resume) ToldText() string {
-	if rs.Told == 0 {
+// ReportedText returns the number of deliveries that the server reported as missed, or an empty string for 0.
+func (rs *Resume) ReportedText() string {
+	if rs.Reported == 0 {
 		return ""
 	}
-	return ": " + Number(rs.Told, "delivery", "deliveries")
+	return ": " + Number(rs.Reported, "delivery", "deliveries")
 }

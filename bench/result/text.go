@@ -166,7 +166,7 @@ func (p *page) resume(s *Resume) {
 		return
 	}
 	p.line("resume", "%s returned and recovered %s · recovery was not complete for %s%s",
-		Thousands(s.Clients), Number(s.Recovered, "message"), Number(s.Missed, "client"), s.ToldText())
+		Thousands(s.Clients), Number(s.Recovered, "message"), Number(s.Missed, "client"), s.ReportedText())
 }
 
 func (p *page) slow(s *Slow) {
@@ -222,14 +222,14 @@ func (p *page) server(r *Result) {
 	}
 	if s.PSSBefore > 0 {
 		p.line("", "PSS %s before the first connection, %s with all, %s at the end · kernel TCP buffers %s per connection",
-			Bytes(float64(s.PSSBefore)), Bytes(float64(s.PSSConnected)), Seen(s.PSSAfter), Grown(s.KernelPer))
+			Bytes(float64(s.PSSBefore)), Bytes(float64(s.PSSConnected)), Size(s.PSSAfter), Grown(s.KernelPer))
 		p.line("", "%s", r.MemoryPerConn().Text())
 	} else {
-		p.line("", "RSS %s before the first connection, %s with all, %s at the end", Bytes(float64(s.RSSBefore)), Bytes(float64(s.RSSConnected)), Seen(s.RSSAfter))
+		p.line("", "RSS %s before the first connection, %s with all, %s at the end", Bytes(float64(s.RSSBefore)), Bytes(float64(s.RSSConnected)), Size(s.RSSAfter))
 	}
-	if bad := r.KernelTroubles(); len(bad) > 0 {
+	if bad := r.KernelErrors(); len(bad) > 0 {
 		p.line("", "kernel: %s", strings.Join(bad, ", "))
-		if text := r.SentAgain(); text != "" {
+		if text := r.Retransmissions(); text != "" {
 			p.line("", "%s", text)
 		}
 	}

@@ -2,17 +2,13 @@ package result
 
 import (
 	"bytes"
-	"flag"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/bench/golden"
 	"github.com/throng-chat/throng/bench/observe"
 )
-
-var update = flag.Bool("update", false, "rewrite testdata/*.golden")
 
 // spread returns a Distribution around d.
 func spread(d time.Duration) *Distribution {
@@ -143,7 +139,7 @@ func TestTextIsGolden(t *testing.T) {
 			if err := tt.r.WriteText(&got, tt.colour); err != nil {
 				t.Fatal(err)
 			}
-			golden(t, tt.name, got.Bytes())
+			golden.Compare(t, tt.name, got.Bytes())
 			if !tt.colour && bytes.ContainsRune(got.Bytes(), '\x1b') {
 				t.Error("got an escape sequence in text that is not for a terminal")
 			}
@@ -161,23 +157,6 @@ func TestMissingMemoryIsADash(t *testing.T) {
 	}
 	if want := "its memory grew by –\n"; !strings.Contains(got.String(), want) {
 		t.Errorf("got\n%s\nwant %q", got.String(), want)
-	}
-}
-
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	file := filepath.Join("testdata", name+".golden")
-	if *update {
-		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("got\n%s\nwant (%s)\n%s", got, file, want)
 	}
 }
 

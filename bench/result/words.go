@@ -74,8 +74,8 @@ func (r *Result) Timings() []Timed {
 	return slices.DeleteFunc(all, func(t Timed) bool { return t.Distribution == nil })
 }
 
-// KernelTroubles returns the errors that the server's kernel counted.
-func (r *Result) KernelTroubles() (bad []string) {
+// KernelErrors returns the errors that the server's kernel counted.
+func (r *Result) KernelErrors() (bad []string) {
 	if len(r.Observed) == 0 {
 		return nil
 	}
@@ -98,8 +98,8 @@ func (r *Result) KernelTroubles() (bad []string) {
 	return bad
 }
 
-// SentAgain returns an explanation of retransmitted segments, or an empty string if there were none.
-func (r *Result) SentAgain() string {
+// Retransmissions returns an explanation of retransmitted segments, or an empty string if there were none.
+func (r *Result) Retransmissions() string {
 	if len(r.Observed) == 0 || r.Observed[len(r.Observed)-1].Retransmits == 0 {
 		return ""
 	}

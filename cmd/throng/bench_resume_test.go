@@ -60,7 +60,7 @@ func TestAStormTellsWhatTheRoomForgot(t *testing.T) {
 	if code != exitGaps || r.Verdict.Code != result.Gaps || r.Resume.Missed == 0 || !strings.Contains(strings.Join(r.Verdict.Why, "; "), "gaps reported") {
 		t.Errorf("got exit %d, %+v, %+v, want clients that missed something", code, r.Verdict, r.Resume)
 	}
-	if d, s := &r.Delivery, r.Resume; d.Any() || s.Told == 0 || d.Got+s.Told != d.Expected || s.Needed.Messages == 0 || s.Needed.Age == 0 {
+	if d, s := &r.Delivery, r.Resume; d.Any() || s.Reported == 0 || d.Got+s.Reported != d.Expected || s.Needed.Messages == 0 || s.Needed.Age == 0 {
 		t.Errorf("got %d, %d lost and %+v of %d", d.Got, d.Lost, s, d.Expected)
 	}
 }

@@ -135,8 +135,8 @@ func TestAnAgentServesNobodyWithoutItsToken(t *testing.T) {
 	if n, err := conn.Read(make([]byte, 1)); n > 0 || err == nil || os.IsTimeout(err) {
 		t.Errorf("got %d bytes, %v, want the end", n, err)
 	}
-	if log := stop(); strings.Count(log, "refused 127.0.0.1") != 2 {
-		t.Errorf("got the log %q, want two refusals", log)
+	if log := stop(); strings.Count(log, "rejected 127.0.0.1") != 2 {
+		t.Errorf("got the log %q, want two rejections", log)
 	}
 	code, _, stderr = outcome(t, throng(t, "bench", "agent", "--listen", "127.0.0.1:0", "--token", "short"))
 	if code == 0 || !strings.Contains(stderr, "must have 16 to 256 characters") {

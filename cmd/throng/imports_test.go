@@ -91,6 +91,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			module + "/bench/histogram", module + "/bench/observe", module + "/bench/result", module + "/server/netpoll",
 			module + "/server/ws", "golang.org/x/sys/unix",
 		},
+		"/bench/golden":  {},
 		"/bench/compare": {module + "/bench/result", module + "/bench/stats"},
 		"/bench/doctor":  {module + "/bench/observe", module + "/bench/result"},
 		"/bench/figures": {

@@ -115,7 +115,7 @@ func slowModeByReconnecting(t *target) (string, error) {
 	if _, err := t.must("publish", `{"channel":"a","data":"end"}`); err != nil {
 		return "", err
 	}
-	for heard := 0; ; heard++ {
+	for received := 0; ; received++ {
 		text, err := listener.message()
 		if err != nil {
 			return "", err
@@ -123,8 +123,8 @@ func slowModeByReconnecting(t *target) (string, error) {
 		if !strings.Contains(string(text), "end") {
 			continue
 		}
-		if heard > 1 {
-			return "", fmt.Errorf("one address published %d times", heard)
+		if received > 1 {
+			return "", fmt.Errorf("one address published %d times", received)
 		}
 		return "", nil
 	}
@@ -149,18 +149,18 @@ func slowModeFull(t *target) (string, error) {
 		if err != nil {
 			return err
 		}
-		said := make(chan error, 1)
+		done := make(chan error, 1)
 		go func() {
 			replies := 0
 			for replies < rooms {
 				lines, err := m.lines()
 				if err != nil {
-					said <- err
+					done <- err
 					return
 				}
 				replies += len(lines)
 			}
-			said <- nil
+			done <- nil
 		}()
 		for first := 0; first < rooms; first += 100 {
 			var commands []string
@@ -171,7 +171,7 @@ func slowModeFull(t *target) (string, error) {
 				return err
 			}
 		}
-		return <-said
+		return <-done
 	}); err != nil {
 		return "", err
 	}

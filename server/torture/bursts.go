@@ -25,7 +25,7 @@ var burstAttacks = []attack{
 
 // burst makes one publisher send n messages of a size at once, to 20 members that read 1 MB/s and one that reads 100 KB/s.
 func burst(t *target, n, size int) (string, error) {
-	var heard sync.WaitGroup
+	var readers sync.WaitGroup
 	var cut atomic.Int64
 	for range 20 {
 		c, err := t.plain("a", how{receive: 32 << 10, rate: 1 << 20})
@@ -35,7 +35,7 @@ func burst(t *target, n, size int) (string, error) {
 		if err := c.SetReadDeadline(time.Now().Add(wait)); err != nil {
 			return "", err
 		}
-		heard.Go(func() {
+		readers.Go(func() {
 			for range n {
 				if _, err := c.message(); err != nil {
 					cut.Add(1)
@@ -48,8 +48,8 @@ func burst(t *target, n, size int) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	told := make(chan string, 1)
-	go func() { told <- fate(slow, n) }()
+	slowFate := make(chan string, 1)
+	go func() { slowFate <- fate(slow, n) }()
 	publisher, err := t.plain("a", how{})
 	if err != nil {
 		return "", err
@@ -60,10 +60,10 @@ func burst(t *target, n, size int) (string, error) {
 	if _, err := publisher.Write(bytes.Repeat(text, n)); err != nil {
 		return "", fmt.Errorf("the publisher: %w", err)
 	}
-	heard.Wait()
+	readers.Wait()
 	note := fmt.Sprintf("%d of 20 at 1 MB/s closed; at 100 KB/s: ", cut.Load())
 	select {
-	case f := <-told:
+	case f := <-slowFate:
 		note += f
 		if strings.HasPrefix(f, "LOST") {
 			return note, errors.New("a loss that the server did not report")
@@ -111,7 +111,7 @@ func fate(m *raw, n int) string {
 func stuck(t *target) (string, error) {
 	const n = 200
 	var cut atomic.Int64
-	var heard sync.WaitGroup
+	var readers sync.WaitGroup
 	if err := crowd(1000, func(i int) error {
 		if i < 100 {
 			_, err := t.plain("a", how{receive: 4 << 10})
@@ -124,7 +124,7 @@ func stuck(t *target) (string, error) {
 		if err := c.SetReadDeadline(time.Now().Add(wait)); err != nil {
 			return err
 		}
-		heard.Go(func() {
+		readers.Go(func() {
 			for range n {
 				if _, err := c.message(); err != nil {
 					cut.Add(1)
@@ -145,7 +145,7 @@ func stuck(t *target) (string, error) {
 	if _, err := publisher.Write(bytes.Repeat(frame(bytes.Repeat([]byte("x"), 4<<10)), n)); err != nil {
 		return "", err
 	}
-	heard.Wait()
+	readers.Wait()
 	gone := 0.0
 	for end := time.Now().Add(15 * time.Second); gone < 100 && time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		if gone, err = t.metric("throng_closes_total", `reason="slow"`); err != nil {

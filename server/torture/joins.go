@@ -13,13 +13,13 @@ import (
 )
 
 var joinAttacks = []attack{
-	{name: "2,500 joins and leaves a second", config: quiet + "rate = 1000\n[[room]]\npattern = \"a\"\njoin-leave = true\npresence = true\n", run: comeAndGo, p99: 50 * time.Millisecond},
+	{name: "2,500 joins and leaves a second", config: quiet + "rate = 1000\n[[room]]\npattern = \"a\"\njoin-leave = true\npresence = true\n", run: joinAndLeave, p99: 50 * time.Millisecond},
 	{name: "3,000 connections of one address", flags: []string{"--trusted-proxy", "127.0.0.9"}, run: arrivals},
 	{name: "300 join a room of 50 at once", race: true, config: "[[room]]\npattern = \"full*\"\nmax-members = 50\n", run: joinAtOnce},
 }
 
-// comeAndGo makes one client join and leave all the time, in a room in which 40 members read 20 KB/s.
-func comeAndGo(t *target) (string, error) {
+// joinAndLeave makes one client join and leave all the time, in a room in which 40 members read 20 KB/s.
+func joinAndLeave(t *target) (string, error) {
 	var cut atomic.Int64
 	for i := range 40 {
 		phone, err := t.sdk(fmt.Sprint("phone", i), how{receive: 4 << 10, rate: 20_000}, `"subscribe":{"channel":"a","join_leave":true}`)
@@ -35,20 +35,20 @@ func comeAndGo(t *target) (string, error) {
 			}
 		}()
 	}
-	visitors := make([]*raw, 25)
-	for i := range visitors {
-		v, err := t.sdk(fmt.Sprint("visitor", i), how{})
+	clients := make([]*raw, 25)
+	for i := range clients {
+		v, err := t.sdk(fmt.Sprint("client", i), how{})
 		if err != nil {
 			return "", err
 		}
 		v.discard()
-		visitors[i] = v
+		clients[i] = v
 	}
 	t.begin()
 	end := time.Now().Add(12 * time.Second)
 	times := 0
 	for tick := time.NewTicker(10 * time.Millisecond); time.Now().Before(end); <-tick.C {
-		for _, v := range visitors {
+		for _, v := range clients {
 			times++
 			if _, err := v.Write(frame(batch(10*times, `"subscribe":{"channel":"a"}`, `"unsubscribe":{"channel":"a"}`))); err != nil {
 				return "", fmt.Errorf("the client that joins and leaves: %w", err)

@@ -115,7 +115,7 @@ func presenceByMany(t *target) (string, error) {
 	t.begin()
 	text := frame(batch(10, `"presence":{"channel":"a"}`))
 	end := time.Now().Add(8 * time.Second)
-	var asked atomic.Int64
+	var requests atomic.Int64
 	for _, m := range members {
 		m.discard()
 		go func() {
@@ -123,12 +123,12 @@ func presenceByMany(t *target) (string, error) {
 				if _, err := m.Write(text); err != nil {
 					return // closed
 				}
-				asked.Add(1)
+				requests.Add(1)
 			}
 		}()
 	}
 	time.Sleep(time.Until(end))
-	return fmt.Sprintf("%d requests", asked.Load()), nil
+	return fmt.Sprintf("%d requests", requests.Load()), nil
 }
 
 // presenceUnread makes 30 members request the presence and not read the replies. Another member must get its reply.

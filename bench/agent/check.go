@@ -8,9 +8,9 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// proof is the delivery check of an agent: every member of a room must receive every message once, unaltered, and in one order. Each room
-// keeps its own part of the state (room.go).
-type proof struct {
+// deliveryCheck is the delivery check of an agent: every member of a room must receive every message once, unaltered, and in one order.
+// Each room keeps its own part of the state (room.go).
+type deliveryCheck struct {
 	// Constant.
 	run     uint32
 	size    int
@@ -36,10 +36,10 @@ const unknown = math.MaxUint32
 // they add the client to its room. After its first delivery it must receive every message.
 const grace = 1e9
 
-// newProof returns the delivery check of the agent that has the plan.
-func newProof(plan *Plan) *proof {
+// newDeliveryCheck returns the delivery check of the agent that has the plan.
+func newDeliveryCheck(plan *Plan) *deliveryCheck {
 	roomOf := plan.RoomOf[:plan.Publishers]
-	p := &proof{
+	p := &deliveryCheck{
 		run: plan.Run, size: plan.Size, filler: filler(plan.Size - StampSize), noEcho: plan.NoEcho, agent: plan.Agent, agents: plan.Agents,
 		rooms: make([]*room, len(plan.Rooms)), roomOf: roomOf,
 		sent: make([]atomic.Uint32, len(roomOf)), publics: make([]places, len(roomOf)),
@@ -57,13 +57,13 @@ func newProof(plan *Plan) *proof {
 }
 
 // own reports whether a connection is this agent's.
-func (pf *proof) own(connection int) bool { return connection%pf.agents == pf.agent }
+func (dc *deliveryCheck) own(connection int) bool { return connection%dc.agents == dc.agent }
 
-func (pf *proof) sample(kind string, m *member, publisher int, seq int64) {
-	pf.mu.Lock()
-	defer pf.mu.Unlock()
-	if len(pf.samples) < maxSamples {
-		pf.samples = append(pf.samples, result.Fault{
+func (dc *deliveryCheck) sample(kind string, m *member, publisher int, seq int64) {
+	dc.mu.Lock()
+	defer dc.mu.Unlock()
+	if len(dc.samples) < maxSamples {
+		dc.samples = append(dc.samples, result.Fault{
 			Kind: kind, Connection: int(m.connection), Room: int(m.room.number), Publisher: publisher, Sequence: seq,
 		})
 	}
@@ -89,32 +89,32 @@ func (pf *proof) sample(kind string, m *member, publisher int, seq int64) {
 // that it missed until then; messages in flight do not count. If the protocol recovers missed messages, the member stays while its client
 // is away, and continues at its position.
 type room struct {
-	proof      *proof
+	check      *deliveryCheck
 	number     int32
 	publishers []uint32
 	log        roomLog
 
-	mu        sync.Mutex                 // guards the fields below, and appending to the log
-	unordered map[uint64]*unorderedEntry // by place in the log
-	ranked    uint64                     // number of ranks assigned
-	late      map[uint64]int             // by place in the log: number of members that received it after its successor
-	lateMore  int                        // what does not fit into late
-	faults    result.Faults              // faults that are certain at once, and those of members that left
-	expected  uint64                     // deliveries due to the members that left
-	ownLost   uint64                     // own messages that the members that left did not receive
-	missed    uint64                     // deliveries that the server reported as missed to the members that left
-	needed    result.History             // the history that would have avoided all reported gaps
-	digest    uint64                     // of the log's order
-	uncertain bool                       // members may have received another order than the log's
-	members   int                        // of this agent
-	epoch     uint32                     // number of joins while this agent had no other member in the room
-	ended     bool                       // all publishers have sent their last message
-	whole     bool                       // each sent message was received by at least one member
-	gone      map[uint32]bool            // publishers whose last messages may not have reached the server
+	mu          sync.Mutex                 // guards the fields below, and appending to the log
+	unordered   map[uint64]*unorderedEntry // by place in the log
+	ranked      uint64                     // number of ranks assigned
+	late        map[uint64]int             // by place in the log: number of members that received it after its successor
+	lateMore    int                        // what does not fit into late
+	faults      result.Faults              // faults that are certain at once, and those of members that left
+	expected    uint64                     // deliveries due to the members that left
+	ownLost     uint64                     // own messages that the members that left did not receive
+	missed      uint64                     // deliveries that the server reported as missed to the members that left
+	needed      result.History             // the history that would have avoided all reported gaps
+	digest      uint64                     // of the log's order
+	uncertain   bool                       // members may have received another order than the log's
+	members     int                        // of this agent
+	epoch       uint32                     // number of joins while this agent had no other member in the room
+	ended       bool                       // all publishers have sent their last message
+	allReceived bool                       // each sent message was received by at least one member
+	gone        map[uint32]bool            // publishers whose last messages may not have reached the server
 }
 
-func newRoom(p *proof, number int32, rooms int) *room {
-	return &room{proof: p, number: number, log: newRoomLog(rooms), unordered: map[uint64]*unorderedEntry{}, late: map[uint64]int{}}
+func newRoom(p *deliveryCheck, number int32, rooms int) *room {
+	return &room{check: p, number: number, log: newRoomLog(rooms), unordered: map[uint64]*unorderedEntry{}, late: map[uint64]int{}}
 }
 
 // member is the state of one connection in the delivery check. It is owned by the goroutine that reads the connection.
@@ -142,23 +142,23 @@ type anomalies struct {
 	excused      int // messages that were not due: sent before the first delivery
 	lost         int // missing places below floor, which are only counted
 	floor        uint64
-	left         int64     // time at which its last connection ended, if it returns
-	rejoins      bool      // the server has reported a gap, and no message has arrived since
-	told         []toldGap // gaps that the server reported; ascending
+	left         int64         // time at which its last connection ended, if it returns
+	rejoins      bool          // the server has reported a gap, and no message has arrived since
+	reported     []reportedGap // gaps that the server reported; ascending
 }
 
 // gap is a range of the log: [from, to).
 type gap struct{ from, to uint64 }
 
-// toldGap is an absence after which the server reported that it cannot recover all messages. The missing ones do not count as lost.
-type toldGap struct {
+// reportedGap is an absence after which the server reported that it cannot recover all messages. The missing ones do not count as lost.
+type reportedGap struct {
 	from, to uint64 // places in the room's log: the client's position, and the end of the log at the report
 	back     int64  // time of the report
 }
 
 // has reports whether the gap includes the message at pos. Other members may have received such a message only after the report: then its
 // scheduled time in e decides. e is nil if the log has forgotten the entry.
-func (g toldGap) has(pos uint64, e *entry) bool {
+func (g reportedGap) has(pos uint64, e *entry) bool {
 	return pos >= g.from && (pos < g.to || e != nil && e.intended < g.back)
 }
 

@@ -11,22 +11,22 @@ import (
 	"github.com/throng-chat/throng/bench/histogram"
 )
 
-// asked has the results of commands that cause proxy requests. It is safe for concurrent use.
-type asked struct {
-	mu      sync.Mutex
-	took    histogram.Histogram // time of the successful commands
-	refused histogram.Histogram // time of the rejected commands
-	errors  map[string]int      // number of rejections by error code
+// commands has the results of commands that cause proxy requests. It is safe for concurrent use.
+type commands struct {
+	mu       sync.Mutex
+	took     histogram.Histogram // time of the successful commands
+	rejected histogram.Histogram // time of the rejected commands
+	errors   map[string]int      // number of rejections by error code
 }
 
-func newAsked() *asked { return &asked{errors: map[string]int{}} }
+func newCommands() *commands { return &commands{errors: map[string]int{}} }
 
-var errRefused = errors.New("refused")
+var errRejected = errors.New("rejected")
 
-// ask sends a command and waits for the reply with the ID. It returns errRefused if the reply is an error.
-func (q *asked) ask(m *member, id int, command string) error {
+// send sends a command and waits for the reply with the ID. It returns errRejected if the reply is an error.
+func (q *commands) send(m *member, id int, command string) error {
 	began := time.Now()
-	if err := m.say(command); err != nil {
+	if err := m.send(command); err != nil {
 		return err
 	}
 	line, err := m.reply(id)
@@ -37,9 +37,9 @@ func (q *asked) ask(m *member, id int, command string) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if is {
-		q.refused.Record(int64(time.Since(began)))
+		q.rejected.Record(int64(time.Since(began)))
 		q.errors[code]++
-		return errRefused
+		return errRejected
 	}
 	q.took.Record(int64(time.Since(began)))
 	return nil
@@ -52,8 +52,8 @@ func errorCode(line string) (code string, is bool) {
 	return code, is
 }
 
-// some returns a quantile in milliseconds, or NaN if h is empty.
-func some(h *histogram.Histogram, q float64) float64 {
+// quantile returns a quantile in milliseconds, or NaN if h is empty.
+func quantile(h *histogram.Histogram, q float64) float64 {
 	if h.Total() == 0 {
 		return math.NaN()
 	}
@@ -63,8 +63,8 @@ func some(h *histogram.Histogram, q float64) float64 {
 // visitsPerSecond is the number of users per second that connect, join a room, publish and leave: four webhooks each.
 const visitsPerSecond = 750
 
-// visit is one such user.
-func (q *asked) visit(n int) error {
+// session is one such user.
+func (q *commands) session(n int) error {
 	connect, err := connecting(fmt.Sprint("user", n))
 	if err != nil {
 		return err
@@ -75,21 +75,21 @@ func (q *asked) visit(n int) error {
 	}
 	for i, command := range []string{
 		connect,
-		fmt.Sprintf(`{"id":2,"subscribe":{"channel":"asked:%d"}}`, n),
-		fmt.Sprintf(`{"id":3,"publish":{"channel":"asked:%d","data":{"text":"good day"}}}`, n),
+		fmt.Sprintf(`{"id":2,"subscribe":{"channel":"requests:%d"}}`, n),
+		fmt.Sprintf(`{"id":3,"publish":{"channel":"requests:%d","data":{"text":"good day"}}}`, n),
 	} {
-		if err = q.ask(m, i+1, command); err != nil {
+		if err = q.send(m, i+1, command); err != nil {
 			break
 		}
 	}
-	if errors.Is(err, errRefused) {
+	if errors.Is(err, errRejected) {
 		err = nil
 	}
 	return errors.Join(err, m.close())
 }
 
 // visits starts visits on a fixed schedule until stop is closed, and waits for all of them. It returns the first error.
-func (q *asked) visits(stop <-chan struct{}) error {
+func (q *commands) visits(stop <-chan struct{}) error {
 	var under sync.WaitGroup
 	var failed error // the first one
 	var once sync.Once
@@ -102,7 +102,7 @@ func (q *asked) visits(stop <-chan struct{}) error {
 		case <-time.After(time.Until(began.Add(time.Duration(n) * time.Second / visitsPerSecond))):
 		}
 		under.Go(func() {
-			if err := q.visit(n); err != nil {
+			if err := q.session(n); err != nil {
 				once.Do(func() { failed = err })
 			}
 		})
