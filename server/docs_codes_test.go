@@ -207,7 +207,7 @@ func TestDocsCloseCodesAreThoseOfTheSources(t *testing.T) {
 				}
 			}
 		case *ast.CompositeLit:
-			if bareName(typeName(n.Type)) == "disconnect" {
+			if typeName(n.Type) == "disconnect" {
 				disconnects = append(disconnects, n)
 			}
 			for _, e := range n.Elts { // ws.CloseError{Code: CloseTooBig}

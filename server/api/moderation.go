@@ -27,9 +27,9 @@ func (ak *apiKick) do(ctx context.Context, a *API) (any, *protocol.Error) {
 		}
 	}
 	if ak.Channel != "" {
-		return nothing{}, ak.demand(ctx, a, chat.Word{Command: session.UnsubscribeUser{Room: ak.Channel, Why: session.EndedByKick}})
+		return nothing{}, ak.demand(ctx, a, chat.Word{Command: chat.Unsubscribe{Room: ak.Channel, Cause: chat.EndedByKick}})
 	}
-	return nothing{}, ak.demand(ctx, a, chat.Word{Command: session.DisconnectUser{Why: session.DisconnectForced}})
+	return nothing{}, ak.demand(ctx, a, chat.Word{Command: chat.Disconnect{Cause: chat.EndedByKick}})
 }
 
 // apiSanction is a user in a room, or in all of them where that is empty, and until when.
@@ -80,9 +80,9 @@ func (p *apiSanction) ban(ctx context.Context, a *API) (any, *protocol.Error) {
 	}
 	target := apiTarget{User: p.User}
 	if p.Channel != "" {
-		return nothing{}, target.demand(ctx, a, chat.Word{Command: session.UnsubscribeUser{Room: p.Channel, Why: session.EndedByBan}})
+		return nothing{}, target.demand(ctx, a, chat.Word{Command: chat.Unsubscribe{Room: p.Channel, Cause: chat.EndedByBan}})
 	}
-	return nothing{}, target.demand(ctx, a, chat.Word{Command: session.DisconnectUser{Why: session.DisconnectBanned}})
+	return nothing{}, target.demand(ctx, a, chat.Word{Command: chat.Disconnect{Cause: chat.EndedByBan}})
 }
 
 func (p *apiSanction) unban(_ context.Context, a *API) (any, *protocol.Error) {
@@ -188,7 +188,7 @@ func (rev *apiRevoke) do(ctx context.Context, a *API) (any, *protocol.Error) {
 		return nil, errSanctions
 	}
 	target := apiTarget{User: rev.User}
-	return nothing{}, target.demand(ctx, a, chat.Word{Command: session.CheckRevoked{}})
+	return nothing{}, target.demand(ctx, a, chat.Word{Command: chat.EndRevoked{}})
 }
 
 // apiStanding asks what stands: for a user, or in a room, or both, where they are given.

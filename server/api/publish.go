@@ -123,5 +123,5 @@ func (ap *apiPublication) say(ctx context.Context, a *API, room string, pub chat
 		return nil, session.ErrorOf(e)
 	}
 	_, at := a.hub.Publish(in, pub, chat.PublishOptions{SkipHistory: ap.SkipHistory, IdempotencyKey: ap.IdempotencyKey, Version: chat.Version{Number: ap.Version, Epoch: ap.VersionEpoch}})
-	return session.Spot{Offset: at.Offset, Epoch: at.Epoch}, nil
+	return streamPosition{Offset: at.Offset, Epoch: at.Epoch}, nil
 }

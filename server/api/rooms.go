@@ -96,23 +96,33 @@ func (r *apiRoom) clearHistory(_ context.Context, a *API) (any, *protocol.Error)
 	return nothing{}, nil
 }
 
+// streamPosition is a position in the history of a room; empty in a room without history.
+type streamPosition struct {
+	Offset uint64 `json:"offset,omitempty"`
+	Epoch  string `json:"epoch,omitempty"`
+}
+
+// position returns the position as the chat has it; nil for nil.
+func (sp *streamPosition) position() *chat.Position {
+	if sp == nil {
+		return nil
+	}
+	return &chat.Position{Offset: sp.Offset, Epoch: sp.Epoch}
+}
+
 // apiHistory asks for a page of a room's history.
 type apiHistory struct {
 	apiRoom
-	Limit   int           `json:"limit"` // 0 for only the position, -1 for as much as there is in one page
-	Since   *session.Spot `json:"since"`
-	Reverse bool          `json:"reverse"`
+	Limit   int             `json:"limit"` // 0 for only the position, -1 for as much as there is in one page
+	Since   *streamPosition `json:"since"`
+	Reverse bool            `json:"reverse"`
 }
 
 func (ah *apiHistory) do(_ context.Context, a *API) (any, *protocol.Error) {
 	if e := ah.offers(a, chat.ToReadHistory); e != nil {
 		return nil, e
 	}
-	var since *chat.Position
-	if ah.Since != nil {
-		since = &chat.Position{Offset: ah.Since.Offset, Epoch: ah.Since.Epoch}
-	}
-	pubs, at, e := a.hub.Read(ah.Channel, since, ah.Limit, math.MaxInt, ah.Reverse)
+	pubs, at, e := a.hub.Read(ah.Channel, ah.Since.position(), ah.Limit, math.MaxInt, ah.Reverse)
 	if e != nil {
 		return nil, session.ErrorOf(e)
 	}

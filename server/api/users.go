@@ -11,7 +11,6 @@ import (
 
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/session"
-	"github.com/throng-chat/throng/server/ws"
 )
 
 // The methods of the server API that are about users and their connections.
@@ -48,7 +47,7 @@ type apiSubscribe struct {
 	Data         json.RawMessage `json:"data"`
 	B64Data      string          `json:"b64data"`
 	ExpireAt     int64           `json:"expire_at"` // unix seconds; 0 for never
-	RecoverSince *session.Spot   `json:"recover_since"`
+	RecoverSince *streamPosition `json:"recover_since"`
 	Override     struct {
 		Presence           *apiBool `json:"presence"`
 		JoinLeave          *apiBool `json:"join_leave"`
@@ -84,12 +83,12 @@ func (su *apiSubscribe) do(ctx context.Context, a *API) (any, *protocol.Error) {
 	if e != nil {
 		return nil, e
 	}
-	return nothing{}, su.demand(ctx, a, chat.Word{Command: session.SubscribeUser{
+	return nothing{}, su.demand(ctx, a, chat.Word{Command: chat.Subscribe{
 		Room:        su.Channel,
 		Info:        info,
 		Data:        data,
 		Expires:     expires,
-		Since:       su.RecoverSince,
+		Since:       su.RecoverSince.position(),
 		Recoverable: o.ForceRecovery.isTrue(),
 		Positioned:  o.ForcePositioning.isTrue(),
 	}})
@@ -134,7 +133,7 @@ func (au *apiUnsubscribe) do(ctx context.Context, a *API) (any, *protocol.Error)
 	if e := checkRoom(au.Channel); e != nil {
 		return nil, e
 	}
-	return nothing{}, au.demand(ctx, a, chat.Word{Command: session.UnsubscribeUser{Room: au.Channel, Why: session.EndedByServer}})
+	return nothing{}, au.demand(ctx, a, chat.Word{Command: chat.Unsubscribe{Room: au.Channel, Cause: chat.EndedByApplication}})
 }
 
 // apiDisconnect ends connections.
@@ -148,22 +147,22 @@ type apiDisconnect struct {
 }
 
 func (ad *apiDisconnect) do(ctx context.Context, a *API) (any, *protocol.Error) {
-	why := session.DisconnectForced
+	c := chat.Disconnect{Cause: chat.EndedByApplication}
 	if ad.Disconnect != nil && (ad.Disconnect.Code != 0 || ad.Disconnect.Reason != "") {
 		if code := ad.Disconnect.Code; code != 0 && (code < 4000 || code > 4999) {
 			return nil, badRequest("disconnect.code: want 4000 to 4499 (clients come back), or 4500 to 4999 (they do not), not %d", code)
 		} else if code != 0 {
-			why.Code = ws.CloseCode(code)
+			c.Code = uint16(code)
 		}
-		why.Text = ad.Disconnect.Reason
+		c.Reason = ad.Disconnect.Reason
 		switch {
-		case len(why.Text) > MaxReason || !utf8.ValidString(why.Text):
+		case len(c.Reason) > MaxReason || !utf8.ValidString(c.Reason):
 			return nil, badRequest("disconnect.reason: want %d bytes of UTF-8 at most", MaxReason)
-		case json.Valid([]byte(why.Text)):
+		case json.Valid([]byte(c.Reason)):
 			return nil, badRequest("disconnect.reason: want a text that is no JSON: SDKs take JSON for an instruction")
 		}
 	}
-	return nothing{}, ad.demand(ctx, a, chat.Word{Except: ad.Whitelist, Command: session.DisconnectUser{Why: why}})
+	return nothing{}, ad.demand(ctx, a, chat.Word{Except: ad.Whitelist, Command: c})
 }
 
 const MaxReason = 123 // bytes: RFC 6455, 5.5 allows 125 with the code
@@ -185,7 +184,7 @@ func (re *apiRefresh) do(ctx context.Context, a *API) (any, *protocol.Error) {
 		}
 	}
 	if re.Expired {
-		return nothing{}, re.demand(ctx, a, chat.Word{Command: session.DisconnectUser{Why: session.DisconnectExpired}})
+		return nothing{}, re.demand(ctx, a, chat.Word{Command: chat.Disconnect{Cause: chat.EndedByExpiry}})
 	}
-	return nothing{}, re.demand(ctx, a, chat.Word{Command: session.RefreshUser{Expires: expires, Info: re.Info}})
+	return nothing{}, re.demand(ctx, a, chat.Word{Command: chat.Refresh{Expires: expires, Info: re.Info}})
 }

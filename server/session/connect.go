@@ -144,7 +144,7 @@ func (s *Session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 		if s.Conn.Closing() {
 			return
 		}
-		if e := s.obey(demand.Command); e != nil {
+		if e := s.apply(demand.Command); e != nil {
 			h.Log.Debug("not done when the webhook had answered", "conn", s.Conn.ID, "error", ErrorOf(e).Message)
 		}
 	}
@@ -154,7 +154,7 @@ func (s *Session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 func (s *Session) ended(demands []chat.Word) bool {
 	for i := range demands {
 		if endsConnection(demands[i].Command) {
-			s.obey(demands[i].Command)
+			s.apply(demands[i].Command)
 			return true
 		}
 	}

@@ -43,7 +43,7 @@ func (s *Session) expire() {
 	}
 	now := s.Hub.Clock.WallNow()
 	if s.expires.Over(now) {
-		s.dismiss(DisconnectExpired)
+		s.dismiss(disconnectExpired)
 		return
 	}
 	for i := len(s.Subs) - 1; i >= 0; i-- {

@@ -62,7 +62,7 @@ type disconnect struct {
 
 var (
 	disconnectShutdown      = disconnect{fanout.ClosedShutdown, 3001, "shutdown"}
-	DisconnectExpired       = disconnect{fanout.ClosedExpired, 3005, "connection expired"}
+	disconnectExpired       = disconnect{fanout.ClosedExpired, 3005, "connection expired"}
 	disconnectInsufficient  = disconnect{fanout.ClosedPosition, 3010, "insufficient state"}
 	disconnectNoPong        = disconnect{fanout.ClosedPingTimeout, 3012, "no pong"}
 	disconnectTooMany       = disconnect{fanout.ClosedRate, 3013, "too many requests"}
@@ -72,7 +72,7 @@ var (
 	disconnectStale         = disconnect{fanout.ClosedStale, 3502, "stale"}
 	DisconnectForced        = disconnect{fanout.ClosedByAdmin, 3503, "force disconnect"}
 	disconnectTooManyOfUser = disconnect{fanout.ClosedLimit, 3504, "connection limit"}
-	DisconnectBanned        = disconnect{fanout.ClosedForbidden, 3507, "banned"}
+	disconnectBanned        = disconnect{fanout.ClosedForbidden, 3507, "banned"}
 	disconnectNotAvailable  = disconnect{fanout.ClosedForbidden, 3508, "not available"}
 )
 
@@ -83,9 +83,9 @@ type ending struct {
 }
 
 var (
-	EndedByServer     = ending{2000, "server unsubscribe"}
-	EndedByKick       = ending{2000, "kicked"}
-	EndedByBan        = ending{2000, "banned"}
+	endedByServer     = ending{2000, "server unsubscribe"}
+	endedByKick       = ending{2000, "kicked"}
+	endedByBan        = ending{2000, "banned"}
 	endedByToken      = ending{2000, "no longer in the token"}
 	endedByRevocation = ending{2000, "token revoked"}
 	endedInsufficient = ending{2500, "insufficient state"}

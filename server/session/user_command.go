@@ -1,22 +1,14 @@
 package session
 
 import (
-	"time"
-
 	"github.com/centrifugal/protocol"
 
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/ws"
 )
 
-// What a session does when the application commands it for connections of its user.
-
-// sessionCommand is a command that a session knows.
-type sessionCommand interface {
-	chat.UserCommand
-
-	// apply does it to a connection. Called on the connection's poller.
-	apply(*Session) *chat.Rejection
-}
+// How a session applies the commands of the application on the connections of its user (chat/commands.go). They are data: the codes and
+// texts of the protocol are added here.
 
 func (s *Session) ClientID() string { return s.Client }
 
@@ -31,30 +23,63 @@ func (s *Session) Execute(command chat.UserCommand, done func(*chat.Rejection)) 
 			e = nil
 			return
 		}
-		e = s.obey(command)
+		e = s.apply(command)
 		s.flush()
 	})
 }
 
-// obey does a command. Called on the poller.
-func (s *Session) obey(command chat.UserCommand) *chat.Rejection {
-	return command.(sessionCommand).apply(s)
+// apply does a command. It returns chat.RejectInternal for a command that it does not know. Called on the poller.
+func (s *Session) apply(command chat.UserCommand) *chat.Rejection {
+	switch c := command.(type) {
+	case chat.Disconnect:
+		s.expel(disconnectFor(c))
+	case chat.Unsubscribe:
+		s.applyUnsubscribe(c)
+	case chat.Subscribe:
+		return s.applySubscribe(c)
+	case chat.Refresh:
+		s.applyRefresh(c)
+	case chat.EndRevoked:
+		s.endRevoked()
+	default:
+		return chat.RejectInternal
+	}
+	return nil
 }
 
-// endsConnection says whether a command ends the connection.
+// endsConnection reports whether a command ends the connection.
 func endsConnection(command chat.UserCommand) bool {
-	_, is := command.(DisconnectUser)
+	_, is := command.(chat.Disconnect)
 	return is
 }
 
-// DisconnectUser ends connections.
-type DisconnectUser struct{ Why disconnect }
+// disconnectFor returns the close code and text of a command.
+func disconnectFor(c chat.Disconnect) disconnect {
+	d := DisconnectForced
+	switch c.Cause {
+	case chat.EndedByBan:
+		d = disconnectBanned
+	case chat.EndedByExpiry:
+		d = disconnectExpired
+	}
+	if c.Code != 0 {
+		d.Code = ws.CloseCode(c.Code)
+	}
+	if c.Code != 0 || c.Reason != "" {
+		d.Text = c.Reason
+	}
+	return d
+}
 
-func (c DisconnectUser) Size() int { return len(c.Why.Text) }
-
-func (c DisconnectUser) apply(s *Session) *chat.Rejection {
-	s.expel(c.Why)
-	return nil
+// endingFor returns the unsubscribe code and text of a command.
+func endingFor(c chat.Unsubscribe) ending {
+	switch c.Cause {
+	case chat.EndedByKick:
+		return endedByKick
+	case chat.EndedByBan:
+		return endedByBan
+	}
+	return endedByServer
 }
 
 // expel ends the connection, and takes it out of its rooms at once, not when its client has answered. Called on the poller.
@@ -63,92 +88,51 @@ func (s *Session) expel(d disconnect) {
 	s.leaveAll()
 }
 
-// UnsubscribeUser ends subscriptions to a room, also one that the application is still being asked about.
-type UnsubscribeUser struct {
-	Room string
-	Why  ending
-}
-
-func (uu UnsubscribeUser) Size() int { return len(uu.Room) }
-
-func (uu UnsubscribeUser) apply(s *Session) *chat.Rejection {
-	if e := s.entering; e != nil && e.Wish.Channel == uu.Room {
+// applyUnsubscribe also rejects a subscription to the room that waits for the application.
+func (s *Session) applyUnsubscribe(c chat.Unsubscribe) {
+	if e := s.entering; e != nil && e.Wish.Channel == c.Room {
 		e.ended = true
 	}
-	if sub := s.Find(uu.Room); sub != nil {
-		s.endSubscription(sub, uu.Why)
+	if sub := s.Find(c.Room); sub != nil {
+		s.endSubscription(sub, endingFor(c))
 	}
-	return nil
 }
 
-// SubscribeUser puts connections into a room.
-type SubscribeUser struct {
-	Room        string
-	Info        []byte // JSON
-	Data        []byte
-	Expires     time.Time // the zero time for never
-	Since       *Spot     // to recover from; nil for no recovery
-	Recoverable bool
-	Positioned  bool
-}
-
-func (su SubscribeUser) Size() int { return len(su.Room) + len(su.Info) + len(su.Data) }
-
-func (su SubscribeUser) apply(s *Session) *chat.Rejection {
-	wish := &protocol.SubscribeRequest{Channel: su.Room, Recoverable: su.Recoverable, Positioned: su.Positioned}
-	if su.Since != nil {
-		wish.Recover, wish.Offset, wish.Epoch = true, su.Since.Offset, su.Since.Epoch
+func (s *Session) applySubscribe(c chat.Subscribe) *chat.Rejection {
+	wish := &protocol.SubscribeRequest{Channel: c.Room, Recoverable: c.Recoverable, Positioned: c.Positioned}
+	if c.Since != nil {
+		wish.Recover, wish.Offset, wish.Epoch = true, c.Since.Offset, c.Since.Epoch
 	}
 	return s.subscribeByServer(&Entry{
 		Wish:       wish,
 		serverSide: true,
 		withToken:  true,
-		Info:       s.InfoIn(su.Info),
-		data:       su.Data,
-		expires:    ExpiryOf(su.Expires),
-		ttl:        Ttl(su.Expires),
+		Info:       s.InfoIn(c.Info),
+		data:       c.Data,
+		expires:    ExpiryOf(c.Expires),
+		ttl:        Ttl(c.Expires),
 	})
 }
 
-// RefreshUser changes when connections expire, and what others see of them.
-type RefreshUser struct {
-	Expires time.Time // the zero time for never
-	Info    []byte    // JSON; nil to leave it
-}
-
-func (ru RefreshUser) Size() int { return len(ru.Info) }
-
-func (ru RefreshUser) apply(s *Session) *chat.Rejection {
-	s.expires = ExpiryOf(ru.Expires)
-	if len(ru.Info) > 0 {
-		s.show(AsJSON(ru.Info))
+func (s *Session) applyRefresh(c chat.Refresh) {
+	s.expires = ExpiryOf(c.Expires)
+	if len(c.Info) > 0 {
+		s.show(AsJSON(c.Info))
 	}
-	s.push(&protocol.Push{Refresh: &protocol.Refresh{Expires: s.expires != 0, Ttl: Ttl(ru.Expires)}})
+	s.push(&protocol.Push{Refresh: &protocol.Refresh{Expires: s.expires != 0, Ttl: Ttl(c.Expires)}})
 	s.schedule()
-	return nil
 }
 
-// CheckRevoked ends the connections and subscriptions that were made by tokens which are revoked now.
-type CheckRevoked struct{}
-
-func (CheckRevoked) Size() int { return 0 }
-
-func (CheckRevoked) apply(s *Session) *chat.Rejection {
+// endRevoked ends the connection, or those of its subscriptions, whose token is revoked.
+func (s *Session) endRevoked() {
 	m := s.Hub.Moderation
 	if m.Refuses(s.Info.User, s.credential) {
 		s.expel(disconnectInvalidToken)
-		return nil
+		return
 	}
 	for i := len(s.Subs) - 1; i >= 0; i-- {
 		if sub := s.Subs[i]; sub.credential != nil && m.Refuses(s.Info.User, *sub.credential) {
 			s.endSubscription(sub, endedByRevocation)
 		}
 	}
-	return nil
-}
-
-// Spot is where a publication came to stand; nothing where there is no history.
-type Spot struct {
-	Offset uint64 `json:"offset,omitempty"`
-	Epoch  string `json:"epoch,omitempty"`
 }

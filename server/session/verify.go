@@ -111,7 +111,7 @@ func (s *Session) welcome(claims token.Claims) bool {
 	case s.Hub.Moderation.Refuses(s.Info.User, s.credential):
 		s.dismiss(disconnectInvalidToken)
 	case s.Hub.Moderation.Forbids(s.Info.User, chat.ToSubscribe, ""):
-		s.dismiss(DisconnectBanned)
+		s.dismiss(disconnectBanned)
 	default:
 		return true
 	}

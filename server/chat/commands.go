@@ -1,0 +1,59 @@
+package chat
+
+import "time"
+
+// The commands of the application on the connections of users. They are plain data: they wait while a connection is admitted, and can be
+// encoded and sent to another process. A client maps them to its protocol when it applies them.
+
+// EndCause is why the application ends a connection or a subscription.
+type EndCause string
+
+const (
+	EndedByApplication EndCause = "application"
+	EndedByKick        EndCause = "kick"
+	EndedByBan         EndCause = "ban"
+	EndedByExpiry      EndCause = "expiry"
+)
+
+// Disconnect ends connections.
+type Disconnect struct {
+	Cause  EndCause
+	Code   uint16 // of the close frame, 4000 to 4999; 0 for the code of the cause
+	Reason string // of the close frame, 123 bytes at most; without it and without a code, the text of the cause
+}
+
+// Unsubscribe ends the subscriptions to a room, and those that wait for the subscribe webhook.
+type Unsubscribe struct {
+	Room  string
+	Cause EndCause
+}
+
+// Subscribe makes connections members of a room.
+type Subscribe struct {
+	Room        string
+	Info        []byte    // JSON, shown to the other members; nil for none
+	Data        []byte    // JSON, for the client; nil for none
+	Expires     time.Time // the zero time for never
+	Since       *Position // to recover from; nil for no recovery
+	Recoverable bool
+	Positioned  bool
+}
+
+// Refresh changes when connections expire, and what others see of them.
+type Refresh struct {
+	Expires time.Time // the zero time for never
+	Info    []byte    // JSON; nil for no change
+}
+
+// EndRevoked ends the connections and subscriptions whose tokens are revoked.
+type EndRevoked struct{}
+
+func (di Disconnect) Size() int { return len(di.Reason) }
+
+func (un Unsubscribe) Size() int { return len(un.Room) }
+
+func (su Subscribe) Size() int { return len(su.Room) + len(su.Info) + len(su.Data) }
+
+func (re Refresh) Size() int { return len(re.Info) }
+
+func (EndRevoked) Size() int { return 0 }
