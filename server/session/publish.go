@@ -32,7 +32,7 @@ func (s *Session) publish(id uint32, req *protocol.PublishRequest) {
 		return
 	}
 	if in.Options.PublishProxy {
-		s.askPublish(id, req, pub, f)
+		s.askPublish(id, in, req.Data, pub, f)
 		return
 	}
 	s.say(id, in, pub, chat.PublishOptions{})
@@ -46,17 +46,17 @@ func (s *Session) say(id uint32, in chat.View, pub chat.Publication, o chat.Publ
 }
 
 // askPublish asks whether something is said in a room, and what. If it is refused, the fee is given back.
-func (s *Session) askPublish(id uint32, req *protocol.PublishRequest, pub chat.Publication, f fee) {
+func (s *Session) askPublish(id uint32, in chat.View, data []byte, pub chat.Publication, f fee) {
 	refuse := func(e *protocol.Error) {
 		s.giveBack(f)
 		s.refuse(id, e)
 	}
 	r := s.about(OnPublish)
-	r.Channel, r.Data = req.Channel, req.Data
+	r.Channel, r.Data = in.Name, data
 	s.ask(r, func(a *webhook.Answer) {
-		// Much may have changed since.
-		in := s.viewOf(req.Channel)
-		if e := s.Hub.Admit(s.in(in), in, len(req.Data)); e != nil {
+		// Membership and sanctions may have changed since.
+		in := s.viewAgain(in)
+		if e := s.Hub.Admit(s.in(in), in, len(data)); e != nil {
 			refuse(ErrorOf(e))
 			return
 		}

@@ -28,6 +28,15 @@ func (s *Session) viewOf(room string) chat.View {
 	return s.Hub.ViewOf(room)
 }
 
+// viewAgain returns a view with the membership of now. The options of a room never change. Called on the poller.
+func (s *Session) viewAgain(v chat.View) chat.View {
+	v.Place = nil
+	if sub := s.Find(v.Name); sub != nil {
+		v.Place = &sub.Membership
+	}
+	return v
+}
+
 // in is the session as an asker in a room.
 func (s *Session) in(p chat.View) chat.Actor {
 	return s.asker(p.Place != nil, p.Place != nil && p.Place.WithToken)

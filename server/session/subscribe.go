@@ -49,7 +49,9 @@ func (s *Session) subscribeAs(id uint32, e *Entry) {
 
 // mayEnter says why the session may not enter a room, or nil.
 func (s *Session) mayEnter(e *Entry) *protocol.Error {
-	e.In = s.Hub.ViewOf(e.Wish.Channel)
+	if e.In.Options == nil {
+		e.In = s.Hub.ViewOf(e.Wish.Channel)
+	}
 	who, in := s.asker(false, e.withToken), e.In
 	switch {
 	case e.ended:
