@@ -15,6 +15,7 @@ import (
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/session"
+	"github.com/throng-chat/throng/server/ws"
 )
 
 // silentSession is a connected session without a socket: what it would send stays in its shard's inbox.
@@ -77,7 +78,7 @@ func FuzzCommands(f *testing.F) {
 		s := silentSession(e)
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		s.OnFrame(frame, s.Hub.Clock.Now())
+		s.OnMessage(ws.OpText, frame, s.Hub.Clock.Now())
 		runtime.ReadMemStats(&after)
 		if took, most := after.TotalAlloc-before.TotalAlloc, uint64(64<<10+400*len(frame)); took > most {
 			t.Errorf("a frame of %d bytes took %d bytes, want %d at most", len(frame), took, most)

@@ -10,10 +10,11 @@ import (
 	"github.com/centrifugal/protocol/cfjson"
 
 	"github.com/throng-chat/throng/server/fanout"
+	"github.com/throng-chat/throng/server/ws"
 )
 
-// OnFrame deals with one frame. Called on the poller; frame is on loan for the call.
-func (s *Session) OnFrame(frame []byte, now time.Duration) {
+// OnMessage handles the commands of one frame. Called on the poller; frame must not be kept.
+func (s *Session) OnMessage(_ ws.Opcode, frame []byte, now time.Duration) {
 	if len(frame) == 0 || s.Encoding.IsJSON() && !utf8.Valid(frame) {
 		s.dismiss(disconnectBadRequest)
 		return

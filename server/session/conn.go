@@ -3,7 +3,6 @@ package session
 import (
 	"net/netip"
 	"slices"
-	"time"
 
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/ws"
@@ -16,8 +15,6 @@ func (s *Session) OnOpen() {
 		s.Poller.Post(s.begin)
 	}
 }
-
-func (s *Session) OnMessage(_ ws.Opcode, b []byte, now time.Duration) { s.OnFrame(b, now) }
 
 func (s *Session) OnFlood(on bool) { s.floods = on }
 

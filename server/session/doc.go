@@ -1,6 +1,6 @@
 // Package session is the SDK protocol: one Session for each client, which is the fanout.Handler of its connection.
 //
-//	frame --> OnFrame, onCommand (command.go) --> connect (connect.go)     --> token (verify.go), webhook (ask.go) --> user, given rooms (grants.go)
+//	frame --> OnMessage, onCommand (command.go) --> connect (connect.go)     --> token (verify.go), webhook (ask.go) --> user, given rooms (grants.go)
 //	          decode, rates, one command          subscribe (subscribe.go) --> Join (join.go) --> chat.Hub.JoinRooms
 //	          at a time                           publish (publish.go)     --> fees (fee.go) --> chat.Hub.Publish
 //	                                              history, presence        --> reply, or a long reply by a worker (longreply.go)
