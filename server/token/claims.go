@@ -14,20 +14,21 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// payload keeps the claims as they were sent, for after the signature. The embedded claims stay empty: they make it one of jwt.Claims.
+// payload keeps the bytes of the claims until the signature is verified. The embedded claims stay empty: with them payload implements
+// jwt.Claims.
 type payload struct {
 	jwt.RegisteredClaims
 	raw []byte
 }
 
-// UnmarshalJSON copies: the bytes are on loan.
+// UnmarshalJSON copies the bytes, because the parser reuses them.
 func (p *payload) UnmarshalJSON(data []byte) error {
 	p.raw = bytes.Clone(data)
 	return nil
 }
 
-// decoder reads the claims of one token one by one and keeps the first error. Names are compared exactly, which decoding into a
-// struct would not do: an application may let its users choose a claim "SUB". A claim that is null is not there.
+// decoder reads the claims of one token one by one and keeps the first error. It compares names exactly. Decoding into a struct would
+// ignore case, and an application may let its users choose a claim "SUB". A claim that is null counts as missing.
 type decoder struct {
 	claims map[string]json.RawMessage
 	err    error
@@ -36,7 +37,7 @@ type decoder struct {
 func newDecoder(raw []byte) (*decoder, error) {
 	d := &decoder{}
 	if !utf8.Valid(raw) || json.Unmarshal(raw, &d.claims) != nil {
-		return nil, fmt.Errorf("%w: its claims are no JSON object in UTF-8", ErrInvalid)
+		return nil, fmt.Errorf("%w: the claims are not a JSON object in UTF-8", ErrInvalid)
 	}
 	for name, raw := range d.claims {
 		if string(raw) == "null" {
@@ -46,7 +47,7 @@ func newDecoder(raw []byte) (*decoder, error) {
 	return d, nil
 }
 
-// asObject is JSON of which an empty array has become an empty object: PHP writes one that it holds as an array so.
+// asObject replaces an empty JSON array by an empty object: PHP encodes an empty array of either kind as [].
 func asObject(raw []byte) []byte {
 	inner, opens := bytes.CutPrefix(bytes.TrimSpace(raw), []byte("["))
 	if opens && string(bytes.TrimSpace(inner)) == "]" {
@@ -61,7 +62,7 @@ func (d *decoder) fail(claim, cause string) {
 	}
 }
 
-// decode fills to from a claim and says whether it is there.
+// decode sets to from a claim, and reports whether the claim is present and valid.
 func (d *decoder) decode(claim, want string, to any) bool {
 	raw, is := d.claims[claim]
 	if is && json.Unmarshal(raw, to) != nil {
@@ -81,10 +82,10 @@ func (d *decoder) texts(claim string) (list []string) {
 	return list
 }
 
-// The end of the year 9999. A time beyond it is one in milliseconds.
+// maxInstant is the end of the year 9999, in seconds since 1970. A later time is one in milliseconds.
 const maxInstant = 253402300799
 
-// instant reads a NumericDate (RFC 7519, 2): seconds since 1970, perhaps with a fraction.
+// instant reads a NumericDate (RFC 7519, 2): seconds since 1970, with or without a fraction.
 func (d *decoder) instant(claim string) (at time.Time, is bool) {
 	var seconds float64
 	if !d.decode(claim, "a number of seconds since 1970", &seconds) {
@@ -98,7 +99,7 @@ func (d *decoder) instant(claim string) (at time.Time, is bool) {
 	return time.Unix(int64(whole), int64(fraction*1e9)), true
 }
 
-// json returns a value as it is but without the spaces and line breaks between its parts: it goes into messages that end at a line break.
+// json returns a claim as compact JSON, nil for none. It has no line breaks: in the SDK protocol, a line break ends a message.
 func (d *decoder) json(claim string) []byte {
 	raw, is := d.claims[claim]
 	if !is {
@@ -111,7 +112,7 @@ func (d *decoder) json(claim string) []byte {
 	return b.Bytes()
 }
 
-// value is the bytes of "b64"+claim if there is one, else the JSON of claim.
+// value returns the decoded bytes of "b64"+claim if that claim is present, else the JSON of claim.
 func (d *decoder) value(claim string) []byte {
 	text, is := d.text("b64" + claim)
 	if !is {
@@ -124,7 +125,7 @@ func (d *decoder) value(claim string) []byte {
 	return b
 }
 
-// subs also returns the names in the order of the token. A name that is there twice counts once, with its last options.
+// subs returns the rooms of the claim "subs", and their names in the order of the token. Of a repeated name the last options count.
 func (d *decoder) subs() (subs map[string]SubOptions, names []string) {
 	const want = "an object of rooms, each an object of options"
 	if raw, is := d.claims["subs"]; is {
@@ -153,7 +154,7 @@ func (d *decoder) subs() (subs map[string]SubOptions, names []string) {
 	return subs, names
 }
 
-// keysOf returns the keys of a JSON object as they stand in it.
+// keysOf returns the keys of a JSON object in their order, repeated ones included.
 func keysOf(object []byte) (keys []string) {
 	d := json.NewDecoder(bytes.NewReader(object))
 	if _, err := d.Token(); err != nil { // the brace
@@ -171,10 +172,10 @@ func keysOf(object []byte) (keys []string) {
 	return keys
 }
 
-// checkOrigin is about who made the token, and for whom.
+// checkOrigin checks "iss" and "aud" against the settings; an empty setting allows any value.
 func (d *decoder) checkOrigin(issuer, audience string) {
 	if got, _ := d.text("iss"); issuer != "" && got != issuer {
-		d.fail("iss", "it is not the configured issuer")
+		d.fail("iss", "not the configured issuer")
 	}
 	if audience == "" {
 		return
@@ -186,23 +187,24 @@ func (d *decoder) checkOrigin(issuer, audience string) {
 		all = []string{one}
 	}
 	if !slices.Contains(all, audience) {
-		d.fail("aud", "it does not hold the configured audience")
+		d.fail("aud", "does not contain the configured audience")
 	}
 }
 
-// refuseGuest keeps the names of guests for guests.
+// refuseGuest fails for a user name that is reserved for guests.
 func (d *decoder) refuseGuest(user string) {
 	if strings.HasPrefix(user, guestPrefix) {
-		d.fail("sub", "names that begin with "+guestPrefix+" are of guests")
+		d.fail("sub", "names that begin with "+guestPrefix+" are reserved for guests")
 	}
 }
 
-// judge returns the first error so far, or says whether the token's time has come and not gone, and when what it allows ends.
+// judge returns the first error so far. Otherwise it checks "nbf", "exp" and "expire_at", and returns when the connection or the
+// subscription ends; zero for never.
 func (d *decoder) judge(now time.Time, requireExp bool) (expires time.Time, err error) {
 	begin, hasBegin := d.instant("nbf")
 	end, hasEnd := d.instant("exp")
 	if requireExp && !hasEnd {
-		d.fail("exp", "want one: require-exp is set")
+		d.fail("exp", "required by require-exp")
 	}
 	expires = end
 	session, hasSession := d.instant("expire_at")
@@ -218,9 +220,9 @@ func (d *decoder) judge(now time.Time, requireExp bool) (expires time.Time, err 
 	case hasEnd && !now.Before(end):
 		return time.Time{}, fmt.Errorf("%w: it expired at %s", ErrExpired, end.UTC().Format(time.RFC3339))
 	case hasBegin && now.Add(leeway).Before(begin):
-		return time.Time{}, fmt.Errorf("%w: it is not to be used before %s", ErrExpired, begin.UTC().Format(time.RFC3339))
+		return time.Time{}, fmt.Errorf("%w: not valid before %s", ErrExpired, begin.UTC().Format(time.RFC3339))
 	case !expires.IsZero() && !now.Before(expires):
-		return time.Time{}, fmt.Errorf("%w: what it allows ended at %s", ErrExpired, expires.UTC().Format(time.RFC3339))
+		return time.Time{}, fmt.Errorf("%w: its expire_at was %s", ErrExpired, expires.UTC().Format(time.RFC3339))
 	}
 	return expires, nil
 }

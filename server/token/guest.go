@@ -15,7 +15,7 @@ import (
 
 const (
 	guestPrefix    = "guest:"
-	guestKid       = "throng-guest" // a token that names it is checked with the guests' key only, and no other token is
+	guestKid       = "throng-guest" // "kid" of guest tokens: the guest key verifies these tokens only, and no other key does
 	guestAlgorithm = "HS256"
 	maxGuestName   = 64 // bytes
 )
@@ -26,13 +26,14 @@ func newGuestKey() []byte {
 	return key
 }
 
-// Guest makes a connection token for who has no account: "info" is {"name":NAME}, "sub" is user, or "guest:" and 26 random letters and
-// digits if user is empty. It is believed by this Verifier only, for lifetime (1 s at least; whole seconds), with or without keys.
-// A user must come from a guest's token that was verified, never from a request: whoever chose it could speak as another guest.
+// Guest issues a connection token for a client without an account. "info" is {"name":NAME}. "sub" is user; if user is empty, "guest:" and
+// 26 random letters and digits. Only this Verifier accepts the token, for lifetime (whole seconds, 1 s or more), with or without
+// configured keys. Take user from a verified guest token, never from a request: otherwise a client could publish as another guest.
+// The errors are safe to send to the client. Any goroutine may call it.
 func (v *Verifier) Guest(named, user string, now time.Time, lifetime time.Duration) (string, error) {
 	switch {
 	case strings.TrimSpace(named) == "" || len(named) > maxGuestName || !name.Visible(named):
-		return "", fmt.Errorf("guest's name: want 1 to %d bytes of UTF-8, not all spaces, without control or invisible characters", maxGuestName)
+		return "", fmt.Errorf("guest's name: want 1 to %d bytes of UTF-8, not only spaces, without control or invisible characters", maxGuestName)
 	case user != "" && !strings.HasPrefix(user, guestPrefix):
 		return "", fmt.Errorf("guest's user: want one that begins with %s, or none", guestPrefix)
 	case lifetime < time.Second:

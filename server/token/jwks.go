@@ -22,24 +22,24 @@ import (
 
 const (
 	refreshInterval = 5 * time.Minute
-	refreshPause    = 10 * time.Second // between two fetches, whatever tokens say
+	refreshPause    = 10 * time.Second // shortest time between two fetches
 	fetchTimeout    = 5 * time.Second
 	maxSet          = 64 << 10 // bytes
 )
 
-// remoteSet is the JSON Web Key Set (RFC 7517) at one URL. The URL is the configuration's and nothing of a token is ever part of it
-// or of a request; the keys are this set's alone, so that another's "kid" finds nothing here.
+// remoteSet is the JSON Web Key Set (RFC 7517) at one configured URL. No part of a token enters the URL or a request. The keys belong to
+// this set only: a "kid" of another issuer matches none of them.
 type remoteSet struct {
-	// Never changed.
+	// Constant after newRemoteSet.
 	url    string
 	client *http.Client
 	log    *slog.Logger
 
-	wake    chan struct{}          // holds one: a token fitted no key that is here
-	fetched atomic.Pointer[keySet] // written by run; nil before the first
+	wake    chan struct{}          // capacity 1: a token matched no fetched key
+	fetched atomic.Pointer[keySet] // written by run; nil before the first fetch
 }
 
-// keySet is what one fetch brought. It is never written to.
+// keySet is the result of one fetch. It is immutable.
 type keySet struct {
 	at   time.Time // when the fetch began
 	keys []key
@@ -49,7 +49,7 @@ func newRemoteSet(address string, log *slog.Logger) (*remoteSet, error) {
 	u, err := url.Parse(address)
 	switch {
 	case strings.ContainsAny(address, "{}"):
-		return nil, errors.New("jwks-url: want a fixed URL, without {{ }}: nothing of a token may choose whom this server calls")
+		return nil, errors.New("jwks-url: want a fixed URL, without {{ }}: a token must not choose the host that throng calls")
 	case err != nil || u.Host == "" || u.Hostname() == "":
 		return nil, errors.New("jwks-url: want a URL such as https://example.com/.well-known/jwks.json")
 	case u.User != nil:
@@ -57,9 +57,9 @@ func newRemoteSet(address string, log *slog.Logger) (*remoteSet, error) {
 	}
 	loopback := isLoopback(u.Hostname())
 	if u.Scheme != "https" && !(u.Scheme == "http" && loopback) {
-		return nil, fmt.Errorf("jwks-url = %q: want https; http is for this machine only", address)
+		return nil, fmt.Errorf("jwks-url = %q: want https (http only for a loopback address)", address)
 	}
-	// The address is checked when it is dialled: a name may lead anywhere, and elsewhere the next time.
+	// The address is checked at each dial, because the addresses of a name may change.
 	dialer := &net.Dialer{Control: func(_, address string, _ syscall.RawConn) error { return checkAddress(address, loopback) }}
 	return &remoteSet{
 		url: address,
@@ -84,20 +84,20 @@ func isLoopback(host string) bool {
 	return host == "localhost" || err == nil && a.Unmap().IsLoopback()
 }
 
-// checkAddress is for an address as it is dialled: a URL of this machine leads to this machine only, any other to none that only
-// this server can reach.
+// checkAddress returns an error for an address that must not be dialled. A URL with a loopback host may lead to loopback addresses only;
+// any other URL to public addresses only.
 func checkAddress(address string, loopback bool) error {
 	a, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return err
 	}
 	if ip := a.Addr(); loopback && !ip.Unmap().IsLoopback() || !loopback && !isPublic(ip) {
-		return fmt.Errorf("jwks-url leads to %v, which is not a public address; keys of a private network can be given as public-keys", ip)
+		return fmt.Errorf("jwks-url leads to %v, which is not a public address: put keys of a private network into public-keys", ip)
 	}
 	return nil
 }
 
-// Addresses that net/netip takes for global but are not for everybody (the IANA's special-purpose registries).
+// notPublic are the prefixes that net/netip counts as global unicast and that are not public (IANA special-purpose registries).
 var notPublic = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.0.0/24"),
 	netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("192.88.99.0/24"), netip.MustParsePrefix("198.18.0.0/15"),
@@ -118,8 +118,8 @@ func isPublic(ip netip.Addr) bool {
 	return ip.IsGlobalUnicast() && !ip.IsPrivate() && !slices.ContainsFunc(notPublic, func(p netip.Prefix) bool { return p.Contains(ip) })
 }
 
-// Run keeps the keys of jwks-url fresh until ctx ends, and returns ctx's error. They are fetched at once, every 5 minutes, and at most
-// every 10 seconds while fetching fails or tokens fit no key of the set. What was fetched stays until the next set.
+// Run fetches the keys of jwks-url until ctx ends, and returns the error of ctx. It fetches at once and then every 5 minutes; every 10 seconds
+// while fetches fail or tokens match no key of the set. A set is used until the next one is fetched. Call Run once.
 func (v *Verifier) Run(ctx context.Context) error {
 	if v.set == nil {
 		<-ctx.Done()
@@ -135,7 +135,7 @@ func (s *remoteSet) run(ctx context.Context) error {
 			return ctx.Err()
 		}
 		if err != nil {
-			s.log.Warn("could not fetch the keys of tokens", "err", err, "again in", refreshPause)
+			s.log.Warn("could not fetch the keys of jwks-url", "err", err, "again in", refreshPause)
 		}
 		select {
 		case <-ctx.Done():
@@ -165,7 +165,7 @@ func (s *remoteSet) refresh(ctx context.Context) error {
 		return fmt.Errorf("jwks-url = %q: %w", s.url, err)
 	}
 	if s.fetched.Swap(&keySet{at: began, keys: keys}) == nil {
-		s.log.Info("fetched the keys of tokens", "url", s.url, "keys", len(keys))
+		s.log.Info("fetched the keys of jwks-url", "url", s.url, "keys", len(keys))
 	}
 	if len(ignored) > 0 {
 		s.log.Debug("keys of jwks-url that are not used", "why", ignored)
@@ -197,8 +197,8 @@ func (s *remoteSet) fetch(ctx context.Context) ([]byte, error) {
 	return body, nil
 }
 
-// parseSet returns the keys of a set that may verify tokens, and why others may not. A set without any is an error: whoever wants
-// to end all tokens changes the configuration.
+// parseSet returns the keys of a set that can verify tokens, and the reasons why others cannot. A set without such a key is an error: to
+// reject all tokens, change the configuration.
 func parseSet(body []byte) (keys []key, ignored []string, err error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -211,7 +211,7 @@ func parseSet(body []byte) (keys []key, ignored []string, err error) {
 		if err == nil && k.id != "" && slices.ContainsFunc(keys, func(other key) bool {
 			return other.id == k.id && slices.ContainsFunc(other.algorithms, func(a string) bool { return slices.Contains(k.algorithms, a) })
 		}) {
-			err = errors.New("an earlier one has its kid and algorithm")
+			err = errors.New("an earlier key has the same kid and algorithm")
 		}
 		if err != nil {
 			ignored = append(ignored, fmt.Sprintf("number %d: %v", i+1, err))
@@ -225,7 +225,7 @@ func parseSet(body []byte) (keys []key, ignored []string, err error) {
 	return keys, ignored, nil
 }
 
-// parseJWK reads one key (RFC 7517, 4). Certificates that come with it are not looked at: the set is believed because of where it is.
+// parseJWK reads one key (RFC 7517, 4). It ignores certificates of the key: the URL of the set is the reason to trust it.
 func parseJWK(raw []byte) (key, error) {
 	var m jwkset.JWKMarshal
 	if err := json.Unmarshal(raw, &m); err != nil {
@@ -233,11 +233,11 @@ func parseJWK(raw []byte) (key, error) {
 	}
 	switch {
 	case m.USE != "" && m.USE != jwkset.UseSig:
-		return key{}, errors.New("its use is not sig")
+		return key{}, errors.New("use is not sig")
 	case len(m.KEYOPS) > 0 && !slices.Contains(m.KEYOPS, jwkset.KeyOpsVerify):
-		return key{}, errors.New("its key_ops have no verify")
+		return key{}, errors.New("key_ops does not contain verify")
 	case m.D != "" || m.K != "":
-		return key{}, errors.New("it is a secret key, and no longer one if others can fetch it")
+		return key{}, errors.New("a secret key: do not publish secret keys in a set")
 	}
 	public := jwkset.JWKMarshal{KTY: m.KTY, CRV: m.CRV, X: m.X, Y: m.Y, N: m.N, E: m.E}
 	j, err := jwkset.NewJWKFromMarshal(public, jwkset.JWKMarshalOptions{}, jwkset.JWKValidateOptions{})
@@ -255,7 +255,7 @@ func parseJWK(raw []byte) (key, error) {
 	}
 	if algorithm != "" {
 		if !slices.Contains(k.algorithms, algorithm) {
-			return key{}, fmt.Errorf("its alg is none of %s", strings.Join(k.algorithms, ", "))
+			return key{}, fmt.Errorf("alg is none of %s", strings.Join(k.algorithms, ", "))
 		}
 		k.algorithms = []string{algorithm}
 	}
@@ -269,16 +269,16 @@ func (s *remoteSet) keys() []key {
 	return nil
 }
 
-// lacks is asked about a token that fits no key, of those that its "kid" names and of all others. The set may be old, or not here yet:
-// then the answer is ErrKeysNotLoaded, and the set is fetched soon. It is nil if the set is new: the token will fit none. A "kid" that
-// the set has is no reason to believe the set: its key may have been replaced, and keys need not have one.
+// lacks handles a token that matches no key. If no set is fetched yet, or the set is older than refreshPause, it returns ErrKeysNotLoaded
+// and starts a fetch. It returns nil if the set is new: no key of it will match. A "kid" that the set contains does not change that: the
+// key of that "kid" may have been replaced, and keys need no "kid".
 func (s *remoteSet) lacks(algorithm string, now time.Time) error {
 	if !slices.Contains(publicAlgorithms, algorithm) {
 		return nil
 	}
 	set := s.fetched.Load()
 	if set == nil {
-		return fmt.Errorf("%w: jwks-url has not answered yet", ErrKeysNotLoaded)
+		return fmt.Errorf("%w: jwks-url has not responded yet", ErrKeysNotLoaded)
 	}
 	if now.Sub(set.at) < refreshPause {
 		return nil
@@ -287,5 +287,5 @@ func (s *remoteSet) lacks(algorithm string, now time.Time) error {
 	case s.wake <- struct{}{}:
 	default:
 	}
-	return fmt.Errorf("%w: the token fits none of those in jwks-url's set of %v ago", ErrKeysNotLoaded, now.Sub(set.at).Round(time.Second))
+	return fmt.Errorf("%w: the token matches no key of jwks-url, fetched %v ago", ErrKeysNotLoaded, now.Sub(set.at).Round(time.Second))
 }

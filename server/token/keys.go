@@ -17,11 +17,11 @@ import (
 const (
 	minSecret  = 32 // bytes: RFC 7518, 3.2, for HS256
 	minRSA     = 2048
-	maxRSA     = 8192 // bits; one signature of such a key takes 16 times as long as one of 2048
-	maxOfAKind = 3    // public keys of one algorithm: less than maxTries, so that one that a "kid" names fits too
+	maxRSA     = 8192 // bits; to verify a signature of such a key takes 16 times as long as with 2048
+	maxOfAKind = 3    // public keys of one algorithm; fewer than maxTries, so that the key of the "kid" is tried as well
 )
 
-// The algorithms there are. "none" is not.
+// The supported algorithms. "none" is not supported.
 var (
 	hmacAlgorithms   = []string{"HS256", "HS384", "HS512"}
 	rsaAlgorithms    = []string{"RS256", "RS384", "RS512"}
@@ -29,17 +29,17 @@ var (
 	publicAlgorithms = []string{"RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "EdDSA"}
 )
 
-// slowAlgorithms take milliseconds: Go has no assembly for their curves.
+// slowAlgorithms take milliseconds to verify, because Go has no assembly for their curves.
 var slowAlgorithms = []string{"ES384", "ES512"}
 
-// key verifies the signatures of some algorithms. Its kind decides which; the token has no say (CVE-2015-9235).
+// key verifies signatures of some algorithms. The kind of the key decides which, not the token (CVE-2015-9235).
 type key struct {
 	id         string // "kid"; only keys of a set have one
 	algorithms []string
 	material   any // []byte, *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey
 }
 
-// configuredKeys returns the keys of hmac-secret and public-keys, or everything that is wrong with them, joined.
+// configuredKeys returns the keys of hmac-secret and public-keys, or all errors in them, joined.
 func configuredKeys(cfg Config) ([]key, error) {
 	var keys []key
 	var errs []error
@@ -47,11 +47,11 @@ func configuredKeys(cfg Config) ([]key, error) {
 		switch {
 		case s.secret == "":
 		case strings.Contains(s.secret, "-----BEGIN"):
-			errs = append(errs, fmt.Errorf("%s: want a secret, not a PEM text; a public key belongs in public-keys", s.name))
+			errs = append(errs, fmt.Errorf("%s: want a secret, not a PEM text: put a public key into public-keys", s.name))
 		case len(s.secret) < minSecret:
-			errs = append(errs, fmt.Errorf("%s: want %d bytes or more from a generator, not %d: a shorter secret can be found by trying, from one token", s.name, minSecret, len(s.secret)))
+			errs = append(errs, fmt.Errorf("%s: want %d bytes or more from a random generator, not %d: an attacker can guess a shorter secret from one token", s.name, minSecret, len(s.secret)))
 		case cfg.HMACSecret == "":
-			errs = append(errs, fmt.Errorf("%s: want hmac-secret with it, by which new tokens are made", s.name))
+			errs = append(errs, fmt.Errorf("%s: want hmac-secret with it, which signs new tokens", s.name))
 		default:
 			keys = append(keys, key{algorithms: hmacAlgorithms, material: []byte(s.secret)})
 		}
@@ -79,7 +79,7 @@ func parsePEM(text string) (key, error) {
 	case len(bytes.TrimSpace(rest)) > 0:
 		return key{}, errors.New("want one key in each text")
 	case strings.Contains(block.Type, "PRIVATE KEY"):
-		return key{}, errors.New("want a public key; a private key belongs to who makes the tokens, and nowhere else")
+		return key{}, errors.New("want a public key: keep the private key only where tokens are signed")
 	}
 	var public any
 	var err error
@@ -97,7 +97,7 @@ func parsePEM(text string) (key, error) {
 	return publicKey(public)
 }
 
-// publicKey decides which algorithms a key is for.
+// publicKey returns a key with the algorithms of its kind.
 func publicKey(public crypto.PublicKey) (key, error) {
 	switch k := public.(type) {
 	case *rsa.PublicKey:
@@ -117,7 +117,7 @@ func publicKey(public crypto.PublicKey) (key, error) {
 	return key{}, fmt.Errorf("want an RSA, ECDSA or Ed25519 key, not %T", public)
 }
 
-// ecdsaAlgorithm returns the one algorithm of a curve's keys (RFC 7518, 3.4), or "".
+// ecdsaAlgorithm returns the algorithm of the keys on a curve (RFC 7518, 3.4), or "" for another curve.
 func ecdsaAlgorithm(curve elliptic.Curve) string {
 	switch curve {
 	case elliptic.P256():

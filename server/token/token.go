@@ -13,82 +13,82 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Claims is what a connection token says of whoever brings it.
+// Claims are the claims of a connection token.
 type Claims struct {
-	User     string                // "sub"; empty for one who has no name
-	Expires  time.Time             // when the connection ends: "expire_at" if there is one (0: never), else "exp"; zero for never
-	Info     []byte                // "info": one JSON value without line breaks; or "b64info": any bytes at all; nil for none
+	User     string                // "sub"; empty for none
+	Expires  time.Time             // end of the connection: "expire_at" if present (0: never), else "exp"; zero for never
+	Info     []byte                // "info": one JSON value without line breaks; or "b64info": any bytes; nil for none
 	Meta     []byte                // "meta": one JSON value without line breaks; nil for none
-	Channels []string              // "channels": rooms it is put into, names unchecked
+	Channels []string              // "channels": rooms that the server subscribes the client to; names are unchecked
 	Subs     map[string]SubOptions // "subs": the same, with options
-	SubNames []string              // of Subs, in the token's order
+	SubNames []string              // the keys of Subs, in the order of the token
 	ID       string                // "jti"
-	IssuedAt time.Time             // "iat"; zero if it does not say
-	Guest    bool                  // made by Guest, not by a configured key
+	IssuedAt time.Time             // "iat"; zero for none
+	Guest    bool                  // issued by Guest, not signed by a configured key
 }
 
-// SubOptions is of one room of "subs".
+// SubOptions are the options of one room of "subs".
 type SubOptions struct {
-	Info []byte // as of Claims, in this room
-	Data []byte // "data" or "b64data": what the subscriber is told
+	Info []byte // as in Claims, for this room
+	Data []byte // "data" or "b64data", for the subscriber
 }
 
-// SubClaims is what a subscription token says of who may enter which room.
+// SubClaims are the claims of a subscription token.
 type SubClaims struct {
 	User    string // "sub"
-	Client  string // "client": the only connection it is for; empty for any
-	Channel string // "channel": the room, its name unchecked
+	Client  string // "client": the only connection that may use it; empty for any
+	Channel string // "channel": the room; its name is unchecked
 	Expires time.Time
 	Info    []byte
 	Data    []byte
 
-	ID       string    // as of Claims
-	IssuedAt time.Time // as of Claims
+	ID       string    // as in Claims
+	IssuedAt time.Time // as in Claims
 }
 
-// Why a token is not believed. An error of Connect and Subscribe is exactly one of these and wraps its cause. Its text is safe to log:
-// it quotes neither the token nor what is in it.
+// The reasons to reject a token. An error of Connect and Subscribe is exactly one of these and wraps its cause. Its text is safe to log:
+// it quotes neither the token nor its claims.
 var (
 	ErrInvalid       = errors.New("invalid token")
-	ErrExpired       = errors.New("token is not valid now") // by "exp" or "nbf"; all else about it is right
-	ErrKeysNotLoaded = errors.New("keys are not loaded")    // it may be right: whoever brings it should try again in some seconds
+	ErrExpired       = errors.New("token is not valid now") // by "exp", "nbf" or "expire_at"; the rest is valid
+	ErrKeysNotLoaded = errors.New("keys are not loaded")    // the token may be valid: the client should retry after some seconds
 )
 
 const (
 	maxToken = 4 << 10 // bytes
-	maxTries = 4       // keys one token is tried with: ES256 costs 60 us each
+	maxTries = 4       // keys tried per token; ES256 takes 60 µs each
 )
 
-// A token's "nbf" may be so far ahead: the clock of whoever made it need not agree with ours. "exp" is exact, since the connection is
-// closed at that moment too.
+// leeway is how far "nbf" may be in the future, because the clock of the issuer may differ. "exp" has no leeway, because the connection
+// ends at that time.
 const leeway = 30 * time.Second
 
 var (
-	errTooLong  = fmt.Errorf("%w: it is longer than %d bytes", ErrInvalid, maxToken)
-	errNotThree = fmt.Errorf("%w: want three parts of base64url with dots between", ErrInvalid)
-	errCritical = errors.New("it has a critical header, and none is known here")
+	errTooLong  = fmt.Errorf("%w: longer than %d bytes", ErrInvalid, maxToken)
+	errNotThree = fmt.Errorf("%w: want three parts in base64url, separated by dots", ErrInvalid)
+	errCritical = errors.New("critical header parameters (crit) are not supported")
 	errNoKey    = errors.New("no key is configured for its algorithm")
 )
 
-// Verifier says which tokens are believed. Its methods may be called by any goroutine at any time.
+// Verifier verifies tokens. Any goroutine may call its methods.
 type Verifier struct {
-	// Never changed after New.
+	// Constant after New.
 	issuer, audience string
 	requireExp       bool
 	keys             []key      // of hmac-secret and public-keys
-	set              *remoteSet // of jwks-url; nil without
-	guestKey         []byte     // of HS256, in this process only
+	set              *remoteSet // of jwks-url; nil for none
+	guestKey         []byte     // HS256, random, of this process
 	parser           *jwt.Parser
 }
 
-// New makes a Verifier, or returns everything that is wrong with the settings, joined; each error begins with its key.
+// New returns a Verifier, or all errors in the settings, joined. Each error begins with the key of its setting.
 func New(cfg Config, log *slog.Logger) (*Verifier, error) {
 	v := &Verifier{
 		issuer:     cfg.Issuer,
 		audience:   cfg.Audience,
 		requireExp: cfg.RequireExp,
 		guestKey:   newGuestKey(),
-		// Times are judged here, after everything else.
+		// The claims of time are checked by judge, after the signature.
 		parser: jwt.NewParser(jwt.WithValidMethods(slices.Concat(hmacAlgorithms, publicAlgorithms)), jwt.WithStrictDecoding(),
 			jwt.WithoutClaimsValidation()),
 	}
@@ -108,11 +108,11 @@ func New(cfg Config, log *slog.Logger) (*Verifier, error) {
 	return v, nil
 }
 
-// Enabled says whether any key is configured. Without one only guests' tokens are believed.
+// Enabled reports whether a key is configured. Without one, only tokens of guests are accepted.
 func (v *Verifier) Enabled() bool { return len(v.keys) > 0 || v.set != nil }
 
-// Connect returns what a connection token says, if it is believed. It takes memory and time by the token's size (at most 4 KiB) and
-// at most four signatures, and never waits. One of ES384 or ES512 takes milliseconds: see Slow.
+// Connect verifies a connection token and returns its claims. Memory and time depend on the size of the token (4 KiB at most) and on at most
+// four signature checks. It does not wait. A signature of ES384 or ES512 takes milliseconds: see Slow.
 func (v *Verifier) Connect(token string, now time.Time) (Claims, error) {
 	d, guest, err := v.verify(token, now)
 	if err != nil {
@@ -132,8 +132,8 @@ func (v *Verifier) Connect(token string, now time.Time) (Claims, error) {
 		d.refuseGuest(c.User)
 	}
 	if _, is := d.claims["channel"]; is {
-		// RFC 8725, 3.12: one kind of token must not pass for the other.
-		d.fail("channel", "it is for a subscription, not for a connection")
+		// RFC 8725, 3.12: a subscription token is not a connection token.
+		d.fail("channel", "a subscription token, not a connection token")
 	}
 	c.Expires, err = d.judge(now, v.requireExp)
 	if err != nil {
@@ -142,8 +142,8 @@ func (v *Verifier) Connect(token string, now time.Time) (Claims, error) {
 	return c, nil
 }
 
-// Subscribe returns what a subscription token says, if it is believed, at the cost of Connect. Whether user, client and room are those
-// of the connection is for the caller to compare.
+// Subscribe verifies a subscription token and returns its claims, at the cost of Connect. The caller compares user, client and room with
+// those of the connection.
 func (v *Verifier) Subscribe(token string, now time.Time) (SubClaims, error) {
 	d, _, err := v.verify(token, now)
 	if err != nil {
@@ -157,8 +157,8 @@ func (v *Verifier) Subscribe(token string, now time.Time) (SubClaims, error) {
 	c.IssuedAt, _ = d.instant("iat")
 	c.Info = d.value("info")
 	c.Data = d.value("data")
-	if c.Channel == "" { // RFC 8725, 3.12, again; no guest's token has one
-		d.fail("channel", "it is for a connection, not for a subscription")
+	if c.Channel == "" { // RFC 8725, 3.12; a guest token has no channel
+		d.fail("channel", "missing: a connection token, not a subscription token")
 	}
 	d.checkOrigin(v.issuer, v.audience)
 	d.refuseGuest(c.User)
@@ -169,7 +169,8 @@ func (v *Verifier) Subscribe(token string, now time.Time) (SubClaims, error) {
 	return c, nil
 }
 
-// Slow reports whether the signature of a token takes milliseconds to verify: as long as thousands of messages.
+// Slow reports whether the signature of a token takes milliseconds to verify, as long as thousands of messages. Call Connect or Subscribe on
+// a worker then.
 func (v *Verifier) Slow(text string) bool {
 	if len(text) > maxToken || !v.hasSlowKey() {
 		return false
@@ -177,7 +178,7 @@ func (v *Verifier) Slow(text string) bool {
 	head, _, _ := strings.Cut(text, ".")
 	raw, err := base64.RawURLEncoding.DecodeString(head)
 	if err != nil {
-		return false // and no signature will be looked at
+		return false // verify fails before the signature
 	}
 	var header map[string]any
 	if json.Unmarshal(raw, &header) != nil {
@@ -194,12 +195,12 @@ func (v *Verifier) hasSlowKey() bool {
 	return slices.ContainsFunc(v.keys, slow) || v.set != nil && slices.ContainsFunc(v.set.keys(), slow)
 }
 
-// verify returns the claims of a token whose signature is right, and whether it is a guest's. Nothing in them is checked yet.
+// verify returns the unchecked claims of a token with a valid signature, and reports whether it is a guest token.
 func (v *Verifier) verify(text string, now time.Time) (d *decoder, guest bool, err error) {
 	if len(text) > maxToken {
 		return nil, false, errTooLong
 	}
-	// base64 skips line breaks, so that one token could be written in many ways.
+	// The base64 decoder skips line breaks: without this check, one token could have many forms.
 	if strings.Count(text, ".") != 2 || strings.ContainsAny(text, "\r\n") {
 		return nil, false, errNotThree
 	}
@@ -222,11 +223,11 @@ func (v *Verifier) verify(text string, now time.Time) (d *decoder, guest bool, e
 	if errors.Is(err, errNoKey) {
 		return nil, false, fmt.Errorf("%w: %w", ErrInvalid, errNoKey)
 	}
-	return nil, false, fmt.Errorf("%w: its signature, or its algorithm, fits no key", ErrInvalid)
+	return nil, false, fmt.Errorf("%w: no configured key matches the algorithm and signature", ErrInvalid)
 }
 
-// candidates returns the keys that a token may be signed with: those whose algorithms hold the token's. Its "kid" says which to try
-// first and nothing more; other keys that it names or brings along (jwk, jku, x5u, x5c) are not looked at.
+// candidates returns the keys to verify a token with: at most maxTries keys that support its algorithm. The "kid" of the token decides only
+// which key is tried first. Keys in the header or named by it (jwk, jku, x5u, x5c) are ignored.
 func (v *Verifier) candidates(token *jwt.Token) (any, error) {
 	if _, is := token.Header["crit"]; is {
 		return nil, errCritical
@@ -259,7 +260,7 @@ func (v *Verifier) candidates(token *jwt.Token) (any, error) {
 	return tries, nil
 }
 
-// kid is what a token says of its key, or "".
+// kid returns the key ID of a token, or "".
 func kid(token *jwt.Token) string {
 	id, _ := token.Header["kid"].(string)
 	return id
