@@ -11,55 +11,54 @@ import (
 	"unicode/utf8"
 )
 
-// Answer is what the application says to what it was asked: an error, or to disconnect, or else a result, of which each event
-// has its part.
+// Reply is the reply of the application to a proxy request: Error, Disconnect, or a result. The comment of a field of the result names its
+// events.
 type Answer struct {
 	Error      *Error
 	Disconnect *Disconnect
 
-	User        string            // of connect; empty where it does not say
-	Info        []byte            // of connect and subscribe; this and all JSON below is without line breaks, or any bytes if it came in base64
-	Data        []byte            // for the client; of publish: what is said instead
-	Meta        []byte            // of connect: JSON
-	Channels    []string          // of connect: rooms the client is put into, names unchecked
-	Subs        map[string]Sub    // of connect: the same, with options
-	ExpireAt    time.Time         // of connect and subscribe; zero for never
-	SkipHistory bool              // of publish
-	Tags        map[string]string // of publish
+	User        string            // connect; empty: the user of the token
+	Info        []byte            // connect, subscribe. Like all JSON here it has no line breaks. Any bytes if sent in base64
+	Data        []byte            // for the client; publish: the data to publish instead
+	Meta        []byte            // connect: JSON
+	Channels    []string          // connect: rooms that the server subscribes the client to; names are unchecked
+	Subs        map[string]Sub    // connect: the same, with options
+	ExpireAt    time.Time         // connect, subscribe; zero for never
+	SkipHistory bool              // publish
+	Tags        map[string]string // publish
 }
 
-// Sub is a room of Answer.Subs.
+// Sub has the options of one room of Reply.Subs.
 type Sub struct{ Info, Data []byte }
 
-// Error is what the client's command is answered with.
+// Error is the error reply to the command of the client.
 type Error struct {
 	Code      uint32 `json:"code"` // minErrorCode or more
 	Message   string `json:"message"`
 	Temporary bool   `json:"temporary"` // the client may try again
 }
 
-// Disconnect ends the connection: from 3500 to 3999 and from 4500 to 4999 for good, else the client comes back.
+// Disconnect ends the connection. An SDK does not reconnect after the codes 3500 to 3999 and 4500 to 4999.
 type Disconnect struct {
 	Code   uint16 `json:"code"`   // 3000 to 4999
-	Reason string `json:"reason"` // 123 bytes at most, and no JSON, which SDKs would take for an instruction
+	Reason string `json:"reason"` // 123 bytes at most; not JSON, because SDKs interpret JSON there
 }
 
-// minErrorCode is the first error code of the application. Clients take those below for the protocol's own, and act on some of them.
+// minErrorCode is the first error code that the application may use. SDKs interpret the codes below it.
 const minErrorCode = 400
 
-// maxUser is how long a user's name may be, in bytes: as long as in a token, and in a call of the server API.
+// maxUser is the size of a user name in bytes, as in a token and in the server API.
 const maxUser = 4 << 10
 
-// The end of the year 9999, in seconds since 1970. A time beyond it is one in milliseconds.
+// maxInstant is the end of the year 9999, in seconds since 1970. A later time is one in milliseconds.
 const maxInstant = 253402300799
 
 const maxReason = 123 // bytes: RFC 6455, 5.5 allows 125 with the code
 
-// ParseAnswer reads an answer. What it does not know it passes over; what it knows must be right. It takes time and memory by
-// the length of the text.
+// ParseReply decodes and checks a reply. It ignores unknown fields. Time and memory are linear in the length of text.
 func ParseAnswer(text []byte) (*Answer, error) {
 	if !utf8.Valid(text) {
-		return nil, errors.New("the answer is not UTF-8")
+		return nil, errors.New("reply: not UTF-8")
 	}
 	var wire struct {
 		Result     *object[result] `json:"result"`
@@ -77,25 +76,25 @@ func ParseAnswer(text []byte) (*Answer, error) {
 	}
 	switch {
 	case said != 1:
-		return nil, errors.New(`the answer must have one of "result", "error" and "disconnect"`)
+		return nil, errors.New(`reply: want exactly one of "result", "error" and "disconnect"`)
 	case wire.Error != nil && wire.Error.Code < minErrorCode:
-		return nil, fmt.Errorf("error.code = %d: want %d or more, since those below are the protocol's own", wire.Error.Code, minErrorCode)
+		return nil, fmt.Errorf("error.code = %d: want %d or more: the protocol reserves the codes below", wire.Error.Code, minErrorCode)
 	case wire.Disconnect != nil && (wire.Disconnect.Code < 3000 || wire.Disconnect.Code > 4999):
 		return nil, errors.New("disconnect.code: want 3000 to 4999")
 	case wire.Disconnect != nil && len(wire.Disconnect.Reason) > maxReason:
 		return nil, fmt.Errorf("disconnect.reason: want %d bytes at most", maxReason)
 	case wire.Disconnect != nil && json.Valid([]byte(wire.Disconnect.Reason)):
-		return nil, errors.New("disconnect.reason: want a text that is no JSON: SDKs take JSON for an instruction")
+		return nil, errors.New("disconnect.reason: want text that is not JSON, because SDKs interpret JSON there")
 	case wire.Result != nil:
 		return wire.Result.is.answer()
 	}
 	return &Answer{Error: wire.Error, Disconnect: wire.Disconnect}, nil
 }
 
-// object is a value that is an object on the wire. PHP writes one that is empty, and that it holds as an array, as [].
+// object decodes a JSON object, and an empty array as an empty object: PHP encodes an empty array of either kind as [].
 type object[T any] struct{ is T }
 
-// UnmarshalJSON reads it.
+// UnmarshalJSON implements json.Unmarshaler.
 func (o *object[T]) UnmarshalJSON(raw []byte) error {
 	inner, opens := bytes.CutPrefix(raw, []byte("["))
 	if opens && string(bytes.TrimSpace(inner)) == "]" {
@@ -104,19 +103,19 @@ func (o *object[T]) UnmarshalJSON(raw []byte) error {
 	return json.Unmarshal(raw, &o.is)
 }
 
-// plainJSON tells what is wrong with an answer in terms of JSON, and not of our types.
+// plainJSON returns an error of encoding/json without the names of Go types.
 func plainJSON(err error) error {
 	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
 		at := wrong.Field[strings.LastIndexByte(wrong.Field, '.')+1:]
 		if at == "" {
-			at = "the answer, or an object in it"
+			at = "reply, or an object in it"
 		}
-		return fmt.Errorf("%s: a JSON %s is not what is wanted there", at, wrong.Value)
+		return fmt.Errorf("%s: wrong type: got a JSON %s", at, wrong.Value)
 	}
-	return fmt.Errorf("the answer is no JSON: %w", err)
+	return fmt.Errorf("reply: not JSON: %w", err)
 }
 
-// result is a result on the wire.
+// result is the JSON form of a result.
 type result struct {
 	value
 	User        string                           `json:"user"`
@@ -128,7 +127,7 @@ type result struct {
 	Tags        object[map[string]string]        `json:"tags"`
 }
 
-// value is what a result, or a room of it, says of somebody, and to them.
+// value has the information and data of a result, or of one room in it.
 type value struct {
 	Info    json.RawMessage `json:"info"`
 	B64Info string          `json:"b64info"`
@@ -177,7 +176,7 @@ func (v *value) sub() (Sub, error) {
 	return Sub{info, data}, err
 }
 
-// oneOf is the bytes in base64 where there are any, else the JSON.
+// oneOf returns the decoded base64, or if that is empty the JSON, compact; nil for none.
 func oneOf(name string, raw json.RawMessage, encoded string) ([]byte, error) {
 	if encoded != "" {
 		b, err := base64.StdEncoding.DecodeString(encoded)

@@ -8,19 +8,19 @@ import (
 	"unicode/utf8"
 )
 
-// Request is what the application is sent of an event. The names are those of Centrifugo's proxy, and "event" besides.
+// Request is the body of a proxy request or of an event notification. The fields are those of Centrifugo's proxy, and "event".
 type Request struct {
 	Event     string          `json:"event"`
 	Client    string          `json:"client"`
 	Transport string          `json:"transport"`
 	Protocol  string          `json:"protocol"` // "json", "protobuf", or "plain": a client of /ws
 	User      string          `json:"user"`
-	Meta      json.RawMessage `json:"meta,omitempty"` // what the connection's token, or the answer to connect, says only to the application
-	Data      []byte          `json:"-"`              // "data" where it is JSON, else "b64data"; Encoding says which
+	Meta      json.RawMessage `json:"meta,omitempty"` // of the token, or of the reply to connect: not shown to clients
+	Data      []byte          `json:"-"`              // "data" if it is JSON, else "b64data"; "encoding" tells which
 
 	Name     string   `json:"name,omitempty"` // of connect
 	Version  string   `json:"version,omitempty"`
-	Channels []string `json:"channels,omitempty"` // that the client would be put into again
+	Channels []string `json:"channels,omitempty"` // subscriptions that the client wants to recover
 
 	Channel string `json:"channel,omitempty"` // of subscribe and publish
 	Token   string `json:"token,omitempty"`   // of subscribe
@@ -28,10 +28,10 @@ type Request struct {
 
 	Code    uint16  `json:"code,omitempty"` // of disconnect
 	Reason  string  `json:"reason,omitempty"`
-	Seconds float64 `json:"seconds,omitempty"` // how long the connection was there
+	Seconds float64 `json:"seconds,omitempty"` // duration of the connection
 }
 
-// encode is the body of the request.
+// encode returns the request as JSON.
 func (r *Request) encode() ([]byte, error) {
 	type fields Request
 	wire := struct {

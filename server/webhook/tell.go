@@ -11,30 +11,30 @@ import (
 )
 
 const (
-	tellers       = 8        // requests under way of those that are told
-	maxQueue      = 1 << 15  // events that wait to be told: all whom one process holds may go at once
-	maxQueueBytes = 16 << 20 // and their bytes
-	maxAttempts   = 12       // of one event
+	tellers       = 8        // notifications sent at a time
+	maxQueue      = 1 << 15  // queued notifications: all clients of a process may disconnect at once
+	maxQueueBytes = 16 << 20 // bytes of the queued notifications
+	maxAttempts   = 12       // per notification
 
-	// The pauses between attempts, each longer or shorter by up to half of it, at random. They are about 105 s in all.
+	// The pauses between the attempts double, and vary at random by up to half. Together they last about 105 s.
 	firstPause   = 500 * time.Millisecond
 	longestPause = 15 * time.Second
 )
 
-// teller holds what is told until it is delivered.
+// sender holds the notifications until they are delivered or dropped. Any goroutine may use it.
 type teller struct {
 	queue   chan told
-	hurry   chan struct{} // closed when nothing is waited for any more
+	hurry   chan struct{} // closed by Flush: no pauses from then on
 	hurried sync.Once
 	ended   atomic.Bool
 
-	pending atomic.Int64 // told, and neither delivered nor dropped
-	bytes   atomic.Int64 // of those
+	pending atomic.Int64 // queued, neither delivered nor dropped
+	bytes   atomic.Int64 // of the pending notifications
 	dropped atomic.Uint64
-	say     rate.Sometimes // that some are dropped
+	say     rate.Sometimes // log lines about dropped notifications
 }
 
-// told is an event on its way.
+// notification is an encoded event.
 type told struct {
 	event, id string
 	body      []byte
@@ -48,8 +48,8 @@ func newTeller() teller {
 	}
 }
 
-// Tell queues an event to be told, at least once, and in no order. It does not block: where too much waits the event is
-// dropped, and counted.
+// Notify queues an event notification. It is delivered at least once, in any order, or dropped and counted: if the queue is full, at the 12th
+// failed attempt, or if the application rejects it. Notify does not block. Any goroutine may call it.
 func (c *Client) Tell(r *Request) {
 	body, err := r.encode()
 	if err != nil {
@@ -59,27 +59,27 @@ func (c *Client) Tell(r *Request) {
 	c.pending.Add(1)
 	if c.bytes.Add(int64(len(body))) > maxQueueBytes || c.ended.Load() {
 		c.settle(body)
-		c.drop(r.Event, "too much waits to be told")
+		c.drop(r.Event, "event queue is full (32,768 events or 16 MiB)")
 		return
 	}
 	select {
 	case c.queue <- told{r.Event, newID(), body}:
 	default:
 		c.settle(body)
-		c.drop(r.Event, "too much waits to be told")
+		c.drop(r.Event, "event queue is full (32,768 events or 16 MiB)")
 	}
 }
 
-// Waiting is how many events are told and not delivered.
+// Waiting returns the number of queued notifications.
 func (c *Client) Waiting() int { return int(c.pending.Load()) }
 
-// Dropped is how many events were told in vain.
+// Dropped returns the number of notifications that were not delivered.
 func (c *Client) Dropped() uint64 { return c.dropped.Load() }
 
 func (c *Client) drop(event, why string) {
 	c.dropped.Add(1)
 	c.say.Do(func() {
-		c.log.Warn("webhook dropped; others may follow unnamed", "event", event, "error", why)
+		c.log.Warn("event notification dropped; logged at most once per second", "event", event, "error", why)
 	})
 }
 
@@ -88,7 +88,7 @@ func (c *Client) settle(body []byte) {
 	c.pending.Add(-1)
 }
 
-// Run delivers what is told until ctx is done, and ends with all that it started. What is not delivered then is dropped.
+// Run delivers notifications until ctx is done, and returns after its goroutines have ended. It drops the rest of the queue.
 func (c *Client) Run(ctx context.Context) {
 	var all sync.WaitGroup
 	for range tellers {
@@ -108,7 +108,7 @@ func (c *Client) Run(ctx context.Context) {
 	}
 }
 
-// Flush waits until nothing is left to be told, or ctx is done. From now on each event has one attempt more, at once.
+// Flush waits until the queue is empty or ctx is done. From its call on, each notification has one more attempt, without a pause.
 func (c *Client) Flush(ctx context.Context) {
 	c.hurried.Do(func() { close(c.hurry) })
 	ticker := time.NewTicker(5 * time.Millisecond)
@@ -134,7 +134,7 @@ func (c *Client) deliverAll(ctx context.Context) {
 	}
 }
 
-// deliver tells one event, and tries again while there is hope.
+// deliver sends one notification, with repetitions until it is delivered or dropped.
 func (c *Client) deliver(ctx context.Context, t told) {
 	pauses := newPauses()
 	for attempt := 1; ; attempt++ {
@@ -157,7 +157,7 @@ func (c *Client) deliver(ctx context.Context, t told) {
 	}
 }
 
-// newPauses returns the pauses between the attempts of one event.
+// newPauses returns the pauses between the attempts of one notification.
 func newPauses() backoff.ExponentialBackOff {
 	return backoff.ExponentialBackOff{
 		InitialInterval: firstPause, MaxInterval: longestPause, Multiplier: 2, RandomizationFactor: 0.5,
@@ -173,14 +173,14 @@ func (c *Client) hurrying() bool {
 	}
 }
 
-// tell is one attempt. Nothing is wanted of the answer but that it is one.
+// send makes one attempt. Every reply with status 200 to 299 counts as delivered, whatever its body.
 func (c *Client) tell(ctx context.Context, t told) *failure {
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
 	started := c.now()
 	_, f := c.post(ctx, t.event, t.id, t.body)
 	if f != nil && f.result == BadAnswer {
-		f = nil // it heard
+		f = nil // delivered: the body does not matter
 	}
 	result := OK
 	if f != nil {

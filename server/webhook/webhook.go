@@ -1,9 +1,10 @@
-// Package webhook tells an application what happens, and asks it what may happen: JSON by POST over HTTP, each request signed
-// as Standard Webhooks (standardwebhooks.com, version 1.0) has it. It knows no connection.
+// Package webhook sends proxy requests and event notifications to the application: JSON by HTTP POST, signed according to Standard Webhooks
+// 1.0 (standardwebhooks.com). It knows no connection.
 //
-// What is asked has somebody waiting for the answer, so it is tried once, or twice where the application could not be
-// reached. What is told waits in a queue of bounded length and size, and is tried again for almost two minutes; a
-// request that is repeated has the id of the first, so that the application can tell.
+//	Client.Proxy (webhook.go)  --> request.go --> POST --> reply.go     a client waits: one attempt, two if the application was unreachable
+//	Client.Notify (notify.go)  --> queue --> POST                       at least once: up to 12 attempts in about 105 s
+//
+// A repeated request has the ID of the first one, so that the application can recognize it.
 package webhook
 
 import (
@@ -25,29 +26,29 @@ import (
 	standard "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
-// How many requests may be under way of those that are asked: about who comes in, and about what is done. The caller sees to it.
+// Proxy requests in progress, at most: of connect and subscribe, and of publish and rpc. The caller holds these limits.
 const (
 	MaxAdmitting = 64
 	MaxAsking    = 128
 )
 
-// MaxFiles is how many sockets a Client opens at most.
+// MaxFiles is the number of sockets that a Client opens at most.
 const MaxFiles = MaxAdmitting + MaxAsking + tellers
 
-// MaxAnswer is how many bytes of an answer are read. A longer one is none.
+// MaxReply is the size of a reply in bytes, at most. A longer reply is an error.
 const MaxAnswer = 64 << 10
 
-// idleTimeout is how long a connection is kept for the next request.
+// idleTimeout is how long an idle HTTP connection stays open.
 const idleTimeout = 90 * time.Second
 
-// Config is where requests go.
+// Config has the address, the key and the timeout of the requests.
 type Config struct {
-	URL     string        // what is "{event}" in it becomes the name of the event
-	Secret  string        // "whsec_" and a key in base64, or the key itself
-	Timeout time.Duration // of one request, from looking up the name to the last byte of the answer
+	URL     string        // "{event}" in it is replaced by the name of the event
+	Secret  string        // "whsec_" and a key in base64, or the bytes of the key
+	Timeout time.Duration // of one request, from the name lookup to the last byte of the reply
 }
 
-// Client sends requests. Its methods may be called by any goroutine.
+// Client sends proxy requests and notifications. Any goroutine may call its methods.
 type Client struct {
 	// Constant after New.
 	config  Config
@@ -60,7 +61,8 @@ type Client struct {
 	teller
 }
 
-// New makes a Client, and opens nothing yet. observe is called after each request, by any goroutine; it must not block.
+// New returns a Client without open connections. After each attempt it calls observe, on any goroutine; observe must not block. The error
+// is about the secret.
 func New(cfg Config, log *slog.Logger, observe func(event string, r Result, took time.Duration)) (*Client, error) {
 	key, err := Key(cfg.Secret)
 	if err != nil {
@@ -83,11 +85,11 @@ func New(cfg Config, log *slog.Logger, observe func(event string, r Result, took
 				MaxIdleConnsPerHost: MaxFiles,
 				IdleConnTimeout:     idleTimeout,
 				ForceAttemptHTTP2:   true,
-				DisableCompression:  true, // what is bounded is what comes over the wire
+				DisableCompression:  true, // MaxReply limits the bytes that arrive
 
 				MaxResponseHeaderBytes: MaxAnswer,
 			},
-			// Who may answer is in the config, and not in an answer.
+			// Only the configuration decides where requests go.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		log:     log,
@@ -97,7 +99,7 @@ func New(cfg Config, log *slog.Logger, observe func(event string, r Result, took
 	}, nil
 }
 
-// Key is the key of a secret. An error does not show it.
+// Key decodes a secret. The error does not contain the secret.
 func Key(secret string) ([]byte, error) {
 	text, encoded := strings.CutPrefix(secret, "whsec_")
 	if !encoded {
@@ -110,32 +112,32 @@ func Key(secret string) ([]byte, error) {
 	return key, nil
 }
 
-// Result is what came of a request.
+// Result is the outcome of one attempt: a label of the metrics.
 type Result string
 
 const (
 	OK          Result = "ok"
-	Refused     Result = "refused"     // the answer is an error, or to disconnect
-	Unreachable Result = "unreachable" // no connection, or it broke
+	Refused     Result = "refused"     // the reply is an error or a disconnect
+	Unreachable Result = "unreachable" // no connection, or it was interrupted
 	TimedOut    Result = "timeout"
 	BadStatus   Result = "status"
-	BadAnswer   Result = "answer" // no JSON of the kind, or too long
+	BadAnswer   Result = "answer" // an invalid or too long reply
 )
 
-// Results are all of them.
+// Results are all results.
 var Results = []Result{OK, Refused, Unreachable, TimedOut, BadStatus, BadAnswer}
 
-// failure is why a request has no good answer. Its text shows neither the secret nor the URL.
+// failure is the error of an attempt. Its text contains neither the secret nor the URL.
 type failure struct {
 	result Result
-	final  bool // another try would not help
+	final  bool // do not repeat the request
 	cause  error
 }
 
 func (f *failure) Error() string { return f.cause.Error() }
 
-// Ask asks about an event and waits for the answer, for the time-out at most, or until ctx is done. Where the application
-// cannot be reached it is asked once more, within that time.
+// Proxy sends a proxy request and waits for the reply until the timeout, or until ctx is done. If the application is unreachable, it tries once
+// more within that time. A reply that is an error or a disconnect is no error of Proxy.
 func (c *Client) Ask(ctx context.Context, r *Request) (*Answer, error) {
 	body, err := r.encode()
 	if err != nil {
@@ -154,7 +156,7 @@ func (c *Client) Ask(ctx context.Context, r *Request) (*Answer, error) {
 	return answer, nil
 }
 
-// ask is one request.
+// proxyOnce makes one attempt.
 func (c *Client) ask(ctx context.Context, event, id string, body []byte) (answer *Answer, f *failure) {
 	started := c.now()
 	defer func() {
@@ -178,7 +180,7 @@ func (c *Client) ask(ctx context.Context, event, id string, body []byte) (answer
 	return answer, nil
 }
 
-// post sends a request and reads the answer to it.
+// post sends a request and returns the body of the response.
 func (c *Client) post(ctx context.Context, event, id string, body []byte) ([]byte, *failure) {
 	target := strings.ReplaceAll(c.config.URL, "{event}", event)
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(body))
@@ -204,25 +206,25 @@ func (c *Client) post(ctx context.Context, event, id string, body []byte) ([]byt
 	text, err := io.ReadAll(io.LimitReader(response.Body, MaxAnswer+1))
 	switch status := response.StatusCode; {
 	case status < 200 || status > 299:
-		return nil, &failure{BadStatus, finalStatus(status), fmt.Errorf("the answer is %s, want 200 OK", response.Status)}
+		return nil, &failure{BadStatus, finalStatus(status), fmt.Errorf("response status %s: want 200 OK", response.Status)}
 	case err != nil:
 		return nil, broken(ctx, err)
 	case len(text) > MaxAnswer:
-		return nil, &failure{BadAnswer, true, fmt.Errorf("the answer is longer than %d bytes", MaxAnswer)}
+		return nil, &failure{BadAnswer, true, fmt.Errorf("reply: longer than %d bytes", MaxAnswer)}
 	}
 	return text, nil
 }
 
-// broken is the failure of a request that got no answer, or not all of it.
+// broken returns the failure of a request without a complete response.
 func broken(ctx context.Context, err error) *failure {
 	var timeout net.Error
 	if ctx.Err() != nil || errors.As(err, &timeout) && timeout.Timeout() {
-		return &failure{TimedOut, false, errors.New("no answer in time")}
+		return &failure{TimedOut, false, errors.New("timeout: no response")}
 	}
 	return &failure{Unreachable, false, withoutURL(err)}
 }
 
-// withoutURL is an error that does not show where the request went: there may be a secret in it.
+// withoutURL removes the URL from an error: the URL may contain a secret.
 func withoutURL(err error) error {
 	var about *url.Error
 	if errors.As(err, &about) {
@@ -231,11 +233,10 @@ func withoutURL(err error) error {
 	return err
 }
 
-// finalStatus says of which answers there will be no other: those that find fault with the request, unless with its time.
-// 3xx is final as redirects are not followed.
+// finalStatus reports whether a repetition would get the same status: 3xx, because redirects are not followed, and 4xx except 408 and 429.
 func finalStatus(status int) bool {
 	return status >= 300 && status < 500 && status != http.StatusRequestTimeout && status != http.StatusTooManyRequests
 }
 
-// newID is the id of a request and of its repetitions.
+// newID returns the ID of a request and its repetitions.
 func newID() string { return "msg_" + rand.Text() }
