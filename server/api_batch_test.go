@@ -251,7 +251,7 @@ func TestSeveralCommandsInOneBody(t *testing.T) {
 			`{"error":{"code":104,"message":"method not found: \"publsh\"; nearest: \"publish\""}}` + "\n" +
 			`{"id":7,"result":{"num_clients":1,"num_users":1}}` + "\n" +
 			`{"error":{"code":107,"message":"bad request: data or b64data: want one of them"}}` + "\n" +
-			`{"id":8,"error":{"code":107,"message":"bad request: a batch within a batch"}}` + "\n" +
+			`{"id":8,"error":{"code":107,"message":"bad request: want no batch in a batch"}}` + "\n" +
 			`{"error":{"code":107,"message":"bad request: unknown field \"parms\"; nearest: \"params\""}}`
 		if status != http.StatusOK || got != want {
 			t.Errorf("between them %q: got %d\n%s\nwant 200\n%s", between, status, got, want)

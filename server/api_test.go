@@ -475,8 +475,8 @@ func TestPresenceAndHistory(t *testing.T) {
 	wantError(t, s, "history", `{"channel":"h:1","since":{"offset":1,"epoch":"other"}}`, 112, "unrecoverable")
 	wantCall(t, s, "history_remove", `{"channel":"h:1"}`, `{"result":{}}`)
 	page(`,"limit":-1`, ``)
-	wantError(t, s, "history", `{"channel":"x"}`, 108, "not available: this channel keeps no history: set history-size")
-	wantError(t, s, "history_remove", `{"channel":"x"}`, 108, "not available: this channel keeps no history: set history-size")
+	wantError(t, s, "history", `{"channel":"x"}`, 108, "not available: history is off in this channel: set history-size")
+	wantError(t, s, "history_remove", `{"channel":"x"}`, 108, "not available: history is off in this channel: set history-size")
 	wantError(t, s, "presence", `{"channel":"dark"}`, 108, "not available: presence is off in this channel: set presence")
 	wantError(t, s, "presence_stats", `{"channel":"dark"}`, 108, "not available")
 }
@@ -521,8 +521,8 @@ func TestBatch(t *testing.T) {
 			`{"error":{"code":107,"message":"bad request: data or b64data: want one of them"}},`+
 			`{"error":{"code":107,"message":"bad request: data and b64data: want one of them, not both"}},`+
 			`{"error":{"code":104,"message":"method not found: \"nothing\"; none is like it"}},`+
-			`{"error":{"code":107,"message":"bad request: a batch within a batch"}},`+
-			`{"error":{"code":107,"message":"bad request: a command is one method and its parameters: {\"publish\":{}}"}},`+
+			`{"error":{"code":107,"message":"bad request: want no batch in a batch"}},`+
+			`{"error":{"code":107,"message":"bad request: want a command of one method and its parameters: {\"publish\":{}}"}},`+
 			`{"presence_stats":{"num_clients":1,"num_users":1}}]}`)
 	a.want(`{"push":{"channel":"x","pub":{"data":1}}}`)
 	wantCall(t, s, "batch", `{"commands":[]}`, `{"replies":[]}`)

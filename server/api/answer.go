@@ -11,16 +11,15 @@ import (
 	"github.com/centrifugal/protocol"
 )
 
-// apiAnswer writes the body of one answer of the server API while it is made: at most about one piece of it is in memory. Each
-// piece has apiWriteTimeout to be taken, so a caller that reads is never cut, and one that does not read is. It belongs to the
-// goroutine of the request.
+// response writes the body of one response of the server API in pieces, so that a long body is never in memory as a whole. Each piece must be
+// read within writeTimeout: a caller that stops reading is disconnected. It belongs to the goroutine of the request.
 type apiAnswer struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
 	status  int
 	buf     []byte
-	sent    int   // bytes given to w
-	err     error // why the rest is not written: the caller has gone
+	sent    int   // bytes written to w
+	err     error // nil while the caller is connected; then nothing more is written
 }
 
 const (
@@ -28,11 +27,11 @@ const (
 	apiWriteTimeout = 10 * time.Second
 )
 
-// streamed is a result that may be long. It is written a part at a time and never exists as a whole.
+// streamed is a result that may be long. It is encoded in parts.
 type streamed interface {
-	// size is how many bytes it has, about.
+	// size returns about how many bytes its JSON has.
 	size() int
-	// writeTo writes it, and stops where the caller has gone. ctx is the request's.
+	// writeTo writes its JSON. It stops early if the caller has disconnected. ctx is that of the request.
 	writeTo(ctx context.Context, to *apiAnswer)
 }
 
@@ -40,13 +39,13 @@ func NewAPIAnswer(w http.ResponseWriter, status int) *apiAnswer {
 	return &apiAnswer{w: w, control: http.NewResponseController(w), status: status}
 }
 
-// written is how many bytes the answer has so far.
+// written returns the number of bytes added so far.
 func (aa *apiAnswer) written() int { return aa.sent + len(aa.buf) }
 
-// raw adds JSON as it is.
+// raw adds JSON text.
 func (aa *apiAnswer) raw(text string) { aa.buf = append(aa.buf, text...) }
 
-// Write adds JSON as it is, for an encoder. It does not fail.
+// Write adds JSON text, for an encoder. It returns no error.
 func (aa *apiAnswer) Write(b []byte) (int, error) {
 	aa.buf = append(aa.buf, b...)
 	return len(b), nil
@@ -59,15 +58,15 @@ func (aa *apiAnswer) Value(ctx context.Context, v any) {
 		return
 	}
 	encoder := json.NewEncoder(aa)
-	encoder.SetEscapeHTML(false) // what users said stays as they said it
+	encoder.SetEscapeHTML(false) // keep < > & as they were published
 	if err := encoder.Encode(v); err != nil {
-		panic(err) // one of our own types, all of which are JSON
+		panic(err) // all results are types of this package, and encode without error
 	}
 	aa.buf = aa.buf[:len(aa.buf)-1] // Encode ends a line
 	aa.step()
 }
 
-// step sends what was added, once it is a piece. It is false where the caller has gone.
+// step sends the buffer if it is as long as a piece. It returns false if the caller has disconnected.
 func (aa *apiAnswer) step() bool {
 	if len(aa.buf) >= ApiPiece {
 		aa.send()
@@ -75,7 +74,7 @@ func (aa *apiAnswer) step() bool {
 	return aa.err == nil
 }
 
-// gone says whether nobody waits for the rest.
+// callerGone reports whether the caller has disconnected.
 func (aa *apiAnswer) gone(ctx context.Context) bool {
 	if aa.err == nil {
 		aa.err = ctx.Err()
@@ -83,7 +82,7 @@ func (aa *apiAnswer) gone(ctx context.Context) bool {
 	return aa.err != nil
 }
 
-// send gives what was added to the connection, a piece at a time.
+// send writes the buffer to the connection in pieces.
 func (aa *apiAnswer) send() {
 	for rest := aa.buf; len(rest) > 0 && aa.err == nil; {
 		aa.begin()
@@ -100,15 +99,15 @@ func (aa *apiAnswer) send() {
 	}
 }
 
-// limit sets when the connection must have taken what it is given; the zero time is never.
+// limit sets the write deadline of the connection; the zero time is none.
 func (aa *apiAnswer) limit(at time.Time) error {
 	if err := aa.control.SetWriteDeadline(at); !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
-	return nil // no connection: a test's
+	return nil // a test without a connection
 }
 
-// begin sends the head, once.
+// begin writes the response head before the first piece.
 func (aa *apiAnswer) begin() {
 	if aa.sent == 0 {
 		aa.w.Header().Set("Content-Type", "application/json")
@@ -116,15 +115,15 @@ func (aa *apiAnswer) begin() {
 	}
 }
 
-// End sends the rest. The deadline of the last piece stands for what net/http sends behind it. Where the caller has gone it
-// panics with http.ErrAbortHandler, which is how net/http has a handler end the connection: half an answer must not look whole.
+// End sends the rest of the body. The deadline of the last piece also holds for what net/http still writes. If the caller has disconnected,
+// End panics with http.ErrAbortHandler, so that net/http closes the connection: a partial body must not look complete.
 func (aa *apiAnswer) End(ctx context.Context) {
 	aa.raw("\n")
 	aa.send()
 	if aa.err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	// A server without a write timeout would leave that deadline to the connection's next request.
+	// Without a write timeout of the server, the deadline would also hold for the next request of the connection.
 	if by, is := ctx.Value(http.ServerContextKey).(*http.Server); is && by.WriteTimeout == 0 {
 		if errors.Join(aa.control.Flush(), aa.limit(time.Time{})) != nil {
 			panic(http.ErrAbortHandler)
@@ -132,16 +131,16 @@ func (aa *apiAnswer) End(ctx context.Context) {
 	}
 }
 
-// reply is the answer of one method.
+// reply is the reply to one call: a result or an error.
 type reply struct {
 	Result any             `json:"result,omitempty"`
 	Error  *protocol.Error `json:"error,omitempty"`
 }
 
-// nothing is the result of a method that only does something.
+// emptyResult is {}: the result of a method that returns no data.
 type nothing struct{}
 
-// WriteReply writes {"result":{}} or {"error":{}}, with an id where there is one.
+// WriteReply writes {"result":{}} or {"error":{}}, with "id" unless it is 0.
 func WriteReply(ctx context.Context, to *apiAnswer, id uint64, result any, e *protocol.Error) {
 	to.raw("{")
 	if id != 0 {

@@ -11,27 +11,27 @@ import (
 	"github.com/centrifugal/protocol"
 )
 
-// Several calls in one request: by the method batch, or line by line in the body of POST /api.
+// Several calls in one request: the method batch, or several lines in the body of POST /api.
 
 const (
-	MaxBatchCommands = 1000     // in one request; of more none is done
-	MaxBatchAnswer   = 16 << 20 // bytes of all replies, about; what comes behind is not done
+	MaxBatchCommands = 1000     // per request; with more, none is executed
+	MaxBatchAnswer   = 16 << 20 // bytes of all replies, about; commands after that are not executed
 )
 
-// apiBatch is several calls, one after another.
+// apiBatch executes several calls, one after another.
 type apiBatch struct {
 	Commands batchCommands `json:"commands"`
-	Parallel bool          `json:"parallel"` // in any order, then: ours is one
+	Parallel bool          `json:"parallel"` // allows any order; throng keeps the order of the list
 }
 
 func (ab *apiBatch) do(_ context.Context, a *API) (any, *protocol.Error) {
 	return Replies{api: a, commands: ab.Commands}, nil
 }
 
-// batchCommands are commands that were counted, and not read yet.
+// batchCommands are counted commands, not decoded yet.
 type batchCommands []json.RawMessage
 
-// UnmarshalJSON counts as it reads, so that too many cost no more than as many as may be.
+// UnmarshalJSON counts while it reads: a longer list costs no more than one of MaxBatchCommands.
 func (bc *batchCommands) UnmarshalJSON(list []byte) error {
 	decoder := json.NewDecoder(bytes.NewReader(list))
 	switch opens, err := decoder.Token(); {
@@ -47,12 +47,12 @@ func (bc *batchCommands) UnmarshalJSON(list []byte) error {
 	return err
 }
 
-// countedValues reads JSON values up to the end of an array, or of the text.
+// countedValues reads JSON values until the end of an array or of the text.
 func countedValues(decoder *json.Decoder) ([]json.RawMessage, error) {
 	var values []json.RawMessage
 	for decoder.More() {
 		if len(values) == MaxBatchCommands {
-			return nil, refusedParams{overLimit("more than %d commands in one request: none was done; send several requests", MaxBatchCommands)}
+			return nil, refusedParams{overLimit("more than %d commands in one request: none was executed; send several requests", MaxBatchCommands)}
 		}
 		var value json.RawMessage
 		if err := decoder.Decode(&value); err != nil {
@@ -63,18 +63,18 @@ func countedValues(decoder *json.Decoder) ([]json.RawMessage, error) {
 	return values, nil
 }
 
-// Replies are the answers to several commands, which are called while they are written: one after another, and no more of them
-// once the caller has gone.
+// Replies are the replies to several commands. Each command is executed while the replies are written, one after another. No further one is
+// executed after the caller has disconnected.
 type Replies struct {
 	api      *API
 	commands []json.RawMessage
-	lines    bool // of POST /api; else of the method batch
+	lines    bool // the form of POST /api; else that of the method batch
 }
 
-func (all Replies) size() int { return 0 } // nobody asks: there is no batch in a batch
+func (all Replies) size() int { return 0 } // not used: a batch contains no batch
 
-// writeTo calls the commands and writes what they are answered. As the protocol has it, a reply of batch is not wrapped: it is
-// {"publish":{}} or {"error":{}}; a line is {"result":{}} or {"error":{}}.
+// writeTo executes the commands and writes their replies. A reply of the method batch is {"publish":{}} or {"error":{}}, as in Centrifugo. A
+// line is {"result":{}} or {"error":{}}.
 func (all Replies) writeTo(ctx context.Context, to *apiAnswer) {
 	if !all.lines {
 		to.raw(`{"replies":[`)
@@ -104,18 +104,18 @@ func (all Replies) writeTo(ctx context.Context, to *apiAnswer) {
 	}
 }
 
-// batchRun is what the commands of one request have left between them.
+// batchRun has the time and the bytes that are left for the commands of one request.
 type batchRun struct {
 	api      *API
-	patience time.Duration // for what others have to do
-	budget   int           // bytes of replies
+	patience time.Duration // left for the work of pollers and shards
+	budget   int           // bytes of replies that are left
 }
 
-// command calls {"METHOD":{PARAMETERS}}.
+// command executes {"METHOD":{PARAMETERS}}.
 func (b *batchRun) command(ctx context.Context, command []byte, to *apiAnswer) {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(command, &fields) != nil || len(fields) != 1 {
-		to.Value(ctx, reply{Error: badRequest("a command is one method and its parameters: {\"publish\":{}}")})
+		to.Value(ctx, reply{Error: badRequest("want a command of one method and its parameters: {\"publish\":{}}")})
 		return
 	}
 	for name, params := range fields {
@@ -124,13 +124,13 @@ func (b *batchRun) command(ctx context.Context, command []byte, to *apiAnswer) {
 			to.Value(ctx, reply{Error: e})
 			return
 		}
-		to.raw(`{"` + name + `":`) // the name of a method: it needs no quoting
+		to.raw(`{"` + name + `":`) // a known method: its name needs no escaping
 		to.Value(ctx, result)
 		to.raw("}")
 	}
 }
 
-// line calls {"method":NAME,"params":{}}.
+// line executes {"method":NAME,"params":{}}.
 func (b *batchRun) line(ctx context.Context, line []byte, to *apiAnswer) {
 	command, e := named(line)
 	var result any
@@ -140,12 +140,12 @@ func (b *batchRun) line(ctx context.Context, line []byte, to *apiAnswer) {
 	WriteReply(ctx, to, command.ID, result, e)
 }
 
-// call calls a method, unless the answer is too long for what is left.
+// call calls a method. Error 106 replaces a result that is larger than the rest of the budget.
 func (b *batchRun) call(ctx context.Context, name string, params []byte) (any, *protocol.Error) {
 	if name == "batch" {
-		return nil, badRequest("a batch within a batch")
+		return nil, badRequest("want no batch in a batch")
 	}
-	tooLong := overLimit("the replies of one request are %d MiB at most, and this one would be more: send it in another request", MaxBatchAnswer>>20)
+	tooLong := overLimit("the replies of one request are limited to %d MiB: send this command in another request", MaxBatchAnswer>>20)
 	if b.budget <= 0 {
 		b.api.count(name, tooLong)
 		return nil, tooLong
@@ -156,16 +156,16 @@ func (b *batchRun) call(ctx context.Context, name string, params []byte) (any, *
 	cancel()
 	b.patience -= time.Since(began)
 	if long, is := result.(streamed); is && e == nil && long.size() > b.budget {
-		b.budget = 0 // or each of a thousand would be looked up, to be refused
+		b.budget = 0 // otherwise each further command would be executed in vain
 		result, e = nil, tooLong
 	}
 	b.api.count(name, e)
 	return result, e
 }
 
-// namedCommand is a command that says its method.
+// namedCommand is a command with the name of its method.
 type namedCommand struct {
-	ID     uint64          `json:"id"` // given back with the reply; 0 for none
+	ID     uint64          `json:"id"` // repeated in the reply; 0 for none
 	Method string          `json:"method"`
 	Params json.RawMessage `json:"params"`
 }
@@ -183,12 +183,12 @@ func named(line []byte) (c namedCommand, e *protocol.Error) {
 
 var errNotJSON = errors.New("body: want one JSON object, or for POST " + Path + " one on each line")
 
-// bodyLines are the commands of a body of POST /api: one, or several with line ends or nothing between them.
+// bodyLines splits a body of POST /api into its commands: one or more JSON values, with or without line breaks between them.
 func bodyLines(body []byte) ([]json.RawMessage, error) {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	lines, err := countedValues(decoder)
 	if err == nil {
-		// What closes an array that was never opened ends the values as well.
+		// More is also false at a closing bracket, which is an error here.
 		if _, end := decoder.Token(); !errors.Is(end, io.EOF) {
 			err = errNotJSON
 		}

@@ -16,20 +16,20 @@ import (
 	"github.com/throng-chat/throng/server/nearest"
 )
 
-// How parameters of the server API are read: a field that is not known is an error and not passed over, PHP's [] for an empty
-// object is one, and errors speak of JSON and not of our types.
+// The parameters of the server API. An unknown field is an error. The empty array that PHP encodes for an empty object counts as one. Errors
+// name JSON types, not Go types.
 
-// refusedParams is an error of an UnmarshalJSON that is told to the caller as it is.
+// paramsError is an error of an UnmarshalJSON method that is returned to the caller unchanged.
 type refusedParams struct{ told *protocol.Error }
 
 func (rp refusedParams) Error() string { return rp.told.Message }
 
-// decodeParams fills to, a pointer to a struct, from valid JSON.
+// decodeParams decodes valid JSON into to, a pointer to a struct.
 func decodeParams(params []byte, to any) *protocol.Error {
 	if decodeStrictly(params, to) == nil {
 		return nil
 	}
-	// Looked at field by field only now: what the error is about, and whether it is one.
+	// Slow path: compare the fields by name, to find the cause of the error or an empty array for an object.
 	t := reflect.TypeOf(to).Elem()
 	mended, e := mendObject(params, t, "")
 	if e != nil {
@@ -49,7 +49,7 @@ func decodeStrictly(params []byte, to any) error {
 	return decoder.Decode(to)
 }
 
-// jsonError tells an error of encoding/json without the names of Go's types.
+// jsonError returns an error of encoding/json without the names of Go types.
 func jsonError(err error) *protocol.Error {
 	refused, wrong := refusedParams{}, (*json.UnmarshalTypeError)(nil)
 	switch {
@@ -59,7 +59,7 @@ func jsonError(err error) *protocol.Error {
 		return badRequest("want JSON with the types of %s", OpenAPIPath)
 	}
 	path := slices.DeleteFunc(strings.Split(wrong.Field, "."), func(name string) bool {
-		return name == "" || strings.ToLower(name) != name // an embedded struct of ours
+		return name == "" || strings.ToLower(name) != name // an embedded Go struct
 	})
 	where := strings.Join(path, ".")
 	if where == "" {
@@ -72,7 +72,7 @@ func jsonError(err error) *protocol.Error {
 	return badRequest("%s: want %s, not %s", where, jsonKind(wrong.Type), withArticle(found))
 }
 
-// jsonKind is what a Go type is in JSON.
+// jsonKind returns the name of a Go type in JSON.
 func jsonKind(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.String:
@@ -102,8 +102,8 @@ var (
 	textReader = reflect.TypeFor[textual.TextUnmarshaler]()
 )
 
-// mendObject is JSON for a value of type t, in which an empty array that stands for an empty object has become one. It is an
-// error where a field of an object is not known. path is where the value stands, for the error.
+// normalizeObject returns JSON for a value of type t, with an empty object for each empty array in the place of an object. An unknown field
+// is an error. path is the place of the value, for the text of the error.
 func mendObject(raw []byte, t reflect.Type, path string) ([]byte, *protocol.Error) {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -142,13 +142,13 @@ func mendObject(raw []byte, t reflect.Type, path string) ([]byte, *protocol.Erro
 	return append(out, '}'), nil
 }
 
-// isEmptyArray says whether JSON is [], which is how PHP writes an empty object that it holds as an array.
+// isEmptyArray reports whether raw is []: PHP encodes an empty array of either kind so.
 func isEmptyArray(raw []byte) bool {
 	inner, opens := bytes.CutPrefix(bytes.TrimSpace(raw), []byte("["))
 	return opens && string(bytes.TrimSpace(inner)) == "]"
 }
 
-// jsonFields adds the fields of a struct, by their names in JSON, to a map.
+// jsonFields adds the fields of a struct to a map, by their names in JSON.
 func jsonFields(t reflect.Type, to map[string]reflect.Type) map[string]reflect.Type {
 	for i := range t.NumField() {
 		f := t.Field(i)
@@ -163,7 +163,7 @@ func jsonFields(t reflect.Type, to map[string]reflect.Type) map[string]reflect.T
 	return to
 }
 
-// fieldNamed is the known field that encoding/json takes name for: it does not look at upper and lower case. Empty for none.
+// fieldNamed returns the known field that encoding/json decodes name into, which ignores case; empty for none.
 func fieldNamed(known map[string]reflect.Type, name string) string {
 	if _, is := known[name]; is {
 		return name

@@ -9,22 +9,22 @@ import (
 	"github.com/throng-chat/throng/server/session"
 )
 
-// badRequest is error 107, and what is wrong.
+// badRequest returns error 107 with a detail.
 func badRequest(format string, args ...any) *protocol.Error {
 	return &protocol.Error{Code: session.ErrBadRequest.Code, Message: "bad request: " + fmt.Sprintf(format, args...)}
 }
 
-// notAvailable returns error 108 with the setting that is missing. Clients are not told: it is the application's to change.
+// notAvailable returns error 108 with the missing setting. Only the application receives it; clients do not.
 func notAvailable(why string) *protocol.Error {
 	return &protocol.Error{Code: session.ErrNotAvailable.Code, Message: session.ErrNotAvailable.Message + ": " + why}
 }
 
-// overLimit is error 106, and which limit.
+// overLimit returns error 106 with the limit.
 func overLimit(format string, args ...any) *protocol.Error {
 	return &protocol.Error{Code: session.ErrLimit.Code, Message: "limit exceeded: " + fmt.Sprintf(format, args...)}
 }
 
-// HttpStatus is that of an error in the transport mode.
+// HTTPStatus returns the status of an error with the header X-Centrifugo-Error-Mode: transport.
 func HttpStatus(e *protocol.Error) int {
 	switch e.Code {
 	case session.ErrUnauthorized.Code:

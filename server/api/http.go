@@ -19,23 +19,22 @@ import (
 )
 
 const (
-	apiBodyTimeout = 5 * time.Second // for a request's body
-	apiPatience    = 5 * time.Second // for what others have to do, of one request
+	apiBodyTimeout = 5 * time.Second // to receive the body of a request
+	apiPatience    = 5 * time.Second // of one request, for the work of pollers and shards
 )
 
-// Config is the part of Config that is about the server API.
+// Config has the settings of the server API.
 type Config struct {
 	Key        string // empty for no API
-	Version    string // of the program; empty for that of the server
-	MaxMessage int    // bytes
+	Version    string // of the program, for the method info; empty: session.ServerVersion
+	MaxMessage int    // bytes; a body may have twice as many, and 1 MiB
 }
 
-// New is nil where no key is configured.
+// New returns nil if no key is configured.
 func New(h *session.Sessions, cfg Config) *API {
 	if cfg.Key == "" {
 		return nil
 	}
-	// Room for one message in base64 and what is said of it.
 	return &API{
 		hub:      h,
 		key:      sha256.Sum256([]byte(cfg.Key)),
@@ -51,7 +50,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == OpenAPIPath && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 		w.Header().Set("Content-Type", "application/json")
 		if _, err := w.Write(OpenAPI); err != nil {
-			return // the asker has gone
+			return // the caller has disconnected
 		}
 		return
 	}
@@ -86,7 +85,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.serveOne(w, r, namedCommand{Method: name, Params: body})
 }
 
-// serveLines answers POST /api: a command that says its method, or several.
+// serveLines handles POST /api: one command with its method, or several.
 func (a *API) serveLines(w http.ResponseWriter, r *http.Request, body []byte) {
 	lines, err := bodyLines(body)
 	if err != nil {
@@ -109,7 +108,7 @@ func (a *API) serveLines(w http.ResponseWriter, r *http.Request, body []byte) {
 	a.serveOne(w, r, command)
 }
 
-// serveOne calls a method and answers.
+// serveOne calls one method and writes its reply.
 func (a *API) serveOne(w http.ResponseWriter, r *http.Request, command namedCommand) {
 	if a.Methods[command.Method] == nil {
 		a.refuse(w, http.StatusNotFound, a.noMethod(command.Method))
@@ -135,10 +134,10 @@ func (a *API) serveOne(w http.ResponseWriter, r *http.Request, command namedComm
 	answer.End(r.Context())
 }
 
-// read takes the body in, within bounds. One that is not there is no parameters.
+// read returns the body, of MaxBody bytes at most. An empty body is {}.
 func (a *API) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(apiBodyTimeout)); err != nil {
-		a.hub.Log.Debug("body not limited in time", "error", err)
+		a.hub.Log.Debug("no read deadline for the body", "error", err)
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, a.MaxBody))
 	switch {
@@ -150,14 +149,14 @@ func (a *API) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return body, nil
 }
 
-// refuse answers what is no call of a method. What else was on its way is not waited for.
+// reject writes an error response and closes the connection without reading the rest of the body.
 func (a *API) refuse(w http.ResponseWriter, status int, e *protocol.Error) {
 	a.hub.Metrics.ApiRequests.WithLabelValues("refused", session.ErrorLabel(e)).Inc()
 	w.Header().Set("Connection", "close")
 	if err := http.NewResponseController(w).SetReadDeadline(time.Now()); err != nil {
-		a.hub.Log.Debug("body not cut off", "error", err)
+		a.hub.Log.Debug("no read deadline for the rest of the body", "error", err)
 	}
 	answer := NewAPIAnswer(w, status)
 	answer.Value(context.Background(), reply{Error: e})
-	answer.End(context.Background()) // the connection ends behind it
+	answer.End(context.Background()) // net/http closes the connection after it
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/centrifugal/protocol"
 )
 
-// method reads the parameters of what it is to do.
+// method decodes the parameters and calls do.
 func method[P any](do func(*P, context.Context, *API) (any, *protocol.Error)) apiMethod {
 	return func(ctx context.Context, a *API, params []byte) (any, *protocol.Error) {
 		p := new(P)
@@ -17,7 +17,7 @@ func method[P any](do func(*P, context.Context, *API) (any, *protocol.Error)) ap
 	}
 }
 
-// ApiMethods are all there are. The first group is Centrifugo's, so that its server libraries work; the second is ours.
+// APIMethods returns all methods. The first group is that of Centrifugo, so that its server libraries work. The second is throng's own.
 func ApiMethods() map[string]apiMethod {
 	return map[string]apiMethod{
 		"publish":        method((*apiPublish).do),

@@ -12,9 +12,10 @@ import (
 	"github.com/throng-chat/throng/server/session"
 )
 
-// The methods of the server API that moderate. What they forbid, moderation keeps; what has begun already, they end.
+// The methods that moderate. chat.Moderation holds the sanctions. A method also ends the connections and subscriptions that a new sanction
+// forbids.
 
-// apiKick takes connections out of a room, or ends them where that is empty. They may come back.
+// apiKick ends the subscriptions to a room, or, without a room, the connections. The clients may return.
 type apiKick struct {
 	apiTarget
 	Channel string `json:"channel"`
@@ -32,12 +33,12 @@ func (ak *apiKick) do(ctx context.Context, a *API) (any, *protocol.Error) {
 	return nothing{}, ak.demand(ctx, a, chat.Word{Command: chat.Disconnect{Cause: chat.EndedByKick}})
 }
 
-// apiSanction is a user in a room, or in all of them where that is empty, and until when.
+// apiSanction is a ban or a mute of a user: in a room, or in all rooms if channel is empty.
 type apiSanction struct {
 	User    string `json:"user"`
 	Channel string `json:"channel"`
 	Seconds int64  `json:"seconds"` // from now
-	Until   int64  `json:"until"`   // or unix seconds; neither is until it is taken back
+	Until   int64  `json:"until"`   // or Unix seconds; without both it has no end
 }
 
 func (p *apiSanction) check(now time.Time) (until time.Time, e *protocol.Error) {
@@ -51,7 +52,7 @@ func (p *apiSanction) check(now time.Time) (until time.Time, e *protocol.Error) 
 	}
 	switch {
 	case p.Seconds != 0 && p.Until != 0:
-		return until, badRequest("seconds or until: want one of them, or none for ever")
+		return until, badRequest("seconds or until: want one of them, or neither for no end")
 	case p.Seconds < 0 || p.Seconds > int64(session.MaxMoment/time.Second):
 		return until, badRequest("seconds: want 1 to %d", int64(session.MaxMoment/time.Second))
 	case p.Seconds > 0:
@@ -62,19 +63,19 @@ func (p *apiSanction) check(now time.Time) (until time.Time, e *protocol.Error) 
 
 func checkUser(name string) *protocol.Error {
 	if name == "" || len(name) > MaxUserName {
-		return badRequest("user: want 1 to %d bytes; who has no name can only be kicked", MaxUserName)
+		return badRequest("user: want 1 to %d bytes; a client without a user can only be kicked", MaxUserName)
 	}
 	return nil
 }
 
-var errSanctions = overLimit("%d bans, mutes, slow channels and revocations stand: take some back", chat.MaxSanctions)
+var errSanctions = overLimit("%d bans, mutes, slow channels and revocations are active: remove some", chat.MaxSanctions)
 
 func (p *apiSanction) ban(ctx context.Context, a *API) (any, *protocol.Error) {
 	until, e := p.check(a.hub.Moderation.Now())
 	if e != nil {
 		return nil, e
 	}
-	// Before the sessions are looked for: whoever comes meanwhile is met by the ban.
+	// First the ban, then the connections: a client that joins in between is subject to the ban.
 	if !a.hub.Moderation.Ban(p.User, p.Channel, until) {
 		return nil, errSanctions
 	}
@@ -115,10 +116,10 @@ func (p *apiSanction) lift(how func(user, room string)) (any, *protocol.Error) {
 	return nothing{}, nil
 }
 
-// apiSlowMode sets the time between two publications of one user in a room.
+// apiSlowMode sets the shortest time between two publications of one user in a room.
 type apiSlowMode struct {
 	Channel string `json:"channel"`
-	Seconds int64  `json:"seconds"` // 0 ends it
+	Seconds int64  `json:"seconds"` // 0 turns slow mode off
 }
 
 func (asm *apiSlowMode) do(_ context.Context, a *API) (any, *protocol.Error) {
@@ -126,7 +127,7 @@ func (asm *apiSlowMode) do(_ context.Context, a *API) (any, *protocol.Error) {
 		return nil, e
 	}
 	if most := int64(chat.MaxSlowMode / time.Second); asm.Seconds < 0 || asm.Seconds > most {
-		return nil, badRequest("seconds: want 1 to %d, or 0 to end it", most)
+		return nil, badRequest("seconds: want 1 to %d, or 0 to turn slow mode off", most)
 	}
 	if !a.hub.Moderation.SlowDown(asm.Channel, time.Duration(asm.Seconds)*time.Second) {
 		return nil, errSanctions
@@ -134,7 +135,7 @@ func (asm *apiSlowMode) do(_ context.Context, a *API) (any, *protocol.Error) {
 	return nothing{}, nil
 }
 
-// apiRedact takes back what somebody said.
+// apiRedact removes the data of a publication from the history.
 type apiRedact chat.Redaction
 
 func (ar *apiRedact) do(ctx context.Context, a *API) (any, *protocol.Error) {
@@ -151,12 +152,12 @@ func (ar *apiRedact) do(ctx context.Context, a *API) (any, *protocol.Error) {
 	return nothing{}, nil
 }
 
-// apiRevoke refuses tokens of a user from now on, and ends the connections and subscriptions that were made by them.
+// apiRevoke revokes tokens of a user, and ends the connections and subscriptions that used them.
 type apiRevoke struct {
 	User         string `json:"user"`
-	ID           string `json:"jti"`           // this one
-	IssuedBefore int64  `json:"issued_before"` // or all that were issued ("iat") before, in unix seconds; neither is all until now
-	ExpireAt     int64  `json:"expire_at"`     // when the tokens have expired and need not be remembered; 0 for never
+	ID           string `json:"jti"`           // of one token
+	IssuedBefore int64  `json:"issued_before"` // or all tokens with an earlier "iat", in Unix seconds; without both, all tokens issued until now
+	ExpireAt     int64  `json:"expire_at"`     // Unix seconds: end of the revocation, when all these tokens have expired; 0 for never
 }
 
 func (rev *apiRevoke) do(ctx context.Context, a *API) (any, *protocol.Error) {
@@ -174,13 +175,13 @@ func (rev *apiRevoke) do(ctx context.Context, a *API) (any, *protocol.Error) {
 	case len(rev.ID) > MaxUserName:
 		return nil, badRequest("jti: want %d bytes at most", MaxUserName)
 	case rev.IssuedBefore < 0 || rev.IssuedBefore > now.Unix()+1:
-		return nil, badRequest("issued_before: want unix seconds, no later than now")
+		return nil, badRequest("issued_before: want Unix seconds, not later than now")
 	}
 	r := chat.Revocation{Until: forget}
 	if rev.ID == "" {
 		r.IssuedBefore = time.Unix(rev.IssuedBefore, 0)
 		if rev.IssuedBefore == 0 {
-			// Tokens tell whole seconds: one of this second may be an older one.
+			// "iat" has whole seconds: a token of this second may be older than this call.
 			r.IssuedBefore = now.Truncate(time.Second).Add(time.Second)
 		}
 	}
@@ -191,7 +192,7 @@ func (rev *apiRevoke) do(ctx context.Context, a *API) (any, *protocol.Error) {
 	return nothing{}, target.demand(ctx, a, chat.Word{Command: chat.EndRevoked{}})
 }
 
-// apiStanding asks what stands: for a user, or in a room, or both, where they are given.
+// apiModeration lists the active sanctions, with a user or a channel only those of it.
 type apiStanding struct {
 	User    string `json:"user"`
 	Channel string `json:"channel"`

@@ -12,18 +12,18 @@ import (
 	"github.com/throng-chat/throng/server/session"
 )
 
-// The methods of the server API that publish.
+// The methods that publish.
 
-// apiPublication is what to say.
+// apiPublication has the parameters of a publication.
 type apiPublication struct {
 	Data           json.RawMessage   `json:"data"`
 	B64Data        string            `json:"b64data"` // any bytes, instead of data
 	SkipHistory    bool              `json:"skip_history"`
 	Tags           map[string]string `json:"tags"`
 	IdempotencyKey string            `json:"idempotency_key"`
-	Version        uint64            `json:"version"`       // of the state that it is, 0 for none; where a room remembers
-	VersionEpoch   string            `json:"version_epoch"` // of the versions: those of two do not compare
-	Delta          bool              `json:"delta"`         // a hint, for which the room's options stand
+	Version        uint64            `json:"version"`       // of the state in data, 0 for none; used in rooms with history
+	VersionEpoch   string            `json:"version_epoch"` // versions of different epochs are not compared
+	Delta          bool              `json:"delta"`         // ignored: the options of the room decide
 }
 
 type apiPublish struct {
@@ -31,7 +31,8 @@ type apiPublish struct {
 	apiPublication
 }
 
-const MaxBroadcast = 10_000 // channels of one broadcast
+// MaxBroadcast is the number of channels of one broadcast, at most.
+const MaxBroadcast = 10_000
 
 type apiBroadcast struct {
 	Channels []string `json:"channels"`
@@ -55,12 +56,12 @@ func (br *apiBroadcast) do(ctx context.Context, a *API) (any, *protocol.Error) {
 	case n == 0:
 		return nil, badRequest("channels: want one or more")
 	case n > MaxBroadcast:
-		return nil, overLimit("%d channels, where a broadcast may have %d: nothing was published; send several", n, MaxBroadcast)
+		return nil, overLimit("%d channels, where a broadcast may have %d: nothing was published; send several broadcasts", n, MaxBroadcast)
 	}
 	responses := make([]reply, len(br.Channels))
 	for i, channel := range br.Channels {
 		if errors.Is(ctx.Err(), context.Canceled) {
-			return nil, session.ErrNotInTime // nobody reads it: the caller has gone
+			return nil, session.ErrNotInTime // the caller has disconnected
 		}
 		if at, e := br.say(ctx, a, channel, pub); e != nil {
 			responses[i].Error = e
@@ -71,7 +72,7 @@ func (br *apiBroadcast) do(ctx context.Context, a *API) (any, *protocol.Error) {
 	return map[string]any{"responses": responses}, nil
 }
 
-// notBoth refuses a value that is given as JSON and in base64: which one was meant is not known.
+// notBoth returns an error if a value is given both as JSON and in base64.
 func notBoth(name string, value json.RawMessage, b64 string) *protocol.Error {
 	if b64 != "" && len(value) > 0 && string(value) != "null" {
 		return badRequest("%s and b64%s: want one of them, not both", name, name)
@@ -100,13 +101,13 @@ func (ap *apiPublication) read() (chat.Publication, *protocol.Error) {
 	}
 	pub, ok := session.OfSDK(data)
 	if !ok {
-		return chat.Publication{}, badRequest("data: nested more than %d deep", session.MaxDepth)
+		return chat.Publication{}, badRequest("data: nested deeper than %d levels", session.MaxDepth)
 	}
 	pub.Tags = ap.Tags
 	return pub, nil
 }
 
-// say publishes in a room, when that has caught up with what was said before.
+// publish publishes in a room, after its backlog is below the limit again.
 func (ap *apiPublication) say(ctx context.Context, a *API, room string, pub chat.Publication) (any, *protocol.Error) {
 	if e := checkRoom(room); e != nil {
 		return nil, e

@@ -21,12 +21,12 @@ const (
 //go:embed openapi.json
 var OpenAPI []byte
 
-// Is is for the paths that the server API answers.
+// IsPath reports whether the path of a request is one of the server API.
 func Is(r *http.Request) bool {
 	return r.URL.Path == Path || strings.HasPrefix(r.URL.Path, Path+"/")
 }
 
-// KeyOf is the key that a request brings, wherever it brings it.
+// KeyOf returns the API key of a request: from X-API-Key, Authorization or api_key; empty for none.
 func KeyOf(r *http.Request) string {
 	if key := r.Header.Get("X-API-Key"); key != "" {
 		return key
@@ -37,7 +37,7 @@ func KeyOf(r *http.Request) string {
 	return r.URL.Query().Get("api_key")
 }
 
-// unauthorized is error 101, and what was expected. It tells nothing of the key.
+// unauthorized returns error 101 with the expected form. It reveals nothing about the key.
 func unauthorized(r *http.Request) *protocol.Error {
 	brought := "the request has no API key"
 	switch scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " "); {

@@ -13,9 +13,9 @@ import (
 	"github.com/throng-chat/throng/server/session"
 )
 
-// The methods of the server API that are about rooms, which it calls channels.
+// The methods for rooms. In the server API a room is a channel.
 
-// checkRoom says what is wrong with a room's name.
+// checkRoom returns error 107 for an invalid name of a room.
 func checkRoom(name string) *protocol.Error {
 	if !chat.ValidRoomName(name) {
 		return badRequest("channel: want 1 to %d bytes of UTF-8 without control or invisible characters", chat.MaxRoomName)
@@ -23,12 +23,12 @@ func checkRoom(name string) *protocol.Error {
 	return nil
 }
 
-// apiRoom is the parameters of methods about one room.
+// apiRoom has the parameter of methods for one room.
 type apiRoom struct {
 	Channel string `json:"channel"`
 }
 
-// offers says whether a room has what a method is about.
+// checkAvailable returns an error if the name is invalid, the options of the room exclude the action, or it is not permitted.
 func (r *apiRoom) offers(a *API, d chat.Action) *protocol.Error {
 	if e := checkRoom(r.Channel); e != nil {
 		return e
@@ -36,9 +36,9 @@ func (r *apiRoom) offers(a *API, d chat.Action) *protocol.Error {
 	in := a.hub.ViewOf(r.Channel)
 	switch o := in.Options; {
 	case d == chat.ToSeePresence && !o.Presence:
-		return notAvailable("presence is off in this channel: set presence = true in the [[room]] that its name fits")
+		return notAvailable("presence is off in this channel: set presence = true in the [[room]] that matches its name")
 	case d == chat.ToReadHistory && o.HistorySize == 0:
-		return notAvailable("this channel keeps no history: set history-size and history-ttl in the [[room]] that its name fits")
+		return notAvailable("history is off in this channel: set history-size and history-ttl in the [[room]] that matches its name")
 	case !a.hub.Authorize(chat.Actor{Server: true}, d, in):
 		return session.ErrDenied
 	}
@@ -52,7 +52,7 @@ func (r *apiRoom) presence(_ context.Context, a *API) (any, *protocol.Error) {
 	return presenceAnswer(a.hub.Present(r.Channel)), nil
 }
 
-// presenceAnswer is a PresenceResult.
+// presenceResult is a PresenceResult of the protocol.
 type presenceAnswer []*chat.ClientInfo
 
 func (pa presenceAnswer) size() (n int) {
@@ -71,7 +71,7 @@ func (pa presenceAnswer) writeTo(ctx context.Context, to *apiAnswer) {
 		if i%session.OthersEvery == 0 {
 			runtime.Gosched()
 		}
-		// Reflection takes five times as long over a crowd.
+		// Encoding by reflection takes five times as long.
 		to.buf = session.AppendPresent(to.buf, info)
 		if !to.step() || to.gone(ctx) {
 			return
@@ -110,10 +110,10 @@ func (sp *streamPosition) position() *chat.Position {
 	return &chat.Position{Offset: sp.Offset, Epoch: sp.Epoch}
 }
 
-// apiHistory asks for a page of a room's history.
+// apiHistory requests a page of the history of a room.
 type apiHistory struct {
 	apiRoom
-	Limit   int             `json:"limit"` // 0 for only the position, -1 for as much as there is in one page
+	Limit   int             `json:"limit"` // 0 for the position only, -1 for a page of the greatest size
 	Since   *streamPosition `json:"since"`
 	Reverse bool            `json:"reverse"`
 }
@@ -129,7 +129,7 @@ func (ah *apiHistory) do(_ context.Context, a *API) (any, *protocol.Error) {
 	return historyAnswer{pubs, at}, nil
 }
 
-// historyAnswer is a HistoryResult.
+// historyResult is a HistoryResult of the protocol.
 type historyAnswer struct {
 	pubs []chat.Publication
 	at   chat.Position

@@ -17,19 +17,18 @@ import (
 	"github.com/throng-chat/throng/server/session"
 )
 
-// The methods of the server API that are about the server and all of its rooms.
+// The methods for the server and for all rooms.
 
-// apiChannels asks for the rooms with members whose names fit a pattern: * is any number of characters, ? is one, [a-c] one of
-// several.
+// apiChannels lists the rooms with members, by a pattern of names: * matches any number of characters, ? one, [a-c] one of a set.
 type apiChannels struct {
 	Pattern string `json:"pattern"` // empty for all
 }
 
 func (q *apiChannels) do(_ context.Context, a *API) (any, *protocol.Error) {
 	if strings.ContainsAny(q.Pattern, "{}") {
-		return nil, badRequest("pattern: alternatives in braces are not known here; ask once for each")
+		return nil, badRequest("pattern: alternatives in braces are not supported: send one request for each")
 	}
-	// path.Match stops a star at a slash, which is like any other character in the name of a room.
+	// In path.Match, a star does not match a slash. In the name of a room, a slash is a character like any other.
 	const noSlash = "\x00"
 	pattern := strings.ReplaceAll(q.Pattern, "/", noSlash)
 	if _, err := path.Match(pattern, ""); err != nil {
@@ -46,7 +45,7 @@ func (q *apiChannels) do(_ context.Context, a *API) (any, *protocol.Error) {
 	return channelsAnswer(rooms), nil
 }
 
-// channelsAnswer is a ChannelsResult.
+// channelsResult is a ChannelsResult of the protocol.
 type channelsAnswer []chat.InhabitedRoom
 
 func (c channelsAnswer) size() (n int) {
@@ -71,7 +70,7 @@ func (c channelsAnswer) writeTo(ctx context.Context, to *apiAnswer) {
 	to.raw("}}")
 }
 
-// apiInfo asks about the server, which is the one node there is.
+// apiInfo describes the server as the only node.
 type apiInfo struct{}
 
 func (*apiInfo) do(_ context.Context, a *API) (any, *protocol.Error) {

@@ -13,22 +13,23 @@ import (
 	"github.com/throng-chat/throng/server/session"
 )
 
-// The methods of the server API that are about users and their connections.
+// The methods for users and their connections.
 
-// apiTarget says whose connections are meant: all of a user, one of a user, or one.
+// apiTarget selects connections: all connections of a user, or one by its client ID, or both.
 type apiTarget struct {
 	User    string `json:"user"`
 	Client  string `json:"client"`
 	Session string `json:"session"`
 }
 
-const MaxUserName = 4 << 10 // bytes: as long as a token may be
+// MaxUserName is the size of a user name in bytes, at most, and that of a token.
+const MaxUserName = 4 << 10
 
-// demand has what is demanded done to all connections that are meant.
+// command executes a command on the selected connections, and waits for them. The error is the first one of a connection.
 func (t *apiTarget) demand(ctx context.Context, a *API, what chat.Word) *protocol.Error {
 	switch {
 	case t.Session != "":
-		return badRequest("session: there are none; want user or client")
+		return badRequest("session: not supported; want user or client")
 	case t.User == "" && t.Client == "":
 		return badRequest("user or client: want one of them")
 	case len(t.User) > MaxUserName:
@@ -38,7 +39,7 @@ func (t *apiTarget) demand(ctx context.Context, a *API, what chat.Word) *protoco
 	return session.ErrorOf(a.hub.Demand(ctx, what))
 }
 
-// apiSubscribe puts connections into a room.
+// apiSubscribe makes connections members of a room.
 type apiSubscribe struct {
 	apiTarget
 	Channel      string          `json:"channel"`
@@ -46,7 +47,7 @@ type apiSubscribe struct {
 	B64Info      string          `json:"b64info"`
 	Data         json.RawMessage `json:"data"`
 	B64Data      string          `json:"b64data"`
-	ExpireAt     int64           `json:"expire_at"` // unix seconds; 0 for never
+	ExpireAt     int64           `json:"expire_at"` // Unix seconds; 0 for never
 	RecoverSince *streamPosition `json:"recover_since"`
 	Override     struct {
 		Presence           *apiBool `json:"presence"`
@@ -77,7 +78,7 @@ func (su *apiSubscribe) do(ctx context.Context, a *API) (any, *protocol.Error) {
 	}
 	o := &su.Override
 	if o.Presence != nil || o.JoinLeave != nil || o.ForcePushJoinLeave != nil {
-		return nil, badRequest("override: presence and join_leave are the same for all in a channel: set them in the room's options")
+		return nil, badRequest("override: presence and join_leave are options of the room, the same for all members: set them in its [[room]]")
 	}
 	expires, e := moment("expire_at", su.ExpireAt, time.Now())
 	if e != nil {
@@ -94,7 +95,7 @@ func (su *apiSubscribe) do(ctx context.Context, a *API) (any, *protocol.Error) {
 	}})
 }
 
-// either is one of two parameters, as JSON: a value, or bytes in base64.
+// either returns a parameter as JSON: the value, or the bytes in base64.
 func either(name string, value json.RawMessage, b64 string) ([]byte, *protocol.Error) {
 	if e := notBoth(name, value, b64); e != nil {
 		return nil, e
@@ -109,21 +110,21 @@ func either(name string, value json.RawMessage, b64 string) ([]byte, *protocol.E
 	return session.AsJSON(b), nil
 }
 
-// moment is a time to come, given as unix seconds; 0 is the zero time.
+// futureTime returns the time of a parameter in Unix seconds, the zero time for 0. It must be after now, and within 10 years.
 func moment(name string, seconds int64, now time.Time) (time.Time, *protocol.Error) {
 	at := time.Unix(seconds, 0)
 	switch {
 	case seconds == 0:
 		return time.Time{}, nil
 	case !at.After(now):
-		return time.Time{}, badRequest("%s: that moment is past: want unix seconds", name)
+		return time.Time{}, badRequest("%s: the time is in the past: want Unix seconds in the future", name)
 	case at.After(now.Add(session.MaxMoment)):
-		return time.Time{}, badRequest("%s: want unix seconds of the next 10 years, not milliseconds; or 0 for never", name)
+		return time.Time{}, badRequest("%s: want Unix seconds within the next 10 years, not milliseconds; or 0 for never", name)
 	}
 	return at, nil
 }
 
-// apiUnsubscribe takes connections out of a room.
+// apiUnsubscribe ends the subscriptions of connections to a room.
 type apiUnsubscribe struct {
 	apiTarget
 	Channel string `json:"channel"`
@@ -139,7 +140,7 @@ func (au *apiUnsubscribe) do(ctx context.Context, a *API) (any, *protocol.Error)
 // apiDisconnect ends connections.
 type apiDisconnect struct {
 	apiTarget
-	Whitelist  []string `json:"whitelist"` // clients that stay
+	Whitelist  []string `json:"whitelist"` // client IDs that stay connected
 	Disconnect *struct {
 		Code   int    `json:"code"`
 		Reason string `json:"reason"`
@@ -150,7 +151,7 @@ func (ad *apiDisconnect) do(ctx context.Context, a *API) (any, *protocol.Error) 
 	c := chat.Disconnect{Cause: chat.EndedByApplication}
 	if ad.Disconnect != nil && (ad.Disconnect.Code != 0 || ad.Disconnect.Reason != "") {
 		if code := ad.Disconnect.Code; code != 0 && (code < 4000 || code > 4999) {
-			return nil, badRequest("disconnect.code: want 4000 to 4499 (clients come back), or 4500 to 4999 (they do not), not %d", code)
+			return nil, badRequest("disconnect.code: want 4000 to 4499 (clients reconnect) or 4500 to 4999 (they do not), not %d", code)
 		} else if code != 0 {
 			c.Code = uint16(code)
 		}
@@ -159,19 +160,20 @@ func (ad *apiDisconnect) do(ctx context.Context, a *API) (any, *protocol.Error) 
 		case len(c.Reason) > MaxReason || !utf8.ValidString(c.Reason):
 			return nil, badRequest("disconnect.reason: want %d bytes of UTF-8 at most", MaxReason)
 		case json.Valid([]byte(c.Reason)):
-			return nil, badRequest("disconnect.reason: want a text that is no JSON: SDKs take JSON for an instruction")
+			return nil, badRequest("disconnect.reason: want text that is not JSON, because SDKs interpret JSON there")
 		}
 	}
 	return nothing{}, ad.demand(ctx, a, chat.Word{Except: ad.Whitelist, Command: c})
 }
 
-const MaxReason = 123 // bytes: RFC 6455, 5.5 allows 125 with the code
+// MaxReason is the size of a close reason in bytes, at most: RFC 6455, 5.5 allows 125 with the code.
+const MaxReason = 123
 
 // apiRefresh changes when connections expire.
 type apiRefresh struct {
 	apiTarget
-	Expired  bool            `json:"expired"`   // at once
-	ExpireAt int64           `json:"expire_at"` // unix seconds; 0 for never
+	Expired  bool            `json:"expired"`   // now: disconnect with code 3005
+	ExpireAt int64           `json:"expire_at"` // Unix seconds; 0 for never
 	Info     json.RawMessage `json:"info"`
 }
 
