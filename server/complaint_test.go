@@ -38,8 +38,8 @@ next:
 // The client learns that its token was refused; the operator learns why.
 func TestWhyATokenIsRefusedIsLogged(t *testing.T) {
 	for _, tt := range []struct{ name, token, close, log string }{
-		{"another secret", signed(map[string]any{"sub": "ann"}) + "A", "invalid token", "token refused"},
-		{"no JWT", "abc", "invalid token", "token refused"},
+		{"another secret", signed(map[string]any{"sub": "ann"}) + "A", "invalid token", "token rejected"},
+		{"no JWT", "abc", "invalid token", "token rejected"},
 		{"none", "", "bad request: token required", "guests are off"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -47,8 +47,8 @@ func TestAPlainClientIsAskedAbout(t *testing.T) {
 			status int
 			says   string
 		}{
-			"yes": {101, ""}, "no": {403, "members only"}, "out": {403, "go away"}, "ann": {403, "it names a user"},
-			"timed": {403, "it limits the time"}, "broken": {503, "did not answer"},
+			"yes": {101, ""}, "no": {403, "members only"}, "out": {403, "go away"}, "ann": {403, "the reply has a user"},
+			"timed": {403, "the reply has an expiry"}, "broken": {503, "did not answer"},
 		} {
 			for _, again := range []bool{false, true} { // at the door, and behind another request
 				resp, body := plainHandshake(t, s, room, again)

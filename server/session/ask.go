@@ -10,9 +10,9 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// What a session asks the application, and tells it. Its events, and who asks, are in hooks.go.
+// The proxy requests and event notifications of a session. hooks.go has the events and the workers.
 
-// about is the beginning of every request.
+// proxyRequest returns a request with the fields that all events have.
 func (s *Session) about(event string) *webhook.Request {
 	r := &webhook.Request{Event: event, Client: s.Client, Transport: "websocket", Protocol: "protobuf", Meta: s.meta}
 	if s.Encoding.IsJSON() {
@@ -24,15 +24,15 @@ func (s *Session) about(event string) *webhook.Request {
 	return r
 }
 
-// crowded says whether a command that the application has to be asked about would be refused now: it is refused before anything is
-// spent on it.
+// proxyQueueFull reports whether a proxy request of an event would be rejected now. Check it first, so that a command that must fail costs
+// nothing.
 func (s *Session) crowded(event string) bool {
 	h := s.Hub.Hooks
 	return h.wants(event) && h.workersOf(event).Full(s.Conn.AddressKey())
 }
 
-// ask asks the application, and then calls either allow with what it answers, or refuse with what the client is told. Neither
-// is called where the connection is at its end by then, or by what the application says.
+// proxy sends a proxy request on a worker. Then it calls, on the poller, allow with the reply or reject with the error for the client. It calls
+// neither if the connection has ended, or if the reply is to disconnect. The next command of the client waits.
 func (s *Session) ask(r *webhook.Request, allow func(*webhook.Answer), refuse func(*protocol.Error)) {
 	h := s.Hub.Hooks
 	s.Await(h.workersOf(r.Event), func() func() {
@@ -55,7 +55,8 @@ func (s *Session) ask(r *webhook.Request, allow func(*webhook.Answer), refuse fu
 	}, func() { refuse(ErrTooManyRequests) })
 }
 
-// beginAsking is when the session's token is verified, or the application asked whether it may connect. Called on the poller.
+// beginAdmission notes that a worker verifies the token, or that a proxy request decides about connect. Commands of the application on the user
+// are kept from then on. Called on the poller.
 func (s *Session) beginAsking() {
 	if s.asking == nil {
 		since := s.Hub.BeginAsking()
@@ -63,7 +64,7 @@ func (s *Session) beginAsking() {
 	}
 }
 
-// endAsking is when it has answered, or the connection is closed. Called on the poller.
+// endAdmission ends what beginAdmission began: the result is there, or the connection is closed. Called on the poller.
 func (s *Session) endAsking() {
 	if s.asking != nil {
 		s.asking = nil
@@ -71,7 +72,7 @@ func (s *Session) endAsking() {
 	}
 }
 
-// TellDisconnect tells the application of a connection that was somebody's and is no more.
+// notifyDisconnect sends the event notification for a connection that was established and has ended. Called on the poller.
 func (s *Session) TellDisconnect() {
 	h := s.Hub.Hooks
 	if s.State != Connected || !h.wants(OnDisconnect) {

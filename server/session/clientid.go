@@ -7,13 +7,13 @@ import (
 	"encoding/hex"
 )
 
-// clientID is a connection's id as clients know it: unique over processes, and no hint of how many there are.
+// clientID returns the public ID of a connection. It is unique over all processes, and does not reveal the number of connections.
 func clientID(prefix string, id uint64) string {
 	sum := sha256.Sum256(binary.BigEndian.AppendUint64([]byte(prefix), id))
 	return hex.EncodeToString(sum[:16])
 }
 
-// RandomWord is so many random bytes in hex.
+// RandomID returns random bytes in hexadecimal.
 func RandomWord(bytes int) string {
 	word := make([]byte, bytes)
 	rand.Read(word) // never fails (crypto/rand)

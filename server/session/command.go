@@ -23,8 +23,8 @@ func (s *Session) OnMessage(_ ws.Opcode, frame []byte, now time.Duration) {
 	s.Unfinished = bytes.Clone(s.Unfinished)
 }
 
-// onCommands deals with the commands of one frame, in order, until it is to wait: then unfinished is what is left of frame. Called on
-// the poller.
+// onCommands handles the commands of a frame in order. If a command waits, the rest of the frame becomes PendingCommands. Called on the
+// poller.
 func (s *Session) onCommands(frame []byte, now time.Duration) {
 	for len(frame) > 0 && !s.Conn.Closing() {
 		cmd, rest, ok := s.NextCommand(frame)
@@ -43,8 +43,7 @@ func (s *Session) onCommands(frame []byte, now time.Duration) {
 	s.flush()
 }
 
-// NextCommand takes the first command out of a frame: a line of JSON, or Protobuf behind its length. Nothing of the
-// command is a slice of the frame.
+// NextCommand decodes the first command of a frame: a line of JSON, or Protobuf after its length. The command shares no memory with the frame.
 func (s *Session) NextCommand(frame []byte) (cmd *protocol.Command, rest []byte, ok bool) {
 	cmd = &protocol.Command{}
 	if s.Encoding.IsJSON() {
@@ -59,10 +58,10 @@ func (s *Session) NextCommand(frame []byte) (cmd *protocol.Command, rest []byte,
 	return cmd, frame[end:], cmd.UnmarshalCF(frame[n:end]) == nil
 }
 
-// onCommand deals with one command.
+// onCommand handles one command.
 func (s *Session) onCommand(cmd *protocol.Command, now time.Duration) {
 	if s.State == refused {
-		return // until it is closed as stale
+		return // the connection is closed as stale
 	}
 	if cmd.Id == 0 && cmd.Send == nil {
 		s.onPong(cmd)
@@ -93,7 +92,7 @@ func (s *Session) onCommand(cmd *protocol.Command, now time.Duration) {
 	}
 }
 
-// dealing is what a command asks for, and its name.
+// dispatch returns the name of a command in the metrics, and the function that executes it; nil for an unknown command.
 func (s *Session) dealing(cmd *protocol.Command) (string, func()) {
 	switch id := cmd.Id; {
 	case cmd.Connect != nil:
@@ -124,7 +123,7 @@ func (s *Session) dealing(cmd *protocol.Command) (string, func()) {
 	return "", nil
 }
 
-// onPong is for a command without an id: the answer to a ping. One that nobody asked for is refused, as in the protocol.
+// onPong handles a command without an ID: a pong. The protocol forbids a pong without a ping.
 func (s *Session) onPong(cmd *protocol.Command) {
 	name, _ := s.dealing(cmd)
 	if name != "" || s.Conn.Pinged.Swap(0) == 0 {

@@ -8,7 +8,7 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// What a session is to its connection: a handler.
+// A Session is the fanout.Handler of its connection.
 
 func (s *Session) OnOpen() {
 	if s.early {
@@ -18,7 +18,7 @@ func (s *Session) OnOpen() {
 
 func (s *Session) OnFlood(on bool) { s.floods = on }
 
-// OnDeadline ends what has expired. Where the wall clock moved while the ticks stood still, a client that has not said who it is keeps its
+// OnDeadline ends an expired connection or subscription. If the process was suspended (stepped), a client that has not connected yet keeps its
 // time.
 func (s *Session) OnDeadline(stepped bool) {
 	if !stepped || s.State == Connected {
@@ -32,7 +32,7 @@ func (s *Session) OnClosing(code ws.CloseCode, text string) bool {
 	return s.Farewell.CompareAndSwap(nil, &Farewell{code, text})
 }
 
-// OnClosed has the session taken apart by its poller, which owns it.
+// OnClosed posts the end of the session to its poller, which owns it.
 func (s *Session) OnClosed() { s.Poller.Post(func() { s.Hub.Engine.Leave(s.Conn) }) }
 
 func (s *Session) OnLeave() {
@@ -89,8 +89,7 @@ func (s *Session) Address() netip.Addr {
 	return netip.Addr{}
 }
 
-// SdkClient is the id in the SDK protocol of whom a connection is, and its user; both are empty for a plain client. Any goroutine may call
-// it.
+// SDKClient returns the client ID and the user of a connection; both are empty for a plain client. Any goroutine may call it.
 func SdkClient(c *fanout.Conn) (client, user string) {
 	s, ok := c.Handler.(*Session)
 	if !ok {
@@ -102,7 +101,7 @@ func SdkClient(c *fanout.Conn) (client, user string) {
 	return s.Client, user
 }
 
-// begin deals with what came ahead of the answer to the handshake. Called on the poller.
+// begin handles the bytes that the client sent before its 101 response. Called on the poller.
 func (s *Session) begin() {
 	early := s.unread
 	s.unread = nil
@@ -113,7 +112,7 @@ func (s *Session) begin() {
 	s.goOn()
 }
 
-// End takes the session out of everything it is in. Called on the poller, once, when the socket is closed.
+// End leaves all rooms, notifies the application and removes the user. Called on the poller, once, when the socket is closed.
 func (s *Session) End() {
 	s.endAsking()
 	s.leaveAll()

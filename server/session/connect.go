@@ -12,12 +12,12 @@ import (
 	"github.com/throng-chat/throng/server/webhook"
 )
 
-// How a connection says who it is: by a token, or, where guests are let in, by none.
+// The command connect: a client authenticates with a token, or connects as a guest without one.
 
-// ServerVersion is what connect is answered with. SDKs want it not to be empty.
+// ServerVersion is the version in the reply to connect. SDKs require one that is not empty.
 const ServerVersion = "throng"
 
-// connect is the first command of every connection.
+// connect handles the first command of every connection.
 func (s *Session) connect(id uint32, req *protocol.ConnectRequest) {
 	if s.crowded(OnConnect) {
 		s.fail(id, ErrTooManyRequests)
@@ -27,7 +27,7 @@ func (s *Session) connect(id uint32, req *protocol.ConnectRequest) {
 	if req.Token == "" {
 		if !s.Hub.Guests && !s.Hub.Hooks.wants(OnConnect) {
 			s.Hub.complaint.Do(func() {
-				s.Hub.Log.Warn("client without a token refused, since guests are off; more may be refused without a log line", "conn", s.Conn.ID)
+				s.Hub.Log.Warn("client without a token rejected, because guests are off; logged at most once per second", "conn", s.Conn.ID)
 			})
 			s.dismiss(disconnectNoToken)
 			return
@@ -46,7 +46,7 @@ func (s *Session) connect(id uint32, req *protocol.ConnectRequest) {
 	})
 }
 
-// connectAs goes on with connect when the token, if there is one, is known to be good.
+// connectAs continues connect after the token, if any, was verified.
 func (s *Session) connectAs(id uint32, req *protocol.ConnectRequest, claims token.Claims) {
 	if s.Hub.Hooks.wants(OnConnect) {
 		s.askConnect(id, req, claims)
@@ -55,7 +55,7 @@ func (s *Session) connectAs(id uint32, req *protocol.ConnectRequest, claims toke
 	s.enter(id, req, claims, nil)
 }
 
-// askConnect asks whether the connection is let in, and as whom. What the answer says stands above what the token says.
+// proxyConnect requests the decision of the application. The fields of its reply replace those of the token.
 func (s *Session) askConnect(id uint32, req *protocol.ConnectRequest, claims token.Claims) {
 	asked := time.Now()
 	r := s.about(OnConnect)
@@ -77,7 +77,7 @@ func (s *Session) askConnect(id uint32, req *protocol.ConnectRequest, claims tok
 			claims.Expires = a.ExpireAt
 		}
 		if req.Token == "" {
-			claims.IssuedAt = asked // as a token made for this connection
+			claims.IssuedAt = asked // as if a token was issued for this connection
 		}
 		s.enter(id, req, claims, a)
 	}, func(e *protocol.Error) {
@@ -87,8 +87,8 @@ func (s *Session) askConnect(id uint32, req *protocol.ConnectRequest, claims tok
 	})
 }
 
-// enter makes the connection somebody, and puts it into the rooms that the server gives it. answer is the application's, nil where
-// it was not asked.
+// establish completes connect: it sets the user and subscribes the session to its server-side rooms. answer is the reply of the application; nil
+// without a proxy request.
 func (s *Session) enter(id uint32, req *protocol.ConnectRequest, claims token.Claims, answer *webhook.Answer) {
 	h := s.Hub
 	rooms := s.grantsOf(claims, answer)
@@ -115,7 +115,7 @@ func (s *Session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 		s.refuseConnect()
 		return
 	}
-	// Not before: whoever bans or revokes ends the connections that are counted then.
+	// After AddUser: a ban or revocation ends the connections that are counted at that time.
 	if !s.welcome(claims) || s.ended(demands) {
 		return
 	}
@@ -134,7 +134,7 @@ func (s *Session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 		result.Data = AsJSON(answer.Data)
 	}
 	if req.Token != "" {
-		// Only by a new token is a client's time prolonged: one without is ended by then, comes back and is asked about.
+		// Only a new token can extend the connection. A client without a token is disconnected then, reconnects, and the application decides again.
 		result.Expires, result.Ttl = s.expires != 0, Ttl(claims.Expires)
 	}
 	s.Reply(&protocol.Reply{Id: id, Connect: result})
@@ -145,12 +145,12 @@ func (s *Session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 			return
 		}
 		if e := s.apply(demand.Command); e != nil {
-			h.Log.Debug("not done when the webhook had answered", "conn", s.Conn.ID, "error", ErrorOf(e).Message)
+			h.Log.Debug("command of the application failed after connect", "conn", s.Conn.ID, "error", ErrorOf(e).Message)
 		}
 	}
 }
 
-// ended ends the connection if the application has demanded that while it was asked about.
+// ended ends the connection if the application sent a disconnect during the admission, and reports whether it did.
 func (s *Session) ended(demands []chat.Word) bool {
 	for i := range demands {
 		if endsConnection(demands[i].Command) {
@@ -161,8 +161,7 @@ func (s *Session) ended(demands []chat.Word) bool {
 	return false
 }
 
-// enterGivenRooms subscribes the session to the rooms that it is given, in their order. The answer to connect is posted before any
-// of them is heard.
+// joinGrantedRooms subscribes the session to its server-side rooms, in their order. The reply to connect precedes all publications of them.
 func (s *Session) enterGivenRooms(result *protocol.ConnectResult, wishes map[string]*protocol.SubscribeRequest, rooms grants) {
 	var entries []*Entry
 	for i := range rooms.list {
@@ -178,6 +177,6 @@ func (s *Session) enterGivenRooms(result *protocol.ConnectResult, wishes map[str
 				result.Subs[e.Wish.Channel] = e.Result
 			}
 		}
-		return nil // the reply is among those gathered
+		return nil // the reply to connect is in the frame already
 	})
 }

@@ -11,15 +11,15 @@ import (
 	"github.com/throng-chat/throng/server/chat"
 )
 
-// What may be published by the SDK protocol and the server API.
+// The data of publications by SDK clients and by the server API.
 
 var errTooDeep = fmt.Errorf("data nested deeper than %d", MaxDepth)
 
-// MaxDepth is how deep the JSON of a publication may be nested: more than a chat needs, less than breaks a parser.
+// MaxDepth is the nesting of JSON data, at most. Deeper data could exceed the limits of parsers in clients.
 const MaxDepth = 64
 
-// OfSDK takes data that came by the SDK protocol or the server API. It is kept: the caller must not change it. ok is false
-// where it is nested too deep.
+// PublicationOf returns a publication with data of an SDK client or of the server API. It keeps data: the caller must not change it. ok is false
+// if the JSON is nested deeper than MaxDepth.
 func OfSDK(data []byte) (p chat.Publication, ok bool) {
 	if !utf8.Valid(data) || !cfjson.Valid(data) {
 		return chat.Publication{Data: chat.Fitted(data), Form: chat.FormBytes}, true
@@ -27,7 +27,7 @@ func OfSDK(data []byte) (p chat.Publication, ok bool) {
 	if depth(data) > MaxDepth {
 		return chat.Publication{}, false
 	}
-	// A line end separates replies.
+	// In the JSON protocol, a line break separates replies.
 	if bytes.ContainsAny(data, "\n\r") {
 		var compact bytes.Buffer
 		if json.Compact(&compact, data) == nil {
@@ -37,7 +37,7 @@ func OfSDK(data []byte) (p chat.Publication, ok bool) {
 	return chat.Publication{Data: chat.Fitted(data), Form: chat.FormJSON}, true
 }
 
-// depth is how deep valid JSON is nested.
+// depth returns the nesting of valid JSON.
 func depth(b []byte) (most int) {
 	now, quoted := 0, false
 	for i := 0; i < len(b); i++ {

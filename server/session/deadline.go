@@ -7,14 +7,14 @@ import (
 	"github.com/throng-chat/throng/server/wheel"
 )
 
-// What ends by itself: a session whose client does not say who it is, and what a token has given for a time.
+// Deadlines: a client that sends no connect, and the expiry of tokens.
 
-const staleTimeout = 10 * time.Second // for connect to arrive
+const staleTimeout = 10 * time.Second // to send connect
 
-// later is now and so much, in ticks.
+// later returns the tick after a duration.
 func (s *Session) later(d time.Duration) wheel.Tick { return s.Hub.Clock.Tick() + fanout.InTicks(d) }
 
-// schedule files the connection anew for the nearest thing of it that expires.
+// schedule sets the deadline of the connection to its next expiry. Called on the poller.
 func (s *Session) schedule() {
 	next := s.expires
 	for _, sub := range s.Subs {
@@ -26,14 +26,14 @@ func (s *Session) schedule() {
 	s.Hub.Heartbeat.File(s.Conn)
 }
 
-// expire ends what has expired. Called on the poller.
+// expire ends the connection, or those of its subscriptions, that have expired. Called on the poller.
 func (s *Session) expire() {
 	if s.Conn.Closing() {
 		return
 	}
 	if s.State != Connected {
 		if s.Conn.Is(fanout.Held) {
-			// It said who it is, and that is looked into.
+			// connect was received and waits for a worker.
 			s.due.Deadline.Store(uint32(s.later(staleTimeout)))
 			s.Hub.Heartbeat.File(s.Conn)
 			return

@@ -7,14 +7,14 @@ import (
 	"github.com/centrifugal/fdelta"
 )
 
-// How the time that deltas take on a shard is bounded. The search for a delta takes a time that grows with the product of the two
-// lengths where the data is made for it: 120 µs at 2 KiB, 4 ms at 16 KiB. So longer data is compared from both ends instead, which finds
-// one change, or several that are near each other, in a time that grows with the length; and a round has a budget, behind which
-// publications are sent whole, as the protocol allows.
+// Limits of the time for deltas on a shard. For adversarial data, the search for a delta takes time proportional to the product of both lengths:
+// 120 µs at 2 KiB, 4 ms at 16 KiB. Longer data is compared from both ends instead: that finds one change, or several close changes, in linear
+// time. Each flush has a budget. After it is used up, publications are sent in full, which the protocol allows.
 
-const MaxSearch = 2 << 10 // bytes of data that are searched for what they have in common
+// MaxSearch is the size of data in bytes, at most, whose delta is searched.
+const MaxSearch = 2 << 10
 
-// DeltaCost is how many nanoseconds a delta takes at most, about.
+// DeltaCost estimates the time for a delta in nanoseconds.
 func DeltaCost(was, content []byte) int {
 	if searched(was, content) {
 		return 2*(len(was)+len(content)) + len(was)*len(content)/16
@@ -24,7 +24,7 @@ func DeltaCost(was, content []byte) int {
 
 func searched(was, content []byte) bool { return len(was) <= MaxSearch && len(content) <= MaxSearch }
 
-// DeltaOf is a fossil delta that makes content out of was. It may be longer than content.
+// DeltaOf returns a Fossil delta from was to content. It may be longer than content.
 func DeltaOf(was, content []byte) []byte {
 	if searched(was, content) {
 		return fdelta.Create(was, content)
@@ -32,8 +32,8 @@ func DeltaOf(was, content []byte) []byte {
 	return TrimmedDelta(was, content)
 }
 
-// TrimmedDelta is a delta that copies what was and content begin and end with in common, and adds what is between. What it adds begins
-// and ends where characters do.
+// TrimmedDelta returns a delta that copies the common prefix and suffix of was and content, and inserts the rest. The inserted part contains
+// complete UTF-8 characters.
 func TrimmedDelta(was, content []byte) []byte {
 	shorter := min(len(was), len(content))
 	begin := 0
@@ -64,13 +64,13 @@ func TrimmedDelta(was, content []byte) []byte {
 	return append(appendDeltaInt(d, deltaChecksum(content)), ';')
 }
 
-// appendCopy appends the command to copy n bytes from a place.
+// appendCopy appends the command that copies n bytes from an offset.
 func appendCopy(d []byte, n, from int) []byte {
 	d = append(appendDeltaInt(d, uint32(n)), '@')
 	return append(appendDeltaInt(d, uint32(from)), ',')
 }
 
-// appendDeltaInt appends a number as fossil deltas have it: six bits a digit, the highest first.
+// appendDeltaInt appends a number in the format of Fossil deltas: six bits a digit, most significant digit first.
 func appendDeltaInt(d []byte, v uint32) []byte {
 	const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~"
 	shift := 0
@@ -83,7 +83,7 @@ func appendDeltaInt(d []byte, v uint32) []byte {
 	return d
 }
 
-// deltaChecksum is the sum of content's words of four bytes, the last filled up with zeros.
+// deltaChecksum returns the sum of the 4-byte words of content, padded with zeros.
 func deltaChecksum(content []byte) (sum uint32) {
 	for ; len(content) >= 4; content = content[4:] {
 		sum += binary.BigEndian.Uint32(content)

@@ -14,18 +14,19 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// Encoding is how a member hears its room. What is said is encoded once for each encoding that has a member, and shared.
+// Encoding is a format for the members of a room. A publication is encoded once for each encoding with members, and shared by them. It is the
+// fanout.Format of the same number.
 type Encoding uint8
 
 const (
-	PlainEncoding         Encoding = iota // what was said, as it was said
-	JsonEncoding                          // pushes of the SDK protocol
-	ProtobufEncoding                      // the same
-	JsonDeltaEncoding                     // the same, what is new of each publication against the one before
-	ProtobufDeltaEncoding                 // the same
+	PlainEncoding         Encoding = iota // unchanged data, for plain clients
+	JsonEncoding                          // SDK protocol in JSON
+	ProtobufEncoding                      // SDK protocol in Protobuf
+	JsonDeltaEncoding                     // JSON with deltas between publications
+	ProtobufDeltaEncoding                 // Protobuf with deltas
 	Encodings
 
-	// jsonFullEncoding is the first publication that a member of jsonDeltaEncoding hears. No topic has it.
+	// jsonFullEncoding is a full publication for a member of JSONDeltaEncoding. No topic has it.
 	jsonFullEncoding = Encodings
 )
 
@@ -35,7 +36,7 @@ func (e Encoding) IsJSON() bool {
 
 func (e Encoding) withDelta() bool { return e == JsonDeltaEncoding || e == ProtobufDeltaEncoding }
 
-// Opcode is of the frames that carry this encoding.
+// Opcode returns the opcode of frames in this encoding.
 func (e Encoding) Opcode() ws.Opcode {
 	if e.IsJSON() {
 		return ws.OpText
@@ -43,14 +44,14 @@ func (e Encoding) Opcode() ws.Opcode {
 	return ws.OpBinary
 }
 
-// SessionPings are the server's ping of each encoding: an empty reply.
+// SessionPings has the ping frame of each encoding: an empty reply.
 var SessionPings = [Encodings]([]byte){
 	JsonEncoding:     fanout.EncodeFrame(ws.OpText, []byte("{}")),
 	ProtobufEncoding: fanout.EncodeFrame(ws.OpBinary, []byte{0}),
 }
 
-// appendReplies appends one frame with all the replies: JSON has one a line, Protobuf each behind its length. scratch is
-// for the payload; it is returned for the next time.
+// appendReplies appends one frame with all replies: JSON one per line, Protobuf each after its length. scratch is memory for the payload; it is
+// returned for the next call.
 func appendReplies(dst, scratch []byte, e Encoding, replies []*protocol.Reply) (frame, spent []byte) {
 	payload := scratch[:0]
 	for i, r := range replies {
@@ -66,13 +67,13 @@ func appendReplies(dst, scratch []byte, e Encoding, replies []*protocol.Reply) (
 	return ws.AppendFrame(dst, e.Opcode(), payload), payload
 }
 
-// encodeReply makes one frame of one reply.
+// encodeReply returns a frame with one reply.
 func encodeReply(e Encoding, r *protocol.Reply) []byte {
 	frame, _ := appendReplies(nil, nil, e, []*protocol.Reply{r})
 	return frame
 }
 
-// appendProtobuf appends a message.
+// appendProtobuf appends an encoded message.
 func appendProtobuf(b []byte, m interface {
 	SizeCF() int
 	MarshalToSizedBufferCF([]byte) (int, error)
@@ -85,7 +86,7 @@ func appendProtobuf(b []byte, m interface {
 	return b
 }
 
-// AsJSON is data as both encodings can carry it: what is no JSON becomes a string in base64.
+// AsJSON returns data for both encodings: data that is not JSON becomes a base64 string.
 func AsJSON(data []byte) []byte {
 	if len(data) == 0 || utf8.Valid(data) && cfjson.Valid(data) {
 		return chat.Fitted(data)

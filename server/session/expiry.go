@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// ExpiryGrace is for a new token: an SDK asks for it when the old one has expired.
+// ExpiryGrace is the time to send a new token: an SDK requests one when the old one expires.
 const ExpiryGrace = 10 * time.Second
 
-// expiry is when a token ends, by the wall clock: seconds since 1970, 0 for never. Ticks stand still while the process does;
-// a token does not.
+// expiry is the expiry of a token by the wall clock: seconds since 1970, 0 for never. It does not count ticks, because these stop while the
+// process is suspended.
 type expiry uint32
 
-// ExpiryOf rounds up to seconds; the zero time is never. A moment beyond 2106 counts as 2106.
+// ExpiryOf returns a time rounded up to seconds; the zero time is never. A time after 2106 counts as 2106.
 func ExpiryOf(t time.Time) expiry {
 	if t.IsZero() {
 		return 0
@@ -20,7 +20,7 @@ func ExpiryOf(t time.Time) expiry {
 	return expiry(min(max(t.Add(time.Second-1).Unix(), 1), math.MaxUint32))
 }
 
-// End is when the holder of an expired token has to have a new one; the zero time for never.
+// End returns when the client must have sent a new token; the zero time for never.
 func (at expiry) End() time.Time {
 	if at == 0 {
 		return time.Time{}
@@ -28,13 +28,13 @@ func (at expiry) End() time.Time {
 	return time.Unix(int64(at), 0).Add(ExpiryGrace)
 }
 
-// Over says whether the token and its grace have ended.
+// Over reports whether the token and its grace period have ended.
 func (at expiry) Over(now time.Time) bool { return at != 0 && !now.Before(at.End()) }
 
-// MaxMoment is how far off a deadline counts, and what a client is told of one farther off.
+// MaxMoment is the longest time to a deadline. A later one counts as this long.
 const MaxMoment = 10 * 366 * 24 * time.Hour
 
-// Ttl is how many seconds are left until a moment, as the protocol has it.
+// TTL returns the seconds until a time, for the protocol: 1 or more; 0 for the zero time.
 func Ttl(t time.Time) uint32 {
 	if t.IsZero() {
 		return 0

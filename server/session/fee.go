@@ -8,19 +8,19 @@ import (
 	"github.com/throng-chat/throng/server/limiter"
 )
 
-// A publication, and whatever else others hear, takes a fee from the limits of its publisher: the rate of the room, that of the
-// user, and slow mode. What is then refused, by a limit behind or by the application, costs none of them. The limits of commands
-// (of a connection, of an address) are not among them: a command was asked for, whatever the answer is.
+// Limits of a publisher: the rate of the room, the rate of the user, and slow mode. A publication or a redaction is charged to all of them. If a
+// later limit or the application rejects it, the charge is refunded. The rates of commands are not refunded: those of a connection and of an
+// address.
 
-// fee is what was taken. The zero value is nothing.
+// charge is what a publication was charged. The zero value is no charge.
 type fee struct {
 	room string
 	rate limiter.Rate // of the room
 	word chat.SpokenWord
 }
 
-// pay takes the fee for a publication in a room. If it is too early for that, the command is answered and ok is false. Called on
-// the poller.
+// charge charges a publication in a room. If a limit is exceeded, it replies to the command with an error, and ok is false. Called on the
+// poller.
 func (s *Session) pay(id uint32, in chat.View) (f fee, ok bool) {
 	now, room := s.Hub.Clock.Now(), in.Name
 	rate := limiter.PerSecond(in.Options.Rate)
@@ -44,14 +44,14 @@ func (s *Session) pay(id uint32, in chat.View) (f fee, ok bool) {
 	return f, true
 }
 
-// giveBack returns the fee of what was not said. Called on the poller.
+// refund returns the charge of a publication that was rejected. Called on the poller.
 func (s *Session) giveBack(f fee) {
 	s.giveBackIn(f.room, f.rate)
 	s.Hub.UserDidNotPublish(s.User)
 	s.Hub.Moderation.TakeBack(f.word)
 }
 
-// mayPublishIn holds the session to the rate of a room, whether it is in it or not. It remembers as many rooms as it may be in.
+// allowInRoom checks and counts the rate of a room, for members and others. It keeps limiters of max-rooms rooms, at most.
 func (s *Session) mayPublishIn(room string, r limiter.Rate, now time.Duration) bool {
 	if r.Every == 0 {
 		return true

@@ -12,20 +12,20 @@ import (
 	"github.com/throng-chat/throng/server/webhook"
 )
 
-// grant is a room that the server puts a connection into when it connects, or when it brings a new token.
+// grant is a server-side subscription: the server subscribes the client when it connects or refreshes its token.
 type grant struct {
 	room    string
 	options token.SubOptions
-	byToken bool // named by the token of the connection and by nothing else: the next token may take it away
+	byToken bool // granted only by the connection token: the next token may remove it
 }
 
-// grants are the rooms of one connection, in the order in which it enters them, each once.
+// grants are the server-side subscriptions of a connection, each room once, in the order in which it joins them.
 type grants struct {
 	list []grant
 	at   map[string]int // index in list
 }
 
-// add notes a room. Options replace those of an earlier grant of the same room, which keeps its place.
+// add adds a room. Its options replace those of an earlier grant of the same room, which keeps its place.
 func (g *grants) add(room string, o token.SubOptions, byToken bool) {
 	if i, is := g.at[room]; is {
 		g.list[i].options = o
@@ -46,11 +46,11 @@ func (g *grants) find(room string) *grant {
 	return nil
 }
 
-// grantsByToken are the rooms that a connection's token names, in its order: "channels", then "subs".
+// grantsByToken returns the rooms of a connection token in its order: "channels", then "subs".
 func (s *Session) grantsByToken(claims token.Claims) (g grants) {
 	add := func(room string, o token.SubOptions) {
 		if !chat.ValidRoomName(room) {
-			s.Hub.Log.Debug("room of a token not entered", "conn", s.Conn.ID, "room", logqueue.Clip(room))
+			s.Hub.Log.Debug("room of a token ignored: invalid name", "conn", s.Conn.ID, "room", logqueue.Clip(room))
 			return
 		}
 		g.add(room, o, true)
@@ -64,8 +64,8 @@ func (s *Session) grantsByToken(claims token.Claims) (g grants) {
 	return g
 }
 
-// grantsOf are all rooms of a connection that connects: its personal room, those of its token, and those of the application's answer
-// to connect, nil for none.
+// grantsOf returns all server-side rooms of a new connection: its personal room, those of its token, and those of the reply to the connect proxy
+// request, nil for none.
 func (s *Session) grantsOf(claims token.Claims, answer *webhook.Answer) (g grants) {
 	h := s.Hub
 	if h.personalRooms && claims.User != "" {
@@ -74,7 +74,7 @@ func (s *Session) grantsOf(claims token.Claims, answer *webhook.Answer) (g grant
 		} else {
 			h.Metrics.PersonalRoomsMissing.Inc()
 			h.complaint.Do(func() {
-				h.Log.Warn("a user has no personal room: its name is too long for one, or has a character of user-rooms in it; others may follow unnamed", "user", logqueue.Clip(claims.User))
+				h.Log.Warn("user without a personal room: its name is too long, or contains a character of user-rooms; logged at most once per second", "user", logqueue.Clip(claims.User))
 			})
 		}
 	}
@@ -86,7 +86,7 @@ func (s *Session) grantsOf(claims token.Claims, answer *webhook.Answer) (g grant
 	}
 	add := func(room string, o token.SubOptions) {
 		if !chat.ValidRoomName(room) {
-			h.Log.Debug("room of the application not entered", "conn", s.Conn.ID, "room", logqueue.Clip(room))
+			h.Log.Debug("room of the webhook reply ignored: invalid name", "conn", s.Conn.ID, "room", logqueue.Clip(room))
 			return
 		}
 		g.add(room, o, false)
@@ -105,21 +105,21 @@ func (s *Session) grantsOf(claims token.Claims, answer *webhook.Answer) (g grant
 	return g
 }
 
-// tooMany answers a command with error 106 if a connection would be in more rooms than it may. None of them is entered: a client
-// that got a part of its rooms would not know which.
+// tooMany replies with error 106 if a connection would exceed max-rooms. It then joins none of the rooms: with a part of them, a client would not
+// know which ones are missing.
 func (s *Session) tooMany(id uint32, rooms int) bool {
 	h := s.Hub
 	if rooms <= h.maxRooms {
 		return false
 	}
 	h.complaint.Do(func() {
-		h.Log.Warn("a token or the application gives a connection more rooms than max-rooms; others may follow unnamed", "conn", s.Conn.ID, "rooms", rooms, "max_rooms", h.maxRooms)
+		h.Log.Warn("the token or the webhook reply has more rooms than max-rooms; logged at most once per second", "conn", s.Conn.ID, "rooms", rooms, "max_rooms", h.maxRooms)
 	})
 	s.fail(id, ErrLimit)
 	return true
 }
 
-// entryOf is the way into a granted room.
+// joinOf returns the join of a granted room.
 func (s *Session) entryOf(g *grant, wish *protocol.SubscribeRequest) *Entry {
 	if wish == nil {
 		wish = &protocol.SubscribeRequest{}
@@ -135,8 +135,8 @@ func (s *Session) entryOf(g *grant, wish *protocol.SubscribeRequest) *Entry {
 	}
 }
 
-// regrant takes away the rooms that only the old token of the connection named, and shows the information of the new one in the
-// others. It returns the rooms that are to be entered.
+// regrant ends the subscriptions that only the old connection token granted, and applies the information of the new token to the others. It
+// returns the rooms to join.
 func (s *Session) regrant(now grants) (enter []grant) {
 	for i := len(s.Subs) - 1; i >= 0; i-- {
 		sub := s.Subs[i]
@@ -158,7 +158,7 @@ func (s *Session) regrant(now grants) (enter []grant) {
 	return enter
 }
 
-// roomsAfter is in how many rooms the session will be after regrant and entering.
+// roomsAfter returns the number of rooms of the session after regrant and its joins.
 func (s *Session) roomsAfter(now grants) int {
 	n := len(s.Subs) + len(now.list)
 	for _, sub := range s.Subs {

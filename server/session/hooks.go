@@ -15,23 +15,23 @@ import (
 	"github.com/throng-chat/throng/server/webhook"
 )
 
-// Hooks is the application's say in what happens. A session asks off the loop, and its next command waits for the answer;
-// where there is none the command fails. A nil *hooks asks and tells nothing.
+// Hooks sends the proxy requests and event notifications of all sessions. A proxy request runs on a worker, and the next command of the session
+// waits for the reply. Without a reply the command fails with error 100. A nil *Hooks sends nothing.
 type Hooks struct {
 	Client    *webhook.Client
 	events    []string
-	Admitters *workers        // for connect and subscribe, of plain clients too: calls that take long hold up nobody who comes in
-	Askers    *workers        // for publish and rpc
-	Plain     *limiter.Places // of handshakes of plain clients that wait for the application
+	Admitters *workers        // proxy requests of connect and subscribe, plain clients included; slow requests of publish and rpc do not delay them
+	Askers    *workers        // proxy requests of publish and rpc
+	Plain     *limiter.Places // handshakes of plain clients that wait for the application
 	Health    *hooksHealth
 	log       *slog.Logger
 	complaint rate.Sometimes
 
-	Life context.Context // of every request
+	Life context.Context // context of all requests
 	End  context.CancelFunc
 }
 
-// What webhooks are sent for.
+// The events of the webhook.
 const (
 	OnConnect    = "connect"
 	OnSubscribe  = "subscribe"
@@ -40,24 +40,25 @@ const (
 	OnDisconnect = "disconnect"
 )
 
+// AllEvents are all events of the webhook.
 var AllEvents = []string{OnConnect, OnSubscribe, OnPublish, OnRPC, OnDisconnect}
 
-// maxAsked is how many sessions may wait for their turn to ask, for each of the two kinds of workers; each has one command in memory. One waits for the time-out of
-// an answer at most, and then for the answer.
+// maxQueuedRequests is the number of sessions that wait for a worker, for each of the two groups of workers. Each holds one command in memory. It
+// waits for the webhook timeout at most, and then for the reply.
 const maxAsked = 4096
 
-// HeldWish is what a room that connect wishes for takes while the command waits, in bytes, about: far more than in the command.
+// HeldRoom is about the memory in bytes for each requested room of a connect that waits: far more than in the command.
 const HeldWish = 256
 
-// HooksConfig is what hooks have to be told. It has the fields of WebhookConfig, so that one converts to the other.
+// HooksConfig has the settings of the webhook. It has the same fields as server.WebhookConfig, so that one converts to the other.
 type HooksConfig struct {
-	URL     string        // empty for no webhooks
+	URL     string        // empty for no webhook
 	Secret  string        // signs each request
-	Events  []string      // of allEvents
-	Timeout time.Duration // for one answer
+	Events  []string      // some of AllEvents
+	Timeout time.Duration // of one request
 }
 
-// NewHooks is nil where no webhook is configured.
+// NewHooks returns nil if no webhook is configured. It registers the metrics of the webhook.
 func NewHooks(cfg HooksConfig, log *slog.Logger, m *metrics.Metrics) (*Hooks, error) {
 	if cfg.URL == "" {
 		return nil, nil
@@ -72,10 +73,10 @@ func NewHooks(cfg HooksConfig, log *slog.Logger, m *metrics.Metrics) (*Hooks, er
 		complaint: logqueue.EverySecond(),
 	}
 	requests := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "throng_webhook_requests_total", Help: "Requests to the application, each attempt, by event and by what came of it.",
+		Name: "throng_webhook_requests_total", Help: "Attempts of webhook requests, by event and result.",
 	}, []string{"event", "result"})
 	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "throng_webhook_seconds", Help: "How long requests to the application took, by event.",
+		Name: "throng_webhook_seconds", Help: "Duration of the attempts of webhook requests, by event.",
 		Buckets: prometheus.ExponentialBuckets(0.001, 2, 16), // 1 ms to 33 s
 	}, []string{"event"})
 	for _, event := range cfg.Events {
@@ -96,26 +97,26 @@ func NewHooks(cfg HooksConfig, log *slog.Logger, m *metrics.Metrics) (*Hooks, er
 	}
 	m.Registry.MustRegister(requests, seconds,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "throng_webhook_queue", Help: "Events that wait to be told to the application.",
+			Name: "throng_webhook_queue", Help: "Event notifications in the queue.",
 		}, func() float64 { return float64(h.Client.Waiting()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "throng_webhook_waiting", Help: "Commands that wait for their turn to be asked about.",
+			Name: "throng_webhook_waiting", Help: "Commands and handshakes that wait for a worker of proxy requests.",
 		}, func() float64 { return float64(h.Waiting()) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "throng_webhook_dropped_total", Help: "Events that the application was not told: the queue was full, or every attempt failed.",
+			Name: "throng_webhook_dropped_total", Help: "Event notifications dropped because the queue was full or all attempts failed.",
 		}, func() float64 { return float64(h.Client.Dropped()) }))
 	h.Life, h.End = context.WithCancel(context.Background())
 	return h, nil
 }
 
-// Run tells what is to be told, until stop.
+// Run sends event notifications until Stop.
 func (h *Hooks) Run() {
 	if h != nil {
 		h.Client.Run(h.Life)
 	}
 }
 
-// Flush tells what is left, for so long at most.
+// Flush sends the queued event notifications, for at most limit.
 func (h *Hooks) Flush(limit time.Duration) {
 	if h == nil {
 		return
@@ -125,7 +126,7 @@ func (h *Hooks) Flush(limit time.Duration) {
 	h.Client.Flush(ctx)
 }
 
-// Stop ends every request, and waits for that. No session may ask any more.
+// Stop cancels all requests and waits for their workers. No session may send a request after it.
 func (h *Hooks) Stop() {
 	if h != nil {
 		h.End()
@@ -134,16 +135,16 @@ func (h *Hooks) Stop() {
 	}
 }
 
-// wants says whether webhooks are sent for an event.
+// wants reports whether the webhook is configured for an event.
 func (h *Hooks) wants(event string) bool { return h != nil && slices.Contains(h.events, event) }
 
 func (h *Hooks) complain(event string, err error) {
 	h.complaint.Do(func() {
-		h.log.Warn("webhook failed; others may follow unnamed", "event", event, "error", err)
+		h.log.Warn("webhook failed; logged at most once per second", "event", event, "error", err)
 	})
 }
 
-// workersOf asks about an event.
+// workersOf returns the workers for proxy requests of an event.
 func (h *Hooks) workersOf(event string) *workers {
 	if event == OnConnect || event == OnSubscribe {
 		return h.Admitters
@@ -151,8 +152,5 @@ func (h *Hooks) workersOf(event string) *workers {
 	return h.Askers
 }
 
-// Waiting is how many commands and handshakes wait for their turn.
+// Waiting returns the number of commands and handshakes that wait for a worker.
 func (h *Hooks) Waiting() int { return h.Admitters.Length() + h.Askers.Length() }
-
-// MaxAskedPlain is how many handshakes of plain clients may wait for the application: each costs a socket and a goroutine.
-const MaxAskedPlain = 512

@@ -7,13 +7,13 @@ import (
 	"github.com/throng-chat/throng/server/webhook"
 )
 
-// hooksHealth is the last result of each event's requests. It may be used by any goroutine.
+// hooksHealth has the last result of the requests of each event. Any goroutine may use it.
 type hooksHealth struct {
 	mu     sync.Mutex // a leaf
 	events map[string]HookHealth
 }
 
-// HookHealth is what came of the requests to the application for one event.
+// HookHealth is the health of the webhook for one event.
 type HookHealth struct {
 	OK       bool       `json:"ok"`
 	Result   string     `json:"result,omitempty"` // of the last request, as in throng_webhook_requests_total; empty before the first
@@ -29,7 +29,7 @@ func newHooksHealth(events []string) *hooksHealth {
 	return h
 }
 
-// note is called after each request. An application that says no is well.
+// note records the result of a request. A reply with an error or a disconnect counts as healthy.
 func (hh *hooksHealth) note(event string, r webhook.Result, now time.Time) {
 	hh.mu.Lock()
 	defer hh.mu.Unlock()
@@ -40,6 +40,7 @@ func (hh *hooksHealth) note(event string, r webhook.Result, now time.Time) {
 	hh.events[event] = e
 }
 
+// All returns the health of each event.
 func (hh *hooksHealth) All() map[string]HookHealth {
 	hh.mu.Lock()
 	defer hh.mu.Unlock()

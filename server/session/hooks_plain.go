@@ -12,25 +12,29 @@ import (
 	"github.com/throng-chat/throng/server/webhook"
 )
 
-// A plain client is asked about before its 101, on the goroutine of its request, so that /ws is no way around the application.
+// Proxy requests for plain clients. They are sent before the 101 response, on the goroutine of the HTTP request. Without them, a client could
+// use /ws to avoid the decision of the application.
+
+// MaxPlainWaiting is the number of handshakes of plain clients that wait for the application, at most. Each holds a socket and a goroutine.
+const MaxAskedPlain = 512
 
 var (
-	errHandshakeGone = errors.New("the client has gone")
+	errHandshakeGone = errors.New("the client disconnected")
 	ErrPlainCrowded  = errors.New("too many connections wait for the application")
 )
 
-// PlainDenied is an error: the application does not let a plain client in. It says why.
+// PlainDenied is the error of AdmitPlain if the application rejects the client: its reason.
 type PlainDenied string
 
-func (d PlainDenied) Error() string { return "the application refused: " + string(d) }
+func (d PlainDenied) Error() string { return "rejected by the application: " + string(d) }
 
-// AsksPlain reports whether the application is asked before a plain client is let in.
+// ProxiesPlain reports whether the application decides about plain clients.
 func (h *Hooks) AsksPlain() bool { return h.wants(OnConnect) || h.wants(OnSubscribe) }
 
-// AdmitPlain asks the application whether a plain client of an address may connect and enter a room. The client is nobody in particular,
-// and in that one room for as long as it wishes: an answer that says otherwise cannot be kept, and refuses it. The error is a plainDenied,
-// errPlainCrowded, or says why there was no answer. admitPlain blocks until the application has answered, for twice the time-out of
-// webhooks at most, or ctx is done, as the client has gone.
+// AdmitPlain requests the decision of the application about a plain client that connects to a room. A plain client has no user, and its
+// subscription has no end: a reply with a user or an expiry rejects it. The error is a PlainDenied, ErrPlainQueueFull, or the reason for a
+// missing reply. AdmitPlain blocks until the reply, for twice the webhook timeout at most, or until ctx is done because the client has
+// disconnected.
 func (h *Hooks) AdmitPlain(ctx context.Context, from netip.Addr, room string) error {
 	makeRoom := make(chan struct{})
 	at := h.Plain.Enter(from, func() { close(makeRoom) })
@@ -52,7 +56,7 @@ func (h *Hooks) AdmitPlain(ctx context.Context, from netip.Addr, room string) er
 	}
 }
 
-// aboutPlain asks about each event that is configured, in the order in which an SDK client would meet them.
+// proxyPlain sends a proxy request for each configured event, in the order of an SDK client: connect, then subscribe.
 func (h *Hooks) aboutPlain(ctx context.Context, room string) error {
 	life, cancel := context.WithCancel(h.Life)
 	defer cancel()
@@ -81,9 +85,9 @@ func (h *Hooks) aboutPlain(ctx context.Context, room string) error {
 		case a.Error != nil:
 			return PlainDenied(a.Error.Message)
 		case a.User != "":
-			return PlainDenied("it names a user, and a plain client has none: connect to " + chat.SessionPath)
+			return PlainDenied("the reply has a user, but a plain client has none: connect to " + chat.SessionPath)
 		case !a.ExpireAt.IsZero():
-			return PlainDenied(fmt.Sprintf("it limits the time (%s), and a plain client cannot renew it: connect to %s",
+			return PlainDenied(fmt.Sprintf("the reply has an expiry (%s), but a plain client cannot refresh: connect to %s",
 				a.ExpireAt.UTC().Format(time.RFC3339), chat.SessionPath))
 		}
 		_, named := a.Subs[room]

@@ -4,9 +4,9 @@ import (
 	"github.com/throng-chat/throng/server/chat"
 )
 
-// Who a session is, as others see it.
+// The information about a session that other clients receive.
 
-// InfoIn is who the session is in a room that knows more of it.
+// InfoIn returns the information for a room with its own channel info, which is JSON; empty for none.
 func (s *Session) InfoIn(info []byte) *chat.ClientInfo {
 	if len(info) == 0 {
 		return s.Info
@@ -14,7 +14,7 @@ func (s *Session) InfoIn(info []byte) *chat.ClientInfo {
 	return &chat.ClientInfo{User: s.Info.User, Client: s.Client, ConnInfo: s.Info.ConnInfo, ChanInfo: AsJSON(info)}
 }
 
-// show is how others see the session from now on: in what it says, and among who is present.
+// setInfo changes the connection info: of later publications, and in the presence of all rooms. Called on the poller.
 func (s *Session) show(info []byte) {
 	s.Info = &chat.ClientInfo{User: s.Info.User, Client: s.Client, ConnInfo: info}
 	s.Identity.Store(s.Info)
@@ -23,7 +23,7 @@ func (s *Session) show(info []byte) {
 	}
 }
 
-// showIn is how others see the session in one room from now on.
+// setInfoIn changes the channel info in one room.
 func (s *Session) showIn(sub *Subscription, info []byte) {
 	shown := s.InfoIn(info)
 	sub.ShowAs(shown)

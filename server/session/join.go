@@ -9,11 +9,11 @@ import (
 	"github.com/throng-chat/throng/server/fanout"
 )
 
-// How a session becomes a member of rooms.
+// How a session joins rooms.
 
-const flagRejectUnrecovered = 2 // of subscribe: an error rather than a subscription that has missed something
+const flagRejectUnrecovered = 2 // of subscribe: return error 112 if the recovery is not complete
 
-// request fills in the request for a place in the room.
+// request sets the fields of the join request for the chat.
 func (s *Session) request(en *Entry) *chat.JoinRequest {
 	en.sub = &Subscription{
 		Membership: chat.Membership{Info: en.Info},
@@ -39,8 +39,8 @@ func (s *Session) request(en *Entry) *chat.JoinRequest {
 	return &en.JoinRequest
 }
 
-// Join makes the session a member of rooms. The reply is what was gathered so far and what answer returns, which is called on the shard
-// if one of the entries has joined.
+// Join makes the session a member of rooms. The frame has the replies so far, and those of answer. answer is called on the shard if at least one
+// join succeeded. Called on the poller.
 func (s *Session) Join(entries []*Entry, answer func() []*protocol.Reply) {
 	reply := s.take()
 	gathered := reply != nil
@@ -48,7 +48,7 @@ func (s *Session) Join(entries []*Entry, answer func() []*protocol.Reply) {
 		reply = newReplyFrame(s.Encoding)
 	}
 	reply.Admission = &admission{entries, answer}
-	var few [1]*chat.JoinRequest // most commands ask for one room
+	var few [1]*chat.JoinRequest // most commands join one room
 	requests := few[:0]
 	for _, e := range entries {
 		requests = append(requests, s.request(e))
@@ -65,14 +65,15 @@ func (s *Session) Join(entries []*Entry, answer func() []*protocol.Reply) {
 	}
 }
 
-// subscribeByServer puts the session into a room as the application wishes, and tells the client. Called on the poller.
+// subscribeByServer subscribes the session to a room and sends a push to the client. It returns nil if it is a member already. Called on the
+// poller.
 func (s *Session) subscribeByServer(e *Entry) *chat.Rejection {
 	h, room := s.Hub, e.Wish.Channel
 	switch {
 	case s.Find(room) != nil:
 		return nil
 	case len(s.Subs) >= h.maxRooms:
-		return &chat.Rejection{Cause: chat.CauseLimit, Detail: fmt.Sprintf("the connection is in as many channels as it may be: %d (max-rooms)", h.maxRooms)}
+		return &chat.Rejection{Cause: chat.CauseLimit, Detail: fmt.Sprintf("the connection has %d channels, the maximum (max-rooms)", h.maxRooms)}
 	}
 	s.Join([]*Entry{e}, func() []*protocol.Reply { return s.pushesOf(e) })
 	if e.Err == nil && e.expires != 0 {
@@ -81,8 +82,8 @@ func (s *Session) subscribeByServer(e *Entry) *chat.Rejection {
 	return e.Err
 }
 
-// pushesOf tells the client of a room that the application has put it in. The push has no place for the missed publications: they
-// follow as pushes of their own. Called on the shard.
+// pushesOf returns the subscribe push of a server-side subscription. The push has no field for recovered publications: they follow as pushes.
+// Called on the shard.
 func (s *Session) pushesOf(e *Entry) []*protocol.Reply {
 	room := e.Wish.Channel
 	pushes := []*protocol.Reply{{Push: &protocol.Push{Channel: room, Subscribe: &protocol.Subscribe{

@@ -14,7 +14,7 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// Questions with long answers, and the answers: who asks the same at one time is answered the same bytes.
+// Queries with bulk replies. Clients that send the same query at the same time share one reply.
 
 type subject uint8
 
@@ -23,20 +23,20 @@ const (
 	HistoryOf
 )
 
-// LongQuestion is what a long reply answers. Equal questions have the same answer, but for the id of the command.
+// BulkQuery is a query with a bulk reply. Equal queries have the same reply, except for the ID of the command.
 type LongQuestion struct {
 	About subject
 	Room  string
 	Json  bool
 
-	// Of historyOf.
+	// For HistoryQuery.
 	Limit   int
 	reverse bool
 	HasFrom bool
 	From    chat.Position
 }
 
-// Since is where a page of history begins, nil for its end.
+// Since returns the start of the page of history; nil for the end of the history.
 func (lq *LongQuestion) Since() *chat.Position {
 	if !lq.HasFrom {
 		return nil
@@ -44,22 +44,22 @@ func (lq *LongQuestion) Since() *chat.Position {
 	return &lq.From
 }
 
-// LongReply is the answer to a question: either an error, or all bytes of the reply behind its id. It is not changed once it is made.
+// BulkReply is the reply to a query: an error, or the bytes of the reply after its ID. It is immutable.
 type LongReply struct {
 	Body    []byte
 	err     *protocol.Error
 	Owed    *limiter.Budget
-	Readers atomic.Int32 // who have not been sent all of it
+	Readers atomic.Int32 // that have not received all of it
 }
 
-// Sent counts out one of the readers. Any goroutine may call it.
+// Sent notes that one reader has received the reply or is gone. The last one releases its bytes. Any goroutine may call it.
 func (r *LongReply) Sent() {
 	if r.Readers.Add(-1) == 0 {
 		r.Owed.Release(cap(r.Body))
 	}
 }
 
-// Head is what precedes the body in the frame for one reader.
+// Head returns the bytes before the body in the frame for one reader.
 func (r *LongReply) Head(q LongQuestion, id uint32) []byte {
 	name, field := "presence", presenceOfReply
 	if q.About == HistoryOf {
@@ -69,7 +69,7 @@ func (r *LongReply) Head(q LongQuestion, id uint32) []byte {
 		text := fmt.Appendf(nil, `{"id":%d,"%s":`, id, name)
 		return append(ws.AppendHead(nil, ws.OpText, len(text)+len(r.Body)), text...)
 	}
-	// A message of Protobuf may be made of parts that stand behind each other.
+	// A concatenation of encoded parts is a valid Protobuf message.
 	reply := appendProtobuf(nil, &protocol.Reply{Id: id})
 	reply = protowire.AppendTag(reply, field, protowire.BytesType)
 	reply = protowire.AppendVarint(reply, uint64(len(r.Body)))
@@ -77,16 +77,16 @@ func (r *LongReply) Head(q LongQuestion, id uint32) []byte {
 	return append(ws.AppendHead(nil, ws.OpBinary, len(payload)+len(r.Body)), payload...)
 }
 
-// The fields' numbers in client.proto.
+// The numbers of the fields in client.proto.
 const (
 	presenceOfReply protowire.Number = 9
 	historyOfReply  protowire.Number = 11
 )
 
-// questions are those whose answers are not being made yet. Any goroutine may use it.
+// bulkQueries has the queries that no worker has begun. Any goroutine may use it.
 type questions struct {
 	Workers *workers
-	owed    *limiter.Budget // what the bodies of answers count against
+	owed    *limiter.Budget // of the bodies of all replies
 
 	Mu      sync.Mutex // a leaf, not held over any work
 	Waiting map[LongQuestion][]func(*LongReply)
@@ -96,8 +96,8 @@ func newQuestions(w *workers, owed *limiter.Budget) *questions {
 	return &questions{Workers: w, owed: owed, Waiting: map[LongQuestion][]func(*LongReply){}}
 }
 
-// ask has a question answered: tell is called once, on another goroutine. Whoever asks the same before the answer is begun gets the
-// same answer. It is false, and tell is not called, where too many other questions wait. It does not block.
+// start queues a query. It calls deliver once, on another goroutine. Queries that are equal, and start before a worker begins the reply, share
+// it. start returns false without a call of deliver if the queue of the workers is full. It does not block.
 func (q *questions) ask(what LongQuestion, make func(LongQuestion) ([]byte, *protocol.Error), tell func(*LongReply)) bool {
 	q.Mu.Lock()
 	waiting, asked := q.Waiting[what]
@@ -109,16 +109,16 @@ func (q *questions) ask(what LongQuestion, make func(LongQuestion) ([]byte, *pro
 	if q.Workers.Do(netip.Addr{}, func() { q.answer(what, make) }, func() { q.tell(q.take(what), &LongReply{err: ErrTooManyRequests}) }) {
 		return true
 	}
-	// Others may have asked the same meanwhile, behind us.
+	// Equal queries may have started in between.
 	q.tell(q.take(what)[1:], &LongReply{err: ErrTooManyRequests})
 	return false
 }
 
-// answer takes all who have asked, and then makes the answer: it says what was so after each of them asked.
+// run makes a reply. It takes the waiting clients first, so that the reply is newer than each of their queries.
 func (q *questions) answer(what LongQuestion, make func(LongQuestion) ([]byte, *protocol.Error)) {
 	tells := q.take(what)
 	r := &LongReply{Owed: q.owed, err: errInternal}
-	defer func() { q.tell(tells, r) }() // also where our own code fails
+	defer func() { q.tell(tells, r) }() // also after a panic
 	r.Body, r.err = make(what)
 }
 
@@ -129,7 +129,7 @@ func (q *questions) tell(tells []func(*LongReply), r *LongReply) {
 	}
 }
 
-// take are all who wait for the answer to a question.
+// take removes and returns the clients that wait for a query.
 func (q *questions) take(what LongQuestion) []func(*LongReply) {
 	q.Mu.Lock()
 	defer q.Mu.Unlock()

@@ -9,32 +9,32 @@ import (
 	"github.com/throng-chat/throng/server/fanout"
 )
 
-// Replies whose size the command does not bound. A short one is made by the poller, as all other replies. A long one is made by a
-// worker, once for all clients that wait for the same one; it counts as owed until the last of them has been sent it. A client is
-// not given more bytes of such replies in a second than its rate, nor a second long reply while it has not read the first.
+// Bulk replies: those whose size the command does not limit (presence, history, rpc). The poller makes a short one, like all other replies. A
+// worker makes a long one, once for all clients that wait for it. Its bytes are outstanding until the last client has received it. A client
+// receives bulk replies at a limited rate, and no second long reply before it has read the first.
 
 const (
-	maxAnswers     = 4096            // long answers that wait to be made
-	answerPatience = 5 * time.Second // of a long answer, for its worker
-	MaxOwed        = 32 << 20        // bytes of long replies, of all connections together
-	lightReply     = 16 << 10        // bytes of such replies that a poller makes for one connection at a time; more is work for a worker
-	repliesFactor  = 4               // times max-unsent: bytes of such replies for one connection a second
+	maxAnswers     = 4096            // long replies in the queue of the workers
+	answerPatience = 5 * time.Second // to wait for a worker
+	MaxOwed        = 32 << 20        // bytes of long replies, all connections together
+	lightReply     = 16 << 10        // bytes of bulk replies that the poller makes for one connection at a time; a worker makes longer ones
+	repliesFactor  = 4               // times max-unsent: bytes of bulk replies for one connection per second
 )
 
-// overdrawn says whether the session has to wait before it is given more replies of unbounded size.
+// overBulkRate reports whether the session has exceeded its rate of bulk replies.
 func (s *Session) overdrawn() bool { return s.Hub.ReplyRate.Overdrawn(s.drawn, s.Hub.Clock.Now()) }
 
-// draw counts bytes of replies of unbounded size; fewer than 0 give back what was estimated too high.
+// chargeBulk counts bytes of bulk replies; a negative number corrects an estimate.
 func (s *Session) draw(n int) { s.Hub.ReplyRate.Charge(&s.drawn, s.Hub.Clock.Now(), n) }
 
-// light is how many bytes of replies of unbounded size the poller may make for the session now.
+// inlineBytes returns the size of a bulk reply in bytes that the poller may make now.
 func (s *Session) light() int {
 	return max(lightReply-s.Hub.ReplyRate.Lately(s.drawn, s.Hub.Clock.Now()), 0)
 }
 
-// askLong has a question answered by a worker. estimate is about how many bytes the answer will have. The session waits until the
-// answer has been written, or queued for a client that is slow to read. Before it asks it waits for a client that has not read so much
-// that the answer would exceed what may wait for a slow reader; a client that has not read a reply longer than that is refused.
+// queryBulk makes a worker send the reply to a query. estimate is about the size of the reply in bytes. The next command of the client waits until
+// the reply is in the socket or in the outbox. If the unread bulk replies and this one would exceed max-unsent, the query waits until the
+// client has read. If the unread ones alone exceed it, the query is rejected. Called on the poller.
 func (s *Session) askLong(id uint32, q LongQuestion, estimate int) {
 	if s.overdrawn() || s.UnreadReplies.Load() > int64(s.Hub.MaxUnsent) || !s.Pause() {
 		s.refuse(id, ErrTooManyRequests)
@@ -43,7 +43,7 @@ func (s *Session) askLong(id uint32, q LongQuestion, estimate int) {
 	s.Blocked.Store(true)
 	if unread := int(s.UnreadReplies.Load()); unread > 0 && unread+estimate > s.Hub.MaxUnsent || !s.Blocked.Swap(false) {
 		s.asksNext = func() { s.askLong(id, q, estimate) }
-		return // unblock goes on
+		return // unblock continues
 	}
 	h := s.Hub
 	if !h.Questions.ask(q, h.Answer, func(r *LongReply) {
@@ -65,9 +65,9 @@ func (s *Session) askLong(id uint32, q LongQuestion, estimate int) {
 	s.draw(estimate)
 }
 
-// Answer makes the body of a long reply. Its bytes count as owed from here on. Called on a worker.
+// EncodeBulk makes the body of a long reply. Its bytes are outstanding from then on. Called on a worker.
 func (all *Sessions) Answer(q LongQuestion) (body []byte, e *protocol.Error) {
-	runtime.Gosched() // a worker goes from one answer to the next: others may wait for the core
+	runtime.Gosched() // a worker makes one reply after another; let other goroutines run
 	estimate := all.estimate(q)
 	if !all.Owed.Reserve(estimate) {
 		return nil, ErrTooManyRequests
@@ -88,7 +88,7 @@ func (all *Sessions) Answer(q LongQuestion) (body []byte, e *protocol.Error) {
 	return body, nil
 }
 
-// estimate is about how many bytes the answer to a question will have.
+// estimate returns about the size of a reply in bytes.
 func (all *Sessions) estimate(q LongQuestion) int {
 	if q.About == HistoryOf {
 		return all.MaxUnsent / 2
@@ -101,12 +101,12 @@ func (all *Sessions) estimate(q LongQuestion) int {
 	return 0
 }
 
-// LongBulk is a long reply for one session.
+// BulkDelivery is a long reply for one session. It is a fanout.Bulk.
 type LongBulk struct {
 	Session  *Session
 	Reply    *LongReply
 	head     []byte
-	estimate int // bytes that the session was charged for the reply before it was made
+	estimate int // bytes that the session was charged before the reply was made
 }
 
 func (b *LongBulk) Parts() (head, body []byte) { return b.head, b.Reply.Body }
@@ -130,7 +130,7 @@ func (b *LongBulk) OnSent() {
 	b.Reply.Sent()
 }
 
-// unblock asks what the session waited to ask. Called on the poller.
+// unblock starts the query that waited for the client to read. Called on the poller.
 func (s *Session) unblock() {
 	ask := s.asksNext
 	s.asksNext = nil

@@ -10,16 +10,17 @@ import (
 	"github.com/throng-chat/throng/server/token"
 )
 
-// How sessions begin.
+// How sessions start.
 
-// Config is what sessions are configured by.
+// Config has the settings of sessions.
 type Config struct {
-	PersonalRooms bool
-	MaxRooms      int // of one connection
+	PersonalRooms bool // a server-side subscription to the personal room of the user
+	MaxRooms      int  // per connection
 	PingInterval  time.Duration
 	MaxMessage    int // bytes
 }
 
+// New returns the Sessions of a hub.
 func New(cfg Config, h *chat.Hub, tokens *token.Verifier) *Sessions {
 	cores := len(h.Shards)
 	s := &Sessions{
@@ -41,7 +42,8 @@ func New(cfg Config, h *chat.Hub, tokens *token.Verifier) *Sessions {
 	return s
 }
 
-// Open makes a connection of the SDK protocol of a transport whose handshake is done: it is in no room.
+// Open starts the session of a transport whose handshake is complete. hello is the 101 response, and early has the bytes that the client sent before
+// it. Any goroutine may call it.
 func (all *Sessions) Open(t fanout.Transport, source *chat.Address, e Encoding, hello, early []byte) {
 	c := &fanout.Conn{}
 	s := newSession(c, all, source, e, early)
@@ -51,7 +53,7 @@ func (all *Sessions) Open(t fanout.Transport, source *chat.Address, e Encoding, 
 	all.Wake(all.Register(c, nil, hello, nil))
 }
 
-// newSession begins a session. early is what came ahead of the answer to the handshake.
+// newSession returns a session. early has the bytes that the client sent before its 101 response.
 func newSession(c *fanout.Conn, h *Sessions, source *chat.Address, e Encoding, early []byte) *Session {
 	s := &Session{Conn: c, Hub: h, source: source, Encoding: e, unread: early, early: len(early) > 0}
 	c.Hold(s.early)

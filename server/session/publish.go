@@ -7,7 +7,7 @@ import (
 	"github.com/throng-chat/throng/server/webhook"
 )
 
-// publish publishes what the session's client asks for.
+// publish handles the command publish.
 func (s *Session) publish(id uint32, req *protocol.PublishRequest) {
 	in := s.viewOf(req.Channel)
 	if in.Options.PublishProxy && s.crowded(OnPublish) {
@@ -38,14 +38,14 @@ func (s *Session) publish(id uint32, req *protocol.PublishRequest) {
 	s.say(id, in, pub, chat.PublishOptions{})
 }
 
-// say says what the session may say.
+// publishNow publishes without further checks, and replies.
 func (s *Session) say(id uint32, in chat.View, pub chat.Publication, o chat.PublishOptions) {
 	r, _ := s.Hub.Publish(in, pub, o)
 	s.spokeIn(r)
 	s.Reply(&protocol.Reply{Id: id, Publish: &protocol.PublishResult{}})
 }
 
-// askPublish asks whether something is said in a room, and what. If it is refused, the fee is given back.
+// proxyPublish requests the decision of the application about a publication. If it is rejected, its charge is refunded.
 func (s *Session) askPublish(id uint32, in chat.View, data []byte, pub chat.Publication, f fee) {
 	refuse := func(e *protocol.Error) {
 		s.giveBack(f)

@@ -11,9 +11,9 @@ import (
 	"github.com/throng-chat/throng/server/fanout"
 )
 
-// What a room's members are sent, in each encoding: publications, joins and leaves.
+// The pushes of a room in each encoding: publications, joins and leaves.
 
-// SessionFormats are the formats of sessions, each by the number of its encoding.
+// SessionFormats returns the formats of sessions, by the numbers of their encodings.
 func SessionFormats() (all chat.Formats) {
 	for _, f := range []struct{ encoding, whole Encoding }{
 		{JsonEncoding, JsonEncoding},
@@ -39,10 +39,10 @@ func SessionFormats() (all chat.Formats) {
 	return all
 }
 
-// encodePublication makes the frame of a publication for the members of one encoding: where they are sent deltas, against before, nil
-// for none. budget is of nanoseconds for deltas.
+// encodePublication returns the frame of a publication in one encoding. In an encoding with deltas, before is the previous publication; nil for
+// none. budget is the time for deltas in nanoseconds.
 func encodePublication(room string, p, before *chat.Publication, e Encoding, budget *int) []byte {
-	told := &struct { // in one piece of memory
+	told := &struct { // one allocation
 		reply protocol.Reply
 		push  protocol.Push
 		pub   sdkPublication
@@ -56,7 +56,7 @@ func encodePublication(room string, p, before *chat.Publication, e Encoding, bud
 	return encodeReply(e, &told.reply)
 }
 
-// encodeJoin makes the frame that tells of a client that came; encodeLeave, of one that went.
+// encodeJoin returns the frame of a join event; encodeLeave, that of a leave event.
 func encodeJoin(room string, info *chat.ClientInfo, e Encoding) []byte {
 	return encodeReply(e, &protocol.Reply{Push: &protocol.Push{Channel: room, Join: &protocol.Join{Info: sdkInfo(info)}}})
 }
@@ -65,7 +65,7 @@ func encodeLeave(room string, info *chat.ClientInfo, e Encoding) []byte {
 	return encodeReply(e, &protocol.Reply{Push: &protocol.Push{Channel: room, Leave: &protocol.Leave{Info: sdkInfo(info)}}})
 }
 
-// sdkInfo is a client as the protocol has it.
+// sdkInfo returns the information about a client as a type of the protocol.
 func sdkInfo(info *chat.ClientInfo) *protocol.ClientInfo {
 	out := &protocol.ClientInfo{}
 	fillInfo(out, info)
@@ -76,13 +76,13 @@ func fillInfo(out *protocol.ClientInfo, info *chat.ClientInfo) {
 	out.User, out.Client, out.ConnInfo, out.ChanInfo = info.User, info.Client, info.ConnInfo, info.ChanInfo
 }
 
-// sdkPublication is a publication as the protocol has it, in one piece of memory with its publisher.
+// sdkPublication is a publication as a type of the protocol, in one allocation with its publisher.
 type sdkPublication struct {
 	protocol.Publication
 	publisher protocol.ClientInfo
 }
 
-// fill makes it the publication by itself.
+// fill sets it to the full publication.
 func (out *sdkPublication) fill(p *chat.Publication, e Encoding) {
 	out.Offset, out.Tags, out.Data = p.Offset, p.Tags, sdkData(p, e)
 	if p.Info != nil {
@@ -90,13 +90,13 @@ func (out *sdkPublication) fill(p *chat.Publication, e Encoding) {
 		out.Info = &out.publisher
 	}
 	if e.IsJSON() && e != JsonEncoding {
-		// Whoever hears deltas hears every datum as a JSON string.
+		// In the JSON protocol, a client with deltas receives all data as a JSON string.
 		out.Data = cfjson.AppendString(nil, string(out.Data))
 	}
 }
 
-// shorten replaces the data by what is new of it against the publication before, unless that is longer, or the budget of nanoseconds for
-// deltas is used up, of which it takes its part.
+// shorten replaces the data by a delta to the previous publication, unless the delta is longer or the budget is used up. It subtracts its estimated
+// time from the budget.
 func (out *sdkPublication) shorten(p, before *chat.Publication, e Encoding, budget *int) {
 	if before == nil {
 		return
@@ -109,7 +109,7 @@ func (out *sdkPublication) shorten(p, before *chat.Publication, e Encoding, budg
 		return
 	}
 	delta := DeltaOf(was, data)
-	// A delta copies and adds bytes, not characters: one that cuts a character in two is no JSON.
+	// A delta works on bytes. One that splits a character is not valid JSON.
 	if len(delta) >= len(data) || e.IsJSON() && !utf8.Valid(delta) {
 		return
 	}
@@ -119,7 +119,7 @@ func (out *sdkPublication) shorten(p, before *chat.Publication, e Encoding, budg
 	}
 }
 
-// sdkData is the data of a publication as an SDK is sent it.
+// sdkData returns the data of a publication for an SDK client.
 func sdkData(p *chat.Publication, e Encoding) []byte {
 	switch {
 	case p.Form == chat.FormJSON || p.Form == chat.FormBytes && !e.IsJSON():
@@ -130,14 +130,14 @@ func sdkData(p *chat.Publication, e Encoding) []byte {
 	return cfjson.AppendString(nil, base64.StdEncoding.EncodeToString(p.Data))
 }
 
-// fullPublication is a publication by itself.
+// fullPublication returns a publication without a delta.
 func fullPublication(p *chat.Publication, e Encoding) *protocol.Publication {
 	out := &sdkPublication{}
 	out.fill(p, e)
 	return &out.Publication
 }
 
-// DeltaPublication is what is new of a publication against the one before, nil for none.
+// DeltaPublication returns a publication as a delta to the previous one, if there is one and shorten finds a shorter delta.
 func DeltaPublication(p, before *chat.Publication, e Encoding, budget *int) *protocol.Publication {
 	out := &sdkPublication{}
 	out.fill(p, e)
@@ -145,7 +145,7 @@ func DeltaPublication(p, before *chat.Publication, e Encoding, budget *int) *pro
 	return &out.Publication
 }
 
-// PastPublication is a publication as it is sent to a client that did not receive it when it was made: with its time.
+// TimedPublication returns a publication of the history or of a recovery: with its time.
 func PastPublication(p *chat.Publication, e Encoding) *protocol.Publication {
 	out := fullPublication(p, e)
 	out.Time = p.UnixMilli

@@ -6,9 +6,9 @@ import (
 	"github.com/throng-chat/throng/server/chat"
 )
 
-// What a session may ask about a room: who is there, and what was said.
+// The commands that read a room: presence, presence_stats, history.
 
-// presence answers who is in a room.
+// presence handles the command presence.
 func (s *Session) presence(id uint32, req *protocol.PresenceRequest) {
 	if e := s.maySeePresence(req.Channel); e != nil {
 		s.fail(id, e)
@@ -31,7 +31,8 @@ func (s *Session) maySeePresence(room string) *protocol.Error {
 	return s.mayRead(chat.ToSeePresence, in, in.Options.Presence)
 }
 
-// mayRead says why the session may not see something of a room, which the room offers or not; nil if it may.
+// checkRead returns the error of a session that may not read the presence or the history of a room; nil if it may. offered is the option of the
+// room.
 func (s *Session) mayRead(d chat.Action, in chat.View, offered bool) *protocol.Error {
 	who := s.in(in)
 	switch {
@@ -45,7 +46,7 @@ func (s *Session) mayRead(d chat.Action, in chat.View, offered bool) *protocol.E
 	return nil
 }
 
-// presenceStats answers how many are in a room.
+// presenceStats handles the command presence_stats.
 func (s *Session) presenceStats(id uint32, req *protocol.PresenceStatsRequest) {
 	if e := s.maySeePresence(req.Channel); e != nil {
 		s.fail(id, e)
@@ -58,7 +59,7 @@ func (s *Session) presenceStats(id uint32, req *protocol.PresenceStatsRequest) {
 	}})
 }
 
-// history answers what was said in a room.
+// history handles the command history.
 func (s *Session) history(id uint32, req *protocol.HistoryRequest) {
 	if !chat.ValidRoomName(req.Channel) {
 		s.fail(id, ErrBadRequest)
@@ -74,7 +75,7 @@ func (s *Session) history(id uint32, req *protocol.HistoryRequest) {
 		q.HasFrom, q.From = true, chat.Position{Offset: req.Since.Offset, Epoch: req.Since.Epoch}
 	}
 	light := s.light()
-	pubs, at, e := s.Hub.Read(q.Room, q.Since(), q.Limit, max(light, 1), q.reverse) // none where none is asked for
+	pubs, at, e := s.Hub.Read(q.Room, q.Since(), q.Limit, max(light, 1), q.reverse) // a limit of 0 returns none
 	if e != nil {
 		s.fail(id, ErrorOf(e))
 		return

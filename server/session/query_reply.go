@@ -9,9 +9,9 @@ import (
 	"github.com/throng-chat/throng/server/chat"
 )
 
-// Replies that tell of a room: who is present, and its history.
+// The replies of presence and history.
 
-// ByClient is presence as the protocol has it.
+// PresenceByClient returns the presence as a type of the protocol.
 func ByClient(infos []*chat.ClientInfo) map[string]*protocol.ClientInfo {
 	all := make([]protocol.ClientInfo, len(infos))
 	m := make(map[string]*protocol.ClientInfo, len(infos))
@@ -22,16 +22,16 @@ func ByClient(infos []*chat.ClientInfo) map[string]*protocol.ClientInfo {
 	return m
 }
 
-// OthersEvery is after how many members the making of a long answer lets others have the core: a tenth of a millisecond.
+// YieldEvery is the number of members after which the encoding of a long reply yields the processor: about 0.1 ms.
 const OthersEvery = 128
 
-// EncodePresence appends what follows the id in the reply that tells who is there: what is behind "presence" and ends the reply in JSON,
-// the PresenceResult in Protobuf. It is made a part at a time. Not to be called on the loop or on a shard.
+// EncodePresence appends the part of a presence reply after its ID: in JSON, the value of "presence" and the end of the reply; in Protobuf, the
+// PresenceResult. It yields the processor regularly. Do not call it on a poller or a shard.
 func EncodePresence(b []byte, json bool, infos []*chat.ClientInfo) []byte {
 	if json {
 		return append(appendPresence(b, infos), '}')
 	}
-	// A message of Protobuf may be made of parts that stand behind each other: of a map, its entries.
+	// A concatenation of encoded parts is a valid Protobuf message: here the entries of a map.
 	one := &protocol.ClientInfo{}
 	entry := map[string]*protocol.ClientInfo{}
 	result := &protocol.PresenceResult{Presence: entry}
@@ -62,7 +62,7 @@ func appendPresence(b []byte, infos []*chat.ClientInfo) []byte {
 	return append(b, "}}"...)
 }
 
-// AppendPresent appends one entry of a PresenceResult in JSON.
+// AppendPresenceEntry appends one entry of a PresenceResult in JSON.
 func AppendPresent(b []byte, info *chat.ClientInfo) []byte {
 	one := protocol.ClientInfo{}
 	fillInfo(&one, info)
@@ -70,14 +70,14 @@ func AppendPresent(b []byte, info *chat.ClientInfo) []byte {
 	return one.AppendJSON(b)
 }
 
-// TellPast is a page of a room's history as the protocol has it, and about how many bytes that takes. It ends with the publication that
-// makes it so many bytes: text may take several times as many in JSON as it had.
+// HistoryPage returns a page of history as a type of the protocol, and about its size in bytes. The page ends with the publication that reaches
+// maxBytes: text may take several times as many bytes in JSON.
 func TellPast(pubs []chat.Publication, at chat.Position, json bool, mostBytes int) (result *protocol.HistoryResult, size int) {
 	e := ProtobufEncoding
 	if json {
 		e = JsonEncoding
 	}
-	result = &protocol.HistoryResult{Epoch: at.Epoch, Offset: at.Offset, Publications: []*protocol.Publication{}} // SDKs want a list
+	result = &protocol.HistoryResult{Epoch: at.Epoch, Offset: at.Offset, Publications: []*protocol.Publication{}} // SDKs require a list
 	for i := range pubs {
 		if i > 0 && size >= mostBytes {
 			break
@@ -89,7 +89,7 @@ func TellPast(pubs []chat.Publication, at chat.Position, json bool, mostBytes in
 	return result, size
 }
 
-// encodeHistory makes what follows the id in the reply that tells of a room's history. Called on a worker.
+// encodeHistory returns the part of a history reply after its ID. Called on a worker.
 func (all *Sessions) encodeHistory(q LongQuestion) ([]byte, *protocol.Error) {
 	pubs, at, e := all.Read(q.Room, q.Since(), q.Limit, all.MaxUnsent/2, q.reverse)
 	if e != nil {

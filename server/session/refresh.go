@@ -8,9 +8,9 @@ import (
 	"github.com/throng-chat/throng/server/token"
 )
 
-// New tokens, before the old ones have expired.
+// The commands that replace a token.
 
-// refresh gives a connection a new token before the old one has expired.
+// refresh handles the command refresh: a new connection token.
 func (s *Session) refresh(id uint32, req *protocol.RefreshRequest) {
 	checkToken(s, req.Token, s.Hub.Tokens.Connect, func(claims token.Claims, err error) {
 		if err != nil {
@@ -21,7 +21,7 @@ func (s *Session) refresh(id uint32, req *protocol.RefreshRequest) {
 	})
 }
 
-// refreshBy goes on with refresh when the token is known to be good.
+// finishRefresh continues refresh after the token was verified.
 func (s *Session) refreshBy(id uint32, claims token.Claims) {
 	if claims.User != s.tokenUser {
 		s.dismiss(disconnectInvalidToken)
@@ -47,13 +47,13 @@ func (s *Session) refreshBy(id uint32, claims token.Claims) {
 	}})
 	for i := range enter {
 		if e := s.subscribeByServer(s.entryOf(&enter[i], nil)); e != nil {
-			s.Hub.Log.Debug("room of a new token not entered", "conn", s.Conn.ID, "room", logqueue.Clip(enter[i].room), "error", ErrorOf(e).Message)
+			s.Hub.Log.Debug("room of a new token not joined", "conn", s.Conn.ID, "room", logqueue.Clip(enter[i].room), "error", ErrorOf(e).Message)
 		}
 	}
 	s.schedule()
 }
 
-// subRefresh gives a subscription a new token before the old one has expired.
+// subRefresh handles the command sub_refresh: a new subscription token.
 func (s *Session) subRefresh(id uint32, req *protocol.SubRefreshRequest) {
 	sub := s.Find(req.Channel)
 	if sub == nil || req.Type != 0 {
@@ -70,7 +70,7 @@ func (s *Session) subRefresh(id uint32, req *protocol.SubRefreshRequest) {
 	})
 }
 
-// subRefreshBy goes on with subRefresh when the token is known to be good.
+// finishSubRefresh continues subRefresh after the token was verified.
 func (s *Session) subRefreshBy(id uint32, sub *Subscription, claims token.SubClaims) {
 	sub.expires = ExpiryOf(claims.Expires)
 	sub.credential = &chat.Credential{Id: claims.ID, Issued: claims.IssuedAt}

@@ -10,11 +10,10 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// What a client of the SDK protocol is told that asks for what it may not have. A command is answered with an error; a
-// connection that is no good is ended with a code. The numbers are the protocol's, and so is what an SDK does about them.
+// The errors of the SDK protocol. The codes are those of Centrifugo, because SDKs interpret them.
 var (
 	errInternal        = &protocol.Error{Code: 100, Message: "internal server error", Temporary: true}
-	ErrNotInTime       = &protocol.Error{Code: errInternal.Code, Message: "internal server error: not all connections were dealt with in time", Temporary: true}
+	ErrNotInTime       = &protocol.Error{Code: errInternal.Code, Message: "internal server error: not all connections finished within 5 s", Temporary: true}
 	ErrUnauthorized    = &protocol.Error{Code: 101, Message: "unauthorized"}
 	ErrUnknownChannel  = &protocol.Error{Code: 102, Message: "unknown channel"}
 	ErrDenied          = &protocol.Error{Code: 103, Message: "permission denied"}
@@ -24,12 +23,12 @@ var (
 	ErrBadRequest      = &protocol.Error{Code: 107, Message: "bad request"}
 	ErrNotAvailable    = &protocol.Error{Code: 108, Message: "not available"}
 	errTokenExpired    = &protocol.Error{Code: 109, Message: "token expired"}
-	errRefreshExpired  = &protocol.Error{Code: 109, Message: "token expired", Temporary: true} // an SDK asks for another; without the flag it gives up
+	errRefreshExpired  = &protocol.Error{Code: 109, Message: "token expired", Temporary: true} // temporary: an SDK then requests another token
 	ErrTooManyRequests = &protocol.Error{Code: 111, Message: "too many requests", Temporary: true}
 	ErrUnrecoverable   = &protocol.Error{Code: 112, Message: "unrecoverable position"}
 )
 
-// errorsOfRejections are what a client is answered with where the chat rejects what it asks for.
+// errorsOfRejections maps the rejections of the chat to errors of the protocol.
 var errorsOfRejections = [chat.RejectionCauses]*protocol.Error{
 	chat.CauseInternal:      errInternal,
 	chat.CauseTimeout:       ErrNotInTime,
@@ -41,7 +40,7 @@ var errorsOfRejections = [chat.RejectionCauses]*protocol.Error{
 	chat.CauseUnrecoverable: ErrUnrecoverable,
 }
 
-// ErrorOf returns a rejection as the protocol has it, nil for none: one of the errors above where it has no detail.
+// ErrorOf returns the error of a rejection; nil for nil. Without a detail it is one of the errors above.
 func ErrorOf(r *chat.Rejection) *protocol.Error {
 	switch {
 	case r == nil:
@@ -53,7 +52,7 @@ func ErrorOf(r *chat.Rejection) *protocol.Error {
 	return &protocol.Error{Code: e.Code, Message: e.Message + ": " + r.Detail, Temporary: e.Temporary}
 }
 
-// disconnect ends a connection: below 3500 and from 4000 to 4499 an SDK comes back, else it does not.
+// disconnect has the reason and the close frame of a disconnect. An SDK reconnects after the codes below 3500 and 4000 to 4499 only.
 type disconnect struct {
 	reason fanout.Reason
 	Code   ws.CloseCode
@@ -76,7 +75,7 @@ var (
 	disconnectNotAvailable  = disconnect{fanout.ClosedForbidden, 3508, "not available"}
 )
 
-// ending is why the server takes a subscription away: from 2500 on an SDK subscribes again, below it does not.
+// unsubscribeReason is the reason why the server ends a subscription. An SDK subscribes again after the codes from 2500 on only.
 type ending struct {
 	code uint32
 	text string
@@ -92,7 +91,7 @@ var (
 	endedExpired      = ending{2501, "subscription expired"}
 )
 
-// ErrorLabel is an error in the metrics. The codes of the application, which begin at 400, are one.
+// ErrorLabel returns the label of an error in the metrics. All codes of the application, from 400 on, share one.
 func ErrorLabel(e *protocol.Error) string {
 	if e.Code >= 400 {
 		return "application"

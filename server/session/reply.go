@@ -6,11 +6,12 @@ import (
 	"github.com/throng-chat/throng/server/fanout"
 )
 
-// How a session tells its client something: by replies, pushes, and at last by ending the connection.
+// What a session sends: replies, pushes and the close frame.
 
-const MaxStrikes = 100 // refused commands in a row before the connection is ended
+// MaxRejections is the number of commands in a row over a limit; the next one ends the connection.
+const MaxStrikes = 100
 
-// Reply answers a command, or tells the client something that is no reply.
+// Reply adds a reply or a push to the frame of this turn. Called on the poller; flush sends it.
 func (s *Session) Reply(r *protocol.Reply) {
 	if s.replies == nil {
 		s.replies = newReplyFrame(s.Encoding)
@@ -18,18 +19,18 @@ func (s *Session) Reply(r *protocol.Reply) {
 	s.replies.list = append(s.replies.list, r)
 }
 
-// push tells the client something that is no reply.
+// push adds a push.
 func (s *Session) push(p *protocol.Push) {
 	s.Reply(&protocol.Reply{Push: p})
 }
 
-// fail answers a command with an error.
+// fail adds an error reply.
 func (s *Session) fail(id uint32, e *protocol.Error) {
 	s.Hub.Metrics.CommandErrors.WithLabelValues(ErrorLabel(e)).Inc()
 	s.Reply(&protocol.Reply{Id: id, Error: e})
 }
 
-// refuse answers a command that the client should not have sent. Who goes on over a limit all the same is disconnected.
+// reject adds an error reply for a command over a limit. After more than MaxRejections in a row it disconnects the client instead.
 func (s *Session) refuse(id uint32, e *protocol.Error) {
 	if e == ErrTooManyRequests || e == ErrLimit {
 		if s.strikes++; s.strikes > MaxStrikes {
@@ -42,7 +43,7 @@ func (s *Session) refuse(id uint32, e *protocol.Error) {
 	}
 }
 
-// flush posts the replies gathered so far, in one frame.
+// flush posts the replies so far to the shard, in one frame.
 func (s *Session) flush() {
 	if replies := s.take(); replies != nil {
 		s.Conn.Shard.Post(fanout.Job{Do: fanout.SendReply, Conn: s.Conn, Reply: replies})
@@ -55,10 +56,10 @@ func (s *Session) take() *ReplyFrame {
 	return replies
 }
 
-// Disconnect ends the connection. Any goroutine may call it.
+// Disconnect closes the connection. Any goroutine may call it.
 func (s *Session) Disconnect(d disconnect) { s.Conn.Close(d.reason, d.Code, d.Text) }
 
-// dismiss ends the connection behind the answers to what it asked before. Called on the poller.
+// flushAndDisconnect sends the replies so far, then closes the connection. Called on the poller.
 func (s *Session) dismiss(d disconnect) {
 	s.flush()
 	s.Disconnect(d)

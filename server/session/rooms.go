@@ -8,9 +8,9 @@ import (
 	"github.com/throng-chat/throng/server/chat"
 )
 
-// What a session does in the rooms that it is in.
+// The rooms of a session.
 
-// Find is the subscription to a room, nil for none.
+// Find returns the subscription to a room; nil for none.
 func (s *Session) Find(room string) *Subscription {
 	for _, sub := range s.Subs {
 		if sub.Room.Name == room {
@@ -20,7 +20,7 @@ func (s *Session) Find(room string) *Subscription {
 	return nil
 }
 
-// viewOf is a room as the session finds it. Called on the poller.
+// viewOf returns the view of a room: from the membership if there is one, else by one look-up of the options. Called on the poller.
 func (s *Session) viewOf(room string) chat.View {
 	if sub := s.Find(room); sub != nil {
 		return chat.View{Name: room, Options: sub.Room.Options, Place: &sub.Membership}
@@ -37,7 +37,7 @@ func (s *Session) viewAgain(v chat.View) chat.View {
 	return v
 }
 
-// in is the session as an asker in a room.
+// actorIn returns the session as an actor in a room.
 func (s *Session) in(p chat.View) chat.Actor {
 	return s.asker(p.Place != nil, p.Place != nil && p.Place.WithToken)
 }
@@ -46,27 +46,27 @@ func (s *Session) asker(inside, token bool) chat.Actor {
 	return chat.Actor{User: s.Info.User, Inside: inside, Token: token}
 }
 
-// endSubscription takes a subscription away from a client, and tells it why.
+// endSubscription ends a subscription and sends an unsubscribe push to the client.
 func (s *Session) endSubscription(sub *Subscription, why ending) {
 	name := sub.Room.Name
 	s.Leave(sub)
 	s.push(&protocol.Push{Channel: name, Unsubscribe: &protocol.Unsubscribe{Code: why.code, Reason: why.text}})
 }
 
-// lostPosition ends a subscription that watches for gaps. Called on the poller.
+// lostPosition ends a positioned subscription after a gap. Called on the poller.
 func (s *Session) lostPosition(room string) {
 	sub := s.Find(room)
 	switch {
 	case sub == nil || !sub.Positioned || s.Conn.Closing():
 	case sub.serverSide:
-		s.dismiss(disconnectInsufficient) // an SDK does not ask again for a room that it was given
+		s.dismiss(disconnectInsufficient) // an SDK does not repeat a server-side subscription
 	default:
 		s.endSubscription(sub, endedInsufficient)
 		s.flush()
 	}
 }
 
-// Leave takes the session out of a room and tells nobody but the others in it.
+// Leave ends the membership in a room. It sends nothing to the client itself.
 func (s *Session) Leave(sub *Subscription) {
 	i := slices.Index(s.Subs, sub)
 	s.Subs = slices.Delete(s.Subs, i, i+1)
@@ -82,7 +82,7 @@ func (s *Session) leaveAll() {
 	}
 }
 
-// spokeIn has the session wait for a room that is behind. If it waits for one already it goes on with that.
+// watchBacklog notes the room whose backlog stops the reading from the client. It keeps the previous room while that one is over its limit.
 func (s *Session) spokeIn(r *chat.Room) {
 	if s.talksIn == nil || !s.talksIn.OverLimit() {
 		s.talksIn = r

@@ -9,7 +9,7 @@ import (
 	"github.com/throng-chat/throng/server/webhook"
 )
 
-// rpc calls what the server can do itself, by the method's name; the others are for the application.
+// rpc handles the command rpc: the methods of throng itself; all others by a proxy request.
 func (s *Session) rpc(id uint32, req *protocol.RPCRequest) {
 	switch req.Method {
 	case "redact":
@@ -19,7 +19,7 @@ func (s *Session) rpc(id uint32, req *protocol.RPCRequest) {
 	}
 }
 
-// redact is the rpc method by which a client takes back what it said itself.
+// redact is the rpc method that removes a publication of the client itself.
 func (s *Session) redact(id uint32, params []byte) {
 	var r chat.Redaction
 	if json.Unmarshal(params, &r) != nil || !chat.ValidRoomName(r.Channel) || r.Offset == 0 {
@@ -31,7 +31,7 @@ func (s *Session) redact(id uint32, params []byte) {
 		s.fail(id, ErrorOf(e))
 		return
 	}
-	f, ok := s.pay(id, at) // others hear of it, as of a publication
+	f, ok := s.pay(id, at) // it sends a notice to the room, like a publication
 	if !ok {
 		return
 	}
@@ -48,7 +48,7 @@ func (s *Session) redact(id uint32, params []byte) {
 	s.Reply(&protocol.Reply{Id: id, Rpc: &protocol.RPCResult{Data: []byte("{}")}})
 }
 
-// askRPC has the application do what the client asks for.
+// proxyRPC sends the call to the application.
 func (s *Session) askRPC(id uint32, req *protocol.RPCRequest) {
 	if !s.Hub.Hooks.wants(OnRPC) {
 		s.fail(id, ErrNotAvailable)
@@ -69,10 +69,10 @@ func (s *Session) askRPC(id uint32, req *protocol.RPCRequest) {
 	}, func(e *protocol.Error) { s.refuse(id, e) })
 }
 
-// send passes on what wants no reply: an rpc without a method. An error is counted, and that is all.
+// send handles the command send: an rpc without a method and without a reply. Errors are only counted.
 func (s *Session) send(req *protocol.SendRequest) {
 	if !s.Hub.Hooks.wants(OnRPC) {
-		s.dismiss(disconnectNotAvailable) // there is no reply to tell it by
+		s.dismiss(disconnectNotAvailable) // send has no reply for an error
 		return
 	}
 	r := s.about(OnRPC)

@@ -10,62 +10,62 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// Session is what a connection of the SDK protocol has beyond a plain one: who it is, and the rooms it is in. Its commands
-// are dealt with one after another, on its poller, which owns it. What others want of it they post to the poller.
+// Session is the state of one client of the SDK protocol. Its poller owns it, and handles its commands one after another. Other goroutines post
+// functions to the poller.
 type Session struct {
 	// Constant after newSession.
 	Conn     *fanout.Conn
 	Hub      *Sessions
 	Poller   *fanout.Poller
-	source   *chat.Address // nil where addresses do not count
+	source   *chat.Address // nil without limits by address
 	Encoding Encoding
-	early    bool   // its client sent something ahead of the answer to the handshake
-	Client   string // its id, which everybody may see
+	early    bool   // bytes arrived before the 101 response
+	Client   string // its public ID
 
 	// Owned by the poller.
 	State      sessionState
-	User       *chat.User       // nil until it is connected
-	Info       *chat.ClientInfo // who it is, as others see it; replaced, never changed
-	meta       []byte           // what its token says only to the application
+	User       *chat.User       // nil before connect
+	Info       *chat.ClientInfo // for other clients; immutable, replaced as a whole
+	meta       []byte           // of its token, for the application only
 	expires    expiry           // of its token
 	credential chat.Credential  // of its token
-	tokenUser  string           // who its tokens must name: not always info.User, as the application has the last word
+	tokenUser  string           // the user that its tokens must have; differs from Info.User if the application replaced the user
 	Subs       []*Subscription
-	replies    *ReplyFrame              // of the frame under way, not yet posted; nil for none
-	talksIn    *chat.Room               // where it made others hear something: it is not read from while that is behind
+	replies    *ReplyFrame              // of the current frame, not posted yet; nil for none
+	talksIn    *chat.Room               // the last room that it published to: while its backlog is over the limit, the client is not read from
 	messages   limiter.Meter            // commands
-	floods     bool                     // it has wanted more than its rate of bytes for too long: its publications are refused
-	strikes    int                      // commands over a limit, since the last that was not
-	drawn      limiter.Meter            // bytes of replies whose size the command does not bound
-	Recovered  limiter.Meter            // bytes of what it was told that it had missed
-	Meters     map[string]limiter.Meter // of publications, by room, where rooms have a rate; nil before the first
-	asking     *uint64                  // while the application is asked whether it may connect: the first word that may be meant for it (Words.Begin)
-	entering   *Entry                   // while the application is asked whether it may subscribe
+	floods     bool                     // over its rate of bytes for too long: its publications are rejected
+	strikes    int                      // commands over a limit, since the last one that was not
+	drawn      limiter.Meter            // bytes of bulk replies
+	Recovered  limiter.Meter            // bytes of recovered publications
+	Meters     map[string]limiter.Meter // publications by room, in rooms with a rate; nil before the first
+	asking     *uint64                  // during the admission: the number of the first command that may be for it (chat.Words); else nil
+	entering   *Entry                   // the join that waits for the application or a worker; nil for none
 	WaitsFrom  wheel.Tick
-	asksNext   func() // what it goes on with when it is no longer blocked
-	underWay   int    // bytes of the command being dealt with, and of those behind it in its frame
-	held       int    // bytes reserved for them while the session waits
-	Unfinished []byte // commands of the frame under way, behind the one that waits
-	unread     []byte // bytes behind that frame
+	asksNext   func() // the query to start when it is no longer blocked
+	underWay   int    // bytes of the current command and the rest of its frame
+	held       int    // bytes reserved for it while the session waits
+	Unfinished []byte // the rest of the frame, after the command that waits
+	unread     []byte // bytes after that frame
 	heldUnread int    // bytes reserved for unread
 
 	// Owned by the shard.
 	joined []*fanout.Member
 
 	// Shared by the shard and the poller.
-	UnreadReplies atomic.Int64 // bytes of the long replies of which some waits in the outbox
+	UnreadReplies atomic.Int64 // bytes of the bulk replies that are not completely read
 
-	Blocked atomic.Bool // the session waits for its client to read; whoever resets it goes on
+	Blocked atomic.Bool // the session waits for its client to read; the goroutine that resets it continues the session
 
 	// Read by others.
-	Identity atomic.Pointer[chat.ClientInfo] // info, for the admin port
+	Identity atomic.Pointer[chat.ClientInfo] // Info, for the admin port
 
-	Farewell atomic.Pointer[Farewell] // of who closed it first; nil where nobody did
+	Farewell atomic.Pointer[Farewell] // of the side that closed first; nil before, or without a close frame
 
-	due fanout.Timers // pings, and when the poller is to look for what has expired
+	due fanout.Timers // of pings and of the next expiry
 }
 
-// Farewell is what a close frame says.
+// CloseFrame is the content of a close frame.
 type Farewell struct {
 	Code ws.CloseCode
 	Text string
@@ -74,7 +74,7 @@ type Farewell struct {
 type sessionState uint8
 
 const (
-	opened    sessionState = iota // connect has not come
-	Connected                     // it is somebody
-	refused                       // connect was answered with an error: nothing more is answered
+	opened    sessionState = iota // before connect
+	Connected                     // connect succeeded
+	refused                       // connect failed: all further commands are ignored
 )

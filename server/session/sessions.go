@@ -12,7 +12,7 @@ import (
 	"github.com/throng-chat/throng/server/wheel"
 )
 
-// Sessions is what all sessions share beyond the chat: work off the loop, and what bounds it.
+// Sessions is the state that all sessions share: settings, workers and budgets.
 type Sessions struct {
 	*chat.Hub
 
@@ -20,32 +20,32 @@ type Sessions struct {
 	personalRooms bool
 	maxRooms      int
 	pingInterval  time.Duration
-	clientPrefix  string // of this process's client ids
+	clientPrefix  string // of the client IDs of this process
 	Tokens        *token.Verifier
 	Hooks         *Hooks // nil for none
 
-	// onCommands deals with the commands of a frame that are behind one that the session waited for (wait.go).
+	// onCommands handles the rest of a frame after a command that waited (wait.go): (*Session).onCommands, in a file above this one.
 	onCommands func(s *Session, frame []byte, now time.Duration)
 
-	complaint rate.Sometimes // of what tokens and the application ask for in vain
+	complaint rate.Sometimes // of log lines about rejected tokens and rooms
 
-	HeldCommands limiter.Budget // bytes of commands that wait for work off the loop
+	HeldCommands limiter.Budget // bytes of commands that wait for workers
 
-	ReplyRate limiter.Rate   // bytes of replies whose size the command does not bound, for one connection
-	Owed      limiter.Budget // bytes of long replies that are being made, or not read
+	ReplyRate limiter.Rate   // bytes of bulk replies of one connection
+	Owed      limiter.Budget // bytes of long replies that are not completely sent
 	Questions *questions
 
-	Answers   *workers // long answers in the making
-	Verifiers *workers // of tokens whose signatures take milliseconds
+	Answers   *workers // of long replies
+	Verifiers *workers // of signatures that take milliseconds
 }
 
-// OnTick is called on the heartbeat at each tick.
+// OnTick does the work of a tick. Called on the heartbeat.
 func (all *Sessions) OnTick(now time.Time, tick wheel.Tick) {
 	all.Hub.OnTick(now, tick)
 	all.RelieveOwed(tick)
 }
 
-// TickOf is the deadline of a moment; 0 for the zero moment. One that is farther off than ticks count comes in 10 years.
+// TickOf returns the tick of a time; 0 for the zero time. A time later than MaxMoment counts as MaxMoment.
 func (all *Sessions) TickOf(t time.Time) wheel.Tick {
 	if t.IsZero() {
 		return 0
@@ -53,11 +53,11 @@ func (all *Sessions) TickOf(t time.Time) wheel.Tick {
 	return all.Clock.Tick() + fanout.InTicks(min(max(t.Sub(all.Clock.WallNow()), fanout.TickLength), MaxMoment))
 }
 
-// OwedGrace is the time that a reader of a long reply has, before it has to make room for others.
+// OutstandingGrace is the time that a client has to read a long reply before it can be closed for the budget.
 const OwedGrace = 2 * time.Second
 
-// RelieveOwed makes room where long replies take more than half of what they may: the readers that are furthest behind are closed, on
-// each shard. All have had owedGrace. Called on the heartbeat.
+// RelieveOutstanding closes the slowest readers of long replies on each shard, while these take more than half of their budget. Each reader has at
+// least OutstandingGrace. Called on the heartbeat.
 func (all *Sessions) RelieveOwed(now wheel.Tick) {
 	tooMuch := func() bool { return all.Owed.Used.Load() > all.Owed.Most/2 }
 	if !tooMuch() {

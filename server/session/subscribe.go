@@ -8,7 +8,7 @@ import (
 	"github.com/throng-chat/throng/server/webhook"
 )
 
-// subscribe puts the session into a room.
+// subscribe handles the command subscribe.
 func (s *Session) subscribe(id uint32, req *protocol.SubscribeRequest) {
 	if !chat.ValidRoomName(req.Channel) || req.Type != 0 || req.Tf != nil {
 		s.fail(id, ErrBadRequest)
@@ -33,7 +33,7 @@ func (s *Session) subscribe(id uint32, req *protocol.SubscribeRequest) {
 	})
 }
 
-// subscribeAs goes on with subscribe when the token, if there is one, is known to be good.
+// continueSubscribe continues subscribe after the token, if any, was verified.
 func (s *Session) subscribeAs(id uint32, e *Entry) {
 	s.entering = nil
 	if err := s.mayEnter(e); err != nil {
@@ -47,7 +47,7 @@ func (s *Session) subscribeAs(id uint32, e *Entry) {
 	s.enterRoom(id, e)
 }
 
-// mayEnter says why the session may not enter a room, or nil.
+// checkJoin returns the error of a session that may not join a room; nil if it may.
 func (s *Session) mayEnter(e *Entry) *protocol.Error {
 	if e.In.Options == nil {
 		e.In = s.Hub.ViewOf(e.Wish.Channel)
@@ -66,7 +66,7 @@ func (s *Session) mayEnter(e *Entry) *protocol.Error {
 	return nil
 }
 
-// enterRoom makes the session a member of a room that it may enter.
+// joinRoom joins a room after checkJoin, and replies.
 func (s *Session) enterRoom(id uint32, e *Entry) {
 	s.Join([]*Entry{e}, func() []*protocol.Reply {
 		return []*protocol.Reply{{Id: id, Subscribe: e.Result}}
@@ -79,7 +79,7 @@ func (s *Session) enterRoom(id uint32, e *Entry) {
 	}
 }
 
-// unsubscribe takes the session out of a room. The presence is gone before the answer is sent.
+// unsubscribe handles the command unsubscribe. The presence is updated before the reply is sent.
 func (s *Session) unsubscribe(id uint32, req *protocol.UnsubscribeRequest) {
 	if sub := s.Find(req.Channel); sub != nil {
 		s.Leave(sub)
@@ -87,14 +87,14 @@ func (s *Session) unsubscribe(id uint32, req *protocol.UnsubscribeRequest) {
 	s.Reply(&protocol.Reply{Id: id, Unsubscribe: &protocol.UnsubscribeResult{}})
 }
 
-// askSubscribe asks whether the session is let into a room that its permissions let it into.
+// proxySubscribe requests the decision of the application about a permitted subscription.
 func (s *Session) askSubscribe(id uint32, e *Entry) {
 	r := s.about(OnSubscribe)
 	r.Channel, r.Token, r.Data = e.Wish.Channel, e.Wish.Token, e.Wish.Data
 	s.entering = e
 	s.ask(r, func(a *webhook.Answer) {
 		s.entering = nil
-		// Much may have changed since.
+		// Membership and sanctions may have changed since.
 		if err := s.mayEnter(e); err != nil {
 			s.refuse(id, err)
 			return

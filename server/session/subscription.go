@@ -6,20 +6,20 @@ import (
 	"github.com/throng-chat/throng/server/chat"
 )
 
-// Subscription is a session's place in a room.
+// Subscription is the membership of a session in a room.
 type Subscription struct {
 	chat.Membership
 
-	// Constant once it is in the room.
+	// Constant after the join.
 	serverSide bool
-	byToken    bool // named by the connection's token: the next one may take it away
+	byToken    bool // granted by the connection token: the next one may remove it
 
 	// Owned by the poller.
 	expires    expiry           // of its token
-	credential *chat.Credential // of its token; nil where it has none of its own
+	credential *chat.Credential // of its subscription token; nil without one
 }
 
-// Entry is a subscription on its way into a room: what was asked for, and what came of it.
+// JoinAttempt is a join of a session: its options, and the result.
 type Entry struct {
 	chat.JoinRequest
 
@@ -27,7 +27,7 @@ type Entry struct {
 	serverSide bool
 	withToken  bool
 	byToken    bool
-	ended      bool // the application has taken it out while it was asked about
+	ended      bool // the application ended it before the join
 	Info       *chat.ClientInfo
 	data       []byte
 	expires    expiry
@@ -37,7 +37,7 @@ type Entry struct {
 	Result *protocol.SubscribeResult // made by the shard
 }
 
-// Told is what the client is told of its subscription, but for what it missed.
+// SubscribeResult returns the result for the client, without the recovered publications.
 func (en *Entry) Told() *protocol.SubscribeResult {
 	return &protocol.SubscribeResult{
 		Recoverable:   en.Recoverable,
@@ -53,7 +53,8 @@ func (en *Entry) Told() *protocol.SubscribeResult {
 	}
 }
 
-// tellMissed puts the publications into the answer. Called on the shard, where there is time for it; budget is of nanoseconds for deltas.
+// addRecovered adds the recovered publications to the result. Called on the shard, because it may take long; budget is the time for deltas in
+// nanoseconds.
 func (en *Entry) tellMissed(budget *int) {
 	var before *chat.Publication
 	for i := range en.Missed {
@@ -70,13 +71,13 @@ func (en *Entry) tellMissed(budget *int) {
 	en.Missed = nil
 }
 
-// admission is the answer to a client that joins rooms. The shard makes it, behind everything that was published before.
+// joinReply makes the replies to a client that joins rooms. The shard calls it, after everything that was published before the join.
 type admission struct {
 	Entries []*Entry
-	answer  func() []*protocol.Reply // called on the shard if one of the entries has joined
+	answer  func() []*protocol.Reply // called on the shard if at least one join succeeded
 }
 
-// replies returns the answer. Called on the shard, once; budget is of nanoseconds for deltas.
+// replies returns the replies. Called on the shard, once; budget is the time for deltas in nanoseconds.
 func (a *admission) replies(budget *int) []*protocol.Reply {
 	joined := false
 	for _, e := range a.Entries {

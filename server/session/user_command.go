@@ -10,15 +10,17 @@ import (
 // How a session applies the commands of the application on the connections of its user (chat/commands.go). They are data: the codes and
 // texts of the protocol are added here.
 
+// ClientID returns the public ID of the connection. Any goroutine may call it.
 func (s *Session) ClientID() string { return s.Client }
 
-// Execute does a command on the poller, where the session is still there.
+// Execute applies a command on the poller, if the session is connected, and then calls done with the rejection, nil for none. Any goroutine may call
+// it; it does not block.
 func (s *Session) Execute(command chat.UserCommand, done func(*chat.Rejection)) {
 	s.Poller.Post(func() {
 		e := chat.RejectInternal
 		defer func() { done(e) }()
 		if s.State != Connected || s.Conn.Closing() {
-			// Its close frame may not be posted yet: what is published behind our answer must not come before it.
+			// The close frame may not be posted yet: a publication after the reply to the application must not precede it.
 			s.leaveAll()
 			e = nil
 			return
@@ -28,7 +30,7 @@ func (s *Session) Execute(command chat.UserCommand, done func(*chat.Rejection)) 
 	})
 }
 
-// apply does a command. It returns chat.RejectInternal for a command that it does not know. Called on the poller.
+// apply applies a command. It returns chat.RejectInternal for a command that it does not know. Called on the poller.
 func (s *Session) apply(command chat.UserCommand) *chat.Rejection {
 	switch c := command.(type) {
 	case chat.Disconnect:
@@ -82,7 +84,7 @@ func endingFor(c chat.Unsubscribe) ending {
 	return endedByServer
 }
 
-// expel ends the connection, and takes it out of its rooms at once, not when its client has answered. Called on the poller.
+// disconnectAtOnce closes the connection and leaves its rooms at once, not after the close frame of the client. Called on the poller.
 func (s *Session) expel(d disconnect) {
 	s.Disconnect(d)
 	s.leaveAll()

@@ -11,17 +11,17 @@ import (
 	"github.com/throng-chat/throng/server/token"
 )
 
-// Tokens: whether they are good, and what a client with one that is not is answered.
+// The verification of tokens, and the replies to clients with rejected tokens.
 
-// errVerifying is for a token that is not looked at, as too many are being looked at.
+// errVerifying is the error of a token that is not verified, because too many wait for the workers.
 var errVerifying = errors.New("too many tokens are being verified")
 
-// MaxVerifying is how many tokens of slow algorithms may wait to be verified. Half of the cores verify them.
+// MaxVerifying is the number of tokens of slow algorithms that wait for workers, at most. There is one worker per two cores.
 const MaxVerifying = 1024
 
-// checkToken calls then with what check makes of a token: at once, or, where the signature takes milliseconds, when it has been verified
-// off the loop. Until then the client's next command waits. Called on the poller, and so is then; it is not called where the connection
-// has ended meanwhile.
+// checkToken verifies a token with check, then calls then with the result: at once, or, for a signature that takes milliseconds, after a worker has
+// verified it. Meanwhile the next command of the client waits. checkToken and then run on the poller. then is not called if the connection
+// ends before.
 func checkToken[C any](s *Session, text string, check func(text string, now time.Time) (C, error), then func(C, error)) {
 	if !s.Hub.Tokens.Slow(text) {
 		claims, err := check(text, time.Now())
@@ -29,7 +29,7 @@ func checkToken[C any](s *Session, text string, check func(text string, now time
 		return
 	}
 	if s.State == opened {
-		s.beginAsking() // the API may name its user meanwhile
+		s.beginAsking() // a command of the application may be for its user
 	}
 	s.Await(s.Hub.Verifiers, func() func() {
 		claims, err := check(text, time.Now())
@@ -40,7 +40,7 @@ func checkToken[C any](s *Session, text string, check func(text string, now time
 	})
 }
 
-// refuseToken answers a connection's token that is no good, one that has expired with expired.
+// rejectToken replies to a rejected connection token: with the error expired if it has expired.
 func (s *Session) refuseToken(id uint32, err error, expired *protocol.Error) {
 	switch {
 	case errors.Is(err, token.ErrExpired):
@@ -57,22 +57,22 @@ func (s *Session) refuseToken(id uint32, err error, expired *protocol.Error) {
 	s.refuseConnect()
 }
 
-// refuseConnect is when connect was answered with an error.
+// rejectConnect notes that connect failed.
 func (s *Session) refuseConnect() {
 	if s.State == opened {
 		s.State = refused
 	}
 }
 
-// complainOfToken logs why a token was refused: its client learns no more than that it was.
+// logToken logs the reason why a token was rejected. The client does not receive the reason.
 func (s *Session) complainOfToken(err error) {
 	s.Hub.complaint.Do(func() {
-		s.Hub.Log.Warn("token refused; more may be refused without a log line", "conn", s.Conn.ID, "error", logqueue.Clip(err.Error()))
+		s.Hub.Log.Warn("token rejected; logged at most once per second", "conn", s.Conn.ID, "error", logqueue.Clip(err.Error()))
 	})
 }
 
-// subscriptionToken checks a token for a room, and goes on with then if it is good. Else the command is answered, a token that has
-// expired with expired.
+// subscriptionToken verifies a token for a room, and calls then if it is valid. Otherwise it replies with an error: expired if the token has
+// expired.
 func (s *Session) subscriptionToken(id uint32, text, room string, expired *protocol.Error, then func(token.SubClaims)) {
 	checkToken(s, text, s.Hub.Tokens.Subscribe, func(claims token.SubClaims, err error) {
 		if s.takesToken(id, claims, err, room, expired) {
@@ -81,7 +81,7 @@ func (s *Session) subscriptionToken(id uint32, text, room string, expired *proto
 	})
 }
 
-// takesToken says whether a subscription token is for this session and that room, or answers the command.
+// acceptsToken reports whether a subscription token is valid for this session and room. If not, it replies with an error or disconnects.
 func (s *Session) takesToken(id uint32, claims token.SubClaims, err error, room string, expired *protocol.Error) bool {
 	switch {
 	case errors.Is(err, token.ErrExpired):
@@ -96,7 +96,7 @@ func (s *Session) takesToken(id uint32, claims token.SubClaims, err error, room 
 		s.complainOfToken(err)
 		s.fail(id, ErrDenied)
 	case claims.Channel != room, claims.User != s.Info.User, claims.Client != "" && claims.Client != s.Client:
-		// Of somebody else, or for another room: no accident.
+		// A token of another user or for another room is no mistake of an honest client.
 		s.dismiss(disconnectInvalidToken)
 	default:
 		return true
@@ -104,7 +104,7 @@ func (s *Session) takesToken(id uint32, claims token.SubClaims, err error, room 
 	return false
 }
 
-// welcome ends the connection of whoever was banned from all rooms, or whose token was revoked.
+// checkSanctions disconnects a client that is banned from all rooms or whose token is revoked. It reports whether the client may continue.
 func (s *Session) welcome(claims token.Claims) bool {
 	s.credential = chat.Credential{Id: claims.ID, Issued: claims.IssuedAt}
 	switch {

@@ -5,15 +5,15 @@ import (
 	"github.com/throng-chat/throng/server/wheel"
 )
 
-// How a session waits for work off the loop: its client is not read from, and what it sent behind the command is kept.
+// How a session waits for a worker: its client is not read from, and the bytes after the command are kept.
 
 const (
-	heldSession = 512      // bytes that a waiting session takes beyond its commands, about
-	maxHeld     = 64 << 20 // bytes of commands that wait, of all connections together
+	heldSession = 512      // bytes of a waiting session beside its commands, about
+	maxHeld     = 64 << 20 // bytes of commands that wait, all connections together
 )
 
-// Await does work off the loop and then finishes on the poller with what it returned, or refuses there where there is too
-// much to do. Until then the client's next command waits. finish and refuse may await again.
+// Await runs work on a worker, then calls the function that it returned on the poller. If the queue is full or the wait too long, it calls reject
+// there instead. Meanwhile the next command of the client waits. Both callbacks may call Await. Called on the poller.
 func (s *Session) Await(by *workers, work func() (finish func()), refuse func()) {
 	if !s.Pause() {
 		refuse()
@@ -32,8 +32,8 @@ func (s *Session) Await(by *workers, work func() (finish func()), refuse func())
 	}
 }
 
-// Pause stops reading from the client, until resume. It is false, and the session does not wait, where the commands of others that
-// wait leave no memory for its own.
+// Pause stops the reading from the client until Resume. It returns false, without a pause, if the budget for commands that wait is used up.
+// Called on the poller.
 func (s *Session) Pause() bool {
 	s.flush()
 	n := s.underWay + heldSession
@@ -52,7 +52,7 @@ func (s *Session) unpause() {
 	s.held = 0
 }
 
-// OnUnread keeps what the client sent behind the frame whose commands wait. b is on loan for the call.
+// OnUnread keeps the bytes that arrived after the frame whose commands wait. It copies b.
 func (s *Session) OnUnread(b []byte) {
 	if !s.Hub.HeldCommands.Reserve(len(b)) {
 		s.Disconnect(disconnectTooMany)
@@ -70,7 +70,7 @@ func (s *Session) takeUnread() []byte {
 	return unread
 }
 
-// Resume finishes what the session waited for. Called on the poller.
+// Resume ends a pause: it calls finish, then handles the commands that waited. Called on the poller.
 func (s *Session) Resume(finish func()) {
 	s.Hub.Loop.Contain(s.Conn, func() {
 		s.forgiveWait()
@@ -78,7 +78,7 @@ func (s *Session) Resume(finish func()) {
 		if s.Conn.Closing() {
 			s.Unfinished = nil
 			s.takeUnread()
-			s.Hub.Loop.Read(s.Conn) // it may have ended meanwhile, unread
+			s.Hub.Loop.Read(s.Conn) // to notice the end of the connection
 			return
 		}
 		strikes := s.strikes
@@ -90,7 +90,7 @@ func (s *Session) Resume(finish func()) {
 	})
 }
 
-// forgiveWait gives the client that was not read from so much longer to answer a ping.
+// excludeWait extends the deadline of a pong by the duration of the pause.
 func (s *Session) forgiveWait() {
 	if pinged := s.Conn.Pinged.Load(); pinged != 0 {
 		waited := s.Hub.Clock.Tick() - max(s.WaitsFrom, wheel.Tick(pinged))
@@ -98,7 +98,7 @@ func (s *Session) forgiveWait() {
 	}
 }
 
-// goOn deals with what came while the session waited, and reads on, unless it waits again. Called on the poller.
+// continueReading handles the commands and bytes that waited, and reads again, unless the session waits again. Called on the poller.
 func (s *Session) goOn() {
 	now := s.Hub.Clock.Now()
 	if !s.Conn.Is(fanout.Held) {

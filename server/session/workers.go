@@ -8,32 +8,32 @@ import (
 	"time"
 )
 
-// workers does what must not be done on a poller. Each piece of work has a goroutine, of which there are so many at a time;
-// more work waits its turn, up to a number and a time. Addresses take turns, and the work of one is done in its order: who asks for
-// much at once waits for itself. Any goroutine may use it.
+// workers runs tasks that would block a poller, each on its own goroutine, a limited number at a time. More tasks wait in queues, limited in number
+// and time. The queues of all addresses take turns, and each queue keeps its order: an address with many tasks delays only itself. Any
+// goroutine may use it.
 type workers struct {
 	// Constant after newWorkers.
-	Most     int           // at a time
-	queue    int           // that may wait
-	patience time.Duration // how long each may wait
+	Most     int           // tasks at a time
+	queue    int           // tasks that wait
+	patience time.Duration // time to wait
 
-	mu      sync.Mutex // a leaf, not held over any work
+	mu      sync.Mutex // a leaf, not held while a task runs
 	Busy    int
-	Waiting int                     // errands
-	Lines   map[netip.Addr]*errands // of the addresses for which something waits
-	Turns   []*errands              // the same, the one whose turn is next first
-	Watched bool                    // refuseLate will come, while something waits
+	Waiting int                     // tasks
+	Lines   map[netip.Addr]*errands // not empty, by address
+	Turns   []*errands              // the same, in the order of their turns
+	Watched bool                    // a timer calls rejectLate; true while tasks wait
 
 	running sync.WaitGroup
 }
 
-// errand is work that waits. If it waits too long it is refused instead.
+// task is a queued task. If it waits longer than the queue timeout, reject is called instead of work.
 type errand struct {
 	work, refuse func()
 	since        time.Time
 }
 
-// errands are those of one address: never empty, the first to be done first.
+// taskQueue has the tasks of one address in their order. It is never empty.
 type errands struct {
 	from netip.Addr
 	list []errand
@@ -41,13 +41,14 @@ type errands struct {
 
 func (task *errand) isLate(patience time.Duration) bool { return time.Since(task.since) >= patience }
 
+// NewWorkers returns workers for so many tasks at a time, with a queue of so many tasks.
 func NewWorkers(most, queue int, patience time.Duration) *workers {
 	return &workers{Most: most, queue: queue, patience: patience, Lines: map[netip.Addr]*errands{}}
 }
 
-// Do has work done soon for an address (the zero Addr for nobody's in particular), or refuse called where it had to wait for too long, or
-// must make room for another address: one of them, once, on another goroutine. It is false, and neither is called, where too much
-// waits already. It does not block.
+// Do runs work for an address, the zero Addr for none. It calls reject instead if work waits longer than the queue timeout, or is evicted by a task
+// of another address. One of them is called, once, on another goroutine. If the queue is full, Do returns false and calls neither. It does
+// not block.
 func (w *workers) Do(from netip.Addr, work, refuse func()) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -78,15 +79,15 @@ func (w *workers) Do(from netip.Addr, work, refuse func()) bool {
 	return true
 }
 
-// Full says whether do would refuse now.
+// Full reports whether Do would return false now.
 func (w *workers) Full(from netip.Addr) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.Busy >= w.Most && w.Waiting >= w.queue && w.heavierThan(from) == nil
 }
 
-// heavierThan returns the address for which the most waits, if that is more than would wait for from with one more; else nil. An address
-// with its share already is refused without a search. The lock must be held.
+// heavierThan returns the longest queue, if it is longer than that of from would be with one more task; else nil. It does not search if from has
+// its share already. The lock must be held.
 func (w *workers) heavierThan(from netip.Addr) (heaviest *errands) {
 	own := 0
 	if line := w.Lines[from]; line != nil {
@@ -106,10 +107,10 @@ func (w *workers) heavierThan(from netip.Addr) (heaviest *errands) {
 	return heaviest
 }
 
-// refusedAtOnce is how many are refused before others get a turn: all may have come at one moment.
+// rejectedAtOnce is the number of tasks that rejectLate rejects before it yields the processor.
 const refusedAtOnce = 64
 
-// refuseLate refuses what has waited too long, and comes again when the next will have.
+// rejectLate rejects the tasks that have waited too long, and sets the timer for the next ones.
 func (w *workers) refuseLate() {
 	w.mu.Lock()
 	if w.Waiting == 0 {
@@ -117,7 +118,7 @@ func (w *workers) refuseLate() {
 		w.mu.Unlock()
 		return
 	}
-	// While something waits somebody is busy, so that wait has not seen the end yet.
+	// While tasks wait, a goroutine is busy: Wait has not returned yet, so Add is allowed.
 	w.running.Add(1)
 	defer w.running.Done()
 	late := w.takeLate()
@@ -135,9 +136,9 @@ func (w *workers) refuseLate() {
 	}
 }
 
-// takeLate takes what has waited too long, the longest first. The lock must be held.
+// takeLate removes and returns the tasks that have waited too long, the oldest first. The lock must be held.
 func (w *workers) takeLate() (late []errand) {
-	for i := len(w.Turns) - 1; i >= 0; i-- { // backwards: a line that ends leaves turns
+	for i := len(w.Turns) - 1; i >= 0; i-- { // backwards: an empty queue is removed from Turns
 		line := w.Turns[i]
 		n := 0
 		for n < len(line.list) && line.list[n].isLate(w.patience) {
@@ -150,7 +151,7 @@ func (w *workers) takeLate() (late []errand) {
 	return late
 }
 
-// oldest is since when the first to be late waits. The lock must be held, and something wait.
+// oldest returns the time of the oldest task. The lock must be held, and a task must wait.
 func (w *workers) oldest() time.Time {
 	first := w.Turns[0].list[0].since
 	for _, line := range w.Turns[1:] {
@@ -161,7 +162,7 @@ func (w *workers) oldest() time.Time {
 	return first
 }
 
-// run does work, and then what waits, until nothing does.
+// run runs work and then the waiting tasks, until none waits.
 func (w *workers) run(work func()) {
 	for work != nil {
 		work()
@@ -169,7 +170,7 @@ func (w *workers) run(work func()) {
 	}
 }
 
-// next is what to do next, nil for nothing.
+// next returns the next function to call; nil for none.
 func (w *workers) next() func() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -180,7 +181,7 @@ func (w *workers) next() func() {
 	}
 	line := w.Turns[0]
 	first := line.list[0]
-	if w.drop(0, 0, 1) { // others first
+	if w.drop(0, 0, 1) { // the other addresses first
 		w.Turns = append(w.Turns[1:], line)
 	}
 	if first.isLate(w.patience) {
@@ -189,7 +190,7 @@ func (w *workers) next() func() {
 	return first.work
 }
 
-// dropLast takes the newest of an address out of what waits. The lock must be held.
+// dropLast removes and returns the newest task of a queue. The lock must be held.
 func (w *workers) dropLast(line *errands) errand {
 	n := len(line.list) - 1
 	last := line.list[n]
@@ -197,8 +198,8 @@ func (w *workers) dropLast(line *errands) errand {
 	return last
 }
 
-// drop takes some of the errands of the line at a turn out of what waits, and the line when it was all. It returns whether any are left
-// there. The lock must be held.
+// drop removes the tasks from to to of the queue at a turn, and the queue if none is left. It reports whether some are left. The lock must be
+// held.
 func (w *workers) drop(turn, from, to int) (left bool) {
 	line := w.Turns[turn]
 	w.Waiting -= to - from
@@ -220,12 +221,12 @@ func (w *workers) drop(turn, from, to int) (left bool) {
 	return false
 }
 
-// Length is how much waits.
+// Length returns the number of waiting tasks.
 func (w *workers) Length() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.Waiting
 }
 
-// Wait waits until all is done. Nothing new may be given from then on.
+// Wait waits until all tasks are done. Do must not be called after it.
 func (w *workers) Wait() { w.running.Wait() }
