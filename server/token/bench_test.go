@@ -19,7 +19,7 @@ func BenchmarkConnect(b *testing.B) {
 			}
 		})
 	}
-	// What a stranger can make the server pay.
+	// The cost of tokens from an unknown client.
 	for _, algorithm := range []string{"HS256", "RS256", "ES256", "EdDSA"} {
 		key := theirs().signer(algorithm, "another")
 		for _, size := range []int{0, 2800} {
@@ -28,7 +28,7 @@ func BenchmarkConnect(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
 					if _, err := v.Connect(token, now); err == nil {
-						b.Fatal("believed")
+						b.Fatal("accepted")
 					}
 				}
 			})

@@ -12,10 +12,10 @@ import (
 	"github.com/throng-chat/throng/server/doctable"
 )
 
-// The tables of docs/tokens.md are compared with the sources: with the names by which a decoder is asked for claims.
+// The tests compare the tables of docs/tokens.md with the names of the claims in the source.
 
-// reading is what the functions of this package read: by the name of a function, the claims that it asks the decoder d for, the options
-// that it asks the decoder o of one room for, and the methods of d that it calls.
+// reading has, by the name of a function, the claims that it reads by the decoder d, the options that it reads by the decoder o of a room, and the
+// methods of d that it calls.
 type reading struct{ claims, options, calls []string }
 
 func readings(t testing.TB) map[string]*reading {
@@ -37,7 +37,7 @@ func readings(t testing.TB) map[string]*reading {
 	return found
 }
 
-// look notes d.text("sub"), d.claims["aud"] and d.judge(now).
+// look notes d.text("sub"), d.claims["aud"] and d.checkTimes(now).
 func (r *reading) look(n ast.Node) {
 	switch n := n.(type) {
 	case *ast.CallExpr:
@@ -121,7 +121,7 @@ func TestThePageHasEveryClaim(t *testing.T) {
 	all := readings(t)
 	connection, options := claimsOf(all, "Connect")
 	subscription, _ := claimsOf(all, "Subscribe")
-	delete(connection, "channel") // only to refuse it
+	delete(connection, "channel") // read only to reject it
 
 	onPage := map[string]map[string]bool{"connection": {}, "subscription": {}}
 	for _, row := range doctable.Rows(t, "tokens.md", "claim", "type", "token", "meaning") {
@@ -129,7 +129,7 @@ func TestThePageHasEveryClaim(t *testing.T) {
 		for kind, claims := range onPage {
 			if row[2] == kind || row[2] == "both" {
 				if claims[claim] {
-					t.Errorf("%s stands there twice", claim)
+					t.Errorf("%s has two rows", claim)
 				}
 				claims[claim] = true
 			}
@@ -142,7 +142,7 @@ func TestThePageHasEveryClaim(t *testing.T) {
 	for _, row := range doctable.Rows(t, "tokens.md", "option of `subs`", "type", "meaning") {
 		option := doctable.Code(row[0])[0]
 		if onPage["options"][option] {
-			t.Errorf("%s of subs stands there twice", option)
+			t.Errorf("%s of subs has two rows", option)
 		}
 		onPage["options"][option] = true
 	}
@@ -157,7 +157,7 @@ func TestThePageHasEveryAlgorithm(t *testing.T) {
 		onPage = append(onPage, names...)
 		for _, name := range names {
 			if bySecret := slices.Contains(doctable.Code(row[2]), "hmac-secret"); bySecret != slices.Contains(hmacAlgorithms, name) {
-				t.Errorf("%s: the setting %s is not the code's", name, row[2])
+				t.Errorf("%s: the setting is %s, and another one in the code", name, row[2])
 			}
 		}
 	}

@@ -26,7 +26,7 @@ import (
 
 func base64Of(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 
-// resign ends a token with the right HS256 signature of our secret, whatever it says.
+// resign appends a valid HS256 signature by the configured secret to a header and claims.
 func resign(text string) string { return text + "." + base64Of(string(hs256(text, []byte(secret)))) }
 
 func hs256(text string, key []byte) []byte {
@@ -35,7 +35,7 @@ func hs256(text string, key []byte) []byte {
 	return h.Sum(nil)
 }
 
-// A key too short to be made by this test: Go makes none below 1024 bits either.
+// An RSA key that crypto/rsa does not generate, because it is too short.
 var weakRSA = func() string {
 	k, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {
@@ -52,7 +52,7 @@ func p224() *ecdsa.PublicKey {
 	return &k.PublicKey
 }
 
-// forgeries are tokens that nobody with a right key made, or that a right key made and that must not be believed all the same.
+// forgeries returns tokens that must be rejected: signed without a valid key, or with a valid key and invalid content.
 func forgeries() map[string]string {
 	list := make(map[string]string)
 	add := func(token, format string, args ...any) { list[fmt.Sprintf(format, args...)] = token }
@@ -60,7 +60,7 @@ func forgeries() map[string]string {
 	payload := encode(claims)
 	mine, evil := ours(), theirs()
 
-	// No algorithm, or one that does not exist here, unsigned and signed with the right secret.
+	// No algorithm, or an unsupported one; unsigned, and signed with the valid secret.
 	for _, alg := range []any{"none", "None", "NONE", "nOnE", "", nil, 7, []string{"HS256"}, "hs256", "HS256 ", "HS1", "HS128", "RSA1_5", "dir", "ES256K", "Ed25519"} {
 		text := encode(object{"alg": alg}) + "." + payload
 		add(text+".", "alg %v, unsigned", alg)
@@ -70,7 +70,7 @@ func forgeries() map[string]string {
 	add(resign(encode(object{"typ": "JWT"})+"."+payload), "no alg, signed with the secret")
 	add(resign(encode(object{"ALG": "HS256"})+"."+payload), "ALG")
 
-	// HMAC with what everybody knows: the public keys in every form.
+	// HMAC with public data as the secret: the public keys in every form.
 	for i, public := range mine.public() {
 		known := map[string][]byte{"PEM": []byte(pemOf(public)), "trimmed PEM": []byte(strings.TrimSpace(pemOf(public))), "DER": der(public)}
 		switch p := public.(type) {
@@ -122,7 +122,7 @@ func forgeries() map[string]string {
 				add(encode(object{"alg": other})+"."+payload+"."+signature, "%s's signature as %s", algorithm, other)
 			}
 		}
-		// Header keys that bring or name the attacker's key, and hints that lead nowhere.
+		// Header parameters that contain or name a key of the attacker, and invalid ones.
 		der := base64.StdEncoding.EncodeToString([]byte("certificate"))
 		for _, header := range []object{
 			{"jku": "http://127.0.0.1/jwks.json"}, {"x5u": "http://127.0.0.1/cert.pem"}, {"x5c": []string{der}}, {"kid": "1"}, {"kid": "../../../../dev/null"},
@@ -137,7 +137,7 @@ func forgeries() map[string]string {
 		} else {
 			add(signed(algorithm, wrong, object{"jwk": object{"kty": "oct", "k": base64Of("another")}}, claims), "%s with its jwk", algorithm)
 		}
-		// Signed rightly, and not to be believed.
+		// Validly signed, with content that must be rejected.
 		for _, header := range []object{{"crit": []string{"exp"}}, {"crit": []string{"b64"}, "b64": false}, {"crit": nil}, {"crit": []string{}}} {
 			add(signed(algorithm, right, header, claims), "%s with %v", algorithm, header)
 		}
@@ -146,7 +146,7 @@ func forgeries() map[string]string {
 		add(signed(algorithm, right, nil, object{"channel": "room", "sub": "root"}), "%s for a subscription", algorithm)
 	}
 
-	// ES256: r or s of nothing (CVE-2022-21449), and ASN.1 in place of two numbers.
+	// ES256: zero for r or s (CVE-2022-21449), and ASN.1 instead of two numbers.
 	text := encode(object{"alg": "ES256"}) + "." + payload
 	n := elliptic.P256().Params().N.Bytes()
 	zero := make([]byte, 32)
@@ -157,13 +157,13 @@ func forgeries() map[string]string {
 	if asn1, err := ecdsa.SignASN1(rand.Reader, mine.ecdsa, digest[:]); err == nil {
 		add(text+"."+base64Of(string(asn1)), "ES256 in ASN.1")
 	}
-	// RSA with PSS padding under the name of the other.
+	// RSA with PSS padding under the name of PKCS #1 v1.5.
 	text = encode(object{"alg": "RS256"}) + "." + payload
 	digest = sha256.Sum256([]byte(text))
 	if pss, err := rsa.SignPSS(rand.Reader, mine.rsa, crypto.SHA256, digest[:], nil); err == nil {
 		add(text+"."+base64Of(string(pss)), "PSS as RS256")
 	}
-	// What is no token.
+	// Texts that are not tokens.
 	for _, token := range []string{"", ".", "..", "...", "invalid_token", "a.b", "a.b.c", "a.b.c.d", strings.Repeat("a", maxToken+1), `{"payload":"e30","signature":""}`} {
 		add(token, "no token: %.20q", token)
 	}
@@ -195,7 +195,7 @@ func TestCVE_2015_9235_AlgorithmConfusion(t *testing.T) {
 		}
 		for name, token := range list {
 			if c, err := v.Connect(token, at); err == nil {
-				t.Errorf("%s: %s is believed: %+v", of, name, c)
+				t.Errorf("%s: %s is accepted: %+v", of, name, c)
 			} else {
 				refused(t, token, err, ErrInvalid)
 			}
@@ -208,7 +208,7 @@ func TestCVE_2015_9235_AlgorithmConfusion(t *testing.T) {
 	t.Logf("%d forged tokens, %d verifiers", len(list), len(cfgs))
 }
 
-// One form of a token only: the last letter of a signature may hold bits that mean nothing.
+// A token has one valid form: unused bits of the last letter of the signature must be zero.
 func TestTheSpareBitsOfASignatureAreZero(t *testing.T) {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	token := good("HS256", object{"sub": "42"})
@@ -222,7 +222,7 @@ func TestTheSpareBitsOfASignatureAreZero(t *testing.T) {
 	refused(t, other, err, ErrInvalid)
 }
 
-// Also go-jose's CVE-2025-27144.
+// The class of CVE-2025-27144 (go-jose).
 func TestCVE_2025_30204_Dots(t *testing.T) {
 	v := verifier(t, config())
 	for _, token := range []string{strings.Repeat(".", 1<<20), strings.Repeat(".", maxToken), strings.Repeat("a", 1<<20), good("HS256", object{"sub": strings.Repeat("x", maxToken)})} {
@@ -257,7 +257,7 @@ func TestCVE_2024_51744_ExpiredAndForgedIsForged(t *testing.T) {
 	}
 }
 
-// What a token says chooses no request: not its address, not its number.
+// The content of a token decides neither the address nor the number of requests.
 func TestGHSA_j77h_rr39_c552_NoRequestForAToken(t *testing.T) {
 	var atTrap, atSet atomic.Int64
 	trap := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -282,7 +282,7 @@ func TestGHSA_j77h_rr39_c552_NoRequestForAToken(t *testing.T) {
 			t.Fatal("the set is not fetched within 10 s")
 		}
 	}
-	late := time.Now().Add(time.Hour) // when the set is old, so that tokens of unknown keys ask for it
+	late := time.Now().Add(time.Hour) // the set is old then: a token with an unknown key starts a fetch
 	accepted := 0
 	for i := range 1000 {
 		algorithm := []string{"RS256", "ES256", "EdDSA", "HS256"}[i%4]
@@ -309,19 +309,19 @@ func TestGHSA_j77h_rr39_c552_NoRequestForAToken(t *testing.T) {
 		}
 	}
 	if accepted != 0 || atTrap.Load() != 0 {
-		t.Errorf("got %d tokens believed and %d requests to where they lead, want none", accepted, atTrap.Load())
+		t.Errorf("got %d tokens accepted and %d requests to their addresses, want none", accepted, atTrap.Load())
 	}
 	if n := atSet.Load(); n != 1 {
 		t.Errorf("got %d requests for the set in less than 10 s, want 1", n)
 	}
-	// The trap works: a verifier that was told to fetch there does.
+	// The trap works: a verifier with its address fetches from it.
 	cfg.JWKSURL = trap.URL
 	if err := verifier(t, cfg).set.refresh(t.Context()); err != nil || atTrap.Load() != 1 {
-		t.Errorf("the trap counts nothing: %v", err)
+		t.Errorf("the trap counts no request: %v", err)
 	}
 }
 
-// The same "kid" at two issuers is two keys.
+// The same "kid" of two issuers names two keys.
 func TestGHSA_g6vg_wj8f_48cj_SameKidOfTwoIssuers(t *testing.T) {
 	pairs := []keyPairs{ours(), theirs()}
 	issuers := []string{"https://a.example", "https://b.example"}
@@ -354,7 +354,7 @@ func TestGHSA_g6vg_wj8f_48cj_SameKidOfTwoIssuers(t *testing.T) {
 			}
 		}
 	}
-	// A configured key beside a set whose key has that kid: each signs for itself.
+	// A configured key and a key of the set with that kid: both verify their own tokens.
 	cfg := Config{PublicKeys: []string{pemOf(&theirs().rsa.PublicKey)}}
 	v := verifier(t, cfg)
 	v.set = verifiers[0].set
@@ -369,13 +369,13 @@ func TestGHSA_g6vg_wj8f_48cj_SameKidOfTwoIssuers(t *testing.T) {
 }
 
 func TestGHSA_q926_c743_49qj_NoSwitchSkipsSignatures(t *testing.T) {
-	// No setting is a switch, but for one that refuses more: with it no token is believed that is not believed without it.
+	// No setting turns a check off. The only boolean one turns a check on.
 	for field := range reflect.TypeFor[Config]().Fields() {
 		if kind := field.Type.Kind(); kind != reflect.String && kind != reflect.Slice && field.Name != "RequireExp" {
-			t.Errorf("Config.%s is a %v: what could it switch?", field.Name, kind)
+			t.Errorf("Config.%s is a %v: which check does it turn off?", field.Name, kind)
 		}
 	}
-	// No call reads a token without its signature.
+	// No call parses a token without its signature.
 	files, err := filepath.Glob("*.go")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no source: %v", err)
@@ -394,11 +394,11 @@ func TestGHSA_q926_c743_49qj_NoSwitchSkipsSignatures(t *testing.T) {
 			}
 		}
 	}
-	// Without a key nobody is believed, and with one setting emptied only fewer.
+	// Without a key no token is accepted. Without one of the settings, no more tokens are accepted than with it.
 	for name, token := range forgeries() {
 		_, err := verifier(t, Config{}).Connect(token, now)
 		if err == nil {
-			t.Errorf("%s is believed without a key", name)
+			t.Errorf("%s is accepted without a key", name)
 		}
 	}
 	for _, algorithm := range algorithms {

@@ -6,21 +6,21 @@ import (
 	"testing"
 )
 
-// Whatever arrives: no panic, one of the three errors, and nothing believed that our keys did not sign.
+// For every input: no panic, one of the three errors, and no token accepted without a valid signature.
 func FuzzConnect(f *testing.F) {
-	// One secret for all processes of the fuzzer; a signature that it finds is a find indeed.
+	// One secret for all processes of the fuzzer, so that a found signature is a real one.
 	cfg := Config{HMACSecret: "a secret that no fuzzer comes upon", PublicKeys: []string{fuzzKey}}
 	v, err := New(cfg, quiet())
 	if err != nil {
 		f.Fatal(err)
 	}
-	believed := make(map[string]bool)
+	accepted := make(map[string]bool)
 	for _, claims := range []object{
 		{"sub": "42"}, {"sub": "42", "exp": now.Unix() + 60, "iat": 1.5, "info": object{"a": 1}}, {"channels": []string{"a"}, "subs": object{"a": object{"b64data": "eA=="}}},
 		{"channel": "room", "sub": "42"},
 	} {
 		token := signed("HS256", []byte(cfg.HMACSecret), object{"kid": "1"}, claims)
-		believed[token] = true
+		accepted[token] = true
 		f.Add(token)
 	}
 	for _, token := range forgeries() {
@@ -32,18 +32,18 @@ func FuzzConnect(f *testing.F) {
 	f.Fuzz(func(t *testing.T, token string) {
 		_, errConnect := v.Connect(token, now)
 		_, errSubscribe := v.Subscribe(token, now)
-		if (errConnect == nil || errSubscribe == nil) && !believed[token] {
-			t.Fatalf("believed: %q", token)
+		if (errConnect == nil || errSubscribe == nil) && !accepted[token] {
+			t.Fatalf("accepted: %q", token)
 		}
-		if believed[token] && errConnect != nil && errSubscribe != nil {
-			t.Fatalf("not believed: %v, %v", errConnect, errSubscribe)
+		if accepted[token] && errConnect != nil && errSubscribe != nil {
+			t.Fatalf("rejected: %v, %v", errConnect, errSubscribe)
 		}
 		for _, err := range []error{errConnect, errSubscribe} {
 			if err != nil && !errors.Is(err, ErrInvalid) && !errors.Is(err, ErrExpired) {
-				t.Fatalf("got %v, which is none of the errors", err)
+				t.Fatalf("got %v, want one of the three errors", err)
 			}
 			if err != nil && len(err.Error()) > 200 {
-				t.Fatalf("the error is of the token's making: %v", err)
+				t.Fatalf("the error quotes the token: %v", err)
 			}
 		}
 	})
@@ -55,7 +55,7 @@ MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
 -----END PUBLIC KEY-----
 `
 
-// What is read after the signature, without one.
+// The claims after the signature check, without a signature.
 func FuzzClaims(f *testing.F) {
 	for _, claims := range []string{
 		`{}`, `null`, `{"sub":"42","exp":1800000060,"nbf":1.5e9,"expire_at":0}`, `{"info":{"a":[1, 2]},"b64info":"eA==","meta":null}`,
@@ -69,7 +69,7 @@ func FuzzClaims(f *testing.F) {
 		c, err := v.Connect(token, now)
 		if err == nil {
 			if !c.Expires.IsZero() && !c.Expires.After(now) {
-				t.Fatalf("believed, and over: %+v", c)
+				t.Fatalf("accepted after its expiry: %+v", c)
 			}
 			if strings.ContainsAny(string(c.Meta), "\r\n") {
 				t.Fatalf("a line break: %q", c.Meta)
@@ -79,7 +79,7 @@ func FuzzClaims(f *testing.F) {
 			}
 		}
 		if s, err := v.Subscribe(token, now); err == nil && (s.Channel == "" || strings.HasPrefix(s.User, guestPrefix)) {
-			t.Fatalf("believed: %+v", s)
+			t.Fatalf("accepted: %+v", s)
 		}
 	})
 }

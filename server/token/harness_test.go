@@ -29,7 +29,7 @@ const secret = "secret of the tests, which no one guesses"
 
 var now = time.Unix(1_800_000_000, 0)
 
-// keyPairs is one key of each kind, of an issuer or of whoever attacks one.
+// keyPairs has one key of each kind, of an issuer or of an attacker.
 type keyPairs struct {
 	rsa   *rsa.PrivateKey
 	ecdsa *ecdsa.PrivateKey // P-256
@@ -92,7 +92,7 @@ func pemOf(public any) string {
 
 var algorithms = []string{"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "EdDSA"}
 
-// config believes our keys of every kind.
+// config returns a configuration with a key of every kind.
 func config() Config {
 	cfg := Config{HMACSecret: secret}
 	for _, public := range ours().public() {
@@ -122,7 +122,7 @@ func encode(v any) string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// signed is a token by any key, with any header.
+// signed returns a token by any key, with any header.
 func signed(algorithm string, key any, header, claims object) string {
 	head := object{"alg": algorithm, "typ": "JWT"}
 	for name, value := range header {
@@ -136,12 +136,12 @@ func signed(algorithm string, key any, header, claims object) string {
 	return text + "." + base64.RawURLEncoding.EncodeToString(signature)
 }
 
-// good is a token that our keys signed.
+// good returns a token by a configured key.
 func good(algorithm string, claims object) string {
 	return signed(algorithm, ours().signer(algorithm, secret), nil, claims)
 }
 
-// jwk is a public key as RFC 7517 writes it.
+// jwk returns a public key in the format of RFC 7517.
 func jwk(public crypto.PublicKey, more object) object {
 	b64 := base64.RawURLEncoding.EncodeToString
 	var k object
@@ -172,7 +172,7 @@ func jwks(keys ...object) []byte {
 	return b
 }
 
-// pipes is a network of one server, without sockets: it works in a bubble of testing/synctest.
+// pipes is a network of one server without sockets, for testing/synctest.
 type pipes struct {
 	conns chan net.Conn
 	done  chan struct{}
@@ -189,7 +189,7 @@ func (p *pipes) Accept() (net.Conn, error) {
 func (p *pipes) Close() error   { close(p.done); return nil }
 func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
-// servePipes answers what v fetches, until the test ends.
+// servePipes serves the fetches of v until the test ends.
 func servePipes(t *testing.T, v *Verifier, handler http.HandlerFunc) {
 	p := &pipes{make(chan net.Conn), make(chan struct{})}
 	server := &http.Server{Handler: handler}
@@ -228,7 +228,7 @@ func running(t *testing.T, v *Verifier) {
 	})
 }
 
-// refused fails the test unless err is want and neither it nor its text gives the token away.
+// refused wants the error want, without parts of the token in its text.
 func refused(t testing.TB, token string, err, want error) {
 	t.Helper()
 	if !errors.Is(err, want) {

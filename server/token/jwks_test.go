@@ -14,7 +14,7 @@ import (
 
 const setURL = "http://localhost/keys"
 
-// A day of a set: not there, fetched, changed, gone.
+// A set over a day: not available, fetched, changed, unavailable.
 func TestTheSetIsKeptFresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := verifier(t, Config{JWKSURL: setURL})
@@ -45,7 +45,7 @@ func TestTheSetIsKeptFresh(t *testing.T) {
 				refused(t, token, err, want)
 			}
 		}
-		asked := func() []time.Duration { // since it was asked last
+		asked := func() []time.Duration { // since the last call
 			synctest.Wait()
 			mu.Lock()
 			defer mu.Unlock()
@@ -71,10 +71,10 @@ func TestTheSetIsKeptFresh(t *testing.T) {
 		expect(old, nil)
 		expect(new, ErrInvalid) // the set is one second old: the key does not exist
 
-		// Nobody asks: every five minutes.
+		// Without tokens of unknown keys: a fetch every five minutes.
 		until(11*time.Minute, 310*time.Second, 610*time.Second)
 
-		// Keys change. A token of an unknown key has the set fetched at once, then at most every 10 s.
+		// The keys change. A token with an unknown key starts a fetch at once, then at most every 10 s.
 		expect(old, nil)
 		publish(jwk(&ours().ecdsa.PublicKey, object{"kid": "old"}), jwk(&theirs().ecdsa.PublicKey, object{"kid": "new"}))
 		expect(new, ErrKeysNotLoaded)
@@ -88,12 +88,12 @@ func TestTheSetIsKeptFresh(t *testing.T) {
 			forged := signed("RS256", theirs().rsa, object{"kid": fmt.Sprint(time.Now().UnixNano())}, object{})
 			for range 10 {
 				if _, err := v.Connect(forged, time.Now()); err == nil {
-					t.Fatal("a forged token is believed")
+					t.Fatal("a forged token is accepted")
 				}
 			}
 			time.Sleep(100 * time.Millisecond)
 		}
-		time.Sleep(20 * time.Second) // for the last that was asked for
+		time.Sleep(20 * time.Second) // until the last fetch has ended
 		last, got := 660*time.Second, asked()
 		for _, at := range got {
 			if at-last < refreshPause {
@@ -102,10 +102,10 @@ func TestTheSetIsKeptFresh(t *testing.T) {
 			last = at
 		}
 		if n := len(got); n < 3 || n > 4 {
-			t.Errorf("got %d requests in 30 s of asking, want 3, or one after", n)
+			t.Errorf("got %d requests in 30 s, want 3, or one more after", n)
 		}
 
-		// A token whose kid is there, and whose signature is not right, has the set fetched as well: the key may have changed.
+		// A token with a known kid and an invalid signature starts a fetch as well: the key may have changed.
 		forged := signed("ES256", theirs().ecdsa, object{"kid": "old"}, object{})
 		publish(jwk(&ours().ecdsa.PublicKey, object{"kid": "old"}))
 		until(last+310*time.Second, last+300*time.Second)
@@ -116,7 +116,7 @@ func TestTheSetIsKeptFresh(t *testing.T) {
 		}
 		expect(new, ErrInvalid)
 
-		// Unreachable, then answering nonsense: what was there stays.
+		// Unreachable, then an invalid response: the old set stays.
 		answer.Store(nil)
 		until(last+611*time.Second, last+610*time.Second)
 		until(last+631*time.Second, last+620*time.Second, last+630*time.Second)
@@ -132,7 +132,7 @@ func TestTheSetIsKeptFresh(t *testing.T) {
 	})
 }
 
-// A key that was replaced under its kid, or by one that has none like itself, is fetched before a token by it is refused for good.
+// If a key was replaced, with its kid or without one, the new key is fetched before a token by it is rejected as invalid.
 func TestAKeyThatChangedIsFetched(t *testing.T) {
 	for name, id := range map[string]object{"under its kid": {"kid": "k"}, "without kids": nil} {
 		synctest.Test(t, func(t *testing.T) {
@@ -155,7 +155,7 @@ func TestAKeyThatChangedIsFetched(t *testing.T) {
 			if _, err := v.Connect(token, time.Now()); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
-			// Now the set is new: what fits none of its keys is refused for good, and fetched for by nobody.
+			// Now the set is new: a token that matches no key is invalid, and starts no fetch.
 			token = signed("ES384", theirs().p384, id, object{"sub": "42"})
 			for range 100 {
 				_, err := v.Connect(token, time.Now())
@@ -291,7 +291,7 @@ func TestKeysOfASet(t *testing.T) {
 			t.Errorf("%s: got %+v, ignored %v, want %s", test.name, keys, ignored, test.want)
 		}
 	}
-	// A key that is for one algorithm is for no other.
+	// A key with "alg" verifies no other algorithm.
 	v := verifier(t, Config{JWKSURL: setURL})
 	only, _, err := parseSet(jwks(jwk(r, object{"alg": "RS384"})))
 	if err != nil {
@@ -307,14 +307,14 @@ func TestKeysOfASet(t *testing.T) {
 			refused(t, token, err, ErrInvalid)
 		}
 	}
-	// A kid is one key of one algorithm, the first.
+	// Of keys with the same kid and algorithm, only the first is used.
 	keys, _, err := parseSet(jwks(jwk(r, object{"kid": "1"}), jwk(&theirs().rsa.PublicKey, object{"kid": "1", "alg": "RS256"}), jwk(e, object{"kid": "1"}), jwk(e, nil), jwk(&theirs().ecdsa.PublicKey, nil)))
 	if err != nil || len(keys) != 4 {
 		t.Errorf("got %d keys, %v, want 4", len(keys), err)
 	}
 }
 
-// However many keys there are, one token costs four signatures at most, and the key that its kid names is among them.
+// With any number of keys, a token costs four signature checks at most, and the key of its kid is among them.
 func TestTriesAreBounded(t *testing.T) {
 	v := verifier(t, Config{JWKSURL: setURL, PublicKeys: []string{pemOf(theirs().public()[1]), pemOf(theirs().public()[1]), pemOf(theirs().public()[1])}})
 	var set []key
@@ -356,7 +356,7 @@ func TestAddressesThatAreNotDialled(t *testing.T) {
 		{"172.16.0.1:443", false, false},
 		{"192.168.1.1:443", false, false},
 		{"100.64.0.1:443", false, false},
-		{"169.254.169.254:80", false, false}, // where clouds keep secrets
+		{"169.254.169.254:80", false, false}, // metadata service of clouds
 		{"[::ffff:169.254.169.254]:80", false, false},
 		{"[64:ff9b::a9fe:a9fe]:80", false, false},
 		{"[64:ff9b::7f00:1]:80", false, false},
@@ -381,7 +381,7 @@ func TestAddressesThatAreNotDialled(t *testing.T) {
 			t.Errorf("%s, for a URL of this machine: got %v", test.address, err)
 		}
 	}
-	// The dialler asks: nothing is sent to a private address.
+	// The dialer checks the address: no request is sent to a private one.
 	for _, url := range []string{"https://10.255.255.1/keys", "https://169.254.169.254/keys", "https://[fd00::1]/keys"} {
 		if err := verifier(t, Config{JWKSURL: url}).set.refresh(t.Context()); err == nil || !strings.Contains(err.Error(), "not a public address") {
 			t.Errorf("%s: got %v", url, err)

@@ -21,7 +21,7 @@ func TestEachAlgorithmIsBelievedWithItsKey(t *testing.T) {
 	}
 }
 
-// Rooms are entered in the token's order, which a map does not keep.
+// The order of the rooms is that of the token, although a map has no order.
 func TestRoomsKeepTheOrderOfTheToken(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"z":{},"a":{"info":{"b":[1,{"x":2}]}},"m":{},"b":{},"y":{"data":"q"}}`: "z a m b y",
@@ -80,10 +80,10 @@ func TestClaimsThatAreRefused(t *testing.T) {
 		{"exp": "1800000060"}, {"exp": true}, {"exp": now.UnixMilli()}, {"exp": 1e300}, {"exp": -1e300}, {"nbf": "x"}, {"nbf": now.UnixMilli()},
 		{"expire_at": "never"}, {"channels": "a"}, {"channels": []int{1}}, {"subs": []string{"a"}}, {"subs": object{"a": 1}}, {"subs": object{"a": []int{1}}}, {"subs": "[]"},
 		{"subs": object{"a": object{"b64info": "?"}}}, {"b64info": "?"}, {"b64info": 1},
-		{"channel": "room", "sub": "42"}, // a subscription's
+		{"channel": "room", "sub": "42"}, // of a subscription token
 		{"sub": "guest:"}, {"sub": "guest:ABC"},
 	} {
-		for _, expired := range []bool{false, true} { // an error is an error, expired or not
+		for _, expired := range []bool{false, true} { // the error is the same for expired tokens
 			if _, has := claims["exp"]; expired && !has {
 				claims["exp"] = 1
 			}
@@ -99,7 +99,7 @@ func TestClaimsThatAreRefused(t *testing.T) {
 	}
 }
 
-// The clock's every side. "exp" is exact; "nbf" may be ahead by the leeway.
+// "exp" is exact; "nbf" has a leeway.
 func TestTimes(t *testing.T) {
 	v := verifier(t, config())
 	for _, test := range []struct {
@@ -119,7 +119,7 @@ func TestTimes(t *testing.T) {
 		{object{"expire_at": now.Unix()}, ErrExpired},
 		{object{"expire_at": now.Unix() + 1}, nil},
 		{object{"expire_at": 0, "exp": now.Unix() - 1}, ErrExpired},
-		{object{"iat": now.Unix() + 3600}, nil}, // RFC 7519 makes nothing of it
+		{object{"iat": now.Unix() + 3600}, nil}, // RFC 7519 does not forbid it
 	} {
 		for _, algorithm := range []string{"HS256", "EdDSA"} {
 			token := good(algorithm, test.claims)
@@ -246,7 +246,7 @@ func TestSettingsThatAreWrongNameTheirKey(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%+v: got %v, want %q", test.cfg, err, test.want)
 		} else if strings.Contains(err.Error(), "hunter2") {
-			t.Errorf("the error holds the password: %v", err)
+			t.Errorf("the error contains the password: %v", err)
 		}
 	}
 	_, err := New(Config{HMACSecret: one, PublicKeys: []string{"x", "y"}, JWKSURL: "x"}, quiet())
@@ -263,7 +263,7 @@ func TestSettingsThatAreWrongNameTheirKey(t *testing.T) {
 	}
 }
 
-// Who has one token finds a short secret by trying.
+// With one token, an attacker can guess a short secret.
 func TestAShortSecretIsRefused(t *testing.T) {
 	for n, ok := range map[int]bool{1: false, 6: false, 31: false, 32: true, 64: true} {
 		short := strings.Repeat("s", n)
@@ -276,7 +276,7 @@ func TestAShortSecretIsRefused(t *testing.T) {
 	}
 }
 
-// While the application goes from one secret to the next, both are believed.
+// While the application changes its secret, tokens by both secrets are accepted.
 func TestTwoSecretsAreBelieved(t *testing.T) {
 	const old = "another secret, by which tokens were made"
 	for _, algorithm := range hmacAlgorithms {
@@ -290,7 +290,7 @@ func TestTwoSecretsAreBelieved(t *testing.T) {
 				t.Errorf("%s by %q: got %v, want %v", algorithm, key, err, want)
 			}
 			if _, err := verifier(t, Config{HMACSecret: secret}).Connect(token, now); key == old && err == nil {
-				t.Error("the old secret is believed when it is no longer configured")
+				t.Error("the old secret is accepted after it was removed from the configuration")
 			}
 		}
 	}
@@ -325,7 +325,7 @@ func TestExpIsRequiredWhenConfigured(t *testing.T) {
 	}
 }
 
-// What takes milliseconds is known before: by the algorithm that the token will be verified by, and where there is such a key.
+// Slow reports a slow algorithm before the verification, if there is a key of it.
 func TestSlowTokensAreKnownBefore(t *testing.T) {
 	v, quick := verifier(t, config()), verifier(t, Config{HMACSecret: secret, PublicKeys: []string{pemOf(&ours().ecdsa.PublicKey)}})
 	byset := verifier(t, Config{JWKSURL: setURL})
@@ -358,7 +358,7 @@ func TestSlowTokensAreKnownBefore(t *testing.T) {
 	}
 }
 
-// A change of keys: while the application goes from one to the next, both are believed.
+// While the application changes its key, tokens by both keys are accepted.
 func TestSeveralKeysOfOneKind(t *testing.T) {
 	old, new := theirs(), ours()
 	for i := range old.public() {
@@ -407,7 +407,7 @@ func TestGuests(t *testing.T) {
 		}
 	}
 	v := verifier(t, Config{})
-	for _, algorithm := range hmacAlgorithms { // the guests' key is for one
+	for _, algorithm := range hmacAlgorithms { // the guest key verifies HS256 only
 		token := signed(algorithm, v.guestKey, object{"kid": guestKid}, object{"sub": "guest:A"})
 		if _, err := v.Connect(token, now); algorithm == guestAlgorithm && err != nil {
 			t.Error(err)

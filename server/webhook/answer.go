@@ -110,7 +110,7 @@ func plainJSON(err error) error {
 		if at == "" {
 			at = "reply, or an object in it"
 		}
-		return fmt.Errorf("%s: wrong type: got a JSON %s", at, wrong.Value)
+		return fmt.Errorf("%s: a JSON %s is the wrong type", at, wrong.Value)
 	}
 	return fmt.Errorf("reply: not JSON: %w", err)
 }

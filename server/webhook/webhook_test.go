@@ -25,7 +25,7 @@ const patience = time.Minute
 
 const secret = "a secret of the tests, long enough to be one"
 
-// application is a real HTTP server that believes nobody without a signature.
+// application is an HTTP server that checks the signature of each request.
 type application struct {
 	*httptest.Server
 	t      testing.TB
@@ -47,7 +47,7 @@ func startApplication(t testing.TB, answer func(w http.ResponseWriter, r *http.R
 func (a *application) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return // the client is gone
+		return // the client disconnected
 	}
 	id := r.Header.Get("webhook-id")
 	mac := hmac.New(sha256.New, []byte(secret))
@@ -68,7 +68,7 @@ func (a *application) heard() (bodies, ids []string) {
 	return append([]string(nil), a.bodies...), append([]string(nil), a.ids...)
 }
 
-// results counts what came of requests.
+// results counts the results of requests.
 type results struct {
 	mu sync.Mutex
 	of map[Result]int
@@ -99,7 +99,7 @@ func newClient(t testing.TB, url string, timeout time.Duration) (*Client, *resul
 	return c, seen
 }
 
-// run delivers what c is told until the test ends.
+// run delivers the notifications of c until the test ends.
 func run(t testing.TB, c *Client) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -128,7 +128,7 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// The example that the standard's reference libraries are tested with.
+// The test vector of the reference libraries of Standard Webhooks.
 func TestASignatureIsTheStandards(t *testing.T) {
 	c, err := New(Config{URL: "http://127.0.0.1:1", Secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", Timeout: time.Second}, slog.Default(), (&results{}).observe)
 	if err != nil {
@@ -193,7 +193,7 @@ func TestDataThatIsNoJSONIsSentInBase64(t *testing.T) {
 	}
 }
 
-// Whatever the application does but answer, whoever asks gets an error of its kind, and nothing is kept of it.
+// Every failure of the application returns an error of its kind, and keeps no goroutine and no connection.
 func TestABadAnswerIsNone(t *testing.T) {
 	elsewhere := startApplication(t, func(w http.ResponseWriter, _ *http.Request, _ string) {
 		t.Error("a redirect was followed")
@@ -224,13 +224,13 @@ func TestABadAnswerIsNone(t *testing.T) {
 		{"no UTF-8", BadAnswer, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "{\"result\":{\"data\":\"\xff\"}}") }},
 		{"huge", BadAnswer, func(w http.ResponseWriter, _ *http.Request) {
 			io.WriteString(w, `{"result":{"data":"`)
-			for chunk := strings.Repeat("x", 1<<20); ; { // for as long as somebody listens
+			for chunk := strings.Repeat("x", 1<<20); ; { // until the connection ends
 				if _, err := io.WriteString(w, chunk); err != nil {
 					return
 				}
 			}
 		}},
-		{"longer than is read, though an answer", BadAnswer, func(w http.ResponseWriter, _ *http.Request) {
+		{"valid, but longer than the limit", BadAnswer, func(w http.ResponseWriter, _ *http.Request) {
 			io.WriteString(w, `{"result":{}}`+strings.Repeat(" ", MaxAnswer))
 		}},
 		{"500", BadStatus, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, `{"result":{}}`, 500) }},
@@ -287,7 +287,7 @@ func TestADeadApplicationIsAnError(t *testing.T) {
 	ln.Close()
 	c, seen := newClient(t, "http://"+ln.Addr().String(), patience)
 	if answer, err := c.Ask(t.Context(), &Request{Event: "rpc"}); err == nil || seen.count(Unreachable) != 2 {
-		t.Errorf("got %+v, %v, %v; want two attempts in vain", answer, err, seen.of)
+		t.Errorf("got %+v, %v, %v; want two failed attempts", answer, err, seen.of)
 	}
 }
 
@@ -342,7 +342,7 @@ func TestWhatIsRefusedIsNotTriedAgain(t *testing.T) {
 	}
 }
 
-// However much is told to whom nobody answers, what is kept of it is bounded, and the rest is counted.
+// The queue for an application that does not respond is bounded. The rest is dropped and counted.
 func TestTheQueueIsBounded(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -369,7 +369,7 @@ func TestTheQueueIsBounded(t *testing.T) {
 			}
 			c.Tell(&Request{Event: "disconnect"})
 			if c.Waiting() != 0 || c.Dropped() != n+1 {
-				t.Error("told behind the end: want it dropped")
+				t.Error("a notification after the end: want it dropped")
 			}
 		})
 	}
@@ -396,7 +396,7 @@ func TestAFlushDeliversAll(t *testing.T) {
 	}
 }
 
-// An event that waits for its next attempt has it at once, and no other after that: a stop does not wait for the dead.
+// During Flush, a notification that waits for its next attempt is sent at once, and only once more.
 func TestAFlushDoesNotWaitForPauses(t *testing.T) {
 	a := startApplication(t, func(w http.ResponseWriter, _ *http.Request, _ string) { w.WriteHeader(500) })
 	c, _ := newClient(t, a.URL, patience)
@@ -413,7 +413,7 @@ func TestAFlushDoesNotWaitForPauses(t *testing.T) {
 	}
 }
 
-// An attempt that was under way when the flush began, and failed, is not the last.
+// An attempt that began before Flush and failed is not the last one.
 func TestAFlushGivesEachEventAnAttemptMore(t *testing.T) {
 	var tries atomic.Int32
 	failing := make(chan struct{})
@@ -468,7 +468,7 @@ func TestAStopEndsWhatHangs(t *testing.T) {
 			t.Errorf("got %v, want a failure", err)
 		}
 	case <-time.After(patience):
-		t.Error("what was asked did not end")
+		t.Error("the proxy request did not end")
 	}
 	stop()
 	if c.Waiting() != 0 || c.Dropped() != 1 {
@@ -511,7 +511,7 @@ func FuzzParseAnswer(f *testing.F) {
 	})
 }
 
-// PHP writes an empty object that it holds as an array as [].
+// PHP encodes an empty array of either kind as [].
 func TestAnEmptyArrayIsAnEmptyObject(t *testing.T) {
 	for _, text := range []string{
 		`{"result":[]}`, `{"result": [ ] }`, `{"result":{"subs":[],"tags":[]}}`, `{"result":{}}`,
@@ -523,7 +523,7 @@ func TestAnEmptyArrayIsAnEmptyObject(t *testing.T) {
 	}
 	a, err := ParseAnswer([]byte(`{"result":{"subs":{"x":[],"y":{"info":[]}},"info":[],"data":[],"channels":[]}}`))
 	if err != nil || len(a.Subs) != 2 || string(a.Subs["y"].Info) != "[]" || string(a.Info) != "[]" || string(a.Data) != "[]" {
-		t.Errorf("got %+v, %v; want two rooms, and JSON of the application's own as it is", a, err)
+		t.Errorf("got %+v, %v; want two rooms, and JSON of the application unchanged", a, err)
 	}
 	for _, text := range []string{`[]`, `{"result":[1]}`, `{"result":{"tags":[[]]}}`, `{"result":{"user":[]}}`, `{"error":[]}`, `{"disconnect":[]}`} {
 		if a, err := ParseAnswer([]byte(text)); err == nil {
@@ -532,7 +532,7 @@ func TestAnEmptyArrayIsAnEmptyObject(t *testing.T) {
 	}
 }
 
-// Whoever reads of a bad answer in the log does not know our types.
+// The error of an invalid reply names JSON types: its readers do not know the Go types.
 func TestABadAnswerIsToldInTermsOfJSON(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"result":{"user":5}}`:                   "user: a JSON number",
@@ -545,7 +545,7 @@ func TestABadAnswerIsToldInTermsOfJSON(t *testing.T) {
 		`{"result":{"user":"` + strings.Repeat("x", maxUser+1) + `"}}`: "result.user: 4097 bytes, want 4096 at most",
 		`{"disconnect":{"code":-1}}`:                                   "code: a JSON number",
 		`[1]`:                                                          "a JSON array",
-		`{`:                                                            "no JSON",
+		`{`:                                                            "not JSON",
 	} {
 		_, err := ParseAnswer([]byte(text))
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "Go ") || strings.Contains(err.Error(), "json:") {
