@@ -6,9 +6,6 @@ import "time"
 // of its room. After a burst, throng reads from the connection only as fast as the rate allows, so that TCP slows the client down. A
 // connection that exceeds the rate for longer than PaceLimit is closed.
 
-// overBytes reports whether the connection exceeds its rate of bytes and its burst. Called on the poller.
-func (c *Conn) overBytes(now time.Duration) bool { return time.Duration(c.Bytes)-now > BurstOfBytes }
-
 // Pace defers the reading from c until its rate of bytes allows it. Called on the poller.
 func (rd *reader) Pace(c *Conn) {
 	tick := rd.loop.clock.Tick()

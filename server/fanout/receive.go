@@ -81,7 +81,10 @@ func (l *loop) readFrom(c *Conn) {
 	}
 }
 
-// overLimit reports whether c is not read from because the audience that it publishes to is over its limit (backpressure). Called on the
+// overBytes reports whether the connection exceeds its rate of bytes and its burst. Called on the poller.
+func (c *Conn) overBytes(now time.Duration) bool { return time.Duration(c.Bytes)-now > BurstOfBytes }
+
+// audienceOverLimit reports whether c is not read from because the audience that it publishes to is over its limit (backpressure). Called on the
 // poller.
 func (c *Conn) audienceOverLimit() bool {
 	a := c.Handler.PublishesTo()
