@@ -1,19 +1,13 @@
 // What the reader can do with a message.
-import { ServerError, untilRetry } from "./errors";
+import type { Action, Actions } from "./action";
+import { ServerError } from "./errors";
 import type { Guest } from "./guest";
 import type { Log } from "./log";
 import type { Message } from "./message";
 import type { Outbox } from "./outbox";
 import type { Room } from "./room";
 import { showNotice } from "./status";
-
-export type Action = [word: string, run: () => void];
-
-export interface Actions {
-  me(): string; // the user who reacts
-  react(message: Message, emoji: string, on: boolean): void;
-  of(message: Message): Action[];
-}
+import { untilRetry } from "./timing";
 
 interface Parts {
   guest: Guest;

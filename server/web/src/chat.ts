@@ -5,7 +5,7 @@ import { Announcer } from "./announcer";
 import { Composer, isComposing } from "./composer";
 import { Connection, type State } from "./connection";
 import { byId } from "./dom";
-import { retryDelay, ServerError, wordsOf } from "./errors";
+import { ServerError, wordsOf } from "./errors";
 import { Guest } from "./guest";
 import { Log } from "./log";
 import { Members } from "./members";
@@ -15,6 +15,7 @@ import type { Push, Unsubscribe } from "./protocol";
 import { Receiver } from "./receiver";
 import { Room } from "./room";
 import { returnAdvice, showNotice, showRefusal, showStatus, statusText } from "./status";
+import { retryDelay } from "./timing";
 import { Typing } from "./typing";
 
 export class Chat {

@@ -2,10 +2,10 @@
 import { messageOf, ServerError } from "./errors";
 import type { Guest } from "./guest";
 import type { Methods, Push, Reply } from "./protocol";
+import { openTimeout } from "./timing";
 
 const firstDelay = 500; // ms before the second try
 const maxDelay = 15_000;
-export const openTimeout = 10_000; // ms for a try to be answered, and for a ping to be late
 const stableAfter = 5_000; // ms after which a connection counts as good: the next delay is the first one again
 const retryRefresh = 5_000;
 const maxTimeout = 2 ** 31 - 1; // ms that a timer can run

@@ -17,12 +17,6 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-export const retryDelay = 1_000; // ms before a command is repeated after a temporary error
-
-export function untilRetry(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, retryDelay));
-}
-
 // wordsOf returns what an error means for the reader. Times in it become the reader's local time.
 export function wordsOf({ code, message }: ServerError): string {
   if (code === 102) {

@@ -1,6 +1,6 @@
 // The reader as a guest of the server.
-import { openTimeout } from "./connection";
 import { store, stored } from "./storage";
+import { openTimeout } from "./timing";
 
 const guestKey = "throng.guest";
 const expiryMargin = 5_000; // ms before its end from which a token is not used any more

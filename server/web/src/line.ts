@@ -1,13 +1,8 @@
 // How a message is drawn.
-import type { Action, Actions } from "./actions";
+import type { Action, Actions } from "./action";
 import { button, buttonKeys, element } from "./dom";
-import type { Message } from "./message";
+import type { Line, Message } from "./message";
 import { toolbar } from "./toolbar";
-
-// Line is the element of a message.
-export interface Line extends HTMLElement {
-  message: Message;
-}
 
 // hue gives each author a color. The style fixes its lightness, for contrast.
 function hue(author: string): number {

@@ -1,8 +1,8 @@
 // The list of messages.
-import type { Actions } from "./actions";
-import { drawLine, type Line } from "./line";
+import type { Actions } from "./action";
+import { drawLine } from "./line";
 import { Menu } from "./menu";
-import type { Message } from "./message";
+import type { Line, Message } from "./message";
 import { Scroll } from "./scroll";
 
 const maxShown = 500; // messages on the page

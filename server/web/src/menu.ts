@@ -1,7 +1,7 @@
 // The menu of a message: reactions and actions.
-import type { Actions } from "./actions";
+import type { Actions } from "./action";
 import { button, hasFocus } from "./dom";
-import type { Line } from "./line";
+import type { Line } from "./message";
 import type { Scroll } from "./scroll";
 import { toolbar } from "./toolbar";
 

@@ -1,8 +1,11 @@
-import type { Line } from "./line";
-
 const maxEmojis = 12; // different ones of one message: more are not shown
 
 type Fields = Partial<Omit<Message, "canBeReferredTo" | "react" | "wipe">>;
+
+// Line is the element that shows a message.
+export interface Line extends HTMLElement {
+  message: Message;
+}
 
 // Message is one entry of the log. The log draws it again after a change: see Log.update.
 export class Message {

@@ -1,12 +1,13 @@
 // What waits to be published.
 import type { Connection } from "./connection";
 import type { Content } from "./content";
-import { messageOf, ServerError, untilRetry, wordsOf } from "./errors";
+import { messageOf, ServerError, wordsOf } from "./errors";
 import type { Log } from "./log";
 import type { Message } from "./message";
 import type { NameField } from "./name";
 import type { Room } from "./room";
 import { showNotice } from "./status";
+import { untilRetry } from "./timing";
 
 interface Item {
   name: string; // to publish under
