@@ -195,25 +195,25 @@ func (s *Shard) recycle(b []byte) {
 }
 
 // Release frees a place that Engine.Reserve took. Any goroutine may call it.
-func (all *Core) Release() { all.Live.Add(-1) }
+func (core *Core) Release() { core.Live.Add(-1) }
 
 // Leave removes a connection whose socket is closed, and counts the close; a second call does nothing. Called by its handler, on the
 // goroutine that owns the client.
-func (all *Core) Leave(c *Conn) {
+func (core *Core) Leave(c *Conn) {
 	if c.Set(Left) {
 		return
 	}
 	c.SetReason(ClosedAbnormally)
 	reason := c.Reason()
-	all.Metrics.Closes[reason].Inc()
+	core.Metrics.Closes[reason].Inc()
 	if reason == ClosedSlow {
-		all.slow.Do(func() {
-			all.Log.Warn("slow consumer closed; logged at most once per second", "conn", c.ID, "address", c.Address())
+		core.slow.Do(func() {
+			core.Log.Warn("slow consumer closed; logged at most once per second", "conn", c.ID, "address", c.Address())
 		})
 	}
-	all.Heartbeat.remove(c)
-	all.Unfinished.remove(c)
+	core.Heartbeat.remove(c)
+	core.Unfinished.remove(c)
 	c.Handler.OnLeave()
 	c.Shard.Post(Job{Do: removeConn, Conn: c})
-	all.Release()
+	core.Release()
 }
