@@ -2,6 +2,7 @@ package limiter
 
 import (
 	"container/list"
+	"maps"
 	"net/netip"
 	"sync"
 )
@@ -53,25 +54,23 @@ func (b *Places) Enter(from netip.Addr, end func()) *Place {
 // evictLocked evicts a request of the address with the most waiting requests, for a request of from. It returns false if there is none to
 // evict. b.mu is held.
 func (b *Places) evictLocked(from netip.Addr) bool {
-	var heaviest *list.List
-	for _, of := range b.waiting {
-		if heaviest == nil || of.Len() > heaviest.Len() {
-			heaviest = of
-		}
-	}
-	if heaviest == nil {
-		return false
-	}
-	at := heaviest.Front()
+	var at *list.Element
 	if b.patient {
 		own := 0
 		if of := b.waiting[from]; of != nil {
 			own = of.Len()
 		}
-		if heaviest.Len() <= own+1 {
+		heaviest, ok := HeavierThan(own, maps.Values(b.waiting))
+		if !ok {
 			return false
 		}
 		at = heaviest.Back()
+	} else {
+		heaviest, ok := Heaviest(maps.Values(b.waiting))
+		if !ok {
+			return false
+		}
+		at = heaviest.Front()
 	}
 	one := at.Value.(*Place)
 	b.stopLocked(one)

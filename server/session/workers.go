@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/throng-chat/throng/server/limiter"
 )
 
 // workers runs tasks that would block a poller, each on its own goroutine, a limited number at a time. More tasks wait in queues, limited in number
@@ -38,6 +40,9 @@ type errands struct {
 	from netip.Addr
 	list []errand
 }
+
+// Len returns the number of tasks that wait.
+func (line *errands) Len() int { return len(line.list) }
 
 func (task *errand) isLate(patience time.Duration) bool { return time.Since(task.since) >= patience }
 
@@ -88,7 +93,7 @@ func (w *workers) Full(from netip.Addr) bool {
 
 // heavierThan returns the longest queue, if it is longer than that of from would be with one more task; else nil. It does not search if from has
 // its share already. The lock must be held.
-func (w *workers) heavierThan(from netip.Addr) (heaviest *errands) {
+func (w *workers) heavierThan(from netip.Addr) *errands {
 	own := 0
 	if line := w.Lines[from]; line != nil {
 		own = len(line.list)
@@ -96,15 +101,10 @@ func (w *workers) heavierThan(from netip.Addr) (heaviest *errands) {
 	if own*len(w.Lines) >= w.Waiting {
 		return nil
 	}
-	for _, line := range w.Turns {
-		if heaviest == nil || len(line.list) > len(heaviest.list) {
-			heaviest = line
-		}
+	if heaviest, ok := limiter.HeavierThan(own, slices.Values(w.Turns)); ok {
+		return heaviest
 	}
-	if len(heaviest.list) <= own+1 {
-		return nil
-	}
-	return heaviest
+	return nil
 }
 
 // rejectedAtOnce is the number of tasks that rejectLate rejects before it yields the processor.
