@@ -1,4 +1,4 @@
-# What a developer needs, one line each. `make` alone lists it.
+# The commands for developers. `make` without a target lists them.
 
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
@@ -13,7 +13,7 @@ build: ## the binary, ./throng
 	go build -trimpath -ldflags "-X main.version=$(VERSION)" -o throng ./cmd/throng
 
 .PHONY: test
-test: ## everything that must hold; installs what it needs
+test: ## all tests of CI; installs missing tools
 	@.ci/suites check race mutants-ci page report sdk
 
 .PHONY: check
@@ -26,7 +26,7 @@ check: ## gofmt, vet, staticcheck, the kqueue build, known vulnerabilities
 	go test -run TestTheScriptIsBuiltFromItsSources ./server/web
 	@out=$$($(GOVULNCHECK) ./... 2>&1); code=$$?; \
 	case "$$out" in \
-	*"fetching vulnerabilities"*) echo "govulncheck: NOT CHECKED: its database cannot be reached from here" ;; \
+	*"fetching vulnerabilities"*) echo "govulncheck: NOT CHECKED: its database is not reachable" ;; \
 	*) echo "$$out"; exit $$code ;; \
 	esac
 
@@ -35,7 +35,7 @@ page-script: ## build the script of the chat page, server/web/dist/app.js
 	go generate ./server/web
 
 .PHONY: race
-race: ## the Go tests and the fuzz seeds under the race detector
+race: ## the Go tests and the fuzz seeds with the race detector
 	go test -race -timeout 15m ./...
 
 .PHONY: browser
@@ -50,7 +50,7 @@ report:
 	bench/report/browser/run.sh
 
 .PHONY: sdk
-sdk: ## the real client and server SDKs, from npm and PyPI, against the server
+sdk: ## test the server with the real client and server SDKs, from npm and PyPI
 	server/sdk/run.sh
 
 .PHONY: fuzz
@@ -74,11 +74,11 @@ fuzz: ## each fuzz target for a minute
 	go test -fuzz FuzzParseBound -fuzztime 60s ./bench/result
 
 .PHONY: torture
-torture: ## attacks on a real server, one line each (about six minutes)
+torture: ## attack a real server and print one line per attack (about six minutes)
 	go run ./server/torture
 
 .PHONY: mutants
-mutants: ## plant known bugs, one at a time: each must make a test fail
+mutants: ## plant known bugs, one at a time: each must fail a test
 	.ci/mutants
 
 .PHONY: mutants-ci
@@ -90,13 +90,13 @@ autobahn: ## the Autobahn test suite against the plain room (needs Python 2.7)
 	server/ws/autobahn/run.sh
 
 .PHONY: load
-load: build ## a short load test of a server of its own
+load: build ## a short load test of its own server
 	./throng bench
 
 .PHONY: peers
-peers: ## the servers throng is measured beside, those whose tools are here, into dist/peers
+peers: ## build the servers of the benchmarks into dist/peers, if their tools are installed
 	bench/peers/build.sh dist/peers
 
 .PHONY: bench benchmarks
-bench benchmarks: build peers ## run all side by side and write the tables of BENCHMARKS.md (about three quarters of an hour)
+bench benchmarks: build peers ## measure all servers and write the tables of BENCHMARKS.md (about 45 minutes)
 	go run ./bench/figures --throng ./throng --peers dist/peers --document BENCHMARKS.md

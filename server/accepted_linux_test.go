@@ -14,7 +14,7 @@ import (
 	"github.com/throng-chat/throng/server/plain"
 )
 
-// A peer that resets the connection at once leaves nothing that panics: its address is known of accept4 alone.
+// A peer that resets the connection at once causes no panic: its address is only known from accept4.
 func TestAPeerThatResetsAtOnceHasAnAddress(t *testing.T) {
 	l, err := netpoll.Listen("127.0.0.1:0", edge.ListenOptions)
 	if err != nil {
@@ -30,7 +30,7 @@ func TestAPeerThatResetsAtOnceHasAnAddress(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.Write([]byte("hello")); err != nil { // or the kernel keeps it back
+	if _, err := client.Write([]byte("hello")); err != nil { // otherwise the kernel delays the accept
 		t.Fatal(err)
 	}
 	a, err := acceptor.Accept()
@@ -55,7 +55,7 @@ func TestAPeerThatResetsAtOnceHasAnAddress(t *testing.T) {
 		}
 		return reset
 	})
-	c := &edge.Handshake{TCPConn: tcp, Remote: a.Peer}
+	c := &edge.PendingConn{TCPConn: tcp, Remote: a.Peer}
 	if got := c.RemoteAddr().String(); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
@@ -69,15 +69,15 @@ func TestAPeerThatResetsAtOnceHasAnAddress(t *testing.T) {
 	}
 }
 
-// Nothing keeps the port when the door is closed.
-func TestAClosedDoorLeavesThePort(t *testing.T) {
+// After the acceptor is closed, the port is free.
+func TestAClosedAcceptorFreesThePort(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	address := s.Addr().String()
 	if resp, _ := ask(t, address, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"); resp.StatusCode != http.StatusOK {
 		t.Fatalf("got %s", resp.Status)
 	}
-	if err := s.door.Close(); err != nil {
+	if err := s.acceptor.Close(); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the port to be free", func() bool {

@@ -13,7 +13,7 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// by connects from an address with a header, and returns the status of the answer.
+// by connects from an address with X-Forwarded-For, and returns the status of the response.
 func by(t *testing.T, s *Server, from, forwarded string) int {
 	t.Helper()
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
@@ -30,7 +30,7 @@ func by(t *testing.T, s *Server, from, forwarded string) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if resp.StatusCode == http.StatusSwitchingProtocols { // who says nothing is stale, which a slow machine would see
+	if resp.StatusCode == http.StatusSwitchingProtocols { // a session without a connect command would become stale on a slow machine
 		if _, err := conn.Write(ws.AppendMaskedFrame(nil, ws.OpText, 1, []byte(`{"id":1,"connect":{}}`))); err != nil {
 			t.Fatal(err)
 		}
@@ -38,8 +38,8 @@ func by(t *testing.T, s *Server, from, forwarded string) int {
 	return resp.StatusCode
 }
 
-// RELIABILITY, X-Forwarded-For spoofing: a client cannot make itself many, nor turn a limit on another.
-func TestTheWordOfAnybodyElseIsNotBelieved(t *testing.T) {
+// X-Forwarded-For spoofing: a client can neither appear as many addresses nor use up the limit of another address.
+func TestXForwardedForOfAnUntrustedPeerIsIgnored(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxConnectionsAddress, c.TrustedProxies, c.Guests = 3, []string{"127.0.0.9"}, "on" })
 	for i := range 3 {
@@ -52,14 +52,14 @@ func TestTheWordOfAnybodyElseIsNotBelieved(t *testing.T) {
 			t.Fatalf("spoofed value %d: got %d, want 503", i, got)
 		}
 	}
-	for i := range 3 { // those it named are not hurt
+	for i := range 3 { // the limits of the forged addresses are unused
 		if got := by(t, s, "127.0.0.9", "198.51.100.0"); got != http.StatusSwitchingProtocols {
 			t.Errorf("number %d of a victim: got %d, want 101", i, got)
 		}
 	}
 }
 
-func TestWhoComesByAProxyCountsByItself(t *testing.T) {
+func TestEachClientOfAProxyHasItsOwnLimits(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) {
 		c.MaxConnectionsAddress, c.TrustedProxies, c.Guests = 1, []string{"127.0.0.0/8"}, "on"
@@ -79,28 +79,28 @@ func TestWhoComesByAProxyCountsByItself(t *testing.T) {
 		got[c.Address] = true
 	}
 	if len(got) != 2 || !got["198.51.100.1"] || !got["198.51.100.2"] {
-		t.Errorf("got the connections of %v, want those whom the proxy carries", got)
+		t.Errorf("got connections of %v, want those of the clients of the proxy", got)
 	}
 	s.hub.AbortAll()
-	eventually(t, "the addresses to be forgotten", func() bool {
+	eventually(t, "the addresses to be removed", func() bool {
 		s.hub.AddressesMu.Lock()
 		defer s.hub.AddressesMu.Unlock()
 		return len(s.hub.Addresses) == 0
 	})
 }
 
-// A proxy that listens on this machine brings people from anywhere.
-func TestGuestsAreNotLetInByAProxyUnlessToldSo(t *testing.T) {
+// A proxy on this machine can have clients on any machine.
+func TestGuestsThroughAProxyNeedGuestsOn(t *testing.T) {
 	cfg := DefaultConfig()
 	if !cfg.guestsAllowed() {
-		t.Fatal("guests are off on this machine, want on")
+		t.Fatal("guests are off on a loopback address, want on")
 	}
 	cfg.TrustedProxies = []string{"127.0.0.1"}
 	if cfg.guestsAllowed() {
-		t.Error("guests are on behind a proxy, want off")
+		t.Error("guests are on with a trusted proxy, want off")
 	}
 	cfg.Guests = "on"
 	if !cfg.guestsAllowed() {
-		t.Error("guests are off, want on as it was told")
+		t.Error("guests are off, want on as set")
 	}
 }

@@ -3,7 +3,6 @@ package server
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -28,7 +27,7 @@ func getJSON(t testing.TB, s *Server, path string, into any) int {
 	return resp.StatusCode
 }
 
-func TestTheOperatorSeesConnections(t *testing.T) {
+func TestTheAdminPortListsConnections(t *testing.T) {
 	s := startServer(t, nil)
 	talker := dial(t, s, "tea & cake")
 	for range 4 {
@@ -59,7 +58,7 @@ func TestTheOperatorSeesConnections(t *testing.T) {
 		t.Errorf("got  %+v\nwant %+v", c, want)
 	}
 	if age := time.Since(c.Since); age < -time.Second || age > patience {
-		t.Errorf("got since %v, want just now", c.Since)
+		t.Errorf("got since %v, want the current time", c.Since)
 	}
 
 	var ids []uint64
@@ -75,7 +74,7 @@ func TestTheOperatorSeesConnections(t *testing.T) {
 		after = p.Next
 	}
 	if fmt.Sprint(ids) != "[1 2 3 4 5]" {
-		t.Errorf("page by page: got ids %v, want 1 to 5", ids)
+		t.Errorf("page by page: got IDs %v, want 1 to 5", ids)
 	}
 	var bad map[string]string
 	if got := getJSON(t, s, "/connections?limit=many", &bad); got != http.StatusBadRequest || bad["error"] == "" {
@@ -83,7 +82,7 @@ func TestTheOperatorSeesConnections(t *testing.T) {
 	}
 }
 
-func TestTheOperatorClosesAConnection(t *testing.T) {
+func TestTheAdminPortClosesAConnection(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	c := dial(t, s, "lobby")
@@ -104,13 +103,13 @@ func TestTheOperatorClosesAConnection(t *testing.T) {
 	}
 	c.closed(ws.ClosePolicy)
 	c.conn.Close()
-	eventually(t, "it to be gone", func() bool { return remove("1") == http.StatusNotFound })
+	eventually(t, "it to be removed", func() bool { return remove("1") == http.StatusNotFound })
 	if got := remove("x"); got != http.StatusBadRequest {
 		t.Errorf("got %d, want 400", got)
 	}
 }
 
-func TestThePublicPortShowsNoAdmin(t *testing.T) {
+func TestThePublicPortHasNoAdminPaths(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	for _, path := range []string{"/metrics", "/connections", "/healthz", "/debug/pprof/", "/debug/pprof/heap", "/admin", "/api/info"} {
@@ -132,25 +131,17 @@ func TestMetricsAreServed(t *testing.T) {
 	c.send(ws.OpText, "x")
 	c.hear(ws.OpText, "x")
 	countRounds(s)
-	resp, err := http.Get("http://" + s.AdminAddr().String() + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := scrape(t, s)
 	for _, want := range []string{
 		"throng_connections 1\n", "throng_messages_total 1\n", "throng_deliveries_total 1\n", "throng_received_bytes_total 7\n",
 		"throng_unsent_bytes 0\n", `throng_closes_total{reason="slow"} 0`, `throng_handshakes_total{result="accepted"} 1`,
 		"throng_loop_lag_seconds_count", "throng_shard_lag_seconds_count", "throng_wheel_drift_seconds_count",
 	} {
-		if !strings.Contains(string(text), want) {
+		if !strings.Contains(text, want) {
 			t.Errorf("/metrics lacks %q", want)
 		}
 	}
-	resp, err = http.Get("http://" + s.AdminAddr().String() + "/debug/pprof/goroutine?debug=1")
+	resp, err := http.Get("http://" + s.AdminAddr().String() + "/debug/pprof/goroutine?debug=1")
 	if err != nil {
 		t.Fatal(err)
 	}

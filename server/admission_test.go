@@ -31,12 +31,12 @@ func FuzzRoomName(f *testing.F) {
 	})
 }
 
-func TestTheEncodingThatAnSDKAsksFor(t *testing.T) {
+func TestAnSDKSelectsItsEncoding(t *testing.T) {
 	for query, want := range map[string]bool{
 		"": false, "format=json": false, "format=protobuf": true, "cf_protocol=protobuf": true, "x=1&format=protobuf": true, "xformat=protobuf": false,
 		"form%61t=protobuf": true, "format=prot%6Fbuf": true, "format=json&format=protobuf": false, "format=protobuf&x=%zz": true,
 	} {
-		if got := edge.AsksProtobuf(query); got != want {
+		if got := edge.RequestsProtobuf(query); got != want {
 			t.Errorf("%q: got %v, want %v", query, got, want)
 		}
 	}

@@ -21,7 +21,7 @@ import (
 	"github.com/throng-chat/throng/server/metrics"
 )
 
-// smallBuffer dials with the smallest receive buffer that the kernel gives: what is not read stays with the sender.
+// smallBuffer dials with the smallest receive buffer of the kernel, so that unread bytes stay at the sender.
 var smallBuffer = net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
 	var err error
 	failed := c.Control(func(fd uintptr) { err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 1) })
@@ -30,7 +30,7 @@ var smallBuffer = net.Dialer{Control: func(_, _ string, c syscall.RawConn) error
 
 const scriptRequest = "GET /app.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
-// unreadRequests have answers that fill the socket.
+// unreadRequests have responses that fill the socket.
 var unreadRequests = strings.Repeat(scriptRequest, 10)
 
 // dialSmall sends a request on a connection from an address and reads nothing.
@@ -49,60 +49,60 @@ func dialSmall(t testing.TB, s *Server, ip, request string) net.Conn {
 	return conn
 }
 
-// A reader that does not read its answer is cut, whether the answer waits in the process or in the kernel.
-func TestAnAnswerThatNobodyReadsIsCut(t *testing.T) {
+// A client that does not read its response is closed, whether the unread bytes are in the process or in the kernel.
+func TestAnUnreadResponseIsClosed(t *testing.T) {
 	t.Parallel()
 	for name, request := range map[string]string{"in the kernel": scriptRequest, "in the process": unreadRequests} {
 		t.Run(name, func(t *testing.T) {
 			s := startServer(t, func(c *Config) { c.MaxConnectionsAddress = 5 })
 			conn := dialSmall(t, s, "127.0.0.2", request)
-			eventually(t, "the reader to be cut", func() bool { return value(t, s, "throng_http_refused_total", metrics.RefusedSlow) == 1 })
-			eventually(t, "its socket to be forgotten", func() bool { return socketsOf(s) == 0 })
+			eventually(t, "the client to be closed", func() bool { return value(t, s, "throng_http_refused_total", metrics.RejectedSlow) == 1 })
+			eventually(t, "its connection to be removed", func() bool { return socketsOf(s) == 0 })
 			if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := io.Copy(io.Discard, conn); !errors.Is(err, syscall.ECONNRESET) {
-				t.Errorf("got %v, want a reset: nothing of the answer is kept", err)
+				t.Errorf("got %v, want a reset, which discards the response", err)
 			}
 		})
 	}
 }
 
-// socketsOf is how many sockets the server has that are not in the loop, and addresses that count one.
+// socketsOf returns the number of pending connections and of counted addresses.
 func socketsOf(s *Server) int {
-	h := s.edge.Handshakes
-	n := h.Length(h.Waiting, h.Answering, h.Flushing, h.Kept, h.Asking, h.Trusted)
+	h := s.edge.Pending
+	n := h.Length(h.Waiting, h.Responding, h.Flushing, h.Idle, h.AwaitingProxy, h.Trusted)
 	s.hub.AddressesMu.Lock()
 	defer s.hub.AddressesMu.Unlock()
 	return n + len(s.hub.Addresses)
 }
 
-// Who is slow and steady gets all of it, though it takes longer than a reader may take nothing.
-func TestASlowReaderGetsThePage(t *testing.T) {
+// A slow client with steady progress receives the whole response, even if that takes longer than the time without progress.
+func TestASlowReaderReceivesThePage(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	conn := dialSmall(t, s, "127.0.0.1", unreadRequests)
 	if err := conn.SetDeadline(time.Now().Add(2 * patience)); err != nil {
 		t.Fatal(err)
 	}
-	slow := &slowReader{conn: conn, until: time.Now().Add(3 * edge.AnswerStall)}
+	slow := &slowReader{conn: conn, until: time.Now().Add(3 * edge.ResponseStall)}
 	reader := bufio.NewReaderSize(slow, 1024)
 	for i := range 10 {
 		resp, err := http.ReadResponse(reader, nil)
 		if err != nil {
-			t.Fatalf("answer %d: %v", i, err)
+			t.Fatalf("response %d: %v", i, err)
 		}
 		body, err := io.ReadAll(resp.Body)
 		if err != nil || int64(len(body)) != resp.ContentLength || resp.StatusCode != http.StatusOK {
-			t.Fatalf("answer %d: got %s, %d of %d bytes, %v", i, resp.Status, len(body), resp.ContentLength, err)
+			t.Fatalf("response %d: got %s, %d of %d bytes, %v", i, resp.Status, len(body), resp.ContentLength, err)
 		}
 	}
-	if got := value(t, s, "throng_http_refused_total", metrics.RefusedSlow); got != 0 {
-		t.Errorf("got %v readers cut, want none", got)
+	if got := value(t, s, "throng_http_refused_total", metrics.RejectedSlow); got != 0 {
+		t.Errorf("got %v clients closed, want none", got)
 	}
 }
 
-// slowReader takes a kilobyte in 50 ms, until a moment: one file takes it longer than answerStall.
+// slowReader reads a kilobyte in 50 ms until a time: it needs longer than ResponseStall for a file.
 type slowReader struct {
 	conn  net.Conn
 	until time.Time
@@ -115,8 +115,8 @@ func (r *slowReader) Read(b []byte) (int, error) {
 	return r.conn.Read(b)
 }
 
-// A full server keeps a few sockets for its answers, and no more, whatever the open-file limit.
-func TestMaxConnectionsCountsSocketsThatAreNotInTheLoop(t *testing.T) {
+// A full server allows a few pending connections for its responses, with any open-file limit.
+func TestMaxConnectionsCountsPendingConnections(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxConnections = 2 })
 	dial(t, s, "lobby")
@@ -124,10 +124,10 @@ func TestMaxConnectionsCountsSocketsThatAreNotInTheLoop(t *testing.T) {
 	for range most + 50 {
 		dialSmall(t, s, "127.0.0.1", "GET /ws HTTP/1.1\r\n")
 	}
-	eventually(t, "those over the limit to be closed", func() bool {
+	eventually(t, "the connections above the limit to be closed", func() bool {
 		return value(t, s, "throng_handshakes_total", metrics.HandshakeEvicted) >= 51
 	})
-	if got := s.edge.Handshakes.Count() + int(s.hub.Live.Load()); got > most {
+	if got := s.edge.Pending.Count() + int(s.hub.Live.Load()); got > most {
 		t.Errorf("got %d sockets, want %d at most", got, most)
 	}
 	dial(t, s, "lobby")
@@ -136,47 +136,47 @@ func TestMaxConnectionsCountsSocketsThatAreNotInTheLoop(t *testing.T) {
 	}
 }
 
-// Sockets that are not in the loop make room for those that come there.
-func TestSocketsMakeRoomForConnections(t *testing.T) {
+// Pending connections are evicted if connections of the event loop need their place.
+func TestPendingConnectionsAreEvictedForConnections(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxConnections = 3*edge.MinSockets + 20 })
 	most := edge.MinSockets + 20
 	for range most {
 		dialSmall(t, s, "127.0.0.1", "GET /ws HTTP/1.1\r\n")
 	}
-	eventually(t, "all to have come", func() bool { return s.edge.Handshakes.Count() == most })
+	eventually(t, "all connections to arrive", func() bool { return s.edge.Pending.Count() == most })
 	for i := range 20 {
 		dial(t, s, "lobby")
-		if got, want := s.edge.Handshakes.Count(), most-i-1; got > want {
-			t.Fatalf("got %d sockets beside %d connections, want %d at most", got, i+1, want)
+		if got, want := s.edge.Pending.Count(), most-i-1; got > want {
+			t.Fatalf("got %d pending and %d other connections, want %d at most", got, i+1, want)
 		}
 	}
 }
 
-// A socket that waits for net/http to take it, and is evicted, ends.
-func TestWhoIsEvictedDoesNotWaitForHTTP(t *testing.T) {
+// A goroutine that waits to pass a connection to net/http ends when the connection is evicted.
+func TestAnEvictedConnectionDoesNotWaitForHTTP(t *testing.T) {
 	s := startServer(t, nil)
-	d := &edge.Door{Edge: s.edge, Log: s.log, Others: make(chan net.Conn), Keyed: make(chan net.Conn), Closed: make(chan struct{})}
+	d := &edge.Acceptor{Edge: s.edge, Log: s.log, HTTP: make(chan net.Conn), HTTPWithKey: make(chan net.Conn), Closed: make(chan struct{})}
 	ours, theirs := pipe(t)
 	t.Cleanup(func() { theirs.Close() })
-	c := &edge.Handshake{TCPConn: ours, ReadAhead: []byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"), Whole: true}
-	s.edge.Handshakes.Begin(c)
+	c := &edge.PendingConn{TCPConn: ours, ReadAhead: []byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"), HeadRead: true}
+	s.edge.Pending.Begin(c)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		d.Greet(c)
+		d.ReadHandshake(c)
 	}()
-	if !s.edge.Handshakes.EvictOldest() {
-		t.Fatal("nothing to evict")
+	if !s.edge.Pending.EvictOldest() {
+		t.Fatal("no connection to evict")
 	}
 	select {
 	case <-ended:
 	case <-time.After(patience):
-		t.Fatal("it waits on")
+		t.Fatal("the goroutine still waits")
 	}
 }
 
-// sendFrom connects from an address, and sends a request, or the beginning of one.
+// sendFrom connects from an address and sends a request, or the beginning of one.
 func sendFrom(t *testing.T, s *Server, ip, request string) net.Conn {
 	t.Helper()
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}
@@ -194,7 +194,7 @@ func sendFrom(t *testing.T, s *Server, ip, request string) net.Conn {
 	return conn
 }
 
-// statusFrom sends a request from an address, and returns the status of the answer.
+// statusFrom sends a request from an address and returns the response.
 func statusFrom(t *testing.T, s *Server, ip, request string) (net.Conn, *bufio.Reader, *http.Response) {
 	t.Helper()
 	conn := sendFrom(t, s, ip, request)
@@ -211,8 +211,8 @@ func statusFrom(t *testing.T, s *Server, ip, request string) (net.Conn, *bufio.R
 	return conn, reader, resp
 }
 
-// --max-connections-address counts every socket: with its head unread, being answered, kept, and in the loop.
-func TestEverySocketCountsForItsAddress(t *testing.T) {
+// --max-connections-address counts connections in every state: waiting for a head, responding, idle, and in the event loop.
+func TestEveryPendingConnectionCountsForItsAddress(t *testing.T) {
 	t.Parallel()
 	const page = "GET /none HTTP/1.1\r\nHost: localhost\r\n\r\n"
 	upgrade := upgradeRequest("localhost", edge.RoomPath)
@@ -237,8 +237,8 @@ func TestEverySocketCountsForItsAddress(t *testing.T) {
 		}
 		return 0
 	}
-	h := s.edge.Handshakes
-	// held tests sockets that the server bears for a moment; where the machine was slow, again.
+	h := s.edge.Pending
+	// held tests connections that the server keeps only for a moment. If the machine was too slow, it repeats the test.
 	held := func(what, ip, request string, in *list.List) {
 		t.Helper()
 		for {
@@ -253,37 +253,37 @@ func TestEverySocketCountsForItsAddress(t *testing.T) {
 			if time.Since(started) < edge.GuestTimeout {
 				t.Fatalf("%s do not count", what)
 			}
-			eventually(t, "them to be forgotten", func() bool { return conns(ip) == 0 && h.Length(in) == 0 })
+			eventually(t, "them to be removed", func() bool { return conns(ip) == 0 && h.Length(in) == 0 })
 		}
-		eventually(t, "them to be forgotten", func() bool { return conns(ip) == 0 && h.Length(in) == 0 })
+		eventually(t, "them to be removed", func() bool { return conns(ip) == 0 && h.Length(in) == 0 })
 	}
 	held("heads unread", "127.0.0.2", "GET /ws HTTP/1.1\r\n", h.Waiting)
-	held("requests being answered", "127.0.0.3", "POST "+edge.GuestPath+" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n", h.Answering)
+	held("requests being answered", "127.0.0.3", "POST "+edge.GuestPath+" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n", h.Responding)
 
 	statusFrom(t, s, "127.0.0.4", upgrade)
 	statusFrom(t, s, "127.0.0.4", upgrade)
 	if !full("in the loop", "127.0.0.4") {
-		t.Error("connections of the loop do not count")
+		t.Error("connections of the event loop do not count")
 	}
 
-	// What is kept for another request makes room, in order.
+	// Idle connections are evicted, without a reset.
 	_, reader, _ := statusFrom(t, s, "127.0.0.5", page)
-	eventually(t, "the oldest to be kept", func() bool { return h.Length(h.Kept) == 1 })
+	eventually(t, "the oldest to be idle", func() bool { return h.Length(h.Idle) == 1 })
 	statusFrom(t, s, "127.0.0.5", page)
-	eventually(t, "both to be kept", func() bool { return h.Length(h.Kept) == 2 })
+	eventually(t, "both to be idle", func() bool { return h.Length(h.Idle) == 2 })
 	if _, _, resp := statusFrom(t, s, "127.0.0.5", upgrade); resp.StatusCode != http.StatusSwitchingProtocols {
-		t.Errorf("got %s, want 101: a kept connection makes room", resp.Status)
+		t.Errorf("got %s, want 101: an idle connection is evicted", resp.Status)
 	}
 	if _, err := reader.ReadByte(); !errors.Is(err, io.EOF) {
-		t.Errorf("the oldest that was kept: got %v, want the end", err)
+		t.Errorf("the oldest idle connection: got %v, want the end", err)
 	}
 	if got := conns("127.0.0.5"); got != 2 {
 		t.Errorf("got %d counted, want 2", got)
 	}
 }
 
-// A handshake behind another request goes on with its socket's place.
-func TestAHandshakeOnAKeptConnectionCountsOnce(t *testing.T) {
+// A handshake after another request keeps the count of its connection.
+func TestAHandshakeOnAnIdleConnectionCountsOnce(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxConnectionsAddress = 1 })
 	conn, reader, _ := statusFrom(t, s, "127.0.0.2", "GET /none HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -295,39 +295,39 @@ func TestAHandshakeOnAKeptConnectionCountsOnce(t *testing.T) {
 		t.Fatalf("got %v, %v; want 101", resp, err)
 	}
 	conn.Close()
-	eventually(t, "it to be forgotten", func() bool { return socketsOf(s) == 0 })
+	eventually(t, "it to be removed", func() bool { return socketsOf(s) == 0 })
 }
 
-// A connection that is kept for another request ends by FIN: a client that sends one just then sees the end, and may send it again.
-func TestAKeptConnectionEndsInOrder(t *testing.T) {
+// An idle connection is closed by FIN. A client that sends a request at that moment sees the end, and may send the request again.
+func TestAnIdleConnectionClosesWithoutReset(t *testing.T) {
 	t.Parallel()
 	s := startPrepared(t, nil, func(s *Server) {
-		if s.edge.HttpServer().IdleTimeout != 75*time.Second {
-			t.Errorf("got %v, want 75s", s.edge.HttpServer().IdleTimeout)
+		if s.edge.HTTPServer().IdleTimeout != 75*time.Second {
+			t.Errorf("got %v, want 75s", s.edge.HTTPServer().IdleTimeout)
 		}
-		s.edge.KeepFor = 50 * time.Millisecond
+		s.edge.IdleTimeout = 50 * time.Millisecond
 	})
 	_, reader, resp := statusFrom(t, s, "127.0.0.1", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	if resp.Close {
-		t.Fatal("got Connection: close, want it kept")
+		t.Fatal("got Connection: close, want keep-alive")
 	}
 	if _, err := reader.ReadByte(); !errors.Is(err, io.EOF) {
-		t.Errorf("got %v, want the end of TCP in order", err)
+		t.Errorf("got %v, want the end of TCP without a reset", err)
 	}
-	eventually(t, "it to be forgotten", func() bool { return socketsOf(s) == 0 })
+	eventually(t, "it to be removed", func() bool { return socketsOf(s) == 0 })
 	if got := value(t, s, "throng_handshakes_total", metrics.HandshakeEvicted); got != 0 {
 		t.Errorf("got %v evicted, want 0", got)
 	}
 }
 
-// The time for a head does not end a connection that is kept.
-func TestAKeptConnectionOutlivesTheTimeForAHead(t *testing.T) {
-	h := edge.NewHandshakes(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 10 })
+// The timeout of a head does not close an idle connection.
+func TestAnIdleConnectionOutlivesTheHeadTimeout(t *testing.T) {
+	h := edge.NewPending(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 10 })
 	c := answered(t, h, 1)[0]
 	h.OnState(c, http.StateIdle)
-	eventually(t, "it to be kept", func() bool {
+	eventually(t, "it to be idle", func() bool {
 		h.Expire(time.Now())
-		return h.Length(h.Kept) == 1
+		return h.Length(h.Idle) == 1
 	})
 	h.Expire(time.Now().Add(2 * edge.HeadTimeout))
 	if !open(c) {
@@ -335,8 +335,8 @@ func TestAKeptConnectionOutlivesTheTimeForAHead(t *testing.T) {
 	}
 }
 
-// A flood of guests does not keep the application from speaking: a request with the key is known before it is in the line.
-func TestAHeadThatShowsTheKeyIsKnown(t *testing.T) {
+// A flood of guest requests does not block API calls: a request with the key is recognized before it is queued.
+func TestAHeadWithTheAPIKeyIsRecognized(t *testing.T) {
 	t.Parallel()
 	s := startAPI(t)
 	key := s.cfg.API.Key
@@ -349,16 +349,16 @@ func TestAHeadThatShowsTheKeyIsKnown(t *testing.T) {
 		"GET /app.js HTTP/1.1\r\nHost: x\r\nX-API-Key: " + key + "\r\n\r\n":                 false,
 		"POST /api/info HTTP/1.1\r\nHost: x\r\n: " + key + "\r\nX-API-Key: " + key + "\r\n": false,
 	} {
-		if got := s.edge.ShowsKey([]byte(head)); got != want {
+		if got := s.edge.HasAPIKey([]byte(head)); got != want {
 			t.Errorf("%q: got %v, want %v", head, got, want)
 		}
 	}
 	call(t, s, "info", `{}`)
-	eventually(t, "its connection to be kept apart", func() bool { return s.edge.Handshakes.Length(s.edge.Handshakes.Trusted) > 0 })
+	eventually(t, "its connection to be trusted", func() bool { return s.edge.Pending.Length(s.edge.Pending.Trusted) > 0 })
 }
 
-// Requests of whoever has no key share a rate; the application's do not wait for them.
-func TestRequestsWithoutTheKeyHaveARate(t *testing.T) {
+// Requests without the API key share a rate. Requests with the key do not wait for it.
+func TestRequestsWithoutTheAPIKeyHaveARate(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.API.Key = "a-key-of-these-tests" })
 	get := func(path, key string) (int, error) {
@@ -387,9 +387,9 @@ func TestRequestsWithoutTheKeyHaveARate(t *testing.T) {
 		}
 	}
 	if took := time.Since(start); took < 3*50*time.Millisecond {
-		t.Errorf("took %v for 5 requests, one each 50 ms", took)
+		t.Errorf("took %v for 5 requests, want one per 50 ms", took)
 	}
-	s.edge.Requests.SetLimit(rate.Every(24 * time.Hour)) // of two more, one waits, and all others
+	s.edge.Requests.SetLimit(rate.Every(24 * time.Hour)) // of two more requests one waits, and so do all later ones
 	before := value(t, s, "throng_http_delayed_total", "")
 	const page = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 	for i, request := range []string{page + page, "POST " + edge.GuestPath + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}",

@@ -15,9 +15,9 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// Long answers: they end nobody's connection who reads, and hold up nobody else.
+// Long replies: they close no connection of a client that reads, and delay no other client.
 
-// narrowSDK is a client whose sockets hold little.
+// narrowSDK returns an SDK client with small socket buffers.
 func narrowSDK(t *testing.T, s *Server) *sdk {
 	t.Helper()
 	c := connectSDK(t, s, "")
@@ -31,7 +31,7 @@ func narrowSDK(t *testing.T, s *Server) *sdk {
 	return c
 }
 
-// A page of history holds so many bytes at most; the next begins where it ends.
+// A history page has a limit of bytes. The next page begins at its end.
 func TestAPageOfHistoryIsBoundedInBytes(t *testing.T) {
 	t.Parallel()
 	o := rememberingRoom("*")
@@ -49,14 +49,14 @@ func TestAPageOfHistoryIsBoundedInBytes(t *testing.T) {
 		c.say(`{"id":3,"history":{"channel":"x","limit":300,"since":{"offset":%d,"epoch":%q},"reverse":%v}}`, since, epoch, reverse)
 		line := c.line()
 		if len(line) > s.cfg.MaxUnsent {
-			t.Fatalf("got an answer of %d bytes, want %d at most", len(line), s.cfg.MaxUnsent)
+			t.Fatalf("got a reply of %d bytes, want %d at most", len(line), s.cfg.MaxUnsent)
 		}
 		return strings.Count(line, `"data":`)
 	}
 	for since := 0; since < messages; {
 		got := page(since, false)
 		if got == 0 {
-			t.Fatalf("got nothing behind offset %d of %d", since, messages)
+			t.Fatalf("got nothing after offset %d of %d", since, messages)
 		}
 		since += got
 	}
@@ -69,8 +69,8 @@ func TestAPageOfHistoryIsBoundedInBytes(t *testing.T) {
 	}
 }
 
-// What a plain client says may take six times as many bytes in JSON. Whoever reads that is not too slow.
-func TestALongFrameClosesNobody(t *testing.T) {
+// A publication of a plain client may need six times as many bytes in JSON. A member that reads it is not closed as slow.
+func TestALongFrameClosesNoConnection(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	c := narrowSDK(t, s)
@@ -78,7 +78,7 @@ func TestALongFrameClosesNobody(t *testing.T) {
 	c.want(`{"id":2,"subscribe":{}}`)
 	plain := dial(t, s, "x")
 	plain.send(ws.OpText, strings.Repeat("<", 64<<10))
-	eventually(t, "it to wait for its reader", func() bool {
+	eventually(t, "the reply to be unsent", func() bool {
 		return value(t, s, "throng_unsent_bytes", "") > 0 || closesBy(s, fanout.ClosedSlow) > 0
 	})
 	plain.send(ws.OpText, "and more")
@@ -88,7 +88,7 @@ func TestALongFrameClosesNobody(t *testing.T) {
 	c.want(`{"push":{"channel":"x","pub":{"data":"and more"}}}`)
 }
 
-// enterCrowd subscribes to a room, and fills it with so many that who is there is a long answer.
+// enterCrowd subscribes to a room, and adds so many members that the presence is a long reply.
 func (c *sdk) enterCrowd(s *Server, room string) {
 	c.t.Helper()
 	c.say(`{"id":2,"subscribe":{"channel":%q}}`, room)
@@ -101,16 +101,16 @@ func (c *sdk) enterCrowd(s *Server, room string) {
 	}
 }
 
-// unmetered lets clients ask for long replies as fast as they like. Those that are connected already may not notice.
+// unmetered removes the rate of long replies for clients that connect later.
 func unmetered(s *Server) {
 	change(s, func() { s.hub.ReplyRate = limiter.Rate{} })
 }
 
-// owed is how many bytes of long replies wait.
+// owed returns the outstanding bytes of long replies.
 func owed(s *Server) int { return int(s.hub.Owed.Used.Load()) }
 
-// Whoever asks for a second long answer before it has read the first is told to try again.
-func TestASecondLongAnswerIsRefused(t *testing.T) {
+// A request for a second long reply before the first is read gets a temporary error.
+func TestASecondLongReplyIsRejected(t *testing.T) {
 	s := startServer(t, nil)
 	unmetered(s)
 	c := narrowSDK(t, s)
@@ -119,31 +119,31 @@ func TestASecondLongAnswerIsRefused(t *testing.T) {
 	}
 	session := onlySession(s)
 	c.say(`{"id":4,"presence":{"channel":"a"}}` + "\n" + `{"id":5,"presence":{"channel":"b"}}`)
-	eventually(t, "both to be answered", func() bool { return session.Conn.ReceivedMessages.Load() == 5 && !session.Conn.Is(fanout.Held) })
+	eventually(t, "both replies", func() bool { return session.Conn.ReceivedMessages.Load() == 5 && !session.Conn.Is(fanout.Held) })
 	if got := c.line(); !strings.HasPrefix(got, `{"id":4,"presence":{"presence":{`) {
-		t.Fatalf("got %.80s, want the first answer", got)
+		t.Fatalf("got %.80s, want the first reply", got)
 	}
 	c.want(`{"id":5,"error":{"code":111,"message":"too many requests","temporary":true}}`)
 	if got := c.answerTo(`"presence":{"channel":"b"}`); !strings.Contains(got, `"presence":{"presence":{`) {
-		t.Fatalf("asked again: got %.80s, want the answer", got)
+		t.Fatalf("second request: got %.80s, want the reply", got)
 	}
 }
 
-// Whoever does not read its long answer makes others wait for theirs when there are very many, and no memory goes without end.
-func TestLongAnswersThatWaitAreBoundedTogether(t *testing.T) {
+// Unread long replies of many clients are bounded together: above the limit, other requests are rejected.
+func TestUnsentLongRepliesAreBoundedTogether(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	unmetered(s)
 	c := narrowSDK(t, s)
 	c.enterCrowd(s, "a")
 	c.say(`{"id":3,"presence":{"channel":"a"}}`)
-	eventually(t, "it to wait for its reader", func() bool { return owed(s) > 1<<20 })
+	eventually(t, "the reply to be unsent", func() bool { return owed(s) > 1<<20 })
 	c.line()
 	eventually(t, "it to be read", func() bool { return owed(s) == 0 })
 	c.say(`{"id":4,"presence":{"channel":"a"}}`)
-	eventually(t, "it to wait for its reader", func() bool { return owed(s) > 1<<20 })
+	eventually(t, "the reply to be unsent", func() bool { return owed(s) > 1<<20 })
 	c.conn.Close()
-	eventually(t, "it to be forgotten", func() bool { return owed(s) == 0 })
+	eventually(t, "it to be released", func() bool { return owed(s) == 0 })
 
 	other := connectSDK(t, s, "")
 	other.enterCrowd(s, "b")
@@ -154,11 +154,11 @@ func TestLongAnswersThatWaitAreBoundedTogether(t *testing.T) {
 	owe(-session.MaxOwed)
 	other.say(`{"id":4,"presence":{"channel":"b"}}`)
 	if got := other.line(); !strings.HasPrefix(got, `{"id":4,"presence":{"presence":{`) {
-		t.Errorf("got %.80s, want the answer", got)
+		t.Errorf("got %.80s, want the reply", got)
 	}
 }
 
-// onlySession is the one session there is.
+// onlySession returns the only session of the server.
 func onlySession(s *Server) (found *session.Session) {
 	s.hub.Call(func(sh *fanout.Shard) {
 		for _, c := range sh.Conns {
@@ -168,9 +168,9 @@ func onlySession(s *Server) (found *session.Session) {
 	return found
 }
 
-// Whoever comes back to many rooms at once is given what it missed in some, and told that it is not in the others, but not
-// so much that it must be closed for not having read it yet.
-func TestWhatWasMissedInManyRoomsIsBounded(t *testing.T) {
+// A client that recovers many rooms at once gets the missed publications of some rooms, and recovered: false for the others. The bytes stay
+// below the limit at which it would be closed as slow.
+func TestRecoveryOfManyRoomsIsBounded(t *testing.T) {
 	t.Parallel()
 	o := rememberingRoom("*")
 	o.HistorySize = 100
@@ -186,29 +186,29 @@ func TestWhatWasMissedInManyRoomsIsBounded(t *testing.T) {
 	c := narrowSDK(t, s)
 	session := onlySession(s)
 	c.say("%s", strings.Join(commands, "\n"))
-	eventually(t, "all to be answered", func() bool { return session.Conn.ReceivedMessages.Load() == rooms+1 || session.Conn.Closing() })
+	eventually(t, "all replies", func() bool { return session.Conn.ReceivedMessages.Load() == rooms+1 || session.Conn.Closing() })
 	recovered := 0
 	for range rooms {
 		line := c.line()
 		if !strings.Contains(line, `"was_recovering":true`) {
-			t.Fatalf("got %.100s, want it answered", line)
+			t.Fatalf("got %.100s, want a reply", line)
 		}
 		if strings.Contains(line, `"recovered":true`) {
 			recovered++
 			if n := strings.Count(line, `"data":`); n != 10 {
-				t.Errorf("got %d publications in an answer that says it is whole, want 10", n)
+				t.Errorf("got %d publications in a complete recovery, want 10", n)
 			}
 		}
 	}
 	if recovered == 0 || recovered == rooms {
 		t.Errorf("got %d of %d rooms recovered: want some", recovered, rooms)
 	}
-	eventually(t, "its time to come back", func() bool {
+	eventually(t, "its rate to allow a recovery again", func() bool {
 		c.say(`{"id":70,"unsubscribe":{"channel":"0"}}`)
 		c.want(`{"id":70,"unsubscribe":{}}`)
 		c.say(`{"id":71,"subscribe":{"channel":"0","recover":true}}`)
 		again := strings.Contains(c.line(), `"recovered":true`)
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(50 * time.Millisecond) // the pace of the attempts
 		return again
 	})
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/throng-chat/throng/server/chat"
 )
 
-// called is how many calls of a method were answered with that code.
+// called returns the number of calls of a method with a result code.
 func called(t testing.TB, s *Server, method, code string) int {
 	t.Helper()
 	families, err := s.metrics.Registry.Gather()
@@ -33,12 +33,12 @@ func called(t testing.TB, s *Server, method, code string) int {
 	return 0
 }
 
-// commandsOf is the parameters of a batch.
+// commandsOf returns the parameters of a batch.
 func commandsOf(commands ...string) string {
 	return `{"commands":[` + strings.Join(commands, ",") + `]}`
 }
 
-func TestABatchHasSoManyCommands(t *testing.T) {
+func TestABatchHasALimitOfCommands(t *testing.T) {
 	t.Parallel()
 	s := startAPI(t)
 	const one = `{"publish":{"channel":"x","data":1}}`
@@ -56,20 +56,20 @@ func TestABatchHasSoManyCommands(t *testing.T) {
 		t.Fatalf("got %d %s, want 400 and error 106", status, got)
 	}
 	if n := called(t, s, "publish", "0"); n != before || n != 2*api.MaxBatchCommands {
-		t.Errorf("got %d commands done, and %d of requests with too many; want %d and none", before, n-before, 2*api.MaxBatchCommands)
+		t.Errorf("got %d commands executed, and %d of requests with too many; want %d and none", before, n-before, 2*api.MaxBatchCommands)
 	}
 	channels := strings.Repeat(`"x",`, api.MaxBroadcast) + `"x"`
 	wantError(t, s, "broadcast", `{"channels":[`+channels+`],"data":1}`, 106, "10000")
 }
 
-// piecewise is a connection that notes the pieces it is given.
+// piecewise is a connection that records the pieces that are written to it.
 type piecewise struct {
 	*httptest.ResponseRecorder
 	longest   int
-	deadlines []time.Time // of each piece; the zero time where none was set
+	deadlines []time.Time // of each piece; the zero time if it has none
 	deadline  time.Time
 	onWrite   func() error
-	whole     bool // the answer was not broken off
+	whole     bool // the response is complete
 }
 
 func (p *piecewise) SetWriteDeadline(at time.Time) error {
@@ -103,7 +103,7 @@ func askPiecewise(ctx context.Context, s *Server, path, body string, onWrite fun
 	return p
 }
 
-// startWithLongHistory runs a server with a room h:1 whose history is so many publications of 60,000 bytes.
+// startWithLongHistory runs a server with a room h:1, whose history has a number of publications of 60,000 bytes.
 func startWithLongHistory(t *testing.T, publications int) *Server {
 	t.Helper()
 	s := startAPI(t, roomWithHistory("h:*"))
@@ -115,8 +115,8 @@ func startWithLongHistory(t *testing.T, publications int) *Server {
 
 const longHistory = `{"history":{"channel":"h:1","limit":-1}}`
 
-// The replies of a batch are bounded, whatever it asks for, and made while they are written.
-func TestABatchHasSoManyBytes(t *testing.T) {
+// The replies of a batch are bounded for any commands, and are encoded while they are written.
+func TestABatchHasALimitOfBytes(t *testing.T) {
 	t.Parallel()
 	s := startWithLongHistory(t, 100)
 	commands := append(slices.Repeat([]string{longHistory}, 500), `{"publish":{"channel":"h:1","data":1}}`)
@@ -134,18 +134,18 @@ func TestABatchHasSoManyBytes(t *testing.T) {
 	}
 	done, refused := strings.Count(body, `{"history":{"epoch":`), strings.Count(body, `"code":106,`)
 	if done != 2 || refused != len(commands)-done || called(t, s, "history", "106") != 500-done {
-		t.Errorf("got %d commands done and %d refused, want 2 and the others, all counted", done, refused)
+		t.Errorf("got %d commands executed and %d rejected, want 2 and the others, all counted", done, refused)
 	}
 	if called(t, s, "publish", "0") != 0 || called(t, s, "publish", "106") != 1 {
-		t.Error("the command behind the limit was done, or not counted")
+		t.Error("the command after the limit was executed, or not counted")
 	}
 	if atFirstWrite != 1 || got.longest > api.ApiPiece {
 		t.Errorf("got %d histories read before the first byte was written, and a piece of %d bytes; want 1, and %d at most", atFirstWrite, got.longest, api.ApiPiece)
 	}
 }
 
-// Each piece of a long answer has a time of its own: a reader that reads is not cut, one that does not is.
-func TestALongAnswerIsLimitedPieceByPiece(t *testing.T) {
+// Each piece of a long response has its own timeout: a client that reads is not closed, one that stops reading is.
+func TestALongResponseHasATimeoutPerPiece(t *testing.T) {
 	t.Parallel()
 	s := startWithLongHistory(t, 100)
 	for path, body := range map[string]string{
@@ -165,7 +165,7 @@ func TestALongAnswerIsLimitedPieceByPiece(t *testing.T) {
 	}
 }
 
-// A caller that has gone has nothing more done.
+// After the caller disconnected, no further command is executed.
 func TestABatchEndsWithItsCaller(t *testing.T) {
 	t.Parallel()
 	commands := slices.Repeat([]string{longHistory}, 2)
@@ -189,11 +189,11 @@ func TestABatchEndsWithItsCaller(t *testing.T) {
 	cancel()
 	p := askPiecewise(ctx, s, "/api/broadcast", `{"channels":["a","b"],"data":1}`, nil)
 	if n := value(t, s, "throng_messages_total", ""); n != 0 {
-		t.Errorf("a broadcast of a caller that has gone: got %v publications and %s", n, p.Body)
+		t.Errorf("a broadcast of a disconnected caller: got %v publications and %s", n, p.Body)
 	}
 }
 
-// A real caller that goes in the middle ends its batch too.
+// The same with a real connection: the batch ends with it.
 func TestABatchEndsWithItsConnection(t *testing.T) {
 	t.Parallel()
 	s := startWithLongHistory(t, 100)
@@ -212,7 +212,7 @@ func TestABatchEndsWithItsConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	// Not all of the first command's answer finds room between the two.
+	// The response of the first command does not fit into the socket buffers.
 	if err := errors.Join(conn.(*net.TCPConn).SetReadBuffer(4<<10), conn.SetDeadline(time.Now().Add(patience))); err != nil {
 		t.Fatal(err)
 	}
@@ -230,12 +230,12 @@ func TestABatchEndsWithItsConnection(t *testing.T) {
 		t.Fatal("the request did not end")
 	}
 	if n := called(t, s, "publish", "0"); n != 0 {
-		t.Errorf("got %d publications of a caller that has gone, want none", n)
+		t.Errorf("got %d publications of a disconnected caller, want none", n)
 	}
 }
 
-// Older server libraries send several commands in one body, a line each.
-func TestSeveralCommandsInOneBody(t *testing.T) {
+// Older server libraries send several commands in one body, one per line.
+func TestABodyMayHaveSeveralCommands(t *testing.T) {
 	t.Parallel()
 	s := startAPI(t)
 	key := []string{"X-API-Key", s.cfg.API.Key}
@@ -264,6 +264,6 @@ func TestSeveralCommandsInOneBody(t *testing.T) {
 		}
 	}
 	if n := called(t, s, "publish", "0"); n != 4 {
-		t.Errorf("got %d publications, want 4: none of a body that cannot be read to its end", n)
+		t.Errorf("got %d publications, want 4: none of a body with an error", n)
 	}
 }

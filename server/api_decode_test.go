@@ -13,7 +13,7 @@ import (
 	"github.com/throng-chat/throng/server/api"
 )
 
-// goTypes are words that only our own source has.
+// goTypes are words that only occur in source code.
 var goTypes = regexp.MustCompile(`\bjson:|unmarshal|\bGo\b|struct|server\.|\bapi[A-Z]|\bint64|uint64|RawMessage|\bmap\[`)
 
 func TestUnknownFieldsAreErrors(t *testing.T) {
@@ -28,7 +28,7 @@ func TestUnknownFieldsAreErrors(t *testing.T) {
 		{"history", `{"channel":"h:1","since":{"ofset":1}}`, `unknown field "since.ofset"; nearest: "since.offset"`},
 		{"subscribe", `{"user":"u","channel":"x","override":{"force_recovery":{"valu":true}}}`, `"override.force_recovery.valu"; nearest: "override.force_recovery.value"`},
 		{"disconnect", `{"user":"u","disconnect":{"kode":4000}}`, `unknown field "disconnect.kode"; nearest: "disconnect.code"`},
-		{"publish", `{"channel":"x","data":1,"timeout":1}`, `unknown field "timeout"; none is like it`},
+		{"publish", `{"channel":"x","data":1,"timeout":1}`, `unknown field "timeout"; no similar name`},
 		{"batch", `{"comands":[]}`, `unknown field "comands"; nearest: "commands"`},
 		{"info", `{"x":1}`, `unknown field "x": want none`},
 		{"publish", `{"` + strings.Repeat("é", 100_000) + `":1}`, `unknown field`},
@@ -38,14 +38,14 @@ func TestUnknownFieldsAreErrors(t *testing.T) {
 	if got := call(t, s, "batch", `{"commands":[{"publish":{"chanel":"x"}}]}`); !strings.Contains(got, `unknown field \"chanel\"; nearest: \"channel\"`) {
 		t.Errorf("got %s", got)
 	}
-	// What is in an object of the application's own is not looked at; nor are upper and lower case.
+	// Fields inside objects of the application are not checked. Upper and lower case are equal.
 	wantCall(t, s, "publish", `{"channel":"x","data":{"zzz":1},"tags":{"zzz":"1"}}`, `{"result":{}}`)
 	if status, got := post(t, s, "/api/publish", `{"Channel":"x","DATA":1}`, "X-API-Key", s.cfg.API.Key); status != http.StatusOK || got != `{"result":{}}` {
 		t.Errorf("got %d %s", status, got)
 	}
 }
 
-// requestFields are the fields of a method's parameters, as openapi.json has them.
+// requestFields returns the fields of the parameters of a method, from openapi.json.
 func requestFields(t *testing.T, method string) []string {
 	t.Helper()
 	var doc struct {
@@ -61,8 +61,8 @@ func requestFields(t *testing.T, method string) []string {
 	return slices.Sorted(maps.Keys(doc.Components.Schemas[schemaOf(t, method, "Request")].Properties))
 }
 
-// Whatever is wrong with a request, the answer speaks of JSON, and of none of our types.
-func TestErrorsTellNoGoTypes(t *testing.T) {
+// For every invalid request, the error uses the terms of JSON and no Go types.
+func TestErrorsContainNoGoTypes(t *testing.T) {
 	t.Parallel()
 	s := startAPI(t, roomWithHistory("h:*"))
 	key := []string{"X-API-Key", s.cfg.API.Key}
@@ -70,7 +70,7 @@ func TestErrorsTellNoGoTypes(t *testing.T) {
 		t.Helper()
 		_, got := post(t, s, path, body, key...)
 		if found := goTypes.FindString(got); found != "" {
-			t.Errorf("%s %s: got %s, which tells of %q", path, body, got, found)
+			t.Errorf("%s %s: got %s, which contains %q", path, body, got, found)
 		}
 		return got
 	}
@@ -103,7 +103,7 @@ func TestErrorsTellNoGoTypes(t *testing.T) {
 	}
 }
 
-// PHP writes an empty object that it holds as an array as [].
+// PHP encodes an empty array as [], also in place of an empty object.
 func TestAnEmptyArrayIsAnEmptyObject(t *testing.T) {
 	t.Parallel()
 	s := startAPI(t, roomWithHistory("h:*"))
@@ -124,13 +124,13 @@ func TestAnEmptyArrayIsAnEmptyObject(t *testing.T) {
 				t.Errorf("%s %s: got %d %s", path, body, status, got)
 			}
 		}
-		a.want(`{"push":{"channel":"x","pub":{"data":[]}}}`) // what is no object of ours stays as it is
+		a.want(`{"push":{"channel":"x","pub":{"data":[]}}}`) // an array in the data of the application is not changed
 	}
 	wantError(t, s, "publish", `{"channel":[],"data":1}`, 107, "channel: want a string, not an array")
 }
 
-// Who is refused is told what was expected, and where.
-func TestARequestWithoutTheKeyIsToldWhichAndWhere(t *testing.T) {
+// The error of a rejected request has the expected key and the ways to send it.
+func TestAnErrorNamesTheMissingAPIKey(t *testing.T) {
 	t.Parallel()
 	s := startAPI(t)
 	for says, header := range map[string][]string{
@@ -145,12 +145,12 @@ func TestARequestWithoutTheKeyIsToldWhichAndWhere(t *testing.T) {
 			}
 		}
 		if strings.Contains(got, s.cfg.API.Key) {
-			t.Errorf("got %s, which tells the key", got)
+			t.Errorf("got %s, which contains the key", got)
 		}
 	}
 }
 
-func TestAWrongMethodIsToldTheNearest(t *testing.T) {
+func TestAnUnknownMethodErrorNamesTheNearest(t *testing.T) {
 	t.Parallel()
 	s := startAPI(t)
 	for wrong, right := range map[string]string{"publsh": "publish", "presence-stats": "presence_stats", "publish/": "publish", "Publish": "publish"} {

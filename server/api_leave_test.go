@@ -10,8 +10,7 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// waysOut are the calls after whose answer nothing that is said in the room x reaches ann; whether she hears of it and stays,
-// or is disconnected.
+// waysOut are the calls that remove ann from the room x. After their reply, she receives nothing from it. Some disconnect her.
 var waysOut = []struct {
 	method, params string
 	stays          bool
@@ -26,8 +25,8 @@ var waysOut = []struct {
 	{"revoke", `{"user":"ann"}`, false},
 }
 
-// Somebody who was taken out hears nothing that was said behind the answer to that.
-func TestWhatIsSaidBehindTheAnswerIsNotHeard(t *testing.T) {
+// A removed member receives nothing that was published after the reply to the removal.
+func TestAfterTheUnsubscribeReplyNothingIsDelivered(t *testing.T) {
 	t.Parallel()
 	for _, way := range waysOut {
 		t.Run(way.method+" "+way.params, func(t *testing.T) {
@@ -35,7 +34,7 @@ func TestWhatIsSaidBehindTheAnswerIsNotHeard(t *testing.T) {
 			a, b := connectSDK(t, s, tokenOf("ann")), connectSDK(t, s, tokenOf("bob"))
 			a.enter("x")
 			b.enter("x")
-			// All of it is one round of the shards.
+			// All of it is one flush of the shards.
 			gate := make(chan struct{})
 			release := sync.OnceFunc(func() { close(gate) })
 			defer release()
@@ -56,14 +55,14 @@ func TestWhatIsSaidBehindTheAnswerIsNotHeard(t *testing.T) {
 			a.say(`{"id":9,"presence_stats":{"channel":"y"}}`)
 			for line := ""; !strings.HasPrefix(line, `{"id":9,`); {
 				if line = a.line(); strings.Contains(line, "after") {
-					t.Fatalf("got %s, want nothing that was said behind the answer", line)
+					t.Fatalf("got %s, want nothing that was published after the reply", line)
 				}
 			}
 		})
 	}
 }
 
-// hearsUntilClosed reads up to the close frame and wants nothing to hold a word.
+// hearsUntilClosed reads up to the close frame, and fails the test if a message contains a word.
 func (c *sdk) hearsUntilClosed(t *testing.T, not string) {
 	t.Helper()
 	for {
@@ -75,13 +74,13 @@ func (c *sdk) hearsUntilClosed(t *testing.T, not string) {
 			return
 		}
 		if strings.Contains(string(m.Payload), not) {
-			t.Fatalf("got %s, want nothing that was said behind the answer", m.Payload)
+			t.Fatalf("got %s, want nothing that was published after the reply", m.Payload)
 		}
 	}
 }
 
-// That holds for a connection, too, which somebody else has begun to close and not posted its close frame yet.
-func TestWhatIsSaidBehindTheAnswerIsNotHeardWhileClosing(t *testing.T) {
+// The same holds for a connection that another goroutine is closing, before its close frame is posted.
+func TestAfterTheUnsubscribeReplyNothingIsDeliveredWhileClosing(t *testing.T) {
 	t.Parallel()
 	for _, way := range waysOut {
 		t.Run(way.method+" "+way.params, func(t *testing.T) {
@@ -91,7 +90,7 @@ func TestWhatIsSaidBehindTheAnswerIsNotHeardWhileClosing(t *testing.T) {
 			ann := sessionsOf(s, "ann")[0]
 			c := ann.Conn
 			ann.Farewell.Store(&session.Farewell{Code: 3001, Text: "shutdown"})
-			c.SetReason(fanout.ClosedShutdown) // as Conn.Close does, ahead of its post
+			c.SetReason(fanout.ClosedShutdown) // as Conn.Close does before it posts
 			wantCall(t, s, way.method, way.params, `{"result":{}}`)
 			wantCall(t, s, "publish", `{"channel":"x","data":"after"}`, `{"result":{}}`)
 			c.Shard.Post(fanout.Job{Do: fanout.SendClose, Conn: c, Frame: fanout.EncodeFrame(ws.OpClose, ws.ClosePayload(3001, "shutdown"))})

@@ -19,7 +19,7 @@ import (
 
 const testKey = "the key of the tests"
 
-// startAPI runs a server with the tests' keys and the given rooms.
+// startAPI runs a server with the API key and the token key of the tests, and the given rooms.
 func startAPI(t testing.TB, rooms ...chat.RoomOptions) *Server {
 	t.Helper()
 	return startServer(t, func(c *Config) {
@@ -30,14 +30,14 @@ func startAPI(t testing.TB, rooms ...chat.RoomOptions) *Server {
 	})
 }
 
-// roomWithHistory is a room like the default one, with a history.
+// roomWithHistory returns the default options of a room, with a history.
 func roomWithHistory(pattern string) chat.RoomOptions {
 	o := chat.DefaultRoom()
 	o.Pattern, o.HistorySize, o.HistoryTTL, o.Recovery = pattern, 100, time.Hour, true
 	return o
 }
 
-// call calls a method of the server API and returns the answer, which is as openapi.json says.
+// call calls a method of the server API and returns the response. It checks the response with the schema of openapi.json.
 func call(t testing.TB, s *Server, method, params string) string {
 	t.Helper()
 	status, body := post(t, s, "/api/"+method, params, "X-API-Key", s.cfg.API.Key)
@@ -51,7 +51,7 @@ func call(t testing.TB, s *Server, method, params string) string {
 	return body
 }
 
-// wantCall wants this answer, to the letter.
+// wantCall fails the test unless the response is exactly answer.
 func wantCall(t testing.TB, s *Server, method, params, answer string) {
 	t.Helper()
 	if got := call(t, s, method, params); got != answer {
@@ -59,7 +59,7 @@ func wantCall(t testing.TB, s *Server, method, params, answer string) {
 	}
 }
 
-// wantError wants an error of this code that says so.
+// wantError fails the test unless the response is an error with this code and text.
 func wantError(t testing.TB, s *Server, method, params string, code int, text string) {
 	t.Helper()
 	var got struct {
@@ -95,18 +95,18 @@ func post(t testing.TB, s *Server, path, body string, header ...string) (int, st
 	return resp.StatusCode, strings.TrimSpace(string(b))
 }
 
-// enter subscribes to a room and returns the answer.
+// enter subscribes to a room and returns the reply.
 func (c *sdk) enter(room string) string {
 	c.t.Helper()
 	c.say(`{"id":2,"subscribe":{"channel":%q}}`, room)
 	line := c.line()
 	if !strings.HasPrefix(line, `{"id":2,"subscribe":`) {
-		c.t.Fatalf("got %s, want to be in %q", line, room)
+		c.t.Fatalf("got %s, want a subscription to %q", line, room)
 	}
 	return line
 }
 
-// clientOf is the id of a user's one connection.
+// clientOf returns the client ID of the only connection of a user.
 func clientOf(t testing.TB, s *Server, user string) string {
 	t.Helper()
 	sessions := sessionsOf(s, user)
@@ -118,7 +118,7 @@ func clientOf(t testing.TB, s *Server, user string) string {
 
 func tokenOf(name string) string { return signed(map[string]any{"sub": name}) }
 
-func TestTheAPIAsksForItsKey(t *testing.T) {
+func TestTheAPIRequiresItsKey(t *testing.T) {
 	s := startAPI(t)
 	for name, header := range map[string][]string{
 		"none":          nil,
@@ -148,11 +148,11 @@ func TestTheAPIIsOffWithoutAKey(t *testing.T) {
 	t.Parallel()
 	s := startBackend(t)
 	if status, body := post(t, s, "/api/info", "", "X-API-Key", ""); status != http.StatusNotFound && status != http.StatusMethodNotAllowed {
-		t.Fatalf("got %d %s, want the API not to be there", status, body)
+		t.Fatalf("got %d %s, want no API", status, body)
 	}
 }
 
-func TestTheAPIAnswersOnTheAdminPortOnly(t *testing.T) {
+func TestTheAPICanBeOnTheAdminPortOnly(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.API.Key, c.API.On = "0123456789abcdef", "admin" })
 	if status, body := post(t, s, "/api/info", "{}", "X-API-Key", s.cfg.API.Key); status == http.StatusOK {
@@ -168,7 +168,7 @@ func TestTheAPIAnswersOnTheAdminPortOnly(t *testing.T) {
 	}
 }
 
-func TestRequestsThatAreNoCall(t *testing.T) {
+func TestInvalidAPIRequestsAreRejected(t *testing.T) {
 	t.Parallel()
 	s := startAPI(t)
 	key := []string{"X-API-Key", s.cfg.API.Key}
@@ -203,8 +203,8 @@ func TestRequestsThatAreNoCall(t *testing.T) {
 	}
 }
 
-// Whoever has no key cannot make the server wait for a body.
-func TestAStrangersBodyIsNotWaitedFor(t *testing.T) {
+// The server does not read the body of a request without the API key.
+func TestABodyWithoutTheAPIKeyIsNotRead(t *testing.T) {
 	t.Parallel()
 	s := startAPI(t)
 	conn, err := net.Dial("tcp", s.Addr().String())
@@ -222,17 +222,17 @@ func TestAStrangersBodyIsNotWaitedFor(t *testing.T) {
 	}
 }
 
-// Whoever has the key, and sends half a body, is not waited for for ever.
-func TestABodyIsWaitedForOnlySoLong(t *testing.T) {
+// The body of a request with the API key has a timeout.
+func TestAnAPIBodyHasATimeout(t *testing.T) {
 	t.Parallel()
 	s := startAPI(t)
 	resp, body := ask(t, s.Addr().String(), "POST /api/publish HTTP/1.1\r\nHost: localhost\r\nX-API-Key: "+s.cfg.API.Key+"\r\nContent-Length: 1000\r\n\r\n{")
 	if resp.StatusCode != http.StatusBadRequest || !strings.Contains(body, "timeout") {
-		t.Fatalf("got %s %s, want 400 and that it took too long", resp.Status, body)
+		t.Fatalf("got %s %s, want 400 about the timeout", resp.Status, body)
 	}
 }
 
-func TestErrorsInTheTransportMode(t *testing.T) {
+func TestTransportErrorModeSetsTheStatus(t *testing.T) {
 	t.Parallel()
 	s := startAPI(t, roomWithHistory("h:*"))
 	for _, c := range []struct {
@@ -269,7 +269,7 @@ func TestPublish(t *testing.T) {
 	a.want(`{"push":{"channel":"h:1","pub":{"data":"gone"}}}`)
 	plain.hear(ws.OpText, "gone")
 
-	// A key of idempotency: said once, answered twice alike.
+	// With an idempotency key, a repeated call publishes once and gets the same response.
 	once := call(t, s, "publish", `{"channel":"h:1","b64data":"AP8=","idempotency_key":"k"}`)
 	wantCall(t, s, "publish", `{"channel":"h:1","b64data":"AP8=","idempotency_key":"k"}`, once)
 	a.want(`{"push":{"channel":"h:1","pub":{"data":"AP8=","offset":2}}}`)
@@ -312,14 +312,14 @@ func TestBroadcast(t *testing.T) {
 	wantError(t, s, "broadcast", `{"channels":["one"],"data":1,"b64data":"Mg=="}`, 107, "not both")
 }
 
-// A broadcast ends when nobody waits for its answer any more.
-func TestABroadcastForNobodyEnds(t *testing.T) {
+// A broadcast stops when its caller disconnects.
+func TestABroadcastEndsWithItsCaller(t *testing.T) {
 	s := startAPI(t)
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, e := s.api.Do(gone, "broadcast", []byte(`{"channels":["a","b"],"data":1}`))
 	if e != session.ErrNotInTime {
-		t.Errorf("got %v, want that it is not done", e)
+		t.Errorf("got %v, want an error", e)
 	}
 	if got := value(t, s, "throng_messages_total", ""); got != 0 {
 		t.Errorf("got %v messages, want none", got)
@@ -343,18 +343,18 @@ func TestSubscribeAndUnsubscribe(t *testing.T) {
 		t.Fatalf("got  %s\nwant %s", sub, want)
 	}
 	a.want(`{"push":{"channel":"closed","join":{"info":{"user":"ann","client":"` + client + `","chan_info":{"role":"op"}}}}}`)
-	wantCall(t, s, "subscribe", `{"user":"ann","channel":"closed"}`, `{"result":{}}`) // it is there already: nothing comes of it
+	wantCall(t, s, "subscribe", `{"user":"ann","channel":"closed"}`, `{"result":{}}`) // already subscribed: no effect
 	wantCall(t, s, "presence", `{"channel":"closed"}`,
 		`{"result":{"presence":{"`+client+`":{"user":"ann","client":"`+client+`","chan_info":{"role":"op"}}}}}`)
 	wantCall(t, s, "unsubscribe", `{"user":"ann","channel":"closed"}`, `{"result":{}}`)
 	a.want(`{"push":{"channel":"closed","unsubscribe":{"code":2000,"reason":"server unsubscribe"}}}`)
 	wantCall(t, s, "presence", `{"channel":"closed"}`, `{"result":{"presence":{}}}`)
-	wantCall(t, s, "unsubscribe", `{"client":"`+client+`","channel":"closed"}`, `{"result":{}}`) // nothing comes of it
+	wantCall(t, s, "unsubscribe", `{"client":"`+client+`","channel":"closed"}`, `{"result":{}}`) // no effect
 
-	// By the connection alone, and what was missed.
+	// Only one connection, with recovery.
 	wantCall(t, s, "subscribe", `{"client":"`+client+`","channel":"closed","recover_since":{"offset":0,"epoch":"`+epoch+`"}}`, `{"result":{}}`)
 	if line := a.line(); !strings.Contains(line, `"subscribe":{"recoverable":true,`) || strings.Contains(line, `"offset"`) {
-		t.Fatalf("got %s, want to begin at offset 0", line)
+		t.Fatalf("got %s, want offset 0 at the beginning", line)
 	}
 	a.want(`{"push":{"channel":"closed","pub":{"data":"before","offset":1}}}`)
 	if line := a.line(); !strings.Contains(line, `"join"`) {
@@ -385,7 +385,7 @@ func TestSubscribeStopsAtTheLimits(t *testing.T) {
 	a.enter("small")
 	wantError(t, s, "subscribe", `{"user":"ann","channel":"x"}`, 106, "max-rooms")
 	wantError(t, s, "subscribe", `{"user":"bob","channel":"small"}`, 106, "limit")
-	// The next that bob hears is the answer to what he asks: nothing came before.
+	// The next line is the reply to bob's command, so no push came before it.
 	b.say(`{"id":7,"subscribe":{"channel":"small"}}`)
 	b.want(`{"id":7,"error":{"code":106,"message":"limit exceeded"}}`)
 	b.enter("x")
@@ -402,7 +402,7 @@ func TestDisconnect(t *testing.T) {
 		a, b := connectSDK(t, s, tokenOf("ann")), connectSDK(t, s, tokenOf("bob"))
 		wantCall(t, s, "disconnect", params, `{"result":{}}`)
 		a.closed(code)
-		b.enter("x") // nobody else is hurt
+		b.enter("x") // other connections are not affected
 	}
 	a := connectSDK(t, s, tokenOf("cid"))
 	client := clientOf(t, s, "cid")
@@ -425,7 +425,7 @@ func TestRefresh(t *testing.T) {
 	a := connectSDK(t, s, tokenOf("ann"))
 	wantCall(t, s, "refresh", fmt.Sprintf(`{"user":"ann","expire_at":%d}`, time.Now().Unix()+1000), `{"result":{}}`)
 	if line := a.line(); !strings.HasPrefix(line, `{"push":{"refresh":{"expires":true,"ttl":`) {
-		t.Fatalf("got %s, want to be told when it expires", line)
+		t.Fatalf("got %s, want the time of the expiry", line)
 	}
 	wantCall(t, s, "refresh", `{"user":"ann"}`, `{"result":{}}`)
 	a.want(`{"push":{"refresh":{}}}`)
@@ -434,7 +434,7 @@ func TestRefresh(t *testing.T) {
 	wantError(t, s, "refresh", `{"user":"ann","expire_at":1}`, 107, "past")
 }
 
-// times are those of publications.
+// times matches the times of publications.
 var times = regexp.MustCompile(`,"time":[0-9]{13}`)
 
 func TestPresenceAndHistory(t *testing.T) {
@@ -444,7 +444,7 @@ func TestPresenceAndHistory(t *testing.T) {
 	s := startAPI(t, dark, roomWithHistory("h:*"))
 	wantCall(t, s, "presence", `{"channel":"h:1"}`, `{"result":{"presence":{}}}`)
 	wantCall(t, s, "presence_stats", `{"channel":"h:1"}`, `{"result":{"num_clients":0,"num_users":0}}`)
-	began := field(t, call(t, s, "history", `{"channel":"h:1"}`), "epoch") // before anybody was there
+	began := field(t, call(t, s, "history", `{"channel":"h:1"}`), "epoch") // before the first member
 	wantCall(t, s, "history", `{"channel":"h:1"}`, `{"result":{"epoch":"`+began+`","offset":0,"publications":[]}}`)
 	for range 2 {
 		connectSDK(t, s, tokenOf("ann")).enter("h:1")
@@ -456,7 +456,7 @@ func TestPresenceAndHistory(t *testing.T) {
 	}
 	epoch := epochOf(s.hub.Hub, "h:1")
 	if began != epoch {
-		t.Errorf("an empty history is of epoch %q, what was said then of %q", began, epoch)
+		t.Errorf("the empty history has epoch %q, the later publications have %q", began, epoch)
 	}
 	page := func(params, pubs string) {
 		t.Helper()
@@ -489,7 +489,7 @@ func TestChannelsAndInfo(t *testing.T) {
 	a.enter("chat/1")
 	a.enter("chat:2")
 	dial(t, s, "chat:2")
-	call(t, s, "publish", `{"channel":"h:1","data":1}`) // remembers, has no member
+	call(t, s, "publish", `{"channel":"h:1","data":1}`) // a history and no member
 	wantCall(t, s, "channels", ``, `{"result":{"channels":{"chat/1":{"num_clients":1},"chat:2":{"num_clients":2}}}}`)
 	wantCall(t, s, "channels", `{"pattern":"c*1"}`, `{"result":{"channels":{"chat/1":{"num_clients":1}}}}`)
 	wantCall(t, s, "channels", `{"pattern":"chat[:/]?"}`, `{"result":{"channels":{"chat/1":{"num_clients":1},"chat:2":{"num_clients":2}}}}`)
@@ -501,7 +501,7 @@ func TestChannelsAndInfo(t *testing.T) {
 	}
 }
 
-func TestInfoTellsTheVersion(t *testing.T) {
+func TestInfoHasTheVersion(t *testing.T) {
 	t.Parallel()
 	for version, want := range map[string]string{"1.2.3": "1.2.3", "": "throng"} {
 		s := startServer(t, func(c *Config) { c.Version, c.API.Key = version, strings.ReplaceAll(testKey, " ", "-") })
@@ -520,7 +520,7 @@ func TestBatch(t *testing.T) {
 		`{"replies":[{"publish":{}},`+
 			`{"error":{"code":107,"message":"bad request: data or b64data: want one of them"}},`+
 			`{"error":{"code":107,"message":"bad request: data and b64data: want one of them, not both"}},`+
-			`{"error":{"code":104,"message":"method not found: \"nothing\"; none is like it"}},`+
+			`{"error":{"code":104,"message":"method not found: \"nothing\"; no similar name"}},`+
 			`{"error":{"code":107,"message":"bad request: want no batch in a batch"}},`+
 			`{"error":{"code":107,"message":"bad request: want a command of one method and its parameters: {\"publish\":{}}"}},`+
 			`{"presence_stats":{"num_clients":1,"num_users":1}}]}`)
@@ -528,15 +528,15 @@ func TestBatch(t *testing.T) {
 	wantCall(t, s, "batch", `{"commands":[]}`, `{"replies":[]}`)
 }
 
-// epochOf is that of a room's history.
+// epochOf returns the epoch of the history of a room.
 func epochOf(h *chat.Hub, room string) string {
 	r, unlock := h.Rooms.Find(room)
 	defer unlock()
 	return r.History.Epoch
 }
 
-// The application waits for a room that is behind, as its talkers do, and not for ever.
-func TestPublishWaitsForARoomThatIsBehind(t *testing.T) {
+// An API publish waits for a room over its backlog limit, as its publishers do, but not longer than a timeout.
+func TestPublishWaitsForARoomOverItsBacklog(t *testing.T) {
 	t.Parallel()
 	s := startAPI(t)
 	a := connectSDK(t, s, tokenOf("ann"))
@@ -556,8 +556,8 @@ func TestPublishWaitsForARoomThatIsBehind(t *testing.T) {
 	}()
 	select {
 	case body := <-answered:
-		t.Fatalf("got %s while the room is behind", body)
-	case <-time.After(50 * time.Millisecond): // it must not come: no wait makes a right answer wrong
+		t.Fatalf("got %s while the room is over its backlog limit", body)
+	case <-time.After(50 * time.Millisecond): // a negative check: a longer wait could only find more errors
 	}
 	r.Backlog.Add(-r.Limit - 1)
 	if body := <-answered; body != `{"result":{}}` {
@@ -566,8 +566,8 @@ func TestPublishWaitsForARoomThatIsBehind(t *testing.T) {
 	a.want(`{"push":{"channel":"x","pub":{"data":1}}}`)
 }
 
-// A poller that does not come to it cannot hold a call for longer than the call's time.
-func TestACallDoesNotWaitForTheLoopForEver(t *testing.T) {
+// A busy poller cannot delay a call for longer than the timeout of the call.
+func TestAnAPICallHasATimeoutForTheLoop(t *testing.T) {
 	t.Parallel()
 	s := startAPI(t)
 	connectSDK(t, s, tokenOf("ann"))

@@ -13,7 +13,7 @@ import (
 
 const framesPerMessage = 2 // a connection may send twice as many frames as messages
 
-// newHub assembles what serves connections: the engine, the chat and the sessions.
+// newHub creates the parts that serve connections: the engine, the rooms and the sessions.
 func newHub(cfg Config, log *slog.Logger, m *metrics.Metrics, tokens *token.Verifier, shards int) *session.Sessions {
 	e := fanout.NewEngine(fanout.Config{
 		Shards: shards, MaxConnections: cfg.MaxConnections, MaxMessage: cfg.MaxMessage, Frames: cfg.Rate * framesPerMessage,

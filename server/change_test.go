@@ -8,7 +8,7 @@ import (
 	"github.com/throng-chat/throng/server/session"
 )
 
-func TestWhatChangesAMessage(t *testing.T) {
+func TestWhichPublicationsAreChanges(t *testing.T) {
 	for data, want := range map[string]bool{
 		`{"type":"reaction","of":"a","emoji":"x","on":true}`: true,
 		`{"of":"a","text":"b","type":"edit"}`:                true,
@@ -28,8 +28,8 @@ func TestWhatChangesAMessage(t *testing.T) {
 	}
 }
 
-// A reaction that is given and taken back wipes no history.
-func TestChangesTakeNoMessagesPlace(t *testing.T) {
+// Repeated reactions do not evict messages from a history.
+func TestChangesDoNotUseTheMessageRate(t *testing.T) {
 	const most = 100
 	o := chat.DefaultRoom()
 	o.HistorySize, o.HistoryTTL, o.Recovery = most, chat.MaxHistoryTTL, true

@@ -99,7 +99,7 @@ func FuzzCommands(f *testing.F) {
 }
 
 // What a publication may be nested is bounded: members' own parsers must survive it.
-func TestDeepJSONIsRefused(t *testing.T) {
+func TestDeepJSONIsRejected(t *testing.T) {
 	t.Parallel()
 	open := chat.DefaultRoom()
 	open.Publish = chat.Anyone
@@ -112,7 +112,7 @@ func TestDeepJSONIsRefused(t *testing.T) {
 }
 
 // A command outlives its frame, whose bytes are overwritten by the next: nothing of it may be a slice of them.
-func TestACommandIsNoSliceOfItsFrame(t *testing.T) {
+func TestACommandIsACopyOfItsFrame(t *testing.T) {
 	for _, e := range []session.Encoding{session.JsonEncoding, session.ProtobufEncoding} {
 		s := silentSession(e)
 		want := &protocol.Command{Id: 1, Subscribe: &protocol.SubscribeRequest{Channel: "room", Token: "token", Epoch: "epoch", Data: []byte(`"data"`)}}

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// logged keeps what a server logs.
+// logged stores the log of a server.
 type logged struct {
 	testing.TB
 	mu    sync.Mutex
@@ -35,8 +35,8 @@ next:
 	return false
 }
 
-// The client learns that its token was refused; the operator learns why.
-func TestWhyATokenIsRefusedIsLogged(t *testing.T) {
+// The client receives the rejection of its token; the log has the reason.
+func TestTheReasonOfARejectedTokenIsLogged(t *testing.T) {
 	for _, tt := range []struct{ name, token, close, log string }{
 		{"another secret", signed(map[string]any{"sub": "ann"}) + "A", "invalid token", "token rejected"},
 		{"no JWT", "abc", "invalid token", "token rejected"},

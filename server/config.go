@@ -10,8 +10,8 @@ import (
 	"github.com/throng-chat/throng/server/token"
 )
 
-// Config is how a server runs. Its tags are the one list of the settings: package settings says what they mean. A field with a name is a
-// flag, an environment variable and a key of the config file; a field with a table is a table of the config file.
+// Config has the settings of a server. Its tags are the only list of the settings; package settings defines the tags. A field with a name
+// is a flag, an environment variable and a key of the config file. A field with a table is a table of the config file.
 type Config struct {
 	Listen         string        `name:"listen" default:"127.0.0.1:3000" help:"Public address of the chat, host:port."`
 	Admin          string        `name:"admin" default:"127.0.0.1:3001" help:"Address of the admin port (health, metrics, connections, profiles), host:port; off for none."`
@@ -28,11 +28,11 @@ type Config struct {
 	MaxConnections int           `name:"max-connections" default:"0" min:"1" zero:"what the open-file limit allows" help:"Maximum number of connections; 0 for as many as the open-file limit allows."`
 	Drain          time.Duration `name:"drain" default:"10s" min:"0" help:"Time limit of a graceful stop."`
 
-	Guests                string `name:"guests" default:"auto" oneof:"on,off,auto" want:"on, off, or auto (on where the chat listens on this machine only, and for no proxy)" help:"Allow guests: on, off, or auto (only on a loopback address without trusted proxies)."`
+	Guests                string `name:"guests" default:"auto" oneof:"on,off,auto" allowed:"on, off, or auto (on only for a loopback address without trusted proxies)" help:"Allow guests: on, off, or auto (only on a loopback address without trusted proxies)."`
 	PersonalRooms         bool   `name:"personal-rooms" help:"Subscribe each connection of a user U to the room #U."`
 	UserRooms             string `name:"user-rooms" default:"#" help:"Character that restricts a room to the users listed after it (dialog#42,43); empty to turn the rule off."`
 	PrivateRooms          string `name:"private-rooms" default:"$" help:"First character of room names that require a subscription token; empty to turn the rule off."`
-	OtherRooms            string `name:"rooms" default:"auto" oneof:"open,signed-in,closed,auto" want:"one of open, signed-in, closed, auto (signed-in where a key under [token] is configured, else open)" help:"Access to rooms that match no [[room]] pattern: open, signed-in, closed, or auto (signed-in if a key under [token] is configured, otherwise open)."`
+	OtherRooms            string `name:"rooms" default:"auto" oneof:"open,signed-in,closed,auto" allowed:"one of open, signed-in, closed, auto (signed-in if a key under [token] is configured, otherwise open)" help:"Access to rooms that match no [[room]] pattern: open, signed-in, closed, or auto (signed-in if a key under [token] is configured, otherwise open)."`
 	MaxRooms              int    `name:"max-rooms" default:"128" min:"1" max:"4096" unit:"rooms of one connection" help:"Maximum number of rooms per connection."`
 	MaxConnectionsUser    int    `name:"max-connections-user" default:"0" min:"1" zero:"any number" help:"Maximum number of connections per user; 0 for no limit."`
 	MaxConnectionsAddress int    `name:"max-connections-address" default:"0" min:"1" zero:"any number" help:"Maximum number of sockets per address, WebSocket and HTTP; 0 for no limit."`
@@ -53,31 +53,31 @@ type Config struct {
 // APIConfig is the server API. It is off without a key.
 type APIConfig struct {
 	Key string `name:"key" secret:"THRONG_API_KEY"`
-	On  string `name:"on" default:"listen" oneof:"listen,admin" want:"listen or admin: which port answers"`
+	On  string `name:"on" default:"listen" oneof:"listen,admin" allowed:"listen or admin: the port of the server API"`
 }
 
 // WebhookConfig is the webhook of the application. It is off without a URL.
 type WebhookConfig struct {
 	URL     string        `name:"url"`
 	Secret  string        `name:"secret" secret:"THRONG_WEBHOOK_SECRET"` // signs each request
-	Events  []string      `name:"events"`                                // the events that are sent: connect, subscribe, publish, rpc, disconnect
+	Events  []string      `name:"events"`                                // to send: connect, subscribe, publish, rpc, disconnect
 	Timeout time.Duration `name:"timeout" default:"3s" min:"100ms" max:"30s"`
 }
 
-// DefaultConfig returns the default of each setting: a chat for this machine only.
+// DefaultConfig returns the default of each setting: a chat on the loopback interface.
 func DefaultConfig() Config {
 	var c Config
 	settings.SetDefaults(&c)
 	return c
 }
 
-// guestsAllowed says whether somebody who brings no token is let in.
+// guestsAllowed reports whether clients without a token may connect.
 func (c Config) guestsAllowed() bool {
 	if c.Guests != "auto" {
 		return c.Guests == "on"
 	}
 	if len(c.TrustedProxies) > 0 {
-		return false // whoever comes by one is from anywhere
+		return false // the clients of a proxy may be on other machines
 	}
 	host, _, err := net.SplitHostPort(c.Listen)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/throng-chat/throng/server/settings"
 )
 
-// A field of Config without a tag would be a setting that no flag and no config file can set.
+// A field of Config without a tag would be a setting that neither a flag nor the config file can set.
 func TestEveryFieldOfTheConfigIsASetting(t *testing.T) {
 	t.Parallel()
 	checked := 0
@@ -33,15 +33,15 @@ func TestEveryFieldOfTheConfigIsASetting(t *testing.T) {
 			name, help := f.Tag.Get("name"), f.Tag.Get("help")
 			switch {
 			case flags && f.Name == "Version":
-				continue // of the program
+				continue // not a setting
 			case name == "" || slices.Contains(names, name):
-				t.Errorf("%v.%s has the name %q: want one of its own", kind, f.Name, name)
+				t.Errorf("%v.%s has the name %q: want a unique name", kind, f.Name, name)
 			case flags && (help == "" || f.Tag.Get("secret") != ""):
 				t.Errorf("%v.%s is a flag: want help, and no secret", kind, f.Name)
 			}
 			names = append(names, name)
 		}
-		for _, s := range settings.Of(reflect.New(kind).Interface()) { // which panics if a tag is wrong
+		for _, s := range settings.Of(reflect.New(kind).Interface()) { // which panics if a tag is invalid
 			for _, word := range s.OneOf {
 				if _, want := s.Check(reflect.New(kind).Interface()); want != "" && !strings.Contains(want, word) {
 					t.Errorf("%v, %s: an error has %q, which lacks %q", kind, s.Name, want, word)

@@ -17,15 +17,14 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// One process has too few descriptors for both ends of a crowd, so its clients live in another: this test program, run
-// again with THRONG_TEST_CROWD="ADDRESS COUNT KIND" in its environment. It says "ready" and holds its connections until
-// its standard input ends.
+// One process has too few descriptors for both ends of many connections, so the clients run in another process: this test program with
+// THRONG_TEST_CROWD="ADDRESS COUNT KIND" in its environment. It prints "ready" and holds its connections until its standard input ends.
 const crowdEnv = "THRONG_TEST_CROWD"
 
 const (
 	crowdJoined     = "joined"     // handshake done
-	crowdUnfinished = "unfinished" // the head never ends
-	crowdUnread     = "unread"     // asks for the page's script several times, and reads nothing
+	crowdUnfinished = "unfinished" // the head is incomplete
+	crowdUnread     = "unread"     // requests the script of the page several times and reads nothing
 )
 
 func crowd(job string) int {
@@ -70,7 +69,7 @@ func crowd(job string) int {
 	return 0
 }
 
-// gather starts a crowd and waits until it stands. It goes when the test ends.
+// gather starts the clients and waits until all are connected. They end when the test ends.
 func gather(t testing.TB, s *Server, count int, kind string) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
@@ -89,11 +88,11 @@ func gather(t testing.TB, s *Server, count int, kind string) {
 	t.Cleanup(func() {
 		in.Close()
 		if err := cmd.Wait(); err != nil {
-			t.Errorf("the crowd: %v", err)
+			t.Errorf("the process of the clients: %v", err)
 		}
 	})
 	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "ready\n" {
-		t.Fatalf("the crowd says %q, %v", line, err)
+		t.Fatalf("the process of the clients printed %q, %v", line, err)
 	}
 }
 
@@ -113,7 +112,7 @@ func TestConnectionsAddNoGoroutine(t *testing.T) {
 	eventually(t, "the handlers' goroutines to end", func() bool { return runtime.NumGoroutine() <= before+2 })
 	one.send(ws.OpText, "to all")
 	one.hear(ws.OpText, "to all")
-	eventually(t, "everybody to be sent the message", func() bool {
+	eventually(t, "the message to be sent to all members", func() bool {
 		return value(t, s, "throng_deliveries_total", "") == count+2
 	})
 	if got := runtime.NumGoroutine(); got > before+2 {
@@ -121,17 +120,17 @@ func TestConnectionsAddNoGoroutine(t *testing.T) {
 	}
 }
 
-func TestUnfinishedHandshakesAreBounded(t *testing.T) {
+func TestPendingConnectionsAreBounded(t *testing.T) {
 	s := startServer(t, nil)
-	gather(t, s, edge.MaxHandshakes+1500, crowdUnfinished)
-	// One more may be on its way in.
-	if got := s.edge.Handshakes.Count(); got > edge.MaxHandshakes+1 {
-		t.Errorf("got %d unfinished handshakes held, want %d at most", got, edge.MaxHandshakes)
+	gather(t, s, edge.MaxPending+1500, crowdUnfinished)
+	// One more may be arriving.
+	if got := s.edge.Pending.Count(); got > edge.MaxPending+1 {
+		t.Errorf("got %d pending connections, want %d at most", got, edge.MaxPending)
 	}
-	eventually(t, "those over the limit to be closed", func() bool {
+	eventually(t, "the connections above the limit to be closed", func() bool {
 		return value(t, s, "throng_handshakes_total", metrics.HandshakeEvicted) >= 1500
 	})
-	// Whoever sends a whole request is let in all the same.
+	// A client that sends a complete request is still accepted.
 	for range 20 {
 		c := dial(t, s, "lobby")
 		c.send(ws.OpText, "hello")
@@ -140,16 +139,16 @@ func TestUnfinishedHandshakesAreBounded(t *testing.T) {
 	}
 }
 
-// A proxy comes for many: what it holds is bounded like that of all together.
-func TestAProxyMayHoldManyUnfinishedHandshakes(t *testing.T) {
+// A trusted proxy has many clients, so only the limit of all connections applies to it.
+func TestAProxyMayHaveManyPendingConnections(t *testing.T) {
 	s := startServer(t, func(c *Config) { c.TrustedProxies = []string{"127.0.0.1"} })
-	gather(t, s, edge.MaxHandshakesAddr+50, crowdUnfinished)
-	eventually(t, "all to have come", func() bool { return s.edge.Handshakes.Count() >= edge.MaxHandshakesAddr+50 })
-	s.edge.Handshakes.Mu.Lock()
-	for at := s.edge.Handshakes.Waiting.Front(); at != nil; at = at.Next() {
-		at.Value.(*edge.Handshake).Since = at.Value.(*edge.Handshake).Since.Add(-2 * edge.HandshakeGrace)
+	gather(t, s, edge.MaxPendingAddress+50, crowdUnfinished)
+	eventually(t, "all connections to arrive", func() bool { return s.edge.Pending.Count() >= edge.MaxPendingAddress+50 })
+	s.edge.Pending.Mu.Lock()
+	for at := s.edge.Pending.Waiting.Front(); at != nil; at = at.Next() {
+		at.Value.(*edge.PendingConn).Since = at.Value.(*edge.PendingConn).Since.Add(-2 * edge.PendingGrace)
 	}
-	s.edge.Handshakes.Mu.Unlock()
+	s.edge.Pending.Mu.Unlock()
 	gather(t, s, 1, crowdUnfinished)
-	eventually(t, "one more to come", func() bool { return s.edge.Handshakes.Count() >= edge.MaxHandshakesAddr+51 })
+	eventually(t, "one more to arrive", func() bool { return s.edge.Pending.Count() >= edge.MaxPendingAddress+51 })
 }

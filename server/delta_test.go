@@ -79,7 +79,7 @@ func TestAChangeOfALongPublicationIsADelta(t *testing.T) {
 }
 
 // When a round has spent its time on deltas, what follows is told whole, until the next.
-func TestARoundSpendsSoMuchOnDeltas(t *testing.T) {
+func TestAFlushHasATimeLimitForDeltas(t *testing.T) {
 	t.Parallel()
 	o := chat.DefaultRoom()
 	o.Delta = true

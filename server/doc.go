@@ -1,39 +1,40 @@
-// Package server assembles a chat server and runs it: New opens the ports, Run serves until its context ends, then drains. What it is made
-// of has packages of its own, with arrows in one direction (cmd/throng/imports_test.go holds them):
+// Package server assembles a chat server and runs it: New opens the ports, Run serves until its context ends, then stops gracefully. The
+// parts have packages of their own. Their imports go in one direction (cmd/throng/imports_test.go checks them):
 //
 //	server --> edge, admin --> api --> session, plain --> chat --> fanout --> netpoll, wheel, ws
 //	           public port,    server   one client of      rooms    connections
 //	           admin port      API      each protocol
 //
-// A publication walks along them, from bytes to bytes:
+// A publication passes through them, from bytes to bytes:
 //
 //	socket --> fanout: Conn.OnData --> plain.Client or session.Session --> chat: Hub.Publish(Plain)  --> fanout: Shard, Topic --> sockets
 //	           decode (ws)             rates, permission                   offset, history, order         encode once, one write each
 //
-// and a connection comes and goes so:
+// The life of a connection:
 //
-//	edge: Door --> admit --> plain.Open or Sessions.Open --> fanout: the shard writes the 101 and adds the socket to the event loop --> ...
-//	... --> Conn.Close --> the shard writes the close frame --> the peer ends TCP --> Handler.OnClosed --> Core.Leave --> chat counts it out
+//	edge: Acceptor --> authorize --> plain.Open or Sessions.Open --> fanout: the shard writes the 101 and adds the socket to the event loop
+//	Conn.Close --> the shard writes the close frame --> the peer ends TCP --> Handler.OnClosed --> Core.Leave --> chat removes the member
 //
-// The cut differs from the first plan in this: limiter, metrics, recent, unordered, nearest and origin are leaves that several packages
-// share; api stands below edge and admin, since both ports may serve it; the shards, and not the sessions, own what is encoded late.
+// limiter, metrics, recent, unordered, nearest and origin are leaf packages that several packages share. api is below edge and admin, because
+// both ports may serve it. The shards, and not the sessions, own the messages that are encoded late.
 //
-// Rules that hold across the packages:
+// Rules of all packages:
 //
-//   - No connection has a goroutine. Pollers, shards and the heartbeat never block. Each piece of state has one owner, which its field
-//     names; others post to the owner.
-//   - The lock of a room is that of its stripe of the room table. It gives a message its place, and is held while the inbox of each shard
-//     is appended to. All other locks are leaves: one of them may be taken under the lock of a room, and no other function holds two
-//     (docs/architecture.md lists them). A function value that is called under a lock does not block and takes no lock of a room. nbio
-//     calls back under a connection's lock, so that only leaves a note. Only a connection's poller closes its descriptor; others end TCP.
+//   - No connection has a goroutine. Pollers, shards and the heartbeat never block. Each piece of state has one owner, named at its field.
+//     Other goroutines post to the owner.
+//   - The lock of a room is that of its stripe of the room table. It is held while a message gets its offset and is appended to the inbox of
+//     each shard. All other locks are leaves: a function that holds the lock of a room may take one of them, and no other function holds two
+//     locks (docs/architecture.md lists them). A function value that is called under a lock does not block and takes no lock of a room. nbio
+//     calls back under the lock of a connection, so these callbacks only store a note. Only the poller of a connection closes its descriptor;
+//     other goroutines end TCP.
 //   - Order: a publication gets its offset and is posted to all shards under the lock of its room. All members receive the same sequence,
 //     and the history is that sequence.
-//   - Recovery: what a client missed, the reply with it, and the job that makes it a member are posted under that lock as well. Its past
-//     ends where its future begins. A gap in the offsets ends the subscriptions that watch for one.
-//   - Backpressure: a connection is not read from while its room's backlog, or its own rate of bytes, is over the limit. Nothing accepted
-//     is lost silently.
-//   - Slow consumers: unsent bytes are slices that all slow members share, and count once. Who makes no progress, or is the slowest when
-//     a budget is used up, is closed.
-//   - Time: deadlines count ticks, which stand still while the process does. Token expiry uses the wall clock.
-//   - Our own faults: a panic on the loop, a shard or a worker costs one connection.
+//   - Recovery: the missed publications are read, and the reply and the job that adds the member are posted, under the same lock. So none is
+//     missed or duplicated. A gap in the offsets ends the subscriptions with positioning.
+//   - Backpressure: throng stops reading from a connection while the backlog of its room, or its own rate of bytes, exceeds the limit. Nothing
+//     accepted is lost silently.
+//   - Slow consumers: unsent bytes are slices that all slow members share, and count once. A connection without progress is closed, and the
+//     slowest if a budget is used up.
+//   - Time: deadlines count ticks, which stop while the process is suspended. Token expiry uses the wall clock.
+//   - Panics: a panic on a poller, a shard or a worker closes one connection.
 package server

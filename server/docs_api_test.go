@@ -13,7 +13,7 @@ import (
 	"github.com/throng-chat/throng/server/doctable"
 )
 
-// apiSchema is what the tests need of a schema of openapi.json.
+// apiSchema has the parts of a schema of openapi.json that the tests use.
 type apiSchema struct {
 	Ref        string `json:"$ref"`
 	Required   []string
@@ -32,7 +32,7 @@ func apiSchemas(t testing.TB) map[string]apiSchema {
 	return doc.Components.Schemas
 }
 
-// codeNames returns the names that a cell has as code.
+// codeNames returns the names in backquotes of a cell.
 func codeNames(cell string) (names []string) {
 	for _, text := range doctable.Code(cell) {
 		if codeName.MatchString(text) {
@@ -46,7 +46,7 @@ var codeName = regexp.MustCompile("^[a-z0-9_-]+$")
 
 var requiredName = regexp.MustCompile("\\*\\*`([a-z0-9_]+)`\\*\\*")
 
-// docs/api.md has every method with its parameters, those that are required, and its result, as openapi.json has them.
+// docs/api.md has every method of openapi.json with its parameters, its required parameters and its result.
 func TestThePageOfTheAPIHasEveryMethod(t *testing.T) {
 	t.Parallel()
 	schemas := apiSchemas(t)
@@ -55,7 +55,7 @@ func TestThePageOfTheAPIHasEveryMethod(t *testing.T) {
 		method := strings.Trim(row[0], "`")
 		methods = append(methods, method)
 		if api.ApiMethods()[method] == nil {
-			continue // found out below
+			continue // reported below
 		}
 		request := schemas[schemaOf(t, method, "Request")]
 		doctable.SameOrNone(t, method+", parameters", codeNames(row[1]), slices.Collect(maps.Keys(request.Properties)))
@@ -90,7 +90,7 @@ func TestThePageOfTheAPIHasEveryMethod(t *testing.T) {
 	doctable.Same(t, "parameters", slices.Compact(slices.Sorted(slices.Values(described))), slices.Compact(parameters))
 }
 
-// A room's name is as long in openapi.json as the server takes it.
+// openapi.json has the same maximum length of a room name as the server.
 func TestOpenAPIHasTheLengthOfRoomNames(t *testing.T) {
 	t.Parallel()
 	schemas := apiSchemas(t)

@@ -27,12 +27,12 @@ import (
 	"github.com/throng-chat/throng/server/plain"
 )
 
-// The tables of docs/codes.md and docs/limits.md are compared with the sources: what a table lacks, and what it has too much, is an error.
+// These tests compare the tables of docs/codes.md and docs/limits.md with the sources. A missing row and an extra row are errors.
 
-// once drops the repeated names of a column that may repeat them.
+// once removes repeated names.
 func once(names []string) []string { return slices.Compact(slices.Sorted(slices.Values(names))) }
 
-// parsedSource is a source file that is no test.
+// parsedSource is a source file other than a test.
 type parsedSource struct {
 	*ast.File
 	dir string
@@ -77,7 +77,7 @@ func eachNode(t *testing.T, f func(s parsedSource, n ast.Node)) {
 	}
 }
 
-// literalOf is the value of a literal as text; a text without its quotes.
+// literalOf returns the value of a literal as text, without quotes.
 func literalOf(e ast.Expr) (string, bool) {
 	lit, ok := e.(*ast.BasicLit)
 	if !ok {
@@ -89,7 +89,7 @@ func literalOf(e ast.Expr) (string, bool) {
 	return lit.Value, true
 }
 
-// typeName is how the type of a composite literal is written.
+// typeName returns the type of a composite literal as the source has it.
 func typeName(e ast.Expr) string {
 	switch e := e.(type) {
 	case *ast.Ident:
@@ -102,7 +102,7 @@ func typeName(e ast.Expr) string {
 	return ""
 }
 
-// bareName is a name without its package, written as if it were not exported.
+// bareName returns a name without its package and with a lower-case first letter.
 func bareName(name string) string {
 	name = name[strings.LastIndexByte(name, '.')+1:]
 	if name == "" {
@@ -136,7 +136,7 @@ func TestDocsErrorsAreThoseOfTheSources(t *testing.T) {
 			}
 		}
 		if code == "" {
-			return // that of another error
+			return // of another error
 		}
 		messages[code] = message
 		if temporary[code] == nil {
@@ -186,7 +186,7 @@ func TestDocsCloseCodesAreThoseOfTheSources(t *testing.T) {
 	table := doctable.Below(t, "codes.md", "Close codes", "code", "text", "client", "reason")
 	client, reason := table.Column("client"), table.Column("reason")
 
-	// Those of sessions.
+	// The close codes of sessions.
 	labels := map[string]string{} // of reasons, by constant
 	var disconnects []*ast.CompositeLit
 	values := map[string]string{} // of constants named Close...
@@ -227,7 +227,7 @@ func TestDocsCloseCodesAreThoseOfTheSources(t *testing.T) {
 	for _, d := range disconnects {
 		code, ok := literalOf(d.Elts[1])
 		if !ok {
-			continue // the application's
+			continue // codes of the application
 		}
 		text, _ := literalOf(d.Elts[2])
 		sources = append(sources, fmt.Sprintf("%s %q, reason %s", code, text, labels[bareName(typeName(d.Elts[0]))]))
@@ -242,7 +242,7 @@ func TestDocsCloseCodesAreThoseOfTheSources(t *testing.T) {
 		switch {
 		case row[0] == "none (1006)":
 			codes = append(codes, "1006")
-		case err != nil: // those of others
+		case err != nil: // not a code
 		case n < 3000:
 			codes = append(codes, row[0])
 		default:
@@ -254,8 +254,8 @@ func TestDocsCloseCodesAreThoseOfTheSources(t *testing.T) {
 	}
 	doctable.Same(t, "close codes of SDK clients", page, sources)
 
-	// Those of RFC 6455.
-	used["CloseNoStatus"] = false // it is the absence of a code, and only a client's close is answered with it
+	// The close codes of RFC 6455.
+	used["CloseNoStatus"] = false // the absence of a code; throng only echoes it
 	used["CloseInternal"] = false // conn.fail has it for an error that the decoder does not return
 	var standard []string
 	for name, value := range values {
@@ -274,7 +274,7 @@ func TestDocsCloseCodesAreThoseOfTheSources(t *testing.T) {
 	doctable.Same(t, "reasons of a close", once(documentedLabels), all)
 }
 
-// Each code of RFC 6455 stands there with each reason that it is sent for. 1006 is the end of TCP without a close frame.
+// The page has each code of RFC 6455 with each reason for it. 1006 is the end of TCP without a close frame.
 func TestDocsCloseReasonsAreThoseOfTheSources(t *testing.T) {
 	t.Parallel()
 	values, labels := map[string]string{}, map[string]string{}
@@ -298,7 +298,7 @@ func TestDocsCloseReasonsAreThoseOfTheSources(t *testing.T) {
 			}
 		}
 	})
-	// conn.fail finds the reason of what the decoder refuses by its code.
+	// conn.fail derives the reason from the code of a decoder error.
 	sources := map[string]bool{"1002 protocol_error": true, "1007 not_utf8": true, "1008 protocol_error": true, "1009 too_big": true}
 	eachNode(t, func(_ parsedSource, n ast.Node) {
 		call, ok := n.(*ast.CallExpr)
@@ -317,7 +317,7 @@ func TestDocsCloseReasonsAreThoseOfTheSources(t *testing.T) {
 		case bareName(sel.Sel.Name) == "close" && label != "" && second != "":
 			sources[second+" "+label] = true
 		case bareName(sel.Sel.Name) == "end" && label != "" && len(call.Args) == 2:
-			// Without a text it is for those that have a code of their protocol.
+			// A close without a text is for clients whose protocol has its own code.
 			if text, _ := literalOf(call.Args[1]); text != "" || typeName(call.Args[1]) != "" {
 				code, _ := (&plain.Client{}).CloseFor(reasonOf(t, label), "")
 				sources[strconv.Itoa(int(code))+" "+label] = true
@@ -348,13 +348,13 @@ func reasonOf(t *testing.T, label string) fanout.Reason {
 	return fanout.StillOpen
 }
 
-// The guest endpoint and the server API have the statuses that their functions have. httpStatus is for the transport mode.
+// The page has the statuses that the functions of the guest endpoint and the server API use. httpStatus is for the transport mode.
 func TestDocsStatusesOfEndpointsAreThoseOfTheSources(t *testing.T) {
 	t.Parallel()
 	names := statusNames()
 	for section, isOurs := range map[string]func(function, receiver string) bool{
 		"Guest tokens: `POST /connection/guest`": func(function, _ string) bool {
-			return slices.Contains([]string{"serveGuest", "answerGuest", "readGuest", "admitGuest"}, bareName(function))
+			return slices.Contains([]string{"serveGuest", "serveGuestToken", "readGuestRequest", "issueGuestToken"}, bareName(function))
 		},
 		"Server API: `POST /api` and `POST /api/METHOD`": func(_, receiver string) bool { return receiver == "API" },
 	} {
@@ -385,12 +385,12 @@ func TestDocsStatusesOfEndpointsAreThoseOfTheSources(t *testing.T) {
 		for _, row := range doctable.Below(t, "codes.md", section, "status", "cause").Rows {
 			page[row[0]] = true
 		}
-		page["200"], sources["200"] = true, true // not always written out
+		page["200"], sources["200"] = true, true // often implicit
 		doctable.Same(t, section, slices.Collect(maps.Keys(page)), slices.Collect(maps.Keys(sources)))
 	}
 }
 
-// statusNames are the names of statuses in net/http.
+// statusNames returns the status constants of net/http.
 func statusNames() map[string]int {
 	names := map[string]int{}
 	for code := 100; code < 600; code++ {
@@ -401,7 +401,7 @@ func statusNames() map[string]int {
 	return names
 }
 
-// documentedStatuses are the HTTP statuses of docs/codes.md.
+// documentedStatuses returns the HTTP statuses of docs/codes.md.
 func documentedStatuses(t *testing.T) []string {
 	var page []string
 	for _, d := range doctable.All(t, "codes.md") {
@@ -434,7 +434,7 @@ func TestDocsStatusesAreThoseOfTheSources(t *testing.T) {
 	doctable.Same(t, "HTTP statuses", documentedStatuses(t), sources)
 }
 
-// metricLabels are the values of a label that a metric has from the start.
+// metricLabels returns the values of a label that a metric has from the start.
 func metricLabels(t *testing.T, metric string) (values []string) {
 	t.Helper()
 	families, err := metrics.New(fanout.CloseLabels()).Registry.Gather()
@@ -470,8 +470,8 @@ func TestDocsLabelsAreThoseOfTheMetrics(t *testing.T) {
 	doctable.Same(t, "reasons of refused requests", once(requests), metricLabels(t, "throng_http_refused_total"))
 }
 
-// What docs/limits.md says of codes, statuses and metrics is there.
-func TestDocsLimitsNameWhatThereIs(t *testing.T) {
+// The codes, statuses and metrics in docs/limits.md exist.
+func TestDocsLimitsExist(t *testing.T) {
 	t.Parallel()
 	metrics, errors, closes := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	eachNode(t, func(_ parsedSource, n ast.Node) {
@@ -531,7 +531,7 @@ func TestDocsLimitsNameWhatThereIs(t *testing.T) {
 	}
 }
 
-// sourceConstants are the constants of the sources, by name. One that has several values is not among them.
+// sourceConstants returns the constants of the sources by name, except names with several values.
 func sourceConstants(t *testing.T) map[string]int64 {
 	t.Helper()
 	exprs := map[string][]ast.Expr{}
@@ -565,7 +565,7 @@ func sourceConstants(t *testing.T) map[string]int64 {
 	return all
 }
 
-// valueOfExpr evaluates what our constants are made of. It is unknown for anything else.
+// valueOfExpr evaluates the expressions of constants. The value of other expressions is unknown.
 func valueOfExpr(e ast.Expr, known map[string][]ast.Expr) constant.Value {
 	units := map[string]time.Duration{"Millisecond": time.Millisecond, "Second": time.Second, "Minute": time.Minute, "Hour": time.Hour}
 	switch e := e.(type) {
@@ -597,13 +597,13 @@ func valueOfExpr(e ast.Expr, known map[string][]ast.Expr) constant.Value {
 	return constant.MakeUnknown()
 }
 
-// Every fixed limit of docs/limits.md is the constant of the sources.
+// Every fixed limit of docs/limits.md equals its constant in the sources.
 func TestDocsFixedLimitsAreThoseOfTheSources(t *testing.T) {
 	t.Parallel()
 	constants := sourceConstants(t)
 	get := func(name string) int64 {
 		v, ok := constants[name]
-		if !ok { // another package has it, exported
+		if !ok { // exported in another package
 			v, ok = constants[strings.ToUpper(name[:1])+name[1:]]
 		}
 		if !ok {
@@ -611,7 +611,7 @@ func TestDocsFixedLimitsAreThoseOfTheSources(t *testing.T) {
 		}
 		return v
 	}
-	// What a number, a size or a duration may be written as.
+	// The notations of a number, a size and a duration.
 	num := func(n int64) []string {
 		text := strconv.FormatInt(n, 10)
 		for at := len(text) - 3; at > 0; at -= 3 {
@@ -652,10 +652,10 @@ func TestDocsFixedLimitsAreThoseOfTheSources(t *testing.T) {
 		"time for deltas in one write round of a core": {d("deltaBudget")},
 		"connections in total":                         {n("reservedFiles"), num(get("reservedFiles") + get("MaxAdmitting") + get("MaxAsking") + get("tellers"))},
 		"sockets in total, HTTP included":              {n("minSockets")},
-		"new connections per address":                  {num(int64(config.RateConnectionsAddress) * get("arrivalBurst") / int64(time.Second))},
+		"new connections per address":                  {num(int64(config.RateConnectionsAddress) * get("connectBurst") / int64(time.Second))},
 		"request head":                                 {b("maxHead"), n("maxHeadLines")},
 		"time for the request head":                    {d("headTimeout")},
-		"unfinished handshakes":                        {n("maxHandshakes"), n("maxHandshakesAddr"), d("handshakeGrace")},
+		"unfinished handshakes":                        {n("maxPending"), n("maxPendingAddress"), d("pendingGrace")},
 		"plain clients that wait for the webhook":      {n("maxAskedPlain")},
 		"time to send the connect command":             {d("staleTimeout")},
 		"close: time for the peer's side":              {d("closeTimeout")},
@@ -701,9 +701,9 @@ func TestDocsFixedLimitsAreThoseOfTheSources(t *testing.T) {
 		"user name in a call; close reason":                               {b("maxUserName"), b("maxReason")},
 		"`slow_mode`; duration of a ban, mute or token":                   {d("maxSlowMode"), d("maxMoment")},
 		"HTTP requests without the API key, all together":                 {n("requestRate"), n("requestBurst")},
-		"HTTP requests in progress":                                       {n("maxAnswering")},
-		"HTTP response: time without progress; in total":                  {d("answerStall"), d("answerTimeout")},
-		"idle HTTP connections: time; number, with unfinished handshakes": {d("keptTimeout"), n("maxHandshakes")},
+		"HTTP requests in progress":                                       {n("maxResponding")},
+		"HTTP response: time without progress; in total":                  {d("responseStall"), d("responseTimeout")},
+		"idle HTTP connections: time; number, with unfinished handshakes": {d("keepAliveTimeout"), n("maxPending")},
 		"guest tokens: requests per address":                              {n("guestRate")},
 		"guest tokens: requests in progress":                              {n("maxGuestsWait")},
 		"guest tokens: body size":                                         {b("maxGuestBody")},
@@ -746,7 +746,7 @@ func TestDocsFixedLimitsAreThoseOfTheSources(t *testing.T) {
 	}
 }
 
-// int64Of is v as an integer. The product of a float and a duration is one as well.
+// int64Of returns v as an integer. The product of a float and a duration is one, too.
 func int64Of(v constant.Value) (int64, bool) {
 	v = constant.ToInt(v)
 	if v.Kind() != constant.Int {

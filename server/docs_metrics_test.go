@@ -39,7 +39,7 @@ func registeredMetrics(t testing.TB, s *Server) map[string][]string {
 	return all
 }
 
-// docs/operations.md has every metric with its labels, and the type that the end of its name tells.
+// docs/operations.md has every metric with its labels. The suffix of a name gives its type.
 func TestThePageOfOperationsHasEveryMetric(t *testing.T) {
 	t.Parallel()
 	s := startHooked(t, startApplication(t, map[string]func(question) string{session.OnConnect: always(`{"result":{}}`)}), nil)
@@ -79,7 +79,7 @@ func TestThePageOfOperationsHasEveryMetric(t *testing.T) {
 	}
 }
 
-// valuesOf are the values of the only label of a family.
+// valuesOf returns the values of the only label of a family.
 func valuesOf(f *dto.MetricFamily) (values []string) {
 	for _, m := range f.GetMetric() {
 		values = append(values, m.GetLabel()[0].GetValue())

@@ -18,7 +18,7 @@ func parametersOf(t testing.TB, method string) []string {
 func TestThePageOfModerationHasTheMethods(t *testing.T) {
 	t.Parallel()
 	methods := api.ApiMethods()
-	// Those of Centrifugo are not of this page.
+	// The methods of Centrifugo are on another page.
 	for _, method := range []string{"publish", "broadcast", "subscribe", "unsubscribe", "disconnect", "refresh", "presence",
 		"presence_stats", "history", "history_remove", "channels", "info", "batch"} {
 		delete(methods, method)
@@ -26,7 +26,7 @@ func TestThePageOfModerationHasTheMethods(t *testing.T) {
 	for _, row := range doctable.Rows(t, "moderation.md", "method", "parameters", "effect on live connections", "later attempts") {
 		method := doctable.Code(row[0])[0]
 		if methods[method] == nil {
-			t.Errorf("%s is no method, or stands there twice", method)
+			t.Errorf("%s is not a method, or occurs twice", method)
 			continue
 		}
 		delete(methods, method)

@@ -13,7 +13,7 @@ import (
 	"github.com/throng-chat/throng/server/doctable"
 )
 
-// The tables of docs/rooms.md, docs/history.md and docs/moderation.md are compared with the code, and their examples are run.
+// These tests compare the tables of docs/rooms.md, docs/history.md and docs/moderation.md with the code, and run their examples.
 
 // optionsByKey returns the options of a room by their keys in the config file.
 func optionsByKey(o *chat.RoomOptions) map[string]reflect.Value {
@@ -26,13 +26,13 @@ func optionsByKey(o *chat.RoomOptions) map[string]reflect.Value {
 	return options
 }
 
-// permitted returns the words that a permission may have.
+// permitted returns the allowed values of a permission.
 func permitted(key string) (words []string) {
 	for _, who := range allWho {
 		o := chat.DefaultRoom()
 		optionsByKey(&o)[key].Set(reflect.ValueOf(who))
-		var m mistakes
-		if checkRoomOptions(&o, &m); errors.Join(m.errs...) == nil {
+		var ce configErrors
+		if checkRoomOptions(&o, &ce); errors.Join(ce.errs...) == nil {
 			words = append(words, string(who))
 		}
 	}
@@ -110,13 +110,13 @@ func TestThePagesOfRoomsHaveEveryOptionWithItsDefault(t *testing.T) {
 			key := doctable.Code(row[0])[0]
 			value, is := options[key]
 			if !is {
-				t.Errorf("docs/%s: %s is no option, or stands there twice", table.page, key)
+				t.Errorf("docs/%s: %s is not an option, or occurs twice", table.page, key)
 				continue
 			}
 			delete(options, key)
 			want := fmt.Sprint(value)
 			if key == "history-ttl" {
-				want = "none" // it has to be set
+				want = "none" // it is required
 			}
 			if got := strings.Trim(strings.TrimSuffix(strings.SplitN(row[table.value], ":", 2)[0], ","), "` "); got != want {
 				t.Errorf("docs/%s: %s has the default %q, want %q", table.page, key, got, want)
@@ -130,7 +130,7 @@ func TestThePagesOfRoomsHaveEveryOptionWithItsDefault(t *testing.T) {
 
 var apiExample = regexp.MustCompile(`curl -H "X-API-Key: \$THRONG_API_KEY" -d '(.*)' http://127\.0\.0\.1:3000/api/(\w+)\n`)
 
-// The examples of the pages are calls that succeed, in the room of the examples.
+// The example calls of the pages succeed in the room of the examples.
 func TestTheExamplesOfThePagesAreGoodCalls(t *testing.T) {
 	t.Parallel()
 	for _, page := range []string{"rooms.md", "history.md", "moderation.md"} {

@@ -31,7 +31,7 @@ func TestThePageOfWebhooksHasEveryEvent(t *testing.T) {
 	doctable.Same(t, "events", onPage, session.AllEvents)
 }
 
-// sentFields gathers the fields of the requests to an application, by event and by whether they are about a plain client.
+// sentFields collects the fields of the webhook requests, by event and by kind of client.
 type sentFields struct {
 	mu  sync.Mutex
 	sdk map[string]map[string]bool
@@ -66,7 +66,7 @@ func (f *sentFields) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, `{"result":{}}`)
 }
 
-// docs/webhooks.md has every field of the requests, and the events that have it: those that are sent, and no others.
+// docs/webhooks.md has every field of the requests with the events that have it.
 func TestThePageOfWebhooksHasEveryField(t *testing.T) {
 	t.Parallel()
 	sent := &sentFields{sdk: map[string]map[string]bool{}, all: map[string]map[string]bool{}}
@@ -102,7 +102,7 @@ func TestThePageOfWebhooksHasEveryField(t *testing.T) {
 			c.send(ws.OpBinary, string(append(binary.AppendUvarint(nil, uint64(len(b))), b...)))
 		}
 		since := s.hub.Clock.Tick()
-		eventually(t, "the last command to be sent, and its connection to last", func() bool {
+		eventually(t, "the last command to be handled", func() bool {
 			sent.mu.Lock()
 			defer sent.mu.Unlock()
 			field := "data"
@@ -113,7 +113,7 @@ func TestThePageOfWebhooksHasEveryField(t *testing.T) {
 		})
 		c.conn.Close()
 	}
-	eventually(t, "the end to be sent", func() bool {
+	eventually(t, "the disconnect notification", func() bool {
 		sent.mu.Lock()
 		defer sent.mu.Unlock()
 		return sent.all[session.OnDisconnect]["seconds"] && s.hub.Hooks.Client.Waiting() == 0
@@ -140,6 +140,6 @@ func TestThePageOfWebhooksHasEveryField(t *testing.T) {
 		}
 	}
 	if !sent.all[session.OnConnect]["channels"] || !sent.all[session.OnSubscribe]["channel"] {
-		t.Error("nothing was sent about the plain client")
+		t.Error("there was no request about the plain client")
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// RFC 9112, 2.2, 5.2 and 3.2: what a proxy may read in another way is answered 400, at once, on every path.
-func TestHeadsThatAreReadInTwoWaysAreRefusedAtTheDoor(t *testing.T) {
+// RFC 9112, 2.2, 5.2 and 3.2: a head that a proxy may read differently gets status 400 at once, on every path.
+func TestAmbiguousHeadsAreRejected(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	for _, path := range []string{"/ws", chat.SessionPath, "/", edge.GuestPath} {
@@ -46,14 +46,14 @@ func TestHeadsThatAreReadInTwoWaysAreRefusedAtTheDoor(t *testing.T) {
 			}
 		}
 		if got := value(t, s, "throng_handshakes_total", metrics.HandshakeMalformed) - before; got < 7 {
-			t.Errorf("%s: got %v counted as malformed, want those that the door refuses", path, got)
+			t.Errorf("%s: got %v counted as malformed, want those that the acceptor rejects", path, got)
 		}
 	}
 }
 
-// What clients send behind their handshakes is read into one buffer, and stays their own: also while nobody has looked at it, and others
-// come.
-func TestFirstWordsStayTheirOwn(t *testing.T) {
+// Bytes after a handshake are read into a shared buffer. They stay with their connection, also if other connections arrive before they are
+// handled.
+func TestBytesAfterTheHeadBelongToTheirConnection(t *testing.T) {
 	s := startServer(t, nil)
 	release := hold(s)
 	const clients = 20
@@ -69,7 +69,7 @@ func TestFirstWordsStayTheirOwn(t *testing.T) {
 		hello := []byte(upgradeRequest(s.Addr().String(), fmt.Sprintf("/ws?room=%02d", i)))
 		all[i].write(ws.AppendMaskedFrame(hello, ws.OpText, 7, []byte(word(i))))
 	}
-	eventually(t, "all to be let in", func() bool { return s.hub.Live.Load() == clients })
+	eventually(t, "all to be connected", func() bool { return s.hub.Live.Load() == clients })
 	release()
 	for i, c := range all {
 		c.switched()
@@ -77,8 +77,8 @@ func TestFirstWordsStayTheirOwn(t *testing.T) {
 	}
 }
 
-// What comes behind a head that came in pieces is heard, and the handshake is counted out when it is done.
-func TestWhatFollowsAHeadInPiecesIsHeard(t *testing.T) {
+// Bytes after a head that arrives in pieces are handled. The pending connection is removed when its handshake is complete.
+func TestBytesAfterAHeadInPiecesAreHandled(t *testing.T) {
 	s := startServer(t, nil)
 	conn, err := net.Dial("tcp", s.Addr().String())
 	if err != nil {
@@ -88,48 +88,48 @@ func TestWhatFollowsAHeadInPiecesIsHeard(t *testing.T) {
 	c := &client{t: t, conn: conn}
 	hello := upgradeRequest(s.Addr().String(), "/ws?room=lobby")
 	c.write([]byte(hello[:20]))
-	eventually(t, "the rest to be waited for", func() bool { return s.edge.Handshakes.Count() == 1 })
+	eventually(t, "the server to wait for the rest", func() bool { return s.edge.Pending.Count() == 1 })
 	c.write(ws.AppendMaskedFrame([]byte(hello[20:]), ws.OpText, 7, []byte("first words")))
 	c.switched()
 	c.hear(ws.OpText, "first words")
-	h := s.edge.Handshakes
-	if got := h.Length(h.Waiting, h.Answering, h.Flushing, h.Kept, h.Asking, h.Trusted); got != 0 {
-		t.Errorf("got %d handshakes counted, want none", got)
+	h := s.edge.Pending
+	if got := h.Length(h.Waiting, h.Responding, h.Flushing, h.Idle, h.AwaitingProxy, h.Trusted); got != 0 {
+		t.Errorf("got %d pending connections, want none", got)
 	}
 }
 
-// A request that shows the key of the server API does not queue up with those of guests.
-func TestARequestWithTheKeyGoesAhead(t *testing.T) {
+// A request with the API key does not wait for guest requests.
+func TestARequestWithTheAPIKeyGoesFirst(t *testing.T) {
 	s := startAPI(t)
 	for _, keyed := range []bool{true, false} {
 		request := "POST /api/info HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n"
 		if keyed {
 			request += "X-API-Key: " + s.cfg.API.Key + "\r\n"
 		}
-		d := &edge.Door{Edge: s.edge, Log: s.log, Others: make(chan net.Conn), Keyed: make(chan net.Conn), Closed: make(chan struct{})}
+		d := &edge.Acceptor{Edge: s.edge, Log: s.log, HTTP: make(chan net.Conn), HTTPWithKey: make(chan net.Conn), Closed: make(chan struct{})}
 		ours, theirs := pipe(t)
 		t.Cleanup(func() { theirs.Close(); ours.Close() })
-		c := &edge.Handshake{TCPConn: ours, ReadAhead: []byte(request + "\r\n{}")}
-		s.edge.Handshakes.Begin(c)
-		go d.Greet(c)
+		c := &edge.PendingConn{TCPConn: ours, ReadAhead: []byte(request + "\r\n{}")}
+		s.edge.Pending.Begin(c)
+		go d.ReadHandshake(c)
 		select {
-		case <-d.Keyed:
+		case <-d.HTTPWithKey:
 			if !keyed {
-				t.Error("without the key: went ahead")
+				t.Error("without the key: went first")
 			}
-		case <-d.Others:
+		case <-d.HTTP:
 			if keyed {
-				t.Error("with the key: did not go ahead")
+				t.Error("with the key: did not go first")
 			}
 		case <-time.After(patience):
-			t.Fatal("goes nowhere")
+			t.Fatal("the connection was not passed on")
 		}
-		s.edge.Handshakes.End(c)
+		s.edge.Pending.End(c)
 	}
 }
 
-// Browsers fail a connection whose offer of subprotocols is not answered.
-func TestASubprotocolThatIsOfferedIsAnswered(t *testing.T) {
+// Browsers fail a connection if the response selects none of the offered subprotocols.
+func TestAnOfferedSubprotocolIsSelected(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	for _, tt := range []struct{ query, offered, want string }{
@@ -142,7 +142,7 @@ func TestASubprotocolThatIsOfferedIsAnswered(t *testing.T) {
 		{"?cf_protocol=protobuf", "", ""},
 		{"?cf_protocol=protobuf", "centrifuge-protobuf", "centrifuge-protobuf"},
 	} {
-		for _, more := range []string{"", "Content-Length: 0\r\n"} { // which the door leaves to net/http
+		for _, more := range []string{"", "Content-Length: 0\r\n"} { // which the acceptor passes to net/http
 			lines := more
 			if tt.offered != "" {
 				lines += "Sec-WebSocket-Protocol: " + tt.offered + "\r\n"

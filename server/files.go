@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	reservedFiles = 100     // open files that are not for connections
-	maxOpenFiles  = 1 << 20 // nbio keeps a pointer for each possible descriptor
+	reservedFiles = 100     // open files for purposes other than connections
+	maxOpenFiles  = 1 << 20 // nbio allocates a pointer for each possible descriptor
 )
 
 // CheckFiles returns an error if the open-file limit of this process is too low for the configured connections.
@@ -19,7 +19,7 @@ func (c Config) CheckFiles() error {
 	return err
 }
 
-// openFiles is the open-file limit, and how many connections it allows.
+// openFiles returns the open-file limit, and the number of connections that it allows.
 func (c Config) openFiles() (files, most int, err error) {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
@@ -33,9 +33,9 @@ func (c Config) openFiles() (files, most int, err error) {
 	most = files - reserved
 	switch {
 	case most < 1:
-		return 0, 0, fmt.Errorf("open files limited to %d, want %d or more: raise ulimit -n or LimitNOFILE", files, reserved+1)
+		return 0, 0, fmt.Errorf("the open-file limit is %d: must be at least %d: raise ulimit -n or LimitNOFILE", files, reserved+1)
 	case c.MaxConnections > most:
-		return 0, 0, fmt.Errorf("max-connections = %d needs %d open files, and they are limited to %d: raise ulimit -n or LimitNOFILE, or lower --max-connections",
+		return 0, 0, fmt.Errorf("max-connections = %d needs %d open files, and the limit is %d: raise ulimit -n or LimitNOFILE, or lower --max-connections",
 			c.MaxConnections, c.MaxConnections+reserved, files)
 	}
 	return files, most, nil

@@ -20,7 +20,7 @@ func tight(t *testing.T, what string, b []byte) {
 	}
 }
 
-func TestWhatIsKeptIsCutToItsSize(t *testing.T) {
+func TestStoredDataHasNoSpareCapacity(t *testing.T) {
 	ends := strings.Repeat("\n", 60_000)
 	decoded := func(text string) []byte {
 		b, err := base64.StdEncoding.DecodeString(text)
@@ -49,7 +49,7 @@ func TestWhatIsKeptIsCutToItsSize(t *testing.T) {
 }
 
 // A room's name may be a part of a head of 8 KiB.
-func TestARoomKeepsItsNameAlone(t *testing.T) {
+func TestARoomStoresOnlyItsName(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	text := strings.Repeat("x", 8<<10) + "lobby"
@@ -70,7 +70,7 @@ func TestARoomKeepsItsNameAlone(t *testing.T) {
 }
 
 // What the history says that it takes is what it takes.
-func TestTheHistoryCountsWhatItKeeps(t *testing.T) {
+func TestTheHistoryCountsItsMemory(t *testing.T) {
 	ends := strings.Repeat("\n", 30_000)
 	for name, make := range map[string]func(n int) chat.Publication{
 		"short": func(n int) chat.Publication { return chat.Publication{Data: fmt.Append(nil, n), Form: chat.FormJSON} },

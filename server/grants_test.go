@@ -11,7 +11,7 @@ import (
 	"github.com/throng-chat/throng/server/session"
 )
 
-// lines are what the client gets up to and with the reply of that id.
+// linesTo returns the lines up to the reply with an ID.
 func (c *sdk) linesTo(id int) (all []string) {
 	c.t.Helper()
 	for {
@@ -22,7 +22,7 @@ func (c *sdk) linesTo(id int) (all []string) {
 	}
 }
 
-// roomsOf are the rooms that a user's one connection is in, in the order in which it entered them.
+// roomsOf returns the rooms of the only connection of a user, in the order of joining.
 func roomsOf(t *testing.T, s *Server, user string) (names []string) {
 	t.Helper()
 	session, done := sessionOf(t, s, user), make(chan struct{})
@@ -36,7 +36,7 @@ func roomsOf(t *testing.T, s *Server, user string) (names []string) {
 	return names
 }
 
-// A new token of the connection takes away the rooms that only the old one named, and gives those that it names itself.
+// A refreshed connection token removes the rooms that only the old token named, and adds those that it names.
 func TestARefreshedTokenChangesTheRooms(t *testing.T) {
 	t.Parallel()
 	s := startAPI(t)
@@ -67,10 +67,10 @@ func TestARefreshedTokenChangesTheRooms(t *testing.T) {
 	call(t, s, "publish", `{"channel":"a","data":1}`)
 	call(t, s, "publish", `{"channel":"d","data":2}`)
 	c.want(`{"push":{"channel":"d","pub":{"data":2}}}`)
-	// What was given by the first refresh, the second takes away; without info for the room, none is shown.
+	// The second refresh removes the rooms of the first one. Without info for the room, none is shown.
 	c.say(`{"id":6,"refresh":{"token":%q}}`, signed(map[string]any{"sub": "ann", "exp": later, "channels": []string{"c"}}))
 	if told := c.linesTo(6); len(told) != 3 {
-		t.Errorf("got %q, want b and d to be taken away", told)
+		t.Errorf("got %q, want b and d to be removed", told)
 	}
 	if got := roomsOf(t, s, "ann"); !slices.Equal(got, []string{"c", "own", "put"}) {
 		t.Errorf("got %q", got)
@@ -80,8 +80,8 @@ func TestARefreshedTokenChangesTheRooms(t *testing.T) {
 	}
 }
 
-// A new token takes away neither the personal room nor what the application gave.
-func TestARefreshedTokenLeavesWhatOthersGave(t *testing.T) {
+// A refreshed token removes neither the personal room nor the rooms that the application added.
+func TestARefreshedTokenKeepsOtherSubscriptions(t *testing.T) {
 	t.Parallel()
 	a := startApplication(t, map[string]func(question) string{session.OnConnect: always(`{"result":{"channels":["hooked","both"],"subs":{"sub":{}}}}`)})
 	s := startHooked(t, a, func(c *Config) { c.PersonalRooms = true })
@@ -89,14 +89,14 @@ func TestARefreshedTokenLeavesWhatOthersGave(t *testing.T) {
 	c := connectSDK(t, s, signed(map[string]any{"sub": "ann", "exp": later, "channels": []string{"both", "mine", "#ann"}}))
 	c.say(`{"id":5,"refresh":{"token":%q}}`, signed(map[string]any{"sub": "ann", "exp": later}))
 	if told := c.linesTo(5); len(told) != 2 || !strings.Contains(told[0], `"channel":"mine","unsubscribe"`) {
-		t.Errorf("got %q, want only mine to be taken away", told)
+		t.Errorf("got %q, want only mine to be removed", told)
 	}
 	if got := roomsOf(t, s, "ann"); !slices.Equal(got, []string{"#ann", "both", "hooked", "sub"}) {
 		t.Errorf("got %q", got)
 	}
 }
 
-func TestARefreshedSubscriptionTokenShowsItsInfo(t *testing.T) {
+func TestARefreshedSubscriptionTokenChangesTheInfo(t *testing.T) {
 	t.Parallel()
 	s := startAPI(t)
 	c := connectSDK(t, s, tokenOf("ann"))
@@ -124,13 +124,12 @@ func TestARefreshedSubscriptionTokenShowsItsInfo(t *testing.T) {
 	}
 	c.say(`{"id":8,"publish":{"channel":"tea","data":1}}`)
 	if got := c.line(); !strings.Contains(got, `"chan_info":"host"`) {
-		t.Errorf("got %s, want what is said to show it", got)
+		t.Errorf("got %s, want the info in the publication", got)
 	}
 }
 
-// A subscription token is for the user, the room and, where it says so, the connection that it names. What is for another is no
-// accident.
-func TestASubscriptionTokenIsForNobodyElse(t *testing.T) {
+// A subscription token is bound to its user, its room and, if it names one, its connection. A token for another one closes the connection.
+func TestASubscriptionTokenIsBoundToItsUser(t *testing.T) {
 	s := startBackend(t)
 	for _, tt := range []struct {
 		name   string
@@ -162,7 +161,7 @@ func TestASubscriptionTokenIsForNobodyElse(t *testing.T) {
 				t.Errorf("%s, refresh %v: got %s", tt.name, refresh, line)
 			}
 			c.conn.Close()
-			eventually(t, "the connection to be gone", func() bool { return s.hub.Live.Load() == 0 })
+			eventually(t, "the connection to be removed", func() bool { return s.hub.Live.Load() == 0 })
 			if tt.claims["client"] != nil && tt.good {
 				tt.claims["client"] = "this"
 			}
@@ -170,7 +169,7 @@ func TestASubscriptionTokenIsForNobodyElse(t *testing.T) {
 	}
 }
 
-// A token that names more rooms than a connection may be in is an error, and no part of them is entered; else they are entered in its order.
+// A token with more rooms than a connection may join is an error, and none is joined. Otherwise they are joined in the order of the token.
 func TestATokenWithTooManyRoomsIsAnError(t *testing.T) {
 	t.Parallel()
 	const most = 20
@@ -188,23 +187,23 @@ func TestATokenWithTooManyRoomsIsAnError(t *testing.T) {
 		if got := roomsOf(t, s, "ann"); !slices.Equal(got, append([]string{"#ann"}, channels...)) {
 			t.Errorf("got %q, want the personal room and %q", got, channels)
 		}
-		// A refresh is held to it as well, and changes nothing then.
+		// The limit also applies to a refresh, which then changes nothing.
 		c.say(`{"id":3,"refresh":{"token":%q}}`, signed(claims(append(slices.Clone(channels), "more")...)))
 		c.want(`{"id":3,` + limit)
 		if got := len(roomsOf(t, s, "ann")); got != most {
-			t.Errorf("got %d rooms behind a refresh that was refused, want %d", got, most)
+			t.Errorf("got %d rooms after a rejected refresh, want %d", got, most)
 		}
 		c.conn.Close()
-		eventually(t, "the connection to be gone", func() bool { return s.hub.Live.Load() == 0 })
+		eventually(t, "the connection to be removed", func() bool { return s.hub.Live.Load() == 0 })
 	}
 	c := dialSDK(t, s, "")
 	c.say(`{"id":1,"connect":{"token":%q}}`, signed(claims(append(slices.Clone(channels), "more")...)))
 	c.want(`{"id":1,` + limit)
 	if got := s.hub.Rooms.Count(); got != 0 || len(sessionsOf(s, "ann")) != 0 {
-		t.Errorf("got %d rooms, want nobody to have come in", got)
+		t.Errorf("got %d rooms, want none", got)
 	}
 
-	// What the application answers is held to it, too.
+	// The limit also applies to the reply of the application.
 	a := startApplication(t, map[string]func(question) string{session.OnConnect: always(`{"result":{"channels":["b","a"],"subs":{"d":{},"c":{}}}}`)})
 	hooked := startHooked(t, a, func(c *Config) { c.MaxRooms = 5 })
 	connectSDK(t, hooked, signed(claims("z")))
@@ -216,7 +215,7 @@ func TestATokenWithTooManyRoomsIsAnError(t *testing.T) {
 	c.want(`{"id":1,` + limit)
 }
 
-// Every user has a personal room whose name can be one; who has none is counted.
+// Every user whose name is valid in a room name has a personal room. Connections without one are counted.
 func TestPersonalRoomsOfLongNames(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.Token.HMACSecret, c.PersonalRooms = testSecret, true })

@@ -17,29 +17,29 @@ import (
 	"github.com/throng-chat/throng/server/metrics"
 )
 
-// signIn asks for a guest's token, with more header lines if need be.
+// signIn requests a guest token. lines are more header lines.
 func signIn(t testing.TB, s *Server, body string, lines ...string) (*http.Response, string) {
 	t.Helper()
 	return ask(t, s.Addr().String(), fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n%s\r\n%s",
 		edge.GuestPath, s.Addr(), len(body), strings.Join(append(lines, ""), "\r\n"), body))
 }
 
-// guest is somebody new with that name.
-func guest(t testing.TB, s *Server, name, token string) edge.GuestAnswer {
+// guest requests a guest token and returns the response. token is that of the guest to continue, or empty.
+func guest(t testing.TB, s *Server, name, token string) edge.GuestResponse {
 	t.Helper()
 	body, err := json.Marshal(edge.GuestRequest{Name: name, Token: token})
 	if err != nil {
 		t.Fatal(err)
 	}
 	resp, text := signIn(t, s, string(body))
-	var a edge.GuestAnswer
+	var a edge.GuestResponse
 	if err := json.Unmarshal([]byte(text), &a); err != nil || resp.StatusCode != http.StatusOK {
 		t.Fatalf("got %s %q (%v), want a token", resp.Status, text, err)
 	}
 	return a
 }
 
-func TestAGuestIsLetInUnderItsName(t *testing.T) {
+func TestAGuestConnectsUnderItsName(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	ann, bo := guest(t, s, "Ann", ""), guest(t, s, "Bo", "")
@@ -56,7 +56,7 @@ func TestAGuestIsLetInUnderItsName(t *testing.T) {
 	}
 }
 
-func TestAGuestStaysTheSameByItsOldToken(t *testing.T) {
+func TestAnOldTokenContinuesAGuest(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	ann := guest(t, s, "Ann", "")
@@ -65,7 +65,7 @@ func TestAGuestStaysTheSameByItsOldToken(t *testing.T) {
 		t.Errorf("got %+v after %+v, want a new token of the same user", again, ann)
 	}
 	if renamed := guest(t, s, "Anna", ann.Token); renamed.User != ann.User {
-		t.Errorf("under another name: got %s, want %s", renamed.User, ann.User)
+		t.Errorf("with another name: got %s, want %s", renamed.User, ann.User)
 	}
 
 	old := func(ended time.Duration) string {
@@ -76,7 +76,7 @@ func TestAGuestStaysTheSameByItsOldToken(t *testing.T) {
 		return text
 	}
 	if late := guest(t, s, "Ann", old(edge.GuestGrace-time.Minute)); late.User != ann.User {
-		t.Errorf("with a token that has just ended: got %s, want %s", late.User, ann.User)
+		t.Errorf("with a token that has just expired: got %s, want %s", late.User, ann.User)
 	}
 	for what, token := range map[string]string{
 		"a token that ended long ago":  old(edge.GuestGrace + time.Minute),
@@ -90,14 +90,14 @@ func TestAGuestStaysTheSameByItsOldToken(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if resp, text := signIn(t, s, string(body)); resp.StatusCode != http.StatusUnauthorized || !strings.Contains(text, "ask without it") {
+		if resp, text := signIn(t, s, string(body)); resp.StatusCode != http.StatusUnauthorized || !strings.Contains(text, "send the request without") {
 			t.Errorf("%s: got %s %q, want 401 that says what to do", what, resp.Status, text)
 		}
 	}
 }
 
-// Whoever has an account, by a token of the application, cannot become a guest with that token, nor a guest somebody with an account.
-func TestAnApplicationsTokenIsNoGuests(t *testing.T) {
+// A token of the application cannot continue a guest, and a guest token cannot be that of an account.
+func TestATokenOfTheApplicationIsNotAGuestToken(t *testing.T) {
 	t.Parallel()
 	s := startBackend(t)
 	for _, user := range []string{"ann", "guest:ann"} {
@@ -108,7 +108,7 @@ func TestAnApplicationsTokenIsNoGuests(t *testing.T) {
 	}
 }
 
-func TestWhoAsksWronglyIsNoGuest(t *testing.T) {
+func TestInvalidGuestRequestsAreRejected(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.Origins = []string{"https://friend.example"} })
 	for _, tt := range []struct {
@@ -169,7 +169,7 @@ func TestWhoAsksWronglyIsNoGuest(t *testing.T) {
 	})
 }
 
-func TestGuestsAreNotLetInWhereTheyAreOff(t *testing.T) {
+func TestGuestsAreRejectedIfOff(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ listen, guests string }{{"127.0.0.1:0", "off"}, {"0.0.0.0:0", "auto"}} {
 		s := startServer(t, func(c *Config) { c.Listen, c.Guests = tt.listen, tt.guests })
@@ -185,53 +185,53 @@ func TestGuestsAreNotLetInWhereTheyAreOff(t *testing.T) {
 	}
 }
 
-func TestAGuestsBodyIsWaitedForOnlySoLong(t *testing.T) {
+func TestAGuestBodyHasATimeout(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	resp, text := ask(t, s.Addr().String(), "POST "+edge.GuestPath+" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
 	if resp.StatusCode != http.StatusRequestTimeout || !resp.Close {
 		t.Errorf("got %s %q, close %v; want 408, then the end", resp.Status, text, resp.Close)
 	}
-	eventually(t, "the place to be free", func() bool { return s.edge.Guests.Bodies.Length() == 0 })
+	eventually(t, "the slot to be free", func() bool { return s.edge.Guests.Bodies.Length() == 0 })
 }
 
 func TestGuestsOfOneAddressAreRateLimited(t *testing.T) {
 	t.Parallel()
 	g := edge.NewGuests()
 	one, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
-	for g.Index(other) == g.Index(one) {
-		other = other.Next() // they would share a meter
+	for g.Rates.Index(other) == g.Rates.Index(one) {
+		other = other.Next() // both would share a meter
 	}
 	for i := range edge.GuestRate * limiter.BurstSeconds {
-		if !g.MayAsk(one, 0) {
-			t.Fatalf("refused as number %d, want %d at once", i, edge.GuestRate*limiter.BurstSeconds)
+		if !g.Allow(one, 0) {
+			t.Fatalf("rejected as number %d, want %d at once", i, edge.GuestRate*limiter.BurstSeconds)
 		}
 	}
-	if g.MayAsk(one, 0) {
-		t.Error("one more: got in, want refused")
+	if g.Allow(one, 0) {
+		t.Error("one more: allowed, want rejected")
 	}
-	if !g.MayAsk(other, 0) {
-		t.Error("another address: refused, want in")
+	if !g.Allow(other, 0) {
+		t.Error("another address: rejected, want allowed")
 	}
-	if !g.MayAsk(one, time.Second/edge.GuestRate) {
-		t.Error("later: refused, want in")
+	if !g.Allow(one, time.Second/edge.GuestRate) {
+		t.Error("later: rejected, want allowed")
 	}
 
 	s := startServer(t, nil)
 	for range edge.GuestRate*limiter.BurstSeconds + 1 {
-		s.edge.Guests.MayAsk(netip.MustParseAddr("127.0.0.1"), time.Hour)
+		s.edge.Guests.Allow(netip.MustParseAddr("127.0.0.1"), time.Hour)
 	}
 	resp, _ := signIn(t, s, `{"name":"Ann"}`)
 	if resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") == "" {
 		t.Errorf("got %s, want 429 with Retry-After", resp.Status)
 	}
-	if got := value(t, s, "throng_http_refused_total", metrics.RefusedRate); got != 1 {
-		t.Errorf("got %v refused requests counted, want 1", got)
+	if got := value(t, s, "throng_http_refused_total", metrics.RejectedRate); got != 1 {
+		t.Errorf("got %v rejected requests counted, want 1", got)
 	}
 }
 
-// Who is renamed keeps its connection and its place in the rooms.
-func TestARefreshedTokenBringsANewName(t *testing.T) {
+// A guest with a new name keeps its connection and its rooms.
+func TestARefreshedGuestTokenChangesTheName(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	ann := guest(t, s, "Ann", "")
@@ -254,20 +254,20 @@ func TestARefreshedTokenBringsANewName(t *testing.T) {
 	}
 }
 
-// A token that was revoked does not get its guest a new one.
-func TestARevokedGuestIsNotGivenANewToken(t *testing.T) {
+// A revoked guest token cannot be exchanged for a new one.
+func TestARevokedGuestGetsNoNewToken(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	ann := guest(t, s, "Ann", "")
 	s.hub.Moderation.Revoke(ann.User, "", chat.Revocation{IssuedBefore: time.Now().Add(time.Second)})
 	resp, text := signIn(t, s, fmt.Sprintf(`{"name":"Ann","token":%q}`, ann.Token))
-	if resp.StatusCode != http.StatusUnauthorized || !strings.Contains(text, "ask without it") {
+	if resp.StatusCode != http.StatusUnauthorized || !strings.Contains(text, "send the request without") {
 		t.Errorf("got %s %q, want 401 that says what to do", resp.Status, text)
 	}
 }
 
-// Slow bodies from a few addresses take every place, and a guest from another address is served nevertheless.
-func TestSlowBodiesKeepNobodyElseOut(t *testing.T) {
+// If slow bodies from a few addresses take every slot, a guest from another address still gets a token.
+func TestSlowBodiesDoNotBlockOtherGuests(t *testing.T) {
 	t.Parallel()
 	const places, addresses, each = 24, 6, 6
 	s := startPrepared(t, nil, func(s *Server) {
@@ -278,7 +278,7 @@ func TestSlowBodiesKeepNobodyElseOut(t *testing.T) {
 		slowGuest(t, s, fmt.Sprintf("127.0.1.%d", 1+i%addresses))
 	}
 	const refused = addresses*each - places
-	eventually(t, "the slow bodies to come", func() bool { return value(t, s, "throng_http_refused_total", metrics.RefusedFull) == refused })
+	eventually(t, "the slow bodies to arrive", func() bool { return value(t, s, "throng_http_refused_total", metrics.RejectedFull) == refused })
 	const honest = 10
 	for i := range honest {
 		body := `{"name":"Ann"}`
@@ -287,28 +287,28 @@ func TestSlowBodiesKeepNobodyElseOut(t *testing.T) {
 			t.Fatalf("guest %d: got %s, want a token", i, resp.Status)
 		}
 	}
-	// The first honest guest took the place of a slow one, the others the place that it gave back.
-	if got := value(t, s, "throng_http_refused_total", metrics.RefusedFull); got <= refused || got > refused+honest {
-		t.Errorf("got %v refused, want some of the slow ones more than %d", got, refused)
+	// The first honest guest evicted a slow one. The others used the slot that it released.
+	if got := value(t, s, "throng_http_refused_total", metrics.RejectedFull); got <= refused || got > refused+honest {
+		t.Errorf("got %v rejected, want more than the first %d", got, refused)
 	}
 	if got := s.edge.Guests.Bodies.Length(); got > places {
 		t.Errorf("got %d in progress, want %d at most", got, places)
 	}
 }
 
-// A request that has to make room is told so, and that it can come again.
-func TestAGuestThatMakesRoomIsToldWhen(t *testing.T) {
+// An evicted request gets a response with the time to retry.
+func TestAnEvictedGuestRequestGets503(t *testing.T) {
 	t.Parallel()
 	s := startPrepared(t, nil, func(s *Server) { s.edge.Guests.Bodies, s.edge.Guests.Timeout = limiter.NewPlaces(1, false), patience })
 	slow := slowGuest(t, s, "127.0.0.1")
-	eventually(t, "the slow body to come", func() bool { return s.edge.Guests.Bodies.Length() == 1 })
+	eventually(t, "the slow body to arrive", func() bool { return s.edge.Guests.Bodies.Length() == 1 })
 	guest(t, s, "Ann", "")
 	resp, err := http.ReadResponse(bufio.NewReader(slow), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" || !resp.Close {
-		t.Errorf("got %s, Retry-After %q, close %v; want 503, when to come again, then the end", resp.Status, resp.Header.Get("Retry-After"), resp.Close)
+		t.Errorf("got %s, Retry-After %q, close %v; want 503 with Retry-After, then the end", resp.Status, resp.Header.Get("Retry-After"), resp.Close)
 	}
-	eventually(t, "the places to be free", func() bool { return s.edge.Guests.Bodies.Length() == 0 })
+	eventually(t, "the slots to be free", func() bool { return s.edge.Guests.Bodies.Length() == 0 })
 }

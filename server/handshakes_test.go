@@ -20,15 +20,15 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// RELIABILITY: HTTP requests whose answers nobody reads are bounded in all, and cost the others nothing.
-func TestAnswersThatNobodyReadsAreBounded(t *testing.T) {
+// HTTP requests whose responses are not read are bounded, and do not affect other clients.
+func TestUnreadResponsesAreBounded(t *testing.T) {
 	s := startAPI(t)
 	http.DefaultClient.CloseIdleConnections()
 	before := runtime.NumGoroutine()
-	gather(t, s, edge.MaxAnswering+1500, crowdUnread)
-	h := s.edge.Handshakes
-	if got := h.Length(h.Answering); got > edge.MaxAnswering+1 { // one more may be on its way in
-		t.Errorf("got %d requests being answered, want %d at most", got, edge.MaxAnswering)
+	gather(t, s, edge.MaxResponding+1500, crowdUnread)
+	h := s.edge.Pending
+	if got := h.Length(h.Responding); got > edge.MaxResponding+1 { // one more may be arriving
+		t.Errorf("got %d requests being handled, want %d at most", got, edge.MaxResponding)
 	}
 	for range 20 {
 		c := dial(t, s, "lobby")
@@ -37,40 +37,40 @@ func TestAnswersThatNobodyReadsAreBounded(t *testing.T) {
 		c.conn.Close()
 	}
 	call(t, s, "publish", `{"channel":"x","data":1}`)
-	eventually(t, "those over the limit to be closed", func() bool {
-		return value(t, s, "throng_http_refused_total", metrics.RefusedFull)+value(t, s, "throng_http_refused_total", metrics.RefusedSlow) > 1000
+	eventually(t, "the connections above the limit to be closed", func() bool {
+		return value(t, s, "throng_http_refused_total", metrics.RejectedFull)+value(t, s, "throng_http_refused_total", metrics.RejectedSlow) > 1000
 	})
 	http.DefaultClient.CloseIdleConnections()
 	eventually(t, "the goroutines to end", func() bool { return runtime.NumGoroutine() <= before+20 })
 }
 
-// answered are sockets whose requests are being answered.
-func answered(t *testing.T, h *edge.Handshakes, n int) (all []*edge.Handshake) {
+// answered returns connections whose requests are being handled.
+func answered(t *testing.T, h *edge.Pending, n int) (all []*edge.PendingConn) {
 	t.Helper()
 	for range n {
 		ours, theirs := pipe(t)
 		t.Cleanup(func() { theirs.Close(); ours.Close() })
-		c := &edge.Handshake{TCPConn: ours, Address: limiter.AddressKey(fanout.PeerOf(ours)), Owner: h}
+		c := &edge.PendingConn{TCPConn: ours, Address: limiter.AddressKey(fanout.PeerOf(ours)), Owner: h}
 		h.OnState(c, http.StateActive)
 		all = append(all, c)
 	}
 	return all
 }
 
-func open(c *edge.Handshake) bool {
+func open(c *edge.PendingConn) bool {
 	_, err := c.TCPConn.Write([]byte("x"))
 	return err == nil
 }
 
-// Of too many requests that are being answered, the one goes whose peer took nothing for the longest time. One of the server API
-// does not, nor a handshake about which the application is asked.
-func TestWhoTakesItsAnswerIsNotCutForOthers(t *testing.T) {
+// If too many requests are being handled, the one without progress for the longest time is evicted. A request with the API key is not
+// evicted, and neither is a handshake that waits for a proxy request.
+func TestAResponseWithProgressIsNotEvicted(t *testing.T) {
 	t.Parallel()
 	m := metrics.New(fanout.CloseLabels())
-	h := edge.NewHandshakes(slog.New(slog.DiscardHandler), m, func() int { return 1 << 20 })
-	all := answered(t, h, edge.MaxAnswering)
+	h := edge.NewPending(slog.New(slog.DiscardHandler), m, func() int { return 1 << 20 })
+	all := answered(t, h, edge.MaxResponding)
 	h.Trust(all[0])
-	h.Asks(all[4])
+	h.AwaitProxy(all[4])
 	if _, err := all[1].Write([]byte("some of an answer")); err != nil {
 		t.Fatal(err)
 	}
@@ -82,43 +82,43 @@ func TestWhoTakesItsAnswerIsNotCutForOthers(t *testing.T) {
 	}
 }
 
-// When there are too many sockets in all, those go first that are of the least use.
-func TestSocketsInAllAreBounded(t *testing.T) {
+// If there are too many pending connections in all, the least useful are evicted first.
+func TestAllPendingConnectionsAreBounded(t *testing.T) {
 	most := 1 << 20
-	h := edge.NewHandshakes(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return most })
+	h := edge.NewPending(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return most })
 	all := answered(t, h, 5)
 	keyed, answering, waiting, flushing, kept := all[0], all[1], all[2], all[3], all[4]
 	h.Trust(keyed)
 	h.Begin(waiting)
 	h.OnState(flushing, http.StateIdle)
 	h.Mu.Lock()
-	h.MoveLocked(kept, h.Kept)
+	h.MoveLocked(kept, h.Idle)
 	h.Mu.Unlock()
-	for i, c := range []*edge.Handshake{kept, flushing, waiting, answering} {
-		for _, stays := range []*edge.Handshake{keyed, answering, waiting, flushing, kept}[:4-i] {
+	for i, c := range []*edge.PendingConn{kept, flushing, waiting, answering} {
+		for _, stays := range []*edge.PendingConn{keyed, answering, waiting, flushing, kept}[:4-i] {
 			if !open(stays) {
-				t.Fatalf("after %d: one of more use was closed", i)
+				t.Fatalf("after %d: a more useful connection was closed", i)
 			}
 		}
-		most = 5 - i // as much as there is, with one more
+		most = 5 - i // as many as there are, and one more
 		answered(t, h, 1)
 		if open(c) {
-			t.Fatalf("number %d is open, want it closed: it is of the least use", i)
+			t.Fatalf("number %d is open, want it closed: it is the least useful", i)
 		}
 		most = 1 << 20
 		h.Mu.Lock()
-		newest := h.Answering.Back().Value.(*edge.Handshake)
+		newest := h.Responding.Back().Value.(*edge.PendingConn)
 		h.Mu.Unlock()
 		h.End(newest)
 	}
 	if !open(keyed) {
-		t.Error("the API's is closed, want it to be the last")
+		t.Error("the connection with the API key is closed, want it to be the last")
 	}
 }
 
-// What was evicted stays out, whatever its goroutine does before it has seen that, and gives its place back once.
-func TestWhatWasEvictedStaysOut(t *testing.T) {
-	h := edge.NewHandshakes(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 << 20 })
+// An evicted connection stays evicted, whatever its goroutine does before it notices. It releases its address once.
+func TestAnEvictedConnectionStaysEvicted(t *testing.T) {
+	h := edge.NewPending(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 << 20 })
 	released := map[*chat.Address]int{}
 	h.Release = func(a *chat.Address) { released[a]++ }
 	all := answered(t, h, 3)
@@ -132,12 +132,12 @@ func TestWhatWasEvictedStaysOut(t *testing.T) {
 	}
 	h.OnState(evicted, http.StateIdle)
 	h.OnState(evicted, http.StateActive)
-	if got := h.Length(h.Waiting, h.Answering, h.Flushing, h.Kept, h.Asking, h.Trusted); got != 2 {
-		t.Errorf("got %d sockets counted, want the two that were not evicted", got)
+	if got := h.Length(h.Waiting, h.Responding, h.Flushing, h.Idle, h.AwaitingProxy, h.Trusted); got != 2 {
+		t.Errorf("got %d connections, want the two that were not evicted", got)
 	}
 	h.OnState(evicted, http.StateClosed)
 	if got := h.Take(taken); got != places[1] || h.Take(taken) != nil {
-		t.Errorf("got %p for the place of a socket that goes on, want %p, once", got, places[1])
+		t.Errorf("got %p for the address of a connection that continues, want %p, once", got, places[1])
 	}
 	for range 2 {
 		h.End(taken)
@@ -145,39 +145,39 @@ func TestWhatWasEvictedStaysOut(t *testing.T) {
 	}
 	for i, want := range []int{1, 0, 1} {
 		if got := released[places[i]]; got != want {
-			t.Errorf("socket %d: got its place given back %d times, want %d", i, got, want)
+			t.Errorf("connection %d: got its address released %d times, want %d", i, got, want)
 		}
 	}
 }
 
-// A connection that is kept for another request ends in order, so that its client sends that elsewhere; any other by a reset.
-func TestAKeptConnectionIsEvictedInOrder(t *testing.T) {
-	h := edge.NewHandshakes(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 << 20 })
+// An idle connection is evicted without a reset, so that its client sends the next request on another connection. All others are reset.
+func TestAnIdleConnectionIsEvictedWithoutReset(t *testing.T) {
+	h := edge.NewPending(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 << 20 })
 	for _, kept := range []bool{true, false} {
 		ours, theirs := pipe(t)
 		t.Cleanup(func() { theirs.Close() })
-		c := &edge.Handshake{TCPConn: ours, Owner: h}
+		c := &edge.PendingConn{TCPConn: ours, Owner: h}
 		h.Mu.Lock()
 		h.MoveLocked(c, h.Waiting)
 		if kept {
-			h.MoveLocked(c, h.Kept)
+			h.MoveLocked(c, h.Idle)
 		}
 		h.Mu.Unlock()
 		if !h.EvictOldest() {
-			t.Fatal("nothing to evict")
+			t.Fatal("no connection to evict")
 		}
 		if err := theirs.SetReadDeadline(time.Now().Add(patience)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := theirs.Read(make([]byte, 1)); errors.Is(err, io.EOF) != kept || errors.Is(err, syscall.ECONNRESET) == kept {
-			t.Errorf("kept %v: got %v", kept, err)
+			t.Errorf("idle %v: got %v", kept, err)
 		}
 	}
 }
 
-// A peer that takes something of an answer, which the kernel still holds, has all of its time again.
-func TestProgressOfAnAnswerInTheKernelCounts(t *testing.T) {
-	h := edge.NewHandshakes(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 << 20 })
+// If a peer receives some bytes of a response that is in the kernel, its time without progress starts again.
+func TestProgressInTheKernelCounts(t *testing.T) {
+	h := edge.NewPending(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 << 20 })
 	ours, theirs := pipe(t)
 	t.Cleanup(func() { theirs.Close(); ours.Close() })
 	if err := ours.SetWriteDeadline(time.Now().Add(time.Second)); err != nil {
@@ -186,61 +186,61 @@ func TestProgressOfAnAnswerInTheKernelCounts(t *testing.T) {
 	if _, err := ours.Write(make([]byte, 64<<20)); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatalf("got %v, want a full socket", err)
 	}
-	c := &edge.Handshake{TCPConn: ours, Owner: h}
+	c := &edge.PendingConn{TCPConn: ours, Owner: h}
 	h.Mu.Lock()
 	h.MoveLocked(c, h.Flushing)
 	h.Mu.Unlock()
 	start := time.Now()
 	if cut := h.Stalled(start); len(cut) != 0 {
-		t.Fatal("cut at once")
+		t.Fatal("closed at once")
 	}
 	before := edge.UnsentBytes(ours)
 	buf := make([]byte, 1<<20)
-	eventually(t, "the kernel to hold less", func() bool {
+	eventually(t, "the kernel to have fewer bytes", func() bool {
 		if _, err := theirs.Read(buf); err != nil {
 			t.Fatal(err)
 		}
 		return edge.UnsentBytes(ours) < before
 	})
 	if edge.UnsentBytes(ours) == 0 {
-		t.Fatal("all is taken: the test does not test")
+		t.Fatal("the peer received everything, so the test is not valid")
 	}
-	later := start.Add(edge.AnswerStall + time.Hour)
+	later := start.Add(edge.ResponseStall + time.Hour)
 	if cut := h.Stalled(later); len(cut) != 0 {
-		t.Error("cut though it took something")
+		t.Error("closed in spite of progress")
 	}
 	h.Mu.Lock()
-	c.Unsent = edge.UnsentBytes(ours) // it takes no more
+	c.Unsent = edge.UnsentBytes(ours) // no further progress
 	h.Mu.Unlock()
-	if cut := h.Stalled(later.Add(edge.AnswerStall - time.Millisecond)); len(cut) != 0 {
-		t.Error("cut before its time")
+	if cut := h.Stalled(later.Add(edge.ResponseStall - time.Millisecond)); len(cut) != 0 {
+		t.Error("closed before the timeout")
 	}
-	if cut := h.Stalled(later.Add(edge.AnswerStall)); len(cut) != 1 {
-		t.Error("not cut when its time is over")
+	if cut := h.Stalled(later.Add(edge.ResponseStall)); len(cut) != 1 {
+		t.Error("not closed after the timeout")
 	}
 }
 
-// A caller with the key is the last to go: also behind a handshake about which the application is asked.
-func TestACallerWithTheKeyGoesLast(t *testing.T) {
-	h := edge.NewHandshakes(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 << 20 })
+// A connection with the API key is evicted last, also after a handshake that waits for a proxy request.
+func TestAConnectionWithTheAPIKeyIsEvictedLast(t *testing.T) {
+	h := edge.NewPending(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 << 20 })
 	all := answered(t, h, 2)
 	keyed, asked := all[0], all[1]
 	h.Trust(keyed)
-	h.Asks(asked)
+	h.AwaitProxy(asked)
 	if !h.EvictOldest() || open(asked) || !open(keyed) {
-		t.Errorf("got the one that is asked about open %v, the one with the key open %v", open(asked), open(keyed))
+		t.Errorf("got the waiting handshake open %v, the connection with the key open %v", open(asked), open(keyed))
 	}
 }
 
-// In a flood descriptors are let go before others are taken: one that was closed is free only when its goroutine has seen that.
+// During a flood, the acceptor waits for descriptors: that of an evicted connection is free only when its goroutine ends.
 func TestTheAcceptorWaitsForDescriptors(t *testing.T) {
-	h := edge.NewHandshakes(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 })
-	var all []*edge.Handshake
+	h := edge.NewPending(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 })
+	var all []*edge.PendingConn
 	for range edge.MaxClosing + 3 {
 		ours, theirs := pipe(t)
 		t.Cleanup(func() { theirs.Close(); ours.Close() })
-		c := &edge.Handshake{TCPConn: ours, Address: limiter.AddressKey(fanout.PeerOf(ours)), Whole: true}
-		h.Enter(c, h.Waiting)
+		c := &edge.PendingConn{TCPConn: ours, Address: limiter.AddressKey(fanout.PeerOf(ours)), HeadRead: true}
+		h.Move(c, h.Waiting)
 		all = append(all, c)
 	}
 	started := time.Now()
@@ -253,18 +253,18 @@ func TestTheAcceptorWaitsForDescriptors(t *testing.T) {
 		h.End(c)
 	}
 	if h.Closing != 0 {
-		t.Errorf("got %d closing, want 0: all are free", h.Closing)
+		t.Errorf("got %d closing, want 0", h.Closing)
 	}
 }
 
-// One address may not hold many unfinished handshakes for long, but may begin as many as it likes.
-func TestOneAddressMayNotHoldManyUnfinishedHandshakes(t *testing.T) {
-	h := edge.NewHandshakes(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return edge.MaxHandshakes })
-	var held []*edge.Handshake
-	begin := func(address string, age time.Duration) *edge.Handshake {
+// One address may not have many pending connections for long, but may open any number.
+func TestOneAddressMayNotHaveManyPendingConnections(t *testing.T) {
+	h := edge.NewPending(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return edge.MaxPending })
+	var held []*edge.PendingConn
+	begin := func(address string, age time.Duration) *edge.PendingConn {
 		ours, theirs := pipe(t)
 		t.Cleanup(func() { theirs.Close() })
-		c := &edge.Handshake{TCPConn: ours, Address: limiter.AddressKey(fanout.PeerOf(ours))}
+		c := &edge.PendingConn{TCPConn: ours, Address: limiter.AddressKey(fanout.PeerOf(ours))}
 		h.Begin(c)
 		h.Mu.Lock()
 		c.Since = c.Since.Add(-age)
@@ -272,28 +272,28 @@ func TestOneAddressMayNotHoldManyUnfinishedHandshakes(t *testing.T) {
 		held = append(held, c)
 		return c
 	}
-	for range edge.MaxHandshakesAddr + 10 {
+	for range edge.MaxPendingAddress + 10 {
 		begin("a", 0)
 	}
-	if got := h.Count(); got != edge.MaxHandshakesAddr+10 {
-		t.Fatalf("got %d, want all %d: none has had its time", got, edge.MaxHandshakesAddr+10)
+	if got := h.Count(); got != edge.MaxPendingAddress+10 {
+		t.Fatalf("got %d, want all %d: none has waited for PendingGrace", got, edge.MaxPendingAddress+10)
 	}
 	for _, c := range held[:20] {
-		c.Since = c.Since.Add(-2 * edge.HandshakeGrace)
+		c.Since = c.Since.Add(-2 * edge.PendingGrace)
 	}
 	begin("a", 0)
-	if got := h.Count(); got != edge.MaxHandshakesAddr+10 {
-		t.Fatalf("got %d, want %d: one in, the oldest out", got, edge.MaxHandshakesAddr+10)
+	if got := h.Count(); got != edge.MaxPendingAddress+10 {
+		t.Fatalf("got %d, want %d: one added, the oldest evicted", got, edge.MaxPendingAddress+10)
 	}
 	if held[0].At != nil {
-		t.Error("the oldest is still held")
+		t.Error("the oldest is still counted")
 	}
 	if _, err := held[0].Write([]byte("x")); err == nil {
 		t.Error("the oldest is still open")
 	}
 }
 
-// pipe is both ends of a TCP connection.
+// pipe returns both ends of a TCP connection.
 func pipe(t testing.TB) (ours *net.TCPConn, theirs net.Conn) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

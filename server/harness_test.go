@@ -27,7 +27,7 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// patience is how long a test waits for what must come. It is a deadline, not a measure.
+// patience is the time limit of a test for an event that must occur. A test does not fail because a machine is slow.
 const patience = time.Minute
 
 func TestMain(m *testing.M) {
@@ -38,8 +38,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// waitTogether lets more parallel tests run at once than there are cores, as most of them wait. -parallel overrides it. Tests that
-// measure the process (goroutines, memory, allocations), or gather a crowd, are not parallel: they run while no other does.
+// waitTogether runs more parallel tests at once than there are cores, because most of them wait. -parallel overrides it. Tests that measure
+// the process (goroutines, memory, allocations) or open many connections are not parallel: they run while no other test runs.
 func waitTogether() {
 	flag.Parse()
 	given := false
@@ -52,18 +52,18 @@ func waitTogether() {
 	}
 }
 
-// startServer runs a server on a free port until the test ends. Changes are made to a config without rate limits.
+// startServer runs a server on a free port until the test ends. Its config has no rate limits; change may change it.
 func startServer(t testing.TB, change func(*Config)) *Server {
 	t.Helper()
 	return startPrepared(t, change, func(*Server) {})
 }
 
-// startPrepared is startServer with changes to the server before it runs.
+// startPrepared is startServer, and calls prepare before the server runs.
 func startPrepared(t testing.TB, change func(*Config), prepare func(*Server)) *Server {
 	t.Helper()
 	cfg := DefaultConfig()
 	cfg.Listen, cfg.Admin, cfg.Rate, cfg.RateBytes, cfg.Drain = "127.0.0.1:0", "127.0.0.1:0", 0, 0, 2*time.Second
-	cfg.PingInterval = time.Hour // these clients do not answer unless they are told to
+	cfg.PingInterval = time.Hour // the clients of most tests send no pongs
 	if change != nil {
 		change(&cfg)
 	}
@@ -112,12 +112,12 @@ func eventually(t testing.TB, what string, ok func() bool) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for %s", what)
+			t.Fatalf("timeout while waiting for %s", what)
 		}
 	}
 }
 
-// client is a WebSocket client that hides nothing: what it sends and gets are frames.
+// client is a WebSocket client that sends and receives single frames.
 type client struct {
 	t       testing.TB
 	conn    net.Conn
@@ -138,7 +138,7 @@ func upgradeRequest(host, path string) string {
 		path, host, base64.StdEncoding.EncodeToString(key))
 }
 
-// dial joins a room.
+// dial connects a plain client to a room.
 func dial(t testing.TB, s *Server, room string) *client {
 	t.Helper()
 	conn, err := net.Dial("tcp", s.Addr().String())
@@ -152,14 +152,14 @@ func dial(t testing.TB, s *Server, room string) *client {
 	return c
 }
 
-// switched reads the 101.
+// switched reads the 101 response.
 func (c *client) switched() {
 	c.t.Helper()
 	c.deadline()
 	c.reader = bufio.NewReader(c.conn)
 	resp, err := http.ReadResponse(c.reader, nil)
 	if err != nil {
-		c.t.Fatalf("answer to the handshake: %v", err)
+		c.t.Fatalf("response to the handshake: %v", err)
 	}
 	if resp.StatusCode != http.StatusSwitchingProtocols {
 		c.t.Fatalf("got %s, want 101", resp.Status)
@@ -185,7 +185,7 @@ func (c *client) send(op ws.Opcode, payload string) {
 	c.write(ws.AppendMaskedFrame(nil, op, rand.Uint32(), []byte(payload)))
 }
 
-// next is the next message or control frame; io.EOF at the end of TCP.
+// next returns the next message or control frame; io.EOF at the end of TCP.
 func (c *client) next() (ws.Message, error) {
 	c.deadline()
 	for {
@@ -206,8 +206,8 @@ func (c *client) next() (ws.Message, error) {
 	}
 }
 
-// nextButPings is the next message that is no ping. Pings are answered: where the machine is slow a test lasts longer than
-// whoever does not answer.
+// nextButPings returns the next message that is not a ping. It sends a pong for each ping, because on a slow machine a test can take longer
+// than the ping timeout.
 func (c *client) nextButPings() (ws.Message, error) {
 	for {
 		m, err := c.next()
@@ -218,7 +218,7 @@ func (c *client) nextButPings() (ws.Message, error) {
 	}
 }
 
-// hear wants the next message to be this one.
+// hear fails the test unless the next message is this one.
 func (c *client) hear(op ws.Opcode, payload string) {
 	c.t.Helper()
 	next := c.nextButPings
@@ -234,13 +234,13 @@ func (c *client) hear(op ws.Opcode, payload string) {
 	}
 }
 
-// closed wants a close frame with this code, then the end of TCP.
+// closed fails the test unless a close frame with this code follows, then the end of TCP.
 func (c *client) closed(code ws.CloseCode) {
 	c.t.Helper()
 	c.closedBy(code, "")
 }
 
-// closedBy wants a close frame with this code and, unless it is empty, this reason, then the end of TCP.
+// closedBy is closed for a close frame with a reason. An empty text stands for any reason.
 func (c *client) closedBy(code ws.CloseCode, text string) {
 	c.t.Helper()
 	m, err := c.nextButPings()
@@ -252,11 +252,26 @@ func (c *client) closedBy(code ws.CloseCode, text string) {
 		c.t.Fatalf("got close %d %q (%v), want %d %q", got, reason, err, code, text)
 	}
 	if m, err := c.next(); !errors.Is(err, io.EOF) {
-		c.t.Fatalf("behind the close frame: got %v %.40q, %v; want the end of TCP", m.Op, m.Payload, err)
+		c.t.Fatalf("after the close frame: got %v %.40q, %v; want the end of TCP", m.Op, m.Payload, err)
 	}
 }
 
-// value is a counter or gauge as /metrics shows it.
+// scrape returns the response of /metrics.
+func scrape(t testing.TB, s *Server) string {
+	t.Helper()
+	resp, err := http.Get("http://" + s.AdminAddr().String() + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// value returns the value of a counter or gauge; label is the value of its first label, or empty.
 func value(t testing.TB, s *Server, name string, label string) float64 {
 	t.Helper()
 	families, err := s.metrics.Registry.Gather()
@@ -281,20 +296,19 @@ func value(t testing.TB, s *Server, name string, label string) float64 {
 	return 0
 }
 
-// countRounds waits until the rounds that are under way have been counted: a shard counts behind its writes, so that what it wrote may
-// be heard before.
+// countRounds waits until the flushes in progress are counted. A shard counts after its writes, so a client may receive the bytes earlier.
 func countRounds(s *Server) { s.hub.Call(func(*fanout.Shard) {}) }
 
 func closesBy(s *Server, r fanout.Reason) int { return int(testutil.ToFloat64(s.metrics.Closes[r])) }
 
-// roomOf is a room that has a member.
+// roomOf returns a room that has a member.
 func roomOf(s *Server, name string) *chat.Room {
 	r, unlock := s.hub.Rooms.Find(name)
 	defer unlock()
 	return r
 }
 
-// change does something to a server that runs. Connections that come later find it done.
+// change runs do while no shard takes jobs, so that it applies to all later connections.
 func change(s *Server, do func()) {
 	for _, sh := range s.hub.Shards {
 		sh.Mu.Lock()
@@ -303,7 +317,7 @@ func change(s *Server, do func()) {
 	do()
 }
 
-// asNB is a socket as the loop has them.
+// asNB converts a connection to a socket of the event loop.
 func asNB(t testing.TB, conn net.Conn) *netpoll.Socket {
 	t.Helper()
 	nc, err := netpoll.FromTCP(conn.(*net.TCPConn))

@@ -13,7 +13,7 @@ func TestAHeadMayBeCutAtAnyByte(t *testing.T) {
 	head := upgradeRequest("localhost", "/ws")
 	for cut := range len(head) {
 		ours, theirs := pipe(t)
-		c := &edge.Handshake{TCPConn: ours, ReadAhead: []byte(head[:cut])}
+		c := &edge.PendingConn{TCPConn: ours, ReadAhead: []byte(head[:cut])}
 		if _, err := theirs.Write([]byte(head[cut:] + "first words")); err != nil {
 			t.Fatal(err)
 		}
@@ -27,21 +27,21 @@ func TestAHeadMayBeCutAtAnyByte(t *testing.T) {
 	}
 }
 
-// The end of a line may come by itself, and the fold of the next one.
-func TestAMalformedHeadThatComesInPieces(t *testing.T) {
+// The end of a line, and the fold of the next one, may arrive separately.
+func TestAMalformedHeadInPiecesIsRejected(t *testing.T) {
 	good := upgradeRequest("localhost", "/ws")
 	for _, head := range []string{strings.Replace(good, "Upgrade: ", "Upgrade:\r\n ", 1), strings.Replace(good, "\r\n\r\n", "\n\r\n\r\n", 1)} {
 		ours, theirs := pipe(t)
-		c := &edge.Handshake{TCPConn: ours}
+		c := &edge.PendingConn{TCPConn: ours}
 		go func() {
 			for i := range head {
 				if _, err := theirs.Write([]byte(head[i : i+1])); err != nil {
-					return // refused before the end
+					return // rejected before the end
 				}
 			}
 		}()
 		if _, malformed, err := c.ReadHead(); malformed == "" || err != nil {
-			t.Errorf("%q: got %q, %v; want it refused", head, malformed, err)
+			t.Errorf("%q: got %q, %v; want it rejected", head, malformed, err)
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-func TestASilentClientIsPingedThenDropped(t *testing.T) {
+func TestASilentClientIsPingedThenClosed(t *testing.T) {
 	t.Parallel()
 	// Of the three seconds a slow machine may take 2.5 to show the ping.
 	s := startServer(t, func(c *Config) { c.PingInterval, c.PingTimeout = time.Second, 3*time.Second })
@@ -29,7 +29,7 @@ func TestASilentClientIsPingedThenDropped(t *testing.T) {
 	eventually(t, "the drop to be counted", func() bool { return closesBy(s, fanout.ClosedPingTimeout) == 1 })
 }
 
-func TestAClientThatAnswersStays(t *testing.T) {
+func TestAClientThatSendsPongsStays(t *testing.T) {
 	t.Parallel()
 	// A slow machine has the time to answer. Without a pong there is no second ping.
 	s := startServer(t, func(c *Config) { c.PingInterval, c.PingTimeout = time.Second, 2*time.Second })
@@ -43,7 +43,7 @@ func TestAClientThatAnswersStays(t *testing.T) {
 }
 
 // Whoever is not asked for its pongs by a test gives them all the same, as every real client does.
-func TestWhoOnlyListensStays(t *testing.T) {
+func TestAClientThatOnlyReceivesStays(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.PingInterval, c.PingTimeout = time.Second, 2*time.Second })
 	talker, listener := dial(t, s, "lobby"), dial(t, s, "lobby")
@@ -132,7 +132,7 @@ func TestABusyClientIsNotPinged(t *testing.T) {
 	}
 }
 
-func TestTheDropComesWithinATick(t *testing.T) {
+func TestThePingTimeoutClosesWithinATick(t *testing.T) {
 	crew, conns := newCrew(t, 1)
 	c := conns[0]
 	ours, theirs := pipe(t)
@@ -155,7 +155,7 @@ func TestTheDropComesWithinATick(t *testing.T) {
 }
 
 // A process that was stopped finds all its clients silent. It was not they who were away.
-func TestAPauseCutsNobody(t *testing.T) {
+func TestASuspendedProcessClosesNoConnection(t *testing.T) {
 	crew, conns := newCrew(t, 1000)
 	crew.pings(20*time.Second, true)
 	for _, c := range conns {

@@ -86,7 +86,7 @@ func TestAPageOfHistory(t *testing.T) {
 	}
 }
 
-func TestWhatWasMissedIsToldWholeOrNotAtAll(t *testing.T) {
+func TestRecoveryIsCompleteOrFails(t *testing.T) {
 	h := told(10, 5) // 6 to 10 are kept
 	for _, tt := range []struct {
 		name        string
@@ -113,7 +113,7 @@ func TestWhatWasMissedIsToldWholeOrNotAtAll(t *testing.T) {
 }
 
 // Who said it is remembered with what was said, and told with it.
-func TestAHistoryCountsWhoSaidIt(t *testing.T) {
+func TestAHistoryCountsThePublisherInfo(t *testing.T) {
 	ann := &chat.ClientInfo{User: "ann", Client: "1", ConnInfo: make([]byte, 1000), ChanInfo: make([]byte, 500)}
 	h := &chat.History{}
 	for range 3 {
@@ -147,7 +147,7 @@ func TestHistoryExpires(t *testing.T) {
 }
 
 // Whatever is forgotten, and however, is counted out.
-func TestAnArchiveCountsOutWhatItForgets(t *testing.T) {
+func TestTheHistoryBudgetSubtractsEvictions(t *testing.T) {
 	for name, forget := range map[string]func(*chat.Archive, *chat.Room){
 		"expired": func(a *chat.Archive, r *chat.Room) { a.Expire(r, 8); a.Expire(r, 99) },
 		"cleared": func(a *chat.Archive, r *chat.Room) { a.Clear(r) },
@@ -216,7 +216,7 @@ func TestAllHistoriesTogetherAreBounded(t *testing.T) {
 
 // A room that only was looked into is forgotten with its last member. Nobody misses anything by that: where something is said
 // there afterwards, its offsets count on from the position that was told.
-func TestARoomInWhichNothingWasSaidIsForgotten(t *testing.T) {
+func TestARoomWithoutPublicationsIsReleased(t *testing.T) {
 	t.Parallel()
 	s := startBackend(t, rememberingRoom("*"))
 	c := connectSDK(t, s, "")
@@ -240,7 +240,7 @@ func TestARoomInWhichNothingWasSaidIsForgotten(t *testing.T) {
 }
 
 // A room costs memory beyond what is said there. Strangers cannot fill it with rooms.
-func TestRoomsThatRememberAreBounded(t *testing.T) {
+func TestRoomsWithHistoryAreBounded(t *testing.T) {
 	t.Parallel()
 	const bytes, most = 64 << 10, 100
 	s := startServer(t, func(c *Config) {
@@ -276,7 +276,7 @@ func TestRoomsThatRememberAreBounded(t *testing.T) {
 }
 
 // What a plain client says while it is counted out is said in the room of that name that there is then.
-func TestLastWordsAreSaidInTheRoomOfToday(t *testing.T) {
+func TestAPublicationAfterTheRoomEndedGoesToTheNewRoom(t *testing.T) {
 	t.Parallel()
 	s := startBackend(t, rememberingRoom("*"))
 	first := dial(t, s, "x")
@@ -294,7 +294,7 @@ func TestLastWordsAreSaidInTheRoomOfToday(t *testing.T) {
 }
 
 // And where nobody is in that room, and it remembers nothing, it does not stay.
-func TestARoomOfLastWordsIsForgotten(t *testing.T) {
+func TestARoomOfALatePublicationIsReleased(t *testing.T) {
 	h := newHub(DefaultConfig(), slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 1)
 	h.PublishPlain(chat.NewRoom(h.Rooms.StripeOf("x"), "x", h.OptionsOf("x"), 1), ws.OpText, []byte("last words"))
 	if got := h.Rooms.Count(); got != 0 {
@@ -303,7 +303,7 @@ func TestARoomOfLastWordsIsForgotten(t *testing.T) {
 }
 
 // A busy room makes room for itself: it does not empty the rooms that hold less.
-func TestABusyRoomDoesNotEmptyTheOthers(t *testing.T) {
+func TestABusyRoomDoesNotEvictOtherHistories(t *testing.T) {
 	o := chat.DefaultRoom()
 	o.HistorySize = 1000
 	emptied := 0

@@ -16,8 +16,8 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// With connect or subscribe among the events, /ws is no way around the application.
-func TestAPlainClientIsAskedAbout(t *testing.T) {
+// With the connect or the subscribe event, plain clients need the permission of the application.
+func TestAPlainClientNeedsTheConnectWebhook(t *testing.T) {
 	t.Parallel()
 	answers := map[string]string{
 		"yes":    `{"result":{"info":{"a":1},"data":{"b":2},"meta":{}}}`,
@@ -37,7 +37,7 @@ func TestAPlainClientIsAskedAbout(t *testing.T) {
 					room = q.Channels[0]
 				}
 				if q.Event == session.OnSubscribe && room == "given" {
-					return answers["no"] // not to be asked any more
+					return answers["no"] // must not be requested
 				}
 				return answers[room]
 			}
@@ -48,12 +48,12 @@ func TestAPlainClientIsAskedAbout(t *testing.T) {
 			says   string
 		}{
 			"yes": {101, ""}, "no": {403, "members only"}, "out": {403, "go away"}, "ann": {403, "the reply has a user"},
-			"timed": {403, "the reply has an expiry"}, "broken": {503, "did not answer"},
+			"timed": {403, "the reply has an expiry"}, "broken": {503, "did not respond"},
 		} {
-			for _, again := range []bool{false, true} { // at the door, and behind another request
+			for _, again := range []bool{false, true} { // as the first request, and after another request
 				resp, body := plainHandshake(t, s, room, again)
 				if resp.StatusCode != want.status || !strings.Contains(body, want.says) {
-					t.Errorf("%v, room %s, behind another request %v: got %s %q, want %d and %q", events, room, again, resp.Status, body, want.status, want.says)
+					t.Errorf("%v, room %s, after another request %v: got %s %q, want %d and %q", events, room, again, resp.Status, body, want.status, want.says)
 				}
 				if want.status == 503 && resp.Header.Get("Retry-After") == "" {
 					t.Errorf("%v: a 503 without Retry-After", events)
@@ -62,10 +62,10 @@ func TestAPlainClientIsAskedAbout(t *testing.T) {
 		}
 		if events[0] == session.OnConnect {
 			if resp, body := plainHandshake(t, s, "given", false); resp.StatusCode != 101 {
-				t.Errorf("%v: the room that the answer to connect names: got %s %q", events, resp.Status, body)
+				t.Errorf("%v: a room in the connect reply: got %s %q", events, resp.Status, body)
 			}
 		}
-		eventually(t, "all to be counted out", func() bool { return s.hub.Live.Load() == 0 })
+		eventually(t, "all to be removed", func() bool { return s.hub.Live.Load() == 0 })
 		before := len(a.of(events[0]))
 		c := dial(t, s, "yes")
 		c.send(ws.OpText, "hello")
@@ -77,12 +77,12 @@ func TestAPlainClientIsAskedAbout(t *testing.T) {
 			}
 		}
 		if got := len(a.of(events[0])) - before; got != 1 {
-			t.Errorf("%v: got %d asked for one client, want 1", events, got)
+			t.Errorf("%v: got %d proxy requests for one client, want 1", events, got)
 		}
 	}
 }
 
-// plainHandshake asks to enter a room, at once or as the second request of a connection. The connection is closed then.
+// plainHandshake sends a handshake for a room, as the first or the second request of a connection, and closes the connection.
 func plainHandshake(t *testing.T, s *Server, room string, second bool) (*http.Response, string) {
 	t.Helper()
 	request := upgradeRequest(s.Addr().String(), "/ws?room="+room)
@@ -119,8 +119,8 @@ func plainHandshake(t *testing.T, s *Server, room string, second bool) (*http.Re
 	return resp, string(body)
 }
 
-// Where only publications, calls and ends are the application's business, a plain client is let in as ever.
-func TestAPlainClientIsNotAskedAboutInVain(t *testing.T) {
+// With only the events publish, rpc and disconnect, a plain client connects without a proxy request.
+func TestARejectedPlainClientCausesNoProxyRequest(t *testing.T) {
 	t.Parallel()
 	a := startApplication(t, map[string]func(question) string{session.OnRPC: nil, session.OnPublish: nil})
 	s := startHooked(t, a, nil)
@@ -132,8 +132,8 @@ func TestAPlainClientIsNotAskedAboutInVain(t *testing.T) {
 	}
 }
 
-// An application that hangs holds nobody but the plain clients that wait for it. They are bounded, and who goes frees its place.
-func TestPlainClientsThatWaitForTheApplicationAreBounded(t *testing.T) {
+// A hanging application delays only the plain clients that wait for it. Their number is bounded, and a disconnect frees a place.
+func TestPlainClientsWaitingForTheWebhookAreBounded(t *testing.T) {
 	t.Parallel()
 	var a *application
 	a = startApplication(t, map[string]func(question) string{session.OnSubscribe: func(question) string { <-a.hang; return "" }})
@@ -150,20 +150,20 @@ func TestPlainClientsThatWaitForTheApplicationAreBounded(t *testing.T) {
 		}
 		waiting = append(waiting, nc)
 	}
-	eventually(t, "the application to be asked about three", func() bool { return len(a.of(session.OnSubscribe)) == 3 && s.hub.Hooks.Plain.Length() == 3 })
+	eventually(t, "three proxy requests", func() bool { return len(a.of(session.OnSubscribe)) == 3 && s.hub.Hooks.Plain.Length() == 3 })
 	connectSDK(t, s, userToken("ann"))
 
 	var places []*limiter.Place
 	for i := range session.MaxAskedPlain - 3 {
-		places = append(places, s.hub.Hooks.Plain.Enter(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), func() { t.Error("another address made room") }))
+		places = append(places, s.hub.Hooks.Plain.Enter(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), func() { t.Error("another address was evicted") }))
 	}
-	// Its own address has the most.
+	// Its own address has the most places.
 	resp, body := ask(t, s.Addr().String(), upgradeRequest(s.Addr().String(), "/ws"))
 	if resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" || !strings.Contains(body, "wait for the application") {
 		t.Errorf("got %s %q, want 503", resp.Status, body)
 	}
 	if got := value(t, s, "throng_handshakes_total", metrics.HandshakeFull); got != 1 {
-		t.Errorf("got %v refused as one too many, want 1", got)
+		t.Errorf("got %v rejected as full, want 1", got)
 	}
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP("127.0.0.2")}}
 	other, err := d.Dial("tcp", s.Addr().String())
@@ -175,18 +175,18 @@ func TestPlainClientsThatWaitForTheApplicationAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	waiting = append(waiting, other)
-	eventually(t, "the application to be asked about one of another address", func() bool { return len(a.of(session.OnSubscribe)) == 4 })
-	eventually(t, "one of the heaviest address to make room", func() bool { return value(t, s, "throng_handshakes_total", metrics.HandshakeFull) == 2 })
+	eventually(t, "the proxy request of another address", func() bool { return len(a.of(session.OnSubscribe)) == 4 })
+	eventually(t, "a handshake of the heaviest address to be evicted", func() bool { return value(t, s, "throng_handshakes_total", metrics.HandshakeFull) == 2 })
 	for _, at := range places {
 		s.hub.Hooks.Plain.Leave(at)
 	}
 	for _, nc := range waiting {
 		nc.Close()
 	}
-	eventually(t, "who has gone to be counted out", func() bool { return s.hub.Hooks.Plain.Length() == 0 && s.hub.Live.Load() == 1 })
+	eventually(t, "the disconnected clients to be removed", func() bool { return s.hub.Hooks.Plain.Length() == 0 && s.hub.Live.Load() == 1 })
 }
 
-// Plain members are counted in presence_stats as they are in channels.
+// presence_stats and channels count plain members.
 func TestPlainMembersAreCounted(t *testing.T) {
 	t.Parallel()
 	s := startAPI(t)
@@ -203,7 +203,7 @@ func TestPlainMembersAreCounted(t *testing.T) {
 	ann.enter("lobby")
 	stats(3, 2)
 	wantCall(t, s, "channels", `{"pattern":"lobby"}`, `{"result":{"channels":{"lobby":{"num_clients":3}}}}`)
-	connectSDK(t, s, "").enter("lobby") // another without a name
+	connectSDK(t, s, "").enter("lobby") // another client without a user
 	stats(4, 2)
 	ann.say(`{"id":9,"presence_stats":{"channel":"lobby"}}`)
 	ann.want(`{"id":9,"presence_stats":{"num_clients":4,"num_users":2}}`)

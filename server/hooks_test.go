@@ -32,7 +32,7 @@ import (
 
 const hookSecret = "another-secret-of-the-tests-long-enough"
 
-// application is what throng asks and tells: a real HTTP server that believes nobody without a signature.
+// application is the webhook of an application: a real HTTP server that verifies the signature of each request.
 type application struct {
 	*httptest.Server
 	t       testing.TB
@@ -43,7 +43,7 @@ type application struct {
 	heard []question
 }
 
-// question is a request as the application reads it.
+// question is a webhook request as the application reads it.
 type question struct {
 	Event, Client, Transport, Protocol, Encoding, User, Channel, Method, Token, Name, Version, B64Data, Reason string
 
@@ -85,7 +85,7 @@ func (a *application) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// of is what was heard of an event.
+// of returns the requests for an event.
 func (a *application) of(event string) (all []question) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -97,11 +97,11 @@ func (a *application) of(event string) (all []question) {
 	return all
 }
 
-// badAnswers is how many answers about an event were counted as none.
+// badAnswers returns the number of invalid replies for an event that were counted.
 func badAnswers(t testing.TB, s *Server, event string) (n int) {
 	t.Helper()
 	counted := fmt.Sprintf(`throng_webhook_requests_total{event=%q,result=%q} `, event, webhook.BadAnswer)
-	_, text := ask(t, s.AdminAddr().String(), "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+	text := scrape(t, s)
 	_, rest, found := strings.Cut(text, counted)
 	if _, err := fmt.Sscan(rest, &n); !found || err != nil {
 		t.Fatalf("no metric %s (%v)", counted, err)
@@ -111,7 +111,7 @@ func badAnswers(t testing.TB, s *Server, event string) (n int) {
 
 func always(answer string) func(question) string { return func(question) string { return answer } }
 
-// startHooked runs a server that asks and tells the application what it has answers for, and disconnect.
+// startHooked runs a server with a webhook for the events that the application has replies for, and for disconnect.
 func startHooked(t testing.TB, a *application, change func(*Config)) *Server {
 	t.Helper()
 	return startServer(t, func(c *Config) {
@@ -130,7 +130,7 @@ func startHooked(t testing.TB, a *application, change func(*Config)) *Server {
 	})
 }
 
-func TestTheApplicationSaysWhoConnects(t *testing.T) {
+func TestTheConnectWebhookSetsTheUser(t *testing.T) {
 	t.Parallel()
 	a := startApplication(t, map[string]func(question) string{session.OnConnect: always(
 		`{"result":{"user":"ann","info":{"name": "Ann"},"data":{"hello": 1},"channels":["news"],"subs":{"desk":{"data":"here"}},"meta":{"id":7}}}`,
@@ -157,17 +157,17 @@ func TestTheApplicationSaysWhoConnects(t *testing.T) {
 	c.say(`{"id":2,"rpc":{"method":"m"}}`)
 	c.line()
 	if r := a.of(session.OnRPC); len(r) != 1 || r[0].User != "ann" || string(r[0].Meta) != `{"id":7}` || r[0].Client != q[0].Client {
-		t.Errorf("got %+v, want who connected", r)
+		t.Errorf("got %+v, want the connected user", r)
 	}
-	// Others see the same.
+	// Other members see the same.
 	c.say(`{"id":3,"presence":{"channel":"news"}}`)
 	if line := c.line(); !strings.Contains(line, `"user":"ann"`) || !strings.Contains(line, `"conn_info":{"name":"Ann"}`) {
 		t.Errorf("got %s", line)
 	}
 }
 
-// A user has no longer name than a token can give it, and the server API can address it.
-func TestTheApplicationNamesNobodyAtLength(t *testing.T) {
+// The name of a user has at most the length that a token allows, so the server API can address the user.
+func TestTheConnectWebhookHasLimits(t *testing.T) {
 	t.Parallel()
 	var name atomic.Pointer[string]
 	a := startApplication(t, map[string]func(question) string{session.OnConnect: func(question) string {
@@ -188,12 +188,12 @@ func TestTheApplicationNamesNobodyAtLength(t *testing.T) {
 		connect(length).want(`{"id":1,"error":{"code":100,"message":"internal server error","temporary":true}}`)
 	}
 	if got := badAnswers(t, s, session.OnConnect); got != 2 {
-		t.Errorf("got %v bad answers counted, want 2", got)
+		t.Errorf("got %v invalid replies counted, want 2", got)
 	}
 }
 
-// Whom the application takes the token's user for stays that user when the token is renewed, and what it has said of it stays.
-func TestWhoTheApplicationMadeItRefreshesItsToken(t *testing.T) {
+// If the webhook replaces the user of a token, a refreshed token keeps the replaced user and its info.
+func TestAUserOfTheConnectWebhookRefreshesItsToken(t *testing.T) {
 	t.Parallel()
 	a := startApplication(t, map[string]func(question) string{
 		session.OnConnect: always(`{"result":{"user":"ann@example","meta":{"id":7}}}`),
@@ -217,12 +217,12 @@ func TestWhoTheApplicationMadeItRefreshesItsToken(t *testing.T) {
 	c.say(`{"id":3,"rpc":{"method":"m"}}`)
 	c.line()
 	if r := a.of(session.OnRPC); len(r) != 1 || r[0].User != "ann@example" || string(r[0].Meta) != `{"id":7}` {
-		t.Errorf("got %+v, want who connected", r)
+		t.Errorf("got %+v, want the connected user", r)
 	}
-	// Nobody else's token will do: of whom it was taken for neither.
+	// A token of another user is rejected, also one of the replaced user.
 	c.say(`{"id":4,"refresh":{"token":%q}}`, token("ann@example"))
 	c.closed(3500)
-	// Who brought none is whom the application says.
+	// Without a token, the user is that of the webhook.
 	c = connect("")
 	c.say(`{"id":2,"refresh":{"token":%q}}`, token("ann@example"))
 	if line := c.line(); !strings.HasPrefix(line, `{"id":2,"refresh":{"client":`) {
@@ -230,14 +230,14 @@ func TestWhoTheApplicationMadeItRefreshesItsToken(t *testing.T) {
 	}
 	c.say(`{"id":3,"refresh":{"token":%q}}`, token("ann"))
 	c.closed(3500)
-	// What is forbidden to the user is forbidden to its token.
+	// A sanction of the user applies to its token.
 	c = connect(token("ann"))
 	s.hub.Moderation.Ban("ann@example", "", time.Time{})
 	c.say(`{"id":2,"refresh":{"token":%q}}`, token("ann"))
 	c.closed(3507)
 }
 
-func TestTheApplicationRefusesAConnection(t *testing.T) {
+func TestTheConnectWebhookRejectsAConnection(t *testing.T) {
 	t.Parallel()
 	said := `{"error":{"code":1000,"message":"not you"}}`
 	a := startApplication(t, map[string]func(question) string{session.OnConnect: func(question) string { return said }})
@@ -246,20 +246,20 @@ func TestTheApplicationRefusesAConnection(t *testing.T) {
 	c.say(`{"id":1,"connect":{"token":%q}}`, signed(map[string]any{"sub": "ann", "meta": map[string]int{"id": 1}}))
 	c.want(`{"id":1,"error":{"code":1000,"message":"not you"}}`)
 	if q := a.of(session.OnConnect); len(q) != 1 || q[0].User != "ann" || string(q[0].Meta) != `{"id":1}` {
-		t.Errorf("got %+v, want what the token says", q)
+		t.Errorf("got %+v, want the claims of the token", q)
 	}
 	said = `{"disconnect":{"code":4501,"reason":"go away"}}`
 	c = dialSDK(t, s, "")
 	c.say(`{"id":1,"connect":{}}`)
 	c.closed(4501)
-	// SDKs take a reason that is JSON for an instruction, and a close frame has no room for a long one.
+	// SDKs interpret a reason that is JSON, and a close frame has a short reason only.
 	for _, reason := range []string{"false", strings.Repeat("x", api.MaxReason+1)} {
 		said = fmt.Sprintf(`{"disconnect":{"code":4000,"reason":%q}}`, reason)
 		c = dialSDK(t, s, "")
 		c.say(`{"id":1,"connect":{}}`)
 		c.want(`{"id":1,"error":{"code":100,"message":"internal server error","temporary":true}}`)
 	}
-	// Codes below 400 are the protocol's own: an SDK would take 109 for an expired token, and ask for another one.
+	// Codes below 400 belong to the protocol: an SDK would take 109 for an expired token and request a new one.
 	before := badAnswers(t, s, session.OnConnect)
 	for _, code := range []int{1, 109, 399} {
 		said = fmt.Sprintf(`{"error":{"code":%d,"message":"no","temporary":true}}`, code)
@@ -268,26 +268,26 @@ func TestTheApplicationRefusesAConnection(t *testing.T) {
 		c.want(`{"id":1,"error":{"code":100,"message":"internal server error","temporary":true}}`)
 	}
 	if got := badAnswers(t, s, session.OnConnect); got != before+3 {
-		t.Errorf("got %v bad answers counted, want 3 more than %v", got, before)
+		t.Errorf("got %v invalid replies counted, want 3 more than %v", got, before)
 	}
 	said = `{"result":{"user":"ann","expire_at":1000000000}}`
 	c = dialSDK(t, s, "")
 	c.say(`{"id":1,"connect":{}}`)
 	c.want(`{"id":1,"error":{"code":109,"message":"token expired"}}`)
-	// A token that is no good is not asked about.
+	// An invalid token causes no proxy request.
 	asked := len(a.of(session.OnConnect))
 	c = dialSDK(t, s, "")
 	c.say(`{"id":1,"connect":{"token":"x"}}`)
 	c.closed(3500)
 	if got := len(a.of(session.OnConnect)); got != asked {
-		t.Errorf("got %d asked, want %d", got, asked)
+		t.Errorf("got %d proxy requests, want %d", got, asked)
 	}
 	if len(sessionsOf(s, "ann")) != 0 || len(a.of(session.OnDisconnect)) != 0 {
-		t.Error("somebody came in, or was said to have gone")
+		t.Error("a client connected, or a disconnect was sent")
 	}
 }
 
-func TestTheApplicationSaysWhoSubscribes(t *testing.T) {
+func TestTheSubscribeWebhookDecides(t *testing.T) {
 	t.Parallel()
 	a := startApplication(t, map[string]func(question) string{session.OnSubscribe: func(q question) string {
 		switch q.Channel {
@@ -309,25 +309,25 @@ func TestTheApplicationSaysWhoSubscribes(t *testing.T) {
 	c.want(`{"id":3,"error":{"code":403,"message":"members only"}}`)
 	c.want(`{"id":4,"error":{"code":103,"message":"permission denied"}}`)
 	if q := a.of(session.OnSubscribe); len(q) != 2 || q[0].User != "ann" || q[0].Channel != "yes" || string(q[0].Data) != "[1]" {
-		t.Errorf("got %+v, want two, and none about a room that is closed anyway", q)
+		t.Errorf("got %+v, want two, and none for a closed room", q)
 	}
 	c.say(`{"id":5,"publish":{"channel":"yes","data":1}}`)
 	if line := c.line(); !strings.Contains(line, `"chan_info":{"role":"host"}`) {
-		t.Errorf("got %s, want the info of the answer", line)
+		t.Errorf("got %s, want the info of the reply", line)
 	}
 	c.want(`{"id":5,"publish":{}}`)
 	c.say(`{"id":6,"subscribe":{"channel":"out"}}`)
 	c.closed(4000)
 }
 
-// moderated is a room whose publications the application sees first.
+// moderated adds a room with publish-proxy.
 func moderated(c *Config) {
 	o := chat.DefaultRoom()
 	o.Pattern, o.PublishProxy, o.HistorySize, o.HistoryTTL = "moderated", true, 10, time.Hour
 	c.Rooms = []chat.RoomOptions{o}
 }
 
-func TestTheApplicationChangesWhatIsSaid(t *testing.T) {
+func TestThePublishWebhookChangesTheData(t *testing.T) {
 	t.Parallel()
 	a := startApplication(t, map[string]func(question) string{session.OnPublish: func(q question) string {
 		switch string(q.Data) {
@@ -357,7 +357,7 @@ func TestTheApplicationChangesWhatIsSaid(t *testing.T) {
 		c.say(`{"id":%d,"publish":{"channel":"moderated","data":%s}}`, 10+i, tt.data)
 		if tt.heard != "" {
 			if line := c.line(); !strings.Contains(line, `"pub":{"data":`+tt.heard[len(`"data":`):]) && !strings.Contains(line, tt.heard) {
-				t.Errorf("%s: heard %s", tt.data, line)
+				t.Errorf("%s: received %s", tt.data, line)
 			}
 		}
 		c.want(fmt.Sprintf(`{"id":%d,%s}`, 10+i, tt.answer))
@@ -366,32 +366,32 @@ func TestTheApplicationChangesWhatIsSaid(t *testing.T) {
 	if line := c.line(); strings.Contains(line, "secret") || strings.Contains(line, "rude") || !strings.Contains(line, `"offset":2`) {
 		t.Errorf("got %s, want two publications, one of them changed", line)
 	}
-	// Other rooms are nobody's business.
+	// Other rooms cause no proxy request.
 	asked := len(a.of(session.OnPublish))
 	c.say(`{"id":21,"publish":{"channel":"free","data":1}}`)
 	c.line()
 	c.want(`{"id":21,"publish":{}}`)
 	if got := len(a.of(session.OnPublish)); got != asked || asked != 5 {
-		t.Errorf("got %d asked, and %d before, want 5", got, asked)
+		t.Errorf("got %d proxy requests, and %d before, want 5", got, asked)
 	}
 }
 
-// A plain client cannot be answered: there is no way past the application for it.
-func TestAPlainClientOnlyListensWhereTheApplicationIsAsked(t *testing.T) {
+// A plain client cannot receive an error reply, so it may not publish in a room with publish-proxy.
+func TestAPlainClientMayNotPublishWithAPublishProxy(t *testing.T) {
 	t.Parallel()
 	a := startApplication(t, map[string]func(question) string{session.OnPublish: always(`{"result":{}}`)})
 	s := startHooked(t, a, moderated)
 	c := dial(t, s, "moderated")
 	c.send(ws.OpText, "rude")
 	c.closed(ws.ClosePolicy)
-	eventually(t, "it to be counted as forbidden", func() bool { return closesBy(s, fanout.ClosedForbidden) == 1 })
+	eventually(t, "the close to be counted", func() bool { return closesBy(s, fanout.ClosedForbidden) == 1 })
 	if got := len(a.of(session.OnPublish)); got != 0 {
-		t.Errorf("got %d asked, want none", got)
+		t.Errorf("got %d proxy requests, want none", got)
 	}
 }
 
-// What was allowed when the application was asked may be forbidden when it answers.
-func TestAMuteMeanwhileStands(t *testing.T) {
+// A sanction that starts during a proxy request applies when the reply arrives.
+func TestAMuteDuringAProxyRequestApplies(t *testing.T) {
 	t.Parallel()
 	asked, answer := make(chan struct{}), make(chan struct{})
 	a := startApplication(t, map[string]func(question) string{
@@ -413,7 +413,7 @@ func TestAMuteMeanwhileStands(t *testing.T) {
 	}
 }
 
-func TestTheApplicationAnswersCalls(t *testing.T) {
+func TestTheRPCWebhookReplies(t *testing.T) {
 	t.Parallel()
 	a := startApplication(t, map[string]func(question) string{session.OnRPC: func(q question) string {
 		switch q.Method {
@@ -435,7 +435,7 @@ func TestTheApplicationAnswersCalls(t *testing.T) {
 		sent += len(frame)
 		c.write(frame)
 	}
-	// Several in a frame, and behind it another: all wait, and all are answered in order.
+	// Several commands in a frame, and another frame after it: all wait, and all get replies in order.
 	say(`{"id":2,"rpc":{"method":"echo","data":{"x":"<&>"}}}` + "\n" + `{"send":{"data":"quiet"}}` + "\n" + `{"id":3,"rpc":{"method":"bytes"}}` + "\n" +
 		`{"id":4,"unsubscribe":{"channel":"a"}}`)
 	say(`{"id":5,"rpc":{"method":"nothing"}}`)
@@ -447,19 +447,19 @@ func TestTheApplicationAnswersCalls(t *testing.T) {
 		t.Errorf("got %+v, want four, the second without a method", q)
 	}
 	if got := s.hub.Loop.Received.Load() - before; got != uint64(sent) {
-		t.Errorf("got %d bytes counted, want %d: each once", got, sent)
+		t.Errorf("got %d bytes counted, want %d: each byte once", got, sent)
 	}
 }
 
-// Commands behind one that waits are kept, and not what others send meanwhile into the buffer that they were read to.
-func TestCommandsThatWaitAreNotOverwritten(t *testing.T) {
+// Commands after a waiting command are copied, because other connections reuse the buffer that they were read into.
+func TestQueuedCommandsAreNotOverwritten(t *testing.T) {
 	gate := make(chan struct{})
 	a := startApplication(t, map[string]func(question) string{session.OnRPC: func(question) string { <-gate; return `{"result":{}}` }})
 	s := startHooked(t, a, nil)
 	c := connectSDK(t, s, userToken("ann"))
 	c.say(`{"id":2,"rpc":{}}` + "\n" + `{"id":3,"unsubscribe":{"channel":"a"}}`)
-	eventually(t, "it to be asked", func() bool { return len(a.of(session.OnRPC)) == 1 })
-	for range 8 { // some of them on its poller
+	eventually(t, "the proxy request", func() bool { return len(a.of(session.OnRPC)) == 1 })
+	for range 8 { // some of them on the same poller
 		other := connectSDK(t, s, userToken("bob"))
 		other.say("%s", repeated(`"unsubscribe":{"channel":"b"}`, 50))
 		for range 50 {
@@ -471,7 +471,7 @@ func TestCommandsThatWaitAreNotOverwritten(t *testing.T) {
 	c.want(`{"id":3,"unsubscribe":{}}`)
 }
 
-func TestTheApplicationIsToldWhoIsGone(t *testing.T) {
+func TestDisconnectNotificationsAreSent(t *testing.T) {
 	t.Parallel()
 	a := startApplication(t, map[string]func(question) string{session.OnConnect: always(`{"result":{"user":"ann","meta":[1]}}`)})
 	s := startHooked(t, a, nil)
@@ -486,45 +486,45 @@ func TestTheApplicationIsToldWhoIsGone(t *testing.T) {
 		c := connectSDK(t, s, "")
 		before := len(a.of(session.OnDisconnect))
 		end(c)
-		eventually(t, "the application to be told", func() bool { return len(a.of(session.OnDisconnect)) > before })
+		eventually(t, "the notification", func() bool { return len(a.of(session.OnDisconnect)) > before })
 		q := a.of(session.OnDisconnect)[before]
 		code := map[string]int{"client": 1000, "gone": 1006, "force disconnect": 3503}[name]
 		if q.User != "ann" || string(q.Meta) != "[1]" || q.Reason != name || q.Code != code || q.Client != a.of(session.OnConnect)[before].Client || q.Seconds < 0 {
 			t.Errorf("%s: got %+v", name, q)
 		}
-		eventually(t, "it to be counted out", func() bool { return s.hub.Live.Load() == 0 })
+		eventually(t, "it to be removed", func() bool { return s.hub.Live.Load() == 0 })
 		c.conn.Close()
 	}
 }
 
-// Of a connection that was nobody's the application hears nothing, whether it said who it is or not.
-func TestTheApplicationIsNotToldOfStrangers(t *testing.T) {
+// A connection that was not accepted causes no disconnect notification, with or without a token.
+func TestNoDisconnectNotificationWithoutAConnect(t *testing.T) {
 	a := startApplication(t, map[string]func(question) string{session.OnConnect: always(`{"error":{"code":1000,"message":"not you"}}`)})
 	s := startHooked(t, a, nil)
 	for _, first := range []string{"", `{"id":1,"connect":{}}`, `{"id":1,"connect":{"token":"x"}}`, `{"id":1,"publish":{}}`} {
 		c := dialSDK(t, s, "")
 		if first != "" {
 			c.say("%s", first)
-			c.next() // what it is answered, or its end
+			c.next() // the reply, or the end of the connection
 		}
 		c.conn.Close()
-		eventually(t, "it to be counted out", func() bool { return s.hub.Live.Load() == 0 })
+		eventually(t, "it to be removed", func() bool { return s.hub.Live.Load() == 0 })
 	}
-	eventually(t, "all to be told", func() bool { return s.hub.Hooks.Client.Waiting() == 0 })
+	eventually(t, "all notifications to be sent", func() bool { return s.hub.Hooks.Client.Waiting() == 0 })
 	if got := a.of(session.OnDisconnect); len(got) != 0 {
-		t.Errorf("got %+v, want nothing told", got)
+		t.Errorf("got %+v, want no notification", got)
 	}
 }
 
-// Whoever goes while the server stops is told of, too.
-func TestAStopTellsWhoIsGone(t *testing.T) {
+// Connections that end during the shutdown cause notifications, too.
+func TestAShutdownSendsDisconnectNotifications(t *testing.T) {
 	t.Parallel()
 	a := startApplication(t, nil)
 	t.Run("", func(t *testing.T) {
 		s := startHooked(t, a, nil)
 		for i := range 20 {
 			c := connectSDK(t, s, signed(map[string]any{"sub": fmt.Sprint("user ", i)}))
-			go io.Copy(io.Discard, c.conn) // and then ends it
+			go io.Copy(io.Discard, c.conn) // and then closes it
 			t.Cleanup(func() { c.conn.Close() })
 		}
 	})
@@ -537,9 +537,9 @@ func TestAStopTellsWhoIsGone(t *testing.T) {
 	}
 }
 
-// A stop waits for the application to have heard of all, however long it takes for each.
-func TestAStopWaitsUntilAllAreTold(t *testing.T) {
-	const clients = 30 // of which not all are told at once
+// The shutdown waits until all notifications are sent, even if each takes long.
+func TestAShutdownWaitsForNotifications(t *testing.T) {
+	const clients = 30 // more than the notification senders
 	flushing := make(chan struct{})
 	a := startApplication(t, map[string]func(question) string{session.OnDisconnect: func(question) string { <-flushing; return "" }})
 	waits := func() bool {
@@ -550,14 +550,14 @@ func TestAStopWaitsUntilAllAreTold(t *testing.T) {
 		s := startHooked(t, a, func(c *Config) { c.Drain = patience })
 		for i := range clients {
 			c := connectSDK(t, s, signed(map[string]any{"sub": fmt.Sprint("user ", i)}))
-			go io.Copy(io.Discard, c.conn) // and then ends it
+			go io.Copy(io.Discard, c.conn) // and then closes it
 			t.Cleanup(func() { c.conn.Close() })
 		}
 		go func() {
 			defer close(flushing)
 			for deadline := time.Now().Add(patience); time.Now().Before(deadline) && !waits(); time.Sleep(5 * time.Millisecond) {
 				if s.hub.Hooks.Life.Err() != nil {
-					return // it does not wait
+					return // the shutdown did not wait
 				}
 			}
 		}()
@@ -571,8 +571,8 @@ func TestAStopWaitsUntilAllAreTold(t *testing.T) {
 	}
 }
 
-// While a hundred wait for an application that hangs, and more for their turn, another is answered as ever.
-func TestAHangingApplicationHoldsUpNobodyElse(t *testing.T) {
+// While 100 commands wait for a hanging application, and more are queued, other clients get their replies.
+func TestAHangingApplicationDelaysNoOtherClient(t *testing.T) {
 	t.Parallel()
 	var a *application
 	a = startApplication(t, map[string]func(question) string{session.OnRPC: func(question) string { <-a.hang; return "" }})
@@ -582,12 +582,12 @@ func TestAHangingApplicationHoldsUpNobodyElse(t *testing.T) {
 	for i := range all {
 		all[i] = connectSDK(t, s, signed(map[string]any{"sub": fmt.Sprint(i)}))
 	}
-	// All are connected first: the application has so long to answer, and then others are asked.
+	// All clients connect first, because each proxy request ends after its timeout.
 	asked := time.Now()
 	for _, c := range all {
 		c.say(`{"id":2,"rpc":{}}`)
 	}
-	eventually(t, "all that may hang to hang", func() bool {
+	eventually(t, "the maximum number of proxy requests", func() bool {
 		return len(a.of(session.OnRPC)) == webhook.MaxAsking && s.hub.Hooks.Askers.Length() == n-webhook.MaxAsking
 	})
 	echo := dial(t, s, "echo")
@@ -597,11 +597,11 @@ func TestAHangingApplicationHoldsUpNobodyElse(t *testing.T) {
 		echo.hear(ws.OpText, text)
 	}
 	if got := len(a.of(session.OnRPC)); got != webhook.MaxAsking && time.Since(asked) < 30*time.Second {
-		t.Errorf("got %d asked, want still %d", got, webhook.MaxAsking)
+		t.Errorf("got %d proxy requests, want still %d", got, webhook.MaxAsking)
 	}
 }
 
-func TestWithoutAnAnswerTheCommandFails(t *testing.T) {
+func TestACommandFailsWithoutAWebhookReply(t *testing.T) {
 	t.Parallel()
 	elsewhere := startApplication(t, map[string]func(question) string{session.OnConnect: always(`{"result":{"user":"ann"}}`)})
 	for name, answer := range map[string]http.HandlerFunc{
@@ -611,7 +611,7 @@ func TestWithoutAnAnswerTheCommandFails(t *testing.T) {
 		"redirect": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, http.StatusFound) },
 		"dead":     nil,
 		"hangs": func(_ http.ResponseWriter, r *http.Request) {
-			io.Copy(io.Discard, r.Body) // or it would not see that the client is gone
+			io.Copy(io.Discard, r.Body) // otherwise it would not notice the disconnect
 			<-r.Context().Done()
 		},
 	} {
@@ -631,7 +631,7 @@ func TestWithoutAnAnswerTheCommandFails(t *testing.T) {
 			c.say(`{"id":1,"connect":{}}` + "\n" + `{"id":2,"subscribe":{"channel":"a"}}`)
 			c.want(`{"id":1,"error":{"code":100,"message":"internal server error","temporary":true}}`)
 			if s.hub.Rooms.Count() != 0 || value(t, s, "throng_users", "") != 0 {
-				t.Error("somebody came in")
+				t.Error("a client connected")
 			}
 		})
 	}
@@ -640,7 +640,7 @@ func TestWithoutAnAnswerTheCommandFails(t *testing.T) {
 	}
 }
 
-// However many go while nobody listens, what is kept of them is bounded, and the rest is counted.
+// While the application is unreachable, the queue of disconnect notifications is bounded, and dropped ones are counted.
 func TestAFloodOfDisconnectsIsBounded(t *testing.T) {
 	t.Parallel()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -649,7 +649,7 @@ func TestAFloodOfDisconnectsIsBounded(t *testing.T) {
 	}
 	t.Cleanup(func() { ln.Close() })
 	go func() {
-		for { // takes connections, and answers none
+		for { // accepts connections and sends no response
 			if _, err := ln.Accept(); errors.Is(err, net.ErrClosed) {
 				return
 			}
@@ -670,14 +670,14 @@ func TestAFloodOfDisconnectsIsBounded(t *testing.T) {
 	<-done
 	waiting, dropped := value(t, s, "throng_webhook_queue", ""), value(t, s, "throng_webhook_dropped_total", "")
 	if waiting > 33_000 || waiting+dropped != n {
-		t.Errorf("got %v that wait and %v dropped, want 33,000 that wait at most, and all %d counted", waiting, dropped, n)
+		t.Errorf("got %v queued and %v dropped, want at most 33,000 queued, and all %d counted", waiting, dropped, n)
 	}
 	c.say(`{"id":2,"unsubscribe":{"channel":"a"}}`)
 	c.want(`{"id":2,"unsubscribe":{}}`)
 }
 
-// One who waits for the application is not taken for one who says nothing.
-func TestAConnectionIsNotStaleWhileItIsAskedAbout(t *testing.T) {
+// A connection that waits for the connect webhook is not closed as stale.
+func TestAConnectionIsNotStaleDuringAProxyRequest(t *testing.T) {
 	t.Parallel()
 	var a *application
 	gate := make(chan struct{})
@@ -685,7 +685,7 @@ func TestAConnectionIsNotStaleWhileItIsAskedAbout(t *testing.T) {
 	s := startHooked(t, a, nil)
 	c := dialSDK(t, s, "")
 	c.say(`{"id":1,"connect":{}}`)
-	eventually(t, "the question", func() bool { return len(a.of(session.OnConnect)) == 1 })
+	eventually(t, "the proxy request", func() bool { return len(a.of(session.OnConnect)) == 1 })
 	var asked *session.Session
 	s.hub.Call(func(sh *fanout.Shard) {
 		for _, c := range sh.Conns {
@@ -700,35 +700,27 @@ func TestAConnectionIsNotStaleWhileItIsAskedAbout(t *testing.T) {
 	<-done
 	close(gate)
 	if line := c.line(); !strings.HasPrefix(line, `{"id":1,"connect":{`) {
-		t.Errorf("got %s, want to be connected", line)
+		t.Errorf("got %s, want a connect reply", line)
 	}
 }
 
-func TestHooksAreMeasured(t *testing.T) {
+func TestWebhooksHaveMetrics(t *testing.T) {
 	t.Parallel()
 	a := startApplication(t, map[string]func(question) string{session.OnConnect: always(`{"result":{}}`)})
 	s := startHooked(t, a, nil)
 	connectSDK(t, s, "")
-	resp, err := http.Get("http://" + s.AdminAddr().String() + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := scrape(t, s)
 	for _, line := range []string{
 		`throng_webhook_requests_total{event="connect",result="ok"} 1`, `throng_webhook_requests_total{event="disconnect",result="timeout"} 0`,
 		`throng_webhook_seconds_count{event="connect"} 1`, "throng_webhook_queue 0", "throng_webhook_waiting 0", "throng_webhook_dropped_total 0",
 	} {
-		if !strings.Contains(string(text), line+"\n") {
+		if !strings.Contains(text, line+"\n") {
 			t.Errorf("/metrics lacks %s", line)
 		}
 	}
 }
 
-// hangingApplication answers nobody before the test's end.
+// hangingApplication sends no reply before the end of the test.
 func hangingApplication(t testing.TB, events ...string) *application {
 	var a *application
 	hang := func(question) string { <-a.hang; return `{"result":{}}` }
@@ -740,14 +732,14 @@ func hangingApplication(t testing.TB, events ...string) *application {
 	return a
 }
 
-// shrink sets how many bytes of commands may wait.
+// shrink sets the limit of a budget.
 func shrink(s *Server, b *limiter.Budget, most int64) {
 	change(s, func() { b.Most = most })
 }
 
-// The commands that wait for an application that hangs, and what comes behind them, hold so much memory at most; a small command still
-// has its turn when large ones have used up their part.
-func TestCommandsThatWaitAreBoundedInBytes(t *testing.T) {
+// The memory of commands that wait for a hanging application, and of the commands after them, is bounded. A small command is still
+// accepted when large ones have used up their share.
+func TestQueuedCommandsAreBoundedInBytes(t *testing.T) {
 	t.Parallel()
 	a := hangingApplication(t, session.OnConnect)
 	s := startHooked(t, a, nil)
@@ -760,9 +752,9 @@ func TestCommandsThatWaitAreBoundedInBytes(t *testing.T) {
 		c := dialSDK(t, s, "")
 		all = append(all, c)
 		before, errors := held(), errorsOf(s, session.ErrTooManyRequests)
-		// A command, one behind it in the frame, and a frame behind that.
+		// A command, one after it in the frame, and a frame after that.
 		c.say(`{"id":1,"connect":{"data":"%s"}}`+"\n"+`{"id":2,"rpc":{"data":"%s"}}`, strings.Repeat("x", 30<<10), strings.Repeat("x", 30<<10))
-		eventually(t, "the command to wait or be refused", func() bool { return held() > before || errorsOf(s, session.ErrTooManyRequests) > errors })
+		eventually(t, "the command to wait or to be rejected", func() bool { return held() > before || errorsOf(s, session.ErrTooManyRequests) > errors })
 		if errorsOf(s, session.ErrTooManyRequests) > errors {
 			refused++
 			c.want(`{"id":1,"error":{"code":111,"message":"too many requests","temporary":true}}`)
@@ -774,13 +766,13 @@ func TestCommandsThatWaitAreBoundedInBytes(t *testing.T) {
 		}
 	}
 	if refused == 0 || waiting < 20 {
-		t.Errorf("got %d refused and %d that wait, want some and at least 20", refused, waiting)
+		t.Errorf("got %d rejected and %d waiting, want some and at least 20", refused, waiting)
 	}
 	before := held()
 	small := dialSDK(t, s, "")
 	small.say(`{"id":1,"connect":{}}`)
 	eventually(t, "a small command to wait", func() bool { return held() > before })
-	// Rooms that are wished for take more than their names in the command.
+	// Requested rooms use more memory than their names in the command.
 	wishes := make([]string, 100)
 	for i := range wishes {
 		wishes[i] = fmt.Sprintf(`"%d":{}`, i)
@@ -793,33 +785,33 @@ func TestCommandsThatWaitAreBoundedInBytes(t *testing.T) {
 		c.conn.Close()
 	}
 	s.hub.Hooks.End() // all requests
-	eventually(t, "all of it to be given back", func() bool { return held() == 0 })
+	eventually(t, "all bytes to be released", func() bool { return held() == 0 })
 }
 
-// What a connection sent while it waited, and was closed before it was read, is held no longer than the wait.
-func TestWhatAClosedConnectionLeftUnreadIsReleased(t *testing.T) {
+// If a waiting connection is closed, its unread commands are released when the wait ends.
+func TestAClosedConnectionReleasesItsQueuedCommands(t *testing.T) {
 	gate := make(chan struct{})
 	a := startApplication(t, map[string]func(question) string{session.OnRPC: func(question) string { <-gate; return `{"result":{}}` }})
 	s := startHooked(t, a, nil)
 	c := connectSDK(t, s, userToken("ann"))
 	held := func() float64 { return value(t, s, "throng_held_command_bytes", "") }
-	// In one segment: what comes later is not read.
+	// In one segment: later bytes are not read.
 	frames := ws.AppendMaskedFrame(nil, ws.OpText, 7, []byte(`{"id":2,"rpc":{}}`))
 	c.write(ws.AppendMaskedFrame(frames, ws.OpText, 7, []byte(`{"id":3,"rpc":{"data":"`+strings.Repeat("x", 2000)+`"}}`)))
 	eventually(t, "both to wait", func() bool { return held() > 2000 })
 	sessionOf(t, s, "ann").Disconnect(session.DisconnectForced)
 	close(gate)
-	eventually(t, "all of it to be given back", func() bool { return held() == 0 })
+	eventually(t, "all bytes to be released", func() bool { return held() == 0 })
 }
 
-// errorsOf is how many commands were answered with an error.
+// errorsOf returns the number of error replies of a kind.
 func errorsOf(s *Server, e *protocol.Error) int {
 	return int(testutil.ToFloat64(s.metrics.CommandErrors.WithLabelValues(session.ErrorLabel(e))))
 }
 
-// A command that asks the application is refused where too many wait already, before anything is spent on it; so is one that waited
-// too long. A client that goes on is cut off.
-func TestWhoGoesOnAskingACrowdedApplicationIsCutOff(t *testing.T) {
+// A command that needs a proxy request is rejected without further work if too many wait. So is a command that waited too long. A client
+// that continues is disconnected.
+func TestRepeatedRequestsToAnOverloadedApplicationAreCutOff(t *testing.T) {
 	t.Parallel()
 	commands := map[string]string{
 		"rpc":       `{"id":2,"rpc":{"method":"x"}}`,
@@ -846,8 +838,8 @@ func TestWhoGoesOnAskingACrowdedApplicationIsCutOff(t *testing.T) {
 	}
 }
 
-// A connection that has to be asked about is refused before its token is looked at.
-func TestAConnectionIsRefusedWhereTheApplicationIsCrowded(t *testing.T) {
+// If too many connects wait for the application, a connect is rejected before its token is verified.
+func TestAConnectionIsRejectedIfTheApplicationIsOverloaded(t *testing.T) {
 	t.Parallel()
 	s := startHooked(t, hangingApplication(t, session.OnConnect), nil)
 	askers, gate := session.NewWorkers(1, 0, time.Hour), make(chan struct{})
@@ -859,8 +851,8 @@ func TestAConnectionIsRefusedWhereTheApplicationIsCrowded(t *testing.T) {
 	c.want(`{"id":1,"error":{"code":111,"message":"too many requests","temporary":true}}`)
 }
 
-// An application that takes long over what clients call holds up nobody who comes in.
-func TestSlowCallsHoldUpNobodyWhoComesIn(t *testing.T) {
+// Slow replies to rpc commands do not delay connects.
+func TestSlowRPCsDoNotDelayConnects(t *testing.T) {
 	t.Parallel()
 	a := hangingApplication(t, session.OnRPC)
 	a.answers[session.OnConnect], a.answers[session.OnSubscribe] = always(`{"result":{}}`), always(`{"result":{}}`)
@@ -870,16 +862,16 @@ func TestSlowCallsHoldUpNobodyWhoComesIn(t *testing.T) {
 		c := connectSDK(t, s, "")
 		c.say(`{"id":2,"rpc":{"method":"x","data":1}}`)
 	}
-	eventually(t, "all turns to be taken", func() bool { return s.hub.Hooks.Askers.Length() > 0 })
-	c := connectSDK(t, s, "") // which the application is asked about
+	eventually(t, "all workers to be busy", func() bool { return s.hub.Hooks.Askers.Length() > 0 })
+	c := connectSDK(t, s, "") // which needs a proxy request
 	c.say(`{"id":2,"subscribe":{"channel":"x"}}`)
 	if got := c.line(); !strings.Contains(got, `"subscribe":{`) {
-		t.Errorf("got %s, want to be let in", got)
+		t.Errorf("got %s, want a connect reply", got)
 	}
 	plain := dial(t, s, "y")
 	plain.send(ws.OpText, "hello")
 	plain.hear(ws.OpText, "hello")
 	if got := s.hub.Hooks.Askers.Length(); got == 0 {
-		t.Error("the calls have ended: the test does not test")
+		t.Error("the calls have ended, so the test is not valid")
 	}
 }

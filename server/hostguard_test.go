@@ -11,9 +11,9 @@ import (
 	"github.com/throng-chat/throng/server/metrics"
 )
 
-// DNS rebinding: a page of evil.example whose name resolves to 127.0.0.1 is same-origin with the server, so that its Origin and
-// Host agree. Only the name gives it away.
-func TestARebindingPageReachesNothing(t *testing.T) {
+// DNS rebinding: if evil.example resolves to 127.0.0.1, a page of it is same-origin with the server, so its Origin and Host headers match.
+// Only the host name shows the attack.
+func TestARebindingPageIsRejectedOnAllPaths(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) {
 		c.API.Key = strings.ReplaceAll(testKey, " ", "-")
@@ -55,7 +55,7 @@ func TestARebindingPageReachesNothing(t *testing.T) {
 	if got := value(t, s, "throng_handshakes_total", metrics.HandshakeHost); got != 2 {
 		t.Errorf("got %v handshakes counted, want 2", got)
 	}
-	if got := value(t, s, "throng_http_refused_total", metrics.RefusedHost); got != 14 {
+	if got := value(t, s, "throng_http_refused_total", metrics.RejectedHost); got != 14 {
 		t.Errorf("got %v requests counted, want 14", got)
 	}
 	var page struct{ Total int }
@@ -82,7 +82,7 @@ func TestAListedHostIsServed(t *testing.T) {
 	}
 }
 
-// A server for the network is called by any name, unless its names are listed. The admin port is always checked.
+// A server on the network accepts any host name, unless its names are listed. The admin port always checks the name.
 func TestTheHostIsCheckedWhereItCanBeForged(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -107,7 +107,7 @@ func TestTheHostIsCheckedWhereItCanBeForged(t *testing.T) {
 	}
 }
 
-func TestTheAdminPortRefusesOtherSites(t *testing.T) {
+func TestTheAdminPortRejectsOtherSites(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	dial(t, s, "lobby")
@@ -120,7 +120,7 @@ func TestTheAdminPortRefusesOtherSites(t *testing.T) {
 			"Origin: null":                false,
 			"Origin: http://127.0.0.1:1":  false,
 			"Sec-Fetch-Site: same-origin": true,
-			"Sec-Fetch-Site: none":        true, // typed into the address bar
+			"Sec-Fetch-Site: none":        true, // entered in the address bar
 			"Origin: http://" + admin:     true,
 			"X: no browser":               true,
 		} {
@@ -129,11 +129,11 @@ func TestTheAdminPortRefusesOtherSites(t *testing.T) {
 			}
 			resp, _ := ask(t, admin, path+" HTTP/1.1\r\nHost: "+admin+"\r\n"+header+"\r\n\r\n")
 			if got := resp.StatusCode == http.StatusOK; got != want || !want && resp.StatusCode != http.StatusForbidden {
-				t.Errorf("%s, %s: got %s, want it served: %v, or 403", path, header, resp.Status, want)
+				t.Errorf("%s, %s: got %s, want a response: %v, or 403", path, header, resp.Status, want)
 			}
 		}
 	}
-	if got := value(t, s, "throng_http_refused_total", metrics.RefusedCrossSite); got != 25 {
+	if got := value(t, s, "throng_http_refused_total", metrics.RejectedCrossSite); got != 25 {
 		t.Errorf("got %v requests counted, want 25", got)
 	}
 	if got := s.hub.Live.Load(); got != 1 {
@@ -141,15 +141,15 @@ func TestTheAdminPortRefusesOtherSites(t *testing.T) {
 	}
 }
 
-// What ParseHead takes and what net/http takes are judged by the same rules.
-func TestOriginsAtTheDoorAndBehindIt(t *testing.T) {
+// The same rules apply to handshakes that ParseHead reads and to those that net/http reads.
+func TestOriginsAreCheckedOnBothPaths(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.Origins = []string{"https://*.friend.example", "capacitor://localhost"} })
 	for _, path := range []string{"/ws", chat.SessionPath} {
 		for origin, want := range map[string]int{
 			"https://a.friend.example": 101, "capacitor://localhost": 101, "https://friend.example": 403, "http://a.friend.example": 403, "null": 403,
 		} {
-			for _, more := range []string{"", "Content-Length: 0\r\n"} { // which the door leaves to net/http
+			for _, more := range []string{"", "Content-Length: 0\r\n"} { // which the acceptor passes to net/http
 				request := strings.Replace(upgradeRequest("localhost", path), "\r\n\r\n", "\r\n"+more+"Origin: "+origin+"\r\n\r\n", 1)
 				if resp, body := ask(t, s.Addr().String(), request); resp.StatusCode != want {
 					t.Errorf("%s, %s, %q: got %s %q, want %d", path, origin, more, resp.Status, body, want)

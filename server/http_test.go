@@ -14,7 +14,7 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// ask sends a raw request and returns the answer.
+// ask sends a raw request and returns the response and its body.
 func ask(t testing.TB, address, request string) (*http.Response, string) {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
@@ -30,7 +30,7 @@ func ask(t testing.TB, address, request string) (*http.Response, string) {
 	}
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
-		t.Fatalf("no answer: %v", err)
+		t.Fatalf("no response: %v", err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode == http.StatusSwitchingProtocols {
@@ -129,8 +129,8 @@ func TestHandshakes(t *testing.T) {
 	}
 }
 
-// A request that announces a body and does not send it is answered all the same, and let go.
-func TestABodyIsNotWaitedFor(t *testing.T) {
+// A request that announces a body and does not send it gets its response, and its connection is closed.
+func TestAnUnusedBodyIsNotRead(t *testing.T) {
 	s := startServer(t, nil)
 	start := time.Now()
 	resp, _ := ask(t, s.Addr().String(), "GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n")
@@ -138,12 +138,12 @@ func TestABodyIsNotWaitedFor(t *testing.T) {
 		t.Errorf("got %s, close %v; want the page, then the end", resp.Status, resp.Close)
 	}
 	if took := time.Since(start); took > edge.HeadTimeout {
-		t.Errorf("took %v, want no waiting", took)
+		t.Errorf("took %v, want no wait for the body", took)
 	}
 }
 
-// A second request of a connection may be a handshake, with messages right behind its long head.
-func TestAHandshakeAfterAnotherRequestKeepsWhatFollows(t *testing.T) {
+// The second request of a connection may be a handshake with a long head and messages directly after it.
+func TestAHandshakeAfterAnotherRequestKeepsFollowingBytes(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	conn, err := net.Dial("tcp", s.Addr().String())
@@ -176,7 +176,7 @@ func TestAHandshakeAfterAnotherRequestKeepsWhatFollows(t *testing.T) {
 	}
 }
 
-func TestAFullServerRefusesBeforeTheUpgrade(t *testing.T) {
+func TestAFullServerRejectsBeforeTheUpgrade(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxConnections = 3 })
 	for range 3 {
@@ -188,7 +188,7 @@ func TestAFullServerRefusesBeforeTheUpgrade(t *testing.T) {
 	}
 }
 
-func TestAPlaceIsFreeAgainWhenSomebodyLeaves(t *testing.T) {
+func TestAPlaceIsFreeAfterADisconnect(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxConnections = 1 })
 	for range 20 {
@@ -197,6 +197,6 @@ func TestAPlaceIsFreeAgainWhenSomebodyLeaves(t *testing.T) {
 		eventually(t, "the place to be free", func() bool { return s.hub.Live.Load() == 0 })
 	}
 	if got := s.hub.Rooms.Count(); got != 0 {
-		t.Errorf("got %d rooms, want 0: nobody is there", got)
+		t.Errorf("got %d rooms, want 0: all are empty", got)
 	}
 }

@@ -139,7 +139,7 @@ func mostEvents(d time.Duration) int {
 }
 
 // Whoever comes and goes while its events wait is not told of.
-func TestComingAndGoingCancelsOut(t *testing.T) {
+func TestAJoinAndALeaveCancelOut(t *testing.T) {
 	t.Parallel()
 	l := newLobby(t)
 	for i := range 1000 {
@@ -165,7 +165,7 @@ func TestComingAndGoingCancelsOut(t *testing.T) {
 }
 
 // Whatever comes and goes: when all is told, members know exactly who is there, and as whom.
-func TestFoldedJoinsAndLeavesEndInTheTruth(t *testing.T) {
+func TestFoldedJoinsAndLeavesMatchThePresence(t *testing.T) {
 	t.Parallel()
 	l := newLobby(t)
 	guests := make([]*session.Session, 60)
@@ -264,7 +264,7 @@ func TestJoinsAndLeavesKeepTheirOrder(t *testing.T) {
 }
 
 // A room that is behind is not sent more of them, and is when it has caught up.
-func TestARoomThatIsBehindIsNotToldWhoComes(t *testing.T) {
+func TestARoomOverItsBacklogGetsNoJoinEvents(t *testing.T) {
 	l := newLobby(t)
 	r := l.room("x")
 	r.Backlog.Add(r.Limit + 1)
@@ -280,7 +280,7 @@ func TestARoomThatIsBehindIsNotToldWhoComes(t *testing.T) {
 }
 
 // Whoever comes and goes without a pause has no slow member closed, and at the end everybody knows who is there.
-func TestFlappingCutsNoSlowMember(t *testing.T) {
+func TestFlappingClosesNoSlowMember(t *testing.T) {
 	o := chat.DefaultRoom()
 	o.JoinLeave = true
 	s := startServer(t, func(c *Config) { c.Rooms, c.MaxUnsent = []chat.RoomOptions{o}, c.MaxMessage })

@@ -28,7 +28,7 @@ func startLimited(t *testing.T, limit func(*Config)) *Server {
 
 func userToken(name string) string { return signed(map[string]any{"sub": name}) }
 
-func TestAConnectionIsInSoManyRooms(t *testing.T) {
+func TestAConnectionHasALimitOfRooms(t *testing.T) {
 	s := startLimited(t, func(c *Config) { c.MaxRooms = 2 })
 	c := connectSDK(t, s, userToken("ann"))
 	for i := range 2 {
@@ -42,7 +42,7 @@ func TestAConnectionIsInSoManyRooms(t *testing.T) {
 	c.want(`{"id":5,"subscribe":{}}`)
 }
 
-func TestAUserHasSoManyConnections(t *testing.T) {
+func TestAUserHasALimitOfConnections(t *testing.T) {
 	t.Parallel()
 	s := startLimited(t, func(c *Config) { c.MaxConnectionsUser = 2 })
 	first := connectSDK(t, s, userToken("ann"))
@@ -51,15 +51,15 @@ func TestAUserHasSoManyConnections(t *testing.T) {
 	third.say(`{"id":1,"connect":{"token":%q}}`, userToken("ann"))
 	third.closed(3504)
 	connectSDK(t, s, userToken("bob"))
-	for range 3 { // nobody in particular is many
+	for range 3 { // connections without a user have no limit
 		connectSDK(t, s, "")
 	}
 	first.conn.Close()
-	eventually(t, "the first to be counted out", func() bool { return len(sessionsOf(s, "ann")) == 1 })
+	eventually(t, "the first to be removed", func() bool { return len(sessionsOf(s, "ann")) == 1 })
 	connectSDK(t, s, userToken("ann"))
 }
 
-func TestAnAddressHasSoManyConnections(t *testing.T) {
+func TestAnAddressHasALimitOfConnections(t *testing.T) {
 	t.Parallel()
 	s := startLimited(t, func(c *Config) { c.MaxConnectionsAddress = 2 })
 	from := func(ip, path string) (net.Conn, int) {
@@ -87,14 +87,14 @@ func TestAnAddressHasSoManyConnections(t *testing.T) {
 		t.Errorf("another address: got %d, want 101", got)
 	}
 	one.Close()
-	eventually(t, "the address to have room again", func() bool {
+	eventually(t, "the address to be below its limit", func() bool {
 		_, got := from("127.0.0.2", edge.RoomPath)
 		return got == http.StatusSwitchingProtocols
 	})
 }
 
-// Who is over a limit is told so, and who goes on all the same is cut off; nobody else is.
-func TestWhoGoesOnOverALimitIsCutOff(t *testing.T) {
+// A client over a limit gets error replies. If it continues, its connection is closed. Other clients are not affected.
+func TestConsecutiveRejectionsCloseTheConnection(t *testing.T) {
 	t.Parallel()
 	small := chat.DefaultRoom()
 	small.Publish, small.MaxMessage = chat.Anyone, 1
@@ -114,7 +114,7 @@ func goOnOverALimit(t *testing.T, s *Server, command, wantErr string) {
 	t.Helper()
 	other := connectSDK(t, s, userToken("bob"))
 	c := connectSDK(t, s, userToken("ann"))
-	// Several a frame, as the number of frames has a limit of its own.
+	// Several commands in a frame, because the number of frames has its own limit.
 	c.say("%s", strings.Repeat(command+"\n", session.MaxStrikes+10))
 	refused := 0
 	for {
@@ -131,13 +131,13 @@ func goOnOverALimit(t *testing.T, s *Server, command, wantErr string) {
 		refused += strings.Count(string(m.Payload), `{"id":2,"error":`+wantErr+`}`)
 	}
 	if refused != session.MaxStrikes {
-		t.Errorf("got %d commands refused before the end, want %d", refused, session.MaxStrikes)
+		t.Errorf("got %d commands rejected before the close, want %d", refused, session.MaxStrikes)
 	}
 	other.say(`{"id":2,"unsubscribe":{"channel":"x"}}`)
 	other.want(`{"id":2,"unsubscribe":{}}`)
 }
 
-// forEachSharedRate runs a test where a user, or an address, may say something once a second, in any room.
+// forEachSharedRate runs a test with a limit of one command per second: once for a user, once for an address.
 func forEachSharedRate(t *testing.T, test func(*testing.T, *Server)) {
 	open := chat.DefaultRoom()
 	open.Publish = chat.Anyone
@@ -162,7 +162,7 @@ func TestRatesOfUsersAndAddressesAreShared(t *testing.T) {
 		two := connectSDK(t, s, userToken("ann"))
 		for id := 2; ; id++ {
 			if id > 100 {
-				t.Fatal("100 publications in a moment were let through")
+				t.Fatal("100 publications at once were accepted")
 			}
 			one.say(`{"id":%d,"publish":{"channel":"x","data":1}}`, id)
 			if strings.Contains(one.line(), `"code":111`) {
@@ -174,9 +174,9 @@ func TestRatesOfUsersAndAddressesAreShared(t *testing.T) {
 	})
 }
 
-// Who is refused at the door for coming too often may come back: what an SDK sent along with its connect is no bad request (3501),
-// for which it would stay away.
-func TestWhoComesTooOftenMayComeBack(t *testing.T) {
+// A client whose connect exceeds a rate may retry. The commands that an SDK sends with its connect must not cause close code 3501, after
+// which the SDK would not reconnect.
+func TestARateLimitedConnectMayRetry(t *testing.T) {
 	t.Parallel()
 	s := startLimited(t, func(c *Config) { c.RateAddress = 1 })
 	for range 100 {
@@ -194,11 +194,11 @@ func TestWhoComesTooOftenMayComeBack(t *testing.T) {
 		c.hear(ws.OpPong, "")
 		return
 	}
-	t.Error("100 connections in a moment were let in")
+	t.Error("100 connections at once were accepted")
 }
 
-// Whoever goes and comes back goes on where it was.
-func TestComingBackGivesNobodyAnotherBurst(t *testing.T) {
+// A reconnect continues with the state of the rate limiter.
+func TestAReconnectDoesNotResetTheBurst(t *testing.T) {
 	t.Parallel()
 	forEachSharedRate(t, func(t *testing.T, s *Server) {
 		said := 0
@@ -211,36 +211,36 @@ func TestComingBackGivesNobodyAnotherBurst(t *testing.T) {
 					said++
 				}
 				if strings.Contains(line, `"id":1,"error"`) {
-					break // nothing more is answered
+					break // no further replies
 				}
 			}
 			c.conn.Close()
-			eventually(t, "it to be gone", func() bool { return s.hub.Live.Load() == 0 })
+			eventually(t, "it to be removed", func() bool { return s.hub.Live.Load() == 0 })
 		}
 		if said < 1 || said > 15 {
-			t.Errorf("got %d of 20 publications said, want the two of a burst, and one for each second that it took", said)
+			t.Errorf("got %d of 20 publications accepted, want the burst of two, and one per second that passed", said)
 		}
 	})
 }
 
-func TestWhoHasSpentNothingIsForgotten(t *testing.T) {
+func TestARecoveredLimiterIsDeleted(t *testing.T) {
 	var s limiter.Parked[int]
 	for who := range 1000 {
 		now := time.Duration(who) * 100 * time.Millisecond
 		s.Park(who, limiter.Meter(now+time.Second), now)
 		if got := len(s.Meters); got > 41 {
-			t.Fatalf("got %d remembered, want those of the last four seconds", got)
+			t.Fatalf("got %d limiters kept, want those of the last four seconds", got)
 		}
 	}
 	if got := s.Resume(999); got != limiter.Meter(99_900*time.Millisecond+time.Second) {
-		t.Errorf("got %v, want what it had spent", got)
+		t.Errorf("got %v, want the state that was parked", got)
 	}
 	if got := s.Resume(999); got != 0 {
-		t.Errorf("a second time: got %v, want nothing", got)
+		t.Errorf("a second time: got %v, want zero", got)
 	}
 	s.Park(1, limiter.Meter(time.Second), time.Minute)
 	if got := s.Resume(1); got != 0 {
-		t.Errorf("got %v of who had spent nothing, want nothing", got)
+		t.Errorf("got %v for an unused limiter, want zero", got)
 	}
 }
 
@@ -261,7 +261,7 @@ func TestARoomHasItsLimits(t *testing.T) {
 	c.want(`{"id":3,"error":{"code":106,"message":"limit exceeded"}}`)
 	for id := 4; ; id++ {
 		if id > 100 {
-			t.Fatal("100 publications in a moment were let through")
+			t.Fatal("100 publications at once were accepted")
 		}
 		c.say(`{"id":%d,"publish":{"channel":"x","data":1}}`, id)
 		line := c.line()
@@ -274,8 +274,8 @@ func TestARoomHasItsLimits(t *testing.T) {
 	}
 }
 
-// A plain client is held to the limits of its room, too.
-func TestAPlainClientIsHeldToItsRoom(t *testing.T) {
+// The limits of a room also apply to plain clients.
+func TestAPlainClientHasTheLimitsOfItsRoom(t *testing.T) {
 	t.Parallel()
 	small, slow, quiet := chat.DefaultRoom(), chat.DefaultRoom(), chat.DefaultRoom()
 	small.Pattern, small.MaxMessage = "small", 200
@@ -303,7 +303,7 @@ func TestAPlainClientIsHeldToItsRoom(t *testing.T) {
 	c.closed(ws.ClosePolicy)
 }
 
-// A subscription that may miss nothing is ended where something is missing, so that its client comes back and recovers.
+// A gap ends a subscription with positioning, so that its client resubscribes and recovers.
 func TestAGapEndsThePosition(t *testing.T) {
 	t.Parallel()
 	o := chat.DefaultRoom()
@@ -316,7 +316,7 @@ func TestAGapEndsThePosition(t *testing.T) {
 	c.line()
 	c.want(`{"id":3,"publish":{}}`)
 	r, unlock := s.hub.Rooms.Find("x")
-	r.History.Top++ // one that was said and did not come
+	r.History.Top++ // one was published and not delivered
 	unlock()
 	c.say(`{"id":4,"publish":{"channel":"x","data":2}}`)
 	for line := c.line(); line != `{"push":{"channel":"x","unsubscribe":{"code":2500,"reason":"insufficient state"}}}`; line = c.line() {
@@ -326,7 +326,7 @@ func TestAGapEndsThePosition(t *testing.T) {
 	}
 }
 
-// A publication that our own fault kept from its members is a gap like any other.
+// A publication that was lost by a panic is a gap like any other.
 func TestAPanicOverAPublicationIsAGap(t *testing.T) {
 	t.Parallel()
 	s := startBackend(t, rememberingRoom("*"))
@@ -340,7 +340,7 @@ func TestAPanicOverAPublicationIsAGap(t *testing.T) {
 	r.Stripe.Mu.Lock()
 	at := r.Topics[0]
 	r.History.Top++
-	broken := &chat.Message{Pub: chat.Publication{Offset: r.History.Top}, Bytes: 100} // of no room: it cannot be encoded
+	broken := &chat.Message{Pub: chat.Publication{Offset: r.History.Top}, Bytes: 100} // without a room: it cannot be encoded
 	at.Shard.Push(fanout.Job{Do: fanout.Deliver, Topic: at, Message: broken})
 	r.Backlog.Add(int64(broken.Bytes))
 	r.Stripe.Mu.Unlock()
@@ -351,14 +351,14 @@ func TestAPanicOverAPublicationIsAGap(t *testing.T) {
 			t.Fatal("the gap was not noticed")
 		}
 		if strings.Contains(line, `{"id":4`) {
-			c.say(`{"id":5,"rpc":{"method":"x"}}`) // behind it nothing more comes
+			c.say(`{"id":5,"rpc":{"method":"x"}}`) // nothing follows its reply
 		}
 	}
-	eventually(t, "its room not to be behind for ever", func() bool { return r.Backlog.Load() == 0 })
+	eventually(t, "the backlog of its room to be empty", func() bool { return r.Backlog.Load() == 0 })
 }
 
-// Who missed something hears nothing of what follows: its client would take that for its place, and come back behind the gap.
-// Who need not hear all goes on.
+// After a gap, a positioned subscription gets no later publication: its client would recover from that position and miss the gap. Other
+// subscriptions continue.
 func TestAGapIsRecovered(t *testing.T) {
 	t.Parallel()
 	o := rememberingRoom("*")
@@ -373,7 +373,7 @@ func TestAGapIsRecovered(t *testing.T) {
 		c.want(`{"push":{"channel":"x","pub":{"data":1,"offset":1}}}`)
 	}
 	r, unlock := s.hub.Rooms.Find("x")
-	broken := &chat.Message{Bytes: 100} // of no room: it cannot be encoded
+	broken := &chat.Message{Bytes: 100} // without a room: it cannot be encoded
 	broken.Pub, _ = session.OfSDK([]byte("2"))
 	broken.Pub.At = s.hub.Clock.Tick()
 	s.hub.Archive.Remember(r, &broken.Pub)
@@ -384,7 +384,7 @@ func TestAGapIsRecovered(t *testing.T) {
 	exact.want(`{"push":{"channel":"x","unsubscribe":{"code":2500,"reason":"insufficient state"}}}`)
 	exact.say(`{"id":3,"subscribe":{"channel":"x","recoverable":true,"recover":true,"offset":1,"epoch":%q}}`, epoch)
 	if line := exact.line(); !strings.Contains(line, `"recovered":true`) || !strings.Contains(line, `{"data":2,"offset":2`) || !strings.Contains(line, `{"data":3,"offset":3`) {
-		t.Errorf("got %s, want what was missed", line)
+		t.Errorf("got %s, want the missed publication", line)
 	}
 	other.want(`{"push":{"channel":"x","pub":{"data":3,"offset":3}}}`)
 	call(t, s, "publish", `{"channel":"x","data":4}`)
@@ -393,8 +393,8 @@ func TestAGapIsRecovered(t *testing.T) {
 	}
 }
 
-// The rate of a room holds too for who is not in it, or leaves it and comes back.
-func TestTheRateOfARoomHoldsForWhoComesAndGoes(t *testing.T) {
+// The rate of a room also applies to clients outside it, and to clients that leave and rejoin.
+func TestLeavingARoomDoesNotResetItsRate(t *testing.T) {
 	t.Parallel()
 	o := chat.DefaultRoom()
 	o.Publish, o.Rate = chat.Anyone, 1
@@ -418,7 +418,7 @@ func TestTheRateOfARoomHoldsForWhoComesAndGoes(t *testing.T) {
 		if accepted > 5 {
 			t.Errorf("%s: got 20 publications at once, %d of them accepted, want 2", name, accepted)
 		}
-		// It may not be in so many rooms, nor speak in them at a time.
+		// It may neither be in so many rooms nor publish in them at once.
 		for n := range s.cfg.MaxRooms + 50 {
 			c.say(`{"id":4,"publish":{"channel":"room%d","data":1}}`, n)
 			c.line()
@@ -427,9 +427,9 @@ func TestTheRateOfARoomHoldsForWhoComesAndGoes(t *testing.T) {
 		session := onlySession(s)
 		session.Poller.Post(func() { remembered <- len(session.Meters) })
 		if got := <-remembered; got > s.cfg.MaxRooms {
-			t.Errorf("%s: got %d rooms remembered, want %d at most", name, got, s.cfg.MaxRooms)
+			t.Errorf("%s: got limiters of %d rooms, want %d at most", name, got, s.cfg.MaxRooms)
 		}
 		c.conn.Close()
-		eventually(t, "it to be gone", func() bool { return s.hub.Live.Load() == 0 })
+		eventually(t, "it to be removed", func() bool { return s.hub.Live.Load() == 0 })
 	}
 }

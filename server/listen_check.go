@@ -7,60 +7,60 @@ import (
 	"syscall"
 )
 
-// checkAddress says what is wanted in place of an address that no server could listen on, as far as its text shows; empty for
-// one that is good. It does not look up the host.
-func checkAddress(address string) string {
-	const want = "host:port with a port of 0 to 65535"
+// checkAddress returns the format of a listen address if the text of address is invalid, else "". It does not look up the host.
+func checkAddress(address string) (allowed string) {
+	const format = "host:port with a port of 0 to 65535"
 	host, port, err := net.SplitHostPort(address)
 	switch {
 	case host == "unix" || host == "" && len(port) > 0 && port[0] == '/':
-		return want + " (Unix sockets are not supported)"
+		return format + " (Unix sockets are not supported)"
 	case err != nil:
 		return "host:port"
 	case port == "":
-		return want + " (0 is any free port)"
+		return format + " (0 selects a free port)"
 	}
 	if _, err := net.LookupPort("tcp", port); err != nil {
-		return want
+		return format
 	}
 	return ""
 }
 
-// CheckAddresses returns why a server could not listen where the config says, joined: each is a *ConfigError. It looks up
-// hosts, and listens for a moment: on no port of its own unless the port is one that may need a privilege, so that it does not
-// come into the way of a server that starts. An address that is in use is no error, as the server that runs may be the one to
-// be replaced. The config must be valid.
+// CheckAddresses tests whether this machine can listen on the configured addresses. It returns all failures, joined: each error is a
+// *ConfigError. The config must be valid. It looks up hosts and listens for a moment, on a free port of the same address: a server that
+// starts at this moment can use the configured port. Only a port below 1024 is used itself, because it may need a privilege. An address
+// in use is not an error, because the running server may be the one to be replaced.
 func (c Config) CheckAddresses() error {
-	var m mistakes
+	var ce configErrors
 	listen, err := canListen(c.Listen)
 	if err != nil {
-		m.refuse("listen", c.Listen, "an address of this machine: %v", err)
+		ce.add("listen", c.Listen, "must be an address of this machine: %v", err)
 	}
 	if c.Admin == "off" {
-		return errors.Join(m.errs...)
+		return errors.Join(ce.errs...)
 	}
 	admin, err := canListen(c.Admin)
 	if err != nil {
-		m.refuse("admin", c.Admin, "an address of this machine, or off: %v", err)
+		ce.add("admin", c.Admin, "must be an address of this machine, or off: %v", err)
 	}
 	if listen != nil && admin != nil && overlap(listen, admin) {
-		m.refuse("admin", c.Admin, "another port than listen (%s), or off", c.Listen)
+		ce.add("admin", c.Admin, "must have a different port than listen (%s), or be off", c.Listen)
 	}
-	return errors.Join(m.errs...)
+	return errors.Join(ce.errs...)
 }
 
-// overlap says whether two sockets cannot listen at the same time.
+// overlap reports whether two sockets cannot listen at the same time.
 func overlap(a, b *net.TCPAddr) bool {
 	anywhere := len(a.IP) == 0 || len(b.IP) == 0 || a.IP.IsUnspecified() || b.IP.IsUnspecified()
 	return a.Port != 0 && a.Port == b.Port && (anywhere || a.IP.Equal(b.IP))
 }
 
-const privilegedPorts = 1024 // those below may need a privilege
+const privilegedPorts = 1024 // ports below may need a privilege
 
+// canListen listens on address for a moment. It returns the resolved address.
 func canListen(address string) (*net.TCPAddr, error) {
 	at, err := net.ResolveTCPAddr("tcp", address)
 	if err != nil {
-		return nil, plainly(err)
+		return nil, withoutAddress(err)
 	}
 	probe := *at
 	if at.Port >= privilegedPorts {
@@ -71,7 +71,7 @@ func canListen(address string) (*net.TCPAddr, error) {
 		return at, nil
 	}
 	if err != nil {
-		return nil, plainly(err)
+		return nil, withoutAddress(err)
 	}
 	if err := ln.Close(); err != nil {
 		return nil, fmt.Errorf("close: %w", err)
@@ -79,8 +79,8 @@ func canListen(address string) (*net.TCPAddr, error) {
 	return at, nil
 }
 
-// plainly is an error of package net without the address, which is told already.
-func plainly(err error) error {
+// withoutAddress returns the cause of an error of package net, because the address is already in the text.
+func withoutAddress(err error) error {
 	if errno := syscall.Errno(0); errors.As(err, &errno) {
 		return errno
 	}

@@ -23,14 +23,14 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// openRoom is a room of which everybody may ask everything. It has a history.
+// openRoom returns the options of a room with a history, in which everything is allowed.
 func openRoom() chat.RoomOptions {
 	o := rememberingRoom("*")
 	o.HistorySize, o.SeePresence, o.ReadHistory = 300, chat.Anyone, chat.Anyone
 	return o
 }
 
-// crowdInto makes so many members present in a room, each of them about so many bytes of an answer.
+// crowdInto adds members to the presence of a room, each with about bytes bytes of a reply.
 func crowdInto(s *Server, room string, members, bytes int) {
 	in := s.hub.Rooms.StripeOf(room)
 	in.Mu.Lock()
@@ -43,19 +43,19 @@ func crowdInto(s *Server, room string, members, bytes int) {
 	r.Members += members
 }
 
-// talkInto says so many publications of so many bytes in a room.
+// talkInto publishes messages of a size in a room.
 func talkInto(s *Server, room string, publications, bytes int) {
 	for range publications {
 		s.hub.Publish(s.hub.ViewOf(room), chat.Publication{Data: []byte(`"` + strings.Repeat("x", bytes) + `"`), Form: chat.FormJSON}, chat.PublishOptions{})
 	}
 }
 
-// allowReplies gives each connection so many bytes of long replies, and no more.
+// allowReplies sets the limit of long replies per connection, in bytes.
 func allowReplies(s *Server, bytes int) {
 	change(s, func() { s.hub.ReplyRate = limiter.Rate{Every: time.Hour / time.Duration(bytes), Burst: time.Hour} })
 }
 
-// narrow makes the sockets of a user's connection hold little.
+// narrow makes the socket buffers of a user's connection small.
 func (c *sdk) narrow(s *Server, user string) *sdk {
 	c.t.Helper()
 	const little = 16 << 10
@@ -68,7 +68,7 @@ func (c *sdk) narrow(s *Server, user string) *sdk {
 	return c
 }
 
-// repeated is a frame of so many commands.
+// repeated returns a frame with n commands.
 func repeated(command string, n int) string {
 	lines := make([]string, n)
 	for i := range lines {
@@ -89,9 +89,9 @@ func startTalkative(t *testing.T) *Server {
 	return s
 }
 
-// A client that reads is given so many bytes of what one frame asks for. Beyond that each command is an error, and the 101st in a row
-// ends the connection.
-func TestAFrameOfLongQuestionsIsHeldToABudget(t *testing.T) {
+// The long replies to the commands of one frame have a budget. Above it, each command gets an error, and the 101st consecutive error closes
+// the connection.
+func TestLongRepliesOfOneFrameHaveABudget(t *testing.T) {
 	t.Parallel()
 	for name, command := range longQuestions {
 		t.Run(name, func(t *testing.T) {
@@ -117,24 +117,24 @@ func TestAFrameOfLongQuestionsIsHeldToABudget(t *testing.T) {
 					continue
 				}
 				if id := fmt.Sprintf(`{"id":%d,`, answered+10); !strings.HasPrefix(string(m.Payload), id) {
-					t.Fatalf("got %.60s, want answer %d", m.Payload, answered+10)
+					t.Fatalf("got %.60s, want reply %d", m.Payload, answered+10)
 				}
 				answered++
 			}
 			if refused != session.MaxStrikes {
-				t.Errorf("got %d refused, want %d", refused, session.MaxStrikes)
+				t.Errorf("got %d rejected, want %d", refused, session.MaxStrikes)
 			}
 			made := int(testutil.ToFloat64(s.metrics.LongReplyBytes))
 			if made < budget || made > budget+s.cfg.MaxUnsent {
-				t.Errorf("got %d answers of %d bytes, want %d bytes, and no more than one answer beyond", answered, made, budget)
+				t.Errorf("got %d replies of %d bytes, want %d bytes, and at most one more reply", answered, made, budget)
 			}
-			eventually(t, "nothing to be owed", func() bool { return owed(s) == 0 })
+			eventually(t, "no outstanding bytes", func() bool { return owed(s) == 0 })
 		})
 	}
 }
 
-// A client that does not read is given no more than may wait for a slow reader: nothing else is made for it.
-func TestAFrameOfLongQuestionsMakesNothingForWhoDoesNotRead(t *testing.T) {
+// For a client that does not read, no more replies are encoded than the limit of unsent bytes.
+func TestNoLongReplyIsEncodedForAStoppedReader(t *testing.T) {
 	t.Parallel()
 	for name, command := range longQuestions {
 		t.Run(name, func(t *testing.T) {
@@ -143,30 +143,30 @@ func TestAFrameOfLongQuestionsMakesNothingForWhoDoesNotRead(t *testing.T) {
 			c := connectSDK(t, s, userToken("ann")).narrow(s, "ann")
 			session := sessionOf(t, s, "ann")
 			c.say("%s", repeated(command, 190))
-			eventually(t, "it to be cut off", func() bool { return session.Conn.Closing() })
-			const kernel = 256 << 10 // what its sockets took, and more
+			eventually(t, "it to be closed", func() bool { return session.Conn.Closing() })
+			const kernel = 256 << 10 // more than the buffers of its sockets
 			if made := int(testutil.ToFloat64(s.metrics.LongReplyBytes)); made > 2*s.cfg.MaxUnsent+kernel {
-				t.Errorf("got %d bytes made, want no more than may wait", made)
+				t.Errorf("got %d bytes encoded, want at most the limit", made)
 			}
 			if got := owed(s); got > 2*s.cfg.MaxUnsent {
-				t.Errorf("got %d bytes owed, want %d at most", got, 2*s.cfg.MaxUnsent)
+				t.Errorf("got %d bytes outstanding, want %d at most", got, 2*s.cfg.MaxUnsent)
 			}
 			c.conn.Close()
-			eventually(t, "nothing to be owed", func() bool { return owed(s) == 0 && value(t, s, "throng_held_command_bytes", "") == 0 })
+			eventually(t, "no outstanding bytes", func() bool { return owed(s) == 0 && value(t, s, "throng_held_command_bytes", "") == 0 })
 		})
 	}
 }
 
-// Others have their turn between the long replies of a shard, however many clients wait for them.
-func TestLongRepliesAreWrittenAFewARound(t *testing.T) {
+// A shard handles other jobs between long replies, for any number of waiting clients.
+func TestAFlushWritesAFewLongReplies(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
-	shard := fanout.NewShard(&s.hub.Core, 0) // of the test's own
+	shard := fanout.NewShard(&s.hub.Core, 0) // only for this test
 	r := &session.LongReply{Body: make([]byte, fanout.BulkBytesPerFlush/2), Owed: &limiter.Budget{}}
 	const clients = 10
 	r.Readers.Store(clients)
 	for range clients {
-		// Nothing is written to them, as they have no sockets.
+		// They have no sockets, so nothing is written.
 		c := &fanout.Conn{Shard: shard}
 		c.Set(fanout.Finishing)
 		shard.Handle(&fanout.Job{Do: fanout.SendBulk, Conn: c, Bulk: readBulk{r}})
@@ -177,7 +177,7 @@ func TestLongRepliesAreWrittenAFewARound(t *testing.T) {
 			t.Fatalf("got %d replies left, want %d", got, want)
 		}
 		if len(shard.Wakeup) > 0 != (want > 0) {
-			t.Fatalf("woken %v with %d left", len(shard.Wakeup) > 0, want)
+			t.Fatalf("woken: %v, with %d left", len(shard.Wakeup) > 0, want)
 		}
 		if want > 0 {
 			<-shard.Wakeup
@@ -185,15 +185,15 @@ func TestLongRepliesAreWrittenAFewARound(t *testing.T) {
 	}
 }
 
-// readBulk counts its reply as read, and nothing else.
+// readBulk is a bulk reply that only counts as read.
 type readBulk struct{ reply *session.LongReply }
 
 func (b readBulk) Parts() (head, body []byte) { return nil, b.reply.Body }
 func (b readBulk) OnQueued()                  {}
 func (b readBulk) OnSent()                    { b.reply.Sent() }
 
-// A client that asks for many pages at once, and is slow to read them, is given all of them.
-func TestASlowReaderIsGivenAllPages(t *testing.T) {
+// A slow client that requests many pages at once receives all of them.
+func TestASlowReaderReceivesAllPages(t *testing.T) {
 	t.Parallel()
 	s := startTalkative(t)
 	c := connectSDK(t, s, userToken("ann")).narrow(s, "ann")
@@ -202,17 +202,17 @@ func TestASlowReaderIsGivenAllPages(t *testing.T) {
 	session := sessionOf(t, s, "ann")
 	eventually(t, "the session to wait for its reader", func() bool { return session.Blocked.Load() })
 	if got := owed(s); got > 2*s.cfg.MaxUnsent {
-		t.Errorf("got %d bytes owed, want %d at most", got, 2*s.cfg.MaxUnsent)
+		t.Errorf("got %d bytes outstanding, want %d at most", got, 2*s.cfg.MaxUnsent)
 	}
 	for i := range pages {
 		if line := c.line(); !strings.HasPrefix(line, fmt.Sprintf(`{"id":%d,"history":{"publications":[`, i+10)) {
 			t.Fatalf("got %.100s, want page %d", line, i)
 		}
 	}
-	eventually(t, "nothing to be owed", func() bool { return owed(s) == 0 && value(t, s, "throng_held_command_bytes", "") == 0 })
+	eventually(t, "no outstanding bytes", func() bool { return owed(s) == 0 && value(t, s, "throng_held_command_bytes", "") == 0 })
 }
 
-// occupy has all workers wait until the gate is opened. More may wait than queue, for so long.
+// occupy makes all workers wait until open is called. queue is the number of tasks that may wait.
 func occupy(t *testing.T, s *Server, queue int) (open func()) {
 	w, gate := session.NewWorkers(1, queue, time.Hour), make(chan struct{})
 	open = sync.OnceFunc(func() { close(gate) })
@@ -231,8 +231,8 @@ func waitingFor(s *Server) (n int) {
 	return n
 }
 
-// What many ask at once is made once, and says what was so after the last of them asked.
-func TestWhatManyAskAtOnceIsMadeOnce(t *testing.T) {
+// A reply that many clients request at the same time is encoded once. It has the state after the last request.
+func TestSimultaneousLongRequestsAreEncodedOnce(t *testing.T) {
 	t.Parallel()
 	s := startTalkative(t)
 	open := occupy(t, s, 2)
@@ -252,7 +252,7 @@ func TestWhatManyAskAtOnceIsMadeOnce(t *testing.T) {
 	for i, c := range all {
 		line := c.line()
 		if !strings.HasPrefix(line, fmt.Sprintf(`{"id":%d,"presence":{"presence":{`, i+100)) || strings.Count(line, `"user":"user`) != clients {
-			t.Errorf("got %.80s with %d who asked, want %d", line, strings.Count(line, `"user":"user`), clients)
+			t.Errorf("got %.80s with %d clients, want %d", line, strings.Count(line, `"user":"user`), clients)
 		}
 		c.want(`{"id":7,"presence_stats":{"num_clients":0,"num_users":0}}`)
 	}
@@ -260,13 +260,13 @@ func TestWhatManyAskAtOnceIsMadeOnce(t *testing.T) {
 		t.Errorf("got %.80s, want the history", line)
 	}
 	if got := testutil.ToFloat64(s.metrics.LongReplies); got != 2 {
-		t.Errorf("got %v answers made, want 2", got)
+		t.Errorf("got %v replies encoded, want 2", got)
 	}
-	eventually(t, "nothing to be owed", func() bool { return owed(s) == 0 })
+	eventually(t, "no outstanding bytes", func() bool { return owed(s) == 0 })
 }
 
-// Where no worker is free a question is refused before the room is copied, and who goes on is cut off.
-func TestTheRefusalOfALongReplyComesBeforeItsCost(t *testing.T) {
+// If no worker is free, a request is rejected before the room is copied. A client that continues is disconnected.
+func TestALongReplyIsRejectedBeforeItIsEncoded(t *testing.T) {
 	s := startBackend(t, openRoom())
 	const members = 50_000
 	crowdInto(s, "x", members, 30)
@@ -277,12 +277,12 @@ func TestTheRefusalOfALongReplyComesBeforeItsCost(t *testing.T) {
 	runtime.ReadMemStats(&after)
 	const copies = session.MaxStrikes * members * 8
 	if got := after.TotalAlloc - before.TotalAlloc; got > copies/4 {
-		t.Errorf("got %d bytes for %d refusals, want far less than the %d of so many copies of the room", got, session.MaxStrikes, copies)
+		t.Errorf("got %d bytes for %d rejections, want much less than the %d of so many copies of the room", got, session.MaxStrikes, copies)
 	}
 }
 
-// Readers of long replies that do not read make room for others; a reader that reads has its answer.
-func TestSlowReadersOfLongRepliesMakeRoom(t *testing.T) {
+// Clients that do not read their long replies are closed above the budget. A client that reads gets its reply.
+func TestSlowReadersOfLongRepliesAreClosedAboveTheBudget(t *testing.T) {
 	t.Parallel()
 	s := startBackend(t, openRoom())
 	const slow = 30
@@ -295,23 +295,23 @@ func TestSlowReadersOfLongRepliesMakeRoom(t *testing.T) {
 		c := connectSDK(t, s, userToken(name)).narrow(s, name)
 		c.say(`{"id":2,"presence":{"channel":"room%d"}}`, i)
 	}
-	eventually(t, "them to use up half of what may be owed", func() bool { return owed(s) > session.MaxOwed/2 || closesBy(s, fanout.ClosedSlow) > 0 })
+	eventually(t, "them to use up half of the budget", func() bool { return owed(s) > session.MaxOwed/2 || closesBy(s, fanout.ClosedSlow) > 0 })
 	fast := connectSDK(t, s, userToken("fast"))
-	eventually(t, "a reader to have its answer", func() bool {
+	eventually(t, "a reader to get its reply", func() bool {
 		if got := owed(s); got > session.MaxOwed {
-			t.Fatalf("got %d bytes owed, want %d at most", got, session.MaxOwed)
+			t.Fatalf("got %d bytes outstanding, want %d at most", got, session.MaxOwed)
 		}
-		time.Sleep(20 * time.Millisecond) // fewer than 101 refusals
+		time.Sleep(20 * time.Millisecond) // the pace of the requests, so that fewer than 101 in a row are rejected
 		return strings.Contains(fast.answerTo(`"presence":{"channel":"x"}`), `"presence":{"presence":{`)
 	})
-	eventually(t, "the slow to make room", func() bool { return owed(s) <= session.MaxOwed/2 && closesBy(s, fanout.ClosedSlow) > 0 })
+	eventually(t, "slow readers to be closed", func() bool { return owed(s) <= session.MaxOwed/2 && closesBy(s, fanout.ClosedSlow) > 0 })
 	if got := closesBy(s, fanout.ClosedSlow); got == slow {
-		t.Error("all slow readers were closed, want only as many as had to be")
+		t.Error("all slow readers were closed, want only as many as necessary")
 	}
 }
 
-// Of two readers that have to make room, the one that is further behind goes first; one that has not had its time stays.
-func TestTheSlowestReaderMakesRoomFirst(t *testing.T) {
+// Of two slow readers, the one with more unread bytes is closed first. A reader within its grace period stays.
+func TestTheSlowestReaderIsClosedFirst(t *testing.T) {
 	crew, _ := newCrew(t, 0)
 	shard := crew.hub.Shards[0]
 	const now, each = wheel.Tick(1000), 7 << 20
@@ -349,8 +349,8 @@ func TestTheSlowestReaderMakesRoomFirst(t *testing.T) {
 	}
 }
 
-// A ping that is put in front of what waits does not cut a long reply in two.
-func TestAPingDoesNotCutALongReply(t *testing.T) {
+// A ping that overtakes unsent bytes does not split a long reply.
+func TestAPingDoesNotSplitALongReply(t *testing.T) {
 	r := &session.LongReply{Owed: &limiter.Budget{}}
 	r.Readers.Store(1)
 	d := &fanout.OutstandingReply{Reply: readBulk{r}, Written: true}
@@ -383,8 +383,8 @@ func TestAPingDoesNotCutALongReply(t *testing.T) {
 	}
 }
 
-// The application is not asked to answer a client that has had its bytes.
-func TestACallIsRefusedBeforeTheApplicationIsAsked(t *testing.T) {
+// A client above its limit of reply bytes causes no proxy request.
+func TestALimitRejectsBeforeTheProxyRequest(t *testing.T) {
 	t.Parallel()
 	data := strings.Repeat("x", 40<<10)
 	a := startApplication(t, map[string]func(question) string{session.OnRPC: always(`{"result":{"data":"` + data + `"}}`)})
@@ -402,8 +402,8 @@ func TestACallIsRefusedBeforeTheApplicationIsAsked(t *testing.T) {
 	}
 }
 
-// What takes part in a room's presence is counted as it comes and goes, and fits what an answer about it takes.
-func TestTheSizeOfAPresenceIsKnown(t *testing.T) {
+// The estimated size of a presence reply follows each join and leave, and matches the real size.
+func TestTheSizeOfAPresenceReplyIsExact(t *testing.T) {
 	p := &chat.Presence{}
 	var subs []*chat.Membership
 	for n := range 100 {
@@ -415,16 +415,16 @@ func TestTheSizeOfAPresenceIsKnown(t *testing.T) {
 		t.Errorf("got %d bytes estimated, want about %d", p.Bytes, made)
 	}
 	for _, sub := range subs {
-		sub.Info = &chat.ClientInfo{User: sub.Info.User, Client: sub.Info.Client, ConnInfo: []byte(`{"name":"another"}`)} // its token was refreshed
+		sub.Info = &chat.ClientInfo{User: sub.Info.User, Client: sub.Info.Client, ConnInfo: []byte(`{"name":"another"}`)} // after a refresh of its token
 		p.Remove(sub)
 	}
 	if p.Bytes != 0 {
-		t.Errorf("got %d bytes of nobody", p.Bytes)
+		t.Errorf("got %d bytes of an empty presence", p.Bytes)
 	}
 }
 
-// A page of history made by a worker is the page that a poller makes.
-func TestALongHistoryIsAHistory(t *testing.T) {
+// A worker and a poller encode a history page in the same way.
+func TestALongHistoryReplyEqualsAShortOne(t *testing.T) {
 	t.Parallel()
 	s := startTalkative(t)
 	for _, json := range []bool{true, false} {
@@ -455,8 +455,8 @@ func TestALongHistoryIsAHistory(t *testing.T) {
 	}
 }
 
-// Text that takes six times as many bytes in JSON makes a page shorter, not longer.
-func TestAPageOfHistoryIsBoundedByWhatIsTold(t *testing.T) {
+// Text that needs six times as many bytes in JSON makes a page shorter, not larger.
+func TestAHistoryPageIsBoundedByItsReply(t *testing.T) {
 	t.Parallel()
 	s := startBackend(t, openRoom())
 	unmetered(s)
@@ -476,7 +476,7 @@ func TestAPageOfHistoryIsBoundedByWhatIsTold(t *testing.T) {
 		}
 		n := strings.Count(line, `"data":`)
 		if n == 0 {
-			t.Fatalf("got %.100s behind offset %d", line, told)
+			t.Fatalf("got %.100s after offset %d", line, told)
 		}
 		told += n
 	}
@@ -492,7 +492,7 @@ func TestABudgetKeepsRoomForSmallReservations(t *testing.T) {
 		t.Errorf("got %d large reservations, want 7", large)
 	}
 	if !b.Fits(10) || !b.Reserve(10) || b.Reserve(0x7FFFFFFF) {
-		t.Error("a small reservation is refused, or a huge one is not")
+		t.Error("a small reservation is rejected, or a huge one is accepted")
 	}
 	b.Release(710)
 	if got := b.Used.Load(); got != 0 {
@@ -506,7 +506,7 @@ func TestAnOverdrawnRate(t *testing.T) {
 	now := time.Hour
 	r.Charge(&m, now, 1999)
 	if r.Overdrawn(m, now) || r.Lately(m, now) != 1999 {
-		t.Errorf("overdrawn before its time, or %d lately", r.Lately(m, now))
+		t.Errorf("overdrawn too early, or %d lately", r.Lately(m, now))
 	}
 	r.Charge(&m, now, 2001)
 	if !r.Overdrawn(m, now) || !r.Overdrawn(m, now+2*time.Second) || r.Overdrawn(m, now+2*time.Second+1) {

@@ -18,9 +18,9 @@ func holdPoller(p *fanout.Poller) (begun chan struct{}, release func()) {
 	return begun, func() { close(released) }
 }
 
-// nbio applies an event to whatever connection holds its descriptor. Where a descriptor is closed, and a new client gets it,
-// while its hang-up is among the events that the poller has fetched, the hang-up of the old client would end the new one.
-func TestAHangUpEndsNobodyElse(t *testing.T) {
+// nbio applies an event to the connection that has its descriptor at that time. If a descriptor is closed and reused while its hang-up is among
+// the fetched events, the hang-up of the old client would close the new one.
+func TestAHangUpClosesNoOtherConnection(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	gone := dial(t, s, "old")
@@ -47,7 +47,7 @@ func TestAHangUpEndsNobodyElse(t *testing.T) {
 
 	old.Abort(fanout.ClosedAbnormally)
 	var newcomers []*client
-	for i := range 16 { // enough for one of them to get the descriptor, were it free
+	for i := range 16 { // enough that one of them gets the descriptor if it is free
 		newcomers = append(newcomers, dial(t, s, fmt.Sprint("new", i)))
 	}
 	goOn()
@@ -55,5 +55,5 @@ func TestAHangUpEndsNobodyElse(t *testing.T) {
 		c.send(ws.OpText, "still here")
 		c.hear(ws.OpText, "still here")
 	}
-	eventually(t, "the old connection to be counted out", func() bool { return s.hub.Live.Load() == int64(len(newcomers)) })
+	eventually(t, "the old connection to be removed", func() bool { return s.hub.Live.Load() == int64(len(newcomers)) })
 }

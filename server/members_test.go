@@ -20,8 +20,8 @@ func limitedRoom(members int) chat.RoomOptions {
 	return o
 }
 
-// Handshakes that are admitted at the same moment share the seats of their room. A refused client gets 503 and no 101.
-func TestPlainMembersThatJoinAtOnceKeepTheLimit(t *testing.T) {
+// Handshakes that are authorized at the same moment share the seats of their room. A rejected client gets 503 and no 101.
+func TestSimultaneousPlainJoinsKeepTheLimit(t *testing.T) {
 	t.Parallel()
 	const most, clients, rooms = 3, 16, 20
 	s := startBackend(t, limitedRoom(most))
@@ -42,7 +42,7 @@ func TestPlainMembersThatJoinAtOnceKeepTheLimit(t *testing.T) {
 		for i, conn := range conns {
 			all.Go(func() {
 				<-start
-				// In two parts, so that each is read on a goroutine of its own.
+				// In two parts, so that each is read on its own goroutine.
 				request := upgradeRequest(s.Addr().String(), edge.RoomPath+"?room="+room)
 				for _, part := range []string{request[:20], request[20:]} {
 					if _, err := conn.Write([]byte(part)); err != nil {
@@ -69,8 +69,8 @@ func TestPlainMembersThatJoinAtOnceKeepTheLimit(t *testing.T) {
 	}
 }
 
-// A seat is taken when the handshake is admitted, and given back by one that fails, or by the member's leaving.
-func TestASeatIsReservedBeforeTheHandshakeIsAnswered(t *testing.T) {
+// A seat is reserved when the handshake is authorized. It is released if the handshake fails or the member leaves.
+func TestASeatIsReservedBeforeTheUpgrade(t *testing.T) {
 	t.Parallel()
 	s := startBackend(t, limitedRoom(1))
 	request := httptest.NewRequest(http.MethodGet, edge.RoomPath+"?room=x", nil)
@@ -80,11 +80,11 @@ func TestASeatIsReservedBeforeTheHandshakeIsAnswered(t *testing.T) {
 	} {
 		request.Header.Set(name, value)
 	}
-	first, no := s.edge.AdmitRequest(request)
+	first, no := s.edge.AuthorizeRequest(request)
 	if no != nil {
 		t.Fatal(no.Reason)
 	}
-	second := first // both were admitted before either joined
+	second := first // both are authorized before either joins
 	source, no := s.edge.Reserve(nil, netip.Addr{}, netip.Addr{}, &first)
 	if no != nil {
 		t.Fatal(no.Reason)
@@ -95,12 +95,12 @@ func TestASeatIsReservedBeforeTheHandshakeIsAnswered(t *testing.T) {
 	c := connectSDK(t, s, "")
 	c.say(`{"id":2,"subscribe":{"channel":"x"}}`)
 	c.want(`{"id":2,"error":{"code":106,"message":"limit exceeded"}}`)
-	s.edge.GiveBack(source, first.Seat)
+	s.edge.Unreserve(source, first.Seat)
 	if got := s.hub.Rooms.Count(); got != 0 {
-		t.Errorf("got %d rooms after the seat was given back, want none", got)
+		t.Errorf("got %d rooms after the seat was released, want none", got)
 	}
 	if got := s.hub.Live.Load(); got != 1 {
-		t.Errorf("got %d places taken, want that of the SDK client", got)
+		t.Errorf("got %d places reserved, want that of the SDK client", got)
 	}
 	dial(t, s, "x").conn.Close()
 	eventually(t, "the seat to be free again", func() bool { return s.hub.Rooms.Count() == 0 })

@@ -19,14 +19,14 @@ func TestKick(t *testing.T) {
 	b.enter("x")
 	wantCall(t, s, "kick", `{"user":"ann","channel":"x"}`, `{"result":{}}`)
 	a.want(`{"push":{"channel":"x","unsubscribe":{"code":2000,"reason":"kicked"}}}`)
-	a.enter("x") // it may come back
+	a.enter("x") // it may rejoin
 	wantCall(t, s, "kick", `{"client":"`+clientOf(t, s, "ann")+`"}`, `{"result":{}}`)
 	a.closed(3503)
 	wantCall(t, s, "presence_stats", `{"channel":"x"}`, `{"result":{"num_clients":1,"num_users":1}}`)
 	wantError(t, s, "kick", `{"channel":"x"}`, 107, "user or client")
 }
 
-// A banned user is out at once, and does not come back in any way that there is.
+// A banned user is removed at once, and cannot return on any path.
 func TestBanFromARoom(t *testing.T) {
 	t.Parallel()
 	s := startAPI(t, roomWithHistory("h:*"))
@@ -56,21 +56,21 @@ func TestBanFromARoom(t *testing.T) {
 		`"history":{"channel":"h:1","limit":-1}`,
 		`"presence":{"channel":"h:1"}`,
 		`"presence_stats":{"channel":"h:1"}`,
-		`"rpc":{"method":"redact","data":{"channel":"h:1","offset":2}}`, // her own
+		`"rpc":{"method":"redact","data":{"channel":"h:1","offset":2}}`, // her own publication publication publication publication
 	} {
 		a.say(`{"id":9,%s}`, command)
 		a.want(denied)
 	}
 	wantError(t, s, "subscribe", `{"user":"ann","channel":"h:1"}`, 103, "denied")
 
-	// A connection whose token names the room is not put into it, and resuming there tells it nothing.
+	// A connection whose token names the room is not subscribed to it, and a recovery there returns nothing.
 	named := dialSDK(t, s, "")
 	named.say(`{"id":1,"connect":{"token":%q,"subs":{"h:1":{"recover":true,"offset":0,"epoch":%q}}}}`,
 		signed(map[string]any{"sub": "ann", "channels": []string{"h:1", "h:3"}}), epoch)
 	if line := named.line(); strings.Contains(line, `"h:1"`) || strings.Contains(line, "secret") || !strings.Contains(line, `"h:3"`) {
-		t.Fatalf("got %s, want to be in h:3 alone", line)
+		t.Fatalf("got %s, want only h:3", line)
 	}
-	// Elsewhere it is as welcome as before, and so are the others here.
+	// Other rooms, and other users in this room, are not affected.
 	call(t, s, "publish", `{"channel":"h:2","data":2}`)
 	a.want(`{"push":{"channel":"h:2","pub":{"data":2,"offset":1}}}`)
 	call(t, s, "publish", `{"channel":"h:1","data":3}`)
@@ -80,8 +80,8 @@ func TestBanFromARoom(t *testing.T) {
 	a.enter("h:1")
 }
 
-// Who was taken out of a room that is not open to all does not come back by telling where it was.
-func TestWhoWasTakenOutDoesNotResume(t *testing.T) {
+// A client that was removed from a restricted room cannot return by a recovery.
+func TestARemovedMemberCannotRecover(t *testing.T) {
 	t.Parallel()
 	closed := roomWithHistory("closed")
 	closed.Subscribe = chat.Nobody
@@ -111,14 +111,14 @@ func TestBanFromAllRooms(t *testing.T) {
 	a, b := connectSDK(t, s, tokenOf("ann")), connectSDK(t, s, tokenOf("ann"))
 	a.enter("x")
 	wantCall(t, s, "ban", `{"user":"ann"}`, `{"result":{}}`)
-	wantCall(t, s, "presence", `{"channel":"x"}`, `{"result":{"presence":{}}}`) // at once, before she has closed her side
+	wantCall(t, s, "presence", `{"channel":"x"}`, `{"result":{"presence":{}}}`) // at once, before she closes her side
 	a.closedBy(3507, "banned")
 	b.closedBy(3507, "banned")
 	c := dialSDK(t, s, "")
 	c.say(`{"id":1,"connect":{"token":%q}}`, tokenOf("ann"))
 	c.closedBy(3507, "banned")
 	connectSDK(t, s, tokenOf("bob"))
-	wantCall(t, s, "unban", `{"user":"ann","channel":"x"}`, `{"result":{}}`) // another ban, which there is not
+	wantCall(t, s, "unban", `{"user":"ann","channel":"x"}`, `{"result":{}}`) // there is no such ban
 	c = dialSDK(t, s, "")
 	c.say(`{"id":1,"connect":{"token":%q}}`, tokenOf("ann"))
 	c.closed(3507)
@@ -159,14 +159,14 @@ func TestMute(t *testing.T) {
 			t.Errorf("%s %s: got %s and %s", step.method, step.params, x, y)
 		}
 	}
-	// Who is muted still hears.
+	// A muted user still receives.
 	call(t, s, "mute", `{"user":"ann"}`)
 	call(t, s, "publish", `{"channel":"x","data":"heard"}`)
 	a.want(`{"push":{"channel":"x","pub":{"data":"heard"}}}`)
 }
 
-// Who is muted may come in, and hear, but not take back what it said: that is told to all as well.
-func TestWhoIsMutedMayListen(t *testing.T) {
+// A muted user may join and receive. It may not redact its publications, because a redaction is a publication too.
+func TestAMutedUserStillReceives(t *testing.T) {
 	s := startAPI(t, roomWithHistory("*"))
 	a := connectSDK(t, s, tokenOf("ann"))
 	a.enter("x")
@@ -179,11 +179,11 @@ func TestWhoIsMutedMayListen(t *testing.T) {
 		c.enter("x")
 		c.say(`{"id":4,"rpc":{"method":"redact","data":{"channel":"x","offset":1}}}`)
 		if got := c.line(); !strings.Contains(got, `{"id":4,"error":{"code":103,`) {
-			t.Errorf("redacted by who is muted: got %s", got)
+			t.Errorf("redacted by a muted user: got %s", got)
 		}
 		call(t, s, "publish", `{"channel":"x","data":2}`)
 		if got := c.line(); !strings.Contains(got, `"pub":{"data":2,`) {
-			t.Errorf("got %s, want to hear what is said", got)
+			t.Errorf("got %s, want the publication", got)
 		}
 	}
 }
@@ -216,7 +216,7 @@ func TestSlowMode(t *testing.T) {
 	for i, step := range []struct {
 		who  *sdk
 		want string
-	}{{a, done}, {a, wait}, {again, wait}, {b, done}, {b, wait}} { // one user over its connections; guests each for themselves
+	}{{a, done}, {a, wait}, {again, wait}, {b, done}, {b, wait}} { // the connections of a user share the wait; each guest has its own
 		if got := say(step.who); got != step.want {
 			t.Errorf("step %d: got %s, want %s", i, got, step.want)
 		}
@@ -224,9 +224,9 @@ func TestSlowMode(t *testing.T) {
 	<-clock
 	clock <- now.Add(10 * time.Second)
 	if got := say(again); got != done {
-		t.Errorf("after its time: got %s", got)
+		t.Errorf("after the wait: got %s", got)
 	}
-	// Who waits, waits no longer than it is told now.
+	// A shorter slow mode also applies to publishers that wait already.
 	wantCall(t, s, "slow_mode", `{"channel":"x","seconds":1000}`, `{"result":{}}`)
 	if got := say(again); got != wait {
 		t.Errorf("in a slower room: got %s", got)
@@ -241,7 +241,7 @@ func TestSlowMode(t *testing.T) {
 	if got := say(again); got != done {
 		t.Errorf("after slow mode: got %s", got)
 	}
-	// A plain client has no answer to get: it is told by the close.
+	// A plain client cannot get an error reply: it is closed.
 	plain.send(ws.OpText, "one")
 	plain.hear(ws.OpText, "one")
 	plain.send(ws.OpText, "two")
@@ -281,7 +281,7 @@ func TestRedact(t *testing.T) {
 	redact(a, `{"channel":"h:1","offset":2,"epoch":"`+epoch+`"}`)
 	hear(`{"push":{"channel":"h:1","pub":{"data":{"type":"redact","offset":2},` + of + `,"offset":3}}}`)
 	a.want(`{"id":4,"rpc":{"data":{}}}`)
-	redact(a, `{"channel":"h:1","offset":2}`) // a second time nobody is told
+	redact(a, `{"channel":"h:1","offset":2}`) // the second time has no effect
 	a.want(`{"id":4,"rpc":{"data":{}}}`)
 
 	wantCall(t, s, "redact", `{"channel":"h:1","offset":1}`, `{"result":{}}`)
@@ -289,7 +289,7 @@ func TestRedact(t *testing.T) {
 	wantError(t, s, "redact", `{"channel":"h:1","offset":9}`, 107, "no publication")
 	wantError(t, s, "redact", `{"channel":"x","offset":1}`, 108, "not available")
 
-	// Neither history nor recovery tells it again.
+	// Neither history nor recovery returns it.
 	gone := `{"data":{"redacted":true},"offset":1},{"data":{"redacted":true},` + of + `,"offset":2}`
 	for what, told := range map[string]string{
 		"history": call(t, s, "history", `{"channel":"h:1","limit":-1}`),
@@ -300,7 +300,7 @@ func TestRedact(t *testing.T) {
 		}(),
 	} {
 		if !strings.Contains(times.ReplaceAllString(told, ""), gone) || strings.Contains(told, "secret") || strings.Contains(told, "application") {
-			t.Errorf("%s tells %s", what, told)
+			t.Errorf("%s returns %s", what, told)
 		}
 	}
 	bytes, want := 0, chat.RememberedRoom
@@ -316,7 +316,7 @@ func TestRedact(t *testing.T) {
 	}
 }
 
-// A subscription with deltas goes on as if nothing had been redacted.
+// A subscription with deltas continues as without the redaction.
 func TestRedactDoesNotBreakDeltas(t *testing.T) {
 	t.Parallel()
 	o := roomWithHistory("h:*")
@@ -334,8 +334,8 @@ func TestRedactDoesNotBreakDeltas(t *testing.T) {
 	a.want(`{"push":{"channel":"h:1","pub":{"data":"\"` + long + `2\"","offset":3}}}`)
 }
 
-// Who has no name is nobody's namesake: what one said is not another's to take back, nor of who comes back without one.
-func TestWhoHasNoNameRedactsItsOwnWordsOnly(t *testing.T) {
+// A client without a user can only redact publications of its own connection.
+func TestAClientWithoutAUserRedactsOnlyItsOwn(t *testing.T) {
 	s := startAPI(t, roomWithHistory("*"))
 	a, b := connectSDK(t, s, ""), connectSDK(t, s, "")
 	a.enter("x")
@@ -347,11 +347,11 @@ func TestWhoHasNoNameRedactsItsOwnWordsOnly(t *testing.T) {
 	b.say(redact)
 	b.want(`{"id":4,"error":{"code":103,"message":"permission denied"}}`)
 	if got := call(t, s, "history", `{"channel":"x","limit":-1}`); !strings.Contains(got, "hers") {
-		t.Errorf("got %s, want it not to be redacted by another", got)
+		t.Errorf("got %s, want no redaction by another client", got)
 	}
 	a.say(redact)
 	if got := a.line(); !strings.Contains(got, `{"type":"redact","offset":1}`) {
-		t.Errorf("got %s, want to hear that it is redacted", got)
+		t.Errorf("got %s, want the notice of the redaction", got)
 	}
 	a.want(`{"id":4,"rpc":{"data":{}}}`)
 	if got := call(t, s, "history", `{"channel":"x","limit":-1}`); strings.Contains(got, "hers") {
@@ -380,14 +380,14 @@ func TestRevoke(t *testing.T) {
 	refused(token("1", now))
 	other.enter("x")
 
-	// Those before a moment: not by a new token of an old connection either.
+	// All tokens issued before a time, also for an old connection with a new token.
 	wantCall(t, s, "revoke", fmt.Sprintf(`{"user":"ann","issued_before":%d}`, now-20), `{"result":{}}`)
 	other.closed(3500)
 	refused(token("3", now-21))
-	refused(signed(map[string]any{"sub": "ann"})) // nobody knows when it was issued
+	refused(signed(map[string]any{"sub": "ann"})) // without a time of issue
 	newer := connectSDK(t, s, token("4", now-20))
 	wantCall(t, s, "revoke", fmt.Sprintf(`{"user":"ann","issued_before":%d}`, now-90), `{"result":{}}`)
-	refused(token("5", now-50)) // the later moment stands
+	refused(token("5", now-50)) // the later time applies
 	newer.say(`{"id":8,"subscribe":{"channel":"y","token":%q}}`, signed(map[string]any{"sub": "ann", "channel": "y", "iat": now - 50}))
 	newer.want(`{"id":8,"error":{"code":103,"message":"permission denied"}}`)
 	newer.say(`{"id":9,"refresh":{"token":%q}}`, token("6", now-50))
@@ -407,7 +407,7 @@ func TestRevoke(t *testing.T) {
 	wantError(t, s, "revoke", `{"user":"ann","expire_at":1}`, 107, "past")
 }
 
-// A subscription ends with the token that let it in, though the connection's own is good.
+// The revocation of a subscription token ends its subscription, even if the connection token is valid.
 func TestARevokedTokenEndsItsSubscription(t *testing.T) {
 	t.Parallel()
 	closed := chat.DefaultRoom()
@@ -448,7 +448,7 @@ func TestSanctionsAreChecked(t *testing.T) {
 	}
 }
 
-func TestModerationTellsWhatStands(t *testing.T) {
+func TestModerationListsActiveSanctions(t *testing.T) {
 	t.Parallel()
 	s := startAPI(t)
 	until := time.Now().Unix() + 1000
@@ -463,25 +463,25 @@ func TestModerationTellsWhatStands(t *testing.T) {
 	wantCall(t, s, "moderation", `{"channel":"y"}`, `{"result":{"bans":[{"user":"b"}],"mutes":[{"user":"a","channel":"y"}],"slow_mode":{},"revocations":[{"user":"a","jti":"1"}]}}`)
 }
 
-func TestTheHeartbeatForgetsSanctions(t *testing.T) {
+func TestTheHeartbeatRemovesExpiredSanctions(t *testing.T) {
 	c, _ := newCrew(t, 0)
 	m, now := c.hub.Moderation, c.now
 	m.Now = func() time.Time { return now }
 	m.Ban("ann", "x", now.Add(time.Second))
 	c.pings(chat.ForgetInterval, false)
 	if len(m.Bans) != 1 {
-		t.Fatal("a ban that stands is forgotten")
+		t.Fatal("an active ban was removed")
 	}
 	now = now.Add(time.Second)
 	c.pings(chat.ForgetInterval+fanout.TickLength, false)
 	if len(m.Bans) != 0 {
-		t.Fatal("a ban that has had its time is kept")
+		t.Fatal("an expired ban was kept")
 	}
 }
 
-// What is kept is bounded: sanctions that have had their time are forgotten, and beyond the most that may stand there is an
-// error, not a sanction that is silently not there.
-func TestSanctionsAreBoundedAndForgotten(t *testing.T) {
+// The number of sanctions is bounded. Expired sanctions are removed. Above the limit, the call returns an error, so no sanction is lost
+// silently.
+func TestSanctionsAreBoundedAndExpire(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	m := chat.NewModeration()
@@ -496,21 +496,21 @@ func TestSanctionsAreBoundedAndForgotten(t *testing.T) {
 		"a slow room": m.SlowDown("x", time.Second), "a revocation": m.Revoke("one more", "", chat.Revocation{}),
 	} {
 		if added {
-			t.Errorf("%s beyond the most is kept", what)
+			t.Errorf("%s above the limit is kept", what)
 		}
 	}
 	if !m.Ban("1", "x", now.Add(3*time.Hour)) {
-		t.Error("a sanction that stands cannot be prolonged")
+		t.Error("an active sanction cannot be extended")
 	}
 	if !m.Forbids("0", chat.ToSubscribe, "x") {
-		t.Error("a ban does not hold")
+		t.Error("a ban does not apply")
 	}
 	now = now.Add(time.Hour)
 	if m.Forbids("0", chat.ToSubscribe, "x") || !m.Forbids("1", chat.ToSubscribe, "x") {
-		t.Error("a ban does not hold exactly until its time")
+		t.Error("a ban does not apply exactly until its expiry")
 	}
 	if !m.Ban("one more", "x", now.Add(time.Minute)) || len(m.Bans) != chat.MaxSanctions/2+1 {
-		t.Errorf("got %d bans, want those forgotten that have had their time", len(m.Bans))
+		t.Errorf("got %d bans, want the expired ones to be removed", len(m.Bans))
 	}
 	now = now.Add(2 * time.Hour)
 	m.Expire(now)

@@ -12,11 +12,11 @@ import (
 	"github.com/throng-chat/throng/server/session"
 )
 
-// lookalikes are names that look like "lobby", or turn the text around them.
+// lookalikes are names that look like "lobby", or change the direction of the text around them.
 var lookalikes = []string{"lob\u200Bby", "\u202Eybbol", "lobby\u2066", "lobby\u2028", "lobby\U000E0041", "lobby\uFE0F", "\uFEFFlobby"}
 
-// A name that looks like another is refused on every path that takes a room's or a guest's name.
-func TestNamesWithInvisibleCharactersAreRefusedOnEveryPath(t *testing.T) {
+// Every input with the name of a room or a guest rejects a name that looks like another.
+func TestInvisibleCharactersAreRejectedInAllNames(t *testing.T) {
 	t.Parallel()
 	a := startApplication(t, map[string]func(question) string{session.OnConnect: always(
 		fmt.Sprintf(`{"result":{"user":"ann","channels":[%q,"good"],"subs":{%q:{}}}}`, lookalikes[0], lookalikes[1]))})
@@ -30,7 +30,7 @@ func TestNamesWithInvisibleCharactersAreRefusedOnEveryPath(t *testing.T) {
 	c := dialSDK(t, s, "")
 	c.say(`{"id":1,"connect":{}}`)
 	if line := c.line(); strings.Count(line, `"recoverable"`) != 1 || !strings.Contains(line, `"good":{`) {
-		t.Errorf("rooms of a webhook's answer: got %s, want good alone", line)
+		t.Errorf("rooms of a webhook reply: got %s, want only good", line)
 	}
 	for _, room := range lookalikes {
 		if resp, body := ask(t, s.Addr().String(), upgradeRequest("localhost", "/ws?room="+url.QueryEscape(room))); resp.StatusCode != http.StatusBadRequest {
@@ -81,8 +81,8 @@ func TestNamesWithInvisibleCharactersAreRefusedOnEveryPath(t *testing.T) {
 	}
 }
 
-// The rooms of a connection token, and those of patterns.
-func TestNamesWithInvisibleCharactersInTokensAndSettings(t *testing.T) {
+// Names in connection tokens and in patterns.
+func TestInvisibleCharactersInTokensAndSettings(t *testing.T) {
 	t.Parallel()
 	s := startAPI(t)
 	for _, room := range lookalikes {

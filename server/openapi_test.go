@@ -22,8 +22,8 @@ import (
 	"github.com/throng-chat/throng/server/metrics"
 )
 
-// openAPISchemas compiles the schemas of openapi.json. There what is not described may be; here it may not, so that a test
-// which meets it fails.
+// openAPISchemas compiles the schemas of openapi.json. The file allows fields that it does not describe. Here they are forbidden, so that a
+// test finds them.
 var openAPISchemas = sync.OnceValues(func() (func(name string) (*jsonschema.Schema, error), error) {
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(api.OpenAPI))
 	if err != nil {
@@ -43,7 +43,7 @@ var openAPISchemas = sync.OnceValues(func() (func(name string) (*jsonschema.Sche
 	}, nil
 })
 
-// forbidTheRest closes every schema of an object that has properties.
+// forbidTheRest forbids further properties in every schema of an object with properties.
 func forbidTheRest(v any) {
 	switch v := v.(type) {
 	case map[string]any:
@@ -61,7 +61,7 @@ func forbidTheRest(v any) {
 	}
 }
 
-// schemaOf is the name of a method's schema: Answer or Request.
+// schemaOf returns the name of the schema of a method; of is Answer or Request.
 func schemaOf(t testing.TB, method, of string) string {
 	t.Helper()
 	var doc struct {
@@ -97,7 +97,7 @@ func schemaOf(t testing.TB, method, of string) string {
 	return name
 }
 
-// checkSchema wants a body to be what openapi.json says.
+// checkSchema fails the test unless a body matches the schema of openapi.json.
 func checkSchema(t testing.TB, method, of, body string) {
 	t.Helper()
 	schemas, err := openAPISchemas()
@@ -113,7 +113,7 @@ func checkSchema(t testing.TB, method, of, body string) {
 		t.Fatal(err)
 	}
 	if err := schema.Validate(v); err != nil {
-		t.Errorf("%s: the %s %s is not what openapi.json says: %v", method, strings.ToLower(of), body, err)
+		t.Errorf("%s: the %s %s does not match openapi.json: %v", method, strings.ToLower(of), body, err)
 	}
 }
 
@@ -155,7 +155,7 @@ func TestOpenAPIHasEveryMethodAndNoOther(t *testing.T) {
 	}
 }
 
-// Whatever is asked, the answer is one that openapi.json describes.
+// For any request, the response matches openapi.json.
 func FuzzTheAPI(f *testing.F) {
 	f.Add("publish", `{"channel":"h:1","data":{"a":[1,"\u2028"]},"tags":{"k":"v"},"idempotency_key":"k"}`)
 	f.Add("publish", `{"channel":"h:2","b64data":"AP8=","skip_history":true}`)
@@ -176,7 +176,7 @@ func FuzzTheAPI(f *testing.F) {
 	cfg := DefaultConfig()
 	cfg.API.Key, cfg.Rooms, cfg.HistoryBytes = "0123456789abcdef", []chat.RoomOptions{roomWithHistory("h:*")}, 1<<20
 	a := api.New(newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 1), api.Config{Key: cfg.API.Key, MaxMessage: cfg.MaxMessage})
-	a.Patience = time.Millisecond // nobody serves the loop
+	a.Patience = time.Millisecond // no event loop runs
 	f.Fuzz(func(t *testing.T, name, params string) {
 		if a.Methods[name] == nil || !json.Valid([]byte(params)) {
 			t.Skip()
@@ -196,7 +196,7 @@ func FuzzTheAPI(f *testing.F) {
 	})
 }
 
-// What openapi.json calls required is, and an answer that lacks it or says more is found out.
+// A response that lacks a required field, or has an unknown one, fails the check.
 func TestOpenAPISchemasCanFail(t *testing.T) {
 	for method, body := range map[string]string{
 		"presence": `{"result":{}}`,

@@ -13,11 +13,11 @@ func TestOrigins(t *testing.T) {
 	const idn = "https://xn--bcher-kva.example"
 	for _, tt := range []struct {
 		origin  string
-		host    string // chat.example where it is empty
+		host    string // empty: chat.example
 		allowed []string
 		want    bool
 	}{
-		// The server's own.
+		// The server's own origin.
 		{origin: "http://chat.example", want: true},
 		{origin: "https://chat.example", want: true},
 		{origin: "HTTP://CHAT.EXAMPLE", want: true},
@@ -123,14 +123,14 @@ func TestOrigins(t *testing.T) {
 	}
 	var none origin.Allowed
 	if !none.Allow(ws.Field{}, "chat.example") {
-		t.Error("no Origin: got false, want true: it is no browser")
+		t.Error("no Origin: got false, want true: the client is not a browser")
 	}
 	if none.Allow(ws.FieldOf([]string{"http://chat.example", "http://chat.example"}), "chat.example") {
 		t.Error("two Origins: got true, want false")
 	}
 }
 
-// An origin that no browser sends is refused at the start, with the reason.
+// An origin that no browser sends is an invalid setting, and the error has the reason.
 func TestOriginsThatCanNeverMatch(t *testing.T) {
 	for text, reason := range map[string]string{
 		"":                          "scheme://host",
@@ -149,7 +149,7 @@ func TestOriginsThatCanNeverMatch(t *testing.T) {
 		"https://*.*.example.com":   "a star as the whole first label",
 		"http://localhost:*":        "a star as the whole first label",
 		"chrome-extension://*":      "a star as the whole first label",
-		"https://*.127.0.0.1":       "a domain name behind the star",
+		"https://*.127.0.0.1":       "a domain name after the star",
 		"https://*.":                "scheme://host",
 		"https://example.com:":      "1 to 65535",
 		"https://example.com:0":     "1 to 65535",
@@ -167,7 +167,7 @@ func TestOriginsThatCanNeverMatch(t *testing.T) {
 		cfg := DefaultConfig()
 		cfg.Origins = []string{"https://fine.example", text}
 		err := cfg.Validate()
-		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("origin = %q: want ", text)) || !strings.Contains(err.Error(), reason) {
+		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("origin = %q: must be ", text)) || !strings.Contains(err.Error(), reason) {
 			t.Errorf("%q: got %v, want an error that says %q", text, err, reason)
 		}
 	}

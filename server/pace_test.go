@@ -12,8 +12,8 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// A burst of bytes beyond the rate waits, and is heard.
-func TestABurstOfBytesWaits(t *testing.T) {
+// A burst of bytes above the rate is delayed, and then handled.
+func TestABurstOfBytesIsDelayed(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.RateBytes = 64 << 10 })
 	talker, listener := dial(t, s, "lobby"), dial(t, s, "lobby")
@@ -29,12 +29,12 @@ func TestABurstOfBytesWaits(t *testing.T) {
 		talker.hear(ws.OpText, fmt.Sprint(n, body))
 	}
 	if value(t, s, "throng_paced_total", "") == 0 {
-		t.Error("the talker did not wait")
+		t.Error("the publisher did not wait")
 	}
 }
 
-// While a talker waits for its rate, not more is read of it than the rate allows.
-func TestATalkerIsReadAtItsRate(t *testing.T) {
+// While a publisher waits for its rate, throng reads only as many bytes as the rate allows.
+func TestAPublisherIsReadAtItsRate(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.RateBytes = 64 << 10 })
 	talker := dial(t, s, "lobby")
@@ -64,8 +64,8 @@ func TestATalkerIsReadAtItsRate(t *testing.T) {
 	})
 }
 
-// However long a connection rests, it has no more than its burst.
-func TestRestingSavesNoBytes(t *testing.T) {
+// The burst does not grow with the idle time of a connection.
+func TestIdleTimeAddsNoBurst(t *testing.T) {
 	const rate = fanout.ByteRate(1000)
 	var m limiter.Meter
 	for _, step := range []struct {
@@ -83,8 +83,8 @@ func TestRestingSavesNoBytes(t *testing.T) {
 	}
 }
 
-// Who is not read from because of its rate cannot be blamed for an answer that was not read.
-func TestAPingIsNotMissedByWhoIsPaced(t *testing.T) {
+// While throng does not read from a connection because of its rate, it does not close it for a missing pong.
+func TestAPacedClientIsNotClosedForAMissingPong(t *testing.T) {
 	s := startBackend(t)
 	connectSDK(t, s, userToken("ann"))
 	session := sessionOf(t, s, "ann")
@@ -101,14 +101,14 @@ func TestAPingIsNotMissedByWhoIsPaced(t *testing.T) {
 		done <- after
 	})
 	if got := <-done; got[0] != 0 || got[1] > uint32(fanout.InTicks(patience)) {
-		t.Errorf("got %d for who was not pinged, and a ping moved to %d ticks from now; want 0, and now", got[0], int32(got[1]))
+		t.Errorf("got %d without a ping, and a ping moved to %d ticks from now; want 0, and now", got[0], int32(got[1]))
 	}
 }
 
-// wantsTooMuch makes it long since a connection that is paced began to want too much.
+// wantsTooMuch moves the time since a connection exceeds its rate into the past.
 func wantsTooMuch(t *testing.T, s *Server) {
 	t.Helper()
-	eventually(t, "the talker to be paced", func() bool { return value(t, s, "throng_paced_total", "") > 0 })
+	eventually(t, "the publisher to be paced", func() bool { return value(t, s, "throng_paced_total", "") > 0 })
 	done := make(chan struct{})
 	s.hub.Call(func(sh *fanout.Shard) {
 		for _, c := range sh.Conns {
@@ -121,8 +121,8 @@ func wantsTooMuch(t *testing.T, s *Server) {
 	<-done
 }
 
-// A plain connection that wants more than its rate for long is closed.
-func TestAFloodOfBytesIsRefused(t *testing.T) {
+// A plain connection that exceeds its rate of bytes for long is closed.
+func TestAFloodOfBytesIsClosed(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.RateBytes = 64 << 10 })
 	talker := dial(t, s, "lobby")
@@ -144,8 +144,8 @@ func TestAFloodOfBytesIsRefused(t *testing.T) {
 	eventually(t, "it to be closed", func() bool { return closesBy(s, fanout.ClosedRate) == 1 })
 }
 
-// The publications of a session that wants more than its rate for long are refused, until it has been quiet.
-func TestAFloodOfPublicationsIsRefused(t *testing.T) {
+// Publications of a session that exceeds its rate of bytes for long are rejected, until it pauses.
+func TestAFloodOfPublicationsIsRejected(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.RateBytes = 256 << 10 })
 	c := connectSDK(t, s, "")
@@ -199,9 +199,9 @@ func TestAFloodOfPublicationsIsRefused(t *testing.T) {
 	close(stop)
 	<-stopped
 	if value(t, s, "throng_command_errors_total", "111") == 0 {
-		t.Error("the refusal is not counted")
+		t.Error("the rejection is not counted")
 	}
-	// It has been quiet when all that it sent is read, and a part of its burst is there again.
+	// It has paused when all its bytes are read and a part of the burst is available again.
 	c.say(`{"id":4,"publish":{"channel":"lobby","data":"last of the flood"}}`)
 	answer(`{"id":4,`)
 	of := onlySession(s)

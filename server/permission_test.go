@@ -11,16 +11,16 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// The permission matrix: everybody tries everything in every kind of room, in every way that there is, and what they get is
-// compared with what an oracle says, which is a table and knows nothing of the code.
+// The permission matrix: each kind of client tries each action in each kind of room, on each path. The result is compared with an oracle,
+// which is a table that is independent of the code.
 
-// kind is somebody as the matrix knows them.
+// kind is a kind of client.
 type kind struct {
 	name   string
 	user   string
-	token  bool // brings a subscription token
-	muted  bool // everywhere
-	banned bool // everywhere that the matrix looks, room by room
+	token  bool // has a subscription token
+	muted  bool // in all rooms
+	banned bool // in each room of the matrix
 }
 
 var kinds = []kind{
@@ -34,7 +34,7 @@ var kinds = []kind{
 	{name: "banned user with a token", user: "bart", banned: true, token: true},
 }
 
-// oracle says who is let do something by a rule: the cells of the table are in the order of its columns.
+// oracle returns whether a rule allows an action. The cells of the table are in the order of its columns.
 func oracle(d chat.Action, rule chat.Who, k kind, inside, token bool) bool {
 	const ( // columns
 		outsider = iota
@@ -65,7 +65,7 @@ func oracle(d chat.Action, rule chat.Who, k kind, inside, token bool) bool {
 	}
 	allowed := strings.Fields(table[rule])[column] == "y"
 	if d == chat.ToSubscribe && token && rule == chat.SignedIn {
-		allowed = true // a token opens a room, if it is not shut to all
+		allowed = true // a token allows a room that is not closed to all
 	}
 	if k.banned || k.muted && d == chat.ToPublish {
 		allowed = false
@@ -73,7 +73,7 @@ func oracle(d chat.Action, rule chat.Who, k kind, inside, token bool) bool {
 	return allowed
 }
 
-// matrixRooms are all rules for who may enter, with all rules for each other deed.
+// matrixRooms returns a room for each rule of subscribe, combined with each rule of each other action.
 func matrixRooms() (rooms []chat.RoomOptions) {
 	enter := []chat.Who{chat.Anyone, chat.SignedIn, chat.WithToken, chat.Nobody}
 	for _, may := range enter {
@@ -101,7 +101,7 @@ func ruleOf(o *chat.RoomOptions, d chat.Action) chat.Who {
 	return [...]chat.Who{o.Subscribe, o.Publish, o.SeePresence, o.ReadHistory}[d]
 }
 
-// answerTo is the reply to a command; what is pushed before it is passed over.
+// answerTo returns the reply to a command. It skips pushes before the reply.
 func (c *sdk) answerTo(command string) string {
 	c.t.Helper()
 	c.say(`{"id":77,%s}`, command)
@@ -112,18 +112,18 @@ func (c *sdk) answerTo(command string) string {
 	}
 }
 
-// may says whether a command is done, and not denied. Another error is none of the two.
+// may reports whether a command succeeds or is denied. Another error fails the test.
 func (c *sdk) may(command string) bool {
 	c.t.Helper()
 	line := c.answerTo(command)
 	denied := strings.HasPrefix(line, `{"id":77,"error":{"code":103,"message":"permission denied`)
 	if !denied && strings.Contains(line, `"error"`) {
-		c.t.Fatalf("%s: got %s, want it done or denied", command, line)
+		c.t.Fatalf("%s: got %s, want success or permission denied", command, line)
 	}
 	return !denied
 }
 
-// asks are the commands for what one may do in a room.
+// asks returns the commands for an action in a room.
 func asks(d chat.Action, room string) []string {
 	switch d {
 	case chat.ToPublish:
@@ -134,7 +134,7 @@ func asks(d chat.Action, room string) []string {
 	return []string{fmt.Sprintf(`"history":{"channel":%q,"limit":-1}`, room)}
 }
 
-// matrix counts what it compares.
+// matrix counts the compared cells.
 type matrix struct {
 	t     *testing.T
 	cells int
@@ -191,7 +191,7 @@ func TestPermissionMatrix(t *testing.T) {
 	}
 }
 
-// byApplication: the server API may do everything.
+// byApplication checks that the server API may do everything.
 func (m *matrix) byApplication(s *Server, o *chat.RoomOptions) {
 	params := map[string]string{
 		"publish": `,"data":"seed"`, "presence": "", "presence_stats": "", "history": `,"limit":-1`,
@@ -202,7 +202,7 @@ func (m *matrix) byApplication(s *Server, o *chat.RoomOptions) {
 	}
 }
 
-// byCommands: outside, coming back with an old offset, and inside.
+// byCommands checks a client outside the room, with a recovery from an old offset, and as a member.
 func (m *matrix) byCommands(c *sdk, k kind, o *chat.RoomOptions) {
 	room := o.Pattern
 	for d := chat.ToPublish; d < chat.Deeds; d++ {
@@ -234,7 +234,7 @@ func (m *matrix) byCommands(c *sdk, k kind, o *chat.RoomOptions) {
 	c.answerTo(fmt.Sprintf(`"unsubscribe":{"channel":%q}`, room))
 }
 
-// byServerSide: put there by the server API, one is as if one had a token.
+// byServerSide checks a client that the server API subscribed: it is like a client with a token.
 func (m *matrix) byServerSide(s *Server, c *sdk, k kind, o *chat.RoomOptions) {
 	room := o.Pattern
 	answer := call(m.t, s, "subscribe", fmt.Sprintf(`{"user":%q,"channel":%q}`, k.user, room))
@@ -251,7 +251,7 @@ func (m *matrix) byServerSide(s *Server, c *sdk, k kind, o *chat.RoomOptions) {
 	call(m.t, s, "unsubscribe", fmt.Sprintf(`{"user":%q,"channel":%q}`, k.user, room))
 }
 
-// byNamingToken: the token of the connection names the room, and the client was there before.
+// byNamingToken checks a client whose connection token names the room.
 func (m *matrix) byNamingToken(s *Server, k kind, o *chat.RoomOptions) {
 	c := dialSDK(m.t, s, "")
 	defer c.conn.Close()
@@ -264,7 +264,7 @@ func (m *matrix) byNamingToken(s *Server, k kind, o *chat.RoomOptions) {
 	m.cell(told, inside && oracle(chat.ToReadHistory, o.ReadHistory, k, true, true), "%s resumes in %s, which its token names: %s", k.name, o.Pattern, answer)
 }
 
-// byPlainClient: who does not sign in, without the SDK protocol.
+// byPlainClient checks a plain client.
 func (m *matrix) byPlainClient(s *Server, o *chat.RoomOptions) {
 	guest := kinds[0]
 	resp, _ := ask(m.t, s.Addr().String(), upgradeRequest(s.Addr().String(), "/ws?room="+o.Pattern))
@@ -283,7 +283,7 @@ func (m *matrix) byPlainClient(s *Server, o *chat.RoomOptions) {
 	m.cell(answer.Op == ws.OpText, oracle(chat.ToPublish, o.Publish, guest, true, false), "plain client speaks in %s", o.Pattern)
 }
 
-// personalRooms are of their owner, and a token opens them to nobody else.
+// personalRooms checks that a token does not give other users access to a personal room.
 func (m *matrix) personalRooms(s *Server) {
 	for _, k := range kinds[:4] {
 		text := ""
@@ -302,8 +302,8 @@ func (m *matrix) personalRooms(s *Server) {
 	}
 }
 
-// A room that one may not enter is answered like one that does not exist, to the byte.
-func TestAForbiddenRoomDoesNotShowThatItIsThere(t *testing.T) {
+// The replies about a forbidden room and about a room that does not exist have the same bytes.
+func TestAForbiddenRoomLooksLikeAMissingOne(t *testing.T) {
 	t.Parallel()
 	secret := roomWithHistory("secret:*")
 	secret.Subscribe, secret.Publish, secret.SeePresence, secret.ReadHistory = chat.WithToken, chat.WithToken, chat.WithToken, chat.WithToken
@@ -321,7 +321,7 @@ func TestAForbiddenRoomDoesNotShowThatItIsThere(t *testing.T) {
 			for i, command := range asks(d, "secret:there") {
 				there, never := c.answerTo(command), c.answerTo(asks(d, "secret:never")[i])
 				if there != never {
-					t.Errorf("%s\nof a room that is there: %s\nof one that is not:     %s", command, there, never)
+					t.Errorf("%s\nexisting room: %s\nmissing room:  %s", command, there, never)
 				}
 			}
 		}
@@ -335,22 +335,22 @@ func TestAForbiddenRoomDoesNotShowThatItIsThere(t *testing.T) {
 		for _, form := range forms {
 			there, never := c.answerTo(fmt.Sprintf(form, "there")), c.answerTo(fmt.Sprintf(form, "never"))
 			if there != never {
-				t.Errorf("%s\nof a room that is there: %s\nof one that is not:     %s", form, there, never)
+				t.Errorf("%s\nexisting room: %s\nmissing room:  %s", form, there, never)
 			}
 		}
 	}
-	// Plain clients likewise.
+	// The same holds for plain clients.
 	_, there := ask(t, s.Addr().String(), upgradeRequest(s.Addr().String(), "/ws?room=secret:there"))
 	_, never := ask(t, s.Addr().String(), upgradeRequest(s.Addr().String(), "/ws?room=secret:never"))
-	if there != never || !strings.Contains(there, "may not enter") {
-		t.Errorf("of a room that is there: %s\nof one that is not: %s", there, never)
+	if there != never || !strings.Contains(there, "may not join") {
+		t.Errorf("existing room: %s\nmissing room: %s", there, never)
 	}
 	if got := call(t, s, "channels", `{"pattern":"secret:*"}`); !strings.Contains(got, "secret:there") || strings.Contains(got, "never") {
-		t.Errorf("got %s, want no room to have come of asking for it", got)
+		t.Errorf("got %s, want no room to be created by the requests", got)
 	}
 }
 
-// allWho are the permissions that a [[room]] can have.
+// allWho are all values of a permission of a [[room]].
 var allWho = func() (all []chat.Who) {
 	for _, word := range oneOf(&chat.RoomOptions{}, "publish") {
 		all = append(all, chat.Who(word))
@@ -358,7 +358,7 @@ var allWho = func() (all []chat.Who) {
 	return all
 }()
 
-// oneOf are the values that a setting may have.
+// oneOf returns the allowed values of a setting.
 func oneOf(v any, name string) []string {
 	for _, s := range settings.Of(v) {
 		if s.Name == name {
@@ -368,7 +368,7 @@ func oneOf(v any, name string) []string {
 	return nil
 }
 
-// Every rule is in the matrix: a new one has no column in the oracle's table.
+// The matrix has every rule. A new rule would have no column in the table of the oracle.
 func TestTheMatrixKnowsEveryRule(t *testing.T) {
 	for _, rule := range []chat.Who{chat.Anyone, chat.SignedIn, chat.Subscribers, chat.WithToken, chat.Nobody} {
 		if !slices.Contains(allWho, rule) {
@@ -376,13 +376,13 @@ func TestTheMatrixKnowsEveryRule(t *testing.T) {
 		}
 	}
 	if len(allWho) != 5 || chat.Deeds != 4 {
-		t.Errorf("got %d rules and %d deeds: give the matrix what is new", len(allWho), chat.Deeds)
+		t.Errorf("got %d rules and %d actions: add the new ones to the matrix", len(allWho), chat.Deeds)
 	}
 }
 
-// The room "#ann" is Ann's, whatever the options say of all rooms: nobody else looks into it, or speaks there, but whom the
-// application has put in.
-func TestAPersonalRoomIsShutToStrangers(t *testing.T) {
+// The room "#ann" belongs to Ann, with any options of all rooms. Other users can neither read it nor publish in it, unless the application
+// subscribed them.
+func TestAPersonalRoomIsClosedToOthers(t *testing.T) {
 	t.Parallel()
 	o := rememberingRoom("*")
 	o.Publish, o.SeePresence, o.ReadHistory = chat.Anyone, chat.Anyone, chat.Anyone

@@ -16,7 +16,7 @@ func slowGuest(t *testing.T, s *Server, ip string) net.Conn {
 	return sendFrom(t, s, ip, fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: 100\r\n\r\n{", edge.GuestPath, s.Addr()))
 }
 
-func TestTheHeaviestAddressMakesRoom(t *testing.T) {
+func TestTheHeaviestAddressIsEvicted(t *testing.T) {
 	t.Parallel()
 	one, two, three := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("192.0.2.3")
 	b := limiter.NewPlaces(5, false)

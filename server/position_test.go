@@ -43,7 +43,7 @@ func whereIs(h *chat.Hub, room string) chat.Position {
 }
 
 // What happens to the position of one room concerns no other.
-func TestAForgottenRoomChangesNoOthersEpoch(t *testing.T) {
+func TestAReleasedRoomChangesNoOtherEpoch(t *testing.T) {
 	t.Parallel()
 	h := newPositionHub(1)
 	before := map[string]chat.Position{}
@@ -66,7 +66,7 @@ func TestAForgottenRoomChangesNoOthersEpoch(t *testing.T) {
 }
 
 // A room whose position was dropped begins a life of its own: nobody takes a place in the old one for one in the new.
-func TestADroppedPositionIsNoPlaceInTheNextLife(t *testing.T) {
+func TestADroppedPositionIsUnrecoverable(t *testing.T) {
 	h := newPositionHub(1)
 	seen := map[string]bool{}
 	for range 100 {
@@ -105,7 +105,7 @@ func TestAPositionLasts30Days(t *testing.T) {
 }
 
 // A key of idempotency holds for its time and its room, and takes no memory after that.
-func TestAKeyOfIdempotencyExpires(t *testing.T) {
+func TestAnIdempotencyKeyExpires(t *testing.T) {
 	var s chat.Said
 	first := wheel.Tick(fanout.FirstTick)
 	s.Add("x", "k", chat.Position{Offset: 7, Epoch: "e"}, first)
@@ -133,7 +133,7 @@ func TestAKeyOfIdempotencyExpires(t *testing.T) {
 }
 
 // Of too many rooms, the one that was of use longest ago goes first.
-func TestTheOldestPositionGoesFirst(t *testing.T) {
+func TestTheOldestPositionIsDroppedFirst(t *testing.T) {
 	h := newPositionHub(100)
 	var places []chat.Position
 	for n := range 150 {

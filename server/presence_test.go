@@ -15,7 +15,7 @@ import (
 
 // An answer about a crowd is made off the loop and may be longer than what else may wait for a reader; what the client asks
 // behind it is answered behind it.
-func TestPresenceOfACrowd(t *testing.T) {
+func TestPresenceOfManyMembers(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) {
 		c.Token.HMACSecret = testSecret
@@ -75,7 +75,7 @@ func TestPresenceSurvivesFlapping(t *testing.T) {
 }
 
 // A plain client hears what is said, and is not written to for those who come and go.
-func TestAPlainClientIsNotToldWhoComes(t *testing.T) {
+func TestAPlainClientGetsNoJoinEvents(t *testing.T) {
 	o := chat.DefaultRoom()
 	o.JoinLeave = true
 	s := startAPI(t, o)
@@ -98,7 +98,7 @@ func TestAPlainClientIsNotToldWhoComes(t *testing.T) {
 }
 
 // A long answer is made a part at a time, and says the same as one that is made at once.
-func TestALongPresenceIsAPresence(t *testing.T) {
+func TestALongPresenceReplyEqualsAShortOne(t *testing.T) {
 	for _, members := range []int{0, 1, 2, 3 * session.OthersEvery} {
 		infos := fullRoom(members).Snapshot()
 		if members > 1 {

@@ -22,7 +22,7 @@ const modelSteps = 1_000_000
 // The model of recovery: random publications, joins, leaves, cuts, cleared and expired histories, with the shards' work done
 // as late as chance has it. What a client hears of a room must be the room's own sequence, each publication once and in
 // order, unless it was told that it has missed something. It is told so only when it has, or when the room's position was dropped.
-func TestRecoveryIsExactOrTold(t *testing.T) {
+func TestRecoveryIsExactOrReported(t *testing.T) {
 	t.Parallel()
 	for name, positions := range map[string]int{"every position is kept": chat.MaxPositions, "few positions are kept": 2} {
 		t.Run(name, func(t *testing.T) { recoverAsModelled(t, positions) })

@@ -10,9 +10,9 @@ import (
 	"github.com/throng-chat/throng/server/chat"
 )
 
-// Notices have places of their own in a history: whatever is redacted, the newest messages that were not are all kept, in a bound,
-// and no offset is missing between them.
-func TestANoticeTakesNoMessagesPlace(t *testing.T) {
+// Notices have their own bound in a history: for any redactions, the newest messages that were not redacted are kept, and no offset between
+// them is missing.
+func TestNoticesDoNotUseTheMessageRate(t *testing.T) {
 	t.Parallel()
 	for _, most := range []int{1, 2, 3, 7, 50} {
 		h := &chat.History{}
@@ -31,7 +31,7 @@ func TestANoticeTakesNoMessagesPlace(t *testing.T) {
 					t.Fatalf("most %d: got offset %d in the place of %d", most, got, want)
 				}
 			}
-			// A message among the newest is not gone, unless it was redacted: those are in a prefix of the newest.
+			// Each of the newest messages is kept, unless it was redacted.
 			kept := 0
 			for _, offset := range messages[max(0, len(messages)-most):] {
 				if p := h.Find(offset); p != nil {
@@ -51,7 +51,7 @@ func TestANoticeTakesNoMessagesPlace(t *testing.T) {
 	}
 }
 
-// A message that was not redacted is dropped by newer messages only, however many of the others are redacted.
+// Only newer messages evict a message, for any number of redactions of other messages.
 func TestRedactionsDropNoMessage(t *testing.T) {
 	t.Parallel()
 	const most = 10
@@ -76,13 +76,13 @@ func TestRedactionsDropNoMessage(t *testing.T) {
 		}
 		kept := add()
 		for i := range most - 1 {
-			// All but the one are redacted, those before it and those behind it.
+			// All other messages are redacted, earlier and later ones.
 			redactBefore(kept)
 			newer := add()
 			h.Redact(h.Find(newer))
 			h.Add(&chat.Publication{Data: []byte("notice"), Notice: true}, most)
 			if p := h.Find(kept); p == nil || string(p.Data) != "1" {
-				t.Fatalf("the message is gone after %d newer ones of %d", i+1, most)
+				t.Fatalf("the message was evicted after %d newer ones of %d", i+1, most)
 			}
 		}
 		add()
@@ -92,7 +92,7 @@ func TestRedactionsDropNoMessage(t *testing.T) {
 	}
 }
 
-// A notice cannot be redacted, so no chain of them wipes a history.
+// A notice cannot be redacted, so that a chain of notices cannot clear a history.
 func TestANoticeIsNotRedactable(t *testing.T) {
 	t.Parallel()
 	o := roomWithHistory("h:*")
@@ -116,7 +116,7 @@ func TestANoticeIsNotRedactable(t *testing.T) {
 	if got := redact(6); got != `{"id":4,"error":{"code":103,"message":"permission denied"}}` {
 		t.Errorf("the application's notice: got %s", got)
 	}
-	redact(5) // her own
+	redact(5) // her own publication publication publication publication
 	a.want(`{"id":4,"rpc":{"data":{}}}`)
 	if got := redact(10); !strings.Contains(got, `"code":107`) || !strings.Contains(got, "notice") {
 		t.Errorf("her own notice: got %s", got)
@@ -128,8 +128,8 @@ func TestANoticeIsNotRedactable(t *testing.T) {
 	}
 }
 
-// To redact is to publish a notice: it is held to all rates of publications, and one that is refused costs none of them.
-func TestRedactIsHeldToTheRates(t *testing.T) {
+// A redaction publishes a notice, so all rates of publications apply to it. A rejected redaction uses no rate.
+func TestRedactHasTheRates(t *testing.T) {
 	t.Parallel()
 	rated := roomWithHistory("rated")
 	rated.Rate = 1
@@ -157,7 +157,7 @@ func TestRedactIsHeldToTheRates(t *testing.T) {
 	}
 	for range 50 {
 		if got := redact("rated", 999); !strings.Contains(got, `"code":103`) {
-			t.Fatalf("got %s for what is not there", got)
+			t.Fatalf("got %s for a missing publication", got)
 		}
 	}
 	accepted := 0
@@ -171,7 +171,7 @@ func TestRedactIsHeldToTheRates(t *testing.T) {
 		}
 	}
 	if accepted < 2 || accepted > 25 {
-		t.Errorf("got %d of 50 redactions at once in a room of one a second", accepted)
+		t.Errorf("got %d of 50 redactions at once in a room with one per second", accepted)
 	}
 	s.hub.Moderation.SlowDown("slow", time.Hour)
 	for offset, want := range []string{done, wait, wait} {
@@ -184,7 +184,7 @@ func TestRedactIsHeldToTheRates(t *testing.T) {
 	}
 }
 
-// identityOf is how others see a user's one connection.
+// identityOf returns the client info of the only connection of a user.
 func identityOf(s *Server, user string) *chat.ClientInfo {
 	return sessionsOf(s, user)[0].Identity.Load()
 }

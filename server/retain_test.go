@@ -18,7 +18,7 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// little makes both ends of a client's connection hold little.
+// little makes the socket buffers at both ends of a connection small.
 func little(t *testing.T, s *Server, c *client) {
 	t.Helper()
 	const size = 16 << 10
@@ -37,14 +37,14 @@ func little(t *testing.T, s *Server, c *client) {
 	})
 }
 
-// patient gives slow readers all the time of a busy machine.
+// patient disables the stall timeout, for tests on a busy machine.
 func patient(s *Server) {
 	s.hub.Heartbeat.Mu.Lock()
 	defer s.hub.Heartbeat.Mu.Unlock()
 	s.hub.Heartbeat.Stall = fanout.InTicks(time.Hour)
 }
 
-// unhurried is a connection that gives so many bytes a second, about.
+// unhurried is a connection that reads about pace bytes per second.
 type unhurried struct {
 	net.Conn
 	pace int
@@ -61,8 +61,8 @@ func retainedBytes(t *testing.T, s *Server) int {
 	return int(value(t, s, "throng_retained_bytes", ""))
 }
 
-// A publisher that keeps to its rates cuts nobody who reads a megabyte a second, and what waits meanwhile is within the budget.
-func TestABurstCutsNobodyWhoReads(t *testing.T) {
+// A publisher within its rates closes no member that reads a megabyte per second, and the unsent bytes are within the budget.
+func TestABurstClosesNoReader(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{16 << 10, 8 << 10} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
@@ -101,21 +101,21 @@ func TestABurstCutsNobodyWhoReads(t *testing.T) {
 			}
 			<-sent
 			if most < messages*size/4 {
-				t.Errorf("got at most %d bytes retained of %d: the test does not test", most, messages*size)
+				t.Errorf("got at most %d bytes retained of %d, so the test is not valid", most, messages*size)
 			}
 			if budget := defaults.MaxRetained / fanout.RoomShareRetained; most > budget {
 				t.Errorf("got %d bytes retained, want %d at most", most, budget)
 			}
 			reading.Wait()
 			if got := closesBy(s, fanout.ClosedSlow); got != 0 {
-				t.Errorf("got %d readers cut as slow, want none", got)
+				t.Errorf("got %d slow consumers closed, want none", got)
 			}
-			eventually(t, "nothing to be retained", func() bool { return retainedBytes(t, s) == 0 })
+			eventually(t, "no retained bytes", func() bool { return retainedBytes(t, s) == 0 })
 		})
 	}
 }
 
-// What waits for many members of a room is counted once for each shard, by what it costs.
+// Bytes that are unsent for many members of a room count once per shard, with their memory.
 func TestSharedBytesCountOnce(t *testing.T) {
 	s := startServer(t, nil)
 	patient(s)
@@ -137,7 +137,7 @@ func TestSharedBytesCountOnce(t *testing.T) {
 	runtime.ReadMemStats(&after)
 	owed, retained := int(value(t, s, "throng_unsent_bytes", "")), retainedBytes(t, s)
 	if owed < stuck*60*len(body) {
-		t.Errorf("got %d bytes unsent: the test does not test", owed)
+		t.Errorf("got %d bytes unsent, so the test is not valid", owed)
 	}
 	messages := 120 * len(body)
 	if most := len(s.hub.Shards)*(messages+1<<18) + stuck*(8<<10); retained < messages/2 || retained > most {
@@ -153,10 +153,10 @@ func TestSharedBytesCountOnce(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, "nothing to be retained", func() bool { return retainedBytes(t, s) == 0 })
+	eventually(t, "no retained bytes", func() bool { return retainedBytes(t, s) == 0 })
 }
 
-// A batch's buffer may be much larger than the batch. What is retained of it is not.
+// The buffer of a batch may be much larger than the batch. The retained copy is not.
 func TestARetainedBatchHasItsSize(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
@@ -186,8 +186,8 @@ func TestARetainedBatchHasItsSize(t *testing.T) {
 	}
 }
 
-// What a slow reader waits for is not written over by what comes later, also where it was answered in the middle of a batch.
-func TestWhatASlowReaderWaitsForIsNotOverwritten(t *testing.T) {
+// The unsent bytes of a slow reader are not overwritten by later messages, even after a reply in the middle of a batch.
+func TestUnsentBytesAreNotOverwritten(t *testing.T) {
 	t.Parallel()
 	s := startAPI(t)
 	patient(s)
@@ -200,7 +200,7 @@ func TestWhatASlowReaderWaitsForIsNotOverwritten(t *testing.T) {
 		s.hub.Publish(s.hub.ViewOf("x"), chat.Publication{Data: fmt.Appendf(nil, "%q", text), Form: chat.FormJSON}, chat.PublishOptions{})
 		want = append(want, fmt.Sprintf(`{"push":{"channel":"x","pub":{"data":%q}}}`, text))
 	}
-	for retainedBytes(t, s) < 256<<10 { // more than the kernel takes meanwhile
+	for retainedBytes(t, s) < 256<<10 { // more than the kernel buffers
 		say(strings.Repeat("x", 16<<10))
 		countRounds(s)
 	}
@@ -217,7 +217,7 @@ func TestWhatASlowReaderWaitsForIsNotOverwritten(t *testing.T) {
 		before := queued()
 		c.say(`{"id":%d,"unsubscribe":{"channel":"none"}}`, n+10)
 		want = append(want, fmt.Sprintf(`{"id":%d,"unsubscribe":{}}`, n+10))
-		eventually(t, "it to be answered", func() bool { return queued() > before })
+		eventually(t, "the reply", func() bool { return queued() > before })
 		say("the last of the batch")
 		release()
 		countRounds(s)
@@ -227,9 +227,9 @@ func TestWhatASlowReaderWaitsForIsNotOverwritten(t *testing.T) {
 	}
 }
 
-// A connection costs its own frames and the slices of its outbox, but for the one that is being sent. A ping is put in front, but not
-// into a frame that was sent in part.
-func TestWhatAnOutboxCostsAlone(t *testing.T) {
+// The cost of a connection is its own frames and the slices of its outbox, except the slice being sent. A ping goes to the front, but not
+// into a frame that is partly sent.
+func TestTheCostOfAnOutboxAlone(t *testing.T) {
 	o := &fanout.Outbox{}
 	check := func(step string, alone, own, bytes int) {
 		t.Helper()
@@ -247,7 +247,7 @@ func TestWhatAnOutboxCostsAlone(t *testing.T) {
 	check("a ping", 2*fanout.SliceCost+104, 3*fanout.SliceCost+604, 604)
 	o.Advance(500)
 	if got := string(o.Head(nil)); got != "ping" {
-		t.Errorf("got %q behind the first frame, want the ping", got)
+		t.Errorf("got %q after the first frame, want the ping", got)
 	}
 	o.Advance(4)
 	check("the last is being sent", 0, fanout.SliceCost+100, 100)
@@ -256,15 +256,15 @@ func TestWhatAnOutboxCostsAlone(t *testing.T) {
 	}
 }
 
-// small is a config whose budgets are used up soon: 128 KiB for a room, 1 MiB for all.
+// small sets small budgets: 128 KiB for a room, 1 MiB for all.
 func small(c *Config) { c.MaxMessage, c.MaxUnsent, c.MaxRetained = 16<<10, 64<<10, 1<<20 }
 
-// When a room retains as much as it may, the slowest of its members goes, and no other.
-func TestTheSlowestGoesFirst(t *testing.T) {
+// If a room exceeds its budget of retained bytes, only its slowest member is closed.
+func TestTheSlowestConsumerIsClosedFirst(t *testing.T) {
 	s := startServer(t, small)
 	patient(s)
 	slower, healthy, elsewhere := dial(t, s, "lobby"), dial(t, s, "lobby"), dial(t, s, "quiet")
-	slow := make([]*client, len(s.hub.Shards)) // one of them is on the shard of the slower one
+	slow := make([]*client, len(s.hub.Shards)) // one of them is on the same shard as the slowest
 	for i := range slow {
 		slow[i] = dial(t, s, "lobby")
 		little(t, s, slow[i])
@@ -276,7 +276,7 @@ func TestTheSlowestGoesFirst(t *testing.T) {
 		from.send(ws.OpText, text)
 		return text
 	}
-	// Somebody who reads nothing in another room, which retains less than one may.
+	// A stopped reader in another room, which is below its budget.
 	const others = 12
 	quiet := dial(t, s, "quiet")
 	for n := range others {
@@ -285,7 +285,7 @@ func TestTheSlowestGoesFirst(t *testing.T) {
 	var texts []string
 	for n := 0; value(t, s, "throng_retained_closes_total", "") == 0; n++ {
 		if n > 200 {
-			t.Fatalf("got nobody closed with %d bytes retained", retainedBytes(t, s))
+			t.Fatalf("got no connection closed with %d bytes retained", retainedBytes(t, s))
 		}
 		texts = append(texts, say(healthy, n))
 		healthy.hear(ws.OpText, texts[n])
@@ -306,9 +306,9 @@ func TestTheSlowestGoesFirst(t *testing.T) {
 	for n := range others {
 		elsewhere.hear(ws.OpText, fmt.Sprintf("%d %s", n, strings.Repeat("x", 8<<10)))
 	}
-	eventually(t, "the slowest to be counted out", func() bool { return closesBy(s, fanout.ClosedSlow) > 0 })
+	eventually(t, "the slowest to be closed", func() bool { return closesBy(s, fanout.ClosedSlow) > 0 })
 	if got := closesBy(s, fanout.ClosedSlow); got != 1 {
-		t.Errorf("got %d closed, want the slowest alone", got)
+		t.Errorf("got %d closed, want only the slowest", got)
 	}
 	for {
 		if _, err := slower.next(); err != nil {
@@ -320,8 +320,8 @@ func TestTheSlowestGoesFirst(t *testing.T) {
 	}
 }
 
-// Who has left a room still counts for what it waits for there.
-func TestWhoLeftARoomMayBeTheSlowest(t *testing.T) {
+// A client that left a room still counts for its unsent bytes of that room.
+func TestAFormerMemberMayBeTheSlowest(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, small)
 	patient(s)
@@ -336,7 +336,7 @@ func TestWhoLeftARoomMayBeTheSlowest(t *testing.T) {
 		healthy.hear(ws.OpText, body)
 	}
 	left.say(`{"id":3,"unsubscribe":{"channel":"lobby"}}`)
-	eventually(t, "it to have left", func() bool { return value(t, s, "throng_subscriptions", "") == 0 })
+	eventually(t, "it to leave", func() bool { return value(t, s, "throng_subscriptions", "") == 0 })
 	slow := dial(t, s, "lobby")
 	little(t, s, slow)
 	said := 0
@@ -349,7 +349,7 @@ func TestWhoLeftARoomMayBeTheSlowest(t *testing.T) {
 	}
 }
 
-// All outboxes together cost no more than they may, whatever rooms they wait for.
+// The memory of all outboxes together is bounded, for any rooms.
 func TestAllOutboxesAreBounded(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, small)
@@ -368,11 +368,11 @@ func TestAllOutboxesAreBounded(t *testing.T) {
 		}
 	}
 	if got := value(t, s, "throng_retained_closes_total", ""); got == 0 {
-		t.Errorf("got nobody closed with %d bytes retained: the test does not test", retainedBytes(t, s))
+		t.Errorf("got no connection closed with %d bytes retained, so the test is not valid", retainedBytes(t, s))
 	}
 }
 
-// Where a budget is used up, readers are closed until an eighth of it is free, so that not each further byte closes one.
+// If a budget is used up, slow consumers are closed until one eighth of it is free, so that not every further byte closes one.
 func TestAnEighthOfABudgetIsFreed(t *testing.T) {
 	for name, relieve := range map[string]func(*fanout.Topic){
 		"of a room": func(at *fanout.Topic) {
@@ -406,8 +406,8 @@ func TestAnEighthOfABudgetIsFreed(t *testing.T) {
 	}
 }
 
-// What a reader costs alone closes that reader.
-func TestWhatAReaderCostsAloneIsBounded(t *testing.T) {
+// A connection whose own bytes exceed max-unsent is closed.
+func TestTheOwnBytesOfAnOutboxAreBounded(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	patient(s)
@@ -429,7 +429,7 @@ func TestWhatAReaderCostsAloneIsBounded(t *testing.T) {
 	}
 	for owed() < s.cfg.MaxUnsent-len(frame) {
 		if closesBy(s, fanout.ClosedSlow) != 0 {
-			t.Fatal("closed before it cost too much")
+			t.Fatal("closed below the limit")
 		}
 		c.Shard.Post(fanout.Job{Do: fanout.SendFrame, Conn: c, Frame: frame})
 	}
@@ -439,8 +439,8 @@ func TestWhatAReaderCostsAloneIsBounded(t *testing.T) {
 	eventually(t, "it to be closed", func() bool { return closesBy(s, fanout.ClosedSlow) == 1 })
 }
 
-// A ping overtakes what waits for a slow reader, who must not take the server for dead, and does not cut a frame in two.
-func TestAPingOvertakesWhatWaits(t *testing.T) {
+// A ping overtakes the unsent bytes of a slow reader, so that the client does not consider the server dead. It does not split a frame.
+func TestAPingOvertakesUnsentBytes(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	patient(s)
@@ -471,12 +471,12 @@ func TestAPingOvertakesWhatWaits(t *testing.T) {
 		}
 	}
 	if before < 0 || before > messages/2 {
-		t.Errorf("got the ping behind %d of %d messages", before, messages)
+		t.Errorf("got the ping after %d of %d messages", before, messages)
 	}
 }
 
-// A reader whose socket is full, and takes bytes, is not dead: its answer to a ping may wait.
-func TestAFullSocketPutsOffThePong(t *testing.T) {
+// A reader with a full socket that makes progress is alive: its pong may be late.
+func TestAFullSocketDelaysThePong(t *testing.T) {
 	crew, conns := newCrew(t, 1)
 	c := conns[0]
 	ours, theirs := pipe(t)
@@ -487,7 +487,7 @@ func TestAFullSocketPutsOffThePong(t *testing.T) {
 		c.Stalled.Store(uint32(crew.hub.Clock.Tick())) // progress
 		crew.pings(time.Second, false)
 		if c.Closing() {
-			t.Fatalf("closed as %v while it took bytes", c.Reason())
+			t.Fatalf("closed as %v in spite of progress", c.Reason())
 		}
 	}
 	c.Stalled.Store(0)
@@ -497,8 +497,8 @@ func TestAFullSocketPutsOffThePong(t *testing.T) {
 	}
 }
 
-// A subscriber of the SDK protocol that reads slowly is told all of a burst, in order, and answers its pings late.
-func TestASlowSubscriberHearsAll(t *testing.T) {
+// An SDK subscriber that reads slowly receives a whole burst in order, and sends its pongs late.
+func TestASlowSubscriberReceivesEverything(t *testing.T) {
 	messages, pace := 64, 400_000
 	if os.Getenv("THRONG_SLOWEST") != "" {
 		messages, pace = 200, 100_000 // half a minute
@@ -536,6 +536,6 @@ func TestASlowSubscriberHearsAll(t *testing.T) {
 		}
 	}
 	if closesBy(s, fanout.ClosedSlow)+closesBy(s, fanout.ClosedPingTimeout) != 0 {
-		t.Error("somebody was cut")
+		t.Error("a connection was closed")
 	}
 }

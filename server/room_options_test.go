@@ -10,7 +10,7 @@ import (
 )
 
 // The options of a room are looked up once for a publication, or a subscription: whoever makes the room takes those that were found.
-func TestARoomIsMadeWithTheOptionsThatWereFound(t *testing.T) {
+func TestARoomIsCreatedWithItsOptions(t *testing.T) {
 	s := silentSession(session.JsonEncoding)
 	found := func(room string) chat.View {
 		options := *s.Hub.OptionsOf(room)

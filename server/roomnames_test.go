@@ -10,7 +10,7 @@ import (
 	"github.com/throng-chat/throng/server/edge"
 )
 
-// namedRoomOptions let anyone do anything: only the names of the rooms say no.
+// namedRoomOptions allow everything, so that only the names of the rooms restrict access.
 func namedRoomOptions() (rooms []chat.RoomOptions) {
 	for _, pattern := range []string{"loose:*", "$*"} {
 		o := roomWithHistory(pattern)
@@ -20,11 +20,11 @@ func namedRoomOptions() (rooms []chat.RoomOptions) {
 	return rooms
 }
 
-// namedRooms are the rooms whose names say for whom they are.
+// namedRooms checks the rooms whose names restrict access.
 func (m *matrix) namedRooms(s *Server) {
 	rooms := []struct {
 		name    string
-		users   []string // nil for any
+		users   []string // nil for all
 		private bool
 	}{
 		{name: "loose:x"},
@@ -87,7 +87,7 @@ func (m *matrix) namedRooms(s *Server) {
 				c.answerTo(fmt.Sprintf(`"unsubscribe":{"channel":%q}`, r.name))
 				deeds(false, false, "back outside of")
 			}
-			if k.user != "" && !k.banned { // the application may put in anybody
+			if k.user != "" && !k.banned { // the application may subscribe any user
 				wantCall(m.t, s, "subscribe", fmt.Sprintf(`{"user":%q,"channel":%q}`, k.user, r.name), `{"result":{}}`)
 				deeds(true, true, "put into")
 				wantCall(m.t, s, "unsubscribe", fmt.Sprintf(`{"user":%q,"channel":%q}`, k.user, r.name), `{"result":{}}`)
@@ -104,28 +104,28 @@ func (m *matrix) plainEnters(s *Server, room string) bool {
 	return resp.StatusCode == 101
 }
 
-// What one has said in a room of others, into which the application had put one, is not one's own to take back any more.
-func TestWhoIsInNoListRedactsNothing(t *testing.T) {
+// A user that is not in the list of a room, and was subscribed by the application, cannot redact its publications there later.
+func TestAUserOutsideTheListRedactsNothing(t *testing.T) {
 	t.Parallel()
 	s := startAPI(t, namedRoomOptions()...)
 	bob, ann := connectSDK(t, s, tokenOf("bob")), connectSDK(t, s, tokenOf("ann"))
 	for _, room := range []string{"loose:pair#ann,tess", "$news"} {
 		wantCall(t, s, "subscribe", fmt.Sprintf(`{"user":"bob","channel":%q}`, room), `{"result":{}}`)
 		if !bob.may(fmt.Sprintf(`"publish":{"channel":%q,"data":1}`, room)) {
-			t.Fatal("whom the application put in may not speak")
+			t.Fatal("a user that the application subscribed may not publish")
 		}
 		wantCall(t, s, "unsubscribe", fmt.Sprintf(`{"user":"bob","channel":%q}`, room), `{"result":{}}`)
 		if bob.may(fmt.Sprintf(`"rpc":{"method":"redact","data":{"channel":%q,"offset":1}}`, room)) {
-			t.Errorf("%s: bob took back what he had said there", room)
+			t.Errorf("%s: bob redacted his publication", room)
 		}
 	}
 	if !ann.may(`"publish":{"channel":"loose:pair#ann,tess","data":1}`) ||
 		!ann.may(`"rpc":{"method":"redact","data":{"channel":"loose:pair#ann,tess","offset":2}}`) {
-		t.Error("ann may not take back what she said in her room")
+		t.Error("ann may not redact her publication in her room")
 	}
 }
 
-// Both characters are settings, and without them names say nothing.
+// Both characters are settings. Without them, names do not restrict access.
 func TestTheCharactersOfRoomNamesAreSettings(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ users, private, mine, notMine, wantsToken, free string }{
@@ -144,18 +144,18 @@ func TestTheCharactersOfRoomNamesAreSettings(t *testing.T) {
 				continue
 			}
 			if got := c.may(fmt.Sprintf(`"subscribe":{"channel":%q}`, room)); got != want {
-				t.Errorf("users %q, private %q: ann enters %s: got %v, want %v", tt.users, tt.private, room, got, want)
+				t.Errorf("users %q, private %q: ann joins %s: got %v, want %v", tt.users, tt.private, room, got, want)
 			}
 		}
 		if tt.wantsToken != "" && !c.may(fmt.Sprintf(`"subscribe":{"channel":%q,"token":%q}`, tt.wantsToken, signed(map[string]any{"sub": "ann", "channel": tt.wantsToken}))) {
-			t.Errorf("ann does not enter %s by a token", tt.wantsToken)
+			t.Errorf("ann cannot join %s with a token", tt.wantsToken)
 		}
 	}
 }
 
-// With a key of tokens, rooms that no pattern fits are for those who have a user; without one they are open, as in a demo. A pattern
-// opens a room whatever the others are.
-func TestWhoMayUseRoomsThatNoPatternFits(t *testing.T) {
+// With a key for tokens, rooms that match no pattern are for clients with a user; without a key they are open. A pattern sets the access of
+// its rooms independently.
+func TestAccessToRoomsWithoutAPattern(t *testing.T) {
 	t.Parallel()
 	const ok, denied, unknown = "ok", "103", "102"
 	people := []string{"plain", "nobody", "guest", "user"}
@@ -163,7 +163,7 @@ func TestWhoMayUseRoomsThatNoPatternFits(t *testing.T) {
 		name, mode string
 		key        bool
 		is         string
-		tea        map[string]string // what people get in a room that no pattern fits
+		tea        map[string]string // the results in a room that matches no pattern
 	}{
 		{name: "a demo", mode: chat.RoomsAuto, is: chat.RoomsOpen, tea: map[string]string{"plain": ok, "nobody": ok, "guest": ok}},
 		{name: "a backend", mode: chat.RoomsAuto, key: true, is: chat.RoomsSignedIn, tea: map[string]string{"plain": denied, "nobody": denied, "guest": ok, "user": ok}},
@@ -197,7 +197,7 @@ func TestWhoMayUseRoomsThatNoPatternFits(t *testing.T) {
 			}
 			token := map[string]string{"nobody": "", "user": userToken("ann")}[who]
 			if who == "guest" {
-				answer, _, err := s.edge.AdmitGuest(edge.GuestRequest{Name: "Gus"}, s.hub.Moderation.Now())
+				answer, _, err := s.edge.IssueGuestToken(edge.GuestRequest{Name: "Gus"}, s.hub.Moderation.Now())
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -242,7 +242,7 @@ func TestWhoMayUseRoomsThatNoPatternFits(t *testing.T) {
 				}
 				wantCall(t, s, "subscribe", `{"user":"ann","channel":"put"}`, `{"result":{}}`)
 				if got := got(`"publish":{"channel":"put","data":1}`); got != ok {
-					t.Errorf("%s: where the application has put ann: got %s", tt.name, got)
+					t.Errorf("%s: room to which the application subscribed ann: got %s", tt.name, got)
 				}
 			}
 			if got := got(`"subscribe":{"channel":"tea"}`); got != want {
@@ -252,9 +252,8 @@ func TestWhoMayUseRoomsThatNoPatternFits(t *testing.T) {
 	}
 }
 
-// A plain client that is refused is told why. The advice helps: it names --guests where guests are off and the room is for guests, and
-// nowhere else.
-func TestAPlainClientIsToldWhyItMayNotEnter(t *testing.T) {
+// A rejected plain client gets the reason. The advice is useful: it names --guests only if guests are off and the room allows guests.
+func TestARejectedPlainClientGetsTheReason(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		mode, guests, room, says string
@@ -284,7 +283,7 @@ func TestAPlainClientIsToldWhyItMayNotEnter(t *testing.T) {
 			t.Errorf("%s, guests %s, %s: got %s %q, want 403 and %q", tt.mode, tt.guests, tt.room, resp.Status, body, tt.says)
 		}
 		if tt.says != "--guests on" && strings.Contains(body, "guests") {
-			t.Errorf("%s, guests %s, %s: got %q, want no word of guests", tt.mode, tt.guests, tt.room, body)
+			t.Errorf("%s, guests %s, %s: got %q, want no advice about guests", tt.mode, tt.guests, tt.room, body)
 		}
 		if tt.room == "nobody" && strings.Contains(body, chat.SessionPath) {
 			t.Errorf("%s, guests %s, %s: got %q, want no advice to connect to %s", tt.mode, tt.guests, tt.room, body, chat.SessionPath)
@@ -297,13 +296,13 @@ func TestRoomAccessIsChecked(t *testing.T) {
 		change func(*Config)
 		says   string
 	}{
-		{func(c *Config) { c.UserRooms = "##" }, `user-rooms = "##": want one character`},
-		{func(c *Config) { c.UserRooms = "," }, `user-rooms = ",": want one character`},
-		{func(c *Config) { c.PrivateRooms = "a" }, `private-rooms = "a": want one character`},
-		{func(c *Config) { c.PrivateRooms = "*" }, `private-rooms = "*": want one character`},
-		{func(c *Config) { c.PrivateRooms = "#" }, `private-rooms = "#": want another character than user-rooms`},
-		{func(c *Config) { c.UserRooms, c.PersonalRooms = "", true }, `personal-rooms = true: want user-rooms = "#" with it`},
-		{func(c *Config) { c.OtherRooms = "shut" }, `rooms = "shut": want one of open, signed-in, closed, auto`},
+		{func(c *Config) { c.UserRooms = "##" }, `user-rooms = "##": must be one ASCII punctuation character`},
+		{func(c *Config) { c.UserRooms = "," }, `user-rooms = ",": must be one ASCII punctuation character`},
+		{func(c *Config) { c.PrivateRooms = "a" }, `private-rooms = "a": must be one ASCII punctuation character`},
+		{func(c *Config) { c.PrivateRooms = "*" }, `private-rooms = "*": must be one ASCII punctuation character`},
+		{func(c *Config) { c.PrivateRooms = "#" }, `private-rooms = "#": must differ from user-rooms`},
+		{func(c *Config) { c.UserRooms, c.PersonalRooms = "", true }, `personal-rooms = true: needs a character in user-rooms, such as "#"`},
+		{func(c *Config) { c.OtherRooms = "shut" }, `rooms = "shut": must be one of open, signed-in, closed, auto`},
 		{func(c *Config) { c.UserRooms, c.PrivateRooms = "", "" }, ""},
 	} {
 		c := DefaultConfig()

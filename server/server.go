@@ -26,27 +26,27 @@ import (
 )
 
 const (
-	minSettle  = 1000        // connections come or gone before memory is given back
-	logTimeout = time.Second // for the last log lines to be written when the server stops
+	minReleased = 1000        // change in the number of connections after which memory is released
+	logTimeout  = time.Second // for the last log records to be written when the server stops
 )
 
-// Server is one chat server. Make it with New, then call Run, once.
+// Server is one chat server. Create it with New, then call Run once.
 type Server struct {
 	cfg     Config
-	log     *slog.Logger // in front of logs
+	log     *slog.Logger // writes to logs
 	logs    *logqueue.Queue
 	metrics *metrics.Metrics
 	hub     *session.Sessions
 	files   int // the open-file limit
 
-	api   *api.API // nil for none
-	door  *edge.Door
-	edge  *edge.Edge   // behind the door
-	admin *admin.Admin // nil for none
+	api      *api.API
+	acceptor *edge.Acceptor
+	edge     *edge.Edge   // of the acceptor
+	admin    *admin.Admin // nil if the admin port is off
 }
 
-// New opens the ports and starts nothing yet. An error that wraps syscall.EADDRINUSE names the address in use. Log records wait
-// in a queue, so log may block, or fail, without harm to the server; Run writes them.
+// New checks the config and opens the ports. It accepts no connection before Run. An error that wraps syscall.EADDRINUSE names the address in
+// use. Log records go to a queue, so log may block or fail without effect on the server. Run writes them.
 func New(cfg Config, log *slog.Logger) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -82,7 +82,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 
 // listen opens the ports.
 func (s *Server) listen() (err error) {
-	s.door, err = edge.Open(edge.Config{
+	s.acceptor, err = edge.Open(edge.Config{
 		Listen:                 s.cfg.Listen,
 		Hosts:                  s.cfg.Hosts,
 		Origins:                s.cfg.Origins,
@@ -94,19 +94,19 @@ func (s *Server) listen() (err error) {
 	if err != nil {
 		return err
 	}
-	s.edge = s.door.Edge
+	s.edge = s.acceptor.Edge
 	if s.cfg.Admin == "off" {
 		return nil
 	}
 	listener, err := netpoll.Listen(s.cfg.Admin, edge.ListenOptions)
 	if err != nil {
-		return errors.Join(err, s.door.Close())
+		return errors.Join(err, s.acceptor.Close())
 	}
 	s.admin = admin.New(listener, s.cfg.Hosts, s.hub, s.apiOn("admin"), s.metrics, s.log)
 	return nil
 }
 
-// apiOn is the server API where it is on that port, else nil.
+// apiOn returns the server API if it is on a port, "listen" or "admin"; else nil.
 func (s *Server) apiOn(port string) *api.API {
 	if s.cfg.API.On != port {
 		return nil
@@ -114,13 +114,13 @@ func (s *Server) apiOn(port string) *api.API {
 	return s.api
 }
 
-// shardCount is one a core.
+// shardCount returns the number of shards: one per core.
 func shardCount(cores int) int { return min(cores, fanout.MaxShards) }
 
-// Addr is where the chat listens.
-func (s *Server) Addr() net.Addr { return s.door.Addr() }
+// Addr returns the address of the public port.
+func (s *Server) Addr() net.Addr { return s.acceptor.Addr() }
 
-// AdminAddr is where health and metrics listen, nil for nowhere.
+// AdminAddr returns the address of the admin port, or nil if it is off.
 func (s *Server) AdminAddr() net.Addr {
 	if s.admin == nil {
 		return nil
@@ -128,31 +128,31 @@ func (s *Server) AdminAddr() net.Addr {
 	return s.admin.Listener.Addr()
 }
 
-// Logger returns the server's log, which never blocks. Its records are written while Run runs.
+// Logger returns the log of the server, which never blocks. Its records are written during Run.
 func (s *Server) Logger() *slog.Logger { return s.log }
 
-// MaxConnections is how many connections are taken at a time.
+// MaxConnections returns the limit of WebSocket connections.
 func (s *Server) MaxConnections() int { return s.cfg.MaxConnections }
 
-// LetsGuestsIn says whether somebody who brings no token may come in.
-func (s *Server) LetsGuestsIn() bool { return s.hub.Guests }
+// GuestsAllowed reports whether clients without a token may connect.
+func (s *Server) GuestsAllowed() bool { return s.hub.Guests }
 
-// OtherRooms returns who may use rooms that no pattern fits: "open", "signed-in" or "closed".
+// OtherRooms returns who may use rooms that match no pattern: "open", "signed-in" or "closed".
 func (s *Server) OtherRooms() string { return s.cfg.OtherRooms }
 
-// KnowsTokens says whether there is a key that tokens are believed by, besides the guests' own.
-func (s *Server) KnowsTokens() bool { return s.hub.Tokens.Enabled() }
+// TokensEnabled reports whether a key for tokens is configured. The key of guest tokens does not count.
+func (s *Server) TokensEnabled() bool { return s.hub.Tokens.Enabled() }
 
-// Shards is how many goroutines write, and pollers read.
+// Shards returns the number of shards, which is also the number of pollers.
 func (s *Server) Shards() int { return len(s.hub.Shards) }
 
-// Run serves until ctx is done, then stops in an orderly way within the drain time: it accepts nobody, tells every client,
-// and waits for what is under way. It returns when everything it started has ended.
+// Run serves until ctx is done or a port fails. Then it stops gracefully within the drain time: it accepts no connection, sends a close frame
+// to every client, and waits for unfinished work. It returns when all goroutines that it started have ended.
 func (s *Server) Run(ctx context.Context) error {
 	stopLog := s.logs.Start()
 	defer stopLog(logTimeout)
 	var err error
-	expire := func(now time.Time, _ wheel.Tick) { s.edge.Handshakes.Expire(now) }
+	expire := func(now time.Time, _ wheel.Tick) { s.edge.Pending.Expire(now) }
 	if err = s.hub.Start(s.files, s.cfg.PingInterval, s.cfg.PingTimeout, s.hub.OnTick, expire); err != nil {
 		return err
 	}
@@ -165,11 +165,11 @@ func (s *Server) Run(ctx context.Context) error {
 	defer stopFetching()
 	owners.Go(func() {
 		if err := s.hub.Tokens.Run(fetching); err != nil && fetching.Err() == nil {
-			s.log.Error("keys of tokens are not kept fresh", "error", err)
+			s.log.Error("refresh of the token keys stopped", "error", err)
 		}
 	})
-	settled := make(chan struct{})
-	owners.Go(func() { s.settle(settled) })
+	stopRelease := make(chan struct{})
+	owners.Go(func() { s.releaseMemory(stopRelease) })
 
 	var serving sync.WaitGroup
 	failed := make(chan error, 3)
@@ -183,7 +183,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 
 	serving.Go(func() {
-		if err := s.door.Run(); err != nil {
+		if err := s.acceptor.Run(); err != nil {
 			failed <- fmt.Errorf("accept on %s: %w", s.Addr(), err)
 		}
 	})
@@ -192,35 +192,35 @@ func (s *Server) Run(ctx context.Context) error {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
-	s.drain()
+	s.shutdown()
 
-	// The admin port answers until here, so that the drain can be watched.
+	// The admin port is available until here, so that operators can watch the shutdown.
 	for _, server := range servers {
 		s.end(server)
 	}
 	serving.Wait()
-	s.door.End()
+	s.acceptor.End()
 	s.hub.Quit()
-	close(settled)
+	close(stopRelease)
 	stopFetching()
 	s.hub.Hooks.Stop()
 	s.hub.Answers.Wait()
 	s.hub.Verifiers.Wait()
 	owners.Wait()
-	s.hub.Stop() // the last: the others wake its pollers
+	s.hub.Stop() // last, because the others post to its pollers
 	return err
 }
 
-// httpServers are those of the public and the admin port, each with where it listens.
+// httpServers returns the HTTP servers of the public and the admin port, and the listener of each.
 func (s *Server) httpServers() (servers []*http.Server, listeners []net.Listener) {
-	servers, listeners = append(servers, s.edge.HttpServer()), append(listeners, s.door)
+	servers, listeners = append(servers, s.edge.HTTPServer()), append(listeners, s.acceptor)
 	if s.admin != nil {
-		servers, listeners = append(servers, s.admin.HttpServer()), append(listeners, s.admin.Listener)
+		servers, listeners = append(servers, s.admin.HTTPServer()), append(listeners, s.admin.Listener)
 	}
 	return servers, listeners
 }
 
-// end lets requests finish, for a moment.
+// end stops an HTTP server. It waits for the requests in progress for at most a second.
 func (s *Server) end(server *http.Server) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -233,29 +233,29 @@ func (s *Server) end(server *http.Server) {
 	}
 }
 
-// drain takes no new connection and ends the others.
-func (s *Server) drain() {
+// shutdown closes the public port, sends a close frame to every client, and waits for at most the drain time.
+func (s *Server) shutdown() {
 	start := time.Now()
 	s.hub.Draining.Store(true)
-	if err := s.door.Close(); err != nil {
+	if err := s.acceptor.Close(); err != nil {
 		s.log.Debug("close listener", "error", err)
 	}
-	told := s.hub.Live.Load()
-	s.log.Info("stopping: clients are told to come back", "connections", told, "at_most", s.cfg.Drain.String())
+	notified := s.hub.Live.Load()
+	s.log.Info("stopping: sending a close frame to each client", "connections", notified, "at_most", s.cfg.Drain.String())
 	s.hub.CloseAll()
 	s.hub.WaitEmpty(s.cfg.Drain - time.Since(start))
 	cut := s.hub.AbortAll()
 	s.hub.WaitEmpty(time.Second)
 	s.hub.Hooks.Flush(max(s.cfg.Drain-time.Since(start), time.Second))
-	s.log.Info("stopped", "after", time.Since(start).Round(time.Millisecond).String(), "closed", told-int64(cut), "cut", cut)
+	s.log.Info("stopped", "after", time.Since(start).Round(time.Millisecond).String(), "closed", notified-int64(cut), "cut", cut)
 }
 
-// settle gives memory back to the system when a wave of connections has come or gone: what a handshake leaves behind would
-// otherwise stay for minutes.
-func (s *Server) settle(quit <-chan struct{}) {
+// releaseMemory returns memory to the system after many connections have opened or closed, until quit is closed. Otherwise the garbage of
+// their handshakes would stay for minutes.
+func (s *Server) releaseMemory(quit <-chan struct{}) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
-	settled, last, calm := int64(0), int64(0), 0
+	released, last, calm := int64(0), int64(0), 0
 	for {
 		select {
 		case <-quit:
@@ -263,15 +263,15 @@ func (s *Server) settle(quit <-chan struct{}) {
 		case <-ticker.C:
 		}
 		live := s.hub.Live.Load()
-		if abs(live-last) > minSettle/20 {
+		if abs(live-last) > minReleased/20 {
 			calm = 0
 		} else {
 			calm++
 		}
 		last = live
-		if calm >= 3 && abs(live-settled) >= minSettle {
+		if calm >= 3 && abs(live-released) >= minReleased {
 			debug.FreeOSMemory()
-			settled = live
+			released = live
 		}
 	}
 }

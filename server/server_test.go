@@ -22,7 +22,7 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-func TestEveryMemberHearsEveryMessage(t *testing.T) {
+func TestEveryMemberReceivesEveryMessage(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	a, b, other := dial(t, s, "tea"), dial(t, s, "tea"), dial(t, s, "coffee")
@@ -46,7 +46,7 @@ func TestFragmentsArriveAsOneMessage(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	c := dial(t, s, "lobby")
-	// "hello" in two fragments, a ping between them; 5.4.
+	// "hello" in two fragments, with a ping between them: RFC 6455, 5.4.
 	first := ws.AppendMaskedFrame(nil, ws.OpText, 7, []byte("hel"))
 	first[0] &^= 0x80
 	c.write(first)
@@ -56,7 +56,7 @@ func TestFragmentsArriveAsOneMessage(t *testing.T) {
 	c.hear(ws.OpText, "hello")
 }
 
-func TestAnotherImplementationTalksToUs(t *testing.T) {
+func TestAnotherImplementationIsCompatible(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -79,7 +79,7 @@ func TestAnotherImplementationTalksToUs(t *testing.T) {
 	}
 }
 
-// Many talk at once: all members must hear the same sequence, and each talker's messages in the order of sending.
+// With many publishers at once, all members receive the same sequence, and the messages of each publisher in the order of sending.
 func TestOneOrderForAll(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
@@ -115,7 +115,7 @@ func TestOneOrderForAll(t *testing.T) {
 			t.Fatal(err)
 		}
 		if n != next[talker] {
-			t.Fatalf("at %d: talker %d: got message %d, want %d", at, talker, n, next[talker])
+			t.Fatalf("at %d: publisher %d: got message %d, want %d", at, talker, n, next[talker])
 		}
 		next[talker]++
 	}
@@ -128,8 +128,8 @@ func TestOneOrderForAll(t *testing.T) {
 	}
 }
 
-// Whoever has its 101 hears all that is said from then on, and none of it twice.
-func TestANewcomerMissesNothing(t *testing.T) {
+// A client receives every message published after its 101 response, once.
+func TestANewMemberMissesNothing(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	talker := dial(t, s, "lobby")
@@ -143,8 +143,8 @@ func TestANewcomerMissesNothing(t *testing.T) {
 	}
 }
 
-// A newcomer to a busy room hears a sequence without a gap, from wherever it begins.
-func TestANewcomerToABusyRoomHearsNoGap(t *testing.T) {
+// A new member of a busy room receives a sequence without a gap, from its first message on.
+func TestANewMemberOfABusyRoomGetsNoGap(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	talker := dial(t, s, "lobby")
@@ -187,7 +187,7 @@ func TestANewcomerToABusyRoomHearsNoGap(t *testing.T) {
 	}
 }
 
-func TestMessagesSentWithTheHandshakeAreHeard(t *testing.T) {
+func TestMessagesSentWithTheHandshakeAreHandled(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	conn, err := net.Dial("tcp", s.Addr().String())
@@ -203,7 +203,7 @@ func TestMessagesSentWithTheHandshakeAreHeard(t *testing.T) {
 	c.hear(ws.OpText, "in a hurry")
 }
 
-func TestProtocolErrorsAreAnsweredWithTheirCode(t *testing.T) {
+func TestProtocolErrorsHaveTheirCloseCode(t *testing.T) {
 	t.Parallel()
 	masked := func(op ws.Opcode, payload string) []byte {
 		return ws.AppendMaskedFrame(nil, op, 0x01020304, []byte(payload))
@@ -277,7 +277,7 @@ func TestProtocolErrorsAreAnsweredWithTheirCode(t *testing.T) {
 			s := startServer(t, nil)
 			witness, c := dial(t, s, "lobby"), dial(t, s, "lobby")
 			c.send(ws.OpText, "before")
-			// Nothing that follows the error may be delivered.
+			// No frame after the error may be delivered.
 			c.write(append(tt.bytes, masked(ws.OpText, "after")...))
 			c.hear(ws.OpText, "before")
 			c.closed(tt.want)
@@ -290,21 +290,21 @@ func TestProtocolErrorsAreAnsweredWithTheirCode(t *testing.T) {
 	}
 }
 
-// A client that never ends TCP from its side does not keep the server's end open.
-func TestACloseIsCutShort(t *testing.T) {
+// The server closes its end even if the client never closes TCP.
+func TestACloseHasATimeout(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	c := dial(t, s, "lobby")
 	c.send(ws.OpClose, "\x03\xe8")
 	c.closed(ws.CloseNormal)
-	// c.conn stays open on purpose.
+	// c.conn stays open intentionally.
 	eventually(t, "the server to close its end", func() bool { return s.hub.Live.Load() == 0 })
 	if got := closesBy(s, fanout.ClosedByClient); got != 1 {
 		t.Errorf("got %d closes by the client, want 1", got)
 	}
 }
 
-func TestATalkerOverItsRateIsClosed(t *testing.T) {
+func TestAPublisherOverItsRateIsClosed(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.Rate = 10 })
 	calm, loud := dial(t, s, "lobby"), dial(t, s, "lobby")
@@ -328,7 +328,7 @@ func TestATalkerOverItsRateIsClosed(t *testing.T) {
 		heard++
 	}
 	if heard != 20 {
-		t.Errorf("got %d messages through, want the burst of 20", heard)
+		t.Errorf("got %d messages delivered, want the burst of 20", heard)
 	}
 	for range heard {
 		calm.hear(ws.OpText, "x")
@@ -358,7 +358,7 @@ func TestAPingFloodIsClosed(t *testing.T) {
 	eventually(t, "the close to be counted", func() bool { c.conn.Close(); return closesBy(s, fanout.ClosedRate) == 1 })
 }
 
-func TestStoppingTellsEveryClient(t *testing.T) {
+func TestAShutdownSendsACloseToEveryClient(t *testing.T) {
 	t.Parallel()
 	cfg := DefaultConfig()
 	cfg.Listen, cfg.Admin, cfg.Drain = "127.0.0.1:0", "off", patience
@@ -396,7 +396,7 @@ func TestStoppingTellsEveryClient(t *testing.T) {
 	}
 }
 
-func TestADrainIsCutShort(t *testing.T) {
+func TestTheDrainHasATimeout(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.Listen, cfg.Admin, cfg.Drain = "127.0.0.1:0", "off", 300*time.Millisecond
 	s, err := New(cfg, slog.New(slog.DiscardHandler))
@@ -412,18 +412,18 @@ func TestADrainIsCutShort(t *testing.T) {
 	select {
 	case <-done:
 	case <-time.After(patience):
-		t.Fatal("the server waits for a client that never closes")
+		t.Fatal("the server still waits for a client that never closes")
 	}
 	if took := time.Since(start); took >= fanout.CloseTimeout {
-		t.Errorf("took %v, want the drain time of %v to end it", took, cfg.Drain)
+		t.Errorf("took %v, want it to end after the drain time of %v", took, cfg.Drain)
 	}
 	if _, err := io.ReadAll(silent.conn); err != nil {
 		t.Logf("the client sees: %v", err)
 	}
 }
 
-// Who is on the way in when the drain begins, and comes to its shard behind those that were told, is told as well.
-func TestANewcomerIsToldOfTheDrain(t *testing.T) {
+// A connection that reaches its shard after the drain began gets a close frame, too.
+func TestAConnectionDuringTheDrainGetsAClose(t *testing.T) {
 	s := startServer(t, nil)
 	ours, theirs := pipe(t)
 	t.Cleanup(func() { theirs.Close() })
@@ -459,12 +459,12 @@ func TestAServerMayStopAsSoonAsItHasStarted(t *testing.T) {
 				t.Fatal(err)
 			}
 		case <-time.After(patience):
-			t.Fatal("the server does not stop")
+			t.Fatal("the server did not stop")
 		}
 	}
 }
 
-// The shards to wake are noted in one word: with more shards than bits some would sleep for ever.
+// The shards to wake are the bits of one word. With more shards than bits, some would never wake.
 func TestManyCoresMakeNoMoreShardsThanCanBeWoken(t *testing.T) {
 	for _, tt := range []struct{ cores, want int }{{1, 1}, {2, 2}, {64, 64}, {65, 64}, {256, 64}} {
 		if got := shardCount(tt.cores); got != tt.want {

@@ -12,7 +12,7 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// What a connection of the SDK protocol owes in time, against a running server's own clock. The tests wait side by side.
+// The deadlines of an SDK connection, with the clock of a running server. The tests run in parallel.
 func TestDeadlinesOfSessions(t *testing.T) {
 	usual := startBackend(t)
 	pinging := startServer(t, func(c *Config) { c.PingInterval, c.PingTimeout = time.Second, time.Second })
@@ -36,14 +36,14 @@ func TestDeadlinesOfSessions(t *testing.T) {
 
 func whoSaysNothingIsStale(t *testing.T, s *Server) {
 	dialSDK(t, s, "").closed(3502)
-	eventually(t, "it to be counted", func() bool { return closesBy(s, fanout.ClosedStale) == 1 })
+	eventually(t, "the close to be counted", func() bool { return closesBy(s, fanout.ClosedStale) == 1 })
 }
 
 func anExpiredTokenEndsTheConnection(t *testing.T, s *Server) {
 	c := dialSDK(t, s, "")
 	c.say(`{"id":1,"connect":{"token":%q}}`, signed(map[string]any{"sub": "ann", "exp": time.Now().Add(2 * time.Second).Unix()}))
 	if got := c.line(); !strings.Contains(got, `"expires":true,"ttl":`) {
-		t.Fatalf("got %s, want to be told of the expiry", got)
+		t.Fatalf("got %s, want the time of the expiry", got)
 	}
 	c.closed(3005)
 }
@@ -55,9 +55,9 @@ func aRefreshedTokenKeepsTheConnection(t *testing.T, s *Server) {
 	c := connectSDK(t, s, token("ann", 2*time.Second))
 	c.say(`{"id":2,"refresh":{"token":%q}}`, token("ann", time.Hour))
 	if got := c.line(); !strings.HasPrefix(got, `{"id":2,"refresh":{"client":"`) || !strings.Contains(got, `"expires":true,"ttl":3`) {
-		t.Fatalf("got %s, want the answer to refresh", got)
+		t.Fatalf("got %s, want the refresh reply", got)
 	}
-	time.Sleep(2*time.Second + session.ExpiryGrace + 2*fanout.TickLength) // until the first token would have ended it
+	time.Sleep(2*time.Second + session.ExpiryGrace + 2*fanout.TickLength) // a negative check: the first token would have closed the connection by then
 	c.say(`{"id":3,"unsubscribe":{"channel":"x"}}`)
 	c.want(`{"id":3,"unsubscribe":{}}`)
 	c.say(`{"id":4,"refresh":{"token":%q}}`, token("bob", time.Hour))
@@ -69,14 +69,14 @@ func anExpiredSubscriptionIsTakenAway(t *testing.T, s *Server) {
 	c.say(`{"id":2,"subscribe":{"channel":"a","token":%q}}`,
 		signed(map[string]any{"sub": "ann", "channel": "a", "exp": time.Now().Add(2 * time.Second).Unix()}))
 	if got := c.line(); !strings.HasPrefix(got, `{"id":2,"subscribe":{"expires":true,"ttl":`) {
-		t.Fatalf("got %s, want to be told of the expiry", got)
+		t.Fatalf("got %s, want the time of the expiry", got)
 	}
 	c.want(`{"push":{"channel":"a","unsubscribe":{"code":2501,"reason":"subscription expired"}}}`)
 	c.say(`{"id":3,"publish":{"channel":"a","data":1}}`)
 	c.want(`{"id":3,"error":{"code":103,"message":"permission denied"}}`)
 }
 
-// It is the answer to the ping that counts, not that something comes.
+// Only a pong counts, not other data.
 func whoDoesNotAnswerAPingIsDropped(t *testing.T, s *Server) {
 	c := connectSDK(t, s, "")
 	m, err := c.next()
@@ -98,7 +98,7 @@ func whoDoesNotAnswerAPingIsDropped(t *testing.T, s *Server) {
 		if want := fmt.Sprintf(`{"id":%d,"unsubscribe":{}}`, id); string(m.Payload) != want {
 			t.Fatalf("got %s, want %s", m.Payload, want)
 		}
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(50 * time.Millisecond) // the pace of the commands
 	}
 }
 
@@ -110,14 +110,14 @@ func whoAnswersPingsStays(t *testing.T, s *Server) {
 		}
 		c.say("{}")
 	}
-	c.say("{}") // nobody asked
+	c.say("{}") // a pong without a ping
 	c.closed(3501)
 }
 
-// Tokens may be good for longer than ticks can count. Their connections do not end before.
+// Tokens may be valid for longer than ticks can count. Their connections are not closed earlier.
 func TestATokenMayBeGoodForAVeryLongTime(t *testing.T) {
 	h := &session.Sessions{Hub: &chat.Hub{Engine: &fanout.Engine{Core: fanout.Core{Clock: fanout.NewClock()}}}}
-	round := (1 << 32) * fanout.TickLength // when ticks begin anew
+	round := (1 << 32) * fanout.TickLength // the ticks overflow
 	for _, end := range []time.Time{time.Now().Add(round + time.Second), time.Unix(253402300799, 0)} {
 		if left := time.Duration(h.TickOf(end)-h.Clock.Tick()) * fanout.TickLength; h.TickOf(end) < h.Clock.Tick() || left < 365*24*time.Hour {
 			t.Errorf("%v: got %v left, want a year or more", end, left)
@@ -128,19 +128,19 @@ func TestATokenMayBeGoodForAVeryLongTime(t *testing.T) {
 	}
 }
 
-// A token ends by the wall clock. After a pause of the process, or a suspend of the machine, that is judged at the first tick, while
-// pings and other deadlines, which count ticks, go on where they were.
-func TestATokenThatEndedDuringAPauseIsJudgedAtTheFirstTick(t *testing.T) {
+// A token expires by the wall clock. After a suspend of the process or the machine, the first tick checks it. Pings and other deadlines count
+// ticks and continue where they were.
+func TestATokenThatExpiredDuringASuspendIsCheckedAtTheFirstTick(t *testing.T) {
 	t.Parallel()
 	s := startBackend(t)
 	in := func(d time.Duration) int64 { return time.Now().Add(d).Unix() }
 	short := connectSDK(t, s, signed(map[string]any{"sub": "ann", "exp": in(time.Hour)}))
 	long := connectSDK(t, s, signed(map[string]any{"sub": "bob", "exp": in(24 * time.Hour)}))
 	ever := connectSDK(t, s, signed(map[string]any{"sub": "cid"}))
-	mute := dialSDK(t, s, "") // still has its time to say who it is
+	mute := dialSDK(t, s, "") // has not sent its connect command yet
 	long.say(`{"id":2,"subscribe":{"channel":"a","token":%q}}`, signed(map[string]any{"sub": "bob", "channel": "a", "exp": in(time.Hour)}))
 	if got := long.line(); !strings.HasPrefix(got, `{"id":2,"subscribe":{"expires":true,"ttl":`) {
-		t.Fatalf("got %s, want to be subscribed", got)
+		t.Fatalf("got %s, want a subscription", got)
 	}
 	pings := value(t, s, "throng_pings_total", "")
 
@@ -156,11 +156,11 @@ func TestATokenThatEndedDuringAPauseIsJudgedAtTheFirstTick(t *testing.T) {
 		t.Errorf("got %s, want to be connected", got)
 	}
 	if got := value(t, s, "throng_pings_total", ""); got != pings {
-		t.Errorf("got %v pings after the pause, want none: no tick is missing", got-pings)
+		t.Errorf("got %v pings after the suspend, want none: no tick is missing", got-pings)
 	}
 }
 
-func TestAnExpiryIsAMomentOfTheWallClock(t *testing.T) {
+func TestAnExpiryUsesTheWallClock(t *testing.T) {
 	at := time.Unix(1_800_000_000, 1)
 	e := session.ExpiryOf(at)
 	for _, tt := range []struct {
@@ -180,7 +180,7 @@ func TestAnExpiryIsAMomentOfTheWallClock(t *testing.T) {
 		t.Errorf("got %v for never", never)
 	}
 	if past := session.ExpiryOf(time.Unix(-5, 0)); !past.Over(at) {
-		t.Error("a moment before 1970 never comes")
+		t.Error("a time before 1970 is never reached")
 	}
 	if far := session.ExpiryOf(time.Unix(253402300799, 0)); far.Over(at) || far == 0 {
 		t.Errorf("got %v for the year 9999", far)

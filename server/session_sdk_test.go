@@ -16,18 +16,18 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// What the real SDKs found (server/sdk), shown without them.
+// Faults that the real SDKs found (server/sdk), tested without the SDKs.
 
-// rememberingRoom is what rooms offer that recover.
+// rememberingRoom returns the options of a room with recovery.
 func rememberingRoom(pattern string) chat.RoomOptions {
 	o := chat.DefaultRoom()
 	o.Pattern, o.HistorySize, o.HistoryTTL, o.Recovery = pattern, 10, time.Minute, true
 	return o
 }
 
-// While nobody of an encoding is in a room, nothing is posted for that encoding: who comes back must not be taken for one that
-// has missed what was said meanwhile.
-func TestWhatWasSaidWhileNobodyWasThereIsNoGap(t *testing.T) {
+// While a room has no member with an encoding, nothing is posted for that encoding. A member that joins later has not missed these
+// publications.
+func TestPublicationsToAnEmptyRoomAreNoGap(t *testing.T) {
 	t.Parallel()
 	s := startBackend(t, rememberingRoom("*"))
 	plain := dial(t, s, "room")
@@ -46,16 +46,16 @@ func TestWhatWasSaidWhileNobodyWasThereIsNoGap(t *testing.T) {
 	say("two")
 	a.say(`{"id":4,"subscribe":{"channel":"room","recover":true,"offset":1,"epoch":%q}}`, epoch)
 	if got := a.line(); !strings.Contains(got, `"publications":[{"data":"two","offset":2,"time":`) || !strings.Contains(got, `}],"recovered":true`) {
-		t.Fatalf("got %s, want what was said meanwhile", got)
+		t.Fatalf("got %s, want the publications in between", got)
 	}
 	say("three")
 	a.want(`{"push":{"channel":"room","pub":{"data":"three","offset":3}}}`)
 	a.say(`{"id":5,"rpc":{"method":"x"}}`)
-	a.want(`{"id":5,"error":{"code":108,"message":"not available"}}`) // and not that it lost its place
+	a.want(`{"id":5,"error":{"code":108,"message":"not available"}}`) // not a lost position
 }
 
-// A room that was forgotten, or never was, is no beginning to who knows a place in another of that name.
-func TestHistorySinceAPlaceInAForgottenRoomIsUnrecoverable(t *testing.T) {
+// A client with a position in an earlier room of the same name cannot recover from a room that was released or never existed.
+func TestHistorySinceAReleasedRoomIsUnrecoverable(t *testing.T) {
 	t.Parallel()
 	o := rememberingRoom("*")
 	o.ReadHistory = chat.Anyone
@@ -72,8 +72,8 @@ func TestHistorySinceAPlaceInAForgottenRoomIsUnrecoverable(t *testing.T) {
 	wantError(t, s, "history", `{"channel":"room","limit":-1,"since":{"offset":7,"epoch":"another"}}`, 112, "unrecoverable")
 }
 
-// What is told afterwards says when it was said; what is heard at once is said now.
-func TestThePastIsToldWithItsTime(t *testing.T) {
+// Publications from the history have their time. Live publications have none.
+func TestHistoryHasTheTimeOfPublications(t *testing.T) {
 	s := startBackend(t, rememberingRoom("*"))
 	a := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
 	a.say(`{"id":2,"subscribe":{"channel":"room"}}`)
@@ -103,14 +103,14 @@ func TestThePastIsToldWithItsTime(t *testing.T) {
 	}
 }
 
-// What a client is told that it missed is held to a rate: who comes back too often is told that it missed something.
-func TestRecoveriesAreHeldToARate(t *testing.T) {
+// Recovered publications have a rate. A client that recovers too often gets recovered: false.
+func TestRecoveriesHaveARate(t *testing.T) {
 	s := startAPI(t, rememberingRoom("*"))
 	c := connectSDK(t, s, userToken("ann"))
 	call(t, s, "publish", `{"channel":"x","data":1}`)
 	session := sessionOf(t, s, "ann")
 	for _, tt := range []struct {
-		spent time.Duration // of the rate
+		spent time.Duration // used of the rate
 		want  string
 	}{{0, `"recovered":true`}, {time.Hour, `"was_recovering":true`}, {0, `"recovered":true`}} {
 		done := make(chan struct{})
@@ -128,11 +128,11 @@ func TestRecoveriesAreHeldToARate(t *testing.T) {
 	}
 }
 
-// What has had its time is not told to who comes back, also where nobody has looked at it since.
-func TestWhatIsTooOldIsNotRecovered(t *testing.T) {
+// Expired publications are not recovered, even if they were not removed yet.
+func TestExpiredPublicationsAreNotRecovered(t *testing.T) {
 	s := startAPI(t, rememberingRoom("*"))
 	c := connectSDK(t, s, userToken("ann"))
-	c.say(`{"id":2,"subscribe":{"channel":"x"}}`) // who stays, so that the room does
+	c.say(`{"id":2,"subscribe":{"channel":"x"}}`) // a member that keeps the room
 	c.line()
 	call(t, s, "publish", `{"channel":"x","data":1}`)
 	call(t, s, "publish", `{"channel":"x","data":2}`)
@@ -142,17 +142,17 @@ func TestWhatIsTooOldIsNotRecovered(t *testing.T) {
 	b := connectSDK(t, s, userToken("bob"))
 	b.say(`{"id":2,"subscribe":{"channel":"x","recover":true,"offset":1,"epoch":""}}`)
 	if got := b.line(); !strings.Contains(got, `"recovered":true`) {
-		t.Errorf("from behind the first: got %s, want the second", got)
+		t.Errorf("from after the first: got %s, want the second", got)
 	}
 	e := connectSDK(t, s, userToken("eve"))
 	e.say(`{"id":2,"subscribe":{"channel":"x","recover":true,"offset":0,"epoch":""}}`)
 	if got := e.line(); strings.Contains(got, `"recovered":true`) || !strings.Contains(got, `"was_recovering":true`) {
-		t.Errorf("from the beginning: got %s, want to be told that something is missing", got)
+		t.Errorf("from the beginning: got %s, want recovered: false", got)
 	}
 }
 
-// A client that wants all or an error leaves no room behind when it is an error.
-func TestARoomThatWasNotEnteredIsForgotten(t *testing.T) {
+// If a client requests recovery or an error, and gets an error, no room is left behind.
+func TestARoomThatWasNotJoinedIsReleased(t *testing.T) {
 	s := startAPI(t, rememberingRoom("*"))
 	c := connectSDK(t, s, userToken("ann"))
 	c.say(`{"id":2,"subscribe":{"channel":"x","recover":true,"offset":7,"epoch":"another","flag":2}}`)
@@ -162,26 +162,26 @@ func TestARoomThatWasNotEnteredIsForgotten(t *testing.T) {
 	}
 }
 
-// The time is that of the world: it goes on while the process is stopped, or the machine asleep.
-func TestAPauseDoesNotMakeThePastYounger(t *testing.T) {
+// The time of a publication is that of the wall clock, which advances while the process is suspended.
+func TestASuspendDoesNotExtendTheHistory(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.Rooms = []chat.RoomOptions{rememberingRoom("*")}
-	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 1) // no heartbeat: its clock stands still
+	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 1) // without a heartbeat, its clock does not advance
 	h.Heartbeat = fanout.NewHeartbeat(&h.Core, cfg.PingInterval, cfg.PingTimeout)
 	pub, _ := session.OfSDK([]byte(`"one"`))
 	began := time.Now()
 	h.Publish(h.ViewOf("room"), pub, chat.PublishOptions{})
 	said := time.Now()
-	eventually(t, "a moment to pass", func() bool { return time.Since(said) > 5*time.Millisecond })
+	eventually(t, "some time to pass", func() bool { return time.Since(said) > 5*time.Millisecond })
 	pubs, _, _ := h.Read("room", nil, -1, math.MaxInt, false)
 	told := time.UnixMilli(session.PastPublication(&pubs[0], session.JsonEncoding).Time)
 	if told.Before(began.Truncate(time.Millisecond)) || told.After(said) {
-		t.Errorf("told to be said at %v, want %v to %v", told, began, said)
+		t.Errorf("got the time %v, want %v to %v", told, began, said)
 	}
 }
 
-// An SDK does not ask for a room again that the server has put it into: it comes back whole.
-func TestAGapInARoomTheServerGaveEndsTheConnection(t *testing.T) {
+// An SDK does not resubscribe to a server-side subscription. Instead, it reconnects.
+func TestAGapInAServerSideSubscriptionClosesTheConnection(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) {
 		c.Token.HMACSecret = testSecret
@@ -203,7 +203,7 @@ func TestAGapInARoomTheServerGaveEndsTheConnection(t *testing.T) {
 	a.closed(3010)
 }
 
-// field is a string of a line of JSON.
+// field returns a string field of a line of JSON.
 func field(t *testing.T, line, name string) string {
 	t.Helper()
 	_, rest, ok := strings.Cut(line, `"`+name+`":"`)
@@ -214,8 +214,8 @@ func field(t *testing.T, line, name string) string {
 	return value
 }
 
-// The SDKs take an error for the last word unless it is said to pass, and then bring another token.
-func TestATokenThatExpiredBeforeItsRefreshIsAskedForAgain(t *testing.T) {
+// An SDK treats an error as final unless it is temporary. After a temporary one, it sends another token.
+func TestAnExpiredTokenMayBeRefreshedLate(t *testing.T) {
 	t.Parallel()
 	closed := chat.DefaultRoom()
 	closed.Subscribe = chat.WithToken
@@ -232,8 +232,8 @@ func TestATokenThatExpiredBeforeItsRefreshIsAskedForAgain(t *testing.T) {
 	c.want(`{"id":5,"sub_refresh":{}}`)
 }
 
-// A token for a room is one user's. One that names nobody is nobody's, not everybody's.
-func TestASubscriptionTokenWithoutAUserIsForNobodyElse(t *testing.T) {
+// A subscription token belongs to one user. A token without a user is only for clients without a user.
+func TestASubscriptionTokenWithoutAUserIsForClientsWithoutAUser(t *testing.T) {
 	t.Parallel()
 	s := startBackend(t)
 	nobodys := signed(map[string]any{"channel": "x"})
@@ -245,7 +245,7 @@ func TestASubscriptionTokenWithoutAUserIsForNobodyElse(t *testing.T) {
 	c.closed(3500)
 }
 
-func TestWhatNobodyTakesIsNotAvailable(t *testing.T) {
+func TestSendWithoutTheRPCWebhookCloses(t *testing.T) {
 	t.Parallel()
 	s := startBackend(t)
 	c := connectSDK(t, s, userToken("ann"))

@@ -20,13 +20,13 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// sdk is a client of the SDK protocol in JSON that hides nothing: what it sends and gets are lines.
+// sdk is a client of the SDK protocol in JSON that sends and receives single lines.
 type sdk struct {
 	*client
 	lines []string
 }
 
-// dialSDK opens a connection and says nothing yet.
+// dialSDK opens a connection and sends no command.
 func dialSDK(t testing.TB, s *Server, query string) *sdk {
 	t.Helper()
 	return dialSDKBy(t, s, &net.Dialer{}, query)
@@ -47,7 +47,7 @@ func dialSDKBy(t testing.TB, s *Server, d *net.Dialer, query string) *sdk {
 	return c
 }
 
-// connectSDK opens a connection and says who it is: by a token, or, where that is empty, by none.
+// connectSDK opens a connection and sends a connect command, with a token unless token is empty.
 func connectSDK(t testing.TB, s *Server, token string) *sdk {
 	t.Helper()
 	return connectSDKBy(t, s, &net.Dialer{}, token)
@@ -59,7 +59,7 @@ func connectSDKBy(t testing.TB, s *Server, d *net.Dialer, token string) *sdk {
 	c := dialSDKBy(t, s, d, "")
 	c.say(`{"id":1,"connect":{"token":%q}}`, token)
 	if got := c.line(); !strings.Contains(got, `"connect":{"client":`) {
-		t.Fatalf("got %s, want to be connected", got)
+		t.Fatalf("got %s, want a connect reply", got)
 	}
 	return c
 }
@@ -69,7 +69,7 @@ func (c *sdk) say(format string, args ...any) {
 	c.send(ws.OpText, fmt.Sprintf(format, args...))
 }
 
-// line is the next reply or push; pings are answered and passed over.
+// line returns the next reply or push. It sends pongs and skips pings.
 func (c *sdk) line() string {
 	c.t.Helper()
 	for {
@@ -92,7 +92,7 @@ func (c *sdk) line() string {
 	}
 }
 
-// want is the next line, to the letter.
+// want fails the test unless the next line is exactly line.
 func (c *sdk) want(line string) {
 	c.t.Helper()
 	if got := c.line(); got != line {
@@ -102,7 +102,7 @@ func (c *sdk) want(line string) {
 
 const testSecret = "a secret of the tests, long enough to be one"
 
-// signed is a token of the tests' key.
+// signed returns a token with the key of the tests.
 func signed(claims map[string]any) string {
 	part := func(v any) string {
 		b, err := json.Marshal(v)
@@ -117,7 +117,7 @@ func signed(claims map[string]any) string {
 	return text + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// startBackend runs a server with the tests' key and the given rooms.
+// startBackend runs a server with the token key of the tests and the given rooms.
 func startBackend(t testing.TB, rooms ...chat.RoomOptions) *Server {
 	t.Helper()
 	return startServer(t, func(c *Config) {
@@ -127,7 +127,7 @@ func startBackend(t testing.TB, rooms ...chat.RoomOptions) *Server {
 	})
 }
 
-func TestAPlainAndAnSDKMemberTalkToEachOther(t *testing.T) {
+func TestPlainAndSDKMembersShareARoom(t *testing.T) {
 	t.Parallel()
 	s := startBackend(t)
 	plain := dial(t, s, "lobby")
@@ -141,7 +141,7 @@ func TestAPlainAndAnSDKMemberTalkToEachOther(t *testing.T) {
 	a.want(`{"push":{"channel":"lobby","pub":{"data":"AP8="}}}`)
 	plain.hear(ws.OpBinary, "\x00\xff")
 
-	// The publisher hears itself before it is answered.
+	// The publisher receives its publication before the reply.
 	a.say(`{"id":3,"publish":{"channel":"lobby","data":"good day"}}`)
 	line := a.line()
 	if !strings.HasPrefix(line, `{"push":{"channel":"lobby","pub":{"data":"good day","info":{"user":"ann","client":"`) {
@@ -153,14 +153,14 @@ func TestAPlainAndAnSDKMemberTalkToEachOther(t *testing.T) {
 	plain.hear(ws.OpText, `{"x":[1,2]}`)
 }
 
-func TestSeveralCommandsInOneFrameAreAnsweredInOne(t *testing.T) {
+func TestSeveralCommandsInOneFrameGetOneReplyFrame(t *testing.T) {
 	t.Parallel()
 	s := startBackend(t)
 	c := dialSDK(t, s, "")
 	c.say(`{"id":1,"connect":{}}` + "\n" + `{"id":2,"subscribe":{"channel":"a"}}` + "\n" + `{"id":3,"unsubscribe":{"channel":"a"}}` + "\n" +
 		`{"id":4,"unsubscribe":{"channel":"never"}}` + "\n" + `{"id":5,"rpc":{"method":"x"}}` + "\n")
 	if got := c.line(); !strings.HasPrefix(got, `{"id":1,"connect":{`) {
-		t.Fatalf("got %s, want the answer to connect first", got)
+		t.Fatalf("got %s, want the connect reply first", got)
 	}
 	c.want(`{"id":2,"subscribe":{}}`)
 	c.want(`{"id":3,"unsubscribe":{}}`)
@@ -168,7 +168,7 @@ func TestSeveralCommandsInOneFrameAreAnsweredInOne(t *testing.T) {
 	c.want(`{"id":5,"error":{"code":108,"message":"not available"}}`)
 }
 
-// noTokens believes guests' tokens only.
+// noTokens accepts only guest tokens.
 var noTokens = func() *token.Verifier {
 	v, err := token.New(token.Config{}, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -177,9 +177,9 @@ var noTokens = func() *token.Verifier {
 	return v
 }()
 
-// Who comes back and is told what it missed hears deltas from there on, unless the last of it is not what others heard last:
-// because that was not to be remembered, or because it was redacted.
-func TestDeltasBeginAtWhatIsKnown(t *testing.T) {
+// After a recovery, a client receives deltas, unless the last recovered publication is not the last that other members received: that one was
+// not stored, or was redacted.
+func TestDeltasStartAtAKnownPublication(t *testing.T) {
 	t.Parallel()
 	o := chat.DefaultRoom()
 	o.HistorySize, o.HistoryTTL, o.Recovery, o.Delta = 10, time.Hour, true, true
@@ -205,17 +205,17 @@ func TestDeltasBeginAtWhatIsKnown(t *testing.T) {
 	}
 	say(3, chat.PublishOptions{})
 	if !isDelta(c) {
-		t.Error("behind what it was told: got all of the publication, want a delta")
+		t.Error("after a recovery: got the full publication, want a delta")
 	}
 	say(4, chat.PublishOptions{SkipHistory: true})
 	c, _ = join()
 	say(5, chat.PublishOptions{})
 	if isDelta(c) {
-		t.Error("behind what was not remembered: got a delta, want all of the publication")
+		t.Error("after a publication that was not stored: got a delta, want the full publication")
 	}
 	say(6, chat.PublishOptions{})
 	if !isDelta(c) {
-		t.Error("behind a whole one: got all of the publication, want a delta")
+		t.Error("after a full publication: got a full one, want a delta")
 	}
 	r, unlock := s.hub.Rooms.Find("x")
 	s.hub.Archive.Redact(r, r.History.Find(r.History.Top))
@@ -223,12 +223,12 @@ func TestDeltasBeginAtWhatIsKnown(t *testing.T) {
 	c, _ = join()
 	say(7, chat.PublishOptions{})
 	if isDelta(c) {
-		t.Error("behind what was redacted: got a delta, want all of the publication")
+		t.Error("after a redacted publication: got a delta, want the full publication")
 	}
 }
 
-// What deltas are made against is kept beside the history, uncounted: only where somebody is to hear one, and while one can be.
-func TestWhatNoDeltaIsMadeAgainstIsNotKept(t *testing.T) {
+// The base of deltas is kept besides the history and is not counted. It is kept only while a member uses deltas and a delta is possible.
+func TestTheDeltaBaseIsKeptOnlyIfUsed(t *testing.T) {
 	t.Parallel()
 	o := roomWithHistory("*")
 	o.Delta = true
@@ -241,7 +241,7 @@ func TestWhatNoDeltaIsMadeAgainstIsNotKept(t *testing.T) {
 	}
 	call(t, s, "publish", `{"channel":"x","data":"to nobody"}`)
 	if kept() {
-		t.Error("kept what nobody heard")
+		t.Error("kept a publication without members")
 	}
 	a := connectSDK(t, s, tokenOf("ann"))
 	a.say(`{"id":2,"subscribe":{"channel":"x","delta":"fossil"}}`)
@@ -249,25 +249,25 @@ func TestWhatNoDeltaIsMadeAgainstIsNotKept(t *testing.T) {
 	call(t, s, "publish", `{"channel":"x","data":"short"}`)
 	a.want(`{"push":{"channel":"x","pub":{"data":"\"short\"","offset":2}}}`)
 	if !kept() {
-		t.Error("not kept what a delta may be made against")
+		t.Error("the base of the next delta is not kept")
 	}
 	long := strings.Repeat("a", chat.MaxDelta)
 	call(t, s, "publish", `{"channel":"x","data":"`+long+`"}`)
 	a.want(`{"push":{"channel":"x","pub":{"data":"\"` + long + `\"","offset":3}}}`)
 	if kept() {
-		t.Error("kept what is too long for a delta")
+		t.Error("kept a publication that is too long for a delta")
 	}
 	call(t, s, "publish", `{"channel":"x","data":"short"}`)
 	a.want(`{"push":{"channel":"x","pub":{"data":"\"short\"","offset":4}}}`)
 	a.say(`{"id":3,"unsubscribe":{"channel":"x"}}`)
 	a.want(`{"id":3,"unsubscribe":{}}`)
 	if kept() {
-		t.Error("kept when everybody is gone")
+		t.Error("kept after all members left")
 	}
 }
 
-// A delta of a long text may take a hundred times as long as all else there is to do for it: the shard has no time for that.
-func TestALongPublicationIsToldWhole(t *testing.T) {
+// The delta of a long text can take a hundred times as long as all other work for it, so a shard does not compute it.
+func TestALongPublicationIsSentInFull(t *testing.T) {
 	for length, want := range map[int]bool{4 << 10: true, chat.MaxDelta: true, chat.MaxDelta + 1: false, 64 << 10: false} {
 		data := []byte(`"` + strings.Repeat("x", length-2) + `"`)
 		p := chat.Publication{Data: data, Form: chat.FormJSON}

@@ -26,7 +26,7 @@ func hold(s *Server) (release func()) {
 	return func() { close(gate) }
 }
 
-func TestARoundWritesOnceAMember(t *testing.T) {
+func TestAFlushWritesOncePerMember(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	const members, messages = 20, 50
@@ -58,7 +58,7 @@ func TestARoundWritesOnceAMember(t *testing.T) {
 
 // What was published before a client left a room, or was closed, reaches it, and the answer is behind it. So it is with whatever else
 // it is answered.
-func TestWhatWasPublishedBeforeComesBefore(t *testing.T) {
+func TestEarlierPublicationsAreDeliveredFirst(t *testing.T) {
 	s := startAPI(t)
 	for name, tt := range map[string]struct {
 		do   func(*sdk)
@@ -161,7 +161,7 @@ func TestABroadcastAllocatesOnce(t *testing.T) {
 }
 
 // A fault of our own code costs one connection, whoever's it is, and not the others.
-func TestAPanicCostsOneConnection(t *testing.T) {
+func TestAPanicClosesOneConnection(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	a, victim, b := dial(t, s, "lobby"), dial(t, s, "lobby"), dial(t, s, "lobby")

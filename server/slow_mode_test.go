@@ -32,7 +32,7 @@ func says(m *chat.Moderation, user, room string) bool {
 }
 
 // What is remembered is bounded, and a newcomer may always publish: the publisher that did so longest ago is forgotten for it.
-func TestAFullTableOfPublishersLocksNobodyOut(t *testing.T) {
+func TestAFullSlowModeTableBlocksNoPublisher(t *testing.T) {
 	t.Parallel()
 	m, now := startSlowMode(t, time.Hour, "slow")
 	for i := range chat.MaxSpoke + 1000 {
@@ -83,7 +83,7 @@ func TestEachSlowRoomHasItsShare(t *testing.T) {
 }
 
 // Publishers who need not wait any more are forgotten as others publish, without a search.
-func TestASlowRoomForgetsAsItGoes(t *testing.T) {
+func TestASlowRoomExpiresEntriesGradually(t *testing.T) {
 	t.Parallel()
 	m, now := startSlowMode(t, time.Second, "slow")
 	for i := range 100_000 {
@@ -95,7 +95,7 @@ func TestASlowRoomForgetsAsItGoes(t *testing.T) {
 	}
 }
 
-func TestAWordThatIsTakenBackIsNotWaitedFor(t *testing.T) {
+func TestARejectedPublicationStartsNoSlowModeWait(t *testing.T) {
 	m, now := startSlowMode(t, time.Hour, "slow")
 	for _, who := range []chat.Speaker{{User: "ann"}, {User: chat.GuestUser + "x", Address: netip.MustParseAddr("10.0.0.1")}, {Address: netip.MustParseAddr("10.0.0.1")}} {
 		for range 20 {
@@ -121,7 +121,7 @@ func TestAWordThatIsTakenBackIsNotWaitedFor(t *testing.T) {
 }
 
 // Guests may make themselves new ones: those of one address share a number of publications.
-func TestGuestsOfOneAddressShareASlowRoom(t *testing.T) {
+func TestGuestsOfOneAddressShareSlowMode(t *testing.T) {
 	m, now := startSlowMode(t, time.Hour, "slow")
 	at := func(address string, guest int) bool {
 		_, ok := m.MaySpeak(chat.Speaker{User: fmt.Sprint(chat.GuestUser, guest), Address: netip.MustParseAddr(address)}, "slow")
@@ -141,7 +141,7 @@ func TestGuestsOfOneAddressShareASlowRoom(t *testing.T) {
 }
 
 // A user with an account waits for nobody else at its address; a guest, and who has no name, does.
-func TestWhoIsASpeakerInASlowRoom(t *testing.T) {
+func TestThePublisherKeyOfSlowMode(t *testing.T) {
 	s := startBackend(t)
 	connectSDK(t, s, userToken("ann"))
 	c := sessionOf(t, s, "ann").Conn
@@ -154,7 +154,7 @@ func TestWhoIsASpeakerInASlowRoom(t *testing.T) {
 }
 
 // A connection without a user is its address, so that a new connection has to wait like the old one.
-func TestReconnectingDoesNotPassSlowMode(t *testing.T) {
+func TestAReconnectDoesNotResetSlowMode(t *testing.T) {
 	t.Parallel()
 	o := chat.DefaultRoom()
 	o.Publish = chat.Anyone
@@ -181,7 +181,7 @@ func TestReconnectingDoesNotPassSlowMode(t *testing.T) {
 }
 
 // A limit is not used up by what the application refuses, nor by what another limit refuses.
-func TestARefusedPublicationCostsNoLimit(t *testing.T) {
+func TestARejectedPublicationUsesNoLimit(t *testing.T) {
 	t.Parallel()
 	for name, limit := range map[string]func(*Config, *chat.RoomOptions){
 		"the room's rate": func(_ *Config, o *chat.RoomOptions) { o.Rate = 1 },
@@ -225,7 +225,7 @@ func TestARefusedPublicationCostsNoLimit(t *testing.T) {
 }
 
 // Waiting for slow mode does not use up the rates.
-func TestSlowModeCostsNoRate(t *testing.T) {
+func TestSlowModeUsesNoRate(t *testing.T) {
 	t.Parallel()
 	s := startLimited(t, func(c *Config) {
 		o := chat.DefaultRoom()

@@ -18,7 +18,7 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// narrow makes the sockets of all connections so small that nearly every write is short.
+// narrow makes the send buffers of all connections so small that nearly every write is partial.
 func narrow(t testing.TB, s *Server) {
 	t.Helper()
 	s.hub.Call(func(sh *fanout.Shard) {
@@ -30,11 +30,11 @@ func narrow(t testing.TB, s *Server) {
 	})
 }
 
-// Readers that stumble all the time lose nothing, get nothing twice, and see the order of everybody else, to the byte.
-func TestStumblingReadersGetEveryByte(t *testing.T) {
+// Readers that pause again and again receive every byte once, and in the same order as all other members.
+func TestIntermittentReadersReceiveEveryByte(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxUnsent = 64 << 20 })
-	// A busy machine may keep one of them from reading for long. That is another test's matter.
+	// On a busy machine, a reader may be delayed for long. Another test checks the timeout.
 	s.hub.Heartbeat.Mu.Lock()
 	s.hub.Heartbeat.Stall = fanout.InTicks(time.Hour)
 	s.hub.Heartbeat.Mu.Unlock()
@@ -73,7 +73,7 @@ func TestStumblingReadersGetEveryByte(t *testing.T) {
 				sums[i].Write(m.Payload)
 				if i%2 == 1 && pause.IntN(40) == 0 {
 					c.send(ws.OpPing, "in between")
-					time.Sleep(time.Millisecond)
+					time.Sleep(time.Millisecond) // the reader pauses
 				}
 			}
 		})
@@ -81,7 +81,7 @@ func TestStumblingReadersGetEveryByte(t *testing.T) {
 	all.Wait()
 	for i := range sums {
 		if !bytes.Equal(sums[i].Bytes(), sums[0].Bytes()) {
-			t.Errorf("member %d heard something else than member 0", i)
+			t.Errorf("member %d received other bytes than member 0", i)
 		}
 	}
 	countRounds(s)
@@ -93,9 +93,8 @@ func TestStumblingReadersGetEveryByte(t *testing.T) {
 	}
 }
 
-// Readers that stop cost pointers to what the others have been sent, are closed when they are too far behind, and delay
-// nobody.
-func TestStoppedReadersAreClosedAndHurtNobody(t *testing.T) {
+// A reader that stops costs only pointers to shared messages. It is closed when it has too much unsent, and delays no other member.
+func TestStoppedReadersAreClosedAndDelayNoMember(t *testing.T) {
 	s := startServer(t, nil)
 	const stuck, healthy = 100, 100
 	for range stuck {
@@ -126,21 +125,21 @@ func TestStoppedReadersAreClosedAndHurtNobody(t *testing.T) {
 			runtime.ReadMemStats(&after)
 		}
 	}
-	eventually(t, "the stuck readers to be closed", func() bool { return closesBy(s, fanout.ClosedSlow) == stuck })
+	eventually(t, "the stopped readers to be closed", func() bool { return closesBy(s, fanout.ClosedSlow) == stuck })
 	if most < 5<<20 {
-		t.Errorf("got at most %v bytes unsent: the test does not test", most)
+		t.Errorf("got at most %v bytes unsent, so the test is not valid", most)
 	}
-	// What they were owed at the worst moment was many times what it cost to owe it.
+	// The unsent bytes were a multiple of their memory.
 	if grew := float64(after.HeapAlloc) - float64(before.HeapAlloc); grew > most/3 {
-		t.Errorf("the heap grew by %.0f bytes while %.0f were unsent: they are copied", grew, most)
+		t.Errorf("the heap grew by %.0f bytes while %.0f were unsent: they were copied", grew, most)
 	}
 	if value(t, s, "throng_dropped_bytes_total", "") == 0 {
-		t.Error("what the closed readers did not get is not counted")
+		t.Error("the unsent bytes of the closed readers are not counted")
 	}
-	eventually(t, "nothing to be owed to anyone", func() bool { return value(t, s, "throng_unsent_bytes", "") == 0 })
+	eventually(t, "no unsent bytes", func() bool { return value(t, s, "throng_unsent_bytes", "") == 0 })
 }
 
-// A reader that stops with little unsent is closed for making no progress.
+// A reader that stops with few unsent bytes is closed after the stall timeout.
 func TestAReaderWithoutProgressIsClosed(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxUnsent = 64 << 20 })
@@ -163,8 +162,8 @@ func TestAReaderWithoutProgressIsClosed(t *testing.T) {
 	talker.hear(ws.OpText, "still here")
 }
 
-// A slow reader that takes something has all of its time again, long before it has taken all.
-func TestProgressGivesASlowReaderItsTimeAgain(t *testing.T) {
+// If a slow reader receives some bytes, its stall timeout starts again.
+func TestProgressRestartsTheStallTimeout(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxUnsent = 64 << 20 })
 	s.hub.Heartbeat.Mu.Lock()
@@ -191,7 +190,7 @@ func TestProgressGivesASlowReaderItsTimeAgain(t *testing.T) {
 	})
 	since := c.Stalled.Load()
 	if since == 0 {
-		t.Fatal("a full socket is not known as one")
+		t.Fatal("the full socket is not detected")
 	}
 	eventually(t, "a tick", func() bool { return uint32(s.hub.Clock.Tick()) > since+1 })
 	eventually(t, "progress to count", func() bool {
@@ -199,14 +198,14 @@ func TestProgressGivesASlowReaderItsTimeAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		if value(t, s, "throng_unsent_bytes", "") == 0 {
-			t.Fatal("the reader has taken all, and its progress did not count")
+			t.Fatal("the reader has received everything, and its progress did not count")
 		}
 		return c.Stalled.Load() > since
 	})
 }
 
-// A slow reader is sent the end of TCP behind its close frame as soon as it has taken all: no deadline is waited for.
-func TestASlowReaderIsSentTheEnd(t *testing.T) {
+// The end of TCP follows the close frame of a slow reader as soon as it has received everything, without waiting for a deadline.
+func TestASlowReaderReceivesTheEnd(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxUnsent = 64 << 20 })
 	s.hub.Heartbeat.Mu.Lock()
@@ -242,12 +241,12 @@ func TestASlowReaderIsSentTheEnd(t *testing.T) {
 	slow.closed(ws.CloseRestart)
 }
 
-// While a room is behind, its talkers wait; nothing is lost, and memory stays bounded.
-func TestTalkersWaitForARoomThatIsBehind(t *testing.T) {
+// While a room is over its backlog limit, its publishers wait. Nothing is lost, and memory stays bounded.
+func TestPublishersWaitForARoomOverItsBacklog(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxUnsent = 64 << 20 })
 	talker, listener := dial(t, s, "lobby"), dial(t, s, "lobby")
-	// All shards stand still.
+	// All shards are stopped.
 	release := make(chan struct{})
 	for _, sh := range s.hub.Shards {
 		sh.Post(fanout.Job{Do: fanout.CallBack, Call: func() { <-release }})
@@ -261,7 +260,7 @@ func TestTalkersWaitForARoomThatIsBehind(t *testing.T) {
 		}
 	})
 	r := roomOf(s, "lobby")
-	eventually(t, "the talker to be paused", func() bool { return value(t, s, "throng_pauses_total", "") > 0 })
+	eventually(t, "the publisher to be paused", func() bool { return value(t, s, "throng_pauses_total", "") > 0 })
 	if got, most := r.Backlog.Load(), r.Limit+int64(len(s.hub.Shards))*(fanout.ReadBuffer+(64<<10)); got > most {
 		t.Errorf("got a backlog of %d bytes, want %d at most", got, most)
 	}
@@ -276,8 +275,8 @@ func TestTalkersWaitForARoomThatIsBehind(t *testing.T) {
 	}
 }
 
-// What a talker sent before it left is heard, also when its room was behind at that moment.
-func TestLastWordsToARoomThatIsBehindAreHeard(t *testing.T) {
+// Publications that a client sent before it disconnected are delivered, even if its room was over its backlog limit.
+func TestLastPublicationsToARoomOverItsBacklogAreDelivered(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxUnsent = 64 << 20 })
 	first, second, listener := dial(t, s, "lobby"), dial(t, s, "lobby"), dial(t, s, "lobby")
@@ -293,9 +292,9 @@ func TestLastWordsToARoomThatIsBehindAreHeard(t *testing.T) {
 	for n := range 50 {
 		second.send(ws.OpText, fmt.Sprint(n))
 	}
-	eventually(t, "the second talker to be paused", func() bool { return value(t, s, "throng_pauses_total", "") > 0 })
+	eventually(t, "the second publisher to be paused", func() bool { return value(t, s, "throng_pauses_total", "") > 0 })
 	second.conn.Close()
-	eventually(t, "it to be gone", func() bool { return closesBy(s, fanout.ClosedAbnormally) == 1 })
+	eventually(t, "it to be removed", func() bool { return closesBy(s, fanout.ClosedAbnormally) == 1 })
 	release()
 	for range sent {
 		listener.hear(ws.OpText, body)
@@ -305,8 +304,8 @@ func TestLastWordsToARoomThatIsBehindAreHeard(t *testing.T) {
 	}
 }
 
-// Who talks in several rooms waits for whichever is behind, not only for the one it spoke in last.
-func TestATalkerInManyRoomsWaitsForTheOneThatIsBehind(t *testing.T) {
+// A publisher in several rooms waits for each room that is over its backlog limit, not only for the last one.
+func TestAPublisherInManyRoomsWaitsForTheOneOverItsBacklog(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxUnsent = 64 << 20 })
 	c := connectSDK(t, s, "")
@@ -318,8 +317,8 @@ func TestATalkerInManyRoomsWaitsForTheOneThatIsBehind(t *testing.T) {
 		`{"id":5,"publish":{"channel":"idle","data":1}}`)
 }
 
-// Who comes and goes waits too where the others are told of it.
-func TestWhoComesAndGoesWaitsForARoomThatIsBehind(t *testing.T) {
+// A client that joins and leaves also waits if the room has join and leave events.
+func TestJoinsAndLeavesWaitForARoomOverItsBacklog(t *testing.T) {
 	t.Parallel()
 	o := chat.DefaultRoom()
 	o.JoinLeave = true
@@ -331,11 +330,11 @@ func TestWhoComesAndGoesWaitsForARoomThatIsBehind(t *testing.T) {
 	waitsWhile(t, s, connectSDK(t, s, ""), "busy", 100, strings.Repeat(both, 100))
 }
 
-// waitsWhile sends a frame many times while all shards stand still, and wants the client to be paused before the room's
-// backlog has grown much.
+// waitsWhile sends a frame many times while all shards are stopped. It fails the test unless the client is paused before the backlog of the
+// room is far over the limit.
 func waitsWhile(t *testing.T, s *Server, c *sdk, room string, times int, frame string) {
 	t.Helper()
-	patient(s) // the client does not read what its room is sent
+	patient(s) // the client does not read the messages of its room
 	release := hold(s)
 	before := value(t, s, "throng_received_bytes_total", "")
 	var sending sync.WaitGroup
@@ -346,7 +345,7 @@ func waitsWhile(t *testing.T, s *Server, c *sdk, room string, times int, frame s
 	})
 	defer sending.Wait()
 	defer release()
-	eventually(t, "the client to be paused, or heard to the end", func() bool {
+	eventually(t, "the client to be paused, or all its frames to be handled", func() bool {
 		return value(t, s, "throng_pauses_total", "") > 0 ||
 			value(t, s, "throng_received_bytes_total", "")-before >= float64(times*len(frame))
 	})

@@ -31,7 +31,7 @@ func olden(s *Server, by time.Duration) {
 }
 
 // A message has 30 s from its first byte to its last, whatever else the client sends meanwhile.
-func TestAMessageThatIsNotFinishedInTimeEndsTheConnection(t *testing.T) {
+func TestAnUnfinishedMessageHasATimeout(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	patient, trickling, pinging, headOnly := dial(t, s, "x"), dial(t, s, "x"), dial(t, s, "x"), dial(t, s, "x")
@@ -61,7 +61,7 @@ func TestAMessageThatIsNotFinishedInTimeEndsTheConnection(t *testing.T) {
 }
 
 // A client that always has a message under way, but never the same one, stays.
-func TestEachMessageHasItsOwnTime(t *testing.T) {
+func TestEachMessageHasItsOwnTimeout(t *testing.T) {
 	u := fanout.NewUnfinished[*fanout.Conn](64 << 10)
 	c := &fanout.Conn{}
 	const began = wheel.Tick(100)
@@ -136,7 +136,7 @@ func TestUnfinishedMessagesAreBoundedTogether(t *testing.T) {
 }
 
 // A message that goes on, byte by byte, has no more time than another.
-func TestAMessageThatTricklesHasNoMoreTime(t *testing.T) {
+func TestASlowMessageHasTheSameTimeout(t *testing.T) {
 	u := fanout.NewUnfinished[*fanout.Conn](64 << 10)
 	c := &fanout.Conn{}
 	timeout := fanout.InTicks(fanout.MessageTimeout)

@@ -17,26 +17,26 @@ import (
 	"github.com/throng-chat/throng/server/webhook"
 )
 
-// ConfigError is one mistake in a Config, in terms of the config file. It never holds a secret.
+// ConfigError is one invalid setting. It never contains a secret.
 type ConfigError struct {
-	Key   string // "rate", "api.key", "room.history-size"
-	Index int    // of Config.Rooms where Key is one of a room's; else 0
-	Text  string // the key, what was found, and what is allowed
+	Key   string // in the config file: "rate", "api.key", "room.history-size"
+	Index int    // in Config.Rooms if Key begins with "room."; else 0
+	Text  string // the key, the value found, and what is allowed
 }
 
 func (e *ConfigError) Error() string { return e.Text }
 
-// mistakes gathers what is wrong in one table of the config file.
-type mistakes struct {
-	table string // begins the Key of its errors
+// configErrors collects the errors of one table of the config file.
+type configErrors struct {
+	table string // begins the Key of each error
 	index int
-	title string // begins their Text
+	title string // begins the Text of each error
 	errs  []error
 }
 
-// refuse notes that key is found, and what is wanted instead. A secret is found as nil.
-func (m *mistakes) refuse(key string, found any, want string, args ...any) {
-	text := m.title + key
+// add adds an error: the key, the value found and a rule such as "must be 1 to 5". found is nil for a secret.
+func (ce *configErrors) add(key string, found any, rule string, args ...any) {
+	text := ce.title + key
 	switch found.(type) {
 	case nil:
 	case string, chat.Who:
@@ -44,195 +44,195 @@ func (m *mistakes) refuse(key string, found any, want string, args ...any) {
 	default:
 		text += fmt.Sprintf(" = %v", found)
 	}
-	m.errs = append(m.errs, &ConfigError{m.table + key, m.index, text + ": want " + fmt.Sprintf(want, args...)})
+	ce.errs = append(ce.errs, &ConfigError{ce.table + key, ce.index, text + ": " + fmt.Sprintf(rule, args...)})
 }
 
-// ranges refuses each setting of a struct whose value is not allowed by its tags.
-func (m *mistakes) ranges(v any) {
+// addRanges adds an error for each setting of a struct whose value its tags do not allow.
+func (ce *configErrors) addRanges(v any) {
 	for _, s := range settings.Of(v) {
-		if found, want := s.Check(v); want != "" {
-			m.refuse(s.Name, found, "%s", want)
+		if found, allowed := s.Check(v); allowed != "" {
+			ce.add(s.Name, found, "must be %s", allowed)
 		}
 	}
 }
 
-// sort puts the mistakes into the order of the settings of a struct.
-func (m *mistakes) sort(v any) {
+// sort puts the errors into the order of the settings of a struct.
+func (ce *configErrors) sort(v any) {
 	order := map[string]int{}
 	for i, s := range settings.Of(v) {
-		order[m.table+s.Name] = i
+		order[ce.table+s.Name] = i
 	}
 	at := func(err error) int { return order[err.(*ConfigError).Key] }
-	slices.SortStableFunc(m.errs, func(a, b error) int { return at(a) - at(b) })
+	slices.SortStableFunc(ce.errs, func(a, b error) int { return at(a) - at(b) })
 }
 
-// Limits of a Config that no tag has.
+// Limits of settings that no tag can express.
 const (
 	maxRetainedAllowed = 1 << 40
 	maxHistoryBytes    = 1 << 40
 	maxPatterns        = 1000
-	minSecret          = 16 // bytes
+	minSecret          = 16 // characters
 )
 
-// Validate returns everything that is wrong, joined. Each is a *ConfigError. What is wrong with Token, token.New says.
+// Validate returns all invalid settings, joined: each error is a *ConfigError. token.New checks Token.
 func (c Config) Validate() error {
-	var m mistakes
-	m.ranges(&c)
-	if want := checkAddress(c.Listen); want != "" {
-		m.refuse("listen", c.Listen, "%s, such as 127.0.0.1:3000", want)
+	var ce configErrors
+	ce.addRanges(&c)
+	if allowed := checkAddress(c.Listen); allowed != "" {
+		ce.add("listen", c.Listen, "must be %s, such as 127.0.0.1:3000", allowed)
 	}
-	if want := checkAddress(c.Admin); want != "" && c.Admin != "off" {
-		m.refuse("admin", c.Admin, "%s, or off", want)
+	if allowed := checkAddress(c.Admin); allowed != "" && c.Admin != "off" {
+		ce.add("admin", c.Admin, "must be %s, or off", allowed)
 	}
 	for _, o := range c.Origins {
 		if _, err := origin.Parse([]string{o}); err != nil {
-			m.refuse("origin", o, "%v", err)
+			ce.add("origin", o, "must be %v", err)
 		}
 	}
 	for _, h := range c.Hosts {
 		if !origin.ValidHost(h) {
-			m.refuse("host", h, "a name without scheme and port, such as chat.example, *.example for the names below one, or * for all")
+			ce.add("host", h, "must be a name without scheme and port, such as chat.example; *.example for all subdomains; or * for all names")
 		}
 	}
 	for _, p := range c.TrustedProxies {
 		if _, err := edge.ParseProxies([]string{p}); err != nil {
-			m.refuse("trusted-proxy", p, "an address or a network, such as 127.0.0.1 or 10.0.0.0/8")
+			ce.add("trusted-proxy", p, "must be an IP address or a network, such as 127.0.0.1 or 10.0.0.0/8")
 		}
 	}
 	if c.MaxUnsent < c.MaxMessage {
-		m.refuse("max-unsent", c.MaxUnsent, "max-message (%d) or more, or one message closes its readers", c.MaxMessage)
+		ce.add("max-unsent", c.MaxUnsent, "must be at least max-message (%d)", c.MaxMessage)
 	}
 	if least := max(c.MaxUnsent, 4*c.MaxMessage); c.MaxRetained < least || c.MaxRetained > maxRetainedAllowed {
-		m.refuse("max-retained", c.MaxRetained, "max-unsent and four messages (%d) or more, 1 TiB at most", least)
+		ce.add("max-retained", c.MaxRetained, "must be %d (the larger of max-unsent and four times max-message) to 1 TiB", least)
 	}
-	c.checkRoomAccess(&m)
+	c.checkRoomAccess(&ce)
 	if c.HistoryBytes < c.MaxMessage || c.HistoryBytes > maxHistoryBytes {
-		m.refuse("history-bytes", c.HistoryBytes, "max-message (%d) to 1 TiB; rooms without history-size keep none", c.MaxMessage)
+		ce.add("history-bytes", c.HistoryBytes, "must be max-message (%d) to 1 TiB; to turn history off, leave out history-size in each [[room]]", c.MaxMessage)
 	}
-	m.sort(&c)
-	return errors.Join(slices.Concat(m.errs, c.roomMistakes(), c.apiMistakes(), c.webhookMistakes())...)
+	ce.sort(&c)
+	return errors.Join(slices.Concat(ce.errs, c.roomErrors(), c.apiErrors(), c.webhookErrors())...)
 }
 
-// checkRoomAccess finds what is wrong with the rules for the names of rooms, and for rooms that no pattern fits.
-func (c *Config) checkRoomAccess(m *mistakes) {
+// checkRoomAccess checks the characters that give a room name a meaning.
+func (c *Config) checkRoomAccess(ce *configErrors) {
 	if !validMark(c.UserRooms) {
-		m.refuse("user-rooms", c.UserRooms, "%s", wantMark)
+		ce.add("user-rooms", c.UserRooms, markRule)
 	}
 	if !validMark(c.PrivateRooms) {
-		m.refuse("private-rooms", c.PrivateRooms, "%s", wantMark)
+		ce.add("private-rooms", c.PrivateRooms, markRule)
 	}
 	if c.UserRooms != "" && c.UserRooms == c.PrivateRooms {
-		m.refuse("private-rooms", c.PrivateRooms, "another character than user-rooms")
+		ce.add("private-rooms", c.PrivateRooms, "must differ from user-rooms")
 	}
 	if c.PersonalRooms && c.UserRooms == "" {
-		m.refuse("personal-rooms", true, "user-rooms = \"#\" with it: the name of a personal room is that character and the user")
+		ce.add("personal-rooms", true, "needs a character in user-rooms, such as \"#\": it begins the name of a personal room")
 	}
 }
 
-const wantMark = `one character of ASCII punctuation but the comma and the star, such as "#" or "$", or "" for no such rooms`
+const markRule = `must be one ASCII punctuation character other than "," and "*", such as "#" or "$"; or "" for no such rooms`
 
-// validMark reports whether a text can mark the name of a room.
+// validMark reports whether s may be user-rooms or private-rooms.
 func validMark(s string) bool {
 	return s == "" || len(s) == 1 && strings.ContainsAny(s, "!\"#$%&'()+-./:;<=>?@[\\]^_`{|}~")
 }
 
-func (c *Config) roomMistakes() []error {
+func (c *Config) roomErrors() []error {
 	if len(c.Rooms) > maxPatterns {
-		m := mistakes{table: "room.", title: "room: ", index: maxPatterns}
-		m.refuse("pattern", nil, "%d patterns at most: found %d", maxPatterns, len(c.Rooms))
-		return m.errs
+		ce := configErrors{table: "room.", title: "room: ", index: maxPatterns}
+		ce.add("pattern", nil, "%d patterns: at most %d are allowed", len(c.Rooms), maxPatterns)
+		return ce.errs
 	}
 	var errs []error
 	for i := range c.Rooms {
 		o := &c.Rooms[i]
-		m := mistakes{table: "room.", title: fmt.Sprintf("room %q: ", o.Pattern), index: i}
-		checkRoomOptions(o, &m)
+		ce := configErrors{table: "room.", title: fmt.Sprintf("room %q: ", o.Pattern), index: i}
+		checkRoomOptions(o, &ce)
 		for _, earlier := range c.Rooms[:i] {
 			if o.Pattern != "" && earlier.Pattern != "" && earlier.Fits(o.Pattern) {
-				m.refuse("pattern", o.Pattern, "one that room %q, which comes earlier, does not hold already: the first that fits counts", earlier.Pattern)
+				ce.add("pattern", o.Pattern, "is never used: the earlier room %q matches the same names. Put the narrower pattern first, or remove one", earlier.Pattern)
 				break
 			}
 		}
 		if o.MaxMessage > c.MaxMessage {
-			m.refuse("max-message", o.MaxMessage, "max-message of the server (%d) at most, or 0 for that", c.MaxMessage)
+			ce.add("max-message", o.MaxMessage, "must be at most the max-message of the server (%d), or 0 for the same", c.MaxMessage)
 		}
 		if o.PublishProxy && (c.Webhooks.URL == "" || !slices.Contains(c.Webhooks.Events, session.OnPublish)) {
-			m.refuse("publish-proxy", true, `webhooks.url, and "publish" in webhooks.events`)
+			ce.add("publish-proxy", true, `needs webhooks.url, and "publish" in webhooks.events`)
 		}
-		errs = append(errs, m.errs...)
+		errs = append(errs, ce.errs...)
 	}
 	return errs
 }
 
-// checkRoomOptions finds what is wrong with a room's options by themselves.
-func checkRoomOptions(o *chat.RoomOptions, m *mistakes) {
+// checkRoomOptions checks the options of one room, without the settings of the server.
+func checkRoomOptions(o *chat.RoomOptions, ce *configErrors) {
 	if name := strings.TrimSuffix(o.Pattern, "*"); o.Pattern == "" || strings.Contains(name, "*") || name != "" && !chat.ValidRoomName(name) {
-		m.refuse("pattern", o.Pattern, "the name of a room, or the beginning of one and a star, such as \"chat:*\"; %d bytes at most", chat.MaxRoomName)
+		ce.add("pattern", o.Pattern, "must be a room name, or the beginning of room names and a star, such as \"chat:*\"; at most %d bytes", chat.MaxRoomName)
 	}
-	m.ranges(o)
+	ce.addRanges(o)
 	if o.JoinLeave && !o.Presence {
-		m.refuse("join-leave", true, "presence = true with it")
+		ce.add("join-leave", true, "needs presence = true")
 	}
 	switch {
 	case o.HistorySize != 0 && o.HistoryTTL == 0:
-		m.refuse("history-size", o.HistorySize, `history-ttl with it, such as history-ttl = "24h": how long a publication is kept, 1s to %v`, chat.MaxHistoryTTL)
+		ce.add("history-size", o.HistorySize, `needs history-ttl, the time to keep a publication: 1s to %v, such as history-ttl = "24h"`, chat.MaxHistoryTTL)
 	case o.HistorySize != 0 && (o.HistoryTTL < time.Second || o.HistoryTTL > chat.MaxHistoryTTL):
-		m.refuse("history-ttl", o.HistoryTTL, "1s to %v where there is a history-size", chat.MaxHistoryTTL)
+		ce.add("history-ttl", o.HistoryTTL, "must be 1s to %v", chat.MaxHistoryTTL)
 	case o.HistorySize == 0 && o.HistoryTTL != 0:
-		m.refuse("history-ttl", o.HistoryTTL, "history-size above 0 with it, or nothing is kept")
+		ce.add("history-ttl", o.HistoryTTL, "needs history-size above 0")
 	}
 	if o.HistorySize == 0 && o.Recovery {
-		m.refuse("recovery", true, "history-size above 0 with it, or there is nothing to recover from")
+		ce.add("recovery", true, "needs history-size above 0")
 	}
 	if o.HistorySize == 0 && o.Positioning {
-		m.refuse("positioning", true, "history-size above 0 with it, or there is no position")
+		ce.add("positioning", true, "needs history-size above 0")
 	}
 }
 
-func (c *Config) apiMistakes() []error {
-	m := mistakes{table: "api.", title: "api."}
+func (c *Config) apiErrors() []error {
+	ce := configErrors{table: "api.", title: "api."}
 	if c.API.Key != "" && !validSecret(c.API.Key) {
-		m.refuse("key", nil, "%d or more characters of ASCII without spaces", minSecret)
+		ce.add("key", nil, "must have at least %d ASCII characters, without spaces", minSecret)
 	}
-	m.ranges(&c.API)
+	ce.addRanges(&c.API)
 	if c.API.Key != "" && c.API.On == "admin" && c.Admin == "off" {
-		m.refuse("on", c.API.On, "listen, as admin is off")
+		ce.add("on", c.API.On, "must be listen, because admin is off")
 	}
-	return m.errs
+	return ce.errs
 }
 
-func (c *Config) webhookMistakes() []error {
-	m := mistakes{table: "webhooks.", title: "webhooks."}
+func (c *Config) webhookErrors() []error {
+	ce := configErrors{table: "webhooks.", title: "webhooks."}
 	w := &c.Webhooks
 	if w.URL != "" {
 		if found, ok := checkWebhookURL(w.URL); !ok {
-			m.refuse("url", found, "https://host/path without a user; http:// only for this machine (localhost, 127.0.0.1, [::1])")
+			ce.add("url", found, "must be https://host/path without a user; http:// only for this machine (localhost, 127.0.0.1, [::1])")
 		}
 		key, err := webhook.Key(w.Secret)
 		if !validSecret(w.Secret) || err != nil || len(key) < minSecret {
-			m.refuse("secret", nil, `%d or more characters of ASCII without spaces, or "whsec_" and as many bytes in base64: it signs each request`, minSecret)
+			ce.add("secret", nil, `must have at least %d ASCII characters without spaces, or be "whsec_" and as many bytes in base64: it signs each request`, minSecret)
 		}
 		if len(w.Events) == 0 {
-			m.refuse("events", w.Events, "one or more of %s, or no url", strings.Join(session.AllEvents, ", "))
+			ce.add("events", w.Events, "must have one or more of %s; or remove webhooks.url", strings.Join(session.AllEvents, ", "))
 		}
 	} else if len(w.Events) > 0 {
-		m.refuse("url", w.URL, "where the events go: https://host/path")
+		ce.add("url", w.URL, "must be the address for the events: https://host/path")
 	} else if w.Secret != "" {
-		m.refuse("secret", nil, "webhooks.url with it: without one no request is sent, and the secret has no effect")
+		ce.add("secret", nil, "needs webhooks.url: without it, throng sends no request to sign")
 	}
 	for i, event := range w.Events {
 		switch {
 		case !slices.Contains(session.AllEvents, event):
-			m.refuse("events", event, "any of %s", strings.Join(session.AllEvents, ", "))
+			ce.add("events", event, "must be one of %s", strings.Join(session.AllEvents, ", "))
 		case slices.Contains(w.Events[:i], event):
-			m.refuse("events", event, "each event once")
+			ce.add("events", event, "is listed twice")
 		}
 	}
-	m.ranges(w)
-	return m.errs
+	ce.addRanges(w)
+	return ce.errs
 }
 
-// checkWebhookURL also returns as much of the URL as is surely no secret.
+// checkWebhookURL returns the scheme and the host of the URL, which cannot be secret, for an error; nil if it cannot parse the URL.
 func checkWebhookURL(text string) (found any, ok bool) {
 	u, err := url.Parse(text)
 	if err != nil {
@@ -249,7 +249,7 @@ func checkWebhookURL(text string) (found any, ok bool) {
 	return found, u.Scheme == "http" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback())
 }
 
-// validSecret says whether a key can stand in a header, and is too long to be guessed.
+// validSecret reports whether s can be sent in an HTTP header and is long enough.
 func validSecret(s string) bool {
 	return len(s) >= minSecret && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/throng-chat/throng/server/chat"
 )
 
-// goodConfig uses every setting of the chat backend.
+// goodConfig returns a valid config that uses every setting of the chat backend.
 func goodConfig() Config {
 	c := DefaultConfig()
 	chats, all := chat.DefaultRoom(), chat.DefaultRoom()
@@ -20,7 +20,7 @@ func goodConfig() Config {
 	return c
 }
 
-func TestAGoodConfigHasNoMistakes(t *testing.T) {
+func TestAValidConfigHasNoErrors(t *testing.T) {
 	for _, c := range []Config{DefaultConfig(), goodConfig()} {
 		if err := c.Validate(); err != nil {
 			t.Error(err)
@@ -35,83 +35,83 @@ func TestAGoodConfigHasNoMistakes(t *testing.T) {
 	}
 }
 
-func TestAMistakeNamesItsKeyAndWhatIsAllowed(t *testing.T) {
+func TestAConfigErrorHasTheKeyAndTheAllowedValues(t *testing.T) {
 	for _, tt := range []struct {
 		key   string
 		index int
 		spoil func(*Config)
 		says  string
 	}{
-		{key: "listen", spoil: func(c *Config) { c.Listen = "here" }, says: `listen = "here": want host:port`},
-		{key: "admin", spoil: func(c *Config) { c.Admin = "" }, says: `admin = "": want host:port, or off`},
-		{key: "origin", spoil: func(c *Config) { c.Origins = []string{"a.example"} }, says: `origin = "a.example": want scheme://host`},
-		{key: "host", spoil: func(c *Config) { c.Hosts = []string{"https://a.example"} }, says: `host = "https://a.example": want a name without scheme and port`},
-		{key: "host", spoil: func(c *Config) { c.Hosts = []string{"a.example:80"} }, says: `host = "a.example:80": want a name without scheme and port`},
-		{key: "trusted-proxy", spoil: func(c *Config) { c.TrustedProxies = []string{"nginx"} }, says: `trusted-proxy = "nginx": want an address or a network`},
-		{key: "ping-interval", spoil: func(c *Config) { c.PingInterval = 1 }, says: "ping-interval = 1ns: want 1s to 24h"},
-		{key: "ping-timeout", spoil: func(c *Config) { c.PingTimeout = 1 }, says: "ping-timeout = 1ns: want 1s to 24h"},
-		{key: "rate", spoil: func(c *Config) { c.Rate = -1 }, says: "rate = -1: want 1 to 1000000 messages a second, or 0 for no limit"},
-		{key: "max-message", spoil: func(c *Config) { c.MaxMessage = 1 }, says: "max-message = 1: want 125 bytes to 16 MiB"},
-		{key: "max-unsent", spoil: func(c *Config) { c.MaxUnsent = 1 }, says: "max-unsent = 1: want max-message (65536) or more"},
-		{key: "rate-bytes", spoil: func(c *Config) { c.RateBytes = 1 }, says: "rate-bytes = 1: want 1024 to 1073741824 bytes a second, or 0 for no limit"},
-		{key: "max-retained", spoil: func(c *Config) { c.MaxRetained = 1 }, says: "max-retained = 1: want max-unsent and four messages (262144) or more"},
-		{key: "max-connections", spoil: func(c *Config) { c.MaxConnections = -1 }, says: "max-connections = -1: want 1 or more, or 0"},
-		{key: "drain", spoil: func(c *Config) { c.Drain = -1 }, says: "drain = -1ns: want 0 or more"},
-		{key: "guests", spoil: func(c *Config) { c.Guests = "yes" }, says: `guests = "yes": want on, off, or auto`},
-		{key: "max-rooms", spoil: func(c *Config) { c.MaxRooms = 0 }, says: "max-rooms = 0: want 1 to 4096"},
-		{key: "max-connections-user", spoil: func(c *Config) { c.MaxConnectionsUser = -1 }, says: "max-connections-user = -1: want 1 or more, or 0"},
-		{key: "max-connections-address", spoil: func(c *Config) { c.MaxConnectionsAddress = -1 }, says: "want 1 or more, or 0"},
-		{key: "rate-user", spoil: func(c *Config) { c.RateUser = 1e7 }, says: "rate-user = 10000000: want 1 to 1000000 publications a second, or 0"},
-		{key: "rate-address", spoil: func(c *Config) { c.RateAddress = -1 }, says: "rate-address = -1: want 1 to 1000000 commands a second, or 0"},
-		{key: "rate-connections-address", spoil: func(c *Config) { c.RateConnectionsAddress = -1 }, says: "rate-connections-address = -1: want 1 to 1000000 new connections a second, or 0"},
-		{key: "history-bytes", spoil: func(c *Config) { c.HistoryBytes = 0 }, says: "history-bytes = 0: want max-message (65536) to 1 TiB"},
-		{key: "room.pattern", spoil: func(c *Config) { c.Rooms[0].Pattern = "" }, says: `room "": pattern = "": want the name of a room`},
-		{key: "room.pattern", spoil: func(c *Config) { c.Rooms[0].Pattern = "a*b" }, says: `room "a*b": pattern = "a*b": want the name of a room`},
-		{key: "room.pattern", index: 1, spoil: func(c *Config) { c.Rooms[1].Pattern = "chat:*" }, says: `want one that room "chat:*", which comes earlier, does not hold`},
-		{key: "room.pattern", index: 1, spoil: func(c *Config) { c.Rooms[1].Pattern = "chat:tea" }, says: `want one that room "chat:*", which comes earlier, does not hold`},
+		{key: "listen", spoil: func(c *Config) { c.Listen = "here" }, says: `listen = "here": must be host:port`},
+		{key: "admin", spoil: func(c *Config) { c.Admin = "" }, says: `admin = "": must be host:port, or off`},
+		{key: "origin", spoil: func(c *Config) { c.Origins = []string{"a.example"} }, says: `origin = "a.example": must be scheme://host`},
+		{key: "host", spoil: func(c *Config) { c.Hosts = []string{"https://a.example"} }, says: `host = "https://a.example": must be a name without scheme and port`},
+		{key: "host", spoil: func(c *Config) { c.Hosts = []string{"a.example:80"} }, says: `host = "a.example:80": must be a name without scheme and port`},
+		{key: "trusted-proxy", spoil: func(c *Config) { c.TrustedProxies = []string{"nginx"} }, says: `trusted-proxy = "nginx": must be an IP address or a network`},
+		{key: "ping-interval", spoil: func(c *Config) { c.PingInterval = 1 }, says: "ping-interval = 1ns: must be 1s to 24h"},
+		{key: "ping-timeout", spoil: func(c *Config) { c.PingTimeout = 1 }, says: "ping-timeout = 1ns: must be 1s to 24h"},
+		{key: "rate", spoil: func(c *Config) { c.Rate = -1 }, says: "rate = -1: must be 1 to 1000000 messages a second, or 0 for no limit"},
+		{key: "max-message", spoil: func(c *Config) { c.MaxMessage = 1 }, says: "max-message = 1: must be 125 bytes to 16 MiB"},
+		{key: "max-unsent", spoil: func(c *Config) { c.MaxUnsent = 1 }, says: "max-unsent = 1: must be at least max-message (65536)"},
+		{key: "rate-bytes", spoil: func(c *Config) { c.RateBytes = 1 }, says: "rate-bytes = 1: must be 1024 to 1073741824 bytes a second, or 0 for no limit"},
+		{key: "max-retained", spoil: func(c *Config) { c.MaxRetained = 1 }, says: "max-retained = 1: must be 262144 (the larger of max-unsent and four times max-message) to 1 TiB"},
+		{key: "max-connections", spoil: func(c *Config) { c.MaxConnections = -1 }, says: "max-connections = -1: must be 1 or more, or 0"},
+		{key: "drain", spoil: func(c *Config) { c.Drain = -1 }, says: "drain = -1ns: must be 0 or more"},
+		{key: "guests", spoil: func(c *Config) { c.Guests = "yes" }, says: `guests = "yes": must be on, off, or auto`},
+		{key: "max-rooms", spoil: func(c *Config) { c.MaxRooms = 0 }, says: "max-rooms = 0: must be 1 to 4096"},
+		{key: "max-connections-user", spoil: func(c *Config) { c.MaxConnectionsUser = -1 }, says: "max-connections-user = -1: must be 1 or more, or 0"},
+		{key: "max-connections-address", spoil: func(c *Config) { c.MaxConnectionsAddress = -1 }, says: "must be 1 or more, or 0"},
+		{key: "rate-user", spoil: func(c *Config) { c.RateUser = 1e7 }, says: "rate-user = 10000000: must be 1 to 1000000 publications a second, or 0"},
+		{key: "rate-address", spoil: func(c *Config) { c.RateAddress = -1 }, says: "rate-address = -1: must be 1 to 1000000 commands a second, or 0"},
+		{key: "rate-connections-address", spoil: func(c *Config) { c.RateConnectionsAddress = -1 }, says: "rate-connections-address = -1: must be 1 to 1000000 new connections a second, or 0"},
+		{key: "history-bytes", spoil: func(c *Config) { c.HistoryBytes = 0 }, says: "history-bytes = 0: must be max-message (65536) to 1 TiB"},
+		{key: "room.pattern", spoil: func(c *Config) { c.Rooms[0].Pattern = "" }, says: `room "": pattern = "": must be a room name`},
+		{key: "room.pattern", spoil: func(c *Config) { c.Rooms[0].Pattern = "a*b" }, says: `room "a*b": pattern = "a*b": must be a room name`},
+		{key: "room.pattern", index: 1, spoil: func(c *Config) { c.Rooms[1].Pattern = "chat:*" }, says: `is never used: the earlier room "chat:*" matches the same names`},
+		{key: "room.pattern", index: 1, spoil: func(c *Config) { c.Rooms[1].Pattern = "chat:tea" }, says: `is never used: the earlier room "chat:*" matches the same names`},
 		{
-			key: "room.pattern", index: maxPatterns, says: "room: pattern: want 1000 patterns at most: found 1001",
+			key: "room.pattern", index: maxPatterns, says: "room: pattern: 1001 patterns: at most 1000 are allowed",
 			spoil: func(c *Config) { c.Rooms = make([]chat.RoomOptions, maxPatterns+1) },
 		},
-		{key: "room.subscribe", spoil: func(c *Config) { c.Rooms[0].Subscribe = chat.Subscribers }, says: `subscribe = "subscribers": want one of anyone, signed-in, token, nobody`},
-		{key: "room.publish", spoil: func(c *Config) { c.Rooms[0].Publish = "me" }, says: `publish = "me": want one of anyone, signed-in, subscribers, token, nobody`},
-		{key: "room.see-presence", spoil: func(c *Config) { c.Rooms[0].SeePresence = "" }, says: `see-presence = "": want one of anyone`},
-		{key: "room.read-history", spoil: func(c *Config) { c.Rooms[0].ReadHistory = "all" }, says: `read-history = "all": want one of anyone`},
-		{key: "room.join-leave", spoil: func(c *Config) { c.Rooms[0].JoinLeave, c.Rooms[0].Presence = true, false }, says: "join-leave = true: want presence = true"},
-		{key: "room.history-size", spoil: func(c *Config) { c.Rooms[0].HistorySize = -1 }, says: "history-size = -1: want 1 to 100000 publications, or 0 for none"},
-		{key: "room.history-size", spoil: func(c *Config) { c.Rooms[0].HistoryTTL = 0 }, says: `want history-ttl with it, such as history-ttl = "24h"`},
-		{key: "room.history-ttl", spoil: func(c *Config) { c.Rooms[0].HistoryTTL = time.Millisecond }, says: `room "chat:*": history-ttl = 1ms: want 1s to 168h`},
-		{key: "webhooks.secret", spoil: func(c *Config) { c.Webhooks.URL, c.Webhooks.Events, c.Rooms[0].PublishProxy = "", nil, false }, says: "webhooks.secret: want webhooks.url with it"},
-		{key: "room.history-ttl", index: 1, spoil: func(c *Config) { c.Rooms[1].HistoryTTL = time.Hour }, says: "history-ttl = 1h0m0s: want history-size above 0"},
-		{key: "room.recovery", index: 1, spoil: func(c *Config) { c.Rooms[1].Recovery = true }, says: "recovery = true: want history-size above 0"},
-		{key: "room.positioning", index: 1, spoil: func(c *Config) { c.Rooms[1].Positioning = true }, says: "positioning = true: want history-size above 0"},
-		{key: "room.max-message", spoil: func(c *Config) { c.Rooms[0].MaxMessage = -1 }, says: "max-message = -1: want 1 to 16777216 bytes, or 0"},
-		{key: "room.max-message", spoil: func(c *Config) { c.Rooms[0].MaxMessage = 1 << 20 }, says: "max-message = 1048576: want max-message of the server (65536) at most"},
-		{key: "room.rate", spoil: func(c *Config) { c.Rooms[0].Rate = -1 }, says: "rate = -1: want 1 to 1000000 publications a second, or 0"},
-		{key: "room.max-members", spoil: func(c *Config) { c.Rooms[0].MaxMembers = -1 }, says: "max-members = -1: want 1 or more, or 0"},
-		{key: "room.publish-proxy", spoil: func(c *Config) { c.Webhooks.Events = []string{"rpc"} }, says: `publish-proxy = true: want webhooks.url, and "publish"`},
-		{key: "api.key", spoil: func(c *Config) { c.API.Key = "HUSHHUSH" }, says: "api.key: want 16 or more characters"},
-		{key: "api.key", spoil: func(c *Config) { c.API.Key = "HUSH HUSH HUSH HUSH" }, says: "api.key: want 16 or more characters of ASCII without spaces"},
-		{key: "api.on", spoil: func(c *Config) { c.API.On = "both" }, says: `api.on = "both": want listen or admin`},
-		{key: "api.on", spoil: func(c *Config) { c.API.On, c.Admin = "admin", "off" }, says: `api.on = "admin": want listen, as admin is off`},
-		{key: "webhooks.url", spoil: func(c *Config) { c.Webhooks.URL = "http://app.example/?HUSH" }, says: `webhooks.url = "http://app.example": want https://`},
-		{key: "webhooks.url", spoil: func(c *Config) { c.Webhooks.URL = "https://HUSH@app.example/" }, says: `webhooks.url = "https://app.example": want https://host/path without a user`},
-		{key: "webhooks.url", spoil: func(c *Config) { c.Webhooks.URL = "/hooks" }, says: `webhooks.url = "://": want https://`},
-		{key: "webhooks.url", spoil: func(c *Config) { c.Webhooks.URL = "https://HUSH:HUSH\x00" }, says: `webhooks.url: want https://`},
+		{key: "room.subscribe", spoil: func(c *Config) { c.Rooms[0].Subscribe = chat.Subscribers }, says: `subscribe = "subscribers": must be one of anyone, signed-in, token, nobody`},
+		{key: "room.publish", spoil: func(c *Config) { c.Rooms[0].Publish = "me" }, says: `publish = "me": must be one of anyone, signed-in, subscribers, token, nobody`},
+		{key: "room.see-presence", spoil: func(c *Config) { c.Rooms[0].SeePresence = "" }, says: `see-presence = "": must be one of anyone`},
+		{key: "room.read-history", spoil: func(c *Config) { c.Rooms[0].ReadHistory = "all" }, says: `read-history = "all": must be one of anyone`},
+		{key: "room.join-leave", spoil: func(c *Config) { c.Rooms[0].JoinLeave, c.Rooms[0].Presence = true, false }, says: "join-leave = true: needs presence = true"},
+		{key: "room.history-size", spoil: func(c *Config) { c.Rooms[0].HistorySize = -1 }, says: "history-size = -1: must be 1 to 100000 publications, or 0 for none"},
+		{key: "room.history-size", spoil: func(c *Config) { c.Rooms[0].HistoryTTL = 0 }, says: `needs history-ttl, the time to keep a publication: 1s to 168h0m0s, such as history-ttl = "24h"`},
+		{key: "room.history-ttl", spoil: func(c *Config) { c.Rooms[0].HistoryTTL = time.Millisecond }, says: `room "chat:*": history-ttl = 1ms: must be 1s to 168h`},
+		{key: "webhooks.secret", spoil: func(c *Config) { c.Webhooks.URL, c.Webhooks.Events, c.Rooms[0].PublishProxy = "", nil, false }, says: "webhooks.secret: needs webhooks.url"},
+		{key: "room.history-ttl", index: 1, spoil: func(c *Config) { c.Rooms[1].HistoryTTL = time.Hour }, says: "history-ttl = 1h0m0s: needs history-size above 0"},
+		{key: "room.recovery", index: 1, spoil: func(c *Config) { c.Rooms[1].Recovery = true }, says: "recovery = true: needs history-size above 0"},
+		{key: "room.positioning", index: 1, spoil: func(c *Config) { c.Rooms[1].Positioning = true }, says: "positioning = true: needs history-size above 0"},
+		{key: "room.max-message", spoil: func(c *Config) { c.Rooms[0].MaxMessage = -1 }, says: "max-message = -1: must be 1 to 16777216 bytes, or 0"},
+		{key: "room.max-message", spoil: func(c *Config) { c.Rooms[0].MaxMessage = 1 << 20 }, says: "max-message = 1048576: must be at most the max-message of the server (65536)"},
+		{key: "room.rate", spoil: func(c *Config) { c.Rooms[0].Rate = -1 }, says: "rate = -1: must be 1 to 1000000 publications a second, or 0"},
+		{key: "room.max-members", spoil: func(c *Config) { c.Rooms[0].MaxMembers = -1 }, says: "max-members = -1: must be 1 or more, or 0"},
+		{key: "room.publish-proxy", spoil: func(c *Config) { c.Webhooks.Events = []string{"rpc"} }, says: `publish-proxy = true: needs webhooks.url, and "publish"`},
+		{key: "api.key", spoil: func(c *Config) { c.API.Key = "HUSHHUSH" }, says: "api.key: must have at least 16 ASCII characters"},
+		{key: "api.key", spoil: func(c *Config) { c.API.Key = "HUSH HUSH HUSH HUSH" }, says: "api.key: must have at least 16 ASCII characters, without spaces"},
+		{key: "api.on", spoil: func(c *Config) { c.API.On = "both" }, says: `api.on = "both": must be listen or admin`},
+		{key: "api.on", spoil: func(c *Config) { c.API.On, c.Admin = "admin", "off" }, says: `api.on = "admin": must be listen, because admin is off`},
+		{key: "webhooks.url", spoil: func(c *Config) { c.Webhooks.URL = "http://app.example/?HUSH" }, says: `webhooks.url = "http://app.example": must be https://`},
+		{key: "webhooks.url", spoil: func(c *Config) { c.Webhooks.URL = "https://HUSH@app.example/" }, says: `webhooks.url = "https://app.example": must be https://host/path without a user`},
+		{key: "webhooks.url", spoil: func(c *Config) { c.Webhooks.URL = "/hooks" }, says: `webhooks.url = "://": must be https://`},
+		{key: "webhooks.url", spoil: func(c *Config) { c.Webhooks.URL = "https://HUSH:HUSH\x00" }, says: `webhooks.url: must be https://`},
 		{
-			key: "webhooks.url", says: `webhooks.url = "": want where the events go`,
+			key: "webhooks.url", says: `webhooks.url = "": must be the address for the events`,
 			spoil: func(c *Config) { c.Webhooks.URL, c.Rooms[0].PublishProxy = "", false },
 		},
-		{key: "webhooks.secret", spoil: func(c *Config) { c.Webhooks.Secret = "HUSH" }, says: "webhooks.secret: want 16 or more characters"},
-		{key: "webhooks.secret", spoil: func(c *Config) { c.Webhooks.Secret = "whsec_HUSH:HUSH:HUSH:HUSH" }, says: `or "whsec_" and as many bytes in base64`},
-		{key: "webhooks.secret", spoil: func(c *Config) { c.Webhooks.Secret = "whsec_HUSHHUSHHUSHHUSH" }, says: "webhooks.secret: want 16 or more characters of ASCII"},
-		{key: "webhooks.events", spoil: func(c *Config) { c.Webhooks.Events = append(c.Webhooks.Events, "join") }, says: `events = "join": want any of connect, subscribe, publish, rpc, disconnect`},
-		{key: "webhooks.events", spoil: func(c *Config) { c.Webhooks.Events = append(c.Webhooks.Events, "connect") }, says: `events = "connect": want each event once`},
+		{key: "webhooks.secret", spoil: func(c *Config) { c.Webhooks.Secret = "HUSH" }, says: "webhooks.secret: must have at least 16 ASCII characters"},
+		{key: "webhooks.secret", spoil: func(c *Config) { c.Webhooks.Secret = "whsec_HUSH:HUSH:HUSH:HUSH" }, says: `or be "whsec_" and as many bytes in base64`},
+		{key: "webhooks.secret", spoil: func(c *Config) { c.Webhooks.Secret = "whsec_HUSHHUSHHUSHHUSH" }, says: "webhooks.secret: must have at least 16 ASCII characters"},
+		{key: "webhooks.events", spoil: func(c *Config) { c.Webhooks.Events = append(c.Webhooks.Events, "join") }, says: `events = "join": must be one of connect, subscribe, publish, rpc, disconnect`},
+		{key: "webhooks.events", spoil: func(c *Config) { c.Webhooks.Events = append(c.Webhooks.Events, "connect") }, says: `events = "connect": is listed twice`},
 		{
-			key: "webhooks.events", says: "webhooks.events = []: want one or more of connect",
+			key: "webhooks.events", says: "webhooks.events = []: must have one or more of connect",
 			spoil: func(c *Config) { c.Webhooks.Events, c.Rooms[0].PublishProxy = nil, false },
 		},
-		{key: "webhooks.timeout", spoil: func(c *Config) { c.Webhooks.Timeout = time.Hour }, says: "webhooks.timeout = 1h0m0s: want 100ms to 30s"},
+		{key: "webhooks.timeout", spoil: func(c *Config) { c.Webhooks.Timeout = time.Hour }, says: "webhooks.timeout = 1h0m0s: must be 100ms to 30s"},
 	} {
 		t.Run(tt.says, func(t *testing.T) {
 			c := goodConfig()
@@ -119,14 +119,14 @@ func TestAMistakeNamesItsKeyAndWhatIsAllowed(t *testing.T) {
 			err := c.Validate()
 			all, ok := err.(interface{ Unwrap() []error })
 			if !ok || len(all.Unwrap()) != 1 {
-				t.Fatalf("got %v, want one mistake", err)
+				t.Fatalf("got %v, want one error", err)
 			}
 			mistake := (*ConfigError)(nil)
 			if !errors.As(all.Unwrap()[0], &mistake) {
 				t.Fatalf("got %T, want a ConfigError", all.Unwrap()[0])
 			}
 			if mistake.Key != tt.key || mistake.Index != tt.index || !strings.Contains(mistake.Text, tt.says) {
-				t.Errorf("got %+v, want it of %s, %d", *mistake, tt.key, tt.index)
+				t.Errorf("got %+v, want key %s and index %d", *mistake, tt.key, tt.index)
 			}
 			if strings.Contains(mistake.Text, "HUSH") {
 				t.Errorf("got %q, want no secret in it", mistake.Text)

@@ -17,7 +17,7 @@ import (
 	"github.com/throng-chat/throng/server/session"
 )
 
-// startSlow runs a server that knows a key of ES512 besides the tests' own, and returns who signs by it.
+// startSlow runs a server with an ES512 key besides the key of the tests. slow signs with it.
 func startSlow(t *testing.T) (s *Server, slow func(map[string]any) string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
@@ -42,7 +42,7 @@ func startSlow(t *testing.T) (s *Server, slow func(map[string]any) string) {
 	}
 }
 
-// occupied keeps all who verify busy until it is called.
+// occupied keeps all verifiers busy until release is called.
 func occupied(t *testing.T, s *Server) (release func()) {
 	t.Helper()
 	gate := make(chan struct{})
@@ -54,8 +54,9 @@ func occupied(t *testing.T, s *Server) (release func()) {
 	return func() { close(gate) }
 }
 
-// A signature that takes milliseconds is verified off the loop: meanwhile others are answered. Every command that brings a token does so.
-func TestASlowSignatureHoldsUpNobody(t *testing.T) {
+// A signature that takes milliseconds is verified by a worker, and other clients get replies meanwhile. This holds for every command with a
+// token.
+func TestASlowSignatureDelaysNoOtherClient(t *testing.T) {
 	t.Parallel()
 	s, slow := startSlow(t)
 	exp := time.Now().Add(time.Hour).Unix()
@@ -69,26 +70,26 @@ func TestASlowSignatureHoldsUpNobody(t *testing.T) {
 	} {
 		release := occupied(t, s)
 		c.say(`{"id":%d,%s}`, i+1, command)
-		eventually(t, "it to wait to be verified", func() bool { return s.hub.Verifiers.Length() == 1 })
-		for range s.hub.Loop.Pollers { // one at least is of the same poller
+		eventually(t, "it to wait for a verifier", func() bool { return s.hub.Verifiers.Length() == 1 })
+		for range s.hub.Loop.Pollers { // at least one is on the same poller
 			another = connectSDK(t, s, userToken("bob"))
 			another.enter("lobby")
 		}
 		release()
 		name, _, _ := strings.Cut(command[1:], `"`)
 		if got := c.line(); !strings.HasPrefix(got, fmt.Sprintf(`{"id":%d,%q:{`, i+1, name)) {
-			t.Errorf("got %s, want %s to be done", got, name)
+			t.Errorf("got %s, want %s to succeed", got, name)
 		}
 	}
-	// Who signs with another key is refused as ever, behind the same door.
+	// A signature with another key is rejected on the same path.
 	_, forge := startSlow(t)
 	c = dialSDK(t, s, "")
 	c.say(`{"id":1,"connect":{"token":%q}}`, forge(map[string]any{"sub": "ann"}))
 	c.closed(3500)
 }
 
-// Those that wait are bounded, and are told to come back.
-func TestTokensThatWaitToBeVerifiedAreBounded(t *testing.T) {
+// The number of waiting verifications is bounded. Above it, the error is temporary.
+func TestQueuedTokenVerificationsAreBounded(t *testing.T) {
 	t.Parallel()
 	s, slow := startSlow(t)
 	release := occupied(t, s)
@@ -104,14 +105,14 @@ func TestTokensThatWaitToBeVerifiedAreBounded(t *testing.T) {
 	release()
 }
 
-// What the application demands while a token is verified holds for whom it names.
-func TestAWordHoldsWhenTheTokenIsVerified(t *testing.T) {
+// An API call about a user applies to a connection whose token is being verified.
+func TestAnAPICallDuringATokenVerificationApplies(t *testing.T) {
 	t.Parallel()
 	s, slow := startSlow(t)
 	release := occupied(t, s)
 	c := dialSDK(t, s, "")
 	c.say(`{"id":1,"connect":{"token":%q}}`, slow(map[string]any{"sub": "ann"}))
-	eventually(t, "it to wait to be verified", func() bool { return s.hub.Verifiers.Length() == 1 })
+	eventually(t, "it to wait for a verifier", func() bool { return s.hub.Verifiers.Length() == 1 })
 	wantCall(t, s, "disconnect", `{"user":"ann"}`, `{"result":{}}`)
 	release()
 	c.closed(3503)
@@ -119,7 +120,7 @@ func TestAWordHoldsWhenTheTokenIsVerified(t *testing.T) {
 	c = connectSDK(t, s, userToken("ann"))
 	release = occupied(t, s)
 	c.say(`{"id":2,"subscribe":{"channel":"$tea","token":%q}}`, slow(map[string]any{"sub": "ann", "channel": "$tea"}))
-	eventually(t, "it to wait to be verified", func() bool { return s.hub.Verifiers.Length() == 1 })
+	eventually(t, "it to wait for a verifier", func() bool { return s.hub.Verifiers.Length() == 1 })
 	wantCall(t, s, "unsubscribe", `{"user":"ann","channel":"$tea"}`, `{"result":{}}`)
 	release()
 	c.want(`{"id":2,"error":{"code":103,"message":"permission denied"}}`)

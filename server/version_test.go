@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// A publication that tells a state as a whole is dropped where a newer one was published, as in Centrifugo.
-func TestAnOlderStateIsNotPublished(t *testing.T) {
+// A publication with a version is dropped if the room has a newer version, as in Centrifugo.
+func TestAnOlderVersionIsNotPublished(t *testing.T) {
 	t.Parallel()
 	s := startAPI(t, roomWithHistory("h:*"))
 	a := connectSDK(t, s, tokenOf("ann"))
@@ -25,12 +25,12 @@ func TestAnOlderStateIsNotPublished(t *testing.T) {
 		{`"delta":true`, true},
 		{`"version":6`, true},
 		{`"version":6,"version_epoch":""`, false},
-		{`"version":1,"version_epoch":"e"`, true}, // they count anew
+		{`"version":1,"version_epoch":"e"`, true}, // versions start again
 		{`"version":1,"version_epoch":"e"`, false},
-		{`"version":2`, true}, // of the epoch before
+		{`"version":2`, true}, // of the previous epoch
 		{`"version":2,"version_epoch":"e"`, true},
-		{`"version":2`, false},                    // one that is not told is the one before
-		{`"version":1,"skip_history":true`, true}, // it takes no place in the history
+		{`"version":2`, false},                    // without an epoch, the previous one applies
+		{`"version":1,"skip_history":true`, true}, // it is not stored in the history
 		{`"version":18446744073709551615`, true},
 		{`"version":18446744073709551615`, false},
 	} {
@@ -56,7 +56,7 @@ func TestAnOlderStateIsNotPublished(t *testing.T) {
 		t.Errorf("got %v dropped publications counted, want 6", n)
 	}
 
-	// Each room has its own; one without history has none.
+	// Each room has its own version. A room without history has none.
 	wantCall(t, s, "broadcast", `{"channels":["x","x"],"data":1,"version":1}`, `{"result":{"responses":[{"result":{}},{"result":{}}]}}`)
 	for i, offsets := range []string{"1", "1", "2"} {
 		version := max(1, i)
@@ -69,8 +69,8 @@ func TestAnOlderStateIsNotPublished(t *testing.T) {
 	wantError(t, s, "publish", `{"channel":"h:1","data":1,"version_epoch":"`+strings.Repeat("e", 129)+`"}`, 107, "version_epoch: want 128 bytes")
 }
 
-// A key of idempotency and a version do not stand in each other's way.
-func TestAnOlderStateWithAKeyIsAnsweredAlike(t *testing.T) {
+// An idempotency key and a version work together.
+func TestAnOlderVersionWithAKeyGetsTheSameReply(t *testing.T) {
 	t.Parallel()
 	s := startAPI(t, roomWithHistory("h:*"))
 	first := call(t, s, "publish", `{"channel":"h:1","data":1,"version":2}`)

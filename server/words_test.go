@@ -10,8 +10,8 @@ import (
 	"github.com/throng-chat/throng/server/session"
 )
 
-// What the application demands of a user while one of its connections is being asked about holds when the webhook has answered.
-func TestAWordHoldsWhenTheConnectWebhookHasAnswered(t *testing.T) {
+// An API call about a user during a connect request applies to the connection when the webhook replies.
+func TestAnAPICallDuringAConnectWebhookApplies(t *testing.T) {
 	t.Parallel()
 	asked, gate := make(chan question), make(chan struct{})
 	a := startApplication(t, map[string]func(question) string{session.OnConnect: func(q question) string {
@@ -74,17 +74,17 @@ func TestAWordHoldsWhenTheConnectWebhookHasAnswered(t *testing.T) {
 			}
 		}
 		c.conn.Close()
-		eventually(t, "it to be counted out", func() bool { return s.hub.Live.Load() == 0 })
+		eventually(t, "it to be removed", func() bool { return s.hub.Live.Load() == 0 })
 	}
 	s.hub.UsersMu.Lock()
 	defer s.hub.UsersMu.Unlock()
 	if w := &s.hub.Words; w.Asking != 0 || w.List != nil || w.Bytes != 0 {
-		t.Errorf("got %d asked about, %d words, %d bytes left, want none", w.Asking, len(w.List), w.Bytes)
+		t.Errorf("got %d pending requests, %d calls, %d bytes left, want none", w.Asking, len(w.List), w.Bytes)
 	}
 }
 
-// Likewise of a room that the application is being asked about.
-func TestAWordHoldsWhenTheSubscribeWebhookHasAnswered(t *testing.T) {
+// The same holds for a subscribe request.
+func TestAnAPICallDuringASubscribeWebhookApplies(t *testing.T) {
 	t.Parallel()
 	asked, gate := make(chan struct{}), make(chan struct{})
 	a := startApplication(t, map[string]func(question) string{session.OnSubscribe: func(question) string {
@@ -109,7 +109,7 @@ func TestAWordHoldsWhenTheSubscribeWebhookHasAnswered(t *testing.T) {
 		c.say(`{"id":2,"subscribe":{"channel":"tea"}}`)
 		<-asked
 		wantCall(t, s, tt.method, tt.params, `{"result":{}}`)
-		if tt.method == "ban" { // it is lifted, and the word holds all the same
+		if tt.method == "ban" { // the ban is removed, and the call still applies
 			s.hub.Moderation.Unban("ann", "tea")
 		}
 		gate <- struct{}{}
@@ -124,9 +124,8 @@ func TestAWordHoldsWhenTheSubscribeWebhookHasAnswered(t *testing.T) {
 	}
 }
 
-// What happened while the application was asked about a room is looked at when it has answered: a token that was revoked, and somebody
-// whom the application has put there itself.
-func TestMuchMayHappenWhileASubscriptionIsAskedAbout(t *testing.T) {
+// Events during a subscribe request are checked when the webhook replies: a revoked token, and a subscription by the application itself.
+func TestEventsDuringASubscribeWebhook(t *testing.T) {
 	asked, gate := make(chan struct{}), make(chan struct{})
 	a := startApplication(t, map[string]func(question) string{session.OnSubscribe: func(question) string {
 		asked <- struct{}{}
@@ -151,7 +150,7 @@ func TestMuchMayHappenWhileASubscriptionIsAskedAbout(t *testing.T) {
 		<-asked
 		wantCall(t, s, tt.method, tt.params, `{"result":{}}`)
 		if tt.method == "subscribe" {
-			c.line() // it is told that it is in the room
+			c.line() // the subscribe push
 		}
 		gate <- struct{}{}
 		c.want(tt.want)
@@ -165,12 +164,12 @@ func TestMuchMayHappenWhileASubscriptionIsAskedAbout(t *testing.T) {
 			t.Errorf("%s %s: got %d in the room, want %d", tt.method, tt.params, members, tt.members)
 		}
 		c.conn.Close()
-		eventually(t, "the connection to be gone", func() bool { return s.hub.Live.Load() == 0 })
+		eventually(t, "the connection to be removed", func() bool { return s.hub.Live.Load() == 0 })
 	}
 }
 
-// Words are bounded. A connection that some were forgotten for is not let in by mistake: it is to try again.
-func TestWordsAreBounded(t *testing.T) {
+// Kept API calls are bounded. If calls for a connection were dropped, the connection is rejected with a temporary error.
+func TestKeptAPICallsAreBounded(t *testing.T) {
 	t.Parallel()
 	asked, gate := make(chan struct{}), make(chan struct{})
 	a := startApplication(t, map[string]func(question) string{session.OnConnect: func(question) string {
@@ -186,7 +185,7 @@ func TestWordsAreBounded(t *testing.T) {
 	}
 	s.hub.Speak(chat.Word{User: "bob", Command: nothingSaid{}})
 	if n, _ := kept(); n != 0 {
-		t.Errorf("got %d words kept while nobody is asked about", n)
+		t.Errorf("got %d calls kept without a pending request", n)
 	}
 	for _, tt := range []struct {
 		words, size int
@@ -203,30 +202,29 @@ func TestWordsAreBounded(t *testing.T) {
 			s.hub.Speak(chat.Word{User: "bob", Command: nothingSaid{tt.size}})
 		}
 		if n, bytes := kept(); n > chat.MaxWords || bytes > chat.MaxWordBytes {
-			t.Errorf("got %d words of %d bytes kept", n, bytes)
+			t.Errorf("got %d calls of %d bytes kept", n, bytes)
 		}
 		gate <- struct{}{}
 		if got := c.line(); !strings.HasPrefix(got, tt.want) {
-			t.Errorf("%d words of %d bytes: got %s, want %s", tt.words, tt.size, got, tt.want)
+			t.Errorf("%d calls of %d bytes: got %s, want %s", tt.words, tt.size, got, tt.want)
 		}
 		if n, bytes := kept(); n != 0 || bytes != 0 {
-			t.Errorf("got %d words of %d bytes kept when all are answered", n, bytes)
+			t.Errorf("got %d calls of %d bytes kept after all replies", n, bytes)
 		}
 		c.conn.Close()
 	}
-	// Who goes meanwhile is not waited for.
+	// The calls of a disconnected client are released.
 	c := dialSDK(t, s, "")
 	c.say(`{"id":1,"connect":{}}`)
 	<-asked
 	s.hub.Speak(chat.Word{User: "bob", Command: nothingSaid{}})
 	c.conn.Close()
 	gate <- struct{}{}
-	eventually(t, "its words to be forgotten", func() bool { n, _ := kept(); return n == 0 && s.hub.Live.Load() == 0 })
+	eventually(t, "its calls to be released", func() bool { n, _ := kept(); return n == 0 && s.hub.Live.Load() == 0 })
 }
 
-// A word is meant for the connections that are being asked about when it is spoken, and not for those that come later, or that it
-// excepts.
-func TestAWordIsForThoseWhoWereThere(t *testing.T) {
+// A call applies to the connections with a pending request at that time, and not to later ones or to those that it excludes.
+func TestAnAPICallAppliesToExistingConnectionsOnly(t *testing.T) {
 	var w chat.Words
 	early := w.Begin()
 	w.Add(chat.Word{User: "ann", Except: []string{"this one"}, Command: nothingSaid{}})
@@ -241,12 +239,12 @@ func TestAWordIsForThoseWhoWereThere(t *testing.T) {
 		{"ann", "any", late, 0}, {"ann", "another", late, 1},
 	} {
 		if found, complete := w.Of(tt.user, tt.client, tt.since); len(found) != tt.want || !complete {
-			t.Errorf("%q %q since %d: got %d words, complete %v; want %d", tt.user, tt.client, tt.since, len(found), complete, tt.want)
+			t.Errorf("%q %q since %d: got %d calls, complete %v; want %d", tt.user, tt.client, tt.since, len(found), complete, tt.want)
 		}
 	}
 }
 
-// nothingSaid is a command that does nothing, of so many bytes.
+// nothingSaid is a command without effect that counts as bytes bytes.
 type nothingSaid struct{ bytes int }
 
 func (c nothingSaid) Size() int { return c.bytes }

@@ -19,7 +19,7 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-func TestWorkWaitsItsTurn(t *testing.T) {
+func TestTasksRunInOrder(t *testing.T) {
 	w := session.NewWorkers(2, 3, time.Hour)
 	gate := make(chan struct{})
 	var busy, most atomic.Int32
@@ -57,7 +57,7 @@ func TestWorkWaitsItsTurn(t *testing.T) {
 	}
 }
 
-func TestWorkThatWaitedTooLongIsRefused(t *testing.T) {
+func TestATaskHasAQueueTimeout(t *testing.T) {
 	w := session.NewWorkers(1, 10, 0)
 	gate := make(chan struct{})
 	w.Do(netip.Addr{}, func() { <-gate }, nil)
@@ -80,7 +80,7 @@ func TestWorkThatWaitedTooLongIsRefused(t *testing.T) {
 }
 
 // What waits is refused when its time is over, not when somebody comes to look at it.
-func TestWorkIsRefusedInItsTime(t *testing.T) {
+func TestTheQueueTimeoutIsOnTime(t *testing.T) {
 	w := session.NewWorkers(1, 10, time.Millisecond)
 	gate := make(chan struct{})
 	w.Do(netip.Addr{}, func() { <-gate }, nil)
@@ -108,7 +108,7 @@ func TestWorkIsRefusedInItsTime(t *testing.T) {
 }
 
 // Each waits for its own time, not for that of the first.
-func TestEachIsRefusedInItsOwnTime(t *testing.T) {
+func TestEachTaskHasItsOwnTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := session.NewWorkers(1, 10, time.Second)
 		gate := make(chan struct{})
@@ -131,7 +131,7 @@ func TestEachIsRefusedInItsOwnTime(t *testing.T) {
 }
 
 // A worker that comes to something late before anybody else refuses it.
-func TestAWorkerRefusesWhatIsLate(t *testing.T) {
+func TestAWorkerRejectsALateTask(t *testing.T) {
 	w := session.NewWorkers(1, 10, 0)
 	w.Watched = true // but nobody comes
 	gate := make(chan struct{})
@@ -146,7 +146,7 @@ func TestAWorkerRefusesWhatIsLate(t *testing.T) {
 }
 
 // The end waits for refusals that are under way, not only for work.
-func TestTheEndWaitsForRefusals(t *testing.T) {
+func TestWaitIncludesRejections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := session.NewWorkers(1, 10, time.Second)
 		work, refusal := make(chan struct{}), make(chan struct{})
@@ -219,7 +219,7 @@ func TestAddressesTakeTurns(t *testing.T) {
 }
 
 // What is late is refused in its time, in whatever line it waits.
-func TestWorkOfEachAddressIsRefusedInItsTime(t *testing.T) {
+func TestTheTasksOfEachAddressHaveATimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := session.NewWorkers(1, 100, time.Second)
 		gate := make(chan struct{})
@@ -245,7 +245,7 @@ func TestWorkOfEachAddressIsRefusedInItsTime(t *testing.T) {
 }
 
 // Connections of one address that call the application all the time keep nobody else from calling it.
-func TestCallsOfOneAddressLeaveTurnsForOthers(t *testing.T) {
+func TestCallsOfOneAddressDoNotBlockOthers(t *testing.T) {
 	t.Parallel()
 	a := startApplication(t, map[string]func(question) string{session.OnRPC: always(`{"result":{"data":1}}`)})
 	s := startHooked(t, a, nil)
@@ -292,7 +292,7 @@ func sessionOf(t testing.TB, s *Server, user string) *session.Session {
 }
 
 // What comes while a session waits, twice in a row, is dealt with behind that, and in its order.
-func TestCommandsWaitForWhatTheSessionWaitsFor(t *testing.T) {
+func TestCommandsWaitForThePendingRequest(t *testing.T) {
 	t.Parallel()
 	s := startBackend(t)
 	c := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
@@ -327,7 +327,7 @@ func TestCommandsWaitForWhatTheSessionWaitsFor(t *testing.T) {
 	}
 }
 
-func TestAConnectionMayEndWhileItsSessionWaits(t *testing.T) {
+func TestAConnectionMayCloseDuringAPendingRequest(t *testing.T) {
 	t.Parallel()
 	s := startBackend(t)
 	for name, end := range map[string]func(*sdk, *session.Session){
@@ -361,7 +361,7 @@ func TestAConnectionMayEndWhileItsSessionWaits(t *testing.T) {
 	}
 }
 
-func TestAFaultOffTheLoopCostsOneConnection(t *testing.T) {
+func TestAPanicOfAWorkerClosesOneConnection(t *testing.T) {
 	t.Parallel()
 	s := startBackend(t)
 	c := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
@@ -382,7 +382,7 @@ func TestAFaultOffTheLoopCostsOneConnection(t *testing.T) {
 }
 
 // A client that is not read from cannot be blamed for an answer to a ping that was not read.
-func TestAPingIsNotMissedWhileTheSessionWaits(t *testing.T) {
+func TestAPongIsHandledDuringAPendingRequest(t *testing.T) {
 	s := startServer(t, func(c *Config) {
 		c.Token.HMACSecret = testSecret
 		c.PingInterval, c.PingTimeout = time.Second, time.Second
@@ -411,7 +411,7 @@ func TestAPingIsNotMissedWhileTheSessionWaits(t *testing.T) {
 }
 
 // The time for which nothing was read of a client is given back to it before it is read again.
-func TestTheTimeOfAWaitIsGivenBack(t *testing.T) {
+func TestThePendingTimeExtendsTheDeadline(t *testing.T) {
 	s := startServer(t, func(c *Config) {
 		c.Token.HMACSecret = testSecret
 		c.PingTimeout = time.Hour // nobody is to be blamed meanwhile

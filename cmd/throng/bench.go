@@ -1,6 +1,6 @@
 package main
 
-// benchCmd is throng bench: a command for each scenario, and for what can be done with results.
+// benchCmd is the command throng bench. It has a command for each scenario and for each use of the results.
 type benchCmd struct {
 	Chat      chatCmd      `cmd:"" default:"withargs" help:"Simulate chat: rooms of different sizes, random publishers, joins and leaves (default scenario)."`
 	Broadcast broadcastCmd `cmd:"" help:"Publish at a steady rate in one room, or in several rooms of the same size."`

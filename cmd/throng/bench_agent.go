@@ -13,17 +13,17 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// agentCmd is throng bench agent.
+// agentCmd is the command throng bench agent.
 type agentCmd struct {
 	Listen string `help:"Address to wait on for a bench, host:port."`
 	Token  string `env:"THRONG_BENCH_TOKEN" help:"Shared secret that the bench must send: 16 to 256 characters."`
 	FD     int    `name:"fd" hidden:"" help:"Socket to the bench that started this process."`
 }
 
-// Run is throng bench agent.
+// Run serves one bench on an inherited socket, or waits for benches on an address.
 func (ag *agentCmd) Run() error {
 	if ag.FD > 0 {
-		// The terminal's signals are for the bench: the end of the link is ours.
+		// The bench handles the signals of the terminal. The agent ends when the link ends.
 		signal.Ignore(os.Interrupt, syscall.SIGTERM)
 		file := os.NewFile(uintptr(ag.FD), "bench")
 		link, err := net.FileConn(file)
@@ -33,7 +33,7 @@ func (ag *agentCmd) Run() error {
 		return errors.Join(agent.Serve(context.Background(), link), link.Close())
 	}
 	if ag.Listen == "" {
-		return &exitError{code: exitUsage, err: errors.New("listen: none given: want --listen host:port")}
+		return &exitError{code: exitUsage, err: errors.New("listen: missing: add --listen host:port")}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

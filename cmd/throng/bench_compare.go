@@ -12,13 +12,13 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// compareCmd is throng bench compare.
+// compareCmd is the command throng bench compare.
 type compareCmd struct {
 	A string `arg:"" type:"existingfile" help:"First result file."`
 	B string `arg:"" type:"existingfile" help:"Second result file."`
 }
 
-// Run is throng bench compare.
+// Run prints two results side by side.
 func (cp *compareCmd) Run() error {
 	a, err := readResult(cp.A)
 	if err != nil {
@@ -31,7 +31,7 @@ func (cp *compareCmd) Run() error {
 	return compare.Files(os.Stdout, a, b, compare.Names{A: cp.A, B: cp.B})
 }
 
-// abCmd is throng bench ab.
+// abCmd is the command throng bench ab.
 type abCmd struct {
 	load
 	messages
@@ -43,17 +43,17 @@ type abCmd struct {
 	Metric   string `help:"Metric that decides the result. By default the first that all runs measured: cpu/delivery, cpu/upgrade, p50, connect-p50."`
 }
 
-// Run is throng bench ab.
+// Run measures both servers in pairs of runs and prints the paired test of each metric.
 func (ab *abCmd) Run() error {
 	cfg, err := ab.config(ab.Scenario)
 	ab.rooms.apply(&cfg)
 	err = errors.Join(err, ab.messages.apply(&cfg))
 	cfg.Floor = false
 	if len(ab.URL) > 0 {
-		err = errors.Join(err, errors.New("url: want none; the servers are those of --a and --b"))
+		err = errors.Join(err, errors.New("url: not allowed: give the servers by --a and --b"))
 	}
 	if ab.Pairs < 2 || ab.Pairs > 100 {
-		err = errors.Join(err, fmt.Errorf("pairs = %d: want 2 to 100", ab.Pairs))
+		err = errors.Join(err, fmt.Errorf("pairs = %d: must be 2 to 100", ab.Pairs))
 	}
 	if ab.Metric != "" {
 		_, unknown := result.MetricNamed(ab.Metric)
@@ -61,7 +61,7 @@ func (ab *abCmd) Run() error {
 	}
 	for _, text := range []string{ab.A, ab.B} {
 		if !isURL(text) && !strings.Contains(text, "{{address}}") {
-			err = errors.Join(err, fmt.Errorf("%q: want a URL, or a command with {{address}} where the server is to listen", text))
+			err = errors.Join(err, fmt.Errorf("%q: must be a URL, or a command with {{address}} in place of the address to listen on", text))
 		}
 	}
 	cfg.URLs = []string{unstarted}
@@ -103,7 +103,7 @@ func isURL(text string) bool {
 	return strings.HasPrefix(text, "ws://") || strings.HasPrefix(text, "http://")
 }
 
-// one measures one server once. What does not hold is not compared.
+// one measures one server once. A run without a valid measurement is an error.
 func (ab *abCmd) one(ctx context.Context, cfg bench.Config, server string) (_ *result.Result, err error) {
 	if isURL(server) {
 		cfg.URLs = []string{server}

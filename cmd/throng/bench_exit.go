@@ -8,7 +8,7 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// Exit codes of bench, beside those of every command.
+// Exit codes of bench, in addition to those of every command.
 const (
 	exitThreshold   = 4   // a --fail bound does not hold
 	exitInvalid     = 5   // CLIENT-LIMITED or NOT STEADY
@@ -17,7 +17,7 @@ const (
 	exitInterrupted = 130 // stopped by a signal; the partial result is printed
 )
 
-// verdictError is the error that a verdict, or a bound that does not hold, means.
+// verdictError returns the error for a verdict, or for a bound that does not hold; else nil.
 func verdictError(r *result.Result) error {
 	switch r.Verdict.Code {
 	case result.Broken:

@@ -15,7 +15,7 @@ import (
 	"github.com/throng-chat/throng/server/settings"
 )
 
-// load are the flags of every scenario. A nil one leaves the scenario's own.
+// load has the flags of every scenario. For a nil flag, the default of the scenario applies.
 type load struct {
 	URL         []string `arg:"" optional:"" help:"URL of the server, ws://host:port/path. Give several URLs if several servers share the rooms. Without a URL, bench starts its own throng server."`
 	Connections *int     `help:"Number of connections to open and hold (default 1000)."`
@@ -42,14 +42,14 @@ type load struct {
 	Pollers     int           `default:"0" help:"Reading threads per agent; 0 for one per two cores."`
 }
 
-// scenario are the flags of what ends with one result.
+// scenario has the flags of the commands that produce one result.
 type scenario struct {
 	load
 	NoFloor bool `help:"Skip the measurement of the kernel's floor at the end."`
 	output
 }
 
-// messages are the flags of the scenarios that send.
+// messages has the flags of the scenarios that publish.
 type messages struct {
 	Rate       *int           `help:"Messages per second, all publishers together (default 100)."`
 	Size       *settings.Size `help:"Message size, including the ${stamp}-byte stamp (default 128B; chat: 100B)."`
@@ -62,7 +62,7 @@ type messages struct {
 	Drain      time.Duration  `default:"5s" help:"Time to wait for missing deliveries after the last message."`
 }
 
-// rooms are the flags of the scenarios with several rooms.
+// rooms has the flags of the scenarios with several rooms.
 type rooms struct {
 	Rooms  *int     `help:"Number of rooms (default 1; chat: up to 50)."`
 	Zipf   *float64 `help:"Exponent of the room sizes: room k has a share of 1/k to that power; 0 makes all rooms the same size (default 0; chat: 1)."`
@@ -70,14 +70,14 @@ type rooms struct {
 	Resume bool     `help:"Recover missed messages after a reconnect; count missing ones as lost. Needs --protocol centrifugo and a room with history."`
 }
 
-// talk are the flags of the scenarios that send in rooms.
+// talk has the flags of the scenarios that publish in rooms.
 type talk struct {
 	scenario
 	messages
 	rooms
 }
 
-// set makes to what from says, if it says something.
+// set sets to to the value of a flag, if the flag is given.
 func set[T any](to *T, from *T) {
 	if from != nil {
 		*to = *from
@@ -98,7 +98,7 @@ func (l *load) config(name string) (bench.Config, error) {
 	case l.Protocol == "json":
 		c.Protocol, err = agent.Template(l.Join, l.Joined, l.Publish)
 	case l.Join+l.Joined+l.Publish != "":
-		err = fmt.Errorf("join, joined and publish: templates of the protocol json, not of %s: want --protocol json", l.Protocol)
+		err = fmt.Errorf("join, joined and publish: are templates of the protocol json, not of %s: add --protocol json", l.Protocol)
 	default:
 		c.Protocol, err = agent.ProtocolNamed(l.Protocol)
 	}
@@ -135,7 +135,7 @@ func (m *messages) apply(c *bench.Config) error {
 	}
 	var err error
 	if c.Warmup, err = time.ParseDuration(m.Warmup); err != nil {
-		return fmt.Errorf("warmup %q: want a duration such as 3s, or auto", m.Warmup)
+		return fmt.Errorf("warmup = %q: must be a duration such as 3s, or auto", m.Warmup)
 	}
 	return nil
 }
@@ -150,15 +150,15 @@ func (rm *rooms) apply(c *bench.Config) {
 	c.Resume = rm.Resume
 }
 
-// share is a part of a whole, on the command line 5% or 0.05.
+// share is a fraction: 5% or 0.05 on the command line.
 type share float64
 
-// UnmarshalText reads it.
+// UnmarshalText reads the value of a flag.
 func (sh *share) UnmarshalText(text []byte) error {
 	number, percent := strings.CutSuffix(string(text), "%")
 	v, err := strconv.ParseFloat(number, 64)
 	if err != nil {
-		return fmt.Errorf("%q: want a share such as 5%% or 0.05", text)
+		return fmt.Errorf("%q: must be a share such as 5%% or 0.05", text)
 	}
 	if percent {
 		v /= 100
@@ -174,7 +174,7 @@ func (t *talk) config(name string) (bench.Config, error) {
 	return c, err
 }
 
-// withoutSecrets is a command line that may be kept in a result.
+// withoutSecrets returns a command line without the values of secrets, for a result.
 func withoutSecrets(args []string) []string {
 	const hidden = "..."
 	secret := []string{"--token", "--connect-token", "--header"}
@@ -191,7 +191,7 @@ func withoutSecrets(args []string) []string {
 	return kept
 }
 
-// benchVars are what the help of the flags is told by the bench.
+// benchVars returns the values of the variables in the help of the flags.
 func benchVars() map[string]string {
 	return map[string]string{"stamp": fmt.Sprint(agent.StampSize), "protocols": strings.Join(agent.ProtocolNames(), ", ")}
 }

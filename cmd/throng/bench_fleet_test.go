@@ -15,7 +15,7 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// What was measured until an agent died proves nothing, and the result does not say it did.
+// If an agent dies, the measurement until then is not valid, and the result has no verdict.
 func TestABenchThatLosesAnAgentHasNoVerdict(t *testing.T) {
 	t.Parallel()
 	heard := make(chan struct{})
@@ -62,15 +62,15 @@ func TestABenchThatLosesAnAgentHasNoVerdict(t *testing.T) {
 	}
 }
 
-// What would be ignored, or found wrong when half of the work is done, is refused before anything is opened.
-func TestABenchIsRefusedBeforeItBegins(t *testing.T) {
+// Flags that would be ignored, or fail during the run, are rejected before any connection is opened.
+func TestInvalidFlagsAreRejectedBeforeABench(t *testing.T) {
 	t.Parallel()
 	const url = "ws://127.0.0.1:1/ws" // nobody listens there
 	for _, tt := range []struct {
 		says string
 		args []string
 	}{
-		{"want --protocol json", []string{"broadcast", url, "--publish", "x{{payload}}"}},
+		{"add --protocol json", []string{"broadcast", url, "--publish", "x{{payload}}"}},
 		{"connections = 2000000", []string{"ladder", url, "--counts", "10,2000000"}},
 		{"connections = 0", []string{"ladder", url, "--counts", "0"}},
 	} {
@@ -81,8 +81,8 @@ func TestABenchIsRefusedBeforeItBegins(t *testing.T) {
 	}
 }
 
-// A ladder and a search have the floor of what holds: the last step, and the rate that was found.
-func TestStepsThatHoldHaveTheirFloor(t *testing.T) {
+// A ladder measures the floor of its last step, and a search that of the rate it found.
+func TestFindAndLadderMeasureTheFloor(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
 		{"ladder", "--rates", "20,40", "--duration", "1s", "--warmup", "0s"},
@@ -114,8 +114,8 @@ func TestStepsThatHoldHaveTheirFloor(t *testing.T) {
 	}
 }
 
-// A result may be shown to anybody.
-func TestSecretsOfTheCommandLineAreNotKept(t *testing.T) {
+// A result may be published.
+func TestAResultHasNoSecretsOfTheCommandLine(t *testing.T) {
 	args := []string{"bench", "--token", "s1", "--token=s2", "--header", "Authorization: s3", "--header=Cookie: s4", "--connect-token", "s5", "--connect-token=s6", "--rate", "7"}
 	want := "bench --token ... --token=... --header ... --header=... --connect-token ... --connect-token=... --rate 7"
 	if got := strings.Join(withoutSecrets(args), " "); got != want {

@@ -14,13 +14,13 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// floorCmd is throng bench floor.
+// floorCmd is the command throng bench floor.
 type floorCmd struct {
 	talk
 	Listen string `help:"Run only the floor server, on this host:port, for a bench on another host."`
 }
 
-// Run is throng bench floor.
+// Run measures the floor, or only runs the floor server.
 func (fl *floorCmd) Run() error {
 	if fl.Listen != "" {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -28,7 +28,7 @@ func (fl *floorCmd) Run() error {
 		return floor.Serve(ctx, fl.Listen, func(at net.Addr) { fmt.Println("ready", at) })
 	}
 	if len(fl.URL) > 0 {
-		return &exitError{code: exitUsage, err: errors.New("url: the floor is a server of its own; want none")}
+		return &exitError{code: exitUsage, err: errors.New("url: not allowed: the floor runs its own server")}
 	}
 	cfg, err := fl.config(bench.Broadcast)
 	cfg.Floor, cfg.URLs = false, []string{unstarted}

@@ -12,14 +12,14 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// unstarted is the URL of a server that is started once all else is checked.
+// unstarted is the URL of a server that starts after all flags are checked.
 const unstarted = "ws://127.0.0.1/ws"
 
-// measuring is bench.Run, or something that runs it several times.
+// measuring is bench.Run, or a function that runs it several times.
 type measuring func(context.Context, bench.Config, func(bench.Progress)) (*result.Result, error)
 
-// measure checks the flags (err is what is wrong with them already), starts a server where none is given, measures, writes the result,
-// and tells what came of it.
+// measure checks the flags, starts a server if no URL is given, measures and writes the result. err has the errors found in the flags so
+// far. It returns an error for an invalid result or a bound that does not hold.
 func measure(cfg bench.Config, err error, run measuring, write func(*result.Result) error) error {
 	checked := cfg
 	if len(checked.URLs) == 0 {
@@ -63,14 +63,14 @@ func measure(cfg bench.Config, err error, run measuring, write func(*result.Resu
 	return verdictError(r)
 }
 
-// interruptible is ended by the first signal; the second ends the process.
+// interruptible returns a context that the first signal cancels. The second signal ends the process.
 func interruptible() (context.Context, context.CancelFunc) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	return ctx, stop
 }
 
-// startOwn starts a throng of its own, whose limits are not what is to be measured.
+// startOwn starts a throng server without rate limits.
 func startOwn(ctx context.Context) (*bench.Child, error) {
 	return bench.StartServer(ctx, func(address, admin string) []string {
 		return []string{"serve", "--listen", address, "--admin", admin, "--rate", "0", "--rate-bytes", "0"}

@@ -13,7 +13,7 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// reportCmd is throng bench report.
+// reportCmd is the command throng bench report.
 type reportCmd struct {
 	File string `arg:"" type:"existingfile" help:"Result file, written by --out or --json."`
 	HTML string `name:"html" type:"path" help:"Write an HTML page to this file."`
@@ -21,7 +21,7 @@ type reportCmd struct {
 	HGRM string `name:"hgrm" type:"path" help:"Write the latency percentiles to this file, in the format of the HdrHistogram plotter."`
 }
 
-// Run is throng bench report. Without a flag it prints the result as text.
+// Run converts a result file to the formats of the flags. Without a flag it prints the result as text.
 func (rp *reportCmd) Run() error {
 	r, err := readResult(rp.File)
 	if err != nil {
@@ -33,7 +33,7 @@ func (rp *reportCmd) Run() error {
 	return errors.Join(writeTo(rp.HTML, r, report.HTML), writeTo(rp.CSV, r, report.CSV), writeTo(rp.HGRM, r, report.HGRM))
 }
 
-// output is what becomes of a result.
+// output has the flags that define where the result is written.
 type output struct {
 	Fail  []string `help:"Bound that must hold, such as p99<50ms, lost==0 or deliveries/s>1M. May be repeated." sep:"none"`
 	Label string   `help:"Name of the run, stored in the result."`
@@ -43,22 +43,22 @@ type output struct {
 	HTML  string   `name:"html" type:"path" help:"Write an HTML report to this file."`
 }
 
-// write tells a result in every way that was asked for.
+// write writes a result in all formats of the flags.
 func (o *output) write(r *result.Result) error {
-	said := func() error { return r.WriteText(os.Stdout, term.IsTerminal(int(os.Stdout.Fd()))) }
+	stdout := func() error { return r.WriteText(os.Stdout, term.IsTerminal(int(os.Stdout.Fd()))) }
 	if o.JSON {
-		said = func() error { return r.Write(os.Stdout) }
+		stdout = func() error { return r.Write(os.Stdout) }
 	}
-	// One that cannot be written keeps no other from being.
+	// An error in one format does not prevent the others.
 	return errors.Join(
-		said(),
+		stdout(),
 		writeTo(o.Out, r, func(w io.Writer, r *result.Result) error { return r.Write(w) }),
 		writeTo(o.CSV, r, report.CSV),
 		writeTo(o.HTML, r, report.HTML),
 	)
 }
 
-// writeTo writes r to a file in one of its forms; nothing where no name is given.
+// writeTo writes r to a file in one format. It does nothing if name is empty.
 func writeTo(name string, r *result.Result, form func(io.Writer, *result.Result) error) error {
 	if name == "" {
 		return nil

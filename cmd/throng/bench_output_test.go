@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Every build makes reports, as it has what draws them.
-func TestAReportIsMade(t *testing.T) {
+// Every build can write reports, because the binary contains the plotting code.
+func TestEveryBuildWritesReports(t *testing.T) {
 	t.Parallel()
 	page := filepath.Join(t.TempDir(), "page.html")
 	code, stdout, stderr := outcome(t, throng(t, "bench", "connect", "--connections", "5", "--no-floor", "--html", page))

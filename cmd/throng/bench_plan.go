@@ -16,7 +16,7 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// runCmd is throng bench run: a plan file of stages, each a scenario with its flags as keys.
+// runCmd is the command throng bench run. A plan file has stages, each a scenario with its flags as keys:
 //
 //	[[stage]]
 //	scenario = "broadcast"
@@ -27,15 +27,15 @@ type runCmd struct {
 	Plan string `arg:"" type:"existingfile" help:"Plan file (TOML): [[stage]] tables, each with a scenario and its flags as keys."`
 }
 
-// plan is the file.
+// plan is the content of a plan file.
 type plan struct {
 	Stage []map[string]any `toml:"stage"`
 }
 
-// parsing makes a command, ready to run, of a command line.
+// parsing parses a command line into a command that is ready to run.
 type parsing func(args []string) (*kong.Context, error)
 
-// Run is throng bench run. All stages are checked before the first begins, and all are run: the first that fails gives the exit code.
+// Run checks all stages before it runs the first, and runs all of them. The first stage that fails gives the exit code.
 func (rn *runCmd) Run(parse parsing) error {
 	text, err := os.ReadFile(rn.Plan)
 	if err != nil {
@@ -75,23 +75,23 @@ func (rn *runCmd) Run(parse parsing) error {
 	return first
 }
 
-// parsePlan makes a command line of each stage.
+// parsePlan returns the command line of each stage.
 func parsePlan(text []byte) (stages [][]string, err error) {
 	var p plan
 	if err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(&p); err != nil {
 		if strict := (*toml.StrictMissingError)(nil); errors.As(err, &strict) {
-			return nil, fmt.Errorf("want [[stage]] tables and nothing else:\n%s", strict.String())
+			return nil, fmt.Errorf("a plan must have only [[stage]] tables:\n%s", strict.String())
 		}
 		return nil, err
 	}
 	if len(p.Stage) == 0 {
-		return nil, errors.New("no stage: want at least one [[stage]]")
+		return nil, errors.New("stage: missing: add at least one [[stage]]")
 	}
 	known := append(slices.Clone(bench.Scenarios), "ladder", "find", "ab", "floor")
 	for i, stage := range p.Stage {
 		scenario, ok := stage["scenario"].(string)
 		if !ok || !slices.Contains(known, scenario) {
-			return nil, fmt.Errorf("stage %d: want scenario = one of %s", i+1, strings.Join(known, ", "))
+			return nil, fmt.Errorf("stage %d: scenario must be one of %s", i+1, strings.Join(known, ", "))
 		}
 		args := []string{"bench", scenario}
 		for _, key := range slices.Sorted(maps.Keys(stage)) {
@@ -106,7 +106,7 @@ func parsePlan(text []byte) (stages [][]string, err error) {
 				switch v.(type) {
 				case string, int64, float64, bool:
 				default:
-					return nil, fmt.Errorf("stage %d: %s: want a text, a number, true or false, or a list of them", i+1, key)
+					return nil, fmt.Errorf("stage %d: %s: must be a text, a number, true or false, or a list of them", i+1, key)
 				}
 				if key == "url" {
 					args = append(args, fmt.Sprint(v))

@@ -10,10 +10,10 @@ import (
 	"github.com/throng-chat/throng/bench"
 )
 
-// pipedEvery is how often a line of progress is written where it is not drawn over and over.
+// pipedEvery is the time between two lines of progress if the output is not a terminal.
 const pipedEvery = 5 * time.Second
 
-// progressTo draws one line again and again on a terminal, and elsewhere writes a line now and then.
+// progressTo returns functions that show the progress: on a terminal one line that is overwritten, elsewhere a line every 5 s.
 func progressTo(f *os.File) (tell func(bench.Progress), end func()) {
 	if term.IsTerminal(int(f.Fd())) {
 		return func(p bench.Progress) {
@@ -27,7 +27,7 @@ func progressTo(f *os.File) (tell func(bench.Progress), end func()) {
 	next := pipedEvery
 	last := time.Duration(0)
 	return func(p bench.Progress) {
-		if p.Elapsed < last { // another part has begun
+		if p.Elapsed < last { // the next part has begun
 			next = pipedEvery
 		}
 		if last = p.Elapsed; p.Elapsed >= next {

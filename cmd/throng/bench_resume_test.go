@@ -11,7 +11,7 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// keeping is a running throng whose rooms keep what the keys say.
+// keeping runs a throng server with the given keys of its rooms.
 func keeping(t *testing.T, keys string) (url string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "throng.toml")
@@ -23,7 +23,7 @@ func keeping(t *testing.T, keys string) (url string) {
 	return "ws://" + ready["listen"].(string)
 }
 
-// stormed is the result of a reconnect storm in which those who come back ask for what they missed.
+// stormed returns the result of a reconnect storm in which the clients recover missed messages.
 func stormed(t *testing.T, url string) (code int, r *result.Result) {
 	t.Helper()
 	for duration := 4 * time.Second; ; duration *= 2 { // on a slow machine it takes longer until all are back
@@ -39,7 +39,7 @@ func stormed(t *testing.T, url string) (code int, r *result.Result) {
 	}
 }
 
-func TestAStormLosesNothingThatTheRoomKeeps(t *testing.T) {
+func TestAStormRecoversEverythingInTheHistory(t *testing.T) {
 	t.Parallel()
 	code, r := stormed(t, keeping(t, "history-size = 1000\nhistory-ttl = \"1m\"\nrecovery = true\n"))
 	if code != 0 && code != exitInvalid { // of a busy machine
@@ -53,8 +53,8 @@ func TestAStormLosesNothingThatTheRoomKeeps(t *testing.T) {
 	}
 }
 
-// A room that keeps too little says so to those who come back, and the bench to whoever runs it.
-func TestAStormTellsWhatTheRoomForgot(t *testing.T) {
+// If the history is too small, the clients learn that recovery is not possible, and the bench reports it.
+func TestAStormReportsUnrecoverableMessages(t *testing.T) {
 	t.Parallel()
 	code, r := stormed(t, keeping(t, "history-size = 1\nhistory-ttl = \"1m\"\nrecovery = true\n"))
 	if code != exitGaps || r.Verdict.Code != result.Gaps || r.Resume.Missed == 0 || !strings.Contains(strings.Join(r.Verdict.Why, "; "), "gaps reported") {
@@ -65,7 +65,7 @@ func TestAStormTellsWhatTheRoomForgot(t *testing.T) {
 	}
 }
 
-func TestResumeIsRefusedWhereNothingCanBeGivenBack(t *testing.T) {
+func TestResumeNeedsRecovery(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		says string

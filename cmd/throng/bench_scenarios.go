@@ -7,7 +7,7 @@ import (
 	"github.com/throng-chat/throng/bench"
 )
 
-// Each scenario that is one run is a command: its flags make a Config, which is measured.
+// The commands of the scenarios that are one run. Their flags make the Config of the run.
 type (
 	chatCmd      struct{ talk }
 	broadcastCmd struct{ talk }
@@ -34,44 +34,44 @@ type (
 	}
 )
 
-// Run is throng bench chat, and the others below theirs.
+// Run runs throng bench chat.
 func (ch *chatCmd) Run() error {
 	cfg, err := ch.config(bench.Chat)
 	return measure(cfg, err, bench.Run, ch.write)
 }
 
-// Run is throng bench broadcast.
+// Run runs throng bench broadcast.
 func (br *broadcastCmd) Run() error {
 	cfg, err := br.config(bench.Broadcast)
 	return measure(cfg, err, bench.Run, br.write)
 }
 
-// Run is throng bench echo.
+// Run runs throng bench echo.
 func (ec *echoCmd) Run() error {
 	cfg, err := ec.config(bench.Echo)
 	err = errors.Join(err, ec.messages.apply(&cfg))
 	return measure(cfg, err, bench.Run, ec.write)
 }
 
-// Run is throng bench idle.
+// Run runs throng bench idle.
 func (id *idleCmd) Run() error {
 	cfg, err := id.config(bench.Idle)
 	set(&cfg.Rate, id.Rate)
 	set((*share)(&cfg.Churn), id.Churn)
 	set(&cfg.Duration, id.Duration)
 	if cfg.Churn > 0 {
-		cfg.Publishers = max(1, cfg.Connections/20) // those that are pinged stay
+		cfg.Publishers = max(1, cfg.Connections/20) // the connections that send pings stay
 	}
 	return measure(cfg, err, bench.Run, id.write)
 }
 
-// Run is throng bench connect.
+// Run runs throng bench connect.
 func (cn *connectCmd) Run() error {
 	cfg, err := cn.config(bench.Connect)
 	return measure(cfg, err, bench.Run, cn.write)
 }
 
-// Run is throng bench storm.
+// Run runs throng bench storm.
 func (st *stormCmd) Run() error {
 	cfg, err := st.config(bench.Storm)
 	set((*share)(&cfg.Kill), st.Kill)
@@ -79,7 +79,7 @@ func (st *stormCmd) Run() error {
 	return measure(cfg, err, bench.Run, st.write)
 }
 
-// Run is throng bench slow.
+// Run runs throng bench slow.
 func (sl *slowCmd) Run() error {
 	cfg, err := sl.config(bench.Slow)
 	set((*share)(&cfg.Slow), sl.Slow)

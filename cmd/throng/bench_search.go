@@ -10,7 +10,7 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// ladderCmd is throng bench ladder.
+// ladderCmd is the command throng bench ladder.
 type ladderCmd struct {
 	talk
 	Scenario string `default:"broadcast" enum:"chat,broadcast,echo" help:"Scenario to measure at each step: chat, broadcast or echo."`
@@ -18,25 +18,25 @@ type ladderCmd struct {
 	Counts   []int  `help:"Number of connections of each step, such as 1000,5000."`
 }
 
-// Run is throng bench ladder.
+// Run runs throng bench ladder.
 func (ld *ladderCmd) Run() error {
 	cfg, err := ld.config(ld.Scenario)
 	switch {
 	case ld.messages.Rate != nil && len(ld.Counts) == 0:
-		err = errors.Join(err, errors.New("rate: a ladder's steps have theirs: want --rates, or --counts at this one rate"))
+		err = errors.Join(err, errors.New("rate: not allowed, because each step has its own: use --rates, or add --counts to keep this rate"))
 	case ld.messages.Rate != nil && len(ld.Rates) > 0:
-		err = errors.Join(err, errors.New("rate and rates: the steps have theirs: leave --rate out"))
+		err = errors.Join(err, errors.New("rate and rates: both given: leave --rate out"))
 	case ld.load.Connections != nil && len(ld.Counts) > 0:
-		err = errors.Join(err, errors.New("connections and counts: the steps have theirs: leave --connections out"))
+		err = errors.Join(err, errors.New("connections and counts: both given: leave --connections out"))
 	}
 	if len(ld.Rates) == 0 && len(ld.Counts) == 0 {
 		ld.Rates = []int{100, 200, 400, 800, 1600}
 	}
 	if len(ld.Rates) > 0 && len(ld.Counts) > 0 && len(ld.Rates) != len(ld.Counts) {
-		err = errors.Join(err, fmt.Errorf("rates and counts: %d and %d steps: want as many of both, or one of them", len(ld.Rates), len(ld.Counts)))
+		err = errors.Join(err, fmt.Errorf("rates and counts: have %d and %d steps: must have the same number, or give only one of them", len(ld.Rates), len(ld.Counts)))
 	}
 	rungs := bench.Rungs{Rates: ld.Rates, Connections: ld.Counts}
-	for i := range rungs.Len() { // none is to be found wrong when the others have run
+	for i := range rungs.Len() { // check all steps before the first runs
 		step := rungs.Step(cfg, i)
 		step.URLs = []string{unstarted}
 		err = errors.Join(err, step.Validate())
@@ -46,7 +46,7 @@ func (ld *ladderCmd) Run() error {
 	}, ld.write)
 }
 
-// findCmd is throng bench find.
+// findCmd is the command throng bench find.
 type findCmd struct {
 	talk
 	Scenario string        `default:"broadcast" enum:"chat,broadcast,echo" help:"Scenario to measure: chat, broadcast or echo."`
@@ -56,12 +56,12 @@ type findCmd struct {
 	Step     time.Duration `default:"8s" help:"Measured time of each trial, the same as --duration; a confirmation takes twice as long."`
 }
 
-// Run is throng bench find.
+// Run runs throng bench find.
 func (fi *findCmd) Run() error {
 	cfg, err := fi.config(fi.Scenario)
-	err = errors.Join(err, fi.sameAsElsewhere())
+	err = errors.Join(err, fi.checkShared())
 	if fi.From < 1 || fi.To < fi.From || fi.P99 <= 0 || fi.Step < time.Second || cfg.Closed > 0 {
-		err = errors.Join(err, errors.New("find: want from of at least 1, to no less than from, p99 above 0, step of at least 1s, and no closed loop"))
+		err = errors.Join(err, errors.New("find: must have a from of at least 1, a to of at least from, a p99 above 0, a step of at least 1s, and no closed loop"))
 	}
 	cfg.Rate = fi.From
 	search := bench.Search{From: fi.From, To: fi.To, Limit: fi.P99, Step: fi.Step, Warmup: fi.Step / 4}
@@ -74,18 +74,17 @@ func (fi *findCmd) Run() error {
 	}, fi.write)
 }
 
-// defaultStep is that of --step.
+// defaultStep is the default of --step.
 const defaultStep = 8 * time.Second
 
-// sameAsElsewhere takes the flags that a search has from the other scenarios as what they mean there, and refuses those that it has
-// another for.
-func (fi *findCmd) sameAsElsewhere() error {
+// checkShared applies the flags that other scenarios have too. It returns an error for a flag that a search replaces by another.
+func (fi *findCmd) checkShared() error {
 	switch d := fi.messages.Duration; {
 	case fi.messages.Rate != nil:
-		return errors.New("rate: a search finds it: want --from, the rate to begin with")
+		return errors.New("rate: not allowed, because the search varies it: use --from for the first rate")
 	case d == nil:
 	case fi.Step != defaultStep && fi.Step != *d:
-		return fmt.Errorf("duration = %v and step = %v: they are the same: want one of them", *d, fi.Step)
+		return fmt.Errorf("duration = %v and step = %v: have the same meaning: give only one of them", *d, fi.Step)
 	default:
 		fi.Step = *d
 	}

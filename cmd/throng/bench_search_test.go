@@ -8,18 +8,18 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// What a search and a ladder have from the other scenarios they do, or refuse.
-func TestNoFlagOfASearchIsIgnored(t *testing.T) {
+// find and ladder apply each flag of the other scenarios, or reject it.
+func TestFindAndLadderIgnoreNoFlag(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		args []string
 		says string
 	}{
-		{[]string{"find", "--duration", "2s", "--step", "3s"}, "duration = 2s and step = 3s: they are the same"},
+		{[]string{"find", "--duration", "2s", "--step", "3s"}, "duration = 2s and step = 3s: have the same meaning"},
 		{[]string{"find", "--duration", "500ms"}, "step of at least 1s"},
-		{[]string{"find", "--rate", "50"}, "want --from"},
+		{[]string{"find", "--rate", "50"}, "use --from"},
 		{[]string{"find", "--warmup", "soon"}, "warmup"},
-		{[]string{"ladder", "--rate", "50"}, "want --rates"},
+		{[]string{"ladder", "--rate", "50"}, "use --rates"},
 		{[]string{"ladder", "--rate", "50", "--rates", "10,20", "--counts", "5,10"}, "leave --rate out"},
 		{[]string{"ladder", "--connections", "50", "--counts", "10,20"}, "leave --connections out"},
 	} {
@@ -30,7 +30,7 @@ func TestNoFlagOfASearchIsIgnored(t *testing.T) {
 	}
 }
 
-func TestASearchTakesItsDurationAndWarmup(t *testing.T) {
+func TestFindAppliesDurationAndWarmup(t *testing.T) {
 	t.Parallel()
 	_, stdout, stderr := outcome(t, throng(t, "bench", "find", "--from", "20", "--to", "20", "--duration", "1s", "--warmup", "500ms", "--p99", "10s",
 		"--connections", "20", "--publishers", "5", "--json", "--no-floor"))

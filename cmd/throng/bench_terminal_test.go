@@ -10,8 +10,8 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// A server that refuses with what a terminal obeys does not reach the terminal.
-func TestWhatAServerSaysCannotCommandTheTerminal(t *testing.T) {
+// Control characters in a response of a server do not reach the terminal.
+func TestTextOfAServerCannotControlTheTerminal(t *testing.T) {
 	t.Parallel()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		c, _, err := http.NewResponseController(w).Hijack()
@@ -32,7 +32,7 @@ func TestWhatAServerSaysCannotCommandTheTerminal(t *testing.T) {
 	}
 }
 
-// What happens to connections in a storm does not happen to the floor, which has one all the same.
+// storm and slow measure a floor, but without killed connections and stopped readers.
 func TestStormsAndSlowReadersHaveTheirFloor(t *testing.T) {
 	t.Parallel()
 	for _, scenario := range []string{"storm", "slow"} {

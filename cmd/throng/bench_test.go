@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,7 +21,7 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// freeAddress is a loopback address whose port is below those that the kernel gives to clients.
+// freeAddress returns a loopback address whose port is below the ports that the kernel gives to clients.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	for range 50 {
@@ -35,7 +37,7 @@ func freeAddress(t *testing.T) string {
 	return ""
 }
 
-// listening starts an agent for other hosts, until the test ends. Its log is returned when it has ended.
+// listening starts an agent for other hosts. It runs until the test ends; log returns its output then.
 func listening(t *testing.T, token string) (address string, stop func() string) {
 	t.Helper()
 	address = freeAddress(t)
@@ -82,7 +84,7 @@ func listening(t *testing.T, token string) (address string, stop func() string) 
 
 const agentToken = "a token that nobody guesses"
 
-func TestAgentsOfOtherHostsHoldTheConnections(t *testing.T) {
+func TestRemoteAgentsHoldTheConnections(t *testing.T) {
 	t.Parallel()
 	a, stopA := listening(t, agentToken)
 	b, _ := listening(t, agentToken)
@@ -113,7 +115,7 @@ func TestAgentsOfOtherHostsHoldTheConnections(t *testing.T) {
 	}
 }
 
-func TestAnAgentServesNobodyWithoutItsToken(t *testing.T) {
+func TestAnAgentRequiresItsToken(t *testing.T) {
 	t.Parallel()
 	address, stop := listening(t, agentToken)
 	code, _, stderr := outcome(t, throng(t, "bench", "broadcast", "ws://127.0.0.1:1/ws", "--remote", address, "--token", "another one, as long", "--no-floor"))
@@ -144,22 +146,33 @@ func TestAnAgentServesNobodyWithoutItsToken(t *testing.T) {
 	}
 }
 
-// A bench that is killed leaves nothing behind that goes on.
+// If a bench is killed, its agents end.
 func TestAgentsEndWithTheirBench(t *testing.T) {
 	t.Parallel()
-	ready, stop := serve(t, throng(t, "serve", "--listen", "127.0.0.1:0", "--admin", "off"))
+	ready, stop := serve(t, throng(t, "serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"))
 	defer stop(syscall.SIGTERM)
 	cmd := throng(t, "bench", "broadcast", "ws://"+ready["listen"].(string)+"/ws", "--connections", "20", "--duration", "1h", "--no-floor")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	agents := childrenOf(t, cmd.Process.Pid)
-	time.Sleep(time.Second) // let it connect and send
+	within(t, func() bool { // its clients publish
+		resp, err := http.Get("http://" + ready["admin"].(string) + "/metrics")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Contains(string(text), "\nthrong_messages_total ") && !strings.Contains(string(text), "\nthrong_messages_total 0\n")
+	})
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	if err := cmd.Wait(); err == nil {
-		t.Error("it ended well")
+		t.Error("the bench ended without an error")
 	}
 	within(t, func() bool {
 		for _, pid := range agents {
@@ -171,7 +184,7 @@ func TestAgentsEndWithTheirBench(t *testing.T) {
 	})
 }
 
-// childrenOf are the processes that a process has started, when there are some.
+// childrenOf waits until a process has started others, and returns their IDs.
 func childrenOf(t *testing.T, pid int) (children []int) {
 	t.Helper()
 	within(t, func() bool {
@@ -197,8 +210,8 @@ func childrenOf(t *testing.T, pid int) (children []int) {
 	return children
 }
 
-// A client that has a twentieth of a processor measures itself, and says so.
-func TestAClientHeldBackCallsItselfTheLimit(t *testing.T) {
+// A client with a twentieth of a CPU detects that it is the bottleneck.
+func TestAThrottledClientIsClientLimited(t *testing.T) {
 	t.Parallel()
 	ready, stop := serve(t, throng(t, "serve", "--listen", "127.0.0.1:0", "--admin", "off"))
 	defer stop(syscall.SIGTERM)
@@ -238,7 +251,7 @@ func within(t *testing.T, holds func() bool) {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); !holds(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatal("not within 20 s")
+			t.Fatal("the condition did not hold within a minute")
 		}
 	}
 }
@@ -258,18 +271,18 @@ func TestBoundsGiveTheExitCode(t *testing.T) {
 	}
 }
 
-func TestPlanIsCheckedBeforeItBegins(t *testing.T) {
+func TestAPlanIsCheckedBeforeItRuns(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, plan, says string }{
-		{"nothing", "", "no stage"},
-		{"no scenario", "[[stage]]\nrate = 3\n", "stage 1: want scenario = one of"},
+		{"nothing", "", "stage: missing"},
+		{"no scenario", "[[stage]]\nrate = 3\n", "stage 1: scenario must be one of"},
 		{"an unknown scenario", "[[stage]]\nscenario = \"connect\"\n[[stage]]\nscenario = \"dance\"\n", "stage 2"},
 		{"an unknown key", "[[stage]]\nscenario = \"connect\"\nconections = 3\n", "--conections"},
 		{"a bad value", "[[stage]]\nscenario = \"connect\"\nconnections = \"many\"\n", "stage 1"},
-		{"a table", "[[stage]]\nscenario = \"connect\"\nconnections = { a = 1 }\n", "stage 1: connections: want"},
-		{"another key", "speed = 3\n", "want [[stage]] tables and nothing else"},
+		{"a table", "[[stage]]\nscenario = \"connect\"\nconnections = { a = 1 }\n", "stage 1: connections: must be"},
+		{"another key", "speed = 3\n", "must have only [[stage]] tables"},
 		{"no TOML", "[[stage\n", "toml"},
-		{"a stage that runs plans", "[[stage]]\nscenario = \"run\"\n", "stage 1: want scenario = one of"},
+		{"a stage that runs plans", "[[stage]]\nscenario = \"run\"\n", "stage 1: scenario must be one of"},
 	} {
 		file := filepath.Join(t.TempDir(), "plan.toml")
 		if err := os.WriteFile(file, []byte(tt.plan), 0o600); err != nil {
@@ -282,7 +295,7 @@ func TestPlanIsCheckedBeforeItBegins(t *testing.T) {
 	}
 }
 
-func TestPlanRunsAllItsStages(t *testing.T) {
+func TestAPlanRunsAllStages(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	plan := `
@@ -330,7 +343,7 @@ label = "two"
 	}
 }
 
-func TestWhatWasMeasuredIsToldWhateverCannotBeWritten(t *testing.T) {
+func TestAResultIsPrintedIfAFileCannotBeWritten(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "here.json")
@@ -354,10 +367,10 @@ func TestWhatWasMeasuredIsToldWhateverCannotBeWritten(t *testing.T) {
 	}
 }
 
-func TestDoctorSaysWhatWillStop(t *testing.T) {
+func TestDoctorReportsLowLimits(t *testing.T) {
 	t.Parallel()
 	code, stdout, stderr := outcome(t, throng(t, "doctor", "--connections", "90000000"))
-	if code != exitWillStop || !strings.HasPrefix(stdout, "STOP: ") || !strings.Contains(stderr, "will not hold them") {
+	if code != exitWillStop || !strings.HasPrefix(stdout, "STOP: ") || !strings.Contains(stderr, "cannot hold the connections") {
 		t.Errorf("got exit %d: %s%s", code, stdout, stderr)
 	}
 	code, stdout, stderr = outcome(t, throng(t, "doctor", "--connections", "10", "--json"))
@@ -394,7 +407,7 @@ func TestAShareIsAPercentageOrAFraction(t *testing.T) {
 	}
 }
 
-func TestTwoServersAreMeasuredInPairs(t *testing.T) {
+func TestABMeasuresInPairs(t *testing.T) {
 	t.Parallel()
 	command := asThrong + "=1 " + os.Args[0] + " serve --listen {{address}} --admin off --rate 0"
 	code, stdout, stderr := outcome(t, throng(t, "bench", "ab", "--a", "env "+command, "--b", "env "+command, "--pairs", "2", "--connections", "20",
@@ -414,7 +427,7 @@ func TestTwoServersAreMeasuredInPairs(t *testing.T) {
 	}
 }
 
-// A server that ab starts is measured at the path of the protocol: /ws would be the plain room, which sends back what SDK clients send.
+// ab uses the path of the protocol for a server that it starts. At /ws, SDK clients would receive their own frames as messages.
 func TestABMeasuresAtThePathOfTheProtocol(t *testing.T) {
 	t.Setenv(asThrong, "1") // the server and the agents are this program
 	for protocol, path := range map[string]string{"plain": "/ws", "centrifugo": "/connection/websocket"} {

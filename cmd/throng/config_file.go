@@ -20,23 +20,23 @@ import (
 const (
 	maxConfigFile = 128 << 10 // bytes
 	maxKeyFile    = 64 << 10
-	maxMistakes   = 100 // told of a file's keys
+	maxErrors     = 100 // reported of one file
 )
 
-// configFile is the config file: what it sets, and what is wrong with it.
+// configFile has the settings of the config file, and the errors in it.
 type configFile struct {
-	path   string   // "" where there is none
-	looked []string // where one was looked for
+	path     string   // "" if there is no file
+	searched []string // paths that were tried
 
 	flat     map[string]string // values of flags
-	tables   server.Config     // the defaults, and over them what the file's tables say
+	tables   server.Config     // the defaults, replaced by the values of the file's tables
 	settings map[place]setting
-	refused  map[place]bool // settings that are no values
-	mistakes []mistake
+	invalid  map[place]bool // settings whose value could not be read
+	errs     []fileError
 }
 
-// mistake is an error that says where it was made. Those of the file have a line.
-type mistake struct {
+// fileError is an error in the settings. Its line is 0 if it has no place in the file.
+type fileError struct {
 	line int
 	text string
 }
@@ -45,17 +45,17 @@ func (f *configFile) String() string {
 	if f.path != "" {
 		return f.path
 	}
-	return fmt.Sprintf("no file (looked for %s); defaults, environment and flags", strings.Join(f.looked, ", "))
+	return fmt.Sprintf("no file (searched %s); defaults, environment and flags", strings.Join(f.searched, ", "))
 }
 
 func newConfigFile(path string) *configFile {
 	return &configFile{
 		path: path, tables: server.DefaultConfig(),
-		flat: map[string]string{}, settings: map[place]setting{}, refused: map[place]bool{},
+		flat: map[string]string{}, settings: map[place]setting{}, invalid: map[place]bool{},
 	}
 }
 
-// openConfig reads the file it is told, or the first of the usual places that has one. What is wrong is among its mistakes.
+// openConfig reads the file at path, or the first default path that exists if path is empty. It collects the errors.
 func openConfig(path string) *configFile {
 	f := newConfigFile(path)
 	err := f.find()
@@ -64,25 +64,26 @@ func openConfig(path string) *configFile {
 		if text, err = readAtMost(f.path, maxConfigFile); err != nil {
 			err = fmt.Errorf("config file: %w", err)
 		} else {
-			err = f.take(text)
+			err = f.read(text)
 		}
 	}
 	if err != nil {
-		f.mistakes = append(f.mistakes, mistake{text: err.Error()})
+		f.errs = append(f.errs, fileError{text: err.Error()})
 	}
 	return f
 }
 
+// find sets the path of the first default file that exists, unless a path is given.
 func (f *configFile) find() error {
 	if f.path != "" {
 		return nil
 	}
-	f.looked = []string{"./throng.toml"}
+	f.searched = []string{"./throng.toml"}
 	if dir, err := os.UserConfigDir(); err == nil {
-		f.looked = append(f.looked, filepath.Join(dir, "throng", "throng.toml"))
+		f.searched = append(f.searched, filepath.Join(dir, "throng", "throng.toml"))
 	}
-	f.looked = append(f.looked, "/etc/throng/throng.toml")
-	for _, path := range f.looked {
+	f.searched = append(f.searched, "/etc/throng/throng.toml")
+	for _, path := range f.searched {
 		switch _, err := os.Stat(path); {
 		case err == nil:
 			f.path = path
@@ -94,8 +95,8 @@ func (f *configFile) find() error {
 	return nil
 }
 
-// take takes over all that is right in the file's text, and notes all that is not.
-func (f *configFile) take(text []byte) error {
+// read stores the valid settings of the file's text and collects the errors in it. It returns an error if the text is not TOML.
+func (f *configFile) read(text []byte) error {
 	settings, err := readTOML(text)
 	if bad := (*toml.DecodeError)(nil); errors.As(err, &bad) {
 		line, column := bad.Position()
@@ -104,28 +105,28 @@ func (f *configFile) take(text []byte) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.path, err)
 	}
-	flat := flatKeys(&server.Config{}) // the values are only tried: they are flags yet
+	flat := flatKeys(&server.Config{}) // only to check the values: the parser of the flags reads them later
 	known := allKeys()
-	refused := "" // the table whose head was refused last: its keys are not looked at
+	invalid := "" // the last table with an invalid head: its keys are skipped
 	for _, s := range settings {
-		if len(f.mistakes) == maxMistakes {
-			f.refuse(s, fmt.Sprintf("%d mistakes are above; what comes here and below was not looked at", maxMistakes))
+		if len(f.errs) == maxErrors {
+			f.add(s, fmt.Sprintf("%d errors are above: throng did not check the keys from here on", maxErrors))
 			break
 		}
-		if refused != "" && (s.key == refused || strings.HasPrefix(s.key, refused+".")) {
+		if invalid != "" && (s.key == invalid || strings.HasPrefix(s.key, invalid+".")) {
 			continue
 		}
 		if s.head {
-			err, refused = f.head(s, known), ""
+			err, invalid = f.head(s, known), ""
 			if err != nil {
-				refused = s.key
+				invalid = s.key
 			}
 		} else {
 			err = f.value(s, flat, known)
 		}
 		if err != nil {
-			f.refused[s.place] = true
-			f.refuse(s, err.Error())
+			f.invalid[s.place] = true
+			f.add(s, err.Error())
 			continue
 		}
 		f.settings[s.place] = s
@@ -133,7 +134,7 @@ func (f *configFile) take(text []byte) error {
 	return nil
 }
 
-// syntaxOf says what is wrong, and what is wanted. It quotes nothing of the text, where a secret may stand.
+// syntaxOf returns the syntax error and the allowed syntax. It does not quote the file, which may contain a secret.
 func syntaxOf(bad *toml.DecodeError) string {
 	text := strings.TrimPrefix(bad.Error(), "toml: ")
 	if strings.HasPrefix(text, "unexpected character U+000A at start of value") {
@@ -142,29 +143,31 @@ func syntaxOf(bad *toml.DecodeError) string {
 	if strings.Contains(text, "already") { // the syntax is right
 		return text
 	}
-	return text + "; want KEY = VALUE, with text in quotes, or the head of a table, such as [api] or [[room]]"
+	return text + ": a line must be KEY = VALUE, with text in quotes, or the head of a table, such as [api] or [[room]]"
 }
 
+// head checks the head of a table. The head of a [[room]] adds a room with the default options.
 func (f *configFile) head(s setting, known []string) error {
 	repeated, ok := tables[s.key]
 	switch {
 	case !ok && slices.Contains(known, s.key):
 		if singular := strings.TrimSuffix(s.key, "s"); tables[singular] {
-			return fmt.Errorf("%s: want a value, not a table; the table is %s", s.key, brackets(singular))
+			return fmt.Errorf("%s: must be a value, not a table: the table is %s", s.key, brackets(singular))
 		}
-		return fmt.Errorf("%s: want a value, not a table", s.key)
+		return fmt.Errorf("%s: must be a value, not a table", s.key)
 	case !ok:
 		return noSuchKey(s.key, known)
 	case repeated != s.repeated:
-		return fmt.Errorf("%s: want %s", s.key, brackets(s.key))
+		return fmt.Errorf("%s: must be %s", s.key, brackets(s.key))
 	case repeated:
 		o := chat.DefaultRoom()
-		o.Pattern = "" // which every [[room]] must say
+		o.Pattern = "" // each [[room]] must set it
 		f.tables.Rooms = append(f.tables.Rooms, o)
 	}
 	return nil
 }
 
+// value stores the value of a key, or returns why it is invalid.
 func (f *configFile) value(s setting, flat map[string]any, known []string) error {
 	target, isFlat := flat[s.key]
 	if !isFlat {
@@ -176,9 +179,9 @@ func (f *configFile) value(s setting, flat map[string]any, known []string) error
 	if target == nil {
 		switch _, table := tables[s.key]; {
 		case table:
-			return fmt.Errorf("%s: want a table: %s", s.key, brackets(s.key))
+			return fmt.Errorf("%s: must be a table: %s", s.key, brackets(s.key))
 		case slices.Contains(known, s.key):
-			return fmt.Errorf("%s: want it below a line %s", s.key, brackets("room"))
+			return fmt.Errorf("%s: must be below a line %s", s.key, brackets("room"))
 		}
 		return noSuchKey(s.key, known)
 	}
@@ -194,7 +197,7 @@ func (f *configFile) value(s setting, flat map[string]any, known []string) error
 	return nil
 }
 
-// brackets is how the head of a table is written.
+// brackets returns the head of a table as the file has it.
 func brackets(table string) string {
 	if tables[table] {
 		return "[[" + table + "]]"
@@ -202,15 +205,16 @@ func brackets(table string) string {
 	return "[" + table + "]"
 }
 
-// refuse notes a mistake at a setting.
-func (f *configFile) refuse(s setting, text string) {
-	f.mistakes = append(f.mistakes, mistake{line: s.line, text: fmt.Sprintf("%s:%d:%d: %s", f.path, s.line, s.column, text)})
+// add adds an error at the place of a setting.
+func (f *configFile) add(s setting, text string) {
+	f.errs = append(f.errs, fileError{line: s.line, text: fmt.Sprintf("%s:%d:%d: %s", f.path, s.line, s.column, text)})
 }
 
-// refuseValue notes that a value is not allowed: where the file sets it, or where its table begins if it leaves the value out.
-func (f *configFile) refuseValue(at place, text string) {
-	if f.refused[at] {
-		return // the value is a default, since what the file says was no value
+// addInvalid adds an error about a value that is not allowed. Its place is that of the setting, or the head of its table if the file does
+// not set the value.
+func (f *configFile) addInvalid(at place, text string) {
+	if f.invalid[at] {
+		return // the value is the default, because the value in the file could not be read
 	}
 	s, ok := f.settings[at]
 	if !ok {
@@ -218,13 +222,14 @@ func (f *configFile) refuseValue(at place, text string) {
 		s, ok = f.settings[place{key: table, index: at.index}]
 	}
 	if !ok {
-		f.mistakes = append(f.mistakes, mistake{text: text})
+		f.errs = append(f.errs, fileError{text: text})
 		return
 	}
-	f.refuse(s, text)
+	f.add(s, text)
 }
 
-// readPublicKeys returns the texts of the files that token.public-keys names, all or none; names are relative to the config file.
+// readPublicKeys returns the contents of the files that token.public-keys lists. Relative names start at the directory of the config file.
+// If a file cannot be read, it adds an error and returns nil.
 func (f *configFile) readPublicKeys() []string {
 	var texts []string
 	bad := false
@@ -235,7 +240,7 @@ func (f *configFile) readPublicKeys() []string {
 		}
 		text, err := readAtMost(path, maxKeyFile)
 		if err != nil {
-			f.refuseValue(place{key: "token.public-keys"}, fmt.Sprintf("token.public-keys = %q: %v", name, err))
+			f.addInvalid(place{key: "token.public-keys"}, fmt.Sprintf("token.public-keys = %q: %v", name, err))
 			bad = true
 		}
 		texts = append(texts, string(text))
@@ -246,7 +251,7 @@ func (f *configFile) readPublicKeys() []string {
 	return texts
 }
 
-// readAtMost reads a file of a bounded size, so that a wrong name costs neither memory nor time.
+// readAtMost reads a file of at most most bytes, so that a wrong name costs little memory and time.
 func readAtMost(path string, most int64) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -255,7 +260,7 @@ func readAtMost(path string, most int64) ([]byte, error) {
 	defer file.Close()
 	text, err := io.ReadAll(io.LimitReader(file, most+1))
 	if err == nil && int64(len(text)) > most {
-		err = fmt.Errorf("%s: longer than %v", path, settings.Size(most))
+		err = fmt.Errorf("%s: is too large: must have at most %v", path, settings.Size(most))
 	}
 	return text, err
 }

@@ -22,13 +22,13 @@ import (
 	"github.com/throng-chat/throng/server/token"
 )
 
-// commandLine is made once, as that takes longer than what is tested here. The tests that use it are not parallel.
+// commandLine is created once, because that takes longer than these tests. The tests that use it are not parallel.
 var commandLine = sync.OnceValues(func() (*kong.Kong, *commands) {
 	var cli commands
 	return newParser(&cli), &cli
 })
 
-// settled is the server's Config with a config file, as throng serve would have it.
+// settled returns the Config that throng serve has with a config file.
 func settled(t *testing.T, path string, flags ...string) (server.Config, error) {
 	t.Helper()
 	type outcome struct {
@@ -55,7 +55,7 @@ func settled(t *testing.T, path string, flags ...string) (server.Config, error) 
 	}
 }
 
-// written is a config file of a text, beside testdata's key.
+// written writes a config file into a directory with the key of testdata.
 func written(t *testing.T, text string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -71,7 +71,7 @@ func written(t *testing.T, text string) string {
 	return filepath.Join(dir, "throng.toml")
 }
 
-func TestWithoutAFileTheServersDefaultsCount(t *testing.T) {
+func TestWithoutAFileTheDefaultsApply(t *testing.T) {
 	cfg, err := settled(t, written(t, ""))
 	if err != nil {
 		t.Fatal(err)
@@ -134,8 +134,8 @@ func TestEveryKeyReachesTheServer(t *testing.T) {
 	}
 }
 
-// The example is its own documentation: it changes nothing as it stands, and every line of it that is uncommented is right.
-func TestTheExampleIsRight(t *testing.T) {
+// The example file has no effect as it is. With its lines uncommented, it is valid.
+func TestTheExampleFileIsValid(t *testing.T) {
 	text, err := os.ReadFile("throng.toml")
 	if err != nil {
 		t.Fatal(err)
@@ -170,7 +170,7 @@ func TestTheExampleIsRight(t *testing.T) {
 	}
 }
 
-func TestHoweverATableIsWritten(t *testing.T) {
+func TestATableMayBeWrittenInSeveralWays(t *testing.T) {
 	const want = "0123456789abcdef"
 	for _, text := range []string{
 		"[api]\nkey = '0123456789abcdef'\n",
@@ -192,7 +192,7 @@ func TestHoweverATableIsWritten(t *testing.T) {
 	}
 }
 
-func TestAMistakeInAConfigFileIsNamed(t *testing.T) {
+func TestAnErrorInAConfigFileHasItsPlace(t *testing.T) {
 	const hook = "[webhooks]\nurl = 'https://a.example'\nsecret = '0123456789abcdef'\n"
 	for _, tt := range []struct {
 		text string
@@ -200,11 +200,11 @@ func TestAMistakeInAConfigFileIsNamed(t *testing.T) {
 	}{
 		// What is no TOML.
 		{"listen", []string{":1:"}},
-		{"\nrate 5", []string{":2:6: not TOML: expected '=' after key; want KEY = VALUE, with text in quotes"}},
-		{"rate =\n", []string{":1:7: not TOML: the value is missing; want KEY = VALUE"}},
+		{"\nrate 5", []string{":2:6: not TOML: expected '=' after key: a line must be KEY = VALUE, with text in quotes"}},
+		{"rate =\n", []string{":1:7: not TOML: the value is missing: a line must be KEY = VALUE"}},
 		{"listen = 127.0.0.1:3000", []string{":1:15: not TOML: expected newline"}},
 		{"guests = on", []string{":1:10: not TOML: "}},
-		{"[[room]\n", []string{":1:7: not TOML: expected ']]' to close array table name; want"}},
+		{"[[room]\n", []string{":1:7: not TOML: expected ']]' to close array table name: a line must be"}},
 		{"rate = 5\nrate = 6\n", []string{":2:1: not TOML: key rate is already defined"}},
 		{"[api]\n[api]\n", []string{":2:2: not TOML: "}},
 		{"api.on = 'listen'\n[[api]]\n", []string{":2:3: not TOML: "}},
@@ -226,82 +226,82 @@ func TestAMistakeInAConfigFileIsNamed(t *testing.T) {
 		{"'room.pattern' = 'x'", []string{`:1:1: "room.pattern": no such key`}},
 		{"config = 'x'\ncheck = true", []string{":1:1: config: no such key", ":2:1: check: no such key"}},
 		{"[ping]\ninterval = '1s'\n", []string{":1:2: ping: no such key"}},
-		{"[rooms]\npattern = 'x'\n", []string{":1:2: rooms: want a value, not a table; the table is [[room]]"}},
+		{"[rooms]\npattern = 'x'\n", []string{":1:2: rooms: must be a value, not a table: the table is [[room]]"}},
 		{"[[room]]\npattern = 'x'\nhistroy-size = 1\n", []string{":3:1: room.histroy-size: no such key; nearest: room.history-size"}},
 		{"history-size = 1\n", []string{":1:1: history-size: no such key; nearest: room.history-size"}},
-		{"[api]\nmax-unsent = 1\n", []string{":2:1: api.max-unsent: no such key; max-unsent stands above all tables"}},
+		{"[api]\nmax-unsent = 1\n", []string{":2:1: api.max-unsent: no such key; move max-unsent above all tables"}},
 		{"[api.keys]\n", []string{":1:2: api.keys: no such key; nearest: api.key"}},
 		{strings.Repeat("k", 1000) + " = 1", []string{":1:1: " + strings.Repeat("k", 60) + "...: no such key"}},
-		{"log-level = 'x'\ntls-cert = 'x'\nport = 1\n", []string{":1:1: log-level: no such key; none is like it", ":2:1: tls-cert: no such key; none is like it", ":3:1: port: no such key; none is like it"}},
+		{"log-level = 'x'\ntls-cert = 'x'\nport = 1\n", []string{":1:1: log-level: no such key; no similar name", ":2:1: tls-cert: no such key; no similar name", ":3:1: port: no such key; no similar name"}},
 		{"[[room]]\npattern = 'x'\nhistory_size = 1\n", []string{":3:1: room.history_size: no such key; nearest: room.history-size"}},
 		{"history_size = 1\nMAX_ROOMS = 1\n", []string{":1:1: history_size: no such key; nearest: room.history-size", ":2:1: MAX_ROOMS: no such key; nearest: max-rooms"}},
 		{strings.Repeat("k.", 60_000) + "k = 1", []string{":1:1: k.k.k."}},
 
 		// Tables.
-		{"[room]\npattern = 'x'\n", []string{":1:2: room: want [[room]]"}},
-		{"[[token]]\nissuer = 'x'\n", []string{":1:3: token: want [token]"}},
-		{"room.pattern = 'x'", []string{":1:1: room.pattern: want it below a line [[room]]"}},
-		{"room = []", []string{":1:1: room: want a table: [[room]]"}},
-		{"room = [{pattern = 'a'}, 1]", []string{":1:1: room: want a table: [[room]]"}},
-		{"room = [{pattern = 'a', rate = 'x'}, {pattern = 'b', rate = -1}]", []string{":1:25: room.rate = 'x': want a whole number", `:1:54: room "b": rate = -1: want`}},
-		{"rate = [{}, {}]", []string{":1:1: rate: want a value, not a table"}},
-		{"api = 'x'", []string{":1:1: api: want a table: [api]"}},
-		{"[rate]\n", []string{":1:2: rate: want a value, not a table"}},
-		{"[api]\non = {x = 1}\n", []string{":2:1: api.on = {...}: want text in quotes"}},
+		{"[room]\npattern = 'x'\n", []string{":1:2: room: must be [[room]]"}},
+		{"[[token]]\nissuer = 'x'\n", []string{":1:3: token: must be [token]"}},
+		{"room.pattern = 'x'", []string{":1:1: room.pattern: must be below a line [[room]]"}},
+		{"room = []", []string{":1:1: room: must be a table: [[room]]"}},
+		{"room = [{pattern = 'a'}, 1]", []string{":1:1: room: must be a table: [[room]]"}},
+		{"room = [{pattern = 'a', rate = 'x'}, {pattern = 'b', rate = -1}]", []string{":1:25: room.rate = 'x': must be a whole number", `:1:54: room "b": rate = -1: must be`}},
+		{"rate = [{}, {}]", []string{":1:1: rate: must be a value, not a table"}},
+		{"api = 'x'", []string{":1:1: api: must be a table: [api]"}},
+		{"[rate]\n", []string{":1:2: rate: must be a value, not a table"}},
+		{"[api]\non = {x = 1}\n", []string{":2:1: api.on = {...}: must be text in quotes"}},
 
 		// Values of another kind.
-		{"rate = 'many'", []string{`:1:1: rate = 'many': want a whole number`}},
-		{"rate = 1.5", []string{`:1:1: rate = 1.5: want a whole number`}},
-		{"rate = [1]", []string{`:1:1: rate = [...]: want a whole number`}},
-		{"listen = 3000", []string{`:1:1: listen = 3000: want text in quotes`}},
-		{"guests = true", []string{`:1:1: guests = true: want text in quotes`}},
-		{"personal-rooms = 'yes'", []string{`:1:1: personal-rooms = 'yes': want true or false`}},
-		{"ping-interval = 25", []string{`:1:1: ping-interval = 25: want a duration, such as "30s"`}},
-		{"drain = '10'", []string{`:1:1: drain = '10': want a duration, such as "30s"`}},
-		{"max-message = 'lots'", []string{`:1:1: max-message = 'lots': want a number of bytes, or one such as "64KiB"`}},
-		{"max-message = -5", []string{`:1:1: max-message = -5: want a number of bytes`}},
-		{"origin = [1, 2]", []string{`:1:1: origin = [...]: want a list of texts`}},
-		{"max-rooms = 2024-01-01", []string{`:1:1: max-rooms = 2024-01-01: want a whole number`}},
-		{"listen = ['a',\n'b']", []string{`:1:1: listen = [...]: want text in quotes`}},
-		{"listen = \"\"\"a\nb\"\"\"", []string{`:1:1: listen = "a\nb": want host:port`}},
-		{"drain = \"\"\"a\nb\"\"\"", []string{`:1:1: drain = """a...: want a duration`}},
-		{"[[room]]\npattern = 'x'\n[[room]]\npattern = 'y'\nhistory-ttl = 5\n", []string{`:5:1: room.history-ttl = 5: want a duration`}},
-		{"[[room]]\npattern = 'x'\nmax-message = '4KB'\n", []string{`:3:1: room.max-message = '4KB': want a number of bytes, or one such as "64KiB"`}},
-		{"[[room]]\npattern = 'x'\npresence = 1\n", []string{`:3:1: room.presence = 1: want true or false`}},
-		{"[api]\nkey = 1234567890\n", []string{`:2:1: api.key: want text in quotes`}},
-		{"[token]\nhmac-secret = ['HUSH']\n", []string{`:2:1: token.hmac-secret: want text in quotes`}},
-		{hook + "events = 'join'\n", []string{`:4:1: webhooks.events = "join": want any of connect, subscribe`}},
+		{"rate = 'many'", []string{`:1:1: rate = 'many': must be a whole number`}},
+		{"rate = 1.5", []string{`:1:1: rate = 1.5: must be a whole number`}},
+		{"rate = [1]", []string{`:1:1: rate = [...]: must be a whole number`}},
+		{"listen = 3000", []string{`:1:1: listen = 3000: must be text in quotes`}},
+		{"guests = true", []string{`:1:1: guests = true: must be text in quotes`}},
+		{"personal-rooms = 'yes'", []string{`:1:1: personal-rooms = 'yes': must be true or false`}},
+		{"ping-interval = 25", []string{`:1:1: ping-interval = 25: must be a duration, such as "30s"`}},
+		{"drain = '10'", []string{`:1:1: drain = '10': must be a duration, such as "30s"`}},
+		{"max-message = 'lots'", []string{`:1:1: max-message = 'lots': must be a number of bytes, or a size such as "64KiB"`}},
+		{"max-message = -5", []string{`:1:1: max-message = -5: must be a number of bytes`}},
+		{"origin = [1, 2]", []string{`:1:1: origin = [...]: must be a list of texts`}},
+		{"max-rooms = 2024-01-01", []string{`:1:1: max-rooms = 2024-01-01: must be a whole number`}},
+		{"listen = ['a',\n'b']", []string{`:1:1: listen = [...]: must be text in quotes`}},
+		{"listen = \"\"\"a\nb\"\"\"", []string{`:1:1: listen = "a\nb": must be host:port`}},
+		{"drain = \"\"\"a\nb\"\"\"", []string{`:1:1: drain = """a...: must be a duration`}},
+		{"[[room]]\npattern = 'x'\n[[room]]\npattern = 'y'\nhistory-ttl = 5\n", []string{`:5:1: room.history-ttl = 5: must be a duration`}},
+		{"[[room]]\npattern = 'x'\nmax-message = '4KB'\n", []string{`:3:1: room.max-message = '4KB': must be a number of bytes, or a size such as "64KiB"`}},
+		{"[[room]]\npattern = 'x'\npresence = 1\n", []string{`:3:1: room.presence = 1: must be true or false`}},
+		{"[api]\nkey = 1234567890\n", []string{`:2:1: api.key: must be text in quotes`}},
+		{"[token]\nhmac-secret = ['HUSH']\n", []string{`:2:1: token.hmac-secret: must be text in quotes`}},
+		{hook + "events = 'join'\n", []string{`:4:1: webhooks.events = "join": must be one of connect, subscribe`}},
 
 		// Values that are not allowed.
-		{"\nguests = 'maybe'", []string{`:2:1: guests = "maybe": want on, off, or auto`}},
-		{"rate = -1\nmax-rooms = 0", []string{":1:1: rate = -1: want 1 to 1000000", ":2:1: max-rooms = 0: want 1 to 4096"}},
-		{"rate = 9223372036854775807", []string{":1:1: rate = 9223372036854775807: want 1 to 1000000"}},
-		{"origin = ['a.example', 'b.example']", []string{`:1:1: origin = "a.example": want scheme`, `:1:1: origin = "b.example": want scheme`}},
-		{"origin = []\nlisten = ''", []string{`:2:1: listen = "": want host:port`}},
-		{"history-bytes = 1", []string{":1:1: history-bytes = 1: want max-message (65536) to 1 TiB"}},
-		{"\n[[room]]\n", []string{`:2:3: room "": pattern = "": want the name of a room`}},
-		{"[[room]]\npattern = 'a*b'\n", []string{`:2:1: room "a*b": pattern = "a*b": want the name of a room`}},
-		{"[[room]]\npattern = 'a'\n[[room]]\npattern = 'a'\n", []string{`:4:1: room "a": pattern = "a": want one that room "a", which comes earlier`}},
-		{"[[room]]\npattern = '*'\n[[room]]\npattern = 'chat:*'\n", []string{`:4:1: room "chat:*": pattern = "chat:*": want one that room "*", which comes earlier`}},
-		{"[[room]]\npattern = 'a'\nsubscribe = 'all'\n", []string{`:3:1: room "a": subscribe = "all": want one of anyone, signed-in, token, nobody`}},
-		{"[[room]]\npattern = 'a'\nhistory-size = 10\n", []string{`:3:1: room "a": history-size = 10: want history-ttl with it, such as history-ttl = "24h"`}},
-		{"[[room]]\npattern = 'a'\n\n[[room]]\npattern = 'b'\nhistory-size = 10\nhistory-ttl = '1ms'\n", []string{`:7:1: room "b": history-ttl = 1ms: want 1s to 168h`}},
-		{"[[room]]\npattern = 'a'\nrecovery = true\n", []string{`:3:1: room "a": recovery = true: want history-size above 0`}},
-		{"[[room]]\npattern = 'a'\npublish-proxy = true\n", []string{`:3:1: room "a": publish-proxy = true: want webhooks.url`}},
-		{"[[room]]\npattern = 'a'\nmax-message = '1MiB'\n", []string{`:3:1: room "a": max-message = 1048576: want max-message of the server (65536)`}},
-		{strings.Repeat("[[room]]\npattern = 'x'\n", 1001), []string{`:2002:1: room: pattern: want 1000 patterns at most: found 1001`}},
-		{"[api]\nkey = 'HUSH'\n", []string{":2:1: api.key: want 16 or more characters"}},
-		{"[api]\non = 'both'\n", []string{`:2:1: api.on = "both": want listen or admin`}},
-		{"api.on = 'both'\n", []string{`:1:1: api.on = "both": want listen or admin`}},
-		{"[webhooks]\nsecret = '0123456789HUSH6789'\nurl = 'http://a.example/HUSH'\nevents = ['rpc']\n", []string{`:3:1: webhooks.url = "http://a.example": want https://`}},
-		{"[webhooks]\nurl = 'https://a.example'\nevents = ['rpc']\n", []string{":1:2: webhooks.secret: want 16 or more characters"}},
-		{hook, []string{":1:2: webhooks.events = []: want one or more of connect"}},
-		{hook + "events = ['join', 'leave']\n", []string{`:4:1: webhooks.events = "join": want any of`, `:4:1: webhooks.events = "leave": want any of`}},
-		{hook + "events = ['rpc']\ntimeout = '1h'\n", []string{":5:1: webhooks.timeout = 1h0m0s: want 100ms to 30s"}},
+		{"\nguests = 'maybe'", []string{`:2:1: guests = "maybe": must be on, off, or auto`}},
+		{"rate = -1\nmax-rooms = 0", []string{":1:1: rate = -1: must be 1 to 1000000", ":2:1: max-rooms = 0: must be 1 to 4096"}},
+		{"rate = 9223372036854775807", []string{":1:1: rate = 9223372036854775807: must be 1 to 1000000"}},
+		{"origin = ['a.example', 'b.example']", []string{`:1:1: origin = "a.example": must be scheme`, `:1:1: origin = "b.example": must be scheme`}},
+		{"origin = []\nlisten = ''", []string{`:2:1: listen = "": must be host:port`}},
+		{"history-bytes = 1", []string{":1:1: history-bytes = 1: must be max-message (65536) to 1 TiB"}},
+		{"\n[[room]]\n", []string{`:2:3: room "": pattern = "": must be a room name`}},
+		{"[[room]]\npattern = 'a*b'\n", []string{`:2:1: room "a*b": pattern = "a*b": must be a room name`}},
+		{"[[room]]\npattern = 'a'\n[[room]]\npattern = 'a'\n", []string{`:4:1: room "a": pattern = "a": is never used: the earlier room "a" matches`}},
+		{"[[room]]\npattern = '*'\n[[room]]\npattern = 'chat:*'\n", []string{`:4:1: room "chat:*": pattern = "chat:*": is never used: the earlier room "*" matches`}},
+		{"[[room]]\npattern = 'a'\nsubscribe = 'all'\n", []string{`:3:1: room "a": subscribe = "all": must be one of anyone, signed-in, token, nobody`}},
+		{"[[room]]\npattern = 'a'\nhistory-size = 10\n", []string{`:3:1: room "a": history-size = 10: needs history-ttl, the time to keep a publication: 1s to 168h0m0s, such as history-ttl = "24h"`}},
+		{"[[room]]\npattern = 'a'\n\n[[room]]\npattern = 'b'\nhistory-size = 10\nhistory-ttl = '1ms'\n", []string{`:7:1: room "b": history-ttl = 1ms: must be 1s to 168h`}},
+		{"[[room]]\npattern = 'a'\nrecovery = true\n", []string{`:3:1: room "a": recovery = true: needs history-size above 0`}},
+		{"[[room]]\npattern = 'a'\npublish-proxy = true\n", []string{`:3:1: room "a": publish-proxy = true: needs webhooks.url`}},
+		{"[[room]]\npattern = 'a'\nmax-message = '1MiB'\n", []string{`:3:1: room "a": max-message = 1048576: must be at most the max-message of the server (65536)`}},
+		{strings.Repeat("[[room]]\npattern = 'x'\n", 1001), []string{`:2002:1: room: pattern: 1001 patterns: at most 1000 are allowed`}},
+		{"[api]\nkey = 'HUSH'\n", []string{":2:1: api.key: must have at least 16 ASCII characters"}},
+		{"[api]\non = 'both'\n", []string{`:2:1: api.on = "both": must be listen or admin`}},
+		{"api.on = 'both'\n", []string{`:1:1: api.on = "both": must be listen or admin`}},
+		{"[webhooks]\nsecret = '0123456789HUSH6789'\nurl = 'http://a.example/HUSH'\nevents = ['rpc']\n", []string{`:3:1: webhooks.url = "http://a.example": must be https://`}},
+		{"[webhooks]\nurl = 'https://a.example'\nevents = ['rpc']\n", []string{":1:2: webhooks.secret: must have at least 16 ASCII characters"}},
+		{hook, []string{":1:2: webhooks.events = []: must have one or more of connect"}},
+		{hook + "events = ['join', 'leave']\n", []string{`:4:1: webhooks.events = "join": must be one of`, `:4:1: webhooks.events = "leave": must be one of`}},
+		{hook + "events = ['rpc']\ntimeout = '1h'\n", []string{":5:1: webhooks.timeout = 1h0m0s: must be 100ms to 30s"}},
 
 		// Tokens.
 		{"[token]\npublic-keys = ['nowhere.pem']\n", []string{`:2:1: token.public-keys = "nowhere.pem": open `}},
-		{"[token]\npublic-keys = ['/dev/zero']\n", []string{`:2:1: token.public-keys = "/dev/zero": /dev/zero: longer than 64KiB`}},
+		{"[token]\npublic-keys = ['/dev/zero']\n", []string{`:2:1: token.public-keys = "/dev/zero": /dev/zero: is too large: must have at most 64KiB`}},
 		{"[token]\npublic-keys = ['ed25519.pem', 'no.pem']\n", []string{`:2:1: token.public-keys, number 2: want a PEM text`}},
 		{"[token]\njwks-url = 'http://a.example/'\n", []string{`:2:1: token.jwks-url = "http://a.example/": want https`}},
 
@@ -311,7 +311,7 @@ func TestAMistakeInAConfigFileIsNamed(t *testing.T) {
 			[]string{
 				":1:1: lisen: no such key", ":2:1: rate = -1", ":3:1: guests = true", ":6:1: room.history-size = 'many'",
 				`:7:1: room "a": rate = -1`, ":9:1: token.issue: no such key; nearest: token.issuer", ":10:1: token.jwks-url",
-				":12:1: api.key: want 16",
+				":12:1: api.key: must have at least 16",
 			},
 		},
 	} {
@@ -337,8 +337,8 @@ func TestAMistakeInAConfigFileIsNamed(t *testing.T) {
 	}
 }
 
-// Whatever a key is, a value of another kind is refused by its name, its line and what is wanted.
-func TestNoKeyTakesAValueOfAnotherKind(t *testing.T) {
+// An error about a value of a wrong type has the key, the line and the allowed type.
+func TestNoKeyAcceptsAValueOfAnotherType(t *testing.T) {
 	for _, key := range allKeys() {
 		for _, value := range []string{"1.5", "2024-01-01T00:00:00Z", "[[1]]", "inf", "[{}, 1]"} {
 			table, name, dotted := strings.Cut(key, ".")
@@ -348,28 +348,28 @@ func TestNoKeyTakesAValueOfAnotherKind(t *testing.T) {
 			}
 			path := written(t, text)
 			f := openConfig(path)
-			if len(f.mistakes) != 1 {
-				t.Errorf("%s: got %v, want one mistake", text, f.mistakes)
+			if len(f.errs) != 1 {
+				t.Errorf("%s: got %v, want one error", text, f.errs)
 				continue
 			}
-			got, begin := f.mistakes[0].text, path+":2:1: "+key
-			if !strings.HasPrefix(got, begin) || !strings.Contains(got, ": want ") {
+			got, begin := f.errs[0].text, path+":2:1: "+key
+			if !strings.HasPrefix(got, begin) || !strings.Contains(got, ": must be ") {
 				t.Errorf("%s: got %q, want it to begin %s", text, got, begin)
 			}
 		}
 	}
 }
 
-func TestAFileTooLongIsNotRead(t *testing.T) {
+func TestATooLargeConfigFileIsRejected(t *testing.T) {
 	for _, path := range []string{"/dev/zero", written(t, strings.Repeat("# "+strings.Repeat("x", 97)+"\n", 3000))} {
-		if _, err := settled(t, path); err == nil || !strings.Contains(err.Error(), path+": longer than 128KiB") {
-			t.Errorf("got %v, want it refused as too long", err)
+		if _, err := settled(t, path); err == nil || !strings.Contains(err.Error(), path+": is too large: must have at most 128KiB") {
+			t.Errorf("got %v, want an error about the size", err)
 		}
 	}
 }
 
-// As much as a file can be wrong, it is told in bounded time and length.
-func TestAFileFullOfMistakes(t *testing.T) {
+// The number of reported errors is bounded, and so is the time to find them.
+func TestErrorsOfAConfigFileAreBounded(t *testing.T) {
 	var text strings.Builder
 	for n := 0; text.Len() < maxConfigFile-20; n++ {
 		fmt.Fprintf(&text, "k%d = 1\n", n)
@@ -377,18 +377,18 @@ func TestAFileFullOfMistakes(t *testing.T) {
 	path := written(t, text.String())
 	_, err := settled(t, path)
 	lines := strings.Split(fmt.Sprint(err), "\n")
-	if len(lines) != maxMistakes+1 {
-		t.Fatalf("got %d lines, want %d", len(lines), maxMistakes+1)
+	if len(lines) != maxErrors+1 {
+		t.Fatalf("got %d lines, want %d", len(lines), maxErrors+1)
 	}
-	if got, want := lines[99], path+":100:1: k99: no such key; none is like it"; !strings.HasPrefix(got, want) {
+	if got, want := lines[99], path+":100:1: k99: no such key; no similar name"; !strings.HasPrefix(got, want) {
 		t.Errorf("got %q, want it to begin %q", got, want)
 	}
-	if got, want := lines[100], path+":101:1: 100 mistakes are above; "; !strings.HasPrefix(got, want) {
+	if got, want := lines[100], path+":101:1: 100 errors are above: "; !strings.HasPrefix(got, want) {
 		t.Errorf("got %q, want it to begin %q", got, want)
 	}
 }
 
-// Whatever the text is, each mistake is one line that says where it is.
+// Each error is one line with its place, for any text.
 func FuzzConfigFile(f *testing.F) {
 	for _, path := range []string{"throng.toml", "testdata/full.toml"} {
 		text, err := os.ReadFile(path)
@@ -400,7 +400,7 @@ func FuzzConfigFile(f *testing.F) {
 	f.Add([]byte("room = [{pattern = 'a', x.y = 1}, {}]\napi = {on = []}\n[[x]]\n\"\\n\" = 1\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		file := newConfigFile("f")
-		if err := file.take(text); err != nil {
+		if err := file.read(text); err != nil {
 			return // no TOML
 		}
 		for _, err := range causes(file.tables.Validate()) {
@@ -408,9 +408,9 @@ func FuzzConfigFile(f *testing.F) {
 			if !errors.As(err, &e) {
 				t.Fatalf("got %T, want a ConfigError", err)
 			}
-			file.refuseValue(place{key: e.Key, index: e.Index}, e.Text)
+			file.addInvalid(place{key: e.Key, index: e.Index}, e.Text)
 		}
-		for _, m := range file.mistakes {
+		for _, m := range file.errs {
 			if m.line == 0 { // api.on of [api], say, but no mistake of what the file leaves alone
 				t.Errorf("got %q, want its line", m.text)
 			}
@@ -424,7 +424,7 @@ func FuzzConfigFile(f *testing.F) {
 	})
 }
 
-func TestASecretOfTheEnvironmentWins(t *testing.T) {
+func TestASecretOfTheEnvironmentTakesPrecedence(t *testing.T) {
 	path := written(t, "[token]\nhmac-secret = 'HUSH'\n[api]\nkey = 'HUSH'\n[webhooks]\nurl = 'https://a.example'\nsecret = 'HUSH'\nevents = ['rpc']\n")
 	for _, name := range secrets {
 		t.Setenv(name, "0123456789abcdef0123456789abcdef"+name)
@@ -438,7 +438,7 @@ func TestASecretOfTheEnvironmentWins(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", key, got, want)
 		}
 	}
-	for _, bad := range []struct{ value, says string }{{"HUSH", ": want 16 or more characters"}, {"", ": want a secret: it is empty"}} {
+	for _, bad := range []struct{ value, says string }{{"HUSH", ": must have at least 16 ASCII characters"}, {"", ": is empty: must be a secret"}} {
 		t.Setenv("THRONG_API_KEY", bad.value)
 		_, err = settled(t, path)
 		text := fmt.Sprint(err)
@@ -448,8 +448,8 @@ func TestASecretOfTheEnvironmentWins(t *testing.T) {
 	}
 }
 
-// A mistake is looked for where it was made.
-func TestAMistakeIsWhereverTheSettingIs(t *testing.T) {
+// An error names the place at which the user must change the setting.
+func TestAnErrorNamesTheSourceOfTheSetting(t *testing.T) {
 	path := written(t, "rate = -1\nmax-rooms = -1\nmax-connections = -1\n")
 	t.Setenv("THRONG_MAX_ROOMS", "-2")
 	t.Setenv("THRONG_DRAIN", "-1s")
@@ -457,10 +457,10 @@ func TestAMistakeIsWhereverTheSettingIs(t *testing.T) {
 	lines := strings.Split(fmt.Sprint(err), "\n")
 	slices.Sort(lines)
 	want := []string{
-		path + ":3:1: max-connections = -1: want ",
-		"environment THRONG_DRAIN: drain = -1s: want ",
-		"environment THRONG_MAX_ROOMS: max-rooms = -2: want ",
-		"rate = -3: want ",
+		path + ":3:1: max-connections = -1: must be ",
+		"environment THRONG_DRAIN: drain = -1s: must be ",
+		"environment THRONG_MAX_ROOMS: max-rooms = -2: must be ",
+		"rate = -3: must be ",
 	}
 	if len(lines) != len(want) {
 		t.Fatalf("got %q, want %q", lines, want)

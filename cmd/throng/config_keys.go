@@ -15,7 +15,7 @@ import (
 	"github.com/throng-chat/throng/server/settings"
 )
 
-// tables are the tables of the config file; true are those of which there may be many.
+// tables are the tables of the config file. The value is true for a repeated table, such as [[room]].
 var tables = func() map[string]bool {
 	tables := map[string]bool{}
 	for _, t := range settings.Tables(&server.Config{}) {
@@ -24,8 +24,8 @@ var tables = func() map[string]bool {
 	return tables
 }()
 
-// secrets are settings whose values no error may show, and their environment variables. They have no flags: a process's flags are for
-// everybody on the machine to see.
+// secrets are the settings whose values must not appear in errors, with their environment variables. They have no flags, because all users
+// of the machine can see the flags of a process.
 var secrets = func() map[string]string {
 	var cfg server.Config
 	secrets := map[string]string{}
@@ -42,12 +42,12 @@ var secrets = func() map[string]string {
 	return secrets
 }()
 
-// flatKeys are the keys above all tables, and where their values go.
+// flatKeys returns the keys above all tables, with pointers to their values.
 func flatKeys(cfg *server.Config) map[string]any {
 	return keysOf("", cfg)
 }
 
-// tableKeys are the keys of the tables that there are once, and where their values go.
+// tableKeys returns the keys of the tables that are not repeated, with pointers to their values.
 func tableKeys(cfg *server.Config) map[string]any {
 	keys := map[string]any{}
 	for _, t := range settings.Tables(cfg) {
@@ -58,12 +58,12 @@ func tableKeys(cfg *server.Config) map[string]any {
 	return keys
 }
 
-// roomKeys are the keys of a [[room]].
+// roomKeys returns the keys of a [[room]], with pointers to their values.
 func roomKeys(o *chat.RoomOptions) map[string]any {
 	return keysOf("room.", o)
 }
 
-// keysOf are the settings of a struct, each with a prefix, and pointers to their values: of a size a *settings.Size.
+// keysOf returns the settings of a struct with a prefix before each, and pointers to their values: *settings.Size for a size.
 func keysOf(prefix string, v any) map[string]any {
 	keys := map[string]any{}
 	for _, s := range settings.Of(v) {
@@ -76,13 +76,13 @@ func keysOf(prefix string, v any) map[string]any {
 	return keys
 }
 
-// setValue puts a value of the file where it goes; the error says what is wanted.
+// setValue sets target to a value of the file. The error describes the type that the value must have.
 func setValue(target, value any) error {
 	switch target := target.(type) {
 	case *string:
 		text, ok := value.(string)
 		if !ok {
-			return errors.New(`want text in quotes`)
+			return errors.New(`must be text in quotes`)
 		}
 		*target = text
 	case *chat.Who:
@@ -90,24 +90,24 @@ func setValue(target, value any) error {
 	case *bool:
 		is, ok := value.(bool)
 		if !ok {
-			return errors.New("want true or false")
+			return errors.New("must be true or false")
 		}
 		*target = is
 	case *int:
 		n, ok := value.(int64)
 		if !ok || n < math.MinInt || n > math.MaxInt {
-			return errors.New("want a whole number, without quotes")
+			return errors.New("must be a whole number, without quotes")
 		}
 		*target = int(n)
 	case *settings.Size:
 		if err := target.UnmarshalText([]byte(asFlag(value))); err != nil {
-			return errors.New(`want a number of bytes, or one such as "64KiB" or "1MiB"`)
+			return errors.New(`must be a number of bytes, or a size such as "64KiB" or "1MiB"`)
 		}
 	case *time.Duration:
 		text, _ := value.(string)
 		d, err := time.ParseDuration(text)
 		if err != nil {
-			return errors.New(`want a duration, such as "30s" or "5m"`)
+			return errors.New(`must be a duration, such as "30s" or "5m"`)
 		}
 		*target = d
 	case *[]string:
@@ -116,7 +116,7 @@ func setValue(target, value any) error {
 			list, ok = []string{text}, true
 		}
 		if !ok {
-			return errors.New(`want a list of texts, such as ["a", "b"]`)
+			return errors.New(`must be a list of texts, such as ["a", "b"]`)
 		}
 		*target = list
 	default:
@@ -125,7 +125,7 @@ func setValue(target, value any) error {
 	return nil
 }
 
-// asFlag is a value of the file as a flag would be given it.
+// asFlag returns a value of the file as the text of a flag.
 func asFlag(value any) string {
 	if list, ok := value.([]string); ok {
 		return strings.Join(list, ",")
@@ -133,7 +133,7 @@ func asFlag(value any) string {
 	return fmt.Sprint(value)
 }
 
-// noSuchKey says where the key might have been meant to be.
+// noSuchKey returns an error that proposes the most similar key.
 func noSuchKey(key string, known []string) error {
 	key = inLine(key)
 	meant := strings.ToLower(strings.ReplaceAll(strings.Trim(key, `" `), "_", "-"))
@@ -143,7 +143,7 @@ func noSuchKey(key string, known []string) error {
 	last := meant[strings.LastIndexByte(meant, '.')+1:]
 	for _, k := range known {
 		if k == last {
-			return fmt.Errorf("%s: no such key; %s stands above all tables", key, k)
+			return fmt.Errorf("%s: no such key; move %s above all tables", key, k)
 		}
 		if strings.HasSuffix(k, "."+last) {
 			return fmt.Errorf("%s: no such key; nearest: %s", key, k)
@@ -152,7 +152,7 @@ func noSuchKey(key string, known []string) error {
 	return fmt.Errorf("%s: no such key; %s", key, proposal("", meant, known))
 }
 
-// allKeys are those of the file, and its tables, sorted.
+// allKeys returns all keys and tables of the config file, sorted.
 func allKeys() []string {
 	var keys []string
 	for _, m := range []map[string]any{flatKeys(&server.Config{}), tableKeys(&server.Config{}), roomKeys(&chat.RoomOptions{})} {
@@ -163,7 +163,7 @@ func allKeys() []string {
 	return keys
 }
 
-// proposal proposes the known name that is most like a name. A prefix that all of them have makes none more like another.
+// proposal returns a text with the known name that is most similar to name. It ignores a prefix that all known names have.
 func proposal(prefix, name string, known []string) string {
 	var own []string
 	for _, k := range known {
@@ -171,7 +171,7 @@ func proposal(prefix, name string, known []string) string {
 	}
 	best := nearest.Name(strings.TrimPrefix(name, prefix), own)
 	if best == "" {
-		return "none is like it"
+		return "no similar name"
 	}
 	return "nearest: " + prefix + best
 }

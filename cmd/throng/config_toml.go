@@ -9,33 +9,33 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// setting is one key of a TOML text, or the head of one of its tables.
+// setting is one key of a TOML text, or the head of a table.
 type setting struct {
 	place
 	line, column int
 	head         bool
 	repeated     bool   // of a head: [[room]], not [room]
-	value        any    // string, bool, int64, []string; nil for what no key of ours may be
-	written      string // how the value stands in the text
+	value        any    // string, bool, int64 or []string; nil for other types, which no key has
+	written      string // the value as the text has it
 }
 
-// place is where in the file a setting belongs, however the text is laid out: api.key = "x" and [api] key = "x" are the same.
+// place identifies a setting. It does not depend on the layout of the text: api.key = "x" and [api] key = "x" have the same place.
 type place struct {
 	key   string // "rate", "room.history-ttl"
 	index int    // of the tables of that name: the third [[room]] has 2
 }
 
-// tomlReader lists the settings of a text. The decoder of the same library checks the text, but cannot say where a value was.
+// tomlReader lists the settings of a text. The decoder of the same library checks the syntax, but does not return the place of a value.
 type tomlReader struct {
 	parser   unstable.Parser
-	tables   map[string]int // how many [[tables]] there are of a name
+	tables   map[string]int // number of [[tables]] of each name
 	settings []setting
 
-	// The last key found. Keys come in the text's order, so its lines are counted once.
+	// The last key found. Keys are found in the order of the text, so each line is counted once.
 	offset, line, lineStart int
 }
 
-// readTOML returns the settings of a text in its order, or the first error in its syntax, a *toml.DecodeError.
+// readTOML returns the settings of a text in its order, or the first syntax error, a *toml.DecodeError.
 func readTOML(text []byte) ([]setting, error) {
 	if err := toml.Unmarshal(text, &map[string]any{}); err != nil {
 		return nil, err
@@ -65,11 +65,11 @@ func (r *tomlReader) head(s setting, repeated bool) string {
 	return s.key
 }
 
-// keyValue adds a key of a table. A value that is a table itself is a head and its keys.
+// keyValue adds a key of a table. If the value is a table itself, it adds a head and the keys of the table.
 func (r *tomlReader) keyValue(table string, n *unstable.Node) {
 	s, value := r.at(table, n), n.Value()
 	switch {
-	case table != "": // no table of ours has tables in it
+	case table != "": // no setting has a table within a table
 	case value.Kind == unstable.InlineTable:
 		r.inline(r.head(s, false), value)
 		return
@@ -80,7 +80,7 @@ func (r *tomlReader) keyValue(table string, n *unstable.Node) {
 		return
 	}
 	s.value = valueOf(value)
-	switch value.Kind { // the parser does not say where these end
+	switch value.Kind { // the parser does not return the end of these
 	case unstable.Array:
 		s.written = "[...]"
 	case unstable.InlineTable:
@@ -91,7 +91,7 @@ func (r *tomlReader) keyValue(table string, n *unstable.Node) {
 	r.settings = append(r.settings, s)
 }
 
-// isTables says whether a value is a list of tables, and of nothing else.
+// isTables reports whether a value is a list that contains only tables, at least one.
 func isTables(n *unstable.Node) bool {
 	some := false
 	if n.Kind == unstable.Array {
@@ -110,7 +110,7 @@ func (r *tomlReader) inline(table string, n *unstable.Node) {
 	}
 }
 
-// at is where the key of a node stands.
+// at returns the setting of a node with its key and its place in the text.
 func (r *tomlReader) at(table string, n *unstable.Node) setting {
 	var s setting
 	var parts []string
@@ -139,7 +139,7 @@ func (r *tomlReader) position(offset int) (line, column int) {
 	return r.line, offset - r.lineStart + 1
 }
 
-// bare quotes a key that is not of letters, digits, - and _ alone: it is none of ours, and must not look as if it were.
+// bare quotes a key with characters other than letters, digits, - and _, so that it cannot look like a known key.
 func bare(key string) string {
 	plain := func(r rune) bool {
 		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '_'
@@ -156,7 +156,7 @@ func valueOf(n *unstable.Node) any {
 		return string(n.Data)
 	case unstable.Bool:
 		return string(n.Data) == "true"
-	case unstable.Integer: // Go's syntax holds TOML's
+	case unstable.Integer: // every TOML integer is a Go integer literal
 		if i, err := strconv.ParseInt(string(n.Data), 0, 64); err == nil {
 			return i
 		}
@@ -174,10 +174,10 @@ func valueOf(n *unstable.Node) any {
 	return nil
 }
 
-// found is how an error shows a setting that is no secret.
+// found returns a setting as an error shows it. The setting must not be a secret.
 func (s *setting) found() string { return s.key + " = " + inLine(s.written) }
 
-// inLine is as much of a text as an error of one line may show.
+// inLine returns the beginning of the first line of a text, at most 60 characters, for an error.
 func inLine(text string) string {
 	const most = 60
 	first, _, more := strings.Cut(text, "\n")

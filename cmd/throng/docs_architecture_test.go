@@ -54,7 +54,7 @@ func TestArchitectureListsEveryDependency(t *testing.T) {
 	doctable.Same(t, "docs/architecture.md, Dependencies", column(t, "architecture.md", "Dependencies", "module"), direct)
 }
 
-// A guarantee whose test is gone is none.
+// Each guarantee names a test that exists.
 func TestArchitectureNamesTestsThatExist(t *testing.T) {
 	t.Parallel()
 	var tests []string
@@ -129,7 +129,7 @@ func locksOf(file *ast.File) (locks []string) {
 	return locks
 }
 
-// goFiles are the files of Go below a directory: its tests, or all others.
+// goFiles returns the Go files below a directory: the tests, or all others.
 func goFiles(t *testing.T, dir string, tests bool) (files []string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {

@@ -13,7 +13,7 @@ import (
 	"github.com/throng-chat/throng/server/doctable"
 )
 
-// Scenarios are the commands of bench that a plan takes; the others are tools.
+// The scenarios are the commands of bench that a plan may use. The others are tools.
 func TestLoadTestListsEveryScenarioAndTool(t *testing.T) {
 	t.Parallel()
 	var scenarios, tools []string
@@ -39,7 +39,7 @@ func TestLoadTestListsEveryScenarioAndTool(t *testing.T) {
 	doctable.Same(t, "docs/load-test.md, Results and tools", firstWords(column(t, "load-test.md", "Results and tools", "command")), tools)
 }
 
-// constants are those of a file whose values are numbers or texts, as they stand there.
+// constants returns the constants of a file whose values are numbers or texts, as the file has them.
 func constants(t *testing.T, file, prefix string) map[string]string {
 	t.Helper()
 	values := map[string]string{}
@@ -61,7 +61,7 @@ func constants(t *testing.T, file, prefix string) map[string]string {
 	return values
 }
 
-// The verdicts of the page are those of the package, each with the exit code that it gives, the gravest last.
+// The page has the verdicts of the package with their exit codes, in order of severity.
 func TestLoadTestListsEveryVerdictWithItsExitCode(t *testing.T) {
 	t.Parallel()
 	var verdicts, listed []string

@@ -18,9 +18,9 @@ import (
 	"github.com/throng-chat/throng/server/doctable"
 )
 
-// The tables of docs/config.md are compared with the flags, the keys and the defaults.
+// These tests compare the tables of docs/config.md with the flags, the keys and the defaults.
 
-// recordsBelow are the rows of a table of docs/config.md, each by the names of its columns: the first below a heading that has a column.
+// recordsBelow returns the rows of the first table below a heading of docs/config.md that has a column. The keys are the names of the columns.
 func recordsBelow(t *testing.T, section, column string) (rows []map[string]string) {
 	t.Helper()
 	table := doctable.Below(t, "config.md", section, column)
@@ -34,7 +34,7 @@ func recordsBelow(t *testing.T, section, column string) (rows []map[string]strin
 	return rows
 }
 
-// shownDefault is a default as the page shows it.
+// shownDefault returns a default as the page has it.
 func shownDefault(value string) string {
 	if value == "" {
 		return "none"
@@ -42,7 +42,7 @@ func shownDefault(value string) string {
 	return "`" + value + "`"
 }
 
-func TestDocsSettingsAreTheFlags(t *testing.T) {
+func TestDocsSettingsMatchTheFlags(t *testing.T) {
 	parser, _ := commandLine()
 	var page, program, flagsOnly, programOnly []string
 	for _, f := range serverFlags(parser.Model) {
@@ -74,7 +74,7 @@ func TestDocsSettingsAreTheFlags(t *testing.T) {
 	doctable.Same(t, "flags without a key", flagsOnly, programOnly)
 }
 
-func TestDocsKeysOfTablesAreTheProgrammes(t *testing.T) {
+func TestDocsKeysOfTablesMatchTheCode(t *testing.T) {
 	t.Parallel()
 	room := chat.DefaultRoom()
 	room.Pattern = "" // which every [[room]] must have
@@ -106,11 +106,11 @@ func TestDocsKeysOfTablesAreTheProgrammes(t *testing.T) {
 	}
 }
 
-// rangeOf is a range such as "1 KiB to 1 GiB, or 0: no limit".
+// rangeOf matches a range such as "1 KiB to 1 GiB, or 0: no limit".
 var rangeOf = regexp.MustCompile(`^([\d,.]+ ?[A-Za-z]*) to ([\d,.]+ ?[A-Za-z]*)(, or 0: .*)?$`)
 
-// The ends of each range of the page are allowed, and what is beyond them is not.
-func TestDocsRangesAreTheChecks(t *testing.T) {
+// The ends of each range of the page are allowed, and values beyond them are not.
+func TestDocsRangesMatchTheChecks(t *testing.T) {
 	complaint := func(flag, value string) string {
 		_, err := settled(t, written(t, ""), "--"+flag+"="+value)
 		if err == nil {
@@ -163,7 +163,7 @@ func TestDocsRangesAreTheChecks(t *testing.T) {
 	}
 }
 
-// quantity is a number, a size in bytes or a duration in nanoseconds of the page.
+// quantity parses a number, a size (in bytes) or a duration (in nanoseconds) of the page.
 func quantity(t *testing.T, kind, text string) int64 {
 	t.Helper()
 	number, unit, _ := strings.Cut(strings.ReplaceAll(text, ",", ""), " ")
@@ -181,7 +181,7 @@ func quantity(t *testing.T, kind, text string) int64 {
 	return n * factor
 }
 
-func TestDocsExitCodesAreTheProgrammes(t *testing.T) {
+func TestDocsExitCodesMatchTheCode(t *testing.T) {
 	t.Parallel()
 	var page []string
 	for _, row := range recordsBelow(t, "Check", "exit code") {
@@ -190,8 +190,8 @@ func TestDocsExitCodesAreTheProgrammes(t *testing.T) {
 	doctable.Same(t, "exit codes", page, []string{"0", fmt.Sprint(exitFailed), fmt.Sprint(exitUsage), fmt.Sprint(exitInUse)})
 }
 
-// The example at the top of the page is right, and its explanation is.
-func TestDocsExampleOfTheConfigIsRight(t *testing.T) {
+// The example at the top of the page is valid, and its explanation is correct.
+func TestDocsExampleOfTheConfigIsValid(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "config.md"))
 	if err != nil {
 		t.Fatal(err)
@@ -212,7 +212,7 @@ func TestDocsExampleOfTheConfigIsRight(t *testing.T) {
 	}
 }
 
-// The settings that docs/limits.md names are there, with the defaults and the ranges that it says.
+// The settings in docs/limits.md exist, with the same defaults and ranges.
 func TestDocsLimitsNameSettings(t *testing.T) {
 	parser, _ := commandLine()
 	ranges, defaults := map[string]string{}, map[string]string{}
@@ -272,7 +272,7 @@ func TestDocsLimitsNameSettings(t *testing.T) {
 	}
 }
 
-// limitAgrees says whether a limit is a default, such as "100/s" of "100" and "64 KiB" of "64KiB".
+// limitAgrees reports whether a limit equals a default, such as "100/s" and "100", or "64 KiB" and "64KiB".
 func limitAgrees(limit, value string) bool {
 	switch value {
 	case "0":

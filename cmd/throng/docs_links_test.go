@@ -13,7 +13,7 @@ import (
 	"unicode"
 )
 
-// docsRoot is the root of the repository, as seen from this package.
+// docsRoot is the path of the repository from this package.
 const docsRoot = "../.."
 
 const maxReadmeWords = 2000 // as wc -w counts
@@ -98,7 +98,7 @@ func TestTheLinkCheckFindsBrokenLinks(t *testing.T) {
 	}
 }
 
-// docsFiles are the documents for readers, by their paths from the root.
+// docsFiles returns the documents, by their paths from the root.
 func docsFiles(t *testing.T) []string {
 	t.Helper()
 	var names []string
@@ -130,7 +130,7 @@ func readDoc(t *testing.T, root, name string) string {
 	return string(text)
 }
 
-// brokenLinks returns an error for each relative link of the named files that leads nowhere, and the number of relative links.
+// brokenLinks returns an error for each broken relative link of the named files, and the number of relative links.
 func brokenLinks(t *testing.T, root string, names []string) (broken []string, links int) {
 	t.Helper()
 	for _, name := range names {
@@ -189,7 +189,7 @@ var (
 	linkedText = regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`)
 )
 
-// linksOf are the targets of all links of a Markdown text, code excepted.
+// linksOf returns the targets of the links of a Markdown text, except those in code.
 func linksOf(markdown string) (targets []string) {
 	text := codeSpan.ReplaceAllString(withoutFences(markdown), "code")
 	for _, form := range []*regexp.Regexp{inlineLink, linkByName, htmlLink} {
@@ -200,8 +200,8 @@ func linksOf(markdown string) (targets []string) {
 	return targets
 }
 
-// headingsOf are the fragments of all headings of a Markdown text, as GitHub makes them: lower case, no punctuation, hyphens for
-// spaces, and a number behind all of a name but the first.
+// headingsOf returns the fragments of the headings of a Markdown text, as GitHub derives them: lower case, no punctuation, hyphens for spaces,
+// and a number after repeated names.
 func headingsOf(markdown string) (fragments []string) {
 	seen := map[string]int{}
 	for _, m := range heading.FindAllStringSubmatch(withoutFences(markdown), -1) {
@@ -225,7 +225,7 @@ func headingsOf(markdown string) (fragments []string) {
 	return fragments
 }
 
-// withoutFences is a Markdown text without its fenced code blocks.
+// withoutFences returns a Markdown text without its fenced code blocks.
 func withoutFences(markdown string) string {
 	var b strings.Builder
 	fence := ""

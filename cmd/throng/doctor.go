@@ -13,20 +13,20 @@ import (
 	"github.com/throng-chat/throng/bench/doctor"
 )
 
-// exitWillStop is doctor's exit code where something will stop the connections.
+// exitWillStop is the exit code of doctor if a limit of this machine is too low.
 const exitWillStop = 4
 
-// doctorCmd is throng doctor.
+// doctorCmd is the command throng doctor.
 type doctorCmd struct {
 	Connections int  `required:"" help:"Number of connections that the machine must hold."`
 	JSON        bool `name:"json" help:"Print the report as JSON, instead of text."`
 }
 
-// Run is throng doctor.
+// Run checks the machine and prints the report.
 func (dr *doctorCmd) Run() error {
 	const most = 100_000_000
 	if dr.Connections < 1 || dr.Connections > most {
-		return &exitError{code: exitUsage, err: fmt.Errorf("connections = %d: want 1 to %d", dr.Connections, most)}
+		return &exitError{code: exitUsage, err: fmt.Errorf("connections = %d: must be 1 to %d", dr.Connections, most)}
 	}
 	var files syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
@@ -35,7 +35,7 @@ func (dr *doctorCmd) Run() error {
 	r := doctor.Examine(&doctor.Machine{Files: os.DirFS("/"), OpenFiles: uint64(files.Max), Cores: runtime.NumCPU()}, dr.Connections)
 	err := dr.write(r)
 	if err == nil && !r.OK {
-		err = &exitError{code: exitWillStop, err: errors.New("this machine will not hold them as it is")}
+		err = &exitError{code: exitWillStop, err: errors.New("this machine cannot hold the connections: apply the fixes above")}
 	}
 	return err
 }

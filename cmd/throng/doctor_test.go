@@ -14,8 +14,8 @@ import (
 	"github.com/throng-chat/throng/server/doctable"
 )
 
-// The open files that the server reserves are those of throng doctor, of the systemd unit and of the pages.
-func TestReservedOpenFilesAreTheServers(t *testing.T) {
+// throng doctor, the systemd unit and the pages have the same number of reserved open files as the server.
+func TestReservedOpenFilesMatchTheServer(t *testing.T) {
 	t.Parallel()
 	const connections = 10_000_000 // more than any open-file limit allows
 	reserved := func(webhook string) int {

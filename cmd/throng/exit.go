@@ -8,14 +8,14 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// Exit codes. A program that runs throng can rely on them.
+// Exit codes. They are part of the interface of throng.
 const (
-	exitFailed = 1 // could not do it
-	exitUsage  = 2 // flags, environment or config are wrong
+	exitFailed = 1 // the command failed
+	exitUsage  = 2 // invalid flags, environment or config file
 	exitInUse  = 3 // an address is in use
 )
 
-// exitError is an error that chose its exit code. Any other error means exitFailed.
+// exitError is an error with an exit code. All other errors have exitFailed.
 type exitError struct {
 	code int
 	err  error
@@ -26,7 +26,7 @@ func (e *exitError) Unwrap() error { return e.err }
 
 // fail prints err and returns its exit code.
 func fail(err error) int {
-	fmt.Fprintf(os.Stderr, "throng: %s\n", result.Printable(err.Error())) // it may say what a server said
+	fmt.Fprintf(os.Stderr, "throng: %s\n", result.Printable(err.Error())) // it may quote text of a server
 	if e := (*exitError)(nil); errors.As(err, &e) {
 		return e.code
 	}

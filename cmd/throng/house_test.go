@@ -16,14 +16,14 @@ import (
 	"testing"
 )
 
-// mostInARing is how many files of a package may need each other in a ring. Those that have more
-// are listed with how many: the numbers may only become smaller.
+// mostInARing is the maximum number of files of a package that need each other in a ring. Packages with larger rings are listed with their
+// number, which may only become smaller.
 const mostInARing = 4
 
 var largerRings = map[string]int{}
 
-// A file is read with the files that it needs. Where they need it as well, they are one text in several files.
-func TestFilesNeedFewOthersInARing(t *testing.T) {
+// To read a file, one must read the files that it needs. If they need it as well, they are one text in several files.
+func TestRingsOfFilesAreSmall(t *testing.T) {
 	t.Parallel()
 	eachPackage(t, func(path string, files []*ast.File, set *token.FileSet, pkg *types.Package, info *types.Info) {
 		needs := map[string]map[string]bool{}
@@ -50,8 +50,8 @@ func TestFilesNeedFewOthersInARing(t *testing.T) {
 	})
 }
 
-// Whoever reads a method knows from the receiver's name whose it is.
-func TestReceiversAreOfOneType(t *testing.T) {
+// The receiver name of a method shows its type.
+func TestReceiverNamesBelongToOneType(t *testing.T) {
 	t.Parallel()
 	eachPackage(t, func(path string, files []*ast.File, _ *token.FileSet, _ *types.Package, info *types.Info) {
 		of := map[string]map[string]bool{}
@@ -81,7 +81,7 @@ func TestReceiversAreOfOneType(t *testing.T) {
 	})
 }
 
-// checkRatchet wants got to be at most allowed, or what is listed where that is more; and the list to be as small as it can be.
+// checkRatchet fails the test if got exceeds the limit, or the listed number if that is larger, and if the list could be smaller.
 func checkRatchet(t *testing.T, what string, got, listed, allowed int) {
 	t.Helper()
 	switch most := max(listed, allowed); {
@@ -97,7 +97,7 @@ func isMethod(o types.Object) bool {
 	return ok && f.Signature().Recv() != nil
 }
 
-// ringsOf are the strongly connected components of a graph (Tarjan).
+// ringsOf returns the strongly connected components of a graph (Tarjan).
 func ringsOf(needs map[string]map[string]bool) (rings [][]string) {
 	index, low := map[string]int{}, map[string]int{}
 	var stack []string
@@ -128,7 +128,7 @@ func ringsOf(needs map[string]map[string]bool) (rings [][]string) {
 	return rings
 }
 
-// eachPackage calls do with each package of the module, without its tests.
+// eachPackage calls do for each package of the module, without its tests.
 func eachPackage(t *testing.T, do func(path string, files []*ast.File, set *token.FileSet, pkg *types.Package, info *types.Info)) {
 	t.Helper()
 	list := exec.Command("go", "list", "-export", "-deps", "-f", `{{.ImportPath}}|{{.Export}}|{{.Dir}}|{{join .GoFiles ","}}`, module+"/...")

@@ -9,7 +9,7 @@ import (
 
 const module = "github.com/throng-chat/throng"
 
-// The arrows of the layout: what each package of ours may import of ours and of others. A leaf knows the standard library.
+// The allowed imports of each package, except those of the standard library.
 func TestImportsFollowTheArrows(t *testing.T) {
 	t.Parallel()
 	allowed := map[string][]string{
@@ -116,12 +116,12 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		path, imports, _ := strings.Cut(strings.TrimSpace(line), ":")
 		list, known := allowed[strings.TrimPrefix(path, module)]
 		if !known {
-			t.Errorf("%s has no place in the layout: say here what it may import", path)
+			t.Errorf("%s is not in this list: add its allowed imports", path)
 			continue
 		}
 		for _, imported := range strings.Fields(imports) {
 			if first, _, _ := strings.Cut(imported, "/"); strings.Contains(first, ".") && !slices.Contains(list, imported) {
-				t.Errorf("%s imports %s: no arrow goes there", path, imported)
+				t.Errorf("%s imports %s, which is not allowed", path, imported)
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-// Throng is a WebSocket chat backend and a load-test client, in one binary.
+// Command throng is a WebSocket chat backend and a load-test client.
 package main
 
 import (
@@ -21,7 +21,7 @@ type commands struct {
 	PrintVersion bool `name:"version" help:"Print the version."`
 }
 
-// helpCmd is listed here, and done by run.
+// helpCmd lists the command help in the usage text; run handles it.
 type helpCmd struct {
 	Command []string `arg:"" optional:"" help:"Name of the command."`
 }
@@ -30,7 +30,7 @@ func main() {
 	os.Exit(run(os.Args[1:]))
 }
 
-// newParser is the command line's.
+// newParser returns the parser of the command line.
 func newParser(cli *commands) *kong.Kong {
 	parser, err := kong.New(cli,
 		kong.Name("throng"),
@@ -45,7 +45,7 @@ func newParser(cli *commands) *kong.Kong {
 	return parser
 }
 
-// run is main without the exit, so that tests can call it.
+// run runs a command line and returns the exit code.
 func run(args []string) int {
 	switch {
 	case len(args) == 0:
@@ -55,20 +55,20 @@ func run(args []string) int {
 	case args[0] == "--version":
 		args = []string{"version"}
 	}
-	ctx, err := parseAnew(withValues(args))
+	ctx, err := parseArgs(withValues(args))
 	if err != nil {
 		return fail(&exitError{code: exitUsage, err: err})
 	}
-	if err := ctx.Run(parsing(parseAnew)); err != nil {
+	if err := ctx.Run(parsing(parseArgs)); err != nil {
 		return fail(err)
 	}
 	return 0
 }
 
-// parseAnew parses a command line into a table of its own.
-func parseAnew(args []string) (*kong.Context, error) { return newParser(&commands{}).Parse(args) }
+// parseArgs parses a command line into a new commands value.
+func parseArgs(args []string) (*kong.Context, error) { return newParser(&commands{}).Parse(args) }
 
-// usage is what somebody reads who gives no command.
+// usage prints the help to standard error and returns the exit code for a missing command.
 func usage() int {
 	parser := newParser(&commands{})
 	parser.Stdout = os.Stderr
@@ -77,13 +77,13 @@ func usage() int {
 		err = ctx.PrintUsage(false)
 	}
 	if err == nil {
-		err = errors.New("want a command: throng serve starts the chat, throng bench a load test")
+		err = errors.New("command: missing: throng serve starts the chat, throng bench starts a load test")
 	}
 	return fail(&exitError{code: exitUsage, err: err})
 }
 
-// withValues joins a flag and a negative number behind it. The parser takes one for another flag and says so; the flag's own
-// check says what it wants.
+// withValues joins a flag and the negative number after it. Otherwise the parser reports the number as an unknown flag, and the error does
+// not give the allowed range.
 func withValues(args []string) []string {
 	var joined []string
 	for i, arg := range args {

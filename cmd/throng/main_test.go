@@ -19,7 +19,7 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// asThrong makes this test program the throng command.
+// asThrong is the environment variable that makes this test program the throng command.
 const asThrong = "TEST_IS_THRONG"
 
 func TestMain(m *testing.M) {
@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// waitTogether lets more parallel tests run at once than there are cores, as most of them wait for processes. -parallel overrides it.
+// waitTogether runs more parallel tests at once than there are cores, because most of them wait for processes. -parallel overrides it.
 func waitTogether() {
 	flag.Parse()
 	given := false
@@ -88,7 +88,7 @@ func TestCommandLine(t *testing.T) {
 		{
 			name: "no command",
 			code: exitUsage,
-			says: []string{"Usage: throng <command>", "Run the chat server.", "bench chat", "want a command"},
+			says: []string{"Usage: throng <command>", "Run the chat server.", "bench chat", "command: missing"},
 		},
 		{
 			name: "help",
@@ -117,7 +117,7 @@ func TestCommandLine(t *testing.T) {
 			name: "a negative number for a flag of the server",
 			args: []string{"serve", "--rate", "-5"},
 			code: exitUsage,
-			says: []string{"rate = -5: want 1 to 1000000 messages a second"},
+			says: []string{"rate = -5: must be 1 to 1000000 messages a second"},
 		},
 		{
 			name: "a machine for one connection",
@@ -128,7 +128,7 @@ func TestCommandLine(t *testing.T) {
 		{
 			name: "no config is needed",
 			args: []string{"serve", "--check"},
-			says: []string{"ok: no file (looked for ./throng.toml, "},
+			says: []string{"ok: no file (searched ./throng.toml, "},
 		},
 		{
 			name:   "a config file is found",
@@ -154,14 +154,14 @@ func TestCommandLine(t *testing.T) {
 			args: []string{"serve", "--check"},
 			env:  []string{"THRONG_PORT=1"},
 			code: exitUsage,
-			says: []string{"environment THRONG_PORT: no such setting; none is like it"},
+			says: []string{"environment THRONG_PORT: no such setting; no similar name"},
 		},
 		{
 			name: "a secret for webhooks without a url",
 			args: []string{"serve", "--check"},
 			env:  []string{"THRONG_WEBHOOK_SECRET=0123456789abcdef"},
 			code: exitUsage,
-			says: []string{"environment THRONG_WEBHOOK_SECRET: webhooks.secret: want webhooks.url with it"},
+			says: []string{"environment THRONG_WEBHOOK_SECRET: webhooks.secret: needs webhooks.url"},
 		},
 		{
 			name: "a variable of another command",
@@ -176,7 +176,7 @@ func TestCommandLine(t *testing.T) {
 			code:   exitUsage,
 			says: []string{
 				"throng.toml:1:1: lisen: no such key; nearest: listen",
-				"throng.toml:3:1: rate = \"many\": want a whole number",
+				"throng.toml:3:1: rate = \"many\": must be a whole number",
 				"throng.toml:4:2: ping: no such key",
 			},
 		},
@@ -203,7 +203,7 @@ func TestCommandLine(t *testing.T) {
 			name: "a size that is none",
 			args: []string{"serve", "--max-message", "lots"},
 			code: exitUsage,
-			says: []string{`"lots" is no size: want a number of bytes, or one such as 64KiB or 1MiB`},
+			says: []string{`"lots" is not a size: must be a number of bytes, or a size such as 64KiB or 1MiB`},
 		},
 		{
 			name: "more connections than open files",
@@ -257,8 +257,8 @@ func TestCommandLine(t *testing.T) {
 	}
 }
 
-// Flags stand above the environment, and that above the file.
-func TestWhichSettingCounts(t *testing.T) {
+// Flags take precedence over the environment, and the environment over the file.
+func TestPrecedenceOfSettings(t *testing.T) {
 	t.Parallel()
 	cmd := throng(t, "serve", "--admin", "off", "--rate", "7")
 	cmd.Env = append(cmd.Env, "THRONG_RATE=6", "THRONG_MAX_UNSENT=1MiB", "THRONG_LISTEN=127.0.0.1:0")
@@ -276,7 +276,7 @@ func TestWhichSettingCounts(t *testing.T) {
 	}
 }
 
-// serve starts a server and returns its ready line; stop ends it by a signal and returns its exit code.
+// serve starts a server and returns its ready line. stop ends it by signals and returns its exit code.
 func serve(t *testing.T, cmd *exec.Cmd) (ready map[string]any, stop func(...os.Signal) int) {
 	t.Helper()
 	out, err := cmd.StderrPipe()
@@ -290,7 +290,7 @@ func serve(t *testing.T, cmd *exec.Cmd) (ready map[string]any, stop func(...os.S
 	stop = func(signals ...os.Signal) int {
 		for i, s := range signals {
 			if i > 0 {
-				time.Sleep(200 * time.Millisecond) // two signals at once may be one
+				time.Sleep(200 * time.Millisecond) // the kernel merges pending signals of one kind, and nothing shows that the first was delivered
 			}
 			if err := cmd.Process.Signal(s); err != nil {
 				t.Error(err)
@@ -325,7 +325,7 @@ func serve(t *testing.T, cmd *exec.Cmd) (ready map[string]any, stop func(...os.S
 	return ready, stop
 }
 
-func TestAPortInUseIsSaidInOneLine(t *testing.T) {
+func TestAPortInUseIsReportedInOneLine(t *testing.T) {
 	t.Parallel()
 	ready, stop := serve(t, throng(t, "serve", "--listen", "127.0.0.1:0", "--admin", "off"))
 	defer stop(syscall.SIGTERM)
@@ -361,7 +361,7 @@ func TestASecondSignalStopsAtOnce(t *testing.T) {
 	}
 }
 
-func TestBenchLoadsAServerOfItsOwn(t *testing.T) {
+func TestBenchStartsItsOwnServer(t *testing.T) {
 	for _, scenario := range []string{"chat", "echo", "idle", "storm", "slow", "connect", "floor"} {
 		t.Run(scenario, func(t *testing.T) {
 			t.Parallel()
@@ -390,7 +390,7 @@ func TestBenchLoadsAServerOfItsOwn(t *testing.T) {
 	}
 }
 
-// Out of open files, the server neither spins nor floods its log, and goes on when there are some again.
+// Without free descriptors, the server neither uses the CPU nor floods its log. It continues when descriptors are free again.
 func TestOutOfOpenFiles(t *testing.T) {
 	self, err := filepath.Abs(os.Args[0])
 	if err != nil {
@@ -421,9 +421,9 @@ func TestOutOfOpenFiles(t *testing.T) {
 	}
 	before := cpuOf(t, cmd.Process.Pid)
 	hogs := append(open(admin, 200), open(chat, 100)...)
-	time.Sleep(time.Second) // for the length of which a busy loop would show
+	time.Sleep(time.Second) // the time over which the CPU use is measured
 	if used := cpuOf(t, cmd.Process.Pid) - before; used > 300*time.Millisecond {
-		t.Errorf("used %v of CPU in about a second without files, want next to nothing", used)
+		t.Errorf("used %v of CPU in about a second without files, want almost none", used)
 	}
 	closeAll(hogs)
 	conn := open(chat, 1)[0]
@@ -436,11 +436,11 @@ func TestOutOfOpenFiles(t *testing.T) {
 	}
 	var answer [12]byte
 	if _, err := conn.Read(answer[:]); err != nil || string(answer[:]) != "HTTP/1.1 200" {
-		t.Errorf("when there are files again: got %q, %v; want the page", answer, err)
+		t.Errorf("when files are free again: got %q, %v; want the page", answer, err)
 	}
 }
 
-// cpuOf is what a process has used.
+// cpuOf returns the CPU time that a process has used.
 func cpuOf(t *testing.T, pid int) time.Duration {
 	t.Helper()
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
@@ -459,29 +459,29 @@ func cpuOf(t *testing.T, pid int) time.Duration {
 	return ticks * 10 * time.Millisecond
 }
 
-// Whatever serve would not listen on, --check refuses; what it would, --check takes, also where a server runs there.
-func TestCheckRefusesTheAddressesThatServeWould(t *testing.T) {
+// --check rejects each address that serve cannot listen on, and accepts the others, also one that is in use.
+func TestCheckRejectsInvalidAddresses(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	const format, port, here = "want host:port", "host:port with a port of 0 to 65535", "an address of this machine"
+	const format, port, here = "must be host:port", "host:port with a port of 0 to 65535", "an address of this machine"
 	for _, tt := range []struct{ listen, admin, says string }{
 		{"unix:/tmp/x.sock", "off", "Unix sockets are not supported"},
 		{"127.0.0.1:0", "unix:/tmp/x.sock", "Unix sockets are not supported"},
 		{"127.0.0.1:80000", "off", port},
 		{"127.0.0.1:-1", "off", port},
 		{"127.0.0.1:web chat", "off", port},
-		{"127.0.0.1:", "off", "0 is any free port"},
+		{"127.0.0.1:", "off", "0 selects a free port"},
 		{"3000", "off", format},
 		{"::1:3000", "off", format},
 		{"256.1.1.1:0", "off", here},
 		{"192.0.2.1:0", "off", here}, // of documents, RFC 5737
 		{"127.0.0.1:0", "192.0.2.1:0", here},
-		{"127.0.0.1:17999", "127.0.0.1:17999", "another port than listen"},
-		{":17999", "127.0.0.1:17999", "another port than listen"},
+		{"127.0.0.1:17999", "127.0.0.1:17999", "a different port than listen"},
+		{":17999", "127.0.0.1:17999", "a different port than listen"},
 		{"127.0.0.1:0", "127.0.0.1:0", ""},
 		{"127.0.0.1:17999", "127.0.0.2:17999", ""},
 		{"localhost:0", "off", ""},
@@ -495,7 +495,7 @@ func TestCheckRefusesTheAddressesThatServeWould(t *testing.T) {
 		if tt.says == "" {
 			continue
 		}
-		// And so does serve. What it would listen on is not tried: it would go on.
+		// serve rejects it as well. An allowed address is not tried with serve, because it would keep running.
 		if code, _, stderr := outcome(t, throng(t, "serve", "--listen", tt.listen, "--admin", tt.admin)); code == 0 {
 			t.Errorf("listen %q, admin %q: serve runs there: %s", tt.listen, tt.admin, stderr)
 		}

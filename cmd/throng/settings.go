@@ -19,7 +19,7 @@ import (
 
 const envPrefix = "THRONG_"
 
-// sizeMapper reads a flag of a number of bytes into an int: a field with the tag type:"size".
+// sizeMapper reads the size of a flag with the tag type:"size" into an int.
 var sizeMapper = kong.MapperFunc(func(ctx *kong.DecodeContext, target reflect.Value) error {
 	var text string
 	if err := ctx.Scan.PopValueInto("value", &text); err != nil {
@@ -33,7 +33,7 @@ var sizeMapper = kong.MapperFunc(func(ctx *kong.DecodeContext, target reflect.Va
 	return nil
 })
 
-// nameEnvironment gives every setting of the server its environment variable.
+// nameEnvironment sets the environment variable of each setting of the server.
 func nameEnvironment(k *kong.Kong) error {
 	for _, f := range serverFlags(k.Model) {
 		f.Tag.Envs = []string{envName(f.Name)}
@@ -55,15 +55,15 @@ func serverFlags(app *kong.Application) []*kong.Flag {
 	panic("command table: no serve")
 }
 
-// sources are where the settings of throng serve come from.
+// sources are the sources of the settings of throng serve.
 type sources struct {
 	file      *configFile
-	elsewhere map[string]string // settings that are not the file's, and how an error says whose they are
-	unknown   []error           // variables of the environment that are none
+	elsewhere map[string]string // settings of flags and the environment; the value begins an error about the setting
+	unknown   []error           // environment variables that are not settings
 }
 
-// readSources reads the config file, and puts its values under those of the environment and the flags, which are parsed. What is
-// wrong, config tells.
+// readSources reads the config file and the names of the environment. Flags and the environment take precedence over the file. config
+// returns the errors.
 func readSources(ctx *kong.Context) *sources {
 	flags := serverFlags(ctx.Model)
 	so := &sources{elsewhere: map[string]string{}}
@@ -92,18 +92,18 @@ func readSources(ctx *kong.Context) *sources {
 	return so
 }
 
-// config puts the file's tables and the secrets into cfg, which the flags have filled, or returns everything that is wrong with the
-// settings, joined. addresses has it check those too, which asks the machine.
+// config adds the tables of the file and the secrets to cfg, which has the values of the flags. It returns all errors, joined. If addresses
+// is set, it also tests whether this machine can listen on the addresses.
 func (so *sources) config(cfg server.Config, addresses bool, log *slog.Logger) (server.Config, error) {
 	for _, t := range settings.Tables(&cfg) {
 		t.Copy(&cfg, &so.file.tables)
 	}
 	all := append(so.unknown, so.setSecrets(&cfg)...)
-	refuse := func(at place, text string) {
+	addInvalid := func(at place, text string) {
 		if where, ok := so.elsewhere[at.key]; ok {
 			all = append(all, errors.New(where+text))
 		} else {
-			so.file.refuseValue(at, text)
+			so.file.addInvalid(at, text)
 		}
 	}
 	invalid := causes(cfg.Validate())
@@ -115,30 +115,30 @@ func (so *sources) config(cfg server.Config, addresses bool, log *slog.Logger) (
 		if !errors.As(err, &e) {
 			return cfg, err
 		}
-		refuse(place{key: e.Key, index: e.Index}, e.Text)
+		addInvalid(place{key: e.Key, index: e.Index}, e.Text)
 	}
 	cfg.Token.PublicKeys = so.file.readPublicKeys()
 	_, err := token.New(cfg.Token, log)
 	for _, err := range causes(err) {
 		text := "token." + err.Error()
 		end := strings.IndexAny(text, " :,")
-		refuse(place{key: text[:max(end, 0)]}, text)
+		addInvalid(place{key: text[:max(end, 0)]}, text)
 	}
-	slices.SortStableFunc(so.file.mistakes, func(a, b mistake) int { return a.line - b.line })
-	for _, m := range so.file.mistakes {
-		all = append(all, errors.New(m.text))
+	slices.SortStableFunc(so.file.errs, func(a, b fileError) int { return a.line - b.line })
+	for _, e := range so.file.errs {
+		all = append(all, errors.New(e.text))
 	}
 	return cfg, errors.Join(all...)
 }
 
-// setSecrets takes the secrets that are in the environment.
+// setSecrets sets the secrets that the environment has.
 func (so *sources) setSecrets(cfg *server.Config) []error {
 	var errs []error
 	for _, key := range slices.Sorted(maps.Keys(secrets)) {
 		name := secrets[key]
 		switch value, ok := os.LookupEnv(name); {
 		case ok && value == "":
-			errs = append(errs, fmt.Errorf("environment %s: want a secret: it is empty; without one, do not set it", name))
+			errs = append(errs, fmt.Errorf("environment %s: is empty: must be a secret, or unset for none", name))
 		case ok:
 			*tableKeys(cfg)[key].(*string) = value
 			so.elsewhere[key] = "environment " + name + ": "
@@ -152,7 +152,7 @@ func isSet(variable string) bool {
 	return ok
 }
 
-// causes are the errors that were joined, and those that were joined to be one of them.
+// causes returns the errors that errors.Join has joined, also over several levels.
 func causes(err error) []error {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		var all []error

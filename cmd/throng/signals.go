@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// handleSignals returns a context that the first SIGINT or SIGTERM ends, which begins the drain. The second ends the process at
-// once. SIGHUP is ignored, with a log line. So is SIGPIPE: a reader of the log, or of the standard output, that has gone must
-// not end the server. Call stop when the server has stopped. log must not block.
+// handleSignals returns a context that the first SIGINT or SIGTERM cancels, which begins the graceful stop. The second signal ends the
+// process at once. SIGHUP is logged and ignored. SIGPIPE is ignored, because a closed reader of the log or of standard output must not end
+// the server. Call stop when the server has stopped. log must not block.
 func handleSignals(log *slog.Logger) (ctx context.Context, stop func()) {
 	ctx, stop = context.WithCancel(context.Background())
 	signal.Ignore(syscall.SIGPIPE)
@@ -18,7 +18,7 @@ func handleSignals(log *slog.Logger) (ctx context.Context, stop func()) {
 	signal.Notify(hangups, syscall.SIGHUP)
 	go func() {
 		for range hangups {
-			log.Warn("SIGHUP ignored: throng cannot reload its settings yet; restart it to apply them")
+			log.Warn("SIGHUP ignored: throng cannot reload its settings: restart it to apply them")
 		}
 	}()
 	ends := make(chan os.Signal, 2)

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// logged is a server whose log goes into a pipe of the test's. The test holds both ends.
+// logged is a server whose log goes to a pipe. The test has both ends.
 type logged struct {
 	cmd    *exec.Cmd
 	reader *os.File
@@ -53,7 +53,7 @@ func startLogged(t *testing.T, args ...string) *logged {
 	return l
 }
 
-// line is the next line of the log.
+// line returns the next line of the log.
 func (l *logged) line(t *testing.T) (line map[string]any) {
 	t.Helper()
 	if err := l.reader.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
@@ -86,7 +86,7 @@ func (l *logged) exit(t *testing.T) (code int) {
 	return l.cmd.ProcessState.ExitCode()
 }
 
-// answers checks that the server still serves.
+// answers checks that the server still responds.
 func (l *logged) answers(t *testing.T) {
 	t.Helper()
 	conn, err := net.Dial("tcp", l.chat)
@@ -136,7 +136,7 @@ func TestALogReaderThatEndedDoesNotEndTheServer(t *testing.T) {
 	}
 }
 
-// fill leaves no room in the pipe of the log: the next write to it blocks.
+// fill fills the pipe of the log, so that the next write to it blocks.
 func (l *logged) fill(t *testing.T) {
 	t.Helper()
 	page := make([]byte, os.Getpagesize())
@@ -191,7 +191,7 @@ func TestALogReaderThatStoppedDoesNotStopTheServer(t *testing.T) {
 	}
 }
 
-// upgraded is a WebSocket connection.
+// upgraded opens a WebSocket connection.
 func upgraded(t *testing.T, address string) net.Conn {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)

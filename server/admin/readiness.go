@@ -7,27 +7,28 @@ import (
 	"github.com/throng-chat/throng/server/session"
 )
 
-// Readiness is the answer to GET /readyz?verbose. Only "accepting" decides whether the server is ready: it serves its clients while
-// the application is down, and a balancer that took it out for that would end them all.
+// Readiness is the response of GET /readyz?verbose. Only the check "accepting" decides whether the server is ready. The server can serve its
+// clients while the application is down; a load balancer that removed it would disconnect all of them.
 type Readiness struct {
 	Status string           `json:"status"` // "ready" or "draining"
 	Checks map[string]Check `json:"checks"`
 }
 
+// Check is the result of one check.
 type Check struct {
 	OK     bool                          `json:"ok"`
 	Detail string                        `json:"detail,omitempty"`
-	Events map[string]session.HookHealth `json:"events,omitempty"` // of webhooks
+	Events map[string]session.HookHealth `json:"events,omitempty"` // the webhook events
 }
 
-// serveReady is GET /readyz.
+// serveReady handles GET /readyz.
 func (a *Admin) serveReady(w http.ResponseWriter, r *http.Request) {
 	status, text := http.StatusOK, "ready"
 	if a.hub.Draining.Load() {
 		status, text = http.StatusServiceUnavailable, "draining"
 	}
 	if !r.URL.Query().Has("verbose") {
-		answer(w, status, text)
+		respond(w, status, text)
 		return
 	}
 	live := a.hub.Live.Load()
@@ -40,9 +41,9 @@ func (a *Admin) serveReady(w http.ResponseWriter, r *http.Request) {
 		for _, e := range c.Events {
 			c.OK = c.OK && e.OK
 		}
-		c.Detail = fmt.Sprintf("%d commands wait for their turn, %d notifications to be sent, %d were dropped",
+		c.Detail = fmt.Sprintf("%d commands are queued, %d notifications are queued, %d notifications were dropped",
 			h.Waiting(), h.Client.Waiting(), h.Client.Dropped())
 		checks["webhooks"] = c
 	}
-	answer(w, status, Readiness{text, checks})
+	respond(w, status, Readiness{text, checks})
 }

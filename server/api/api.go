@@ -63,7 +63,7 @@ func (a *API) count(name string, e *protocol.Error) {
 	if e != nil {
 		code = session.ErrorLabel(e)
 	}
-	a.hub.Metrics.ApiRequests.WithLabelValues(name, code).Inc()
+	a.hub.Metrics.APIRequests.WithLabelValues(name, code).Inc()
 }
 
 // noMethod returns error 104 with the nearest name of a method.

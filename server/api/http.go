@@ -151,7 +151,7 @@ func (a *API) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 
 // reject writes an error response and closes the connection without reading the rest of the body.
 func (a *API) refuse(w http.ResponseWriter, status int, e *protocol.Error) {
-	a.hub.Metrics.ApiRequests.WithLabelValues("refused", session.ErrorLabel(e)).Inc()
+	a.hub.Metrics.APIRequests.WithLabelValues("refused", session.ErrorLabel(e)).Inc()
 	w.Header().Set("Connection", "close")
 	if err := http.NewResponseController(w).SetReadDeadline(time.Now()); err != nil {
 		a.hub.Log.Debug("no read deadline for the rest of the body", "error", err)

@@ -1,4 +1,4 @@
-// Package doctable reads the tables of the pages in docs/. Only tests import it: those that hold a table to the code.
+// Package doctable reads the tables of the pages in docs/. It is only for tests that compare a table with the code.
 package doctable
 
 import (
@@ -12,12 +12,12 @@ import (
 
 // Table is a table of a page.
 type Table struct {
-	Section string // the heading above it
+	Section string // the heading above the table
 	Header  []string
-	Rows    [][]string // as many cells each as Header has
+	Rows    [][]string // each has as many cells as Header
 }
 
-// Text returns a page of docs/.
+// Text returns the content of a page of docs/.
 func Text(t testing.TB, page string) string {
 	t.Helper()
 	dir, err := os.Getwd()
@@ -36,7 +36,7 @@ func Text(t testing.TB, page string) string {
 	return string(text)
 }
 
-// All returns the tables of a page. A row that has not as many cells as the header is an error.
+// All returns the tables of a page. A row with more or fewer cells than the header is an error.
 func All(t testing.TB, page string) (tables []Table) {
 	t.Helper()
 	section, inside := "", false
@@ -70,7 +70,7 @@ func All(t testing.TB, page string) (tables []Table) {
 	return tables
 }
 
-// Rows returns the rows of the tables of a page whose header is just these columns. There must be some.
+// Rows returns the rows of the tables of a page whose header has exactly these columns. It is an error if there are none.
 func Rows(t testing.TB, page string, columns ...string) (rows [][]string) {
 	t.Helper()
 	for _, table := range All(t, page) {
@@ -84,7 +84,7 @@ func Rows(t testing.TB, page string, columns ...string) (rows [][]string) {
 	return rows
 }
 
-// Below returns the first table below a heading of a page that has these columns among others. It must have rows.
+// Below returns the first table below a heading of a page that has these columns, among others. It must have rows.
 func Below(t testing.TB, page, section string, columns ...string) Table {
 	t.Helper()
 	for _, table := range All(t, page) {
@@ -99,7 +99,7 @@ func Below(t testing.TB, page, section string, columns ...string) Table {
 	return Table{}
 }
 
-// Column is the index of a column, -1 for none.
+// Column returns the index of a column, or -1.
 func (d *Table) Column(name string) int { return slices.Index(d.Header, name) }
 
 // Cells returns the cells of a column, which must exist.
@@ -113,7 +113,7 @@ func (d *Table) Cells(column string) (cells []string) {
 
 var span = regexp.MustCompile("`([^`]+)`")
 
-// Code returns what a cell has as code, in its order.
+// Code returns the texts in backquotes of a cell, in order.
 func Code(cell string) (all []string) {
 	for _, match := range span.FindAllStringSubmatch(cell, -1) {
 		all = append(all, match[1])
@@ -121,10 +121,10 @@ func Code(cell string) (all []string) {
 	return all
 }
 
-// Plain is a cell without its backquotes.
+// Plain returns a cell without backquotes.
 func Plain(cell string) string { return strings.ReplaceAll(cell, "`", "") }
 
-// Same compares what a page has with what the code has: all of it, each once, and nothing else. The code has some.
+// Same compares the names on a page with the names in the code: each must be on the page once, and no others. The code must have some.
 func Same(t testing.TB, what string, page, code []string) {
 	t.Helper()
 	if len(code) == 0 {
@@ -133,7 +133,7 @@ func Same(t testing.TB, what string, page, code []string) {
 	SameOrNone(t, what, page, code)
 }
 
-// SameOrNone is Same where the code may have none.
+// SameOrNone is Same for code that may have none.
 func SameOrNone(t testing.TB, what string, page, code []string) {
 	t.Helper()
 	for _, name := range code {

@@ -14,100 +14,103 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-const defaultRoom = "lobby" // of a plain client that names none
+const defaultRoom = "lobby" // of a plain client whose URL has no room
 
-const RoomPath = "/ws" // of plain clients
+// RoomPath is the path of the WebSocket endpoint for plain clients.
+const RoomPath = "/ws"
 
-// The subprotocols of SDKs.
+// The WebSocket subprotocols of the SDKs.
 const (
 	jsonSubprotocol     = "centrifuge-json"
 	protobufSubprotocol = "centrifuge-protobuf"
 )
 
-// refusal is why a request may not join a room: what it is answered, and how it is counted.
-type refusal struct {
-	result string
-	Status int
-	Reason string
+// rejection is the response to a handshake that is not accepted.
+type rejection struct {
+	result string // label of throng_handshakes_total
+	Status int    // of HTTP
+	Reason string // body of the response
 }
 
+// isSocket reports whether a path is that of a WebSocket endpoint.
 func isSocket(path string) bool { return path == RoomPath || path == chat.SessionPath }
 
-// welcome is a handshake that is good: what it is answered with, and what the connection becomes.
-type welcome struct {
-	hello    []byte
-	room     string           // of a plain connection
-	Seat     *chat.Room       // reserved in it, where its members are limited; else nil
-	encoding session.Encoding // plainEncoding, or that of a session
-	asked    bool             // the application is to be asked first: askPlain
+// admission is an accepted handshake: its response, and the client that the connection becomes.
+type admission struct {
+	response   []byte
+	room       string           // of a plain client
+	Seat       *chat.Room       // reserved in the room if its members are limited; else nil
+	encoding   session.Encoding // PlainEncoding for a plain client
+	needsProxy bool             // the application is to be asked first: proxyPlain
 }
 
-// admit decides who may connect, and as what. It keeps nothing of h, whose strings may be on loan.
-func (e *Edge) admit(h *ws.Head) (welcome, *refusal) {
+// authorize checks a handshake. It returns its admission, or why it is rejected. It copies what it keeps of h, whose strings may be borrowed.
+func (e *Edge) authorize(h *ws.Head) (admission, *rejection) {
 	if err := h.Check(); err != nil {
-		return welcome{}, malformed(err)
+		return admission{}, malformed(err)
 	}
 	if !origin.WellFormedHost(h.Host) {
-		return welcome{}, &refusal{metrics.HandshakeMalformed, http.StatusBadRequest, "header Host: " + origin.WantHost}
+		return admission{}, &rejection{metrics.HandshakeMalformed, http.StatusBadRequest, "header Host: " + origin.HostRule}
 	}
-	if !e.callsUs(h.Host) {
-		return welcome{}, &refusal{metrics.HandshakeHost, http.StatusMisdirectedRequest, origin.ForeignHost(h.Host)}
+	if !e.allowsHost(h.Host) {
+		return admission{}, &rejection{metrics.HandshakeHost, http.StatusMisdirectedRequest, origin.ForeignHost(h.Host)}
 	}
 	if !e.origins.Allow(h.Origin, h.Host) {
-		return welcome{}, &refusal{metrics.HandshakeOrigin, http.StatusForbidden, foreignOrigin(h.Origin.Value)}
+		return admission{}, &rejection{metrics.HandshakeOrigin, http.StatusForbidden, foreignOrigin(h.Origin.Value)}
 	}
 	if e.hub.Draining.Load() {
-		return welcome{}, stopping()
+		return admission{}, draining()
 	}
 	if h.Path == chat.SessionPath {
-		return sessionWelcome(h), nil
+		return admitSession(h), nil
 	}
 	room, ok := RoomName(h.Query)
 	if !ok {
-		return welcome{}, &refusal{metrics.HandshakeRoom, http.StatusBadRequest,
-			fmt.Sprintf("room must be given once, as 1 to %d bytes of UTF-8 without control or invisible characters", chat.MaxRoomName)}
+		return admission{}, &rejection{metrics.HandshakeRoom, http.StatusBadRequest,
+			fmt.Sprintf("query parameter room: must occur once and have 1 to %d bytes of UTF-8, without control or invisible characters", chat.MaxRoomName)}
 	}
 	if why := e.hub.BarsPlain(room); why != "" {
-		return welcome{}, &refusal{metrics.HandshakeForbidden, http.StatusForbidden, "a plain client may not enter that room: " + why}
+		return admission{}, &rejection{metrics.HandshakeForbidden, http.StatusForbidden, "plain clients may not join this room: " + why}
 	}
-	return welcome{hello: ws.SwitchingProtocols(h.Key.Value, ""), room: strings.Clone(room), asked: e.hooks.AsksPlain()}, nil
+	return admission{response: ws.SwitchingProtocols(h.Key.Value, ""), room: strings.Clone(room), needsProxy: e.hooks.AsksPlain()}, nil
 }
 
-func (e *Edge) AdmitRequest(r *http.Request) (welcome, *refusal) {
+// AuthorizeRequest is authorize for a request that net/http has parsed.
+func (e *Edge) AuthorizeRequest(r *http.Request) (admission, *rejection) {
 	h, err := ws.HeadOf(r)
 	if err != nil {
-		return welcome{}, malformed(err)
+		return admission{}, malformed(err)
 	}
-	return e.admit(&h)
+	return e.authorize(&h)
 }
 
-// callsUs reports whether host, the Host header of a request to the public port is acceptable. It is checked on a loopback
+// allowsHost reports whether host, the Host header of a request to the public port is acceptable. It is checked on a loopback
 // listener, and wherever --host is set.
-func (e *Edge) callsUs(host string) bool { return !e.checksHost || e.hosts.Allow(host) }
+func (e *Edge) allowsHost(host string) bool { return !e.checksHost || e.hosts.Allow(host) }
 
-// stopping is the answer to a handshake during the drain.
-func stopping() *refusal {
-	return &refusal{metrics.HandshakeDraining, http.StatusServiceUnavailable, "the server is stopping: come back in a moment"}
+// draining returns the rejection of a handshake during a graceful stop.
+func draining() *rejection {
+	return &rejection{metrics.HandshakeDraining, http.StatusServiceUnavailable, "the server is stopping: retry after " + retryAfterSeconds + " s"}
 }
 
-// malformed is for a request that is no handshake.
-func malformed(err error) *refusal {
-	no := &refusal{metrics.HandshakeMalformed, http.StatusBadRequest, err.Error()}
+// malformed returns the rejection of a request that is not a valid handshake.
+func malformed(err error) *rejection {
+	no := &rejection{metrics.HandshakeMalformed, http.StatusBadRequest, err.Error()}
 	if bad := (*ws.HandshakeError)(nil); errors.As(err, &bad) {
 		no.Status = bad.Status
 	}
 	return no
 }
 
-// foreignOrigin tells a page of another origin why it is refused.
+// foreignOrigin returns the text of a 403 response to a page of another origin.
 func foreignOrigin(origin string) string {
-	return fmt.Sprintf("a page of origin %q may not connect here: start the server with --origin %s to allow it", origin, origin)
+	return fmt.Sprintf("origin %q is not allowed: start the server with --origin %s to allow it", origin, origin)
 }
 
-// sessionWelcome finds the encoding that an SDK asks for: by a subprotocol, or in the URL. A subprotocol that is offered is answered, or
-// browsers fail the connection.
-func sessionWelcome(h *ws.Head) welcome {
-	as := welcome{encoding: session.JsonEncoding}
+// admitSession returns the admission of an SDK client. The subprotocol or the URL selects the encoding. If the client offers a subprotocol,
+// the response must select it, because browsers fail the connection otherwise.
+func admitSession(h *ws.Head) admission {
+	as := admission{encoding: session.JsonEncoding}
 	subprotocol := ""
 	switch {
 	case h.Protocol.HasToken(protobufSubprotocol):
@@ -115,24 +118,25 @@ func sessionWelcome(h *ws.Head) welcome {
 	case h.Protocol.HasToken(jsonSubprotocol):
 		subprotocol = jsonSubprotocol
 	}
-	if AsksProtobuf(h.Query) {
+	if RequestsProtobuf(h.Query) {
 		as.encoding = session.ProtobufEncoding
 	}
-	as.hello = ws.SwitchingProtocols(h.Key.Value, subprotocol)
+	as.response = ws.SwitchingProtocols(h.Key.Value, subprotocol)
 	return as
 }
 
-// AsksProtobuf looks for format=protobuf and cf_protocol=protobuf in a query. Nearly all have none, and are not parsed.
-func AsksProtobuf(query string) bool {
+// RequestsProtobuf reports whether a query has format=protobuf or cf_protocol=protobuf. It parses only a query that may have one.
+func RequestsProtobuf(query string) bool {
 	if !strings.Contains(query, "=protobuf") && !strings.Contains(query, "%") {
 		return false
 	}
-	// What is wrong elsewhere in the query takes nothing from this.
+	// Query ignores errors in other parameters.
 	values := (&url.URL{RawQuery: query}).Query()
 	return values.Get("format") == "protobuf" || values.Get("cf_protocol") == "protobuf"
 }
 
-// RoomName reads ?room=NAME. Plain names are not parsed as a query, which takes a map.
+// RoomName returns the room of a query, ?room=NAME, and whether its name is valid. It parses the query only if needed, because that
+// allocates a map.
 func RoomName(query string) (string, bool) {
 	if query == "" {
 		return defaultRoom, true

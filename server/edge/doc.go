@@ -1,13 +1,14 @@
-// Package edge is the public port: it accepts, reads request heads, admits handshakes and answers everything else by net/http.
+// Package edge is the public port. It accepts connections, reads request heads and authorizes WebSocket handshakes. net/http handles all
+// other requests.
 //
-//	Door.Run (door.go) --> head complete? --> admit (admission.go) --> Reserve, enter (upgrade.go) --> plain.Open or Sessions.Open
-//	  accept                    | no              | rejected
-//	                            v                 v
-//	                       a goroutine waits   net/http: page, guest tokens, API, rejections (routes.go, guest.go, answers.go)
+//	Acceptor.Run --> head complete? --> authorize (admission.go) --> Reserve, open (upgrade.go) --> plain.Open or Sessions.Open
+//	                    | no              | other request, or rejected
+//	                    v                 v
+//	                 a goroutine waits   net/http: page, guest tokens, API, rejections (routes.go, guest.go, responses.go)
 //
-// Sockets that are not in the event loop (handshake.go) count, in all and for each address, in whatever state they are (handshakes.go);
-// where one comes to another state (stages.go) and there are too many, the least useful is closed (evict.go). Answers are written for as
-// long as the peer takes them (progress.go).
+// Pending (pending.go) has the connections that are not in the event loop, and bounds their number in all, in each state and for each
+// address. If a change of state (states.go) exceeds a limit, it closes the least useful connection (evict.go). A response is written as long
+// as the peer makes progress (write.go).
 //
-// Edge (edge.go) stands behind the door, and is what all of these decide by; arrivals.go, guest_bounds.go and proxies.go are parts of it.
+// Edge (edge.go) has the settings and the parts that all of these use: connect_rate.go, guest_bounds.go and proxies.go.
 package edge

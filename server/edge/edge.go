@@ -17,58 +17,58 @@ import (
 )
 
 const (
-	keptTimeout  = 75 * time.Second // a connection without a request
-	requestRate  = 2000             // HTTP requests a second, of all who do not show the API key; more wait
-	requestBurst = 200
+	keepAliveTimeout = 75 * time.Second // of an HTTP connection without a request
+	requestRate      = 2000             // HTTP requests per second without a valid API key, of all clients; more requests wait
+	requestBurst     = 200
 )
 
-// Edge is the public port behind its Door: it decides which connections become members, and answers the other requests. Constant
-// after Open; what changes has an owner or a lock of its own.
+// Edge handles the requests of the public port: it authorizes handshakes and responds to the other requests. It is constant after Open, but
+// its parts with a state of their own have locks.
 type Edge struct {
-	log       *slog.Logger
-	metrics   *metrics.Metrics
-	complaint rate.Sometimes // of requests that are refused
-	hub       *session.Sessions
-	hooks     *session.Hooks // nil for none
-	api       *api.API       // nil where it is not on this port
-	page      http.Handler   // of all other paths
+	log      *slog.Logger
+	metrics  *metrics.Metrics
+	logLimit rate.Sometimes // for rejected requests
+	hub      *session.Sessions
+	hooks    *session.Hooks // nil without webhooks
+	api      *api.API       // nil if the server API is not on this port
+	page     http.Handler   // for all other paths
 
-	Handshakes *Handshakes
-	KeepFor    time.Duration // an HTTP connection without a request
+	Pending     *Pending
+	IdleTimeout time.Duration // of an HTTP connection without a request
 
-	Arrivals *arrivals
-	Guests   *guests
-	Requests *rate.Limiter // of anybody who does not show the API key
+	ConnectRate *connectRate
+	Guests      *guests
+	Requests    *rate.Limiter // rate of HTTP requests without a valid API key
 
 	proxies         proxies
 	origins         origin.Allowed
 	hosts           origin.Hosts
-	checksHost      bool
-	countsAddresses bool // a socket counts for its address from the accept on
+	checksHost      bool // the Host header must be in hosts
+	countsAddresses bool // connections count for their address from the accept on
 }
 
-// Config is the part of Config that is about the public port.
+// Config has the settings of the public port.
 type Config struct {
 	Listen                 string // host:port
 	Hosts                  origin.Hosts
 	Origins                []string
 	TrustedProxies         []string
 	MaxConnections         int
-	MaxConnectionsAddress  int // 0 for any number
-	RateConnectionsAddress int // new connections a second from one address; 0 for any number
+	MaxConnectionsAddress  int // 0 for no limit
+	RateConnectionsAddress int // new connections per second from one address; 0 for no limit
 }
 
-// newEdge is Open without the door.
+// newEdge returns an Edge that does not listen.
 func newEdge(cfg Config, h *session.Sessions, a *api.API, m *metrics.Metrics, log *slog.Logger) (*Edge, error) {
 	e := &Edge{
 		log:             log,
 		metrics:         m,
-		complaint:       logqueue.EverySecond(),
+		logLimit:        logqueue.EverySecond(),
 		hub:             h,
 		hooks:           h.Hooks,
 		api:             a,
 		page:            web.Handler(),
-		KeepFor:         keptTimeout,
+		IdleTimeout:     keepAliveTimeout,
 		Guests:          NewGuests(),
 		Requests:        rate.NewLimiter(requestRate, requestBurst),
 		hosts:           cfg.Hosts,
@@ -79,14 +79,14 @@ func newEdge(cfg Config, h *session.Sessions, a *api.API, m *metrics.Metrics, lo
 		return nil, err
 	}
 	if e.origins, err = origin.Parse(cfg.Origins); err != nil {
-		return nil, fmt.Errorf("origin: want %w", err)
+		return nil, fmt.Errorf("origin: must be %w", err)
 	}
-	e.Handshakes = NewHandshakes(log, m, func() int {
-		// Those that are being closed have files too. A full server has a few besides, to refuse with.
+	e.Pending = NewPending(log, m, func() int {
+		// Connections that are being closed have descriptors too. A full server needs a few more, to send rejections.
 		return max(MinSockets, cfg.MaxConnections-2*MinSockets-int(h.Live.Load()))
 	})
-	e.Handshakes.Release = h.ReleaseAddress
-	e.Handshakes.watch(m)
-	e.Arrivals = NewArrivals(cfg.RateConnectionsAddress, e.proxies)
+	e.Pending.Release = h.ReleaseAddress
+	e.Pending.watch(m)
+	e.ConnectRate = NewConnectRate(cfg.RateConnectionsAddress, e.proxies)
 	return e, nil
 }

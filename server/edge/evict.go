@@ -10,55 +10,55 @@ import (
 	"github.com/throng-chat/throng/server/metrics"
 )
 
-// Who of the sockets that are not in the loop is closed, and when. handshakes.go has the accounts.
+// Which pending connection is evicted, and when.
 
 const (
-	MaxHandshakes     = 2000 // unfinished ones at a time
-	MaxHandshakesAddr = 50   // of one address that have waited for HandshakeGrace
-	HandshakeGrace    = time.Second
-	MaxAnswering      = 512 // requests that are answered at a time
-	MinSockets        = 32  // not in the loop, of a full server
-	MaxClosing        = 32  // of those that are closed and whose descriptors are not free, before others are accepted
+	MaxPending        = 2000 // connections that wait for a request, or for the peer to receive a response
+	MaxPendingAddress = 50   // of them, waiting for a first request, of one address. Above it, one that has waited for PendingGrace is evicted
+	PendingGrace      = time.Second
+	MaxResponding     = 512 // requests being handled
+	MinSockets        = 32  // connections in all states that a full server allows
+	MaxClosing        = 32  // evicted connections whose descriptors are still open. Above it, the acceptor waits
 )
 
-// overLocked is who must go now that c has come, if somebody must, and the reason.
-func (h *Handshakes) overLocked(c *Handshake) (over *Handshake, why string) {
+// excessLocked returns the connection to evict after c changed its state, and the reason; nil if no limit is exceeded.
+func (pd *Pending) excessLocked(c *PendingConn) (over *PendingConn, why string) {
 	switch {
-	case h.totalLocked() > h.max():
-		return h.leastLocked()
-	case h.Waiting.Len()+h.Flushing.Len()+h.Kept.Len() > MaxHandshakes:
-		return first(h.Kept, h.Flushing, h.Waiting), metrics.RefusedFull
-	case h.Answering.Len() > MaxAnswering:
-		return first(h.Answering), metrics.RefusedFull
+	case pd.totalLocked() > pd.max():
+		return pd.leastUsefulLocked()
+	case pd.Waiting.Len()+pd.Flushing.Len()+pd.Idle.Len() > MaxPending:
+		return first(pd.Idle, pd.Flushing, pd.Waiting), metrics.RejectedFull
+	case pd.Responding.Len() > MaxResponding:
+		return first(pd.Responding), metrics.RejectedFull
 	}
-	if c.in != h.Waiting || !c.Address.IsValid() || h.byAddress[c.Address] <= MaxHandshakesAddr {
+	if c.in != pd.Waiting || !c.Address.IsValid() || pd.byAddress[c.Address] <= MaxPendingAddress {
 		return nil, ""
 	}
-	// Of one address with very many, the oldest that has had its time.
-	return h.oldestOfLocked(h.Waiting, c.Address, HandshakeGrace), metrics.RefusedFull
+	// The oldest connection of the same address, if it has waited long enough.
+	return pd.oldestOfLocked(pd.Waiting, c.Address, PendingGrace), metrics.RejectedFull
 }
 
-// leastLocked is the least useful of all.
-func (h *Handshakes) leastLocked() (*Handshake, string) {
-	return first(h.Kept, h.Flushing, h.Waiting, h.Answering, h.Asking, h.Trusted), metrics.RefusedFull
+// leastUsefulLocked returns the least useful connection, or nil.
+func (pd *Pending) leastUsefulLocked() (*PendingConn, string) {
+	return first(pd.Idle, pd.Flushing, pd.Waiting, pd.Responding, pd.AwaitingProxy, pd.Trusted), metrics.RejectedFull
 }
 
-// first is the first of the first list that has one.
-func first(lists ...*list.List) *Handshake {
+// first returns the first connection of the first list that is not empty, or nil.
+func first(lists ...*list.List) *PendingConn {
 	for _, l := range lists {
 		if front := l.Front(); front != nil {
-			return front.Value.(*Handshake)
+			return front.Value.(*PendingConn)
 		}
 	}
 	return nil
 }
 
-// oldestOfLocked is the oldest of an address that has been in the list for so long.
-func (h *Handshakes) oldestOfLocked(in *list.List, address netip.Addr, age time.Duration) *Handshake {
-	patience := time.Now().Add(-age)
+// oldestOfLocked returns the oldest connection of an address in a list, if it has been there for at least age; else nil.
+func (pd *Pending) oldestOfLocked(in *list.List, address netip.Addr, age time.Duration) *PendingConn {
+	latest := time.Now().Add(-age)
 	for at := in.Front(); at != nil; at = at.Next() {
-		c := at.Value.(*Handshake)
-		if c.Since.After(patience) {
+		c := at.Value.(*PendingConn)
+		if c.Since.After(latest) {
 			return nil
 		}
 		if c.Address == address {
@@ -68,101 +68,101 @@ func (h *Handshakes) oldestOfLocked(in *list.List, address netip.Addr, age time.
 	return nil
 }
 
-// makeRoom closes one where there are too many, as a connection came to the loop.
-func (h *Handshakes) makeRoom() {
-	h.Mu.Lock()
-	if h.totalLocked() <= h.max() {
-		h.Mu.Unlock()
+// evictExcess evicts a connection if there are too many, because one more connection is in the event loop.
+func (pd *Pending) evictExcess() {
+	pd.Mu.Lock()
+	if pd.totalLocked() <= pd.max() {
+		pd.Mu.Unlock()
 		return
 	}
-	c, why := h.leastLocked()
-	was := h.dropLocked(c)
-	h.Mu.Unlock()
-	h.evict(c, was, why)
+	c, why := pd.leastUsefulLocked()
+	was := pd.dropLocked(c)
+	pd.Mu.Unlock()
+	pd.evict(c, was, why)
 }
 
-// EvictOldest frees a descriptor and says whether there was one to free.
-func (h *Handshakes) EvictOldest() bool {
-	h.Mu.Lock()
-	c, why := h.leastLocked()
-	was := h.dropLocked(c)
-	h.Mu.Unlock()
-	h.evict(c, was, why)
+// EvictOldest evicts the least useful connection. It returns false if there is none.
+func (pd *Pending) EvictOldest() bool {
+	pd.Mu.Lock()
+	c, why := pd.leastUsefulLocked()
+	was := pd.dropLocked(c)
+	pd.Mu.Unlock()
+	pd.evict(c, was, why)
 	return c != nil
 }
 
-// evictOf frees a place of an address, if it has a socket that is of no use: kept for another request, or one whose
-// first has not come for a while.
-func (h *Handshakes) evictOf(address netip.Addr) bool {
-	h.Mu.Lock()
-	c := h.oldestOfLocked(h.Kept, address, 0)
+// evictAddress evicts a connection of an address that is not in use: idle, or waiting for its first request for PendingGrace. It returns
+// false if there is none.
+func (pd *Pending) evictAddress(address netip.Addr) bool {
+	pd.Mu.Lock()
+	c := pd.oldestOfLocked(pd.Idle, address, 0)
 	if c == nil {
-		c = h.oldestOfLocked(h.Flushing, address, 0)
+		c = pd.oldestOfLocked(pd.Flushing, address, 0)
 	}
 	if c == nil {
-		c = h.oldestOfLocked(h.Waiting, address, HandshakeGrace)
+		c = pd.oldestOfLocked(pd.Waiting, address, PendingGrace)
 	}
-	was := h.dropLocked(c)
-	h.Mu.Unlock()
-	h.evict(c, was, metrics.RefusedFull)
+	was := pd.dropLocked(c)
+	pd.Mu.Unlock()
+	pd.evict(c, was, metrics.RejectedFull)
 	return c != nil
 }
 
-// Expire closes those who have waited for too long for a request, or whose peer does not take the answer. It is called
-// each tick.
-func (h *Handshakes) Expire(now time.Time) {
+// Expire closes the connections whose first request does not arrive within HeadTimeout, and those whose peer does not receive the response.
+// It is called each tick.
+func (pd *Pending) Expire(now time.Time) {
 	for {
-		h.Mu.Lock()
-		c := first(h.Waiting)
+		pd.Mu.Lock()
+		c := first(pd.Waiting)
 		if c == nil || now.Sub(c.Since) < HeadTimeout {
-			h.Mu.Unlock()
+			pd.Mu.Unlock()
 			break
 		}
-		was := h.dropLocked(c)
-		h.Mu.Unlock()
-		h.evict(c, was, metrics.RefusedFull)
+		was := pd.dropLocked(c)
+		pd.Mu.Unlock()
+		pd.evict(c, was, metrics.RejectedFull)
 	}
-	for _, c := range h.Stalled(now) {
-		h.Mu.Lock()
-		was := h.dropLocked(c)
-		h.Mu.Unlock()
-		h.evict(c, was, metrics.RefusedSlow)
+	for _, c := range pd.Stalled(now) {
+		pd.Mu.Lock()
+		was := pd.dropLocked(c)
+		pd.Mu.Unlock()
+		pd.evict(c, was, metrics.RejectedSlow)
 	}
 }
 
-// Stalled looks at what the kernel still holds of each answer: those whose peer has taken all are kept from now on, and those
-// whose peer took nothing for AnswerStall are returned.
-func (h *Handshakes) Stalled(now time.Time) (cut []*Handshake) {
-	h.Mu.Lock()
-	defer h.Mu.Unlock()
-	for at, next := h.Flushing.Front(), (*list.Element)(nil); at != nil; at = next {
+// Stalled checks how many bytes of each response the kernel still has. If it has none, the connection becomes idle. It returns the
+// connections whose peer received nothing for ResponseStall.
+func (pd *Pending) Stalled(now time.Time) (cut []*PendingConn) {
+	pd.Mu.Lock()
+	defer pd.Mu.Unlock()
+	for at, next := pd.Flushing.Front(), (*list.Element)(nil); at != nil; at = next {
 		next = at.Next()
-		c := at.Value.(*Handshake)
+		c := at.Value.(*PendingConn)
 		switch n := UnsentBytes(c.TCPConn); {
 		case n == 0:
-			h.MoveLocked(c, h.Kept)
+			pd.MoveLocked(c, pd.Idle)
 		case n != c.Unsent:
 			if c.Unsent >= 0 {
 				c.Since = now
 			}
 			c.Unsent = n
-		case now.Sub(c.Since) >= AnswerStall:
+		case now.Sub(c.Since) >= ResponseStall:
 			cut = append(cut, c)
 		}
 	}
 	return cut
 }
 
-// dropLocked forgets c, which evict closes then. Its descriptor is free when the goroutine that reads of it has seen that, and called End:
-// until then it counts as closing.
-func (h *Handshakes) dropLocked(c *Handshake) (was ended) {
+// dropLocked removes c, which evict closes afterwards. c counts as closing until the goroutine that reads from it calls End: only then its
+// descriptor is free. c may be nil.
+func (pd *Pending) dropLocked(c *PendingConn) (was removed) {
 	if c == nil {
 		return was
 	}
-	was = h.endLocked(c)
+	was = pd.removeLocked(c)
 	if !c.evicted {
 		c.evicted = true
-		h.Closing++
+		pd.Closing++
 		if c.gone != nil {
 			close(c.gone)
 		}
@@ -170,13 +170,13 @@ func (h *Handshakes) dropLocked(c *Handshake) (was ended) {
 	return was
 }
 
-// AwaitClosing has the acceptor wait for the descriptors of those that were evicted, a little: in a flood it could come to have more than
-// there may be.
-func (h *Handshakes) AwaitClosing() {
+// AwaitClosing waits until at most MaxClosing evicted connections are open, for at most AcceptErrorBackoff. Otherwise a flood of
+// connections could use all descriptors.
+func (pd *Pending) AwaitClosing() {
 	for wait := time.Duration(0); wait < AcceptErrorBackoff; wait += time.Millisecond {
-		h.Mu.Lock()
-		closing := h.Closing
-		h.Mu.Unlock()
+		pd.Mu.Lock()
+		closing := pd.Closing
+		pd.Mu.Unlock()
 		if closing <= MaxClosing {
 			return
 		}
@@ -184,23 +184,22 @@ func (h *Handshakes) AwaitClosing() {
 	}
 }
 
-// evict closes c. One that is kept ends in order; any other by a reset, as one that was never accepted: it costs both sides
-// the least.
-func (h *Handshakes) evict(c *Handshake, was ended, why string) {
+// evict closes c, which may be nil. It resets a connection that is not idle, because that costs both sides the least.
+func (pd *Pending) evict(c *PendingConn, was removed, why string) {
 	if c == nil {
 		return
 	}
-	h.giveBack(was.source)
-	if was.in == h.Waiting {
-		h.metrics.Handshakes.WithLabelValues(metrics.HandshakeEvicted).Inc()
+	pd.releaseAddress(was.source)
+	if was.in == pd.Waiting {
+		pd.metrics.Handshakes.WithLabelValues(metrics.HandshakeEvicted).Inc()
 	} else {
-		h.metrics.HttpRefused.WithLabelValues(why).Inc()
+		pd.metrics.HTTPRejected.WithLabelValues(why).Inc()
 	}
 	var err error
-	if was.in != h.Kept {
+	if was.in != pd.Idle {
 		err = c.SetLinger(0)
 	}
 	if err = errors.Join(err, c.Close()); err != nil && !errors.Is(err, net.ErrClosed) {
-		h.log.Debug("close a socket", "error", err)
+		pd.log.Debug("close a pending connection", "error", err)
 	}
 }

@@ -17,85 +17,87 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// GuestPath is where somebody without an account gets a token, so that there is one way in: POST {"name":"Ann"}, answered by
-// {"token":"...","user":"guest:...","ttl":600}. With {"name":"Ann","token":OLD} the guest stays the same user, under that name.
+// GuestPath is the path at which a client without an account gets a token: POST {"name":"Ann"} returns
+// {"token":"...","user":"guest:...","ttl":600}. With {"name":"Ann","token":OLD}, the guest remains the same user with the new name.
 const GuestPath = "/connection/guest"
 
 const (
-	GuestLifetime = 10 * time.Minute // of a token: the page asks again before it ends
-	GuestGrace    = 10 * time.Minute // a token that ended so lately still says who somebody was
-	MaxGuestBody  = 8 << 10
+	GuestLifetime = 10 * time.Minute // of a token; the page requests a new one before the expiry
+	GuestGrace    = 10 * time.Minute // after the expiry of a token, in which a new token can continue its user
+	MaxGuestBody  = 8 << 10          // bytes
 )
 
+// GuestRequest is the body of a request to GuestPath.
 type GuestRequest struct {
 	Name  string `json:"name"`
-	Token string `json:"token"` // of the guest it was until now; empty for a new one
+	Token string `json:"token"` // of the guest to continue; empty for a new guest
 }
 
-type GuestAnswer struct {
+// GuestResponse is the body of the response of GuestPath.
+type GuestResponse struct {
 	Token string `json:"token"`
 	User  string `json:"user"`
 	TTL   int    `json:"ttl"` // seconds
 }
 
-// serveGuest answers GuestPath. It is no more for pages of other origins than the sockets are.
+// serveGuest handles GuestPath. It allows the same origins as the WebSocket endpoints.
 func (e *Edge) serveGuest(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Vary", "Origin")
-	refuse := func(status int, text string) {
-		e.leaveBody(w, r)
+	reject := func(status int, text string) {
+		e.skipBody(w, r)
 		http.Error(w, text, status)
 	}
 	if !e.origins.Allow(ws.FieldOf(r.Header["Origin"]), r.Host) {
-		refuse(http.StatusForbidden, foreignOrigin(r.Header.Get("Origin")))
+		reject(http.StatusForbidden, foreignOrigin(r.Header.Get("Origin")))
 		return
 	}
 	if origin := r.Header.Get("Origin"); origin != "" {
 		h.Set("Access-Control-Allow-Origin", origin)
 	}
-	from := e.proxies.sourceOf(r)
+	from := e.proxies.addressKeyOf(r)
 	switch {
 	case r.Method == http.MethodOptions:
-		// Browsers ask before a page of another origin sends JSON.
+		// A browser sends this request before a page of another origin may send JSON.
 		h.Set("Access-Control-Allow-Methods", http.MethodPost)
 		h.Set("Access-Control-Allow-Headers", "Content-Type")
-		e.leaveBody(w, r)
+		e.skipBody(w, r)
 		w.WriteHeader(http.StatusNoContent)
 		return
 	case r.Method != http.MethodPost:
 		h.Set("Allow", "POST, OPTIONS")
-		refuse(http.StatusMethodNotAllowed, "only POST")
+		reject(http.StatusMethodNotAllowed, "only POST")
 		return
 	case !e.hub.Guests:
-		refuse(http.StatusForbidden, "guests are not let in: connect with a token, or start the server with --guests on")
+		reject(http.StatusForbidden, "guests are not allowed: connect with a token, or start the server with --guests on")
 		return
-	case !e.Guests.MayAsk(from, e.hub.Clock.Now()):
-		e.metrics.HttpRefused.WithLabelValues(metrics.RefusedRate).Inc()
+	case !e.Guests.Allow(from, e.hub.Clock.Now()):
+		e.metrics.HTTPRejected.WithLabelValues(metrics.RejectedRate).Inc()
 		h.Set("Retry-After", retryAfterSeconds)
-		refuse(http.StatusTooManyRequests, fmt.Sprintf("more than %d guests a second from this address: come back later", GuestRate))
+		reject(http.StatusTooManyRequests, fmt.Sprintf("more than %d guests per second from this address: retry after %s s", GuestRate, retryAfterSeconds))
 		return
 	}
-	e.answerGuest(w, r, from, refuse)
+	e.serveGuestToken(w, r, from, reject)
 }
 
-// answerGuest takes one of the places of guest requests, waits for the body, and answers with a token.
-func (e *Edge) answerGuest(w http.ResponseWriter, r *http.Request, from netip.Addr, refuse func(status int, text string)) {
+// serveGuestToken waits for the body in one of the places of guest requests, and sends a token.
+func (e *Edge) serveGuestToken(w http.ResponseWriter, r *http.Request, from netip.Addr, reject func(status int, text string)) {
 	h := w.Header()
 	full := func() {
-		e.metrics.HttpRefused.WithLabelValues(metrics.RefusedFull).Inc()
+		e.metrics.HTTPRejected.WithLabelValues(metrics.RejectedFull).Inc()
 		h.Set("Retry-After", retryAfterSeconds)
-		refuse(http.StatusServiceUnavailable, fmt.Sprintf("%d guest requests in progress: retry after %s s", maxGuestsWait, retryAfterSeconds))
+		reject(http.StatusServiceUnavailable, fmt.Sprintf("%d guest requests in progress: retry after %s s", maxGuestsWait, retryAfterSeconds))
 	}
 	socket := http.NewResponseController(w)
 	if err := socket.SetReadDeadline(time.Now().Add(e.Guests.Timeout)); err != nil {
-		refuse(http.StatusInternalServerError, fmt.Sprintf("time for the body not limited: %v", err))
+		reject(http.StatusInternalServerError, fmt.Sprintf("read deadline not set: %v", err))
 		return
 	}
 	place := e.Guests.Bodies.Enter(from, func() {
 		if err := socket.SetReadDeadline(time.Now()); err != nil {
-			e.log.Debug("body not cut off", "error", err)
+			e.log.Debug("read deadline not set", "error", err)
 		}
 	})
 	if place == nil {
@@ -104,60 +106,60 @@ func (e *Edge) answerGuest(w http.ResponseWriter, r *http.Request, from netip.Ad
 	}
 	defer e.Guests.Bodies.Leave(place)
 	var req GuestRequest
-	status, err := readGuest(w, r, &req)
+	status, err := readGuestRequest(w, r, &req)
 	if inTime := e.Guests.Bodies.Arrived(place); !inTime && err != nil {
 		full()
 		return
 	} else if !inTime {
-		h.Set("Connection", "close") // the body came at the same moment
+		h.Set("Connection", "close") // evicted at the moment at which the body was complete
 	}
 	if err != nil {
 		if status == http.StatusRequestTimeout {
-			e.metrics.HttpRefused.WithLabelValues(metrics.RefusedSlow).Inc()
+			e.metrics.HTTPRejected.WithLabelValues(metrics.RejectedSlow).Inc()
 		}
-		refuse(status, err.Error())
+		reject(status, err.Error())
 		return
 	}
-	answer, status, err := e.AdmitGuest(req, time.Now())
+	answer, status, err := e.IssueGuestToken(req, time.Now())
 	if err != nil {
 		http.Error(w, err.Error(), status)
 		return
 	}
 	h.Set("Content-Type", "application/json")
 	if err := json.NewEncoder(w).Encode(answer); err != nil {
-		e.log.Debug("guest not answered", "error", err)
+		e.log.Debug("guest token not sent", "error", err)
 	}
 }
 
-// readGuest reads the body, until the deadline of the socket, or says with which status it is refused.
-func readGuest(w http.ResponseWriter, r *http.Request, into *GuestRequest) (status int, err error) {
+// readGuestRequest reads the body until the read deadline of the socket. It returns the HTTP status for an error.
+func readGuestRequest(w http.ResponseWriter, r *http.Request, into *GuestRequest) (status int, err error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxGuestBody))
 	switch {
 	case errors.As(err, new(*http.MaxBytesError)):
-		return http.StatusRequestEntityTooLarge, fmt.Errorf("body: want %d bytes at most", MaxGuestBody)
+		return http.StatusRequestEntityTooLarge, fmt.Errorf("body: must have at most %d bytes", MaxGuestBody)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return http.StatusRequestTimeout, fmt.Errorf("body: want it within %v", GuestTimeout)
+		return http.StatusRequestTimeout, fmt.Errorf("body: must arrive within %v", GuestTimeout)
 	case err != nil:
 		return http.StatusBadRequest, fmt.Errorf("body: %w", err)
-	case !utf8.Valid(body): // JSON's decoder would mend it
-		return http.StatusBadRequest, errors.New("body: want UTF-8")
+	case !utf8.Valid(body): // the JSON decoder would replace invalid bytes
+		return http.StatusBadRequest, errors.New("body: must be UTF-8")
 	}
 	if err := json.Unmarshal(body, into); err != nil {
-		return http.StatusBadRequest, fmt.Errorf(`body: want {"name":NAME}, and "token" for who has been a guest before: %w`, err)
+		return http.StatusBadRequest, fmt.Errorf(`body: must be {"name":NAME}, or {"name":NAME,"token":TOKEN} to continue as a guest: %w`, err)
 	}
 	return 0, nil
 }
 
-// AdmitGuest makes the token, or says with which status it is refused. Who a guest is, only a token of ours can say.
-func (e *Edge) AdmitGuest(req GuestRequest, now time.Time) (a GuestAnswer, status int, err error) {
+// IssueGuestToken returns a token, or an error with its HTTP status. Only a token that this server issued continues a guest.
+func (e *Edge) IssueGuestToken(req GuestRequest, now time.Time) (a GuestResponse, status int, err error) {
 	user := ""
 	if req.Token != "" {
 		was, err := e.hub.Tokens.Connect(req.Token, now.Add(-GuestGrace))
 		switch {
 		case errors.Is(err, token.ErrExpired):
-			return a, http.StatusUnauthorized, fmt.Errorf("token: it ended more than %v ago: ask without it, to be somebody new", GuestGrace)
+			return a, http.StatusUnauthorized, fmt.Errorf("token: expired more than %v ago: send the request without \"token\"", GuestGrace)
 		case err != nil || !was.Guest || e.hub.Moderation.Refuses(was.User, chat.Credential{Id: was.ID, Issued: was.IssuedAt}):
-			return a, http.StatusUnauthorized, errors.New("token: it is no guest's of this server: ask without it, to be somebody new")
+			return a, http.StatusUnauthorized, errors.New("token: not a guest token of this server: send the request without \"token\"")
 		}
 		user = was.User
 	}
@@ -167,7 +169,7 @@ func (e *Edge) AdmitGuest(req GuestRequest, now time.Time) (a GuestAnswer, statu
 	}
 	claims, err := e.hub.Tokens.Connect(a.Token, now)
 	if err != nil {
-		return a, http.StatusInternalServerError, fmt.Errorf("the new token is not believed: %w", err)
+		return a, http.StatusInternalServerError, fmt.Errorf("verify the new token: %w", err)
 	}
 	a.User = claims.User
 	return a, 0, nil

@@ -1,41 +1,33 @@
 package edge
 
 import (
-	"hash/maphash"
 	"net/netip"
-	"sync"
 	"time"
 
 	"github.com/throng-chat/throng/server/limiter"
 )
 
 const (
-	GuestRate     = 50              // tokens a second for one address, which may be a proxy with everybody behind it
+	GuestRate     = 50              // tokens per second of one address, which may be that of a proxy with many clients
+	guestMeters   = 4096            // of addresses
 	GuestTimeout  = 2 * time.Second // for the body to arrive
-	maxGuestsWait = 500             // requests in progress, of all addresses: each costs a goroutine. Of an address with many, the oldest body makes room
+	maxGuestsWait = 500             // requests in progress, of all addresses: each costs a goroutine. The address with the most evicts its oldest
 )
 
-// guests bounds what people cost who ask for a guest's token.
+// guests bounds the cost of requests for guest tokens.
 type guests struct {
 	Bodies  *limiter.Places // of the requests in progress
 	Timeout time.Duration   // for a body to arrive
-	seed    maphash.Seed
-
-	mu    sync.Mutex          // a leaf
-	asked [4096]limiter.Meter // of addresses, by hash: a fixed size, whoever comes; those of one hash share one. Guarded by mu
+	Rates   *limiter.AddressRates
 }
 
 func NewGuests() *guests {
-	return &guests{Bodies: limiter.NewPlaces(maxGuestsWait, false), Timeout: GuestTimeout, seed: maphash.MakeSeed()}
+	return &guests{
+		Bodies:  limiter.NewPlaces(maxGuestsWait, false),
+		Timeout: GuestTimeout,
+		Rates:   limiter.NewAddressRates(limiter.PerSecond(GuestRate), guestMeters),
+	}
 }
 
-// MayAsk holds an address to its rate.
-func (g *guests) MayAsk(from netip.Addr, now time.Duration) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return limiter.PerSecond(GuestRate).Allow(&g.asked[g.Index(from)], now, 1)
-}
-
-func (g *guests) Index(from netip.Addr) uint64 {
-	return maphash.Comparable(g.seed, from) % uint64(len(g.asked))
-}
+// Allow reports whether an address may request a token now, and if so counts the request.
+func (g *guests) Allow(from netip.Addr, now time.Duration) bool { return g.Rates.Allow(from, now) }

@@ -10,10 +10,10 @@ import (
 	"github.com/throng-chat/throng/server/limiter"
 )
 
-// proxies are those whose word is believed for whom they carry.
+// proxies are the addresses of the proxies whose X-Forwarded-For header is trusted.
 type proxies []netip.Prefix
 
-// ParseProxies reads addresses and networks, such as 127.0.0.1 and 10.0.0.0/8.
+// ParseProxies parses IP addresses and networks, such as 127.0.0.1 and 10.0.0.0/8.
 func ParseProxies(texts []string) (proxies, error) {
 	var all proxies
 	for _, text := range texts {
@@ -22,25 +22,27 @@ func ParseProxies(texts []string) (proxies, error) {
 			p, err = a.Prefix(a.BitLen())
 		}
 		if err != nil || p.Addr().Is4In6() {
-			return nil, fmt.Errorf("%q is no address and no network", text)
+			return nil, fmt.Errorf("%q: must be an IP address or a network", text)
 		}
 		all = append(all, p)
 	}
 	return all, nil
 }
 
+// trusted reports whether a is the address of a trusted proxy.
 func (p proxies) trusted(a netip.Addr) bool {
 	a = a.Unmap().WithZone("")
 	return slices.ContainsFunc(p, func(each netip.Prefix) bool { return each.Contains(a) })
 }
 
-// nameless is the address of all whom a proxy carries without saying whose they are. They share their limits, but not with the proxy.
-var nameless = netip.IPv6Unspecified()
+// unknownClient stands for all clients of trusted proxies whose address is not in the header. They share the limits of one address.
+var unknownClient = netip.IPv6Unspecified()
 
-// behind is whom a proxy carries, by X-Forwarded-For, whose lines are joined by commas: each proxy adds at the end whom it was called by,
-// and what stands before the last that is no proxy of ours, anybody may have written. Empty items say nothing. Where none says anything,
-// it is the proxy; where the one that counts is no address ("unknown", "_hidden"), it is nameless.
-func (p proxies) behind(proxy netip.Addr, forwarded string) netip.Addr {
+// clientIP returns the right-most untrusted address of the X-Forwarded-For header; forwarded has its lines, joined by commas. Each proxy
+// appends the address of its peer, so a client can forge only the addresses before that. If all addresses are those of trusted proxies, the
+// result is the first. Empty items are ignored. Without an address, the result is proxy. If the item that counts is not an address
+// ("unknown", "_hidden"), the result is unknownClient.
+func (p proxies) clientIP(proxy netip.Addr, forwarded string) netip.Addr {
 	last := proxy
 	for forwarded != "" {
 		at := strings.LastIndexByte(forwarded, ',')
@@ -49,9 +51,9 @@ func (p proxies) behind(proxy netip.Addr, forwarded string) netip.Addr {
 		if item == "" {
 			continue
 		}
-		a, ok := forwardedBy(item)
+		a, ok := parseForwarded(item)
 		if !ok {
-			return nameless
+			return unknownClient
 		}
 		last = a
 		if !p.trusted(a) {
@@ -61,8 +63,8 @@ func (p proxies) behind(proxy netip.Addr, forwarded string) netip.Addr {
 	return last
 }
 
-// forwardedBy reads one item of X-Forwarded-For: an address, in brackets or not, with a port or not.
-func forwardedBy(item string) (netip.Addr, bool) {
+// parseForwarded parses an item of X-Forwarded-For: an address, optionally in brackets or with a port.
+func parseForwarded(item string) (netip.Addr, bool) {
 	if a, err := netip.ParseAddr(item); err == nil {
 		return a, true
 	}
@@ -74,19 +76,19 @@ func forwardedBy(item string) (netip.Addr, bool) {
 	return a.Addr(), err == nil
 }
 
-// source is what counts as the address of a request that peer sent, with this X-Forwarded-For.
-func (p proxies) source(peer netip.Addr, forwarded string) netip.Addr {
+// addressKey returns the address key of the client of a request: of peer, or of the client in X-Forwarded-For if peer is a trusted proxy.
+func (p proxies) addressKey(peer netip.Addr, forwarded string) netip.Addr {
 	if p.trusted(peer) {
-		peer = p.behind(peer, forwarded)
+		peer = p.clientIP(peer, forwarded)
 	}
 	return limiter.AddressKey(peer)
 }
 
-// sourceOf is what counts as the address of a request.
-func (p proxies) sourceOf(r *http.Request) netip.Addr {
+// addressKeyOf is addressKey for a request that net/http has parsed. It returns the zero Addr if the address of the peer is unknown.
+func (p proxies) addressKeyOf(r *http.Request) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return netip.Addr{}
 	}
-	return p.source(peer.Addr(), strings.Join(r.Header["X-Forwarded-For"], ","))
+	return p.addressKey(peer.Addr(), strings.Join(r.Header["X-Forwarded-For"], ","))
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-func TestWhatIsNoProxy(t *testing.T) {
+func TestInvalidProxiesAreRejected(t *testing.T) {
 	for _, text := range []string{"", "nginx", "10.0.0.0/33", "127.0.0.1:80", "fe80::1%eth0", "::ffff:10.0.0.1", "*"} {
 		if p, err := ParseProxies([]string{"127.0.0.1", text}); err == nil {
 			t.Errorf("%q: got %v, want an error", text, p)
@@ -15,7 +15,7 @@ func TestWhatIsNoProxy(t *testing.T) {
 	}
 }
 
-func TestWhoCountsAsTheSourceOfARequest(t *testing.T) {
+func TestTheAddressKeyOfARequest(t *testing.T) {
 	p, err := ParseProxies([]string{"127.0.0.1", "10.0.0.0/8", "fd00::/8"})
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +55,7 @@ func TestWhoCountsAsTheSourceOfARequest(t *testing.T) {
 		{name: "a name", peer: "127.0.0.1", header: []string{"client.example"}, want: "::"},
 		{name: "a zone", peer: "127.0.0.1", header: []string{"fe80::1%eth0"}, want: "fe80::"},
 	} {
-		got := p.source(netip.MustParseAddr(tt.peer), ws.FieldOf(tt.header).Value)
+		got := p.addressKey(netip.MustParseAddr(tt.peer), ws.FieldOf(tt.header).Value)
 		if got != netip.MustParseAddr(tt.want) {
 			t.Errorf("%s: got %v, want %s", tt.name, got, tt.want)
 		}

@@ -14,11 +14,11 @@ import (
 	"github.com/throng-chat/throng/server/origin"
 )
 
-// routes are the paths of the public port: the page, and the sockets.
+// routes returns the handler of all requests to the public port that the acceptor does not handle.
 func (e *Edge) routes() http.Handler {
 	return e.guardHost(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !e.takesBody(r) {
-			e.leaveBody(w, r)
+		if !e.usesBody(r) {
+			e.skipBody(w, r)
 		}
 		switch {
 		case tooManyLines(r):
@@ -26,14 +26,14 @@ func (e *Edge) routes() http.Handler {
 			http.Error(w, fmt.Sprintf("more than %d header lines", MaxHeadLines), http.StatusRequestHeaderFieldsTooLarge)
 		case isSocket(r.URL.Path):
 			e.serveSocket(w, r)
-		case e.answersAPI(r) && e.api.Knows(api.KeyOf(r)):
-			e.Handshakes.Trust(socketOf(r))
+		case e.isAPI(r) && e.api.Knows(api.KeyOf(r)):
+			e.Pending.Trust(socketOf(r))
 			e.api.ServeHTTP(w, r)
-		case !e.turn(r):
-			// The client is gone.
+		case !e.throttle(r):
+			// The client has disconnected.
 		case r.URL.Path == GuestPath:
 			e.serveGuest(w, r)
-		case e.answersAPI(r):
+		case e.isAPI(r):
 			e.api.ServeHTTP(w, r)
 		default:
 			e.page.ServeHTTP(w, r)
@@ -41,28 +41,28 @@ func (e *Edge) routes() http.Handler {
 	}))
 }
 
-// turn waits until a request of anybody may be answered: pages, guest tokens and calls without the key have a rate in common, first
-// come, first served. Each pipelined connection is a goroutine of net/http that always has work, and without a rate a few of them
-// would leave the loops and shards little of the processor. It returns false if the client has gone meanwhile.
-func (e *Edge) turn(r *http.Request) bool {
-	e.metrics.HttpRequests.Inc()
+// throttle waits until a request without a valid API key may be handled. Pages, guest tokens and API calls without the key share one rate,
+// in order of arrival. Without it, a few pipelined connections would keep goroutines of net/http busy all the time, and leave little CPU for
+// the pollers and shards. It returns false if the client has disconnected.
+func (e *Edge) throttle(r *http.Request) bool {
+	e.metrics.HTTPRequests.Inc()
 	if e.Requests.Allow() {
 		return true
 	}
-	e.metrics.HttpDelayed.Inc()
+	e.metrics.HTTPDelayed.Inc()
 	return e.Requests.Wait(r.Context()) == nil
 }
 
-// takesBody is for the paths that have a use for a body. They bound it, in size and time.
-func (e *Edge) takesBody(r *http.Request) bool { return r.URL.Path == GuestPath || e.answersAPI(r) }
+// usesBody reports whether the handler of a request reads its body. That handler bounds the size and the time of the body.
+func (e *Edge) usesBody(r *http.Request) bool { return r.URL.Path == GuestPath || e.isAPI(r) }
 
-// answersAPI says whether a request on the public port is one of the server API's.
-func (e *Edge) answersAPI(r *http.Request) bool {
+// isAPI reports whether a request is for the server API on this port.
+func (e *Edge) isAPI(r *http.Request) bool {
 	return e.api != nil && api.Is(r)
 }
 
-// ShowsKey says whether a head is that of a request of the server API with its key.
-func (e *Edge) ShowsKey(head []byte) bool {
+// HasAPIKey reports whether a head is that of a request for the server API with a valid key.
+func (e *Edge) HasAPIKey(head []byte) bool {
 	if e.api == nil || !bytes.HasPrefix(head, []byte("POST "+api.Path)) {
 		return false
 	}
@@ -70,6 +70,7 @@ func (e *Edge) ShowsKey(head []byte) bool {
 	return err == nil && api.Is(r) && e.api.Knows(api.KeyOf(r))
 }
 
+// tooManyLines reports whether a request has more than MaxHeadLines header lines.
 func tooManyLines(r *http.Request) bool {
 	lines := 0
 	for _, values := range r.Header {
@@ -78,40 +79,40 @@ func tooManyLines(r *http.Request) bool {
 	return lines > MaxHeadLines
 }
 
-// guardHost refuses requests to the public port whose Host header is not acceptable, whatever their path.
+// guardHost rejects requests to the public port whose Host header is not allowed, on all paths.
 func (e *Edge) guardHost(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
-		case isSocket(r.URL.Path): // admit refuses and counts the handshakes
+		case isSocket(r.URL.Path): // authorize rejects and counts the handshakes
 		case r.Host != "" && !origin.WellFormedHost(r.Host):
-			e.leaveBody(w, r)
-			e.refuseHTTP(w, metrics.RefusedHost, http.StatusBadRequest, "header Host: "+origin.WantHost)
+			e.skipBody(w, r)
+			e.rejectHTTP(w, metrics.RejectedHost, http.StatusBadRequest, "header Host: "+origin.HostRule)
 			return
-		case !e.callsUs(r.Host):
-			e.leaveBody(w, r)
-			e.refuseHTTP(w, metrics.RefusedHost, http.StatusMisdirectedRequest, origin.ForeignHost(r.Host))
+		case !e.allowsHost(r.Host):
+			e.skipBody(w, r)
+			e.rejectHTTP(w, metrics.RejectedHost, http.StatusMisdirectedRequest, origin.ForeignHost(r.Host))
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// HttpServer answers the requests that the door does not take itself. HTTP/1.1 only: a WebSocket needs nothing else. How
-// long a head may take is the door's to watch.
-func (e *Edge) HttpServer() *http.Server {
+// HTTPServer returns the server of the requests that the acceptor does not handle. It supports only HTTP/1.1, because a WebSocket handshake
+// needs it. The acceptor bounds the time for the first head.
+func (e *Edge) HTTPServer() *http.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	return &http.Server{
 		Handler:   e.routes(),
-		ConnState: e.Handshakes.OnState,
+		ConnState: e.Pending.OnState,
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, socketKey{}, c)
 		},
-		ReadHeaderTimeout: HeadTimeout, // of a further request; the door watches the first
+		ReadHeaderTimeout: HeadTimeout, // of further requests
 		ReadTimeout:       2 * HeadTimeout,
-		WriteTimeout:      answerTimeout,
-		IdleTimeout:       e.KeepFor,
-		MaxHeaderBytes:    MaxHead - 4096, // net/http reads 4 KiB more than it is told
+		WriteTimeout:      responseTimeout,
+		IdleTimeout:       e.IdleTimeout,
+		MaxHeaderBytes:    MaxHead - 4096, // net/http allows 4 KiB more than this value
 		Protocols:         protocols,
 		ErrorLog:          slog.NewLogLogger(e.log.Handler(), slog.LevelDebug),
 	}

@@ -6,14 +6,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// UnsentBytes is how many bytes the kernel holds that the peer has not acknowledged; 0 where it cannot say.
+// UnsentBytes returns the number of bytes in the kernel that the peer has not acknowledged; 0 if it is unknown.
 func UnsentBytes(c *net.TCPConn) (n int) {
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return 0
 	}
 	if failed := raw.Control(func(fd uintptr) { n, err = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) }); failed != nil || err != nil {
-		return 0 // it is closed
+		return 0 // the connection is closed
 	}
 	return n
 }

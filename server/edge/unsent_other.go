@@ -4,5 +4,5 @@ package edge
 
 import "net"
 
-// UnsentBytes is 0: a peer that does not take the end of its answer is closed with its connection's idle time.
+// UnsentBytes returns 0. A peer that does not receive the end of its response is closed after the idle time of the connection.
 func UnsentBytes(*net.TCPConn) int { return 0 }

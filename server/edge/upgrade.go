@@ -14,36 +14,36 @@ import (
 	"github.com/throng-chat/throng/server/session"
 )
 
-// serveSocket is for a handshake that came by way of net/http: one that is refused, that follows another request on its
-// connection, or that the application is asked about.
+// serveSocket handles a handshake that net/http has read: it is rejected, follows another request on its connection, or needs a proxy
+// request to the application.
 func (e *Edge) serveSocket(w http.ResponseWriter, r *http.Request) {
 	var source *chat.Address
-	as, no := e.AdmitRequest(r)
+	as, no := e.AuthorizeRequest(r)
 	if no == nil {
 		c := socketOf(r)
-		source, no = e.Reserve(c, c.peer, e.proxies.sourceOf(r), &as)
+		source, no = e.Reserve(c, c.peer, e.proxies.addressKeyOf(r), &as)
 	}
-	if no == nil && as.asked {
-		e.Handshakes.Asks(socketOf(r))
-		if no = e.askPlain(w, r, as.room); no != nil {
-			e.GiveBack(source, as.Seat)
+	if no == nil && as.needsProxy {
+		e.Pending.AwaitProxy(socketOf(r))
+		if no = e.proxyPlain(w, r, as.room); no != nil {
+			e.Unreserve(source, as.Seat)
 		}
 	}
 	if no != nil {
-		e.refuse(w, r, no)
+		e.reject(w, r, no)
 		return
 	}
 	conn, early, err := hijack(w)
 	if err != nil {
-		e.GiveBack(source, as.Seat)
+		e.Unreserve(source, as.Seat)
 		e.metrics.Handshakes.WithLabelValues(metrics.HandshakeFailed).Inc()
-		e.log.Debug("socket not taken over", "error", err)
+		e.log.Debug("hijack failed", "error", err)
 		return
 	}
-	e.enter(conn, source, as, early)
+	e.open(conn, source, as, early)
 }
 
-// hijack takes a request's socket from net/http, and what the client sent behind its request.
+// hijack takes the socket of a request from net/http. early has the bytes that the client sent after the request.
 func hijack(w http.ResponseWriter) (conn *net.TCPConn, early []byte, err error) {
 	taken, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -55,52 +55,53 @@ func hijack(w http.ResponseWriter) (conn *net.TCPConn, early []byte, err error) 
 			return nil, nil, errors.Join(err, taken.Close())
 		}
 	}
-	// nbio knows a TCP socket by its concrete type.
-	c := taken.(*Handshake)
+	// nbio needs the concrete type of the socket.
+	c := taken.(*PendingConn)
 	return c.TCPConn, append(early, c.ReadAhead...), nil
 }
 
-// Reserve takes a place in the loop, and in its room, for a connection of peer that came from that address. c is its socket, nil where it
-// has none yet.
-func (e *Edge) Reserve(c *Handshake, peer, from netip.Addr, as *welcome) (*chat.Address, *refusal) {
-	// For whom a proxy comes was not known when it was accepted.
-	if e.proxies.trusted(peer) && !e.Arrivals.Allow(from, e.hub.Clock.Now()) {
-		return nil, &refusal{metrics.HandshakeRate, http.StatusTooManyRequests, textTooOften}
+// Reserve reserves a place in the event loop and in the room for a connection of peer, whose client has the address key from. c is nil if
+// the connection was just accepted. If Reserve returns a rejection, nothing is reserved.
+func (e *Edge) Reserve(c *PendingConn, peer, from netip.Addr, as *admission) (*chat.Address, *rejection) {
+	// The client of a proxy was unknown at the accept, so its rate is checked here.
+	if e.proxies.trusted(peer) && !e.ConnectRate.Allow(from, e.hub.Clock.Now()) {
+		return nil, &rejection{metrics.HandshakeRate, http.StatusTooManyRequests, textConnectRate}
 	}
 	if !e.hub.Reserve() {
-		return nil, &refusal{metrics.HandshakeFull, http.StatusServiceUnavailable, "the server is full: come back later"}
+		return nil, &rejection{metrics.HandshakeFull, http.StatusServiceUnavailable, "the server is full: retry after " + retryAfterSeconds + " s"}
 	}
 	ok := true
 	if as.encoding == session.PlainEncoding {
 		if as.Seat, ok = e.hub.ReserveSeat(as.room); !ok {
 			e.hub.Release()
-			return nil, &refusal{metrics.HandshakeFull, http.StatusServiceUnavailable, "the room is full: come back later"}
+			return nil, &rejection{metrics.HandshakeFull, http.StatusServiceUnavailable, "the room is full: retry after " + retryAfterSeconds + " s"}
 		}
 	}
-	if source := e.Handshakes.Take(c); source != nil { // it counts already
+	if source := e.Pending.Take(c); source != nil { // counted since the accept
 		return source, nil
 	}
 	source, ok := e.reserveAddress(from)
 	if !ok {
-		e.GiveBack(nil, as.Seat)
-		return nil, &refusal{metrics.HandshakeFull, http.StatusServiceUnavailable, textAddressFull}
+		e.Unreserve(nil, as.Seat)
+		return nil, &rejection{metrics.HandshakeFull, http.StatusServiceUnavailable, textAddressFull}
 	}
 	return source, nil
 }
 
-// reserveAddress counts a socket of an address. Where there are too many, one of no use makes room for it.
+// reserveAddress counts a connection of an address. If the address has too many, it evicts one that is not in use. It returns false if
+// there is none.
 func (e *Edge) reserveAddress(from netip.Addr) (*chat.Address, bool) {
 	for {
 		source, ok := e.hub.ReserveAddress(from)
-		if ok || !e.Handshakes.evictOf(from) {
+		if ok || !e.Pending.evictAddress(from) {
 			return source, ok
 		}
 	}
 }
 
-// countSocket counts a socket that does not go to the loop at once as one of its address; false where there are too many. A
-// proxy's do not count: its connections count by themselves, in reserve.
-func (e *Edge) countSocket(c *Handshake) (ok bool) {
+// countSocket counts a pending connection for its address. It returns false if the address has too many connections. Connections of a
+// trusted proxy are counted by Reserve, for the address of the client.
+func (e *Edge) countSocket(c *PendingConn) (ok bool) {
 	if !e.countsAddresses || !c.Address.IsValid() {
 		return true
 	}
@@ -108,35 +109,35 @@ func (e *Edge) countSocket(c *Handshake) (ok bool) {
 	return ok
 }
 
-// GiveBack frees the place of a connection that did not come about.
-func (e *Edge) GiveBack(source *chat.Address, seat *chat.Room) {
+// Unreserve undoes Reserve if the connection was not opened.
+func (e *Edge) Unreserve(source *chat.Address, seat *chat.Room) {
 	e.hub.ReleaseSeat(seat)
 	e.hub.ReleaseAddress(source)
 	e.hub.Release()
 }
 
-// enter hands a socket whose handshake is good to the loop. A place is reserved.
-func (e *Edge) enter(conn *net.TCPConn, source *chat.Address, as welcome, early []byte) {
+// open adds a connection with an accepted handshake to the event loop. Its place is reserved. early has the bytes after the handshake.
+func (e *Edge) open(conn *net.TCPConn, source *chat.Address, as admission, early []byte) {
 	nc, err := netpoll.FromTCP(conn)
-	e.enterLoop(nc, err, source, as, early)
+	e.openSocket(nc, err, source, as, early)
 }
 
-// enterLoop is enter of a connection of the loop's own kind, or of what failed in making it.
-func (e *Edge) enterLoop(nc *netpoll.Socket, err error, source *chat.Address, as welcome, early []byte) {
-	e.Handshakes.makeRoom()
+// openSocket is open for a socket of the event loop. err is the error of creating it.
+func (e *Edge) openSocket(nc *netpoll.Socket, err error, source *chat.Address, as admission, early []byte) {
+	e.Pending.evictExcess()
 	if err != nil {
-		e.GiveBack(source, as.Seat)
+		e.Unreserve(source, as.Seat)
 		e.metrics.Handshakes.WithLabelValues(metrics.HandshakeFailed).Inc()
-		e.complaint.Do(func() { e.log.Warn("socket not taken over", "error", err) })
+		e.logLimit.Do(func() { e.log.Warn("connection not added to the event loop", "error", err) })
 		return
 	}
 	e.metrics.Accepted.Inc()
 	t := netpoll.OverTCP(nc)
 	if as.encoding == session.PlainEncoding {
 		plain.Open(e.hub.Hub, plain.Opening{
-			Transport: t, Source: source, Room: as.room, Seat: as.Seat, Hello: as.hello, Early: early,
+			Transport: t, Source: source, Room: as.room, Seat: as.Seat, Hello: as.response, Early: early,
 		})
 	} else {
-		e.hub.Open(t, source, as.encoding, as.hello, early)
+		e.hub.Open(t, source, as.encoding, as.response, early)
 	}
 }

@@ -84,7 +84,7 @@ func (s *Shard) closeWhile(lag func(*Outbox) int, exceeded func() bool) {
 		if !exceeded() {
 			return
 		}
-		s.Core.Metrics.Relieved.Inc()
+		s.Core.Metrics.RetainedCloses.Inc()
 		s.abort(c, ClosedSlow)
 	}
 }

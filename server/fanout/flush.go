@@ -36,7 +36,7 @@ func (s *Shard) work() {
 	}
 	s.enforceLimits()
 	if s.deltas < 0 {
-		s.Core.Metrics.DeltasSpent.Inc()
+		s.Core.Metrics.DeltaBudgetSpent.Inc()
 	}
 	AddTo(&s.Deliveries, s.counts.deliveries)
 	AddTo(&s.sentBytes, s.counts.bytes)

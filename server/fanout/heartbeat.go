@@ -77,7 +77,7 @@ func (h *Heartbeat) Advance(now time.Time) {
 	clock := h.core.Clock
 	last := h.base.Add(time.Duration(clock.Tick()) * TickLength)
 	delay := now.Sub(last) - TickLength
-	h.core.Metrics.WheelDrift.Observe(max(delay, 0).Seconds())
+	h.core.Metrics.TickDelay.Observe(max(delay, 0).Seconds())
 	if delay > suspendThreshold {
 		// The process or the machine was suspended: the answers of the peers could not be read.
 		h.base = h.base.Add(delay)

@@ -6,5 +6,5 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// EverySecond is for what strangers cause and the log tells: it runs a function once a second at most.
+// EverySecond returns a limit for log messages that unknown clients can cause: Do runs a function at most once per second.
 func EverySecond() rate.Sometimes { return rate.Sometimes{Interval: time.Second} }

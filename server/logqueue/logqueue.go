@@ -1,8 +1,7 @@
-// Package logqueue makes logging safe for an event loop: a log call never blocks and never fails, whatever reads the log.
+// Package logqueue makes logging safe for an event loop: a log call never blocks and never fails, even if the reader of the log does.
 //
-// A Queue is a slog.Handler in front of another one. It keeps a bounded number of records, and one goroutine passes them to
-// the handler behind it. A record that finds the queue full, or that the handler cannot write, is counted and
-// dropped. It depends on the standard library alone.
+// A Queue is a slog.Handler in front of another handler. It has a bounded number of records, and one goroutine passes them to the handler. A
+// record is dropped and counted if the queue is full or the handler cannot write it. It depends only on the standard library and golang.org/x/time/rate.
 package logqueue
 
 import (
@@ -12,16 +11,16 @@ import (
 	"time"
 )
 
-// maxRecords is how many records wait at most. Records are short: text from strangers is clipped where it is logged.
+// maxRecords is the maximum number of queued records. Records are short, because callers clip text of unknown clients.
 const maxRecords = 1024
 
 // Queue is a slog.Handler that never blocks. Any goroutine may use it.
 type Queue struct {
-	next slog.Handler // where the records of this handler go: the same queue serves handlers with other attributes
+	next slog.Handler // writes the records of this handler; handlers with other attributes share the queue
 	core *core
 }
 
-// core is what a queue and the handlers derived from it share.
+// core is the state that a queue and the handlers derived from it share.
 type core struct {
 	entries chan entry
 	dropped atomic.Uint64
@@ -32,18 +31,18 @@ type entry struct {
 	record slog.Record
 }
 
-// New returns a queue in front of next. Records wait until Start is called.
+// New returns a queue in front of next. Records stay in the queue until Start is called.
 func New(next slog.Handler) *Queue {
 	return &Queue{next, &core{entries: make(chan entry, maxRecords)}}
 }
 
-// Enabled says whether the handler behind the queue wants records of that level.
+// Enabled reports whether the handler behind the queue handles records of a level.
 func (q *Queue) Enabled(ctx context.Context, level slog.Level) bool {
 	return q.next.Enabled(ctx, level)
 }
 
-// Handle queues a record, or counts it as dropped if the queue is full. It never blocks and never returns an error. Its
-// attributes must not change afterwards: they are formatted on the goroutine that writes.
+// Handle queues a record, or counts it as dropped if the queue is full. It never blocks and never returns an error. The attributes of the
+// record must not change afterwards: the goroutine that writes formats them.
 func (q *Queue) Handle(_ context.Context, r slog.Record) error {
 	select {
 	case q.core.entries <- entry{q.next, r.Clone()}:
@@ -61,10 +60,10 @@ func (q *Queue) WithAttrs(attrs []slog.Attr) slog.Handler {
 // WithGroup returns a handler that shares the queue.
 func (q *Queue) WithGroup(name string) slog.Handler { return &Queue{q.next.WithGroup(name), q.core} }
 
-// Dropped is the number of records that were not written.
+// Dropped returns the number of records that were not written.
 func (q *Queue) Dropped() uint64 { return q.core.dropped.Load() }
 
-// run writes records until ctx is done, then those that wait.
+// run writes records until ctx is done, then the records in the queue.
 func (q *Queue) run(ctx context.Context) {
 	for {
 		select {
@@ -81,13 +80,12 @@ func (q *Queue) run(ctx context.Context) {
 
 func (q *Queue) write(e entry) {
 	if err := e.to.Handle(context.Background(), e.record); err != nil {
-		q.core.dropped.Add(1) // the log is where errors go: its own have no other place
+		q.core.dropped.Add(1) // an error of the log itself cannot be logged
 	}
 }
 
-// Start starts the goroutine that writes. Call it once. The stop function ends it: it waits until the records in the queue are
-// written, but not longer than limit, and counts the others as dropped. If the reader of the log is stuck in a write, the
-// goroutine stays until that write returns.
+// Start starts the goroutine that writes. Call it once. The stop function ends it: it waits until the records in the queue are written, at
+// most for limit, and counts the remaining records as dropped. If a write blocks, the goroutine ends when the write returns.
 func (q *Queue) Start() (stop func(limit time.Duration)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})

@@ -1,3 +1,3 @@
-// Package metrics registers the Prometheus collectors that the other packages count with. It knows nothing of them. Gauges that are read
-// from the state of a package are registered by the owner of that state.
+// Package metrics registers the Prometheus collectors in which the other packages count. It does not depend on them. The owner of a state
+// registers the gauges that read it.
 package metrics

@@ -5,34 +5,34 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
-// Metrics are what /metrics shows. All of it may be used from any goroutine.
+// Metrics has the collectors of /metrics. Any goroutine may use them.
 type Metrics struct {
 	Registry *prometheus.Registry
 
-	Messages      prometheus.Counter
-	Dropped       prometheus.Counter
-	Outdated      prometheus.Counter
-	Pings         prometheus.Counter
-	Pauses        prometheus.Counter
-	Relieved      prometheus.Counter
-	Paced         prometheus.Counter
-	DeltasSpent   prometheus.Counter
-	Panics        prometheus.Counter
-	Commands      *prometheus.CounterVec
-	CommandErrors *prometheus.CounterVec
-	Subscriptions prometheus.Gauge
-	ApiRequests   *prometheus.CounterVec
-	Recovered     prometheus.Counter
-	Unrecovered   prometheus.Counter
-	Closes        []prometheus.Counter // by fanout.Reason
-	Handshakes    *prometheus.CounterVec
-	Accepted      prometheus.Counter // of handshakes
-	HttpRefused   *prometheus.CounterVec
-	HttpRequests  prometheus.Counter // of whoever does not show the API key
-	HttpDelayed   prometheus.Counter
-	LoopLag       prometheus.Histogram
-	ShardLag      prometheus.Histogram
-	WheelDrift    prometheus.Histogram
+	Messages         prometheus.Counter
+	Dropped          prometheus.Counter
+	Outdated         prometheus.Counter
+	Pings            prometheus.Counter
+	Pauses           prometheus.Counter
+	RetainedCloses   prometheus.Counter
+	Paced            prometheus.Counter
+	DeltaBudgetSpent prometheus.Counter
+	Panics           prometheus.Counter
+	Commands         *prometheus.CounterVec
+	CommandErrors    *prometheus.CounterVec
+	Subscriptions    prometheus.Gauge
+	APIRequests      *prometheus.CounterVec
+	Recovered        prometheus.Counter
+	Unrecovered      prometheus.Counter
+	Closes           []prometheus.Counter // by fanout.Reason
+	Handshakes       *prometheus.CounterVec
+	Accepted         prometheus.Counter // accepted handshakes
+	HTTPRejected     *prometheus.CounterVec
+	HTTPRequests     prometheus.Counter // without a valid API key
+	HTTPDelayed      prometheus.Counter
+	LoopLag          prometheus.Histogram
+	ShardLag         prometheus.Histogram
+	TickDelay        prometheus.Histogram
 
 	LongReplies    prometheus.Counter
 	LongReplyBytes prometheus.Counter
@@ -44,7 +44,7 @@ type Metrics struct {
 	JoinLeaveDropped prometheus.Counter
 }
 
-// Results of a handshake, the label of throng_handshakes_total.
+// Results of a handshake: the label of throng_handshakes_total.
 const (
 	HandshakeAccepted  = "accepted"
 	HandshakeMalformed = "malformed"
@@ -59,17 +59,16 @@ const (
 	HandshakeRate      = "rate"
 )
 
-// Reasons for which HTTP requests are refused or cut, the label of throng_http_refused_total.
+// Reasons for a rejected HTTP request, or a response that was not completed: the label of throng_http_refused_total.
 const (
-	RefusedHost      = "host"       // Host names another server
-	RefusedCrossSite = "cross_site" // of the admin port
-	RefusedSlow      = "slow"       // the peer did not take the answer
-	RefusedFull      = "full"       // too many: one without progress, or kept for another request; or too many guests at a time
-	RefusedRate      = "rate"       // too many guests of one address
+	RejectedHost      = "host"       // Host names another server
+	RejectedCrossSite = "cross_site" // of the admin port
+	RejectedSlow      = "slow"       // the peer did not receive the response, or did not send the body in time
+	RejectedFull      = "full"       // evicted because of too many connections or guest requests
+	RejectedRate      = "rate"       // too many guest requests from one address
 )
 
-// New registers all that is counted. closeReasons are the labels of throng_closes_total, in the order of their numbers; an
-// empty one has no counter.
+// New registers the collectors. closeReasons are the labels of throng_closes_total, by fanout.Reason. An empty label has no counter.
 func New(closeReasons []string) *Metrics {
 	m := &Metrics{Registry: prometheus.NewRegistry(), Closes: make([]prometheus.Counter, len(closeReasons))}
 	m.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -81,17 +80,17 @@ func New(closeReasons []string) *Metrics {
 }
 
 func (m *Metrics) ofConnections(closeReasons []string) {
-	m.Dropped = m.counter("throng_dropped_bytes_total", "Bytes queued for a client that was gone, or closed as slow, before they were sent.")
+	m.Dropped = m.counter("throng_dropped_bytes_total", "Bytes that were queued for a client and not sent, because it disconnected or was closed as a slow consumer.")
 	m.Pings = m.counter("throng_pings_total", "Pings sent to silent connections.")
-	m.Pauses = m.counter("throng_pauses_total", "Times a connection was not read from because its room was behind.")
-	m.Relieved = m.counter("throng_retained_closes_total", "Slow readers closed because a budget of retained bytes was used up.")
-	m.Paced = m.counter("throng_paced_total", "Times throng paused reading from a connection because of its rate of bytes.")
-	m.Panics = m.counter("throng_panics_total", "Faults of our own code that were contained.")
-	m.DeltasSpent = m.counter("throng_delta_budget_total", "Rounds of a shard that had no time left for deltas, and sent publications whole.")
-	m.LoopLag = m.lag("throng_loop_lag_seconds", "How long a poller took to answer a probe, once a second.")
-	m.ShardLag = m.lag("throng_shard_lag_seconds", "From the posting of a round's first job to the end of its writes.")
-	m.WheelDrift = m.lag("throng_wheel_drift_seconds", "How late the heartbeat's ticks came.")
-	closes := m.counters("throng_closes_total", "Connections ended, by reason.", "reason")
+	m.Pauses = m.counter("throng_pauses_total", "Number of times throng paused reading from a connection because of backpressure of its room.")
+	m.RetainedCloses = m.counter("throng_retained_closes_total", "Slow consumers closed because the retained bytes exceeded a budget.")
+	m.Paced = m.counter("throng_paced_total", "Number of times throng paused reading from a connection because of its rate of bytes.")
+	m.Panics = m.counter("throng_panics_total", "Panics in throng that were recovered.")
+	m.DeltaBudgetSpent = m.counter("throng_delta_budget_total", "Flushes of a shard whose time for deltas was used up, so that publications were sent in full.")
+	m.LoopLag = m.lag("throng_loop_lag_seconds", "Response time of a poller to a probe, measured once per second.")
+	m.ShardLag = m.lag("throng_shard_lag_seconds", "Time from the first job of a flush to the end of its writes.")
+	m.TickDelay = m.lag("throng_wheel_drift_seconds", "Delay of the ticks of the heartbeat.")
+	closes := m.counters("throng_closes_total", "Connections closed, by reason.", "reason")
 	for i, reason := range closeReasons {
 		if reason != "" {
 			m.Closes[i] = closes.WithLabelValues(reason)
@@ -100,30 +99,30 @@ func (m *Metrics) ofConnections(closeReasons []string) {
 }
 
 func (m *Metrics) ofRooms() {
-	m.Messages = m.counter("throng_messages_total", "Messages and publications taken, from clients and the server API.")
-	m.Outdated = m.counter("throng_outdated_publications_total", "Publications of the server API that were not published because their version was not newer.")
+	m.Messages = m.counter("throng_messages_total", "Messages and publications accepted from clients and the server API.")
+	m.Outdated = m.counter("throng_outdated_publications_total", "Publications of the server API that were skipped because their version was not newer.")
 	joinLeave := m.counters("throng_join_leave_total",
-		"Join and leave events of rooms, by result: sent, folded (they cancelled out), or dropped (too many waited).", "result")
+		"Join and leave events of rooms, by result: sent, folded (a join and a leave cancelled out), or dropped (too many were pending).", "result")
 	m.JoinLeaveSent, m.JoinLeaveFolded, m.JoinLeaveDropped =
 		joinLeave.WithLabelValues("sent"), joinLeave.WithLabelValues("folded"), joinLeave.WithLabelValues("dropped")
 }
 
 func (m *Metrics) ofClients() {
-	m.LongReplies = m.counter("throng_long_replies_total", "Answers about presence and history that a worker made; many clients may share one.")
-	m.LongReplyBytes = m.counter("throng_long_reply_bytes_total", "Bytes of those answers.")
+	m.LongReplies = m.counter("throng_long_replies_total", "Replies to presence and history that a worker encoded; several clients may share one.")
+	m.LongReplyBytes = m.counter("throng_long_reply_bytes_total", "Bytes of the replies in throng_long_replies_total.")
 	m.Commands = m.counters("throng_commands_total", "Commands of the SDK protocol, by method.", "method")
-	m.CommandErrors = m.counters("throng_command_errors_total", "Commands that were answered with an error, by its code.", "code")
-	m.ApiRequests = m.counters("throng_api_requests_total", "Calls of the server API, by method and the code of the error, 0 for none.", "method", "code")
+	m.CommandErrors = m.counters("throng_command_errors_total", "Commands that received an error reply, by its code.", "code")
+	m.APIRequests = m.counters("throng_api_requests_total", "Calls of the server API, by method and error code; 0 for success.", "method", "code")
 	m.Subscriptions = prometheus.NewGauge(prometheus.GaugeOpts{Name: "throng_subscriptions", Help: "Subscriptions of the SDK protocol."})
 	m.Registry.MustRegister(m.Subscriptions)
-	m.PersonalRoomsMissing = m.counter("throng_personal_rooms_missing_total", "Connections without a personal room, as no room can have the user's name.")
-	recoveries := m.counters("throng_recoveries_total", "Clients that came back to a room, by whether they could be told all they missed.", "recovered")
+	m.PersonalRoomsMissing = m.counter("throng_personal_rooms_missing_total", "Connections without a personal room, because the name of the user is not valid in a room name.")
+	recoveries := m.counters("throng_recoveries_total", "Recovery attempts of clients that rejoined a room, by whether all missed publications were sent.", "recovered")
 	m.Recovered, m.Unrecovered = recoveries.WithLabelValues("yes"), recoveries.WithLabelValues("no")
 }
 
 func (m *Metrics) ofHTTP() {
-	m.HttpRequests = m.counter("throng_http_requests_total", "HTTP requests for pages and guest tokens, and API calls without the key.")
-	m.HttpDelayed = m.counter("throng_http_delayed_total", "HTTP requests that waited because there were too many in all.")
+	m.HTTPRequests = m.counter("throng_http_requests_total", "HTTP requests for pages and guest tokens, and API calls without the key.")
+	m.HTTPDelayed = m.counter("throng_http_delayed_total", "HTTP requests that waited because the rate of all requests was exceeded.")
 	m.Handshakes = m.counters("throng_handshakes_total", "Handshakes, by result.", "result")
 	for _, result := range []string{
 		HandshakeAccepted, HandshakeMalformed, HandshakeOrigin, HandshakeRoom, HandshakeFull, HandshakeDraining,
@@ -132,9 +131,9 @@ func (m *Metrics) ofHTTP() {
 		m.Handshakes.WithLabelValues(result)
 	}
 	m.Accepted = m.Handshakes.WithLabelValues(HandshakeAccepted)
-	m.HttpRefused = m.counters("throng_http_refused_total", "HTTP requests, other than handshakes, that were refused or cut, by reason.", "reason")
-	for _, reason := range []string{RefusedHost, RefusedCrossSite, RefusedSlow, RefusedFull, RefusedRate} {
-		m.HttpRefused.WithLabelValues(reason)
+	m.HTTPRejected = m.counters("throng_http_refused_total", "HTTP requests, other than handshakes, that were rejected or not completed, by reason.", "reason")
+	for _, reason := range []string{RejectedHost, RejectedCrossSite, RejectedSlow, RejectedFull, RejectedRate} {
+		m.HTTPRejected.WithLabelValues(reason)
 	}
 }
 
@@ -150,19 +149,19 @@ func (m *Metrics) counters(name, help string, labels ...string) *prometheus.Coun
 	return c
 }
 
-// lag is a histogram of delays from 0.1 ms to 3.3 s.
+// lag registers a histogram of delays from 0.1 ms to 3.3 s.
 func (m *Metrics) lag(name, help string) prometheus.Histogram {
 	h := prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: prometheus.ExponentialBuckets(0.0001, 2, 16)})
 	m.Registry.MustRegister(h)
 	return h
 }
 
-// Gauge registers what is read when somebody looks. read may be called by any goroutine.
+// Gauge registers a gauge whose value read returns. Any goroutine may call read, when the metrics are collected.
 func (m *Metrics) Gauge(name, help string, read func() float64) {
 	m.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
 }
 
-// Counter registers a count that is kept elsewhere. read may be called by any goroutine.
+// Counter registers a counter whose value read returns. Any goroutine may call read, when the metrics are collected.
 func (m *Metrics) Counter(name, help string, read func() uint64) {
 	m.Registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help},
 		func() float64 { return float64(read()) }))

@@ -1,4 +1,4 @@
-// Package name decides which characters the name of a room or of a guest may contain. Every path into the server uses it.
+// Package name defines which characters the name of a room or of a guest may contain. All inputs of the server use it.
 package name
 
 import (
@@ -6,21 +6,21 @@ import (
 	"unicode/utf8"
 )
 
-// invisible are the characters that two names can differ in while they look the same, or that change how the text around them is
-// shown: controls (Cc), format characters (Cf: bidirectional controls, zero-width characters, tags), line and paragraph separators,
-// and what Unicode lets a renderer leave out (Default_Ignorable_Code_Point: fillers, variation selectors).
+// invisible are the characters that make two names differ although they look the same, or that change the display of the text around them:
+// controls (Cc), format characters (Cf: bidirectional controls, zero-width characters, tags), line and paragraph separators, and characters
+// that a renderer may leave out (Default_Ignorable_Code_Point: fillers, variation selectors).
 var invisible = []*unicode.RangeTable{
 	unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector,
 }
 
 const (
 	emojiPresentation = '\uFE0F' // a variation selector that keyboards add to symbols such as U+2764
-	brailleBlank      = '\u2800' // a symbol without ink
+	brailleBlank      = '\u2800' // a symbol that shows nothing
 )
 
-// Visible reports whether s is UTF-8 without control, invisible and bidirectional control characters. A variation selector is allowed
-// in one place: U+FE0F directly after a symbol (So), where it selects the emoji. U+200C and U+200D are refused, so an emoji that is
-// joined of several is, too. Visible does not limit the length; the empty string is visible.
+// Visible reports whether s is UTF-8 without control, invisible and bidirectional control characters. One variation selector is allowed:
+// U+FE0F directly after a symbol (So), where it selects the emoji. U+200C and U+200D are not allowed, so emoji that join several characters
+// are not allowed either. Visible does not limit the length. The empty string is visible.
 func Visible(s string) bool {
 	if !utf8.ValidString(s) {
 		return false

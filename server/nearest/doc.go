@@ -1,2 +1,2 @@
-// Package nearest proposes the known name that is most like one that is not known.
+// Package nearest finds the known name that is most similar to an unknown one, for errors.
 package nearest

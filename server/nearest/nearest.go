@@ -7,10 +7,10 @@ import (
 	"github.com/agnivade/levenshtein"
 )
 
-const maxNearest = 64 // bytes of a name that is compared: the distance takes the product of the lengths
+const maxNearest = 64 // bytes of a name to compare, because the cost of the distance is the product of the lengths
 
-// Name returns the known name that is most like a name, empty where all differ from it in more than a third of its characters. There
-// must be known names.
+// Name returns the known name that is most similar to name, or "" if each differs from it in more than a third of its characters. known must
+// not be empty.
 func Name(name string, known []string) string {
 	name = name[:min(len(name), maxNearest)]
 	distance := func(k string) int { return levenshtein.ComputeDistance(name, k) }
@@ -21,11 +21,11 @@ func Name(name string, known []string) string {
 	return best
 }
 
-// Proposal proposes a name to who called the server API with another. path stands before it.
+// Proposal returns the end of an error about an unknown name: the most similar known name, with path before it.
 func Proposal(path, name string, known []string) string {
 	best := Name(name, known)
 	if best == "" {
-		return "none is like it"
+		return "no similar name"
 	}
 	return fmt.Sprintf("nearest: %q", path+best)
 }

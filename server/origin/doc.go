@@ -1,3 +1,3 @@
-// Package origin decides which hosts a request may name and which web pages may send it (Host and Origin headers), so that no page of
-// another site acts for its visitor, DNS rebinding included.
+// Package origin checks the Host and Origin headers of a request: which host it names, and which web page sent it. It prevents that a page
+// of another site acts in the name of its visitor, also by DNS rebinding.
 package origin

@@ -10,12 +10,12 @@ import (
 	"github.com/throng-chat/throng/server/logqueue"
 )
 
-// Hosts are the names, besides IP addresses and localhost, that the Host header of a request may have. A web page whose
-// own name resolves to this machine (DNS rebinding) is same-origin with the server in the eyes of its browser, but
-// the browser sends that page's name as Host. An entry is a name, "*.NAME" for the names below it, or "*" for all.
+// Hosts are the names that the Host header of a request may have, in addition to IP addresses and localhost. If the name of a web page
+// resolves to this machine (DNS rebinding), the browser treats the page and the server as the same origin, but sends the name of the
+// page as Host. An entry is a name, "*.NAME" for its subdomains, or "*" for all names.
 type Hosts []string
 
-// Allow reports whether a Host header is acceptable. An absent Host is: no browser omits it.
+// Allow reports whether a Host header is allowed. A missing Host is allowed, because browsers always send it.
 func (h Hosts) Allow(host string) bool {
 	name := hostName(host)
 	if name == "" && host == "" || name == "localhost" || strings.HasSuffix(name, ".localhost") {
@@ -31,7 +31,7 @@ func (h Hosts) Allow(host string) bool {
 	})
 }
 
-// hostName is a Host header without the port, in lower case. It is empty where the header has no name.
+// hostName returns the host of a Host header without the port, in lower case; "" if the header has no host.
 func hostName(host string) string {
 	name := host
 	if h, _, err := net.SplitHostPort(host); err == nil {
@@ -42,7 +42,7 @@ func hostName(host string) string {
 	return strings.ToLower(strings.TrimSuffix(name, "."))
 }
 
-// ValidHost reports whether s can be an entry of hosts.
+// ValidHost reports whether s can be an entry of Hosts.
 func ValidHost(s string) bool {
 	if s == "*" {
 		return true
@@ -52,13 +52,13 @@ func ValidHost(s string) bool {
 		!strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`*/:@[]?#\,`, r) })
 }
 
-// ForeignHost is the text of status 421.
+// ForeignHost returns the text of a 421 response.
 func ForeignHost(host string) string {
 	return fmt.Sprintf("Host %q is not a name of this server: use its IP address or localhost, or start the server with --host %s to allow it",
 		logqueue.Clip(host), logqueue.Clip(hostName(host)))
 }
 
-// IsLoopback reports whether an address can be reached from this machine only.
+// IsLoopback reports whether an address is reachable only from this machine.
 func IsLoopback(a net.Addr) bool {
 	tcp, ok := a.(*net.TCPAddr)
 	return ok && tcp.IP.IsLoopback()

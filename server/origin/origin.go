@@ -26,10 +26,10 @@ type site struct {
 	port uint16     // 0 for none
 }
 
-// defaultPorts are those that an origin leaves out.
+// defaultPorts are the ports that browsers leave out of an origin.
 var defaultPorts = map[string]uint16{"http": 80, "https": 443}
 
-// withDefaultPort is s with the port that a scheme has where none is given.
+// withDefaultPort returns s with the default port of a scheme if s has no port.
 func (s site) withDefaultPort(scheme string) site {
 	if s.port == 0 {
 		s.port = defaultPorts[scheme]
@@ -37,9 +37,10 @@ func (s site) withDefaultPort(scheme string) site {
 	return s
 }
 
-const WantHost = "want a name or an address, and a port or none"
+// HostRule completes the error about a malformed header Host.
+const HostRule = "must be a host name or an IP address, with or without a port"
 
-// parseSite reads host and host:port, without an allocation where it is in lower case.
+// parseSite reads host or host:port. It allocates only if the host has upper-case letters.
 func parseSite(text string) (s site, ok bool) {
 	host := text
 	if at := strings.LastIndexByte(text, ':'); at >= 0 && !strings.HasSuffix(text, "]") {
@@ -61,7 +62,7 @@ func parseSite(text string) (s site, ok bool) {
 	if host == "" || strings.ContainsFunc(host, notInName) {
 		return site{}, false
 	}
-	// A name whose last label is a number is an address, or nothing (WHATWG URL, 3.5).
+	// A name whose last label is a number must be an IPv4 address (WHATWG URL, 3.5).
 	last := host[strings.LastIndexByte(host, '.')+1:]
 	if last != "" && strings.Trim(last, "0123456789") == "" {
 		a, err := netip.ParseAddr(host)
@@ -76,14 +77,14 @@ func notInName(r rune) bool {
 	return r >= 0x80 || !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-._~", r))
 }
 
-// WellFormedHost reports whether the value of a header Host is a host with or without a port (RFC 9110, 7.2).
+// WellFormedHost reports whether the value of a Host header is a host with or without a port (RFC 9110, 7.2).
 func WellFormedHost(host string) bool {
 	_, ok := parseSite(host)
 	return ok
 }
 
-// parseOrigin reads scheme://host and scheme://host:port, with nothing around it (RFC 6454, 6.2). Beside http and https it knows the
-// schemes of apps and browser extensions; file:// is the one without a host.
+// parseOrigin reads scheme://host or scheme://host:port, without other characters around it (RFC 6454, 6.2). Apps and browser extensions
+// have schemes of their own. Only file:// has no host.
 func parseOrigin(text string) (o origin, ok bool) {
 	scheme, rest, found := strings.Cut(text, "://")
 	if !found || !validScheme(scheme) {
@@ -108,15 +109,15 @@ func validScheme(s string) bool {
 	return s != ""
 }
 
-// Allowed are those whose pages may connect, besides the server's own. Constant.
+// Allowed has the origins whose pages may connect, in addition to the server's own. It is immutable.
 type Allowed struct {
 	all  bool            // "*"
 	null bool            // "null"
-	one  map[origin]bool // each by itself
-	sub  []origin        // name is ".example.com": each of its subdomains
+	one  map[origin]bool // listed by full name
+	sub  []origin        // name is ".example.com": all subdomains of it
 }
 
-// Parse reads what the setting origin lists. The error says what is wrong with the first that is.
+// Parse reads the values of the setting origin. The error describes what the first invalid value must be.
 func Parse(texts []string) (Allowed, error) {
 	all := Allowed{one: map[origin]bool{}}
 	for _, text := range texts {
@@ -141,26 +142,26 @@ func Parse(texts []string) (Allowed, error) {
 	return all, nil
 }
 
-// parseRule reads one origin of the setting; sub is whether it stands for the subdomains of its name.
+// parseRule reads one value of the setting; sub reports whether it stands for the subdomains of its name.
 func parseRule(text string) (o origin, sub bool, err error) {
 	scheme, rest, found := strings.Cut(text, "://")
 	switch {
 	case !found:
-		return o, false, errors.New("scheme://host or scheme://host:port, such as https://example.com; https://*.example.com; null; or *")
+		return o, false, errors.New("scheme://host or scheme://host:port, such as https://example.com; or https://*.example.com, null or *")
 	case strings.EqualFold(scheme, "ws") || strings.EqualFold(scheme, "wss"):
-		return o, false, errors.New("the origin of a page, which begins with http:// or https://")
+		return o, false, errors.New("the origin of a page, which begins with http:// or https://, not the URL of a WebSocket")
 	case !strings.EqualFold(scheme, "file") && strings.ContainsAny(rest, "/?#@"):
-		return o, false, fmt.Errorf("%s://host without user, path and query: an origin ends with the host, or its port", scheme)
+		return o, false, fmt.Errorf("%s://host or %s://host:port, without user, path and query", scheme, scheme)
 	}
 	rest, sub = strings.CutPrefix(rest, "*.")
 	if strings.Contains(rest, "*") {
-		return o, false, errors.New("a star as the whole first label only, such as https://*.example.com")
+		return o, false, errors.New("an origin with a star as the whole first label, such as https://*.example.com")
 	}
 	if strings.ContainsFunc(rest, func(r rune) bool { return r >= 0x80 }) {
 		host, port, _ := strings.Cut(rest, ":")
 		ascii, no := idna.Lookup.ToASCII(host)
 		if no != nil {
-			return o, false, fmt.Errorf("a host that is a domain name: %w", no)
+			return o, false, fmt.Errorf("an origin whose host is a domain name: %w", no)
 		}
 		if rest = ascii; port != "" {
 			rest += ":" + port
@@ -169,20 +170,21 @@ func parseRule(text string) (o origin, sub bool, err error) {
 	o, ok := parseOrigin(scheme + "://" + rest)
 	switch {
 	case !ok && strings.EqualFold(scheme, "file"):
-		return o, false, errors.New("file:// without a path, or null, which browsers send for a page opened from a file")
+		return o, false, errors.New("file:// without a path; or null, which browsers send for a page opened from a file")
 	case !ok:
 		return o, false, errors.New("scheme://host or scheme://host:port, with a port of 1 to 65535")
 	case sub && o.name == "":
-		return o, false, errors.New("a domain name behind the star")
+		return o, false, errors.New("an origin with a domain name after the star")
 	case sub:
 		o.name = "." + o.name
 	}
 	return o, sub, nil
 }
 
-// Allow says whether a page of that origin may open a WebSocket here (RFC 6455, 10.2). Browsers send the header and pages cannot change
-// it; without this check any site could chat in the name of its visitors. A client without the header is no browser. The server's own
-// host and port are always allowed, by http and https: a proxy may speak TLS for it. A port that is left out is that of the origin's scheme.
+// Allow reports whether a page of the origin in the header field may open a WebSocket to host (RFC 6455, 10.2). Browsers send the header,
+// and pages cannot change it. Without this check, any site could use the chat in the name of its visitors. A client without the header
+// is not a browser and is allowed. The server's own host and port are always allowed, with http and https, because a proxy may add TLS.
+// A missing port is the default port of the origin's scheme.
 func (a *Allowed) Allow(field ws.Field, host string) bool {
 	switch {
 	case field.Count == 0:

@@ -1,6 +1,6 @@
-// Package settings reads the settings of the server from the structs that hold them. A field with the tag "name" is one setting, and its
-// other tags say everything else about it, so that a setting is written once. The command line reads the same tags (kong's are name,
-// default, type and help).
+// Package settings reads the settings of the server from the structs that hold them. A field with the tag "name" is one setting. Its
+// other tags define everything else about the setting, so that it is written once. The command line uses the same tags: name, default,
+// type and help are those of kong.
 //
 //	name      the key in the config file; of server.Config also the flag and, in capitals, the environment variable
 //	default   the value if the setting is not set, as text; missing: the zero value
@@ -9,12 +9,12 @@
 //	min, max  the range, with both ends; without max it has no upper end
 //	zero      what 0 means; 0 is then allowed beside the range
 //	unit      what a number counts, for an error
-//	oneof     the allowed values, with commas between them
-//	want      what an error says is allowed, if the text from min, max or oneof is not enough
-//	secret    the environment variable of a secret, which has no flag and is in no error
+//	oneof     the allowed values, separated by commas
+//	allowed   the allowed values as an error describes them, if min, max or oneof do not describe them well
+//	secret    the environment variable of a secret, which has no flag and appears in no error
 //
 // A field with the tag "table" holds the settings of a table of the config file: a struct for [table], a slice of structs for [[table]].
-// Rules about two settings are code in server/validate.go.
+// server/validate.go checks the rules that concern two settings.
 package settings
 
 import (
@@ -38,7 +38,7 @@ type Setting struct {
 	bounded     bool
 	least, most int64 // of a duration in nanoseconds; most is 0 without an upper end
 	zero, unit  string
-	want        string
+	allowed     string
 	kind        reflect.Type
 	field       int
 }
@@ -51,7 +51,7 @@ type Table struct {
 	field    int
 }
 
-// layout is what the tags of a struct type say.
+// layout has the settings and the tables of a struct type.
 type layout struct {
 	settings []Setting
 	tables   []Table
@@ -92,11 +92,11 @@ func of(t reflect.Type) *layout {
 	return l
 }
 
-// read makes a setting of a field's tags.
+// read returns the setting that a field's tags define.
 func read(name string, tag reflect.StructTag, kind reflect.Type, field int) (Setting, error) {
 	s := Setting{
 		Name: name, Default: tag.Get("default"), Secret: tag.Get("secret"), Size: tag.Get("type") == "size",
-		zero: tag.Get("zero"), unit: tag.Get("unit"), want: tag.Get("want"), kind: kind, field: field,
+		zero: tag.Get("zero"), unit: tag.Get("unit"), allowed: tag.Get("allowed"), kind: kind, field: field,
 	}
 	if words := tag.Get("oneof"); words != "" {
 		s.OneOf = strings.Split(words, ",")
@@ -179,28 +179,28 @@ func SetDefaults(v any) {
 	}
 }
 
-// Check returns the setting's value in the struct that v points to, and what is allowed instead: "1 to 4096 rooms". That is empty if the
-// value by itself is allowed.
-func (s *Setting) Check(v any) (found any, want string) {
+// Check returns the setting's value in the struct that v points to. If the tags do not allow the value, allowed describes the allowed
+// values, such as "1 to 4096 rooms"; else it is empty.
+func (s *Setting) Check(v any) (found any, allowed string) {
 	value := s.of(v)
-	allowed := true
+	ok := true
 	switch {
 	case s.OneOf != nil && value.Kind() == reflect.String:
-		allowed = slices.Contains(s.OneOf, value.String())
+		ok = slices.Contains(s.OneOf, value.String())
 	case s.bounded:
 		n := value.Int()
-		allowed = n >= s.least && (s.most == 0 || n <= s.most) || n == 0 && s.zero != ""
+		ok = n >= s.least && (s.most == 0 || n <= s.most) || n == 0 && s.zero != ""
 	}
-	if allowed {
+	if ok {
 		return value.Interface(), ""
 	}
-	return value.Interface(), s.allowed()
+	return value.Interface(), s.describe()
 }
 
-// allowed describes the values that Check accepts.
-func (s *Setting) allowed() string {
-	if s.want != "" {
-		return s.want
+// describe returns the values that Check accepts, as an error has them.
+func (s *Setting) describe() string {
+	if s.allowed != "" {
+		return s.allowed
 	}
 	if s.OneOf != nil {
 		return "one of " + strings.Join(s.OneOf, ", ")
@@ -220,7 +220,7 @@ func (s *Setting) allowed() string {
 	return text
 }
 
-// show is a bound of the range as an error has it. A size is a plain number if the unit follows.
+// show formats a bound of the range for an error. A size is a plain number if the unit follows.
 func (s *Setting) show(n int64) string {
 	switch {
 	case n != 0 && s.kind == reflect.TypeFor[time.Duration]():

@@ -15,7 +15,7 @@ type inner struct {
 type sample struct {
 	Text   string        `name:"text" default:"$x"`
 	Word   string        `name:"word" default:"a" oneof:"a,b"`
-	Free   string        `name:"free" oneof:"x,y" want:"x or y, as you like"`
+	Free   string        `name:"free" oneof:"x,y" allowed:"x or y, as you like"`
 	Yes    bool          `name:"yes" default:"true"`
 	Number int           `name:"number" default:"5" min:"2" max:"7" unit:"things"`
 	Any    int           `name:"any" min:"1" zero:"any number"`

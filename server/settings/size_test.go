@@ -13,16 +13,16 @@ func TestSizes(t *testing.T) {
 		}
 	}
 	for text, says := range map[string]string{
-		"2GiB":       `"2GiB" is no size: GiB is no unit: the units are B, KiB and MiB (2048MiB)`,
-		"1TiB":       "TiB is no unit: the units are B, KiB and MiB (1048576MiB)",
-		"64k":        "k is no unit: the units are B, KiB and MiB",
-		"64kib":      "kib is no unit",
-		"1 MB":       "MB is no unit",
-		"lots":       "want a number of bytes, or one such as 64KiB or 1MiB",
-		"":           "want a number of bytes",
-		"MiB":        "want a number of bytes",
-		"-1KiB":      "want a whole number of bytes up to 1 TiB",
-		"1.5MiB":     "want a whole number",
+		"2GiB":       `"2GiB" is not a size: unknown unit GiB: must be B, KiB or MiB (2048MiB)`,
+		"1TiB":       "unknown unit TiB: must be B, KiB or MiB (1048576MiB)",
+		"64k":        "unknown unit k: must be B, KiB or MiB",
+		"64kib":      "unknown unit kib",
+		"1 MB":       "unknown unit MB",
+		"lots":       "must be a number of bytes, or a size such as 64KiB or 1MiB",
+		"":           "must be a number of bytes",
+		"MiB":        "must be a number of bytes",
+		"-1KiB":      "must be a whole number of bytes up to 1 TiB",
+		"1.5MiB":     "must be a whole number",
 		"1048577MiB": "up to 1 TiB",
 	} {
 		var got Size

@@ -1,7 +1,7 @@
-// Package web is the chat page: a few files in the binary, and the handler that serves exactly those.
+// Package web is the chat page: a few files in the binary, and a handler that serves exactly these files.
 //
-// The script is written in TypeScript, in src. To change it, edit src, run make page-script and commit dist with it.
-// TestTheScriptIsBuiltFromItsSources compares the two.
+// The script is written in TypeScript, in src. To change it, edit src, run make page-script and commit src and dist together.
+// TestTheScriptIsBuiltFromItsSources compares them.
 package web
 
 import (
@@ -18,28 +18,28 @@ import (
 	"time"
 )
 
-// The script of the page: one classic script, not a module, because browsers load modules only from a server, and the page can
-// also be opened from a file. The output is committed, so that building throng needs no other tool than Go.
+// The script of the page is one classic script. It is not a module, because browsers load modules only from a server, and the page can also
+// be opened from a file. The output is committed, so that the build of throng needs only Go.
 //go:generate go run github.com/evanw/esbuild/cmd/esbuild src/app.ts --bundle --minify --charset=utf8 --target=es2024 --log-level=warning --outfile=dist/app.js
 
 //go:embed index.html style.css favicon.svg dist/app.js
 var files embed.FS
 
-// securityPolicy lets the page run its own script and reach its own server, and nothing else. Trusted types make the
-// browser refuse any string that would become markup or code, should the script ever try.
+// securityPolicy allows the page to run its own script and to reach its own server, and nothing else. With trusted types, the browser rejects
+// every string that the script would turn into markup or code.
 const securityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
 type asset struct {
 	contentType string
-	etag        string // of the content: it changes when the file does
+	etag        string // a hash of the content
 	content     []byte
 	gzipped     []byte
 }
 
-// Handler serves the page at / and its files beside it. Every other path is not found, however it is spelled.
+// Handler serves the page at / and its files beside it. The response to other paths is 404, also for another spelling of a known path.
 func Handler() http.Handler {
-	// The server has the script beside the page; in the repository it is in a directory of its own.
+	// The server has the script beside the page. In the repository, it is in the directory dist.
 	page := bytes.Replace(compact("index.html"), []byte(`src="dist/app.js"`), []byte(`src="app.js"`), 1)
 	assets := map[string]asset{
 		"/":            newAsset(page, "text/html; charset=utf-8"),
@@ -54,7 +54,7 @@ func Handler() http.Handler {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 
-		// The path as it was sent: an escaped spelling of a known one is not known.
+		// The path as the client sent it: an escaped spelling of a known path is unknown.
 		a, ok := assets[r.URL.EscapedPath()]
 		if !ok {
 			http.Error(w, "not found", http.StatusNotFound)
@@ -66,7 +66,7 @@ func Handler() http.Handler {
 			return
 		}
 		h.Set("Content-Type", a.contentType)
-		h.Set("Cache-Control", "no-cache") // kept, but asked about each time: a new binary shows at once
+		h.Set("Cache-Control", "no-cache") // browsers store the file, but check it each time, so that a new binary takes effect at once
 		h.Set("Vary", "Accept-Encoding")
 		content, etag := a.content, a.etag
 		if acceptsGzip(r) {
@@ -79,7 +79,7 @@ func Handler() http.Handler {
 	})
 }
 
-// direct writes a file from where it is: io.Copy would have a copy of it for each reader, as long as that reads.
+// direct writes a file from memory without a copy: io.Copy would hold a copy for each client that is reading.
 type direct struct{ http.ResponseWriter }
 
 func (w direct) ReadFrom(r io.Reader) (int64, error) {
@@ -101,7 +101,7 @@ func read(name string) []byte {
 	return content
 }
 
-// compact returns a file without indentation, empty lines and lines that are a comment. No quoted text in these files spans lines.
+// compact returns a file without indentation, empty lines and comment lines. In these files, no quoted text spans lines.
 func compact(name string) []byte {
 	var out []byte
 	for line := range bytes.Lines(read(name)) {
@@ -123,7 +123,7 @@ func newAsset(content []byte, contentType string) asset {
 	return a
 }
 
-// compress is done once for each file, when the server starts.
+// compress returns content compressed by gzip. It runs once per file, when the server starts.
 func compress(content []byte) []byte {
 	var out bytes.Buffer
 	w, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
@@ -131,12 +131,12 @@ func compress(content []byte) []byte {
 		_, err = w.Write(content)
 	}
 	if err := errors.Join(err, w.Close()); err != nil {
-		panic(fmt.Sprintf("compress a file: %v", err)) // into memory: it cannot fail
+		panic(fmt.Sprintf("compress a file: %v", err)) // writes to memory do not fail
 	}
 	return out.Bytes()
 }
 
-// acceptsGzip is for clients that name it plainly, as all browsers do.
+// acceptsGzip reports whether Accept-Encoding lists gzip without a weight, as all browsers do.
 func acceptsGzip(r *http.Request) bool {
 	for _, coding := range strings.Split(strings.Join(r.Header["Accept-Encoding"], ","), ",") {
 		if strings.EqualFold(strings.TrimSpace(coding), "gzip") {

@@ -10,17 +10,17 @@ import (
 	"github.com/throng-chat/throng/server/metrics"
 )
 
-// Coming and going costs everybody else: an address may do so much of it, whatever it asks for.
+// Connects are expensive for other clients, so the rate of an address is limited for all kinds of requests.
 func TestNewConnectionsOfAnAddressAreLimited(t *testing.T) {
 	t.Parallel()
 	s := startPrepared(t, func(c *Config) { c.RateConnectionsAddress = 1 }, func(s *Server) {
-		s.edge.Arrivals.Exempt = func(a netip.Addr) bool { return a == mustAddr("127.0.0.1") }
+		s.edge.ConnectRate.Exempt = func(a netip.Addr) bool { return a == mustAddr("127.0.0.1") }
 	})
 	upgrade := upgradeRequest("localhost", chat.SessionPath)
 	for i := range 10 {
 		conn, _, resp := statusFrom(t, s, "127.0.0.2", upgrade)
 		if resp.StatusCode != http.StatusSwitchingProtocols {
-			t.Fatalf("number %d: got %s, want 101: a burst of ten seconds' worth", i, resp.Status)
+			t.Fatalf("number %d: got %s, want 101: the burst is that of ten seconds", i, resp.Status)
 		}
 		conn.Close()
 	}
@@ -34,7 +34,7 @@ func TestNewConnectionsOfAnAddressAreLimited(t *testing.T) {
 		}
 	}
 	if refused == 0 {
-		t.Error("30 connections in a moment were let in, want 429")
+		t.Error("30 connections at once were accepted, want 429")
 	}
 	if got := value(t, s, "throng_handshakes_total", metrics.HandshakeRate); int(got) != refused {
 		t.Errorf("got %v counted, want %d", got, refused)
@@ -47,8 +47,8 @@ func TestNewConnectionsOfAnAddressAreLimited(t *testing.T) {
 	}
 }
 
-// Whom a proxy carries counts by itself, and the proxy does not.
-func TestNewConnectionsByAProxyCountForWhomItCarries(t *testing.T) {
+// Each client of a proxy has its own rate, and the proxy has none.
+func TestNewConnectionsOfAProxyCountForItsClients(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) {
 		c.RateConnectionsAddress, c.TrustedProxies, c.Guests = 1, []string{"127.0.0.9"}, "on"
@@ -60,9 +60,9 @@ func TestNewConnectionsByAProxyCountForWhomItCarries(t *testing.T) {
 		}
 	}
 	if refused == 0 || refused > 20 {
-		t.Errorf("got %d of 30 refused, want some of 20", refused)
+		t.Errorf("got %d of 30 rejected, want 1 to 20", refused)
 	}
-	for i := range 12 { // those behind the same proxy, and the proxy for itself
+	for i := range 12 { // other clients of the proxy, and the proxy itself
 		if got := by(t, s, "127.0.0.9", "198.51.100."+strings.Repeat("1", i%2+1)); got != http.StatusSwitchingProtocols {
 			t.Errorf("another: got %d, want 101", got)
 		}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/throng-chat/throng/server"
+	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/settings"
+)
+
+// printBanner prints the addresses and the main settings to standard error, for a person at a terminal.
+func printBanner(cfg server.Config, srv *server.Server, file *configFile, start time.Time) {
+	var b strings.Builder
+	line := func(key, format string, args ...any) { fmt.Fprintf(&b, "%-9s %s\n", key, fmt.Sprintf(format, args...)) }
+	line("throng", "%s · %s %s/%s · pid %d", version, runtime.Version(), runtime.GOOS, runtime.GOARCH, os.Getpid())
+	line("config", "%s", file)
+	line("loops", "%d, one per core · ping after %v of silence, close %v later", srv.Shards(), cfg.PingInterval, cfg.PingTimeout)
+	line("limits", "%s · %v per message · %s per connection · %v unsent", count(srv.MaxConnections(), "connection"), settings.Size(cfg.MaxMessage), rateText(cfg.Rate), settings.Size(cfg.MaxUnsent))
+	line("access", "%s", access(srv.Addr(), srv.GuestsAllowed(), srv.TokensEnabled()))
+	line("rooms", "%s", otherRooms(srv.OtherRooms(), len(cfg.Rooms)))
+	host := srv.Addr().String()
+	line("listen", "http://%s/  the chat page", host)
+	line("", "ws://%s/ws  for plain clients (?room=NAME, default lobby)", host)
+	line("", "ws://%s/connection/websocket  for SDK clients", host)
+	line("api", "%s", apiText(cfg, srv))
+	if admin := srv.AdminAddr(); admin != nil {
+		line("admin", "http://%s  /healthz /readyz /metrics /connections /debug/pprof/", admin)
+	} else {
+		line("admin", "off")
+	}
+	fmt.Fprintf(&b, "ready in %v · press Ctrl-C for a graceful stop, twice to stop at once\n", time.Since(start).Round(time.Millisecond))
+	fmt.Fprint(os.Stderr, b.String())
+}
+
+func rateText(n int) string {
+	if n == 0 {
+		return "unlimited messages"
+	}
+	return count(n, "message") + "/s"
+}
+
+// count formats a number with its noun, which has a plural in s.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// access describes who can connect, and which setting changes that.
+func access(addr net.Addr, guests, tokens bool) string {
+	_, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return addr.String()
+	}
+	local := isLoopback(addr)
+	switch {
+	case local && guests && tokens:
+		return fmt.Sprintf("this machine only, with a token or as a guest (to accept the network: --listen :%s, and --guests on for guests)", port)
+	case local && guests:
+		return fmt.Sprintf("this machine only, as a guest (to accept the network: --listen :%s, with a key under [token] or --guests on)", port)
+	case local && tokens:
+		return fmt.Sprintf("this machine only, with a token (to accept the network: --listen :%s)", port)
+	case guests:
+		return fmt.Sprintf("OPEN TO THE NETWORK WITHOUT SIGN-IN: every client that reaches %s may chat under any name (to prevent this: --guests off, or --listen 127.0.0.1:%s)", addr, port)
+	case tokens:
+		return "the network, with a token"
+	}
+	return "NO CLIENT CAN CONNECT: guests are off, and the config file has no key under [token] (to allow guests under any name: --guests on)"
+}
+
+// otherRooms describes who may use rooms that no pattern matches, and which setting changes that.
+func otherRooms(access string, patterns int) string {
+	which := "all rooms"
+	if patterns > 0 {
+		which = fmt.Sprintf("rooms that match none of the [[room]] patterns (%d)", patterns)
+	}
+	switch access {
+	case "open":
+		return fmt.Sprintf("open: all clients may use %s (to change this: --rooms signed-in or closed)", which)
+	case "closed":
+		return fmt.Sprintf("closed: only the application may use %s (to change this: --rooms signed-in or open)", which)
+	}
+	return fmt.Sprintf("signed-in: clients with a user may use %s (to change this: --rooms open or closed)", which)
+}
+
+// openRooms returns the patterns of the rooms that every client may join.
+func openRooms(rooms []chat.RoomOptions) (patterns []string) {
+	for _, r := range rooms {
+		if r.Subscribe == chat.Anyone {
+			patterns = append(patterns, r.Pattern)
+		}
+	}
+	return patterns
+}
+
+// apiText returns the address of the server API, or how to turn it on.
+func apiText(cfg server.Config, srv *server.Server) string {
+	switch {
+	case cfg.API.Key == "":
+		return "off (to turn it on: key = \"...\" under [api] in the config file, or THRONG_API_KEY)"
+	case cfg.API.On == "admin":
+		return fmt.Sprintf("http://%s/api/", addressOf(srv.AdminAddr()))
+	}
+	return fmt.Sprintf("http://%s/api/", srv.Addr())
+}
+
+func isLoopback(addr net.Addr) bool {
+	tcp, ok := addr.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
+}
+
+func addressOf(a net.Addr) string {
+	if a == nil {
+		return "off"
+	}
+	return a.String()
+}

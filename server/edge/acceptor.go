@@ -1,0 +1,280 @@
+package edge
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/throng-chat/throng/server/api"
+	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/limiter"
+	"github.com/throng-chat/throng/server/logqueue"
+	"github.com/throng-chat/throng/server/metrics"
+	"github.com/throng-chat/throng/server/netpoll"
+	"github.com/throng-chat/throng/server/origin"
+	"github.com/throng-chat/throng/server/session"
+	"github.com/throng-chat/throng/server/ws"
+)
+
+const (
+	sendBuffer = 64 << 10 // SO_SNDBUF, in bytes: without it, the kernel buffers up to 2.3 MB for a client that stops reading
+	firstRead  = 4096     // bytes; nearly all heads are shorter
+)
+
+// Acceptor accepts the connections of the public port and reads the head of the first request of each: at once if it has arrived, otherwise
+// on a goroutine. A valid WebSocket handshake goes to the event loop. All other requests go to net/http, with the bytes read so far.
+//
+// net/http could handle the handshakes too, and does if one follows another request. But it allocates 12 KB for each: at thousands of
+// handshakes per second, the garbage collector would cost more than the handshake.
+type Acceptor struct {
+	*net.TCPListener
+	Edge        *Edge
+	Log         *slog.Logger
+	logLimit    rate.Sometimes
+	sockets     *netpoll.Acceptor
+	HTTP        chan net.Conn  // connections for net/http
+	HTTPWithKey chan net.Conn  // connections for net/http with a valid API key: these go first
+	slots       chan struct{}  // has an entry for each connection of HTTP whose request is active
+	readers     sync.WaitGroup // goroutines that read a head
+
+	head   [firstRead]byte // owned by Run
+	Closed chan struct{}
+	close  func() error
+}
+
+// ListenOptions delay the accept until the first bytes of a head arrive, for at most HeadTimeout.
+var ListenOptions = netpoll.ListenOptions{SendBuffer: sendBuffer, FirstBytes: HeadTimeout}
+
+// Open listens on the public port. It accepts no connection before Run. a is nil if the server API is not on this port.
+func Open(cfg Config, h *session.Sessions, a *api.API, m *metrics.Metrics, log *slog.Logger) (*Acceptor, error) {
+	e, err := newEdge(cfg, h, a, m, log)
+	if err != nil {
+		return nil, err
+	}
+	ac, err := newAcceptor(cfg.Listen, e)
+	if err != nil {
+		return nil, err
+	}
+	e.checksHost = len(e.hosts) > 0 || origin.IsLoopback(ac.Addr())
+	return ac, nil
+}
+
+// newAcceptor listens on address, host:port.
+func newAcceptor(address string, e *Edge) (*Acceptor, error) {
+	tcp, err := netpoll.Listen(address, ListenOptions)
+	if err != nil {
+		return nil, err
+	}
+	sockets, err := netpoll.NewAcceptor(tcp)
+	if err != nil {
+		return nil, errors.Join(err, tcp.Close())
+	}
+	ac := &Acceptor{
+		TCPListener: tcp,
+		sockets:     sockets,
+		Edge:        e,
+		Log:         e.log,
+		logLimit:    logqueue.EverySecond(),
+		HTTP:        make(chan net.Conn),
+		HTTPWithKey: make(chan net.Conn),
+		slots:       make(chan struct{}, maxActive),
+		Closed:      make(chan struct{}),
+	}
+	ac.close = sync.OnceValue(func() error {
+		close(ac.Closed)
+		return errors.Join(sockets.Close(), tcp.Close())
+	})
+	return ac, nil
+}
+
+// Close stops Run and Accept. Pending connections stay open.
+func (ac *Acceptor) Close() error { return ac.close() }
+
+// End closes all pending connections and waits for the goroutines that read heads. Call Close first.
+func (ac *Acceptor) End() {
+	for ac.Edge.Pending.EvictOldest() {
+	}
+	ac.readers.Wait()
+}
+
+// Accept returns the next connection that net/http must handle. net/http calls it.
+func (ac *Acceptor) Accept() (net.Conn, error) {
+	select {
+	case c := <-ac.HTTPWithKey:
+		return c, nil
+	case ac.slots <- struct{}{}:
+	case <-ac.Closed:
+		return nil, net.ErrClosed
+	}
+	select {
+	case c := <-ac.HTTPWithKey:
+		<-ac.slots
+		return c, nil
+	case c := <-ac.HTTP:
+		c.(*PendingConn).holdSlot(ac.slots)
+		return c, nil
+	case <-ac.Closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// Run accepts connections until Close. If the process has no free descriptor, it closes a pending connection and waits a little: repeated
+// failing accepts would use a whole core.
+func (ac *Acceptor) Run() error {
+	for {
+		a, err := ac.sockets.Accept()
+		switch {
+		case err == nil:
+			ac.handle(a)
+		case errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE):
+			ac.outOfFiles(err)
+		case errors.Is(err, net.ErrClosed):
+			return nil
+		case errors.Is(err, syscall.ECONNABORTED) || errors.Is(err, syscall.EINTR):
+			// The peer closed the connection before the accept.
+		case errors.Is(err, syscall.EBADF) || errors.Is(err, syscall.EINVAL):
+			return err
+		default:
+			// A temporary failure, such as a lack of memory or a firewall rule. Established connections continue.
+			ac.logLimit.Do(func() { ac.Log.Error("accept failed", "error", err) })
+			time.Sleep(AcceptErrorBackoff)
+		}
+	}
+}
+
+// outOfFiles closes a pending connection and waits AcceptErrorBackoff.
+func (ac *Acceptor) outOfFiles(err error) {
+	freed := ac.Edge.Pending.EvictOldest()
+	ac.logLimit.Do(func() {
+		ac.Log.Error("out of open files: new connections wait: raise LimitNOFILE or lower --max-connections",
+			"error", err, "pending_connection_closed", freed)
+	})
+	time.Sleep(AcceptErrorBackoff)
+}
+
+// handle opens a connection at once if its complete handshake has arrived. Otherwise a goroutine waits for the head. It ends when the head
+// is read, or when the peer or Pending closes the connection.
+func (ac *Acceptor) handle(a netpoll.Accepted) {
+	e := ac.Edge
+	peer := a.Peer.Addr()
+	proxied := e.proxies.trusted(peer)
+	if !proxied && !e.ConnectRate.Allow(peer, e.hub.Clock.Now()) {
+		ac.rejectNow(a, metrics.HandshakeRate, responseConnectRate)
+		return
+	}
+	read := ac.head[:a.ReadNow(ac.head[:])]
+	at := bytes.Index(read, headEnd)
+	if at >= 0 {
+		end := at + len(headEnd)
+		if as, source, ok := ac.authorize(nil, peer, read[:end]); ok {
+			nc, err := a.Socket()
+			e.openSocket(nc, err, source, as, bytes.Clone(read[end:]))
+			return
+		}
+	}
+	c := &PendingConn{peer: peer, Remote: a.Peer, ReadAhead: bytes.Clone(read), HeadRead: at >= 0}
+	if !proxied {
+		c.Address = limiter.AddressKey(peer)
+	}
+	if !e.countSocket(c) {
+		ac.rejectNow(a, metrics.HandshakeFull, responseAddressFull)
+		return
+	}
+	var err error
+	if c.TCPConn, err = a.TCP(); err != nil {
+		e.Pending.End(c)
+		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+			ac.outOfFiles(err)
+		} else {
+			ac.logLimit.Do(func() { ac.Log.Error("accept failed", "error", err) })
+		}
+		return
+	}
+	e.Pending.Begin(c)
+	ac.readers.Go(func() { ac.ReadHandshake(c) })
+}
+
+// rejectNow sends a response to a new connection without waiting, and closes it. It first reads the bytes that have arrived: a close with
+// unread bytes would reset the connection, and the peer could lose the response.
+func (ac *Acceptor) rejectNow(a netpoll.Accepted, result string, answer []byte) {
+	ac.Edge.metrics.Handshakes.WithLabelValues(result).Inc()
+	a.ReadNow(ac.head[:])
+	if err := a.Refuse(answer); err != nil {
+		ac.Log.Debug("reject a new connection", "error", err)
+	}
+}
+
+// ReadHandshake reads one head and passes the connection to the event loop or to net/http.
+func (ac *Acceptor) ReadHandshake(c *PendingConn) {
+	end, malformed, err := c.ReadHead()
+	if err == nil && malformed == "" && end > 0 {
+		if as, source, ok := ac.authorize(c, c.peer, c.ReadAhead[:end]); ok {
+			ac.Edge.Pending.End(c)
+			ac.Edge.open(c.TCPConn, source, as, bytes.Clone(c.ReadAhead[end:]))
+			return
+		}
+	}
+	switch {
+	case malformed != "":
+		ac.rejectHead(c, malformed)
+	case err == nil:
+		to := ac.HTTP
+		if ac.Edge.HasAPIKey(c.ReadAhead[:end]) {
+			ac.Edge.Pending.Trust(c)
+			to = ac.HTTPWithKey
+		}
+		select {
+		case to <- c:
+			return
+		case <-c.gone:
+		case <-ac.Closed:
+		}
+	}
+	ac.Edge.Pending.End(c)
+	if err := c.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		ac.Log.Debug("close a pending connection", "error", err)
+	}
+}
+
+// authorize returns the admission of a valid handshake, and reserves its place. c is nil for a connection that was just accepted. If ok is
+// false, nothing is reserved, and net/http handles the request. This includes each head that ws.ParseHead does not fully understand,
+// because the server of net/http rejects more than its parser does.
+func (ac *Acceptor) authorize(c *PendingConn, peer netip.Addr, head []byte) (as admission, source *chat.Address, ok bool) {
+	var h ws.Head
+	e := ac.Edge
+	if !ws.ParseHead(head, &h) || !isSocket(h.Path) || h.Lines > MaxHeadLines {
+		return as, nil, false
+	}
+	as, no := e.authorize(&h)
+	if no != nil || as.needsProxy {
+		return as, nil, false
+	}
+	source, no = e.Reserve(c, peer, e.proxies.addressKey(peer, h.Forwarded.Value), &as)
+	return as, source, no == nil
+}
+
+// rejectHead sends a 400 response and waits until the peer closes, so that a reset does not discard the response. Pending bounds the time
+// and the number of these connections.
+func (ac *Acceptor) rejectHead(c *PendingConn, reason string) {
+	ac.Edge.metrics.Handshakes.WithLabelValues(metrics.HandshakeMalformed).Inc()
+	text := "400 Bad Request: " + reason + "\n"
+	_, err := fmt.Fprintf(c.TCPConn, "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(text), text)
+	if err == nil {
+		err = c.CloseWrite()
+	}
+	if err == nil {
+		_, err = io.Copy(io.Discard, io.LimitReader(c.TCPConn, MaxHead))
+	}
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		ac.Log.Debug("response to a malformed head not sent", "error", err)
+	}
+}

@@ -1,0 +1,169 @@
+package edge
+
+import (
+	"container/list"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/metrics"
+)
+
+// Pending bounds the number and the time of the connections of the public port that are not in the event loop. Each costs one or two
+// goroutines and several KB; a connection in the loop costs 1 KB. When there are too many, it closes the least useful. A client that sends
+// its request at once and reads the response is not affected by clients that do not. Any goroutine may call its methods. A method whose
+// name ends in Locked needs Mu.
+type Pending struct {
+	log     *slog.Logger
+	metrics *metrics.Metrics
+	max     func() int          // returns the limit of all states together
+	Release func(*chat.Address) // is called when a connection no longer counts for an address; without Mu
+
+	Mu            sync.Mutex
+	Waiting       *list.List         // of *PendingConn: the head of the first request is incomplete; oldest first
+	Responding    *list.List         // a response is being written; longest without progress first
+	Flushing      *list.List         // a response is written, but the kernel still has bytes that the peer has not received; oldest response first
+	Idle          *list.List         // kept for another request; oldest first
+	AwaitingProxy *list.List         // a handshake that waits for a proxy request, whose number session.Hooks bounds; oldest first
+	Trusted       *list.List         // responding or idle, with a valid API key; evicted last
+	byAddress     map[netip.Addr]int // number of connections in Waiting
+	Closing       int                // connections that are evicted and whose descriptor is still open
+}
+
+func NewPending(log *slog.Logger, m *metrics.Metrics, max func() int) *Pending {
+	return &Pending{
+		log: log, metrics: m, max: max, Release: func(*chat.Address) {},
+		Waiting: list.New(), Responding: list.New(), Flushing: list.New(), Idle: list.New(),
+		AwaitingProxy: list.New(), Trusted: list.New(),
+		byAddress: map[netip.Addr]int{},
+	}
+}
+
+// watch registers the gauges of pending connections.
+func (pd *Pending) watch(m *metrics.Metrics) {
+	m.Gauge("throng_handshakes_pending", "Connections whose first request has not arrived completely.", func() float64 { return float64(pd.Count()) })
+	m.Gauge("throng_http_answering", "HTTP requests of the public port that are being handled.",
+		func() float64 { return float64(pd.Length(pd.Responding)) })
+	m.Gauge("throng_http_kept", "HTTP connections of the public port that wait for another request, or whose last response is not fully received.",
+		func() float64 { return float64(pd.Length(pd.Flushing, pd.Idle)) })
+}
+
+// Count returns the number of connections whose first head is incomplete.
+func (pd *Pending) Count() int { return pd.Length(pd.Waiting) }
+
+// Length returns the number of connections in some lists.
+func (pd *Pending) Length(lists ...*list.List) (n int) {
+	pd.Mu.Lock()
+	defer pd.Mu.Unlock()
+	for _, l := range lists {
+		n += l.Len()
+	}
+	return n
+}
+
+func (pd *Pending) totalLocked() int {
+	return pd.Waiting.Len() + pd.Responding.Len() + pd.Flushing.Len() + pd.Idle.Len() + pd.AwaitingProxy.Len() + pd.Trusted.Len()
+}
+
+// Trust protects c from eviction because its request has a valid API key.
+func (pd *Pending) Trust(c *PendingConn) {
+	pd.Mu.Lock()
+	defer pd.Mu.Unlock()
+	if c.hasKey = true; c.At != nil {
+		pd.MoveLocked(c, pd.Trusted)
+	}
+}
+
+// AwaitProxy is called when the handshake of c waits for a proxy request.
+func (pd *Pending) AwaitProxy(c *PendingConn) {
+	pd.Mu.Lock()
+	defer pd.Mu.Unlock()
+	if c.At != nil {
+		pd.MoveLocked(c, pd.AwaitingProxy)
+	}
+}
+
+// progressed implements owner.
+func (pd *Pending) progressed(c *PendingConn) {
+	pd.Mu.Lock()
+	defer pd.Mu.Unlock()
+	if c.Since = time.Now(); c.in == pd.Responding {
+		pd.Responding.MoveToBack(c.At)
+	}
+}
+
+// countStalled implements owner.
+func (pd *Pending) countStalled() {
+	pd.metrics.HTTPRejected.WithLabelValues(metrics.RejectedSlow).Inc()
+}
+
+// End removes c because it moves to the event loop or is closed.
+func (pd *Pending) End(c *PendingConn) {
+	pd.Mu.Lock()
+	was := pd.removeLocked(c)
+	if c.evicted && !c.ended {
+		c.ended = true
+		pd.Closing--
+	}
+	pd.Mu.Unlock()
+	pd.releaseAddress(was.source)
+}
+
+// Take removes and returns the address that counts c, so that the caller can keep counting the connection; nil if none does.
+func (pd *Pending) Take(c *PendingConn) *chat.Address {
+	if c == nil {
+		return nil
+	}
+	pd.Mu.Lock()
+	defer pd.Mu.Unlock()
+	source := c.Source
+	c.Source = nil
+	return source
+}
+
+func (pd *Pending) releaseAddress(source *chat.Address) {
+	if source != nil {
+		pd.Release(source)
+	}
+}
+
+// MoveLocked moves c to the end of a list.
+func (pd *Pending) MoveLocked(c *PendingConn, to *list.List) {
+	pd.unlinkLocked(c)
+	c.Since, c.Unsent, c.in, c.At = time.Now(), -1, to, to.PushBack(c)
+	if to == pd.Waiting {
+		pd.byAddress[c.Address]++
+	}
+}
+
+func (pd *Pending) unlinkLocked(c *PendingConn) {
+	if c.At == nil {
+		return
+	}
+	c.in.Remove(c.At)
+	if c.in == pd.Waiting {
+		if pd.byAddress[c.Address]--; pd.byAddress[c.Address] == 0 {
+			delete(pd.byAddress, c.Address)
+		}
+	}
+	c.in, c.At = nil, nil
+}
+
+// removed has the state of a connection before its removal. The caller of removeLocked releases source without Mu.
+type removed struct {
+	source *chat.Address
+	in     *list.List
+}
+
+// removeLocked removes c from its list and from the count of its address. c may be nil.
+func (pd *Pending) removeLocked(c *PendingConn) (was removed) {
+	if c == nil {
+		return was
+	}
+	was = removed{c.Source, c.in}
+	c.Source = nil
+	pd.unlinkLocked(c)
+	return was
+}

@@ -1,0 +1,97 @@
+package edge
+
+import (
+	"bytes"
+	"container/list"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/netpoll"
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// PendingConn is a connection of the public port that is not in the event loop: its first request has not arrived, or net/http handles its
+// requests. Fields without a note are owned by the goroutine that reads the head, then by net/http.
+type PendingConn struct {
+	*net.TCPConn
+	peer      netip.Addr
+	Remote    netip.AddrPort // peer and its port
+	Address   netip.Addr     // address key of the peer; the zero Addr for a trusted proxy, which has many clients
+	ReadAhead []byte         // bytes of the request that were read before net/http reads
+	Owner     owner          // nil until Begin
+	slots     chan struct{}  // of active requests; constant after Accept
+	released  atomic.Bool    // the slot is released
+	until     time.Time      // deadline of the response; owned by the goroutine that writes
+	Source    *chat.Address  // guarded by Pending.Mu: the address that counts this connection, or nil
+	in        *list.List     // guarded by Pending.Mu
+	At        *list.Element  // guarded by Pending.Mu; nil if in no list
+	Since     time.Time      // guarded by Pending.Mu: time of the last change of state, or progress
+	Unsent    int            // guarded by Pending.Mu: bytes in the kernel at the last check, while flushing
+	evicted   bool           // guarded by Pending.Mu
+	ended     bool           // guarded by Pending.Mu: after it was evicted
+	gone      chan struct{}  // closed by the eviction; nil until Begin
+	hasKey    bool           // guarded by Pending.Mu: a request had a valid API key
+	HeadRead  bool           // the head has been read; constant after Begin
+}
+
+// owner receives the progress of the responses.
+type owner interface {
+	progressed(c *PendingConn) // the peer of c has received bytes of its response
+	countStalled()             // a connection is closed because its peer receives no more bytes
+}
+
+// RemoteAddr returns the address of the peer, even if the peer reset the connection before net.FileConn read the address.
+func (c *PendingConn) RemoteAddr() net.Addr {
+	if c.Remote.IsValid() {
+		return netpoll.PeerAddr{AddrPort: c.Remote}
+	}
+	return c.TCPConn.RemoteAddr()
+}
+
+// Read returns the bytes of ReadAhead, then those of the socket.
+func (c *PendingConn) Read(b []byte) (int, error) {
+	if len(c.ReadAhead) > 0 {
+		n := copy(b, c.ReadAhead)
+		if c.ReadAhead = c.ReadAhead[n:]; len(c.ReadAhead) == 0 {
+			c.ReadAhead = nil
+		}
+		return n, nil
+	}
+	return c.TCPConn.Read(b)
+}
+
+var headEnd = []byte("\r\n\r\n")
+
+// ReadHead reads until ReadAhead has a complete head, and returns its end. end is 0 if the head exceeds MaxHead. malformed is the reason if
+// the bytes that have arrived cannot be a head.
+func (c *PendingConn) ReadHead() (end int, malformed string, err error) {
+	for from, line := 0, 0; ; {
+		if at := bytes.Index(c.ReadAhead[from:], headEnd); at >= 0 {
+			end = from + at + len(headEnd)
+			return end, ws.MalformedHead(c.ReadAhead[line:end]), nil
+		}
+		if malformed = ws.MalformedHead(c.ReadAhead[line:]); malformed != "" || len(c.ReadAhead) >= MaxHead {
+			return 0, malformed, nil
+		}
+		// The end may begin in the bytes read before. The line after the last CRLF may be incomplete.
+		from = max(0, len(c.ReadAhead)-len(headEnd)+1)
+		line = max(0, bytes.LastIndexByte(c.ReadAhead, '\n')-1)
+		c.ReadAhead = slices.Grow(c.ReadAhead, 512)
+		n, err := c.TCPConn.Read(c.ReadAhead[len(c.ReadAhead):min(cap(c.ReadAhead), MaxHead)])
+		c.ReadAhead = c.ReadAhead[:len(c.ReadAhead)+n]
+		if n == 0 && err != nil {
+			return 0, "", err
+		}
+	}
+}
+
+// socketKey is the key of the *PendingConn in the context of a request.
+type socketKey struct{}
+
+// socketOf returns the connection of a request that net/http handles.
+func socketOf(r *http.Request) *PendingConn { return r.Context().Value(socketKey{}).(*PendingConn) }
