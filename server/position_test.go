@@ -106,7 +106,7 @@ func TestAPositionLasts30Days(t *testing.T) {
 
 // A key of idempotency holds for its time and its room, and takes no memory after that.
 func TestAnIdempotencyKeyExpires(t *testing.T) {
-	var s chat.Said
+	var s chat.IdempotencyCache
 	first := wheel.Tick(fanout.FirstTick)
 	s.Add("x", "k", chat.Position{Offset: 7, Epoch: "e"}, first)
 	s.Add("x", "other", chat.Position{Offset: 8, Epoch: "e"}, first+1)
@@ -118,17 +118,17 @@ func TestAnIdempotencyKeyExpires(t *testing.T) {
 		{"x", "k", first, true},
 		{"y", "k", first, false},
 		{"x", "l", first, false},
-		{"x", "k", first + fanout.InTicks(chat.SaidFor), true},
-		{"x", "k", first + fanout.InTicks(chat.SaidFor) + 1, false},
-		{"x", "other", first + fanout.InTicks(chat.SaidFor) + 1, true},
-		{"x", "other", first + fanout.InTicks(chat.SaidFor) + 2, false},
+		{"x", "k", first + fanout.InTicks(chat.IdempotencyTTL), true},
+		{"x", "k", first + fanout.InTicks(chat.IdempotencyTTL) + 1, false},
+		{"x", "other", first + fanout.InTicks(chat.IdempotencyTTL) + 1, true},
+		{"x", "other", first + fanout.InTicks(chat.IdempotencyTTL) + 2, false},
 	} {
 		if got, ok := s.Find(tt.room, tt.key, tt.at); ok != tt.want || ok && got.Epoch != "e" {
 			t.Errorf("%s %s after %d ticks: got %v, %v; want %v", tt.room, tt.key, tt.at-first, got, ok, tt.want)
 		}
 	}
-	if len(s.Places) != 0 || len(s.Order) != 0 {
-		t.Errorf("got %d places and %d keys left, want none", len(s.Places), len(s.Order))
+	if len(s.Positions) != 0 || len(s.Order) != 0 {
+		t.Errorf("got %d places and %d keys left, want none", len(s.Positions), len(s.Order))
 	}
 }
 

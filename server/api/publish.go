@@ -94,10 +94,10 @@ func (ap *apiPublication) read() (chat.Publication, *protocol.Error) {
 	switch {
 	case len(data) == 0:
 		return chat.Publication{}, badRequest("data or b64data: want one of them")
-	case len(ap.IdempotencyKey) > chat.MaxKey:
-		return chat.Publication{}, badRequest("idempotency_key: want %d bytes at most", chat.MaxKey)
-	case len(ap.VersionEpoch) > chat.MaxKey:
-		return chat.Publication{}, badRequest("version_epoch: want %d bytes at most", chat.MaxKey)
+	case len(ap.IdempotencyKey) > chat.MaxIdempotencyKey:
+		return chat.Publication{}, badRequest("idempotency_key: want %d bytes at most", chat.MaxIdempotencyKey)
+	case len(ap.VersionEpoch) > chat.MaxIdempotencyKey:
+		return chat.Publication{}, badRequest("version_epoch: want %d bytes at most", chat.MaxIdempotencyKey)
 	}
 	pub, ok := session.OfSDK(data)
 	if !ok {

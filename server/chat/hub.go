@@ -31,7 +31,7 @@ type Hub struct {
 	Rooms        *rooms
 	Archive      Archive
 	Positions    *positions
-	said         Said
+	idempotency  IdempotencyCache
 	PendingBytes atomic.Int64 // of queued join and leave events, in all rooms
 
 	UsersMu      sync.Mutex // a leaf

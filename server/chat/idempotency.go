@@ -8,53 +8,53 @@ import (
 	"github.com/throng-chat/throng/server/wheel"
 )
 
-// Said is the idempotency cache: the positions of publications with an idempotency key, by room and key. A caller that holds the room's lock
+// IdempotencyCache is the idempotency cache: the positions of publications with an idempotency key, by room and key. A caller that holds the room's lock
 // over Find and Add makes the two atomic.
-type Said struct {
-	mu     sync.Mutex // a leaf
-	Places map[saidKey]Position
-	Order  []saidAt // the oldest first
+type IdempotencyCache struct {
+	mu        sync.Mutex // a leaf
+	Positions map[idempotencyKey]Position
+	Order     []idempotencyEntry // the oldest first
 }
 
-type saidKey struct{ room, key string }
+type idempotencyKey struct{ room, key string }
 
-type saidAt struct {
-	saidKey
+type idempotencyEntry struct {
+	idempotencyKey
 	at wheel.Tick
 }
 
 const (
-	SaidFor = 5 * time.Minute
-	maxSaid = 1 << 18 // keys; beyond it the oldest are evicted
-	MaxKey  = 128     // bytes of a key
+	IdempotencyTTL     = 5 * time.Minute
+	maxIdempotencyKeys = 1 << 18 // keys; beyond it the oldest are evicted
+	MaxIdempotencyKey  = 128     // bytes of a key
 )
 
 // Find returns the position of the publication with a key.
-func (s *Said) Find(room, key string, now wheel.Tick) (Position, bool) {
+func (s *IdempotencyCache) Find(room, key string, now wheel.Tick) (Position, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.forget(now)
-	at, ok := s.Places[saidKey{room, key}]
+	s.evict(now)
+	at, ok := s.Positions[idempotencyKey{room, key}]
 	return at, ok
 }
 
 // Add stores the position of a publication with a key.
-func (s *Said) Add(room, key string, place Position, now wheel.Tick) {
+func (s *IdempotencyCache) Add(room, key string, place Position, now wheel.Tick) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.Places == nil {
-		s.Places = map[saidKey]Position{}
+	if s.Positions == nil {
+		s.Positions = map[idempotencyKey]Position{}
 	}
-	k := saidKey{room, key}
-	s.Places[k] = place
-	s.Order = append(s.Order, saidAt{k, now})
-	s.forget(now)
+	k := idempotencyKey{room, key}
+	s.Positions[k] = place
+	s.Order = append(s.Order, idempotencyEntry{k, now})
+	s.evict(now)
 }
 
-// forget drops entries that have expired, and the oldest beyond the limit. s.mu is held.
-func (s *Said) forget(now wheel.Tick) {
-	for len(s.Order) > 0 && (len(s.Order) > maxSaid || s.Order[0].at+fanout.InTicks(SaidFor) < now) {
-		delete(s.Places, s.Order[0].saidKey)
+// evict drops entries that have expired, and the oldest beyond the limit. s.mu is held.
+func (s *IdempotencyCache) evict(now wheel.Tick) {
+	for len(s.Order) > 0 && (len(s.Order) > maxIdempotencyKeys || s.Order[0].at+fanout.InTicks(IdempotencyTTL) < now) {
+		delete(s.Positions, s.Order[0].idempotencyKey)
 		s.Order = s.Order[1:]
 	}
 }

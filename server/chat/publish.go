@@ -52,7 +52,7 @@ func (h *Hub) Publish(to View, pub Publication, o PublishOptions) (*Room, Positi
 	in := h.Rooms.StripeOf(name)
 	in.Mu.Lock()
 	if o.IdempotencyKey != "" {
-		if at, ok := h.said.Find(name, o.IdempotencyKey, now); ok {
+		if at, ok := h.idempotency.Find(name, o.IdempotencyKey, now); ok {
 			in.Mu.Unlock()
 			return nil, at
 		}
@@ -72,7 +72,7 @@ func (h *Hub) Publish(to View, pub Publication, o PublishOptions) (*Room, Positi
 		at, wake = h.publishLocked(r, m, o.SkipHistory)
 	}
 	if o.IdempotencyKey != "" {
-		h.said.Add(name, o.IdempotencyKey, at, now)
+		h.idempotency.Add(name, o.IdempotencyKey, at, now)
 	}
 	in.Mu.Unlock()
 	h.Wake(wake)
