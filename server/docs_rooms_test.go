@@ -56,7 +56,7 @@ func TestThePageOfRoomsHasThePermissions(t *testing.T) {
 	}
 	var want []string
 	for key, value := range options {
-		if value.Type() == reflect.TypeFor[chat.Who]() {
+		if value.Type() == reflect.TypeFor[chat.Access]() {
 			want = append(want, key)
 		}
 	}
@@ -64,13 +64,13 @@ func TestThePageOfRoomsHasThePermissions(t *testing.T) {
 		t.Errorf("the page has the permissions %q, the code %q", keys, want)
 	}
 
-	var words []chat.Who
+	var words []chat.Access
 	for _, row := range doctable.Rows(t, "rooms.md", "word", "who", "plain client") {
-		who := chat.Who(doctable.Code(row[0])[0])
+		who := chat.Access(doctable.Code(row[0])[0])
 		words = append(words, who)
 		o := chat.DefaultRoom()
 		o.Publish = who
-		if got, want := row[2] == "yes", o.Allows(chat.Actor{Inside: true}, chat.ToPublish); got != want {
+		if got, want := row[2] == "yes", o.Allows(chat.Actor{Member: true}, chat.ToPublish); got != want {
 			t.Errorf("%s: a plain client: got %v on the page, want %v", who, got, want)
 		}
 	}

@@ -35,7 +35,7 @@ var kinds = []kind{
 }
 
 // oracle returns whether a rule allows an action. The cells of the table are in the order of its columns.
-func oracle(d chat.Action, rule chat.Who, k kind, inside, token bool) bool {
+func oracle(d chat.Action, rule chat.Access, k kind, inside, token bool) bool {
 	const ( // columns
 		outsider = iota
 		outsiderUser
@@ -46,7 +46,7 @@ func oracle(d chat.Action, rule chat.Who, k kind, inside, token bool) bool {
 		tokenOutsider
 		tokenOutsiderUser
 	)
-	table := map[chat.Who]string{
+	table := map[chat.Access]string{
 		//           o ou i iu ti tiu to tou
 		chat.Anyone:      "y y  y y  y  y   y  y",
 		chat.SignedIn:    "n y  n y  n  y   n  y",
@@ -75,10 +75,10 @@ func oracle(d chat.Action, rule chat.Who, k kind, inside, token bool) bool {
 
 // matrixRooms returns a room for each rule of subscribe, combined with each rule of each other action.
 func matrixRooms() (rooms []chat.RoomOptions) {
-	enter := []chat.Who{chat.Anyone, chat.SignedIn, chat.WithToken, chat.Nobody}
+	enter := []chat.Access{chat.Anyone, chat.SignedIn, chat.WithToken, chat.Nobody}
 	for _, may := range enter {
 		for _, rule := range allWho {
-			for d := chat.ToPublish; d < chat.Deeds; d++ {
+			for d := chat.ToPublish; d < chat.ActionCount; d++ {
 				o := roomWithHistory(fmt.Sprintf("%d/%s/%s", d, may, rule))
 				o.Recovery, o.HistorySize = false, 1000
 				o.Subscribe = may
@@ -97,8 +97,8 @@ func matrixRooms() (rooms []chat.RoomOptions) {
 	return rooms
 }
 
-func ruleOf(o *chat.RoomOptions, d chat.Action) chat.Who {
-	return [...]chat.Who{o.Subscribe, o.Publish, o.SeePresence, o.ReadHistory}[d]
+func ruleOf(o *chat.RoomOptions, d chat.Action) chat.Access {
+	return [...]chat.Access{o.Subscribe, o.Publish, o.SeePresence, o.ReadHistory}[d]
 }
 
 // answerTo returns the reply to a command. It skips pushes before the reply.
@@ -205,7 +205,7 @@ func (m *matrix) byApplication(s *Server, o *chat.RoomOptions) {
 // byCommands checks a client outside the room, with a recovery from an old offset, and as a member.
 func (m *matrix) byCommands(c *sdk, k kind, o *chat.RoomOptions) {
 	room := o.Pattern
-	for d := chat.ToPublish; d < chat.Deeds; d++ {
+	for d := chat.ToPublish; d < chat.ActionCount; d++ {
 		for _, command := range asks(d, room) {
 			m.cell(c.may(command), oracle(d, ruleOf(o, d), k, false, false), "%s outside of %s: %s", k.name, room, command)
 		}
@@ -226,7 +226,7 @@ func (m *matrix) byCommands(c *sdk, k kind, o *chat.RoomOptions) {
 	if !inside {
 		return
 	}
-	for d := chat.ToPublish; d < chat.Deeds; d++ {
+	for d := chat.ToPublish; d < chat.ActionCount; d++ {
 		for _, command := range asks(d, room) {
 			m.cell(c.may(command), oracle(d, ruleOf(o, d), k, true, k.token), "%s in %s: %s", k.name, room, command)
 		}
@@ -243,7 +243,7 @@ func (m *matrix) byServerSide(s *Server, c *sdk, k kind, o *chat.RoomOptions) {
 	if !inside {
 		return
 	}
-	for d := chat.ToPublish; d < chat.Deeds; d++ {
+	for d := chat.ToPublish; d < chat.ActionCount; d++ {
 		for _, command := range asks(d, room) {
 			m.cell(c.may(command), oracle(d, ruleOf(o, d), k, true, true), "%s put into %s: %s", k.name, room, command)
 		}
@@ -351,9 +351,9 @@ func TestAForbiddenRoomLooksLikeAMissingOne(t *testing.T) {
 }
 
 // allWho are all values of a permission of a [[room]].
-var allWho = func() (all []chat.Who) {
+var allWho = func() (all []chat.Access) {
 	for _, word := range oneOf(&chat.RoomOptions{}, "publish") {
-		all = append(all, chat.Who(word))
+		all = append(all, chat.Access(word))
 	}
 	return all
 }()
@@ -370,13 +370,13 @@ func oneOf(v any, name string) []string {
 
 // The matrix has every rule. A new rule would have no column in the table of the oracle.
 func TestTheMatrixKnowsEveryRule(t *testing.T) {
-	for _, rule := range []chat.Who{chat.Anyone, chat.SignedIn, chat.Subscribers, chat.WithToken, chat.Nobody} {
+	for _, rule := range []chat.Access{chat.Anyone, chat.SignedIn, chat.Subscribers, chat.WithToken, chat.Nobody} {
 		if !slices.Contains(allWho, rule) {
 			t.Errorf("%q is not checked by the config", rule)
 		}
 	}
-	if len(allWho) != 5 || chat.Deeds != 4 {
-		t.Errorf("got %d rules and %d actions: add the new ones to the matrix", len(allWho), chat.Deeds)
+	if len(allWho) != 5 || chat.ActionCount != 4 {
+		t.Errorf("got %d rules and %d actions: add the new ones to the matrix", len(allWho), chat.ActionCount)
 	}
 }
 
@@ -400,7 +400,7 @@ func TestAPersonalRoomIsClosedToOthers(t *testing.T) {
 		{name: "a guest"},
 	} {
 		c := connectSDK(t, s, who.token)
-		for d := chat.ToPublish; d < chat.Deeds; d++ {
+		for d := chat.ToPublish; d < chat.ActionCount; d++ {
 			for _, command := range asks(d, "#ann") {
 				if got := c.may(command); got != who.may {
 					t.Errorf("%s, %s: got %v, want %v", who.name, command, got, who.may)

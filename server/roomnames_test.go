@@ -62,7 +62,7 @@ func (m *matrix) namedRooms(s *Server) {
 				return !k.banned && !(k.muted && d == chat.ToPublish) && (inside || listed) && (!r.private || token)
 			}
 			deeds := func(inside, token bool, how string) {
-				for d := chat.ToPublish; d < chat.Deeds; d++ {
+				for d := chat.ToPublish; d < chat.ActionCount; d++ {
 					for _, command := range asks(d, r.name) {
 						m.cell(c.may(command), allowed(d, inside, token), "%s %s %s: %s", k.name, how, r.name, command)
 					}

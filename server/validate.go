@@ -39,7 +39,7 @@ func (ce *configErrors) add(key string, found any, rule string, args ...any) {
 	text := ce.title + key
 	switch found.(type) {
 	case nil:
-	case string, chat.Who:
+	case string, chat.Access:
 		text += fmt.Sprintf(" = %q", found)
 	default:
 		text += fmt.Sprintf(" = %v", found)
@@ -148,7 +148,7 @@ func (c *Config) roomErrors() []error {
 		ce := configErrors{table: "room.", title: fmt.Sprintf("room %q: ", o.Pattern), index: i}
 		checkRoomOptions(o, &ce)
 		for _, earlier := range c.Rooms[:i] {
-			if o.Pattern != "" && earlier.Pattern != "" && earlier.Fits(o.Pattern) {
+			if o.Pattern != "" && earlier.Pattern != "" && earlier.Matches(o.Pattern) {
 				ce.add("pattern", o.Pattern, "is never used: the earlier room %q matches the same names. Put the narrower pattern first, or remove one", earlier.Pattern)
 				break
 			}

@@ -85,7 +85,7 @@ func setValue(target, value any) error {
 			return errors.New(`must be text in quotes`)
 		}
 		*target = text
-	case *chat.Who:
+	case *chat.Access:
 		return setValue((*string)(target), value)
 	case *bool:
 		is, ok := value.(bool)

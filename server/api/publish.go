@@ -113,7 +113,7 @@ func (ap *apiPublication) say(ctx context.Context, a *API, room string, pub chat
 		return nil, e
 	}
 	in := a.hub.ViewOf(room)
-	switch e := a.hub.Admit(chat.Actor{Server: true}, in, pub.Bytes()); e {
+	switch e := a.hub.Admit(chat.Actor{Application: true}, in, pub.Bytes()); e {
 	case nil:
 	case chat.RejectLimit:
 		return nil, overLimit("data and tags of %d bytes in %q, where max-message is %d", pub.Bytes(), room, a.hub.MaxPublication(in))

@@ -39,7 +39,7 @@ func (r *apiRoom) offers(a *API, d chat.Action) *protocol.Error {
 		return notAvailable("presence is off in this channel: set presence = true in the [[room]] that matches its name")
 	case d == chat.ToReadHistory && o.HistorySize == 0:
 		return notAvailable("history is off in this channel: set history-size and history-ttl in the [[room]] that matches its name")
-	case !a.hub.Authorize(chat.Actor{Server: true}, d, in):
+	case !a.hub.Authorize(chat.Actor{Application: true}, d, in):
 		return session.ErrDenied
 	}
 	return nil

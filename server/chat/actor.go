@@ -8,13 +8,13 @@ const (
 	ToPublish
 	ToSeePresence
 	ToReadHistory
-	Deeds
+	ActionCount
 )
 
 // Actor is the initiator of an action in a room.
 type Actor struct {
-	User   string // empty: anonymous
-	Inside bool   // is a member of the room
-	Token  bool   // has a token for the room
-	Server bool   // the application: a call of the server API, or a token that names the room
+	User        string // empty: anonymous
+	Member      bool   // is a member of the room
+	Token       bool   // has a token for the room
+	Application bool   // the application: a call of the server API, or a token that names the room
 }

@@ -46,7 +46,7 @@ func (h *Hub) JoinRooms(c *fanout.Conn, requests []*JoinRequest, reply fanout.La
 		case !h.Authorize(q.Actor, ToSubscribe, q.In):
 			q.Err = h.Denial(q.Actor, ToSubscribe, q.In)
 		}
-		member := Actor{User: q.Actor.User, Inside: true, Token: q.Actor.Token}
+		member := Actor{User: q.Actor.User, Member: true, Token: q.Actor.Token}
 		q.mayRead = h.Authorize(member, ToReadHistory, q.In)
 		stripes |= 1 << h.Rooms.StripeOf(q.In.Name).index
 	}

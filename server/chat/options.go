@@ -7,25 +7,25 @@ import (
 	"github.com/throng-chat/throng/server/settings"
 )
 
-// Who is the group of clients that may do an action in a room.
-type Who string
+// Access is the group of clients that may do an action in a room.
+type Access string
 
 const (
-	Anyone      Who = "anyone"
-	SignedIn    Who = "signed-in"   // clients with a user: from a token, or a guest with a name
-	Subscribers Who = "subscribers" // members of the room
-	WithToken   Who = "token"       // clients with a subscription token for the room, or a connection token with the room in "channels"
-	Nobody      Who = "nobody"      // only the server API
+	Anyone      Access = "anyone"
+	SignedIn    Access = "signed-in"   // clients with a user: from a token, or a guest with a name
+	Subscribers Access = "subscribers" // members of the room
+	WithToken   Access = "token"       // clients with a subscription token for the room, or a connection token with the room in "channels"
+	Nobody      Access = "nobody"      // only the server API
 )
 
 // RoomOptions are the options and permissions of the rooms whose names match a pattern. The first pattern that matches counts.
 type RoomOptions struct {
 	Pattern string `name:"pattern" default:"*"` // a name, or a prefix and a star: "chat:*"
 
-	Subscribe    Who           `name:"subscribe" default:"anyone" oneof:"anyone,signed-in,token,nobody"` // to join
-	Publish      Who           `name:"publish" default:"subscribers" oneof:"anyone,signed-in,subscribers,token,nobody"`
-	SeePresence  Who           `name:"see-presence" default:"subscribers" oneof:"anyone,signed-in,subscribers,token,nobody"`
-	ReadHistory  Who           `name:"read-history" default:"subscribers" oneof:"anyone,signed-in,subscribers,token,nobody"` // and to recover
+	Subscribe    Access        `name:"subscribe" default:"anyone" oneof:"anyone,signed-in,token,nobody"` // to join
+	Publish      Access        `name:"publish" default:"subscribers" oneof:"anyone,signed-in,subscribers,token,nobody"`
+	SeePresence  Access        `name:"see-presence" default:"subscribers" oneof:"anyone,signed-in,subscribers,token,nobody"`
+	ReadHistory  Access        `name:"read-history" default:"subscribers" oneof:"anyone,signed-in,subscribers,token,nobody"` // and to recover
 	Presence     bool          `name:"presence" default:"true"`
 	JoinLeave    bool          `name:"join-leave"`                                                                         // members receive join and leave events
 	HistorySize  int           `name:"history-size" default:"0" min:"1" max:"100000" unit:"publications" zero:"none"`      // publications in the history
@@ -77,8 +77,8 @@ func otherRoom(access string) RoomOptions {
 	return o
 }
 
-// Fits reports whether a name matches the pattern.
-func (o *RoomOptions) Fits(name string) bool {
+// Matches reports whether a name matches the pattern.
+func (o *RoomOptions) Matches(name string) bool {
 	if prefix, star := strings.CutSuffix(o.Pattern, "*"); star {
 		return strings.HasPrefix(name, prefix)
 	}

@@ -9,7 +9,7 @@ func (h *Hub) Authorize(a Actor, d Action, in View) bool {
 	if h.Moderation.Forbids(a.User, d, in.Name) {
 		return false
 	}
-	if a.Server {
+	if a.Application {
 		return true
 	}
 	switch personal, ok := h.Names.allow(a, d, in.Name); {
@@ -17,7 +17,7 @@ func (h *Hub) Authorize(a Actor, d Action, in View) bool {
 		return false
 	case personal && d == ToSubscribe:
 		return true
-	case !a.Inside && h.Unknown(in):
+	case !a.Member && h.Unknown(in):
 		return false
 	}
 	return in.Options.Allows(a, d)
@@ -29,7 +29,7 @@ func (h *Hub) Unknown(in View) bool { return h.closed && in.Options == &h.anyRoo
 // Denial returns the rejection of an action that Authorize denies. It depends only on the room's name, the client's own subscription and its
 // sanctions, so it does not reveal whether the room exists.
 func (h *Hub) Denial(a Actor, d Action, in View) *Rejection {
-	if !a.Inside && h.Unknown(in) {
+	if !a.Member && h.Unknown(in) {
 		return rejectUnknownRoom
 	}
 	if why := h.Moderation.why(a.User, d, in.Name); why != "" {
@@ -38,9 +38,9 @@ func (h *Hub) Denial(a Actor, d Action, in View) *Rejection {
 	return rejectDenied
 }
 
-// BarsPlain returns the reason why a plain client may not join a room, with advice; "" if it may. The text depends only on the room's name,
+// PlainDenial returns the reason why a plain client may not join a room, with advice; "" if it may. The text depends only on the room's name,
 // so it does not reveal whether the room exists. It does not contain the name.
-func (h *Hub) BarsPlain(room string) string {
+func (h *Hub) PlainDenial(room string) string {
 	const instead = "connect to " + SessionPath + " with a token"
 	switch in := h.ViewOf(room); {
 	case h.Authorize(Actor{}, ToSubscribe, in):
@@ -62,7 +62,7 @@ func (h *Hub) BarsPlain(room string) string {
 
 // Allows reports whether the options allow an action.
 func (o *RoomOptions) Allows(a Actor, d Action) bool {
-	who := [Deeds]Who{ToSubscribe: o.Subscribe, ToPublish: o.Publish, ToSeePresence: o.SeePresence, ToReadHistory: o.ReadHistory}[d]
+	who := [ActionCount]Access{ToSubscribe: o.Subscribe, ToPublish: o.Publish, ToSeePresence: o.SeePresence, ToReadHistory: o.ReadHistory}[d]
 	if d == ToSubscribe && a.Token && who != Nobody {
 		return true
 	}
@@ -72,7 +72,7 @@ func (o *RoomOptions) Allows(a Actor, d Action) bool {
 	case SignedIn:
 		return a.User != ""
 	case Subscribers:
-		return a.Inside
+		return a.Member
 	case WithToken:
 		return a.Token
 	}

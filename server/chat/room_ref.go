@@ -13,7 +13,7 @@ func (h *Hub) ViewOf(room string) View { return View{Name: room, Options: h.Opti
 // OptionsOf returns the options of the first pattern that matches a name, else those of Config.OtherRooms.
 func (h *Hub) OptionsOf(room string) *RoomOptions {
 	for i := range h.patterns {
-		if h.patterns[i].Fits(room) {
+		if h.patterns[i].Matches(room) {
 			return &h.patterns[i]
 		}
 	}

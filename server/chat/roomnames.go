@@ -7,7 +7,7 @@ import (
 )
 
 // NameRules are access rules by the name of a room, as in Centrifugo. They apply to every action, in addition to the room's options. The
-// application (Actor.Server) is exempt. Constant after New.
+// application (Actor.Application) is exempt. Constant after New.
 type NameRules struct {
 	Users   string // one character: the list of the room's users follows its last occurrence in a name; "": no such rule
 	Private string // one character: a name with this prefix requires a subscription token; "": no such rule
@@ -28,7 +28,7 @@ func (n NameRules) allow(a Actor, d Action, room string) (personal, ok bool) {
 	at := strings.LastIndex(room, n.Users)
 	list := room[at+len(n.Users):]
 	listed := n.lists(list, a.User)
-	return listed && at == 0 && list == a.User, listed || a.Inside && d != ToSubscribe
+	return listed && at == 0 && list == a.User, listed || a.Member && d != ToSubscribe
 }
 
 // allowPlain reports whether the name of a room allows plain clients to join.

@@ -69,7 +69,7 @@ func (e *Edge) authorize(h *ws.Head) (admission, *rejection) {
 		return admission{}, &rejection{metrics.HandshakeRoom, http.StatusBadRequest,
 			fmt.Sprintf("query parameter room: must occur once and have 1 to %d bytes of UTF-8, without control or invisible characters", chat.MaxRoomName)}
 	}
-	if why := e.hub.BarsPlain(room); why != "" {
+	if why := e.hub.PlainDenial(room); why != "" {
 		return admission{}, &rejection{metrics.HandshakeForbidden, http.StatusForbidden, "plain clients may not join this room: " + why}
 	}
 	return admission{response: ws.SwitchingProtocols(h.Key.Value, ""), room: strings.Clone(room), needsProxy: e.hooks.AsksPlain()}, nil

@@ -26,7 +26,7 @@ func (s *Session) request(en *Entry) *chat.JoinRequest {
 		en.In = s.Hub.ViewOf(en.Wish.Channel)
 	}
 	en.Actor = s.asker(false, en.withToken)
-	en.Actor.Server = en.serverSide
+	en.Actor.Application = en.serverSide
 	en.Place = &en.sub.Membership
 	en.Format = fanout.Format(s.Encoding)
 	if en.Wish.Delta == "fossil" {

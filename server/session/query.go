@@ -36,7 +36,7 @@ func (s *Session) maySeePresence(room string) *protocol.Error {
 func (s *Session) mayRead(d chat.Action, in chat.View, offered bool) *protocol.Error {
 	who := s.in(in)
 	switch {
-	case !who.Inside && s.Hub.Unknown(in):
+	case !who.Member && s.Hub.Unknown(in):
 		return ErrUnknownChannel
 	case !offered:
 		return ErrNotAvailable

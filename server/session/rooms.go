@@ -43,7 +43,7 @@ func (s *Session) in(p chat.View) chat.Actor {
 }
 
 func (s *Session) asker(inside, token bool) chat.Actor {
-	return chat.Actor{User: s.Info.User, Inside: inside, Token: token}
+	return chat.Actor{User: s.Info.User, Member: inside, Token: token}
 }
 
 // endSubscription ends a subscription and sends an unsubscribe push to the client.
