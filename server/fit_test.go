@@ -100,14 +100,14 @@ func TestTheHistoryCountsItsMemory(t *testing.T) {
 			o := chat.DefaultRoom()
 			o.HistorySize, o.HistoryTTL = publications, chat.MaxHistoryTTL
 			r := chat.NewRoom(&chat.Stripe{}, "x", &o, 1)
-			a := chat.Archive{Most: 1 << 30}
+			a := chat.HistoryBudget{MaxBytes: 1 << 30}
 			var before, after runtime.MemStats
 			runtime.GC()
 			runtime.GC() // what pools held of earlier tests goes with the second
 			runtime.ReadMemStats(&before)
 			for n := range publications {
 				p := make(n)
-				a.Remember(r, &p)
+				a.Append(r, &p)
 			}
 			runtime.GC()
 			runtime.ReadMemStats(&after)

@@ -49,8 +49,8 @@ func TestAHistoryKeepsTheNewest(t *testing.T) {
 				t.Fatalf("most %d, after %d: got %d bytes counted by what add returned, %d held", most, n, bytes, h.Bytes)
 			}
 		}
-		if freed := h.Clear(); freed != bytes || h.Count != 0 || h.Top != 200 {
-			t.Errorf("cleared: got %d of %d bytes freed, %d left, top %d", freed, bytes, h.Count, h.Top)
+		if freed := h.Clear(); freed != bytes || h.Count != 0 || h.LastOffset != 200 {
+			t.Errorf("cleared: got %d of %d bytes freed, %d left, top %d", freed, bytes, h.Count, h.LastOffset)
 		}
 	}
 }
@@ -103,9 +103,9 @@ func TestRecoveryIsCompleteOrFails(t *testing.T) {
 		{name: "another epoch", from: chat.Position{Offset: 9, Epoch: "other"}, most: 99, bytes: 1 << 20},
 		{name: "the future", from: chat.Position{Offset: 11, Epoch: h.Epoch}, most: 99, bytes: 1 << 20},
 		{name: "too many", from: chat.Position{Offset: 5, Epoch: h.Epoch}, most: 4, bytes: 1 << 20},
-		{name: "too much", from: chat.Position{Offset: 5, Epoch: h.Epoch}, most: 99, bytes: 4 * chat.Remembered},
+		{name: "too much", from: chat.Position{Offset: 5, Epoch: h.Epoch}, most: 99, bytes: 4 * chat.PublicationOverhead},
 	} {
-		got, _, ok := h.Missed(tt.from, tt.most, tt.bytes)
+		got, _, ok := h.After(tt.from, tt.most, tt.bytes)
 		if ok != tt.ok || !slices.Equal(offsets(got), tt.want) {
 			t.Errorf("%s: got %v %v, want %v %v", tt.name, offsets(got), ok, tt.want, tt.ok)
 		}
@@ -120,13 +120,13 @@ func TestAHistoryCountsThePublisherInfo(t *testing.T) {
 		h.Add(&chat.Publication{Data: []byte("1"), Info: ann}, 3)
 	}
 	const (
-		told = 1 + 3 + 1 + 1000 + 500 + chat.Remembered
+		told = 1 + 3 + 1 + 1000 + 500 + chat.PublicationOverhead
 		kept = told + chat.InfoCost
 	)
-	if want := chat.RememberedRoom + 3*kept; h.Bytes != want {
+	if want := chat.HistoryOverhead + 3*kept; h.Bytes != want {
 		t.Errorf("got %d bytes counted, want %d", h.Bytes, want)
 	}
-	if _, _, ok := h.Missed(chat.Position{}, 3, 3*told-1); ok {
+	if _, _, ok := h.After(chat.Position{}, 3, 3*told-1); ok {
 		t.Error("more was told than the bytes that are allowed")
 	}
 	if got := h.Page(nil, -1, told+1, false); len(got) != 2 {
@@ -141,21 +141,21 @@ func TestHistoryExpires(t *testing.T) {
 		t.Errorf("got %v, want 4 to 10", got)
 	}
 	h.Expire(99)
-	if h.Count != 0 || h.Bytes != 0 || h.Top != 10 {
-		t.Errorf("got %d publications, %d bytes, top %d; want none, and the position", h.Count, h.Bytes, h.Top)
+	if h.Count != 0 || h.Bytes != 0 || h.LastOffset != 10 {
+		t.Errorf("got %d publications, %d bytes, top %d; want none, and the position", h.Count, h.Bytes, h.LastOffset)
 	}
 }
 
 // Whatever is forgotten, and however, is counted out.
 func TestTheHistoryBudgetSubtractsEvictions(t *testing.T) {
-	for name, forget := range map[string]func(*chat.Archive, *chat.Room){
-		"expired": func(a *chat.Archive, r *chat.Room) { a.Expire(r, 8); a.Expire(r, 99) },
-		"cleared": func(a *chat.Archive, r *chat.Room) { a.Clear(r) },
+	for name, forget := range map[string]func(*chat.HistoryBudget, *chat.Room){
+		"expired": func(a *chat.HistoryBudget, r *chat.Room) { a.Expire(r, 8); a.Expire(r, 99) },
+		"cleared": func(a *chat.HistoryBudget, r *chat.Room) { a.Clear(r) },
 	} {
-		a := chat.Archive{Most: 1 << 20}
+		a := chat.HistoryBudget{MaxBytes: 1 << 20}
 		r := chat.NewRoom(&chat.Stripe{}, "x", &chat.RoomOptions{HistorySize: 5}, 1)
 		for n := range 10 {
-			a.Remember(r, &chat.Publication{Data: []byte("a text"), At: wheel.Tick(n)})
+			a.Append(r, &chat.Publication{Data: []byte("a text"), At: wheel.Tick(n)})
 		}
 		if a.Count != 5 || a.Bytes != r.History.Bytes {
 			t.Errorf("got %d publications of %d bytes counted, want 5 of %d", a.Count, a.Bytes, r.History.Bytes)
@@ -175,7 +175,7 @@ func TestAllHistoriesTogetherAreBounded(t *testing.T) {
 	t.Parallel()
 	const each, most = 100, 20
 	const remembering = 3 // of the rooms below, something is said in these
-	a := chat.Archive{Most: most*(each+chat.Remembered) + remembering*chat.RememberedRoom, EvictedFrom: func(*chat.Room) {}}
+	a := chat.HistoryBudget{MaxBytes: most*(each+chat.PublicationOverhead) + remembering*chat.HistoryOverhead, OnEvict: func(*chat.Room) {}}
 	rooms := make([]*chat.Room, 5)
 	for i := range rooms {
 		rooms[i] = chat.NewRoom(&chat.Stripe{}, fmt.Sprint(i), &chat.RoomOptions{HistorySize: 1000}, 1)
@@ -184,7 +184,7 @@ func TestAllHistoriesTogetherAreBounded(t *testing.T) {
 	for n := range 5000 {
 		r := rooms[n*n%len(rooms)]
 		p := chat.Publication{Data: make([]byte, each)}
-		a.Remember(r, &p)
+		a.Append(r, &p)
 		a.Evict(r)
 		order = append(order, fmt.Sprint(r.Name, " ", p.Offset))
 		var held []string
@@ -205,7 +205,7 @@ func TestAllHistoriesTogetherAreBounded(t *testing.T) {
 				spoken++
 			}
 		}
-		if a.Bytes != len(held)*(each+chat.Remembered)+spoken*chat.RememberedRoom || a.Count != len(held) {
+		if a.Bytes != len(held)*(each+chat.PublicationOverhead)+spoken*chat.HistoryOverhead || a.Count != len(held) {
 			t.Fatalf("after %d: got %d bytes and %d publications counted, %d held", n+1, a.Bytes, a.Count, len(held))
 		}
 	}
@@ -261,8 +261,8 @@ func TestRoomsWithHistoryAreBounded(t *testing.T) {
 			}
 		}
 	})
-	if remembering == 0 || remembering*chat.RememberedRoom > bytes {
-		t.Errorf("got %d rooms that remember something in %d bytes, want some, but %d at most", remembering, bytes, bytes/chat.RememberedRoom)
+	if remembering == 0 || remembering*chat.HistoryOverhead > bytes {
+		t.Errorf("got %d rooms that remember something in %d bytes, want some, but %d at most", remembering, bytes, bytes/chat.HistoryOverhead)
 	}
 	if got := s.hub.Rooms.Count(); got != remembering {
 		t.Errorf("got %d rooms, want only the %d that remember something where nobody is", got, remembering)
@@ -307,24 +307,24 @@ func TestABusyRoomDoesNotEvictOtherHistories(t *testing.T) {
 	o := chat.DefaultRoom()
 	o.HistorySize = 1000
 	emptied := 0
-	a := chat.Archive{Most: 64 << 10}
-	a.EvictedFrom = func(r *chat.Room) {
+	a := chat.HistoryBudget{MaxBytes: 64 << 10}
+	a.OnEvict = func(r *chat.Room) {
 		if r.History.Count == 0 {
 			emptied++
 		}
 	}
 	quiet, busy := chat.NewRoom(&chat.Stripe{}, "quiet", &o, 1), chat.NewRoom(&chat.Stripe{}, "busy", &o, 1)
 	for range 20 {
-		a.Remember(quiet, &chat.Publication{Data: make([]byte, 10)})
+		a.Append(quiet, &chat.Publication{Data: make([]byte, 10)})
 	}
 	for range 1000 {
-		a.Remember(busy, &chat.Publication{Data: make([]byte, 1000)})
+		a.Append(busy, &chat.Publication{Data: make([]byte, 1000)})
 		if a.Evict(busy); emptied > 0 {
 			t.Fatalf("got %d rooms emptied", emptied)
 		}
 	}
-	if quiet.History.Count != 20 || a.Bytes > a.Most || a.Bytes != quiet.History.Bytes+busy.History.Bytes || a.Count != quiet.History.Count+busy.History.Count {
-		t.Errorf("got %d publications in the quiet room, %d bytes of %d, %d in all", quiet.History.Count, a.Bytes, a.Most, a.Count)
+	if quiet.History.Count != 20 || a.Bytes > a.MaxBytes || a.Bytes != quiet.History.Bytes+busy.History.Bytes || a.Count != quiet.History.Count+busy.History.Count {
+		t.Errorf("got %d publications in the quiet room, %d bytes of %d, %d in all", quiet.History.Count, a.Bytes, a.MaxBytes, a.Count)
 	}
 	if a.Evicted != uint64(1020-a.Count) {
 		t.Errorf("got %d counted as evicted, want %d", a.Evicted, 1020-a.Count)

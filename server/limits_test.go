@@ -316,7 +316,7 @@ func TestAGapEndsThePosition(t *testing.T) {
 	c.line()
 	c.want(`{"id":3,"publish":{}}`)
 	r, unlock := s.hub.Rooms.Find("x")
-	r.History.Top++ // one was published and not delivered
+	r.History.LastOffset++ // one was published and not delivered
 	unlock()
 	c.say(`{"id":4,"publish":{"channel":"x","data":2}}`)
 	for line := c.line(); line != `{"push":{"channel":"x","unsubscribe":{"code":2500,"reason":"insufficient state"}}}`; line = c.line() {
@@ -339,8 +339,8 @@ func TestAPanicOverAPublicationIsAGap(t *testing.T) {
 	r := roomOf(s, "x")
 	r.Stripe.Mu.Lock()
 	at := r.Topics[0]
-	r.History.Top++
-	broken := &chat.Message{Pub: chat.Publication{Offset: r.History.Top}, Bytes: 100} // without a room: it cannot be encoded
+	r.History.LastOffset++
+	broken := &chat.Message{Pub: chat.Publication{Offset: r.History.LastOffset}, Bytes: 100} // without a room: it cannot be encoded
 	at.Shard.Push(fanout.Job{Do: fanout.Deliver, Topic: at, Message: broken})
 	r.Backlog.Add(int64(broken.Bytes))
 	r.Stripe.Mu.Unlock()
@@ -376,7 +376,7 @@ func TestAGapIsRecovered(t *testing.T) {
 	broken := &chat.Message{Bytes: 100} // without a room: it cannot be encoded
 	broken.Pub, _ = session.OfSDK([]byte("2"))
 	broken.Pub.At = s.hub.Clock.Tick()
-	s.hub.Archive.Remember(r, &broken.Pub)
+	s.hub.HistoryBudget.Append(r, &broken.Pub)
 	wake := r.PostLocked(broken)
 	unlock()
 	s.hub.Wake(wake)

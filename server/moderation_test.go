@@ -303,13 +303,13 @@ func TestRedact(t *testing.T) {
 			t.Errorf("%s returns %s", what, told)
 		}
 	}
-	bytes, want := 0, chat.RememberedRoom
+	bytes, want := 0, chat.HistoryOverhead
 	r, unlock := s.hub.Rooms.Find("h:1")
 	h := &r.History
 	for i := range h.Count {
-		want += h.At(i).Cost() + chat.Remembered
+		want += h.At(i).Cost() + chat.PublicationOverhead
 	}
-	_, bytes, _ = s.hub.Archive.Counts()
+	_, bytes, _ = s.hub.HistoryBudget.Counts()
 	unlock()
 	if bytes != want || h.Bytes != want {
 		t.Errorf("got %d bytes counted in all, %d of the room, want %d", bytes, h.Bytes, want)

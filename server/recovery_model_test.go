@@ -81,7 +81,7 @@ type modelClient struct {
 func newRecoveryModel(t *testing.T, random *rand.Rand) *recoveryModel {
 	cfg := DefaultConfig()
 	cfg.MaxRooms = 10
-	cfg.HistoryBytes = 60*(chat.Remembered+8) + 5*chat.RememberedRoom
+	cfg.HistoryBytes = 60*(chat.PublicationOverhead+8) + 5*chat.HistoryOverhead
 	for i, size := range []int{1, 2, 5, 30, 100} {
 		o := chat.DefaultRoom()
 		o.Pattern, o.HistorySize, o.HistoryTTL, o.Recovery = fmt.Sprint("room", i), size, 20*time.Second, true
@@ -137,7 +137,7 @@ func (m *recoveryModel) step() {
 		r, unlock := m.hub.Rooms.Find(name)
 		if r != nil {
 			m.did["cleared"]++
-			m.hub.Archive.Clear(r)
+			m.hub.HistoryBudget.Clear(r)
 		}
 		unlock()
 	case n < 82:

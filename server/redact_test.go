@@ -18,7 +18,7 @@ func TestNoticesDoNotUseTheMessageRate(t *testing.T) {
 		h := &chat.History{}
 		var messages []uint64 // offsets
 		for n := range 20_000 {
-			if p := h.Find(h.Top - rand.Uint64N(uint64(4*most))); p != nil && !p.Notice && string(p.Data) != string(chat.Redacted) && rand.IntN(8) > 0 {
+			if p := h.Find(h.LastOffset - rand.Uint64N(uint64(4*most))); p != nil && !p.Notice && string(p.Data) != string(chat.Redacted) && rand.IntN(8) > 0 {
 				h.Redact(p)
 				h.Add(&chat.Publication{Data: []byte("notice"), Notice: true}, most)
 			} else {
@@ -27,7 +27,7 @@ func TestNoticesDoNotUseTheMessageRate(t *testing.T) {
 				messages = append(messages, p.Offset)
 			}
 			for i := range h.Count {
-				if got, want := h.At(i).Offset, h.Top-uint64(h.Count-1-i); got != want {
+				if got, want := h.At(i).Offset, h.LastOffset-uint64(h.Count-1-i); got != want {
 					t.Fatalf("most %d: got offset %d in the place of %d", most, got, want)
 				}
 			}
@@ -40,13 +40,13 @@ func TestNoticesDoNotUseTheMessageRate(t *testing.T) {
 					t.Fatalf("most %d: the message of offset %d is not kept, but an older one is", most, offset)
 				}
 			}
-			if h.Of[1] > chat.NoticesPerMessage*most || h.Of[0] > most || len(h.Ring) > (1+chat.NoticesPerMessage+chat.ChangesPerMessage)*most {
-				t.Fatalf("most %d: got %d notices and %d messages in %d places", most, h.Of[1], h.Of[0], len(h.Ring))
+			if h.Kinds[1] > chat.NoticesPerMessage*most || h.Kinds[0] > most || len(h.Ring) > (1+chat.NoticesPerMessage+chat.ChangesPerMessage)*most {
+				t.Fatalf("most %d: got %d notices and %d messages in %d places", most, h.Kinds[1], h.Kinds[0], len(h.Ring))
 			}
 		}
 		h.Clear()
-		if h.Of != [3]int{} || h.Bytes != 0 {
-			t.Errorf("most %d: got %v publications of %d bytes counted after all was cleared", most, h.Of, h.Bytes)
+		if h.Kinds != [3]int{} || h.Bytes != 0 {
+			t.Errorf("most %d: got %v publications of %d bytes counted after all was cleared", most, h.Kinds, h.Bytes)
 		}
 	}
 }
@@ -71,7 +71,7 @@ func TestRedactionsDropNoMessage(t *testing.T) {
 	}
 	for range 1000 {
 		for range most {
-			redactBefore(h.Top + 1)
+			redactBefore(h.LastOffset + 1)
 			add()
 		}
 		kept := add()

@@ -218,7 +218,7 @@ func TestDeltasStartAtAKnownPublication(t *testing.T) {
 		t.Error("after a full publication: got a full one, want a delta")
 	}
 	r, unlock := s.hub.Rooms.Find("x")
-	s.hub.Archive.Redact(r, r.History.Find(r.History.Top))
+	s.hub.HistoryBudget.Redact(r, r.History.Find(r.History.LastOffset))
 	unlock()
 	c, _ = join()
 	say(7, chat.PublishOptions{})

@@ -13,15 +13,15 @@ func WatchHub(m *metrics.Metrics, h *session.Sessions) {
 	m.Gauge("throng_rooms", "Rooms with a member or a history.", func() float64 { return float64(h.Rooms.Count()) })
 	m.Gauge("throng_users", "Users with at least one connection.", func() float64 { return float64(h.UserCount()) })
 	m.Gauge("throng_history_publications", "Publications in the history of all rooms.", func() float64 {
-		publications, _, _ := h.Archive.Counts()
+		publications, _, _ := h.HistoryBudget.Counts()
 		return float64(publications)
 	})
 	m.Counter("throng_history_evicted_total", "Publications evicted because the history of all rooms exceeded history-bytes.", func() uint64 {
-		_, _, evicted := h.Archive.Counts()
+		_, _, evicted := h.HistoryBudget.Counts()
 		return evicted
 	})
 	m.Gauge("throng_history_bytes", "Approximate bytes of the history of all rooms.", func() float64 {
-		_, bytes, _ := h.Archive.Counts()
+		_, bytes, _ := h.HistoryBudget.Counts()
 		return float64(bytes)
 	})
 	m.Gauge("throng_positions", "Ended rooms whose stream position is kept for recovery.", func() float64 {

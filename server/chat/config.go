@@ -40,12 +40,12 @@ func New(cfg Config, f Formats, e *fanout.Engine) *Hub {
 		Moderation:      NewModeration(),
 		formats:         f,
 
-		users:     map[string]*User{},
-		Addresses: map[netip.Addr]*Address{},
-		Archive:   Archive{Most: cfg.HistoryBytes},
-		Positions: NewPositions(),
+		users:         map[string]*User{},
+		Addresses:     map[netip.Addr]*Address{},
+		HistoryBudget: HistoryBudget{MaxBytes: cfg.HistoryBytes},
+		Positions:     NewPositions(),
 	}
 	h.Rooms = newRooms(h)
-	h.Archive.EvictedFrom = h.tidyLocked
+	h.HistoryBudget.OnEvict = h.tidyLocked
 	return h
 }

@@ -9,25 +9,25 @@ import (
 // History has the newest publications of a room, bounded in number and age by the room's options, and the stream position. Guarded by
 // Stripe.Mu of the room, except for first.
 type History struct {
-	Ring  []Publication
-	head  int // index of the oldest publication
-	Count int
-	Of    [3]int // messages, notices and changes: they add up to Count
-	Top   uint64 // offset of the last publication, also after it is dropped; the first has 1
-	Epoch string // offsets of different epochs are not comparable; empty if the room has no history
-	Bytes int
+	Ring       []Publication
+	head       int // index of the oldest publication
+	Count      int
+	Kinds      [3]int // messages, notices and changes: they add up to Count
+	LastOffset uint64 // offset of the last publication, also after it is dropped; the first has 1
+	Epoch      string // offsets of different epochs are not comparable; empty if the room has no history
+	Bytes      int
 
 	first atomic.Uint64 // offset of the oldest publication; 0 for none
 }
 
 // Memory of a history beyond the data of its publications: estimates in bytes.
 const (
-	Remembered     = 160     // per publication
-	RememberedRoom = 1 << 10 // per room with publications
+	PublicationOverhead = 160     // per publication
+	HistoryOverhead     = 1 << 10 // per room with publications
 )
 
 // Position returns the stream position: the offset of the last publication, and the epoch.
-func (hist *History) Position() Position { return Position{hist.Top, hist.Epoch} }
+func (hist *History) Position() Position { return Position{hist.LastOffset, hist.Epoch} }
 
 // NoticesPerMessage is the number of redaction notices that a history keeps for each message of its size. A message has one notice at
 // most. So notices never evict a message that is not redacted.
@@ -40,8 +40,8 @@ const ChangesPerMessage = 4
 // Add assigns an offset to p and appends p. It drops the oldest publications until the history has at most most messages, and the numbers of
 // notices and changes that belong to it. It returns the growth in bytes, which may be negative.
 func (hist *History) Add(p *Publication, most int) (grown int) {
-	hist.Top++
-	p.Offset = hist.Top
+	hist.LastOffset++
+	p.Offset = hist.LastOffset
 	of, places := hist.kind(p, most)
 	for *of >= places {
 		grown -= hist.dropOldest()
@@ -60,10 +60,10 @@ func (hist *History) Add(p *Publication, most int) (grown int) {
 	}
 	*hist.At(hist.Count) = *p
 	hist.Count++
-	hist.first.Store(hist.Top - uint64(hist.Count) + 1)
-	size := p.Cost() + Remembered
+	hist.first.Store(hist.LastOffset - uint64(hist.Count) + 1)
+	size := p.Cost() + PublicationOverhead
 	if hist.Count == 1 {
-		size += RememberedRoom
+		size += HistoryOverhead
 	}
 	hist.Bytes += size
 	return grown + size
@@ -73,11 +73,11 @@ func (hist *History) Add(p *Publication, most int) (grown int) {
 func (hist *History) kind(p *Publication, most int) (of *int, places int) {
 	switch {
 	case p.change:
-		return &hist.Of[2], ChangesPerMessage * most
+		return &hist.Kinds[2], ChangesPerMessage * most
 	case p.Notice:
-		return &hist.Of[1], NoticesPerMessage * most
+		return &hist.Kinds[1], NoticesPerMessage * most
 	}
-	return &hist.Of[0], most
+	return &hist.Kinds[0], most
 }
 
 // At returns the publication with index i; the oldest has 0.
@@ -85,8 +85,8 @@ func (hist *History) At(i int) *Publication { return &hist.Ring[(hist.head+i)%le
 
 // Find returns the publication with an offset; nil if the history does not have it.
 func (hist *History) Find(offset uint64) *Publication {
-	first := hist.Top - uint64(hist.Count) + 1
-	if offset < first || offset > hist.Top {
+	first := hist.LastOffset - uint64(hist.Count) + 1
+	if offset < first || offset > hist.LastOffset {
 		return nil
 	}
 	return hist.At(int(offset - first))
@@ -108,7 +108,7 @@ func (hist *History) Redact(p *Publication) (grown int) {
 // dropOldest drops one publication and returns its size.
 func (hist *History) dropOldest() int {
 	oldest := hist.At(0)
-	size := oldest.Cost() + Remembered
+	size := oldest.Cost() + PublicationOverhead
 	of, _ := hist.kind(oldest, 0)
 	*of--
 	*oldest = Publication{}
@@ -116,10 +116,10 @@ func (hist *History) dropOldest() int {
 	hist.Count--
 	if hist.Count == 0 {
 		hist.Ring, hist.head = nil, 0
-		size += RememberedRoom
+		size += HistoryOverhead
 		hist.first.Store(0)
 	} else {
-		hist.first.Store(hist.Top - uint64(hist.Count) + 1)
+		hist.first.Store(hist.LastOffset - uint64(hist.Count) + 1)
 	}
 	hist.Bytes -= size
 	return size
@@ -141,19 +141,19 @@ func (hist *History) Clear() (freed int) {
 	return freed
 }
 
-// Missed returns all publications after a position, the oldest first, and their bytes. ok is false if the history does not have all of
+// After returns all publications after a position, the oldest first, and their bytes. ok is false if the history does not have all of
 // them, if the epoch differs, or if they exceed most publications or mostBytes.
-func (hist *History) Missed(from Position, most, mostBytes int) (pubs []Publication, bytes int, ok bool) {
-	if from.Epoch != "" && from.Epoch != hist.Epoch || from.Offset > hist.Top {
+func (hist *History) After(from Position, most, mostBytes int) (pubs []Publication, bytes int, ok bool) {
+	if from.Epoch != "" && from.Epoch != hist.Epoch || from.Offset > hist.LastOffset {
 		return nil, 0, false
 	}
-	n := hist.Top - from.Offset
+	n := hist.LastOffset - from.Offset
 	if n > uint64(hist.Count) || n > uint64(most) {
 		return nil, 0, false
 	}
 	for i := hist.Count - int(n); i < hist.Count; i++ {
 		p := hist.At(i)
-		if bytes += p.Size() + Remembered; bytes > mostBytes {
+		if bytes += p.Size() + PublicationOverhead; bytes > mostBytes {
 			return nil, 0, false
 		}
 		pubs = append(pubs, *p)
@@ -170,7 +170,7 @@ func (hist *History) Page(since *Position, limit, mostBytes int, reverse bool) (
 	if limit == 0 {
 		return nil
 	}
-	first := hist.Top - uint64(hist.Count) + 1 // offset of the oldest
+	first := hist.LastOffset - uint64(hist.Count) + 1 // offset of the oldest
 	from, to := 0, hist.Count
 	switch {
 	case since == nil:
@@ -194,7 +194,7 @@ func (hist *History) Page(since *Position, limit, mostBytes int, reverse bool) (
 			from++
 		}
 		p := hist.At(i)
-		bytes += p.Size() + Remembered
+		bytes += p.Size() + PublicationOverhead
 		pubs = append(pubs, *p)
 	}
 	return pubs

@@ -7,35 +7,35 @@ import (
 	"github.com/throng-chat/throng/server/wheel"
 )
 
-// Archive is the history budget: it bounds the bytes of all histories together, and evicts the oldest publications when they exceed it.
+// HistoryBudget is the history budget: it bounds the bytes of all histories together, and evicts the oldest publications when they exceed it.
 // Except for Evict, the caller of a method with a room holds the room's lock.
-type Archive struct {
+type HistoryBudget struct {
 	// Constant.
-	Most        int         // bytes
-	EvictedFrom func(*Room) // called after an eviction from a room, under the room's lock
+	MaxBytes int         // bytes
+	OnEvict  func(*Room) // called after an eviction from a room, under the room's lock
 
 	mu      sync.Mutex // a leaf
 	Bytes   int
 	Count   int
 	Evicted uint64        // publications
-	Order   []remembering // the oldest first; includes publications that their room has dropped
+	Order   []budgetEntry // the oldest first; includes publications that their room has dropped
 }
 
-type remembering struct {
+type budgetEntry struct {
 	room   *Room
 	offset uint64
 }
 
-// Remember appends p to the history of r. The histories may exceed the budget until the caller calls Evict.
-func (a *Archive) Remember(r *Room, p *Publication) {
+// Append appends p to the history of r. The histories may exceed the budget until the caller calls Evict.
+func (a *HistoryBudget) Append(r *Room, p *Publication) {
 	before := r.History.Count
 	grown := r.History.Add(p, r.Options.HistorySize)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.countLocked(grown, r.History.Count-before)
-	a.Order = append(a.Order, remembering{r, p.Offset})
+	a.Order = append(a.Order, budgetEntry{r, p.Offset})
 	if len(a.Order) > 2*a.Count+1024 {
-		a.Order = slices.DeleteFunc(a.Order, func(m remembering) bool {
+		a.Order = slices.DeleteFunc(a.Order, func(m budgetEntry) bool {
 			first := m.room.History.first.Load()
 			return first == 0 || m.offset < first
 		})
@@ -43,20 +43,20 @@ func (a *Archive) Remember(r *Room, p *Publication) {
 }
 
 // Redact removes the content of a publication of r.
-func (a *Archive) Redact(r *Room, p *Publication) {
-	a.change(r, func() int { return r.History.Redact(p) })
+func (a *HistoryBudget) Redact(r *Room, p *Publication) {
+	a.update(r, func() int { return r.History.Redact(p) })
 }
 
 // Expire drops the publications of r from before a tick.
-func (a *Archive) Expire(r *Room, before wheel.Tick) {
-	a.change(r, func() int { return -r.History.Expire(before) })
+func (a *HistoryBudget) Expire(r *Room, before wheel.Tick) {
+	a.update(r, func() int { return -r.History.Expire(before) })
 }
 
 // Clear drops all publications of r.
-func (a *Archive) Clear(r *Room) { a.change(r, func() int { return -r.History.Clear() }) }
+func (a *HistoryBudget) Clear(r *Room) { a.update(r, func() int { return -r.History.Clear() }) }
 
-// change calls how, which changes the history of r and returns its growth in bytes, and counts the change.
-func (a *Archive) change(r *Room, how func() (grown int)) {
+// update calls how, which changes the history of r and returns its growth in bytes, and counts the change.
+func (a *HistoryBudget) update(r *Room, how func() (grown int)) {
 	before := r.History.Count
 	grown := how()
 	a.mu.Lock()
@@ -65,13 +65,13 @@ func (a *Archive) change(r *Room, how func() (grown int)) {
 }
 
 // countLocked adds to the totals. a.mu is held.
-func (a *Archive) countLocked(bytes, publications int) {
+func (a *HistoryBudget) countLocked(bytes, publications int) {
 	a.Bytes += bytes
 	a.Count += publications
 }
 
 // evictOldest evicts the oldest publication of r.
-func (a *Archive) evictOldest(r *Room) {
+func (a *HistoryBudget) evictOldest(r *Room) {
 	freed := r.History.dropOldest()
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -80,29 +80,29 @@ func (a *Archive) evictOldest(r *Room) {
 }
 
 // oldest returns the oldest entry, and whether the histories exceed the budget.
-func (a *Archive) oldest() (remembering, bool) {
+func (a *HistoryBudget) oldest() (budgetEntry, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.Bytes <= a.Most || len(a.Order) == 0 {
-		return remembering{}, false
+	if a.Bytes <= a.MaxBytes || len(a.Order) == 0 {
+		return budgetEntry{}, false
 	}
 	return a.Order[0], true
 }
 
-// pass removes the first entry of the order. It returns false if another goroutine has removed it.
-func (a *Archive) pass(m remembering) (passed bool) {
+// removeFirst removes the first entry of the order. It returns false if another goroutine has removed it.
+func (a *HistoryBudget) removeFirst(m budgetEntry) (passed bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.Order) == 0 || a.Order[0] != m {
 		return false
 	}
-	a.Order[0] = remembering{}
+	a.Order[0] = budgetEntry{}
 	a.Order = a.Order[1:]
 	return true
 }
 
 // Counts returns the totals for the metrics: publications and bytes in all histories, and evicted publications.
-func (a *Archive) Counts() (publications, bytes int, evicted uint64) {
+func (a *HistoryBudget) Counts() (publications, bytes int, evicted uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.Count, a.Bytes, a.Evicted
@@ -111,7 +111,7 @@ func (a *Archive) Counts() (publications, bytes int, evicted uint64) {
 // Evict brings the histories back into the budget after a publication in r; nil does nothing. It evicts the oldest publication of r if r
 // holds more bytes than the room of the oldest publication of all, else the oldest publication of all. So a few busy rooms cannot empty
 // the others. The caller holds no lock.
-func (a *Archive) Evict(r *Room) {
+func (a *HistoryBudget) Evict(r *Room) {
 	if r == nil || r.Options.HistorySize == 0 {
 		return
 	}
@@ -124,14 +124,14 @@ func (a *Archive) Evict(r *Room) {
 		in.Mu.Lock()
 		bytes := oldest.room.History.Bytes
 		in.Mu.Unlock()
-		if !a.evictBusy(r, bytes) && a.pass(oldest) {
+		if !a.evictBusy(r, bytes) && a.removeFirst(oldest) {
 			a.evictIf(oldest)
 		}
 	}
 }
 
 // evictBusy evicts the oldest publication of r if r has several and more bytes than another room, which has the given number.
-func (a *Archive) evictBusy(r *Room, bytes int) bool {
+func (a *HistoryBudget) evictBusy(r *Room, bytes int) bool {
 	r.Stripe.Mu.Lock()
 	defer r.Stripe.Mu.Unlock()
 	if bytes == 0 || r.History.Count <= 1 || r.History.Bytes <= bytes {
@@ -142,12 +142,12 @@ func (a *Archive) evictBusy(r *Room, bytes int) bool {
 }
 
 // evictIf evicts a publication if it is still the oldest of its room.
-func (a *Archive) evictIf(m remembering) {
+func (a *HistoryBudget) evictIf(m budgetEntry) {
 	in := m.room.Stripe
 	in.Mu.Lock()
 	defer in.Mu.Unlock()
 	if m.room.History.first.Load() == m.offset {
 		a.evictOldest(m.room)
-		a.EvictedFrom(m.room)
+		a.OnEvict(m.room)
 	}
 }

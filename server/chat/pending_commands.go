@@ -72,7 +72,7 @@ func (word *Word) cost() int {
 	return n
 }
 
-// Of returns the commands from number since on that match a connection. complete is false if some of them were evicted.
+// Kinds returns the commands from number since on that match a connection. complete is false if some of them were evicted.
 func (w *Words) Of(user, client string, since uint64) (found []Word, complete bool) {
 	if since < w.first {
 		return nil, false

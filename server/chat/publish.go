@@ -76,7 +76,7 @@ func (h *Hub) Publish(to View, pub Publication, o PublishOptions) (*Room, Positi
 	}
 	in.Mu.Unlock()
 	h.Wake(wake)
-	h.Archive.Evict(r)
+	h.HistoryBudget.Evict(r)
 	return r, at
 }
 
@@ -106,7 +106,7 @@ func (h *Hub) PublishPlain(r *Room, op ws.Opcode, payload []byte) {
 	h.tidyLocked(r)
 	in.Mu.Unlock()
 	h.Wake(wake)
-	h.Archive.Evict(r)
+	h.HistoryBudget.Evict(r)
 }
 
 // publishLocked appends m to the history of r, if it has one, and posts m to the members. It returns the position of m and the shards to
@@ -115,7 +115,7 @@ func (h *Hub) publishLocked(r *Room, m *Message, skipHistory bool) (at Position,
 	m.Room = r
 	if r.Options.HistorySize > 0 && !skipHistory {
 		m.Pub.At, m.Pub.UnixMilli = h.Clock.Tick(), time.Now().UnixMilli()
-		h.Archive.Remember(r, &m.Pub)
+		h.HistoryBudget.Append(r, &m.Pub)
 		at = r.History.Position()
 		h.keepLocked(r)
 	}

@@ -36,7 +36,7 @@ func (h *Hub) ClearHistory(name string) {
 	r, unlock := h.Rooms.Find(name)
 	defer unlock()
 	if r != nil {
-		h.Archive.Clear(r)
+		h.HistoryBudget.Clear(r)
 		h.tidyLocked(r)
 	}
 }

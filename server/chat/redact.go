@@ -33,7 +33,7 @@ func (h *Hub) Redact(what Redaction, author *ClientInfo) (in *Room, e *Rejection
 	defer func() {
 		unlock()
 		h.Wake(wake)
-		h.Archive.Evict(in)
+		h.HistoryBudget.Evict(in)
 	}()
 	if r == nil || r.History.Epoch == "" || what.Epoch != "" && what.Epoch != r.History.Epoch {
 		return nil, gone
@@ -48,7 +48,7 @@ func (h *Hub) Redact(what Redaction, author *ClientInfo) (in *Room, e *Rejection
 	case bytes.Equal(p.Data, Redacted):
 		return nil, nil
 	}
-	h.Archive.Redact(r, p)
+	h.HistoryBudget.Redact(r, p)
 	m.Pub.change = p.change
 	_, wake = h.publishLocked(r, m, false)
 	return r, nil

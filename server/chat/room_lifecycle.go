@@ -24,7 +24,7 @@ func (h *Hub) makeLocked(in *Stripe, v View) *Room {
 	r := NewRoom(in, strings.Clone(v.Name), v.Options, len(h.Shards))
 	if r.Options.HistorySize > 0 {
 		at := h.Positions.take(r.Name)
-		r.History.Epoch, r.History.Top = at.Epoch, at.Offset
+		r.History.Epoch, r.History.LastOffset = at.Epoch, at.Offset
 	}
 	in.Rooms[r.Name] = r
 	return r
@@ -58,7 +58,7 @@ func (h *Hub) ForgetLocked(r *Room) {
 	delete(r.Stripe.Rooms, r.Name)
 	r.Stripe.ages.Remove(r)
 	r.kept = false
-	if r.History.Top > 0 {
+	if r.History.LastOffset > 0 {
 		h.Positions.Keep(r.Name, r.History.Position(), h.Clock.Tick())
 	}
 }
@@ -66,6 +66,6 @@ func (h *Hub) ForgetLocked(r *Room) {
 // expireLocked drops publications older than the history TTL. The room's lock is held.
 func (h *Hub) expireLocked(r *Room) {
 	if now := h.Clock.Tick(); now > r.Memory() {
-		h.Archive.Expire(r, now-r.Memory())
+		h.HistoryBudget.Expire(r, now-r.Memory())
 	}
 }

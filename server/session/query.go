@@ -82,7 +82,7 @@ func (s *Session) history(id uint32, req *protocol.HistoryRequest) {
 	}
 	size := 0
 	for i := range pubs {
-		size += pubs[i].Size() + chat.Remembered
+		size += pubs[i].Size() + chat.PublicationOverhead
 	}
 	if size >= light && size > 0 {
 		s.askLong(id, q, s.Hub.MaxUnsent/2)
