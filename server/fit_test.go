@@ -66,7 +66,7 @@ func TestARoomStoresOnlyItsName(t *testing.T) {
 			t.Error("the key of the room is a part of a larger text")
 		}
 	}
-	s.hub.ForgetLocked(r)
+	s.hub.DeleteLocked(r)
 }
 
 // What the history says that it takes is what it takes.

@@ -287,7 +287,7 @@ func TestAPublicationAfterTheRoomEndedGoesToTheNewRoom(t *testing.T) {
 	today := roomOf(s, "x")
 	s.hub.PublishPlain(yesterday, ws.OpText, []byte("last words"))
 	second.hear(ws.OpText, "last words")
-	s.hub.Age(s.hub.Clock.Tick() + fanout.InTicks(time.Hour))
+	s.hub.ExpireRooms(s.hub.Clock.Tick() + fanout.InTicks(time.Hour))
 	if roomOf(s, "x") != today {
 		t.Error("the room is forgotten while somebody is in it")
 	}

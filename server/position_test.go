@@ -29,7 +29,7 @@ func newPositionHub(positions int) *chat.Hub {
 func letPass(h *chat.Hub, d time.Duration) {
 	now := h.Clock.Tick() + fanout.InTicks(d)
 	h.Clock.Ticks.Store(uint32(now))
-	h.Age(now)
+	h.ExpireRooms(now)
 }
 
 func sayIn(h *chat.Hub, room string) chat.Position {

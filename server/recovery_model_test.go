@@ -143,7 +143,7 @@ func (m *recoveryModel) step() {
 	case n < 82:
 		now := m.hub.Clock.Tick() + wheel.Tick(m.random.IntN(30))
 		m.hub.Clock.Ticks.Store(uint32(now))
-		m.hub.Age(now)
+		m.hub.ExpireRooms(now)
 	default:
 		s := m.hub.Shards[m.random.IntN(2)]
 		m.work(s, m.random.IntN(len(s.Inbox)+1))
@@ -159,7 +159,7 @@ func (m *recoveryModel) forgetAll() {
 	for range 3 {
 		now := m.hub.Clock.Tick() + fanout.InTicks(time.Minute)
 		m.hub.Clock.Ticks.Store(uint32(now))
-		m.hub.Age(now)
+		m.hub.ExpireRooms(now)
 	}
 	if n := m.hub.Rooms.Count(); n != 0 {
 		m.t.Errorf("got %d rooms that nobody needs", n)

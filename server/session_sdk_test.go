@@ -137,7 +137,7 @@ func TestExpiredPublicationsAreNotRecovered(t *testing.T) {
 	call(t, s, "publish", `{"channel":"x","data":1}`)
 	call(t, s, "publish", `{"channel":"x","data":2}`)
 	r, unlock := s.hub.Rooms.Find("x")
-	r.History.At(0).At -= r.Memory() + 1
+	r.History.At(0).At -= r.HistoryTTL() + 1
 	unlock()
 	b := connectSDK(t, s, userToken("bob"))
 	b.say(`{"id":2,"subscribe":{"channel":"x","recover":true,"offset":1,"epoch":""}}`)

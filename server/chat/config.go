@@ -46,6 +46,6 @@ func New(cfg Config, f Formats, e *fanout.Engine) *Hub {
 		Positions:     NewPositions(),
 	}
 	h.Rooms = newRooms(h)
-	h.HistoryBudget.OnEvict = h.tidyLocked
+	h.HistoryBudget.OnEvict = h.releaseLocked
 	return h
 }

@@ -8,31 +8,31 @@ import (
 
 // OnTick expires publications, positions and sanctions, and sends queued join and leave events. Called on the heartbeat at each tick.
 func (h *Hub) OnTick(now time.Time, tick wheel.Tick) {
-	h.Age(tick)
+	h.ExpireRooms(tick)
 	h.Announce()
 	h.Moderation.Expire(now)
 }
 
-// Age expires stream positions, and the publications of rooms whose retention is due. Called on the heartbeat.
-func (h *Hub) Age(now wheel.Tick) {
+// ExpireRooms expires stream positions, and the publications of rooms whose retention is due. Called on the heartbeat.
+func (h *Hub) ExpireRooms(now wheel.Tick) {
 	h.Positions.Expire(now)
-	h.Rooms.Each(func(in *Stripe) { h.ageLocked(in, now) })
+	h.Rooms.Each(func(in *Stripe) { h.expireStripeLocked(in, now) })
 }
 
-func (h *Hub) ageLocked(in *Stripe, now wheel.Tick) {
-	in.aged = in.ages.Advance(now, in.aged[:0])
-	for i, r := range in.aged {
-		in.aged[i] = nil
-		r.kept = false
+func (h *Hub) expireStripeLocked(in *Stripe, now wheel.Tick) {
+	in.due = in.retention.Advance(now, in.due[:0])
+	for i, r := range in.due {
+		in.due[i] = nil
+		r.scheduled = false
 		h.expireLocked(r)
 		switch {
 		case r.History.Count > 0:
-			r.kept = true
-			in.ages.File(r, r.History.At(0).At+r.Memory()+1)
+			r.scheduled = true
+			in.retention.File(r, r.History.At(0).At+r.HistoryTTL()+1)
 		case r.Members > 0:
 			// The last member to leave releases the room.
 		default:
-			h.ForgetLocked(r)
+			h.DeleteLocked(r)
 		}
 	}
 }

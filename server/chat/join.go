@@ -81,7 +81,7 @@ func (h *Hub) joinLocked(c *fanout.Conn, q *JoinRequest) {
 	o := r.Options
 	if o.MaxMembers > 0 && r.Members >= o.MaxMembers {
 		q.Err = RejectLimit
-		h.tidyLocked(r)
+		h.releaseLocked(r)
 		return
 	}
 	readsHistory := o.HistorySize > 0 && q.mayRead
@@ -94,7 +94,7 @@ func (h *Hub) joinLocked(c *fanout.Conn, q *JoinRequest) {
 	if q.Recovers = q.Recovers && readsHistory; q.Recovers {
 		h.recoverLocked(r, q)
 		if q.Err != nil {
-			h.tidyLocked(r)
+			h.releaseLocked(r)
 			return
 		}
 	}

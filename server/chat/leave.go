@@ -22,6 +22,6 @@ func (h *Hub) leaveLocked(m *Membership) (wake uint64) {
 	}
 	wake |= m.Topic.Shard.Push(fanout.Job{Do: fanout.LeaveTopic, Member: &m.Member})
 	wake |= h.announceLocked(r, m.Info, false)
-	h.tidyLocked(r)
+	h.releaseLocked(r)
 	return wake
 }

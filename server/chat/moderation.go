@@ -172,7 +172,7 @@ func (m *Moderation) Expire(now time.Time) {
 	m.ForgetLocked()
 }
 
-// ForgetLocked removes sanctions that have ended. m.Mu is held.
+// DeleteLocked removes sanctions that have ended. m.Mu is held.
 func (m *Moderation) ForgetLocked() {
 	now := m.Now()
 	for _, sanctions := range []map[Sanctioned]time.Time{m.Bans, m.mutes} {

@@ -17,7 +17,7 @@ func (h *Hub) ReserveSeat(roomName string) (seat *Room, ok bool) {
 	defer in.Mu.Unlock()
 	r := h.roomOfViewLocked(in, v)
 	if r.Members >= most {
-		h.tidyLocked(r)
+		h.releaseLocked(r)
 		return nil, false
 	}
 	r.Members++
@@ -32,7 +32,7 @@ func (h *Hub) ReleaseSeat(seat *Room) {
 	seat.Stripe.Mu.Lock()
 	defer seat.Stripe.Mu.Unlock()
 	seat.Members--
-	h.tidyLocked(seat)
+	h.releaseLocked(seat)
 }
 
 // JoinPlain makes a plain client a member of a room and posts it to its shard. The shard writes hello, the reply to the handshake, and after
@@ -60,7 +60,7 @@ func (h *Hub) LeavePlain(m *fanout.Member) {
 	defer r.Stripe.Mu.Unlock()
 	r.Members--
 	m.Topic.Members--
-	h.tidyLocked(r)
+	h.releaseLocked(r)
 }
 
 // RoomOfMember returns the room of a member.

@@ -103,7 +103,7 @@ func (h *Hub) PublishPlain(r *Room, op ws.Opcode, payload []byte) {
 		}
 		_, wake = h.publishLocked(r, m, false)
 	}
-	h.tidyLocked(r)
+	h.releaseLocked(r)
 	in.Mu.Unlock()
 	h.Wake(wake)
 	h.HistoryBudget.Evict(r)
@@ -117,7 +117,7 @@ func (h *Hub) publishLocked(r *Room, m *Message, skipHistory bool) (at Position,
 		m.Pub.At, m.Pub.UnixMilli = h.Clock.Tick(), time.Now().UnixMilli()
 		h.HistoryBudget.Append(r, &m.Pub)
 		at = r.History.Position()
-		h.keepLocked(r)
+		h.scheduleExpiryLocked(r)
 	}
 	if r.Options.Delta {
 		m.prev, r.Last = r.Last, nil

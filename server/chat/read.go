@@ -37,6 +37,6 @@ func (h *Hub) ClearHistory(name string) {
 	defer unlock()
 	if r != nil {
 		h.HistoryBudget.Clear(r)
-		h.tidyLocked(r)
+		h.releaseLocked(r)
 	}
 }

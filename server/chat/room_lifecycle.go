@@ -7,7 +7,7 @@ func (h *Hub) RoomLocked(in *Stripe, name string) *Room {
 	if r := in.Rooms[name]; r != nil {
 		return r
 	}
-	return h.makeLocked(in, h.ViewOf(name))
+	return h.createLocked(in, h.ViewOf(name))
 }
 
 // roomOfViewLocked is RoomLocked for a room whose options are known.
@@ -15,11 +15,11 @@ func (h *Hub) roomOfViewLocked(in *Stripe, v View) *Room {
 	if r := in.Rooms[v.Name]; r != nil {
 		return r
 	}
-	return h.makeLocked(in, v)
+	return h.createLocked(in, v)
 }
 
-// makeLocked creates a room and restores its stream position. The lock of in is held.
-func (h *Hub) makeLocked(in *Stripe, v View) *Room {
+// createLocked creates a room and restores its stream position. The lock of in is held.
+func (h *Hub) createLocked(in *Stripe, v View) *Room {
 	// v.Name may share memory with a request or a frame.
 	r := NewRoom(in, strings.Clone(v.Name), v.Options, len(h.Shards))
 	if r.Options.HistorySize > 0 {
@@ -30,8 +30,8 @@ func (h *Hub) makeLocked(in *Stripe, v View) *Room {
 	return r
 }
 
-// tidyLocked releases a room without members: at once if it has no publications, else when they have expired. The room's lock is held.
-func (h *Hub) tidyLocked(r *Room) {
+// releaseLocked releases a room without members: at once if it has no publications, else when they have expired. The room's lock is held.
+func (h *Hub) releaseLocked(r *Room) {
 	if r.Members == 0 {
 		h.discardEventsLocked(r)
 	}
@@ -39,25 +39,25 @@ func (h *Hub) tidyLocked(r *Room) {
 	case r.Members > 0 || r.Stripe.Rooms[r.Name] != r:
 	case r.History.Count > 0:
 		r.Last = nil
-		h.keepLocked(r)
+		h.scheduleExpiryLocked(r)
 	default:
-		h.ForgetLocked(r)
+		h.DeleteLocked(r)
 	}
 }
 
-// keepLocked schedules a room with publications for their expiry. The room's lock is held.
-func (h *Hub) keepLocked(r *Room) {
-	if !r.kept {
-		r.kept = true
-		r.Stripe.ages.File(r, h.Clock.Tick()+r.Memory())
+// scheduleExpiryLocked schedules a room with publications for their expiry. The room's lock is held.
+func (h *Hub) scheduleExpiryLocked(r *Room) {
+	if !r.scheduled {
+		r.scheduled = true
+		r.Stripe.retention.File(r, h.Clock.Tick()+r.HistoryTTL())
 	}
 }
 
-// ForgetLocked deletes a room without members and publications, and keeps its stream position. The room's lock is held.
-func (h *Hub) ForgetLocked(r *Room) {
+// DeleteLocked deletes a room without members and publications, and keeps its stream position. The room's lock is held.
+func (h *Hub) DeleteLocked(r *Room) {
 	delete(r.Stripe.Rooms, r.Name)
-	r.Stripe.ages.Remove(r)
-	r.kept = false
+	r.Stripe.retention.Remove(r)
+	r.scheduled = false
 	if r.History.LastOffset > 0 {
 		h.Positions.Keep(r.Name, r.History.Position(), h.Clock.Tick())
 	}
@@ -65,7 +65,7 @@ func (h *Hub) ForgetLocked(r *Room) {
 
 // expireLocked drops publications older than the history TTL. The room's lock is held.
 func (h *Hub) expireLocked(r *Room) {
-	if now := h.Clock.Tick(); now > r.Memory() {
-		h.HistoryBudget.Expire(r, now-r.Memory())
+	if now := h.Clock.Tick(); now > r.HistoryTTL() {
+		h.HistoryBudget.Expire(r, now-r.HistoryTTL())
 	}
 }

@@ -28,8 +28,8 @@ type Stripe struct {
 	Mu          sync.Mutex
 	Rooms       map[string]*Room
 	Unannounced []*Room // with queued join and leave events
-	ages        *wheel.Wheel[Room, *Room]
-	aged        []*Room
+	retention   *wheel.Wheel[Room, *Room]
+	due         []*Room
 
 	_ [64]byte // separates the locks by a cache line
 }
@@ -39,7 +39,7 @@ func newRooms(h *Hub) *rooms {
 	for i := range t.stripes {
 		t.stripes[i].index, t.stripes[i].Hub = i, h
 		t.stripes[i].Rooms = map[string]*Room{}
-		t.stripes[i].ages = wheel.New[Room, *Room](fanout.WheelSlots)
+		t.stripes[i].retention = wheel.New[Room, *Room](fanout.WheelSlots)
 	}
 	return t
 }
@@ -99,13 +99,13 @@ type Room struct {
 	Options *RoomOptions
 
 	// Guarded by Stripe.Mu.
-	Members int
-	Present Presence
-	History History
-	version Version      // of the last publication with one
-	Events  *joinLeave   // nil before the first event
-	Last    *Publication // base of the next delta; nil for none, or if the options have no delta
-	kept    bool         // in Stripe.ages
+	Members   int
+	Present   Presence
+	History   History
+	version   Version      // of the last publication with one
+	Events    *joinLeave   // nil before the first event
+	Last      *Publication // base of the next delta; nil for none, or if the options have no delta
+	scheduled bool         // in Stripe.retention
 }
 
 // WheelLinks implements the interface of the timing wheel.
@@ -141,5 +141,5 @@ func (r *Room) plainMembers() (n int) {
 	return n
 }
 
-// Memory returns the history TTL.
-func (r *Room) Memory() wheel.Tick { return fanout.InTicks(r.Options.HistoryTTL) }
+// HistoryTTL returns the history TTL.
+func (r *Room) HistoryTTL() wheel.Tick { return fanout.InTicks(r.Options.HistoryTTL) }
