@@ -675,7 +675,7 @@ func TestDocsFixedLimitsAreThoseOfTheSources(t *testing.T) {
 		"history page for a client":                                                                                {n("maxHistoryPage"), size(int64(config.MaxUnsent) / 2)},
 		"recovery of one room":                                                                                     {n("maxRecovered"), size(int64(config.MaxUnsent) / 2)},
 		"recovery of all rooms of a connection":                                                                    {size(int64(config.MaxUnsent) / 2 * get("burstSeconds")), size(int64(config.MaxUnsent) / 2)},
-		"positions of rooms without members and publications":                                                      {n("maxPositions"), d("positionLasts")},
+		"positions of rooms without members and publications":                                                      {n("maxPositions"), d("positionTTL")},
 		"replies to presence, history and `rpc`, and subscribe data from a webhook: bytes per connection":          {size(get("repliesFactor") * int64(config.MaxUnsent)), n("repliesFactor")},
 		"replies to presence and history over 16 KiB: unread ones of one connection (one longer reply is allowed)": {b("lightReply"), size(int64(config.MaxUnsent))},
 		"replies to presence and history over 16 KiB: all connections":                                             {b("lightReply"), b("maxOwed")},

@@ -57,10 +57,10 @@ func TestAHistoryKeepsTheNewest(t *testing.T) {
 
 func TestAPageOfHistory(t *testing.T) {
 	h := told(10, 5) // 6 to 10 are kept
-	at := func(offset uint64) *chat.Position { return &chat.Position{Offset: offset, Epoch: h.Epoch} }
+	at := func(offset uint64) *chat.StreamPosition { return &chat.StreamPosition{Offset: offset, Epoch: h.Epoch} }
 	for _, tt := range []struct {
 		name    string
-		since   *chat.Position
+		since   *chat.StreamPosition
 		limit   int
 		reverse bool
 		want    []uint64
@@ -90,20 +90,20 @@ func TestRecoveryIsCompleteOrFails(t *testing.T) {
 	h := told(10, 5) // 6 to 10 are kept
 	for _, tt := range []struct {
 		name        string
-		from        chat.Position
+		from        chat.StreamPosition
 		most, bytes int
 		want        []uint64
 		ok          bool
 	}{
-		{name: "nothing", from: chat.Position{Offset: 10, Epoch: h.Epoch}, most: 99, bytes: 1 << 20, ok: true},
-		{name: "some", from: chat.Position{Offset: 8, Epoch: h.Epoch}, most: 99, bytes: 1 << 20, want: []uint64{9, 10}, ok: true},
-		{name: "all that is kept", from: chat.Position{Offset: 5, Epoch: h.Epoch}, most: 99, bytes: 1 << 20, want: []uint64{6, 7, 8, 9, 10}, ok: true},
-		{name: "any epoch", from: chat.Position{Offset: 9, Epoch: ""}, most: 99, bytes: 1 << 20, want: []uint64{10}, ok: true},
-		{name: "one more than is kept", from: chat.Position{Offset: 4, Epoch: h.Epoch}, most: 99, bytes: 1 << 20},
-		{name: "another epoch", from: chat.Position{Offset: 9, Epoch: "other"}, most: 99, bytes: 1 << 20},
-		{name: "the future", from: chat.Position{Offset: 11, Epoch: h.Epoch}, most: 99, bytes: 1 << 20},
-		{name: "too many", from: chat.Position{Offset: 5, Epoch: h.Epoch}, most: 4, bytes: 1 << 20},
-		{name: "too much", from: chat.Position{Offset: 5, Epoch: h.Epoch}, most: 99, bytes: 4 * chat.PublicationOverhead},
+		{name: "nothing", from: chat.StreamPosition{Offset: 10, Epoch: h.Epoch}, most: 99, bytes: 1 << 20, ok: true},
+		{name: "some", from: chat.StreamPosition{Offset: 8, Epoch: h.Epoch}, most: 99, bytes: 1 << 20, want: []uint64{9, 10}, ok: true},
+		{name: "all that is kept", from: chat.StreamPosition{Offset: 5, Epoch: h.Epoch}, most: 99, bytes: 1 << 20, want: []uint64{6, 7, 8, 9, 10}, ok: true},
+		{name: "any epoch", from: chat.StreamPosition{Offset: 9, Epoch: ""}, most: 99, bytes: 1 << 20, want: []uint64{10}, ok: true},
+		{name: "one more than is kept", from: chat.StreamPosition{Offset: 4, Epoch: h.Epoch}, most: 99, bytes: 1 << 20},
+		{name: "another epoch", from: chat.StreamPosition{Offset: 9, Epoch: "other"}, most: 99, bytes: 1 << 20},
+		{name: "the future", from: chat.StreamPosition{Offset: 11, Epoch: h.Epoch}, most: 99, bytes: 1 << 20},
+		{name: "too many", from: chat.StreamPosition{Offset: 5, Epoch: h.Epoch}, most: 4, bytes: 1 << 20},
+		{name: "too much", from: chat.StreamPosition{Offset: 5, Epoch: h.Epoch}, most: 99, bytes: 4 * chat.PublicationOverhead},
 	} {
 		got, _, ok := h.After(tt.from, tt.most, tt.bytes)
 		if ok != tt.ok || !slices.Equal(offsets(got), tt.want) {
@@ -126,7 +126,7 @@ func TestAHistoryCountsThePublisherInfo(t *testing.T) {
 	if want := chat.HistoryOverhead + 3*kept; h.Bytes != want {
 		t.Errorf("got %d bytes counted, want %d", h.Bytes, want)
 	}
-	if _, _, ok := h.After(chat.Position{}, 3, 3*told-1); ok {
+	if _, _, ok := h.After(chat.StreamPosition{}, 3, 3*told-1); ok {
 		t.Error("more was told than the bytes that are allowed")
 	}
 	if got := h.Page(nil, -1, told+1, false); len(got) != 2 {
@@ -248,7 +248,7 @@ func TestRoomsWithHistoryAreBounded(t *testing.T) {
 		c.Rooms = []chat.RoomOptions{rememberingRoom("*")}
 	})
 	s.hub.Positions.Mu.Lock()
-	s.hub.Positions.Kept.Most = most
+	s.hub.Positions.Stored.Most = most
 	s.hub.Positions.Mu.Unlock()
 	for n := range 1000 {
 		s.hub.Publish(s.hub.ViewOf(fmt.Sprint(n)), chat.Publication{Data: []byte("1"), Form: chat.FormJSON}, chat.PublishOptions{})

@@ -22,7 +22,7 @@ func newPositionHub(positions int) *chat.Hub {
 	cfg := DefaultConfig()
 	cfg.Rooms = []chat.RoomOptions{o}
 	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 1).Hub
-	h.Positions.Kept.Most = positions
+	h.Positions.Stored.Most = positions
 	return h
 }
 
@@ -32,12 +32,12 @@ func letPass(h *chat.Hub, d time.Duration) {
 	h.ExpireRooms(now)
 }
 
-func sayIn(h *chat.Hub, room string) chat.Position {
+func sayIn(h *chat.Hub, room string) chat.StreamPosition {
 	_, at := h.Publish(h.ViewOf(room), chat.Publication{Data: []byte("1"), Form: chat.FormJSON}, chat.PublishOptions{})
 	return at
 }
 
-func whereIs(h *chat.Hub, room string) chat.Position {
+func whereIs(h *chat.Hub, room string) chat.StreamPosition {
 	_, at, _ := h.Read(room, nil, 0, 1, false)
 	return at
 }
@@ -46,7 +46,7 @@ func whereIs(h *chat.Hub, room string) chat.Position {
 func TestAReleasedRoomChangesNoOtherEpoch(t *testing.T) {
 	t.Parallel()
 	h := newPositionHub(1)
-	before := map[string]chat.Position{}
+	before := map[string]chat.StreamPosition{}
 	for n := range 10_000 {
 		name := fmt.Sprint("quiet", n)
 		before[name] = whereIs(h, name)
@@ -55,8 +55,8 @@ func TestAReleasedRoomChangesNoOtherEpoch(t *testing.T) {
 		sayIn(h, fmt.Sprint("busy", n))
 		letPass(h, time.Minute)
 	}
-	if h.Rooms.Count() != 0 || h.Positions.Lost != 9 {
-		t.Fatalf("got %d rooms and %d positions lost, want none, and 9", h.Rooms.Count(), h.Positions.Lost)
+	if h.Rooms.Count() != 0 || h.Positions.Dropped != 9 {
+		t.Fatalf("got %d rooms and %d positions lost, want none, and 9", h.Rooms.Count(), h.Positions.Dropped)
 	}
 	for name, was := range before {
 		if got := whereIs(h, name); got != was {
@@ -90,16 +90,16 @@ func TestAPositionLasts30Days(t *testing.T) {
 	if h.Rooms.Count() != 0 {
 		t.Fatal("the room is kept though nothing is remembered in it")
 	}
-	letPass(h, chat.PositionLasts-2*time.Minute)
+	letPass(h, chat.PositionTTL-2*time.Minute)
 	if got := whereIs(h, "x"); got != at {
 		t.Errorf("within 30 days: got %v, want %v", got, at)
 	}
-	if next := sayIn(h, "x"); next != (chat.Position{Offset: 3, Epoch: at.Epoch}) {
+	if next := sayIn(h, "x"); next != (chat.StreamPosition{Offset: 3, Epoch: at.Epoch}) {
 		t.Errorf("got %v, want offset 3 of the same epoch", next)
 	}
 	letPass(h, time.Minute)
-	letPass(h, chat.PositionLasts+time.Minute)
-	if got := whereIs(h, "x"); got.Offset != 0 || got.Epoch == at.Epoch || h.Positions.Kept.Count != 0 {
+	letPass(h, chat.PositionTTL+time.Minute)
+	if got := whereIs(h, "x"); got.Offset != 0 || got.Epoch == at.Epoch || h.Positions.Stored.Count != 0 {
 		t.Errorf("after 30 days: got %v, want the beginning of another life", got)
 	}
 }
@@ -108,8 +108,8 @@ func TestAPositionLasts30Days(t *testing.T) {
 func TestAnIdempotencyKeyExpires(t *testing.T) {
 	var s chat.IdempotencyCache
 	first := wheel.Tick(fanout.FirstTick)
-	s.Add("x", "k", chat.Position{Offset: 7, Epoch: "e"}, first)
-	s.Add("x", "other", chat.Position{Offset: 8, Epoch: "e"}, first+1)
+	s.Add("x", "k", chat.StreamPosition{Offset: 7, Epoch: "e"}, first)
+	s.Add("x", "other", chat.StreamPosition{Offset: 8, Epoch: "e"}, first+1)
 	for _, tt := range []struct {
 		room, key string
 		at        wheel.Tick
@@ -135,7 +135,7 @@ func TestAnIdempotencyKeyExpires(t *testing.T) {
 // Of too many rooms, the one that was of use longest ago goes first.
 func TestTheOldestPositionIsDroppedFirst(t *testing.T) {
 	h := newPositionHub(100)
-	var places []chat.Position
+	var places []chat.StreamPosition
 	for n := range 150 {
 		places = append(places, sayIn(h, fmt.Sprint(n)))
 		letPass(h, 2*time.Second)
@@ -151,17 +151,17 @@ func TestTheOldestPositionIsDroppedFirst(t *testing.T) {
 // Not all that has had its time is dropped while everybody waits.
 func TestPositionsExpireAFewAtATime(t *testing.T) {
 	t.Parallel()
-	p := chat.NewPositions()
-	for n := range 3 * chat.ExpiredAtOnce {
-		p.Keep(fmt.Sprint(n), chat.Position{Offset: 1, Epoch: "1"}, fanout.FirstTick)
+	p := chat.NewPositionTable()
+	for n := range 3 * chat.MaxExpiredPerTick {
+		p.Store(fmt.Sprint(n), chat.StreamPosition{Offset: 1, Epoch: "1"}, fanout.FirstTick)
 	}
-	end := wheel.Tick(fanout.FirstTick) + fanout.InTicks(chat.PositionLasts)
-	if p.Expire(end - 1); p.Kept.Count != 3*chat.ExpiredAtOnce {
+	end := wheel.Tick(fanout.FirstTick) + fanout.InTicks(chat.PositionTTL)
+	if p.Expire(end - 1); p.Stored.Count != 3*chat.MaxExpiredPerTick {
 		t.Fatal("dropped before its time")
 	}
-	for left := 2 * chat.ExpiredAtOnce; left >= 0; left -= chat.ExpiredAtOnce {
-		if p.Expire(end); p.Kept.Count != left {
-			t.Fatalf("got %d left, want %d", p.Kept.Count, left)
+	for left := 2 * chat.MaxExpiredPerTick; left >= 0; left -= chat.MaxExpiredPerTick {
+		if p.Expire(end); p.Stored.Count != left {
+			t.Fatalf("got %d left, want %d", p.Stored.Count, left)
 		}
 	}
 }
@@ -197,7 +197,7 @@ func TestAPositionOutlivesTheHistory(t *testing.T) {
 
 // The README says what a kept position costs.
 func TestAKeptPositionTakes64Bytes(t *testing.T) {
-	if got := unsafe.Sizeof(recent.Node[chat.KeptPosition]{}) + unsafe.Sizeof(uint32(0)); got > 64 {
+	if got := unsafe.Sizeof(recent.Node[chat.StoredPosition]{}) + unsafe.Sizeof(uint32(0)); got > 64 {
 		t.Errorf("got %d bytes a position, want 64 at most", got)
 	}
 }

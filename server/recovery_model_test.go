@@ -32,7 +32,7 @@ func TestRecoveryIsExactOrReported(t *testing.T) {
 func recoverAsModelled(t *testing.T, positions int) {
 	seed := uint64(time.Now().UnixNano())
 	m := newRecoveryModel(t, rand.New(rand.NewPCG(seed, 1)))
-	m.hub.Positions.Kept.Most = positions
+	m.hub.Positions.Stored.Most = positions
 	for range modelSteps {
 		m.step()
 		if t.Failed() {
@@ -42,7 +42,7 @@ func recoverAsModelled(t *testing.T, positions int) {
 	for _, s := range m.hub.Shards {
 		m.work(s, len(s.Inbox))
 	}
-	if lost, lives := m.hub.Positions.Lost, len(m.log); positions == chat.MaxPositions && (lost > 0 || lives != len(m.names)) ||
+	if lost, lives := m.hub.Positions.Dropped, len(m.log); positions == chat.MaxPositions && (lost > 0 || lives != len(m.names)) ||
 		positions < len(m.names) && (lost < 1000 || lives < 1000) {
 		t.Errorf("got %d positions lost, and %d lives of %d rooms", lost, lives, len(m.names))
 	}
@@ -66,15 +66,15 @@ type recoveryModel struct {
 	heard   map[*fanout.Topic]map[*fanout.Member]*modelClient
 	said    int
 
-	redacted map[chat.Position]bool
+	redacted map[chat.StreamPosition]bool
 	did      map[string]int
 }
 
 // modelClient is one client, and what it believes of each room.
 type modelClient struct {
 	session  *session.Session
-	places   map[string]chat.Position         // where it is in each room that it ever was in
-	awaiting map[*session.Entry]chat.Position // what it asked to recover from; its answer is on the way
+	places   map[string]chat.StreamPosition         // where it is in each room that it ever was in
+	awaiting map[*session.Entry]chat.StreamPosition // what it asked to recover from; its answer is on the way
 	joined   map[*session.Subscription]bool
 }
 
@@ -93,7 +93,7 @@ func newRecoveryModel(t *testing.T, random *rand.Rand) *recoveryModel {
 		t: t, random: random, hub: h,
 		log: map[string][]string{},
 
-		redacted: map[chat.Position]bool{},
+		redacted: map[chat.StreamPosition]bool{},
 		heard:    map[*fanout.Topic]map[*fanout.Member]*modelClient{},
 		did:      map[string]int{},
 	}
@@ -105,8 +105,8 @@ func newRecoveryModel(t *testing.T, random *rand.Rand) *recoveryModel {
 		s := &session.Session{Conn: c, Hub: h, Encoding: session.JsonEncoding, Info: &chat.ClientInfo{User: fmt.Sprint(i), Client: fmt.Sprint(i)}}
 		m.clients = append(m.clients, &modelClient{
 			session:  s,
-			places:   map[string]chat.Position{},
-			awaiting: map[*session.Entry]chat.Position{},
+			places:   map[string]chat.StreamPosition{},
+			awaiting: map[*session.Entry]chat.StreamPosition{},
 			joined:   map[*session.Subscription]bool{},
 		})
 	}
@@ -179,7 +179,7 @@ func (m *recoveryModel) publish(name string) {
 
 // redact takes back something of a room, if it can be; its notice is something that is said.
 func (m *recoveryModel) redact(name string) {
-	at := m.hub.Positions.Of(name)
+	at := m.hub.Positions.Get(name)
 	r, unlock := m.hub.Rooms.Find(name)
 	if r != nil {
 		at = r.History.Position()
@@ -191,7 +191,7 @@ func (m *recoveryModel) redact(name string) {
 		return
 	}
 	m.did["redacted"]++
-	m.redacted[chat.Position{Offset: what.Offset, Epoch: at.Epoch}] = true
+	m.redacted[chat.StreamPosition{Offset: what.Offset, Epoch: at.Epoch}] = true
 	m.log[at.Epoch] = append(m.log[at.Epoch], fmt.Sprintf(`{"type":"redact","offset":%d}`, what.Offset))
 }
 
@@ -255,7 +255,7 @@ func (m *recoveryModel) answered(c *modelClient, e *session.Entry) {
 	switch {
 	case !asked:
 		m.did["came"]++
-		c.places[name] = chat.Position{Offset: r.Offset, Epoch: r.Epoch}
+		c.places[name] = chat.StreamPosition{Offset: r.Offset, Epoch: r.Epoch}
 	case !r.Recovered:
 		m.did["told that it missed something"]++
 		if len(e.Missed) > 0 {
@@ -264,7 +264,7 @@ func (m *recoveryModel) answered(c *modelClient, e *session.Entry) {
 		if r.Epoch == from.Epoch && r.Offset == from.Offset {
 			m.t.Errorf("%s: nothing was missed behind offset %d, but it is told so", name, r.Offset)
 		}
-		c.places[name] = chat.Position{Offset: r.Offset, Epoch: r.Epoch}
+		c.places[name] = chat.StreamPosition{Offset: r.Offset, Epoch: r.Epoch}
 	default:
 		m.did["recovered"]++
 		if len(e.Missed) == 0 {
@@ -289,9 +289,9 @@ func (m *recoveryModel) hear(c *modelClient, name string, p *chat.Publication) {
 		return
 	}
 	if log := m.log[at.Epoch]; uint64(len(log)) < p.Offset || log[p.Offset-1] != string(p.Data) &&
-		!(string(p.Data) == string(chat.Redacted) && m.redacted[chat.Position{Offset: p.Offset, Epoch: at.Epoch}]) {
+		!(string(p.Data) == string(chat.Redacted) && m.redacted[chat.StreamPosition{Offset: p.Offset, Epoch: at.Epoch}]) {
 		m.t.Errorf("%s: heard %q as offset %d of epoch %s, which is not what was said", name, p.Data, p.Offset, at.Epoch)
 		return
 	}
-	c.places[name] = chat.Position{Offset: p.Offset, Epoch: at.Epoch}
+	c.places[name] = chat.StreamPosition{Offset: p.Offset, Epoch: at.Epoch}
 }

@@ -103,11 +103,11 @@ type streamPosition struct {
 }
 
 // position returns the position as the chat has it; nil for nil.
-func (sp *streamPosition) position() *chat.Position {
+func (sp *streamPosition) position() *chat.StreamPosition {
 	if sp == nil {
 		return nil
 	}
-	return &chat.Position{Offset: sp.Offset, Epoch: sp.Epoch}
+	return &chat.StreamPosition{Offset: sp.Offset, Epoch: sp.Epoch}
 }
 
 // apiHistory requests a page of the history of a room.
@@ -132,7 +132,7 @@ func (ah *apiHistory) do(_ context.Context, a *API) (any, *protocol.Error) {
 // historyResult is a HistoryResult of the protocol.
 type historyAnswer struct {
 	pubs []chat.Publication
-	at   chat.Position
+	at   chat.StreamPosition
 }
 
 func (h historyAnswer) size() (n int) {

@@ -31,10 +31,10 @@ type Unsubscribe struct {
 // Subscribe makes connections members of a room.
 type Subscribe struct {
 	Room        string
-	Info        []byte    // JSON, shown to the other members; nil for none
-	Data        []byte    // JSON, for the client; nil for none
-	Expires     time.Time // the zero time for never
-	Since       *Position // to recover from; nil for no recovery
+	Info        []byte          // JSON, shown to the other members; nil for none
+	Data        []byte          // JSON, for the client; nil for none
+	Expires     time.Time       // the zero time for never
+	Since       *StreamPosition // to recover from; nil for no recovery
 	Recoverable bool
 	Positioned  bool
 }

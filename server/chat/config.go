@@ -43,7 +43,7 @@ func New(cfg Config, f Formats, e *fanout.Engine) *Hub {
 		users:         map[string]*User{},
 		Addresses:     map[netip.Addr]*Address{},
 		HistoryBudget: HistoryBudget{MaxBytes: cfg.HistoryBytes},
-		Positions:     NewPositions(),
+		Positions:     NewPositionTable(),
 	}
 	h.Rooms = newRooms(h)
 	h.HistoryBudget.OnEvict = h.releaseLocked

@@ -26,8 +26,8 @@ const (
 	HistoryOverhead     = 1 << 10 // per room with publications
 )
 
-// Position returns the stream position: the offset of the last publication, and the epoch.
-func (hist *History) Position() Position { return Position{hist.LastOffset, hist.Epoch} }
+// StreamPosition returns the stream position: the offset of the last publication, and the epoch.
+func (hist *History) Position() StreamPosition { return StreamPosition{hist.LastOffset, hist.Epoch} }
 
 // NoticesPerMessage is the number of redaction notices that a history keeps for each message of its size. A message has one notice at
 // most. So notices never evict a message that is not redacted.
@@ -80,7 +80,7 @@ func (hist *History) kind(p *Publication, most int) (of *int, places int) {
 	return &hist.Kinds[0], most
 }
 
-// At returns the publication with index i; the oldest has 0.
+// Position returns the publication with index i; the oldest has 0.
 func (hist *History) At(i int) *Publication { return &hist.Ring[(hist.head+i)%len(hist.Ring)] }
 
 // Find returns the publication with an offset; nil if the history does not have it.
@@ -143,7 +143,7 @@ func (hist *History) Clear() (freed int) {
 
 // After returns all publications after a position, the oldest first, and their bytes. ok is false if the history does not have all of
 // them, if the epoch differs, or if they exceed most publications or mostBytes.
-func (hist *History) After(from Position, most, mostBytes int) (pubs []Publication, bytes int, ok bool) {
+func (hist *History) After(from StreamPosition, most, mostBytes int) (pubs []Publication, bytes int, ok bool) {
 	if from.Epoch != "" && from.Epoch != hist.Epoch || from.Offset > hist.LastOffset {
 		return nil, 0, false
 	}
@@ -163,7 +163,7 @@ func (hist *History) After(from Position, most, mostBytes int) (pubs []Publicati
 
 // Page returns at most limit publications (-1: all) after since, or from the oldest if since is nil. With reverse it goes backward: from the
 // publication before since, or from the newest. It ends with the publication that makes it mostBytes or more.
-func (hist *History) Page(since *Position, limit, mostBytes int, reverse bool) (pubs []Publication) {
+func (hist *History) Page(since *StreamPosition, limit, mostBytes int, reverse bool) (pubs []Publication) {
 	if limit < 0 || limit > hist.Count {
 		limit = hist.Count
 	}

@@ -30,7 +30,7 @@ type Hub struct {
 
 	Rooms         *rooms
 	HistoryBudget HistoryBudget
-	Positions     *positions
+	Positions     *positionTable
 	idempotency   IdempotencyCache
 	PendingBytes  atomic.Int64 // of queued join and leave events, in all rooms
 

@@ -12,7 +12,7 @@ import (
 // over Find and Add makes the two atomic.
 type IdempotencyCache struct {
 	mu        sync.Mutex // a leaf
-	Positions map[idempotencyKey]Position
+	Positions map[idempotencyKey]StreamPosition
 	Order     []idempotencyEntry // the oldest first
 }
 
@@ -30,7 +30,7 @@ const (
 )
 
 // Find returns the position of the publication with a key.
-func (s *IdempotencyCache) Find(room, key string, now wheel.Tick) (Position, bool) {
+func (s *IdempotencyCache) Find(room, key string, now wheel.Tick) (StreamPosition, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.evict(now)
@@ -39,11 +39,11 @@ func (s *IdempotencyCache) Find(room, key string, now wheel.Tick) (Position, boo
 }
 
 // Add stores the position of a publication with a key.
-func (s *IdempotencyCache) Add(room, key string, place Position, now wheel.Tick) {
+func (s *IdempotencyCache) Add(room, key string, place StreamPosition, now wheel.Tick) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.Positions == nil {
-		s.Positions = map[idempotencyKey]Position{}
+		s.Positions = map[idempotencyKey]StreamPosition{}
 	}
 	k := idempotencyKey{room, key}
 	s.Positions[k] = place

@@ -18,18 +18,18 @@ type JoinRequest struct {
 	Positioned  bool
 	Recoverable bool
 	Recovers    bool           // recover from Since
-	Since       Position       // an empty epoch matches every epoch
+	Since       StreamPosition // an empty epoch matches every epoch
 	MustRecover bool           // reject the request if recovery is not complete
 	Recovery    *limiter.Meter // of the client, in bytes of recovered publications
 
 	// The result. Constant after it is posted, except for Missed: the shard owns that.
 	Err       *Rejection
-	mayRead   bool          // the history
-	WithDelta bool          // the member receives DeltaFormat
-	At        Position      // the start of the live stream if Positioned or Recoverable; else the zero position
-	Recovered bool          // Missed is complete
-	Missed    []Publication // the recovered publications
-	whole     bool          // the member does not have the base of the next delta: it needs a full payload first
+	mayRead   bool           // the history
+	WithDelta bool           // the member receives DeltaFormat
+	Position  StreamPosition // the start of the live stream if Positioned or Recoverable; else the zero position
+	Recovered bool           // Missed is complete
+	Missed    []Publication  // the recovered publications
+	whole     bool           // the member does not have the base of the next delta: it needs a full payload first
 }
 
 // JoinRooms makes a client a member of rooms. It reads the stream position, and posts the reply and the membership, while it holds the
@@ -89,7 +89,7 @@ func (h *Hub) joinLocked(c *fanout.Conn, q *JoinRequest) {
 	q.Recoverable = readsHistory && (o.Recovery || q.Recoverable)
 	if q.Positioned || q.Recoverable {
 		h.expireLocked(r)
-		q.At = r.History.Position()
+		q.Position = r.History.Position()
 	}
 	if q.Recovers = q.Recovers && readsHistory; q.Recovers {
 		h.recoverLocked(r, q)
@@ -127,7 +127,7 @@ func (h *Hub) recoverLocked(r *Room, q *JoinRequest) {
 	q.Recovered = ok
 	switch {
 	case ok:
-		q.Missed, q.At.Offset = missed, q.Since.Offset
+		q.Missed, q.Position.Offset = missed, q.Since.Offset
 		h.Metrics.Recovered.Inc()
 	case q.MustRecover:
 		q.Err = rejectUnrecoverable

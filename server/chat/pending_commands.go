@@ -40,7 +40,7 @@ func (w *Words) Begin() (since uint64) {
 	return w.first + uint64(len(w.List))
 }
 
-// end ends the wait of a connection.
+// increment ends the wait of a connection.
 func (w *Words) end() {
 	if w.Asking--; w.Asking == 0 {
 		w.first += uint64(len(w.List))
@@ -72,7 +72,7 @@ func (word *Word) cost() int {
 	return n
 }
 
-// Kinds returns the commands from number since on that match a connection. complete is false if some of them were evicted.
+// Get returns the commands from number since on that match a connection. complete is false if some of them were evicted.
 func (w *Words) Of(user, client string, since uint64) (found []Word, complete bool) {
 	if since < w.first {
 		return nil, false

@@ -42,7 +42,7 @@ type PublishOptions struct {
 // Publish posts a publication to all members of a room. It returns the room, and the position of the publication. The room is nil if it
 // has neither members nor history, or if the publication is a repetition. The position is zero if the room has no history. Any goroutine
 // may call it, without locks.
-func (h *Hub) Publish(to View, pub Publication, o PublishOptions) (*Room, Position) {
+func (h *Hub) Publish(to View, pub Publication, o PublishOptions) (*Room, StreamPosition) {
 	name, options := to.Name, to.Options
 	m := &Message{Pub: pub, Bytes: pub.Size() + messageOverhead}
 	now := h.Clock.Tick()
@@ -61,7 +61,7 @@ func (h *Hub) Publish(to View, pub Publication, o PublishOptions) (*Room, Positi
 	if r == nil && options.HistorySize > 0 && !o.SkipHistory {
 		r = h.roomOfViewLocked(in, to)
 	}
-	var at Position
+	var at StreamPosition
 	var wake uint64
 	switch {
 	case r == nil:
@@ -111,7 +111,7 @@ func (h *Hub) PublishPlain(r *Room, op ws.Opcode, payload []byte) {
 
 // publishLocked appends m to the history of r, if it has one, and posts m to the members. It returns the position of m and the shards to
 // wake. The room's lock is held. The caller calls Archive.Evict after it releases the lock.
-func (h *Hub) publishLocked(r *Room, m *Message, skipHistory bool) (at Position, wake uint64) {
+func (h *Hub) publishLocked(r *Room, m *Message, skipHistory bool) (at StreamPosition, wake uint64) {
 	m.Room = r
 	if r.Options.HistorySize > 0 && !skipHistory {
 		m.Pub.At, m.Pub.UnixMilli = h.Clock.Tick(), time.Now().UnixMilli()

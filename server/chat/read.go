@@ -5,25 +5,25 @@ const maxHistoryPage = 300
 
 // Read returns a page of a room's history (see History.Page) and the stream position. An empty epoch of since matches every epoch. The causes
 // of a rejection are CauseUnrecoverable for another epoch, and CauseInvalid.
-func (h *Hub) Read(room string, since *Position, limit, mostBytes int, reverse bool) ([]Publication, Position, *Rejection) {
+func (h *Hub) Read(room string, since *StreamPosition, limit, mostBytes int, reverse bool) ([]Publication, StreamPosition, *Rejection) {
 	if limit < 0 || limit > maxHistoryPage {
 		limit = maxHistoryPage
 	}
 	r, unlock := h.Rooms.Find(room)
 	defer unlock()
-	var at Position
+	var at StreamPosition
 	if r != nil {
 		h.expireLocked(r)
 		at = r.History.Position()
 	} else {
-		at = h.Positions.Of(room)
+		at = h.Positions.Get(room)
 	}
 	switch {
 	case since == nil:
 	case since.Epoch != "" && since.Epoch != at.Epoch:
-		return nil, Position{}, rejectUnrecoverable
+		return nil, StreamPosition{}, rejectUnrecoverable
 	case reverse && since.Offset == 0:
-		return nil, Position{}, rejectInvalid
+		return nil, StreamPosition{}, rejectInvalid
 	}
 	if r == nil {
 		return nil, at, nil

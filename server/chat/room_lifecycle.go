@@ -59,7 +59,7 @@ func (h *Hub) DeleteLocked(r *Room) {
 	r.Stripe.retention.Remove(r)
 	r.scheduled = false
 	if r.History.LastOffset > 0 {
-		h.Positions.Keep(r.Name, r.History.Position(), h.Clock.Tick())
+		h.Positions.Store(r.Name, r.History.Position(), h.Clock.Tick())
 	}
 }
 

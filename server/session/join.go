@@ -33,7 +33,7 @@ func (s *Session) request(en *Entry) *chat.JoinRequest {
 		en.DeltaFormat = fanout.Format(s.Encoding + JsonDeltaEncoding - JsonEncoding)
 	}
 	en.Positioned, en.Recoverable = en.Wish.Positioned, en.Wish.Recoverable
-	en.Recovers, en.Since = en.Wish.Recover, chat.Position{Offset: en.Wish.Offset, Epoch: en.Wish.Epoch}
+	en.Recovers, en.Since = en.Wish.Recover, chat.StreamPosition{Offset: en.Wish.Offset, Epoch: en.Wish.Epoch}
 	en.MustRecover = en.Wish.Flag&flagRejectUnrecovered != 0
 	en.Recovery = &s.Recovered
 	return &en.JoinRequest

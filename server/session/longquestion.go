@@ -33,11 +33,11 @@ type LongQuestion struct {
 	Limit   int
 	reverse bool
 	HasFrom bool
-	From    chat.Position
+	From    chat.StreamPosition
 }
 
 // Since returns the start of the page of history; nil for the end of the history.
-func (lq *LongQuestion) Since() *chat.Position {
+func (lq *LongQuestion) Since() *chat.StreamPosition {
 	if !lq.HasFrom {
 		return nil
 	}

@@ -72,7 +72,7 @@ func (s *Session) history(id uint32, req *protocol.HistoryRequest) {
 	}
 	q := LongQuestion{About: HistoryOf, Room: req.Channel, Json: s.Encoding.IsJSON(), Limit: int(req.Limit), reverse: req.Reverse}
 	if req.Since != nil {
-		q.HasFrom, q.From = true, chat.Position{Offset: req.Since.Offset, Epoch: req.Since.Epoch}
+		q.HasFrom, q.From = true, chat.StreamPosition{Offset: req.Since.Offset, Epoch: req.Since.Epoch}
 	}
 	light := s.light()
 	pubs, at, e := s.Hub.Read(q.Room, q.Since(), q.Limit, max(light, 1), q.reverse) // a limit of 0 returns none

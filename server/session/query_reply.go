@@ -72,7 +72,7 @@ func AppendPresent(b []byte, info *chat.ClientInfo) []byte {
 
 // HistoryPage returns a page of history as a type of the protocol, and about its size in bytes. The page ends with the publication that reaches
 // maxBytes: text may take several times as many bytes in JSON.
-func TellPast(pubs []chat.Publication, at chat.Position, json bool, mostBytes int) (result *protocol.HistoryResult, size int) {
+func TellPast(pubs []chat.Publication, at chat.StreamPosition, json bool, mostBytes int) (result *protocol.HistoryResult, size int) {
 	e := ProtobufEncoding
 	if json {
 		e = JsonEncoding

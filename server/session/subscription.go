@@ -42,8 +42,8 @@ func (en *Entry) Told() *protocol.SubscribeResult {
 	return &protocol.SubscribeResult{
 		Recoverable:   en.Recoverable,
 		Positioned:    en.Positioned,
-		Epoch:         en.At.Epoch,
-		Offset:        en.At.Offset,
+		Epoch:         en.Position.Epoch,
+		Offset:        en.Position.Offset,
 		WasRecovering: en.Recovers,
 		Recovered:     en.Recovered,
 		Delta:         en.WithDelta,
