@@ -40,7 +40,7 @@ func TestAPageOfHistoryIsBoundedInBytes(t *testing.T) {
 	unmetered(s)
 	const messages = 40
 	for n := range messages {
-		s.hub.Publish(s.hub.ViewOf("x"), chat.Publication{Data: fmt.Appendf(nil, `"%d %s"`, n+1, strings.Repeat("x", 60<<10)), Form: chat.FormJSON}, chat.PublishOptions{})
+		s.hub.Publish(s.hub.RoomRef("x"), chat.Publication{Data: fmt.Appendf(nil, `"%d %s"`, n+1, strings.Repeat("x", 60<<10)), Form: chat.FormJSON}, chat.PublishOptions{})
 	}
 	c := connectSDK(t, s, "")
 	c.say(`{"id":2,"subscribe":{"channel":"x"}}`)
@@ -179,7 +179,7 @@ func TestRecoveryOfManyRoomsIsBounded(t *testing.T) {
 	commands := make([]string, rooms)
 	for n := range rooms {
 		for range 10 {
-			s.hub.Publish(s.hub.ViewOf(fmt.Sprint(n)), chat.Publication{Data: []byte(`"` + strings.Repeat("x", 10<<10) + `"`), Form: chat.FormJSON}, chat.PublishOptions{})
+			s.hub.Publish(s.hub.RoomRef(fmt.Sprint(n)), chat.Publication{Data: []byte(`"` + strings.Repeat("x", 10<<10) + `"`), Form: chat.FormJSON}, chat.PublishOptions{})
 		}
 		commands[n] = fmt.Sprintf(`{"id":%d,"subscribe":{"channel":"%d","recover":true}}`, n+2, n)
 	}

@@ -20,7 +20,7 @@ func TestCommandsOnUsersAreData(t *testing.T) {
 	room := rememberingRoom("tea")
 	room.Recovery = false
 	s := startBackend(t, room)
-	s.hub.Publish(s.hub.ViewOf("tea"), chat.Publication{Data: []byte(`"old"`), Form: chat.FormJSON}, chat.PublishOptions{})
+	s.hub.Publish(s.hub.RoomRef("tea"), chat.Publication{Data: []byte(`"old"`), Form: chat.FormJSON}, chat.PublishOptions{})
 	since := &chat.StreamPosition{Epoch: epochOf(s.hub.Hub, "tea")}
 	far := time.Now().AddDate(11, 0, 0) // a client receives the longest time, which does not change while the test runs
 	for i, tt := range []struct {

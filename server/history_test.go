@@ -232,7 +232,7 @@ func TestARoomWithoutPublicationsIsReleased(t *testing.T) {
 	epoch := field(t, c.line(), "epoch")
 	c.say(`{"id":5,"unsubscribe":{"channel":"x"}}`)
 	c.want(`{"id":5,"unsubscribe":{}}`)
-	s.hub.Publish(s.hub.ViewOf("x"), chat.Publication{Data: []byte("1"), Form: chat.FormJSON}, chat.PublishOptions{})
+	s.hub.Publish(s.hub.RoomRef("x"), chat.Publication{Data: []byte("1"), Form: chat.FormJSON}, chat.PublishOptions{})
 	c.say(`{"id":6,"subscribe":{"channel":"x","recover":true,"epoch":%q}}`, epoch)
 	if got := c.line(); !strings.Contains(got, `"publications":[{"data":1,"offset":1,`) || !strings.Contains(got, `"recovered":true`) {
 		t.Errorf("got %s, want what was said meanwhile", got)
@@ -251,7 +251,7 @@ func TestRoomsWithHistoryAreBounded(t *testing.T) {
 	s.hub.Positions.Stored.Most = most
 	s.hub.Positions.Mu.Unlock()
 	for n := range 1000 {
-		s.hub.Publish(s.hub.ViewOf(fmt.Sprint(n)), chat.Publication{Data: []byte("1"), Form: chat.FormJSON}, chat.PublishOptions{})
+		s.hub.Publish(s.hub.RoomRef(fmt.Sprint(n)), chat.Publication{Data: []byte("1"), Form: chat.FormJSON}, chat.PublishOptions{})
 	}
 	remembering := 0
 	s.hub.Rooms.Each(func(in *chat.Stripe) {

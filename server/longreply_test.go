@@ -46,7 +46,7 @@ func crowdInto(s *Server, room string, members, bytes int) {
 // talkInto publishes messages of a size in a room.
 func talkInto(s *Server, room string, publications, bytes int) {
 	for range publications {
-		s.hub.Publish(s.hub.ViewOf(room), chat.Publication{Data: []byte(`"` + strings.Repeat("x", bytes) + `"`), Form: chat.FormJSON}, chat.PublishOptions{})
+		s.hub.Publish(s.hub.RoomRef(room), chat.Publication{Data: []byte(`"` + strings.Repeat("x", bytes) + `"`), Form: chat.FormJSON}, chat.PublishOptions{})
 	}
 }
 

@@ -33,7 +33,7 @@ func letPass(h *chat.Hub, d time.Duration) {
 }
 
 func sayIn(h *chat.Hub, room string) chat.StreamPosition {
-	_, at := h.Publish(h.ViewOf(room), chat.Publication{Data: []byte("1"), Form: chat.FormJSON}, chat.PublishOptions{})
+	_, at := h.Publish(h.RoomRef(room), chat.Publication{Data: []byte("1"), Form: chat.FormJSON}, chat.PublishOptions{})
 	return at
 }
 

@@ -170,7 +170,7 @@ func (m *recoveryModel) publish(name string) {
 	m.said++
 	text := fmt.Sprint(m.said)
 	pub, _ := session.OfSDK([]byte(text))
-	_, at := m.hub.Publish(m.hub.ViewOf(name), pub, chat.PublishOptions{})
+	_, at := m.hub.Publish(m.hub.RoomRef(name), pub, chat.PublishOptions{})
 	if uint64(len(m.log[at.Epoch])+1) != at.Offset {
 		m.t.Errorf("publication got offset %d, want %d", at.Offset, len(m.log[at.Epoch])+1)
 	}
@@ -258,8 +258,8 @@ func (m *recoveryModel) answered(c *modelClient, e *session.Entry) {
 		c.places[name] = chat.StreamPosition{Offset: r.Offset, Epoch: r.Epoch}
 	case !r.Recovered:
 		m.did["told that it missed something"]++
-		if len(e.Missed) > 0 {
-			m.t.Errorf("not recovered, but told %d publications", len(e.Missed))
+		if len(e.RecoveredPublications) > 0 {
+			m.t.Errorf("not recovered, but told %d publications", len(e.RecoveredPublications))
 		}
 		if r.Epoch == from.Epoch && r.Offset == from.Offset {
 			m.t.Errorf("%s: nothing was missed behind offset %d, but it is told so", name, r.Offset)
@@ -267,16 +267,16 @@ func (m *recoveryModel) answered(c *modelClient, e *session.Entry) {
 		c.places[name] = chat.StreamPosition{Offset: r.Offset, Epoch: r.Epoch}
 	default:
 		m.did["recovered"]++
-		if len(e.Missed) == 0 {
+		if len(e.RecoveredPublications) == 0 {
 			m.did["recovered, and had missed nothing"]++
 		}
 		if r.Epoch != from.Epoch || r.Offset != from.Offset {
 			m.t.Errorf("recovered from %v: answered %d %s", from, r.Offset, r.Epoch)
 		}
 		c.places[name] = from
-		for i := range e.Missed {
+		for i := range e.RecoveredPublications {
 			m.did["recovered publications"]++
-			m.hear(c, name, &e.Missed[i])
+			m.hear(c, name, &e.RecoveredPublications[i])
 		}
 	}
 }

@@ -152,7 +152,7 @@ func TestRedactHasTheRates(t *testing.T) {
 	ann := identityOf(s, "ann")
 	for _, room := range []string{"rated", "slow"} {
 		for range 100 {
-			s.hub.Publish(s.hub.ViewOf(room), chat.Publication{Data: []byte("1"), Form: chat.FormJSON, Info: ann}, chat.PublishOptions{})
+			s.hub.Publish(s.hub.RoomRef(room), chat.Publication{Data: []byte("1"), Form: chat.FormJSON, Info: ann}, chat.PublishOptions{})
 		}
 	}
 	for range 50 {

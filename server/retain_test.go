@@ -197,7 +197,7 @@ func TestUnsentBytesAreNotOverwritten(t *testing.T) {
 	shard := sessionOf(t, s, "ann").Conn.Shard
 	var want []string
 	say := func(text string) {
-		s.hub.Publish(s.hub.ViewOf("x"), chat.Publication{Data: fmt.Appendf(nil, "%q", text), Form: chat.FormJSON}, chat.PublishOptions{})
+		s.hub.Publish(s.hub.RoomRef("x"), chat.Publication{Data: fmt.Appendf(nil, "%q", text), Form: chat.FormJSON}, chat.PublishOptions{})
 		want = append(want, fmt.Sprintf(`{"push":{"channel":"x","pub":{"data":%q}}}`, text))
 	}
 	for retainedBytes(t, s) < 256<<10 { // more than the kernel buffers

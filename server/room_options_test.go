@@ -12,17 +12,17 @@ import (
 // The options of a room are looked up once for a publication, or a subscription: whoever makes the room takes those that were found.
 func TestARoomIsCreatedWithItsOptions(t *testing.T) {
 	s := silentSession(session.JsonEncoding)
-	found := func(room string) chat.View {
+	found := func(room string) chat.RoomRef {
 		options := *s.Hub.OptionsOf(room)
-		return chat.View{Name: room, Options: &options} // unlike any other look-up
+		return chat.RoomRef{Name: room, Options: &options} // unlike any other look-up
 	}
 	published, subscribed := found("published"), found("subscribed")
 	pub, _ := session.OfSDK([]byte(`"hi"`))
 	s.Hub.Publish(published, pub, chat.PublishOptions{})
 	e := &session.Entry{Wish: &protocol.SubscribeRequest{Channel: subscribed.Name}, Info: s.Info}
-	e.In = subscribed
+	e.Room = subscribed
 	s.Join([]*session.Entry{e}, func() []*protocol.Reply { return nil })
-	for _, in := range []chat.View{published, subscribed} {
+	for _, in := range []chat.RoomRef{published, subscribed} {
 		r, unlock := s.Hub.Rooms.Find(in.Name)
 		unlock()
 		if r == nil || r.Options != in.Options {

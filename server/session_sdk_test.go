@@ -170,7 +170,7 @@ func TestASuspendDoesNotExtendTheHistory(t *testing.T) {
 	h.Heartbeat = fanout.NewHeartbeat(&h.Core, cfg.PingInterval, cfg.PingTimeout)
 	pub, _ := session.OfSDK([]byte(`"one"`))
 	began := time.Now()
-	h.Publish(h.ViewOf("room"), pub, chat.PublishOptions{})
+	h.Publish(h.RoomRef("room"), pub, chat.PublishOptions{})
 	said := time.Now()
 	eventually(t, "some time to pass", func() bool { return time.Since(said) > 5*time.Millisecond })
 	pubs, _, _ := h.Read("room", nil, -1, math.MaxInt, false)

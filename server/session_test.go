@@ -187,7 +187,7 @@ func TestDeltasStartAtAKnownPublication(t *testing.T) {
 	text := strings.Repeat("a long text that changes little ", 10)
 	say := func(n int, o chat.PublishOptions) {
 		pub, _ := session.OfSDK(fmt.Appendf(nil, `"%s %d"`, text, n))
-		s.hub.Publish(s.hub.ViewOf("x"), pub, o)
+		s.hub.Publish(s.hub.RoomRef("x"), pub, o)
 	}
 	join := func() (*sdk, string) {
 		c := connectSDK(t, s, "")
@@ -237,7 +237,7 @@ func TestTheDeltaBaseIsKeptOnlyIfUsed(t *testing.T) {
 		r := roomOf(s, "x")
 		r.Stripe.Mu.Lock()
 		defer r.Stripe.Mu.Unlock()
-		return r.Last != nil
+		return r.DeltaBase != nil
 	}
 	call(t, s, "publish", `{"channel":"x","data":"to nobody"}`)
 	if kept() {

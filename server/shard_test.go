@@ -75,7 +75,7 @@ func TestEarlierPublicationsAreDeliveredFirst(t *testing.T) {
 			c.enter("x")
 			session := sessionOf(t, s, "ann")
 			release := hold(s)
-			s.hub.Publish(s.hub.ViewOf("x"), chat.Publication{Data: []byte("1"), Form: chat.FormJSON}, chat.PublishOptions{})
+			s.hub.Publish(s.hub.RoomRef("x"), chat.Publication{Data: []byte("1"), Form: chat.FormJSON}, chat.PublishOptions{})
 			queued := func() (n int) {
 				session.Conn.Shard.Mu.Lock()
 				defer session.Conn.Shard.Mu.Unlock()

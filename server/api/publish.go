@@ -112,7 +112,7 @@ func (ap *apiPublication) say(ctx context.Context, a *API, room string, pub chat
 	if e := checkRoom(room); e != nil {
 		return nil, e
 	}
-	in := a.hub.ViewOf(room)
+	in := a.hub.RoomRef(room)
 	switch e := a.hub.Admit(chat.Actor{Application: true}, in, pub.Bytes()); e {
 	case nil:
 	case chat.RejectLimit:

@@ -33,7 +33,7 @@ func (r *apiRoom) offers(a *API, d chat.Action) *protocol.Error {
 	if e := checkRoom(r.Channel); e != nil {
 		return e
 	}
-	in := a.hub.ViewOf(r.Channel)
+	in := a.hub.RoomRef(r.Channel)
 	switch o := in.Options; {
 	case d == chat.ToSeePresence && !o.Presence:
 		return notAvailable("presence is off in this channel: set presence = true in the [[room]] that matches its name")

@@ -141,7 +141,7 @@ func (hist *History) Clear() (freed int) {
 	return freed
 }
 
-// After returns all publications after a position, the oldest first, and their bytes. ok is false if the history does not have all of
+// RecoveredPublications returns all publications after a position, the oldest first, and their bytes. ok is false if the history does not have all of
 // them, if the epoch differs, or if they exceed most publications or mostBytes.
 func (hist *History) After(from StreamPosition, most, mostBytes int) (pubs []Publication, bytes int, ok bool) {
 	if from.Epoch != "" && from.Epoch != hist.Epoch || from.Offset > hist.LastOffset {

@@ -9,27 +9,27 @@ import (
 
 // JoinRequest is a request of a client to join a room, with its result.
 type JoinRequest struct {
-	In          View
-	Actor       Actor
-	Credential  *Credential // of a token for the room; nil for none
-	Place       *Membership // JoinRooms fills it; its Info is set
-	Format      fanout.Format
-	DeltaFormat fanout.Format // replaces Format if the room's options allow deltas; 0: the client does not support deltas
-	Positioned  bool
-	Recoverable bool
-	Recovers    bool           // recover from Since
-	Since       StreamPosition // an empty epoch matches every epoch
-	MustRecover bool           // reject the request if recovery is not complete
-	Recovery    *limiter.Meter // of the client, in bytes of recovered publications
+	Room          RoomRef
+	Actor         Actor
+	Token         *TokenIdentity // of a token for the room; nil for none
+	Membership    *Membership    // JoinRooms fills it; its Info is set
+	Format        fanout.Format
+	DeltaFormat   fanout.Format // replaces Format if the room's options allow deltas; 0: the client does not support deltas
+	Positioned    bool
+	Recoverable   bool
+	Recover       bool           // recover from Since
+	Since         StreamPosition // an empty epoch matches every epoch
+	MustRecover   bool           // reject the request if recovery is not complete
+	RecoveryMeter *limiter.Meter // of the client, in bytes of recovered publications
 
 	// The result. Constant after it is posted, except for Missed: the shard owns that.
-	Err       *Rejection
-	mayRead   bool           // the history
-	WithDelta bool           // the member receives DeltaFormat
-	Position  StreamPosition // the start of the live stream if Positioned or Recoverable; else the zero position
-	Recovered bool           // Missed is complete
-	Missed    []Publication  // the recovered publications
-	whole     bool           // the member does not have the base of the next delta: it needs a full payload first
+	Err                   *Rejection
+	canReadHistory        bool           // the history
+	WithDelta             bool           // the member receives DeltaFormat
+	Position              StreamPosition // the start of the live stream if Positioned or Recoverable; else the zero position
+	Recovered             bool           // Missed is complete
+	RecoveredPublications []Publication  // the recovered publications
+	needsFull             bool           // the member does not have the base of the next delta: it needs a full payload first
 }
 
 // JoinRooms makes a client a member of rooms. It reads the stream position, and posts the reply and the membership, while it holds the
@@ -39,16 +39,16 @@ func (h *Hub) JoinRooms(c *fanout.Conn, requests []*JoinRequest, reply fanout.La
 	var wake, stripes uint64
 	for _, q := range requests {
 		// The last check before the join: a later ban or revocation finds the member and ends the membership.
-		revoked := q.Credential != nil && h.Moderation.Refuses(q.Actor.User, *q.Credential)
+		revoked := q.Token != nil && h.Moderation.Refuses(q.Actor.User, *q.Token)
 		switch {
 		case revoked:
 			q.Err = rejectDenied
-		case !h.Authorize(q.Actor, ToSubscribe, q.In):
-			q.Err = h.Denial(q.Actor, ToSubscribe, q.In)
+		case !h.Authorize(q.Actor, ToSubscribe, q.Room):
+			q.Err = h.Denial(q.Actor, ToSubscribe, q.Room)
 		}
 		member := Actor{User: q.Actor.User, Member: true, Token: q.Actor.Token}
-		q.mayRead = h.Authorize(member, ToReadHistory, q.In)
-		stripes |= 1 << h.Rooms.StripeOf(q.In.Name).index
+		q.canReadHistory = h.Authorize(member, ToReadHistory, q.Room)
+		stripes |= 1 << h.Rooms.StripeOf(q.Room.Name).index
 	}
 	h.Rooms.lock(stripes)
 	for _, q := range requests {
@@ -66,9 +66,9 @@ func (h *Hub) JoinRooms(c *fanout.Conn, requests []*JoinRequest, reply fanout.La
 			continue
 		}
 		h.Metrics.Subscriptions.Inc()
-		wake |= c.Shard.Push(fanout.Job{Do: fanout.JoinTopic, Member: &q.Place.Member, NeedsFull: q.whole && q.WithDelta})
-		if r := q.Place.Room; r.Options.JoinLeave {
-			wake |= h.announceLocked(r, q.Place.Info, true)
+		wake |= c.Shard.Push(fanout.Job{Do: fanout.JoinTopic, Member: &q.Membership.Member, NeedsFull: q.needsFull && q.WithDelta})
+		if r := q.Membership.Room; r.Options.JoinLeave {
+			wake |= h.announceLocked(r, q.Membership.Info, true)
 		}
 	}
 	h.Rooms.unlock(stripes)
@@ -77,21 +77,21 @@ func (h *Hub) JoinRooms(c *fanout.Conn, requests []*JoinRequest, reply fanout.La
 
 // joinLocked gets or creates the room, recovers publications, and adds the member. It sets Err on rejection. The room's lock is held.
 func (h *Hub) joinLocked(c *fanout.Conn, q *JoinRequest) {
-	r := h.roomOfViewLocked(h.Rooms.StripeOf(q.In.Name), q.In)
+	r := h.roomOfRefLocked(h.Rooms.StripeOf(q.Room.Name), q.Room)
 	o := r.Options
 	if o.MaxMembers > 0 && r.Members >= o.MaxMembers {
 		q.Err = RejectLimit
 		h.releaseLocked(r)
 		return
 	}
-	readsHistory := o.HistorySize > 0 && q.mayRead
+	readsHistory := o.HistorySize > 0 && q.canReadHistory
 	q.Positioned = readsHistory && (o.Recovery || o.Positioning || q.Positioned || q.Recoverable)
 	q.Recoverable = readsHistory && (o.Recovery || q.Recoverable)
 	if q.Positioned || q.Recoverable {
 		h.expireLocked(r)
 		q.Position = r.History.Position()
 	}
-	if q.Recovers = q.Recovers && readsHistory; q.Recovers {
+	if q.Recover = q.Recover && readsHistory; q.Recover {
 		h.recoverLocked(r, q)
 		if q.Err != nil {
 			h.releaseLocked(r)
@@ -102,7 +102,7 @@ func (h *Hub) joinLocked(c *fanout.Conn, q *JoinRequest) {
 	if q.WithDelta = o.Delta && q.DeltaFormat != 0; q.WithDelta {
 		f = q.DeltaFormat
 	}
-	m := q.Place
+	m := q.Membership
 	m.Member = fanout.Member{Conn: c, Topic: r.TopicLocked(c.Shard, f), At: -1, Positioned: q.Positioned}
 	m.Room, m.WithToken = r, q.Actor.Token
 	m.Topic.Members++
@@ -110,7 +110,7 @@ func (h *Hub) joinLocked(c *fanout.Conn, q *JoinRequest) {
 	if o.Presence {
 		r.Present.Add(m)
 	}
-	q.whole = !q.knowsLast(r)
+	q.needsFull = !q.hasDeltaBase(r)
 }
 
 // maxRecovered is the limit of recovered publications of one request.
@@ -121,13 +121,13 @@ const maxRecovered = 1000
 // held.
 func (h *Hub) recoverLocked(r *Room, q *JoinRequest) {
 	missed, bytes, ok := r.History.After(q.Since, maxRecovered, h.MaxUnsent/2)
-	if ok && bytes > 0 && !limiter.PerSecond(h.MaxUnsent/2).Allow(q.Recovery, h.Clock.Now(), bytes) {
+	if ok && bytes > 0 && !limiter.PerSecond(h.MaxUnsent/2).Allow(q.RecoveryMeter, h.Clock.Now(), bytes) {
 		missed, ok = nil, false
 	}
 	q.Recovered = ok
 	switch {
 	case ok:
-		q.Missed, q.Position.Offset = missed, q.Since.Offset
+		q.RecoveredPublications, q.Position.Offset = missed, q.Since.Offset
 		h.Metrics.Recovered.Inc()
 	case q.MustRecover:
 		q.Err = rejectUnrecoverable
@@ -137,9 +137,9 @@ func (h *Hub) recoverLocked(r *Room, q *JoinRequest) {
 	}
 }
 
-// knowsLast reports whether the recovered publications end with the base of the next delta. The room's lock is held.
-func (q *JoinRequest) knowsLast(r *Room) bool {
-	n, last := len(q.Missed), r.Last
+// hasDeltaBase reports whether the recovered publications end with the base of the next delta. The room's lock is held.
+func (q *JoinRequest) hasDeltaBase(r *Room) bool {
+	n, last := len(q.RecoveredPublications), r.DeltaBase
 	// The base may be absent from the history (SkipHistory), or redacted.
-	return n > 0 && last != nil && q.Missed[n-1].Offset == last.Offset && bytes.Equal(q.Missed[n-1].Data, last.Data)
+	return n > 0 && last != nil && q.RecoveredPublications[n-1].Offset == last.Offset && bytes.Equal(q.RecoveredPublications[n-1].Data, last.Data)
 }

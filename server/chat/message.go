@@ -9,12 +9,12 @@ import (
 // Message is a publication, or a join or leave event, for all members of a room. It is encoded once for each format, when a shard first
 // needs that.
 type Message struct {
-	Room  *Room
-	Pub   Publication
-	prev  *Publication // base of a delta; nil for none
-	Join  *ClientInfo  // of a join event, else nil
-	Leave *ClientInfo  // of a leave event, else nil
-	Bytes int          // estimated size, for the room's backlog
+	Room      *Room
+	Pub       Publication
+	deltaBase *Publication // base of a delta; nil for none
+	Join      *ClientInfo  // of a join event, else nil
+	Leave     *ClientInfo  // of a leave event, else nil
+	Bytes     int          // estimated size, for the room's backlog
 
 	mu     sync.Mutex // a leaf, held while a frame is made
 	frames [maxFormats][]byte
@@ -37,7 +37,7 @@ func (msg *Message) codec(f fanout.Format) *FormatCodec { return &msg.Room.Strip
 func (msg *Message) encode(f fanout.Format, budget *int) []byte {
 	switch c := msg.codec(f); {
 	case msg.isPublication():
-		return c.Publication(msg.Room.Name, &msg.Pub, msg.prev, budget)
+		return c.Publication(msg.Room.Name, &msg.Pub, msg.deltaBase, budget)
 	case c.JoinLeave == nil:
 		return nil
 	case msg.Join != nil:

@@ -29,10 +29,10 @@ type Sanctioned struct{ User, Room string }
 // revoked is the key of a revocation. An empty ID means all tokens of the user that were issued before a time.
 type revoked struct{ user, id string }
 
-// Credential has the claims of a token that decide whether it is revoked.
-type Credential struct {
-	Id     string
-	Issued time.Time
+// TokenIdentity has the claims of a token that decide whether it is revoked.
+type TokenIdentity struct {
+	ID       string
+	IssuedAt time.Time
 }
 
 // Revocation rejects tokens of a user.
@@ -83,19 +83,19 @@ func (m *Moderation) holds(sanctions map[Sanctioned]time.Time, user, room string
 }
 
 // Refuses reports whether a token of a user is revoked.
-func (m *Moderation) Refuses(user string, c Credential) bool {
+func (m *Moderation) Refuses(user string, c TokenIdentity) bool {
 	if !m.Any.Load() {
 		return false
 	}
 	m.Mu.RLock()
 	defer m.Mu.RUnlock()
 	now := m.Now()
-	if r, is := m.revocations[revoked{user, c.Id}]; is && c.Id != "" && stands(r.Until, now) {
+	if r, is := m.revocations[revoked{user, c.ID}]; is && c.ID != "" && stands(r.Until, now) {
 		return true
 	}
 	// A token without an issue time counts as issued before.
 	r, is := m.revocations[revoked{user, ""}]
-	return is && stands(r.Until, now) && c.Issued.Before(r.IssuedBefore)
+	return is && stands(r.Until, now) && c.IssuedAt.Before(r.IssuedBefore)
 }
 
 // Ban denies a user all actions in a room, or in all rooms if room is empty, until a time; the zero time: without end. It returns false if

@@ -5,7 +5,7 @@ const SessionPath = "/connection/websocket"
 
 // Authorize reports whether an actor may do an action in a room. It checks sanctions, the rules of the room's name, and the room's options.
 // Plain clients, sessions (also for recovery) and the server API all use it. Any goroutine may call it.
-func (h *Hub) Authorize(a Actor, d Action, in View) bool {
+func (h *Hub) Authorize(a Actor, d Action, in RoomRef) bool {
 	if h.Moderation.Forbids(a.User, d, in.Name) {
 		return false
 	}
@@ -24,11 +24,11 @@ func (h *Hub) Authorize(a Actor, d Action, in View) bool {
 }
 
 // Unknown reports whether rooms are closed and no pattern matches the room. The application may still subscribe connections to it.
-func (h *Hub) Unknown(in View) bool { return h.closed && in.Options == &h.anyRoom }
+func (h *Hub) Unknown(in RoomRef) bool { return h.closed && in.Options == &h.anyRoom }
 
 // Denial returns the rejection of an action that Authorize denies. It depends only on the room's name, the client's own subscription and its
 // sanctions, so it does not reveal whether the room exists.
-func (h *Hub) Denial(a Actor, d Action, in View) *Rejection {
+func (h *Hub) Denial(a Actor, d Action, in RoomRef) *Rejection {
 	if !a.Member && h.Unknown(in) {
 		return rejectUnknownRoom
 	}
@@ -42,7 +42,7 @@ func (h *Hub) Denial(a Actor, d Action, in View) *Rejection {
 // so it does not reveal whether the room exists. It does not contain the name.
 func (h *Hub) PlainDenial(room string) string {
 	const instead = "connect to " + SessionPath + " with a token"
-	switch in := h.ViewOf(room); {
+	switch in := h.RoomRef(room); {
 	case h.Authorize(Actor{}, ToSubscribe, in):
 		if h.Guests {
 			return ""

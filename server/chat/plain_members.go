@@ -7,7 +7,7 @@ import "github.com/throng-chat/throng/server/fanout"
 // ReserveSeat counts a plain client as a member of a room before the reply to its handshake. ok is false if the room is full. The
 // reservation is nil if the room has no limit of members. Pass it to JoinPlain, or return it with ReleaseSeat.
 func (h *Hub) ReserveSeat(roomName string) (seat *Room, ok bool) {
-	v := h.ViewOf(roomName)
+	v := h.RoomRef(roomName)
 	most := v.Options.MaxMembers
 	if most == 0 {
 		return nil, true
@@ -15,7 +15,7 @@ func (h *Hub) ReserveSeat(roomName string) (seat *Room, ok bool) {
 	in := h.Rooms.StripeOf(roomName)
 	in.Mu.Lock()
 	defer in.Mu.Unlock()
-	r := h.roomOfViewLocked(in, v)
+	r := h.roomOfRefLocked(in, v)
 	if r.Members >= most {
 		h.releaseLocked(r)
 		return nil, false

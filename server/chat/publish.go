@@ -14,7 +14,7 @@ import (
 // Admit returns why an actor may not publish size bytes in a room, or nil. The causes are CauseDenied, CauseUnknownRoom and CauseLimit.
 // Plain clients, sessions, the server API and redactions all use it. Rates and slow mode are checked after it (session/fee.go). Any
 // goroutine may call it.
-func (h *Hub) Admit(a Actor, in View, size int) *Rejection {
+func (h *Hub) Admit(a Actor, in RoomRef, size int) *Rejection {
 	switch {
 	case !h.Authorize(a, ToPublish, in):
 		return h.Denial(a, ToPublish, in)
@@ -25,7 +25,7 @@ func (h *Hub) Admit(a Actor, in View, size int) *Rejection {
 }
 
 // MaxPublication returns the largest size of a publication in a room, in bytes: the room's max-message, or the server's.
-func (h *Hub) MaxPublication(in View) int {
+func (h *Hub) MaxPublication(in RoomRef) int {
 	if in.Options.MaxMessage > 0 {
 		return in.Options.MaxMessage
 	}
@@ -42,7 +42,7 @@ type PublishOptions struct {
 // Publish posts a publication to all members of a room. It returns the room, and the position of the publication. The room is nil if it
 // has neither members nor history, or if the publication is a repetition. The position is zero if the room has no history. Any goroutine
 // may call it, without locks.
-func (h *Hub) Publish(to View, pub Publication, o PublishOptions) (*Room, StreamPosition) {
+func (h *Hub) Publish(to RoomRef, pub Publication, o PublishOptions) (*Room, StreamPosition) {
 	name, options := to.Name, to.Options
 	m := &Message{Pub: pub, Bytes: pub.Size() + messageOverhead}
 	now := h.Clock.Tick()
@@ -59,7 +59,7 @@ func (h *Hub) Publish(to View, pub Publication, o PublishOptions) (*Room, Stream
 	}
 	r := in.Rooms[name]
 	if r == nil && options.HistorySize > 0 && !o.SkipHistory {
-		r = h.roomOfViewLocked(in, to)
+		r = h.roomOfRefLocked(in, to)
 	}
 	var at StreamPosition
 	var wake uint64
@@ -90,7 +90,7 @@ func (h *Hub) PublishPlain(r *Room, op ws.Opcode, payload []byte) {
 	in.Mu.Lock()
 	if r.Members == 0 {
 		// The publisher has left meanwhile, so the table may have another room of that name.
-		r = h.roomOfViewLocked(in, View{Name: r.Name, Options: r.Options})
+		r = h.roomOfRefLocked(in, RoomRef{Name: r.Name, Options: r.Options})
 	}
 	if r.onlyPlain() {
 		wake = r.PostFrameLocked(frame)
@@ -120,10 +120,10 @@ func (h *Hub) publishLocked(r *Room, m *Message, skipHistory bool) (at StreamPos
 		h.scheduleExpiryLocked(r)
 	}
 	if r.Options.Delta {
-		m.prev, r.Last = r.Last, nil
+		m.deltaBase, r.DeltaBase = r.DeltaBase, nil
 		if r.Members > 0 && len(m.Pub.Data) <= MaxDelta {
 			// A copy: m would keep its frames in memory.
-			r.Last = &Publication{Data: m.Pub.Data, Form: m.Pub.Form, Offset: m.Pub.Offset}
+			r.DeltaBase = &Publication{Data: m.Pub.Data, Form: m.Pub.Form, Offset: m.Pub.Offset}
 		}
 	}
 	return at, r.PostLocked(m)

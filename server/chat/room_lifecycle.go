@@ -7,11 +7,11 @@ func (h *Hub) RoomLocked(in *Stripe, name string) *Room {
 	if r := in.Rooms[name]; r != nil {
 		return r
 	}
-	return h.createLocked(in, h.ViewOf(name))
+	return h.createLocked(in, h.RoomRef(name))
 }
 
-// roomOfViewLocked is RoomLocked for a room whose options are known.
-func (h *Hub) roomOfViewLocked(in *Stripe, v View) *Room {
+// roomOfRefLocked is RoomLocked for a room whose options are known.
+func (h *Hub) roomOfRefLocked(in *Stripe, v RoomRef) *Room {
 	if r := in.Rooms[v.Name]; r != nil {
 		return r
 	}
@@ -19,7 +19,7 @@ func (h *Hub) roomOfViewLocked(in *Stripe, v View) *Room {
 }
 
 // createLocked creates a room and restores its stream position. The lock of in is held.
-func (h *Hub) createLocked(in *Stripe, v View) *Room {
+func (h *Hub) createLocked(in *Stripe, v RoomRef) *Room {
 	// v.Name may share memory with a request or a frame.
 	r := NewRoom(in, strings.Clone(v.Name), v.Options, len(h.Shards))
 	if r.Options.HistorySize > 0 {
@@ -38,7 +38,7 @@ func (h *Hub) releaseLocked(r *Room) {
 	switch {
 	case r.Members > 0 || r.Stripe.Rooms[r.Name] != r:
 	case r.History.Count > 0:
-		r.Last = nil
+		r.DeltaBase = nil
 		h.scheduleExpiryLocked(r)
 	default:
 		h.DeleteLocked(r)

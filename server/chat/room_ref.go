@@ -1,14 +1,14 @@
 package chat
 
-// View is a room's name with its options. A command looks it up once: from the membership, or from the patterns (Hub.ViewOf).
-type View struct {
-	Name    string
-	Options *RoomOptions
-	Place   *Membership // of the client; nil: not a member
+// RoomRef is a room's name with its options. A command looks it up once: from the membership, or from the patterns (Hub.RoomRef).
+type RoomRef struct {
+	Name       string
+	Options    *RoomOptions
+	Membership *Membership // of the client; nil: not a member
 }
 
-// ViewOf looks up the options of a room, which need not exist.
-func (h *Hub) ViewOf(room string) View { return View{Name: room, Options: h.OptionsOf(room)} }
+// RoomRef looks up the options of a room, which need not exist.
+func (h *Hub) RoomRef(room string) RoomRef { return RoomRef{Name: room, Options: h.OptionsOf(room)} }
 
 // OptionsOf returns the options of the first pattern that matches a name, else those of Config.OtherRooms.
 func (h *Hub) OptionsOf(room string) *RoomOptions {

@@ -104,7 +104,7 @@ type Room struct {
 	History   History
 	version   Version      // of the last publication with one
 	Events    *joinLeave   // nil before the first event
-	Last      *Publication // base of the next delta; nil for none, or if the options have no delta
+	DeltaBase *Publication // base of the next delta; nil for none, or if the options have no delta
 	scheduled bool         // in Stripe.retention
 }
 

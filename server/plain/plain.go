@@ -62,7 +62,7 @@ func (p *Client) OnMessage(op ws.Opcode, b []byte, now time.Duration) {
 // publish publishes a message in the client's room, or closes the client if that is not allowed.
 func (p *Client) publish(op ws.Opcode, b []byte, now time.Duration) {
 	hub, r := p.hub(), p.room()
-	e := hub.Admit(chat.Actor{Member: true}, chat.View{Name: r.Name, Options: r.Options}, len(b))
+	e := hub.Admit(chat.Actor{Member: true}, chat.RoomRef{Name: r.Name, Options: r.Options}, len(b))
 	switch {
 	case r.Options.PublishProxy, e != nil && e != chat.RejectLimit:
 		p.Close(fanout.ClosedForbidden, ws.ClosePolicy, "plain clients may not publish in this room")

@@ -21,7 +21,7 @@ type fee struct {
 
 // charge charges a publication in a room. If a limit is exceeded, it replies to the command with an error, and ok is false. Called on the
 // poller.
-func (s *Session) pay(id uint32, in chat.View) (f fee, ok bool) {
+func (s *Session) pay(id uint32, in chat.RoomRef) (f fee, ok bool) {
 	now, room := s.Hub.Clock.Now(), in.Name
 	rate := limiter.PerSecond(in.Options.Rate)
 	if s.floods || !s.mayPublishIn(room, rate, now) {

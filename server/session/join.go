@@ -20,22 +20,22 @@ func (s *Session) request(en *Entry) *chat.JoinRequest {
 		serverSide: en.serverSide,
 		byToken:    en.byToken,
 		expires:    en.expires,
-		credential: en.Credential,
+		credential: en.Token,
 	}
-	if en.In.Options == nil {
-		en.In = s.Hub.ViewOf(en.Wish.Channel)
+	if en.Room.Options == nil {
+		en.Room = s.Hub.RoomRef(en.Wish.Channel)
 	}
 	en.Actor = s.asker(false, en.withToken)
 	en.Actor.Application = en.serverSide
-	en.Place = &en.sub.Membership
+	en.Membership = &en.sub.Membership
 	en.Format = fanout.Format(s.Encoding)
 	if en.Wish.Delta == "fossil" {
 		en.DeltaFormat = fanout.Format(s.Encoding + JsonDeltaEncoding - JsonEncoding)
 	}
 	en.Positioned, en.Recoverable = en.Wish.Positioned, en.Wish.Recoverable
-	en.Recovers, en.Since = en.Wish.Recover, chat.StreamPosition{Offset: en.Wish.Offset, Epoch: en.Wish.Epoch}
+	en.Recover, en.Since = en.Wish.Recover, chat.StreamPosition{Offset: en.Wish.Offset, Epoch: en.Wish.Epoch}
 	en.MustRecover = en.Wish.Flag&flagRejectUnrecovered != 0
-	en.Recovery = &s.Recovered
+	en.RecoveryMeter = &s.Recovered
 	return &en.JoinRequest
 }
 
@@ -93,9 +93,9 @@ func (s *Session) pushesOf(e *Entry) []*protocol.Reply {
 		Offset:      e.Result.Offset,
 		Data:        e.data,
 	}}}}
-	for i := range e.Missed {
-		pushes = append(pushes, &protocol.Reply{Push: &protocol.Push{Channel: room, Pub: fullPublication(&e.Missed[i], s.Encoding)}})
+	for i := range e.RecoveredPublications {
+		pushes = append(pushes, &protocol.Reply{Push: &protocol.Push{Channel: room, Pub: fullPublication(&e.RecoveredPublications[i], s.Encoding)}})
 	}
-	e.Missed = nil
+	e.RecoveredPublications = nil
 	return pushes
 }

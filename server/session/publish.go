@@ -24,8 +24,8 @@ func (s *Session) publish(id uint32, req *protocol.PublishRequest) {
 		return
 	}
 	pub.Info = s.Info
-	if in.Place != nil {
-		pub.Info = in.Place.Info
+	if in.Membership != nil {
+		pub.Info = in.Membership.Info
 	}
 	f, ok := s.pay(id, in)
 	if !ok {
@@ -39,14 +39,14 @@ func (s *Session) publish(id uint32, req *protocol.PublishRequest) {
 }
 
 // publishNow publishes without further checks, and replies.
-func (s *Session) say(id uint32, in chat.View, pub chat.Publication, o chat.PublishOptions) {
+func (s *Session) say(id uint32, in chat.RoomRef, pub chat.Publication, o chat.PublishOptions) {
 	r, _ := s.Hub.Publish(in, pub, o)
 	s.spokeIn(r)
 	s.Reply(&protocol.Reply{Id: id, Publish: &protocol.PublishResult{}})
 }
 
 // proxyPublish requests the decision of the application about a publication. If it is rejected, its charge is refunded.
-func (s *Session) askPublish(id uint32, in chat.View, data []byte, pub chat.Publication, f fee) {
+func (s *Session) askPublish(id uint32, in chat.RoomRef, data []byte, pub chat.Publication, f fee) {
 	refuse := func(e *protocol.Error) {
 		s.giveBack(f)
 		s.refuse(id, e)

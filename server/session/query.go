@@ -33,7 +33,7 @@ func (s *Session) maySeePresence(room string) *protocol.Error {
 
 // checkRead returns the error of a session that may not read the presence or the history of a room; nil if it may. offered is the option of the
 // room.
-func (s *Session) mayRead(d chat.Action, in chat.View, offered bool) *protocol.Error {
+func (s *Session) mayRead(d chat.Action, in chat.RoomRef, offered bool) *protocol.Error {
 	who := s.in(in)
 	switch {
 	case !who.Member && s.Hub.Unknown(in):

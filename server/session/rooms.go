@@ -21,25 +21,25 @@ func (s *Session) Find(room string) *Subscription {
 }
 
 // viewOf returns the view of a room: from the membership if there is one, else by one look-up of the options. Called on the poller.
-func (s *Session) viewOf(room string) chat.View {
+func (s *Session) viewOf(room string) chat.RoomRef {
 	if sub := s.Find(room); sub != nil {
-		return chat.View{Name: room, Options: sub.Room.Options, Place: &sub.Membership}
+		return chat.RoomRef{Name: room, Options: sub.Room.Options, Membership: &sub.Membership}
 	}
-	return s.Hub.ViewOf(room)
+	return s.Hub.RoomRef(room)
 }
 
 // viewAgain returns a view with the membership of now. The options of a room never change. Called on the poller.
-func (s *Session) viewAgain(v chat.View) chat.View {
-	v.Place = nil
+func (s *Session) viewAgain(v chat.RoomRef) chat.RoomRef {
+	v.Membership = nil
 	if sub := s.Find(v.Name); sub != nil {
-		v.Place = &sub.Membership
+		v.Membership = &sub.Membership
 	}
 	return v
 }
 
 // actorIn returns the session as an actor in a room.
-func (s *Session) in(p chat.View) chat.Actor {
-	return s.asker(p.Place != nil, p.Place != nil && p.Place.WithToken)
+func (s *Session) in(p chat.RoomRef) chat.Actor {
+	return s.asker(p.Membership != nil, p.Membership != nil && p.Membership.WithToken)
 }
 
 func (s *Session) asker(inside, token bool) chat.Actor {

@@ -24,12 +24,12 @@ type Session struct {
 
 	// Owned by the poller.
 	State      sessionState
-	User       *chat.User       // nil before connect
-	Info       *chat.ClientInfo // for other clients; immutable, replaced as a whole
-	meta       []byte           // of its token, for the application only
-	expires    expiry           // of its token
-	credential chat.Credential  // of its token
-	tokenUser  string           // the user that its tokens must have; differs from Info.User if the application replaced the user
+	User       *chat.User         // nil before connect
+	Info       *chat.ClientInfo   // for other clients; immutable, replaced as a whole
+	meta       []byte             // of its token, for the application only
+	expires    expiry             // of its token
+	credential chat.TokenIdentity // of its token
+	tokenUser  string             // the user that its tokens must have; differs from Info.User if the application replaced the user
 	Subs       []*Subscription
 	replies    *ReplyFrame              // of the current frame, not posted yet; nil for none
 	talksIn    *chat.Room               // the last room that it published to: while its backlog is over the limit, the client is not read from

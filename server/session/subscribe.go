@@ -26,7 +26,7 @@ func (s *Session) subscribe(id uint32, req *protocol.SubscribeRequest) {
 	s.entering = e
 	s.subscriptionToken(id, req.Token, req.Channel, errTokenExpired, func(claims token.SubClaims) {
 		e.withToken, e.Info, e.data = true, s.InfoIn(claims.Info), AsJSON(claims.Data)
-		e.Credential = &chat.Credential{Id: claims.ID, Issued: claims.IssuedAt}
+		e.Token = &chat.TokenIdentity{ID: claims.ID, IssuedAt: claims.IssuedAt}
 		e.expires = ExpiryOf(claims.Expires)
 		e.ttl = Ttl(claims.Expires)
 		s.subscribeAs(id, e)
@@ -49,10 +49,10 @@ func (s *Session) subscribeAs(id uint32, e *Entry) {
 
 // checkJoin returns the error of a session that may not join a room; nil if it may.
 func (s *Session) mayEnter(e *Entry) *protocol.Error {
-	if e.In.Options == nil {
-		e.In = s.Hub.ViewOf(e.Wish.Channel)
+	if e.Room.Options == nil {
+		e.Room = s.Hub.RoomRef(e.Wish.Channel)
 	}
-	who, in := s.asker(false, e.withToken), e.In
+	who, in := s.asker(false, e.withToken), e.Room
 	switch {
 	case e.ended:
 		return ErrDenied

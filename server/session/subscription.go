@@ -15,8 +15,8 @@ type Subscription struct {
 	byToken    bool // granted by the connection token: the next one may remove it
 
 	// Owned by the poller.
-	expires    expiry           // of its token
-	credential *chat.Credential // of its subscription token; nil without one
+	expires    expiry              // of its token
+	credential *chat.TokenIdentity // of its subscription token; nil without one
 }
 
 // JoinAttempt is a join of a session: its options, and the result.
@@ -44,7 +44,7 @@ func (en *Entry) Told() *protocol.SubscribeResult {
 		Positioned:    en.Positioned,
 		Epoch:         en.Position.Epoch,
 		Offset:        en.Position.Offset,
-		WasRecovering: en.Recovers,
+		WasRecovering: en.Recover,
 		Recovered:     en.Recovered,
 		Delta:         en.WithDelta,
 		Data:          en.data,
@@ -57,8 +57,8 @@ func (en *Entry) Told() *protocol.SubscribeResult {
 // nanoseconds.
 func (en *Entry) tellMissed(budget *int) {
 	var before *chat.Publication
-	for i := range en.Missed {
-		p := &en.Missed[i]
+	for i := range en.RecoveredPublications {
+		p := &en.RecoveredPublications[i]
 		if en.WithDelta {
 			told := DeltaPublication(p, before, Encoding(en.DeltaFormat), budget)
 			told.Time = p.UnixMilli
@@ -68,7 +68,7 @@ func (en *Entry) tellMissed(budget *int) {
 			en.Result.Publications = append(en.Result.Publications, PastPublication(p, Encoding(en.Format)))
 		}
 	}
-	en.Missed = nil
+	en.RecoveredPublications = nil
 }
 
 // joinReply makes the replies to a client that joins rooms. The shard calls it, after everything that was published before the join.

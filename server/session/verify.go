@@ -90,7 +90,7 @@ func (s *Session) takesToken(id uint32, claims token.SubClaims, err error, room 
 		s.refuse(id, ErrTooManyRequests)
 	case errors.Is(err, token.ErrKeysNotLoaded):
 		s.fail(id, errInternal)
-	case err == nil && s.Hub.Moderation.Refuses(s.Info.User, chat.Credential{Id: claims.ID, Issued: claims.IssuedAt}):
+	case err == nil && s.Hub.Moderation.Refuses(s.Info.User, chat.TokenIdentity{ID: claims.ID, IssuedAt: claims.IssuedAt}):
 		s.fail(id, ErrDenied)
 	case err != nil:
 		s.complainOfToken(err)
@@ -106,7 +106,7 @@ func (s *Session) takesToken(id uint32, claims token.SubClaims, err error, room 
 
 // checkSanctions disconnects a client that is banned from all rooms or whose token is revoked. It reports whether the client may continue.
 func (s *Session) welcome(claims token.Claims) bool {
-	s.credential = chat.Credential{Id: claims.ID, Issued: claims.IssuedAt}
+	s.credential = chat.TokenIdentity{ID: claims.ID, IssuedAt: claims.IssuedAt}
 	switch {
 	case s.Hub.Moderation.Refuses(s.Info.User, s.credential):
 		s.dismiss(disconnectInvalidToken)
