@@ -664,7 +664,7 @@ func TestDocsFixedLimitsAreThoseOfTheSources(t *testing.T) {
 		"slow consumers: bytes retained for the members of one room":                             {size(int64(config.MaxRetained) / get("roomShareRetained"))},
 		"room name":                             {b("maxRoomName")},
 		"join and leave events of one room":     {n("joinLeaveRate"), num(get("joinLeaveRate") * get("burstSeconds")), b("joinLeaveUnit")},
-		"join and leave events that wait":       {n("maxPendingEvents"), b("maxPendingBytes")},
+		"join and leave events that wait":       {n("maxQueuedEvents"), b("maxQueuedEventBytes")},
 		"token size":                            {b("maxToken")},
 		"time to send a new token after expiry": {d("expiryGrace")},
 		"ES384 and ES512 tokens that wait for verification (on half of the cores)": {n("maxVerifying"), d("answerPatience")},

@@ -63,7 +63,7 @@ func (l *lobby) join(s *session.Session) {
 
 // unannounced is how many rooms have joins and leaves that wait.
 func (l *lobby) unannounced() (n int) {
-	l.Rooms.Each(func(in *chat.Stripe) { n += len(in.Unannounced) })
+	l.Rooms.Each(func(in *chat.Stripe) { n += len(in.WithEvents) })
 	return n
 }
 
@@ -78,7 +78,7 @@ func (l *lobby) leave(s *session.Session) { s.Leave(s.Find("x")) }
 // letPass has time pass, and the heartbeat tick.
 func (l *lobby) letPass(d time.Duration) {
 	l.Clock.Started = l.Clock.Started.Add(-d)
-	l.Announce()
+	l.SendQueuedEvents()
 	l.hear()
 }
 
@@ -113,7 +113,7 @@ func TestJoinsAndLeavesHaveARate(t *testing.T) {
 	if l.sent < min(burst, guests) || l.sent > mostSent() {
 		t.Errorf("got %d events sent at once, want %d to %d", l.sent, burst, mostSent())
 	}
-	if pending := l.room("x").Events.Pending.Len(); l.sent+pending != guests {
+	if pending := l.room("x").Events.Queue.Len(); l.sent+pending != guests {
 		t.Errorf("got %d sent and %d pending, want %d in all", l.sent, pending, guests)
 	}
 	for l.sent < guests {
@@ -123,8 +123,8 @@ func TestJoinsAndLeavesHaveARate(t *testing.T) {
 			t.Fatalf("got %d events in a second, and %d in all, want %d, and %d at most in all", got, l.sent, chat.JoinLeaveRate, mostSent())
 		}
 	}
-	if l.PendingBytes.Load() != 0 || l.unannounced() != 0 {
-		t.Errorf("got %d bytes pending in %d rooms after all was sent", l.PendingBytes.Load(), l.unannounced())
+	if l.QueuedEventBytes.Load() != 0 || l.unannounced() != 0 {
+		t.Errorf("got %d bytes pending in %d rooms after all was sent", l.QueuedEventBytes.Load(), l.unannounced())
 	}
 	l.letPass(time.Minute)
 	l.join(l.guest("later", nil))
@@ -146,16 +146,16 @@ func TestAJoinAndALeaveCancelOut(t *testing.T) {
 		l.join(l.guest(fmt.Sprint(i), nil))
 	}
 	l.hear()
-	sent, pending := l.sent, l.room("x").Events.Pending.Len()
+	sent, pending := l.sent, l.room("x").Events.Queue.Len()
 	flapper := l.guest("flapper", nil)
 	for range 10_000 {
 		l.join(flapper)
 		l.leave(flapper)
 		l.hear()
-		if l.room("x").Events.Pending.Len() == 0 {
+		if l.room("x").Events.Queue.Len() == 0 {
 			break // it took so long that all was sent
 		}
-		if got := l.room("x").Events.Pending.Len() + l.sent; got > sent+pending+3 {
+		if got := l.room("x").Events.Queue.Len() + l.sent; got > sent+pending+3 {
 			t.Fatalf("got %d events pending, want no more than the %d", got, sent+pending)
 		}
 	}
@@ -220,9 +220,9 @@ func TestPendingJoinsAndLeavesAreBounded(t *testing.T) {
 				l.join(l.guest(fmt.Sprint(i), info))
 				l.hear()
 			}
-			pending := l.room("x").Events.Pending.Len()
-			if pending == 0 || pending > chat.MaxPendingEvents || l.PendingBytes.Load() > chat.MaxPendingBytes {
-				t.Errorf("got %d events of %d bytes pending", pending, l.PendingBytes.Load())
+			pending := l.room("x").Events.Queue.Len()
+			if pending == 0 || pending > chat.MaxQueuedEvents || l.QueuedEventBytes.Load() > chat.MaxQueuedEventBytes {
+				t.Errorf("got %d events of %d bytes pending", pending, l.QueuedEventBytes.Load())
 			}
 			if got := l.sent + pending + int(testutil.ToFloat64(l.Metrics.JoinLeaveDropped)); got != guests {
 				t.Errorf("got %d sent, pending or dropped, want %d", got, guests)
@@ -239,8 +239,8 @@ func TestPendingJoinsAndLeavesAreBounded(t *testing.T) {
 			for _, p := range slices.Clone(l.room("x").Present.List) {
 				l.leave(p.Conn.Handler.(*session.Session))
 			}
-			if l.Announce(); l.PendingBytes.Load() != 0 || l.unannounced() != 0 || l.Rooms.Count() != 0 {
-				t.Errorf("got %d bytes pending in %d rooms when all are gone", l.PendingBytes.Load(), l.unannounced())
+			if l.SendQueuedEvents(); l.QueuedEventBytes.Load() != 0 || l.unannounced() != 0 || l.Rooms.Count() != 0 {
+				t.Errorf("got %d bytes pending in %d rooms when all are gone", l.QueuedEventBytes.Load(), l.unannounced())
 			}
 		})
 	}
@@ -250,7 +250,7 @@ func TestPendingJoinsAndLeavesAreBounded(t *testing.T) {
 func TestJoinsAndLeavesKeepTheirOrder(t *testing.T) {
 	l := newLobby(t)
 	large := 0
-	for ; l.room("x").Events.Pending.Len() == 0; large++ {
+	for ; l.room("x").Events.Queue.Len() == 0; large++ {
 		l.join(l.guest(fmt.Sprint("large ", large), make([]byte, 10<<10)))
 	}
 	l.join(l.guest("small", nil))

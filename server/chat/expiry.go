@@ -9,7 +9,7 @@ import (
 // OnTick expires publications, positions and sanctions, and sends queued join and leave events. Called on the heartbeat at each tick.
 func (h *Hub) OnTick(now time.Time, tick wheel.Tick) {
 	h.ExpireRooms(tick)
-	h.Announce()
+	h.SendQueuedEvents()
 	h.Moderation.Expire(now)
 }
 

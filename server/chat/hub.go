@@ -28,11 +28,11 @@ type Hub struct {
 	Moderation      *Moderation
 	formats         Formats
 
-	Rooms         *rooms
-	HistoryBudget HistoryBudget
-	Positions     *positionTable
-	idempotency   IdempotencyCache
-	PendingBytes  atomic.Int64 // of queued join and leave events, in all rooms
+	Rooms            *rooms
+	HistoryBudget    HistoryBudget
+	Positions        *positionTable
+	idempotency      IdempotencyCache
+	QueuedEventBytes atomic.Int64 // of queued join and leave events, in all rooms
 
 	UsersMu      sync.Mutex // a leaf
 	users        map[string]*User

@@ -68,7 +68,7 @@ func (h *Hub) JoinRooms(c *fanout.Conn, requests []*JoinRequest, reply fanout.La
 		h.Metrics.Subscriptions.Inc()
 		wake |= c.Shard.Push(fanout.Job{Do: fanout.JoinTopic, Member: &q.Membership.Member, NeedsFull: q.needsFull && q.WithDelta})
 		if r := q.Membership.Room; r.Options.JoinLeave {
-			wake |= h.announceLocked(r, q.Membership.Info, true)
+			wake |= h.sendOrQueueLocked(r, q.Membership.Info, true)
 		}
 	}
 	h.Rooms.unlock(stripes)

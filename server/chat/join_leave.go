@@ -12,45 +12,45 @@ import (
 
 // Limits of the queues of events.
 const (
-	MaxPendingEvents = 1024     // in one room
-	MaxPendingBytes  = 16 << 20 // in all rooms
+	MaxQueuedEvents     = 1024     // in one room
+	MaxQueuedEventBytes = 16 << 20 // in all rooms
 )
 
-// announceLocked sends or queues a join or leave event. It returns the shards to wake. The room's lock is held.
-func (h *Hub) announceLocked(r *Room, info *ClientInfo, joined bool) (wake uint64) {
+// sendOrQueueLocked sends or queues a join or leave event. It returns the shards to wake. The room's lock is held.
+func (h *Hub) sendOrQueueLocked(r *Room, info *ClientInfo, joined bool) (wake uint64) {
 	if !r.Options.JoinLeave {
 		return 0
 	}
 	if r.Events == nil {
-		r.Events = &joinLeave{byClient: map[string]*list.Element{}}
+		r.Events = &joinLeaveQueue{byClient: map[string]*list.Element{}}
 	}
 	event := &presenceEvent{info: info, joined: joined}
 	if !joined {
-		event.told = info
+		event.seen = info
 	}
-	wake = h.sendPendingLocked(r) // keeps the order
-	if h.foldLocked(r, event) {
+	wake = h.sendQueuedLocked(r) // keeps the order
+	if h.coalesceLocked(r, event) {
 		return wake
 	}
-	if r.Events.Pending.Len() == 0 && h.maySendLocked(r, event) {
+	if r.Events.Queue.Len() == 0 && h.maySendLocked(r, event) {
 		return wake | h.sendEventLocked(r, event)
 	}
-	if r.Events.Pending.Len() >= MaxPendingEvents || int(h.PendingBytes.Load())+event.size() > MaxPendingBytes {
+	if r.Events.Queue.Len() >= MaxQueuedEvents || int(h.QueuedEventBytes.Load())+event.size() > MaxQueuedEventBytes {
 		h.Metrics.JoinLeaveDropped.Inc()
 		return wake
 	}
-	h.PendingBytes.Add(int64(event.size()))
-	r.Events.byClient[info.Client] = r.Events.Pending.PushBack(event)
-	if !r.Events.filed {
-		r.Events.filed = true
-		r.Stripe.Unannounced = append(r.Stripe.Unannounced, r)
+	h.QueuedEventBytes.Add(int64(event.size()))
+	r.Events.byClient[info.Client] = r.Events.Queue.PushBack(event)
+	if !r.Events.listed {
+		r.Events.listed = true
+		r.Stripe.WithEvents = append(r.Stripe.WithEvents, r)
 	}
 	return wake
 }
 
-// foldLocked merges an event with the queued event of the same client, which it removes. It returns true if the two cancel out: a join and
+// coalesceLocked merges an event with the queued event of the same client, which it removes. It returns true if the two cancel out: a join and
 // a leave, or a leave and a join with the same info. The room's lock is held.
-func (h *Hub) foldLocked(r *Room, event *presenceEvent) (folded bool) {
+func (h *Hub) coalesceLocked(r *Room, event *presenceEvent) (folded bool) {
 	at := r.Events.byClient[event.info.Client]
 	if at == nil {
 		return false
@@ -58,8 +58,8 @@ func (h *Hub) foldLocked(r *Room, event *presenceEvent) (folded bool) {
 	before := at.Value.(*presenceEvent)
 	h.unqueueLocked(r, at)
 	h.Metrics.JoinLeaveFolded.Inc()
-	event.told = before.told
-	if event.joined && (event.told == nil || !SameInfo(event.told, event.info)) || !event.joined && event.told != nil {
+	event.seen = before.seen
+	if event.joined && (event.seen == nil || !SameInfo(event.seen, event.info)) || !event.joined && event.seen != nil {
 		return false
 	}
 	h.Metrics.JoinLeaveFolded.Inc()
@@ -68,9 +68,9 @@ func (h *Hub) foldLocked(r *Room, event *presenceEvent) (folded bool) {
 
 // unqueueLocked removes an event from the queue. The room's lock is held.
 func (h *Hub) unqueueLocked(r *Room, at *list.Element) {
-	event := r.Events.Pending.Remove(at).(*presenceEvent)
+	event := r.Events.Queue.Remove(at).(*presenceEvent)
 	delete(r.Events.byClient, event.info.Client)
-	h.PendingBytes.Add(int64(-event.size()))
+	h.QueuedEventBytes.Add(int64(-event.size()))
 }
 
 // maySendLocked reports whether the rate and the backlog of a room allow an event now, and counts it. The room's lock is held.
@@ -78,9 +78,9 @@ func (h *Hub) maySendLocked(r *Room, event *presenceEvent) bool {
 	return !r.OverLimit() && limiter.PerSecond(JoinLeaveRate).Allow(&r.Events.meter, h.Clock.Now(), event.units())
 }
 
-// sendPendingLocked sends queued events, as far as the rate allows. The room's lock is held.
-func (h *Hub) sendPendingLocked(r *Room) (wake uint64) {
-	for at := r.Events.Pending.Front(); at != nil; at = r.Events.Pending.Front() {
+// sendQueuedLocked sends queued events, as far as the rate allows. The room's lock is held.
+func (h *Hub) sendQueuedLocked(r *Room) (wake uint64) {
+	for at := r.Events.Queue.Front(); at != nil; at = r.Events.Queue.Front() {
 		event := at.Value.(*presenceEvent)
 		if !h.maySendLocked(r, event) {
 			break
@@ -108,24 +108,24 @@ func (h *Hub) discardEventsLocked(r *Room) {
 	if r.Events == nil {
 		return
 	}
-	for at := r.Events.Pending.Front(); at != nil; at = r.Events.Pending.Front() {
+	for at := r.Events.Queue.Front(); at != nil; at = r.Events.Queue.Front() {
 		h.unqueueLocked(r, at)
 	}
 }
 
-// Announce sends the queued events of all rooms, as far as their rates allow. Called on the heartbeat.
-func (h *Hub) Announce() {
+// SendQueuedEvents sends the queued events of all rooms, as far as their rates allow. Called on the heartbeat.
+func (h *Hub) SendQueuedEvents() {
 	var wake uint64
 	h.Rooms.Each(func(in *Stripe) {
-		kept := in.Unannounced[:0]
-		for _, r := range in.Unannounced {
-			wake |= h.sendPendingLocked(r)
-			if r.Events.filed = r.Events.Pending.Len() > 0; r.Events.filed {
+		kept := in.WithEvents[:0]
+		for _, r := range in.WithEvents {
+			wake |= h.sendQueuedLocked(r)
+			if r.Events.listed = r.Events.Queue.Len() > 0; r.Events.listed {
 				kept = append(kept, r)
 			}
 		}
-		clear(in.Unannounced[len(kept):])
-		in.Unannounced = kept
+		clear(in.WithEvents[len(kept):])
+		in.WithEvents = kept
 	})
 	h.Wake(wake)
 }

@@ -12,19 +12,19 @@ const (
 	joinLeaveUnit = 256 // bytes; a larger event counts as several
 )
 
-// joinLeave is the queue of join and leave events of a room. Guarded by Stripe.Mu of the room.
-type joinLeave struct {
+// joinLeaveQueue is the queue of join and leave events of a room. Guarded by Stripe.Mu of the room.
+type joinLeaveQueue struct {
 	meter    limiter.Meter
-	Pending  list.List // of *presenceEvent, the oldest first; at most one per client
+	Queue    list.List // of *presenceEvent, the oldest first; at most one per client
 	byClient map[string]*list.Element
-	filed    bool // in Stripe.Unannounced
+	listed   bool // in Stripe.WithEvents
 }
 
 // presenceEvent is a join or a leave of a client.
 type presenceEvent struct {
 	info   *ClientInfo
 	joined bool
-	told   *ClientInfo // the client as members see it while this event is queued; nil: they do not see it
+	seen   *ClientInfo // the client as members see it while this event is queued; nil: they do not see it
 }
 
 // size estimates the bytes of the event as a message.

@@ -21,7 +21,7 @@ func (h *Hub) leaveLocked(m *Membership) (wake uint64) {
 		r.Present.Remove(m)
 	}
 	wake |= m.Topic.Shard.Push(fanout.Job{Do: fanout.LeaveTopic, Member: &m.Member})
-	wake |= h.announceLocked(r, m.Info, false)
+	wake |= h.sendOrQueueLocked(r, m.Info, false)
 	h.releaseLocked(r)
 	return wake
 }

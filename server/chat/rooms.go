@@ -25,11 +25,11 @@ type Stripe struct {
 	index int  // constant
 	Hub   *Hub // constant
 
-	Mu          sync.Mutex
-	Rooms       map[string]*Room
-	Unannounced []*Room // with queued join and leave events
-	retention   *wheel.Wheel[Room, *Room]
-	due         []*Room
+	Mu         sync.Mutex
+	Rooms      map[string]*Room
+	WithEvents []*Room // with queued join and leave events
+	retention  *wheel.Wheel[Room, *Room]
+	due        []*Room
 
 	_ [64]byte // separates the locks by a cache line
 }
@@ -102,10 +102,10 @@ type Room struct {
 	Members   int
 	Present   Presence
 	History   History
-	version   Version      // of the last publication with one
-	Events    *joinLeave   // nil before the first event
-	DeltaBase *Publication // base of the next delta; nil for none, or if the options have no delta
-	scheduled bool         // in Stripe.retention
+	version   Version         // of the last publication with one
+	Events    *joinLeaveQueue // nil before the first event
+	DeltaBase *Publication    // base of the next delta; nil for none, or if the options have no delta
+	scheduled bool            // in Stripe.retention
 }
 
 // WheelLinks implements the interface of the timing wheel.
