@@ -96,7 +96,7 @@ func effectOf(t *testing.T, s *Server, user string, command chat.UserCommand) (e
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	if e := s.hub.Demand(ctx, chat.Word{User: user, Command: command}); e != nil {
+	if e := s.hub.Execute(ctx, chat.TargetedCommand{User: user, Command: command}); e != nil {
 		t.Fatalf("%T: got %+v", command, e)
 	}
 	c.say(`{"id":9,"unsubscribe":{"channel":"none"}}`)

@@ -687,7 +687,7 @@ func TestDocsFixedLimitsAreThoseOfTheSources(t *testing.T) {
 		"reply of your application":                                                                                {b("MaxAnswer")},
 		"notifications: queue":                                                                                     {n("maxQueue"), b("maxQueueBytes")},
 		"notifications: in progress; attempts":                                                                     {n("tellers"), n("maxAttempts")},
-		"API calls about users that throng keeps while a connect request has no reply":                             {n("maxWords"), b("maxWordBytes")},
+		"API calls about users that throng keeps while a connect request has no reply":                             {n("maxPendingCommands"), b("maxPendingCommandBytes")},
 		"request body":              {size(api.New(nil, api.Config{Key: "k", MaxMessage: config.MaxMessage}).MaxBody)},
 		"time for the request body": {d("apiBodyTimeout")},
 		"time for one call":         {d("apiPatience")},

@@ -78,8 +78,8 @@ func TestAnAPICallDuringAConnectWebhookApplies(t *testing.T) {
 	}
 	s.hub.UsersMu.Lock()
 	defer s.hub.UsersMu.Unlock()
-	if w := &s.hub.Words; w.Asking != 0 || w.List != nil || w.Bytes != 0 {
-		t.Errorf("got %d pending requests, %d calls, %d bytes left, want none", w.Asking, len(w.List), w.Bytes)
+	if w := &s.hub.PendingCommands; w.Waiting != 0 || w.Commands != nil || w.Bytes != 0 {
+		t.Errorf("got %d pending requests, %d calls, %d bytes left, want none", w.Waiting, len(w.Commands), w.Bytes)
 	}
 }
 
@@ -181,9 +181,9 @@ func TestKeptAPICallsAreBounded(t *testing.T) {
 	kept := func() (n, bytes int) {
 		s.hub.UsersMu.Lock()
 		defer s.hub.UsersMu.Unlock()
-		return len(s.hub.Words.List), s.hub.Words.Bytes
+		return len(s.hub.PendingCommands.Commands), s.hub.PendingCommands.Bytes
 	}
-	s.hub.Speak(chat.Word{User: "bob", Command: nothingSaid{}})
+	s.hub.AddCommand(chat.TargetedCommand{User: "bob", Command: nothingSaid{}})
 	if n, _ := kept(); n != 0 {
 		t.Errorf("got %d calls kept without a pending request", n)
 	}
@@ -191,17 +191,17 @@ func TestKeptAPICallsAreBounded(t *testing.T) {
 		words, size int
 		want        string
 	}{
-		{chat.MaxWords, 0, `{"id":1,"connect":{`},
-		{chat.MaxWords + 1, 0, `{"id":1,"error":{"code":111,`},
-		{3, chat.MaxWordBytes / 2, `{"id":1,"error":{"code":111,`},
+		{chat.MaxPendingCommands, 0, `{"id":1,"connect":{`},
+		{chat.MaxPendingCommands + 1, 0, `{"id":1,"error":{"code":111,`},
+		{3, chat.MaxPendingCommandBytes / 2, `{"id":1,"error":{"code":111,`},
 	} {
 		c := dialSDK(t, s, "")
 		c.say(`{"id":1,"connect":{}}`)
 		<-asked
 		for range tt.words {
-			s.hub.Speak(chat.Word{User: "bob", Command: nothingSaid{tt.size}})
+			s.hub.AddCommand(chat.TargetedCommand{User: "bob", Command: nothingSaid{tt.size}})
 		}
-		if n, bytes := kept(); n > chat.MaxWords || bytes > chat.MaxWordBytes {
+		if n, bytes := kept(); n > chat.MaxPendingCommands || bytes > chat.MaxPendingCommandBytes {
 			t.Errorf("got %d calls of %d bytes kept", n, bytes)
 		}
 		gate <- struct{}{}
@@ -217,7 +217,7 @@ func TestKeptAPICallsAreBounded(t *testing.T) {
 	c := dialSDK(t, s, "")
 	c.say(`{"id":1,"connect":{}}`)
 	<-asked
-	s.hub.Speak(chat.Word{User: "bob", Command: nothingSaid{}})
+	s.hub.AddCommand(chat.TargetedCommand{User: "bob", Command: nothingSaid{}})
 	c.conn.Close()
 	gate <- struct{}{}
 	eventually(t, "its calls to be released", func() bool { n, _ := kept(); return n == 0 && s.hub.Live.Load() == 0 })
@@ -225,11 +225,11 @@ func TestKeptAPICallsAreBounded(t *testing.T) {
 
 // A call applies to the connections with a pending request at that time, and not to later ones or to those that it excludes.
 func TestAnAPICallAppliesToExistingConnectionsOnly(t *testing.T) {
-	var w chat.Words
+	var w chat.PendingCommands
 	early := w.Begin()
-	w.Add(chat.Word{User: "ann", Except: []string{"this one"}, Command: nothingSaid{}})
+	w.Add(chat.TargetedCommand{User: "ann", Except: []string{"this one"}, Command: nothingSaid{}})
 	late := w.Begin()
-	w.Add(chat.Word{Client: "another", Command: nothingSaid{}})
+	w.Add(chat.TargetedCommand{Client: "another", Command: nothingSaid{}})
 	for _, tt := range []struct {
 		user, client string
 		since        uint64
@@ -238,7 +238,7 @@ func TestAnAPICallAppliesToExistingConnectionsOnly(t *testing.T) {
 		{"ann", "any", early, 1}, {"ann", "this one", early, 0}, {"bob", "any", early, 0}, {"ann", "another", early, 2}, {"", "another", early, 1},
 		{"ann", "any", late, 0}, {"ann", "another", late, 1},
 	} {
-		if found, complete := w.Of(tt.user, tt.client, tt.since); len(found) != tt.want || !complete {
+		if found, complete := w.Matching(tt.user, tt.client, tt.since); len(found) != tt.want || !complete {
 			t.Errorf("%q %q since %d: got %d calls, complete %v; want %d", tt.user, tt.client, tt.since, len(found), complete, tt.want)
 		}
 	}

@@ -28,9 +28,9 @@ func (ak *apiKick) do(ctx context.Context, a *API) (any, *protocol.Error) {
 		}
 	}
 	if ak.Channel != "" {
-		return nothing{}, ak.demand(ctx, a, chat.Word{Command: chat.Unsubscribe{Room: ak.Channel, Cause: chat.EndedByKick}})
+		return nothing{}, ak.demand(ctx, a, chat.TargetedCommand{Command: chat.Unsubscribe{Room: ak.Channel, Cause: chat.EndedByKick}})
 	}
-	return nothing{}, ak.demand(ctx, a, chat.Word{Command: chat.Disconnect{Cause: chat.EndedByKick}})
+	return nothing{}, ak.demand(ctx, a, chat.TargetedCommand{Command: chat.Disconnect{Cause: chat.EndedByKick}})
 }
 
 // apiSanction is a ban or a mute of a user: in a room, or in all rooms if channel is empty.
@@ -81,9 +81,9 @@ func (p *apiSanction) ban(ctx context.Context, a *API) (any, *protocol.Error) {
 	}
 	target := apiTarget{User: p.User}
 	if p.Channel != "" {
-		return nothing{}, target.demand(ctx, a, chat.Word{Command: chat.Unsubscribe{Room: p.Channel, Cause: chat.EndedByBan}})
+		return nothing{}, target.demand(ctx, a, chat.TargetedCommand{Command: chat.Unsubscribe{Room: p.Channel, Cause: chat.EndedByBan}})
 	}
-	return nothing{}, target.demand(ctx, a, chat.Word{Command: chat.Disconnect{Cause: chat.EndedByBan}})
+	return nothing{}, target.demand(ctx, a, chat.TargetedCommand{Command: chat.Disconnect{Cause: chat.EndedByBan}})
 }
 
 func (p *apiSanction) unban(_ context.Context, a *API) (any, *protocol.Error) {
@@ -189,7 +189,7 @@ func (rev *apiRevoke) do(ctx context.Context, a *API) (any, *protocol.Error) {
 		return nil, errSanctions
 	}
 	target := apiTarget{User: rev.User}
-	return nothing{}, target.demand(ctx, a, chat.Word{Command: chat.EndRevoked{}})
+	return nothing{}, target.demand(ctx, a, chat.TargetedCommand{Command: chat.EndRevoked{}})
 }
 
 // apiModeration lists the active sanctions, with a user or a channel only those of it.

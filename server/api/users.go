@@ -26,7 +26,7 @@ type apiTarget struct {
 const MaxUserName = 4 << 10
 
 // command executes a command on the selected connections, and waits for them. The error is the first one of a connection.
-func (t *apiTarget) demand(ctx context.Context, a *API, what chat.Word) *protocol.Error {
+func (t *apiTarget) demand(ctx context.Context, a *API, what chat.TargetedCommand) *protocol.Error {
 	switch {
 	case t.Session != "":
 		return badRequest("session: not supported; want user or client")
@@ -36,7 +36,7 @@ func (t *apiTarget) demand(ctx context.Context, a *API, what chat.Word) *protoco
 		return badRequest("user: want %d bytes at most", MaxUserName)
 	}
 	what.User, what.Client = t.User, t.Client
-	return session.ErrorOf(a.hub.Demand(ctx, what))
+	return session.ErrorOf(a.hub.Execute(ctx, what))
 }
 
 // apiSubscribe makes connections members of a room.
@@ -84,7 +84,7 @@ func (su *apiSubscribe) do(ctx context.Context, a *API) (any, *protocol.Error) {
 	if e != nil {
 		return nil, e
 	}
-	return nothing{}, su.demand(ctx, a, chat.Word{Command: chat.Subscribe{
+	return nothing{}, su.demand(ctx, a, chat.TargetedCommand{Command: chat.Subscribe{
 		Room:        su.Channel,
 		Info:        info,
 		Data:        data,
@@ -134,7 +134,7 @@ func (au *apiUnsubscribe) do(ctx context.Context, a *API) (any, *protocol.Error)
 	if e := checkRoom(au.Channel); e != nil {
 		return nil, e
 	}
-	return nothing{}, au.demand(ctx, a, chat.Word{Command: chat.Unsubscribe{Room: au.Channel, Cause: chat.EndedByApplication}})
+	return nothing{}, au.demand(ctx, a, chat.TargetedCommand{Command: chat.Unsubscribe{Room: au.Channel, Cause: chat.EndedByApplication}})
 }
 
 // apiDisconnect ends connections.
@@ -163,7 +163,7 @@ func (ad *apiDisconnect) do(ctx context.Context, a *API) (any, *protocol.Error) 
 			return nil, badRequest("disconnect.reason: want text that is not JSON, because SDKs interpret JSON there")
 		}
 	}
-	return nothing{}, ad.demand(ctx, a, chat.Word{Except: ad.Whitelist, Command: c})
+	return nothing{}, ad.demand(ctx, a, chat.TargetedCommand{Except: ad.Whitelist, Command: c})
 }
 
 // MaxReason is the size of a close reason in bytes, at most: RFC 6455, 5.5 allows 125 with the code.
@@ -186,7 +186,7 @@ func (re *apiRefresh) do(ctx context.Context, a *API) (any, *protocol.Error) {
 		}
 	}
 	if re.Expired {
-		return nothing{}, re.demand(ctx, a, chat.Word{Command: chat.Disconnect{Cause: chat.EndedByExpiry}})
+		return nothing{}, re.demand(ctx, a, chat.TargetedCommand{Command: chat.Disconnect{Cause: chat.EndedByExpiry}})
 	}
-	return nothing{}, re.demand(ctx, a, chat.Word{Command: chat.Refresh{Expires: expires, Info: re.Info}})
+	return nothing{}, re.demand(ctx, a, chat.TargetedCommand{Command: chat.Refresh{Expires: expires, Info: re.Info}})
 }

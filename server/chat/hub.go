@@ -34,10 +34,10 @@ type Hub struct {
 	idempotency      IdempotencyCache
 	QueuedEventBytes atomic.Int64 // of queued join and leave events, in all rooms
 
-	UsersMu      sync.Mutex // a leaf
-	users        map[string]*User
-	spentByUsers limiter.Parked[string]
-	Words        Words
+	UsersMu         sync.Mutex // a leaf
+	users           map[string]*User
+	spentByUsers    limiter.Parked[string]
+	PendingCommands PendingCommands
 
 	AddressesMu      sync.Mutex // a leaf
 	Addresses        map[netip.Addr]*Address

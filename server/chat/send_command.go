@@ -7,34 +7,34 @@ import (
 	"github.com/throng-chat/throng/server/fanout"
 )
 
-// Demand executes a command on all connections that match it, waits for them, and returns their first rejection. A connection that waits
+// Execute executes a command on all connections that match it, waits for them, and returns their first rejection. A connection that waits
 // for its connect webhook executes the command after the webhook has answered; Demand does not wait for it. Demand blocks until ctx ends:
 // do not call it on a poller or a shard.
-func (h *Hub) Demand(ctx context.Context, what Word) *Rejection {
+func (h *Hub) Execute(ctx context.Context, what TargetedCommand) *Rejection {
 	// The command is stored before the search, so that a connection that is accepted meanwhile is found by one of the two, or both.
-	clients := h.Speak(what)
+	clients := h.AddCommand(what)
 	if what.User == "" {
 		var e *Rejection
 		if clients, e = h.clientByID(ctx, what.Client); e != nil {
 			return e
 		}
-		clients = slices.DeleteFunc(clients, func(c userClient) bool { return !what.meant("", c.ClientID()) })
+		clients = slices.DeleteFunc(clients, func(c userClient) bool { return !what.matches("", c.ClientID()) })
 	}
-	return execute(ctx, clients, what.Command)
+	return executeAll(ctx, clients, what.Command)
 }
 
-// Speak stores a command for connections that wait for their connect webhook, and returns the open connections of the user that match.
-func (h *Hub) Speak(w Word) []userClient {
+// AddCommand stores a command for connections that wait for their connect webhook, and returns the open connections of the user that match.
+func (h *Hub) AddCommand(w TargetedCommand) []userClient {
 	h.UsersMu.Lock()
 	defer h.UsersMu.Unlock()
-	h.Words.Add(w)
+	h.PendingCommands.Add(w)
 	u := h.users[w.User]
 	if u == nil || w.User == "" {
 		return nil
 	}
 	var clients []userClient
 	for _, c := range u.clients {
-		if w.meant(u.name, c.ClientID()) {
+		if w.matches(u.name, c.ClientID()) {
 			clients = append(clients, c)
 		}
 	}
@@ -68,8 +68,8 @@ func (h *Hub) clientByID(ctx context.Context, id string) (clients []userClient, 
 	return clients, nil
 }
 
-// execute sends a command to clients, waits for all, and returns the first rejection.
-func execute(ctx context.Context, clients []userClient, command UserCommand) *Rejection {
+// executeAll sends a command to clients, waits for all, and returns the first rejection.
+func executeAll(ctx context.Context, clients []userClient, command UserCommand) *Rejection {
 	done := make(chan *Rejection, len(clients))
 	for _, c := range clients {
 		c.Execute(command, func(e *Rejection) { done <- e })
@@ -88,17 +88,17 @@ func execute(ctx context.Context, clients []userClient, command UserCommand) *Re
 	return first
 }
 
-// BeginAsking counts a connection that waits for its connect webhook from now on. It returns the number of the first command that may
-// match it: pass it to AddUser. Call EndAsking once.
-func (h *Hub) BeginAsking() (since uint64) {
+// BeginConnect counts a connection that waits for its connect webhook from now on. It returns the number of the first command that may
+// match it: pass it to AddUser. Call EndConnect once.
+func (h *Hub) BeginConnect() (since uint64) {
 	h.UsersMu.Lock()
 	defer h.UsersMu.Unlock()
-	return h.Words.Begin()
+	return h.PendingCommands.Begin()
 }
 
-// EndAsking ends the wait of a connection: the webhook has answered, or the connection is closed.
-func (h *Hub) EndAsking() {
+// EndConnect ends the wait of a connection: the webhook has answered, or the connection is closed.
+func (h *Hub) EndConnect() {
 	h.UsersMu.Lock()
 	defer h.UsersMu.Unlock()
-	h.Words.end()
+	h.PendingCommands.end()
 }

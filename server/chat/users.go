@@ -8,14 +8,14 @@ import (
 )
 
 // AddUser adds a connection to a user; an empty name: an anonymous user. If the connection has waited for its connect webhook, since is the
-// result of BeginAsking, and AddUser returns the commands that match the connection. The causes of a rejection are CauseLimit if the user
+// result of BeginConnect, and AddUser returns the commands that match the connection. The causes of a rejection are CauseLimit if the user
 // is at its limit of connections, and CauseRate if commands were evicted. Return u with RemoveUser.
-func (h *Hub) AddUser(c userClient, name string, since *uint64) (u *User, demands []Word, e *Rejection) {
+func (h *Hub) AddUser(c userClient, name string, since *uint64) (u *User, demands []TargetedCommand, e *Rejection) {
 	h.UsersMu.Lock()
 	defer h.UsersMu.Unlock()
 	if since != nil {
 		complete := false
-		if demands, complete = h.Words.Of(name, c.ClientID(), *since); !complete {
+		if demands, complete = h.PendingCommands.Matching(name, c.ClientID(), *since); !complete {
 			return nil, nil, rejectRate
 		}
 	}

@@ -59,7 +59,7 @@ func (s *Session) ask(r *webhook.Request, allow func(*webhook.Answer), refuse fu
 // are kept from then on. Called on the poller.
 func (s *Session) beginAsking() {
 	if s.asking == nil {
-		since := s.Hub.BeginAsking()
+		since := s.Hub.BeginConnect()
 		s.asking = &since
 	}
 }
@@ -68,7 +68,7 @@ func (s *Session) beginAsking() {
 func (s *Session) endAsking() {
 	if s.asking != nil {
 		s.asking = nil
-		s.Hub.EndAsking()
+		s.Hub.EndConnect()
 	}
 }
 

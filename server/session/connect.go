@@ -151,7 +151,7 @@ func (s *Session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 }
 
 // ended ends the connection if the application sent a disconnect during the admission, and reports whether it did.
-func (s *Session) ended(demands []chat.Word) bool {
+func (s *Session) ended(demands []chat.TargetedCommand) bool {
 	for i := range demands {
 		if endsConnection(demands[i].Command) {
 			s.apply(demands[i].Command)
