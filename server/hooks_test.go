@@ -409,7 +409,7 @@ func TestAMuteDuringAProxyRequestApplies(t *testing.T) {
 		s.hub.Moderation.Ban("ann", "moderated", time.Time{})
 		answer <- struct{}{}
 		c.want(`{"id":2,"error":{"code":103,"message":"permission denied: banned from this room"}}`)
-		chat.Lift(s.hub.Moderation, s.hub.Moderation.Bans, chat.Sanctioned{User: "ann", Room: "moderated"})
+		chat.Remove(s.hub.Moderation, s.hub.Moderation.Bans, chat.SanctionKey{User: "ann", Room: "moderated"})
 	}
 }
 

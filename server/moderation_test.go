@@ -46,7 +46,7 @@ func TestBanFromARoom(t *testing.T) {
 	wantCall(t, s, "ban", `{"user":"ann","channel":"h:1","seconds":1000}`, `{"result":{}}`)
 	a.want(`{"push":{"channel":"h:1","unsubscribe":{"code":2000,"reason":"banned"}}}`)
 	denied := fmt.Sprintf(`{"id":9,"error":{"code":103,"message":"permission denied: banned from this room until %s"}}`,
-		s.hub.Moderation.Bans[chat.Sanctioned{User: "ann", Room: "h:1"}].UTC().Format(time.RFC3339))
+		s.hub.Moderation.Bans[chat.SanctionKey{User: "ann", Room: "h:1"}].UTC().Format(time.RFC3339))
 	token := signed(map[string]any{"sub": "ann", "channel": "h:1"})
 	for _, command := range []string{
 		`"subscribe":{"channel":"h:1"}`,
@@ -468,12 +468,12 @@ func TestTheHeartbeatRemovesExpiredSanctions(t *testing.T) {
 	m, now := c.hub.Moderation, c.now
 	m.Now = func() time.Time { return now }
 	m.Ban("ann", "x", now.Add(time.Second))
-	c.pings(chat.ForgetInterval, false)
+	c.pings(chat.ExpiryInterval, false)
 	if len(m.Bans) != 1 {
 		t.Fatal("an active ban was removed")
 	}
 	now = now.Add(time.Second)
-	c.pings(chat.ForgetInterval+fanout.TickLength, false)
+	c.pings(chat.ExpiryInterval+fanout.TickLength, false)
 	if len(m.Bans) != 0 {
 		t.Fatal("an expired ban was kept")
 	}
@@ -493,7 +493,7 @@ func TestSanctionsAreBoundedAndExpire(t *testing.T) {
 	}
 	for what, added := range map[string]bool{
 		"a ban": m.Ban("one more", "x", time.Time{}), "a mute": m.Mute("one more", "x", time.Time{}),
-		"a slow room": m.SlowDown("x", time.Second), "a revocation": m.Revoke("one more", "", chat.Revocation{}),
+		"a slow room": m.SetSlowMode("x", time.Second), "a revocation": m.Revoke("one more", "", chat.Revocation{}),
 	} {
 		if added {
 			t.Errorf("%s above the limit is kept", what)
@@ -514,7 +514,7 @@ func TestSanctionsAreBoundedAndExpire(t *testing.T) {
 	}
 	now = now.Add(2 * time.Hour)
 	m.Expire(now)
-	if len(m.Bans) != 0 || m.Any.Load() {
+	if len(m.Bans) != 0 || m.AnySanction.Load() {
 		t.Errorf("got %d bans, want none", len(m.Bans))
 	}
 }

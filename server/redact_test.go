@@ -173,7 +173,7 @@ func TestRedactHasTheRates(t *testing.T) {
 	if accepted < 2 || accepted > 25 {
 		t.Errorf("got %d of 50 redactions at once in a room with one per second", accepted)
 	}
-	s.hub.Moderation.SlowDown("slow", time.Hour)
+	s.hub.Moderation.SetSlowMode("slow", time.Hour)
 	for offset, want := range []string{done, wait, wait} {
 		if got := redact("slow", offset+1); got != want {
 			t.Errorf("redaction %d in slow mode: got %s, want %s", offset+1, got, want)

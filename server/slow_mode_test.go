@@ -19,7 +19,7 @@ func startSlowMode(t *testing.T, pause time.Duration, rooms ...string) (*chat.Mo
 	m := chat.NewModeration()
 	m.Now = func() time.Time { return now }
 	for _, room := range rooms {
-		if !m.SlowDown(room, pause) {
+		if !m.SetSlowMode(room, pause) {
 			t.Fatalf("%s cannot be made slow", room)
 		}
 	}
@@ -27,7 +27,7 @@ func startSlowMode(t *testing.T, pause time.Duration, rooms ...string) (*chat.Mo
 }
 
 func says(m *chat.Moderation, user, room string) bool {
-	_, ok := m.MaySpeak(chat.Speaker{User: user}, room)
+	_, ok := m.AllowInSlowMode(chat.Publisher{User: user}, room)
 	return ok
 }
 
@@ -35,14 +35,14 @@ func says(m *chat.Moderation, user, room string) bool {
 func TestAFullSlowModeTableBlocksNoPublisher(t *testing.T) {
 	t.Parallel()
 	m, now := startSlowMode(t, time.Hour, "slow")
-	for i := range chat.MaxSpoke + 1000 {
+	for i := range chat.MaxSlowModePublishers + 1000 {
 		if !says(m, fmt.Sprint(i), "slow") {
 			t.Fatalf("newcomer %d may not publish", i)
 		}
 		*now = now.Add(time.Millisecond)
 	}
-	if waiting, forgot := m.Speakers(); waiting != chat.MaxSpoke || forgot != 1000 {
-		t.Errorf("got %d remembered and %d forgotten, want %d and 1000", waiting, forgot, chat.MaxSpoke)
+	if waiting, forgot := m.SlowModePublishers(); waiting != chat.MaxSlowModePublishers || forgot != 1000 {
+		t.Errorf("got %d remembered and %d forgotten, want %d and 1000", waiting, forgot, chat.MaxSlowModePublishers)
 	}
 	if says(m, fmt.Sprint(1000+1), "slow") {
 		t.Error("one that is remembered need not wait")
@@ -51,7 +51,7 @@ func TestAFullSlowModeTableBlocksNoPublisher(t *testing.T) {
 		t.Error("one that was forgotten must wait")
 	}
 	*now = now.Add(2 * time.Hour)
-	if m.ForgetLocked(); m.Spoke.Rooms["slow"] != nil {
+	if m.ExpireLocked(); m.SlowMode.Rooms["slow"] != nil {
 		t.Error("those who need not wait any more are remembered")
 	}
 }
@@ -63,21 +63,21 @@ func TestEachSlowRoomHasItsShare(t *testing.T) {
 	if !says(m, "ann", "quiet") {
 		t.Fatal("the first may not publish")
 	}
-	for i := range chat.MaxSpoke {
+	for i := range chat.MaxSlowModePublishers {
 		says(m, fmt.Sprint(i), "busy")
 	}
 	if says(m, "ann", "quiet") {
 		t.Error("the busy room had a publisher of the quiet one forgotten")
 	}
-	if got := m.Spoke.Rooms["busy"].Count; got != chat.MaxSpoke/2 {
-		t.Errorf("got %d remembered in one of two rooms, want %d", got, chat.MaxSpoke/2)
+	if got := m.SlowMode.Rooms["busy"].Count; got != chat.MaxSlowModePublishers/2 {
+		t.Errorf("got %d remembered in one of two rooms, want %d", got, chat.MaxSlowModePublishers/2)
 	}
-	m.SlowDown("third", time.Hour)
-	if got := m.Spoke.Rooms["busy"].Count; got != chat.MaxSpoke/3 {
-		t.Errorf("got %d remembered in one of three rooms, want %d", got, chat.MaxSpoke/3)
+	m.SetSlowMode("third", time.Hour)
+	if got := m.SlowMode.Rooms["busy"].Count; got != chat.MaxSlowModePublishers/3 {
+		t.Errorf("got %d remembered in one of three rooms, want %d", got, chat.MaxSlowModePublishers/3)
 	}
-	m.SlowDown("busy", 0)
-	if waiting, _ := m.Speakers(); waiting != 1 {
+	m.SetSlowMode("busy", 0)
+	if waiting, _ := m.SlowModePublishers(); waiting != 1 {
 		t.Errorf("got %d remembered when the room is slow no more, want ann", waiting)
 	}
 }
@@ -90,46 +90,46 @@ func TestASlowRoomExpiresEntriesGradually(t *testing.T) {
 		says(m, fmt.Sprint(i), "slow")
 		*now = now.Add(time.Millisecond)
 	}
-	if got := m.Spoke.Rooms["slow"].Count; got > 1001 {
+	if got := m.SlowMode.Rooms["slow"].Count; got > 1001 {
 		t.Errorf("got %d remembered, want those of the last second", got)
 	}
 }
 
 func TestARejectedPublicationStartsNoSlowModeWait(t *testing.T) {
 	m, now := startSlowMode(t, time.Hour, "slow")
-	for _, who := range []chat.Speaker{{User: "ann"}, {User: chat.GuestUser + "x", Address: netip.MustParseAddr("10.0.0.1")}, {Address: netip.MustParseAddr("10.0.0.1")}} {
+	for _, who := range []chat.Publisher{{User: "ann"}, {User: chat.GuestPrefix + "x", Address: netip.MustParseAddr("10.0.0.1")}, {Address: netip.MustParseAddr("10.0.0.1")}} {
 		for range 20 {
-			w, ok := m.MaySpeak(who, "slow")
+			w, ok := m.AllowInSlowMode(who, "slow")
 			if !ok {
 				t.Fatalf("%v must wait for what it did not say", who)
 			}
-			m.TakeBack(w)
+			m.UndoSlowMode(w)
 		}
-		w, _ := m.MaySpeak(who, "slow")
-		if _, ok := m.MaySpeak(who, "slow"); ok {
+		w, _ := m.AllowInSlowMode(who, "slow")
+		if _, ok := m.AllowInSlowMode(who, "slow"); ok {
 			t.Errorf("%v need not wait for what it said", who)
 		}
 		*now = now.Add(time.Hour)
-		m.MaySpeak(who, "slow")
-		m.TakeBack(w) // of an hour ago: not what it says now
-		if _, ok := m.MaySpeak(who, "slow"); ok {
+		m.AllowInSlowMode(who, "slow")
+		m.UndoSlowMode(w) // of an hour ago: not what it says now
+		if _, ok := m.AllowInSlowMode(who, "slow"); ok {
 			t.Errorf("%v took back another word", who)
 		}
 		*now = now.Add(time.Hour)
 	}
-	m.TakeBack(chat.SpokenWord{})
+	m.UndoSlowMode(chat.SlowModeCount{})
 }
 
 // Guests may make themselves new ones: those of one address share a number of publications.
 func TestGuestsOfOneAddressShareSlowMode(t *testing.T) {
 	m, now := startSlowMode(t, time.Hour, "slow")
 	at := func(address string, guest int) bool {
-		_, ok := m.MaySpeak(chat.Speaker{User: fmt.Sprint(chat.GuestUser, guest), Address: netip.MustParseAddr(address)}, "slow")
+		_, ok := m.AllowInSlowMode(chat.Publisher{User: fmt.Sprint(chat.GuestPrefix, guest), Address: netip.MustParseAddr(address)}, "slow")
 		return ok
 	}
 	for range 2 {
-		for i := range 2 * chat.GuestsOfAddress {
-			if got, want := at("10.0.0.1", i), i < chat.GuestsOfAddress; got != want {
+		for i := range 2 * chat.GuestPublications {
+			if got, want := at("10.0.0.1", i), i < chat.GuestPublications; got != want {
 				t.Errorf("guest %d of an address: got %v, want %v", i, got, want)
 			}
 		}
@@ -146,8 +146,8 @@ func TestThePublisherKeyOfSlowMode(t *testing.T) {
 	connectSDK(t, s, userToken("ann"))
 	c := sessionOf(t, s, "ann").Conn
 	at := netip.MustParseAddr("127.0.0.1")
-	for user, want := range map[string]chat.Speaker{"ann": {User: "ann"}, "guest:x": {User: "guest:x", Address: at}, "": {User: "", Address: at}, "guest": {User: "guest"}} {
-		if got := chat.SpeakerOf(c, user); got != want {
+	for user, want := range map[string]chat.Publisher{"ann": {User: "ann"}, "guest:x": {User: "guest:x", Address: at}, "": {User: "", Address: at}, "guest": {User: "guest"}} {
+		if got := chat.PublisherOf(c, user); got != want {
 			t.Errorf("%q: got %v, want %v", user, got, want)
 		}
 	}
@@ -203,7 +203,7 @@ func TestARejectedPublicationUsesNoLimit(t *testing.T) {
 				}
 				c.Rooms = []chat.RoomOptions{o}
 			})
-			if limit == nil && !s.hub.Moderation.SlowDown("x", time.Hour) {
+			if limit == nil && !s.hub.Moderation.SetSlowMode("x", time.Hour) {
 				t.Fatal("not slow")
 			}
 			c := connectSDK(t, s, userToken("ann"))
@@ -232,13 +232,13 @@ func TestSlowModeUsesNoRate(t *testing.T) {
 		o.Publish, o.Rate = chat.Anyone, 1
 		c.Rooms, c.RateUser = []chat.RoomOptions{o}, 1
 	})
-	s.hub.Moderation.SlowDown("x", time.Hour)
+	s.hub.Moderation.SetSlowMode("x", time.Hour)
 	c := connectSDK(t, s, userToken("ann"))
 	c.answerTo(`"publish":{"channel":"x","data":1}`)
 	for range 20 {
 		c.answerTo(`"publish":{"channel":"x","data":1}`)
 	}
-	s.hub.Moderation.SlowDown("x", 0)
+	s.hub.Moderation.SetSlowMode("x", 0)
 	if got := c.answerTo(`"publish":{"channel":"x","data":1}`); got != `{"id":77,"publish":{}}` {
 		t.Errorf("got %s, want the second of the burst", got)
 	}

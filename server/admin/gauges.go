@@ -29,7 +29,7 @@ func WatchHub(m *metrics.Metrics, h *session.Sessions) {
 		return float64(kept)
 	})
 	m.Gauge("throng_slow_mode_publishers", "Publishers with a slow mode wait, in all rooms.", func() float64 {
-		waiting, _ := h.Moderation.Speakers()
+		waiting, _ := h.Moderation.SlowModePublishers()
 		return float64(waiting)
 	})
 	m.Gauge("throng_unfinished_messages", "WebSocket messages that are incomplete.", func() float64 {
@@ -48,7 +48,7 @@ func WatchHub(m *metrics.Metrics, h *session.Sessions) {
 	m.Gauge("throng_retained_bytes", "Bytes of memory retained for slow consumers. Bytes that several members of a room share count once.",
 		func() float64 { return float64(h.Retained.Load()) })
 	m.Counter("throng_slow_mode_forgotten_total", "Publishers whose slow mode wait was dropped early, because there were too many.", func() uint64 {
-		_, forgot := h.Moderation.Speakers()
+		_, forgot := h.Moderation.SlowModePublishers()
 		return forgot
 	})
 	m.Counter("throng_positions_dropped_total", "Stream positions of ended rooms that were dropped: too many rooms, or 30 days old.", func() uint64 {

@@ -129,7 +129,7 @@ func (asm *apiSlowMode) do(_ context.Context, a *API) (any, *protocol.Error) {
 	if most := int64(chat.MaxSlowMode / time.Second); asm.Seconds < 0 || asm.Seconds > most {
 		return nil, badRequest("seconds: want 1 to %d, or 0 to turn slow mode off", most)
 	}
-	if !a.hub.Moderation.SlowDown(asm.Channel, time.Duration(asm.Seconds)*time.Second) {
+	if !a.hub.Moderation.SetSlowMode(asm.Channel, time.Duration(asm.Seconds)*time.Second) {
 		return nil, errSanctions
 	}
 	return nothing{}, nil
@@ -199,13 +199,13 @@ type apiStanding struct {
 }
 
 func (as *apiStanding) do(_ context.Context, a *API) (any, *protocol.Error) {
-	s := a.hub.Moderation.Standing(as.User, as.Channel)
-	byUser := func(a, b chat.StandingSanction) int {
+	s := a.hub.Moderation.ActiveSanctions(as.User, as.Channel)
+	byUser := func(a, b chat.ActiveSanction) int {
 		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.Channel, b.Channel))
 	}
 	slices.SortFunc(s.Bans, byUser)
 	slices.SortFunc(s.Mutes, byUser)
-	slices.SortFunc(s.Revocations, func(a, b chat.StandingRevocation) int {
+	slices.SortFunc(s.Revocations, func(a, b chat.ActiveRevocation) int {
 		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.ID, b.ID))
 	})
 	return s, nil

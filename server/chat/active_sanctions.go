@@ -2,37 +2,37 @@ package chat
 
 import "time"
 
-// standing has the active sanctions, as the server API returns them.
-type standing struct {
-	Bans        []StandingSanction   `json:"bans"`
-	Mutes       []StandingSanction   `json:"mutes"`
-	SlowMode    map[string]int64     `json:"slow_mode"` // seconds by channel
-	Revocations []StandingRevocation `json:"revocations"`
+// activeSanctions has the active sanctions, as the server API returns them.
+type activeSanctions struct {
+	Bans        []ActiveSanction   `json:"bans"`
+	Mutes       []ActiveSanction   `json:"mutes"`
+	SlowMode    map[string]int64   `json:"slow_mode"` // seconds by channel
+	Revocations []ActiveRevocation `json:"revocations"`
 }
 
-// StandingSanction is an active ban or mute.
-type StandingSanction struct {
+// ActiveSanction is an active ban or mute.
+type ActiveSanction struct {
 	User    string `json:"user"`
 	Channel string `json:"channel,omitempty"` // empty: all rooms
 	Until   int64  `json:"until,omitempty"`   // Unix seconds; 0: no end
 }
 
-// StandingRevocation is an active revocation. Times are Unix seconds; 0: none.
-type StandingRevocation struct {
+// ActiveRevocation is an active revocation. Times are Unix seconds; 0: none.
+type ActiveRevocation struct {
 	User         string `json:"user"`
 	ID           string `json:"jti,omitempty"` // empty: all tokens issued before IssuedBefore
 	IssuedBefore int64  `json:"issued_before,omitempty"`
 	ExpireAt     int64  `json:"expire_at,omitempty"`
 }
 
-// Standing returns the active sanctions, in no order. A user or a room that is not empty selects sanctions of that user, or of that room and
+// ActiveSanctions returns the active sanctions, in no order. A user or a room that is not empty selects sanctions of that user, or of that room and
 // of all rooms.
-func (m *Moderation) Standing(user, room string) standing {
-	s := standing{
-		Bans:        []StandingSanction{},
-		Mutes:       []StandingSanction{},
+func (m *Moderation) ActiveSanctions(user, room string) activeSanctions {
+	s := activeSanctions{
+		Bans:        []ActiveSanction{},
+		Mutes:       []ActiveSanction{},
 		SlowMode:    map[string]int64{},
-		Revocations: []StandingRevocation{},
+		Revocations: []ActiveRevocation{},
 	}
 	seconds := func(t time.Time) int64 {
 		if t.IsZero() {
@@ -44,10 +44,10 @@ func (m *Moderation) Standing(user, room string) standing {
 	m.Mu.RLock()
 	defer m.Mu.RUnlock()
 	now := m.Now()
-	list := func(to *[]StandingSanction, from map[Sanctioned]time.Time) {
+	list := func(to *[]ActiveSanction, from map[SanctionKey]time.Time) {
 		for key, until := range from {
-			if stands(until, now) && selected(key.User, key.Room) {
-				*to = append(*to, StandingSanction{key.User, key.Room, seconds(until)})
+			if isActive(until, now) && selected(key.User, key.Room) {
+				*to = append(*to, ActiveSanction{key.User, key.Room, seconds(until)})
 			}
 		}
 	}
@@ -59,8 +59,8 @@ func (m *Moderation) Standing(user, room string) standing {
 		}
 	}
 	for token, r := range m.revocations {
-		if stands(r.Until, now) && selected(token.user, "") {
-			s.Revocations = append(s.Revocations, StandingRevocation{token.user, token.id, seconds(r.IssuedBefore), seconds(r.Until)})
+		if isActive(r.Until, now) && selected(token.user, "") {
+			s.Revocations = append(s.Revocations, ActiveRevocation{token.user, token.id, seconds(r.IssuedBefore), seconds(r.Until)})
 		}
 	}
 	return s

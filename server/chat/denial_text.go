@@ -2,26 +2,26 @@ package chat
 
 import "time"
 
-// why returns the active sanction of a user that denies an action in a room, with its end, as text; "" for none. An entry for all rooms
+// denialText returns the active sanction of a user that denies an action in a room, with its end, as text; "" for none. An entry for all rooms
 // comes first.
-func (m *Moderation) why(user string, d Action, room string) string {
-	if user == "" || !m.Any.Load() {
+func (m *Moderation) denialText(user string, d Action, room string) string {
+	if user == "" || !m.AnySanction.Load() {
 		return ""
 	}
 	m.Mu.RLock()
 	defer m.Mu.RUnlock()
 	now := m.Now()
-	text := func(sanctions map[Sanctioned]time.Time, what, where string, key Sanctioned) string {
+	text := func(sanctions map[SanctionKey]time.Time, what, where string, key SanctionKey) string {
 		until, is := sanctions[key]
 		switch {
-		case !is || !stands(until, now):
+		case !is || !isActive(until, now):
 			return ""
 		case until.IsZero():
 			return what + where
 		}
 		return what + where + " until " + until.UTC().Format(time.RFC3339)
 	}
-	everywhere, here := Sanctioned{user, ""}, Sanctioned{user, room}
+	everywhere, here := SanctionKey{user, ""}, SanctionKey{user, room}
 	reasons := []string{text(m.Bans, "banned", "", everywhere), text(m.Bans, "banned", " from this room", here)}
 	if d == ToPublish {
 		reasons = append(reasons, text(m.mutes, "muted", "", everywhere), text(m.mutes, "muted", " in this room", here))

@@ -39,7 +39,7 @@ func (h *Hub) JoinRooms(c *fanout.Conn, requests []*JoinRequest, reply fanout.La
 	var wake, stripes uint64
 	for _, q := range requests {
 		// The last check before the join: a later ban or revocation finds the member and ends the membership.
-		revoked := q.Token != nil && h.Moderation.Refuses(q.Actor.User, *q.Token)
+		revoked := q.Token != nil && h.Moderation.IsRevoked(q.Actor.User, *q.Token)
 		switch {
 		case revoked:
 			q.Err = rejectDenied

@@ -32,7 +32,7 @@ func (h *Hub) Denial(a Actor, d Action, in RoomRef) *Rejection {
 	if !a.Member && h.Unknown(in) {
 		return rejectUnknownRoom
 	}
-	if why := h.Moderation.why(a.User, d, in.Name); why != "" {
+	if why := h.Moderation.denialText(a.User, d, in.Name); why != "" {
 		return &Rejection{CauseDenied, why}
 	}
 	return rejectDenied

@@ -53,7 +53,7 @@ func (h *Hub) scheduleExpiryLocked(r *Room) {
 	}
 }
 
-// DeleteLocked deletes a room without members and publications, and keeps its stream position. The room's lock is held.
+// ExpireLocked deletes a room without members and publications, and keeps its stream position. The room's lock is held.
 func (h *Hub) DeleteLocked(r *Room) {
 	delete(r.Stripe.Rooms, r.Name)
 	r.Stripe.retention.Remove(r)

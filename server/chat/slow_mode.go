@@ -13,26 +13,26 @@ import (
 // Slow mode: in a slow room each publisher may publish once in an interval. Any goroutine may call these functions.
 
 const (
-	MaxSpoke        = 1 << 18  // publishers in all slow rooms; each room has an equal share and evicts its oldest
-	GuestsOfAddress = 10       // publications of all guests at one address in an interval
-	GuestUser       = "guest:" // prefix of the users of guests
+	MaxSlowModePublishers = 1 << 18  // publishers in all slow rooms; each room has an equal share and evicts its oldest
+	GuestPublications     = 10       // publications of all guests at one address in an interval
+	GuestPrefix           = "guest:" // prefix of the users of guests
 )
 
-// Speaker is a publisher: a user with all of its connections, or all anonymous connections at one address. A guest can become a new user at
+// Publisher is a publisher: a user with all of its connections, or all anonymous connections at one address. A guest can become a new user at
 // any time, so guests count by address as well.
-type Speaker struct {
+type Publisher struct {
 	User    string
 	Address netip.Addr // address key; not set for a user with an account
 }
 
-// spoken counts the publications of a publisher in a slow room in the current interval.
-type spoken struct {
+// publishCount counts the publications of a publisher in a slow room in the current interval.
+type publishCount struct {
 	since int64 // start of the interval, in Unix nanoseconds
 	times int32
 }
 
-// SpokenWord identifies a publication that slow mode has counted, so that TakeBack can undo it. The zero value: not counted.
-type SpokenWord struct {
+// SlowModeCount identifies a publication that slow mode has counted, so that UndoSlowMode can undo it. The zero value: not counted.
+type SlowModeCount struct {
 	room string
 	by   [2]uint64 // keys of the publishers
 	at   [2]int64  // starts of their intervals; 0 for none
@@ -40,36 +40,36 @@ type SpokenWord struct {
 
 // slowMode has the recent publishers of slow rooms. Guarded by Moderation.Mu.
 type slowMode struct {
-	seed   maphash.Seed
-	Rooms  map[string]*recent.Table[spoken]
-	forgot uint64 // publishers that were evicted before their interval ended
+	seed    maphash.Seed
+	Rooms   map[string]*recent.Table[publishCount]
+	evicted uint64 // publishers that were evicted before their interval ended
 }
 
 func newSlowMode() slowMode {
-	return slowMode{seed: maphash.MakeSeed(), Rooms: map[string]*recent.Table[spoken]{}}
+	return slowMode{seed: maphash.MakeSeed(), Rooms: map[string]*recent.Table[publishCount]{}}
 }
 
-// SpeakerOf returns the publisher of a connection; user is empty if it is anonymous.
-func SpeakerOf(c *fanout.Conn, user string) Speaker {
-	if user != "" && !strings.HasPrefix(user, GuestUser) {
-		return Speaker{User: user}
+// PublisherOf returns the publisher of a connection; user is empty if it is anonymous.
+func PublisherOf(c *fanout.Conn, user string) Publisher {
+	if user != "" && !strings.HasPrefix(user, GuestPrefix) {
+		return Publisher{User: user}
 	}
-	return Speaker{user, c.AddressKey()}
+	return Publisher{user, c.AddressKey()}
 }
 
 // keys returns the keys that count a publisher, and the limit of each in an interval; 0: no second key.
-func (sm *slowMode) keys(of Speaker) (keys [2]uint64, most [2]int32) {
+func (sm *slowMode) keys(of Publisher) (keys [2]uint64, most [2]int32) {
 	keys[0], most[0] = maphash.Comparable(sm.seed, of), 1
 	if of.User != "" && of.Address.IsValid() {
-		keys[0] = maphash.Comparable(sm.seed, Speaker{User: of.User})
-		keys[1], most[1] = maphash.Comparable(sm.seed, Speaker{GuestUser, of.Address}), GuestsOfAddress
+		keys[0] = maphash.Comparable(sm.seed, Publisher{User: of.User})
+		keys[1], most[1] = maphash.Comparable(sm.seed, Publisher{GuestPrefix, of.Address}), GuestPublications
 	}
 	return keys, most
 }
 
-// Slows reports whether a room is in slow mode.
-func (m *Moderation) Slows(room string) bool {
-	if !m.Any.Load() {
+// InSlowMode reports whether a room is in slow mode.
+func (m *Moderation) InSlowMode(room string) bool {
+	if !m.AnySanction.Load() {
 		return false
 	}
 	m.Mu.RLock()
@@ -77,19 +77,19 @@ func (m *Moderation) Slows(room string) bool {
 	return m.slow[room] > 0
 }
 
-// MaySpeak counts a publication in a room. ok is false if slow mode does not allow it yet. If the publication fails for another reason, undo
-// the count with TakeBack.
-func (m *Moderation) MaySpeak(by Speaker, room string) (w SpokenWord, ok bool) {
+// AllowInSlowMode counts a publication in a room. ok is false if slow mode does not allow it yet. If the publication fails for another reason, undo
+// the count with UndoSlowMode.
+func (m *Moderation) AllowInSlowMode(by Publisher, room string) (w SlowModeCount, ok bool) {
 	m.Mu.Lock()
 	defer m.Mu.Unlock()
 	pause := m.slow[room].Nanoseconds()
 	if pause == 0 {
-		return SpokenWord{}, true
+		return SlowModeCount{}, true
 	}
-	table := m.Spoke.Rooms[room]
+	table := m.SlowMode.Rooms[room]
 	if table == nil {
-		table = &recent.Table[spoken]{}
-		m.Spoke.Rooms[room] = table
+		table = &recent.Table[publishCount]{}
+		m.SlowMode.Rooms[room] = table
 	}
 	m.trimLocked(table)
 	now := m.Now().UnixNano()
@@ -98,18 +98,18 @@ func (m *Moderation) MaySpeak(by Speaker, room string) (w SpokenWord, ok bool) {
 			table.RemoveOldest()
 		}
 	}
-	keys, most := m.Spoke.keys(by)
-	var counts [2]spoken
+	keys, most := m.SlowMode.keys(by)
+	var counts [2]publishCount
 	for i, key := range keys {
-		counts[i] = spoken{since: now}
+		counts[i] = publishCount{since: now}
 		if before := table.Get(key); before != nil && now < before.since+pause {
 			counts[i] = *before
 		}
 		if most[i] > 0 && counts[i].times >= most[i] {
-			return SpokenWord{}, false
+			return SlowModeCount{}, false
 		}
 	}
-	w = SpokenWord{room: room, by: keys}
+	w = SlowModeCount{room: room, by: keys}
 	for i, key := range keys {
 		if most[i] == 0 {
 			continue
@@ -117,20 +117,20 @@ func (m *Moderation) MaySpeak(by Speaker, room string) (w SpokenWord, ok bool) {
 		counts[i].times++
 		w.at[i] = counts[i].since
 		if _, full := table.Put(key, counts[i]); full {
-			m.Spoke.forgot++
+			m.SlowMode.evicted++
 		}
 	}
 	return w, true
 }
 
-// TakeBack undoes the count of a publication that was not published.
-func (m *Moderation) TakeBack(w SpokenWord) {
+// UndoSlowMode undoes the count of a publication that was not published.
+func (m *Moderation) UndoSlowMode(w SlowModeCount) {
 	if w.room == "" {
 		return
 	}
 	m.Mu.Lock()
 	defer m.Mu.Unlock()
-	table := m.Spoke.Rooms[w.room]
+	table := m.SlowMode.Rooms[w.room]
 	if table == nil {
 		return
 	}
@@ -146,51 +146,51 @@ func (m *Moderation) TakeBack(w SpokenWord) {
 }
 
 // trimLocked evicts publishers of a slow room beyond its share. m.Mu is held.
-func (m *Moderation) trimLocked(table *recent.Table[spoken]) {
-	table.Most = MaxSpoke / max(len(m.slow), 1)
+func (m *Moderation) trimLocked(table *recent.Table[publishCount]) {
+	table.Most = MaxSlowModePublishers / max(len(m.slow), 1)
 	for table.Count > table.Most {
 		table.RemoveOldest()
-		m.Spoke.forgot++
+		m.SlowMode.evicted++
 	}
 }
 
-// SlowDown sets the slow mode of a room: the interval between two publications of one publisher; 0 ends it. It returns false if MaxSanctions
+// SetSlowMode sets the slow mode of a room: the interval between two publications of one publisher; 0 ends it. It returns false if MaxSanctions
 // are active.
-func (m *Moderation) SlowDown(room string, pause time.Duration) bool {
+func (m *Moderation) SetSlowMode(room string, pause time.Duration) bool {
 	m.Mu.Lock()
 	defer m.Mu.Unlock()
 	if pause == 0 {
 		delete(m.slow, room)
-		delete(m.Spoke.Rooms, room)
+		delete(m.SlowMode.Rooms, room)
 		return true
 	}
 	if !sanctionLocked(m, m.slow, room, pause) {
 		return false
 	}
-	for _, table := range m.Spoke.Rooms {
+	for _, table := range m.SlowMode.Rooms {
 		m.trimLocked(table)
 	}
 	return true
 }
 
-// forgetSpeakersLocked drops publishers whose interval has ended. m.Mu is held.
-func (m *Moderation) forgetSpeakersLocked(now time.Time) {
-	for room, table := range m.Spoke.Rooms {
+// expirePublishersLocked drops publishers whose interval has ended. m.Mu is held.
+func (m *Moderation) expirePublishersLocked(now time.Time) {
+	for room, table := range m.SlowMode.Rooms {
 		for oldest := table.First(); oldest != nil && now.UnixNano() >= oldest.since+m.slow[room].Nanoseconds(); oldest = table.First() {
 			table.RemoveOldest()
 		}
 		if table.Count == 0 {
-			delete(m.Spoke.Rooms, room)
+			delete(m.SlowMode.Rooms, room)
 		}
 	}
 }
 
-// Speakers returns, for the metrics, the number of publishers in slow rooms, and of publishers that were evicted before their interval ended.
-func (m *Moderation) Speakers() (waiting int, forgot uint64) {
+// SlowModePublishers returns, for the metrics, the number of publishers in slow rooms, and of publishers that were evicted before their interval ended.
+func (m *Moderation) SlowModePublishers() (waiting int, forgot uint64) {
 	m.Mu.RLock()
 	defer m.Mu.RUnlock()
-	for _, table := range m.Spoke.Rooms {
+	for _, table := range m.SlowMode.Rooms {
 		waiting += table.Count
 	}
-	return waiting, m.Spoke.forgot
+	return waiting, m.SlowMode.evicted
 }

@@ -158,7 +158,7 @@ func (e *Edge) IssueGuestToken(req GuestRequest, now time.Time) (a GuestResponse
 		switch {
 		case errors.Is(err, token.ErrExpired):
 			return a, http.StatusUnauthorized, fmt.Errorf("token: expired more than %v ago: send the request without \"token\"", GuestGrace)
-		case err != nil || !was.Guest || e.hub.Moderation.Refuses(was.User, chat.TokenIdentity{ID: was.ID, IssuedAt: was.IssuedAt}):
+		case err != nil || !was.Guest || e.hub.Moderation.IsRevoked(was.User, chat.TokenIdentity{ID: was.ID, IssuedAt: was.IssuedAt}):
 			return a, http.StatusUnauthorized, errors.New("token: not a guest token of this server: send the request without \"token\"")
 		}
 		user = was.User

@@ -81,10 +81,10 @@ func (p *Client) publish(op ws.Opcode, b []byte, now time.Duration) {
 // allowedBySlowMode reports whether the slow mode of the room allows a message now.
 func (p *Client) allowedBySlowMode(room string) bool {
 	m := p.hub().Moderation
-	if !m.Slows(room) {
+	if !m.InSlowMode(room) {
 		return true
 	}
-	_, ok := m.MaySpeak(chat.SpeakerOf(&p.Conn, ""), room)
+	_, ok := m.AllowInSlowMode(chat.PublisherOf(&p.Conn, ""), room)
 	return ok
 }
 

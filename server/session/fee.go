@@ -16,7 +16,7 @@ import (
 type fee struct {
 	room string
 	rate limiter.Rate // of the room
-	word chat.SpokenWord
+	word chat.SlowModeCount
 }
 
 // charge charges a publication in a room. If a limit is exceeded, it replies to the command with an error, and ok is false. Called on the
@@ -34,8 +34,8 @@ func (s *Session) pay(id uint32, in chat.RoomRef) (f fee, ok bool) {
 		return fee{}, false
 	}
 	f = fee{room: room, rate: rate}
-	if s.Hub.Moderation.Slows(room) {
-		if f.word, ok = s.Hub.Moderation.MaySpeak(chat.SpeakerOf(s.Conn, s.Info.User), room); !ok {
+	if s.Hub.Moderation.InSlowMode(room) {
+		if f.word, ok = s.Hub.Moderation.AllowInSlowMode(chat.PublisherOf(s.Conn, s.Info.User), room); !ok {
 			s.giveBack(f)
 			s.fail(id, ErrTooManyRequests)
 			return fee{}, false
@@ -48,7 +48,7 @@ func (s *Session) pay(id uint32, in chat.RoomRef) (f fee, ok bool) {
 func (s *Session) giveBack(f fee) {
 	s.giveBackIn(f.room, f.rate)
 	s.Hub.UserDidNotPublish(s.User)
-	s.Hub.Moderation.TakeBack(f.word)
+	s.Hub.Moderation.UndoSlowMode(f.word)
 }
 
 // allowInRoom checks and counts the rate of a room, for members and others. It keeps limiters of max-rooms rooms, at most.

@@ -90,7 +90,7 @@ func (s *Session) takesToken(id uint32, claims token.SubClaims, err error, room 
 		s.refuse(id, ErrTooManyRequests)
 	case errors.Is(err, token.ErrKeysNotLoaded):
 		s.fail(id, errInternal)
-	case err == nil && s.Hub.Moderation.Refuses(s.Info.User, chat.TokenIdentity{ID: claims.ID, IssuedAt: claims.IssuedAt}):
+	case err == nil && s.Hub.Moderation.IsRevoked(s.Info.User, chat.TokenIdentity{ID: claims.ID, IssuedAt: claims.IssuedAt}):
 		s.fail(id, ErrDenied)
 	case err != nil:
 		s.complainOfToken(err)
@@ -108,7 +108,7 @@ func (s *Session) takesToken(id uint32, claims token.SubClaims, err error, room 
 func (s *Session) welcome(claims token.Claims) bool {
 	s.credential = chat.TokenIdentity{ID: claims.ID, IssuedAt: claims.IssuedAt}
 	switch {
-	case s.Hub.Moderation.Refuses(s.Info.User, s.credential):
+	case s.Hub.Moderation.IsRevoked(s.Info.User, s.credential):
 		s.dismiss(disconnectInvalidToken)
 	case s.Hub.Moderation.Forbids(s.Info.User, chat.ToSubscribe, ""):
 		s.dismiss(disconnectBanned)
