@@ -114,7 +114,7 @@ func effectOf(t *testing.T, s *Server, user string, command chat.UserCommand) (e
 				rooms := roomsOf(t, s, user)
 				effect = append(effect, fmt.Sprint("expires: ", sessionOf(t, s, user).Timers().Deadline.Load() != 0))
 				for _, room := range rooms {
-					for _, info := range s.hub.Present(room) {
+					for _, info := range s.hub.Presence(room) {
 						if info.User == user {
 							effect = append(effect, fmt.Sprintf("in %s as %s %s", room, info.ConnInfo, info.ChanInfo))
 						}

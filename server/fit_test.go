@@ -15,7 +15,7 @@ import (
 // tight says that b keeps hardly more memory than it needs.
 func tight(t *testing.T, what string, b []byte) {
 	t.Helper()
-	if cap(b) > len(b)+chat.MaxSpare(len(b)) {
+	if cap(b) > len(b)+chat.MaxSlack(len(b)) {
 		t.Errorf("%s of %d bytes keeps %d", what, len(b), cap(b))
 	}
 }

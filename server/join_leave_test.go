@@ -194,7 +194,7 @@ func TestFoldedJoinsAndLeavesMatchThePresence(t *testing.T) {
 		for range 10 {
 			l.letPass(time.Second)
 		}
-		present := l.Present("x")
+		present := l.Presence("x")
 		if len(present) != len(l.seen) {
 			t.Fatalf("got %d members told of, want %d", len(l.seen), len(present))
 		}
@@ -236,7 +236,7 @@ func TestPendingJoinsAndLeavesAreBounded(t *testing.T) {
 				t.Error("nothing is sent when its time has come")
 			}
 			// Nobody is left to hear it.
-			for _, p := range slices.Clone(l.room("x").Present.List) {
+			for _, p := range slices.Clone(l.room("x").Presence.List) {
 				l.leave(p.Conn.Handler.(*session.Session))
 			}
 			if l.SendQueuedEvents(); l.QueuedEventBytes.Load() != 0 || l.unannounced() != 0 || l.Rooms.Count() != 0 {

@@ -307,7 +307,7 @@ func TestRedact(t *testing.T) {
 	r, unlock := s.hub.Rooms.Find("h:1")
 	h := &r.History
 	for i := range h.Count {
-		want += h.At(i).Cost() + chat.PublicationOverhead
+		want += h.At(i).Memory() + chat.PublicationOverhead
 	}
 	_, bytes, _ = s.hub.HistoryBudget.Counts()
 	unlock()

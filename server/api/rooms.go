@@ -49,7 +49,7 @@ func (r *apiRoom) presence(_ context.Context, a *API) (any, *protocol.Error) {
 	if e := r.offers(a, chat.ToSeePresence); e != nil {
 		return nil, e
 	}
-	return presenceAnswer(a.hub.Present(r.Channel)), nil
+	return presenceAnswer(a.hub.Presence(r.Channel)), nil
 }
 
 // presenceResult is a PresenceResult of the protocol.

@@ -34,19 +34,19 @@ func (q *apiChannels) do(_ context.Context, a *API) (any, *protocol.Error) {
 	if _, err := path.Match(pattern, ""); err != nil {
 		return nil, badRequest("pattern: %v", err)
 	}
-	rooms := a.hub.Inhabited()
+	rooms := a.hub.ActiveRooms()
 	if q.Pattern != "" {
-		rooms = slices.DeleteFunc(rooms, func(r chat.InhabitedRoom) bool {
+		rooms = slices.DeleteFunc(rooms, func(r chat.ActiveRoom) bool {
 			fits, _ := path.Match(pattern, strings.ReplaceAll(r.Name, "/", noSlash))
 			return !fits
 		})
 	}
-	slices.SortFunc(rooms, func(a, b chat.InhabitedRoom) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(rooms, func(a, b chat.ActiveRoom) int { return cmp.Compare(a.Name, b.Name) })
 	return channelsAnswer(rooms), nil
 }
 
 // channelsResult is a ChannelsResult of the protocol.
-type channelsAnswer []chat.InhabitedRoom
+type channelsAnswer []chat.ActiveRoom
 
 func (c channelsAnswer) size() (n int) {
 	for _, r := range c {
@@ -89,7 +89,7 @@ func (*apiInfo) do(_ context.Context, a *API) (any, *protocol.Error) {
 	if err != nil {
 		host = session.ServerVersion
 	}
-	rooms := h.Inhabited()
+	rooms := h.ActiveRooms()
 	n := node{
 		UID:         a.uid,
 		Name:        host,

@@ -8,7 +8,7 @@ import (
 
 // Address is an IP address with connections: one IPv4 address, or a /64 of IPv6. Guarded by Hub.AddressesMu.
 type Address struct {
-	At    netip.Addr // constant
+	Key   netip.Addr // constant
 	Conns int
 	meter limiter.Meter // of commands
 }

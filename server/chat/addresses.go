@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// AddressMayAsk counts a command against the rate limit of an address, which all of its connections share. It returns false over the limit.
+// AllowCommand counts a command against the rate limit of an address, which all of its connections share. It returns false over the limit.
 // Any goroutine may call it.
-func (h *Hub) AddressMayAsk(a *Address, now time.Duration) bool {
+func (h *Hub) AllowCommand(a *Address, now time.Duration) bool {
 	if h.addressRate.Every == 0 {
 		return true
 	}
@@ -26,7 +26,7 @@ func (h *Hub) ReserveAddress(from netip.Addr) (a *Address, ok bool) {
 	defer h.AddressesMu.Unlock()
 	a = h.Addresses[from]
 	if a == nil {
-		a = &Address{At: from, meter: h.spentByAddresses.Resume(from)}
+		a = &Address{Key: from, meter: h.parkedAddressMeters.Resume(from)}
 		h.Addresses[from] = a
 	}
 	if h.maxOfAddress > 0 && a.Conns >= h.maxOfAddress {
@@ -44,7 +44,7 @@ func (h *Hub) ReleaseAddress(a *Address) {
 	h.AddressesMu.Lock()
 	defer h.AddressesMu.Unlock()
 	if a.Conns--; a.Conns == 0 {
-		delete(h.Addresses, a.At)
-		h.spentByAddresses.Park(a.At, a.meter, h.Clock.Now())
+		delete(h.Addresses, a.Key)
+		h.parkedAddressMeters.Park(a.Key, a.meter, h.Clock.Now())
 	}
 }

@@ -11,8 +11,8 @@ type FormatCodec struct {
 	// JoinLeave returns the frame of a join or leave event; nil if the format has none.
 	JoinLeave func(room string, info *ClientInfo, joined bool) []byte
 
-	// Whole is the format of full payloads: for a delta format, the format without deltas; else the format itself.
-	Whole fanout.Format
+	// Full is the format of full payloads: for a delta format, the format without deltas; else the format itself.
+	Full fanout.Format
 }
 
 // maxFormats bounds the formats of a hub.

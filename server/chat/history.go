@@ -61,7 +61,7 @@ func (hist *History) Add(p *Publication, most int) (grown int) {
 	*hist.At(hist.Count) = *p
 	hist.Count++
 	hist.first.Store(hist.LastOffset - uint64(hist.Count) + 1)
-	size := p.Cost() + PublicationOverhead
+	size := p.Memory() + PublicationOverhead
 	if hist.Count == 1 {
 		size += HistoryOverhead
 	}
@@ -80,7 +80,7 @@ func (hist *History) kind(p *Publication, most int) (of *int, places int) {
 	return &hist.Kinds[0], most
 }
 
-// Position returns the publication with index i; the oldest has 0.
+// Key returns the publication with index i; the oldest has 0.
 func (hist *History) At(i int) *Publication { return &hist.Ring[(hist.head+i)%len(hist.Ring)] }
 
 // Find returns the publication with an offset; nil if the history does not have it.
@@ -98,9 +98,9 @@ var Redacted = []byte(`{"redacted":true}`)
 // Redact replaces the data of a publication by Redacted and removes its tags. Its offset and its publisher stay. It returns the growth of
 // the history in bytes.
 func (hist *History) Redact(p *Publication) (grown int) {
-	grown = -p.Cost()
+	grown = -p.Memory()
 	p.Data, p.Form, p.Tags = Redacted, FormJSON, nil
-	grown += p.Cost()
+	grown += p.Memory()
 	hist.Bytes += grown
 	return grown
 }
@@ -108,7 +108,7 @@ func (hist *History) Redact(p *Publication) (grown int) {
 // dropOldest drops one publication and returns its size.
 func (hist *History) dropOldest() int {
 	oldest := hist.At(0)
-	size := oldest.Cost() + PublicationOverhead
+	size := oldest.Memory() + PublicationOverhead
 	of, _ := hist.kind(oldest, 0)
 	*of--
 	*oldest = Publication{}

@@ -34,12 +34,12 @@ type Hub struct {
 	idempotency      IdempotencyCache
 	QueuedEventBytes atomic.Int64 // of queued join and leave events, in all rooms
 
-	UsersMu         sync.Mutex // a leaf
-	users           map[string]*User
-	spentByUsers    limiter.Parked[string]
-	PendingCommands PendingCommands
+	UsersMu          sync.Mutex // a leaf
+	users            map[string]*User
+	parkedUserMeters limiter.Parked[string]
+	PendingCommands  PendingCommands
 
-	AddressesMu      sync.Mutex // a leaf
-	Addresses        map[netip.Addr]*Address
-	spentByAddresses limiter.Parked[netip.Addr]
+	AddressesMu         sync.Mutex // a leaf
+	Addresses           map[netip.Addr]*Address
+	parkedAddressMeters limiter.Parked[netip.Addr]
 }

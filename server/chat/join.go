@@ -108,7 +108,7 @@ func (h *Hub) joinLocked(c *fanout.Conn, q *JoinRequest) {
 	m.Topic.Members++
 	r.Members++
 	if o.Presence {
-		r.Present.Add(m)
+		r.Presence.Add(m)
 	}
 	q.needsFull = !q.hasDeltaBase(r)
 }

@@ -19,8 +19,8 @@ type Membership struct {
 	WithToken bool // the client has a token that names the room; constant after the join
 }
 
-// ShowAs replaces the info of a client in a room. Called on the client's poller.
-func (mem *Membership) ShowAs(info *ClientInfo) {
+// SetInfo replaces the info of a client in a room. Called on the client's poller.
+func (mem *Membership) SetInfo(info *ClientInfo) {
 	mem.Room.Stripe.Mu.Lock()
 	defer mem.Room.Stripe.Mu.Unlock()
 	mem.Info = info

@@ -54,7 +54,7 @@ func (msg *Message) Full(f fanout.Format, budget *int) []byte {
 	if !msg.isPublication() {
 		return nil
 	}
-	return msg.Frame(msg.codec(f).Whole, budget)
+	return msg.Frame(msg.codec(f).Full, budget)
 }
 
 // ReceivedBy reports whether members of a format receive the message: plain members receive publications only.

@@ -4,9 +4,9 @@ import "github.com/throng-chat/throng/server/fanout"
 
 // Plain members have no identity: a room counts them only.
 
-// ReserveSeat counts a plain client as a member of a room before the reply to its handshake. ok is false if the room is full. The
-// reservation is nil if the room has no limit of members. Pass it to JoinPlain, or return it with ReleaseSeat.
-func (h *Hub) ReserveSeat(roomName string) (seat *Room, ok bool) {
+// ReservePlain counts a plain client as a member of a room before the reply to its handshake. ok is false if the room is full. The
+// reservation is nil if the room has no limit of members. Pass it to JoinPlain, or return it with ReleasePlain.
+func (h *Hub) ReservePlain(roomName string) (seat *Room, ok bool) {
 	v := h.RoomRef(roomName)
 	most := v.Options.MaxMembers
 	if most == 0 {
@@ -24,8 +24,8 @@ func (h *Hub) ReserveSeat(roomName string) (seat *Room, ok bool) {
 	return r, true
 }
 
-// ReleaseSeat returns a reservation that was not used; nil does nothing.
-func (h *Hub) ReleaseSeat(seat *Room) {
+// ReleasePlain returns a reservation that was not used; nil does nothing.
+func (h *Hub) ReleasePlain(seat *Room) {
 	if seat == nil {
 		return
 	}
@@ -37,7 +37,7 @@ func (h *Hub) ReleaseSeat(seat *Room) {
 
 // JoinPlain makes a plain client a member of a room and posts it to its shard. The shard writes hello, the reply to the handshake, and after
 // it every message that is posted to the room from now on. early has the bytes that the client sent before the reply. The caller has
-// reserved a connection (fanout.Core). seat is the result of ReserveSeat.
+// reserved a connection (fanout.Core). seat is the result of ReservePlain.
 func (h *Hub) JoinPlain(m *fanout.Member, name string, seat *Room, hello, early []byte) {
 	in := h.Rooms.StripeOf(name)
 	in.Mu.Lock()

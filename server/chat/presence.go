@@ -1,25 +1,25 @@
 package chat
 
-// FewPresent returns the SDK clients in a room and the estimated bytes of a presence reply. all is false, without clients, if the reply
+// PresenceWithin returns the SDK clients in a room and the estimated bytes of a presence reply. all is false, without clients, if the reply
 // exceeds mostBytes.
-func (h *Hub) FewPresent(room string, mostBytes int) (infos []*ClientInfo, size int, all bool) {
+func (h *Hub) PresenceWithin(room string, mostBytes int) (infos []*ClientInfo, size int, all bool) {
 	r, unlock := h.Rooms.Find(room)
 	defer unlock()
 	if r == nil {
 		return nil, 0, true
 	}
-	if r.Present.Bytes > mostBytes {
-		return nil, r.Present.Bytes, false
+	if r.Presence.Bytes > mostBytes {
+		return nil, r.Presence.Bytes, false
 	}
-	return r.Present.Snapshot(), r.Present.Bytes, true
+	return r.Presence.Snapshot(), r.Presence.Bytes, true
 }
 
-// Present returns the SDK clients in a room.
-func (h *Hub) Present(room string) []*ClientInfo {
+// Presence returns the SDK clients in a room.
+func (h *Hub) Presence(room string) []*ClientInfo {
 	r, unlock := h.Rooms.Find(room)
 	defer unlock()
 	if r != nil {
-		return r.Present.Snapshot()
+		return r.Presence.Snapshot()
 	}
 	return nil
 }
@@ -29,26 +29,26 @@ func (h *Hub) PresenceStats(room string) presenceStats {
 	r, unlock := h.Rooms.Find(room)
 	defer unlock()
 	if r != nil {
-		return r.Present.Stats(r.plainMembers())
+		return r.Presence.Stats(r.plainMembers())
 	}
 	return presenceStats{}
 }
 
-// Inhabited returns the active rooms: those with members, in no order.
-func (h *Hub) Inhabited() []InhabitedRoom {
-	rooms := make([]InhabitedRoom, 0, h.Rooms.Count()) // seldom grows while a stripe is locked
+// ActiveRooms returns the active rooms: those with members, in no order.
+func (h *Hub) ActiveRooms() []ActiveRoom {
+	rooms := make([]ActiveRoom, 0, h.Rooms.Count()) // seldom grows while a stripe is locked
 	h.Rooms.Each(func(in *Stripe) {
 		for name, r := range in.Rooms {
 			if r.Members > 0 {
-				rooms = append(rooms, InhabitedRoom{name, r.Members})
+				rooms = append(rooms, ActiveRoom{name, r.Members})
 			}
 		}
 	})
 	return rooms
 }
 
-// InhabitedRoom is a room with its number of members.
-type InhabitedRoom struct {
+// ActiveRoom is a room with its number of members.
+type ActiveRoom struct {
 	Name    string
 	Members int
 }

@@ -50,8 +50,8 @@ const (
 	textCost = 16  // the text of a tag beyond its bytes
 )
 
-// Cost estimates the memory of a publication in bytes.
-func (pub *Publication) Cost() int {
+// Memory estimates the memory of a publication in bytes.
+func (pub *Publication) Memory() int {
 	n := cap(pub.Data)
 	if pub.Info != nil {
 		n += InfoCost + len(pub.Info.User) + len(pub.Info.Client) + cap(pub.Info.ConnInfo) + cap(pub.Info.ChanInfo)
@@ -65,8 +65,8 @@ func (pub *Publication) Cost() int {
 	return n
 }
 
-// by reports whether who is the publisher: the same user, or the same connection if anonymous.
-func (pub *Publication) by(who *ClientInfo) bool {
+// isBy reports whether who is the publisher: the same user, or the same connection if anonymous.
+func (pub *Publication) isBy(who *ClientInfo) bool {
 	if pub.Info == nil {
 		return false
 	}

@@ -24,7 +24,7 @@ func (h *Hub) Redact(what Redaction, author *ClientInfo) (in *Room, e *Rejection
 	if author != nil {
 		gone = rejectDenied
 	}
-	data := Fitted(fmt.Appendf(nil, `{"type":"redact","offset":%d}`, what.Offset))
+	data := Compact(fmt.Appendf(nil, `{"type":"redact","offset":%d}`, what.Offset))
 	notice := Publication{Data: data, Form: FormJSON, Info: author, Notice: true}
 	m := &Message{Pub: notice, Bytes: notice.Size() + messageOverhead}
 	var wake uint64
@@ -41,7 +41,7 @@ func (h *Hub) Redact(what Redaction, author *ClientInfo) (in *Room, e *Rejection
 	h.expireLocked(r)
 	p := r.History.Find(what.Offset)
 	switch {
-	case p == nil || author != nil && !p.by(author):
+	case p == nil || author != nil && !p.isBy(author):
 		return nil, gone
 	case p.Notice:
 		return nil, rejectNotice

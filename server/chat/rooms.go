@@ -100,7 +100,7 @@ type Room struct {
 
 	// Guarded by Stripe.Mu.
 	Members   int
-	Present   Presence
+	Presence  Presence
 	History   History
 	version   Version         // of the last publication with one
 	Events    *joinLeaveQueue // nil before the first event

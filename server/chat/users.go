@@ -24,7 +24,7 @@ func (h *Hub) AddUser(c userClient, name string, since *uint64) (u *User, demand
 	case name == "":
 		u = &User{}
 	case u == nil:
-		u = &User{name: name, meter: h.spentByUsers.Resume(name)}
+		u = &User{name: name, meter: h.parkedUserMeters.Resume(name)}
 	}
 	if h.maxOfUser > 0 && len(u.clients) >= h.maxOfUser {
 		return nil, nil, RejectLimit
@@ -43,7 +43,7 @@ func (h *Hub) RemoveUser(u *User, c userClient) {
 	u.clients = unordered.Remove(u.clients, slices.Index(u.clients, c))
 	if len(u.clients) == 0 && h.users[u.name] == u {
 		delete(h.users, u.name)
-		h.spentByUsers.Park(u.name, u.meter, h.Clock.Now())
+		h.parkedUserMeters.Park(u.name, u.meter, h.Clock.Now())
 	}
 }
 
@@ -57,8 +57,8 @@ func (h *Hub) ClientsOf(name string) []userClient {
 	return nil
 }
 
-// UserMayPublish counts a publication against the rate limit of a user, which all of its connections share. It returns false over the limit.
-func (h *Hub) UserMayPublish(u *User, now time.Duration) bool {
+// AllowPublish counts a publication against the rate limit of a user, which all of its connections share. It returns false over the limit.
+func (h *Hub) AllowPublish(u *User, now time.Duration) bool {
 	if h.userRate.Every == 0 {
 		return true
 	}
@@ -67,8 +67,8 @@ func (h *Hub) UserMayPublish(u *User, now time.Duration) bool {
 	return h.userRate.Allow(&u.meter, now, 1)
 }
 
-// UserDidNotPublish undoes the count of UserMayPublish.
-func (h *Hub) UserDidNotPublish(u *User) {
+// UndoPublish undoes the count of AllowPublish.
+func (h *Hub) UndoPublish(u *User) {
 	if h.userRate.Every == 0 {
 		return
 	}

@@ -72,7 +72,7 @@ func (e *Edge) Reserve(c *PendingConn, peer, from netip.Addr, as *admission) (*c
 	}
 	ok := true
 	if as.encoding == session.PlainEncoding {
-		if as.Seat, ok = e.hub.ReserveSeat(as.room); !ok {
+		if as.Seat, ok = e.hub.ReservePlain(as.room); !ok {
 			e.hub.Release()
 			return nil, &rejection{metrics.HandshakeFull, http.StatusServiceUnavailable, "the room is full: retry after " + retryAfterSeconds + " s"}
 		}
@@ -111,7 +111,7 @@ func (e *Edge) countSocket(c *PendingConn) (ok bool) {
 
 // Unreserve undoes Reserve if the connection was not opened.
 func (e *Edge) Unreserve(source *chat.Address, seat *chat.Room) {
-	e.hub.ReleaseSeat(seat)
+	e.hub.ReleasePlain(seat)
 	e.hub.ReleaseAddress(source)
 	e.hub.Release()
 }

@@ -138,7 +138,7 @@ func (p *Client) Member(i int) *fanout.Member {
 
 func (p *Client) Address() netip.Addr {
 	if p.source != nil {
-		return p.source.At
+		return p.source.Key
 	}
 	return netip.Addr{}
 }
@@ -146,7 +146,7 @@ func (p *Client) Address() netip.Addr {
 // Codec encodes publications for plain clients: the data as it was published.
 var Codec = chat.FormatCodec{
 	Publication: func(_ string, p, _ *chat.Publication, _ *int) []byte { return fanout.EncodeFrame(plainData(p)) },
-	Whole:       chat.PlainFormat,
+	Full:        chat.PlainFormat,
 }
 
 // plainData returns the opcode and the payload that plain clients receive of a publication.

@@ -71,7 +71,7 @@ func (s *Session) onCommand(cmd *protocol.Command, now time.Duration) {
 		s.dismiss(disconnectBadRequest)
 		return
 	}
-	if !s.Hub.MessageRate.Allow(&s.messages, now, 1) || !s.Hub.AddressMayAsk(s.source, now) {
+	if !s.Hub.MessageRate.Allow(&s.messages, now, 1) || !s.Hub.AllowCommand(s.source, now) {
 		s.refuse(cmd.Id, ErrTooManyRequests)
 		if s.State == opened {
 			s.State = refused

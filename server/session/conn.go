@@ -84,7 +84,7 @@ func (s *Session) Member(i int) *fanout.Member {
 
 func (s *Session) Address() netip.Addr {
 	if s.source != nil {
-		return s.source.At
+		return s.source.Key
 	}
 	return netip.Addr{}
 }

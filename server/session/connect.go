@@ -99,7 +99,7 @@ func (s *Session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 	}
 	s.Info = &chat.ClientInfo{User: claims.User, Client: s.Client, ConnInfo: AsJSON(claims.Info)}
 	s.Identity.Store(s.Info)
-	s.meta = chat.Fitted(claims.Meta)
+	s.meta = chat.Compact(claims.Meta)
 	if req.Token == "" {
 		s.tokenUser = claims.User
 	}

@@ -22,7 +22,7 @@ const MaxDepth = 64
 // if the JSON is nested deeper than MaxDepth.
 func OfSDK(data []byte) (p chat.Publication, ok bool) {
 	if !utf8.Valid(data) || !cfjson.Valid(data) {
-		return chat.Publication{Data: chat.Fitted(data), Form: chat.FormBytes}, true
+		return chat.Publication{Data: chat.Compact(data), Form: chat.FormBytes}, true
 	}
 	if depth(data) > MaxDepth {
 		return chat.Publication{}, false
@@ -34,7 +34,7 @@ func OfSDK(data []byte) (p chat.Publication, ok bool) {
 			data = compact.Bytes()
 		}
 	}
-	return chat.Publication{Data: chat.Fitted(data), Form: chat.FormJSON}, true
+	return chat.Publication{Data: chat.Compact(data), Form: chat.FormJSON}, true
 }
 
 // depth returns the nesting of valid JSON.

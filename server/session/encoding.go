@@ -89,7 +89,7 @@ func appendProtobuf(b []byte, m interface {
 // AsJSON returns data for both encodings: data that is not JSON becomes a base64 string.
 func AsJSON(data []byte) []byte {
 	if len(data) == 0 || utf8.Valid(data) && cfjson.Valid(data) {
-		return chat.Fitted(data)
+		return chat.Compact(data)
 	}
-	return chat.Fitted(cfjson.AppendString(nil, base64.StdEncoding.EncodeToString(data)))
+	return chat.Compact(cfjson.AppendString(nil, base64.StdEncoding.EncodeToString(data)))
 }

@@ -28,7 +28,7 @@ func (s *Session) pay(id uint32, in chat.RoomRef) (f fee, ok bool) {
 		s.refuse(id, ErrTooManyRequests)
 		return fee{}, false
 	}
-	if !s.Hub.UserMayPublish(s.User, now) {
+	if !s.Hub.AllowPublish(s.User, now) {
 		s.giveBackIn(room, rate)
 		s.refuse(id, ErrTooManyRequests)
 		return fee{}, false
@@ -47,7 +47,7 @@ func (s *Session) pay(id uint32, in chat.RoomRef) (f fee, ok bool) {
 // refund returns the charge of a publication that was rejected. Called on the poller.
 func (s *Session) giveBack(f fee) {
 	s.giveBackIn(f.room, f.rate)
-	s.Hub.UserDidNotPublish(s.User)
+	s.Hub.UndoPublish(s.User)
 	s.Hub.Moderation.UndoSlowMode(f.word)
 }
 

@@ -26,5 +26,5 @@ func (s *Session) show(info []byte) {
 // setInfoIn changes the channel info in one room.
 func (s *Session) showIn(sub *Subscription, info []byte) {
 	shown := s.InfoIn(info)
-	sub.ShowAs(shown)
+	sub.SetInfo(shown)
 }

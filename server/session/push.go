@@ -33,7 +33,7 @@ func SessionFormats() (all chat.Formats) {
 				}
 				return encodeLeave(room, info, e)
 			},
-			Whole: fanout.Format(f.whole),
+			Full: fanout.Format(f.whole),
 		}
 	}
 	return all

@@ -14,7 +14,7 @@ func (s *Session) presence(id uint32, req *protocol.PresenceRequest) {
 		s.fail(id, e)
 		return
 	}
-	infos, size, all := s.Hub.FewPresent(req.Channel, s.light())
+	infos, size, all := s.Hub.PresenceWithin(req.Channel, s.light())
 	if !all {
 		s.askLong(id, LongQuestion{About: PresenceOf, Room: req.Channel, Json: s.Encoding.IsJSON()}, size)
 		return

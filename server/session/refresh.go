@@ -33,7 +33,7 @@ func (s *Session) refreshBy(id uint32, claims token.Claims) {
 	}
 	s.expires = ExpiryOf(claims.Expires)
 	if claims.Meta != nil {
-		s.meta = chat.Fitted(claims.Meta)
+		s.meta = chat.Compact(claims.Meta)
 	}
 	if claims.Info != nil {
 		s.show(AsJSON(claims.Info))
