@@ -271,7 +271,7 @@ func TestSlowBodiesDoNotBlockOtherGuests(t *testing.T) {
 	t.Parallel()
 	const places, addresses, each = 24, 6, 6
 	s := startPrepared(t, nil, func(s *Server) {
-		s.edge.Guests.Bodies, s.edge.Guests.Timeout = limiter.NewPlaces(places, false), patience
+		s.edge.Guests.Bodies, s.edge.Guests.Timeout = limiter.NewSlots(places, false), patience
 	})
 	head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: ", edge.GuestPath, s.Addr())
 	for i := range addresses * each {
@@ -299,7 +299,7 @@ func TestSlowBodiesDoNotBlockOtherGuests(t *testing.T) {
 // An evicted request gets a response with the time to retry.
 func TestAnEvictedGuestRequestGets503(t *testing.T) {
 	t.Parallel()
-	s := startPrepared(t, nil, func(s *Server) { s.edge.Guests.Bodies, s.edge.Guests.Timeout = limiter.NewPlaces(1, false), patience })
+	s := startPrepared(t, nil, func(s *Server) { s.edge.Guests.Bodies, s.edge.Guests.Timeout = limiter.NewSlots(1, false), patience })
 	slow := slowGuest(t, s, "127.0.0.1")
 	eventually(t, "the slow body to arrive", func() bool { return s.edge.Guests.Bodies.Length() == 1 })
 	guest(t, s, "Ann", "")

@@ -153,9 +153,9 @@ func TestPlainClientsWaitingForTheWebhookAreBounded(t *testing.T) {
 	eventually(t, "three proxy requests", func() bool { return len(a.of(session.OnSubscribe)) == 3 && s.hub.Hooks.Plain.Length() == 3 })
 	connectSDK(t, s, userToken("ann"))
 
-	var places []*limiter.Place
+	var places []*limiter.Slot
 	for i := range session.MaxAskedPlain - 3 {
-		places = append(places, s.hub.Hooks.Plain.Enter(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), func() { t.Error("another address was evicted") }))
+		places = append(places, s.hub.Hooks.Plain.Acquire(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), func() { t.Error("another address was evicted") }))
 	}
 	// Its own address has the most places.
 	resp, body := ask(t, s.Addr().String(), upgradeRequest(s.Addr().String(), "/ws"))
@@ -178,7 +178,7 @@ func TestPlainClientsWaitingForTheWebhookAreBounded(t *testing.T) {
 	eventually(t, "the proxy request of another address", func() bool { return len(a.of(session.OnSubscribe)) == 4 })
 	eventually(t, "a handshake of the heaviest address to be evicted", func() bool { return value(t, s, "throng_handshakes_total", metrics.HandshakeFull) == 2 })
 	for _, at := range places {
-		s.hub.Hooks.Plain.Leave(at)
+		s.hub.Hooks.Plain.Release(at)
 	}
 	for _, nc := range waiting {
 		nc.Close()

@@ -505,15 +505,15 @@ func TestAnOverdrawnRate(t *testing.T) {
 	var m limiter.Meter
 	now := time.Hour
 	r.Charge(&m, now, 1999)
-	if r.Overdrawn(m, now) || r.Lately(m, now) != 1999 {
-		t.Errorf("overdrawn too early, or %d lately", r.Lately(m, now))
+	if r.Overdrawn(m, now) || r.AboveAverage(m, now) != 1999 {
+		t.Errorf("overdrawn too early, or %d lately", r.AboveAverage(m, now))
 	}
 	r.Charge(&m, now, 2001)
 	if !r.Overdrawn(m, now) || !r.Overdrawn(m, now+2*time.Second) || r.Overdrawn(m, now+2*time.Second+1) {
 		t.Error("want it overdrawn for two seconds")
 	}
 	r.Charge(&m, now, -4000)
-	if r.Lately(m, now) != 0 || (limiter.Rate{}).Overdrawn(m, 0) || (limiter.Rate{}).Lately(m, 0) != 0 {
+	if r.AboveAverage(m, now) != 0 || (limiter.Rate{}).Overdrawn(m, 0) || (limiter.Rate{}).AboveAverage(m, 0) != 0 {
 		t.Error("want nothing counted, and no rate to have no limit")
 	}
 }

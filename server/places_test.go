@@ -19,10 +19,10 @@ func slowGuest(t *testing.T, s *Server, ip string) net.Conn {
 func TestTheHeaviestAddressIsEvicted(t *testing.T) {
 	t.Parallel()
 	one, two, three := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("192.0.2.3")
-	b := limiter.NewPlaces(5, false)
+	b := limiter.NewSlots(5, false)
 	var ended []string
-	enter := func(from netip.Addr, name string) *limiter.Place {
-		return b.Enter(from, func() { ended = append(ended, name) })
+	enter := func(from netip.Addr, name string) *limiter.Slot {
+		return b.Acquire(from, func() { ended = append(ended, name) })
 	}
 	want := func(what string, names ...string) {
 		t.Helper()
@@ -36,34 +36,34 @@ func TestTheHeaviestAddressIsEvicted(t *testing.T) {
 	enter(one, "third")
 	last := enter(two, "last")
 	want("while there are places")
-	if !b.Arrived(read) {
+	if !b.StopWaiting(read) {
 		t.Fatal("evicted, want in time")
 	}
 	// Two wait from each address now. One more makes that address the heaviest.
-	b.Leave(last)
+	b.Release(last)
 	enter(one, "fourth")
 	want("in a place that was given back")
 	enter(three, "newcomer")
 	want("by a newcomer", "first")
-	if b.Arrived(first) {
+	if b.StopWaiting(first) {
 		t.Error("got in time, want it to have made room")
 	}
-	b.Leave(first) // its place is the newcomer's
+	b.Release(first) // its place is the newcomer's
 	if got := b.Length(); got != 5 {
 		t.Fatalf("got %d in progress, want 5", got)
 	}
 	enter(one, "again")
 	want("by its own address", "first", "third")
-	for _, of := range []*limiter.Place{read, light} {
-		b.Arrived(of)
+	for _, of := range []*limiter.Slot{read, light} {
+		b.StopWaiting(of)
 	}
 	if got := b.Length(); got != 5 {
 		t.Errorf("with two that have arrived: got %d, want 5 in progress", got)
 	}
 
-	all := limiter.NewPlaces(1, false)
-	all.Arrived(all.Enter(one, func() { t.Error("ended one whose body is there") }))
-	if all.Enter(two, func() {}) != nil {
+	all := limiter.NewSlots(1, false)
+	all.StopWaiting(all.Acquire(one, func() { t.Error("ended one whose body is there") }))
+	if all.Acquire(two, func() {}) != nil {
 		t.Error("got a place, want none: nobody waits for a body")
 	}
 }

@@ -74,7 +74,7 @@ func (h *Hub) UndoPublish(u *User) {
 	}
 	h.UsersMu.Lock()
 	defer h.UsersMu.Unlock()
-	h.userRate.GiveBack(&u.meter)
+	h.userRate.Undo(&u.meter)
 }
 
 // UserCount returns the number of users with a connection; anonymous users do not count.

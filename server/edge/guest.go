@@ -95,7 +95,7 @@ func (e *Edge) serveGuestToken(w http.ResponseWriter, r *http.Request, from neti
 		reject(http.StatusInternalServerError, fmt.Sprintf("read deadline not set: %v", err))
 		return
 	}
-	place := e.Guests.Bodies.Enter(from, func() {
+	place := e.Guests.Bodies.Acquire(from, func() {
 		if err := socket.SetReadDeadline(time.Now()); err != nil {
 			e.log.Debug("read deadline not set", "error", err)
 		}
@@ -104,10 +104,10 @@ func (e *Edge) serveGuestToken(w http.ResponseWriter, r *http.Request, from neti
 		full()
 		return
 	}
-	defer e.Guests.Bodies.Leave(place)
+	defer e.Guests.Bodies.Release(place)
 	var req GuestRequest
 	status, err := readGuestRequest(w, r, &req)
-	if inTime := e.Guests.Bodies.Arrived(place); !inTime && err != nil {
+	if inTime := e.Guests.Bodies.StopWaiting(place); !inTime && err != nil {
 		full()
 		return
 	} else if !inTime {

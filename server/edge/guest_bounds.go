@@ -16,14 +16,14 @@ const (
 
 // guests bounds the cost of requests for guest tokens.
 type guests struct {
-	Bodies  *limiter.Places // of the requests in progress
-	Timeout time.Duration   // for a body to arrive
+	Bodies  *limiter.Slots // of the requests in progress
+	Timeout time.Duration  // for a body to arrive
 	Rates   *limiter.AddressRates
 }
 
 func NewGuests() *guests {
 	return &guests{
-		Bodies:  limiter.NewPlaces(maxGuestsWait, false),
+		Bodies:  limiter.NewSlots(maxGuestsWait, false),
 		Timeout: GuestTimeout,
 		Rates:   limiter.NewAddressRates(limiter.PerSecond(GuestRate), guestMeters),
 	}

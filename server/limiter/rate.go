@@ -51,22 +51,22 @@ func (r Rate) Charge(m *Meter, now time.Duration, n int) {
 	*m = Meter(max(time.Duration(*m), now) + time.Duration(n)*r.Every)
 }
 
-// Lately returns how many counted events are above the average rate.
-func (r Rate) Lately(m Meter, now time.Duration) int {
+// AboveAverage returns how many counted events are above the average rate.
+func (r Rate) AboveAverage(m Meter, now time.Duration) int {
 	if r.Every == 0 {
 		return 0
 	}
 	return int(max(time.Duration(m)-now, 0) / r.Every)
 }
 
-// GiveBack undoes the count of one event.
-func (r Rate) GiveBack(m *Meter) { *m -= Meter(r.Every) }
+// Undo undoes the count of one event.
+func (r Rate) Undo(m *Meter) { *m -= Meter(r.Every) }
 
 // Parked keeps the meters of clients that are not connected, so a reconnect does not give a new burst. It drops meters that are unused
 // again. Not safe for concurrent use.
 type Parked[K comparable] struct {
 	Meters map[K]Meter
-	tidied time.Duration
+	swept  time.Duration
 }
 
 // Park stores the meter of a client that disconnects.
@@ -77,8 +77,8 @@ func (s *Parked[K]) Park(who K, m Meter, now time.Duration) {
 	if s.Meters == nil {
 		s.Meters = map[K]Meter{}
 	}
-	if now-s.tidied > BurstSeconds*time.Second {
-		s.tidied = now
+	if now-s.swept > BurstSeconds*time.Second {
+		s.swept = now
 		maps.DeleteFunc(s.Meters, func(_ K, m Meter) bool { return time.Duration(m) <= now })
 	}
 	s.Meters[who] = m

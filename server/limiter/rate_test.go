@@ -93,7 +93,7 @@ func TestARefusalCostsNothing(t *testing.T) {
 	if !limit.Allow(&m, time.Second, 150) || limit.Allow(&m, time.Second, 51) || !limit.Allow(&m, time.Second, 50) {
 		t.Error("want 150 and 50 allowed of a burst of 200, and no more")
 	}
-	limit.GiveBack(&m)
+	limit.Undo(&m)
 	if !limit.Allow(&m, time.Second, 1) || limit.Allow(&m, time.Second, 1) {
 		t.Error("want what was given back allowed once")
 	}
@@ -117,15 +117,15 @@ func TestWhatIsChargedIsCounted(t *testing.T) {
 		{2 * time.Hour, 0, 0, false},
 	} {
 		limit.Charge(&m, step.at, step.charge)
-		if lately, over := limit.Lately(m, step.at), limit.Overdrawn(m, step.at); lately != step.lately || over != step.over {
+		if lately, over := limit.AboveAverage(m, step.at), limit.Overdrawn(m, step.at); lately != step.lately || over != step.over {
 			t.Errorf("at %v, %d charged: got %d lately, overdrawn %v; want %d, %v", step.at, step.charge, lately, over, step.lately, step.over)
 		}
 	}
-	if got := limit.Lately(0, time.Hour); got != 0 {
+	if got := limit.AboveAverage(0, time.Hour); got != 0 {
 		t.Errorf("got %d lately after an hour of nothing, want 0", got)
 	}
 	var none Rate
-	if none.Lately(m, 0) != 0 || none.Overdrawn(Meter(time.Hour), 0) {
+	if none.AboveAverage(m, 0) != 0 || none.Overdrawn(Meter(time.Hour), 0) {
 		t.Error("want no limit never to be overdrawn")
 	}
 }

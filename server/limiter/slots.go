@@ -7,34 +7,34 @@ import (
 	"sync"
 )
 
-// Places bounds the requests of one kind that are in progress. If all places are taken, it evicts a request of the address with the most
+// Slots bounds the requests of one kind that are in progress. If all places are taken, it evicts a request of the address with the most
 // waiting requests, so a few addresses cannot take all places. Any goroutine may use it; no method blocks.
-type Places struct {
-	// Constant after NewPlaces.
-	most    int
-	patient bool // evict the newest request, and only of an address with more requests than the new one's; else evict the oldest
+type Slots struct {
+	// Constant after NewSlots.
+	most        int
+	evictNewest bool // evict the newest request, and only of an address with more requests than the new one's; else evict the oldest
 
 	mu      sync.Mutex // a leaf
 	count   int
 	waiting map[netip.Addr]*list.List // of *Place, the oldest first; no empty lists
 }
 
-// Place is a request in progress.
-type Place struct {
+// Slot is a request in progress.
+type Slot struct {
 	from    netip.Addr
 	end     func()        // ends the wait on eviction. It must not block or lock. Called at most once, before Leave
 	at      *list.Element // guarded by Places.mu; nil: it does not wait any more
 	evicted bool          // guarded by Places.mu
 }
 
-// NewPlaces returns most places. patient: see Places.
-func NewPlaces(most int, patient bool) *Places {
-	return &Places{most: most, patient: patient, waiting: map[netip.Addr]*list.List{}}
+// NewSlots returns most places. patient: see Places.
+func NewSlots(most int, patient bool) *Slots {
+	return &Slots{most: most, evictNewest: patient, waiting: map[netip.Addr]*list.List{}}
 }
 
-// Enter takes a place for a request of an address. If all are taken, it evicts another request, or returns nil. Return the place with
+// Acquire takes a place for a request of an address. If all are taken, it evicts another request, or returns nil. Return the place with
 // Leave.
-func (b *Places) Enter(from netip.Addr, end func()) *Place {
+func (b *Slots) Acquire(from netip.Addr, end func()) *Slot {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.count >= b.most && !b.evictLocked(from) {
@@ -45,7 +45,7 @@ func (b *Places) Enter(from netip.Addr, end func()) *Place {
 		of = list.New()
 		b.waiting[from] = of
 	}
-	one := &Place{from: from, end: end}
+	one := &Slot{from: from, end: end}
 	one.at = of.PushBack(one)
 	b.count++
 	return one
@@ -53,9 +53,9 @@ func (b *Places) Enter(from netip.Addr, end func()) *Place {
 
 // evictLocked evicts a request of the address with the most waiting requests, for a request of from. It returns false if there is none to
 // evict. b.mu is held.
-func (b *Places) evictLocked(from netip.Addr) bool {
+func (b *Slots) evictLocked(from netip.Addr) bool {
 	var at *list.Element
-	if b.patient {
+	if b.evictNewest {
 		own := 0
 		if of := b.waiting[from]; of != nil {
 			own = of.Len()
@@ -72,7 +72,7 @@ func (b *Places) evictLocked(from netip.Addr) bool {
 		}
 		at = heaviest.Front()
 	}
-	one := at.Value.(*Place)
+	one := at.Value.(*Slot)
 	b.stopLocked(one)
 	one.evicted = true
 	b.count-- // now, and not when its goroutine has ended
@@ -81,7 +81,7 @@ func (b *Places) evictLocked(from netip.Addr) bool {
 }
 
 // stopLocked marks a request as not waiting. b.mu is held.
-func (b *Places) stopLocked(one *Place) {
+func (b *Slots) stopLocked(one *Slot) {
 	if one.at == nil {
 		return
 	}
@@ -92,17 +92,17 @@ func (b *Places) stopLocked(one *Place) {
 	one.at = nil
 }
 
-// Arrived marks a request as not waiting, so it cannot be evicted any more. It returns false if the request was evicted before: then the
+// StopWaiting marks a request as not waiting, so it cannot be evicted any more. It returns false if the request was evicted before: then the
 // caller can only reply and close the socket.
-func (b *Places) Arrived(one *Place) (inTime bool) {
+func (b *Slots) StopWaiting(one *Slot) (inTime bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.stopLocked(one)
 	return !one.evicted
 }
 
-// Leave returns the place.
-func (b *Places) Leave(one *Place) {
+// Release returns the place.
+func (b *Slots) Release(one *Slot) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.stopLocked(one)
@@ -112,7 +112,7 @@ func (b *Places) Leave(one *Place) {
 }
 
 // Length returns the number of taken places.
-func (b *Places) Length() int {
+func (b *Slots) Length() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.count

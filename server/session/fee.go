@@ -75,7 +75,7 @@ func (s *Session) mayPublishIn(room string, r limiter.Rate, now time.Duration) b
 
 func (s *Session) giveBackIn(room string, r limiter.Rate) {
 	if m, known := s.Meters[room]; known {
-		r.GiveBack(&m)
+		r.Undo(&m)
 		s.Meters[room] = m
 	}
 }

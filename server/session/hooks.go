@@ -20,9 +20,9 @@ import (
 type Hooks struct {
 	Client    *webhook.Client
 	events    []string
-	Admitters *workers        // proxy requests of connect and subscribe, plain clients included; slow requests of publish and rpc do not delay them
-	Askers    *workers        // proxy requests of publish and rpc
-	Plain     *limiter.Places // handshakes of plain clients that wait for the application
+	Admitters *workers       // proxy requests of connect and subscribe, plain clients included; slow requests of publish and rpc do not delay them
+	Askers    *workers       // proxy requests of publish and rpc
+	Plain     *limiter.Slots // handshakes of plain clients that wait for the application
 	Health    *hooksHealth
 	log       *slog.Logger
 	complaint rate.Sometimes
@@ -67,7 +67,7 @@ func NewHooks(cfg HooksConfig, log *slog.Logger, m *metrics.Metrics) (*Hooks, er
 		events:    cfg.Events,
 		Admitters: NewWorkers(webhook.MaxAdmitting, maxAsked, cfg.Timeout),
 		Askers:    NewWorkers(webhook.MaxAsking, maxAsked, cfg.Timeout),
-		Plain:     limiter.NewPlaces(MaxAskedPlain, true),
+		Plain:     limiter.NewSlots(MaxAskedPlain, true),
 		Health:    newHooksHealth(cfg.Events),
 		log:       log,
 		complaint: logqueue.EverySecond(),

@@ -37,11 +37,11 @@ func (h *Hooks) AsksPlain() bool { return h.wants(OnConnect) || h.wants(OnSubscr
 // disconnected.
 func (h *Hooks) AdmitPlain(ctx context.Context, from netip.Addr, room string) error {
 	makeRoom := make(chan struct{})
-	at := h.Plain.Enter(from, func() { close(makeRoom) })
+	at := h.Plain.Acquire(from, func() { close(makeRoom) })
 	if at == nil {
 		return ErrPlainCrowded
 	}
-	defer h.Plain.Leave(at)
+	defer h.Plain.Release(at)
 	answered := make(chan error, 1)
 	if !h.Admitters.Do(from, func() { answered <- h.aboutPlain(ctx, room) }, func() { answered <- ErrPlainCrowded }) {
 		return ErrPlainCrowded

@@ -29,7 +29,7 @@ func (s *Session) draw(n int) { s.Hub.ReplyRate.Charge(&s.drawn, s.Hub.Clock.Now
 
 // inlineBytes returns the size of a bulk reply in bytes that the poller may make now.
 func (s *Session) light() int {
-	return max(lightReply-s.Hub.ReplyRate.Lately(s.drawn, s.Hub.Clock.Now()), 0)
+	return max(lightReply-s.Hub.ReplyRate.AboveAverage(s.drawn, s.Hub.Clock.Now()), 0)
 }
 
 // queryBulk makes a worker send the reply to a query. estimate is about the size of the reply in bytes. The next command of the client waits until
