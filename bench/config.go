@@ -62,6 +62,7 @@ type Config struct {
 	Remote      []string      // host:port of agents on other hosts; then no local agent is started
 	Token       string        // shared secret of the remote agents
 	Dials       int           // concurrent handshakes of one agent
+	Ramp        int           // connections opened a second, of all agents; 0: as fast as the server answers
 	DialTimeout time.Duration // for one connection: TCP and handshake
 	Pollers     int           // threads of an agent that read; 0 for one per two cores
 

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/throng-chat/throng/bench/agent"
@@ -46,10 +47,11 @@ func (r *run) connect(ctx context.Context) error {
 			s.Levels = append(s.Levels, result.Level{Connections: r.opened(), PSS: pss})
 		}
 	}
-	var all, tcp, upgrade histogram.Histogram
+	var all, lag, tcp, upgrade histogram.Histogram
 	for i := range r.connected {
 		a := &r.connected[i]
 		all.Merge(&a.Time)
+		lag.Merge(&a.Lag)
 		tcp.Merge(&a.TCP)
 		upgrade.Merge(&a.Upgrade)
 		for why, n := range a.Failed {
@@ -58,12 +60,33 @@ func (r *run) connect(ctx context.Context) error {
 	}
 	c.Opened = r.opened()
 	c.PerS = float64(c.Opened) / c.Took.Seconds()
-	c.Time, c.TCP, c.Upgrade = r.distribution(&all), r.distribution(&tcp), r.distribution(&upgrade)
+	c.Time, c.Lag, c.TCP, c.Upgrade = r.distribution(&all), r.distribution(&lag), r.distribution(&tcp), r.distribution(&upgrade)
+	if text := missedRamp(r.cfg, c, len(levels)); text != "" && !r.result.Interrupted {
+		r.note("%s", text)
+	}
 	if c.Opened > 0 {
 		s.KernelPer = float64(observe.TCPMemory()-kernel) / float64(c.Opened)
 	}
 	r.watch.connected(before, c.Opened)
 	return nil
+}
+
+// missedRamp returns a note if the connections opened more slowly than the ramp, or an empty string. A ramp that is too fast by a share s
+// delays the dials more and more, so half of them are late by s/2 of its length or more. A short stall does not change the median.
+func missedRamp(cfg *Config, c *result.Connect, levels int) string {
+	if cfg.Ramp == 0 || c.Lag == nil {
+		return ""
+	}
+	late := c.Lag.Max
+	if c.Lag.P50 != nil {
+		late = *c.Lag.P50
+	}
+	length := time.Duration(float64(cfg.Connections) / float64(levels) / float64(cfg.Ramp) * float64(time.Second))
+	if late < max(leastDialLag, time.Duration(mostRampShort/2*float64(length))) {
+		return ""
+	}
+	return fmt.Sprintf("ramp: the connections opened at %s/s instead of %s/s: all %d concurrent handshakes per agent were in use, or the client was busy: lower --ramp, or raise --dials",
+		result.Thousands(int(c.PerS)), result.Thousands(cfg.Ramp), cfg.Dials)
 }
 
 // open opens the connections with numbers below a limit and returns when each has opened or failed.

@@ -170,6 +170,7 @@ func TestConfigIsChecked(t *testing.T) {
 	for name, change := range map[string]func(*Config){
 		"size = 10":             func(c *Config) { c.Size = 10 },
 		"connections = 0":       func(c *Config) { c.Connections = 0 },
+		"ramp = -1":             func(c *Config) { c.Ramp = -1 },
 		"rate = -1":             func(c *Config) { c.Rate = -1 },
 		"rate = 0":              func(c *Config) { c.Rate = 0 },
 		"rooms = 51":            func(c *Config) { c.Rooms = 51 },

@@ -152,6 +152,7 @@ func (c *Config) validateAgents(p *problems) {
 		p.reject("pid = %d: must be a process ID, or 0 for automatic", c.PID)
 	}
 	p.between("dials", c.Dials, bounds{low: 1, high: maxDials, of: " concurrent handshakes"})
+	p.between("ramp", c.Ramp, bounds{high: maxConnections, of: " connections/s, or 0 to open as fast as the server answers"})
 	p.between("pollers", c.Pollers, bounds{high: 64, of: ", or 0 for automatic"})
 	p.between("agents", c.Agents, bounds{high: 64, of: ", or 0 for automatic"})
 	if len(c.Remote) > 0 && c.Token == "" {

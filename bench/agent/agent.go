@@ -11,7 +11,8 @@
 //	room.go, gaps.go, unordered.go, findings.go     the delivery check: one delivery, reported gaps, unordered entries, the findings
 //	conn.go, engine.go                              connections, their pollers, the loop
 //	opening.go, receive.go, ending.go, poller.go    what a poller does with bytes and with the end of a connection
-//	state.go, dial.go, send.go, schedule.go         the state of a run, its dialer and its sender
+//	state.go, dial.go, ramp.go                      the state of a run, its dialer
+//	send.go, schedule.go                            its sender
 //	moves.go, tick.go, report.go, run.go            clients that leave and return, ticks, the report, the run
 //
 // nbio's loop serves the connections: a connection has no goroutine. Each poller, each room and the sender have a lock of their own.

@@ -14,7 +14,7 @@ import (
 )
 
 // dialer opens the connections. It limits the number of concurrent handshakes, so that the server's accept queue does not overflow.
-// Otherwise the server sets the speed.
+// Without a ramp the server sets the speed.
 type dialer struct {
 	run      *run
 	dialer   net.Dialer
@@ -24,6 +24,7 @@ type dialer struct {
 	mu     sync.Mutex
 	next   int // index of the next connection to open, among this agent's
 	limit  int // index at which open stops
+	below  int // number at which the previous open stopped
 	answer Connected
 	viable bool // false after a failure that would repeat for every connection
 }
@@ -67,28 +68,36 @@ func loopbackSources(p *Plan, ports int) []*net.TCPAddr {
 }
 
 // open opens the connections with numbers below a limit (0: all). It returns when each has opened or failed. It skips connections that an
-// earlier call tried to open.
+// earlier call tried to open. A ramp begins anew in each call.
 func (d *dialer) open(ctx context.Context, below int) {
-	if all := len(d.run.plan.RoomOf); below <= 0 || below > all {
-		below = all
-	}
-	d.mu.Lock()
-	d.limit = d.run.plan.own(below)
-	d.mu.Unlock()
+	jobs := d.jobs(ctx, d.until(below))
 	var workers sync.WaitGroup
 	for range min(d.run.plan.Dials, d.run.own) {
 		workers.Go(func() {
-			for {
-				i, ok := d.take(ctx)
-				if !ok {
-					return
+			for job := range jobs {
+				var lag int64
+				if job.due > 0 {
+					lag = max(0, Now()-job.due)
 				}
-				times, err := d.one(ctx, i, nil)
+				times, err := d.one(ctx, job.number, nil)
+				times.lag = lag
 				d.record(ctx, times, err)
 			}
 		})
 	}
 	workers.Wait()
+}
+
+// until sets the number at which open stops (0: after all), and returns the schedule of the connections below it.
+func (d *dialer) until(below int) ramp {
+	if all := len(d.run.plan.RoomOf); below <= 0 || below > all {
+		below = all
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	schedule := ramp{began: Now(), first: d.below, perS: d.run.plan.Ramp}
+	d.limit, d.below = d.run.plan.own(below), below
+	return schedule
 }
 
 // take returns the number of the next connection to open, and false if there is none.
@@ -102,8 +111,8 @@ func (d *dialer) take(ctx context.Context) (int, bool) {
 	return (d.next-1)*d.run.plan.Agents + d.run.plan.Agent, true
 }
 
-// dialTimes are the durations of the two parts of an opening, in nanoseconds.
-type dialTimes struct{ tcp, upgrade int64 }
+// dialTimes are the durations of the parts of an opening, in nanoseconds. lag is the time from the scheduled time of a ramp to the dial.
+type dialTimes struct{ lag, tcp, upgrade int64 }
 
 func (d *dialer) record(ctx context.Context, took dialTimes, err error) {
 	d.mu.Lock()
@@ -112,7 +121,10 @@ func (d *dialer) record(ctx context.Context, took dialTimes, err error) {
 	switch {
 	case err == nil:
 		a.Opened++
-		a.Time.Record(took.tcp + took.upgrade)
+		a.Time.Record(took.lag + took.tcp + took.upgrade)
+		if d.run.plan.Ramp > 0 {
+			a.Lag.Record(took.lag)
+		}
 		a.TCP.Record(took.tcp)
 		a.Upgrade.Record(took.upgrade)
 	case ctx.Err() == nil:

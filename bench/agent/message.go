@@ -70,7 +70,8 @@ type Plan struct {
 	Jitter time.Duration `json:"jitter_ns,omitempty"`
 	Slow   float64       `json:"slow,omitempty"` // share of the connections that do not publish, to stop reading at Start.Event
 
-	Dials       int           `json:"dials"` // concurrent handshakes
+	Dials       int           `json:"dials"`          // concurrent handshakes
+	Ramp        int           `json:"ramp,omitempty"` // connections opened a second, of all agents; 0: as fast as the server answers
 	DialTimeout time.Duration `json:"dial_timeout_ns"`
 	Pollers     int           `json:"pollers"` // threads that read; 0 for one per two cores
 }
@@ -83,7 +84,7 @@ func (pl *Plan) check() error {
 	switch {
 	case pl.Agents < 1 || pl.Agent < 0 || pl.Agent >= pl.Agents, len(pl.Targets) == 0, len(pl.Rooms) == 0,
 		len(pl.RoomOf) == 0 || pl.Publishers < 0 || pl.Publishers > len(pl.RoomOf), pl.Size < StampSize || pl.Size > MaxSize,
-		pl.Dials < 1, pl.DialTimeout <= 0, pl.Closed > pl.Publishers, (pl.Rate > 0 || pl.Closed > 0) && pl.Publishers == 0:
+		pl.Dials < 1, pl.Ramp < 0, pl.DialTimeout <= 0, pl.Closed > pl.Publishers, (pl.Rate > 0 || pl.Closed > 0) && pl.Publishers == 0:
 		return errors.New("agent: invalid plan")
 	}
 	for _, room := range pl.RoomOf {
@@ -131,7 +132,8 @@ type Ready struct {
 type Connected struct {
 	Opened  int                 `json:"opened"`
 	Failed  map[string]int      `json:"failed"`
-	Time    histogram.Histogram `json:"time"`
+	Time    histogram.Histogram `json:"time"` // with a ramp, from the scheduled time
+	Lag     histogram.Histogram `json:"lag"`  // with a ramp, from the scheduled time to the dial
 	TCP     histogram.Histogram `json:"tcp"`
 	Upgrade histogram.Histogram `json:"upgrade"`
 	PSS     int64               `json:"pss"`

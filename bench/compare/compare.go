@@ -243,6 +243,7 @@ func differences(a, b *result.Result) (list []string) {
 	}{
 		{what: "scenario", of: func(r *result.Result) any { return r.Plan.Scenario }},
 		{what: "connections", of: func(r *result.Result) any { return r.Plan.Connections }},
+		{what: "ramp", of: func(r *result.Result) any { return r.Plan.Ramp }},
 		{what: "rooms", of: func(r *result.Result) any { return r.Plan.Rooms }},
 		{what: "rate", of: func(r *result.Result) any { return r.Plan.Rate }},
 		{what: "random times", of: func(r *result.Result) any { return r.Plan.Poisson }},

@@ -164,6 +164,20 @@ func TestThePageContainsTheResult(t *testing.T) {
 	}
 }
 
+func TestThePageContainsTheRamp(t *testing.T) {
+	r := everything(t)
+	if page := render(t, r); strings.Contains(page, "ramp") {
+		t.Error("a result without a ramp has one on the page")
+	}
+	r.Plan.Ramp, r.Connect.Lag = 1000, r.Connect.Time
+	page := render(t, r)
+	for _, want := range []string{"1,000 connections/s", "dial delay of the ramp"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not contain %q", want)
+		}
+	}
+}
+
 func TestThePageContainsTheObservedServer(t *testing.T) {
 	of := func(id int, cores float64) observe.Thread {
 		return observe.Thread{ID: id, Name: "server", Cores: cores}

@@ -19,6 +19,9 @@ func whatRan(r *result.Result) (section, error) {
 	plan := table{Caption: "Plan", Head: []string{"", ""}, Words: true}
 	plan.add("scenario", or(a.Scenario, none))
 	plan.add("connections", result.Thousands(a.Connections))
+	if a.Ramp > 0 {
+		plan.add("ramp", result.Thousands(int(a.Ramp))+" connections/s")
+	}
 	plan.add("rooms", fmt.Sprintf("%s, the largest of %s", result.Thousands(a.Rooms), result.Thousands(a.Largest)))
 	switch {
 	case a.Closed > 0:

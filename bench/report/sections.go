@@ -145,6 +145,9 @@ func connecting(r *result.Result) (section, error) {
 		{What: "TCP", Distribution: c.TCP},
 		{What: "upgrade", Distribution: c.Upgrade},
 	}
+	if c.Lag != nil {
+		all = append(all, result.Timed{What: "dial delay of the ramp", Distribution: c.Lag})
+	}
 	curve, err := byPercentile("connecting-percentiles", "Connecting by percentile", all)
 	return section{ID: "connecting", Title: "Connecting", Tables: []table{t, percentiles("Duration", all)}, Plots: curve}, err
 }

@@ -9,12 +9,13 @@ type Connect struct {
 	Opened  int            `json:"opened"`
 	Took    time.Duration  `json:"took_ns"`
 	PerS    float64        `json:"per_s"`
-	Time    *Distribution  `json:"time"`    // of one connection: TCP and handshake
-	TCP     *Distribution  `json:"tcp"`     // the TCP part
-	Upgrade *Distribution  `json:"upgrade"` // the handshake part
-	Failed  map[string]int `json:"failed"`  // by reason
-	Left    int            `json:"left"`    // that left as planned
-	Joined  int            `json:"joined"`  // that returned
+	Time    *Distribution  `json:"time"`          // of one connection: TCP and handshake; with a ramp, from the scheduled time
+	Lag     *Distribution  `json:"lag,omitempty"` // with a ramp: from the scheduled time of a connection to its dial
+	TCP     *Distribution  `json:"tcp"`           // the TCP part
+	Upgrade *Distribution  `json:"upgrade"`       // the handshake part
+	Failed  map[string]int `json:"failed"`        // by reason
+	Left    int            `json:"left"`          // that left as planned
+	Joined  int            `json:"joined"`        // that returned
 }
 
 // Sent is how much of the schedule was sent. Offered and Achieved are messages a second in the measured part.

@@ -39,5 +39,6 @@ type Plan struct {
 	Warmup      time.Duration `json:"warmup_ns"` // removed from the beginning
 	WarmupAuto  bool          `json:"warmup_auto"`
 	Seed        uint64        `json:"seed"`
-	Sources     int           `json:"sources"` // source addresses of one agent
+	Ramp        float64       `json:"ramp_per_s,omitempty"` // connections opened; 0: as fast as the server answers
+	Sources     int           `json:"sources"`              // source addresses of one agent
 }

@@ -99,6 +99,9 @@ func (p *page) connect(r *Result) {
 	if c.TCP != nil && c.Upgrade != nil {
 		text += fmt.Sprintf(" · TCP p50 %s, upgrade p50 %s", c.TCP.p50(), c.Upgrade.p50())
 	}
+	if r.Plan.Ramp > 0 {
+		text += fmt.Sprintf(" · ramp %s/s, dial delay %s", Thousands(int(r.Plan.Ramp)), c.Lag.brief())
+	}
 	if r.Plan.Sources > 1 {
 		text += fmt.Sprintf(" · %d source addresses", r.Plan.Sources)
 	}

@@ -207,3 +207,19 @@ func TestReadersThatStoppedAndWereNotClosed(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+func TestARampIsInTheText(t *testing.T) {
+	r := calm()
+	var without, with strings.Builder
+	if err := r.WriteText(&without, false); err != nil {
+		t.Fatal(err)
+	}
+	r.Plan.Ramp, r.Connect.Lag = 1000, few(2*time.Millisecond)
+	if err := r.WriteText(&with, false); err != nil {
+		t.Fatal(err)
+	}
+	const want = " · ramp 1,000/s, dial delay p50 2.00 ms  p99 –  max 6.00 ms"
+	if got := with.String(); !strings.Contains(got, want) || strings.Contains(without.String(), "ramp") {
+		t.Errorf("got\n%s\nwant %q", got, want)
+	}
+}

@@ -38,6 +38,7 @@ type load struct {
 	Remote      []string      `help:"Address of an agent on another host, host:port. May be repeated. Remote agents hold all connections."`
 	Token       string        `env:"THRONG_BENCH_TOKEN" help:"Shared secret of the remote agents."`
 	Dials       *int          `help:"Concurrent handshakes per agent (default 128)."`
+	Ramp        *perSecond    `placeholder:"N/s" help:"Open the connections at this steady rate, such as 1000/s, instead of as fast as the server answers."`
 	DialTimeout time.Duration `default:"10s" help:"Time limit for opening one connection."`
 	Pollers     int           `default:"0" help:"Reading threads per agent; 0 for one per two cores."`
 }
@@ -90,6 +91,7 @@ func (l *load) config(name string) (bench.Config, error) {
 	set(&c.Connections, l.Connections)
 	set(&c.Seed, l.Seed)
 	set(&c.Dials, l.Dials)
+	set((*perSecond)(&c.Ramp), l.Ramp)
 	c.Room, c.PID, c.Metrics = l.Room, l.PID, l.Metrics
 	c.Agents, c.Remote, c.Token, c.DialTimeout, c.Pollers = l.Agents, l.Remote, l.Token, l.DialTimeout, l.Pollers
 	c.Args = withoutSecrets(os.Args[1:])
@@ -164,6 +166,19 @@ func (sh *share) UnmarshalText(text []byte) error {
 		v /= 100
 	}
 	*sh = share(v)
+	return nil
+}
+
+// perSecond is a rate, on the command line 1000/s or 1000.
+type perSecond int
+
+// UnmarshalText reads it.
+func (ps *perSecond) UnmarshalText(text []byte) error {
+	v, err := strconv.Atoi(strings.TrimSuffix(string(text), "/s"))
+	if err != nil || v < 1 {
+		return fmt.Errorf("%q: must be a number per second, at least 1, such as 1000/s", text)
+	}
+	*ps = perSecond(v)
 	return nil
 }
 

@@ -407,6 +407,22 @@ func TestAShareIsAPercentageOrAFraction(t *testing.T) {
 	}
 }
 
+func TestARampIsANumberPerSecond(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]perSecond{"1000/s": 1000, "1000": 1000, "1/s": 1} {
+		var got perSecond
+		if err := got.UnmarshalText([]byte(text)); err != nil || got != want {
+			t.Errorf("%q: got %v, %v, want %v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "/s", "0", "0/s", "-5/s", "1000/m", "1.5/s", "1000 /s", "fast"} {
+		var got perSecond
+		if err := got.UnmarshalText([]byte(text)); err == nil {
+			t.Errorf("%q: got %v, want an error", text, got)
+		}
+	}
+}
+
 func TestABMeasuresInPairs(t *testing.T) {
 	t.Parallel()
 	command := asThrong + "=1 " + os.Args[0] + " serve --listen {{address}} --admin off --rate 0"
