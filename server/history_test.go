@@ -248,7 +248,7 @@ func TestRoomsWithHistoryAreBounded(t *testing.T) {
 		c.Rooms = []chat.RoomOptions{rememberingRoom("*")}
 	})
 	s.hub.Positions.Mu.Lock()
-	s.hub.Positions.Stored.Most = most
+	s.hub.Positions.Stored.Max = most
 	s.hub.Positions.Mu.Unlock()
 	for n := range 1000 {
 		s.hub.Publish(s.hub.RoomRef(fmt.Sprint(n)), chat.Publication{Data: []byte("1"), Form: chat.FormJSON}, chat.PublishOptions{})

@@ -734,7 +734,7 @@ func hangingApplication(t testing.TB, events ...string) *application {
 
 // shrink sets the limit of a budget.
 func shrink(s *Server, b *limiter.Budget, most int64) {
-	change(s, func() { b.Most = most })
+	change(s, func() { b.Max = most })
 }
 
 // The memory of commands that wait for a hanging application, and of the commands after them, is bounded. A small command is still

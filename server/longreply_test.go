@@ -483,7 +483,7 @@ func TestAHistoryPageIsBoundedByItsReply(t *testing.T) {
 }
 
 func TestABudgetKeepsRoomForSmallReservations(t *testing.T) {
-	b := limiter.Budget{Most: 1000, Share: 4}
+	b := limiter.Budget{Max: 1000, Share: 4}
 	large := 0
 	for b.Reserve(100) {
 		large++

@@ -22,7 +22,7 @@ func newPositionHub(positions int) *chat.Hub {
 	cfg := DefaultConfig()
 	cfg.Rooms = []chat.RoomOptions{o}
 	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 1).Hub
-	h.Positions.Stored.Most = positions
+	h.Positions.Stored.Max = positions
 	return h
 }
 

@@ -32,7 +32,7 @@ func TestRecoveryIsExactOrReported(t *testing.T) {
 func recoverAsModelled(t *testing.T, positions int) {
 	seed := uint64(time.Now().UnixNano())
 	m := newRecoveryModel(t, rand.New(rand.NewPCG(seed, 1)))
-	m.hub.Positions.Stored.Most = positions
+	m.hub.Positions.Stored.Max = positions
 	for range modelSteps {
 		m.step()
 		if t.Failed() {

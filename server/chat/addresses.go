@@ -29,7 +29,7 @@ func (h *Hub) ReserveAddress(from netip.Addr) (a *Address, ok bool) {
 		a = &Address{Key: from, meter: h.parkedAddressMeters.Resume(from)}
 		h.Addresses[from] = a
 	}
-	if h.maxOfAddress > 0 && a.Conns >= h.maxOfAddress {
+	if h.maxAddressConnections > 0 && a.Conns >= h.maxAddressConnections {
 		return nil, false
 	}
 	a.Conns++

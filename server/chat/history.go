@@ -37,22 +37,22 @@ const NoticesPerMessage = 2
 // beyond it evicts the oldest publications.
 const ChangesPerMessage = 4
 
-// Add assigns an offset to p and appends p. It drops the oldest publications until the history has at most most messages, and the numbers of
+// Add assigns an offset to p and appends p. It drops the oldest publications until the history has at most maxMessages messages, and the numbers of
 // notices and changes that belong to it. It returns the growth in bytes, which may be negative.
-func (hist *History) Add(p *Publication, most int) (grown int) {
+func (hist *History) Add(p *Publication, maxMessages int) (grown int) {
 	hist.LastOffset++
 	p.Offset = hist.LastOffset
-	of, places := hist.kind(p, most)
-	for *of >= places {
+	of, limit := hist.kind(p, maxMessages)
+	for *of >= limit {
 		grown -= hist.dropOldest()
 	}
 	*of++
 	if hist.Count == len(hist.Ring) {
 		size := max(2*len(hist.Ring), 4)
-		if most > len(hist.Ring) {
-			size = min(size, most) // many rooms have no notices and no changes
+		if maxMessages > len(hist.Ring) {
+			size = min(size, maxMessages) // many rooms have no notices and no changes
 		}
-		bigger := make([]Publication, min(size, (1+NoticesPerMessage+ChangesPerMessage)*most))
+		bigger := make([]Publication, min(size, (1+NoticesPerMessage+ChangesPerMessage)*maxMessages))
 		for i := range hist.Count {
 			bigger[i] = *hist.At(i)
 		}
@@ -69,15 +69,15 @@ func (hist *History) Add(p *Publication, most int) (grown int) {
 	return grown + size
 }
 
-// kind returns the counter of the kind of p, and the limit of that kind in a history of most messages.
-func (hist *History) kind(p *Publication, most int) (of *int, places int) {
+// kind returns the counter of the kind of p, and the limit of that kind in a history of maxMessages messages.
+func (hist *History) kind(p *Publication, maxMessages int) (of *int, limit int) {
 	switch {
 	case p.change:
-		return &hist.Kinds[2], ChangesPerMessage * most
+		return &hist.Kinds[2], ChangesPerMessage * maxMessages
 	case p.Notice:
-		return &hist.Kinds[1], NoticesPerMessage * most
+		return &hist.Kinds[1], NoticesPerMessage * maxMessages
 	}
-	return &hist.Kinds[0], most
+	return &hist.Kinds[0], maxMessages
 }
 
 // Key returns the publication with index i; the oldest has 0.
@@ -142,18 +142,18 @@ func (hist *History) Clear() (freed int) {
 }
 
 // RecoveredPublications returns all publications after a position, the oldest first, and their bytes. ok is false if the history does not have all of
-// them, if the epoch differs, or if they exceed most publications or mostBytes.
-func (hist *History) After(from StreamPosition, most, mostBytes int) (pubs []Publication, bytes int, ok bool) {
+// them, if the epoch differs, or if they exceed maxCount publications or maxBytes.
+func (hist *History) After(from StreamPosition, maxCount, maxBytes int) (pubs []Publication, bytes int, ok bool) {
 	if from.Epoch != "" && from.Epoch != hist.Epoch || from.Offset > hist.LastOffset {
 		return nil, 0, false
 	}
 	n := hist.LastOffset - from.Offset
-	if n > uint64(hist.Count) || n > uint64(most) {
+	if n > uint64(hist.Count) || n > uint64(maxCount) {
 		return nil, 0, false
 	}
 	for i := hist.Count - int(n); i < hist.Count; i++ {
 		p := hist.At(i)
-		if bytes += p.Size() + PublicationOverhead; bytes > mostBytes {
+		if bytes += p.Size() + PublicationOverhead; bytes > maxBytes {
 			return nil, 0, false
 		}
 		pubs = append(pubs, *p)
@@ -162,8 +162,8 @@ func (hist *History) After(from StreamPosition, most, mostBytes int) (pubs []Pub
 }
 
 // Page returns at most limit publications (-1: all) after since, or from the oldest if since is nil. With reverse it goes backward: from the
-// publication before since, or from the newest. It ends with the publication that makes it mostBytes or more.
-func (hist *History) Page(since *StreamPosition, limit, mostBytes int, reverse bool) (pubs []Publication) {
+// publication before since, or from the newest. It ends with the publication that makes it maxBytes or more.
+func (hist *History) Page(since *StreamPosition, limit, maxBytes int, reverse bool) (pubs []Publication) {
 	if limit < 0 || limit > hist.Count {
 		limit = hist.Count
 	}
@@ -185,7 +185,7 @@ func (hist *History) Page(since *StreamPosition, limit, mostBytes int, reverse b
 		}
 	}
 	bytes := 0
-	for n := min(to-from, limit); n > 0 && bytes < mostBytes; n-- {
+	for n := min(to-from, limit); n > 0 && bytes < maxBytes; n-- {
 		i := from
 		if reverse {
 			to--

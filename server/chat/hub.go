@@ -14,19 +14,19 @@ import (
 type Hub struct {
 	// Constant after New.
 	*fanout.Engine
-	MessageRate     limiter.Rate
-	userRate        limiter.Rate
-	addressRate     limiter.Rate
-	patterns        []RoomOptions
-	anyRoom         RoomOptions // of rooms that no pattern matches
-	closed          bool        // only the application may use such rooms
-	Names           NameRules
-	Guests          bool
-	maxOfUser       int
-	maxOfAddress    int
-	countsAddresses bool
-	Moderation      *Moderation
-	formats         Formats
+	MessageRate           limiter.Rate
+	userRate              limiter.Rate
+	addressRate           limiter.Rate
+	patterns              []RoomOptions
+	anyRoom               RoomOptions // of rooms that no pattern matches
+	closed                bool        // only the application may use such rooms
+	Names                 NameRules
+	Guests                bool
+	maxUserConnections    int
+	maxAddressConnections int
+	countsAddresses       bool
+	Moderation            *Moderation
+	formats               Formats
 
 	Rooms            *rooms
 	HistoryBudget    HistoryBudget

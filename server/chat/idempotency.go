@@ -39,14 +39,14 @@ func (s *IdempotencyCache) Find(room, key string, now wheel.Tick) (StreamPositio
 }
 
 // Add stores the position of a publication with a key.
-func (s *IdempotencyCache) Add(room, key string, place StreamPosition, now wheel.Tick) {
+func (s *IdempotencyCache) Add(room, key string, at StreamPosition, now wheel.Tick) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.Positions == nil {
 		s.Positions = map[idempotencyKey]StreamPosition{}
 	}
 	k := idempotencyKey{room, key}
-	s.Positions[k] = place
+	s.Positions[k] = at
 	s.Order = append(s.Order, idempotencyEntry{k, now})
 	s.evict(now)
 }

@@ -120,14 +120,14 @@ const maxRecovered = 1000
 // room and for all recent requests of the client together: otherwise the client would be closed as a slow consumer. The room's lock is
 // held.
 func (h *Hub) recoverLocked(r *Room, q *JoinRequest) {
-	missed, bytes, ok := r.History.After(q.Since, maxRecovered, h.MaxUnsent/2)
+	recovered, bytes, ok := r.History.After(q.Since, maxRecovered, h.MaxUnsent/2)
 	if ok && bytes > 0 && !limiter.PerSecond(h.MaxUnsent/2).Allow(q.RecoveryMeter, h.Clock.Now(), bytes) {
-		missed, ok = nil, false
+		recovered, ok = nil, false
 	}
 	q.Recovered = ok
 	switch {
 	case ok:
-		q.RecoveredPublications, q.Position.Offset = missed, q.Since.Offset
+		q.RecoveredPublications, q.Position.Offset = recovered, q.Since.Offset
 		h.Metrics.Recovered.Inc()
 	case q.MustRecover:
 		q.Err = rejectUnrecoverable

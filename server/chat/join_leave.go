@@ -117,15 +117,15 @@ func (h *Hub) discardEventsLocked(r *Room) {
 func (h *Hub) SendQueuedEvents() {
 	var wake uint64
 	h.Rooms.Each(func(in *Stripe) {
-		kept := in.WithEvents[:0]
+		remaining := in.WithEvents[:0]
 		for _, r := range in.WithEvents {
 			wake |= h.sendQueuedLocked(r)
 			if r.Events.listed = r.Events.Queue.Len() > 0; r.Events.listed {
-				kept = append(kept, r)
+				remaining = append(remaining, r)
 			}
 		}
-		clear(in.WithEvents[len(kept):])
-		in.WithEvents = kept
+		clear(in.WithEvents[len(remaining):])
+		in.WithEvents = remaining
 	})
 	h.Wake(wake)
 }

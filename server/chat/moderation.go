@@ -176,9 +176,9 @@ func (m *Moderation) Expire(now time.Time) {
 func (m *Moderation) ExpireLocked() {
 	now := m.Now()
 	for _, sanctions := range []map[SanctionKey]time.Time{m.Bans, m.mutes} {
-		for who, until := range sanctions {
+		for key, until := range sanctions {
 			if !isActive(until, now) {
-				delete(sanctions, who)
+				delete(sanctions, key)
 			}
 		}
 	}

@@ -62,11 +62,11 @@ func (h *Hub) PlainDenial(room string) string {
 
 // Allows reports whether the options allow an action.
 func (o *RoomOptions) Allows(a Actor, d Action) bool {
-	who := [ActionCount]Access{ToSubscribe: o.Subscribe, ToPublish: o.Publish, ToSeePresence: o.SeePresence, ToReadHistory: o.ReadHistory}[d]
-	if d == ToSubscribe && a.Token && who != Nobody {
+	access := [ActionCount]Access{ToSubscribe: o.Subscribe, ToPublish: o.Publish, ToSeePresence: o.SeePresence, ToReadHistory: o.ReadHistory}[d]
+	if d == ToSubscribe && a.Token && access != Nobody {
 		return true
 	}
-	switch who {
+	switch access {
 	case Anyone:
 		return true
 	case SignedIn:

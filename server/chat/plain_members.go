@@ -6,17 +6,17 @@ import "github.com/throng-chat/throng/server/fanout"
 
 // ReservePlain counts a plain client as a member of a room before the reply to its handshake. ok is false if the room is full. The
 // reservation is nil if the room has no limit of members. Pass it to JoinPlain, or return it with ReleasePlain.
-func (h *Hub) ReservePlain(roomName string) (seat *Room, ok bool) {
+func (h *Hub) ReservePlain(roomName string) (reservation *Room, ok bool) {
 	v := h.RoomRef(roomName)
-	most := v.Options.MaxMembers
-	if most == 0 {
+	limit := v.Options.MaxMembers
+	if limit == 0 {
 		return nil, true
 	}
 	in := h.Rooms.StripeOf(roomName)
 	in.Mu.Lock()
 	defer in.Mu.Unlock()
 	r := h.roomOfRefLocked(in, v)
-	if r.Members >= most {
+	if r.Members >= limit {
 		h.releaseLocked(r)
 		return nil, false
 	}
@@ -25,23 +25,23 @@ func (h *Hub) ReservePlain(roomName string) (seat *Room, ok bool) {
 }
 
 // ReleasePlain returns a reservation that was not used; nil does nothing.
-func (h *Hub) ReleasePlain(seat *Room) {
-	if seat == nil {
+func (h *Hub) ReleasePlain(reservation *Room) {
+	if reservation == nil {
 		return
 	}
-	seat.Stripe.Mu.Lock()
-	defer seat.Stripe.Mu.Unlock()
-	seat.Members--
-	h.releaseLocked(seat)
+	reservation.Stripe.Mu.Lock()
+	defer reservation.Stripe.Mu.Unlock()
+	reservation.Members--
+	h.releaseLocked(reservation)
 }
 
 // JoinPlain makes a plain client a member of a room and posts it to its shard. The shard writes hello, the reply to the handshake, and after
 // it every message that is posted to the room from now on. early has the bytes that the client sent before the reply. The caller has
-// reserved a connection (fanout.Core). seat is the result of ReservePlain.
-func (h *Hub) JoinPlain(m *fanout.Member, name string, seat *Room, hello, early []byte) {
+// reserved a connection (fanout.Core). reservation is the result of ReservePlain.
+func (h *Hub) JoinPlain(m *fanout.Member, name string, reservation *Room, hello, early []byte) {
 	in := h.Rooms.StripeOf(name)
 	in.Mu.Lock()
-	r := seat
+	r := reservation
 	if r == nil {
 		r = h.RoomLocked(in, name)
 		r.Members++

@@ -1,14 +1,14 @@
 package chat
 
 // PresenceWithin returns the SDK clients in a room and the estimated bytes of a presence reply. all is false, without clients, if the reply
-// exceeds mostBytes.
-func (h *Hub) PresenceWithin(room string, mostBytes int) (infos []*ClientInfo, size int, all bool) {
+// exceeds maxBytes.
+func (h *Hub) PresenceWithin(room string, maxBytes int) (infos []*ClientInfo, size int, all bool) {
 	r, unlock := h.Rooms.Find(room)
 	defer unlock()
 	if r == nil {
 		return nil, 0, true
 	}
-	if r.Presence.Bytes > mostBytes {
+	if r.Presence.Bytes > maxBytes {
 		return nil, r.Presence.Bytes, false
 	}
 	return r.Presence.Snapshot(), r.Presence.Bytes, true

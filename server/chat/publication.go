@@ -65,13 +65,13 @@ func (pub *Publication) Memory() int {
 	return n
 }
 
-// isBy reports whether who is the publisher: the same user, or the same connection if anonymous.
-func (pub *Publication) isBy(who *ClientInfo) bool {
+// isBy reports whether publisher published it: the same user, or the same connection if anonymous.
+func (pub *Publication) isBy(publisher *ClientInfo) bool {
 	if pub.Info == nil {
 		return false
 	}
-	if who.User == "" {
-		return pub.Info.Client == who.Client
+	if publisher.User == "" {
+		return pub.Info.Client == publisher.Client
 	}
-	return pub.Info.User == who.User
+	return pub.Info.User == publisher.User
 }

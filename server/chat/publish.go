@@ -92,7 +92,7 @@ func (h *Hub) PublishPlain(r *Room, op ws.Opcode, payload []byte) {
 		// The publisher has left meanwhile, so the table may have another room of that name.
 		r = h.roomOfRefLocked(in, RoomRef{Name: r.Name, Options: r.Options})
 	}
-	if r.onlyPlain() {
+	if r.hasOnlyPlainMembers() {
 		wake = r.PostFrameLocked(frame)
 	} else {
 		m := &Message{Bytes: len(payload) + messageOverhead}

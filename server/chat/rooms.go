@@ -118,8 +118,8 @@ func NewRoom(in *Stripe, name string, options *RoomOptions, shards int) *Room {
 	return r
 }
 
-// onlyPlain reports whether a room has only plain members, no history and no deltas. The room's lock is held.
-func (r *Room) onlyPlain() bool {
+// hasOnlyPlainMembers reports whether a room has only plain members, no history and no deltas. The room's lock is held.
+func (r *Room) hasOnlyPlainMembers() bool {
 	if r.Options.HistorySize > 0 || r.Options.Delta {
 		return false
 	}

@@ -28,7 +28,7 @@ type Publisher struct {
 // publishCount counts the publications of a publisher in a slow room in the current interval.
 type publishCount struct {
 	since int64 // start of the interval, in Unix nanoseconds
-	times int32
+	n     int32
 }
 
 // SlowModeCount identifies a publication that slow mode has counted, so that UndoSlowMode can undo it. The zero value: not counted.
@@ -58,13 +58,13 @@ func PublisherOf(c *fanout.Conn, user string) Publisher {
 }
 
 // keys returns the keys that count a publisher, and the limit of each in an interval; 0: no second key.
-func (sm *slowMode) keys(of Publisher) (keys [2]uint64, most [2]int32) {
-	keys[0], most[0] = maphash.Comparable(sm.seed, of), 1
+func (sm *slowMode) keys(of Publisher) (keys [2]uint64, limits [2]int32) {
+	keys[0], limits[0] = maphash.Comparable(sm.seed, of), 1
 	if of.User != "" && of.Address.IsValid() {
 		keys[0] = maphash.Comparable(sm.seed, Publisher{User: of.User})
-		keys[1], most[1] = maphash.Comparable(sm.seed, Publisher{GuestPrefix, of.Address}), GuestPublications
+		keys[1], limits[1] = maphash.Comparable(sm.seed, Publisher{GuestPrefix, of.Address}), GuestPublications
 	}
-	return keys, most
+	return keys, limits
 }
 
 // InSlowMode reports whether a room is in slow mode.
@@ -93,28 +93,28 @@ func (m *Moderation) AllowInSlowMode(by Publisher, room string) (w SlowModeCount
 	}
 	m.trimLocked(table)
 	now := m.Now().UnixNano()
-	for range 2 { // Put adds two entries at most
+	for range 2 { // Put adds at most two entries
 		if oldest := table.First(); oldest != nil && now >= oldest.since+pause {
 			table.RemoveOldest()
 		}
 	}
-	keys, most := m.SlowMode.keys(by)
+	keys, limits := m.SlowMode.keys(by)
 	var counts [2]publishCount
 	for i, key := range keys {
 		counts[i] = publishCount{since: now}
 		if before := table.Get(key); before != nil && now < before.since+pause {
 			counts[i] = *before
 		}
-		if most[i] > 0 && counts[i].times >= most[i] {
+		if limits[i] > 0 && counts[i].n >= limits[i] {
 			return SlowModeCount{}, false
 		}
 	}
 	w = SlowModeCount{room: room, by: keys}
 	for i, key := range keys {
-		if most[i] == 0 {
+		if limits[i] == 0 {
 			continue
 		}
-		counts[i].times++
+		counts[i].n++
 		w.at[i] = counts[i].since
 		if _, full := table.Put(key, counts[i]); full {
 			m.SlowMode.evicted++
@@ -139,7 +139,7 @@ func (m *Moderation) UndoSlowMode(w SlowModeCount) {
 		if w.at[i] == 0 || count == nil || count.since != w.at[i] {
 			continue
 		}
-		if count.times--; count.times == 0 {
+		if count.n--; count.n == 0 {
 			table.Remove(key)
 		}
 	}
@@ -147,8 +147,8 @@ func (m *Moderation) UndoSlowMode(w SlowModeCount) {
 
 // trimLocked evicts publishers of a slow room beyond its share. m.Mu is held.
 func (m *Moderation) trimLocked(table *recent.Table[publishCount]) {
-	table.Most = MaxSlowModePublishers / max(len(m.slow), 1)
-	for table.Count > table.Most {
+	table.Max = MaxSlowModePublishers / max(len(m.slow), 1)
+	for table.Count > table.Max {
 		table.RemoveOldest()
 		m.SlowMode.evicted++
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/throng-chat/throng/server/wheel"
 )
 
-// StreamPosition is a stream position: a place in the sequence of publications of a room with a history.
+// StreamPosition is a position in the sequence of publications of a room with a history.
 type StreamPosition struct {
 	Offset uint64
 	Epoch  string
@@ -47,7 +47,7 @@ type StoredPosition struct {
 
 // NewPositionTable returns a table without positions.
 func NewPositionTable() *positionTable {
-	return &positionTable{seed: maphash.MakeSeed(), Stored: recent.Table[StoredPosition]{Most: MaxPositions}}
+	return &positionTable{seed: maphash.MakeSeed(), Stored: recent.Table[StoredPosition]{Max: MaxPositions}}
 }
 
 func (p *positionTable) keyOf(room string) uint64 { return maphash.String(p.seed, room) }
@@ -104,7 +104,7 @@ func (p *positionTable) Expire(now wheel.Tick) {
 }
 
 // Counts returns the number of stored positions and of dropped ones.
-func (p *positionTable) Counts() (kept int, lost uint64) {
+func (p *positionTable) Counts() (stored int, dropped uint64) {
 	p.Mu.Lock()
 	defer p.Mu.Unlock()
 	return p.Stored.Count, p.Dropped

@@ -26,7 +26,7 @@ func (h *Hub) AddUser(c userClient, name string, since *uint64) (u *User, demand
 	case u == nil:
 		u = &User{name: name, meter: h.parkedUserMeters.Resume(name)}
 	}
-	if h.maxOfUser > 0 && len(u.clients) >= h.maxOfUser {
+	if h.maxUserConnections > 0 && len(u.clients) >= h.maxUserConnections {
 		return nil, nil, RejectLimit
 	}
 	if name != "" {

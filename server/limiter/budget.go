@@ -6,19 +6,19 @@ import "sync/atomic"
 // large reservations fail first, and small ones succeed even if a few large ones hold most of the budget. Any goroutine may use it; no
 // method blocks.
 type Budget struct {
-	Most  int64        // bytes
+	Max   int64        // bytes
 	Share int64        // at least 1
 	Used  atomic.Int64 // bytes
 }
 
 // Fits reports whether a reservation of n bytes would succeed now.
-func (bu *Budget) Fits(n int) bool { return int64(n)*bu.Share <= bu.Most-bu.Used.Load() }
+func (bu *Budget) Fits(n int) bool { return int64(n)*bu.Share <= bu.Max-bu.Used.Load() }
 
 // Reserve takes n bytes, or returns false. Return them with Release.
 func (bu *Budget) Reserve(n int) bool {
 	for {
 		used := bu.Used.Load()
-		if int64(n)*bu.Share > bu.Most-used {
+		if int64(n)*bu.Share > bu.Max-used {
 			return false
 		}
 		if bu.Used.CompareAndSwap(used, used+int64(n)) {

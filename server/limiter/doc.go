@@ -2,7 +2,7 @@
 //
 //	Rate, Meter    a rate of one client: eight bytes, no timer
 //	AddressRates   a rate of each address, in a fixed amount of memory
-//	Places         requests in progress; the address with the most evicts one of its own for another address
+//	Slots          requests in progress; the address with the most evicts one of its own for another address
 //	Heaviest       that rule by itself, for queues that other packages keep
 //	Budget         bytes that all connections share
 //	AddressKey     maps an IP address to the key by which it is counted

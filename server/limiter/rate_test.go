@@ -25,7 +25,7 @@ func TestABurstThenTheRate(t *testing.T) {
 		t.Errorf("got a burst of %d, want 200", burst)
 	}
 	if got := allowed(start, start+10*time.Second); got < 998 || got > 1001 {
-		t.Errorf("behind the burst: got %d in 10 s, want 1000", got)
+		t.Errorf("after the burst: got %d in 10 s, want 1000", got)
 	}
 	if got := allowed(start+time.Minute, start+time.Minute+time.Second); got < 298 || got > 301 {
 		t.Errorf("rested: got %d in a second, want the burst of 200 and 100", got)
@@ -49,12 +49,12 @@ func TestNoRateIsNoLimit(t *testing.T) {
 	var m Meter
 	for range 1_000_000 {
 		if !limit.Allow(&m, 0, 1) {
-			t.Fatal("refused, want everything allowed")
+			t.Fatal("rejected, want every event allowed")
 		}
 	}
 }
 
-// The rate to the nanosecond: each step is at a moment, and wants so many to be allowed then, and no more.
+// The rate is exact to the nanosecond: each step has a time, and the number of events that are allowed then.
 func TestTheRateIsExact(t *testing.T) {
 	const every = 10 * time.Millisecond // at 100 a second
 	for name, steps := range map[string][]struct {
@@ -82,8 +82,8 @@ func TestTheRateIsExact(t *testing.T) {
 	}
 }
 
-// What is refused costs nothing, and several count as several.
-func TestARefusalCostsNothing(t *testing.T) {
+// A rejected event does not count, and n events count n times.
+func TestARejectionCountsNothing(t *testing.T) {
 	limit, m := PerSecond(100), Meter(0)
 	for range 1000 {
 		if limit.Allow(&m, time.Second, 201) {
@@ -95,11 +95,11 @@ func TestARefusalCostsNothing(t *testing.T) {
 	}
 	limit.Undo(&m)
 	if !limit.Allow(&m, time.Second, 1) || limit.Allow(&m, time.Second, 1) {
-		t.Error("want what was given back allowed once")
+		t.Error("want the undone event allowed once")
 	}
 }
 
-func TestWhatIsChargedIsCounted(t *testing.T) {
+func TestChargeCounts(t *testing.T) {
 	limit, m := Rate{Every: 10 * time.Millisecond, Burst: time.Second}, Meter(0)
 	for _, step := range []struct {
 		at     time.Duration
@@ -118,31 +118,31 @@ func TestWhatIsChargedIsCounted(t *testing.T) {
 	} {
 		limit.Charge(&m, step.at, step.charge)
 		if lately, over := limit.AboveAverage(m, step.at), limit.Overdrawn(m, step.at); lately != step.lately || over != step.over {
-			t.Errorf("at %v, %d charged: got %d lately, overdrawn %v; want %d, %v", step.at, step.charge, lately, over, step.lately, step.over)
+			t.Errorf("at %v, %d charged: got %d above the average, overdrawn %v; want %d, %v", step.at, step.charge, lately, over, step.lately, step.over)
 		}
 	}
 	if got := limit.AboveAverage(0, time.Hour); got != 0 {
-		t.Errorf("got %d lately after an hour of nothing, want 0", got)
+		t.Errorf("got %d above the average after an hour without events, want 0", got)
 	}
 	var none Rate
 	if none.AboveAverage(m, 0) != 0 || none.Overdrawn(Meter(time.Hour), 0) {
-		t.Error("want no limit never to be overdrawn")
+		t.Error("want no overdrawn meter without a limit")
 	}
 }
 
-// Who goes keeps what it has spent, for as long as that matters.
-func TestWhatWasSpentIsRemembered(t *testing.T) {
+// A parked meter is kept until its rate has recovered.
+func TestParkedMetersAreResumed(t *testing.T) {
 	var s Parked[string]
 	const now = time.Hour
 	s.Park("rested", Meter(now), now)
 	s.Park("ann", Meter(now+time.Second), now)
 	if len(s.Meters) != 1 || s.Resume("ann") != Meter(now+time.Second) || s.Resume("ann") != 0 || len(s.Meters) != 0 {
-		t.Errorf("got %v, want ann alone remembered, and once", s.Meters)
+		t.Errorf("got %v, want the meter of ann only, and once", s.Meters)
 	}
 	s.Park("ann", Meter(now+time.Second), now)
 	s.Park("bob", Meter(now+time.Hour), now)
-	s.Park("eve", Meter(now+time.Hour), now+time.Minute) // a look for who has rested
+	s.Park("eve", Meter(now+time.Hour), now+time.Minute) // drops recovered meters
 	if _, is := s.Meters["ann"]; is || len(s.Meters) != 2 {
-		t.Errorf("got %v, want ann forgotten", s.Meters)
+		t.Errorf("got %v, want the meter of ann dropped", s.Meters)
 	}
 }

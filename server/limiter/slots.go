@@ -7,37 +7,37 @@ import (
 	"sync"
 )
 
-// Slots bounds the requests of one kind that are in progress. If all places are taken, it evicts a request of the address with the most
-// waiting requests, so a few addresses cannot take all places. Any goroutine may use it; no method blocks.
+// Slots bounds the requests of one kind that are in progress. If all slots are taken, it evicts a request of the address with the most
+// waiting requests, so a few addresses cannot take all slots. Any goroutine may use it; no method blocks.
 type Slots struct {
 	// Constant after NewSlots.
-	most        int
+	limit       int
 	evictNewest bool // evict the newest request, and only of an address with more requests than the new one's; else evict the oldest
 
 	mu      sync.Mutex // a leaf
 	count   int
-	waiting map[netip.Addr]*list.List // of *Place, the oldest first; no empty lists
+	waiting map[netip.Addr]*list.List // of *Slot, the oldest first; no empty lists
 }
 
 // Slot is a request in progress.
 type Slot struct {
 	from    netip.Addr
-	end     func()        // ends the wait on eviction. It must not block or lock. Called at most once, before Leave
-	at      *list.Element // guarded by Places.mu; nil: it does not wait any more
-	evicted bool          // guarded by Places.mu
+	end     func()        // ends the wait on eviction. It must not block or lock. Called at most once, before Release
+	at      *list.Element // guarded by Slots.mu; nil: it does not wait any more
+	evicted bool          // guarded by Slots.mu
 }
 
-// NewSlots returns most places. patient: see Places.
-func NewSlots(most int, patient bool) *Slots {
-	return &Slots{most: most, evictNewest: patient, waiting: map[netip.Addr]*list.List{}}
+// NewSlots returns limit slots. evictNewest: see Slots.
+func NewSlots(limit int, evictNewest bool) *Slots {
+	return &Slots{limit: limit, evictNewest: evictNewest, waiting: map[netip.Addr]*list.List{}}
 }
 
-// Acquire takes a place for a request of an address. If all are taken, it evicts another request, or returns nil. Return the place with
-// Leave.
+// Acquire takes a slot for a request of an address. If all are taken, it evicts another request, or returns nil. Return the slot with
+// Release.
 func (b *Slots) Acquire(from netip.Addr, end func()) *Slot {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.count >= b.most && !b.evictLocked(from) {
+	if b.count >= b.limit && !b.evictLocked(from) {
 		return nil
 	}
 	of := b.waiting[from]
@@ -101,7 +101,7 @@ func (b *Slots) StopWaiting(one *Slot) (inTime bool) {
 	return !one.evicted
 }
 
-// Release returns the place.
+// Release returns the slot.
 func (b *Slots) Release(one *Slot) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -111,7 +111,7 @@ func (b *Slots) Release(one *Slot) {
 	}
 }
 
-// Length returns the number of taken places.
+// Length returns the number of taken slots.
 func (b *Slots) Length() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()

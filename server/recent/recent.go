@@ -5,7 +5,7 @@ package recent
 // each entry has the same size. The garbage collector does not scan the entries unless V has pointers. The zero value stores nothing: set
 // Most. Not safe for concurrent use.
 type Table[V any] struct {
-	Most    int // entries
+	Max     int // entries
 	Count   int // entries; read only
 	nodes   []Node[V]
 	buckets []uint32 // the first node of each chain; the length is a power of two. Node numbers begin at 1; 0: none
@@ -43,11 +43,11 @@ func (r *Table[V]) Get(key uint64) *V {
 
 // Put adds an entry as the newest, or replaces it. If the table was full, it evicts the oldest entry and returns its key.
 func (r *Table[V]) Put(key uint64, value V) (dropped uint64, full bool) {
-	if r.Most == 0 {
+	if r.Max == 0 {
 		return key, true
 	}
 	r.Remove(key)
-	if full = r.Count >= r.Most; full {
+	if full = r.Count >= r.Max; full {
 		dropped = r.RemoveOldest()
 	}
 	if r.Count >= len(r.buckets) {

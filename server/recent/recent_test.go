@@ -6,11 +6,11 @@ import (
 	"testing"
 )
 
-// The table holds what a list in the order of the puts would hold.
-func TestATableOfTheRecentIsAnOrderedList(t *testing.T) {
+// The table has the same entries as a list in the order of Put.
+func TestATableIsAListInTheOrderOfPut(t *testing.T) {
 	t.Parallel()
 	for _, most := range []int{0, 1, 2, 17, 100} {
-		r := Table[int]{Most: most}
+		r := Table[int]{Max: most}
 		type pair struct {
 			key   uint64
 			value int
@@ -18,7 +18,7 @@ func TestATableOfTheRecentIsAnOrderedList(t *testing.T) {
 		var want []pair
 		at := func(key uint64) int { return slices.IndexFunc(want, func(p pair) bool { return p.key == key }) }
 		for n := range 20_000 {
-			key := rand.Uint64N(uint64(2*most+3)) << (8 * rand.Uint64N(3)) // keys of one bucket, too
+			key := rand.Uint64N(uint64(2*most+3)) << (8 * rand.Uint64N(3)) // some share a bucket
 			switch i := at(key); rand.IntN(4) {
 			case 0:
 				r.Remove(key)

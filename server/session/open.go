@@ -32,9 +32,9 @@ func New(cfg Config, h *chat.Hub, tokens *token.Verifier) *Sessions {
 		Tokens:        tokens,
 		onCommands:    (*Session).onCommands,
 		complaint:     logqueue.EverySecond(),
-		HeldCommands:  limiter.Budget{Most: int64(max(maxHeld, fanout.BudgetMessages*cfg.MaxMessage)), Share: 4},
+		HeldCommands:  limiter.Budget{Max: int64(max(maxHeld, fanout.BudgetMessages*cfg.MaxMessage)), Share: 4},
 		ReplyRate:     limiter.PerSecond(repliesFactor * h.MaxUnsent),
-		Owed:          limiter.Budget{Most: MaxOwed, Share: 2},
+		Owed:          limiter.Budget{Max: MaxOwed, Share: 2},
 		Answers:       NewWorkers(cores, maxAnswers, answerPatience),
 		Verifiers:     NewWorkers(max(1, cores/2), MaxVerifying, answerPatience),
 	}

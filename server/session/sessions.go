@@ -59,7 +59,7 @@ const OwedGrace = 2 * time.Second
 // RelieveOutstanding closes the slowest readers of long replies on each shard, while these take more than half of their budget. Each reader has at
 // least OutstandingGrace. Called on the heartbeat.
 func (all *Sessions) RelieveOwed(now wheel.Tick) {
-	tooMuch := func() bool { return all.Owed.Used.Load() > all.Owed.Most/2 }
+	tooMuch := func() bool { return all.Owed.Used.Load() > all.Owed.Max/2 }
 	if !tooMuch() {
 		return
 	}
