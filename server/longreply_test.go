@@ -157,41 +157,6 @@ func TestNoLongReplyIsEncodedForAStoppedReader(t *testing.T) {
 	}
 }
 
-// A shard handles other jobs between long replies, for any number of waiting clients.
-func TestAFlushWritesAFewLongReplies(t *testing.T) {
-	t.Parallel()
-	s := startServer(t, nil)
-	shard := fanout.NewShard(&s.hub.Core, 0) // only for this test
-	r := &session.LongReply{Body: make([]byte, fanout.BulkBytesPerFlush/2), Owed: &limiter.Budget{}}
-	const clients = 10
-	r.Readers.Store(clients)
-	for range clients {
-		// They have no sockets, so nothing is written.
-		c := &fanout.Conn{Shard: shard}
-		c.Set(fanout.Finishing)
-		shard.Handle(&fanout.Job{Do: fanout.SendBulk, Conn: c, Bulk: readBulk{r}})
-	}
-	for _, want := range []int32{8, 6, 4, 2, 0} {
-		shard.SendBulkReplies()
-		if got := r.Readers.Load(); got != want {
-			t.Fatalf("got %d replies left, want %d", got, want)
-		}
-		if len(shard.Wakeup) > 0 != (want > 0) {
-			t.Fatalf("woken: %v, with %d left", len(shard.Wakeup) > 0, want)
-		}
-		if want > 0 {
-			<-shard.Wakeup
-		}
-	}
-}
-
-// readBulk is a bulk reply that only counts as read.
-type readBulk struct{ reply *session.LongReply }
-
-func (b readBulk) Parts() (head, body []byte) { return nil, b.reply.Body }
-func (b readBulk) OnQueued()                  {}
-func (b readBulk) OnSent()                    { b.reply.Sent() }
-
 // A slow client that requests many pages at once receives all of them.
 func TestASlowReaderReceivesAllPages(t *testing.T) {
 	t.Parallel()
@@ -312,7 +277,7 @@ func TestSlowReadersOfLongRepliesAreClosedAboveTheBudget(t *testing.T) {
 
 // Of two slow readers, the one with more unread bytes is closed first. A reader within its grace period stays.
 func TestTheSlowestReaderIsClosedFirst(t *testing.T) {
-	crew, _ := newCrew(t, 0)
+	crew := newCrew(t)
 	shard := crew.hub.Shards[0]
 	const now, each = wheel.Tick(1000), 7 << 20
 	reader := func(read int, age wheel.Tick) *fanout.Conn {
@@ -346,40 +311,6 @@ func TestTheSlowestReaderIsClosedFirst(t *testing.T) {
 	}
 	if got := crew.hub.Owed.Used.Load(); got != 2*each || slow.Handler.(*session.Session).UnreadReplies.Load() != 0 {
 		t.Errorf("got %d bytes owed, want %d", got, 2*each)
-	}
-}
-
-// A ping that overtakes unsent bytes does not split a long reply.
-func TestAPingDoesNotSplitALongReply(t *testing.T) {
-	r := &session.LongReply{Owed: &limiter.Budget{}}
-	r.Readers.Store(1)
-	d := &fanout.OutstandingReply{Reply: readBulk{r}, Written: true}
-	for sent, want := range []string{"head body ping more", "ead body ping more"} {
-		o := &fanout.Outbox{}
-		o.PushReply([]byte("head "), d)
-		o.PushReply([]byte("body "), d)
-		o.Push([]byte("more"), nil)
-		o.Advance(sent)
-		o.PushUrgent([]byte("ping "))
-		got := ""
-		for _, s := range o.Slices {
-			got += string(s.B)
-		}
-		if got != want || d.Done {
-			t.Errorf("got %q, paid %v; want %q", got, d.Done, want)
-		}
-	}
-	o := &fanout.Outbox{}
-	o.PushReply([]byte("body "), d)
-	o.Push([]byte("more"), nil)
-	if o.Own != 2*fanout.SliceCost+4 || o.Unread(0) != 5 {
-		t.Errorf("got %d bytes of its own and %d of replies", o.Own, o.Unread(0))
-	}
-	if o.Advance(4); d.Done {
-		t.Error("counted as sent before its last byte")
-	}
-	if o.Advance(1); !d.Done || o.Own != fanout.SliceCost+4 {
-		t.Errorf("paid %v, %d bytes of its own", d.Done, o.Own)
 	}
 }
 

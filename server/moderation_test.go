@@ -464,16 +464,16 @@ func TestModerationListsActiveSanctions(t *testing.T) {
 }
 
 func TestTheHeartbeatRemovesExpiredSanctions(t *testing.T) {
-	c, _ := newCrew(t, 0)
+	c := newCrew(t)
 	m, now := c.hub.Moderation, c.now
 	m.Now = func() time.Time { return now }
 	m.Ban("ann", "x", now.Add(time.Second))
-	c.pings(chat.ExpiryInterval, false)
+	c.pass(chat.ExpiryInterval)
 	if len(m.Bans) != 1 {
 		t.Fatal("an active ban was removed")
 	}
 	now = now.Add(time.Second)
-	c.pings(chat.ExpiryInterval+fanout.TickLength, false)
+	c.pass(chat.ExpiryInterval + fanout.TickLength)
 	if len(m.Bans) != 0 {
 		t.Fatal("an expired ban was kept")
 	}

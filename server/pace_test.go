@@ -5,7 +5,6 @@ import (
 	"net"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
@@ -62,25 +61,6 @@ func TestAPublisherIsReadAtItsRate(t *testing.T) {
 		}
 		return value(t, s, "throng_paced_total", "") > 3
 	})
-}
-
-// The burst does not grow with the idle time of a connection.
-func TestIdleTimeAddsNoBurst(t *testing.T) {
-	const rate = fanout.ByteRate(1000)
-	var m limiter.Meter
-	for _, step := range []struct {
-		at    time.Duration
-		bytes int
-		ahead time.Duration // of now
-	}{{time.Second, 1000, time.Second}, {time.Second, 500, 1500 * time.Millisecond}, {2 * time.Second, 0, 500 * time.Millisecond}, {time.Hour, 1000, time.Second}} {
-		if rate.Spend(&m, step.at, step.bytes); time.Duration(m)-step.at != step.ahead {
-			t.Errorf("%d bytes at %v: got %v ahead, want %v", step.bytes, step.at, time.Duration(m)-step.at, step.ahead)
-		}
-	}
-	before := m
-	if fanout.ByteRate(0).Spend(&m, 2*time.Hour, 1000); m != before {
-		t.Error("counted without a rate")
-	}
 }
 
 // While throng does not read from a connection because of its rate, it does not close it for a missing pong.

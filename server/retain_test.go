@@ -13,7 +13,6 @@ import (
 
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
-	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -224,35 +223,6 @@ func TestUnsentBytesAreNotOverwritten(t *testing.T) {
 	}
 	for _, line := range want {
 		c.want(line)
-	}
-}
-
-// The cost of a connection is its own frames and the slices of its outbox, except the slice being sent. A ping goes to the front, but not
-// into a frame that is partly sent.
-func TestTheCostOfAnOutboxAlone(t *testing.T) {
-	o := &fanout.Outbox{}
-	check := func(step string, alone, own, bytes int) {
-		t.Helper()
-		if o.OwnWaiting() != alone || o.Own != own || o.Bytes != bytes {
-			t.Errorf("%s: got %d alone, %d in all, of %d bytes; want %d, %d, %d", step, o.OwnWaiting(), o.Own, o.Bytes, alone, own, bytes)
-		}
-	}
-	o.Push(make([]byte, 1000), nil)
-	check("a frame", 0, fanout.SliceCost+1000, 1000)
-	o.Push(make([]byte, 100), nil)
-	check("another", fanout.SliceCost+100, 2*fanout.SliceCost+1100, 1100)
-	o.Advance(500)
-	check("half of the first is sent", fanout.SliceCost+100, 2*fanout.SliceCost+600, 600)
-	o.PushUrgent([]byte("ping"))
-	check("a ping", 2*fanout.SliceCost+104, 3*fanout.SliceCost+604, 604)
-	o.Advance(500)
-	if got := string(o.Head(nil)); got != "ping" {
-		t.Errorf("got %q after the first frame, want the ping", got)
-	}
-	o.Advance(4)
-	check("the last is being sent", 0, fanout.SliceCost+100, 100)
-	if o.Advance(100); o.Own != 0 || o.Bytes != 0 || len(o.Slices) != 0 {
-		t.Errorf("got %d for %d bytes in %d slices when all is sent", o.Own, o.Bytes, len(o.Slices))
 	}
 }
 
@@ -472,28 +442,6 @@ func TestAPingOvertakesUnsentBytes(t *testing.T) {
 	}
 	if before < 0 || before > messages/2 {
 		t.Errorf("got the ping after %d of %d messages", before, messages)
-	}
-}
-
-// A reader with a full socket that makes progress is alive: its pong may be late.
-func TestAFullSocketDelaysThePong(t *testing.T) {
-	crew, conns := newCrew(t, 1)
-	c := conns[0]
-	ours, theirs := pipe(t)
-	defer theirs.Close()
-	c.Transport = netpoll.OverTCP(asNB(t, ours))
-	hear(c)
-	for range 120 {
-		c.Stalled.Store(uint32(crew.hub.Clock.Tick())) // progress
-		crew.pings(time.Second, false)
-		if c.Closing() {
-			t.Fatalf("closed as %v in spite of progress", c.Reason())
-		}
-	}
-	c.Stalled.Store(0)
-	crew.pings(11*time.Second, false)
-	if got := c.Reason(); got != fanout.ClosedPingTimeout {
-		t.Errorf("got %v, want %v: all was sent, and no pong came", got, fanout.ClosedPingTimeout)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/server/fanout"
-	"github.com/throng-chat/throng/server/wheel"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -60,35 +59,6 @@ func TestAnUnfinishedMessageHasATimeout(t *testing.T) {
 	eventually(t, "none to be left", func() bool { return unfinishedOf(t, s) == 0 && value(t, s, "throng_unfinished_bytes", "") == 0 })
 }
 
-// A client that always has a message under way, but never the same one, stays.
-func TestEachMessageHasItsOwnTimeout(t *testing.T) {
-	u := fanout.NewUnfinished[*fanout.Conn](64 << 10)
-	c := &fanout.Conn{}
-	const began = wheel.Tick(100)
-	u.Note(c, 500, began)
-	u.Note(c, 700, began+50) // more of the same message
-	if late := u.Expire(began + fanout.InTicks(fanout.MessageTimeout) - 1); len(late) != 0 {
-		t.Error("ended before its time")
-	}
-	u.Note(c, 0, began+55)
-	u.Note(c, 500, began+55)
-	if late := u.Expire(began + fanout.InTicks(fanout.MessageTimeout)); len(late) != 0 {
-		t.Error("ended for a message that is finished")
-	}
-	if late := u.Expire(began + 55 + fanout.InTicks(fanout.MessageTimeout)); len(late) != 1 || late[0] != c {
-		t.Errorf("got %v, want the connection", late)
-	}
-	if messages, bytes := u.Size(); messages != 0 || bytes != 0 {
-		t.Errorf("got %d messages of %d bytes, want none", messages, bytes)
-	}
-	// A connection that has been counted out is not tracked again.
-	c.Set(fanout.Left)
-	u.Note(c, 500, began)
-	if messages, _ := u.Size(); messages != 0 {
-		t.Errorf("got %d messages of who has left, want none", messages)
-	}
-}
-
 // The bytes of all unfinished messages have a budget; the oldest messages make room.
 func TestUnfinishedMessagesAreBoundedTogether(t *testing.T) {
 	t.Parallel()
@@ -133,23 +103,4 @@ func TestUnfinishedMessagesAreBoundedTogether(t *testing.T) {
 		})
 		return held <= budget
 	})
-}
-
-// A message that goes on, byte by byte, has no more time than another.
-func TestASlowMessageHasTheSameTimeout(t *testing.T) {
-	u := fanout.NewUnfinished[*fanout.Conn](64 << 10)
-	c := &fanout.Conn{}
-	timeout := fanout.InTicks(fanout.MessageTimeout)
-	for at := wheel.Tick(0); at < timeout; at += timeout / 4 {
-		u.Note(c, 10+int(at), fanout.FirstTick+at)
-		if late := u.Expire(fanout.FirstTick + at); len(late) != 0 {
-			t.Fatalf("late after %d of %d ticks", at, timeout)
-		}
-	}
-	if late := u.Expire(fanout.FirstTick + timeout); len(late) != 1 || late[0] != c {
-		t.Errorf("got %d late when its time is over, want 1", len(late))
-	}
-	if messages, bytes := u.Size(); messages != 0 || bytes != 0 {
-		t.Errorf("got %d messages of %d bytes left", messages, bytes)
-	}
 }

@@ -3,14 +3,14 @@ package fanout
 // Bulk replies: replies that may be longer than MaxUnsent, and whose bytes many clients may share. The bytes count where they were made, and
 // not in each outbox.
 
-// BulkBytesPerFlush is the number of bytes of bulk replies after which a flush writes no further one.
-const BulkBytesPerFlush = 128 << 10
+// bulkBytesPerFlush is the number of bytes of bulk replies after which a flush writes no further one.
+const bulkBytesPerFlush = 128 << 10
 
-// SendBulkReplies writes queued bulk replies, up to BulkBytesPerFlush. The rest follows in the next flush, so that a reply to a thousand
+// sendBulkReplies writes queued bulk replies, up to bulkBytesPerFlush. The rest follows in the next flush, so that a reply to a thousand
 // clients does not delay other messages.
-func (s *Shard) SendBulkReplies() {
+func (s *Shard) sendBulkReplies() {
 	n := 0
-	for bytes := 0; n < len(s.bulk) && bytes < BulkBytesPerFlush; n++ {
+	for bytes := 0; n < len(s.bulk) && bytes < bulkBytesPerFlush; n++ {
 		_, body := s.bulk[n].Bulk.Parts()
 		bytes += len(body)
 		s.contain(&s.bulk[n], s.sendBulk)

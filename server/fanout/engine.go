@@ -48,17 +48,17 @@ func NewEngine(cfg Config, log *slog.Logger, m *metrics.Metrics) *Engine {
 			Clock:           NewClock(),
 			Rules:           ws.Rules{MaxMessage: cfg.MaxMessage, MaxFragments: maxFragments},
 			frameRate:       limiter.PerSecond(cfg.Frames),
-			byteRate:        ByteRate(cfg.RateBytes),
+			byteRate:        byteRate(cfg.RateBytes),
 			MaxUnsent:       cfg.MaxUnsent,
 			MaxRetained:     int64(cfg.MaxRetained),
 			MaxRetainedRoom: int64(max(cfg.MaxRetained/RoomShareRetained, 2*cfg.MaxMessage)),
 			slow:            logqueue.EverySecond(),
-			Unfinished:      NewUnfinished[*Conn](cfg.MaxMessage),
+			Unfinished:      newUnfinished[*Conn](cfg.MaxMessage),
 		},
 		MaxLive: int64(cfg.MaxConnections),
 	}
 	for i := range cfg.Shards {
-		e.Shards = append(e.Shards, NewShard(&e.Core, i))
+		e.Shards = append(e.Shards, newShard(&e.Core, i))
 	}
 	return e
 }
@@ -115,7 +115,7 @@ func (e *Engine) NewConn(c *Conn, t Transport, h Handler) {
 // the lock of its audience held; nil for none.
 func (e *Engine) Register(c *Conn, m *Member, hello, early []byte) (wake uint64) {
 	// The last store before the post: the poller loads Seen first, and so sees all fields.
-	c.Seen.Store(uint32(e.Heartbeat.Phase(c)))
+	c.Seen.Store(uint32(e.Heartbeat.phase(c)))
 	return c.Shard.Push(Job{Do: addConn, Conn: c, Member: m, Frame: hello, early: early})
 }
 
@@ -170,6 +170,6 @@ func (e *Engine) WaitEmpty(limit time.Duration) {
 // a tick or before it, as long as exceeded returns true.
 func (e *Engine) CloseSlowBulkReaders(before wheel.Tick, exceeded func() bool) {
 	for _, s := range e.Shards {
-		s.Post(Job{Do: CallBack, Call: func() { s.closeWhile(func(o *Outbox) int { return o.Unread(before) }, exceeded) }})
+		s.Post(Job{Do: CallBack, Call: func() { s.closeWhile(func(o *Outbox) int { return o.unread(before) }, exceeded) }})
 	}
 }

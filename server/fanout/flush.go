@@ -23,14 +23,14 @@ func (s *Shard) work() {
 
 	s.deltas = DeltaBudget
 	for i := range s.jobs {
-		s.Handle(&s.jobs[i])
+		s.handle(&s.jobs[i])
 	}
 	for i, t := range s.dirty {
 		t.flush(s)
 		s.dirty[i] = nil
 	}
 	s.dirty = s.dirty[:0]
-	s.SendBulkReplies()
+	s.sendBulkReplies()
 	if s.anyWritable.Swap(false) {
 		s.resumeSlow()
 	}
@@ -51,8 +51,8 @@ func (s *Shard) work() {
 	clear(s.jobs)
 }
 
-// Handle does one job. It recovers a panic, which closes the connection of the job.
-func (s *Shard) Handle(j *Job) {
+// handle does one job. It recovers a panic, which closes the connection of the job.
+func (s *Shard) handle(j *Job) {
 	defer func() {
 		if e := recover(); e != nil {
 			s.abortAfterPanic(j.Conn, e)

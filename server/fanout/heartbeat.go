@@ -189,7 +189,7 @@ func (h *Heartbeat) checkTimers(c *Conn, t *Timers, now wheel.Tick) {
 
 // expireUnfinished closes the connections whose messages have exceeded MessageTimeout.
 func (h *Heartbeat) expireUnfinished(now wheel.Tick) {
-	for _, c := range h.core.Unfinished.Expire(now) {
+	for _, c := range h.core.Unfinished.expire(now) {
 		c.closeUnfinished("message not finished in time")
 	}
 }
@@ -229,9 +229,9 @@ func (h *Heartbeat) next(c *Conn) wheel.Tick {
 	return due
 }
 
-// Phase returns the first value of Seen of a new connection. It is spread over the last interval, so that connections that opened together
+// phase returns the first value of Seen of a new connection. It is spread over the last interval, so that connections that opened together
 // are not pinged together.
-func (h *Heartbeat) Phase(c *Conn) wheel.Tick { return h.core.Clock.Tick() - h.spread(c, h.interval) }
+func (h *Heartbeat) phase(c *Conn) wheel.Tick { return h.core.Clock.Tick() - h.spread(c, h.interval) }
 
 // FirstPing returns the tick of the first ping of a client with timers: in the second half of the interval that begins now, as the SDKs
 // expect it.

@@ -80,7 +80,7 @@ func (s *Shard) sendPing(c *Conn, frame []byte) {
 		return
 	}
 	own := c.Out.Own
-	c.Out.PushUrgent(frame)
+	c.Out.pushUrgent(frame)
 	c.sentBytes += uint64(len(frame))
 	s.counts.bytes += uint64(len(frame))
 	s.queued(c, len(frame), own)

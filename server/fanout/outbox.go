@@ -40,9 +40,9 @@ func (o *Outbox) PushReply(b []byte, d *OutstandingReply) {
 	o.insert(len(o.Slices), slice{B: b, reply: d})
 }
 
-// PushUrgent inserts a frame of the connection's own before all slices except the first, of which a part may be sent. If that is a part of
+// pushUrgent inserts a frame of the connection's own before all slices except the first, of which a part may be sent. If that is a part of
 // a bulk reply, the frame is inserted after the reply.
-func (o *Outbox) PushUrgent(b []byte) {
+func (o *Outbox) pushUrgent(b []byte) {
 	at := min(1, len(o.Slices))
 	for at > 0 && o.continues(at-1) {
 		at++
@@ -100,8 +100,8 @@ func (o *Outbox) lagIn(sh *topicRetained) int {
 	return 0
 }
 
-// OwnWaiting returns how many bytes the connection costs alone, without the slice that is being sent. MaxUnsent limits it.
-func (o *Outbox) OwnWaiting() int {
+// ownWaiting returns how many bytes the connection costs alone, without the slice that is being sent. MaxUnsent limits it.
+func (o *Outbox) ownWaiting() int {
 	if len(o.Slices) == 0 {
 		return o.Own
 	}
@@ -166,8 +166,8 @@ func (o *Outbox) endsWith(d *OutstandingReply) bool {
 	return len(o.Slices) > 0 && o.Slices[len(o.Slices)-1].reply == d
 }
 
-// Unread returns the number of unsent bytes of bulk replies that were queued at a tick or before it.
-func (o *Outbox) Unread(before wheel.Tick) (n int) {
+// unread returns the number of unsent bytes of bulk replies that were queued at a tick or before it.
+func (o *Outbox) unread(before wheel.Tick) (n int) {
 	for i := range o.Slices {
 		if d := o.Slices[i].reply; d != nil && d.Since <= before {
 			n += len(o.Slices[i].B)

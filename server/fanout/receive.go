@@ -170,13 +170,13 @@ func (c *Conn) spendBytes(now time.Duration, n int) {
 		c.PacedSince = 0
 		c.Handler.OnFlood(false)
 	}
-	c.Shard.Core.byteRate.Spend(&c.Bytes, now, n)
+	c.Shard.Core.byteRate.spend(&c.Bytes, now, n)
 }
 
 // noteUnfinished tracks the bytes that the decoder holds. Called by the owner of the decoder, as its last use of the bytes that were read.
 func (c *Conn) noteUnfinished(held int) {
 	core := c.Shard.Core
-	for _, oldest := range core.Unfinished.Note(c, held, core.Clock.Tick()) {
+	for _, oldest := range core.Unfinished.note(c, held, core.Clock.Tick()) {
 		oldest.closeUnfinished("too many unfinished messages")
 	}
 }

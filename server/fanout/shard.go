@@ -28,7 +28,7 @@ type Core struct {
 
 	Rules           ws.Rules
 	frameRate       limiter.Rate
-	byteRate        ByteRate
+	byteRate        byteRate
 	MaxUnsent       int   // bytes that one outbox may cost alone
 	MaxRetained     int64 // bytes that all outboxes may retain
 	MaxRetainedRoom int64 // bytes that the slow members of one audience may make it retain
@@ -126,8 +126,8 @@ type LateFrame interface {
 	AppendFrame(dst, scratch []byte, deltas *int) (frame, spent []byte)
 }
 
-// NewShard returns a shard that does not run. index is its number in the engine, below MaxShards.
-func NewShard(of *Core, index int) *Shard {
+// newShard returns a shard that does not run. index is its number in the engine, below MaxShards.
+func newShard(of *Core, index int) *Shard {
 	return &Shard{
 		Core:     of,
 		index:    index,

@@ -3,19 +3,15 @@ package fanout
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
-	"net/netip"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 	"unsafe"
 
-	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -25,42 +21,6 @@ func TestAConnTakes168Bytes(t *testing.T) {
 	if got := unsafe.Sizeof(Conn{}); got != 168 {
 		t.Errorf("got %d bytes, want 168", got)
 	}
-}
-
-// echoClient sends back each message that it receives.
-type echoClient struct {
-	conn   Conn
-	closed chan struct{}
-}
-
-func (e *echoClient) OnMessage(op ws.Opcode, b []byte, _ time.Duration) {
-	e.conn.Shard.Post(Job{Do: SendFrame, Conn: &e.conn, Frame: EncodeFrame(op, b)})
-}
-func (e *echoClient) OnClosed() {
-	e.conn.Shard.Core.Leave(&e.conn)
-	close(e.closed)
-}
-func (e *echoClient) OnOpen()                             {}
-func (e *echoClient) OnUnread([]byte)                     {}
-func (e *echoClient) OnFlood(bool)                        {}
-func (e *echoClient) OnDeadline(bool)                     {}
-func (e *echoClient) OnGap(*Audience)                     {}
-func (e *echoClient) OnClosing(ws.CloseCode, string) bool { return true }
-func (e *echoClient) OnLeave()                            {}
-func (e *echoClient) Timers() *Timers                     { return nil }
-func (e *echoClient) PingFrame() []byte                   { return PingFrame }
-func (e *echoClient) CloseFor(_ Reason, text string) (ws.CloseCode, string) {
-	return ws.ClosePolicy, text
-}
-func (e *echoClient) PublishesTo() *Audience { return nil }
-func (e *echoClient) OnJoined(*Member)       {}
-func (e *echoClient) OnLeft(*Member)         {}
-func (e *echoClient) Member(int) *Member     { return nil }
-func (e *echoClient) Address() netip.Addr    { return netip.Addr{} }
-
-func newTestEngine(cfg Config) *Engine {
-	cfg.Shards, cfg.MaxConnections, cfg.MaxMessage, cfg.MaxRetained = 1, 10, 64<<10, 1<<20
-	return NewEngine(cfg, slog.New(slog.DiscardHandler), metrics.New(CloseLabels()))
 }
 
 // dripTransport is a transport without a socket. It seals at most seal bytes at a time, and its peer accepts only what the test lets it.
@@ -137,7 +97,7 @@ func newDrip(t *testing.T, maxUnsent, seal int) (*Conn, *dripTransport, *Engine)
 
 func sendFrame(c *Conn, payload string) (frame []byte) {
 	frame = EncodeFrame(ws.OpText, []byte(payload))
-	c.Shard.Handle(&Job{Do: SendFrame, Conn: c, Frame: frame})
+	c.Shard.handle(&Job{Do: SendFrame, Conn: c, Frame: frame})
 	return frame
 }
 
@@ -156,7 +116,7 @@ func TestATransportThatKeepsBytesSendsAllInOrder(t *testing.T) {
 				if got, waits := e.Counts().Unsent, int64(len(want)-len(d.sent)); got != waits {
 					t.Errorf("got %d unsent bytes, want %d", got, waits)
 				}
-				c.Shard.Handle(&Job{Do: SendClose, Conn: c, Frame: PingFrame}) // any frame
+				c.Shard.handle(&Job{Do: SendClose, Conn: c, Frame: PingFrame}) // any frame
 				want = append(want, PingFrame...)
 				for i := 0; c.Out != nil; i++ {
 					if d.closed {
@@ -387,22 +347,4 @@ func readRecords(t *testing.T, from net.Conn, n int) (all []byte) {
 		in = append(in, buf[:k]...)
 	}
 	return all
-}
-
-func tcpPair(t *testing.T) (ours, theirs *net.TCPConn) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	c, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	o, err := l.Accept()
-	if err != nil {
-		t.Fatal(errors.Join(err, c.Close()))
-	}
-	return o.(*net.TCPConn), c.(*net.TCPConn)
 }

@@ -39,14 +39,14 @@ type UnfinishedMessage[C flagged] struct {
 	bytes int
 }
 
-// NewUnfinished returns a tracker whose budget allows BudgetMessages messages of maxMessage bytes, and at least 64 MiB.
-func NewUnfinished[C flagged](maxMessage int) *unfinished[C] {
+// newUnfinished returns a tracker whose budget allows BudgetMessages messages of maxMessage bytes, and at least 64 MiB.
+func newUnfinished[C flagged](maxMessage int) *unfinished[C] {
 	return &unfinished[C]{Most: max(maxUnfinished, BudgetMessages*maxMessage), of: map[C]*list.Element{}}
 }
 
-// Note records that the decoder of c holds so many bytes of a message, 0 if the message has ended. It returns the connections whose
+// note records that the decoder of c holds so many bytes of a message, 0 if the message has ended. It returns the connections whose
 // messages are evicted; the caller closes them.
-func (u *unfinished[C]) Note(c C, held int, now wheel.Tick) (evicted []C) {
+func (u *unfinished[C]) note(c C, held int, now wheel.Tick) (evicted []C) {
 	u.Mu.Lock()
 	defer u.Mu.Unlock()
 	at := u.of[c]
@@ -86,8 +86,8 @@ func (u *unfinished[C]) removeLocked(at *list.Element) {
 	u.bytes -= m.bytes
 }
 
-// Expire returns the connections whose messages have exceeded MessageTimeout. The caller closes them.
-func (u *unfinished[C]) Expire(now wheel.Tick) (late []C) {
+// expire returns the connections whose messages have exceeded MessageTimeout. The caller closes them.
+func (u *unfinished[C]) expire(now wheel.Tick) (late []C) {
 	u.Mu.Lock()
 	defer u.Mu.Unlock()
 	for at := u.Order.Front(); at != nil; at = u.Order.Front() {

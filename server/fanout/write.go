@@ -59,7 +59,7 @@ func (s *Shard) queue(c *Conn, b []byte, t *Topic, at int) bool {
 		c.Out.Push(b, nil)
 	}
 	s.queued(c, len(b), own)
-	if c.Out.OwnWaiting() > s.Core.MaxUnsent {
+	if c.Out.ownWaiting() > s.Core.MaxUnsent {
 		s.abort(c, ClosedSlow) // a close frame cannot be sent: the socket is full
 		return false
 	}
