@@ -18,11 +18,11 @@ type Client struct {
 
 	// Constant once the shard knows it.
 	source *chat.Address // nil if addresses are not counted
-	place  fanout.Member
+	member fanout.Member
 
 	// Owned by the poller.
-	messages limiter.Meter
-	inRoom   limiter.Meter // messages
+	messages     limiter.Meter
+	roomMessages limiter.Meter // those that the limit of the room counts
 }
 
 // Opening is a connection whose handshake is done.
@@ -39,14 +39,14 @@ type Opening struct {
 // place (Hub.Reserve).
 func Open(h *chat.Hub, o Opening) {
 	p := &Client{source: o.Source}
-	p.place = fanout.Member{Conn: &p.Conn, At: -1}
+	p.member = fanout.Member{Conn: &p.Conn, At: -1}
 	h.NewConn(&p.Conn, o.Transport, p)
-	h.JoinPlain(&p.place, o.Room, o.Seat, o.Hello, o.Early)
+	h.JoinPlain(&p.member, o.Room, o.Seat, o.Hello, o.Early)
 }
 
 func (p *Client) hub() *chat.Hub { return p.room().Stripe.Hub }
 
-func (p *Client) room() *chat.Room { return chat.RoomOfMember(&p.place) }
+func (p *Client) room() *chat.Room { return chat.RoomOfMember(&p.member) }
 
 // OnOpen and the methods below implement fanout.Handler.
 func (p *Client) OnOpen() {}
@@ -68,7 +68,7 @@ func (p *Client) publish(op ws.Opcode, b []byte, now time.Duration) {
 		p.Close(fanout.ClosedForbidden, ws.ClosePolicy, "plain clients may not publish in this room")
 	case e != nil:
 		p.Close(fanout.ClosedTooBig, ws.CloseTooBig, "message too big for this room")
-	case !limiter.PerSecond(r.Options.Rate).Allow(&p.inRoom, now, 1):
+	case !limiter.PerSecond(r.Options.Rate).Allow(&p.roomMessages, now, 1):
 		p.rejectFlood("too many messages for this room")
 	case !p.allowedBySlowMode(r.Name):
 		p.rejectFlood("too many messages: this room is in slow mode")
@@ -108,7 +108,7 @@ func (p *Client) OnClosed() { p.Shard.Core.Leave(&p.Conn) }
 
 func (p *Client) OnLeave() {
 	hub := p.hub()
-	hub.LeavePlain(&p.place)
+	hub.LeavePlain(&p.member)
 	hub.ReleaseAddress(p.source)
 }
 
@@ -123,7 +123,7 @@ func (p *Client) CloseFor(reason fanout.Reason, text string) (ws.CloseCode, stri
 	return ws.ClosePolicy, text
 }
 
-func (p *Client) PublishesTo() *fanout.Audience { return p.place.Topic.Audience }
+func (p *Client) PublishesTo() *fanout.Audience { return p.member.Topic.Audience }
 
 func (p *Client) OnJoined(*fanout.Member) {}
 
@@ -131,7 +131,7 @@ func (p *Client) OnLeft(*fanout.Member) {}
 
 func (p *Client) Member(i int) *fanout.Member {
 	if i == 0 {
-		return &p.place
+		return &p.member
 	}
 	return nil
 }
