@@ -19,7 +19,7 @@ var goTypes = regexp.MustCompile(`\bjson:|unmarshal|\bGo\b|struct|server\.|\bapi
 func TestUnknownFieldsAreErrors(t *testing.T) {
 	t.Parallel()
 	s := startAPI(t, roomWithHistory("h:*"))
-	for method := range api.ApiMethods() {
+	for method := range api.APIMethods() {
 		wantError(t, s, method, `{"zzz":1}`, 107, `unknown field "zzz"`)
 	}
 	for _, c := range []struct{ method, params, says string }{
@@ -75,7 +75,7 @@ func TestErrorsContainNoGoTypes(t *testing.T) {
 		return got
 	}
 	wrong := []string{`1`, `1.5`, `-1`, `1e400`, `"x"`, `true`, `null`, `[1]`, `[{}]`, `{"x":1}`, `{"x":{"x":[]}}`}
-	for method := range api.ApiMethods() {
+	for method := range api.APIMethods() {
 		for _, w := range wrong {
 			ask("/api/"+method, w)
 			ask("/api", w)

@@ -71,7 +71,7 @@ func FuzzCommands(f *testing.F) {
 		if len(frame) > 64<<10 {
 			return
 		}
-		e := session.JsonEncoding
+		e := session.JSONEncoding
 		if binary {
 			e = session.ProtobufEncoding
 		}
@@ -113,7 +113,7 @@ func TestDeepJSONIsRejected(t *testing.T) {
 
 // A command outlives its frame, whose bytes are overwritten by the next: nothing of it may be a slice of them.
 func TestACommandIsACopyOfItsFrame(t *testing.T) {
-	for _, e := range []session.Encoding{session.JsonEncoding, session.ProtobufEncoding} {
+	for _, e := range []session.Encoding{session.JSONEncoding, session.ProtobufEncoding} {
 		s := silentSession(e)
 		want := &protocol.Command{Id: 1, Subscribe: &protocol.SubscribeRequest{Channel: "room", Token: "token", Epoch: "epoch", Data: []byte(`"data"`)}}
 		frame := want.AppendJSON(nil)

@@ -54,7 +54,7 @@ func TestThePageOfTheAPIHasEveryMethod(t *testing.T) {
 	for _, row := range doctable.Rows(t, "api.md", "method", "parameters", "result", "effect") {
 		method := strings.Trim(row[0], "`")
 		methods = append(methods, method)
-		if api.ApiMethods()[method] == nil {
+		if api.APIMethods()[method] == nil {
 			continue // reported below
 		}
 		request := schemas[schemaOf(t, method, "Request")]
@@ -80,7 +80,7 @@ func TestThePageOfTheAPIHasEveryMethod(t *testing.T) {
 			}
 		}
 	}
-	doctable.Same(t, "methods", methods, slices.Collect(maps.Keys(api.ApiMethods())))
+	doctable.Same(t, "methods", methods, slices.Collect(maps.Keys(api.APIMethods())))
 
 	var described []string
 	for _, row := range doctable.Rows(t, "api.md", "parameter", "type", "meaning") {

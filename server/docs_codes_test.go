@@ -154,7 +154,7 @@ func TestDocsErrorsAreThoseOfTheSources(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		sources = append(sources, fmt.Sprintf("%s, %s, temporary: %s, HTTP %d", code, message, is, api.HttpStatus(&protocol.Error{Code: uint32(n)})))
+		sources = append(sources, fmt.Sprintf("%s, %s, temporary: %s, HTTP %d", code, message, is, api.HTTPStatus(&protocol.Error{Code: uint32(n)})))
 	}
 	table := doctable.Below(t, "codes.md", "Errors", "code", "message", "temporary", "transport mode")
 	for _, row := range table.Rows {

@@ -17,7 +17,7 @@ func parametersOf(t testing.TB, method string) []string {
 
 func TestThePageOfModerationHasTheMethods(t *testing.T) {
 	t.Parallel()
-	methods := api.ApiMethods()
+	methods := api.APIMethods()
 	// The methods of Centrifugo are on another page.
 	for _, method := range []string{"publish", "broadcast", "subscribe", "unsubscribe", "disconnect", "refresh", "presence",
 		"presence_stats", "history", "history_remove", "channels", "info", "batch"} {

@@ -47,7 +47,7 @@ func newLobby(t *testing.T) *lobby {
 
 func (l *lobby) guest(name string, info []byte) *session.Session {
 	c := &fanout.Conn{Shard: l.Shards[0], ID: 1}
-	s := &session.Session{Conn: c, Hub: l.Sessions, Encoding: session.JsonEncoding, Info: &chat.ClientInfo{
+	s := &session.Session{Conn: c, Hub: l.Sessions, Encoding: session.JSONEncoding, Info: &chat.ClientInfo{
 		User: name, Client: name, ConnInfo: info,
 	}}
 	c.Handler = s

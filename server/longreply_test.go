@@ -359,7 +359,7 @@ func TestALongHistoryReplyEqualsAShortOne(t *testing.T) {
 	t.Parallel()
 	s := startTalkative(t)
 	for _, json := range []bool{true, false} {
-		q := session.LongQuestion{About: session.HistoryOf, Room: "x", Json: json, Limit: 3, HasFrom: true, From: chat.StreamPosition{Offset: 7}}
+		q := session.LongQuestion{About: session.HistoryOf, Room: "x", JSON: json, Limit: 3, HasFrom: true, From: chat.StreamPosition{Offset: 7}}
 		body, e := s.hub.Answer(q)
 		if e != nil {
 			t.Fatal(e)

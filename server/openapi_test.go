@@ -150,7 +150,7 @@ func TestOpenAPIHasEveryMethodAndNoOther(t *testing.T) {
 		}
 	}
 	slices.Sort(described)
-	if there := slices.Sorted(maps.Keys(api.ApiMethods())); !slices.Equal(described, there) {
+	if there := slices.Sorted(maps.Keys(api.APIMethods())); !slices.Equal(described, there) {
 		t.Errorf("described %v\nthere are %v", described, there)
 	}
 }

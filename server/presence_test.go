@@ -105,9 +105,9 @@ func TestALongPresenceReplyEqualsAShortOne(t *testing.T) {
 			infos[1] = &chat.ClientInfo{Client: `"<odd>"`, ChanInfo: []byte(`[1]`)}
 		}
 		want := session.ByClient(infos)
-		for _, e := range []session.Encoding{session.JsonEncoding, session.ProtobufEncoding} {
-			q := session.LongQuestion{About: session.PresenceOf, Json: e.IsJSON()}
-			r := &session.LongReply{Body: session.EncodePresence(nil, q.Json, infos)}
+		for _, e := range []session.Encoding{session.JSONEncoding, session.ProtobufEncoding} {
+			q := session.LongQuestion{About: session.PresenceOf, JSON: e.IsJSON()}
+			r := &session.LongReply{Body: session.EncodePresence(nil, q.JSON, infos)}
 			var d ws.Decoder
 			m, _, err := d.Next(&clientRules, append(r.Head(q, 7), r.Body...))
 			if err != nil || m.Op != e.Opcode() {

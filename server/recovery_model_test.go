@@ -102,7 +102,7 @@ func newRecoveryModel(t *testing.T, random *rand.Rand) *recoveryModel {
 	}
 	for i := range 8 {
 		c := &fanout.Conn{Shard: h.Shards[i%2], ID: uint64(i + 1)}
-		s := &session.Session{Conn: c, Hub: h, Encoding: session.JsonEncoding, Info: &chat.ClientInfo{User: fmt.Sprint(i), Client: fmt.Sprint(i)}}
+		s := &session.Session{Conn: c, Hub: h, Encoding: session.JSONEncoding, Info: &chat.ClientInfo{User: fmt.Sprint(i), Client: fmt.Sprint(i)}}
 		m.clients = append(m.clients, &modelClient{
 			session:  s,
 			places:   map[string]chat.StreamPosition{},

@@ -425,7 +425,7 @@ func TestAPingOvertakesUnsentBytes(t *testing.T) {
 		talker.hear(ws.OpText, body)
 	}
 	of := onlySession(s).Conn
-	of.Shard.Post(fanout.Job{Do: fanout.SendPing, Conn: of, Frame: session.SessionPings[session.JsonEncoding]})
+	of.Shard.Post(fanout.Job{Do: fanout.SendPing, Conn: of, Frame: session.SessionPings[session.JSONEncoding]})
 	before := -1
 	for n := 0; n < messages; {
 		m, err := c.next()

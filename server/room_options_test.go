@@ -11,7 +11,7 @@ import (
 
 // The options of a room are looked up once for a publication, or a subscription: whoever makes the room takes those that were found.
 func TestARoomIsCreatedWithItsOptions(t *testing.T) {
-	s := silentSession(session.JsonEncoding)
+	s := silentSession(session.JSONEncoding)
 	found := func(room string) chat.RoomRef {
 		options := *s.Hub.OptionsOf(room)
 		return chat.RoomRef{Name: room, Options: &options} // unlike any other look-up

@@ -122,7 +122,7 @@ func TestATokenMayBeGoodForAVeryLongTime(t *testing.T) {
 		if left := time.Duration(h.TickOf(end)-h.Clock.Tick()) * fanout.TickLength; h.TickOf(end) < h.Clock.Tick() || left < 365*24*time.Hour {
 			t.Errorf("%v: got %v left, want a year or more", end, left)
 		}
-		if left := time.Duration(session.Ttl(end)) * time.Second; left < 365*24*time.Hour || left > session.MaxMoment {
+		if left := time.Duration(session.TTL(end)) * time.Second; left < 365*24*time.Hour || left > session.MaxMoment {
 			t.Errorf("%v: got a ttl of %v, want a year to %v", end, left, session.MaxMoment)
 		}
 	}

@@ -271,7 +271,7 @@ func TestALongPublicationIsSentInFull(t *testing.T) {
 	for length, want := range map[int]bool{4 << 10: true, chat.MaxDelta: true, chat.MaxDelta + 1: false, 64 << 10: false} {
 		data := []byte(`"` + strings.Repeat("x", length-2) + `"`)
 		p := chat.Publication{Data: data, Form: chat.FormJSON}
-		for _, e := range []session.Encoding{session.JsonDeltaEncoding, session.ProtobufDeltaEncoding} {
+		for _, e := range []session.Encoding{session.JSONDeltaEncoding, session.ProtobufDeltaEncoding} {
 			budget := fanout.DeltaBudget
 			if got := session.DeltaPublication(&p, &p, e, &budget).Delta; got != want {
 				t.Errorf("%d bytes: got a delta: %v, want %v", length, got, want)

@@ -40,7 +40,7 @@ type Connection struct {
 // describe must be called on the shard of c.
 func describe(c *fanout.Conn) Connection {
 	s := c.Stats()
-	client, user := session.SdkClient(c)
+	client, user := session.SDKClient(c)
 	return Connection{
 		ID:          s.ID,
 		Address:     s.Address,

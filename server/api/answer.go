@@ -23,8 +23,8 @@ type apiAnswer struct {
 }
 
 const (
-	ApiPiece        = 32 << 10 // bytes
-	apiWriteTimeout = 10 * time.Second
+	APIPiece     = 32 << 10 // bytes
+	writeTimeout = 10 * time.Second
 )
 
 // streamed is a result that may be long. It is encoded in parts.
@@ -68,7 +68,7 @@ func (aa *apiAnswer) Value(ctx context.Context, v any) {
 
 // step sends the buffer if it is as long as a piece. It returns false if the caller has disconnected.
 func (aa *apiAnswer) step() bool {
-	if len(aa.buf) >= ApiPiece {
+	if len(aa.buf) >= APIPiece {
 		aa.send()
 	}
 	return aa.err == nil
@@ -86,15 +86,15 @@ func (aa *apiAnswer) gone(ctx context.Context) bool {
 func (aa *apiAnswer) send() {
 	for rest := aa.buf; len(rest) > 0 && aa.err == nil; {
 		aa.begin()
-		if aa.err = aa.limit(time.Now().Add(apiWriteTimeout)); aa.err != nil {
+		if aa.err = aa.limit(time.Now().Add(writeTimeout)); aa.err != nil {
 			break
 		}
 		var n int
-		n, aa.err = aa.w.Write(rest[:min(len(rest), ApiPiece)])
+		n, aa.err = aa.w.Write(rest[:min(len(rest), APIPiece)])
 		aa.sent += n
 		rest = rest[n:]
 	}
-	if aa.buf = aa.buf[:0]; cap(aa.buf) > 4*ApiPiece {
+	if aa.buf = aa.buf[:0]; cap(aa.buf) > 4*APIPiece {
 		aa.buf = nil
 	}
 }

@@ -25,7 +25,7 @@ func overLimit(format string, args ...any) *protocol.Error {
 }
 
 // HTTPStatus returns the status of an error with the header X-Centrifugo-Error-Mode: transport.
-func HttpStatus(e *protocol.Error) int {
+func HTTPStatus(e *protocol.Error) int {
 	switch e.Code {
 	case session.ErrUnauthorized.Code:
 		return http.StatusUnauthorized

@@ -41,7 +41,7 @@ func New(h *session.Sessions, cfg Config) *API {
 		MaxBody:  max(1<<20, 2*int64(cfg.MaxMessage)),
 		uid:      session.RandomWord(16),
 		version:  cmp.Or(cfg.Version, session.ServerVersion),
-		Methods:  ApiMethods(),
+		Methods:  APIMethods(),
 		Patience: apiPatience,
 	}
 }
@@ -120,7 +120,7 @@ func (a *API) serveOne(w http.ResponseWriter, r *http.Request, command namedComm
 	status := http.StatusOK
 	inTransport := e != nil && r.Header.Get("X-Centrifugo-Error-Mode") == "transport"
 	if inTransport {
-		status = HttpStatus(e)
+		status = HTTPStatus(e)
 	}
 	answer := NewAPIAnswer(w, status)
 	switch _, isBatch := result.(Replies); {

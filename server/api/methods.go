@@ -18,7 +18,7 @@ func method[P any](do func(*P, context.Context, *API) (any, *protocol.Error)) ap
 }
 
 // APIMethods returns all methods. The first group is that of Centrifugo, so that its server libraries work. The second is throng's own.
-func ApiMethods() map[string]apiMethod {
+func APIMethods() map[string]apiMethod {
 	return map[string]apiMethod{
 		"publish":        method((*apiPublish).do),
 		"broadcast":      method((*apiBroadcast).do),

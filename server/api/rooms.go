@@ -149,7 +149,7 @@ func (h historyAnswer) writeTo(ctx context.Context, to *apiAnswer) {
 		if i > 0 {
 			to.raw(",")
 		}
-		to.buf = session.PastPublication(&h.pubs[i], session.JsonEncoding).AppendJSON(to.buf)
+		to.buf = session.PastPublication(&h.pubs[i], session.JSONEncoding).AppendJSON(to.buf)
 		if !to.step() || to.gone(ctx) {
 			return
 		}

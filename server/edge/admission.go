@@ -110,7 +110,7 @@ func foreignOrigin(origin string) string {
 // admitSession returns the admission of an SDK client. The subprotocol or the URL selects the encoding. If the client offers a subprotocol,
 // the response must select it, because browsers fail the connection otherwise.
 func admitSession(h *ws.Head) admission {
-	as := admission{encoding: session.JsonEncoding}
+	as := admission{encoding: session.JSONEncoding}
 	subprotocol := ""
 	switch {
 	case h.Protocol.HasToken(protobufSubprotocol):

@@ -90,7 +90,7 @@ func (s *Session) Address() netip.Addr {
 }
 
 // SDKClient returns the client ID and the user of a connection; both are empty for a plain client. Any goroutine may call it.
-func SdkClient(c *fanout.Conn) (client, user string) {
+func SDKClient(c *fanout.Conn) (client, user string) {
 	s, ok := c.Handler.(*Session)
 	if !ok {
 		return "", ""

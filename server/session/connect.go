@@ -135,7 +135,7 @@ func (s *Session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 	}
 	if req.Token != "" {
 		// Only a new token can extend the connection. A client without a token is disconnected then, reconnects, and the application decides again.
-		result.Expires, result.Ttl = s.expires != 0, Ttl(claims.Expires)
+		result.Expires, result.Ttl = s.expires != 0, TTL(claims.Expires)
 	}
 	s.Reply(&protocol.Reply{Id: id, Connect: result})
 	s.enterGivenRooms(result, req.Subs, rooms)

@@ -20,9 +20,9 @@ type Encoding uint8
 
 const (
 	PlainEncoding         Encoding = iota // unchanged data, for plain clients
-	JsonEncoding                          // SDK protocol in JSON
+	JSONEncoding                          // SDK protocol in JSON
 	ProtobufEncoding                      // SDK protocol in Protobuf
-	JsonDeltaEncoding                     // JSON with deltas between publications
+	JSONDeltaEncoding                     // JSON with deltas between publications
 	ProtobufDeltaEncoding                 // Protobuf with deltas
 	Encodings
 
@@ -31,10 +31,10 @@ const (
 )
 
 func (e Encoding) IsJSON() bool {
-	return e == JsonEncoding || e == JsonDeltaEncoding || e == jsonFullEncoding
+	return e == JSONEncoding || e == JSONDeltaEncoding || e == jsonFullEncoding
 }
 
-func (e Encoding) withDelta() bool { return e == JsonDeltaEncoding || e == ProtobufDeltaEncoding }
+func (e Encoding) withDelta() bool { return e == JSONDeltaEncoding || e == ProtobufDeltaEncoding }
 
 // Opcode returns the opcode of frames in this encoding.
 func (e Encoding) Opcode() ws.Opcode {
@@ -46,7 +46,7 @@ func (e Encoding) Opcode() ws.Opcode {
 
 // SessionPings has the ping frame of each encoding: an empty reply.
 var SessionPings = [Encodings]([]byte){
-	JsonEncoding:     fanout.EncodeFrame(ws.OpText, []byte("{}")),
+	JSONEncoding:     fanout.EncodeFrame(ws.OpText, []byte("{}")),
 	ProtobufEncoding: fanout.EncodeFrame(ws.OpBinary, []byte{0}),
 }
 

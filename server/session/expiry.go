@@ -35,7 +35,7 @@ func (at expiry) Over(now time.Time) bool { return at != 0 && !now.Before(at.End
 const MaxMoment = 10 * 366 * 24 * time.Hour
 
 // TTL returns the seconds until a time, for the protocol: 1 or more; 0 for the zero time.
-func Ttl(t time.Time) uint32 {
+func TTL(t time.Time) uint32 {
 	if t.IsZero() {
 		return 0
 	}

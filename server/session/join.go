@@ -30,7 +30,7 @@ func (s *Session) request(en *Entry) *chat.JoinRequest {
 	en.Membership = &en.sub.Membership
 	en.Format = fanout.Format(s.Encoding)
 	if en.Wish.Delta == "fossil" {
-		en.DeltaFormat = fanout.Format(s.Encoding + JsonDeltaEncoding - JsonEncoding)
+		en.DeltaFormat = fanout.Format(s.Encoding + JSONDeltaEncoding - JSONEncoding)
 	}
 	en.Positioned, en.Recoverable = en.Wish.Positioned, en.Wish.Recoverable
 	en.Recover, en.Since = en.Wish.Recover, chat.StreamPosition{Offset: en.Wish.Offset, Epoch: en.Wish.Epoch}

@@ -27,7 +27,7 @@ const (
 type LongQuestion struct {
 	About subject
 	Room  string
-	Json  bool
+	JSON  bool
 
 	// For HistoryQuery.
 	Limit   int
@@ -65,7 +65,7 @@ func (r *LongReply) Head(q LongQuestion, id uint32) []byte {
 	if q.About == HistoryOf {
 		name, field = "history", historyOfReply
 	}
-	if q.Json {
+	if q.JSON {
 		text := fmt.Appendf(nil, `{"id":%d,"%s":`, id, name)
 		return append(ws.AppendHead(nil, ws.OpText, len(text)+len(r.Body)), text...)
 	}

@@ -76,7 +76,7 @@ func (all *Sessions) Answer(q LongQuestion) (body []byte, e *protocol.Error) {
 	defer func() { all.Owed.Release(estimate - made) }()
 	switch q.About {
 	case PresenceOf:
-		body = EncodePresence(make([]byte, 0, estimate), q.Json, all.Presence(q.Room))
+		body = EncodePresence(make([]byte, 0, estimate), q.JSON, all.Presence(q.Room))
 	case HistoryOf:
 		if body, e = all.encodeHistory(q); e != nil {
 			return nil, e

@@ -16,9 +16,9 @@ import (
 // SessionFormats returns the formats of sessions, by the numbers of their encodings.
 func SessionFormats() (all chat.Formats) {
 	for _, f := range []struct{ encoding, whole Encoding }{
-		{JsonEncoding, JsonEncoding},
+		{JSONEncoding, JSONEncoding},
 		{ProtobufEncoding, ProtobufEncoding},
-		{JsonDeltaEncoding, jsonFullEncoding},
+		{JSONDeltaEncoding, jsonFullEncoding},
 		{ProtobufDeltaEncoding, ProtobufEncoding},
 		{jsonFullEncoding, jsonFullEncoding},
 	} {
@@ -89,7 +89,7 @@ func (out *sdkPublication) fill(p *chat.Publication, e Encoding) {
 		fillInfo(&out.publisher, p.Info)
 		out.Info = &out.publisher
 	}
-	if e.IsJSON() && e != JsonEncoding {
+	if e.IsJSON() && e != JSONEncoding {
 		// In the JSON protocol, a client with deltas receives all data as a JSON string.
 		out.Data = cfjson.AppendString(nil, string(out.Data))
 	}

@@ -16,7 +16,7 @@ func (s *Session) presence(id uint32, req *protocol.PresenceRequest) {
 	}
 	infos, size, all := s.Hub.PresenceWithin(req.Channel, s.light())
 	if !all {
-		s.askLong(id, LongQuestion{About: PresenceOf, Room: req.Channel, Json: s.Encoding.IsJSON()}, size)
+		s.askLong(id, LongQuestion{About: PresenceOf, Room: req.Channel, JSON: s.Encoding.IsJSON()}, size)
 		return
 	}
 	s.draw(size)
@@ -70,7 +70,7 @@ func (s *Session) history(id uint32, req *protocol.HistoryRequest) {
 		s.fail(id, e)
 		return
 	}
-	q := LongQuestion{About: HistoryOf, Room: req.Channel, Json: s.Encoding.IsJSON(), Limit: int(req.Limit), reverse: req.Reverse}
+	q := LongQuestion{About: HistoryOf, Room: req.Channel, JSON: s.Encoding.IsJSON(), Limit: int(req.Limit), reverse: req.Reverse}
 	if req.Since != nil {
 		q.HasFrom, q.From = true, chat.StreamPosition{Offset: req.Since.Offset, Epoch: req.Since.Epoch}
 	}

@@ -75,7 +75,7 @@ func AppendPresent(b []byte, info *chat.ClientInfo) []byte {
 func TellPast(pubs []chat.Publication, at chat.StreamPosition, json bool, mostBytes int) (result *protocol.HistoryResult, size int) {
 	e := ProtobufEncoding
 	if json {
-		e = JsonEncoding
+		e = JSONEncoding
 	}
 	result = &protocol.HistoryResult{Epoch: at.Epoch, Offset: at.Offset, Publications: []*protocol.Publication{}} // SDKs require a list
 	for i := range pubs {
@@ -95,9 +95,9 @@ func (all *Sessions) encodeHistory(q LongQuestion) ([]byte, *protocol.Error) {
 	if e != nil {
 		return nil, ErrorOf(e)
 	}
-	result, size := TellPast(pubs, at, q.Json, all.MaxUnsent/2)
+	result, size := TellPast(pubs, at, q.JSON, all.MaxUnsent/2)
 	runtime.Gosched()
-	if q.Json {
+	if q.JSON {
 		return append(result.AppendJSON(make([]byte, 0, size)), '}'), nil
 	}
 	return appendProtobuf(nil, result), nil

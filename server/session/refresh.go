@@ -43,7 +43,7 @@ func (s *Session) refreshBy(id uint32, claims token.Claims) {
 		Client:  s.Client,
 		Version: ServerVersion,
 		Expires: s.expires != 0,
-		Ttl:     Ttl(claims.Expires),
+		Ttl:     TTL(claims.Expires),
 	}})
 	for i := range enter {
 		if e := s.subscribeByServer(s.entryOf(&enter[i], nil)); e != nil {
@@ -79,7 +79,7 @@ func (s *Session) subRefreshBy(id uint32, sub *Subscription, claims token.SubCla
 	}
 	s.Reply(&protocol.Reply{Id: id, SubRefresh: &protocol.SubRefreshResult{
 		Expires: sub.expires != 0,
-		Ttl:     Ttl(claims.Expires),
+		Ttl:     TTL(claims.Expires),
 	}})
 	s.schedule()
 }

@@ -28,7 +28,7 @@ func (s *Session) subscribe(id uint32, req *protocol.SubscribeRequest) {
 		e.withToken, e.Info, e.data = true, s.InfoIn(claims.Info), AsJSON(claims.Data)
 		e.Token = &chat.TokenIdentity{ID: claims.ID, IssuedAt: claims.IssuedAt}
 		e.expires = ExpiryOf(claims.Expires)
-		e.ttl = Ttl(claims.Expires)
+		e.ttl = TTL(claims.Expires)
 		s.subscribeAs(id, e)
 	})
 }
@@ -110,7 +110,7 @@ func (s *Session) askSubscribe(id uint32, e *Entry) {
 		if !a.ExpireAt.IsZero() {
 			e.expires = ExpiryOf(a.ExpireAt)
 			if e.withToken {
-				e.ttl = Ttl(a.ExpireAt)
+				e.ttl = TTL(a.ExpireAt)
 			}
 		}
 		s.enterRoom(id, e)

@@ -112,7 +112,7 @@ func (s *Session) applySubscribe(c chat.Subscribe) *chat.Rejection {
 		Info:       s.InfoIn(c.Info),
 		data:       c.Data,
 		expires:    ExpiryOf(c.Expires),
-		ttl:        Ttl(c.Expires),
+		ttl:        TTL(c.Expires),
 	})
 }
 
@@ -121,7 +121,7 @@ func (s *Session) applyRefresh(c chat.Refresh) {
 	if len(c.Info) > 0 {
 		s.show(AsJSON(c.Info))
 	}
-	s.push(&protocol.Push{Refresh: &protocol.Refresh{Expires: s.expires != 0, Ttl: Ttl(c.Expires)}})
+	s.push(&protocol.Push{Refresh: &protocol.Refresh{Expires: s.expires != 0, Ttl: TTL(c.Expires)}})
 	s.schedule()
 }
 
