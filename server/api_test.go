@@ -318,7 +318,7 @@ func TestABroadcastEndsWithItsCaller(t *testing.T) {
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, e := s.api.Do(gone, "broadcast", []byte(`{"channels":["a","b"],"data":1}`))
-	if e != session.ErrNotInTime {
+	if e != session.ErrTimeout {
 		t.Errorf("got %v, want an error", e)
 	}
 	if got := value(t, s, "throng_messages_total", ""); got != 0 {
@@ -577,7 +577,7 @@ func TestAnAPICallHasATimeoutForTheLoop(t *testing.T) {
 	defer close(release)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	if _, e := s.api.Call(ctx, "subscribe", []byte(`{"user":"ann","channel":"x"}`)); e != session.ErrNotInTime {
-		t.Fatalf("got %v, want %v", e, session.ErrNotInTime)
+	if _, e := s.api.Call(ctx, "subscribe", []byte(`{"user":"ann","channel":"x"}`)); e != session.ErrTimeout {
+		t.Fatalf("got %v, want %v", e, session.ErrTimeout)
 	}
 }

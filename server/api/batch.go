@@ -40,7 +40,7 @@ func (bc *batchCommands) UnmarshalJSON(list []byte) error {
 	case opens == nil:
 		return nil
 	case opens != json.Delim('['):
-		return refusedParams{badRequest("commands: want an array of commands, each {\"METHOD\":{PARAMETERS}}")}
+		return paramsError{badRequest("commands: want an array of commands, each {\"METHOD\":{PARAMETERS}}")}
 	}
 	commands, err := countedValues(decoder)
 	*bc = commands
@@ -52,7 +52,7 @@ func countedValues(decoder *json.Decoder) ([]json.RawMessage, error) {
 	var values []json.RawMessage
 	for decoder.More() {
 		if len(values) == MaxBatchCommands {
-			return nil, refusedParams{overLimit("more than %d commands in one request: none was executed; send several requests", MaxBatchCommands)}
+			return nil, paramsError{overLimit("more than %d commands in one request: none was executed; send several requests", MaxBatchCommands)}
 		}
 		var value json.RawMessage
 		if err := decoder.Decode(&value); err != nil {

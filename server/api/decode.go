@@ -20,9 +20,9 @@ import (
 // name JSON types, not Go types.
 
 // paramsError is an error of an UnmarshalJSON method that is returned to the caller unchanged.
-type refusedParams struct{ told *protocol.Error }
+type paramsError struct{ cause *protocol.Error }
 
-func (rp refusedParams) Error() string { return rp.told.Message }
+func (rp paramsError) Error() string { return rp.cause.Message }
 
 // decodeParams decodes valid JSON into to, a pointer to a struct.
 func decodeParams(params []byte, to any) *protocol.Error {
@@ -51,10 +51,10 @@ func decodeStrictly(params []byte, to any) error {
 
 // jsonError returns an error of encoding/json without the names of Go types.
 func jsonError(err error) *protocol.Error {
-	refused, wrong := refusedParams{}, (*json.UnmarshalTypeError)(nil)
+	own, wrong := paramsError{}, (*json.UnmarshalTypeError)(nil)
 	switch {
-	case errors.As(err, &refused):
-		return refused.told
+	case errors.As(err, &own):
+		return own.cause
 	case !errors.As(err, &wrong):
 		return badRequest("want JSON with the types of %s", OpenAPIPath)
 	}

@@ -33,7 +33,7 @@ func HTTPStatus(e *protocol.Error) int {
 		return http.StatusNotFound
 	case session.ErrDenied.Code:
 		return http.StatusForbidden
-	case session.ErrBadRequest.Code, session.ErrNotAvailable.Code, session.ErrLimit.Code, session.ErrAlreadyIn.Code:
+	case session.ErrBadRequest.Code, session.ErrNotAvailable.Code, session.ErrLimit.Code, session.ErrAlreadySubscribed.Code:
 		return http.StatusBadRequest
 	case session.ErrTooManyRequests.Code:
 		return http.StatusTooManyRequests

@@ -57,11 +57,11 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !a.Knows(KeyOf(r)):
 		w.Header().Set("WWW-Authenticate", "apikey")
-		a.refuse(w, http.StatusUnauthorized, unauthorized(r))
+		a.reject(w, http.StatusUnauthorized, unauthorized(r))
 		return
 	case r.Method != http.MethodPost:
 		w.Header().Set("Allow", http.MethodPost)
-		a.refuse(w, http.StatusMethodNotAllowed, badRequest("want POST, not %s", r.Method))
+		a.reject(w, http.StatusMethodNotAllowed, badRequest("want POST, not %s", r.Method))
 		return
 	}
 	body, err := a.read(w, r)
@@ -70,7 +70,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if tooBig := (*http.MaxBytesError)(nil); errors.As(err, &tooBig) {
 			status = http.StatusRequestEntityTooLarge
 		}
-		a.refuse(w, status, badRequest("%v", err))
+		a.reject(w, status, badRequest("%v", err))
 		return
 	}
 	name := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, Path), "/")
@@ -79,7 +79,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !json.Valid(body) {
-		a.refuse(w, http.StatusBadRequest, badRequest("%v", errNotJSON))
+		a.reject(w, http.StatusBadRequest, badRequest("%v", errNotJSON))
 		return
 	}
 	a.serveOne(w, r, namedCommand{Method: name, Params: body})
@@ -89,9 +89,9 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (a *API) serveLines(w http.ResponseWriter, r *http.Request, body []byte) {
 	lines, err := bodyLines(body)
 	if err != nil {
-		refused := refusedParams{badRequest("%v", errNotJSON)}
-		errors.As(err, &refused)
-		a.refuse(w, http.StatusBadRequest, refused.told)
+		invalid := paramsError{badRequest("%v", errNotJSON)}
+		errors.As(err, &invalid)
+		a.reject(w, http.StatusBadRequest, invalid.cause)
 		return
 	}
 	if len(lines) > 1 {
@@ -102,7 +102,7 @@ func (a *API) serveLines(w http.ResponseWriter, r *http.Request, body []byte) {
 	}
 	command, e := named(lines[0])
 	if e != nil {
-		a.refuse(w, http.StatusBadRequest, e)
+		a.reject(w, http.StatusBadRequest, e)
 		return
 	}
 	a.serveOne(w, r, command)
@@ -111,7 +111,7 @@ func (a *API) serveLines(w http.ResponseWriter, r *http.Request, body []byte) {
 // serveOne calls one method and writes its reply.
 func (a *API) serveOne(w http.ResponseWriter, r *http.Request, command namedCommand) {
 	if a.Methods[command.Method] == nil {
-		a.refuse(w, http.StatusNotFound, a.noMethod(command.Method))
+		a.reject(w, http.StatusNotFound, a.noMethod(command.Method))
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), a.Patience)
@@ -150,7 +150,7 @@ func (a *API) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 }
 
 // reject writes an error response and closes the connection without reading the rest of the body.
-func (a *API) refuse(w http.ResponseWriter, status int, e *protocol.Error) {
+func (a *API) reject(w http.ResponseWriter, status int, e *protocol.Error) {
 	a.hub.Metrics.APIRequests.WithLabelValues("refused", session.ErrorLabel(e)).Inc()
 	w.Header().Set("Connection", "close")
 	if err := http.NewResponseController(w).SetReadDeadline(time.Now()); err != nil {

@@ -61,7 +61,7 @@ func (br *apiBroadcast) do(ctx context.Context, a *API) (any, *protocol.Error) {
 	responses := make([]reply, len(br.Channels))
 	for i, channel := range br.Channels {
 		if errors.Is(ctx.Err(), context.Canceled) {
-			return nil, session.ErrNotInTime // the caller has disconnected
+			return nil, session.ErrTimeout // the caller has disconnected
 		}
 		if at, e := br.say(ctx, a, channel, pub); e != nil {
 			responses[i].Error = e

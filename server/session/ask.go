@@ -33,7 +33,7 @@ func (s *Session) crowded(event string) bool {
 
 // proxy sends a proxy request on a worker. Then it calls, on the poller, allow with the reply or reject with the error for the client. It calls
 // neither if the connection has ended, or if the reply is to disconnect. The next command of the client waits.
-func (s *Session) ask(r *webhook.Request, allow func(*webhook.Answer), refuse func(*protocol.Error)) {
+func (s *Session) ask(r *webhook.Request, allow func(*webhook.Answer), reject func(*protocol.Error)) {
 	h := s.Hub.Hooks
 	s.Await(h.workersOf(r.Event), func() func() {
 		answer, err := h.Client.Ask(h.Life, r)
@@ -41,18 +41,18 @@ func (s *Session) ask(r *webhook.Request, allow func(*webhook.Answer), refuse fu
 			switch {
 			case err != nil:
 				h.complain(r.Event, err)
-				refuse(errInternal)
+				reject(errInternal)
 			case answer.Disconnect != nil:
 				s.dismiss(disconnect{fanout.ClosedByApplication, ws.CloseCode(answer.Disconnect.Code), answer.Disconnect.Reason})
 			case answer.Error != nil:
-				refuse(&protocol.Error{Code: answer.Error.Code, Message: answer.Error.Message, Temporary: answer.Error.Temporary})
+				reject(&protocol.Error{Code: answer.Error.Code, Message: answer.Error.Message, Temporary: answer.Error.Temporary})
 			case !answer.ExpireAt.IsZero() && !time.Now().Before(answer.ExpireAt):
-				refuse(errTokenExpired)
+				reject(errTokenExpired)
 			default:
 				allow(answer)
 			}
 		}
-	}, func() { refuse(ErrTooManyRequests) })
+	}, func() { reject(ErrTooManyRequests) })
 }
 
 // beginAdmission notes that a worker verifies the token, or that a proxy request decides about connect. Commands of the application on the user

@@ -60,7 +60,7 @@ func (s *Session) NextCommand(frame []byte) (cmd *protocol.Command, rest []byte,
 
 // onCommand handles one command.
 func (s *Session) onCommand(cmd *protocol.Command, now time.Duration) {
-	if s.State == refused {
+	if s.State == rejected {
 		return // the connection is closed as stale
 	}
 	if cmd.Id == 0 && cmd.Send == nil {
@@ -72,9 +72,9 @@ func (s *Session) onCommand(cmd *protocol.Command, now time.Duration) {
 		return
 	}
 	if !s.Hub.MessageRate.Allow(&s.messages, now, 1) || !s.Hub.AllowCommand(s.source, now) {
-		s.refuse(cmd.Id, ErrTooManyRequests)
+		s.reject(cmd.Id, ErrTooManyRequests)
 		if s.State == opened {
-			s.State = refused
+			s.State = rejected
 		}
 		return
 	}

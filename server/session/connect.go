@@ -21,7 +21,7 @@ const ServerVersion = "throng"
 func (s *Session) connect(id uint32, req *protocol.ConnectRequest) {
 	if s.crowded(OnConnect) {
 		s.fail(id, ErrTooManyRequests)
-		s.State = refused
+		s.State = rejected
 		return
 	}
 	if req.Token == "" {
@@ -38,7 +38,7 @@ func (s *Session) connect(id uint32, req *protocol.ConnectRequest) {
 	checkToken(s, req.Token, s.Hub.Tokens.Connect, func(claims token.Claims, err error) {
 		if err != nil {
 			s.endAsking()
-			s.refuseToken(id, err, errTokenExpired)
+			s.rejectToken(id, err, errTokenExpired)
 			return
 		}
 		s.tokenUser = claims.User
@@ -83,7 +83,7 @@ func (s *Session) askConnect(id uint32, req *protocol.ConnectRequest, claims tok
 	}, func(e *protocol.Error) {
 		s.endAsking()
 		s.fail(id, e)
-		s.State = refused
+		s.State = rejected
 	})
 }
 
@@ -94,7 +94,7 @@ func (s *Session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 	rooms := s.grantsOf(claims, answer)
 	if s.tooMany(id, len(rooms.list)) {
 		s.endAsking()
-		s.refuseConnect()
+		s.rejectConnect()
 		return
 	}
 	s.Info = &chat.ClientInfo{User: claims.User, Client: s.Client, ConnInfo: AsJSON(claims.Info)}
@@ -112,7 +112,7 @@ func (s *Session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 		return
 	case e != nil:
 		s.fail(id, ErrorOf(e))
-		s.refuseConnect()
+		s.rejectConnect()
 		return
 	}
 	// After AddUser: a ban or revocation ends the connections that are counted at that time.

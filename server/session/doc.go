@@ -8,11 +8,11 @@
 //
 // A Session is owned by its poller; others post to it, and commands of the application on users are data (user_command.go). A command that
 // waits for a webhook, a slow signature or a long reply holds the connection back (wait.go), and nobody else (workers.go). Publications,
-// joins and leaves are encoded here for the formats of the SDKs (encoding.go, push.go); errors and disconnects are in refusal.go.
+// joins and leaves are encoded here for the formats of the SDKs (encoding.go, push.go); errors and disconnects are in errors.go.
 //
 // A file uses those above it in this list. Only session.go and sessions.go, which say what the state is, use each other.
 //
-//	encoding.go, data.go, delta.go, push.go, refusal.go            what is received and sent
+//	encoding.go, data.go, delta.go, push.go, errors.go            what is received and sent
 //	expiry.go, clientid.go                                         moments, and ids
 //	workers.go, hooks_health.go, hooks.go, longquestion.go         work off the loop, none of it for a Session
 //	subscription.go, reply_frame.go, session.go, sessions.go       state

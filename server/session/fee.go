@@ -25,12 +25,12 @@ func (s *Session) pay(id uint32, in chat.RoomRef) (f fee, ok bool) {
 	now, room := s.Hub.Clock.Now(), in.Name
 	rate := limiter.PerSecond(in.Options.Rate)
 	if s.floods || !s.mayPublishIn(room, rate, now) {
-		s.refuse(id, ErrTooManyRequests)
+		s.reject(id, ErrTooManyRequests)
 		return fee{}, false
 	}
 	if !s.Hub.AllowPublish(s.User, now) {
 		s.giveBackIn(room, rate)
-		s.refuse(id, ErrTooManyRequests)
+		s.reject(id, ErrTooManyRequests)
 		return fee{}, false
 	}
 	f = fee{room: room, rate: rate}

@@ -33,7 +33,7 @@ func newHooksHealth(events []string) *hooksHealth {
 func (hh *hooksHealth) note(event string, r webhook.Result, now time.Time) {
 	hh.mu.Lock()
 	defer hh.mu.Unlock()
-	e := HookHealth{OK: r == webhook.OK || r == webhook.Refused, Result: string(r), At: &now}
+	e := HookHealth{OK: r == webhook.OK || r == webhook.Rejected, Result: string(r), At: &now}
 	if !e.OK {
 		e.Failures = hh.events[event].Failures + 1
 	}

@@ -17,7 +17,7 @@ func TestHooksHealthCountsFailuresInARow(t *testing.T) {
 	if got, want := h.All()[OnConnect], (HookHealth{false, "status", &now, 2}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	h.note(OnConnect, webhook.Refused, now) // the application rejects: it is healthy
+	h.note(OnConnect, webhook.Rejected, now) // the application rejects: it is healthy
 	if got, want := h.All()[OnConnect], (HookHealth{true, "refused", &now, 0}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

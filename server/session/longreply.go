@@ -37,7 +37,7 @@ func (s *Session) light() int {
 // client has read. If the unread ones alone exceed it, the query is rejected. Called on the poller.
 func (s *Session) askLong(id uint32, q LongQuestion, estimate int) {
 	if s.overdrawn() || s.UnreadReplies.Load() > int64(s.Hub.MaxUnsent) || !s.Pause() {
-		s.refuse(id, ErrTooManyRequests)
+		s.reject(id, ErrTooManyRequests)
 		return
 	}
 	s.Blocked.Store(true)
@@ -50,7 +50,7 @@ func (s *Session) askLong(id uint32, q LongQuestion, estimate int) {
 		if r.err != nil {
 			s.Poller.Post(func() {
 				s.draw(-estimate)
-				s.Resume(func() { s.refuse(id, r.err) })
+				s.Resume(func() { s.reject(id, r.err) })
 			})
 			return
 		}
@@ -59,7 +59,7 @@ func (s *Session) askLong(id uint32, q LongQuestion, estimate int) {
 		s.Conn.Shard.Post(fanout.Job{Do: fanout.SendBulk, Conn: s.Conn, Bulk: b})
 	}) {
 		s.unpause()
-		s.refuse(id, ErrTooManyRequests)
+		s.reject(id, ErrTooManyRequests)
 		return
 	}
 	s.draw(estimate)

@@ -11,7 +11,7 @@ import (
 func (s *Session) publish(id uint32, req *protocol.PublishRequest) {
 	in := s.viewOf(req.Channel)
 	if in.Options.PublishProxy && s.crowded(OnPublish) {
-		s.refuse(id, ErrTooManyRequests)
+		s.reject(id, ErrTooManyRequests)
 		return
 	}
 	pub, ok := OfSDK(req.Data)
@@ -20,7 +20,7 @@ func (s *Session) publish(id uint32, req *protocol.PublishRequest) {
 		return
 	}
 	if e := s.Hub.Admit(s.in(in), in, len(req.Data)); e != nil {
-		s.refuse(id, ErrorOf(e))
+		s.reject(id, ErrorOf(e))
 		return
 	}
 	pub.Info = s.Info
@@ -47,9 +47,9 @@ func (s *Session) say(id uint32, in chat.RoomRef, pub chat.Publication, o chat.P
 
 // proxyPublish requests the decision of the application about a publication. If it is rejected, its charge is refunded.
 func (s *Session) askPublish(id uint32, in chat.RoomRef, data []byte, pub chat.Publication, f fee) {
-	refuse := func(e *protocol.Error) {
+	reject := func(e *protocol.Error) {
 		s.giveBack(f)
-		s.refuse(id, e)
+		s.reject(id, e)
 	}
 	r := s.about(OnPublish)
 	r.Channel, r.Data = in.Name, data
@@ -57,7 +57,7 @@ func (s *Session) askPublish(id uint32, in chat.RoomRef, data []byte, pub chat.P
 		// Membership and sanctions may have changed since.
 		in := s.viewAgain(in)
 		if e := s.Hub.Admit(s.in(in), in, len(data)); e != nil {
-			refuse(ErrorOf(e))
+			reject(ErrorOf(e))
 			return
 		}
 		said := pub
@@ -65,12 +65,12 @@ func (s *Session) askPublish(id uint32, in chat.RoomRef, data []byte, pub chat.P
 			var ok bool
 			if said, ok = OfSDK(a.Data); !ok {
 				s.Hub.Hooks.complain(OnPublish, errTooDeep)
-				refuse(errInternal)
+				reject(errInternal)
 				return
 			}
 			said.Info = pub.Info
 		}
 		said.Tags = a.Tags
 		s.say(id, in, said, chat.PublishOptions{SkipHistory: a.SkipHistory})
-	}, refuse)
+	}, reject)
 }

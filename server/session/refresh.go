@@ -14,7 +14,7 @@ import (
 func (s *Session) refresh(id uint32, req *protocol.RefreshRequest) {
 	checkToken(s, req.Token, s.Hub.Tokens.Connect, func(claims token.Claims, err error) {
 		if err != nil {
-			s.refuseToken(id, err, errRefreshExpired)
+			s.rejectToken(id, err, errRefreshExpired)
 			return
 		}
 		s.refreshBy(id, claims)

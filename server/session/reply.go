@@ -31,7 +31,7 @@ func (s *Session) fail(id uint32, e *protocol.Error) {
 }
 
 // reject adds an error reply for a command over a limit. After more than MaxRejections in a row it disconnects the client instead.
-func (s *Session) refuse(id uint32, e *protocol.Error) {
+func (s *Session) reject(id uint32, e *protocol.Error) {
 	if e == ErrTooManyRequests || e == ErrLimit {
 		if s.strikes++; s.strikes > MaxStrikes {
 			s.dismiss(disconnectTooMany)

@@ -55,7 +55,7 @@ func (s *Session) askRPC(id uint32, req *protocol.RPCRequest) {
 		return
 	}
 	if s.overdrawn() {
-		s.refuse(id, ErrTooManyRequests)
+		s.reject(id, ErrTooManyRequests)
 		return
 	}
 	r := s.about(OnRPC)
@@ -66,7 +66,7 @@ func (s *Session) askRPC(id uint32, req *protocol.RPCRequest) {
 			a.Data = AsJSON(a.Data)
 		}
 		s.Reply(&protocol.Reply{Id: id, Rpc: &protocol.RPCResult{Data: a.Data}})
-	}, func(e *protocol.Error) { s.refuse(id, e) })
+	}, func(e *protocol.Error) { s.reject(id, e) })
 }
 
 // send handles the command send: an rpc without a method and without a reply. Errors are only counted.
@@ -79,6 +79,6 @@ func (s *Session) send(req *protocol.SendRequest) {
 	r.Data = req.Data
 	s.ask(r, func(*webhook.Answer) {}, func(e *protocol.Error) {
 		s.Hub.Metrics.CommandErrors.WithLabelValues(ErrorLabel(e)).Inc()
-		s.refuse(0, e)
+		s.reject(0, e)
 	})
 }

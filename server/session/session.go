@@ -76,5 +76,5 @@ type sessionState uint8
 const (
 	opened    sessionState = iota // before connect
 	Connected                     // connect succeeded
-	refused                       // connect failed: all further commands are ignored
+	rejected                      // connect failed: all further commands are ignored
 )

@@ -15,7 +15,7 @@ func (s *Session) subscribe(id uint32, req *protocol.SubscribeRequest) {
 		return
 	}
 	if s.crowded(OnSubscribe) || s.Hub.Hooks.wants(OnSubscribe) && s.overdrawn() {
-		s.refuse(id, ErrTooManyRequests)
+		s.reject(id, ErrTooManyRequests)
 		return
 	}
 	e := &Entry{Wish: req, Info: s.Info}
@@ -37,7 +37,7 @@ func (s *Session) subscribe(id uint32, req *protocol.SubscribeRequest) {
 func (s *Session) subscribeAs(id uint32, e *Entry) {
 	s.entering = nil
 	if err := s.mayEnter(e); err != nil {
-		s.refuse(id, err)
+		s.reject(id, err)
 		return
 	}
 	if s.Hub.Hooks.wants(OnSubscribe) {
@@ -57,7 +57,7 @@ func (s *Session) mayEnter(e *Entry) *protocol.Error {
 	case e.ended:
 		return ErrDenied
 	case s.Find(e.Wish.Channel) != nil:
-		return ErrAlreadyIn
+		return ErrAlreadySubscribed
 	case len(s.Subs) >= s.Hub.maxRooms:
 		return ErrLimit
 	case !s.Hub.Authorize(who, chat.ToSubscribe, in):
@@ -72,7 +72,7 @@ func (s *Session) enterRoom(id uint32, e *Entry) {
 		return []*protocol.Reply{{Id: id, Subscribe: e.Result}}
 	})
 	if e.Err != nil {
-		s.refuse(id, ErrorOf(e.Err))
+		s.reject(id, ErrorOf(e.Err))
 	}
 	if e.expires != 0 {
 		s.schedule()
@@ -96,7 +96,7 @@ func (s *Session) askSubscribe(id uint32, e *Entry) {
 		s.entering = nil
 		// Membership and sanctions may have changed since.
 		if err := s.mayEnter(e); err != nil {
-			s.refuse(id, err)
+			s.reject(id, err)
 			return
 		}
 		e.Info = s.InfoIn(e.Info.ChanInfo)
@@ -116,6 +116,6 @@ func (s *Session) askSubscribe(id uint32, e *Entry) {
 		s.enterRoom(id, e)
 	}, func(err *protocol.Error) {
 		s.entering = nil
-		s.refuse(id, err)
+		s.reject(id, err)
 	})
 }

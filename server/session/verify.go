@@ -41,7 +41,7 @@ func checkToken[C any](s *Session, text string, check func(text string, now time
 }
 
 // rejectToken replies to a rejected connection token: with the error expired if it has expired.
-func (s *Session) refuseToken(id uint32, err error, expired *protocol.Error) {
+func (s *Session) rejectToken(id uint32, err error, expired *protocol.Error) {
 	switch {
 	case errors.Is(err, token.ErrExpired):
 		s.fail(id, expired)
@@ -54,13 +54,13 @@ func (s *Session) refuseToken(id uint32, err error, expired *protocol.Error) {
 		s.dismiss(disconnectInvalidToken)
 		return
 	}
-	s.refuseConnect()
+	s.rejectConnect()
 }
 
 // rejectConnect notes that connect failed.
-func (s *Session) refuseConnect() {
+func (s *Session) rejectConnect() {
 	if s.State == opened {
-		s.State = refused
+		s.State = rejected
 	}
 }
 
@@ -87,7 +87,7 @@ func (s *Session) takesToken(id uint32, claims token.SubClaims, err error, room 
 	case errors.Is(err, token.ErrExpired):
 		s.fail(id, expired)
 	case errors.Is(err, errVerifying):
-		s.refuse(id, ErrTooManyRequests)
+		s.reject(id, ErrTooManyRequests)
 	case errors.Is(err, token.ErrKeysNotLoaded):
 		s.fail(id, errInternal)
 	case err == nil && s.Hub.Moderation.IsRevoked(s.Info.User, chat.TokenIdentity{ID: claims.ID, IssuedAt: claims.IssuedAt}):

@@ -14,9 +14,9 @@ const (
 
 // Await runs work on a worker, then calls the function that it returned on the poller. If the queue is full or the wait too long, it calls reject
 // there instead. Meanwhile the next command of the client waits. Both callbacks may call Await. Called on the poller.
-func (s *Session) Await(by *workers, work func() (finish func()), refuse func()) {
+func (s *Session) Await(by *workers, work func() (finish func()), reject func()) {
 	if !s.Pause() {
-		refuse()
+		reject()
 		return
 	}
 	accepted := by.Do(s.Conn.AddressKey(), func() {
@@ -24,11 +24,11 @@ func (s *Session) Await(by *workers, work func() (finish func()), refuse func())
 		s.Hub.Loop.Contain(s.Conn, func() { finish = work() })
 		s.Poller.Post(func() { s.Resume(finish) })
 	}, func() {
-		s.Poller.Post(func() { s.Resume(refuse) })
+		s.Poller.Post(func() { s.Resume(reject) })
 	})
 	if !accepted {
 		s.unpause()
-		refuse()
+		reject()
 	}
 }
 

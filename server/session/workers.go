@@ -31,7 +31,7 @@ type workers struct {
 
 // task is a queued task. If it waits longer than the queue timeout, reject is called instead of work.
 type errand struct {
-	work, refuse func()
+	work, reject func()
 	since        time.Time
 }
 
@@ -54,7 +54,7 @@ func NewWorkers(most, queue int, patience time.Duration) *workers {
 // Do runs work for an address, the zero Addr for none. It calls reject instead if work waits longer than the queue timeout, or is evicted by a task
 // of another address. One of them is called, once, on another goroutine. If the queue is full, Do returns false and calls neither. It does
 // not block.
-func (w *workers) Do(from netip.Addr, work, refuse func()) bool {
+func (w *workers) Do(from netip.Addr, work, reject func()) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.Busy < w.Most {
@@ -67,7 +67,7 @@ func (w *workers) Do(from netip.Addr, work, refuse func()) bool {
 		if heaviest == nil {
 			return false
 		}
-		w.running.Go(w.dropLast(heaviest).refuse)
+		w.running.Go(w.dropLast(heaviest).reject)
 	}
 	line := w.Lines[from]
 	if line == nil {
@@ -75,11 +75,11 @@ func (w *workers) Do(from netip.Addr, work, refuse func()) bool {
 		w.Lines[from] = line
 		w.Turns = append(w.Turns, line)
 	}
-	line.list = append(line.list, errand{work, refuse, time.Now()})
+	line.list = append(line.list, errand{work, reject, time.Now()})
 	w.Waiting++
 	if !w.Watched {
 		w.Watched = true
-		time.AfterFunc(w.patience, w.refuseLate)
+		time.AfterFunc(w.patience, w.rejectLate)
 	}
 	return true
 }
@@ -108,10 +108,10 @@ func (w *workers) heavierThan(from netip.Addr) *errands {
 }
 
 // rejectedAtOnce is the number of tasks that rejectLate rejects before it yields the processor.
-const refusedAtOnce = 64
+const rejectedAtOnce = 64
 
 // rejectLate rejects the tasks that have waited too long, and sets the timer for the next ones.
-func (w *workers) refuseLate() {
+func (w *workers) rejectLate() {
 	w.mu.Lock()
 	if w.Waiting == 0 {
 		w.Watched = false
@@ -124,15 +124,15 @@ func (w *workers) refuseLate() {
 	late := w.takeLate()
 	w.mu.Unlock()
 	for i, e := range late {
-		e.refuse()
-		if (i+1)%refusedAtOnce == 0 {
+		e.reject()
+		if (i+1)%rejectedAtOnce == 0 {
 			runtime.Gosched()
 		}
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.Watched = w.Waiting > 0; w.Watched {
-		time.AfterFunc(w.patience-time.Since(w.oldest()), w.refuseLate)
+		time.AfterFunc(w.patience-time.Since(w.oldest()), w.rejectLate)
 	}
 }
 
@@ -185,7 +185,7 @@ func (w *workers) next() func() {
 		w.Turns = append(w.Turns[1:], line)
 	}
 	if first.isLate(w.patience) {
-		return first.refuse
+		return first.reject
 	}
 	return first.work
 }

@@ -191,8 +191,8 @@ func (d *decoder) checkOrigin(issuer, audience string) {
 	}
 }
 
-// refuseGuest fails for a user name that is reserved for guests.
-func (d *decoder) refuseGuest(user string) {
+// rejectGuestName fails for a user name that is reserved for guests.
+func (d *decoder) rejectGuestName(user string) {
 	if strings.HasPrefix(user, guestPrefix) {
 		d.fail("sub", "names that begin with "+guestPrefix+" are reserved for guests")
 	}

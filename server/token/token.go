@@ -129,7 +129,7 @@ func (v *Verifier) Connect(token string, now time.Time) (Claims, error) {
 	c.Guest = guest
 	if !guest {
 		d.checkOrigin(v.issuer, v.audience)
-		d.refuseGuest(c.User)
+		d.rejectGuestName(c.User)
 	}
 	if _, is := d.claims["channel"]; is {
 		// RFC 8725, 3.12: a subscription token is not a connection token.
@@ -161,7 +161,7 @@ func (v *Verifier) Subscribe(token string, now time.Time) (SubClaims, error) {
 		d.fail("channel", "missing: a connection token, not a subscription token")
 	}
 	d.checkOrigin(v.issuer, v.audience)
-	d.refuseGuest(c.User)
+	d.rejectGuestName(c.User)
 	c.Expires, err = d.judge(now, v.requireExp)
 	if err != nil {
 		return SubClaims{}, err

@@ -117,7 +117,7 @@ type Result string
 
 const (
 	OK          Result = "ok"
-	Refused     Result = "refused"     // the reply is an error or a disconnect
+	Rejected    Result = "refused"     // the reply is an error or a disconnect
 	Unreachable Result = "unreachable" // no connection, or it was interrupted
 	TimedOut    Result = "timeout"
 	BadStatus   Result = "status"
@@ -125,7 +125,7 @@ const (
 )
 
 // Results are all results.
-var Results = []Result{OK, Refused, Unreachable, TimedOut, BadStatus, BadAnswer}
+var Results = []Result{OK, Rejected, Unreachable, TimedOut, BadStatus, BadAnswer}
 
 // failure is the error of an attempt. Its text contains neither the secret nor the URL.
 type failure struct {
@@ -165,7 +165,7 @@ func (c *Client) ask(ctx context.Context, event, id string, body []byte) (answer
 		case f != nil:
 			result = f.result
 		case answer.Error != nil || answer.Disconnect != nil:
-			result = Refused
+			result = Rejected
 		}
 		c.observe(event, result, c.now().Sub(started))
 	}()

@@ -304,7 +304,7 @@ func TestARefusalIsAnAnswer(t *testing.T) {
 	if err != nil || got.Disconnect == nil || *got.Disconnect != (Disconnect{4500, "go"}) {
 		t.Fatalf("got %+v, %v", got, err)
 	}
-	if seen.count(Refused) != 2 {
+	if seen.count(Rejected) != 2 {
 		t.Errorf("got %v, want two refusals", seen.of)
 	}
 }

@@ -13,12 +13,12 @@ import (
 // The errors of the SDK protocol. The codes are those of Centrifugo, because SDKs interpret them.
 var (
 	errInternal        = &protocol.Error{Code: 100, Message: "internal server error", Temporary: true}
-	ErrNotInTime       = &protocol.Error{Code: errInternal.Code, Message: "internal server error: not all connections finished within 5 s", Temporary: true}
+	ErrTimeout       = &protocol.Error{Code: errInternal.Code, Message: "internal server error: not all connections finished within 5 s", Temporary: true}
 	ErrUnauthorized    = &protocol.Error{Code: 101, Message: "unauthorized"}
 	ErrUnknownChannel  = &protocol.Error{Code: 102, Message: "unknown channel"}
 	ErrDenied          = &protocol.Error{Code: 103, Message: "permission denied"}
 	ErrNoMethod        = &protocol.Error{Code: 104, Message: "method not found"}
-	ErrAlreadyIn       = &protocol.Error{Code: 105, Message: "already subscribed"}
+	ErrAlreadySubscribed       = &protocol.Error{Code: 105, Message: "already subscribed"}
 	ErrLimit           = &protocol.Error{Code: 106, Message: "limit exceeded"}
 	ErrBadRequest      = &protocol.Error{Code: 107, Message: "bad request"}
 	ErrNotAvailable    = &protocol.Error{Code: 108, Message: "not available"}
@@ -31,7 +31,7 @@ var (
 // errorsOfRejections maps the rejections of the chat to errors of the protocol.
 var errorsOfRejections = [chat.RejectionCauses]*protocol.Error{
 	chat.CauseInternal:      errInternal,
-	chat.CauseTimeout:       ErrNotInTime,
+	chat.CauseTimeout:       ErrTimeout,
 	chat.CauseUnknownRoom:   ErrUnknownChannel,
 	chat.CauseDenied:        ErrDenied,
 	chat.CauseLimit:         ErrLimit,
