@@ -115,7 +115,7 @@ func goOnOverALimit(t *testing.T, s *Server, command, wantErr string) {
 	other := connectSDK(t, s, userToken("bob"))
 	c := connectSDK(t, s, userToken("ann"))
 	// Several commands in a frame, because the number of frames has its own limit.
-	c.say("%s", strings.Repeat(command+"\n", session.MaxStrikes+10))
+	c.say("%s", strings.Repeat(command+"\n", session.MaxRejections+10))
 	refused := 0
 	for {
 		m, err := c.next()
@@ -130,8 +130,8 @@ func goOnOverALimit(t *testing.T, s *Server, command, wantErr string) {
 		}
 		refused += strings.Count(string(m.Payload), `{"id":2,"error":`+wantErr+`}`)
 	}
-	if refused != session.MaxStrikes {
-		t.Errorf("got %d commands rejected before the close, want %d", refused, session.MaxStrikes)
+	if refused != session.MaxRejections {
+		t.Errorf("got %d commands rejected before the close, want %d", refused, session.MaxRejections)
 	}
 	other.say(`{"id":2,"unsubscribe":{"channel":"x"}}`)
 	other.want(`{"id":2,"unsubscribe":{}}`)

@@ -121,8 +121,8 @@ func TestLongRepliesOfOneFrameHaveABudget(t *testing.T) {
 				}
 				answered++
 			}
-			if refused != session.MaxStrikes {
-				t.Errorf("got %d rejected, want %d", refused, session.MaxStrikes)
+			if refused != session.MaxRejections {
+				t.Errorf("got %d rejected, want %d", refused, session.MaxRejections)
 			}
 			made := int(testutil.ToFloat64(s.metrics.LongReplyBytes))
 			if made < budget || made > budget+s.cfg.MaxUnsent {
@@ -240,9 +240,9 @@ func TestALongReplyIsRejectedBeforeItIsEncoded(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	goOnOverALimit(t, s, `{"id":2,"presence":{"channel":"x"}}`, `{"code":111,"message":"too many requests","temporary":true}`)
 	runtime.ReadMemStats(&after)
-	const copies = session.MaxStrikes * members * 8
+	const copies = session.MaxRejections * members * 8
 	if got := after.TotalAlloc - before.TotalAlloc; got > copies/4 {
-		t.Errorf("got %d bytes for %d rejections, want much less than the %d of so many copies of the room", got, session.MaxStrikes, copies)
+		t.Errorf("got %d bytes for %d rejections, want much less than the %d of so many copies of the room", got, session.MaxRejections, copies)
 	}
 }
 

@@ -85,10 +85,10 @@ func (s *Session) onCommand(cmd *protocol.Command, now time.Duration) {
 		return
 	}
 	s.Hub.Metrics.Commands.WithLabelValues(name).Inc()
-	strikes := s.strikes
+	before := s.rejections
 	deal()
-	if s.strikes == strikes && !s.Conn.Is(fanout.Held) {
-		s.strikes = 0
+	if s.rejections == before && !s.Conn.Is(fanout.Held) {
+		s.rejections = 0
 	}
 }
 

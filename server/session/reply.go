@@ -9,7 +9,7 @@ import (
 // What a session sends: replies, pushes and the close frame.
 
 // MaxRejections is the number of commands in a row over a limit; the next one ends the connection.
-const MaxStrikes = 100
+const MaxRejections = 100
 
 // Reply adds a reply or a push to the frame of this turn. Called on the poller; flush sends it.
 func (s *Session) Reply(r *protocol.Reply) {
@@ -33,7 +33,7 @@ func (s *Session) fail(id uint32, e *protocol.Error) {
 // reject adds an error reply for a command over a limit. After more than MaxRejections in a row it disconnects the client instead.
 func (s *Session) reject(id uint32, e *protocol.Error) {
 	if e == ErrTooManyRequests || e == ErrLimit {
-		if s.strikes++; s.strikes > MaxStrikes {
+		if s.rejections++; s.rejections > MaxRejections {
 			s.dismiss(disconnectTooMany)
 			return
 		}

@@ -35,7 +35,7 @@ type Session struct {
 	talksIn    *chat.Room               // the last room that it published to: while its backlog is over the limit, the client is not read from
 	messages   limiter.Meter            // commands
 	floods     bool                     // over its rate of bytes for too long: its publications are rejected
-	strikes    int                      // commands over a limit, since the last one that was not
+	rejections int                      // commands over a limit, since the last one that was not
 	drawn      limiter.Meter            // bytes of bulk replies
 	Recovered  limiter.Meter            // bytes of recovered publications
 	Meters     map[string]limiter.Meter // publications by room, in rooms with a rate; nil before the first

@@ -81,10 +81,10 @@ func (s *Session) Resume(finish func()) {
 			s.Hub.Loop.Read(s.Conn) // to notice the end of the connection
 			return
 		}
-		strikes := s.strikes
+		before := s.rejections
 		finish()
-		if s.strikes == strikes && !s.Conn.Is(fanout.Held) {
-			s.strikes = 0
+		if s.rejections == before && !s.Conn.Is(fanout.Held) {
+			s.rejections = 0
 		}
 		s.goOn()
 	})
