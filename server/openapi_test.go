@@ -176,12 +176,12 @@ func FuzzTheAPI(f *testing.F) {
 	cfg := DefaultConfig()
 	cfg.API.Key, cfg.Rooms, cfg.HistoryBytes = "0123456789abcdef", []chat.RoomOptions{roomWithHistory("h:*")}, 1<<20
 	a := api.New(newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 1), api.Config{Key: cfg.API.Key, MaxMessage: cfg.MaxMessage})
-	a.Patience = time.Millisecond // no event loop runs
+	a.Timeout = time.Millisecond // no event loop runs
 	f.Fuzz(func(t *testing.T, name, params string) {
 		if a.Methods[name] == nil || !json.Valid([]byte(params)) {
 			t.Skip()
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), a.Patience)
+		ctx, cancel := context.WithTimeout(t.Context(), a.Timeout)
 		defer cancel()
 		result, e := a.Call(ctx, name, []byte(params))
 		recorder := httptest.NewRecorder()

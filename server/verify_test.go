@@ -46,7 +46,7 @@ func startSlow(t *testing.T) (s *Server, slow func(map[string]any) string) {
 func occupied(t *testing.T, s *Server) (release func()) {
 	t.Helper()
 	gate := make(chan struct{})
-	for range s.hub.Verifiers.Most {
+	for range s.hub.Verifiers.Limit {
 		if !s.hub.Verifiers.Do(netip.Addr{}, func() { <-gate }, func() {}) {
 			t.Fatal("verifiers are busy")
 		}

@@ -212,8 +212,8 @@ func TestAddressesTakeTurns(t *testing.T) {
 		if want := []string{"a5", "a4", "a3", "a2"}; !slices.Equal(refused, want) {
 			t.Errorf("got %v refused, want the newest of the heaviest: %v", refused, want)
 		}
-		if w.Busy != 0 || w.Waiting != 0 || len(w.Lines) != 0 || len(w.Turns) != 0 {
-			t.Errorf("got %d busy, %d waiting, %d lines, %d turns; want none", w.Busy, w.Waiting, len(w.Lines), len(w.Turns))
+		if w.Busy != 0 || w.Waiting != 0 || len(w.Queues) != 0 || len(w.Turns) != 0 {
+			t.Errorf("got %d busy, %d waiting, %d lines, %d turns; want none", w.Busy, w.Waiting, len(w.Queues), len(w.Turns))
 		}
 	})
 }
@@ -236,8 +236,8 @@ func TestTheTasksOfEachAddressHaveATimeout(t *testing.T) {
 		if want := []string{"0 1s", "1 1.1s", "2 1.2s", "3 1.3s", "4 1.4s", "5 1.5s"}; !slices.Equal(refused, want) {
 			t.Errorf("got refused %v, want %v", refused, want)
 		}
-		if len(w.Lines) != 0 || w.Length() != 0 {
-			t.Errorf("got %d lines, %d that wait; want none", len(w.Lines), w.Length())
+		if len(w.Queues) != 0 || w.Length() != 0 {
+			t.Errorf("got %d lines, %d that wait; want none", len(w.Queues), w.Length())
 		}
 		close(gate)
 		w.Wait()

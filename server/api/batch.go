@@ -79,7 +79,7 @@ func (all Replies) writeTo(ctx context.Context, to *apiAnswer) {
 	if !all.lines {
 		to.raw(`{"replies":[`)
 	}
-	run := batchRun{api: all.api, patience: all.api.Patience, budget: MaxBatchAnswer}
+	run := batchRun{api: all.api, timeLeft: all.api.Timeout, budget: MaxBatchAnswer}
 	for i, command := range all.commands {
 		if to.gone(ctx) {
 			return
@@ -107,7 +107,7 @@ func (all Replies) writeTo(ctx context.Context, to *apiAnswer) {
 // batchRun has the time and the bytes that are left for the commands of one request.
 type batchRun struct {
 	api      *API
-	patience time.Duration // left for the work of pollers and shards
+	timeLeft time.Duration // left for the work of pollers and shards
 	budget   int           // bytes of replies that are left
 }
 
@@ -151,10 +151,10 @@ func (b *batchRun) call(ctx context.Context, name string, params []byte) (any, *
 		return nil, tooLong
 	}
 	began := time.Now()
-	limited, cancel := context.WithTimeout(ctx, b.patience)
+	limited, cancel := context.WithTimeout(ctx, b.timeLeft)
 	result, e := b.api.Do(limited, name, params)
 	cancel()
-	b.patience -= time.Since(began)
+	b.timeLeft -= time.Since(began)
 	if long, is := result.(streamed); is && e == nil && long.size() > b.budget {
 		b.budget = 0 // otherwise each further command would be executed in vain
 		result, e = nil, tooLong

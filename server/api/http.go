@@ -20,7 +20,7 @@ import (
 
 const (
 	apiBodyTimeout = 5 * time.Second // to receive the body of a request
-	apiPatience    = 5 * time.Second // of one request, for the work of pollers and shards
+	callTimeout    = 5 * time.Second // of one request, for the work of pollers and shards
 )
 
 // Config has the settings of the server API.
@@ -36,13 +36,13 @@ func New(h *session.Sessions, cfg Config) *API {
 		return nil
 	}
 	return &API{
-		hub:      h,
-		key:      sha256.Sum256([]byte(cfg.Key)),
-		MaxBody:  max(1<<20, 2*int64(cfg.MaxMessage)),
-		uid:      session.RandomWord(16),
-		version:  cmp.Or(cfg.Version, session.ServerVersion),
-		Methods:  APIMethods(),
-		Patience: apiPatience,
+		hub:     h,
+		key:     sha256.Sum256([]byte(cfg.Key)),
+		MaxBody: max(1<<20, 2*int64(cfg.MaxMessage)),
+		uid:     session.RandomWord(16),
+		version: cmp.Or(cfg.Version, session.ServerVersion),
+		Methods: APIMethods(),
+		Timeout: callTimeout,
 	}
 }
 
@@ -114,7 +114,7 @@ func (a *API) serveOne(w http.ResponseWriter, r *http.Request, command namedComm
 		a.reject(w, http.StatusNotFound, a.noMethod(command.Method))
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), a.Patience)
+	ctx, cancel := context.WithTimeout(r.Context(), a.Timeout)
 	result, e := a.Call(ctx, command.Method, command.Params)
 	cancel()
 	status := http.StatusOK

@@ -14,11 +14,11 @@ import (
 // receives bulk replies at a limited rate, and no second long reply before it has read the first.
 
 const (
-	maxAnswers     = 4096            // long replies in the queue of the workers
-	answerPatience = 5 * time.Second // to wait for a worker
-	MaxOwed        = 32 << 20        // bytes of long replies, all connections together
-	lightReply     = 16 << 10        // bytes of bulk replies that the poller makes for one connection at a time; a worker makes longer ones
-	repliesFactor  = 4               // times max-unsent: bytes of bulk replies for one connection per second
+	maxAnswers       = 4096            // long replies in the queue of the workers
+	bulkQueueTimeout = 5 * time.Second // to wait for a worker
+	MaxOwed          = 32 << 20        // bytes of long replies, all connections together
+	lightReply       = 16 << 10        // bytes of bulk replies that the poller makes for one connection at a time; a worker makes longer ones
+	repliesFactor    = 4               // times max-unsent: bytes of bulk replies for one connection per second
 )
 
 // overBulkRate reports whether the session has exceeded its rate of bulk replies.

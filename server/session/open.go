@@ -35,8 +35,8 @@ func New(cfg Config, h *chat.Hub, tokens *token.Verifier) *Sessions {
 		HeldCommands:  limiter.Budget{Max: int64(max(maxHeld, fanout.BudgetMessages*cfg.MaxMessage)), Share: 4},
 		ReplyRate:     limiter.PerSecond(repliesFactor * h.MaxUnsent),
 		Owed:          limiter.Budget{Max: MaxOwed, Share: 2},
-		Answers:       NewWorkers(cores, maxAnswers, answerPatience),
-		Verifiers:     NewWorkers(max(1, cores/2), MaxVerifying, answerPatience),
+		Answers:       NewWorkers(cores, maxAnswers, bulkQueueTimeout),
+		Verifiers:     NewWorkers(max(1, cores/2), MaxVerifying, bulkQueueTimeout),
 	}
 	s.Questions = newQuestions(s.Answers, &s.Owed)
 	return s

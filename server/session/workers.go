@@ -15,40 +15,40 @@ import (
 // goroutine may use it.
 type workers struct {
 	// Constant after newWorkers.
-	Most     int           // tasks at a time
-	queue    int           // tasks that wait
-	patience time.Duration // time to wait
+	Limit        int           // tasks at a time
+	maxQueued    int           // tasks that wait
+	queueTimeout time.Duration // time to wait
 
 	mu      sync.Mutex // a leaf, not held while a task runs
 	Busy    int
-	Waiting int                     // tasks
-	Lines   map[netip.Addr]*errands // not empty, by address
-	Turns   []*errands              // the same, in the order of their turns
-	Watched bool                    // a timer calls rejectLate; true while tasks wait
+	Waiting int                       // tasks
+	Queues  map[netip.Addr]*taskQueue // not empty, by address
+	Turns   []*taskQueue              // the same, in the order of their turns
+	Watched bool                      // a timer calls rejectLate; true while tasks wait
 
 	running sync.WaitGroup
 }
 
 // task is a queued task. If it waits longer than the queue timeout, reject is called instead of work.
-type errand struct {
+type task struct {
 	work, reject func()
 	since        time.Time
 }
 
 // taskQueue has the tasks of one address in their order. It is never empty.
-type errands struct {
+type taskQueue struct {
 	from netip.Addr
-	list []errand
+	list []task
 }
 
 // Len returns the number of tasks that wait.
-func (line *errands) Len() int { return len(line.list) }
+func (q *taskQueue) Len() int { return len(q.list) }
 
-func (task *errand) isLate(patience time.Duration) bool { return time.Since(task.since) >= patience }
+func (t *task) isLate(timeout time.Duration) bool { return time.Since(t.since) >= timeout }
 
 // NewWorkers returns workers for so many tasks at a time, with a queue of so many tasks.
-func NewWorkers(most, queue int, patience time.Duration) *workers {
-	return &workers{Most: most, queue: queue, patience: patience, Lines: map[netip.Addr]*errands{}}
+func NewWorkers(limit, maxQueued int, queueTimeout time.Duration) *workers {
+	return &workers{Limit: limit, maxQueued: maxQueued, queueTimeout: queueTimeout, Queues: map[netip.Addr]*taskQueue{}}
 }
 
 // Do runs work for an address, the zero Addr for none. It calls reject instead if work waits longer than the queue timeout, or is evicted by a task
@@ -57,29 +57,29 @@ func NewWorkers(most, queue int, patience time.Duration) *workers {
 func (w *workers) Do(from netip.Addr, work, reject func()) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.Busy < w.Most {
+	if w.Busy < w.Limit {
 		w.Busy++
 		w.running.Go(func() { w.run(work) })
 		return true
 	}
-	if w.Waiting >= w.queue {
+	if w.Waiting >= w.maxQueued {
 		heaviest := w.heavierThan(from)
 		if heaviest == nil {
 			return false
 		}
 		w.running.Go(w.dropLast(heaviest).reject)
 	}
-	line := w.Lines[from]
-	if line == nil {
-		line = &errands{from: from}
-		w.Lines[from] = line
-		w.Turns = append(w.Turns, line)
+	q := w.Queues[from]
+	if q == nil {
+		q = &taskQueue{from: from}
+		w.Queues[from] = q
+		w.Turns = append(w.Turns, q)
 	}
-	line.list = append(line.list, errand{work, reject, time.Now()})
+	q.list = append(q.list, task{work, reject, time.Now()})
 	w.Waiting++
 	if !w.Watched {
 		w.Watched = true
-		time.AfterFunc(w.patience, w.rejectLate)
+		time.AfterFunc(w.queueTimeout, w.rejectLate)
 	}
 	return true
 }
@@ -88,17 +88,17 @@ func (w *workers) Do(from netip.Addr, work, reject func()) bool {
 func (w *workers) Full(from netip.Addr) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.Busy >= w.Most && w.Waiting >= w.queue && w.heavierThan(from) == nil
+	return w.Busy >= w.Limit && w.Waiting >= w.maxQueued && w.heavierThan(from) == nil
 }
 
 // heavierThan returns the longest queue, if it is longer than that of from would be with one more task; else nil. It does not search if from has
 // its share already. The lock must be held.
-func (w *workers) heavierThan(from netip.Addr) *errands {
+func (w *workers) heavierThan(from netip.Addr) *taskQueue {
 	own := 0
-	if line := w.Lines[from]; line != nil {
-		own = len(line.list)
+	if q := w.Queues[from]; q != nil {
+		own = len(q.list)
 	}
-	if own*len(w.Lines) >= w.Waiting {
+	if own*len(w.Queues) >= w.Waiting {
 		return nil
 	}
 	if heaviest, ok := limiter.HeavierThan(own, slices.Values(w.Turns)); ok {
@@ -132,30 +132,30 @@ func (w *workers) rejectLate() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.Watched = w.Waiting > 0; w.Watched {
-		time.AfterFunc(w.patience-time.Since(w.oldest()), w.rejectLate)
+		time.AfterFunc(w.queueTimeout-time.Since(w.oldest()), w.rejectLate)
 	}
 }
 
 // takeLate removes and returns the tasks that have waited too long, the oldest first. The lock must be held.
-func (w *workers) takeLate() (late []errand) {
+func (w *workers) takeLate() (late []task) {
 	for i := len(w.Turns) - 1; i >= 0; i-- { // backwards: an empty queue is removed from Turns
-		line := w.Turns[i]
+		q := w.Turns[i]
 		n := 0
-		for n < len(line.list) && line.list[n].isLate(w.patience) {
+		for n < len(q.list) && q.list[n].isLate(w.queueTimeout) {
 			n++
 		}
-		late = append(late, line.list[:n]...)
+		late = append(late, q.list[:n]...)
 		w.drop(i, 0, n)
 	}
-	slices.SortStableFunc(late, func(a, b errand) int { return a.since.Compare(b.since) })
+	slices.SortStableFunc(late, func(a, b task) int { return a.since.Compare(b.since) })
 	return late
 }
 
 // oldest returns the time of the oldest task. The lock must be held, and a task must wait.
 func (w *workers) oldest() time.Time {
 	first := w.Turns[0].list[0].since
-	for _, line := range w.Turns[1:] {
-		if since := line.list[0].since; since.Before(first) {
+	for _, q := range w.Turns[1:] {
+		if since := q.list[0].since; since.Before(first) {
 			first = since
 		}
 	}
@@ -179,40 +179,40 @@ func (w *workers) next() func() {
 		w.Busy--
 		return nil
 	}
-	line := w.Turns[0]
-	first := line.list[0]
+	q := w.Turns[0]
+	first := q.list[0]
 	if w.drop(0, 0, 1) { // the other addresses first
-		w.Turns = append(w.Turns[1:], line)
+		w.Turns = append(w.Turns[1:], q)
 	}
-	if first.isLate(w.patience) {
+	if first.isLate(w.queueTimeout) {
 		return first.reject
 	}
 	return first.work
 }
 
 // dropLast removes and returns the newest task of a queue. The lock must be held.
-func (w *workers) dropLast(line *errands) errand {
-	n := len(line.list) - 1
-	last := line.list[n]
-	w.drop(slices.Index(w.Turns, line), n, n+1)
+func (w *workers) dropLast(q *taskQueue) task {
+	n := len(q.list) - 1
+	last := q.list[n]
+	w.drop(slices.Index(w.Turns, q), n, n+1)
 	return last
 }
 
 // drop removes the tasks from to to of the queue at a turn, and the queue if none is left. It reports whether some are left. The lock must be
 // held.
 func (w *workers) drop(turn, from, to int) (left bool) {
-	line := w.Turns[turn]
+	q := w.Turns[turn]
 	w.Waiting -= to - from
-	if from == 0 && to < len(line.list) {
-		clear(line.list[:to])
-		line.list = line.list[to:] // in constant time
+	if from == 0 && to < len(q.list) {
+		clear(q.list[:to])
+		q.list = q.list[to:] // in constant time
 	} else {
-		line.list = slices.Delete(line.list, from, to)
+		q.list = slices.Delete(q.list, from, to)
 	}
-	if len(line.list) > 0 {
+	if len(q.list) > 0 {
 		return true
 	}
-	delete(w.Lines, line.from)
+	delete(w.Queues, q.from)
 	if turn == 0 {
 		w.Turns = w.Turns[1:]
 	} else {
