@@ -79,21 +79,21 @@ func (s *Session) onCommand(cmd *protocol.Command, now time.Duration) {
 		return
 	}
 	fanout.AddTo(&s.Conn.ReceivedMessages, 1)
-	name, deal := s.dealing(cmd)
-	if deal == nil {
+	name, execute := s.dispatch(cmd)
+	if execute == nil {
 		s.dismiss(disconnectBadRequest)
 		return
 	}
 	s.Hub.Metrics.Commands.WithLabelValues(name).Inc()
 	before := s.rejections
-	deal()
+	execute()
 	if s.rejections == before && !s.Conn.Is(fanout.Held) {
 		s.rejections = 0
 	}
 }
 
 // dispatch returns the name of a command in the metrics, and the function that executes it; nil for an unknown command.
-func (s *Session) dealing(cmd *protocol.Command) (string, func()) {
+func (s *Session) dispatch(cmd *protocol.Command) (string, func()) {
 	switch id := cmd.Id; {
 	case cmd.Connect != nil:
 		return "connect", func() { s.connect(id, cmd.Connect) }
@@ -125,7 +125,7 @@ func (s *Session) dealing(cmd *protocol.Command) (string, func()) {
 
 // onPong handles a command without an ID: a pong. The protocol forbids a pong without a ping.
 func (s *Session) onPong(cmd *protocol.Command) {
-	name, _ := s.dealing(cmd)
+	name, _ := s.dispatch(cmd)
 	if name != "" || s.Conn.Pinged.Swap(0) == 0 {
 		s.dismiss(disconnectBadRequest)
 	}
