@@ -154,7 +154,7 @@ func TestPlainClientsWaitingForTheWebhookAreBounded(t *testing.T) {
 	connectSDK(t, s, userToken("ann"))
 
 	var places []*limiter.Slot
-	for i := range session.MaxAskedPlain - 3 {
+	for i := range session.MaxPlainWaiting - 3 {
 		places = append(places, s.hub.Hooks.Plain.Acquire(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), func() { t.Error("another address was evicted") }))
 	}
 	// Its own address has the most places.

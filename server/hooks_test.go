@@ -100,7 +100,7 @@ func (a *application) of(event string) (all []question) {
 // badAnswers returns the number of invalid replies for an event that were counted.
 func badAnswers(t testing.TB, s *Server, event string) (n int) {
 	t.Helper()
-	counted := fmt.Sprintf(`throng_webhook_requests_total{event=%q,result=%q} `, event, webhook.BadAnswer)
+	counted := fmt.Sprintf(`throng_webhook_requests_total{event=%q,result=%q} `, event, webhook.BadReply)
 	text := scrape(t, s)
 	_, rest, found := strings.Cut(text, counted)
 	if _, err := fmt.Sscan(rest, &n); !found || err != nil {
@@ -577,7 +577,7 @@ func TestAHangingApplicationDelaysNoOtherClient(t *testing.T) {
 	var a *application
 	a = startApplication(t, map[string]func(question) string{session.OnRPC: func(question) string { <-a.hang; return "" }})
 	s := startHooked(t, a, nil)
-	const n = webhook.MaxAsking + 50
+	const n = webhook.MaxCalls + 50
 	var all [n]*sdk
 	for i := range all {
 		all[i] = connectSDK(t, s, signed(map[string]any{"sub": fmt.Sprint(i)}))
@@ -588,7 +588,7 @@ func TestAHangingApplicationDelaysNoOtherClient(t *testing.T) {
 		c.say(`{"id":2,"rpc":{}}`)
 	}
 	eventually(t, "the maximum number of proxy requests", func() bool {
-		return len(a.of(session.OnRPC)) == webhook.MaxAsking && s.hub.Hooks.Askers.Length() == n-webhook.MaxAsking
+		return len(a.of(session.OnRPC)) == webhook.MaxCalls && s.hub.Hooks.CallWorkers.Length() == n-webhook.MaxCalls
 	})
 	echo := dial(t, s, "echo")
 	for i := range 1000 {
@@ -596,8 +596,8 @@ func TestAHangingApplicationDelaysNoOtherClient(t *testing.T) {
 		echo.send(ws.OpText, text)
 		echo.hear(ws.OpText, text)
 	}
-	if got := len(a.of(session.OnRPC)); got != webhook.MaxAsking && time.Since(asked) < 30*time.Second {
-		t.Errorf("got %d proxy requests, want still %d", got, webhook.MaxAsking)
+	if got := len(a.of(session.OnRPC)); got != webhook.MaxCalls && time.Since(asked) < 30*time.Second {
+		t.Errorf("got %d proxy requests, want still %d", got, webhook.MaxCalls)
 	}
 }
 
@@ -607,7 +607,7 @@ func TestACommandFailsWithoutAWebhookReply(t *testing.T) {
 	for name, answer := range map[string]http.HandlerFunc{
 		"500":      func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) },
 		"garbage":  func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>") },
-		"huge":     func(w http.ResponseWriter, _ *http.Request) { w.Write(bytes.Repeat([]byte(" "), webhook.MaxAnswer+1)) },
+		"huge":     func(w http.ResponseWriter, _ *http.Request) { w.Write(bytes.Repeat([]byte(" "), webhook.MaxReply+1)) },
 		"redirect": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, http.StatusFound) },
 		"dead":     nil,
 		"hangs": func(_ http.ResponseWriter, r *http.Request) {
@@ -780,7 +780,7 @@ func TestQueuedCommandsAreBoundedInBytes(t *testing.T) {
 	before = held()
 	wishing := dialSDK(t, s, "")
 	wishing.say(`{"id":1,"connect":{"subs":{%s}}}`, strings.Join(wishes, ","))
-	eventually(t, "it to wait", func() bool { return held() >= before+100*session.HeldWish })
+	eventually(t, "it to wait", func() bool { return held() >= before+100*session.HeldRoom })
 	for _, c := range append(all, small, wishing) {
 		c.conn.Close()
 	}
@@ -831,7 +831,7 @@ func TestRepeatedRequestsToAnOverloadedApplicationAreCutOff(t *testing.T) {
 				askers, gate := session.NewWorkers(1, queue, time.Nanosecond), make(chan struct{})
 				t.Cleanup(func() { close(gate) })
 				askers.Do(netip.Addr{}, func() { <-gate }, nil)
-				change(s, func() { s.hub.Hooks.Askers, s.hub.Hooks.Admitters = askers, askers })
+				change(s, func() { s.hub.Hooks.CallWorkers, s.hub.Hooks.AdmissionWorkers = askers, askers })
 				goOnOverALimit(t, s, command, `{"code":111,"message":"too many requests","temporary":true}`)
 			})
 		}
@@ -845,7 +845,7 @@ func TestAConnectionIsRejectedIfTheApplicationIsOverloaded(t *testing.T) {
 	askers, gate := session.NewWorkers(1, 0, time.Hour), make(chan struct{})
 	t.Cleanup(func() { close(gate) })
 	askers.Do(netip.Addr{}, func() { <-gate }, nil)
-	change(s, func() { s.hub.Hooks.Admitters = askers })
+	change(s, func() { s.hub.Hooks.AdmissionWorkers = askers })
 	c := dialSDK(t, s, "")
 	c.say(`{"id":1,"connect":{"token":"looked at by nobody"}}`)
 	c.want(`{"id":1,"error":{"code":111,"message":"too many requests","temporary":true}}`)
@@ -857,12 +857,12 @@ func TestSlowRPCsDoNotDelayConnects(t *testing.T) {
 	a := hangingApplication(t, session.OnRPC)
 	a.answers[session.OnConnect], a.answers[session.OnSubscribe] = always(`{"result":{}}`), always(`{"result":{}}`)
 	s := startHooked(t, a, nil)
-	const n = webhook.MaxAsking + 1
+	const n = webhook.MaxCalls + 1
 	for range n {
 		c := connectSDK(t, s, "")
 		c.say(`{"id":2,"rpc":{"method":"x","data":1}}`)
 	}
-	eventually(t, "all workers to be busy", func() bool { return s.hub.Hooks.Askers.Length() > 0 })
+	eventually(t, "all workers to be busy", func() bool { return s.hub.Hooks.CallWorkers.Length() > 0 })
 	c := connectSDK(t, s, "") // which needs a proxy request
 	c.say(`{"id":2,"subscribe":{"channel":"x"}}`)
 	if got := c.line(); !strings.Contains(got, `"subscribe":{`) {
@@ -871,7 +871,7 @@ func TestSlowRPCsDoNotDelayConnects(t *testing.T) {
 	plain := dial(t, s, "y")
 	plain.send(ws.OpText, "hello")
 	plain.hear(ws.OpText, "hello")
-	if got := s.hub.Hooks.Askers.Length(); got == 0 {
+	if got := s.hub.Hooks.CallWorkers.Length(); got == 0 {
 		t.Error("the calls have ended, so the test is not valid")
 	}
 }

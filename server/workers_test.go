@@ -252,7 +252,7 @@ func TestCallsOfOneAddressDoNotBlockOthers(t *testing.T) {
 	const queue = 8
 	askers, gate := session.NewWorkers(1, queue, time.Hour), make(chan struct{})
 	askers.Do(netip.Addr{}, func() { <-gate }, nil)
-	change(s, func() { s.hub.Hooks.Askers = askers })
+	change(s, func() { s.hub.Hooks.CallWorkers = askers })
 	call := func(ip string) *sdk {
 		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}
 		c := connectSDKBy(t, s, &d, userToken("ann"))

@@ -72,7 +72,7 @@ func (e *Edge) authorize(h *ws.Head) (admission, *rejection) {
 	if why := e.hub.PlainDenial(room); why != "" {
 		return admission{}, &rejection{metrics.HandshakeForbidden, http.StatusForbidden, "plain clients may not join this room: " + why}
 	}
-	return admission{response: ws.SwitchingProtocols(h.Key.Value, ""), room: strings.Clone(room), needsProxy: e.hooks.AsksPlain()}, nil
+	return admission{response: ws.SwitchingProtocols(h.Key.Value, ""), room: strings.Clone(room), needsProxy: e.hooks.ProxiesPlain()}, nil
 }
 
 // AuthorizeRequest is authorize for a request that net/http has parsed.

@@ -37,7 +37,7 @@ func proxyRejection(err error) *rejection {
 	switch denied := session.PlainDenied(""); {
 	case errors.As(err, &denied):
 		return &rejection{metrics.HandshakeForbidden, http.StatusForbidden, denied.Error()}
-	case errors.Is(err, session.ErrPlainCrowded):
+	case errors.Is(err, session.ErrPlainQueueFull):
 		return &rejection{metrics.HandshakeFull, http.StatusServiceUnavailable, err.Error() + ": retry after " + retryAfterSeconds + " s"}
 	}
 	return &rejection{metrics.HandshakeFailed, http.StatusServiceUnavailable, fmt.Sprintf("the application did not respond (%v): retry after %s s", err, retryAfterSeconds)}

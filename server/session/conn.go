@@ -114,7 +114,7 @@ func (s *Session) begin() {
 
 // End leaves all rooms, notifies the application and removes the user. Called on the poller, once, when the socket is closed.
 func (s *Session) End() {
-	s.endAsking()
+	s.endAdmission()
 	s.leaveAll()
 	s.TellDisconnect()
 	if s.User != nil {

@@ -19,14 +19,14 @@ const ServerVersion = "throng"
 
 // connect handles the first command of every connection.
 func (s *Session) connect(id uint32, req *protocol.ConnectRequest) {
-	if s.crowded(OnConnect) {
+	if s.proxyQueueFull(OnConnect) {
 		s.fail(id, ErrTooManyRequests)
 		s.State = rejected
 		return
 	}
 	if req.Token == "" {
 		if !s.Hub.Guests && !s.Hub.Hooks.wants(OnConnect) {
-			s.Hub.complaint.Do(func() {
+			s.Hub.logLimit.Do(func() {
 				s.Hub.Log.Warn("client without a token rejected, because guests are off; logged at most once per second", "conn", s.Conn.ID)
 			})
 			s.dismiss(disconnectNoToken)
@@ -37,7 +37,7 @@ func (s *Session) connect(id uint32, req *protocol.ConnectRequest) {
 	}
 	checkToken(s, req.Token, s.Hub.Tokens.Connect, func(claims token.Claims, err error) {
 		if err != nil {
-			s.endAsking()
+			s.endAdmission()
 			s.rejectToken(id, err, errTokenExpired)
 			return
 		}
@@ -49,21 +49,21 @@ func (s *Session) connect(id uint32, req *protocol.ConnectRequest) {
 // connectAs continues connect after the token, if any, was verified.
 func (s *Session) connectAs(id uint32, req *protocol.ConnectRequest, claims token.Claims) {
 	if s.Hub.Hooks.wants(OnConnect) {
-		s.askConnect(id, req, claims)
+		s.proxyConnect(id, req, claims)
 		return
 	}
 	s.enter(id, req, claims, nil)
 }
 
 // proxyConnect requests the decision of the application. The fields of its reply replace those of the token.
-func (s *Session) askConnect(id uint32, req *protocol.ConnectRequest, claims token.Claims) {
+func (s *Session) proxyConnect(id uint32, req *protocol.ConnectRequest, claims token.Claims) {
 	asked := time.Now()
-	r := s.about(OnConnect)
+	r := s.proxyRequest(OnConnect)
 	r.User, r.Meta, r.Data, r.Name, r.Version = claims.User, claims.Meta, req.Data, req.Name, req.Version
 	r.Channels = slices.Sorted(maps.Keys(req.Subs))
-	s.underWay += len(req.Subs) * HeldWish
-	s.beginAsking()
-	s.ask(r, func(a *webhook.Answer) {
+	s.underWay += len(req.Subs) * HeldRoom
+	s.beginAdmission()
+	s.proxy(r, func(a *webhook.Reply) {
 		if a.User != "" {
 			claims.User = a.User
 		}
@@ -81,7 +81,7 @@ func (s *Session) askConnect(id uint32, req *protocol.ConnectRequest, claims tok
 		}
 		s.enter(id, req, claims, a)
 	}, func(e *protocol.Error) {
-		s.endAsking()
+		s.endAdmission()
 		s.fail(id, e)
 		s.State = rejected
 	})
@@ -89,11 +89,11 @@ func (s *Session) askConnect(id uint32, req *protocol.ConnectRequest, claims tok
 
 // establish completes connect: it sets the user and subscribes the session to its server-side rooms. answer is the reply of the application; nil
 // without a proxy request.
-func (s *Session) enter(id uint32, req *protocol.ConnectRequest, claims token.Claims, answer *webhook.Answer) {
+func (s *Session) enter(id uint32, req *protocol.ConnectRequest, claims token.Claims, answer *webhook.Reply) {
 	h := s.Hub
 	rooms := s.grantsOf(claims, answer)
 	if s.tooMany(id, len(rooms.list)) {
-		s.endAsking()
+		s.endAdmission()
 		s.rejectConnect()
 		return
 	}
@@ -103,9 +103,9 @@ func (s *Session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 	if req.Token == "" {
 		s.tokenUser = claims.User
 	}
-	user, demands, e := h.AddUser(s, s.Info.User, s.asking)
+	user, demands, e := h.AddUser(s, s.Info.User, s.firstCommand)
 	s.User = user
-	s.endAsking()
+	s.endAdmission()
 	switch {
 	case e == chat.RejectLimit:
 		s.dismiss(disconnectTooManyOfUser)

@@ -1,6 +1,6 @@
 // Package session is the SDK protocol: one Session for each client, which is the fanout.Handler of its connection.
 //
-//	frame --> OnMessage, onCommand (command.go) --> connect (connect.go)     --> token (verify.go), webhook (ask.go) --> user, given rooms (grants.go)
+//	frame --> OnMessage, onCommand (command.go) --> connect (connect.go)     --> token (verify.go), webhook (proxy.go) --> user, given rooms (grants.go)
 //	          decode, rates, one command          subscribe (subscribe.go) --> Join (join.go) --> chat.Hub.JoinRooms
 //	          at a time                           publish (publish.go)     --> fees (fee.go) --> chat.Hub.Publish
 //	                                              history, presence        --> reply, or a long reply by a worker (longreply.go)
@@ -18,7 +18,7 @@
 //	subscription.go, reply_frame.go, session.go, sessions.go       state
 //	reply.go, wait.go                                              a client is answered, or waits
 //	identity.go, rooms.go, deadline.go, fee.go, join.go            who a Session is, its rooms, and what it may do there
-//	ask.go, verify.go, grants.go, query_reply.go, longreply.go     what several commands need
+//	proxy.go, verify.go, grants.go, query_reply.go, longreply.go     what several commands need
 //	user_command.go                                                the commands of the application
 //	connect.go, refresh.go, subscribe.go, publish.go, query.go,    the commands of clients
 //	rpc.go

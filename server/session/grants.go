@@ -66,14 +66,14 @@ func (s *Session) grantsByToken(claims token.Claims) (g grants) {
 
 // grantsOf returns all server-side rooms of a new connection: its personal room, those of its token, and those of the reply to the connect proxy
 // request, nil for none.
-func (s *Session) grantsOf(claims token.Claims, answer *webhook.Answer) (g grants) {
+func (s *Session) grantsOf(claims token.Claims, answer *webhook.Reply) (g grants) {
 	h := s.Hub
 	if h.personalRooms && claims.User != "" {
 		if room, ok := h.Names.PersonalRoom(claims.User); ok {
 			g.add(room, token.SubOptions{}, false)
 		} else {
 			h.Metrics.PersonalRoomsMissing.Inc()
-			h.complaint.Do(func() {
+			h.logLimit.Do(func() {
 				h.Log.Warn("user without a personal room: its name is too long, or contains a character of user-rooms; logged at most once per second", "user", logqueue.Clip(claims.User))
 			})
 		}
@@ -112,7 +112,7 @@ func (s *Session) tooMany(id uint32, rooms int) bool {
 	if rooms <= h.maxRooms {
 		return false
 	}
-	h.complaint.Do(func() {
+	h.logLimit.Do(func() {
 		h.Log.Warn("the token or the webhook reply has more rooms than max-rooms; logged at most once per second", "conn", s.Conn.ID, "rooms", rooms, "max_rooms", h.maxRooms)
 	})
 	s.fail(id, ErrLimit)

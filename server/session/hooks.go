@@ -18,14 +18,14 @@ import (
 // Hooks sends the proxy requests and event notifications of all sessions. A proxy request runs on a worker, and the next command of the session
 // waits for the reply. Without a reply the command fails with error 100. A nil *Hooks sends nothing.
 type Hooks struct {
-	Client    *webhook.Client
-	events    []string
-	Admitters *workers       // proxy requests of connect and subscribe, plain clients included; slow requests of publish and rpc do not delay them
-	Askers    *workers       // proxy requests of publish and rpc
-	Plain     *limiter.Slots // handshakes of plain clients that wait for the application
-	Health    *hooksHealth
-	log       *slog.Logger
-	complaint rate.Sometimes
+	Client           *webhook.Client
+	events           []string
+	AdmissionWorkers *workers       // proxy requests of connect and subscribe, plain clients included; slow requests of publish and rpc do not delay them
+	CallWorkers      *workers       // proxy requests of publish and rpc
+	Plain            *limiter.Slots // handshakes of plain clients that wait for the application
+	Health           *hooksHealth
+	log              *slog.Logger
+	logLimit         rate.Sometimes
 
 	Life context.Context // context of all requests
 	End  context.CancelFunc
@@ -45,10 +45,10 @@ var AllEvents = []string{OnConnect, OnSubscribe, OnPublish, OnRPC, OnDisconnect}
 
 // maxQueuedRequests is the number of sessions that wait for a worker, for each of the two groups of workers. Each holds one command in memory. It
 // waits for the webhook timeout at most, and then for the reply.
-const maxAsked = 4096
+const maxQueuedRequests = 4096
 
 // HeldRoom is about the memory in bytes for each requested room of a connect that waits: far more than in the command.
-const HeldWish = 256
+const HeldRoom = 256
 
 // HooksConfig has the settings of the webhook. It has the same fields as server.WebhookConfig, so that one converts to the other.
 type HooksConfig struct {
@@ -64,13 +64,13 @@ func NewHooks(cfg HooksConfig, log *slog.Logger, m *metrics.Metrics) (*Hooks, er
 		return nil, nil
 	}
 	h := &Hooks{
-		events:    cfg.Events,
-		Admitters: NewWorkers(webhook.MaxAdmitting, maxAsked, cfg.Timeout),
-		Askers:    NewWorkers(webhook.MaxAsking, maxAsked, cfg.Timeout),
-		Plain:     limiter.NewSlots(MaxAskedPlain, true),
-		Health:    newHooksHealth(cfg.Events),
-		log:       log,
-		complaint: logqueue.EverySecond(),
+		events:           cfg.Events,
+		AdmissionWorkers: NewWorkers(webhook.MaxAdmissions, maxQueuedRequests, cfg.Timeout),
+		CallWorkers:      NewWorkers(webhook.MaxCalls, maxQueuedRequests, cfg.Timeout),
+		Plain:            limiter.NewSlots(MaxPlainWaiting, true),
+		Health:           newHooksHealth(cfg.Events),
+		log:              log,
+		logLimit:         logqueue.EverySecond(),
 	}
 	requests := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "throng_webhook_requests_total", Help: "Attempts of webhook requests, by event and result.",
@@ -130,16 +130,16 @@ func (h *Hooks) Flush(limit time.Duration) {
 func (h *Hooks) Stop() {
 	if h != nil {
 		h.End()
-		h.Admitters.Wait()
-		h.Askers.Wait()
+		h.AdmissionWorkers.Wait()
+		h.CallWorkers.Wait()
 	}
 }
 
 // wants reports whether the webhook is configured for an event.
 func (h *Hooks) wants(event string) bool { return h != nil && slices.Contains(h.events, event) }
 
-func (h *Hooks) complain(event string, err error) {
-	h.complaint.Do(func() {
+func (h *Hooks) logFailure(event string, err error) {
+	h.logLimit.Do(func() {
 		h.log.Warn("webhook failed; logged at most once per second", "event", event, "error", err)
 	})
 }
@@ -147,10 +147,10 @@ func (h *Hooks) complain(event string, err error) {
 // workersOf returns the workers for proxy requests of an event.
 func (h *Hooks) workersOf(event string) *workers {
 	if event == OnConnect || event == OnSubscribe {
-		return h.Admitters
+		return h.AdmissionWorkers
 	}
-	return h.Askers
+	return h.CallWorkers
 }
 
 // Waiting returns the number of commands and handshakes that wait for a worker.
-func (h *Hooks) Waiting() int { return h.Admitters.Length() + h.Askers.Length() }
+func (h *Hooks) Waiting() int { return h.AdmissionWorkers.Length() + h.CallWorkers.Length() }

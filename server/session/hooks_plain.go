@@ -16,11 +16,11 @@ import (
 // use /ws to avoid the decision of the application.
 
 // MaxPlainWaiting is the number of handshakes of plain clients that wait for the application, at most. Each holds a socket and a goroutine.
-const MaxAskedPlain = 512
+const MaxPlainWaiting = 512
 
 var (
-	errHandshakeGone = errors.New("the client disconnected")
-	ErrPlainCrowded  = errors.New("too many connections wait for the application")
+	errClientGone     = errors.New("the client disconnected")
+	ErrPlainQueueFull = errors.New("too many connections wait for the application")
 )
 
 // PlainDenied is the error of AdmitPlain if the application rejects the client: its reason.
@@ -29,7 +29,7 @@ type PlainDenied string
 func (d PlainDenied) Error() string { return "rejected by the application: " + string(d) }
 
 // ProxiesPlain reports whether the application decides about plain clients.
-func (h *Hooks) AsksPlain() bool { return h.wants(OnConnect) || h.wants(OnSubscribe) }
+func (h *Hooks) ProxiesPlain() bool { return h.wants(OnConnect) || h.wants(OnSubscribe) }
 
 // AdmitPlain requests the decision of the application about a plain client that connects to a room. A plain client has no user, and its
 // subscription has no end: a reply with a user or an expiry rejects it. The error is a PlainDenied, ErrPlainQueueFull, or the reason for a
@@ -39,25 +39,25 @@ func (h *Hooks) AdmitPlain(ctx context.Context, from netip.Addr, room string) er
 	makeRoom := make(chan struct{})
 	at := h.Plain.Acquire(from, func() { close(makeRoom) })
 	if at == nil {
-		return ErrPlainCrowded
+		return ErrPlainQueueFull
 	}
 	defer h.Plain.Release(at)
 	answered := make(chan error, 1)
-	if !h.Admitters.Do(from, func() { answered <- h.aboutPlain(ctx, room) }, func() { answered <- ErrPlainCrowded }) {
-		return ErrPlainCrowded
+	if !h.AdmissionWorkers.Do(from, func() { answered <- h.proxyPlain(ctx, room) }, func() { answered <- ErrPlainQueueFull }) {
+		return ErrPlainQueueFull
 	}
 	select {
 	case err := <-answered:
 		return err
 	case <-makeRoom:
-		return ErrPlainCrowded
+		return ErrPlainQueueFull
 	case <-ctx.Done():
-		return errHandshakeGone
+		return errClientGone
 	}
 }
 
 // proxyPlain sends a proxy request for each configured event, in the order of an SDK client: connect, then subscribe.
-func (h *Hooks) aboutPlain(ctx context.Context, room string) error {
+func (h *Hooks) proxyPlain(ctx context.Context, room string) error {
 	life, cancel := context.WithCancel(h.Life)
 	defer cancel()
 	defer context.AfterFunc(ctx, cancel)()
@@ -73,12 +73,12 @@ func (h *Hooks) aboutPlain(ctx context.Context, room string) error {
 		} else {
 			q.Channel = room
 		}
-		a, err := h.Client.Ask(life, q)
+		a, err := h.Client.Proxy(life, q)
 		switch {
 		case err != nil && ctx.Err() != nil:
-			return errHandshakeGone
+			return errClientGone
 		case err != nil:
-			h.complain(event, err)
+			h.logFailure(event, err)
 			return errors.New("webhook failed")
 		case a.Disconnect != nil:
 			return PlainDenied(a.Disconnect.Reason)

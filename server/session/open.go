@@ -31,7 +31,7 @@ func New(cfg Config, h *chat.Hub, tokens *token.Verifier) *Sessions {
 		clientPrefix:  RandomWord(8),
 		Tokens:        tokens,
 		onCommands:    (*Session).onCommands,
-		complaint:     logqueue.EverySecond(),
+		logLimit:      logqueue.EverySecond(),
 		HeldCommands:  limiter.Budget{Max: int64(max(maxHeld, fanout.BudgetMessages*cfg.MaxMessage)), Share: 4},
 		ReplyRate:     limiter.PerSecond(repliesFactor * h.MaxUnsent),
 		Owed:          limiter.Budget{Max: MaxOwed, Share: 2},

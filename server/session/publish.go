@@ -10,7 +10,7 @@ import (
 // publish handles the command publish.
 func (s *Session) publish(id uint32, req *protocol.PublishRequest) {
 	in := s.viewOf(req.Channel)
-	if in.Options.PublishProxy && s.crowded(OnPublish) {
+	if in.Options.PublishProxy && s.proxyQueueFull(OnPublish) {
 		s.reject(id, ErrTooManyRequests)
 		return
 	}
@@ -32,7 +32,7 @@ func (s *Session) publish(id uint32, req *protocol.PublishRequest) {
 		return
 	}
 	if in.Options.PublishProxy {
-		s.askPublish(id, in, req.Data, pub, f)
+		s.proxyPublish(id, in, req.Data, pub, f)
 		return
 	}
 	s.say(id, in, pub, chat.PublishOptions{})
@@ -46,14 +46,14 @@ func (s *Session) say(id uint32, in chat.RoomRef, pub chat.Publication, o chat.P
 }
 
 // proxyPublish requests the decision of the application about a publication. If it is rejected, its charge is refunded.
-func (s *Session) askPublish(id uint32, in chat.RoomRef, data []byte, pub chat.Publication, f fee) {
+func (s *Session) proxyPublish(id uint32, in chat.RoomRef, data []byte, pub chat.Publication, f fee) {
 	reject := func(e *protocol.Error) {
 		s.giveBack(f)
 		s.reject(id, e)
 	}
-	r := s.about(OnPublish)
+	r := s.proxyRequest(OnPublish)
 	r.Channel, r.Data = in.Name, data
-	s.ask(r, func(a *webhook.Answer) {
+	s.proxy(r, func(a *webhook.Reply) {
 		// Membership and sanctions may have changed since.
 		in := s.viewAgain(in)
 		if e := s.Hub.Admit(s.in(in), in, len(data)); e != nil {
@@ -64,7 +64,7 @@ func (s *Session) askPublish(id uint32, in chat.RoomRef, data []byte, pub chat.P
 		if a.Data != nil {
 			var ok bool
 			if said, ok = OfSDK(a.Data); !ok {
-				s.Hub.Hooks.complain(OnPublish, errTooDeep)
+				s.Hub.Hooks.logFailure(OnPublish, errTooDeep)
 				reject(errInternal)
 				return
 			}

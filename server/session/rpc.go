@@ -15,7 +15,7 @@ func (s *Session) rpc(id uint32, req *protocol.RPCRequest) {
 	case "redact":
 		s.redact(id, req.Data)
 	default:
-		s.askRPC(id, req)
+		s.proxyRPC(id, req)
 	}
 }
 
@@ -49,7 +49,7 @@ func (s *Session) redact(id uint32, params []byte) {
 }
 
 // proxyRPC sends the call to the application.
-func (s *Session) askRPC(id uint32, req *protocol.RPCRequest) {
+func (s *Session) proxyRPC(id uint32, req *protocol.RPCRequest) {
 	if !s.Hub.Hooks.wants(OnRPC) {
 		s.fail(id, ErrNotAvailable)
 		return
@@ -58,9 +58,9 @@ func (s *Session) askRPC(id uint32, req *protocol.RPCRequest) {
 		s.reject(id, ErrTooManyRequests)
 		return
 	}
-	r := s.about(OnRPC)
+	r := s.proxyRequest(OnRPC)
 	r.Method, r.Data = req.Method, req.Data
-	s.ask(r, func(a *webhook.Answer) {
+	s.proxy(r, func(a *webhook.Reply) {
 		s.draw(len(a.Data))
 		if s.Encoding.IsJSON() {
 			a.Data = AsJSON(a.Data)
@@ -75,9 +75,9 @@ func (s *Session) send(req *protocol.SendRequest) {
 		s.dismiss(disconnectNotAvailable) // send has no reply for an error
 		return
 	}
-	r := s.about(OnRPC)
+	r := s.proxyRequest(OnRPC)
 	r.Data = req.Data
-	s.ask(r, func(*webhook.Answer) {}, func(e *protocol.Error) {
+	s.proxy(r, func(*webhook.Reply) {}, func(e *protocol.Error) {
 		s.Hub.Metrics.CommandErrors.WithLabelValues(ErrorLabel(e)).Inc()
 		s.reject(0, e)
 	})

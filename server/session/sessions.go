@@ -27,7 +27,7 @@ type Sessions struct {
 	// onCommands handles the rest of a frame after a command that waited (wait.go): (*Session).onCommands, in a file above this one.
 	onCommands func(s *Session, frame []byte, now time.Duration)
 
-	complaint rate.Sometimes // of log lines about rejected tokens and rooms
+	logLimit rate.Sometimes // of log lines about rejected tokens and rooms
 
 	HeldCommands limiter.Budget // bytes of commands that wait for workers
 

@@ -14,7 +14,7 @@ func (s *Session) subscribe(id uint32, req *protocol.SubscribeRequest) {
 		s.fail(id, ErrBadRequest)
 		return
 	}
-	if s.crowded(OnSubscribe) || s.Hub.Hooks.wants(OnSubscribe) && s.overdrawn() {
+	if s.proxyQueueFull(OnSubscribe) || s.Hub.Hooks.wants(OnSubscribe) && s.overdrawn() {
 		s.reject(id, ErrTooManyRequests)
 		return
 	}
@@ -41,7 +41,7 @@ func (s *Session) subscribeAs(id uint32, e *Entry) {
 		return
 	}
 	if s.Hub.Hooks.wants(OnSubscribe) {
-		s.askSubscribe(id, e)
+		s.proxySubscribe(id, e)
 		return
 	}
 	s.enterRoom(id, e)
@@ -88,11 +88,11 @@ func (s *Session) unsubscribe(id uint32, req *protocol.UnsubscribeRequest) {
 }
 
 // proxySubscribe requests the decision of the application about a permitted subscription.
-func (s *Session) askSubscribe(id uint32, e *Entry) {
-	r := s.about(OnSubscribe)
+func (s *Session) proxySubscribe(id uint32, e *Entry) {
+	r := s.proxyRequest(OnSubscribe)
 	r.Channel, r.Token, r.Data = e.Wish.Channel, e.Wish.Token, e.Wish.Data
 	s.entering = e
-	s.ask(r, func(a *webhook.Answer) {
+	s.proxy(r, func(a *webhook.Reply) {
 		s.entering = nil
 		// Membership and sanctions may have changed since.
 		if err := s.mayEnter(e); err != nil {

@@ -29,7 +29,7 @@ func checkToken[C any](s *Session, text string, check func(text string, now time
 		return
 	}
 	if s.State == opened {
-		s.beginAsking() // a command of the application may be for its user
+		s.beginAdmission() // a command of the application may be for its user
 	}
 	s.Await(s.Hub.Verifiers, func() func() {
 		claims, err := check(text, time.Now())
@@ -66,7 +66,7 @@ func (s *Session) rejectConnect() {
 
 // logToken logs the reason why a token was rejected. The client does not receive the reason.
 func (s *Session) complainOfToken(err error) {
-	s.Hub.complaint.Do(func() {
+	s.Hub.logLimit.Do(func() {
 		s.Hub.Log.Warn("token rejected; logged at most once per second", "conn", s.Conn.ID, "error", logqueue.Clip(err.Error()))
 	})
 }

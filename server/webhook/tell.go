@@ -179,7 +179,7 @@ func (c *Client) tell(ctx context.Context, t told) *failure {
 	defer cancel()
 	started := c.now()
 	_, f := c.post(ctx, t.event, t.id, t.body)
-	if f != nil && f.result == BadAnswer {
+	if f != nil && f.result == BadReply {
 		f = nil // delivered: the body does not matter
 	}
 	result := OK

@@ -28,15 +28,15 @@ import (
 
 // Proxy requests in progress, at most: of connect and subscribe, and of publish and rpc. The caller holds these limits.
 const (
-	MaxAdmitting = 64
-	MaxAsking    = 128
+	MaxAdmissions = 64
+	MaxCalls      = 128
 )
 
 // MaxFiles is the number of sockets that a Client opens at most.
-const MaxFiles = MaxAdmitting + MaxAsking + tellers
+const MaxFiles = MaxAdmissions + MaxCalls + tellers
 
 // MaxReply is the size of a reply in bytes, at most. A longer reply is an error.
-const MaxAnswer = 64 << 10
+const MaxReply = 64 << 10
 
 // idleTimeout is how long an idle HTTP connection stays open.
 const idleTimeout = 90 * time.Second
@@ -87,7 +87,7 @@ func New(cfg Config, log *slog.Logger, observe func(event string, r Result, took
 				ForceAttemptHTTP2:   true,
 				DisableCompression:  true, // MaxReply limits the bytes that arrive
 
-				MaxResponseHeaderBytes: MaxAnswer,
+				MaxResponseHeaderBytes: MaxReply,
 			},
 			// Only the configuration decides where requests go.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -121,11 +121,11 @@ const (
 	Unreachable Result = "unreachable" // no connection, or it was interrupted
 	TimedOut    Result = "timeout"
 	BadStatus   Result = "status"
-	BadAnswer   Result = "answer" // an invalid or too long reply
+	BadReply    Result = "answer" // an invalid or too long reply
 )
 
 // Results are all results.
-var Results = []Result{OK, Rejected, Unreachable, TimedOut, BadStatus, BadAnswer}
+var Results = []Result{OK, Rejected, Unreachable, TimedOut, BadStatus, BadReply}
 
 // failure is the error of an attempt. Its text contains neither the secret nor the URL.
 type failure struct {
@@ -138,7 +138,7 @@ func (f *failure) Error() string { return f.cause.Error() }
 
 // Proxy sends a proxy request and waits for the reply until the timeout, or until ctx is done. If the application is unreachable, it tries once
 // more within that time. A reply that is an error or a disconnect is no error of Proxy.
-func (c *Client) Ask(ctx context.Context, r *Request) (*Answer, error) {
+func (c *Client) Proxy(ctx context.Context, r *Request) (*Reply, error) {
 	body, err := r.encode()
 	if err != nil {
 		return nil, err
@@ -146,9 +146,9 @@ func (c *Client) Ask(ctx context.Context, r *Request) (*Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
 	id := newID()
-	answer, f := c.ask(ctx, r.Event, id, body)
+	answer, f := c.proxyOnce(ctx, r.Event, id, body)
 	if f != nil && f.result == Unreachable && ctx.Err() == nil {
-		answer, f = c.ask(ctx, r.Event, id, body)
+		answer, f = c.proxyOnce(ctx, r.Event, id, body)
 	}
 	if f != nil {
 		return nil, f
@@ -157,7 +157,7 @@ func (c *Client) Ask(ctx context.Context, r *Request) (*Answer, error) {
 }
 
 // proxyOnce makes one attempt.
-func (c *Client) ask(ctx context.Context, event, id string, body []byte) (answer *Answer, f *failure) {
+func (c *Client) proxyOnce(ctx context.Context, event, id string, body []byte) (answer *Reply, f *failure) {
 	started := c.now()
 	defer func() {
 		result := OK
@@ -173,9 +173,9 @@ func (c *Client) ask(ctx context.Context, event, id string, body []byte) (answer
 	if f != nil {
 		return nil, f
 	}
-	answer, err := ParseAnswer(text)
+	answer, err := ParseReply(text)
 	if err != nil {
-		return nil, &failure{BadAnswer, true, err}
+		return nil, &failure{BadReply, true, err}
 	}
 	return answer, nil
 }
@@ -203,14 +203,14 @@ func (c *Client) post(ctx context.Context, event, id string, body []byte) ([]byt
 		return nil, broken(ctx, err)
 	}
 	defer response.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(response.Body, MaxAnswer+1))
+	text, err := io.ReadAll(io.LimitReader(response.Body, MaxReply+1))
 	switch status := response.StatusCode; {
 	case status < 200 || status > 299:
 		return nil, &failure{BadStatus, finalStatus(status), fmt.Errorf("response status %s: want 200 OK", response.Status)}
 	case err != nil:
 		return nil, broken(ctx, err)
-	case len(text) > MaxAnswer:
-		return nil, &failure{BadAnswer, true, fmt.Errorf("reply: longer than %d bytes", MaxAnswer)}
+	case len(text) > MaxReply:
+		return nil, &failure{BadReply, true, fmt.Errorf("reply: longer than %d bytes", MaxReply)}
 	}
 	return text, nil
 }

@@ -159,7 +159,7 @@ func TestWhatIsAskedIsAnswered(t *testing.T) {
 		io.WriteString(w, `{"result":{"user":"ann","info":{"name": "Ann"},"channels":["a"],"subs":{"b":{"b64data":"AAE="}},"expire_at":4000000000,"meta":[1]}}`)
 	})
 	c, seen := newClient(t, a.URL+"/hooks/{event}", patience)
-	got, err := c.Ask(t.Context(), &Request{Event: "connect", Client: "c1", Transport: "websocket", Protocol: "json", Data: []byte(`{"x":"<"}`), Name: "js"})
+	got, err := c.Proxy(t.Context(), &Request{Event: "connect", Client: "c1", Transport: "websocket", Protocol: "json", Data: []byte(`{"x":"<"}`), Name: "js"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,23 +206,23 @@ func TestABadAnswerIsNone(t *testing.T) {
 		want   Result
 		answer func(w http.ResponseWriter, r *http.Request)
 	}{
-		{"garbage", BadAnswer, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>") }},
-		{"empty", BadAnswer, func(w http.ResponseWriter, _ *http.Request) {}},
-		{"neither", BadAnswer, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "{}") }},
-		{"both", BadAnswer, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"result":{},"error":{"code":1000}}`) }},
-		{"error without a code", BadAnswer, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"error":{"message":"x"}}`) }},
-		{"error code of the protocol", BadAnswer, func(w http.ResponseWriter, _ *http.Request) {
+		{"garbage", BadReply, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>") }},
+		{"empty", BadReply, func(w http.ResponseWriter, _ *http.Request) {}},
+		{"neither", BadReply, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "{}") }},
+		{"both", BadReply, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"result":{},"error":{"code":1000}}`) }},
+		{"error without a code", BadReply, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"error":{"message":"x"}}`) }},
+		{"error code of the protocol", BadReply, func(w http.ResponseWriter, _ *http.Request) {
 			io.WriteString(w, `{"error":{"code":399,"message":"x"}}`)
 		}},
-		{"longer user", BadAnswer, func(w http.ResponseWriter, _ *http.Request) {
+		{"longer user", BadReply, func(w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprintf(w, `{"result":{"user":%q}}`, strings.Repeat("x", maxUser+1))
 		}},
-		{"code for no close frame", BadAnswer, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"disconnect":{"code":1006}}`) }},
-		{"milliseconds", BadAnswer, func(w http.ResponseWriter, _ *http.Request) {
+		{"code for no close frame", BadReply, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"disconnect":{"code":1006}}`) }},
+		{"milliseconds", BadReply, func(w http.ResponseWriter, _ *http.Request) {
 			io.WriteString(w, `{"result":{"expire_at":1900000000000}}`)
 		}},
-		{"no UTF-8", BadAnswer, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "{\"result\":{\"data\":\"\xff\"}}") }},
-		{"huge", BadAnswer, func(w http.ResponseWriter, _ *http.Request) {
+		{"no UTF-8", BadReply, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "{\"result\":{\"data\":\"\xff\"}}") }},
+		{"huge", BadReply, func(w http.ResponseWriter, _ *http.Request) {
 			io.WriteString(w, `{"result":{"data":"`)
 			for chunk := strings.Repeat("x", 1<<20); ; { // until the connection ends
 				if _, err := io.WriteString(w, chunk); err != nil {
@@ -230,8 +230,8 @@ func TestABadAnswerIsNone(t *testing.T) {
 				}
 			}
 		}},
-		{"valid, but longer than the limit", BadAnswer, func(w http.ResponseWriter, _ *http.Request) {
-			io.WriteString(w, `{"result":{}}`+strings.Repeat(" ", MaxAnswer))
+		{"valid, but longer than the limit", BadReply, func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, `{"result":{}}`+strings.Repeat(" ", MaxReply))
 		}},
 		{"500", BadStatus, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, `{"result":{}}`, 500) }},
 		{"redirect", BadStatus, func(w http.ResponseWriter, r *http.Request) {
@@ -260,7 +260,7 @@ func TestABadAnswerIsNone(t *testing.T) {
 				timeout = 50 * time.Millisecond
 			}
 			c, seen := newClient(t, a.URL+"/HUSH", timeout)
-			answer, err := c.Ask(t.Context(), &Request{Event: "rpc"})
+			answer, err := c.Proxy(t.Context(), &Request{Event: "rpc"})
 			if err == nil || seen.count(tt.want) == 0 || seen.count(OK) != 0 {
 				t.Errorf("got %+v, %v, %v; want %s", answer, err, seen.of, tt.want)
 			}
@@ -286,7 +286,7 @@ func TestADeadApplicationIsAnError(t *testing.T) {
 	}
 	ln.Close()
 	c, seen := newClient(t, "http://"+ln.Addr().String(), patience)
-	if answer, err := c.Ask(t.Context(), &Request{Event: "rpc"}); err == nil || seen.count(Unreachable) != 2 {
+	if answer, err := c.Proxy(t.Context(), &Request{Event: "rpc"}); err == nil || seen.count(Unreachable) != 2 {
 		t.Errorf("got %+v, %v, %v; want two failed attempts", answer, err, seen.of)
 	}
 }
@@ -295,12 +295,12 @@ func TestARefusalIsAnAnswer(t *testing.T) {
 	said := `{"error":{"code":1000,"message":"no","temporary":true}}`
 	a := startApplication(t, func(w http.ResponseWriter, _ *http.Request, _ string) { io.WriteString(w, said) })
 	c, seen := newClient(t, a.URL, patience)
-	got, err := c.Ask(t.Context(), &Request{Event: "connect"})
+	got, err := c.Proxy(t.Context(), &Request{Event: "connect"})
 	if err != nil || got.Error == nil || *got.Error != (Error{1000, "no", true}) {
 		t.Fatalf("got %+v, %v", got, err)
 	}
 	said = `{"disconnect":{"code":4500,"reason":"go"}}`
-	got, err = c.Ask(t.Context(), &Request{Event: "connect"})
+	got, err = c.Proxy(t.Context(), &Request{Event: "connect"})
 	if err != nil || got.Disconnect == nil || *got.Disconnect != (Disconnect{4500, "go"}) {
 		t.Fatalf("got %+v, %v", got, err)
 	}
@@ -456,7 +456,7 @@ func TestAStopEndsWhatHangs(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	asked := make(chan error, 1)
 	go func() {
-		_, err := c.Ask(ctx, &Request{Event: "rpc"})
+		_, err := c.Proxy(ctx, &Request{Event: "rpc"})
 		asked <- err
 	}()
 	c.Tell(&Request{Event: "disconnect"})
@@ -485,7 +485,7 @@ func FuzzParseAnswer(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		a, err := ParseAnswer(text)
+		a, err := ParseReply(text)
 		if err != nil {
 			return
 		}
@@ -516,17 +516,17 @@ func TestAnEmptyArrayIsAnEmptyObject(t *testing.T) {
 	for _, text := range []string{
 		`{"result":[]}`, `{"result": [ ] }`, `{"result":{"subs":[],"tags":[]}}`, `{"result":{}}`,
 	} {
-		a, err := ParseAnswer([]byte(text))
+		a, err := ParseReply([]byte(text))
 		if err != nil || a.Error != nil || a.Disconnect != nil || len(a.Subs)+len(a.Tags) != 0 {
 			t.Errorf("%s: got %+v, %v; want an empty result", text, a, err)
 		}
 	}
-	a, err := ParseAnswer([]byte(`{"result":{"subs":{"x":[],"y":{"info":[]}},"info":[],"data":[],"channels":[]}}`))
+	a, err := ParseReply([]byte(`{"result":{"subs":{"x":[],"y":{"info":[]}},"info":[],"data":[],"channels":[]}}`))
 	if err != nil || len(a.Subs) != 2 || string(a.Subs["y"].Info) != "[]" || string(a.Info) != "[]" || string(a.Data) != "[]" {
 		t.Errorf("got %+v, %v; want two rooms, and JSON of the application unchanged", a, err)
 	}
 	for _, text := range []string{`[]`, `{"result":[1]}`, `{"result":{"tags":[[]]}}`, `{"result":{"user":[]}}`, `{"error":[]}`, `{"disconnect":[]}`} {
-		if a, err := ParseAnswer([]byte(text)); err == nil {
+		if a, err := ParseReply([]byte(text)); err == nil {
 			t.Errorf("%s: got %+v, want an error", text, a)
 		}
 	}
@@ -547,7 +547,7 @@ func TestABadAnswerIsToldInTermsOfJSON(t *testing.T) {
 		`[1]`:                                                          "a JSON array",
 		`{`:                                                            "not JSON",
 	} {
-		_, err := ParseAnswer([]byte(text))
+		_, err := ParseReply([]byte(text))
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "Go ") || strings.Contains(err.Error(), "json:") {
 			t.Errorf("%s: got %v, want an error that says %q, and no types of Go", text, err, want)
 		}
@@ -557,11 +557,11 @@ func TestABadAnswerIsToldInTermsOfJSON(t *testing.T) {
 func TestAnAnswerAtItsLimits(t *testing.T) {
 	t.Parallel()
 	longest := strings.Repeat("x", maxUser)
-	if a, err := ParseAnswer([]byte(`{"result":{"user":"` + longest + `"}}`)); err != nil || a.User != longest {
+	if a, err := ParseReply([]byte(`{"result":{"user":"` + longest + `"}}`)); err != nil || a.User != longest {
 		t.Errorf("the longest user: got %v, want it", err)
 	}
 	for _, code := range []uint32{minErrorCode, 1999, 5000} {
-		if a, err := ParseAnswer(fmt.Appendf(nil, `{"error":{"code":%d}}`, code)); err != nil || a.Error.Code != code {
+		if a, err := ParseReply(fmt.Appendf(nil, `{"error":{"code":%d}}`, code)); err != nil || a.Error.Code != code {
 			t.Errorf("error code %d: got %v, want it", code, err)
 		}
 	}

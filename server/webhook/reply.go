@@ -13,7 +13,7 @@ import (
 
 // Reply is the reply of the application to a proxy request: Error, Disconnect, or a result. The comment of a field of the result names its
 // events.
-type Answer struct {
+type Reply struct {
 	Error      *Error
 	Disconnect *Disconnect
 
@@ -56,7 +56,7 @@ const maxInstant = 253402300799
 const maxReason = 123 // bytes: RFC 6455, 5.5 allows 125 with the code
 
 // ParseReply decodes and checks a reply. It ignores unknown fields. Time and memory are linear in the length of text.
-func ParseAnswer(text []byte) (*Answer, error) {
+func ParseReply(text []byte) (*Reply, error) {
 	if !utf8.Valid(text) {
 		return nil, errors.New("reply: not UTF-8")
 	}
@@ -86,9 +86,9 @@ func ParseAnswer(text []byte) (*Answer, error) {
 	case wire.Disconnect != nil && json.Valid([]byte(wire.Disconnect.Reason)):
 		return nil, errors.New("disconnect.reason: want text that is not JSON, because SDKs interpret JSON there")
 	case wire.Result != nil:
-		return wire.Result.is.answer()
+		return wire.Result.is.reply()
 	}
-	return &Answer{Error: wire.Error, Disconnect: wire.Disconnect}, nil
+	return &Reply{Error: wire.Error, Disconnect: wire.Disconnect}, nil
 }
 
 // object decodes a JSON object, and an empty array as an empty object: PHP encodes an empty array of either kind as [].
@@ -135,14 +135,14 @@ type value struct {
 	B64Data string          `json:"b64data"`
 }
 
-func (re *result) answer() (*Answer, error) {
+func (re *result) reply() (*Reply, error) {
 	if re.ExpireAt < 0 || re.ExpireAt > maxInstant {
 		return nil, errors.New("result.expire_at: want seconds since 1970")
 	}
 	if len(re.User) > maxUser {
 		return nil, fmt.Errorf("result.user: %d bytes, want %d at most", len(re.User), maxUser)
 	}
-	a := &Answer{User: re.User, Channels: re.Channels, SkipHistory: re.SkipHistory, Tags: re.Tags.is}
+	a := &Reply{User: re.User, Channels: re.Channels, SkipHistory: re.SkipHistory, Tags: re.Tags.is}
 	if re.ExpireAt != 0 {
 		a.ExpireAt = time.Unix(re.ExpireAt, 0)
 	}

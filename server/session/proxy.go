@@ -13,7 +13,7 @@ import (
 // The proxy requests and event notifications of a session. hooks.go has the events and the workers.
 
 // proxyRequest returns a request with the fields that all events have.
-func (s *Session) about(event string) *webhook.Request {
+func (s *Session) proxyRequest(event string) *webhook.Request {
 	r := &webhook.Request{Event: event, Client: s.Client, Transport: "websocket", Protocol: "protobuf", Meta: s.meta}
 	if s.Encoding.IsJSON() {
 		r.Protocol = "json"
@@ -26,21 +26,21 @@ func (s *Session) about(event string) *webhook.Request {
 
 // proxyQueueFull reports whether a proxy request of an event would be rejected now. Check it first, so that a command that must fail costs
 // nothing.
-func (s *Session) crowded(event string) bool {
+func (s *Session) proxyQueueFull(event string) bool {
 	h := s.Hub.Hooks
 	return h.wants(event) && h.workersOf(event).Full(s.Conn.AddressKey())
 }
 
 // proxy sends a proxy request on a worker. Then it calls, on the poller, allow with the reply or reject with the error for the client. It calls
 // neither if the connection has ended, or if the reply is to disconnect. The next command of the client waits.
-func (s *Session) ask(r *webhook.Request, allow func(*webhook.Answer), reject func(*protocol.Error)) {
+func (s *Session) proxy(r *webhook.Request, allow func(*webhook.Reply), reject func(*protocol.Error)) {
 	h := s.Hub.Hooks
 	s.Await(h.workersOf(r.Event), func() func() {
-		answer, err := h.Client.Ask(h.Life, r)
+		answer, err := h.Client.Proxy(h.Life, r)
 		return func() {
 			switch {
 			case err != nil:
-				h.complain(r.Event, err)
+				h.logFailure(r.Event, err)
 				reject(errInternal)
 			case answer.Disconnect != nil:
 				s.dismiss(disconnect{fanout.ClosedByApplication, ws.CloseCode(answer.Disconnect.Code), answer.Disconnect.Reason})
@@ -57,17 +57,17 @@ func (s *Session) ask(r *webhook.Request, allow func(*webhook.Answer), reject fu
 
 // beginAdmission notes that a worker verifies the token, or that a proxy request decides about connect. Commands of the application on the user
 // are kept from then on. Called on the poller.
-func (s *Session) beginAsking() {
-	if s.asking == nil {
+func (s *Session) beginAdmission() {
+	if s.firstCommand == nil {
 		since := s.Hub.BeginConnect()
-		s.asking = &since
+		s.firstCommand = &since
 	}
 }
 
 // endAdmission ends what beginAdmission began: the result is there, or the connection is closed. Called on the poller.
-func (s *Session) endAsking() {
-	if s.asking != nil {
-		s.asking = nil
+func (s *Session) endAdmission() {
+	if s.firstCommand != nil {
+		s.firstCommand = nil
 		s.Hub.EndConnect()
 	}
 }
@@ -78,7 +78,7 @@ func (s *Session) TellDisconnect() {
 	if s.State != Connected || !h.wants(OnDisconnect) {
 		return
 	}
-	r := s.about(OnDisconnect)
+	r := s.proxyRequest(OnDisconnect)
 	r.Code, r.Reason = uint16(ws.CloseAbnormal), s.Conn.Reason().String()
 	if f := s.Farewell.Load(); f != nil {
 		r.Code = uint16(f.Code)
