@@ -663,7 +663,7 @@ func TestAFloodOfDisconnectsIsBounded(t *testing.T) {
 	done := make(chan struct{})
 	session.Poller.Post(func() {
 		for range n {
-			session.TellDisconnect()
+			session.NotifyDisconnect()
 		}
 		close(done)
 	})

@@ -116,7 +116,7 @@ func (s *Session) begin() {
 func (s *Session) End() {
 	s.endAdmission()
 	s.leaveAll()
-	s.TellDisconnect()
+	s.NotifyDisconnect()
 	if s.User != nil {
 		s.Hub.RemoveUser(s.User, s)
 		s.User = nil

@@ -73,7 +73,7 @@ func (s *Session) endAdmission() {
 }
 
 // notifyDisconnect sends the event notification for a connection that was established and has ended. Called on the poller.
-func (s *Session) TellDisconnect() {
+func (s *Session) NotifyDisconnect() {
 	h := s.Hub.Hooks
 	if s.State != Connected || !h.wants(OnDisconnect) {
 		return
@@ -87,5 +87,5 @@ func (s *Session) TellDisconnect() {
 		}
 	}
 	r.Seconds = (time.Duration(s.Hub.Clock.Tick()-s.Conn.Since) * fanout.TickLength).Seconds()
-	h.Client.Tell(r)
+	h.Client.Notify(r)
 }

@@ -85,7 +85,7 @@ func TestThePageHasTheNumbers(t *testing.T) {
 	for property, want := range map[string]string{
 		"attempts": fmt.Sprintf("%d, with pauses of %v s to %v s, varied by half, about %d s in all",
 			maxAttempts, firstPause.Seconds(), longestPause.Seconds(), int(all.Seconds())),
-		"sent at the same time": fmt.Sprint(tellers),
+		"sent at the same time": fmt.Sprint(senders),
 		"queue":                 fmt.Sprintf("%d,%03d events or %d MiB", maxQueue/1000, maxQueue%1000, maxQueueBytes>>20),
 	} {
 		if got := properties[property]; got != want {

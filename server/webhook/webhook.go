@@ -33,7 +33,7 @@ const (
 )
 
 // MaxFiles is the number of sockets that a Client opens at most.
-const MaxFiles = MaxAdmissions + MaxCalls + tellers
+const MaxFiles = MaxAdmissions + MaxCalls + senders
 
 // MaxReply is the size of a reply in bytes, at most. A longer reply is an error.
 const MaxReply = 64 << 10
@@ -58,7 +58,7 @@ type Client struct {
 	observe func(event string, r Result, took time.Duration)
 	now     func() time.Time
 
-	teller
+	sender
 }
 
 // New returns a Client without open connections. After each attempt it calls observe, on any goroutine; observe must not block. The error
@@ -95,7 +95,7 @@ func New(cfg Config, log *slog.Logger, observe func(event string, r Result, took
 		log:     log,
 		observe: observe,
 		now:     time.Now,
-		teller:  newTeller(),
+		sender:  newSender(),
 	}, nil
 }
 

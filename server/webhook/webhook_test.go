@@ -318,7 +318,7 @@ func TestWhatIsToldIsTriedAgainWithItsID(t *testing.T) {
 	})
 	c, seen := newClient(t, a.URL, patience)
 	run(t, c)
-	c.Tell(&Request{Event: "disconnect", Client: "c1", Code: 3000, Reason: "gone", Seconds: 1.5})
+	c.Notify(&Request{Event: "disconnect", Client: "c1", Code: 3000, Reason: "gone", Seconds: 1.5})
 	eventually(t, "the second attempt to be heard", func() bool { return c.Waiting() == 0 })
 	bodies, ids := a.heard()
 	if len(bodies) != 2 || ids[0] != ids[1] || bodies[0] != bodies[1] || c.Dropped() != 0 || seen.count(OK) != 1 || seen.count(BadStatus) != 1 {
@@ -335,7 +335,7 @@ func TestWhatIsRefusedIsNotTriedAgain(t *testing.T) {
 	a := startApplication(t, func(w http.ResponseWriter, _ *http.Request, _ string) { w.WriteHeader(http.StatusNotFound) })
 	c, _ := newClient(t, a.URL, patience)
 	run(t, c)
-	c.Tell(&Request{Event: "disconnect"})
+	c.Notify(&Request{Event: "disconnect"})
 	eventually(t, "the event to be given up", func() bool { return c.Dropped() == 1 && c.Waiting() == 0 })
 	if bodies, _ := a.heard(); len(bodies) != 1 {
 		t.Errorf("got %d attempts, want 1", len(bodies))
@@ -349,14 +349,14 @@ func TestTheQueueIsBounded(t *testing.T) {
 		reason string
 		most   int
 	}{
-		{"in number", "gone", maxQueue + tellers},
+		{"in number", "gone", maxQueue + senders},
 		{"in bytes", strings.Repeat("x", 10<<10), maxQueueBytes / (10 << 10)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c, _ := newClient(t, "http://127.0.0.1:1", patience)
 			const n = maxQueue + 1000
 			for range n {
-				c.Tell(&Request{Event: "disconnect", Reason: tt.reason})
+				c.Notify(&Request{Event: "disconnect", Reason: tt.reason})
 			}
 			if c.Waiting() > tt.most || c.bytes.Load() > maxQueueBytes || int(c.Dropped())+c.Waiting() != n {
 				t.Errorf("got %d that wait, of %d bytes, and %d dropped, of %d", c.Waiting(), c.bytes.Load(), c.Dropped(), n)
@@ -367,7 +367,7 @@ func TestTheQueueIsBounded(t *testing.T) {
 			if c.Waiting() != 0 || c.bytes.Load() != 0 || c.Dropped() != n {
 				t.Errorf("at the end: got %d that wait, of %d bytes, and %d dropped; want all dropped", c.Waiting(), c.bytes.Load(), c.Dropped())
 			}
-			c.Tell(&Request{Event: "disconnect"})
+			c.Notify(&Request{Event: "disconnect"})
 			if c.Waiting() != 0 || c.Dropped() != n+1 {
 				t.Error("a notification after the end: want it dropped")
 			}
@@ -379,7 +379,7 @@ func TestAFlushDeliversAll(t *testing.T) {
 	a := startApplication(t, func(http.ResponseWriter, *http.Request, string) {})
 	c, _ := newClient(t, a.URL, patience)
 	for i := range 100 {
-		c.Tell(&Request{Event: "disconnect", Client: fmt.Sprint(i)})
+		c.Notify(&Request{Event: "disconnect", Client: fmt.Sprint(i)})
 	}
 	stop := run(t, c)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -401,14 +401,14 @@ func TestAFlushDoesNotWaitForPauses(t *testing.T) {
 	a := startApplication(t, func(w http.ResponseWriter, _ *http.Request, _ string) { w.WriteHeader(500) })
 	c, _ := newClient(t, a.URL, patience)
 	run(t, c)
-	for range 3 * tellers {
-		c.Tell(&Request{Event: "disconnect"})
+	for range 3 * senders {
+		c.Notify(&Request{Event: "disconnect"})
 	}
-	eventually(t, "first attempts", func() bool { bodies, _ := a.heard(); return len(bodies) >= tellers })
+	eventually(t, "first attempts", func() bool { bodies, _ := a.heard(); return len(bodies) >= senders })
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	c.Flush(ctx)
-	if ctx.Err() != nil || c.Dropped() != 3*tellers {
+	if ctx.Err() != nil || c.Dropped() != 3*senders {
 		t.Errorf("got %v, %d dropped; want the flush to end, and all dropped", ctx.Err(), c.Dropped())
 	}
 }
@@ -425,7 +425,7 @@ func TestAFlushGivesEachEventAnAttemptMore(t *testing.T) {
 	})
 	c, _ := newClient(t, a.URL, patience)
 	run(t, c)
-	c.Tell(&Request{Event: "disconnect"})
+	c.Notify(&Request{Event: "disconnect"})
 	eventually(t, "the first attempt", func() bool { return tries.Load() == 1 })
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -434,7 +434,7 @@ func TestAFlushGivesEachEventAnAttemptMore(t *testing.T) {
 		defer close(flushed)
 		c.Flush(ctx)
 	}()
-	eventually(t, "the flush", c.hurrying)
+	eventually(t, "the flush", c.flushing)
 	close(failing)
 	<-flushed
 	if bodies, _ := a.heard(); len(bodies) != 2 || c.Dropped() != 0 || c.Waiting() != 0 {
@@ -459,7 +459,7 @@ func TestAStopEndsWhatHangs(t *testing.T) {
 		_, err := c.Proxy(ctx, &Request{Event: "rpc"})
 		asked <- err
 	}()
-	c.Tell(&Request{Event: "disconnect"})
+	c.Notify(&Request{Event: "disconnect"})
 	eventually(t, "both to be under way", func() bool { bodies, _ := a.heard(); return len(bodies) == 2 })
 	cancel()
 	select {

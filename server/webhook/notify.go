@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	tellers       = 8        // notifications sent at a time
+	senders       = 8        // notifications sent at a time
 	maxQueue      = 1 << 15  // queued notifications: all clients of a process may disconnect at once
 	maxQueueBytes = 16 << 20 // bytes of the queued notifications
 	maxAttempts   = 12       // per notification
@@ -22,35 +22,35 @@ const (
 )
 
 // sender holds the notifications until they are delivered or dropped. Any goroutine may use it.
-type teller struct {
-	queue   chan told
-	hurry   chan struct{} // closed by Flush: no pauses from then on
-	hurried sync.Once
+type sender struct {
+	queue   chan notification
+	noPause   chan struct{} // closed by Flush: no pauses from then on
+	noPauseOnce sync.Once
 	ended   atomic.Bool
 
 	pending atomic.Int64 // queued, neither delivered nor dropped
 	bytes   atomic.Int64 // of the pending notifications
 	dropped atomic.Uint64
-	say     rate.Sometimes // log lines about dropped notifications
+	logLimit     rate.Sometimes // log lines about dropped notifications
 }
 
 // notification is an encoded event.
-type told struct {
+type notification struct {
 	event, id string
 	body      []byte
 }
 
-func newTeller() teller {
-	return teller{
-		queue: make(chan told, maxQueue),
-		hurry: make(chan struct{}),
-		say:   rate.Sometimes{Interval: time.Second},
+func newSender() sender {
+	return sender{
+		queue: make(chan notification, maxQueue),
+		noPause: make(chan struct{}),
+		logLimit:   rate.Sometimes{Interval: time.Second},
 	}
 }
 
 // Notify queues an event notification. It is delivered at least once, in any order, or dropped and counted: if the queue is full, at the 12th
 // failed attempt, or if the application rejects it. Notify does not block. Any goroutine may call it.
-func (c *Client) Tell(r *Request) {
+func (c *Client) Notify(r *Request) {
 	body, err := r.encode()
 	if err != nil {
 		c.drop(r.Event, err.Error())
@@ -58,14 +58,14 @@ func (c *Client) Tell(r *Request) {
 	}
 	c.pending.Add(1)
 	if c.bytes.Add(int64(len(body))) > maxQueueBytes || c.ended.Load() {
-		c.settle(body)
+		c.release(body)
 		c.drop(r.Event, "event queue is full (32,768 events or 16 MiB)")
 		return
 	}
 	select {
-	case c.queue <- told{r.Event, newID(), body}:
+	case c.queue <- notification{r.Event, newID(), body}:
 	default:
-		c.settle(body)
+		c.release(body)
 		c.drop(r.Event, "event queue is full (32,768 events or 16 MiB)")
 	}
 }
@@ -78,12 +78,12 @@ func (c *Client) Dropped() uint64 { return c.dropped.Load() }
 
 func (c *Client) drop(event, why string) {
 	c.dropped.Add(1)
-	c.say.Do(func() {
+	c.logLimit.Do(func() {
 		c.log.Warn("event notification dropped; logged at most once per second", "event", event, "error", why)
 	})
 }
 
-func (c *Client) settle(body []byte) {
+func (c *Client) release(body []byte) {
 	c.bytes.Add(int64(-len(body)))
 	c.pending.Add(-1)
 }
@@ -91,7 +91,7 @@ func (c *Client) settle(body []byte) {
 // Run delivers notifications until ctx is done, and returns after its goroutines have ended. It drops the rest of the queue.
 func (c *Client) Run(ctx context.Context) {
 	var all sync.WaitGroup
-	for range tellers {
+	for range senders {
 		all.Go(func() { c.deliverAll(ctx) })
 	}
 	all.Wait()
@@ -99,7 +99,7 @@ func (c *Client) Run(ctx context.Context) {
 	for {
 		select {
 		case t := <-c.queue:
-			c.settle(t.body)
+			c.release(t.body)
 			c.drop(t.event, "throng stops")
 		default:
 			c.http.CloseIdleConnections()
@@ -110,7 +110,7 @@ func (c *Client) Run(ctx context.Context) {
 
 // Flush waits until the queue is empty or ctx is done. From its call on, each notification has one more attempt, without a pause.
 func (c *Client) Flush(ctx context.Context) {
-	c.hurried.Do(func() { close(c.hurry) })
+	c.noPauseOnce.Do(func() { close(c.noPause) })
 	ticker := time.NewTicker(5 * time.Millisecond)
 	defer ticker.Stop()
 	for c.pending.Load() > 0 {
@@ -127,7 +127,7 @@ func (c *Client) deliverAll(ctx context.Context) {
 		select {
 		case t := <-c.queue:
 			c.deliver(ctx, t)
-			c.settle(t.body)
+			c.release(t.body)
 		case <-ctx.Done():
 			return
 		}
@@ -135,11 +135,11 @@ func (c *Client) deliverAll(ctx context.Context) {
 }
 
 // deliver sends one notification, with repetitions until it is delivered or dropped.
-func (c *Client) deliver(ctx context.Context, t told) {
+func (c *Client) deliver(ctx context.Context, t notification) {
 	pauses := newPauses()
 	for attempt := 1; ; attempt++ {
-		hurried := c.hurrying()
-		f := c.tell(ctx, t)
+		hurried := c.flushing()
+		f := c.send(ctx, t)
 		if f == nil {
 			return
 		}
@@ -150,7 +150,7 @@ func (c *Client) deliver(ctx context.Context, t told) {
 		pause := time.NewTimer(pauses.NextBackOff())
 		select {
 		case <-pause.C:
-		case <-c.hurry:
+		case <-c.noPause:
 		case <-ctx.Done():
 		}
 		pause.Stop()
@@ -164,9 +164,9 @@ func newPauses() backoff.ExponentialBackOff {
 	}
 }
 
-func (c *Client) hurrying() bool {
+func (c *Client) flushing() bool {
 	select {
-	case <-c.hurry:
+	case <-c.noPause:
 		return true
 	default:
 		return false
@@ -174,7 +174,7 @@ func (c *Client) hurrying() bool {
 }
 
 // send makes one attempt. Every reply with status 200 to 299 counts as delivered, whatever its body.
-func (c *Client) tell(ctx context.Context, t told) *failure {
+func (c *Client) send(ctx context.Context, t notification) *failure {
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
 	started := c.now()
