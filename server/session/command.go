@@ -16,7 +16,7 @@ import (
 // OnMessage handles the commands of one frame. Called on the poller; frame must not be kept.
 func (s *Session) OnMessage(_ ws.Opcode, frame []byte, now time.Duration) {
 	if len(frame) == 0 || s.Encoding.IsJSON() && !utf8.Valid(frame) {
-		s.dismiss(disconnectBadRequest)
+		s.flushAndDisconnect(disconnectBadRequest)
 		return
 	}
 	s.onCommands(frame, now)
@@ -29,7 +29,7 @@ func (s *Session) onCommands(frame []byte, now time.Duration) {
 	for len(frame) > 0 && !s.Conn.Closing() {
 		cmd, rest, ok := s.NextCommand(frame)
 		if !ok {
-			s.dismiss(disconnectBadRequest)
+			s.flushAndDisconnect(disconnectBadRequest)
 			return
 		}
 		s.underWay = len(frame)
@@ -68,7 +68,7 @@ func (s *Session) onCommand(cmd *protocol.Command, now time.Duration) {
 		return
 	}
 	if s.State == opened && cmd.Connect == nil || s.State == Connected && cmd.Connect != nil {
-		s.dismiss(disconnectBadRequest)
+		s.flushAndDisconnect(disconnectBadRequest)
 		return
 	}
 	if !s.Hub.MessageRate.Allow(&s.messages, now, 1) || !s.Hub.AllowCommand(s.source, now) {
@@ -81,7 +81,7 @@ func (s *Session) onCommand(cmd *protocol.Command, now time.Duration) {
 	fanout.AddTo(&s.Conn.ReceivedMessages, 1)
 	name, execute := s.dispatch(cmd)
 	if execute == nil {
-		s.dismiss(disconnectBadRequest)
+		s.flushAndDisconnect(disconnectBadRequest)
 		return
 	}
 	s.Hub.Metrics.Commands.WithLabelValues(name).Inc()
@@ -127,6 +127,6 @@ func (s *Session) dispatch(cmd *protocol.Command) (string, func()) {
 func (s *Session) onPong(cmd *protocol.Command) {
 	name, _ := s.dispatch(cmd)
 	if name != "" || s.Conn.Pinged.Swap(0) == 0 {
-		s.dismiss(disconnectBadRequest)
+		s.flushAndDisconnect(disconnectBadRequest)
 	}
 }

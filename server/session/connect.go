@@ -29,7 +29,7 @@ func (s *Session) connect(id uint32, req *protocol.ConnectRequest) {
 			s.Hub.logLimit.Do(func() {
 				s.Hub.Log.Warn("client without a token rejected, because guests are off; logged at most once per second", "conn", s.Conn.ID)
 			})
-			s.dismiss(disconnectNoToken)
+			s.flushAndDisconnect(disconnectNoToken)
 			return
 		}
 		s.connectAs(id, req, token.Claims{})
@@ -108,7 +108,7 @@ func (s *Session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 	s.endAdmission()
 	switch {
 	case e == chat.RejectLimit:
-		s.dismiss(disconnectTooManyOfUser)
+		s.flushAndDisconnect(disconnectTooManyOfUser)
 		return
 	case e != nil:
 		s.fail(id, ErrorOf(e))

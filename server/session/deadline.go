@@ -38,12 +38,12 @@ func (s *Session) expire() {
 			s.Hub.Heartbeat.File(s.Conn)
 			return
 		}
-		s.dismiss(disconnectStale)
+		s.flushAndDisconnect(disconnectStale)
 		return
 	}
 	now := s.Hub.Clock.WallNow()
 	if s.expires.Over(now) {
-		s.dismiss(disconnectExpired)
+		s.flushAndDisconnect(disconnectExpired)
 		return
 	}
 	for i := len(s.Subs) - 1; i >= 0; i-- {

@@ -43,7 +43,7 @@ func (s *Session) proxy(r *webhook.Request, allow func(*webhook.Reply), reject f
 				h.logFailure(r.Event, err)
 				reject(errInternal)
 			case answer.Disconnect != nil:
-				s.dismiss(disconnect{fanout.ClosedByApplication, ws.CloseCode(answer.Disconnect.Code), answer.Disconnect.Reason})
+				s.flushAndDisconnect(disconnect{fanout.ClosedByApplication, ws.CloseCode(answer.Disconnect.Code), answer.Disconnect.Reason})
 			case answer.Error != nil:
 				reject(&protocol.Error{Code: answer.Error.Code, Message: answer.Error.Message, Temporary: answer.Error.Temporary})
 			case !answer.ExpireAt.IsZero() && !time.Now().Before(answer.ExpireAt):

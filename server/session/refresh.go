@@ -24,7 +24,7 @@ func (s *Session) refresh(id uint32, req *protocol.RefreshRequest) {
 // finishRefresh continues refresh after the token was verified.
 func (s *Session) refreshBy(id uint32, claims token.Claims) {
 	if claims.User != s.tokenUser {
-		s.dismiss(disconnectInvalidToken)
+		s.flushAndDisconnect(disconnectInvalidToken)
 		return
 	}
 	rooms := s.grantsByToken(claims)

@@ -34,7 +34,7 @@ func (s *Session) fail(id uint32, e *protocol.Error) {
 func (s *Session) reject(id uint32, e *protocol.Error) {
 	if e == ErrTooManyRequests || e == ErrLimit {
 		if s.rejections++; s.rejections > MaxRejections {
-			s.dismiss(disconnectTooMany)
+			s.flushAndDisconnect(disconnectTooMany)
 			return
 		}
 	}
@@ -60,7 +60,7 @@ func (s *Session) take() *ReplyFrame {
 func (s *Session) Disconnect(d disconnect) { s.Conn.Close(d.reason, d.Code, d.Text) }
 
 // flushAndDisconnect sends the replies so far, then closes the connection. Called on the poller.
-func (s *Session) dismiss(d disconnect) {
+func (s *Session) flushAndDisconnect(d disconnect) {
 	s.flush()
 	s.Disconnect(d)
 }

@@ -59,7 +59,7 @@ func (s *Session) lostPosition(room string) {
 	switch {
 	case sub == nil || !sub.Positioned || s.Conn.Closing():
 	case sub.serverSide:
-		s.dismiss(disconnectInsufficient) // an SDK does not repeat a server-side subscription
+		s.flushAndDisconnect(disconnectInsufficient) // an SDK does not repeat a server-side subscription
 	default:
 		s.endSubscription(sub, endedInsufficient)
 		s.flush()

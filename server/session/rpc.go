@@ -72,7 +72,7 @@ func (s *Session) proxyRPC(id uint32, req *protocol.RPCRequest) {
 // send handles the command send: an rpc without a method and without a reply. Errors are only counted.
 func (s *Session) send(req *protocol.SendRequest) {
 	if !s.Hub.Hooks.wants(OnRPC) {
-		s.dismiss(disconnectNotAvailable) // send has no reply for an error
+		s.flushAndDisconnect(disconnectNotAvailable) // send has no reply for an error
 		return
 	}
 	r := s.proxyRequest(OnRPC)

@@ -34,7 +34,7 @@ func (s *Session) Execute(command chat.UserCommand, done func(*chat.Rejection)) 
 func (s *Session) apply(command chat.UserCommand) *chat.Rejection {
 	switch c := command.(type) {
 	case chat.Disconnect:
-		s.expel(disconnectFor(c))
+		s.disconnectAtOnce(disconnectFor(c))
 	case chat.Unsubscribe:
 		s.applyUnsubscribe(c)
 	case chat.Subscribe:
@@ -85,7 +85,7 @@ func endingFor(c chat.Unsubscribe) ending {
 }
 
 // disconnectAtOnce closes the connection and leaves its rooms at once, not after the close frame of the client. Called on the poller.
-func (s *Session) expel(d disconnect) {
+func (s *Session) disconnectAtOnce(d disconnect) {
 	s.Disconnect(d)
 	s.leaveAll()
 }
@@ -129,7 +129,7 @@ func (s *Session) applyRefresh(c chat.Refresh) {
 func (s *Session) endRevoked() {
 	m := s.Hub.Moderation
 	if m.IsRevoked(s.Info.User, s.credential) {
-		s.expel(disconnectInvalidToken)
+		s.disconnectAtOnce(disconnectInvalidToken)
 		return
 	}
 	for i := len(s.Subs) - 1; i >= 0; i-- {

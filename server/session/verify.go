@@ -51,7 +51,7 @@ func (s *Session) rejectToken(id uint32, err error, expired *protocol.Error) {
 		s.fail(id, ErrTooManyRequests)
 	default:
 		s.complainOfToken(err)
-		s.dismiss(disconnectInvalidToken)
+		s.flushAndDisconnect(disconnectInvalidToken)
 		return
 	}
 	s.rejectConnect()
@@ -97,7 +97,7 @@ func (s *Session) takesToken(id uint32, claims token.SubClaims, err error, room 
 		s.fail(id, ErrDenied)
 	case claims.Channel != room, claims.User != s.Info.User, claims.Client != "" && claims.Client != s.Client:
 		// A token of another user or for another room is no mistake of an honest client.
-		s.dismiss(disconnectInvalidToken)
+		s.flushAndDisconnect(disconnectInvalidToken)
 	default:
 		return true
 	}
@@ -109,9 +109,9 @@ func (s *Session) welcome(claims token.Claims) bool {
 	s.credential = chat.TokenIdentity{ID: claims.ID, IssuedAt: claims.IssuedAt}
 	switch {
 	case s.Hub.Moderation.IsRevoked(s.Info.User, s.credential):
-		s.dismiss(disconnectInvalidToken)
+		s.flushAndDisconnect(disconnectInvalidToken)
 	case s.Hub.Moderation.Forbids(s.Info.User, chat.ToSubscribe, ""):
-		s.dismiss(disconnectBanned)
+		s.flushAndDisconnect(disconnectBanned)
 	default:
 		return true
 	}
