@@ -169,7 +169,7 @@ func TestDocsUnsubscribeCodesAreThoseOfTheSources(t *testing.T) {
 	t.Parallel()
 	var sources, page []string
 	eachNode(t, func(_ parsedSource, n ast.Node) {
-		if lit, ok := n.(*ast.CompositeLit); ok && bareName(typeName(lit.Type)) == "ending" {
+		if lit, ok := n.(*ast.CompositeLit); ok && typeName(lit.Type) == "unsubscribeReason" {
 			code, _ := literalOf(lit.Elts[0])
 			reason, _ := literalOf(lit.Elts[1])
 			sources = append(sources, code+" "+reason)

@@ -48,7 +48,7 @@ func (s *Session) expire() {
 	}
 	for i := len(s.Subs) - 1; i >= 0; i-- {
 		if sub := s.Subs[i]; sub.expires.Over(now) {
-			s.endSubscription(sub, endedExpired)
+			s.endSubscription(sub, unsubscribedExpired)
 		}
 	}
 	s.flush()

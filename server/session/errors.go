@@ -12,20 +12,20 @@ import (
 
 // The errors of the SDK protocol. The codes are those of Centrifugo, because SDKs interpret them.
 var (
-	errInternal        = &protocol.Error{Code: 100, Message: "internal server error", Temporary: true}
-	ErrTimeout       = &protocol.Error{Code: errInternal.Code, Message: "internal server error: not all connections finished within 5 s", Temporary: true}
-	ErrUnauthorized    = &protocol.Error{Code: 101, Message: "unauthorized"}
-	ErrUnknownChannel  = &protocol.Error{Code: 102, Message: "unknown channel"}
-	ErrDenied          = &protocol.Error{Code: 103, Message: "permission denied"}
-	ErrNoMethod        = &protocol.Error{Code: 104, Message: "method not found"}
-	ErrAlreadySubscribed       = &protocol.Error{Code: 105, Message: "already subscribed"}
-	ErrLimit           = &protocol.Error{Code: 106, Message: "limit exceeded"}
-	ErrBadRequest      = &protocol.Error{Code: 107, Message: "bad request"}
-	ErrNotAvailable    = &protocol.Error{Code: 108, Message: "not available"}
-	errTokenExpired    = &protocol.Error{Code: 109, Message: "token expired"}
-	errRefreshExpired  = &protocol.Error{Code: 109, Message: "token expired", Temporary: true} // temporary: an SDK then requests another token
-	ErrTooManyRequests = &protocol.Error{Code: 111, Message: "too many requests", Temporary: true}
-	ErrUnrecoverable   = &protocol.Error{Code: 112, Message: "unrecoverable position"}
+	errInternal          = &protocol.Error{Code: 100, Message: "internal server error", Temporary: true}
+	ErrTimeout           = &protocol.Error{Code: errInternal.Code, Message: "internal server error: not all connections finished within 5 s", Temporary: true}
+	ErrUnauthorized      = &protocol.Error{Code: 101, Message: "unauthorized"}
+	ErrUnknownChannel    = &protocol.Error{Code: 102, Message: "unknown channel"}
+	ErrDenied            = &protocol.Error{Code: 103, Message: "permission denied"}
+	ErrNoMethod          = &protocol.Error{Code: 104, Message: "method not found"}
+	ErrAlreadySubscribed = &protocol.Error{Code: 105, Message: "already subscribed"}
+	ErrLimit             = &protocol.Error{Code: 106, Message: "limit exceeded"}
+	ErrBadRequest        = &protocol.Error{Code: 107, Message: "bad request"}
+	ErrNotAvailable      = &protocol.Error{Code: 108, Message: "not available"}
+	errTokenExpired      = &protocol.Error{Code: 109, Message: "token expired"}
+	errRefreshExpired    = &protocol.Error{Code: 109, Message: "token expired", Temporary: true} // temporary: an SDK then requests another token
+	ErrTooManyRequests   = &protocol.Error{Code: 111, Message: "too many requests", Temporary: true}
+	ErrUnrecoverable     = &protocol.Error{Code: 112, Message: "unrecoverable position"}
 )
 
 // errorsOfRejections maps the rejections of the chat to errors of the protocol.
@@ -76,19 +76,19 @@ var (
 )
 
 // unsubscribeReason is the reason why the server ends a subscription. An SDK subscribes again after the codes from 2500 on only.
-type ending struct {
+type unsubscribeReason struct {
 	code uint32
 	text string
 }
 
 var (
-	endedByServer     = ending{2000, "server unsubscribe"}
-	endedByKick       = ending{2000, "kicked"}
-	endedByBan        = ending{2000, "banned"}
-	endedByToken      = ending{2000, "no longer in the token"}
-	endedByRevocation = ending{2000, "token revoked"}
-	endedInsufficient = ending{2500, "insufficient state"}
-	endedExpired      = ending{2501, "subscription expired"}
+	unsubscribedByServer     = unsubscribeReason{2000, "server unsubscribe"}
+	unsubscribedByKick       = unsubscribeReason{2000, "kicked"}
+	unsubscribedByBan        = unsubscribeReason{2000, "banned"}
+	unsubscribedByToken      = unsubscribeReason{2000, "no longer in the token"}
+	unsubscribedByRevocation = unsubscribeReason{2000, "token revoked"}
+	unsubscribedInsufficient = unsubscribeReason{2500, "insufficient state"}
+	unsubscribedExpired      = unsubscribeReason{2501, "subscription expired"}
 )
 
 // ErrorLabel returns the label of an error in the metrics. All codes of the application, from 400 on, share one.

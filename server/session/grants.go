@@ -145,7 +145,7 @@ func (s *Session) regrant(now grants) (enter []grant) {
 		}
 		g := now.find(sub.Room.Name)
 		if g == nil {
-			s.endSubscription(sub, endedByToken)
+			s.endSubscription(sub, unsubscribedByToken)
 			continue
 		}
 		s.showIn(sub, g.options.Info)

@@ -47,7 +47,7 @@ func (s *Session) asker(inside, token bool) chat.Actor {
 }
 
 // endSubscription ends a subscription and sends an unsubscribe push to the client.
-func (s *Session) endSubscription(sub *Subscription, why ending) {
+func (s *Session) endSubscription(sub *Subscription, why unsubscribeReason) {
 	name := sub.Room.Name
 	s.Leave(sub)
 	s.push(&protocol.Push{Channel: name, Unsubscribe: &protocol.Unsubscribe{Code: why.code, Reason: why.text}})
@@ -61,7 +61,7 @@ func (s *Session) lostPosition(room string) {
 	case sub.serverSide:
 		s.flushAndDisconnect(disconnectInsufficient) // an SDK does not repeat a server-side subscription
 	default:
-		s.endSubscription(sub, endedInsufficient)
+		s.endSubscription(sub, unsubscribedInsufficient)
 		s.flush()
 	}
 }

@@ -73,15 +73,15 @@ func disconnectFor(c chat.Disconnect) disconnect {
 	return d
 }
 
-// endingFor returns the unsubscribe code and text of a command.
-func endingFor(c chat.Unsubscribe) ending {
+// unsubscribeReasonFor returns the unsubscribe code and text of a command.
+func unsubscribeReasonFor(c chat.Unsubscribe) unsubscribeReason {
 	switch c.Cause {
 	case chat.EndedByKick:
-		return endedByKick
+		return unsubscribedByKick
 	case chat.EndedByBan:
-		return endedByBan
+		return unsubscribedByBan
 	}
-	return endedByServer
+	return unsubscribedByServer
 }
 
 // disconnectAtOnce closes the connection and leaves its rooms at once, not after the close frame of the client. Called on the poller.
@@ -96,7 +96,7 @@ func (s *Session) applyUnsubscribe(c chat.Unsubscribe) {
 		e.ended = true
 	}
 	if sub := s.Find(c.Room); sub != nil {
-		s.endSubscription(sub, endingFor(c))
+		s.endSubscription(sub, unsubscribeReasonFor(c))
 	}
 }
 
@@ -134,7 +134,7 @@ func (s *Session) endRevoked() {
 	}
 	for i := len(s.Subs) - 1; i >= 0; i-- {
 		if sub := s.Subs[i]; sub.credential != nil && m.IsRevoked(s.Info.User, *sub.credential) {
-			s.endSubscription(sub, endedByRevocation)
+			s.endSubscription(sub, unsubscribedByRevocation)
 		}
 	}
 }
