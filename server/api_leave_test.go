@@ -89,7 +89,7 @@ func TestAfterTheUnsubscribeReplyNothingIsDeliveredWhileClosing(t *testing.T) {
 			a.enter("x")
 			ann := sessionsOf(s, "ann")[0]
 			c := ann.Conn
-			ann.Farewell.Store(&session.Farewell{Code: 3001, Text: "shutdown"})
+			ann.CloseFrame.Store(&session.CloseFrame{Code: 3001, Text: "shutdown"})
 			c.SetReason(fanout.ClosedShutdown) // as Conn.Close does before it posts
 			wantCall(t, s, way.method, way.params, `{"result":{}}`)
 			wantCall(t, s, "publish", `{"channel":"x","data":"after"}`, `{"result":{}}`)

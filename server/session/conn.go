@@ -29,7 +29,7 @@ func (s *Session) OnDeadline(stepped bool) {
 func (s *Session) OnGap(a *fanout.Audience) { s.lostPosition(a.Name) }
 
 func (s *Session) OnClosing(code ws.CloseCode, text string) bool {
-	return s.Farewell.CompareAndSwap(nil, &Farewell{code, text})
+	return s.CloseFrame.CompareAndSwap(nil, &CloseFrame{code, text})
 }
 
 // OnClosed posts the end of the session to its poller, which owns it.

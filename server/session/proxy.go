@@ -80,7 +80,7 @@ func (s *Session) NotifyDisconnect() {
 	}
 	r := s.proxyRequest(OnDisconnect)
 	r.Code, r.Reason = uint16(ws.CloseAbnormal), s.Conn.Reason().String()
-	if f := s.Farewell.Load(); f != nil {
+	if f := s.CloseFrame.Load(); f != nil {
 		r.Code = uint16(f.Code)
 		if f.Text != "" {
 			r.Reason = f.Text

@@ -60,13 +60,13 @@ type Session struct {
 	// Read by others.
 	Identity atomic.Pointer[chat.ClientInfo] // Info, for the admin port
 
-	Farewell atomic.Pointer[Farewell] // of the side that closed first; nil before, or without a close frame
+	CloseFrame atomic.Pointer[CloseFrame] // of the side that closed first; nil before, or without a close frame
 
 	due fanout.Timers // of pings and of the next expiry
 }
 
 // CloseFrame is the content of a close frame.
-type Farewell struct {
+type CloseFrame struct {
 	Code ws.CloseCode
 	Text string
 }
