@@ -23,15 +23,15 @@ const (
 
 // sender holds the notifications until they are delivered or dropped. Any goroutine may use it.
 type sender struct {
-	queue   chan notification
-	noPause   chan struct{} // closed by Flush: no pauses from then on
+	queue       chan notification
+	noPause     chan struct{} // closed by Flush: no pauses from then on
 	noPauseOnce sync.Once
-	ended   atomic.Bool
+	ended       atomic.Bool
 
-	pending atomic.Int64 // queued, neither delivered nor dropped
-	bytes   atomic.Int64 // of the pending notifications
-	dropped atomic.Uint64
-	logLimit     rate.Sometimes // log lines about dropped notifications
+	pending  atomic.Int64 // queued, neither delivered nor dropped
+	bytes    atomic.Int64 // of the pending notifications
+	dropped  atomic.Uint64
+	logLimit rate.Sometimes // log lines about dropped notifications
 }
 
 // notification is an encoded event.
@@ -42,9 +42,9 @@ type notification struct {
 
 func newSender() sender {
 	return sender{
-		queue: make(chan notification, maxQueue),
-		noPause: make(chan struct{}),
-		logLimit:   rate.Sometimes{Interval: time.Second},
+		queue:    make(chan notification, maxQueue),
+		noPause:  make(chan struct{}),
+		logLimit: rate.Sometimes{Interval: time.Second},
 	}
 }
 
