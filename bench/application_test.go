@@ -120,23 +120,33 @@ func socketIO() *application {
 	}
 }
 
+// centrifugoCommand is a command of Centrifugo's client protocol.
+type centrifugoCommand struct {
+	ID        int
+	Connect   *struct{}
+	Subscribe *struct {
+		Channel, Epoch       string
+		Offset               int
+		Recover, Recoverable bool
+	}
+	Publish *struct {
+		Channel string
+		Data    json.RawMessage
+	}
+}
+
+func (a *application) centrifugoCommand(s string) (c centrifugoCommand) {
+	if err := json.Unmarshal([]byte(s), &c); err != nil {
+		a.t.Errorf("centrifugo: got %q: %v", s, err)
+	}
+	return c
+}
+
 func centrifugo() *application {
 	return &application{
 		path: "/connection/websocket",
 		on: func(a *application, u *user, s string) {
-			var c struct {
-				ID        int
-				Connect   *struct{}
-				Subscribe *struct{ Channel string }
-				Publish   *struct {
-					Channel string
-					Data    json.RawMessage
-				}
-			}
-			if err := json.Unmarshal([]byte(s), &c); err != nil {
-				a.t.Errorf("centrifugo: got %q: %v", s, err)
-			}
-			switch {
+			switch c := a.centrifugoCommand(s); {
 			case c.Connect != nil:
 				u.send(fmt.Sprintf(`{"id":%d,"connect":{"client":"%d","ping":25,"pong":true}}`, c.ID, u.id))
 				u.send(`{}`) // a ping

@@ -12,20 +12,25 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// A step that cannot run is in the table of steps, and its error is the error of the ladder.
-func TestALadderReportsTheStepThatEndedIt(t *testing.T) {
-	t.Parallel()
+// fullAfter starts an echoRoom that rejects connections after the first n.
+func fullAfter(t *testing.T, n int32) (url string) {
 	room := &echoRoom{t: t}
 	var connected atomic.Int32
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
-		if connected.Add(1) > 20 {
+		if connected.Add(1) > n {
 			http.Error(w, "full", http.StatusServiceUnavailable)
 			return
 		}
 		room.ServeHTTP(w, q)
 	}))
 	t.Cleanup(srv.Close)
-	cfg := testConfig("ws" + strings.TrimPrefix(srv.URL, "http"))
+	return "ws" + strings.TrimPrefix(srv.URL, "http")
+}
+
+// A step that cannot run is in the table of steps, and its error is the error of the ladder.
+func TestALadderReportsTheStepThatEndedIt(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(fullAfter(t, 20))
 	cfg.Scenario, cfg.Rate = Connect, 0
 	r, err := Ladder(t.Context(), cfg, Rungs{Connections: []int{10, 30, 5}}, nil)
 	if err == nil || r == nil || len(r.Steps) != 2 || r.Steps[1].Verdict.Code != result.None || r.Verdict.Code != result.None {
@@ -66,17 +71,7 @@ func TestAnInterruptedSearchReturnsItsPart(t *testing.T) {
 // A search that cannot continue returns its steps so far, and the error.
 func TestAFailedSearchReturnsItsError(t *testing.T) {
 	t.Parallel()
-	room := &echoRoom{t: t}
-	var connected atomic.Int32
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
-		if connected.Add(1) > 25 {
-			http.Error(w, "full", http.StatusServiceUnavailable)
-			return
-		}
-		room.ServeHTTP(w, q)
-	}))
-	t.Cleanup(srv.Close)
-	cfg := testConfig("ws" + strings.TrimPrefix(srv.URL, "http"))
+	cfg := testConfig(fullAfter(t, 25))
 	cfg.Connections, cfg.Publishers = 25, 5
 	r, err := Find(t.Context(), cfg, Search{From: 50, To: 100, Limit: time.Minute, Step: time.Second}, nil)
 	if err == nil || !strings.Contains(err.Error(), "503") || r == nil || len(r.Steps) != 1 || r.Interrupted {

@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -21,23 +20,7 @@ func remembering(answer func(missed []string, recovered string) ([]string, strin
 	return &application{
 		path: "/connection/websocket",
 		on: func(a *application, u *user, s string) {
-			var c struct {
-				ID        int
-				Connect   *struct{}
-				Subscribe *struct {
-					Channel, Epoch       string
-					Offset               int
-					Recover, Recoverable bool
-				}
-				Publish *struct {
-					Channel string
-					Data    json.RawMessage
-				}
-			}
-			if err := json.Unmarshal([]byte(s), &c); err != nil {
-				a.t.Errorf("centrifugo: got %q: %v", s, err)
-			}
-			switch {
+			switch c := a.centrifugoCommand(s); {
 			case c.Connect != nil:
 				u.send(fmt.Sprintf(`{"id":%d,"connect":{"client":"%d","ping":25,"pong":true}}`, c.ID, u.id))
 			case c.Subscribe != nil && !c.Subscribe.Recover:
