@@ -12,7 +12,7 @@
 //	search.go, floor.go       ladder and find; the kernel's floor
 //	child.go                  servers that the bench starts
 //
-// The path of a message: an agent's sender asks its schedule which messages are due. It stamps each with its scheduled time and writes
+// The path of a message: an agent's sender gets the due messages from its schedule. It stamps each with its scheduled time and writes
 // it on its publisher's connection. The server sends it to all members of the room. A poller reads many frames at once, compares each
 // with the room's log, and records its latency.
 //

@@ -29,24 +29,24 @@ func TestAServerThatDoesNotFitTheScenarioIsReported(t *testing.T) {
 			return nil
 		}
 	}
-	everybody := to(func(int, int) bool { return true })
+	toAll := to(func(int, int) bool { return true })
 	others := to(func(member, sender int) bool { return member != sender })
 	alone := to(func(member, sender int) bool { return member == sender })
-	nobody := to(func(int, int) bool { return false })
+	toNone := to(func(int, int) bool { return false })
 	for _, tt := range []struct {
 		name      string
 		lie       func(*echoRoom, int, int, []byte) [][]byte
 		change    func(*Config)
 		code, why string
 	}{
-		{"no rooms, instead of ten", everybody, func(c *Config) { c.Rooms = 10 }, result.None, "no rooms: "},
-		{"no rooms, instead of one per connection", everybody, func(c *Config) { c.Scenario, c.Connections, c.Rate = Echo, 20, 100 }, result.None, "no rooms: "},
+		{"no rooms, instead of ten", toAll, func(c *Config) { c.Rooms = 10 }, result.None, "no rooms: "},
+		{"no rooms, instead of one per connection", toAll, func(c *Config) { c.Scenario, c.Connections, c.Rate = Echo, 20, 100 }, result.None, "no rooms: "},
 		{"no echo", others, func(*Config) {}, result.None, "no echo: the server does not return a message to its sender: use --no-echo"},
 		{"no echo, with one publisher", others, func(c *Config) { c.Publishers = 1 }, result.None, "no echo: "},
 		{"no echo, with --no-echo", others, func(c *Config) { c.NoEcho = true }, "", ""},
-		{"an echo, with --no-echo", everybody, func(c *Config) { c.NoEcho = true }, result.None, "do not use --no-echo"},
+		{"an echo, with --no-echo", toAll, func(c *Config) { c.NoEcho = true }, result.None, "do not use --no-echo"},
 		{"only an echo", alone, func(*Config) {}, result.None, "use the scenario echo"},
-		{"no delivery at all", nobody, func(*Config) {}, result.Broken, "12,000 of 12,000 deliveries lost"},
+		{"no delivery at all", toNone, func(*Config) {}, result.Broken, "12,000 of 12,000 deliveries lost"},
 		{"a part is lost", func(_ *echoRoom, member, n int, m []byte) [][]byte {
 			if n >= 20 && member%2 == 0 { // a member that has received a message must receive the rest
 				return nil

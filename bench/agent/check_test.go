@@ -207,7 +207,7 @@ func TestMessageInAWrongRoomIsMisrouted(t *testing.T) {
 
 // Two agents with the same order have the same digest. Another order has another digest.
 func TestAgentsWithOneOrderHaveOneDigest(t *testing.T) {
-	hear := func(agent int, order ...int) Order {
+	orderOf := func(agent int, order ...int) Order {
 		p := newDeliveryCheck(planOf(Plan{Publishers: 2, Agent: agent, Agents: 2}))
 		m := &member{publisher: -1}
 		p.rooms[0].join(m, -grace)
@@ -227,7 +227,7 @@ func TestAgentsWithOneOrderHaveOneDigest(t *testing.T) {
 		}
 		return p.finish([]*member{m}).Orders[0]
 	}
-	one, same, other := hear(0, 0, 1, 2, 3), hear(1, 0, 1, 2, 3), hear(1, 0, 1, 3, 2)
+	one, same, other := orderOf(0, 0, 1, 2, 3), orderOf(1, 0, 1, 2, 3), orderOf(1, 0, 1, 3, 2)
 	if one != same || one == other || one.Length != 4 || other.Length != 4 {
 		t.Errorf("got %+v, %+v and %+v, want the first two equal", one, same, other)
 	}

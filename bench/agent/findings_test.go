@@ -48,24 +48,24 @@ func TestALastMessageWithoutAReceiverIsWaitedFor(t *testing.T) {
 // An order is compared only if it is certain: not after a lost, an altered or a duplicated message.
 func TestAnUncertainOrderIsNotCompared(t *testing.T) {
 	for _, tt := range []struct {
-		name  string
-		hears [2][]int
-		alter bool
-		want  uint64 // length of the reported order
+		name     string
+		receives [2][]int
+		alter    bool
+		want     uint64 // length of the reported order
 	}{
-		{name: "no fault", hears: [2][]int{upTo(6), upTo(6)}, want: 6},
-		{name: "the first member missed one", hears: [2][]int{without(upTo(6), 2), upTo(6)}},
-		{name: "a member received an altered message", hears: [2][]int{upTo(6), upTo(6)}, alter: true},
-		{name: "a member received a duplicate", hears: [2][]int{upTo(6), slices.Concat(upTo(6), []int{3})}},
+		{name: "no fault", receives: [2][]int{upTo(6), upTo(6)}, want: 6},
+		{name: "the first member missed one", receives: [2][]int{without(upTo(6), 2), upTo(6)}},
+		{name: "a member received an altered message", receives: [2][]int{upTo(6), upTo(6)}, alter: true},
+		{name: "a member received a duplicate", receives: [2][]int{upTo(6), slices.Concat(upTo(6), []int{3})}},
 	} {
 		p := newDeliveryCheck(planOf(Plan{Publishers: 1, Agents: 2}))
 		h := &hall{t: t, check: p, room: p.rooms[0], poller: newPoller(p, &Protocols[0], 100), publishers: 1}
 		h.sent(6)
-		for i, hears := range tt.hears {
+		for i, receives := range tt.receives {
 			c := &conn{poller: h.poller, room: h.room, state: open, member: member{connection: int32(i), publisher: -1}}
 			h.room.join(&c.member, -grace)
 			h.conns = append(h.conns, c)
-			wire := h.wire(hears...)
+			wire := h.wire(receives...)
 			if tt.alter && i == 1 {
 				wire[len(wire)-1] ^= 1
 			}

@@ -18,7 +18,7 @@ func TestAPauseShowsInTheOpenLoopOnly(t *testing.T) {
 		}
 		return at + trip
 	}
-	talker := func() (h *hall, say func(intended int64)) {
+	publisher := func() (h *hall, send func(intended int64)) {
 		h = newHall(t, 1, 1)
 		seq := uint32(0)
 		return h, func(intended int64) {
@@ -31,22 +31,22 @@ func TestAPauseShowsInTheOpenLoopOnly(t *testing.T) {
 	}
 	about := func(got, want int64) bool { return math.Abs(float64(got-want)) < 0.02*float64(want) }
 
-	open, say := talker()
+	open, send := publisher()
 	schedule := &constant{start: start, end: end, rate: 500, publishers: 1, agents: 1}
 	for at, _, ok := schedule.next(); ok; at, _, ok = schedule.next() {
-		say(at)
+		send(at)
 		schedule.done()
 	}
 	if p99 := open.poller.each.Quantile(0.99); !about(p99, nap*9/10+trip) {
 		t.Errorf("open loop: got a p99 of %d ns, want about 0.9 s", p99)
 	}
 
-	closed, say := talker()
+	closed, send := publisher()
 	at, back := start, false
 	closed.poller.again = func(*conn) { back = true }
 	for at < end {
 		back = false
-		if say(at); !back {
+		if send(at); !back {
 			t.Fatal("a message returned, and the next was not sent")
 		}
 		at = delivered(at)

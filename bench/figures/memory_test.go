@@ -31,7 +31,7 @@ func TestMemoryOfRoundsThatAgreeIsTheirMedian(t *testing.T) {
 			t.Errorf("%v: got %s, want %s", c.values, got, c.want)
 		}
 	}
-	// One reading without a value is no round.
+	// A run without a reading does not count.
 	if got := memoryOf(runOf)([]serverRound{{run: &result.Result{}}}); got != "–" {
 		t.Errorf("no reading: got %s", got)
 	}

@@ -49,7 +49,7 @@ func dial(t *testing.T, url string) *websocket.Conn {
 	return c
 }
 
-func hears(t *testing.T, c *websocket.Conn, want string) {
+func receives(t *testing.T, c *websocket.Conn, want string) {
 	t.Helper()
 	_, got, err := c.Read(t.Context())
 	if err != nil || string(got) != want {
@@ -61,19 +61,19 @@ func TestOnlyTheRoomReceives(t *testing.T) {
 	url := "ws://" + start(t) + "/ws"
 	a1, a2, b := dial(t, url+"?room=a&x=1"), dial(t, url+"?room=a"), dial(t, url)
 	long := strings.Repeat("l", 100_000) // it needs more than one read
-	for _, say := range []string{"one", strings.Repeat("m", 200), long} {
+	for _, text := range []string{"one", strings.Repeat("m", 200), long} {
 		a1.SetReadLimit(-1)
 		a2.SetReadLimit(-1)
-		if err := a1.Write(t.Context(), websocket.MessageText, []byte(say)); err != nil {
+		if err := a1.Write(t.Context(), websocket.MessageText, []byte(text)); err != nil {
 			t.Fatal(err)
 		}
-		hears(t, a1, say)
-		hears(t, a2, say)
+		receives(t, a1, text)
+		receives(t, a2, text)
 	}
 	if err := b.Write(t.Context(), websocket.MessageText, []byte("own")); err != nil {
 		t.Fatal(err)
 	}
-	hears(t, b, "own") // and not an earlier message of another room
+	receives(t, b, "own") // and not an earlier message of another room
 }
 
 func TestPingIsAnswered(t *testing.T) {
@@ -105,7 +105,7 @@ func TestRequestInPieces(t *testing.T) {
 
 func TestInvalidInputClosesTheConnection(t *testing.T) {
 	address := start(t)
-	for name, say := range map[string]string{
+	for name, text := range map[string]string{
 		"no key":    "GET / HTTP/1.1\r\n\r\n",
 		"endless":   strings.Repeat("x", maxHead+1),
 		"no mask":   "GET /ws HTTP/1.1\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n\x81\x01x",
@@ -115,7 +115,7 @@ func TestInvalidInputClosesTheConnection(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.Write([]byte(say)); err != nil {
+		if _, err := c.Write([]byte(text)); err != nil {
 			t.Fatal(err)
 		}
 		if err := c.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {

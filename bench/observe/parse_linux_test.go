@@ -69,7 +69,7 @@ func TestListenerIsFoundAtItsAddressOrAtEvery(t *testing.T) {
 	}
 	at := netip.MustParseAddrPort("127.0.0.1:3000")
 	for _, tt := range []struct{ name, tcp, tcp6, want string }{
-		{"nobody", head, head, ""},
+		{"no listener", head, head, ""},
 		{"the exact address", head + line("00000000:0BB8", "0A", "1") + line("0100007F:0BB8", "0A", "2"), head, "2"},
 		{"every address", head + line("00000000:0BB8", "0A", "1"), head, "1"},
 		{"every address of both kinds", head, head + line("00000000000000000000000000000000:0BB8", "0A", "3"), "3"},

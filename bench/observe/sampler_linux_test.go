@@ -45,11 +45,11 @@ func TestAProcessIsObserved(t *testing.T) {
 }
 
 func TestAnEndedProcessIsAnError(t *testing.T) {
-	const nobody = 1 << 30
-	if _, err := Read(nobody, true); err == nil || !strings.Contains(err.Error(), fmt.Sprint(nobody)) {
+	const noProcess = 1 << 30
+	if _, err := Read(noProcess, true); err == nil || !strings.Contains(err.Error(), fmt.Sprint(noProcess)) {
 		t.Errorf("got %v, want an error that names the process", err)
 	}
-	if _, err := NewSampler(nobody, "").Sample(0); err == nil {
+	if _, err := NewSampler(noProcess, "").Sample(0); err == nil {
 		t.Error("got a row of a process that does not exist")
 	}
 }

@@ -21,10 +21,10 @@
 
   // The horizontal axes: the scale of each, and the text of a position on it.
   const axes = {
-    seconds: { name: "at", range: (u, min, max) => [0, Math.max(max, 1)], tell: (v) => withUnit(number(v), "s") },
-    percentile: { name: "percentile", distr: 3, log: 10, range: (u, min, max) => [1, Math.max(max, 10)], tell: percent },
-    "messages/s": { name: "messages/s", tell: number },
-    connections: { name: "connections", tell: number },
+    seconds: { name: "at", range: (u, min, max) => [0, Math.max(max, 1)], text: (v) => withUnit(number(v), "s") },
+    percentile: { name: "percentile", distr: 3, log: 10, range: (u, min, max) => [1, Math.max(max, 10)], text: percent },
+    "messages/s": { name: "messages/s", text: number },
+    connections: { name: "connections", text: number },
   };
 
   function decades(u, axis, min, max) {
@@ -97,7 +97,7 @@
   function options(plot, width) {
     const axis = axes[plot.axis];
     const labels = { stroke: colour("text"), font, grid: { stroke: colour("line"), width: 1 }, ticks: { stroke: colour("line"), width: 1 } };
-    const x = { ...labels, size: 36, values: (u, splits) => splits.map((v) => (v == null ? "" : axis.tell(v))), space: 70 };
+    const x = { ...labels, size: 36, values: (u, splits) => splits.map((v) => (v == null ? "" : axis.text(v))), space: 70 };
     const y = { ...labels, size: room, values: (u, splits) => splits.map((v) => (v == null ? "" : number(v))) };
     if (axis.distr) {
       Object.assign(x, { splits: decades, filter: (u, splits) => splits, space: 50 });
@@ -117,7 +117,7 @@
       scales: { x: { time: false, ...axis }, y: scale },
       axes: [x, y],
       series: [
-        { label: axis.name, value: (u, v) => axis.tell(v) },
+        { label: axis.name, value: (u, v) => axis.text(v) },
         ...plot.curves.map((c) => ({
           label: c.name,
           stroke: colour(c.ink),

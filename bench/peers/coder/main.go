@@ -61,13 +61,13 @@ func (r *room) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 			if err != nil {
 				return
 			}
-			r.say(message{kind, data})
+			r.broadcast(message{kind, data})
 		}
 	}()
 	for {
 		select {
-		case said := <-m.messages:
-			if write(ctx, conn, said) != nil {
+		case out := <-m.messages:
+			if write(ctx, conn, out) != nil {
 				return
 			}
 		case <-ctx.Done():
@@ -82,12 +82,12 @@ func write(ctx context.Context, conn *websocket.Conn, m message) error {
 	return conn.Write(ctx, m.kind, m.data)
 }
 
-func (r *room) say(said message) {
+func (r *room) broadcast(out message) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for m := range r.members {
 		select {
-		case m.messages <- said:
+		case m.messages <- out:
 		default:
 			go m.tooSlow()
 		}

@@ -35,7 +35,7 @@ func (r *room) leave(c *websocket.Conn, _ error) {
 	delete(r.conns, c)
 }
 
-func (r *room) say(_ *websocket.Conn, kind websocket.MessageType, data []byte) {
+func (r *room) publish(_ *websocket.Conn, kind websocket.MessageType, data []byte) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	for c := range r.conns {
@@ -54,7 +54,7 @@ func main() {
 	upgrader := websocket.NewUpgrader()
 	upgrader.KeepaliveTime = 2 * time.Minute
 	upgrader.OnOpen(r.join)
-	upgrader.OnMessage(r.say)
+	upgrader.OnMessage(r.publish)
 	upgrader.OnClose(r.leave)
 	mux := http.NewServeMux()
 	mux.HandleFunc("/ws", func(w http.ResponseWriter, q *http.Request) {

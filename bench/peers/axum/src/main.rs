@@ -43,10 +43,10 @@ async fn upgrade(ws: WebSocketUpgrade, State(room): State<Sender<Message>>) -> R
 
 async fn member(socket: WebSocket, room: Sender<Message>) {
     let (mut sink, mut stream) = socket.split();
-    let mut said = room.subscribe();
+    let mut messages = room.subscribe();
     let mut writer = tokio::spawn(async move {
         loop {
-            match said.recv().await {
+            match messages.recv().await {
                 Ok(message) => {
                     if sink.send(message).await.is_err() {
                         return;
