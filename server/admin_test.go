@@ -34,7 +34,7 @@ func TestTheAdminPortListsConnections(t *testing.T) {
 		dial(t, s, "lobby")
 	}
 	talker.send(ws.OpText, "hello")
-	talker.hear(ws.OpText, "hello")
+	talker.expect(ws.OpText, "hello")
 	type page struct {
 		Connections []admin.Connection
 		Total, Next int
@@ -57,7 +57,7 @@ func TestTheAdminPortListsConnections(t *testing.T) {
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %+v\nwant %+v", c, want)
 	}
-	if age := time.Since(c.Since); age < -time.Second || age > patience {
+	if age := time.Since(c.Since); age < -time.Second || age > testTimeout {
 		t.Errorf("got since %v, want the current time", c.Since)
 	}
 
@@ -101,7 +101,7 @@ func TestTheAdminPortClosesAConnection(t *testing.T) {
 	if got := remove("1"); got != http.StatusNoContent {
 		t.Errorf("got %d, want 204", got)
 	}
-	c.closed(ws.ClosePolicy)
+	c.expectCloseCode(ws.ClosePolicy)
 	c.conn.Close()
 	eventually(t, "it to be removed", func() bool { return remove("1") == http.StatusNotFound })
 	if got := remove("x"); got != http.StatusBadRequest {
@@ -129,8 +129,8 @@ func TestMetricsAreServed(t *testing.T) {
 	s := startServer(t, nil)
 	c := dial(t, s, "lobby")
 	c.send(ws.OpText, "x")
-	c.hear(ws.OpText, "x")
-	countRounds(s)
+	c.expect(ws.OpText, "x")
+	awaitFlushCounts(s)
 	text := scrape(t, s)
 	for _, want := range []string{
 		"throng_connections 1\n", "throng_messages_total 1\n", "throng_deliveries_total 1\n", "throng_received_bytes_total 7\n",

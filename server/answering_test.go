@@ -58,7 +58,7 @@ func TestAnUnreadResponseIsClosed(t *testing.T) {
 			conn := dialSmall(t, s, "127.0.0.2", request)
 			eventually(t, "the client to be closed", func() bool { return value(t, s, "throng_http_refused_total", metrics.RejectedSlow) == 1 })
 			eventually(t, "its connection to be removed", func() bool { return socketsOf(s) == 0 })
-			if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+			if err := conn.SetDeadline(time.Now().Add(testTimeout)); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := io.Copy(io.Discard, conn); !errors.Is(err, syscall.ECONNRESET) {
@@ -82,7 +82,7 @@ func TestASlowReaderReceivesThePage(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	conn := dialSmall(t, s, "127.0.0.1", unreadRequests)
-	if err := conn.SetDeadline(time.Now().Add(2 * patience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(2 * testTimeout)); err != nil {
 		t.Fatal(err)
 	}
 	slow := &slowReader{conn: conn, until: time.Now().Add(3 * edge.ResponseStall)}
@@ -171,7 +171,7 @@ func TestAnEvictedConnectionDoesNotWaitForHTTP(t *testing.T) {
 	}
 	select {
 	case <-ended:
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Fatal("the goroutine still waits")
 	}
 }
@@ -185,7 +185,7 @@ func sendFrom(t *testing.T, s *Server, ip, request string) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(testTimeout)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.WriteString(conn, request); err != nil {
@@ -371,7 +371,7 @@ func TestRequestsWithoutTheAPIKeyHaveARate(t *testing.T) {
 		} else {
 			req.Header.Set("X-API-Key", key)
 		}
-		client := http.Client{Timeout: patience}
+		client := http.Client{Timeout: testTimeout}
 		resp, err := client.Do(req)
 		if err != nil {
 			return 0, err

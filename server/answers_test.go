@@ -43,10 +43,10 @@ func TestAPageOfHistoryIsBoundedInBytes(t *testing.T) {
 		s.hub.Publish(s.hub.RoomRef("x"), chat.Publication{Data: fmt.Appendf(nil, `"%d %s"`, n+1, strings.Repeat("x", 60<<10)), Form: chat.FormJSON}, chat.PublishOptions{})
 	}
 	c := connectSDK(t, s, "")
-	c.say(`{"id":2,"subscribe":{"channel":"x"}}`)
+	c.sendLine(`{"id":2,"subscribe":{"channel":"x"}}`)
 	epoch := field(t, c.line(), "epoch")
 	page := func(since int, reverse bool) int {
-		c.say(`{"id":3,"history":{"channel":"x","limit":300,"since":{"offset":%d,"epoch":%q},"reverse":%v}}`, since, epoch, reverse)
+		c.sendLine(`{"id":3,"history":{"channel":"x","limit":300,"since":{"offset":%d,"epoch":%q},"reverse":%v}}`, since, epoch, reverse)
 		line := c.line()
 		if len(line) > s.cfg.MaxUnsent {
 			t.Fatalf("got a reply of %d bytes, want %d at most", len(line), s.cfg.MaxUnsent)
@@ -74,8 +74,8 @@ func TestALongFrameClosesNoConnection(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	c := narrowSDK(t, s)
-	c.say(`{"id":2,"subscribe":{"channel":"x"}}`)
-	c.want(`{"id":2,"subscribe":{}}`)
+	c.sendLine(`{"id":2,"subscribe":{"channel":"x"}}`)
+	c.expectLine(`{"id":2,"subscribe":{}}`)
 	plain := dial(t, s, "x")
 	plain.send(ws.OpText, strings.Repeat("<", 64<<10))
 	eventually(t, "the reply to be unsent", func() bool {
@@ -85,14 +85,14 @@ func TestALongFrameClosesNoConnection(t *testing.T) {
 	if got := c.line(); len(got) < 6*64<<10 {
 		t.Fatalf("got %d bytes, want all of it", len(got))
 	}
-	c.want(`{"push":{"channel":"x","pub":{"data":"and more"}}}`)
+	c.expectLine(`{"push":{"channel":"x","pub":{"data":"and more"}}}`)
 }
 
 // enterCrowd subscribes to a room, and adds so many members that the presence is a long reply.
 func (c *sdk) enterCrowd(s *Server, room string) {
 	c.t.Helper()
-	c.say(`{"id":2,"subscribe":{"channel":%q}}`, room)
-	c.want(`{"id":2,"subscribe":{}}`)
+	c.sendLine(`{"id":2,"subscribe":{"channel":%q}}`, room)
+	c.expectLine(`{"id":2,"subscribe":{}}`)
 	r, unlock := s.hub.Rooms.Find(room)
 	defer unlock()
 	for n := range 5000 {
@@ -103,7 +103,7 @@ func (c *sdk) enterCrowd(s *Server, room string) {
 
 // unmetered removes the rate of long replies for clients that connect later.
 func unmetered(s *Server) {
-	change(s, func() { s.hub.ReplyRate = limiter.Rate{} })
+	withShardsLocked(s, func() { s.hub.ReplyRate = limiter.Rate{} })
 }
 
 // owed returns the outstanding bytes of long replies.
@@ -118,12 +118,12 @@ func TestASecondLongReplyIsRejected(t *testing.T) {
 		c.enterCrowd(s, room)
 	}
 	session := onlySession(s)
-	c.say(`{"id":4,"presence":{"channel":"a"}}` + "\n" + `{"id":5,"presence":{"channel":"b"}}`)
+	c.sendLine(`{"id":4,"presence":{"channel":"a"}}` + "\n" + `{"id":5,"presence":{"channel":"b"}}`)
 	eventually(t, "both replies", func() bool { return session.Conn.ReceivedMessages.Load() == 5 && !session.Conn.Is(fanout.Held) })
 	if got := c.line(); !strings.HasPrefix(got, `{"id":4,"presence":{"presence":{`) {
 		t.Fatalf("got %.80s, want the first reply", got)
 	}
-	c.want(`{"id":5,"error":{"code":111,"message":"too many requests","temporary":true}}`)
+	c.expectLine(`{"id":5,"error":{"code":111,"message":"too many requests","temporary":true}}`)
 	if got := c.answerTo(`"presence":{"channel":"b"}`); !strings.Contains(got, `"presence":{"presence":{`) {
 		t.Fatalf("second request: got %.80s, want the reply", got)
 	}
@@ -136,11 +136,11 @@ func TestUnsentLongRepliesAreBoundedTogether(t *testing.T) {
 	unmetered(s)
 	c := narrowSDK(t, s)
 	c.enterCrowd(s, "a")
-	c.say(`{"id":3,"presence":{"channel":"a"}}`)
+	c.sendLine(`{"id":3,"presence":{"channel":"a"}}`)
 	eventually(t, "the reply to be unsent", func() bool { return owed(s) > 1<<20 })
 	c.line()
 	eventually(t, "it to be read", func() bool { return owed(s) == 0 })
-	c.say(`{"id":4,"presence":{"channel":"a"}}`)
+	c.sendLine(`{"id":4,"presence":{"channel":"a"}}`)
 	eventually(t, "the reply to be unsent", func() bool { return owed(s) > 1<<20 })
 	c.conn.Close()
 	eventually(t, "it to be released", func() bool { return owed(s) == 0 })
@@ -149,10 +149,10 @@ func TestUnsentLongRepliesAreBoundedTogether(t *testing.T) {
 	other.enterCrowd(s, "b")
 	owe := func(bytes int) { s.hub.Owed.Release(-bytes) }
 	owe(session.MaxOwed)
-	other.say(`{"id":3,"presence":{"channel":"b"}}`)
-	other.want(`{"id":3,"error":{"code":111,"message":"too many requests","temporary":true}}`)
+	other.sendLine(`{"id":3,"presence":{"channel":"b"}}`)
+	other.expectLine(`{"id":3,"error":{"code":111,"message":"too many requests","temporary":true}}`)
 	owe(-session.MaxOwed)
-	other.say(`{"id":4,"presence":{"channel":"b"}}`)
+	other.sendLine(`{"id":4,"presence":{"channel":"b"}}`)
 	if got := other.line(); !strings.HasPrefix(got, `{"id":4,"presence":{"presence":{`) {
 		t.Errorf("got %.80s, want the reply", got)
 	}
@@ -185,7 +185,7 @@ func TestRecoveryOfManyRoomsIsBounded(t *testing.T) {
 	}
 	c := narrowSDK(t, s)
 	session := onlySession(s)
-	c.say("%s", strings.Join(commands, "\n"))
+	c.sendLine("%s", strings.Join(commands, "\n"))
 	eventually(t, "all replies", func() bool { return session.Conn.ReceivedMessages.Load() == rooms+1 || session.Conn.Closing() })
 	recovered := 0
 	for range rooms {
@@ -204,9 +204,9 @@ func TestRecoveryOfManyRoomsIsBounded(t *testing.T) {
 		t.Errorf("got %d of %d rooms recovered: want some", recovered, rooms)
 	}
 	eventually(t, "its rate to allow a recovery again", func() bool {
-		c.say(`{"id":70,"unsubscribe":{"channel":"0"}}`)
-		c.want(`{"id":70,"unsubscribe":{}}`)
-		c.say(`{"id":71,"subscribe":{"channel":"0","recover":true}}`)
+		c.sendLine(`{"id":70,"unsubscribe":{"channel":"0"}}`)
+		c.expectLine(`{"id":70,"unsubscribe":{}}`)
+		c.sendLine(`{"id":71,"subscribe":{"channel":"0","recover":true}}`)
 		again := strings.Contains(c.line(), `"recovered":true`)
 		time.Sleep(50 * time.Millisecond) // the pace of the attempts
 		return again

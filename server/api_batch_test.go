@@ -213,7 +213,7 @@ func TestABatchEndsWithItsConnection(t *testing.T) {
 	}
 	defer conn.Close()
 	// The response of the first command does not fit into the socket buffers.
-	if err := errors.Join(conn.(*net.TCPConn).SetReadBuffer(4<<10), conn.SetDeadline(time.Now().Add(patience))); err != nil {
+	if err := errors.Join(conn.(*net.TCPConn).SetReadBuffer(4<<10), conn.SetDeadline(time.Now().Add(testTimeout))); err != nil {
 		t.Fatal(err)
 	}
 	body := commandsOf(commands...)
@@ -226,7 +226,7 @@ func TestABatchEndsWithItsConnection(t *testing.T) {
 	}
 	select {
 	case <-ended:
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Fatal("the request did not end")
 	}
 	if n := called(t, s, "publish", "0"); n != 0 {
@@ -256,7 +256,7 @@ func TestABodyMayHaveSeveralCommands(t *testing.T) {
 		if status != http.StatusOK || got != want {
 			t.Errorf("between them %q: got %d\n%s\nwant 200\n%s", between, status, got, want)
 		}
-		a.want(`{"push":{"channel":"x","pub":{"data":1}}}`)
+		a.expectLine(`{"push":{"channel":"x","pub":{"data":1}}}`)
 	}
 	for _, bad := range []string{`{"method":"info"} x`, `{"method":"info"}]`, `{"method":"info"},{"method":"info"}`, "{\"method\":\"publish\",\"params\":{\"channel\":\"x\",\"data\":1}}\n{"} {
 		if status, got := post(t, s, "/api", bad, key...); status != http.StatusBadRequest || !strings.Contains(got, `"code":107,`) {

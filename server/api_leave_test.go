@@ -45,14 +45,14 @@ func TestAfterTheUnsubscribeReplyNothingIsDelivered(t *testing.T) {
 			wantCall(t, s, way.method, way.params, `{"result":{}}`)
 			wantCall(t, s, "publish", `{"channel":"x","data":"after"}`, `{"result":{}}`)
 			release()
-			a.want(`{"push":{"channel":"x","pub":{"data":"before"}}}`)
-			b.want(`{"push":{"channel":"x","pub":{"data":"before"}}}`)
-			b.want(`{"push":{"channel":"x","pub":{"data":"after"}}}`)
+			a.expectLine(`{"push":{"channel":"x","pub":{"data":"before"}}}`)
+			b.expectLine(`{"push":{"channel":"x","pub":{"data":"before"}}}`)
+			b.expectLine(`{"push":{"channel":"x","pub":{"data":"after"}}}`)
 			if !way.stays {
 				a.hearsUntilClosed(t, "after")
 				return
 			}
-			a.say(`{"id":9,"presence_stats":{"channel":"y"}}`)
+			a.sendLine(`{"id":9,"presence_stats":{"channel":"y"}}`)
 			for line := ""; !strings.HasPrefix(line, `{"id":9,`); {
 				if line = a.line(); strings.Contains(line, "after") {
 					t.Fatalf("got %s, want nothing that was published after the reply", line)
@@ -66,7 +66,7 @@ func TestAfterTheUnsubscribeReplyNothingIsDelivered(t *testing.T) {
 func (c *sdk) hearsUntilClosed(t *testing.T, not string) {
 	t.Helper()
 	for {
-		m, err := c.nextButPings()
+		m, err := c.nextExceptPings()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -83,7 +83,7 @@ func post(t testing.TB, s *Server, path, body string, header ...string) (int, st
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
-	resp, err := (&http.Client{Timeout: patience}).Do(r)
+	resp, err := (&http.Client{Timeout: testTimeout}).Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func post(t testing.TB, s *Server, path, body string, header ...string) (int, st
 // enter subscribes to a room and returns the reply.
 func (c *sdk) enter(room string) string {
 	c.t.Helper()
-	c.say(`{"id":2,"subscribe":{"channel":%q}}`, room)
+	c.sendLine(`{"id":2,"subscribe":{"channel":%q}}`, room)
 	line := c.line()
 	if !strings.HasPrefix(line, `{"id":2,"subscribe":`) {
 		c.t.Fatalf("got %s, want a subscription to %q", line, room)
@@ -212,7 +212,7 @@ func TestABodyWithoutTheAPIKeyIsNotRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(testTimeout)); err != nil {
 		t.Fatal(err)
 	}
 	fmt.Fprintf(conn, "POST /api/publish HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n{")
@@ -262,20 +262,20 @@ func TestPublish(t *testing.T) {
 	if !strings.HasPrefix(first, `{"result":{"offset":1,"epoch":"`) {
 		t.Fatalf("got %s, want offset 1", first)
 	}
-	a.want(`{"push":{"channel":"h:1","pub":{"data":{"t":"<b>"},"offset":1,"tags":{"k":"v"}}}}`)
-	plain.hear(ws.OpText, `{"t":"<b>"}`)
+	a.expectLine(`{"push":{"channel":"h:1","pub":{"data":{"t":"<b>"},"offset":1,"tags":{"k":"v"}}}}`)
+	plain.expect(ws.OpText, `{"t":"<b>"}`)
 
 	wantCall(t, s, "publish", `{"channel":"h:1","data":"gone","skip_history":true}`, `{"result":{}}`)
-	a.want(`{"push":{"channel":"h:1","pub":{"data":"gone"}}}`)
-	plain.hear(ws.OpText, "gone")
+	a.expectLine(`{"push":{"channel":"h:1","pub":{"data":"gone"}}}`)
+	plain.expect(ws.OpText, "gone")
 
 	// With an idempotency key, a repeated call publishes once and gets the same response.
 	once := call(t, s, "publish", `{"channel":"h:1","b64data":"AP8=","idempotency_key":"k"}`)
 	wantCall(t, s, "publish", `{"channel":"h:1","b64data":"AP8=","idempotency_key":"k"}`, once)
-	a.want(`{"push":{"channel":"h:1","pub":{"data":"AP8=","offset":2}}}`)
-	plain.hear(ws.OpBinary, "\x00\xff")
+	a.expectLine(`{"push":{"channel":"h:1","pub":{"data":"AP8=","offset":2}}}`)
+	plain.expect(ws.OpBinary, "\x00\xff")
 	wantCall(t, s, "publish", `{"channel":"h:1","data":"end","skip_history":true}`, `{"result":{}}`)
-	plain.hear(ws.OpText, "end")
+	plain.expect(ws.OpText, "end")
 
 	for params, text := range map[string]string{
 		`{"data":1}`:                    "channel",
@@ -304,7 +304,7 @@ func TestBroadcast(t *testing.T) {
 	a.enter("one")
 	wantCall(t, s, "broadcast", `{"channels":["one","","two"],"data":"x"}`,
 		`{"result":{"responses":[{"result":{}},{"error":{"code":107,"message":"bad request: channel: want 1 to 255 bytes of UTF-8 without control or invisible characters"}},{"result":{}}]}}`)
-	a.want(`{"push":{"channel":"one","pub":{"data":"x"}}}`)
+	a.expectLine(`{"push":{"channel":"one","pub":{"data":"x"}}}`)
 	if got := call(t, s, "broadcast", `{"channels":["h:1","h:1"],"data":"x"}`); !strings.Contains(got, `{"result":{"offset":1,`) || !strings.Contains(got, `{"result":{"offset":2,`) {
 		t.Errorf("got %s, want offsets 1 and 2", got)
 	}
@@ -342,12 +342,12 @@ func TestSubscribeAndUnsubscribe(t *testing.T) {
 	if want := `{"push":{"channel":"closed","subscribe":{"recoverable":true,"epoch":"` + epoch + `","offset":1,"positioned":true,"data":"hi"}}}`; sub != want {
 		t.Fatalf("got  %s\nwant %s", sub, want)
 	}
-	a.want(`{"push":{"channel":"closed","join":{"info":{"user":"ann","client":"` + client + `","chan_info":{"role":"op"}}}}}`)
+	a.expectLine(`{"push":{"channel":"closed","join":{"info":{"user":"ann","client":"` + client + `","chan_info":{"role":"op"}}}}}`)
 	wantCall(t, s, "subscribe", `{"user":"ann","channel":"closed"}`, `{"result":{}}`) // already subscribed: no effect
 	wantCall(t, s, "presence", `{"channel":"closed"}`,
 		`{"result":{"presence":{"`+client+`":{"user":"ann","client":"`+client+`","chan_info":{"role":"op"}}}}}`)
 	wantCall(t, s, "unsubscribe", `{"user":"ann","channel":"closed"}`, `{"result":{}}`)
-	a.want(`{"push":{"channel":"closed","unsubscribe":{"code":2000,"reason":"server unsubscribe"}}}`)
+	a.expectLine(`{"push":{"channel":"closed","unsubscribe":{"code":2000,"reason":"server unsubscribe"}}}`)
 	wantCall(t, s, "presence", `{"channel":"closed"}`, `{"result":{"presence":{}}}`)
 	wantCall(t, s, "unsubscribe", `{"client":"`+client+`","channel":"closed"}`, `{"result":{}}`) // no effect
 
@@ -356,12 +356,12 @@ func TestSubscribeAndUnsubscribe(t *testing.T) {
 	if line := a.line(); !strings.Contains(line, `"subscribe":{"recoverable":true,`) || strings.Contains(line, `"offset"`) {
 		t.Fatalf("got %s, want offset 0 at the beginning", line)
 	}
-	a.want(`{"push":{"channel":"closed","pub":{"data":"before","offset":1}}}`)
+	a.expectLine(`{"push":{"channel":"closed","pub":{"data":"before","offset":1}}}`)
 	if line := a.line(); !strings.Contains(line, `"join"`) {
 		t.Fatalf("got %s, want its join", line)
 	}
 	call(t, s, "publish", `{"channel":"closed","data":"after"}`)
-	a.want(`{"push":{"channel":"closed","pub":{"data":"after","offset":2}}}`)
+	a.expectLine(`{"push":{"channel":"closed","pub":{"data":"after","offset":2}}}`)
 
 	wantError(t, s, "subscribe", `{"channel":"closed"}`, 107, "user or client")
 	wantError(t, s, "subscribe", `{"user":"ann","channel":"closed","data":1,"b64data":"Mg=="}`, 107, "data and b64data")
@@ -386,8 +386,8 @@ func TestSubscribeStopsAtTheLimits(t *testing.T) {
 	wantError(t, s, "subscribe", `{"user":"ann","channel":"x"}`, 106, "max-rooms")
 	wantError(t, s, "subscribe", `{"user":"bob","channel":"small"}`, 106, "limit")
 	// The next line is the reply to bob's command, so no push came before it.
-	b.say(`{"id":7,"subscribe":{"channel":"small"}}`)
-	b.want(`{"id":7,"error":{"code":106,"message":"limit exceeded"}}`)
+	b.sendLine(`{"id":7,"subscribe":{"channel":"small"}}`)
+	b.expectLine(`{"id":7,"error":{"code":106,"message":"limit exceeded"}}`)
 	b.enter("x")
 }
 
@@ -401,7 +401,7 @@ func TestDisconnect(t *testing.T) {
 	} {
 		a, b := connectSDK(t, s, tokenOf("ann")), connectSDK(t, s, tokenOf("bob"))
 		wantCall(t, s, "disconnect", params, `{"result":{}}`)
-		a.closed(code)
+		a.expectCloseCode(code)
 		b.enter("x") // other connections are not affected
 	}
 	a := connectSDK(t, s, tokenOf("cid"))
@@ -410,7 +410,7 @@ func TestDisconnect(t *testing.T) {
 	wantCall(t, s, "disconnect", `{"user":"dan","client":"`+client+`"}`, `{"result":{}}`)
 	a.enter("x")
 	wantCall(t, s, "disconnect", `{"client":"`+client+`"}`, `{"result":{}}`)
-	a.closed(3503)
+	a.expectCloseCode(3503)
 	wantError(t, s, "disconnect", `{}`, 107, "user or client")
 	for _, code := range []int{1000, 3503, 3999, 5000, -1} {
 		wantError(t, s, "disconnect", fmt.Sprintf(`{"user":"ann","disconnect":{"code":%d}}`, code), 107, "disconnect.code")
@@ -428,9 +428,9 @@ func TestRefresh(t *testing.T) {
 		t.Fatalf("got %s, want the time of the expiry", line)
 	}
 	wantCall(t, s, "refresh", `{"user":"ann"}`, `{"result":{}}`)
-	a.want(`{"push":{"refresh":{}}}`)
+	a.expectLine(`{"push":{"refresh":{}}}`)
 	wantCall(t, s, "refresh", `{"user":"ann","expired":true}`, `{"result":{}}`)
-	a.closed(3005)
+	a.expectCloseCode(3005)
 	wantError(t, s, "refresh", `{"user":"ann","expire_at":1}`, 107, "past")
 }
 
@@ -524,7 +524,7 @@ func TestBatch(t *testing.T) {
 			`{"error":{"code":107,"message":"bad request: want no batch in a batch"}},`+
 			`{"error":{"code":107,"message":"bad request: want a command of one method and its parameters: {\"publish\":{}}"}},`+
 			`{"presence_stats":{"num_clients":1,"num_users":1}}]}`)
-	a.want(`{"push":{"channel":"x","pub":{"data":1}}}`)
+	a.expectLine(`{"push":{"channel":"x","pub":{"data":1}}}`)
 	wantCall(t, s, "batch", `{"commands":[]}`, `{"replies":[]}`)
 }
 
@@ -563,7 +563,7 @@ func TestPublishWaitsForARoomOverItsBacklog(t *testing.T) {
 	if body := <-answered; body != `{"result":{}}` {
 		t.Fatalf("got %s", body)
 	}
-	a.want(`{"push":{"channel":"x","pub":{"data":1}}}`)
+	a.expectLine(`{"push":{"channel":"x","pub":{"data":1}}}`)
 }
 
 // A busy poller cannot delay a call for longer than the timeout of the call.

@@ -35,12 +35,12 @@ func TestChangesDoNotUseTheMessageRate(t *testing.T) {
 	o.HistorySize, o.HistoryTTL, o.Recovery = most, chat.MaxHistoryTTL, true
 	s := startServer(t, func(c *Config) { c.Rooms = []chat.RoomOptions{o} })
 	c := connectSDK(t, s, "")
-	c.say(`{"id":2,"subscribe":{"channel":"x"}}`)
+	c.sendLine(`{"id":2,"subscribe":{"channel":"x"}}`)
 	c.line()
 	id := 2
 	publish := func(data string) {
 		id++
-		c.say(`{"id":%d,"publish":{"channel":"x","data":%s}}`, id, data)
+		c.sendLine(`{"id":%d,"publish":{"channel":"x","data":%s}}`, id, data)
 		for range 2 { // the publication and the reply
 			c.line()
 		}

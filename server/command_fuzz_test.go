@@ -106,8 +106,8 @@ func TestDeepJSONIsRejected(t *testing.T) {
 	s := startBackend(t, open)
 	c := connectSDK(t, s, "")
 	for depth, want := range map[int]string{session.MaxDepth: `"publish":{}`, session.MaxDepth + 1: `"error":{"code":107,"message":"bad request"}`} {
-		c.say(`{"id":%d,"publish":{"channel":"x","data":%s%s}}`, depth, strings.Repeat("[", depth), strings.Repeat("]", depth))
-		c.want(fmt.Sprintf(`{"id":%d,%s}`, depth, want))
+		c.sendLine(`{"id":%d,"publish":{"channel":"x","data":%s%s}}`, depth, strings.Repeat("[", depth), strings.Repeat("]", depth))
+		c.expectLine(fmt.Sprintf(`{"id":%d,%s}`, depth, want))
 	}
 }
 

@@ -94,14 +94,14 @@ func effectOf(t *testing.T, s *Server, user string, command chat.UserCommand) (e
 	if _, is := command.(chat.EndRevoked); is {
 		s.hub.Moderation.Revoke(user, "", chat.Revocation{IssuedBefore: time.Now().Add(time.Second)})
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	if e := s.hub.Execute(ctx, chat.TargetedCommand{User: user, Command: command}); e != nil {
 		t.Fatalf("%T: got %+v", command, e)
 	}
-	c.say(`{"id":9,"unsubscribe":{"channel":"none"}}`)
+	c.sendLine(`{"id":9,"unsubscribe":{"channel":"none"}}`)
 	for {
-		m, err := c.nextButPings()
+		m, err := c.nextExceptPings()
 		if err != nil {
 			t.Fatalf("%T: got %v", command, err)
 		}

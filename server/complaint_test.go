@@ -48,8 +48,8 @@ func TestTheReasonOfARejectedTokenIsLogged(t *testing.T) {
 				c.Token.HMACSecret, c.Guests = testSecret, "off"
 			})
 			c := dialSDK(t, s, "")
-			c.say(`{"id":1,"connect":{"token":%q}}`, tt.token)
-			m, err := c.nextButPings()
+			c.sendLine(`{"id":1,"connect":{"token":%q}}`, tt.token)
+			m, err := c.nextExceptPings()
 			if err != nil || !strings.Contains(string(m.Payload), tt.close) {
 				t.Errorf("got %q, %v; want the close to say %q", m.Payload, err, tt.close)
 			}

@@ -102,7 +102,7 @@ func TestConnectionsAddNoGoroutine(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 	one := dial(t, s, "lobby")
 	one.send(ws.OpText, "x")
-	one.hear(ws.OpText, "x")
+	one.expect(ws.OpText, "x")
 	before := runtime.NumGoroutine()
 	gather(t, s, count, crowdJoined)
 	if got := s.hub.Live.Load(); got != count+1 {
@@ -111,7 +111,7 @@ func TestConnectionsAddNoGoroutine(t *testing.T) {
 	// The last handlers may still be returning.
 	eventually(t, "the handlers' goroutines to end", func() bool { return runtime.NumGoroutine() <= before+2 })
 	one.send(ws.OpText, "to all")
-	one.hear(ws.OpText, "to all")
+	one.expect(ws.OpText, "to all")
 	eventually(t, "the message to be sent to all members", func() bool {
 		return value(t, s, "throng_deliveries_total", "") == count+2
 	})
@@ -134,7 +134,7 @@ func TestPendingConnectionsAreBounded(t *testing.T) {
 	for range 20 {
 		c := dial(t, s, "lobby")
 		c.send(ws.OpText, "hello")
-		c.hear(ws.OpText, "hello")
+		c.expect(ws.OpText, "hello")
 		c.conn.Close()
 	}
 }

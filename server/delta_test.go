@@ -85,7 +85,7 @@ func TestAFlushHasATimeLimitForDeltas(t *testing.T) {
 	o.Delta = true
 	s := startServer(t, func(c *Config) { c.Rooms = []chat.RoomOptions{o} })
 	c := connectSDK(t, s, "")
-	c.say(`{"id":2,"subscribe":{"channel":"x","delta":"fossil"}}`)
+	c.sendLine(`{"id":2,"subscribe":{"channel":"x","delta":"fossil"}}`)
 	c.line()
 	pair := worstDeltas(session.MaxSearch - 2)[0]
 	say := func(n int) {
@@ -111,7 +111,7 @@ func TestAFlushHasATimeLimitForDeltas(t *testing.T) {
 	if got := deltas(messages); got == 0 || got > most {
 		t.Errorf("got %d deltas in a round, want 1 to %d", got, most)
 	}
-	countRounds(s)
+	awaitFlushCounts(s)
 	if got := value(t, s, "throng_delta_budget_total", ""); got < 1 {
 		t.Errorf("got %v rounds counted that spent their budget, want 1 or more", got)
 	}

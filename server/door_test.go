@@ -72,8 +72,8 @@ func TestBytesAfterTheHeadBelongToTheirConnection(t *testing.T) {
 	eventually(t, "all to be connected", func() bool { return s.hub.Live.Load() == clients })
 	release()
 	for i, c := range all {
-		c.switched()
-		c.hear(ws.OpText, word(i))
+		c.expectUpgrade()
+		c.expect(ws.OpText, word(i))
 	}
 }
 
@@ -90,8 +90,8 @@ func TestBytesAfterAHeadInPiecesAreHandled(t *testing.T) {
 	c.write([]byte(hello[:20]))
 	eventually(t, "the server to wait for the rest", func() bool { return s.edge.Pending.Count() == 1 })
 	c.write(ws.AppendMaskedFrame([]byte(hello[20:]), ws.OpText, 7, []byte("first words")))
-	c.switched()
-	c.hear(ws.OpText, "first words")
+	c.expectUpgrade()
+	c.expect(ws.OpText, "first words")
 	h := s.edge.Pending
 	if got := h.Length(h.Waiting, h.Responding, h.Flushing, h.Idle, h.AwaitingProxy, h.Trusted); got != 0 {
 		t.Errorf("got %d pending connections, want none", got)
@@ -121,7 +121,7 @@ func TestARequestWithTheAPIKeyGoesFirst(t *testing.T) {
 			if keyed {
 				t.Error("with the key: did not go first")
 			}
-		case <-time.After(patience):
+		case <-time.After(testTimeout):
 			t.Fatal("the connection was not passed on")
 		}
 		s.edge.Pending.End(c)

@@ -48,7 +48,7 @@ func TestARefreshedTokenChangesTheRooms(t *testing.T) {
 	c.enter("own")
 	wantCall(t, s, "subscribe", `{"user":"ann","channel":"put"}`, `{"result":{}}`)
 	c.line()
-	c.say(`{"id":5,"refresh":{"token":%q}}`, text(2, "d", "b", "own"))
+	c.sendLine(`{"id":5,"refresh":{"token":%q}}`, text(2, "d", "b", "own"))
 	told := c.linesTo(5)
 	slices.Sort(told[:len(told)-1])
 	if want := []string{
@@ -57,7 +57,7 @@ func TestARefreshedTokenChangesTheRooms(t *testing.T) {
 	}; len(told) != 3 || !slices.Equal(told[:2], want) || !strings.Contains(told[2], `"refresh":{`) {
 		t.Fatalf("got %q, want %q and the reply", told, want)
 	}
-	c.want(`{"push":{"channel":"d","subscribe":{}}}`)
+	c.expectLine(`{"push":{"channel":"d","subscribe":{}}}`)
 	if got := roomsOf(t, s, "ann"); !slices.Equal(got, []string{"b", "c", "own", "put", "d"}) {
 		t.Errorf("got %q", got)
 	}
@@ -66,9 +66,9 @@ func TestARefreshedTokenChangesTheRooms(t *testing.T) {
 	}
 	call(t, s, "publish", `{"channel":"a","data":1}`)
 	call(t, s, "publish", `{"channel":"d","data":2}`)
-	c.want(`{"push":{"channel":"d","pub":{"data":2}}}`)
+	c.expectLine(`{"push":{"channel":"d","pub":{"data":2}}}`)
 	// The second refresh removes the rooms of the first one. Without info for the room, none is shown.
-	c.say(`{"id":6,"refresh":{"token":%q}}`, signed(map[string]any{"sub": "ann", "exp": later, "channels": []string{"c"}}))
+	c.sendLine(`{"id":6,"refresh":{"token":%q}}`, signed(map[string]any{"sub": "ann", "exp": later, "channels": []string{"c"}}))
 	if told := c.linesTo(6); len(told) != 3 {
 		t.Errorf("got %q, want b and d to be removed", told)
 	}
@@ -87,7 +87,7 @@ func TestARefreshedTokenKeepsOtherSubscriptions(t *testing.T) {
 	s := startHooked(t, a, func(c *Config) { c.PersonalRooms = true })
 	later := time.Now().Add(time.Hour).Unix()
 	c := connectSDK(t, s, signed(map[string]any{"sub": "ann", "exp": later, "channels": []string{"both", "mine", "#ann"}}))
-	c.say(`{"id":5,"refresh":{"token":%q}}`, signed(map[string]any{"sub": "ann", "exp": later}))
+	c.sendLine(`{"id":5,"refresh":{"token":%q}}`, signed(map[string]any{"sub": "ann", "exp": later}))
 	if told := c.linesTo(5); len(told) != 2 || !strings.Contains(told[0], `"channel":"mine","unsubscribe"`) {
 		t.Errorf("got %q, want only mine to be removed", told)
 	}
@@ -122,7 +122,7 @@ func TestARefreshedSubscriptionTokenChangesTheInfo(t *testing.T) {
 			t.Errorf("%v: got %s, want %s", step.more, got, step.want)
 		}
 	}
-	c.say(`{"id":8,"publish":{"channel":"tea","data":1}}`)
+	c.sendLine(`{"id":8,"publish":{"channel":"tea","data":1}}`)
 	if got := c.line(); !strings.Contains(got, `"chan_info":"host"`) {
 		t.Errorf("got %s, want the info in the publication", got)
 	}
@@ -150,13 +150,13 @@ func TestASubscriptionTokenIsBoundToItsUser(t *testing.T) {
 			}
 			command := `{"id":2,"subscribe":{"channel":"tea","token":%q}}`
 			if refresh {
-				c.say(command, signed(map[string]any{"sub": "ann", "channel": "tea", "exp": time.Now().Add(time.Hour).Unix()}))
+				c.sendLine(command, signed(map[string]any{"sub": "ann", "channel": "tea", "exp": time.Now().Add(time.Hour).Unix()}))
 				c.line()
 				command = `{"id":2,"sub_refresh":{"channel":"tea","token":%q}}`
 			}
-			c.say(command, signed(tt.claims))
+			c.sendLine(command, signed(tt.claims))
 			if !tt.good {
-				c.closed(3500)
+				c.expectCloseCode(3500)
 			} else if line := c.line(); strings.Contains(line, "error") || !strings.HasPrefix(line, `{"id":2,`) {
 				t.Errorf("%s, refresh %v: got %s", tt.name, refresh, line)
 			}
@@ -188,8 +188,8 @@ func TestATokenWithTooManyRoomsIsAnError(t *testing.T) {
 			t.Errorf("got %q, want the personal room and %q", got, channels)
 		}
 		// The limit also applies to a refresh, which then changes nothing.
-		c.say(`{"id":3,"refresh":{"token":%q}}`, signed(claims(append(slices.Clone(channels), "more")...)))
-		c.want(`{"id":3,` + limit)
+		c.sendLine(`{"id":3,"refresh":{"token":%q}}`, signed(claims(append(slices.Clone(channels), "more")...)))
+		c.expectLine(`{"id":3,` + limit)
 		if got := len(roomsOf(t, s, "ann")); got != most {
 			t.Errorf("got %d rooms after a rejected refresh, want %d", got, most)
 		}
@@ -197,8 +197,8 @@ func TestATokenWithTooManyRoomsIsAnError(t *testing.T) {
 		eventually(t, "the connection to be removed", func() bool { return s.hub.Live.Load() == 0 })
 	}
 	c := dialSDK(t, s, "")
-	c.say(`{"id":1,"connect":{"token":%q}}`, signed(claims(append(slices.Clone(channels), "more")...)))
-	c.want(`{"id":1,` + limit)
+	c.sendLine(`{"id":1,"connect":{"token":%q}}`, signed(claims(append(slices.Clone(channels), "more")...)))
+	c.expectLine(`{"id":1,` + limit)
 	if got := s.hub.Rooms.Count(); got != 0 || len(sessionsOf(s, "ann")) != 0 {
 		t.Errorf("got %d rooms, want none", got)
 	}
@@ -211,8 +211,8 @@ func TestATokenWithTooManyRoomsIsAnError(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	c = dialSDK(t, hooked, "")
-	c.say(`{"id":1,"connect":{"token":%q}}`, signed(claims("z", "y")))
-	c.want(`{"id":1,` + limit)
+	c.sendLine(`{"id":1,"connect":{"token":%q}}`, signed(claims("z", "y")))
+	c.expectLine(`{"id":1,` + limit)
 }
 
 // Every user whose name is valid in a room name has a personal room. Connections without one are counted.

@@ -47,9 +47,9 @@ func TestAGuestConnectsUnderItsName(t *testing.T) {
 		t.Fatalf("got %+v and %+v, want two guests for 600 s", ann, bo)
 	}
 	a, b := connectSDK(t, s, ann.Token), connectSDK(t, s, bo.Token)
-	a.say(`{"id":2,"subscribe":{"channel":"lobby"}}`)
-	a.want(`{"id":2,"subscribe":{}}`)
-	b.say(`{"id":2,"subscribe":{"channel":"lobby"}}` + "\n" + `{"id":3,"publish":{"channel":"lobby","data":{"text":"hi"}}}`)
+	a.sendLine(`{"id":2,"subscribe":{"channel":"lobby"}}`)
+	a.expectLine(`{"id":2,"subscribe":{}}`)
+	b.sendLine(`{"id":2,"subscribe":{"channel":"lobby"}}` + "\n" + `{"id":3,"publish":{"channel":"lobby","data":{"text":"hi"}}}`)
 	got := a.line()
 	if !strings.Contains(got, fmt.Sprintf(`"user":%q`, bo.User)) || !strings.Contains(got, `"conn_info":{"name":"Bo"}`) {
 		t.Errorf("got %s, want it from %s, Bo", got, bo.User)
@@ -237,18 +237,18 @@ func TestARefreshedGuestTokenChangesTheName(t *testing.T) {
 	ann := guest(t, s, "Ann", "")
 	c, other := connectSDK(t, s, ann.Token), connectSDK(t, s, "")
 	for _, c := range []*sdk{c, other} {
-		c.say(`{"id":2,"subscribe":{"channel":"lobby"}}`)
-		c.want(`{"id":2,"subscribe":{}}`)
+		c.sendLine(`{"id":2,"subscribe":{"channel":"lobby"}}`)
+		c.expectLine(`{"id":2,"subscribe":{}}`)
 	}
-	c.say(`{"id":3,"refresh":{"token":%q}}`, guest(t, s, "Anna", ann.Token).Token)
+	c.sendLine(`{"id":3,"refresh":{"token":%q}}`, guest(t, s, "Anna", ann.Token).Token)
 	if got := c.line(); !strings.HasPrefix(got, `{"id":3,"refresh":{"client":`) || !strings.Contains(got, `"expires":true,"ttl":`) {
 		t.Fatalf("got %s, want it refreshed", got)
 	}
-	c.say(`{"id":4,"publish":{"channel":"lobby","data":1}}`)
+	c.sendLine(`{"id":4,"publish":{"channel":"lobby","data":1}}`)
 	if got := other.line(); !strings.Contains(got, `"conn_info":{"name":"Anna"}`) {
 		t.Errorf("got %s, want it from Anna", got)
 	}
-	other.say(`{"id":5,"presence":{"channel":"lobby"}}`)
+	other.sendLine(`{"id":5,"presence":{"channel":"lobby"}}`)
 	if got := other.line(); !strings.Contains(got, `"conn_info":{"name":"Anna"}`) || strings.Contains(got, `"Ann"`) {
 		t.Errorf("got %s, want Anna to be present", got)
 	}
@@ -271,7 +271,7 @@ func TestSlowBodiesDoNotBlockOtherGuests(t *testing.T) {
 	t.Parallel()
 	const places, addresses, each = 24, 6, 6
 	s := startPrepared(t, nil, func(s *Server) {
-		s.edge.Guests.Bodies, s.edge.Guests.Timeout = limiter.NewSlots(places, false), patience
+		s.edge.Guests.Bodies, s.edge.Guests.Timeout = limiter.NewSlots(places, false), testTimeout
 	})
 	head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: ", edge.GuestPath, s.Addr())
 	for i := range addresses * each {
@@ -299,7 +299,7 @@ func TestSlowBodiesDoNotBlockOtherGuests(t *testing.T) {
 // An evicted request gets a response with the time to retry.
 func TestAnEvictedGuestRequestGets503(t *testing.T) {
 	t.Parallel()
-	s := startPrepared(t, nil, func(s *Server) { s.edge.Guests.Bodies, s.edge.Guests.Timeout = limiter.NewSlots(1, false), patience })
+	s := startPrepared(t, nil, func(s *Server) { s.edge.Guests.Bodies, s.edge.Guests.Timeout = limiter.NewSlots(1, false), testTimeout })
 	slow := slowGuest(t, s, "127.0.0.1")
 	eventually(t, "the slow body to arrive", func() bool { return s.edge.Guests.Bodies.Length() == 1 })
 	guest(t, s, "Ann", "")

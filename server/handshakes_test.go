@@ -33,7 +33,7 @@ func TestUnreadResponsesAreBounded(t *testing.T) {
 	for range 20 {
 		c := dial(t, s, "lobby")
 		c.send(ws.OpText, "hello")
-		c.hear(ws.OpText, "hello")
+		c.expect(ws.OpText, "hello")
 		c.conn.Close()
 	}
 	call(t, s, "publish", `{"channel":"x","data":1}`)
@@ -166,7 +166,7 @@ func TestAnIdleConnectionIsEvictedWithoutReset(t *testing.T) {
 		if !h.EvictOldest() {
 			t.Fatal("no connection to evict")
 		}
-		if err := theirs.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		if err := theirs.SetReadDeadline(time.Now().Add(testTimeout)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := theirs.Read(make([]byte, 1)); errors.Is(err, io.EOF) != kept || errors.Is(err, syscall.ECONNRESET) == kept {

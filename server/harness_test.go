@@ -27,8 +27,8 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// patience is the time limit of a test for an event that must occur. A test does not fail because a machine is slow.
-const patience = time.Minute
+// testTimeout is the time limit of a test for an event that must occur. A test does not fail because a machine is slow.
+const testTimeout = time.Minute
 
 func TestMain(m *testing.M) {
 	if job := os.Getenv(crowdEnv); job != "" {
@@ -82,7 +82,7 @@ func startPrepared(t testing.TB, change func(*Config), prepare func(*Server)) *S
 			if err != nil {
 				t.Error(err)
 			}
-		case <-time.After(patience):
+		case <-time.After(testTimeout):
 			t.Error("the server did not stop")
 		}
 	})
@@ -107,7 +107,7 @@ func (l logTo) Write(b []byte) (int, error) {
 // eventually waits for a condition.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(testTimeout); ; time.Sleep(2 * time.Millisecond) {
 		if ok() {
 			return
 		}
@@ -148,12 +148,12 @@ func dial(t testing.TB, s *Server, room string) *client {
 	c := &client{t: t, conn: conn}
 	t.Cleanup(func() { conn.Close() })
 	c.write([]byte(upgradeRequest(s.Addr().String(), "/ws?room="+url.QueryEscape(room))))
-	c.switched()
+	c.expectUpgrade()
 	return c
 }
 
-// switched reads the 101 response.
-func (c *client) switched() {
+// expectUpgrade reads the 101 response.
+func (c *client) expectUpgrade() {
 	c.t.Helper()
 	c.deadline()
 	c.reader = bufio.NewReader(c.conn)
@@ -167,7 +167,7 @@ func (c *client) switched() {
 }
 
 func (c *client) deadline() {
-	if err := c.conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := c.conn.SetDeadline(time.Now().Add(testTimeout)); err != nil {
 		c.t.Error(err)
 	}
 }
@@ -206,9 +206,9 @@ func (c *client) next() (ws.Message, error) {
 	}
 }
 
-// nextButPings returns the next message that is not a ping. It sends a pong for each ping, because on a slow machine a test can take longer
+// nextExceptPings returns the next message that is not a ping. It sends a pong for each ping, because on a slow machine a test can take longer
 // than the ping timeout.
-func (c *client) nextButPings() (ws.Message, error) {
+func (c *client) nextExceptPings() (ws.Message, error) {
 	for {
 		m, err := c.next()
 		if err != nil || m.Op != ws.OpPing {
@@ -218,10 +218,10 @@ func (c *client) nextButPings() (ws.Message, error) {
 	}
 }
 
-// hear fails the test unless the next message is this one.
-func (c *client) hear(op ws.Opcode, payload string) {
+// expect fails the test unless the next message is this one.
+func (c *client) expect(op ws.Opcode, payload string) {
 	c.t.Helper()
-	next := c.nextButPings
+	next := c.nextExceptPings
 	if op == ws.OpPing {
 		next = c.next
 	}
@@ -234,16 +234,16 @@ func (c *client) hear(op ws.Opcode, payload string) {
 	}
 }
 
-// closed fails the test unless a close frame with this code follows, then the end of TCP.
-func (c *client) closed(code ws.CloseCode) {
+// expectCloseCode fails the test unless a close frame with this code follows, then the end of TCP.
+func (c *client) expectCloseCode(code ws.CloseCode) {
 	c.t.Helper()
-	c.closedBy(code, "")
+	c.expectClose(code, "")
 }
 
-// closedBy is closed for a close frame with a reason. An empty text stands for any reason.
-func (c *client) closedBy(code ws.CloseCode, text string) {
+// expectClose is closed for a close frame with a reason. An empty text stands for any reason.
+func (c *client) expectClose(code ws.CloseCode, text string) {
 	c.t.Helper()
-	m, err := c.nextButPings()
+	m, err := c.nextExceptPings()
 	if err != nil || m.Op != ws.OpClose {
 		c.t.Fatalf("got %v %.60q, %v; want close %d", m.Op, m.Payload, err, code)
 	}
@@ -296,8 +296,8 @@ func value(t testing.TB, s *Server, name string, label string) float64 {
 	return 0
 }
 
-// countRounds waits until the flushes in progress are counted. A shard counts after its writes, so a client may receive the bytes earlier.
-func countRounds(s *Server) { s.hub.Call(func(*fanout.Shard) {}) }
+// awaitFlushCounts waits until the flushes in progress are counted. A shard counts after its writes, so a client may receive the bytes earlier.
+func awaitFlushCounts(s *Server) { s.hub.Call(func(*fanout.Shard) {}) }
 
 func closesBy(s *Server, r fanout.Reason) int { return int(testutil.ToFloat64(s.metrics.Closes[r])) }
 
@@ -308,8 +308,8 @@ func roomOf(s *Server, name string) *chat.Room {
 	return r
 }
 
-// change runs do while no shard takes jobs, so that it applies to all later connections.
-func change(s *Server, do func()) {
+// withShardsLocked runs do while no shard takes jobs, so that it applies to all later connections.
+func withShardsLocked(s *Server, do func()) {
 	for _, sh := range s.hub.Shards {
 		sh.Mu.Lock()
 		defer sh.Mu.Unlock()
@@ -317,8 +317,8 @@ func change(s *Server, do func()) {
 	do()
 }
 
-// asNB converts a connection to a socket of the event loop.
-func asNB(t testing.TB, conn net.Conn) *netpoll.Socket {
+// socketOf converts a connection to a socket of the event loop.
+func socketOf(t testing.TB, conn net.Conn) *netpoll.Socket {
 	t.Helper()
 	nc, err := netpoll.FromTCP(conn.(*net.TCPConn))
 	if err != nil {

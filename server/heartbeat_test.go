@@ -16,7 +16,7 @@ func TestASilentClientIsPingedThenClosed(t *testing.T) {
 	// Of the three seconds a slow machine may take 2.5 to show the ping.
 	s := startServer(t, func(c *Config) { c.PingInterval, c.PingTimeout = time.Second, 3*time.Second })
 	c := dial(t, s, "lobby")
-	c.hear(ws.OpPing, "")
+	c.expect(ws.OpPing, "")
 	pinged := time.Now()
 	if m, err := c.next(); err == nil {
 		t.Fatalf("got %v %q, want the end of TCP", m.Op, m.Payload)
@@ -33,11 +33,11 @@ func TestAClientThatSendsPongsStays(t *testing.T) {
 	s := startServer(t, func(c *Config) { c.PingInterval, c.PingTimeout = time.Second, 2*time.Second })
 	c := dial(t, s, "lobby")
 	for range 4 {
-		c.hear(ws.OpPing, "")
+		c.expect(ws.OpPing, "")
 		c.send(ws.OpPong, "")
 	}
 	c.send(ws.OpText, "alive")
-	c.hear(ws.OpText, "alive")
+	c.expect(ws.OpText, "alive")
 }
 
 // Whoever is not asked for its pongs by a test gives them all the same, as every real client does.
@@ -48,7 +48,7 @@ func TestAClientThatOnlyReceivesStays(t *testing.T) {
 	for value(t, s, "throng_pings_total", "") < 4 { // of the listener: the second is not sent without the first one's pong
 		talker.send(ws.OpText, "still here")
 		for _, c := range []*client{talker, listener} {
-			c.hear(ws.OpText, "still here")
+			c.expect(ws.OpText, "still here")
 		}
 		time.Sleep(20 * time.Millisecond)
 	}

@@ -221,19 +221,19 @@ func TestARoomWithoutPublicationsIsReleased(t *testing.T) {
 	s := startBackend(t, rememberingRoom("*"))
 	c := connectSDK(t, s, "")
 	for n := range 50 {
-		c.say(`{"id":2,"subscribe":{"channel":"room%d"}}`+"\n"+`{"id":3,"unsubscribe":{"channel":"room%d"}}`, n, n)
+		c.sendLine(`{"id":2,"subscribe":{"channel":"room%d"}}`+"\n"+`{"id":3,"unsubscribe":{"channel":"room%d"}}`, n, n)
 		c.line()
-		c.want(`{"id":3,"unsubscribe":{}}`)
+		c.expectLine(`{"id":3,"unsubscribe":{}}`)
 	}
 	if got := s.hub.Rooms.Count(); got != 0 {
 		t.Errorf("got %d rooms kept, want none", got)
 	}
-	c.say(`{"id":4,"subscribe":{"channel":"x"}}`)
+	c.sendLine(`{"id":4,"subscribe":{"channel":"x"}}`)
 	epoch := field(t, c.line(), "epoch")
-	c.say(`{"id":5,"unsubscribe":{"channel":"x"}}`)
-	c.want(`{"id":5,"unsubscribe":{}}`)
+	c.sendLine(`{"id":5,"unsubscribe":{"channel":"x"}}`)
+	c.expectLine(`{"id":5,"unsubscribe":{}}`)
 	s.hub.Publish(s.hub.RoomRef("x"), chat.Publication{Data: []byte("1"), Form: chat.FormJSON}, chat.PublishOptions{})
-	c.say(`{"id":6,"subscribe":{"channel":"x","recover":true,"epoch":%q}}`, epoch)
+	c.sendLine(`{"id":6,"subscribe":{"channel":"x","recover":true,"epoch":%q}}`, epoch)
 	if got := c.line(); !strings.Contains(got, `"publications":[{"data":1,"offset":1,`) || !strings.Contains(got, `"recovered":true`) {
 		t.Errorf("got %s, want what was said meanwhile", got)
 	}
@@ -286,7 +286,7 @@ func TestAPublicationAfterTheRoomEndedGoesToTheNewRoom(t *testing.T) {
 	second := dial(t, s, "x")
 	today := roomOf(s, "x")
 	s.hub.PublishPlain(yesterday, ws.OpText, []byte("last words"))
-	second.hear(ws.OpText, "last words")
+	second.expect(ws.OpText, "last words")
 	s.hub.ExpireRooms(s.hub.Clock.Tick() + fanout.InTicks(time.Hour))
 	if roomOf(s, "x") != today {
 		t.Error("the room is forgotten while somebody is in it")

@@ -69,7 +69,7 @@ func TestAPlainClientNeedsTheConnectWebhook(t *testing.T) {
 		before := len(a.of(events[0]))
 		c := dial(t, s, "yes")
 		c.send(ws.OpText, "hello")
-		c.hear(ws.OpText, "hello")
+		c.expect(ws.OpText, "hello")
 		for _, event := range events {
 			q := a.of(event)[len(a.of(event))-1]
 			if q.Protocol != "plain" || len(q.Client) != 32 || q.User != "" || event == session.OnSubscribe && q.Channel != "yes" {
@@ -126,7 +126,7 @@ func TestARejectedPlainClientCausesNoProxyRequest(t *testing.T) {
 	s := startHooked(t, a, nil)
 	c := dial(t, s, "lobby")
 	c.send(ws.OpText, "hello")
-	c.hear(ws.OpText, "hello")
+	c.expect(ws.OpText, "hello")
 	if got := len(a.of(session.OnConnect)) + len(a.of(session.OnSubscribe)); got != 0 {
 		t.Errorf("got %d asked, want none", got)
 	}
@@ -205,8 +205,8 @@ func TestPlainMembersAreCounted(t *testing.T) {
 	wantCall(t, s, "channels", `{"pattern":"lobby"}`, `{"result":{"channels":{"lobby":{"num_clients":3}}}}`)
 	connectSDK(t, s, "").enter("lobby") // another client without a user
 	stats(4, 2)
-	ann.say(`{"id":9,"presence_stats":{"channel":"lobby"}}`)
-	ann.want(`{"id":9,"presence_stats":{"num_clients":4,"num_users":2}}`)
+	ann.sendLine(`{"id":9,"presence_stats":{"channel":"lobby"}}`)
+	ann.expectLine(`{"id":9,"presence_stats":{"num_clients":4,"num_users":2}}`)
 	a.conn.Close()
 	b.conn.Close()
 	stats(2, 2)

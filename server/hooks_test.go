@@ -137,7 +137,7 @@ func TestTheConnectWebhookSetsTheUser(t *testing.T) {
 	), session.OnRPC: always(`{"result":{}}`)})
 	s := startHooked(t, a, func(c *Config) { c.Guests = "off" })
 	c := dialSDK(t, s, "")
-	c.say(`{"id":1,"connect":{"data":{"key":"x"},"name":"js","version":"1"}}`)
+	c.sendLine(`{"id":1,"connect":{"data":{"key":"x"},"name":"js","version":"1"}}`)
 	var got struct {
 		Connect struct {
 			Data    json.RawMessage
@@ -154,13 +154,13 @@ func TestTheConnectWebhookSetsTheUser(t *testing.T) {
 		string(q[0].Data) != `{"key":"x"}` || q[0].Name != "js" || q[0].Version != "1" || q[0].User != "" {
 		t.Fatalf("got %+v", q)
 	}
-	c.say(`{"id":2,"rpc":{"method":"m"}}`)
+	c.sendLine(`{"id":2,"rpc":{"method":"m"}}`)
 	c.line()
 	if r := a.of(session.OnRPC); len(r) != 1 || r[0].User != "ann" || string(r[0].Meta) != `{"id":7}` || r[0].Client != q[0].Client {
 		t.Errorf("got %+v, want the connected user", r)
 	}
 	// Other members see the same.
-	c.say(`{"id":3,"presence":{"channel":"news"}}`)
+	c.sendLine(`{"id":3,"presence":{"channel":"news"}}`)
 	if line := c.line(); !strings.Contains(line, `"user":"ann"`) || !strings.Contains(line, `"conn_info":{"name":"Ann"}`) {
 		t.Errorf("got %s", line)
 	}
@@ -178,14 +178,14 @@ func TestTheConnectWebhookHasLimits(t *testing.T) {
 		text := strings.Repeat("x", length)
 		name.Store(&text)
 		c := dialSDK(t, s, "")
-		c.say(`{"id":1,"connect":{}}`)
+		c.sendLine(`{"id":1,"connect":{}}`)
 		return c
 	}
 	if line := connect(api.MaxUserName).line(); !strings.HasPrefix(line, `{"id":1,"connect":{"client":`) {
 		t.Errorf("%d bytes: got %s, want it connected", api.MaxUserName, line)
 	}
 	for _, length := range []int{api.MaxUserName + 1, 60_000} {
-		connect(length).want(`{"id":1,"error":{"code":100,"message":"internal server error","temporary":true}}`)
+		connect(length).expectLine(`{"id":1,"error":{"code":100,"message":"internal server error","temporary":true}}`)
 	}
 	if got := badAnswers(t, s, session.OnConnect); got != 2 {
 		t.Errorf("got %v invalid replies counted, want 2", got)
@@ -205,36 +205,36 @@ func TestAUserOfTheConnectWebhookRefreshesItsToken(t *testing.T) {
 	}
 	connect := func(token string) *sdk {
 		c := dialSDK(t, s, "")
-		c.say(`{"id":1,"connect":{"token":%q}}`, token)
+		c.sendLine(`{"id":1,"connect":{"token":%q}}`, token)
 		c.line()
 		return c
 	}
 	c := connect(token("ann"))
-	c.say(`{"id":2,"refresh":{"token":%q}}`, token("ann"))
+	c.sendLine(`{"id":2,"refresh":{"token":%q}}`, token("ann"))
 	if line := c.line(); !strings.HasPrefix(line, `{"id":2,"refresh":{"client":`) {
 		t.Errorf("got %s", line)
 	}
-	c.say(`{"id":3,"rpc":{"method":"m"}}`)
+	c.sendLine(`{"id":3,"rpc":{"method":"m"}}`)
 	c.line()
 	if r := a.of(session.OnRPC); len(r) != 1 || r[0].User != "ann@example" || string(r[0].Meta) != `{"id":7}` {
 		t.Errorf("got %+v, want the connected user", r)
 	}
 	// A token of another user is rejected, also one of the replaced user.
-	c.say(`{"id":4,"refresh":{"token":%q}}`, token("ann@example"))
-	c.closed(3500)
+	c.sendLine(`{"id":4,"refresh":{"token":%q}}`, token("ann@example"))
+	c.expectCloseCode(3500)
 	// Without a token, the user is that of the webhook.
 	c = connect("")
-	c.say(`{"id":2,"refresh":{"token":%q}}`, token("ann@example"))
+	c.sendLine(`{"id":2,"refresh":{"token":%q}}`, token("ann@example"))
 	if line := c.line(); !strings.HasPrefix(line, `{"id":2,"refresh":{"client":`) {
 		t.Errorf("got %s", line)
 	}
-	c.say(`{"id":3,"refresh":{"token":%q}}`, token("ann"))
-	c.closed(3500)
+	c.sendLine(`{"id":3,"refresh":{"token":%q}}`, token("ann"))
+	c.expectCloseCode(3500)
 	// A sanction of the user applies to its token.
 	c = connect(token("ann"))
 	s.hub.Moderation.Ban("ann@example", "", time.Time{})
-	c.say(`{"id":2,"refresh":{"token":%q}}`, token("ann"))
-	c.closed(3507)
+	c.sendLine(`{"id":2,"refresh":{"token":%q}}`, token("ann"))
+	c.expectCloseCode(3507)
 }
 
 func TestTheConnectWebhookRejectsAConnection(t *testing.T) {
@@ -243,42 +243,42 @@ func TestTheConnectWebhookRejectsAConnection(t *testing.T) {
 	a := startApplication(t, map[string]func(question) string{session.OnConnect: func(question) string { return said }})
 	s := startHooked(t, a, nil)
 	c := dialSDK(t, s, "")
-	c.say(`{"id":1,"connect":{"token":%q}}`, signed(map[string]any{"sub": "ann", "meta": map[string]int{"id": 1}}))
-	c.want(`{"id":1,"error":{"code":1000,"message":"not you"}}`)
+	c.sendLine(`{"id":1,"connect":{"token":%q}}`, signed(map[string]any{"sub": "ann", "meta": map[string]int{"id": 1}}))
+	c.expectLine(`{"id":1,"error":{"code":1000,"message":"not you"}}`)
 	if q := a.of(session.OnConnect); len(q) != 1 || q[0].User != "ann" || string(q[0].Meta) != `{"id":1}` {
 		t.Errorf("got %+v, want the claims of the token", q)
 	}
 	said = `{"disconnect":{"code":4501,"reason":"go away"}}`
 	c = dialSDK(t, s, "")
-	c.say(`{"id":1,"connect":{}}`)
-	c.closed(4501)
+	c.sendLine(`{"id":1,"connect":{}}`)
+	c.expectCloseCode(4501)
 	// SDKs interpret a reason that is JSON, and a close frame has a short reason only.
 	for _, reason := range []string{"false", strings.Repeat("x", api.MaxReason+1)} {
 		said = fmt.Sprintf(`{"disconnect":{"code":4000,"reason":%q}}`, reason)
 		c = dialSDK(t, s, "")
-		c.say(`{"id":1,"connect":{}}`)
-		c.want(`{"id":1,"error":{"code":100,"message":"internal server error","temporary":true}}`)
+		c.sendLine(`{"id":1,"connect":{}}`)
+		c.expectLine(`{"id":1,"error":{"code":100,"message":"internal server error","temporary":true}}`)
 	}
 	// Codes below 400 belong to the protocol: an SDK would take 109 for an expired token and request a new one.
 	before := badAnswers(t, s, session.OnConnect)
 	for _, code := range []int{1, 109, 399} {
 		said = fmt.Sprintf(`{"error":{"code":%d,"message":"no","temporary":true}}`, code)
 		c = dialSDK(t, s, "")
-		c.say(`{"id":1,"connect":{}}`)
-		c.want(`{"id":1,"error":{"code":100,"message":"internal server error","temporary":true}}`)
+		c.sendLine(`{"id":1,"connect":{}}`)
+		c.expectLine(`{"id":1,"error":{"code":100,"message":"internal server error","temporary":true}}`)
 	}
 	if got := badAnswers(t, s, session.OnConnect); got != before+3 {
 		t.Errorf("got %v invalid replies counted, want 3 more than %v", got, before)
 	}
 	said = `{"result":{"user":"ann","expire_at":1000000000}}`
 	c = dialSDK(t, s, "")
-	c.say(`{"id":1,"connect":{}}`)
-	c.want(`{"id":1,"error":{"code":109,"message":"token expired"}}`)
+	c.sendLine(`{"id":1,"connect":{}}`)
+	c.expectLine(`{"id":1,"error":{"code":109,"message":"token expired"}}`)
 	// An invalid token causes no proxy request.
 	asked := len(a.of(session.OnConnect))
 	c = dialSDK(t, s, "")
-	c.say(`{"id":1,"connect":{"token":"x"}}`)
-	c.closed(3500)
+	c.sendLine(`{"id":1,"connect":{"token":"x"}}`)
+	c.expectCloseCode(3500)
 	if got := len(a.of(session.OnConnect)); got != asked {
 		t.Errorf("got %d proxy requests, want %d", got, asked)
 	}
@@ -304,20 +304,20 @@ func TestTheSubscribeWebhookDecides(t *testing.T) {
 		c.Rooms = []chat.RoomOptions{closed}
 	})
 	c := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
-	c.say(`{"id":2,"subscribe":{"channel":"yes","data":[1]}}` + "\n" + `{"id":3,"subscribe":{"channel":"no"}}` + "\n" + `{"id":4,"subscribe":{"channel":"closed"}}`)
-	c.want(`{"id":2,"subscribe":{"data":{"topic":"tea"}}}`)
-	c.want(`{"id":3,"error":{"code":403,"message":"members only"}}`)
-	c.want(`{"id":4,"error":{"code":103,"message":"permission denied"}}`)
+	c.sendLine(`{"id":2,"subscribe":{"channel":"yes","data":[1]}}` + "\n" + `{"id":3,"subscribe":{"channel":"no"}}` + "\n" + `{"id":4,"subscribe":{"channel":"closed"}}`)
+	c.expectLine(`{"id":2,"subscribe":{"data":{"topic":"tea"}}}`)
+	c.expectLine(`{"id":3,"error":{"code":403,"message":"members only"}}`)
+	c.expectLine(`{"id":4,"error":{"code":103,"message":"permission denied"}}`)
 	if q := a.of(session.OnSubscribe); len(q) != 2 || q[0].User != "ann" || q[0].Channel != "yes" || string(q[0].Data) != "[1]" {
 		t.Errorf("got %+v, want two, and none for a closed room", q)
 	}
-	c.say(`{"id":5,"publish":{"channel":"yes","data":1}}`)
+	c.sendLine(`{"id":5,"publish":{"channel":"yes","data":1}}`)
 	if line := c.line(); !strings.Contains(line, `"chan_info":{"role":"host"}`) {
 		t.Errorf("got %s, want the info of the reply", line)
 	}
-	c.want(`{"id":5,"publish":{}}`)
-	c.say(`{"id":6,"subscribe":{"channel":"out"}}`)
-	c.closed(4000)
+	c.expectLine(`{"id":5,"publish":{}}`)
+	c.sendLine(`{"id":6,"subscribe":{"channel":"out"}}`)
+	c.expectCloseCode(4000)
 }
 
 // moderated adds a room with publish-proxy.
@@ -344,9 +344,9 @@ func TestThePublishWebhookChangesTheData(t *testing.T) {
 	}})
 	s := startHooked(t, a, moderated)
 	c := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
-	c.say(`{"id":2,"subscribe":{"channel":"moderated"}}` + "\n" + `{"id":3,"subscribe":{"channel":"free"}}`)
-	c.want(`{"id":2,"subscribe":{}}`)
-	c.want(`{"id":3,"subscribe":{}}`)
+	c.sendLine(`{"id":2,"subscribe":{"channel":"moderated"}}` + "\n" + `{"id":3,"subscribe":{"channel":"free"}}`)
+	c.expectLine(`{"id":2,"subscribe":{}}`)
+	c.expectLine(`{"id":3,"subscribe":{}}`)
 	for i, tt := range []struct{ data, heard, answer string }{
 		{`"fine"`, `"data":"fine"`, `"publish":{}`},
 		{`"rude"`, `"data":{"text":"***"}`, `"publish":{}`},
@@ -354,23 +354,23 @@ func TestThePublishWebhookChangesTheData(t *testing.T) {
 		{`"spam"`, "", `"error":{"code":1001,"message":"spam"}`},
 		{`"deep"`, "", `"error":{"code":100,"message":"internal server error","temporary":true}`},
 	} {
-		c.say(`{"id":%d,"publish":{"channel":"moderated","data":%s}}`, 10+i, tt.data)
+		c.sendLine(`{"id":%d,"publish":{"channel":"moderated","data":%s}}`, 10+i, tt.data)
 		if tt.heard != "" {
 			if line := c.line(); !strings.Contains(line, `"pub":{"data":`+tt.heard[len(`"data":`):]) && !strings.Contains(line, tt.heard) {
 				t.Errorf("%s: received %s", tt.data, line)
 			}
 		}
-		c.want(fmt.Sprintf(`{"id":%d,%s}`, 10+i, tt.answer))
+		c.expectLine(fmt.Sprintf(`{"id":%d,%s}`, 10+i, tt.answer))
 	}
-	c.say(`{"id":20,"history":{"channel":"moderated","limit":10}}`)
+	c.sendLine(`{"id":20,"history":{"channel":"moderated","limit":10}}`)
 	if line := c.line(); strings.Contains(line, "secret") || strings.Contains(line, "rude") || !strings.Contains(line, `"offset":2`) {
 		t.Errorf("got %s, want two publications, one of them changed", line)
 	}
 	// Other rooms cause no proxy request.
 	asked := len(a.of(session.OnPublish))
-	c.say(`{"id":21,"publish":{"channel":"free","data":1}}`)
+	c.sendLine(`{"id":21,"publish":{"channel":"free","data":1}}`)
 	c.line()
-	c.want(`{"id":21,"publish":{}}`)
+	c.expectLine(`{"id":21,"publish":{}}`)
 	if got := len(a.of(session.OnPublish)); got != asked || asked != 5 {
 		t.Errorf("got %d proxy requests, and %d before, want 5", got, asked)
 	}
@@ -383,7 +383,7 @@ func TestAPlainClientMayNotPublishWithAPublishProxy(t *testing.T) {
 	s := startHooked(t, a, moderated)
 	c := dial(t, s, "moderated")
 	c.send(ws.OpText, "rude")
-	c.closed(ws.ClosePolicy)
+	c.expectCloseCode(ws.ClosePolicy)
 	eventually(t, "the close to be counted", func() bool { return closesBy(s, fanout.ClosedForbidden) == 1 })
 	if got := len(a.of(session.OnPublish)); got != 0 {
 		t.Errorf("got %d proxy requests, want none", got)
@@ -404,11 +404,11 @@ func TestAMuteDuringAProxyRequestApplies(t *testing.T) {
 	})
 	c := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
 	for _, command := range []string{`{"id":2,"publish":{"channel":"moderated","data":1}}`, `{"id":2,"subscribe":{"channel":"moderated"}}`} {
-		c.say("%s", command)
+		c.sendLine("%s", command)
 		<-asked
 		s.hub.Moderation.Ban("ann", "moderated", time.Time{})
 		answer <- struct{}{}
-		c.want(`{"id":2,"error":{"code":103,"message":"permission denied: banned from this room"}}`)
+		c.expectLine(`{"id":2,"error":{"code":103,"message":"permission denied: banned from this room"}}`)
 		chat.Remove(s.hub.Moderation, s.hub.Moderation.Bans, chat.SanctionKey{User: "ann", Room: "moderated"})
 	}
 }
@@ -439,10 +439,10 @@ func TestTheRPCWebhookReplies(t *testing.T) {
 	say(`{"id":2,"rpc":{"method":"echo","data":{"x":"<&>"}}}` + "\n" + `{"send":{"data":"quiet"}}` + "\n" + `{"id":3,"rpc":{"method":"bytes"}}` + "\n" +
 		`{"id":4,"unsubscribe":{"channel":"a"}}`)
 	say(`{"id":5,"rpc":{"method":"nothing"}}`)
-	c.want(`{"id":2,"rpc":{"data":{"x":"<&>"}}}`)
-	c.want(`{"id":3,"rpc":{"data":"AP8="}}`)
-	c.want(`{"id":4,"unsubscribe":{}}`)
-	c.want(`{"id":5,"rpc":{}}`)
+	c.expectLine(`{"id":2,"rpc":{"data":{"x":"<&>"}}}`)
+	c.expectLine(`{"id":3,"rpc":{"data":"AP8="}}`)
+	c.expectLine(`{"id":4,"unsubscribe":{}}`)
+	c.expectLine(`{"id":5,"rpc":{}}`)
 	if q := a.of(session.OnRPC); len(q) != 4 || q[1].Method != "" || string(q[1].Data) != `"quiet"` {
 		t.Errorf("got %+v, want four, the second without a method", q)
 	}
@@ -457,18 +457,18 @@ func TestQueuedCommandsAreNotOverwritten(t *testing.T) {
 	a := startApplication(t, map[string]func(question) string{session.OnRPC: func(question) string { <-gate; return `{"result":{}}` }})
 	s := startHooked(t, a, nil)
 	c := connectSDK(t, s, userToken("ann"))
-	c.say(`{"id":2,"rpc":{}}` + "\n" + `{"id":3,"unsubscribe":{"channel":"a"}}`)
+	c.sendLine(`{"id":2,"rpc":{}}` + "\n" + `{"id":3,"unsubscribe":{"channel":"a"}}`)
 	eventually(t, "the proxy request", func() bool { return len(a.of(session.OnRPC)) == 1 })
 	for range 8 { // some of them on the same poller
 		other := connectSDK(t, s, userToken("bob"))
-		other.say("%s", repeated(`"unsubscribe":{"channel":"b"}`, 50))
+		other.sendLine("%s", repeated(`"unsubscribe":{"channel":"b"}`, 50))
 		for range 50 {
 			other.line()
 		}
 	}
 	close(gate)
-	c.want(`{"id":2,"rpc":{}}`)
-	c.want(`{"id":3,"unsubscribe":{}}`)
+	c.expectLine(`{"id":2,"rpc":{}}`)
+	c.expectLine(`{"id":3,"unsubscribe":{}}`)
 }
 
 func TestDisconnectNotificationsAreSent(t *testing.T) {
@@ -480,7 +480,7 @@ func TestDisconnectNotificationsAreSent(t *testing.T) {
 		"gone":   func(c *sdk) { c.conn.Close() },
 		"force disconnect": func(c *sdk) {
 			sessionOf(t, s, "ann").Disconnect(session.DisconnectForced)
-			c.closed(3503)
+			c.expectCloseCode(3503)
 		},
 	} {
 		c := connectSDK(t, s, "")
@@ -504,7 +504,7 @@ func TestNoDisconnectNotificationWithoutAConnect(t *testing.T) {
 	for _, first := range []string{"", `{"id":1,"connect":{}}`, `{"id":1,"connect":{"token":"x"}}`, `{"id":1,"publish":{}}`} {
 		c := dialSDK(t, s, "")
 		if first != "" {
-			c.say("%s", first)
+			c.sendLine("%s", first)
 			c.next() // the reply, or the end of the connection
 		}
 		c.conn.Close()
@@ -547,7 +547,7 @@ func TestAShutdownWaitsForNotifications(t *testing.T) {
 		return bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte("webhook.(*Client).Flush("))
 	}
 	t.Run("", func(t *testing.T) {
-		s := startHooked(t, a, func(c *Config) { c.Drain = patience })
+		s := startHooked(t, a, func(c *Config) { c.Drain = testTimeout })
 		for i := range clients {
 			c := connectSDK(t, s, signed(map[string]any{"sub": fmt.Sprint("user ", i)}))
 			go io.Copy(io.Discard, c.conn) // and then closes it
@@ -555,7 +555,7 @@ func TestAShutdownWaitsForNotifications(t *testing.T) {
 		}
 		go func() {
 			defer close(flushing)
-			for deadline := time.Now().Add(patience); time.Now().Before(deadline) && !waits(); time.Sleep(5 * time.Millisecond) {
+			for deadline := time.Now().Add(testTimeout); time.Now().Before(deadline) && !waits(); time.Sleep(5 * time.Millisecond) {
 				if s.hub.Hooks.Life.Err() != nil {
 					return // the shutdown did not wait
 				}
@@ -585,7 +585,7 @@ func TestAHangingApplicationDelaysNoOtherClient(t *testing.T) {
 	// All clients connect first, because each proxy request ends after its timeout.
 	asked := time.Now()
 	for _, c := range all {
-		c.say(`{"id":2,"rpc":{}}`)
+		c.sendLine(`{"id":2,"rpc":{}}`)
 	}
 	eventually(t, "the maximum number of proxy requests", func() bool {
 		return len(a.of(session.OnRPC)) == webhook.MaxCalls && s.hub.Hooks.CallWorkers.Length() == n-webhook.MaxCalls
@@ -594,7 +594,7 @@ func TestAHangingApplicationDelaysNoOtherClient(t *testing.T) {
 	for i := range 1000 {
 		text := fmt.Sprint("echo ", i)
 		echo.send(ws.OpText, text)
-		echo.hear(ws.OpText, text)
+		echo.expect(ws.OpText, text)
 	}
 	if got := len(a.of(session.OnRPC)); got != webhook.MaxCalls && time.Since(asked) < 30*time.Second {
 		t.Errorf("got %d proxy requests, want still %d", got, webhook.MaxCalls)
@@ -628,8 +628,8 @@ func TestACommandFailsWithoutAWebhookReply(t *testing.T) {
 				}
 			})
 			c := dialSDK(t, s, "")
-			c.say(`{"id":1,"connect":{}}` + "\n" + `{"id":2,"subscribe":{"channel":"a"}}`)
-			c.want(`{"id":1,"error":{"code":100,"message":"internal server error","temporary":true}}`)
+			c.sendLine(`{"id":1,"connect":{}}` + "\n" + `{"id":2,"subscribe":{"channel":"a"}}`)
+			c.expectLine(`{"id":1,"error":{"code":100,"message":"internal server error","temporary":true}}`)
 			if s.hub.Rooms.Count() != 0 || value(t, s, "throng_users", "") != 0 {
 				t.Error("a client connected")
 			}
@@ -672,8 +672,8 @@ func TestAFloodOfDisconnectsIsBounded(t *testing.T) {
 	if waiting > 33_000 || waiting+dropped != n {
 		t.Errorf("got %v queued and %v dropped, want at most 33,000 queued, and all %d counted", waiting, dropped, n)
 	}
-	c.say(`{"id":2,"unsubscribe":{"channel":"a"}}`)
-	c.want(`{"id":2,"unsubscribe":{}}`)
+	c.sendLine(`{"id":2,"unsubscribe":{"channel":"a"}}`)
+	c.expectLine(`{"id":2,"unsubscribe":{}}`)
 }
 
 // A connection that waits for the connect webhook is not closed as stale.
@@ -684,7 +684,7 @@ func TestAConnectionIsNotStaleDuringAProxyRequest(t *testing.T) {
 	a = startApplication(t, map[string]func(question) string{session.OnConnect: func(question) string { <-gate; return `{"result":{}}` }})
 	s := startHooked(t, a, nil)
 	c := dialSDK(t, s, "")
-	c.say(`{"id":1,"connect":{}}`)
+	c.sendLine(`{"id":1,"connect":{}}`)
 	eventually(t, "the proxy request", func() bool { return len(a.of(session.OnConnect)) == 1 })
 	var asked *session.Session
 	s.hub.Call(func(sh *fanout.Shard) {
@@ -734,7 +734,7 @@ func hangingApplication(t testing.TB, events ...string) *application {
 
 // shrink sets the limit of a budget.
 func shrink(s *Server, b *limiter.Budget, most int64) {
-	change(s, func() { b.Max = most })
+	withShardsLocked(s, func() { b.Max = most })
 }
 
 // The memory of commands that wait for a hanging application, and of the commands after them, is bounded. A small command is still
@@ -753,11 +753,11 @@ func TestQueuedCommandsAreBoundedInBytes(t *testing.T) {
 		all = append(all, c)
 		before, errors := held(), errorsOf(s, session.ErrTooManyRequests)
 		// A command, one after it in the frame, and a frame after that.
-		c.say(`{"id":1,"connect":{"data":"%s"}}`+"\n"+`{"id":2,"rpc":{"data":"%s"}}`, strings.Repeat("x", 30<<10), strings.Repeat("x", 30<<10))
+		c.sendLine(`{"id":1,"connect":{"data":"%s"}}`+"\n"+`{"id":2,"rpc":{"data":"%s"}}`, strings.Repeat("x", 30<<10), strings.Repeat("x", 30<<10))
 		eventually(t, "the command to wait or to be rejected", func() bool { return held() > before || errorsOf(s, session.ErrTooManyRequests) > errors })
 		if errorsOf(s, session.ErrTooManyRequests) > errors {
 			refused++
-			c.want(`{"id":1,"error":{"code":111,"message":"too many requests","temporary":true}}`)
+			c.expectLine(`{"id":1,"error":{"code":111,"message":"too many requests","temporary":true}}`)
 		} else {
 			waiting++
 		}
@@ -770,7 +770,7 @@ func TestQueuedCommandsAreBoundedInBytes(t *testing.T) {
 	}
 	before := held()
 	small := dialSDK(t, s, "")
-	small.say(`{"id":1,"connect":{}}`)
+	small.sendLine(`{"id":1,"connect":{}}`)
 	eventually(t, "a small command to wait", func() bool { return held() > before })
 	// Requested rooms use more memory than their names in the command.
 	wishes := make([]string, 100)
@@ -779,7 +779,7 @@ func TestQueuedCommandsAreBoundedInBytes(t *testing.T) {
 	}
 	before = held()
 	wishing := dialSDK(t, s, "")
-	wishing.say(`{"id":1,"connect":{"subs":{%s}}}`, strings.Join(wishes, ","))
+	wishing.sendLine(`{"id":1,"connect":{"subs":{%s}}}`, strings.Join(wishes, ","))
 	eventually(t, "it to wait", func() bool { return held() >= before+100*session.HeldRoom })
 	for _, c := range append(all, small, wishing) {
 		c.conn.Close()
@@ -831,7 +831,7 @@ func TestRepeatedRequestsToAnOverloadedApplicationAreCutOff(t *testing.T) {
 				askers, gate := session.NewWorkers(1, queue, time.Nanosecond), make(chan struct{})
 				t.Cleanup(func() { close(gate) })
 				askers.Do(netip.Addr{}, func() { <-gate }, nil)
-				change(s, func() { s.hub.Hooks.CallWorkers, s.hub.Hooks.AdmissionWorkers = askers, askers })
+				withShardsLocked(s, func() { s.hub.Hooks.CallWorkers, s.hub.Hooks.AdmissionWorkers = askers, askers })
 				goOnOverALimit(t, s, command, `{"code":111,"message":"too many requests","temporary":true}`)
 			})
 		}
@@ -845,10 +845,10 @@ func TestAConnectionIsRejectedIfTheApplicationIsOverloaded(t *testing.T) {
 	askers, gate := session.NewWorkers(1, 0, time.Hour), make(chan struct{})
 	t.Cleanup(func() { close(gate) })
 	askers.Do(netip.Addr{}, func() { <-gate }, nil)
-	change(s, func() { s.hub.Hooks.AdmissionWorkers = askers })
+	withShardsLocked(s, func() { s.hub.Hooks.AdmissionWorkers = askers })
 	c := dialSDK(t, s, "")
-	c.say(`{"id":1,"connect":{"token":"looked at by nobody"}}`)
-	c.want(`{"id":1,"error":{"code":111,"message":"too many requests","temporary":true}}`)
+	c.sendLine(`{"id":1,"connect":{"token":"looked at by nobody"}}`)
+	c.expectLine(`{"id":1,"error":{"code":111,"message":"too many requests","temporary":true}}`)
 }
 
 // Slow replies to rpc commands do not delay connects.
@@ -860,17 +860,17 @@ func TestSlowRPCsDoNotDelayConnects(t *testing.T) {
 	const n = webhook.MaxCalls + 1
 	for range n {
 		c := connectSDK(t, s, "")
-		c.say(`{"id":2,"rpc":{"method":"x","data":1}}`)
+		c.sendLine(`{"id":2,"rpc":{"method":"x","data":1}}`)
 	}
 	eventually(t, "all workers to be busy", func() bool { return s.hub.Hooks.CallWorkers.Length() > 0 })
 	c := connectSDK(t, s, "") // which needs a proxy request
-	c.say(`{"id":2,"subscribe":{"channel":"x"}}`)
+	c.sendLine(`{"id":2,"subscribe":{"channel":"x"}}`)
 	if got := c.line(); !strings.Contains(got, `"subscribe":{`) {
 		t.Errorf("got %s, want a connect reply", got)
 	}
 	plain := dial(t, s, "y")
 	plain.send(ws.OpText, "hello")
-	plain.hear(ws.OpText, "hello")
+	plain.expect(ws.OpText, "hello")
 	if got := s.hub.Hooks.CallWorkers.Length(); got == 0 {
 		t.Error("the calls have ended, so the test is not valid")
 	}

@@ -22,7 +22,7 @@ func ask(t testing.TB, address, request string) (*http.Response, string) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(testTimeout)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.WriteString(conn, request); err != nil {
@@ -172,7 +172,7 @@ func TestAHandshakeAfterAnotherRequestKeepsFollowingBytes(t *testing.T) {
 		}
 	}
 	for i := range 20 {
-		c.hear(ws.OpText, fmt.Sprint(i))
+		c.expect(ws.OpText, fmt.Sprint(i))
 	}
 }
 

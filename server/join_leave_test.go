@@ -291,7 +291,7 @@ func TestFlappingClosesNoSlowMember(t *testing.T) {
 	var mu sync.Mutex
 	for i := range phones {
 		c := connectSDK(t, s, "")
-		c.say(`{"id":2,"subscribe":{"channel":"x"}}`)
+		c.sendLine(`{"id":2,"subscribe":{"channel":"x"}}`)
 		// In this order, so that the first hears the joins of all.
 		eventually(t, "it to be in the room", func() bool {
 			r, unlock := s.hub.Rooms.Find("x")
@@ -303,7 +303,7 @@ func TestFlappingClosesNoSlowMember(t *testing.T) {
 	}
 	flapper := connectSDK(t, s, "")
 	for n := 0; n < pairs; n += 50 {
-		flapper.say("%s", strings.Repeat(`{"id":2,"subscribe":{"channel":"x"}}`+"\n"+`{"id":3,"unsubscribe":{"channel":"x"}}`+"\n", 50))
+		flapper.sendLine("%s", strings.Repeat(`{"id":2,"subscribe":{"channel":"x"}}`+"\n"+`{"id":3,"unsubscribe":{"channel":"x"}}`+"\n", 50))
 		for range 100 {
 			flapper.line()
 		}

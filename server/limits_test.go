@@ -32,14 +32,14 @@ func TestAConnectionHasALimitOfRooms(t *testing.T) {
 	s := startLimited(t, func(c *Config) { c.MaxRooms = 2 })
 	c := connectSDK(t, s, userToken("ann"))
 	for i := range 2 {
-		c.say(`{"id":2,"subscribe":{"channel":"r%d"}}`, i)
-		c.want(`{"id":2,"subscribe":{}}`)
+		c.sendLine(`{"id":2,"subscribe":{"channel":"r%d"}}`, i)
+		c.expectLine(`{"id":2,"subscribe":{}}`)
 	}
-	c.say(`{"id":3,"subscribe":{"channel":"r2"}}`)
-	c.want(`{"id":3,"error":{"code":106,"message":"limit exceeded"}}`)
-	c.say("{\"id\":4,\"unsubscribe\":{\"channel\":\"r0\"}}\n{\"id\":5,\"subscribe\":{\"channel\":\"r2\"}}")
-	c.want(`{"id":4,"unsubscribe":{}}`)
-	c.want(`{"id":5,"subscribe":{}}`)
+	c.sendLine(`{"id":3,"subscribe":{"channel":"r2"}}`)
+	c.expectLine(`{"id":3,"error":{"code":106,"message":"limit exceeded"}}`)
+	c.sendLine("{\"id\":4,\"unsubscribe\":{\"channel\":\"r0\"}}\n{\"id\":5,\"subscribe\":{\"channel\":\"r2\"}}")
+	c.expectLine(`{"id":4,"unsubscribe":{}}`)
+	c.expectLine(`{"id":5,"subscribe":{}}`)
 }
 
 func TestAUserHasALimitOfConnections(t *testing.T) {
@@ -48,8 +48,8 @@ func TestAUserHasALimitOfConnections(t *testing.T) {
 	first := connectSDK(t, s, userToken("ann"))
 	connectSDK(t, s, userToken("ann"))
 	third := dialSDK(t, s, "")
-	third.say(`{"id":1,"connect":{"token":%q}}`, userToken("ann"))
-	third.closed(3504)
+	third.sendLine(`{"id":1,"connect":{"token":%q}}`, userToken("ann"))
+	third.expectCloseCode(3504)
 	connectSDK(t, s, userToken("bob"))
 	for range 3 { // connections without a user have no limit
 		connectSDK(t, s, "")
@@ -115,7 +115,7 @@ func goOnOverALimit(t *testing.T, s *Server, command, wantErr string) {
 	other := connectSDK(t, s, userToken("bob"))
 	c := connectSDK(t, s, userToken("ann"))
 	// Several commands in a frame, because the number of frames has its own limit.
-	c.say("%s", strings.Repeat(command+"\n", session.MaxRejections+10))
+	c.sendLine("%s", strings.Repeat(command+"\n", session.MaxRejections+10))
 	refused := 0
 	for {
 		m, err := c.next()
@@ -133,8 +133,8 @@ func goOnOverALimit(t *testing.T, s *Server, command, wantErr string) {
 	if refused != session.MaxRejections {
 		t.Errorf("got %d commands rejected before the close, want %d", refused, session.MaxRejections)
 	}
-	other.say(`{"id":2,"unsubscribe":{"channel":"x"}}`)
-	other.want(`{"id":2,"unsubscribe":{}}`)
+	other.sendLine(`{"id":2,"unsubscribe":{"channel":"x"}}`)
+	other.expectLine(`{"id":2,"unsubscribe":{}}`)
 }
 
 // forEachSharedRate runs a test with a limit of one command per second: once for a user, once for an address.
@@ -164,13 +164,13 @@ func TestRatesOfUsersAndAddressesAreShared(t *testing.T) {
 			if id > 100 {
 				t.Fatal("100 publications at once were accepted")
 			}
-			one.say(`{"id":%d,"publish":{"channel":"x","data":1}}`, id)
+			one.sendLine(`{"id":%d,"publish":{"channel":"x","data":1}}`, id)
 			if strings.Contains(one.line(), `"code":111`) {
 				break
 			}
 		}
-		two.say(`{"id":2,"publish":{"channel":"x","data":1}}`)
-		two.want(`{"id":2,"error":{"code":111,"message":"too many requests","temporary":true}}`)
+		two.sendLine(`{"id":2,"publish":{"channel":"x","data":1}}`)
+		two.expectLine(`{"id":2,"error":{"code":111,"message":"too many requests","temporary":true}}`)
 	})
 }
 
@@ -181,7 +181,7 @@ func TestARateLimitedConnectMayRetry(t *testing.T) {
 	s := startLimited(t, func(c *Config) { c.RateAddress = 1 })
 	for range 100 {
 		c := dialSDK(t, s, "")
-		c.say(`{"id":1,"connect":{}}` + "\n" + `{"id":2,"subscribe":{"channel":"x"}}`)
+		c.sendLine(`{"id":1,"connect":{}}` + "\n" + `{"id":2,"subscribe":{"channel":"x"}}`)
 		line := c.line()
 		if strings.HasPrefix(line, `{"id":1,"connect":`) {
 			continue
@@ -189,9 +189,9 @@ func TestARateLimitedConnectMayRetry(t *testing.T) {
 		if want := `{"id":1,"error":{"code":111,"message":"too many requests","temporary":true}}`; line != want {
 			t.Fatalf("got %s, want %s", line, want)
 		}
-		c.say(`{"id":3,"connect":{}}`)
+		c.sendLine(`{"id":3,"connect":{}}`)
 		c.send(ws.OpPing, "")
-		c.hear(ws.OpPong, "")
+		c.expect(ws.OpPong, "")
 		return
 	}
 	t.Error("100 connections at once were accepted")
@@ -204,7 +204,7 @@ func TestAReconnectDoesNotResetTheBurst(t *testing.T) {
 		said := 0
 		for range 20 {
 			c := dialSDK(t, s, "")
-			c.say(`{"id":1,"connect":{"token":%q}}`+"\n"+`{"id":2,"publish":{"channel":"x","data":1}}`, userToken("ann"))
+			c.sendLine(`{"id":1,"connect":{"token":%q}}`+"\n"+`{"id":2,"publish":{"channel":"x","data":1}}`, userToken("ann"))
 			for range 2 {
 				line := c.line()
 				if line == `{"id":2,"publish":{}}` {
@@ -250,20 +250,20 @@ func TestARoomHasItsLimits(t *testing.T) {
 	o.MaxMembers, o.MaxMessage, o.Rate = 2, 200, 1
 	s := startBackend(t, o)
 	c := connectSDK(t, s, userToken("ann"))
-	c.say(`{"id":2,"subscribe":{"channel":"x"}}`)
-	c.want(`{"id":2,"subscribe":{}}`)
+	c.sendLine(`{"id":2,"subscribe":{"channel":"x"}}`)
+	c.expectLine(`{"id":2,"subscribe":{}}`)
 	dial(t, s, "x")
 	third := connectSDK(t, s, userToken("bob"))
-	third.say(`{"id":2,"subscribe":{"channel":"x"}}`)
-	third.want(`{"id":2,"error":{"code":106,"message":"limit exceeded"}}`)
+	third.sendLine(`{"id":2,"subscribe":{"channel":"x"}}`)
+	third.expectLine(`{"id":2,"error":{"code":106,"message":"limit exceeded"}}`)
 
-	c.say(`{"id":3,"publish":{"channel":"x","data":%q}}`, strings.Repeat("x", 200))
-	c.want(`{"id":3,"error":{"code":106,"message":"limit exceeded"}}`)
+	c.sendLine(`{"id":3,"publish":{"channel":"x","data":%q}}`, strings.Repeat("x", 200))
+	c.expectLine(`{"id":3,"error":{"code":106,"message":"limit exceeded"}}`)
 	for id := 4; ; id++ {
 		if id > 100 {
 			t.Fatal("100 publications at once were accepted")
 		}
-		c.say(`{"id":%d,"publish":{"channel":"x","data":1}}`, id)
+		c.sendLine(`{"id":%d,"publish":{"channel":"x","data":1}}`, id)
 		line := c.line()
 		if strings.HasPrefix(line, `{"push":`) {
 			line = c.line()
@@ -284,7 +284,7 @@ func TestAPlainClientHasTheLimitsOfItsRoom(t *testing.T) {
 	s := startBackend(t, small, slow, quiet)
 	c := dial(t, s, "small")
 	c.send(ws.OpText, strings.Repeat("x", 201))
-	c.closed(ws.CloseTooBig)
+	c.expectCloseCode(ws.CloseTooBig)
 	c = dial(t, s, "slow")
 	for range 10 {
 		c.send(ws.OpText, "x")
@@ -300,7 +300,7 @@ func TestAPlainClientHasTheLimitsOfItsRoom(t *testing.T) {
 	}
 	c = dial(t, s, "quiet")
 	c.send(ws.OpText, "x")
-	c.closed(ws.ClosePolicy)
+	c.expectCloseCode(ws.ClosePolicy)
 }
 
 // A gap ends a subscription with positioning, so that its client resubscribes and recovers.
@@ -310,15 +310,15 @@ func TestAGapEndsThePosition(t *testing.T) {
 	o.HistorySize, o.HistoryTTL, o.Recovery = 10, 1<<40, true
 	s := startBackend(t, o)
 	c := connectSDK(t, s, userToken("ann"))
-	c.say(`{"id":2,"subscribe":{"channel":"x"}}`)
+	c.sendLine(`{"id":2,"subscribe":{"channel":"x"}}`)
 	c.line()
-	c.say(`{"id":3,"publish":{"channel":"x","data":1}}`)
+	c.sendLine(`{"id":3,"publish":{"channel":"x","data":1}}`)
 	c.line()
-	c.want(`{"id":3,"publish":{}}`)
+	c.expectLine(`{"id":3,"publish":{}}`)
 	r, unlock := s.hub.Rooms.Find("x")
 	r.History.LastOffset++ // one was published and not delivered
 	unlock()
-	c.say(`{"id":4,"publish":{"channel":"x","data":2}}`)
+	c.sendLine(`{"id":4,"publish":{"channel":"x","data":2}}`)
 	for line := c.line(); line != `{"push":{"channel":"x","unsubscribe":{"code":2500,"reason":"insufficient state"}}}`; line = c.line() {
 		if line != `{"id":4,"publish":{}}` {
 			t.Fatalf("got %s, want the end of the subscription", line)
@@ -331,11 +331,11 @@ func TestAPanicOverAPublicationIsAGap(t *testing.T) {
 	t.Parallel()
 	s := startBackend(t, rememberingRoom("*"))
 	c := connectSDK(t, s, userToken("ann"))
-	c.say(`{"id":2,"subscribe":{"channel":"x"}}`)
+	c.sendLine(`{"id":2,"subscribe":{"channel":"x"}}`)
 	c.line()
-	c.say(`{"id":3,"publish":{"channel":"x","data":1}}`)
+	c.sendLine(`{"id":3,"publish":{"channel":"x","data":1}}`)
 	c.line()
-	c.want(`{"id":3,"publish":{}}`)
+	c.expectLine(`{"id":3,"publish":{}}`)
 	r := roomOf(s, "x")
 	r.Stripe.Mu.Lock()
 	at := r.Topics[0]
@@ -345,13 +345,13 @@ func TestAPanicOverAPublicationIsAGap(t *testing.T) {
 	r.Backlog.Add(int64(broken.Bytes))
 	r.Stripe.Mu.Unlock()
 	at.Shard.Wake()
-	c.say(`{"id":4,"publish":{"channel":"x","data":2}}`)
+	c.sendLine(`{"id":4,"publish":{"channel":"x","data":2}}`)
 	for line := c.line(); line != `{"push":{"channel":"x","unsubscribe":{"code":2500,"reason":"insufficient state"}}}`; line = c.line() {
 		if strings.Contains(line, `{"id":5`) {
 			t.Fatal("the gap was not noticed")
 		}
 		if strings.Contains(line, `{"id":4`) {
-			c.say(`{"id":5,"rpc":{"method":"x"}}`) // nothing follows its reply
+			c.sendLine(`{"id":5,"rpc":{"method":"x"}}`) // nothing follows its reply
 		}
 	}
 	eventually(t, "the backlog of its room to be empty", func() bool { return r.Backlog.Load() == 0 })
@@ -365,12 +365,12 @@ func TestAGapIsRecovered(t *testing.T) {
 	o.Recovery = false
 	s := startAPI(t, o)
 	exact, other := connectSDK(t, s, userToken("ann")), connectSDK(t, s, userToken("bob"))
-	exact.say(`{"id":2,"subscribe":{"channel":"x","recoverable":true}}`)
+	exact.sendLine(`{"id":2,"subscribe":{"channel":"x","recoverable":true}}`)
 	epoch := field(t, exact.line(), "epoch")
 	other.enter("x")
 	call(t, s, "publish", `{"channel":"x","data":1}`)
 	for _, c := range []*sdk{exact, other} {
-		c.want(`{"push":{"channel":"x","pub":{"data":1,"offset":1}}}`)
+		c.expectLine(`{"push":{"channel":"x","pub":{"data":1,"offset":1}}}`)
 	}
 	r, unlock := s.hub.Rooms.Find("x")
 	broken := &chat.Message{Bytes: 100} // without a room: it cannot be encoded
@@ -381,15 +381,15 @@ func TestAGapIsRecovered(t *testing.T) {
 	unlock()
 	s.hub.Wake(wake)
 	call(t, s, "publish", `{"channel":"x","data":3}`)
-	exact.want(`{"push":{"channel":"x","unsubscribe":{"code":2500,"reason":"insufficient state"}}}`)
-	exact.say(`{"id":3,"subscribe":{"channel":"x","recoverable":true,"recover":true,"offset":1,"epoch":%q}}`, epoch)
+	exact.expectLine(`{"push":{"channel":"x","unsubscribe":{"code":2500,"reason":"insufficient state"}}}`)
+	exact.sendLine(`{"id":3,"subscribe":{"channel":"x","recoverable":true,"recover":true,"offset":1,"epoch":%q}}`, epoch)
 	if line := exact.line(); !strings.Contains(line, `"recovered":true`) || !strings.Contains(line, `{"data":2,"offset":2`) || !strings.Contains(line, `{"data":3,"offset":3`) {
 		t.Errorf("got %s, want the missed publication", line)
 	}
-	other.want(`{"push":{"channel":"x","pub":{"data":3,"offset":3}}}`)
+	other.expectLine(`{"push":{"channel":"x","pub":{"data":3,"offset":3}}}`)
 	call(t, s, "publish", `{"channel":"x","data":4}`)
 	for _, c := range []*sdk{exact, other} {
-		c.want(`{"push":{"channel":"x","pub":{"data":4,"offset":4}}}`)
+		c.expectLine(`{"push":{"channel":"x","pub":{"data":4,"offset":4}}}`)
 	}
 }
 
@@ -407,9 +407,9 @@ func TestLeavingARoomDoesNotResetItsRate(t *testing.T) {
 		accepted := 0
 		for range 20 {
 			if between != "" {
-				c.say("%s", between)
-				c.want(`{"id":2,"subscribe":{}}`)
-				c.want(`{"id":3,"unsubscribe":{}}`)
+				c.sendLine("%s", between)
+				c.expectLine(`{"id":2,"subscribe":{}}`)
+				c.expectLine(`{"id":3,"unsubscribe":{}}`)
 			}
 			if c.answerTo(`"publish":{"channel":"x","data":1}`) == `{"id":77,"publish":{}}` {
 				accepted++
@@ -420,7 +420,7 @@ func TestLeavingARoomDoesNotResetItsRate(t *testing.T) {
 		}
 		// It may neither be in so many rooms nor publish in them at once.
 		for n := range s.cfg.MaxRooms + 50 {
-			c.say(`{"id":4,"publish":{"channel":"room%d","data":1}}`, n)
+			c.sendLine(`{"id":4,"publish":{"channel":"room%d","data":1}}`, n)
 			c.line()
 		}
 		remembered := make(chan int)

@@ -52,7 +52,7 @@ func talkInto(s *Server, room string, publications, bytes int) {
 
 // allowReplies sets the limit of long replies per connection, in bytes.
 func allowReplies(s *Server, bytes int) {
-	change(s, func() { s.hub.ReplyRate = limiter.Rate{Every: time.Hour / time.Duration(bytes), Burst: time.Hour} })
+	withShardsLocked(s, func() { s.hub.ReplyRate = limiter.Rate{Every: time.Hour / time.Duration(bytes), Burst: time.Hour} })
 }
 
 // narrow makes the socket buffers of a user's connection small.
@@ -99,7 +99,7 @@ func TestLongRepliesOfOneFrameHaveABudget(t *testing.T) {
 			const budget = 1 << 20
 			allowReplies(s, budget)
 			c := connectSDK(t, s, userToken("ann"))
-			c.say("%s", repeated(command, 190))
+			c.sendLine("%s", repeated(command, 190))
 			answered, refused := 0, 0
 			for {
 				m, err := c.next()
@@ -142,7 +142,7 @@ func TestNoLongReplyIsEncodedForAStoppedReader(t *testing.T) {
 			unmetered(s)
 			c := connectSDK(t, s, userToken("ann")).narrow(s, "ann")
 			session := sessionOf(t, s, "ann")
-			c.say("%s", repeated(command, 190))
+			c.sendLine("%s", repeated(command, 190))
 			eventually(t, "it to be closed", func() bool { return session.Conn.Closing() })
 			const kernel = 256 << 10 // more than the buffers of its sockets
 			if made := int(testutil.ToFloat64(s.metrics.LongReplyBytes)); made > 2*s.cfg.MaxUnsent+kernel {
@@ -163,7 +163,7 @@ func TestASlowReaderReceivesAllPages(t *testing.T) {
 	s := startTalkative(t)
 	c := connectSDK(t, s, userToken("ann")).narrow(s, "ann")
 	const pages = 12
-	c.say("%s", repeated(longQuestions["history"], pages))
+	c.sendLine("%s", repeated(longQuestions["history"], pages))
 	session := sessionOf(t, s, "ann")
 	eventually(t, "the session to wait for its reader", func() bool { return session.Blocked.Load() })
 	if got := owed(s); got > 2*s.cfg.MaxUnsent {
@@ -183,7 +183,7 @@ func occupy(t *testing.T, s *Server, queue int) (open func()) {
 	open = sync.OnceFunc(func() { close(gate) })
 	t.Cleanup(func() { open(); w.Wait() })
 	w.Do(netip.Addr{}, func() { <-gate }, nil)
-	change(s, func() { s.hub.Questions.Workers = w })
+	withShardsLocked(s, func() { s.hub.Questions.Workers = w })
 	return open
 }
 
@@ -205,13 +205,13 @@ func TestSimultaneousLongRequestsAreEncodedOnce(t *testing.T) {
 	var all [clients]*sdk
 	for i := range all {
 		all[i] = connectSDK(t, s, userToken(fmt.Sprint("user", i)))
-		all[i].say(`{"id":%d,"subscribe":{"channel":"x"}}`, 2)
+		all[i].sendLine(`{"id":%d,"subscribe":{"channel":"x"}}`, 2)
 		all[i].line()
-		all[i].say(`{"id":%d,"presence":{"channel":"x"}}`+"\n"+`{"id":7,"presence_stats":{"channel":"y"}}`, i+100)
+		all[i].sendLine(`{"id":%d,"presence":{"channel":"x"}}`+"\n"+`{"id":7,"presence_stats":{"channel":"y"}}`, i+100)
 		eventually(t, "it to wait", func() bool { return waitingFor(s) == i+1 })
 	}
 	c := connectSDK(t, s, userToken("other"))
-	c.say(`{"id":9,"history":{"channel":"x","limit":-1}}`)
+	c.sendLine(`{"id":9,"history":{"channel":"x","limit":-1}}`)
 	eventually(t, "it to wait", func() bool { return waitingFor(s) == clients+1 })
 	open()
 	for i, c := range all {
@@ -219,7 +219,7 @@ func TestSimultaneousLongRequestsAreEncodedOnce(t *testing.T) {
 		if !strings.HasPrefix(line, fmt.Sprintf(`{"id":%d,"presence":{"presence":{`, i+100)) || strings.Count(line, `"user":"user`) != clients {
 			t.Errorf("got %.80s with %d clients, want %d", line, strings.Count(line, `"user":"user`), clients)
 		}
-		c.want(`{"id":7,"presence_stats":{"num_clients":0,"num_users":0}}`)
+		c.expectLine(`{"id":7,"presence_stats":{"num_clients":0,"num_users":0}}`)
 	}
 	if line := c.line(); !strings.HasPrefix(line, `{"id":9,"history":{"publications":[`) {
 		t.Errorf("got %.80s, want the history", line)
@@ -258,7 +258,7 @@ func TestSlowReadersOfLongRepliesAreClosedAboveTheBudget(t *testing.T) {
 	for i := range slow {
 		name := fmt.Sprint("slow", i)
 		c := connectSDK(t, s, userToken(name)).narrow(s, name)
-		c.say(`{"id":2,"presence":{"channel":"room%d"}}`, i)
+		c.sendLine(`{"id":2,"presence":{"channel":"room%d"}}`, i)
 	}
 	eventually(t, "them to use up half of the budget", func() bool { return owed(s) > session.MaxOwed/2 || closesBy(s, fanout.ClosedSlow) > 0 })
 	fast := connectSDK(t, s, userToken("fast"))
@@ -323,11 +323,11 @@ func TestALimitRejectsBeforeTheProxyRequest(t *testing.T) {
 	allowReplies(s, 100<<10)
 	c := connectSDK(t, s, userToken("ann"))
 	for range 3 {
-		c.say(`{"id":2,"rpc":{"method":"x"}}`)
-		c.want(`{"id":2,"rpc":{"data":"` + data + `"}}`)
+		c.sendLine(`{"id":2,"rpc":{"method":"x"}}`)
+		c.expectLine(`{"id":2,"rpc":{"data":"` + data + `"}}`)
 	}
-	c.say(`{"id":2,"rpc":{"method":"x"}}`)
-	c.want(`{"id":2,"error":{"code":111,"message":"too many requests","temporary":true}}`)
+	c.sendLine(`{"id":2,"rpc":{"method":"x"}}`)
+	c.expectLine(`{"id":2,"error":{"code":111,"message":"too many requests","temporary":true}}`)
 	if got := len(a.of(session.OnRPC)); got != 3 {
 		t.Errorf("got %d calls, want 3", got)
 	}
@@ -396,7 +396,7 @@ func TestAHistoryPageIsBoundedByItsReply(t *testing.T) {
 	for range publications {
 		text := strings.Repeat("<", 5<<10)
 		plain.send(ws.OpText, text)
-		plain.hear(ws.OpText, text)
+		plain.expect(ws.OpText, text)
 	}
 	c := connectSDK(t, s, userToken("ann"))
 	told := 0

@@ -34,7 +34,7 @@ func TestACommandLooksTheOptionsUpOnce(t *testing.T) {
 		{`{"id":3,"subscribe":{"channel":"tea","recoverable":true}}`, `{"id":3,"subscribe":{"recoverable":true`},
 		{`{"id":4,"publish":{"channel":"tea","data":2}}`, `{"push":{"channel":"tea","pub":{"data":2`},
 	} {
-		c.say("%s", tt.command)
+		c.sendLine("%s", tt.command)
 		<-asked
 		rename("coffee")
 		answer <- struct{}{}

@@ -25,7 +25,7 @@ func TestAHangUpClosesNoOtherConnection(t *testing.T) {
 	s := startServer(t, nil)
 	gone := dial(t, s, "old")
 	gone.send(ws.OpText, "here")
-	gone.hear(ws.OpText, "here")
+	gone.expect(ws.OpText, "here")
 	var old *fanout.Conn
 	s.hub.Call(func(sh *fanout.Shard) {
 		for _, c := range sh.Conns {
@@ -53,7 +53,7 @@ func TestAHangUpClosesNoOtherConnection(t *testing.T) {
 	goOn()
 	for _, c := range newcomers {
 		c.send(ws.OpText, "still here")
-		c.hear(ws.OpText, "still here")
+		c.expect(ws.OpText, "still here")
 	}
 	eventually(t, "the old connection to be removed", func() bool { return s.hub.Live.Load() == int64(len(newcomers)) })
 }

@@ -93,8 +93,8 @@ func TestASeatIsReservedBeforeTheUpgrade(t *testing.T) {
 		t.Fatalf("got %+v for the second of one seat, want 503", no)
 	}
 	c := connectSDK(t, s, "")
-	c.say(`{"id":2,"subscribe":{"channel":"x"}}`)
-	c.want(`{"id":2,"error":{"code":106,"message":"limit exceeded"}}`)
+	c.sendLine(`{"id":2,"subscribe":{"channel":"x"}}`)
+	c.expectLine(`{"id":2,"error":{"code":106,"message":"limit exceeded"}}`)
 	s.edge.Unreserve(source, first.Seat)
 	if got := s.hub.Rooms.Count(); got != 0 {
 		t.Errorf("got %d rooms after the seat was released, want none", got)

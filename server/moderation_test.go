@@ -18,10 +18,10 @@ func TestKick(t *testing.T) {
 	a.enter("x")
 	b.enter("x")
 	wantCall(t, s, "kick", `{"user":"ann","channel":"x"}`, `{"result":{}}`)
-	a.want(`{"push":{"channel":"x","unsubscribe":{"code":2000,"reason":"kicked"}}}`)
+	a.expectLine(`{"push":{"channel":"x","unsubscribe":{"code":2000,"reason":"kicked"}}}`)
 	a.enter("x") // it may rejoin
 	wantCall(t, s, "kick", `{"client":"`+clientOf(t, s, "ann")+`"}`, `{"result":{}}`)
-	a.closed(3503)
+	a.expectCloseCode(3503)
 	wantCall(t, s, "presence_stats", `{"channel":"x"}`, `{"result":{"num_clients":1,"num_users":1}}`)
 	wantError(t, s, "kick", `{"channel":"x"}`, 107, "user or client")
 }
@@ -35,16 +35,16 @@ func TestBanFromARoom(t *testing.T) {
 	a.enter("h:2")
 	b.enter("h:1")
 	call(t, s, "publish", `{"channel":"h:1","data":"secret"}`)
-	a.want(`{"push":{"channel":"h:1","pub":{"data":"secret","offset":1}}}`)
-	b.want(`{"push":{"channel":"h:1","pub":{"data":"secret","offset":1}}}`)
+	a.expectLine(`{"push":{"channel":"h:1","pub":{"data":"secret","offset":1}}}`)
+	b.expectLine(`{"push":{"channel":"h:1","pub":{"data":"secret","offset":1}}}`)
 	epoch := epochOf(s.hub.Hub, "h:1")
-	a.say(`{"id":3,"publish":{"channel":"h:1","data":"hers"}}`)
+	a.sendLine(`{"id":3,"publish":{"channel":"h:1","data":"hers"}}`)
 	a.line()
-	a.want(`{"id":3,"publish":{}}`)
+	a.expectLine(`{"id":3,"publish":{}}`)
 	b.line()
 
 	wantCall(t, s, "ban", `{"user":"ann","channel":"h:1","seconds":1000}`, `{"result":{}}`)
-	a.want(`{"push":{"channel":"h:1","unsubscribe":{"code":2000,"reason":"banned"}}}`)
+	a.expectLine(`{"push":{"channel":"h:1","unsubscribe":{"code":2000,"reason":"banned"}}}`)
 	denied := fmt.Sprintf(`{"id":9,"error":{"code":103,"message":"permission denied: banned from this room until %s"}}`,
 		s.hub.Moderation.Bans[chat.SanctionKey{User: "ann", Room: "h:1"}].UTC().Format(time.RFC3339))
 	token := signed(map[string]any{"sub": "ann", "channel": "h:1"})
@@ -58,23 +58,23 @@ func TestBanFromARoom(t *testing.T) {
 		`"presence_stats":{"channel":"h:1"}`,
 		`"rpc":{"method":"redact","data":{"channel":"h:1","offset":2}}`, // her own publication publication publication publication
 	} {
-		a.say(`{"id":9,%s}`, command)
-		a.want(denied)
+		a.sendLine(`{"id":9,%s}`, command)
+		a.expectLine(denied)
 	}
 	wantError(t, s, "subscribe", `{"user":"ann","channel":"h:1"}`, 103, "denied")
 
 	// A connection whose token names the room is not subscribed to it, and a recovery there returns nothing.
 	named := dialSDK(t, s, "")
-	named.say(`{"id":1,"connect":{"token":%q,"subs":{"h:1":{"recover":true,"offset":0,"epoch":%q}}}}`,
+	named.sendLine(`{"id":1,"connect":{"token":%q,"subs":{"h:1":{"recover":true,"offset":0,"epoch":%q}}}}`,
 		signed(map[string]any{"sub": "ann", "channels": []string{"h:1", "h:3"}}), epoch)
 	if line := named.line(); strings.Contains(line, `"h:1"`) || strings.Contains(line, "secret") || !strings.Contains(line, `"h:3"`) {
 		t.Fatalf("got %s, want only h:3", line)
 	}
 	// Other rooms, and other users in this room, are not affected.
 	call(t, s, "publish", `{"channel":"h:2","data":2}`)
-	a.want(`{"push":{"channel":"h:2","pub":{"data":2,"offset":1}}}`)
+	a.expectLine(`{"push":{"channel":"h:2","pub":{"data":2,"offset":1}}}`)
 	call(t, s, "publish", `{"channel":"h:1","data":3}`)
-	b.want(`{"push":{"channel":"h:1","pub":{"data":3,"offset":3}}}`)
+	b.expectLine(`{"push":{"channel":"h:1","pub":{"data":3,"offset":3}}}`)
 
 	wantCall(t, s, "unban", `{"user":"ann","channel":"h:1"}`, `{"result":{}}`)
 	a.enter("h:1")
@@ -94,12 +94,12 @@ func TestARemovedMemberCannotRecover(t *testing.T) {
 	a.line()
 	call(t, s, "publish", `{"channel":"closed","data":2}`)
 	const denied = `{"id":7,"error":{"code":103,"message":"permission denied"}}`
-	a.say(`{"id":7,"subscribe":{"channel":"closed","recover":true,"offset":1,"epoch":%q}}`, epoch)
-	a.want(denied)
-	a.say(`{"id":7,"history":{"channel":"closed","limit":-1}}`)
-	a.want(denied)
+	a.sendLine(`{"id":7,"subscribe":{"channel":"closed","recover":true,"offset":1,"epoch":%q}}`, epoch)
+	a.expectLine(denied)
+	a.sendLine(`{"id":7,"history":{"channel":"closed","limit":-1}}`)
+	a.expectLine(denied)
 	again := dialSDK(t, s, "")
-	again.say(`{"id":1,"connect":{"token":%q,"subs":{"closed":{"recover":true,"offset":1,"epoch":%q}}}}`, tokenOf("ann"), epoch)
+	again.sendLine(`{"id":1,"connect":{"token":%q,"subs":{"closed":{"recover":true,"offset":1,"epoch":%q}}}}`, tokenOf("ann"), epoch)
 	if line := again.line(); strings.Contains(line, "closed") {
 		t.Fatalf("got %s, want nothing of the room", line)
 	}
@@ -112,16 +112,16 @@ func TestBanFromAllRooms(t *testing.T) {
 	a.enter("x")
 	wantCall(t, s, "ban", `{"user":"ann"}`, `{"result":{}}`)
 	wantCall(t, s, "presence", `{"channel":"x"}`, `{"result":{"presence":{}}}`) // at once, before she closes her side
-	a.closedBy(3507, "banned")
-	b.closedBy(3507, "banned")
+	a.expectClose(3507, "banned")
+	b.expectClose(3507, "banned")
 	c := dialSDK(t, s, "")
-	c.say(`{"id":1,"connect":{"token":%q}}`, tokenOf("ann"))
-	c.closedBy(3507, "banned")
+	c.sendLine(`{"id":1,"connect":{"token":%q}}`, tokenOf("ann"))
+	c.expectClose(3507, "banned")
 	connectSDK(t, s, tokenOf("bob"))
 	wantCall(t, s, "unban", `{"user":"ann","channel":"x"}`, `{"result":{}}`) // there is no such ban
 	c = dialSDK(t, s, "")
-	c.say(`{"id":1,"connect":{"token":%q}}`, tokenOf("ann"))
-	c.closed(3507)
+	c.sendLine(`{"id":1,"connect":{"token":%q}}`, tokenOf("ann"))
+	c.expectCloseCode(3507)
 	wantCall(t, s, "unban", `{"user":"ann"}`, `{"result":{}}`)
 	connectSDK(t, s, tokenOf("ann"))
 }
@@ -133,7 +133,7 @@ func TestMute(t *testing.T) {
 	a.enter("x")
 	a.enter("y")
 	say := func(room string) string {
-		a.say(`{"id":9,"publish":{"channel":%q,"data":1}}`, room)
+		a.sendLine(`{"id":9,"publish":{"channel":%q,"data":1}}`, room)
 		line := a.line()
 		if strings.Contains(line, `"push"`) {
 			line = a.line()
@@ -162,7 +162,7 @@ func TestMute(t *testing.T) {
 	// A muted user still receives.
 	call(t, s, "mute", `{"user":"ann"}`)
 	call(t, s, "publish", `{"channel":"x","data":"heard"}`)
-	a.want(`{"push":{"channel":"x","pub":{"data":"heard"}}}`)
+	a.expectLine(`{"push":{"channel":"x","pub":{"data":"heard"}}}`)
 }
 
 // A muted user may join and receive. It may not redact its publications, because a redaction is a publication too.
@@ -170,14 +170,14 @@ func TestAMutedUserStillReceives(t *testing.T) {
 	s := startAPI(t, roomWithHistory("*"))
 	a := connectSDK(t, s, tokenOf("ann"))
 	a.enter("x")
-	a.say(`{"id":3,"publish":{"channel":"x","data":1}}`)
+	a.sendLine(`{"id":3,"publish":{"channel":"x","data":1}}`)
 	a.line()
-	a.want(`{"id":3,"publish":{}}`)
+	a.expectLine(`{"id":3,"publish":{}}`)
 	for _, room := range []string{"x", ""} {
 		wantCall(t, s, "mute", `{"user":"ann","channel":"`+room+`"}`, `{"result":{}}`)
 		c := connectSDK(t, s, tokenOf("ann"))
 		c.enter("x")
-		c.say(`{"id":4,"rpc":{"method":"redact","data":{"channel":"x","offset":1}}}`)
+		c.sendLine(`{"id":4,"rpc":{"method":"redact","data":{"channel":"x","offset":1}}}`)
 		if got := c.line(); !strings.Contains(got, `{"id":4,"error":{"code":103,`) {
 			t.Errorf("redacted by a muted user: got %s", got)
 		}
@@ -205,7 +205,7 @@ func TestSlowMode(t *testing.T) {
 	wantCall(t, s, "slow_mode", `{"channel":"x","seconds":10}`, `{"result":{}}`)
 	wantCall(t, s, "slow_mode", `{"channel":"y","seconds":10}`, `{"result":{}}`)
 	say := func(c *sdk) string {
-		c.say(`{"id":9,"publish":{"channel":"x","data":1}}`)
+		c.sendLine(`{"id":9,"publish":{"channel":"x","data":1}}`)
 		for {
 			if line := c.line(); strings.HasPrefix(line, `{"id":9,`) {
 				return line
@@ -243,9 +243,9 @@ func TestSlowMode(t *testing.T) {
 	}
 	// A plain client cannot get an error reply: it is closed.
 	plain.send(ws.OpText, "one")
-	plain.hear(ws.OpText, "one")
+	plain.expect(ws.OpText, "one")
 	plain.send(ws.OpText, "two")
-	plain.closed(ws.ClosePolicy)
+	plain.expectCloseCode(ws.ClosePolicy)
 	wantError(t, s, "slow_mode", `{"channel":"x","seconds":-1}`, 107, "seconds")
 	wantError(t, s, "slow_mode", `{"channel":"x","seconds":86401}`, 107, "seconds")
 }
@@ -258,31 +258,31 @@ func TestRedact(t *testing.T) {
 	b.enter("h:1")
 	hear := func(line string) {
 		t.Helper()
-		a.want(line)
-		b.want(line)
+		a.expectLine(line)
+		b.expectLine(line)
 	}
 	call(t, s, "publish", `{"channel":"h:1","data":"the application's","tags":{"secret":"tag"}}`)
 	hear(`{"push":{"channel":"h:1","pub":{"data":"the application's","offset":1,"tags":{"secret":"tag"}}}}`)
-	a.say(`{"id":3,"publish":{"channel":"h:1","data":"ann's secret"}}`)
+	a.sendLine(`{"id":3,"publish":{"channel":"h:1","data":"ann's secret"}}`)
 	of := fmt.Sprintf(`"info":{"user":"ann","client":%q}`, clientOf(t, s, "ann"))
 	hear(`{"push":{"channel":"h:1","pub":{"data":"ann's secret",` + of + `,"offset":2}}}`)
-	a.want(`{"id":3,"publish":{}}`)
+	a.expectLine(`{"id":3,"publish":{}}`)
 
-	redact := func(c *sdk, data string) { c.say(`{"id":4,"rpc":{"method":"redact","data":%s}}`, data) }
+	redact := func(c *sdk, data string) { c.sendLine(`{"id":4,"rpc":{"method":"redact","data":%s}}`, data) }
 	const denied = `{"id":4,"error":{"code":103,"message":"permission denied"}}`
 	for _, data := range []string{`{"channel":"h:1","offset":2}`, `{"channel":"h:1","offset":1}`, `{"channel":"h:1","offset":7}`} {
 		redact(b, data) // not its own, or not there: which, it does not learn
-		b.want(denied)
+		b.expectLine(denied)
 	}
 	redact(a, `{"channel":"h:1","offset":2,"epoch":"other"}`)
-	a.want(denied)
+	a.expectLine(denied)
 	redact(a, `{"channel":"h:1"}`)
-	a.want(`{"id":4,"error":{"code":107,"message":"bad request"}}`)
+	a.expectLine(`{"id":4,"error":{"code":107,"message":"bad request"}}`)
 	redact(a, `{"channel":"h:1","offset":2,"epoch":"`+epoch+`"}`)
 	hear(`{"push":{"channel":"h:1","pub":{"data":{"type":"redact","offset":2},` + of + `,"offset":3}}}`)
-	a.want(`{"id":4,"rpc":{"data":{}}}`)
+	a.expectLine(`{"id":4,"rpc":{"data":{}}}`)
 	redact(a, `{"channel":"h:1","offset":2}`) // the second time has no effect
-	a.want(`{"id":4,"rpc":{"data":{}}}`)
+	a.expectLine(`{"id":4,"rpc":{"data":{}}}`)
 
 	wantCall(t, s, "redact", `{"channel":"h:1","offset":1}`, `{"result":{}}`)
 	hear(`{"push":{"channel":"h:1","pub":{"data":{"type":"redact","offset":1},"offset":4}}}`)
@@ -295,7 +295,7 @@ func TestRedact(t *testing.T) {
 		"history": call(t, s, "history", `{"channel":"h:1","limit":-1}`),
 		"recovery": func() string {
 			c := connectSDK(t, s, tokenOf("cid"))
-			c.say(`{"id":2,"subscribe":{"channel":"h:1","recover":true,"epoch":%q}}`, epoch)
+			c.sendLine(`{"id":2,"subscribe":{"channel":"h:1","recover":true,"epoch":%q}}`, epoch)
 			return c.line()
 		}(),
 	} {
@@ -323,15 +323,15 @@ func TestRedactDoesNotBreakDeltas(t *testing.T) {
 	o.Delta = true
 	s := startAPI(t, o)
 	a := connectSDK(t, s, tokenOf("ann"))
-	a.say(`{"id":2,"subscribe":{"channel":"h:1","delta":"fossil"}}`)
+	a.sendLine(`{"id":2,"subscribe":{"channel":"h:1","delta":"fossil"}}`)
 	a.line()
 	long := strings.Repeat("the same words again ", 20)
 	call(t, s, "publish", `{"channel":"h:1","data":"`+long+`1"}`)
-	a.want(`{"push":{"channel":"h:1","pub":{"data":"\"` + long + `1\"","offset":1}}}`)
+	a.expectLine(`{"push":{"channel":"h:1","pub":{"data":"\"` + long + `1\"","offset":1}}}`)
 	call(t, s, "redact", `{"channel":"h:1","offset":1}`)
-	a.want(`{"push":{"channel":"h:1","pub":{"data":"{\"type\":\"redact\",\"offset\":1}","offset":2}}}`)
+	a.expectLine(`{"push":{"channel":"h:1","pub":{"data":"{\"type\":\"redact\",\"offset\":1}","offset":2}}}`)
 	call(t, s, "publish", `{"channel":"h:1","data":"`+long+`2"}`)
-	a.want(`{"push":{"channel":"h:1","pub":{"data":"\"` + long + `2\"","offset":3}}}`)
+	a.expectLine(`{"push":{"channel":"h:1","pub":{"data":"\"` + long + `2\"","offset":3}}}`)
 }
 
 // A client without a user can only redact publications of its own connection.
@@ -339,21 +339,21 @@ func TestAClientWithoutAUserRedactsOnlyItsOwn(t *testing.T) {
 	s := startAPI(t, roomWithHistory("*"))
 	a, b := connectSDK(t, s, ""), connectSDK(t, s, "")
 	a.enter("x")
-	a.say(`{"id":3,"publish":{"channel":"x","data":"hers"}}`)
+	a.sendLine(`{"id":3,"publish":{"channel":"x","data":"hers"}}`)
 	a.line()
-	a.want(`{"id":3,"publish":{}}`)
+	a.expectLine(`{"id":3,"publish":{}}`)
 	b.enter("x")
 	const redact = `{"id":4,"rpc":{"method":"redact","data":{"channel":"x","offset":1}}}`
-	b.say(redact)
-	b.want(`{"id":4,"error":{"code":103,"message":"permission denied"}}`)
+	b.sendLine(redact)
+	b.expectLine(`{"id":4,"error":{"code":103,"message":"permission denied"}}`)
 	if got := call(t, s, "history", `{"channel":"x","limit":-1}`); !strings.Contains(got, "hers") {
 		t.Errorf("got %s, want no redaction by another client", got)
 	}
-	a.say(redact)
+	a.sendLine(redact)
 	if got := a.line(); !strings.Contains(got, `{"type":"redact","offset":1}`) {
 		t.Errorf("got %s, want the notice of the redaction", got)
 	}
-	a.want(`{"id":4,"rpc":{"data":{}}}`)
+	a.expectLine(`{"id":4,"rpc":{"data":{}}}`)
 	if got := call(t, s, "history", `{"channel":"x","limit":-1}`); strings.Contains(got, "hers") {
 		t.Errorf("got %s, want it redacted by its author", got)
 	}
@@ -369,34 +369,34 @@ func TestRevoke(t *testing.T) {
 	refused := func(text string) {
 		t.Helper()
 		c := dialSDK(t, s, "")
-		c.say(`{"id":1,"connect":{"token":%q}}`, text)
-		c.closed(3500)
+		c.sendLine(`{"id":1,"connect":{"token":%q}}`, text)
+		c.expectCloseCode(3500)
 	}
 	old, other, bob := connectSDK(t, s, token("1", now-100)), connectSDK(t, s, token("2", now-50)), connectSDK(t, s, tokenOf("bob"))
 
 	// One token.
 	wantCall(t, s, "revoke", `{"user":"ann","jti":"1"}`, `{"result":{}}`)
-	old.closed(3500)
+	old.expectCloseCode(3500)
 	refused(token("1", now))
 	other.enter("x")
 
 	// All tokens issued before a time, also for an old connection with a new token.
 	wantCall(t, s, "revoke", fmt.Sprintf(`{"user":"ann","issued_before":%d}`, now-20), `{"result":{}}`)
-	other.closed(3500)
+	other.expectCloseCode(3500)
 	refused(token("3", now-21))
 	refused(signed(map[string]any{"sub": "ann"})) // without a time of issue
 	newer := connectSDK(t, s, token("4", now-20))
 	wantCall(t, s, "revoke", fmt.Sprintf(`{"user":"ann","issued_before":%d}`, now-90), `{"result":{}}`)
 	refused(token("5", now-50)) // the later time applies
-	newer.say(`{"id":8,"subscribe":{"channel":"y","token":%q}}`, signed(map[string]any{"sub": "ann", "channel": "y", "iat": now - 50}))
-	newer.want(`{"id":8,"error":{"code":103,"message":"permission denied"}}`)
-	newer.say(`{"id":9,"refresh":{"token":%q}}`, token("6", now-50))
-	newer.closed(3500)
+	newer.sendLine(`{"id":8,"subscribe":{"channel":"y","token":%q}}`, signed(map[string]any{"sub": "ann", "channel": "y", "iat": now - 50}))
+	newer.expectLine(`{"id":8,"error":{"code":103,"message":"permission denied"}}`)
+	newer.sendLine(`{"id":9,"refresh":{"token":%q}}`, token("6", now-50))
+	newer.expectCloseCode(3500)
 
 	// All until now.
 	last := connectSDK(t, s, token("7", now))
 	wantCall(t, s, "revoke", `{"user":"ann"}`, `{"result":{}}`)
-	last.closed(3500)
+	last.expectCloseCode(3500)
 	refused(token("8", now))
 	connectSDK(t, s, token("9", now+3600))
 	bob.enter("x")
@@ -417,20 +417,20 @@ func TestARevokedTokenEndsItsSubscription(t *testing.T) {
 	a := connectSDK(t, s, signed(map[string]any{"sub": "ann", "jti": "own", "iat": now}))
 	enter := func(room, jti string, issued int64) {
 		t.Helper()
-		a.say(`{"id":2,"subscribe":{"channel":%q,"token":%q}}`, room, signed(map[string]any{"sub": "ann", "channel": room, "jti": jti, "iat": issued}))
-		a.want(`{"id":2,"subscribe":{}}`)
+		a.sendLine(`{"id":2,"subscribe":{"channel":%q,"token":%q}}`, room, signed(map[string]any{"sub": "ann", "channel": room, "jti": jti, "iat": issued}))
+		a.expectLine(`{"id":2,"subscribe":{}}`)
 	}
 	enter("closed:1", "1", now-100)
 	enter("closed:2", "2", now-50)
 	enter("closed:3", "3", now)
 	wantCall(t, s, "revoke", `{"user":"ann","jti":"1"}`, `{"result":{}}`)
-	a.want(`{"push":{"channel":"closed:1","unsubscribe":{"code":2000,"reason":"token revoked"}}}`)
-	a.say(`{"id":3,"sub_refresh":{"channel":"closed:3","token":%q}}`, signed(map[string]any{"sub": "ann", "channel": "closed:3", "jti": "4", "iat": now - 50}))
-	a.want(`{"id":3,"sub_refresh":{}}`)
+	a.expectLine(`{"push":{"channel":"closed:1","unsubscribe":{"code":2000,"reason":"token revoked"}}}`)
+	a.sendLine(`{"id":3,"sub_refresh":{"channel":"closed:3","token":%q}}`, signed(map[string]any{"sub": "ann", "channel": "closed:3", "jti": "4", "iat": now - 50}))
+	a.expectLine(`{"id":3,"sub_refresh":{}}`)
 	wantCall(t, s, "revoke", `{"user":"ann","jti":"4"}`, `{"result":{}}`) // the new token counts, not the first
-	a.want(`{"push":{"channel":"closed:3","unsubscribe":{"code":2000,"reason":"token revoked"}}}`)
+	a.expectLine(`{"push":{"channel":"closed:3","unsubscribe":{"code":2000,"reason":"token revoked"}}}`)
 	wantCall(t, s, "revoke", fmt.Sprintf(`{"user":"ann","issued_before":%d}`, now-20), `{"result":{}}`)
-	a.want(`{"push":{"channel":"closed:2","unsubscribe":{"code":2000,"reason":"token revoked"}}}`)
+	a.expectLine(`{"push":{"channel":"closed:2","unsubscribe":{"code":2000,"reason":"token revoked"}}}`)
 	a.enter("x")
 }
 

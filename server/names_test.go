@@ -28,7 +28,7 @@ func TestInvisibleCharactersAreRejectedInAllNames(t *testing.T) {
 	})
 
 	c := dialSDK(t, s, "")
-	c.say(`{"id":1,"connect":{}}`)
+	c.sendLine(`{"id":1,"connect":{}}`)
 	if line := c.line(); strings.Count(line, `"recoverable"`) != 1 || !strings.Contains(line, `"good":{`) {
 		t.Errorf("rooms of a webhook reply: got %s, want only good", line)
 	}
@@ -87,7 +87,7 @@ func TestInvisibleCharactersInTokensAndSettings(t *testing.T) {
 	s := startAPI(t)
 	for _, room := range lookalikes {
 		c := dialSDK(t, s, "")
-		c.say(`{"id":1,"connect":{"token":%q}}`, signed(map[string]any{"sub": "ann", "channels": []string{room}, "subs": map[string]any{"x" + room: map[string]any{}}}))
+		c.sendLine(`{"id":1,"connect":{"token":%q}}`, signed(map[string]any{"sub": "ann", "channels": []string{room}, "subs": map[string]any{"x" + room: map[string]any{}}}))
 		if line := c.line(); !strings.Contains(line, `"connect":{`) || strings.Contains(line, `"subs"`) {
 			t.Errorf("%+q: got %s, want no rooms", room, line)
 		}

@@ -24,8 +24,8 @@ func TestABurstOfBytesIsDelayed(t *testing.T) {
 		}
 	}()
 	for n := range messages {
-		listener.hear(ws.OpText, fmt.Sprint(n, body))
-		talker.hear(ws.OpText, fmt.Sprint(n, body))
+		listener.expect(ws.OpText, fmt.Sprint(n, body))
+		talker.expect(ws.OpText, fmt.Sprint(n, body))
 	}
 	if value(t, s, "throng_paced_total", "") == 0 {
 		t.Error("the publisher did not wait")
@@ -80,7 +80,7 @@ func TestAPacedClientIsNotClosedForAMissingPong(t *testing.T) {
 		after[1] -= now
 		done <- after
 	})
-	if got := <-done; got[0] != 0 || got[1] > uint32(fanout.InTicks(patience)) {
+	if got := <-done; got[0] != 0 || got[1] > uint32(fanout.InTicks(testTimeout)) {
 		t.Errorf("got %d without a ping, and a ping moved to %d ticks from now; want 0, and now", got[0], int32(got[1]))
 	}
 }
@@ -129,8 +129,8 @@ func TestAFloodOfPublicationsIsRejected(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.RateBytes = 256 << 10 })
 	c := connectSDK(t, s, "")
-	c.say(`{"id":2,"subscribe":{"channel":"lobby"}}`)
-	c.want(`{"id":2,"subscribe":{}}`)
+	c.sendLine(`{"id":2,"subscribe":{"channel":"lobby"}}`)
+	c.expectLine(`{"id":2,"subscribe":{}}`)
 	if err := c.conn.(*net.TCPConn).SetWriteBuffer(16 << 10); err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +182,7 @@ func TestAFloodOfPublicationsIsRejected(t *testing.T) {
 		t.Error("the rejection is not counted")
 	}
 	// It has paused when all its bytes are read and a part of the burst is available again.
-	c.say(`{"id":4,"publish":{"channel":"lobby","data":"last of the flood"}}`)
+	c.sendLine(`{"id":4,"publish":{"channel":"lobby","data":"last of the flood"}}`)
 	answer(`{"id":4,`)
 	of := onlySession(s)
 	eventually(t, "its rate to allow more again", func() bool {
@@ -192,6 +192,6 @@ func TestAFloodOfPublicationsIsRejected(t *testing.T) {
 		})
 		return <-quiet
 	})
-	c.say(`{"id":5,"publish":{"channel":"lobby","data":"quiet"}}`)
+	c.sendLine(`{"id":5,"publish":{"channel":"lobby","data":"quiet"}}`)
 	answer(`{"id":5,"publish":{}}`)
 }

@@ -104,7 +104,7 @@ func ruleOf(o *chat.RoomOptions, d chat.Action) chat.Access {
 // answerTo returns the reply to a command. It skips pushes before the reply.
 func (c *sdk) answerTo(command string) string {
 	c.t.Helper()
-	c.say(`{"id":77,%s}`, command)
+	c.sendLine(`{"id":77,%s}`, command)
 	for {
 		if line := c.line(); strings.HasPrefix(line, `{"id":77,`) {
 			return line
@@ -255,7 +255,7 @@ func (m *matrix) byServerSide(s *Server, c *sdk, k kind, o *chat.RoomOptions) {
 func (m *matrix) byNamingToken(s *Server, k kind, o *chat.RoomOptions) {
 	c := dialSDK(m.t, s, "")
 	defer c.conn.Close()
-	c.say(`{"id":1,"connect":{"token":%q,"subs":{%q:{"recover":true,"offset":0}}}}`,
+	c.sendLine(`{"id":1,"connect":{"token":%q,"subs":{%q:{"recover":true,"offset":0}}}}`,
 		signed(map[string]any{"sub": k.user, "channels": []string{o.Pattern}}), o.Pattern)
 	answer := c.line()
 	inside := strings.Contains(answer, fmt.Sprintf(`"subs":{%q:{`, o.Pattern))

@@ -173,15 +173,15 @@ func TestAPositionOutlivesTheHistory(t *testing.T) {
 	o.HistoryTTL = time.Second
 	s := startAPI(t, o)
 	c := connectSDK(t, s, "")
-	c.say(`{"id":2,"subscribe":{"channel":"x"}}`)
+	c.sendLine(`{"id":2,"subscribe":{"channel":"x"}}`)
 	epoch := field(t, c.line(), "epoch")
 	said := call(t, s, "publish", `{"channel":"x","data":1}`)
 	if want := fmt.Sprintf(`{"result":{"offset":1,"epoch":%q}}`, epoch); said != want {
 		t.Errorf("got %s for publish, want %s", said, want)
 	}
-	c.want(`{"push":{"channel":"x","pub":{"data":1,"offset":1}}}`)
-	c.say(`{"id":3,"unsubscribe":{"channel":"x"}}`)
-	c.want(`{"id":3,"unsubscribe":{}}`)
+	c.expectLine(`{"push":{"channel":"x","pub":{"data":1,"offset":1}}}`)
+	c.sendLine(`{"id":3,"unsubscribe":{"channel":"x"}}`)
+	c.expectLine(`{"id":3,"unsubscribe":{}}`)
 	eventually(t, "the room to be forgotten", func() bool { return s.hub.Rooms.Count() == 0 })
 	if got := value(t, s, "throng_positions", ""); got != 1 {
 		t.Errorf("got %v positions, want 1", got)
@@ -189,7 +189,7 @@ func TestAPositionOutlivesTheHistory(t *testing.T) {
 	for range 50 { // other rooms are forgotten, too
 		call(t, s, "publish", `{"channel":"other","data":1}`)
 	}
-	c.say(`{"id":4,"subscribe":{"channel":"x","recover":true,"offset":1,"epoch":%q}}`, epoch)
+	c.sendLine(`{"id":4,"subscribe":{"channel":"x","recover":true,"offset":1,"epoch":%q}}`, epoch)
 	if got := c.line(); !strings.Contains(got, `"recovered":true`) || !strings.Contains(got, epoch) {
 		t.Errorf("got %s, want to have missed nothing", got)
 	}

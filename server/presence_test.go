@@ -26,18 +26,18 @@ func TestPresenceOfManyMembers(t *testing.T) {
 	var c *sdk
 	for i := range members {
 		c = connectSDK(t, s, signed(map[string]any{"sub": fmt.Sprint("u", i%10), "info": map[string]string{"name": name}}))
-		c.say(`{"id":2,"subscribe":{"channel":"crowd"}}`)
-		c.want(`{"id":2,"subscribe":{}}`)
+		c.sendLine(`{"id":2,"subscribe":{"channel":"crowd"}}`)
+		c.expectLine(`{"id":2,"subscribe":{}}`)
 	}
-	c.say(`{"id":3,"presence":{"channel":"crowd"}}` + "\n" + `{"id":4,"presence_stats":{"channel":"crowd"}}` + "\n" + `{"id":5,"presence":{"channel":"nobody"}}`)
-	c.say(`{"id":6,"unsubscribe":{"channel":"crowd"}}`)
+	c.sendLine(`{"id":3,"presence":{"channel":"crowd"}}` + "\n" + `{"id":4,"presence_stats":{"channel":"crowd"}}` + "\n" + `{"id":5,"presence":{"channel":"nobody"}}`)
+	c.sendLine(`{"id":6,"unsubscribe":{"channel":"crowd"}}`)
 	got := c.line()
 	if n := strings.Count(got, name); n != members || !strings.HasPrefix(got, `{"id":3,"presence":{"presence":{`) {
 		t.Errorf("got %d members in %.80s, want %d", n, got, members)
 	}
-	c.want(fmt.Sprintf(`{"id":4,"presence_stats":{"num_clients":%d,"num_users":10}}`, members))
-	c.want(`{"id":5,"error":{"code":103,"message":"permission denied"}}`)
-	c.want(`{"id":6,"unsubscribe":{}}`)
+	c.expectLine(fmt.Sprintf(`{"id":4,"presence_stats":{"num_clients":%d,"num_users":10}}`, members))
+	c.expectLine(`{"id":5,"error":{"code":103,"message":"permission denied"}}`)
+	c.expectLine(`{"id":6,"unsubscribe":{}}`)
 }
 
 // Whoever comes and goes without end is present while it is there and not after.
@@ -47,13 +47,13 @@ func TestPresenceSurvivesFlapping(t *testing.T) {
 	o.JoinLeave = true
 	s := startBackend(t, o)
 	watcher := connectSDK(t, s, signed(map[string]any{"sub": "watcher"}))
-	watcher.say(`{"id":2,"subscribe":{"channel":"x"}}`)
-	watcher.want(`{"id":2,"subscribe":{}}`)
+	watcher.sendLine(`{"id":2,"subscribe":{"channel":"x"}}`)
+	watcher.expectLine(`{"id":2,"subscribe":{}}`)
 	watcher.line() // its own join
 	flapper := connectSDK(t, s, signed(map[string]any{"sub": "flapper"}))
 	const times = 50
 	for i := range times {
-		flapper.say("{\"id\":%d,\"subscribe\":{\"channel\":\"x\"}}\n{\"id\":%d,\"unsubscribe\":{\"channel\":\"x\"}}", 2*i+2, 2*i+3)
+		flapper.sendLine("{\"id\":%d,\"subscribe\":{\"channel\":\"x\"}}\n{\"id\":%d,\"unsubscribe\":{\"channel\":\"x\"}}", 2*i+2, 2*i+3)
 	}
 	for range times {
 		for _, what := range []string{"join", "leave"} {
@@ -64,14 +64,14 @@ func TestPresenceSurvivesFlapping(t *testing.T) {
 	}
 	// One that is cut off goes, too.
 	cut := connectSDK(t, s, signed(map[string]any{"sub": "cut"}))
-	cut.say(`{"id":2,"subscribe":{"channel":"x"}}`)
+	cut.sendLine(`{"id":2,"subscribe":{"channel":"x"}}`)
 	watcher.line()
 	cut.conn.Close()
 	if got := watcher.line(); !strings.Contains(got, `"leave":{"info":{"user":"cut"`) {
 		t.Fatalf("got %s, want the leave of who was cut off", got)
 	}
-	watcher.say(`{"id":3,"presence_stats":{"channel":"x"}}`)
-	watcher.want(`{"id":3,"presence_stats":{"num_clients":1,"num_users":1}}`)
+	watcher.sendLine(`{"id":3,"presence_stats":{"channel":"x"}}`)
+	watcher.expectLine(`{"id":3,"presence_stats":{"num_clients":1,"num_users":1}}`)
 }
 
 // A plain client hears what is said, and is not written to for those who come and go.
@@ -82,10 +82,10 @@ func TestAPlainClientGetsNoJoinEvents(t *testing.T) {
 	plain := dial(t, s, "x")
 	c := connectSDK(t, s, userToken("ann"))
 	c.enter("x")
-	c.say(`{"id":3,"unsubscribe":{"channel":"x"}}`)
+	c.sendLine(`{"id":3,"unsubscribe":{"channel":"x"}}`)
 	for c.line() != `{"id":3,"unsubscribe":{}}` {
 	}
-	countRounds(s)
+	awaitFlushCounts(s)
 	s.hub.Call(func(sh *fanout.Shard) {
 		for _, each := range sh.Conns {
 			if each.Handler.Timers() == nil && each.SentMessages != 0 {
@@ -94,7 +94,7 @@ func TestAPlainClientGetsNoJoinEvents(t *testing.T) {
 		}
 	})
 	plain.send(ws.OpText, "hi")
-	plain.hear(ws.OpText, "hi")
+	plain.expect(ws.OpText, "hi")
 }
 
 // A long answer is made a part at a time, and says the same as one that is made at once.

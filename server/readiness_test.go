@@ -56,13 +56,13 @@ func TestReadyzShowsAnApplicationThatIsDown(t *testing.T) {
 		t.Errorf("before the first request: got %+v", c)
 	}
 	connectSDK(t, s, userToken("ann"))
-	if e := webhooks().Events[session.OnConnect]; !e.OK || e.Result != string(webhook.OK) || e.At == nil || time.Since(*e.At) > patience {
+	if e := webhooks().Events[session.OnConnect]; !e.OK || e.Result != string(webhook.OK) || e.At == nil || time.Since(*e.At) > testTimeout {
 		t.Errorf("got %+v, want ok, just now", e)
 	}
 	a.CloseClientConnections()
 	a.Listener.Close()
 	c := dialSDK(t, s, "")
-	c.say(`{"id":1,"connect":{"token":%q}}`, userToken("bob"))
+	c.sendLine(`{"id":1,"connect":{"token":%q}}`, userToken("bob"))
 	c.line()
 	got := webhooks()
 	if e := got.Events[session.OnConnect]; got.OK || e.OK || e.Result != string(webhook.Unreachable) || e.Failures < 1 {

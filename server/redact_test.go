@@ -101,23 +101,23 @@ func TestANoticeIsNotRedactable(t *testing.T) {
 	a := connectSDK(t, s, tokenOf("ann"))
 	a.enter("h:1")
 	for range 5 {
-		a.say(`{"id":3,"publish":{"channel":"h:1","data":"hers"}}`)
+		a.sendLine(`{"id":3,"publish":{"channel":"h:1","data":"hers"}}`)
 		a.line()
-		a.want(`{"id":3,"publish":{}}`)
+		a.expectLine(`{"id":3,"publish":{}}`)
 	}
 	for offset := 1; offset <= 4; offset++ {
 		call(t, s, "redact", fmt.Sprintf(`{"channel":"h:1","offset":%d}`, offset))
 		a.line()
 	}
 	redact := func(offset int) string {
-		a.say(`{"id":4,"rpc":{"method":"redact","data":{"channel":"h:1","offset":%d}}}`, offset)
+		a.sendLine(`{"id":4,"rpc":{"method":"redact","data":{"channel":"h:1","offset":%d}}}`, offset)
 		return a.line()
 	}
 	if got := redact(6); got != `{"id":4,"error":{"code":103,"message":"permission denied"}}` {
 		t.Errorf("the application's notice: got %s", got)
 	}
 	redact(5) // her own publication publication publication publication
-	a.want(`{"id":4,"rpc":{"data":{}}}`)
+	a.expectLine(`{"id":4,"rpc":{"data":{}}}`)
 	if got := redact(10); !strings.Contains(got, `"code":107`) || !strings.Contains(got, "notice") {
 		t.Errorf("her own notice: got %s", got)
 	}
@@ -138,7 +138,7 @@ func TestRedactHasTheRates(t *testing.T) {
 	a.enter("rated")
 	a.enter("slow")
 	answer := func(command string) string {
-		a.say(`{"id":77,%s}`, command)
+		a.sendLine(`{"id":77,%s}`, command)
 		for {
 			if line := a.line(); strings.HasPrefix(line, `{"id":77,`) {
 				return line

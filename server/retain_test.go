@@ -77,7 +77,7 @@ func TestABurstClosesNoReader(t *testing.T) {
 				slow[i].reader.Reset(unhurried{slow[i].conn, 1_000_000})
 				reading.Go(func() {
 					for n := range messages {
-						m, err := slow[i].nextButPings()
+						m, err := slow[i].nextExceptPings()
 						if err != nil || string(m.Payload) != text(n) {
 							t.Errorf("reader %d: got %v %.20q, %v; want message %d", i, m.Op, m.Payload, err, n)
 							return
@@ -95,7 +95,7 @@ func TestABurstClosesNoReader(t *testing.T) {
 			}()
 			most := 0
 			for n := range messages {
-				talker.hear(ws.OpText, text(n))
+				talker.expect(ws.OpText, text(n))
 				most = max(most, retainedBytes(t, s))
 			}
 			<-sent
@@ -129,7 +129,7 @@ func TestSharedBytesCountOnce(t *testing.T) {
 	body := strings.Repeat("x", 16<<10)
 	for range 120 {
 		talker.send(ws.OpText, body)
-		talker.hear(ws.OpText, body)
+		talker.expect(ws.OpText, body)
 	}
 	eventually(t, "all to be written or queued", func() bool { return roomOf(s, "lobby").Backlog.Load() == 0 })
 	runtime.GC()
@@ -201,7 +201,7 @@ func TestUnsentBytesAreNotOverwritten(t *testing.T) {
 	}
 	for retainedBytes(t, s) < 256<<10 { // more than the kernel buffers
 		say(strings.Repeat("x", 16<<10))
-		countRounds(s)
+		awaitFlushCounts(s)
 	}
 	queued := func() int {
 		shard.Mu.Lock()
@@ -214,15 +214,15 @@ func TestUnsentBytesAreNotOverwritten(t *testing.T) {
 			say(fmt.Sprintf("%d %d %s", n, i, strings.Repeat(fmt.Sprint(n), 1000)))
 		}
 		before := queued()
-		c.say(`{"id":%d,"unsubscribe":{"channel":"none"}}`, n+10)
+		c.sendLine(`{"id":%d,"unsubscribe":{"channel":"none"}}`, n+10)
 		want = append(want, fmt.Sprintf(`{"id":%d,"unsubscribe":{}}`, n+10))
 		eventually(t, "the reply", func() bool { return queued() > before })
 		say("the last of the batch")
 		release()
-		countRounds(s)
+		awaitFlushCounts(s)
 	}
 	for _, line := range want {
-		c.want(line)
+		c.expectLine(line)
 	}
 }
 
@@ -250,7 +250,7 @@ func TestTheSlowestConsumerIsClosedFirst(t *testing.T) {
 	const others = 12
 	quiet := dial(t, s, "quiet")
 	for n := range others {
-		quiet.hear(ws.OpText, say(quiet, n))
+		quiet.expect(ws.OpText, say(quiet, n))
 	}
 	var texts []string
 	for n := 0; value(t, s, "throng_retained_closes_total", "") == 0; n++ {
@@ -258,10 +258,10 @@ func TestTheSlowestConsumerIsClosedFirst(t *testing.T) {
 			t.Fatalf("got no connection closed with %d bytes retained", retainedBytes(t, s))
 		}
 		texts = append(texts, say(healthy, n))
-		healthy.hear(ws.OpText, texts[n])
+		healthy.expect(ws.OpText, texts[n])
 		for _, c := range slow {
 			if n < 10 {
-				c.hear(ws.OpText, texts[n])
+				c.expect(ws.OpText, texts[n])
 			}
 		}
 		if got, most := roomOf(s, "lobby").Retained.Load(), s.hub.MaxRetainedRoom+int64(len(s.hub.Shards)*10<<10); got > most {
@@ -270,11 +270,11 @@ func TestTheSlowestConsumerIsClosedFirst(t *testing.T) {
 	}
 	for _, c := range slow {
 		for _, text := range texts[10:] {
-			c.hear(ws.OpText, text)
+			c.expect(ws.OpText, text)
 		}
 	}
 	for n := range others {
-		elsewhere.hear(ws.OpText, fmt.Sprintf("%d %s", n, strings.Repeat("x", 8<<10)))
+		elsewhere.expect(ws.OpText, fmt.Sprintf("%d %s", n, strings.Repeat("x", 8<<10)))
 	}
 	eventually(t, "the slowest to be closed", func() bool { return closesBy(s, fanout.ClosedSlow) > 0 })
 	if got := closesBy(s, fanout.ClosedSlow); got != 1 {
@@ -296,26 +296,26 @@ func TestAFormerMemberMayBeTheSlowest(t *testing.T) {
 	s := startServer(t, small)
 	patient(s)
 	left := narrowSDK(t, s)
-	left.say(`{"id":2,"subscribe":{"channel":"lobby"}}`)
-	left.want(`{"id":2,"subscribe":{}}`)
+	left.sendLine(`{"id":2,"subscribe":{"channel":"lobby"}}`)
+	left.expectLine(`{"id":2,"subscribe":{}}`)
 	healthy := dial(t, s, "lobby")
 	body := strings.Repeat("x", 8<<10)
 	r := roomOf(s, "lobby")
 	for r.Retained.Load() < 100<<10 {
 		healthy.send(ws.OpText, body)
-		healthy.hear(ws.OpText, body)
+		healthy.expect(ws.OpText, body)
 	}
-	left.say(`{"id":3,"unsubscribe":{"channel":"lobby"}}`)
+	left.sendLine(`{"id":3,"unsubscribe":{"channel":"lobby"}}`)
 	eventually(t, "it to leave", func() bool { return value(t, s, "throng_subscriptions", "") == 0 })
 	slow := dial(t, s, "lobby")
 	little(t, s, slow)
 	said := 0
 	for ; value(t, s, "throng_retained_closes_total", "") == 0 && said < 200; said++ {
 		healthy.send(ws.OpText, body)
-		healthy.hear(ws.OpText, body)
+		healthy.expect(ws.OpText, body)
 	}
 	for range said {
-		slow.hear(ws.OpText, body)
+		slow.expect(ws.OpText, body)
 	}
 }
 
@@ -331,7 +331,7 @@ func TestAllOutboxesAreBounded(t *testing.T) {
 		talker := dial(t, s, room)
 		for range 16 {
 			talker.send(ws.OpText, body)
-			talker.hear(ws.OpText, body)
+			talker.expect(ws.OpText, body)
 			if got, most := retainedBytes(t, s), s.cfg.MaxRetained+len(s.hub.Shards)*20<<10; got > most {
 				t.Fatalf("got %d bytes retained, want %d at most", got, most)
 			}
@@ -362,7 +362,7 @@ func TestAnEighthOfABudgetIsFreed(t *testing.T) {
 			body := strings.Repeat("x", 16<<10)
 			for retainedBytes(t, s) < 64<<10 {
 				talker.send(ws.OpText, body)
-				talker.hear(ws.OpText, body)
+				talker.expect(ws.OpText, body)
 			}
 			s.hub.Call(func(sh *fanout.Shard) {
 				for _, c := range sh.SlowConsumers {
@@ -415,14 +415,14 @@ func TestAPingOvertakesUnsentBytes(t *testing.T) {
 	s := startServer(t, nil)
 	patient(s)
 	c := narrowSDK(t, s)
-	c.say(`{"id":2,"subscribe":{"channel":"lobby"}}`)
-	c.want(`{"id":2,"subscribe":{}}`)
+	c.sendLine(`{"id":2,"subscribe":{"channel":"lobby"}}`)
+	c.expectLine(`{"id":2,"subscribe":{}}`)
 	talker := dial(t, s, "lobby")
 	body := strings.Repeat("x", 16<<10)
 	const messages = 100
 	for range messages {
 		talker.send(ws.OpText, body)
-		talker.hear(ws.OpText, body)
+		talker.expect(ws.OpText, body)
 	}
 	of := onlySession(s).Conn
 	of.Shard.Post(fanout.Job{Do: fanout.SendPing, Conn: of, Frame: session.SessionPings[session.JSONEncoding]})
@@ -459,7 +459,7 @@ func TestASlowSubscriberReceivesEverything(t *testing.T) {
 		c.PingInterval, c.PingTimeout = time.Second, time.Second
 	})
 	c := narrowSDK(t, s)
-	c.say(`{"id":2,"subscribe":{"channel":"lobby"}}`)
+	c.sendLine(`{"id":2,"subscribe":{"channel":"lobby"}}`)
 	if got := c.line(); !strings.Contains(got, `"recoverable":true`) {
 		t.Fatalf("got %s, want a recoverable subscription", got)
 	}
@@ -473,7 +473,7 @@ func TestASlowSubscriberReceivesEverything(t *testing.T) {
 	}()
 	go func() {
 		for {
-			if _, err := talker.nextButPings(); err != nil {
+			if _, err := talker.nextExceptPings(); err != nil {
 				return
 			}
 		}

@@ -35,11 +35,11 @@ func TestEveryMemberReceivesEveryMessage(t *testing.T) {
 		{Op: ws.OpBinary, Payload: []byte(big)},
 	} {
 		a.send(m.Op, string(m.Payload))
-		a.hear(m.Op, string(m.Payload))
-		b.hear(m.Op, string(m.Payload))
+		a.expect(m.Op, string(m.Payload))
+		b.expect(m.Op, string(m.Payload))
 	}
 	other.send(ws.OpText, "only us")
-	other.hear(ws.OpText, "only us")
+	other.expect(ws.OpText, "only us")
 }
 
 func TestFragmentsArriveAsOneMessage(t *testing.T) {
@@ -51,15 +51,15 @@ func TestFragmentsArriveAsOneMessage(t *testing.T) {
 	first[0] &^= 0x80
 	c.write(first)
 	c.send(ws.OpPing, "are you there")
-	c.hear(ws.OpPong, "are you there")
+	c.expect(ws.OpPong, "are you there")
 	c.send(ws.OpContinuation, "lo")
-	c.hear(ws.OpText, "hello")
+	c.expect(ws.OpText, "hello")
 }
 
 func TestAnotherImplementationIsCompatible(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 	defer cancel()
 	ours := dial(t, s, "lobby")
 	theirs, _, err := websocket.Dial(ctx, "ws://"+s.Addr().String()+"/ws", nil)
@@ -70,7 +70,7 @@ func TestAnotherImplementationIsCompatible(t *testing.T) {
 	if err := theirs.Write(ctx, websocket.MessageText, []byte("hi")); err != nil {
 		t.Fatal(err)
 	}
-	ours.hear(ws.OpText, "hi")
+	ours.expect(ws.OpText, "hi")
 	if kind, got, err := theirs.Read(ctx); err != nil || kind != websocket.MessageText || string(got) != "hi" {
 		t.Fatalf("got %v %q, %v; want text hi", kind, got, err)
 	}
@@ -98,7 +98,7 @@ func TestOneOrderForAll(t *testing.T) {
 		})
 		all.Go(func() {
 			for range members * messages {
-				m, err := c.nextButPings()
+				m, err := c.nextExceptPings()
 				if err != nil {
 					t.Errorf("member %d after %d messages: %v", i, len(heard[i]), err)
 					return
@@ -137,8 +137,8 @@ func TestANewMemberMissesNothing(t *testing.T) {
 		newcomer := dial(t, s, "lobby")
 		want := fmt.Sprintf("after your 101, %d", round)
 		talker.send(ws.OpText, want)
-		newcomer.hear(ws.OpText, want)
-		talker.hear(ws.OpText, want)
+		newcomer.expect(ws.OpText, want)
+		talker.expect(ws.OpText, want)
 		newcomer.conn.Close()
 	}
 }
@@ -157,7 +157,7 @@ func TestANewMemberOfABusyRoomGetsNoGap(t *testing.T) {
 				return
 			default:
 				talker.send(ws.OpText, fmt.Sprint(n))
-				talker.hear(ws.OpText, fmt.Sprint(n))
+				talker.expect(ws.OpText, fmt.Sprint(n))
 			}
 		}
 	})
@@ -167,7 +167,7 @@ func TestANewMemberOfABusyRoomGetsNoGap(t *testing.T) {
 		c := dial(t, s, "lobby")
 		var last int
 		for i := range 20 {
-			m, err := c.nextButPings()
+			m, err := c.nextExceptPings()
 			if err != nil {
 				t.Error(err)
 				return
@@ -199,8 +199,8 @@ func TestMessagesSentWithTheHandshakeAreHandled(t *testing.T) {
 	hasty := []byte(upgradeRequest("localhost", "/ws"))
 	hasty = ws.AppendMaskedFrame(hasty, ws.OpText, 1, []byte("in a hurry"))
 	c.write(hasty)
-	c.switched()
-	c.hear(ws.OpText, "in a hurry")
+	c.expectUpgrade()
+	c.expect(ws.OpText, "in a hurry")
 }
 
 func TestProtocolErrorsHaveTheirCloseCode(t *testing.T) {
@@ -279,12 +279,12 @@ func TestProtocolErrorsHaveTheirCloseCode(t *testing.T) {
 			c.send(ws.OpText, "before")
 			// No frame after the error may be delivered.
 			c.write(append(tt.bytes, masked(ws.OpText, "after")...))
-			c.hear(ws.OpText, "before")
-			c.closed(tt.want)
+			c.expect(ws.OpText, "before")
+			c.expectCloseCode(tt.want)
 			c.conn.Close()
-			witness.hear(ws.OpText, "before")
+			witness.expect(ws.OpText, "before")
 			witness.send(ws.OpText, "still here")
-			witness.hear(ws.OpText, "still here")
+			witness.expect(ws.OpText, "still here")
 			eventually(t, "the close to be counted", func() bool { return closesBy(s, tt.reason) == 1 })
 		})
 	}
@@ -296,7 +296,7 @@ func TestACloseHasATimeout(t *testing.T) {
 	s := startServer(t, nil)
 	c := dial(t, s, "lobby")
 	c.send(ws.OpClose, "\x03\xe8")
-	c.closed(ws.CloseNormal)
+	c.expectCloseCode(ws.CloseNormal)
 	// c.conn stays open intentionally.
 	eventually(t, "the server to close its end", func() bool { return s.hub.Live.Load() == 0 })
 	if got := closesBy(s, fanout.ClosedByClient); got != 1 {
@@ -331,10 +331,10 @@ func TestAPublisherOverItsRateIsClosed(t *testing.T) {
 		t.Errorf("got %d messages delivered, want the burst of 20", heard)
 	}
 	for range heard {
-		calm.hear(ws.OpText, "x")
+		calm.expect(ws.OpText, "x")
 	}
 	calm.send(ws.OpText, "peace")
-	calm.hear(ws.OpText, "peace")
+	calm.expect(ws.OpText, "peace")
 }
 
 func TestAPingFloodIsClosed(t *testing.T) {
@@ -361,7 +361,7 @@ func TestAPingFloodIsClosed(t *testing.T) {
 func TestAShutdownSendsACloseToEveryClient(t *testing.T) {
 	t.Parallel()
 	cfg := DefaultConfig()
-	cfg.Listen, cfg.Admin, cfg.Drain = "127.0.0.1:0", "off", patience
+	cfg.Listen, cfg.Admin, cfg.Drain = "127.0.0.1:0", "off", testTimeout
 	s, err := New(cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -374,13 +374,13 @@ func TestAShutdownSendsACloseToEveryClient(t *testing.T) {
 		clients[i] = dial(t, s, "lobby")
 	}
 	clients[0].send(ws.OpText, "last words")
-	clients[0].hear(ws.OpText, "last words")
+	clients[0].expect(ws.OpText, "last words")
 	stop()
 	for i, c := range clients {
 		if i > 0 {
-			c.hear(ws.OpText, "last words")
+			c.expect(ws.OpText, "last words")
 		}
-		c.closed(ws.CloseRestart)
+		c.expectCloseCode(ws.CloseRestart)
 		c.conn.Close()
 	}
 	select {
@@ -388,7 +388,7 @@ func TestAShutdownSendsACloseToEveryClient(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Fatal("the server did not stop")
 	}
 	if _, err := net.Dial("tcp", s.Addr().String()); err == nil {
@@ -411,7 +411,7 @@ func TestTheDrainHasATimeout(t *testing.T) {
 	stop()
 	select {
 	case <-done:
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Fatal("the server still waits for a client that never closes")
 	}
 	if took := time.Since(start); took >= fanout.CloseTimeout {
@@ -430,14 +430,14 @@ func TestAConnectionDuringTheDrainGetsAClose(t *testing.T) {
 	s.hub.Reserve()
 	s.hub.Draining.Store(true)
 	s.hub.CloseAll()
-	plain.Open(s.hub.Hub, plain.Opening{Transport: netpoll.OverTCP(asNB(t, ours)), Room: "lobby", Hello: []byte("hello")})
+	plain.Open(s.hub.Hub, plain.Opening{Transport: netpoll.OverTCP(socketOf(t, ours)), Room: "lobby", Hello: []byte("hello")})
 	c := &client{t: t, conn: theirs, reader: bufio.NewReader(theirs)}
 	c.deadline()
 	hello := make([]byte, len("hello"))
 	if _, err := io.ReadFull(c.reader, hello); err != nil || string(hello) != "hello" {
 		t.Fatalf("got %q, %v", hello, err)
 	}
-	c.closed(ws.CloseRestart)
+	c.expectCloseCode(ws.CloseRestart)
 }
 
 func TestAServerMayStopAsSoonAsItHasStarted(t *testing.T) {
@@ -458,7 +458,7 @@ func TestAServerMayStopAsSoonAsItHasStarted(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-		case <-time.After(patience):
+		case <-time.After(testTimeout):
 			t.Fatal("the server did not stop")
 		}
 	}

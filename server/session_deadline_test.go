@@ -35,17 +35,17 @@ func TestDeadlinesOfSessions(t *testing.T) {
 }
 
 func whoSaysNothingIsStale(t *testing.T, s *Server) {
-	dialSDK(t, s, "").closed(3502)
+	dialSDK(t, s, "").expectCloseCode(3502)
 	eventually(t, "the close to be counted", func() bool { return closesBy(s, fanout.ClosedStale) == 1 })
 }
 
 func anExpiredTokenEndsTheConnection(t *testing.T, s *Server) {
 	c := dialSDK(t, s, "")
-	c.say(`{"id":1,"connect":{"token":%q}}`, signed(map[string]any{"sub": "ann", "exp": time.Now().Add(2 * time.Second).Unix()}))
+	c.sendLine(`{"id":1,"connect":{"token":%q}}`, signed(map[string]any{"sub": "ann", "exp": time.Now().Add(2 * time.Second).Unix()}))
 	if got := c.line(); !strings.Contains(got, `"expires":true,"ttl":`) {
 		t.Fatalf("got %s, want the time of the expiry", got)
 	}
-	c.closed(3005)
+	c.expectCloseCode(3005)
 }
 
 func aRefreshedTokenKeepsTheConnection(t *testing.T, s *Server) {
@@ -53,27 +53,27 @@ func aRefreshedTokenKeepsTheConnection(t *testing.T, s *Server) {
 		return signed(map[string]any{"sub": user, "exp": time.Now().Add(left).Unix()})
 	}
 	c := connectSDK(t, s, token("ann", 2*time.Second))
-	c.say(`{"id":2,"refresh":{"token":%q}}`, token("ann", time.Hour))
+	c.sendLine(`{"id":2,"refresh":{"token":%q}}`, token("ann", time.Hour))
 	if got := c.line(); !strings.HasPrefix(got, `{"id":2,"refresh":{"client":"`) || !strings.Contains(got, `"expires":true,"ttl":3`) {
 		t.Fatalf("got %s, want the refresh reply", got)
 	}
 	time.Sleep(2*time.Second + session.ExpiryGrace + 2*fanout.TickLength) // a negative check: the first token would have closed the connection by then
-	c.say(`{"id":3,"unsubscribe":{"channel":"x"}}`)
-	c.want(`{"id":3,"unsubscribe":{}}`)
-	c.say(`{"id":4,"refresh":{"token":%q}}`, token("bob", time.Hour))
-	c.closed(3500)
+	c.sendLine(`{"id":3,"unsubscribe":{"channel":"x"}}`)
+	c.expectLine(`{"id":3,"unsubscribe":{}}`)
+	c.sendLine(`{"id":4,"refresh":{"token":%q}}`, token("bob", time.Hour))
+	c.expectCloseCode(3500)
 }
 
 func anExpiredSubscriptionIsTakenAway(t *testing.T, s *Server) {
 	c := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
-	c.say(`{"id":2,"subscribe":{"channel":"a","token":%q}}`,
+	c.sendLine(`{"id":2,"subscribe":{"channel":"a","token":%q}}`,
 		signed(map[string]any{"sub": "ann", "channel": "a", "exp": time.Now().Add(2 * time.Second).Unix()}))
 	if got := c.line(); !strings.HasPrefix(got, `{"id":2,"subscribe":{"expires":true,"ttl":`) {
 		t.Fatalf("got %s, want the time of the expiry", got)
 	}
-	c.want(`{"push":{"channel":"a","unsubscribe":{"code":2501,"reason":"subscription expired"}}}`)
-	c.say(`{"id":3,"publish":{"channel":"a","data":1}}`)
-	c.want(`{"id":3,"error":{"code":103,"message":"permission denied"}}`)
+	c.expectLine(`{"push":{"channel":"a","unsubscribe":{"code":2501,"reason":"subscription expired"}}}`)
+	c.sendLine(`{"id":3,"publish":{"channel":"a","data":1}}`)
+	c.expectLine(`{"id":3,"error":{"code":103,"message":"permission denied"}}`)
 }
 
 // Only a pong counts, not other data.
@@ -84,7 +84,7 @@ func whoDoesNotAnswerAPingIsDropped(t *testing.T, s *Server) {
 		t.Fatalf("got %q %v, want a ping", m.Payload, err)
 	}
 	for id := 2; ; id++ {
-		c.say(`{"id":%d,"unsubscribe":{"channel":"x"}}`, id)
+		c.sendLine(`{"id":%d,"unsubscribe":{"channel":"x"}}`, id)
 		m, err := c.next()
 		if err != nil {
 			t.Fatal(err)
@@ -108,10 +108,10 @@ func whoAnswersPingsStays(t *testing.T, s *Server) {
 		if m, err := c.next(); err != nil || string(m.Payload) != "{}" {
 			t.Fatalf("got %q %v, want a ping", m.Payload, err)
 		}
-		c.say("{}")
+		c.sendLine("{}")
 	}
-	c.say("{}") // a pong without a ping
-	c.closed(3501)
+	c.sendLine("{}") // a pong without a ping
+	c.expectCloseCode(3501)
 }
 
 // Tokens may be valid for longer than ticks can count. Their connections are not closed earlier.
@@ -138,20 +138,20 @@ func TestATokenThatExpiredDuringASuspendIsCheckedAtTheFirstTick(t *testing.T) {
 	long := connectSDK(t, s, signed(map[string]any{"sub": "bob", "exp": in(24 * time.Hour)}))
 	ever := connectSDK(t, s, signed(map[string]any{"sub": "cid"}))
 	mute := dialSDK(t, s, "") // has not sent its connect command yet
-	long.say(`{"id":2,"subscribe":{"channel":"a","token":%q}}`, signed(map[string]any{"sub": "bob", "channel": "a", "exp": in(time.Hour)}))
+	long.sendLine(`{"id":2,"subscribe":{"channel":"a","token":%q}}`, signed(map[string]any{"sub": "bob", "channel": "a", "exp": in(time.Hour)}))
 	if got := long.line(); !strings.HasPrefix(got, `{"id":2,"subscribe":{"expires":true,"ttl":`) {
 		t.Fatalf("got %s, want a subscription", got)
 	}
 	pings := value(t, s, "throng_pings_total", "")
 
 	s.hub.Clock.Shifted.Store(int64(2 * time.Hour))
-	short.closed(3005)
-	long.want(`{"push":{"channel":"a","unsubscribe":{"code":2501,"reason":"subscription expired"}}}`)
+	short.expectCloseCode(3005)
+	long.expectLine(`{"push":{"channel":"a","unsubscribe":{"code":2501,"reason":"subscription expired"}}}`)
 	for _, c := range []*sdk{long, ever} {
-		c.say(`{"id":3,"unsubscribe":{"channel":"x"}}`)
-		c.want(`{"id":3,"unsubscribe":{}}`)
+		c.sendLine(`{"id":3,"unsubscribe":{"channel":"x"}}`)
+		c.expectLine(`{"id":3,"unsubscribe":{}}`)
 	}
-	mute.say(`{"id":1,"connect":{}}`)
+	mute.sendLine(`{"id":1,"connect":{}}`)
 	if got := mute.line(); !strings.HasPrefix(got, `{"id":1,"connect":`) {
 		t.Errorf("got %s, want to be connected", got)
 	}

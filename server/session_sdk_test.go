@@ -32,26 +32,26 @@ func TestPublicationsToAnEmptyRoomAreNoGap(t *testing.T) {
 	s := startBackend(t, rememberingRoom("*"))
 	plain := dial(t, s, "room")
 	a := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
-	a.say(`{"id":2,"subscribe":{"channel":"room"}}`)
+	a.sendLine(`{"id":2,"subscribe":{"channel":"room"}}`)
 	first := a.line()
 	epoch := field(t, first, "epoch")
 	say := func(text string) {
 		plain.send(ws.OpText, text)
-		plain.hear(ws.OpText, text)
+		plain.expect(ws.OpText, text)
 	}
 	say("one")
-	a.want(`{"push":{"channel":"room","pub":{"data":"one","offset":1}}}`)
-	a.say(`{"id":3,"unsubscribe":{"channel":"room"}}`)
-	a.want(`{"id":3,"unsubscribe":{}}`)
+	a.expectLine(`{"push":{"channel":"room","pub":{"data":"one","offset":1}}}`)
+	a.sendLine(`{"id":3,"unsubscribe":{"channel":"room"}}`)
+	a.expectLine(`{"id":3,"unsubscribe":{}}`)
 	say("two")
-	a.say(`{"id":4,"subscribe":{"channel":"room","recover":true,"offset":1,"epoch":%q}}`, epoch)
+	a.sendLine(`{"id":4,"subscribe":{"channel":"room","recover":true,"offset":1,"epoch":%q}}`, epoch)
 	if got := a.line(); !strings.Contains(got, `"publications":[{"data":"two","offset":2,"time":`) || !strings.Contains(got, `}],"recovered":true`) {
 		t.Fatalf("got %s, want the publications in between", got)
 	}
 	say("three")
-	a.want(`{"push":{"channel":"room","pub":{"data":"three","offset":3}}}`)
-	a.say(`{"id":5,"rpc":{"method":"x"}}`)
-	a.want(`{"id":5,"error":{"code":108,"message":"not available"}}`) // not a lost position
+	a.expectLine(`{"push":{"channel":"room","pub":{"data":"three","offset":3}}}`)
+	a.sendLine(`{"id":5,"rpc":{"method":"x"}}`)
+	a.expectLine(`{"id":5,"error":{"code":108,"message":"not available"}}`) // not a lost position
 }
 
 // A client with a position in an earlier room of the same name cannot recover from a room that was released or never existed.
@@ -61,14 +61,14 @@ func TestHistorySinceAReleasedRoomIsUnrecoverable(t *testing.T) {
 	o.ReadHistory = chat.Anyone
 	s := startAPI(t, o)
 	c := connectSDK(t, s, userToken("ann"))
-	c.say(`{"id":2,"subscribe":{"channel":"room"}}`)
+	c.sendLine(`{"id":2,"subscribe":{"channel":"room"}}`)
 	epoch := field(t, c.line(), "epoch")
-	c.say(`{"id":3,"unsubscribe":{"channel":"room"}}`)
-	c.want(`{"id":3,"unsubscribe":{}}`)
-	c.say(`{"id":4,"history":{"channel":"room","limit":-1,"since":{"epoch":%q}}}`, epoch)
-	c.want(`{"id":4,"history":{"publications":[],"epoch":"` + epoch + `","offset":0}}`)
-	c.say(`{"id":5,"history":{"channel":"room","limit":-1,"since":{"offset":7,"epoch":"another"}}}`)
-	c.want(`{"id":5,"error":{"code":112,"message":"unrecoverable position"}}`)
+	c.sendLine(`{"id":3,"unsubscribe":{"channel":"room"}}`)
+	c.expectLine(`{"id":3,"unsubscribe":{}}`)
+	c.sendLine(`{"id":4,"history":{"channel":"room","limit":-1,"since":{"epoch":%q}}}`, epoch)
+	c.expectLine(`{"id":4,"history":{"publications":[],"epoch":"` + epoch + `","offset":0}}`)
+	c.sendLine(`{"id":5,"history":{"channel":"room","limit":-1,"since":{"offset":7,"epoch":"another"}}}`)
+	c.expectLine(`{"id":5,"error":{"code":112,"message":"unrecoverable position"}}`)
 	wantError(t, s, "history", `{"channel":"room","limit":-1,"since":{"offset":7,"epoch":"another"}}`, 112, "unrecoverable")
 }
 
@@ -76,20 +76,20 @@ func TestHistorySinceAReleasedRoomIsUnrecoverable(t *testing.T) {
 func TestHistoryHasTheTimeOfPublications(t *testing.T) {
 	s := startBackend(t, rememberingRoom("*"))
 	a := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
-	a.say(`{"id":2,"subscribe":{"channel":"room"}}`)
+	a.sendLine(`{"id":2,"subscribe":{"channel":"room"}}`)
 	epoch := field(t, a.line(), "epoch")
-	a.say(`{"id":3,"publish":{"channel":"room","data":"one"}}`)
+	a.sendLine(`{"id":3,"publish":{"channel":"room","data":"one"}}`)
 	if got := a.line(); strings.Contains(got, `"time"`) {
 		t.Errorf("got %s, want no time in it", got)
 	}
-	a.want(`{"id":3,"publish":{}}`)
+	a.expectLine(`{"id":3,"publish":{}}`)
 	r, unlock := s.hub.Rooms.Find("room")
 	r.History.At(0).UnixMilli -= 30_000
 	unlock()
 
 	b := connectSDK(t, s, signed(map[string]any{"sub": "bo"}))
-	b.say(`{"id":4,"subscribe":{"channel":"room","recover":true,"epoch":%q}}`, epoch)
-	a.say(`{"id":4,"history":{"channel":"room","limit":-1}}`)
+	b.sendLine(`{"id":4,"subscribe":{"channel":"room","recover":true,"epoch":%q}}`, epoch)
+	a.sendLine(`{"id":4,"history":{"channel":"room","limit":-1}}`)
 	for _, got := range []string{a.line(), b.line()} {
 		var millis int64
 		if at := strings.Index(got, `"time":`); at < 0 {
@@ -97,7 +97,7 @@ func TestHistoryHasTheTimeOfPublications(t *testing.T) {
 		} else if _, err := fmt.Sscanf(got[at:], `"time":%d`, &millis); err != nil {
 			t.Fatal(err)
 		}
-		if ago := time.Since(time.UnixMilli(millis)); ago < 29*time.Second || ago > 30*time.Second+patience {
+		if ago := time.Since(time.UnixMilli(millis)); ago < 29*time.Second || ago > 30*time.Second+testTimeout {
 			t.Errorf("got %s: %v ago, want 30 s", got, ago)
 		}
 	}
@@ -119,12 +119,12 @@ func TestRecoveriesHaveARate(t *testing.T) {
 			close(done)
 		})
 		<-done
-		c.say(`{"id":2,"subscribe":{"channel":"x","recover":true,"offset":0,"epoch":""}}`)
+		c.sendLine(`{"id":2,"subscribe":{"channel":"x","recover":true,"offset":0,"epoch":""}}`)
 		if got := c.line(); !strings.Contains(got, tt.want) || strings.Contains(got, `"recovered":true`) != (tt.spent == 0) {
 			t.Errorf("with %v spent: got %s, want %s", tt.spent, got, tt.want)
 		}
-		c.say(`{"id":3,"unsubscribe":{"channel":"x"}}`)
-		c.want(`{"id":3,"unsubscribe":{}}`)
+		c.sendLine(`{"id":3,"unsubscribe":{"channel":"x"}}`)
+		c.expectLine(`{"id":3,"unsubscribe":{}}`)
 	}
 }
 
@@ -132,7 +132,7 @@ func TestRecoveriesHaveARate(t *testing.T) {
 func TestExpiredPublicationsAreNotRecovered(t *testing.T) {
 	s := startAPI(t, rememberingRoom("*"))
 	c := connectSDK(t, s, userToken("ann"))
-	c.say(`{"id":2,"subscribe":{"channel":"x"}}`) // a member that keeps the room
+	c.sendLine(`{"id":2,"subscribe":{"channel":"x"}}`) // a member that keeps the room
 	c.line()
 	call(t, s, "publish", `{"channel":"x","data":1}`)
 	call(t, s, "publish", `{"channel":"x","data":2}`)
@@ -140,12 +140,12 @@ func TestExpiredPublicationsAreNotRecovered(t *testing.T) {
 	r.History.At(0).At -= r.HistoryTTL() + 1
 	unlock()
 	b := connectSDK(t, s, userToken("bob"))
-	b.say(`{"id":2,"subscribe":{"channel":"x","recover":true,"offset":1,"epoch":""}}`)
+	b.sendLine(`{"id":2,"subscribe":{"channel":"x","recover":true,"offset":1,"epoch":""}}`)
 	if got := b.line(); !strings.Contains(got, `"recovered":true`) {
 		t.Errorf("from after the first: got %s, want the second", got)
 	}
 	e := connectSDK(t, s, userToken("eve"))
-	e.say(`{"id":2,"subscribe":{"channel":"x","recover":true,"offset":0,"epoch":""}}`)
+	e.sendLine(`{"id":2,"subscribe":{"channel":"x","recover":true,"offset":0,"epoch":""}}`)
 	if got := e.line(); strings.Contains(got, `"recovered":true`) || !strings.Contains(got, `"was_recovering":true`) {
 		t.Errorf("from the beginning: got %s, want recovered: false", got)
 	}
@@ -155,8 +155,8 @@ func TestExpiredPublicationsAreNotRecovered(t *testing.T) {
 func TestARoomThatWasNotJoinedIsReleased(t *testing.T) {
 	s := startAPI(t, rememberingRoom("*"))
 	c := connectSDK(t, s, userToken("ann"))
-	c.say(`{"id":2,"subscribe":{"channel":"x","recover":true,"offset":7,"epoch":"another","flag":2}}`)
-	c.want(`{"id":2,"error":{"code":112,"message":"unrecoverable position"}}`)
+	c.sendLine(`{"id":2,"subscribe":{"channel":"x","recover":true,"offset":7,"epoch":"another","flag":2}}`)
+	c.expectLine(`{"id":2,"error":{"code":112,"message":"unrecoverable position"}}`)
 	if got := s.hub.Rooms.Count(); got != 0 {
 		t.Errorf("got %d rooms, want none", got)
 	}
@@ -200,7 +200,7 @@ func TestAGapInAServerSideSubscriptionClosesTheConnection(t *testing.T) {
 			}
 		}
 	})
-	a.closed(3010)
+	a.expectCloseCode(3010)
 }
 
 // field returns a string field of a line of JSON.
@@ -222,14 +222,14 @@ func TestAnExpiredTokenMayBeRefreshedLate(t *testing.T) {
 	s := startBackend(t, closed)
 	expired := time.Now().Add(-time.Minute).Unix()
 	c := connectSDK(t, s, userToken("ann"))
-	c.say(`{"id":2,"subscribe":{"channel":"x","token":%q}}`, signed(map[string]any{"sub": "ann", "channel": "x"}))
-	c.want(`{"id":2,"subscribe":{}}`)
-	c.say(`{"id":3,"refresh":{"token":%q}}`, signed(map[string]any{"sub": "ann", "exp": expired}))
-	c.want(`{"id":3,"error":{"code":109,"message":"token expired","temporary":true}}`)
-	c.say(`{"id":4,"sub_refresh":{"channel":"x","token":%q}}`, signed(map[string]any{"sub": "ann", "channel": "x", "exp": expired}))
-	c.want(`{"id":4,"error":{"code":109,"message":"token expired","temporary":true}}`)
-	c.say(`{"id":5,"sub_refresh":{"channel":"x","token":%q}}`, signed(map[string]any{"sub": "ann", "channel": "x"}))
-	c.want(`{"id":5,"sub_refresh":{}}`)
+	c.sendLine(`{"id":2,"subscribe":{"channel":"x","token":%q}}`, signed(map[string]any{"sub": "ann", "channel": "x"}))
+	c.expectLine(`{"id":2,"subscribe":{}}`)
+	c.sendLine(`{"id":3,"refresh":{"token":%q}}`, signed(map[string]any{"sub": "ann", "exp": expired}))
+	c.expectLine(`{"id":3,"error":{"code":109,"message":"token expired","temporary":true}}`)
+	c.sendLine(`{"id":4,"sub_refresh":{"channel":"x","token":%q}}`, signed(map[string]any{"sub": "ann", "channel": "x", "exp": expired}))
+	c.expectLine(`{"id":4,"error":{"code":109,"message":"token expired","temporary":true}}`)
+	c.sendLine(`{"id":5,"sub_refresh":{"channel":"x","token":%q}}`, signed(map[string]any{"sub": "ann", "channel": "x"}))
+	c.expectLine(`{"id":5,"sub_refresh":{}}`)
 }
 
 // A subscription token belongs to one user. A token without a user is only for clients without a user.
@@ -238,17 +238,17 @@ func TestASubscriptionTokenWithoutAUserIsForClientsWithoutAUser(t *testing.T) {
 	s := startBackend(t)
 	nobodys := signed(map[string]any{"channel": "x"})
 	c := connectSDK(t, s, "")
-	c.say(`{"id":2,"subscribe":{"channel":"x","token":%q}}`, nobodys)
-	c.want(`{"id":2,"subscribe":{}}`)
+	c.sendLine(`{"id":2,"subscribe":{"channel":"x","token":%q}}`, nobodys)
+	c.expectLine(`{"id":2,"subscribe":{}}`)
 	c = connectSDK(t, s, userToken("ann"))
-	c.say(`{"id":2,"subscribe":{"channel":"x","token":%q}}`, nobodys)
-	c.closed(3500)
+	c.sendLine(`{"id":2,"subscribe":{"channel":"x","token":%q}}`, nobodys)
+	c.expectCloseCode(3500)
 }
 
 func TestSendWithoutTheRPCWebhookCloses(t *testing.T) {
 	t.Parallel()
 	s := startBackend(t)
 	c := connectSDK(t, s, userToken("ann"))
-	c.say(`{"send":{"data":1}}`)
-	c.closed(3508)
+	c.sendLine(`{"send":{"data":1}}`)
+	c.expectCloseCode(3508)
 }

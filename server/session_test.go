@@ -43,7 +43,7 @@ func dialSDKBy(t testing.TB, s *Server, d *net.Dialer, query string) *sdk {
 	c := &sdk{client: &client{t: t, conn: conn}}
 	c.write([]byte(upgradeRequest(s.Addr().String(), chat.SessionPath+query)))
 	c.reader = bufio.NewReader(c.conn)
-	c.switched()
+	c.expectUpgrade()
 	return c
 }
 
@@ -57,14 +57,15 @@ func connectSDK(t testing.TB, s *Server, token string) *sdk {
 func connectSDKBy(t testing.TB, s *Server, d *net.Dialer, token string) *sdk {
 	t.Helper()
 	c := dialSDKBy(t, s, d, "")
-	c.say(`{"id":1,"connect":{"token":%q}}`, token)
+	c.sendLine(`{"id":1,"connect":{"token":%q}}`, token)
 	if got := c.line(); !strings.Contains(got, `"connect":{"client":`) {
 		t.Fatalf("got %s, want a connect reply", got)
 	}
 	return c
 }
 
-func (c *sdk) say(format string, args ...any) {
+// sendLine sends a text message, such as a command.
+func (c *sdk) sendLine(format string, args ...any) {
 	c.t.Helper()
 	c.send(ws.OpText, fmt.Sprintf(format, args...))
 }
@@ -88,12 +89,12 @@ func (c *sdk) line() string {
 		if line != "{}" {
 			return line
 		}
-		c.say("{}")
+		c.sendLine("{}")
 	}
 }
 
-// want fails the test unless the next line is exactly line.
-func (c *sdk) want(line string) {
+// expectLine fails the test unless the next line is exactly line.
+func (c *sdk) expectLine(line string) {
 	c.t.Helper()
 	if got := c.line(); got != line {
 		c.t.Fatalf("got  %s\nwant %s", got, line)
@@ -132,40 +133,40 @@ func TestPlainAndSDKMembersShareARoom(t *testing.T) {
 	s := startBackend(t)
 	plain := dial(t, s, "lobby")
 	a := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
-	a.say(`{"id":2,"subscribe":{"channel":"lobby"}}`)
-	a.want(`{"id":2,"subscribe":{}}`)
+	a.sendLine(`{"id":2,"subscribe":{"channel":"lobby"}}`)
+	a.expectLine(`{"id":2,"subscribe":{}}`)
 	plain.send(ws.OpText, `hello "ann"`)
-	plain.hear(ws.OpText, `hello "ann"`)
-	a.want(`{"push":{"channel":"lobby","pub":{"data":"hello \"ann\""}}}`)
+	plain.expect(ws.OpText, `hello "ann"`)
+	a.expectLine(`{"push":{"channel":"lobby","pub":{"data":"hello \"ann\""}}}`)
 	plain.send(ws.OpBinary, "\x00\xff")
-	a.want(`{"push":{"channel":"lobby","pub":{"data":"AP8="}}}`)
-	plain.hear(ws.OpBinary, "\x00\xff")
+	a.expectLine(`{"push":{"channel":"lobby","pub":{"data":"AP8="}}}`)
+	plain.expect(ws.OpBinary, "\x00\xff")
 
 	// The publisher receives its publication before the reply.
-	a.say(`{"id":3,"publish":{"channel":"lobby","data":"good day"}}`)
+	a.sendLine(`{"id":3,"publish":{"channel":"lobby","data":"good day"}}`)
 	line := a.line()
 	if !strings.HasPrefix(line, `{"push":{"channel":"lobby","pub":{"data":"good day","info":{"user":"ann","client":"`) {
 		t.Fatalf("got %s, want its own publication", line)
 	}
-	a.want(`{"id":3,"publish":{}}`)
-	plain.hear(ws.OpText, "good day")
-	a.say(`{"id":4,"publish":{"channel":"lobby","data":{"x":[1,2]}}}`)
-	plain.hear(ws.OpText, `{"x":[1,2]}`)
+	a.expectLine(`{"id":3,"publish":{}}`)
+	plain.expect(ws.OpText, "good day")
+	a.sendLine(`{"id":4,"publish":{"channel":"lobby","data":{"x":[1,2]}}}`)
+	plain.expect(ws.OpText, `{"x":[1,2]}`)
 }
 
 func TestSeveralCommandsInOneFrameGetOneReplyFrame(t *testing.T) {
 	t.Parallel()
 	s := startBackend(t)
 	c := dialSDK(t, s, "")
-	c.say(`{"id":1,"connect":{}}` + "\n" + `{"id":2,"subscribe":{"channel":"a"}}` + "\n" + `{"id":3,"unsubscribe":{"channel":"a"}}` + "\n" +
+	c.sendLine(`{"id":1,"connect":{}}` + "\n" + `{"id":2,"subscribe":{"channel":"a"}}` + "\n" + `{"id":3,"unsubscribe":{"channel":"a"}}` + "\n" +
 		`{"id":4,"unsubscribe":{"channel":"never"}}` + "\n" + `{"id":5,"rpc":{"method":"x"}}` + "\n")
 	if got := c.line(); !strings.HasPrefix(got, `{"id":1,"connect":{`) {
 		t.Fatalf("got %s, want the connect reply first", got)
 	}
-	c.want(`{"id":2,"subscribe":{}}`)
-	c.want(`{"id":3,"unsubscribe":{}}`)
-	c.want(`{"id":4,"unsubscribe":{}}`)
-	c.want(`{"id":5,"error":{"code":108,"message":"not available"}}`)
+	c.expectLine(`{"id":2,"subscribe":{}}`)
+	c.expectLine(`{"id":3,"unsubscribe":{}}`)
+	c.expectLine(`{"id":4,"unsubscribe":{}}`)
+	c.expectLine(`{"id":5,"error":{"code":108,"message":"not available"}}`)
 }
 
 // noTokens accepts only guest tokens.
@@ -191,7 +192,7 @@ func TestDeltasStartAtAKnownPublication(t *testing.T) {
 	}
 	join := func() (*sdk, string) {
 		c := connectSDK(t, s, "")
-		c.say(`{"id":2,"subscribe":{"channel":"x","delta":"fossil","recover":true,"offset":1}}`)
+		c.sendLine(`{"id":2,"subscribe":{"channel":"x","delta":"fossil","recover":true,"offset":1}}`)
 		return c, c.line()
 	}
 	isDelta := func(c *sdk) bool { return strings.Contains(c.line(), `"delta":true`) }
@@ -244,23 +245,23 @@ func TestTheDeltaBaseIsKeptOnlyIfUsed(t *testing.T) {
 		t.Error("kept a publication without members")
 	}
 	a := connectSDK(t, s, tokenOf("ann"))
-	a.say(`{"id":2,"subscribe":{"channel":"x","delta":"fossil"}}`)
+	a.sendLine(`{"id":2,"subscribe":{"channel":"x","delta":"fossil"}}`)
 	a.line()
 	call(t, s, "publish", `{"channel":"x","data":"short"}`)
-	a.want(`{"push":{"channel":"x","pub":{"data":"\"short\"","offset":2}}}`)
+	a.expectLine(`{"push":{"channel":"x","pub":{"data":"\"short\"","offset":2}}}`)
 	if !kept() {
 		t.Error("the base of the next delta is not kept")
 	}
 	long := strings.Repeat("a", chat.MaxDelta)
 	call(t, s, "publish", `{"channel":"x","data":"`+long+`"}`)
-	a.want(`{"push":{"channel":"x","pub":{"data":"\"` + long + `\"","offset":3}}}`)
+	a.expectLine(`{"push":{"channel":"x","pub":{"data":"\"` + long + `\"","offset":3}}}`)
 	if kept() {
 		t.Error("kept a publication that is too long for a delta")
 	}
 	call(t, s, "publish", `{"channel":"x","data":"short"}`)
-	a.want(`{"push":{"channel":"x","pub":{"data":"\"short\"","offset":4}}}`)
-	a.say(`{"id":3,"unsubscribe":{"channel":"x"}}`)
-	a.want(`{"id":3,"unsubscribe":{}}`)
+	a.expectLine(`{"push":{"channel":"x","pub":{"data":"\"short\"","offset":4}}}`)
+	a.sendLine(`{"id":3,"unsubscribe":{"channel":"x"}}`)
+	a.expectLine(`{"id":3,"unsubscribe":{}}`)
 	if kept() {
 		t.Error("kept after all members left")
 	}

@@ -36,7 +36,7 @@ func TestAFlushWritesOncePerMember(t *testing.T) {
 	}
 	clients[0].send(ws.OpText, "all are here")
 	for _, c := range clients {
-		c.hear(ws.OpText, "all are here")
+		c.expect(ws.OpText, "all are here")
 	}
 	release := hold(s)
 	before := value(t, s, "throng_writes_total", "")
@@ -47,10 +47,10 @@ func TestAFlushWritesOncePerMember(t *testing.T) {
 	release()
 	for _, c := range clients {
 		for range messages {
-			c.hear(ws.OpText, "x")
+			c.expect(ws.OpText, "x")
 		}
 	}
-	countRounds(s)
+	awaitFlushCounts(s)
 	if got := value(t, s, "throng_writes_total", "") - before; got != members {
 		t.Errorf("got %v writes for %d messages to %d members in one round, want %d", got, messages, members, members)
 	}
@@ -64,10 +64,10 @@ func TestEarlierPublicationsAreDeliveredFirst(t *testing.T) {
 		do   func(*sdk)
 		last string
 	}{
-		"unsubscribe": {func(c *sdk) { c.say(`{"id":3,"unsubscribe":{"channel":"x"}}`) }, `{"id":3,"unsubscribe":{}}`},
+		"unsubscribe": {func(c *sdk) { c.sendLine(`{"id":3,"unsubscribe":{"channel":"x"}}`) }, `{"id":3,"unsubscribe":{}}`},
 		"API": {func(*sdk) { call(t, s, "unsubscribe", `{"user":"ann","channel":"x"}`) },
 			`{"push":{"channel":"x","unsubscribe":{"code":2000,"reason":"server unsubscribe"}}}`},
-		"rpc":   {func(c *sdk) { c.say(`{"id":3,"rpc":{"method":"x"}}`) }, `{"id":3,"error":{"code":108,"message":"not available"}}`},
+		"rpc":   {func(c *sdk) { c.sendLine(`{"id":3,"rpc":{"method":"x"}}`) }, `{"id":3,"error":{"code":108,"message":"not available"}}`},
 		"close": {func(*sdk) { sessionOf(t, s, "ann").Disconnect(session.DisconnectForced) }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -85,11 +85,11 @@ func TestEarlierPublicationsAreDeliveredFirst(t *testing.T) {
 			tt.do(c)
 			eventually(t, "it to be asked for", func() bool { return queued() > before })
 			release()
-			c.want(`{"push":{"channel":"x","pub":{"data":1}}}`)
+			c.expectLine(`{"push":{"channel":"x","pub":{"data":1}}}`)
 			if tt.last == "" {
-				c.closed(3503)
+				c.expectCloseCode(3503)
 			} else {
-				c.want(tt.last)
+				c.expectLine(tt.last)
 			}
 			c.conn.Close()
 			eventually(t, "the connection to be gone", func() bool { return s.hub.Live.Load() == 0 })
@@ -173,8 +173,8 @@ func TestAPanicClosesOneConnection(t *testing.T) {
 		}
 	})
 	a.send(ws.OpText, "one")
-	a.hear(ws.OpText, "one")
-	b.hear(ws.OpText, "one")
+	a.expect(ws.OpText, "one")
+	b.expect(ws.OpText, "one")
 	if m, err := victim.next(); err == nil {
 		t.Errorf("got %v %q, want the victim's connection to end", m.Op, m.Payload)
 	}
@@ -193,8 +193,8 @@ func TestAPanicClosesOneConnection(t *testing.T) {
 		t.Errorf("got reason %v, want %v", got, fanout.ClosedPanic)
 	}
 	a.send(ws.OpText, "two")
-	a.hear(ws.OpText, "two")
-	b.hear(ws.OpText, "two")
+	a.expect(ws.OpText, "two")
+	b.expect(ws.OpText, "two")
 	if got := value(t, s, "throng_panics_total", ""); got < 2 {
 		t.Errorf("got %v panics counted, want 2", got)
 	}

@@ -171,10 +171,10 @@ func TestAReconnectDoesNotResetSlowMode(t *testing.T) {
 	}
 	plain := dial(t, s, "y")
 	plain.send(ws.OpText, "one")
-	plain.hear(ws.OpText, "one")
+	plain.expect(ws.OpText, "one")
 	again := dial(t, s, "y")
 	again.send(ws.OpText, "two")
-	again.closed(ws.ClosePolicy)
+	again.expectCloseCode(ws.ClosePolicy)
 	if value(t, s, "throng_slow_mode_publishers", "") != 2 {
 		t.Error("want one publisher in each of two rooms")
 	}

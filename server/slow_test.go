@@ -61,7 +61,7 @@ func TestIntermittentReadersReceiveEveryByte(t *testing.T) {
 		all.Go(func() {
 			pause := rand.New(rand.NewPCG(uint64(i), 1))
 			for got := 0; got < talkers*messages; {
-				m, err := c.nextButPings()
+				m, err := c.nextExceptPings()
 				if err != nil {
 					t.Errorf("member %d after %d messages: %v", i, got, err)
 					return
@@ -84,7 +84,7 @@ func TestIntermittentReadersReceiveEveryByte(t *testing.T) {
 			t.Errorf("member %d received other bytes than member 0", i)
 		}
 	}
-	countRounds(s)
+	awaitFlushCounts(s)
 	if got := value(t, s, "throng_unsent_bytes", ""); got != 0 {
 		t.Errorf("got %v bytes unsent at the end, want 0", got)
 	}
@@ -117,7 +117,7 @@ func TestStoppedReadersAreClosedAndDelayNoMember(t *testing.T) {
 		want := fmt.Sprintf("%d %s", n, body)
 		readers[0].send(ws.OpText, want)
 		for _, c := range readers {
-			c.hear(ws.OpText, want)
+			c.expect(ws.OpText, want)
 		}
 		if unsent := value(t, s, "throng_unsent_bytes", ""); unsent > most {
 			most = unsent
@@ -152,14 +152,14 @@ func TestAReaderWithoutProgressIsClosed(t *testing.T) {
 	start := time.Now()
 	for value(t, s, "throng_unsent_bytes", "") < 100<<10 {
 		talker.send(ws.OpText, body)
-		talker.hear(ws.OpText, body)
+		talker.expect(ws.OpText, body)
 	}
 	eventually(t, "the reader to be closed", func() bool { return closesBy(s, fanout.ClosedSlow) == 1 })
 	if took := time.Since(start); took < fanout.StallTimeout/2 {
 		t.Errorf("closed after %v, want about %v", took, fanout.StallTimeout)
 	}
 	talker.send(ws.OpText, "still here")
-	talker.hear(ws.OpText, "still here")
+	talker.expect(ws.OpText, "still here")
 }
 
 // If a slow reader receives some bytes, its stall timeout starts again.
@@ -178,7 +178,7 @@ func TestProgressRestartsTheStallTimeout(t *testing.T) {
 	body := strings.Repeat("x", 60<<10)
 	for value(t, s, "throng_unsent_bytes", "") < 2<<20 {
 		talker.send(ws.OpText, body)
-		talker.hear(ws.OpText, body)
+		talker.expect(ws.OpText, body)
 	}
 	var c *fanout.Conn
 	s.hub.Call(func(sh *fanout.Shard) {
@@ -220,7 +220,7 @@ func TestASlowReaderReceivesTheEnd(t *testing.T) {
 	sent := 0
 	for ; value(t, s, "throng_unsent_bytes", "") < 100<<10; sent++ {
 		talker.send(ws.OpText, strings.Repeat("x", 60<<10))
-		talker.hear(ws.OpText, strings.Repeat("x", 60<<10))
+		talker.expect(ws.OpText, strings.Repeat("x", 60<<10))
 	}
 	s.hub.Call(func(sh *fanout.Shard) {
 		for _, c := range sh.SlowConsumers {
@@ -236,9 +236,9 @@ func TestASlowReaderReceivesTheEnd(t *testing.T) {
 		}
 	})
 	for range sent {
-		slow.hear(ws.OpText, strings.Repeat("x", 60<<10))
+		slow.expect(ws.OpText, strings.Repeat("x", 60<<10))
 	}
-	slow.closed(ws.CloseRestart)
+	slow.expectCloseCode(ws.CloseRestart)
 }
 
 // While a room is over its backlog limit, its publishers wait. Nothing is lost, and memory stays bounded.
@@ -266,8 +266,8 @@ func TestPublishersWaitForARoomOverItsBacklog(t *testing.T) {
 	}
 	close(release)
 	for n := range messages {
-		listener.hear(ws.OpText, fmt.Sprintf("%d %s", n, body))
-		talker.hear(ws.OpText, fmt.Sprintf("%d %s", n, body))
+		listener.expect(ws.OpText, fmt.Sprintf("%d %s", n, body))
+		talker.expect(ws.OpText, fmt.Sprintf("%d %s", n, body))
 	}
 	sending.Wait()
 	if got := r.Backlog.Load(); got != 0 {
@@ -297,10 +297,10 @@ func TestLastPublicationsToARoomOverItsBacklogAreDelivered(t *testing.T) {
 	eventually(t, "it to be removed", func() bool { return closesBy(s, fanout.ClosedAbnormally) == 1 })
 	release()
 	for range sent {
-		listener.hear(ws.OpText, body)
+		listener.expect(ws.OpText, body)
 	}
 	for n := range 50 {
-		listener.hear(ws.OpText, fmt.Sprint(n))
+		listener.expect(ws.OpText, fmt.Sprint(n))
 	}
 }
 
@@ -309,9 +309,9 @@ func TestAPublisherInManyRoomsWaitsForTheOneOverItsBacklog(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxUnsent = 64 << 20 })
 	c := connectSDK(t, s, "")
-	c.say(`{"id":2,"subscribe":{"channel":"busy"}}` + "\n" + `{"id":3,"subscribe":{"channel":"idle"}}`)
-	c.want(`{"id":2,"subscribe":{}}`)
-	c.want(`{"id":3,"subscribe":{}}`)
+	c.sendLine(`{"id":2,"subscribe":{"channel":"busy"}}` + "\n" + `{"id":3,"subscribe":{"channel":"idle"}}`)
+	c.expectLine(`{"id":2,"subscribe":{}}`)
+	c.expectLine(`{"id":3,"subscribe":{}}`)
 	body := strings.Repeat("x", 60<<10)
 	waitsWhile(t, s, c, "busy", 200, `{"id":4,"publish":{"channel":"busy","data":"`+body+`"}}`+"\n"+
 		`{"id":5,"publish":{"channel":"idle","data":1}}`)
@@ -324,8 +324,8 @@ func TestJoinsAndLeavesWaitForARoomOverItsBacklog(t *testing.T) {
 	o.JoinLeave = true
 	s := startServer(t, func(c *Config) { c.MaxUnsent, c.Rooms = 64<<20, []chat.RoomOptions{o} })
 	member := connectSDK(t, s, "")
-	member.say(`{"id":2,"subscribe":{"channel":"busy"}}`)
-	member.want(`{"id":2,"subscribe":{}}`)
+	member.sendLine(`{"id":2,"subscribe":{"channel":"busy"}}`)
+	member.expectLine(`{"id":2,"subscribe":{}}`)
 	both := `{"id":3,"subscribe":{"channel":"busy"}}` + "\n" + `{"id":4,"unsubscribe":{"channel":"busy"}}` + "\n"
 	waitsWhile(t, s, connectSDK(t, s, ""), "busy", 100, strings.Repeat(both, 100))
 }
@@ -340,7 +340,7 @@ func waitsWhile(t *testing.T, s *Server, c *sdk, room string, times int, frame s
 	var sending sync.WaitGroup
 	sending.Go(func() {
 		for range times {
-			c.say("%s", frame)
+			c.sendLine("%s", frame)
 		}
 	})
 	defer sending.Wait()

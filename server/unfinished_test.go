@@ -46,16 +46,16 @@ func TestAnUnfinishedMessageHasATimeout(t *testing.T) {
 	before := s.hub.Loop.Received.Load()
 	trickling.write(begin[8:9])
 	pinging.send(ws.OpPing, "still here")
-	pinging.hear(ws.OpPong, "still here")
+	pinging.expect(ws.OpPong, "still here")
 	eventually(t, "more of a message to be read", func() bool { return s.hub.Loop.Received.Load() > before+uint64(len("still here"))+6 })
 	olden(s, fanout.MessageTimeout)
 	patient.write(begin)
 	for _, c := range []*client{trickling, headOnly, pinging, sdk.client} {
-		c.closed(ws.ClosePolicy)
+		c.expectCloseCode(ws.ClosePolicy)
 	}
 	eventually(t, "all to be forgotten", func() bool { return closesBy(s, fanout.ClosedUnfinished) == 4 && unfinishedOf(t, s) == 1 })
 	patient.write(end)
-	patient.hear(ws.OpText, "in two parts")
+	patient.expect(ws.OpText, "in two parts")
 	eventually(t, "none to be left", func() bool { return unfinishedOf(t, s) == 0 && value(t, s, "throng_unfinished_bytes", "") == 0 })
 }
 
@@ -83,11 +83,11 @@ func TestUnfinishedMessagesAreBoundedTogether(t *testing.T) {
 	if most > budget || most < budget/2 {
 		t.Errorf("got %d bytes held, want %d at most, and most of that", most, budget)
 	}
-	all[0].closed(ws.ClosePolicy)
+	all[0].expectCloseCode(ws.ClosePolicy)
 	eventually(t, "the oldest to be closed", func() bool { return closesBy(s, fanout.ClosedUnfinished) > clients/2 })
 	last := all[clients-1]
 	last.write(end)
-	last.hear(ws.OpText, strings.Repeat("x", 60<<10))
+	last.expect(ws.OpText, strings.Repeat("x", 60<<10))
 	held := 0
 	eventually(t, "what the closed held to be released", func() bool {
 		held = 0

@@ -69,7 +69,7 @@ func TestASlowSignatureDelaysNoOtherClient(t *testing.T) {
 		fmt.Sprintf(`"sub_refresh":{"channel":"$tea","token":%q}`, slow(map[string]any{"sub": "ann", "channel": "$tea", "exp": exp})),
 	} {
 		release := occupied(t, s)
-		c.say(`{"id":%d,%s}`, i+1, command)
+		c.sendLine(`{"id":%d,%s}`, i+1, command)
 		eventually(t, "it to wait for a verifier", func() bool { return s.hub.Verifiers.Length() == 1 })
 		for range s.hub.Loop.Pollers { // at least one is on the same poller
 			another = connectSDK(t, s, userToken("bob"))
@@ -84,8 +84,8 @@ func TestASlowSignatureDelaysNoOtherClient(t *testing.T) {
 	// A signature with another key is rejected on the same path.
 	_, forge := startSlow(t)
 	c = dialSDK(t, s, "")
-	c.say(`{"id":1,"connect":{"token":%q}}`, forge(map[string]any{"sub": "ann"}))
-	c.closed(3500)
+	c.sendLine(`{"id":1,"connect":{"token":%q}}`, forge(map[string]any{"sub": "ann"}))
+	c.expectCloseCode(3500)
 }
 
 // The number of waiting verifications is bounded. Above it, the error is temporary.
@@ -97,11 +97,11 @@ func TestQueuedTokenVerificationsAreBounded(t *testing.T) {
 		s.hub.Verifiers.Do(netip.Addr{}, func() {}, func() {})
 	}
 	c := dialSDK(t, s, "")
-	c.say(`{"id":1,"connect":{"token":%q}}`, slow(map[string]any{"sub": "ann"}))
-	c.want(`{"id":1,"error":{"code":111,"message":"too many requests","temporary":true}}`)
+	c.sendLine(`{"id":1,"connect":{"token":%q}}`, slow(map[string]any{"sub": "ann"}))
+	c.expectLine(`{"id":1,"error":{"code":111,"message":"too many requests","temporary":true}}`)
 	member := connectSDK(t, s, userToken("ann"))
-	member.say(`{"id":2,"subscribe":{"channel":"$tea","token":%q}}`, slow(map[string]any{"sub": "ann", "channel": "$tea"}))
-	member.want(`{"id":2,"error":{"code":111,"message":"too many requests","temporary":true}}`)
+	member.sendLine(`{"id":2,"subscribe":{"channel":"$tea","token":%q}}`, slow(map[string]any{"sub": "ann", "channel": "$tea"}))
+	member.expectLine(`{"id":2,"error":{"code":111,"message":"too many requests","temporary":true}}`)
 	release()
 }
 
@@ -111,17 +111,17 @@ func TestAnAPICallDuringATokenVerificationApplies(t *testing.T) {
 	s, slow := startSlow(t)
 	release := occupied(t, s)
 	c := dialSDK(t, s, "")
-	c.say(`{"id":1,"connect":{"token":%q}}`, slow(map[string]any{"sub": "ann"}))
+	c.sendLine(`{"id":1,"connect":{"token":%q}}`, slow(map[string]any{"sub": "ann"}))
 	eventually(t, "it to wait for a verifier", func() bool { return s.hub.Verifiers.Length() == 1 })
 	wantCall(t, s, "disconnect", `{"user":"ann"}`, `{"result":{}}`)
 	release()
-	c.closed(3503)
+	c.expectCloseCode(3503)
 
 	c = connectSDK(t, s, userToken("ann"))
 	release = occupied(t, s)
-	c.say(`{"id":2,"subscribe":{"channel":"$tea","token":%q}}`, slow(map[string]any{"sub": "ann", "channel": "$tea"}))
+	c.sendLine(`{"id":2,"subscribe":{"channel":"$tea","token":%q}}`, slow(map[string]any{"sub": "ann", "channel": "$tea"}))
 	eventually(t, "it to wait for a verifier", func() bool { return s.hub.Verifiers.Length() == 1 })
 	wantCall(t, s, "unsubscribe", `{"user":"ann","channel":"$tea"}`, `{"result":{}}`)
 	release()
-	c.want(`{"id":2,"error":{"code":103,"message":"permission denied"}}`)
+	c.expectLine(`{"id":2,"error":{"code":103,"message":"permission denied"}}`)
 }

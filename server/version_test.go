@@ -47,9 +47,9 @@ func TestAnOlderVersionIsNotPublished(t *testing.T) {
 			t.Fatalf("%d: %s: got %s, want %s", i, c.params, got, want)
 		}
 		if c.heard && skipped {
-			a.want(fmt.Sprintf(`{"push":{"channel":"h:1","pub":{"data":%d}}}`, i))
+			a.expectLine(fmt.Sprintf(`{"push":{"channel":"h:1","pub":{"data":%d}}}`, i))
 		} else if c.heard {
-			a.want(fmt.Sprintf(`{"push":{"channel":"h:1","pub":{"data":%d,"offset":%d}}}`, i, offset))
+			a.expectLine(fmt.Sprintf(`{"push":{"channel":"h:1","pub":{"data":%d,"offset":%d}}}`, i, offset))
 		}
 	}
 	if n := value(t, s, "throng_outdated_publications_total", ""); n != 6 {

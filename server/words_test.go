@@ -49,14 +49,14 @@ func TestAnAPICallDuringAConnectWebhookApplies(t *testing.T) {
 			tt.params = fmt.Sprintf(`{"user":"ann","expire_at":%d}`, s.hub.Moderation.Now().Unix()+3600)
 		}
 		c := dialSDK(t, s, "")
-		c.say(`{"id":1,"connect":{}}`)
+		c.sendLine(`{"id":1,"connect":{}}`)
 		q := <-asked
 		params := strings.ReplaceAll(tt.params, "%s", q.Client)
 		wantCall(t, s, tt.method, params, `{"result":{}}`)
 		gate <- struct{}{}
 		what := tt.method + " " + tt.params
 		if tt.code != 0 {
-			m, err := c.nextButPings()
+			m, err := c.nextExceptPings()
 			if err != nil || len(m.Payload) < 2 || int(m.Payload[0])<<8|int(m.Payload[1]) != tt.code {
 				t.Errorf("%s: got %q, %v, want close %d and nothing before it", what, m.Payload, err, tt.code)
 			}
@@ -106,7 +106,7 @@ func TestAnAPICallDuringASubscribeWebhookApplies(t *testing.T) {
 		{"ban", `{"user":"ann","channel":"tea"}`, denied},
 		{"unban", `{"user":"ann","channel":"tea"}`, in},
 	} {
-		c.say(`{"id":2,"subscribe":{"channel":"tea"}}`)
+		c.sendLine(`{"id":2,"subscribe":{"channel":"tea"}}`)
 		<-asked
 		wantCall(t, s, tt.method, tt.params, `{"result":{}}`)
 		if tt.method == "ban" { // the ban is removed, and the call still applies
@@ -119,8 +119,8 @@ func TestAnAPICallDuringASubscribeWebhookApplies(t *testing.T) {
 		if got := len(roomsOf(t, s, "ann")) == 1; got != (tt.want == in) {
 			t.Errorf("%s %s: got in the room %v", tt.method, tt.params, got)
 		}
-		c.say(`{"id":3,"unsubscribe":{"channel":"tea"}}`)
-		c.want(`{"id":3,"unsubscribe":{}}`)
+		c.sendLine(`{"id":3,"unsubscribe":{"channel":"tea"}}`)
+		c.expectLine(`{"id":3,"unsubscribe":{}}`)
 	}
 }
 
@@ -146,14 +146,14 @@ func TestEventsDuringASubscribeWebhook(t *testing.T) {
 		if tt.method == "subscribe" {
 			jti = "2"
 		}
-		c.say(`{"id":2,"subscribe":{"channel":"tea","token":%q}}`, signed(map[string]any{"sub": "ann", "channel": "tea", "jti": jti}))
+		c.sendLine(`{"id":2,"subscribe":{"channel":"tea","token":%q}}`, signed(map[string]any{"sub": "ann", "channel": "tea", "jti": jti}))
 		<-asked
 		wantCall(t, s, tt.method, tt.params, `{"result":{}}`)
 		if tt.method == "subscribe" {
 			c.line() // the subscribe push
 		}
 		gate <- struct{}{}
-		c.want(tt.want)
+		c.expectLine(tt.want)
 		members := 0
 		r, unlock := s.hub.Rooms.Find("tea")
 		if r != nil {
@@ -196,7 +196,7 @@ func TestKeptAPICallsAreBounded(t *testing.T) {
 		{3, chat.MaxPendingCommandBytes / 2, `{"id":1,"error":{"code":111,`},
 	} {
 		c := dialSDK(t, s, "")
-		c.say(`{"id":1,"connect":{}}`)
+		c.sendLine(`{"id":1,"connect":{}}`)
 		<-asked
 		for range tt.words {
 			s.hub.AddCommand(chat.TargetedCommand{User: "bob", Command: nothingSaid{tt.size}})
@@ -215,7 +215,7 @@ func TestKeptAPICallsAreBounded(t *testing.T) {
 	}
 	// The calls of a disconnected client are released.
 	c := dialSDK(t, s, "")
-	c.say(`{"id":1,"connect":{}}`)
+	c.sendLine(`{"id":1,"connect":{}}`)
 	<-asked
 	s.hub.AddCommand(chat.TargetedCommand{User: "bob", Command: nothingSaid{}})
 	c.conn.Close()

@@ -95,7 +95,7 @@ func TestTheQueueTimeoutIsOnTime(t *testing.T) {
 				if got != 3*round+i {
 					t.Errorf("got %d refused, want %d first", got, 3*round+i)
 				}
-			case <-time.After(patience):
+			case <-time.After(testTimeout):
 				t.Fatal("what waits is not refused while the others are busy")
 			}
 		}
@@ -252,11 +252,11 @@ func TestCallsOfOneAddressDoNotBlockOthers(t *testing.T) {
 	const queue = 8
 	askers, gate := session.NewWorkers(1, queue, time.Hour), make(chan struct{})
 	askers.Do(netip.Addr{}, func() { <-gate }, nil)
-	change(s, func() { s.hub.Hooks.CallWorkers = askers })
+	withShardsLocked(s, func() { s.hub.Hooks.CallWorkers = askers })
 	call := func(ip string) *sdk {
 		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}
 		c := connectSDKBy(t, s, &d, userToken("ann"))
-		c.say(`{"id":2,"rpc":{"method":"x"}}`)
+		c.sendLine(`{"id":2,"rpc":{"method":"x"}}`)
 		return c
 	}
 	var many []*sdk
@@ -265,12 +265,12 @@ func TestCallsOfOneAddressDoNotBlockOthers(t *testing.T) {
 		eventually(t, "it to wait", func() bool { return askers.Length() == i+1 })
 	}
 	const busy = `{"id":2,"error":{"code":111,"message":"too many requests","temporary":true}}`
-	call("127.0.0.2").want(busy)
+	call("127.0.0.2").expectLine(busy)
 	other := call("127.0.0.3")
-	many[queue-1].want(busy) // the newest of the heaviest address made room
+	many[queue-1].expectLine(busy) // the newest of the heaviest address made room
 	close(gate)
-	other.want(`{"id":2,"rpc":{"data":1}}`)
-	many[0].want(`{"id":2,"rpc":{"data":1}}`)
+	other.expectLine(`{"id":2,"rpc":{"data":1}}`)
+	many[0].expectLine(`{"id":2,"rpc":{"data":1}}`)
 }
 
 // sessionsOf are the connections of a user.
@@ -316,14 +316,14 @@ func TestCommandsWaitForThePendingRequest(t *testing.T) {
 		}, func() { t.Error("refused") })
 		session.Unfinished = []byte(`{"id":2,"unsubscribe":{"channel":"a"}}`) // of the same frame
 	})
-	c.say(`{"id":3,"unsubscribe":{"channel":"a"}}`)
+	c.sendLine(`{"id":3,"unsubscribe":{"channel":"a"}}`)
 	close(first)
 	<-waits
-	c.want(`{"id":100,"unsubscribe":{}}`)
-	c.say(`{"id":4,"unsubscribe":{"channel":"a"}}`)
+	c.expectLine(`{"id":100,"unsubscribe":{}}`)
+	c.sendLine(`{"id":4,"unsubscribe":{"channel":"a"}}`)
 	close(second)
 	for _, line := range []string{`{"id":101,"unsubscribe":{}}`, `{"id":2,"unsubscribe":{}}`, `{"id":3,"unsubscribe":{}}`, `{"id":4,"unsubscribe":{}}`} {
-		c.want(line)
+		c.expectLine(line)
 	}
 }
 
@@ -334,7 +334,7 @@ func TestAConnectionMayCloseDuringAPendingRequest(t *testing.T) {
 		"by the client": func(c *sdk, _ *session.Session) { c.conn.Close() },
 		"by the server": func(c *sdk, s *session.Session) {
 			s.Disconnect(session.DisconnectForced)
-			c.closed(3503)
+			c.expectCloseCode(3503)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -373,8 +373,8 @@ func TestAPanicOfAWorkerClosesOneConnection(t *testing.T) {
 	if m, err := c.next(); err == nil || !errors.Is(err, io.EOF) && m.Op == ws.OpText {
 		t.Errorf("got %v %q, %v; want the end", m.Op, m.Payload, err)
 	}
-	other.say(`{"id":2,"unsubscribe":{"channel":"a"}}`)
-	other.want(`{"id":2,"unsubscribe":{}}`)
+	other.sendLine(`{"id":2,"unsubscribe":{"channel":"a"}}`)
+	other.expectLine(`{"id":2,"unsubscribe":{}}`)
 	eventually(t, "the connection to be counted out", func() bool { return s.hub.Live.Load() == 1 })
 	if got := closesBy(s, fanout.ClosedPanic); got != 1 {
 		t.Errorf("got %d closed by a fault, want 1", got)
@@ -401,10 +401,10 @@ func TestAPongIsHandledDuringAPendingRequest(t *testing.T) {
 	eventually(t, "the time for an answer to be over", func() bool {
 		return uint32(s.hub.Clock.Tick()) > asked+2*uint32(fanout.InTicks(time.Second))
 	})
-	c.say("{}") // late, as far as can be seen
+	c.sendLine("{}") // late, as far as can be seen
 	close(gate)
-	c.say(`{"id":2,"unsubscribe":{"channel":"a"}}`)
-	c.want(`{"id":2,"unsubscribe":{}}`)
+	c.sendLine(`{"id":2,"unsubscribe":{"channel":"a"}}`)
+	c.expectLine(`{"id":2,"unsubscribe":{}}`)
 	if got := closesBy(s, fanout.ClosedPingTimeout); got != 0 {
 		t.Errorf("got %d closed for no answer, want 0", got)
 	}
@@ -428,7 +428,7 @@ func TestThePendingTimeExtendsTheDeadline(t *testing.T) {
 			done <- session.Conn.Pinged.Swap(0) - uint32(now-100)
 		})
 	})
-	if got := <-done; got < 60 || got > 60+uint32(fanout.InTicks(patience)) {
+	if got := <-done; got < 60 || got > 60+uint32(fanout.InTicks(testTimeout)) {
 		t.Errorf("got %d ticks given back, want the 60 of the wait, or those until it ended", got)
 	}
 }
