@@ -22,6 +22,7 @@ type clock struct {
 	Shifted atomic.Int64 // nanoseconds by which tests have moved the wall clock
 }
 
+// NewClock returns a clock whose ticks begin at FirstTick.
 func NewClock() *clock {
 	c := &clock{Started: time.Now()}
 	c.Ticks.Store(FirstTick)

@@ -44,7 +44,7 @@ type Conn struct {
 	CloseBy atomic.Uint32 // tick at which an unfinished close is ended; 0 for none
 
 	// Written by the poller.
-	Seen             atomic.Uint32 // tick of the last bytes from the peer
+	seen             atomic.Uint32 // tick of the last bytes from the peer
 	receivedBytes    atomic.Uint64
 	ReceivedMessages atomic.Uint64
 }

@@ -114,8 +114,8 @@ func (e *Engine) NewConn(c *Conn, t Transport, h Handler) {
 // handshake, is the first frame to c. early is the bytes that the client sent before it. m is a membership of c that begins at once, with
 // the lock of its audience held; nil for none.
 func (e *Engine) Register(c *Conn, m *Member, hello, early []byte) (wake uint64) {
-	// The last store before the post: the poller loads Seen first, and so sees all fields.
-	c.Seen.Store(uint32(e.Heartbeat.phase(c)))
+	// The last store before the post: the poller loads seen first, and so sees all fields.
+	c.seen.Store(uint32(e.Heartbeat.phase(c)))
 	return c.Shard.Push(Job{Do: addConn, Conn: c, Member: m, Frame: hello, early: early})
 }
 

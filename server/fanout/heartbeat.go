@@ -148,7 +148,7 @@ func (h *Heartbeat) check(c *Conn, now wheel.Tick) {
 		h.checkTimers(c, t, now)
 		return
 	}
-	seen, pinged := wheel.Tick(c.Seen.Load()), wheel.Tick(c.Pinged.Load())
+	seen, pinged := wheel.Tick(c.seen.Load()), wheel.Tick(c.Pinged.Load())
 	if pinged != 0 && seen >= pinged {
 		pinged = 0
 		c.Pinged.Store(0)
@@ -201,7 +201,7 @@ func (h *Heartbeat) extendPing(c *Conn, pinged, now wheel.Tick) {
 
 // next returns the nearest deadline of c.
 func (h *Heartbeat) next(c *Conn) wheel.Tick {
-	due := wheel.Tick(c.Seen.Load()) + h.interval
+	due := wheel.Tick(c.seen.Load()) + h.interval
 	t := c.Handler.Timers()
 	if t != nil {
 		due = wheel.Tick(t.PingAt.Load())
@@ -229,7 +229,7 @@ func (h *Heartbeat) next(c *Conn) wheel.Tick {
 	return due
 }
 
-// phase returns the first value of Seen of a new connection. It is spread over the last interval, so that connections that opened together
+// phase returns the first value of seen of a new connection. It is spread over the last interval, so that connections that opened together
 // are not pinged together.
 func (h *Heartbeat) phase(c *Conn) wheel.Tick { return h.core.Clock.Tick() - h.spread(c, h.interval) }
 

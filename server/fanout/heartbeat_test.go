@@ -21,7 +21,7 @@ func newTestHeartbeat(t *testing.T, conns int) (*testHeartbeat, []*Conn) {
 		client := &echoClient{}
 		c := &client.conn
 		c.Shard, c.ID, c.Handler = e.Shards[0], uint64(i+1), client
-		c.Seen.Store(uint32(e.Heartbeat.phase(c)))
+		c.seen.Store(uint32(e.Heartbeat.phase(c)))
 		e.Heartbeat.File(c)
 		all[i] = c
 	}
@@ -50,7 +50,7 @@ func (h *testHeartbeat) pings(d time.Duration, answer bool) [][]*Conn {
 	return ticks
 }
 
-func hear(c *Conn) { c.Seen.Store(uint32(c.Shard.Core.Clock.Tick())) }
+func hear(c *Conn) { c.seen.Store(uint32(c.Shard.Core.Clock.Tick())) }
 
 func TestPingsAreSpreadOverTheInterval(t *testing.T) {
 	h, _ := newTestHeartbeat(t, 10_000)

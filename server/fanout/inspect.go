@@ -32,8 +32,8 @@ func (c *Conn) Stats() Stats {
 		Address: c.Address(),
 		Rooms:   c.joinedRooms(),
 		Since:   clock.wall(c.Since),
-		// Seen of a new connection is before Since.
-		LastSeen: clock.wall(max(c.Since, wheel.Tick(c.Seen.Load()))),
+		// seen of a new connection is before Since.
+		LastSeen: clock.wall(max(c.Since, wheel.Tick(c.seen.Load()))),
 		Received: Traffic{c.ReceivedMessages.Load(), c.receivedBytes.Load()},
 		Sent:     Traffic{c.SentMessages, c.sentBytes},
 	}

@@ -44,8 +44,8 @@ func (l *loop) Contain(c *Conn, f func()) {
 
 func (l *loop) readFrom(c *Conn) {
 	// Loaded first: this orders everything that was stored before the socket came to the loop.
-	if tick := uint32(l.clock.Tick()); c.Seen.Load() != tick {
-		c.Seen.Store(tick)
+	if tick := uint32(l.clock.Tick()); c.seen.Load() != tick {
+		c.seen.Store(tick)
 	}
 	now := l.clock.Now()
 	buf := l.sockets.Buffer(c.Transport.Socket())
@@ -135,7 +135,7 @@ func (c *Conn) onMessage(m ws.Message, now time.Duration) {
 		// 5.5.3: a pong carries its ping's payload.
 		c.Shard.Post(Job{Do: SendFrame, Conn: c, Frame: EncodeFrame(ws.OpPong, m.Payload)})
 	case ws.OpPong:
-		// Seen was stored when the bytes were read. Each pong answers each ping.
+		// seen was stored when the bytes were read. Each pong answers each ping.
 	case ws.OpClose:
 		code, _, err := ws.ParseClose(m.Payload)
 		if err != nil {

@@ -7,7 +7,7 @@ import "sync/atomic"
 type status struct{ bits atomic.Uint32 }
 
 const (
-	Left      uint32 = 1 << iota // counted out
+	Left      uint32 = 1 << iota // Core.Leave was called
 	Held                         // bytes that are read go to Handler.OnUnread, and no more are read. Written by the poller
 	Finishing                    // the close frame is sent or queued: nothing may follow it. Written by the shard
 	waiting                      // in one of the poller's lists of connections to read from later. Written by the poller
