@@ -312,3 +312,9 @@ func TestAnEvictedGuestRequestGets503(t *testing.T) {
 	}
 	eventually(t, "the slots to be free", func() bool { return s.edge.Guests.Bodies.Length() == 0 })
 }
+
+// slowGuest sends the beginning of a request from an address.
+func slowGuest(t *testing.T, s *Server, ip string) net.Conn {
+	t.Helper()
+	return sendFrom(t, s, ip, fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: 100\r\n\r\n{", edge.GuestPath, s.Addr()))
+}

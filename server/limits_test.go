@@ -7,12 +7,10 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/edge"
 	"github.com/throng-chat/throng/server/fanout"
-	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -221,27 +219,6 @@ func TestAReconnectDoesNotResetTheBurst(t *testing.T) {
 			t.Errorf("got %d of 20 publications accepted, want the burst of two, and one per second that passed", said)
 		}
 	})
-}
-
-func TestARecoveredLimiterIsDeleted(t *testing.T) {
-	var s limiter.Parked[int]
-	for who := range 1000 {
-		now := time.Duration(who) * 100 * time.Millisecond
-		s.Park(who, limiter.Meter(now+time.Second), now)
-		if got := len(s.Meters); got > 41 {
-			t.Fatalf("got %d limiters kept, want those of the last four seconds", got)
-		}
-	}
-	if got := s.Resume(999); got != limiter.Meter(99_900*time.Millisecond+time.Second) {
-		t.Errorf("got %v, want the state that was parked", got)
-	}
-	if got := s.Resume(999); got != 0 {
-		t.Errorf("a second time: got %v, want zero", got)
-	}
-	s.Park(1, limiter.Meter(time.Second), time.Minute)
-	if got := s.Resume(1); got != 0 {
-		t.Errorf("got %v for an unused limiter, want zero", got)
-	}
 }
 
 func TestARoomHasItsLimits(t *testing.T) {

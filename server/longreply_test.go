@@ -412,39 +412,3 @@ func TestAHistoryPageIsBoundedByItsReply(t *testing.T) {
 		told += n
 	}
 }
-
-func TestABudgetKeepsRoomForSmallReservations(t *testing.T) {
-	b := limiter.Budget{Max: 1000, Share: 4}
-	large := 0
-	for b.Reserve(100) {
-		large++
-	}
-	if large != 7 { // 300 are free: a quarter is less than 100
-		t.Errorf("got %d large reservations, want 7", large)
-	}
-	if !b.Fits(10) || !b.Reserve(10) || b.Reserve(0x7FFFFFFF) {
-		t.Error("a small reservation is rejected, or a huge one is accepted")
-	}
-	b.Release(710)
-	if got := b.Used.Load(); got != 0 {
-		t.Errorf("got %d in use, want none", got)
-	}
-}
-
-func TestAnOverdrawnRate(t *testing.T) {
-	r := limiter.PerSecond(1000)
-	var m limiter.Meter
-	now := time.Hour
-	r.Charge(&m, now, 1999)
-	if r.Overdrawn(m, now) || r.AboveAverage(m, now) != 1999 {
-		t.Errorf("overdrawn too early, or %d lately", r.AboveAverage(m, now))
-	}
-	r.Charge(&m, now, 2001)
-	if !r.Overdrawn(m, now) || !r.Overdrawn(m, now+2*time.Second) || r.Overdrawn(m, now+2*time.Second+1) {
-		t.Error("want it overdrawn for two seconds")
-	}
-	r.Charge(&m, now, -4000)
-	if r.AboveAverage(m, now) != 0 || (limiter.Rate{}).Overdrawn(m, 0) || (limiter.Rate{}).AboveAverage(m, 0) != 0 {
-		t.Error("want nothing counted, and no rate to have no limit")
-	}
-}

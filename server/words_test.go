@@ -223,27 +223,6 @@ func TestKeptAPICallsAreBounded(t *testing.T) {
 	eventually(t, "its calls to be released", func() bool { n, _ := kept(); return n == 0 && s.hub.Live.Load() == 0 })
 }
 
-// A call applies to the connections with a pending request at that time, and not to later ones or to those that it excludes.
-func TestAnAPICallAppliesToExistingConnectionsOnly(t *testing.T) {
-	var w chat.PendingCommands
-	early := w.Begin()
-	w.Add(chat.TargetedCommand{User: "ann", Except: []string{"this one"}, Command: nothingSaid{}})
-	late := w.Begin()
-	w.Add(chat.TargetedCommand{Client: "another", Command: nothingSaid{}})
-	for _, tt := range []struct {
-		user, client string
-		since        uint64
-		want         int
-	}{
-		{"ann", "any", early, 1}, {"ann", "this one", early, 0}, {"bob", "any", early, 0}, {"ann", "another", early, 2}, {"", "another", early, 1},
-		{"ann", "any", late, 0}, {"ann", "another", late, 1},
-	} {
-		if found, complete := w.Matching(tt.user, tt.client, tt.since); len(found) != tt.want || !complete {
-			t.Errorf("%q %q since %d: got %d calls, complete %v; want %d", tt.user, tt.client, tt.since, len(found), complete, tt.want)
-		}
-	}
-}
-
 // nothingSaid is a command without effect that counts as bytes bytes.
 type nothingSaid struct{ bytes int }
 

@@ -11,9 +11,6 @@ type Budget struct {
 	Used  atomic.Int64 // bytes
 }
 
-// Fits reports whether a reservation of n bytes would succeed now.
-func (bu *Budget) Fits(n int) bool { return int64(n)*bu.Share <= bu.Max-bu.Used.Load() }
-
 // Reserve takes n bytes, or returns false. Return them with Release.
 func (bu *Budget) Reserve(n int) bool {
 	for {

@@ -146,3 +146,21 @@ func TestParkedMetersAreResumed(t *testing.T) {
 		t.Errorf("got %v, want the meter of ann dropped", s.Meters)
 	}
 }
+
+func TestAnOverdrawnRate(t *testing.T) {
+	r := PerSecond(1000)
+	var m Meter
+	now := time.Hour
+	r.Charge(&m, now, 1999)
+	if r.Overdrawn(m, now) || r.AboveAverage(m, now) != 1999 {
+		t.Errorf("overdrawn too early, or %d lately", r.AboveAverage(m, now))
+	}
+	r.Charge(&m, now, 2001)
+	if !r.Overdrawn(m, now) || !r.Overdrawn(m, now+2*time.Second) || r.Overdrawn(m, now+2*time.Second+1) {
+		t.Error("want it overdrawn for two seconds")
+	}
+	r.Charge(&m, now, -4000)
+	if r.AboveAverage(m, now) != 0 || (Rate{}).Overdrawn(m, 0) || (Rate{}).AboveAverage(m, 0) != 0 {
+		t.Error("want nothing counted, and no rate to have no limit")
+	}
+}

@@ -1,27 +1,17 @@
-package server
+package limiter
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
 	"testing"
-
-	"github.com/throng-chat/throng/server/edge"
-	"github.com/throng-chat/throng/server/limiter"
 )
-
-// slowGuest sends the beginning of a request from an address.
-func slowGuest(t *testing.T, s *Server, ip string) net.Conn {
-	t.Helper()
-	return sendFrom(t, s, ip, fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: 100\r\n\r\n{", edge.GuestPath, s.Addr()))
-}
 
 func TestTheHeaviestAddressIsEvicted(t *testing.T) {
 	t.Parallel()
 	one, two, three := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("192.0.2.3")
-	b := limiter.NewSlots(5, false)
+	b := NewSlots(5, false)
 	var ended []string
-	enter := func(from netip.Addr, name string) *limiter.Slot {
+	enter := func(from netip.Addr, name string) *Slot {
 		return b.Acquire(from, func() { ended = append(ended, name) })
 	}
 	want := func(what string, names ...string) {
@@ -54,14 +44,14 @@ func TestTheHeaviestAddressIsEvicted(t *testing.T) {
 	}
 	enter(one, "again")
 	want("by its own address", "first", "third")
-	for _, of := range []*limiter.Slot{read, light} {
+	for _, of := range []*Slot{read, light} {
 		b.StopWaiting(of)
 	}
 	if got := b.Length(); got != 5 {
 		t.Errorf("with two that have arrived: got %d, want 5 in progress", got)
 	}
 
-	all := limiter.NewSlots(1, false)
+	all := NewSlots(1, false)
 	all.StopWaiting(all.Acquire(one, func() { t.Error("ended one whose body is there") }))
 	if all.Acquire(two, func() {}) != nil {
 		t.Error("got a place, want none: nobody waits for a body")

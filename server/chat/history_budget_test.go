@@ -1,0 +1,174 @@
+package chat
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/throng-chat/throng/server/wheel"
+)
+
+// Whatever is forgotten, and however, is counted out.
+func TestTheHistoryBudgetSubtractsEvictions(t *testing.T) {
+	for name, forget := range map[string]func(*HistoryBudget, *Room){
+		"expired": func(a *HistoryBudget, r *Room) { a.Expire(r, 8); a.Expire(r, 99) },
+		"cleared": func(a *HistoryBudget, r *Room) { a.Clear(r) },
+	} {
+		a := HistoryBudget{MaxBytes: 1 << 20}
+		r := NewRoom(&Stripe{}, "x", &RoomOptions{HistorySize: 5}, 1)
+		for n := range 10 {
+			a.Append(r, &Publication{Data: []byte("a text"), At: wheel.Tick(n)})
+		}
+		if a.Count != 5 || a.Bytes != r.History.Bytes {
+			t.Errorf("got %d publications of %d bytes counted, want 5 of %d", a.Count, a.Bytes, r.History.Bytes)
+		}
+		a.Redact(r, r.History.At(3))
+		if a.Bytes != r.History.Bytes {
+			t.Errorf("redacted: got %d bytes counted, want %d", a.Bytes, r.History.Bytes)
+		}
+		if forget(&a, r); a.Count != 0 || a.Bytes != 0 {
+			t.Errorf("%s: got %d publications of %d bytes counted, want none", name, a.Count, a.Bytes)
+		}
+	}
+}
+
+// The bytes of all rooms together are bounded, and it is the oldest publication of all that goes.
+func TestAllHistoriesTogetherAreBounded(t *testing.T) {
+	t.Parallel()
+	const each, most = 100, 20
+	const remembering = 3 // of the rooms below, something is said in these
+	a := HistoryBudget{MaxBytes: most*(each+PublicationOverhead) + remembering*HistoryOverhead, OnEvict: func(*Room) {}}
+	rooms := make([]*Room, 5)
+	for i := range rooms {
+		rooms[i] = NewRoom(&Stripe{}, fmt.Sprint(i), &RoomOptions{HistorySize: 1000}, 1)
+	}
+	var order []string
+	for n := range 5000 {
+		r := rooms[n*n%len(rooms)]
+		p := Publication{Data: make([]byte, each)}
+		a.Append(r, &p)
+		a.Evict(r)
+		order = append(order, fmt.Sprint(r.Name, " ", p.Offset))
+		var held []string
+		for _, r := range rooms {
+			for _, o := range offsets(r.History.Page(nil, -1, math.MaxInt, false)) {
+				held = append(held, fmt.Sprint(r.Name, " ", o))
+			}
+		}
+		want := slices.Clone(order[max(0, len(order)-most):])
+		slices.Sort(held)
+		slices.Sort(want)
+		if !slices.Equal(held, want) {
+			t.Fatalf("after %d: got %v, want the newest %d: %v", n+1, held, most, want)
+		}
+		spoken := 0
+		for _, r := range rooms {
+			if r.History.Count > 0 {
+				spoken++
+			}
+		}
+		if a.Bytes != len(held)*(each+PublicationOverhead)+spoken*HistoryOverhead || a.Count != len(held) {
+			t.Fatalf("after %d: got %d bytes and %d publications counted, %d held", n+1, a.Bytes, a.Count, len(held))
+		}
+	}
+	if len(a.Order) > 2*most+1024+1 {
+		t.Errorf("got %d entries in the order of %d publications", len(a.Order), most)
+	}
+}
+
+// A busy room makes room for itself: it does not empty the rooms that hold less.
+func TestABusyRoomDoesNotEvictOtherHistories(t *testing.T) {
+	o := DefaultRoom()
+	o.HistorySize = 1000
+	emptied := 0
+	a := HistoryBudget{MaxBytes: 64 << 10}
+	a.OnEvict = func(r *Room) {
+		if r.History.Count == 0 {
+			emptied++
+		}
+	}
+	quiet, busy := NewRoom(&Stripe{}, "quiet", &o, 1), NewRoom(&Stripe{}, "busy", &o, 1)
+	for range 20 {
+		a.Append(quiet, &Publication{Data: make([]byte, 10)})
+	}
+	for range 1000 {
+		a.Append(busy, &Publication{Data: make([]byte, 1000)})
+		if a.Evict(busy); emptied > 0 {
+			t.Fatalf("got %d rooms emptied", emptied)
+		}
+	}
+	if quiet.History.Count != 20 || a.Bytes > a.MaxBytes || a.Bytes != quiet.History.Bytes+busy.History.Bytes || a.Count != quiet.History.Count+busy.History.Count {
+		t.Errorf("got %d publications in the quiet room, %d bytes of %d, %d in all", quiet.History.Count, a.Bytes, a.MaxBytes, a.Count)
+	}
+	if a.Evicted != uint64(1020-a.Count) {
+		t.Errorf("got %d counted as evicted, want %d", a.Evicted, 1020-a.Count)
+	}
+	if len(a.Order) > 3*a.Count+1024 {
+		t.Errorf("got an order of %d for %d publications", len(a.Order), a.Count)
+	}
+}
+
+// The history counts about the memory that it uses.
+func TestTheHistoryCountsItsMemory(t *testing.T) {
+	ends := strings.Repeat("\n", 30_000)
+	for name, make := range map[string]func(n int) Publication{
+		"short": func(n int) Publication { return Publication{Data: fmt.Append(nil, n), Form: FormJSON} },
+		"long":  func(n int) Publication { return Publication{Data: make4k(n), Form: FormJSON} },
+		"line ends": func(n int) Publication {
+			var b bytes.Buffer
+			if err := json.Compact(&b, fmt.Appendf(nil, "[%s%d]", ends, n)); err != nil {
+				t.Fatal(err)
+			}
+			return Publication{Data: Compact(b.Bytes()), Form: FormJSON}
+		},
+		"each by another": func(n int) Publication {
+			return Publication{Data: fmt.Append(nil, n), Info: &ClientInfo{
+				User: fmt.Sprint("user ", n), Client: fmt.Sprintf("%032d", n), ConnInfo: fmt.Appendf(nil, `{"name":"%d"}`, n),
+			}}
+		},
+		"with tags": func(n int) Publication {
+			tags := map[string]string{}
+			for i := range n % 20 {
+				tags[fmt.Sprint(i)] = fmt.Sprint(n)
+			}
+			return Publication{Data: fmt.Append(nil, n), Tags: tags}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			publications := 30_000
+			if name == "long" || name == "line ends" {
+				publications = 2000
+			}
+			o := DefaultRoom()
+			o.HistorySize, o.HistoryTTL = publications, MaxHistoryTTL
+			r := NewRoom(&Stripe{}, "x", &o, 1)
+			a := HistoryBudget{MaxBytes: 1 << 30}
+			var before, after runtime.MemStats
+			runtime.GC()
+			runtime.GC() // the second one frees what pools have of earlier tests
+			runtime.ReadMemStats(&before)
+			for n := range publications {
+				p := make(n)
+				a.Append(r, &p)
+			}
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+			grew := int(after.HeapAlloc) - int(before.HeapAlloc)
+			const others = 2 << 20 // bytes of other tests
+			if grew > a.Bytes+a.Bytes/4+others || a.Bytes > 3*(grew+others) {
+				t.Errorf("got %d bytes counted, while the heap grew by %d", a.Bytes, grew)
+			}
+			runtime.KeepAlive(r)
+			if freed := r.History.Clear(); freed != a.Bytes {
+				t.Errorf("got %d bytes freed of %d", freed, a.Bytes)
+			}
+		})
+	}
+}
+
+func make4k(n int) []byte { return fmt.Appendf(nil, `"%d %s"`, n, strings.Repeat("x", 4<<10)) }

@@ -1,0 +1,89 @@
+package chat
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+)
+
+// Notices have their own bound in a history: for any redactions, the newest messages that were not redacted are kept, and no offset between
+// them is missing.
+func TestNoticesDoNotUseTheMessageRate(t *testing.T) {
+	t.Parallel()
+	for _, most := range []int{1, 2, 3, 7, 50} {
+		h := &History{}
+		var messages []uint64 // offsets
+		for n := range 20_000 {
+			if p := h.Find(h.LastOffset - rand.Uint64N(uint64(4*most))); p != nil && !p.Notice && string(p.Data) != string(Redacted) && rand.IntN(8) > 0 {
+				h.Redact(p)
+				h.Add(&Publication{Data: []byte("notice"), Notice: true}, most)
+			} else {
+				p := &Publication{Data: fmt.Append(nil, n)}
+				h.Add(p, most)
+				messages = append(messages, p.Offset)
+			}
+			for i := range h.Count {
+				if got, want := h.At(i).Offset, h.LastOffset-uint64(h.Count-1-i); got != want {
+					t.Fatalf("most %d: got offset %d in the place of %d", most, got, want)
+				}
+			}
+			// Each of the newest messages is kept, unless it was redacted.
+			kept := 0
+			for _, offset := range messages[max(0, len(messages)-most):] {
+				if p := h.Find(offset); p != nil {
+					kept++
+				} else if kept > 0 {
+					t.Fatalf("most %d: the message of offset %d is not kept, but an older one is", most, offset)
+				}
+			}
+			if h.Kinds[1] > NoticesPerMessage*most || h.Kinds[0] > most || len(h.Ring) > (1+NoticesPerMessage+ChangesPerMessage)*most {
+				t.Fatalf("most %d: got %d notices and %d messages in %d places", most, h.Kinds[1], h.Kinds[0], len(h.Ring))
+			}
+		}
+		h.Clear()
+		if h.Kinds != [3]int{} || h.Bytes != 0 {
+			t.Errorf("most %d: got %v publications of %d bytes counted after all was cleared", most, h.Kinds, h.Bytes)
+		}
+	}
+}
+
+// Only newer messages evict a message, for any number of redactions of other messages.
+func TestRedactionsDropNoMessage(t *testing.T) {
+	t.Parallel()
+	const most = 10
+	h := &History{}
+	redactBefore := func(offset uint64) {
+		for o := offset - min(offset-1, 3*most); o < offset; o++ {
+			if p := h.Find(o); p != nil && !p.Notice && string(p.Data) != string(Redacted) {
+				h.Redact(p)
+				h.Add(&Publication{Data: []byte("notice"), Notice: true}, most)
+			}
+		}
+	}
+	add := func() uint64 {
+		p := &Publication{Data: []byte("1")}
+		h.Add(p, most)
+		return p.Offset
+	}
+	for range 1000 {
+		for range most {
+			redactBefore(h.LastOffset + 1)
+			add()
+		}
+		kept := add()
+		for i := range most - 1 {
+			// All other messages are redacted, earlier and later ones.
+			redactBefore(kept)
+			newer := add()
+			h.Redact(h.Find(newer))
+			h.Add(&Publication{Data: []byte("notice"), Notice: true}, most)
+			if p := h.Find(kept); p == nil || string(p.Data) != "1" {
+				t.Fatalf("the message was evicted after %d newer ones of %d", i+1, most)
+			}
+		}
+		add()
+		if h.Find(kept) != nil {
+			t.Fatalf("more than %d messages are kept", most)
+		}
+	}
+}

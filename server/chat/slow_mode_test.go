@@ -1,0 +1,136 @@
+package chat
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+)
+
+// startSlowMode is moderation in which rooms are slow, and its clock.
+func startSlowMode(t *testing.T, pause time.Duration, rooms ...string) (*Moderation, *time.Time) {
+	t.Helper()
+	now := time.Now()
+	m := NewModeration()
+	m.Now = func() time.Time { return now }
+	for _, room := range rooms {
+		if !m.SetSlowMode(room, pause) {
+			t.Fatalf("%s cannot be made slow", room)
+		}
+	}
+	return m, &now
+}
+
+func says(m *Moderation, user, room string) bool {
+	_, ok := m.AllowInSlowMode(Publisher{User: user}, room)
+	return ok
+}
+
+// What is remembered is bounded, and a newcomer may always publish: the publisher that did so longest ago is forgotten for it.
+func TestAFullSlowModeTableBlocksNoPublisher(t *testing.T) {
+	t.Parallel()
+	m, now := startSlowMode(t, time.Hour, "slow")
+	for i := range MaxSlowModePublishers + 1000 {
+		if !says(m, fmt.Sprint(i), "slow") {
+			t.Fatalf("newcomer %d may not publish", i)
+		}
+		*now = now.Add(time.Millisecond)
+	}
+	if waiting, forgot := m.SlowModePublishers(); waiting != MaxSlowModePublishers || forgot != 1000 {
+		t.Errorf("got %d remembered and %d forgotten, want %d and 1000", waiting, forgot, MaxSlowModePublishers)
+	}
+	if says(m, fmt.Sprint(1000+1), "slow") {
+		t.Error("one that is remembered need not wait")
+	}
+	if !says(m, "0", "slow") {
+		t.Error("one that was forgotten must wait")
+	}
+	*now = now.Add(2 * time.Hour)
+	if m.ExpireLocked(); m.SlowMode.Rooms["slow"] != nil {
+		t.Error("those who need not wait any more are remembered")
+	}
+}
+
+// One slow room takes no place of another's, and all together keep the bound.
+func TestEachSlowRoomHasItsShare(t *testing.T) {
+	t.Parallel()
+	m, _ := startSlowMode(t, time.Hour, "busy", "quiet")
+	if !says(m, "ann", "quiet") {
+		t.Fatal("the first may not publish")
+	}
+	for i := range MaxSlowModePublishers {
+		says(m, fmt.Sprint(i), "busy")
+	}
+	if says(m, "ann", "quiet") {
+		t.Error("the busy room had a publisher of the quiet one forgotten")
+	}
+	if got := m.SlowMode.Rooms["busy"].Count; got != MaxSlowModePublishers/2 {
+		t.Errorf("got %d remembered in one of two rooms, want %d", got, MaxSlowModePublishers/2)
+	}
+	m.SetSlowMode("third", time.Hour)
+	if got := m.SlowMode.Rooms["busy"].Count; got != MaxSlowModePublishers/3 {
+		t.Errorf("got %d remembered in one of three rooms, want %d", got, MaxSlowModePublishers/3)
+	}
+	m.SetSlowMode("busy", 0)
+	if waiting, _ := m.SlowModePublishers(); waiting != 1 {
+		t.Errorf("got %d remembered when the room is slow no more, want ann", waiting)
+	}
+}
+
+// Publishers who need not wait any more are forgotten as others publish, without a search.
+func TestASlowRoomExpiresEntriesGradually(t *testing.T) {
+	t.Parallel()
+	m, now := startSlowMode(t, time.Second, "slow")
+	for i := range 100_000 {
+		says(m, fmt.Sprint(i), "slow")
+		*now = now.Add(time.Millisecond)
+	}
+	if got := m.SlowMode.Rooms["slow"].Count; got > 1001 {
+		t.Errorf("got %d remembered, want those of the last second", got)
+	}
+}
+
+func TestARejectedPublicationStartsNoSlowModeWait(t *testing.T) {
+	m, now := startSlowMode(t, time.Hour, "slow")
+	for _, who := range []Publisher{{User: "ann"}, {User: GuestPrefix + "x", Address: netip.MustParseAddr("10.0.0.1")}, {Address: netip.MustParseAddr("10.0.0.1")}} {
+		for range 20 {
+			w, ok := m.AllowInSlowMode(who, "slow")
+			if !ok {
+				t.Fatalf("%v must wait for what it did not say", who)
+			}
+			m.UndoSlowMode(w)
+		}
+		w, _ := m.AllowInSlowMode(who, "slow")
+		if _, ok := m.AllowInSlowMode(who, "slow"); ok {
+			t.Errorf("%v need not wait for what it said", who)
+		}
+		*now = now.Add(time.Hour)
+		m.AllowInSlowMode(who, "slow")
+		m.UndoSlowMode(w) // of an hour ago: not what it says now
+		if _, ok := m.AllowInSlowMode(who, "slow"); ok {
+			t.Errorf("%v took back another word", who)
+		}
+		*now = now.Add(time.Hour)
+	}
+	m.UndoSlowMode(SlowModeCount{})
+}
+
+// Guests may make themselves new ones: those of one address share a number of publications.
+func TestGuestsOfOneAddressShareSlowMode(t *testing.T) {
+	m, now := startSlowMode(t, time.Hour, "slow")
+	at := func(address string, guest int) bool {
+		_, ok := m.AllowInSlowMode(Publisher{User: fmt.Sprint(GuestPrefix, guest), Address: netip.MustParseAddr(address)}, "slow")
+		return ok
+	}
+	for range 2 {
+		for i := range 2 * GuestPublications {
+			if got, want := at("10.0.0.1", i), i < GuestPublications; got != want {
+				t.Errorf("guest %d of an address: got %v, want %v", i, got, want)
+			}
+		}
+		if !at("10.0.0.2", 99) || at("10.0.0.2", 99) {
+			t.Error("a guest of another address: want it to publish once")
+		}
+		*now = now.Add(time.Hour)
+	}
+}

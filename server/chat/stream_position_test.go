@@ -1,0 +1,142 @@
+package chat
+
+import (
+	"fmt"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/throng-chat/throng/server/fanout"
+	"github.com/throng-chat/throng/server/recent"
+	"github.com/throng-chat/throng/server/wheel"
+)
+
+// newPositionHub returns a hub with a history TTL of one second, whose clock the test sets.
+func newPositionHub(t *testing.T, positions int) *Hub {
+	t.Helper()
+	o := roomWithHistory("*")
+	o.HistoryTTL = time.Second
+	h := newTestHub(t, o)
+	h.Positions.Stored.Max = positions
+	return h
+}
+
+// letPass advances the clock and expires rooms.
+func letPass(h *Hub, d time.Duration) {
+	now := h.Clock.Tick() + fanout.InTicks(d)
+	h.Clock.Ticks.Store(uint32(now))
+	h.ExpireRooms(now)
+}
+
+func publishIn(h *Hub, room string) StreamPosition {
+	_, at := h.Publish(h.RoomRef(room), Publication{Data: []byte("1"), Form: FormJSON}, PublishOptions{})
+	return at
+}
+
+func positionOf(h *Hub, room string) StreamPosition {
+	_, at, _ := h.Read(room, nil, 0, 1, false)
+	return at
+}
+
+// What happens to the position of one room concerns no other.
+func TestAReleasedRoomChangesNoOtherEpoch(t *testing.T) {
+	t.Parallel()
+	h := newPositionHub(t, 1)
+	before := map[string]StreamPosition{}
+	for n := range 10_000 {
+		name := fmt.Sprint("quiet", n)
+		before[name] = positionOf(h, name)
+	}
+	for n := range 10 {
+		publishIn(h, fmt.Sprint("busy", n))
+		letPass(h, time.Minute)
+	}
+	if h.Rooms.Count() != 0 || h.Positions.Dropped != 9 {
+		t.Fatalf("got %d rooms and %d positions lost, want none, and 9", h.Rooms.Count(), h.Positions.Dropped)
+	}
+	for name, was := range before {
+		if got := positionOf(h, name); got != was {
+			t.Fatalf("%s: got %v, want %v", name, got, was)
+		}
+	}
+}
+
+// A room whose position was dropped begins a life of its own: nobody takes a place in the old one for one in the new.
+func TestADroppedPositionIsUnrecoverable(t *testing.T) {
+	h := newPositionHub(t, 1)
+	seen := map[string]bool{}
+	for range 100 {
+		at := publishIn(h, "x")
+		if at.Offset != 1 || seen[at.Epoch] {
+			t.Fatalf("got %v, want the beginning of a new life", at)
+		}
+		seen[at.Epoch] = true
+		letPass(h, time.Minute)
+		publishIn(h, "y") // its position takes the place of x's
+		letPass(h, time.Minute)
+	}
+}
+
+func TestAPositionLasts30Days(t *testing.T) {
+	h := newPositionHub(t, MaxPositions)
+	publishIn(h, "x")
+	at := publishIn(h, "x")
+	letPass(h, 2*time.Second)
+	letPass(h, time.Minute)
+	if h.Rooms.Count() != 0 {
+		t.Fatal("the room is kept though nothing is remembered in it")
+	}
+	letPass(h, PositionTTL-2*time.Minute)
+	if got := positionOf(h, "x"); got != at {
+		t.Errorf("within 30 days: got %v, want %v", got, at)
+	}
+	if next := publishIn(h, "x"); next != (StreamPosition{Offset: 3, Epoch: at.Epoch}) {
+		t.Errorf("got %v, want offset 3 of the same epoch", next)
+	}
+	letPass(h, time.Minute)
+	letPass(h, PositionTTL+time.Minute)
+	if got := positionOf(h, "x"); got.Offset != 0 || got.Epoch == at.Epoch || h.Positions.Stored.Count != 0 {
+		t.Errorf("after 30 days: got %v, want the beginning of another life", got)
+	}
+}
+
+// Of too many rooms, the one that was of use longest ago goes first.
+func TestTheOldestPositionIsDroppedFirst(t *testing.T) {
+	h := newPositionHub(t, 100)
+	var places []StreamPosition
+	for n := range 150 {
+		places = append(places, publishIn(h, fmt.Sprint(n)))
+		letPass(h, 2*time.Second)
+		letPass(h, 2*time.Second)
+	}
+	for n, was := range places {
+		if got := positionOf(h, fmt.Sprint(n)); (got == was) != (n >= 50) {
+			t.Errorf("room %d: got %v, was %v", n, got, was)
+		}
+	}
+}
+
+// Not all that has had its time is dropped while everybody waits.
+func TestPositionsExpireAFewAtATime(t *testing.T) {
+	t.Parallel()
+	p := NewPositionTable()
+	for n := range 3 * MaxExpiredPerTick {
+		p.Store(fmt.Sprint(n), StreamPosition{Offset: 1, Epoch: "1"}, fanout.FirstTick)
+	}
+	end := wheel.Tick(fanout.FirstTick) + fanout.InTicks(PositionTTL)
+	if p.Expire(end - 1); p.Stored.Count != 3*MaxExpiredPerTick {
+		t.Fatal("dropped before its time")
+	}
+	for left := 2 * MaxExpiredPerTick; left >= 0; left -= MaxExpiredPerTick {
+		if p.Expire(end); p.Stored.Count != left {
+			t.Fatalf("got %d left, want %d", p.Stored.Count, left)
+		}
+	}
+}
+
+// The README says what a kept position costs.
+func TestAKeptPositionTakes64Bytes(t *testing.T) {
+	if got := unsafe.Sizeof(recent.Node[StoredPosition]{}) + unsafe.Sizeof(uint32(0)); got > 64 {
+		t.Errorf("got %d bytes a position, want 64 at most", got)
+	}
+}
