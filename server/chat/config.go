@@ -37,15 +37,15 @@ func New(cfg Config, f Formats, e *fanout.Engine) *Hub {
 		maxUserConnections:    cfg.MaxConnectionsUser,
 		maxAddressConnections: cfg.MaxConnectionsAddress,
 		countsAddresses:       cfg.CountsAddresses || cfg.MaxConnectionsAddress > 0 || cfg.RateAddress > 0,
-		Moderation:            NewModeration(),
+		Moderation:            newModeration(),
 		formats:               f,
 
 		users:         map[string]*User{},
 		Addresses:     map[netip.Addr]*Address{},
-		HistoryBudget: HistoryBudget{MaxBytes: cfg.HistoryBytes},
-		Positions:     NewPositionTable(),
+		HistoryBudget: historyBudget{maxBytes: cfg.HistoryBytes},
+		Positions:     newPositionTable(),
 	}
 	h.Rooms = newRooms(h)
-	h.HistoryBudget.OnEvict = h.releaseLocked
+	h.HistoryBudget.onEvict = h.releaseLocked
 	return h
 }

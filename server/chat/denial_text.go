@@ -5,7 +5,7 @@ import "time"
 // denialText returns the active sanction of a user that denies an action in a room, with its end, as text; "" for none. An entry for all rooms
 // comes first.
 func (m *Moderation) denialText(user string, d Action, room string) string {
-	if user == "" || !m.AnySanction.Load() {
+	if user == "" || !m.anySanction.Load() {
 		return ""
 	}
 	m.Mu.RLock()

@@ -10,12 +10,12 @@ import (
 func (h *Hub) OnTick(now time.Time, tick wheel.Tick) {
 	h.ExpireRooms(tick)
 	h.SendQueuedEvents()
-	h.Moderation.Expire(now)
+	h.Moderation.expire(now)
 }
 
 // ExpireRooms expires stream positions, and the publications of rooms whose retention is due. Called on the heartbeat.
 func (h *Hub) ExpireRooms(now wheel.Tick) {
-	h.Positions.Expire(now)
+	h.Positions.expire(now)
 	h.Rooms.Each(func(in *Stripe) { h.expireStripeLocked(in, now) })
 }
 
@@ -32,7 +32,7 @@ func (h *Hub) expireStripeLocked(in *Stripe, now wheel.Tick) {
 		case r.Members > 0:
 			// The last member to leave releases the room.
 		default:
-			h.DeleteLocked(r)
+			h.deleteLocked(r)
 		}
 	}
 }

@@ -9,10 +9,10 @@ import (
 // History has the newest publications of a room, bounded in number and age by the room's options, and the stream position. Guarded by
 // Stripe.Mu of the room, except for first.
 type History struct {
-	Ring       []Publication
+	ring       []Publication
 	head       int // index of the oldest publication
 	Count      int
-	Kinds      [3]int // messages, notices and changes: they add up to Count
+	kinds      [3]int // messages, notices and changes: they add up to Count
 	LastOffset uint64 // offset of the last publication, also after it is dropped; the first has 1
 	Epoch      string // offsets of different epochs are not comparable; empty if the room has no history
 	Bytes      int
@@ -29,17 +29,17 @@ const (
 // StreamPosition returns the stream position: the offset of the last publication, and the epoch.
 func (hist *History) Position() StreamPosition { return StreamPosition{hist.LastOffset, hist.Epoch} }
 
-// NoticesPerMessage is the number of redaction notices that a history keeps for each message of its size. A message has one notice at
+// noticesPerMessage is the number of redaction notices that a history keeps for each message of its size. A message has one notice at
 // most. So notices never evict a message that is not redacted.
-const NoticesPerMessage = 2
+const noticesPerMessage = 2
 
 // ChangesPerMessage is the number of changes (edits, deletions, reactions) that a history keeps for each message of its size. A change
 // beyond it evicts the oldest publications.
 const ChangesPerMessage = 4
 
-// Add assigns an offset to p and appends p. It drops the oldest publications until the history has at most maxMessages messages, and the numbers of
+// add assigns an offset to p and appends p. It drops the oldest publications until the history has at most maxMessages messages, and the numbers of
 // notices and changes that belong to it. It returns the growth in bytes, which may be negative.
-func (hist *History) Add(p *Publication, maxMessages int) (grown int) {
+func (hist *History) add(p *Publication, maxMessages int) (grown int) {
 	hist.LastOffset++
 	p.Offset = hist.LastOffset
 	of, limit := hist.kind(p, maxMessages)
@@ -47,16 +47,16 @@ func (hist *History) Add(p *Publication, maxMessages int) (grown int) {
 		grown -= hist.dropOldest()
 	}
 	*of++
-	if hist.Count == len(hist.Ring) {
-		size := max(2*len(hist.Ring), 4)
-		if maxMessages > len(hist.Ring) {
+	if hist.Count == len(hist.ring) {
+		size := max(2*len(hist.ring), 4)
+		if maxMessages > len(hist.ring) {
 			size = min(size, maxMessages) // many rooms have no notices and no changes
 		}
-		bigger := make([]Publication, min(size, (1+NoticesPerMessage+ChangesPerMessage)*maxMessages))
+		bigger := make([]Publication, min(size, (1+noticesPerMessage+ChangesPerMessage)*maxMessages))
 		for i := range hist.Count {
 			bigger[i] = *hist.At(i)
 		}
-		hist.Ring, hist.head = bigger, 0
+		hist.ring, hist.head = bigger, 0
 	}
 	*hist.At(hist.Count) = *p
 	hist.Count++
@@ -73,17 +73,17 @@ func (hist *History) Add(p *Publication, maxMessages int) (grown int) {
 func (hist *History) kind(p *Publication, maxMessages int) (of *int, limit int) {
 	switch {
 	case p.change:
-		return &hist.Kinds[2], ChangesPerMessage * maxMessages
-	case p.Notice:
-		return &hist.Kinds[1], NoticesPerMessage * maxMessages
+		return &hist.kinds[2], ChangesPerMessage * maxMessages
+	case p.notice:
+		return &hist.kinds[1], noticesPerMessage * maxMessages
 	}
-	return &hist.Kinds[0], maxMessages
+	return &hist.kinds[0], maxMessages
 }
 
 // Key returns the publication with index i; the oldest has 0.
-func (hist *History) At(i int) *Publication { return &hist.Ring[(hist.head+i)%len(hist.Ring)] }
+func (hist *History) At(i int) *Publication { return &hist.ring[(hist.head+i)%len(hist.ring)] }
 
-// Find returns the publication with an offset; nil if the history does not have it.
+// find returns the publication with an offset; nil if the history does not have it.
 func (hist *History) Find(offset uint64) *Publication {
 	first := hist.LastOffset - uint64(hist.Count) + 1
 	if offset < first || offset > hist.LastOffset {
@@ -95,9 +95,9 @@ func (hist *History) Find(offset uint64) *Publication {
 // Redacted is the data of a redacted publication.
 var Redacted = []byte(`{"redacted":true}`)
 
-// Redact replaces the data of a publication by Redacted and removes its tags. Its offset and its publisher stay. It returns the growth of
+// redact replaces the data of a publication by Redacted and removes its tags. Its offset and its publisher stay. It returns the growth of
 // the history in bytes.
-func (hist *History) Redact(p *Publication) (grown int) {
+func (hist *History) redact(p *Publication) (grown int) {
 	grown = -p.Memory()
 	p.Data, p.Form, p.Tags = Redacted, FormJSON, nil
 	grown += p.Memory()
@@ -112,10 +112,10 @@ func (hist *History) dropOldest() int {
 	of, _ := hist.kind(oldest, 0)
 	*of--
 	*oldest = Publication{}
-	hist.head = (hist.head + 1) % len(hist.Ring)
+	hist.head = (hist.head + 1) % len(hist.ring)
 	hist.Count--
 	if hist.Count == 0 {
-		hist.Ring, hist.head = nil, 0
+		hist.ring, hist.head = nil, 0
 		size += HistoryOverhead
 		hist.first.Store(0)
 	} else {
@@ -125,16 +125,16 @@ func (hist *History) dropOldest() int {
 	return size
 }
 
-// Expire drops publications from before a tick and returns how many bytes that frees.
-func (hist *History) Expire(before wheel.Tick) (freed int) {
+// expire drops publications from before a tick and returns how many bytes that frees.
+func (hist *History) expire(before wheel.Tick) (freed int) {
 	for hist.Count > 0 && hist.At(0).At < before {
 		freed += hist.dropOldest()
 	}
 	return freed
 }
 
-// Clear drops all publications and returns how many bytes that frees. The stream position stays.
-func (hist *History) Clear() (freed int) {
+// clear drops all publications and returns how many bytes that frees. The stream position stays.
+func (hist *History) clear() (freed int) {
 	for hist.Count > 0 {
 		freed += hist.dropOldest()
 	}
@@ -143,7 +143,7 @@ func (hist *History) Clear() (freed int) {
 
 // RecoveredPublications returns all publications after a position, the oldest first, and their bytes. ok is false if the history does not have all of
 // them, if the epoch differs, or if they exceed maxCount publications or maxBytes.
-func (hist *History) After(from StreamPosition, maxCount, maxBytes int) (pubs []Publication, bytes int, ok bool) {
+func (hist *History) after(from StreamPosition, maxCount, maxBytes int) (pubs []Publication, bytes int, ok bool) {
 	if from.Epoch != "" && from.Epoch != hist.Epoch || from.Offset > hist.LastOffset {
 		return nil, 0, false
 	}
@@ -161,9 +161,9 @@ func (hist *History) After(from StreamPosition, maxCount, maxBytes int) (pubs []
 	return pubs, bytes, true
 }
 
-// Page returns at most limit publications (-1: all) after since, or from the oldest if since is nil. With reverse it goes backward: from the
+// page returns at most limit publications (-1: all) after since, or from the oldest if since is nil. With reverse it goes backward: from the
 // publication before since, or from the newest. It ends with the publication that makes it maxBytes or more.
-func (hist *History) Page(since *StreamPosition, limit, maxBytes int, reverse bool) (pubs []Publication) {
+func (hist *History) page(since *StreamPosition, limit, maxBytes int, reverse bool) (pubs []Publication) {
 	if limit < 0 || limit > hist.Count {
 		limit = hist.Count
 	}

@@ -7,18 +7,18 @@ import (
 	"github.com/throng-chat/throng/server/wheel"
 )
 
-// HistoryBudget is the history budget: it bounds the bytes of all histories together, and evicts the oldest publications when they exceed it.
+// historyBudget is the history budget: it bounds the bytes of all histories together, and evicts the oldest publications when they exceed it.
 // Except for Evict, the caller of a method with a room holds the room's lock.
-type HistoryBudget struct {
+type historyBudget struct {
 	// Constant.
-	MaxBytes int         // bytes
-	OnEvict  func(*Room) // called after an eviction from a room, under the room's lock
+	maxBytes int         // bytes
+	onEvict  func(*Room) // called after an eviction from a room, under the room's lock
 
 	mu      sync.Mutex // a leaf
-	Bytes   int
-	Count   int
-	Evicted uint64        // publications
-	Order   []budgetEntry // the oldest first; includes publications that their room has dropped
+	bytes   int
+	count   int
+	evicted uint64        // publications
+	order   []budgetEntry // the oldest first; includes publications that their room has dropped
 }
 
 type budgetEntry struct {
@@ -27,36 +27,36 @@ type budgetEntry struct {
 }
 
 // Append appends p to the history of r. The histories may exceed the budget until the caller calls Evict.
-func (a *HistoryBudget) Append(r *Room, p *Publication) {
+func (a *historyBudget) Append(r *Room, p *Publication) {
 	before := r.History.Count
-	grown := r.History.Add(p, r.Options.HistorySize)
+	grown := r.History.add(p, r.Options.HistorySize)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.countLocked(grown, r.History.Count-before)
-	a.Order = append(a.Order, budgetEntry{r, p.Offset})
-	if len(a.Order) > 2*a.Count+1024 {
-		a.Order = slices.DeleteFunc(a.Order, func(m budgetEntry) bool {
+	a.order = append(a.order, budgetEntry{r, p.Offset})
+	if len(a.order) > 2*a.count+1024 {
+		a.order = slices.DeleteFunc(a.order, func(m budgetEntry) bool {
 			first := m.room.History.first.Load()
 			return first == 0 || m.offset < first
 		})
 	}
 }
 
-// Redact removes the content of a publication of r.
-func (a *HistoryBudget) Redact(r *Room, p *Publication) {
-	a.update(r, func() int { return r.History.Redact(p) })
+// redact removes the content of a publication of r.
+func (a *historyBudget) Redact(r *Room, p *Publication) {
+	a.update(r, func() int { return r.History.redact(p) })
 }
 
-// Expire drops the publications of r from before a tick.
-func (a *HistoryBudget) Expire(r *Room, before wheel.Tick) {
-	a.update(r, func() int { return -r.History.Expire(before) })
+// expire drops the publications of r from before a tick.
+func (a *historyBudget) expire(r *Room, before wheel.Tick) {
+	a.update(r, func() int { return -r.History.expire(before) })
 }
 
-// Clear drops all publications of r.
-func (a *HistoryBudget) Clear(r *Room) { a.update(r, func() int { return -r.History.Clear() }) }
+// clear drops all publications of r.
+func (a *historyBudget) Clear(r *Room) { a.update(r, func() int { return -r.History.clear() }) }
 
 // update calls how, which changes the history of r and returns its growth in bytes, and counts the change.
-func (a *HistoryBudget) update(r *Room, how func() (grown int)) {
+func (a *historyBudget) update(r *Room, how func() (grown int)) {
 	before := r.History.Count
 	grown := how()
 	a.mu.Lock()
@@ -65,53 +65,53 @@ func (a *HistoryBudget) update(r *Room, how func() (grown int)) {
 }
 
 // countLocked adds to the totals. a.mu is held.
-func (a *HistoryBudget) countLocked(bytes, publications int) {
-	a.Bytes += bytes
-	a.Count += publications
+func (a *historyBudget) countLocked(bytes, publications int) {
+	a.bytes += bytes
+	a.count += publications
 }
 
 // evictOldest evicts the oldest publication of r.
-func (a *HistoryBudget) evictOldest(r *Room) {
+func (a *historyBudget) evictOldest(r *Room) {
 	freed := r.History.dropOldest()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.countLocked(-freed, -1)
-	a.Evicted++
+	a.evicted++
 }
 
 // oldest returns the oldest entry, and whether the histories exceed the budget.
-func (a *HistoryBudget) oldest() (budgetEntry, bool) {
+func (a *historyBudget) oldest() (budgetEntry, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.Bytes <= a.MaxBytes || len(a.Order) == 0 {
+	if a.bytes <= a.maxBytes || len(a.order) == 0 {
 		return budgetEntry{}, false
 	}
-	return a.Order[0], true
+	return a.order[0], true
 }
 
 // removeFirst removes the first entry of the order. It returns false if another goroutine has removed it.
-func (a *HistoryBudget) removeFirst(m budgetEntry) (passed bool) {
+func (a *historyBudget) removeFirst(m budgetEntry) (passed bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(a.Order) == 0 || a.Order[0] != m {
+	if len(a.order) == 0 || a.order[0] != m {
 		return false
 	}
-	a.Order[0] = budgetEntry{}
-	a.Order = a.Order[1:]
+	a.order[0] = budgetEntry{}
+	a.order = a.order[1:]
 	return true
 }
 
 // Counts returns the totals for the metrics: publications and bytes in all histories, and evicted publications.
-func (a *HistoryBudget) Counts() (publications, bytes int, evicted uint64) {
+func (a *historyBudget) Counts() (publications, bytes int, evicted uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.Count, a.Bytes, a.Evicted
+	return a.count, a.bytes, a.evicted
 }
 
-// Evict brings the histories back into the budget after a publication in r; nil does nothing. It evicts the oldest publication of r if r
+// evict brings the histories back into the budget after a publication in r; nil does nothing. It evicts the oldest publication of r if r
 // holds more bytes than the room of the oldest publication of all, else the oldest publication of all. So a few busy rooms cannot empty
 // the others. The caller holds no lock.
-func (a *HistoryBudget) Evict(r *Room) {
+func (a *historyBudget) evict(r *Room) {
 	if r == nil || r.Options.HistorySize == 0 {
 		return
 	}
@@ -131,7 +131,7 @@ func (a *HistoryBudget) Evict(r *Room) {
 }
 
 // evictBusy evicts the oldest publication of r if r has several and more bytes than another room, which has the given number.
-func (a *HistoryBudget) evictBusy(r *Room, bytes int) bool {
+func (a *historyBudget) evictBusy(r *Room, bytes int) bool {
 	r.Stripe.Mu.Lock()
 	defer r.Stripe.Mu.Unlock()
 	if bytes == 0 || r.History.Count <= 1 || r.History.Bytes <= bytes {
@@ -142,12 +142,12 @@ func (a *HistoryBudget) evictBusy(r *Room, bytes int) bool {
 }
 
 // evictIf evicts a publication if it is still the oldest of its room.
-func (a *HistoryBudget) evictIf(m budgetEntry) {
+func (a *historyBudget) evictIf(m budgetEntry) {
 	in := m.room.Stripe
 	in.Mu.Lock()
 	defer in.Mu.Unlock()
 	if m.room.History.first.Load() == m.offset {
 		a.evictOldest(m.room)
-		a.OnEvict(m.room)
+		a.onEvict(m.room)
 	}
 }

@@ -15,24 +15,24 @@ import (
 
 // Whatever is forgotten, and however, is counted out.
 func TestTheHistoryBudgetSubtractsEvictions(t *testing.T) {
-	for name, forget := range map[string]func(*HistoryBudget, *Room){
-		"expired": func(a *HistoryBudget, r *Room) { a.Expire(r, 8); a.Expire(r, 99) },
-		"cleared": func(a *HistoryBudget, r *Room) { a.Clear(r) },
+	for name, forget := range map[string]func(*historyBudget, *Room){
+		"expired": func(a *historyBudget, r *Room) { a.expire(r, 8); a.expire(r, 99) },
+		"cleared": func(a *historyBudget, r *Room) { a.Clear(r) },
 	} {
-		a := HistoryBudget{MaxBytes: 1 << 20}
+		a := historyBudget{maxBytes: 1 << 20}
 		r := NewRoom(&Stripe{}, "x", &RoomOptions{HistorySize: 5}, 1)
 		for n := range 10 {
 			a.Append(r, &Publication{Data: []byte("a text"), At: wheel.Tick(n)})
 		}
-		if a.Count != 5 || a.Bytes != r.History.Bytes {
-			t.Errorf("got %d publications of %d bytes counted, want 5 of %d", a.Count, a.Bytes, r.History.Bytes)
+		if a.count != 5 || a.bytes != r.History.Bytes {
+			t.Errorf("got %d publications of %d bytes counted, want 5 of %d", a.count, a.bytes, r.History.Bytes)
 		}
 		a.Redact(r, r.History.At(3))
-		if a.Bytes != r.History.Bytes {
-			t.Errorf("redacted: got %d bytes counted, want %d", a.Bytes, r.History.Bytes)
+		if a.bytes != r.History.Bytes {
+			t.Errorf("redacted: got %d bytes counted, want %d", a.bytes, r.History.Bytes)
 		}
-		if forget(&a, r); a.Count != 0 || a.Bytes != 0 {
-			t.Errorf("%s: got %d publications of %d bytes counted, want none", name, a.Count, a.Bytes)
+		if forget(&a, r); a.count != 0 || a.bytes != 0 {
+			t.Errorf("%s: got %d publications of %d bytes counted, want none", name, a.count, a.bytes)
 		}
 	}
 }
@@ -42,7 +42,7 @@ func TestAllHistoriesTogetherAreBounded(t *testing.T) {
 	t.Parallel()
 	const each, most = 100, 20
 	const remembering = 3 // of the rooms below, something is said in these
-	a := HistoryBudget{MaxBytes: most*(each+PublicationOverhead) + remembering*HistoryOverhead, OnEvict: func(*Room) {}}
+	a := historyBudget{maxBytes: most*(each+PublicationOverhead) + remembering*HistoryOverhead, onEvict: func(*Room) {}}
 	rooms := make([]*Room, 5)
 	for i := range rooms {
 		rooms[i] = NewRoom(&Stripe{}, fmt.Sprint(i), &RoomOptions{HistorySize: 1000}, 1)
@@ -52,11 +52,11 @@ func TestAllHistoriesTogetherAreBounded(t *testing.T) {
 		r := rooms[n*n%len(rooms)]
 		p := Publication{Data: make([]byte, each)}
 		a.Append(r, &p)
-		a.Evict(r)
+		a.evict(r)
 		order = append(order, fmt.Sprint(r.Name, " ", p.Offset))
 		var held []string
 		for _, r := range rooms {
-			for _, o := range offsets(r.History.Page(nil, -1, math.MaxInt, false)) {
+			for _, o := range offsets(r.History.page(nil, -1, math.MaxInt, false)) {
 				held = append(held, fmt.Sprint(r.Name, " ", o))
 			}
 		}
@@ -72,12 +72,12 @@ func TestAllHistoriesTogetherAreBounded(t *testing.T) {
 				spoken++
 			}
 		}
-		if a.Bytes != len(held)*(each+PublicationOverhead)+spoken*HistoryOverhead || a.Count != len(held) {
-			t.Fatalf("after %d: got %d bytes and %d publications counted, %d held", n+1, a.Bytes, a.Count, len(held))
+		if a.bytes != len(held)*(each+PublicationOverhead)+spoken*HistoryOverhead || a.count != len(held) {
+			t.Fatalf("after %d: got %d bytes and %d publications counted, %d held", n+1, a.bytes, a.count, len(held))
 		}
 	}
-	if len(a.Order) > 2*most+1024+1 {
-		t.Errorf("got %d entries in the order of %d publications", len(a.Order), most)
+	if len(a.order) > 2*most+1024+1 {
+		t.Errorf("got %d entries in the order of %d publications", len(a.order), most)
 	}
 }
 
@@ -86,8 +86,8 @@ func TestABusyRoomDoesNotEvictOtherHistories(t *testing.T) {
 	o := DefaultRoom()
 	o.HistorySize = 1000
 	emptied := 0
-	a := HistoryBudget{MaxBytes: 64 << 10}
-	a.OnEvict = func(r *Room) {
+	a := historyBudget{maxBytes: 64 << 10}
+	a.onEvict = func(r *Room) {
 		if r.History.Count == 0 {
 			emptied++
 		}
@@ -98,18 +98,18 @@ func TestABusyRoomDoesNotEvictOtherHistories(t *testing.T) {
 	}
 	for range 1000 {
 		a.Append(busy, &Publication{Data: make([]byte, 1000)})
-		if a.Evict(busy); emptied > 0 {
+		if a.evict(busy); emptied > 0 {
 			t.Fatalf("got %d rooms emptied", emptied)
 		}
 	}
-	if quiet.History.Count != 20 || a.Bytes > a.MaxBytes || a.Bytes != quiet.History.Bytes+busy.History.Bytes || a.Count != quiet.History.Count+busy.History.Count {
-		t.Errorf("got %d publications in the quiet room, %d bytes of %d, %d in all", quiet.History.Count, a.Bytes, a.MaxBytes, a.Count)
+	if quiet.History.Count != 20 || a.bytes > a.maxBytes || a.bytes != quiet.History.Bytes+busy.History.Bytes || a.count != quiet.History.Count+busy.History.Count {
+		t.Errorf("got %d publications in the quiet room, %d bytes of %d, %d in all", quiet.History.Count, a.bytes, a.maxBytes, a.count)
 	}
-	if a.Evicted != uint64(1020-a.Count) {
-		t.Errorf("got %d counted as evicted, want %d", a.Evicted, 1020-a.Count)
+	if a.evicted != uint64(1020-a.count) {
+		t.Errorf("got %d counted as evicted, want %d", a.evicted, 1020-a.count)
 	}
-	if len(a.Order) > 3*a.Count+1024 {
-		t.Errorf("got an order of %d for %d publications", len(a.Order), a.Count)
+	if len(a.order) > 3*a.count+1024 {
+		t.Errorf("got an order of %d for %d publications", len(a.order), a.count)
 	}
 }
 
@@ -147,7 +147,7 @@ func TestTheHistoryCountsItsMemory(t *testing.T) {
 			o := DefaultRoom()
 			o.HistorySize, o.HistoryTTL = publications, MaxHistoryTTL
 			r := NewRoom(&Stripe{}, "x", &o, 1)
-			a := HistoryBudget{MaxBytes: 1 << 30}
+			a := historyBudget{maxBytes: 1 << 30}
 			var before, after runtime.MemStats
 			runtime.GC()
 			runtime.GC() // the second one frees what pools have of earlier tests
@@ -160,12 +160,12 @@ func TestTheHistoryCountsItsMemory(t *testing.T) {
 			runtime.ReadMemStats(&after)
 			grew := int(after.HeapAlloc) - int(before.HeapAlloc)
 			const others = 2 << 20 // bytes of other tests
-			if grew > a.Bytes+a.Bytes/4+others || a.Bytes > 3*(grew+others) {
-				t.Errorf("got %d bytes counted, while the heap grew by %d", a.Bytes, grew)
+			if grew > a.bytes+a.bytes/4+others || a.bytes > 3*(grew+others) {
+				t.Errorf("got %d bytes counted, while the heap grew by %d", a.bytes, grew)
 			}
 			runtime.KeepAlive(r)
-			if freed := r.History.Clear(); freed != a.Bytes {
-				t.Errorf("got %d bytes freed of %d", freed, a.Bytes)
+			if freed := r.History.clear(); freed != a.bytes {
+				t.Errorf("got %d bytes freed of %d", freed, a.bytes)
 			}
 		})
 	}

@@ -20,7 +20,7 @@ func offsets(pubs []Publication) (all []uint64) {
 func historyOf(n, most int) *History {
 	h := &History{}
 	for i := range n {
-		h.Add(&Publication{Data: fmt.Append(nil, i+1), At: wheel.Tick(i + 1)}, most)
+		h.add(&Publication{Data: fmt.Append(nil, i+1), At: wheel.Tick(i + 1)}, most)
 	}
 	return h
 }
@@ -30,19 +30,19 @@ func TestAHistoryKeepsTheNewest(t *testing.T) {
 		h := &History{}
 		bytes := 0
 		for n := 1; n <= 200; n++ {
-			bytes += h.Add(&Publication{Data: fmt.Append(nil, n)}, most)
+			bytes += h.add(&Publication{Data: fmt.Append(nil, n)}, most)
 			var want []uint64
 			for o := max(1, n-most+1); o <= n; o++ {
 				want = append(want, uint64(o))
 			}
-			if got := offsets(h.Page(nil, -1, math.MaxInt, false)); !slices.Equal(got, want) {
+			if got := offsets(h.page(nil, -1, math.MaxInt, false)); !slices.Equal(got, want) {
 				t.Fatalf("most %d, after %d: got %v, want %v", most, n, got, want)
 			}
 			if bytes != h.Bytes {
 				t.Fatalf("most %d, after %d: got %d bytes counted by what add returned, %d held", most, n, bytes, h.Bytes)
 			}
 		}
-		if freed := h.Clear(); freed != bytes || h.Count != 0 || h.LastOffset != 200 {
+		if freed := h.clear(); freed != bytes || h.Count != 0 || h.LastOffset != 200 {
 			t.Errorf("cleared: got %d of %d bytes freed, %d left, top %d", freed, bytes, h.Count, h.LastOffset)
 		}
 	}
@@ -73,7 +73,7 @@ func TestAPageOfHistory(t *testing.T) {
 		{name: "before what is forgotten", since: at(3), limit: -1, reverse: true},
 		{name: "before what never was", since: at(99), limit: 2, reverse: true, want: []uint64{10, 9}},
 	} {
-		if got := offsets(h.Page(tt.since, tt.limit, math.MaxInt, tt.reverse)); !slices.Equal(got, tt.want) {
+		if got := offsets(h.page(tt.since, tt.limit, math.MaxInt, tt.reverse)); !slices.Equal(got, tt.want) {
 			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
 		}
 	}
@@ -98,7 +98,7 @@ func TestRecoveryIsCompleteOrFails(t *testing.T) {
 		{name: "too many", from: StreamPosition{Offset: 5, Epoch: h.Epoch}, most: 4, bytes: 1 << 20},
 		{name: "too much", from: StreamPosition{Offset: 5, Epoch: h.Epoch}, most: 99, bytes: 4 * PublicationOverhead},
 	} {
-		got, _, ok := h.After(tt.from, tt.most, tt.bytes)
+		got, _, ok := h.after(tt.from, tt.most, tt.bytes)
 		if ok != tt.ok || !slices.Equal(offsets(got), tt.want) {
 			t.Errorf("%s: got %v %v, want %v %v", tt.name, offsets(got), ok, tt.want, tt.ok)
 		}
@@ -110,30 +110,30 @@ func TestAHistoryCountsThePublisherInfo(t *testing.T) {
 	ann := &ClientInfo{User: "ann", Client: "1", ConnInfo: make([]byte, 1000), ChanInfo: make([]byte, 500)}
 	h := &History{}
 	for range 3 {
-		h.Add(&Publication{Data: []byte("1"), Info: ann}, 3)
+		h.add(&Publication{Data: []byte("1"), Info: ann}, 3)
 	}
 	const (
 		told = 1 + 3 + 1 + 1000 + 500 + PublicationOverhead
-		kept = told + InfoCost
+		kept = told + infoCost
 	)
 	if want := HistoryOverhead + 3*kept; h.Bytes != want {
 		t.Errorf("got %d bytes counted, want %d", h.Bytes, want)
 	}
-	if _, _, ok := h.After(StreamPosition{}, 3, 3*told-1); ok {
+	if _, _, ok := h.after(StreamPosition{}, 3, 3*told-1); ok {
 		t.Error("more was told than the bytes that are allowed")
 	}
-	if got := h.Page(nil, -1, told+1, false); len(got) != 2 {
+	if got := h.page(nil, -1, told+1, false); len(got) != 2 {
 		t.Errorf("got %d publications in a page of %d bytes, want 2", len(got), told+1)
 	}
 }
 
 func TestHistoryExpires(t *testing.T) {
 	h := historyOf(10, 10)
-	h.Expire(4)
-	if got := offsets(h.Page(nil, -1, math.MaxInt, false)); !slices.Equal(got, []uint64{4, 5, 6, 7, 8, 9, 10}) {
+	h.expire(4)
+	if got := offsets(h.page(nil, -1, math.MaxInt, false)); !slices.Equal(got, []uint64{4, 5, 6, 7, 8, 9, 10}) {
 		t.Errorf("got %v, want 4 to 10", got)
 	}
-	h.Expire(99)
+	h.expire(99)
 	if h.Count != 0 || h.Bytes != 0 || h.LastOffset != 10 {
 		t.Errorf("got %d publications, %d bytes, top %d; want none, and the position", h.Count, h.Bytes, h.LastOffset)
 	}

@@ -29,15 +29,15 @@ type Hub struct {
 	formats               Formats
 
 	Rooms            *rooms
-	HistoryBudget    HistoryBudget
+	HistoryBudget    historyBudget
 	Positions        *positionTable
-	idempotency      IdempotencyCache
+	idempotency      idempotencyCache
 	QueuedEventBytes atomic.Int64 // of queued join and leave events, in all rooms
 
 	UsersMu          sync.Mutex // a leaf
 	users            map[string]*User
 	parkedUserMeters limiter.Parked[string]
-	PendingCommands  PendingCommands
+	PendingCommands  pendingCommands
 
 	AddressesMu         sync.Mutex // a leaf
 	Addresses           map[netip.Addr]*Address

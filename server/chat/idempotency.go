@@ -8,12 +8,12 @@ import (
 	"github.com/throng-chat/throng/server/wheel"
 )
 
-// IdempotencyCache is the idempotency cache: the positions of publications with an idempotency key, by room and key. A caller that holds the room's lock
+// idempotencyCache is the idempotency cache: the positions of publications with an idempotency key, by room and key. A caller that holds the room's lock
 // over Find and Add makes the two atomic.
-type IdempotencyCache struct {
+type idempotencyCache struct {
 	mu        sync.Mutex // a leaf
-	Positions map[idempotencyKey]StreamPosition
-	Order     []idempotencyEntry // the oldest first
+	positions map[idempotencyKey]StreamPosition
+	order     []idempotencyEntry // the oldest first
 }
 
 type idempotencyKey struct{ room, key string }
@@ -24,37 +24,37 @@ type idempotencyEntry struct {
 }
 
 const (
-	IdempotencyTTL     = 5 * time.Minute
+	idempotencyTTL     = 5 * time.Minute
 	maxIdempotencyKeys = 1 << 18 // keys; beyond it the oldest are evicted
 	MaxIdempotencyKey  = 128     // bytes of a key
 )
 
-// Find returns the position of the publication with a key.
-func (s *IdempotencyCache) Find(room, key string, now wheel.Tick) (StreamPosition, bool) {
+// find returns the position of the publication with a key.
+func (s *idempotencyCache) find(room, key string, now wheel.Tick) (StreamPosition, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.evict(now)
-	at, ok := s.Positions[idempotencyKey{room, key}]
+	at, ok := s.positions[idempotencyKey{room, key}]
 	return at, ok
 }
 
-// Add stores the position of a publication with a key.
-func (s *IdempotencyCache) Add(room, key string, at StreamPosition, now wheel.Tick) {
+// add stores the position of a publication with a key.
+func (s *idempotencyCache) add(room, key string, at StreamPosition, now wheel.Tick) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.Positions == nil {
-		s.Positions = map[idempotencyKey]StreamPosition{}
+	if s.positions == nil {
+		s.positions = map[idempotencyKey]StreamPosition{}
 	}
 	k := idempotencyKey{room, key}
-	s.Positions[k] = at
-	s.Order = append(s.Order, idempotencyEntry{k, now})
+	s.positions[k] = at
+	s.order = append(s.order, idempotencyEntry{k, now})
 	s.evict(now)
 }
 
 // evict drops entries that have expired, and the oldest beyond the limit. s.mu is held.
-func (s *IdempotencyCache) evict(now wheel.Tick) {
-	for len(s.Order) > 0 && (len(s.Order) > maxIdempotencyKeys || s.Order[0].at+fanout.InTicks(IdempotencyTTL) < now) {
-		delete(s.Positions, s.Order[0].idempotencyKey)
-		s.Order = s.Order[1:]
+func (s *idempotencyCache) evict(now wheel.Tick) {
+	for len(s.order) > 0 && (len(s.order) > maxIdempotencyKeys || s.order[0].at+fanout.InTicks(idempotencyTTL) < now) {
+		delete(s.positions, s.order[0].idempotencyKey)
+		s.order = s.order[1:]
 	}
 }

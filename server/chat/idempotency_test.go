@@ -9,10 +9,10 @@ import (
 
 // A key of idempotency holds for its time and its room, and takes no memory after that.
 func TestAnIdempotencyKeyExpires(t *testing.T) {
-	var s IdempotencyCache
+	var s idempotencyCache
 	first := wheel.Tick(fanout.FirstTick)
-	s.Add("x", "k", StreamPosition{Offset: 7, Epoch: "e"}, first)
-	s.Add("x", "other", StreamPosition{Offset: 8, Epoch: "e"}, first+1)
+	s.add("x", "k", StreamPosition{Offset: 7, Epoch: "e"}, first)
+	s.add("x", "other", StreamPosition{Offset: 8, Epoch: "e"}, first+1)
 	for _, tt := range []struct {
 		room, key string
 		at        wheel.Tick
@@ -21,16 +21,16 @@ func TestAnIdempotencyKeyExpires(t *testing.T) {
 		{"x", "k", first, true},
 		{"y", "k", first, false},
 		{"x", "l", first, false},
-		{"x", "k", first + fanout.InTicks(IdempotencyTTL), true},
-		{"x", "k", first + fanout.InTicks(IdempotencyTTL) + 1, false},
-		{"x", "other", first + fanout.InTicks(IdempotencyTTL) + 1, true},
-		{"x", "other", first + fanout.InTicks(IdempotencyTTL) + 2, false},
+		{"x", "k", first + fanout.InTicks(idempotencyTTL), true},
+		{"x", "k", first + fanout.InTicks(idempotencyTTL) + 1, false},
+		{"x", "other", first + fanout.InTicks(idempotencyTTL) + 1, true},
+		{"x", "other", first + fanout.InTicks(idempotencyTTL) + 2, false},
 	} {
-		if got, ok := s.Find(tt.room, tt.key, tt.at); ok != tt.want || ok && got.Epoch != "e" {
+		if got, ok := s.find(tt.room, tt.key, tt.at); ok != tt.want || ok && got.Epoch != "e" {
 			t.Errorf("%s %s after %d ticks: got %v, %v; want %v", tt.room, tt.key, tt.at-first, got, ok, tt.want)
 		}
 	}
-	if len(s.Positions) != 0 || len(s.Order) != 0 {
-		t.Errorf("got %d places and %d keys left, want none", len(s.Positions), len(s.Order))
+	if len(s.positions) != 0 || len(s.order) != 0 {
+		t.Errorf("got %d places and %d keys left, want none", len(s.positions), len(s.order))
 	}
 }

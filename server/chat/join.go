@@ -120,7 +120,7 @@ const maxRecovered = 1000
 // room and for all recent requests of the client together: otherwise the client would be closed as a slow consumer. The room's lock is
 // held.
 func (h *Hub) recoverLocked(r *Room, q *JoinRequest) {
-	recovered, bytes, ok := r.History.After(q.Since, maxRecovered, h.MaxUnsent/2)
+	recovered, bytes, ok := r.History.after(q.Since, maxRecovered, h.MaxUnsent/2)
 	if ok && bytes > 0 && !limiter.PerSecond(h.MaxUnsent/2).Allow(q.RecoveryMeter, h.Clock.Now(), bytes) {
 		recovered, ok = nil, false
 	}

@@ -14,7 +14,7 @@ type Membership struct {
 	// Guarded by Stripe.Mu of the room.
 	Info        *ClientInfo // written by the client's poller only, which reads it without the lock
 	presentAt   int32
-	presentSize int32 // its part of Presence.Bytes
+	presentSize int32 // its part of Presence.bytes
 
 	WithToken bool // the client has a token that names the room; constant after the join
 }
@@ -41,7 +41,7 @@ func presentSize(info *ClientInfo) int {
 	return info.Size() + len(info.Client) + PresenceOverhead
 }
 
-// Add adds a member, whose info is set.
+// add adds a member, whose info is set.
 func (pres *Presence) Add(sub *Membership) {
 	sub.presentAt = int32(len(pres.List))
 	sub.presentSize = int32(presentSize(sub.Info))

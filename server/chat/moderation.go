@@ -11,7 +11,7 @@ import (
 type Moderation struct {
 	Now func() time.Time
 
-	AnySanction atomic.Bool // there is a sanction, or was one until recently: without sanctions no check takes the lock
+	anySanction atomic.Bool // there is a sanction, or was one until recently: without sanctions no check takes the lock
 
 	expired time.Time // time of the last Expire; owned by the heartbeat
 
@@ -19,7 +19,7 @@ type Moderation struct {
 	Bans        map[SanctionKey]time.Time // end; the zero time: no end
 	mutes       map[SanctionKey]time.Time
 	slow        map[string]time.Duration // by room: the minimum between two publications of one user
-	SlowMode    slowMode
+	slowMode    slowMode
 	revocations map[revocationKey]Revocation
 }
 
@@ -47,14 +47,14 @@ const (
 	ExpiryInterval = time.Minute // between two searches for sanctions that have ended
 )
 
-// NewModeration returns a Moderation without sanctions.
-func NewModeration() *Moderation {
+// newModeration returns a Moderation without sanctions.
+func newModeration() *Moderation {
 	return &Moderation{
 		Now:         time.Now,
 		Bans:        map[SanctionKey]time.Time{},
 		mutes:       map[SanctionKey]time.Time{},
 		slow:        map[string]time.Duration{},
-		SlowMode:    newSlowMode(),
+		slowMode:    newSlowMode(),
 		revocations: map[revocationKey]Revocation{},
 	}
 }
@@ -64,7 +64,7 @@ func isActive(until, now time.Time) bool { return until.IsZero() || now.Before(u
 
 // Forbids reports whether a sanction denies a user an action in a room. With an empty room, only sanctions for all rooms count.
 func (m *Moderation) Forbids(user string, d Action, room string) bool {
-	if user == "" || !m.AnySanction.Load() {
+	if user == "" || !m.anySanction.Load() {
 		return false
 	}
 	m.Mu.RLock()
@@ -84,7 +84,7 @@ func (m *Moderation) isSanctioned(sanctions map[SanctionKey]time.Time, user, roo
 
 // IsRevoked reports whether a token of a user is revoked.
 func (m *Moderation) IsRevoked(user string, c TokenIdentity) bool {
-	if !m.AnySanction.Load() {
+	if !m.anySanction.Load() {
 		return false
 	}
 	m.Mu.RLock()
@@ -140,12 +140,12 @@ func sanction[K comparable, V any](m *Moderation, to map[K]V, key K, value V) bo
 // sanctionLocked is sanction; m.Mu is held.
 func sanctionLocked[K comparable, V any](m *Moderation, to map[K]V, key K, value V) bool {
 	if _, is := to[key]; !is && m.countLocked() >= MaxSanctions {
-		if m.ExpireLocked(); m.countLocked() >= MaxSanctions {
+		if m.expireLocked(); m.countLocked() >= MaxSanctions {
 			return false
 		}
 	}
 	to[key] = value
-	m.AnySanction.Store(true)
+	m.anySanction.Store(true)
 	return true
 }
 
@@ -161,19 +161,19 @@ func (m *Moderation) countLocked() int {
 	return len(m.Bans) + len(m.mutes) + len(m.slow) + len(m.revocations)
 }
 
-// Expire removes sanctions that have ended, once in ExpiryInterval. Called on the heartbeat.
-func (m *Moderation) Expire(now time.Time) {
-	if !m.AnySanction.Load() || now.Sub(m.expired) < ExpiryInterval {
+// expire removes sanctions that have ended, once in ExpiryInterval. Called on the heartbeat.
+func (m *Moderation) expire(now time.Time) {
+	if !m.anySanction.Load() || now.Sub(m.expired) < ExpiryInterval {
 		return
 	}
 	m.expired = now
 	m.Mu.Lock()
 	defer m.Mu.Unlock()
-	m.ExpireLocked()
+	m.expireLocked()
 }
 
-// ExpireLocked removes sanctions that have ended. m.Mu is held.
-func (m *Moderation) ExpireLocked() {
+// expireLocked removes sanctions that have ended. m.Mu is held.
+func (m *Moderation) expireLocked() {
 	now := m.Now()
 	for _, sanctions := range []map[SanctionKey]time.Time{m.Bans, m.mutes} {
 		for key, until := range sanctions {
@@ -188,5 +188,5 @@ func (m *Moderation) ExpireLocked() {
 		}
 	}
 	m.expirePublishersLocked(now)
-	m.AnySanction.Store(m.countLocked() > 0)
+	m.anySanction.Store(m.countLocked() > 0)
 }

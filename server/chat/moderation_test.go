@@ -11,7 +11,7 @@ import (
 func TestSanctionsAreBoundedAndExpire(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	m := NewModeration()
+	m := newModeration()
 	m.Now = func() time.Time { return now }
 	for i := range MaxSanctions {
 		if !m.Ban(fmt.Sprint(i), "x", now.Add(time.Duration(1+i%2)*time.Hour)) {
@@ -40,8 +40,8 @@ func TestSanctionsAreBoundedAndExpire(t *testing.T) {
 		t.Errorf("got %d bans, want the expired ones to be removed", len(m.Bans))
 	}
 	now = now.Add(2 * time.Hour)
-	m.Expire(now)
-	if len(m.Bans) != 0 || m.AnySanction.Load() {
+	m.expire(now)
+	if len(m.Bans) != 0 || m.anySanction.Load() {
 		t.Errorf("got %d bans, want none", len(m.Bans))
 	}
 }

@@ -2,9 +2,9 @@ package chat
 
 import "slices"
 
-// PendingCommands stores commands of the application while connections wait for their connect webhook. The reply of the webhook may give such a
+// pendingCommands stores commands of the application while connections wait for their connect webhook. The reply of the webhook may give such a
 // connection the user of a command: then the connection executes the command. Guarded by Hub.UsersMu.
-type PendingCommands struct {
+type pendingCommands struct {
 	Waiting  int               // connections that wait for their connect webhook; without one, commands are not stored
 	Commands []TargetedCommand // the oldest first
 	first    uint64            // number of List[0], or of the next command
@@ -34,22 +34,22 @@ const (
 
 const commandOverhead = 200 // bytes per command: an estimate
 
-// Begin counts a connection that waits, and returns the number of the first command that may match it.
-func (w *PendingCommands) Begin() (since uint64) {
+// begin counts a connection that waits, and returns the number of the first command that may match it.
+func (w *pendingCommands) begin() (since uint64) {
 	w.Waiting++
 	return w.first + uint64(len(w.Commands))
 }
 
 // increment ends the wait of a connection.
-func (w *PendingCommands) end() {
+func (w *pendingCommands) end() {
 	if w.Waiting--; w.Waiting == 0 {
 		w.first += uint64(len(w.Commands))
 		w.Commands, w.Bytes = nil, 0
 	}
 }
 
-// Add stores a command if a connection waits. It evicts the oldest commands beyond the limits.
-func (w *PendingCommands) Add(what TargetedCommand) {
+// add stores a command if a connection waits. It evicts the oldest commands beyond the limits.
+func (w *pendingCommands) add(what TargetedCommand) {
 	if w.Waiting == 0 {
 		return
 	}
@@ -72,8 +72,8 @@ func (word *TargetedCommand) memory() int {
 	return n
 }
 
-// Matching returns the commands from number since on that match a connection. complete is false if some of them were evicted.
-func (w *PendingCommands) Matching(user, client string, since uint64) (found []TargetedCommand, complete bool) {
+// matching returns the commands from number since on that match a connection. complete is false if some of them were evicted.
+func (w *pendingCommands) matching(user, client string, since uint64) (found []TargetedCommand, complete bool) {
 	if since < w.first {
 		return nil, false
 	}

@@ -21,7 +21,7 @@ type Publication struct {
 	Tags map[string]string
 	Form form
 
-	Notice bool // the notice of a redaction
+	notice bool // the notice of a redaction
 	change bool // an edit, a deletion or a reaction, or the notice of the redaction of one
 
 	// Of a publication in a history, else 0.
@@ -30,7 +30,7 @@ type Publication struct {
 	UnixMilli int64      // time of publication, for clients: milliseconds since 1970
 }
 
-// Bytes returns the size of data and tags.
+// bytes returns the size of data and tags.
 func (pub *Publication) Bytes() int {
 	n := len(pub.Data)
 	for name, value := range pub.Tags {
@@ -44,7 +44,7 @@ func (pub *Publication) Size() int { return pub.Bytes() + pub.Info.Size() }
 
 // Memory of a publication in a history beyond its bytes: estimates in bytes.
 const (
-	InfoCost = 80  // a ClientInfo
+	infoCost = 80  // a ClientInfo
 	tagsCost = 336 // a map for at most eight tags
 	tagCost  = 80  // each further tag
 	textCost = 16  // the text of a tag beyond its bytes
@@ -54,7 +54,7 @@ const (
 func (pub *Publication) Memory() int {
 	n := cap(pub.Data)
 	if pub.Info != nil {
-		n += InfoCost + len(pub.Info.User) + len(pub.Info.Client) + cap(pub.Info.ConnInfo) + cap(pub.Info.ChanInfo)
+		n += infoCost + len(pub.Info.User) + len(pub.Info.Client) + cap(pub.Info.ConnInfo) + cap(pub.Info.ChanInfo)
 	}
 	if pub.Tags != nil {
 		n += tagsCost + max(len(pub.Tags)-8, 0)*tagCost

@@ -52,7 +52,7 @@ func (h *Hub) Publish(to RoomRef, pub Publication, o PublishOptions) (*Room, Str
 	in := h.Rooms.StripeOf(name)
 	in.Mu.Lock()
 	if o.IdempotencyKey != "" {
-		if at, ok := h.idempotency.Find(name, o.IdempotencyKey, now); ok {
+		if at, ok := h.idempotency.find(name, o.IdempotencyKey, now); ok {
 			in.Mu.Unlock()
 			return nil, at
 		}
@@ -72,11 +72,11 @@ func (h *Hub) Publish(to RoomRef, pub Publication, o PublishOptions) (*Room, Str
 		at, wake = h.publishLocked(r, m, o.SkipHistory)
 	}
 	if o.IdempotencyKey != "" {
-		h.idempotency.Add(name, o.IdempotencyKey, at, now)
+		h.idempotency.add(name, o.IdempotencyKey, at, now)
 	}
 	in.Mu.Unlock()
 	h.Wake(wake)
-	h.HistoryBudget.Evict(r)
+	h.HistoryBudget.evict(r)
 	return r, at
 }
 
@@ -106,11 +106,11 @@ func (h *Hub) PublishPlain(r *Room, op ws.Opcode, payload []byte) {
 	h.releaseLocked(r)
 	in.Mu.Unlock()
 	h.Wake(wake)
-	h.HistoryBudget.Evict(r)
+	h.HistoryBudget.evict(r)
 }
 
 // publishLocked appends m to the history of r, if it has one, and posts m to the members. It returns the position of m and the shards to
-// wake. The room's lock is held. The caller calls Archive.Evict after it releases the lock.
+// wake. The room's lock is held. The caller calls Archive.evict after it releases the lock.
 func (h *Hub) publishLocked(r *Room, m *Message, skipHistory bool) (at StreamPosition, wake uint64) {
 	m.Room = r
 	if r.Options.HistorySize > 0 && !skipHistory {

@@ -3,7 +3,7 @@ package chat
 // maxHistoryPage is the limit of publications in one reply. A reply to a client ends earlier if it reaches half of max-unsent.
 const maxHistoryPage = 300
 
-// Read returns a page of a room's history (see History.Page) and the stream position. An empty epoch of since matches every epoch. The causes
+// Read returns a page of a room's history (see History.page) and the stream position. An empty epoch of since matches every epoch. The causes
 // of a rejection are CauseUnrecoverable for another epoch, and CauseInvalid.
 func (h *Hub) Read(room string, since *StreamPosition, limit, maxBytes int, reverse bool) ([]Publication, StreamPosition, *Rejection) {
 	if limit < 0 || limit > maxHistoryPage {
@@ -28,7 +28,7 @@ func (h *Hub) Read(room string, since *StreamPosition, limit, maxBytes int, reve
 	if r == nil {
 		return nil, at, nil
 	}
-	return r.History.Page(since, limit, maxBytes, reverse), at, nil
+	return r.History.page(since, limit, maxBytes, reverse), at, nil
 }
 
 // ClearHistory drops all publications of a room. The stream position stays, so a client that has received all of them still recovers.

@@ -16,7 +16,7 @@ type Redaction struct {
 	Epoch   string `json:"epoch"` // empty: the current epoch
 }
 
-// Redact removes the content of a publication from the history and sends a notice to the members. author is the publisher; nil: the
+// redact removes the content of a publication from the history and sends a notice to the members. author is the publisher; nil: the
 // application. For another author the rejection does not reveal whether the publication exists. A notice cannot be redacted. in is the
 // room; nil if the publication is redacted already, or on rejection.
 func (h *Hub) Redact(what Redaction, author *ClientInfo) (in *Room, e *Rejection) {
@@ -25,7 +25,7 @@ func (h *Hub) Redact(what Redaction, author *ClientInfo) (in *Room, e *Rejection
 		gone = rejectDenied
 	}
 	data := Compact(fmt.Appendf(nil, `{"type":"redact","offset":%d}`, what.Offset))
-	notice := Publication{Data: data, Form: FormJSON, Info: author, Notice: true}
+	notice := Publication{Data: data, Form: FormJSON, Info: author, notice: true}
 	m := &Message{Pub: notice, Bytes: notice.Size() + messageOverhead}
 	var wake uint64
 
@@ -33,7 +33,7 @@ func (h *Hub) Redact(what Redaction, author *ClientInfo) (in *Room, e *Rejection
 	defer func() {
 		unlock()
 		h.Wake(wake)
-		h.HistoryBudget.Evict(in)
+		h.HistoryBudget.evict(in)
 	}()
 	if r == nil || r.History.Epoch == "" || what.Epoch != "" && what.Epoch != r.History.Epoch {
 		return nil, gone
@@ -43,7 +43,7 @@ func (h *Hub) Redact(what Redaction, author *ClientInfo) (in *Room, e *Rejection
 	switch {
 	case p == nil || author != nil && !p.isBy(author):
 		return nil, gone
-	case p.Notice:
+	case p.notice:
 		return nil, rejectNotice
 	case bytes.Equal(p.Data, Redacted):
 		return nil, nil

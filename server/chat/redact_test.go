@@ -14,12 +14,12 @@ func TestNoticesDoNotUseTheMessageRate(t *testing.T) {
 		h := &History{}
 		var messages []uint64 // offsets
 		for n := range 20_000 {
-			if p := h.Find(h.LastOffset - rand.Uint64N(uint64(4*most))); p != nil && !p.Notice && string(p.Data) != string(Redacted) && rand.IntN(8) > 0 {
-				h.Redact(p)
-				h.Add(&Publication{Data: []byte("notice"), Notice: true}, most)
+			if p := h.Find(h.LastOffset - rand.Uint64N(uint64(4*most))); p != nil && !p.notice && string(p.Data) != string(Redacted) && rand.IntN(8) > 0 {
+				h.redact(p)
+				h.add(&Publication{Data: []byte("notice"), notice: true}, most)
 			} else {
 				p := &Publication{Data: fmt.Append(nil, n)}
-				h.Add(p, most)
+				h.add(p, most)
 				messages = append(messages, p.Offset)
 			}
 			for i := range h.Count {
@@ -36,13 +36,13 @@ func TestNoticesDoNotUseTheMessageRate(t *testing.T) {
 					t.Fatalf("most %d: the message of offset %d is not kept, but an older one is", most, offset)
 				}
 			}
-			if h.Kinds[1] > NoticesPerMessage*most || h.Kinds[0] > most || len(h.Ring) > (1+NoticesPerMessage+ChangesPerMessage)*most {
-				t.Fatalf("most %d: got %d notices and %d messages in %d places", most, h.Kinds[1], h.Kinds[0], len(h.Ring))
+			if h.kinds[1] > noticesPerMessage*most || h.kinds[0] > most || len(h.ring) > (1+noticesPerMessage+ChangesPerMessage)*most {
+				t.Fatalf("most %d: got %d notices and %d messages in %d places", most, h.kinds[1], h.kinds[0], len(h.ring))
 			}
 		}
-		h.Clear()
-		if h.Kinds != [3]int{} || h.Bytes != 0 {
-			t.Errorf("most %d: got %v publications of %d bytes counted after all was cleared", most, h.Kinds, h.Bytes)
+		h.clear()
+		if h.kinds != [3]int{} || h.Bytes != 0 {
+			t.Errorf("most %d: got %v publications of %d bytes counted after all was cleared", most, h.kinds, h.Bytes)
 		}
 	}
 }
@@ -54,15 +54,15 @@ func TestRedactionsDropNoMessage(t *testing.T) {
 	h := &History{}
 	redactBefore := func(offset uint64) {
 		for o := offset - min(offset-1, 3*most); o < offset; o++ {
-			if p := h.Find(o); p != nil && !p.Notice && string(p.Data) != string(Redacted) {
-				h.Redact(p)
-				h.Add(&Publication{Data: []byte("notice"), Notice: true}, most)
+			if p := h.Find(o); p != nil && !p.notice && string(p.Data) != string(Redacted) {
+				h.redact(p)
+				h.add(&Publication{Data: []byte("notice"), notice: true}, most)
 			}
 		}
 	}
 	add := func() uint64 {
 		p := &Publication{Data: []byte("1")}
-		h.Add(p, most)
+		h.add(p, most)
 		return p.Offset
 	}
 	for range 1000 {
@@ -75,8 +75,8 @@ func TestRedactionsDropNoMessage(t *testing.T) {
 			// All other messages are redacted, earlier and later ones.
 			redactBefore(kept)
 			newer := add()
-			h.Redact(h.Find(newer))
-			h.Add(&Publication{Data: []byte("notice"), Notice: true}, most)
+			h.redact(h.Find(newer))
+			h.add(&Publication{Data: []byte("notice"), notice: true}, most)
 			if p := h.Find(kept); p == nil || string(p.Data) != "1" {
 				t.Fatalf("the message was evicted after %d newer ones of %d", i+1, most)
 			}

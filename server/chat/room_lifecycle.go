@@ -41,7 +41,7 @@ func (h *Hub) releaseLocked(r *Room) {
 		r.DeltaBase = nil
 		h.scheduleExpiryLocked(r)
 	default:
-		h.DeleteLocked(r)
+		h.deleteLocked(r)
 	}
 }
 
@@ -53,19 +53,19 @@ func (h *Hub) scheduleExpiryLocked(r *Room) {
 	}
 }
 
-// ExpireLocked deletes a room without members and publications, and keeps its stream position. The room's lock is held.
-func (h *Hub) DeleteLocked(r *Room) {
+// expireLocked deletes a room without members and publications, and keeps its stream position. The room's lock is held.
+func (h *Hub) deleteLocked(r *Room) {
 	delete(r.Stripe.Rooms, r.Name)
 	r.Stripe.retention.Remove(r)
 	r.scheduled = false
 	if r.History.LastOffset > 0 {
-		h.Positions.Store(r.Name, r.History.Position(), h.Clock.Tick())
+		h.Positions.store(r.Name, r.History.Position(), h.Clock.Tick())
 	}
 }
 
 // expireLocked drops publications older than the history TTL. The room's lock is held.
 func (h *Hub) expireLocked(r *Room) {
 	if now := h.Clock.Tick(); now > r.HistoryTTL() {
-		h.HistoryBudget.Expire(r, now-r.HistoryTTL())
+		h.HistoryBudget.expire(r, now-r.HistoryTTL())
 	}
 }

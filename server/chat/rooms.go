@@ -49,7 +49,7 @@ func (t *rooms) StripeOf(name string) *Stripe {
 	return &t.stripes[maphash.String(t.seed, name)%StripesOfRooms]
 }
 
-// Find locks the stripe of a name. It returns the room, nil if there is none, and unlock: the caller must call it.
+// find locks the stripe of a name. It returns the room, nil if there is none, and unlock: the caller must call it.
 func (t *rooms) Find(name string) (r *Room, unlock func()) {
 	in := t.StripeOf(name)
 	in.Mu.Lock()
@@ -66,7 +66,7 @@ func (t *rooms) Each(do func(*Stripe)) {
 	}
 }
 
-// Count returns the number of rooms.
+// count returns the number of rooms.
 func (t *rooms) Count() (n int) {
 	t.Each(func(in *Stripe) { n += len(in.Rooms) })
 	return n

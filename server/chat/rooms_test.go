@@ -24,5 +24,5 @@ func TestARoomStoresOnlyItsName(t *testing.T) {
 			t.Error("the key of the room is a part of a larger text")
 		}
 	}
-	h.DeleteLocked(r)
+	h.deleteLocked(r)
 }

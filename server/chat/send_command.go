@@ -27,7 +27,7 @@ func (h *Hub) Execute(ctx context.Context, what TargetedCommand) *Rejection {
 func (h *Hub) AddCommand(w TargetedCommand) []userClient {
 	h.UsersMu.Lock()
 	defer h.UsersMu.Unlock()
-	h.PendingCommands.Add(w)
+	h.PendingCommands.add(w)
 	u := h.users[w.User]
 	if u == nil || w.User == "" {
 		return nil
@@ -93,7 +93,7 @@ func executeAll(ctx context.Context, clients []userClient, command UserCommand) 
 func (h *Hub) BeginConnect() (since uint64) {
 	h.UsersMu.Lock()
 	defer h.UsersMu.Unlock()
-	return h.PendingCommands.Begin()
+	return h.PendingCommands.begin()
 }
 
 // EndConnect ends the wait of a connection: the webhook has answered, or the connection is closed.

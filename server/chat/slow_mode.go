@@ -13,9 +13,9 @@ import (
 // Slow mode: in a slow room each publisher may publish once in an interval. Any goroutine may call these functions.
 
 const (
-	MaxSlowModePublishers = 1 << 18  // publishers in all slow rooms; each room has an equal share and evicts its oldest
-	GuestPublications     = 10       // publications of all guests at one address in an interval
-	GuestPrefix           = "guest:" // prefix of the users of guests
+	maxSlowModePublishers = 1 << 18  // publishers in all slow rooms; each room has an equal share and evicts its oldest
+	guestPublications     = 10       // publications of all guests at one address in an interval
+	guestPrefix           = "guest:" // prefix of the users of guests
 )
 
 // Publisher is a publisher: a user with all of its connections, or all anonymous connections at one address. A guest can become a new user at
@@ -41,17 +41,17 @@ type SlowModeCount struct {
 // slowMode has the recent publishers of slow rooms. Guarded by Moderation.Mu.
 type slowMode struct {
 	seed    maphash.Seed
-	Rooms   map[string]*recent.Table[publishCount]
+	rooms   map[string]*recent.Table[publishCount]
 	evicted uint64 // publishers that were evicted before their interval ended
 }
 
 func newSlowMode() slowMode {
-	return slowMode{seed: maphash.MakeSeed(), Rooms: map[string]*recent.Table[publishCount]{}}
+	return slowMode{seed: maphash.MakeSeed(), rooms: map[string]*recent.Table[publishCount]{}}
 }
 
 // PublisherOf returns the publisher of a connection; user is empty if it is anonymous.
 func PublisherOf(c *fanout.Conn, user string) Publisher {
-	if user != "" && !strings.HasPrefix(user, GuestPrefix) {
+	if user != "" && !strings.HasPrefix(user, guestPrefix) {
 		return Publisher{User: user}
 	}
 	return Publisher{user, c.AddressKey()}
@@ -62,14 +62,14 @@ func (sm *slowMode) keys(of Publisher) (keys [2]uint64, limits [2]int32) {
 	keys[0], limits[0] = maphash.Comparable(sm.seed, of), 1
 	if of.User != "" && of.Address.IsValid() {
 		keys[0] = maphash.Comparable(sm.seed, Publisher{User: of.User})
-		keys[1], limits[1] = maphash.Comparable(sm.seed, Publisher{GuestPrefix, of.Address}), GuestPublications
+		keys[1], limits[1] = maphash.Comparable(sm.seed, Publisher{guestPrefix, of.Address}), guestPublications
 	}
 	return keys, limits
 }
 
 // InSlowMode reports whether a room is in slow mode.
 func (m *Moderation) InSlowMode(room string) bool {
-	if !m.AnySanction.Load() {
+	if !m.anySanction.Load() {
 		return false
 	}
 	m.Mu.RLock()
@@ -86,10 +86,10 @@ func (m *Moderation) AllowInSlowMode(by Publisher, room string) (w SlowModeCount
 	if pause == 0 {
 		return SlowModeCount{}, true
 	}
-	table := m.SlowMode.Rooms[room]
+	table := m.slowMode.rooms[room]
 	if table == nil {
 		table = &recent.Table[publishCount]{}
-		m.SlowMode.Rooms[room] = table
+		m.slowMode.rooms[room] = table
 	}
 	m.trimLocked(table)
 	now := m.Now().UnixNano()
@@ -98,7 +98,7 @@ func (m *Moderation) AllowInSlowMode(by Publisher, room string) (w SlowModeCount
 			table.RemoveOldest()
 		}
 	}
-	keys, limits := m.SlowMode.keys(by)
+	keys, limits := m.slowMode.keys(by)
 	var counts [2]publishCount
 	for i, key := range keys {
 		counts[i] = publishCount{since: now}
@@ -117,7 +117,7 @@ func (m *Moderation) AllowInSlowMode(by Publisher, room string) (w SlowModeCount
 		counts[i].n++
 		w.at[i] = counts[i].since
 		if _, full := table.Put(key, counts[i]); full {
-			m.SlowMode.evicted++
+			m.slowMode.evicted++
 		}
 	}
 	return w, true
@@ -130,7 +130,7 @@ func (m *Moderation) UndoSlowMode(w SlowModeCount) {
 	}
 	m.Mu.Lock()
 	defer m.Mu.Unlock()
-	table := m.SlowMode.Rooms[w.room]
+	table := m.slowMode.rooms[w.room]
 	if table == nil {
 		return
 	}
@@ -147,10 +147,10 @@ func (m *Moderation) UndoSlowMode(w SlowModeCount) {
 
 // trimLocked evicts publishers of a slow room beyond its share. m.Mu is held.
 func (m *Moderation) trimLocked(table *recent.Table[publishCount]) {
-	table.Max = MaxSlowModePublishers / max(len(m.slow), 1)
+	table.Max = maxSlowModePublishers / max(len(m.slow), 1)
 	for table.Count > table.Max {
 		table.RemoveOldest()
-		m.SlowMode.evicted++
+		m.slowMode.evicted++
 	}
 }
 
@@ -161,13 +161,13 @@ func (m *Moderation) SetSlowMode(room string, pause time.Duration) bool {
 	defer m.Mu.Unlock()
 	if pause == 0 {
 		delete(m.slow, room)
-		delete(m.SlowMode.Rooms, room)
+		delete(m.slowMode.rooms, room)
 		return true
 	}
 	if !sanctionLocked(m, m.slow, room, pause) {
 		return false
 	}
-	for _, table := range m.SlowMode.Rooms {
+	for _, table := range m.slowMode.rooms {
 		m.trimLocked(table)
 	}
 	return true
@@ -175,12 +175,12 @@ func (m *Moderation) SetSlowMode(room string, pause time.Duration) bool {
 
 // expirePublishersLocked drops publishers whose interval has ended. m.Mu is held.
 func (m *Moderation) expirePublishersLocked(now time.Time) {
-	for room, table := range m.SlowMode.Rooms {
+	for room, table := range m.slowMode.rooms {
 		for oldest := table.First(); oldest != nil && now.UnixNano() >= oldest.since+m.slow[room].Nanoseconds(); oldest = table.First() {
 			table.RemoveOldest()
 		}
 		if table.Count == 0 {
-			delete(m.SlowMode.Rooms, room)
+			delete(m.slowMode.rooms, room)
 		}
 	}
 }
@@ -189,8 +189,8 @@ func (m *Moderation) expirePublishersLocked(now time.Time) {
 func (m *Moderation) SlowModePublishers() (waiting int, forgot uint64) {
 	m.Mu.RLock()
 	defer m.Mu.RUnlock()
-	for _, table := range m.SlowMode.Rooms {
+	for _, table := range m.slowMode.rooms {
 		waiting += table.Count
 	}
-	return waiting, m.SlowMode.evicted
+	return waiting, m.slowMode.evicted
 }

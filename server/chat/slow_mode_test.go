@@ -11,7 +11,7 @@ import (
 func startSlowMode(t *testing.T, pause time.Duration, rooms ...string) (*Moderation, *time.Time) {
 	t.Helper()
 	now := time.Now()
-	m := NewModeration()
+	m := newModeration()
 	m.Now = func() time.Time { return now }
 	for _, room := range rooms {
 		if !m.SetSlowMode(room, pause) {
@@ -30,14 +30,14 @@ func says(m *Moderation, user, room string) bool {
 func TestAFullSlowModeTableBlocksNoPublisher(t *testing.T) {
 	t.Parallel()
 	m, now := startSlowMode(t, time.Hour, "slow")
-	for i := range MaxSlowModePublishers + 1000 {
+	for i := range maxSlowModePublishers + 1000 {
 		if !says(m, fmt.Sprint(i), "slow") {
 			t.Fatalf("newcomer %d may not publish", i)
 		}
 		*now = now.Add(time.Millisecond)
 	}
-	if waiting, forgot := m.SlowModePublishers(); waiting != MaxSlowModePublishers || forgot != 1000 {
-		t.Errorf("got %d remembered and %d forgotten, want %d and 1000", waiting, forgot, MaxSlowModePublishers)
+	if waiting, forgot := m.SlowModePublishers(); waiting != maxSlowModePublishers || forgot != 1000 {
+		t.Errorf("got %d remembered and %d forgotten, want %d and 1000", waiting, forgot, maxSlowModePublishers)
 	}
 	if says(m, fmt.Sprint(1000+1), "slow") {
 		t.Error("one that is remembered need not wait")
@@ -46,7 +46,7 @@ func TestAFullSlowModeTableBlocksNoPublisher(t *testing.T) {
 		t.Error("one that was forgotten must wait")
 	}
 	*now = now.Add(2 * time.Hour)
-	if m.ExpireLocked(); m.SlowMode.Rooms["slow"] != nil {
+	if m.expireLocked(); m.slowMode.rooms["slow"] != nil {
 		t.Error("those who need not wait any more are remembered")
 	}
 }
@@ -58,18 +58,18 @@ func TestEachSlowRoomHasItsShare(t *testing.T) {
 	if !says(m, "ann", "quiet") {
 		t.Fatal("the first may not publish")
 	}
-	for i := range MaxSlowModePublishers {
+	for i := range maxSlowModePublishers {
 		says(m, fmt.Sprint(i), "busy")
 	}
 	if says(m, "ann", "quiet") {
 		t.Error("the busy room had a publisher of the quiet one forgotten")
 	}
-	if got := m.SlowMode.Rooms["busy"].Count; got != MaxSlowModePublishers/2 {
-		t.Errorf("got %d remembered in one of two rooms, want %d", got, MaxSlowModePublishers/2)
+	if got := m.slowMode.rooms["busy"].Count; got != maxSlowModePublishers/2 {
+		t.Errorf("got %d remembered in one of two rooms, want %d", got, maxSlowModePublishers/2)
 	}
 	m.SetSlowMode("third", time.Hour)
-	if got := m.SlowMode.Rooms["busy"].Count; got != MaxSlowModePublishers/3 {
-		t.Errorf("got %d remembered in one of three rooms, want %d", got, MaxSlowModePublishers/3)
+	if got := m.slowMode.rooms["busy"].Count; got != maxSlowModePublishers/3 {
+		t.Errorf("got %d remembered in one of three rooms, want %d", got, maxSlowModePublishers/3)
 	}
 	m.SetSlowMode("busy", 0)
 	if waiting, _ := m.SlowModePublishers(); waiting != 1 {
@@ -85,14 +85,14 @@ func TestASlowRoomExpiresEntriesGradually(t *testing.T) {
 		says(m, fmt.Sprint(i), "slow")
 		*now = now.Add(time.Millisecond)
 	}
-	if got := m.SlowMode.Rooms["slow"].Count; got > 1001 {
+	if got := m.slowMode.rooms["slow"].Count; got > 1001 {
 		t.Errorf("got %d remembered, want those of the last second", got)
 	}
 }
 
 func TestARejectedPublicationStartsNoSlowModeWait(t *testing.T) {
 	m, now := startSlowMode(t, time.Hour, "slow")
-	for _, who := range []Publisher{{User: "ann"}, {User: GuestPrefix + "x", Address: netip.MustParseAddr("10.0.0.1")}, {Address: netip.MustParseAddr("10.0.0.1")}} {
+	for _, who := range []Publisher{{User: "ann"}, {User: guestPrefix + "x", Address: netip.MustParseAddr("10.0.0.1")}, {Address: netip.MustParseAddr("10.0.0.1")}} {
 		for range 20 {
 			w, ok := m.AllowInSlowMode(who, "slow")
 			if !ok {
@@ -119,12 +119,12 @@ func TestARejectedPublicationStartsNoSlowModeWait(t *testing.T) {
 func TestGuestsOfOneAddressShareSlowMode(t *testing.T) {
 	m, now := startSlowMode(t, time.Hour, "slow")
 	at := func(address string, guest int) bool {
-		_, ok := m.AllowInSlowMode(Publisher{User: fmt.Sprint(GuestPrefix, guest), Address: netip.MustParseAddr(address)}, "slow")
+		_, ok := m.AllowInSlowMode(Publisher{User: fmt.Sprint(guestPrefix, guest), Address: netip.MustParseAddr(address)}, "slow")
 		return ok
 	}
 	for range 2 {
-		for i := range 2 * GuestPublications {
-			if got, want := at("10.0.0.1", i), i < GuestPublications; got != want {
+		for i := range 2 * guestPublications {
+			if got, want := at("10.0.0.1", i), i < guestPublications; got != want {
 				t.Errorf("guest %d of an address: got %v, want %v", i, got, want)
 			}
 		}

@@ -22,9 +22,9 @@ type StreamPosition struct {
 
 const (
 	MaxPositions = 1 << 18 // rooms; beyond it the room that was released first loses its position
-	PositionTTL  = 30 * 24 * time.Hour
+	positionTTL  = 30 * 24 * time.Hour
 
-	MaxExpiredPerTick = 4096 // positions per tick: Expire holds the lock
+	maxExpiredPerTick = 4096 // positions per tick: Expire holds the lock
 )
 
 // positionTable has the stream positions of released rooms, and computes the epochs of rooms without publications. Any goroutine may call
@@ -33,21 +33,21 @@ type positionTable struct {
 	seed maphash.Seed
 
 	Mu         sync.Mutex // a leaf
-	Stored     recent.Table[StoredPosition]
+	Stored     recent.Table[storedPosition]
 	dropCounts countSketch
 	Dropped    uint64 // positions that were dropped: expired, or beyond MaxPositions
 }
 
-// StoredPosition is the position of a released room.
-type StoredPosition struct {
+// storedPosition is the position of a released room.
+type storedPosition struct {
 	epoch      uint64
 	offset     uint64
 	releasedAt wheel.Tick // release of the room
 }
 
-// NewPositionTable returns a table without positions.
-func NewPositionTable() *positionTable {
-	return &positionTable{seed: maphash.MakeSeed(), Stored: recent.Table[StoredPosition]{Max: MaxPositions}}
+// newPositionTable returns a table without positions.
+func newPositionTable() *positionTable {
+	return &positionTable{seed: maphash.MakeSeed(), Stored: recent.Table[storedPosition]{Max: MaxPositions}}
 }
 
 func (p *positionTable) keyOf(room string) uint64 { return maphash.String(p.seed, room) }
@@ -78,25 +78,25 @@ func (p *positionTable) take(room string) StreamPosition {
 	return at
 }
 
-// Store stores the position of a room that is released.
-func (p *positionTable) Store(room string, at StreamPosition, now wheel.Tick) {
+// store stores the position of a room that is released.
+func (p *positionTable) store(room string, at StreamPosition, now wheel.Tick) {
 	epoch, err := strconv.ParseUint(at.Epoch, epochBase, 64)
 	if err != nil {
 		panic("chat: epoch is not a number: " + at.Epoch)
 	}
 	p.Mu.Lock()
 	defer p.Mu.Unlock()
-	if dropped, full := p.Stored.Put(p.keyOf(room), StoredPosition{epoch, at.Offset, now}); full {
+	if dropped, full := p.Stored.Put(p.keyOf(room), storedPosition{epoch, at.Offset, now}); full {
 		p.drop(dropped)
 	}
 }
 
-// Expire drops positions older than PositionTTL, at most MaxExpiredPerTick.
-func (p *positionTable) Expire(now wheel.Tick) {
+// expire drops positions older than positionTTL, at most maxExpiredPerTick.
+func (p *positionTable) expire(now wheel.Tick) {
 	p.Mu.Lock()
 	defer p.Mu.Unlock()
-	for range MaxExpiredPerTick {
-		if oldest := p.Stored.First(); oldest == nil || now < oldest.releasedAt+fanout.InTicks(PositionTTL) {
+	for range maxExpiredPerTick {
+		if oldest := p.Stored.First(); oldest == nil || now < oldest.releasedAt+fanout.InTicks(positionTTL) {
 			return
 		}
 		p.drop(p.Stored.RemoveOldest())

@@ -86,7 +86,7 @@ func TestAPositionLasts30Days(t *testing.T) {
 	if h.Rooms.Count() != 0 {
 		t.Fatal("the room is kept though nothing is remembered in it")
 	}
-	letPass(h, PositionTTL-2*time.Minute)
+	letPass(h, positionTTL-2*time.Minute)
 	if got := positionOf(h, "x"); got != at {
 		t.Errorf("within 30 days: got %v, want %v", got, at)
 	}
@@ -94,7 +94,7 @@ func TestAPositionLasts30Days(t *testing.T) {
 		t.Errorf("got %v, want offset 3 of the same epoch", next)
 	}
 	letPass(h, time.Minute)
-	letPass(h, PositionTTL+time.Minute)
+	letPass(h, positionTTL+time.Minute)
 	if got := positionOf(h, "x"); got.Offset != 0 || got.Epoch == at.Epoch || h.Positions.Stored.Count != 0 {
 		t.Errorf("after 30 days: got %v, want the beginning of another life", got)
 	}
@@ -119,16 +119,16 @@ func TestTheOldestPositionIsDroppedFirst(t *testing.T) {
 // Not all that has had its time is dropped while everybody waits.
 func TestPositionsExpireAFewAtATime(t *testing.T) {
 	t.Parallel()
-	p := NewPositionTable()
-	for n := range 3 * MaxExpiredPerTick {
-		p.Store(fmt.Sprint(n), StreamPosition{Offset: 1, Epoch: "1"}, fanout.FirstTick)
+	p := newPositionTable()
+	for n := range 3 * maxExpiredPerTick {
+		p.store(fmt.Sprint(n), StreamPosition{Offset: 1, Epoch: "1"}, fanout.FirstTick)
 	}
-	end := wheel.Tick(fanout.FirstTick) + fanout.InTicks(PositionTTL)
-	if p.Expire(end - 1); p.Stored.Count != 3*MaxExpiredPerTick {
+	end := wheel.Tick(fanout.FirstTick) + fanout.InTicks(positionTTL)
+	if p.expire(end - 1); p.Stored.Count != 3*maxExpiredPerTick {
 		t.Fatal("dropped before its time")
 	}
-	for left := 2 * MaxExpiredPerTick; left >= 0; left -= MaxExpiredPerTick {
-		if p.Expire(end); p.Stored.Count != left {
+	for left := 2 * maxExpiredPerTick; left >= 0; left -= maxExpiredPerTick {
+		if p.expire(end); p.Stored.Count != left {
 			t.Fatalf("got %d left, want %d", p.Stored.Count, left)
 		}
 	}
@@ -136,7 +136,7 @@ func TestPositionsExpireAFewAtATime(t *testing.T) {
 
 // The README says what a kept position costs.
 func TestAKeptPositionTakes64Bytes(t *testing.T) {
-	if got := unsafe.Sizeof(recent.Node[StoredPosition]{}) + unsafe.Sizeof(uint32(0)); got > 64 {
+	if got := unsafe.Sizeof(recent.Node[storedPosition]{}) + unsafe.Sizeof(uint32(0)); got > 64 {
 		t.Errorf("got %d bytes a position, want 64 at most", got)
 	}
 }

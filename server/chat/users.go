@@ -15,7 +15,7 @@ func (h *Hub) AddUser(c userClient, name string, since *uint64) (u *User, demand
 	defer h.UsersMu.Unlock()
 	if since != nil {
 		complete := false
-		if demands, complete = h.PendingCommands.Matching(name, c.ClientID(), *since); !complete {
+		if demands, complete = h.PendingCommands.matching(name, c.ClientID(), *since); !complete {
 			return nil, nil, rejectRate
 		}
 	}

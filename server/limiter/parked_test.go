@@ -10,7 +10,7 @@ func TestARecoveredLimiterIsDeleted(t *testing.T) {
 	for who := range 1000 {
 		now := time.Duration(who) * 100 * time.Millisecond
 		s.Park(who, Meter(now+time.Second), now)
-		if got := len(s.Meters); got > 41 {
+		if got := len(s.meters); got > 41 {
 			t.Fatalf("got %d limiters kept, want those of the last four seconds", got)
 		}
 	}

@@ -65,7 +65,7 @@ func (r Rate) Undo(m *Meter) { *m -= Meter(r.Every) }
 // Parked keeps the meters of clients that are not connected, so a reconnect does not give a new burst. It drops meters that are unused
 // again. Not safe for concurrent use.
 type Parked[K comparable] struct {
-	Meters map[K]Meter
+	meters map[K]Meter
 	swept  time.Duration
 }
 
@@ -74,19 +74,19 @@ func (s *Parked[K]) Park(who K, m Meter, now time.Duration) {
 	if time.Duration(m) <= now {
 		return
 	}
-	if s.Meters == nil {
-		s.Meters = map[K]Meter{}
+	if s.meters == nil {
+		s.meters = map[K]Meter{}
 	}
 	if now-s.swept > BurstSeconds*time.Second {
 		s.swept = now
-		maps.DeleteFunc(s.Meters, func(_ K, m Meter) bool { return time.Duration(m) <= now })
+		maps.DeleteFunc(s.meters, func(_ K, m Meter) bool { return time.Duration(m) <= now })
 	}
-	s.Meters[who] = m
+	s.meters[who] = m
 }
 
 // Resume removes and returns the meter of a client that connects.
 func (s *Parked[K]) Resume(who K) Meter {
-	m := s.Meters[who]
-	delete(s.Meters, who)
+	m := s.meters[who]
+	delete(s.meters, who)
 	return m
 }

@@ -136,14 +136,14 @@ func TestParkedMetersAreResumed(t *testing.T) {
 	const now = time.Hour
 	s.Park("rested", Meter(now), now)
 	s.Park("ann", Meter(now+time.Second), now)
-	if len(s.Meters) != 1 || s.Resume("ann") != Meter(now+time.Second) || s.Resume("ann") != 0 || len(s.Meters) != 0 {
-		t.Errorf("got %v, want the meter of ann only, and once", s.Meters)
+	if len(s.meters) != 1 || s.Resume("ann") != Meter(now+time.Second) || s.Resume("ann") != 0 || len(s.meters) != 0 {
+		t.Errorf("got %v, want the meter of ann only, and once", s.meters)
 	}
 	s.Park("ann", Meter(now+time.Second), now)
 	s.Park("bob", Meter(now+time.Hour), now)
 	s.Park("eve", Meter(now+time.Hour), now+time.Minute) // drops recovered meters
-	if _, is := s.Meters["ann"]; is || len(s.Meters) != 2 {
-		t.Errorf("got %v, want the meter of ann dropped", s.Meters)
+	if _, is := s.meters["ann"]; is || len(s.meters) != 2 {
+		t.Errorf("got %v, want the meter of ann dropped", s.meters)
 	}
 }
 
