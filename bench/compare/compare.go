@@ -15,8 +15,8 @@ import (
 	"github.com/throng-chat/throng/bench/stats"
 )
 
-// Order returns which server runs first in each pair: A B, B A, A B and so on. True is B.
-func Order(pairs int) (order []bool) {
+// turns returns which server runs first in each pair: A B, B A, A B and so on. True is B.
+func turns(pairs int) (order []bool) {
 	for i := range pairs {
 		order = append(order, i%2 == 1, i%2 == 0)
 	}
@@ -36,7 +36,7 @@ func AB(ctx context.Context, pairs int, run func(ctx context.Context, b bool, wh
 	}
 	var done Pairs
 	var pair [2]*result.Result
-	for i, b := range Order(pairs) {
+	for i, b := range turns(pairs) {
 		r, err := run(ctx, b, fmt.Sprintf("pair %d of %d", i/2+1, pairs))
 		if err != nil {
 			return done, err

@@ -33,7 +33,7 @@ func measured(cost float64, p50 time.Duration) *result.Result {
 
 func TestPairsAreInTurn(t *testing.T) {
 	want := []bool{false, true, true, false, false, true, true, false} // A B B A A B B A
-	if got := Order(4); !slices.Equal(got, want) {
+	if got := turns(4); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
