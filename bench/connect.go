@@ -71,6 +71,12 @@ func (r *run) connect(ctx context.Context) error {
 	return nil
 }
 
+// The bounds of the note about a ramp.
+const (
+	leastDialLag  = 10 * time.Millisecond // median dial delay that is always allowed
+	mostRampShort = 0.05                  // allowed shortfall of a ramp, as a share of its rate
+)
+
 // missedRamp returns a note if the connections opened more slowly than the ramp, or an empty string. A ramp that is too fast by a share s
 // delays the dials more and more, so half of them are late by s/2 of its length or more. A short stall does not change the median.
 func missedRamp(cfg *Config, c *result.Connect, levels int) string {
