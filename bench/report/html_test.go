@@ -170,8 +170,9 @@ func TestThePageContainsTheRamp(t *testing.T) {
 		t.Error("a result without a ramp has one on the page")
 	}
 	r.Plan.Ramp, r.Connect.Lag = 1000, r.Connect.Time
+	r.Plan.Size, r.Delivery.Expected = 0, 0
 	page := render(t, r)
-	for _, want := range []string{"1,000 connections/s", "dial delay of the ramp"} {
+	for _, want := range []string{"1,000 connections/s", "dial delay of the ramp", "from the scheduled time to the 101"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not contain %q", want)
 		}

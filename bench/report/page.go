@@ -95,9 +95,13 @@ func figures(r *result.Result) (all []figure) {
 			figure{Name: "Latency max", Value: metric(r, "max"), Note: "from the scheduled time"},
 			figure{Name: "Server CPU per delivery", Value: metric(r, "cpu/delivery"), Note: multiple(r, (*result.Floor).Delivery)})
 	} else {
+		from := "from TCP to the 101"
+		if r.Plan.Ramp > 0 {
+			from = "from the scheduled time to the 101"
+		}
 		all = append(all,
-			figure{Name: "Connecting p50", Value: metric(r, "connect-p50"), Note: "from TCP to the 101"},
-			figure{Name: "Connecting p99", Value: metric(r, "connect-p99"), Note: "from TCP to the 101"},
+			figure{Name: "Connecting p50", Value: metric(r, "connect-p50"), Note: from},
+			figure{Name: "Connecting p99", Value: metric(r, "connect-p99"), Note: from},
 			figure{Name: "Server CPU per upgrade", Value: metric(r, "cpu/upgrade"), Note: multiple(r, (*result.Floor).Upgrade)})
 		if r.Latency.Ping != nil {
 			all = append(all, figure{Name: "Ping p99", Value: metric(r, "ping-p99"), Note: "ping to pong"})
