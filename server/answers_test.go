@@ -103,11 +103,11 @@ func (c *sdk) enterCrowd(s *Server, room string) {
 
 // unmetered removes the rate of long replies for clients that connect later.
 func unmetered(s *Server) {
-	withShardsLocked(s, func() { s.hub.ReplyRate = limiter.Rate{} })
+	withShardsLocked(s, func() { s.hub.BulkRate = limiter.Rate{} })
 }
 
 // owed returns the outstanding bytes of long replies.
-func owed(s *Server) int { return int(s.hub.Owed.Used.Load()) }
+func owed(s *Server) int { return int(s.hub.Outstanding.Used.Load()) }
 
 // A request for a second long reply before the first is read gets a temporary error.
 func TestASecondLongReplyIsRejected(t *testing.T) {
@@ -147,11 +147,11 @@ func TestUnsentLongRepliesAreBoundedTogether(t *testing.T) {
 
 	other := connectSDK(t, s, "")
 	other.enterCrowd(s, "b")
-	owe := func(bytes int) { s.hub.Owed.Release(-bytes) }
-	owe(session.MaxOwed)
+	owe := func(bytes int) { s.hub.Outstanding.Release(-bytes) }
+	owe(session.MaxOutstanding)
 	other.sendLine(`{"id":3,"presence":{"channel":"b"}}`)
 	other.expectLine(`{"id":3,"error":{"code":111,"message":"too many requests","temporary":true}}`)
-	owe(-session.MaxOwed)
+	owe(-session.MaxOutstanding)
 	other.sendLine(`{"id":4,"presence":{"channel":"b"}}`)
 	if got := other.line(); !strings.HasPrefix(got, `{"id":4,"presence":{"presence":{`) {
 		t.Errorf("got %.80s, want the reply", got)

@@ -52,7 +52,7 @@ func talkInto(s *Server, room string, publications, bytes int) {
 
 // allowReplies sets the limit of long replies per connection, in bytes.
 func allowReplies(s *Server, bytes int) {
-	withShardsLocked(s, func() { s.hub.ReplyRate = limiter.Rate{Every: time.Hour / time.Duration(bytes), Burst: time.Hour} })
+	withShardsLocked(s, func() { s.hub.BulkRate = limiter.Rate{Every: time.Hour / time.Duration(bytes), Burst: time.Hour} })
 }
 
 // narrow makes the socket buffers of a user's connection small.
@@ -183,14 +183,14 @@ func occupy(t *testing.T, s *Server, queue int) (open func()) {
 	open = sync.OnceFunc(func() { close(gate) })
 	t.Cleanup(func() { open(); w.Wait() })
 	w.Do(netip.Addr{}, func() { <-gate }, nil)
-	withShardsLocked(s, func() { s.hub.Questions.Workers = w })
+	withShardsLocked(s, func() { s.hub.BulkQueries.Workers = w })
 	return open
 }
 
 func waitingFor(s *Server) (n int) {
-	s.hub.Questions.Mu.Lock()
-	defer s.hub.Questions.Mu.Unlock()
-	for _, tells := range s.hub.Questions.Waiting {
+	s.hub.BulkQueries.Mu.Lock()
+	defer s.hub.BulkQueries.Mu.Unlock()
+	for _, tells := range s.hub.BulkQueries.Waiting {
 		n += len(tells)
 	}
 	return n
@@ -260,16 +260,16 @@ func TestSlowReadersOfLongRepliesAreClosedAboveTheBudget(t *testing.T) {
 		c := connectSDK(t, s, userToken(name)).narrow(s, name)
 		c.sendLine(`{"id":2,"presence":{"channel":"room%d"}}`, i)
 	}
-	eventually(t, "them to use up half of the budget", func() bool { return owed(s) > session.MaxOwed/2 || closesBy(s, fanout.ClosedSlow) > 0 })
+	eventually(t, "them to use up half of the budget", func() bool { return owed(s) > session.MaxOutstanding/2 || closesBy(s, fanout.ClosedSlow) > 0 })
 	fast := connectSDK(t, s, userToken("fast"))
 	eventually(t, "a reader to get its reply", func() bool {
-		if got := owed(s); got > session.MaxOwed {
-			t.Fatalf("got %d bytes outstanding, want %d at most", got, session.MaxOwed)
+		if got := owed(s); got > session.MaxOutstanding {
+			t.Fatalf("got %d bytes outstanding, want %d at most", got, session.MaxOutstanding)
 		}
 		time.Sleep(20 * time.Millisecond) // the pace of the requests, so that fewer than 101 in a row are rejected
 		return strings.Contains(fast.answerTo(`"presence":{"channel":"x"}`), `"presence":{"presence":{`)
 	})
-	eventually(t, "slow readers to be closed", func() bool { return owed(s) <= session.MaxOwed/2 && closesBy(s, fanout.ClosedSlow) > 0 })
+	eventually(t, "slow readers to be closed", func() bool { return owed(s) <= session.MaxOutstanding/2 && closesBy(s, fanout.ClosedSlow) > 0 })
 	if got := closesBy(s, fanout.ClosedSlow); got == slow {
 		t.Error("all slow readers were closed, want only as many as necessary")
 	}
@@ -287,29 +287,29 @@ func TestTheSlowestReaderIsClosedFirst(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := &session.LongReply{Body: make([]byte, each), Owed: &crew.hub.Owed}
+		r := &session.BulkReply{Body: make([]byte, each), Outstanding: &crew.hub.Outstanding}
 		r.Readers.Store(1)
-		crew.hub.Owed.Used.Add(each)
+		crew.hub.Outstanding.Used.Add(each)
 		c := &fanout.Conn{Transport: netpoll.OverTCP(nc), Shard: shard, Out: &fanout.Outbox{}}
 		s := &session.Session{Conn: c}
 		c.Handler = s
-		b := &session.LongBulk{Session: s, Reply: r}
-		s.UnreadReplies.Store(int64(b.Size()))
+		b := &session.BulkDelivery{Session: s, Reply: r}
+		s.UnreadBulk.Store(int64(b.Size()))
 		c.Out.PushReply(r.Body, &fanout.OutstandingReply{Reply: b, Since: now - age, Written: true})
 		c.Out.Advance(read)
 		shard.SlowConsumers = append(shard.SlowConsumers, c)
 		return c
 	}
-	grace := fanout.InTicks(session.OwedGrace)
+	grace := fanout.InTicks(session.OutstandingGrace)
 	faster, slow, fresh := reader(6<<20, grace), reader(1<<20, grace), reader(0, grace-1)
-	crew.hub.RelieveOwed(now)
+	crew.hub.RelieveOutstanding(now)
 	for _, j := range shard.Inbox {
 		j.Call()
 	}
 	if !slow.Closing() || faster.Closing() || fresh.Closing() {
 		t.Errorf("closed: slow %v, faster %v, fresh %v; want the slow one", slow.Closing(), faster.Closing(), fresh.Closing())
 	}
-	if got := crew.hub.Owed.Used.Load(); got != 2*each || slow.Handler.(*session.Session).UnreadReplies.Load() != 0 {
+	if got := crew.hub.Outstanding.Used.Load(); got != 2*each || slow.Handler.(*session.Session).UnreadBulk.Load() != 0 {
 		t.Errorf("got %d bytes owed, want %d", got, 2*each)
 	}
 }
@@ -359,14 +359,14 @@ func TestALongHistoryReplyEqualsAShortOne(t *testing.T) {
 	t.Parallel()
 	s := startTalkative(t)
 	for _, json := range []bool{true, false} {
-		q := session.LongQuestion{About: session.HistoryOf, Room: "x", JSON: json, Limit: 3, HasFrom: true, From: chat.StreamPosition{Offset: 7}}
-		body, e := s.hub.Answer(q)
+		q := session.BulkQuery{Kind: session.HistoryQuery, Room: "x", JSON: json, Limit: 3, HasFrom: true, From: chat.StreamPosition{Offset: 7}}
+		body, e := s.hub.EncodeBulk(q)
 		if e != nil {
 			t.Fatal(e)
 		}
 		pubs, at, _ := s.hub.Read("x", q.Since(), 3, 1<<20, false)
 		want, _ := session.TellPast(pubs, at, json, 1<<20)
-		r := &session.LongReply{Body: body}
+		r := &session.BulkReply{Body: body}
 		var d ws.Decoder
 		m, _, err := d.Next(&clientRules, append(r.Head(q, 300), r.Body...))
 		if err != nil {

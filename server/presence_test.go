@@ -106,8 +106,8 @@ func TestALongPresenceReplyEqualsAShortOne(t *testing.T) {
 		}
 		want := session.ByClient(infos)
 		for _, e := range []session.Encoding{session.JSONEncoding, session.ProtobufEncoding} {
-			q := session.LongQuestion{About: session.PresenceOf, JSON: e.IsJSON()}
-			r := &session.LongReply{Body: session.EncodePresence(nil, q.JSON, infos)}
+			q := session.BulkQuery{Kind: session.PresenceQuery, JSON: e.IsJSON()}
+			r := &session.BulkReply{Body: session.EncodePresence(nil, q.JSON, infos)}
 			var d ws.Decoder
 			m, _, err := d.Next(&clientRules, append(r.Head(q, 7), r.Body...))
 			if err != nil || m.Op != e.Opcode() {

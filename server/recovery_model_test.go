@@ -225,7 +225,7 @@ func (m *recoveryModel) work(s *fanout.Shard, n int) {
 			}
 			for _, e := range told.Admission.Entries {
 				if e.Err == nil {
-					e.Result = e.Told()
+					e.Result = e.SubscribeResult()
 					m.answered(m.of(j.Conn), e)
 				}
 			}

@@ -204,7 +204,7 @@ func (s *Server) Run(ctx context.Context) error {
 	close(stopRelease)
 	stopFetching()
 	s.hub.Hooks.Stop()
-	s.hub.Answers.Wait()
+	s.hub.BulkWorkers.Wait()
 	s.hub.Verifiers.Wait()
 	owners.Wait()
 	s.hub.Stop() // last, because the others post to its pollers

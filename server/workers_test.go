@@ -303,11 +303,11 @@ func TestCommandsWaitForThePendingRequest(t *testing.T) {
 		session.Reply(&protocol.Reply{Id: id, Unsubscribe: &protocol.UnsubscribeResult{}})
 	}
 	session.Poller.Post(func() {
-		session.Await(s.hub.Answers, func() func() {
+		session.Await(s.hub.BulkWorkers, func() func() {
 			<-first
 			return func() {
 				tell(100)
-				session.Await(s.hub.Answers, func() func() {
+				session.Await(s.hub.BulkWorkers, func() func() {
 					<-second
 					return func() { tell(101) }
 				}, func() { t.Error("refused") })
@@ -342,7 +342,7 @@ func TestAConnectionMayCloseDuringAPendingRequest(t *testing.T) {
 			session := sessionOf(t, s, "ann")
 			gate := make(chan struct{})
 			session.Poller.Post(func() {
-				session.Await(s.hub.Answers, func() func() {
+				session.Await(s.hub.BulkWorkers, func() func() {
 					<-gate
 					return func() {
 						if session.Conn.Closing() {
@@ -368,7 +368,7 @@ func TestAPanicOfAWorkerClosesOneConnection(t *testing.T) {
 	other := connectSDK(t, s, signed(map[string]any{"sub": "bob"}))
 	session := sessionOf(t, s, "ann")
 	session.Poller.Post(func() {
-		session.Await(s.hub.Answers, func() func() { panic("on purpose") }, nil)
+		session.Await(s.hub.BulkWorkers, func() func() { panic("on purpose") }, nil)
 	})
 	if m, err := c.next(); err == nil || !errors.Is(err, io.EOF) && m.Op == ws.OpText {
 		t.Errorf("got %v %q, %v; want the end", m.Op, m.Payload, err)
@@ -391,7 +391,7 @@ func TestAPongIsHandledDuringAPendingRequest(t *testing.T) {
 	session := sessionOf(t, s, "ann")
 	gate := make(chan struct{})
 	session.Poller.Post(func() {
-		session.Await(s.hub.Answers, func() func() {
+		session.Await(s.hub.BulkWorkers, func() func() {
 			<-gate
 			return func() {}
 		}, nil)

@@ -20,7 +20,7 @@ func (s *Session) request(en *Entry) *chat.JoinRequest {
 		serverSide: en.serverSide,
 		byToken:    en.byToken,
 		expires:    en.expires,
-		credential: en.Token,
+		tokenID:    en.Token,
 	}
 	if en.Room.Options == nil {
 		en.Room = s.Hub.RoomRef(en.Wish.Channel)

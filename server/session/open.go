@@ -33,12 +33,12 @@ func New(cfg Config, h *chat.Hub, tokens *token.Verifier) *Sessions {
 		onCommands:    (*Session).onCommands,
 		logLimit:      logqueue.EverySecond(),
 		HeldCommands:  limiter.Budget{Max: int64(max(maxHeld, fanout.BudgetMessages*cfg.MaxMessage)), Share: 4},
-		ReplyRate:     limiter.PerSecond(repliesFactor * h.MaxUnsent),
-		Owed:          limiter.Budget{Max: MaxOwed, Share: 2},
-		Answers:       NewWorkers(cores, maxAnswers, bulkQueueTimeout),
+		BulkRate:      limiter.PerSecond(bulkRateFactor * h.MaxUnsent),
+		Outstanding:   limiter.Budget{Max: MaxOutstanding, Share: 2},
+		BulkWorkers:   NewWorkers(cores, maxQueuedBulk, bulkQueueTimeout),
 		Verifiers:     NewWorkers(max(1, cores/2), MaxVerifying, bulkQueueTimeout),
 	}
-	s.Questions = newQuestions(s.Answers, &s.Owed)
+	s.BulkQueries = newBulkQueries(s.BulkWorkers, &s.Outstanding)
 	return s
 }
 

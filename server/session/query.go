@@ -14,12 +14,12 @@ func (s *Session) presence(id uint32, req *protocol.PresenceRequest) {
 		s.fail(id, e)
 		return
 	}
-	infos, size, all := s.Hub.PresenceWithin(req.Channel, s.light())
+	infos, size, all := s.Hub.PresenceWithin(req.Channel, s.inlineBytes())
 	if !all {
-		s.askLong(id, LongQuestion{About: PresenceOf, Room: req.Channel, JSON: s.Encoding.IsJSON()}, size)
+		s.queryBulk(id, BulkQuery{Kind: PresenceQuery, Room: req.Channel, JSON: s.Encoding.IsJSON()}, size)
 		return
 	}
-	s.draw(size)
+	s.chargeBulk(size)
 	s.Reply(&protocol.Reply{Id: id, Presence: &protocol.PresenceResult{Presence: ByClient(infos)}})
 }
 
@@ -70,11 +70,11 @@ func (s *Session) history(id uint32, req *protocol.HistoryRequest) {
 		s.fail(id, e)
 		return
 	}
-	q := LongQuestion{About: HistoryOf, Room: req.Channel, JSON: s.Encoding.IsJSON(), Limit: int(req.Limit), reverse: req.Reverse}
+	q := BulkQuery{Kind: HistoryQuery, Room: req.Channel, JSON: s.Encoding.IsJSON(), Limit: int(req.Limit), reverse: req.Reverse}
 	if req.Since != nil {
 		q.HasFrom, q.From = true, chat.StreamPosition{Offset: req.Since.Offset, Epoch: req.Since.Epoch}
 	}
-	light := s.light()
+	light := s.inlineBytes()
 	pubs, at, e := s.Hub.Read(q.Room, q.Since(), q.Limit, max(light, 1), q.reverse) // a limit of 0 returns none
 	if e != nil {
 		s.fail(id, ErrorOf(e))
@@ -85,10 +85,10 @@ func (s *Session) history(id uint32, req *protocol.HistoryRequest) {
 		size += pubs[i].Size() + chat.PublicationOverhead
 	}
 	if size >= light && size > 0 {
-		s.askLong(id, q, s.Hub.MaxUnsent/2)
+		s.queryBulk(id, q, s.Hub.MaxUnsent/2)
 		return
 	}
 	result, size := TellPast(pubs, at, s.Encoding.IsJSON(), s.Hub.MaxUnsent/2)
-	s.draw(size)
+	s.chargeBulk(size)
 	s.Reply(&protocol.Reply{Id: id, History: result})
 }

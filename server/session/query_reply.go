@@ -72,25 +72,25 @@ func AppendPresent(b []byte, info *chat.ClientInfo) []byte {
 
 // HistoryPage returns a page of history as a type of the protocol, and about its size in bytes. The page ends with the publication that reaches
 // maxBytes: text may take several times as many bytes in JSON.
-func TellPast(pubs []chat.Publication, at chat.StreamPosition, json bool, mostBytes int) (result *protocol.HistoryResult, size int) {
+func TellPast(pubs []chat.Publication, at chat.StreamPosition, json bool, maxBytes int) (result *protocol.HistoryResult, size int) {
 	e := ProtobufEncoding
 	if json {
 		e = JSONEncoding
 	}
 	result = &protocol.HistoryResult{Epoch: at.Epoch, Offset: at.Offset, Publications: []*protocol.Publication{}} // SDKs require a list
 	for i := range pubs {
-		if i > 0 && size >= mostBytes {
+		if i > 0 && size >= maxBytes {
 			break
 		}
-		told := PastPublication(&pubs[i], e)
-		result.Publications = append(result.Publications, told)
-		size += pubs[i].Size() - len(pubs[i].Data) + len(told.Data) + chat.PresenceOverhead
+		pub := PastPublication(&pubs[i], e)
+		result.Publications = append(result.Publications, pub)
+		size += pubs[i].Size() - len(pubs[i].Data) + len(pub.Data) + chat.PresenceOverhead
 	}
 	return result, size
 }
 
 // encodeHistory returns the part of a history reply after its ID. Called on a worker.
-func (all *Sessions) encodeHistory(q LongQuestion) ([]byte, *protocol.Error) {
+func (all *Sessions) encodeHistory(q BulkQuery) ([]byte, *protocol.Error) {
 	pubs, at, e := all.Read(q.Room, q.Since(), q.Limit, all.MaxUnsent/2, q.reverse)
 	if e != nil {
 		return nil, ErrorOf(e)

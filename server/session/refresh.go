@@ -73,7 +73,7 @@ func (s *Session) subRefresh(id uint32, req *protocol.SubRefreshRequest) {
 // finishSubRefresh continues subRefresh after the token was verified.
 func (s *Session) subRefreshBy(id uint32, sub *Subscription, claims token.SubClaims) {
 	sub.expires = ExpiryOf(claims.Expires)
-	sub.credential = &chat.TokenIdentity{ID: claims.ID, IssuedAt: claims.IssuedAt}
+	sub.tokenID = &chat.TokenIdentity{ID: claims.ID, IssuedAt: claims.IssuedAt}
 	if claims.Info != nil {
 		s.showIn(sub, claims.Info)
 	}

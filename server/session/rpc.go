@@ -54,14 +54,14 @@ func (s *Session) proxyRPC(id uint32, req *protocol.RPCRequest) {
 		s.fail(id, ErrNotAvailable)
 		return
 	}
-	if s.overdrawn() {
+	if s.overBulkRate() {
 		s.reject(id, ErrTooManyRequests)
 		return
 	}
 	r := s.proxyRequest(OnRPC)
 	r.Method, r.Data = req.Method, req.Data
 	s.proxy(r, func(a *webhook.Reply) {
-		s.draw(len(a.Data))
+		s.chargeBulk(len(a.Data))
 		if s.Encoding.IsJSON() {
 			a.Data = AsJSON(a.Data)
 		}

@@ -28,7 +28,7 @@ type Session struct {
 	Info         *chat.ClientInfo   // for other clients; immutable, replaced as a whole
 	meta         []byte             // of its token, for the application only
 	expires      expiry             // of its token
-	credential   chat.TokenIdentity // of its token
+	tokenID      chat.TokenIdentity // of its token
 	tokenUser    string             // the user that its tokens must have; differs from Info.User if the application replaced the user
 	Subs         []*Subscription
 	replies      *ReplyFrame              // of the current frame, not posted yet; nil for none
@@ -36,13 +36,13 @@ type Session struct {
 	messages     limiter.Meter            // commands
 	floods       bool                     // over its rate of bytes for too long: its publications are rejected
 	rejections   int                      // commands over a limit, since the last one that was not
-	drawn        limiter.Meter            // bytes of bulk replies
+	bulkMeter    limiter.Meter            // bytes of bulk replies
 	Recovered    limiter.Meter            // bytes of recovered publications
 	Meters       map[string]limiter.Meter // publications by room, in rooms with a rate; nil before the first
 	firstCommand *uint64                  // during the admission: the number of the first command that may be for it (chat.pendingCommands); else nil
 	entering     *Entry                   // the join that waits for the application or a worker; nil for none
 	WaitsFrom    wheel.Tick
-	asksNext     func() // the query to start when it is no longer blocked
+	nextBulk     func() // the query to start when it is no longer blocked
 	underWay     int    // bytes of the current command and the rest of its frame
 	held         int    // bytes reserved for it while the session waits
 	Unfinished   []byte // the rest of the frame, after the command that waits
@@ -53,7 +53,7 @@ type Session struct {
 	joined []*fanout.Member
 
 	// Shared by the shard and the poller.
-	UnreadReplies atomic.Int64 // bytes of the bulk replies that are not completely read
+	UnreadBulk atomic.Int64 // bytes of the bulk replies that are not completely read
 
 	Blocked atomic.Bool // the session waits for its client to read; the goroutine that resets it continues the session
 

@@ -31,18 +31,18 @@ type Sessions struct {
 
 	HeldCommands limiter.Budget // bytes of commands that wait for workers
 
-	ReplyRate limiter.Rate   // bytes of bulk replies of one connection
-	Owed      limiter.Budget // bytes of long replies that are not completely sent
-	Questions *questions
+	BulkRate    limiter.Rate   // bytes of bulk replies of one connection
+	Outstanding limiter.Budget // bytes of long replies that are not completely sent
+	BulkQueries *bulkQueries
 
-	Answers   *workers // of long replies
-	Verifiers *workers // of signatures that take milliseconds
+	BulkWorkers *workers // of long replies
+	Verifiers   *workers // of signatures that take milliseconds
 }
 
 // OnTick does the work of a tick. Called on the heartbeat.
 func (all *Sessions) OnTick(now time.Time, tick wheel.Tick) {
 	all.Hub.OnTick(now, tick)
-	all.RelieveOwed(tick)
+	all.RelieveOutstanding(tick)
 }
 
 // TickOf returns the tick of a time; 0 for the zero time. A time later than MaxMoment counts as MaxMoment.
@@ -54,14 +54,14 @@ func (all *Sessions) TickOf(t time.Time) wheel.Tick {
 }
 
 // OutstandingGrace is the time that a client has to read a long reply before it can be closed for the budget.
-const OwedGrace = 2 * time.Second
+const OutstandingGrace = 2 * time.Second
 
 // RelieveOutstanding closes the slowest readers of long replies on each shard, while these take more than half of their budget. Each reader has at
 // least OutstandingGrace. Called on the heartbeat.
-func (all *Sessions) RelieveOwed(now wheel.Tick) {
-	tooMuch := func() bool { return all.Owed.Used.Load() > all.Owed.Max/2 }
+func (all *Sessions) RelieveOutstanding(now wheel.Tick) {
+	tooMuch := func() bool { return all.Outstanding.Used.Load() > all.Outstanding.Max/2 }
 	if !tooMuch() {
 		return
 	}
-	all.CloseSlowBulkReaders(now-fanout.InTicks(OwedGrace), tooMuch)
+	all.CloseSlowBulkReaders(now-fanout.InTicks(OutstandingGrace), tooMuch)
 }

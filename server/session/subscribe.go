@@ -14,7 +14,7 @@ func (s *Session) subscribe(id uint32, req *protocol.SubscribeRequest) {
 		s.fail(id, ErrBadRequest)
 		return
 	}
-	if s.proxyQueueFull(OnSubscribe) || s.Hub.Hooks.wants(OnSubscribe) && s.overdrawn() {
+	if s.proxyQueueFull(OnSubscribe) || s.Hub.Hooks.wants(OnSubscribe) && s.overBulkRate() {
 		s.reject(id, ErrTooManyRequests)
 		return
 	}
@@ -104,7 +104,7 @@ func (s *Session) proxySubscribe(id uint32, e *Entry) {
 			e.Info = s.InfoIn(a.Info)
 		}
 		if a.Data != nil {
-			s.draw(len(a.Data))
+			s.chargeBulk(len(a.Data))
 			e.data = AsJSON(a.Data)
 		}
 		if !a.ExpireAt.IsZero() {

@@ -15,8 +15,8 @@ type Subscription struct {
 	byToken    bool // granted by the connection token: the next one may remove it
 
 	// Owned by the poller.
-	expires    expiry              // of its token
-	credential *chat.TokenIdentity // of its subscription token; nil without one
+	expires expiry              // of its token
+	tokenID *chat.TokenIdentity // of its subscription token; nil without one
 }
 
 // JoinAttempt is a join of a session: its options, and the result.
@@ -38,7 +38,7 @@ type Entry struct {
 }
 
 // SubscribeResult returns the result for the client, without the recovered publications.
-func (en *Entry) Told() *protocol.SubscribeResult {
+func (en *Entry) SubscribeResult() *protocol.SubscribeResult {
 	return &protocol.SubscribeResult{
 		Recoverable:   en.Recoverable,
 		Positioned:    en.Positioned,
@@ -55,14 +55,14 @@ func (en *Entry) Told() *protocol.SubscribeResult {
 
 // addRecovered adds the recovered publications to the result. Called on the shard, because it may take long; budget is the time for deltas in
 // nanoseconds.
-func (en *Entry) tellMissed(budget *int) {
+func (en *Entry) addRecovered(budget *int) {
 	var before *chat.Publication
 	for i := range en.RecoveredPublications {
 		p := &en.RecoveredPublications[i]
 		if en.WithDelta {
-			told := DeltaPublication(p, before, Encoding(en.DeltaFormat), budget)
-			told.Time = p.UnixMilli
-			en.Result.Publications = append(en.Result.Publications, told)
+			pub := DeltaPublication(p, before, Encoding(en.DeltaFormat), budget)
+			pub.Time = p.UnixMilli
+			en.Result.Publications = append(en.Result.Publications, pub)
 			before = p
 		} else {
 			en.Result.Publications = append(en.Result.Publications, PastPublication(p, Encoding(en.Format)))
@@ -83,7 +83,7 @@ func (a *admission) replies(budget *int) []*protocol.Reply {
 	for _, e := range a.Entries {
 		if e.Err == nil {
 			joined = true
-			e.Result = e.Told()
+			e.Result = e.SubscribeResult()
 		}
 	}
 	if !joined {
@@ -91,7 +91,7 @@ func (a *admission) replies(budget *int) []*protocol.Reply {
 	}
 	replies := a.answer()
 	for _, e := range a.Entries {
-		e.tellMissed(budget)
+		e.addRecovered(budget)
 	}
 	return replies
 }

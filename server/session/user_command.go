@@ -128,12 +128,12 @@ func (s *Session) applyRefresh(c chat.Refresh) {
 // endRevoked ends the connection, or those of its subscriptions, whose token is revoked.
 func (s *Session) endRevoked() {
 	m := s.Hub.Moderation
-	if m.IsRevoked(s.Info.User, s.credential) {
+	if m.IsRevoked(s.Info.User, s.tokenID) {
 		s.disconnectAtOnce(disconnectInvalidToken)
 		return
 	}
 	for i := len(s.Subs) - 1; i >= 0; i-- {
-		if sub := s.Subs[i]; sub.credential != nil && m.IsRevoked(s.Info.User, *sub.credential) {
+		if sub := s.Subs[i]; sub.tokenID != nil && m.IsRevoked(s.Info.User, *sub.tokenID) {
 			s.endSubscription(sub, unsubscribedByRevocation)
 		}
 	}

@@ -106,9 +106,9 @@ func (s *Session) takesToken(id uint32, claims token.SubClaims, err error, room 
 
 // checkSanctions disconnects a client that is banned from all rooms or whose token is revoked. It reports whether the client may continue.
 func (s *Session) welcome(claims token.Claims) bool {
-	s.credential = chat.TokenIdentity{ID: claims.ID, IssuedAt: claims.IssuedAt}
+	s.tokenID = chat.TokenIdentity{ID: claims.ID, IssuedAt: claims.IssuedAt}
 	switch {
-	case s.Hub.Moderation.IsRevoked(s.Info.User, s.credential):
+	case s.Hub.Moderation.IsRevoked(s.Info.User, s.tokenID):
 		s.flushAndDisconnect(disconnectInvalidToken)
 	case s.Hub.Moderation.Forbids(s.Info.User, chat.ToSubscribe, ""):
 		s.flushAndDisconnect(disconnectBanned)

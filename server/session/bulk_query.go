@@ -16,16 +16,16 @@ import (
 
 // Queries with bulk replies. Clients that send the same query at the same time share one reply.
 
-type subject uint8
+type queryKind uint8
 
 const (
-	PresenceOf subject = iota
-	HistoryOf
+	PresenceQuery queryKind = iota
+	HistoryQuery
 )
 
 // BulkQuery is a query with a bulk reply. Equal queries have the same reply, except for the ID of the command.
-type LongQuestion struct {
-	About subject
+type BulkQuery struct {
+	Kind queryKind
 	Room  string
 	JSON  bool
 
@@ -37,7 +37,7 @@ type LongQuestion struct {
 }
 
 // Since returns the start of the page of history; nil for the end of the history.
-func (lq *LongQuestion) Since() *chat.StreamPosition {
+func (lq *BulkQuery) Since() *chat.StreamPosition {
 	if !lq.HasFrom {
 		return nil
 	}
@@ -45,25 +45,25 @@ func (lq *LongQuestion) Since() *chat.StreamPosition {
 }
 
 // BulkReply is the reply to a query: an error, or the bytes of the reply after its ID. It is immutable.
-type LongReply struct {
+type BulkReply struct {
 	Body    []byte
 	err     *protocol.Error
-	Owed    *limiter.Budget
+	Outstanding    *limiter.Budget
 	Readers atomic.Int32 // that have not received all of it
 }
 
 // Sent notes that one reader has received the reply or is gone. The last one releases its bytes. Any goroutine may call it.
-func (r *LongReply) Sent() {
+func (r *BulkReply) Sent() {
 	if r.Readers.Add(-1) == 0 {
-		r.Owed.Release(cap(r.Body))
+		r.Outstanding.Release(cap(r.Body))
 	}
 }
 
 // Head returns the bytes before the body in the frame for one reader.
-func (r *LongReply) Head(q LongQuestion, id uint32) []byte {
-	name, field := "presence", presenceOfReply
-	if q.About == HistoryOf {
-		name, field = "history", historyOfReply
+func (r *BulkReply) Head(q BulkQuery, id uint32) []byte {
+	name, field := "presence", presenceField
+	if q.Kind == HistoryQuery {
+		name, field = "history", historyField
 	}
 	if q.JSON {
 		text := fmt.Appendf(nil, `{"id":%d,"%s":`, id, name)
@@ -79,61 +79,61 @@ func (r *LongReply) Head(q LongQuestion, id uint32) []byte {
 
 // The numbers of the fields in client.proto.
 const (
-	presenceOfReply protowire.Number = 9
-	historyOfReply  protowire.Number = 11
+	presenceField protowire.Number = 9
+	historyField  protowire.Number = 11
 )
 
 // bulkQueries has the queries that no worker has begun. Any goroutine may use it.
-type questions struct {
+type bulkQueries struct {
 	Workers *workers
-	owed    *limiter.Budget // of the bodies of all replies
+	outstanding    *limiter.Budget // of the bodies of all replies
 
 	Mu      sync.Mutex // a leaf, not held over any work
-	Waiting map[LongQuestion][]func(*LongReply)
+	Waiting map[BulkQuery][]func(*BulkReply)
 }
 
-func newQuestions(w *workers, owed *limiter.Budget) *questions {
-	return &questions{Workers: w, owed: owed, Waiting: map[LongQuestion][]func(*LongReply){}}
+func newBulkQueries(w *workers, outstanding *limiter.Budget) *bulkQueries {
+	return &bulkQueries{Workers: w, outstanding: outstanding, Waiting: map[BulkQuery][]func(*BulkReply){}}
 }
 
 // start queues a query. It calls deliver once, on another goroutine. Queries that are equal, and start before a worker begins the reply, share
 // it. start returns false without a call of deliver if the queue of the workers is full. It does not block.
-func (q *questions) ask(what LongQuestion, make func(LongQuestion) ([]byte, *protocol.Error), tell func(*LongReply)) bool {
+func (q *bulkQueries) start(query BulkQuery, encode func(BulkQuery) ([]byte, *protocol.Error), deliver func(*BulkReply)) bool {
 	q.Mu.Lock()
-	waiting, asked := q.Waiting[what]
-	q.Waiting[what] = append(waiting, tell)
+	waiting, queued := q.Waiting[query]
+	q.Waiting[query] = append(waiting, deliver)
 	q.Mu.Unlock()
-	if asked {
+	if queued {
 		return true
 	}
-	if q.Workers.Do(netip.Addr{}, func() { q.answer(what, make) }, func() { q.tell(q.take(what), &LongReply{err: ErrTooManyRequests}) }) {
+	if q.Workers.Do(netip.Addr{}, func() { q.run(query, encode) }, func() { q.deliver(q.take(query), &BulkReply{err: ErrTooManyRequests}) }) {
 		return true
 	}
 	// Equal queries may have started in between.
-	q.tell(q.take(what)[1:], &LongReply{err: ErrTooManyRequests})
+	q.deliver(q.take(query)[1:], &BulkReply{err: ErrTooManyRequests})
 	return false
 }
 
 // run makes a reply. It takes the waiting clients first, so that the reply is newer than each of their queries.
-func (q *questions) answer(what LongQuestion, make func(LongQuestion) ([]byte, *protocol.Error)) {
-	tells := q.take(what)
-	r := &LongReply{Owed: q.owed, err: errInternal}
-	defer func() { q.tell(tells, r) }() // also after a panic
-	r.Body, r.err = make(what)
+func (q *bulkQueries) run(query BulkQuery, encode func(BulkQuery) ([]byte, *protocol.Error)) {
+	waiting := q.take(query)
+	r := &BulkReply{Outstanding: q.outstanding, err: errInternal}
+	defer func() { q.deliver(waiting, r) }() // also after a panic
+	r.Body, r.err = encode(query)
 }
 
-func (q *questions) tell(tells []func(*LongReply), r *LongReply) {
-	r.Readers.Store(int32(len(tells)))
-	for _, tell := range tells {
-		tell(r)
+func (q *bulkQueries) deliver(waiting []func(*BulkReply), r *BulkReply) {
+	r.Readers.Store(int32(len(waiting)))
+	for _, deliver := range waiting {
+		deliver(r)
 	}
 }
 
 // take removes and returns the clients that wait for a query.
-func (q *questions) take(what LongQuestion) []func(*LongReply) {
+func (q *bulkQueries) take(query BulkQuery) []func(*BulkReply) {
 	q.Mu.Lock()
 	defer q.Mu.Unlock()
-	waiting := q.Waiting[what]
-	delete(q.Waiting, what)
+	waiting := q.Waiting[query]
+	delete(q.Waiting, query)
 	return waiting
 }

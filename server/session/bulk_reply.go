@@ -14,70 +14,70 @@ import (
 // receives bulk replies at a limited rate, and no second long reply before it has read the first.
 
 const (
-	maxAnswers       = 4096            // long replies in the queue of the workers
+	maxQueuedBulk       = 4096            // long replies in the queue of the workers
 	bulkQueueTimeout = 5 * time.Second // to wait for a worker
-	MaxOwed          = 32 << 20        // bytes of long replies, all connections together
-	lightReply       = 16 << 10        // bytes of bulk replies that the poller makes for one connection at a time; a worker makes longer ones
-	repliesFactor    = 4               // times max-unsent: bytes of bulk replies for one connection per second
+	MaxOutstanding          = 32 << 20        // bytes of long replies, all connections together
+	maxInline       = 16 << 10        // bytes of bulk replies that the poller makes for one connection at a time; a worker makes longer ones
+	bulkRateFactor    = 4               // times max-unsent: bytes of bulk replies for one connection per second
 )
 
 // overBulkRate reports whether the session has exceeded its rate of bulk replies.
-func (s *Session) overdrawn() bool { return s.Hub.ReplyRate.Overdrawn(s.drawn, s.Hub.Clock.Now()) }
+func (s *Session) overBulkRate() bool { return s.Hub.BulkRate.Overdrawn(s.bulkMeter, s.Hub.Clock.Now()) }
 
 // chargeBulk counts bytes of bulk replies; a negative number corrects an estimate.
-func (s *Session) draw(n int) { s.Hub.ReplyRate.Charge(&s.drawn, s.Hub.Clock.Now(), n) }
+func (s *Session) chargeBulk(n int) { s.Hub.BulkRate.Charge(&s.bulkMeter, s.Hub.Clock.Now(), n) }
 
 // inlineBytes returns the size of a bulk reply in bytes that the poller may make now.
-func (s *Session) light() int {
-	return max(lightReply-s.Hub.ReplyRate.AboveAverage(s.drawn, s.Hub.Clock.Now()), 0)
+func (s *Session) inlineBytes() int {
+	return max(maxInline-s.Hub.BulkRate.AboveAverage(s.bulkMeter, s.Hub.Clock.Now()), 0)
 }
 
 // queryBulk makes a worker send the reply to a query. estimate is about the size of the reply in bytes. The next command of the client waits until
 // the reply is in the socket or in the outbox. If the unread bulk replies and this one would exceed max-unsent, the query waits until the
 // client has read. If the unread ones alone exceed it, the query is rejected. Called on the poller.
-func (s *Session) askLong(id uint32, q LongQuestion, estimate int) {
-	if s.overdrawn() || s.UnreadReplies.Load() > int64(s.Hub.MaxUnsent) || !s.Pause() {
+func (s *Session) queryBulk(id uint32, q BulkQuery, estimate int) {
+	if s.overBulkRate() || s.UnreadBulk.Load() > int64(s.Hub.MaxUnsent) || !s.Pause() {
 		s.reject(id, ErrTooManyRequests)
 		return
 	}
 	s.Blocked.Store(true)
-	if unread := int(s.UnreadReplies.Load()); unread > 0 && unread+estimate > s.Hub.MaxUnsent || !s.Blocked.Swap(false) {
-		s.asksNext = func() { s.askLong(id, q, estimate) }
+	if unread := int(s.UnreadBulk.Load()); unread > 0 && unread+estimate > s.Hub.MaxUnsent || !s.Blocked.Swap(false) {
+		s.nextBulk = func() { s.queryBulk(id, q, estimate) }
 		return // unblock continues
 	}
 	h := s.Hub
-	if !h.Questions.ask(q, h.Answer, func(r *LongReply) {
+	if !h.BulkQueries.start(q, h.EncodeBulk, func(r *BulkReply) {
 		if r.err != nil {
 			s.Poller.Post(func() {
-				s.draw(-estimate)
+				s.chargeBulk(-estimate)
 				s.Resume(func() { s.reject(id, r.err) })
 			})
 			return
 		}
-		b := &LongBulk{Session: s, Reply: r, head: r.Head(q, id), estimate: estimate}
-		s.UnreadReplies.Add(int64(b.Size()))
+		b := &BulkDelivery{Session: s, Reply: r, head: r.Head(q, id), estimate: estimate}
+		s.UnreadBulk.Add(int64(b.Size()))
 		s.Conn.Shard.Post(fanout.Job{Do: fanout.SendBulk, Conn: s.Conn, Bulk: b})
 	}) {
 		s.unpause()
 		s.reject(id, ErrTooManyRequests)
 		return
 	}
-	s.draw(estimate)
+	s.chargeBulk(estimate)
 }
 
 // EncodeBulk makes the body of a long reply. Its bytes are outstanding from then on. Called on a worker.
-func (all *Sessions) Answer(q LongQuestion) (body []byte, e *protocol.Error) {
+func (all *Sessions) EncodeBulk(q BulkQuery) (body []byte, e *protocol.Error) {
 	runtime.Gosched() // a worker makes one reply after another; let other goroutines run
 	estimate := all.estimate(q)
-	if !all.Owed.Reserve(estimate) {
+	if !all.Outstanding.Reserve(estimate) {
 		return nil, ErrTooManyRequests
 	}
 	made := 0
-	defer func() { all.Owed.Release(estimate - made) }()
-	switch q.About {
-	case PresenceOf:
+	defer func() { all.Outstanding.Release(estimate - made) }()
+	switch q.Kind {
+	case PresenceQuery:
 		body = EncodePresence(make([]byte, 0, estimate), q.JSON, all.Presence(q.Room))
-	case HistoryOf:
+	case HistoryQuery:
 		if body, e = all.encodeHistory(q); e != nil {
 			return nil, e
 		}
@@ -89,8 +89,8 @@ func (all *Sessions) Answer(q LongQuestion) (body []byte, e *protocol.Error) {
 }
 
 // estimate returns about the size of a reply in bytes.
-func (all *Sessions) estimate(q LongQuestion) int {
-	if q.About == HistoryOf {
+func (all *Sessions) estimate(q BulkQuery) int {
+	if q.Kind == HistoryQuery {
 		return all.MaxUnsent / 2
 	}
 	r, unlock := all.Rooms.Find(q.Room)
@@ -102,28 +102,28 @@ func (all *Sessions) estimate(q LongQuestion) int {
 }
 
 // BulkDelivery is a long reply for one session. It is a fanout.Bulk.
-type LongBulk struct {
+type BulkDelivery struct {
 	Session  *Session
-	Reply    *LongReply
+	Reply    *BulkReply
 	head     []byte
 	estimate int // bytes that the session was charged before the reply was made
 }
 
-func (b *LongBulk) Parts() (head, body []byte) { return b.head, b.Reply.Body }
+func (b *BulkDelivery) Parts() (head, body []byte) { return b.head, b.Reply.Body }
 
-func (b *LongBulk) Size() int { return len(b.head) + len(b.Reply.Body) }
+func (b *BulkDelivery) Size() int { return len(b.head) + len(b.Reply.Body) }
 
-func (b *LongBulk) OnQueued() {
+func (b *BulkDelivery) OnQueued() {
 	s := b.Session
 	s.Conn.Poller().Post(func() {
-		s.draw(len(b.Reply.Body) - b.estimate)
+		s.chargeBulk(len(b.Reply.Body) - b.estimate)
 		s.Resume(func() {})
 	})
 }
 
-func (b *LongBulk) OnSent() {
+func (b *BulkDelivery) OnSent() {
 	s := b.Session
-	s.UnreadReplies.Add(int64(-b.Size()))
+	s.UnreadBulk.Add(int64(-b.Size()))
 	if s.Blocked.Swap(false) {
 		s.Conn.Poller().Post(s.unblock)
 	}
@@ -132,7 +132,7 @@ func (b *LongBulk) OnSent() {
 
 // unblock starts the query that waited for the client to read. Called on the poller.
 func (s *Session) unblock() {
-	ask := s.asksNext
-	s.asksNext = nil
-	s.Resume(ask)
+	next := s.nextBulk
+	s.nextBulk = nil
+	s.Resume(next)
 }
