@@ -21,7 +21,7 @@ func TestWhichPublicationsAreChanges(t *testing.T) {
 		`["edit","of"]`:                                      false,
 		`"of"`:                                               false,
 	} {
-		p, ok := session.OfSDK([]byte(data))
+		p, ok := session.PublicationOf([]byte(data))
 		if got := p.ChangesMessage(); !ok || got != want {
 			t.Errorf("%s: got %v, %v, want %v", data, got, ok, want)
 		}

@@ -33,7 +33,7 @@ func TestStoredDataHasNoSpareCapacity(t *testing.T) {
 		"JSON in base64":       decoded(base64.StdEncoding.EncodeToString([]byte(`[1]`)) + ends),
 		"a slice of something": append(make([]byte, 0, 60_000), `[1,2]`...),
 	} {
-		p, ok := session.OfSDK(data)
+		p, ok := session.PublicationOf(data)
 		if !ok {
 			t.Fatalf("%s: refused", name)
 		}

@@ -55,8 +55,8 @@ func (l *lobby) guest(name string, info []byte) *session.Session {
 }
 
 func (l *lobby) join(s *session.Session) {
-	e := &session.Entry{Wish: &protocol.SubscribeRequest{Channel: "x"}, Info: s.Info}
-	if s.Join([]*session.Entry{e}, func() []*protocol.Reply { return nil }); e.Err != nil {
+	e := &session.JoinAttempt{Requested: &protocol.SubscribeRequest{Channel: "x"}, Info: s.Info}
+	if s.Join([]*session.JoinAttempt{e}, func() []*protocol.Reply { return nil }); e.Err != nil {
 		l.t.Fatal(e.Err)
 	}
 }

@@ -351,7 +351,7 @@ func TestAGapIsRecovered(t *testing.T) {
 	}
 	r, unlock := s.hub.Rooms.Find("x")
 	broken := &chat.Message{Bytes: 100} // without a room: it cannot be encoded
-	broken.Pub, _ = session.OfSDK([]byte("2"))
+	broken.Pub, _ = session.PublicationOf([]byte("2"))
 	broken.Pub.At = s.hub.Clock.Tick()
 	s.hub.HistoryBudget.Append(r, &broken.Pub)
 	wake := r.PostLocked(broken)

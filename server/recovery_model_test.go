@@ -73,8 +73,8 @@ type recoveryModel struct {
 // modelClient is one client, and what it believes of each room.
 type modelClient struct {
 	session  *session.Session
-	places   map[string]chat.StreamPosition         // where it is in each room that it ever was in
-	awaiting map[*session.Entry]chat.StreamPosition // what it asked to recover from; its answer is on the way
+	places   map[string]chat.StreamPosition               // where it is in each room that it ever was in
+	awaiting map[*session.JoinAttempt]chat.StreamPosition // what it asked to recover from; its answer is on the way
 	joined   map[*session.Subscription]bool
 }
 
@@ -106,7 +106,7 @@ func newRecoveryModel(t *testing.T, random *rand.Rand) *recoveryModel {
 		m.clients = append(m.clients, &modelClient{
 			session:  s,
 			places:   map[string]chat.StreamPosition{},
-			awaiting: map[*session.Entry]chat.StreamPosition{},
+			awaiting: map[*session.JoinAttempt]chat.StreamPosition{},
 			joined:   map[*session.Subscription]bool{},
 		})
 	}
@@ -169,7 +169,7 @@ func (m *recoveryModel) forgetAll() {
 func (m *recoveryModel) publish(name string) {
 	m.said++
 	text := fmt.Sprint(m.said)
-	pub, _ := session.OfSDK([]byte(text))
+	pub, _ := session.PublicationOf([]byte(text))
 	_, at := m.hub.Publish(m.hub.RoomRef(name), pub, chat.PublishOptions{})
 	if uint64(len(m.log[at.Epoch])+1) != at.Offset {
 		m.t.Errorf("publication got offset %d, want %d", at.Offset, len(m.log[at.Epoch])+1)
@@ -199,12 +199,12 @@ func (m *recoveryModel) join(c *modelClient, name string) {
 	if c.session.Find(name) != nil {
 		return
 	}
-	e := &session.Entry{Wish: &protocol.SubscribeRequest{Channel: name}, Info: c.session.Info}
+	e := &session.JoinAttempt{Requested: &protocol.SubscribeRequest{Channel: name}, Info: c.session.Info}
 	if at, been := c.places[name]; been && m.random.IntN(5) > 0 {
-		e.Wish.Recover, e.Wish.Offset, e.Wish.Epoch = true, at.Offset, at.Epoch
+		e.Requested.Recover, e.Requested.Offset, e.Requested.Epoch = true, at.Offset, at.Epoch
 		c.awaiting[e] = at
 	}
-	c.session.Join([]*session.Entry{e}, func() []*protocol.Reply {
+	c.session.Join([]*session.JoinAttempt{e}, func() []*protocol.Reply {
 		return []*protocol.Reply{{Subscribe: e.Result}}
 	})
 	if e.Err != nil {
@@ -220,10 +220,10 @@ func (m *recoveryModel) work(s *fanout.Shard, n int) {
 		switch j.Do {
 		case fanout.SendReply:
 			told := j.Reply.(*session.ReplyFrame)
-			if told.Admission == nil {
+			if told.Join == nil {
 				continue
 			}
-			for _, e := range told.Admission.Entries {
+			for _, e := range told.Join.Attempts {
 				if e.Err == nil {
 					e.Result = e.SubscribeResult()
 					m.answered(m.of(j.Conn), e)
@@ -248,8 +248,8 @@ func (m *recoveryModel) work(s *fanout.Shard, n int) {
 func (m *recoveryModel) of(c *fanout.Conn) *modelClient { return m.clients[c.ID-1] }
 
 // answered is the moment at which a client is told that it is in a room.
-func (m *recoveryModel) answered(c *modelClient, e *session.Entry) {
-	name, r := e.Wish.Channel, e.Result
+func (m *recoveryModel) answered(c *modelClient, e *session.JoinAttempt) {
+	name, r := e.Requested.Channel, e.Result
 	from, asked := c.awaiting[e]
 	delete(c.awaiting, e)
 	switch {

@@ -17,11 +17,11 @@ func TestARoomIsCreatedWithItsOptions(t *testing.T) {
 		return chat.RoomRef{Name: room, Options: &options} // unlike any other look-up
 	}
 	published, subscribed := found("published"), found("subscribed")
-	pub, _ := session.OfSDK([]byte(`"hi"`))
+	pub, _ := session.PublicationOf([]byte(`"hi"`))
 	s.Hub.Publish(published, pub, chat.PublishOptions{})
-	e := &session.Entry{Wish: &protocol.SubscribeRequest{Channel: subscribed.Name}, Info: s.Info}
+	e := &session.JoinAttempt{Requested: &protocol.SubscribeRequest{Channel: subscribed.Name}, Info: s.Info}
 	e.Room = subscribed
-	s.Join([]*session.Entry{e}, func() []*protocol.Reply { return nil })
+	s.Join([]*session.JoinAttempt{e}, func() []*protocol.Reply { return nil })
 	for _, in := range []chat.RoomRef{published, subscribed} {
 		r, unlock := s.Hub.Rooms.Find(in.Name)
 		unlock()

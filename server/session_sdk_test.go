@@ -168,7 +168,7 @@ func TestASuspendDoesNotExtendTheHistory(t *testing.T) {
 	cfg.Rooms = []chat.RoomOptions{rememberingRoom("*")}
 	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 1) // without a heartbeat, its clock does not advance
 	h.Heartbeat = fanout.NewHeartbeat(&h.Core, cfg.PingInterval, cfg.PingTimeout)
-	pub, _ := session.OfSDK([]byte(`"one"`))
+	pub, _ := session.PublicationOf([]byte(`"one"`))
 	began := time.Now()
 	h.Publish(h.RoomRef("room"), pub, chat.PublishOptions{})
 	said := time.Now()

@@ -187,7 +187,7 @@ func TestDeltasStartAtAKnownPublication(t *testing.T) {
 	s := startBackend(t, o)
 	text := strings.Repeat("a long text that changes little ", 10)
 	say := func(n int, o chat.PublishOptions) {
-		pub, _ := session.OfSDK(fmt.Appendf(nil, `"%s %d"`, text, n))
+		pub, _ := session.PublicationOf(fmt.Appendf(nil, `"%s %d"`, text, n))
 		s.hub.Publish(s.hub.RoomRef("x"), pub, o)
 	}
 	join := func() (*sdk, string) {

@@ -44,7 +44,7 @@ func (pu *apiPublish) do(ctx context.Context, a *API) (any, *protocol.Error) {
 	if e != nil {
 		return nil, e
 	}
-	return pu.say(ctx, a, pu.Channel, pub)
+	return pu.publish(ctx, a, pu.Channel, pub)
 }
 
 func (br *apiBroadcast) do(ctx context.Context, a *API) (any, *protocol.Error) {
@@ -63,7 +63,7 @@ func (br *apiBroadcast) do(ctx context.Context, a *API) (any, *protocol.Error) {
 		if errors.Is(ctx.Err(), context.Canceled) {
 			return nil, session.ErrTimeout // the caller has disconnected
 		}
-		if at, e := br.say(ctx, a, channel, pub); e != nil {
+		if at, e := br.publish(ctx, a, channel, pub); e != nil {
 			responses[i].Error = e
 		} else {
 			responses[i].Result = at
@@ -99,7 +99,7 @@ func (ap *apiPublication) read() (chat.Publication, *protocol.Error) {
 	case len(ap.VersionEpoch) > chat.MaxIdempotencyKey:
 		return chat.Publication{}, badRequest("version_epoch: want %d bytes at most", chat.MaxIdempotencyKey)
 	}
-	pub, ok := session.OfSDK(data)
+	pub, ok := session.PublicationOf(data)
 	if !ok {
 		return chat.Publication{}, badRequest("data: nested deeper than %d levels", session.MaxDepth)
 	}
@@ -108,7 +108,7 @@ func (ap *apiPublication) read() (chat.Publication, *protocol.Error) {
 }
 
 // publish publishes in a room, after its backlog is below the limit again.
-func (ap *apiPublication) say(ctx context.Context, a *API, room string, pub chat.Publication) (any, *protocol.Error) {
+func (ap *apiPublication) publish(ctx context.Context, a *API, room string, pub chat.Publication) (any, *protocol.Error) {
 	if e := checkRoom(room); e != nil {
 		return nil, e
 	}

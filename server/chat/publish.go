@@ -12,7 +12,7 @@ import (
 // shards under the lock of the room, so all members receive the publications of a room in one order.
 
 // Admit returns why an actor may not publish size bytes in a room, or nil. The causes are CauseDenied, CauseUnknownRoom and CauseLimit.
-// Plain clients, sessions, the server API and redactions all use it. Rates and slow mode are checked after it (session/fee.go). Any
+// Plain clients, sessions, the server API and redactions all use it. Rates and slow mode are checked after it (session/charge.go). Any
 // goroutine may call it.
 func (h *Hub) Admit(a Actor, in RoomRef, size int) *Rejection {
 	switch {

@@ -16,7 +16,7 @@ func (s *Session) OnOpen() {
 	}
 }
 
-func (s *Session) OnFlood(on bool) { s.floods = on }
+func (s *Session) OnFlood(on bool) { s.overByteRate = on }
 
 // OnDeadline ends an expired connection or subscription. If the process was suspended (stepped), a client that has not connected yet keeps its
 // time.
@@ -59,10 +59,10 @@ func (s *Session) CloseFor(reason fanout.Reason, text string) (ws.CloseCode, str
 }
 
 func (s *Session) PublishesTo() *fanout.Audience {
-	if s.talksIn == nil {
+	if s.publishRoom == nil {
 		return nil
 	}
-	return &s.talksIn.Audience
+	return &s.publishRoom.Audience
 }
 
 func (s *Session) OnJoined(m *fanout.Member) {

@@ -32,7 +32,7 @@ func (s *Session) connect(id uint32, req *protocol.ConnectRequest) {
 			s.flushAndDisconnect(disconnectNoToken)
 			return
 		}
-		s.connectAs(id, req, token.Claims{})
+		s.continueConnect(id, req, token.Claims{})
 		return
 	}
 	checkToken(s, req.Token, s.Hub.Tokens.Connect, func(claims token.Claims, err error) {
@@ -42,17 +42,17 @@ func (s *Session) connect(id uint32, req *protocol.ConnectRequest) {
 			return
 		}
 		s.tokenUser = claims.User
-		s.connectAs(id, req, claims)
+		s.continueConnect(id, req, claims)
 	})
 }
 
-// connectAs continues connect after the token, if any, was verified.
-func (s *Session) connectAs(id uint32, req *protocol.ConnectRequest, claims token.Claims) {
+// continueConnect continues connect after the token, if any, was verified.
+func (s *Session) continueConnect(id uint32, req *protocol.ConnectRequest, claims token.Claims) {
 	if s.Hub.Hooks.wants(OnConnect) {
 		s.proxyConnect(id, req, claims)
 		return
 	}
-	s.enter(id, req, claims, nil)
+	s.establish(id, req, claims, nil)
 }
 
 // proxyConnect requests the decision of the application. The fields of its reply replace those of the token.
@@ -79,7 +79,7 @@ func (s *Session) proxyConnect(id uint32, req *protocol.ConnectRequest, claims t
 		if req.Token == "" {
 			claims.IssuedAt = asked // as if a token was issued for this connection
 		}
-		s.enter(id, req, claims, a)
+		s.establish(id, req, claims, a)
 	}, func(e *protocol.Error) {
 		s.endAdmission()
 		s.fail(id, e)
@@ -89,7 +89,7 @@ func (s *Session) proxyConnect(id uint32, req *protocol.ConnectRequest, claims t
 
 // establish completes connect: it sets the user and subscribes the session to its server-side rooms. answer is the reply of the application; nil
 // without a proxy request.
-func (s *Session) enter(id uint32, req *protocol.ConnectRequest, claims token.Claims, answer *webhook.Reply) {
+func (s *Session) establish(id uint32, req *protocol.ConnectRequest, claims token.Claims, answer *webhook.Reply) {
 	h := s.Hub
 	rooms := s.grantsOf(claims, answer)
 	if s.tooMany(id, len(rooms.list)) {
@@ -116,7 +116,7 @@ func (s *Session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 		return
 	}
 	// After AddUser: a ban or revocation ends the connections that are counted at that time.
-	if !s.welcome(claims) || s.ended(demands) {
+	if !s.checkSanctions(claims) || s.ended(demands) {
 		return
 	}
 	s.State = Connected
@@ -138,7 +138,7 @@ func (s *Session) enter(id uint32, req *protocol.ConnectRequest, claims token.Cl
 		result.Expires, result.Ttl = s.expires != 0, TTL(claims.Expires)
 	}
 	s.Reply(&protocol.Reply{Id: id, Connect: result})
-	s.enterGivenRooms(result, req.Subs, rooms)
+	s.joinGrantedRooms(result, req.Subs, rooms)
 	s.schedule()
 	for _, demand := range demands {
 		if s.Conn.Closing() {
@@ -162,11 +162,11 @@ func (s *Session) ended(demands []chat.TargetedCommand) bool {
 }
 
 // joinGrantedRooms subscribes the session to its server-side rooms, in their order. The reply to connect precedes all publications of them.
-func (s *Session) enterGivenRooms(result *protocol.ConnectResult, wishes map[string]*protocol.SubscribeRequest, rooms grants) {
-	var entries []*Entry
+func (s *Session) joinGrantedRooms(result *protocol.ConnectResult, wishes map[string]*protocol.SubscribeRequest, rooms grants) {
+	var entries []*JoinAttempt
 	for i := range rooms.list {
 		g := &rooms.list[i]
-		entries = append(entries, s.entryOf(g, wishes[g.room]))
+		entries = append(entries, s.joinOf(g, wishes[g.room]))
 	}
 	s.Join(entries, func() []*protocol.Reply {
 		for _, e := range entries {
@@ -174,7 +174,7 @@ func (s *Session) enterGivenRooms(result *protocol.ConnectResult, wishes map[str
 				if result.Subs == nil {
 					result.Subs = map[string]*protocol.SubscribeResult{}
 				}
-				result.Subs[e.Wish.Channel] = e.Result
+				result.Subs[e.Requested.Channel] = e.Result
 			}
 		}
 		return nil // the reply to connect is in the frame already

@@ -20,11 +20,11 @@ const MaxDepth = 64
 
 // PublicationOf returns a publication with data of an SDK client or of the server API. It keeps data: the caller must not change it. ok is false
 // if the JSON is nested deeper than MaxDepth.
-func OfSDK(data []byte) (p chat.Publication, ok bool) {
+func PublicationOf(data []byte) (p chat.Publication, ok bool) {
 	if !utf8.Valid(data) || !cfjson.Valid(data) {
 		return chat.Publication{Data: chat.Compact(data), Form: chat.FormBytes}, true
 	}
-	if depth(data) > MaxDepth {
+	if nesting(data) > MaxDepth {
 		return chat.Publication{}, false
 	}
 	// In the JSON protocol, a line break separates replies.
@@ -37,8 +37,8 @@ func OfSDK(data []byte) (p chat.Publication, ok bool) {
 	return chat.Publication{Data: chat.Compact(data), Form: chat.FormJSON}, true
 }
 
-// depth returns the nesting of valid JSON.
-func depth(b []byte) (most int) {
+// nesting returns the nesting of valid JSON.
+func nesting(b []byte) (most int) {
 	now, quoted := 0, false
 	for i := 0; i < len(b); i++ {
 		switch c := b[i]; {

@@ -2,7 +2,7 @@
 //
 //	frame --> OnMessage, onCommand (command.go) --> connect (connect.go)     --> token (verify.go), webhook (proxy.go) --> user, given rooms (grants.go)
 //	          decode, rates, one command          subscribe (subscribe.go) --> Join (join.go) --> chat.Hub.JoinRooms
-//	          at a time                           publish (publish.go)     --> fees (fee.go) --> chat.Hub.Publish
+//	          at a time                           publish (publish.go)     --> fees (charge.go) --> chat.Hub.Publish
 //	                                              history, presence        --> reply, or a long reply by a worker (bulk_reply.go)
 //	replies <-- reply frame, encoded on the shard (reply_frame.go) <-- what the commands of one frame are answered (reply.go)
 //
@@ -17,7 +17,7 @@
 //	workers.go, hooks_health.go, hooks.go, bulk_query.go         work off the loop, none of it for a Session
 //	subscription.go, reply_frame.go, session.go, sessions.go       state
 //	reply.go, wait.go                                              a client is answered, or waits
-//	identity.go, rooms.go, deadline.go, fee.go, join.go            who a Session is, its rooms, and what it may do there
+//	identity.go, rooms.go, deadline.go, charge.go, join.go            who a Session is, its rooms, and what it may do there
 //	proxy.go, verify.go, grants.go, query_reply.go, bulk_reply.go     what several commands need
 //	user_command.go                                                the commands of the application
 //	connect.go, refresh.go, subscribe.go, publish.go, query.go,    the commands of clients

@@ -120,13 +120,13 @@ func (s *Session) tooMany(id uint32, rooms int) bool {
 }
 
 // joinOf returns the join of a granted room.
-func (s *Session) entryOf(g *grant, wish *protocol.SubscribeRequest) *Entry {
+func (s *Session) joinOf(g *grant, wish *protocol.SubscribeRequest) *JoinAttempt {
 	if wish == nil {
 		wish = &protocol.SubscribeRequest{}
 	}
 	wish.Channel = g.room
-	return &Entry{
-		Wish:       wish,
+	return &JoinAttempt{
+		Requested:  wish,
 		serverSide: true,
 		withToken:  true,
 		byToken:    g.byToken,

@@ -14,7 +14,7 @@ import (
 const flagRejectUnrecovered = 2 // of subscribe: return error 112 if the recovery is not complete
 
 // request sets the fields of the join request for the chat.
-func (s *Session) request(en *Entry) *chat.JoinRequest {
+func (s *Session) request(en *JoinAttempt) *chat.JoinRequest {
 	en.sub = &Subscription{
 		Membership: chat.Membership{Info: en.Info},
 		serverSide: en.serverSide,
@@ -23,31 +23,31 @@ func (s *Session) request(en *Entry) *chat.JoinRequest {
 		tokenID:    en.Token,
 	}
 	if en.Room.Options == nil {
-		en.Room = s.Hub.RoomRef(en.Wish.Channel)
+		en.Room = s.Hub.RoomRef(en.Requested.Channel)
 	}
 	en.Actor = s.asker(false, en.withToken)
 	en.Actor.Application = en.serverSide
 	en.Membership = &en.sub.Membership
 	en.Format = fanout.Format(s.Encoding)
-	if en.Wish.Delta == "fossil" {
+	if en.Requested.Delta == "fossil" {
 		en.DeltaFormat = fanout.Format(s.Encoding + JSONDeltaEncoding - JSONEncoding)
 	}
-	en.Positioned, en.Recoverable = en.Wish.Positioned, en.Wish.Recoverable
-	en.Recover, en.Since = en.Wish.Recover, chat.StreamPosition{Offset: en.Wish.Offset, Epoch: en.Wish.Epoch}
-	en.MustRecover = en.Wish.Flag&flagRejectUnrecovered != 0
+	en.Positioned, en.Recoverable = en.Requested.Positioned, en.Requested.Recoverable
+	en.Recover, en.Since = en.Requested.Recover, chat.StreamPosition{Offset: en.Requested.Offset, Epoch: en.Requested.Epoch}
+	en.MustRecover = en.Requested.Flag&flagRejectUnrecovered != 0
 	en.RecoveryMeter = &s.Recovered
 	return &en.JoinRequest
 }
 
 // Join makes the session a member of rooms. The frame has the replies so far, and those of answer. answer is called on the shard if at least one
 // join succeeded. Called on the poller.
-func (s *Session) Join(entries []*Entry, answer func() []*protocol.Reply) {
+func (s *Session) Join(entries []*JoinAttempt, answer func() []*protocol.Reply) {
 	reply := s.take()
 	gathered := reply != nil
 	if !gathered {
 		reply = newReplyFrame(s.Encoding)
 	}
-	reply.Admission = &admission{entries, answer}
+	reply.Join = &joinReply{entries, answer}
 	var few [1]*chat.JoinRequest // most commands join one room
 	requests := few[:0]
 	for _, e := range entries {
@@ -60,22 +60,22 @@ func (s *Session) Join(entries []*Entry, answer func() []*protocol.Reply) {
 		}
 		s.Subs = append(s.Subs, e.sub)
 		if e.sub.Room.Options.JoinLeave {
-			s.spokeIn(e.sub.Room)
+			s.watchBacklog(e.sub.Room)
 		}
 	}
 }
 
 // subscribeByServer subscribes the session to a room and sends a push to the client. It returns nil if it is a member already. Called on the
 // poller.
-func (s *Session) subscribeByServer(e *Entry) *chat.Rejection {
-	h, room := s.Hub, e.Wish.Channel
+func (s *Session) subscribeByServer(e *JoinAttempt) *chat.Rejection {
+	h, room := s.Hub, e.Requested.Channel
 	switch {
 	case s.Find(room) != nil:
 		return nil
 	case len(s.Subs) >= h.maxRooms:
 		return &chat.Rejection{Cause: chat.CauseLimit, Detail: fmt.Sprintf("the connection has %d channels, the maximum (max-rooms)", h.maxRooms)}
 	}
-	s.Join([]*Entry{e}, func() []*protocol.Reply { return s.pushesOf(e) })
+	s.Join([]*JoinAttempt{e}, func() []*protocol.Reply { return s.pushesOf(e) })
 	if e.Err == nil && e.expires != 0 {
 		s.schedule()
 	}
@@ -84,8 +84,8 @@ func (s *Session) subscribeByServer(e *Entry) *chat.Rejection {
 
 // pushesOf returns the subscribe push of a server-side subscription. The push has no field for recovered publications: they follow as pushes.
 // Called on the shard.
-func (s *Session) pushesOf(e *Entry) []*protocol.Reply {
-	room := e.Wish.Channel
+func (s *Session) pushesOf(e *JoinAttempt) []*protocol.Reply {
+	room := e.Requested.Channel
 	pushes := []*protocol.Reply{{Push: &protocol.Push{Channel: room, Subscribe: &protocol.Subscribe{
 		Recoverable: e.Result.Recoverable,
 		Positioned:  e.Result.Positioned,

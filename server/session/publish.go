@@ -14,7 +14,7 @@ func (s *Session) publish(id uint32, req *protocol.PublishRequest) {
 		s.reject(id, ErrTooManyRequests)
 		return
 	}
-	pub, ok := OfSDK(req.Data)
+	pub, ok := PublicationOf(req.Data)
 	if !chat.ValidRoomName(req.Channel) || req.Type != 0 || len(req.Data) == 0 || !ok {
 		s.fail(id, ErrBadRequest)
 		return
@@ -27,7 +27,7 @@ func (s *Session) publish(id uint32, req *protocol.PublishRequest) {
 	if in.Membership != nil {
 		pub.Info = in.Membership.Info
 	}
-	f, ok := s.pay(id, in)
+	f, ok := s.charge(id, in)
 	if !ok {
 		return
 	}
@@ -35,20 +35,20 @@ func (s *Session) publish(id uint32, req *protocol.PublishRequest) {
 		s.proxyPublish(id, in, req.Data, pub, f)
 		return
 	}
-	s.say(id, in, pub, chat.PublishOptions{})
+	s.publishNow(id, in, pub, chat.PublishOptions{})
 }
 
 // publishNow publishes without further checks, and replies.
-func (s *Session) say(id uint32, in chat.RoomRef, pub chat.Publication, o chat.PublishOptions) {
+func (s *Session) publishNow(id uint32, in chat.RoomRef, pub chat.Publication, o chat.PublishOptions) {
 	r, _ := s.Hub.Publish(in, pub, o)
-	s.spokeIn(r)
+	s.watchBacklog(r)
 	s.Reply(&protocol.Reply{Id: id, Publish: &protocol.PublishResult{}})
 }
 
 // proxyPublish requests the decision of the application about a publication. If it is rejected, its charge is refunded.
-func (s *Session) proxyPublish(id uint32, in chat.RoomRef, data []byte, pub chat.Publication, f fee) {
+func (s *Session) proxyPublish(id uint32, in chat.RoomRef, data []byte, pub chat.Publication, f charge) {
 	reject := func(e *protocol.Error) {
-		s.giveBack(f)
+		s.refund(f)
 		s.reject(id, e)
 	}
 	r := s.proxyRequest(OnPublish)
@@ -63,7 +63,7 @@ func (s *Session) proxyPublish(id uint32, in chat.RoomRef, data []byte, pub chat
 		said := pub
 		if a.Data != nil {
 			var ok bool
-			if said, ok = OfSDK(a.Data); !ok {
+			if said, ok = PublicationOf(a.Data); !ok {
 				s.Hub.Hooks.logFailure(OnPublish, errTooDeep)
 				reject(errInternal)
 				return
@@ -71,6 +71,6 @@ func (s *Session) proxyPublish(id uint32, in chat.RoomRef, data []byte, pub chat
 			said.Info = pub.Info
 		}
 		said.Tags = a.Tags
-		s.say(id, in, said, chat.PublishOptions{SkipHistory: a.SkipHistory})
+		s.publishNow(id, in, said, chat.PublishOptions{SkipHistory: a.SkipHistory})
 	}, reject)
 }

@@ -10,7 +10,7 @@ import (
 
 // presence handles the command presence.
 func (s *Session) presence(id uint32, req *protocol.PresenceRequest) {
-	if e := s.maySeePresence(req.Channel); e != nil {
+	if e := s.checkPresence(req.Channel); e != nil {
 		s.fail(id, e)
 		return
 	}
@@ -23,17 +23,17 @@ func (s *Session) presence(id uint32, req *protocol.PresenceRequest) {
 	s.Reply(&protocol.Reply{Id: id, Presence: &protocol.PresenceResult{Presence: ByClient(infos)}})
 }
 
-func (s *Session) maySeePresence(room string) *protocol.Error {
+func (s *Session) checkPresence(room string) *protocol.Error {
 	if !chat.ValidRoomName(room) {
 		return ErrBadRequest
 	}
 	in := s.viewOf(room)
-	return s.mayRead(chat.ToSeePresence, in, in.Options.Presence)
+	return s.checkRead(chat.ToSeePresence, in, in.Options.Presence)
 }
 
 // checkRead returns the error of a session that may not read the presence or the history of a room; nil if it may. offered is the option of the
 // room.
-func (s *Session) mayRead(d chat.Action, in chat.RoomRef, offered bool) *protocol.Error {
+func (s *Session) checkRead(d chat.Action, in chat.RoomRef, offered bool) *protocol.Error {
 	who := s.in(in)
 	switch {
 	case !who.Member && s.Hub.Unknown(in):
@@ -48,7 +48,7 @@ func (s *Session) mayRead(d chat.Action, in chat.RoomRef, offered bool) *protoco
 
 // presenceStats handles the command presence_stats.
 func (s *Session) presenceStats(id uint32, req *protocol.PresenceStatsRequest) {
-	if e := s.maySeePresence(req.Channel); e != nil {
+	if e := s.checkPresence(req.Channel); e != nil {
 		s.fail(id, e)
 		return
 	}
@@ -66,7 +66,7 @@ func (s *Session) history(id uint32, req *protocol.HistoryRequest) {
 		return
 	}
 	in := s.viewOf(req.Channel)
-	if e := s.mayRead(chat.ToReadHistory, in, in.Options.HistorySize > 0); e != nil {
+	if e := s.checkRead(chat.ToReadHistory, in, in.Options.HistorySize > 0); e != nil {
 		s.fail(id, e)
 		return
 	}

@@ -17,18 +17,18 @@ func (s *Session) refresh(id uint32, req *protocol.RefreshRequest) {
 			s.rejectToken(id, err, errRefreshExpired)
 			return
 		}
-		s.refreshBy(id, claims)
+		s.finishRefresh(id, claims)
 	})
 }
 
 // finishRefresh continues refresh after the token was verified.
-func (s *Session) refreshBy(id uint32, claims token.Claims) {
+func (s *Session) finishRefresh(id uint32, claims token.Claims) {
 	if claims.User != s.tokenUser {
 		s.flushAndDisconnect(disconnectInvalidToken)
 		return
 	}
 	rooms := s.grantsByToken(claims)
-	if s.tooMany(id, s.roomsAfter(rooms)) || !s.welcome(claims) {
+	if s.tooMany(id, s.roomsAfter(rooms)) || !s.checkSanctions(claims) {
 		return
 	}
 	s.expires = ExpiryOf(claims.Expires)
@@ -46,7 +46,7 @@ func (s *Session) refreshBy(id uint32, claims token.Claims) {
 		Ttl:     TTL(claims.Expires),
 	}})
 	for i := range enter {
-		if e := s.subscribeByServer(s.entryOf(&enter[i], nil)); e != nil {
+		if e := s.subscribeByServer(s.joinOf(&enter[i], nil)); e != nil {
 			s.Hub.Log.Debug("room of a new token not joined", "conn", s.Conn.ID, "room", logqueue.Clip(enter[i].room), "error", ErrorOf(e).Message)
 		}
 	}
@@ -63,7 +63,7 @@ func (s *Session) subRefresh(id uint32, req *protocol.SubRefreshRequest) {
 	s.subscriptionToken(id, req.Token, req.Channel, errRefreshExpired, func(claims token.SubClaims) {
 		// The subscription may have ended while the token was verified.
 		if sub := s.Find(req.Channel); sub != nil {
-			s.subRefreshBy(id, sub, claims)
+			s.finishSubRefresh(id, sub, claims)
 		} else {
 			s.fail(id, ErrDenied)
 		}
@@ -71,7 +71,7 @@ func (s *Session) subRefresh(id uint32, req *protocol.SubRefreshRequest) {
 }
 
 // finishSubRefresh continues subRefresh after the token was verified.
-func (s *Session) subRefreshBy(id uint32, sub *Subscription, claims token.SubClaims) {
+func (s *Session) finishSubRefresh(id uint32, sub *Subscription, claims token.SubClaims) {
 	sub.expires = ExpiryOf(claims.Expires)
 	sub.tokenID = &chat.TokenIdentity{ID: claims.ID, IssuedAt: claims.IssuedAt}
 	if claims.Info != nil {

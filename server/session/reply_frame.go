@@ -4,10 +4,10 @@ import "github.com/centrifugal/protocol"
 
 // ReplyFrame has the replies to the commands of one frame, for one frame. The shard encodes it.
 type ReplyFrame struct {
-	encoding  Encoding
-	list      []*protocol.Reply
-	Admission *admission // its replies follow; nil for none
-	first     [1]*protocol.Reply
+	encoding Encoding
+	list     []*protocol.Reply
+	Join     *joinReply // its replies follow; nil for none
+	first    [1]*protocol.Reply
 }
 
 func newReplyFrame(e Encoding) *ReplyFrame {
@@ -19,8 +19,8 @@ func newReplyFrame(e Encoding) *ReplyFrame {
 // AppendFrame appends the encoded frame. Called on the shard, once; deltas is the time for deltas in nanoseconds.
 func (rf *ReplyFrame) AppendFrame(dst, scratch []byte, deltas *int) (frame, spent []byte) {
 	list := rf.list
-	if rf.Admission != nil {
-		list = append(list, rf.Admission.replies(deltas)...)
+	if rf.Join != nil {
+		list = append(list, rf.Join.replies(deltas)...)
 	}
 	return appendReplies(dst, scratch, rf.encoding, list)
 }

@@ -72,7 +72,7 @@ func (s *Session) Leave(sub *Subscription) {
 	s.Subs = slices.Delete(s.Subs, i, i+1)
 	s.Hub.LeaveRoom(&sub.Membership)
 	if sub.Room.Options.JoinLeave {
-		s.spokeIn(sub.Room)
+		s.watchBacklog(sub.Room)
 	}
 }
 
@@ -83,8 +83,8 @@ func (s *Session) leaveAll() {
 }
 
 // watchBacklog notes the room whose backlog stops the reading from the client. It keeps the previous room while that one is over its limit.
-func (s *Session) spokeIn(r *chat.Room) {
-	if s.talksIn == nil || !s.talksIn.OverLimit() {
-		s.talksIn = r
+func (s *Session) watchBacklog(r *chat.Room) {
+	if s.publishRoom == nil || !s.publishRoom.OverLimit() {
+		s.publishRoom = r
 	}
 }

@@ -31,15 +31,15 @@ func (s *Session) redact(id uint32, params []byte) {
 		s.fail(id, ErrorOf(e))
 		return
 	}
-	f, ok := s.pay(id, at) // it sends a notice to the room, like a publication
+	f, ok := s.charge(id, at) // it sends a notice to the room, like a publication
 	if !ok {
 		return
 	}
 	in, e := s.Hub.Redact(r, s.Info)
 	if in == nil {
-		s.giveBack(f)
+		s.refund(f)
 	} else {
-		s.spokeIn(in)
+		s.watchBacklog(in)
 	}
 	if e != nil {
 		s.fail(id, ErrorOf(e))

@@ -32,15 +32,15 @@ type Session struct {
 	tokenUser    string             // the user that its tokens must have; differs from Info.User if the application replaced the user
 	Subs         []*Subscription
 	replies      *ReplyFrame              // of the current frame, not posted yet; nil for none
-	talksIn      *chat.Room               // the last room that it published to: while its backlog is over the limit, the client is not read from
+	publishRoom  *chat.Room               // the last room that it published to: while its backlog is over the limit, the client is not read from
 	messages     limiter.Meter            // commands
-	floods       bool                     // over its rate of bytes for too long: its publications are rejected
+	overByteRate bool                     // over its rate of bytes for too long: its publications are rejected
 	rejections   int                      // commands over a limit, since the last one that was not
 	bulkMeter    limiter.Meter            // bytes of bulk replies
 	Recovered    limiter.Meter            // bytes of recovered publications
 	Meters       map[string]limiter.Meter // publications by room, in rooms with a rate; nil before the first
-	firstCommand *uint64                  // during the admission: the number of the first command that may be for it (chat.pendingCommands); else nil
-	entering     *Entry                   // the join that waits for the application or a worker; nil for none
+	firstCommand *uint64                  // during the admission: the number of the first command that may be for it (chat.PendingCommands); else nil
+	pendingJoin  *JoinAttempt             // the join that waits for the application or a worker; nil for none
 	WaitsFrom    wheel.Tick
 	nextBulk     func() // the query to start when it is no longer blocked
 	underWay     int    // bytes of the current command and the rest of its frame

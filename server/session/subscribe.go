@@ -18,25 +18,25 @@ func (s *Session) subscribe(id uint32, req *protocol.SubscribeRequest) {
 		s.reject(id, ErrTooManyRequests)
 		return
 	}
-	e := &Entry{Wish: req, Info: s.Info}
+	e := &JoinAttempt{Requested: req, Info: s.Info}
 	if req.Token == "" {
-		s.subscribeAs(id, e)
+		s.continueSubscribe(id, e)
 		return
 	}
-	s.entering = e
+	s.pendingJoin = e
 	s.subscriptionToken(id, req.Token, req.Channel, errTokenExpired, func(claims token.SubClaims) {
 		e.withToken, e.Info, e.data = true, s.InfoIn(claims.Info), AsJSON(claims.Data)
 		e.Token = &chat.TokenIdentity{ID: claims.ID, IssuedAt: claims.IssuedAt}
 		e.expires = ExpiryOf(claims.Expires)
 		e.ttl = TTL(claims.Expires)
-		s.subscribeAs(id, e)
+		s.continueSubscribe(id, e)
 	})
 }
 
 // continueSubscribe continues subscribe after the token, if any, was verified.
-func (s *Session) subscribeAs(id uint32, e *Entry) {
-	s.entering = nil
-	if err := s.mayEnter(e); err != nil {
+func (s *Session) continueSubscribe(id uint32, e *JoinAttempt) {
+	s.pendingJoin = nil
+	if err := s.checkJoin(e); err != nil {
 		s.reject(id, err)
 		return
 	}
@@ -44,19 +44,19 @@ func (s *Session) subscribeAs(id uint32, e *Entry) {
 		s.proxySubscribe(id, e)
 		return
 	}
-	s.enterRoom(id, e)
+	s.joinRoom(id, e)
 }
 
 // checkJoin returns the error of a session that may not join a room; nil if it may.
-func (s *Session) mayEnter(e *Entry) *protocol.Error {
+func (s *Session) checkJoin(e *JoinAttempt) *protocol.Error {
 	if e.Room.Options == nil {
-		e.Room = s.Hub.RoomRef(e.Wish.Channel)
+		e.Room = s.Hub.RoomRef(e.Requested.Channel)
 	}
 	who, in := s.asker(false, e.withToken), e.Room
 	switch {
 	case e.ended:
 		return ErrDenied
-	case s.Find(e.Wish.Channel) != nil:
+	case s.Find(e.Requested.Channel) != nil:
 		return ErrAlreadySubscribed
 	case len(s.Subs) >= s.Hub.maxRooms:
 		return ErrLimit
@@ -67,8 +67,8 @@ func (s *Session) mayEnter(e *Entry) *protocol.Error {
 }
 
 // joinRoom joins a room after checkJoin, and replies.
-func (s *Session) enterRoom(id uint32, e *Entry) {
-	s.Join([]*Entry{e}, func() []*protocol.Reply {
+func (s *Session) joinRoom(id uint32, e *JoinAttempt) {
+	s.Join([]*JoinAttempt{e}, func() []*protocol.Reply {
 		return []*protocol.Reply{{Id: id, Subscribe: e.Result}}
 	})
 	if e.Err != nil {
@@ -88,14 +88,14 @@ func (s *Session) unsubscribe(id uint32, req *protocol.UnsubscribeRequest) {
 }
 
 // proxySubscribe requests the decision of the application about a permitted subscription.
-func (s *Session) proxySubscribe(id uint32, e *Entry) {
+func (s *Session) proxySubscribe(id uint32, e *JoinAttempt) {
 	r := s.proxyRequest(OnSubscribe)
-	r.Channel, r.Token, r.Data = e.Wish.Channel, e.Wish.Token, e.Wish.Data
-	s.entering = e
+	r.Channel, r.Token, r.Data = e.Requested.Channel, e.Requested.Token, e.Requested.Data
+	s.pendingJoin = e
 	s.proxy(r, func(a *webhook.Reply) {
-		s.entering = nil
+		s.pendingJoin = nil
 		// Membership and sanctions may have changed since.
-		if err := s.mayEnter(e); err != nil {
+		if err := s.checkJoin(e); err != nil {
 			s.reject(id, err)
 			return
 		}
@@ -113,9 +113,9 @@ func (s *Session) proxySubscribe(id uint32, e *Entry) {
 				e.ttl = TTL(a.ExpireAt)
 			}
 		}
-		s.enterRoom(id, e)
+		s.joinRoom(id, e)
 	}, func(err *protocol.Error) {
-		s.entering = nil
+		s.pendingJoin = nil
 		s.reject(id, err)
 	})
 }

@@ -20,10 +20,10 @@ type Subscription struct {
 }
 
 // JoinAttempt is a join of a session: its options, and the result.
-type Entry struct {
+type JoinAttempt struct {
 	chat.JoinRequest
 
-	Wish       *protocol.SubscribeRequest
+	Requested  *protocol.SubscribeRequest
 	serverSide bool
 	withToken  bool
 	byToken    bool
@@ -38,7 +38,7 @@ type Entry struct {
 }
 
 // SubscribeResult returns the result for the client, without the recovered publications.
-func (en *Entry) SubscribeResult() *protocol.SubscribeResult {
+func (en *JoinAttempt) SubscribeResult() *protocol.SubscribeResult {
 	return &protocol.SubscribeResult{
 		Recoverable:   en.Recoverable,
 		Positioned:    en.Positioned,
@@ -55,7 +55,7 @@ func (en *Entry) SubscribeResult() *protocol.SubscribeResult {
 
 // addRecovered adds the recovered publications to the result. Called on the shard, because it may take long; budget is the time for deltas in
 // nanoseconds.
-func (en *Entry) addRecovered(budget *int) {
+func (en *JoinAttempt) addRecovered(budget *int) {
 	var before *chat.Publication
 	for i := range en.RecoveredPublications {
 		p := &en.RecoveredPublications[i]
@@ -72,15 +72,15 @@ func (en *Entry) addRecovered(budget *int) {
 }
 
 // joinReply makes the replies to a client that joins rooms. The shard calls it, after everything that was published before the join.
-type admission struct {
-	Entries []*Entry
-	answer  func() []*protocol.Reply // called on the shard if at least one join succeeded
+type joinReply struct {
+	Attempts []*JoinAttempt
+	answer   func() []*protocol.Reply // called on the shard if at least one join succeeded
 }
 
 // replies returns the replies. Called on the shard, once; budget is the time for deltas in nanoseconds.
-func (a *admission) replies(budget *int) []*protocol.Reply {
+func (a *joinReply) replies(budget *int) []*protocol.Reply {
 	joined := false
-	for _, e := range a.Entries {
+	for _, e := range a.Attempts {
 		if e.Err == nil {
 			joined = true
 			e.Result = e.SubscribeResult()
@@ -90,7 +90,7 @@ func (a *admission) replies(budget *int) []*protocol.Reply {
 		return nil
 	}
 	replies := a.answer()
-	for _, e := range a.Entries {
+	for _, e := range a.Attempts {
 		e.addRecovered(budget)
 	}
 	return replies

@@ -92,7 +92,7 @@ func (s *Session) disconnectAtOnce(d disconnect) {
 
 // applyUnsubscribe also rejects a subscription to the room that waits for the application.
 func (s *Session) applyUnsubscribe(c chat.Unsubscribe) {
-	if e := s.entering; e != nil && e.Wish.Channel == c.Room {
+	if e := s.pendingJoin; e != nil && e.Requested.Channel == c.Room {
 		e.ended = true
 	}
 	if sub := s.Find(c.Room); sub != nil {
@@ -105,8 +105,8 @@ func (s *Session) applySubscribe(c chat.Subscribe) *chat.Rejection {
 	if c.Since != nil {
 		wish.Recover, wish.Offset, wish.Epoch = true, c.Since.Offset, c.Since.Epoch
 	}
-	return s.subscribeByServer(&Entry{
-		Wish:       wish,
+	return s.subscribeByServer(&JoinAttempt{
+		Requested:  wish,
 		serverSide: true,
 		withToken:  true,
 		Info:       s.InfoIn(c.Info),

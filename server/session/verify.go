@@ -75,14 +75,14 @@ func (s *Session) complainOfToken(err error) {
 // expired.
 func (s *Session) subscriptionToken(id uint32, text, room string, expired *protocol.Error, then func(token.SubClaims)) {
 	checkToken(s, text, s.Hub.Tokens.Subscribe, func(claims token.SubClaims, err error) {
-		if s.takesToken(id, claims, err, room, expired) {
+		if s.acceptsToken(id, claims, err, room, expired) {
 			then(claims)
 		}
 	})
 }
 
 // acceptsToken reports whether a subscription token is valid for this session and room. If not, it replies with an error or disconnects.
-func (s *Session) takesToken(id uint32, claims token.SubClaims, err error, room string, expired *protocol.Error) bool {
+func (s *Session) acceptsToken(id uint32, claims token.SubClaims, err error, room string, expired *protocol.Error) bool {
 	switch {
 	case errors.Is(err, token.ErrExpired):
 		s.fail(id, expired)
@@ -105,7 +105,7 @@ func (s *Session) takesToken(id uint32, claims token.SubClaims, err error, room 
 }
 
 // checkSanctions disconnects a client that is banned from all rooms or whose token is revoked. It reports whether the client may continue.
-func (s *Session) welcome(claims token.Claims) bool {
+func (s *Session) checkSanctions(claims token.Claims) bool {
 	s.tokenID = chat.TokenIdentity{ID: claims.ID, IssuedAt: claims.IssuedAt}
 	switch {
 	case s.Hub.Moderation.IsRevoked(s.Info.User, s.tokenID):

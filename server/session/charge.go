@@ -13,7 +13,7 @@ import (
 // address.
 
 // charge is what a publication was charged. The zero value is no charge.
-type fee struct {
+type charge struct {
 	room string
 	rate limiter.Rate // of the room
 	word chat.SlowModeCount
@@ -21,38 +21,38 @@ type fee struct {
 
 // charge charges a publication in a room. If a limit is exceeded, it replies to the command with an error, and ok is false. Called on the
 // poller.
-func (s *Session) pay(id uint32, in chat.RoomRef) (f fee, ok bool) {
+func (s *Session) charge(id uint32, in chat.RoomRef) (f charge, ok bool) {
 	now, room := s.Hub.Clock.Now(), in.Name
 	rate := limiter.PerSecond(in.Options.Rate)
-	if s.floods || !s.mayPublishIn(room, rate, now) {
+	if s.overByteRate || !s.allowInRoom(room, rate, now) {
 		s.reject(id, ErrTooManyRequests)
-		return fee{}, false
+		return charge{}, false
 	}
 	if !s.Hub.AllowPublish(s.User, now) {
-		s.giveBackIn(room, rate)
+		s.refundInRoom(room, rate)
 		s.reject(id, ErrTooManyRequests)
-		return fee{}, false
+		return charge{}, false
 	}
-	f = fee{room: room, rate: rate}
+	f = charge{room: room, rate: rate}
 	if s.Hub.Moderation.InSlowMode(room) {
 		if f.word, ok = s.Hub.Moderation.AllowInSlowMode(chat.PublisherOf(s.Conn, s.Info.User), room); !ok {
-			s.giveBack(f)
+			s.refund(f)
 			s.fail(id, ErrTooManyRequests)
-			return fee{}, false
+			return charge{}, false
 		}
 	}
 	return f, true
 }
 
 // refund returns the charge of a publication that was rejected. Called on the poller.
-func (s *Session) giveBack(f fee) {
-	s.giveBackIn(f.room, f.rate)
+func (s *Session) refund(f charge) {
+	s.refundInRoom(f.room, f.rate)
 	s.Hub.UndoPublish(s.User)
 	s.Hub.Moderation.UndoSlowMode(f.word)
 }
 
 // allowInRoom checks and counts the rate of a room, for members and others. It keeps limiters of max-rooms rooms, at most.
-func (s *Session) mayPublishIn(room string, r limiter.Rate, now time.Duration) bool {
+func (s *Session) allowInRoom(room string, r limiter.Rate, now time.Duration) bool {
 	if r.Every == 0 {
 		return true
 	}
@@ -73,7 +73,7 @@ func (s *Session) mayPublishIn(room string, r limiter.Rate, now time.Duration) b
 	return true
 }
 
-func (s *Session) giveBackIn(room string, r limiter.Rate) {
+func (s *Session) refundInRoom(room string, r limiter.Rate) {
 	if m, known := s.Meters[room]; known {
 		r.Undo(&m)
 		s.Meters[room] = m
