@@ -365,7 +365,7 @@ func TestALongHistoryReplyEqualsAShortOne(t *testing.T) {
 			t.Fatal(e)
 		}
 		pubs, at, _ := s.hub.Read("x", q.Since(), 3, 1<<20, false)
-		want, _ := session.TellPast(pubs, at, json, 1<<20)
+		want, _ := session.HistoryPage(pubs, at, json, 1<<20)
 		r := &session.BulkReply{Body: body}
 		var d ws.Decoder
 		m, _, err := d.Next(&clientRules, append(r.Head(q, 300), r.Body...))

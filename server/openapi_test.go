@@ -185,7 +185,7 @@ func FuzzTheAPI(f *testing.F) {
 		defer cancel()
 		result, e := a.Call(ctx, name, []byte(params))
 		recorder := httptest.NewRecorder()
-		answer := api.NewAPIAnswer(recorder, http.StatusOK)
+		answer := api.NewResponse(recorder, http.StatusOK)
 		if _, isBatch := result.(api.Replies); isBatch {
 			answer.Value(t.Context(), result)
 		} else {

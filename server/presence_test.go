@@ -99,12 +99,12 @@ func TestAPlainClientGetsNoJoinEvents(t *testing.T) {
 
 // A long answer is made a part at a time, and says the same as one that is made at once.
 func TestALongPresenceReplyEqualsAShortOne(t *testing.T) {
-	for _, members := range []int{0, 1, 2, 3 * session.OthersEvery} {
+	for _, members := range []int{0, 1, 2, 3 * session.YieldEvery} {
 		infos := fullRoom(members).Snapshot()
 		if members > 1 {
 			infos[1] = &chat.ClientInfo{Client: `"<odd>"`, ChanInfo: []byte(`[1]`)}
 		}
-		want := session.ByClient(infos)
+		want := session.PresenceByClient(infos)
 		for _, e := range []session.Encoding{session.JSONEncoding, session.ProtobufEncoding} {
 			q := session.BulkQuery{Kind: session.PresenceQuery, JSON: e.IsJSON()}
 			r := &session.BulkReply{Body: session.EncodePresence(nil, q.JSON, infos)}

@@ -174,7 +174,7 @@ func TestASuspendDoesNotExtendTheHistory(t *testing.T) {
 	said := time.Now()
 	eventually(t, "some time to pass", func() bool { return time.Since(said) > 5*time.Millisecond })
 	pubs, _, _ := h.Read("room", nil, -1, math.MaxInt, false)
-	told := time.UnixMilli(session.PastPublication(&pubs[0], session.JSONEncoding).Time)
+	told := time.UnixMilli(session.TimedPublication(&pubs[0], session.JSONEncoding).Time)
 	if told.Before(began.Truncate(time.Millisecond)) || told.After(said) {
 		t.Errorf("got the time %v, want %v to %v", told, began, said)
 	}

@@ -314,7 +314,7 @@ func TestCommandsWaitForThePendingRequest(t *testing.T) {
 				close(waits)
 			}
 		}, func() { t.Error("refused") })
-		session.Unfinished = []byte(`{"id":2,"unsubscribe":{"channel":"a"}}`) // of the same frame
+		session.PendingCommands = []byte(`{"id":2,"unsubscribe":{"channel":"a"}}`) // of the same frame
 	})
 	c.sendLine(`{"id":3,"unsubscribe":{"channel":"a"}}`)
 	close(first)

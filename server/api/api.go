@@ -34,7 +34,7 @@ type API struct {
 type apiMethod func(ctx context.Context, a *API, params []byte) (result any, e *protocol.Error)
 
 // Authorized reports whether key is the configured key. It takes the same time for every wrong key.
-func (a *API) Knows(key string) bool {
+func (a *API) Authorized(key string) bool {
 	sum := sha256.Sum256([]byte(key))
 	return subtle.ConstantTimeCompare(sum[:], a.key[:]) == 1
 }

@@ -75,13 +75,13 @@ func (all Replies) size() int { return 0 } // not used: a batch contains no batc
 
 // writeTo executes the commands and writes their replies. A reply of the method batch is {"publish":{}} or {"error":{}}, as in Centrifugo. A
 // line is {"result":{}} or {"error":{}}.
-func (all Replies) writeTo(ctx context.Context, to *apiAnswer) {
+func (all Replies) writeTo(ctx context.Context, to *response) {
 	if !all.lines {
 		to.raw(`{"replies":[`)
 	}
 	run := batchRun{api: all.api, timeLeft: all.api.Timeout, budget: MaxBatchAnswer}
 	for i, command := range all.commands {
-		if to.gone(ctx) {
+		if to.callerGone(ctx) {
 			return
 		}
 		switch {
@@ -112,7 +112,7 @@ type batchRun struct {
 }
 
 // command executes {"METHOD":{PARAMETERS}}.
-func (b *batchRun) command(ctx context.Context, command []byte, to *apiAnswer) {
+func (b *batchRun) command(ctx context.Context, command []byte, to *response) {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(command, &fields) != nil || len(fields) != 1 {
 		to.Value(ctx, reply{Error: badRequest("want a command of one method and its parameters: {\"publish\":{}}")})
@@ -131,7 +131,7 @@ func (b *batchRun) command(ctx context.Context, command []byte, to *apiAnswer) {
 }
 
 // line executes {"method":NAME,"params":{}}.
-func (b *batchRun) line(ctx context.Context, line []byte, to *apiAnswer) {
+func (b *batchRun) line(ctx context.Context, line []byte, to *response) {
 	command, e := named(line)
 	var result any
 	if e == nil {

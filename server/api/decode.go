@@ -31,7 +31,7 @@ func decodeParams(params []byte, to any) *protocol.Error {
 	}
 	// Slow path: compare the fields by name, to find the cause of the error or an empty array for an object.
 	t := reflect.TypeOf(to).Elem()
-	mended, e := mendObject(params, t, "")
+	mended, e := normalizeObject(params, t, "")
 	if e != nil {
 		return e
 	}
@@ -104,7 +104,7 @@ var (
 
 // normalizeObject returns JSON for a value of type t, with an empty object for each empty array in the place of an object. An unknown field
 // is an error. path is the place of the value, for the text of the error.
-func mendObject(raw []byte, t reflect.Type, path string) ([]byte, *protocol.Error) {
+func normalizeObject(raw []byte, t reflect.Type, path string) ([]byte, *protocol.Error) {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
@@ -129,7 +129,7 @@ func mendObject(raw []byte, t reflect.Type, path string) ([]byte, *protocol.Erro
 		if match == "" {
 			return nil, badRequest("unknown field %q; %s", path+logqueue.Clip(name), nearest.Proposal(path, name, sortedKeys(known)))
 		}
-		value, e := mendObject(fields[name], known[match], path+match+".")
+		value, e := normalizeObject(fields[name], known[match], path+match+".")
 		if e != nil {
 			return nil, e
 		}

@@ -39,7 +39,7 @@ func New(h *session.Sessions, cfg Config) *API {
 		hub:     h,
 		key:     sha256.Sum256([]byte(cfg.Key)),
 		MaxBody: max(1<<20, 2*int64(cfg.MaxMessage)),
-		uid:     session.RandomWord(16),
+		uid:     session.RandomID(16),
 		version: cmp.Or(cfg.Version, session.ServerVersion),
 		Methods: APIMethods(),
 		Timeout: callTimeout,
@@ -55,7 +55,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	switch {
-	case !a.Knows(KeyOf(r)):
+	case !a.Authorized(KeyOf(r)):
 		w.Header().Set("WWW-Authenticate", "apikey")
 		a.reject(w, http.StatusUnauthorized, unauthorized(r))
 		return
@@ -95,7 +95,7 @@ func (a *API) serveLines(w http.ResponseWriter, r *http.Request, body []byte) {
 		return
 	}
 	if len(lines) > 1 {
-		answer := NewAPIAnswer(w, http.StatusOK)
+		answer := NewResponse(w, http.StatusOK)
 		answer.Value(r.Context(), Replies{api: a, commands: lines, lines: true})
 		answer.End(r.Context())
 		return
@@ -122,7 +122,7 @@ func (a *API) serveOne(w http.ResponseWriter, r *http.Request, command namedComm
 	if inTransport {
 		status = HTTPStatus(e)
 	}
-	answer := NewAPIAnswer(w, status)
+	answer := NewResponse(w, status)
 	switch _, isBatch := result.(Replies); {
 	case inTransport:
 		answer.Value(r.Context(), e)
@@ -156,7 +156,7 @@ func (a *API) reject(w http.ResponseWriter, status int, e *protocol.Error) {
 	if err := http.NewResponseController(w).SetReadDeadline(time.Now()); err != nil {
 		a.hub.Log.Debug("no read deadline for the rest of the body", "error", err)
 	}
-	answer := NewAPIAnswer(w, status)
+	answer := NewResponse(w, status)
 	answer.Value(context.Background(), reply{Error: e})
 	answer.End(context.Background()) // net/http closes the connection after it
 }

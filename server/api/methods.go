@@ -43,6 +43,6 @@ func APIMethods() map[string]apiMethod {
 		"clear_history": method((*apiRoom).clearHistory),
 		"redact":        method((*apiRedact).do),
 		"revoke":        method((*apiRevoke).do),
-		"moderation":    method((*apiStanding).do),
+		"moderation":    method((*apiModeration).do),
 	}
 }

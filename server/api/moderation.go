@@ -28,9 +28,9 @@ func (ak *apiKick) do(ctx context.Context, a *API) (any, *protocol.Error) {
 		}
 	}
 	if ak.Channel != "" {
-		return nothing{}, ak.demand(ctx, a, chat.TargetedCommand{Command: chat.Unsubscribe{Room: ak.Channel, Cause: chat.EndedByKick}})
+		return emptyResult{}, ak.command(ctx, a, chat.TargetedCommand{Command: chat.Unsubscribe{Room: ak.Channel, Cause: chat.EndedByKick}})
 	}
-	return nothing{}, ak.demand(ctx, a, chat.TargetedCommand{Command: chat.Disconnect{Cause: chat.EndedByKick}})
+	return emptyResult{}, ak.command(ctx, a, chat.TargetedCommand{Command: chat.Disconnect{Cause: chat.EndedByKick}})
 }
 
 // apiSanction is a ban or a mute of a user: in a room, or in all rooms if channel is empty.
@@ -58,7 +58,7 @@ func (p *apiSanction) check(now time.Time) (until time.Time, e *protocol.Error) 
 	case p.Seconds > 0:
 		return now.Add(time.Duration(p.Seconds) * time.Second), nil
 	}
-	return moment("until", p.Until, now)
+	return futureTime("until", p.Until, now)
 }
 
 func checkUser(name string) *protocol.Error {
@@ -81,13 +81,13 @@ func (p *apiSanction) ban(ctx context.Context, a *API) (any, *protocol.Error) {
 	}
 	target := apiTarget{User: p.User}
 	if p.Channel != "" {
-		return nothing{}, target.demand(ctx, a, chat.TargetedCommand{Command: chat.Unsubscribe{Room: p.Channel, Cause: chat.EndedByBan}})
+		return emptyResult{}, target.command(ctx, a, chat.TargetedCommand{Command: chat.Unsubscribe{Room: p.Channel, Cause: chat.EndedByBan}})
 	}
-	return nothing{}, target.demand(ctx, a, chat.TargetedCommand{Command: chat.Disconnect{Cause: chat.EndedByBan}})
+	return emptyResult{}, target.command(ctx, a, chat.TargetedCommand{Command: chat.Disconnect{Cause: chat.EndedByBan}})
 }
 
 func (p *apiSanction) unban(_ context.Context, a *API) (any, *protocol.Error) {
-	return p.lift(a.hub.Moderation.Unban)
+	return p.remove(a.hub.Moderation.Unban)
 }
 
 func (p *apiSanction) mute(_ context.Context, a *API) (any, *protocol.Error) {
@@ -98,14 +98,14 @@ func (p *apiSanction) mute(_ context.Context, a *API) (any, *protocol.Error) {
 	if !a.hub.Moderation.Mute(p.User, p.Channel, until) {
 		return nil, errSanctions
 	}
-	return nothing{}, nil
+	return emptyResult{}, nil
 }
 
 func (p *apiSanction) unmute(_ context.Context, a *API) (any, *protocol.Error) {
-	return p.lift(a.hub.Moderation.Unmute)
+	return p.remove(a.hub.Moderation.Unmute)
 }
 
-func (p *apiSanction) lift(how func(user, room string)) (any, *protocol.Error) {
+func (p *apiSanction) remove(how func(user, room string)) (any, *protocol.Error) {
 	if p.Seconds != 0 || p.Until != 0 {
 		return nil, badRequest("seconds and until: want neither")
 	}
@@ -113,7 +113,7 @@ func (p *apiSanction) lift(how func(user, room string)) (any, *protocol.Error) {
 		return nil, e
 	}
 	how(p.User, p.Channel)
-	return nothing{}, nil
+	return emptyResult{}, nil
 }
 
 // apiSlowMode sets the shortest time between two publications of one user in a room.
@@ -132,7 +132,7 @@ func (asm *apiSlowMode) do(_ context.Context, a *API) (any, *protocol.Error) {
 	if !a.hub.Moderation.SetSlowMode(asm.Channel, time.Duration(asm.Seconds)*time.Second) {
 		return nil, errSanctions
 	}
-	return nothing{}, nil
+	return emptyResult{}, nil
 }
 
 // apiRedact removes the data of a publication from the history.
@@ -140,7 +140,7 @@ type apiRedact chat.Redaction
 
 func (ar *apiRedact) do(ctx context.Context, a *API) (any, *protocol.Error) {
 	r := apiRoom{ar.Channel}
-	if e := r.offers(a, chat.ToReadHistory); e != nil {
+	if e := r.checkAvailable(a, chat.ToReadHistory); e != nil {
 		return nil, e
 	}
 	if e := a.hub.AwaitRoom(ctx, ar.Channel); e != nil {
@@ -149,7 +149,7 @@ func (ar *apiRedact) do(ctx context.Context, a *API) (any, *protocol.Error) {
 	if _, e := a.hub.Redact(chat.Redaction(*ar), nil); e != nil {
 		return nil, session.ErrorOf(e)
 	}
-	return nothing{}, nil
+	return emptyResult{}, nil
 }
 
 // apiRevoke revokes tokens of a user, and ends the connections and subscriptions that used them.
@@ -166,7 +166,7 @@ func (rev *apiRevoke) do(ctx context.Context, a *API) (any, *protocol.Error) {
 	}
 	m := a.hub.Moderation
 	now := m.Now()
-	forget, e := moment("expire_at", rev.ExpireAt, now)
+	forget, e := futureTime("expire_at", rev.ExpireAt, now)
 	switch {
 	case e != nil:
 		return nil, e
@@ -189,16 +189,16 @@ func (rev *apiRevoke) do(ctx context.Context, a *API) (any, *protocol.Error) {
 		return nil, errSanctions
 	}
 	target := apiTarget{User: rev.User}
-	return nothing{}, target.demand(ctx, a, chat.TargetedCommand{Command: chat.EndRevoked{}})
+	return emptyResult{}, target.command(ctx, a, chat.TargetedCommand{Command: chat.EndRevoked{}})
 }
 
 // apiModeration lists the active sanctions, with a user or a channel only those of it.
-type apiStanding struct {
+type apiModeration struct {
 	User    string `json:"user"`
 	Channel string `json:"channel"`
 }
 
-func (as *apiStanding) do(_ context.Context, a *API) (any, *protocol.Error) {
+func (as *apiModeration) do(_ context.Context, a *API) (any, *protocol.Error) {
 	s := a.hub.Moderation.ActiveSanctions(as.User, as.Channel)
 	byUser := func(a, b chat.ActiveSanction) int {
 		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.Channel, b.Channel))

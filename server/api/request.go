@@ -22,7 +22,7 @@ const (
 var OpenAPI []byte
 
 // IsPath reports whether the path of a request is one of the server API.
-func Is(r *http.Request) bool {
+func IsPath(r *http.Request) bool {
 	return r.URL.Path == Path || strings.HasPrefix(r.URL.Path, Path+"/")
 }
 

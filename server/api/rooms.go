@@ -29,7 +29,7 @@ type apiRoom struct {
 }
 
 // checkAvailable returns an error if the name is invalid, the options of the room exclude the action, or it is not permitted.
-func (r *apiRoom) offers(a *API, d chat.Action) *protocol.Error {
+func (r *apiRoom) checkAvailable(a *API, d chat.Action) *protocol.Error {
 	if e := checkRoom(r.Channel); e != nil {
 		return e
 	}
@@ -46,34 +46,34 @@ func (r *apiRoom) offers(a *API, d chat.Action) *protocol.Error {
 }
 
 func (r *apiRoom) presence(_ context.Context, a *API) (any, *protocol.Error) {
-	if e := r.offers(a, chat.ToSeePresence); e != nil {
+	if e := r.checkAvailable(a, chat.ToSeePresence); e != nil {
 		return nil, e
 	}
-	return presenceAnswer(a.hub.Presence(r.Channel)), nil
+	return presenceResult(a.hub.Presence(r.Channel)), nil
 }
 
 // presenceResult is a PresenceResult of the protocol.
-type presenceAnswer []*chat.ClientInfo
+type presenceResult []*chat.ClientInfo
 
-func (pa presenceAnswer) size() (n int) {
+func (pa presenceResult) size() (n int) {
 	for _, info := range pa {
 		n += info.Size() + len(info.Client) + 64
 	}
 	return n
 }
 
-func (pa presenceAnswer) writeTo(ctx context.Context, to *apiAnswer) {
+func (pa presenceResult) writeTo(ctx context.Context, to *response) {
 	to.raw(`{"presence":{`)
 	for i, info := range pa {
 		if i > 0 {
 			to.raw(",")
 		}
-		if i%session.OthersEvery == 0 {
+		if i%session.YieldEvery == 0 {
 			runtime.Gosched()
 		}
 		// Encoding by reflection takes five times as long.
-		to.buf = session.AppendPresent(to.buf, info)
-		if !to.step() || to.gone(ctx) {
+		to.buf = session.AppendPresenceEntry(to.buf, info)
+		if !to.step() || to.callerGone(ctx) {
 			return
 		}
 	}
@@ -81,7 +81,7 @@ func (pa presenceAnswer) writeTo(ctx context.Context, to *apiAnswer) {
 }
 
 func (r *apiRoom) presenceStats(_ context.Context, a *API) (any, *protocol.Error) {
-	if e := r.offers(a, chat.ToSeePresence); e != nil {
+	if e := r.checkAvailable(a, chat.ToSeePresence); e != nil {
 		return nil, e
 	}
 	stats := a.hub.PresenceStats(r.Channel)
@@ -89,11 +89,11 @@ func (r *apiRoom) presenceStats(_ context.Context, a *API) (any, *protocol.Error
 }
 
 func (r *apiRoom) clearHistory(_ context.Context, a *API) (any, *protocol.Error) {
-	if e := r.offers(a, chat.ToReadHistory); e != nil {
+	if e := r.checkAvailable(a, chat.ToReadHistory); e != nil {
 		return nil, e
 	}
 	a.hub.ClearHistory(r.Channel)
-	return nothing{}, nil
+	return emptyResult{}, nil
 }
 
 // streamPosition is a position in the history of a room; empty in a room without history.
@@ -119,38 +119,38 @@ type apiHistory struct {
 }
 
 func (ah *apiHistory) do(_ context.Context, a *API) (any, *protocol.Error) {
-	if e := ah.offers(a, chat.ToReadHistory); e != nil {
+	if e := ah.checkAvailable(a, chat.ToReadHistory); e != nil {
 		return nil, e
 	}
 	pubs, at, e := a.hub.Read(ah.Channel, ah.Since.position(), ah.Limit, math.MaxInt, ah.Reverse)
 	if e != nil {
 		return nil, session.ErrorOf(e)
 	}
-	return historyAnswer{pubs, at}, nil
+	return historyResult{pubs, at}, nil
 }
 
 // historyResult is a HistoryResult of the protocol.
-type historyAnswer struct {
+type historyResult struct {
 	pubs []chat.Publication
 	at   chat.StreamPosition
 }
 
-func (h historyAnswer) size() (n int) {
+func (h historyResult) size() (n int) {
 	for i := range h.pubs {
 		n += h.pubs[i].Size() + 128
 	}
 	return n
 }
 
-func (h historyAnswer) writeTo(ctx context.Context, to *apiAnswer) {
+func (h historyResult) writeTo(ctx context.Context, to *response) {
 	to.buf = cfjson.AppendString(append(to.buf, `{"epoch":`...), h.at.Epoch)
 	to.buf = fmt.Appendf(to.buf, `,"offset":%d,"publications":[`, h.at.Offset)
 	for i := range h.pubs {
 		if i > 0 {
 			to.raw(",")
 		}
-		to.buf = session.PastPublication(&h.pubs[i], session.JSONEncoding).AppendJSON(to.buf)
-		if !to.step() || to.gone(ctx) {
+		to.buf = session.TimedPublication(&h.pubs[i], session.JSONEncoding).AppendJSON(to.buf)
+		if !to.step() || to.callerGone(ctx) {
 			return
 		}
 	}

@@ -42,20 +42,20 @@ func (q *apiChannels) do(_ context.Context, a *API) (any, *protocol.Error) {
 		})
 	}
 	slices.SortFunc(rooms, func(a, b chat.ActiveRoom) int { return cmp.Compare(a.Name, b.Name) })
-	return channelsAnswer(rooms), nil
+	return channelsResult(rooms), nil
 }
 
 // channelsResult is a ChannelsResult of the protocol.
-type channelsAnswer []chat.ActiveRoom
+type channelsResult []chat.ActiveRoom
 
-func (c channelsAnswer) size() (n int) {
+func (c channelsResult) size() (n int) {
 	for _, r := range c {
 		n += len(r.Name) + 32
 	}
 	return n
 }
 
-func (c channelsAnswer) writeTo(ctx context.Context, to *apiAnswer) {
+func (c channelsResult) writeTo(ctx context.Context, to *response) {
 	to.raw(`{"channels":{`)
 	for i, r := range c {
 		if i > 0 {
@@ -63,7 +63,7 @@ func (c channelsAnswer) writeTo(ctx context.Context, to *apiAnswer) {
 		}
 		to.buf = cfjson.AppendString(to.buf, r.Name)
 		to.buf = fmt.Appendf(to.buf, `:{"num_clients":%d}`, r.Members)
-		if !to.step() || to.gone(ctx) {
+		if !to.step() || to.callerGone(ctx) {
 			return
 		}
 	}

@@ -26,7 +26,7 @@ type apiTarget struct {
 const MaxUserName = 4 << 10
 
 // command executes a command on the selected connections, and waits for them. The error is the first one of a connection.
-func (t *apiTarget) demand(ctx context.Context, a *API, what chat.TargetedCommand) *protocol.Error {
+func (t *apiTarget) command(ctx context.Context, a *API, what chat.TargetedCommand) *protocol.Error {
 	switch {
 	case t.Session != "":
 		return badRequest("session: not supported; want user or client")
@@ -80,11 +80,11 @@ func (su *apiSubscribe) do(ctx context.Context, a *API) (any, *protocol.Error) {
 	if o.Presence != nil || o.JoinLeave != nil || o.ForcePushJoinLeave != nil {
 		return nil, badRequest("override: presence and join_leave are options of the room, the same for all members: set them in its [[room]]")
 	}
-	expires, e := moment("expire_at", su.ExpireAt, time.Now())
+	expires, e := futureTime("expire_at", su.ExpireAt, time.Now())
 	if e != nil {
 		return nil, e
 	}
-	return nothing{}, su.demand(ctx, a, chat.TargetedCommand{Command: chat.Subscribe{
+	return emptyResult{}, su.command(ctx, a, chat.TargetedCommand{Command: chat.Subscribe{
 		Room:        su.Channel,
 		Info:        info,
 		Data:        data,
@@ -111,7 +111,7 @@ func either(name string, value json.RawMessage, b64 string) ([]byte, *protocol.E
 }
 
 // futureTime returns the time of a parameter in Unix seconds, the zero time for 0. It must be after now, and within 10 years.
-func moment(name string, seconds int64, now time.Time) (time.Time, *protocol.Error) {
+func futureTime(name string, seconds int64, now time.Time) (time.Time, *protocol.Error) {
 	at := time.Unix(seconds, 0)
 	switch {
 	case seconds == 0:
@@ -134,7 +134,7 @@ func (au *apiUnsubscribe) do(ctx context.Context, a *API) (any, *protocol.Error)
 	if e := checkRoom(au.Channel); e != nil {
 		return nil, e
 	}
-	return nothing{}, au.demand(ctx, a, chat.TargetedCommand{Command: chat.Unsubscribe{Room: au.Channel, Cause: chat.EndedByApplication}})
+	return emptyResult{}, au.command(ctx, a, chat.TargetedCommand{Command: chat.Unsubscribe{Room: au.Channel, Cause: chat.EndedByApplication}})
 }
 
 // apiDisconnect ends connections.
@@ -163,7 +163,7 @@ func (ad *apiDisconnect) do(ctx context.Context, a *API) (any, *protocol.Error) 
 			return nil, badRequest("disconnect.reason: want text that is not JSON, because SDKs interpret JSON there")
 		}
 	}
-	return nothing{}, ad.demand(ctx, a, chat.TargetedCommand{Except: ad.Whitelist, Command: c})
+	return emptyResult{}, ad.command(ctx, a, chat.TargetedCommand{Except: ad.Whitelist, Command: c})
 }
 
 // MaxReason is the size of a close reason in bytes, at most: RFC 6455, 5.5 allows 125 with the code.
@@ -181,12 +181,12 @@ func (re *apiRefresh) do(ctx context.Context, a *API) (any, *protocol.Error) {
 	var expires time.Time
 	if !re.Expired {
 		var e *protocol.Error
-		if expires, e = moment("expire_at", re.ExpireAt, time.Now()); e != nil {
+		if expires, e = futureTime("expire_at", re.ExpireAt, time.Now()); e != nil {
 			return nil, e
 		}
 	}
 	if re.Expired {
-		return nothing{}, re.demand(ctx, a, chat.TargetedCommand{Command: chat.Disconnect{Cause: chat.EndedByExpiry}})
+		return emptyResult{}, re.command(ctx, a, chat.TargetedCommand{Command: chat.Disconnect{Cause: chat.EndedByExpiry}})
 	}
-	return nothing{}, re.demand(ctx, a, chat.TargetedCommand{Command: chat.Refresh{Expires: expires, Info: re.Info}})
+	return emptyResult{}, re.command(ctx, a, chat.TargetedCommand{Command: chat.Refresh{Expires: expires, Info: re.Info}})
 }

@@ -26,7 +26,7 @@ func (e *Edge) routes() http.Handler {
 			http.Error(w, fmt.Sprintf("more than %d header lines", MaxHeadLines), http.StatusRequestHeaderFieldsTooLarge)
 		case isSocket(r.URL.Path):
 			e.serveSocket(w, r)
-		case e.isAPI(r) && e.api.Knows(api.KeyOf(r)):
+		case e.isAPI(r) && e.api.Authorized(api.KeyOf(r)):
 			e.Pending.Trust(socketOf(r))
 			e.api.ServeHTTP(w, r)
 		case !e.throttle(r):
@@ -58,7 +58,7 @@ func (e *Edge) usesBody(r *http.Request) bool { return r.URL.Path == GuestPath |
 
 // isAPI reports whether a request is for the server API on this port.
 func (e *Edge) isAPI(r *http.Request) bool {
-	return e.api != nil && api.Is(r)
+	return e.api != nil && api.IsPath(r)
 }
 
 // HasAPIKey reports whether a head is that of a request for the server API with a valid key.
@@ -67,7 +67,7 @@ func (e *Edge) HasAPIKey(head []byte) bool {
 		return false
 	}
 	r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(head)))
-	return err == nil && api.Is(r) && e.api.Knows(api.KeyOf(r))
+	return err == nil && api.IsPath(r) && e.api.Authorized(api.KeyOf(r))
 }
 
 // tooManyLines reports whether a request has more than MaxHeadLines header lines.

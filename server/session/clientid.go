@@ -14,7 +14,7 @@ func clientID(prefix string, id uint64) string {
 }
 
 // RandomID returns random bytes in hexadecimal.
-func RandomWord(bytes int) string {
+func RandomID(bytes int) string {
 	word := make([]byte, bytes)
 	rand.Read(word) // never fails (crypto/rand)
 	return hex.EncodeToString(word)

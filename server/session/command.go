@@ -20,7 +20,7 @@ func (s *Session) OnMessage(_ ws.Opcode, frame []byte, now time.Duration) {
 		return
 	}
 	s.onCommands(frame, now)
-	s.Unfinished = bytes.Clone(s.Unfinished)
+	s.PendingCommands = bytes.Clone(s.PendingCommands)
 }
 
 // onCommands handles the commands of a frame in order. If a command waits, the rest of the frame becomes PendingCommands. Called on the
@@ -32,11 +32,11 @@ func (s *Session) onCommands(frame []byte, now time.Duration) {
 			s.flushAndDisconnect(disconnectBadRequest)
 			return
 		}
-		s.underWay = len(frame)
+		s.frameLeft = len(frame)
 		s.onCommand(cmd, now)
 		frame = rest
 		if s.Conn.Is(fanout.Held) {
-			s.Unfinished = frame
+			s.PendingCommands = frame
 			break
 		}
 	}

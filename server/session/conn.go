@@ -109,7 +109,7 @@ func (s *Session) begin() {
 	if !s.Conn.Closing() {
 		s.Conn.OnData(early, s.Hub.Clock.Now())
 	}
-	s.goOn()
+	s.continueReading()
 }
 
 // End leaves all rooms, notifies the application and removes the user. Called on the poller, once, when the socket is closed.

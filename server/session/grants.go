@@ -148,7 +148,7 @@ func (s *Session) regrant(now grants) (enter []grant) {
 			s.endSubscription(sub, unsubscribedByToken)
 			continue
 		}
-		s.showIn(sub, g.options.Info)
+		s.setInfoIn(sub, g.options.Info)
 	}
 	for _, g := range now.list {
 		if s.Find(g.room) == nil {

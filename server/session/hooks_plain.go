@@ -61,7 +61,7 @@ func (h *Hooks) proxyPlain(ctx context.Context, room string) error {
 	life, cancel := context.WithCancel(h.Life)
 	defer cancel()
 	defer context.AfterFunc(ctx, cancel)()
-	client := RandomWord(16)
+	client := RandomID(16)
 	given := false
 	for _, event := range []string{OnConnect, OnSubscribe} {
 		if !h.wants(event) || event == OnSubscribe && given {

@@ -15,16 +15,16 @@ func (s *Session) InfoIn(info []byte) *chat.ClientInfo {
 }
 
 // setInfo changes the connection info: of later publications, and in the presence of all rooms. Called on the poller.
-func (s *Session) show(info []byte) {
+func (s *Session) setInfo(info []byte) {
 	s.Info = &chat.ClientInfo{User: s.Info.User, Client: s.Client, ConnInfo: info}
 	s.Identity.Store(s.Info)
 	for _, sub := range s.Subs {
-		s.showIn(sub, sub.Info.ChanInfo)
+		s.setInfoIn(sub, sub.Info.ChanInfo)
 	}
 }
 
 // setInfoIn changes the channel info in one room.
-func (s *Session) showIn(sub *Subscription, info []byte) {
+func (s *Session) setInfoIn(sub *Subscription, info []byte) {
 	shown := s.InfoIn(info)
 	sub.SetInfo(shown)
 }

@@ -25,7 +25,7 @@ func (s *Session) request(en *JoinAttempt) *chat.JoinRequest {
 	if en.Room.Options == nil {
 		en.Room = s.Hub.RoomRef(en.Requested.Channel)
 	}
-	en.Actor = s.asker(false, en.withToken)
+	en.Actor = s.actor(false, en.withToken)
 	en.Actor.Application = en.serverSide
 	en.Membership = &en.sub.Membership
 	en.Format = fanout.Format(s.Encoding)

@@ -28,7 +28,7 @@ func New(cfg Config, h *chat.Hub, tokens *token.Verifier) *Sessions {
 		personalRooms: cfg.PersonalRooms,
 		maxRooms:      cfg.MaxRooms,
 		pingInterval:  cfg.PingInterval,
-		clientPrefix:  RandomWord(8),
+		clientPrefix:  RandomID(8),
 		Tokens:        tokens,
 		onCommands:    (*Session).onCommands,
 		logLimit:      logqueue.EverySecond(),

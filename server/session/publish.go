@@ -19,7 +19,7 @@ func (s *Session) publish(id uint32, req *protocol.PublishRequest) {
 		s.fail(id, ErrBadRequest)
 		return
 	}
-	if e := s.Hub.Admit(s.in(in), in, len(req.Data)); e != nil {
+	if e := s.Hub.Admit(s.actorIn(in), in, len(req.Data)); e != nil {
 		s.reject(id, ErrorOf(e))
 		return
 	}
@@ -56,7 +56,7 @@ func (s *Session) proxyPublish(id uint32, in chat.RoomRef, data []byte, pub chat
 	s.proxy(r, func(a *webhook.Reply) {
 		// Membership and sanctions may have changed since.
 		in := s.viewAgain(in)
-		if e := s.Hub.Admit(s.in(in), in, len(data)); e != nil {
+		if e := s.Hub.Admit(s.actorIn(in), in, len(data)); e != nil {
 			reject(ErrorOf(e))
 			return
 		}

@@ -146,7 +146,7 @@ func DeltaPublication(p, before *chat.Publication, e Encoding, budget *int) *pro
 }
 
 // TimedPublication returns a publication of the history or of a recovery: with its time.
-func PastPublication(p *chat.Publication, e Encoding) *protocol.Publication {
+func TimedPublication(p *chat.Publication, e Encoding) *protocol.Publication {
 	out := fullPublication(p, e)
 	out.Time = p.UnixMilli
 	return out

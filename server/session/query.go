@@ -20,7 +20,7 @@ func (s *Session) presence(id uint32, req *protocol.PresenceRequest) {
 		return
 	}
 	s.chargeBulk(size)
-	s.Reply(&protocol.Reply{Id: id, Presence: &protocol.PresenceResult{Presence: ByClient(infos)}})
+	s.Reply(&protocol.Reply{Id: id, Presence: &protocol.PresenceResult{Presence: PresenceByClient(infos)}})
 }
 
 func (s *Session) checkPresence(room string) *protocol.Error {
@@ -34,7 +34,7 @@ func (s *Session) checkPresence(room string) *protocol.Error {
 // checkRead returns the error of a session that may not read the presence or the history of a room; nil if it may. offered is the option of the
 // room.
 func (s *Session) checkRead(d chat.Action, in chat.RoomRef, offered bool) *protocol.Error {
-	who := s.in(in)
+	who := s.actorIn(in)
 	switch {
 	case !who.Member && s.Hub.Unknown(in):
 		return ErrUnknownChannel
@@ -88,7 +88,7 @@ func (s *Session) history(id uint32, req *protocol.HistoryRequest) {
 		s.queryBulk(id, q, s.Hub.MaxUnsent/2)
 		return
 	}
-	result, size := TellPast(pubs, at, s.Encoding.IsJSON(), s.Hub.MaxUnsent/2)
+	result, size := HistoryPage(pubs, at, s.Encoding.IsJSON(), s.Hub.MaxUnsent/2)
 	s.chargeBulk(size)
 	s.Reply(&protocol.Reply{Id: id, History: result})
 }

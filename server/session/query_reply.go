@@ -12,7 +12,7 @@ import (
 // The replies of presence and history.
 
 // PresenceByClient returns the presence as a type of the protocol.
-func ByClient(infos []*chat.ClientInfo) map[string]*protocol.ClientInfo {
+func PresenceByClient(infos []*chat.ClientInfo) map[string]*protocol.ClientInfo {
 	all := make([]protocol.ClientInfo, len(infos))
 	m := make(map[string]*protocol.ClientInfo, len(infos))
 	for i, info := range infos {
@@ -23,7 +23,7 @@ func ByClient(infos []*chat.ClientInfo) map[string]*protocol.ClientInfo {
 }
 
 // YieldEvery is the number of members after which the encoding of a long reply yields the processor: about 0.1 ms.
-const OthersEvery = 128
+const YieldEvery = 128
 
 // EncodePresence appends the part of a presence reply after its ID: in JSON, the value of "presence" and the end of the reply; in Protobuf, the
 // PresenceResult. It yields the processor regularly. Do not call it on a poller or a shard.
@@ -36,7 +36,7 @@ func EncodePresence(b []byte, json bool, infos []*chat.ClientInfo) []byte {
 	entry := map[string]*protocol.ClientInfo{}
 	result := &protocol.PresenceResult{Presence: entry}
 	for i, info := range infos {
-		if i%OthersEvery == 0 {
+		if i%YieldEvery == 0 {
 			runtime.Gosched()
 		}
 		clear(entry)
@@ -51,19 +51,19 @@ func EncodePresence(b []byte, json bool, infos []*chat.ClientInfo) []byte {
 func appendPresence(b []byte, infos []*chat.ClientInfo) []byte {
 	b = append(b, `{"presence":{`...)
 	for i, info := range infos {
-		if i%OthersEvery == 0 {
+		if i%YieldEvery == 0 {
 			runtime.Gosched()
 		}
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = AppendPresent(b, info)
+		b = AppendPresenceEntry(b, info)
 	}
 	return append(b, "}}"...)
 }
 
 // AppendPresenceEntry appends one entry of a PresenceResult in JSON.
-func AppendPresent(b []byte, info *chat.ClientInfo) []byte {
+func AppendPresenceEntry(b []byte, info *chat.ClientInfo) []byte {
 	one := protocol.ClientInfo{}
 	fillInfo(&one, info)
 	b = append(cfjson.AppendString(b, info.Client), ':')
@@ -72,7 +72,7 @@ func AppendPresent(b []byte, info *chat.ClientInfo) []byte {
 
 // HistoryPage returns a page of history as a type of the protocol, and about its size in bytes. The page ends with the publication that reaches
 // maxBytes: text may take several times as many bytes in JSON.
-func TellPast(pubs []chat.Publication, at chat.StreamPosition, json bool, maxBytes int) (result *protocol.HistoryResult, size int) {
+func HistoryPage(pubs []chat.Publication, at chat.StreamPosition, json bool, maxBytes int) (result *protocol.HistoryResult, size int) {
 	e := ProtobufEncoding
 	if json {
 		e = JSONEncoding
@@ -82,7 +82,7 @@ func TellPast(pubs []chat.Publication, at chat.StreamPosition, json bool, maxByt
 		if i > 0 && size >= maxBytes {
 			break
 		}
-		pub := PastPublication(&pubs[i], e)
+		pub := TimedPublication(&pubs[i], e)
 		result.Publications = append(result.Publications, pub)
 		size += pubs[i].Size() - len(pubs[i].Data) + len(pub.Data) + chat.PresenceOverhead
 	}
@@ -95,7 +95,7 @@ func (all *Sessions) encodeHistory(q BulkQuery) ([]byte, *protocol.Error) {
 	if e != nil {
 		return nil, ErrorOf(e)
 	}
-	result, size := TellPast(pubs, at, q.JSON, all.MaxUnsent/2)
+	result, size := HistoryPage(pubs, at, q.JSON, all.MaxUnsent/2)
 	runtime.Gosched()
 	if q.JSON {
 		return append(result.AppendJSON(make([]byte, 0, size)), '}'), nil

@@ -36,7 +36,7 @@ func (s *Session) finishRefresh(id uint32, claims token.Claims) {
 		s.meta = chat.Compact(claims.Meta)
 	}
 	if claims.Info != nil {
-		s.show(AsJSON(claims.Info))
+		s.setInfo(AsJSON(claims.Info))
 	}
 	enter := s.regrant(rooms)
 	s.Reply(&protocol.Reply{Id: id, Refresh: &protocol.RefreshResult{
@@ -75,7 +75,7 @@ func (s *Session) finishSubRefresh(id uint32, sub *Subscription, claims token.Su
 	sub.expires = ExpiryOf(claims.Expires)
 	sub.tokenID = &chat.TokenIdentity{ID: claims.ID, IssuedAt: claims.IssuedAt}
 	if claims.Info != nil {
-		s.showIn(sub, claims.Info)
+		s.setInfoIn(sub, claims.Info)
 	}
 	s.Reply(&protocol.Reply{Id: id, SubRefresh: &protocol.SubRefreshResult{
 		Expires: sub.expires != 0,

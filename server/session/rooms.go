@@ -38,11 +38,11 @@ func (s *Session) viewAgain(v chat.RoomRef) chat.RoomRef {
 }
 
 // actorIn returns the session as an actor in a room.
-func (s *Session) in(p chat.RoomRef) chat.Actor {
-	return s.asker(p.Membership != nil, p.Membership != nil && p.Membership.WithToken)
+func (s *Session) actorIn(p chat.RoomRef) chat.Actor {
+	return s.actor(p.Membership != nil, p.Membership != nil && p.Membership.WithToken)
 }
 
-func (s *Session) asker(inside, token bool) chat.Actor {
+func (s *Session) actor(inside, token bool) chat.Actor {
 	return chat.Actor{User: s.Info.User, Member: inside, Token: token}
 }
 

@@ -27,7 +27,7 @@ func (s *Session) redact(id uint32, params []byte) {
 		return
 	}
 	at := s.viewOf(r.Channel)
-	if e := s.Hub.Admit(s.in(at), at, 0); e != nil {
+	if e := s.Hub.Admit(s.actorIn(at), at, 0); e != nil {
 		s.fail(id, ErrorOf(e))
 		return
 	}

@@ -52,7 +52,7 @@ func (s *Session) checkJoin(e *JoinAttempt) *protocol.Error {
 	if e.Room.Options == nil {
 		e.Room = s.Hub.RoomRef(e.Requested.Channel)
 	}
-	who, in := s.asker(false, e.withToken), e.Room
+	who, in := s.actor(false, e.withToken), e.Room
 	switch {
 	case e.ended:
 		return ErrDenied

@@ -65,7 +65,7 @@ func (en *JoinAttempt) addRecovered(budget *int) {
 			en.Result.Publications = append(en.Result.Publications, pub)
 			before = p
 		} else {
-			en.Result.Publications = append(en.Result.Publications, PastPublication(p, Encoding(en.Format)))
+			en.Result.Publications = append(en.Result.Publications, TimedPublication(p, Encoding(en.Format)))
 		}
 	}
 	en.RecoveredPublications = nil

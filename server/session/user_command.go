@@ -119,7 +119,7 @@ func (s *Session) applySubscribe(c chat.Subscribe) *chat.Rejection {
 func (s *Session) applyRefresh(c chat.Refresh) {
 	s.expires = ExpiryOf(c.Expires)
 	if len(c.Info) > 0 {
-		s.show(AsJSON(c.Info))
+		s.setInfo(AsJSON(c.Info))
 	}
 	s.push(&protocol.Push{Refresh: &protocol.Refresh{Expires: s.expires != 0, Ttl: TTL(c.Expires)}})
 	s.schedule()

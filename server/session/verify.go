@@ -50,7 +50,7 @@ func (s *Session) rejectToken(id uint32, err error, expired *protocol.Error) {
 	case errors.Is(err, errVerifying):
 		s.fail(id, ErrTooManyRequests)
 	default:
-		s.complainOfToken(err)
+		s.logToken(err)
 		s.flushAndDisconnect(disconnectInvalidToken)
 		return
 	}
@@ -65,7 +65,7 @@ func (s *Session) rejectConnect() {
 }
 
 // logToken logs the reason why a token was rejected. The client does not receive the reason.
-func (s *Session) complainOfToken(err error) {
+func (s *Session) logToken(err error) {
 	s.Hub.logLimit.Do(func() {
 		s.Hub.Log.Warn("token rejected; logged at most once per second", "conn", s.Conn.ID, "error", logqueue.Clip(err.Error()))
 	})
@@ -93,7 +93,7 @@ func (s *Session) acceptsToken(id uint32, claims token.SubClaims, err error, roo
 	case err == nil && s.Hub.Moderation.IsRevoked(s.Info.User, chat.TokenIdentity{ID: claims.ID, IssuedAt: claims.IssuedAt}):
 		s.fail(id, ErrDenied)
 	case err != nil:
-		s.complainOfToken(err)
+		s.logToken(err)
 		s.fail(id, ErrDenied)
 	case claims.Channel != room, claims.User != s.Info.User, claims.Client != "" && claims.Client != s.Client:
 		// A token of another user or for another room is no mistake of an honest client.

@@ -36,11 +36,11 @@ func (s *Session) Await(by *workers, work func() (finish func()), reject func())
 // Called on the poller.
 func (s *Session) Pause() bool {
 	s.flush()
-	n := s.underWay + heldSession
+	n := s.frameLeft + heldSession
 	if !s.Hub.HeldCommands.Reserve(n) {
 		return false
 	}
-	s.held = n
+	s.heldBytes = n
 	s.WaitsFrom = s.Hub.Clock.Tick()
 	s.Conn.Hold(true)
 	return true
@@ -48,8 +48,8 @@ func (s *Session) Pause() bool {
 
 func (s *Session) unpause() {
 	s.Conn.Hold(false)
-	s.Hub.HeldCommands.Release(s.held)
-	s.held = 0
+	s.Hub.HeldCommands.Release(s.heldBytes)
+	s.heldBytes = 0
 }
 
 // OnUnread keeps the bytes that arrived after the frame whose commands wait. It copies b.
@@ -73,10 +73,10 @@ func (s *Session) takeUnread() []byte {
 // Resume ends a pause: it calls finish, then handles the commands that waited. Called on the poller.
 func (s *Session) Resume(finish func()) {
 	s.Hub.Loop.Contain(s.Conn, func() {
-		s.forgiveWait()
+		s.excludeWait()
 		s.unpause()
 		if s.Conn.Closing() {
-			s.Unfinished = nil
+			s.PendingCommands = nil
 			s.takeUnread()
 			s.Hub.Loop.Read(s.Conn) // to notice the end of the connection
 			return
@@ -86,12 +86,12 @@ func (s *Session) Resume(finish func()) {
 		if s.rejections == before && !s.Conn.Is(fanout.Held) {
 			s.rejections = 0
 		}
-		s.goOn()
+		s.continueReading()
 	})
 }
 
 // excludeWait extends the deadline of a pong by the duration of the pause.
-func (s *Session) forgiveWait() {
+func (s *Session) excludeWait() {
 	if pinged := s.Conn.Pinged.Load(); pinged != 0 {
 		waited := s.Hub.Clock.Tick() - max(s.WaitsFrom, wheel.Tick(pinged))
 		s.Conn.Pinged.CompareAndSwap(pinged, pinged+uint32(waited))
@@ -99,11 +99,11 @@ func (s *Session) forgiveWait() {
 }
 
 // continueReading handles the commands and bytes that waited, and reads again, unless the session waits again. Called on the poller.
-func (s *Session) goOn() {
+func (s *Session) continueReading() {
 	now := s.Hub.Clock.Now()
 	if !s.Conn.Is(fanout.Held) {
-		commands := s.Unfinished
-		s.Unfinished = nil
+		commands := s.PendingCommands
+		s.PendingCommands = nil
 		s.Hub.onCommands(s, commands, now)
 	}
 	if !s.Conn.Is(fanout.Held) {

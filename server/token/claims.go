@@ -198,9 +198,9 @@ func (d *decoder) rejectGuestName(user string) {
 	}
 }
 
-// judge returns the first error so far. Otherwise it checks "nbf", "exp" and "expire_at", and returns when the connection or the
+// checkTimes returns the first error so far. Otherwise it checks "nbf", "exp" and "expire_at", and returns when the connection or the
 // subscription ends; zero for never.
-func (d *decoder) judge(now time.Time, requireExp bool) (expires time.Time, err error) {
+func (d *decoder) checkTimes(now time.Time, requireExp bool) (expires time.Time, err error) {
 	begin, hasBegin := d.instant("nbf")
 	end, hasEnd := d.instant("exp")
 	if requireExp && !hasEnd {

@@ -269,10 +269,10 @@ func (s *remoteSet) keys() []key {
 	return nil
 }
 
-// lacks handles a token that matches no key. If no set is fetched yet, or the set is older than refreshPause, it returns ErrKeysNotLoaded
+// unknownKey handles a token that matches no key. If no set is fetched yet, or the set is older than refreshPause, it returns ErrKeysNotLoaded
 // and starts a fetch. It returns nil if the set is new: no key of it will match. A "kid" that the set contains does not change that: the
 // key of that "kid" may have been replaced, and keys need no "kid".
-func (s *remoteSet) lacks(algorithm string, now time.Time) error {
+func (s *remoteSet) unknownKey(algorithm string, now time.Time) error {
 	if !slices.Contains(publicAlgorithms, algorithm) {
 		return nil
 	}

@@ -135,7 +135,7 @@ func (v *Verifier) Connect(token string, now time.Time) (Claims, error) {
 		// RFC 8725, 3.12: a subscription token is not a connection token.
 		d.fail("channel", "a subscription token, not a connection token")
 	}
-	c.Expires, err = d.judge(now, v.requireExp)
+	c.Expires, err = d.checkTimes(now, v.requireExp)
 	if err != nil {
 		return Claims{}, err
 	}
@@ -162,7 +162,7 @@ func (v *Verifier) Subscribe(token string, now time.Time) (SubClaims, error) {
 	}
 	d.checkOrigin(v.issuer, v.audience)
 	d.rejectGuestName(c.User)
-	c.Expires, err = d.judge(now, v.requireExp)
+	c.Expires, err = d.checkTimes(now, v.requireExp)
 	if err != nil {
 		return SubClaims{}, err
 	}
@@ -216,7 +216,7 @@ func (v *Verifier) verify(text string, now time.Time) (d *decoder, guest bool, e
 		return nil, false, errNotThree
 	}
 	if v.set != nil && token.Method != nil {
-		if err := v.set.lacks(token.Method.Alg(), now); err != nil {
+		if err := v.set.unknownKey(token.Method.Alg(), now); err != nil {
 			return nil, false, err
 		}
 	}

@@ -13,7 +13,7 @@ import (
 
 // response writes the body of one response of the server API in pieces, so that a long body is never in memory as a whole. Each piece must be
 // read within writeTimeout: a caller that stops reading is disconnected. It belongs to the goroutine of the request.
-type apiAnswer struct {
+type response struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
 	status  int
@@ -32,27 +32,27 @@ type streamed interface {
 	// size returns about how many bytes its JSON has.
 	size() int
 	// writeTo writes its JSON. It stops early if the caller has disconnected. ctx is that of the request.
-	writeTo(ctx context.Context, to *apiAnswer)
+	writeTo(ctx context.Context, to *response)
 }
 
-func NewAPIAnswer(w http.ResponseWriter, status int) *apiAnswer {
-	return &apiAnswer{w: w, control: http.NewResponseController(w), status: status}
+func NewResponse(w http.ResponseWriter, status int) *response {
+	return &response{w: w, control: http.NewResponseController(w), status: status}
 }
 
 // written returns the number of bytes added so far.
-func (aa *apiAnswer) written() int { return aa.sent + len(aa.buf) }
+func (aa *response) written() int { return aa.sent + len(aa.buf) }
 
 // raw adds JSON text.
-func (aa *apiAnswer) raw(text string) { aa.buf = append(aa.buf, text...) }
+func (aa *response) raw(text string) { aa.buf = append(aa.buf, text...) }
 
 // Write adds JSON text, for an encoder. It returns no error.
-func (aa *apiAnswer) Write(b []byte) (int, error) {
+func (aa *response) Write(b []byte) (int, error) {
 	aa.buf = append(aa.buf, b...)
 	return len(b), nil
 }
 
 // Value adds a value as JSON.
-func (aa *apiAnswer) Value(ctx context.Context, v any) {
+func (aa *response) Value(ctx context.Context, v any) {
 	if long, is := v.(streamed); is {
 		long.writeTo(ctx, aa)
 		return
@@ -67,7 +67,7 @@ func (aa *apiAnswer) Value(ctx context.Context, v any) {
 }
 
 // step sends the buffer if it is as long as a piece. It returns false if the caller has disconnected.
-func (aa *apiAnswer) step() bool {
+func (aa *response) step() bool {
 	if len(aa.buf) >= APIPiece {
 		aa.send()
 	}
@@ -75,7 +75,7 @@ func (aa *apiAnswer) step() bool {
 }
 
 // callerGone reports whether the caller has disconnected.
-func (aa *apiAnswer) gone(ctx context.Context) bool {
+func (aa *response) callerGone(ctx context.Context) bool {
 	if aa.err == nil {
 		aa.err = ctx.Err()
 	}
@@ -83,7 +83,7 @@ func (aa *apiAnswer) gone(ctx context.Context) bool {
 }
 
 // send writes the buffer to the connection in pieces.
-func (aa *apiAnswer) send() {
+func (aa *response) send() {
 	for rest := aa.buf; len(rest) > 0 && aa.err == nil; {
 		aa.begin()
 		if aa.err = aa.limit(time.Now().Add(writeTimeout)); aa.err != nil {
@@ -100,7 +100,7 @@ func (aa *apiAnswer) send() {
 }
 
 // limit sets the write deadline of the connection; the zero time is none.
-func (aa *apiAnswer) limit(at time.Time) error {
+func (aa *response) limit(at time.Time) error {
 	if err := aa.control.SetWriteDeadline(at); !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
@@ -108,7 +108,7 @@ func (aa *apiAnswer) limit(at time.Time) error {
 }
 
 // begin writes the response head before the first piece.
-func (aa *apiAnswer) begin() {
+func (aa *response) begin() {
 	if aa.sent == 0 {
 		aa.w.Header().Set("Content-Type", "application/json")
 		aa.w.WriteHeader(aa.status)
@@ -117,7 +117,7 @@ func (aa *apiAnswer) begin() {
 
 // End sends the rest of the body. The deadline of the last piece also holds for what net/http still writes. If the caller has disconnected,
 // End panics with http.ErrAbortHandler, so that net/http closes the connection: a partial body must not look complete.
-func (aa *apiAnswer) End(ctx context.Context) {
+func (aa *response) End(ctx context.Context) {
 	aa.raw("\n")
 	aa.send()
 	if aa.err != nil {
@@ -138,10 +138,10 @@ type reply struct {
 }
 
 // emptyResult is {}: the result of a method that returns no data.
-type nothing struct{}
+type emptyResult struct{}
 
 // WriteReply writes {"result":{}} or {"error":{}}, with "id" unless it is 0.
-func WriteReply(ctx context.Context, to *apiAnswer, id uint64, result any, e *protocol.Error) {
+func WriteReply(ctx context.Context, to *response, id uint64, result any, e *protocol.Error) {
 	to.raw("{")
 	if id != 0 {
 		to.buf = fmt.Appendf(to.buf, `"id":%d,`, id)
