@@ -139,8 +139,8 @@ func TestABatchHasALimitOfBytes(t *testing.T) {
 	if called(t, s, "publish", "0") != 0 || called(t, s, "publish", "106") != 1 {
 		t.Error("the command after the limit was executed, or not counted")
 	}
-	if atFirstWrite != 1 || got.longest > api.APIPiece {
-		t.Errorf("got %d histories read before the first byte was written, and a piece of %d bytes; want 1, and %d at most", atFirstWrite, got.longest, api.APIPiece)
+	if atFirstWrite != 1 || got.longest > api.ResponsePiece {
+		t.Errorf("got %d histories read before the first byte was written, and a piece of %d bytes; want 1, and %d at most", atFirstWrite, got.longest, api.ResponsePiece)
 	}
 }
 
@@ -154,8 +154,8 @@ func TestALongResponseHasATimeoutPerPiece(t *testing.T) {
 		"/api":         `{"method":"history","params":{"channel":"h:1","limit":-1}}`,
 	} {
 		p := askPiecewise(t.Context(), s, path, body, nil)
-		if p.longest > api.APIPiece || len(p.deadlines) < 100 || p.Body.Len() < 6_000_000 || !p.whole {
-			t.Fatalf("%s: got %d bytes in %d pieces of up to %d bytes, want pieces of %d at most", path, p.Body.Len(), len(p.deadlines), p.longest, api.APIPiece)
+		if p.longest > api.ResponsePiece || len(p.deadlines) < 100 || p.Body.Len() < 6_000_000 || !p.whole {
+			t.Fatalf("%s: got %d bytes in %d pieces of up to %d bytes, want pieces of %d at most", path, p.Body.Len(), len(p.deadlines), p.longest, api.ResponsePiece)
 		}
 		for i, at := range p.deadlines {
 			if at.IsZero() {

@@ -12,7 +12,7 @@ import (
 )
 
 // response writes the body of one response of the server API in pieces, so that a long body is never in memory as a whole. Each piece must be
-// read within writeTimeout: a caller that stops reading is disconnected. It belongs to the goroutine of the request.
+// read within pieceTimeout: a caller that stops reading is disconnected. It belongs to the goroutine of the request.
 type response struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
@@ -23,8 +23,8 @@ type response struct {
 }
 
 const (
-	APIPiece     = 32 << 10 // bytes
-	writeTimeout = 10 * time.Second
+	ResponsePiece = 32 << 10 // bytes
+	pieceTimeout  = 10 * time.Second
 )
 
 // streamed is a result that may be long. It is encoded in parts.
@@ -68,7 +68,7 @@ func (aa *response) Value(ctx context.Context, v any) {
 
 // step sends the buffer if it is as long as a piece. It returns false if the caller has disconnected.
 func (aa *response) step() bool {
-	if len(aa.buf) >= APIPiece {
+	if len(aa.buf) >= ResponsePiece {
 		aa.send()
 	}
 	return aa.err == nil
@@ -86,15 +86,15 @@ func (aa *response) callerGone(ctx context.Context) bool {
 func (aa *response) send() {
 	for rest := aa.buf; len(rest) > 0 && aa.err == nil; {
 		aa.begin()
-		if aa.err = aa.limit(time.Now().Add(writeTimeout)); aa.err != nil {
+		if aa.err = aa.limit(time.Now().Add(pieceTimeout)); aa.err != nil {
 			break
 		}
 		var n int
-		n, aa.err = aa.w.Write(rest[:min(len(rest), APIPiece)])
+		n, aa.err = aa.w.Write(rest[:min(len(rest), ResponsePiece)])
 		aa.sent += n
 		rest = rest[n:]
 	}
-	if aa.buf = aa.buf[:0]; cap(aa.buf) > 4*APIPiece {
+	if aa.buf = aa.buf[:0]; cap(aa.buf) > 4*ResponsePiece {
 		aa.buf = nil
 	}
 }

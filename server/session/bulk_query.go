@@ -26,8 +26,8 @@ const (
 // BulkQuery is a query with a bulk reply. Equal queries have the same reply, except for the ID of the command.
 type BulkQuery struct {
 	Kind queryKind
-	Room  string
-	JSON  bool
+	Room string
+	JSON bool
 
 	// For HistoryQuery.
 	Limit   int
@@ -46,10 +46,10 @@ func (lq *BulkQuery) Since() *chat.StreamPosition {
 
 // BulkReply is the reply to a query: an error, or the bytes of the reply after its ID. It is immutable.
 type BulkReply struct {
-	Body    []byte
-	err     *protocol.Error
-	Outstanding    *limiter.Budget
-	Readers atomic.Int32 // that have not received all of it
+	Body        []byte
+	err         *protocol.Error
+	Outstanding *limiter.Budget
+	Readers     atomic.Int32 // that have not received all of it
 }
 
 // Sent notes that one reader has received the reply or is gone. The last one releases its bytes. Any goroutine may call it.
@@ -85,8 +85,8 @@ const (
 
 // bulkQueries has the queries that no worker has begun. Any goroutine may use it.
 type bulkQueries struct {
-	Workers *workers
-	outstanding    *limiter.Budget // of the bodies of all replies
+	Workers     *workers
+	outstanding *limiter.Budget // of the bodies of all replies
 
 	Mu      sync.Mutex // a leaf, not held over any work
 	Waiting map[BulkQuery][]func(*BulkReply)

@@ -14,15 +14,17 @@ import (
 // receives bulk replies at a limited rate, and no second long reply before it has read the first.
 
 const (
-	maxQueuedBulk       = 4096            // long replies in the queue of the workers
+	maxQueuedBulk    = 4096            // long replies in the queue of the workers
 	bulkQueueTimeout = 5 * time.Second // to wait for a worker
-	MaxOutstanding          = 32 << 20        // bytes of long replies, all connections together
-	maxInline       = 16 << 10        // bytes of bulk replies that the poller makes for one connection at a time; a worker makes longer ones
-	bulkRateFactor    = 4               // times max-unsent: bytes of bulk replies for one connection per second
+	MaxOutstanding   = 32 << 20        // bytes of long replies, all connections together
+	maxInline        = 16 << 10        // bytes of bulk replies that the poller makes for one connection at a time; a worker makes longer ones
+	bulkRateFactor   = 4               // times max-unsent: bytes of bulk replies for one connection per second
 )
 
 // overBulkRate reports whether the session has exceeded its rate of bulk replies.
-func (s *Session) overBulkRate() bool { return s.Hub.BulkRate.Overdrawn(s.bulkMeter, s.Hub.Clock.Now()) }
+func (s *Session) overBulkRate() bool {
+	return s.Hub.BulkRate.Overdrawn(s.bulkMeter, s.Hub.Clock.Now())
+}
 
 // chargeBulk counts bytes of bulk replies; a negative number corrects an estimate.
 func (s *Session) chargeBulk(n int) { s.Hub.BulkRate.Charge(&s.bulkMeter, s.Hub.Clock.Now(), n) }
