@@ -60,7 +60,7 @@ fuzz: ## each fuzz target for a minute
 	go test -fuzz FuzzHead -fuzztime 60s ./server/ws
 	go test -fuzz FuzzParseClose -fuzztime 60s ./server/ws
 	go test -fuzz FuzzConfigFile -fuzztime 60s ./cmd/throng
-	go test -fuzz FuzzRoomName -fuzztime 60s ./server
+	go test -fuzz FuzzRoomName -fuzztime 60s ./server/edge
 	go test -fuzz FuzzTheAPI -fuzztime 60s ./server
 	go test -fuzz FuzzCommands -fuzztime 60s -fuzzminimizetime 10x ./server
 	go test -fuzz FuzzParseAnswer -fuzztime 60s ./server/webhook

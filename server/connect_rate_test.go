@@ -1,50 +1,73 @@
 package server
 
 import (
+	"net/http"
 	"net/netip"
+	"strings"
 	"testing"
-	"time"
 
-	"github.com/throng-chat/throng/server/edge"
+	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/metrics"
 )
 
-func mustAddr(s string) netip.Addr { return netip.MustParseAddr(s) }
+// Connects are expensive for other clients, so the rate of an address is limited for all kinds of requests.
+func TestNewConnectionsOfAnAddressAreLimited(t *testing.T) {
+	t.Parallel()
+	s := startPrepared(t, func(c *Config) { c.RateConnectionsAddress = 1 }, func(s *Server) {
+		s.edge.ConnectRate.Exempt = func(a netip.Addr) bool { return a == netip.MustParseAddr("127.0.0.1") }
+	})
+	upgrade := upgradeRequest("localhost", chat.SessionPath)
+	for i := range 10 {
+		conn, _, resp := statusFrom(t, s, "127.0.0.2", upgrade)
+		if resp.StatusCode != http.StatusSwitchingProtocols {
+			t.Fatalf("number %d: got %s, want 101: the burst is that of ten seconds", i, resp.Status)
+		}
+		conn.Close()
+	}
+	refused := 0
+	for i := range 20 {
+		request := []string{upgrade, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"}[i%2]
+		conn, _, resp := statusFrom(t, s, "127.0.0.2", request)
+		conn.Close()
+		if resp.StatusCode == http.StatusTooManyRequests && resp.Header.Get("Retry-After") != "" {
+			refused++
+		}
+	}
+	if refused == 0 {
+		t.Error("30 connections at once were accepted, want 429")
+	}
+	if got := value(t, s, "throng_handshakes_total", metrics.HandshakeRate); int(got) != refused {
+		t.Errorf("got %v counted, want %d", got, refused)
+	}
+	for range 12 {
+		dial(t, s, "lobby").conn.Close()
+	}
+	if _, _, resp := statusFrom(t, s, "127.0.0.3", upgrade); resp.StatusCode != http.StatusSwitchingProtocols {
+		t.Errorf("another address: got %s, want 101", resp.Status)
+	}
+}
 
-func TestTheConnectRateOfAnAddress(t *testing.T) {
-	p, err := edge.ParseProxies([]string{"10.0.0.0/8"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := edge.NewConnectRate(200, p)
-	came := func(from string, now time.Duration, n int) (let int) {
-		for range n {
-			if a.Allow(mustAddr(from), now) {
-				let++
-			}
-		}
-		return let
-	}
-	for _, step := range []struct {
-		from    string
-		now     time.Duration
-		n, want int
-	}{
-		{"198.51.100.7", 0, 5000, 2000}, // many clients of one address that reconnect at once
-		{"203.0.113.1", 0, 100, 100},    // others
-		{"198.51.100.7", time.Second, 5000, 200},
-		{"198.51.100.7", 3 * time.Second, 5000, 400},
-		{"127.0.0.1", 0, 20_000, 20_000},
-		{"::1", 0, 20_000, 20_000},
-		{"2001:db8::1", 0, 5000, 2000},
-		{"2001:db8::2", 0, 100, 0},      // in the same /64
-		{"10.1.2.3", 0, 20_000, 20_000}, // a proxy
-	} {
-		if got := came(step.from, step.now, step.n); got != step.want {
-			t.Errorf("%s at %v: got %d of %d, want %d", step.from, step.now, got, step.n, step.want)
+// Each client of a proxy has its own rate, and the proxy has none.
+func TestNewConnectionsOfAProxyCountForItsClients(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, func(c *Config) {
+		c.RateConnectionsAddress, c.TrustedProxies, c.Guests = 1, []string{"127.0.0.9"}, "on"
+	})
+	refused := 0
+	for range 30 {
+		if by(t, s, "127.0.0.9", "198.51.100.7") == http.StatusTooManyRequests {
+			refused++
 		}
 	}
-	a = edge.NewConnectRate(0, nil)
-	if got := came("198.51.100.7", 0, 20_000); got != 20_000 {
-		t.Errorf("without a limit: got %d", got)
+	if refused == 0 || refused > 20 {
+		t.Errorf("got %d of 30 rejected, want 1 to 20", refused)
+	}
+	for i := range 12 { // other clients of the proxy, and the proxy itself
+		if got := by(t, s, "127.0.0.9", "198.51.100."+strings.Repeat("1", i%2+1)); got != http.StatusSwitchingProtocols {
+			t.Errorf("another: got %d, want 101", got)
+		}
+		if got := by(t, s, "127.0.0.9", ""); got != http.StatusSwitchingProtocols {
+			t.Errorf("the proxy: got %d, want 101", got)
+		}
 	}
 }

@@ -326,3 +326,22 @@ func socketOf(t testing.TB, conn net.Conn) *netpoll.Socket {
 	}
 	return nc
 }
+
+// pipe returns both ends of a TCP connection.
+func pipe(t testing.TB) (ours *net.TCPConn, theirs net.Conn) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	theirs, err = net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.(*net.TCPConn), theirs
+}

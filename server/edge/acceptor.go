@@ -146,19 +146,19 @@ func (ac *Acceptor) Run() error {
 		default:
 			// A temporary failure, such as a lack of memory or a firewall rule. Established connections continue.
 			ac.logLimit.Do(func() { ac.Log.Error("accept failed", "error", err) })
-			time.Sleep(AcceptErrorBackoff)
+			time.Sleep(acceptErrorBackoff)
 		}
 	}
 }
 
-// outOfFiles closes a pending connection and waits AcceptErrorBackoff.
+// outOfFiles closes a pending connection and waits acceptErrorBackoff.
 func (ac *Acceptor) outOfFiles(err error) {
 	freed := ac.Edge.Pending.EvictOldest()
 	ac.logLimit.Do(func() {
 		ac.Log.Error("out of open files: new connections wait: raise LimitNOFILE or lower --max-connections",
 			"error", err, "pending_connection_closed", freed)
 	})
-	time.Sleep(AcceptErrorBackoff)
+	time.Sleep(acceptErrorBackoff)
 }
 
 // handle opens a connection at once if its complete handshake has arrived. Otherwise a goroutine waits for the head. It ends when the head
@@ -215,7 +215,7 @@ func (ac *Acceptor) rejectNow(a netpoll.Accepted, result string, answer []byte) 
 
 // ReadHandshake reads one head and passes the connection to the event loop or to net/http.
 func (ac *Acceptor) ReadHandshake(c *PendingConn) {
-	end, malformed, err := c.ReadHead()
+	end, malformed, err := c.readHead()
 	if err == nil && malformed == "" && end > 0 {
 		if as, source, ok := ac.authorize(c, c.peer, c.ReadAhead[:end]); ok {
 			ac.Edge.Pending.End(c)
@@ -229,7 +229,7 @@ func (ac *Acceptor) ReadHandshake(c *PendingConn) {
 	case err == nil:
 		to := ac.HTTP
 		if ac.Edge.HasAPIKey(c.ReadAhead[:end]) {
-			ac.Edge.Pending.Trust(c)
+			ac.Edge.Pending.trust(c)
 			to = ac.HTTPWithKey
 		}
 		select {

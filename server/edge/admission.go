@@ -64,7 +64,7 @@ func (e *Edge) authorize(h *ws.Head) (admission, *rejection) {
 	if h.Path == chat.SessionPath {
 		return admitSession(h), nil
 	}
-	room, ok := RoomName(h.Query)
+	room, ok := roomName(h.Query)
 	if !ok {
 		return admission{}, &rejection{metrics.HandshakeRoom, http.StatusBadRequest,
 			fmt.Sprintf("query parameter room: must occur once and have 1 to %d bytes of UTF-8, without control or invisible characters", chat.MaxRoomName)}
@@ -118,15 +118,15 @@ func admitSession(h *ws.Head) admission {
 	case h.Protocol.HasToken(jsonSubprotocol):
 		subprotocol = jsonSubprotocol
 	}
-	if RequestsProtobuf(h.Query) {
+	if requestsProtobuf(h.Query) {
 		as.encoding = session.ProtobufEncoding
 	}
 	as.response = ws.SwitchingProtocols(h.Key.Value, subprotocol)
 	return as
 }
 
-// RequestsProtobuf reports whether a query has format=protobuf or cf_protocol=protobuf. It parses only a query that may have one.
-func RequestsProtobuf(query string) bool {
+// requestsProtobuf reports whether a query has format=protobuf or cf_protocol=protobuf. It parses only a query that may have one.
+func requestsProtobuf(query string) bool {
 	if !strings.Contains(query, "=protobuf") && !strings.Contains(query, "%") {
 		return false
 	}
@@ -135,9 +135,9 @@ func RequestsProtobuf(query string) bool {
 	return values.Get("format") == "protobuf" || values.Get("cf_protocol") == "protobuf"
 }
 
-// RoomName returns the room of a query, ?room=NAME, and whether its name is valid. It parses the query only if needed, because that
+// roomName returns the room of a query, ?room=NAME, and whether its name is valid. It parses the query only if needed, because that
 // allocates a map.
-func RoomName(query string) (string, bool) {
+func roomName(query string) (string, bool) {
 	if query == "" {
 		return defaultRoom, true
 	}

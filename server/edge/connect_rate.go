@@ -19,9 +19,9 @@ type connectRate struct {
 	Exempt    func(netip.Addr) bool
 }
 
-// NewConnectRate returns a limit of perSecond new connections, 0 for no limit. This machine is exempt. So are trusted proxies, because each
+// newConnectRate returns a limit of perSecond new connections, 0 for no limit. This machine is exempt. So are trusted proxies, because each
 // connects for many clients.
-func NewConnectRate(perSecond int, trusted proxies) *connectRate {
+func newConnectRate(perSecond int, trusted proxies) *connectRate {
 	limit := limiter.PerSecond(perSecond)
 	limit.Burst = connectBurst
 	return &connectRate{

@@ -81,12 +81,12 @@ func newEdge(cfg Config, h *session.Sessions, a *api.API, m *metrics.Metrics, lo
 	if e.origins, err = origin.Parse(cfg.Origins); err != nil {
 		return nil, fmt.Errorf("origin: must be %w", err)
 	}
-	e.Pending = NewPending(log, m, func() int {
+	e.Pending = newPending(log, m, func() int {
 		// Connections that are being closed have descriptors too. A full server needs a few more, to send rejections.
 		return max(MinSockets, cfg.MaxConnections-2*MinSockets-int(h.Live.Load()))
 	})
-	e.Pending.Release = h.ReleaseAddress
+	e.Pending.release = h.ReleaseAddress
 	e.Pending.watch(m)
-	e.ConnectRate = NewConnectRate(cfg.RateConnectionsAddress, e.proxies)
+	e.ConnectRate = newConnectRate(cfg.RateConnectionsAddress, e.proxies)
 	return e, nil
 }

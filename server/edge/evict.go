@@ -18,7 +18,7 @@ const (
 	PendingGrace      = time.Second
 	MaxResponding     = 512 // requests being handled
 	MinSockets        = 32  // connections in all states that a full server allows
-	MaxClosing        = 32  // evicted connections whose descriptors are still open. Above it, the acceptor waits
+	maxClosing        = 32  // evicted connections whose descriptors are still open. Above it, the acceptor waits
 )
 
 // excessLocked returns the connection to evict after c changed its state, and the reason; nil if no limit is exceeded.
@@ -138,14 +138,14 @@ func (pd *Pending) Stalled(now time.Time) (cut []*PendingConn) {
 	for at, next := pd.Flushing.Front(), (*list.Element)(nil); at != nil; at = next {
 		next = at.Next()
 		c := at.Value.(*PendingConn)
-		switch n := UnsentBytes(c.TCPConn); {
+		switch n := unsentBytes(c.TCPConn); {
 		case n == 0:
-			pd.MoveLocked(c, pd.Idle)
-		case n != c.Unsent:
-			if c.Unsent >= 0 {
+			pd.moveLocked(c, pd.Idle)
+		case n != c.unsent:
+			if c.unsent >= 0 {
 				c.Since = now
 			}
-			c.Unsent = n
+			c.unsent = n
 		case now.Sub(c.Since) >= ResponseStall:
 			cut = append(cut, c)
 		}
@@ -162,7 +162,7 @@ func (pd *Pending) dropLocked(c *PendingConn) (was removed) {
 	was = pd.removeLocked(c)
 	if !c.evicted {
 		c.evicted = true
-		pd.Closing++
+		pd.closing++
 		if c.gone != nil {
 			close(c.gone)
 		}
@@ -170,14 +170,14 @@ func (pd *Pending) dropLocked(c *PendingConn) (was removed) {
 	return was
 }
 
-// AwaitClosing waits until at most MaxClosing evicted connections are open, for at most AcceptErrorBackoff. Otherwise a flood of
+// awaitClosing waits until at most maxClosing evicted connections are open, for at most acceptErrorBackoff. Otherwise a flood of
 // connections could use all descriptors.
-func (pd *Pending) AwaitClosing() {
-	for wait := time.Duration(0); wait < AcceptErrorBackoff; wait += time.Millisecond {
+func (pd *Pending) awaitClosing() {
+	for wait := time.Duration(0); wait < acceptErrorBackoff; wait += time.Millisecond {
 		pd.Mu.Lock()
-		closing := pd.Closing
+		closing := pd.closing
 		pd.Mu.Unlock()
-		if closing <= MaxClosing {
+		if closing <= maxClosing {
 			return
 		}
 		time.Sleep(time.Millisecond)

@@ -19,7 +19,7 @@ type Pending struct {
 	log     *slog.Logger
 	metrics *metrics.Metrics
 	max     func() int          // returns the limit of all states together
-	Release func(*chat.Address) // is called when a connection no longer counts for an address; without Mu
+	release func(*chat.Address) // is called when a connection no longer counts for an address; without Mu
 
 	Mu            sync.Mutex
 	Waiting       *list.List         // of *PendingConn: the head of the first request is incomplete; oldest first
@@ -29,12 +29,12 @@ type Pending struct {
 	AwaitingProxy *list.List         // a handshake that waits for a proxy request, whose number session.Hooks bounds; oldest first
 	Trusted       *list.List         // responding or idle, with a valid API key; evicted last
 	byAddress     map[netip.Addr]int // number of connections in Waiting
-	Closing       int                // connections that are evicted and whose descriptor is still open
+	closing       int                // connections that are evicted and whose descriptor is still open
 }
 
-func NewPending(log *slog.Logger, m *metrics.Metrics, max func() int) *Pending {
+func newPending(log *slog.Logger, m *metrics.Metrics, max func() int) *Pending {
 	return &Pending{
-		log: log, metrics: m, max: max, Release: func(*chat.Address) {},
+		log: log, metrics: m, max: max, release: func(*chat.Address) {},
 		Waiting: list.New(), Responding: list.New(), Flushing: list.New(), Idle: list.New(),
 		AwaitingProxy: list.New(), Trusted: list.New(),
 		byAddress: map[netip.Addr]int{},
@@ -67,21 +67,21 @@ func (pd *Pending) totalLocked() int {
 	return pd.Waiting.Len() + pd.Responding.Len() + pd.Flushing.Len() + pd.Idle.Len() + pd.AwaitingProxy.Len() + pd.Trusted.Len()
 }
 
-// Trust protects c from eviction because its request has a valid API key.
-func (pd *Pending) Trust(c *PendingConn) {
+// trust protects c from eviction because its request has a valid API key.
+func (pd *Pending) trust(c *PendingConn) {
 	pd.Mu.Lock()
 	defer pd.Mu.Unlock()
 	if c.hasKey = true; c.At != nil {
-		pd.MoveLocked(c, pd.Trusted)
+		pd.moveLocked(c, pd.Trusted)
 	}
 }
 
-// AwaitProxy is called when the handshake of c waits for a proxy request.
-func (pd *Pending) AwaitProxy(c *PendingConn) {
+// awaitProxy is called when the handshake of c waits for a proxy request.
+func (pd *Pending) awaitProxy(c *PendingConn) {
 	pd.Mu.Lock()
 	defer pd.Mu.Unlock()
 	if c.At != nil {
-		pd.MoveLocked(c, pd.AwaitingProxy)
+		pd.moveLocked(c, pd.AwaitingProxy)
 	}
 }
 
@@ -105,34 +105,34 @@ func (pd *Pending) End(c *PendingConn) {
 	was := pd.removeLocked(c)
 	if c.evicted && !c.ended {
 		c.ended = true
-		pd.Closing--
+		pd.closing--
 	}
 	pd.Mu.Unlock()
 	pd.releaseAddress(was.source)
 }
 
-// Take removes and returns the address that counts c, so that the caller can keep counting the connection; nil if none does.
-func (pd *Pending) Take(c *PendingConn) *chat.Address {
+// take removes and returns the address that counts c, so that the caller can keep counting the connection; nil if none does.
+func (pd *Pending) take(c *PendingConn) *chat.Address {
 	if c == nil {
 		return nil
 	}
 	pd.Mu.Lock()
 	defer pd.Mu.Unlock()
-	source := c.Source
-	c.Source = nil
+	source := c.source
+	c.source = nil
 	return source
 }
 
 func (pd *Pending) releaseAddress(source *chat.Address) {
 	if source != nil {
-		pd.Release(source)
+		pd.release(source)
 	}
 }
 
-// MoveLocked moves c to the end of a list.
-func (pd *Pending) MoveLocked(c *PendingConn, to *list.List) {
+// moveLocked moves c to the end of a list.
+func (pd *Pending) moveLocked(c *PendingConn, to *list.List) {
 	pd.unlinkLocked(c)
-	c.Since, c.Unsent, c.in, c.At = time.Now(), -1, to, to.PushBack(c)
+	c.Since, c.unsent, c.in, c.At = time.Now(), -1, to, to.PushBack(c)
 	if to == pd.Waiting {
 		pd.byAddress[c.Address]++
 	}
@@ -162,8 +162,8 @@ func (pd *Pending) removeLocked(c *PendingConn) (was removed) {
 	if c == nil {
 		return was
 	}
-	was = removed{c.Source, c.in}
-	c.Source = nil
+	was = removed{c.source, c.in}
+	c.source = nil
 	pd.unlinkLocked(c)
 	return was
 }

@@ -23,15 +23,15 @@ type PendingConn struct {
 	Remote    netip.AddrPort // peer and its port
 	Address   netip.Addr     // address key of the peer; the zero Addr for a trusted proxy, which has many clients
 	ReadAhead []byte         // bytes of the request that were read before net/http reads
-	Owner     owner          // nil until Begin
+	owner     owner          // nil until Begin
 	slots     chan struct{}  // of active requests; constant after Accept
 	released  atomic.Bool    // the slot is released
 	until     time.Time      // deadline of the response; owned by the goroutine that writes
-	Source    *chat.Address  // guarded by Pending.Mu: the address that counts this connection, or nil
+	source    *chat.Address  // guarded by Pending.Mu: the address that counts this connection, or nil
 	in        *list.List     // guarded by Pending.Mu
 	At        *list.Element  // guarded by Pending.Mu; nil if in no list
 	Since     time.Time      // guarded by Pending.Mu: time of the last change of state, or progress
-	Unsent    int            // guarded by Pending.Mu: bytes in the kernel at the last check, while flushing
+	unsent    int            // guarded by Pending.Mu: bytes in the kernel at the last check, while flushing
 	evicted   bool           // guarded by Pending.Mu
 	ended     bool           // guarded by Pending.Mu: after it was evicted
 	gone      chan struct{}  // closed by the eviction; nil until Begin
@@ -67,9 +67,9 @@ func (c *PendingConn) Read(b []byte) (int, error) {
 
 var headEnd = []byte("\r\n\r\n")
 
-// ReadHead reads until ReadAhead has a complete head, and returns its end. end is 0 if the head exceeds MaxHead. malformed is the reason if
+// readHead reads until ReadAhead has a complete head, and returns its end. end is 0 if the head exceeds MaxHead. malformed is the reason if
 // the bytes that have arrived cannot be a head.
-func (c *PendingConn) ReadHead() (end int, malformed string, err error) {
+func (c *PendingConn) readHead() (end int, malformed string, err error) {
 	for from, line := 0, 0; ; {
 		if at := bytes.Index(c.ReadAhead[from:], headEnd); at >= 0 {
 			end = from + at + len(headEnd)

@@ -27,7 +27,7 @@ func (e *Edge) routes() http.Handler {
 		case isSocket(r.URL.Path):
 			e.serveSocket(w, r)
 		case e.isAPI(r) && e.api.Authorized(api.KeyOf(r)):
-			e.Pending.Trust(socketOf(r))
+			e.Pending.trust(socketOf(r))
 			e.api.ServeHTTP(w, r)
 		case !e.throttle(r):
 			// The client has disconnected.
@@ -104,7 +104,7 @@ func (e *Edge) HTTPServer() *http.Server {
 	protocols.SetHTTP1(true)
 	return &http.Server{
 		Handler:   e.routes(),
-		ConnState: e.Pending.OnState,
+		ConnState: e.Pending.onState,
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, socketKey{}, c)
 		},

@@ -9,17 +9,17 @@ import (
 
 // The changes of state of a pending connection.
 
-// OnState is the ConnState callback of http.Server.
-func (pd *Pending) OnState(nc net.Conn, state http.ConnState) {
+// onState is the ConnState callback of http.Server.
+func (pd *Pending) onState(nc net.Conn, state http.ConnState) {
 	c := nc.(*PendingConn)
 	if state != http.StateNew && state != http.StateActive {
 		c.releaseSlot()
 	}
 	switch state {
 	case http.StateActive:
-		pd.Move(c, pd.Responding)
+		pd.move(c, pd.Responding)
 	case http.StateIdle:
-		pd.Move(c, pd.Flushing)
+		pd.move(c, pd.Flushing)
 	case http.StateHijacked, http.StateClosed:
 		pd.End(c)
 	}
@@ -27,13 +27,13 @@ func (pd *Pending) OnState(nc net.Conn, state http.ConnState) {
 
 // Begin adds c, whose first request has not arrived. It may evict another connection, and waits if too many evicted ones are still open.
 func (pd *Pending) Begin(c *PendingConn) {
-	c.Owner, c.gone = pd, make(chan struct{})
-	pd.Move(c, pd.Waiting)
-	pd.AwaitClosing()
+	c.owner, c.gone = pd, make(chan struct{})
+	pd.move(c, pd.Waiting)
+	pd.awaitClosing()
 }
 
-// Move moves c to the list of its new state. If a limit is exceeded then, it evicts a connection.
-func (pd *Pending) Move(c *PendingConn, to *list.List) {
+// move moves c to the list of its new state. If a limit is exceeded then, it evicts a connection.
+func (pd *Pending) move(c *PendingConn, to *list.List) {
 	pd.Mu.Lock()
 	if c.evicted {
 		pd.Mu.Unlock()
@@ -42,7 +42,7 @@ func (pd *Pending) Move(c *PendingConn, to *list.List) {
 	if c.hasKey && to != pd.Waiting {
 		to = pd.Trusted
 	}
-	pd.MoveLocked(c, to)
+	pd.moveLocked(c, to)
 	over, _ := pd.excessLocked(c)
 	pd.Mu.Unlock()
 	if over == nil {

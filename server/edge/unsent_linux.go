@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// UnsentBytes returns the number of bytes in the kernel that the peer has not acknowledged; 0 if it is unknown.
-func UnsentBytes(c *net.TCPConn) (n int) {
+// unsentBytes returns the number of bytes in the kernel that the peer has not acknowledged; 0 if it is unknown.
+func unsentBytes(c *net.TCPConn) (n int) {
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return 0

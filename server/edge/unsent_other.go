@@ -4,5 +4,5 @@ package edge
 
 import "net"
 
-// UnsentBytes returns 0. A peer that does not receive the end of its response is closed after the idle time of the connection.
-func UnsentBytes(*net.TCPConn) int { return 0 }
+// unsentBytes returns 0. A peer that does not receive the end of its response is closed after the idle time of the connection.
+func unsentBytes(*net.TCPConn) int { return 0 }

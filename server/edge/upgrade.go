@@ -24,7 +24,7 @@ func (e *Edge) serveSocket(w http.ResponseWriter, r *http.Request) {
 		source, no = e.Reserve(c, c.peer, e.proxies.addressKeyOf(r), &as)
 	}
 	if no == nil && as.needsProxy {
-		e.Pending.AwaitProxy(socketOf(r))
+		e.Pending.awaitProxy(socketOf(r))
 		if no = e.proxyPlain(w, r, as.room); no != nil {
 			e.Unreserve(source, as.Seat)
 		}
@@ -77,7 +77,7 @@ func (e *Edge) Reserve(c *PendingConn, peer, from netip.Addr, as *admission) (*c
 			return nil, &rejection{metrics.HandshakeFull, http.StatusServiceUnavailable, "the room is full: retry after " + retryAfterSeconds + " s"}
 		}
 	}
-	if source := e.Pending.Take(c); source != nil { // counted since the accept
+	if source := e.Pending.take(c); source != nil { // counted since the accept
 		return source, nil
 	}
 	source, ok := e.reserveAddress(from)
@@ -105,7 +105,7 @@ func (e *Edge) countSocket(c *PendingConn) (ok bool) {
 	if !e.countsAddresses || !c.Address.IsValid() {
 		return true
 	}
-	c.Source, ok = e.reserveAddress(c.Address)
+	c.source, ok = e.reserveAddress(c.Address)
 	return ok
 }
 

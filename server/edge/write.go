@@ -48,16 +48,16 @@ func (c *PendingConn) Write(b []byte) (n int, err error) {
 		n += took
 		if idle += stallCheck; took > 0 {
 			idle = 0
-			if c.Owner != nil {
-				c.Owner.progressed(c)
+			if c.owner != nil {
+				c.owner.progressed(c)
 			}
 		}
 		switch {
 		case !errors.Is(err, os.ErrDeadlineExceeded):
 			return n, err
 		case idle >= ResponseStall || !c.until.IsZero() && !time.Now().Before(c.until):
-			if c.Owner != nil {
-				c.Owner.countStalled()
+			if c.owner != nil {
+				c.owner.countStalled()
 			}
 			return n, errors.Join(err, c.SetLinger(0)) // the kernel discards the unsent bytes
 		}

@@ -1,26 +1,24 @@
-package server
+package edge
 
 import (
 	"net"
 	"strings"
 	"testing"
-
-	"github.com/throng-chat/throng/server/edge"
 )
 
 // A head may be cut at any byte, also inside its last line end.
 func TestAHeadMayBeCutAtAnyByte(t *testing.T) {
-	head := upgradeRequest("localhost", "/ws")
+	head := handshake
 	for cut := range len(head) {
 		ours, theirs := pipe(t)
-		c := &edge.PendingConn{TCPConn: ours, ReadAhead: []byte(head[:cut])}
+		c := &PendingConn{TCPConn: ours, ReadAhead: []byte(head[:cut])}
 		if _, err := theirs.Write([]byte(head[cut:] + "first words")); err != nil {
 			t.Fatal(err)
 		}
 		if err := theirs.(*net.TCPConn).CloseWrite(); err != nil {
 			t.Fatal(err)
 		}
-		end, malformed, err := c.ReadHead()
+		end, malformed, err := c.readHead()
 		if end != len(head) || malformed != "" || err != nil {
 			t.Errorf("cut at %d: got an end at %d, %q, %v; want %d", cut, end, malformed, err, len(head))
 		}
@@ -29,10 +27,10 @@ func TestAHeadMayBeCutAtAnyByte(t *testing.T) {
 
 // The end of a line, and the fold of the next one, may arrive separately.
 func TestAMalformedHeadInPiecesIsRejected(t *testing.T) {
-	good := upgradeRequest("localhost", "/ws")
+	good := handshake
 	for _, head := range []string{strings.Replace(good, "Upgrade: ", "Upgrade:\r\n ", 1), strings.Replace(good, "\r\n\r\n", "\n\r\n\r\n", 1)} {
 		ours, theirs := pipe(t)
-		c := &edge.PendingConn{TCPConn: ours}
+		c := &PendingConn{TCPConn: ours}
 		go func() {
 			for i := range head {
 				if _, err := theirs.Write([]byte(head[i : i+1])); err != nil {
@@ -40,7 +38,7 @@ func TestAMalformedHeadInPiecesIsRejected(t *testing.T) {
 				}
 			}
 		}()
-		if _, malformed, err := c.ReadHead(); malformed == "" || err != nil {
+		if _, malformed, err := c.readHead(); malformed == "" || err != nil {
 			t.Errorf("%q: got %q, %v; want it rejected", head, malformed, err)
 		}
 	}

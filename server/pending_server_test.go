@@ -5,9 +5,10 @@ import (
 	"container/list"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,9 +17,9 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/throng-chat/throng/server/edge"
-	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/metrics"
+	"github.com/throng-chat/throng/server/ws"
 )
 
 // smallBuffer dials with the smallest receive buffer of the kernel, so that unread bytes stay at the sender.
@@ -232,7 +233,7 @@ func TestEveryPendingConnectionCountsForItsAddress(t *testing.T) {
 	conns := func(ip string) int {
 		s.hub.AddressesMu.Lock()
 		defer s.hub.AddressesMu.Unlock()
-		if a := s.hub.Addresses[limiter.AddressKey(mustAddr(ip))]; a != nil {
+		if a := s.hub.Addresses[limiter.AddressKey(netip.MustParseAddr(ip))]; a != nil {
 			return a.Conns
 		}
 		return 0
@@ -320,21 +321,6 @@ func TestAnIdleConnectionClosesWithoutReset(t *testing.T) {
 	}
 }
 
-// The timeout of a head does not close an idle connection.
-func TestAnIdleConnectionOutlivesTheHeadTimeout(t *testing.T) {
-	h := edge.NewPending(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 10 })
-	c := answered(t, h, 1)[0]
-	h.OnState(c, http.StateIdle)
-	eventually(t, "it to be idle", func() bool {
-		h.Expire(time.Now())
-		return h.Length(h.Idle) == 1
-	})
-	h.Expire(time.Now().Add(2 * edge.HeadTimeout))
-	if !open(c) {
-		t.Error("it was closed")
-	}
-}
-
 // A flood of guest requests does not block API calls: a request with the key is recognized before it is queued.
 func TestAHeadWithTheAPIKeyIsRecognized(t *testing.T) {
 	t.Parallel()
@@ -407,4 +393,28 @@ func TestRequestsWithoutTheAPIKeyHaveARate(t *testing.T) {
 	if code, err := get("/api/info", "a-key-of-these-tests"); err != nil || code != http.StatusOK {
 		t.Errorf("a call with the key: got %d, %v", code, err)
 	}
+}
+
+// HTTP requests whose responses are not read are bounded, and do not affect other clients.
+func TestUnreadResponsesAreBounded(t *testing.T) {
+	s := startAPI(t)
+	http.DefaultClient.CloseIdleConnections()
+	before := runtime.NumGoroutine()
+	gather(t, s, edge.MaxResponding+1500, crowdUnread)
+	h := s.edge.Pending
+	if got := h.Length(h.Responding); got > edge.MaxResponding+1 { // one more may be arriving
+		t.Errorf("got %d requests being handled, want %d at most", got, edge.MaxResponding)
+	}
+	for range 20 {
+		c := dial(t, s, "lobby")
+		c.send(ws.OpText, "hello")
+		c.expect(ws.OpText, "hello")
+		c.conn.Close()
+	}
+	call(t, s, "publish", `{"channel":"x","data":1}`)
+	eventually(t, "the connections above the limit to be closed", func() bool {
+		return value(t, s, "throng_http_refused_total", metrics.RejectedFull)+value(t, s, "throng_http_refused_total", metrics.RejectedSlow) > 1000
+	})
+	http.DefaultClient.CloseIdleConnections()
+	eventually(t, "the goroutines to end", func() bool { return runtime.NumGoroutine() <= before+20 })
 }

@@ -1,63 +1,35 @@
-package server
+package edge
 
 import (
 	"errors"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
-	"runtime"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/throng-chat/throng/server/chat"
-	"github.com/throng-chat/throng/server/edge"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/metrics"
-	"github.com/throng-chat/throng/server/ws"
 )
 
-// HTTP requests whose responses are not read are bounded, and do not affect other clients.
-func TestUnreadResponsesAreBounded(t *testing.T) {
-	s := startAPI(t)
-	http.DefaultClient.CloseIdleConnections()
-	before := runtime.NumGoroutine()
-	gather(t, s, edge.MaxResponding+1500, crowdUnread)
-	h := s.edge.Pending
-	if got := h.Length(h.Responding); got > edge.MaxResponding+1 { // one more may be arriving
-		t.Errorf("got %d requests being handled, want %d at most", got, edge.MaxResponding)
-	}
-	for range 20 {
-		c := dial(t, s, "lobby")
-		c.send(ws.OpText, "hello")
-		c.expect(ws.OpText, "hello")
-		c.conn.Close()
-	}
-	call(t, s, "publish", `{"channel":"x","data":1}`)
-	eventually(t, "the connections above the limit to be closed", func() bool {
-		return value(t, s, "throng_http_refused_total", metrics.RejectedFull)+value(t, s, "throng_http_refused_total", metrics.RejectedSlow) > 1000
-	})
-	http.DefaultClient.CloseIdleConnections()
-	eventually(t, "the goroutines to end", func() bool { return runtime.NumGoroutine() <= before+20 })
-}
-
 // answered returns connections whose requests are being handled.
-func answered(t *testing.T, h *edge.Pending, n int) (all []*edge.PendingConn) {
+func answered(t *testing.T, h *Pending, n int) (all []*PendingConn) {
 	t.Helper()
 	for range n {
 		ours, theirs := pipe(t)
 		t.Cleanup(func() { theirs.Close(); ours.Close() })
-		c := &edge.PendingConn{TCPConn: ours, Address: limiter.AddressKey(fanout.PeerOf(ours)), Owner: h}
-		h.OnState(c, http.StateActive)
+		c := &PendingConn{TCPConn: ours, Address: limiter.AddressKey(fanout.PeerOf(ours)), owner: h}
+		h.onState(c, http.StateActive)
 		all = append(all, c)
 	}
 	return all
 }
 
-func open(c *edge.PendingConn) bool {
+func open(c *PendingConn) bool {
 	_, err := c.TCPConn.Write([]byte("x"))
 	return err == nil
 }
@@ -67,10 +39,10 @@ func open(c *edge.PendingConn) bool {
 func TestAResponseWithProgressIsNotEvicted(t *testing.T) {
 	t.Parallel()
 	m := metrics.New(fanout.CloseLabels())
-	h := edge.NewPending(slog.New(slog.DiscardHandler), m, func() int { return 1 << 20 })
-	all := answered(t, h, edge.MaxResponding)
-	h.Trust(all[0])
-	h.AwaitProxy(all[4])
+	h := newPending(slog.New(slog.DiscardHandler), m, func() int { return 1 << 20 })
+	all := answered(t, h, MaxResponding)
+	h.trust(all[0])
+	h.awaitProxy(all[4])
 	if _, err := all[1].Write([]byte("some of an answer")); err != nil {
 		t.Fatal(err)
 	}
@@ -85,17 +57,17 @@ func TestAResponseWithProgressIsNotEvicted(t *testing.T) {
 // If there are too many pending connections in all, the least useful are evicted first.
 func TestAllPendingConnectionsAreBounded(t *testing.T) {
 	most := 1 << 20
-	h := edge.NewPending(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return most })
+	h := newPending(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return most })
 	all := answered(t, h, 5)
 	keyed, answering, waiting, flushing, kept := all[0], all[1], all[2], all[3], all[4]
-	h.Trust(keyed)
+	h.trust(keyed)
 	h.Begin(waiting)
-	h.OnState(flushing, http.StateIdle)
+	h.onState(flushing, http.StateIdle)
 	h.Mu.Lock()
-	h.MoveLocked(kept, h.Idle)
+	h.moveLocked(kept, h.Idle)
 	h.Mu.Unlock()
-	for i, c := range []*edge.PendingConn{kept, flushing, waiting, answering} {
-		for _, stays := range []*edge.PendingConn{keyed, answering, waiting, flushing, kept}[:4-i] {
+	for i, c := range []*PendingConn{kept, flushing, waiting, answering} {
+		for _, stays := range []*PendingConn{keyed, answering, waiting, flushing, kept}[:4-i] {
 			if !open(stays) {
 				t.Fatalf("after %d: a more useful connection was closed", i)
 			}
@@ -107,7 +79,7 @@ func TestAllPendingConnectionsAreBounded(t *testing.T) {
 		}
 		most = 1 << 20
 		h.Mu.Lock()
-		newest := h.Responding.Back().Value.(*edge.PendingConn)
+		newest := h.Responding.Back().Value.(*PendingConn)
 		h.Mu.Unlock()
 		h.End(newest)
 	}
@@ -118,25 +90,25 @@ func TestAllPendingConnectionsAreBounded(t *testing.T) {
 
 // An evicted connection stays evicted, whatever its goroutine does before it notices. It releases its address once.
 func TestAnEvictedConnectionStaysEvicted(t *testing.T) {
-	h := edge.NewPending(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 << 20 })
+	h := newPending(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 << 20 })
 	released := map[*chat.Address]int{}
-	h.Release = func(a *chat.Address) { released[a]++ }
+	h.release = func(a *chat.Address) { released[a]++ }
 	all := answered(t, h, 3)
 	for _, c := range all {
-		c.Source = &chat.Address{}
+		c.source = &chat.Address{}
 	}
 	evicted, taken, ended := all[0], all[1], all[2]
-	places := []*chat.Address{evicted.Source, taken.Source, ended.Source}
+	places := []*chat.Address{evicted.source, taken.source, ended.source}
 	if !h.EvictOldest() || open(evicted) {
 		t.Fatal("the oldest is not closed")
 	}
-	h.OnState(evicted, http.StateIdle)
-	h.OnState(evicted, http.StateActive)
+	h.onState(evicted, http.StateIdle)
+	h.onState(evicted, http.StateActive)
 	if got := h.Length(h.Waiting, h.Responding, h.Flushing, h.Idle, h.AwaitingProxy, h.Trusted); got != 2 {
 		t.Errorf("got %d connections, want the two that were not evicted", got)
 	}
-	h.OnState(evicted, http.StateClosed)
-	if got := h.Take(taken); got != places[1] || h.Take(taken) != nil {
+	h.onState(evicted, http.StateClosed)
+	if got := h.take(taken); got != places[1] || h.take(taken) != nil {
 		t.Errorf("got %p for the address of a connection that continues, want %p, once", got, places[1])
 	}
 	for range 2 {
@@ -152,15 +124,15 @@ func TestAnEvictedConnectionStaysEvicted(t *testing.T) {
 
 // An idle connection is evicted without a reset, so that its client sends the next request on another connection. All others are reset.
 func TestAnIdleConnectionIsEvictedWithoutReset(t *testing.T) {
-	h := edge.NewPending(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 << 20 })
+	h := newPending(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 << 20 })
 	for _, kept := range []bool{true, false} {
 		ours, theirs := pipe(t)
 		t.Cleanup(func() { theirs.Close() })
-		c := &edge.PendingConn{TCPConn: ours, Owner: h}
+		c := &PendingConn{TCPConn: ours, owner: h}
 		h.Mu.Lock()
-		h.MoveLocked(c, h.Waiting)
+		h.moveLocked(c, h.Waiting)
 		if kept {
-			h.MoveLocked(c, h.Idle)
+			h.moveLocked(c, h.Idle)
 		}
 		h.Mu.Unlock()
 		if !h.EvictOldest() {
@@ -177,7 +149,7 @@ func TestAnIdleConnectionIsEvictedWithoutReset(t *testing.T) {
 
 // If a peer receives some bytes of a response that is in the kernel, its time without progress starts again.
 func TestProgressInTheKernelCounts(t *testing.T) {
-	h := edge.NewPending(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 << 20 })
+	h := newPending(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 << 20 })
 	ours, theirs := pipe(t)
 	t.Cleanup(func() { theirs.Close(); ours.Close() })
 	if err := ours.SetWriteDeadline(time.Now().Add(time.Second)); err != nil {
@@ -186,47 +158,47 @@ func TestProgressInTheKernelCounts(t *testing.T) {
 	if _, err := ours.Write(make([]byte, 64<<20)); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatalf("got %v, want a full socket", err)
 	}
-	c := &edge.PendingConn{TCPConn: ours, Owner: h}
+	c := &PendingConn{TCPConn: ours, owner: h}
 	h.Mu.Lock()
-	h.MoveLocked(c, h.Flushing)
+	h.moveLocked(c, h.Flushing)
 	h.Mu.Unlock()
 	start := time.Now()
 	if cut := h.Stalled(start); len(cut) != 0 {
 		t.Fatal("closed at once")
 	}
-	before := edge.UnsentBytes(ours)
+	before := unsentBytes(ours)
 	buf := make([]byte, 1<<20)
 	eventually(t, "the kernel to have fewer bytes", func() bool {
 		if _, err := theirs.Read(buf); err != nil {
 			t.Fatal(err)
 		}
-		return edge.UnsentBytes(ours) < before
+		return unsentBytes(ours) < before
 	})
-	if edge.UnsentBytes(ours) == 0 {
+	if unsentBytes(ours) == 0 {
 		t.Fatal("the peer received everything, so the test is not valid")
 	}
-	later := start.Add(edge.ResponseStall + time.Hour)
+	later := start.Add(ResponseStall + time.Hour)
 	if cut := h.Stalled(later); len(cut) != 0 {
 		t.Error("closed in spite of progress")
 	}
 	h.Mu.Lock()
-	c.Unsent = edge.UnsentBytes(ours) // no further progress
+	c.unsent = unsentBytes(ours) // no further progress
 	h.Mu.Unlock()
-	if cut := h.Stalled(later.Add(edge.ResponseStall - time.Millisecond)); len(cut) != 0 {
+	if cut := h.Stalled(later.Add(ResponseStall - time.Millisecond)); len(cut) != 0 {
 		t.Error("closed before the timeout")
 	}
-	if cut := h.Stalled(later.Add(edge.ResponseStall)); len(cut) != 1 {
+	if cut := h.Stalled(later.Add(ResponseStall)); len(cut) != 1 {
 		t.Error("not closed after the timeout")
 	}
 }
 
 // A connection with the API key is evicted last, also after a handshake that waits for a proxy request.
 func TestAConnectionWithTheAPIKeyIsEvictedLast(t *testing.T) {
-	h := edge.NewPending(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 << 20 })
+	h := newPending(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 << 20 })
 	all := answered(t, h, 2)
 	keyed, asked := all[0], all[1]
-	h.Trust(keyed)
-	h.AwaitProxy(asked)
+	h.trust(keyed)
+	h.awaitProxy(asked)
 	if !h.EvictOldest() || open(asked) || !open(keyed) {
 		t.Errorf("got the waiting handshake open %v, the connection with the key open %v", open(asked), open(keyed))
 	}
@@ -234,37 +206,37 @@ func TestAConnectionWithTheAPIKeyIsEvictedLast(t *testing.T) {
 
 // During a flood, the acceptor waits for descriptors: that of an evicted connection is free only when its goroutine ends.
 func TestTheAcceptorWaitsForDescriptors(t *testing.T) {
-	h := edge.NewPending(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 })
-	var all []*edge.PendingConn
-	for range edge.MaxClosing + 3 {
+	h := newPending(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 })
+	var all []*PendingConn
+	for range maxClosing + 3 {
 		ours, theirs := pipe(t)
 		t.Cleanup(func() { theirs.Close(); ours.Close() })
-		c := &edge.PendingConn{TCPConn: ours, Address: limiter.AddressKey(fanout.PeerOf(ours)), HeadRead: true}
-		h.Move(c, h.Waiting)
+		c := &PendingConn{TCPConn: ours, Address: limiter.AddressKey(fanout.PeerOf(ours)), HeadRead: true}
+		h.move(c, h.Waiting)
 		all = append(all, c)
 	}
 	started := time.Now()
-	h.AwaitClosing()
-	if took := time.Since(started); took < edge.AcceptErrorBackoff {
-		t.Errorf("waited for %v, want %v: none of %d is free", took, edge.AcceptErrorBackoff, edge.MaxClosing+2)
+	h.awaitClosing()
+	if took := time.Since(started); took < acceptErrorBackoff {
+		t.Errorf("waited for %v, want %v: none of %d is free", took, acceptErrorBackoff, maxClosing+2)
 	}
 	for _, c := range all {
 		h.End(c)
 		h.End(c)
 	}
-	if h.Closing != 0 {
-		t.Errorf("got %d closing, want 0", h.Closing)
+	if h.closing != 0 {
+		t.Errorf("got %d closing, want 0", h.closing)
 	}
 }
 
 // One address may not have many pending connections for long, but may open any number.
 func TestOneAddressMayNotHaveManyPendingConnections(t *testing.T) {
-	h := edge.NewPending(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return edge.MaxPending })
-	var held []*edge.PendingConn
-	begin := func(address string, age time.Duration) *edge.PendingConn {
+	h := newPending(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return MaxPending })
+	var held []*PendingConn
+	begin := func(address string, age time.Duration) *PendingConn {
 		ours, theirs := pipe(t)
 		t.Cleanup(func() { theirs.Close() })
-		c := &edge.PendingConn{TCPConn: ours, Address: limiter.AddressKey(fanout.PeerOf(ours))}
+		c := &PendingConn{TCPConn: ours, Address: limiter.AddressKey(fanout.PeerOf(ours))}
 		h.Begin(c)
 		h.Mu.Lock()
 		c.Since = c.Since.Add(-age)
@@ -272,18 +244,18 @@ func TestOneAddressMayNotHaveManyPendingConnections(t *testing.T) {
 		held = append(held, c)
 		return c
 	}
-	for range edge.MaxPendingAddress + 10 {
+	for range MaxPendingAddress + 10 {
 		begin("a", 0)
 	}
-	if got := h.Count(); got != edge.MaxPendingAddress+10 {
-		t.Fatalf("got %d, want all %d: none has waited for PendingGrace", got, edge.MaxPendingAddress+10)
+	if got := h.Count(); got != MaxPendingAddress+10 {
+		t.Fatalf("got %d, want all %d: none has waited for PendingGrace", got, MaxPendingAddress+10)
 	}
 	for _, c := range held[:20] {
-		c.Since = c.Since.Add(-2 * edge.PendingGrace)
+		c.Since = c.Since.Add(-2 * PendingGrace)
 	}
 	begin("a", 0)
-	if got := h.Count(); got != edge.MaxPendingAddress+10 {
-		t.Fatalf("got %d, want %d: one added, the oldest evicted", got, edge.MaxPendingAddress+10)
+	if got := h.Count(); got != MaxPendingAddress+10 {
+		t.Fatalf("got %d, want %d: one added, the oldest evicted", got, MaxPendingAddress+10)
 	}
 	if held[0].At != nil {
 		t.Error("the oldest is still counted")
@@ -293,21 +265,17 @@ func TestOneAddressMayNotHaveManyPendingConnections(t *testing.T) {
 	}
 }
 
-// pipe returns both ends of a TCP connection.
-func pipe(t testing.TB) (ours *net.TCPConn, theirs net.Conn) {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+// The timeout of a head does not close an idle connection.
+func TestAnIdleConnectionOutlivesTheHeadTimeout(t *testing.T) {
+	h := newPending(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 10 })
+	c := answered(t, h, 1)[0]
+	h.onState(c, http.StateIdle)
+	eventually(t, "it to be idle", func() bool {
+		h.Expire(time.Now())
+		return h.Length(h.Idle) == 1
+	})
+	h.Expire(time.Now().Add(2 * HeadTimeout))
+	if !open(c) {
+		t.Error("it was closed")
 	}
-	defer ln.Close()
-	theirs, err = net.Dial("tcp", ln.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := ln.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c.(*net.TCPConn), theirs
 }
