@@ -5,28 +5,7 @@ import (
 	"testing"
 
 	"github.com/throng-chat/throng/server/chat"
-	"github.com/throng-chat/throng/server/session"
 )
-
-func TestWhichPublicationsAreChanges(t *testing.T) {
-	for data, want := range map[string]bool{
-		`{"type":"reaction","of":"a","emoji":"x","on":true}`: true,
-		`{"of":"a","text":"b","type":"edit"}`:                true,
-		`{"type":"delete","of":7}`:                           true,
-		`{"type":"delete"}`:                                  false,
-		`{"type":"delete","what":"of"}`:                      false,
-		`{"type":"other","of":"a"}`:                          false,
-		`{"id":"a","text":"\"of\" {\"type\":\"edit\"}"}`:     false,
-		`{"meta":{"type":"edit","of":"a"}}`:                  false,
-		`["edit","of"]`:                                      false,
-		`"of"`:                                               false,
-	} {
-		p, ok := session.PublicationOf([]byte(data))
-		if got := p.ChangesMessage(); !ok || got != want {
-			t.Errorf("%s: got %v, %v, want %v", data, got, ok, want)
-		}
-	}
-}
 
 // Repeated reactions do not evict messages from a history.
 func TestChangesDoNotUseTheMessageRate(t *testing.T) {

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -33,42 +32,6 @@ func TestARoomWithoutPublicationsIsReleased(t *testing.T) {
 	c.sendLine(`{"id":6,"subscribe":{"channel":"x","recover":true,"epoch":%q}}`, epoch)
 	if got := c.line(); !strings.Contains(got, `"publications":[{"data":1,"offset":1,`) || !strings.Contains(got, `"recovered":true`) {
 		t.Errorf("got %s, want what was said meanwhile", got)
-	}
-}
-
-// A room costs memory beyond what is said there. Strangers cannot fill it with rooms.
-func TestRoomsWithHistoryAreBounded(t *testing.T) {
-	t.Parallel()
-	const bytes, most = 64 << 10, 100
-	s := startServer(t, func(c *Config) {
-		c.HistoryBytes = bytes
-		c.Rooms = []chat.RoomOptions{rememberingRoom("*")}
-	})
-	s.hub.Positions.Mu.Lock()
-	s.hub.Positions.Stored.Max = most
-	s.hub.Positions.Mu.Unlock()
-	for n := range 1000 {
-		s.hub.Publish(s.hub.RoomRef(fmt.Sprint(n)), chat.Publication{Data: []byte("1"), Form: chat.FormJSON}, chat.PublishOptions{})
-	}
-	remembering := 0
-	s.hub.Rooms.Each(func(in *chat.Stripe) {
-		for _, r := range in.Rooms {
-			if r.History.Count > 0 {
-				remembering++
-			}
-		}
-	})
-	if remembering == 0 || remembering*chat.HistoryOverhead > bytes {
-		t.Errorf("got %d rooms that remember something in %d bytes, want some, but %d at most", remembering, bytes, bytes/chat.HistoryOverhead)
-	}
-	if got := s.hub.Rooms.Count(); got != remembering {
-		t.Errorf("got %d rooms, want only the %d that remember something where nobody is", got, remembering)
-	}
-	if got, _ := s.hub.Positions.Counts(); got != most {
-		t.Errorf("got %d positions kept, want %d", got, most)
-	}
-	if r := roomOf(s, "999"); r == nil || r.History.Count != 1 {
-		t.Error("the newest publication is not remembered")
 	}
 }
 

@@ -120,7 +120,7 @@ func TestAHistoryCountsThePublisherInfo(t *testing.T) {
 		t.Errorf("got %d bytes counted, want %d", h.Bytes, want)
 	}
 	if _, _, ok := h.after(StreamPosition{}, 3, 3*told-1); ok {
-		t.Error("more was told than the bytes that are allowed")
+		t.Error("the result exceeds the limit of bytes")
 	}
 	if got := h.page(nil, -1, told+1, false); len(got) != 2 {
 		t.Errorf("got %d publications in a page of %d bytes, want 2", len(got), told+1)

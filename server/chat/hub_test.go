@@ -12,7 +12,11 @@ import (
 // newTestHub returns a hub whose shards take jobs and do not do them.
 func newTestHub(t *testing.T, rooms ...RoomOptions) *Hub {
 	t.Helper()
-	e := fanout.NewEngine(fanout.Config{Shards: 1, MaxConnections: 100, MaxMessage: 64 << 10, MaxUnsent: 1 << 20, MaxRetained: 64 << 20},
+	return newTestHubOf(1, rooms...)
+}
+
+func newTestHubOf(shards int, rooms ...RoomOptions) *Hub {
+	e := fanout.NewEngine(fanout.Config{Shards: shards, MaxConnections: 100, MaxMessage: 64 << 10, MaxUnsent: 1 << 20, MaxRetained: 64 << 20},
 		slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()))
 	return New(Config{Rooms: rooms, OtherRooms: RoomsOpen, HistoryBytes: 64 << 20}, Formats{}, e)
 }

@@ -83,7 +83,7 @@ func TestRedactionsDropNoMessage(t *testing.T) {
 		}
 		add()
 		if h.Find(kept) != nil {
-			t.Fatalf("more than %d messages are kept", most)
+			t.Fatalf("more than %d messages stay", most)
 		}
 	}
 }

@@ -15,7 +15,7 @@ func startSlowMode(t *testing.T, pause time.Duration, rooms ...string) (*Moderat
 	m.Now = func() time.Time { return now }
 	for _, room := range rooms {
 		if !m.SetSlowMode(room, pause) {
-			t.Fatalf("%s cannot be made slow", room)
+			t.Fatalf("%s: SetSlowMode failed", room)
 		}
 	}
 	return m, &now
@@ -32,22 +32,22 @@ func TestAFullSlowModeTableBlocksNoPublisher(t *testing.T) {
 	m, now := startSlowMode(t, time.Hour, "slow")
 	for i := range maxSlowModePublishers + 1000 {
 		if !says(m, fmt.Sprint(i), "slow") {
-			t.Fatalf("newcomer %d may not publish", i)
+			t.Fatalf("publisher %d was rejected", i)
 		}
 		*now = now.Add(time.Millisecond)
 	}
 	if waiting, forgot := m.SlowModePublishers(); waiting != maxSlowModePublishers || forgot != 1000 {
-		t.Errorf("got %d remembered and %d forgotten, want %d and 1000", waiting, forgot, maxSlowModePublishers)
+		t.Errorf("got %d publishers and %d evicted, want %d and 1000", waiting, forgot, maxSlowModePublishers)
 	}
 	if says(m, fmt.Sprint(1000+1), "slow") {
-		t.Error("one that is remembered need not wait")
+		t.Error("a publisher in the table was allowed")
 	}
 	if !says(m, "0", "slow") {
-		t.Error("one that was forgotten must wait")
+		t.Error("an evicted publisher was rejected")
 	}
 	*now = now.Add(2 * time.Hour)
 	if m.expireLocked(); m.slowMode.rooms["slow"] != nil {
-		t.Error("those who need not wait any more are remembered")
+		t.Error("publishers whose interval has ended are in the table")
 	}
 }
 
@@ -56,24 +56,24 @@ func TestEachSlowRoomHasItsShare(t *testing.T) {
 	t.Parallel()
 	m, _ := startSlowMode(t, time.Hour, "busy", "quiet")
 	if !says(m, "ann", "quiet") {
-		t.Fatal("the first may not publish")
+		t.Fatal("the first publisher was rejected")
 	}
 	for i := range maxSlowModePublishers {
 		says(m, fmt.Sprint(i), "busy")
 	}
 	if says(m, "ann", "quiet") {
-		t.Error("the busy room had a publisher of the quiet one forgotten")
+		t.Error("the busy room evicted a publisher of the quiet one")
 	}
 	if got := m.slowMode.rooms["busy"].Count; got != maxSlowModePublishers/2 {
-		t.Errorf("got %d remembered in one of two rooms, want %d", got, maxSlowModePublishers/2)
+		t.Errorf("got %d publishers in one of two rooms, want %d", got, maxSlowModePublishers/2)
 	}
 	m.SetSlowMode("third", time.Hour)
 	if got := m.slowMode.rooms["busy"].Count; got != maxSlowModePublishers/3 {
-		t.Errorf("got %d remembered in one of three rooms, want %d", got, maxSlowModePublishers/3)
+		t.Errorf("got %d publishers in one of three rooms, want %d", got, maxSlowModePublishers/3)
 	}
 	m.SetSlowMode("busy", 0)
 	if waiting, _ := m.SlowModePublishers(); waiting != 1 {
-		t.Errorf("got %d remembered when the room is slow no more, want ann", waiting)
+		t.Errorf("got %d publishers after the end of the slow mode, want ann", waiting)
 	}
 }
 
@@ -86,7 +86,7 @@ func TestASlowRoomExpiresEntriesGradually(t *testing.T) {
 		*now = now.Add(time.Millisecond)
 	}
 	if got := m.slowMode.rooms["slow"].Count; got > 1001 {
-		t.Errorf("got %d remembered, want those of the last second", got)
+		t.Errorf("got %d publishers, want those of the last second", got)
 	}
 }
 
@@ -96,19 +96,19 @@ func TestARejectedPublicationStartsNoSlowModeWait(t *testing.T) {
 		for range 20 {
 			w, ok := m.AllowInSlowMode(who, "slow")
 			if !ok {
-				t.Fatalf("%v must wait for what it did not say", who)
+				t.Fatalf("%v was rejected after an undone publication", who)
 			}
 			m.UndoSlowMode(w)
 		}
 		w, _ := m.AllowInSlowMode(who, "slow")
 		if _, ok := m.AllowInSlowMode(who, "slow"); ok {
-			t.Errorf("%v need not wait for what it said", who)
+			t.Errorf("%v was allowed twice", who)
 		}
 		*now = now.Add(time.Hour)
 		m.AllowInSlowMode(who, "slow")
-		m.UndoSlowMode(w) // of an hour ago: not what it says now
+		m.UndoSlowMode(w) // the count of an hour ago, and not the current one
 		if _, ok := m.AllowInSlowMode(who, "slow"); ok {
-			t.Errorf("%v took back another word", who)
+			t.Errorf("%v: UndoSlowMode undid a later count", who)
 		}
 		*now = now.Add(time.Hour)
 	}

@@ -68,7 +68,7 @@ func TestADroppedPositionIsUnrecoverable(t *testing.T) {
 	for range 100 {
 		at := publishIn(h, "x")
 		if at.Offset != 1 || seen[at.Epoch] {
-			t.Fatalf("got %v, want the beginning of a new life", at)
+			t.Fatalf("got %v, want offset 1 of a new epoch", at)
 		}
 		seen[at.Epoch] = true
 		letPass(h, time.Minute)
@@ -84,7 +84,7 @@ func TestAPositionLasts30Days(t *testing.T) {
 	letPass(h, 2*time.Second)
 	letPass(h, time.Minute)
 	if h.Rooms.Count() != 0 {
-		t.Fatal("the room is kept though nothing is remembered in it")
+		t.Fatal("a room without publications was not released")
 	}
 	letPass(h, positionTTL-2*time.Minute)
 	if got := positionOf(h, "x"); got != at {
@@ -96,7 +96,7 @@ func TestAPositionLasts30Days(t *testing.T) {
 	letPass(h, time.Minute)
 	letPass(h, positionTTL+time.Minute)
 	if got := positionOf(h, "x"); got.Offset != 0 || got.Epoch == at.Epoch || h.Positions.Stored.Count != 0 {
-		t.Errorf("after 30 days: got %v, want the beginning of another life", got)
+		t.Errorf("after 30 days: got %v, want offset 0 of another epoch", got)
 	}
 }
 
@@ -125,7 +125,7 @@ func TestPositionsExpireAFewAtATime(t *testing.T) {
 	}
 	end := wheel.Tick(fanout.FirstTick) + fanout.InTicks(positionTTL)
 	if p.expire(end - 1); p.Stored.Count != 3*maxExpiredPerTick {
-		t.Fatal("dropped before its time")
+		t.Fatal("a position was dropped before its TTL")
 	}
 	for left := 2 * maxExpiredPerTick; left >= 0; left -= maxExpiredPerTick {
 		if p.expire(end); p.Stored.Count != left {

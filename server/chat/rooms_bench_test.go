@@ -1,35 +1,31 @@
-package server
+package chat
 
 import (
 	"fmt"
-	"log/slog"
 	"runtime"
 	"sync/atomic"
 	"testing"
 
-	"github.com/throng-chat/throng/server/chat"
-	"github.com/throng-chat/throng/server/fanout"
-	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/ws"
 )
 
 // What pollers that publish at the same time cost each other, in one room and in many. Run it with -cpu 8 -mutexprofile: most of the
 // waiting is for the lock of the room in the first case, and next to none of it in the second.
 func BenchmarkPublishers(b *testing.B) {
-	for _, busy := range []int{1, chat.StripesOfRooms} {
+	for _, busy := range []int{1, StripesOfRooms} {
 		b.Run(fmt.Sprintf("rooms=%d", busy), func(b *testing.B) {
-			h := newHub(DefaultConfig(), slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 8)
+			h := newTestHubOf(8)
 			for _, s := range h.Shards {
 				go s.Run()
 				defer close(s.Quit)
 			}
-			rooms := make([]*chat.Room, busy)
+			rooms := make([]*Room, busy)
 			for i := range rooms {
 				name := fmt.Sprint("room ", i)
 				in := h.Rooms.StripeOf(name)
 				r := h.RoomLocked(in, name)
 				r.Members = 1
-				r.TopicLocked(h.Shards[i%len(h.Shards)], chat.PlainFormat).Members = 1
+				r.TopicLocked(h.Shards[i%len(h.Shards)], PlainFormat).Members = 1
 				rooms[i] = r
 			}
 			payload := make([]byte, 128)
