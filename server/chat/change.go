@@ -5,10 +5,10 @@ import (
 	"encoding/json"
 )
 
-// ChangesMessage reports whether a publication is an edit, a deletion or a reaction by the conventions of CHAT.md. A history counts such
+// changesMessage reports whether a publication is an edit, a deletion or a reaction by the conventions of CHAT.md. A history counts such
 // publications apart from messages: otherwise a reaction that a user adds and removes again and again would evict all messages. The
 // server does not check whether the change is allowed.
-func (pub *Publication) ChangesMessage() bool {
+func (pub *Publication) changesMessage() bool {
 	if pub.Form != FormJSON || pub.Data[0] != '{' || !bytes.Contains(pub.Data, []byte(`"of"`)) {
 		return false
 	}

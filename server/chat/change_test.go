@@ -16,7 +16,7 @@ func TestWhichPublicationsAreChanges(t *testing.T) {
 		`"of"`:                                               false,
 	} {
 		p := Publication{Data: []byte(data), Form: FormJSON}
-		if got := p.ChangesMessage(); got != want {
+		if got := p.changesMessage(); got != want {
 			t.Errorf("%s: got %v, want %v", data, got, want)
 		}
 	}

@@ -18,7 +18,7 @@ func (i *ClientInfo) Size() int {
 	return len(i.User) + len(i.Client) + len(i.ConnInfo) + len(i.ChanInfo)
 }
 
-// SameInfo reports whether two infos of one client are equal to others. Their client IDs may differ.
-func SameInfo(a, b *ClientInfo) bool {
+// sameInfo reports whether two infos of one client are equal to others. Their client IDs may differ.
+func sameInfo(a, b *ClientInfo) bool {
 	return a == b || a.User == b.User && bytes.Equal(a.ConnInfo, b.ConnInfo) && bytes.Equal(a.ChanInfo, b.ChanInfo)
 }

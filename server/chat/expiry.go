@@ -9,14 +9,14 @@ import (
 // OnTick expires publications, positions and sanctions, and sends queued join and leave events. Called on the heartbeat at each tick.
 func (h *Hub) OnTick(now time.Time, tick wheel.Tick) {
 	h.ExpireRooms(tick)
-	h.SendQueuedEvents()
+	h.sendQueuedEvents()
 	h.Moderation.expire(now)
 }
 
 // ExpireRooms expires stream positions, and the publications of rooms whose retention is due. Called on the heartbeat.
 func (h *Hub) ExpireRooms(now wheel.Tick) {
 	h.Positions.expire(now)
-	h.Rooms.Each(func(in *Stripe) { h.expireStripeLocked(in, now) })
+	h.Rooms.each(func(in *Stripe) { h.expireStripeLocked(in, now) })
 }
 
 func (h *Hub) expireStripeLocked(in *Stripe, now wheel.Tick) {

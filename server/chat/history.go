@@ -7,7 +7,7 @@ import (
 )
 
 // History has the newest publications of a room, bounded in number and age by the room's options, and the stream position. Guarded by
-// Stripe.Mu of the room, except for first.
+// Stripe.mu of the room, except for first.
 type History struct {
 	ring       []Publication
 	head       int // index of the oldest publication

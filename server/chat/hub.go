@@ -32,7 +32,7 @@ type Hub struct {
 	HistoryBudget    historyBudget
 	Positions        *positionTable
 	idempotency      idempotencyCache
-	QueuedEventBytes atomic.Int64 // of queued join and leave events, in all rooms
+	queuedEventBytes atomic.Int64 // of queued join and leave events, in all rooms
 
 	UsersMu          sync.Mutex // a leaf
 	users            map[string]*User

@@ -12,8 +12,8 @@ import (
 
 // Limits of the queues of events.
 const (
-	MaxQueuedEvents     = 1024     // in one room
-	MaxQueuedEventBytes = 16 << 20 // in all rooms
+	maxQueuedEvents     = 1024     // in one room
+	maxQueuedEventBytes = 16 << 20 // in all rooms
 )
 
 // sendOrQueueLocked sends or queues a join or leave event. It returns the shards to wake. The room's lock is held.
@@ -21,8 +21,8 @@ func (h *Hub) sendOrQueueLocked(r *Room, info *ClientInfo, joined bool) (wake ui
 	if !r.Options.JoinLeave {
 		return 0
 	}
-	if r.Events == nil {
-		r.Events = &joinLeaveQueue{byClient: map[string]*list.Element{}}
+	if r.events == nil {
+		r.events = &joinLeaveQueue{byClient: map[string]*list.Element{}}
 	}
 	event := &presenceEvent{info: info, joined: joined}
 	if !joined {
@@ -32,18 +32,18 @@ func (h *Hub) sendOrQueueLocked(r *Room, info *ClientInfo, joined bool) (wake ui
 	if h.coalesceLocked(r, event) {
 		return wake
 	}
-	if r.Events.Queue.Len() == 0 && h.maySendLocked(r, event) {
+	if r.events.queue.Len() == 0 && h.maySendLocked(r, event) {
 		return wake | h.sendEventLocked(r, event)
 	}
-	if r.Events.Queue.Len() >= MaxQueuedEvents || int(h.QueuedEventBytes.Load())+event.size() > MaxQueuedEventBytes {
+	if r.events.queue.Len() >= maxQueuedEvents || int(h.queuedEventBytes.Load())+event.size() > maxQueuedEventBytes {
 		h.Metrics.JoinLeaveDropped.Inc()
 		return wake
 	}
-	h.QueuedEventBytes.Add(int64(event.size()))
-	r.Events.byClient[info.Client] = r.Events.Queue.PushBack(event)
-	if !r.Events.listed {
-		r.Events.listed = true
-		r.Stripe.WithEvents = append(r.Stripe.WithEvents, r)
+	h.queuedEventBytes.Add(int64(event.size()))
+	r.events.byClient[info.Client] = r.events.queue.PushBack(event)
+	if !r.events.listed {
+		r.events.listed = true
+		r.Stripe.withEvents = append(r.Stripe.withEvents, r)
 	}
 	return wake
 }
@@ -51,7 +51,7 @@ func (h *Hub) sendOrQueueLocked(r *Room, info *ClientInfo, joined bool) (wake ui
 // coalesceLocked merges an event with the queued event of the same client, which it removes. It returns true if the two cancel out: a join and
 // a leave, or a leave and a join with the same info. The room's lock is held.
 func (h *Hub) coalesceLocked(r *Room, event *presenceEvent) (folded bool) {
-	at := r.Events.byClient[event.info.Client]
+	at := r.events.byClient[event.info.Client]
 	if at == nil {
 		return false
 	}
@@ -59,7 +59,7 @@ func (h *Hub) coalesceLocked(r *Room, event *presenceEvent) (folded bool) {
 	h.unqueueLocked(r, at)
 	h.Metrics.JoinLeaveFolded.Inc()
 	event.seen = before.seen
-	if event.joined && (event.seen == nil || !SameInfo(event.seen, event.info)) || !event.joined && event.seen != nil {
+	if event.joined && (event.seen == nil || !sameInfo(event.seen, event.info)) || !event.joined && event.seen != nil {
 		return false
 	}
 	h.Metrics.JoinLeaveFolded.Inc()
@@ -68,19 +68,19 @@ func (h *Hub) coalesceLocked(r *Room, event *presenceEvent) (folded bool) {
 
 // unqueueLocked removes an event from the queue. The room's lock is held.
 func (h *Hub) unqueueLocked(r *Room, at *list.Element) {
-	event := r.Events.Queue.Remove(at).(*presenceEvent)
-	delete(r.Events.byClient, event.info.Client)
-	h.QueuedEventBytes.Add(int64(-event.size()))
+	event := r.events.queue.Remove(at).(*presenceEvent)
+	delete(r.events.byClient, event.info.Client)
+	h.queuedEventBytes.Add(int64(-event.size()))
 }
 
 // maySendLocked reports whether the rate and the backlog of a room allow an event now, and counts it. The room's lock is held.
 func (h *Hub) maySendLocked(r *Room, event *presenceEvent) bool {
-	return !r.OverLimit() && limiter.PerSecond(JoinLeaveRate).Allow(&r.Events.meter, h.Clock.Now(), event.units())
+	return !r.OverLimit() && limiter.PerSecond(JoinLeaveRate).Allow(&r.events.meter, h.Clock.Now(), event.units())
 }
 
 // sendQueuedLocked sends queued events, as far as the rate allows. The room's lock is held.
 func (h *Hub) sendQueuedLocked(r *Room) (wake uint64) {
-	for at := r.Events.Queue.Front(); at != nil; at = r.Events.Queue.Front() {
+	for at := r.events.queue.Front(); at != nil; at = r.events.queue.Front() {
 		event := at.Value.(*presenceEvent)
 		if !h.maySendLocked(r, event) {
 			break
@@ -95,9 +95,9 @@ func (h *Hub) sendQueuedLocked(r *Room) (wake uint64) {
 func (h *Hub) sendEventLocked(r *Room, event *presenceEvent) (wake uint64) {
 	m := &Message{Room: r, Bytes: event.size()}
 	if event.joined {
-		m.Join = event.info
+		m.join = event.info
 	} else {
-		m.Leave = event.info
+		m.leave = event.info
 	}
 	h.Metrics.JoinLeaveSent.Inc()
 	return r.PostLocked(m)
@@ -105,27 +105,27 @@ func (h *Hub) sendEventLocked(r *Room, event *presenceEvent) (wake uint64) {
 
 // discardEventsLocked drops the queued events of a room without members. The room's lock is held.
 func (h *Hub) discardEventsLocked(r *Room) {
-	if r.Events == nil {
+	if r.events == nil {
 		return
 	}
-	for at := r.Events.Queue.Front(); at != nil; at = r.Events.Queue.Front() {
+	for at := r.events.queue.Front(); at != nil; at = r.events.queue.Front() {
 		h.unqueueLocked(r, at)
 	}
 }
 
-// SendQueuedEvents sends the queued events of all rooms, as far as their rates allow. Called on the heartbeat.
-func (h *Hub) SendQueuedEvents() {
+// sendQueuedEvents sends the queued events of all rooms, as far as their rates allow. Called on the heartbeat.
+func (h *Hub) sendQueuedEvents() {
 	var wake uint64
-	h.Rooms.Each(func(in *Stripe) {
-		remaining := in.WithEvents[:0]
-		for _, r := range in.WithEvents {
+	h.Rooms.each(func(in *Stripe) {
+		remaining := in.withEvents[:0]
+		for _, r := range in.withEvents {
 			wake |= h.sendQueuedLocked(r)
-			if r.Events.listed = r.Events.Queue.Len() > 0; r.Events.listed {
+			if r.events.listed = r.events.queue.Len() > 0; r.events.listed {
 				remaining = append(remaining, r)
 			}
 		}
-		clear(in.WithEvents[len(remaining):])
-		in.WithEvents = remaining
+		clear(in.withEvents[len(remaining):])
+		in.withEvents = remaining
 	})
 	h.Wake(wake)
 }

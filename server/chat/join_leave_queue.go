@@ -12,12 +12,12 @@ const (
 	joinLeaveUnit = 256 // bytes; a larger event counts as several
 )
 
-// joinLeaveQueue is the queue of join and leave events of a room. Guarded by Stripe.Mu of the room.
+// joinLeaveQueue is the queue of join and leave events of a room. Guarded by Stripe.mu of the room.
 type joinLeaveQueue struct {
 	meter    limiter.Meter
-	Queue    list.List // of *presenceEvent, the oldest first; at most one per client
+	queue    list.List // of *presenceEvent, the oldest first; at most one per client
 	byClient map[string]*list.Element
-	listed   bool // in Stripe.WithEvents
+	listed   bool // in Stripe.withEvents
 }
 
 // presenceEvent is a join or a leave of a client.

@@ -61,7 +61,7 @@ func (l *lobby) leave(g *guest) {
 
 // withEvents counts the rooms with queued events.
 func (l *lobby) withEvents() (n int) {
-	l.Rooms.Each(func(in *Stripe) { n += len(in.WithEvents) })
+	l.Rooms.each(func(in *Stripe) { n += len(in.withEvents) })
 	return n
 }
 
@@ -74,7 +74,7 @@ func (l *lobby) room(name string) *Room {
 // letPass advances the clock and calls what the heartbeat does at a tick.
 func (l *lobby) letPass(d time.Duration) {
 	l.Clock.Started = l.Clock.Started.Add(-d)
-	l.SendQueuedEvents()
+	l.sendQueuedEvents()
 	l.receive()
 }
 
@@ -87,10 +87,10 @@ func (l *lobby) receive() {
 		event := j.Message.(*Message)
 		j.Topic.Audience.Backlog.Add(int64(-event.Bytes))
 		l.sent++
-		if in := event.Join; in != nil {
+		if in := event.join; in != nil {
 			l.seen[in.Client] = in
 		} else {
-			delete(l.seen, event.Leave.Client)
+			delete(l.seen, event.leave.Client)
 		}
 	}
 	l.Shards[0].Inbox = nil
@@ -109,7 +109,7 @@ func TestJoinsAndLeavesHaveARate(t *testing.T) {
 	if l.sent < min(burst, guests) || l.sent > mostSent() {
 		t.Errorf("got %d events sent at once, want %d to %d", l.sent, burst, mostSent())
 	}
-	if pending := l.room("x").Events.Queue.Len(); l.sent+pending != guests {
+	if pending := l.room("x").events.queue.Len(); l.sent+pending != guests {
 		t.Errorf("got %d sent and %d queued events, want %d in all", l.sent, pending, guests)
 	}
 	for l.sent < guests {
@@ -119,8 +119,8 @@ func TestJoinsAndLeavesHaveARate(t *testing.T) {
 			t.Fatalf("got %d events in a second, and %d in all, want %d, and %d at most in all", got, l.sent, JoinLeaveRate, mostSent())
 		}
 	}
-	if l.QueuedEventBytes.Load() != 0 || l.withEvents() != 0 {
-		t.Errorf("got %d queued bytes in %d rooms after all was sent", l.QueuedEventBytes.Load(), l.withEvents())
+	if l.queuedEventBytes.Load() != 0 || l.withEvents() != 0 {
+		t.Errorf("got %d queued bytes in %d rooms after all was sent", l.queuedEventBytes.Load(), l.withEvents())
 	}
 	l.letPass(time.Minute)
 	l.join(l.guest("later", nil))
@@ -137,16 +137,16 @@ func TestAJoinAndALeaveCancelOut(t *testing.T) {
 		l.join(l.guest(fmt.Sprint(i), nil))
 	}
 	l.receive()
-	sent, pending := l.sent, l.room("x").Events.Queue.Len()
+	sent, pending := l.sent, l.room("x").events.queue.Len()
 	flapper := l.guest("flapper", nil)
 	for range 10_000 {
 		l.join(flapper)
 		l.leave(flapper)
 		l.receive()
-		if l.room("x").Events.Queue.Len() == 0 {
+		if l.room("x").events.queue.Len() == 0 {
 			break // a slow machine: all events were sent
 		}
-		if got := l.room("x").Events.Queue.Len() + l.sent; got > sent+pending+3 {
+		if got := l.room("x").events.queue.Len() + l.sent; got > sent+pending+3 {
 			t.Fatalf("got %d queued events, want at most %d", got, sent+pending)
 		}
 	}
@@ -190,7 +190,7 @@ func TestFoldedJoinsAndLeavesMatchThePresence(t *testing.T) {
 			t.Fatalf("got joins of %d members, want %d", len(l.seen), len(present))
 		}
 		for _, info := range present {
-			if got := l.seen[info.Client]; got == nil || !SameInfo(got, info) {
+			if got := l.seen[info.Client]; got == nil || !sameInfo(got, info) {
 				t.Fatalf("got %v in the events of %v", got, info)
 			}
 		}
@@ -211,9 +211,9 @@ func TestPendingJoinsAndLeavesAreBounded(t *testing.T) {
 				l.join(l.guest(fmt.Sprint(i), info))
 				l.receive()
 			}
-			pending := l.room("x").Events.Queue.Len()
-			if pending == 0 || pending > MaxQueuedEvents || l.QueuedEventBytes.Load() > MaxQueuedEventBytes {
-				t.Errorf("got %d queued events of %d bytes", pending, l.QueuedEventBytes.Load())
+			pending := l.room("x").events.queue.Len()
+			if pending == 0 || pending > maxQueuedEvents || l.queuedEventBytes.Load() > maxQueuedEventBytes {
+				t.Errorf("got %d queued events of %d bytes", pending, l.queuedEventBytes.Load())
 			}
 			if got := l.sent + pending + int(testutil.ToFloat64(l.Metrics.JoinLeaveDropped)); got != guests {
 				t.Errorf("got %d sent, queued or dropped, want %d", got, guests)
@@ -227,11 +227,11 @@ func TestPendingJoinsAndLeavesAreBounded(t *testing.T) {
 				t.Error("no event was sent although the rate allows it")
 			}
 			// The room becomes empty.
-			for _, p := range slices.Clone(l.room("x").Presence.List) {
+			for _, p := range slices.Clone(l.room("x").Presence.list) {
 				l.LeaveRoom(p)
 			}
-			if l.SendQueuedEvents(); l.QueuedEventBytes.Load() != 0 || l.withEvents() != 0 || l.Rooms.Count() != 0 {
-				t.Errorf("got %d queued bytes in %d rooms without members", l.QueuedEventBytes.Load(), l.withEvents())
+			if l.sendQueuedEvents(); l.queuedEventBytes.Load() != 0 || l.withEvents() != 0 || l.Rooms.Count() != 0 {
+				t.Errorf("got %d queued bytes in %d rooms without members", l.queuedEventBytes.Load(), l.withEvents())
 			}
 		})
 	}
@@ -241,7 +241,7 @@ func TestPendingJoinsAndLeavesAreBounded(t *testing.T) {
 func TestJoinsAndLeavesKeepTheirOrder(t *testing.T) {
 	l := newLobby(t)
 	large := 0
-	for ; l.room("x").Events.Queue.Len() == 0; large++ {
+	for ; l.room("x").events.queue.Len() == 0; large++ {
 		l.join(l.guest(fmt.Sprint("large ", large), make([]byte, 10<<10)))
 	}
 	l.join(l.guest("small", nil))

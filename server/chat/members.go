@@ -11,7 +11,7 @@ type Membership struct {
 
 	Room *Room // constant after the join
 
-	// Guarded by Stripe.Mu of the room.
+	// Guarded by Stripe.mu of the room.
 	Info        *ClientInfo // written by the client's poller only, which reads it without the lock
 	presentAt   int32
 	presentSize int32 // its part of Presence.bytes
@@ -26,9 +26,9 @@ func (mem *Membership) SetInfo(info *ClientInfo) {
 	mem.Info = info
 }
 
-// Presence has the SDK clients in a room. Add and Remove take constant time. Guarded by Stripe.Mu of the room.
+// Presence has the SDK clients in a room. Add and Remove take constant time. Guarded by Stripe.mu of the room.
 type Presence struct {
-	List  []*Membership
+	list  []*Membership
 	users map[string]int // connections of each user
 	Bytes int            // estimated size of a presence reply
 }
@@ -43,10 +43,10 @@ func presentSize(info *ClientInfo) int {
 
 // add adds a member, whose info is set.
 func (pres *Presence) Add(sub *Membership) {
-	sub.presentAt = int32(len(pres.List))
+	sub.presentAt = int32(len(pres.list))
 	sub.presentSize = int32(presentSize(sub.Info))
 	pres.Bytes += int(sub.presentSize)
-	pres.List = append(pres.List, sub)
+	pres.list = append(pres.list, sub)
 	if pres.users == nil {
 		pres.users = map[string]int{}
 	}
@@ -56,9 +56,9 @@ func (pres *Presence) Add(sub *Membership) {
 // Remove removes a member, which Add has added.
 func (pres *Presence) Remove(sub *Membership) {
 	pres.Bytes -= int(sub.presentSize)
-	pres.List = unordered.Remove(pres.List, int(sub.presentAt))
-	if int(sub.presentAt) < len(pres.List) {
-		pres.List[sub.presentAt].presentAt = sub.presentAt
+	pres.list = unordered.Remove(pres.list, int(sub.presentAt))
+	if int(sub.presentAt) < len(pres.list) {
+		pres.list[sub.presentAt].presentAt = sub.presentAt
 	}
 	if pres.users[sub.Info.User]--; pres.users[sub.Info.User] == 0 {
 		delete(pres.users, sub.Info.User)
@@ -74,13 +74,13 @@ func (pres *Presence) Stats(plain int) presenceStats {
 	if plain > 0 && pres.users[""] == 0 {
 		users++
 	}
-	return presenceStats{len(pres.List) + plain, users}
+	return presenceStats{len(pres.list) + plain, users}
 }
 
 // Snapshot returns the infos of the SDK clients. It copies pointers only, so it is cheap under the lock of a room.
 func (pres *Presence) Snapshot() []*ClientInfo {
-	infos := make([]*ClientInfo, len(pres.List))
-	for i, sub := range pres.List {
+	infos := make([]*ClientInfo, len(pres.list))
+	for i, sub := range pres.list {
 		infos[i] = sub.Info
 	}
 	return infos

@@ -12,8 +12,8 @@ type Message struct {
 	Room      *Room
 	Pub       Publication
 	deltaBase *Publication // base of a delta; nil for none
-	Join      *ClientInfo  // of a join event, else nil
-	Leave     *ClientInfo  // of a leave event, else nil
+	join      *ClientInfo  // of a join event, else nil
+	leave     *ClientInfo  // of a leave event, else nil
 	Bytes     int          // estimated size, for the room's backlog
 
 	mu     sync.Mutex // a leaf, held while a frame is made
@@ -40,14 +40,14 @@ func (msg *Message) encode(f fanout.Format, budget *int) []byte {
 		return c.Publication(msg.Room.Name, &msg.Pub, msg.deltaBase, budget)
 	case c.JoinLeave == nil:
 		return nil
-	case msg.Join != nil:
-		return c.JoinLeave(msg.Room.Name, msg.Join, true)
+	case msg.join != nil:
+		return c.JoinLeave(msg.Room.Name, msg.join, true)
 	default:
-		return c.JoinLeave(msg.Room.Name, msg.Leave, false)
+		return c.JoinLeave(msg.Room.Name, msg.leave, false)
 	}
 }
 
-func (msg *Message) isPublication() bool { return msg.Join == nil && msg.Leave == nil }
+func (msg *Message) isPublication() bool { return msg.join == nil && msg.leave == nil }
 
 // Full returns a publication in full, for a member that does not have the base of the delta; nil for an event.
 func (msg *Message) Full(f fanout.Format, budget *int) []byte {

@@ -47,7 +47,7 @@ func (h *Hub) Publish(to RoomRef, pub Publication, o PublishOptions) (*Room, Str
 	m := &Message{Pub: pub, Bytes: pub.Size() + messageOverhead}
 	now := h.Clock.Tick()
 	h.Metrics.Messages.Inc()
-	m.Pub.change = options.HistorySize > 0 && m.Pub.ChangesMessage()
+	m.Pub.change = options.HistorySize > 0 && m.Pub.changesMessage()
 
 	in := h.Rooms.StripeOf(name)
 	in.Mu.Lock()
@@ -57,7 +57,7 @@ func (h *Hub) Publish(to RoomRef, pub Publication, o PublishOptions) (*Room, Str
 			return nil, at
 		}
 	}
-	r := in.Rooms[name]
+	r := in.rooms[name]
 	if r == nil && options.HistorySize > 0 && !o.SkipHistory {
 		r = h.roomOfRefLocked(in, to)
 	}

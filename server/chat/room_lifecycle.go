@@ -4,7 +4,7 @@ import "strings"
 
 // RoomLocked returns the room with a name, and creates it if necessary. The lock of in, the stripe of that name, is held.
 func (h *Hub) RoomLocked(in *Stripe, name string) *Room {
-	if r := in.Rooms[name]; r != nil {
+	if r := in.rooms[name]; r != nil {
 		return r
 	}
 	return h.createLocked(in, h.RoomRef(name))
@@ -12,7 +12,7 @@ func (h *Hub) RoomLocked(in *Stripe, name string) *Room {
 
 // roomOfRefLocked is RoomLocked for a room whose options are known.
 func (h *Hub) roomOfRefLocked(in *Stripe, v RoomRef) *Room {
-	if r := in.Rooms[v.Name]; r != nil {
+	if r := in.rooms[v.Name]; r != nil {
 		return r
 	}
 	return h.createLocked(in, v)
@@ -26,7 +26,7 @@ func (h *Hub) createLocked(in *Stripe, v RoomRef) *Room {
 		at := h.Positions.take(r.Name)
 		r.History.Epoch, r.History.LastOffset = at.Epoch, at.Offset
 	}
-	in.Rooms[r.Name] = r
+	in.rooms[r.Name] = r
 	return r
 }
 
@@ -36,7 +36,7 @@ func (h *Hub) releaseLocked(r *Room) {
 		h.discardEventsLocked(r)
 	}
 	switch {
-	case r.Members > 0 || r.Stripe.Rooms[r.Name] != r:
+	case r.Members > 0 || r.Stripe.rooms[r.Name] != r:
 	case r.History.Count > 0:
 		r.DeltaBase = nil
 		h.scheduleExpiryLocked(r)
@@ -55,7 +55,7 @@ func (h *Hub) scheduleExpiryLocked(r *Room) {
 
 // expireLocked deletes a room without members and publications, and keeps its stream position. The room's lock is held.
 func (h *Hub) deleteLocked(r *Room) {
-	delete(r.Stripe.Rooms, r.Name)
+	delete(r.Stripe.rooms, r.Name)
 	r.Stripe.retention.Remove(r)
 	r.scheduled = false
 	if r.History.LastOffset > 0 {

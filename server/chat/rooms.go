@@ -13,11 +13,11 @@ import (
 // may use it.
 type rooms struct {
 	seed    maphash.Seed
-	stripes [StripesOfRooms]Stripe
+	stripes [stripesOfRooms]Stripe
 }
 
-// StripesOfRooms is the number of stripes. JoinRooms has a set of stripes in the bits of a uint64, so 64 is the maximum.
-const StripesOfRooms = 64
+// stripesOfRooms is the number of stripes. JoinRooms has a set of stripes in the bits of a uint64, so 64 is the maximum.
+const stripesOfRooms = 64
 
 // Stripe has the rooms whose names share a hash. Its lock protects the order of each: a message gets its offset and is posted to the shards
 // under it. Only leaf locks are taken under it. To hold several stripes, lock them in ascending order (rooms.lock).
@@ -26,8 +26,8 @@ type Stripe struct {
 	Hub   *Hub // constant
 
 	Mu         sync.Mutex
-	Rooms      map[string]*Room
-	WithEvents []*Room // with queued join and leave events
+	rooms      map[string]*Room
+	withEvents []*Room // with queued join and leave events
 	retention  *wheel.Wheel[Room, *Room]
 	due        []*Room
 
@@ -38,7 +38,7 @@ func newRooms(h *Hub) *rooms {
 	t := &rooms{seed: maphash.MakeSeed()}
 	for i := range t.stripes {
 		t.stripes[i].index, t.stripes[i].Hub = i, h
-		t.stripes[i].Rooms = map[string]*Room{}
+		t.stripes[i].rooms = map[string]*Room{}
 		t.stripes[i].retention = wheel.New[Room, *Room](fanout.WheelSlots)
 	}
 	return t
@@ -46,18 +46,18 @@ func newRooms(h *Hub) *rooms {
 
 // StripeOf returns the stripe of a name.
 func (t *rooms) StripeOf(name string) *Stripe {
-	return &t.stripes[maphash.String(t.seed, name)%StripesOfRooms]
+	return &t.stripes[maphash.String(t.seed, name)%stripesOfRooms]
 }
 
 // find locks the stripe of a name. It returns the room, nil if there is none, and unlock: the caller must call it.
 func (t *rooms) Find(name string) (r *Room, unlock func()) {
 	in := t.StripeOf(name)
 	in.Mu.Lock()
-	return in.Rooms[name], in.Mu.Unlock
+	return in.rooms[name], in.Mu.Unlock
 }
 
-// Each calls do with each stripe, under its lock.
-func (t *rooms) Each(do func(*Stripe)) {
+// each calls do with each stripe, under its lock.
+func (t *rooms) each(do func(*Stripe)) {
 	for i := range t.stripes {
 		in := &t.stripes[i]
 		in.Mu.Lock()
@@ -68,7 +68,7 @@ func (t *rooms) Each(do func(*Stripe)) {
 
 // count returns the number of rooms.
 func (t *rooms) Count() (n int) {
-	t.Each(func(in *Stripe) { n += len(in.Rooms) })
+	t.each(func(in *Stripe) { n += len(in.rooms) })
 	return n
 }
 
@@ -91,19 +91,19 @@ const roomBacklog = 128 << 10
 
 // Room is a room with members or history. Each shard has topics with its members, one for each format, so a large room uses all cores.
 type Room struct {
-	wheel.Links[Room] // guarded by Stripe.Mu
-	fanout.Audience   // its topics are guarded by Stripe.Mu
+	wheel.Links[Room] // guarded by Stripe.mu
+	fanout.Audience   // its topics are guarded by Stripe.mu
 
 	// Constant after NewRoom.
 	Stripe  *Stripe
 	Options *RoomOptions
 
-	// Guarded by Stripe.Mu.
+	// Guarded by Stripe.mu.
 	Members   int
 	Presence  Presence
 	History   History
 	version   Version         // of the last publication with one
-	Events    *joinLeaveQueue // nil before the first event
+	events    *joinLeaveQueue // nil before the first event
 	DeltaBase *Publication    // base of the next delta; nil for none, or if the options have no delta
 	scheduled bool            // in Stripe.retention
 }

@@ -12,7 +12,7 @@ import (
 // What pollers that publish at the same time cost each other, in one room and in many. Run it with -cpu 8 -mutexprofile: most of the
 // waiting is for the lock of the room in the first case, and next to none of it in the second.
 func BenchmarkPublishers(b *testing.B) {
-	for _, busy := range []int{1, StripesOfRooms} {
+	for _, busy := range []int{1, stripesOfRooms} {
 		b.Run(fmt.Sprintf("rooms=%d", busy), func(b *testing.B) {
 			h := newTestHubOf(8)
 			for _, s := range h.Shards {

@@ -20,7 +20,7 @@ func TestARoomStoresOnlyItsName(t *testing.T) {
 	if unsafe.StringData(r.Name) == unsafe.StringData(name) {
 		t.Error("the name of the room shares memory with a request")
 	}
-	for key := range in.Rooms {
+	for key := range in.rooms {
 		if unsafe.StringData(key) == unsafe.StringData(name) {
 			t.Error("the key of the room shares memory with a request")
 		}
@@ -39,8 +39,8 @@ func TestRoomsWithHistoryAreBounded(t *testing.T) {
 		h.Publish(h.RoomRef(fmt.Sprint(n)), Publication{Data: []byte("1"), Form: FormJSON}, PublishOptions{})
 	}
 	remembering := 0
-	h.Rooms.Each(func(in *Stripe) {
-		for _, r := range in.Rooms {
+	h.Rooms.each(func(in *Stripe) {
+		for _, r := range in.rooms {
 			if r.History.Count > 0 {
 				remembering++
 			}

@@ -32,7 +32,7 @@ const (
 type positionTable struct {
 	seed maphash.Seed
 
-	Mu         sync.Mutex // a leaf
+	mu         sync.Mutex // a leaf
 	Stored     recent.Table[storedPosition]
 	dropCounts countSketch
 	Dropped    uint64 // positions that were dropped: expired, or beyond MaxPositions
@@ -55,12 +55,12 @@ func (p *positionTable) keyOf(room string) uint64 { return maphash.String(p.seed
 // Matching returns the position of a room that is not in the room table: the stored one, or offset 0 of a new epoch. The new epoch is a function of
 // the name and of the number of lost positions of that name, so a room without publications needs no entry.
 func (p *positionTable) Get(room string) StreamPosition {
-	p.Mu.Lock()
-	defer p.Mu.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	return p.find(p.keyOf(room))
 }
 
-// find is Of by key. p.Mu is held.
+// find is Of by key. p.mu is held.
 func (p *positionTable) find(key uint64) StreamPosition {
 	if k := p.Stored.Get(key); k != nil {
 		return StreamPosition{k.offset, epochText(k.epoch)}
@@ -71,8 +71,8 @@ func (p *positionTable) find(key uint64) StreamPosition {
 // take removes and returns the position of a room that is created: the room owns it from then on.
 func (p *positionTable) take(room string) StreamPosition {
 	key := p.keyOf(room)
-	p.Mu.Lock()
-	defer p.Mu.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	at := p.find(key)
 	p.Stored.Remove(key)
 	return at
@@ -84,8 +84,8 @@ func (p *positionTable) store(room string, at StreamPosition, now wheel.Tick) {
 	if err != nil {
 		panic("chat: epoch is not a number: " + at.Epoch)
 	}
-	p.Mu.Lock()
-	defer p.Mu.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if dropped, full := p.Stored.Put(p.keyOf(room), storedPosition{epoch, at.Offset, now}); full {
 		p.drop(dropped)
 	}
@@ -93,8 +93,8 @@ func (p *positionTable) store(room string, at StreamPosition, now wheel.Tick) {
 
 // expire drops positions older than positionTTL, at most maxExpiredPerTick.
 func (p *positionTable) expire(now wheel.Tick) {
-	p.Mu.Lock()
-	defer p.Mu.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for range maxExpiredPerTick {
 		if oldest := p.Stored.First(); oldest == nil || now < oldest.releasedAt+fanout.InTicks(positionTTL) {
 			return
@@ -105,12 +105,12 @@ func (p *positionTable) expire(now wheel.Tick) {
 
 // Counts returns the number of stored positions and of dropped ones.
 func (p *positionTable) Counts() (stored int, dropped uint64) {
-	p.Mu.Lock()
-	defer p.Mu.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	return p.Stored.Count, p.Dropped
 }
 
-// drop counts a dropped position: the next epoch of that room is a new one. p.Mu is held.
+// drop counts a dropped position: the next epoch of that room is a new one. p.mu is held.
 func (p *positionTable) drop(key uint64) {
 	p.Dropped++
 	p.dropCounts.increment(key)
