@@ -59,6 +59,8 @@ fuzz: ## each fuzz target for a minute
 	go test -fuzz FuzzHandshake -fuzztime 60s ./server/ws
 	go test -fuzz FuzzHead -fuzztime 60s ./server/ws
 	go test -fuzz FuzzParseClose -fuzztime 60s ./server/ws
+	go test -fuzz FuzzOpen -fuzztime 60s ./server/tlsrec
+	go test -fuzz FuzzContent -fuzztime 60s ./server/tlsrec
 	go test -fuzz FuzzConfigFile -fuzztime 60s ./cmd/throng
 	go test -fuzz FuzzRoomName -fuzztime 60s ./server/edge
 	go test -fuzz FuzzTheAPI -fuzztime 60s ./server

@@ -78,6 +78,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		"/server/webhook": {
 			"github.com/cenkalti/backoff/v5", "github.com/standard-webhooks/standard-webhooks/libraries/go", "golang.org/x/time/rate",
 		},
+		"/server/tlsrec":  {"golang.org/x/crypto/chacha20poly1305"},
 		"/server/ws":      {},
 		"/server/wheel":   {},
 		"/server/web":     {},
