@@ -78,7 +78,10 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		"/server/webhook": {
 			"github.com/cenkalti/backoff/v5", "github.com/standard-webhooks/standard-webhooks/libraries/go", "golang.org/x/time/rate",
 		},
-		"/server/tlsrec":  {"golang.org/x/crypto/chacha20poly1305"},
+		"/server/tlsrec": {"golang.org/x/crypto/chacha20poly1305"},
+		"/server/tlshandshake": {
+			module + "/server/tlsrec", "github.com/lesismal/llib/std/crypto/tls", "golang.org/x/sys/cpu",
+		},
 		"/server/ws":      {},
 		"/server/wheel":   {},
 		"/server/web":     {},

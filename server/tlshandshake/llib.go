@@ -1,0 +1,115 @@
+package tlshandshake
+
+import (
+	stdtls "crypto/tls"
+	"net"
+	"runtime"
+	"slices"
+	_ "unsafe" // go:linkname
+
+	"github.com/lesismal/llib/std/crypto/tls"
+	"golang.org/x/sys/cpu"
+
+	"github.com/throng-chat/throng/server/tlsrec"
+)
+
+// llibHasAES is whether llib prefers AES-GCM in TLS 1.3 to ChaCha20-Poly1305, where the client does. llib 1.2.5 never looks at the processor,
+// so it would never. A test asserts the suite: without the name in llib the link does nothing.
+//
+//go:linkname llibHasAES github.com/lesismal/llib/std/crypto/tls.hasAESGCMHardwareSupport
+var llibHasAES bool
+
+func init() {
+	llibHasAES = cpu.X86.HasAES && cpu.X86.HasPCLMULQDQ && cpu.X86.HasSSE41 && cpu.X86.HasSSSE3 ||
+		cpu.ARM64.HasAES && cpu.ARM64.HasPMULL ||
+		runtime.GOOS == "darwin" && runtime.GOARCH == "arm64"
+}
+
+// llib is the copy of crypto/tls in github.com/lesismal/llib.
+type llib struct {
+	base *tls.Config
+}
+
+func newLLib(cfg *Config) *llib {
+	base := &tls.Config{
+		MinVersion:   cfg.MinVersion,
+		CipherSuites: tlsrec.Suites12(),
+		NextProtos:   cfg.NextProtos,
+		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+			cert, err := cfg.GetCertificate(stdHello(hello))
+			if err != nil {
+				return nil, err
+			}
+			return llibCertificate(cert), nil
+		},
+	}
+	if cfg.ClientCAs != nil {
+		base.ClientCAs, base.ClientAuth = cfg.ClientCAs, tls.RequireAndVerifyClientCert
+	}
+	return &llib{base: base}
+}
+
+func (l *llib) setTicketKeys(keys [][32]byte) { l.base.SetSessionTicketKeys(keys) }
+
+// handshake is that of std, word for word: the types are others.
+func (l *llib) handshake(nc net.Conn, log *keyLog) (State, error) {
+	cfg := l.base.Clone()
+	cfg.KeyLogWriter = log
+	cfg.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if slices.Contains(hello.SupportedVersions, tls.VersionTLS13) {
+			return nil, nil
+		}
+		without := cfg.Clone()
+		without.SessionTicketsDisabled = true
+		return without, nil
+	}
+	c := tls.Server(nc, cfg)
+	if err := c.Handshake(); err != nil {
+		return State{}, err
+	}
+	state := c.ConnectionState()
+	return State{
+		Version:          state.Version,
+		Suite:            state.CipherSuite,
+		ServerName:       state.ServerName,
+		Protocol:         state.NegotiatedProtocol,
+		Resumed:          state.DidResume,
+		PeerCertificates: state.PeerCertificates,
+	}, nil
+}
+
+// stdHello is what a choice of certificates needs of a hello.
+func stdHello(h *tls.ClientHelloInfo) *stdtls.ClientHelloInfo {
+	return &stdtls.ClientHelloInfo{
+		CipherSuites:      h.CipherSuites,
+		ServerName:        h.ServerName,
+		SupportedCurves:   convert[stdtls.CurveID](h.SupportedCurves),
+		SupportedPoints:   h.SupportedPoints,
+		SignatureSchemes:  convert[stdtls.SignatureScheme](h.SignatureSchemes),
+		SupportedProtos:   h.SupportedProtos,
+		SupportedVersions: h.SupportedVersions,
+		Conn:              h.Conn,
+	}
+}
+
+func llibCertificate(c *stdtls.Certificate) *tls.Certificate {
+	return &tls.Certificate{
+		Certificate:                  c.Certificate,
+		PrivateKey:                   c.PrivateKey,
+		SupportedSignatureAlgorithms: convert[tls.SignatureScheme](c.SupportedSignatureAlgorithms),
+		OCSPStaple:                   c.OCSPStaple,
+		SignedCertificateTimestamps:  c.SignedCertificateTimestamps,
+		Leaf:                         c.Leaf,
+	}
+}
+
+func convert[To, From ~uint16](from []From) []To {
+	if from == nil {
+		return nil
+	}
+	to := make([]To, len(from))
+	for i, v := range from {
+		to[i] = To(v)
+	}
+	return to
+}

@@ -1,0 +1,167 @@
+package tlshandshake
+
+import (
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+
+	"github.com/throng-chat/throng/server/tlsrec"
+)
+
+const (
+	recordHeaderLen = 5
+	recordAlert     = 21
+	recordHandshake = 22
+	recordData      = 23
+	serverHello     = 2
+
+	maxHandshakeRecord = 16<<10 + 256
+
+	// MaxHandshakeBytes is the number of bytes that the peer may send during a handshake. With a chain of client certificates it needs about 8 KiB.
+	MaxHandshakeBytes = 64 << 10
+
+	firstRead = 2 << 10 // a hello with a post-quantum key share has 1.7 KB
+)
+
+// The faults of a peer that no engine reports.
+var (
+	// ErrNotTLS is when the first byte cannot be one of TLS, such as of an HTTP request.
+	ErrNotTLS = errors.New("the first bytes are not those of TLS")
+
+	errRecordLength = fmt.Errorf("a record of the TLS handshake has more than %d bytes", maxHandshakeRecord)
+	errTooLong      = fmt.Errorf("the TLS handshake has more than %d bytes", MaxHandshakeBytes)
+)
+
+// recordConn is the connection as an engine has it during the handshake: each Read returns bytes of one record at most, and nothing of the
+// next one before an engine asks for it. It notes what it needs of the records written. It is owned by the goroutine of the handshake.
+type recordConn struct {
+	net.Conn
+	slots   chan struct{} // a token in it for each handshake that computes
+	unread  []byte        // read from the socket, and not given to the engine
+	current int           // bytes at the front of unread that belong to the record being read
+	given   int           // bytes of all records
+	refused error         // why the peer's bytes are refused, where an engine does not say it
+
+	random []byte // of the ServerHello; nil until it was sent
+	last   []byte // the last record of application data's content type that was sent
+}
+
+func (c *recordConn) acquire() { c.slots <- struct{}{} }
+func (c *recordConn) release() { <-c.slots }
+
+// rest is what has been read behind the handshake.
+func (c *recordConn) rest() []byte {
+	if len(c.unread) == 0 {
+		return nil
+	}
+	return bytes.Clone(c.unread) // without the room of the hello
+}
+
+// Read returns bytes of the current record, once all of it has come.
+func (c *recordConn) Read(b []byte) (int, error) {
+	if c.current == 0 {
+		if err := c.fill(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(b, c.unread[:c.current])
+	c.unread = c.unread[n:]
+	c.current -= n
+	return n, nil
+}
+
+// fill reads until a whole record is there.
+func (c *recordConn) fill() error {
+	for {
+		n, err := c.size()
+		if err != nil {
+			c.refused = err
+			return err
+		}
+		if n > 0 && len(c.unread) >= n {
+			c.current = n
+			c.given += n
+			return nil
+		}
+		if err := c.more(max(n-len(c.unread), firstRead)); err != nil {
+			return err
+		}
+	}
+}
+
+// size is the length of the record that unread begins with, 0 while its header is incomplete.
+func (c *recordConn) size() (int, error) {
+	if c.given == 0 && len(c.unread) > 0 && c.unread[0] != recordHandshake && c.unread[0] != recordAlert {
+		return 0, ErrNotTLS
+	}
+	if len(c.unread) < recordHeaderLen {
+		return 0, nil
+	}
+	n := recordHeaderLen + int(c.unread[3])<<8 + int(c.unread[4])
+	switch {
+	case n > recordHeaderLen+maxHandshakeRecord:
+		return 0, errRecordLength
+	case c.given+n > MaxHandshakeBytes:
+		return 0, errTooLong
+	}
+	return n, nil
+}
+
+// more reads once from the socket, and gives the slot to another handshake meanwhile.
+func (c *recordConn) more(n int) error {
+	c.unread = slices.Grow(c.unread, n)
+	at := len(c.unread)
+	c.release()
+	n, err := c.Conn.Read(c.unread[at:cap(c.unread)])
+	c.acquire()
+	c.unread = c.unread[:at+n]
+	if n > 0 {
+		return nil
+	}
+	return err
+}
+
+// Write sends whole records.
+func (c *recordConn) Write(b []byte) (int, error) {
+	c.note(b)
+	return c.Conn.Write(b)
+}
+
+// note keeps the random of the ServerHello, which is the first message sent, and the last sealed record of TLS 1.3.
+func (c *recordConn) note(b []byte) {
+	const at = recordHeaderLen + 4 + 2 // headers of record and message, version
+	if c.random == nil && len(b) >= at+32 && b[0] == recordHandshake && b[recordHeaderLen] == serverHello {
+		c.random = bytes.Clone(b[at : at+32])
+	}
+	var last []byte
+	for len(b) >= recordHeaderLen {
+		n := recordHeaderLen + int(b[3])<<8 + int(b[4])
+		if n > len(b) {
+			break
+		}
+		if b[0] == recordData {
+			last = b[:n]
+		}
+		b = b[n:]
+	}
+	if last != nil {
+		c.last = append(c.last[:0], last...)
+	}
+}
+
+// keys are the secrets of a complete handshake, and the sequence numbers behind it.
+func (c *recordConn) keys(s *State, log *keyLog) (*tlsrec.Keys, error) {
+	k := &tlsrec.Keys{Version: s.Version, Suite: s.Suite}
+	if s.Version != tls.VersionTLS13 {
+		k.Master, k.ClientRandom, k.ServerRandom = log.master, log.random[:], c.random
+		k.ClientSeq, k.ServerSeq = 1, 1 // the Finished messages
+		return k, nil
+	}
+	k.ClientSecret, k.ServerSecret = log.client, log.server
+	var err error
+	k.ServerSeq, err = tlsrec.CountSealed(k, c.last)
+	return k, err
+}

@@ -1,0 +1,55 @@
+package tlshandshake
+
+import (
+	"crypto/tls"
+	"net"
+	"slices"
+
+	"github.com/throng-chat/throng/server/tlsrec"
+)
+
+// std is crypto/tls.
+type std struct {
+	base *tls.Config
+}
+
+func newStd(cfg *Config) *std {
+	base := &tls.Config{
+		MinVersion:     cfg.MinVersion,
+		CipherSuites:   tlsrec.Suites12(),
+		NextProtos:     cfg.NextProtos,
+		GetCertificate: cfg.GetCertificate,
+	}
+	if cfg.ClientCAs != nil {
+		base.ClientCAs, base.ClientAuth = cfg.ClientCAs, tls.RequireAndVerifyClientCert
+	}
+	return &std{base: base}
+}
+
+func (s *std) setTicketKeys(keys [][32]byte) { s.base.SetSessionTicketKeys(keys) }
+
+func (s *std) handshake(nc net.Conn, log *keyLog) (State, error) {
+	cfg := s.base.Clone()
+	cfg.KeyLogWriter = log
+	cfg.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if slices.Contains(hello.SupportedVersions, tls.VersionTLS13) {
+			return nil, nil
+		}
+		without := cfg.Clone()
+		without.SessionTicketsDisabled = true // the key log has nothing of a resumed session of TLS 1.2
+		return without, nil
+	}
+	c := tls.Server(nc, cfg)
+	if err := c.Handshake(); err != nil {
+		return State{}, err
+	}
+	state := c.ConnectionState()
+	return State{
+		Version:          state.Version,
+		Suite:            state.CipherSuite,
+		ServerName:       state.ServerName,
+		Protocol:         state.NegotiatedProtocol,
+		Resumed:          state.DidResume,
+		PeerCertificates: state.PeerCertificates,
+	}, nil
+}
