@@ -82,6 +82,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		"/server/tlshandshake": {
 			module + "/server/tlsrec", "github.com/lesismal/llib/std/crypto/tls", "golang.org/x/sys/cpu",
 		},
+		"/server/certs":   {},
 		"/server/ws":      {},
 		"/server/wheel":   {},
 		"/server/web":     {},

@@ -1,0 +1,184 @@
+// Package certs keeps the certificates of a TLS port: it reads them from files, chooses one by the server name of a client (SNI), and takes
+// changed files without a restart. It has no goroutine and no clock: the caller calls Check once a second, and on demand.
+//
+//	files --> Check --> a set of pairs, behind an atomic pointer --> GetCertificate, on any goroutine
+//
+// A pair that cannot be used (the key is another's, the certificate has ended, a file is missing) is refused, and the one before it stays.
+package certs
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// Warning is how long before its end a certificate is reported by Expiring.
+const Warning = 14 * 24 * time.Hour
+
+// Files are the two files of a pair, in PEM. Cert has the chain behind the certificate.
+type Files struct {
+	Cert, Key string
+}
+
+// Store has the pairs of a port. The first is that of clients without a server name, and of those whose name no pair has.
+type Store struct {
+	current atomic.Pointer[set]
+
+	// Owned by the caller of Check.
+	files []Files
+	seen  [][2]stamp // of each pair, at its last reading
+}
+
+// set is what is in use. It is constant.
+type set struct {
+	pairs  []*tls.Certificate
+	byName map[string][]*tls.Certificate // lower case; "*.example.org" for a wildcard
+}
+
+// stamp is what changes with a file.
+type stamp struct {
+	info os.FileInfo // nil where there is no file
+}
+
+func stampOf(path string) stamp {
+	info, err := os.Stat(path)
+	if err != nil {
+		return stamp{} // reading it says why
+	}
+	return stamp{info}
+}
+
+func (st stamp) same(other stamp) bool {
+	if st.info == nil || other.info == nil {
+		return st.info == other.info
+	}
+	return os.SameFile(st.info, other.info) && st.info.Size() == other.info.Size() && st.info.ModTime().Equal(other.info.ModTime())
+}
+
+// Open reads all pairs. An error says which of them cannot be used. files is not empty.
+func Open(files []Files, now time.Time) (*Store, error) {
+	s := &Store{files: files, seen: make([][2]stamp, len(files))}
+	if len(files) == 0 {
+		return nil, errors.New("TLS needs a certificate")
+	}
+	pairs := make([]*tls.Certificate, len(files))
+	var errs []error
+	for i := range files {
+		var err error
+		s.look(i)
+		pairs[i], err = read(files[i], now)
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	s.use(pairs)
+	return s, nil
+}
+
+// Check reads the pairs whose files have changed since they were read, or with all every pair, and reports how many are new. The error says
+// which pair was refused and why: once for each change of its files, unless with all. Called by one goroutine at a time; it reads files.
+func (s *Store) Check(all bool, now time.Time) (changed int, err error) {
+	pairs := append([]*tls.Certificate(nil), s.current.Load().pairs...)
+	var errs []error
+	for i := range s.files {
+		if !s.look(i) && !all {
+			continue
+		}
+		pair, err := read(s.files[i], now)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		pairs[i] = pair
+		changed++
+	}
+	if changed > 0 {
+		s.use(pairs)
+	}
+	return changed, errors.Join(errs...)
+}
+
+// look says whether the files of a pair have changed since the last look. It comes before the reading: a change in between is read twice.
+func (s *Store) look(i int) (changed bool) {
+	now := [2]stamp{stampOf(s.files[i].Cert), stampOf(s.files[i].Key)}
+	changed = !now[0].same(s.seen[i][0]) || !now[1].same(s.seen[i][1])
+	s.seen[i] = now
+	return changed
+}
+
+// read makes a pair of its files.
+func read(f Files, now time.Time) (*tls.Certificate, error) {
+	pair, err := tls.LoadX509KeyPair(f.Cert, f.Key)
+	if err != nil {
+		return nil, fmt.Errorf("certificate %s with key %s: %w", f.Cert, f.Key, err)
+	}
+	if end := pair.Leaf.NotAfter; now.After(end) {
+		return nil, fmt.Errorf("certificate %s has ended on %s: renew it", f.Cert, end.UTC().Format(time.DateTime))
+	}
+	return &pair, nil
+}
+
+func (s *Store) use(pairs []*tls.Certificate) {
+	next := &set{pairs: pairs, byName: map[string][]*tls.Certificate{}}
+	for _, pair := range pairs {
+		for _, name := range pair.Leaf.DNSNames {
+			name = strings.ToLower(name)
+			next.byName[name] = append(next.byName[name], pair)
+		}
+	}
+	s.current.Store(next)
+}
+
+// GetCertificate chooses the pair of a client: one that has its server name, else one with the wildcard of the parent domain, else the first
+// pair. Of several pairs of a name it is the first whose key the client supports. Any goroutine may call it; it does not block.
+func (s *Store) GetCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	now := s.current.Load()
+	name := strings.ToLower(strings.TrimSuffix(hello.ServerName, "."))
+	pairs := now.byName[name]
+	if _, parent, ok := strings.Cut(name, "."); ok && len(pairs) == 0 {
+		pairs = now.byName["*."+parent]
+	}
+	if len(pairs) == 0 {
+		pairs = now.pairs[:1]
+	}
+	if len(pairs) > 1 {
+		for _, pair := range pairs {
+			if hello.SupportsCertificate(pair) == nil {
+				return pair, nil
+			}
+		}
+	}
+	return pairs[0], nil
+}
+
+// NotAfter returns when the first of the certificates in use expires. Any goroutine may call it.
+func (s *Store) NotAfter() time.Time {
+	var first time.Time
+	for _, pair := range s.current.Load().pairs {
+		if end := pair.Leaf.NotAfter; first.IsZero() || end.Before(first) {
+			first = end
+		}
+	}
+	return first
+}
+
+// Expiring is a certificate that expires soon.
+type Expiring struct {
+	Cert     string // its file
+	NotAfter time.Time
+}
+
+// Expiring returns the certificates in use that expire within Warning, or have expired. Called by the caller of Check.
+func (s *Store) Expiring(now time.Time) (expiring []Expiring) {
+	for i, pair := range s.current.Load().pairs {
+		if end := pair.Leaf.NotAfter; end.Sub(now) < Warning {
+			expiring = append(expiring, Expiring{s.files[i].Cert, end})
+		}
+	}
+	return expiring
+}
