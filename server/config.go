@@ -15,6 +15,7 @@ import (
 type Config struct {
 	Listen         string        `name:"listen" default:"127.0.0.1:3000" help:"Public address of the chat, host:port."`
 	Admin          string        `name:"admin" default:"127.0.0.1:3001" help:"Address of the admin port (health, metrics, connections, profiles), host:port; off for none."`
+	TLSListen      string        `name:"tls-listen" default:"off" help:"Address of the TLS port, host:port, with the certificates of the table [tls]; off for none."`
 	Origins        []string      `name:"origin" help:"Additional origin whose pages may connect: scheme://host[:port], https://*.example.com for subdomains, null for pages opened from a file, * for all. May be repeated."`
 	Hosts          []string      `name:"host" help:"Name allowed in the Host header, in addition to IP addresses and localhost: NAME, *.NAME, * for all. Checked if throng listens on a loopback address or if --host is set. May be repeated."`
 	TrustedProxies []string      `name:"trusted-proxy" help:"Address or network of a proxy whose X-Forwarded-For header is trusted. May be repeated."`
@@ -45,6 +46,7 @@ type Config struct {
 	Rooms    []chat.RoomOptions `table:"room" kong:"-"`
 	Token    token.Config       `table:"token" kong:"-"`
 	API      APIConfig          `table:"api" kong:"-"`
+	TLS      TLSConfig          `table:"tls" kong:"-"`
 	Webhooks WebhookConfig      `table:"webhooks" kong:"-"`
 
 	Version string `kong:"-"` // of the program, for /api/info; not a setting
@@ -54,6 +56,14 @@ type Config struct {
 type APIConfig struct {
 	Key string `name:"key" secret:"THRONG_API_KEY"`
 	On  string `name:"on" default:"listen" oneof:"listen,admin" allowed:"listen or admin: the port of the server API"`
+}
+
+// TLSConfig is the TLS port. It is off unless Config.TLSListen is an address.
+type TLSConfig struct {
+	Cert       []string `name:"cert"` // PEM files, each with the chain of one certificate; the first is for unknown server names
+	Key        []string `name:"key"`  // PEM files with the private keys, in the order of Cert
+	MinVersion string   `name:"min-version" default:"1.2" oneof:"1.2,1.3"`
+	Engine     string   `name:"engine" default:"llib" oneof:"llib,std" allowed:"llib or std: the TLS implementation that makes the handshakes"`
 }
 
 // WebhookConfig is the webhook of the application. It is off without a URL.
@@ -79,7 +89,12 @@ func (c Config) guestsAllowed() bool {
 	if len(c.TrustedProxies) > 0 {
 		return false // the clients of a proxy may be on other machines
 	}
-	host, _, err := net.SplitHostPort(c.Listen)
+	return isLocal(c.Listen) && (c.TLSListen == "off" || isLocal(c.TLSListen))
+}
+
+// isLocal reports whether a listen address is one of this machine only.
+func isLocal(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
 	if err != nil {
 		return false
 	}

@@ -42,7 +42,7 @@ func registeredMetrics(t testing.TB, s *Server) map[string][]string {
 // docs/operations.md has every metric with its labels. The suffix of a name gives its type.
 func TestThePageOfOperationsHasEveryMetric(t *testing.T) {
 	t.Parallel()
-	s := startHooked(t, startApplication(t, map[string]func(question) string{session.OnConnect: always(`{"result":{}}`)}), nil)
+	s := startHooked(t, startApplication(t, map[string]func(question) string{session.OnConnect: always(`{"result":{}}`)}), withTLS(t))
 	registered := registeredMetrics(t, s)
 	meanings := map[string]string{}
 	var onPage []string

@@ -35,6 +35,15 @@ func (c Config) CheckAddresses() error {
 	if err != nil {
 		ce.add("listen", c.Listen, "must be an address of this machine: %v", err)
 	}
+	var overTLS *net.TCPAddr
+	if c.TLSListen != "off" {
+		if overTLS, err = canListen(c.TLSListen); err != nil {
+			ce.add("tls-listen", c.TLSListen, "must be an address of this machine, or off: %v", err)
+		}
+		if listen != nil && overTLS != nil && overlap(listen, overTLS) {
+			ce.add("tls-listen", c.TLSListen, "must have a different port than listen (%s), or be off", c.Listen)
+		}
+	}
 	if c.Admin == "off" {
 		return errors.Join(ce.errs...)
 	}
@@ -44,6 +53,9 @@ func (c Config) CheckAddresses() error {
 	}
 	if listen != nil && admin != nil && overlap(listen, admin) {
 		ce.add("admin", c.Admin, "must have a different port than listen (%s), or be off", c.Listen)
+	}
+	if overTLS != nil && admin != nil && overlap(overTLS, admin) {
+		ce.add("admin", c.Admin, "must have a different port than tls-listen (%s), or be off", c.TLSListen)
 	}
 	return errors.Join(ce.errs...)
 }

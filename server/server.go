@@ -41,6 +41,7 @@ type Server struct {
 
 	api      *api.API
 	acceptor *edge.Acceptor
+	tls      *tlsPort     // nil if the TLS port is off
 	edge     *edge.Edge   // of the acceptor
 	admin    *admin.Admin // nil if the admin port is off
 }
@@ -95,15 +96,34 @@ func (s *Server) listen() (err error) {
 		return err
 	}
 	s.edge = s.acceptor.Edge
+	if err := s.openTLS(); err != nil {
+		return errors.Join(err, s.closeAcceptors())
+	}
 	if s.cfg.Admin == "off" {
 		return nil
 	}
 	listener, err := netpoll.Listen(s.cfg.Admin, edge.ListenOptions)
 	if err != nil {
-		return errors.Join(err, s.acceptor.Close())
+		return errors.Join(err, s.closeAcceptors())
 	}
 	s.admin = admin.New(listener, s.cfg.Hosts, s.hub, s.apiOn("admin"), s.metrics, s.log)
 	return nil
+}
+
+// acceptors are those of the public port and, if it is on, of the TLS port.
+func (s *Server) acceptors() []*edge.Acceptor {
+	if s.tls == nil {
+		return []*edge.Acceptor{s.acceptor}
+	}
+	return []*edge.Acceptor{s.acceptor, s.tls.acceptor}
+}
+
+func (s *Server) closeAcceptors() error {
+	var errs []error
+	for _, acceptor := range s.acceptors() {
+		errs = append(errs, acceptor.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // apiOn returns the server API if it is on a port, "listen" or "admin"; else nil.
@@ -119,6 +139,14 @@ func shardCount(cores int) int { return min(cores, fanout.MaxShards) }
 
 // Addr returns the address of the public port.
 func (s *Server) Addr() net.Addr { return s.acceptor.Addr() }
+
+// TLSAddr is the address of the TLS port, nil if it is off.
+func (s *Server) TLSAddr() net.Addr {
+	if s.tls == nil {
+		return nil
+	}
+	return s.tls.acceptor.Addr()
+}
 
 // AdminAddr returns the address of the admin port, or nil if it is off.
 func (s *Server) AdminAddr() net.Addr {
@@ -168,11 +196,14 @@ func (s *Server) Run(ctx context.Context) error {
 			s.log.Error("refresh of the token keys stopped", "error", err)
 		}
 	})
+	if s.tls != nil {
+		owners.Go(func() { s.maintainTLS(fetching) })
+	}
 	stopRelease := make(chan struct{})
 	owners.Go(func() { s.releaseMemory(stopRelease) })
 
 	var serving sync.WaitGroup
-	failed := make(chan error, 3)
+	failed := make(chan error, 5) // one for each goroutine of serving
 	servers, listeners := s.httpServers()
 	for i, server := range servers {
 		serving.Go(func() {
@@ -182,11 +213,13 @@ func (s *Server) Run(ctx context.Context) error {
 		})
 	}
 
-	serving.Go(func() {
-		if err := s.acceptor.Run(); err != nil {
-			failed <- fmt.Errorf("accept on %s: %w", s.Addr(), err)
-		}
-	})
+	for _, acceptor := range s.acceptors() {
+		serving.Go(func() {
+			if err := acceptor.Run(); err != nil {
+				failed <- fmt.Errorf("accept on %s: %w", acceptor.Addr(), err)
+			}
+		})
+	}
 
 	select {
 	case <-ctx.Done():
@@ -199,7 +232,9 @@ func (s *Server) Run(ctx context.Context) error {
 		s.end(server)
 	}
 	serving.Wait()
-	s.acceptor.End()
+	for _, acceptor := range s.acceptors() {
+		acceptor.End()
+	}
 	s.hub.Quit()
 	close(stopRelease)
 	stopFetching()
@@ -213,7 +248,9 @@ func (s *Server) Run(ctx context.Context) error {
 
 // httpServers returns the HTTP servers of the public and the admin port, and the listener of each.
 func (s *Server) httpServers() (servers []*http.Server, listeners []net.Listener) {
-	servers, listeners = append(servers, s.edge.HTTPServer()), append(listeners, s.acceptor)
+	for _, acceptor := range s.acceptors() {
+		servers, listeners = append(servers, s.edge.HTTPServer()), append(listeners, acceptor)
+	}
 	if s.admin != nil {
 		servers, listeners = append(servers, s.admin.HTTPServer()), append(listeners, s.admin.Listener)
 	}
@@ -237,7 +274,7 @@ func (s *Server) end(server *http.Server) {
 func (s *Server) shutdown() {
 	start := time.Now()
 	s.hub.Draining.Store(true)
-	if err := s.acceptor.Close(); err != nil {
+	if err := s.closeAcceptors(); err != nil {
 		s.log.Debug("close listener", "error", err)
 	}
 	notified := s.hub.Live.Load()

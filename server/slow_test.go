@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -34,6 +35,18 @@ func narrow(t testing.TB, s *Server) {
 func TestIntermittentReadersReceiveEveryByte(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxUnsent = 64 << 20 })
+	intermittentReaders(t, s, func() *client { return dial(t, s, "narrow") })
+}
+
+// tcpOf returns the TCP connection of a client, which may be below TLS.
+func tcpOf(c *client) *net.TCPConn {
+	if over, ok := c.conn.(*tls.Conn); ok {
+		return over.NetConn().(*net.TCPConn)
+	}
+	return c.conn.(*net.TCPConn)
+}
+
+func intermittentReaders(t *testing.T, s *Server, dial func() *client) {
 	// On a busy machine, a reader may be delayed for long. Another test checks the timeout.
 	s.hub.Heartbeat.Mu.Lock()
 	s.hub.Heartbeat.Stall = fanout.InTicks(time.Hour)
@@ -41,8 +54,8 @@ func TestIntermittentReadersReceiveEveryByte(t *testing.T) {
 	const members, talkers, messages = 60, 4, 300
 	clients := make([]*client, members)
 	for i := range clients {
-		clients[i] = dial(t, s, "narrow")
-		if err := clients[i].conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
+		clients[i] = dial()
+		if err := tcpOf(clients[i]).SetReadBuffer(4 << 10); err != nil {
 			t.Fatal(err)
 		}
 	}

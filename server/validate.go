@@ -84,6 +84,9 @@ func (c Config) Validate() error {
 	if allowed := checkAddress(c.Admin); allowed != "" && c.Admin != "off" {
 		ce.add("admin", c.Admin, "must be %s, or off", allowed)
 	}
+	if allowed := checkAddress(c.TLSListen); allowed != "" && c.TLSListen != "off" {
+		ce.add("tls-listen", c.TLSListen, "must be %s, or off", allowed)
+	}
 	for _, o := range c.Origins {
 		if _, err := origin.Parse([]string{o}); err != nil {
 			ce.add("origin", o, "must be %v", err)
@@ -110,7 +113,7 @@ func (c Config) Validate() error {
 		ce.add("history-bytes", c.HistoryBytes, "must be max-message (%d) to 1 TiB; to turn history off, leave out history-size in each [[room]]", c.MaxMessage)
 	}
 	ce.sort(&c)
-	return errors.Join(slices.Concat(ce.errs, c.roomErrors(), c.apiErrors(), c.webhookErrors())...)
+	return errors.Join(slices.Concat(ce.errs, c.roomErrors(), c.apiErrors(), c.tlsErrors(), c.webhookErrors())...)
 }
 
 // checkRoomAccess checks the characters that give a room name a meaning.
@@ -198,6 +201,21 @@ func (c *Config) apiErrors() []error {
 	if c.API.Key != "" && c.API.On == "admin" && c.Admin == "off" {
 		ce.add("on", c.API.On, "must be listen, because admin is off")
 	}
+	return ce.errs
+}
+
+func (c *Config) tlsErrors() []error {
+	ce := configErrors{table: "tls.", title: "tls."}
+	t := &c.TLS
+	switch {
+	case c.TLSListen == "off" && len(t.Cert) > 0:
+		ce.add("cert", t.Cert, "must be left out, because tls-listen is off")
+	case c.TLSListen != "off" && len(t.Cert) == 0:
+		ce.add("cert", t.Cert, "must name a PEM file, because tls-listen is %s", c.TLSListen)
+	case len(t.Cert) != len(t.Key):
+		ce.add("key", t.Key, "must name a PEM file for each of cert (%d)", len(t.Cert))
+	}
+	ce.addRanges(t)
 	return ce.errs
 }
 

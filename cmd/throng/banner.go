@@ -27,6 +27,9 @@ func printBanner(cfg server.Config, srv *server.Server, file *configFile, start 
 	line("listen", "http://%s/  the chat page", host)
 	line("", "ws://%s/ws  for plain clients (?room=NAME, default lobby)", host)
 	line("", "ws://%s/connection/websocket  for SDK clients", host)
+	if over := srv.TLSAddr(); over != nil {
+		line("tls", "https://%s/  and wss://, with the same paths", over)
+	}
 	line("api", "%s", apiText(cfg, srv))
 	if admin := srv.AdminAddr(); admin != nil {
 		line("admin", "http://%s  /healthz /readyz /metrics /connections /debug/pprof/", admin)

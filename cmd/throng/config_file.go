@@ -234,11 +234,7 @@ func (f *configFile) readPublicKeys() []string {
 	var texts []string
 	bad := false
 	for _, name := range f.tables.Token.PublicKeys {
-		path := name
-		if !filepath.IsAbs(path) {
-			path = filepath.Join(filepath.Dir(f.path), path)
-		}
-		text, err := readAtMost(path, maxKeyFile)
+		text, err := readAtMost(f.pathOf(name), maxKeyFile)
 		if err != nil {
 			f.addInvalid(place{key: "token.public-keys"}, fmt.Sprintf("token.public-keys = %q: %v", name, err))
 			bad = true
@@ -249,6 +245,14 @@ func (f *configFile) readPublicKeys() []string {
 		return nil
 	}
 	return texts
+}
+
+// pathOf returns the path of a file that a setting names. A relative name starts at the directory of the config file.
+func (f *configFile) pathOf(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(filepath.Dir(f.path), name)
 }
 
 // readAtMost reads a file of at most most bytes, so that a wrong name costs little memory and time.

@@ -88,8 +88,15 @@ func TestEveryKeyReachesTheServer(t *testing.T) {
 	}
 	quiet := chat.DefaultRoom()
 	quiet.Pattern, quiet.Presence = "quiet", false
+	beside := func(name string) string {
+		path, err := filepath.Abs(filepath.Join("testdata", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
 	want := server.Config{
-		Listen: "127.0.0.1:4000", Admin: "127.0.0.1:4001", Origins: []string{"https://a.example", "null"}, Hosts: []string{"chat.example", "*.chat.example"}, TrustedProxies: []string{"127.0.0.1", "10.0.0.0/8"},
+		Listen: "127.0.0.1:4000", Admin: "127.0.0.1:4001", TLSListen: "127.0.0.1:4002", Origins: []string{"https://a.example", "null"}, Hosts: []string{"chat.example", "*.chat.example"}, TrustedProxies: []string{"127.0.0.1", "10.0.0.0/8"},
 		PingInterval: 20 * time.Second, PingTimeout: 5 * time.Second,
 		Rate: 50, RateBytes: 2 << 20, MaxMessage: 32 << 10, MaxUnsent: 512 << 10, MaxRetained: 32 << 20, MaxConnections: 1000, Drain: time.Minute,
 		Guests: "off", PersonalRooms: true, UserRooms: "@", PrivateRooms: "!", OtherRooms: "closed", MaxRooms: 16, MaxConnectionsUser: 5, MaxConnectionsAddress: 20,
@@ -108,6 +115,9 @@ func TestEveryKeyReachesTheServer(t *testing.T) {
 			HMACSecretPrevious: "ffffffff89abcdef0123456789abcdef", RequireExp: true,
 		},
 		API: server.APIConfig{Key: "fedcba9876543210", On: "admin"},
+		TLS: server.TLSConfig{
+			Cert: []string{beside("a.crt"), "/etc/b.crt"}, Key: []string{beside("a.key"), "/etc/b.key"}, MinVersion: "1.3", Engine: "std",
+		},
 		Webhooks: server.WebhookConfig{
 			URL: "https://a.example/hooks", Secret: "abcdef9876543210", Events: []string{"publish", "disconnect"}, Timeout: time.Second,
 		},
@@ -158,6 +168,7 @@ func TestTheExampleFileIsValid(t *testing.T) {
 	want.Rooms, want.Token, want.API.Key = cfg.Rooms, cfg.Token, cfg.API.Key
 	want.Webhooks = cfg.Webhooks
 	want.Webhooks.Timeout, want.Origins = server.DefaultConfig().Webhooks.Timeout, []string{"https://app.example"}
+	want.TLSListen, want.TLS.Cert, want.TLS.Key = ":3443", cfg.TLS.Cert, cfg.TLS.Key
 	want.TrustedProxies, want.Hosts = []string{"127.0.0.1"}, []string{"chat.example"}
 	if !reflect.DeepEqual(cfg, want) {
 		t.Errorf("its settings: got %+v, want the defaults, %+v", cfg, want)
@@ -232,7 +243,7 @@ func TestAnErrorInAConfigFileHasItsPlace(t *testing.T) {
 		{"[api]\nmax-unsent = 1\n", []string{":2:1: api.max-unsent: no such key; move max-unsent above all tables"}},
 		{"[api.keys]\n", []string{":1:2: api.keys: no such key; nearest: api.key"}},
 		{strings.Repeat("k", 1000) + " = 1", []string{":1:1: " + strings.Repeat("k", 60) + "...: no such key"}},
-		{"log-level = 'x'\ntls-cert = 'x'\nport = 1\n", []string{":1:1: log-level: no such key; no similar name", ":2:1: tls-cert: no such key; no similar name", ":3:1: port: no such key; no similar name"}},
+		{"log-level = 'x'\ncolour = 'x'\nport = 1\n", []string{":1:1: log-level: no such key; no similar name", ":2:1: colour: no such key; no similar name", ":3:1: port: no such key; no similar name"}},
 		{"[[room]]\npattern = 'x'\nhistory_size = 1\n", []string{":3:1: room.history_size: no such key; nearest: room.history-size"}},
 		{"history_size = 1\nMAX_ROOMS = 1\n", []string{":1:1: history_size: no such key; nearest: room.history-size", ":2:1: MAX_ROOMS: no such key; nearest: max-rooms"}},
 		{strings.Repeat("k.", 60_000) + "k = 1", []string{":1:1: k.k.k."}},

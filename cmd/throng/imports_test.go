@@ -20,7 +20,8 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable", "golang.org/x/term",
 		},
 		"/server": {
-			module + "/server/admin", module + "/server/api", module + "/server/chat", module + "/server/edge", module + "/server/fanout",
+			module + "/server/admin", module + "/server/api", module + "/server/certs", module + "/server/chat", module + "/server/edge",
+			module + "/server/fanout", module + "/server/tlshandshake", "golang.org/x/time/rate",
 			module + "/server/logqueue", module + "/server/metrics", module + "/server/netpoll", module + "/server/origin",
 			module + "/server/plain", module + "/server/session", module + "/server/settings", module + "/server/token",
 			module + "/server/webhook", module + "/server/wheel", "golang.org/x/sys/unix",
@@ -35,6 +36,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			"github.com/centrifugal/protocol", "github.com/centrifugal/protocol/cfjson",
 		},
 		"/server/edge": {
+			module + "/server/fanout", module + "/server/tlsconn", module + "/server/tlshandshake", module + "/server/wheel",
 			module + "/server/api", module + "/server/chat", module + "/server/limiter", module + "/server/logqueue",
 			module + "/server/metrics", module + "/server/netpoll", module + "/server/origin", module + "/server/plain",
 			module + "/server/session", module + "/server/token", module + "/server/web", module + "/server/ws", "golang.org/x/sys/unix",
@@ -82,6 +84,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		"/server/tlshandshake": {
 			module + "/server/tlsrec", "github.com/lesismal/llib/std/crypto/tls", "golang.org/x/sys/cpu",
 		},
+		"/server/tlsconn": {module + "/server/netpoll", module + "/server/tlshandshake", module + "/server/tlsrec", module + "/server/wheel"},
 		"/server/certs":   {},
 		"/server/ws":      {},
 		"/server/wheel":   {},

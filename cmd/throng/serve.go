@@ -65,7 +65,7 @@ func (sv *serveCmd) Run() error {
 		return &exitError{code: exitUsage, err: err}
 	}
 	if sv.Check {
-		if err := cfg.CheckFiles(); err != nil {
+		if err := errors.Join(cfg.CheckFiles(), cfg.CheckCertificates()); err != nil {
 			return err
 		}
 		_, err := fmt.Printf("ok: %s\n", sv.sources.file)
@@ -101,6 +101,7 @@ func (sv *serveCmd) Run() error {
 		printBanner(cfg, srv, sv.sources.file, start)
 	} else {
 		log.Info("ready", "version", version, "pid", os.Getpid(), "config", sv.sources.file.String(), "listen", srv.Addr().String(),
+			"tls_listen", addressOf(srv.TLSAddr()),
 			"admin", addressOf(srv.AdminAddr()), "max_connections", srv.MaxConnections(), "max_message", cfg.MaxMessage,
 			"max_unsent", cfg.MaxUnsent, "rate", cfg.Rate, "access", access(srv.Addr(), srv.GuestsAllowed(), srv.TokensEnabled()),
 			"rooms", otherRooms(srv.OtherRooms(), len(cfg.Rooms)), "api", apiText(cfg, srv), "loops", srv.Shards())

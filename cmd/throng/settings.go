@@ -118,6 +118,11 @@ func (so *sources) config(cfg server.Config, addresses bool, log *slog.Logger) (
 		addInvalid(place{key: e.Key, index: e.Index}, e.Text)
 	}
 	cfg.Token.PublicKeys = so.file.readPublicKeys()
+	for _, names := range [][]string{cfg.TLS.Cert, cfg.TLS.Key} {
+		for i, name := range names {
+			names[i] = so.file.pathOf(name)
+		}
+	}
 	_, err := token.New(cfg.Token, log)
 	for _, err := range causes(err) {
 		text := "token." + err.Error()

@@ -22,6 +22,7 @@ import (
 	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/origin"
 	"github.com/throng-chat/throng/server/session"
+	"github.com/throng-chat/throng/server/tlshandshake"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -41,10 +42,11 @@ type Acceptor struct {
 	Log         *slog.Logger
 	logLimit    rate.Sometimes
 	sockets     *netpoll.Acceptor
-	HTTP        chan net.Conn  // connections for net/http
-	HTTPWithKey chan net.Conn  // connections for net/http with a valid API key: these go first
-	slots       chan struct{}  // has an entry for each connection of HTTP whose request is active
-	readers     sync.WaitGroup // goroutines that read a head
+	HTTP        chan net.Conn            // connections for net/http
+	HTTPWithKey chan net.Conn            // connections for net/http with a valid API key: these go first
+	slots       chan struct{}            // has an entry for each connection of HTTP whose request is active
+	readers     sync.WaitGroup           // goroutines that read a head
+	tls         *tlshandshake.Handshaker // nil for plain TCP; constant
 
 	head   [firstRead]byte // owned by Run
 	Closed chan struct{}
@@ -172,12 +174,15 @@ func (ac *Acceptor) handle(a netpoll.Accepted) {
 		return
 	}
 	read := ac.head[:a.ReadNow(ac.head[:])]
-	at := bytes.Index(read, headEnd)
+	at := -1
+	if ac.tls == nil {
+		at = bytes.Index(read, headEnd)
+	}
 	if at >= 0 {
 		end := at + len(headEnd)
 		if as, source, ok := ac.authorize(nil, peer, read[:end]); ok {
 			nc, err := a.Socket()
-			e.openSocket(nc, err, source, as, bytes.Clone(read[end:]))
+			e.openSocket(netpoll.OverTCP(nc), err, source, as, bytes.Clone(read[end:]))
 			return
 		}
 	}
@@ -208,6 +213,9 @@ func (ac *Acceptor) handle(a netpoll.Accepted) {
 func (ac *Acceptor) rejectNow(a netpoll.Accepted, result string, answer []byte) {
 	ac.Edge.metrics.Handshakes.WithLabelValues(result).Inc()
 	a.ReadNow(ac.head[:])
+	if ac.tls != nil {
+		answer = nil // the peer could not read it
+	}
 	if err := a.Refuse(answer); err != nil {
 		ac.Log.Debug("reject a new connection", "error", err)
 	}
@@ -215,11 +223,14 @@ func (ac *Acceptor) rejectNow(a netpoll.Accepted, result string, answer []byte) 
 
 // ReadHandshake reads one head and passes the connection to the event loop or to net/http.
 func (ac *Acceptor) ReadHandshake(c *PendingConn) {
+	if ac.tls != nil && !ac.startTLS(c) {
+		return
+	}
 	end, malformed, err := c.readHead()
 	if err == nil && malformed == "" && end > 0 {
 		if as, source, ok := ac.authorize(c, c.peer, c.ReadAhead[:end]); ok {
 			ac.Edge.Pending.End(c)
-			ac.Edge.open(c.TCPConn, source, as, bytes.Clone(c.ReadAhead[end:]))
+			ac.Edge.open(c, source, as, c.early(c.ReadAhead[end:]))
 			return
 		}
 	}
@@ -267,7 +278,7 @@ func (ac *Acceptor) authorize(c *PendingConn, peer netip.Addr, head []byte) (as 
 func (ac *Acceptor) rejectHead(c *PendingConn, reason string) {
 	ac.Edge.metrics.Handshakes.WithLabelValues(metrics.HandshakeMalformed).Inc()
 	text := "400 Bad Request: " + reason + "\n"
-	_, err := fmt.Fprintf(c.TCPConn, "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(text), text)
+	_, err := fmt.Fprintf(c, "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(text), text)
 	if err == nil {
 		err = c.CloseWrite()
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/throng-chat/throng/server/origin"
 	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/web"
+	"github.com/throng-chat/throng/server/wheel"
 )
 
 const (
@@ -43,8 +44,9 @@ type Edge struct {
 	proxies         proxies
 	origins         origin.Allowed
 	hosts           origin.Hosts
-	checksHost      bool // the Host header must be in hosts
-	countsAddresses bool // connections count for their address from the accept on
+	checksHost      bool              // the Host header must be in hosts
+	tick            func() wheel.Tick // of the engine, for TLS; nil without a TLS port
+	countsAddresses bool              // connections count for their address from the accept on
 }
 
 // Config has the settings of the public port.

@@ -3,6 +3,7 @@ package edge
 import (
 	"bytes"
 	"container/list"
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -11,7 +12,10 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/netpoll"
+	"github.com/throng-chat/throng/server/tlsconn"
+	"github.com/throng-chat/throng/server/wheel"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -19,6 +23,7 @@ import (
 // requests. Fields without a note are owned by the goroutine that reads the head, then by net/http.
 type PendingConn struct {
 	*net.TCPConn
+	tls       *tlsconn.Stream // over TCPConn; nil for plain TCP
 	peer      netip.Addr
 	Remote    netip.AddrPort // peer and its port
 	Address   netip.Addr     // address key of the peer; the zero Addr for a trusted proxy, which has many clients
@@ -62,7 +67,7 @@ func (c *PendingConn) Read(b []byte) (int, error) {
 		}
 		return n, nil
 	}
-	return c.TCPConn.Read(b)
+	return c.receive(b)
 }
 
 var headEnd = []byte("\r\n\r\n")
@@ -82,11 +87,58 @@ func (c *PendingConn) readHead() (end int, malformed string, err error) {
 		from = max(0, len(c.ReadAhead)-len(headEnd)+1)
 		line = max(0, bytes.LastIndexByte(c.ReadAhead, '\n')-1)
 		c.ReadAhead = slices.Grow(c.ReadAhead, 512)
-		n, err := c.TCPConn.Read(c.ReadAhead[len(c.ReadAhead):min(cap(c.ReadAhead), MaxHead)])
+		n, err := c.receive(c.ReadAhead[len(c.ReadAhead):min(cap(c.ReadAhead), MaxHead)])
 		c.ReadAhead = c.ReadAhead[:len(c.ReadAhead)+n]
 		if n == 0 && err != nil {
 			return 0, "", err
 		}
+	}
+}
+
+// receive reads bytes of the client.
+func (c *PendingConn) receive(b []byte) (int, error) {
+	if c.tls != nil {
+		return c.tls.Read(b)
+	}
+	return c.TCPConn.Read(b)
+}
+
+// send writes bytes to the client. took is the number of bytes that the socket took, which shows progress within a record as well.
+func (c *PendingConn) send(b []byte) (n, took int, err error) {
+	if c.tls != nil {
+		return c.tls.Write(b)
+	}
+	n, err = c.TCPConn.Write(b)
+	return n, n, err
+}
+
+// CloseWrite ends our direction, after the alert close_notify of TLS.
+func (c *PendingConn) CloseWrite() error {
+	var err error
+	if c.tls != nil {
+		err = c.tls.CloseNotify()
+	}
+	return errors.Join(err, c.TCPConn.CloseWrite())
+}
+
+// early returns the bytes that the client sent after its request, of which read have been read. c is not read from after it.
+func (c *PendingConn) early(read []byte) []byte {
+	if c.tls != nil {
+		return append(bytes.Clone(read), c.tls.Rest()...)
+	}
+	return bytes.Clone(read)
+}
+
+// transport takes over the socket of c for the event loop. On an error, the socket is closed.
+func (c *PendingConn) transport(tick func() wheel.Tick) (fanout.Transport, error) {
+	socket, err := netpoll.FromTCP(c.TCPConn)
+	switch {
+	case err != nil:
+		return nil, err
+	case c.tls != nil:
+		return tlsconn.New(socket, c.tls, tick), nil
+	default:
+		return netpoll.OverTCP(socket), nil
 	}
 }
 

@@ -3,13 +3,12 @@ package edge
 import (
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/netip"
 
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/metrics"
-	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/plain"
 	"github.com/throng-chat/throng/server/session"
 )
@@ -33,18 +32,18 @@ func (e *Edge) serveSocket(w http.ResponseWriter, r *http.Request) {
 		e.reject(w, r, no)
 		return
 	}
-	conn, early, err := hijack(w)
+	c, early, err := hijack(w)
 	if err != nil {
 		e.Unreserve(source, as.Seat)
 		e.metrics.Handshakes.WithLabelValues(metrics.HandshakeFailed).Inc()
 		e.log.Debug("hijack failed", "error", err)
 		return
 	}
-	e.open(conn, source, as, early)
+	e.open(c, source, as, early)
 }
 
-// hijack takes the socket of a request from net/http. early has the bytes that the client sent after the request.
-func hijack(w http.ResponseWriter) (conn *net.TCPConn, early []byte, err error) {
+// hijack takes the connection of a request from net/http. early has the bytes that the client sent after the request.
+func hijack(w http.ResponseWriter) (c *PendingConn, early []byte, err error) {
 	taken, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return nil, nil, err
@@ -55,9 +54,8 @@ func hijack(w http.ResponseWriter) (conn *net.TCPConn, early []byte, err error) 
 			return nil, nil, errors.Join(err, taken.Close())
 		}
 	}
-	// nbio needs the concrete type of the socket.
-	c := taken.(*PendingConn)
-	return c.TCPConn, append(early, c.ReadAhead...), nil
+	c = taken.(*PendingConn)
+	return c, c.early(append(early, c.ReadAhead...)), nil
 }
 
 // Reserve reserves a place in the event loop and in the room for a connection of peer, whose client has the address key from. c is nil if
@@ -117,13 +115,13 @@ func (e *Edge) Unreserve(source *chat.Address, seat *chat.Room) {
 }
 
 // open adds a connection with an accepted handshake to the event loop. Its place is reserved. early has the bytes after the handshake.
-func (e *Edge) open(conn *net.TCPConn, source *chat.Address, as admission, early []byte) {
-	nc, err := netpoll.FromTCP(conn)
-	e.openSocket(nc, err, source, as, early)
+func (e *Edge) open(c *PendingConn, source *chat.Address, as admission, early []byte) {
+	t, err := c.transport(e.tick)
+	e.openSocket(t, err, source, as, early)
 }
 
-// openSocket is open for a socket of the event loop. err is the error of creating it.
-func (e *Edge) openSocket(nc *netpoll.Socket, err error, source *chat.Address, as admission, early []byte) {
+// openSocket is open for a transport of the event loop. err is the error of creating it.
+func (e *Edge) openSocket(t fanout.Transport, err error, source *chat.Address, as admission, early []byte) {
 	e.Pending.evictExcess()
 	if err != nil {
 		e.Unreserve(source, as.Seat)
@@ -132,7 +130,6 @@ func (e *Edge) openSocket(nc *netpoll.Socket, err error, source *chat.Address, a
 		return
 	}
 	e.metrics.Accepted.Inc()
-	t := netpoll.OverTCP(nc)
 	if as.encoding == session.PlainEncoding {
 		plain.Open(e.hub.Hub, plain.Opening{
 			Transport: t, Source: source, Room: as.room, Seat: as.Seat, Hello: as.response, Early: early,

@@ -44,8 +44,8 @@ func (c *PendingConn) Write(b []byte) (n int, err error) {
 		if err := c.TCPConn.SetWriteDeadline(by); err != nil {
 			return n, err
 		}
-		took, err := c.TCPConn.Write(b[n:])
-		n += took
+		sent, took, err := c.send(b[n:])
+		n += sent
 		if idle += stallCheck; took > 0 {
 			idle = 0
 			if c.owner != nil {

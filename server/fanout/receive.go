@@ -63,9 +63,13 @@ func (l *loop) readFrom(c *Conn) {
 			}
 			return
 		}
+		held := c.Transport.Held()
 		n, more, err := c.Transport.Read(buf)
 		if n > 0 {
 			c.OnData(buf[:n], now)
+		}
+		if held > 0 || c.Transport.Held() > 0 {
+			c.noteHeld(n > 0)
 		}
 		switch {
 		case errors.Is(err, syscall.EAGAIN):
@@ -171,6 +175,16 @@ func (c *Conn) spendBytes(now time.Duration, n int) {
 		c.Handler.OnFlood(false)
 	}
 	c.Shard.Core.byteRate.spend(&c.Bytes, now, n)
+}
+
+// noteHeld tracks the bytes of an incomplete record as well. A record that was completed (progress) ends its time, unless it is a part of a
+// message. Called on the poller.
+func (c *Conn) noteHeld(progress bool) {
+	message, record := c.Decoder.Held(), c.Transport.Held()
+	if progress && message == 0 && record > 0 {
+		c.noteUnfinished(0)
+	}
+	c.noteUnfinished(message + record)
 }
 
 // noteUnfinished tracks the bytes that the decoder holds. Called by the owner of the decoder, as its last use of the bytes that were read.

@@ -13,6 +13,10 @@ type Transport interface {
 	// any other error ends the connection. Called on the poller.
 	Read(p []byte) (n int, more bool, err error)
 
+	// Held returns the bytes of memory that the part of an incomplete record takes. They count like those of an unfinished message. Called
+	// on the poller.
+	Held() int
+
 	// HungUp reports whether the peer has ended its side. Then all that it sent must be read in this event: the loop closes the socket
 	// after it. Called on the poller.
 	HungUp() bool

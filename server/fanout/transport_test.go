@@ -38,6 +38,7 @@ type dripTransport struct {
 func (d *dripTransport) Read([]byte) (int, bool, error) { return 0, false, syscall.EAGAIN }
 func (d *dripTransport) HungUp() bool                   { return false }
 func (d *dripTransport) Pending() int                   { return len(d.pending) }
+func (d *dripTransport) Held() int                      { return 0 }
 func (d *dripTransport) Socket() *netpoll.Socket        { return nil }
 
 func (d *dripTransport) Write(p []byte) (n int, err error) {
@@ -237,6 +238,7 @@ func (st *sealedTransport) Write(p []byte) (n int, err error) {
 
 func (st *sealedTransport) HungUp() bool            { return netpoll.HungUp(st.socket) }
 func (st *sealedTransport) Pending() int            { return len(st.out) }
+func (st *sealedTransport) Held() int               { return 0 }
 func (st *sealedTransport) CloseWrite() error       { return netpoll.CloseWrite(st.socket) }
 func (st *sealedTransport) End() error              { return netpoll.End(st.socket) }
 func (st *sealedTransport) Socket() *netpoll.Socket { return st.socket }

@@ -35,6 +35,9 @@ func (t *TCP) Read(p []byte) (n int, more bool, err error) {
 	return n, n == len(p), nil
 }
 
+// Held is 0: each Read returns all bytes that it received.
+func (t *TCP) Held() int { return 0 }
+
 // HungUp is HungUp.
 func (t *TCP) HungUp() bool { return HungUp(t.Socket()) }
 

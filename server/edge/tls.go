@@ -1,0 +1,59 @@
+package edge
+
+import (
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/throng-chat/throng/server/metrics"
+	"github.com/throng-chat/throng/server/tlsconn"
+	"github.com/throng-chat/throng/server/tlshandshake"
+)
+
+// TLS on the public port. A connection is pending during its handshake, so that the same bounds hold as for a head: number, time, memory.
+// After it, PendingConn reads and writes by a tlsconn.Stream, and the event loop by a tlsconn.Conn.
+
+// ListenTLS listens on the TLS port, host:port, whose requests e handles like those of the public port.
+func (e *Edge) ListenTLS(address string, h *tlshandshake.Handshaker) (*Acceptor, error) {
+	ac, err := newAcceptor(address, e)
+	if err != nil {
+		return nil, err
+	}
+	ac.tls = h
+	e.tick = e.hub.Clock.Tick
+	return ac, nil
+}
+
+// responseNotTLS is for a client that sends an HTTP request to the TLS port.
+const responseNotTLS = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n" +
+	"400 Bad Request: this port speaks TLS: use https:// or wss://\n"
+
+// startTLS makes the TLS handshake of c. It returns false, and closes c, if that fails.
+func (ac *Acceptor) startTLS(c *PendingConn) bool {
+	r, err := ac.tls.Handshake(c.TCPConn, c.ReadAhead)
+	c.ReadAhead = nil
+	if err == nil {
+		c.tls = tlsconn.NewStream(c.TCPConn, r)
+		return true
+	}
+	select {
+	case <-c.gone: // evicted, and counted as such
+	default:
+		ac.Edge.metrics.Handshakes.WithLabelValues(metrics.HandshakeTLS).Inc()
+	}
+	switch {
+	case errors.Is(err, tlshandshake.ErrNotTLS):
+		if _, err = fmt.Fprint(c, responseNotTLS); err == nil {
+			err = c.CloseWrite()
+		}
+	case errors.Is(err, tlshandshake.ErrPanic):
+		ac.Edge.metrics.Panics.Inc()
+		ac.logLimit.Do(func() { ac.Log.Error("TLS handshake failed", "error", err) })
+	}
+	ac.Log.Debug("TLS handshake failed", "error", err)
+	ac.Edge.Pending.End(c)
+	if err := c.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		ac.Log.Debug("close a pending connection", "error", err)
+	}
+	return false
+}

@@ -1,0 +1,117 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/throng-chat/throng/server/certs"
+	"github.com/throng-chat/throng/server/edge"
+	"github.com/throng-chat/throng/server/tlshandshake"
+)
+
+const (
+	certCheck     = time.Second    // interval at which the files of certificates are checked for changes
+	ticketKeyTime = 24 * time.Hour // after which session tickets get a new key; the keys of the two days before stay valid
+)
+
+// tlsPort is the TLS port. Its parts are constant; certs and handshakes change under maintainTLS.
+type tlsPort struct {
+	acceptor   *edge.Acceptor
+	certs      *certs.Store
+	handshakes *tlshandshake.Handshaker
+}
+
+// openTLS reads the certificates and listens on the TLS port, if one is configured.
+func (s *Server) openTLS() error {
+	c := s.cfg.TLS
+	if s.cfg.TLSListen == "off" {
+		return nil
+	}
+	store, err := s.cfg.openCertificates()
+	if err != nil {
+		return err
+	}
+	versions := map[string]uint16{"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}
+	handshakes, err := tlshandshake.New(tlshandshake.Config{
+		Engine:         c.Engine,
+		MinVersion:     versions[c.MinVersion],
+		NextProtos:     []string{"http/1.1"},
+		GetCertificate: store.GetCertificate,
+	})
+	if err != nil {
+		return fmt.Errorf("tls: %w", err)
+	}
+	acceptor, err := s.edge.ListenTLS(s.cfg.TLSListen, handshakes)
+	if err != nil {
+		return err
+	}
+	s.tls = &tlsPort{acceptor, store, handshakes}
+	s.metrics.Gauge("throng_tls_certificate_seconds_left", "Time until the first TLS certificate in use expires; negative if it has expired.",
+		func() float64 { return time.Until(store.NotAfter()).Seconds() })
+	return nil
+}
+
+func (c Config) openCertificates() (*certs.Store, error) {
+	files := make([]certs.Files, len(c.TLS.Cert))
+	for i := range files {
+		files[i] = certs.Files{Cert: c.TLS.Cert[i], Key: c.TLS.Key[i]}
+	}
+	store, err := certs.Open(files, time.Now())
+	if err != nil {
+		return nil, fmt.Errorf("tls: %w", err)
+	}
+	return store, nil
+}
+
+// CheckCertificates returns an error if a configured certificate cannot be used. It reads the files. The config must be valid.
+func (c Config) CheckCertificates() error {
+	if c.TLSListen == "off" {
+		return nil
+	}
+	_, err := c.openCertificates()
+	return err
+}
+
+// maintainTLS reads changed certificates and changes the key of session tickets, until ctx ends. It reads files, so it has a goroutine of
+// its own.
+func (s *Server) maintainTLS(ctx context.Context) {
+	checks := time.NewTicker(certCheck)
+	defer checks.Stop()
+	rotations := time.NewTicker(ticketKeyTime)
+	defer rotations.Stop()
+	daily := rate.Sometimes{Interval: ticketKeyTime}
+	for {
+		daily.Do(func() { s.warnOfExpiry(time.Now()) })
+		select {
+		case <-ctx.Done():
+			return
+		case <-rotations.C:
+			s.tls.handshakes.RotateTickets()
+		case now := <-checks.C:
+			s.checkCertificates(now)
+		}
+	}
+}
+
+// checkCertificates reads changed files. A pair that cannot be used is logged once for each change, and the one before it stays in use.
+func (s *Server) checkCertificates(now time.Time) {
+	changed, err := s.tls.certs.Check(false, now)
+	if changed > 0 {
+		// The key may have been replaced because others know it: no session of the old one is resumed.
+		s.tls.handshakes.ReplaceTickets()
+		s.log.Info("TLS certificates replaced", "pairs", changed, "first_expiry", s.tls.certs.NotAfter().UTC().Format(time.DateTime))
+	}
+	if err != nil {
+		s.log.Error("TLS certificate not replaced: the one before stays in use", "error", err)
+	}
+}
+
+func (s *Server) warnOfExpiry(now time.Time) {
+	for _, e := range s.tls.certs.Expiring(now) {
+		s.log.Warn("a TLS certificate expires soon: renew it", "cert", e.Cert, "expiry", e.NotAfter.UTC().Format(time.DateTime))
+	}
+}

@@ -1,0 +1,143 @@
+package server
+
+import (
+	"crypto/tls"
+	"errors"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/throng-chat/throng/server/ws"
+)
+
+func TestACertificateIsReplacedWhileClientsConnect(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	first, second := time.Now().Add(20*24*time.Hour).Truncate(time.Second), time.Now().Add(40*24*time.Hour).Truncate(time.Second)
+	cert, key := writePair(t, dir, first)
+	s := startServer(t, func(c *Config) {
+		c.TLSListen, c.TLS.Cert, c.TLS.Key = "127.0.0.1:0", []string{cert}, []string{key}
+	})
+	old := dialTLS(t, s, "x", tls13)
+	expiry := func() time.Time {
+		conn, err := tls.Dial("tcp", s.TLSAddr().String(), tls13)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		return conn.ConnectionState().PeerCertificates[0].NotAfter
+	}
+	if got := expiry(); !got.Equal(first) {
+		t.Fatalf("got the certificate that expires at %v, want %v", got, first)
+	}
+	stop := make(chan struct{})
+	var clients sync.WaitGroup
+	for range 2 {
+		clients.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					conn, err := tls.Dial("tcp", s.TLSAddr().String(), tls13)
+					if err != nil {
+						t.Errorf("during the replacement: %v", err)
+						return
+					}
+					conn.Close()
+				}
+			}
+		})
+	}
+	writePair(t, dir, second)
+	eventually(t, "the new certificate", func() bool { return expiry().Equal(second) })
+	if err := os.WriteFile(key, []byte("not a key"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before := s.tls.certs
+	eventually(t, "the bad key to be read", func() bool { n, err := before.Check(false, time.Now()); return n == 0 && err == nil })
+	if got := expiry(); !got.Equal(second) {
+		t.Errorf("with a bad key: got the certificate that expires at %v, want %v", got, second)
+	}
+	close(stop)
+	clients.Wait()
+	old.send(ws.OpText, "the old connection goes on")
+	old.expect(ws.OpText, "the old connection goes on")
+	if got := value(t, s, "throng_tls_certificate_seconds_left", ""); got < 39*24*3600 || got > 40*24*3600 {
+		t.Errorf("got %v s until the expiry, want 40 days", got)
+	}
+}
+
+func TestGuestsAreOffOnAPublicTLSPort(t *testing.T) {
+	t.Parallel()
+	for listen, want := range map[string]bool{"off": true, "127.0.0.1:443": true, "[::1]:443": true, ":443": false, "192.0.2.1:443": false} {
+		cfg := DefaultConfig()
+		cfg.TLSListen = listen
+		if got := cfg.guestsAllowed(); got != want {
+			t.Errorf("tls-listen = %q: got guests %v, want %v", listen, got, want)
+		}
+	}
+}
+
+func TestSettingsOfTLSDependOnEachOther(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		change func(*Config)
+		key    string // of the error; empty for none
+	}{
+		{func(*Config) {}, ""},
+		{func(c *Config) { c.TLSListen, c.TLS.Cert, c.TLS.Key = ":443", []string{"a"}, []string{"b"} }, ""},
+		{func(c *Config) { c.TLSListen, c.TLS.Cert, c.TLS.Key = ":443", []string{"a", "b"}, []string{"c"} }, "tls.key"},
+		{func(c *Config) { c.TLSListen = ":443" }, "tls.cert"},
+		{func(c *Config) { c.TLS.Cert, c.TLS.Key = []string{"a"}, []string{"b"} }, "tls.cert"},
+		{func(c *Config) { c.TLS.Key = []string{"b"} }, "tls.key"},
+		{func(c *Config) { c.TLS.MinVersion = "1.1" }, "tls.min-version"},
+		{func(c *Config) { c.TLS.Engine = "openssl" }, "tls.engine"},
+		{func(c *Config) { c.TLSListen = "443" }, "tls-listen"},
+	} {
+		cfg := DefaultConfig()
+		tt.change(&cfg)
+		e, key := (*ConfigError)(nil), ""
+		if errors.As(cfg.Validate(), &e) {
+			key = e.Key
+		}
+		if key != tt.key {
+			t.Errorf("%q %+v: got an error for %q, want one for %q", cfg.TLSListen, cfg.TLS, key, tt.key)
+		}
+	}
+}
+
+func TestTheTLSPortDiffersFromTheOthers(t *testing.T) {
+	t.Parallel()
+	for listen, key := range map[string]string{"127.0.0.1:0": "", "127.0.0.1:13000": "tls-listen", "127.0.0.1:13001": "admin", "192.0.2.1:13002": "tls-listen"} {
+		cfg := DefaultConfig()
+		cfg.Listen, cfg.Admin, cfg.TLSListen = "127.0.0.1:13000", "127.0.0.1:13001", listen
+		e, got := (*ConfigError)(nil), ""
+		if errors.As(cfg.CheckAddresses(), &e) {
+			got = e.Key
+		}
+		if got != key {
+			t.Errorf("tls-listen = %q: got an error for %q, want one for %q", listen, got, key)
+		}
+	}
+}
+
+func TestCertificatesAreChecked(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	cfg := DefaultConfig()
+	if err := cfg.CheckCertificates(); err != nil {
+		t.Errorf("without TLS: %v", err)
+	}
+	cert, key := writePair(t, dir, time.Now().Add(time.Hour))
+	cfg.TLSListen, cfg.TLS.Cert, cfg.TLS.Key = "127.0.0.1:0", []string{cert}, []string{key}
+	if err := cfg.CheckCertificates(); err != nil {
+		t.Error(err)
+	}
+	writePair(t, dir, time.Now().Add(-time.Hour))
+	if err := cfg.CheckCertificates(); err == nil || !strings.Contains(err.Error(), cert) {
+		t.Errorf("expired: got %v, want an error with %s", err, cert)
+	}
+}

@@ -1,0 +1,165 @@
+//go:build unix
+
+package tlsconn
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/throng-chat/throng/server/netpoll"
+	"github.com/throng-chat/throng/server/tlsrec"
+	"github.com/throng-chat/throng/server/wheel"
+)
+
+const (
+	// resumeRecord is the number of bytes of data in one record to a socket that was full: a slow consumer holds no more of them sealed.
+	// Other records have up to tlsrec.MaxPlaintext, and a socket that becomes full may leave that sealed, once.
+	resumeRecord = 4 << 10
+
+	// busyTicks is how recent the use before has to be for an AES object to be kept. Without it, the next record makes it again (0.5 µs).
+	busyTicks wheel.Tick = 20
+)
+
+// Conn is TLS over a socket of the event loop: a fanout.Transport.
+type Conn struct {
+	socket *netpoll.Socket   // constant
+	tick   func() wheel.Tick // constant
+
+	records tlsrec.Conn // In: owned by the poller. Out: owned by the shard
+	answer  atomic.Bool // the peer wants a KeyUpdate. Set by the poller, cleared by the shard
+
+	lastIn  wheel.Tick // tick of the last record opened. Owned by the poller
+	lastOut wheel.Tick // tick of the last record sealed. Owned by the shard
+	unsent  []byte     // sealed bytes that the socket did not take: they go first. Owned by the shard
+}
+
+// buffers are for sealed records, until they are sent.
+var buffers = sync.Pool{New: func() any {
+	b := make([]byte, 0, tlsrec.SealedLen(tlsrec.MaxPlaintext))
+	return &b
+}}
+
+// New takes over the socket and the records of a Stream that is not used any more. What has been read is to be taken from the Stream before
+// (Stream.Rest). tick returns the current tick; it must not block.
+func New(socket *netpoll.Socket, s *Stream, tick func() wheel.Tick) *Conn {
+	c := &Conn{socket: socket, tick: tick, records: *s.records}
+	c.answer.Store(s.answer.Load())
+	return c
+}
+
+// Read opens the records that have come, into p, which has at least tlsrec.MaxPlaintext bytes. Behind close_notify and behind the end of
+// TCP without it, the error is io.EOF. Called on the poller.
+func (c *Conn) Read(p []byte) (n int, more bool, err error) {
+	src := p
+	if need := c.records.In.Need(); need > 0 { // a whole record of its own fits p, but not also what follows it
+		src = p[:min(need, len(p))]
+	}
+	got, err := c.socket.Read(src)
+	switch {
+	case errors.Is(err, syscall.EINTR):
+		return 0, true, nil
+	case err != nil:
+		return 0, false, err
+	case got == 0:
+		return 0, false, io.EOF
+	}
+	more, src = got == len(src), src[:got]
+	for {
+		r, rest, err := c.records.In.Open(src)
+		src = rest
+		switch {
+		case err != nil:
+			return n, false, err
+		case r.Kind == tlsrec.Closed:
+			return n, false, io.EOF
+		case r.Kind == tlsrec.UpdateRequested:
+			c.answer.Store(true)
+		case r.Kind == tlsrec.Data:
+			n += copy(p[n:], r.Data) // in front of the bytes that are still to be opened
+		case r.Kind == tlsrec.More:
+			if idle(&c.lastIn, c.tick()) {
+				c.records.In.Park()
+			}
+			return n, more, nil
+		}
+	}
+}
+
+// idle notes a use, and reports whether the one before it was long ago.
+func idle(last *wheel.Tick, now wheel.Tick) bool {
+	was := *last
+	*last = now
+	return was == 0 || now-was > busyTicks
+}
+
+// Held is the number of bytes of memory that an incomplete record takes. Called on the poller.
+func (c *Conn) Held() int { return c.records.In.Held() }
+
+// HungUp reports whether the peer has ended its side of TCP.
+func (c *Conn) HungUp() bool { return netpoll.HungUp(c.socket) }
+
+// Write sends the sealed bytes that wait, then seals and sends p, and returns how many bytes of p it sealed: these are sent, or pending. With
+// EAGAIN the socket is full. Called on the shard.
+func (c *Conn) Write(p []byte) (n int, err error) {
+	record := tlsrec.MaxPlaintext
+	if len(c.unsent) > 0 {
+		record = resumeRecord
+		if err := c.sendUnsent(); err != nil {
+			return 0, err
+		}
+	}
+	buf := buffers.Get().(*[]byte)
+	defer buffers.Put(buf)
+	for n < len(p) && err == nil {
+		b := p[n:min(n+record, len(p))]
+		sealed := (*buf)[:0]
+		if c.answer.Load() && c.answer.Swap(false) {
+			sealed = c.records.Out.KeyUpdate(sealed)
+		}
+		if sealed, err = c.records.Out.Seal(sealed, b); err != nil {
+			return n, err
+		}
+		var sent int
+		if sent, err = netpoll.SendOrWatch(c.socket, sealed); sent < len(sealed) {
+			c.unsent = bytes.Clone(sealed[sent:])
+		}
+		n += len(b)
+	}
+	if idle(&c.lastOut, c.tick()) {
+		c.records.Out.Park()
+	}
+	return n, err
+}
+
+// sendUnsent sends what waits. The error is nil if nothing waits any more.
+func (c *Conn) sendUnsent() error {
+	sent, err := netpoll.SendOrWatch(c.socket, c.unsent)
+	if c.unsent = c.unsent[sent:]; len(c.unsent) == 0 {
+		c.unsent = nil
+	}
+	return err
+}
+
+// Pending is the number of sealed bytes that wait. Called on the shard.
+func (c *Conn) Pending() int { return len(c.unsent) }
+
+// CloseWrite sends close_notify, if the socket has room for it, and ends our side of TCP. Called on the shard.
+func (c *Conn) CloseWrite() error {
+	buf := buffers.Get().(*[]byte)
+	defer buffers.Put(buf)
+	_, err := netpoll.Send(c.socket, c.records.Out.Close((*buf)[:0], nil))
+	if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EINTR) {
+		err = nil // the end of TCP says the same
+	}
+	return errors.Join(err, netpoll.CloseWrite(c.socket))
+}
+
+// End ends both directions of TCP at once. Any goroutine may call it.
+func (c *Conn) End() error { return netpoll.End(c.socket) }
+
+// Socket is the socket below.
+func (c *Conn) Socket() *netpoll.Socket { return c.socket }

@@ -1,0 +1,119 @@
+//go:build unix
+
+package tlsconn
+
+import (
+	"io"
+	"net"
+	"sync/atomic"
+
+	"github.com/throng-chat/throng/server/tlshandshake"
+	"github.com/throng-chat/throng/server/tlsrec"
+)
+
+const (
+	readBuffer   = 4 << 10 // bytes read from the socket at a time; nearly all requests are shorter
+	streamRecord = 4 << 10 // bytes of data in a record: a peer that takes little is seen to take something
+)
+
+// Stream is TLS over a socket that blocks. One goroutine may read, and another one write.
+type Stream struct {
+	nc      net.Conn
+	records *tlsrec.Conn
+	answer  atomic.Bool // the peer wants a KeyUpdate. Set by the reader, cleared by the writer
+
+	// Owned by the reader.
+	plain []byte // opened, and not read
+	ended error  // behind plain; nil for not
+
+	// Owned by the writer.
+	unsent []byte // sealed bytes that a write left behind when its deadline came
+	owed   int    // bytes of data that they are part of
+}
+
+// NewStream goes on behind a handshake on nc.
+func NewStream(nc net.Conn, r *tlshandshake.Result) *Stream {
+	s := &Stream{nc: nc, records: r.Conn}
+	s.open(r.Rest)
+	return s
+}
+
+// open opens what has come.
+func (s *Stream) open(src []byte) {
+	for s.ended == nil {
+		r, rest, err := s.records.In.Open(src)
+		src = rest
+		switch {
+		case err != nil:
+			s.ended = err
+		case r.Kind == tlsrec.Closed:
+			s.ended = io.EOF
+		case r.Kind == tlsrec.UpdateRequested:
+			s.answer.Store(true)
+		case r.Kind == tlsrec.Data:
+			s.plain = append(s.plain, r.Data...)
+		case r.Kind == tlsrec.More:
+			return
+		}
+	}
+}
+
+// Read returns data of the peer, and blocks for it. The error behind close_notify is io.EOF.
+func (s *Stream) Read(b []byte) (int, error) {
+	for len(s.plain) == 0 {
+		if s.ended != nil {
+			return 0, s.ended
+		}
+		buf := make([]byte, readBuffer)
+		n, err := s.nc.Read(buf)
+		s.open(buf[:n])
+		if err != nil && len(s.plain) == 0 && s.ended == nil {
+			return 0, err
+		}
+	}
+	n := copy(b, s.plain)
+	if s.plain = s.plain[n:]; len(s.plain) == 0 {
+		s.plain = nil
+	}
+	return n, nil
+}
+
+// Rest returns the data that has been opened and not read. Nothing is read after it: the records go to a Conn.
+func (s *Stream) Rest() []byte { return s.plain }
+
+// Write seals and sends b. Where the deadline of the socket comes in the middle of a record, the error says so, n is what has been sent of b
+// in whole records, and the next call has to begin with the other bytes of b. moved is how many bytes the socket took.
+func (s *Stream) Write(b []byte) (n, moved int, err error) {
+	for n < len(b) || len(s.unsent) > 0 {
+		if len(s.unsent) == 0 {
+			if s.answer.Load() && s.answer.Swap(false) {
+				s.unsent = s.records.Out.KeyUpdate(s.unsent)
+			}
+			s.owed = min(len(b)-n, streamRecord)
+			if s.unsent, err = s.records.Out.Seal(s.unsent, b[n:n+s.owed]); err != nil {
+				return n, moved, err
+			}
+		}
+		sent, err := s.nc.Write(s.unsent)
+		moved += sent
+		if s.unsent = s.unsent[sent:]; len(s.unsent) > 0 {
+			return n, moved, err
+		}
+		s.unsent = nil
+		n += s.owed
+		s.owed = 0
+		if err != nil {
+			return n, moved, err
+		}
+	}
+	return n, moved, nil
+}
+
+// CloseNotify sends the alert that ends our direction, unless a record is unfinished. Called by the writer.
+func (s *Stream) CloseNotify() error {
+	if len(s.unsent) > 0 {
+		return nil
+	}
+	_, err := s.nc.Write(s.records.Out.Close(nil, nil))
+	return err
+}
