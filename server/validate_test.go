@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -132,5 +133,48 @@ func TestAConfigErrorHasTheKeyAndTheAllowedValues(t *testing.T) {
 				t.Errorf("got %q, want no secret in it", mistake.Text)
 			}
 		})
+	}
+}
+
+// An origin that no browser sends is an invalid setting, and the error has the reason.
+func TestOriginsThatCanNeverMatch(t *testing.T) {
+	for text, reason := range map[string]string{
+		"":                          "scheme://host",
+		"example.com":               "scheme://host",
+		"*.example.com":             "scheme://host",
+		"https://":                  "scheme://host",
+		"https://example.com/":      "without user, path and query",
+		"https://example.com/chat":  "without user, path and query",
+		"https://example.com?x":     "without user, path and query",
+		"https://me@example.com":    "without user, path and query",
+		"wss://example.com":         "begins with http:// or https://",
+		"ws://example.com":          "begins with http:// or https://",
+		"https://*":                 "a star as the whole first label",
+		"https://a.*.example.com":   "a star as the whole first label",
+		"https://a*.example.com":    "a star as the whole first label",
+		"https://*.*.example.com":   "a star as the whole first label",
+		"http://localhost:*":        "a star as the whole first label",
+		"chrome-extension://*":      "a star as the whole first label",
+		"https://*.127.0.0.1":       "a domain name after the star",
+		"https://*.":                "scheme://host",
+		"https://example.com:":      "1 to 65535",
+		"https://example.com:0":     "1 to 65535",
+		"https://example.com:65536": "1 to 65535",
+		"https://example.com:https": "1 to 65535",
+		"https://127.1":             "scheme://host",
+		"https://[::1":              "scheme://host",
+		"https://[fe80::1%25eth0]":  "scheme://host",
+		"https://a b":               "scheme://host",
+		"https://bü cher.example":   "a domain name: ",
+		"https://\u202Ea.example":   "a domain name: ",
+		"1a://localhost":            "scheme://host",
+		"file:///home/ann":          "without a path",
+	} {
+		cfg := DefaultConfig()
+		cfg.Origins = []string{"https://fine.example", text}
+		err := cfg.Validate()
+		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("origin = %q: must be ", text)) || !strings.Contains(err.Error(), reason) {
+			t.Errorf("%q: got %v, want an error that says %q", text, err, reason)
+		}
 	}
 }
