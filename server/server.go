@@ -106,7 +106,7 @@ func (s *Server) listen() (err error) {
 	if err != nil {
 		return errors.Join(err, s.closeAcceptors())
 	}
-	s.admin = admin.New(listener, s.cfg.Hosts, s.hub, s.apiOn("admin"), s.metrics, s.log)
+	s.admin = admin.New(admin.Config{Listener: listener, Hosts: s.cfg.Hosts, API: s.apiOn("admin")}, s.hub, s.metrics, s.log)
 	return nil
 }
 

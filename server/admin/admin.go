@@ -31,10 +31,16 @@ type Admin struct {
 	Listener net.Listener
 }
 
-// New returns the admin port of a listener. allowed are the names that the Host header may have. api is nil if the server API is not on this
-// port.
-func New(listener net.Listener, allowed origin.Hosts, h *session.Sessions, api *api.API, m *metrics.Metrics, log *slog.Logger) *Admin {
-	return &Admin{log: log, metrics: m, hub: h, hooks: h.Hooks, api: api, hosts: allowed, Listener: listener}
+// Config has the settings of the admin port.
+type Config struct {
+	Listener net.Listener
+	Hosts    origin.Hosts // names that the Host header may have
+	API      *api.API     // nil if the server API is not on this port
+}
+
+// New returns the admin port.
+func New(cfg Config, h *session.Sessions, m *metrics.Metrics, log *slog.Logger) *Admin {
+	return &Admin{log: log, metrics: m, hub: h, hooks: h.Hooks, api: cfg.API, hosts: cfg.Hosts, Listener: cfg.Listener}
 }
 
 // HTTPServer returns the server of the port. The caller serves the Listener with it.
