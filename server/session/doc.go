@@ -1,28 +1,41 @@
-// Package session is the SDK protocol: one Session for each client, which is the fanout.Handler of its connection.
+// Package session implements the SDK protocol: one Session for each client, which is the fanout.Handler of its connection.
 //
-//	frame --> OnMessage, onCommand (command.go) --> connect (connect.go)     --> token (verify.go), webhook (proxy.go) --> user, given rooms (grants.go)
-//	          decode, rates, one command          subscribe (subscribe.go) --> Join (join.go) --> chat.Hub.JoinRooms
-//	          at a time                           publish (publish.go)     --> fees (charge.go) --> chat.Hub.Publish
-//	                                              history, presence        --> reply, or a long reply by a worker (bulk_reply.go)
-//	replies <-- reply frame, encoded on the shard (reply_frame.go) <-- what the commands of one frame are answered (reply.go)
+//	frame --> OnMessage, dispatch (command.go) --> connect (connect.go)     --> token (verify.go), proxy request (proxy.go) --> grants (grants.go)
+//	          decode, rates, one command           subscribe (subscribe.go) --> Join (join.go) --> chat.Hub.JoinRooms
+//	          at a time                            publish (publish.go)     --> limits (charge.go) --> chat.Hub.Publish
+//	                                               history, presence        --> reply, or a bulk reply by a worker (bulk_reply.go)
+//	replies <-- ReplyFrame, encoded on the shard (reply_frame.go) <-- replies to the commands of one frame (reply.go)
 //
-// A Session is owned by its poller; others post to it, and commands of the application on users are data (user_command.go). A command that
-// waits for a webhook, a slow signature or a long reply holds the connection back (wait.go), and nobody else (workers.go). Publications,
-// joins and leaves are encoded here for the formats of the SDKs (encoding.go, push.go); errors and disconnects are in errors.go.
+// The poller owns a Session; other goroutines post to it. Commands of the application on users are data (chat/commands.go), which the
+// session applies (user_command.go). A command that waits for a proxy request, a slow signature or a bulk reply stops the reading from its
+// client (wait.go, workers.go); other sessions continue. Publications, joins and leaves are encoded here for the formats of the SDKs
+// (encoding.go, push.go).
 //
-// A file uses those above it in this list. Only session.go and sessions.go, which say what the state is, use each other.
+// A publication of an SDK client passes ten files from bytes to bytes, each once (counted in a build with -cover, without the transport, ws and
+// the functions that only check or count). It takes one look-up of the options of the room, none if the publisher is a member, and locks the
+// order of the room once:
 //
-//	encoding.go, data.go, delta.go, push.go, errors.go            what is received and sent
-//	expiry.go, clientid.go                                         moments, and ids
-//	workers.go, hooks_health.go, hooks.go, bulk_query.go         work off the loop, none of it for a Session
+//	fanout/receive.go            read the socket, decode the frame
+//	command.go, publish.go       decode the command; rates, limits
+//	chat/publish.go              permission; then, under the lock of the room: offset, history, post
+//	fanout/topic.go, shard.go    one job for each shard and format, in the inbox of the shard
+//	fanout/flush.go              all jobs of a flush; one batch
+//	chat/message.go, push.go     encode once for each format
+//	fanout/write.go              one write for each member
+//
+// A file uses those above it in this list. Only session.go and sessions.go, which declare the state, use each other.
+//
+//	encoding.go, data.go, delta.go, push.go, errors.go             what is received and sent
+//	expiry.go, clientid.go                                         times, and IDs
+//	workers.go, hooks_health.go, hooks.go, bulk_query.go           work on other goroutines, without a Session
 //	subscription.go, reply_frame.go, session.go, sessions.go       state
-//	reply.go, wait.go                                              a client is answered, or waits
-//	identity.go, rooms.go, deadline.go, charge.go, join.go            who a Session is, its rooms, and what it may do there
-//	proxy.go, verify.go, grants.go, query_reply.go, bulk_reply.go     what several commands need
+//	reply.go, wait.go                                              replies, and waiting
+//	identity.go, rooms.go, deadline.go, charge.go, join.go         user, rooms, expiry and limits of a Session
+//	proxy.go, verify.go, grants.go, query_reply.go, bulk_reply.go  parts of several commands
 //	user_command.go                                                the commands of the application
 //	connect.go, refresh.go, subscribe.go, publish.go, query.go,    the commands of clients
 //	rpc.go
-//	command.go, conn.go, open.go, hooks_plain.go                   what comes from the connection, and how it begins
+//	command.go, conn.go, open.go, hooks_plain.go                   events of the connection, and its start
 //
-// All state is in memory: a restart ends the sessions, and their clients come back and recover by what the chat remembers.
+// All state is in memory: a restart ends the sessions. Their clients reconnect, and recover if the chat still has the history.
 package session
