@@ -111,10 +111,13 @@ type BulkDelivery struct {
 	estimate int // bytes that the session was charged before the reply was made
 }
 
+// Parts returns the head and the shared body of the frame.
 func (b *BulkDelivery) Parts() (head, body []byte) { return b.head, b.Reply.Body }
 
+// Size returns the size of the frame in bytes.
 func (b *BulkDelivery) Size() int { return len(b.head) + len(b.Reply.Body) }
 
+// OnQueued continues the session: the frame is in the socket or in the outbox. Called on the shard.
 func (b *BulkDelivery) OnQueued() {
 	s := b.Session
 	s.Conn.Poller().Post(func() {
@@ -123,6 +126,7 @@ func (b *BulkDelivery) OnQueued() {
 	})
 }
 
+// OnSent notes that the frame was sent completely, or will never be. Called on the shard.
 func (b *BulkDelivery) OnSent() {
 	s := b.Session
 	s.UnreadBulk.Add(int64(-b.Size()))

@@ -16,12 +16,12 @@ import (
 type charge struct {
 	room string
 	rate limiter.Rate // of the room
-	word chat.SlowModeCount
+	slow chat.SlowModeCount
 }
 
 // charge charges a publication in a room. If a limit is exceeded, it replies to the command with an error, and ok is false. Called on the
 // poller.
-func (s *Session) charge(id uint32, in chat.RoomRef) (f charge, ok bool) {
+func (s *Session) charge(id uint32, in chat.RoomRef) (c charge, ok bool) {
 	now, room := s.Hub.Clock.Now(), in.Name
 	rate := limiter.PerSecond(in.Options.Rate)
 	if s.overByteRate || !s.allowInRoom(room, rate, now) {
@@ -33,22 +33,22 @@ func (s *Session) charge(id uint32, in chat.RoomRef) (f charge, ok bool) {
 		s.reject(id, ErrTooManyRequests)
 		return charge{}, false
 	}
-	f = charge{room: room, rate: rate}
+	c = charge{room: room, rate: rate}
 	if s.Hub.Moderation.InSlowMode(room) {
-		if f.word, ok = s.Hub.Moderation.AllowInSlowMode(chat.PublisherOf(s.Conn, s.Info.User), room); !ok {
-			s.refund(f)
+		if c.slow, ok = s.Hub.Moderation.AllowInSlowMode(chat.PublisherOf(s.Conn, s.Info.User), room); !ok {
+			s.refund(c)
 			s.fail(id, ErrTooManyRequests)
 			return charge{}, false
 		}
 	}
-	return f, true
+	return c, true
 }
 
 // refund returns the charge of a publication that was rejected. Called on the poller.
-func (s *Session) refund(f charge) {
-	s.refundInRoom(f.room, f.rate)
+func (s *Session) refund(c charge) {
+	s.refundInRoom(c.room, c.rate)
 	s.Hub.UndoPublish(s.User)
-	s.Hub.Moderation.UndoSlowMode(f.word)
+	s.Hub.Moderation.UndoSlowMode(c.slow)
 }
 
 // allowInRoom checks and counts the rate of a room, for members and others. It keeps limiters of max-rooms rooms, at most.

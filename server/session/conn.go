@@ -8,14 +8,16 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// A Session is the fanout.Handler of its connection.
+// A Session is the fanout.Handler of its connection: fanout documents when it calls the methods.
 
+// OnOpen handles the bytes that arrived before the 101 response, if any.
 func (s *Session) OnOpen() {
 	if s.early {
 		s.Poller.Post(s.begin)
 	}
 }
 
+// OnFlood notes whether the client is over its rate of bytes.
 func (s *Session) OnFlood(on bool) { s.overByteRate = on }
 
 // OnDeadline ends an expired connection or subscription. If the process was suspended (stepped), a client that has not connected yet keeps its
@@ -26,8 +28,10 @@ func (s *Session) OnDeadline(stepped bool) {
 	}
 }
 
+// OnGap ends a positioned subscription that missed a publication.
 func (s *Session) OnGap(a *fanout.Audience) { s.lostPosition(a.Name) }
 
+// OnClosing notes the close frame of the side that closes first, and reports whether it is the first.
 func (s *Session) OnClosing(code ws.CloseCode, text string) bool {
 	return s.CloseFrame.CompareAndSwap(nil, &CloseFrame{code, text})
 }
@@ -35,15 +39,19 @@ func (s *Session) OnClosing(code ws.CloseCode, text string) bool {
 // OnClosed posts the end of the session to its poller, which owns it.
 func (s *Session) OnClosed() { s.Poller.Post(func() { s.Hub.Engine.Leave(s.Conn) }) }
 
+// OnLeave ends the session and releases its address.
 func (s *Session) OnLeave() {
 	s.End()
 	s.Hub.ReleaseAddress(s.source)
 }
 
+// Timers returns the deadlines of the session.
 func (s *Session) Timers() *fanout.Timers { return &s.due }
 
+// PingFrame returns the ping of the protocol.
 func (s *Session) PingFrame() []byte { return SessionPings[s.Encoding] }
 
+// CloseFor returns the code and the reason of the close frame for a reason.
 func (s *Session) CloseFor(reason fanout.Reason, text string) (ws.CloseCode, string) {
 	switch reason {
 	case fanout.ClosedShutdown:
@@ -58,6 +66,7 @@ func (s *Session) CloseFor(reason fanout.Reason, text string) (ws.CloseCode, str
 	return ws.ClosePolicy, text
 }
 
+// PublishesTo returns the audience whose backlog can stop the reading from the client; nil for none.
 func (s *Session) PublishesTo() *fanout.Audience {
 	if s.publishRoom == nil {
 		return nil
@@ -65,16 +74,19 @@ func (s *Session) PublishesTo() *fanout.Audience {
 	return &s.publishRoom.Audience
 }
 
+// OnJoined adds a membership, which the shard owns.
 func (s *Session) OnJoined(m *fanout.Member) {
 	s.joined = append(s.joined, m)
 }
 
+// OnLeft removes a membership.
 func (s *Session) OnLeft(m *fanout.Member) {
 	if i := slices.Index(s.joined, m); i >= 0 {
 		s.joined = slices.Delete(s.joined, i, i+1)
 	}
 }
 
+// Member returns the membership number i; nil after the last one.
 func (s *Session) Member(i int) *fanout.Member {
 	if i < len(s.joined) {
 		return s.joined[i]
@@ -82,6 +94,7 @@ func (s *Session) Member(i int) *fanout.Member {
 	return nil
 }
 
+// Address returns the address of the client that counts for limits; the zero Addr for none.
 func (s *Session) Address() netip.Addr {
 	if s.source != nil {
 		return s.source.Key

@@ -57,7 +57,7 @@ func (s *Session) continueConnect(id uint32, req *protocol.ConnectRequest, claim
 
 // proxyConnect requests the decision of the application. The fields of its reply replace those of the token.
 func (s *Session) proxyConnect(id uint32, req *protocol.ConnectRequest, claims token.Claims) {
-	asked := time.Now()
+	sent := time.Now()
 	r := s.proxyRequest(OnConnect)
 	r.User, r.Meta, r.Data, r.Name, r.Version = claims.User, claims.Meta, req.Data, req.Name, req.Version
 	r.Channels = slices.Sorted(maps.Keys(req.Subs))
@@ -77,7 +77,7 @@ func (s *Session) proxyConnect(id uint32, req *protocol.ConnectRequest, claims t
 			claims.Expires = a.ExpireAt
 		}
 		if req.Token == "" {
-			claims.IssuedAt = asked // as if a token was issued for this connection
+			claims.IssuedAt = sent // as if a token was issued for this connection
 		}
 		s.establish(id, req, claims, a)
 	}, func(e *protocol.Error) {
@@ -162,11 +162,11 @@ func (s *Session) ended(demands []chat.TargetedCommand) bool {
 }
 
 // joinGrantedRooms subscribes the session to its server-side rooms, in their order. The reply to connect precedes all publications of them.
-func (s *Session) joinGrantedRooms(result *protocol.ConnectResult, wishes map[string]*protocol.SubscribeRequest, rooms grants) {
+func (s *Session) joinGrantedRooms(result *protocol.ConnectResult, requested map[string]*protocol.SubscribeRequest, rooms grants) {
 	var entries []*JoinAttempt
 	for i := range rooms.list {
 		g := &rooms.list[i]
-		entries = append(entries, s.joinOf(g, wishes[g.room]))
+		entries = append(entries, s.joinOf(g, requested[g.room]))
 	}
 	s.Join(entries, func() []*protocol.Reply {
 		for _, e := range entries {

@@ -30,6 +30,7 @@ const (
 	jsonFullEncoding = Encodings
 )
 
+// IsJSON reports whether the encoding is one of JSON.
 func (e Encoding) IsJSON() bool {
 	return e == JSONEncoding || e == JSONDeltaEncoding || e == jsonFullEncoding
 }

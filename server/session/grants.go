@@ -120,13 +120,13 @@ func (s *Session) tooMany(id uint32, rooms int) bool {
 }
 
 // joinOf returns the join of a granted room.
-func (s *Session) joinOf(g *grant, wish *protocol.SubscribeRequest) *JoinAttempt {
-	if wish == nil {
-		wish = &protocol.SubscribeRequest{}
+func (s *Session) joinOf(g *grant, requested *protocol.SubscribeRequest) *JoinAttempt {
+	if requested == nil {
+		requested = &protocol.SubscribeRequest{}
 	}
-	wish.Channel = g.room
+	requested.Channel = g.room
 	return &JoinAttempt{
-		Requested:  wish,
+		Requested:  requested,
 		serverSide: true,
 		withToken:  true,
 		byToken:    g.byToken,

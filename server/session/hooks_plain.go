@@ -26,6 +26,7 @@ var (
 // PlainDenied is the error of AdmitPlain if the application rejects the client: its reason.
 type PlainDenied string
 
+// Error returns the reason for the log.
 func (d PlainDenied) Error() string { return "rejected by the application: " + string(d) }
 
 // ProxiesPlain reports whether the application decides about plain clients.

@@ -72,7 +72,7 @@ func (s *Session) endAdmission() {
 	}
 }
 
-// notifyDisconnect sends the event notification for a connection that was established and has ended. Called on the poller.
+// NotifyDisconnect sends the event notification for a connection that was established and has ended. Called on the poller.
 func (s *Session) NotifyDisconnect() {
 	h := s.Hub.Hooks
 	if s.State != Connected || !h.wants(OnDisconnect) {

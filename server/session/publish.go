@@ -27,12 +27,12 @@ func (s *Session) publish(id uint32, req *protocol.PublishRequest) {
 	if in.Membership != nil {
 		pub.Info = in.Membership.Info
 	}
-	f, ok := s.charge(id, in)
+	charged, ok := s.charge(id, in)
 	if !ok {
 		return
 	}
 	if in.Options.PublishProxy {
-		s.proxyPublish(id, in, req.Data, pub, f)
+		s.proxyPublish(id, in, req.Data, pub, charged)
 		return
 	}
 	s.publishNow(id, in, pub, chat.PublishOptions{})
@@ -46,9 +46,9 @@ func (s *Session) publishNow(id uint32, in chat.RoomRef, pub chat.Publication, o
 }
 
 // proxyPublish requests the decision of the application about a publication. If it is rejected, its charge is refunded.
-func (s *Session) proxyPublish(id uint32, in chat.RoomRef, data []byte, pub chat.Publication, f charge) {
+func (s *Session) proxyPublish(id uint32, in chat.RoomRef, data []byte, pub chat.Publication, charged charge) {
 	reject := func(e *protocol.Error) {
-		s.refund(f)
+		s.refund(charged)
 		s.reject(id, e)
 	}
 	r := s.proxyRequest(OnPublish)
@@ -60,17 +60,17 @@ func (s *Session) proxyPublish(id uint32, in chat.RoomRef, data []byte, pub chat
 			reject(ErrorOf(e))
 			return
 		}
-		said := pub
+		published := pub
 		if a.Data != nil {
 			var ok bool
-			if said, ok = PublicationOf(a.Data); !ok {
+			if published, ok = PublicationOf(a.Data); !ok {
 				s.Hub.Hooks.logFailure(OnPublish, errTooDeep)
 				reject(errInternal)
 				return
 			}
-			said.Info = pub.Info
+			published.Info = pub.Info
 		}
-		said.Tags = a.Tags
-		s.publishNow(id, in, said, chat.PublishOptions{SkipHistory: a.SkipHistory})
+		published.Tags = a.Tags
+		s.publishNow(id, in, published, chat.PublishOptions{SkipHistory: a.SkipHistory})
 	}, reject)
 }

@@ -42,18 +42,18 @@ func SessionFormats() (all chat.Formats) {
 // encodePublication returns the frame of a publication in one encoding. In an encoding with deltas, before is the previous publication; nil for
 // none. budget is the time for deltas in nanoseconds.
 func encodePublication(room string, p, before *chat.Publication, e Encoding, budget *int) []byte {
-	told := &struct { // one allocation
+	out := &struct { // one allocation
 		reply protocol.Reply
 		push  protocol.Push
 		pub   sdkPublication
 	}{}
-	told.pub.fill(p, e)
+	out.pub.fill(p, e)
 	if e.withDelta() {
-		told.pub.shorten(p, before, e, budget)
+		out.pub.shorten(p, before, e, budget)
 	}
-	told.push.Channel, told.push.Pub = room, &told.pub.Publication
-	told.reply.Push = &told.push
-	return encodeReply(e, &told.reply)
+	out.push.Channel, out.push.Pub = room, &out.pub.Publication
+	out.reply.Push = &out.push
+	return encodeReply(e, &out.reply)
 }
 
 // encodeJoin returns the frame of a join event; encodeLeave, that of a leave event.

@@ -31,13 +31,13 @@ func (s *Session) redact(id uint32, params []byte) {
 		s.fail(id, ErrorOf(e))
 		return
 	}
-	f, ok := s.charge(id, at) // it sends a notice to the room, like a publication
+	charged, ok := s.charge(id, at) // it sends a notice to the room, like a publication
 	if !ok {
 		return
 	}
 	in, e := s.Hub.Redact(r, s.Info)
 	if in == nil {
-		s.refund(f)
+		s.refund(charged)
 	} else {
 		s.watchBacklog(in)
 	}

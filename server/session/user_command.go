@@ -101,12 +101,12 @@ func (s *Session) applyUnsubscribe(c chat.Unsubscribe) {
 }
 
 func (s *Session) applySubscribe(c chat.Subscribe) *chat.Rejection {
-	wish := &protocol.SubscribeRequest{Channel: c.Room, Recoverable: c.Recoverable, Positioned: c.Positioned}
+	requested := &protocol.SubscribeRequest{Channel: c.Room, Recoverable: c.Recoverable, Positioned: c.Positioned}
 	if c.Since != nil {
-		wish.Recover, wish.Offset, wish.Epoch = true, c.Since.Offset, c.Since.Epoch
+		requested.Recover, requested.Offset, requested.Epoch = true, c.Since.Offset, c.Since.Epoch
 	}
 	return s.subscribeByServer(&JoinAttempt{
-		Requested:  wish,
+		Requested:  requested,
 		serverSide: true,
 		withToken:  true,
 		Info:       s.InfoIn(c.Info),

@@ -68,14 +68,14 @@ func ParseReply(text []byte) (*Reply, error) {
 	if err := json.Unmarshal(text, &wire); err != nil {
 		return nil, plainJSON(err)
 	}
-	said := 0
+	parts := 0
 	for _, is := range []bool{wire.Result != nil, wire.Error != nil, wire.Disconnect != nil} {
 		if is {
-			said++
+			parts++
 		}
 	}
 	switch {
-	case said != 1:
+	case parts != 1:
 		return nil, errors.New(`reply: want exactly one of "result", "error" and "disconnect"`)
 	case wire.Error != nil && wire.Error.Code < minErrorCode:
 		return nil, fmt.Errorf("error.code = %d: want %d or more: the protocol reserves the codes below", wire.Error.Code, minErrorCode)
