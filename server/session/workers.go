@@ -42,7 +42,7 @@ type taskQueue struct {
 }
 
 // Len returns the number of tasks that wait.
-func (q *taskQueue) Len() int { return len(q.list) }
+func (tasks *taskQueue) Len() int { return len(tasks.list) }
 
 func (t *task) isLate(timeout time.Duration) bool { return time.Since(t.since) >= timeout }
 
