@@ -7,7 +7,7 @@ import (
 )
 
 // History has the newest publications of a room, bounded in number and age by the room's options, and the stream position. Guarded by
-// Stripe.mu of the room, except for first.
+// Stripe.Mu of the room, except for first.
 type History struct {
 	ring       []Publication
 	head       int // index of the oldest publication
@@ -26,7 +26,7 @@ const (
 	HistoryOverhead     = 1 << 10 // per room with publications
 )
 
-// StreamPosition returns the stream position: the offset of the last publication, and the epoch.
+// Position returns the stream position: the offset of the last publication, and the epoch.
 func (hist *History) Position() StreamPosition { return StreamPosition{hist.LastOffset, hist.Epoch} }
 
 // noticesPerMessage is the number of redaction notices that a history keeps for each message of its size. A message has one notice at
@@ -80,10 +80,10 @@ func (hist *History) kind(p *Publication, maxMessages int) (of *int, limit int) 
 	return &hist.kinds[0], maxMessages
 }
 
-// Key returns the publication with index i; the oldest has 0.
+// At returns the publication with index i; the oldest has 0.
 func (hist *History) At(i int) *Publication { return &hist.ring[(hist.head+i)%len(hist.ring)] }
 
-// find returns the publication with an offset; nil if the history does not have it.
+// Find returns the publication with an offset; nil if the history does not have it.
 func (hist *History) Find(offset uint64) *Publication {
 	first := hist.LastOffset - uint64(hist.Count) + 1
 	if offset < first || offset > hist.LastOffset {
@@ -141,7 +141,7 @@ func (hist *History) clear() (freed int) {
 	return freed
 }
 
-// RecoveredPublications returns all publications after a position, the oldest first, and their bytes. ok is false if the history does not have all of
+// after returns all publications after a position, the oldest first, and their bytes. ok is false if the history does not have all of
 // them, if the epoch differs, or if they exceed maxCount publications or maxBytes.
 func (hist *History) after(from StreamPosition, maxCount, maxBytes int) (pubs []Publication, bytes int, ok bool) {
 	if from.Epoch != "" && from.Epoch != hist.Epoch || from.Offset > hist.LastOffset {

@@ -42,7 +42,7 @@ func (a *historyBudget) Append(r *Room, p *Publication) {
 	}
 }
 
-// redact removes the content of a publication of r.
+// Redact removes the content of a publication of r.
 func (a *historyBudget) Redact(r *Room, p *Publication) {
 	a.update(r, func() int { return r.History.redact(p) })
 }
@@ -52,7 +52,7 @@ func (a *historyBudget) expire(r *Room, before wheel.Tick) {
 	a.update(r, func() int { return -r.History.expire(before) })
 }
 
-// clear drops all publications of r.
+// Clear drops all publications of r.
 func (a *historyBudget) Clear(r *Room) { a.update(r, func() int { return -r.History.clear() }) }
 
 // update calls how, which changes the history of r and returns its growth in bytes, and counts the change.

@@ -13,7 +13,7 @@ import (
 	"github.com/throng-chat/throng/server/wheel"
 )
 
-// Whatever is forgotten, and however, is counted out.
+// The budget subtracts publications that expire, or that are cleared or redacted.
 func TestTheHistoryBudgetSubtractsEvictions(t *testing.T) {
 	for name, forget := range map[string]func(*historyBudget, *Room){
 		"expired": func(a *historyBudget, r *Room) { a.expire(r, 8); a.expire(r, 99) },
@@ -37,12 +37,12 @@ func TestTheHistoryBudgetSubtractsEvictions(t *testing.T) {
 	}
 }
 
-// The bytes of all rooms together are bounded, and it is the oldest publication of all that goes.
+// The bytes of all histories together are bounded: the oldest publication of all is evicted first.
 func TestAllHistoriesTogetherAreBounded(t *testing.T) {
 	t.Parallel()
 	const each, most = 100, 20
-	const remembering = 3 // of the rooms below, something is said in these
-	a := historyBudget{maxBytes: most*(each+PublicationOverhead) + remembering*HistoryOverhead, onEvict: func(*Room) {}}
+	const used = 3 // of the rooms below have publications
+	a := historyBudget{maxBytes: most*(each+PublicationOverhead) + used*HistoryOverhead, onEvict: func(*Room) {}}
 	rooms := make([]*Room, 5)
 	for i := range rooms {
 		rooms[i] = NewRoom(&Stripe{}, fmt.Sprint(i), &RoomOptions{HistorySize: 1000}, 1)
@@ -66,13 +66,13 @@ func TestAllHistoriesTogetherAreBounded(t *testing.T) {
 		if !slices.Equal(held, want) {
 			t.Fatalf("after %d: got %v, want the newest %d: %v", n+1, held, most, want)
 		}
-		spoken := 0
+		nonEmpty := 0
 		for _, r := range rooms {
 			if r.History.Count > 0 {
-				spoken++
+				nonEmpty++
 			}
 		}
-		if a.bytes != len(held)*(each+PublicationOverhead)+spoken*HistoryOverhead || a.count != len(held) {
+		if a.bytes != len(held)*(each+PublicationOverhead)+nonEmpty*HistoryOverhead || a.count != len(held) {
 			t.Fatalf("after %d: got %d bytes and %d publications counted, %d held", n+1, a.bytes, a.count, len(held))
 		}
 	}
@@ -81,7 +81,7 @@ func TestAllHistoriesTogetherAreBounded(t *testing.T) {
 	}
 }
 
-// A busy room makes room for itself: it does not empty the rooms that hold less.
+// A busy room evicts its own publications, and not those of rooms that hold less.
 func TestABusyRoomDoesNotEvictOtherHistories(t *testing.T) {
 	o := DefaultRoom()
 	o.HistorySize = 1000

@@ -16,7 +16,7 @@ func offsets(pubs []Publication) (all []uint64) {
 	return all
 }
 
-// historyOf is a history of publications 1 to n, of which most are kept.
+// historyOf returns a history of publications 1 to n with a size of most.
 func historyOf(n, most int) *History {
 	h := &History{}
 	for i := range n {
@@ -49,7 +49,7 @@ func TestAHistoryKeepsTheNewest(t *testing.T) {
 }
 
 func TestAPageOfHistory(t *testing.T) {
-	h := historyOf(10, 5) // 6 to 10 are kept
+	h := historyOf(10, 5) // has 6 to 10
 	at := func(offset uint64) *StreamPosition { return &StreamPosition{Offset: offset, Epoch: h.Epoch} }
 	for _, tt := range []struct {
 		name    string
@@ -62,16 +62,16 @@ func TestAPageOfHistory(t *testing.T) {
 		{name: "all", limit: -1, want: []uint64{6, 7, 8, 9, 10}},
 		{name: "the first two", limit: 2, want: []uint64{6, 7}},
 		{name: "the newest two", limit: 2, reverse: true, want: []uint64{10, 9}},
-		{name: "behind 7", since: at(7), limit: -1, want: []uint64{8, 9, 10}},
-		{name: "behind 7, one", since: at(7), limit: 1, want: []uint64{8}},
-		{name: "behind what is forgotten", since: at(2), limit: 2, want: []uint64{6, 7}},
-		{name: "behind the newest", since: at(10), limit: -1},
-		{name: "behind what never was", since: at(99), limit: -1},
+		{name: "after 7", since: at(7), limit: -1, want: []uint64{8, 9, 10}},
+		{name: "after 7, one", since: at(7), limit: 1, want: []uint64{8}},
+		{name: "after a dropped offset", since: at(2), limit: 2, want: []uint64{6, 7}},
+		{name: "after the newest", since: at(10), limit: -1},
+		{name: "after a future offset", since: at(99), limit: -1},
 		{name: "before 8", since: at(8), limit: -1, reverse: true, want: []uint64{7, 6}},
 		{name: "before 8, one", since: at(8), limit: 1, reverse: true, want: []uint64{7}},
 		{name: "before all", since: at(6), limit: -1, reverse: true},
-		{name: "before what is forgotten", since: at(3), limit: -1, reverse: true},
-		{name: "before what never was", since: at(99), limit: 2, reverse: true, want: []uint64{10, 9}},
+		{name: "before a dropped offset", since: at(3), limit: -1, reverse: true},
+		{name: "before a future offset", since: at(99), limit: 2, reverse: true, want: []uint64{10, 9}},
 	} {
 		if got := offsets(h.page(tt.since, tt.limit, math.MaxInt, tt.reverse)); !slices.Equal(got, tt.want) {
 			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
@@ -80,7 +80,7 @@ func TestAPageOfHistory(t *testing.T) {
 }
 
 func TestRecoveryIsCompleteOrFails(t *testing.T) {
-	h := historyOf(10, 5) // 6 to 10 are kept
+	h := historyOf(10, 5) // has 6 to 10
 	for _, tt := range []struct {
 		name        string
 		from        StreamPosition
@@ -90,9 +90,9 @@ func TestRecoveryIsCompleteOrFails(t *testing.T) {
 	}{
 		{name: "nothing", from: StreamPosition{Offset: 10, Epoch: h.Epoch}, most: 99, bytes: 1 << 20, ok: true},
 		{name: "some", from: StreamPosition{Offset: 8, Epoch: h.Epoch}, most: 99, bytes: 1 << 20, want: []uint64{9, 10}, ok: true},
-		{name: "all that is kept", from: StreamPosition{Offset: 5, Epoch: h.Epoch}, most: 99, bytes: 1 << 20, want: []uint64{6, 7, 8, 9, 10}, ok: true},
+		{name: "the whole history", from: StreamPosition{Offset: 5, Epoch: h.Epoch}, most: 99, bytes: 1 << 20, want: []uint64{6, 7, 8, 9, 10}, ok: true},
 		{name: "any epoch", from: StreamPosition{Offset: 9, Epoch: ""}, most: 99, bytes: 1 << 20, want: []uint64{10}, ok: true},
-		{name: "one more than is kept", from: StreamPosition{Offset: 4, Epoch: h.Epoch}, most: 99, bytes: 1 << 20},
+		{name: "one more than the history has", from: StreamPosition{Offset: 4, Epoch: h.Epoch}, most: 99, bytes: 1 << 20},
 		{name: "another epoch", from: StreamPosition{Offset: 9, Epoch: "other"}, most: 99, bytes: 1 << 20},
 		{name: "the future", from: StreamPosition{Offset: 11, Epoch: h.Epoch}, most: 99, bytes: 1 << 20},
 		{name: "too many", from: StreamPosition{Offset: 5, Epoch: h.Epoch}, most: 4, bytes: 1 << 20},
@@ -105,7 +105,7 @@ func TestRecoveryIsCompleteOrFails(t *testing.T) {
 	}
 }
 
-// Who said it is remembered with what was said, and told with it.
+// The history counts the info of the publisher, and a reply contains it.
 func TestAHistoryCountsThePublisherInfo(t *testing.T) {
 	ann := &ClientInfo{User: "ann", Client: "1", ConnInfo: make([]byte, 1000), ChanInfo: make([]byte, 500)}
 	h := &History{}

@@ -7,7 +7,7 @@ import (
 	"github.com/throng-chat/throng/server/wheel"
 )
 
-// A key of idempotency holds for its time and its room, and takes no memory after that.
+// An idempotency key is valid for its TTL and its room, and uses no memory afterwards.
 func TestAnIdempotencyKeyExpires(t *testing.T) {
 	var s idempotencyCache
 	first := wheel.Tick(fanout.FirstTick)

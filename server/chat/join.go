@@ -22,12 +22,12 @@ type JoinRequest struct {
 	MustRecover   bool           // reject the request if recovery is not complete
 	RecoveryMeter *limiter.Meter // of the client, in bytes of recovered publications
 
-	// The result. Constant after it is posted, except for Missed: the shard owns that.
+	// The result. Constant after it is posted, except for RecoveredPublications: the shard owns them.
 	Err                   *Rejection
 	canReadHistory        bool           // the history
 	WithDelta             bool           // the member receives DeltaFormat
 	Position              StreamPosition // the start of the live stream if Positioned or Recoverable; else the zero position
-	Recovered             bool           // Missed is complete
+	Recovered             bool           // RecoveredPublications is complete
 	RecoveredPublications []Publication  // the recovered publications
 	needsFull             bool           // the member does not have the base of the next delta: it needs a full payload first
 }
@@ -57,7 +57,7 @@ func (h *Hub) JoinRooms(c *fanout.Conn, requests []*JoinRequest, reply fanout.La
 		}
 		always = always || q.Err == nil
 	}
-	// From here on the shards own Missed.
+	// From here on the shards own RecoveredPublications.
 	if always {
 		wake |= c.Shard.Push(fanout.Job{Do: fanout.SendReply, Conn: c, Reply: reply})
 	}
@@ -116,7 +116,7 @@ func (h *Hub) joinLocked(c *fanout.Conn, q *JoinRequest) {
 // maxRecovered is the limit of recovered publications of one request.
 const maxRecovered = 1000
 
-// recoverLocked sets Missed to all publications after Since, or leaves Recovered false. The bytes are limited to half of max-unsent, for one
+// recoverLocked sets RecoveredPublications to all publications after Since, or leaves Recovered false. The bytes are limited to half of max-unsent, for one
 // room and for all recent requests of the client together: otherwise the client would be closed as a slow consumer. The room's lock is
 // held.
 func (h *Hub) recoverLocked(r *Room, q *JoinRequest) {

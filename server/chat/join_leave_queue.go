@@ -12,7 +12,7 @@ const (
 	joinLeaveUnit = 256 // bytes; a larger event counts as several
 )
 
-// joinLeaveQueue is the queue of join and leave events of a room. Guarded by Stripe.mu of the room.
+// joinLeaveQueue is the queue of join and leave events of a room. Guarded by Stripe.Mu of the room.
 type joinLeaveQueue struct {
 	meter    limiter.Meter
 	queue    list.List // of *presenceEvent, the oldest first; at most one per client

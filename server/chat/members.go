@@ -11,10 +11,10 @@ type Membership struct {
 
 	Room *Room // constant after the join
 
-	// Guarded by Stripe.mu of the room.
+	// Guarded by Stripe.Mu of the room.
 	Info        *ClientInfo // written by the client's poller only, which reads it without the lock
 	presentAt   int32
-	presentSize int32 // its part of Presence.bytes
+	presentSize int32 // its part of Presence.Bytes
 
 	WithToken bool // the client has a token that names the room; constant after the join
 }
@@ -26,7 +26,7 @@ func (mem *Membership) SetInfo(info *ClientInfo) {
 	mem.Info = info
 }
 
-// Presence has the SDK clients in a room. Add and Remove take constant time. Guarded by Stripe.mu of the room.
+// Presence has the SDK clients in a room. Add and Remove take constant time. Guarded by Stripe.Mu of the room.
 type Presence struct {
 	list  []*Membership
 	users map[string]int // connections of each user
@@ -41,7 +41,7 @@ func presentSize(info *ClientInfo) int {
 	return info.Size() + len(info.Client) + PresenceOverhead
 }
 
-// add adds a member, whose info is set.
+// Add adds a member, whose info is set.
 func (pres *Presence) Add(sub *Membership) {
 	sub.presentAt = int32(len(pres.list))
 	sub.presentSize = int32(presentSize(sub.Info))

@@ -137,7 +137,7 @@ func sanction[K comparable, V any](m *Moderation, to map[K]V, key K, value V) bo
 	return sanctionLocked(m, to, key, value)
 }
 
-// sanctionLocked is sanction; m.mu is held.
+// sanctionLocked is sanction; m.Mu is held.
 func sanctionLocked[K comparable, V any](m *Moderation, to map[K]V, key K, value V) bool {
 	if _, is := to[key]; !is && m.countLocked() >= MaxSanctions {
 		if m.expireLocked(); m.countLocked() >= MaxSanctions {
@@ -156,7 +156,7 @@ func Remove[K comparable, V any](m *Moderation, from map[K]V, key K) {
 	delete(from, key)
 }
 
-// countLocked counts sanctions. m.mu is held.
+// countLocked counts sanctions. m.Mu is held.
 func (m *Moderation) countLocked() int {
 	return len(m.Bans) + len(m.mutes) + len(m.slow) + len(m.revocations)
 }
@@ -172,7 +172,7 @@ func (m *Moderation) expire(now time.Time) {
 	m.expireLocked()
 }
 
-// expireLocked removes sanctions that have ended. m.mu is held.
+// expireLocked removes sanctions that have ended. m.Mu is held.
 func (m *Moderation) expireLocked() {
 	now := m.Now()
 	for _, sanctions := range []map[SanctionKey]time.Time{m.Bans, m.mutes} {

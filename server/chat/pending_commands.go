@@ -7,7 +7,7 @@ import "slices"
 type pendingCommands struct {
 	Waiting  int               // connections that wait for their connect webhook; without one, commands are not stored
 	Commands []TargetedCommand // the oldest first
-	first    uint64            // number of List[0], or of the next command
+	first    uint64            // number of Commands[0], or of the next command
 	Bytes    int
 }
 
@@ -40,7 +40,7 @@ func (w *pendingCommands) begin() (since uint64) {
 	return w.first + uint64(len(w.Commands))
 }
 
-// increment ends the wait of a connection.
+// end ends the wait of a connection.
 func (w *pendingCommands) end() {
 	if w.Waiting--; w.Waiting == 0 {
 		w.first += uint64(len(w.Commands))

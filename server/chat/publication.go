@@ -30,7 +30,7 @@ type Publication struct {
 	UnixMilli int64      // time of publication, for clients: milliseconds since 1970
 }
 
-// bytes returns the size of data and tags.
+// Bytes returns the size of data and tags.
 func (pub *Publication) Bytes() int {
 	n := len(pub.Data)
 	for name, value := range pub.Tags {

@@ -110,7 +110,7 @@ func (h *Hub) PublishPlain(r *Room, op ws.Opcode, payload []byte) {
 }
 
 // publishLocked appends m to the history of r, if it has one, and posts m to the members. It returns the position of m and the shards to
-// wake. The room's lock is held. The caller calls Archive.evict after it releases the lock.
+// wake. The room's lock is held. The caller calls HistoryBudget.evict after it releases the lock.
 func (h *Hub) publishLocked(r *Room, m *Message, skipHistory bool) (at StreamPosition, wake uint64) {
 	m.Room = r
 	if r.Options.HistorySize > 0 && !skipHistory {

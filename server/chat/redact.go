@@ -16,7 +16,7 @@ type Redaction struct {
 	Epoch   string `json:"epoch"` // empty: the current epoch
 }
 
-// redact removes the content of a publication from the history and sends a notice to the members. author is the publisher; nil: the
+// Redact removes the content of a publication from the history and sends a notice to the members. author is the publisher; nil: the
 // application. For another author the rejection does not reveal whether the publication exists. A notice cannot be redacted. in is the
 // room; nil if the publication is redacted already, or on rejection.
 func (h *Hub) Redact(what Redaction, author *ClientInfo) (in *Room, e *Rejection) {

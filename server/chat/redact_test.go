@@ -33,7 +33,7 @@ func TestNoticesDoNotUseTheMessageRate(t *testing.T) {
 				if p := h.Find(offset); p != nil {
 					kept++
 				} else if kept > 0 {
-					t.Fatalf("most %d: the message of offset %d is not kept, but an older one is", most, offset)
+					t.Fatalf("most %d: the message of offset %d was dropped before an older one", most, offset)
 				}
 			}
 			if h.kinds[1] > noticesPerMessage*most || h.kinds[0] > most || len(h.ring) > (1+noticesPerMessage+ChangesPerMessage)*most {

@@ -53,7 +53,7 @@ func (h *Hub) scheduleExpiryLocked(r *Room) {
 	}
 }
 
-// expireLocked deletes a room without members and publications, and keeps its stream position. The room's lock is held.
+// deleteLocked deletes a room without members and publications, and keeps its stream position. The room's lock is held.
 func (h *Hub) deleteLocked(r *Room) {
 	delete(r.Stripe.rooms, r.Name)
 	r.Stripe.retention.Remove(r)

@@ -49,7 +49,7 @@ func (t *rooms) StripeOf(name string) *Stripe {
 	return &t.stripes[maphash.String(t.seed, name)%stripesOfRooms]
 }
 
-// find locks the stripe of a name. It returns the room, nil if there is none, and unlock: the caller must call it.
+// Find locks the stripe of a name. It returns the room, nil if there is none, and unlock: the caller must call it.
 func (t *rooms) Find(name string) (r *Room, unlock func()) {
 	in := t.StripeOf(name)
 	in.Mu.Lock()
@@ -66,7 +66,7 @@ func (t *rooms) each(do func(*Stripe)) {
 	}
 }
 
-// count returns the number of rooms.
+// Count returns the number of rooms.
 func (t *rooms) Count() (n int) {
 	t.each(func(in *Stripe) { n += len(in.rooms) })
 	return n
@@ -91,14 +91,14 @@ const roomBacklog = 128 << 10
 
 // Room is a room with members or history. Each shard has topics with its members, one for each format, so a large room uses all cores.
 type Room struct {
-	wheel.Links[Room] // guarded by Stripe.mu
-	fanout.Audience   // its topics are guarded by Stripe.mu
+	wheel.Links[Room] // guarded by Stripe.Mu
+	fanout.Audience   // its topics are guarded by Stripe.Mu
 
 	// Constant after NewRoom.
 	Stripe  *Stripe
 	Options *RoomOptions
 
-	// Guarded by Stripe.mu.
+	// Guarded by Stripe.Mu.
 	Members   int
 	Presence  Presence
 	History   History

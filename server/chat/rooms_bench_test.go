@@ -9,8 +9,8 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// What pollers that publish at the same time cost each other, in one room and in many. Run it with -cpu 8 -mutexprofile: most of the
-// waiting is for the lock of the room in the first case, and next to none of it in the second.
+// Pollers publish at the same time, in one room and in many. Run it with -cpu 8 -mutexprofile: in the first case most of the waiting is for
+// the lock of the room, in the second case almost none.
 func BenchmarkPublishers(b *testing.B) {
 	for _, busy := range []int{1, stripesOfRooms} {
 		b.Run(fmt.Sprintf("rooms=%d", busy), func(b *testing.B) {

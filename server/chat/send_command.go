@@ -8,7 +8,7 @@ import (
 )
 
 // Execute executes a command on all connections that match it, waits for them, and returns their first rejection. A connection that waits
-// for its connect webhook executes the command after the webhook has answered; Demand does not wait for it. Demand blocks until ctx ends:
+// for its connect webhook executes the command after the webhook has answered; Execute does not wait for it. Execute blocks until ctx ends:
 // do not call it on a poller or a shard.
 func (h *Hub) Execute(ctx context.Context, what TargetedCommand) *Rejection {
 	// The command is stored before the search, so that a connection that is accepted meanwhile is found by one of the two, or both.

@@ -38,7 +38,7 @@ type SlowModeCount struct {
 	at   [2]int64  // starts of their intervals; 0 for none
 }
 
-// slowMode has the recent publishers of slow rooms. Guarded by Moderation.mu.
+// slowMode has the recent publishers of slow rooms. Guarded by Moderation.Mu.
 type slowMode struct {
 	seed    maphash.Seed
 	rooms   map[string]*recent.Table[publishCount]
@@ -145,7 +145,7 @@ func (m *Moderation) UndoSlowMode(w SlowModeCount) {
 	}
 }
 
-// trimLocked evicts publishers of a slow room beyond its share. m.mu is held.
+// trimLocked evicts publishers of a slow room beyond its share. m.Mu is held.
 func (m *Moderation) trimLocked(table *recent.Table[publishCount]) {
 	table.Max = maxSlowModePublishers / max(len(m.slow), 1)
 	for table.Count > table.Max {
@@ -173,7 +173,7 @@ func (m *Moderation) SetSlowMode(room string, pause time.Duration) bool {
 	return true
 }
 
-// expirePublishersLocked drops publishers whose interval has ended. m.mu is held.
+// expirePublishersLocked drops publishers whose interval has ended. m.Mu is held.
 func (m *Moderation) expirePublishersLocked(now time.Time) {
 	for room, table := range m.slowMode.rooms {
 		for oldest := table.First(); oldest != nil && now.UnixNano() >= oldest.since+m.slow[room].Nanoseconds(); oldest = table.First() {

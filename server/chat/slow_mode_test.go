@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// startSlowMode is moderation in which rooms are slow, and its clock.
+// startSlowMode returns a moderation with slow rooms, and its clock.
 func startSlowMode(t *testing.T, pause time.Duration, rooms ...string) (*Moderation, *time.Time) {
 	t.Helper()
 	now := time.Now()
@@ -21,17 +21,17 @@ func startSlowMode(t *testing.T, pause time.Duration, rooms ...string) (*Moderat
 	return m, &now
 }
 
-func says(m *Moderation, user, room string) bool {
+func publishes(m *Moderation, user, room string) bool {
 	_, ok := m.AllowInSlowMode(Publisher{User: user}, room)
 	return ok
 }
 
-// What is remembered is bounded, and a newcomer may always publish: the publisher that did so longest ago is forgotten for it.
+// The table of publishers is bounded, and a new publisher may always publish: it evicts the publisher with the oldest publication.
 func TestAFullSlowModeTableBlocksNoPublisher(t *testing.T) {
 	t.Parallel()
 	m, now := startSlowMode(t, time.Hour, "slow")
 	for i := range maxSlowModePublishers + 1000 {
-		if !says(m, fmt.Sprint(i), "slow") {
+		if !publishes(m, fmt.Sprint(i), "slow") {
 			t.Fatalf("publisher %d was rejected", i)
 		}
 		*now = now.Add(time.Millisecond)
@@ -39,10 +39,10 @@ func TestAFullSlowModeTableBlocksNoPublisher(t *testing.T) {
 	if waiting, forgot := m.SlowModePublishers(); waiting != maxSlowModePublishers || forgot != 1000 {
 		t.Errorf("got %d publishers and %d evicted, want %d and 1000", waiting, forgot, maxSlowModePublishers)
 	}
-	if says(m, fmt.Sprint(1000+1), "slow") {
+	if publishes(m, fmt.Sprint(1000+1), "slow") {
 		t.Error("a publisher in the table was allowed")
 	}
-	if !says(m, "0", "slow") {
+	if !publishes(m, "0", "slow") {
 		t.Error("an evicted publisher was rejected")
 	}
 	*now = now.Add(2 * time.Hour)
@@ -51,17 +51,17 @@ func TestAFullSlowModeTableBlocksNoPublisher(t *testing.T) {
 	}
 }
 
-// One slow room takes no place of another's, and all together keep the bound.
+// A slow room does not use the share of another, and all rooms together keep the limit.
 func TestEachSlowRoomHasItsShare(t *testing.T) {
 	t.Parallel()
 	m, _ := startSlowMode(t, time.Hour, "busy", "quiet")
-	if !says(m, "ann", "quiet") {
+	if !publishes(m, "ann", "quiet") {
 		t.Fatal("the first publisher was rejected")
 	}
 	for i := range maxSlowModePublishers {
-		says(m, fmt.Sprint(i), "busy")
+		publishes(m, fmt.Sprint(i), "busy")
 	}
-	if says(m, "ann", "quiet") {
+	if publishes(m, "ann", "quiet") {
 		t.Error("the busy room evicted a publisher of the quiet one")
 	}
 	if got := m.slowMode.rooms["busy"].Count; got != maxSlowModePublishers/2 {
@@ -77,12 +77,12 @@ func TestEachSlowRoomHasItsShare(t *testing.T) {
 	}
 }
 
-// Publishers who need not wait any more are forgotten as others publish, without a search.
+// A publication drops publishers whose interval has ended, without a search.
 func TestASlowRoomExpiresEntriesGradually(t *testing.T) {
 	t.Parallel()
 	m, now := startSlowMode(t, time.Second, "slow")
 	for i := range 100_000 {
-		says(m, fmt.Sprint(i), "slow")
+		publishes(m, fmt.Sprint(i), "slow")
 		*now = now.Add(time.Millisecond)
 	}
 	if got := m.slowMode.rooms["slow"].Count; got > 1001 {
@@ -94,19 +94,19 @@ func TestARejectedPublicationStartsNoSlowModeWait(t *testing.T) {
 	m, now := startSlowMode(t, time.Hour, "slow")
 	for _, who := range []Publisher{{User: "ann"}, {User: guestPrefix + "x", Address: netip.MustParseAddr("10.0.0.1")}, {Address: netip.MustParseAddr("10.0.0.1")}} {
 		for range 20 {
-			w, ok := m.AllowInSlowMode(who, "slow")
+			count, ok := m.AllowInSlowMode(who, "slow")
 			if !ok {
 				t.Fatalf("%v was rejected after an undone publication", who)
 			}
-			m.UndoSlowMode(w)
+			m.UndoSlowMode(count)
 		}
-		w, _ := m.AllowInSlowMode(who, "slow")
+		count, _ := m.AllowInSlowMode(who, "slow")
 		if _, ok := m.AllowInSlowMode(who, "slow"); ok {
 			t.Errorf("%v was allowed twice", who)
 		}
 		*now = now.Add(time.Hour)
 		m.AllowInSlowMode(who, "slow")
-		m.UndoSlowMode(w) // the count of an hour ago, and not the current one
+		m.UndoSlowMode(count) // the count of an hour ago, and not the current one
 		if _, ok := m.AllowInSlowMode(who, "slow"); ok {
 			t.Errorf("%v: UndoSlowMode undid a later count", who)
 		}
@@ -115,7 +115,7 @@ func TestARejectedPublicationStartsNoSlowModeWait(t *testing.T) {
 	m.UndoSlowMode(SlowModeCount{})
 }
 
-// Guests may make themselves new ones: those of one address share a number of publications.
+// A guest can become a new user at any time, so the guests at one address share a number of publications.
 func TestGuestsOfOneAddressShareSlowMode(t *testing.T) {
 	m, now := startSlowMode(t, time.Hour, "slow")
 	at := func(address string, guest int) bool {

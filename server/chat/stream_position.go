@@ -52,7 +52,7 @@ func newPositionTable() *positionTable {
 
 func (p *positionTable) keyOf(room string) uint64 { return maphash.String(p.seed, room) }
 
-// Matching returns the position of a room that is not in the room table: the stored one, or offset 0 of a new epoch. The new epoch is a function of
+// Get returns the position of a room that is not in the room table: the stored one, or offset 0 of a new epoch. The new epoch is a function of
 // the name and of the number of lost positions of that name, so a room without publications needs no entry.
 func (p *positionTable) Get(room string) StreamPosition {
 	p.mu.Lock()

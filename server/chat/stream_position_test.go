@@ -38,7 +38,7 @@ func positionOf(h *Hub, room string) StreamPosition {
 	return at
 }
 
-// What happens to the position of one room concerns no other.
+// The release of a room does not change the position of another room.
 func TestAReleasedRoomChangesNoOtherEpoch(t *testing.T) {
 	t.Parallel()
 	h := newPositionHub(t, 1)
@@ -61,7 +61,7 @@ func TestAReleasedRoomChangesNoOtherEpoch(t *testing.T) {
 	}
 }
 
-// A room whose position was dropped begins a life of its own: nobody takes a place in the old one for one in the new.
+// A room whose position was dropped has a new epoch, so an old position does not match it.
 func TestADroppedPositionIsUnrecoverable(t *testing.T) {
 	h := newPositionHub(t, 1)
 	seen := map[string]bool{}
@@ -100,7 +100,7 @@ func TestAPositionLasts30Days(t *testing.T) {
 	}
 }
 
-// Of too many rooms, the one that was of use longest ago goes first.
+// Beyond the limit, the position of the room that was released first is dropped.
 func TestTheOldestPositionIsDroppedFirst(t *testing.T) {
 	h := newPositionHub(t, 100)
 	var places []StreamPosition
@@ -116,7 +116,7 @@ func TestTheOldestPositionIsDroppedFirst(t *testing.T) {
 	}
 }
 
-// Not all that has had its time is dropped while everybody waits.
+// A tick drops a bounded number of expired positions, because it holds the lock.
 func TestPositionsExpireAFewAtATime(t *testing.T) {
 	t.Parallel()
 	p := newPositionTable()
@@ -134,7 +134,7 @@ func TestPositionsExpireAFewAtATime(t *testing.T) {
 	}
 }
 
-// The README says what a kept position costs.
+// The documentation has this size.
 func TestAKeptPositionTakes64Bytes(t *testing.T) {
 	if got := unsafe.Sizeof(recent.Node[storedPosition]{}) + unsafe.Sizeof(uint32(0)); got > 64 {
 		t.Errorf("got %d bytes a position, want 64 at most", got)
