@@ -14,7 +14,7 @@ import (
 	"github.com/throng-chat/throng/server/session"
 )
 
-// worstDeltas are pairs that take a delta as long as any that were found.
+// worstDeltas returns the pairs with the slowest deltas that are known.
 func worstDeltas(size int) [][2][]byte {
 	every := func(n int, other byte) []byte {
 		b := bytes.Repeat([]byte("a"), size)
@@ -29,7 +29,7 @@ func worstDeltas(size int) [][2][]byte {
 	}
 }
 
-// What a delta costs is bounded by what it is taken to cost, and so is what a round spends on deltas.
+// The benchmark shows that the estimated time of a delta bounds the real time, so the time of a flush for deltas is bounded.
 func BenchmarkWorstDeltas(b *testing.B) {
 	for _, size := range []int{256, 1 << 10, session.MaxSearch, 4 << 10, chat.MaxDelta} {
 		for i, pair := range worstDeltas(size) {
@@ -59,12 +59,12 @@ func FuzzTrimmedDelta(f *testing.F) {
 			t.Fatalf("got %q, %v of the delta %q; want %q", got, err, d, content)
 		}
 		if utf8.Valid(was) && utf8.Valid(content) && !utf8.Valid(d) {
-			t.Fatalf("the delta %q cuts a character", d)
+			t.Fatalf("the delta %q splits a character", d)
 		}
 	})
 }
 
-// A change of a long publication is told as a delta, and takes no search.
+// A small change of a long publication is sent as a delta and needs no search.
 func TestAChangeOfALongPublicationIsADelta(t *testing.T) {
 	was := chat.Publication{Data: []byte(`"` + strings.Repeat("a long text ", 1000) + `"`), Form: chat.FormJSON}
 	now := chat.Publication{Data: bytes.Replace(was.Data, []byte("long"), []byte("short"), 1), Form: chat.FormJSON}
@@ -78,7 +78,7 @@ func TestAChangeOfALongPublicationIsADelta(t *testing.T) {
 	}
 }
 
-// When a round has spent its time on deltas, what follows is told whole, until the next.
+// When a flush has used its time for deltas, it sends further publications in full.
 func TestAFlushHasATimeLimitForDeltas(t *testing.T) {
 	t.Parallel()
 	o := chat.DefaultRoom()
@@ -109,14 +109,14 @@ func TestAFlushHasATimeLimitForDeltas(t *testing.T) {
 	release()
 	most := fanout.DeltaBudget / session.DeltaCost(pair[0], pair[1])
 	if got := deltas(messages); got == 0 || got > most {
-		t.Errorf("got %d deltas in a round, want 1 to %d", got, most)
+		t.Errorf("got %d deltas in a flush, want 1 to %d", got, most)
 	}
 	awaitFlushCounts(s)
 	if got := value(t, s, "throng_delta_budget_total", ""); got < 1 {
-		t.Errorf("got %v rounds counted that spent their budget, want 1 or more", got)
+		t.Errorf("got %v flushes counted that used up their time, want 1 or more", got)
 	}
 	say(messages + 1)
 	if deltas(1) != 1 {
-		t.Error("got no delta in the next round")
+		t.Error("got no delta in the next flush")
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/throng-chat/throng/server/session"
 )
 
-// tight says that b keeps hardly more memory than it needs.
+// tight fails the test if b uses much more memory than it needs.
 func tight(t *testing.T, what string, b []byte) {
 	t.Helper()
 	if cap(b) > len(b)+chat.MaxSlack(len(b)) {
@@ -35,7 +35,7 @@ func TestStoredDataHasNoSpareCapacity(t *testing.T) {
 	} {
 		p, ok := session.PublicationOf(data)
 		if !ok {
-			t.Fatalf("%s: refused", name)
+			t.Fatalf("%s: rejected", name)
 		}
 		tight(t, name, p.Data)
 		tight(t, name+" as info", session.AsJSON(data))

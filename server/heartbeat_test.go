@@ -13,7 +13,7 @@ import (
 
 func TestASilentClientIsPingedThenClosed(t *testing.T) {
 	t.Parallel()
-	// Of the three seconds a slow machine may take 2.5 to show the ping.
+	// On a slow machine, the client may see the ping 2.5 of the 3 seconds late.
 	s := startServer(t, func(c *Config) { c.PingInterval, c.PingTimeout = time.Second, 3*time.Second })
 	c := dial(t, s, "lobby")
 	c.expect(ws.OpPing, "")
@@ -22,14 +22,14 @@ func TestASilentClientIsPingedThenClosed(t *testing.T) {
 		t.Fatalf("got %v %q, want the end of TCP", m.Op, m.Payload)
 	}
 	if took := time.Since(pinged); took < 500*time.Millisecond {
-		t.Errorf("dropped %v after the ping, want about three seconds", took)
+		t.Errorf("closed %v after the ping, want about three seconds", took)
 	}
-	eventually(t, "the drop to be counted", func() bool { return closesBy(s, fanout.ClosedPingTimeout) == 1 })
+	eventually(t, "the close to be counted", func() bool { return closesBy(s, fanout.ClosedPingTimeout) == 1 })
 }
 
 func TestAClientThatSendsPongsStays(t *testing.T) {
 	t.Parallel()
-	// A slow machine has the time to answer. Without a pong there is no second ping.
+	// The timeout is long enough for a slow machine. Without a pong, there is no second ping.
 	s := startServer(t, func(c *Config) { c.PingInterval, c.PingTimeout = time.Second, 2*time.Second })
 	c := dial(t, s, "lobby")
 	for range 4 {
@@ -40,12 +40,12 @@ func TestAClientThatSendsPongsStays(t *testing.T) {
 	c.expect(ws.OpText, "alive")
 }
 
-// Whoever is not asked for its pongs by a test gives them all the same, as every real client does.
+// A client that only receives still sends pongs, as every real client does.
 func TestAClientThatOnlyReceivesStays(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.PingInterval, c.PingTimeout = time.Second, 2*time.Second })
 	talker, listener := dial(t, s, "lobby"), dial(t, s, "lobby")
-	for value(t, s, "throng_pings_total", "") < 4 { // of the listener: the second is not sent without the first one's pong
+	for value(t, s, "throng_pings_total", "") < 4 { // to the listener: the second needs the pong of the first
 		talker.send(ws.OpText, "still here")
 		for _, c := range []*client{talker, listener} {
 			c.expect(ws.OpText, "still here")
@@ -54,7 +54,7 @@ func TestAClientThatOnlyReceivesStays(t *testing.T) {
 	}
 }
 
-// crew is a hub whose heartbeat does not run: the test moves the time.
+// crew is a hub whose heartbeat does not run. The test advances the time.
 type crew struct {
 	*fanout.Heartbeat
 	hub *session.Sessions
@@ -69,7 +69,7 @@ func newCrew(t *testing.T) *crew {
 	return &crew{h.Heartbeat, h, h.Clock.Started}
 }
 
-// pass moves the time by d, tick by tick.
+// pass advances the time by d, tick by tick.
 func (c *crew) pass(d time.Duration) {
 	for end := c.now.Add(d); c.now.Before(end); {
 		c.now = c.now.Add(fanout.TickLength)

@@ -10,8 +10,8 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// A room that only was looked into is forgotten with its last member. Nobody misses anything by that: where something is said
-// there afterwards, its offsets count on from the position that was told.
+// A room without publications is released with its last member. No client misses anything: later publications continue the offsets from the
+// position that was sent.
 func TestARoomWithoutPublicationsIsReleased(t *testing.T) {
 	t.Parallel()
 	s := startBackend(t, rememberingRoom("*"))
@@ -31,24 +31,24 @@ func TestARoomWithoutPublicationsIsReleased(t *testing.T) {
 	s.hub.Publish(s.hub.RoomRef("x"), chat.Publication{Data: []byte("1"), Form: chat.FormJSON}, chat.PublishOptions{})
 	c.sendLine(`{"id":6,"subscribe":{"channel":"x","recover":true,"epoch":%q}}`, epoch)
 	if got := c.line(); !strings.Contains(got, `"publications":[{"data":1,"offset":1,`) || !strings.Contains(got, `"recovered":true`) {
-		t.Errorf("got %s, want what was said meanwhile", got)
+		t.Errorf("got %s, want the publications in between", got)
 	}
 }
 
-// What a plain client says while it is counted out is said in the room of that name that there is then.
+// A message of a plain client that arrives after its room was released is published in the new room of that name.
 func TestAPublicationAfterTheRoomEndedGoesToTheNewRoom(t *testing.T) {
 	t.Parallel()
 	s := startBackend(t, rememberingRoom("*"))
 	first := dial(t, s, "x")
 	yesterday := roomOf(s, "x")
 	first.conn.Close()
-	eventually(t, "the room to be forgotten", func() bool { return s.hub.Rooms.Count() == 0 })
+	eventually(t, "the room to be released", func() bool { return s.hub.Rooms.Count() == 0 })
 	second := dial(t, s, "x")
 	today := roomOf(s, "x")
 	s.hub.PublishPlain(yesterday, ws.OpText, []byte("last words"))
 	second.expect(ws.OpText, "last words")
 	s.hub.ExpireRooms(s.hub.Clock.Tick() + fanout.InTicks(time.Hour))
 	if roomOf(s, "x") != today {
-		t.Error("the room is forgotten while somebody is in it")
+		t.Error("the room is released while it has a member")
 	}
 }

@@ -13,12 +13,12 @@ import (
 	"github.com/throng-chat/throng/server/limiter"
 )
 
-// mostEvents is how many events a room's members may be sent in a time, as clocks count it.
+// mostEvents returns the maximum number of events that a room may send in a time.
 func mostEvents(d time.Duration) int {
 	return chat.JoinLeaveRate*limiter.BurstSeconds + int(d*chat.JoinLeaveRate/time.Second) + 1
 }
 
-// Whoever comes and goes without a pause has no slow member closed, and at the end everybody knows who is there.
+// Clients that join and leave without a pause cause no close of a slow member. At the end, all members know the presence.
 func TestFlappingClosesNoSlowMember(t *testing.T) {
 	o := chat.DefaultRoom()
 	o.JoinLeave = true
@@ -31,7 +31,7 @@ func TestFlappingClosesNoSlowMember(t *testing.T) {
 	for i := range phones {
 		c := connectSDK(t, s, "")
 		c.sendLine(`{"id":2,"subscribe":{"channel":"x"}}`)
-		// In this order, so that the first hears the joins of all.
+		// In this order, so that the first receives the joins of all.
 		eventually(t, "it to be in the room", func() bool {
 			r, unlock := s.hub.Rooms.Find("x")
 			defer unlock()
@@ -47,7 +47,7 @@ func TestFlappingClosesNoSlowMember(t *testing.T) {
 			flapper.line()
 		}
 	}
-	eventually(t, "everybody to know who is there", func() bool {
+	eventually(t, "all members to know the presence", func() bool {
 		mu.Lock()
 		defer mu.Unlock()
 		for _, view := range views {
@@ -55,7 +55,7 @@ func TestFlappingClosesNoSlowMember(t *testing.T) {
 				return false
 			}
 		}
-		// The last phone's join is heard by all that were there.
+		// All earlier members receive the join of the last phone.
 		return len(views[0]) == phones
 	})
 	if n := closesBy(s, fanout.ClosedSlow); n != 0 {
@@ -68,7 +68,7 @@ func TestFlappingClosesNoSlowMember(t *testing.T) {
 	all.Wait()
 }
 
-// watchSlowly reads about 40 KB/s and keeps who is there, until the connection is closed.
+// watchSlowly reads about 40 KB/s and tracks the presence, until the connection is closed.
 func watchSlowly(t *testing.T, c *sdk, mu *sync.Mutex, view map[string]bool) {
 	slow := &phoneReader{c.conn, time.Now(), 0}
 	c.reader.Reset(slow)

@@ -395,7 +395,7 @@ func TestAPersonalRoomIsClosedToOthers(t *testing.T) {
 		may         bool
 	}{
 		{name: "Ann", token: userToken("ann"), may: true},
-		{name: "whom the application put in", token: signed(map[string]any{"sub": "bo", "channels": []string{"#ann"}}), may: true},
+		{name: "subscribed by the application", token: signed(map[string]any{"sub": "bo", "channels": []string{"#ann"}}), may: true},
 		{name: "another user", token: userToken("bo")},
 		{name: "a guest"},
 	} {

@@ -13,8 +13,8 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// An answer about a crowd is made off the loop and may be longer than what else may wait for a reader; what the client asks
-// behind it is answered behind it.
+// The presence of many members is encoded by a worker, and may be longer than the limit of unsent bytes. The replies to later commands
+// follow it.
 func TestPresenceOfManyMembers(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) {
@@ -40,7 +40,7 @@ func TestPresenceOfManyMembers(t *testing.T) {
 	c.expectLine(`{"id":6,"unsubscribe":{}}`)
 }
 
-// Whoever comes and goes without end is present while it is there and not after.
+// A client that joins and leaves repeatedly is present only between a join and a leave.
 func TestPresenceSurvivesFlapping(t *testing.T) {
 	t.Parallel()
 	o := chat.DefaultRoom()
@@ -62,19 +62,19 @@ func TestPresenceSurvivesFlapping(t *testing.T) {
 			}
 		}
 	}
-	// One that is cut off goes, too.
+	// A client that is closed leaves, too.
 	cut := connectSDK(t, s, signed(map[string]any{"sub": "cut"}))
 	cut.sendLine(`{"id":2,"subscribe":{"channel":"x"}}`)
 	watcher.line()
 	cut.conn.Close()
 	if got := watcher.line(); !strings.Contains(got, `"leave":{"info":{"user":"cut"`) {
-		t.Fatalf("got %s, want the leave of who was cut off", got)
+		t.Fatalf("got %s, want the leave of the closed client", got)
 	}
 	watcher.sendLine(`{"id":3,"presence_stats":{"channel":"x"}}`)
 	watcher.expectLine(`{"id":3,"presence_stats":{"num_clients":1,"num_users":1}}`)
 }
 
-// A plain client hears what is said, and is not written to for those who come and go.
+// A plain client receives publications, and no join and leave events.
 func TestAPlainClientGetsNoJoinEvents(t *testing.T) {
 	o := chat.DefaultRoom()
 	o.JoinLeave = true
@@ -97,7 +97,7 @@ func TestAPlainClientGetsNoJoinEvents(t *testing.T) {
 	plain.expect(ws.OpText, "hi")
 }
 
-// A long answer is made a part at a time, and says the same as one that is made at once.
+// A long reply is encoded in parts, and has the same content as a short one.
 func TestALongPresenceReplyEqualsAShortOne(t *testing.T) {
 	for _, members := range []int{0, 1, 2, 3 * session.YieldEvery} {
 		infos := fullRoom(members).Snapshot()

@@ -9,12 +9,12 @@ import (
 	"github.com/throng-chat/throng/server/session"
 )
 
-// The options of a room are looked up once for a publication, or a subscription: whoever makes the room takes those that were found.
+// The options of a room are looked up once per publication or subscription. A new room gets the options that were found.
 func TestARoomIsCreatedWithItsOptions(t *testing.T) {
 	s := silentSession(session.JSONEncoding)
 	found := func(room string) chat.RoomRef {
 		options := *s.Hub.OptionsOf(room)
-		return chat.RoomRef{Name: room, Options: &options} // unlike any other look-up
+		return chat.RoomRef{Name: room, Options: &options} // different from those of another look-up
 	}
 	published, subscribed := found("published"), found("subscribed")
 	pub, _ := session.PublicationOf([]byte(`"hi"`))

@@ -12,7 +12,7 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// hold makes every shard stand still until the returned function is called.
+// hold stops every shard until release is called.
 func hold(s *Server) (release func()) {
 	gate := make(chan struct{})
 	for _, sh := range s.hub.Shards {
@@ -52,12 +52,11 @@ func TestAFlushWritesOncePerMember(t *testing.T) {
 	}
 	awaitFlushCounts(s)
 	if got := value(t, s, "throng_writes_total", "") - before; got != members {
-		t.Errorf("got %v writes for %d messages to %d members in one round, want %d", got, messages, members, members)
+		t.Errorf("got %v writes for %d messages to %d members in one flush, want %d", got, messages, members, members)
 	}
 }
 
-// What was published before a client left a room, or was closed, reaches it, and the answer is behind it. So it is with whatever else
-// it is answered.
+// Publications before a client leaves a room, or is closed, are delivered before the reply. The same holds for all other replies.
 func TestEarlierPublicationsAreDeliveredFirst(t *testing.T) {
 	s := startAPI(t)
 	for name, tt := range map[string]struct {
@@ -83,7 +82,7 @@ func TestEarlierPublicationsAreDeliveredFirst(t *testing.T) {
 			}
 			before := queued()
 			tt.do(c)
-			eventually(t, "it to be asked for", func() bool { return queued() > before })
+			eventually(t, "the job to be posted", func() bool { return queued() > before })
 			release()
 			c.expectLine(`{"push":{"channel":"x","pub":{"data":1}}}`)
 			if tt.last == "" {
@@ -92,12 +91,12 @@ func TestEarlierPublicationsAreDeliveredFirst(t *testing.T) {
 				c.expectLine(tt.last)
 			}
 			c.conn.Close()
-			eventually(t, "the connection to be gone", func() bool { return s.hub.Live.Load() == 0 })
+			eventually(t, "the connection to be removed", func() bool { return s.hub.Live.Load() == 0 })
 		})
 	}
 }
 
-// However connections come and go, a shard knows each at its place.
+// A shard has the index of each connection, for any order of opens and closes.
 func TestAShardKnowsItsConnections(t *testing.T) {
 	s := startServer(t, nil)
 	var all []*client
@@ -107,24 +106,24 @@ func TestAShardKnowsItsConnections(t *testing.T) {
 			i := n * n % len(all)
 			all[i].conn.Close()
 			all = append(all[:i], all[i+1:]...)
-			eventually(t, "it to be counted out", func() bool { return s.hub.Live.Load() == int64(len(all)) })
+			eventually(t, "it to be removed", func() bool { return s.hub.Live.Load() == int64(len(all)) })
 		}
 	}
 	known := 0
 	s.hub.Call(func(sh *fanout.Shard) {
 		for i, c := range sh.Conns {
 			if int(c.ConnAt) != i {
-				t.Errorf("a connection at view %d is taken to be at %d", i, c.ConnAt)
+				t.Errorf("a connection at index %d has the index %d", i, c.ConnAt)
 			}
 		}
 		known += len(sh.Conns)
 	})
 	if known != len(all) {
-		t.Errorf("got %d known, want %d", known, len(all))
+		t.Errorf("got %d connections, want %d", known, len(all))
 	}
 }
 
-// The one allocation is the frame that all members share.
+// The only allocation is the frame that all members share.
 func TestABroadcastAllocatesOnce(t *testing.T) {
 	s := startServer(t, nil)
 	const members = 50
@@ -147,7 +146,7 @@ func TestABroadcastAllocatesOnce(t *testing.T) {
 		return n
 	}
 	sent := delivered()
-	// One at a time, so that each is a round of its own.
+	// One at a time, so that each has its own flush.
 	got := testing.AllocsPerRun(200, func() {
 		s.hub.PublishPlain(r, ws.OpText, payload)
 		sent += members
@@ -160,7 +159,7 @@ func TestABroadcastAllocatesOnce(t *testing.T) {
 	}
 }
 
-// A fault of our own code costs one connection, whoever's it is, and not the others.
+// A panic closes one connection, and does not affect the others.
 func TestAPanicClosesOneConnection(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
@@ -176,11 +175,11 @@ func TestAPanicClosesOneConnection(t *testing.T) {
 	a.expect(ws.OpText, "one")
 	b.expect(ws.OpText, "one")
 	if m, err := victim.next(); err == nil {
-		t.Errorf("got %v %q, want the victim's connection to end", m.Op, m.Payload)
+		t.Errorf("got %v %q, want the end of the connection", m.Op, m.Payload)
 	}
 	eventually(t, "the panic to be counted", func() bool { return closesBy(s, fanout.ClosedPanic) == 1 })
 
-	// On the loop: a connection without a room is a nil pointer there.
+	// On the poller: a connection without a room causes a nil dereference.
 	ours, theirs := pipe(t)
 	defer theirs.Close()
 	nc, err := netpoll.FromTCP(ours)

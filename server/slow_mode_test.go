@@ -11,7 +11,7 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// A user with an account waits for nobody else at its address; a guest, and who has no name, does.
+// Slow mode counts a user with an account by its user ID, and guests and clients without a user also by their address.
 func TestThePublisherKeyOfSlowMode(t *testing.T) {
 	s := startBackend(t)
 	connectSDK(t, s, userToken("ann"))
@@ -24,7 +24,7 @@ func TestThePublisherKeyOfSlowMode(t *testing.T) {
 	}
 }
 
-// A connection without a user is its address, so that a new connection has to wait like the old one.
+// Slow mode counts a connection without a user by its address, so a new connection waits like the old one.
 func TestAReconnectDoesNotResetSlowMode(t *testing.T) {
 	t.Parallel()
 	o := chat.DefaultRoom()
@@ -51,7 +51,7 @@ func TestAReconnectDoesNotResetSlowMode(t *testing.T) {
 	}
 }
 
-// A limit is not used up by what the application refuses, nor by what another limit refuses.
+// A publication that the application or another limit rejects does not count for a limit.
 func TestARejectedPublicationUsesNoLimit(t *testing.T) {
 	t.Parallel()
 	for name, limit := range map[string]func(*Config, *chat.RoomOptions){
@@ -80,22 +80,22 @@ func TestARejectedPublicationUsesNoLimit(t *testing.T) {
 			c := connectSDK(t, s, userToken("ann"))
 			for i := range 20 {
 				if got := c.answerTo(`"publish":{"channel":"x","data":"bad"}`); !strings.Contains(got, `"code":1000`) {
-					t.Fatalf("publication %d that is refused: got %s", i, got)
+					t.Fatalf("rejected publication %d: got %s", i, got)
 				}
 			}
 			if got := c.answerTo(`"publish":{"channel":"x","data":"good"}`); got != `{"id":77,"publish":{}}` {
-				t.Errorf("got %s for the first good one", got)
+				t.Errorf("got %s for the first accepted one", got)
 			}
 			if limit == nil {
 				if got := c.answerTo(`"publish":{"channel":"x","data":"good"}`); !strings.Contains(got, `"code":111`) {
-					t.Errorf("got %s for the second good one in slow mode", got)
+					t.Errorf("got %s for the second accepted one in slow mode", got)
 				}
 			}
 		})
 	}
 }
 
-// Waiting for slow mode does not use up the rates.
+// A publication that slow mode rejects does not count for the rates.
 func TestSlowModeUsesNoRate(t *testing.T) {
 	t.Parallel()
 	s := startLimited(t, func(c *Config) {

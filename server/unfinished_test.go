@@ -9,7 +9,7 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// half is the beginning of a message, and the rest of it.
+// half returns a message in two parts.
 func half(op ws.Opcode, payload string) (begin, end []byte) {
 	frame := ws.AppendMaskedFrame(nil, op, 7, []byte(payload))
 	return frame[:len(frame)/2], frame[len(frame)/2:]
@@ -19,7 +19,7 @@ func unfinishedOf(t *testing.T, s *Server) int {
 	return int(value(t, s, "throng_unfinished_messages", ""))
 }
 
-// olden makes every unfinished message so much older.
+// olden makes every unfinished message older.
 func olden(s *Server, by time.Duration) {
 	u := s.hub.Unfinished
 	u.Mu.Lock()
@@ -29,7 +29,7 @@ func olden(s *Server, by time.Duration) {
 	}
 }
 
-// A message has 30 s from its first byte to its last, whatever else the client sends meanwhile.
+// A message must be complete 30 s after its first byte, also if the client sends other frames.
 func TestAnUnfinishedMessageHasATimeout(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
@@ -37,7 +37,7 @@ func TestAnUnfinishedMessageHasATimeout(t *testing.T) {
 	sdk := connectSDK(t, s, "")
 	begin, end := half(ws.OpText, "in two parts")
 	fragment := ws.AppendMaskedFrame(nil, ws.OpText, 7, []byte("never followed"))
-	fragment[0] &^= 0x80 // not the last
+	fragment[0] &^= 0x80 // without FIN
 	trickling.write(begin[:8])
 	headOnly.write(begin[:1])
 	pinging.write(fragment)
@@ -53,13 +53,13 @@ func TestAnUnfinishedMessageHasATimeout(t *testing.T) {
 	for _, c := range []*client{trickling, headOnly, pinging, sdk.client} {
 		c.expectCloseCode(ws.ClosePolicy)
 	}
-	eventually(t, "all to be forgotten", func() bool { return closesBy(s, fanout.ClosedUnfinished) == 4 && unfinishedOf(t, s) == 1 })
+	eventually(t, "all to be removed", func() bool { return closesBy(s, fanout.ClosedUnfinished) == 4 && unfinishedOf(t, s) == 1 })
 	patient.write(end)
 	patient.expect(ws.OpText, "in two parts")
-	eventually(t, "none to be left", func() bool { return unfinishedOf(t, s) == 0 && value(t, s, "throng_unfinished_bytes", "") == 0 })
+	eventually(t, "all to be released", func() bool { return unfinishedOf(t, s) == 0 && value(t, s, "throng_unfinished_bytes", "") == 0 })
 }
 
-// The bytes of all unfinished messages have a budget; the oldest messages make room.
+// The bytes of all unfinished messages have a budget. Above it, the connections with the oldest messages are closed.
 func TestUnfinishedMessagesAreBoundedTogether(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
@@ -89,7 +89,7 @@ func TestUnfinishedMessagesAreBoundedTogether(t *testing.T) {
 	last.write(end)
 	last.expect(ws.OpText, strings.Repeat("x", 60<<10))
 	held := 0
-	eventually(t, "what the closed held to be released", func() bool {
+	eventually(t, "the bytes of the closed connections to be released", func() bool {
 		held = 0
 		for _, p := range s.hub.Loop.Pollers {
 			done := make(chan struct{})

@@ -65,7 +65,7 @@ func TestABenchThatLosesAnAgentHasNoVerdict(t *testing.T) {
 // Flags that would be ignored, or fail during the run, are rejected before any connection is opened.
 func TestInvalidFlagsAreRejectedBeforeABench(t *testing.T) {
 	t.Parallel()
-	const url = "ws://127.0.0.1:1/ws" // nobody listens there
+	const url = "ws://127.0.0.1:1/ws" // no listener
 	for _, tt := range []struct {
 		says string
 		args []string

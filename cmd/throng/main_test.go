@@ -218,7 +218,7 @@ func TestCommandLine(t *testing.T) {
 			says: []string{"max-connections = 1000000000", "raise ulimit -n"},
 		},
 		{
-			name: "a bench with nobody there",
+			name: "a bench without a server",
 			args: []string{"bench", "ws://127.0.0.1:9/ws", "--duration", "1s"},
 			code: exitFailed,
 			says: []string{"refused"},
