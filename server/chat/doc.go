@@ -4,7 +4,7 @@
 //	plain client --> Hub.Admit --> Hub.PublishPlain --+     +--> history (history.go, history_budget.go), stream position (stream_position.go)
 //	session -------> Hub.Admit --> Hub.Publish -------+-----+
 //	server API ----> Hub.Admit --> Hub.Publish -------+     +--> audience of the room: one job per shard (package fanout)
-//	                 (publish.go: size, offset, order)
+//	                 (publish.go: size, offset, order, encoding)
 //
 // A room belongs to a stripe of the room table (rooms.go). The stripe's lock protects the order of the room: a publication gets its offset,
 // is appended to the history and is posted to the shards under that lock. A client joins under the same lock (join.go), so the recovered

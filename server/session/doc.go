@@ -11,7 +11,7 @@
 // client (wait.go, workers.go); other sessions continue. Publications, joins and leaves are encoded here for the formats of the SDKs
 // (encoding.go, push.go).
 //
-// A publication of an SDK client passes ten files from bytes to bytes, each once (counted in a build with -cover, without the transport, ws and
+// A publication of an SDK client passes nine files from bytes to bytes, chat/publish.go twice (counted in a build with -cover, without the transport, ws and
 // the functions that only check or count). It takes one look-up of the options of the room, none if the publisher is a member, and locks the
 // order of the room once:
 //
@@ -20,7 +20,7 @@
 //	chat/publish.go              permission; then, under the lock of the room: offset, history, post
 //	fanout/topic.go, shard.go    one job for each shard and format, in the inbox of the shard
 //	fanout/flush.go              all jobs of a flush; one batch
-//	chat/message.go, push.go     encode once for each format
+//	chat/publish.go, push.go     encode once for each format
 //	fanout/write.go              one write for each member
 //
 // A file uses those above it in this list. Only session.go and sessions.go, which declare the state, use each other.
