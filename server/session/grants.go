@@ -137,7 +137,7 @@ func (s *Session) joinOf(g *grant, requested *protocol.SubscribeRequest) *JoinAt
 
 // regrant ends the subscriptions that only the old connection token granted, and applies the information of the new token to the others. It
 // returns the rooms to join.
-func (s *Session) regrant(now grants) (enter []grant) {
+func (s *Session) regrant(now grants) (joins []grant) {
 	for i := len(s.Subs) - 1; i >= 0; i-- {
 		sub := s.Subs[i]
 		if !sub.byToken {
@@ -152,10 +152,10 @@ func (s *Session) regrant(now grants) (enter []grant) {
 	}
 	for _, g := range now.list {
 		if s.Find(g.room) == nil {
-			enter = append(enter, g)
+			joins = append(joins, g)
 		}
 	}
-	return enter
+	return joins
 }
 
 // roomsAfter returns the number of rooms of the session after regrant and its joins.

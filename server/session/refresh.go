@@ -38,16 +38,16 @@ func (s *Session) finishRefresh(id uint32, claims token.Claims) {
 	if claims.Info != nil {
 		s.setInfo(AsJSON(claims.Info))
 	}
-	enter := s.regrant(rooms)
+	joins := s.regrant(rooms)
 	s.Reply(&protocol.Reply{Id: id, Refresh: &protocol.RefreshResult{
 		Client:  s.Client,
 		Version: ServerVersion,
 		Expires: s.expires != 0,
 		Ttl:     TTL(claims.Expires),
 	}})
-	for i := range enter {
-		if e := s.subscribeByServer(s.joinOf(&enter[i], nil)); e != nil {
-			s.Hub.Log.Debug("room of a new token not joined", "conn", s.Conn.ID, "room", logqueue.Clip(enter[i].room), "error", ErrorOf(e).Message)
+	for i := range joins {
+		if e := s.subscribeByServer(s.joinOf(&joins[i], nil)); e != nil {
+			s.Hub.Log.Debug("room of a new token not joined", "conn", s.Conn.ID, "room", logqueue.Clip(joins[i].room), "error", ErrorOf(e).Message)
 		}
 	}
 	s.schedule()
