@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"unicode/utf8"
-
-	"github.com/centrifugal/fdelta"
 
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
@@ -40,41 +37,6 @@ func BenchmarkWorstDeltas(b *testing.B) {
 				b.ReportMetric(float64(session.DeltaCost(pair[0], pair[1])), "estimated-ns/op")
 			})
 		}
-	}
-}
-
-func FuzzTrimmedDelta(f *testing.F) {
-	f.Add([]byte("one two three"), []byte("one 2 three"))
-	f.Add([]byte("aaaa"), []byte("aaaaaa"))
-	f.Add([]byte("aaaaaa"), []byte("aaaa"))
-	f.Add([]byte("ä ö"), []byte("ä ü"))
-	f.Add([]byte("\u00e4"), []byte("\u00a4")) // the last byte is the same
-	f.Add([]byte(""), []byte("new"))
-	f.Add([]byte("old"), []byte(""))
-	f.Add(bytes.Repeat([]byte("0123456789"), 1000), append(bytes.Repeat([]byte("0123456789"), 900), "end"...))
-	f.Fuzz(func(t *testing.T, was, content []byte) {
-		d := session.TrimmedDelta(was, content)
-		got, err := fdelta.Apply(was, d)
-		if err != nil || !bytes.Equal(got, content) {
-			t.Fatalf("got %q, %v of the delta %q; want %q", got, err, d, content)
-		}
-		if utf8.Valid(was) && utf8.Valid(content) && !utf8.Valid(d) {
-			t.Fatalf("the delta %q splits a character", d)
-		}
-	})
-}
-
-// A small change of a long publication is sent as a delta and needs no search.
-func TestAChangeOfALongPublicationIsADelta(t *testing.T) {
-	was := chat.Publication{Data: []byte(`"` + strings.Repeat("a long text ", 1000) + `"`), Form: chat.FormJSON}
-	now := chat.Publication{Data: bytes.Replace(was.Data, []byte("long"), []byte("short"), 1), Form: chat.FormJSON}
-	budget := fanout.DeltaBudget
-	got := session.DeltaPublication(&now, &was, session.ProtobufDeltaEncoding, &budget)
-	if !got.Delta || len(got.Data) > 100 {
-		t.Errorf("got %d bytes, delta %v; want a short delta", len(got.Data), got.Delta)
-	}
-	if spent := fanout.DeltaBudget - budget; spent > 5*len(now.Data) {
-		t.Errorf("got %d ns spent on %d bytes", spent, len(now.Data))
 	}
 }
 

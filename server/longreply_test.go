@@ -333,27 +333,6 @@ func TestALimitRejectsBeforeTheProxyRequest(t *testing.T) {
 	}
 }
 
-// The estimated size of a presence reply follows each join and leave, and matches the real size.
-func TestTheSizeOfAPresenceReplyIsExact(t *testing.T) {
-	p := &chat.Presence{}
-	var subs []*chat.Membership
-	for n := range 100 {
-		sub := &chat.Membership{Info: &chat.ClientInfo{User: fmt.Sprint(n), Client: fmt.Sprintf("%032x", n), ConnInfo: []byte(`{"name":"somebody"}`)}}
-		p.Add(sub)
-		subs = append(subs, sub)
-	}
-	if made := len(session.EncodePresence(nil, true, p.Snapshot())); p.Bytes < made/2 || p.Bytes > 2*made {
-		t.Errorf("got %d bytes estimated, want about %d", p.Bytes, made)
-	}
-	for _, sub := range subs {
-		sub.Info = &chat.ClientInfo{User: sub.Info.User, Client: sub.Info.Client, ConnInfo: []byte(`{"name":"another"}`)} // after a refresh of its token
-		p.Remove(sub)
-	}
-	if p.Bytes != 0 {
-		t.Errorf("got %d bytes of an empty presence", p.Bytes)
-	}
-}
-
 // A worker and a poller encode a history page in the same way.
 func TestALongHistoryReplyEqualsAShortOne(t *testing.T) {
 	t.Parallel()

@@ -5,11 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/centrifugal/protocol"
-
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
-	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -95,41 +92,4 @@ func TestAPlainClientGetsNoJoinEvents(t *testing.T) {
 	})
 	plain.send(ws.OpText, "hi")
 	plain.expect(ws.OpText, "hi")
-}
-
-// A long reply is encoded in parts, and has the same content as a short one.
-func TestALongPresenceReplyEqualsAShortOne(t *testing.T) {
-	for _, members := range []int{0, 1, 2, 3 * session.YieldEvery} {
-		infos := fullRoom(members).Snapshot()
-		if members > 1 {
-			infos[1] = &chat.ClientInfo{Client: `"<odd>"`, ChanInfo: []byte(`[1]`)}
-		}
-		want := session.PresenceByClient(infos)
-		for _, e := range []session.Encoding{session.JSONEncoding, session.ProtobufEncoding} {
-			q := session.BulkQuery{Kind: session.PresenceQuery, JSON: e.IsJSON()}
-			r := &session.BulkReply{Body: session.EncodePresence(nil, q.JSON, infos)}
-			var d ws.Decoder
-			m, _, err := d.Next(&clientRules, append(r.Head(q, 7), r.Body...))
-			if err != nil || m.Op != e.Opcode() {
-				t.Fatalf("%d members, encoding %d: got frame %v, %v", members, e, m.Op, err)
-			}
-			decoder := protocol.ReplyDecoder(protocol.NewJSONReplyDecoder(m.Payload))
-			if e == session.ProtobufEncoding {
-				decoder = protocol.NewProtobufReplyDecoder(m.Payload)
-			}
-			reply, err := decoder.Decode()
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := reply.Presence.Presence
-			if reply.Id != 7 || len(got) != len(want) {
-				t.Errorf("%d members, encoding %d: got id %d and %d members", members, e, reply.Id, len(got))
-			}
-			for client, info := range want {
-				if got[client] == nil || string(got[client].AppendJSON(nil)) != string(info.AppendJSON(nil)) {
-					t.Errorf("%d members, encoding %d: got %v for %q, want %v", members, e, got[client], client, info)
-				}
-			}
-		}
-	}
 }

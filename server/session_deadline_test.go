@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/ws"
@@ -114,20 +113,6 @@ func whoAnswersPingsStays(t *testing.T, s *Server) {
 	c.expectCloseCode(3501)
 }
 
-// Tokens may be valid for longer than ticks can count. Their connections are not closed earlier.
-func TestATokenMayBeGoodForAVeryLongTime(t *testing.T) {
-	h := &session.Sessions{Hub: &chat.Hub{Engine: &fanout.Engine{Core: fanout.Core{Clock: fanout.NewClock()}}}}
-	round := (1 << 32) * fanout.TickLength // the ticks overflow
-	for _, end := range []time.Time{time.Now().Add(round + time.Second), time.Unix(253402300799, 0)} {
-		if left := time.Duration(h.TickOf(end)-h.Clock.Tick()) * fanout.TickLength; h.TickOf(end) < h.Clock.Tick() || left < 365*24*time.Hour {
-			t.Errorf("%v: got %v left, want a year or more", end, left)
-		}
-		if left := time.Duration(session.TTL(end)) * time.Second; left < 365*24*time.Hour || left > session.MaxMoment {
-			t.Errorf("%v: got a ttl of %v, want a year to %v", end, left, session.MaxMoment)
-		}
-	}
-}
-
 // A token expires by the wall clock. After a suspend of the process or the machine, the first tick checks it. Pings and other deadlines count
 // ticks and continue where they were.
 func TestATokenThatExpiredDuringASuspendIsCheckedAtTheFirstTick(t *testing.T) {
@@ -157,32 +142,5 @@ func TestATokenThatExpiredDuringASuspendIsCheckedAtTheFirstTick(t *testing.T) {
 	}
 	if got := value(t, s, "throng_pings_total", ""); got != pings {
 		t.Errorf("got %v pings after the suspend, want none: no tick is missing", got-pings)
-	}
-}
-
-func TestAnExpiryUsesTheWallClock(t *testing.T) {
-	at := time.Unix(1_800_000_000, 1)
-	e := session.ExpiryOf(at)
-	for _, tt := range []struct {
-		now  time.Time
-		want bool
-	}{
-		{at.Add(-time.Hour), false},
-		{at.Add(session.ExpiryGrace), false},
-		{at.Add(session.ExpiryGrace + time.Second), true},
-		{at.Add(time.Hour), true},
-	} {
-		if got := e.Over(tt.now); got != tt.want {
-			t.Errorf("at %v: got over %v, want %v", tt.now, got, tt.want)
-		}
-	}
-	if never := session.ExpiryOf(time.Time{}); never != 0 || never.Over(at) || !never.End().IsZero() {
-		t.Errorf("got %v for never", never)
-	}
-	if past := session.ExpiryOf(time.Unix(-5, 0)); !past.Over(at) {
-		t.Error("a time before 1970 is never reached")
-	}
-	if far := session.ExpiryOf(time.Unix(253402300799, 0)); far.Over(at) || far == 0 {
-		t.Errorf("got %v for the year 9999", far)
 	}
 }

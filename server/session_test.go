@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/server/chat"
-	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/token"
 	"github.com/throng-chat/throng/server/ws"
@@ -264,19 +263,5 @@ func TestTheDeltaBaseIsKeptOnlyIfUsed(t *testing.T) {
 	a.expectLine(`{"id":3,"unsubscribe":{}}`)
 	if kept() {
 		t.Error("kept after all members left")
-	}
-}
-
-// The delta of a long text can take a hundred times as long as all other work for it, so a shard does not compute it.
-func TestALongPublicationIsSentInFull(t *testing.T) {
-	for length, want := range map[int]bool{4 << 10: true, chat.MaxDelta: true, chat.MaxDelta + 1: false, 64 << 10: false} {
-		data := []byte(`"` + strings.Repeat("x", length-2) + `"`)
-		p := chat.Publication{Data: data, Form: chat.FormJSON}
-		for _, e := range []session.Encoding{session.JSONDeltaEncoding, session.ProtobufDeltaEncoding} {
-			budget := fanout.DeltaBudget
-			if got := session.DeltaPublication(&p, &p, e, &budget).Delta; got != want {
-				t.Errorf("%d bytes: got a delta: %v, want %v", length, got, want)
-			}
-		}
 	}
 }

@@ -1,14 +1,13 @@
-package server
+package session
 
 import (
 	"fmt"
 	"testing"
 
 	"github.com/throng-chat/throng/server/chat"
-	"github.com/throng-chat/throng/server/session"
 )
 
-// fullRoom is a room with so many members present.
+// fullRoom returns the presence of a room with so many members.
 func fullRoom(members int) *chat.Presence {
 	p := &chat.Presence{}
 	for i := range members {
@@ -17,8 +16,8 @@ func fullRoom(members int) *chat.Presence {
 	return p
 }
 
-// What a question about a crowded room costs: the snapshot is taken under the lock of the room, which stops its publishers for that time; the
-// answer is made off the loop.
+// The cost of a presence query in a large room: the snapshot is made under the lock of the room, which delays its publishers; a worker encodes
+// the reply.
 func BenchmarkPresenceOf20000(b *testing.B) {
 	p := fullRoom(20_000)
 	b.Run("snapshot", func(b *testing.B) {
@@ -30,7 +29,7 @@ func BenchmarkPresenceOf20000(b *testing.B) {
 	for name, json := range map[string]bool{"answer/json": true, "answer/protobuf": false} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				session.EncodePresence(nil, json, infos)
+				EncodePresence(nil, json, infos)
 			}
 		})
 	}
