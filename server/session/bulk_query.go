@@ -19,7 +19,7 @@ import (
 type queryKind uint8
 
 const (
-	PresenceQuery queryKind = iota
+	presenceQuery queryKind = iota
 	HistoryQuery
 )
 
@@ -52,8 +52,8 @@ type BulkReply struct {
 	Readers     atomic.Int32 // that have not received all of it
 }
 
-// Sent notes that one reader has received the reply or is gone. The last one releases its bytes. Any goroutine may call it.
-func (r *BulkReply) Sent() {
+// sent notes that one reader has received the reply or is gone. The last one releases its bytes. Any goroutine may call it.
+func (r *BulkReply) sent() {
 	if r.Readers.Add(-1) == 0 {
 		r.Outstanding.Release(cap(r.Body))
 	}

@@ -77,8 +77,8 @@ func (all *Sessions) EncodeBulk(q BulkQuery) (body []byte, e *protocol.Error) {
 	made := 0
 	defer func() { all.Outstanding.Release(estimate - made) }()
 	switch q.Kind {
-	case PresenceQuery:
-		body = EncodePresence(make([]byte, 0, estimate), q.JSON, all.Presence(q.Room))
+	case presenceQuery:
+		body = encodePresence(make([]byte, 0, estimate), q.JSON, all.Presence(q.Room))
 	case HistoryQuery:
 		if body, e = all.encodeHistory(q); e != nil {
 			return nil, e
@@ -133,7 +133,7 @@ func (b *BulkDelivery) OnSent() {
 	if s.Blocked.Swap(false) {
 		s.Conn.Poller().Post(s.unblock)
 	}
-	b.Reply.Sent()
+	b.Reply.sent()
 }
 
 // unblock starts the query that waited for the client to read. Called on the poller.

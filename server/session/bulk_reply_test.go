@@ -17,13 +17,13 @@ func TestALongPresenceReplyEqualsAShortOne(t *testing.T) {
 		if members > 1 {
 			infos[1] = &chat.ClientInfo{Client: `"<odd>"`, ChanInfo: []byte(`[1]`)}
 		}
-		want := PresenceByClient(infos)
+		want := presenceByClient(infos)
 		for _, e := range []Encoding{JSONEncoding, ProtobufEncoding} {
-			q := BulkQuery{Kind: PresenceQuery, JSON: e.IsJSON()}
-			r := &BulkReply{Body: EncodePresence(nil, q.JSON, infos)}
+			q := BulkQuery{Kind: presenceQuery, JSON: e.isJSON()}
+			r := &BulkReply{Body: encodePresence(nil, q.JSON, infos)}
 			var d ws.Decoder
 			m, _, err := d.Next(&ws.Rules{MaxMessage: 16 << 20, MaxFragments: 1, FromServer: true}, append(r.Head(q, 7), r.Body...))
-			if err != nil || m.Op != e.Opcode() {
+			if err != nil || m.Op != e.opcode() {
 				t.Fatalf("%d members, encoding %d: got frame %v, %v", members, e, m.Op, err)
 			}
 			decoder := protocol.ReplyDecoder(protocol.NewJSONReplyDecoder(m.Payload))
@@ -56,7 +56,7 @@ func TestTheSizeOfAPresenceReplyIsExact(t *testing.T) {
 		p.Add(sub)
 		subs = append(subs, sub)
 	}
-	if made := len(EncodePresence(nil, true, p.Snapshot())); p.Bytes < made/2 || p.Bytes > 2*made {
+	if made := len(encodePresence(nil, true, p.Snapshot())); p.Bytes < made/2 || p.Bytes > 2*made {
 		t.Errorf("got %d bytes estimated, want about %d", p.Bytes, made)
 	}
 	for _, sub := range subs {

@@ -15,7 +15,7 @@ import (
 
 // OnMessage handles the commands of one frame. Called on the poller; frame must not be kept.
 func (s *Session) OnMessage(_ ws.Opcode, frame []byte, now time.Duration) {
-	if len(frame) == 0 || s.Encoding.IsJSON() && !utf8.Valid(frame) {
+	if len(frame) == 0 || s.Encoding.isJSON() && !utf8.Valid(frame) {
 		s.flushAndDisconnect(disconnectBadRequest)
 		return
 	}
@@ -46,7 +46,7 @@ func (s *Session) onCommands(frame []byte, now time.Duration) {
 // NextCommand decodes the first command of a frame: a line of JSON, or Protobuf after its length. The command shares no memory with the frame.
 func (s *Session) NextCommand(frame []byte) (cmd *protocol.Command, rest []byte, ok bool) {
 	cmd = &protocol.Command{}
-	if s.Encoding.IsJSON() {
+	if s.Encoding.isJSON() {
 		line, rest, _ := bytes.Cut(frame, []byte("\n"))
 		return cmd, rest, cfjson.Unmarshal(line, cmd, 0) == nil
 	}

@@ -55,13 +55,13 @@ func (s *Session) PingFrame() []byte { return SessionPings[s.Encoding] }
 func (s *Session) CloseFor(reason fanout.Reason, text string) (ws.CloseCode, string) {
 	switch reason {
 	case fanout.ClosedShutdown:
-		return disconnectShutdown.Code, disconnectShutdown.Text
+		return disconnectShutdown.code, disconnectShutdown.text
 	case fanout.ClosedPingTimeout:
-		return disconnectNoPong.Code, disconnectNoPong.Text
+		return disconnectNoPong.code, disconnectNoPong.text
 	case fanout.ClosedRate:
-		return disconnectTooMany.Code, disconnectTooMany.Text
+		return disconnectTooMany.code, disconnectTooMany.text
 	case fanout.ClosedByAdmin:
-		return DisconnectForced.Code, DisconnectForced.Text
+		return DisconnectForced.code, DisconnectForced.text
 	}
 	return ws.ClosePolicy, text
 }
@@ -125,7 +125,7 @@ func (s *Session) begin() {
 	s.continueReading()
 }
 
-// End leaves all rooms, notifies the application and removes the user. Called on the poller, once, when the socket is closed.
+// end leaves all rooms, notifies the application and removes the user. Called on the poller, once, when the socket is closed.
 func (s *Session) End() {
 	s.endAdmission()
 	s.leaveAll()

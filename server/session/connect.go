@@ -120,7 +120,7 @@ func (s *Session) establish(id uint32, req *protocol.ConnectRequest, claims toke
 		return
 	}
 	s.State = Connected
-	s.expires = ExpiryOf(claims.Expires)
+	s.expires = expiryOf(claims.Expires)
 	s.Conn.Pinged.Store(0)
 	s.due.PingAt.Store(uint32(h.Heartbeat.FirstPing(s.Conn)))
 
@@ -135,7 +135,7 @@ func (s *Session) establish(id uint32, req *protocol.ConnectRequest, claims toke
 	}
 	if req.Token != "" {
 		// Only a new token can extend the connection. A client without a token is disconnected then, reconnects, and the application decides again.
-		result.Expires, result.Ttl = s.expires != 0, TTL(claims.Expires)
+		result.Expires, result.Ttl = s.expires != 0, ttl(claims.Expires)
 	}
 	s.Reply(&protocol.Reply{Id: id, Connect: result})
 	s.joinGrantedRooms(result, req.Subs, rooms)

@@ -22,7 +22,7 @@ func (s *Session) schedule() {
 			next = sub.expires
 		}
 	}
-	s.due.Deadline.Store(uint32(s.Hub.TickOf(next.End())))
+	s.due.Deadline.Store(uint32(s.Hub.tickOf(next.end())))
 	s.Hub.Heartbeat.File(s.Conn)
 }
 
@@ -42,12 +42,12 @@ func (s *Session) expire() {
 		return
 	}
 	now := s.Hub.Clock.WallNow()
-	if s.expires.Over(now) {
+	if s.expires.over(now) {
 		s.flushAndDisconnect(disconnectExpired)
 		return
 	}
 	for i := len(s.Subs) - 1; i >= 0; i-- {
-		if sub := s.Subs[i]; sub.expires.Over(now) {
+		if sub := s.Subs[i]; sub.expires.over(now) {
 			s.endSubscription(sub, unsubscribedExpired)
 		}
 	}

@@ -29,12 +29,12 @@ func DeltaOf(was, content []byte) []byte {
 	if searched(was, content) {
 		return fdelta.Create(was, content)
 	}
-	return TrimmedDelta(was, content)
+	return trimmedDelta(was, content)
 }
 
-// TrimmedDelta returns a delta that copies the common prefix and suffix of was and content, and inserts the rest. The inserted part contains
+// trimmedDelta returns a delta that copies the common prefix and suffix of was and content, and inserts the rest. The inserted part contains
 // complete UTF-8 characters.
-func TrimmedDelta(was, content []byte) []byte {
+func trimmedDelta(was, content []byte) []byte {
 	shorter := min(len(was), len(content))
 	begin := 0
 	for begin < shorter && was[begin] == content[begin] {

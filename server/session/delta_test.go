@@ -17,9 +17,9 @@ func TestALongPublicationIsSentInFull(t *testing.T) {
 	for length, want := range map[int]bool{4 << 10: true, chat.MaxDelta: true, chat.MaxDelta + 1: false, 64 << 10: false} {
 		data := []byte(`"` + strings.Repeat("x", length-2) + `"`)
 		p := chat.Publication{Data: data, Form: chat.FormJSON}
-		for _, e := range []Encoding{JSONDeltaEncoding, ProtobufDeltaEncoding} {
+		for _, e := range []Encoding{jsonDeltaEncoding, protobufDeltaEncoding} {
 			budget := fanout.DeltaBudget
-			if got := DeltaPublication(&p, &p, e, &budget).Delta; got != want {
+			if got := deltaPublication(&p, &p, e, &budget).Delta; got != want {
 				t.Errorf("%d bytes: got a delta: %v, want %v", length, got, want)
 			}
 		}
@@ -36,7 +36,7 @@ func FuzzTrimmedDelta(f *testing.F) {
 	f.Add([]byte("old"), []byte(""))
 	f.Add(bytes.Repeat([]byte("0123456789"), 1000), append(bytes.Repeat([]byte("0123456789"), 900), "end"...))
 	f.Fuzz(func(t *testing.T, was, content []byte) {
-		d := TrimmedDelta(was, content)
+		d := trimmedDelta(was, content)
 		got, err := fdelta.Apply(was, d)
 		if err != nil || !bytes.Equal(got, content) {
 			t.Fatalf("got %q, %v of the delta %q; want %q", got, err, d, content)
@@ -52,7 +52,7 @@ func TestAChangeOfALongPublicationIsADelta(t *testing.T) {
 	was := chat.Publication{Data: []byte(`"` + strings.Repeat("a long text ", 1000) + `"`), Form: chat.FormJSON}
 	now := chat.Publication{Data: bytes.Replace(was.Data, []byte("long"), []byte("short"), 1), Form: chat.FormJSON}
 	budget := fanout.DeltaBudget
-	got := DeltaPublication(&now, &was, ProtobufDeltaEncoding, &budget)
+	got := deltaPublication(&now, &was, protobufDeltaEncoding, &budget)
 	if !got.Delta || len(got.Data) > 100 {
 		t.Errorf("got %d bytes, delta %v; want a short delta", len(got.Data), got.Delta)
 	}

@@ -22,24 +22,24 @@ const (
 	PlainEncoding         Encoding = iota // unchanged data, for plain clients
 	JSONEncoding                          // SDK protocol in JSON
 	ProtobufEncoding                      // SDK protocol in Protobuf
-	JSONDeltaEncoding                     // JSON with deltas between publications
-	ProtobufDeltaEncoding                 // Protobuf with deltas
+	jsonDeltaEncoding                     // JSON with deltas between publications
+	protobufDeltaEncoding                 // Protobuf with deltas
 	Encodings
 
-	// jsonFullEncoding is a full publication for a member of JSONDeltaEncoding. No topic has it.
+	// jsonFullEncoding is a full publication for a member of jsonDeltaEncoding. No topic has it.
 	jsonFullEncoding = Encodings
 )
 
-// IsJSON reports whether the encoding is one of JSON.
-func (e Encoding) IsJSON() bool {
-	return e == JSONEncoding || e == JSONDeltaEncoding || e == jsonFullEncoding
+// isJSON reports whether the encoding is one of JSON.
+func (e Encoding) isJSON() bool {
+	return e == JSONEncoding || e == jsonDeltaEncoding || e == jsonFullEncoding
 }
 
-func (e Encoding) withDelta() bool { return e == JSONDeltaEncoding || e == ProtobufDeltaEncoding }
+func (e Encoding) withDelta() bool { return e == jsonDeltaEncoding || e == protobufDeltaEncoding }
 
-// Opcode returns the opcode of frames in this encoding.
-func (e Encoding) Opcode() ws.Opcode {
-	if e.IsJSON() {
+// opcode returns the opcode of frames in this encoding.
+func (e Encoding) opcode() ws.Opcode {
+	if e.isJSON() {
 		return ws.OpText
 	}
 	return ws.OpBinary
@@ -56,7 +56,7 @@ var SessionPings = [Encodings]([]byte){
 func appendReplies(dst, scratch []byte, e Encoding, replies []*protocol.Reply) (frame, spent []byte) {
 	payload := scratch[:0]
 	for i, r := range replies {
-		if e.IsJSON() {
+		if e.isJSON() {
 			if i > 0 {
 				payload = append(payload, '\n')
 			}
@@ -65,7 +65,7 @@ func appendReplies(dst, scratch []byte, e Encoding, replies []*protocol.Reply) (
 		}
 		payload = appendProtobuf(binary.AppendUvarint(payload, uint64(r.SizeCF())), r)
 	}
-	return ws.AppendFrame(dst, e.Opcode(), payload), payload
+	return ws.AppendFrame(dst, e.opcode(), payload), payload
 }
 
 // encodeReply returns a frame with one reply.

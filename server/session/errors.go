@@ -55,8 +55,8 @@ func ErrorOf(r *chat.Rejection) *protocol.Error {
 // disconnect has the reason and the close frame of a disconnect. An SDK reconnects after the codes below 3500 and 4000 to 4499 only.
 type disconnect struct {
 	reason fanout.Reason
-	Code   ws.CloseCode
-	Text   string
+	code   ws.CloseCode
+	text   string
 }
 
 var (

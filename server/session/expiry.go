@@ -12,30 +12,30 @@ const ExpiryGrace = 10 * time.Second
 // process is suspended.
 type expiry uint32
 
-// ExpiryOf returns a time rounded up to seconds; the zero time is never. A time after 2106 counts as 2106.
-func ExpiryOf(t time.Time) expiry {
+// expiryOf returns a time rounded up to seconds; the zero time is never. A time after 2106 counts as 2106.
+func expiryOf(t time.Time) expiry {
 	if t.IsZero() {
 		return 0
 	}
 	return expiry(min(max(t.Add(time.Second-1).Unix(), 1), math.MaxUint32))
 }
 
-// End returns when the client must have sent a new token; the zero time for never.
-func (at expiry) End() time.Time {
+// end returns when the client must have sent a new token; the zero time for never.
+func (at expiry) end() time.Time {
 	if at == 0 {
 		return time.Time{}
 	}
 	return time.Unix(int64(at), 0).Add(ExpiryGrace)
 }
 
-// Over reports whether the token and its grace period have ended.
-func (at expiry) Over(now time.Time) bool { return at != 0 && !now.Before(at.End()) }
+// over reports whether the token and its grace period have ended.
+func (at expiry) over(now time.Time) bool { return at != 0 && !now.Before(at.end()) }
 
 // MaxMoment is the longest time to a deadline. A later one counts as this long.
 const MaxMoment = 10 * 366 * 24 * time.Hour
 
-// TTL returns the seconds until a time, for the protocol: 1 or more; 0 for the zero time.
-func TTL(t time.Time) uint32 {
+// ttl returns the seconds until a time, for the protocol: 1 or more; 0 for the zero time.
+func ttl(t time.Time) uint32 {
 	if t.IsZero() {
 		return 0
 	}

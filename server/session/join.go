@@ -30,7 +30,7 @@ func (s *Session) request(en *JoinAttempt) *chat.JoinRequest {
 	en.Membership = &en.sub.Membership
 	en.Format = fanout.Format(s.Encoding)
 	if en.Requested.Delta == "fossil" {
-		en.DeltaFormat = fanout.Format(s.Encoding + JSONDeltaEncoding - JSONEncoding)
+		en.DeltaFormat = fanout.Format(s.Encoding + jsonDeltaEncoding - JSONEncoding)
 	}
 	en.Positioned, en.Recoverable = en.Requested.Positioned, en.Requested.Recoverable
 	en.Recover, en.Since = en.Requested.Recover, chat.StreamPosition{Offset: en.Requested.Offset, Epoch: en.Requested.Epoch}

@@ -29,7 +29,7 @@ func BenchmarkPresenceOf20000(b *testing.B) {
 	for name, json := range map[string]bool{"answer/json": true, "answer/protobuf": false} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				EncodePresence(nil, json, infos)
+				encodePresence(nil, json, infos)
 			}
 		})
 	}

@@ -15,7 +15,7 @@ import (
 // proxyRequest returns a request with the fields that all events have.
 func (s *Session) proxyRequest(event string) *webhook.Request {
 	r := &webhook.Request{Event: event, Client: s.Client, Transport: "websocket", Protocol: "protobuf", Meta: s.meta}
-	if s.Encoding.IsJSON() {
+	if s.Encoding.isJSON() {
 		r.Protocol = "json"
 	}
 	if s.Info != nil {
@@ -28,7 +28,7 @@ func (s *Session) proxyRequest(event string) *webhook.Request {
 // nothing.
 func (s *Session) proxyQueueFull(event string) bool {
 	h := s.Hub.Hooks
-	return h.wants(event) && h.workersOf(event).Full(s.Conn.AddressKey())
+	return h.wants(event) && h.workersOf(event).full(s.Conn.AddressKey())
 }
 
 // proxy sends a proxy request on a worker. Then it calls, on the poller, allow with the reply or reject with the error for the client. It calls

@@ -18,8 +18,8 @@ func SessionFormats() (all chat.Formats) {
 	for _, f := range []struct{ encoding, whole Encoding }{
 		{JSONEncoding, JSONEncoding},
 		{ProtobufEncoding, ProtobufEncoding},
-		{JSONDeltaEncoding, jsonFullEncoding},
-		{ProtobufDeltaEncoding, ProtobufEncoding},
+		{jsonDeltaEncoding, jsonFullEncoding},
+		{protobufDeltaEncoding, ProtobufEncoding},
 		{jsonFullEncoding, jsonFullEncoding},
 	} {
 		e := f.encoding
@@ -89,7 +89,7 @@ func (out *sdkPublication) fill(p *chat.Publication, e Encoding) {
 		fillInfo(&out.publisher, p.Info)
 		out.Info = &out.publisher
 	}
-	if e.IsJSON() && e != JSONEncoding {
+	if e.isJSON() && e != JSONEncoding {
 		// In the JSON protocol, a client with deltas receives all data as a JSON string.
 		out.Data = cfjson.AppendString(nil, string(out.Data))
 	}
@@ -110,11 +110,11 @@ func (out *sdkPublication) shorten(p, before *chat.Publication, e Encoding, budg
 	}
 	delta := DeltaOf(was, data)
 	// A delta works on bytes. One that splits a character is not valid JSON.
-	if len(delta) >= len(data) || e.IsJSON() && !utf8.Valid(delta) {
+	if len(delta) >= len(data) || e.isJSON() && !utf8.Valid(delta) {
 		return
 	}
 	out.Delta, out.Data = true, delta
-	if e.IsJSON() {
+	if e.isJSON() {
 		out.Data = cfjson.AppendString(nil, string(delta))
 	}
 }
@@ -122,7 +122,7 @@ func (out *sdkPublication) shorten(p, before *chat.Publication, e Encoding, budg
 // sdkData returns the data of a publication for an SDK client.
 func sdkData(p *chat.Publication, e Encoding) []byte {
 	switch {
-	case p.Form == chat.FormJSON || p.Form == chat.FormBytes && !e.IsJSON():
+	case p.Form == chat.FormJSON || p.Form == chat.FormBytes && !e.isJSON():
 		return p.Data
 	case p.Form == chat.FormText:
 		return cfjson.AppendString(nil, string(p.Data))
@@ -137,8 +137,8 @@ func fullPublication(p *chat.Publication, e Encoding) *protocol.Publication {
 	return &out.Publication
 }
 
-// DeltaPublication returns a publication as a delta to the previous one, if there is one and shorten finds a shorter delta.
-func DeltaPublication(p, before *chat.Publication, e Encoding, budget *int) *protocol.Publication {
+// deltaPublication returns a publication as a delta to the previous one, if there is one and shorten finds a shorter delta.
+func deltaPublication(p, before *chat.Publication, e Encoding, budget *int) *protocol.Publication {
 	out := &sdkPublication{}
 	out.fill(p, e)
 	out.shorten(p, before, e, budget)

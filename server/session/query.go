@@ -16,11 +16,11 @@ func (s *Session) presence(id uint32, req *protocol.PresenceRequest) {
 	}
 	infos, size, all := s.Hub.PresenceWithin(req.Channel, s.inlineBytes())
 	if !all {
-		s.queryBulk(id, BulkQuery{Kind: PresenceQuery, Room: req.Channel, JSON: s.Encoding.IsJSON()}, size)
+		s.queryBulk(id, BulkQuery{Kind: presenceQuery, Room: req.Channel, JSON: s.Encoding.isJSON()}, size)
 		return
 	}
 	s.chargeBulk(size)
-	s.Reply(&protocol.Reply{Id: id, Presence: &protocol.PresenceResult{Presence: PresenceByClient(infos)}})
+	s.Reply(&protocol.Reply{Id: id, Presence: &protocol.PresenceResult{Presence: presenceByClient(infos)}})
 }
 
 func (s *Session) checkPresence(room string) *protocol.Error {
@@ -70,7 +70,7 @@ func (s *Session) history(id uint32, req *protocol.HistoryRequest) {
 		s.fail(id, e)
 		return
 	}
-	q := BulkQuery{Kind: HistoryQuery, Room: req.Channel, JSON: s.Encoding.IsJSON(), Limit: int(req.Limit), reverse: req.Reverse}
+	q := BulkQuery{Kind: HistoryQuery, Room: req.Channel, JSON: s.Encoding.isJSON(), Limit: int(req.Limit), reverse: req.Reverse}
 	if req.Since != nil {
 		q.HasFrom, q.From = true, chat.StreamPosition{Offset: req.Since.Offset, Epoch: req.Since.Epoch}
 	}
@@ -88,7 +88,7 @@ func (s *Session) history(id uint32, req *protocol.HistoryRequest) {
 		s.queryBulk(id, q, s.Hub.MaxUnsent/2)
 		return
 	}
-	result, size := HistoryPage(pubs, at, s.Encoding.IsJSON(), s.Hub.MaxUnsent/2)
+	result, size := HistoryPage(pubs, at, s.Encoding.isJSON(), s.Hub.MaxUnsent/2)
 	s.chargeBulk(size)
 	s.Reply(&protocol.Reply{Id: id, History: result})
 }

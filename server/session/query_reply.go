@@ -11,8 +11,8 @@ import (
 
 // The replies of presence and history.
 
-// PresenceByClient returns the presence as a type of the protocol.
-func PresenceByClient(infos []*chat.ClientInfo) map[string]*protocol.ClientInfo {
+// presenceByClient returns the presence as a type of the protocol.
+func presenceByClient(infos []*chat.ClientInfo) map[string]*protocol.ClientInfo {
 	all := make([]protocol.ClientInfo, len(infos))
 	m := make(map[string]*protocol.ClientInfo, len(infos))
 	for i, info := range infos {
@@ -25,9 +25,9 @@ func PresenceByClient(infos []*chat.ClientInfo) map[string]*protocol.ClientInfo 
 // YieldEvery is the number of members after which the encoding of a long reply yields the processor: about 0.1 ms.
 const YieldEvery = 128
 
-// EncodePresence appends the part of a presence reply after its ID: in JSON, the value of "presence" and the end of the reply; in Protobuf, the
+// encodePresence appends the part of a presence reply after its ID: in JSON, the value of "presence" and the end of the reply; in Protobuf, the
 // PresenceResult. It yields the processor regularly. Do not call it on a poller or a shard.
-func EncodePresence(b []byte, json bool, infos []*chat.ClientInfo) []byte {
+func encodePresence(b []byte, json bool, infos []*chat.ClientInfo) []byte {
 	if json {
 		return append(appendPresence(b, infos), '}')
 	}

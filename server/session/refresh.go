@@ -31,7 +31,7 @@ func (s *Session) finishRefresh(id uint32, claims token.Claims) {
 	if s.tooMany(id, s.roomsAfter(rooms)) || !s.checkSanctions(claims) {
 		return
 	}
-	s.expires = ExpiryOf(claims.Expires)
+	s.expires = expiryOf(claims.Expires)
 	if claims.Meta != nil {
 		s.meta = chat.Compact(claims.Meta)
 	}
@@ -43,7 +43,7 @@ func (s *Session) finishRefresh(id uint32, claims token.Claims) {
 		Client:  s.Client,
 		Version: ServerVersion,
 		Expires: s.expires != 0,
-		Ttl:     TTL(claims.Expires),
+		Ttl:     ttl(claims.Expires),
 	}})
 	for i := range joins {
 		if e := s.subscribeByServer(s.joinOf(&joins[i], nil)); e != nil {
@@ -72,14 +72,14 @@ func (s *Session) subRefresh(id uint32, req *protocol.SubRefreshRequest) {
 
 // finishSubRefresh continues subRefresh after the token was verified.
 func (s *Session) finishSubRefresh(id uint32, sub *Subscription, claims token.SubClaims) {
-	sub.expires = ExpiryOf(claims.Expires)
+	sub.expires = expiryOf(claims.Expires)
 	sub.tokenID = &chat.TokenIdentity{ID: claims.ID, IssuedAt: claims.IssuedAt}
 	if claims.Info != nil {
 		s.setInfoIn(sub, claims.Info)
 	}
 	s.Reply(&protocol.Reply{Id: id, SubRefresh: &protocol.SubRefreshResult{
 		Expires: sub.expires != 0,
-		Ttl:     TTL(claims.Expires),
+		Ttl:     ttl(claims.Expires),
 	}})
 	s.schedule()
 }

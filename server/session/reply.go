@@ -57,7 +57,7 @@ func (s *Session) take() *ReplyFrame {
 }
 
 // Disconnect closes the connection. Any goroutine may call it.
-func (s *Session) Disconnect(d disconnect) { s.Conn.Close(d.reason, d.Code, d.Text) }
+func (s *Session) Disconnect(d disconnect) { s.Conn.Close(d.reason, d.code, d.text) }
 
 // flushAndDisconnect sends the replies so far, then closes the connection. Called on the poller.
 func (s *Session) flushAndDisconnect(d disconnect) {

@@ -62,7 +62,7 @@ func (s *Session) proxyRPC(id uint32, req *protocol.RPCRequest) {
 	r.Method, r.Data = req.Method, req.Data
 	s.proxy(r, func(a *webhook.Reply) {
 		s.chargeBulk(len(a.Data))
-		if s.Encoding.IsJSON() {
+		if s.Encoding.isJSON() {
 			a.Data = AsJSON(a.Data)
 		}
 		s.Reply(&protocol.Reply{Id: id, Rpc: &protocol.RPCResult{Data: a.Data}})

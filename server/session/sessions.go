@@ -45,8 +45,8 @@ func (all *Sessions) OnTick(now time.Time, tick wheel.Tick) {
 	all.RelieveOutstanding(tick)
 }
 
-// TickOf returns the tick of a time; 0 for the zero time. A time later than MaxMoment counts as MaxMoment.
-func (all *Sessions) TickOf(t time.Time) wheel.Tick {
+// tickOf returns the tick of a time; 0 for the zero time. A time later than MaxMoment counts as MaxMoment.
+func (all *Sessions) tickOf(t time.Time) wheel.Tick {
 	if t.IsZero() {
 		return 0
 	}

@@ -27,8 +27,8 @@ func (s *Session) subscribe(id uint32, req *protocol.SubscribeRequest) {
 	s.subscriptionToken(id, req.Token, req.Channel, errTokenExpired, func(claims token.SubClaims) {
 		e.withToken, e.Info, e.data = true, s.InfoIn(claims.Info), AsJSON(claims.Data)
 		e.Token = &chat.TokenIdentity{ID: claims.ID, IssuedAt: claims.IssuedAt}
-		e.expires = ExpiryOf(claims.Expires)
-		e.ttl = TTL(claims.Expires)
+		e.expires = expiryOf(claims.Expires)
+		e.ttl = ttl(claims.Expires)
 		s.continueSubscribe(id, e)
 	})
 }
@@ -108,9 +108,9 @@ func (s *Session) proxySubscribe(id uint32, e *JoinAttempt) {
 			e.data = AsJSON(a.Data)
 		}
 		if !a.ExpireAt.IsZero() {
-			e.expires = ExpiryOf(a.ExpireAt)
+			e.expires = expiryOf(a.ExpireAt)
 			if e.withToken {
-				e.ttl = TTL(a.ExpireAt)
+				e.ttl = ttl(a.ExpireAt)
 			}
 		}
 		s.joinRoom(id, e)

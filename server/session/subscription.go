@@ -60,7 +60,7 @@ func (en *JoinAttempt) addRecovered(budget *int) {
 	for i := range en.RecoveredPublications {
 		p := &en.RecoveredPublications[i]
 		if en.WithDelta {
-			pub := DeltaPublication(p, before, Encoding(en.DeltaFormat), budget)
+			pub := deltaPublication(p, before, Encoding(en.DeltaFormat), budget)
 			pub.Time = p.UnixMilli
 			en.Result.Publications = append(en.Result.Publications, pub)
 			before = p

@@ -65,10 +65,10 @@ func disconnectFor(c chat.Disconnect) disconnect {
 		d = disconnectExpired
 	}
 	if c.Code != 0 {
-		d.Code = ws.CloseCode(c.Code)
+		d.code = ws.CloseCode(c.Code)
 	}
 	if c.Code != 0 || c.Reason != "" {
-		d.Text = c.Reason
+		d.text = c.Reason
 	}
 	return d
 }
@@ -111,17 +111,17 @@ func (s *Session) applySubscribe(c chat.Subscribe) *chat.Rejection {
 		withToken:  true,
 		Info:       s.InfoIn(c.Info),
 		data:       c.Data,
-		expires:    ExpiryOf(c.Expires),
-		ttl:        TTL(c.Expires),
+		expires:    expiryOf(c.Expires),
+		ttl:        ttl(c.Expires),
 	})
 }
 
 func (s *Session) applyRefresh(c chat.Refresh) {
-	s.expires = ExpiryOf(c.Expires)
+	s.expires = expiryOf(c.Expires)
 	if len(c.Info) > 0 {
 		s.setInfo(AsJSON(c.Info))
 	}
-	s.push(&protocol.Push{Refresh: &protocol.Refresh{Expires: s.expires != 0, Ttl: TTL(c.Expires)}})
+	s.push(&protocol.Push{Refresh: &protocol.Refresh{Expires: s.expires != 0, Ttl: ttl(c.Expires)}})
 	s.schedule()
 }
 

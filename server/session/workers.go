@@ -20,11 +20,11 @@ type workers struct {
 	queueTimeout time.Duration // time to wait
 
 	mu      sync.Mutex // a leaf, not held while a task runs
-	Busy    int
-	Waiting int                       // tasks
-	Queues  map[netip.Addr]*taskQueue // not empty, by address
-	Turns   []*taskQueue              // the same, in the order of their turns
-	Watched bool                      // a timer calls rejectLate; true while tasks wait
+	busy    int
+	waiting int                       // tasks
+	queues  map[netip.Addr]*taskQueue // not empty, by address
+	turns   []*taskQueue              // the same, in the order of their turns
+	watched bool                      // a timer calls rejectLate; true while tasks wait
 
 	running sync.WaitGroup
 }
@@ -48,7 +48,7 @@ func (t *task) isLate(timeout time.Duration) bool { return time.Since(t.since) >
 
 // NewWorkers returns workers for so many tasks at a time, with a queue of so many tasks.
 func NewWorkers(limit, maxQueued int, queueTimeout time.Duration) *workers {
-	return &workers{Limit: limit, maxQueued: maxQueued, queueTimeout: queueTimeout, Queues: map[netip.Addr]*taskQueue{}}
+	return &workers{Limit: limit, maxQueued: maxQueued, queueTimeout: queueTimeout, queues: map[netip.Addr]*taskQueue{}}
 }
 
 // Do runs work for an address, the zero Addr for none. It calls reject instead if work waits longer than the queue timeout, or is evicted by a task
@@ -57,51 +57,51 @@ func NewWorkers(limit, maxQueued int, queueTimeout time.Duration) *workers {
 func (w *workers) Do(from netip.Addr, work, reject func()) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.Busy < w.Limit {
-		w.Busy++
+	if w.busy < w.Limit {
+		w.busy++
 		w.running.Go(func() { w.run(work) })
 		return true
 	}
-	if w.Waiting >= w.maxQueued {
+	if w.waiting >= w.maxQueued {
 		heaviest := w.heavierThan(from)
 		if heaviest == nil {
 			return false
 		}
 		w.running.Go(w.dropLast(heaviest).reject)
 	}
-	q := w.Queues[from]
+	q := w.queues[from]
 	if q == nil {
 		q = &taskQueue{from: from}
-		w.Queues[from] = q
-		w.Turns = append(w.Turns, q)
+		w.queues[from] = q
+		w.turns = append(w.turns, q)
 	}
 	q.list = append(q.list, task{work, reject, time.Now()})
-	w.Waiting++
-	if !w.Watched {
-		w.Watched = true
+	w.waiting++
+	if !w.watched {
+		w.watched = true
 		time.AfterFunc(w.queueTimeout, w.rejectLate)
 	}
 	return true
 }
 
-// Full reports whether Do would return false now.
-func (w *workers) Full(from netip.Addr) bool {
+// full reports whether Do would return false now.
+func (w *workers) full(from netip.Addr) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.Busy >= w.Limit && w.Waiting >= w.maxQueued && w.heavierThan(from) == nil
+	return w.busy >= w.Limit && w.waiting >= w.maxQueued && w.heavierThan(from) == nil
 }
 
 // heavierThan returns the longest queue, if it is longer than that of from would be with one more task; else nil. It does not search if from has
 // its share already. The lock must be held.
 func (w *workers) heavierThan(from netip.Addr) *taskQueue {
 	own := 0
-	if q := w.Queues[from]; q != nil {
+	if q := w.queues[from]; q != nil {
 		own = len(q.list)
 	}
-	if own*len(w.Queues) >= w.Waiting {
+	if own*len(w.queues) >= w.waiting {
 		return nil
 	}
-	if heaviest, ok := limiter.HeavierThan(own, slices.Values(w.Turns)); ok {
+	if heaviest, ok := limiter.HeavierThan(own, slices.Values(w.turns)); ok {
 		return heaviest
 	}
 	return nil
@@ -113,8 +113,8 @@ const rejectedAtOnce = 64
 // rejectLate rejects the tasks that have waited too long, and sets the timer for the next ones.
 func (w *workers) rejectLate() {
 	w.mu.Lock()
-	if w.Waiting == 0 {
-		w.Watched = false
+	if w.waiting == 0 {
+		w.watched = false
 		w.mu.Unlock()
 		return
 	}
@@ -131,15 +131,15 @@ func (w *workers) rejectLate() {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.Watched = w.Waiting > 0; w.Watched {
+	if w.watched = w.waiting > 0; w.watched {
 		time.AfterFunc(w.queueTimeout-time.Since(w.oldest()), w.rejectLate)
 	}
 }
 
 // takeLate removes and returns the tasks that have waited too long, the oldest first. The lock must be held.
 func (w *workers) takeLate() (late []task) {
-	for i := len(w.Turns) - 1; i >= 0; i-- { // backwards: an empty queue is removed from Turns
-		q := w.Turns[i]
+	for i := len(w.turns) - 1; i >= 0; i-- { // backwards: an empty queue is removed from Turns
+		q := w.turns[i]
 		n := 0
 		for n < len(q.list) && q.list[n].isLate(w.queueTimeout) {
 			n++
@@ -153,8 +153,8 @@ func (w *workers) takeLate() (late []task) {
 
 // oldest returns the time of the oldest task. The lock must be held, and a task must wait.
 func (w *workers) oldest() time.Time {
-	first := w.Turns[0].list[0].since
-	for _, q := range w.Turns[1:] {
+	first := w.turns[0].list[0].since
+	for _, q := range w.turns[1:] {
 		if since := q.list[0].since; since.Before(first) {
 			first = since
 		}
@@ -174,15 +174,15 @@ func (w *workers) run(work func()) {
 func (w *workers) next() func() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.Waiting == 0 {
-		w.Turns = nil
-		w.Busy--
+	if w.waiting == 0 {
+		w.turns = nil
+		w.busy--
 		return nil
 	}
-	q := w.Turns[0]
+	q := w.turns[0]
 	first := q.list[0]
 	if w.drop(0, 0, 1) { // the other addresses first
-		w.Turns = append(w.Turns[1:], q)
+		w.turns = append(w.turns[1:], q)
 	}
 	if first.isLate(w.queueTimeout) {
 		return first.reject
@@ -194,15 +194,15 @@ func (w *workers) next() func() {
 func (w *workers) dropLast(q *taskQueue) task {
 	n := len(q.list) - 1
 	last := q.list[n]
-	w.drop(slices.Index(w.Turns, q), n, n+1)
+	w.drop(slices.Index(w.turns, q), n, n+1)
 	return last
 }
 
 // drop removes the tasks from to to of the queue at a turn, and the queue if none is left. It reports whether some are left. The lock must be
 // held.
 func (w *workers) drop(turn, from, to int) (left bool) {
-	q := w.Turns[turn]
-	w.Waiting -= to - from
+	q := w.turns[turn]
+	w.waiting -= to - from
 	if from == 0 && to < len(q.list) {
 		clear(q.list[:to])
 		q.list = q.list[to:] // actorIn constant time
@@ -212,11 +212,11 @@ func (w *workers) drop(turn, from, to int) (left bool) {
 	if len(q.list) > 0 {
 		return true
 	}
-	delete(w.Queues, q.from)
+	delete(w.queues, q.from)
 	if turn == 0 {
-		w.Turns = w.Turns[1:]
+		w.turns = w.turns[1:]
 	} else {
-		w.Turns = slices.Delete(w.Turns, turn, turn+1)
+		w.turns = slices.Delete(w.turns, turn, turn+1)
 	}
 	return false
 }
@@ -225,7 +225,7 @@ func (w *workers) drop(turn, from, to int) (left bool) {
 func (w *workers) Length() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.Waiting
+	return w.waiting
 }
 
 // Wait waits until all tasks are done. Do must not be called after it.

@@ -39,8 +39,8 @@ func TestTasksRunInOrder(t *testing.T) {
 	}
 	close(gate)
 	w.Wait()
-	if most.Load() > 2 || w.Length() != 0 || w.Busy != 0 {
-		t.Errorf("got %d at a time, %d that wait, %d busy; want 2, 0, 0", most.Load(), w.Length(), w.Busy)
+	if most.Load() > 2 || w.Length() != 0 || w.busy != 0 {
+		t.Errorf("got %d at a time, %d that wait, %d busy; want 2, 0, 0", most.Load(), w.Length(), w.busy)
 	}
 	seen := 0
 	for range 5 {
@@ -96,8 +96,8 @@ func TestTheQueueTimeoutIsOnTime(t *testing.T) {
 	}
 	close(gate)
 	w.Wait()
-	if w.Length() != 0 || w.Busy != 0 {
-		t.Errorf("got %d that wait, %d busy; want none", w.Length(), w.Busy)
+	if w.Length() != 0 || w.busy != 0 {
+		t.Errorf("got %d that wait, %d busy; want none", w.Length(), w.busy)
 	}
 }
 
@@ -127,7 +127,7 @@ func TestEachTaskHasItsOwnTimeout(t *testing.T) {
 // A worker that comes to something late before anybody else refuses it.
 func TestAWorkerRejectsALateTask(t *testing.T) {
 	w := NewWorkers(1, 10, 0)
-	w.Watched = true // but nobody comes
+	w.watched = true // but nobody comes
 	gate := make(chan struct{})
 	w.Do(netip.Addr{}, func() { <-gate }, nil)
 	refused := false
@@ -181,12 +181,12 @@ func TestAddressesTakeTurns(t *testing.T) {
 				t.Fatalf("a%d was not accepted", i)
 			}
 		}
-		if !w.Full(a) || do(a, "a6") {
+		if !w.full(a) || do(a, "a6") {
 			t.Error("one more of the heaviest was accepted")
 		}
 		for _, name := range []string{"b0", "c0", "b1", "d0"} {
 			from := map[byte]netip.Addr{'b': b, 'c': c, 'd': d}[name[0]]
-			if w.Full(from) || !do(from, name) {
+			if w.full(from) || !do(from, name) {
 				t.Errorf("%s was not accepted, though most of what waits is of another address", name)
 			}
 			synctest.Wait() // for the refusal
@@ -206,8 +206,8 @@ func TestAddressesTakeTurns(t *testing.T) {
 		if want := []string{"a5", "a4", "a3", "a2"}; !slices.Equal(refused, want) {
 			t.Errorf("got %v refused, want the newest of the heaviest: %v", refused, want)
 		}
-		if w.Busy != 0 || w.Waiting != 0 || len(w.Queues) != 0 || len(w.Turns) != 0 {
-			t.Errorf("got %d busy, %d waiting, %d lines, %d turns; want none", w.Busy, w.Waiting, len(w.Queues), len(w.Turns))
+		if w.busy != 0 || w.waiting != 0 || len(w.queues) != 0 || len(w.turns) != 0 {
+			t.Errorf("got %d busy, %d waiting, %d lines, %d turns; want none", w.busy, w.waiting, len(w.queues), len(w.turns))
 		}
 	})
 }
@@ -230,8 +230,8 @@ func TestTheTasksOfEachAddressHaveATimeout(t *testing.T) {
 		if want := []string{"0 1s", "1 1.1s", "2 1.2s", "3 1.3s", "4 1.4s", "5 1.5s"}; !slices.Equal(refused, want) {
 			t.Errorf("got refused %v, want %v", refused, want)
 		}
-		if len(w.Queues) != 0 || w.Length() != 0 {
-			t.Errorf("got %d lines, %d that wait; want none", len(w.Queues), w.Length())
+		if len(w.queues) != 0 || w.Length() != 0 {
+			t.Errorf("got %d lines, %d that wait; want none", len(w.queues), w.Length())
 		}
 		close(gate)
 		w.Wait()

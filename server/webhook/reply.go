@@ -55,8 +55,8 @@ const maxInstant = 253402300799
 
 const maxReason = 123 // bytes: RFC 6455, 5.5 allows 125 with the code
 
-// ParseReply decodes and checks a reply. It ignores unknown fields. Time and memory are linear in the length of text.
-func ParseReply(text []byte) (*Reply, error) {
+// parseReply decodes and checks a reply. It ignores unknown fields. Time and memory are linear in the length of text.
+func parseReply(text []byte) (*Reply, error) {
 	if !utf8.Valid(text) {
 		return nil, errors.New("reply: not UTF-8")
 	}

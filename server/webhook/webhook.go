@@ -173,7 +173,7 @@ func (c *Client) proxyOnce(ctx context.Context, event, id string, body []byte) (
 	if f != nil {
 		return nil, f
 	}
-	answer, err := ParseReply(text)
+	answer, err := parseReply(text)
 	if err != nil {
 		return nil, &failure{BadReply, true, err}
 	}

@@ -485,7 +485,7 @@ func FuzzParseAnswer(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		a, err := ParseReply(text)
+		a, err := parseReply(text)
 		if err != nil {
 			return
 		}
@@ -516,17 +516,17 @@ func TestAnEmptyArrayIsAnEmptyObject(t *testing.T) {
 	for _, text := range []string{
 		`{"result":[]}`, `{"result": [ ] }`, `{"result":{"subs":[],"tags":[]}}`, `{"result":{}}`,
 	} {
-		a, err := ParseReply([]byte(text))
+		a, err := parseReply([]byte(text))
 		if err != nil || a.Error != nil || a.Disconnect != nil || len(a.Subs)+len(a.Tags) != 0 {
 			t.Errorf("%s: got %+v, %v; want an empty result", text, a, err)
 		}
 	}
-	a, err := ParseReply([]byte(`{"result":{"subs":{"x":[],"y":{"info":[]}},"info":[],"data":[],"channels":[]}}`))
+	a, err := parseReply([]byte(`{"result":{"subs":{"x":[],"y":{"info":[]}},"info":[],"data":[],"channels":[]}}`))
 	if err != nil || len(a.Subs) != 2 || string(a.Subs["y"].Info) != "[]" || string(a.Info) != "[]" || string(a.Data) != "[]" {
 		t.Errorf("got %+v, %v; want two rooms, and JSON of the application unchanged", a, err)
 	}
 	for _, text := range []string{`[]`, `{"result":[1]}`, `{"result":{"tags":[[]]}}`, `{"result":{"user":[]}}`, `{"error":[]}`, `{"disconnect":[]}`} {
-		if a, err := ParseReply([]byte(text)); err == nil {
+		if a, err := parseReply([]byte(text)); err == nil {
 			t.Errorf("%s: got %+v, want an error", text, a)
 		}
 	}
@@ -547,7 +547,7 @@ func TestABadAnswerIsToldInTermsOfJSON(t *testing.T) {
 		`[1]`:                                                          "a JSON array",
 		`{`:                                                            "not JSON",
 	} {
-		_, err := ParseReply([]byte(text))
+		_, err := parseReply([]byte(text))
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "Go ") || strings.Contains(err.Error(), "json:") {
 			t.Errorf("%s: got %v, want an error that says %q, and no types of Go", text, err, want)
 		}
@@ -557,11 +557,11 @@ func TestABadAnswerIsToldInTermsOfJSON(t *testing.T) {
 func TestAnAnswerAtItsLimits(t *testing.T) {
 	t.Parallel()
 	longest := strings.Repeat("x", maxUser)
-	if a, err := ParseReply([]byte(`{"result":{"user":"` + longest + `"}}`)); err != nil || a.User != longest {
+	if a, err := parseReply([]byte(`{"result":{"user":"` + longest + `"}}`)); err != nil || a.User != longest {
 		t.Errorf("the longest user: got %v, want it", err)
 	}
 	for _, code := range []uint32{minErrorCode, 1999, 5000} {
-		if a, err := ParseReply(fmt.Appendf(nil, `{"error":{"code":%d}}`, code)); err != nil || a.Error.Code != code {
+		if a, err := parseReply(fmt.Appendf(nil, `{"error":{"code":%d}}`, code)); err != nil || a.Error.Code != code {
 			t.Errorf("error code %d: got %v, want it", code, err)
 		}
 	}
