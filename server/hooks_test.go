@@ -409,7 +409,7 @@ func TestAMuteDuringAProxyRequestApplies(t *testing.T) {
 		s.hub.Moderation.Ban("ann", "moderated", time.Time{})
 		answer <- struct{}{}
 		c.expectLine(`{"id":2,"error":{"code":103,"message":"permission denied: banned from this room"}}`)
-		chat.Remove(s.hub.Moderation, s.hub.Moderation.Bans, chat.SanctionKey{User: "ann", Room: "moderated"})
+		s.hub.Moderation.Unban("ann", "moderated")
 	}
 }
 
