@@ -125,10 +125,10 @@ func (m *Moderation) Revoke(user, id string, r Revocation) bool {
 }
 
 // Unban removes the ban with that user and room, if there is one.
-func (m *Moderation) Unban(user, room string) { Remove(m, m.Bans, SanctionKey{user, room}) }
+func (m *Moderation) Unban(user, room string) { remove(m, m.Bans, SanctionKey{user, room}) }
 
 // Unmute removes the mute with that user and room, if there is one.
-func (m *Moderation) Unmute(user, room string) { Remove(m, m.mutes, SanctionKey{user, room}) }
+func (m *Moderation) Unmute(user, room string) { remove(m, m.mutes, SanctionKey{user, room}) }
 
 // sanction adds a sanction. It returns false if MaxSanctions are active.
 func sanction[K comparable, V any](m *Moderation, to map[K]V, key K, value V) bool {
@@ -149,8 +149,8 @@ func sanctionLocked[K comparable, V any](m *Moderation, to map[K]V, key K, value
 	return true
 }
 
-// Remove removes a sanction, if there is one.
-func Remove[K comparable, V any](m *Moderation, from map[K]V, key K) {
+// remove removes a sanction, if there is one.
+func remove[K comparable, V any](m *Moderation, from map[K]V, key K) {
 	m.Mu.Lock()
 	defer m.Mu.Unlock()
 	delete(from, key)
