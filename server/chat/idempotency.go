@@ -30,31 +30,31 @@ const (
 )
 
 // find returns the position of the publication with a key.
-func (s *idempotencyCache) find(room, key string, now wheel.Tick) (StreamPosition, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.evict(now)
-	at, ok := s.positions[idempotencyKey{room, key}]
+func (c *idempotencyCache) find(room, key string, now wheel.Tick) (StreamPosition, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.evict(now)
+	at, ok := c.positions[idempotencyKey{room, key}]
 	return at, ok
 }
 
 // add stores the position of a publication with a key.
-func (s *idempotencyCache) add(room, key string, at StreamPosition, now wheel.Tick) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.positions == nil {
-		s.positions = map[idempotencyKey]StreamPosition{}
+func (c *idempotencyCache) add(room, key string, at StreamPosition, now wheel.Tick) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.positions == nil {
+		c.positions = map[idempotencyKey]StreamPosition{}
 	}
 	k := idempotencyKey{room, key}
-	s.positions[k] = at
-	s.order = append(s.order, idempotencyEntry{k, now})
-	s.evict(now)
+	c.positions[k] = at
+	c.order = append(c.order, idempotencyEntry{k, now})
+	c.evict(now)
 }
 
-// evict drops entries that have expired, and the oldest beyond the limit. s.mu is held.
-func (s *idempotencyCache) evict(now wheel.Tick) {
-	for len(s.order) > 0 && (len(s.order) > maxIdempotencyKeys || s.order[0].at+fanout.InTicks(idempotencyTTL) < now) {
-		delete(s.positions, s.order[0].idempotencyKey)
-		s.order = s.order[1:]
+// evict drops entries that have expired, and the oldest beyond the limit. c.mu is held.
+func (c *idempotencyCache) evict(now wheel.Tick) {
+	for len(c.order) > 0 && (len(c.order) > maxIdempotencyKeys || c.order[0].at+fanout.InTicks(idempotencyTTL) < now) {
+		delete(c.positions, c.order[0].idempotencyKey)
+		c.order = c.order[1:]
 	}
 }

@@ -35,57 +35,57 @@ const (
 const commandOverhead = 200 // bytes per command: an estimate
 
 // begin counts a connection that waits, and returns the number of the first command that may match it.
-func (w *pendingCommands) begin() (since uint64) {
-	w.Waiting++
-	return w.first + uint64(len(w.Commands))
+func (pc *pendingCommands) begin() (since uint64) {
+	pc.Waiting++
+	return pc.first + uint64(len(pc.Commands))
 }
 
 // end ends the wait of a connection.
-func (w *pendingCommands) end() {
-	if w.Waiting--; w.Waiting == 0 {
-		w.first += uint64(len(w.Commands))
-		w.Commands, w.Bytes = nil, 0
+func (pc *pendingCommands) end() {
+	if pc.Waiting--; pc.Waiting == 0 {
+		pc.first += uint64(len(pc.Commands))
+		pc.Commands, pc.Bytes = nil, 0
 	}
 }
 
 // add stores a command if a connection waits. It evicts the oldest commands beyond the limits.
-func (w *pendingCommands) add(what TargetedCommand) {
-	if w.Waiting == 0 {
+func (pc *pendingCommands) add(cmd TargetedCommand) {
+	if pc.Waiting == 0 {
 		return
 	}
-	w.Commands = append(w.Commands, what)
-	w.Bytes += what.memory()
-	for len(w.Commands) > MaxPendingCommands || w.Bytes > MaxPendingCommandBytes {
-		w.Bytes -= w.Commands[0].memory()
-		w.Commands[0] = TargetedCommand{}
-		w.Commands = w.Commands[1:]
-		w.first++
+	pc.Commands = append(pc.Commands, cmd)
+	pc.Bytes += cmd.memory()
+	for len(pc.Commands) > MaxPendingCommands || pc.Bytes > MaxPendingCommandBytes {
+		pc.Bytes -= pc.Commands[0].memory()
+		pc.Commands[0] = TargetedCommand{}
+		pc.Commands = pc.Commands[1:]
+		pc.first++
 	}
 }
 
 // memory estimates the memory of a command in bytes.
-func (word *TargetedCommand) memory() int {
-	n := word.Command.Size() + len(word.User) + len(word.Client) + commandOverhead
-	for _, client := range word.Except {
+func (cmd *TargetedCommand) memory() int {
+	n := cmd.Command.Size() + len(cmd.User) + len(cmd.Client) + commandOverhead
+	for _, client := range cmd.Except {
 		n += len(client)
 	}
 	return n
 }
 
 // matching returns the commands from number since on that match a connection. complete is false if some of them were evicted.
-func (w *pendingCommands) matching(user, client string, since uint64) (found []TargetedCommand, complete bool) {
-	if since < w.first {
+func (pc *pendingCommands) matching(user, client string, since uint64) (found []TargetedCommand, complete bool) {
+	if since < pc.first {
 		return nil, false
 	}
-	for _, what := range w.Commands[since-w.first:] {
-		if what.matches(user, client) {
-			found = append(found, what)
+	for _, cmd := range pc.Commands[since-pc.first:] {
+		if cmd.matches(user, client) {
+			found = append(found, cmd)
 		}
 	}
 	return found, true
 }
 
 // matches reports whether a connection matches the target.
-func (word *TargetedCommand) matches(user, client string) bool {
-	return (word.User == "" || word.User == user) && (word.Client == "" || word.Client == client) && !slices.Contains(word.Except, client)
+func (cmd *TargetedCommand) matches(user, client string) bool {
+	return (cmd.User == "" || cmd.User == user) && (cmd.Client == "" || cmd.Client == client) && !slices.Contains(cmd.Except, client)
 }

@@ -10,31 +10,31 @@ import (
 // Execute executes a command on all connections that match it, waits for them, and returns their first rejection. A connection that waits
 // for its connect webhook executes the command after the webhook has answered; Execute does not wait for it. Execute blocks until ctx ends:
 // do not call it on a poller or a shard.
-func (h *Hub) Execute(ctx context.Context, what TargetedCommand) *Rejection {
+func (h *Hub) Execute(ctx context.Context, cmd TargetedCommand) *Rejection {
 	// The command is stored before the search, so that a connection that is accepted meanwhile is found by one of the two, or both.
-	clients := h.AddCommand(what)
-	if what.User == "" {
+	clients := h.AddCommand(cmd)
+	if cmd.User == "" {
 		var e *Rejection
-		if clients, e = h.clientByID(ctx, what.Client); e != nil {
+		if clients, e = h.clientByID(ctx, cmd.Client); e != nil {
 			return e
 		}
-		clients = slices.DeleteFunc(clients, func(c userClient) bool { return !what.matches("", c.ClientID()) })
+		clients = slices.DeleteFunc(clients, func(c userClient) bool { return !cmd.matches("", c.ClientID()) })
 	}
-	return executeAll(ctx, clients, what.Command)
+	return executeAll(ctx, clients, cmd.Command)
 }
 
 // AddCommand stores a command for connections that wait for their connect webhook, and returns the open connections of the user that match.
-func (h *Hub) AddCommand(w TargetedCommand) []userClient {
+func (h *Hub) AddCommand(cmd TargetedCommand) []userClient {
 	h.UsersMu.Lock()
 	defer h.UsersMu.Unlock()
-	h.PendingCommands.add(w)
-	u := h.users[w.User]
-	if u == nil || w.User == "" {
+	h.PendingCommands.add(cmd)
+	u := h.users[cmd.User]
+	if u == nil || cmd.User == "" {
 		return nil
 	}
 	var clients []userClient
 	for _, c := range u.clients {
-		if w.matches(u.name, c.ClientID()) {
+		if cmd.matches(u.name, c.ClientID()) {
 			clients = append(clients, c)
 		}
 	}
