@@ -56,8 +56,8 @@ type Result struct {
 
 // engine is a TLS implementation.
 type engine interface {
-	// handshake makes one handshake, with secrets written to log.
-	handshake(nc net.Conn, log *keyLog) (State, error)
+	// handshake makes one handshake, with secrets written to log. It computes only while it holds a slot of rc.
+	handshake(rc *recordConn, log *keyLog) (State, error)
 
 	// setTicketKeys replaces the keys of session tickets: the first seals them, all open them. Any goroutine may call it.
 	setTicketKeys(keys [][32]byte)
@@ -108,19 +108,21 @@ func (h *Handshaker) setTickets(older [][32]byte) {
 // ErrPanic is a fault of an engine. It costs one connection.
 var ErrPanic = errors.New("panic in the TLS engine")
 
+// recovered returns the error of a call that may have panicked, with e.
+func recovered(err error, e any) error {
+	if e == nil {
+		return err
+	}
+	return fmt.Errorf("%w: %v\n%s", ErrPanic, e, debug.Stack())
+}
+
 // Handshake makes the server's side of one handshake. early has the bytes of nc that have been read; Handshake owns it. Handshake blocks on
 // nc, until the caller closes it or its deadline passes. On an error, the engine has sent the alert, and the caller closes nc. ErrNotTLS is
 // the error if the peer does not speak TLS.
 func (h *Handshaker) Handshake(nc net.Conn, early []byte) (r *Result, err error) {
 	rc := &recordConn{Conn: nc, unread: early, slots: h.slots}
 	log := &keyLog{}
-	rc.acquire()
-	defer rc.release()
-	defer func() {
-		if e := recover(); e != nil {
-			err = fmt.Errorf("%w: %v\n%s", ErrPanic, e, debug.Stack())
-		}
-	}()
+	defer func() { err = recovered(err, recover()) }()
 	state, err := h.engine.handshake(rc, log)
 	if err != nil {
 		if rc.refused != nil {

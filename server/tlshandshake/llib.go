@@ -2,7 +2,6 @@ package tlshandshake
 
 import (
 	stdtls "crypto/tls"
-	"net"
 	"runtime"
 	"slices"
 	_ "unsafe" // go:linkname
@@ -51,8 +50,9 @@ func newLLib(cfg *Config) *llib {
 
 func (l *llib) setTicketKeys(keys [][32]byte) { l.base.SetSessionTicketKeys(keys) }
 
-// handshake is that of std, word for word: the types are others.
-func (l *llib) handshake(nc net.Conn, log *keyLog) (State, error) {
+// handshake passes one record at a time to llib, which computes on a goroutine that ends with the step. So a handshake that waits for its
+// peer has a small stack: the one that computes grows to 12 KiB.
+func (l *llib) handshake(rc *recordConn, log *keyLog) (State, error) {
 	cfg := l.base.Clone()
 	cfg.KeyLogWriter = log
 	cfg.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
@@ -63,9 +63,15 @@ func (l *llib) handshake(nc net.Conn, log *keyLog) (State, error) {
 		without.SessionTicketsDisabled = true
 		return without, nil
 	}
-	c := tls.Server(nc, cfg)
-	if err := c.Handshake(); err != nil {
-		return State{}, err
+	c := tls.NewConn(rc, cfg, false, true)
+	for !c.ConnectionState().HandshakeComplete {
+		record, err := rc.next()
+		if err != nil {
+			return State{}, err
+		}
+		if err := rc.step(func() error { _, _, err := c.AppendAndRead(record, nil); return err }); err != nil {
+			return State{}, err
+		}
 	}
 	state := c.ConnectionState()
 	return State{

@@ -39,18 +39,51 @@ var (
 // next one before an engine asks for it. It notes what it needs of the records written. It is owned by the goroutine of the handshake.
 type recordConn struct {
 	net.Conn
-	slots   chan struct{} // a token in it for each handshake that computes
-	unread  []byte        // read from the socket, and not given to the engine
-	current int           // bytes at the front of unread that belong to the record being read
-	given   int           // bytes of all records
-	refused error         // why the peer's bytes are refused, where an engine does not say it
+	slots    chan struct{} // has an entry for each handshake that computes
+	computes bool          // one of them is of this handshake
+	unread   []byte        // read from the socket, and not given to the engine
+	current  int           // bytes at the front of unread that belong to the record being read
+	given    int           // bytes of all records
+	refused  error         // why the peer's bytes are refused, where an engine does not say it
 
 	random []byte // of the ServerHello; nil until it was sent
 	last   []byte // the last record of application data's content type that was sent
 }
 
-func (c *recordConn) acquire() { c.slots <- struct{}{} }
-func (c *recordConn) release() { <-c.slots }
+// acquire waits for a slot.
+func (c *recordConn) acquire() {
+	c.slots <- struct{}{}
+	c.computes = true
+}
+
+// release gives the slot to another handshake.
+func (c *recordConn) release() {
+	c.computes = false
+	<-c.slots
+}
+
+// step calls f on a goroutine of its own while it holds a slot.
+func (c *recordConn) step(f func() error) error {
+	c.acquire()
+	defer c.release()
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		defer func() { done <- recovered(err, recover()) }()
+		err = f()
+	}()
+	return <-done
+}
+
+// next returns the next record, which it reads from the socket. It is valid until the next call.
+func (c *recordConn) next() ([]byte, error) {
+	if err := c.fill(); err != nil {
+		return nil, err
+	}
+	record := c.unread[:c.current]
+	c.unread, c.current = c.unread[c.current:], 0
+	return record, nil
+}
 
 // rest is what has been read behind the handshake.
 func (c *recordConn) rest() []byte {
@@ -114,9 +147,11 @@ func (c *recordConn) size() (int, error) {
 func (c *recordConn) more(n int) error {
 	c.unread = slices.Grow(c.unread, n)
 	at := len(c.unread)
-	c.release()
+	if c.computes {
+		c.release()
+		defer c.acquire()
+	}
 	n, err := c.Conn.Read(c.unread[at:cap(c.unread)])
-	c.acquire()
 	c.unread = c.unread[:at+n]
 	if n > 0 {
 		return nil

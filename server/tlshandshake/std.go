@@ -2,7 +2,6 @@ package tlshandshake
 
 import (
 	"crypto/tls"
-	"net"
 	"slices"
 
 	"github.com/throng-chat/throng/server/tlsrec"
@@ -28,7 +27,10 @@ func newStd(cfg *Config) *std {
 
 func (s *std) setTicketKeys(keys [][32]byte) { s.base.SetSessionTicketKeys(keys) }
 
-func (s *std) handshake(nc net.Conn, log *keyLog) (State, error) {
+// handshake holds a slot, which reading from the socket releases.
+func (s *std) handshake(rc *recordConn, log *keyLog) (State, error) {
+	rc.acquire()
+	defer rc.release()
 	cfg := s.base.Clone()
 	cfg.KeyLogWriter = log
 	cfg.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
@@ -39,7 +41,7 @@ func (s *std) handshake(nc net.Conn, log *keyLog) (State, error) {
 		without.SessionTicketsDisabled = true // the key log has nothing of a resumed session of TLS 1.2
 		return without, nil
 	}
-	c := tls.Server(nc, cfg)
+	c := tls.Server(rc, cfg)
 	if err := c.Handshake(); err != nil {
 		return State{}, err
 	}
