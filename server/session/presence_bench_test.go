@@ -38,7 +38,7 @@ func BenchmarkPresenceOf20000(b *testing.B) {
 			p.Stats(0)
 		}
 	})
-	b.Run("one comes and goes", func(b *testing.B) {
+	b.Run("join and leave", func(b *testing.B) {
 		sub := &chat.Membership{Info: &chat.ClientInfo{User: "one more", Client: "x"}}
 		for b.Loop() {
 			p.Add(sub)

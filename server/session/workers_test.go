@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// testTimeout is how long a test waits for an event that must come.
+// testTimeout is the time limit of a test for an event that must occur.
 const testTimeout = time.Minute
 
 func TestTasksRunInOrder(t *testing.T) {
@@ -26,13 +26,13 @@ func TestTasksRunInOrder(t *testing.T) {
 			<-gate
 			order <- i
 			busy.Add(-1)
-		}, func() { t.Errorf("%d was refused", i) })
+		}, func() { t.Errorf("%d was rejected", i) })
 		if !accepted {
 			t.Errorf("%d was not accepted", i)
 		}
 	}
-	if w.Do(netip.Addr{}, func() { t.Error("more than may wait was done") }, func() { t.Error("and refused later") }) {
-		t.Error("more was accepted than may wait")
+	if w.Do(netip.Addr{}, func() { t.Error("a task over the queue limit was run") }, func() { t.Error("a task over the queue limit was rejected later") }) {
+		t.Error("a task over the queue limit was accepted")
 	}
 	if w.Length() != 3 {
 		t.Errorf("got %d that wait, want 3", w.Length())
@@ -55,42 +55,42 @@ func TestATaskHasAQueueTimeout(t *testing.T) {
 	w := NewWorkers(1, 10, 0)
 	gate := make(chan struct{})
 	w.Do(netip.Addr{}, func() { <-gate }, nil)
-	var refused atomic.Int32
+	var rejected atomic.Int32
 	for range 3 {
-		w.Do(netip.Addr{}, func() { t.Error("done too late") }, func() { refused.Add(1) })
+		w.Do(netip.Addr{}, func() { t.Error("run after its timeout") }, func() { rejected.Add(1) })
 	}
 	time.Sleep(time.Millisecond) // longer than they may wait
 	close(gate)
 	w.Wait()
-	if refused.Load() != 3 {
-		t.Errorf("got %d refused, want 3", refused.Load())
+	if rejected.Load() != 3 {
+		t.Errorf("got %d rejected, want 3", rejected.Load())
 	}
 	done := false
 	w.Do(netip.Addr{}, func() { done = true }, nil)
 	w.Wait()
 	if !done {
-		t.Error("nothing is done behind a refusal")
+		t.Error("no task runs after a rejection")
 	}
 }
 
-// What waits is refused when its time is over, not when somebody comes to look at it.
+// A waiting task is rejected at its timeout, not when a worker takes it.
 func TestTheQueueTimeoutIsOnTime(t *testing.T) {
 	w := NewWorkers(1, 10, time.Millisecond)
 	gate := make(chan struct{})
 	w.Do(netip.Addr{}, func() { <-gate }, nil)
-	refused := make(chan int, 6)
+	rejected := make(chan int, 6)
 	for round := range 2 {
 		for i := range 3 {
-			w.Do(netip.Addr{}, func() { t.Error("done too late") }, func() { refused <- 3*round + i })
+			w.Do(netip.Addr{}, func() { t.Error("run after its timeout") }, func() { rejected <- 3*round + i })
 		}
 		for i := range 3 {
 			select {
-			case got := <-refused:
+			case got := <-rejected:
 				if got != 3*round+i {
-					t.Errorf("got %d refused, want %d first", got, 3*round+i)
+					t.Errorf("got %d rejected, want %d first", got, 3*round+i)
 				}
 			case <-time.After(testTimeout):
-				t.Fatal("what waits is not refused while the others are busy")
+				t.Fatal("a waiting task is not rejected while the workers are busy")
 			}
 		}
 	}
@@ -108,16 +108,16 @@ func TestEachTaskHasItsOwnTimeout(t *testing.T) {
 		gate := make(chan struct{})
 		w.Do(netip.Addr{}, func() { <-gate }, nil)
 		start := time.Now()
-		var refused []time.Duration
+		var rejected []time.Duration
 		for range 4 {
-			w.Do(netip.Addr{}, func() { t.Error("done too late") }, func() { refused = append(refused, time.Since(start)) })
+			w.Do(netip.Addr{}, func() { t.Error("run after its timeout") }, func() { rejected = append(rejected, time.Since(start)) })
 			time.Sleep(300 * time.Millisecond)
 		}
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		want := []time.Duration{1000 * time.Millisecond, 1300 * time.Millisecond, 1600 * time.Millisecond, 1900 * time.Millisecond}
-		if !slices.Equal(refused, want) {
-			t.Errorf("got refusals after %v, want %v", refused, want)
+		if !slices.Equal(rejected, want) {
+			t.Errorf("got rejections after %v, want %v", rejected, want)
 		}
 		close(gate)
 		w.Wait()
@@ -127,26 +127,26 @@ func TestEachTaskHasItsOwnTimeout(t *testing.T) {
 // A worker that comes to something late before anybody else refuses it.
 func TestAWorkerRejectsALateTask(t *testing.T) {
 	w := NewWorkers(1, 10, 0)
-	w.watched = true // but nobody comes
+	w.watched = true // but there is no timer
 	gate := make(chan struct{})
 	w.Do(netip.Addr{}, func() { <-gate }, nil)
-	refused := false
-	w.Do(netip.Addr{}, func() { t.Error("done too late") }, func() { refused = true })
+	rejected := false
+	w.Do(netip.Addr{}, func() { t.Error("run after its timeout") }, func() { rejected = true })
 	close(gate)
 	w.Wait()
-	if !refused {
-		t.Error("neither done nor refused")
+	if !rejected {
+		t.Error("neither run nor rejected")
 	}
 }
 
-// The end waits for refusals that are under way, not only for work.
+// Wait also waits for rejections in progress.
 func TestWaitIncludesRejections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := NewWorkers(1, 10, time.Second)
 		work, refusal := make(chan struct{}), make(chan struct{})
 		w.Do(netip.Addr{}, func() { <-work }, nil)
-		w.Do(netip.Addr{}, func() { t.Error("done too late") }, func() { <-refusal })
-		time.Sleep(2 * time.Second) // it is being refused
+		w.Do(netip.Addr{}, func() { t.Error("run after its timeout") }, func() { <-refusal })
+		time.Sleep(2 * time.Second) // its rejection is in progress
 		close(work)
 		ended := false
 		go func() {
@@ -155,26 +155,26 @@ func TestWaitIncludesRejections(t *testing.T) {
 		}()
 		synctest.Wait()
 		if ended {
-			t.Error("the end does not wait for a refusal")
+			t.Error("Wait returned during a rejection")
 		}
 		close(refusal)
 		synctest.Wait()
 		if !ended {
-			t.Error("the end waits for nothing")
+			t.Error("Wait did not return")
 		}
 	})
 }
 
-// Who asks for much at once waits for itself: addresses take turns, and where too much waits the heaviest one makes room.
+// Addresses take turns: one with many tasks delays only itself. If the queue is full, the address with most tasks loses its newest one.
 func TestAddressesTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b, c, d := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("192.0.2.3"), netip.MustParseAddr("192.0.2.4")
 		w := NewWorkers(1, 6, time.Hour)
 		gate := make(chan struct{})
 		w.Do(a, func() { <-gate }, nil)
-		var done, refused []string
+		var done, rejected []string
 		do := func(from netip.Addr, name string) bool {
-			return w.Do(from, func() { done = append(done, name) }, func() { refused = append(refused, name) })
+			return w.Do(from, func() { done = append(done, name) }, func() { rejected = append(rejected, name) })
 		}
 		for i := range 6 {
 			if !do(a, fmt.Sprint("a", i)) {
@@ -203,8 +203,8 @@ func TestAddressesTakeTurns(t *testing.T) {
 		if want := []string{"a0", "b0", "c0", "d0", "a1", "b1"}; !slices.Equal(done, want) {
 			t.Errorf("got done in the order %v, want %v", done, want)
 		}
-		if want := []string{"a5", "a4", "a3", "a2"}; !slices.Equal(refused, want) {
-			t.Errorf("got %v refused, want the newest of the heaviest: %v", refused, want)
+		if want := []string{"a5", "a4", "a3", "a2"}; !slices.Equal(rejected, want) {
+			t.Errorf("got %v rejected, want the newest of the heaviest: %v", rejected, want)
 		}
 		if w.busy != 0 || w.waiting != 0 || len(w.queues) != 0 || len(w.turns) != 0 {
 			t.Errorf("got %d busy, %d waiting, %d lines, %d turns; want none", w.busy, w.waiting, len(w.queues), len(w.turns))
@@ -212,23 +212,23 @@ func TestAddressesTakeTurns(t *testing.T) {
 	})
 }
 
-// What is late is refused in its time, in whatever line it waits.
+// A late task is rejected at its timeout, in every queue.
 func TestTheTasksOfEachAddressHaveATimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := NewWorkers(1, 100, time.Second)
 		gate := make(chan struct{})
 		w.Do(netip.Addr{}, func() { <-gate }, nil)
 		start := time.Now()
-		var refused []string
+		var rejected []string
 		for i := range 6 {
 			from := netip.AddrFrom4([4]byte{192, 0, 2, byte(i % 2)})
-			w.Do(from, func() { t.Error("done too late") }, func() { refused = append(refused, fmt.Sprint(i, time.Since(start))) })
+			w.Do(from, func() { t.Error("run after its timeout") }, func() { rejected = append(rejected, fmt.Sprint(i, time.Since(start))) })
 			time.Sleep(100 * time.Millisecond)
 		}
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if want := []string{"0 1s", "1 1.1s", "2 1.2s", "3 1.3s", "4 1.4s", "5 1.5s"}; !slices.Equal(refused, want) {
-			t.Errorf("got refused %v, want %v", refused, want)
+		if want := []string{"0 1s", "1 1.1s", "2 1.2s", "3 1.3s", "4 1.4s", "5 1.5s"}; !slices.Equal(rejected, want) {
+			t.Errorf("got rejected %v, want %v", rejected, want)
 		}
 		if len(w.queues) != 0 || w.Length() != 0 {
 			t.Errorf("got %d lines, %d that wait; want none", len(w.queues), w.Length())

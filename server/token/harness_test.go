@@ -228,8 +228,8 @@ func running(t *testing.T, v *Verifier) {
 	})
 }
 
-// refused wants the error want, without parts of the token in its text.
-func refused(t testing.TB, token string, err, want error) {
+// expectError wants the error want, without parts of the token in its text.
+func expectError(t testing.TB, token string, err, want error) {
 	t.Helper()
 	if !errors.Is(err, want) {
 		t.Errorf("token %.300s: got %v, want %v", token, err, want)

@@ -42,10 +42,10 @@ func TestTheSetIsKeptFresh(t *testing.T) {
 			if want == nil && err != nil {
 				t.Errorf("after %v: %v", time.Since(start), err)
 			} else if want != nil {
-				refused(t, token, err, want)
+				expectError(t, token, err, want)
 			}
 		}
-		asked := func() []time.Duration { // since the last call
+		requestTimes := func() []time.Duration { // since the last call
 			synctest.Wait()
 			mu.Lock()
 			defer mu.Unlock()
@@ -56,7 +56,7 @@ func TestTheSetIsKeptFresh(t *testing.T) {
 		until := func(since time.Duration, want ...time.Duration) {
 			t.Helper()
 			time.Sleep(time.Until(start.Add(since)))
-			if got := asked(); fmt.Sprint(got) != fmt.Sprint(want) {
+			if got := requestTimes(); fmt.Sprint(got) != fmt.Sprint(want) {
 				t.Errorf("until %v: got requests at %v, want %v", since, got, want)
 			}
 		}
@@ -94,7 +94,7 @@ func TestTheSetIsKeptFresh(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 		}
 		time.Sleep(20 * time.Second) // until the last fetch has ended
-		last, got := 660*time.Second, asked()
+		last, got := 660*time.Second, requestTimes()
 		for _, at := range got {
 			if at-last < refreshPause {
 				t.Errorf("got requests at %v and %v, want 10 s between", last, at)
@@ -150,7 +150,7 @@ func TestAKeyThatChangedIsFetched(t *testing.T) {
 			token := signed("ES384", ours().p384, id, object{"sub": "42"})
 			publish(jwk(&ours().p384.PublicKey, id))
 			_, err := v.Connect(token, time.Now())
-			refused(t, token, err, ErrKeysNotLoaded)
+			expectError(t, token, err, ErrKeysNotLoaded)
 			time.Sleep(time.Second)
 			if _, err := v.Connect(token, time.Now()); err != nil {
 				t.Errorf("%s: %v", name, err)
@@ -159,7 +159,7 @@ func TestAKeyThatChangedIsFetched(t *testing.T) {
 			token = signed("ES384", theirs().p384, id, object{"sub": "42"})
 			for range 100 {
 				_, err := v.Connect(token, time.Now())
-				refused(t, token, err, ErrInvalid)
+				expectError(t, token, err, ErrInvalid)
 			}
 			if got := requests.Load(); got != 2 {
 				t.Errorf("%s: got %d requests, want 2", name, got)
@@ -304,7 +304,7 @@ func TestKeysOfASet(t *testing.T) {
 		if algorithm == "RS384" && err != nil {
 			t.Error(err)
 		} else if algorithm != "RS384" {
-			refused(t, token, err, ErrInvalid)
+			expectError(t, token, err, ErrInvalid)
 		}
 	}
 	// Of keys with the same kid and algorithm, only the first is used.
@@ -334,7 +334,7 @@ func TestTriesAreBounded(t *testing.T) {
 	for _, header := range []object{nil, {"kid": "18"}, {"kid": "x"}} {
 		token := signed("ES256", ours().ecdsa, header, object{})
 		_, err := v.Connect(token, now)
-		refused(t, token, err, ErrInvalid)
+		expectError(t, token, err, ErrInvalid)
 	}
 }
 

@@ -89,13 +89,13 @@ func TestClaimsThatAreRefused(t *testing.T) {
 			}
 			token := good("HS256", claims)
 			_, err := v.Connect(token, now)
-			refused(t, token, err, ErrInvalid)
+			expectError(t, token, err, ErrInvalid)
 		}
 	}
 	for _, payload := range []string{"", "null", "[]", "1", `"a"`, "{", `{"sub":"a"`, "{}{}", "{\"sub\":\"\xff\"}", strings.Repeat("[", 2000)} {
 		token := resign(encode(object{"alg": "HS256"}) + "." + base64Of(payload))
 		_, err := v.Connect(token, now)
-		refused(t, token, err, ErrInvalid)
+		expectError(t, token, err, ErrInvalid)
 	}
 }
 
@@ -126,14 +126,14 @@ func TestTimes(t *testing.T) {
 			if _, err := v.Connect(token, now); test.want == nil && err != nil {
 				t.Errorf("%v: %v", test.claims, err)
 			} else if test.want != nil {
-				refused(t, token, err, test.want)
+				expectError(t, token, err, test.want)
 			}
 			test.claims["channel"] = "room"
 			token = good(algorithm, test.claims)
 			if _, err := v.Subscribe(token, now); test.want == nil && err != nil {
 				t.Errorf("%v: %v", test.claims, err)
 			} else if test.want != nil {
-				refused(t, token, err, test.want)
+				expectError(t, token, err, test.want)
 			}
 			delete(test.claims, "channel")
 		}
@@ -174,8 +174,8 @@ func TestIssuerAndAudienceAreRequiredWhenConfigured(t *testing.T) {
 				t.Errorf("%v: got %v and %v", test.claims, err, errSub)
 			}
 			if !test.good {
-				refused(t, connect, err, ErrInvalid)
-				refused(t, subscribe, errSub, ErrInvalid)
+				expectError(t, connect, err, ErrInvalid)
+				expectError(t, subscribe, errSub, ErrInvalid)
 			}
 		}
 	}
@@ -205,7 +205,7 @@ func TestClaimsOfASubscription(t *testing.T) {
 	} {
 		token := good("HS256", claims)
 		_, err := v.Subscribe(token, now)
-		refused(t, token, err, ErrInvalid)
+		expectError(t, token, err, ErrInvalid)
 	}
 }
 
@@ -394,12 +394,12 @@ func TestGuests(t *testing.T) {
 			t.Errorf("again: got %+v, %v", d, err)
 		}
 		_, err = v.Connect(token, now.Add(time.Minute))
-		refused(t, token, err, ErrExpired)
+		expectError(t, token, err, ErrExpired)
 		_, err = v.Subscribe(token, now)
-		refused(t, token, err, ErrInvalid)
+		expectError(t, token, err, ErrInvalid)
 		other := verifier(t, cfg)
 		_, err = other.Connect(token, now)
-		refused(t, token, err, ErrInvalid)
+		expectError(t, token, err, ErrInvalid)
 		if second, err := v.Guest("x", "", now, time.Minute); err != nil {
 			t.Error(err)
 		} else if d, err := v.Connect(second, now); err != nil || d.User == c.User {
@@ -412,7 +412,7 @@ func TestGuests(t *testing.T) {
 		if _, err := v.Connect(token, now); algorithm == guestAlgorithm && err != nil {
 			t.Error(err)
 		} else if algorithm != guestAlgorithm {
-			refused(t, token, err, ErrInvalid)
+			expectError(t, token, err, ErrInvalid)
 		}
 	}
 	for _, name := range []string{"", " ", "\t", "a\nb", "a\x00", "a\x7f", "\xff", strings.Repeat("a", 65), strings.Repeat("é", 33)} {

@@ -454,16 +454,16 @@ func TestAStopEndsWhatHangs(t *testing.T) {
 	c, _ := newClient(t, a.URL, time.Hour)
 	stop := run(t, c)
 	ctx, cancel := context.WithCancel(t.Context())
-	asked := make(chan error, 1)
+	proxied := make(chan error, 1)
 	go func() {
 		_, err := c.Proxy(ctx, &Request{Event: "rpc"})
-		asked <- err
+		proxied <- err
 	}()
 	c.Notify(&Request{Event: "disconnect"})
 	eventually(t, "both to be under way", func() bool { bodies, _ := a.heard(); return len(bodies) == 2 })
 	cancel()
 	select {
-	case err := <-asked:
+	case err := <-proxied:
 		if f := (*failure)(nil); !errors.As(err, &f) {
 			t.Errorf("got %v, want a failure", err)
 		}
