@@ -12,6 +12,7 @@ require (
 	github.com/centrifugal/protocol v0.23.1
 	github.com/coder/websocket v1.8.15
 	github.com/golang-jwt/jwt/v5 v5.3.1
+	github.com/klauspost/compress v1.20.1
 	github.com/lesismal/llib v1.2.5
 	github.com/lesismal/nbio v1.6.12
 	github.com/lmittmann/tint v1.2.1

@@ -59,7 +59,7 @@ func hostile(t *testing.T, answer func(c net.Conn, key string)) string {
 func writer(t *testing.T, parts ...[]byte) func(net.Conn, string) {
 	return func(c net.Conn, key string) {
 		// In one write, so that the client receives all of it together.
-		if _, err := c.Write(slices.Concat(append([][]byte{ws.SwitchingProtocols(key, "")}, parts...)...)); err != nil {
+		if _, err := c.Write(slices.Concat(append([][]byte{ws.SwitchingProtocols(key, "", "")}, parts...)...)); err != nil {
 			t.Logf("hostile server: %v", err)
 		}
 	}
@@ -77,7 +77,7 @@ func TestFailedHandshakesAreNamed(t *testing.T) {
 		{name: "a status", answer: text("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"), want: "HTTP 503 Service Unavailable"},
 		{name: "no HTTP", answer: text("SSH-2.0-OpenSSH_9\r\n\r\n"), want: "is not HTTP"},
 		{name: "an endless head", answer: text("HTTP/1.1 101 x\r\nX: " + strings.Repeat("x", 10_000)), want: "bytes"},
-		{name: "a wrong proof", answer: func(c net.Conn, key string) { _, _ = c.Write(ws.SwitchingProtocols("x"+key, "")) }, want: "invalid handshake response"},
+		{name: "a wrong proof", answer: func(c net.Conn, key string) { _, _ = c.Write(ws.SwitchingProtocols("x"+key, "", "")) }, want: "invalid handshake response"},
 		{name: "silence", answer: func(net.Conn, string) {}, want: "timeout"},
 		{name: "a closed connection", answer: func(c net.Conn, _ string) { _ = c.Close() }, want: "closed during the handshake"},
 	} {
@@ -125,7 +125,7 @@ func TestPingIsAnswered(t *testing.T) {
 	t.Parallel()
 	got := make(chan ws.Message, 1)
 	url := hostile(t, func(c net.Conn, key string) {
-		_, _ = c.Write(append(ws.SwitchingProtocols(key, ""), ws.AppendFrame(nil, ws.OpPing, []byte("you?"))...))
+		_, _ = c.Write(append(ws.SwitchingProtocols(key, "", ""), ws.AppendFrame(nil, ws.OpPing, []byte("you?"))...))
 		var d ws.Decoder
 		rules := ws.Rules{MaxMessage: 1000, MaxFragments: 1}
 		b := make([]byte, 1000)

@@ -18,7 +18,7 @@ func TestTheCloseOfAStoppedReaderIsNoticed(t *testing.T) {
 	t.Parallel()
 	var written atomic.Int64 // of messages to all
 	cfg := testConfig(hostile(t, func(c net.Conn, key string) {
-		if _, err := c.Write(ws.SwitchingProtocols(key, "")); err != nil {
+		if _, err := c.Write(ws.SwitchingProtocols(key, "", "")); err != nil {
 			return
 		}
 		go func() { _, _ = io.Copy(io.Discard, c) }()

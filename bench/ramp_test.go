@@ -38,7 +38,7 @@ func TestTheConnectTimeOfARampCountsFromTheScheduledTime(t *testing.T) {
 	const each = 25 * time.Millisecond
 	cfg := testConfig(hostile(t, func(c net.Conn, key string) {
 		time.Sleep(each)
-		if _, err := c.Write(ws.SwitchingProtocols(key, "")); err != nil {
+		if _, err := c.Write(ws.SwitchingProtocols(key, "", "")); err != nil {
 			t.Logf("slow server: %v", err)
 		}
 	}))

@@ -123,6 +123,7 @@ type client struct {
 	conn    net.Conn
 	reader  *bufio.Reader
 	decoder ws.Decoder
+	rules   *ws.Rules // nil for clientRules
 	rest    []byte
 	buf     [64 << 10]byte
 }
@@ -152,8 +153,8 @@ func dial(t testing.TB, s *Server, room string) *client {
 	return c
 }
 
-// expectUpgrade reads the 101 response.
-func (c *client) expectUpgrade() {
+// response reads the response to the handshake.
+func (c *client) response() *http.Response {
 	c.t.Helper()
 	c.deadline()
 	c.reader = bufio.NewReader(c.conn)
@@ -161,9 +162,17 @@ func (c *client) expectUpgrade() {
 	if err != nil {
 		c.t.Fatalf("response to the handshake: %v", err)
 	}
+	return resp
+}
+
+// expectUpgrade reads the 101 response and returns its header.
+func (c *client) expectUpgrade() http.Header {
+	c.t.Helper()
+	resp := c.response()
 	if resp.StatusCode != http.StatusSwitchingProtocols {
 		c.t.Fatalf("got %s, want 101", resp.Status)
 	}
+	return resp.Header
 }
 
 func (c *client) deadline() {
@@ -189,7 +198,11 @@ func (c *client) send(op ws.Opcode, payload string) {
 func (c *client) next() (ws.Message, error) {
 	c.deadline()
 	for {
-		m, rest, err := c.decoder.Next(&clientRules, c.rest)
+		rules := c.rules
+		if rules == nil {
+			rules = &clientRules
+		}
+		m, rest, err := c.decoder.Next(rules, c.rest)
 		if err != nil {
 			return m, err
 		}

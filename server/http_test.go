@@ -80,7 +80,7 @@ func TestHandshakes(t *testing.T) {
 		value  string
 	}{
 		{name: "a good one", lines: good, want: 101, header: "Sec-Websocket-Accept", value: "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="},
-		{name: "extensions are declined", lines: and("Sec-WebSocket-Extensions: permessage-deflate"), want: 101, header: "Sec-Websocket-Extensions"},
+		{name: "unknown extensions are declined", lines: and("Sec-WebSocket-Extensions: permessage-bzip2"), want: 101, header: "Sec-Websocket-Extensions"},
 		{name: "version 8", lines: replace("Sec-WebSocket-Version", "Sec-WebSocket-Version: 8"), want: 426, header: "Sec-Websocket-Version", value: "13"},
 		{name: "no version", lines: replace("Sec-WebSocket-Version"), want: 426, header: "Sec-Websocket-Version", value: "13"},
 		{name: "no key", lines: replace("Sec-WebSocket-Key"), want: 400},

@@ -91,6 +91,7 @@ func (s *Server) listen() (err error) {
 		MaxConnections:         s.cfg.MaxConnections,
 		MaxConnectionsAddress:  s.cfg.MaxConnectionsAddress,
 		RateConnectionsAddress: s.cfg.RateConnectionsAddress,
+		Compression:            s.cfg.Compression == "on",
 	}, s.hub, s.apiOn("listen"), s.metrics, s.log)
 	if err != nil {
 		return err

@@ -107,7 +107,7 @@ func (h *hall) enter(p *peer, head []byte) error {
 	}
 	p.room, p.at = r, len(r.peers)
 	r.peers = append(r.peers, p)
-	return h.send(p.fd, ws.SwitchingProtocols(string(key), ""))
+	return h.send(p.fd, ws.SwitchingProtocols(string(key), "", ""))
 }
 
 // frame processes the first frame of b and returns its length, or 0 if it is incomplete.

@@ -36,7 +36,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			"github.com/centrifugal/protocol", "github.com/centrifugal/protocol/cfjson",
 		},
 		"/server/edge": {
-			module + "/server/fanout", module + "/server/tlsconn", module + "/server/tlshandshake", module + "/server/wheel",
+			module + "/server/deflate", module + "/server/fanout", module + "/server/tlsconn", module + "/server/tlshandshake", module + "/server/wheel",
 			module + "/server/api", module + "/server/chat", module + "/server/limiter", module + "/server/logqueue",
 			module + "/server/metrics", module + "/server/netpoll", module + "/server/origin", module + "/server/plain",
 			module + "/server/session", module + "/server/token", module + "/server/web", module + "/server/ws", "golang.org/x/sys/unix",
@@ -49,22 +49,23 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			module + "/server/logqueue", module + "/server/ws", "golang.org/x/net/idna",
 		},
 		"/server/plain": {
-			module + "/server/chat", module + "/server/fanout", module + "/server/limiter", module + "/server/ws",
+			module + "/server/deflate", module + "/server/chat", module + "/server/fanout", module + "/server/limiter", module + "/server/ws",
 			"github.com/centrifugal/protocol/cfjson",
 		},
 		"/server/session": {
-			module + "/server/chat", module + "/server/fanout", module + "/server/limiter", module + "/server/logqueue",
+			module + "/server/deflate", module + "/server/chat", module + "/server/fanout", module + "/server/limiter", module + "/server/logqueue",
 			module + "/server/metrics", module + "/server/token", module + "/server/webhook",
 			module + "/server/wheel", module + "/server/ws", "github.com/centrifugal/fdelta", "github.com/centrifugal/protocol",
 			"github.com/centrifugal/protocol/cfjson", "github.com/prometheus/client_golang/prometheus", "golang.org/x/time/rate", "google.golang.org/protobuf/encoding/protowire",
 		},
 		"/server/chat": {
-			module + "/server/fanout", module + "/server/limiter", module + "/server/name", module + "/server/recent",
+			module + "/server/deflate", module + "/server/fanout", module + "/server/limiter", module + "/server/name", module + "/server/recent",
 			module + "/server/settings", module + "/server/unordered", module + "/server/wheel", module + "/server/ws",
 		},
+		"/server/deflate":  {"github.com/klauspost/compress/flate"},
 		"/server/doctable": {},
 		"/server/fanout": {
-			module + "/server/limiter", module + "/server/logqueue", module + "/server/metrics", module + "/server/netpoll", module + "/server/unordered",
+			module + "/server/deflate", module + "/server/limiter", module + "/server/logqueue", module + "/server/metrics", module + "/server/netpoll", module + "/server/unordered",
 			module + "/server/wheel", module + "/server/ws", "golang.org/x/time/rate",
 		},
 		"/server/limiter": {},

@@ -3,6 +3,7 @@ package chat
 import (
 	"bytes"
 
+	"github.com/throng-chat/throng/server/deflate"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 )
@@ -14,7 +15,8 @@ type JoinRequest struct {
 	Token         *TokenIdentity // of a token for the room; nil for none
 	Membership    *Membership    // JoinRooms fills it; its Info is set
 	Format        fanout.Format
-	DeltaFormat   fanout.Format // replaces Format if the room's options allow deltas; 0: the client does not support deltas
+	DeltaFormat   fanout.Format  // replaces Format if the room's options allow deltas; 0: the client does not support deltas
+	Window        deflate.Window // of the client; 0 without permessage-deflate
 	Positioned    bool
 	Recoverable   bool
 	Recover       bool           // recover from Since
@@ -103,7 +105,7 @@ func (h *Hub) joinLocked(c *fanout.Conn, q *JoinRequest) {
 		f = q.DeltaFormat
 	}
 	m := q.Membership
-	m.Member = fanout.Member{Conn: c, Topic: r.TopicLocked(c.Shard, f), At: -1, Positioned: q.Positioned}
+	m.Member = fanout.Member{Conn: c, Topic: r.TopicLocked(c.Shard, f.Compressed(q.Window)), At: -1, Positioned: q.Positioned}
 	m.Room, m.WithToken = r, q.Actor.Token
 	m.Topic.Members++
 	r.Members++

@@ -93,14 +93,8 @@ func (h *Hub) sendQueuedLocked(r *Room) (wake uint64) {
 
 // sendEventLocked posts an event to the members. The room's lock is held.
 func (h *Hub) sendEventLocked(r *Room, event *presenceEvent) (wake uint64) {
-	m := &Message{Room: r, Bytes: event.size()}
-	if event.joined {
-		m.join = event.info
-	} else {
-		m.leave = event.info
-	}
 	h.Metrics.JoinLeaveSent.Inc()
-	return r.PostLocked(m)
+	return r.PostLocked(&Message{Room: r, event: event.info, joined: event.joined, Bytes: int32(event.size())})
 }
 
 // discardEventsLocked drops the queued events of a room without members. The room's lock is held.

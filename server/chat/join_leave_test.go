@@ -87,10 +87,10 @@ func (l *lobby) receive() {
 		event := j.Message.(*Message)
 		j.Topic.Audience.Backlog.Add(int64(-event.Bytes))
 		l.sent++
-		if in := event.join; in != nil {
+		if in := event.event; event.joined {
 			l.seen[in.Client] = in
 		} else {
-			delete(l.seen, event.leave.Client)
+			delete(l.seen, in.Client)
 		}
 	}
 	l.Shards[0].Inbox = nil

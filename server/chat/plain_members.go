@@ -37,8 +37,8 @@ func (h *Hub) ReleasePlain(reservation *Room) {
 
 // JoinPlain makes a plain client a member of a room and posts it to its shard. The shard writes hello, the reply to the handshake, and after
 // it every message that is posted to the room from now on. early has the bytes that the client sent before the reply. The caller has
-// reserved a connection (fanout.Core). reservation is the result of ReservePlain.
-func (h *Hub) JoinPlain(m *fanout.Member, name string, reservation *Room, hello, early []byte) {
+// reserved a connection (fanout.Core). f is PlainFormat, with or without compression. reservation is the result of ReservePlain.
+func (h *Hub) JoinPlain(m *fanout.Member, name string, f fanout.Format, reservation *Room, hello, early []byte) {
 	in := h.Rooms.StripeOf(name)
 	in.Mu.Lock()
 	r := reservation
@@ -46,7 +46,7 @@ func (h *Hub) JoinPlain(m *fanout.Member, name string, reservation *Room, hello,
 		r = h.RoomLocked(in, name)
 		r.Members++
 	}
-	m.Topic = r.TopicLocked(m.Conn.Shard, PlainFormat)
+	m.Topic = r.TopicLocked(m.Conn.Shard, f)
 	m.Topic.Members++
 	wake := h.Register(m.Conn, m, hello, early)
 	in.Mu.Unlock()

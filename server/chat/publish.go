@@ -18,12 +18,13 @@ type Message struct {
 	Room      *Room
 	Pub       Publication
 	deltaBase *Publication // base of a delta; nil for none
-	join      *ClientInfo  // of a join event, else nil
-	leave     *ClientInfo  // of a leave event, else nil
-	Bytes     int          // estimated size, for the room's backlog
+	event     *ClientInfo  // of a join or leave event; nil for a publication
+	joined    bool         // the event is a join
+	Bytes     int32        // estimated size, for the room's backlog
 
-	mu     sync.Mutex // a leaf, held while a frame is made
-	frames [maxFormats][]byte
+	mu         sync.Mutex // a leaf, held while a frame is made
+	frames     [maxFormats][]byte
+	compressed *[maxFormats][]byte // nil before the first
 }
 
 // Admit returns why an actor may not publish size bytes in a room, or nil. The causes are CauseDenied, CauseUnknownRoom and CauseLimit.
@@ -59,7 +60,7 @@ type PublishOptions struct {
 // may call it, without locks.
 func (h *Hub) Publish(to RoomRef, pub Publication, o PublishOptions) (*Room, StreamPosition) {
 	name, options := to.Name, to.Options
-	m := &Message{Pub: pub, Bytes: pub.Size() + messageOverhead}
+	m := &Message{Pub: pub, Bytes: int32(pub.Size() + messageOverhead)}
 	now := h.Clock.Tick()
 	h.Metrics.Messages.Inc()
 	m.Pub.change = options.HistorySize > 0 && m.Pub.changesMessage()
@@ -110,7 +111,7 @@ func (h *Hub) PublishPlain(r *Room, op ws.Opcode, payload []byte) {
 	if r.hasOnlyPlainMembers() {
 		wake = r.PostFrameLocked(frame)
 	} else {
-		m := &Message{Bytes: len(payload) + messageOverhead}
+		m := &Message{Bytes: int32(len(payload) + messageOverhead)}
 		m.frames[PlainFormat] = frame
 		m.Pub = Publication{Data: frame[len(frame)-len(payload):], Form: FormText}
 		if op == ws.OpBinary {
@@ -155,6 +156,19 @@ func (msg *Message) Frame(f fanout.Format, budget *int) []byte {
 	return msg.frames[f]
 }
 
+// Compressed returns the compressed frame of a format, or frame, the uncompressed one, if that is not longer. Called on the shards.
+func (msg *Message) Compressed(f fanout.Format, frame []byte) []byte {
+	msg.mu.Lock()
+	defer msg.mu.Unlock()
+	if msg.compressed == nil {
+		msg.compressed = &[maxFormats][]byte{}
+	}
+	if msg.compressed[f] == nil {
+		msg.compressed[f] = msg.Room.Stripe.Hub.CompressFrame(frame)
+	}
+	return msg.compressed[f]
+}
+
 // codec returns the codec of a format.
 func (msg *Message) codec(f fanout.Format) *FormatCodec { return &msg.Room.Stripe.Hub.formats[f] }
 
@@ -164,14 +178,12 @@ func (msg *Message) encode(f fanout.Format, budget *int) []byte {
 		return c.Publication(msg.Room.Name, &msg.Pub, msg.deltaBase, budget)
 	case c.JoinLeave == nil:
 		return nil
-	case msg.join != nil:
-		return c.JoinLeave(msg.Room.Name, msg.join, true)
 	default:
-		return c.JoinLeave(msg.Room.Name, msg.leave, false)
+		return c.JoinLeave(msg.Room.Name, msg.event, msg.joined)
 	}
 }
 
-func (msg *Message) isPublication() bool { return msg.join == nil && msg.leave == nil }
+func (msg *Message) isPublication() bool { return msg.event == nil }
 
 // Full returns a publication in full, for a member that does not have the base of the delta; nil for an event.
 func (msg *Message) Full(f fanout.Format, budget *int) []byte {
@@ -190,7 +202,7 @@ func (msg *Message) ReceivedBy(f fanout.Format) bool {
 func (msg *Message) Offset() uint64 { return msg.Pub.Offset }
 
 // Size returns the estimated bytes, for the room's backlog.
-func (msg *Message) Size() int { return msg.Bytes }
+func (msg *Message) Size() int { return int(msg.Bytes) }
 
 // AwaitRoom waits until the backlog of a room is within its limit, as backpressure does for the room's publishers. It returns a rejection
 // with CauseRate when ctx ends first.

@@ -26,7 +26,7 @@ func (h *Hub) Redact(what Redaction, author *ClientInfo) (in *Room, e *Rejection
 	}
 	data := Compact(fmt.Appendf(nil, `{"type":"redact","offset":%d}`, what.Offset))
 	notice := Publication{Data: data, Form: FormJSON, Info: author, notice: true}
-	m := &Message{Pub: notice, Bytes: notice.Size() + messageOverhead}
+	m := &Message{Pub: notice, Bytes: int32(notice.Size() + messageOverhead)}
 	var wake uint64
 
 	r, unlock := h.Rooms.Find(what.Channel)

@@ -118,7 +118,7 @@ func NewRoom(in *Stripe, name string, options *RoomOptions, shards int) *Room {
 	return r
 }
 
-// hasOnlyPlainMembers reports whether a room has only plain members, no history and no deltas. The room's lock is held.
+// hasOnlyPlainMembers reports whether a room has only plain members without compression, no history and no deltas. The room's lock is held.
 func (r *Room) hasOnlyPlainMembers() bool {
 	if r.Options.HistorySize > 0 || r.Options.Delta {
 		return false
@@ -134,7 +134,7 @@ func (r *Room) hasOnlyPlainMembers() bool {
 // plainMembers counts the plain members of a room. The room's lock is held.
 func (r *Room) plainMembers() (n int) {
 	for _, t := range r.Topics {
-		if t.Format == PlainFormat {
+		if t.Format.Encoding() == PlainFormat {
 			n += t.Members
 		}
 	}

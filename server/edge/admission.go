@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/deflate"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/origin"
 	"github.com/throng-chat/throng/server/session"
@@ -38,6 +39,7 @@ func isSocket(path string) bool { return path == RoomPath || path == chat.Sessio
 // admission is an accepted handshake: its response, and the client that the connection becomes.
 type admission struct {
 	response   []byte
+	window     deflate.Window   // 0 without permessage-deflate
 	room       string           // of a plain client
 	Seat       *chat.Room       // reserved in the room if its members are limited; else nil
 	encoding   session.Encoding // PlainEncoding for a plain client
@@ -62,7 +64,7 @@ func (e *Edge) authorize(h *ws.Head) (admission, *rejection) {
 		return admission{}, draining()
 	}
 	if h.Path == chat.SessionPath {
-		return admitSession(h), nil
+		return e.admitSession(h), nil
 	}
 	room, ok := roomName(h.Query)
 	if !ok {
@@ -72,7 +74,10 @@ func (e *Edge) authorize(h *ws.Head) (admission, *rejection) {
 	if why := e.hub.PlainDenial(room); why != "" {
 		return admission{}, &rejection{metrics.HandshakeForbidden, http.StatusForbidden, "plain clients may not join this room: " + why}
 	}
-	return admission{response: ws.SwitchingProtocols(h.Key.Value, ""), room: strings.Clone(room), needsProxy: e.hooks.ProxiesPlain()}, nil
+	w, extensions := e.negotiate(h)
+	return admission{
+		response: ws.SwitchingProtocols(h.Key.Value, "", extensions), window: w, room: strings.Clone(room), needsProxy: e.hooks.ProxiesPlain(),
+	}, nil
 }
 
 // AuthorizeRequest is authorize for a request that net/http has parsed.
@@ -109,7 +114,7 @@ func foreignOrigin(origin string) string {
 
 // admitSession returns the admission of an SDK client. The subprotocol or the URL selects the encoding. If the client offers a subprotocol,
 // the response must select it, because browsers fail the connection otherwise.
-func admitSession(h *ws.Head) admission {
+func (e *Edge) admitSession(h *ws.Head) admission {
 	as := admission{encoding: session.JSONEncoding}
 	subprotocol := ""
 	switch {
@@ -121,8 +126,18 @@ func admitSession(h *ws.Head) admission {
 	if requestsProtobuf(h.Query) {
 		as.encoding = session.ProtobufEncoding
 	}
-	as.response = ws.SwitchingProtocols(h.Key.Value, subprotocol)
+	var extensions string
+	as.window, extensions = e.negotiate(h)
+	as.response = ws.SwitchingProtocols(h.Key.Value, subprotocol, extensions)
 	return as
+}
+
+// negotiate returns the window of permessage-deflate and the extension header of the response; 0 and "" without it.
+func (e *Edge) negotiate(h *ws.Head) (deflate.Window, string) {
+	if !e.compression {
+		return 0, ""
+	}
+	return deflate.Negotiate(h.Extensions.Value)
 }
 
 // requestsProtobuf reports whether a query has format=protobuf or cf_protocol=protobuf. It parses only a query that may have one.

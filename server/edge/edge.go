@@ -46,6 +46,7 @@ type Edge struct {
 	hosts           origin.Hosts
 	checksHost      bool              // the Host header must be in hosts
 	tick            func() wheel.Tick // of the engine, for TLS; nil without a TLS port
+	compression     bool              // permessage-deflate is accepted
 	countsAddresses bool              // connections count for their address from the accept on
 }
 
@@ -57,6 +58,7 @@ type Config struct {
 	TrustedProxies         []string
 	MaxConnections         int
 	MaxConnectionsAddress  int // 0 for no limit
+	Compression            bool
 	RateConnectionsAddress int // new connections per second from one address; 0 for no limit
 }
 
@@ -74,6 +76,7 @@ func newEdge(cfg Config, h *session.Sessions, a *api.API, m *metrics.Metrics, lo
 		Guests:          NewGuests(),
 		Requests:        rate.NewLimiter(requestRate, requestBurst),
 		hosts:           cfg.Hosts,
+		compression:     cfg.Compression,
 		countsAddresses: cfg.MaxConnectionsAddress > 0,
 	}
 	var err error

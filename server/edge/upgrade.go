@@ -130,11 +130,14 @@ func (e *Edge) openSocket(t fanout.Transport, err error, source *chat.Address, a
 		return
 	}
 	e.metrics.Accepted.Inc()
+	if as.window != 0 {
+		e.metrics.CompressionAccepted.Inc()
+	}
 	if as.encoding == session.PlainEncoding {
 		plain.Open(e.hub.Hub, plain.Opening{
-			Transport: t, Source: source, Room: as.room, Seat: as.Seat, Hello: as.response, Early: early,
+			Transport: t, Source: source, Room: as.room, Seat: as.Seat, Window: as.window, Hello: as.response, Early: early,
 		})
 	} else {
-		e.hub.Open(t, source, as.encoding, as.response, early)
+		e.hub.Open(t, source, as.encoding, as.window, as.response, early)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/throng-chat/throng/server/deflate"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/metrics"
@@ -43,10 +44,13 @@ type Config struct {
 func NewEngine(cfg Config, log *slog.Logger, m *metrics.Metrics) *Engine {
 	e := &Engine{
 		Core: Core{
-			Log:             log,
-			Metrics:         m,
-			Clock:           NewClock(),
-			Rules:           ws.Rules{MaxMessage: cfg.MaxMessage, MaxFragments: maxFragments},
+			Log:     log,
+			Metrics: m,
+			Clock:   NewClock(),
+			Rules:   ws.Rules{MaxMessage: cfg.MaxMessage, MaxFragments: maxFragments},
+			DeflateRules: ws.Rules{
+				MaxMessage: cfg.MaxMessage, MaxFragments: maxFragments, MaxCompressed: deflate.MaxCompressed(cfg.MaxMessage),
+			},
 			frameRate:       limiter.PerSecond(cfg.Frames),
 			byteRate:        byteRate(cfg.RateBytes),
 			MaxUnsent:       cfg.MaxUnsent,

@@ -21,7 +21,7 @@ func (s *Shard) work() {
 	first := s.first
 	s.Mu.Unlock()
 
-	s.deltas = DeltaBudget
+	s.deltas, s.compression = DeltaBudget, CompressionBudget
 	for i := range s.jobs {
 		s.handle(&s.jobs[i])
 	}
@@ -115,13 +115,18 @@ func (t *Topic) deliver(s *Shard, d Message) {
 	}
 	// Counted first: if Frame panics, the message is missing, but flush still subtracts it from the backlog.
 	t.posted += d.Size()
-	t.add(s, d.Frame(t.Format, &s.deltas), 0)
+	f := t.Format.Encoding()
+	frame := d.Frame(f, &s.deltas)
+	if t.Format != f {
+		frame = t.compressed(s, d, frame)
+	}
+	t.add(s, frame, 0)
 	if offset > 0 {
 		t.offset = offset
 	}
 	if t.needFull > 0 {
-		if full := d.Full(t.Format, &s.deltas); full != nil {
-			t.sendFull(s, full, len(t.batch)-len(d.Frame(t.Format, &s.deltas)))
+		if full := d.Full(f, &s.deltas); full != nil {
+			t.sendFull(s, full, len(t.batch)-len(frame))
 		}
 	}
 }

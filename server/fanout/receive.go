@@ -111,7 +111,7 @@ func (c *Conn) Take(b []byte, now time.Duration) {
 			return
 		}
 		began := c.Decoder.Held() > 0
-		m, rest, err := c.Decoder.Next(&c.Shard.Core.Rules, b)
+		m, rest, err := c.Decoder.Next(c.rules(), b)
 		if err != nil {
 			c.fail(err)
 			return
@@ -127,6 +127,14 @@ func (c *Conn) Take(b []byte, now time.Duration) {
 	}
 }
 
+// rules returns the limits of the decoder.
+func (c *Conn) rules() *ws.Rules {
+	if c.Is(Deflates) {
+		return &c.Shard.Core.DeflateRules
+	}
+	return &c.Shard.Core.Rules
+}
+
 func (c *Conn) onMessage(m ws.Message, now time.Duration) {
 	if !c.Shard.Core.frameRate.Allow(&c.frames, now, m.Frames) {
 		c.End(ClosedRate, "too many frames")
@@ -134,6 +142,10 @@ func (c *Conn) onMessage(m ws.Message, now time.Duration) {
 	}
 	switch m.Op {
 	case ws.OpText, ws.OpBinary:
+		if m.Compressed {
+			c.onCompressed(m, now)
+			return
+		}
 		c.Handler.OnMessage(m.Op, m.Payload, now)
 	case ws.OpPing:
 		// 5.5.3: a pong carries its ping's payload.

@@ -27,6 +27,7 @@ type Core struct {
 	Shards    []*Shard
 
 	Rules           ws.Rules
+	DeflateRules    ws.Rules // of connections with permessage-deflate
 	frameRate       limiter.Rate
 	byteRate        byteRate
 	MaxUnsent       int   // bytes that one outbox may cost alone
@@ -69,6 +70,7 @@ type Shard struct {
 	bulk          []Job             // bulk replies that are not written, a few are written in each flush
 	replying      *OutstandingReply // the bulk reply that is being written; nil for none
 	deltas        int               // nanoseconds of DeltaBudget that are left for this flush
+	compression   int               // nanoseconds of CompressionBudget that are left for this flush
 	overLimit     []*Audience       // audiences that exceed their budget of retained bytes
 	panics        rate.Sometimes
 

@@ -11,6 +11,7 @@ const (
 	Held                         // bytes that are read go to Handler.OnUnread, and no more are read. Written by the poller
 	Finishing                    // the close frame is sent or queued: nothing may follow it. Written by the shard
 	waiting                      // in one of the poller's lists of connections to read from later. Written by the poller
+	Deflates                     // permessage-deflate is negotiated: the client may compress its messages. Constant once the shard knows it
 	writable                     // the socket accepts bytes again. Set by the loop, cleared by the shard
 
 	reasonShift = 24 // the bits above are a Reason
@@ -31,6 +32,13 @@ func (st *status) Hold(on bool) {
 		st.Set(Held)
 	} else {
 		st.unset(Held)
+	}
+}
+
+// SetDeflate sets the flag Deflates if permessage-deflate is negotiated. Called before Engine.Register.
+func (st *status) SetDeflate(negotiated bool) {
+	if negotiated {
+		st.Set(Deflates)
 	}
 }
 

@@ -25,10 +25,8 @@ type Audience struct {
 	Retained atomic.Int64 // bytes that slow members make it retain, summed over the topics
 }
 
-// Format is how a member receives messages: encoding, framing, compression. The owner of an audience defines the numbers.
-type Format uint8
-
-// Message is a message to an audience. Any shard may call its methods. The bytes that they return are shared and not changed.
+// Message is a message to an audience. Any shard may call its methods, with formats that are encodings. The bytes that they return are shared
+// and not changed.
 type Message interface {
 	// ReceivedBy reports whether members of a format receive the message.
 	ReceivedBy(f Format) bool
@@ -40,6 +38,9 @@ type Message interface {
 	// Full returns the frame for a member that does not have the message before this one. It is nil if the next message cannot be a delta of
 	// this one.
 	Full(f Format, deltas *int) []byte
+
+	// Compressed returns the compressed frame of a format, which is made once (Core.CompressFrame). frame is the result of Frame.
+	Compressed(f Format, frame []byte) []byte
 
 	// Offset returns the position in the history of the audience, 0 for none. A gap in the offsets ends positioned memberships.
 	Offset() uint64
@@ -112,7 +113,7 @@ func (a *Audience) PostFrameLocked(frame []byte) (wake uint64) {
 func (a *Audience) postLocked(what Job, size int) (wake uint64) {
 	posted := 0
 	for _, t := range a.Topics {
-		if t.Members == 0 || what.Message != nil && !what.Message.ReceivedBy(t.Format) {
+		if t.Members == 0 || what.Message != nil && !what.Message.ReceivedBy(t.Format.Encoding()) {
 			continue
 		}
 		posted += size

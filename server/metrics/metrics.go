@@ -42,6 +42,13 @@ type Metrics struct {
 	JoinLeaveSent    prometheus.Counter
 	JoinLeaveFolded  prometheus.Counter
 	JoinLeaveDropped prometheus.Counter
+
+	CompressionInput       prometheus.Counter
+	CompressionOutput      prometheus.Counter
+	CompressionBudgetSpent prometheus.Counter
+	CompressionAccepted    prometheus.Counter
+	InflateInput           prometheus.Counter
+	InflateOutput          prometheus.Counter
 }
 
 // Results of a handshake: the label of throng_handshakes_total.
@@ -88,6 +95,12 @@ func (m *Metrics) ofConnections(closeReasons []string) {
 	m.Paced = m.counter("throng_paced_total", "Number of times throng paused reading from a connection because of its rate of bytes.")
 	m.Panics = m.counter("throng_panics_total", "Panics in throng that were recovered.")
 	m.DeltaBudgetSpent = m.counter("throng_delta_budget_total", "Flushes of a shard whose time for deltas was used up, so that publications were sent in full.")
+	m.CompressionInput = m.counter("throng_compression_input_bytes_total", "Bytes of published messages that were compressed, before compression. Each message counts once per encoding.")
+	m.CompressionOutput = m.counter("throng_compression_output_bytes_total", "Bytes of the messages in throng_compression_input_bytes_total, after compression.")
+	m.CompressionBudgetSpent = m.counter("throng_compression_budget_total", "Messages sent uncompressed, because the time of the flush for compression was used up.")
+	m.CompressionAccepted = m.counter("throng_compression_connections_total", "Connections that negotiated permessage-deflate.")
+	m.InflateInput = m.counter("throng_inflate_input_bytes_total", "Bytes of compressed messages from clients.")
+	m.InflateOutput = m.counter("throng_inflate_output_bytes_total", "Bytes of the messages in throng_inflate_input_bytes_total, after decompression.")
 	m.LoopLag = m.lag("throng_loop_lag_seconds", "Response time of a poller to a probe, measured once per second.")
 	m.ShardLag = m.lag("throng_shard_lag_seconds", "Time from the first job of a flush to the end of its writes.")
 	m.TickDelay = m.lag("throng_wheel_drift_seconds", "Delay of the ticks of the heartbeat.")

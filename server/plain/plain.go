@@ -7,6 +7,7 @@ import (
 	"github.com/centrifugal/protocol/cfjson"
 
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/deflate"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/ws"
@@ -30,9 +31,10 @@ type Opening struct {
 	Transport fanout.Transport
 	Source    *chat.Address // the address that counts the connection; nil for none
 	Room      string
-	Seat      *chat.Room // the reserved seat in the room; nil for none
-	Hello     []byte     // the response to the handshake, the first bytes to the client
-	Early     []byte     // bytes that the client sent before the response
+	Seat      *chat.Room     // the reserved seat in the room; nil for none
+	Window    deflate.Window // 0 without permessage-deflate
+	Hello     []byte         // the response to the handshake, the first bytes to the client
+	Early     []byte         // bytes that the client sent before the response
 }
 
 // Open makes a plain client of a connection whose handshake is done, and a member of its room (Hub.JoinPlain). The caller has reserved a
@@ -41,7 +43,8 @@ func Open(h *chat.Hub, o Opening) {
 	p := &Client{source: o.Source}
 	p.member = fanout.Member{Conn: &p.Conn, At: -1}
 	h.NewConn(&p.Conn, o.Transport, p)
-	h.JoinPlain(&p.member, o.Room, o.Seat, o.Hello, o.Early)
+	p.SetDeflate(o.Window != 0)
+	h.JoinPlain(&p.member, o.Room, chat.PlainFormat.Compressed(o.Window), o.Seat, o.Hello, o.Early)
 }
 
 func (p *Client) hub() *chat.Hub { return p.room().Stripe.Hub }

@@ -1,5 +1,6 @@
 // A TCP relay in front of the server, whose line can be cut. It reads along.
 import { createServer, connect } from "node:net";
+import { constants, inflateRawSync } from "node:zlib";
 
 import { freePort } from "../web/browser/server.js";
 
@@ -16,7 +17,7 @@ export class Relay {
     return relay;
   }
 
-  down = []; // messages of the server so far: { binary, payload }
+  down = []; // messages of the server so far: { binary, compressed, payload }
   up = []; // of the client
   closes = []; // codes of the server's close frames
   #server;
@@ -121,13 +122,18 @@ class Frames {
     if (b.length < at + size) {
       return false;
     }
-    const payload = Buffer.from(b.subarray(at, at + size));
+    let payload = Buffer.from(b.subarray(at, at + size));
     if (mask) {
       payload.forEach((byte, i) => { payload[i] = byte ^ mask[i % 4]; });
     }
+    const compressed = (b[0] & 0x40) !== 0;
+    if (compressed) { // permessage-deflate, without context takeover
+      const whole = Buffer.concat([payload, Buffer.from([0, 0, 0xff, 0xff])]);
+      payload = inflateRawSync(whole, { finishFlush: constants.Z_SYNC_FLUSH });
+    }
     const opcode = b[0] & 0x0f;
     if (opcode === 1 || opcode === 2) {
-      this.#messages.push({ binary: opcode === 2, payload });
+      this.#messages.push({ binary: opcode === 2, compressed, payload });
     } else if (opcode === 8 && payload.length >= 2) {
       this.#closes.push(payload.readUInt16BE(0));
     }

@@ -1,6 +1,7 @@
 // What people do with a chat backend, done with each of the real SDKs.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { availableParallelism } from "node:os";
 import { after, before, describe } from "node:test";
 import { WebSocket } from "ws";
 
@@ -328,6 +329,25 @@ describe("the SDKs", { concurrency: true }, () => {
     await without.member.hears(room, texts(4, 13));
     assert.deepEqual(deltasOf(withDelta.relay.down), [false, ...Array(9).fill(true)]);
     assert.deepEqual(deltasOf(without.relay.down), Array(10).fill(false));
+  });
+
+  forEach("publications are compressed, in both directions", async (t, kind) => {
+    const room = roomOf("talk");
+    // One member of a kind on a core is sent them as they are, so there are more than cores.
+    const members = [];
+    for (let i = 0; i <= availableParallelism(); i++) {
+      members.push(await relayed(t, kind, randomUUID()));
+    }
+    for (const { member } of members) {
+      await member.subscribed(room);
+    }
+    const long = numbers(1, 3).map(({ n }) => ({ text: "what everybody says again, grüße 👋. ".repeat(40), n }));
+    await say(members[0].member, room, long);
+    for (const { member } of members) {
+      await member.hears(room, long);
+    }
+    assert.ok(members.some(({ relay }) => relay.down.filter(({ compressed }) => compressed).length === 3), "nobody was sent compressed messages");
+    assert.equal(members[0].relay.up.filter(({ compressed, payload }) => compressed && payload.length > 1000).length, 3);
   });
 
   forEach("a user's own room is entered by the server, and recovered", async (t, kind) => {

@@ -28,7 +28,7 @@ func (s *Session) request(en *JoinAttempt) *chat.JoinRequest {
 	en.Actor = s.actor(false, en.withToken)
 	en.Actor.Application = en.serverSide
 	en.Membership = &en.sub.Membership
-	en.Format = fanout.Format(s.Encoding)
+	en.Format, en.Window = fanout.Format(s.Encoding), s.window
 	if en.Requested.Delta == "fossil" {
 		en.DeltaFormat = fanout.Format(s.Encoding + jsonDeltaEncoding - JSONEncoding)
 	}

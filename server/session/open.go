@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/deflate"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/logqueue"
@@ -43,10 +44,12 @@ func New(cfg Config, h *chat.Hub, tokens *token.Verifier) *Sessions {
 }
 
 // Open starts the session of a transport whose handshake is complete. hello is the 101 response, and early has the bytes that the client sent before
-// it. Any goroutine may call it.
-func (all *Sessions) Open(t fanout.Transport, source *chat.Address, e Encoding, hello, early []byte) {
+// it. w is the window of permessage-deflate, 0 without. Any goroutine may call it.
+func (all *Sessions) Open(t fanout.Transport, source *chat.Address, e Encoding, w deflate.Window, hello, early []byte) {
 	c := &fanout.Conn{}
+	c.SetDeflate(w != 0)
 	s := newSession(c, all, source, e, early)
+	s.window = w
 	all.NewConn(c, t, s)
 	s.Poller = c.Poller()
 	s.Client = clientID(all.clientPrefix, c.ID)

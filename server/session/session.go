@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/deflate"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/wheel"
@@ -19,8 +20,9 @@ type Session struct {
 	Poller   *fanout.Poller
 	source   *chat.Address // nil without limits by address
 	Encoding Encoding
-	early    bool   // bytes arrived before the 101 response
-	Client   string // its public ID
+	window   deflate.Window // 0 without permessage-deflate
+	early    bool           // bytes arrived before the 101 response
+	Client   string         // its public ID
 
 	// Owned by the poller.
 	State           sessionState

@@ -7,16 +7,18 @@ import (
 
 // Rules are the limits that a Decoder enforces. Many decoders may share them. They are constant while a decoder uses them.
 type Rules struct {
-	MaxMessage   int  // bytes of a message, of all its fragments
-	MaxFragments int  // frames of a message, with empty ones
-	FromServer   bool // the peer is a server, whose frames must not be masked; those of a client must be masked
+	MaxMessage    int  // bytes of a message, of all its fragments
+	MaxCompressed int  // bytes of a compressed message, of all its fragments; 0: permessage-deflate is not negotiated
+	MaxFragments  int  // frames of a message, with empty ones
+	FromServer    bool // the peer is a server, whose frames must not be masked; those of a client must be masked
 }
 
 // Message is one complete message or one control frame. Payload is borrowed until the next call of the Decoder.
 type Message struct {
-	Op      Opcode
-	Payload []byte
-	Frames  int // number of frames
+	Op         Opcode
+	Compressed bool // Payload must be inflated; a text is not checked yet
+	Payload    []byte
+	Frames     int // number of frames
 }
 
 // Decoder decodes the bytes of one peer into messages, whatever their division into reads. The zero value is ready to use. Between messages
@@ -35,10 +37,11 @@ type partial struct {
 	frame   header
 
 	// The current message, valid while fragments > 0.
-	op        Opcode
-	fragments int
-	data      []byte
-	checked   int // bytes of data that are known to be complete UTF-8 characters
+	op         Opcode
+	compressed bool
+	fragments  int
+	data       []byte
+	checked    int // bytes of data that are known to be complete UTF-8 characters
 
 	control []byte // payload of a control frame that came in several reads
 }
@@ -55,10 +58,11 @@ func (d *Decoder) Held() int {
 }
 
 type header struct {
-	fin  bool
-	op   Opcode
-	key  uint32
-	left int // payload bytes that have not come
+	fin        bool
+	compressed bool // RSV1: on the first frame of a message only
+	op         Opcode
+	key        uint32
+	left       int // payload bytes that have not come
 }
 
 // Next decodes the first message of in. It returns the bytes after the message: call Next again with those. A Message with Op
@@ -80,12 +84,15 @@ func (d *Decoder) Next(rules *Rules, in []byte) (Message, []byte, error) {
 				payload := in[:h.left:h.left] // an append to it does not change the next frame
 				mask(payload, h.key)
 				d.releaseIfIdle()
+				if h.compressed {
+					return Message{Op: h.op, Compressed: true, Payload: payload, Frames: 1}, in[h.left:], nil
+				}
 				return d.whole(h.op, payload, in[h.left:])
 			}
 			p = d.begin()
 			p.inFrame, p.frame = true, h
 			if h.op == OpText || h.op == OpBinary {
-				p.op = h.op
+				p.op, p.compressed = h.op, h.compressed
 			}
 			if !h.op.isControl() {
 				p.fragments++
@@ -114,10 +121,10 @@ func (d *Decoder) Next(rules *Rules, in []byte) (Message, []byte, error) {
 		}
 		if p.frame.fin {
 			d.partial = nil
-			if p.op == OpText && p.checked < len(p.data) {
+			if p.op == OpText && !p.compressed && p.checked < len(p.data) {
 				return Message{}, nil, errNotUTF8()
 			}
-			return Message{Op: p.op, Payload: p.data, Frames: p.fragments}, in, nil
+			return Message{Op: p.op, Compressed: p.compressed, Payload: p.data, Frames: p.fragments}, in, nil
 		}
 		if len(in) == 0 {
 			return Message{}, nil, nil
@@ -148,7 +155,7 @@ func errNotUTF8() error {
 // (Autobahn 6.4), and not at the end of the message.
 func (p *partial) append(chunk []byte) error {
 	p.data = append(p.data, chunk...)
-	if p.op != OpText {
+	if p.op != OpText || p.compressed {
 		return nil
 	}
 	fresh := p.data[p.checked:]
@@ -208,8 +215,9 @@ func (d *Decoder) parse(rules *Rules, b []byte) (h header, n int, err error) {
 	}
 	h.fin = b[0]&finBit != 0
 	h.op = Opcode(b[0] & opcodeBit)
+	h.compressed = rules.MaxCompressed > 0 && b[0]&rsvBits == rsv1Bit && (h.op == OpText || h.op == OpBinary) // RFC 7692, 6
 	switch {
-	case b[0]&rsvBits != 0:
+	case b[0]&rsvBits != 0 && !h.compressed:
 		return h, 0, protocolError("reserved bit set without an extension") // 5.2
 	case !h.op.isKnown():
 		return h, 0, protocolError("reserved opcode") // 5.2
@@ -218,7 +226,7 @@ func (d *Decoder) parse(rules *Rules, b []byte) (h header, n int, err error) {
 	}
 	most := maxControlPayload
 	if !h.op.isControl() {
-		if most, err = d.admit(rules, h.op); err != nil {
+		if most, err = d.admit(rules, h); err != nil {
 			return h, 0, err
 		}
 	}
@@ -277,10 +285,12 @@ func errTooBig() error {
 }
 
 // admit checks a data frame against the current message (5.4), and returns how many bytes may be added to that.
-func (d *Decoder) admit(rules *Rules, op Opcode) (most int, err error) {
+func (d *Decoder) admit(rules *Rules, h header) (most int, err error) {
+	op, compressed := h.op, h.compressed
 	var begun, size int
 	if p := d.partial; p != nil {
 		begun, size = p.fragments, len(p.data)
+		compressed = compressed || begun > 0 && p.compressed
 	}
 	switch {
 	case op == OpContinuation && begun == 0:
@@ -289,6 +299,9 @@ func (d *Decoder) admit(rules *Rules, op Opcode) (most int, err error) {
 		return 0, protocolError("new message before the last fragment")
 	case begun+1 > rules.MaxFragments:
 		return 0, &CloseError{Code: ClosePolicy, Reason: "message in too many fragments"}
+	}
+	if compressed {
+		return rules.MaxCompressed - size, nil
 	}
 	return rules.MaxMessage - size, nil
 }

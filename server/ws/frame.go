@@ -17,6 +17,7 @@ const (
 const (
 	finBit    = 0x80
 	rsvBits   = 0x70
+	rsv1Bit   = 0x40 // of a compressed message (RFC 7692, 6)
 	opcodeBit = 0x0F
 	maskBit   = 0x80
 
@@ -42,6 +43,26 @@ func AppendFrame(dst []byte, op Opcode, payload []byte) []byte {
 // AppendHead appends the head of an unmasked frame with a payload of n bytes.
 func AppendHead(dst []byte, op Opcode, n int) []byte {
 	return appendLength(append(dst, finBit|byte(op)), 0, n)
+}
+
+// AppendCompressedFrame is AppendFrame for the compressed form of a message (RFC 7692): the frame has RSV1.
+func AppendCompressedFrame(dst []byte, op Opcode, compressed []byte) []byte {
+	at := len(dst)
+	dst = AppendFrame(dst, op, compressed)
+	dst[at] |= rsv1Bit
+	return dst
+}
+
+// ParseFrame returns the opcode and the payload of a frame that AppendFrame made. The payload shares the bytes of the frame.
+func ParseFrame(frame []byte) (op Opcode, payload []byte) {
+	op = Opcode(frame[0] & opcodeBit)
+	switch frame[1] {
+	case 126:
+		return op, frame[4:]
+	case 127:
+		return op, frame[10:]
+	}
+	return op, frame[2:]
 }
 
 // FrameSize returns the length of an unmasked frame with a payload of n bytes.

@@ -84,21 +84,28 @@ func appendAcceptKey(b []byte, key string) []byte {
 	return base64.StdEncoding.AppendEncode(b, sum[:])
 }
 
-// SwitchingProtocols returns the complete response to a valid handshake, in one allocation. It accepts no extension. subprotocol is one of
-// the offered ones, or empty for none.
-func SwitchingProtocols(key, subprotocol string) []byte {
+// SwitchingProtocols returns the complete response to a valid handshake, in one allocation. subprotocol is one of the offered ones, or empty for
+// none. extensions is the value of Sec-WebSocket-Extensions, empty for none.
+func SwitchingProtocols(key, subprotocol, extensions string) []byte {
 	const (
 		before = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
 		chosen = "\r\nSec-WebSocket-Protocol: "
+		agreed = "\r\nSec-WebSocket-Extensions: "
 		after  = "\r\n\r\n"
 	)
 	size := len(before) + len(after) + 28 // the proof is 20 bytes in base64
 	if subprotocol != "" {
 		size += len(chosen) + len(subprotocol)
 	}
+	if extensions != "" {
+		size += len(agreed) + len(extensions)
+	}
 	b := appendAcceptKey(append(make([]byte, 0, size), before...), key)
 	if subprotocol != "" {
 		b = append(append(b, chosen...), subprotocol...)
+	}
+	if extensions != "" {
+		b = append(append(b, agreed...), extensions...)
 	}
 	return append(b, after...)
 }

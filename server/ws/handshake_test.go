@@ -18,7 +18,7 @@ func TestTheSampleKeyIsAccepted(t *testing.T) {
 	if got, want := AcceptKey(sampleKey), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	got := string(SwitchingProtocols(sampleKey, ""))
+	got := string(SwitchingProtocols(sampleKey, "", ""))
 	want := "HTTP/1.1 101 Switching Protocols\r\n" +
 		"Upgrade: websocket\r\n" +
 		"Connection: Upgrade\r\n" +
@@ -466,7 +466,7 @@ func FuzzHandshake(f *testing.F) {
 		if r.Method != "GET" || r.ProtoMajor != 1 || r.ProtoMinor < 1 || r.Host == "" || r.ContentLength != 0 {
 			t.Errorf("got %s %s accepted, for host %q, with %d bytes of body", r.Method, r.Proto, r.Host, r.ContentLength)
 		}
-		answer, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(SwitchingProtocols(key, ""))), r)
+		answer, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(SwitchingProtocols(key, "", ""))), r)
 		if err != nil || answer.StatusCode != http.StatusSwitchingProtocols || len(answer.Header) != 3 {
 			t.Errorf("key %q: got the answer %v, error %v, want 101 with three headers", key, answer, err)
 		}

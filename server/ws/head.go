@@ -21,6 +21,7 @@ type Head struct {
 	Version    Field // Sec-WebSocket-Version
 	Key        Field // Sec-WebSocket-Key
 	Protocol   Field // Sec-WebSocket-Protocol
+	Extensions Field // Sec-WebSocket-Extensions
 	Forwarded  Field // X-Forwarded-For
 }
 
@@ -65,6 +66,7 @@ func HeadOf(r *http.Request) (Head, error) {
 		Version:    FieldOf(r.Header["Sec-Websocket-Version"]),
 		Key:        FieldOf(r.Header["Sec-Websocket-Key"]),
 		Protocol:   FieldOf(r.Header["Sec-Websocket-Protocol"]),
+		Extensions: FieldOf(r.Header["Sec-Websocket-Extensions"]),
 		Forwarded:  FieldOf(r.Header["X-Forwarded-For"]),
 	}
 	for _, lines := range r.Header {
@@ -186,6 +188,10 @@ func (h *Head) field(name string) (f *Field, ok bool) {
 	case len("Sec-WebSocket-Version"):
 		if isName(name, "Sec-WebSocket-Version") {
 			return &h.Version, true
+		}
+	case len("Sec-WebSocket-Extensions"):
+		if isName(name, "Sec-WebSocket-Extensions") {
+			return &h.Extensions, true
 		}
 	case len("Sec-WebSocket-Protocol"):
 		if isName(name, "Sec-WebSocket-Protocol") {

@@ -202,7 +202,7 @@ func TestAHandshakeTakesOneAllocation(t *testing.T) {
 		if !ParseHead(head, &h) || h.Check() != nil {
 			t.Fatal("not accepted")
 		}
-		answer = SwitchingProtocols(h.Key.Value, "")
+		answer = SwitchingProtocols(h.Key.Value, "", "")
 	})
 	if n != 1 || len(answer) != cap(answer) {
 		t.Errorf("got %v allocations, and an answer of %d bytes in %d, want 1 that fits", n, len(answer), cap(answer))

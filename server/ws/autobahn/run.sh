@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The Autobahn test suite against the plain room: a room with one member is an echo. It starts a throng of its own, runs
-# sections 1-7 and 10 (9 is about limits of size and speed, 12 and 13 about compression, which is declined), and fails
+# sections 1-7, 10, 12 and 13 (9 is about limits of size and speed; 12 and 13 are about compression). Ten cases of
+# section 12 send messages in more than the 64 fragments that throng allows, and are left out. The script fails
 # unless each case is OK, or INFORMATIONAL where the suite has no verdict.
 #
 #   run.sh [CASES]     such as '6.4.*'; the default is all of the above
@@ -10,7 +11,7 @@
 set -eu
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/throng/autobahn
-cases=${1:-1.*,2.*,3.*,4.*,5.*,6.*,7.*,10.*}
+cases=${1:-1.*,2.*,3.*,4.*,5.*,6.*,7.*,10.*,12.*,13.*}
 
 python27() {
   for p in "${PYTHON27:-}" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/2.7.*/bin/python2.7 "$(command -v python2.7 || true)"; do
@@ -37,7 +38,8 @@ server=
 trap '[ -z "$server" ] || kill "$server" 2>/dev/null; rm -rf "$work"' EXIT
 (cd "$here/../../.." && go build -o "$work/throng" ./cmd/throng)
 port=$((10000 + RANDOM % 9000))
-"$work/throng" serve --listen "127.0.0.1:$port" --admin off 2>"$work/server.log" &
+# Sections 12 and 13 send 1,000 messages of up to 128 KiB at once.
+"$work/throng" serve --listen "127.0.0.1:$port" --admin off --rate 0 --rate-bytes 0 --max-message 256KiB 2>"$work/server.log" &
 server=$!
 for _ in $(seq 100); do
   grep -q '"ready"' "$work/server.log" && break
@@ -48,7 +50,7 @@ set -f # the cases are patterns of the suite, not of files
 quoted=$(printf '"%s",' ${cases//,/ })
 cat >"$work/spec.json" <<JSON
 {"outdir": "$work/report", "servers": [{"agent": "throng", "url": "ws://127.0.0.1:$port/ws"}],
- "cases": [${quoted%,}], "exclude-cases": [], "exclude-agent-cases": {}}
+ "cases": [${quoted%,}], "exclude-cases": ["12.2.13", "12.2.14", "12.2.15", "12.2.16", "12.3.14", "12.3.15", "12.5.13", "12.5.14", "12.5.15", "12.5.16"], "exclude-agent-cases": {}}
 JSON
 "$cache/env/bin/wstest" -m fuzzingclient -s "$work/spec.json" >"$work/suite.log" 2>&1 || { tail -5 "$work/suite.log"; exit 1; }
 

@@ -1,0 +1,564 @@
+package server
+
+import (
+	"bytes"
+	"compress/flate"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/coder/websocket"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/deflate"
+	"github.com/throng-chat/throng/server/fanout"
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// deflateTail ends a compressed message, and is not sent (RFC 7692, 7.2.1).
+const deflateTail = "\x00\x00\xff\xff"
+
+// deflated returns the compressed form of a payload, as a client sends it.
+func deflated(t testing.TB, payload string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w, err := flate.NewWriter(&b, 9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write([]byte(payload)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte(deflateTail))
+}
+
+// offering returns the request of a handshake with an offer of extensions, one header line each.
+func offering(host, path string, offers ...string) string {
+	lines := ""
+	for _, offer := range offers {
+		lines += "Sec-WebSocket-Extensions: " + offer + "\r\n"
+	}
+	return strings.TrimSuffix(upgradeRequest(host, path), "\r\n") + lines + "\r\n"
+}
+
+// dialDeflate opens a connection that has negotiated permessage-deflate. next decodes compressed messages and returns them as they came.
+func dialDeflate(t testing.TB, s *Server, path, offer string) *client {
+	t.Helper()
+	conn, err := net.Dial("tcp", s.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	rules := clientRules
+	rules.MaxCompressed = rules.MaxMessage
+	c := &client{t: t, conn: conn, rules: &rules}
+	c.write([]byte(offering(s.Addr().String(), path, offer)))
+	if got := c.expectUpgrade().Get("Sec-WebSocket-Extensions"); !strings.HasPrefix(got, "permessage-deflate; ") {
+		t.Fatalf("got extensions %q, want permessage-deflate", got)
+	}
+	return c
+}
+
+func dialDeflateRoom(t testing.TB, s *Server, room string) *client {
+	t.Helper()
+	return dialDeflate(t, s, "/ws?room="+url.QueryEscape(room), "permessage-deflate; client_max_window_bits")
+}
+
+// inflate returns the payload of a message, and whether it was compressed.
+func (c *client) inflate(m ws.Message) (payload string, compressed bool) {
+	c.t.Helper()
+	if !m.Compressed {
+		return string(m.Payload), false
+	}
+	b, err := io.ReadAll(flate.NewReader(io.MultiReader(bytes.NewReader(m.Payload), strings.NewReader(deflateTail+"\x01\x00\x00\xff\xff"))))
+	if err != nil {
+		c.t.Fatalf("a compressed message does not inflate: %v", err)
+	}
+	return string(b), true
+}
+
+// expectAs fails the test unless the next message has this payload, compressed or not.
+func (c *client) expectAs(payload string, compressed bool) {
+	c.t.Helper()
+	m, err := c.nextExceptPings()
+	if err != nil {
+		c.t.Fatalf("got %v, want message %.40q", err, payload)
+	}
+	got, was := c.inflate(m)
+	if m.Op != ws.OpText || got != payload || was != compressed {
+		c.t.Fatalf("got %v %.40q (%d bytes), compressed: %v; want %.40q (%d bytes), compressed: %v", m.Op, got, len(got), was, payload, len(payload), compressed)
+	}
+}
+
+// sendDeflated sends a compressed message in frames of so many bytes of its compressed form.
+func (c *client) sendDeflated(op ws.Opcode, compressed []byte, part int) {
+	c.t.Helper()
+	var stream []byte
+	for at := 0; ; at += part {
+		end := min(at+part, len(compressed))
+		begin := len(stream)
+		stream = ws.AppendMaskedFrame(stream, op, rand.Uint32(), compressed[at:end])
+		if at == 0 {
+			stream[begin] |= 0x40
+		}
+		op = ws.OpContinuation
+		if end == len(compressed) {
+			break
+		}
+		stream[begin] &^= 0x80
+	}
+	c.write(stream)
+}
+
+// chatText is text that shrinks, of about n bytes.
+func chatText(n int) string {
+	return strings.Repeat("the quick brown fox jumps over the lazy dog; ", n/45+1)[:n]
+}
+
+// startHandshake returns the response to a handshake.
+func startHandshake(t testing.TB, s *Server, request string) *http.Response {
+	t.Helper()
+	conn, err := net.Dial("tcp", s.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	c := &client{t: t, conn: conn}
+	c.write([]byte(request))
+	return c.response()
+}
+
+func TestCompressionIsNegotiated(t *testing.T) {
+	t.Parallel()
+	const none = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+	on := startServer(t, nil)
+	off := startServer(t, func(c *Config) { c.Compression = "off" })
+	for _, path := range []string{"/ws", chat.SessionPath, "/ws?room=%61"} {
+		for _, tt := range []struct {
+			name   string
+			s      *Server
+			offers []string
+			want   string
+		}{
+			{"no offer", on, nil, ""},
+			{"an offer", on, []string{"permessage-deflate; client_max_window_bits"}, none},
+			{"a window", on, []string{"permessage-deflate; server_max_window_bits=10"}, none + "; server_max_window_bits=10"},
+			{"a wrong offer", on, []string{"permessage-deflate; server_max_window_bits=99"}, ""},
+			{"two lines", on, []string{"x-other", "permessage-deflate"}, none},
+			{"turned off", off, []string{"permessage-deflate"}, ""},
+		} {
+			t.Run(path+" "+tt.name, func(t *testing.T) {
+				t.Parallel()
+				resp := startHandshake(t, tt.s, offering(tt.s.Addr().String(), path, tt.offers...))
+				got := strings.Join(resp.Header.Values("Sec-WebSocket-Extensions"), "|")
+				if resp.StatusCode != http.StatusSwitchingProtocols || got != tt.want {
+					t.Errorf("got %s, extensions %q; want 101 and %q", resp.Status, got, tt.want)
+				}
+			})
+		}
+	}
+}
+
+func TestMembersShareOneCompression(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, nil)
+	// Two members of each kind on each shard: the only member of a shard is sent the message as it is.
+	each := 2 * len(s.hub.Shards)
+	var small, plain []*client
+	var sdks, plainSDKs []*sdk
+	for range each {
+		small = append(small, dialDeflateRoom(t, s, "lobby"))
+	}
+	for range each {
+		plain = append(plain, dial(t, s, "lobby"))
+	}
+	for range each {
+		c := &sdk{client: dialDeflate(t, s, chat.SessionPath, "permessage-deflate")}
+		c.sendLine(`{"id":1,"connect":{}}`)
+		c.line()
+		c.enter("lobby")
+		sdks = append(sdks, c)
+	}
+	for range each {
+		c := connectSDK(t, s, "")
+		c.enter("lobby")
+		plainSDKs = append(plainSDKs, c)
+	}
+	text := chatText(500)
+	before := testutil.ToFloat64(s.metrics.CompressionInput)
+	plain[0].send(ws.OpText, text)
+	for _, c := range small {
+		c.expectAs(text, true)
+	}
+	for _, c := range plain {
+		c.expectAs(text, false)
+	}
+	push := ""
+	for _, c := range plainSDKs {
+		push = c.line()
+	}
+	if !strings.Contains(push, text) {
+		t.Fatalf("got %s, want the text in it", push)
+	}
+	for _, c := range sdks {
+		c.expectAs(push, true)
+	}
+	// One compression for each encoding, however many members and shards there are.
+	want := float64(len(text) + len(push))
+	if got := testutil.ToFloat64(s.metrics.CompressionInput) - before; got != want {
+		t.Errorf("got %v bytes compressed, want %v", got, want)
+	}
+	if got := testutil.ToFloat64(s.metrics.CompressionOutput); got <= 0 || got > want/2 {
+		t.Errorf("got %v bytes after compression, want at most half of %v", got, want)
+	}
+	if got := testutil.ToFloat64(s.metrics.CompressionAccepted); got != float64(2*each) {
+		t.Errorf("got %v connections with compression, want %d", got, 2*each)
+	}
+}
+
+func TestWhatIsSentUncompressed(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, nil)
+	noise := make([]rune, 300)
+	for i := range noise {
+		for noise[i] = -1; !utf8.ValidRune(noise[i]); {
+			noise[i] = rune(rand.IntN(0x10000))
+		}
+	}
+	var members []*client
+	for range 2 * len(s.hub.Shards) {
+		members = append(members, dialDeflateRoom(t, s, "x"))
+	}
+	for _, tt := range []struct {
+		name, text string
+		compressed bool
+	}{
+		{"short", chatText(deflate.MinMessage - 1 - 4), false},
+		{"long enough", chatText(deflate.MinMessage), true},
+		{"noise", string(noise), false},
+	} {
+		members[0].send(ws.OpText, tt.text)
+		for _, c := range members {
+			c.expectAs(tt.text, tt.compressed)
+		}
+	}
+	alone := dialDeflateRoom(t, s, "alone")
+	alone.send(ws.OpText, chatText(500))
+	alone.expectAs(chatText(500), false)
+}
+
+// A client that asks for a window of 2^N bytes is sent compressed what fits into it, and the rest as it is.
+func TestServerMaxWindowBits(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, nil)
+	var narrow, wide []*client
+	for range 2 * len(s.hub.Shards) {
+		narrow = append(narrow, dialDeflate(t, s, "/ws?room=x", "permessage-deflate; server_max_window_bits=9"))
+	}
+	for range 2 * len(s.hub.Shards) {
+		wide = append(wide, dialDeflateRoom(t, s, "x"))
+	}
+	for _, tt := range []struct {
+		size int
+		fits bool
+	}{{500, true}, {512 - 4, true}, {513, false}, {5000, false}} {
+		wide[0].send(ws.OpText, chatText(tt.size))
+		for _, c := range narrow {
+			c.expectAs(chatText(tt.size), tt.fits)
+		}
+		for _, c := range wide {
+			c.expectAs(chatText(tt.size), true)
+		}
+	}
+}
+
+func TestCompressedMessagesOfClients(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, nil)
+	listener := dial(t, s, "x")
+	c := dialDeflateRoom(t, s, "x")
+	long := chatText(s.cfg.MaxMessage)
+	for _, text := range []string{"", "hi", "häß", chatText(5000), long} {
+		small := deflated(t, text)
+		for _, part := range []int{1, 2, 7, len(small), len(small) + 1} {
+			if (len(small)+part-1)/part > 64 {
+				continue // more fragments than a message may have
+			}
+			c.sendDeflated(ws.OpText, small, part)
+			listener.expect(ws.OpText, text)
+			c.expect(ws.OpText, text)
+		}
+	}
+	// What does not shrink is longer in its compressed form, and is not over the limit for that.
+	noise := make([]byte, s.cfg.MaxMessage)
+	for i := range noise {
+		noise[i] = byte(rand.Uint32())
+	}
+	c.sendDeflated(ws.OpBinary, deflated(t, string(noise)), 1<<20)
+	listener.expect(ws.OpBinary, string(noise))
+	c.expect(ws.OpBinary, string(noise))
+	// A message that is not compressed is legal as well.
+	c.send(ws.OpText, "as it is")
+	listener.expect(ws.OpText, "as it is")
+}
+
+func TestBadCompressedMessagesClose(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, nil)
+	frame := func(first byte, payload []byte) []byte {
+		b := ws.AppendMaskedFrame(nil, ws.OpText, 7, payload)
+		b[0] = first
+		return b
+	}
+	whole := deflated(t, "hello hello hello")
+	for _, tt := range []struct {
+		name   string
+		offer  string
+		stream []byte
+		want   ws.CloseCode
+		reason fanout.Reason
+	}{
+		{"RSV1 without the extension", "", frame(0xC1, whole), ws.CloseProtocolError, fanout.ClosedProtocol},
+		{"RSV2", "permessage-deflate", frame(0xA1, whole), ws.CloseProtocolError, fanout.ClosedProtocol},
+		{"RSV1 and RSV3", "permessage-deflate", frame(0xD1, whole), ws.CloseProtocolError, fanout.ClosedProtocol},
+		{"RSV1 on a ping", "permessage-deflate", frame(0xC9, whole), ws.CloseProtocolError, fanout.ClosedProtocol},
+		{"RSV1 on a close", "permessage-deflate", frame(0xC8, nil), ws.CloseProtocolError, fanout.ClosedProtocol},
+		{"RSV1 on the second fragment", "permessage-deflate", append(frame(0x41, whole[:3]), frame(0xC0, whole[3:])...), ws.CloseProtocolError, fanout.ClosedProtocol},
+		{"RSV1 on the second fragment only", "permessage-deflate", append(frame(0x01, []byte("a")), frame(0xC0, whole)...), ws.CloseProtocolError, fanout.ClosedProtocol},
+		{"a block of a reserved type", "permessage-deflate", frame(0xC1, []byte{6}), ws.CloseInvalidData, fanout.ClosedProtocol},
+		{"an end in a block", "permessage-deflate", frame(0xC1, whole[:4]), ws.CloseInvalidData, fanout.ClosedProtocol},
+		{"no bytes", "permessage-deflate", frame(0xC1, nil), ws.CloseInvalidData, fanout.ClosedProtocol},
+		{"text that is not UTF-8", "permessage-deflate", frame(0xC1, deflated(t, "ab\xff")), ws.CloseInvalidData, fanout.ClosedNotUTF8},
+		{"text that ends in a character", "permessage-deflate", frame(0xC1, deflated(t, "ab\xc3")), ws.CloseInvalidData, fanout.ClosedNotUTF8},
+		{"a bomb", "permessage-deflate", frame(0xC1, deflated(t, string(make([]byte, 16<<20)))), ws.CloseTooBig, fanout.ClosedTooBig},
+		{"one byte over the limit", "permessage-deflate", frame(0xC1, deflated(t, chatText(s.cfg.MaxMessage+1))), ws.CloseTooBig, fanout.ClosedTooBig},
+		{
+			"a compressed form over its limit", "permessage-deflate",
+			frame(0xC1, make([]byte, deflate.MaxCompressed(s.cfg.MaxMessage)+1)), ws.CloseTooBig, fanout.ClosedTooBig,
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			before := closesBy(s, tt.reason)
+			var c *client
+			if tt.offer == "" {
+				c = dial(t, s, "x")
+			} else {
+				c = dialDeflate(t, s, "/ws?room=x", tt.offer)
+			}
+			c.write(tt.stream)
+			c.expectCloseCode(tt.want)
+			eventually(t, "the close to be counted", func() bool { return closesBy(s, tt.reason) == before+1 })
+		})
+	}
+}
+
+// A rate in bytes counts what a message is after decompression.
+func TestTheRateOfBytesCountsInflatedBytes(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, func(c *Config) { c.RateBytes = 16 << 10 })
+	c := dialDeflateRoom(t, s, "x")
+	text := chatText(60 << 10)
+	small := deflated(t, text)
+	if len(small) > 1000 {
+		t.Fatalf("got %d bytes, want few", len(small))
+	}
+	// The first message uses up the burst, the second one exceeds it, and the third one waits.
+	for range 2 {
+		c.sendDeflated(ws.OpText, small, len(small))
+		c.expect(ws.OpText, text)
+	}
+	c.sendDeflated(ws.OpText, small, len(small))
+	eventually(t, "the reading to pause", func() bool { return testutil.ToFloat64(s.metrics.Paced) > 0 })
+
+	// What comes in one read is bounded as well.
+	flood := dialDeflateRoom(t, s, "y")
+	one := ws.AppendMaskedFrame(nil, ws.OpText, 7, small)
+	one[0] |= 0x40
+	flood.write(bytes.Repeat(one, 50))
+	for {
+		m, err := flood.next()
+		if err != nil {
+			t.Fatalf("got %v, want a close frame", err)
+		}
+		if m.Op == ws.OpClose {
+			if code, text, err := ws.ParseClose(m.Payload); code != ws.ClosePolicy || text != "too many bytes" || err != nil {
+				t.Errorf("got close %d %q, %v; want 1008", code, text, err)
+			}
+			break
+		}
+	}
+}
+
+// Inflating costs time by the compressed byte, also where little comes of it, so a compressed byte counts as four at least.
+func TestTheRateOfBytesCountsWhatInflatingCosts(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, func(c *Config) { c.RateBytes = 16 << 10 })
+	noise := make([]byte, 20<<10) // as it is, the burst allows three
+	for i := range noise {
+		noise[i] = byte(rand.Uint32())
+	}
+	for _, compressed := range []bool{false, true} {
+		c := dialDeflateRoom(t, s, fmt.Sprint("x", compressed))
+		send := func() { c.send(ws.OpBinary, string(noise)) }
+		if compressed {
+			small := deflated(t, string(noise))
+			send = func() { c.sendDeflated(ws.OpBinary, small, len(small)) }
+		}
+		send()
+		c.expect(ws.OpBinary, string(noise))
+		send()
+		if !compressed {
+			c.expect(ws.OpBinary, string(noise))
+			if got := testutil.ToFloat64(s.metrics.Paced); got != 0 {
+				t.Fatalf("got %v pauses without compression, want none", got)
+			}
+			continue
+		}
+		eventually(t, "the reading to pause", func() bool { return testutil.ToFloat64(s.metrics.Paced) > 0 })
+	}
+}
+
+// When a flush has spent its time on compression, the rest is sent as it is.
+func TestAFlushHasATimeLimitForCompression(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, nil)
+	members := []*client{}
+	for range 2 * len(s.hub.Shards) {
+		members = append(members, dialDeflateRoom(t, s, "x"))
+	}
+	const messages = 60
+	text := chatText(8 << 10)
+	r := roomOf(s, "x")
+	release := hold(s)
+	for i := range messages {
+		s.hub.PublishPlain(r, ws.OpText, fmt.Appendf(nil, "%02d %s", i, text))
+	}
+	release()
+	most := fanout.CompressionBudget / deflate.Cost(len(text))
+	for _, c := range members {
+		compressed := 0
+		for i := range messages {
+			m, err := c.nextExceptPings()
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, was := c.inflate(m)
+			if want := fmt.Sprintf("%02d %s", i, text); got != want {
+				t.Fatalf("got %.40q, want %.40q", got, want)
+			}
+			if was {
+				compressed++
+			}
+		}
+		if compressed == 0 || compressed > most {
+			t.Errorf("got %d compressed messages, want 1 to %d", compressed, most)
+		}
+	}
+	if got := testutil.ToFloat64(s.metrics.CompressionBudgetSpent); got == 0 {
+		t.Error("got no message counted that was not compressed for lack of time")
+	}
+}
+
+// Deltas are compressed as other publications, and the members that need a full one get it.
+func TestDeltasAreCompressed(t *testing.T) {
+	t.Parallel()
+	o := chat.DefaultRoom()
+	o.Delta = true
+	s := startServer(t, func(c *Config) { c.Rooms = []chat.RoomOptions{o} })
+	var plain, small []*sdk
+	for i := range 4 * len(s.hub.Shards) {
+		c := &sdk{}
+		if i < 2*len(s.hub.Shards) {
+			c.client = dialDeflate(t, s, chat.SessionPath, "permessage-deflate")
+			small = append(small, c)
+		} else {
+			c.client = dialSDK(t, s, "").client
+			plain = append(plain, c)
+		}
+		c.sendLine(`{"id":1,"connect":{}}`)
+		c.line()
+		c.sendLine(`{"id":2,"subscribe":{"channel":"x","delta":"fossil"}}`)
+		if got := c.line(); !strings.Contains(got, `"delta":true`) {
+			t.Fatalf("got %s, want a subscription with deltas", got)
+		}
+	}
+	for i := range 5 {
+		// The half of each publication is new.
+		data := fmt.Appendf(nil, `{"old":%q,"new":%q}`, chatText(400), fmt.Sprint(i)+chatText(300+i))
+		s.hub.Publish(s.hub.RoomRef("x"), chat.Publication{Data: data, Form: chat.FormJSON}, chat.PublishOptions{})
+		want := plain[0].line()
+		if isDelta := strings.Contains(want, `"delta":true`); isDelta != (i > 0) {
+			t.Fatalf("publication %d: got %s", i, want)
+		}
+		for _, c := range plain[1:] {
+			c.expectLine(want)
+		}
+		for _, c := range small {
+			m, err := c.nextExceptPings()
+			if err != nil {
+				t.Fatal(err)
+			}
+			// The first one is for each member by itself.
+			if got, was := c.inflate(m); got != want || was != (i > 0 && len(want) >= deflate.MinMessage) {
+				t.Fatalf("publication %d: got %s, compressed: %v; want %s", i, got, was, want)
+			}
+		}
+	}
+}
+
+// Another implementation, as a client with each of its modes.
+func TestAnotherImplementationWithCompression(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		mode websocket.CompressionMode
+	}{
+		{"context takeover", websocket.CompressionContextTakeover},
+		{"no context takeover", websocket.CompressionNoContextTakeover},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := startServer(t, nil)
+			ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
+			defer cancel()
+			var clients []*websocket.Conn
+			for range 2 * len(s.hub.Shards) {
+				c, _, err := websocket.Dial(ctx, "ws://"+s.Addr().String()+"/ws", &websocket.DialOptions{CompressionMode: tt.mode, CompressionThreshold: 1})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer c.CloseNow()
+				c.SetReadLimit(1 << 20)
+				clients = append(clients, c)
+			}
+			for i := range 50 {
+				want := fmt.Sprint(i, chatText(10+100*i))
+				if err := clients[i%len(clients)].Write(ctx, websocket.MessageText, []byte(want)); err != nil {
+					t.Fatal(err)
+				}
+				for _, c := range clients {
+					if _, got, err := c.Read(ctx); err != nil || string(got) != want {
+						t.Fatalf("message %d: got %.40q, %v; want %.40q", i, got, err, want)
+					}
+				}
+			}
+			if in, out := testutil.ToFloat64(s.metrics.InflateInput), testutil.ToFloat64(s.metrics.InflateOutput); in == 0 || out < 2*in {
+				t.Errorf("got %v bytes inflated to %v, want at least twice as many", in, out)
+			}
+			if got := testutil.ToFloat64(s.metrics.CompressionInput); got == 0 {
+				t.Error("got no message compressed")
+			}
+		})
+	}
+}

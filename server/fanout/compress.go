@@ -1,0 +1,41 @@
+package fanout
+
+import (
+	"github.com/throng-chat/throng/server/deflate"
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// CompressionBudget is the time that a flush may spend on compression, in nanoseconds, as deflate.Cost estimates it. Messages after that are
+// sent uncompressed.
+const CompressionBudget = 2_000_000
+
+// compressed returns the frame of d for the members of t, which have negotiated permessage-deflate. It returns frame, the uncompressed one, if
+// t has one member, since the time is then better spent on the network, if the window of the members is too short, or if the budget is used up.
+func (t *Topic) compressed(s *Shard, d Message, frame []byte) []byte {
+	if len(t.list) < 2 || !t.Format.Window().Holds(len(frame)) || s.compression < 0 {
+		return frame
+	}
+	if len(frame) < deflate.MinMessage || len(frame) > deflate.MaxMessage {
+		return frame
+	}
+	if s.compression -= deflate.Cost(len(frame)); s.compression < 0 {
+		s.Core.Metrics.CompressionBudgetSpent.Inc()
+		return frame
+	}
+	return d.Compressed(t.Format.Encoding(), frame)
+}
+
+// CompressFrame returns the frame of a message in its compressed form, for all receivers, or frame itself if that is not longer. Any goroutine
+// may call it.
+func (all *Core) CompressFrame(frame []byte) []byte {
+	op, payload := ws.ParseFrame(frame)
+	c := deflate.NewCompressor()
+	defer c.Release()
+	small, ok := c.Message(payload)
+	if !ok {
+		return frame
+	}
+	all.Metrics.CompressionInput.Add(float64(len(payload)))
+	all.Metrics.CompressionOutput.Add(float64(len(small)))
+	return ws.AppendCompressedFrame(nil, op, small)
+}
