@@ -7,7 +7,7 @@
 //
 // A publication passes through them, from bytes to bytes:
 //
-//	socket --> fanout: Conn.OnData --> plain.Client or session.Session --> chat: Hub.Publish(Plain)  --> fanout: Shard, Topic --> sockets
+//	socket --> fanout: Conn.OnData --> plain.Client or session.Session --> chat: Hub.Admit, Publish  --> fanout: Shard, Topic --> sockets
 //	           decode (ws)             rates, permission                   offset, history, order         encode once, one write each
 //
 // The life of a connection:

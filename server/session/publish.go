@@ -9,7 +9,7 @@ import (
 
 // publish handles the command publish.
 func (s *Session) publish(id uint32, req *protocol.PublishRequest) {
-	in := s.viewOf(req.Channel)
+	in := s.roomRef(req.Channel)
 	if in.Options.PublishProxy && s.proxyQueueFull(OnPublish) {
 		s.reject(id, ErrTooManyRequests)
 		return

@@ -27,7 +27,7 @@ func (s *Session) checkPresence(room string) *protocol.Error {
 	if !chat.ValidRoomName(room) {
 		return ErrBadRequest
 	}
-	in := s.viewOf(room)
+	in := s.roomRef(room)
 	return s.checkRead(chat.ToSeePresence, in, in.Options.Presence)
 }
 
@@ -65,7 +65,7 @@ func (s *Session) history(id uint32, req *protocol.HistoryRequest) {
 		s.fail(id, ErrBadRequest)
 		return
 	}
-	in := s.viewOf(req.Channel)
+	in := s.roomRef(req.Channel)
 	if e := s.checkRead(chat.ToReadHistory, in, in.Options.HistorySize > 0); e != nil {
 		s.fail(id, e)
 		return

@@ -20,8 +20,8 @@ func (s *Session) Find(room string) *Subscription {
 	return nil
 }
 
-// viewOf returns the view of a room: from the membership if there is one, else by one look-up of the options. Called on the poller.
-func (s *Session) viewOf(room string) chat.RoomRef {
+// roomRef returns the reference to a room: from the membership if there is one, else by one look-up of the options. Called on the poller.
+func (s *Session) roomRef(room string) chat.RoomRef {
 	if sub := s.Find(room); sub != nil {
 		return chat.RoomRef{Name: room, Options: sub.Room.Options, Membership: &sub.Membership}
 	}

@@ -26,7 +26,7 @@ func (s *Session) redact(id uint32, params []byte) {
 		s.fail(id, ErrBadRequest)
 		return
 	}
-	at := s.viewOf(r.Channel)
+	at := s.roomRef(r.Channel)
 	if e := s.Hub.Admit(s.actorIn(at), at, 0); e != nil {
 		s.fail(id, ErrorOf(e))
 		return
