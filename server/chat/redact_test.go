@@ -8,7 +8,7 @@ import (
 
 // Notices have their own bound in a history: for any redactions, the newest messages that were not redacted are kept, and no offset between
 // them is missing.
-func TestNoticesDoNotUseTheMessageRate(t *testing.T) {
+func TestNoticesEvictNoMessages(t *testing.T) {
 	t.Parallel()
 	for _, most := range []int{1, 2, 3, 7, 50} {
 		h := &History{}
