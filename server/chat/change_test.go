@@ -37,14 +37,14 @@ func TestChangesEvictNoMessages(t *testing.T) {
 	for n := range most {
 		publish(fmt.Sprintf(`{"id":"%d","text":"x"}`, n))
 	}
-	for n := range ChangesPerMessage * most {
+	for n := range changesPerMessage * most {
 		publish(fmt.Sprintf(`{"type":"reaction","of":"1","emoji":"x","on":%v}`, n%2 == 0))
 	}
 	r, unlock := h.Rooms.Find("x")
 	first, count := r.History.At(0).Offset, r.History.Count
 	unlock()
-	if first != 1 || count != (1+ChangesPerMessage)*most {
-		t.Errorf("got %d publications from offset %d, want all %d", count, first, (1+ChangesPerMessage)*most)
+	if first != 1 || count != (1+changesPerMessage)*most {
+		t.Errorf("got %d publications from offset %d, want all %d", count, first, (1+changesPerMessage)*most)
 	}
 	publish(`{"type":"edit","of":"1","text":"y"}`)
 	r, unlock = h.Rooms.Find("x")

@@ -33,9 +33,9 @@ func (hist *History) Position() StreamPosition { return StreamPosition{hist.Last
 // most. So notices never evict a message that is not redacted.
 const noticesPerMessage = 2
 
-// ChangesPerMessage is the number of changes (edits, deletions, reactions) that a history keeps for each message of its size. A change
+// changesPerMessage is the number of changes (edits, deletions, reactions) that a history keeps for each message of its size. A change
 // beyond it evicts the oldest publications.
-const ChangesPerMessage = 4
+const changesPerMessage = 4
 
 // add assigns an offset to p and appends p. It drops the oldest publications until the history has at most maxMessages messages, and the numbers of
 // notices and changes that belong to it. It returns the growth in bytes, which may be negative.
@@ -52,7 +52,7 @@ func (hist *History) add(p *Publication, maxMessages int) (grown int) {
 		if maxMessages > len(hist.ring) {
 			size = min(size, maxMessages) // many rooms have no notices and no changes
 		}
-		bigger := make([]Publication, min(size, (1+noticesPerMessage+ChangesPerMessage)*maxMessages))
+		bigger := make([]Publication, min(size, (1+noticesPerMessage+changesPerMessage)*maxMessages))
 		for i := range hist.Count {
 			bigger[i] = *hist.At(i)
 		}
@@ -73,7 +73,7 @@ func (hist *History) add(p *Publication, maxMessages int) (grown int) {
 func (hist *History) kind(p *Publication, maxMessages int) (of *int, limit int) {
 	switch {
 	case p.change:
-		return &hist.kinds[2], ChangesPerMessage * maxMessages
+		return &hist.kinds[2], changesPerMessage * maxMessages
 	case p.notice:
 		return &hist.kinds[1], noticesPerMessage * maxMessages
 	}

@@ -36,7 +36,7 @@ func TestNoticesEvictNoMessages(t *testing.T) {
 					t.Fatalf("most %d: the message of offset %d was dropped before an older one", most, offset)
 				}
 			}
-			if h.kinds[1] > noticesPerMessage*most || h.kinds[0] > most || len(h.ring) > (1+noticesPerMessage+ChangesPerMessage)*most {
+			if h.kinds[1] > noticesPerMessage*most || h.kinds[0] > most || len(h.ring) > (1+noticesPerMessage+changesPerMessage)*most {
 				t.Fatalf("most %d: got %d notices and %d messages in %d places", most, h.kinds[1], h.kinds[0], len(h.ring))
 			}
 		}
