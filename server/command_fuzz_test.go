@@ -18,7 +18,7 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// silentSession is a connected session without a socket: what it would send stays in its shard's inbox.
+// silentSession returns a connected session without a socket. Its output stays in the inbox of its shard.
 func silentSession(e session.Encoding) *session.Session {
 	cfg := DefaultConfig()
 	cfg.Rate = 0
@@ -35,8 +35,8 @@ func silentSession(e session.Encoding) *session.Session {
 	return s
 }
 
-// FuzzCommands gives a session any bytes as a frame: it must not panic, nor take more memory than the frame's size allows,
-// whatever lengths are declared in it.
+// FuzzCommands passes any bytes to a session as a frame. The session must not panic, and its memory is bounded by the size of the frame, for
+// any lengths declared in it.
 func FuzzCommands(f *testing.F) {
 	for _, frame := range []string{
 		`{}`, `{"id":1,"connect":{}}`, `{"id":2,"subscribe":{"channel":"a","recover":true,"offset":3,"epoch":"x","delta":"fossil","flag":3}}`,
@@ -98,7 +98,7 @@ func FuzzCommands(f *testing.F) {
 	})
 }
 
-// What a publication may be nested is bounded: members' own parsers must survive it.
+// The nesting of a publication is bounded, so that the parsers of the members can handle it.
 func TestDeepJSONIsRejected(t *testing.T) {
 	t.Parallel()
 	open := chat.DefaultRoom()
@@ -111,7 +111,7 @@ func TestDeepJSONIsRejected(t *testing.T) {
 	}
 }
 
-// A command outlives its frame, whose bytes are overwritten by the next: nothing of it may be a slice of them.
+// A command outlives its frame, whose bytes the next frame overwrites. So no part of it may be a slice of the frame.
 func TestACommandIsACopyOfItsFrame(t *testing.T) {
 	for _, e := range []session.Encoding{session.JSONEncoding, session.ProtobufEncoding} {
 		s := silentSession(e)

@@ -16,12 +16,12 @@ import (
 	"github.com/throng-chat/throng/server/wheel"
 )
 
-// modelSteps is how many random steps the model of recovery takes.
+// modelSteps is the number of random steps of the model.
 const modelSteps = 1_000_000
 
-// The model of recovery: random publications, joins, leaves, cuts, cleared and expired histories, with the shards' work done
-// as late as chance has it. What a client hears of a room must be the room's own sequence, each publication once and in
-// order, unless it was told that it has missed something. It is told so only when it has, or when the room's position was dropped.
+// The model of recovery: random publications, joins, leaves, disconnects, cleared and expired histories, with a random delay of the jobs of the
+// shards. A client must receive the sequence of the room, each publication once and in order, unless its recovery failed. A recovery fails
+// only if a publication was missed, or if the position of the room was dropped.
 func TestRecoveryIsExactOrReported(t *testing.T) {
 	t.Parallel()
 	for name, positions := range map[string]int{"every position is kept": chat.MaxPositions, "few positions are kept": 2} {
@@ -46,7 +46,7 @@ func recoverAsModelled(t *testing.T, positions int) {
 		positions < len(m.names) && (lost < 1000 || lives < 1000) {
 		t.Errorf("got %d positions lost, and %d lives of %d rooms", lost, lives, len(m.names))
 	}
-	// A model that never came by something proves nothing about it.
+	// A model that never reached a case proves nothing about it.
 	for what, n := range m.did {
 		if n < 1000 {
 			t.Errorf("only %d times: %s", n, what)
@@ -55,14 +55,14 @@ func recoverAsModelled(t *testing.T, positions int) {
 	t.Logf("seed %d: %v", seed, m.did)
 }
 
-// recoveryModel drives a hub, and does its shards' work in their place.
+// recoveryModel drives a hub, and runs the jobs of its shards itself.
 type recoveryModel struct {
 	t       *testing.T
 	random  *rand.Rand
 	hub     *session.Sessions
 	names   []string
 	clients []*modelClient
-	log     map[string][]string // by epoch: what was said, in order
+	log     map[string][]string // the publications by epoch, in order
 	heard   map[*fanout.Topic]map[*fanout.Member]*modelClient
 	said    int
 
@@ -70,7 +70,7 @@ type recoveryModel struct {
 	did      map[string]int
 }
 
-// modelClient is one client, and what it believes of each room.
+// modelClient is a client with the state that it has of each room.
 type modelClient struct {
 	session  *session.Session
 	places   map[string]chat.StreamPosition               // where it is in each room that it ever was in
@@ -150,7 +150,7 @@ func (m *recoveryModel) step() {
 	}
 }
 
-// forgetAll is a quiet hour: everybody goes, and every room is forgotten.
+// forgetAll disconnects all clients and releases every room.
 func (m *recoveryModel) forgetAll() {
 	m.did["forgotten"]++
 	for _, c := range m.clients {
@@ -162,7 +162,7 @@ func (m *recoveryModel) forgetAll() {
 		m.hub.ExpireRooms(now)
 	}
 	if n := m.hub.Rooms.Count(); n != 0 {
-		m.t.Errorf("got %d rooms that nobody needs", n)
+		m.t.Errorf("got %d unused rooms", n)
 	}
 }
 
@@ -177,7 +177,7 @@ func (m *recoveryModel) publish(name string) {
 	m.log[at.Epoch] = append(m.log[at.Epoch], text)
 }
 
-// redact takes back something of a room, if it can be; its notice is something that is said.
+// redact redacts a publication of a room, if there is one. The notice is a publication, too.
 func (m *recoveryModel) redact(name string) {
 	at := m.hub.Positions.Get(name)
 	r, unlock := m.hub.Rooms.Find(name)
@@ -208,11 +208,11 @@ func (m *recoveryModel) join(c *modelClient, name string) {
 		return []*protocol.Reply{{Subscribe: e.Result}}
 	})
 	if e.Err != nil {
-		m.t.Errorf("not let in: %v", e.Err)
+		m.t.Errorf("not joined: %v", e.Err)
 	}
 }
 
-// work does the first n jobs of a shard.
+// work runs the first n jobs of a shard.
 func (m *recoveryModel) work(s *fanout.Shard, n int) {
 	jobs := s.Inbox[:n:n]
 	s.Inbox = append([]fanout.Job(nil), s.Inbox[n:]...)
@@ -247,7 +247,7 @@ func (m *recoveryModel) work(s *fanout.Shard, n int) {
 
 func (m *recoveryModel) of(c *fanout.Conn) *modelClient { return m.clients[c.ID-1] }
 
-// answered is the moment at which a client is told that it is in a room.
+// answered checks the reply to a join.
 func (m *recoveryModel) answered(c *modelClient, e *session.JoinAttempt) {
 	name, r := e.Requested.Channel, e.Result
 	from, asked := c.awaiting[e]
@@ -259,10 +259,10 @@ func (m *recoveryModel) answered(c *modelClient, e *session.JoinAttempt) {
 	case !r.Recovered:
 		m.did["told that it missed something"]++
 		if len(e.RecoveredPublications) > 0 {
-			m.t.Errorf("not recovered, but told %d publications", len(e.RecoveredPublications))
+			m.t.Errorf("not recovered, but got %d publications", len(e.RecoveredPublications))
 		}
 		if r.Epoch == from.Epoch && r.Offset == from.Offset {
-			m.t.Errorf("%s: nothing was missed behind offset %d, but it is told so", name, r.Offset)
+			m.t.Errorf("%s: nothing was missed after offset %d, but the recovery failed", name, r.Offset)
 		}
 		c.places[name] = chat.StreamPosition{Offset: r.Offset, Epoch: r.Epoch}
 	default:
@@ -271,7 +271,7 @@ func (m *recoveryModel) answered(c *modelClient, e *session.JoinAttempt) {
 			m.did["recovered, and had missed nothing"]++
 		}
 		if r.Epoch != from.Epoch || r.Offset != from.Offset {
-			m.t.Errorf("recovered from %v: answered %d %s", from, r.Offset, r.Epoch)
+			m.t.Errorf("recovered from %v: got %d %s", from, r.Offset, r.Epoch)
 		}
 		c.places[name] = from
 		for i := range e.RecoveredPublications {
@@ -281,16 +281,16 @@ func (m *recoveryModel) answered(c *modelClient, e *session.JoinAttempt) {
 	}
 }
 
-// hear is a client's next publication of a room.
+// hear checks the next publication that a client receives from a room.
 func (m *recoveryModel) hear(c *modelClient, name string, p *chat.Publication) {
 	at := c.places[name]
 	if p.Offset != at.Offset+1 {
-		m.t.Errorf("%s: heard offset %d behind %d", name, p.Offset, at.Offset)
+		m.t.Errorf("%s: received offset %d after %d", name, p.Offset, at.Offset)
 		return
 	}
 	if log := m.log[at.Epoch]; uint64(len(log)) < p.Offset || log[p.Offset-1] != string(p.Data) &&
 		!(string(p.Data) == string(chat.Redacted) && m.redacted[chat.StreamPosition{Offset: p.Offset, Epoch: at.Epoch}]) {
-		m.t.Errorf("%s: heard %q as offset %d of epoch %s, which is not what was said", name, p.Data, p.Offset, at.Epoch)
+		m.t.Errorf("%s: received %q as offset %d of epoch %s, which is not the publication", name, p.Data, p.Offset, at.Epoch)
 		return
 	}
 	c.places[name] = chat.StreamPosition{Offset: p.Offset, Epoch: at.Epoch}

@@ -15,7 +15,7 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// Connections of one address that call the application all the time keep nobody else from calling it.
+// If connections of one address call the application all the time, the calls of other addresses are still handled.
 func TestCallsOfOneAddressDoNotBlockOthers(t *testing.T) {
 	t.Parallel()
 	a := startApplication(t, map[string]func(question) string{session.OnRPC: always(`{"result":{"data":1}}`)})
@@ -62,7 +62,7 @@ func sessionOf(t testing.TB, s *Server, user string) *session.Session {
 	return all[0]
 }
 
-// What comes while a session waits, twice in a row, is dealt with behind that, and in its order.
+// Commands that arrive while a session waits, twice in a row, are handled afterwards, in order.
 func TestCommandsWaitForThePendingRequest(t *testing.T) {
 	t.Parallel()
 	s := startBackend(t)
@@ -81,10 +81,10 @@ func TestCommandsWaitForThePendingRequest(t *testing.T) {
 				session.Await(s.hub.BulkWorkers, func() func() {
 					<-second
 					return func() { tell(101) }
-				}, func() { t.Error("refused") })
+				}, func() { t.Error("rejected") })
 				close(waits)
 			}
-		}, func() { t.Error("refused") })
+		}, func() { t.Error("rejected") })
 		session.PendingCommands = []byte(`{"id":2,"unsubscribe":{"channel":"a"}}`) // of the same frame
 	})
 	c.sendLine(`{"id":3,"unsubscribe":{"channel":"a"}}`)
@@ -120,14 +120,14 @@ func TestAConnectionMayCloseDuringAPendingRequest(t *testing.T) {
 							t.Error("finished for a connection that is gone")
 						}
 					}
-				}, func() { t.Error("refused") })
+				}, func() { t.Error("rejected") })
 			})
 			end(c, session)
 			if name == "by the server" {
-				eventually(t, "the connection to be counted out", func() bool { return s.hub.Live.Load() == 0 })
+				eventually(t, "the connection to be removed", func() bool { return s.hub.Live.Load() == 0 })
 			}
 			close(gate)
-			eventually(t, "the connection to be counted out", func() bool { return s.hub.Live.Load() == 0 })
+			eventually(t, "the connection to be removed", func() bool { return s.hub.Live.Load() == 0 })
 		})
 	}
 }
@@ -146,13 +146,13 @@ func TestAPanicOfAWorkerClosesOneConnection(t *testing.T) {
 	}
 	other.sendLine(`{"id":2,"unsubscribe":{"channel":"a"}}`)
 	other.expectLine(`{"id":2,"unsubscribe":{}}`)
-	eventually(t, "the connection to be counted out", func() bool { return s.hub.Live.Load() == 1 })
+	eventually(t, "the connection to be removed", func() bool { return s.hub.Live.Load() == 1 })
 	if got := closesBy(s, fanout.ClosedPanic); got != 1 {
 		t.Errorf("got %d closed by a fault, want 1", got)
 	}
 }
 
-// A client that is not read from cannot be blamed for an answer to a ping that was not read.
+// While throng does not read from a client, it does not close it for a missing pong.
 func TestAPongIsHandledDuringAPendingRequest(t *testing.T) {
 	s := startServer(t, func(c *Config) {
 		c.Token.HMACSecret = testSecret
@@ -169,7 +169,7 @@ func TestAPongIsHandledDuringAPendingRequest(t *testing.T) {
 	})
 	eventually(t, "a ping", func() bool { return session.Conn.Pinged.Load() != 0 })
 	asked := session.Conn.Pinged.Load()
-	eventually(t, "the time for an answer to be over", func() bool {
+	eventually(t, "the ping timeout to pass", func() bool {
 		return uint32(s.hub.Clock.Tick()) > asked+2*uint32(fanout.InTicks(time.Second))
 	})
 	c.sendLine("{}") // late, as far as can be seen
@@ -177,15 +177,15 @@ func TestAPongIsHandledDuringAPendingRequest(t *testing.T) {
 	c.sendLine(`{"id":2,"unsubscribe":{"channel":"a"}}`)
 	c.expectLine(`{"id":2,"unsubscribe":{}}`)
 	if got := closesBy(s, fanout.ClosedPingTimeout); got != 0 {
-		t.Errorf("got %d closed for no answer, want 0", got)
+		t.Errorf("got %d closed for a missing pong, want 0", got)
 	}
 }
 
-// The time for which nothing was read of a client is given back to it before it is read again.
+// The time during which throng did not read from a client extends its deadline.
 func TestThePendingTimeExtendsTheDeadline(t *testing.T) {
 	s := startServer(t, func(c *Config) {
 		c.Token.HMACSecret = testSecret
-		c.PingTimeout = time.Hour // nobody is to be blamed meanwhile
+		c.PingTimeout = time.Hour // no ping timeout during the test
 	})
 	connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
 	session := sessionOf(t, s, "ann")
@@ -200,6 +200,6 @@ func TestThePendingTimeExtendsTheDeadline(t *testing.T) {
 		})
 	})
 	if got := <-done; got < 60 || got > 60+uint32(fanout.InTicks(testTimeout)) {
-		t.Errorf("got %d ticks given back, want the 60 of the wait, or those until it ended", got)
+		t.Errorf("got an extension of %d ticks, want the 60 of the wait, or those until it ended", got)
 	}
 }
