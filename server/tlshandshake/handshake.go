@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"runtime"
 	"runtime/debug"
 
@@ -66,7 +67,7 @@ type engine interface {
 // Handshaker makes handshakes. Its methods may be called by any goroutine, but for RotateTickets and ReplaceTickets.
 type Handshaker struct {
 	engine  engine
-	slots   chan struct{}
+	turns   *turns
 	tickets [][32]byte // owned by the caller of RotateTickets and ReplaceTickets
 }
 
@@ -78,7 +79,7 @@ func New(cfg Config) (*Handshaker, error) {
 	if cfg.GetCertificate == nil {
 		return nil, errors.New("TLS needs a certificate")
 	}
-	h := &Handshaker{slots: make(chan struct{}, cmp.Or(cfg.Workers, max(1, runtime.GOMAXPROCS(0)/2)))}
+	h := &Handshaker{turns: newTurns(cmp.Or(cfg.Workers, max(1, runtime.GOMAXPROCS(0)/2)))}
 	switch cfg.Engine {
 	case EngineLLib:
 		h.engine = newLLib(&cfg)
@@ -116,11 +117,12 @@ func recovered(err error, e any) error {
 	return fmt.Errorf("%w: %v\n%s", ErrPanic, e, debug.Stack())
 }
 
-// Handshake makes the server's side of one handshake. early has the bytes of nc that have been read; Handshake owns it. Handshake blocks on
+// Handshake makes the server's side of one handshake. from is what counts as the
+// address of the client. early has the bytes of nc that have been read; Handshake owns it. Handshake blocks on
 // nc, until the caller closes it or its deadline passes. On an error, the engine has sent the alert, and the caller closes nc. ErrNotTLS is
 // the error if the peer does not speak TLS.
-func (h *Handshaker) Handshake(nc net.Conn, early []byte) (r *Result, err error) {
-	rc := &recordConn{Conn: nc, unread: early, slots: h.slots}
+func (h *Handshaker) Handshake(nc net.Conn, from netip.Addr, early []byte) (r *Result, err error) {
+	rc := &recordConn{Conn: nc, unread: early, turns: h.turns, from: from}
 	log := &keyLog{}
 	defer func() { err = recovered(err, recover()) }()
 	state, err := h.engine.handshake(rc, log)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"sync"
 	"testing"
 	"time"
@@ -221,7 +222,7 @@ func BenchmarkHandshake(b *testing.B) {
 					go func() { done <- tls.Client(client, clientOf(version, 0)).Handshake() }()
 					var err error
 					if h != nil {
-						_, err = h.Handshake(server, nil)
+						_, err = h.Handshake(server, netip.Addr{}, nil)
 					} else {
 						err = tls.Server(server, base).Handshake()
 					}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 
 	"github.com/throng-chat/throng/server/tlsrec"
@@ -39,12 +40,13 @@ var (
 // next one before an engine asks for it. It notes what it needs of the records written. It is owned by the goroutine of the handshake.
 type recordConn struct {
 	net.Conn
-	slots    chan struct{} // has an entry for each handshake that computes
-	computes bool          // one of them is of this handshake
-	unread   []byte        // read from the socket, and not given to the engine
-	current  int           // bytes at the front of unread that belong to the record being read
-	given    int           // bytes of all records
-	refused  error         // why the peer's bytes are refused, where an engine does not say it
+	turns    *turns
+	from     netip.Addr // for turns
+	computes bool       // it has a slot of turns
+	unread   []byte     // read from the socket, and not given to the engine
+	current  int        // bytes at the front of unread that belong to the record being read
+	given    int        // bytes of all records
+	refused  error      // why the peer's bytes are refused, where an engine does not say it
 
 	random []byte // of the ServerHello; nil until it was sent
 	last   []byte // the last record of application data's content type that was sent
@@ -52,14 +54,14 @@ type recordConn struct {
 
 // acquire waits for a slot.
 func (c *recordConn) acquire() {
-	c.slots <- struct{}{}
+	c.turns.acquire(c.from)
 	c.computes = true
 }
 
 // release gives the slot to another handshake.
 func (c *recordConn) release() {
 	c.computes = false
-	<-c.slots
+	c.turns.release()
 }
 
 // step calls f on a goroutine of its own while it holds a slot.
