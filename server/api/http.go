@@ -95,9 +95,9 @@ func (a *API) serveLines(w http.ResponseWriter, r *http.Request, body []byte) {
 		return
 	}
 	if len(lines) > 1 {
-		answer := NewResponse(w, http.StatusOK)
-		answer.Value(r.Context(), Replies{api: a, commands: lines, lines: true})
-		answer.End(r.Context())
+		response := NewResponse(w, http.StatusOK)
+		response.Value(r.Context(), Replies{api: a, commands: lines, lines: true})
+		response.End(r.Context())
 		return
 	}
 	command, e := named(lines[0])
@@ -122,16 +122,16 @@ func (a *API) serveOne(w http.ResponseWriter, r *http.Request, command namedComm
 	if inTransport {
 		status = HTTPStatus(e)
 	}
-	answer := NewResponse(w, status)
+	response := NewResponse(w, status)
 	switch _, isBatch := result.(Replies); {
 	case inTransport:
-		answer.Value(r.Context(), e)
+		response.Value(r.Context(), e)
 	case isBatch && e == nil:
-		answer.Value(r.Context(), result)
+		response.Value(r.Context(), result)
 	default:
-		WriteReply(r.Context(), answer, command.ID, result, e)
+		WriteReply(r.Context(), response, command.ID, result, e)
 	}
-	answer.End(r.Context())
+	response.End(r.Context())
 }
 
 // read returns the body, of MaxBody bytes at most. An empty body is {}.
@@ -156,7 +156,7 @@ func (a *API) reject(w http.ResponseWriter, status int, e *protocol.Error) {
 	if err := http.NewResponseController(w).SetReadDeadline(time.Now()); err != nil {
 		a.hub.Log.Debug("no read deadline for the rest of the body", "error", err)
 	}
-	answer := NewResponse(w, status)
-	answer.Value(context.Background(), reply{Error: e})
-	answer.End(context.Background()) // net/http closes the connection after it
+	response := NewResponse(w, status)
+	response.Value(context.Background(), reply{Error: e})
+	response.End(context.Background()) // net/http closes the connection after it
 }

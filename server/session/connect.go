@@ -87,11 +87,11 @@ func (s *Session) proxyConnect(id uint32, req *protocol.ConnectRequest, claims t
 	})
 }
 
-// establish completes connect: it sets the user and subscribes the session to its server-side rooms. answer is the reply of the application; nil
+// establish completes connect: it sets the user and subscribes the session to its server-side rooms. reply is the reply of the application; nil
 // without a proxy request.
-func (s *Session) establish(id uint32, req *protocol.ConnectRequest, claims token.Claims, answer *webhook.Reply) {
+func (s *Session) establish(id uint32, req *protocol.ConnectRequest, claims token.Claims, reply *webhook.Reply) {
 	h := s.Hub
-	rooms := s.grantsOf(claims, answer)
+	rooms := s.grantsOf(claims, reply)
 	if s.tooMany(id, len(rooms.list)) {
 		s.endAdmission()
 		s.rejectConnect()
@@ -130,8 +130,8 @@ func (s *Session) establish(id uint32, req *protocol.ConnectRequest, claims toke
 		Ping:    uint32((h.pingInterval + time.Second - 1) / time.Second),
 		Pong:    true,
 	}
-	if answer != nil {
-		result.Data = AsJSON(answer.Data)
+	if reply != nil {
+		result.Data = AsJSON(reply.Data)
 	}
 	if req.Token != "" {
 		// Only a new token can extend the connection. A client without a token is disconnected then, reconnects, and the application decides again.
@@ -163,13 +163,13 @@ func (s *Session) ended(demands []chat.TargetedCommand) bool {
 
 // joinGrantedRooms subscribes the session to its server-side rooms, in their order. The reply to connect precedes all publications of them.
 func (s *Session) joinGrantedRooms(result *protocol.ConnectResult, requested map[string]*protocol.SubscribeRequest, rooms grants) {
-	var entries []*JoinAttempt
+	var attempts []*JoinAttempt
 	for i := range rooms.list {
 		g := &rooms.list[i]
-		entries = append(entries, s.joinOf(g, requested[g.room]))
+		attempts = append(attempts, s.joinOf(g, requested[g.room]))
 	}
-	s.Join(entries, func() []*protocol.Reply {
-		for _, e := range entries {
+	s.Join(attempts, func() []*protocol.Reply {
+		for _, e := range attempts {
 			if e.Err == nil {
 				if result.Subs == nil {
 					result.Subs = map[string]*protocol.SubscribeResult{}

@@ -66,7 +66,7 @@ func (s *Session) grantsByToken(claims token.Claims) (g grants) {
 
 // grantsOf returns all server-side rooms of a new connection: its personal room, those of its token, and those of the reply to the connect proxy
 // request, nil for none.
-func (s *Session) grantsOf(claims token.Claims, answer *webhook.Reply) (g grants) {
+func (s *Session) grantsOf(claims token.Claims, reply *webhook.Reply) (g grants) {
 	h := s.Hub
 	if h.personalRooms && claims.User != "" {
 		if room, ok := h.Names.PersonalRoom(claims.User); ok {
@@ -81,7 +81,7 @@ func (s *Session) grantsOf(claims token.Claims, answer *webhook.Reply) (g grants
 	for _, given := range s.grantsByToken(claims).list {
 		g.add(given.room, given.options, true)
 	}
-	if answer == nil {
+	if reply == nil {
 		return g
 	}
 	add := func(room string, o token.SubOptions) {
@@ -91,15 +91,15 @@ func (s *Session) grantsOf(claims token.Claims, answer *webhook.Reply) (g grants
 		}
 		g.add(room, o, false)
 	}
-	for _, room := range answer.Channels {
+	for _, room := range reply.Channels {
 		if old := g.find(room); old != nil {
 			add(room, old.options)
 		} else {
 			add(room, token.SubOptions{})
 		}
 	}
-	for _, room := range slices.Sorted(maps.Keys(answer.Subs)) {
-		sub := answer.Subs[room]
+	for _, room := range slices.Sorted(maps.Keys(reply.Subs)) {
+		sub := reply.Subs[room]
 		add(room, token.SubOptions{Info: sub.Info, Data: sub.Data})
 	}
 	return g

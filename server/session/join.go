@@ -39,22 +39,22 @@ func (s *Session) request(en *JoinAttempt) *chat.JoinRequest {
 	return &en.JoinRequest
 }
 
-// Join makes the session a member of rooms. The frame has the replies so far, and those of answer. answer is called on the shard if at least one
+// Join makes the session a member of rooms. The frame has the replies so far, and those of build. build is called on the shard if at least one
 // join succeeded. Called on the poller.
-func (s *Session) Join(entries []*JoinAttempt, answer func() []*protocol.Reply) {
+func (s *Session) Join(attempts []*JoinAttempt, build func() []*protocol.Reply) {
 	reply := s.take()
 	gathered := reply != nil
 	if !gathered {
 		reply = newReplyFrame(s.Encoding)
 	}
-	reply.Join = &joinReply{entries, answer}
+	reply.Join = &joinReply{attempts, build}
 	var few [1]*chat.JoinRequest // most commands join one room
 	requests := few[:0]
-	for _, e := range entries {
+	for _, e := range attempts {
 		requests = append(requests, s.request(e))
 	}
 	s.Hub.JoinRooms(s.Conn, requests, reply, gathered)
-	for _, e := range entries {
+	for _, e := range attempts {
 		if e.Err != nil {
 			continue
 		}

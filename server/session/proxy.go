@@ -36,20 +36,20 @@ func (s *Session) proxyQueueFull(event string) bool {
 func (s *Session) proxy(r *webhook.Request, allow func(*webhook.Reply), reject func(*protocol.Error)) {
 	h := s.Hub.Hooks
 	s.Await(h.workersOf(r.Event), func() func() {
-		answer, err := h.Client.Proxy(h.Life, r)
+		reply, err := h.Client.Proxy(h.Life, r)
 		return func() {
 			switch {
 			case err != nil:
 				h.logFailure(r.Event, err)
 				reject(errInternal)
-			case answer.Disconnect != nil:
-				s.flushAndDisconnect(disconnect{fanout.ClosedByApplication, ws.CloseCode(answer.Disconnect.Code), answer.Disconnect.Reason})
-			case answer.Error != nil:
-				reject(&protocol.Error{Code: answer.Error.Code, Message: answer.Error.Message, Temporary: answer.Error.Temporary})
-			case !answer.ExpireAt.IsZero() && !time.Now().Before(answer.ExpireAt):
+			case reply.Disconnect != nil:
+				s.flushAndDisconnect(disconnect{fanout.ClosedByApplication, ws.CloseCode(reply.Disconnect.Code), reply.Disconnect.Reason})
+			case reply.Error != nil:
+				reject(&protocol.Error{Code: reply.Error.Code, Message: reply.Error.Message, Temporary: reply.Error.Temporary})
+			case !reply.ExpireAt.IsZero() && !time.Now().Before(reply.ExpireAt):
 				reject(errTokenExpired)
 			default:
-				allow(answer)
+				allow(reply)
 			}
 		}
 	}, func() { reject(ErrTooManyRequests) })

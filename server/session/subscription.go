@@ -74,7 +74,7 @@ func (en *JoinAttempt) addRecovered(budget *int) {
 // joinReply makes the replies to a client that joins rooms. The shard calls it, after everything that was published before the join.
 type joinReply struct {
 	Attempts []*JoinAttempt
-	answer   func() []*protocol.Reply // called on the shard if at least one join succeeded
+	build    func() []*protocol.Reply // called on the shard if at least one join succeeded
 }
 
 // replies returns the replies. Called on the shard, once; budget is the time for deltas in nanoseconds.
@@ -89,7 +89,7 @@ func (a *joinReply) replies(budget *int) []*protocol.Reply {
 	if !joined {
 		return nil
 	}
-	replies := a.answer()
+	replies := a.build()
 	for _, e := range a.Attempts {
 		e.addRecovered(budget)
 	}

@@ -146,25 +146,25 @@ func (c *Client) Proxy(ctx context.Context, r *Request) (*Reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
 	id := newID()
-	answer, f := c.proxyOnce(ctx, r.Event, id, body)
+	reply, f := c.proxyOnce(ctx, r.Event, id, body)
 	if f != nil && f.result == Unreachable && ctx.Err() == nil {
-		answer, f = c.proxyOnce(ctx, r.Event, id, body)
+		reply, f = c.proxyOnce(ctx, r.Event, id, body)
 	}
 	if f != nil {
 		return nil, f
 	}
-	return answer, nil
+	return reply, nil
 }
 
 // proxyOnce makes one attempt.
-func (c *Client) proxyOnce(ctx context.Context, event, id string, body []byte) (answer *Reply, f *failure) {
+func (c *Client) proxyOnce(ctx context.Context, event, id string, body []byte) (reply *Reply, f *failure) {
 	started := c.now()
 	defer func() {
 		result := OK
 		switch {
 		case f != nil:
 			result = f.result
-		case answer.Error != nil || answer.Disconnect != nil:
+		case reply.Error != nil || reply.Disconnect != nil:
 			result = Rejected
 		}
 		c.observe(event, result, c.now().Sub(started))
@@ -173,11 +173,11 @@ func (c *Client) proxyOnce(ctx context.Context, event, id string, body []byte) (
 	if f != nil {
 		return nil, f
 	}
-	answer, err := parseReply(text)
+	reply, err := parseReply(text)
 	if err != nil {
 		return nil, &failure{BadReply, true, err}
 	}
-	return answer, nil
+	return reply, nil
 }
 
 // post sends a request and returns the body of the response.
