@@ -5,7 +5,7 @@ import "time"
 // The commands of the application on the connections of users. They are plain data: they wait while a connection is admitted, and can be
 // encoded and sent to another process. A client maps them to its protocol when it applies them.
 
-// EndCause is why the application ends a connection or a subscription.
+// EndCause is the reason why the application ends a connection or a subscription. A client maps it to a code of its protocol.
 type EndCause string
 
 const (

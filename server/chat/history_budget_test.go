@@ -15,7 +15,7 @@ import (
 
 // The budget subtracts publications that expire, or that are cleared or redacted.
 func TestTheHistoryBudgetSubtractsEvictions(t *testing.T) {
-	for name, forget := range map[string]func(*historyBudget, *Room){
+	for name, drop := range map[string]func(*historyBudget, *Room){
 		"expired": func(a *historyBudget, r *Room) { a.expire(r, 8); a.expire(r, 99) },
 		"cleared": func(a *historyBudget, r *Room) { a.Clear(r) },
 	} {
@@ -31,7 +31,7 @@ func TestTheHistoryBudgetSubtractsEvictions(t *testing.T) {
 		if a.bytes != r.History.Bytes {
 			t.Errorf("redacted: got %d bytes counted, want %d", a.bytes, r.History.Bytes)
 		}
-		if forget(&a, r); a.count != 0 || a.bytes != 0 {
+		if drop(&a, r); a.count != 0 || a.bytes != 0 {
 			t.Errorf("%s: got %d publications of %d bytes counted, want none", name, a.count, a.bytes)
 		}
 	}

@@ -113,17 +113,17 @@ func TestAHistoryCountsThePublisherInfo(t *testing.T) {
 		h.add(&Publication{Data: []byte("1"), Info: ann}, 3)
 	}
 	const (
-		told = 1 + 3 + 1 + 1000 + 500 + PublicationOverhead
-		kept = told + infoCost
+		inReply = 1 + 3 + 1 + 1000 + 500 + PublicationOverhead
+		stored  = inReply + infoCost
 	)
-	if want := HistoryOverhead + 3*kept; h.Bytes != want {
+	if want := HistoryOverhead + 3*stored; h.Bytes != want {
 		t.Errorf("got %d bytes counted, want %d", h.Bytes, want)
 	}
-	if _, _, ok := h.after(StreamPosition{}, 3, 3*told-1); ok {
+	if _, _, ok := h.after(StreamPosition{}, 3, 3*inReply-1); ok {
 		t.Error("the result exceeds the limit of bytes")
 	}
-	if got := h.page(nil, -1, told+1, false); len(got) != 2 {
-		t.Errorf("got %d publications in a page of %d bytes, want 2", len(got), told+1)
+	if got := h.page(nil, -1, inReply+1, false); len(got) != 2 {
+		t.Errorf("got %d publications in a page of %d bytes, want 2", len(got), inReply+1)
 	}
 }
 

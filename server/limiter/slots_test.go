@@ -25,20 +25,20 @@ func TestTheHeaviestAddressIsEvicted(t *testing.T) {
 	read := enter(one, "read")
 	enter(one, "third")
 	last := enter(two, "last")
-	want("while there are places")
+	want("while slots are free")
 	if !b.StopWaiting(read) {
 		t.Fatal("evicted, want in time")
 	}
 	// Two wait from each address now. One more makes that address the heaviest.
 	b.Release(last)
 	enter(one, "fourth")
-	want("in a place that was given back")
+	want("in a slot that was released")
 	enter(three, "newcomer")
 	want("by a newcomer", "first")
 	if b.StopWaiting(first) {
-		t.Error("got in time, want it to have made room")
+		t.Error("got in time, want it evicted")
 	}
-	b.Release(first) // its place is the newcomer's
+	b.Release(first) // its slot belongs to the newcomer
 	if got := b.Length(); got != 5 {
 		t.Fatalf("got %d in progress, want 5", got)
 	}
@@ -48,12 +48,12 @@ func TestTheHeaviestAddressIsEvicted(t *testing.T) {
 		b.StopWaiting(of)
 	}
 	if got := b.Length(); got != 5 {
-		t.Errorf("with two that have arrived: got %d, want 5 in progress", got)
+		t.Errorf("with two that do not wait: got %d, want 5 in progress", got)
 	}
 
 	all := NewSlots(1, false)
 	all.StopWaiting(all.Acquire(one, func() { t.Error("ended one whose body is there") }))
 	if all.Acquire(two, func() {}) != nil {
-		t.Error("got a place, want none: nobody waits for a body")
+		t.Error("got a slot, want none: no request waits for its body")
 	}
 }
