@@ -18,7 +18,7 @@ type Conn struct {
 	wheel.Links[Conn]
 	Pinged atomic.Uint32 // tick of a ping that is not answered; 0 for none
 
-	status // any goroutine; it stands here because it fills a gap
+	status // any goroutine; placed here to fill a gap in the layout
 
 	// Constant after NewConn.
 	Transport Transport
@@ -51,14 +51,15 @@ type Conn struct {
 
 // Handler is a client: what its bytes mean. A connection knows nothing else of the protocol that it carries. No method may block.
 type Handler interface {
-	// OnOpen is called once the response to the handshake is written. Bytes that the client sent before it were handled like all others,
+	// OnOpen is called after the response to the handshake is written. Bytes that the client sent before it were handled like all others,
 	// unless the connection was held. Called on the shard.
 	OnOpen()
 
-	// OnMessage handles a message. b is borrowed for the call. Called on the poller, one call at a time.
+	// OnMessage handles a message. b is borrowed for the call. Called on the poller, one call at a time. Messages that came before the
+	// response to the handshake are handled on the shard, before the poller reads from the connection.
 	OnMessage(op ws.Opcode, b []byte, now time.Duration)
 
-	// OnUnread keeps bytes that were read while the connection was held (flag Held). b is borrowed for the call. Called on the poller.
+	// OnUnread keeps bytes that were read while the connection was held (flag Held). b is borrowed for the call. Called where OnMessage is.
 	OnUnread(b []byte)
 
 	// OnFlood is called with true while the client exceeds its rate of bytes for longer than PaceLimit, and with false when it no longer
@@ -76,8 +77,8 @@ type Handler interface {
 	// Any goroutine may call it, also several times.
 	OnClosing(code ws.CloseCode, text string) bool
 
-	// OnClosed is called once, when the socket is closed. The handler then calls Core.Leave once, on the goroutine that owns the client.
-	// Called on the loop's closer goroutine.
+	// OnClosed is called once, after the socket is closed. The handler then calls Core.Leave, on the goroutine that owns the client. Called on
+	// the loop's closer goroutine; on the shard if the socket did not come into the loop.
 	OnClosed()
 
 	// OnLeave removes the client from everything that it is a member of. Called by Core.Leave.

@@ -56,8 +56,8 @@ func (s *Shard) handle(j *Job) {
 	defer func() {
 		if e := recover(); e != nil {
 			s.abortAfterPanic(j.Conn, e)
-			if j.Do == addConn {
-				j.Conn.Handler.OnClosed() // the loop may not have it, and then does not call it
+			if j.Do == addConn && !j.Conn.Is(inLoop) {
+				j.Conn.Handler.OnClosed()
 			}
 		}
 	}()

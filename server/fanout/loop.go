@@ -122,7 +122,8 @@ func onWritable(s *netpoll.Socket) {
 	}
 }
 
-// onClosed is called once for each socket that was added, on the one closer goroutine of the loop.
+// onClosed is called once for each socket that was added, on the one closer goroutine of the loop. Session is the name that nbio has for the
+// owner of a socket: here it is the Conn, and not a session of the SDK protocol.
 func onClosed(s *netpoll.Socket, _ error) {
 	if c, ok := s.Session().(*Conn); ok {
 		c.Handler.OnClosed()

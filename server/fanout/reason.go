@@ -2,7 +2,7 @@ package fanout
 
 import "slices"
 
-// Reason is why a connection ended. The first reason of a connection stands. Its name is a label of throng_closes_total.
+// Reason is why a connection ended. Only the first reason of a connection counts. Its name is a label of throng_closes_total.
 type Reason uint32
 
 const (
@@ -25,7 +25,7 @@ const (
 	ClosedForbidden            // not allowed to publish
 	ClosedByApplication        // by the server API or a webhook
 	ClosedPosition             // a publication was lost in a server-side subscription
-	ClosedUnfinished           // a message was not finished in time, or to make room
+	ClosedUnfinished           // a message was not finished in time, or the budget of unfinished messages was exceeded
 	reasonCount
 )
 

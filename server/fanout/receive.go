@@ -95,7 +95,7 @@ func (c *Conn) audienceOverLimit() bool {
 	return a != nil && a.OverLimit()
 }
 
-// OnData counts and handles bytes from the peer. b is borrowed for the call. Called on the poller.
+// OnData counts and handles bytes from the peer. b is borrowed for the call. Called on the poller; on the shard before the poller reads from c.
 func (c *Conn) OnData(b []byte, now time.Duration) {
 	AddTo(&c.receivedBytes, uint64(len(b)))
 	c.Shard.Core.Pollers.Received.Add(uint64(len(b)))
@@ -103,7 +103,7 @@ func (c *Conn) OnData(b []byte, now time.Duration) {
 	c.Take(b, now)
 }
 
-// Take decodes bytes from the peer and calls the Handler with each message. Called on the poller.
+// Take decodes bytes from the peer and calls the Handler with each message. Called where OnData is.
 func (c *Conn) Take(b []byte, now time.Duration) {
 	for len(b) > 0 && !c.Closing() {
 		if c.Is(Held) {
@@ -180,7 +180,7 @@ func (c *Conn) fail(err error) {
 	c.Close(reason, bad.Code, bad.Reason)
 }
 
-// spendBytes charges n received bytes to the rate. Called on the poller.
+// spendBytes charges n received bytes to the rate. Called where OnData is.
 func (c *Conn) spendBytes(now time.Duration, n int) {
 	if c.PacedSince != 0 && time.Duration(c.Bytes)-now < BurstOfBytes-Regained {
 		c.PacedSince = 0

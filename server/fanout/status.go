@@ -13,6 +13,7 @@ const (
 	waiting                      // in one of the poller's lists of connections to read from later. Written by the poller
 	Deflates                     // permessage-deflate is negotiated: the client may compress its messages. Constant once the shard knows it
 	writable                     // the socket accepts bytes again. Set by the loop, cleared by the shard
+	inLoop                       // the loop has the socket, and calls Handler.OnClosed. Set by the shard
 
 	reasonShift = 24 // the bits above are a Reason
 )
@@ -48,7 +49,7 @@ func (st *status) Reason() Reason { return Reason(st.bits.Load() >> reasonShift)
 // Closing reports whether the connection ends.
 func (st *status) Closing() bool { return st.Reason() != StillOpen }
 
-// SetReason records why the connection ends, and reports whether it is the first reason: that one stands.
+// SetReason records why the connection ends, and reports whether it is the first: a later reason is ignored.
 func (st *status) SetReason(r Reason) (first bool) {
 	for {
 		old := st.bits.Load()
