@@ -15,6 +15,6 @@ const (
 type Actor struct {
 	User        string // empty: anonymous
 	Member      bool   // is a member of the room
-	Token       bool   // has a token for the room
-	Application bool   // the application: a call of the server API, or a token that names the room
+	Token       bool   // has a subscription token for the room; the rules of its name and its options still apply
+	Application bool   // the application decides, so only sanctions apply: a call of the server API, a room of a connection token or of a webhook's reply
 }

@@ -16,8 +16,8 @@ func (h *Hub) AllowCommand(a *Address, now time.Duration) bool {
 	return h.addressRate.Allow(&a.meter, now, 1)
 }
 
-// ReserveAddress counts a connection of an address key. ok is false if the address is at its limit of connections. The address is nil if
-// no limit or metric needs addresses. Return it with ReleaseAddress.
+// ReserveAddress counts a connection of an address key. ok is false, and the address is nil, if the address is at its limit of connections.
+// With ok, the address is nil if addresses are not counted (Config.CountsAddresses). Return it with ReleaseAddress.
 func (h *Hub) ReserveAddress(from netip.Addr) (a *Address, ok bool) {
 	if !h.countsAddresses {
 		return nil, true

@@ -16,7 +16,7 @@ type Config struct {
 	HistoryBytes          int // of all histories
 	MaxConnectionsUser    int
 	MaxConnectionsAddress int
-	CountsAddresses       bool // count connections per address even without a limit
+	CountsAddresses       bool // keep the address of each connection even without a limit per address; see Hub.countsAddresses
 	Rate                  int  // messages or commands per connection
 	RateUser              int  // publications per user
 	RateAddress           int  // commands per address

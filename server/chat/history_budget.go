@@ -8,7 +8,7 @@ import (
 )
 
 // historyBudget is the history budget: it bounds the bytes of all histories together, and evicts the oldest publications when they exceed it.
-// Except for Evict, the caller of a method with a room holds the room's lock.
+// The caller of a method with a room holds the room's lock. evict, evictBusy and evictIf take it themselves: their caller holds no lock.
 type historyBudget struct {
 	// Constant.
 	maxBytes int         // bytes
@@ -26,7 +26,7 @@ type budgetEntry struct {
 	offset uint64
 }
 
-// Append appends p to the history of r. The histories may exceed the budget until the caller calls Evict.
+// Append appends p to the history of r. The histories may exceed the budget until the caller calls evict.
 func (hb *historyBudget) Append(r *Room, p *Publication) {
 	before := r.History.Count
 	grown := r.History.add(p, r.Options.HistorySize)

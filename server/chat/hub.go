@@ -24,7 +24,7 @@ type Hub struct {
 	Guests                bool
 	maxUserConnections    int
 	maxAddressConnections int
-	countsAddresses       bool
+	countsAddresses       bool // connections have an Address: a limit is per address, or a trusted proxy gives the address, which is stored nowhere else
 	Moderation            *Moderation
 	formats               Formats
 

@@ -8,8 +8,8 @@ import (
 	"github.com/throng-chat/throng/server/wheel"
 )
 
-// idempotencyCache is the idempotency cache: the positions of publications with an idempotency key, by room and key. A caller that holds the room's lock
-// over Find and Add makes the two atomic.
+// idempotencyCache has the positions of publications with an idempotency key, by room and key. A caller that holds the room's lock over find
+// and add makes the two atomic. Any goroutine may use it.
 type idempotencyCache struct {
 	mu        sync.Mutex // a leaf
 	positions map[idempotencyKey]StreamPosition

@@ -13,7 +13,7 @@ type Moderation struct {
 
 	anySanction atomic.Bool // there is a sanction, or was one until recently: without sanctions no check takes the lock
 
-	expired time.Time // time of the last Expire; owned by the heartbeat
+	expired time.Time // time of the last expire; owned by the heartbeat
 
 	Mu          sync.RWMutex              // a leaf
 	Bans        map[SanctionKey]time.Time // end; the zero time: no end

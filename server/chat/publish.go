@@ -55,9 +55,12 @@ type PublishOptions struct {
 	Version        Version
 }
 
-// Publish posts a publication to all members of a room. It returns the room, and the position of the publication. The room is nil if it
-// has neither members nor history, or if the publication is a repetition. The position is zero if the room has no history. Any goroutine
-// may call it, without locks.
+// Publish posts a publication to all members of a room. It returns the room, and the position of the publication. The position is zero if
+// the room has no history. Any goroutine may call it, without locks. Three publications are not posted, without an error:
+//
+//   - To a room with neither members nor history: the room is nil and the position is zero.
+//   - A repetition (IdempotencyKey): the room is nil, and the position is that of the first publication.
+//   - An outdated one (Version): the result is the room, and the position of its latest publication.
 func (h *Hub) Publish(to RoomRef, pub Publication, o PublishOptions) (*Room, StreamPosition) {
 	name, options := to.Name, to.Options
 	m := &Message{Pub: pub, Bytes: int32(pub.Size() + messageOverhead)}

@@ -24,7 +24,7 @@ const (
 	MaxPositions = 1 << 18 // rooms; beyond it the room that was released first loses its position
 	positionTTL  = 30 * 24 * time.Hour
 
-	maxExpiredPerTick = 4096 // positions per tick: Expire holds the lock
+	maxExpiredPerTick = 4096 // positions per tick: expire holds the lock meanwhile
 )
 
 // positionTable has the stream positions of released rooms, and computes the epochs of rooms without publications. Any goroutine may call
@@ -42,7 +42,7 @@ type positionTable struct {
 type storedPosition struct {
 	epoch      uint64
 	offset     uint64
-	releasedAt wheel.Tick // release of the room
+	releasedAt wheel.Tick // when the room was released
 }
 
 // newPositionTable returns a table without positions.
@@ -60,7 +60,7 @@ func (p *positionTable) Get(room string) StreamPosition {
 	return p.find(p.keyOf(room))
 }
 
-// find is Of by key. p.mu is held.
+// find is Get by key. p.mu is held.
 func (p *positionTable) find(key uint64) StreamPosition {
 	if k := p.Stored.Get(key); k != nil {
 		return StreamPosition{k.offset, epochText(k.epoch)}

@@ -62,7 +62,7 @@ func (p *Client) OnMessage(op ws.Opcode, b []byte, now time.Duration) {
 	p.publish(op, b, now)
 }
 
-// publish publishes a message in the client's room, or closes the client if that is not allowed.
+// publish publishes a message in the client's room. It closes the client if permission, a size, a rate or slow mode does not allow the message.
 func (p *Client) publish(op ws.Opcode, b []byte, now time.Duration) {
 	hub, r := p.hub(), p.room()
 	e := hub.Admit(chat.Actor{Member: true}, chat.RoomRef{Name: r.Name, Options: r.Options}, len(b))
