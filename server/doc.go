@@ -24,9 +24,9 @@
 //     Other goroutines post to the owner.
 //   - The lock of a room is that of its stripe of the room table. It is held while a message gets its offset and is appended to the inbox of
 //     each shard. All other locks are leaves: a function that holds the lock of a room may take one of them, and no other function holds two
-//     locks (docs/architecture.md lists them). A function value that is called under a lock does not block and takes no lock of a room. nbio
-//     calls back under the lock of a connection, so these callbacks only store a note. Only the poller of a connection closes its descriptor;
-//     other goroutines end TCP.
+//     locks (docs/architecture.md lists them). A function value that is called under a lock does not block. Under the lock of a room it takes
+//     no lock of a room; under a leaf it takes no lock of throng. nbio calls back under the lock of a connection, so these callbacks only
+//     store a note. Only the poller of a connection closes its descriptor; other goroutines end TCP.
 //   - Order: a publication gets its offset and is posted to all shards under the lock of its room. All members receive the same sequence,
 //     and the history is that sequence.
 //   - Recovery: the missed publications are read, and the reply and the job that adds the member are posted, under the same lock. So none is

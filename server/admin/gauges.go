@@ -55,6 +55,10 @@ func WatchHub(m *metrics.Metrics, h *session.Sessions) {
 		_, lost := h.Positions.Counts()
 		return lost
 	})
+	m.Counter("throng_pending_commands_evicted_total",
+		"Commands of the application to connections that waited for their connect webhook, dropped because too many were stored.", h.EvictedCommands)
+	m.Counter("throng_idempotency_keys_evicted_total", "Idempotency keys dropped before their time, because too many were stored.",
+		h.EvictedIdempotencyKeys)
 	m.Counter("throng_received_bytes_total", "Bytes read from WebSocket connections.", h.Loop.Received.Load)
 	m.Counter("throng_deliveries_total", "Messages written or queued, counted once per member.",
 		func() uint64 { return h.Counts().Deliveries })

@@ -14,6 +14,7 @@ type idempotencyCache struct {
 	mu        sync.Mutex // a leaf
 	positions map[idempotencyKey]StreamPosition
 	order     []idempotencyEntry // the oldest first
+	evicted   uint64             // keys that were dropped before their time, beyond maxIdempotencyKeys
 }
 
 type idempotencyKey struct{ room, key string }
@@ -51,9 +52,23 @@ func (c *idempotencyCache) add(room, key string, at StreamPosition, now wheel.Ti
 	c.evict(now)
 }
 
+// evictedCount returns the number of keys that were dropped before their time.
+func (c *idempotencyCache) evictedCount() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.evicted
+}
+
 // evict drops entries that have expired, and the oldest beyond the limit. c.mu is held.
 func (c *idempotencyCache) evict(now wheel.Tick) {
-	for len(c.order) > 0 && (len(c.order) > maxIdempotencyKeys || c.order[0].at+fanout.InTicks(idempotencyTTL) < now) {
+	for len(c.order) > 0 {
+		expired := c.order[0].at+fanout.InTicks(idempotencyTTL) < now
+		if !expired && len(c.order) <= maxIdempotencyKeys {
+			return
+		}
+		if !expired {
+			c.evicted++
+		}
 		delete(c.positions, c.order[0].idempotencyKey)
 		c.order = c.order[1:]
 	}

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"strconv"
 	"testing"
 
 	"github.com/throng-chat/throng/server/fanout"
@@ -32,5 +33,22 @@ func TestAnIdempotencyKeyExpires(t *testing.T) {
 	}
 	if len(s.positions) != 0 || len(s.order) != 0 {
 		t.Errorf("got %d places and %d keys left, want none", len(s.positions), len(s.order))
+	}
+}
+
+// A key that is dropped before its time is counted, and one that expires is not.
+func TestEvictedIdempotencyKeysAreCounted(t *testing.T) {
+	var s idempotencyCache
+	first := wheel.Tick(fanout.FirstTick)
+	const over = 3
+	for i := range maxIdempotencyKeys + over {
+		s.add("x", strconv.Itoa(i), StreamPosition{}, first)
+	}
+	if got := s.evictedCount(); got != over {
+		t.Errorf("got %d keys evicted, want %d", got, over)
+	}
+	s.find("x", "", first+fanout.InTicks(idempotencyTTL)+1)
+	if got := s.evictedCount(); got != over || len(s.order) != 0 {
+		t.Errorf("got %d keys evicted and %d left after the TTL, want %d and 0", got, len(s.order), over)
 	}
 }

@@ -9,6 +9,7 @@ type pendingCommands struct {
 	Commands []TargetedCommand // the oldest first
 	first    uint64            // number of Commands[0], or of the next command
 	Bytes    int
+	evicted  uint64 // commands that were evicted while connections waited
 }
 
 // UserCommand is a command of the application to connections of a user. It is plain data: it can wait, be encoded and travel to another
@@ -60,6 +61,7 @@ func (pc *pendingCommands) add(cmd TargetedCommand) {
 		pc.Commands[0] = TargetedCommand{}
 		pc.Commands = pc.Commands[1:]
 		pc.first++
+		pc.evicted++
 	}
 }
 

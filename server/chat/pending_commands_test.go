@@ -23,6 +23,26 @@ func TestAnAPICallAppliesToExistingConnectionsOnly(t *testing.T) {
 	}
 }
 
+// An evicted command is counted, and the connection that it may match learns that its list is not complete.
+func TestEvictedCommandsAreCounted(t *testing.T) {
+	const over = 3
+	var w pendingCommands
+	w.add(TargetedCommand{User: "ann", Command: noCommand{}}) // no connection waits: it is not stored
+	early := w.begin()
+	for range MaxPendingCommands + over {
+		w.add(TargetedCommand{User: "ann", Command: noCommand{}})
+	}
+	if w.evicted != over || len(w.Commands) != MaxPendingCommands {
+		t.Errorf("got %d commands evicted and %d stored, want %d and %d", w.evicted, len(w.Commands), over, MaxPendingCommands)
+	}
+	if _, complete := w.matching("ann", "any", early); complete {
+		t.Error("got a complete list, want an incomplete one")
+	}
+	if w.end(); w.evicted != over {
+		t.Errorf("got %d commands evicted after the wait, want %d", w.evicted, over)
+	}
+}
+
 // noCommand is a command of no bytes.
 type noCommand struct{}
 

@@ -99,6 +99,10 @@ func (h *Hub) Publish(to RoomRef, pub Publication, o PublishOptions) (*Room, Str
 	return r, at
 }
 
+// EvictedIdempotencyKeys returns the number of idempotency keys that were dropped before their time because too many were stored. A repetition
+// with such a key is published again.
+func (h *Hub) EvictedIdempotencyKeys() uint64 { return h.idempotency.evictedCount() }
+
 // PublishPlain posts the message of a plain client to all members of its room. It copies the payload. Called on the client's poller.
 func (h *Hub) PublishPlain(r *Room, op ws.Opcode, payload []byte) {
 	// Encoding for plain members happens before the lock is taken.

@@ -96,6 +96,13 @@ func (h *Hub) BeginConnect() (since uint64) {
 	return h.PendingCommands.begin()
 }
 
+// EvictedCommands returns the number of commands that were evicted because too many, or too many bytes, were stored.
+func (h *Hub) EvictedCommands() uint64 {
+	h.UsersMu.Lock()
+	defer h.UsersMu.Unlock()
+	return h.PendingCommands.evicted
+}
+
 // EndConnect ends the wait of a connection: the webhook has answered, or the connection is closed.
 func (h *Hub) EndConnect() {
 	h.UsersMu.Lock()

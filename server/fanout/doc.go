@@ -15,7 +15,9 @@
 // budget.go, write.go); Engine starts both. Below is what knows no connection: Outbox, Poller, clock, rates.
 //
 // Bytes that a transport does not send wait in an outbox (outbox.go), as slices that all slow consumers share and that count once
-// (retained.go). A topic is the members of one audience on one shard in one format. Deadlines are entries of a timing wheel (heartbeat.go).
+// (retained.go). docs/architecture.md lists the rules that close a slow consumer. A topic is the members of one audience on one shard in one
+// format. Deadlines are entries of a timing wheel (heartbeat.go).
+//
 // A publisher is not read from while the audience that it publishes to is over its limit (backpressure: Audience.OverLimit, loop.go), or
 // while it exceeds its own rate of bytes (pace.go).
 //
