@@ -24,6 +24,7 @@ type ConfigError struct {
 	Text  string // the key, the value found, and what is allowed
 }
 
+// Error returns Text.
 func (e *ConfigError) Error() string { return e.Text }
 
 // configErrors collects the errors of one table of the config file.

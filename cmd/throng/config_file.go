@@ -41,6 +41,7 @@ type fileError struct {
 	text string
 }
 
+// String returns the path of the file, or the paths that were searched.
 func (f *configFile) String() string {
 	if f.path != "" {
 		return f.path

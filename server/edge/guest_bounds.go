@@ -21,6 +21,7 @@ type guests struct {
 	Rates   *limiter.AddressRates
 }
 
+// NewGuests returns the bounds with their default limits.
 func NewGuests() *guests {
 	return &guests{
 		Bodies:  limiter.NewSlots(maxGuestsWait, false),

@@ -47,6 +47,7 @@ func inMiB(number, unit string) string {
 	return fmt.Sprintf(" (%dMiB)", n*factor)
 }
 
+// String returns the size with the largest unit that divides it: 64KiB.
 func (size Size) String() string {
 	for _, unit := range sizeUnits[:2] {
 		if int(size) >= unit.bytes && int(size)%unit.bytes == 0 {
