@@ -15,6 +15,9 @@
 //	edge: Acceptor --> authorize --> plain.Open or Sessions.Open --> fanout: the shard writes the 101 and adds the socket to the event loop
 //	Conn.Close --> the shard writes the close frame --> the peer ends TCP --> Handler.OnClosed --> Core.Leave --> chat removes the member
 //
+// With TLS, edge makes the handshake of a pending connection (tlshandshake, certs). The event loop then reads and writes its records by
+// tlsconn, a fanout.Transport, with the keys of tlsrec.
+//
 // limiter, metrics, recent, unordered, nearest and origin are leaf packages that several packages share. api is below edge and admin, because
 // both ports may serve it. The shards, and not the sessions, own the messages that are encoded late.
 //

@@ -10,5 +10,7 @@
 // address. If a change of state (states.go) exceeds a limit, it closes the least useful connection (evict.go). A response is written as long
 // as the peer makes progress (write.go).
 //
+// A connection of the TLS port makes its TLS handshake (tls.go) before its head is read, and is pending meanwhile.
+//
 // Edge (edge.go) has the settings and the parts that all of these use: connect_rate.go, guest_bounds.go and proxies.go.
 package edge
