@@ -20,20 +20,8 @@ type HandshakeError struct {
 // Error returns the reason.
 func (he *HandshakeError) Error() string { return he.Reason }
 
-// CheckHandshake checks that r is the opening handshake of a client (RFC 6455, 4.2.1), and returns its key. The error is a *HandshakeError.
-// An answer with status 426 needs the header Sec-WebSocket-Version.
-func CheckHandshake(r *http.Request) (key string, err error) {
-	h, err := HeadOf(r)
-	if err == nil {
-		err = h.Check()
-	}
-	if err != nil {
-		return "", err
-	}
-	return h.Key.Value, nil
-}
-
-// Check checks that h is the head of an opening handshake. The error is a *HandshakeError.
+// Check checks that h is the opening handshake of a client (RFC 6455, 4.2.1). The error is a *HandshakeError. A response with status 426
+// needs the header Sec-WebSocket-Version.
 func (h *Head) Check() error {
 	reject := func(status int, reason string) error { return &HandshakeError{Status: status, Reason: reason} }
 	switch {

@@ -57,13 +57,25 @@ func request(changes ...string) string {
 	return strings.Join(lines, "\r\n") + "\r\n\r\n"
 }
 
+// checkHandshake checks a request that net/http has parsed, and returns its key.
+func checkHandshake(r *http.Request) (key string, err error) {
+	h, err := HeadOf(r)
+	if err == nil {
+		err = h.Check()
+	}
+	if err != nil {
+		return "", err
+	}
+	return h.Key.Value, nil
+}
+
 // status reads a request as the server does. A request that net/http does not parse is answered with 400.
 func status(raw string) (int, string, error) {
 	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(raw)))
 	if err != nil {
 		return http.StatusBadRequest, "", err
 	}
-	key, err := CheckHandshake(r)
+	key, err := checkHandshake(r)
 	if err == nil {
 		return http.StatusSwitchingProtocols, key, nil
 	}
@@ -439,7 +451,7 @@ func FuzzHandshake(f *testing.F) {
 		if err != nil {
 			return
 		}
-		key, err := CheckHandshake(r)
+		key, err := checkHandshake(r)
 		if err != nil {
 			var refused *HandshakeError
 			if !errors.As(err, &refused) || refused.Reason == "" || key != "" {
