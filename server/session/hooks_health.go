@@ -18,7 +18,7 @@ type HookHealth struct {
 	OK       bool       `json:"ok"`
 	Result   string     `json:"result,omitempty"` // of the last request, as in throng_webhook_requests_total; empty before the first
 	At       *time.Time `json:"at,omitempty"`     // of the last request
-	Failures int        `json:"failures"`         // actorIn a row
+	Failures int        `json:"failures"`         // in a row
 }
 
 func newHooksHealth(events []string) *hooksHealth {

@@ -205,7 +205,7 @@ func (w *workers) drop(turn, from, to int) (left bool) {
 	w.waiting -= to - from
 	if from == 0 && to < len(q.list) {
 		clear(q.list[:to])
-		q.list = q.list[to:] // actorIn constant time
+		q.list = q.list[to:] // in constant time
 	} else {
 		q.list = slices.Delete(q.list, from, to)
 	}
