@@ -69,7 +69,7 @@ func TestBytesAfterTheHeadBelongToTheirConnection(t *testing.T) {
 		hello := []byte(upgradeRequest(s.Addr().String(), fmt.Sprintf("/ws?room=%02d", i)))
 		all[i].write(ws.AppendMaskedFrame(hello, ws.OpText, 7, []byte(word(i))))
 	}
-	eventually(t, "all to be connected", func() bool { return s.hub.Live.Load() == clients })
+	eventually(t, "all to be connected", func() bool { return s.sessions.Live.Load() == clients })
 	release()
 	for i, c := range all {
 		c.expectUpgrade()

@@ -81,11 +81,11 @@ func TestEachClientOfAProxyHasItsOwnLimits(t *testing.T) {
 	if len(got) != 2 || !got["198.51.100.1"] || !got["198.51.100.2"] {
 		t.Errorf("got connections of %v, want those of the clients of the proxy", got)
 	}
-	s.hub.AbortAll()
+	s.sessions.AbortAll()
 	eventually(t, "the addresses to be removed", func() bool {
-		s.hub.AddressesMu.Lock()
-		defer s.hub.AddressesMu.Unlock()
-		return len(s.hub.Addresses) == 0
+		s.sessions.AddressesMu.Lock()
+		defer s.sessions.AddressesMu.Unlock()
+		return len(s.sessions.Addresses) == 0
 	})
 }
 

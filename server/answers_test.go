@@ -40,7 +40,7 @@ func TestAPageOfHistoryIsBoundedInBytes(t *testing.T) {
 	unmetered(s)
 	const messages = 40
 	for n := range messages {
-		s.hub.Publish(s.hub.RoomRef("x"), chat.Publication{Data: fmt.Appendf(nil, `"%d %s"`, n+1, strings.Repeat("x", 60<<10)), Form: chat.FormJSON}, chat.PublishOptions{})
+		s.sessions.Publish(s.sessions.RoomRef("x"), chat.Publication{Data: fmt.Appendf(nil, `"%d %s"`, n+1, strings.Repeat("x", 60<<10)), Form: chat.FormJSON}, chat.PublishOptions{})
 	}
 	c := connectSDK(t, s, "")
 	c.sendLine(`{"id":2,"subscribe":{"channel":"x"}}`)
@@ -93,7 +93,7 @@ func (c *sdk) enterCrowd(s *Server, room string) {
 	c.t.Helper()
 	c.sendLine(`{"id":2,"subscribe":{"channel":%q}}`, room)
 	c.expectLine(`{"id":2,"subscribe":{}}`)
-	r, unlock := s.hub.Rooms.Find(room)
+	r, unlock := s.sessions.Rooms.Find(room)
 	defer unlock()
 	for n := range 5000 {
 		name := fmt.Sprintf("%s %d", strings.Repeat("x", 100), n)
@@ -103,11 +103,11 @@ func (c *sdk) enterCrowd(s *Server, room string) {
 
 // unmetered removes the rate of long replies for clients that connect later.
 func unmetered(s *Server) {
-	withShardsLocked(s, func() { s.hub.BulkRate = limiter.Rate{} })
+	withShardsLocked(s, func() { s.sessions.BulkRate = limiter.Rate{} })
 }
 
 // owed returns the outstanding bytes of long replies.
-func owed(s *Server) int { return int(s.hub.Outstanding.Used.Load()) }
+func owed(s *Server) int { return int(s.sessions.Outstanding.Used.Load()) }
 
 // A request for a second long reply before the first is read gets a temporary error.
 func TestASecondLongReplyIsRejected(t *testing.T) {
@@ -147,7 +147,7 @@ func TestUnsentLongRepliesAreBoundedTogether(t *testing.T) {
 
 	other := connectSDK(t, s, "")
 	other.enterCrowd(s, "b")
-	owe := func(bytes int) { s.hub.Outstanding.Release(-bytes) }
+	owe := func(bytes int) { s.sessions.Outstanding.Release(-bytes) }
 	owe(session.MaxOutstanding)
 	other.sendLine(`{"id":3,"presence":{"channel":"b"}}`)
 	other.expectLine(`{"id":3,"error":{"code":111,"message":"too many requests","temporary":true}}`)
@@ -160,7 +160,7 @@ func TestUnsentLongRepliesAreBoundedTogether(t *testing.T) {
 
 // onlySession returns the only session of the server.
 func onlySession(s *Server) (found *session.Session) {
-	s.hub.Call(func(sh *fanout.Shard) {
+	s.sessions.Call(func(sh *fanout.Shard) {
 		for _, c := range sh.Conns {
 			found = c.Handler.(*session.Session)
 		}
@@ -179,7 +179,7 @@ func TestRecoveryOfManyRoomsIsBounded(t *testing.T) {
 	commands := make([]string, rooms)
 	for n := range rooms {
 		for range 10 {
-			s.hub.Publish(s.hub.RoomRef(fmt.Sprint(n)), chat.Publication{Data: []byte(`"` + strings.Repeat("x", 10<<10) + `"`), Form: chat.FormJSON}, chat.PublishOptions{})
+			s.sessions.Publish(s.sessions.RoomRef(fmt.Sprint(n)), chat.Publication{Data: []byte(`"` + strings.Repeat("x", 10<<10) + `"`), Form: chat.FormJSON}, chat.PublishOptions{})
 		}
 		commands[n] = fmt.Sprintf(`{"id":%d,"subscribe":{"channel":"%d","recover":true}}`, n+2, n)
 	}

@@ -108,7 +108,7 @@ func startWithLongHistory(t *testing.T, publications int) *Server {
 	t.Helper()
 	s := startAPI(t, roomWithHistory("h:*"))
 	for range publications {
-		s.hub.Publish(s.hub.RoomRef("h:1"), chat.Publication{Data: []byte(`"` + strings.Repeat("x", 60_000) + `"`), Form: chat.FormJSON}, chat.PublishOptions{})
+		s.sessions.Publish(s.sessions.RoomRef("h:1"), chat.Publication{Data: []byte(`"` + strings.Repeat("x", 60_000) + `"`), Form: chat.FormJSON}, chat.PublishOptions{})
 	}
 	return s
 }

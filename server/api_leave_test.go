@@ -38,7 +38,7 @@ func TestAfterTheUnsubscribeReplyNothingIsDelivered(t *testing.T) {
 			gate := make(chan struct{})
 			release := sync.OnceFunc(func() { close(gate) })
 			defer release()
-			for _, sh := range s.hub.Shards {
+			for _, sh := range s.sessions.Shards {
 				sh.Post(fanout.Job{Do: fanout.CallBack, Call: func() { <-gate }})
 			}
 			wantCall(t, s, "publish", `{"channel":"x","data":"before"}`, `{"result":{}}`)

@@ -338,7 +338,7 @@ func TestSubscribeAndUnsubscribe(t *testing.T) {
 	call(t, s, "publish", `{"channel":"closed","data":"before"}`)
 	wantCall(t, s, "subscribe", `{"user":"ann","channel":"closed","info":{"role":"op"},"data":"hi"}`, `{"result":{}}`)
 	sub := a.line()
-	epoch := string(epochOf(s.hub.Hub, "closed"))
+	epoch := string(epochOf(s.sessions.Hub, "closed"))
 	if want := `{"push":{"channel":"closed","subscribe":{"recoverable":true,"epoch":"` + epoch + `","offset":1,"positioned":true,"data":"hi"}}}`; sub != want {
 		t.Fatalf("got  %s\nwant %s", sub, want)
 	}
@@ -454,7 +454,7 @@ func TestPresenceAndHistory(t *testing.T) {
 	for i := range 3 {
 		call(t, s, "publish", fmt.Sprintf(`{"channel":"h:1","data":%d}`, i+1))
 	}
-	epoch := epochOf(s.hub.Hub, "h:1")
+	epoch := epochOf(s.sessions.Hub, "h:1")
 	if began != epoch {
 		t.Errorf("the empty history has epoch %q, the later publications have %q", began, epoch)
 	}

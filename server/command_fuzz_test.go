@@ -29,7 +29,7 @@ func silentSession(e session.Encoding) *session.Session {
 	h.Heartbeat = fanout.NewHeartbeat(&h.Core, cfg.PingInterval, cfg.PingTimeout)
 	h.Tokens = noTokens
 	c := &fanout.Conn{Shard: h.Shards[0], ID: 1}
-	s := &session.Session{Conn: c, Hub: h, Encoding: e, Client: "c", Info: &chat.ClientInfo{User: "u", Client: "c"}, State: session.Connected}
+	s := &session.Session{Conn: c, Sessions: h, Encoding: e, Client: "c", Info: &chat.ClientInfo{User: "u", Client: "c"}, State: session.Connected}
 	c.Handler = s
 	s.User, _, _ = h.AddUser(s, s.Info.User, nil)
 	return s
@@ -78,13 +78,13 @@ func FuzzCommands(f *testing.F) {
 		s := silentSession(e)
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		s.OnMessage(ws.OpText, frame, s.Hub.Clock.Now())
+		s.OnMessage(ws.OpText, frame, s.Sessions.Clock.Now())
 		runtime.ReadMemStats(&after)
 		if took, most := after.TotalAlloc-before.TotalAlloc, uint64(64<<10+400*len(frame)); took > most {
 			t.Errorf("a frame of %d bytes took %d bytes, want %d at most", len(frame), took, most)
 		}
 		budget := fanout.DeltaBudget
-		for _, j := range s.Hub.Shards[0].Inbox {
+		for _, j := range s.Sessions.Shards[0].Inbox {
 			if j.Do == fanout.SendReply {
 				j.Reply.AppendFrame(nil, nil, &budget)
 			}

@@ -20,8 +20,8 @@ func TestCommandsOnUsersAreData(t *testing.T) {
 	room := rememberingRoom("tea")
 	room.Recovery = false
 	s := startBackend(t, room)
-	s.hub.Publish(s.hub.RoomRef("tea"), chat.Publication{Data: []byte(`"old"`), Form: chat.FormJSON}, chat.PublishOptions{})
-	since := &chat.StreamPosition{Epoch: epochOf(s.hub.Hub, "tea")}
+	s.sessions.Publish(s.sessions.RoomRef("tea"), chat.Publication{Data: []byte(`"old"`), Form: chat.FormJSON}, chat.PublishOptions{})
+	since := &chat.StreamPosition{Epoch: epochOf(s.sessions.Hub, "tea")}
 	far := time.Now().AddDate(11, 0, 0) // a client receives the longest time, which does not change while the test runs
 	for i, tt := range []struct {
 		command chat.UserCommand
@@ -92,11 +92,11 @@ func effectOf(t *testing.T, s *Server, user string, command chat.UserCommand) (e
 	c := connectSDK(t, s, tokenOf(user))
 	c.enter("lobby")
 	if _, is := command.(chat.EndRevoked); is {
-		s.hub.Moderation.Revoke(user, "", chat.Revocation{IssuedBefore: time.Now().Add(time.Second)})
+		s.sessions.Moderation.Revoke(user, "", chat.Revocation{IssuedBefore: time.Now().Add(time.Second)})
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
-	if e := s.hub.Execute(ctx, chat.TargetedCommand{User: user, Command: command}); e != nil {
+	if e := s.sessions.Execute(ctx, chat.TargetedCommand{User: user, Command: command}); e != nil {
 		t.Fatalf("%T: got %+v", command, e)
 	}
 	c.sendLine(`{"id":9,"unsubscribe":{"channel":"none"}}`)
@@ -114,7 +114,7 @@ func effectOf(t *testing.T, s *Server, user string, command chat.UserCommand) (e
 				rooms := roomsOf(t, s, user)
 				effect = append(effect, fmt.Sprint("expires: ", sessionOf(t, s, user).Timers().Deadline.Load() != 0))
 				for _, room := range rooms {
-					for _, info := range s.hub.Presence(room) {
+					for _, info := range s.sessions.Presence(room) {
 						if info.User == user {
 							effect = append(effect, fmt.Sprintf("in %s as %s %s", room, info.ConnInfo, info.ChanInfo))
 						}

@@ -173,7 +173,7 @@ func TestMembersShareOneCompression(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	// Two members of each kind on each shard: the only member of a shard is sent the message as it is.
-	each := 2 * len(s.hub.Shards)
+	each := 2 * len(s.sessions.Shards)
 	var small, plain []*client
 	var sdks, plainSDKs []*sdk
 	for range each {
@@ -230,7 +230,7 @@ func TestWhatIsSentUncompressed(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	var members []*client
-	for range 2 * len(s.hub.Shards) {
+	for range 2 * len(s.sessions.Shards) {
 		members = append(members, dialDeflateRoom(t, s, "x"))
 	}
 	for _, tt := range []struct {
@@ -263,10 +263,10 @@ func TestServerMaxWindowBits(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	var narrow, wide []*client
-	for range 2 * len(s.hub.Shards) {
+	for range 2 * len(s.sessions.Shards) {
 		narrow = append(narrow, dialDeflate(t, s, "/ws?room=x", "permessage-deflate; server_max_window_bits=9"))
 	}
-	for range 2 * len(s.hub.Shards) {
+	for range 2 * len(s.sessions.Shards) {
 		wide = append(wide, dialDeflateRoom(t, s, "x"))
 	}
 	for _, tt := range []struct {
@@ -434,7 +434,7 @@ func TestAFlushHasATimeLimitForCompression(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	members := []*client{}
-	for range 2 * len(s.hub.Shards) {
+	for range 2 * len(s.sessions.Shards) {
 		members = append(members, dialDeflateRoom(t, s, "x"))
 	}
 	const messages = 60
@@ -442,7 +442,7 @@ func TestAFlushHasATimeLimitForCompression(t *testing.T) {
 	r := roomOf(s, "x")
 	release := hold(s)
 	for i := range messages {
-		s.hub.PublishPlain(r, ws.OpText, fmt.Appendf(nil, "%02d %s", i, text))
+		s.sessions.PublishPlain(r, ws.OpText, fmt.Appendf(nil, "%02d %s", i, text))
 	}
 	release()
 	most := fanout.CompressionBudget / deflate.Cost(len(text))
@@ -477,9 +477,9 @@ func TestDeltasAreCompressed(t *testing.T) {
 	o.Delta = true
 	s := startServer(t, func(c *Config) { c.Rooms = []chat.RoomOptions{o} })
 	var plain, small []*sdk
-	for i := range 4 * len(s.hub.Shards) {
+	for i := range 4 * len(s.sessions.Shards) {
 		c := &sdk{}
-		if i < 2*len(s.hub.Shards) {
+		if i < 2*len(s.sessions.Shards) {
 			c.client = dialDeflate(t, s, chat.SessionPath, "permessage-deflate")
 			small = append(small, c)
 		} else {
@@ -496,7 +496,7 @@ func TestDeltasAreCompressed(t *testing.T) {
 	for i := range 5 {
 		// The half of each publication is new.
 		data := fmt.Appendf(nil, `{"old":%q,"new":%q}`, chatText(400), fmt.Sprint(i)+chatText(300+i))
-		s.hub.Publish(s.hub.RoomRef("x"), chat.Publication{Data: data, Form: chat.FormJSON}, chat.PublishOptions{})
+		s.sessions.Publish(s.sessions.RoomRef("x"), chat.Publication{Data: data, Form: chat.FormJSON}, chat.PublishOptions{})
 		want := plain[0].line()
 		if isDelta := strings.Contains(want, `"delta":true`); isDelta != (i > 0) {
 			t.Fatalf("publication %d: got %s", i, want)
@@ -533,7 +533,7 @@ func TestAnotherImplementationWithCompression(t *testing.T) {
 			ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 			defer cancel()
 			var clients []*websocket.Conn
-			for range 2 * len(s.hub.Shards) {
+			for range 2 * len(s.sessions.Shards) {
 				c, _, err := websocket.Dial(ctx, "ws://"+s.Addr().String()+"/ws", &websocket.DialOptions{CompressionMode: tt.mode, CompressionThreshold: 1})
 				if err != nil {
 					t.Fatal(err)

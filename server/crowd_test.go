@@ -105,7 +105,7 @@ func TestConnectionsAddNoGoroutine(t *testing.T) {
 	one.expect(ws.OpText, "x")
 	before := runtime.NumGoroutine()
 	gather(t, s, count, crowdJoined)
-	if got := s.hub.Live.Load(); got != count+1 {
+	if got := s.sessions.Live.Load(); got != count+1 {
 		t.Fatalf("got %d connections, want %d", got, count+1)
 	}
 	// The last handlers may still be returning.

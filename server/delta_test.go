@@ -51,7 +51,7 @@ func TestAFlushHasATimeLimitForDeltas(t *testing.T) {
 	c.line()
 	pair := worstDeltas(session.MaxSearch - 2)[0]
 	say := func(n int) {
-		s.hub.Publish(s.hub.RoomRef("x"), chat.Publication{Data: fmt.Appendf(nil, "%q", pair[n%2]), Form: chat.FormJSON}, chat.PublishOptions{})
+		s.sessions.Publish(s.sessions.RoomRef("x"), chat.Publication{Data: fmt.Appendf(nil, "%q", pair[n%2]), Form: chat.FormJSON}, chat.PublishOptions{})
 	}
 	deltas := func(n int) (got int) {
 		for range n {

@@ -101,7 +101,7 @@ func TestThePageOfWebhooksHasEveryField(t *testing.T) {
 			}
 			c.send(ws.OpBinary, string(append(binary.AppendUvarint(nil, uint64(len(b))), b...)))
 		}
-		since := s.hub.Clock.Tick()
+		since := s.sessions.Clock.Tick()
 		eventually(t, "the last command to be handled", func() bool {
 			sent.mu.Lock()
 			defer sent.mu.Unlock()
@@ -109,14 +109,14 @@ func TestThePageOfWebhooksHasEveryField(t *testing.T) {
 			if data == "\xff" {
 				field = "b64data"
 			}
-			return sent.all[session.OnRPC][field] && s.hub.Clock.Tick() > since+1
+			return sent.all[session.OnRPC][field] && s.sessions.Clock.Tick() > since+1
 		})
 		c.conn.Close()
 	}
 	eventually(t, "the disconnect notification", func() bool {
 		sent.mu.Lock()
 		defer sent.mu.Unlock()
-		return sent.all[session.OnDisconnect]["seconds"] && s.hub.Hooks.Client.Waiting() == 0
+		return sent.all[session.OnDisconnect]["seconds"] && s.sessions.Hooks.Client.Waiting() == 0
 	})
 
 	onPage := map[string][]string{}

@@ -161,7 +161,7 @@ func TestASubscriptionTokenIsBoundToItsUser(t *testing.T) {
 				t.Errorf("%s, refresh %v: got %s", tt.name, refresh, line)
 			}
 			c.conn.Close()
-			eventually(t, "the connection to be removed", func() bool { return s.hub.Live.Load() == 0 })
+			eventually(t, "the connection to be removed", func() bool { return s.sessions.Live.Load() == 0 })
 			if tt.claims["client"] != nil && tt.good {
 				tt.claims["client"] = "this"
 			}
@@ -194,12 +194,12 @@ func TestATokenWithTooManyRoomsIsAnError(t *testing.T) {
 			t.Errorf("got %d rooms after a rejected refresh, want %d", got, most)
 		}
 		c.conn.Close()
-		eventually(t, "the connection to be removed", func() bool { return s.hub.Live.Load() == 0 })
+		eventually(t, "the connection to be removed", func() bool { return s.sessions.Live.Load() == 0 })
 	}
 	c := dialSDK(t, s, "")
 	c.sendLine(`{"id":1,"connect":{"token":%q}}`, signed(claims(append(slices.Clone(channels), "more")...)))
 	c.expectLine(`{"id":1,` + limit)
-	if got := s.hub.Rooms.Count(); got != 0 || len(sessionsOf(s, "ann")) != 0 {
+	if got := s.sessions.Rooms.Count(); got != 0 || len(sessionsOf(s, "ann")) != 0 {
 		t.Errorf("got %d rooms, want none", got)
 	}
 

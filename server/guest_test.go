@@ -69,7 +69,7 @@ func TestAnOldTokenContinuesAGuest(t *testing.T) {
 	}
 
 	old := func(ended time.Duration) string {
-		text, err := s.hub.Tokens.Guest("Ann", ann.User, time.Now().Add(-ended-edge.GuestLifetime), edge.GuestLifetime)
+		text, err := s.sessions.Tokens.Guest("Ann", ann.User, time.Now().Add(-ended-edge.GuestLifetime), edge.GuestLifetime)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -259,7 +259,7 @@ func TestARevokedGuestGetsNoNewToken(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	ann := guest(t, s, "Ann", "")
-	s.hub.Moderation.Revoke(ann.User, "", chat.Revocation{IssuedBefore: time.Now().Add(time.Second)})
+	s.sessions.Moderation.Revoke(ann.User, "", chat.Revocation{IssuedBefore: time.Now().Add(time.Second)})
 	resp, text := signIn(t, s, fmt.Sprintf(`{"name":"Ann","token":%q}`, ann.Token))
 	if resp.StatusCode != http.StatusUnauthorized || !strings.Contains(text, "send the request without") {
 		t.Errorf("got %s %q, want 401 that says what to do", resp.Status, text)

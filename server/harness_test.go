@@ -310,20 +310,20 @@ func value(t testing.TB, s *Server, name string, label string) float64 {
 }
 
 // awaitFlushCounts waits until the flushes in progress are counted. A shard counts after its writes, so a client may receive the bytes earlier.
-func awaitFlushCounts(s *Server) { s.hub.Call(func(*fanout.Shard) {}) }
+func awaitFlushCounts(s *Server) { s.sessions.Call(func(*fanout.Shard) {}) }
 
 func closesBy(s *Server, r fanout.Reason) int { return int(testutil.ToFloat64(s.metrics.Closes[r])) }
 
 // roomOf returns a room that has a member.
 func roomOf(s *Server, name string) *chat.Room {
-	r, unlock := s.hub.Rooms.Find(name)
+	r, unlock := s.sessions.Rooms.Find(name)
 	defer unlock()
 	return r
 }
 
 // withShardsLocked runs do while no shard takes jobs, so that it applies to all later connections.
 func withShardsLocked(s *Server, do func()) {
-	for _, sh := range s.hub.Shards {
+	for _, sh := range s.sessions.Shards {
 		sh.Mu.Lock()
 		defer sh.Mu.Unlock()
 	}

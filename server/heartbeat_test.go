@@ -57,8 +57,8 @@ func TestAClientThatOnlyReceivesStays(t *testing.T) {
 // crew is a hub whose heartbeat does not run. The test advances the time.
 type crew struct {
 	*fanout.Heartbeat
-	hub *session.Sessions
-	now time.Time
+	sessions *session.Sessions
+	now      time.Time
 }
 
 func newCrew(t *testing.T) *crew {

@@ -21,14 +21,14 @@ func TestARoomWithoutPublicationsIsReleased(t *testing.T) {
 		c.line()
 		c.expectLine(`{"id":3,"unsubscribe":{}}`)
 	}
-	if got := s.hub.Rooms.Count(); got != 0 {
+	if got := s.sessions.Rooms.Count(); got != 0 {
 		t.Errorf("got %d rooms kept, want none", got)
 	}
 	c.sendLine(`{"id":4,"subscribe":{"channel":"x"}}`)
 	epoch := field(t, c.line(), "epoch")
 	c.sendLine(`{"id":5,"unsubscribe":{"channel":"x"}}`)
 	c.expectLine(`{"id":5,"unsubscribe":{}}`)
-	s.hub.Publish(s.hub.RoomRef("x"), chat.Publication{Data: []byte("1"), Form: chat.FormJSON}, chat.PublishOptions{})
+	s.sessions.Publish(s.sessions.RoomRef("x"), chat.Publication{Data: []byte("1"), Form: chat.FormJSON}, chat.PublishOptions{})
 	c.sendLine(`{"id":6,"subscribe":{"channel":"x","recover":true,"epoch":%q}}`, epoch)
 	if got := c.line(); !strings.Contains(got, `"publications":[{"data":1,"offset":1,`) || !strings.Contains(got, `"recovered":true`) {
 		t.Errorf("got %s, want the publications in between", got)
@@ -42,12 +42,12 @@ func TestAPublicationAfterTheRoomEndedGoesToTheNewRoom(t *testing.T) {
 	first := dial(t, s, "x")
 	yesterday := roomOf(s, "x")
 	first.conn.Close()
-	eventually(t, "the room to be released", func() bool { return s.hub.Rooms.Count() == 0 })
+	eventually(t, "the room to be released", func() bool { return s.sessions.Rooms.Count() == 0 })
 	second := dial(t, s, "x")
 	today := roomOf(s, "x")
-	s.hub.PublishPlain(yesterday, ws.OpText, []byte("last words"))
+	s.sessions.PublishPlain(yesterday, ws.OpText, []byte("last words"))
 	second.expect(ws.OpText, "last words")
-	s.hub.ExpireRooms(s.hub.Clock.Tick() + fanout.InTicks(time.Hour))
+	s.sessions.ExpireRooms(s.sessions.Clock.Tick() + fanout.InTicks(time.Hour))
 	if roomOf(s, "x") != today {
 		t.Error("the room is released while it has a member")
 	}

@@ -65,7 +65,7 @@ func TestAPlainClientNeedsTheConnectWebhook(t *testing.T) {
 				t.Errorf("%v: a room in the connect reply: got %s %q", events, resp.Status, body)
 			}
 		}
-		eventually(t, "all to be removed", func() bool { return s.hub.Live.Load() == 0 })
+		eventually(t, "all to be removed", func() bool { return s.sessions.Live.Load() == 0 })
 		before := len(a.of(events[0]))
 		c := dial(t, s, "yes")
 		c.send(ws.OpText, "hello")
@@ -150,12 +150,12 @@ func TestPlainClientsWaitingForTheWebhookAreBounded(t *testing.T) {
 		}
 		waiting = append(waiting, nc)
 	}
-	eventually(t, "three proxy requests", func() bool { return len(a.of(session.OnSubscribe)) == 3 && s.hub.Hooks.Plain.Length() == 3 })
+	eventually(t, "three proxy requests", func() bool { return len(a.of(session.OnSubscribe)) == 3 && s.sessions.Hooks.Plain.Length() == 3 })
 	connectSDK(t, s, userToken("ann"))
 
 	var places []*limiter.Slot
 	for i := range session.MaxPlainWaiting - 3 {
-		places = append(places, s.hub.Hooks.Plain.Acquire(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), func() { t.Error("another address was evicted") }))
+		places = append(places, s.sessions.Hooks.Plain.Acquire(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), func() { t.Error("another address was evicted") }))
 	}
 	// Its own address has the most places.
 	resp, body := ask(t, s.Addr().String(), upgradeRequest(s.Addr().String(), "/ws"))
@@ -178,12 +178,12 @@ func TestPlainClientsWaitingForTheWebhookAreBounded(t *testing.T) {
 	eventually(t, "the proxy request of another address", func() bool { return len(a.of(session.OnSubscribe)) == 4 })
 	eventually(t, "a handshake of the heaviest address to be evicted", func() bool { return value(t, s, "throng_handshakes_total", metrics.HandshakeFull) == 2 })
 	for _, at := range places {
-		s.hub.Hooks.Plain.Release(at)
+		s.sessions.Hooks.Plain.Release(at)
 	}
 	for _, nc := range waiting {
 		nc.Close()
 	}
-	eventually(t, "the disconnected clients to be removed", func() bool { return s.hub.Hooks.Plain.Length() == 0 && s.hub.Live.Load() == 1 })
+	eventually(t, "the disconnected clients to be removed", func() bool { return s.sessions.Hooks.Plain.Length() == 0 && s.sessions.Live.Load() == 1 })
 }
 
 // presence_stats and channels count plain members.

@@ -232,7 +232,7 @@ func TestAUserOfTheConnectWebhookRefreshesItsToken(t *testing.T) {
 	c.expectCloseCode(3500)
 	// A sanction of the user applies to its token.
 	c = connect(token("ann"))
-	s.hub.Moderation.Ban("ann@example", "", time.Time{})
+	s.sessions.Moderation.Ban("ann@example", "", time.Time{})
 	c.sendLine(`{"id":2,"refresh":{"token":%q}}`, token("ann"))
 	c.expectCloseCode(3507)
 }
@@ -406,10 +406,10 @@ func TestAMuteDuringAProxyRequestApplies(t *testing.T) {
 	for _, command := range []string{`{"id":2,"publish":{"channel":"moderated","data":1}}`, `{"id":2,"subscribe":{"channel":"moderated"}}`} {
 		c.sendLine("%s", command)
 		<-asked
-		s.hub.Moderation.Ban("ann", "moderated", time.Time{})
+		s.sessions.Moderation.Ban("ann", "moderated", time.Time{})
 		answer <- struct{}{}
 		c.expectLine(`{"id":2,"error":{"code":103,"message":"permission denied: banned from this room"}}`)
-		s.hub.Moderation.Unban("ann", "moderated")
+		s.sessions.Moderation.Unban("ann", "moderated")
 	}
 }
 
@@ -428,7 +428,7 @@ func TestTheRPCWebhookReplies(t *testing.T) {
 	}})
 	s := startHooked(t, a, nil)
 	c := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
-	before := s.hub.Loop.Received.Load()
+	before := s.sessions.Loop.Received.Load()
 	sent := 0
 	say := func(text string) {
 		frame := ws.AppendMaskedFrame(nil, ws.OpText, 7, []byte(text))
@@ -446,7 +446,7 @@ func TestTheRPCWebhookReplies(t *testing.T) {
 	if q := a.of(session.OnRPC); len(q) != 4 || q[1].Method != "" || string(q[1].Data) != `"quiet"` {
 		t.Errorf("got %+v, want four, the second without a method", q)
 	}
-	if got := s.hub.Loop.Received.Load() - before; got != uint64(sent) {
+	if got := s.sessions.Loop.Received.Load() - before; got != uint64(sent) {
 		t.Errorf("got %d bytes counted, want %d: each byte once", got, sent)
 	}
 }
@@ -492,7 +492,7 @@ func TestDisconnectNotificationsAreSent(t *testing.T) {
 		if q.User != "ann" || string(q.Meta) != "[1]" || q.Reason != name || q.Code != code || q.Client != a.of(session.OnConnect)[before].Client || q.Seconds < 0 {
 			t.Errorf("%s: got %+v", name, q)
 		}
-		eventually(t, "it to be removed", func() bool { return s.hub.Live.Load() == 0 })
+		eventually(t, "it to be removed", func() bool { return s.sessions.Live.Load() == 0 })
 		c.conn.Close()
 	}
 }
@@ -508,9 +508,9 @@ func TestNoDisconnectNotificationWithoutAConnect(t *testing.T) {
 			c.next() // the reply, or the end of the connection
 		}
 		c.conn.Close()
-		eventually(t, "it to be removed", func() bool { return s.hub.Live.Load() == 0 })
+		eventually(t, "it to be removed", func() bool { return s.sessions.Live.Load() == 0 })
 	}
-	eventually(t, "all notifications to be sent", func() bool { return s.hub.Hooks.Client.Waiting() == 0 })
+	eventually(t, "all notifications to be sent", func() bool { return s.sessions.Hooks.Client.Waiting() == 0 })
 	if got := a.of(session.OnDisconnect); len(got) != 0 {
 		t.Errorf("got %+v, want no notification", got)
 	}
@@ -556,7 +556,7 @@ func TestAShutdownWaitsForNotifications(t *testing.T) {
 		go func() {
 			defer close(flushing)
 			for deadline := time.Now().Add(testTimeout); time.Now().Before(deadline) && !waits(); time.Sleep(5 * time.Millisecond) {
-				if s.hub.Hooks.Life.Err() != nil {
+				if s.sessions.Hooks.Life.Err() != nil {
 					return // the shutdown did not wait
 				}
 			}
@@ -588,7 +588,7 @@ func TestAHangingApplicationDelaysNoOtherClient(t *testing.T) {
 		c.sendLine(`{"id":2,"rpc":{}}`)
 	}
 	eventually(t, "the maximum number of proxy requests", func() bool {
-		return len(a.of(session.OnRPC)) == webhook.MaxCalls && s.hub.Hooks.CallWorkers.Length() == n-webhook.MaxCalls
+		return len(a.of(session.OnRPC)) == webhook.MaxCalls && s.sessions.Hooks.CallWorkers.Length() == n-webhook.MaxCalls
 	})
 	echo := dial(t, s, "echo")
 	for i := range 1000 {
@@ -630,7 +630,7 @@ func TestACommandFailsWithoutAWebhookReply(t *testing.T) {
 			c := dialSDK(t, s, "")
 			c.sendLine(`{"id":1,"connect":{}}` + "\n" + `{"id":2,"subscribe":{"channel":"a"}}`)
 			c.expectLine(`{"id":1,"error":{"code":100,"message":"internal server error","temporary":true}}`)
-			if s.hub.Rooms.Count() != 0 || value(t, s, "throng_users", "") != 0 {
+			if s.sessions.Rooms.Count() != 0 || value(t, s, "throng_users", "") != 0 {
 				t.Error("a client connected")
 			}
 		})
@@ -687,7 +687,7 @@ func TestAConnectionIsNotStaleDuringAProxyRequest(t *testing.T) {
 	c.sendLine(`{"id":1,"connect":{}}`)
 	eventually(t, "the proxy request", func() bool { return len(a.of(session.OnConnect)) == 1 })
 	var asked *session.Session
-	s.hub.Call(func(sh *fanout.Shard) {
+	s.sessions.Call(func(sh *fanout.Shard) {
 		for _, c := range sh.Conns {
 			asked = c.Handler.(*session.Session)
 		}
@@ -744,7 +744,7 @@ func TestQueuedCommandsAreBoundedInBytes(t *testing.T) {
 	a := hangingApplication(t, session.OnConnect)
 	s := startHooked(t, a, nil)
 	const most = 2 << 20
-	shrink(s, &s.hub.HeldCommands, most)
+	shrink(s, &s.sessions.HeldCommands, most)
 	refused, waiting := 0, 0
 	held := func() float64 { return value(t, s, "throng_held_command_bytes", "") }
 	var all []*sdk
@@ -784,7 +784,7 @@ func TestQueuedCommandsAreBoundedInBytes(t *testing.T) {
 	for _, c := range append(all, small, wishing) {
 		c.conn.Close()
 	}
-	s.hub.Hooks.End() // all requests
+	s.sessions.Hooks.End() // all requests
 	eventually(t, "all bytes to be released", func() bool { return held() == 0 })
 }
 
@@ -831,7 +831,7 @@ func TestRepeatedRequestsToAnOverloadedApplicationAreCutOff(t *testing.T) {
 				askers, gate := session.NewWorkers(1, queue, time.Nanosecond), make(chan struct{})
 				t.Cleanup(func() { close(gate) })
 				askers.Do(netip.Addr{}, func() { <-gate }, nil)
-				withShardsLocked(s, func() { s.hub.Hooks.CallWorkers, s.hub.Hooks.AdmissionWorkers = askers, askers })
+				withShardsLocked(s, func() { s.sessions.Hooks.CallWorkers, s.sessions.Hooks.AdmissionWorkers = askers, askers })
 				goOnOverALimit(t, s, command, `{"code":111,"message":"too many requests","temporary":true}`)
 			})
 		}
@@ -845,7 +845,7 @@ func TestAConnectionIsRejectedIfTheApplicationIsOverloaded(t *testing.T) {
 	askers, gate := session.NewWorkers(1, 0, time.Hour), make(chan struct{})
 	t.Cleanup(func() { close(gate) })
 	askers.Do(netip.Addr{}, func() { <-gate }, nil)
-	withShardsLocked(s, func() { s.hub.Hooks.AdmissionWorkers = askers })
+	withShardsLocked(s, func() { s.sessions.Hooks.AdmissionWorkers = askers })
 	c := dialSDK(t, s, "")
 	c.sendLine(`{"id":1,"connect":{"token":"looked at by nobody"}}`)
 	c.expectLine(`{"id":1,"error":{"code":111,"message":"too many requests","temporary":true}}`)
@@ -862,7 +862,7 @@ func TestSlowRPCsDoNotDelayConnects(t *testing.T) {
 		c := connectSDK(t, s, "")
 		c.sendLine(`{"id":2,"rpc":{"method":"x","data":1}}`)
 	}
-	eventually(t, "all workers to be busy", func() bool { return s.hub.Hooks.CallWorkers.Length() > 0 })
+	eventually(t, "all workers to be busy", func() bool { return s.sessions.Hooks.CallWorkers.Length() > 0 })
 	c := connectSDK(t, s, "") // which needs a proxy request
 	c.sendLine(`{"id":2,"subscribe":{"channel":"x"}}`)
 	if got := c.line(); !strings.Contains(got, `"subscribe":{`) {
@@ -871,7 +871,7 @@ func TestSlowRPCsDoNotDelayConnects(t *testing.T) {
 	plain := dial(t, s, "y")
 	plain.send(ws.OpText, "hello")
 	plain.expect(ws.OpText, "hello")
-	if got := s.hub.Hooks.CallWorkers.Length(); got == 0 {
+	if got := s.sessions.Hooks.CallWorkers.Length(); got == 0 {
 		t.Error("the calls have ended, so the test is not valid")
 	}
 }

@@ -136,7 +136,7 @@ func TestTheAdminPortRejectsOtherSites(t *testing.T) {
 	if got := value(t, s, "throng_http_refused_total", metrics.RejectedCrossSite); got != 25 {
 		t.Errorf("got %v requests counted, want 25", got)
 	}
-	if got := s.hub.Live.Load(); got != 1 {
+	if got := s.sessions.Live.Load(); got != 1 {
 		t.Errorf("got %d connections, want the one that another site did not close", got)
 	}
 }

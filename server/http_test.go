@@ -194,9 +194,9 @@ func TestAPlaceIsFreeAfterADisconnect(t *testing.T) {
 	for range 20 {
 		c := dial(t, s, "lobby")
 		c.conn.Close()
-		eventually(t, "the place to be free", func() bool { return s.hub.Live.Load() == 0 })
+		eventually(t, "the place to be free", func() bool { return s.sessions.Live.Load() == 0 })
 	}
-	if got := s.hub.Rooms.Count(); got != 0 {
+	if got := s.sessions.Rooms.Count(); got != 0 {
 		t.Errorf("got %d rooms, want 0: all are empty", got)
 	}
 }

@@ -33,7 +33,7 @@ func TestFlappingClosesNoSlowMember(t *testing.T) {
 		c.sendLine(`{"id":2,"subscribe":{"channel":"x"}}`)
 		// In this order, so that the first receives the joins of all.
 		eventually(t, "it to be in the room", func() bool {
-			r, unlock := s.hub.Rooms.Find("x")
+			r, unlock := s.sessions.Rooms.Find("x")
 			defer unlock()
 			return r != nil && r.Members == i+1
 		})
@@ -64,7 +64,7 @@ func TestFlappingClosesNoSlowMember(t *testing.T) {
 	if sent, most := value(t, s, "throng_join_leave_total", "sent"), mostEvents(time.Since(began)); sent > float64(most) {
 		t.Errorf("got %v of %d events sent, want %d at most", sent, 2*pairs, most)
 	}
-	s.hub.CloseAll()
+	s.sessions.CloseAll()
 	all.Wait()
 }
 

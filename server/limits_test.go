@@ -213,7 +213,7 @@ func TestAReconnectDoesNotResetTheBurst(t *testing.T) {
 				}
 			}
 			c.conn.Close()
-			eventually(t, "it to be removed", func() bool { return s.hub.Live.Load() == 0 })
+			eventually(t, "it to be removed", func() bool { return s.sessions.Live.Load() == 0 })
 		}
 		if said < 1 || said > 15 {
 			t.Errorf("got %d of 20 publications accepted, want the burst of two, and one per second that passed", said)
@@ -292,7 +292,7 @@ func TestAGapEndsThePosition(t *testing.T) {
 	c.sendLine(`{"id":3,"publish":{"channel":"x","data":1}}`)
 	c.line()
 	c.expectLine(`{"id":3,"publish":{}}`)
-	r, unlock := s.hub.Rooms.Find("x")
+	r, unlock := s.sessions.Rooms.Find("x")
 	r.History.LastOffset++ // one was published and not delivered
 	unlock()
 	c.sendLine(`{"id":4,"publish":{"channel":"x","data":2}}`)
@@ -349,14 +349,14 @@ func TestAGapIsRecovered(t *testing.T) {
 	for _, c := range []*sdk{exact, other} {
 		c.expectLine(`{"push":{"channel":"x","pub":{"data":1,"offset":1}}}`)
 	}
-	r, unlock := s.hub.Rooms.Find("x")
+	r, unlock := s.sessions.Rooms.Find("x")
 	broken := &chat.Message{Bytes: 100} // without a room: it cannot be encoded
 	broken.Pub, _ = session.PublicationOf([]byte("2"))
-	broken.Pub.At = s.hub.Clock.Tick()
-	s.hub.HistoryBudget.Append(r, &broken.Pub)
+	broken.Pub.At = s.sessions.Clock.Tick()
+	s.sessions.HistoryBudget.Append(r, &broken.Pub)
 	wake := r.PostLocked(broken)
 	unlock()
-	s.hub.Wake(wake)
+	s.sessions.Wake(wake)
 	call(t, s, "publish", `{"channel":"x","data":3}`)
 	exact.expectLine(`{"push":{"channel":"x","unsubscribe":{"code":2500,"reason":"insufficient state"}}}`)
 	exact.sendLine(`{"id":3,"subscribe":{"channel":"x","recoverable":true,"recover":true,"offset":1,"epoch":%q}}`, epoch)
@@ -407,6 +407,6 @@ func TestLeavingARoomDoesNotResetItsRate(t *testing.T) {
 			t.Errorf("%s: got limiters of %d rooms, want %d at most", name, got, s.cfg.MaxRooms)
 		}
 		c.conn.Close()
-		eventually(t, "it to be removed", func() bool { return s.hub.Live.Load() == 0 })
+		eventually(t, "it to be removed", func() bool { return s.sessions.Live.Load() == 0 })
 	}
 }

@@ -32,10 +32,10 @@ func openRoom() chat.RoomOptions {
 
 // crowdInto adds members to the presence of a room, each with about bytes bytes of a reply.
 func crowdInto(s *Server, room string, members, bytes int) {
-	in := s.hub.Rooms.StripeOf(room)
+	in := s.sessions.Rooms.StripeOf(room)
 	in.Mu.Lock()
 	defer in.Mu.Unlock()
-	r := s.hub.RoomLocked(in, room)
+	r := s.sessions.RoomLocked(in, room)
 	for n := range members {
 		name := fmt.Sprintf("%s %d", strings.Repeat("x", bytes/3), n)
 		r.Presence.Add(&chat.Membership{Info: &chat.ClientInfo{User: name, Client: name}})
@@ -46,13 +46,13 @@ func crowdInto(s *Server, room string, members, bytes int) {
 // talkInto publishes messages of a size in a room.
 func talkInto(s *Server, room string, publications, bytes int) {
 	for range publications {
-		s.hub.Publish(s.hub.RoomRef(room), chat.Publication{Data: []byte(`"` + strings.Repeat("x", bytes) + `"`), Form: chat.FormJSON}, chat.PublishOptions{})
+		s.sessions.Publish(s.sessions.RoomRef(room), chat.Publication{Data: []byte(`"` + strings.Repeat("x", bytes) + `"`), Form: chat.FormJSON}, chat.PublishOptions{})
 	}
 }
 
 // allowReplies sets the limit of long replies per connection, in bytes.
 func allowReplies(s *Server, bytes int) {
-	withShardsLocked(s, func() { s.hub.BulkRate = limiter.Rate{Every: time.Hour / time.Duration(bytes), Burst: time.Hour} })
+	withShardsLocked(s, func() { s.sessions.BulkRate = limiter.Rate{Every: time.Hour / time.Duration(bytes), Burst: time.Hour} })
 }
 
 // narrow makes the socket buffers of a user's connection small.
@@ -183,14 +183,14 @@ func occupy(t *testing.T, s *Server, queue int) (open func()) {
 	open = sync.OnceFunc(func() { close(gate) })
 	t.Cleanup(func() { open(); w.Wait() })
 	w.Do(netip.Addr{}, func() { <-gate }, nil)
-	withShardsLocked(s, func() { s.hub.BulkQueries.Workers = w })
+	withShardsLocked(s, func() { s.sessions.BulkQueries.Workers = w })
 	return open
 }
 
 func waitingFor(s *Server) (n int) {
-	s.hub.BulkQueries.Mu.Lock()
-	defer s.hub.BulkQueries.Mu.Unlock()
-	for _, tells := range s.hub.BulkQueries.Waiting {
+	s.sessions.BulkQueries.Mu.Lock()
+	defer s.sessions.BulkQueries.Mu.Unlock()
+	for _, tells := range s.sessions.BulkQueries.Waiting {
 		n += len(tells)
 	}
 	return n
@@ -278,7 +278,7 @@ func TestSlowReadersOfLongRepliesAreClosedAboveTheBudget(t *testing.T) {
 // Of two slow readers, the one with more unread bytes is closed first. A reader within its grace period stays.
 func TestTheSlowestReaderIsClosedFirst(t *testing.T) {
 	crew := newCrew(t)
-	shard := crew.hub.Shards[0]
+	shard := crew.sessions.Shards[0]
 	const now, each = wheel.Tick(1000), 7 << 20
 	reader := func(read int, age wheel.Tick) *fanout.Conn {
 		ours, theirs := pipe(t)
@@ -287,9 +287,9 @@ func TestTheSlowestReaderIsClosedFirst(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := &session.BulkReply{Body: make([]byte, each), Outstanding: &crew.hub.Outstanding}
+		r := &session.BulkReply{Body: make([]byte, each), Outstanding: &crew.sessions.Outstanding}
 		r.Readers.Store(1)
-		crew.hub.Outstanding.Used.Add(each)
+		crew.sessions.Outstanding.Used.Add(each)
 		c := &fanout.Conn{Transport: netpoll.OverTCP(nc), Shard: shard, Out: &fanout.Outbox{}}
 		s := &session.Session{Conn: c}
 		c.Handler = s
@@ -302,14 +302,14 @@ func TestTheSlowestReaderIsClosedFirst(t *testing.T) {
 	}
 	grace := fanout.InTicks(session.OutstandingGrace)
 	faster, slow, fresh := reader(6<<20, grace), reader(1<<20, grace), reader(0, grace-1)
-	crew.hub.RelieveOutstanding(now)
+	crew.sessions.RelieveOutstanding(now)
 	for _, j := range shard.Inbox {
 		j.Call()
 	}
 	if !slow.Closing() || faster.Closing() || fresh.Closing() {
 		t.Errorf("closed: slow %v, faster %v, fresh %v; want the slow one", slow.Closing(), faster.Closing(), fresh.Closing())
 	}
-	if got := crew.hub.Outstanding.Used.Load(); got != 2*each || slow.Handler.(*session.Session).UnreadBulk.Load() != 0 {
+	if got := crew.sessions.Outstanding.Used.Load(); got != 2*each || slow.Handler.(*session.Session).UnreadBulk.Load() != 0 {
 		t.Errorf("got %d bytes owed, want %d", got, 2*each)
 	}
 }
@@ -339,11 +339,11 @@ func TestALongHistoryReplyEqualsAShortOne(t *testing.T) {
 	s := startTalkative(t)
 	for _, json := range []bool{true, false} {
 		q := session.BulkQuery{Kind: session.HistoryQuery, Room: "x", JSON: json, Limit: 3, HasFrom: true, From: chat.StreamPosition{Offset: 7}}
-		body, e := s.hub.EncodeBulk(q)
+		body, e := s.sessions.EncodeBulk(q)
 		if e != nil {
 			t.Fatal(e)
 		}
-		pubs, at, _ := s.hub.Read("x", q.Since(), 3, 1<<20, false)
+		pubs, at, _ := s.sessions.Read("x", q.Since(), 3, 1<<20, false)
 		want, _ := session.HistoryPage(pubs, at, json, 1<<20)
 		r := &session.BulkReply{Body: body}
 		var d ws.Decoder

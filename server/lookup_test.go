@@ -21,7 +21,7 @@ func TestACommandLooksTheOptionsUpOnce(t *testing.T) {
 		o.Pattern, o.Publish, o.PublishProxy, o.HistorySize, o.HistoryTTL = "tea", chat.Anyone, true, 10, time.Hour
 		c.Rooms, c.OtherRooms = []chat.RoomOptions{o}, chat.RoomsClosed
 	})
-	options := s.hub.OptionsOf("tea")
+	options := s.sessions.OptionsOf("tea")
 	c := connectSDK(t, s, tokenOf("ann"))
 	poller := sessionOf(t, s, "ann").Poller
 	rename := func(pattern string) {

@@ -27,7 +27,7 @@ func TestAHangUpClosesNoOtherConnection(t *testing.T) {
 	gone.send(ws.OpText, "here")
 	gone.expect(ws.OpText, "here")
 	var old *fanout.Conn
-	s.hub.Call(func(sh *fanout.Shard) {
+	s.sessions.Call(func(sh *fanout.Shard) {
 		for _, c := range sh.Conns {
 			old = c
 		}
@@ -55,5 +55,5 @@ func TestAHangUpClosesNoOtherConnection(t *testing.T) {
 		c.send(ws.OpText, "still here")
 		c.expect(ws.OpText, "still here")
 	}
-	eventually(t, "the old connection to be removed", func() bool { return s.hub.Live.Load() == int64(len(newcomers)) })
+	eventually(t, "the old connection to be removed", func() bool { return s.sessions.Live.Load() == int64(len(newcomers)) })
 }

@@ -96,13 +96,13 @@ func TestASeatIsReservedBeforeTheUpgrade(t *testing.T) {
 	c.sendLine(`{"id":2,"subscribe":{"channel":"x"}}`)
 	c.expectLine(`{"id":2,"error":{"code":106,"message":"limit exceeded"}}`)
 	s.edge.Unreserve(source, first.Seat)
-	if got := s.hub.Rooms.Count(); got != 0 {
+	if got := s.sessions.Rooms.Count(); got != 0 {
 		t.Errorf("got %d rooms after the seat was released, want none", got)
 	}
-	if got := s.hub.Live.Load(); got != 1 {
+	if got := s.sessions.Live.Load(); got != 1 {
 		t.Errorf("got %d places reserved, want that of the SDK client", got)
 	}
 	dial(t, s, "x").conn.Close()
-	eventually(t, "the seat to be free again", func() bool { return s.hub.Rooms.Count() == 0 })
+	eventually(t, "the seat to be free again", func() bool { return s.sessions.Rooms.Count() == 0 })
 	dial(t, s, "x")
 }

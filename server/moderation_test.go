@@ -37,7 +37,7 @@ func TestBanFromARoom(t *testing.T) {
 	call(t, s, "publish", `{"channel":"h:1","data":"secret"}`)
 	a.expectLine(`{"push":{"channel":"h:1","pub":{"data":"secret","offset":1}}}`)
 	b.expectLine(`{"push":{"channel":"h:1","pub":{"data":"secret","offset":1}}}`)
-	epoch := epochOf(s.hub.Hub, "h:1")
+	epoch := epochOf(s.sessions.Hub, "h:1")
 	a.sendLine(`{"id":3,"publish":{"channel":"h:1","data":"hers"}}`)
 	a.line()
 	a.expectLine(`{"id":3,"publish":{}}`)
@@ -46,7 +46,7 @@ func TestBanFromARoom(t *testing.T) {
 	wantCall(t, s, "ban", `{"user":"ann","channel":"h:1","seconds":1000}`, `{"result":{}}`)
 	a.expectLine(`{"push":{"channel":"h:1","unsubscribe":{"code":2000,"reason":"banned"}}}`)
 	denied := fmt.Sprintf(`{"id":9,"error":{"code":103,"message":"permission denied: banned from this room until %s"}}`,
-		s.hub.Moderation.Bans[chat.SanctionKey{User: "ann", Room: "h:1"}].UTC().Format(time.RFC3339))
+		s.sessions.Moderation.Bans[chat.SanctionKey{User: "ann", Room: "h:1"}].UTC().Format(time.RFC3339))
 	token := signed(map[string]any{"sub": "ann", "channel": "h:1"})
 	for _, command := range []string{
 		`"subscribe":{"channel":"h:1"}`,
@@ -194,9 +194,9 @@ func TestSlowMode(t *testing.T) {
 	now := time.Now()
 	clock := make(chan time.Time, 1)
 	clock <- now
-	s.hub.Moderation.Mu.Lock()
-	s.hub.Moderation.Now = func() time.Time { at := <-clock; clock <- at; return at }
-	s.hub.Moderation.Mu.Unlock()
+	s.sessions.Moderation.Mu.Lock()
+	s.sessions.Moderation.Now = func() time.Time { at := <-clock; clock <- at; return at }
+	s.sessions.Moderation.Mu.Unlock()
 	a, again, b := connectSDK(t, s, tokenOf("ann")), connectSDK(t, s, tokenOf("ann")), connectSDK(t, s, "")
 	plain := dial(t, s, "y")
 	for _, c := range []*sdk{a, again, b} {
@@ -304,12 +304,12 @@ func TestRedact(t *testing.T) {
 		}
 	}
 	bytes, want := 0, chat.HistoryOverhead
-	r, unlock := s.hub.Rooms.Find("h:1")
+	r, unlock := s.sessions.Rooms.Find("h:1")
 	h := &r.History
 	for i := range h.Count {
 		want += h.At(i).Memory() + chat.PublicationOverhead
 	}
-	_, bytes, _ = s.hub.HistoryBudget.Counts()
+	_, bytes, _ = s.sessions.HistoryBudget.Counts()
 	unlock()
 	if bytes != want || h.Bytes != want {
 		t.Errorf("got %d bytes counted in all, %d of the room, want %d", bytes, h.Bytes, want)
@@ -465,7 +465,7 @@ func TestModerationListsActiveSanctions(t *testing.T) {
 
 func TestTheHeartbeatRemovesExpiredSanctions(t *testing.T) {
 	c := newCrew(t)
-	m, now := c.hub.Moderation, c.now
+	m, now := c.sessions.Moderation, c.now
 	m.Now = func() time.Time { return now }
 	m.Ban("ann", "x", now.Add(time.Second))
 	c.pass(chat.ExpiryInterval)

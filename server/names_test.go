@@ -99,7 +99,7 @@ func TestInvisibleCharactersInTokensAndSettings(t *testing.T) {
 			t.Errorf("pattern %+q is allowed", o.Pattern)
 		}
 	}
-	if got := s.hub.Rooms.Count(); got > 0 {
+	if got := s.sessions.Rooms.Count(); got > 0 {
 		t.Errorf("got %d rooms, want none", got)
 	}
 }

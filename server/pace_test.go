@@ -37,7 +37,7 @@ func TestAPublisherIsReadAtItsRate(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.RateBytes = 64 << 10 })
 	talker := dial(t, s, "lobby")
-	start := s.hub.Clock.Now()
+	start := s.sessions.Clock.Now()
 	go func() {
 		frame := ws.AppendMaskedFrame(nil, ws.OpPong, 1, []byte(strings.Repeat("x", 125)))
 		for {
@@ -55,7 +55,7 @@ func TestAPublisherIsReadAtItsRate(t *testing.T) {
 	}()
 	eventually(t, "it to be paced often", func() bool {
 		got := value(t, s, "throng_received_bytes_total", "")
-		seconds := fanout.BurstOfBytes.Seconds() + (s.hub.Clock.Now() - start).Seconds()
+		seconds := fanout.BurstOfBytes.Seconds() + (s.sessions.Clock.Now() - start).Seconds()
 		if most := seconds*float64(64<<10) + 2*fanout.ReadBuffer; got > most {
 			t.Fatalf("got %.0f bytes read, want %.0f at most", got, most)
 		}
@@ -71,10 +71,10 @@ func TestAPacedClientIsNotClosedForAMissingPong(t *testing.T) {
 	done := make(chan [2]uint32)
 	session.Poller.Post(func() {
 		var after [2]uint32
-		now := uint32(s.hub.Clock.Tick())
+		now := uint32(s.sessions.Clock.Tick())
 		for i, pinged := range []uint32{0, now - 3} {
 			session.Conn.Pinged.Store(pinged)
-			s.hub.Loop.ReaderOf(session.Conn).Pace(session.Conn)
+			s.sessions.Loop.ReaderOf(session.Conn).Pace(session.Conn)
 			after[i] = session.Conn.Pinged.Swap(0)
 		}
 		after[1] -= now
@@ -90,7 +90,7 @@ func wantsTooMuch(t *testing.T, s *Server) {
 	t.Helper()
 	eventually(t, "the publisher to be paced", func() bool { return value(t, s, "throng_paced_total", "") > 0 })
 	done := make(chan struct{})
-	s.hub.Call(func(sh *fanout.Shard) {
+	s.sessions.Call(func(sh *fanout.Shard) {
 		for _, c := range sh.Conns {
 			go c.Poller().Post(func() {
 				c.PacedSince -= fanout.InTicks(fanout.PaceLimit)
@@ -188,7 +188,7 @@ func TestAFloodOfPublicationsIsRejected(t *testing.T) {
 	eventually(t, "its rate to allow more again", func() bool {
 		quiet := make(chan bool)
 		of.Poller.Post(func() {
-			quiet <- of.Conn.Bytes < limiter.Meter(s.hub.Clock.Now()+fanout.BurstOfBytes-fanout.Regained*5/4)
+			quiet <- of.Conn.Bytes < limiter.Meter(s.sessions.Clock.Now()+fanout.BurstOfBytes-fanout.Regained*5/4)
 		})
 		return <-quiet
 	})

@@ -73,9 +73,9 @@ func TestAnUnreadResponseIsClosed(t *testing.T) {
 func socketsOf(s *Server) int {
 	h := s.edge.Pending
 	n := h.Length(h.Waiting, h.Responding, h.Flushing, h.Idle, h.AwaitingProxy, h.Trusted)
-	s.hub.AddressesMu.Lock()
-	defer s.hub.AddressesMu.Unlock()
-	return n + len(s.hub.Addresses)
+	s.sessions.AddressesMu.Lock()
+	defer s.sessions.AddressesMu.Unlock()
+	return n + len(s.sessions.Addresses)
 }
 
 // A slow client with steady progress receives the whole response, even if that takes longer than the time without progress.
@@ -128,7 +128,7 @@ func TestMaxConnectionsCountsPendingConnections(t *testing.T) {
 	eventually(t, "the connections above the limit to be closed", func() bool {
 		return value(t, s, "throng_handshakes_total", metrics.HandshakeEvicted) >= 51
 	})
-	if got := s.edge.Pending.Count() + int(s.hub.Live.Load()); got > most {
+	if got := s.edge.Pending.Count() + int(s.sessions.Live.Load()); got > most {
 		t.Errorf("got %d sockets, want %d at most", got, most)
 	}
 	dial(t, s, "lobby")
@@ -231,9 +231,9 @@ func TestEveryPendingConnectionCountsForItsAddress(t *testing.T) {
 		return all
 	}
 	conns := func(ip string) int {
-		s.hub.AddressesMu.Lock()
-		defer s.hub.AddressesMu.Unlock()
-		if a := s.hub.Addresses[limiter.AddressKey(netip.MustParseAddr(ip))]; a != nil {
+		s.sessions.AddressesMu.Lock()
+		defer s.sessions.AddressesMu.Unlock()
+		if a := s.sessions.Addresses[limiter.AddressKey(netip.MustParseAddr(ip))]; a != nil {
 			return a.Conns
 		}
 		return 0

@@ -23,7 +23,7 @@ func TestAPositionOutlivesTheHistory(t *testing.T) {
 	c.expectLine(`{"push":{"channel":"x","pub":{"data":1,"offset":1}}}`)
 	c.sendLine(`{"id":3,"unsubscribe":{"channel":"x"}}`)
 	c.expectLine(`{"id":3,"unsubscribe":{}}`)
-	eventually(t, "the room to be released", func() bool { return s.hub.Rooms.Count() == 0 })
+	eventually(t, "the room to be released", func() bool { return s.sessions.Rooms.Count() == 0 })
 	if got := value(t, s, "throng_positions", ""); got != 1 {
 		t.Errorf("got %v positions, want 1", got)
 	}

@@ -83,7 +83,7 @@ func TestAPlainClientGetsNoJoinEvents(t *testing.T) {
 	for c.line() != `{"id":3,"unsubscribe":{}}` {
 	}
 	awaitFlushCounts(s)
-	s.hub.Call(func(sh *fanout.Shard) {
+	s.sessions.Call(func(sh *fanout.Shard) {
 		for _, each := range sh.Conns {
 			if each.Handler.Timers() == nil && each.SentMessages != 0 {
 				t.Errorf("got %d messages sent to the plain client, want none", each.SentMessages)

@@ -32,8 +32,8 @@ func TestReadyzListsTheChecks(t *testing.T) {
 	if status := getJSON(t, s, "/readyz", &text); status != http.StatusOK || text != "ready" {
 		t.Errorf("without verbose: got %d %q, want 200 \"ready\"", status, text)
 	}
-	s.hub.Draining.Store(true)
-	defer s.hub.Draining.Store(false)
+	s.sessions.Draining.Store(true)
+	defer s.sessions.Draining.Store(false)
 	if status := getJSON(t, s, "/readyz?verbose", &got); status != http.StatusServiceUnavailable || got.Status != "draining" || got.Checks["accepting"].OK {
 		t.Errorf("while draining: got %d %+v, want 503", status, got)
 	}

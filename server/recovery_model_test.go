@@ -32,17 +32,17 @@ func TestRecoveryIsExactOrReported(t *testing.T) {
 func recoverAsModelled(t *testing.T, positions int) {
 	seed := uint64(time.Now().UnixNano())
 	m := newRecoveryModel(t, rand.New(rand.NewPCG(seed, 1)))
-	m.hub.Positions.Stored.Max = positions
+	m.sessions.Positions.Stored.Max = positions
 	for range modelSteps {
 		m.step()
 		if t.Failed() {
 			t.Fatalf("seed %d", seed)
 		}
 	}
-	for _, s := range m.hub.Shards {
+	for _, s := range m.sessions.Shards {
 		m.work(s, len(s.Inbox))
 	}
-	if lost, lives := m.hub.Positions.Dropped, len(m.log); positions == chat.MaxPositions && (lost > 0 || lives != len(m.names)) ||
+	if lost, lives := m.sessions.Positions.Dropped, len(m.log); positions == chat.MaxPositions && (lost > 0 || lives != len(m.names)) ||
 		positions < len(m.names) && (lost < 1000 || lives < 1000) {
 		t.Errorf("got %d positions lost, and %d lives of %d rooms", lost, lives, len(m.names))
 	}
@@ -57,14 +57,14 @@ func recoverAsModelled(t *testing.T, positions int) {
 
 // recoveryModel drives a hub, and runs the jobs of its shards itself.
 type recoveryModel struct {
-	t       *testing.T
-	random  *rand.Rand
-	hub     *session.Sessions
-	names   []string
-	clients []*modelClient
-	log     map[string][]string // the publications by epoch, in order
-	heard   map[*fanout.Topic]map[*fanout.Member]*modelClient
-	said    int
+	t        *testing.T
+	random   *rand.Rand
+	sessions *session.Sessions
+	names    []string
+	clients  []*modelClient
+	log      map[string][]string // the publications by epoch, in order
+	heard    map[*fanout.Topic]map[*fanout.Member]*modelClient
+	said     int
 
 	redacted map[chat.StreamPosition]bool
 	did      map[string]int
@@ -90,7 +90,7 @@ func newRecoveryModel(t *testing.T, random *rand.Rand) *recoveryModel {
 	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 2)
 	h.Heartbeat = fanout.NewHeartbeat(&h.Core, cfg.PingInterval, cfg.PingTimeout)
 	m := &recoveryModel{
-		t: t, random: random, hub: h,
+		t: t, random: random, sessions: h,
 		log: map[string][]string{},
 
 		redacted: map[chat.StreamPosition]bool{},
@@ -102,7 +102,7 @@ func newRecoveryModel(t *testing.T, random *rand.Rand) *recoveryModel {
 	}
 	for i := range 8 {
 		c := &fanout.Conn{Shard: h.Shards[i%2], ID: uint64(i + 1)}
-		s := &session.Session{Conn: c, Hub: h, Encoding: session.JSONEncoding, Info: &chat.ClientInfo{User: fmt.Sprint(i), Client: fmt.Sprint(i)}}
+		s := &session.Session{Conn: c, Sessions: h, Encoding: session.JSONEncoding, Info: &chat.ClientInfo{User: fmt.Sprint(i), Client: fmt.Sprint(i)}}
 		m.clients = append(m.clients, &modelClient{
 			session:  s,
 			places:   map[string]chat.StreamPosition{},
@@ -134,18 +134,18 @@ func (m *recoveryModel) step() {
 	case n < 77:
 		m.redact(name)
 	case n < 78:
-		r, unlock := m.hub.Rooms.Find(name)
+		r, unlock := m.sessions.Rooms.Find(name)
 		if r != nil {
 			m.did["cleared"]++
-			m.hub.HistoryBudget.Clear(r)
+			m.sessions.HistoryBudget.Clear(r)
 		}
 		unlock()
 	case n < 82:
-		now := m.hub.Clock.Tick() + wheel.Tick(m.random.IntN(30))
-		m.hub.Clock.Ticks.Store(uint32(now))
-		m.hub.ExpireRooms(now)
+		now := m.sessions.Clock.Tick() + wheel.Tick(m.random.IntN(30))
+		m.sessions.Clock.Ticks.Store(uint32(now))
+		m.sessions.ExpireRooms(now)
 	default:
-		s := m.hub.Shards[m.random.IntN(2)]
+		s := m.sessions.Shards[m.random.IntN(2)]
 		m.work(s, m.random.IntN(len(s.Inbox)+1))
 	}
 }
@@ -157,11 +157,11 @@ func (m *recoveryModel) forgetAll() {
 		c.session.End()
 	}
 	for range 3 {
-		now := m.hub.Clock.Tick() + fanout.InTicks(time.Minute)
-		m.hub.Clock.Ticks.Store(uint32(now))
-		m.hub.ExpireRooms(now)
+		now := m.sessions.Clock.Tick() + fanout.InTicks(time.Minute)
+		m.sessions.Clock.Ticks.Store(uint32(now))
+		m.sessions.ExpireRooms(now)
 	}
-	if n := m.hub.Rooms.Count(); n != 0 {
+	if n := m.sessions.Rooms.Count(); n != 0 {
 		m.t.Errorf("got %d unused rooms", n)
 	}
 }
@@ -170,7 +170,7 @@ func (m *recoveryModel) publish(name string) {
 	m.said++
 	text := fmt.Sprint(m.said)
 	pub, _ := session.PublicationOf([]byte(text))
-	_, at := m.hub.Publish(m.hub.RoomRef(name), pub, chat.PublishOptions{})
+	_, at := m.sessions.Publish(m.sessions.RoomRef(name), pub, chat.PublishOptions{})
 	if uint64(len(m.log[at.Epoch])+1) != at.Offset {
 		m.t.Errorf("publication got offset %d, want %d", at.Offset, len(m.log[at.Epoch])+1)
 	}
@@ -179,14 +179,14 @@ func (m *recoveryModel) publish(name string) {
 
 // redact redacts a publication of a room, if there is one. The notice is a publication, too.
 func (m *recoveryModel) redact(name string) {
-	at := m.hub.Positions.Get(name)
-	r, unlock := m.hub.Rooms.Find(name)
+	at := m.sessions.Positions.Get(name)
+	r, unlock := m.sessions.Rooms.Find(name)
 	if r != nil {
 		at = r.History.Position()
 	}
 	unlock()
 	what := chat.Redaction{Channel: name, Offset: at.Offset - min(at.Offset, m.random.Uint64N(20)), Epoch: at.Epoch}
-	in, _ := m.hub.Redact(what, nil)
+	in, _ := m.sessions.Redact(what, nil)
 	if in == nil {
 		return
 	}

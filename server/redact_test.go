@@ -69,7 +69,7 @@ func TestRedactHasTheRates(t *testing.T) {
 	ann := identityOf(s, "ann")
 	for _, room := range []string{"rated", "slow"} {
 		for range 100 {
-			s.hub.Publish(s.hub.RoomRef(room), chat.Publication{Data: []byte("1"), Form: chat.FormJSON, Info: ann}, chat.PublishOptions{})
+			s.sessions.Publish(s.sessions.RoomRef(room), chat.Publication{Data: []byte("1"), Form: chat.FormJSON, Info: ann}, chat.PublishOptions{})
 		}
 	}
 	for range 50 {
@@ -90,7 +90,7 @@ func TestRedactHasTheRates(t *testing.T) {
 	if accepted < 2 || accepted > 25 {
 		t.Errorf("got %d of 50 redactions at once in a room with one per second", accepted)
 	}
-	s.hub.Moderation.SetSlowMode("slow", time.Hour)
+	s.sessions.Moderation.SetSlowMode("slow", time.Hour)
 	for offset, want := range []string{done, wait, wait} {
 		if got := redact("slow", offset+1); got != want {
 			t.Errorf("redaction %d in slow mode: got %s, want %s", offset+1, got, want)

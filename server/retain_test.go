@@ -24,7 +24,7 @@ func little(t *testing.T, s *Server, c *client) {
 	if err := c.conn.(*net.TCPConn).SetReadBuffer(size); err != nil {
 		t.Fatal(err)
 	}
-	s.hub.Call(func(sh *fanout.Shard) {
+	s.sessions.Call(func(sh *fanout.Shard) {
 		for _, of := range sh.Conns {
 			if of.Transport.Socket().RemoteAddr().String() != c.conn.LocalAddr().String() {
 				continue
@@ -38,9 +38,9 @@ func little(t *testing.T, s *Server, c *client) {
 
 // patient disables the stall timeout, for tests on a busy machine.
 func patient(s *Server) {
-	s.hub.Heartbeat.Mu.Lock()
-	defer s.hub.Heartbeat.Mu.Unlock()
-	s.hub.Heartbeat.Stall = fanout.InTicks(time.Hour)
+	s.sessions.Heartbeat.Mu.Lock()
+	defer s.sessions.Heartbeat.Mu.Unlock()
+	s.sessions.Heartbeat.Stall = fanout.InTicks(time.Hour)
 }
 
 // unhurried is a connection that reads about pace bytes per second.
@@ -139,14 +139,14 @@ func TestSharedBytesCountOnce(t *testing.T) {
 		t.Errorf("got %d bytes unsent, so the test is not valid", owed)
 	}
 	messages := 120 * len(body)
-	if most := len(s.hub.Shards)*(messages+1<<18) + stuck*(8<<10); retained < messages/2 || retained > most {
+	if most := len(s.sessions.Shards)*(messages+1<<18) + stuck*(8<<10); retained < messages/2 || retained > most {
 		t.Errorf("got %d bytes retained of %d unsent, want %d to %d", retained, owed, messages/2, most)
 	}
 	if grew := int(after.HeapAlloc) - int(before.HeapAlloc); grew > 2*retained {
 		t.Errorf("the heap grew by %d bytes while %d were counted", grew, retained)
 	}
 	for range stuck + 1 {
-		s.hub.Call(func(sh *fanout.Shard) {
+		s.sessions.Call(func(sh *fanout.Shard) {
 			for _, c := range sh.Conns {
 				c.Abort(fanout.ClosedAbnormally)
 			}
@@ -166,12 +166,12 @@ func TestARetainedBatchHasItsSize(t *testing.T) {
 	for range 20 {
 		release := hold(s)
 		for range 3 {
-			s.hub.PublishPlain(r, ws.OpText, []byte(strings.Repeat("x", 10_000)))
+			s.sessions.PublishPlain(r, ws.OpText, []byte(strings.Repeat("x", 10_000)))
 		}
 		release()
 	}
 	eventually(t, "all to be written or queued", func() bool { return r.Backlog.Load() == 0 })
-	s.hub.Call(func(sh *fanout.Shard) {
+	s.sessions.Call(func(sh *fanout.Shard) {
 		for _, c := range sh.SlowConsumers {
 			for _, b := range c.Out.Slices {
 				if b.Of != nil && cap(b.Of.Bytes) > len(b.Of.Bytes)+len(b.Of.Bytes)/8 {
@@ -196,7 +196,7 @@ func TestUnsentBytesAreNotOverwritten(t *testing.T) {
 	shard := sessionOf(t, s, "ann").Conn.Shard
 	var want []string
 	say := func(text string) {
-		s.hub.Publish(s.hub.RoomRef("x"), chat.Publication{Data: fmt.Appendf(nil, "%q", text), Form: chat.FormJSON}, chat.PublishOptions{})
+		s.sessions.Publish(s.sessions.RoomRef("x"), chat.Publication{Data: fmt.Appendf(nil, "%q", text), Form: chat.FormJSON}, chat.PublishOptions{})
 		want = append(want, fmt.Sprintf(`{"push":{"channel":"x","pub":{"data":%q}}}`, text))
 	}
 	for retainedBytes(t, s) < 256<<10 { // more than the kernel buffers
@@ -234,7 +234,7 @@ func TestTheSlowestConsumerIsClosedFirst(t *testing.T) {
 	s := startServer(t, small)
 	patient(s)
 	slower, healthy, elsewhere := dial(t, s, "lobby"), dial(t, s, "lobby"), dial(t, s, "quiet")
-	slow := make([]*client, len(s.hub.Shards)) // one of them is on the same shard as the slowest
+	slow := make([]*client, len(s.sessions.Shards)) // one of them is on the same shard as the slowest
 	for i := range slow {
 		slow[i] = dial(t, s, "lobby")
 		little(t, s, slow[i])
@@ -264,7 +264,7 @@ func TestTheSlowestConsumerIsClosedFirst(t *testing.T) {
 				c.expect(ws.OpText, texts[n])
 			}
 		}
-		if got, most := roomOf(s, "lobby").Retained.Load(), s.hub.MaxRetainedRoom+int64(len(s.hub.Shards)*10<<10); got > most {
+		if got, most := roomOf(s, "lobby").Retained.Load(), s.sessions.MaxRetainedRoom+int64(len(s.sessions.Shards)*10<<10); got > most {
 			t.Fatalf("got %d bytes retained by the room, want %d at most", got, most)
 		}
 	}
@@ -332,7 +332,7 @@ func TestAllOutboxesAreBounded(t *testing.T) {
 		for range 16 {
 			talker.send(ws.OpText, body)
 			talker.expect(ws.OpText, body)
-			if got, most := retainedBytes(t, s), s.cfg.MaxRetained+len(s.hub.Shards)*20<<10; got > most {
+			if got, most := retainedBytes(t, s), s.cfg.MaxRetained+len(s.sessions.Shards)*20<<10; got > most {
 				t.Fatalf("got %d bytes retained, want %d at most", got, most)
 			}
 		}
@@ -364,7 +364,7 @@ func TestAnEighthOfABudgetIsFreed(t *testing.T) {
 				talker.send(ws.OpText, body)
 				talker.expect(ws.OpText, body)
 			}
-			s.hub.Call(func(sh *fanout.Shard) {
+			s.sessions.Call(func(sh *fanout.Shard) {
 				for _, c := range sh.SlowConsumers {
 					if c.Out != nil {
 						relieve(c.Handler.Member(0).Topic)
@@ -383,14 +383,14 @@ func TestTheOwnBytesOfAnOutboxAreBounded(t *testing.T) {
 	patient(s)
 	little(t, s, dial(t, s, "lobby"))
 	var c *fanout.Conn
-	s.hub.Call(func(sh *fanout.Shard) {
+	s.sessions.Call(func(sh *fanout.Shard) {
 		if len(sh.Conns) > 0 {
 			c = sh.Conns[0]
 		}
 	})
 	frame := fanout.EncodeFrame(ws.OpText, []byte(strings.Repeat("x", 1<<10)))
 	owed := func() (n int) {
-		s.hub.Call(func(sh *fanout.Shard) {
+		s.sessions.Call(func(sh *fanout.Shard) {
 			if sh == c.Shard && c.Out != nil {
 				n = c.Out.Own
 			}

@@ -197,7 +197,7 @@ func TestAccessToRoomsWithoutAPattern(t *testing.T) {
 			}
 			token := map[string]string{"nobody": "", "user": userToken("ann")}[who]
 			if who == "guest" {
-				answer, _, err := s.edge.IssueGuestToken(edge.GuestRequest{Name: "Gus"}, s.hub.Moderation.Now())
+				answer, _, err := s.edge.IssueGuestToken(edge.GuestRequest{Name: "Gus"}, s.sessions.Moderation.Now())
 				if err != nil {
 					t.Fatal(err)
 				}

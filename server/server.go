@@ -32,12 +32,12 @@ const (
 
 // Server is one chat server. Create it with New, then call Run once.
 type Server struct {
-	cfg     Config
-	log     *slog.Logger // writes to logs
-	logs    *logqueue.Queue
-	metrics *metrics.Metrics
-	hub     *session.Sessions
-	files   int // the open-file limit
+	cfg      Config
+	log      *slog.Logger // writes to logs
+	logs     *logqueue.Queue
+	metrics  *metrics.Metrics
+	sessions *session.Sessions
+	files    int // the open-file limit
 
 	api      *api.API
 	acceptor *edge.Acceptor
@@ -72,9 +72,9 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	}
 	cfg.OtherRooms = chat.OtherRooms(cfg.OtherRooms, tokens.Enabled())
 	s.cfg = cfg
-	s.hub = newHub(cfg, log, s.metrics, tokens, shardCount(runtime.GOMAXPROCS(0)))
-	s.hub.Hooks = hooks
-	s.api = api.New(s.hub, api.Config{Key: cfg.API.Key, Version: cfg.Version, MaxMessage: cfg.MaxMessage})
+	s.sessions = newHub(cfg, log, s.metrics, tokens, shardCount(runtime.GOMAXPROCS(0)))
+	s.sessions.Hooks = hooks
+	s.api = api.New(s.sessions, api.Config{Key: cfg.API.Key, Version: cfg.Version, MaxMessage: cfg.MaxMessage})
 	if err := s.listen(); err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func (s *Server) listen() (err error) {
 		MaxConnectionsAddress:  s.cfg.MaxConnectionsAddress,
 		RateConnectionsAddress: s.cfg.RateConnectionsAddress,
 		Compression:            s.cfg.Compression == "on",
-	}, s.hub, s.apiOn("listen"), s.metrics, s.log)
+	}, s.sessions, s.apiOn("listen"), s.metrics, s.log)
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func (s *Server) listen() (err error) {
 	if err != nil {
 		return errors.Join(err, s.closeAcceptors())
 	}
-	s.admin = admin.New(admin.Config{Listener: listener, Hosts: s.cfg.Hosts, API: s.apiOn("admin")}, s.hub, s.metrics, s.log)
+	s.admin = admin.New(admin.Config{Listener: listener, Hosts: s.cfg.Hosts, API: s.apiOn("admin")}, s.sessions, s.metrics, s.log)
 	return nil
 }
 
@@ -164,16 +164,16 @@ func (s *Server) Logger() *slog.Logger { return s.log }
 func (s *Server) MaxConnections() int { return s.cfg.MaxConnections }
 
 // GuestsAllowed reports whether clients without a token may connect.
-func (s *Server) GuestsAllowed() bool { return s.hub.Guests }
+func (s *Server) GuestsAllowed() bool { return s.sessions.Guests }
 
 // OtherRooms returns who may use rooms that match no pattern: "open", "signed-in" or "closed".
 func (s *Server) OtherRooms() string { return s.cfg.OtherRooms }
 
 // TokensEnabled reports whether a key for tokens is configured. The key of guest tokens does not count.
-func (s *Server) TokensEnabled() bool { return s.hub.Tokens.Enabled() }
+func (s *Server) TokensEnabled() bool { return s.sessions.Tokens.Enabled() }
 
 // Shards returns the number of shards, which is also the number of pollers.
-func (s *Server) Shards() int { return len(s.hub.Shards) }
+func (s *Server) Shards() int { return len(s.sessions.Shards) }
 
 // Run serves until ctx is done or a port fails. Then it stops gracefully within the drain time: it accepts no connection, sends a close frame
 // to every client, and waits for unfinished work. It returns when all goroutines that it started have ended.
@@ -182,18 +182,18 @@ func (s *Server) Run(ctx context.Context) error {
 	defer stopLog(logTimeout)
 	var err error
 	expire := func(now time.Time, _ wheel.Tick) { s.edge.Pending.Expire(now) }
-	if err = s.hub.Start(s.files, s.cfg.PingInterval, s.cfg.PingTimeout, s.hub.OnTick, expire); err != nil {
+	if err = s.sessions.Start(s.files, s.cfg.PingInterval, s.cfg.PingTimeout, s.sessions.OnTick, expire); err != nil {
 		return err
 	}
-	admin.WatchHub(s.metrics, s.hub)
+	admin.WatchHub(s.metrics, s.sessions)
 	admin.WatchLog(s.metrics, s.logs)
 
 	var owners sync.WaitGroup
-	owners.Go(s.hub.Hooks.Run)
+	owners.Go(s.sessions.Hooks.Run)
 	fetching, stopFetching := context.WithCancel(context.Background())
 	defer stopFetching()
 	owners.Go(func() {
-		if err := s.hub.Tokens.Run(fetching); err != nil && fetching.Err() == nil {
+		if err := s.sessions.Tokens.Run(fetching); err != nil && fetching.Err() == nil {
 			s.log.Error("refresh of the token keys stopped", "error", err)
 		}
 	})
@@ -236,14 +236,14 @@ func (s *Server) Run(ctx context.Context) error {
 	for _, acceptor := range s.acceptors() {
 		acceptor.End()
 	}
-	s.hub.Quit()
+	s.sessions.Quit()
 	close(stopRelease)
 	stopFetching()
-	s.hub.Hooks.Stop()
-	s.hub.BulkWorkers.Wait()
-	s.hub.Verifiers.Wait()
+	s.sessions.Hooks.Stop()
+	s.sessions.BulkWorkers.Wait()
+	s.sessions.Verifiers.Wait()
 	owners.Wait()
-	s.hub.Stop() // last, because the others post to its pollers
+	s.sessions.Stop() // last, because the others post to its pollers
 	return err
 }
 
@@ -274,17 +274,17 @@ func (s *Server) end(server *http.Server) {
 // shutdown closes the public port, sends a close frame to every client, and waits for at most the drain time.
 func (s *Server) shutdown() {
 	start := time.Now()
-	s.hub.Draining.Store(true)
+	s.sessions.Draining.Store(true)
 	if err := s.closeAcceptors(); err != nil {
 		s.log.Debug("close listener", "error", err)
 	}
-	notified := s.hub.Live.Load()
+	notified := s.sessions.Live.Load()
 	s.log.Info("stopping: sending a close frame to each client", "connections", notified, "at_most", s.cfg.Drain.String())
-	s.hub.CloseAll()
-	s.hub.WaitEmpty(s.cfg.Drain - time.Since(start))
-	cut := s.hub.AbortAll()
-	s.hub.WaitEmpty(time.Second)
-	s.hub.Hooks.Flush(max(s.cfg.Drain-time.Since(start), time.Second))
+	s.sessions.CloseAll()
+	s.sessions.WaitEmpty(s.cfg.Drain - time.Since(start))
+	cut := s.sessions.AbortAll()
+	s.sessions.WaitEmpty(time.Second)
+	s.sessions.Hooks.Flush(max(s.cfg.Drain-time.Since(start), time.Second))
 	s.log.Info("stopped", "after", time.Since(start).Round(time.Millisecond).String(), "closed", notified-int64(cut), "cut", cut)
 }
 
@@ -300,7 +300,7 @@ func (s *Server) releaseMemory(quit <-chan struct{}) {
 			return
 		case <-ticker.C:
 		}
-		live := s.hub.Live.Load()
+		live := s.sessions.Live.Load()
 		if abs(live-last) > minReleased/20 {
 			calm = 0
 		} else {

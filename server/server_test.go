@@ -298,7 +298,7 @@ func TestACloseHasATimeout(t *testing.T) {
 	c.send(ws.OpClose, "\x03\xe8")
 	c.expectCloseCode(ws.CloseNormal)
 	// c.conn stays open intentionally.
-	eventually(t, "the server to close its end", func() bool { return s.hub.Live.Load() == 0 })
+	eventually(t, "the server to close its end", func() bool { return s.sessions.Live.Load() == 0 })
 	if got := closesBy(s, fanout.ClosedByClient); got != 1 {
 		t.Errorf("got %d closes by the client, want 1", got)
 	}
@@ -427,10 +427,10 @@ func TestAConnectionDuringTheDrainGetsAClose(t *testing.T) {
 	s := startServer(t, nil)
 	ours, theirs := pipe(t)
 	t.Cleanup(func() { theirs.Close() })
-	s.hub.Reserve()
-	s.hub.Draining.Store(true)
-	s.hub.CloseAll()
-	plain.Open(s.hub.Hub, plain.Opening{Transport: netpoll.OverTCP(socketOf(t, ours)), Room: "lobby", Hello: []byte("hello")})
+	s.sessions.Reserve()
+	s.sessions.Draining.Store(true)
+	s.sessions.CloseAll()
+	plain.Open(s.sessions.Hub, plain.Opening{Transport: netpoll.OverTCP(socketOf(t, ours)), Room: "lobby", Hello: []byte("hello")})
 	c := &client{t: t, conn: theirs, reader: bufio.NewReader(theirs)}
 	c.deadline()
 	hello := make([]byte, len("hello"))

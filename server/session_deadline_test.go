@@ -129,7 +129,7 @@ func TestATokenThatExpiredDuringASuspendIsCheckedAtTheFirstTick(t *testing.T) {
 	}
 	pings := value(t, s, "throng_pings_total", "")
 
-	s.hub.Clock.Shifted.Store(int64(2 * time.Hour))
+	s.sessions.Clock.Shifted.Store(int64(2 * time.Hour))
 	short.expectCloseCode(3005)
 	long.expectLine(`{"push":{"channel":"a","unsubscribe":{"code":2501,"reason":"subscription expired"}}}`)
 	for _, c := range []*sdk{long, ever} {

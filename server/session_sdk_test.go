@@ -83,7 +83,7 @@ func TestHistoryHasTheTimeOfPublications(t *testing.T) {
 		t.Errorf("got %s, want no time in it", got)
 	}
 	a.expectLine(`{"id":3,"publish":{}}`)
-	r, unlock := s.hub.Rooms.Find("room")
+	r, unlock := s.sessions.Rooms.Find("room")
 	r.History.At(0).UnixMilli -= 30_000
 	unlock()
 
@@ -115,7 +115,7 @@ func TestRecoveriesHaveARate(t *testing.T) {
 	}{{0, `"recovered":true`}, {time.Hour, `"was_recovering":true`}, {0, `"recovered":true`}} {
 		done := make(chan struct{})
 		session.Poller.Post(func() {
-			session.Recovered = limiter.Meter(s.hub.Clock.Now() + tt.spent)
+			session.Recovered = limiter.Meter(s.sessions.Clock.Now() + tt.spent)
 			close(done)
 		})
 		<-done
@@ -136,7 +136,7 @@ func TestExpiredPublicationsAreNotRecovered(t *testing.T) {
 	c.line()
 	call(t, s, "publish", `{"channel":"x","data":1}`)
 	call(t, s, "publish", `{"channel":"x","data":2}`)
-	r, unlock := s.hub.Rooms.Find("x")
+	r, unlock := s.sessions.Rooms.Find("x")
 	r.History.At(0).At -= r.HistoryTTL() + 1
 	unlock()
 	b := connectSDK(t, s, userToken("bob"))
@@ -157,7 +157,7 @@ func TestARoomThatWasNotJoinedIsReleased(t *testing.T) {
 	c := connectSDK(t, s, userToken("ann"))
 	c.sendLine(`{"id":2,"subscribe":{"channel":"x","recover":true,"offset":7,"epoch":"another","flag":2}}`)
 	c.expectLine(`{"id":2,"error":{"code":112,"message":"unrecoverable position"}}`)
-	if got := s.hub.Rooms.Count(); got != 0 {
+	if got := s.sessions.Rooms.Count(); got != 0 {
 		t.Errorf("got %d rooms, want none", got)
 	}
 }
@@ -190,7 +190,7 @@ func TestAGapInAServerSideSubscriptionClosesTheConnection(t *testing.T) {
 	})
 	a := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
 	r := roomOf(s, "#ann")
-	s.hub.Call(func(sh *fanout.Shard) {
+	s.sessions.Call(func(sh *fanout.Shard) {
 		r.Stripe.Mu.Lock()
 		topics := append([]*fanout.Topic(nil), r.Topics...)
 		r.Stripe.Mu.Unlock()

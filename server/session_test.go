@@ -187,7 +187,7 @@ func TestDeltasStartAtAKnownPublication(t *testing.T) {
 	text := strings.Repeat("a long text that changes little ", 10)
 	say := func(n int, o chat.PublishOptions) {
 		pub, _ := session.PublicationOf(fmt.Appendf(nil, `"%s %d"`, text, n))
-		s.hub.Publish(s.hub.RoomRef("x"), pub, o)
+		s.sessions.Publish(s.sessions.RoomRef("x"), pub, o)
 	}
 	join := func() (*sdk, string) {
 		c := connectSDK(t, s, "")
@@ -217,8 +217,8 @@ func TestDeltasStartAtAKnownPublication(t *testing.T) {
 	if !isDelta(c) {
 		t.Error("after a full publication: got a full one, want a delta")
 	}
-	r, unlock := s.hub.Rooms.Find("x")
-	s.hub.HistoryBudget.Redact(r, r.History.Find(r.History.LastOffset))
+	r, unlock := s.sessions.Rooms.Find("x")
+	s.sessions.HistoryBudget.Redact(r, r.History.Find(r.History.LastOffset))
 	unlock()
 	c, _ = join()
 	say(7, chat.PublishOptions{})

@@ -15,7 +15,7 @@ import (
 // hold stops every shard until release is called.
 func hold(s *Server) (release func()) {
 	gate := make(chan struct{})
-	for _, sh := range s.hub.Shards {
+	for _, sh := range s.sessions.Shards {
 		entered := make(chan struct{})
 		sh.Post(fanout.Job{Do: fanout.CallBack, Call: func() {
 			close(entered)
@@ -42,7 +42,7 @@ func TestAFlushWritesOncePerMember(t *testing.T) {
 	before := value(t, s, "throng_writes_total", "")
 	r := roomOf(s, "lobby")
 	for range messages {
-		s.hub.PublishPlain(r, ws.OpText, []byte("x"))
+		s.sessions.PublishPlain(r, ws.OpText, []byte("x"))
 	}
 	release()
 	for _, c := range clients {
@@ -74,7 +74,7 @@ func TestEarlierPublicationsAreDeliveredFirst(t *testing.T) {
 			c.enter("x")
 			session := sessionOf(t, s, "ann")
 			release := hold(s)
-			s.hub.Publish(s.hub.RoomRef("x"), chat.Publication{Data: []byte("1"), Form: chat.FormJSON}, chat.PublishOptions{})
+			s.sessions.Publish(s.sessions.RoomRef("x"), chat.Publication{Data: []byte("1"), Form: chat.FormJSON}, chat.PublishOptions{})
 			queued := func() (n int) {
 				session.Conn.Shard.Mu.Lock()
 				defer session.Conn.Shard.Mu.Unlock()
@@ -91,7 +91,7 @@ func TestEarlierPublicationsAreDeliveredFirst(t *testing.T) {
 				c.expectLine(tt.last)
 			}
 			c.conn.Close()
-			eventually(t, "the connection to be removed", func() bool { return s.hub.Live.Load() == 0 })
+			eventually(t, "the connection to be removed", func() bool { return s.sessions.Live.Load() == 0 })
 		})
 	}
 }
@@ -106,11 +106,11 @@ func TestAShardKnowsItsConnections(t *testing.T) {
 			i := n * n % len(all)
 			all[i].conn.Close()
 			all = append(all[:i], all[i+1:]...)
-			eventually(t, "it to be removed", func() bool { return s.hub.Live.Load() == int64(len(all)) })
+			eventually(t, "it to be removed", func() bool { return s.sessions.Live.Load() == int64(len(all)) })
 		}
 	}
 	known := 0
-	s.hub.Call(func(sh *fanout.Shard) {
+	s.sessions.Call(func(sh *fanout.Shard) {
 		for i, c := range sh.Conns {
 			if int(c.ConnAt) != i {
 				t.Errorf("a connection at index %d has the index %d", i, c.ConnAt)
@@ -140,7 +140,7 @@ func TestABroadcastAllocatesOnce(t *testing.T) {
 	payload := []byte(strings.Repeat("x", 128))
 	r := roomOf(s, "lobby")
 	delivered := func() (n uint64) {
-		for _, sh := range s.hub.Shards {
+		for _, sh := range s.sessions.Shards {
 			n += sh.Deliveries.Load()
 		}
 		return n
@@ -148,7 +148,7 @@ func TestABroadcastAllocatesOnce(t *testing.T) {
 	sent := delivered()
 	// One at a time, so that each has its own flush.
 	got := testing.AllocsPerRun(200, func() {
-		s.hub.PublishPlain(r, ws.OpText, payload)
+		s.sessions.PublishPlain(r, ws.OpText, payload)
 		sent += members
 		for delivered() < sent {
 			runtime.Gosched()
@@ -164,7 +164,7 @@ func TestAPanicClosesOneConnection(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	a, victim, b := dial(t, s, "lobby"), dial(t, s, "lobby"), dial(t, s, "lobby")
-	s.hub.Call(func(sh *fanout.Shard) {
+	s.sessions.Call(func(sh *fanout.Shard) {
 		for _, c := range sh.Conns {
 			if c.ID == 2 {
 				c.Handler.Member(0).From = 1 << 30 // a slice out of range when the shard writes
@@ -186,8 +186,8 @@ func TestAPanicClosesOneConnection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	broken := &fanout.Conn{Transport: netpoll.OverTCP(nc), Shard: s.hub.Shards[0]}
-	s.hub.Loop.Read(broken)
+	broken := &fanout.Conn{Transport: netpoll.OverTCP(nc), Shard: s.sessions.Shards[0]}
+	s.sessions.Loop.Read(broken)
 	if got := broken.Reason(); got != fanout.ClosedPanic {
 		t.Errorf("got reason %v, want %v", got, fanout.ClosedPanic)
 	}

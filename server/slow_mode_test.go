@@ -74,7 +74,7 @@ func TestARejectedPublicationUsesNoLimit(t *testing.T) {
 				}
 				c.Rooms = []chat.RoomOptions{o}
 			})
-			if limit == nil && !s.hub.Moderation.SetSlowMode("x", time.Hour) {
+			if limit == nil && !s.sessions.Moderation.SetSlowMode("x", time.Hour) {
 				t.Fatal("not slow")
 			}
 			c := connectSDK(t, s, userToken("ann"))
@@ -103,13 +103,13 @@ func TestSlowModeUsesNoRate(t *testing.T) {
 		o.Publish, o.Rate = chat.Anyone, 1
 		c.Rooms, c.RateUser = []chat.RoomOptions{o}, 1
 	})
-	s.hub.Moderation.SetSlowMode("x", time.Hour)
+	s.sessions.Moderation.SetSlowMode("x", time.Hour)
 	c := connectSDK(t, s, userToken("ann"))
 	c.answerTo(`"publish":{"channel":"x","data":1}`)
 	for range 20 {
 		c.answerTo(`"publish":{"channel":"x","data":1}`)
 	}
-	s.hub.Moderation.SetSlowMode("x", 0)
+	s.sessions.Moderation.SetSlowMode("x", 0)
 	if got := c.answerTo(`"publish":{"channel":"x","data":1}`); got != `{"id":77,"publish":{}}` {
 		t.Errorf("got %s, want the second of the burst", got)
 	}

@@ -22,7 +22,7 @@ import (
 // narrow makes the send buffers of all connections so small that nearly every write is partial.
 func narrow(t testing.TB, s *Server) {
 	t.Helper()
-	s.hub.Call(func(sh *fanout.Shard) {
+	s.sessions.Call(func(sh *fanout.Shard) {
 		for _, c := range sh.Conns {
 			if err := syscall.SetsockoptInt(c.Transport.Socket().Hash(), syscall.SOL_SOCKET, syscall.SO_SNDBUF, 4<<10); err != nil {
 				t.Error(err)
@@ -48,9 +48,9 @@ func tcpOf(c *client) *net.TCPConn {
 
 func intermittentReaders(t *testing.T, s *Server, dial func() *client) {
 	// On a busy machine, a reader may be delayed for long. Another test checks the timeout.
-	s.hub.Heartbeat.Mu.Lock()
-	s.hub.Heartbeat.Stall = fanout.InTicks(time.Hour)
-	s.hub.Heartbeat.Mu.Unlock()
+	s.sessions.Heartbeat.Mu.Lock()
+	s.sessions.Heartbeat.Stall = fanout.InTicks(time.Hour)
+	s.sessions.Heartbeat.Mu.Unlock()
 	const members, talkers, messages = 60, 4, 300
 	clients := make([]*client, members)
 	for i := range clients {
@@ -179,9 +179,9 @@ func TestAReaderWithoutProgressIsClosed(t *testing.T) {
 func TestProgressRestartsTheStallTimeout(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxUnsent = 64 << 20 })
-	s.hub.Heartbeat.Mu.Lock()
-	s.hub.Heartbeat.Stall = fanout.InTicks(time.Hour)
-	s.hub.Heartbeat.Mu.Unlock()
+	s.sessions.Heartbeat.Mu.Lock()
+	s.sessions.Heartbeat.Stall = fanout.InTicks(time.Hour)
+	s.sessions.Heartbeat.Mu.Unlock()
 	slow := dial(t, s, "lobby")
 	if err := slow.conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
 		t.Fatal(err)
@@ -194,7 +194,7 @@ func TestProgressRestartsTheStallTimeout(t *testing.T) {
 		talker.expect(ws.OpText, body)
 	}
 	var c *fanout.Conn
-	s.hub.Call(func(sh *fanout.Shard) {
+	s.sessions.Call(func(sh *fanout.Shard) {
 		for _, each := range sh.Conns {
 			if each.Out != nil {
 				c = each
@@ -205,7 +205,7 @@ func TestProgressRestartsTheStallTimeout(t *testing.T) {
 	if since == 0 {
 		t.Fatal("the full socket is not detected")
 	}
-	eventually(t, "a tick", func() bool { return uint32(s.hub.Clock.Tick()) > since+1 })
+	eventually(t, "a tick", func() bool { return uint32(s.sessions.Clock.Tick()) > since+1 })
 	eventually(t, "progress to count", func() bool {
 		if _, err := io.ReadFull(slow.reader, slow.buf[:8<<10]); err != nil {
 			t.Fatal(err)
@@ -221,9 +221,9 @@ func TestProgressRestartsTheStallTimeout(t *testing.T) {
 func TestASlowReaderReceivesTheEnd(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxUnsent = 64 << 20 })
-	s.hub.Heartbeat.Mu.Lock()
-	s.hub.Heartbeat.Stall = fanout.InTicks(time.Hour)
-	s.hub.Heartbeat.Mu.Unlock()
+	s.sessions.Heartbeat.Mu.Lock()
+	s.sessions.Heartbeat.Stall = fanout.InTicks(time.Hour)
+	s.sessions.Heartbeat.Mu.Unlock()
 	slow := dial(t, s, "lobby")
 	if err := slow.conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
 		t.Fatal(err)
@@ -235,12 +235,12 @@ func TestASlowReaderReceivesTheEnd(t *testing.T) {
 		talker.send(ws.OpText, strings.Repeat("x", 60<<10))
 		talker.expect(ws.OpText, strings.Repeat("x", 60<<10))
 	}
-	s.hub.Call(func(sh *fanout.Shard) {
+	s.sessions.Call(func(sh *fanout.Shard) {
 		for _, c := range sh.SlowConsumers {
 			c.End(fanout.ClosedShutdown, "server restarts")
 		}
 	})
-	s.hub.Call(func(sh *fanout.Shard) {
+	s.sessions.Call(func(sh *fanout.Shard) {
 		for _, c := range sh.SlowConsumers {
 			if !c.Is(fanout.Finishing) {
 				t.Error("the close frame is not queued")
@@ -261,7 +261,7 @@ func TestPublishersWaitForARoomOverItsBacklog(t *testing.T) {
 	talker, listener := dial(t, s, "lobby"), dial(t, s, "lobby")
 	// All shards are stopped.
 	release := make(chan struct{})
-	for _, sh := range s.hub.Shards {
+	for _, sh := range s.sessions.Shards {
 		sh.Post(fanout.Job{Do: fanout.CallBack, Call: func() { <-release }})
 	}
 	body := strings.Repeat("x", 1000)
@@ -274,7 +274,7 @@ func TestPublishersWaitForARoomOverItsBacklog(t *testing.T) {
 	})
 	r := roomOf(s, "lobby")
 	eventually(t, "the publisher to be paused", func() bool { return value(t, s, "throng_pauses_total", "") > 0 })
-	if got, most := r.Backlog.Load(), r.Limit+int64(len(s.hub.Shards))*(fanout.ReadBuffer+(64<<10)); got > most {
+	if got, most := r.Backlog.Load(), r.Limit+int64(len(s.sessions.Shards))*(fanout.ReadBuffer+(64<<10)); got > most {
 		t.Errorf("got a backlog of %d bytes, want %d at most", got, most)
 	}
 	close(release)
@@ -363,7 +363,7 @@ func waitsWhile(t *testing.T, s *Server, c *sdk, room string, times int, frame s
 			value(t, s, "throng_received_bytes_total", "")-before >= float64(times*len(frame))
 	})
 	r := roomOf(s, room)
-	if got, most := r.Backlog.Load(), r.Limit+int64(len(s.hub.Shards))*(fanout.ReadBuffer+(64<<10)); got > most {
+	if got, most := r.Backlog.Load(), r.Limit+int64(len(s.sessions.Shards))*(fanout.ReadBuffer+(64<<10)); got > most {
 		t.Errorf("got a backlog of %d bytes, want %d at most", got, most)
 	}
 }

@@ -85,7 +85,7 @@ func TestIncompleteRecordsAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the incomplete record to be counted", func() bool {
-		_, n := s.hub.Unfinished.Size()
+		_, n := s.sessions.Unfinished.Size()
 		return n >= 9000
 	})
 	if _, err := nc.Write(sealed[9000:]); err != nil {

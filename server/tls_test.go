@@ -45,7 +45,7 @@ func TestShutdownClosesTLSConnections(t *testing.T) {
 	t.Parallel()
 	s := startTLS(t, nil)
 	c := dialTLS(t, s, "x", tls13)
-	s.hub.CloseAll()
+	s.sessions.CloseAll()
 	c.expectCloseCode(ws.CloseRestart)
 }
 

@@ -21,7 +21,7 @@ func unfinishedOf(t *testing.T, s *Server) int {
 
 // olden makes every unfinished message older.
 func olden(s *Server, by time.Duration) {
-	u := s.hub.Unfinished
+	u := s.sessions.Unfinished
 	u.Mu.Lock()
 	defer u.Mu.Unlock()
 	for at := u.Order.Front(); at != nil; at = at.Next() {
@@ -43,11 +43,11 @@ func TestAnUnfinishedMessageHasATimeout(t *testing.T) {
 	pinging.write(fragment)
 	sdk.write(begin)
 	eventually(t, "four messages to begin", func() bool { return unfinishedOf(t, s) == 4 })
-	before := s.hub.Loop.Received.Load()
+	before := s.sessions.Loop.Received.Load()
 	trickling.write(begin[8:9])
 	pinging.send(ws.OpPing, "still here")
 	pinging.expect(ws.OpPong, "still here")
-	eventually(t, "more of a message to be read", func() bool { return s.hub.Loop.Received.Load() > before+uint64(len("still here"))+6 })
+	eventually(t, "more of a message to be read", func() bool { return s.sessions.Loop.Received.Load() > before+uint64(len("still here"))+6 })
 	olden(s, fanout.MessageTimeout)
 	patient.write(begin)
 	for _, c := range []*client{trickling, headOnly, pinging, sdk.client} {
@@ -64,7 +64,7 @@ func TestUnfinishedMessagesAreBoundedTogether(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	const budget = 300 << 10
-	u := s.hub.Unfinished
+	u := s.sessions.Unfinished
 	u.Mu.Lock()
 	u.Most = budget
 	u.Mu.Unlock()
@@ -74,9 +74,9 @@ func TestUnfinishedMessagesAreBoundedTogether(t *testing.T) {
 	var most int
 	for i := range all {
 		all[i] = dial(t, s, "x")
-		before := s.hub.Loop.Received.Load()
+		before := s.sessions.Loop.Received.Load()
 		all[i].write(begin)
-		eventually(t, "the beginning to be read", func() bool { return s.hub.Loop.Received.Load() == before+uint64(len(begin)) })
+		eventually(t, "the beginning to be read", func() bool { return s.sessions.Loop.Received.Load() == before+uint64(len(begin)) })
 		_, bytes := u.Size()
 		most = max(most, bytes)
 	}
@@ -91,12 +91,12 @@ func TestUnfinishedMessagesAreBoundedTogether(t *testing.T) {
 	held := 0
 	eventually(t, "the bytes of the closed connections to be released", func() bool {
 		held = 0
-		for _, p := range s.hub.Loop.Pollers {
+		for _, p := range s.sessions.Loop.Pollers {
 			done := make(chan struct{})
 			p.Post(func() { close(done) })
 			<-done
 		}
-		s.hub.Call(func(sh *fanout.Shard) {
+		s.sessions.Call(func(sh *fanout.Shard) {
 			for _, c := range sh.Conns {
 				held += c.Decoder.Held()
 			}

@@ -46,8 +46,8 @@ func startSlow(t *testing.T) (s *Server, slow func(map[string]any) string) {
 func occupied(t *testing.T, s *Server) (release func()) {
 	t.Helper()
 	gate := make(chan struct{})
-	for range s.hub.Verifiers.Limit {
-		if !s.hub.Verifiers.Do(netip.Addr{}, func() { <-gate }, func() {}) {
+	for range s.sessions.Verifiers.Limit {
+		if !s.sessions.Verifiers.Do(netip.Addr{}, func() { <-gate }, func() {}) {
 			t.Fatal("verifiers are busy")
 		}
 	}
@@ -70,8 +70,8 @@ func TestASlowSignatureDelaysNoOtherClient(t *testing.T) {
 	} {
 		release := occupied(t, s)
 		c.sendLine(`{"id":%d,%s}`, i+1, command)
-		eventually(t, "it to wait for a verifier", func() bool { return s.hub.Verifiers.Length() == 1 })
-		for range s.hub.Loop.Pollers { // at least one is on the same poller
+		eventually(t, "it to wait for a verifier", func() bool { return s.sessions.Verifiers.Length() == 1 })
+		for range s.sessions.Loop.Pollers { // at least one is on the same poller
 			another = connectSDK(t, s, userToken("bob"))
 			another.enter("lobby")
 		}
@@ -94,7 +94,7 @@ func TestQueuedTokenVerificationsAreBounded(t *testing.T) {
 	s, slow := startSlow(t)
 	release := occupied(t, s)
 	for range session.MaxVerifying {
-		s.hub.Verifiers.Do(netip.Addr{}, func() {}, func() {})
+		s.sessions.Verifiers.Do(netip.Addr{}, func() {}, func() {})
 	}
 	c := dialSDK(t, s, "")
 	c.sendLine(`{"id":1,"connect":{"token":%q}}`, slow(map[string]any{"sub": "ann"}))
@@ -112,7 +112,7 @@ func TestAnAPICallDuringATokenVerificationApplies(t *testing.T) {
 	release := occupied(t, s)
 	c := dialSDK(t, s, "")
 	c.sendLine(`{"id":1,"connect":{"token":%q}}`, slow(map[string]any{"sub": "ann"}))
-	eventually(t, "it to wait for a verifier", func() bool { return s.hub.Verifiers.Length() == 1 })
+	eventually(t, "it to wait for a verifier", func() bool { return s.sessions.Verifiers.Length() == 1 })
 	wantCall(t, s, "disconnect", `{"user":"ann"}`, `{"result":{}}`)
 	release()
 	c.expectCloseCode(3503)
@@ -120,7 +120,7 @@ func TestAnAPICallDuringATokenVerificationApplies(t *testing.T) {
 	c = connectSDK(t, s, userToken("ann"))
 	release = occupied(t, s)
 	c.sendLine(`{"id":2,"subscribe":{"channel":"$tea","token":%q}}`, slow(map[string]any{"sub": "ann", "channel": "$tea"}))
-	eventually(t, "it to wait for a verifier", func() bool { return s.hub.Verifiers.Length() == 1 })
+	eventually(t, "it to wait for a verifier", func() bool { return s.sessions.Verifiers.Length() == 1 })
 	wantCall(t, s, "unsubscribe", `{"user":"ann","channel":"$tea"}`, `{"result":{}}`)
 	release()
 	c.expectLine(`{"id":2,"error":{"code":103,"message":"permission denied"}}`)

@@ -46,7 +46,7 @@ func TestAnAPICallDuringAConnectWebhookApplies(t *testing.T) {
 		{method: "revoke", params: `{"user":"ann"}`, code: 3500},
 	} {
 		if tt.params == `{"user":"ann","expire_at":4000000000}` {
-			tt.params = fmt.Sprintf(`{"user":"ann","expire_at":%d}`, s.hub.Moderation.Now().Unix()+3600)
+			tt.params = fmt.Sprintf(`{"user":"ann","expire_at":%d}`, s.sessions.Moderation.Now().Unix()+3600)
 		}
 		c := dialSDK(t, s, "")
 		c.sendLine(`{"id":1,"connect":{}}`)
@@ -74,11 +74,11 @@ func TestAnAPICallDuringAConnectWebhookApplies(t *testing.T) {
 			}
 		}
 		c.conn.Close()
-		eventually(t, "it to be removed", func() bool { return s.hub.Live.Load() == 0 })
+		eventually(t, "it to be removed", func() bool { return s.sessions.Live.Load() == 0 })
 	}
-	s.hub.UsersMu.Lock()
-	defer s.hub.UsersMu.Unlock()
-	if w := &s.hub.PendingCommands; w.Waiting != 0 || w.Commands != nil || w.Bytes != 0 {
+	s.sessions.UsersMu.Lock()
+	defer s.sessions.UsersMu.Unlock()
+	if w := &s.sessions.PendingCommands; w.Waiting != 0 || w.Commands != nil || w.Bytes != 0 {
 		t.Errorf("got %d pending requests, %d calls, %d bytes left, want none", w.Waiting, len(w.Commands), w.Bytes)
 	}
 }
@@ -110,7 +110,7 @@ func TestAnAPICallDuringASubscribeWebhookApplies(t *testing.T) {
 		<-asked
 		wantCall(t, s, tt.method, tt.params, `{"result":{}}`)
 		if tt.method == "ban" { // the ban is removed, and the call still applies
-			s.hub.Moderation.Unban("ann", "tea")
+			s.sessions.Moderation.Unban("ann", "tea")
 		}
 		gate <- struct{}{}
 		if got := c.line(); got != tt.want {
@@ -155,7 +155,7 @@ func TestEventsDuringASubscribeWebhook(t *testing.T) {
 		gate <- struct{}{}
 		c.expectLine(tt.want)
 		members := 0
-		r, unlock := s.hub.Rooms.Find("tea")
+		r, unlock := s.sessions.Rooms.Find("tea")
 		if r != nil {
 			members = r.Members
 		}
@@ -164,7 +164,7 @@ func TestEventsDuringASubscribeWebhook(t *testing.T) {
 			t.Errorf("%s %s: got %d in the room, want %d", tt.method, tt.params, members, tt.members)
 		}
 		c.conn.Close()
-		eventually(t, "the connection to be removed", func() bool { return s.hub.Live.Load() == 0 })
+		eventually(t, "the connection to be removed", func() bool { return s.sessions.Live.Load() == 0 })
 	}
 }
 
@@ -179,11 +179,11 @@ func TestKeptAPICallsAreBounded(t *testing.T) {
 	}})
 	s := startHooked(t, a, nil)
 	kept := func() (n, bytes int) {
-		s.hub.UsersMu.Lock()
-		defer s.hub.UsersMu.Unlock()
-		return len(s.hub.PendingCommands.Commands), s.hub.PendingCommands.Bytes
+		s.sessions.UsersMu.Lock()
+		defer s.sessions.UsersMu.Unlock()
+		return len(s.sessions.PendingCommands.Commands), s.sessions.PendingCommands.Bytes
 	}
-	s.hub.AddCommand(chat.TargetedCommand{User: "bob", Command: nothingSaid{}})
+	s.sessions.AddCommand(chat.TargetedCommand{User: "bob", Command: nothingSaid{}})
 	if n, _ := kept(); n != 0 {
 		t.Errorf("got %d calls kept without a pending request", n)
 	}
@@ -199,7 +199,7 @@ func TestKeptAPICallsAreBounded(t *testing.T) {
 		c.sendLine(`{"id":1,"connect":{}}`)
 		<-asked
 		for range tt.words {
-			s.hub.AddCommand(chat.TargetedCommand{User: "bob", Command: nothingSaid{tt.size}})
+			s.sessions.AddCommand(chat.TargetedCommand{User: "bob", Command: nothingSaid{tt.size}})
 		}
 		if n, bytes := kept(); n > chat.MaxPendingCommands || bytes > chat.MaxPendingCommandBytes {
 			t.Errorf("got %d calls of %d bytes kept", n, bytes)
@@ -217,10 +217,10 @@ func TestKeptAPICallsAreBounded(t *testing.T) {
 	c := dialSDK(t, s, "")
 	c.sendLine(`{"id":1,"connect":{}}`)
 	<-asked
-	s.hub.AddCommand(chat.TargetedCommand{User: "bob", Command: nothingSaid{}})
+	s.sessions.AddCommand(chat.TargetedCommand{User: "bob", Command: nothingSaid{}})
 	c.conn.Close()
 	gate <- struct{}{}
-	eventually(t, "its calls to be released", func() bool { n, _ := kept(); return n == 0 && s.hub.Live.Load() == 0 })
+	eventually(t, "its calls to be released", func() bool { n, _ := kept(); return n == 0 && s.sessions.Live.Load() == 0 })
 }
 
 // nothingSaid is a command without effect that counts as bytes bytes.

@@ -23,7 +23,7 @@ func TestCallsOfOneAddressDoNotBlockOthers(t *testing.T) {
 	const queue = 8
 	askers, gate := session.NewWorkers(1, queue, time.Hour), make(chan struct{})
 	askers.Do(netip.Addr{}, func() { <-gate }, nil)
-	withShardsLocked(s, func() { s.hub.Hooks.CallWorkers = askers })
+	withShardsLocked(s, func() { s.sessions.Hooks.CallWorkers = askers })
 	call := func(ip string) *sdk {
 		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}
 		c := connectSDKBy(t, s, &d, userToken("ann"))
@@ -46,7 +46,7 @@ func TestCallsOfOneAddressDoNotBlockOthers(t *testing.T) {
 
 // sessionsOf are the connections of a user.
 func sessionsOf(s *Server, user string) (sessions []*session.Session) {
-	for _, c := range s.hub.ClientsOf(user) {
+	for _, c := range s.sessions.ClientsOf(user) {
 		sessions = append(sessions, c.(*session.Session))
 	}
 	return sessions
@@ -74,11 +74,11 @@ func TestCommandsWaitForThePendingRequest(t *testing.T) {
 		session.Reply(&protocol.Reply{Id: id, Unsubscribe: &protocol.UnsubscribeResult{}})
 	}
 	session.Poller.Post(func() {
-		session.Await(s.hub.BulkWorkers, func() func() {
+		session.Await(s.sessions.BulkWorkers, func() func() {
 			<-first
 			return func() {
 				tell(100)
-				session.Await(s.hub.BulkWorkers, func() func() {
+				session.Await(s.sessions.BulkWorkers, func() func() {
 					<-second
 					return func() { tell(101) }
 				}, func() { t.Error("rejected") })
@@ -113,7 +113,7 @@ func TestAConnectionMayCloseDuringAPendingRequest(t *testing.T) {
 			session := sessionOf(t, s, "ann")
 			gate := make(chan struct{})
 			session.Poller.Post(func() {
-				session.Await(s.hub.BulkWorkers, func() func() {
+				session.Await(s.sessions.BulkWorkers, func() func() {
 					<-gate
 					return func() {
 						if session.Conn.Closing() {
@@ -124,10 +124,10 @@ func TestAConnectionMayCloseDuringAPendingRequest(t *testing.T) {
 			})
 			end(c, session)
 			if name == "by the server" {
-				eventually(t, "the connection to be removed", func() bool { return s.hub.Live.Load() == 0 })
+				eventually(t, "the connection to be removed", func() bool { return s.sessions.Live.Load() == 0 })
 			}
 			close(gate)
-			eventually(t, "the connection to be removed", func() bool { return s.hub.Live.Load() == 0 })
+			eventually(t, "the connection to be removed", func() bool { return s.sessions.Live.Load() == 0 })
 		})
 	}
 }
@@ -139,14 +139,14 @@ func TestAPanicOfAWorkerClosesOneConnection(t *testing.T) {
 	other := connectSDK(t, s, signed(map[string]any{"sub": "bob"}))
 	session := sessionOf(t, s, "ann")
 	session.Poller.Post(func() {
-		session.Await(s.hub.BulkWorkers, func() func() { panic("on purpose") }, nil)
+		session.Await(s.sessions.BulkWorkers, func() func() { panic("on purpose") }, nil)
 	})
 	if m, err := c.next(); err == nil || !errors.Is(err, io.EOF) && m.Op == ws.OpText {
 		t.Errorf("got %v %q, %v; want the end", m.Op, m.Payload, err)
 	}
 	other.sendLine(`{"id":2,"unsubscribe":{"channel":"a"}}`)
 	other.expectLine(`{"id":2,"unsubscribe":{}}`)
-	eventually(t, "the connection to be removed", func() bool { return s.hub.Live.Load() == 1 })
+	eventually(t, "the connection to be removed", func() bool { return s.sessions.Live.Load() == 1 })
 	if got := closesBy(s, fanout.ClosedPanic); got != 1 {
 		t.Errorf("got %d closed by a fault, want 1", got)
 	}
@@ -162,7 +162,7 @@ func TestAPongIsHandledDuringAPendingRequest(t *testing.T) {
 	session := sessionOf(t, s, "ann")
 	gate := make(chan struct{})
 	session.Poller.Post(func() {
-		session.Await(s.hub.BulkWorkers, func() func() {
+		session.Await(s.sessions.BulkWorkers, func() func() {
 			<-gate
 			return func() {}
 		}, nil)
@@ -170,7 +170,7 @@ func TestAPongIsHandledDuringAPendingRequest(t *testing.T) {
 	eventually(t, "a ping", func() bool { return session.Conn.Pinged.Load() != 0 })
 	asked := session.Conn.Pinged.Load()
 	eventually(t, "the ping timeout to pass", func() bool {
-		return uint32(s.hub.Clock.Tick()) > asked+2*uint32(fanout.InTicks(time.Second))
+		return uint32(s.sessions.Clock.Tick()) > asked+2*uint32(fanout.InTicks(time.Second))
 	})
 	c.sendLine("{}") // late, as far as can be seen
 	close(gate)
@@ -192,7 +192,7 @@ func TestThePendingTimeExtendsTheDeadline(t *testing.T) {
 	done := make(chan uint32)
 	session.Poller.Post(func() {
 		session.Pause()
-		now := s.hub.Clock.Tick()
+		now := s.sessions.Clock.Tick()
 		session.WaitsFrom = now - 60
 		session.Conn.Pinged.Store(uint32(now - 100))
 		session.Resume(func() {

@@ -21,12 +21,12 @@ const adminHeadTimeout = 5 * time.Second // for the head of a request
 
 // Admin is the admin port, for operators. It is constant after New.
 type Admin struct {
-	log     *slog.Logger
-	metrics *metrics.Metrics
-	hub     *session.Sessions
-	hooks   *session.Hooks // nil without webhooks
-	api     *api.API       // nil if the server API is not on this port
-	hosts   origin.Hosts
+	log      *slog.Logger
+	metrics  *metrics.Metrics
+	sessions *session.Sessions
+	hooks    *session.Hooks // nil without webhooks
+	api      *api.API       // nil if the server API is not on this port
+	hosts    origin.Hosts
 
 	Listener net.Listener
 }
@@ -40,7 +40,7 @@ type Config struct {
 
 // New returns the admin port.
 func New(cfg Config, h *session.Sessions, m *metrics.Metrics, log *slog.Logger) *Admin {
-	return &Admin{log: log, metrics: m, hub: h, hooks: h.Hooks, api: cfg.API, hosts: cfg.Hosts, Listener: cfg.Listener}
+	return &Admin{log: log, metrics: m, sessions: h, hooks: h.Hooks, api: cfg.API, hosts: cfg.Hosts, Listener: cfg.Listener}
 }
 
 // HTTPServer returns the server of the port. The caller serves the Listener with it.

@@ -78,9 +78,9 @@ func (a *Admin) listConnections(w http.ResponseWriter, r *http.Request) {
 		Connections []Connection `json:"connections"`
 		Total       int64        `json:"total"`
 		Next        uint64       `json:"next,omitempty"`
-	}{Connections: []Connection{}, Total: a.hub.Live.Load()}
+	}{Connections: []Connection{}, Total: a.sessions.Live.Load()}
 	// Read one more than the page has, to know whether another page follows.
-	a.hub.Page(after, int(limit)+1, room, func(c *fanout.Conn) { page.Connections = append(page.Connections, describe(c)) })
+	a.sessions.Page(after, int(limit)+1, room, func(c *fanout.Conn) { page.Connections = append(page.Connections, describe(c)) })
 	slices.SortFunc(page.Connections, func(a, b Connection) int { return cmp.Compare(a.ID, b.ID) })
 	if len(page.Connections) > int(limit) {
 		page.Connections = page.Connections[:limit]
@@ -96,7 +96,7 @@ func (a *Admin) closeConnection(w http.ResponseWriter, r *http.Request) {
 		respond(w, http.StatusBadRequest, map[string]string{"error": "the ID must be a number"})
 		return
 	}
-	if !a.hub.Kick(id) {
+	if !a.sessions.Kick(id) {
 		respond(w, http.StatusNotFound, map[string]string{"error": "no such connection"})
 		return
 	}

@@ -24,17 +24,17 @@ type Check struct {
 // serveReady handles GET /readyz.
 func (a *Admin) serveReady(w http.ResponseWriter, r *http.Request) {
 	status, text := http.StatusOK, "ready"
-	if a.hub.Draining.Load() {
+	if a.sessions.Draining.Load() {
 		status, text = http.StatusServiceUnavailable, "draining"
 	}
 	if !r.URL.Query().Has("verbose") {
 		respond(w, status, text)
 		return
 	}
-	live := a.hub.Live.Load()
+	live := a.sessions.Live.Load()
 	checks := map[string]Check{
 		"accepting":   {OK: status == http.StatusOK},
-		"connections": {OK: live < a.hub.MaxLive, Detail: fmt.Sprintf("%d of %d", live, a.hub.MaxLive)},
+		"connections": {OK: live < a.sessions.MaxLive, Detail: fmt.Sprintf("%d of %d", live, a.sessions.MaxLive)},
 	}
 	if h := a.hooks; h != nil {
 		c := Check{OK: true, Events: h.Health.All()}

@@ -21,13 +21,13 @@ import (
 // error object alone with its own status (HTTPStatus). methods.go lists the methods, openapi.json describes them. Any number of requests
 // may run at a time.
 type API struct {
-	hub     *session.Sessions
-	key     [sha256.Size]byte // of the key
-	MaxBody int64
-	uid     string // of this process, for "info"
-	version string // of the program, for "info"
-	Methods map[string]apiMethod
-	Timeout time.Duration // of one request, for the work of pollers and shards
+	sessions *session.Sessions
+	key      [sha256.Size]byte // of the key
+	MaxBody  int64
+	uid      string // of this process, for "info"
+	version  string // of the program, for "info"
+	Methods  map[string]apiMethod
+	Timeout  time.Duration // of one request, for the work of pollers and shards
 }
 
 // apiMethod is one method of the server API. params is a valid JSON value. ctx limits how long it waits.
@@ -63,7 +63,7 @@ func (a *API) count(name string, e *protocol.Error) {
 	if e != nil {
 		code = session.ErrorLabel(e)
 	}
-	a.hub.Metrics.APIRequests.WithLabelValues(name, code).Inc()
+	a.sessions.Metrics.APIRequests.WithLabelValues(name, code).Inc()
 }
 
 // noMethod returns error 104 with the nearest name of a method.

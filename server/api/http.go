@@ -36,13 +36,13 @@ func New(h *session.Sessions, cfg Config) *API {
 		return nil
 	}
 	return &API{
-		hub:     h,
-		key:     sha256.Sum256([]byte(cfg.Key)),
-		MaxBody: max(1<<20, 2*int64(cfg.MaxMessage)),
-		uid:     session.RandomID(16),
-		version: cmp.Or(cfg.Version, session.ServerVersion),
-		Methods: APIMethods(),
-		Timeout: callTimeout,
+		sessions: h,
+		key:      sha256.Sum256([]byte(cfg.Key)),
+		MaxBody:  max(1<<20, 2*int64(cfg.MaxMessage)),
+		uid:      session.RandomID(16),
+		version:  cmp.Or(cfg.Version, session.ServerVersion),
+		Methods:  APIMethods(),
+		Timeout:  callTimeout,
 	}
 }
 
@@ -137,7 +137,7 @@ func (a *API) serveOne(w http.ResponseWriter, r *http.Request, command namedComm
 // read returns the body, of MaxBody bytes at most. An empty body is {}.
 func (a *API) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(apiBodyTimeout)); err != nil {
-		a.hub.Log.Debug("no read deadline for the body", "error", err)
+		a.sessions.Log.Debug("no read deadline for the body", "error", err)
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, a.MaxBody))
 	switch {
@@ -151,10 +151,10 @@ func (a *API) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 
 // reject writes an error response and closes the connection without reading the rest of the body.
 func (a *API) reject(w http.ResponseWriter, status int, e *protocol.Error) {
-	a.hub.Metrics.APIRequests.WithLabelValues("refused", session.ErrorLabel(e)).Inc()
+	a.sessions.Metrics.APIRequests.WithLabelValues("refused", session.ErrorLabel(e)).Inc()
 	w.Header().Set("Connection", "close")
 	if err := http.NewResponseController(w).SetReadDeadline(time.Now()); err != nil {
-		a.hub.Log.Debug("no read deadline for the rest of the body", "error", err)
+		a.sessions.Log.Debug("no read deadline for the rest of the body", "error", err)
 	}
 	response := NewResponse(w, status)
 	response.Value(context.Background(), reply{Error: e})

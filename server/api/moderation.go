@@ -71,12 +71,12 @@ func checkUser(name string) *protocol.Error {
 var errSanctions = overLimit("%d bans, mutes, slow channels and revocations are active: remove some", chat.MaxSanctions)
 
 func (p *apiSanction) ban(ctx context.Context, a *API) (any, *protocol.Error) {
-	until, e := p.check(a.hub.Moderation.Now())
+	until, e := p.check(a.sessions.Moderation.Now())
 	if e != nil {
 		return nil, e
 	}
 	// First the ban, then the connections: a client that joins in between is subject to the ban.
-	if !a.hub.Moderation.Ban(p.User, p.Channel, until) {
+	if !a.sessions.Moderation.Ban(p.User, p.Channel, until) {
 		return nil, errSanctions
 	}
 	target := apiTarget{User: p.User}
@@ -87,22 +87,22 @@ func (p *apiSanction) ban(ctx context.Context, a *API) (any, *protocol.Error) {
 }
 
 func (p *apiSanction) unban(_ context.Context, a *API) (any, *protocol.Error) {
-	return p.remove(a.hub.Moderation.Unban)
+	return p.remove(a.sessions.Moderation.Unban)
 }
 
 func (p *apiSanction) mute(_ context.Context, a *API) (any, *protocol.Error) {
-	until, e := p.check(a.hub.Moderation.Now())
+	until, e := p.check(a.sessions.Moderation.Now())
 	if e != nil {
 		return nil, e
 	}
-	if !a.hub.Moderation.Mute(p.User, p.Channel, until) {
+	if !a.sessions.Moderation.Mute(p.User, p.Channel, until) {
 		return nil, errSanctions
 	}
 	return emptyResult{}, nil
 }
 
 func (p *apiSanction) unmute(_ context.Context, a *API) (any, *protocol.Error) {
-	return p.remove(a.hub.Moderation.Unmute)
+	return p.remove(a.sessions.Moderation.Unmute)
 }
 
 func (p *apiSanction) remove(how func(user, room string)) (any, *protocol.Error) {
@@ -129,7 +129,7 @@ func (asm *apiSlowMode) do(_ context.Context, a *API) (any, *protocol.Error) {
 	if most := int64(chat.MaxSlowMode / time.Second); asm.Seconds < 0 || asm.Seconds > most {
 		return nil, badRequest("seconds: want 1 to %d, or 0 to turn slow mode off", most)
 	}
-	if !a.hub.Moderation.SetSlowMode(asm.Channel, time.Duration(asm.Seconds)*time.Second) {
+	if !a.sessions.Moderation.SetSlowMode(asm.Channel, time.Duration(asm.Seconds)*time.Second) {
 		return nil, errSanctions
 	}
 	return emptyResult{}, nil
@@ -143,10 +143,10 @@ func (ar *apiRedact) do(ctx context.Context, a *API) (any, *protocol.Error) {
 	if e := r.checkAvailable(a, chat.ToReadHistory); e != nil {
 		return nil, e
 	}
-	if e := a.hub.AwaitRoom(ctx, ar.Channel); e != nil {
+	if e := a.sessions.AwaitRoom(ctx, ar.Channel); e != nil {
 		return nil, session.ErrorOf(e)
 	}
-	if _, e := a.hub.Redact(chat.Redaction(*ar), nil); e != nil {
+	if _, e := a.sessions.Redact(chat.Redaction(*ar), nil); e != nil {
 		return nil, session.ErrorOf(e)
 	}
 	return emptyResult{}, nil
@@ -164,7 +164,7 @@ func (rev *apiRevoke) do(ctx context.Context, a *API) (any, *protocol.Error) {
 	if e := checkUser(rev.User); e != nil {
 		return nil, e
 	}
-	m := a.hub.Moderation
+	m := a.sessions.Moderation
 	now := m.Now()
 	forget, e := futureTime("expire_at", rev.ExpireAt, now)
 	switch {
@@ -199,7 +199,7 @@ type apiModeration struct {
 }
 
 func (as *apiModeration) do(_ context.Context, a *API) (any, *protocol.Error) {
-	s := a.hub.Moderation.ActiveSanctions(as.User, as.Channel)
+	s := a.sessions.Moderation.ActiveSanctions(as.User, as.Channel)
 	byUser := func(a, b chat.ActiveSanction) int {
 		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.Channel, b.Channel))
 	}

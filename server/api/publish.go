@@ -112,17 +112,17 @@ func (ap *apiPublication) publish(ctx context.Context, a *API, room string, pub 
 	if e := checkRoom(room); e != nil {
 		return nil, e
 	}
-	in := a.hub.RoomRef(room)
-	switch e := a.hub.Admit(chat.Actor{Application: true}, in, pub.Bytes()); e {
+	in := a.sessions.RoomRef(room)
+	switch e := a.sessions.Admit(chat.Actor{Application: true}, in, pub.Bytes()); e {
 	case nil:
 	case chat.RejectLimit:
-		return nil, overLimit("data and tags of %d bytes in %q, where max-message is %d", pub.Bytes(), room, a.hub.MaxPublication(in))
+		return nil, overLimit("data and tags of %d bytes in %q, where max-message is %d", pub.Bytes(), room, a.sessions.MaxPublication(in))
 	default:
 		return nil, session.ErrorOf(e)
 	}
-	if e := a.hub.AwaitRoom(ctx, room); e != nil {
+	if e := a.sessions.AwaitRoom(ctx, room); e != nil {
 		return nil, session.ErrorOf(e)
 	}
-	_, at := a.hub.Publish(in, pub, chat.PublishOptions{SkipHistory: ap.SkipHistory, IdempotencyKey: ap.IdempotencyKey, Version: chat.Version{Number: ap.Version, Epoch: ap.VersionEpoch}})
+	_, at := a.sessions.Publish(in, pub, chat.PublishOptions{SkipHistory: ap.SkipHistory, IdempotencyKey: ap.IdempotencyKey, Version: chat.Version{Number: ap.Version, Epoch: ap.VersionEpoch}})
 	return streamPosition{Offset: at.Offset, Epoch: at.Epoch}, nil
 }

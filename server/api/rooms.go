@@ -33,13 +33,13 @@ func (r *apiRoom) checkAvailable(a *API, d chat.Action) *protocol.Error {
 	if e := checkRoom(r.Channel); e != nil {
 		return e
 	}
-	in := a.hub.RoomRef(r.Channel)
+	in := a.sessions.RoomRef(r.Channel)
 	switch o := in.Options; {
 	case d == chat.ToSeePresence && !o.Presence:
 		return notAvailable("presence is off in this channel: set presence = true in the [[room]] that matches its name")
 	case d == chat.ToReadHistory && o.HistorySize == 0:
 		return notAvailable("history is off in this channel: set history-size and history-ttl in the [[room]] that matches its name")
-	case !a.hub.Authorize(chat.Actor{Application: true}, d, in):
+	case !a.sessions.Authorize(chat.Actor{Application: true}, d, in):
 		return session.ErrDenied
 	}
 	return nil
@@ -49,7 +49,7 @@ func (r *apiRoom) presence(_ context.Context, a *API) (any, *protocol.Error) {
 	if e := r.checkAvailable(a, chat.ToSeePresence); e != nil {
 		return nil, e
 	}
-	return presenceResult(a.hub.Presence(r.Channel)), nil
+	return presenceResult(a.sessions.Presence(r.Channel)), nil
 }
 
 // presenceResult is a PresenceResult of the protocol.
@@ -84,7 +84,7 @@ func (r *apiRoom) presenceStats(_ context.Context, a *API) (any, *protocol.Error
 	if e := r.checkAvailable(a, chat.ToSeePresence); e != nil {
 		return nil, e
 	}
-	stats := a.hub.PresenceStats(r.Channel)
+	stats := a.sessions.PresenceStats(r.Channel)
 	return map[string]any{"num_clients": stats.Clients, "num_users": stats.Users}, nil
 }
 
@@ -92,7 +92,7 @@ func (r *apiRoom) clearHistory(_ context.Context, a *API) (any, *protocol.Error)
 	if e := r.checkAvailable(a, chat.ToReadHistory); e != nil {
 		return nil, e
 	}
-	a.hub.ClearHistory(r.Channel)
+	a.sessions.ClearHistory(r.Channel)
 	return emptyResult{}, nil
 }
 
@@ -122,7 +122,7 @@ func (ah *apiHistory) do(_ context.Context, a *API) (any, *protocol.Error) {
 	if e := ah.checkAvailable(a, chat.ToReadHistory); e != nil {
 		return nil, e
 	}
-	pubs, at, e := a.hub.Read(ah.Channel, ah.Since.position(), ah.Limit, math.MaxInt, ah.Reverse)
+	pubs, at, e := a.sessions.Read(ah.Channel, ah.Since.position(), ah.Limit, math.MaxInt, ah.Reverse)
 	if e != nil {
 		return nil, session.ErrorOf(e)
 	}

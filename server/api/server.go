@@ -34,7 +34,7 @@ func (q *apiChannels) do(_ context.Context, a *API) (any, *protocol.Error) {
 	if _, err := path.Match(pattern, ""); err != nil {
 		return nil, badRequest("pattern: %v", err)
 	}
-	rooms := a.hub.ActiveRooms()
+	rooms := a.sessions.ActiveRooms()
 	if q.Pattern != "" {
 		rooms = slices.DeleteFunc(rooms, func(r chat.ActiveRoom) bool {
 			fits, _ := path.Match(pattern, strings.ReplaceAll(r.Name, "/", noSlash))
@@ -84,7 +84,7 @@ func (*apiInfo) do(_ context.Context, a *API) (any, *protocol.Error) {
 		NumChannels int    `json:"num_channels"`
 		Uptime      int64  `json:"uptime"` // seconds
 	}
-	h := a.hub
+	h := a.sessions
 	host, err := os.Hostname()
 	if err != nil {
 		host = session.ServerVersion

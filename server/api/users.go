@@ -36,7 +36,7 @@ func (t *apiTarget) command(ctx context.Context, a *API, what chat.TargetedComma
 		return badRequest("user: want %d bytes at most", MaxUserName)
 	}
 	what.User, what.Client = t.User, t.Client
-	return session.ErrorOf(a.hub.Execute(ctx, what))
+	return session.ErrorOf(a.sessions.Execute(ctx, what))
 }
 
 // apiSubscribe makes connections members of a room.

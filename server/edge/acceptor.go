@@ -169,7 +169,7 @@ func (ac *Acceptor) handle(a netpoll.Accepted) {
 	e := ac.Edge
 	peer := a.Peer.Addr()
 	proxied := e.proxies.trusted(peer)
-	if !proxied && !e.ConnectRate.Allow(peer, e.hub.Clock.Now()) {
+	if !proxied && !e.ConnectRate.Allow(peer, e.sessions.Clock.Now()) {
 		ac.rejectNow(a, metrics.HandshakeRate, responseConnectRate)
 		return
 	}

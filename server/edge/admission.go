@@ -60,7 +60,7 @@ func (e *Edge) authorize(h *ws.Head) (admission, *rejection) {
 	if !e.origins.Allow(h.Origin, h.Host) {
 		return admission{}, &rejection{metrics.HandshakeOrigin, http.StatusForbidden, foreignOrigin(h.Origin.Value)}
 	}
-	if e.hub.Draining.Load() {
+	if e.sessions.Draining.Load() {
 		return admission{}, draining()
 	}
 	if h.Path == chat.SessionPath {
@@ -71,7 +71,7 @@ func (e *Edge) authorize(h *ws.Head) (admission, *rejection) {
 		return admission{}, &rejection{metrics.HandshakeRoom, http.StatusBadRequest,
 			fmt.Sprintf("query parameter room: must occur once and have 1 to %d bytes of UTF-8, without control or invisible characters", chat.MaxRoomName)}
 	}
-	if why := e.hub.PlainDenial(room); why != "" {
+	if why := e.sessions.PlainDenial(room); why != "" {
 		return admission{}, &rejection{metrics.HandshakeForbidden, http.StatusForbidden, "plain clients may not join this room: " + why}
 	}
 	w, extensions := e.negotiate(h)

@@ -29,7 +29,7 @@ type Edge struct {
 	log      *slog.Logger
 	metrics  *metrics.Metrics
 	logLimit rate.Sometimes // for rejected requests
-	hub      *session.Sessions
+	sessions *session.Sessions
 	hooks    *session.Hooks // nil without webhooks
 	api      *api.API       // nil if the server API is not on this port
 	page     http.Handler   // for all other paths
@@ -68,7 +68,7 @@ func newEdge(cfg Config, h *session.Sessions, a *api.API, m *metrics.Metrics, lo
 		log:             log,
 		metrics:         m,
 		logLimit:        logqueue.EverySecond(),
-		hub:             h,
+		sessions:        h,
 		hooks:           h.Hooks,
 		api:             a,
 		page:            web.Handler(),

@@ -70,10 +70,10 @@ func (e *Edge) serveGuest(w http.ResponseWriter, r *http.Request) {
 		h.Set("Allow", "POST, OPTIONS")
 		reject(http.StatusMethodNotAllowed, "only POST")
 		return
-	case !e.hub.Guests:
+	case !e.sessions.Guests:
 		reject(http.StatusForbidden, "guests are not allowed: connect with a token, or start the server with --guests on")
 		return
-	case !e.Guests.Allow(from, e.hub.Clock.Now()):
+	case !e.Guests.Allow(from, e.sessions.Clock.Now()):
 		e.metrics.HTTPRejected.WithLabelValues(metrics.RejectedRate).Inc()
 		h.Set("Retry-After", retryAfterSeconds)
 		reject(http.StatusTooManyRequests, fmt.Sprintf("more than %d guests per second from this address: retry after %s s", GuestRate, retryAfterSeconds))
@@ -154,20 +154,20 @@ func readGuestRequest(w http.ResponseWriter, r *http.Request, into *GuestRequest
 func (e *Edge) IssueGuestToken(req GuestRequest, now time.Time) (a GuestResponse, status int, err error) {
 	user := ""
 	if req.Token != "" {
-		was, err := e.hub.Tokens.Connect(req.Token, now.Add(-GuestGrace))
+		was, err := e.sessions.Tokens.Connect(req.Token, now.Add(-GuestGrace))
 		switch {
 		case errors.Is(err, token.ErrExpired):
 			return a, http.StatusUnauthorized, fmt.Errorf("token: expired more than %v ago: send the request without \"token\"", GuestGrace)
-		case err != nil || !was.Guest || e.hub.Moderation.IsRevoked(was.User, chat.TokenIdentity{ID: was.ID, IssuedAt: was.IssuedAt}):
+		case err != nil || !was.Guest || e.sessions.Moderation.IsRevoked(was.User, chat.TokenIdentity{ID: was.ID, IssuedAt: was.IssuedAt}):
 			return a, http.StatusUnauthorized, errors.New("token: not a guest token of this server: send the request without \"token\"")
 		}
 		user = was.User
 	}
 	a.TTL = int(GuestLifetime / time.Second)
-	if a.Token, err = e.hub.Tokens.Guest(req.Name, user, now, GuestLifetime); err != nil {
+	if a.Token, err = e.sessions.Tokens.Guest(req.Name, user, now, GuestLifetime); err != nil {
 		return a, http.StatusBadRequest, err
 	}
-	claims, err := e.hub.Tokens.Connect(a.Token, now)
+	claims, err := e.sessions.Tokens.Connect(a.Token, now)
 	if err != nil {
 		return a, http.StatusInternalServerError, fmt.Errorf("verify the new token: %w", err)
 	}

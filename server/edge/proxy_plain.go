@@ -26,7 +26,7 @@ func (e *Edge) proxyPlain(w http.ResponseWriter, r *http.Request, room string) *
 	if err := e.hooks.AdmitPlain(r.Context(), e.proxies.addressKeyOf(r), room); err != nil {
 		return proxyRejection(err)
 	}
-	if e.hub.Draining.Load() {
+	if e.sessions.Draining.Load() {
 		return draining()
 	}
 	return nil

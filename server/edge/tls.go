@@ -20,7 +20,7 @@ func (e *Edge) ListenTLS(address string, h *tlshandshake.Handshaker) (*Acceptor,
 		return nil, err
 	}
 	ac.tls = h
-	e.tick = e.hub.Clock.Tick
+	e.tick = e.sessions.Clock.Tick
 	return ac, nil
 }
 

@@ -62,16 +62,16 @@ func hijack(w http.ResponseWriter) (c *PendingConn, early []byte, err error) {
 // the connection was just accepted. If Reserve returns a rejection, nothing is reserved.
 func (e *Edge) Reserve(c *PendingConn, peer, from netip.Addr, as *admission) (*chat.Address, *rejection) {
 	// The client of a proxy was unknown at the accept, so its rate is checked here.
-	if e.proxies.trusted(peer) && !e.ConnectRate.Allow(from, e.hub.Clock.Now()) {
+	if e.proxies.trusted(peer) && !e.ConnectRate.Allow(from, e.sessions.Clock.Now()) {
 		return nil, &rejection{metrics.HandshakeRate, http.StatusTooManyRequests, textConnectRate}
 	}
-	if !e.hub.Reserve() {
+	if !e.sessions.Reserve() {
 		return nil, &rejection{metrics.HandshakeFull, http.StatusServiceUnavailable, "the server is full: retry after " + retryAfterSeconds + " s"}
 	}
 	ok := true
 	if as.encoding == session.PlainEncoding {
-		if as.Seat, ok = e.hub.ReservePlain(as.room); !ok {
-			e.hub.Release()
+		if as.Seat, ok = e.sessions.ReservePlain(as.room); !ok {
+			e.sessions.Release()
 			return nil, &rejection{metrics.HandshakeFull, http.StatusServiceUnavailable, "the room is full: retry after " + retryAfterSeconds + " s"}
 		}
 	}
@@ -90,7 +90,7 @@ func (e *Edge) Reserve(c *PendingConn, peer, from netip.Addr, as *admission) (*c
 // there is none.
 func (e *Edge) reserveAddress(from netip.Addr) (*chat.Address, bool) {
 	for {
-		source, ok := e.hub.ReserveAddress(from)
+		source, ok := e.sessions.ReserveAddress(from)
 		if ok || !e.Pending.evictAddress(from) {
 			return source, ok
 		}
@@ -109,9 +109,9 @@ func (e *Edge) countSocket(c *PendingConn) (ok bool) {
 
 // Unreserve undoes Reserve if the connection was not opened.
 func (e *Edge) Unreserve(source *chat.Address, seat *chat.Room) {
-	e.hub.ReleasePlain(seat)
-	e.hub.ReleaseAddress(source)
-	e.hub.Release()
+	e.sessions.ReleasePlain(seat)
+	e.sessions.ReleaseAddress(source)
+	e.sessions.Release()
 }
 
 // open adds a connection with an accepted handshake to the event loop. Its place is reserved. early has the bytes after the handshake.
@@ -134,10 +134,10 @@ func (e *Edge) openSocket(t fanout.Transport, err error, source *chat.Address, a
 		e.metrics.CompressionAccepted.Inc()
 	}
 	if as.encoding == session.PlainEncoding {
-		plain.Open(e.hub.Hub, plain.Opening{
+		plain.Open(e.sessions.Hub, plain.Opening{
 			Transport: t, Source: source, Room: as.room, Seat: as.Seat, Window: as.window, Hello: as.response, Early: early,
 		})
 	} else {
-		e.hub.Open(t, source, as.encoding, as.window, as.response, early)
+		e.sessions.Open(t, source, as.encoding, as.window, as.response, early)
 	}
 }

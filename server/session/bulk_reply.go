@@ -23,31 +23,33 @@ const (
 
 // overBulkRate reports whether the session has exceeded its rate of bulk replies.
 func (s *Session) overBulkRate() bool {
-	return s.Hub.BulkRate.Overdrawn(s.bulkMeter, s.Hub.Clock.Now())
+	return s.Sessions.BulkRate.Overdrawn(s.bulkMeter, s.Sessions.Clock.Now())
 }
 
 // chargeBulk counts bytes of bulk replies; a negative number corrects an estimate.
-func (s *Session) chargeBulk(n int) { s.Hub.BulkRate.Charge(&s.bulkMeter, s.Hub.Clock.Now(), n) }
+func (s *Session) chargeBulk(n int) {
+	s.Sessions.BulkRate.Charge(&s.bulkMeter, s.Sessions.Clock.Now(), n)
+}
 
 // inlineBytes returns the size of a bulk reply in bytes that the poller may make now.
 func (s *Session) inlineBytes() int {
-	return max(maxInline-s.Hub.BulkRate.AboveAverage(s.bulkMeter, s.Hub.Clock.Now()), 0)
+	return max(maxInline-s.Sessions.BulkRate.AboveAverage(s.bulkMeter, s.Sessions.Clock.Now()), 0)
 }
 
 // queryBulk makes a worker send the reply to a query. estimate is about the size of the reply in bytes. The next command of the client waits until
 // the reply is in the socket or in the outbox. If the unread bulk replies and this one would exceed max-unsent, the query waits until the
 // client has read. If the unread ones alone exceed it, the query is rejected. Called on the poller.
 func (s *Session) queryBulk(id uint32, q BulkQuery, estimate int) {
-	if s.overBulkRate() || s.UnreadBulk.Load() > int64(s.Hub.MaxUnsent) || !s.Pause() {
+	if s.overBulkRate() || s.UnreadBulk.Load() > int64(s.Sessions.MaxUnsent) || !s.Pause() {
 		s.reject(id, ErrTooManyRequests)
 		return
 	}
 	s.Blocked.Store(true)
-	if unread := int(s.UnreadBulk.Load()); unread > 0 && unread+estimate > s.Hub.MaxUnsent || !s.Blocked.Swap(false) {
+	if unread := int(s.UnreadBulk.Load()); unread > 0 && unread+estimate > s.Sessions.MaxUnsent || !s.Blocked.Swap(false) {
 		s.nextBulk = func() { s.queryBulk(id, q, estimate) }
 		return // unblock continues
 	}
-	h := s.Hub
+	h := s.Sessions
 	if !h.BulkQueries.start(q, h.EncodeBulk, func(r *BulkReply) {
 		if r.err != nil {
 			s.Poller.Post(func() {

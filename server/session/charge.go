@@ -22,20 +22,20 @@ type charge struct {
 // charge charges a publication in a room. If a limit is exceeded, it replies to the command with an error, and ok is false. Called on the
 // poller.
 func (s *Session) charge(id uint32, in chat.RoomRef) (c charge, ok bool) {
-	now, room := s.Hub.Clock.Now(), in.Name
+	now, room := s.Sessions.Clock.Now(), in.Name
 	rate := limiter.PerSecond(in.Options.Rate)
 	if s.overByteRate || !s.allowInRoom(room, rate, now) {
 		s.reject(id, ErrTooManyRequests)
 		return charge{}, false
 	}
-	if !s.Hub.AllowPublish(s.User, now) {
+	if !s.Sessions.AllowPublish(s.User, now) {
 		s.refundInRoom(room, rate)
 		s.reject(id, ErrTooManyRequests)
 		return charge{}, false
 	}
 	c = charge{room: room, rate: rate}
-	if s.Hub.Moderation.InSlowMode(room) {
-		if c.slow, ok = s.Hub.Moderation.AllowInSlowMode(chat.PublisherOf(s.Conn, s.Info.User), room); !ok {
+	if s.Sessions.Moderation.InSlowMode(room) {
+		if c.slow, ok = s.Sessions.Moderation.AllowInSlowMode(chat.PublisherOf(s.Conn, s.Info.User), room); !ok {
 			s.refund(c)
 			s.fail(id, ErrTooManyRequests)
 			return charge{}, false
@@ -47,8 +47,8 @@ func (s *Session) charge(id uint32, in chat.RoomRef) (c charge, ok bool) {
 // refund returns the charge of a publication that was rejected. Called on the poller.
 func (s *Session) refund(c charge) {
 	s.refundInRoom(c.room, c.rate)
-	s.Hub.UndoPublish(s.User)
-	s.Hub.Moderation.UndoSlowMode(c.slow)
+	s.Sessions.UndoPublish(s.User)
+	s.Sessions.Moderation.UndoSlowMode(c.slow)
 }
 
 // allowInRoom checks and counts the rate of a room, for members and others. It keeps limiters of max-rooms rooms, at most.
@@ -57,9 +57,9 @@ func (s *Session) allowInRoom(room string, r limiter.Rate, now time.Duration) bo
 		return true
 	}
 	m, known := s.Meters[room]
-	if !known && len(s.Meters) >= s.Hub.maxRooms {
+	if !known && len(s.Meters) >= s.Sessions.maxRooms {
 		maps.DeleteFunc(s.Meters, func(_ string, m limiter.Meter) bool { return time.Duration(m) <= now })
-		if len(s.Meters) >= s.Hub.maxRooms {
+		if len(s.Meters) >= s.Sessions.maxRooms {
 			return false
 		}
 	}

@@ -71,7 +71,7 @@ func (s *Session) onCommand(cmd *protocol.Command, now time.Duration) {
 		s.flushAndDisconnect(disconnectBadRequest)
 		return
 	}
-	if !s.Hub.MessageRate.Allow(&s.messages, now, 1) || !s.Hub.AllowCommand(s.source, now) {
+	if !s.Sessions.MessageRate.Allow(&s.messages, now, 1) || !s.Sessions.AllowCommand(s.source, now) {
 		s.reject(cmd.Id, ErrTooManyRequests)
 		if s.State == opened {
 			s.State = rejected
@@ -84,7 +84,7 @@ func (s *Session) onCommand(cmd *protocol.Command, now time.Duration) {
 		s.flushAndDisconnect(disconnectBadRequest)
 		return
 	}
-	s.Hub.Metrics.Commands.WithLabelValues(name).Inc()
+	s.Sessions.Metrics.Commands.WithLabelValues(name).Inc()
 	before := s.rejections
 	execute()
 	if s.rejections == before && !s.Conn.Is(fanout.Held) {

@@ -37,12 +37,12 @@ func (s *Session) OnClosing(code ws.CloseCode, text string) bool {
 }
 
 // OnClosed posts the end of the session to its poller, which owns it.
-func (s *Session) OnClosed() { s.Poller.Post(func() { s.Hub.Engine.Leave(s.Conn) }) }
+func (s *Session) OnClosed() { s.Poller.Post(func() { s.Sessions.Engine.Leave(s.Conn) }) }
 
 // OnLeave ends the session and releases its address.
 func (s *Session) OnLeave() {
 	s.End()
-	s.Hub.ReleaseAddress(s.source)
+	s.Sessions.ReleaseAddress(s.source)
 }
 
 // Timers returns the deadlines of the session.
@@ -120,7 +120,7 @@ func (s *Session) begin() {
 	s.unread = nil
 	s.Conn.Hold(false)
 	if !s.Conn.Closing() {
-		s.Conn.OnData(early, s.Hub.Clock.Now())
+		s.Conn.OnData(early, s.Sessions.Clock.Now())
 	}
 	s.continueReading()
 }
@@ -131,7 +131,7 @@ func (s *Session) End() {
 	s.leaveAll()
 	s.NotifyDisconnect()
 	if s.User != nil {
-		s.Hub.RemoveUser(s.User, s)
+		s.Sessions.RemoveUser(s.User, s)
 		s.User = nil
 	}
 }

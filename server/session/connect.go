@@ -25,9 +25,9 @@ func (s *Session) connect(id uint32, req *protocol.ConnectRequest) {
 		return
 	}
 	if req.Token == "" {
-		if !s.Hub.Guests && !s.Hub.Hooks.wants(OnConnect) {
-			s.Hub.logLimit.Do(func() {
-				s.Hub.Log.Warn("client without a token rejected, because guests are off; logged at most once per second", "conn", s.Conn.ID)
+		if !s.Sessions.Guests && !s.Sessions.Hooks.wants(OnConnect) {
+			s.Sessions.logLimit.Do(func() {
+				s.Sessions.Log.Warn("client without a token rejected, because guests are off; logged at most once per second", "conn", s.Conn.ID)
 			})
 			s.flushAndDisconnect(disconnectNoToken)
 			return
@@ -35,7 +35,7 @@ func (s *Session) connect(id uint32, req *protocol.ConnectRequest) {
 		s.continueConnect(id, req, token.Claims{})
 		return
 	}
-	checkToken(s, req.Token, s.Hub.Tokens.Connect, func(claims token.Claims, err error) {
+	checkToken(s, req.Token, s.Sessions.Tokens.Connect, func(claims token.Claims, err error) {
 		if err != nil {
 			s.endAdmission()
 			s.rejectToken(id, err, errTokenExpired)
@@ -48,7 +48,7 @@ func (s *Session) connect(id uint32, req *protocol.ConnectRequest) {
 
 // continueConnect continues connect after the token, if any, was verified.
 func (s *Session) continueConnect(id uint32, req *protocol.ConnectRequest, claims token.Claims) {
-	if s.Hub.Hooks.wants(OnConnect) {
+	if s.Sessions.Hooks.wants(OnConnect) {
 		s.proxyConnect(id, req, claims)
 		return
 	}
@@ -90,7 +90,7 @@ func (s *Session) proxyConnect(id uint32, req *protocol.ConnectRequest, claims t
 // establish completes connect: it sets the user and subscribes the session to its server-side rooms. reply is the reply of the application; nil
 // without a proxy request.
 func (s *Session) establish(id uint32, req *protocol.ConnectRequest, claims token.Claims, reply *webhook.Reply) {
-	h := s.Hub
+	h := s.Sessions
 	rooms := s.grantsOf(claims, reply)
 	if s.tooMany(id, len(rooms.list)) {
 		s.endAdmission()

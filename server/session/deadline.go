@@ -12,7 +12,9 @@ import (
 const staleTimeout = 10 * time.Second // to send connect
 
 // later returns the tick after a duration.
-func (s *Session) later(d time.Duration) wheel.Tick { return s.Hub.Clock.Tick() + fanout.InTicks(d) }
+func (s *Session) later(d time.Duration) wheel.Tick {
+	return s.Sessions.Clock.Tick() + fanout.InTicks(d)
+}
 
 // schedule sets the deadline of the connection to its next expiry. Called on the poller.
 func (s *Session) schedule() {
@@ -22,8 +24,8 @@ func (s *Session) schedule() {
 			next = sub.expires
 		}
 	}
-	s.due.Deadline.Store(uint32(s.Hub.tickOf(next.end())))
-	s.Hub.Heartbeat.File(s.Conn)
+	s.due.Deadline.Store(uint32(s.Sessions.tickOf(next.end())))
+	s.Sessions.Heartbeat.File(s.Conn)
 }
 
 // expire ends the connection, or those of its subscriptions, that have expired. Called on the poller.
@@ -35,13 +37,13 @@ func (s *Session) expire() {
 		if s.Conn.Is(fanout.Held) {
 			// connect was received and waits for a worker.
 			s.due.Deadline.Store(uint32(s.later(staleTimeout)))
-			s.Hub.Heartbeat.File(s.Conn)
+			s.Sessions.Heartbeat.File(s.Conn)
 			return
 		}
 		s.flushAndDisconnect(disconnectStale)
 		return
 	}
-	now := s.Hub.Clock.WallNow()
+	now := s.Sessions.Clock.WallNow()
 	if s.expires.over(now) {
 		s.flushAndDisconnect(disconnectExpired)
 		return

@@ -50,7 +50,7 @@ func (g *grants) find(room string) *grant {
 func (s *Session) grantsByToken(claims token.Claims) (g grants) {
 	add := func(room string, o token.SubOptions) {
 		if !chat.ValidRoomName(room) {
-			s.Hub.Log.Debug("room of a token ignored: invalid name", "conn", s.Conn.ID, "room", logqueue.Clip(room))
+			s.Sessions.Log.Debug("room of a token ignored: invalid name", "conn", s.Conn.ID, "room", logqueue.Clip(room))
 			return
 		}
 		g.add(room, o, true)
@@ -67,7 +67,7 @@ func (s *Session) grantsByToken(claims token.Claims) (g grants) {
 // grantsOf returns all server-side rooms of a new connection: its personal room, those of its token, and those of the reply to the connect proxy
 // request, nil for none.
 func (s *Session) grantsOf(claims token.Claims, reply *webhook.Reply) (g grants) {
-	h := s.Hub
+	h := s.Sessions
 	if h.personalRooms && claims.User != "" {
 		if room, ok := h.Names.PersonalRoom(claims.User); ok {
 			g.add(room, token.SubOptions{}, false)
@@ -108,7 +108,7 @@ func (s *Session) grantsOf(claims token.Claims, reply *webhook.Reply) (g grants)
 // tooMany replies with error 106 if a connection would exceed max-rooms. It then joins none of the rooms: with a part of them, a client would not
 // know which ones are missing.
 func (s *Session) tooMany(id uint32, rooms int) bool {
-	h := s.Hub
+	h := s.Sessions
 	if rooms <= h.maxRooms {
 		return false
 	}

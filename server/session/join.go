@@ -23,7 +23,7 @@ func (s *Session) request(en *JoinAttempt) *chat.JoinRequest {
 		tokenID:    en.Token,
 	}
 	if en.Room.Options == nil {
-		en.Room = s.Hub.RoomRef(en.Requested.Channel)
+		en.Room = s.Sessions.RoomRef(en.Requested.Channel)
 	}
 	en.Actor = s.actor(false, en.withToken)
 	en.Actor.Application = en.serverSide
@@ -53,7 +53,7 @@ func (s *Session) Join(attempts []*JoinAttempt, build func() []*protocol.Reply) 
 	for _, e := range attempts {
 		requests = append(requests, s.request(e))
 	}
-	s.Hub.JoinRooms(s.Conn, requests, reply, gathered)
+	s.Sessions.JoinRooms(s.Conn, requests, reply, gathered)
 	for _, e := range attempts {
 		if e.Err != nil {
 			continue
@@ -68,7 +68,7 @@ func (s *Session) Join(attempts []*JoinAttempt, build func() []*protocol.Reply) 
 // subscribeByServer subscribes the session to a room and sends a push to the client. It returns nil if it is a member already. Called on the
 // poller.
 func (s *Session) subscribeByServer(e *JoinAttempt) *chat.Rejection {
-	h, room := s.Hub, e.Requested.Channel
+	h, room := s.Sessions, e.Requested.Channel
 	switch {
 	case s.Find(room) != nil:
 		return nil

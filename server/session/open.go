@@ -58,7 +58,7 @@ func (all *Sessions) Open(t fanout.Transport, source *chat.Address, e Encoding, 
 
 // newSession returns a session. early has the bytes that the client sent before its 101 response.
 func newSession(c *fanout.Conn, h *Sessions, source *chat.Address, e Encoding, early []byte) *Session {
-	s := &Session{Conn: c, Hub: h, source: source, Encoding: e, unread: early, early: len(early) > 0}
+	s := &Session{Conn: c, Sessions: h, source: source, Encoding: e, unread: early, early: len(early) > 0}
 	c.Hold(s.early)
 	s.due.Deadline.Store(uint32(s.later(staleTimeout)))
 	return s

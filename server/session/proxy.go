@@ -27,14 +27,14 @@ func (s *Session) proxyRequest(event string) *webhook.Request {
 // proxyQueueFull reports whether a proxy request of an event would be rejected now. Check it first, so that a command that must fail costs
 // nothing.
 func (s *Session) proxyQueueFull(event string) bool {
-	h := s.Hub.Hooks
+	h := s.Sessions.Hooks
 	return h.wants(event) && h.workersOf(event).full(s.Conn.AddressKey())
 }
 
 // proxy sends a proxy request on a worker. Then it calls, on the poller, allow with the reply or reject with the error for the client. It calls
 // neither if the connection has ended, or if the reply is to disconnect. The next command of the client waits.
 func (s *Session) proxy(r *webhook.Request, allow func(*webhook.Reply), reject func(*protocol.Error)) {
-	h := s.Hub.Hooks
+	h := s.Sessions.Hooks
 	s.Await(h.workersOf(r.Event), func() func() {
 		reply, err := h.Client.Proxy(h.Life, r)
 		return func() {
@@ -59,7 +59,7 @@ func (s *Session) proxy(r *webhook.Request, allow func(*webhook.Reply), reject f
 // are kept from then on. Called on the poller.
 func (s *Session) beginAdmission() {
 	if s.firstCommand == nil {
-		since := s.Hub.BeginConnect()
+		since := s.Sessions.BeginConnect()
 		s.firstCommand = &since
 	}
 }
@@ -68,13 +68,13 @@ func (s *Session) beginAdmission() {
 func (s *Session) endAdmission() {
 	if s.firstCommand != nil {
 		s.firstCommand = nil
-		s.Hub.EndConnect()
+		s.Sessions.EndConnect()
 	}
 }
 
 // NotifyDisconnect sends the event notification for a connection that was established and has ended. Called on the poller.
 func (s *Session) NotifyDisconnect() {
-	h := s.Hub.Hooks
+	h := s.Sessions.Hooks
 	if s.State != Connected || !h.wants(OnDisconnect) {
 		return
 	}
@@ -86,6 +86,6 @@ func (s *Session) NotifyDisconnect() {
 			r.Reason = f.Text
 		}
 	}
-	r.Seconds = (time.Duration(s.Hub.Clock.Tick()-s.Conn.Since) * fanout.TickLength).Seconds()
+	r.Seconds = (time.Duration(s.Sessions.Clock.Tick()-s.Conn.Since) * fanout.TickLength).Seconds()
 	h.Client.Notify(r)
 }

@@ -19,7 +19,7 @@ func (s *Session) publish(id uint32, req *protocol.PublishRequest) {
 		s.fail(id, ErrBadRequest)
 		return
 	}
-	if e := s.Hub.Admit(s.actorIn(in), in, len(req.Data)); e != nil {
+	if e := s.Sessions.Admit(s.actorIn(in), in, len(req.Data)); e != nil {
 		s.reject(id, ErrorOf(e))
 		return
 	}
@@ -40,7 +40,7 @@ func (s *Session) publish(id uint32, req *protocol.PublishRequest) {
 
 // publishNow publishes without further checks, and replies.
 func (s *Session) publishNow(id uint32, in chat.RoomRef, pub chat.Publication, o chat.PublishOptions) {
-	r, _ := s.Hub.Publish(in, pub, o)
+	r, _ := s.Sessions.Publish(in, pub, o)
 	s.watchBacklog(r)
 	s.Reply(&protocol.Reply{Id: id, Publish: &protocol.PublishResult{}})
 }
@@ -56,7 +56,7 @@ func (s *Session) proxyPublish(id uint32, in chat.RoomRef, data []byte, pub chat
 	s.proxy(r, func(a *webhook.Reply) {
 		// Membership and sanctions may have changed since.
 		in := s.viewAgain(in)
-		if e := s.Hub.Admit(s.actorIn(in), in, len(data)); e != nil {
+		if e := s.Sessions.Admit(s.actorIn(in), in, len(data)); e != nil {
 			reject(ErrorOf(e))
 			return
 		}
@@ -64,7 +64,7 @@ func (s *Session) proxyPublish(id uint32, in chat.RoomRef, data []byte, pub chat
 		if a.Data != nil {
 			var ok bool
 			if published, ok = PublicationOf(a.Data); !ok {
-				s.Hub.Hooks.logFailure(OnPublish, errTooDeep)
+				s.Sessions.Hooks.logFailure(OnPublish, errTooDeep)
 				reject(errInternal)
 				return
 			}

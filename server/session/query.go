@@ -14,7 +14,7 @@ func (s *Session) presence(id uint32, req *protocol.PresenceRequest) {
 		s.fail(id, e)
 		return
 	}
-	infos, size, all := s.Hub.PresenceWithin(req.Channel, s.inlineBytes())
+	infos, size, all := s.Sessions.PresenceWithin(req.Channel, s.inlineBytes())
 	if !all {
 		s.queryBulk(id, BulkQuery{Kind: presenceQuery, Room: req.Channel, JSON: s.Encoding.isJSON()}, size)
 		return
@@ -36,12 +36,12 @@ func (s *Session) checkPresence(room string) *protocol.Error {
 func (s *Session) checkRead(d chat.Action, in chat.RoomRef, offered bool) *protocol.Error {
 	who := s.actorIn(in)
 	switch {
-	case !who.Member && s.Hub.Unknown(in):
+	case !who.Member && s.Sessions.Unknown(in):
 		return ErrUnknownChannel
 	case !offered:
 		return ErrNotAvailable
-	case !s.Hub.Authorize(who, d, in):
-		return ErrorOf(s.Hub.Denial(who, d, in))
+	case !s.Sessions.Authorize(who, d, in):
+		return ErrorOf(s.Sessions.Denial(who, d, in))
 	}
 	return nil
 }
@@ -52,7 +52,7 @@ func (s *Session) presenceStats(id uint32, req *protocol.PresenceStatsRequest) {
 		s.fail(id, e)
 		return
 	}
-	stats := s.Hub.PresenceStats(req.Channel)
+	stats := s.Sessions.PresenceStats(req.Channel)
 	s.Reply(&protocol.Reply{Id: id, PresenceStats: &protocol.PresenceStatsResult{
 		NumClients: uint32(stats.Clients),
 		NumUsers:   uint32(stats.Users),
@@ -75,7 +75,7 @@ func (s *Session) history(id uint32, req *protocol.HistoryRequest) {
 		q.HasFrom, q.From = true, chat.StreamPosition{Offset: req.Since.Offset, Epoch: req.Since.Epoch}
 	}
 	light := s.inlineBytes()
-	pubs, at, e := s.Hub.Read(q.Room, q.Since(), q.Limit, max(light, 1), q.reverse) // a limit of 0 returns none
+	pubs, at, e := s.Sessions.Read(q.Room, q.Since(), q.Limit, max(light, 1), q.reverse) // a limit of 0 returns none
 	if e != nil {
 		s.fail(id, ErrorOf(e))
 		return
@@ -85,10 +85,10 @@ func (s *Session) history(id uint32, req *protocol.HistoryRequest) {
 		size += pubs[i].Size() + chat.PublicationOverhead
 	}
 	if size >= light && size > 0 {
-		s.queryBulk(id, q, s.Hub.MaxUnsent/2)
+		s.queryBulk(id, q, s.Sessions.MaxUnsent/2)
 		return
 	}
-	result, size := HistoryPage(pubs, at, s.Encoding.isJSON(), s.Hub.MaxUnsent/2)
+	result, size := HistoryPage(pubs, at, s.Encoding.isJSON(), s.Sessions.MaxUnsent/2)
 	s.chargeBulk(size)
 	s.Reply(&protocol.Reply{Id: id, History: result})
 }

@@ -12,7 +12,7 @@ import (
 
 // refresh handles the command refresh: a new connection token.
 func (s *Session) refresh(id uint32, req *protocol.RefreshRequest) {
-	checkToken(s, req.Token, s.Hub.Tokens.Connect, func(claims token.Claims, err error) {
+	checkToken(s, req.Token, s.Sessions.Tokens.Connect, func(claims token.Claims, err error) {
 		if err != nil {
 			s.rejectToken(id, err, errRefreshExpired)
 			return
@@ -47,7 +47,7 @@ func (s *Session) finishRefresh(id uint32, claims token.Claims) {
 	}})
 	for i := range joins {
 		if e := s.subscribeByServer(s.joinOf(&joins[i], nil)); e != nil {
-			s.Hub.Log.Debug("room of a new token not joined", "conn", s.Conn.ID, "room", logqueue.Clip(joins[i].room), "error", ErrorOf(e).Message)
+			s.Sessions.Log.Debug("room of a new token not joined", "conn", s.Conn.ID, "room", logqueue.Clip(joins[i].room), "error", ErrorOf(e).Message)
 		}
 	}
 	s.schedule()

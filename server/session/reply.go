@@ -26,7 +26,7 @@ func (s *Session) push(p *protocol.Push) {
 
 // fail adds an error reply.
 func (s *Session) fail(id uint32, e *protocol.Error) {
-	s.Hub.Metrics.CommandErrors.WithLabelValues(ErrorLabel(e)).Inc()
+	s.Sessions.Metrics.CommandErrors.WithLabelValues(ErrorLabel(e)).Inc()
 	s.Reply(&protocol.Reply{Id: id, Error: e})
 }
 

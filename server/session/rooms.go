@@ -25,7 +25,7 @@ func (s *Session) roomRef(room string) chat.RoomRef {
 	if sub := s.Find(room); sub != nil {
 		return chat.RoomRef{Name: room, Options: sub.Room.Options, Membership: &sub.Membership}
 	}
-	return s.Hub.RoomRef(room)
+	return s.Sessions.RoomRef(room)
 }
 
 // viewAgain returns a view with the membership of now. The options of a room never change. Called on the poller.
@@ -70,7 +70,7 @@ func (s *Session) lostPosition(room string) {
 func (s *Session) Leave(sub *Subscription) {
 	i := slices.Index(s.Subs, sub)
 	s.Subs = slices.Delete(s.Subs, i, i+1)
-	s.Hub.LeaveRoom(&sub.Membership)
+	s.Sessions.LeaveRoom(&sub.Membership)
 	if sub.Room.Options.JoinLeave {
 		s.watchBacklog(sub.Room)
 	}

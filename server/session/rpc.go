@@ -27,7 +27,7 @@ func (s *Session) redact(id uint32, params []byte) {
 		return
 	}
 	at := s.roomRef(r.Channel)
-	if e := s.Hub.Admit(s.actorIn(at), at, 0); e != nil {
+	if e := s.Sessions.Admit(s.actorIn(at), at, 0); e != nil {
 		s.fail(id, ErrorOf(e))
 		return
 	}
@@ -35,7 +35,7 @@ func (s *Session) redact(id uint32, params []byte) {
 	if !ok {
 		return
 	}
-	in, e := s.Hub.Redact(r, s.Info)
+	in, e := s.Sessions.Redact(r, s.Info)
 	if in == nil {
 		s.refund(charged)
 	} else {
@@ -50,7 +50,7 @@ func (s *Session) redact(id uint32, params []byte) {
 
 // proxyRPC sends the call to the application.
 func (s *Session) proxyRPC(id uint32, req *protocol.RPCRequest) {
-	if !s.Hub.Hooks.wants(OnRPC) {
+	if !s.Sessions.Hooks.wants(OnRPC) {
 		s.fail(id, ErrNotAvailable)
 		return
 	}
@@ -71,14 +71,14 @@ func (s *Session) proxyRPC(id uint32, req *protocol.RPCRequest) {
 
 // send handles the command send: an rpc without a method and without a reply. Errors are only counted.
 func (s *Session) send(req *protocol.SendRequest) {
-	if !s.Hub.Hooks.wants(OnRPC) {
+	if !s.Sessions.Hooks.wants(OnRPC) {
 		s.flushAndDisconnect(disconnectNotAvailable) // send has no reply for an error
 		return
 	}
 	r := s.proxyRequest(OnRPC)
 	r.Data = req.Data
 	s.proxy(r, func(*webhook.Reply) {}, func(e *protocol.Error) {
-		s.Hub.Metrics.CommandErrors.WithLabelValues(ErrorLabel(e)).Inc()
+		s.Sessions.Metrics.CommandErrors.WithLabelValues(ErrorLabel(e)).Inc()
 		s.reject(0, e)
 	})
 }

@@ -16,7 +16,7 @@ import (
 type Session struct {
 	// Constant after newSession.
 	Conn     *fanout.Conn
-	Hub      *Sessions
+	Sessions *Sessions
 	Poller   *fanout.Poller
 	source   *chat.Address // nil without limits by address
 	Encoding Encoding

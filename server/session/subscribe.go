@@ -14,7 +14,7 @@ func (s *Session) subscribe(id uint32, req *protocol.SubscribeRequest) {
 		s.fail(id, ErrBadRequest)
 		return
 	}
-	if s.proxyQueueFull(OnSubscribe) || s.Hub.Hooks.wants(OnSubscribe) && s.overBulkRate() {
+	if s.proxyQueueFull(OnSubscribe) || s.Sessions.Hooks.wants(OnSubscribe) && s.overBulkRate() {
 		s.reject(id, ErrTooManyRequests)
 		return
 	}
@@ -40,7 +40,7 @@ func (s *Session) continueSubscribe(id uint32, e *JoinAttempt) {
 		s.reject(id, err)
 		return
 	}
-	if s.Hub.Hooks.wants(OnSubscribe) {
+	if s.Sessions.Hooks.wants(OnSubscribe) {
 		s.proxySubscribe(id, e)
 		return
 	}
@@ -50,7 +50,7 @@ func (s *Session) continueSubscribe(id uint32, e *JoinAttempt) {
 // checkJoin returns the error of a session that may not join a room; nil if it may.
 func (s *Session) checkJoin(e *JoinAttempt) *protocol.Error {
 	if e.Room.Options == nil {
-		e.Room = s.Hub.RoomRef(e.Requested.Channel)
+		e.Room = s.Sessions.RoomRef(e.Requested.Channel)
 	}
 	who, in := s.actor(false, e.withToken), e.Room
 	switch {
@@ -58,10 +58,10 @@ func (s *Session) checkJoin(e *JoinAttempt) *protocol.Error {
 		return ErrDenied
 	case s.Find(e.Requested.Channel) != nil:
 		return ErrAlreadySubscribed
-	case len(s.Subs) >= s.Hub.maxRooms:
+	case len(s.Subs) >= s.Sessions.maxRooms:
 		return ErrLimit
-	case !s.Hub.Authorize(who, chat.ToSubscribe, in):
-		return ErrorOf(s.Hub.Denial(who, chat.ToSubscribe, in))
+	case !s.Sessions.Authorize(who, chat.ToSubscribe, in):
+		return ErrorOf(s.Sessions.Denial(who, chat.ToSubscribe, in))
 	}
 	return nil
 }

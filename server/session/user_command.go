@@ -127,7 +127,7 @@ func (s *Session) applyRefresh(c chat.Refresh) {
 
 // endRevoked ends the connection, or those of its subscriptions, whose token is revoked.
 func (s *Session) endRevoked() {
-	m := s.Hub.Moderation
+	m := s.Sessions.Moderation
 	if m.IsRevoked(s.Info.User, s.tokenID) {
 		s.disconnectAtOnce(disconnectInvalidToken)
 		return

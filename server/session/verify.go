@@ -23,7 +23,7 @@ const MaxVerifying = 1024
 // verified it. Meanwhile the next command of the client waits. checkToken and then run on the poller. then is not called if the connection
 // ends before.
 func checkToken[C any](s *Session, text string, check func(text string, now time.Time) (C, error), then func(C, error)) {
-	if !s.Hub.Tokens.Slow(text) {
+	if !s.Sessions.Tokens.Slow(text) {
 		claims, err := check(text, time.Now())
 		then(claims, err)
 		return
@@ -31,7 +31,7 @@ func checkToken[C any](s *Session, text string, check func(text string, now time
 	if s.State == opened {
 		s.beginAdmission() // a command of the application may be for its user
 	}
-	s.Await(s.Hub.Verifiers, func() func() {
+	s.Await(s.Sessions.Verifiers, func() func() {
 		claims, err := check(text, time.Now())
 		return func() { then(claims, err) }
 	}, func() {
@@ -66,15 +66,15 @@ func (s *Session) rejectConnect() {
 
 // logToken logs the reason why a token was rejected. The client does not receive the reason.
 func (s *Session) logToken(err error) {
-	s.Hub.logLimit.Do(func() {
-		s.Hub.Log.Warn("token rejected; logged at most once per second", "conn", s.Conn.ID, "error", logqueue.Clip(err.Error()))
+	s.Sessions.logLimit.Do(func() {
+		s.Sessions.Log.Warn("token rejected; logged at most once per second", "conn", s.Conn.ID, "error", logqueue.Clip(err.Error()))
 	})
 }
 
 // subscriptionToken verifies a token for a room, and calls then if it is valid. Otherwise it replies with an error: expired if the token has
 // expired.
 func (s *Session) subscriptionToken(id uint32, text, room string, expired *protocol.Error, then func(token.SubClaims)) {
-	checkToken(s, text, s.Hub.Tokens.Subscribe, func(claims token.SubClaims, err error) {
+	checkToken(s, text, s.Sessions.Tokens.Subscribe, func(claims token.SubClaims, err error) {
 		if s.acceptsToken(id, claims, err, room, expired) {
 			then(claims)
 		}
@@ -90,7 +90,7 @@ func (s *Session) acceptsToken(id uint32, claims token.SubClaims, err error, roo
 		s.reject(id, ErrTooManyRequests)
 	case errors.Is(err, token.ErrKeysNotLoaded):
 		s.fail(id, errInternal)
-	case err == nil && s.Hub.Moderation.IsRevoked(s.Info.User, chat.TokenIdentity{ID: claims.ID, IssuedAt: claims.IssuedAt}):
+	case err == nil && s.Sessions.Moderation.IsRevoked(s.Info.User, chat.TokenIdentity{ID: claims.ID, IssuedAt: claims.IssuedAt}):
 		s.fail(id, ErrDenied)
 	case err != nil:
 		s.logToken(err)
@@ -108,9 +108,9 @@ func (s *Session) acceptsToken(id uint32, claims token.SubClaims, err error, roo
 func (s *Session) checkSanctions(claims token.Claims) bool {
 	s.tokenID = chat.TokenIdentity{ID: claims.ID, IssuedAt: claims.IssuedAt}
 	switch {
-	case s.Hub.Moderation.IsRevoked(s.Info.User, s.tokenID):
+	case s.Sessions.Moderation.IsRevoked(s.Info.User, s.tokenID):
 		s.flushAndDisconnect(disconnectInvalidToken)
-	case s.Hub.Moderation.Forbids(s.Info.User, chat.ToSubscribe, ""):
+	case s.Sessions.Moderation.Forbids(s.Info.User, chat.ToSubscribe, ""):
 		s.flushAndDisconnect(disconnectBanned)
 	default:
 		return true

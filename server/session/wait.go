@@ -21,7 +21,7 @@ func (s *Session) Await(by *workers, work func() (finish func()), reject func())
 	}
 	accepted := by.Do(s.Conn.AddressKey(), func() {
 		var finish func()
-		s.Hub.Loop.Contain(s.Conn, func() { finish = work() })
+		s.Sessions.Loop.Contain(s.Conn, func() { finish = work() })
 		s.Poller.Post(func() { s.Resume(finish) })
 	}, func() {
 		s.Poller.Post(func() { s.Resume(reject) })
@@ -37,24 +37,24 @@ func (s *Session) Await(by *workers, work func() (finish func()), reject func())
 func (s *Session) Pause() bool {
 	s.flush()
 	n := s.frameLeft + heldSession
-	if !s.Hub.HeldCommands.Reserve(n) {
+	if !s.Sessions.HeldCommands.Reserve(n) {
 		return false
 	}
 	s.heldBytes = n
-	s.WaitsFrom = s.Hub.Clock.Tick()
+	s.WaitsFrom = s.Sessions.Clock.Tick()
 	s.Conn.Hold(true)
 	return true
 }
 
 func (s *Session) unpause() {
 	s.Conn.Hold(false)
-	s.Hub.HeldCommands.Release(s.heldBytes)
+	s.Sessions.HeldCommands.Release(s.heldBytes)
 	s.heldBytes = 0
 }
 
 // OnUnread keeps the bytes that arrived after the frame whose commands wait. It copies b.
 func (s *Session) OnUnread(b []byte) {
-	if !s.Hub.HeldCommands.Reserve(len(b)) {
+	if !s.Sessions.HeldCommands.Reserve(len(b)) {
 		s.Disconnect(disconnectTooMany)
 		return
 	}
@@ -65,20 +65,20 @@ func (s *Session) OnUnread(b []byte) {
 func (s *Session) takeUnread() []byte {
 	unread := s.unread
 	s.unread = nil
-	s.Hub.HeldCommands.Release(s.heldUnread)
+	s.Sessions.HeldCommands.Release(s.heldUnread)
 	s.heldUnread = 0
 	return unread
 }
 
 // Resume ends a pause: it calls finish, then handles the commands that waited. Called on the poller.
 func (s *Session) Resume(finish func()) {
-	s.Hub.Loop.Contain(s.Conn, func() {
+	s.Sessions.Loop.Contain(s.Conn, func() {
 		s.excludeWait()
 		s.unpause()
 		if s.Conn.Closing() {
 			s.PendingCommands = nil
 			s.takeUnread()
-			s.Hub.Loop.Read(s.Conn) // to notice the end of the connection
+			s.Sessions.Loop.Read(s.Conn) // to notice the end of the connection
 			return
 		}
 		before := s.rejections
@@ -93,23 +93,23 @@ func (s *Session) Resume(finish func()) {
 // excludeWait extends the deadline of a pong by the duration of the pause.
 func (s *Session) excludeWait() {
 	if pinged := s.Conn.Pinged.Load(); pinged != 0 {
-		waited := s.Hub.Clock.Tick() - max(s.WaitsFrom, wheel.Tick(pinged))
+		waited := s.Sessions.Clock.Tick() - max(s.WaitsFrom, wheel.Tick(pinged))
 		s.Conn.Pinged.CompareAndSwap(pinged, pinged+uint32(waited))
 	}
 }
 
 // continueReading handles the commands and bytes that waited, and reads again, unless the session waits again. Called on the poller.
 func (s *Session) continueReading() {
-	now := s.Hub.Clock.Now()
+	now := s.Sessions.Clock.Now()
 	if !s.Conn.Is(fanout.Held) {
 		commands := s.PendingCommands
 		s.PendingCommands = nil
-		s.Hub.onCommands(s, commands, now)
+		s.Sessions.onCommands(s, commands, now)
 	}
 	if !s.Conn.Is(fanout.Held) {
 		s.Conn.Take(s.takeUnread(), now)
 	}
 	if !s.Conn.Is(fanout.Held) {
-		s.Hub.Loop.Read(s.Conn)
+		s.Sessions.Loop.Read(s.Conn)
 	}
 }
