@@ -287,7 +287,7 @@ func TestTheSlowestReaderIsClosedFirst(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := &session.BulkReply{Body: make([]byte, each), Outstanding: &crew.sessions.Outstanding}
+		r := &session.SharedReply{Body: make([]byte, each), Outstanding: &crew.sessions.Outstanding}
 		r.Readers.Store(1)
 		crew.sessions.Outstanding.Used.Add(each)
 		c := &fanout.Conn{Transport: netpoll.OverTCP(nc), Shard: shard, Out: &fanout.Outbox{}}
@@ -345,7 +345,7 @@ func TestALongHistoryReplyEqualsAShortOne(t *testing.T) {
 		}
 		pubs, at, _ := s.sessions.Read("x", q.Since(), 3, 1<<20, false)
 		want, _ := session.HistoryPage(pubs, at, json, 1<<20)
-		r := &session.BulkReply{Body: body}
+		r := &session.SharedReply{Body: body}
 		var d ws.Decoder
 		m, _, err := d.Next(&clientRules, append(r.Head(q, 300), r.Body...))
 		if err != nil {

@@ -85,7 +85,7 @@ func TestCommandsWaitForThePendingRequest(t *testing.T) {
 				close(waits)
 			}
 		}, func() { t.Error("rejected") })
-		session.PendingCommands = []byte(`{"id":2,"unsubscribe":{"channel":"a"}}`) // of the same frame
+		session.FrameRest = []byte(`{"id":2,"unsubscribe":{"channel":"a"}}`) // of the same frame
 	})
 	c.sendLine(`{"id":3,"unsubscribe":{"channel":"a"}}`)
 	close(first)

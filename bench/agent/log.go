@@ -11,7 +11,7 @@ type roomLog struct {
 	shift  uint8                   // a chunk holds 1<<shift entries
 }
 
-// The rooms of an agent share maxWindow messages, but each room keeps at least minWindow.
+// The rooms of an agent share allWindows messages, but each room keeps at least minWindow.
 const (
 	allWindows = 1 << 20
 	minWindow  = 256

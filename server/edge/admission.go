@@ -43,7 +43,7 @@ type admission struct {
 	room       string           // of a plain client
 	Seat       *chat.Room       // reserved in the room if its members are limited; else nil
 	encoding   session.Encoding // PlainEncoding for a plain client
-	needsProxy bool             // the application is to be asked first: proxyPlain
+	needsProxy bool             // the application decides first: proxyPlain
 }
 
 // authorize checks a handshake. It returns its admission, or why it is rejected. It copies what it keeps of h, whose strings may be borrowed.
@@ -89,8 +89,8 @@ func (e *Edge) AuthorizeRequest(r *http.Request) (admission, *rejection) {
 	return e.authorize(&h)
 }
 
-// allowsHost reports whether host, the Host header of a request to the public port is acceptable. It is checked on a loopback
-// listener, and wherever --host is set.
+// allowsHost reports whether the Host header of a request to the public port is allowed. All are allowed unless the port listens on a loopback
+// address, or --host is set.
 func (e *Edge) allowsHost(host string) bool { return !e.checksHost || e.hosts.Allow(host) }
 
 // draining returns the rejection of a handshake during a graceful stop.

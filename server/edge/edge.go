@@ -23,8 +23,8 @@ const (
 	requestBurst     = 200
 )
 
-// Edge handles the requests of the public port: it authorizes handshakes and responds to the other requests. It is constant after Open, but
-// its parts with a state of their own have locks.
+// Edge handles the requests of the public port: it authorizes handshakes and responds to the other requests. It is constant when its
+// acceptors start (ListenTLS sets tick before that). Its parts with a state of their own have locks.
 type Edge struct {
 	log      *slog.Logger
 	metrics  *metrics.Metrics

@@ -38,10 +38,15 @@ func (p proxies) trusted(a netip.Addr) bool {
 // unknownClient stands for all clients of trusted proxies whose address is not in the header. They share the limits of one address.
 var unknownClient = netip.IPv6Unspecified()
 
-// clientIP returns the right-most untrusted address of the X-Forwarded-For header; forwarded has its lines, joined by commas. Each proxy
-// appends the address of its peer, so a client can forge only the addresses before that. If all addresses are those of trusted proxies, the
-// result is the first. Empty items are ignored. Without an address, the result is proxy. If the item that counts is not an address
-// ("unknown", "_hidden"), the result is unknownClient.
+// clientIP returns the address of the client by the X-Forwarded-For header; forwarded has its lines, joined by commas. Each proxy appends the
+// address of its peer, so a client can forge only the addresses before that. Read from the right, the first item that is not a trusted proxy
+// counts:
+//
+//	item that counts                    result
+//	an address                          the address
+//	no address: "unknown", "_hidden"    unknownClient
+//	none: all are trusted proxies       the first address of the header
+//	none: no item, or only empty ones   proxy
 func (p proxies) clientIP(proxy netip.Addr, forwarded string) netip.Addr {
 	last := proxy
 	for forwarded != "" {

@@ -44,8 +44,8 @@ func (lq *BulkQuery) Since() *chat.StreamPosition {
 	return &lq.From
 }
 
-// BulkReply is the reply to a query: an error, or the bytes of the reply after its ID. It is immutable.
-type BulkReply struct {
+// SharedReply is the reply to a query: an error, or the bytes of the reply after its ID. It is immutable.
+type SharedReply struct {
 	Body        []byte
 	err         *protocol.Error
 	Outstanding *limiter.Budget
@@ -53,14 +53,14 @@ type BulkReply struct {
 }
 
 // sent notes that one reader has received the reply or is gone. The last one releases its bytes. Any goroutine may call it.
-func (r *BulkReply) sent() {
+func (r *SharedReply) sent() {
 	if r.Readers.Add(-1) == 0 {
 		r.Outstanding.Release(cap(r.Body))
 	}
 }
 
 // Head returns the bytes before the body in the frame for one reader.
-func (r *BulkReply) Head(q BulkQuery, id uint32) []byte {
+func (r *SharedReply) Head(q BulkQuery, id uint32) []byte {
 	name, field := "presence", presenceField
 	if q.Kind == HistoryQuery {
 		name, field = "history", historyField
@@ -89,16 +89,16 @@ type bulkQueries struct {
 	outstanding *limiter.Budget // of the bodies of all replies
 
 	Mu      sync.Mutex // a leaf, not held over any work
-	Waiting map[BulkQuery][]func(*BulkReply)
+	Waiting map[BulkQuery][]func(*SharedReply)
 }
 
 func newBulkQueries(w *workers, outstanding *limiter.Budget) *bulkQueries {
-	return &bulkQueries{Workers: w, outstanding: outstanding, Waiting: map[BulkQuery][]func(*BulkReply){}}
+	return &bulkQueries{Workers: w, outstanding: outstanding, Waiting: map[BulkQuery][]func(*SharedReply){}}
 }
 
 // start queues a query. It calls deliver once, on another goroutine. Queries that are equal, and start before a worker begins the reply, share
 // it. start returns false without a call of deliver if the queue of the workers is full. It does not block.
-func (q *bulkQueries) start(query BulkQuery, encode func(BulkQuery) ([]byte, *protocol.Error), deliver func(*BulkReply)) bool {
+func (q *bulkQueries) start(query BulkQuery, encode func(BulkQuery) ([]byte, *protocol.Error), deliver func(*SharedReply)) bool {
 	q.Mu.Lock()
 	waiting, queued := q.Waiting[query]
 	q.Waiting[query] = append(waiting, deliver)
@@ -106,23 +106,23 @@ func (q *bulkQueries) start(query BulkQuery, encode func(BulkQuery) ([]byte, *pr
 	if queued {
 		return true
 	}
-	if q.Workers.Do(netip.Addr{}, func() { q.run(query, encode) }, func() { q.deliver(q.take(query), &BulkReply{err: ErrTooManyRequests}) }) {
+	if q.Workers.Do(netip.Addr{}, func() { q.run(query, encode) }, func() { q.deliver(q.take(query), &SharedReply{err: ErrTooManyRequests}) }) {
 		return true
 	}
 	// Equal queries may have started in between.
-	q.deliver(q.take(query)[1:], &BulkReply{err: ErrTooManyRequests})
+	q.deliver(q.take(query)[1:], &SharedReply{err: ErrTooManyRequests})
 	return false
 }
 
 // run makes a reply. It takes the waiting clients first, so that the reply is newer than each of their queries.
 func (q *bulkQueries) run(query BulkQuery, encode func(BulkQuery) ([]byte, *protocol.Error)) {
 	waiting := q.take(query)
-	r := &BulkReply{Outstanding: q.outstanding, err: errInternal}
+	r := &SharedReply{Outstanding: q.outstanding, err: errInternal}
 	defer func() { q.deliver(waiting, r) }() // also after a panic
 	r.Body, r.err = encode(query)
 }
 
-func (q *bulkQueries) deliver(waiting []func(*BulkReply), r *BulkReply) {
+func (q *bulkQueries) deliver(waiting []func(*SharedReply), r *SharedReply) {
 	r.Readers.Store(int32(len(waiting)))
 	for _, deliver := range waiting {
 		deliver(r)
@@ -130,7 +130,7 @@ func (q *bulkQueries) deliver(waiting []func(*BulkReply), r *BulkReply) {
 }
 
 // take removes and returns the clients that wait for a query.
-func (q *bulkQueries) take(query BulkQuery) []func(*BulkReply) {
+func (q *bulkQueries) take(query BulkQuery) []func(*SharedReply) {
 	q.Mu.Lock()
 	defer q.Mu.Unlock()
 	waiting := q.Waiting[query]

@@ -50,7 +50,7 @@ func (s *Session) queryBulk(id uint32, q BulkQuery, estimate int) {
 		return // unblock continues
 	}
 	h := s.Sessions
-	if !h.BulkQueries.start(q, h.EncodeBulk, func(r *BulkReply) {
+	if !h.BulkQueries.start(q, h.EncodeBulk, func(r *SharedReply) {
 		if r.err != nil {
 			s.Poller.Post(func() {
 				s.chargeBulk(-estimate)
@@ -105,10 +105,10 @@ func (all *Sessions) estimate(q BulkQuery) int {
 	return 0
 }
 
-// BulkDelivery is a long reply for one session. It is a fanout.Bulk.
+// BulkDelivery is a long reply for one session. It is a fanout.BulkReply.
 type BulkDelivery struct {
 	Session  *Session
-	Reply    *BulkReply
+	Reply    *SharedReply
 	head     []byte
 	estimate int // bytes that the session was charged before the reply was made
 }

@@ -20,7 +20,7 @@ func TestALongPresenceReplyEqualsAShortOne(t *testing.T) {
 		want := presenceByClient(infos)
 		for _, e := range []Encoding{JSONEncoding, ProtobufEncoding} {
 			q := BulkQuery{Kind: presenceQuery, JSON: e.isJSON()}
-			r := &BulkReply{Body: encodePresence(nil, q.JSON, infos)}
+			r := &SharedReply{Body: encodePresence(nil, q.JSON, infos)}
 			var d ws.Decoder
 			m, _, err := d.Next(&ws.Rules{MaxMessage: 16 << 20, MaxFragments: 1, FromServer: true}, append(r.Head(q, 7), r.Body...))
 			if err != nil || m.Op != e.opcode() {

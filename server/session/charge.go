@@ -21,7 +21,7 @@ type charge struct {
 
 // charge charges a publication in a room. If a limit is exceeded, it replies to the command with an error, and ok is false. Called on the
 // poller.
-func (s *Session) charge(id uint32, in chat.RoomRef) (c charge, ok bool) {
+func (s *Session) charge(id uint32, in chat.RoomRef) (charged charge, ok bool) {
 	now, room := s.Sessions.Clock.Now(), in.Name
 	rate := limiter.PerSecond(in.Options.Rate)
 	if s.overByteRate || !s.allowInRoom(room, rate, now) {
@@ -33,22 +33,22 @@ func (s *Session) charge(id uint32, in chat.RoomRef) (c charge, ok bool) {
 		s.reject(id, ErrTooManyRequests)
 		return charge{}, false
 	}
-	c = charge{room: room, rate: rate}
+	charged = charge{room: room, rate: rate}
 	if s.Sessions.Moderation.InSlowMode(room) {
-		if c.slow, ok = s.Sessions.Moderation.AllowInSlowMode(chat.PublisherOf(s.Conn, s.Info.User), room); !ok {
-			s.refund(c)
+		if charged.slow, ok = s.Sessions.Moderation.AllowInSlowMode(chat.PublisherOf(s.Conn, s.Info.User), room); !ok {
+			s.refund(charged)
 			s.fail(id, ErrTooManyRequests)
 			return charge{}, false
 		}
 	}
-	return c, true
+	return charged, true
 }
 
 // refund returns the charge of a publication that was rejected. Called on the poller.
-func (s *Session) refund(c charge) {
-	s.refundInRoom(c.room, c.rate)
+func (s *Session) refund(charged charge) {
+	s.refundInRoom(charged.room, charged.rate)
 	s.Sessions.UndoPublish(s.User)
-	s.Sessions.Moderation.UndoSlowMode(c.slow)
+	s.Sessions.Moderation.UndoSlowMode(charged.slow)
 }
 
 // allowInRoom checks and counts the rate of a room, for members and others. It keeps limiters of max-rooms rooms, at most.

@@ -20,10 +20,10 @@ func (s *Session) OnMessage(_ ws.Opcode, frame []byte, now time.Duration) {
 		return
 	}
 	s.onCommands(frame, now)
-	s.PendingCommands = bytes.Clone(s.PendingCommands)
+	s.FrameRest = bytes.Clone(s.FrameRest)
 }
 
-// onCommands handles the commands of a frame in order. If a command waits, the rest of the frame becomes PendingCommands. Called on the
+// onCommands handles the commands of a frame in order. If a command waits, the rest of the frame becomes FrameRest. Called on the
 // poller.
 func (s *Session) onCommands(frame []byte, now time.Duration) {
 	for len(frame) > 0 && !s.Conn.Closing() {
@@ -36,7 +36,7 @@ func (s *Session) onCommands(frame []byte, now time.Duration) {
 		s.onCommand(cmd, now)
 		frame = rest
 		if s.Conn.Is(fanout.Held) {
-			s.PendingCommands = frame
+			s.FrameRest = frame
 			break
 		}
 	}

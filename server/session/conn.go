@@ -66,7 +66,8 @@ func (s *Session) CloseFor(reason fanout.Reason, text string) (ws.CloseCode, str
 	return ws.ClosePolicy, text
 }
 
-// PublishesTo returns the audience whose backlog can stop the reading from the client; nil for none.
+// PublishesTo returns the audience whose backlog can stop the reading from the client: that of the last room with a publication, a redaction, a
+// join or a leave of it. nil for none.
 func (s *Session) PublishesTo() *fanout.Audience {
 	if s.publishRoom == nil {
 		return nil

@@ -103,7 +103,7 @@ func (s *Session) establish(id uint32, req *protocol.ConnectRequest, claims toke
 	if req.Token == "" {
 		s.tokenUser = claims.User
 	}
-	user, demands, e := h.AddUser(s, s.Info.User, s.firstCommand)
+	user, commands, e := h.AddUser(s, s.Info.User, s.firstCommand)
 	s.User = user
 	s.endAdmission()
 	switch {
@@ -116,7 +116,7 @@ func (s *Session) establish(id uint32, req *protocol.ConnectRequest, claims toke
 		return
 	}
 	// After AddUser: a ban or revocation ends the connections that are counted at that time.
-	if !s.checkSanctions(claims) || s.ended(demands) {
+	if !s.checkSanctions(claims) || s.ended(commands) {
 		return
 	}
 	s.State = Connected
@@ -140,21 +140,23 @@ func (s *Session) establish(id uint32, req *protocol.ConnectRequest, claims toke
 	s.Reply(&protocol.Reply{Id: id, Connect: result})
 	s.joinGrantedRooms(result, req.Subs, rooms)
 	s.schedule()
-	for _, demand := range demands {
+	for _, command := range commands {
 		if s.Conn.Closing() {
 			return
 		}
-		if e := s.apply(demand.Command); e != nil {
-			h.Log.Debug("command of the application failed after connect", "conn", s.Conn.ID, "error", ErrorOf(e).Message)
+		if e := s.apply(command.Command); e != nil {
+			h.logLimit.Do(func() {
+				h.Log.Warn("command of the application failed after connect; logged at most once per second", "conn", s.Conn.ID, "error", ErrorOf(e).Message)
+			})
 		}
 	}
 }
 
 // ended ends the connection if the application sent a disconnect during the admission, and reports whether it did.
-func (s *Session) ended(demands []chat.TargetedCommand) bool {
-	for i := range demands {
-		if endsConnection(demands[i].Command) {
-			s.apply(demands[i].Command)
+func (s *Session) ended(commands []chat.TargetedCommand) bool {
+	for i := range commands {
+		if endsConnection(commands[i].Command) {
+			s.apply(commands[i].Command)
 			return true
 		}
 	}

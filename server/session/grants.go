@@ -50,7 +50,9 @@ func (g *grants) find(room string) *grant {
 func (s *Session) grantsByToken(claims token.Claims) (g grants) {
 	add := func(room string, o token.SubOptions) {
 		if !chat.ValidRoomName(room) {
-			s.Sessions.Log.Debug("room of a token ignored: invalid name", "conn", s.Conn.ID, "room", logqueue.Clip(room))
+			s.Sessions.logLimit.Do(func() {
+				s.Sessions.Log.Warn("room of a token ignored: invalid name; logged at most once per second", "conn", s.Conn.ID, "room", logqueue.Clip(room))
+			})
 			return
 		}
 		g.add(room, o, true)
@@ -86,7 +88,9 @@ func (s *Session) grantsOf(claims token.Claims, reply *webhook.Reply) (g grants)
 	}
 	add := func(room string, o token.SubOptions) {
 		if !chat.ValidRoomName(room) {
-			h.Log.Debug("room of the webhook reply ignored: invalid name", "conn", s.Conn.ID, "room", logqueue.Clip(room))
+			h.logLimit.Do(func() {
+				h.Log.Warn("room of the webhook reply ignored: invalid name; logged at most once per second", "conn", s.Conn.ID, "room", logqueue.Clip(room))
+			})
 			return
 		}
 		g.add(room, o, false)

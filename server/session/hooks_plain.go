@@ -37,8 +37,8 @@ func (h *Hooks) ProxiesPlain() bool { return h.wants(OnConnect) || h.wants(OnSub
 // missing reply. AdmitPlain blocks until the reply, for twice the webhook timeout at most, or until ctx is done because the client has
 // disconnected.
 func (h *Hooks) AdmitPlain(ctx context.Context, from netip.Addr, room string) error {
-	makeRoom := make(chan struct{})
-	at := h.Plain.Acquire(from, func() { close(makeRoom) })
+	evicted := make(chan struct{})
+	at := h.Plain.Acquire(from, func() { close(evicted) })
 	if at == nil {
 		return ErrPlainQueueFull
 	}
@@ -50,7 +50,7 @@ func (h *Hooks) AdmitPlain(ctx context.Context, from netip.Addr, room string) er
 	select {
 	case err := <-answered:
 		return err
-	case <-makeRoom:
+	case <-evicted:
 		return ErrPlainQueueFull
 	case <-ctx.Done():
 		return errClientGone

@@ -15,7 +15,7 @@ import (
 
 // SessionFormats returns the formats of sessions, by the numbers of their encodings.
 func SessionFormats() (all chat.Formats) {
-	for _, f := range []struct{ encoding, whole Encoding }{
+	for _, f := range []struct{ encoding, full Encoding }{
 		{JSONEncoding, JSONEncoding},
 		{ProtobufEncoding, ProtobufEncoding},
 		{jsonDeltaEncoding, jsonFullEncoding},
@@ -33,7 +33,7 @@ func SessionFormats() (all chat.Formats) {
 				}
 				return encodeLeave(room, info, e)
 			},
-			Full: fanout.Format(f.whole),
+			Full: fanout.Format(f.full),
 		}
 	}
 	return all

@@ -33,15 +33,15 @@ func (s *Session) checkPresence(room string) *protocol.Error {
 
 // checkRead returns the error of a session that may not read the presence or the history of a room; nil if it may. offered is the option of the
 // room.
-func (s *Session) checkRead(d chat.Action, in chat.RoomRef, offered bool) *protocol.Error {
-	who := s.actorIn(in)
+func (s *Session) checkRead(action chat.Action, in chat.RoomRef, offered bool) *protocol.Error {
+	actor := s.actorIn(in)
 	switch {
-	case !who.Member && s.Sessions.Unknown(in):
+	case !actor.Member && s.Sessions.Unknown(in):
 		return ErrUnknownChannel
 	case !offered:
 		return ErrNotAvailable
-	case !s.Sessions.Authorize(who, d, in):
-		return ErrorOf(s.Sessions.Denial(who, d, in))
+	case !s.Sessions.Authorize(actor, action, in):
+		return ErrorOf(s.Sessions.Denial(actor, action, in))
 	}
 	return nil
 }
@@ -74,8 +74,8 @@ func (s *Session) history(id uint32, req *protocol.HistoryRequest) {
 	if req.Since != nil {
 		q.HasFrom, q.From = true, chat.StreamPosition{Offset: req.Since.Offset, Epoch: req.Since.Epoch}
 	}
-	light := s.inlineBytes()
-	pubs, at, e := s.Sessions.Read(q.Room, q.Since(), q.Limit, max(light, 1), q.reverse) // a limit of 0 returns none
+	inline := s.inlineBytes()
+	pubs, at, e := s.Sessions.Read(q.Room, q.Since(), q.Limit, max(inline, 1), q.reverse) // a limit of 0 returns none
 	if e != nil {
 		s.fail(id, ErrorOf(e))
 		return
@@ -84,7 +84,7 @@ func (s *Session) history(id uint32, req *protocol.HistoryRequest) {
 	for i := range pubs {
 		size += pubs[i].Size() + chat.PublicationOverhead
 	}
-	if size >= light && size > 0 {
+	if size >= inline && size > 0 {
 		s.queryBulk(id, q, s.Sessions.MaxUnsent/2)
 		return
 	}

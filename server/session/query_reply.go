@@ -70,6 +70,9 @@ func AppendPresenceEntry(b []byte, info *chat.ClientInfo) []byte {
 	return one.AppendJSON(b)
 }
 
+// publicationFields estimates the bytes of a publication in a history reply beyond its data and info: names of fields.
+const publicationFields = 64
+
 // HistoryPage returns a page of history as a type of the protocol, and about its size in bytes. The page ends with the publication that reaches
 // maxBytes: text may take several times as many bytes in JSON.
 func HistoryPage(pubs []chat.Publication, at chat.StreamPosition, json bool, maxBytes int) (result *protocol.HistoryResult, size int) {
@@ -84,7 +87,7 @@ func HistoryPage(pubs []chat.Publication, at chat.StreamPosition, json bool, max
 		}
 		pub := TimedPublication(&pubs[i], e)
 		result.Publications = append(result.Publications, pub)
-		size += pubs[i].Size() - len(pubs[i].Data) + len(pub.Data) + chat.PresenceOverhead
+		size += pubs[i].Size() - len(pubs[i].Data) + len(pub.Data) + publicationFields
 	}
 	return result, size
 }

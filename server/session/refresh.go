@@ -47,7 +47,10 @@ func (s *Session) finishRefresh(id uint32, claims token.Claims) {
 	}})
 	for i := range joins {
 		if e := s.subscribeByServer(s.joinOf(&joins[i], nil)); e != nil {
-			s.Sessions.Log.Debug("room of a new token not joined", "conn", s.Conn.ID, "room", logqueue.Clip(joins[i].room), "error", ErrorOf(e).Message)
+			s.Sessions.logLimit.Do(func() {
+				s.Sessions.Log.Warn("room of a new token not joined; logged at most once per second",
+					"conn", s.Conn.ID, "room", logqueue.Clip(joins[i].room), "error", ErrorOf(e).Message)
+			})
 		}
 	}
 	s.schedule()

@@ -24,13 +24,15 @@ func (s *Session) push(p *protocol.Push) {
 	s.Reply(&protocol.Reply{Push: p})
 }
 
-// fail adds an error reply.
+// fail adds an error reply. It never disconnects. Use it if the error is not a limit on the rate or the number of commands. Two limits also use
+// it: slow mode, which people exceed when they type, and the limits of connect, after which the session ignores all commands.
 func (s *Session) fail(id uint32, e *protocol.Error) {
 	s.Sessions.Metrics.CommandErrors.WithLabelValues(ErrorLabel(e)).Inc()
 	s.Reply(&protocol.Reply{Id: id, Error: e})
 }
 
-// reject adds an error reply for a command over a limit. After more than MaxRejections in a row it disconnects the client instead.
+// reject adds an error reply, like fail. It counts ErrTooManyRequests and ErrLimit: after more than MaxRejections of them in a row, it disconnects
+// the client instead. Use it if the error can be one of these. Without a command ID it only counts.
 func (s *Session) reject(id uint32, e *protocol.Error) {
 	if e == ErrTooManyRequests || e == ErrLimit {
 		if s.rejections++; s.rejections > MaxRejections {

@@ -52,7 +52,7 @@ func (s *Session) checkJoin(e *JoinAttempt) *protocol.Error {
 	if e.Room.Options == nil {
 		e.Room = s.Sessions.RoomRef(e.Requested.Channel)
 	}
-	who, in := s.actor(false, e.withToken), e.Room
+	actor, in := s.actor(false, e.withToken), e.Room
 	switch {
 	case e.ended:
 		return ErrDenied
@@ -60,8 +60,8 @@ func (s *Session) checkJoin(e *JoinAttempt) *protocol.Error {
 		return ErrAlreadySubscribed
 	case len(s.Subs) >= s.Sessions.maxRooms:
 		return ErrLimit
-	case !s.Sessions.Authorize(who, chat.ToSubscribe, in):
-		return ErrorOf(s.Sessions.Denial(who, chat.ToSubscribe, in))
+	case !s.Sessions.Authorize(actor, chat.ToSubscribe, in):
+		return ErrorOf(s.Sessions.Denial(actor, chat.ToSubscribe, in))
 	}
 	return nil
 }

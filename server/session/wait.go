@@ -52,7 +52,8 @@ func (s *Session) unpause() {
 	s.heldBytes = 0
 }
 
-// OnUnread keeps the bytes that arrived after the frame whose commands wait. It copies b.
+// OnUnread keeps the bytes that arrived after the frame whose commands wait. It copies b. If the budget of all sessions for waiting bytes is used
+// up, it disconnects the client with code 3013 (too many requests): bytes that were read cannot be returned to the socket.
 func (s *Session) OnUnread(b []byte) {
 	if !s.Sessions.HeldCommands.Reserve(len(b)) {
 		s.Disconnect(disconnectTooMany)
@@ -76,7 +77,7 @@ func (s *Session) Resume(finish func()) {
 		s.excludeWait()
 		s.unpause()
 		if s.Conn.Closing() {
-			s.PendingCommands = nil
+			s.FrameRest = nil
 			s.takeUnread()
 			s.Sessions.Loop.Read(s.Conn) // to notice the end of the connection
 			return
@@ -102,8 +103,8 @@ func (s *Session) excludeWait() {
 func (s *Session) continueReading() {
 	now := s.Sessions.Clock.Now()
 	if !s.Conn.Is(fanout.Held) {
-		commands := s.PendingCommands
-		s.PendingCommands = nil
+		commands := s.FrameRest
+		s.FrameRest = nil
 		s.Sessions.onCommands(s, commands, now)
 	}
 	if !s.Conn.Is(fanout.Held) {

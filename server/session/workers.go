@@ -14,7 +14,7 @@ import (
 // and time. The queues of all addresses take turns, and each queue keeps its order: an address with many tasks delays only itself. Any
 // goroutine may use it.
 type workers struct {
-	// Constant after newWorkers.
+	// Constant after NewWorkers.
 	Limit        int           // tasks at a time
 	maxQueued    int           // tasks that wait
 	queueTimeout time.Duration // time to wait
