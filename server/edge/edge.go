@@ -23,8 +23,8 @@ const (
 	requestBurst     = 200
 )
 
-// Edge handles the requests of the public port: it authorizes handshakes and responds to the other requests. It is constant when its
-// acceptors start (ListenTLS sets tick before that). Its parts with a state of their own have locks.
+// Edge handles the requests of the public port: it authorizes handshakes and responds to the other requests. It is constant after
+// Open. Its parts with a state of their own have locks.
 type Edge struct {
 	log      *slog.Logger
 	metrics  *metrics.Metrics
@@ -35,7 +35,8 @@ type Edge struct {
 	page     http.Handler   // for all other paths
 
 	Pending     *Pending
-	IdleTimeout time.Duration // of an HTTP connection without a request
+	IdleTimeout time.Duration     // of an HTTP connection without a request
+	tick        func() wheel.Tick // of the engine, for TLS
 
 	ConnectRate *connectRate
 	Guests      *guests
@@ -44,10 +45,9 @@ type Edge struct {
 	proxies         proxies
 	origins         origin.Allowed
 	hosts           origin.Hosts
-	checksHost      bool              // the Host header must be in hosts
-	tick            func() wheel.Tick // of the engine, for TLS; nil without a TLS port
-	compression     bool              // permessage-deflate is accepted
-	countsAddresses bool              // connections count for their address from the accept on
+	checksHost      bool // the Host header must be in hosts
+	compression     bool // permessage-deflate is accepted
+	countsAddresses bool // connections count for their address from the accept on
 }
 
 // Config has the settings of the public port.
@@ -73,6 +73,7 @@ func newEdge(cfg Config, h *session.Sessions, a *api.API, m *metrics.Metrics, lo
 		api:             a,
 		page:            web.Handler(),
 		IdleTimeout:     keepAliveTimeout,
+		tick:            h.Clock.Tick,
 		Guests:          NewGuests(),
 		Requests:        rate.NewLimiter(requestRate, requestBurst),
 		hosts:           cfg.Hosts,

@@ -20,7 +20,6 @@ func (e *Edge) ListenTLS(address string, h *tlshandshake.Handshaker) (*Acceptor,
 		return nil, err
 	}
 	ac.tls = h
-	e.tick = e.sessions.Clock.Tick
 	return ac, nil
 }
 
