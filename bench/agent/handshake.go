@@ -113,8 +113,7 @@ func checkAnswer(head []byte, key, subprotocol string) error {
 	if err != nil {
 		return errBadAnswer
 	}
-	// The body is not needed.
-	_ = r.Body.Close()
+	_ = r.Body.Close() // only the head counts, and the body is in memory
 	switch {
 	case r.StatusCode != http.StatusSwitchingProtocols:
 		return &statusError{r.Status}

@@ -19,7 +19,7 @@ import (
 // Warning is how long before its end a certificate is reported by Expiring.
 const Warning = 14 * 24 * time.Hour
 
-// Files are the two files of a pair, in PEM. Cert has the chain behind the certificate.
+// Files are the two files of a pair, in PEM. Cert has the certificate, then its chain.
 type Files struct {
 	Cert, Key string
 }

@@ -43,7 +43,7 @@ var buffers = sync.Pool{New: func() any {
 	return &b
 }}
 
-// New takes over the socket and the records of a Stream that is not used any more. What has been read is to be taken from the Stream before
+// New takes over the socket and the records of a Stream that is not used any more. The caller takes the data that was read from the Stream before
 // (Stream.Rest). tick returns the current tick; it must not block.
 func New(socket *netpoll.Socket, s *Stream, tick func() wheel.Tick) *Conn {
 	c := &Conn{socket: socket, tick: tick, records: *s.records}
@@ -51,11 +51,11 @@ func New(socket *netpoll.Socket, s *Stream, tick func() wheel.Tick) *Conn {
 	return c
 }
 
-// Read opens the records that have come, into p, which has at least tlsrec.MaxPlaintext bytes. Behind close_notify and behind the end of
+// Read opens the records that the socket has, into p, which has at least tlsrec.MaxPlaintext bytes. After close_notify, and after the end of
 // TCP without it, the error is io.EOF. Called on the poller.
 func (c *Conn) Read(p []byte) (n int, more bool, err error) {
 	src := p
-	if need := c.records.In.Need(); need > 0 { // a whole record of its own fits p, but not also what follows it
+	if need := c.records.In.Need(); need > 0 { // p has space for one whole record, but not for more bytes after it
 		src = p[:min(need, len(p))]
 	}
 	got, err := c.socket.Read(src)
@@ -135,7 +135,7 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 	return n, err
 }
 
-// sendUnsent sends what waits. The error is nil if nothing waits any more.
+// sendUnsent sends the unsent bytes. The error is nil if the socket took all of them.
 func (c *Conn) sendUnsent() error {
 	sent, err := netpoll.SendOrWatch(c.socket, c.unsent)
 	if c.unsent = c.unsent[sent:]; len(c.unsent) == 0 {
@@ -153,7 +153,7 @@ func (c *Conn) CloseWrite() error {
 	defer buffers.Put(buf)
 	_, err := netpoll.Send(c.socket, c.records.Out.Close((*buf)[:0], nil))
 	if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EINTR) {
-		err = nil // the end of TCP says the same
+		err = nil // the end of TCP has the same meaning
 	}
 	return errors.Join(err, netpoll.CloseWrite(c.socket))
 }

@@ -24,21 +24,21 @@ type Stream struct {
 
 	// Owned by the reader.
 	plain []byte // opened, and not read
-	ended error  // behind plain; nil for not
+	ended error  // the error after plain; nil before the end
 
 	// Owned by the writer.
-	unsent []byte // sealed bytes that a write left behind when its deadline came
+	unsent []byte // sealed bytes that the socket did not take before the deadline of a write
 	owed   int    // bytes of data that they are part of
 }
 
-// NewStream goes on behind a handshake on nc.
+// NewStream returns the stream after a complete handshake on nc.
 func NewStream(nc net.Conn, r *tlshandshake.Result) *Stream {
 	s := &Stream{nc: nc, records: r.Conn}
 	s.open(r.Rest)
 	return s
 }
 
-// open opens what has come.
+// open opens the records in src.
 func (s *Stream) open(src []byte) {
 	for s.ended == nil {
 		r, rest, err := s.records.In.Open(src)
@@ -58,7 +58,7 @@ func (s *Stream) open(src []byte) {
 	}
 }
 
-// Read returns data of the peer, and blocks for it. The error behind close_notify is io.EOF.
+// Read returns data of the peer, and blocks for it. The error after close_notify is io.EOF.
 func (s *Stream) Read(b []byte) (int, error) {
 	for len(s.plain) == 0 {
 		if s.ended != nil {
@@ -81,7 +81,7 @@ func (s *Stream) Read(b []byte) (int, error) {
 // Rest returns the data that has been opened and not read. Nothing is read after it: the records go to a Conn.
 func (s *Stream) Rest() []byte { return s.plain }
 
-// Write seals and sends b. Where the deadline of the socket comes in the middle of a record, the error says so, n is what has been sent of b
+// Write seals and sends b. If the deadline of the socket passes within a record, it returns the error of the socket, n is the part of b that was sent
 // in whole records, and the next call has to begin with the other bytes of b. moved is how many bytes the socket took.
 func (s *Stream) Write(b []byte) (n, moved int, err error) {
 	for n < len(b) || len(s.unsent) > 0 {

@@ -4,7 +4,7 @@
 //	socket --> recordConn --> engine: llib or crypto/tls --> keyLog: secrets --> tlsrec.New --> Result
 //	           one record at a time                          of this connection only
 //
-// The engine gets the records of the peer one at a time, so it never holds bytes behind the handshake: these are in Result.Rest, still
+// The engine gets the records of the peer one at a time, so it never holds bytes after the handshake: these are in Result.Rest, still
 // sealed. It gets a Config of its own for each connection, so that the key log of one is never mixed with that of another: a client that
 // repeats the random of another client's hello would get the secrets of that client from a shared log.
 //

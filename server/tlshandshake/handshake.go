@@ -21,7 +21,7 @@ const (
 	EngineStd  = "std"
 )
 
-// maxTicketKeys is how many keys open session tickets: a ticket is good for two to three rotations.
+// maxTicketKeys is how many keys open session tickets: a ticket is valid for two to three rotations.
 const maxTicketKeys = 3
 
 // Config is what the handshakes of a port have in common.
@@ -52,7 +52,7 @@ type State struct {
 type Result struct {
 	State
 	Conn *tlsrec.Conn
-	Rest []byte // sealed bytes that were read behind the handshake: the first for Conn.In; nil for none
+	Rest []byte // sealed bytes that were read after the handshake: the first for Conn.In; nil for none
 }
 
 // engine is a TLS implementation.
@@ -92,10 +92,10 @@ func New(cfg Config) (*Handshaker, error) {
 	return h, nil
 }
 
-// RotateTickets makes a new key for session tickets, and forgets the oldest of three. To be called once a day.
+// RotateTickets makes a new key for session tickets, and deletes the oldest of three. Call it once a day.
 func (h *Handshaker) RotateTickets() { h.setTickets(h.tickets) }
 
-// ReplaceTickets makes a new key for session tickets and forgets all others: no older session can be resumed. To be called when the private
+// ReplaceTickets makes a new key for session tickets and deletes all others: no older session can be resumed. Call it when the private
 // key of a certificate may be known to others.
 func (h *Handshaker) ReplaceTickets() { h.setTickets(nil) }
 

@@ -150,7 +150,7 @@ func TestAHelloMayComeByteByByte(t *testing.T) {
 	})
 }
 
-// held is a client's connection that holds its writes back once it is told to.
+// held is the connection of a client. After hold, it keeps its writes back.
 type held struct {
 	net.Conn
 	hold bool
@@ -165,7 +165,7 @@ func (c *held) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// What the client sends right behind its Finished message stays sealed, and is not lost.
+// What the client sends directly after its Finished message stays sealed, and is not lost.
 func TestDataBehindTheHandshakeIsNotForTheEngine(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, engine string) {

@@ -18,7 +18,7 @@ func TestAWaitingHandshakeHasASmallStack(t *testing.T) {
 	t.Logf("%d bytes of stack; with crypto/tls %d", ours, blocking)
 }
 
-// stackOfWaiting returns the bytes of stack for each handshake that hangs behind the hello of its client.
+// stackOfWaiting returns the bytes of stack for each handshake that waits after the hello of its client.
 func stackOfWaiting(t *testing.T, engine string) uint64 {
 	t.Helper()
 	const waiting = 200

@@ -87,7 +87,7 @@ func (c *recordConn) next() ([]byte, error) {
 	return record, nil
 }
 
-// rest is what has been read behind the handshake.
+// rest returns the bytes that were read after the handshake.
 func (c *recordConn) rest() []byte {
 	if len(c.unread) == 0 {
 		return nil
@@ -95,7 +95,7 @@ func (c *recordConn) rest() []byte {
 	return bytes.Clone(c.unread) // without the room of the hello
 }
 
-// Read returns bytes of the current record, once all of it has come.
+// Read returns bytes of the current record, after all of it has arrived.
 func (c *recordConn) Read(b []byte) (int, error) {
 	if c.current == 0 {
 		if err := c.fill(); err != nil {
@@ -189,7 +189,7 @@ func (c *recordConn) note(b []byte) {
 	}
 }
 
-// keys are the secrets of a complete handshake, and the sequence numbers behind it.
+// keys are the secrets of a complete handshake, and the sequence numbers after it.
 func (c *recordConn) keys(s *State, log *keyLog) (*tlsrec.Keys, error) {
 	k := &tlsrec.Keys{Version: s.Version, Suite: s.Suite}
 	if s.Version != tls.VersionTLS13 {

@@ -103,7 +103,7 @@ func TestClientCertificatesAreVerified(t *testing.T) {
 			for _, bad := range [][]tls.Certificate{nil, {*certificates()["RSA"]}} {
 				client.Certificates = bad
 				nc, err := tls.Dial("tcp", address, client)
-				if err == nil { // TLS 1.3: the client is told later
+				if err == nil { // TLS 1.3: the alert follows later
 					_, err = io.ReadAll(nc)
 					nc.Close()
 				}

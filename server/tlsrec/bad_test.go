@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// What the peer may not send behind the handshake, or not more often.
+// Records that the peer may not send after the handshake, or not more often.
 func TestBadRecordsEndTheConnection(t *testing.T) {
 	t.Parallel()
 	update := func(request byte) []byte { return []byte{keyUpdate, 0, 0, 1, request} }

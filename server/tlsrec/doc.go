@@ -21,5 +21,5 @@
 // # Memory
 //
 // A Conn has 288 bytes for both directions. An AES-GCM object has 1.2 KB for each direction; Park gives it up until the next record. While a
-// record is incomplete, In holds the bytes that have come.
+// record is incomplete, In holds the bytes that have arrived.
 package tlsrec

@@ -130,7 +130,7 @@ func (h *half) derive() {
 	h.aead = nil
 }
 
-// update goes on to the next secret of TLS 1.3 (RFC 8446, 7.2).
+// update changes to the next secret of TLS 1.3 (RFC 8446, 7.2).
 func (h *half) update() {
 	s := h.params()
 	n := s.hash().Size()
@@ -139,7 +139,7 @@ func (h *half) update() {
 	h.seq = 0
 }
 
-// cipher is the AEAD, made of the key where there is none.
+// cipher returns the AEAD. It makes the AEAD of the key if there is none.
 func (h *half) cipher() cipher.AEAD {
 	if h.aead == nil {
 		s := h.params()

@@ -50,7 +50,7 @@ type In struct {
 	held []byte // the bytes of an incomplete record
 }
 
-// Open opens the first record of src, in place, and returns the bytes behind it. It is to be called until the kind is More: then all bytes
+// Open opens the first record of src, in place, and returns the bytes after it. Call it until the kind is More: then all bytes
 // of src have been used, and the part of an incomplete record has been copied. An error is an *Error, and ends the direction.
 func (in *In) Open(src []byte) (r Record, rest []byte, err error) {
 	if in.ended {
@@ -85,7 +85,7 @@ func (in *In) Need() int {
 	return headerLen - len(in.held)
 }
 
-// take returns the first whole record and the bytes behind it, or nil, and holds what has come of one.
+// take returns the first whole record and the bytes after it, or nil. It holds the bytes of an incomplete record.
 func (in *In) take(src []byte) (record, rest []byte, err error) {
 	if in.taken {
 		in.held, in.taken = nil, false

@@ -194,7 +194,7 @@ func TestRecordsAreThoseOfCryptoTLS(t *testing.T) {
 	})
 }
 
-// crypto/tls goes on behind our KeyUpdates, and answers those that ask for it.
+// crypto/tls continues after our KeyUpdates, and answers those that request an answer.
 func TestCryptoTLSFollowsOurKeyUpdates(t *testing.T) {
 	t.Parallel()
 	o := newOracle(t, tls.VersionTLS13, 0)

@@ -21,7 +21,7 @@ type Out struct {
 }
 
 // Seal appends to dst the records that carry b, each with MaxPlaintext bytes at most, and returns dst. It allocates only where the capacity
-// of dst is less than SealedLen(len(b)) more. b must not overlap dst. What Seal returns has to be sent, whole and once. It fails behind
+// of dst is less than SealedLen(len(b)) more. b must not overlap dst. The caller must send the result of Seal, whole and once. It fails after
 // Close, and where the key of TLS 1.2 is exhausted; then it appends nothing.
 func (o *Out) Seal(dst, b []byte) ([]byte, error) {
 	if o.ended {
@@ -47,8 +47,8 @@ func SealedLen(n int) int {
 	return n + (records+1)*MaxOverhead // one more for a KeyUpdate
 }
 
-// KeyUpdate appends a KeyUpdate to dst, which does not ask for one in return, and goes on to the next key. It appends nothing in TLS 1.2, and
-// behind Close.
+// KeyUpdate appends a KeyUpdate to dst, which does not request one in return, and changes to the next key. It appends nothing in TLS 1.2, and
+// after Close.
 func (o *Out) KeyUpdate(dst []byte) []byte {
 	if o.ended || !o.is13() {
 		return dst

@@ -2,7 +2,7 @@ package tlsrec
 
 import "crypto/tls"
 
-// What may come behind the handshake, besides application data.
+// Messages that may follow the handshake, besides application data.
 
 // The types of handshake messages, and the length of their header.
 const (
@@ -40,7 +40,7 @@ func (in *In) alert(b []byte) (Record, error) {
 }
 
 // handshake takes the content of a handshake record. A message may go over several records, and a record may have several messages, but
-// none behind a KeyUpdate.
+// none after a KeyUpdate.
 func (in *In) handshake(b []byte) (Record, error) {
 	if !in.is13() {
 		return Record{}, in.renegotiation(b)
@@ -91,7 +91,7 @@ func (in *In) keyUpdate(request byte) (Record, error) {
 	return Record{Kind: Ignored}, nil
 }
 
-// renegotiation refuses what may come behind the handshake in TLS 1.2: the request for another one.
+// renegotiation rejects the only message that may follow the handshake in TLS 1.2: the request for another handshake.
 func (in *In) renegotiation(b []byte) error {
 	if len(b) > 0 && (b[0] == clientHello && !in.fromServer || b[0] == helloRequest && in.fromServer) {
 		return errRenegotiation

@@ -53,7 +53,7 @@ func mustSeal(t testing.TB, o *Out, b string) []byte {
 	return sealed
 }
 
-// openAll opens what has come, and returns the data and the kinds of the records but Data and More.
+// openAll opens the records of src, and returns the data and the kinds of the records but Data and More.
 func openAll(in *In, src []byte) (data string, kinds []Kind, err error) {
 	for {
 		r, rest, err := in.Open(src)
