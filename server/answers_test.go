@@ -119,7 +119,7 @@ func TestASecondLongReplyIsRejected(t *testing.T) {
 	}
 	session := onlySession(s)
 	c.sendLine(`{"id":4,"presence":{"channel":"a"}}` + "\n" + `{"id":5,"presence":{"channel":"b"}}`)
-	eventually(t, "both replies", func() bool { return session.Conn.ReceivedMessages.Load() == 5 && !session.Conn.Is(fanout.Held) })
+	eventually(t, "both replies", func() bool { return session.Conn.ReceivedMessages.Load() == 5 && !session.Conn.Is(fanout.Paused) })
 	if got := c.line(); !strings.HasPrefix(got, `{"id":4,"presence":{"presence":{`) {
 		t.Fatalf("got %.80s, want the first reply", got)
 	}

@@ -744,7 +744,7 @@ func TestQueuedCommandsAreBoundedInBytes(t *testing.T) {
 	a := hangingApplication(t, session.OnConnect)
 	s := startHooked(t, a, nil)
 	const most = 2 << 20
-	shrink(s, &s.sessions.HeldCommands, most)
+	shrink(s, &s.sessions.PausedBudget, most)
 	refused, waiting := 0, 0
 	held := func() float64 { return value(t, s, "throng_held_command_bytes", "") }
 	var all []*sdk
@@ -780,7 +780,7 @@ func TestQueuedCommandsAreBoundedInBytes(t *testing.T) {
 	before = held()
 	wishing := dialSDK(t, s, "")
 	wishing.sendLine(`{"id":1,"connect":{"subs":{%s}}}`, strings.Join(wishes, ","))
-	eventually(t, "it to wait", func() bool { return held() >= before+100*session.HeldRoom })
+	eventually(t, "it to wait", func() bool { return held() >= before+100*session.PausedRoomOverhead })
 	for _, c := range append(all, small, wishing) {
 		c.conn.Close()
 	}

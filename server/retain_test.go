@@ -102,7 +102,7 @@ func TestABurstClosesNoReader(t *testing.T) {
 			if most < messages*size/4 {
 				t.Errorf("got at most %d bytes retained of %d, so the test is not valid", most, messages*size)
 			}
-			if budget := defaults.MaxRetained / fanout.RoomShareRetained; most > budget {
+			if budget := defaults.MaxRetained / fanout.AudienceShareRetained; most > budget {
 				t.Errorf("got %d bytes retained, want %d at most", most, budget)
 			}
 			reading.Wait()
@@ -264,7 +264,7 @@ func TestTheSlowestConsumerIsClosedFirst(t *testing.T) {
 				c.expect(ws.OpText, texts[n])
 			}
 		}
-		if got, most := roomOf(s, "lobby").Retained.Load(), s.sessions.MaxRetainedRoom+int64(len(s.sessions.Shards)*10<<10); got > most {
+		if got, most := roomOf(s, "lobby").Retained.Load(), s.sessions.MaxRetainedAudience+int64(len(s.sessions.Shards)*10<<10); got > most {
 			t.Fatalf("got %d bytes retained by the room, want %d at most", got, most)
 		}
 	}
@@ -346,7 +346,7 @@ func TestAllOutboxesAreBounded(t *testing.T) {
 func TestAnEighthOfABudgetIsFreed(t *testing.T) {
 	for name, relieve := range map[string]func(*fanout.Topic){
 		"of a room": func(at *fanout.Topic) {
-			at.Shard.Core.MaxRetainedRoom = at.Audience.Retained.Load()
+			at.Shard.Core.MaxRetainedAudience = at.Audience.Retained.Load()
 			at.CloseSlowest()
 		},
 		"of all": func(at *fanout.Topic) {

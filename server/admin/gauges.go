@@ -43,7 +43,7 @@ func WatchHub(m *metrics.Metrics, h *session.Sessions) {
 	m.Gauge("throng_owed_reply_bytes", "Bytes of long replies that are being encoded, or are not sent yet.",
 		func() float64 { return float64(h.Outstanding.Used.Load()) })
 	m.Gauge("throng_held_command_bytes", "Bytes of commands that wait for the application or for a long reply.",
-		func() float64 { return float64(h.HeldCommands.Used.Load()) })
+		func() float64 { return float64(h.PausedBudget.Used.Load()) })
 	m.Gauge("throng_unsent_bytes", "Unsent bytes of slow consumers.", func() float64 { return float64(h.Counts().Unsent) })
 	m.Gauge("throng_retained_bytes", "Bytes of memory retained for slow consumers. Bytes that several members of a room share count once.",
 		func() float64 { return float64(h.Retained.Load()) })

@@ -9,7 +9,7 @@ import (
 // is exceeded, the slow consumers with the most unsent bytes are closed, in the topic or on the shard that retains the most, until an eighth
 // of the budget is free again.
 
-const RoomShareRetained = 8 // the budget of one audience is MaxRetained divided by this
+const AudienceShareRetained = 8 // the budget of one audience is MaxRetained divided by this
 
 // enforceLimits closes slow consumers if a budget is exceeded. Called at the end of a flush, when no batch is being written.
 func (s *Shard) enforceLimits() {
@@ -23,7 +23,7 @@ func (s *Shard) enforceLimits() {
 	}()
 	for i, a := range s.overLimit {
 		s.overLimit[i] = nil
-		s.enforceRoomLimit(a)
+		s.enforceAudienceLimit(a)
 	}
 	s.overLimit = s.overLimit[:0]
 	if s.allOverLimit {
@@ -32,8 +32,8 @@ func (s *Shard) enforceLimits() {
 	}
 }
 
-// enforceRoomLimit closes the slowest members of the topic that retains the most for an audience. Called on any shard.
-func (s *Shard) enforceRoomLimit(a *Audience) {
+// enforceAudienceLimit closes the slowest members of the topic that retains the most for an audience. Called on any shard.
+func (s *Shard) enforceAudienceLimit(a *Audience) {
 	a.Mu.Lock()
 	worst := slices.MaxFunc(a.Topics, func(a, b *Topic) int { return cmp.Compare(a.retained.topic.Load(), b.retained.topic.Load()) })
 	a.Mu.Unlock()
@@ -46,7 +46,7 @@ func (s *Shard) enforceRoomLimit(a *Audience) {
 
 // CloseSlowest closes the members with the most unsent bytes of the topic, until its audience is under its budget. Called on the topic's shard.
 func (t *Topic) CloseSlowest() {
-	most := t.Shard.Core.MaxRetainedRoom
+	most := t.Shard.Core.MaxRetainedAudience
 	t.Shard.closeWhile(func(o *Outbox) int { return o.lagIn(&t.retained) }, func() bool {
 		return t.Audience.Retained.Load() > most-most/8
 	})

@@ -59,7 +59,7 @@ type Handler interface {
 	// response to the handshake are handled on the shard, before the poller reads from the connection.
 	OnMessage(op ws.Opcode, b []byte, now time.Duration)
 
-	// OnUnread keeps bytes that were read while the connection was held (flag Held). b is borrowed for the call. Called where OnMessage is.
+	// OnUnread keeps bytes that were read while the connection was paused (flag Paused). b is borrowed for the call. Called where OnMessage is.
 	OnUnread(b []byte)
 
 	// OnFlood is called with true while the client exceeds its rate of bytes for longer than PaceLimit, and with false when it no longer
@@ -139,8 +139,8 @@ func (c *Conn) AddressKey() netip.Addr {
 	return limiter.AddressKey(PeerOf(c.Transport.Socket()))
 }
 
-// joinedRooms returns the names of the rooms that c is a member of. Called on the shard.
-func (c *Conn) joinedRooms() []string {
+// audienceNames returns the names of the rooms that c is a member of. Called on the shard.
+func (c *Conn) audienceNames() []string {
 	names := []string{}
 	for i := 0; ; i++ {
 		m := c.Handler.Member(i)

@@ -30,7 +30,7 @@ func (c *Conn) Stats() Stats {
 	s := Stats{
 		ID:      c.ID,
 		Address: c.Address(),
-		Rooms:   c.joinedRooms(),
+		Rooms:   c.audienceNames(),
 		Since:   clock.wall(c.Since),
 		// seen of a new connection is before Since.
 		LastSeen: clock.wall(max(c.Since, wheel.Tick(c.seen.Load()))),
@@ -53,7 +53,7 @@ func (e *Engine) Page(after uint64, most int, room string, see func(*Conn)) {
 	e.Call(func(s *Shard) {
 		found = found[:0]
 		for _, c := range s.Conns {
-			if c.ID > after && (room == "" || slices.Contains(c.joinedRooms(), room)) {
+			if c.ID > after && (room == "" || slices.Contains(c.audienceNames(), room)) {
 				found = append(found, c)
 			}
 		}

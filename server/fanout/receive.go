@@ -50,7 +50,7 @@ func (l *loop) readFrom(c *Conn) {
 	now := l.clock.Now()
 	buf := l.sockets.Buffer(c.Transport.Socket())
 	for reads := 0; ; reads++ {
-		if c.Is(Held) && !c.Closing() {
+		if c.Is(Paused) && !c.Closing() {
 			return // the client reads again when it releases the connection
 		}
 		over := c.overBytes(now)
@@ -106,7 +106,7 @@ func (c *Conn) OnData(b []byte, now time.Duration) {
 // Take decodes bytes from the peer and calls the Handler with each message. Called where OnData is.
 func (c *Conn) Take(b []byte, now time.Duration) {
 	for len(b) > 0 && !c.Closing() {
-		if c.Is(Held) {
+		if c.Is(Paused) {
 			c.Handler.OnUnread(b)
 			return
 		}

@@ -26,13 +26,13 @@ type Core struct {
 	Heartbeat *Heartbeat
 	Shards    []*Shard
 
-	Rules           ws.Rules
-	DeflateRules    ws.Rules // of connections with permessage-deflate
-	frameRate       limiter.Rate
-	byteRate        byteRate
-	MaxUnsent       int   // bytes that one outbox may cost alone
-	MaxRetained     int64 // bytes that all outboxes may retain
-	MaxRetainedRoom int64 // bytes that the slow members of one audience may make it retain
+	Rules               ws.Rules
+	DeflateRules        ws.Rules // of connections with permessage-deflate
+	frameRate           limiter.Rate
+	byteRate            byteRate
+	MaxUnsent           int   // bytes that one outbox may cost alone
+	MaxRetained         int64 // bytes that all outboxes may retain
+	MaxRetainedAudience int64 // bytes that the slow members of one audience may make it retain
 
 	slow       rate.Sometimes // limits the log of slow consumers
 	Live       atomic.Int64   // connections, from Reserve to Leave

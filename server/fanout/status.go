@@ -8,7 +8,7 @@ type status struct{ bits atomic.Uint32 }
 
 const (
 	Left      uint32 = 1 << iota // Core.Leave was called
-	Held                         // bytes that are read go to Handler.OnUnread, and no more are read. Written by the poller
+	Paused                       // bytes that are read go to Handler.OnUnread, and no more are read. Written by the poller
 	Finishing                    // the close frame is sent or queued: nothing may follow it. Written by the shard
 	waiting                      // in one of the poller's lists of connections to read from later. Written by the poller
 	Deflates                     // permessage-deflate is negotiated: the client may compress its messages. Constant once the shard knows it
@@ -27,12 +27,12 @@ func (st *status) Set(flag uint32) (was bool) { return st.bits.Or(flag)&flag != 
 // unset clears a flag and returns whether it was set.
 func (st *status) unset(flag uint32) (was bool) { return st.bits.And(^flag)&flag != 0 }
 
-// Hold sets the flag Held, or clears it.
-func (st *status) Hold(on bool) {
+// SetPaused sets the flag Paused, or clears it.
+func (st *status) SetPaused(on bool) {
 	if on {
-		st.Set(Held)
+		st.Set(Paused)
 	} else {
-		st.unset(Held)
+		st.unset(Paused)
 	}
 }
 

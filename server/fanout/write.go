@@ -84,7 +84,7 @@ func (s *Shard) countRetained(n int) {
 
 // checkRetained notes for the end of the flush whether an audience, or all outboxes, exceed their budget.
 func (s *Shard) checkRetained(a *Audience) {
-	if a.Retained.Load() > s.Core.MaxRetainedRoom && !slices.Contains(s.overLimit, a) {
+	if a.Retained.Load() > s.Core.MaxRetainedAudience && !slices.Contains(s.overLimit, a) {
 		s.overLimit = append(s.overLimit, a)
 	}
 	s.checkAllRetained()

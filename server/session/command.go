@@ -35,7 +35,7 @@ func (s *Session) onCommands(frame []byte, now time.Duration) {
 		s.frameLeft = len(frame)
 		s.onCommand(cmd, now)
 		frame = rest
-		if s.Conn.Is(fanout.Held) {
+		if s.Conn.Is(fanout.Paused) {
 			s.FrameRest = frame
 			break
 		}
@@ -87,7 +87,7 @@ func (s *Session) onCommand(cmd *protocol.Command, now time.Duration) {
 	s.Sessions.Metrics.Commands.WithLabelValues(name).Inc()
 	before := s.rejections
 	execute()
-	if s.rejections == before && !s.Conn.Is(fanout.Held) {
+	if s.rejections == before && !s.Conn.Is(fanout.Paused) {
 		s.rejections = 0
 	}
 }

@@ -119,7 +119,7 @@ func SDKClient(c *fanout.Conn) (client, user string) {
 func (s *Session) begin() {
 	early := s.unread
 	s.unread = nil
-	s.Conn.Hold(false)
+	s.Conn.SetPaused(false)
 	if !s.Conn.Closing() {
 		s.Conn.OnData(early, s.Sessions.Clock.Now())
 	}

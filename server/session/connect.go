@@ -61,7 +61,7 @@ func (s *Session) proxyConnect(id uint32, req *protocol.ConnectRequest, claims t
 	r := s.proxyRequest(OnConnect)
 	r.User, r.Meta, r.Data, r.Name, r.Version = claims.User, claims.Meta, req.Data, req.Name, req.Version
 	r.Channels = slices.Sorted(maps.Keys(req.Subs))
-	s.frameLeft += len(req.Subs) * HeldRoom
+	s.frameLeft += len(req.Subs) * PausedRoomOverhead
 	s.beginAdmission()
 	s.proxy(r, func(a *webhook.Reply) {
 		if a.User != "" {

@@ -34,7 +34,7 @@ func (s *Session) expire() {
 		return
 	}
 	if s.State != Connected {
-		if s.Conn.Is(fanout.Held) {
+		if s.Conn.Is(fanout.Paused) {
 			// connect was received and waits for a worker.
 			s.due.Deadline.Store(uint32(s.later(staleTimeout)))
 			s.Sessions.Heartbeat.File(s.Conn)

@@ -47,8 +47,8 @@ var AllEvents = []string{OnConnect, OnSubscribe, OnPublish, OnRPC, OnDisconnect}
 // waits for the webhook timeout at most, and then for the reply.
 const maxQueuedRequests = 4096
 
-// HeldRoom is about the memory in bytes for each requested room of a connect that waits: far more than in the command.
-const HeldRoom = 256
+// PausedRoomOverhead is about the memory in bytes for each requested room of a connect that waits: far more than in the command.
+const PausedRoomOverhead = 256
 
 // HooksConfig has the settings of the webhook. It has the same fields as server.WebhookConfig, so that one converts to the other.
 type HooksConfig struct {

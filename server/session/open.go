@@ -33,7 +33,7 @@ func New(cfg Config, h *chat.Hub, tokens *token.Verifier) *Sessions {
 		Tokens:        tokens,
 		onCommands:    (*Session).onCommands,
 		logLimit:      logqueue.EverySecond(),
-		HeldCommands:  limiter.Budget{Max: int64(max(maxHeld, fanout.BudgetMessages*cfg.MaxMessage)), Share: 4},
+		PausedBudget:  limiter.Budget{Max: int64(max(maxPaused, fanout.BudgetMessages*cfg.MaxMessage)), Share: 4},
 		BulkRate:      limiter.PerSecond(bulkRateFactor * h.MaxUnsent),
 		Outstanding:   limiter.Budget{Max: MaxOutstanding, Share: 2},
 		BulkWorkers:   NewWorkers(cores, maxQueuedBulk, bulkQueueTimeout),
@@ -59,7 +59,7 @@ func (all *Sessions) Open(t fanout.Transport, source *chat.Address, e Encoding, 
 // newSession returns a session. early has the bytes that the client sent before its 101 response.
 func newSession(c *fanout.Conn, h *Sessions, source *chat.Address, e Encoding, early []byte) *Session {
 	s := &Session{Conn: c, Sessions: h, source: source, Encoding: e, unread: early, early: len(early) > 0}
-	c.Hold(s.early)
+	c.SetPaused(s.early)
 	s.due.Deadline.Store(uint32(s.later(staleTimeout)))
 	return s
 }

@@ -25,31 +25,31 @@ type Session struct {
 	Client   string         // its public ID
 
 	// Owned by the poller.
-	State        sessionState
-	User         *chat.User         // nil before connect
-	Info         *chat.ClientInfo   // for other clients; immutable, replaced as a whole
-	meta         []byte             // of its token, for the application only
-	expires      expiry             // of its token
-	tokenID      chat.TokenIdentity // of its token
-	tokenUser    string             // the user that its tokens must have; differs from Info.User if the application replaced the user
-	Subs         []*Subscription
-	replies      *ReplyFrame              // of the current frame, not posted yet; nil for none
-	publishRoom  *chat.Room               // the last room with an event of it (publication, redaction, join, leave): while its backlog is over the limit, the client is not read from
-	messages     limiter.Meter            // commands
-	overByteRate bool                     // over its rate of bytes for too long: its publications are rejected
-	rejections   int                      // commands over a limit, since the last one that was not
-	bulkMeter    limiter.Meter            // bytes of bulk replies
-	Recovered    limiter.Meter            // bytes of recovered publications
-	Meters       map[string]limiter.Meter // publications by room, in rooms with a rate; nil before the first
-	firstCommand *uint64                  // during the admission: the number of the first command that may be for it (chat.pendingCommands); else nil
-	pendingJoin  *JoinAttempt             // the join that waits for the application or a worker; nil for none
-	WaitsFrom    wheel.Tick
-	nextBulk     func() // the query to start when it is no longer blocked
-	frameLeft    int    // bytes of the current command and the rest of its frame
-	heldBytes    int    // bytes reserved for it while the session waits
-	FrameRest    []byte // the rest of the frame, after the command that waits
-	unread       []byte // bytes after that frame
-	heldUnread   int    // bytes reserved for unread
+	State            sessionState
+	User             *chat.User         // nil before connect
+	Info             *chat.ClientInfo   // for other clients; immutable, replaced as a whole
+	meta             []byte             // of its token, for the application only
+	expires          expiry             // of its token
+	tokenID          chat.TokenIdentity // of its token
+	tokenUser        string             // the user that its tokens must have; differs from Info.User if the application replaced the user
+	Subs             []*Subscription
+	replies          *ReplyFrame              // of the current frame, not posted yet; nil for none
+	publishRoom      *chat.Room               // the last room with an event of it (publication, redaction, join, leave): while its backlog is over the limit, the client is not read from
+	messages         limiter.Meter            // commands
+	overByteRate     bool                     // over its rate of bytes for too long: its publications are rejected
+	rejections       int                      // commands over a limit, since the last one that was not
+	bulkMeter        limiter.Meter            // bytes of bulk replies
+	Recovered        limiter.Meter            // bytes of recovered publications
+	Meters           map[string]limiter.Meter // publications by room, in rooms with a rate; nil before the first
+	firstCommand     *uint64                  // during the admission: the number of the first command that may be for it (chat.pendingCommands); else nil
+	pendingJoin      *JoinAttempt             // the join that waits for the application or a worker; nil for none
+	WaitsFrom        wheel.Tick
+	nextBulk         func() // the query to start when it is no longer blocked
+	frameLeft        int    // bytes of the current command and the rest of its frame
+	reservedCommands int    // bytes reserved for it while the session waits
+	FrameRest        []byte // the rest of the frame, after the command that waits
+	unread           []byte // bytes after that frame
+	reservedUnread   int    // bytes reserved for unread
 
 	// Owned by the shard.
 	joined []*fanout.Member

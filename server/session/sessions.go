@@ -29,7 +29,7 @@ type Sessions struct {
 
 	logLimit rate.Sometimes // of log lines about rejected tokens and rooms
 
-	HeldCommands limiter.Budget // bytes of commands that wait for workers
+	PausedBudget limiter.Budget // bytes of commands that wait for workers
 
 	BulkRate    limiter.Rate   // bytes of bulk replies of one connection
 	Outstanding limiter.Budget // bytes of long replies that are not completely sent

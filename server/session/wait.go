@@ -8,8 +8,8 @@ import (
 // How a session waits for a worker: its client is not read from, and the bytes after the command are kept.
 
 const (
-	heldSession = 512      // bytes of a waiting session beside its commands, about
-	maxHeld     = 64 << 20 // bytes of commands that wait, all connections together
+	pausedSessionOverhead = 512      // bytes of a waiting session beside its commands, about
+	maxPaused             = 64 << 20 // bytes of commands that wait, all connections together
 )
 
 // Await runs work on a worker, then calls the function that it returned on the poller. If the queue is full or the wait too long, it calls reject
@@ -36,38 +36,38 @@ func (s *Session) Await(by *workers, work func() (finish func()), reject func())
 // Called on the poller.
 func (s *Session) Pause() bool {
 	s.flush()
-	n := s.frameLeft + heldSession
-	if !s.Sessions.HeldCommands.Reserve(n) {
+	n := s.frameLeft + pausedSessionOverhead
+	if !s.Sessions.PausedBudget.Reserve(n) {
 		return false
 	}
-	s.heldBytes = n
+	s.reservedCommands = n
 	s.WaitsFrom = s.Sessions.Clock.Tick()
-	s.Conn.Hold(true)
+	s.Conn.SetPaused(true)
 	return true
 }
 
 func (s *Session) unpause() {
-	s.Conn.Hold(false)
-	s.Sessions.HeldCommands.Release(s.heldBytes)
-	s.heldBytes = 0
+	s.Conn.SetPaused(false)
+	s.Sessions.PausedBudget.Release(s.reservedCommands)
+	s.reservedCommands = 0
 }
 
 // OnUnread keeps the bytes that arrived after the frame whose commands wait. It copies b. If the budget of all sessions for waiting bytes is used
 // up, it disconnects the client with code 3013 (too many requests): bytes that were read cannot be returned to the socket.
 func (s *Session) OnUnread(b []byte) {
-	if !s.Sessions.HeldCommands.Reserve(len(b)) {
+	if !s.Sessions.PausedBudget.Reserve(len(b)) {
 		s.Disconnect(disconnectTooMany)
 		return
 	}
-	s.heldUnread += len(b)
+	s.reservedUnread += len(b)
 	s.unread = append(s.unread, b...)
 }
 
 func (s *Session) takeUnread() []byte {
 	unread := s.unread
 	s.unread = nil
-	s.Sessions.HeldCommands.Release(s.heldUnread)
-	s.heldUnread = 0
+	s.Sessions.PausedBudget.Release(s.reservedUnread)
+	s.reservedUnread = 0
 	return unread
 }
 
@@ -84,7 +84,7 @@ func (s *Session) Resume(finish func()) {
 		}
 		before := s.rejections
 		finish()
-		if s.rejections == before && !s.Conn.Is(fanout.Held) {
+		if s.rejections == before && !s.Conn.Is(fanout.Paused) {
 			s.rejections = 0
 		}
 		s.continueReading()
@@ -102,15 +102,15 @@ func (s *Session) excludeWait() {
 // continueReading handles the commands and bytes that waited, and reads again, unless the session waits again. Called on the poller.
 func (s *Session) continueReading() {
 	now := s.Sessions.Clock.Now()
-	if !s.Conn.Is(fanout.Held) {
+	if !s.Conn.Is(fanout.Paused) {
 		commands := s.FrameRest
 		s.FrameRest = nil
 		s.Sessions.onCommands(s, commands, now)
 	}
-	if !s.Conn.Is(fanout.Held) {
+	if !s.Conn.Is(fanout.Paused) {
 		s.Conn.Take(s.takeUnread(), now)
 	}
-	if !s.Conn.Is(fanout.Held) {
+	if !s.Conn.Is(fanout.Paused) {
 		s.Sessions.Loop.Read(s.Conn)
 	}
 }
