@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"runtime"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -25,10 +24,8 @@ import (
 	"github.com/throng-chat/throng/server/wheel"
 )
 
-const (
-	minReleased = 1000        // change in the number of connections after which memory is released
-	logTimeout  = time.Second // for the last log records to be written when the server stops
-)
+// logTimeout is the time for the last log records to be written when the server stops.
+const logTimeout = time.Second
 
 // Server is one chat server. Create it with New, then call Run once.
 type Server struct {
@@ -201,7 +198,7 @@ func (s *Server) Run(ctx context.Context) error {
 		owners.Go(func() { s.maintainTLS(fetching) })
 	}
 	stopRelease := make(chan struct{})
-	owners.Go(func() { s.releaseMemory(stopRelease) })
+	owners.Go(func() { releaseMemory(s.sessions.Live.Load, stopRelease) })
 
 	var serving sync.WaitGroup
 	failed := make(chan error, 5) // one for each goroutine of serving
@@ -287,31 +284,3 @@ func (s *Server) shutdown() {
 	s.sessions.Hooks.Flush(max(s.cfg.Drain-time.Since(start), time.Second))
 	s.log.Info("stopped", "after", time.Since(start).Round(time.Millisecond).String(), "closed", notified-int64(cut), "cut", cut)
 }
-
-// releaseMemory returns memory to the system after many connections have opened or closed, until quit is closed. Otherwise the garbage of
-// their handshakes would stay for minutes.
-func (s *Server) releaseMemory(quit <-chan struct{}) {
-	ticker := time.NewTicker(time.Second)
-	defer ticker.Stop()
-	released, last, calm := int64(0), int64(0), 0
-	for {
-		select {
-		case <-quit:
-			return
-		case <-ticker.C:
-		}
-		live := s.sessions.Live.Load()
-		if abs(live-last) > minReleased/20 {
-			calm = 0
-		} else {
-			calm++
-		}
-		last = live
-		if calm >= 3 && abs(live-released) >= minReleased {
-			debug.FreeOSMemory()
-			released = live
-		}
-	}
-}
-
-func abs(n int64) int64 { return max(n, -n) }

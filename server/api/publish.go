@@ -72,14 +72,6 @@ func (br *apiBroadcast) do(ctx context.Context, a *API) (any, *protocol.Error) {
 	return map[string]any{"responses": responses}, nil
 }
 
-// notBoth returns an error if a value is given both as JSON and in base64.
-func notBoth(name string, value json.RawMessage, b64 string) *protocol.Error {
-	if b64 != "" && len(value) > 0 && string(value) != "null" {
-		return badRequest("%s and b64%s: want one of them, not both", name, name)
-	}
-	return nil
-}
-
 func (ap *apiPublication) read() (chat.Publication, *protocol.Error) {
 	if e := notBoth("data", ap.Data, ap.B64Data); e != nil {
 		return chat.Publication{}, e

@@ -122,7 +122,7 @@ func (ac *Acceptor) Accept() (net.Conn, error) {
 		<-ac.slots
 		return c, nil
 	case c := <-ac.HTTP:
-		c.(*PendingConn).holdSlot(ac.slots)
+		c.(*PendingConn).slot.hold(ac.slots)
 		return c, nil
 	case <-ac.Closed:
 		return nil, net.ErrClosed

@@ -7,8 +7,8 @@
 //	                 a goroutine waits   net/http: page, guest tokens, API, rejections (routes.go, guest.go, responses.go)
 //
 // Pending (pending.go) has the connections that are not in the event loop, and bounds their number in all, in each state and for each
-// address. If a change of state (states.go) exceeds a limit, it closes the least useful connection (evict.go). A response is written as long
-// as the peer makes progress (write.go).
+// address. If a change of state exceeds a limit, it closes the least useful connection (evict.go). A response is written as long as the peer
+// makes progress (pending_conn.go).
 //
 // A connection of the TLS port makes its TLS handshake (tls.go) before its head is read, and is pending meanwhile.
 //

@@ -4,11 +4,12 @@ import (
 	"bytes"
 	"container/list"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/throng-chat/throng/server/chat"
@@ -18,6 +19,14 @@ import (
 	"github.com/throng-chat/throng/server/wheel"
 	"github.com/throng-chat/throng/server/ws"
 )
+
+const (
+	ResponseStall   = 1500 * time.Millisecond // without progress of a response, the connection is closed; checked every 500 ms, so the close comes within 2 s
+	responseTimeout = time.Minute             // for a whole response: of a slow peer that makes progress
+)
+
+// stallCheck is the interval at which a blocked write checks its progress.
+const stallCheck = ResponseStall / 3
 
 // PendingConn is a connection of the public port that is not in the event loop: its first request has not arrived, or net/http handles its
 // requests. Fields without a note are owned by the goroutine that reads the head, then by net/http.
@@ -29,8 +38,7 @@ type PendingConn struct {
 	Address   netip.Addr     // address key of the peer; the zero Addr for a trusted proxy, which has many clients
 	ReadAhead []byte         // bytes of the request that were read before net/http reads
 	owner     owner          // nil until Begin
-	slots     chan struct{}  // of active requests; constant after Accept
-	released  atomic.Bool    // the slot is released
+	slot      cpuSlot        // while its first request uses the CPU; held by Accept
 	until     time.Time      // deadline of the response; owned by the goroutine that writes
 	source    *chat.Address  // guarded by Pending.Mu: the address that counts this connection, or nil
 	in        *list.List     // guarded by Pending.Mu
@@ -111,6 +119,47 @@ func (c *PendingConn) send(b []byte) (n, took int, err error) {
 	n, err = c.TCPConn.Write(b)
 	return n, n, err
 }
+
+// Write writes b as long as the peer makes progress. Only one goroutine may call it at a time.
+func (c *PendingConn) Write(b []byte) (n int, err error) {
+	for idle := time.Duration(0); ; {
+		by := time.Now().Add(stallCheck)
+		if !c.until.IsZero() && c.until.Before(by) {
+			by = c.until
+		}
+		if err := c.TCPConn.SetWriteDeadline(by); err != nil {
+			return n, err
+		}
+		sent, took, err := c.send(b[n:])
+		n += sent
+		if idle += stallCheck; took > 0 {
+			idle = 0
+			if c.owner != nil {
+				c.owner.progressed(c)
+			}
+		}
+		switch {
+		case !errors.Is(err, os.ErrDeadlineExceeded):
+			return n, err
+		case idle >= ResponseStall || !c.until.IsZero() && !time.Now().Before(c.until):
+			if c.owner != nil {
+				c.owner.countStalled()
+			}
+			return n, errors.Join(err, c.SetLinger(0)) // the kernel discards the unsent bytes
+		}
+	}
+}
+
+// SetWriteDeadline sets the deadline of a whole response. net/http calls it.
+func (c *PendingConn) SetWriteDeadline(t time.Time) error {
+	c.until = t
+	return nil
+}
+
+// ReadFrom replaces that of TCPConn, so that all bytes go through Write.
+func (c *PendingConn) ReadFrom(r io.Reader) (int64, error) { return io.Copy(onlyWriter{c}, r) }
+
+type onlyWriter struct{ io.Writer }
 
 // CloseWrite ends our direction, after the alert close_notify of TLS.
 func (c *PendingConn) CloseWrite() error {

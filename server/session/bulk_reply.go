@@ -2,7 +2,6 @@ package session
 
 import (
 	"runtime"
-	"time"
 
 	"github.com/centrifugal/protocol"
 
@@ -13,13 +12,8 @@ import (
 // worker makes a long one, once for all clients that wait for it. Its bytes are outstanding until the last client has received it. A client
 // receives bulk replies at a limited rate, and no second long reply before it has read the first.
 
-const (
-	maxQueuedBulk    = 4096            // long replies in the queue of the workers
-	bulkQueueTimeout = 5 * time.Second // to wait for a worker
-	MaxOutstanding   = 32 << 20        // bytes of long replies, all connections together
-	maxInline        = 16 << 10        // bytes of bulk replies that the poller makes for one connection at a time; a worker makes longer ones
-	bulkRateFactor   = 4               // times max-unsent: bytes of bulk replies for one connection per second
-)
+// maxInline is the number of bytes of bulk replies that the poller makes for one connection at a time. A worker makes longer ones.
+const maxInline = 16 << 10
 
 // overBulkRate reports whether the session has exceeded its rate of bulk replies.
 func (s *Session) overBulkRate() bool {

@@ -103,18 +103,6 @@ func (s *Session) Address() netip.Addr {
 	return netip.Addr{}
 }
 
-// SDKClient returns the client ID and the user of a connection; both are empty for a plain client. Any goroutine may call it.
-func SDKClient(c *fanout.Conn) (client, user string) {
-	s, ok := c.Handler.(*Session)
-	if !ok {
-		return "", ""
-	}
-	if info := s.Identity.Load(); info != nil {
-		user = info.User
-	}
-	return s.Client, user
-}
-
 // begin handles the bytes that the client sent before its 101 response. Called on the poller.
 func (s *Session) begin() {
 	early := s.unread

@@ -80,3 +80,15 @@ const (
 	Connected                     // connect succeeded
 	rejected                      // connect failed: all further commands are ignored
 )
+
+// SDKClient returns the client ID and the user of a connection; both are empty for a plain client. Any goroutine may call it.
+func SDKClient(c *fanout.Conn) (client, user string) {
+	s, ok := c.Handler.(*Session)
+	if !ok {
+		return "", ""
+	}
+	if info := s.Identity.Load(); info != nil {
+		user = info.User
+	}
+	return s.Client, user
+}

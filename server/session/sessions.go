@@ -8,9 +8,28 @@ import (
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
+	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/token"
 	"github.com/throng-chat/throng/server/wheel"
 )
+
+// The limits that all sessions share.
+const (
+	maxPaused        = 64 << 20        // bytes of commands that wait
+	bulkRateFactor   = 4               // times max-unsent: bytes of bulk replies for one connection per second
+	MaxOutstanding   = 32 << 20        // bytes of long replies that are not completely sent
+	maxQueuedBulk    = 4096            // long replies that wait for a worker; one worker per core
+	MaxVerifying     = 1024            // tokens of slow algorithms that wait for a worker; one worker per two cores
+	bulkQueueTimeout = 5 * time.Second // to wait for a worker
+)
+
+// Config has the settings of sessions.
+type Config struct {
+	PersonalRooms bool // a server-side subscription to the personal room of the user
+	MaxRooms      int  // per connection
+	PingInterval  time.Duration
+	MaxMessage    int // bytes
+}
 
 // Sessions is the state that all sessions share: settings, workers and budgets.
 type Sessions struct {
@@ -24,9 +43,6 @@ type Sessions struct {
 	Tokens        *token.Verifier
 	Hooks         *Hooks // nil for none
 
-	// onCommands handles the rest of a frame after a command that waited (wait.go): (*Session).onCommands, in a file above this one.
-	onCommands func(s *Session, frame []byte, now time.Duration)
-
 	logLimit rate.Sometimes // of log lines about rejected tokens and rooms
 
 	PausedBudget limiter.Budget // bytes of commands that wait for workers
@@ -37,6 +53,27 @@ type Sessions struct {
 
 	BulkWorkers *workers // of long replies
 	Verifiers   *workers // of signatures that take milliseconds
+}
+
+// New returns the Sessions of a hub.
+func New(cfg Config, h *chat.Hub, tokens *token.Verifier) *Sessions {
+	cores := len(h.Shards)
+	s := &Sessions{
+		Hub:           h,
+		personalRooms: cfg.PersonalRooms,
+		maxRooms:      cfg.MaxRooms,
+		pingInterval:  cfg.PingInterval,
+		clientPrefix:  RandomID(8),
+		Tokens:        tokens,
+		logLimit:      logqueue.EverySecond(),
+		PausedBudget:  limiter.Budget{Max: int64(max(maxPaused, fanout.BudgetMessages*cfg.MaxMessage)), Share: 4},
+		BulkRate:      limiter.PerSecond(bulkRateFactor * h.MaxUnsent),
+		Outstanding:   limiter.Budget{Max: MaxOutstanding, Share: 2},
+		BulkWorkers:   NewWorkers(cores, maxQueuedBulk, bulkQueueTimeout),
+		Verifiers:     NewWorkers(max(1, cores/2), MaxVerifying, bulkQueueTimeout),
+	}
+	s.BulkQueries = newBulkQueries(s.BulkWorkers, &s.Outstanding)
+	return s
 }
 
 // OnTick does the work of a tick. Called on the heartbeat.

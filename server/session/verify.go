@@ -16,9 +16,6 @@ import (
 // errVerifying is the error of a token that is not verified, because too many wait for the workers.
 var errVerifying = errors.New("too many tokens are being verified")
 
-// MaxVerifying is the number of tokens of slow algorithms that wait for workers, at most. There is one worker per two cores.
-const MaxVerifying = 1024
-
 // checkToken verifies a token with check, then calls then with the result: at once, or, for a signature that takes milliseconds, after a worker has
 // verified it. Meanwhile the next command of the client waits. checkToken and then run on the poller. then is not called if the connection
 // ends before.

@@ -1,16 +1,16 @@
 package session
 
 import (
+	"time"
+
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/wheel"
 )
 
 // How a session waits for a worker: its client is not read from, and the bytes after the command are kept.
 
-const (
-	pausedSessionOverhead = 512      // bytes of a waiting session beside its commands, about
-	maxPaused             = 64 << 20 // bytes of commands that wait, all connections together
-)
+// pausedSessionOverhead is the number of bytes of a waiting session beside its commands, about.
+const pausedSessionOverhead = 512
 
 // Await runs work on a worker, then calls the function that it returned on the poller. If the queue is full or the wait too long, it calls reject
 // there instead. Meanwhile the next command of the client waits. Both callbacks may call Await. Called on the poller.
@@ -99,13 +99,18 @@ func (s *Session) excludeWait() {
 	}
 }
 
+// commandHandler handles the rest of a frame, after a command that waited: the Session, by a method of a file above this one.
+type commandHandler interface {
+	onCommands(frame []byte, now time.Duration)
+}
+
 // continueReading handles the commands and bytes that waited, and reads again, unless the session waits again. Called on the poller.
 func (s *Session) continueReading() {
 	now := s.Sessions.Clock.Now()
 	if !s.Conn.Is(fanout.Paused) {
 		commands := s.FrameRest
 		s.FrameRest = nil
-		s.Sessions.onCommands(s, commands, now)
+		s.Conn.Handler.(commandHandler).onCommands(commands, now)
 	}
 	if !s.Conn.Is(fanout.Paused) {
 		s.Conn.Take(s.takeUnread(), now)

@@ -1,0 +1,27 @@
+package api
+
+import (
+	"context"
+
+	"github.com/centrifugal/protocol"
+
+	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/session"
+)
+
+// apiRedact removes the data of a publication from the history.
+type apiRedact chat.Redaction
+
+func (ar *apiRedact) do(ctx context.Context, a *API) (any, *protocol.Error) {
+	r := apiRoom{ar.Channel}
+	if e := r.checkAvailable(a, chat.ToReadHistory); e != nil {
+		return nil, e
+	}
+	if e := a.sessions.AwaitRoom(ctx, ar.Channel); e != nil {
+		return nil, session.ErrorOf(e)
+	}
+	if _, e := a.sessions.Redact(chat.Redaction(*ar), nil); e != nil {
+		return nil, session.ErrorOf(e)
+	}
+	return emptyResult{}, nil
+}
