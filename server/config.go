@@ -13,7 +13,7 @@ import (
 // Config has the settings of a server. Its tags are the only list of the settings; package settings defines the tags. A field with a name
 // is a flag, an environment variable and a key of the config file. A field with a table is a table of the config file.
 type Config struct {
-	Listen         string        `name:"listen" default:"127.0.0.1:3000" help:"Public address of the chat, host:port."`
+	Listen         string        `name:"listen" default:"127.0.0.1:3000" help:"Address of the plain port of the chat, host:port; off for none, with --tls-listen."`
 	Admin          string        `name:"admin" default:"127.0.0.1:3001" help:"Address of the admin port (health, metrics, connections, profiles), host:port; off for none."`
 	TLSListen      string        `name:"tls-listen" default:"off" help:"Address of the TLS port, host:port, with the certificates of the table [tls]; off for none."`
 	Origins        []string      `name:"origin" help:"Additional origin whose pages may connect: scheme://host[:port], https://*.example.com for subdomains, null for pages opened from a file, * for all. May be repeated."`
@@ -90,11 +90,14 @@ func (c Config) guestsAllowed() bool {
 	if len(c.TrustedProxies) > 0 {
 		return false // the clients of a proxy may be on other machines
 	}
-	return isLocal(c.Listen) && (c.TLSListen == "off" || isLocal(c.TLSListen))
+	return isLocal(c.Listen) && isLocal(c.TLSListen)
 }
 
-// isLocal reports whether a listen address is one of this machine only.
+// isLocal reports whether a listen address is one of this machine only, or off.
 func isLocal(listen string) bool {
+	if listen == "off" {
+		return true
+	}
 	host, _, err := net.SplitHostPort(listen)
 	if err != nil {
 		return false

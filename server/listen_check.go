@@ -31,33 +31,32 @@ func checkAddress(address string) (allowed string) {
 // in use is not an error, because the running server may be the one to be replaced.
 func (c Config) CheckAddresses() error {
 	var ce configErrors
-	listen, err := canListen(c.Listen)
-	if err != nil {
-		ce.add("listen", c.Listen, "must be an address of this machine: %v", err)
-	}
-	var overTLS *net.TCPAddr
-	if c.TLSListen != "off" {
-		if overTLS, err = canListen(c.TLSListen); err != nil {
-			ce.add("tls-listen", c.TLSListen, "must be an address of this machine, or off: %v", err)
+	var others []boundAddress
+	for _, setting := range []boundAddress{{name: "listen", text: c.Listen}, {name: "tls-listen", text: c.TLSListen}, {name: "admin", text: c.Admin}} {
+		if setting.text == "off" {
+			continue
 		}
-		if listen != nil && overTLS != nil && overlap(listen, overTLS) {
-			ce.add("tls-listen", c.TLSListen, "must have a different port than listen (%s), or be off", c.Listen)
+		at, err := canListen(setting.text)
+		if err != nil {
+			ce.add(setting.name, setting.text, "must be an address of this machine, or off: %v", err)
+			continue
 		}
-	}
-	if c.Admin == "off" {
-		return errors.Join(ce.errs...)
-	}
-	admin, err := canListen(c.Admin)
-	if err != nil {
-		ce.add("admin", c.Admin, "must be an address of this machine, or off: %v", err)
-	}
-	if listen != nil && admin != nil && overlap(listen, admin) {
-		ce.add("admin", c.Admin, "must have a different port than listen (%s), or be off", c.Listen)
-	}
-	if overTLS != nil && admin != nil && overlap(overTLS, admin) {
-		ce.add("admin", c.Admin, "must have a different port than tls-listen (%s), or be off", c.TLSListen)
+		setting.at = at
+		for _, other := range others {
+			if overlap(other.at, at) {
+				ce.add(setting.name, setting.text, "must have a different port than %s (%s), or be off", other.name, other.text)
+			}
+		}
+		others = append(others, setting)
 	}
 	return errors.Join(ce.errs...)
+}
+
+// boundAddress is an address to listen on.
+type boundAddress struct {
+	name string // of the setting
+	text string
+	at   *net.TCPAddr
 }
 
 // overlap reports whether two sockets cannot listen at the same time.

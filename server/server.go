@@ -37,10 +37,10 @@ type Server struct {
 	files    int // the open-file limit
 
 	api      *api.API
-	acceptor *edge.Acceptor
-	tls      *tlsPort     // nil if the TLS port is off
-	edge     *edge.Edge   // of the acceptor
-	admin    *admin.Admin // nil if the admin port is off
+	edge     *edge.Edge     // of both acceptors
+	acceptor *edge.Acceptor // nil if the plain port is off
+	tls      *tlsPort       // nil if the TLS port is off
+	admin    *admin.Admin   // nil if the admin port is off
 }
 
 // New checks the config and opens the ports. It accepts no connection before Run. An error that wraps syscall.EADDRINUSE names the address in
@@ -80,8 +80,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 
 // listen opens the ports.
 func (s *Server) listen() (err error) {
-	s.acceptor, err = edge.Open(edge.Config{
-		Listen:                 s.cfg.Listen,
+	s.edge, err = edge.New(edge.Config{
 		Hosts:                  s.cfg.Hosts,
 		Origins:                s.cfg.Origins,
 		TrustedProxies:         s.cfg.TrustedProxies,
@@ -93,7 +92,11 @@ func (s *Server) listen() (err error) {
 	if err != nil {
 		return err
 	}
-	s.edge = s.acceptor.Edge
+	if s.cfg.Listen != "off" {
+		if s.acceptor, err = s.edge.Listen(s.cfg.Listen, nil); err != nil {
+			return err
+		}
+	}
 	if err := s.openTLS(); err != nil {
 		return errors.Join(err, s.closeAcceptors())
 	}
@@ -108,12 +111,15 @@ func (s *Server) listen() (err error) {
 	return nil
 }
 
-// acceptors are those of the public port and, if it is on, of the TLS port.
-func (s *Server) acceptors() []*edge.Acceptor {
-	if s.tls == nil {
-		return []*edge.Acceptor{s.acceptor}
+// acceptors are those of the plain port and of the TLS port, if they are on.
+func (s *Server) acceptors() (open []*edge.Acceptor) {
+	if s.acceptor != nil {
+		open = append(open, s.acceptor)
 	}
-	return []*edge.Acceptor{s.acceptor, s.tls.acceptor}
+	if s.tls != nil {
+		open = append(open, s.tls.acceptor)
+	}
+	return open
 }
 
 func (s *Server) closeAcceptors() error {
@@ -135,8 +141,13 @@ func (s *Server) apiOn(port string) *api.API {
 // shardCount returns the number of shards: one per core.
 func shardCount(cores int) int { return min(cores, fanout.MaxShards) }
 
-// Addr returns the address of the public port.
-func (s *Server) Addr() net.Addr { return s.acceptor.Addr() }
+// Addr returns the address of the plain port, or nil if it is off.
+func (s *Server) Addr() net.Addr {
+	if s.acceptor == nil {
+		return nil
+	}
+	return s.acceptor.Addr()
+}
 
 // TLSAddr is the address of the TLS port, nil if it is off.
 func (s *Server) TLSAddr() net.Addr {

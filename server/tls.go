@@ -45,7 +45,7 @@ func (s *Server) openTLS() error {
 	if err != nil {
 		return fmt.Errorf("tls: %w", err)
 	}
-	acceptor, err := s.edge.ListenTLS(s.cfg.TLSListen, handshakes)
+	acceptor, err := s.edge.Listen(s.cfg.TLSListen, handshakes)
 	if err != nil {
 		return err
 	}

@@ -79,8 +79,11 @@ const (
 func (c Config) Validate() error {
 	var ce configErrors
 	ce.addRanges(&c)
-	if allowed := checkAddress(c.Listen); allowed != "" {
-		ce.add("listen", c.Listen, "must be %s, such as 127.0.0.1:3000", allowed)
+	switch allowed := checkAddress(c.Listen); {
+	case c.Listen == "off" && c.TLSListen == "off":
+		ce.add("listen", c.Listen, "must be host:port, because tls-listen is off too")
+	case allowed != "" && c.Listen != "off":
+		ce.add("listen", c.Listen, "must be %s, such as 127.0.0.1:3000, or off with tls-listen", allowed)
 	}
 	if allowed := checkAddress(c.Admin); allowed != "" && c.Admin != "off" {
 		ce.add("admin", c.Admin, "must be %s, or off", allowed)

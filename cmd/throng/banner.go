@@ -21,14 +21,16 @@ func printBanner(cfg server.Config, srv *server.Server, file *configFile, start 
 	line("config", "%s", file)
 	line("loops", "%d, one per core · ping after %v of silence, close %v later", srv.Shards(), cfg.PingInterval, cfg.PingTimeout)
 	line("limits", "%s · %v per message · %s per connection · %v unsent", count(srv.MaxConnections(), "connection"), settings.Size(cfg.MaxMessage), rateText(cfg.Rate), settings.Size(cfg.MaxUnsent))
-	line("access", "%s", access(srv.Addr(), srv.GuestsAllowed(), srv.TokensEnabled()))
+	line("access", "%s", access(mostPublic(srv), srv.GuestsAllowed(), srv.TokensEnabled()))
 	line("rooms", "%s", otherRooms(srv.OtherRooms(), len(cfg.Rooms)))
-	host := srv.Addr().String()
-	line("listen", "http://%s/  the chat page", host)
-	line("", "ws://%s/ws  for plain clients (?room=NAME, default lobby)", host)
-	line("", "ws://%s/connection/websocket  for SDK clients", host)
-	if over := srv.TLSAddr(); over != nil {
-		line("tls", "https://%s/  and wss://, with the same paths", over)
+	if plain, over := srv.Addr(), srv.TLSAddr(); plain == nil {
+		line("listen", "off")
+		printEndpoints(line, "tls", "s", over)
+	} else {
+		printEndpoints(line, "listen", "", plain)
+		if over != nil {
+			line("tls", "https://%s/  and wss://, with the same paths", over)
+		}
 	}
 	line("api", "%s", apiText(cfg, srv))
 	if admin := srv.AdminAddr(); admin != nil {
@@ -38,6 +40,28 @@ func printBanner(cfg server.Config, srv *server.Server, file *configFile, start 
 	}
 	fmt.Fprintf(&b, "ready in %v · press Ctrl-C for a graceful stop, twice to stop at once\n", time.Since(start).Round(time.Millisecond))
 	fmt.Fprint(os.Stderr, b.String())
+}
+
+// printEndpoints prints what clients use on a port. s is "s" for TLS.
+func printEndpoints(line func(key, format string, args ...any), key, s string, host net.Addr) {
+	line(key, "http%s://%s/  the chat page", s, host)
+	line("", "ws%s://%s/ws  for plain clients (?room=NAME, default lobby)", s, host)
+	line("", "ws%s://%s/connection/websocket  for SDK clients", s, host)
+}
+
+// port is an open port of clients.
+type port struct {
+	setting string // listen or tls-listen
+	addr    net.Addr
+}
+
+// mostPublic returns the port that the network can reach, if there is one: else the plain port, or the TLS port where that is off.
+func mostPublic(srv *server.Server) port {
+	plain, over := port{"listen", srv.Addr()}, port{"tls-listen", srv.TLSAddr()}
+	if plain.addr == nil || over.addr != nil && isLoopback(plain.addr) && !isLoopback(over.addr) {
+		return over
+	}
+	return plain
 }
 
 func rateText(n int) string {
@@ -56,21 +80,22 @@ func count(n int, thing string) string {
 }
 
 // access describes who can connect, and which setting changes that.
-func access(addr net.Addr, guests, tokens bool) string {
-	_, port, err := net.SplitHostPort(addr.String())
+func access(at port, guests, tokens bool) string {
+	addr, setting := at.addr, at.setting
+	_, number, err := net.SplitHostPort(addr.String())
 	if err != nil {
 		return addr.String()
 	}
 	local := isLoopback(addr)
 	switch {
 	case local && guests && tokens:
-		return fmt.Sprintf("this machine only, with a token or as a guest (to accept the network: --listen :%s, and --guests on for guests)", port)
+		return fmt.Sprintf("this machine only, with a token or as a guest (to accept the network: --%s :%s, and --guests on for guests)", setting, number)
 	case local && guests:
-		return fmt.Sprintf("this machine only, as a guest (to accept the network: --listen :%s, with a key under [token] or --guests on)", port)
+		return fmt.Sprintf("this machine only, as a guest (to accept the network: --%s :%s, with a key under [token] or --guests on)", setting, number)
 	case local && tokens:
-		return fmt.Sprintf("this machine only, with a token (to accept the network: --listen :%s)", port)
+		return fmt.Sprintf("this machine only, with a token (to accept the network: --%s :%s)", setting, number)
 	case guests:
-		return fmt.Sprintf("OPEN TO THE NETWORK WITHOUT SIGN-IN: every client that reaches %s may chat under any name (to prevent this: --guests off, or --listen 127.0.0.1:%s)", addr, port)
+		return fmt.Sprintf("OPEN TO THE NETWORK WITHOUT SIGN-IN: every client that reaches %s may chat under any name (to prevent this: --guests off, or --%s 127.0.0.1:%s)", addr, setting, number)
 	case tokens:
 		return "the network, with a token"
 	}
@@ -109,6 +134,9 @@ func apiText(cfg server.Config, srv *server.Server) string {
 		return "off (to turn it on: key = \"...\" under [api] in the config file, or THRONG_API_KEY)"
 	case cfg.API.On == "admin":
 		return fmt.Sprintf("http://%s/api/", addressOf(srv.AdminAddr()))
+	}
+	if srv.Addr() == nil {
+		return fmt.Sprintf("https://%s/api/", srv.TLSAddr())
 	}
 	return fmt.Sprintf("http://%s/api/", srv.Addr())
 }

@@ -22,12 +22,19 @@ func TestTheBannerSaysWhoCanConnect(t *testing.T) {
 		{addr: network, tokens: true, says: []string{"the network, with a token"}},
 		{addr: network, says: []string{"NO CLIENT CAN CONNECT", "[token]", "--guests on"}},
 	} {
-		got := access(tt.addr, tt.guests, tt.tokens)
+		got := access(port{"listen", tt.addr}, tt.guests, tt.tokens)
 		for _, want := range tt.says {
 			if !strings.Contains(got, want) {
 				t.Errorf("%v, guests %v, tokens %v: got %q, want %q in it", tt.addr, tt.guests, tt.tokens, got, want)
 			}
 		}
+	}
+}
+
+func TestTheBannerNamesTheSettingOfThePort(t *testing.T) {
+	at := port{"tls-listen", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 3443}}
+	if got, want := access(at, true, false), "--tls-listen :3443"; !strings.Contains(got, want) {
+		t.Errorf("got %q, want %q in it", got, want)
 	}
 }
 

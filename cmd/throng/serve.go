@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -74,7 +75,7 @@ func (sv *serveCmd) Run() error {
 	cfg.Version = version
 	srv, err := server.New(cfg, log)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return &exitError{code: exitInUse, err: fmt.Errorf("%w: stop the server that uses it, or choose another address with --listen and --admin", plainInUse(err))}
+		return &exitError{code: exitInUse, err: fmt.Errorf("%w: stop the server that uses it, or choose another address with --listen, --tls-listen and --admin", plainInUse(err))}
 	}
 	if err != nil {
 		return err
@@ -88,7 +89,7 @@ func (sv *serveCmd) Run() error {
 		log.Warn("the admin port is open to the network: every client that reaches it can list and close connections; to restrict it to this machine: --admin 127.0.0.1:3001",
 			"admin", admin.String())
 	}
-	if len(cfg.TrustedProxies) > 0 && len(cfg.Hosts) == 0 && isLoopback(srv.Addr()) {
+	if len(cfg.TrustedProxies) > 0 && len(cfg.Hosts) == 0 && isLoopback(cmp.Or(srv.Addr(), srv.TLSAddr())) {
 		log.Warn("throng rejects requests that a proxy forwards with a host name (421): list the name of the site, such as --host chat.example")
 	}
 	if !srv.GuestsAllowed() && !srv.TokensEnabled() && cfg.Webhooks.URL == "" {
@@ -100,10 +101,10 @@ func (sv *serveCmd) Run() error {
 	if terminal {
 		printBanner(cfg, srv, sv.sources.file, start)
 	} else {
-		log.Info("ready", "version", version, "pid", os.Getpid(), "config", sv.sources.file.String(), "listen", srv.Addr().String(),
+		log.Info("ready", "version", version, "pid", os.Getpid(), "config", sv.sources.file.String(), "listen", addressOf(srv.Addr()),
 			"tls_listen", addressOf(srv.TLSAddr()),
 			"admin", addressOf(srv.AdminAddr()), "max_connections", srv.MaxConnections(), "max_message", cfg.MaxMessage,
-			"max_unsent", cfg.MaxUnsent, "rate", cfg.Rate, "access", access(srv.Addr(), srv.GuestsAllowed(), srv.TokensEnabled()),
+			"max_unsent", cfg.MaxUnsent, "rate", cfg.Rate, "access", access(mostPublic(srv), srv.GuestsAllowed(), srv.TokensEnabled()),
 			"rooms", otherRooms(srv.OtherRooms(), len(cfg.Rooms)), "api", apiText(cfg, srv), "loops", srv.Shards())
 	}
 	return srv.Run(ctx)

@@ -14,14 +14,12 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"github.com/throng-chat/throng/server/api"
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/origin"
-	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/tlshandshake"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -56,22 +54,9 @@ type Acceptor struct {
 // ListenOptions delay the accept until the first bytes of a head arrive, for at most HeadTimeout.
 var ListenOptions = netpoll.ListenOptions{SendBuffer: sendBuffer, FirstBytes: HeadTimeout}
 
-// Open listens on the public port. It accepts no connection before Run. a is nil if the server API is not on this port.
-func Open(cfg Config, h *session.Sessions, a *api.API, m *metrics.Metrics, log *slog.Logger) (*Acceptor, error) {
-	e, err := newEdge(cfg, h, a, m, log)
-	if err != nil {
-		return nil, err
-	}
-	ac, err := newAcceptor(cfg.Listen, e)
-	if err != nil {
-		return nil, err
-	}
-	e.checksHost = len(e.hosts) > 0 || origin.IsLoopback(ac.Addr())
-	return ac, nil
-}
-
-// newAcceptor listens on address, host:port.
-func newAcceptor(address string, e *Edge) (*Acceptor, error) {
+// Listen listens on address, host:port: for TLS with tls, or for plain TCP if tls is nil. The Acceptor accepts no connection before Run. The first
+// address decides for all whether the Host header is checked. Call Listen before the first Run.
+func (e *Edge) Listen(address string, tls *tlshandshake.Handshaker) (*Acceptor, error) {
 	tcp, err := netpoll.Listen(address, ListenOptions)
 	if err != nil {
 		return nil, err
@@ -84,6 +69,7 @@ func newAcceptor(address string, e *Edge) (*Acceptor, error) {
 		TCPListener: tcp,
 		sockets:     sockets,
 		Edge:        e,
+		tls:         tls,
 		Log:         e.log,
 		logLimit:    logqueue.EverySecond(),
 		HTTP:        make(chan net.Conn),
@@ -95,6 +81,9 @@ func newAcceptor(address string, e *Edge) (*Acceptor, error) {
 		close(ac.Closed)
 		return errors.Join(sockets.Close(), tcp.Close())
 	})
+	if !e.listens {
+		e.listens, e.checksHost = true, len(e.hosts) > 0 || origin.IsLoopback(ac.Addr())
+	}
 	return ac, nil
 }
 

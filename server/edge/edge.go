@@ -24,7 +24,7 @@ const (
 )
 
 // Edge handles the requests of the public port: it authorizes handshakes and responds to the other requests. It is constant after
-// Open. Its parts with a state of their own have locks.
+// the last Listen. Its parts with a state of their own have locks.
 type Edge struct {
 	log      *slog.Logger
 	metrics  *metrics.Metrics
@@ -45,6 +45,7 @@ type Edge struct {
 	proxies         proxies
 	origins         origin.Allowed
 	hosts           origin.Hosts
+	listens         bool // Listen was called
 	checksHost      bool // the Host header must be in hosts
 	compression     bool // permessage-deflate is accepted
 	countsAddresses bool // connections count for their address from the accept on
@@ -52,7 +53,6 @@ type Edge struct {
 
 // Config has the settings of the public port.
 type Config struct {
-	Listen                 string // host:port
 	Hosts                  origin.Hosts
 	Origins                []string
 	TrustedProxies         []string
@@ -62,8 +62,8 @@ type Config struct {
 	RateConnectionsAddress int // new connections per second from one address; 0 for no limit
 }
 
-// newEdge returns an Edge that does not listen.
-func newEdge(cfg Config, h *session.Sessions, a *api.API, m *metrics.Metrics, log *slog.Logger) (*Edge, error) {
+// New returns an Edge that does not listen. a is nil if the server API is not on the public port.
+func New(cfg Config, h *session.Sessions, a *api.API, m *metrics.Metrics, log *slog.Logger) (*Edge, error) {
 	e := &Edge{
 		log:             log,
 		metrics:         m,

@@ -13,16 +13,6 @@ import (
 // TLS on the public port. A connection is pending during its handshake, so that the same bounds hold as for a head: number, time, memory.
 // After it, PendingConn reads and writes by a tlsconn.Stream, and the event loop by a tlsconn.Conn.
 
-// ListenTLS listens on the TLS port, host:port, whose requests e handles like those of the public port.
-func (e *Edge) ListenTLS(address string, h *tlshandshake.Handshaker) (*Acceptor, error) {
-	ac, err := newAcceptor(address, e)
-	if err != nil {
-		return nil, err
-	}
-	ac.tls = h
-	return ac, nil
-}
-
 // responseNotTLS is for a client that sends an HTTP request to the TLS port.
 const responseNotTLS = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n" +
 	"400 Bad Request: this port speaks TLS: use https:// or wss://\n"
