@@ -97,7 +97,7 @@ func (c *sdk) enterCrowd(s *Server, room string) {
 	defer unlock()
 	for n := range 5000 {
 		name := fmt.Sprintf("%s %d", strings.Repeat("x", 100), n)
-		r.Presence.Add(&chat.Membership{Info: &chat.ClientInfo{User: name, Client: name}})
+		r.Presence.Add(&chat.PresenceEntry{Info: &chat.ClientInfo{User: name, Client: name}})
 	}
 }
 

@@ -38,7 +38,7 @@ func crowdInto(s *Server, room string, members, bytes int) {
 	r := s.sessions.RoomLocked(in, room)
 	for n := range members {
 		name := fmt.Sprintf("%s %d", strings.Repeat("x", bytes/3), n)
-		r.Presence.Add(&chat.Membership{Info: &chat.ClientInfo{User: name, Client: name}})
+		r.Presence.Add(&chat.PresenceEntry{Info: &chat.ClientInfo{User: name, Client: name}})
 	}
 	r.Members += members
 }

@@ -6,18 +6,20 @@
 //	server API ----> Hub.Admit --> Hub.Publish -------+     +--> audience of the room: one job per shard (package fanout)
 //	                 (publish.go: size, offset, order, encoding)
 //
-// A room belongs to a stripe of the room table (rooms.go). The stripe's lock protects the order of the room: a publication gets its offset,
-// is appended to the history and is posted to the shards under that lock. A client joins under the same lock (join.go), so the recovered
-// publications end where the live ones begin. permission.go decides who may do an action. Rates and slow mode limit publishers (users.go,
-// addresses.go, slow_mode.go). Other packages register the formats that encode publications and events (formats.go).
+// A room belongs to a stripe of the room table (room_table.go). The stripe's lock protects the order of the room: a publication gets its
+// offset, is appended to the history and is posted to the shards under that lock. A client joins under the same lock (join.go), so the
+// recovered publications end where the live ones begin. permission.go decides who may do an action. Rates and slow mode limit publishers
+// (user_connections.go, address_limits.go, slow_mode.go). Other packages register the formats that encode publications and events
+// (formats.go).
 //
-// The files have two layers. The lower layer has the state: the hub (hub.go), its rooms (rooms.go), members (members.go), histories, users
-// and addresses. The upper layer has the operations, which are methods of Hub: a room is created, scheduled for expiry and released
-// (room_lifecycle.go, expiry.go), joined and left (join.go, leave.go, plain_members.go), published in (publish.go), read (read.go,
-// presence.go) and redacted (redact.go). The lower layer does not call the upper one, except by a field that New sets (config.go).
+// The files have two layers. The lower layer has the state: the hub (hub.go), its rooms (room.go), members (membership.go, presence.go),
+// histories, users (user.go) and addresses (address.go). The upper layer has the operations, which are methods of Hub: a room is created,
+// scheduled for expiry and released (room_lifecycle.go, expiry.go), joined and left (join.go, leave.go, plain_members.go), published in
+// (publish.go), read (read_history.go, read_presence.go, active_rooms.go) and redacted (redact.go). The lower layer does not call the upper
+// one.
 //
-// Commands of the application to connections of users are plain data (commands.go). Hub.Execute sends them (send_command.go), also to
-// connections that wait for their connect webhook (pending_commands.go).
+// Commands of the application to connections of users are plain data (user_command.go). Hub.Execute sends them (execute.go), also to
+// connections that wait for their connect webhook (pending_user_commands.go).
 //
 // All state is in memory: a restart clears it, and it is not shared with other processes.
 package chat

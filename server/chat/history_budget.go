@@ -10,9 +10,7 @@ import (
 // historyBudget is the history budget: it bounds the bytes of all histories together, and evicts the oldest publications when they exceed it.
 // The caller of a method with a room holds the room's lock. evict, evictBusy and evictIf take it themselves: their caller holds no lock.
 type historyBudget struct {
-	// Constant.
-	maxBytes int         // bytes
-	onEvict  func(*Room) // called after an eviction from a room, under the room's lock
+	maxBytes int // constant
 
 	mu      sync.Mutex // a leaf
 	bytes   int
@@ -110,8 +108,9 @@ func (hb *historyBudget) Counts() (publications, bytes int, evicted uint64) {
 
 // evict brings the histories back into the budget after a publication in r; nil does nothing. It evicts the oldest publication of r if r
 // holds more bytes than the room of the oldest publication of all, else the oldest publication of all. So a few busy rooms cannot empty
-// the others. The caller holds no lock.
-func (hb *historyBudget) evict(r *Room) {
+// the others. release is called with the room of the oldest publication, under its lock, after that publication is evicted. The caller holds
+// no lock.
+func (hb *historyBudget) evict(r *Room, release func(*Room)) {
 	if r == nil || r.Options.HistorySize == 0 {
 		return
 	}
@@ -125,7 +124,7 @@ func (hb *historyBudget) evict(r *Room) {
 		bytes := oldest.room.History.Bytes
 		in.Mu.Unlock()
 		if !hb.evictBusy(r, bytes) && hb.removeFirst(oldest) {
-			hb.evictIf(oldest)
+			hb.evictIf(oldest, release)
 		}
 	}
 }
@@ -141,13 +140,13 @@ func (hb *historyBudget) evictBusy(r *Room, bytes int) bool {
 	return true
 }
 
-// evictIf evicts a publication if it is still the oldest of its room.
-func (hb *historyBudget) evictIf(m budgetEntry) {
+// evictIf evicts a publication if it is still the oldest of its room, and then calls release.
+func (hb *historyBudget) evictIf(m budgetEntry, release func(*Room)) {
 	in := m.room.Stripe
 	in.Mu.Lock()
 	defer in.Mu.Unlock()
 	if m.room.History.first.Load() == m.offset {
 		hb.evictOldest(m.room)
-		hb.onEvict(m.room)
+		release(m.room)
 	}
 }

@@ -42,7 +42,7 @@ func TestAllHistoriesTogetherAreBounded(t *testing.T) {
 	t.Parallel()
 	const each, most = 100, 20
 	const used = 3 // of the rooms below have publications
-	a := historyBudget{maxBytes: most*(each+PublicationOverhead) + used*HistoryOverhead, onEvict: func(*Room) {}}
+	a := historyBudget{maxBytes: most*(each+PublicationOverhead) + used*HistoryOverhead}
 	rooms := make([]*Room, 5)
 	for i := range rooms {
 		rooms[i] = NewRoom(&Stripe{}, fmt.Sprint(i), &RoomOptions{HistorySize: 1000}, 1)
@@ -52,7 +52,7 @@ func TestAllHistoriesTogetherAreBounded(t *testing.T) {
 		r := rooms[n*n%len(rooms)]
 		p := Publication{Data: make([]byte, each)}
 		a.Append(r, &p)
-		a.evict(r)
+		a.evict(r, func(*Room) {})
 		order = append(order, fmt.Sprint(r.Name, " ", p.Offset))
 		var held []string
 		for _, r := range rooms {
@@ -87,7 +87,7 @@ func TestABusyRoomDoesNotEvictOtherHistories(t *testing.T) {
 	o.HistorySize = 1000
 	emptied := 0
 	a := historyBudget{maxBytes: 64 << 10}
-	a.onEvict = func(r *Room) {
+	release := func(r *Room) {
 		if r.History.Count == 0 {
 			emptied++
 		}
@@ -98,7 +98,7 @@ func TestABusyRoomDoesNotEvictOtherHistories(t *testing.T) {
 	}
 	for range 1000 {
 		a.Append(busy, &Publication{Data: make([]byte, 1000)})
-		if a.evict(busy); emptied > 0 {
+		if a.evict(busy, release); emptied > 0 {
 			t.Fatalf("got %d rooms emptied", emptied)
 		}
 	}

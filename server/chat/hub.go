@@ -43,3 +43,30 @@ type Hub struct {
 	Addresses           map[netip.Addr]*Address
 	parkedAddressMeters limiter.Parked[netip.Addr]
 }
+
+// New returns a hub without rooms. The caller calls OnTick on the heartbeat.
+func New(cfg Config, f Formats, e *fanout.Engine) *Hub {
+	h := &Hub{
+		Engine:                e,
+		MessageRate:           limiter.PerSecond(cfg.Rate),
+		userRate:              limiter.PerSecond(cfg.RateUser),
+		addressRate:           limiter.PerSecond(cfg.RateAddress),
+		patterns:              cfg.Rooms,
+		anyRoom:               otherRoom(cfg.OtherRooms),
+		closed:                cfg.OtherRooms == RoomsClosed,
+		Names:                 cfg.Names,
+		Guests:                cfg.Guests,
+		maxUserConnections:    cfg.MaxConnectionsUser,
+		maxAddressConnections: cfg.MaxConnectionsAddress,
+		countsAddresses:       cfg.CountsAddresses || cfg.MaxConnectionsAddress > 0 || cfg.RateAddress > 0,
+		Moderation:            newModeration(),
+		formats:               f,
+
+		users:         map[string]*User{},
+		Addresses:     map[netip.Addr]*Address{},
+		HistoryBudget: historyBudget{maxBytes: cfg.HistoryBytes},
+		Positions:     newPositionTable(),
+	}
+	h.Rooms = newRooms(h)
+	return h
+}

@@ -110,7 +110,7 @@ func (h *Hub) joinLocked(c *fanout.Conn, q *JoinRequest) {
 	m.Topic.Members++
 	r.Members++
 	if o.Presence {
-		r.Presence.Add(m)
+		r.Presence.Add(&m.PresenceEntry)
 	}
 	q.needsFull = !q.hasDeltaBase(r)
 }

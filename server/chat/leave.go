@@ -18,7 +18,7 @@ func (h *Hub) leaveLocked(m *Membership) (wake uint64) {
 	m.Topic.Members--
 	h.Metrics.Subscriptions.Dec()
 	if r.Options.Presence {
-		r.Presence.Remove(m)
+		r.Presence.Remove(&m.PresenceEntry)
 	}
 	wake |= m.Topic.Shard.Push(fanout.Job{Do: fanout.LeaveTopic, Member: &m.Member})
 	wake |= h.sendOrQueueLocked(r, m.Info, false)

@@ -95,7 +95,7 @@ func (h *Hub) Publish(to RoomRef, pub Publication, o PublishOptions) (*Room, Str
 	}
 	in.Mu.Unlock()
 	h.Wake(wake)
-	h.HistoryBudget.evict(r)
+	h.HistoryBudget.evict(r, h.releaseLocked)
 	return r, at
 }
 
@@ -129,7 +129,7 @@ func (h *Hub) PublishPlain(r *Room, op ws.Opcode, payload []byte) {
 	h.releaseLocked(r)
 	in.Mu.Unlock()
 	h.Wake(wake)
-	h.HistoryBudget.evict(r)
+	h.HistoryBudget.evict(r, h.releaseLocked)
 }
 
 // publishLocked appends m to the history of r, if it has one, and posts m to the members. It returns the position of m and the shards to

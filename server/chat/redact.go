@@ -33,7 +33,7 @@ func (h *Hub) Redact(what Redaction, author *ClientInfo) (in *Room, e *Rejection
 	defer func() {
 		unlock()
 		h.Wake(wake)
-		h.HistoryBudget.evict(in)
+		h.HistoryBudget.evict(in, h.releaseLocked)
 	}()
 	if r == nil || r.History.Epoch == "" || what.Epoch != "" && what.Epoch != r.History.Epoch {
 		return nil, gone

@@ -50,9 +50,9 @@ func TestALongPresenceReplyEqualsAShortOne(t *testing.T) {
 // The estimated size of a presence reply follows each join and leave, and matches the real size.
 func TestTheSizeOfAPresenceReplyIsExact(t *testing.T) {
 	p := &chat.Presence{}
-	var subs []*chat.Membership
+	var subs []*chat.PresenceEntry
 	for n := range 100 {
-		sub := &chat.Membership{Info: &chat.ClientInfo{User: fmt.Sprint(n), Client: fmt.Sprintf("%032x", n), ConnInfo: []byte(`{"name":"somebody"}`)}}
+		sub := &chat.PresenceEntry{Info: &chat.ClientInfo{User: fmt.Sprint(n), Client: fmt.Sprintf("%032x", n), ConnInfo: []byte(`{"name":"somebody"}`)}}
 		p.Add(sub)
 		subs = append(subs, sub)
 	}

@@ -6,7 +6,7 @@
 //	                                               history, presence        --> reply, or a bulk reply by a worker (bulk_reply.go)
 //	replies <-- ReplyFrame, encoded on the shard (reply_frame.go) <-- replies to the commands of one frame (reply.go)
 //
-// The poller owns a Session; other goroutines post to it. Commands of the application on users are data (chat/commands.go), which the
+// The poller owns a Session; other goroutines post to it. Commands of the application on users are data (chat/user_command.go), which the
 // session applies (user_command.go). A command that waits for a proxy request, a slow signature or a bulk reply stops the reading from its
 // client (wait.go, workers.go); other sessions continue. Publications, joins and leaves are encoded here for the formats of the SDKs
 // (encoding.go, push.go).

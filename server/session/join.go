@@ -16,7 +16,7 @@ const flagRejectUnrecovered = 2 // of subscribe: return error 112 if the recover
 // request sets the fields of the join request for the chat.
 func (s *Session) request(en *JoinAttempt) *chat.JoinRequest {
 	en.sub = &Subscription{
-		Membership: chat.Membership{Info: en.Info},
+		Membership: chat.Membership{PresenceEntry: chat.PresenceEntry{Info: en.Info}},
 		serverSide: en.serverSide,
 		byToken:    en.byToken,
 		expires:    en.expires,

@@ -11,7 +11,7 @@ import (
 func fullRoom(members int) *chat.Presence {
 	p := &chat.Presence{}
 	for i := range members {
-		p.Add(&chat.Membership{Info: &chat.ClientInfo{User: fmt.Sprint("user", i), Client: fmt.Sprintf("%032x", i), ConnInfo: []byte(`{"name":"somebody"}`)}})
+		p.Add(&chat.PresenceEntry{Info: &chat.ClientInfo{User: fmt.Sprint("user", i), Client: fmt.Sprintf("%032x", i), ConnInfo: []byte(`{"name":"somebody"}`)}})
 	}
 	return p
 }
@@ -39,7 +39,7 @@ func BenchmarkPresenceOf20000(b *testing.B) {
 		}
 	})
 	b.Run("join and leave", func(b *testing.B) {
-		sub := &chat.Membership{Info: &chat.ClientInfo{User: "one more", Client: "x"}}
+		sub := &chat.PresenceEntry{Info: &chat.ClientInfo{User: "one more", Client: "x"}}
 		for b.Loop() {
 			p.Add(sub)
 			p.Remove(sub)

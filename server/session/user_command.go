@@ -7,7 +7,7 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// How a session applies the commands of the application on the connections of its user (chat/commands.go). They are data: the codes and
+// How a session applies the commands of the application on the connections of its user (chat/user_command.go). They are data: the codes and
 // texts of the protocol are added here.
 
 // ClientID returns the public ID of the connection. Any goroutine may call it.

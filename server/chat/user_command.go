@@ -1,9 +1,40 @@
 package chat
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
-// The commands of the application on the connections of users. They are plain data: they wait while a connection is admitted, and can be
-// encoded and sent to another process. A client maps them to its protocol when it applies them.
+// UserCommand is a command of the application to connections of a user. It is plain data: it waits while a connection is admitted, and can
+// be encoded and sent to another process. Each kind is a struct. A client maps it to its protocol when it executes it (userClient.Execute).
+type UserCommand interface {
+	// Size returns how many bytes the command holds while it waits.
+	Size() int
+}
+
+// TargetedCommand is a UserCommand with its target.
+type TargetedCommand struct {
+	User    string   // empty: any user
+	Client  string   // connection ID; empty: any connection
+	Except  []string // connection IDs to skip
+	Command UserCommand
+}
+
+const commandOverhead = 200 // bytes per command: an estimate
+
+// memory estimates the memory of a command in bytes.
+func (cmd *TargetedCommand) memory() int {
+	n := cmd.Command.Size() + len(cmd.User) + len(cmd.Client) + commandOverhead
+	for _, client := range cmd.Except {
+		n += len(client)
+	}
+	return n
+}
+
+// matches reports whether a connection matches the target.
+func (cmd *TargetedCommand) matches(user, client string) bool {
+	return (cmd.User == "" || cmd.User == user) && (cmd.Client == "" || cmd.Client == client) && !slices.Contains(cmd.Except, client)
+}
 
 // EndCause is the reason why the application ends a connection or a subscription. A client maps it to a code of its protocol.
 type EndCause string

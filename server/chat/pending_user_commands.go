@@ -1,7 +1,5 @@
 package chat
 
-import "slices"
-
 // pendingCommands stores commands of the application while connections wait for their connect webhook. The reply of the webhook may give such a
 // connection the user of a command: then the connection executes the command. Guarded by Hub.UsersMu.
 type pendingCommands struct {
@@ -12,28 +10,11 @@ type pendingCommands struct {
 	evicted  uint64 // commands that were evicted while connections waited
 }
 
-// UserCommand is a command of the application to connections of a user. It is plain data: it can wait, be encoded and travel to another
-// process. Each kind is a struct. userClient.Execute executes it on a connection.
-type UserCommand interface {
-	// Size returns how many bytes the command holds while it waits.
-	Size() int
-}
-
-// TargetedCommand is a command with its target.
-type TargetedCommand struct {
-	User    string   // empty: any user
-	Client  string   // connection ID; empty: any connection
-	Except  []string // connection IDs to skip
-	Command UserCommand
-}
-
 // Limits of stored commands.
 const (
 	MaxPendingCommands     = 4096
 	MaxPendingCommandBytes = 16 << 20
 )
-
-const commandOverhead = 200 // bytes per command: an estimate
 
 // begin counts a connection that waits, and returns the number of the first command that may match it.
 func (pc *pendingCommands) begin() (since uint64) {
@@ -65,15 +46,6 @@ func (pc *pendingCommands) add(cmd TargetedCommand) {
 	}
 }
 
-// memory estimates the memory of a command in bytes.
-func (cmd *TargetedCommand) memory() int {
-	n := cmd.Command.Size() + len(cmd.User) + len(cmd.Client) + commandOverhead
-	for _, client := range cmd.Except {
-		n += len(client)
-	}
-	return n
-}
-
 // matching returns the commands from number since on that match a connection. complete is false if some of them were evicted.
 func (pc *pendingCommands) matching(user, client string, since uint64) (found []TargetedCommand, complete bool) {
 	if since < pc.first {
@@ -85,9 +57,4 @@ func (pc *pendingCommands) matching(user, client string, since uint64) (found []
 		}
 	}
 	return found, true
-}
-
-// matches reports whether a connection matches the target.
-func (cmd *TargetedCommand) matches(user, client string) bool {
-	return (cmd.User == "" || cmd.User == user) && (cmd.Client == "" || cmd.Client == client) && !slices.Contains(cmd.Except, client)
 }

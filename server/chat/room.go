@@ -1,0 +1,64 @@
+package chat
+
+import (
+	"github.com/throng-chat/throng/server/fanout"
+	"github.com/throng-chat/throng/server/wheel"
+)
+
+// roomBacklog is the backlog limit of a room, in bytes per shard. Beyond it, backpressure pauses the room's publishers.
+const roomBacklog = 128 << 10
+
+// Room is a room with members or history. Each shard has topics with its members, one for each format, so a large room uses all cores.
+type Room struct {
+	wheel.Links[Room] // guarded by Stripe.Mu
+	fanout.Audience   // its topics are guarded by Stripe.Mu
+
+	// Constant after NewRoom.
+	Stripe  *Stripe
+	Options *RoomOptions
+
+	// Guarded by Stripe.Mu.
+	Members   int
+	Presence  Presence
+	History   History
+	version   Version         // of the last publication with one
+	events    *joinLeaveQueue // nil before the first event
+	DeltaBase *Publication    // base of the next delta; nil for none, or if the options have no delta
+	scheduled bool            // in Stripe.retention
+}
+
+// WheelLinks implements the interface of the timing wheel.
+func (r *Room) WheelLinks() *wheel.Links[Room] { return &r.Links }
+
+// NewRoom returns a room without members that is not in the room table.
+func NewRoom(in *Stripe, name string, options *RoomOptions, shards int) *Room {
+	r := &Room{Stripe: in, Options: options}
+	r.Audience.Name, r.Audience.Owner, r.Audience.Mu, r.Audience.Limit = name, r, &in.Mu, roomBacklog*int64(shards)
+	return r
+}
+
+// hasOnlyPlainMembers reports whether a room has only plain members without compression, no history and no deltas. The room's lock is held.
+func (r *Room) hasOnlyPlainMembers() bool {
+	if r.Options.HistorySize > 0 || r.Options.Delta {
+		return false
+	}
+	for _, p := range r.Topics {
+		if p.Format != PlainFormat && p.Members > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// plainMembers counts the plain members of a room. The room's lock is held.
+func (r *Room) plainMembers() (n int) {
+	for _, t := range r.Topics {
+		if t.Format.Encoding() == PlainFormat {
+			n += t.Members
+		}
+	}
+	return n
+}
+
+// HistoryTTL returns the history TTL.
+func (r *Room) HistoryTTL() wheel.Tick { return fanout.InTicks(r.Options.HistoryTTL) }
