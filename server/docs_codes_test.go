@@ -692,7 +692,7 @@ func TestDocsFixedLimitsAreThoseOfTheSources(t *testing.T) {
 		"reply of your application":                                                                                {b("MaxReply")},
 		"notifications: queue":                                                                                     {n("maxQueue"), b("maxQueueBytes")},
 		"notifications: in progress; attempts":                                                                     {n("senders"), n("maxAttempts")},
-		"API calls about users that throng keeps while a connect request has no reply":                             {n("maxPendingCommands"), b("maxPendingCommandBytes")},
+		"API calls about users that throng keeps while a connect request has no reply":                             {n("maxPendingUserCommands"), b("maxPendingUserCommandBytes")},
 		"request body":              {size(api.New(nil, api.Config{Key: "k", MaxMessage: config.MaxMessage}).MaxBody)},
 		"time for the request body": {d("apiBodyTimeout")},
 		"time for one call":         {d("callTimeout")},

@@ -78,7 +78,7 @@ func TestAnAPICallDuringAConnectWebhookApplies(t *testing.T) {
 	}
 	s.sessions.UsersMu.Lock()
 	defer s.sessions.UsersMu.Unlock()
-	if w := &s.sessions.PendingCommands; w.Waiting != 0 || w.Commands != nil || w.Bytes != 0 {
+	if w := &s.sessions.PendingUserCommands; w.Waiting != 0 || w.Commands != nil || w.Bytes != 0 {
 		t.Errorf("got %d pending requests, %d calls, %d bytes left, want none", w.Waiting, len(w.Commands), w.Bytes)
 	}
 }
@@ -181,9 +181,9 @@ func TestKeptAPICallsAreBounded(t *testing.T) {
 	kept := func() (n, bytes int) {
 		s.sessions.UsersMu.Lock()
 		defer s.sessions.UsersMu.Unlock()
-		return len(s.sessions.PendingCommands.Commands), s.sessions.PendingCommands.Bytes
+		return len(s.sessions.PendingUserCommands.Commands), s.sessions.PendingUserCommands.Bytes
 	}
-	s.sessions.AddCommand(chat.TargetedCommand{User: "bob", Command: nothingSaid{}})
+	s.sessions.Execute(t.Context(), chat.TargetedCommand{User: "bob", Command: nothingSaid{}})
 	if n, _ := kept(); n != 0 {
 		t.Errorf("got %d calls kept without a pending request", n)
 	}
@@ -191,17 +191,17 @@ func TestKeptAPICallsAreBounded(t *testing.T) {
 		words, size int
 		want        string
 	}{
-		{chat.MaxPendingCommands, 0, `{"id":1,"connect":{`},
-		{chat.MaxPendingCommands + 1, 0, `{"id":1,"error":{"code":111,`},
-		{3, chat.MaxPendingCommandBytes / 2, `{"id":1,"error":{"code":111,`},
+		{chat.MaxPendingUserCommands, 0, `{"id":1,"connect":{`},
+		{chat.MaxPendingUserCommands + 1, 0, `{"id":1,"error":{"code":111,`},
+		{3, chat.MaxPendingUserCommandBytes / 2, `{"id":1,"error":{"code":111,`},
 	} {
 		c := dialSDK(t, s, "")
 		c.sendLine(`{"id":1,"connect":{}}`)
 		<-asked
 		for range tt.words {
-			s.sessions.AddCommand(chat.TargetedCommand{User: "bob", Command: nothingSaid{tt.size}})
+			s.sessions.Execute(t.Context(), chat.TargetedCommand{User: "bob", Command: nothingSaid{tt.size}})
 		}
-		if n, bytes := kept(); n > chat.MaxPendingCommands || bytes > chat.MaxPendingCommandBytes {
+		if n, bytes := kept(); n > chat.MaxPendingUserCommands || bytes > chat.MaxPendingUserCommandBytes {
 			t.Errorf("got %d calls of %d bytes kept", n, bytes)
 		}
 		gate <- struct{}{}
@@ -217,7 +217,7 @@ func TestKeptAPICallsAreBounded(t *testing.T) {
 	c := dialSDK(t, s, "")
 	c.sendLine(`{"id":1,"connect":{}}`)
 	<-asked
-	s.sessions.AddCommand(chat.TargetedCommand{User: "bob", Command: nothingSaid{}})
+	s.sessions.Execute(t.Context(), chat.TargetedCommand{User: "bob", Command: nothingSaid{}})
 	c.conn.Close()
 	gate <- struct{}{}
 	eventually(t, "its calls to be released", func() bool { n, _ := kept(); return n == 0 && s.sessions.Live.Load() == 0 })

@@ -56,7 +56,7 @@ func WatchHub(m *metrics.Metrics, h *session.Sessions) {
 		return lost
 	})
 	m.Counter("throng_pending_commands_evicted_total",
-		"Commands of the application to connections that waited for their connect webhook, dropped because too many were stored.", h.EvictedCommands)
+		"Commands of the application to connections that waited for their connect webhook, dropped because too many were stored.", h.EvictedUserCommands)
 	m.Counter("throng_idempotency_keys_evicted_total", "Idempotency keys dropped before their time, because too many were stored.",
 		h.EvictedIdempotencyKeys)
 	m.Counter("throng_received_bytes_total", "Bytes read from WebSocket connections.", h.Loop.Received.Load)

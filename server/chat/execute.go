@@ -12,7 +12,7 @@ import (
 // do not call it on a poller or a shard.
 func (h *Hub) Execute(ctx context.Context, cmd TargetedCommand) *Rejection {
 	// The command is stored before the search, so that a connection that is accepted meanwhile is found by one of the two, or both.
-	clients := h.AddCommand(cmd)
+	clients := h.addCommand(cmd)
 	if cmd.User == "" {
 		var e *Rejection
 		if clients, e = h.clientByID(ctx, cmd.Client); e != nil {
@@ -23,11 +23,11 @@ func (h *Hub) Execute(ctx context.Context, cmd TargetedCommand) *Rejection {
 	return executeAll(ctx, clients, cmd.Command)
 }
 
-// AddCommand stores a command for connections that wait for their connect webhook, and returns the open connections of the user that match.
-func (h *Hub) AddCommand(cmd TargetedCommand) []userClient {
+// addCommand stores a command for connections that wait for their connect webhook, and returns the open connections of the user that match.
+func (h *Hub) addCommand(cmd TargetedCommand) []userClient {
 	h.UsersMu.Lock()
 	defer h.UsersMu.Unlock()
-	h.PendingCommands.add(cmd)
+	h.PendingUserCommands.add(cmd)
 	u := h.users[cmd.User]
 	if u == nil || cmd.User == "" {
 		return nil
@@ -93,19 +93,19 @@ func executeAll(ctx context.Context, clients []userClient, command UserCommand) 
 func (h *Hub) BeginConnect() (since uint64) {
 	h.UsersMu.Lock()
 	defer h.UsersMu.Unlock()
-	return h.PendingCommands.begin()
+	return h.PendingUserCommands.begin()
 }
 
-// EvictedCommands returns the number of commands that were evicted because too many, or too many bytes, were stored.
-func (h *Hub) EvictedCommands() uint64 {
+// EvictedUserCommands returns the number of commands that were evicted because too many, or too many bytes, were stored.
+func (h *Hub) EvictedUserCommands() uint64 {
 	h.UsersMu.Lock()
 	defer h.UsersMu.Unlock()
-	return h.PendingCommands.evicted
+	return h.PendingUserCommands.evicted
 }
 
 // EndConnect ends the wait of a connection: the webhook has answered, or the connection is closed.
 func (h *Hub) EndConnect() {
 	h.UsersMu.Lock()
 	defer h.UsersMu.Unlock()
-	h.PendingCommands.end()
+	h.PendingUserCommands.end()
 }

@@ -34,10 +34,10 @@ type Hub struct {
 	idempotency      idempotencyCache
 	queuedEventBytes atomic.Int64 // of queued join and leave events, in all rooms
 
-	UsersMu          sync.Mutex // a leaf
-	users            map[string]*User
-	parkedUserMeters limiter.Parked[string]
-	PendingCommands  pendingCommands
+	UsersMu             sync.Mutex // a leaf
+	users               map[string]*User
+	parkedUserMeters    limiter.Parked[string]
+	PendingUserCommands pendingUserCommands
 
 	AddressesMu         sync.Mutex // a leaf
 	Addresses           map[netip.Addr]*Address

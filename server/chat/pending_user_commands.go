@@ -1,8 +1,8 @@
 package chat
 
-// pendingCommands stores commands of the application while connections wait for their connect webhook. The reply of the webhook may give such a
-// connection the user of a command: then the connection executes the command. Guarded by Hub.UsersMu.
-type pendingCommands struct {
+// pendingUserCommands stores commands of the application while connections wait for their connect webhook. The reply of the webhook may give
+// such a connection the user of a command: then the connection executes the command. Guarded by Hub.UsersMu.
+type pendingUserCommands struct {
 	Waiting  int               // connections that wait for their connect webhook; without one, commands are not stored
 	Commands []TargetedCommand // the oldest first
 	first    uint64            // number of Commands[0], or of the next command
@@ -12,18 +12,18 @@ type pendingCommands struct {
 
 // Limits of stored commands.
 const (
-	MaxPendingCommands     = 4096
-	MaxPendingCommandBytes = 16 << 20
+	MaxPendingUserCommands     = 4096
+	MaxPendingUserCommandBytes = 16 << 20
 )
 
 // begin counts a connection that waits, and returns the number of the first command that may match it.
-func (pc *pendingCommands) begin() (since uint64) {
+func (pc *pendingUserCommands) begin() (since uint64) {
 	pc.Waiting++
 	return pc.first + uint64(len(pc.Commands))
 }
 
 // end ends the wait of a connection.
-func (pc *pendingCommands) end() {
+func (pc *pendingUserCommands) end() {
 	if pc.Waiting--; pc.Waiting == 0 {
 		pc.first += uint64(len(pc.Commands))
 		pc.Commands, pc.Bytes = nil, 0
@@ -31,13 +31,13 @@ func (pc *pendingCommands) end() {
 }
 
 // add stores a command if a connection waits. It evicts the oldest commands beyond the limits.
-func (pc *pendingCommands) add(cmd TargetedCommand) {
+func (pc *pendingUserCommands) add(cmd TargetedCommand) {
 	if pc.Waiting == 0 {
 		return
 	}
 	pc.Commands = append(pc.Commands, cmd)
 	pc.Bytes += cmd.memory()
-	for len(pc.Commands) > MaxPendingCommands || pc.Bytes > MaxPendingCommandBytes {
+	for len(pc.Commands) > MaxPendingUserCommands || pc.Bytes > MaxPendingUserCommandBytes {
 		pc.Bytes -= pc.Commands[0].memory()
 		pc.Commands[0] = TargetedCommand{}
 		pc.Commands = pc.Commands[1:]
@@ -47,7 +47,7 @@ func (pc *pendingCommands) add(cmd TargetedCommand) {
 }
 
 // matching returns the commands from number since on that match a connection. complete is false if some of them were evicted.
-func (pc *pendingCommands) matching(user, client string, since uint64) (found []TargetedCommand, complete bool) {
+func (pc *pendingUserCommands) matching(user, client string, since uint64) (found []TargetedCommand, complete bool) {
 	if since < pc.first {
 		return nil, false
 	}

@@ -4,7 +4,7 @@ import "testing"
 
 // A call applies to the connections with a pending request at that time, and not to later ones or to those that it excludes.
 func TestAnAPICallAppliesToExistingConnectionsOnly(t *testing.T) {
-	var w pendingCommands
+	var w pendingUserCommands
 	early := w.begin()
 	w.add(TargetedCommand{User: "ann", Except: []string{"this one"}, Command: noCommand{}})
 	late := w.begin()
@@ -26,14 +26,14 @@ func TestAnAPICallAppliesToExistingConnectionsOnly(t *testing.T) {
 // An evicted command is counted, and the connection that it may match learns that its list is not complete.
 func TestEvictedCommandsAreCounted(t *testing.T) {
 	const over = 3
-	var w pendingCommands
+	var w pendingUserCommands
 	w.add(TargetedCommand{User: "ann", Command: noCommand{}}) // no connection waits: it is not stored
 	early := w.begin()
-	for range MaxPendingCommands + over {
+	for range MaxPendingUserCommands + over {
 		w.add(TargetedCommand{User: "ann", Command: noCommand{}})
 	}
-	if w.evicted != over || len(w.Commands) != MaxPendingCommands {
-		t.Errorf("got %d commands evicted and %d stored, want %d and %d", w.evicted, len(w.Commands), over, MaxPendingCommands)
+	if w.evicted != over || len(w.Commands) != MaxPendingUserCommands {
+		t.Errorf("got %d commands evicted and %d stored, want %d and %d", w.evicted, len(w.Commands), over, MaxPendingUserCommands)
 	}
 	if _, complete := w.matching("ann", "any", early); complete {
 		t.Error("got a complete list, want an incomplete one")

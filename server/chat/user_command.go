@@ -20,11 +20,11 @@ type TargetedCommand struct {
 	Command UserCommand
 }
 
-const commandOverhead = 200 // bytes per command: an estimate
+const userCommandOverhead = 200 // bytes per command: an estimate
 
 // memory estimates the memory of a command in bytes.
 func (cmd *TargetedCommand) memory() int {
-	n := cmd.Command.Size() + len(cmd.User) + len(cmd.Client) + commandOverhead
+	n := cmd.Command.Size() + len(cmd.User) + len(cmd.Client) + userCommandOverhead
 	for _, client := range cmd.Except {
 		n += len(client)
 	}

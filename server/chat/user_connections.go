@@ -10,12 +10,12 @@ import (
 // AddUser adds a connection to a user; an empty name: an anonymous user. If the connection has waited for its connect webhook, since is the
 // result of BeginConnect, and AddUser returns the commands that match the connection. The causes of a rejection are CauseLimit if the user
 // is at its limit of connections, and CauseRate if commands were evicted. Return u with RemoveUser.
-func (h *Hub) AddUser(c userClient, name string, since *uint64) (u *User, demands []TargetedCommand, e *Rejection) {
+func (h *Hub) AddUser(c userClient, name string, since *uint64) (u *User, commands []TargetedCommand, e *Rejection) {
 	h.UsersMu.Lock()
 	defer h.UsersMu.Unlock()
 	if since != nil {
 		complete := false
-		if demands, complete = h.PendingCommands.matching(name, c.ClientID(), *since); !complete {
+		if commands, complete = h.PendingUserCommands.matching(name, c.ClientID(), *since); !complete {
 			return nil, nil, rejectRate
 		}
 	}
@@ -33,7 +33,7 @@ func (h *Hub) AddUser(c userClient, name string, since *uint64) (u *User, demand
 		h.users[name] = u
 	}
 	u.clients = append(u.clients, c)
-	return u, demands, nil
+	return u, commands, nil
 }
 
 // RemoveUser removes a connection, which AddUser has added.
