@@ -61,10 +61,11 @@ type APIConfig struct {
 
 // TLSConfig is the TLS port. It is off unless Config.TLSListen is an address.
 type TLSConfig struct {
-	Cert       []string `name:"cert"` // PEM files, each with the chain of one certificate; the first is for unknown server names
-	Key        []string `name:"key"`  // PEM files with the private keys, in the order of Cert
-	MinVersion string   `name:"min-version" default:"1.2" oneof:"1.2,1.3"`
-	Engine     string   `name:"engine" default:"llib" oneof:"llib,std" allowed:"llib or std: the TLS implementation that makes the handshakes"`
+	Cert         []string `name:"cert"`                                                             // PEM files, each with the chain of one certificate; the first is for unknown server names
+	Key          []string `name:"key"`                                                              // PEM files with the private keys, in the order of Cert
+	RedirectPort int      `name:"redirect-port" default:"0" min:"1" max:"65535" zero:"no redirect"` // of https, to which the plain port sends its clients
+	MinVersion   string   `name:"min-version" default:"1.2" oneof:"1.2,1.3"`
+	Engine       string   `name:"engine" default:"llib" oneof:"llib,std" allowed:"llib or std: the TLS implementation that makes the handshakes"`
 }
 
 // WebhookConfig is the webhook of the application. It is off without a URL.

@@ -88,6 +88,7 @@ func (s *Server) listen() (err error) {
 		MaxConnectionsAddress:  s.cfg.MaxConnectionsAddress,
 		RateConnectionsAddress: s.cfg.RateConnectionsAddress,
 		Compression:            s.cfg.Compression == "on",
+		RedirectPort:           s.cfg.TLS.RedirectPort,
 	}, s.sessions, s.apiOn("listen"), s.metrics, s.log)
 	if err != nil {
 		return err
@@ -258,7 +259,7 @@ func (s *Server) Run(ctx context.Context) error {
 // httpServers returns the HTTP servers of the public and the admin port, and the listener of each.
 func (s *Server) httpServers() (servers []*http.Server, listeners []net.Listener) {
 	for _, acceptor := range s.acceptors() {
-		servers, listeners = append(servers, s.edge.HTTPServer()), append(listeners, acceptor)
+		servers, listeners = append(servers, acceptor.HTTPServer()), append(listeners, acceptor)
 	}
 	if s.admin != nil {
 		servers, listeners = append(servers, s.admin.HTTPServer()), append(listeners, s.admin.Listener)

@@ -95,6 +95,13 @@ func TestSettingsOfTLSDependOnEachOther(t *testing.T) {
 		{func(c *Config) { c.TLS.Key = []string{"b"} }, "tls.key"},
 		{func(c *Config) { c.TLS.MinVersion = "1.1" }, "tls.min-version"},
 		{func(c *Config) { c.TLS.Engine = "openssl" }, "tls.engine"},
+		{func(c *Config) { c.TLS.RedirectPort = 443 }, "tls.redirect-port"},
+		{func(c *Config) {
+			c.Listen, c.TLSListen, c.TLS.Cert, c.TLS.Key, c.TLS.RedirectPort = "off", ":443", []string{"a"}, []string{"b"}, 443
+		}, "tls.redirect-port"},
+		{func(c *Config) {
+			c.TLSListen, c.TLS.Cert, c.TLS.Key, c.TLS.RedirectPort = ":443", []string{"a"}, []string{"b"}, 65536
+		}, "tls.redirect-port"},
 		{func(c *Config) { c.TLSListen = "443" }, "tls-listen"},
 	} {
 		cfg := DefaultConfig()

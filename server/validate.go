@@ -219,6 +219,9 @@ func (c *Config) tlsErrors() []error {
 	case len(t.Cert) != len(t.Key):
 		ce.add("key", t.Key, "must name a PEM file for each of cert (%d)", len(t.Cert))
 	}
+	if t.RedirectPort != 0 && (c.Listen == "off" || c.TLSListen == "off") {
+		ce.add("redirect-port", t.RedirectPort, "needs listen and tls-listen: it redirects from the one to the other")
+	}
 	ce.addRanges(t)
 	return ce.errs
 }

@@ -116,7 +116,7 @@ func TestEveryKeyReachesTheServer(t *testing.T) {
 		},
 		API: server.APIConfig{Key: "fedcba9876543210", On: "admin"},
 		TLS: server.TLSConfig{
-			Cert: []string{beside("a.crt"), "/etc/b.crt"}, Key: []string{beside("a.key"), "/etc/b.key"}, MinVersion: "1.3", Engine: "std",
+			Cert: []string{beside("a.crt"), "/etc/b.crt"}, Key: []string{beside("a.key"), "/etc/b.key"}, RedirectPort: 4443, MinVersion: "1.3", Engine: "std",
 		},
 		Webhooks: server.WebhookConfig{
 			URL: "https://a.example/hooks", Secret: "abcdef9876543210", Events: []string{"publish", "disconnect"}, Timeout: time.Second,

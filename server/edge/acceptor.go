@@ -228,7 +228,7 @@ func (ac *Acceptor) ReadHandshake(c *PendingConn) {
 		ac.rejectHead(c, malformed)
 	case err == nil:
 		to := ac.HTTP
-		if ac.Edge.HasAPIKey(c.ReadAhead[:end]) {
+		if !ac.redirects() && ac.Edge.HasAPIKey(c.ReadAhead[:end]) {
 			ac.Edge.Pending.trust(c)
 			to = ac.HTTPWithKey
 		}
@@ -251,7 +251,7 @@ func (ac *Acceptor) ReadHandshake(c *PendingConn) {
 func (ac *Acceptor) authorize(c *PendingConn, peer netip.Addr, head []byte) (as admission, source *chat.Address, ok bool) {
 	var h ws.Head
 	e := ac.Edge
-	if !ws.ParseHead(head, &h) || !isSocket(h.Path) || h.Lines > MaxHeadLines {
+	if ac.redirects() || !ws.ParseHead(head, &h) || !isSocket(h.Path) || h.Lines > MaxHeadLines {
 		return as, nil, false
 	}
 	as, no := e.authorize(&h)

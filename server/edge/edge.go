@@ -47,6 +47,7 @@ type Edge struct {
 	hosts           origin.Hosts
 	listens         bool // Listen was called
 	checksHost      bool // the Host header must be in hosts
+	redirectPort    int  // of https, for requests to the plain port; 0 to handle them
 	compression     bool // permessage-deflate is accepted
 	countsAddresses bool // connections count for their address from the accept on
 }
@@ -59,6 +60,7 @@ type Config struct {
 	MaxConnections         int
 	MaxConnectionsAddress  int // 0 for no limit
 	Compression            bool
+	RedirectPort           int // of https, for requests to the plain port; 0 to handle them
 	RateConnectionsAddress int // new connections per second from one address; 0 for no limit
 }
 
@@ -78,6 +80,7 @@ func New(cfg Config, h *session.Sessions, a *api.API, m *metrics.Metrics, log *s
 		Requests:        rate.NewLimiter(requestRate, requestBurst),
 		hosts:           cfg.Hosts,
 		compression:     cfg.Compression,
+		redirectPort:    cfg.RedirectPort,
 		countsAddresses: cfg.MaxConnectionsAddress > 0,
 	}
 	var err error

@@ -55,7 +55,8 @@ type Metrics struct {
 const (
 	HandshakeAccepted  = "accepted"
 	HandshakeMalformed = "malformed"
-	HandshakeTLS       = "tls" // the handshake of TLS failed
+	HandshakeTLS       = "tls"      // the handshake of TLS failed
+	HandshakeRedirect  = "redirect" // to a port that only redirects to TLS
 	HandshakeOrigin    = "origin"
 	HandshakeRoom      = "room"
 	HandshakeFull      = "full"
@@ -139,7 +140,7 @@ func (m *Metrics) ofHTTP() {
 	m.HTTPDelayed = m.counter("throng_http_delayed_total", "HTTP requests that waited because the rate of all requests was exceeded.")
 	m.Handshakes = m.counters("throng_handshakes_total", "Handshakes, by result.", "result")
 	for _, result := range []string{
-		HandshakeAccepted, HandshakeMalformed, HandshakeTLS, HandshakeOrigin, HandshakeRoom, HandshakeFull, HandshakeDraining,
+		HandshakeAccepted, HandshakeMalformed, HandshakeTLS, HandshakeRedirect, HandshakeOrigin, HandshakeRoom, HandshakeFull, HandshakeDraining,
 		HandshakeEvicted, HandshakeFailed, HandshakeForbidden, HandshakeHost, HandshakeRate,
 	} {
 		m.Handshakes.WithLabelValues(result)
