@@ -60,7 +60,7 @@ func TestBytesAfterTheHeadBelongToTheirConnection(t *testing.T) {
 	word := func(i int) string { return fmt.Sprintf("the words of %02d", i) }
 	var all [clients]*client
 	for i := range all {
-		conn, err := net.Dial("tcp", s.Addr().String())
+		conn, err := dialPublic(&net.Dialer{}, s.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -80,7 +80,7 @@ func TestBytesAfterTheHeadBelongToTheirConnection(t *testing.T) {
 // Bytes after a head that arrives in pieces are handled. The pending connection is removed when its handshake is complete.
 func TestBytesAfterAHeadInPiecesAreHandled(t *testing.T) {
 	s := startServer(t, nil)
-	conn, err := net.Dial("tcp", s.Addr().String())
+	conn, err := dialPublic(&net.Dialer{}, s.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 func by(t *testing.T, s *Server, from, forwarded string) int {
 	t.Helper()
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
-	conn, err := d.Dial("tcp", s.Addr().String())
+	conn, err := dialPublic(&d, s.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,6 +40,7 @@ func by(t *testing.T, s *Server, from, forwarded string) int {
 
 // X-Forwarded-For spoofing: a client can neither appear as many addresses nor use up the limit of another address.
 func TestXForwardedForOfAnUntrustedPeerIsIgnored(t *testing.T) {
+	plainOnly(t, "a rejected TLS connection gets no response: TestLimitsOfAnAddressHoldBeforeTLS")
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxConnectionsAddress, c.TrustedProxies, c.Guests = 3, []string{"127.0.0.9"}, "on" })
 	for i := range 3 {

@@ -113,7 +113,7 @@ func TestThePublicPortHasNoAdminPaths(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
 	for _, path := range []string{"/metrics", "/connections", "/healthz", "/debug/pprof/", "/debug/pprof/heap", "/admin", "/api/info"} {
-		resp, err := http.Get("http://" + s.Addr().String() + path)
+		resp, err := publicHTTP.Get("http://" + s.Addr().String() + path)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,7 +2,6 @@ package server
 
 import (
 	"fmt"
-	"net"
 	"strings"
 	"syscall"
 	"testing"
@@ -22,7 +21,7 @@ func narrowSDK(t *testing.T, s *Server) *sdk {
 	t.Helper()
 	c := connectSDK(t, s, "")
 	const little = 16 << 10
-	if err := c.conn.(*net.TCPConn).SetReadBuffer(little); err != nil {
+	if err := tcpOf(c.conn).SetReadBuffer(little); err != nil {
 		t.Fatal(err)
 	}
 	if err := syscall.SetsockoptInt(onlySession(s).Conn.Transport.Socket().Hash(), syscall.SOL_SOCKET, syscall.SO_SNDBUF, little); err != nil {

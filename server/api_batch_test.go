@@ -213,7 +213,7 @@ func TestABatchEndsWithItsConnection(t *testing.T) {
 	}
 	defer conn.Close()
 	// The response of the first command does not fit into the socket buffers.
-	if err := errors.Join(conn.(*net.TCPConn).SetReadBuffer(4<<10), conn.SetDeadline(time.Now().Add(testTimeout))); err != nil {
+	if err := errors.Join(tcpOf(conn).SetReadBuffer(4<<10), conn.SetDeadline(time.Now().Add(testTimeout))); err != nil {
 		t.Fatal(err)
 	}
 	body := commandsOf(commands...)

@@ -83,7 +83,7 @@ func post(t testing.TB, s *Server, path, body string, header ...string) (int, st
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
-	resp, err := (&http.Client{Timeout: testTimeout}).Do(r)
+	resp, err := publicHTTP.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +190,7 @@ func TestInvalidAPIRequestsAreRejected(t *testing.T) {
 			t.Errorf("%s %.40s: got %d %s, want %d", c.path, c.body, status, body, c.status)
 		}
 	}
-	resp, err := http.Get("http://" + s.Addr().String() + "/api/info?api_key=" + s.cfg.API.Key)
+	resp, err := publicHTTP.Get("http://" + s.Addr().String() + "/api/info?api_key=" + s.cfg.API.Key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +207,7 @@ func TestInvalidAPIRequestsAreRejected(t *testing.T) {
 func TestABodyWithoutTheAPIKeyIsNotRead(t *testing.T) {
 	t.Parallel()
 	s := startAPI(t)
-	conn, err := net.Dial("tcp", s.Addr().String())
+	conn, err := dialPublic(&net.Dialer{}, s.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}

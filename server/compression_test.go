@@ -54,7 +54,7 @@ func offering(host, path string, offers ...string) string {
 // dialDeflate opens a connection that has negotiated permessage-deflate. next decodes compressed messages and returns them as they came.
 func dialDeflate(t testing.TB, s *Server, path, offer string) *client {
 	t.Helper()
-	conn, err := net.Dial("tcp", s.Addr().String())
+	conn, err := dialPublic(&net.Dialer{}, s.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func chatText(n int) string {
 // startHandshake returns the response to a handshake.
 func startHandshake(t testing.TB, s *Server, request string) *http.Response {
 	t.Helper()
-	conn, err := net.Dial("tcp", s.Addr().String())
+	conn, err := dialPublic(&net.Dialer{}, s.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -534,7 +534,7 @@ func TestAnotherImplementationWithCompression(t *testing.T) {
 			defer cancel()
 			var clients []*websocket.Conn
 			for range 2 * len(s.sessions.Shards) {
-				c, _, err := websocket.Dial(ctx, "ws://"+s.Addr().String()+"/ws", &websocket.DialOptions{CompressionMode: tt.mode, CompressionThreshold: 1})
+				c, _, err := websocket.Dial(ctx, "ws://"+s.Addr().String()+"/ws", &websocket.DialOptions{HTTPClient: publicHTTP, CompressionMode: tt.mode, CompressionThreshold: 1})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -12,6 +12,7 @@ import (
 
 // Connects are expensive for other clients, so the rate of an address is limited for all kinds of requests.
 func TestNewConnectionsOfAnAddressAreLimited(t *testing.T) {
+	plainOnly(t, "a rejected TLS connection gets no response: TestLimitsOfAnAddressHoldBeforeTLS")
 	t.Parallel()
 	s := startPrepared(t, func(c *Config) { c.RateConnectionsAddress = 1 }, func(s *Server) {
 		s.edge.ConnectRate.Exempt = func(a netip.Addr) bool { return a == netip.MustParseAddr("127.0.0.1") }

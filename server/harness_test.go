@@ -67,9 +67,13 @@ func startPrepared(t testing.TB, change func(*Config), prepare func(*Server)) *S
 	if change != nil {
 		change(&cfg)
 	}
+	prepareTLS(t, &cfg)
 	s, err := New(cfg, slog.New(slog.NewTextHandler(logTo{t}, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if overTLS != "" {
+		tlsPorts.Store(s.Addr().String(), s.TLSAddr().String())
 	}
 	prepare(s)
 	ctx, stop := context.WithCancel(context.Background())
@@ -142,7 +146,7 @@ func upgradeRequest(host, path string) string {
 // dial connects a plain client to a room.
 func dial(t testing.TB, s *Server, room string) *client {
 	t.Helper()
-	conn, err := net.Dial("tcp", s.Addr().String())
+	conn, err := dialPublic(&net.Dialer{}, s.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +216,7 @@ func (c *client) next() (ws.Message, error) {
 			return m, nil
 		}
 		n, err := c.reader.Read(c.buf[:])
-		if err != nil {
+		if n == 0 && err != nil { // crypto/tls may return the last bytes together with io.EOF
 			return m, err
 		}
 		c.rest = c.buf[:n]

@@ -91,7 +91,7 @@ func plainHandshake(t *testing.T, s *Server, room string, second bool) (*http.Re
 	}
 	c := &client{t: t}
 	var err error
-	if c.conn, err = net.Dial("tcp", s.Addr().String()); err != nil {
+	if c.conn, err = dialPublic(&net.Dialer{}, s.Addr().String()); err != nil {
 		t.Fatal(err)
 	}
 	defer c.conn.Close()
@@ -140,7 +140,7 @@ func TestPlainClientsWaitingForTheWebhookAreBounded(t *testing.T) {
 	s := startHooked(t, a, nil)
 	var waiting []net.Conn
 	for range 3 {
-		nc, err := net.Dial("tcp", s.Addr().String())
+		nc, err := dialPublic(&net.Dialer{}, s.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -166,7 +166,7 @@ func TestPlainClientsWaitingForTheWebhookAreBounded(t *testing.T) {
 		t.Errorf("got %v rejected as full, want 1", got)
 	}
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP("127.0.0.2")}}
-	other, err := d.Dial("tcp", s.Addr().String())
+	other, err := dialPublic(&d, s.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 // ask sends a raw request and returns the response and its body.
 func ask(t testing.TB, address, request string) (*http.Response, string) {
 	t.Helper()
-	conn, err := net.Dial("tcp", address)
+	conn, err := dialPublic(&net.Dialer{}, address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func TestAnUnusedBodyIsNotRead(t *testing.T) {
 func TestAHandshakeAfterAnotherRequestKeepsFollowingBytes(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
-	conn, err := net.Dial("tcp", s.Addr().String())
+	conn, err := dialPublic(&net.Dialer{}, s.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,11 +58,12 @@ func TestAUserHasALimitOfConnections(t *testing.T) {
 }
 
 func TestAnAddressHasALimitOfConnections(t *testing.T) {
+	plainOnly(t, "a rejected TLS connection gets no response: TestLimitsOfAnAddressHoldBeforeTLS")
 	t.Parallel()
 	s := startLimited(t, func(c *Config) { c.MaxConnectionsAddress = 2 })
 	from := func(ip, path string) (net.Conn, int) {
 		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}
-		conn, err := d.Dial("tcp", s.Addr().String())
+		conn, err := dialPublic(&d, s.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}

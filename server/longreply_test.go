@@ -2,7 +2,6 @@ package server
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
 	"runtime"
 	"strings"
@@ -59,7 +58,7 @@ func allowReplies(s *Server, bytes int) {
 func (c *sdk) narrow(s *Server, user string) *sdk {
 	c.t.Helper()
 	const little = 16 << 10
-	if err := c.conn.(*net.TCPConn).SetReadBuffer(little); err != nil {
+	if err := tcpOf(c.conn).SetReadBuffer(little); err != nil {
 		c.t.Fatal(err)
 	}
 	if err := syscall.SetsockoptInt(sessionOf(c.t, s, user).Conn.Transport.Socket().Hash(), syscall.SOL_SOCKET, syscall.SO_SNDBUF, little); err != nil {

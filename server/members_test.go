@@ -29,7 +29,7 @@ func TestSimultaneousPlainJoinsKeepTheLimit(t *testing.T) {
 		room := fmt.Sprint("room", n)
 		var conns [clients]net.Conn
 		for i := range conns {
-			conn, err := net.Dial("tcp", s.Addr().String())
+			conn, err := dialPublic(&net.Dialer{}, s.Addr().String())
 			if err != nil {
 				t.Fatal(err)
 			}

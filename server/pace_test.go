@@ -2,7 +2,6 @@ package server
 
 import (
 	"fmt"
-	"net"
 	"strings"
 	"testing"
 
@@ -131,7 +130,7 @@ func TestAFloodOfPublicationsIsRejected(t *testing.T) {
 	c := connectSDK(t, s, "")
 	c.sendLine(`{"id":2,"subscribe":{"channel":"lobby"}}`)
 	c.expectLine(`{"id":2,"subscribe":{}}`)
-	if err := c.conn.(*net.TCPConn).SetWriteBuffer(16 << 10); err != nil {
+	if err := tcpOf(c.conn).SetWriteBuffer(16 << 10); err != nil {
 		t.Fatal(err)
 	}
 	stop := make(chan struct{})

@@ -39,7 +39,7 @@ func dialSmall(t testing.TB, s *Server, ip, request string) net.Conn {
 	t.Helper()
 	d := smallBuffer
 	d.LocalAddr = &net.TCPAddr{IP: net.ParseIP(ip)}
-	conn, err := d.Dial("tcp", s.Addr().String())
+	conn, err := dialPublic(&d, s.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,6 +139,7 @@ func TestMaxConnectionsCountsPendingConnections(t *testing.T) {
 
 // Pending connections are evicted if connections of the event loop need their place.
 func TestPendingConnectionsAreEvictedForConnections(t *testing.T) {
+	plainOnly(t, "its handshakes may take longer than HeadTimeout")
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxConnections = 3*edge.MinSockets + 20 })
 	most := edge.MinSockets + 20
@@ -181,7 +182,7 @@ func TestAnEvictedConnectionDoesNotWaitForHTTP(t *testing.T) {
 func sendFrom(t *testing.T, s *Server, ip, request string) net.Conn {
 	t.Helper()
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}
-	conn, err := d.Dial("tcp", s.Addr().String())
+	conn, err := dialPublic(&d, s.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,6 +215,7 @@ func statusFrom(t *testing.T, s *Server, ip, request string) (net.Conn, *bufio.R
 
 // --max-connections-address counts connections in every state: waiting for a head, responding, idle, and in the event loop.
 func TestEveryPendingConnectionCountsForItsAddress(t *testing.T) {
+	plainOnly(t, "a rejected TLS connection gets no response: TestLimitsOfAnAddressHoldBeforeTLS")
 	t.Parallel()
 	const page = "GET /none HTTP/1.1\r\nHost: localhost\r\n\r\n"
 	upgrade := upgradeRequest("localhost", edge.RoomPath)
@@ -380,7 +382,7 @@ func TestRequestsWithoutTheAPIKeyHaveARate(t *testing.T) {
 	const page = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 	for i, request := range []string{page + page, "POST " + edge.GuestPath + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}",
 		"POST /api/info HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}"} {
-		conn, err := net.Dial("tcp", s.Addr().String())
+		conn, err := dialPublic(&net.Dialer{}, s.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -21,7 +21,7 @@ import (
 func little(t *testing.T, s *Server, c *client) {
 	t.Helper()
 	const size = 16 << 10
-	if err := c.conn.(*net.TCPConn).SetReadBuffer(size); err != nil {
+	if err := tcpOf(c.conn).SetReadBuffer(size); err != nil {
 		t.Fatal(err)
 	}
 	s.sessions.Call(func(sh *fanout.Shard) {

@@ -62,7 +62,7 @@ func TestAnotherImplementationIsCompatible(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 	defer cancel()
 	ours := dial(t, s, "lobby")
-	theirs, _, err := websocket.Dial(ctx, "ws://"+s.Addr().String()+"/ws", nil)
+	theirs, _, err := websocket.Dial(ctx, "ws://"+s.Addr().String()+"/ws", &websocket.DialOptions{HTTPClient: publicHTTP})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +190,7 @@ func TestANewMemberOfABusyRoomGetsNoGap(t *testing.T) {
 func TestMessagesSentWithTheHandshakeAreHandled(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
-	conn, err := net.Dial("tcp", s.Addr().String())
+	conn, err := dialPublic(&net.Dialer{}, s.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -391,7 +391,7 @@ func TestAShutdownSendsACloseToEveryClient(t *testing.T) {
 	case <-time.After(testTimeout):
 		t.Fatal("the server did not stop")
 	}
-	if _, err := net.Dial("tcp", s.Addr().String()); err == nil {
+	if _, err := dialPublic(&net.Dialer{}, s.Addr().String()); err == nil {
 		t.Error("the port is still open")
 	}
 }

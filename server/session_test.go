@@ -34,7 +34,7 @@ func dialSDK(t testing.TB, s *Server, query string) *sdk {
 // dialSDKBy is dialSDK from the address of a dialer.
 func dialSDKBy(t testing.TB, s *Server, d *net.Dialer, query string) *sdk {
 	t.Helper()
-	conn, err := d.Dial("tcp", s.Addr().String())
+	conn, err := dialPublic(d, s.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,11 +2,9 @@ package server
 
 import (
 	"bytes"
-	"crypto/tls"
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"runtime"
 	"strings"
 	"sync"
@@ -38,14 +36,6 @@ func TestIntermittentReadersReceiveEveryByte(t *testing.T) {
 	intermittentReaders(t, s, func() *client { return dial(t, s, "narrow") })
 }
 
-// tcpOf returns the TCP connection of a client, which may be below TLS.
-func tcpOf(c *client) *net.TCPConn {
-	if over, ok := c.conn.(*tls.Conn); ok {
-		return over.NetConn().(*net.TCPConn)
-	}
-	return c.conn.(*net.TCPConn)
-}
-
 func intermittentReaders(t *testing.T, s *Server, dial func() *client) {
 	// On a busy machine, a reader may be delayed for long. Another test checks the timeout.
 	s.sessions.Heartbeat.Mu.Lock()
@@ -55,7 +45,7 @@ func intermittentReaders(t *testing.T, s *Server, dial func() *client) {
 	clients := make([]*client, members)
 	for i := range clients {
 		clients[i] = dial()
-		if err := tcpOf(clients[i]).SetReadBuffer(4 << 10); err != nil {
+		if err := tcpOf(clients[i].conn).SetReadBuffer(4 << 10); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -112,7 +102,7 @@ func TestStoppedReadersAreClosedAndDelayNoMember(t *testing.T) {
 	const stuck, healthy = 100, 100
 	for range stuck {
 		c := dial(t, s, "lobby")
-		if err := c.conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
+		if err := tcpOf(c.conn).SetReadBuffer(4 << 10); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -157,7 +147,7 @@ func TestAReaderWithoutProgressIsClosed(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxUnsent = 64 << 20 })
 	stuck, talker := dial(t, s, "lobby"), dial(t, s, "lobby")
-	if err := stuck.conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
+	if err := tcpOf(stuck.conn).SetReadBuffer(4 << 10); err != nil {
 		t.Fatal(err)
 	}
 	narrow(t, s)
@@ -183,7 +173,7 @@ func TestProgressRestartsTheStallTimeout(t *testing.T) {
 	s.sessions.Heartbeat.Stall = fanout.InTicks(time.Hour)
 	s.sessions.Heartbeat.Mu.Unlock()
 	slow := dial(t, s, "lobby")
-	if err := slow.conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
+	if err := tcpOf(slow.conn).SetReadBuffer(4 << 10); err != nil {
 		t.Fatal(err)
 	}
 	narrow(t, s)
@@ -225,7 +215,7 @@ func TestASlowReaderReceivesTheEnd(t *testing.T) {
 	s.sessions.Heartbeat.Stall = fanout.InTicks(time.Hour)
 	s.sessions.Heartbeat.Mu.Unlock()
 	slow := dial(t, s, "lobby")
-	if err := slow.conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
+	if err := tcpOf(slow.conn).SetReadBuffer(4 << 10); err != nil {
 		t.Fatal(err)
 	}
 	narrow(t, s)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -165,4 +166,58 @@ func TestHangingTLSHandshakesDelayNoClient(t *testing.T) {
 	})
 	c.send(ws.OpText, "still here")
 	c.expect(ws.OpText, "still here")
+}
+
+// A connection over a limit of its address costs no TLS handshake.
+func TestLimitsOfAnAddressHoldBeforeTLS(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		limit    func(*Config)
+		accepted int
+		result   string
+	}{
+		"connections":     {func(c *Config) { c.MaxConnectionsAddress = 2 }, 2, metrics.HandshakeFull},
+		"new connections": {func(c *Config) { c.RateConnectionsAddress = 1 }, 10, metrics.HandshakeRate}, // the burst is that of ten seconds
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := startPrepared(t, func(c *Config) { withTLS(t)(c); tt.limit(c) }, func(s *Server) {
+				s.edge.ConnectRate.Exempt = func(a netip.Addr) bool { return a == netip.MustParseAddr("127.0.0.1") }
+			})
+			from := func(ip string) (*tls.Conn, error) {
+				d := &net.Dialer{Timeout: testTimeout, LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}
+				return tls.DialWithDialer(d, "tcp", s.TLSAddr().String(), tls13)
+			}
+			for i := range tt.accepted {
+				c, err := from("127.0.0.2")
+				if err != nil {
+					t.Fatalf("number %d: %v", i, err)
+				}
+				defer c.Close()
+			}
+			rejected := 0
+			for range 20 {
+				c, err := from("127.0.0.2")
+				if err == nil {
+					defer c.Close()
+					continue
+				}
+				rejected++
+			}
+			if rejected == 0 {
+				t.Error("all connections of the address were accepted")
+			}
+			if got := value(t, s, "throng_handshakes_total", tt.result); int(got) != rejected {
+				t.Errorf("got %v rejections counted as %s, want %d", got, tt.result, rejected)
+			}
+			if got := value(t, s, "throng_handshakes_total", metrics.HandshakeTLS); got != 0 {
+				t.Errorf("got %v failed TLS handshakes counted, want none", got)
+			}
+			c, err := from("127.0.0.3")
+			if err != nil {
+				t.Fatalf("another address: %v", err)
+			}
+			c.Close()
+		})
+	}
 }
