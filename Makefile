@@ -14,7 +14,7 @@ build: ## the binary, ./throng
 
 .PHONY: test
 test: ## all tests of CI; installs missing tools
-	@.ci/suites check race mutants-ci page report sdk
+	@.ci/suites check race tls mutants-ci page report sdk
 
 .PHONY: check
 check: ## gofmt, vet, staticcheck, the kqueue build, known vulnerabilities
@@ -37,6 +37,15 @@ page-script: ## build the script of the chat page, server/web/dist/app.js
 .PHONY: race
 race: ## the Go tests and the fuzz seeds with the race detector
 	go test -race -timeout 15m ./...
+
+.PHONY: tls
+tls: ## the tests of the server over TLS, with the engine llib
+	THRONG_TEST_TLS=llib go test -timeout 15m ./server
+
+.PHONY: tls-race
+tls-race: ## the tests of the server over TLS, with each engine and the race detector
+	THRONG_TEST_TLS=llib go test -race -timeout 15m ./server
+	THRONG_TEST_TLS=std go test -race -timeout 15m ./server
 
 .PHONY: browser
 browser: page report ## the page and the report in real Chromium windows
@@ -88,8 +97,10 @@ mutants-ci:
 	.ci/mutants --ci
 
 .PHONY: autobahn
-autobahn: ## the Autobahn test suite against the plain room (needs Python 2.7)
+autobahn: ## the Autobahn test suite against the plain room, over ws and over wss (needs Python 2.7)
 	server/ws/autobahn/run.sh
+	server/ws/autobahn/run.sh --tls llib
+	server/ws/autobahn/run.sh --tls std
 
 .PHONY: load
 load: build ## a short load test of its own server
