@@ -23,6 +23,7 @@ type tlsPort struct {
 	acceptor   *edge.Acceptor
 	certs      *certs.Store
 	handshakes *tlshandshake.Handshaker
+	reload     chan struct{} // a request to read all certificates again
 }
 
 // openTLS reads the certificates and listens on the TLS port, if one is configured.
@@ -49,7 +50,7 @@ func (s *Server) openTLS() error {
 	if err != nil {
 		return err
 	}
-	s.tls = &tlsPort{acceptor, store, handshakes}
+	s.tls = &tlsPort{acceptor, store, handshakes, make(chan struct{}, 1)}
 	s.metrics.Gauge("throng_tls_certificate_seconds_left", "Time until the first TLS certificate in use expires; negative if it has expired.",
 		func() float64 { return time.Until(store.NotAfter()).Seconds() })
 	return nil
@@ -76,6 +77,19 @@ func (c Config) CheckCertificates() error {
 	return err
 }
 
+// ReloadCertificates makes the server read all certificates again, soon and without waiting. It returns false if the TLS port is off. Any
+// goroutine may call it.
+func (s *Server) ReloadCertificates() bool {
+	if s.tls == nil {
+		return false
+	}
+	select {
+	case s.tls.reload <- struct{}{}:
+	default: // the request before it is not done yet, and counts for both
+	}
+	return true
+}
+
 // maintainTLS reads changed certificates and changes the key of session tickets, until ctx ends. It reads files, so it has a goroutine of
 // its own.
 func (s *Server) maintainTLS(ctx context.Context) {
@@ -92,21 +106,27 @@ func (s *Server) maintainTLS(ctx context.Context) {
 		case <-rotations.C:
 			s.tls.handshakes.RotateTickets()
 		case now := <-checks.C:
-			s.checkCertificates(now)
+			s.checkCertificates(false, now)
+		case <-s.tls.reload:
+			s.checkCertificates(true, time.Now())
 		}
 	}
 }
 
-// checkCertificates reads changed files. A pair that cannot be used is logged once for each change, and the one before it stays in use.
-func (s *Server) checkCertificates(now time.Time) {
-	changed, err := s.tls.certs.Check(false, now)
+// checkCertificates reads changed files, or all with all. A pair that cannot be used is logged once for each change, and the one before it
+// stays in use.
+func (s *Server) checkCertificates(all bool, now time.Time) {
+	changed, err := s.tls.certs.Check(all, now)
 	if changed > 0 {
 		// The key may have been replaced because others know it: no session of the old one is resumed.
 		s.tls.handshakes.ReplaceTickets()
-		s.log.Info("TLS certificates replaced", "pairs", changed, "first_expiry", s.tls.certs.NotAfter().UTC().Format(time.DateTime))
 	}
-	if err != nil {
-		s.log.Error("TLS certificate not replaced: the one before stays in use", "error", err)
+	expiry := s.tls.certs.NotAfter().UTC().Format(time.DateTime)
+	switch {
+	case err != nil:
+		s.log.Error("TLS certificate not replaced: the one before stays in use", "error", err, "pairs_replaced", changed, "first_expiry", expiry)
+	case changed > 0:
+		s.log.Info("TLS certificates replaced", "pairs", changed, "first_expiry", expiry)
 	}
 }
 

@@ -82,7 +82,7 @@ func (sv *serveCmd) Run() error {
 	}
 
 	log = srv.Logger() // which never blocks
-	ctx, stop := handleSignals(log)
+	ctx, stop := handleSignals(log, srv.ReloadCertificates)
 	defer stop()
 
 	if admin := srv.AdminAddr(); admin != nil && !isLoopback(admin) {
