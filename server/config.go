@@ -48,6 +48,7 @@ type Config struct {
 	Token    token.Config       `table:"token" kong:"-"`
 	API      APIConfig          `table:"api" kong:"-"`
 	TLS      TLSConfig          `table:"tls" kong:"-"`
+	Pairs    []CertificateFiles `table:"tls.certificate" kong:"-"` // besides those of TLS.Cert, after them
 	Webhooks WebhookConfig      `table:"webhooks" kong:"-"`
 
 	Version string `kong:"-"` // of the program, for /api/info; not a setting
@@ -66,6 +67,12 @@ type TLSConfig struct {
 	RedirectPort int      `name:"redirect-port" default:"0" min:"1" max:"65535" zero:"no redirect"` // of https, to which the plain port sends its clients
 	MinVersion   string   `name:"min-version" default:"1.2" oneof:"1.2,1.3"`
 	Engine       string   `name:"engine" default:"llib" oneof:"llib,std" allowed:"llib or std: the TLS implementation that makes the handshakes"`
+}
+
+// CertificateFiles is one certificate of the TLS port.
+type CertificateFiles struct {
+	Cert string `name:"cert"` // PEM file with the chain
+	Key  string `name:"key"`  // PEM file with the private key
 }
 
 // WebhookConfig is the webhook of the application. It is off without a URL.

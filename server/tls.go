@@ -57,9 +57,12 @@ func (s *Server) openTLS() error {
 }
 
 func (c Config) openCertificates() (*certs.Store, error) {
-	files := make([]certs.Files, len(c.TLS.Cert))
-	for i := range files {
-		files[i] = certs.Files{Cert: c.TLS.Cert[i], Key: c.TLS.Key[i]}
+	var files []certs.Files
+	for i := range c.TLS.Cert {
+		files = append(files, certs.Files{Cert: c.TLS.Cert[i], Key: c.TLS.Key[i]})
+	}
+	for _, pair := range c.Pairs {
+		files = append(files, certs.Files(pair))
 	}
 	store, err := certs.Open(files, time.Now())
 	if err != nil {

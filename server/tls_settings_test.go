@@ -95,6 +95,10 @@ func TestSettingsOfTLSDependOnEachOther(t *testing.T) {
 		{func(c *Config) { c.TLS.Key = []string{"b"} }, "tls.key"},
 		{func(c *Config) { c.TLS.MinVersion = "1.1" }, "tls.min-version"},
 		{func(c *Config) { c.TLS.Engine = "openssl" }, "tls.engine"},
+		{func(c *Config) { c.TLSListen, c.Pairs = ":443", []CertificateFiles{{"a", "b"}} }, ""},
+		{func(c *Config) { c.TLSListen, c.Pairs = ":443", []CertificateFiles{{"a", "b"}, {"a", ""}} }, "tls.certificate.key"},
+		{func(c *Config) { c.TLSListen, c.Pairs = ":443", []CertificateFiles{{"", "b"}} }, "tls.certificate.cert"},
+		{func(c *Config) { c.Pairs = []CertificateFiles{{"a", "b"}} }, "tls.certificate.cert"},
 		{func(c *Config) { c.TLS.RedirectPort = 443 }, "tls.redirect-port"},
 		{func(c *Config) {
 			c.Listen, c.TLSListen, c.TLS.Cert, c.TLS.Key, c.TLS.RedirectPort = "off", ":443", []string{"a"}, []string{"b"}, 443
@@ -128,6 +132,26 @@ func TestTheTLSPortDiffersFromTheOthers(t *testing.T) {
 		if got != key {
 			t.Errorf("tls-listen = %q: got an error for %q, want one for %q", listen, got, key)
 		}
+	}
+}
+
+func TestTablesOfCertificatesComeAfterTheLists(t *testing.T) {
+	t.Parallel()
+	one, oneKey := writePair(t, t.TempDir(), time.Now().Add(20*24*time.Hour))
+	two, twoKey := writePair(t, t.TempDir(), time.Now().Add(40*24*time.Hour))
+	cfg := DefaultConfig()
+	cfg.TLSListen, cfg.TLS.Cert, cfg.TLS.Key = ":443", []string{one}, []string{oneKey}
+	cfg.Pairs = []CertificateFiles{{two, twoKey}}
+	store, err := cfg.openCertificates()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := store.Check(true, time.Now()); n != 2 || err != nil {
+		t.Errorf("got %d certificates, %v; want 2", n, err)
+	}
+	pair, err := store.GetCertificate(&tls.ClientHelloInfo{})
+	if err != nil || time.Until(pair.Leaf.NotAfter) > 21*24*time.Hour {
+		t.Errorf("got the certificate until %v for no name, %v; want that of cert", pair.Leaf.NotAfter, err)
 	}
 }
 

@@ -20,7 +20,7 @@ import (
 // ConfigError is one invalid setting. It never contains a secret.
 type ConfigError struct {
 	Key   string // in the config file: "rate", "api.key", "room.history-size"
-	Index int    // in Config.Rooms if Key begins with "room."; else 0
+	Index int    // in Config.Rooms if Key begins with "room.", in Config.Pairs if it begins with "tls.certificate."; else 0
 	Text  string // the key, the value found, and what is allowed
 }
 
@@ -211,10 +211,22 @@ func (c *Config) apiErrors() []error {
 func (c *Config) tlsErrors() []error {
 	ce := configErrors{table: "tls.", title: "tls."}
 	t := &c.TLS
+	for i, pair := range c.Pairs {
+		at := configErrors{table: "tls.certificate.", title: "tls.certificate: ", index: i}
+		switch {
+		case c.TLSListen == "off":
+			at.add("cert", pair.Cert, "must be left out, because tls-listen is off")
+		case pair.Cert == "":
+			at.add("cert", pair.Cert, "must name a PEM file")
+		case pair.Key == "":
+			at.add("key", pair.Key, "must name the PEM file of the key of %s", pair.Cert)
+		}
+		ce.errs = append(ce.errs, at.errs...)
+	}
 	switch {
 	case c.TLSListen == "off" && len(t.Cert) > 0:
 		ce.add("cert", t.Cert, "must be left out, because tls-listen is off")
-	case c.TLSListen != "off" && len(t.Cert) == 0:
+	case c.TLSListen != "off" && len(t.Cert) == 0 && len(c.Pairs) == 0:
 		ce.add("cert", t.Cert, "must name a PEM file, because tls-listen is %s", c.TLSListen)
 	case len(t.Cert) != len(t.Key):
 		ce.add("key", t.Key, "must name a PEM file for each of cert (%d)", len(t.Cert))

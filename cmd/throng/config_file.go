@@ -13,7 +13,6 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/throng-chat/throng/server"
-	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/settings"
 )
 
@@ -147,7 +146,7 @@ func syntaxOf(bad *toml.DecodeError) string {
 	return text + ": a line must be KEY = VALUE, with text in quotes, or the head of a table, such as [api] or [[room]]"
 }
 
-// head checks the head of a table. The head of a [[room]] adds a room with the default options.
+// head checks the head of a table. The head of a repeated table adds one with the default of each key.
 func (f *configFile) head(s setting, known []string) error {
 	repeated, ok := tables[s.key]
 	switch {
@@ -161,9 +160,7 @@ func (f *configFile) head(s setting, known []string) error {
 	case repeated != s.repeated:
 		return fmt.Errorf("%s: must be %s", s.key, brackets(s.key))
 	case repeated:
-		o := chat.DefaultRoom()
-		o.Pattern = "" // each [[room]] must set it
-		f.tables.Rooms = append(f.tables.Rooms, o)
+		addRow(&f.tables, s.key)
 	}
 	return nil
 }
@@ -174,15 +171,15 @@ func (f *configFile) value(s setting, flat map[string]any, known []string) error
 	if !isFlat {
 		target = tableKeys(&f.tables)[s.key]
 	}
-	if target == nil && s.index < len(f.tables.Rooms) {
-		target = roomKeys(&f.tables.Rooms[s.index])[s.key]
+	if target == nil {
+		target = rowKeys(&f.tables, s.index)[s.key]
 	}
 	if target == nil {
 		switch _, table := tables[s.key]; {
 		case table:
 			return fmt.Errorf("%s: must be a table: %s", s.key, brackets(s.key))
 		case slices.Contains(known, s.key):
-			return fmt.Errorf("%s: must be below a line %s", s.key, brackets("room"))
+			return fmt.Errorf("%s: must be below a line %s", s.key, brackets(tableOf(s.key)))
 		}
 		return noSuchKey(s.key, known)
 	}
@@ -219,8 +216,7 @@ func (f *configFile) addInvalid(at place, text string) {
 	}
 	s, ok := f.settings[at]
 	if !ok {
-		table, _, _ := strings.Cut(at.key, ".")
-		s, ok = f.settings[place{key: table, index: at.index}]
+		s, ok = f.settings[place{key: tableOf(at.key), index: at.index}]
 	}
 	if !ok {
 		f.errs = append(f.errs, fileError{text: text})

@@ -118,6 +118,7 @@ func TestEveryKeyReachesTheServer(t *testing.T) {
 		TLS: server.TLSConfig{
 			Cert: []string{beside("a.crt"), "/etc/b.crt"}, Key: []string{beside("a.key"), "/etc/b.key"}, RedirectPort: 4443, MinVersion: "1.3", Engine: "std",
 		},
+		Pairs: []server.CertificateFiles{{Cert: beside("c.crt"), Key: "/etc/c.key"}, {Cert: beside("d.crt"), Key: beside("d.key")}},
 		Webhooks: server.WebhookConfig{
 			URL: "https://a.example/hooks", Secret: "abcdef9876543210", Events: []string{"publish", "disconnect"}, Timeout: time.Second,
 		},
@@ -168,15 +169,42 @@ func TestTheExampleFileIsValid(t *testing.T) {
 	want.Rooms, want.Token, want.API.Key = cfg.Rooms, cfg.Token, cfg.API.Key
 	want.Webhooks = cfg.Webhooks
 	want.Webhooks.Timeout, want.Origins = server.DefaultConfig().Webhooks.Timeout, []string{"https://app.example"}
-	want.TLSListen, want.TLS.Cert, want.TLS.Key = ":3443", cfg.TLS.Cert, cfg.TLS.Key
+	want.TLSListen, want.TLS.Cert, want.TLS.Key, want.Pairs = ":3443", cfg.TLS.Cert, cfg.TLS.Key, cfg.Pairs
 	want.TrustedProxies, want.Hosts = []string{"127.0.0.1"}, []string{"chat.example"}
 	if !reflect.DeepEqual(cfg, want) {
 		t.Errorf("its settings: got %+v, want the defaults, %+v", cfg, want)
 	}
 	for _, key := range allKeys() {
 		name := key[strings.LastIndexByte(key, '.')+1:]
-		if !regexp.MustCompile(`(?m)^(#` + name + ` = |#\[+` + name + `\])`).Match(text) {
+		if !regexp.MustCompile(`(?m)^(#` + name + ` = |#\[+` + regexp.QuoteMeta(key) + `\])`).Match(text) {
 			t.Errorf("it lacks %s", key)
+		}
+	}
+}
+
+func TestCertificatesMayBeWrittenInSeveralWays(t *testing.T) {
+	want := []server.CertificateFiles{{Cert: "/a", Key: "/b"}, {Cert: "/c", Key: "/d"}}
+	for _, text := range []string{
+		"[[tls.certificate]]\ncert = '/a'\nkey = '/b'\n[[tls.certificate]]\nkey = '/d'\ncert = '/c'\n",
+		"[tls]\nengine = 'llib'\n[[tls.certificate]]\ncert = '/a'\nkey = '/b'\n[[room]]\npattern = 'x'\n[[tls.certificate]]\nkey = '/d'\ncert = '/c'\n",
+		"[tls]\ncertificate = [{cert = '/a', key = '/b'}, {cert = '/c', key = '/d'}]\n",
+		"tls.certificate = [{cert = '/a', key = '/b'}, {cert = '/c', key = '/d'}]\n",
+		"tls = {certificate = [{cert = '/a', key = '/b'}, {cert = '/c', key = '/d'}]}\n",
+	} {
+		cfg, err := settled(t, written(t, text), "--tls-listen=:3443")
+		if err != nil || !slices.Equal(cfg.Pairs, want) {
+			t.Errorf("%s: got %v, %v; want %v", text, cfg.Pairs, err, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"[[tls.certificate]]\ncert = '/a'\nkey = '/b'\n[[tls.certificate]]\ncert = '/c'\n": `throng.toml:4:3: tls.certificate: key = "": must name the PEM file of the key of /c`,
+		"[[tls.certificate]]\nkey = '/b'\n":                                                `throng.toml:1:3: tls.certificate: cert = "": must name a PEM file`,
+		"[tls.certificate]\nkey = '/b'\n":                                                  `throng.toml:1:2: tls.certificate: must be [[tls.certificate]]`,
+		"tls.certificate.key = '/b'\n":                                                     `throng.toml:1:1: tls.certificate.key: must be below a line [[tls.certificate]]`,
+		"[[tls.certificate]]\nfile = '/b'\n":                                               `tls.certificate.file: no such key`,
+	} {
+		if _, err := settled(t, written(t, text), "--tls-listen=:3443"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", text, err, want)
 		}
 	}
 }

@@ -63,6 +63,37 @@ func roomKeys(o *chat.RoomOptions) map[string]any {
 	return keysOf("room.", o)
 }
 
+// pairKeys returns the keys of a [[tls.certificate]], with pointers to their values.
+func pairKeys(c *server.CertificateFiles) map[string]any {
+	return keysOf("tls.certificate.", c)
+}
+
+// addRow adds a repeated table with the default of each key to cfg.
+func addRow(cfg *server.Config, table string) {
+	switch table {
+	case "room":
+		o := chat.DefaultRoom()
+		o.Pattern = "" // each [[room]] must set it
+		cfg.Rooms = append(cfg.Rooms, o)
+	case "tls.certificate":
+		cfg.Pairs = append(cfg.Pairs, server.CertificateFiles{})
+	default:
+		panic("config file: a repeated table " + table)
+	}
+}
+
+// rowKeys returns the keys of the repeated tables of cfg with an index, with pointers to their values.
+func rowKeys(cfg *server.Config, index int) map[string]any {
+	keys := map[string]any{}
+	if index < len(cfg.Rooms) {
+		maps.Copy(keys, roomKeys(&cfg.Rooms[index]))
+	}
+	if index < len(cfg.Pairs) {
+		maps.Copy(keys, pairKeys(&cfg.Pairs[index]))
+	}
+	return keys
+}
+
 // keysOf returns the settings of a struct with a prefix before each, and pointers to their values: *settings.Size for a size.
 func keysOf(prefix string, v any) map[string]any {
 	keys := map[string]any{}
@@ -155,7 +186,7 @@ func noSuchKey(key string, known []string) error {
 // allKeys returns all keys and tables of the config file, sorted.
 func allKeys() []string {
 	var keys []string
-	for _, m := range []map[string]any{flatKeys(&server.Config{}), tableKeys(&server.Config{}), roomKeys(&chat.RoomOptions{})} {
+	for _, m := range []map[string]any{flatKeys(&server.Config{}), tableKeys(&server.Config{}), roomKeys(&chat.RoomOptions{}), pairKeys(&server.CertificateFiles{})} {
 		keys = slices.AppendSeq(keys, maps.Keys(m))
 	}
 	keys = slices.AppendSeq(keys, maps.Keys(tables))

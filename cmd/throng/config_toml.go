@@ -69,7 +69,7 @@ func (r *tomlReader) head(s setting, repeated bool) string {
 func (r *tomlReader) keyValue(table string, n *unstable.Node) {
 	s, value := r.at(table, n), n.Value()
 	switch {
-	case table != "": // no setting has a table within a table
+	case table != "" && !tables[s.key]: // only repeated tables are within a table
 	case value.Kind == unstable.InlineTable:
 		r.inline(r.head(s, false), value)
 		return
@@ -124,10 +124,22 @@ func (r *tomlReader) at(table string, n *unstable.Node) setting {
 		parts = append(parts, bare(string(keys.Node().Data)))
 	}
 	s.key = strings.Join(parts, ".")
-	first, _, _ := strings.Cut(s.key, ".")
-	s.index = max(r.tables[first]-1, 0)
+	s.index = r.index(s.key)
 	return s
 }
+
+// index returns the number of tables before the one that has a key, of those with its name.
+func (r *tomlReader) index(key string) int {
+	for table := key; table != ""; table = tableOf(table) {
+		if n := r.tables[table]; n > 0 {
+			return n - 1
+		}
+	}
+	return 0
+}
+
+// tableOf returns the table of a key, which may be a table itself; "" for a key above all tables.
+func tableOf(key string) string { return key[:max(strings.LastIndexByte(key, '.'), 0)] }
 
 func (r *tomlReader) position(offset int) (line, column int) {
 	passed := r.parser.Data()[r.offset:offset]

@@ -123,6 +123,10 @@ func (so *sources) config(cfg server.Config, addresses bool, log *slog.Logger) (
 			names[i] = so.file.pathOf(name)
 		}
 	}
+	for i := range cfg.Pairs {
+		pair := &cfg.Pairs[i]
+		pair.Cert, pair.Key = so.file.pathOf(pair.Cert), so.file.pathOf(pair.Key)
+	}
 	_, err := token.New(cfg.Token, log)
 	for _, err := range causes(err) {
 		text := "token." + err.Error()
