@@ -38,17 +38,29 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 // Python looks for proxies in its environment.
 export const direct = { ...process.env, NO_PROXY: "127.0.0.1", no_proxy: "127.0.0.1" };
 
+// The certificate of the servers, if they use TLS. Each SDK trusts it as its users would have it do.
+let trusted;
+
+export function trust(certificate) { trusted = certificate; }
+
+// environment is that of a program that takes its authorities from files.
+const environment = () => (trusted ? { ...direct, SSL_CERT_FILE: trusted.ca, REQUESTS_CA_BUNDLE: trusted.ca } : direct);
+
 // Each driver is { perform, stop }; what its SDK tells of by itself goes to the member by that name.
 const members = new Map();
 const emit = (name, event) => members.get(name).hear(event);
 
 function startNode() {
-  const perform = driver({ json: JSONClient, protobuf: ProtobufClient }, WebSocket, emit);
+  const ca = trusted && readFileSync(trusted.ca);
+  class Trusting extends WebSocket {
+    constructor(url, protocols) { super(url, protocols, { ca }); }
+  }
+  const perform = driver({ json: JSONClient, protobuf: ProtobufClient }, ca ? Trusting : WebSocket, emit);
   return { perform, stop: async () => {} };
 }
 
 function startPython() {
-  const child = spawn(here("venv/bin/python"), [here("python/driver.py")], { stdio: ["pipe", "pipe", "inherit"], env: direct });
+  const child = spawn(here("venv/bin/python"), [here("python/driver.py")], { stdio: ["pipe", "pipe", "inherit"], env: environment() });
   const waiting = new Map();
   const gone = new Promise((resolve) => child.once("close", (code, signal) => {
     for (const { reject } of waiting.values()) {
@@ -97,7 +109,15 @@ async function servePage() {
 async function startChromium() {
   const browser = await chromium.launch({
     executablePath: findChromium(),
-    args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      ...(trusted ? trusted.chromium : []),
+    ],
   });
   const site = await servePage();
   const page = await browser.newPage();
@@ -161,11 +181,11 @@ export class Member {
   static #count = 0;
 
   // open makes a client and does not connect it yet. token is what its getToken gives: a token, a function that is asked each
-  // time (null lets getToken fail), or undefined for an SDK without getToken.
+  // time (null lets getToken fail), or undefined for an SDK without getToken. port may be the URL of a server instead.
   static async open(t, kind, port, token) {
     const member = new Member(kind, token);
     t.after(() => member.disconnect());
-    const url = `ws://127.0.0.1:${port}/connection/websocket${kind.protobuf && kind.driver !== "python" ? "?format=protobuf" : ""}`;
+    const url = `${typeof port === "string" ? port : `ws://127.0.0.1:${port}`}/connection/websocket${kind.protobuf && kind.driver !== "python" ? "?format=protobuf" : ""}`;
     await member.do("open", { url, protobuf: kind.protobuf, asks: token !== undefined });
     return member;
   }
@@ -250,10 +270,11 @@ export class Member {
 export class Api {
   static #count = 0;
 
+  // port may be the URL of a server instead.
   static async open(t, port, asynchronous, key = apiKey) {
     const api = new Api();
     api.asynchronous = asynchronous;
-    await started.python.perform(api.name, "open", { url: `http://127.0.0.1:${port}/api`, key, asynchronous });
+    await started.python.perform(api.name, "open", { url: `${typeof port === "string" ? port : `http://127.0.0.1:${port}`}/api`, key, asynchronous });
     t.after(() => started.python.perform(api.name, "disconnect"));
     return api;
   }

@@ -6,8 +6,10 @@ import { freePort } from "../web/browser/server.js";
 
 export class Relay {
   // to makes a relay to a port, which may be set anew by target, for later connections.
-  static async to(port) {
+  // A relay of TLS does not read along.
+  static async to(port, { sealed = false } = {}) {
     const relay = new Relay();
+    relay.#sealed = sealed;
     relay.port = await freePort();
     relay.target = port;
     relay.#server = createServer((client) => relay.#accept(client));
@@ -22,6 +24,7 @@ export class Relay {
   closes = []; // codes of the server's close frames
   #server;
   #links = new Set();
+  #sealed;
   #cut = false;
   #silent = false;
 
@@ -41,11 +44,11 @@ export class Relay {
     for (const socket of [client, server]) {
       socket.setNoDelay(true).on("error", gone).on("close", gone);
     }
-    const toServer = new Frames(this.up, []);
-    const toClient = new Frames(this.down, this.closes);
-    client.on("data", (bytes) => { toServer.read(bytes); server.write(bytes); });
+    const toServer = this.#sealed ? null : new Frames(this.up, []);
+    const toClient = this.#sealed ? null : new Frames(this.down, this.closes);
+    client.on("data", (bytes) => { toServer?.read(bytes); server.write(bytes); });
     server.on("data", (bytes) => {
-      toClient.read(bytes);
+      toClient?.read(bytes);
       if (!this.#silent) {
         client.write(bytes);
       }

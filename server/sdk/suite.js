@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import { it } from "node:test";
 import { fileURLToPath } from "node:url";
 
+import { startOverTLS } from "../web/browser/certificate.js";
 import { build, freePort, Server } from "../web/browser/server.js";
 import { kinds, patience } from "./member.js";
 
@@ -14,6 +15,14 @@ const servers = [];
 
 // startServer runs a server of the scenarios. Flags stand above its config file.
 export function startServer(...flags) { return startServerOf("scenarios.toml", ...flags); }
+
+// startTLSServer is startServer, with TLS on port tls.
+export async function startTLSServer(engine, certificate) {
+  binary ??= build();
+  const server = await startOverTLS(binary, here("scenarios.toml"), engine, certificate);
+  servers.push(server);
+  return server;
+}
 
 export async function startServerOf(config, ...flags) {
   binary ??= build();

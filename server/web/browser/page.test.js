@@ -5,12 +5,15 @@ import { get } from "node:http";
 import { after, before, describe, it } from "node:test";
 import { chromium } from "playwright-core";
 
+import { makeCertificate, startOverTLS } from "./certificate.js";
 import { findChromium } from "./chromium.js";
 import { build, freePort, Server } from "./server.js";
 
 // ms that any one condition may take. The page itself may wait 15 s before it connects again, and 10 s for an answer: the sum
 // is what a test on a busy machine has to outlast.
 const patience = 60_000;
+
+const certificate = makeCertificate();
 
 const test = (name, run) => it(name, { timeout: 4 * patience }, run);
 
@@ -30,6 +33,7 @@ before(async () => {
       "--disable-background-networking",
       "--disable-component-update",
       "--disable-sync",
+      ...certificate.chromium,
     ],
   });
   server = await startServer("--rate", "0");
@@ -384,6 +388,41 @@ describe("chatting", () => {
     assert.equal(await chat.page.isVisible("#notice"), false);
     await chat.connected();
   });
+});
+
+describe("https", () => {
+  for (const engine of ["llib", "std"]) {
+    test(`the page chats over https and wss, and reconnects after a restart: ${engine}`, async (t) => {
+      const config = new URL("rooms.toml", import.meta.url);
+      const own = await startOverTLS(binary, config, engine, certificate);
+      t.after(() => own.stop());
+      const address = `https://localhost:${own.tls}`;
+      const room = `kept-${ownRoom()}`;
+      const sockets = [];
+      const prepare = async (page) => { page.on("websocket", (socket) => sockets.push(socket.url())); };
+      const a = await Chat.open(t, `${address}/?room=${room}`, { prepare, cutOff: true });
+      const b = await Chat.open(t, `${address}/?room=${room}`, { prepare, cutOff: true });
+      await Promise.all([a.connected(), b.connected()]);
+      await a.name("Ada");
+      await b.name("Bo");
+      await a.say("hello");
+      await b.hears(1);
+      await b.say("x".repeat(20_000));
+      const want = [{ sender: "Ada", text: "hello" }, { sender: "Bo", text: "x".repeat(20_000) }];
+      for (const chat of [a, b]) {
+        assert.deepEqual(await chat.hears(2), want);
+        assert.equal(await chat.page.evaluate(() => isSecureContext), true);
+      }
+      await own.kill();
+      await a.until(async () => !/^Connected$/.test(await a.page.textContent("#status")), "the page notices no end");
+      const again = await startOverTLS(binary, config, engine, certificate, "--tls-listen", `127.0.0.1:${own.tls}`);
+      t.after(() => again.stop());
+      await Promise.all([a.connected(), b.connected()]);
+      await b.say("here again");
+      await a.message("here again").waitFor();
+      assert.ok(sockets.length >= 4 && sockets.every((url) => url.startsWith(`wss://localhost:${own.tls}/`)), `sockets: ${sockets}`);
+    });
+  }
 });
 
 describe("hostile text", () => {

@@ -3,9 +3,9 @@
 set -eu
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-for tool in go node npm; do
+for tool in go node npm openssl; do
   if ! command -v "$tool" >/dev/null; then
-    echo "browser tests: $tool is missing: Go, and Node.js 20.11 or later with npm, are needed" >&2
+    echo "browser tests: $tool is missing: Go, OpenSSL, and Node.js 20.11 or later with npm, are needed" >&2
     exit 1
   fi
 done
