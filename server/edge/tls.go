@@ -19,7 +19,7 @@ const responseNotTLS = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; ch
 
 // startTLS makes the TLS handshake of c. It returns false, and closes c, if that fails.
 func (ac *Acceptor) startTLS(c *PendingConn) bool {
-	r, err := ac.tls.Handshake(c.TCPConn, c.Address, c.ReadAhead)
+	r, err := ac.tls.Handshake(c.TCPConn, c.Address, c.ReadAhead, c.gone)
 	c.ReadAhead = nil
 	if err == nil {
 		c.tls = tlsconn.NewStream(c.TCPConn, r)

@@ -9,7 +9,8 @@
 // repeats the random of another client's hello would get the secrets of that client from a shared log.
 //
 // Handshake blocks on the socket, but computes only while it holds one of the slots of Config.Workers: many handshakes at once leave the
-// processor to the event loop, and addresses take turns. The caller bounds the number of handshakes and their time.
+// processor to the event loop. Handshakes that have begun go first, then addresses take turns (turns.go). The caller bounds the number of
+// handshakes and their time. A handshake whose connection it closes leaves the queue.
 //
 // Two engines have the same result. EngineLLib is github.com/lesismal/llib, a copy of crypto/tls that holds half the memory while it waits.
 // EngineStd is crypto/tls: it is the oracle of the tests, and stands in when a fault of llib becomes known.

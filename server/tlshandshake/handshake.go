@@ -117,12 +117,11 @@ func recovered(err error, e any) error {
 	return fmt.Errorf("%w: %v\n%s", ErrPanic, e, debug.Stack())
 }
 
-// Handshake makes the server's side of one handshake. from is what counts as the
-// address of the client. early has the bytes of nc that have been read; Handshake owns it. Handshake blocks on
-// nc, until the caller closes it or its deadline passes. On an error, the engine has sent the alert, and the caller closes nc. ErrNotTLS is
+// Handshake makes the server's side of one handshake. from is what counts as the address of the client. early has the bytes of nc that have
+// been read; Handshake owns it. Handshake blocks on nc until the caller closes it or its deadline passes, and for a slot until gone is closed. On an error, the engine has sent the alert, and the caller closes nc. ErrNotTLS is
 // the error if the peer does not speak TLS.
-func (h *Handshaker) Handshake(nc net.Conn, from netip.Addr, early []byte) (r *Result, err error) {
-	rc := &recordConn{Conn: nc, unread: early, turns: h.turns, from: from}
+func (h *Handshaker) Handshake(nc net.Conn, from netip.Addr, early []byte, gone <-chan struct{}) (r *Result, err error) {
+	rc := &recordConn{Conn: nc, unread: early, turns: h.turns, from: from, gone: gone}
 	log := &keyLog{}
 	defer func() { err = recovered(err, recover()) }()
 	state, err := h.engine.handshake(rc, log)

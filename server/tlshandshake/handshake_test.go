@@ -222,7 +222,7 @@ func BenchmarkHandshake(b *testing.B) {
 					go func() { done <- tls.Client(client, clientOf(version, 0)).Handshake() }()
 					var err error
 					if h != nil {
-						_, err = h.Handshake(server, netip.Addr{}, nil)
+						_, err = h.Handshake(server, netip.Addr{}, nil, nil)
 					} else {
 						err = tls.Server(server, base).Handshake()
 					}

@@ -89,7 +89,7 @@ func echo(t testing.TB, h *Handshaker, wrap func(net.Conn) net.Conn) (address st
 				if wrap != nil {
 					nc = wrap(nc)
 				}
-				r, err := h.Handshake(nc, netip.Addr{}, nil)
+				r, err := h.Handshake(nc, netip.Addr{}, nil, nil)
 				outcomes <- outcome{r, err}
 				if err == nil {
 					answer(nc, r)

@@ -50,8 +50,8 @@ func newLLib(cfg *Config) *llib {
 
 func (l *llib) setTicketKeys(keys [][32]byte) { l.base.SetSessionTicketKeys(keys) }
 
-// handshake passes one record at a time to llib, which computes on a goroutine that ends with the step. So a handshake that waits for its
-// peer has a small stack: the one that computes grows to 12 KiB.
+// handshake passes one record at a time to llib, which computes on a goroutine that ends when all records read have been passed. So a handshake
+// that waits for its peer has a small stack: the one that computes grows to 12 KiB.
 func (l *llib) handshake(rc *recordConn, log *keyLog) (State, error) {
 	cfg := l.base.Clone()
 	cfg.KeyLogWriter = log
@@ -63,15 +63,28 @@ func (l *llib) handshake(rc *recordConn, log *keyLog) (State, error) {
 		without.SessionTicketsDisabled = true
 		return without, nil
 	}
-	c := tls.NewConn(rc, cfg, false, true)
+	buffers := &buffers{}
+	c := tls.NewConn(rc, cfg, false, true, buffers)
+	feed := func() error {
+		for !c.ConnectionState().HandshakeComplete {
+			record, err := rc.next()
+			if err != nil || record == nil {
+				return err
+			}
+			if _, _, err := c.AppendAndRead(record, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	for !c.ConnectionState().HandshakeComplete {
-		record, err := rc.next()
-		if err != nil {
+		if err := rc.fill(); err != nil {
 			return State{}, err
 		}
-		if err := rc.step(func() error { _, _, err := c.AppendAndRead(record, nil); return err }); err != nil {
+		if err := rc.step(feed); err != nil {
 			return State{}, err
 		}
+		buffers.trim()
 	}
 	state := c.ConnectionState()
 	return State{

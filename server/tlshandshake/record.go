@@ -24,7 +24,8 @@ const (
 	// MaxHandshakeBytes is the number of bytes that the peer may send during a handshake. With a chain of client certificates it needs about 8 KiB.
 	MaxHandshakeBytes = 64 << 10
 
-	firstRead = 2 << 10 // a hello with a post-quantum key share has 1.7 KB
+	firstRead = 2 << 10 // bytes: a hello with a post-quantum key share has 1.7 KB
+	smallRead = 256     // bytes: the records after the hello have 80 bytes together, and thousands of handshakes may wait for them
 )
 
 // The faults of a peer that no engine reports.
@@ -42,31 +43,42 @@ type recordConn struct {
 	net.Conn
 	turns    *turns
 	from     netip.Addr // for turns
-	computes bool       // it has a slot of turns
-	unread   []byte     // read from the socket, and not given to the engine
-	current  int        // bytes at the front of unread that belong to the record being read
-	given    int        // bytes of all records
-	refused  error      // why the peer's bytes are refused, where an engine does not say it
+	gone     <-chan struct{}
+	steps    int    // that had a slot
+	computes bool   // it has a slot of turns
+	unread   []byte // read from the socket, and not given to the engine
+	current  int    // bytes at the front of unread that belong to the record being read
+	given    int    // bytes of all records
+	refused  error  // why the peer's bytes are refused, where an engine does not say it
 
 	random []byte // of the ServerHello; nil until it was sent
 	last   []byte // the last record of application data's content type that was sent
 }
 
-// acquire waits for a slot.
-func (c *recordConn) acquire() {
-	c.turns.acquire(c.from)
+// acquire waits for a slot. The error is net.ErrClosed if the connection was closed meanwhile.
+func (c *recordConn) acquire() error {
+	begun := c.random != nil && c.steps <= maxAhead
+	if !c.turns.acquire(c.from, begun, c.gone) {
+		return net.ErrClosed
+	}
 	c.computes = true
+	c.steps++
+	return nil
 }
 
-// release gives the slot to another handshake.
+// release gives the slot, if it has one, to another handshake.
 func (c *recordConn) release() {
-	c.computes = false
-	c.turns.release()
+	if c.computes {
+		c.computes = false
+		c.turns.release()
+	}
 }
 
 // step calls f on a goroutine of its own while it holds a slot.
 func (c *recordConn) step(f func() error) error {
-	c.acquire()
+	if err := c.acquire(); err != nil {
+		return err
+	}
 	defer c.release()
 	done := make(chan error, 1)
 	go func() {
@@ -77,9 +89,9 @@ func (c *recordConn) step(f func() error) error {
 	return <-done
 }
 
-// next returns the next record, which it reads from the socket. It is valid until the next call.
+// next returns the next record if all of it has been read, else nil. It is valid until the next call of fill.
 func (c *recordConn) next() ([]byte, error) {
-	if err := c.fill(); err != nil {
+	if missing, err := c.missing(); err != nil || missing > 0 {
 		return nil, err
 	}
 	record := c.unread[:c.current]
@@ -111,20 +123,35 @@ func (c *recordConn) Read(b []byte) (int, error) {
 // fill reads until a whole record is there.
 func (c *recordConn) fill() error {
 	for {
-		n, err := c.size()
-		if err != nil {
-			c.refused = err
+		missing, err := c.missing()
+		if err != nil || missing == 0 {
 			return err
 		}
-		if n > 0 && len(c.unread) >= n {
-			c.current = n
-			c.given += n
-			return nil
-		}
-		if err := c.more(max(n-len(c.unread), firstRead)); err != nil {
+		if err := c.more(missing); err != nil {
 			return err
 		}
 	}
+}
+
+// missing returns how many bytes of the next record have not been read, or smallRead if its header has not been. If it is 0, the next
+// record is the current one.
+func (c *recordConn) missing() (int, error) {
+	if c.current > 0 {
+		return 0, nil
+	}
+	n, err := c.size()
+	switch {
+	case err != nil:
+		c.refused = err
+		return 0, err
+	case n == 0:
+		return smallRead, nil
+	case n > len(c.unread):
+		return n - len(c.unread), nil
+	}
+	c.current = n
+	c.given += n
+	return 0, nil
 }
 
 // size is the length of the record that unread begins with, 0 while its header is incomplete.
@@ -145,16 +172,25 @@ func (c *recordConn) size() (int, error) {
 	return n, nil
 }
 
-// more reads once from the socket, and gives the slot to another handshake meanwhile.
+// more reads once from the socket, n bytes or more, and gives the slot to another handshake meanwhile.
 func (c *recordConn) more(n int) error {
-	c.unread = slices.Grow(c.unread, n)
-	at := len(c.unread)
-	if c.computes {
-		c.release()
-		defer c.acquire()
+	if c.given == 0 {
+		n = max(n, firstRead)
 	}
+	if len(c.unread) == 0 {
+		c.unread = nil // not the room of the record before, for the time of waiting
+	}
+	c.unread = slices.Grow(c.unread, max(n, smallRead))
+	at := len(c.unread)
+	computed := c.computes
+	c.release()
 	n, err := c.Conn.Read(c.unread[at:cap(c.unread)])
 	c.unread = c.unread[:at+n]
+	if computed {
+		if err := c.acquire(); err != nil {
+			return err
+		}
+	}
 	if n > 0 {
 		return nil
 	}

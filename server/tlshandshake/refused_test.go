@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"testing"
 	"time"
 )
@@ -79,6 +80,66 @@ func TestHangingHandshakesDelayNoOther(t *testing.T) {
 			t.Error(got.err)
 		}
 	})
+}
+
+// A handshake whose connection is closed while it waits for a slot computes nothing.
+func TestAHandshakeThatWasClosedTakesNoSlot(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, engine string) {
+		computes, proceed := make(chan struct{}), make(chan struct{})
+		cfg := configOf(engine, "ECDSA")
+		cfg.Workers = 1
+		cfg.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			computes <- struct{}{}
+			<-proceed
+			return certificates()["ECDSA"], nil
+		}
+		h := newHandshaker(t, cfg)
+		address, outcomes := echo(t, h, nil)
+		nc, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer nc.Close()
+		if _, err := nc.Write(helloBytes(t)); err != nil {
+			t.Fatal(err)
+		}
+		<-computes
+		server, client := net.Pipe()
+		defer server.Close()
+		defer client.Close()
+		gone := make(chan struct{})
+		close(gone)
+		if _, err := h.Handshake(server, netip.Addr{}, helloBytes(t), gone); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("got %v: want %v", err, net.ErrClosed)
+		}
+		nc.Close()
+		close(proceed)
+		if got := <-outcomes; got.err == nil {
+			t.Error("a handshake without its client is complete")
+		}
+	})
+}
+
+// captured keeps what a client sends.
+type captured struct {
+	helloOnly
+	b []byte
+}
+
+func (c *captured) Write(b []byte) (int, error) {
+	c.b = append(c.b, b...)
+	return len(b), nil
+}
+
+// helloBytes is the first record of a client.
+func helloBytes(t *testing.T) []byte {
+	t.Helper()
+	c := &captured{}
+	if err := tls.Client(c, clientOf(tls.VersionTLS13, 0)).Handshake(); len(c.b) == 0 {
+		t.Fatal(err)
+	}
+	return c.b
 }
 
 func TestClientCertificatesAreVerified(t *testing.T) {

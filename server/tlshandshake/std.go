@@ -29,7 +29,9 @@ func (s *std) setTicketKeys(keys [][32]byte) { s.base.SetSessionTicketKeys(keys)
 
 // handshake holds a slot, which reading from the socket releases.
 func (s *std) handshake(rc *recordConn, log *keyLog) (State, error) {
-	rc.acquire()
+	if err := rc.acquire(); err != nil {
+		return State{}, err
+	}
 	defer rc.release()
 	cfg := s.base.Clone()
 	cfg.KeyLogWriter = log

@@ -1,62 +1,167 @@
 package tlshandshake
 
 import (
+	"container/list"
 	"net/netip"
 	"sync"
+	"time"
 )
 
-// turns bounds the handshakes that compute at the same time. If more wait, addresses take turns, and the handshakes of one address are in the
-// order of their arrival: a crowd from one address delays those of the others by one step each at most. Any goroutine may use it.
+const (
+	// lateTurn is the time after which the address at the front has waited too long: more handshakes come than can be computed.
+	lateTurn = 100 * time.Millisecond
+
+	// maxAhead is the number of steps of a handshake, after its first, that go ahead of first steps. A handshake has at most six records.
+	maxAhead = 8
+)
+
+// turns bounds the handshakes that compute at the same time. The next free slot goes to
+//
+//  1. a handshake that has begun, in the order of arrival: its peer has answered, and the step is short
+//  2. the addresses in turn, and among the handshakes of one address to the first: a crowd from one address delays those of the others by one
+//     step each at most
+//
+// If the next address has waited for longer than patience, every second slot goes to the newest address that has had no turn: a flood from many
+// addresses delays a new client by a few steps only. Any goroutine may use it.
 type turns struct {
-	mu      sync.Mutex // a leaf
-	free    int        // slots
-	waiting map[netip.Addr][]chan struct{}
-	order   []netip.Addr // of waiting, the next first
+	patience time.Duration // constant
+
+	mu     sync.Mutex // a leaf
+	free   int        // slots
+	begun  list.List  // of *turn
+	queues map[netip.Addr]*queue
+	order  list.List // of *queue: all, the next first
+	fresh  list.List // of *queue: those that have had no turn, the newest last
+	newest bool      // the last slot of an overload went to the newest
+}
+
+// queue has the first steps of one address that wait. Guarded by turns.mu.
+type queue struct {
+	from    netip.Addr
+	waiting list.List // of *turn
+	since   time.Time // of its place in order
+	at      *list.Element
+	fresh   *list.Element // nil after its first turn
+}
+
+// turn is a step that waits. Guarded by turns.mu, but for ready.
+type turn struct {
+	ready chan struct{} // closed when it has a slot
+	queue *queue        // nil for begun
+	at    *list.Element // nil when it has a slot
 }
 
 func newTurns(slots int) *turns {
-	return &turns{free: slots, waiting: map[netip.Addr][]chan struct{}{}}
+	return &turns{patience: lateTurn, free: slots, queues: map[netip.Addr]*queue{}}
 }
 
-// acquire waits for a slot.
-func (tu *turns) acquire(from netip.Addr) {
-	if turn := tu.wait(from); turn != nil {
-		<-turn
+// acquire waits for a slot, and returns whether it has one: false after gone is closed. begun is for a handshake that had a slot before.
+func (tu *turns) acquire(from netip.Addr, begun bool, gone <-chan struct{}) bool {
+	t := tu.wait(from, begun)
+	if t == nil {
+		return true
+	}
+	select {
+	case <-t.ready:
+		return true
+	case <-gone:
+		return tu.leave(t)
 	}
 }
 
-// wait takes a free slot and returns nil, or returns what is closed when the caller has one.
-func (tu *turns) wait(from netip.Addr) (turn chan struct{}) {
+// wait takes a free slot and returns nil, or returns a turn that is ready when the caller has a slot.
+func (tu *turns) wait(from netip.Addr, begun bool) *turn {
 	tu.mu.Lock()
 	defer tu.mu.Unlock()
 	if tu.free > 0 {
 		tu.free--
 		return nil
 	}
-	turn = make(chan struct{})
-	if len(tu.waiting[from]) == 0 {
-		tu.order = append(tu.order, from)
+	t := &turn{ready: make(chan struct{})}
+	if begun {
+		t.at = tu.begun.PushBack(t)
+		return t
 	}
-	tu.waiting[from] = append(tu.waiting[from], turn)
-	return turn
+	q := tu.queues[from]
+	if q == nil {
+		q = &queue{from: from, since: time.Now()}
+		q.at, q.fresh = tu.order.PushBack(q), tu.fresh.PushBack(q)
+		tu.queues[from] = q
+	}
+	t.queue, t.at = q, q.waiting.PushBack(t)
+	return t
 }
 
-// release gives the slot to the next address.
+// leave removes t, and returns true if it had got a slot.
+func (tu *turns) leave(t *turn) bool {
+	tu.mu.Lock()
+	defer tu.mu.Unlock()
+	if t.at == nil {
+		return true
+	}
+	tu.removeLocked(t)
+	return false
+}
+
+// release gives the slot to the next step.
 func (tu *turns) release() {
 	tu.mu.Lock()
 	defer tu.mu.Unlock()
-	if len(tu.order) == 0 {
+	t := tu.nextLocked()
+	if t == nil {
 		tu.free++
 		return
 	}
-	next := tu.order[0]
-	tu.order = tu.order[1:]
-	list := tu.waiting[next]
-	close(list[0])
-	if list = list[1:]; len(list) > 0 {
-		tu.waiting[next] = list
-		tu.order = append(tu.order, next)
-	} else {
-		delete(tu.waiting, next)
+	q := t.queue
+	tu.removeLocked(t)
+	close(t.ready)
+	if q != nil && q.at != nil {
+		tu.takenLocked(q)
+		q.since = time.Now()
+		tu.order.MoveToBack(q.at)
+	}
+}
+
+// nextLocked returns the step that has the next slot, or nil.
+func (tu *turns) nextLocked() *turn {
+	if at := tu.begun.Front(); at != nil {
+		return at.Value.(*turn)
+	}
+	at := tu.order.Front()
+	if at == nil {
+		return nil
+	}
+	q := at.Value.(*queue)
+	if last := tu.fresh.Back(); last != nil && time.Since(q.since) > tu.patience {
+		if tu.newest = !tu.newest; tu.newest {
+			q = last.Value.(*queue)
+		}
+	}
+	return q.waiting.Front().Value.(*turn)
+}
+
+// removeLocked removes a turn, and its queue if that becomes empty.
+func (tu *turns) removeLocked(t *turn) {
+	q := t.queue
+	if q == nil {
+		tu.begun.Remove(t.at)
+		t.at = nil
+		return
+	}
+	q.waiting.Remove(t.at)
+	t.at = nil
+	if q.waiting.Len() == 0 {
+		tu.takenLocked(q)
+		tu.order.Remove(q.at)
+		q.at = nil
+		delete(tu.queues, q.from)
+	}
+}
+
+// takenLocked notes that a queue has had a turn.
+func (tu *turns) takenLocked(q *queue) {
+	if q.fresh != nil {
+		tu.fresh.Remove(q.fresh)
+		q.fresh = nil
 	}
 }
