@@ -25,6 +25,7 @@ type Config struct {
 	RateBytes      int           `name:"rate-bytes" type:"size" default:"1MiB" min:"1KiB" max:"1024MiB" unit:"bytes a second" zero:"no limit" help:"Bytes per second from one connection, four times as many in a burst; 0 for no limit."`
 	MaxMessage     int           `name:"max-message" type:"size" default:"64KiB" min:"125" max:"16MiB" help:"Maximum size of one message."`
 	Compression    string        `name:"compression" default:"on" oneof:"on,off" help:"Compress WebSocket messages for clients that support permessage-deflate: on or off."`
+	Fallback       string        `name:"fallback" default:"on" oneof:"on,off" help:"Serve the HTTP fallbacks of the SDKs, for networks that break WebSocket: on or off."`
 	MaxUnsent      int           `name:"max-unsent" type:"size" default:"256KiB" help:"Unsent bytes before a connection is closed as a slow consumer. Publications are shared between slow consumers and count for --max-retained instead."`
 	MaxRetained    int           `name:"max-retained" type:"size" default:"128MiB" help:"Bytes retained for all slow consumers, an eighth of it for one room. Above it, the slowest consumers are closed."`
 	MaxConnections int           `name:"max-connections" default:"0" min:"1" zero:"what the open-file limit allows" help:"Maximum number of connections; 0 for as many as the open-file limit allows."`

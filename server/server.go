@@ -89,6 +89,8 @@ func (s *Server) listen() (err error) {
 		RateConnectionsAddress: s.cfg.RateConnectionsAddress,
 		Compression:            s.cfg.Compression == "on",
 		RedirectPort:           s.cfg.TLS.RedirectPort,
+		Fallback:               s.cfg.Fallback == "on",
+		PingTimeout:            s.cfg.PingTimeout,
 	}, s.sessions, s.apiOn("listen"), s.metrics, s.log)
 	if err != nil {
 		return err

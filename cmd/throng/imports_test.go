@@ -37,7 +37,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		},
 		"/server/edge": {
 			module + "/server/deflate", module + "/server/fanout", module + "/server/tlsconn", module + "/server/tlshandshake", module + "/server/wheel",
-			module + "/server/api", module + "/server/chat", module + "/server/limiter", module + "/server/logqueue",
+			module + "/server/api", module + "/server/chat", module + "/server/httpstream", module + "/server/limiter", module + "/server/logqueue",
 			module + "/server/metrics", module + "/server/netpoll", module + "/server/origin", module + "/server/plain",
 			module + "/server/session", module + "/server/token", module + "/server/web", module + "/server/ws", "golang.org/x/sys/unix",
 			"golang.org/x/time/rate",
@@ -54,7 +54,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		},
 		"/server/session": {
 			module + "/server/deflate", module + "/server/chat", module + "/server/fanout", module + "/server/limiter", module + "/server/logqueue",
-			module + "/server/metrics", module + "/server/token", module + "/server/webhook",
+			module + "/server/httpstream", module + "/server/metrics", module + "/server/token", module + "/server/webhook",
 			module + "/server/wheel", module + "/server/ws", "github.com/centrifugal/fdelta", "github.com/centrifugal/protocol",
 			"github.com/centrifugal/protocol/cfjson", "github.com/prometheus/client_golang/prometheus", "golang.org/x/time/rate", "google.golang.org/protobuf/encoding/protowire",
 		},
@@ -67,6 +67,9 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		"/server/fanout": {
 			module + "/server/deflate", module + "/server/limiter", module + "/server/logqueue", module + "/server/metrics", module + "/server/netpoll", module + "/server/unordered",
 			module + "/server/wheel", module + "/server/ws", "golang.org/x/time/rate",
+		},
+		"/server/httpstream": {
+			module + "/server/fanout", module + "/server/ws", "github.com/centrifugal/protocol", "github.com/centrifugal/protocol/cfjson",
 		},
 		"/server/limiter": {},
 		"/server/metrics": {

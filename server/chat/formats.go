@@ -16,7 +16,11 @@ type FormatCodec struct {
 }
 
 // maxFormats bounds the formats of a hub.
-const maxFormats = 6
+const maxFormats = 11
+
+// ownFrames is the number of formats, the first ones, whose frame a Message stores itself. Those of the others are allocated when a member
+// needs one, because most rooms have no such member.
+const ownFrames = 6
 
 // Formats has the codec of each format, by its number. PlainFormat is one of them.
 type Formats [maxFormats]FormatCodec

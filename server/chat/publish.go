@@ -23,8 +23,9 @@ type Message struct {
 	Bytes     int32        // estimated size, for the room's backlog
 
 	mu         sync.Mutex // a leaf, held while a frame is made
-	frames     [maxFormats][]byte
-	compressed *[maxFormats][]byte // nil before the first
+	frames     [ownFrames][]byte
+	others     *[maxFormats - ownFrames][]byte // nil before the first
+	compressed *[ownFrames][]byte              // nil before the first
 }
 
 // Admit returns why an actor may not publish size bytes in a room, or nil. The causes are CauseDenied, CauseUnknownRoom and CauseLimit.
@@ -157,10 +158,22 @@ func (h *Hub) publishLocked(r *Room, m *Message, skipHistory bool) (at StreamPos
 func (msg *Message) Frame(f fanout.Format, budget *int) []byte {
 	msg.mu.Lock()
 	defer msg.mu.Unlock()
-	if msg.frames[f] == nil {
-		msg.frames[f] = msg.encode(f, budget)
+	frame := msg.frame(f)
+	if *frame == nil {
+		*frame = msg.encode(f, budget)
 	}
-	return msg.frames[f]
+	return *frame
+}
+
+// frame returns the place of the frame of a format. msg.mu is held.
+func (msg *Message) frame(f fanout.Format) *[]byte {
+	if f < ownFrames {
+		return &msg.frames[f]
+	}
+	if msg.others == nil {
+		msg.others = &[maxFormats - ownFrames][]byte{}
+	}
+	return &msg.others[f-ownFrames]
 }
 
 // Compressed returns the compressed frame of a format, or frame, the uncompressed one, if that is not longer. Called on the shards.
@@ -168,7 +181,7 @@ func (msg *Message) Compressed(f fanout.Format, frame []byte) []byte {
 	msg.mu.Lock()
 	defer msg.mu.Unlock()
 	if msg.compressed == nil {
-		msg.compressed = &[maxFormats][]byte{}
+		msg.compressed = &[ownFrames][]byte{}
 	}
 	if msg.compressed[f] == nil {
 		msg.compressed[f] = msg.Room.Stripe.Hub.CompressFrame(frame)

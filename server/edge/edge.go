@@ -39,6 +39,7 @@ type Edge struct {
 	tick        func() wheel.Tick // of the engine, for TLS
 
 	ConnectRate *connectRate
+	fallbacks   *fallbacks // nil if the HTTP fallbacks are off
 	Guests      *guests
 	Requests    *rate.Limiter // rate of HTTP requests without a valid API key
 
@@ -60,8 +61,10 @@ type Config struct {
 	MaxConnections         int
 	MaxConnectionsAddress  int // 0 for no limit
 	Compression            bool
-	RedirectPort           int // of https, for requests to the plain port; 0 to handle them
-	RateConnectionsAddress int // new connections per second from one address; 0 for no limit
+	RedirectPort           int           // of https, for requests to the plain port; 0 to handle them
+	RateConnectionsAddress int           // new connections per second from one address; 0 for no limit
+	Fallback               bool          // the HTTP fallbacks are on
+	PingTimeout            time.Duration // for the peer of an HTTP fallback to acknowledge a ping
 }
 
 // New returns an Edge that does not listen. a is nil if the server API is not on the public port.
@@ -96,6 +99,9 @@ func New(cfg Config, h *session.Sessions, a *api.API, m *metrics.Metrics, log *s
 	})
 	e.Pending.release = h.ReleaseAddress
 	e.Pending.watch(m)
+	if cfg.Fallback {
+		e.fallbacks = newFallbacks(cfg.PingTimeout)
+	}
 	e.ConnectRate = newConnectRate(cfg.RateConnectionsAddress, e.proxies)
 	return e, nil
 }

@@ -26,6 +26,8 @@ func (e *Edge) routes() http.Handler {
 			http.Error(w, fmt.Sprintf("more than %d header lines", MaxHeadLines), http.StatusRequestHeaderFieldsTooLarge)
 		case isSocket(r.URL.Path):
 			e.serveSocket(w, r)
+		case e.isFallback(r.URL.Path):
+			e.serveFallback(w, r)
 		case e.isAPI(r) && e.api.Authorized(api.KeyOf(r)):
 			e.Pending.trust(socketOf(r))
 			e.api.ServeHTTP(w, r)
@@ -54,7 +56,9 @@ func (e *Edge) throttle(r *http.Request) bool {
 }
 
 // usesBody reports whether the handler of a request reads its body. That handler bounds the size and the time of the body.
-func (e *Edge) usesBody(r *http.Request) bool { return r.URL.Path == GuestPath || e.isAPI(r) }
+func (e *Edge) usesBody(r *http.Request) bool {
+	return r.URL.Path == GuestPath || e.isAPI(r) || e.isFallback(r.URL.Path)
+}
 
 // isAPI reports whether a request is for the server API on this port.
 func (e *Edge) isAPI(r *http.Request) bool {

@@ -120,7 +120,7 @@ func (e *Edge) open(c *PendingConn, source *chat.Address, as admission, early []
 	e.openSocket(t, err, source, as, early)
 }
 
-// openSocket is open for a transport of the event loop. err is the error of creating it.
+// openSocket is open for a transport of the event loop. err is the error of creating it. early is the first command of an HTTP stream.
 func (e *Edge) openSocket(t fanout.Transport, err error, source *chat.Address, as admission, early []byte) {
 	e.Pending.evictExcess()
 	if err != nil {
@@ -133,11 +133,15 @@ func (e *Edge) openSocket(t fanout.Transport, err error, source *chat.Address, a
 	if as.window != 0 {
 		e.metrics.CompressionAccepted.Inc()
 	}
-	if as.encoding == session.PlainEncoding {
+	switch {
+	case as.encoding.IsStream():
+		e.metrics.Streams.WithLabelValues(as.encoding.Transport()).Inc()
+		e.sessions.OpenStream(t, source, as.encoding, as.response, early)
+	case as.encoding == session.PlainEncoding:
 		plain.Open(e.sessions.Hub, plain.Opening{
 			Transport: t, Source: source, Room: as.room, Seat: as.Seat, Window: as.window, Hello: as.response, Early: early,
 		})
-	} else {
+	default:
 		e.sessions.Open(t, source, as.encoding, as.window, as.response, early)
 	}
 }

@@ -93,6 +93,9 @@ type Handler interface {
 	// CloseFor returns the close code and the close text that the protocol has for a reason. The text may differ from the one given.
 	CloseFor(reason Reason, text string) (ws.CloseCode, string)
 
+	// LastFrame returns the last bytes of the connection, which give the peer a close code and its text.
+	LastFrame(code ws.CloseCode, text string) []byte
+
 	// PublishesTo returns the audience that the client publishes to, nil for none. The client is not read from while that audience is over
 	// its limit (backpressure). Called on the poller.
 	PublishesTo() *Audience
@@ -170,7 +173,7 @@ func (c *Conn) Close(reason Reason, code ws.CloseCode, text string) {
 	if !c.SetReason(reason) {
 		return
 	}
-	c.Shard.Post(Job{Do: SendClose, Conn: c, Frame: EncodeFrame(ws.OpClose, ws.ClosePayload(code, text))})
+	c.Shard.Post(Job{Do: SendClose, Conn: c, Frame: c.Handler.LastFrame(code, text)})
 }
 
 // Abort ends the connection at once, without a close frame. Unsent bytes are dropped and counted. Any goroutine may call it; it does not
@@ -180,6 +183,11 @@ func (c *Conn) Abort(reason Reason) {
 	if err := c.Transport.End(); err != nil && !errors.Is(err, net.ErrClosed) {
 		c.Shard.Core.Log.Debug("end socket", "conn", c.ID, "error", err)
 	}
+}
+
+// CloseFrame returns the close frame of a WebSocket connection.
+func CloseFrame(code ws.CloseCode, text string) []byte {
+	return EncodeFrame(ws.OpClose, ws.ClosePayload(code, text))
 }
 
 // EncodeFrame returns an unmasked frame, in one allocation. All receivers may share it.

@@ -38,11 +38,12 @@ func (e *echoClient) PingFrame() []byte                   { return PingFrame }
 func (e *echoClient) CloseFor(_ Reason, text string) (ws.CloseCode, string) {
 	return ws.ClosePolicy, text
 }
-func (e *echoClient) PublishesTo() *Audience { return nil }
-func (e *echoClient) OnJoined(*Member)       {}
-func (e *echoClient) OnLeft(*Member)         {}
-func (e *echoClient) Member(int) *Member     { return nil }
-func (e *echoClient) Address() netip.Addr    { return netip.Addr{} }
+func (e *echoClient) LastFrame(code ws.CloseCode, text string) []byte { return CloseFrame(code, text) }
+func (e *echoClient) PublishesTo() *Audience                          { return nil }
+func (e *echoClient) OnJoined(*Member)                                {}
+func (e *echoClient) OnLeft(*Member)                                  {}
+func (e *echoClient) Member(int) *Member                              { return nil }
+func (e *echoClient) Address() netip.Addr                             { return netip.Addr{} }
 
 // newTestEngine returns an engine with one shard that does not run.
 func newTestEngine(cfg Config) *Engine {

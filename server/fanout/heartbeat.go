@@ -166,7 +166,7 @@ func (h *Heartbeat) check(c *Conn, now wheel.Tick) {
 }
 
 // checkTimers does what is due for a connection with timers. Its client expects a ping each interval, whatever else it receives, and must
-// answer it, whatever else it sends.
+// answer it, whatever else it sends, unless the connection is OneWay.
 func (h *Heartbeat) checkTimers(c *Conn, t *Timers, now wheel.Tick) {
 	if by := wheel.Tick(t.Deadline.Load()); by != 0 && now >= by && t.Deadline.CompareAndSwap(uint32(by), 0) {
 		c.Poller().Post(func() { c.Handler.OnDeadline(false) })
@@ -180,7 +180,9 @@ func (h *Heartbeat) checkTimers(c *Conn, t *Timers, now wheel.Tick) {
 	case pinged != 0 && now >= pinged+h.timeout:
 		c.End(ClosedPingTimeout, "")
 	case pinged == 0 && at != 0 && now >= at:
-		c.Pinged.Store(uint32(now))
+		if !c.Is(OneWay) {
+			c.Pinged.Store(uint32(now))
+		}
 		t.PingAt.Store(uint32(now + h.interval))
 		h.core.Metrics.Pings.Inc()
 		c.Shard.Post(Job{Do: SendPing, Conn: c, Frame: c.Handler.PingFrame()})

@@ -13,6 +13,7 @@ const (
 	waiting                      // in one of the poller's lists of connections to read from later. Written by the poller
 	Deflates                     // permessage-deflate is negotiated: the client may compress its messages. Constant once the shard knows it
 	writable                     // the socket accepts bytes again. Set by the loop, cleared by the shard
+	OneWay                       // the client does not answer pings: they only show that the connection works. Constant once the shard knows it
 	inLoop                       // the loop has the socket, and calls Handler.OnClosed. Set by the shard
 
 	reasonShift = 24 // the bits above are a Reason

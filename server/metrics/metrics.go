@@ -43,6 +43,9 @@ type Metrics struct {
 	JoinLeaveFolded  prometheus.Counter
 	JoinLeaveDropped prometheus.Counter
 
+	Streams           *prometheus.CounterVec // by transport
+	EmulationRequests *prometheus.CounterVec
+
 	CompressionInput       prometheus.Counter
 	CompressionOutput      prometheus.Counter
 	CompressionBudgetSpent prometheus.Counter
@@ -99,6 +102,7 @@ func (m *Metrics) ofConnections(closeReasons []string) {
 	m.CompressionInput = m.counter("throng_compression_input_bytes_total", "Bytes of published messages that were compressed, before compression. Each message counts once per encoding.")
 	m.CompressionOutput = m.counter("throng_compression_output_bytes_total", "Bytes of the messages in throng_compression_input_bytes_total, after compression.")
 	m.CompressionBudgetSpent = m.counter("throng_compression_budget_total", "Messages sent uncompressed, because the time of the flush for compression was used up.")
+	m.registerStreams()
 	m.CompressionAccepted = m.counter("throng_compression_connections_total", "Connections that negotiated permessage-deflate.")
 	m.InflateInput = m.counter("throng_inflate_input_bytes_total", "Bytes of compressed messages from clients.")
 	m.InflateOutput = m.counter("throng_inflate_output_bytes_total", "Bytes of the messages in throng_inflate_input_bytes_total, after decompression.")

@@ -126,6 +126,10 @@ func (p *Client) CloseFor(reason fanout.Reason, text string) (ws.CloseCode, stri
 	return ws.ClosePolicy, text
 }
 
+func (p *Client) LastFrame(code ws.CloseCode, text string) []byte {
+	return fanout.CloseFrame(code, text)
+}
+
 func (p *Client) PublishesTo() *fanout.Audience { return p.member.Topic.Audience }
 
 func (p *Client) OnJoined(*fanout.Member) {}

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/httpstream"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -28,6 +29,9 @@ type BulkQuery struct {
 	Kind queryKind
 	Room string
 	JSON bool
+
+	Stream  bool // the reply is a chunk of an HTTP stream
+	Framing httpstream.Framing
 
 	// For HistoryQuery.
 	Limit   int
@@ -67,13 +71,23 @@ func (r *SharedReply) Head(q BulkQuery, id uint32) []byte {
 	}
 	if q.JSON {
 		text := fmt.Appendf(nil, `{"id":%d,"%s":`, id, name)
+		if q.Stream {
+			return streamBulkHead(q.Framing, text, len(r.Body))
+		}
 		return append(ws.AppendHead(nil, ws.OpText, len(text)+len(r.Body)), text...)
 	}
 	// A concatenation of encoded parts is a valid Protobuf message.
 	reply := appendProtobuf(nil, &protocol.Reply{Id: id})
 	reply = protowire.AppendTag(reply, field, protowire.BytesType)
-	reply = protowire.AppendVarint(reply, uint64(len(r.Body)))
-	payload := append(protowire.AppendVarint(nil, uint64(len(reply)+len(r.Body))), reply...)
+	size := len(r.Body)
+	if q.Stream {
+		size -= len(streamBulkEnd(q.Framing))
+	}
+	reply = protowire.AppendVarint(reply, uint64(size))
+	payload := append(protowire.AppendVarint(nil, uint64(len(reply)+size)), reply...)
+	if q.Stream {
+		return streamBulkHead(q.Framing, payload, len(r.Body))
+	}
 	return append(ws.AppendHead(nil, ws.OpBinary, len(payload)+len(r.Body)), payload...)
 }
 

@@ -6,6 +6,7 @@ import (
 	"github.com/centrifugal/protocol"
 
 	"github.com/throng-chat/throng/server/fanout"
+	"github.com/throng-chat/throng/server/httpstream"
 )
 
 // Bulk replies: those whose size the command does not limit (presence, history, rpc). The poller makes a short one, like all other replies. A
@@ -79,6 +80,12 @@ func (all *Sessions) EncodeBulk(q BulkQuery) (body []byte, e *protocol.Error) {
 		if body, e = all.encodeHistory(q); e != nil {
 			return nil, e
 		}
+	}
+	if q.Stream {
+		if q.JSON {
+			httpstream.OneLine(body, 0)
+		}
+		body = append(body, streamBulkEnd(q.Framing)...)
 	}
 	made = cap(body)
 	all.Metrics.LongReplies.Inc()

@@ -41,6 +41,7 @@ func (s *Session) OnClosed() { s.Poller.Post(func() { s.Sessions.Engine.Leave(s.
 
 // OnLeave ends the session and releases its address.
 func (s *Session) OnLeave() {
+	s.endStream()
 	s.End()
 	s.Sessions.ReleaseAddress(s.source)
 }
@@ -49,7 +50,20 @@ func (s *Session) OnLeave() {
 func (s *Session) Timers() *fanout.Timers { return &s.due }
 
 // PingFrame returns the ping of the protocol.
-func (s *Session) PingFrame() []byte { return SessionPings[s.Encoding] }
+func (s *Session) PingFrame() []byte {
+	if s.Encoding.IsStream() {
+		return streamPings[s.Encoding]
+	}
+	return SessionPings[s.Encoding]
+}
+
+// LastFrame returns the close frame, or the end of an HTTP stream.
+func (s *Session) LastFrame(code ws.CloseCode, text string) []byte {
+	if s.Encoding.IsStream() {
+		return streamClose(s.Encoding, code, text)
+	}
+	return fanout.CloseFrame(code, text)
+}
 
 // CloseFor returns the code and the reason of the close frame for a reason.
 func (s *Session) CloseFor(reason fanout.Reason, text string) (ws.CloseCode, string) {

@@ -133,6 +133,7 @@ func (s *Session) establish(id uint32, req *protocol.ConnectRequest, claims toke
 	if reply != nil {
 		result.Data = AsJSON(reply.Data)
 	}
+	s.describeStream(result)
 	if req.Token != "" {
 		// Only a new token can extend the connection. A client without a token is disconnected then, reconnects, and the application decides again.
 		result.Expires, result.Ttl = s.expires != 0, ttl(claims.Expires)

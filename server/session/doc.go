@@ -23,19 +23,24 @@
 //	chat/publish.go, push.go     encode once for each format
 //	fanout/write.go              one write for each member
 //
-// A file uses those above it in this list. Only session.go and sessions.go, which declare the state, use each other.
+// A session of an HTTP stream (stream.go) differs in its encoding (stream_encoding.go) and in its transport, httpstream.Transport: its commands
+// come in other requests, which find it by its ID (stream_sessions.go).
 //
-//	encoding.go, data.go, delta.go, push.go, errors.go             what is received and sent
+// A file uses those above it in this list. Only session.go, sessions.go and stream_sessions.go, which declare the state, use each other.
+//
+//	encoding.go, stream_encoding.go, data.go, delta.go, push.go,   what is received and sent
+//	errors.go
 //	expiry.go, clientid.go                                         times, and IDs
 //	workers.go, hooks_health.go, hooks.go, bulk_query.go           work on other goroutines, without a Session
-//	subscription.go, reply_frame.go, session.go, sessions.go       state
+//	subscription.go, reply_frame.go, session.go, sessions.go,      state
+//	stream_sessions.go
 //	reply.go, wait.go                                              replies, and waiting
 //	identity.go, rooms.go, deadline.go, charge.go, join.go         user, rooms, expiry and limits of a Session
 //	proxy.go, verify.go, grants.go, query_reply.go, bulk_reply.go  parts of several commands
 //	user_command.go                                                the commands of the application
 //	connect.go, refresh.go, subscribe.go, publish.go, query.go,    the commands of clients
 //	rpc.go
-//	command.go, conn.go, open.go, hooks_plain.go                   events of the connection, and its start
+//	command.go, conn.go, open.go, stream.go, hooks_plain.go        events of the connection, and its start
 //
 // All state is in memory: a restart ends the sessions. Their clients reconnect, and recover if the chat still has the history.
 package session

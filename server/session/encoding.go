@@ -31,9 +31,14 @@ const (
 )
 
 // isJSON reports whether the encoding is one of JSON.
-func (e Encoding) isJSON() bool {
-	return e == JSONEncoding || e == jsonDeltaEncoding || e == jsonFullEncoding
+func (e Encoding) isJSON() bool { return e != PlainEncoding && !e.isProtobuf() }
+
+func (e Encoding) isProtobuf() bool {
+	return e == ProtobufEncoding || e == protobufDeltaEncoding || e == ProtobufStream
 }
+
+// quotesData reports whether data is a JSON string: that of clients with deltas is.
+func (e Encoding) quotesData() bool { return e == jsonDeltaEncoding || e == jsonFullEncoding }
 
 func (e Encoding) withDelta() bool { return e == jsonDeltaEncoding || e == protobufDeltaEncoding }
 
@@ -54,6 +59,9 @@ var SessionPings = [Encodings]([]byte){
 // appendReplies appends one frame with all replies: JSON one per line, Protobuf each after its length. scratch is memory for the payload; it is
 // returned for the next call.
 func appendReplies(dst, scratch []byte, e Encoding, replies []*protocol.Reply) (frame, spent []byte) {
+	if e.IsStream() {
+		return appendStreamReplies(dst, scratch, e, replies)
+	}
 	payload := scratch[:0]
 	for i, r := range replies {
 		if e.isJSON() {

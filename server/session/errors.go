@@ -61,6 +61,7 @@ type disconnect struct {
 
 var (
 	disconnectShutdown      = disconnect{fanout.ClosedShutdown, 3001, "shutdown"}
+	disconnectServerError   = disconnect{fanout.ClosedByApplication, 3004, "internal server error"}
 	disconnectExpired       = disconnect{fanout.ClosedExpired, 3005, "connection expired"}
 	disconnectInsufficient  = disconnect{fanout.ClosedPosition, 3010, "insufficient state"}
 	disconnectNoPong        = disconnect{fanout.ClosedPingTimeout, 3012, "no pong"}
@@ -72,6 +73,7 @@ var (
 	DisconnectForced        = disconnect{fanout.ClosedByAdmin, 3503, "force disconnect"}
 	disconnectTooManyOfUser = disconnect{fanout.ClosedLimit, 3504, "connection limit"}
 	disconnectBanned        = disconnect{fanout.ClosedForbidden, 3507, "banned"}
+	disconnectDenied        = disconnect{fanout.ClosedForbidden, 3507, "permission denied"}
 	disconnectNotAvailable  = disconnect{fanout.ClosedForbidden, 3508, "not available"}
 )
 
@@ -98,3 +100,20 @@ func ErrorLabel(e *protocol.Error) string {
 	}
 	return strconv.FormatUint(uint64(e.Code), 10)
 }
+
+// uniDisconnect returns the disconnect for an error of a client without commands, which has no reply for it.
+func uniDisconnect(e *protocol.Error) disconnect {
+	switch e.Code {
+	case errTokenExpired.Code:
+		return disconnectExpired
+	case ErrTooManyRequests.Code:
+		return disconnectTooMany
+	case errInternal.Code:
+		return disconnectServerError
+	}
+	d := disconnectDenied
+	d.text = e.Message[:min(len(e.Message), maxCloseText)]
+	return d
+}
+
+const maxCloseText = 123 // bytes

@@ -29,7 +29,7 @@ func (s *Session) request(en *JoinAttempt) *chat.JoinRequest {
 	en.Actor.Application = en.serverSide
 	en.Membership = &en.sub.Membership
 	en.Format, en.Window = fanout.Format(s.Encoding), s.window
-	if en.Requested.Delta == "fossil" {
+	if en.Requested.Delta == "fossil" && !s.Encoding.IsStream() {
 		en.DeltaFormat = fanout.Format(s.Encoding + jsonDeltaEncoding - JSONEncoding)
 	}
 	en.Positioned, en.Recoverable = en.Requested.Positioned, en.Requested.Recoverable

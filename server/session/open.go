@@ -15,10 +15,16 @@ func (all *Sessions) Open(t fanout.Transport, source *chat.Address, e Encoding, 
 	c.SetDeflate(w != 0)
 	s := newSession(c, all, source, e, early)
 	s.window = w
-	all.NewConn(c, t, s)
-	s.Poller = c.Poller()
-	s.Client = clientID(all.clientPrefix, c.ID)
-	all.Wake(all.Register(c, nil, hello, nil))
+	all.open(s, t, hello)
+}
+
+// open gives a session its transport, and its connection to the shard.
+func (all *Sessions) open(s *Session, t fanout.Transport, hello []byte) {
+	all.NewConn(s.Conn, t, s)
+	s.Poller = s.Conn.Poller()
+	s.Client = clientID(all.clientPrefix, s.Conn.ID)
+	s.beginStream()
+	all.Wake(all.Register(s.Conn, nil, hello, nil))
 }
 
 // newSession returns a session. early has the bytes that the client sent before its 101 response.

@@ -14,7 +14,7 @@ import (
 
 // proxyRequest returns a request with the fields that all events have.
 func (s *Session) proxyRequest(event string) *webhook.Request {
-	r := &webhook.Request{Event: event, Client: s.Client, Transport: "websocket", Protocol: "protobuf", Meta: s.meta}
+	r := &webhook.Request{Event: event, Client: s.Client, Transport: s.Encoding.Transport(), Protocol: "protobuf", Meta: s.meta}
 	if s.Encoding.isJSON() {
 		r.Protocol = "json"
 	}

@@ -21,6 +21,11 @@ func SessionFormats() (all chat.Formats) {
 		{jsonDeltaEncoding, jsonFullEncoding},
 		{protobufDeltaEncoding, ProtobufEncoding},
 		{jsonFullEncoding, jsonFullEncoding},
+		{EventStream, EventStream},
+		{LineStream, LineStream},
+		{ProtobufStream, ProtobufStream},
+		{UniEventStream, UniEventStream},
+		{UniLineStream, UniLineStream},
 	} {
 		e := f.encoding
 		all[e] = chat.FormatCodec{
@@ -89,7 +94,7 @@ func (out *sdkPublication) fill(p *chat.Publication, e Encoding) {
 		fillInfo(&out.publisher, p.Info)
 		out.Info = &out.publisher
 	}
-	if e.isJSON() && e != JSONEncoding {
+	if e.quotesData() {
 		// In the JSON protocol, a client with deltas receives all data as a JSON string.
 		out.Data = cfjson.AppendString(nil, string(out.Data))
 	}

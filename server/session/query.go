@@ -16,7 +16,7 @@ func (s *Session) presence(id uint32, req *protocol.PresenceRequest) {
 	}
 	infos, size, all := s.Sessions.PresenceWithin(req.Channel, s.inlineBytes())
 	if !all {
-		s.queryBulk(id, BulkQuery{Kind: presenceQuery, Room: req.Channel, JSON: s.Encoding.isJSON()}, size)
+		s.queryBulk(id, s.bulkQuery(presenceQuery, req.Channel), size)
 		return
 	}
 	s.chargeBulk(size)
@@ -70,7 +70,8 @@ func (s *Session) history(id uint32, req *protocol.HistoryRequest) {
 		s.fail(id, e)
 		return
 	}
-	q := BulkQuery{Kind: HistoryQuery, Room: req.Channel, JSON: s.Encoding.isJSON(), Limit: int(req.Limit), reverse: req.Reverse}
+	q := s.bulkQuery(HistoryQuery, req.Channel)
+	q.Limit, q.reverse = int(req.Limit), req.Reverse
 	if req.Since != nil {
 		q.HasFrom, q.From = true, chat.StreamPosition{Offset: req.Since.Offset, Epoch: req.Since.Epoch}
 	}

@@ -11,6 +11,13 @@ import (
 
 // The replies of presence and history.
 
+// bulkQuery returns a query whose reply is for s.
+func (s *Session) bulkQuery(kind queryKind, room string) BulkQuery {
+	return BulkQuery{
+		Kind: kind, Room: room, JSON: s.Encoding.isJSON(), Stream: s.Encoding.IsStream(), Framing: s.Encoding.Framing(),
+	}
+}
+
 // presenceByClient returns the presence as a type of the protocol.
 func presenceByClient(infos []*chat.ClientInfo) map[string]*protocol.ClientInfo {
 	all := make([]protocol.ClientInfo, len(infos))

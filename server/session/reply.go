@@ -24,10 +24,14 @@ func (s *Session) push(p *protocol.Push) {
 	s.Reply(&protocol.Reply{Push: p})
 }
 
-// fail adds an error reply. It never disconnects. Use it if the error is not a limit on the rate or the number of commands. Two limits also use
+// fail adds an error reply. It disconnects only clients of streams that have no replies. Use it if the error is not a limit on the rate or the number of commands. Two limits also use
 // it: slow mode, which people exceed when they type, and the limits of connect, after which the session ignores all commands.
 func (s *Session) fail(id uint32, e *protocol.Error) {
 	s.Sessions.Metrics.CommandErrors.WithLabelValues(ErrorLabel(e)).Inc()
+	if s.Encoding.IsUni() {
+		s.flushAndDisconnect(uniDisconnect(e))
+		return
+	}
 	s.Reply(&protocol.Reply{Id: id, Error: e})
 }
 

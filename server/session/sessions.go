@@ -43,6 +43,8 @@ type Sessions struct {
 	Tokens        *token.Verifier
 	Hooks         *Hooks // nil for none
 
+	streams *streamSessions
+
 	logLimit rate.Sometimes // of log lines about rejected tokens and rooms
 
 	PausedBudget limiter.Budget // bytes of commands that wait for workers
@@ -65,6 +67,7 @@ func New(cfg Config, h *chat.Hub, tokens *token.Verifier) *Sessions {
 		pingInterval:  cfg.PingInterval,
 		clientPrefix:  RandomID(8),
 		Tokens:        tokens,
+		streams:       newStreamSessions(),
 		logLimit:      logqueue.EverySecond(),
 		PausedBudget:  limiter.Budget{Max: int64(max(maxPaused, fanout.BudgetMessages*cfg.MaxMessage)), Share: 4},
 		BulkRate:      limiter.PerSecond(bulkRateFactor * h.MaxUnsent),

@@ -1,0 +1,201 @@
+package edge
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/throng-chat/throng/server/fanout"
+	"github.com/throng-chat/throng/server/httpstream"
+	"github.com/throng-chat/throng/server/metrics"
+	"github.com/throng-chat/throng/server/session"
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// The HTTP fallbacks: a response that does not end carries the messages to the client, and becomes a connection of the event loop. net/http
+// reads the request. Its goroutine ends with the handover.
+
+// The paths of the HTTP fallbacks.
+const (
+	streamPath    = "/connection/http_stream"
+	eventsPath    = "/connection/sse"
+	uniStreamPath = "/connection/uni_http_stream"
+	uniEventsPath = "/connection/uni_sse"
+
+	// EmulationPath receives the commands of the clients of the first two.
+	EmulationPath = "/emulation"
+)
+
+// queryConnect is the query parameter of a GET request with the connect command, or with the connect request of a client without commands.
+const queryConnect = "cf_connect"
+
+// streamEndpoint is an endpoint whose response is a stream.
+type streamEndpoint struct {
+	methods  []string
+	encoding session.Encoding
+}
+
+var streamEndpoints = map[string]streamEndpoint{
+	streamPath:    {[]string{http.MethodPost}, session.LineStream},
+	eventsPath:    {[]string{http.MethodGet}, session.EventStream},
+	uniStreamPath: {[]string{http.MethodPost}, session.UniLineStream},
+	uniEventsPath: {[]string{http.MethodGet, http.MethodPost}, session.UniEventStream},
+}
+
+// isFallback reports whether a path is one of the HTTP fallbacks.
+func (e *Edge) isFallback(path string) bool {
+	if e.fallbacks == nil || !strings.HasPrefix(path, "/connection/") && path != EmulationPath {
+		return false
+	}
+	_, isStream := streamEndpoints[path]
+	return isStream || path == EmulationPath
+}
+
+// serveFallback handles a request of an HTTP fallback. It allows the same origins as the WebSocket endpoints.
+func (e *Edge) serveFallback(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Vary", "Origin")
+	endpoint, isStream := streamEndpoints[r.URL.Path]
+	methods := endpoint.methods
+	if !isStream {
+		methods = []string{http.MethodPost}
+	}
+	origin := r.Header.Get("Origin")
+	if !e.origins.Allow(ws.FieldOf(r.Header["Origin"]), r.Host) {
+		e.rejectFallback(w, r, &rejection{metrics.HandshakeOrigin, http.StatusForbidden, foreignOrigin(origin)})
+		return
+	}
+	if origin != "" {
+		h.Set("Access-Control-Allow-Origin", origin)
+	}
+	switch {
+	case r.Method == http.MethodOptions:
+		e.serveFallbackOptions(w, r, methods)
+	case !slices.Contains(methods, r.Method):
+		h.Set("Allow", strings.Join(methods, ", ")+", OPTIONS")
+		e.rejectFallback(w, r, &rejection{metrics.HandshakeMalformed, http.StatusMethodNotAllowed, "only " + strings.Join(methods, " or ")})
+	case isStream:
+		e.serveStream(w, r, endpoint)
+	default:
+		e.serveEmulation(w, r)
+	}
+}
+
+// serveFallbackOptions handles the request that a browser sends before a page of another origin may send JSON.
+func (e *Edge) serveFallbackOptions(w http.ResponseWriter, r *http.Request, methods []string) {
+	if !e.throttle(r) {
+		return // the client has disconnected
+	}
+	h := w.Header()
+	h.Set("Access-Control-Allow-Methods", strings.Join(methods, ", "))
+	h.Set("Access-Control-Allow-Headers", "Content-Type")
+	h.Set("Access-Control-Max-Age", "600")
+	e.skipBody(w, r)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// rejectFallback sends the response to a request that is not accepted, counts it, and closes the connection after it.
+func (e *Edge) rejectFallback(w http.ResponseWriter, r *http.Request, no *rejection) {
+	e.skipBody(w, r)
+	if no.Status != http.StatusMethodNotAllowed {
+		e.reject(w, r, no)
+		return
+	}
+	e.metrics.Handshakes.WithLabelValues(no.result).Inc()
+	w.Header().Set("Connection", "close")
+	http.Error(w, no.Reason, no.Status)
+}
+
+// serveStream makes the response of a request a connection of the event loop.
+func (e *Edge) serveStream(w http.ResponseWriter, r *http.Request, to streamEndpoint) {
+	as := admission{encoding: to.encoding}
+	if to.encoding == session.LineStream && isProtobuf(r) {
+		as.encoding = session.ProtobufStream
+	}
+	connect, no := e.connectCommand(w, r, as.encoding)
+	if no != nil {
+		e.rejectFallback(w, r, no)
+		return
+	}
+	c := socketOf(r)
+	from := e.proxies.addressKeyOf(r)
+	source, no := e.Reserve(c, c.peer, from, &as)
+	if no != nil {
+		e.rejectFallback(w, r, no)
+		return
+	}
+	as.response = streamHead(as.encoding.Framing(), w.Header().Get("Access-Control-Allow-Origin"))
+	c, early, err := hijack(w)
+	if err == nil && len(early) > 0 {
+		// The client of a stream is silent after its request.
+		err = fmt.Errorf("%d bytes after the request of a stream", len(early))
+		if no := c.Close(); no != nil {
+			e.log.Debug("close a pending connection", "error", no)
+		}
+	}
+	if err != nil {
+		e.Unreserve(source, nil)
+		e.metrics.Handshakes.WithLabelValues(metrics.HandshakeFailed).Inc()
+		e.log.Debug("stream not opened", "error", err)
+		return
+	}
+	if err := limitUnacknowledged(c.TCPConn, e.fallbacks.ackTimeout); err != nil {
+		e.log.Debug("TCP_USER_TIMEOUT not set", "error", err)
+	}
+	e.open(c, source, as, connect)
+}
+
+// connectCommand returns the first command of the client of a stream: the body, or the query of a GET request.
+func (e *Edge) connectCommand(w http.ResponseWriter, r *http.Request, encoding session.Encoding) ([]byte, *rejection) {
+	switch {
+	case r.ProtoMinor == 0:
+		return nil, &rejection{metrics.HandshakeMalformed, http.StatusHTTPVersionNotSupported, "a stream needs HTTP/1.1"}
+	case e.sessions.Draining.Load():
+		return nil, draining()
+	}
+	var connect []byte
+	if r.Method == http.MethodGet {
+		connect = []byte(r.URL.Query().Get(queryConnect))
+		e.skipBody(w, r)
+	} else {
+		body, done, no := e.readFallbackBody(w, r, MaxConnectBody)
+		defer done()
+		if no != nil {
+			return nil, no
+		}
+		connect = body
+	}
+	if encoding.IsUni() {
+		command, err := httpstream.ConnectCommand(connect)
+		if err != nil {
+			return nil, &rejection{metrics.HandshakeMalformed, http.StatusBadRequest, err.Error()}
+		}
+		return command, nil
+	}
+	if len(connect) == 0 {
+		return nil, &rejection{metrics.HandshakeMalformed, http.StatusBadRequest, "connect command missing: in the body, or in the query parameter " + queryConnect + " of a GET request"}
+	}
+	return connect, nil
+}
+
+// isProtobuf reports whether a request of an SDK has Protobuf in its body.
+func isProtobuf(r *http.Request) bool {
+	return strings.HasPrefix(r.Header.Get("Content-Type"), httpstream.Lengths.ContentType()) || requestsProtobuf(r.URL.RawQuery)
+}
+
+// streamHead returns the head of the response that is a stream. origin is the one of another site that may read it, empty for none.
+func streamHead(f httpstream.Framing, origin string) []byte {
+	b := fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nDate: %s\r\nContent-Type: %s\r\nCache-Control: no-store\r\nX-Accel-Buffering: no\r\n"+
+		"X-Content-Type-Options: nosniff\r\nVary: Origin\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n",
+		time.Now().UTC().Format(http.TimeFormat), f.ContentType())
+	if origin != "" {
+		b = fmt.Appendf(b, "Access-Control-Allow-Origin: %s\r\n", origin)
+	}
+	return append(b, "\r\n"...)
+}
+
+var _ fanout.Transport = (*httpstream.Transport)(nil)

@@ -1,0 +1,33 @@
+package edge
+
+import (
+	"time"
+
+	"github.com/throng-chat/throng/server/limiter"
+)
+
+const (
+	MaxConnectBody   = 64 << 10        // bytes of the body of a request for a stream
+	fallbackTimeout  = 5 * time.Second // for the body of a request; the same again for the session to accept commands
+	maxBodies        = 32 << 20        // bytes of the bodies in progress, together
+	maxFallbacksWait = 1000            // requests in progress, of all addresses: each costs a goroutine
+	emulationRate    = 1000            // requests to EmulationPath per second of one address, which may be that of a proxy with many clients
+	emulationMeters  = 1 << 14
+)
+
+// fallbacks has the bounds of the requests of HTTP fallbacks. Its parts have locks.
+type fallbacks struct {
+	inProgress *limiter.Slots
+	bodies     limiter.Budget
+	rates      *limiter.AddressRates // of EmulationPath
+	ackTimeout time.Duration         // for the peer of a stream to acknowledge bytes
+}
+
+func newFallbacks(ackTimeout time.Duration) *fallbacks {
+	return &fallbacks{
+		inProgress: limiter.NewSlots(maxFallbacksWait, false),
+		bodies:     limiter.Budget{Max: maxBodies, Share: 1},
+		rates:      limiter.NewAddressRates(limiter.PerSecond(emulationRate), emulationMeters),
+		ackTimeout: ackTimeout,
+	}
+}

@@ -1,0 +1,35 @@
+package session
+
+import (
+	"context"
+
+	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/fanout"
+	"github.com/throng-chat/throng/server/httpstream"
+)
+
+// Sessions whose connection is an HTTP response (package httpstream). Their commands come in other requests.
+
+// OpenStream starts the session of an HTTP response. t is the connection of its request, e an encoding of HTTP streams, hello the head of the
+// response, and connect the first commands of the client. Any goroutine may call it.
+func (all *Sessions) OpenStream(t fanout.Transport, source *chat.Address, e Encoding, hello, connect []byte) {
+	stream := httpstream.New(t)
+	c := &fanout.Conn{}
+	c.Set(fanout.OneWay)
+	s := newSession(c, all, source, e, httpstream.AppendMessage(nil, e.opcode(), connect))
+	all.open(s, stream, hello)
+}
+
+// Deliver passes commands of a request to a session, whose poller handles them like those of a WebSocket message. It waits while the session
+// has too many unread commands, until ctx ends. The error is that of ctx, httpstream.ErrUnknownSession or httpstream.ErrClosed.
+func (all *Sessions) Deliver(ctx context.Context, to httpstream.ID, commands []byte) error {
+	s := all.streams.find(to)
+	if s == nil {
+		return httpstream.ErrUnknownSession
+	}
+	if err := s.Conn.Transport.(*httpstream.Transport).Put(ctx, s.Encoding.opcode(), commands); err != nil {
+		return err
+	}
+	s.Poller.Post(func() { all.Loop.Read(s.Conn) })
+	return nil
+}
