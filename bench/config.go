@@ -5,6 +5,7 @@ import (
 
 	"github.com/throng-chat/throng/bench/agent"
 	"github.com/throng-chat/throng/bench/result"
+	"github.com/throng-chat/throng/bench/tlsclient"
 )
 
 // The scenarios of one run. Ladder and Find have several runs (search.go).
@@ -24,11 +25,12 @@ var Scenarios = []string{Chat, Broadcast, Echo, Idle, Storm, Slow, Connect}
 // Config is the configuration of a bench. The flags of the same names set its fields.
 type Config struct {
 	Scenario    string
-	URLs        []string       // ws://host:port/path of the servers that share the rooms; the default path is the protocol's
-	Protocol    agent.Protocol // the protocol above WebSocket
-	Headers     []string       // of the opening handshake, each NAME:VALUE
-	Subprotocol string         // the requested subprotocol
-	Connections int            // open during the whole run
+	URLs        []string           // ws://host:port/path or wss://host:port/path of the servers that share the rooms; the default path is the protocol's
+	Protocol    agent.Protocol     // the protocol above WebSocket
+	Headers     []string           // of the opening handshake, each NAME:VALUE
+	Subprotocol string             // the requested subprotocol
+	TLS         tlsclient.Settings // of wss:// URLs
+	Connections int                // open during the whole run
 
 	Rooms int     // number of rooms
 	Zipf  float64 // room k has a size of 1/k to this power, relatively; 0: all rooms have one size

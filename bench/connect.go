@@ -47,20 +47,25 @@ func (r *run) connect(ctx context.Context) error {
 			s.Levels = append(s.Levels, result.Level{Connections: r.opened(), PSS: pss})
 		}
 	}
-	var all, lag, tcp, upgrade histogram.Histogram
+	var all, lag, tcp, tls, upgrade histogram.Histogram
 	for i := range r.connected {
 		a := &r.connected[i]
 		all.Merge(&a.Time)
 		lag.Merge(&a.Lag)
 		tcp.Merge(&a.TCP)
+		tls.Merge(&a.TLS)
 		upgrade.Merge(&a.Upgrade)
 		for why, n := range a.Failed {
 			c.Failed[why] += n
 		}
+		if r.result.Target.TLS == "" {
+			r.result.Target.TLS = a.Agreed
+		}
 	}
 	c.Opened = r.opened()
 	c.PerS = float64(c.Opened) / c.Took.Seconds()
-	c.Time, c.Lag, c.TCP, c.Upgrade = r.distribution(&all), r.distribution(&lag), r.distribution(&tcp), r.distribution(&upgrade)
+	c.Time, c.Lag = r.distribution(&all), r.distribution(&lag)
+	c.TCP, c.TLS, c.Upgrade = r.distribution(&tcp), r.distribution(&tls), r.distribution(&upgrade)
 	if text := missedRamp(r.cfg, c, len(levels)); text != "" && !r.result.Interrupted {
 		r.note("%s", text)
 	}

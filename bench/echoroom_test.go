@@ -26,12 +26,16 @@ type echoRoom struct {
 	pending  map[int][]byte // by member: a message held back to swap it with the next
 }
 
-func startRoom(t *testing.T, lie func(*echoRoom, int, int, []byte) [][]byte) string {
+func newRoom(t *testing.T, lie func(*echoRoom, int, int, []byte) [][]byte) *echoRoom {
 	r := &echoRoom{t: t, pending: map[int][]byte{}}
 	if lie != nil {
 		r.lie = func(member, n int, message []byte) [][]byte { return lie(r, member, n, message) }
 	}
-	srv := httptest.NewServer(r)
+	return r
+}
+
+func startRoom(t *testing.T, lie func(*echoRoom, int, int, []byte) [][]byte) string {
+	srv := httptest.NewServer(newRoom(t, lie))
 	t.Cleanup(srv.Close)
 	return "ws" + strings.TrimPrefix(srv.URL, "http") + "/ws"
 }

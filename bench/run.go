@@ -88,7 +88,7 @@ func (r *run) newResult() *result.Result {
 func (r *run) plan() agent.Plan {
 	c := r.cfg
 	p := agent.Plan{
-		Run: rand.Uint32(), Seed: c.Seed, Targets: r.targets, Protocol: c.Protocol, Rooms: r.layout.names, RoomOf: r.layout.roomOf, Subprotocol: c.Subprotocol,
+		Run: rand.Uint32(), Seed: c.Seed, Targets: r.targets, Protocol: c.Protocol, Rooms: r.layout.names, RoomOf: r.layout.roomOf, Subprotocol: c.Subprotocol, TLS: c.TLS,
 		Publishers: c.publishers(), Size: c.Size, NoEcho: c.NoEcho, Rate: uint64(c.Rate), Poisson: c.Poisson, Closed: c.Closed,
 		Ping: c.Scenario == Idle, Drain: c.Drain, Churn: c.Churn * float64(c.Connections) / 60,
 		Kill: c.Kill, By: c.By, Jitter: c.Jitter, Slow: c.Slow,

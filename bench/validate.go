@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/bench/agent"
+	"github.com/throng-chat/throng/bench/tlsclient"
 )
 
 // Validate returns an error that joins all invalid settings, each with the name of its flag.
@@ -69,8 +70,16 @@ func (c *Config) validateTarget(p *problems) {
 	if len(c.URLs) == 0 {
 		p.reject("url: missing")
 	}
+	secure := false
 	for _, text := range c.URLs {
-		_, err := agent.ParseURL(text, &c.Protocol)
+		u, err := agent.ParseURL(text, &c.Protocol)
+		p.add(err)
+		secure = secure || err == nil && agent.Secure(u)
+	}
+	if !secure && c.TLS.Set() && len(c.URLs) > 0 {
+		p.reject("ca, cert, key, server-name and insecure: are for wss:// URLs")
+	}
+	if _, err := tlsclient.New(c.TLS, ""); err != nil {
 		p.add(err)
 	}
 	for _, h := range c.Headers {

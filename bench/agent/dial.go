@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/throng-chat/throng/bench/result"
+	"github.com/throng-chat/throng/bench/tlsclient"
 	"github.com/throng-chat/throng/server/netpoll"
 )
 
@@ -30,7 +32,10 @@ type dialer struct {
 }
 
 // handshakeRequest is the request of the opening handshake without its key, and the server's address.
-type handshakeRequest struct{ address, before, after string }
+type handshakeRequest struct {
+	address, before, after string
+	tls                    *tlsclient.Client // nil without TLS
+}
 
 func newDialer(r *run) (*dialer, error) {
 	d := &dialer{run: r, viable: true, answer: Connected{Failed: map[string]int{}}}
@@ -40,7 +45,11 @@ func newDialer(r *run) (*dialer, error) {
 		if err != nil {
 			return nil, err
 		}
-		d.requests = append(d.requests, handshakeRequest{address: t.Address.String(), before: before, after: after})
+		client, err := tlsOf(t, r.plan)
+		if err != nil {
+			return nil, err
+		}
+		d.requests = append(d.requests, handshakeRequest{address: t.Address.String(), before: before, after: after, tls: client})
 	}
 	d.dialer = net.Dialer{KeepAlive: -1, Timeout: r.plan.DialTimeout}
 	d.sources = loopbackSources(r.plan, portsPerSource())
@@ -112,7 +121,7 @@ func (d *dialer) take(ctx context.Context) (int, bool) {
 }
 
 // dialTimes are the durations of the parts of an opening, in nanoseconds. lag is the time from the scheduled time of a ramp to the dial.
-type dialTimes struct{ lag, tcp, upgrade int64 }
+type dialTimes struct{ lag, tcp, tls, upgrade int64 }
 
 func (d *dialer) record(ctx context.Context, took dialTimes, err error) {
 	d.mu.Lock()
@@ -121,16 +130,19 @@ func (d *dialer) record(ctx context.Context, took dialTimes, err error) {
 	switch {
 	case err == nil:
 		a.Opened++
-		a.Time.Record(took.lag + took.tcp + took.upgrade)
+		a.Time.Record(took.lag + took.tcp + took.tls + took.upgrade)
 		if d.run.plan.Ramp > 0 {
 			a.Lag.Record(took.lag)
 		}
 		a.TCP.Record(took.tcp)
+		if took.tls > 0 {
+			a.TLS.Record(took.tls)
+		}
 		a.Upgrade.Record(took.upgrade)
 	case ctx.Err() == nil:
 		a.Failed[explainDial(err)]++
-		// The next connection would fail the same way: this machine is out of files or ports.
-		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.EADDRNOTAVAIL) {
+		// The next connection would fail the same way: this machine is out of files or ports, or the certificate is not accepted.
+		if errors.As(err, new(*tlsclient.Error)) || errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.EADDRNOTAVAIL) {
 			d.viable = false
 		}
 		// After so many failures without a success, further attempts are pointless.
@@ -167,13 +179,22 @@ func (d *dialer) one(ctx context.Context, i int, from *conn) (took dialTimes, er
 	if err != nil {
 		return took, err
 	}
-	connected := Now()
+	took.tcp = Now() - began
+	var session *tlsclient.Session
+	if request.tls != nil {
+		began = Now()
+		if session, err = d.secure(ctx, request.tls, tcp); err != nil {
+			return took, errors.Join(err, tcp.Close())
+		}
+		took.tls = Now() - began
+	}
+	secured := Now()
 	nc, err := netpoll.FromTCP(tcp.(*net.TCPConn))
 	if err != nil {
 		return took, err
 	}
 	h := newHandshake(d.run.plan.Rooms[room], d.run.plan.Subprotocol)
-	c := &conn{nc: nc, room: d.run.check.rooms[room], handshake: h}
+	c := &conn{nc: nc, tls: session, room: d.run.check.rooms[room], handshake: h}
 	c.member.connection, c.member.publisher = int32(i), -1
 	if i < d.run.plan.Publishers {
 		c.member.publisher = int32(i)
@@ -186,7 +207,7 @@ func (d *dialer) one(ctx context.Context, i int, from *conn) (took dialTimes, er
 		d.run.engine.forget(c)
 		return took, err
 	}
-	if _, err := nc.Write([]byte(request.before + h.key + request.after)); err != nil {
+	if err := writeNow(c, []byte(request.before+h.key+request.after)); err != nil {
 		_ = nc.Close() // to be sure: the failed Write has closed it
 	}
 	select {
@@ -197,7 +218,7 @@ func (d *dialer) one(ctx context.Context, i int, from *conn) (took dialTimes, er
 		err = c.handshake.joining(&d.run.plan.Protocol, err)
 		c.poller.mu.Unlock()
 	}
-	took = dialTimes{tcp: connected - began, upgrade: Now() - connected}
+	took.upgrade = Now() - secured
 	if err == nil || !d.run.engine.forget(c) {
 		return took, nil
 	}
@@ -207,8 +228,10 @@ func (d *dialer) one(ctx context.Context, i int, from *conn) (took dialTimes, er
 
 // explainDial describes why a connection failed and, if possible, how to fix that. Equal causes give equal texts, which the result counts.
 func explainDial(err error) string {
-	status, rejected, joining := (*statusError)(nil), (*rejectedError)(nil), (*joinError)(nil)
+	status, rejected, joining, tls := (*statusError)(nil), (*rejectedError)(nil), (*joinError)(nil), (*tlsclient.Error)(nil)
 	switch {
+	case errors.As(err, &tls):
+		return result.PrintableLine(tls.Error(), maxTLSQuote)
 	case errors.As(err, &joining):
 		if errors.Is(joining.end, context.DeadlineExceeded) {
 			joining.end = errors.New("timeout")

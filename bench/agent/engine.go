@@ -135,7 +135,7 @@ func (e *engine) stop() error {
 		p.mu.Unlock()
 	}
 	for _, c := range e.all() {
-		_ = writeNow(c.nc, bye) // an error means that the connection has ended
+		_ = writeNow(c, bye) // an error means that the connection has ended
 	}
 	// The server's close frames end the connections. The engine closes the rest.
 	wait(context.Background(), goodbye, func() bool {

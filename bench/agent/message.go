@@ -8,6 +8,7 @@ import (
 
 	"github.com/throng-chat/throng/bench/histogram"
 	"github.com/throng-chat/throng/bench/result"
+	"github.com/throng-chat/throng/bench/tlsclient"
 )
 
 // Coordinator and agent exchange lines of JSON. The coordinator sends Plan, Connect, Start, Stop and Finish in this order, and any number
@@ -48,12 +49,13 @@ type Plan struct {
 	Agents int    `json:"agents"`
 	Seed   uint64 `json:"seed"`
 
-	Targets     []Target `json:"targets"` // room r is at target r modulo their number
-	Protocol    Protocol `json:"protocol"`
-	Headers     []string `json:"headers,omitempty"`     // of the opening handshake, "name: value"
-	Subprotocol string   `json:"subprotocol,omitempty"` // the requested subprotocol
-	Rooms       []string `json:"rooms"`                 // their names; "" for the server's default
-	RoomOf      []int32  `json:"room_of"`               // by connection
+	Targets     []Target           `json:"targets"` // room r is at target r modulo their number
+	Protocol    Protocol           `json:"protocol"`
+	Headers     []string           `json:"headers,omitempty"`     // of the opening handshake, "name: value"
+	Subprotocol string             `json:"subprotocol,omitempty"` // the requested subprotocol
+	TLS         tlsclient.Settings `json:"tls,omitzero"`
+	Rooms       []string           `json:"rooms"`   // their names; "" for the server's default
+	RoomOf      []int32            `json:"room_of"` // by connection
 
 	Publishers int           `json:"publishers"` // the first connections, up to this number, publish
 	Size       int           `json:"size"`
@@ -135,7 +137,9 @@ type Connected struct {
 	Time    histogram.Histogram `json:"time"` // with a ramp, from the scheduled time
 	Lag     histogram.Histogram `json:"lag"`  // with a ramp, from the scheduled time to the dial
 	TCP     histogram.Histogram `json:"tcp"`
+	TLS     histogram.Histogram `json:"tls"`
 	Upgrade histogram.Histogram `json:"upgrade"`
+	Agreed  string              `json:"agreed,omitempty"` // TLS version and cipher suite of the first connection
 	PSS     int64               `json:"pss"`
 }
 

@@ -54,7 +54,7 @@ func (ru *run) churn() {
 		}
 		visits.Go(func() {
 			// The server's answer ends the connection. Without an answer, the Close below does.
-			_ = writeNow(c.nc, bye)
+			_ = writeNow(c, bye)
 			until(ru.moves, Now()+int64(goodbye))
 			_ = c.nc.Close() // an error means that it is closed already
 			ru.reopen(c)
@@ -135,7 +135,7 @@ func (ru *run) probe() {
 		}
 		for i := range ru.slow {
 			if c := ru.engine.conn(i); c != nil && c.is() == open {
-				_ = writeNow(c.nc, pong) // an error is the end that probe looks for, and onClose counts it
+				_ = writeNow(c, pong) // an error is the end that probe looks for, and onClose counts it
 			}
 		}
 	}
@@ -203,7 +203,7 @@ func (ru *run) heartbeat() {
 		}
 		for _, c := range ru.engine.all() {
 			if c.is() == open {
-				_ = writeNow(c.nc, b) // an error means that the connection has ended, which onClose counts
+				_ = writeNow(c, b) // an error means that the connection has ended, which onClose counts
 			}
 		}
 	}

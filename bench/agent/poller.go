@@ -3,10 +3,10 @@ package agent
 import (
 	"encoding/binary"
 	"errors"
-	"io"
 	"math"
 	"syscall"
 
+	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -41,25 +41,35 @@ func (p *poller) onRead(c *conn, buf []byte) {
 	}
 	for { // until no bytes are left: the loop is edge-triggered, and closes a connection whose peer has ended it
 		kept := copy(buf, c.tail)
-		n, err := c.nc.Read(buf[kept:])
+		n, wire, more, err := c.read(buf[kept:])
 		switch {
-		case errors.Is(err, syscall.EINTR):
-			continue
 		case errors.Is(err, syscall.EAGAIN):
 			return
-		case err != nil || n == 0:
-			if err == nil {
-				err = io.EOF
-			}
+		case err != nil:
 			_ = c.nc.CloseWithError(err) // onClose counts it
 			return
 		}
-		p.count.Reads++
-		p.count.Bytes += uint64(n)
-		if !p.onBytes(c, buf[:kept+n], Now()) || kept+n < len(buf) {
+		p.count.Bytes += uint64(wire)
+		if n > 0 {
+			p.count.Reads++
+			if !p.onBytes(c, buf[:kept+n], Now()) {
+				return
+			}
+		}
+		if !more {
 			return
 		}
 	}
+}
+
+// read reads once from c's socket into b: n bytes of data, of wire bytes of the socket. more is set if another call may return data at once.
+// The error is EAGAIN if the socket is empty. Called on the poller.
+func (c *conn) read(b []byte) (n, wire int, more bool, err error) {
+	if c.tls != nil {
+		return c.tls.Read(c.nc, b, Now())
+	}
+	n, more, err = netpoll.OverTCP(c.nc).Read(b)
+	return n, n, more, err
 }
 
 // onBytes processes the bytes of one read of c, after the rest of the previous read. It returns false if c has ended.

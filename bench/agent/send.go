@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 
 	"github.com/throng-chat/throng/bench/histogram"
-	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -19,8 +18,8 @@ type sender struct {
 	protocol *Protocol
 	key      uint32 // the masking key
 	mask     uint64
-	ping     bool                                // send WebSocket pings instead of messages
-	write    func(*netpoll.Socket, []byte) error // writeNow; tests replace it
+	ping     bool                      // send WebSocket pings instead of messages
+	write    func(*conn, []byte) error // writeNow; tests replace it
 	stopped  atomic.Bool
 
 	mu       sync.Mutex
@@ -114,7 +113,7 @@ func (s *sender) one(publisher int, intended int64) {
 	}
 	// Counted before the write, because the delivery may arrive at once.
 	s.check.sent[publisher].Add(1)
-	if err := s.write(c.nc, s.message(c, mark)); err != nil {
+	if err := s.write(c, s.message(c, mark)); err != nil {
 		s.check.sent[publisher].Add(^uint32(0))
 		s.count.Unsendable++
 		return
@@ -148,7 +147,7 @@ func (s *sender) pingOne(publisher int, intended int64) {
 	}
 	payload := binary.BigEndian.AppendUint64(s.payload[:0], uint64(intended))
 	s.frame = ws.AppendMaskedFrame(s.frame[:0], ws.OpPing, s.key, payload)
-	if err := s.write(c.nc, s.frame); err != nil {
+	if err := s.write(c, s.frame); err != nil {
 		s.count.Unsendable++
 		return
 	}

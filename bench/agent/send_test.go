@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/bench/histogram"
-	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -23,7 +22,7 @@ type written struct {
 func newWritten(t *testing.T, publishers int) *written {
 	h := newHall(t, publishers, publishers)
 	w := &written{h: h, sender: newSender(h.check, &Protocols[0], h.conns, []string{""})}
-	w.write = func(_ *netpoll.Socket, b []byte) error {
+	w.write = func(_ *conn, b []byte) error {
 		if w.fail != nil {
 			return w.fail
 		}

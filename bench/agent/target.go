@@ -17,7 +17,7 @@ func ParseURL(text string, p *Protocol) (*url.URL, error) {
 		return nil, errors.New("url: missing")
 	}
 	if !strings.ContainsAny(text, ".:/[") && text != "localhost" {
-		return nil, fmt.Errorf("%q: must be a URL, ws://host:port/path, or a scenario (throng bench --help lists them)", text)
+		return nil, fmt.Errorf("%q: must be a URL, ws://host:port/path or wss://host:port/path, or a scenario (throng bench --help lists them)", text)
 	}
 	if !strings.Contains(text, "://") {
 		text = "ws://" + text
@@ -27,16 +27,16 @@ func ParseURL(text string, p *Protocol) (*url.URL, error) {
 		return nil, fmt.Errorf("url: %w", err)
 	}
 	switch u.Scheme {
-	case "ws":
+	case "ws", "wss":
 	case "http":
 		u.Scheme = "ws"
-	case "wss", "https":
-		return nil, fmt.Errorf("url %s: TLS is not supported: use ws:// and measure the server behind its TLS proxy", text)
+	case "https":
+		u.Scheme = "wss"
 	default:
-		return nil, fmt.Errorf("url %s: must be ws://host:port/path", text)
+		return nil, fmt.Errorf("url %s: must be ws://host:port/path or wss://host:port/path", text)
 	}
 	if u.Hostname() == "" || u.User != nil || u.Fragment != "" {
-		return nil, fmt.Errorf("url %s: must be ws://host:port/path", text)
+		return nil, fmt.Errorf("url %s: must be ws://host:port/path or wss://host:port/path", text)
 	}
 	if p := u.Port(); p != "" {
 		if n, err := strconv.Atoi(p); err != nil || n < 1 || n > 65535 {
@@ -53,9 +53,15 @@ func ParseURL(text string, p *Protocol) (*url.URL, error) {
 	return u, nil
 }
 
+// Secure reports whether a URL is one of TLS.
+func Secure(u *url.URL) bool { return u.Scheme == "wss" }
+
 // Resolve resolves the URL's host once, so that no lookup is part of a connect time.
 func Resolve(ctx context.Context, u *url.URL) (Target, error) {
 	port := 80
+	if Secure(u) {
+		port = 443
+	}
 	if p := u.Port(); p != "" {
 		n, err := strconv.Atoi(p)
 		if err != nil {

@@ -1,5 +1,5 @@
-// Package doctor checks which settings of a machine prevent a number of WebSocket connections, and lists fixes. It only reads. The
-// requirements are those measured for throng and its bench (BENCHMARKS.md). A value that cannot be read is reported as unknown.
+// Package doctor checks which settings of a machine prevent a number of WebSocket connections, and lists fixes. It changes no
+// setting. Visit also checks the TLS of a server. The requirements are those measured for throng and its bench (BENCHMARKS.md). A value that cannot be read is reported as unknown.
 package doctor
 
 // Schema is the version of the JSON form of a Report.
@@ -10,6 +10,7 @@ type Report struct {
 	Schema      string   `json:"schema"`
 	Connections int      `json:"connections"`
 	OK          bool     `json:"ok"` // no check is STOP
+	Server      *Server  `json:"server,omitempty"`
 	Checks      []Check  `json:"checks"`
 	Keep        []string `json:"keep,omitempty"` // lines for a file in /etc/sysctl.d that keep the fixes
 }

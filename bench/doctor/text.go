@@ -25,6 +25,9 @@ func (r *Report) WriteText(w io.Writer, colour bool) error {
 	default:
 		fmt.Fprintf(&b, "%s: this machine can hold %s\n", paint(OK, string(OK)), result.Number(r.Connections, "connection"))
 	}
+	if s := r.Server; s != nil {
+		fmt.Fprintf(&b, "%s: %s\n", paint(s.Grade, string(s.Grade)), s.text())
+	}
 	fmt.Fprintf(&b, "%-6s%-34s%14s%14s\n", "", "", "have", "need")
 	for _, c := range r.Checks {
 		fmt.Fprintf(&b, "%s%-34s%14s%14s\n", paint(c.Grade, fmt.Sprintf("%-6s", c.Grade)), c.Name, c.Have, c.Want)

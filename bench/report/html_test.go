@@ -16,6 +16,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/throng-chat/throng/bench/histogram"
 	"github.com/throng-chat/throng/bench/observe"
 	"github.com/throng-chat/throng/bench/result"
 )
@@ -175,6 +176,27 @@ func TestThePageContainsTheRamp(t *testing.T) {
 	for _, want := range []string{"1,000 connections/s", "dial delay of the ramp", "from the scheduled time to the 101"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not contain %q", want)
+		}
+	}
+}
+
+func TestThePageContainsTLS(t *testing.T) {
+	const floor, agreed = "as plain bytes, without TLS", "TLS 1.3, TLS_AES_128_GCM_SHA256"
+	r := &result.Result{Floor: &result.Floor{PerDelivery: 5800}, Connect: result.Connect{TCP: &result.Distribution{Count: 1, Max: 41 * time.Millisecond}}}
+	if page := render(t, r); strings.Contains(page, floor) || strings.Contains(page, ">TLS<") {
+		t.Error("without TLS: the page has it")
+	}
+	h := histogram.Histogram{}
+	h.Record(int64(37 * time.Millisecond))
+	var err error
+	if r.Connect.TLS, err = result.Distribute(&h); err != nil {
+		t.Fatal(err)
+	}
+	r.Connect.TCP, r.Target.TLS = r.Connect.TLS, agreed
+	page := render(t, r)
+	for _, want := range []string{floor, agreed, ">TLS<"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("got no %q on the page", want)
 		}
 	}
 }

@@ -47,6 +47,9 @@ func whatRan(r *result.Result) (section, error) {
 	target := table{Caption: "Server", Head: []string{"", ""}, Words: true}
 	target.add("URL", or(r.Target.URL, none))
 	target.add("protocol", or(r.Target.Protocol, none))
+	if r.Target.TLS != "" {
+		target.add("TLS", r.Target.TLS)
+	}
 	target.add("process", count(r.Target.PID))
 	target.add("command", or(r.Target.Command, none))
 

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -145,6 +146,9 @@ func connecting(r *result.Result) (section, error) {
 		{What: "TCP", Distribution: c.TCP},
 		{What: "upgrade", Distribution: c.Upgrade},
 	}
+	if c.TLS != nil {
+		all = slices.Insert(all, 2, result.Timed{What: "TLS", Distribution: c.TLS})
+	}
 	if c.Lag != nil {
 		all = append(all, result.Timed{What: "dial delay of the ramp", Distribution: c.Lag})
 	}
@@ -160,7 +164,11 @@ func costs(r *result.Result) (section, error) {
 	}
 	cpu := table{Caption: "CPU time", Head: []string{"", "cores", "per delivery", "per upgrade"}}
 	cpu.add("server", serverCores(r), metric(r, "cpu/delivery"), metric(r, "cpu/upgrade"))
-	cpu.add("the kernel’s floor: the same bytes by system calls only", none, result.Took(time.Duration(f.PerDelivery)), result.Took(time.Duration(f.PerUpgrade)))
+	floor := "the kernel’s floor: the same bytes by system calls only"
+	if r.Target.TLS != "" {
+		floor = "the kernel’s floor: the same messages as plain bytes, without TLS, by system calls only"
+	}
+	cpu.add(floor, none, result.Took(time.Duration(f.PerDelivery)), result.Took(time.Duration(f.PerUpgrade)))
 	cpu.add("server, as a multiple of the floor", none, metric(r, "floor/delivery"), metric(r, "floor/upgrade"))
 	cpu.add("client", metric(r, "client-cores"), result.Took(time.Duration(c.PerDelivery)), none)
 

@@ -9,10 +9,11 @@ type Connect struct {
 	Opened  int            `json:"opened"`
 	Took    time.Duration  `json:"took_ns"`
 	PerS    float64        `json:"per_s"`
-	Time    *Distribution  `json:"time"`          // of one connection: TCP and handshake; with a ramp, from the scheduled time
+	Time    *Distribution  `json:"time"`          // of one connection: TCP and handshakes; with a ramp, from the scheduled time
 	Lag     *Distribution  `json:"lag,omitempty"` // with a ramp: from the scheduled time of a connection to its dial
 	TCP     *Distribution  `json:"tcp"`           // the TCP part
-	Upgrade *Distribution  `json:"upgrade"`       // the handshake part
+	TLS     *Distribution  `json:"tls,omitempty"` // the handshake of TLS, on a URL wss://
+	Upgrade *Distribution  `json:"upgrade"`       // the handshake of WebSocket, and the steps of the protocol
 	Failed  map[string]int `json:"failed"`        // by reason
 	Left    int            `json:"left"`          // that left as planned
 	Joined  int            `json:"joined"`        // that returned

@@ -57,6 +57,8 @@ var Metrics = []Metric{
 	latency("ping-p99", func(l *Latency) *Distribution { return l.Ping }, p99),
 	{Name: "connect-p50", Unit: "s", Better: -1, Help: "one connection: TCP and handshake", of: func(r *Result) (float64, bool) { return seconds(r.Connect.Time, p50) }},
 	{Name: "connect-p99", Unit: "s", Better: -1, Help: "one connection: TCP and handshake", of: func(r *Result) (float64, bool) { return seconds(r.Connect.Time, p99) }},
+	{Name: "tls-p50", Unit: "s", Better: -1, Help: "one handshake of TLS", of: func(r *Result) (float64, bool) { return seconds(r.Connect.TLS, p50) }},
+	{Name: "tls-p99", Unit: "s", Better: -1, Help: "one handshake of TLS", of: func(r *Result) (float64, bool) { return seconds(r.Connect.TLS, p99) }},
 	{Name: "connects/s", Unit: "/s", Better: +1, Help: "connections opened per second", of: func(r *Result) (float64, bool) { return r.Connect.PerS, r.Connect.PerS > 0 }},
 	{Name: "failed", Better: -1, Help: "connections that did not open", of: func(r *Result) (float64, bool) { return float64(r.Plan.Connections - r.Connect.Opened), true }},
 	{Name: "closed", Better: -1, Help: "connections that closed during the run", of: func(r *Result) (float64, bool) { return float64(r.Delivery.Closed), true }},

@@ -18,7 +18,8 @@ type Env struct {
 type Target struct {
 	URL      string `json:"url"`
 	Protocol string `json:"protocol"`
-	PID      int    `json:"pid"` // 0 if its process was not visible
+	TLS      string `json:"tls,omitempty"` // version and cipher suite of the first connection; empty without TLS
+	PID      int    `json:"pid"`           // 0 if its process was not visible
 	Command  string `json:"command,omitempty"`
 }
 

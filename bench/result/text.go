@@ -85,6 +85,9 @@ func (p *page) plan(r *Result) {
 	if t.Protocol != "plain" {
 		text += " · " + t.Protocol
 	}
+	if t.TLS != "" {
+		text += " · " + t.TLS
+	}
 	if t.PID == 0 {
 		p.line("target", "%s · its process is not visible", text)
 		return
@@ -96,7 +99,7 @@ func (p *page) connect(r *Result) {
 	c := &r.Connect
 	text := fmt.Sprintf("%s of %s in %s, %s/s · per connection: %s", Thousands(c.Opened), Thousands(r.Plan.Connections), Duration(c.Took),
 		Thousands(int(c.PerS)), c.Time.brief())
-	if c.TCP != nil && c.Upgrade != nil {
+	if c.TCP != nil && c.Upgrade != nil && c.TLS == nil {
 		text += fmt.Sprintf(" · TCP p50 %s, upgrade p50 %s", c.TCP.p50(), c.Upgrade.p50())
 	}
 	if r.Plan.Ramp > 0 {
@@ -106,6 +109,11 @@ func (p *page) connect(r *Result) {
 		text += fmt.Sprintf(" · %d source addresses", r.Plan.Sources)
 	}
 	p.line("connect", "%s", text)
+	if c.TLS != nil {
+		p.line("", "TCP: %s", c.TCP.brief())
+		p.line("", "TLS: %s", c.TLS.brief())
+		p.line("", "upgrade: %s", c.Upgrade.brief())
+	}
 	if len(c.Failed) > 0 {
 		p.line("", "failed: %s", Counts(c.Failed))
 	}
@@ -222,6 +230,9 @@ func (p *page) server(r *Result) {
 		p.line("", "%s", connecting)
 	} else {
 		p.line("server", "%s", connecting)
+	}
+	if r.Floor != nil && r.Target.TLS != "" {
+		p.line("", "%s", PlainFloor)
 	}
 	if s.PSSBefore > 0 {
 		p.line("", "PSS %s before the first connection, %s with all, %s at the end · kernel TCP buffers %s per connection",

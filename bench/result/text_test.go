@@ -94,6 +94,14 @@ func idle() *Result {
 	return r
 }
 
+// secure is a run over TLS.
+func secure() *Result {
+	r := calm()
+	r.Target.URL, r.Target.TLS = "wss://127.0.0.1:3000/ws", "TLS 1.3, TLS_AES_128_GCM_SHA256"
+	r.Connect.TLS = spread(40 * time.Millisecond)
+	return r
+}
+
 // slow is a run with connections that stopped reading, measured from another machine.
 func slow() *Result {
 	r := calm()
@@ -132,6 +140,7 @@ func TestTextIsGolden(t *testing.T) {
 		{"broken-terminal", broken(), true},
 		{"idle", idle(), false},
 		{"slow", slow(), false},
+		{"tls", secure(), false},
 		{"find", search(), false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

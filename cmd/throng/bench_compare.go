@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/throng-chat/throng/bench"
 	"github.com/throng-chat/throng/bench/compare"
 	"github.com/throng-chat/throng/bench/result"
+	"github.com/throng-chat/throng/bench/tlsclient"
 )
 
 // compareCmd is the command throng bench compare.
@@ -37,7 +39,7 @@ type abCmd struct {
 	messages
 	rooms
 	Scenario string `default:"broadcast" enum:"chat,broadcast,echo,idle,connect" help:"Scenario to measure: chat, broadcast, echo, idle or connect."`
-	A        string `required:"" help:"Server A: a command that listens on {{address}}, or the URL of a running server."`
+	A        string `required:"" help:"Server A: a command that listens on {{address}}, or on {{tls-address}} with TLS; or the URL of a running server."`
 	B        string `required:"" help:"Server B, as for --a."`
 	Pairs    int    `default:"6" help:"Number of pairs of runs, 2 to 100."`
 	Metric   string `help:"Metric that decides the result. By default the first that all runs measured: cpu/delivery, cpu/upgrade, p50, connect-p50."`
@@ -60,11 +62,11 @@ func (ab *abCmd) Run() error {
 		err = errors.Join(err, unknown)
 	}
 	for _, text := range []string{ab.A, ab.B} {
-		if !isURL(text) && !strings.Contains(text, "{{address}}") {
-			err = errors.Join(err, fmt.Errorf("%q: must be a URL, or a command with {{address}} in place of the address to listen on", text))
+		if plain, tls := strings.Contains(text, plainAddress), strings.Contains(text, tlsAddress); !isURL(text) && plain == tls {
+			err = errors.Join(err, fmt.Errorf("%q: must be a URL, or a command with %s or %s in place of the address to listen on", text, plainAddress, tlsAddress))
 		}
+		cfg.URLs = append(cfg.URLs, ab.url(text, unstarted))
 	}
-	cfg.URLs = []string{unstarted}
 	if err = errors.Join(err, cfg.Validate()); err != nil {
 		return &exitError{code: exitUsage, err: err}
 	}
@@ -100,7 +102,25 @@ func (ab *abCmd) Run() error {
 }
 
 func isURL(text string) bool {
-	return strings.HasPrefix(text, "ws://") || strings.HasPrefix(text, "http://")
+	scheme, _, ok := strings.Cut(text, "://")
+	return ok && slices.Contains([]string{"ws", "wss", "http", "https"}, scheme)
+}
+
+// What stands in a command for the address to listen on, without and with TLS.
+const (
+	plainAddress = "{{address}}"
+	tlsAddress   = "{{tls-address}}"
+)
+
+// url returns the URL of a server: itself, or that of a command that listens at the URL plain.
+func (ab *abCmd) url(server, plain string) string {
+	if isURL(server) {
+		return server
+	}
+	if strings.Contains(server, tlsAddress) {
+		return "wss" + strings.TrimPrefix(plain, "ws")
+	}
+	return plain
 }
 
 // one measures one server once. A run without a valid measurement is an error.
@@ -109,13 +129,16 @@ func (ab *abCmd) one(ctx context.Context, cfg bench.Config, server string) (_ *r
 		cfg.URLs = []string{server}
 	} else {
 		child, err2 := bench.StartCommand(ctx, func(address string) []string {
-			return []string{"/bin/sh", "-c", "exec " + strings.ReplaceAll(server, "{{address}}", address)}
+			return []string{"/bin/sh", "-c", "exec " + strings.NewReplacer(plainAddress, address, tlsAddress, address).Replace(server)}
 		})
 		if err2 != nil {
 			return nil, err2
 		}
 		defer func() { err = errors.Join(err, child.Stop()) }()
-		cfg.URLs, cfg.PID = []string{strings.TrimSuffix(child.URL, "/ws")}, child.PID // the path is the protocol's
+		cfg.URLs, cfg.PID = []string{ab.url(server, strings.TrimSuffix(child.URL, "/ws"))}, child.PID // the path is the protocol's
+	}
+	if !strings.HasPrefix(cfg.URLs[0], "wss:") && !strings.HasPrefix(cfg.URLs[0], "https:") {
+		cfg.TLS = tlsclient.Settings{} // of the other server
 	}
 	r, err := bench.Run(ctx, cfg, nil)
 	if err != nil {

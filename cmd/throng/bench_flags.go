@@ -17,7 +17,7 @@ import (
 
 // load has the flags of every scenario. For a nil flag, the default of the scenario applies.
 type load struct {
-	URL         []string `arg:"" optional:"" help:"URL of the server, ws://host:port/path. Give several URLs if several servers share the rooms. Without a URL, bench starts its own throng server."`
+	URL         []string `arg:"" optional:"" help:"URL of the server, ws://host:port/path or wss://host:port/path. Give several URLs if several servers share the rooms. Without a URL, bench starts its own throng server."`
 	Connections *int     `help:"Number of connections to open and hold (default 1000)."`
 	Seed        *uint64  `help:"Seed of the random choices (default 1)."`
 	Room        string   `help:"Name of the room, or name prefix of several rooms."`
@@ -25,6 +25,8 @@ type load struct {
 	Header       []string `sep:"none" placeholder:"NAME:VALUE" help:"Header of the opening handshake. May be repeated."`
 	Subprotocol  string   `help:"WebSocket subprotocol to request."`
 	ConnectToken string   `env:"THRONG_BENCH_CONNECT_TOKEN" help:"Connection token of all clients. Needs --protocol centrifugo."`
+
+	tlsFlags
 
 	Protocol string `default:"plain" help:"Protocol above WebSocket: ${protocols}, or json with the templates below."`
 	Join     string `help:"Protocol json: message that joins a room; {{room}} is replaced by the room name."`
@@ -95,7 +97,7 @@ func (l *load) config(name string) (bench.Config, error) {
 	c.Room, c.PID, c.Metrics = l.Room, l.PID, l.Metrics
 	c.Agents, c.Remote, c.Token, c.DialTimeout, c.Pollers = l.Agents, l.Remote, l.Token, l.DialTimeout, l.Pollers
 	c.Args = withoutSecrets(os.Args[1:])
-	var err error
+	var err, tlsErr error
 	switch {
 	case l.Protocol == "json":
 		c.Protocol, err = agent.Template(l.Join, l.Joined, l.Publish)
@@ -105,10 +107,11 @@ func (l *load) config(name string) (bench.Config, error) {
 		c.Protocol, err = agent.ProtocolNamed(l.Protocol)
 	}
 	c.Headers, c.Subprotocol = l.Header, l.Subprotocol
+	c.TLS, tlsErr = l.tlsFlags.settings()
 	if err == nil && l.ConnectToken != "" {
 		c.Protocol, err = c.Protocol.WithToken(l.ConnectToken)
 	}
-	return c, err
+	return c, errors.Join(err, tlsErr)
 }
 
 func (sc *scenario) config(name string) (bench.Config, error) {

@@ -38,7 +38,9 @@ func (ld *ladderCmd) Run() error {
 	rungs := bench.Rungs{Rates: ld.Rates, Connections: ld.Counts}
 	for i := range rungs.Len() { // check all steps before the first runs
 		step := rungs.Step(cfg, i)
-		step.URLs = []string{unstarted}
+		if len(step.URLs) == 0 {
+			step.URLs = []string{unstarted}
+		}
 		err = errors.Join(err, step.Validate())
 	}
 	return measure(cfg, err, func(ctx context.Context, cfg bench.Config, tell func(bench.Progress)) (*result.Result, error) {
