@@ -201,6 +201,40 @@ func TestManyGoroutinesMayWrite(t *testing.T) {
 	}
 }
 
+// writerFunc is a socket.
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
+
+func TestNoRecordOvertakesAnother(t *testing.T) {
+	t.Parallel()
+	_, s, server := records(t)
+	var wire []byte
+	second := make(chan error, 1)
+	socket := writerFunc(func(b []byte) (int, error) {
+		wire = append(wire, b...)
+		return len(b), nil
+	})
+	err := s.Write(writerFunc(func(b []byte) (int, error) {
+		go func() { second <- s.Write(socket, []byte("second"), 1) }()
+		select {
+		case err := <-second: // it did not wait
+			second <- err
+		case <-time.After(200 * time.Millisecond):
+		}
+		return socket(b)
+	}), []byte("first"), 1)
+	if err := errors.Join(err, <-second); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"first", "second"} {
+		r, rest, err := server.In.Open(wire)
+		if wire = rest; string(r.Data) != want || err != nil {
+			t.Errorf("got %q, %v, want %q", r.Data, err, want)
+		}
+	}
+}
+
 // OpenSSL asks for a KeyUpdate, and checks that one comes before the next data.
 func TestKeyUpdatesAreAnswered(t *testing.T) {
 	t.Parallel()
