@@ -183,7 +183,8 @@ func TestConfigIsChecked(t *testing.T) {
 		"by = \"axe\"":          func(c *Config) { c.By = "axe" },
 		"closed = 5":            func(c *Config) { c.Closed, c.Poisson = 5, true },
 		"the agents need a tok": func(c *Config) { c.Remote = []string{"example.org:1"} },
-		"TLS":                   func(c *Config) { c.URLs = []string{"wss://example.org/"} },
+		"insecure: are for wss": func(c *Config) { c.TLS.Insecure = true },
+		"key: missing":          func(c *Config) { c.URLs, c.TLS.Cert = []string{"wss://example.org/"}, []byte("x") },
 	} {
 		cfg := testConfig("ws://127.0.0.1:1/ws")
 		change(&cfg)
