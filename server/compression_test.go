@@ -140,10 +140,20 @@ func startHandshake(t testing.TB, s *Server, request string) *http.Response {
 
 func TestCompressionIsNegotiated(t *testing.T) {
 	t.Parallel()
-	const none = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
-	on := startServer(t, nil)
+	const (
+		none    = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+		context = "permessage-deflate; client_no_context_takeover"
+	)
+	alone := chat.DefaultRoom()
+	alone.Pattern, alone.CompressionContext = "alone", false
+	on := startServer(t, func(c *Config) { c.Rooms = []chat.RoomOptions{alone} })
 	off := startServer(t, func(c *Config) { c.Compression = "off" })
-	for _, path := range []string{"/ws", chat.SessionPath, "/ws?room=%61"} {
+	for _, path := range []string{"/ws", chat.SessionPath, "/ws?room=%61", "/ws?room=alone"} {
+		// A session may have several rooms.
+		answer := context
+		if path == chat.SessionPath || path == "/ws?room=alone" {
+			answer = none
+		}
 		for _, tt := range []struct {
 			name   string
 			s      *Server
@@ -151,10 +161,12 @@ func TestCompressionIsNegotiated(t *testing.T) {
 			want   string
 		}{
 			{"no offer", on, nil, ""},
-			{"an offer", on, []string{"permessage-deflate; client_max_window_bits"}, none},
+			{"an offer", on, []string{"permessage-deflate; client_max_window_bits"}, answer},
 			{"a window", on, []string{"permessage-deflate; server_max_window_bits=10"}, none + "; server_max_window_bits=10"},
 			{"a wrong offer", on, []string{"permessage-deflate; server_max_window_bits=99"}, ""},
-			{"two lines", on, []string{"x-other", "permessage-deflate"}, none},
+			{"two lines", on, []string{"x-other", "permessage-deflate"}, answer},
+			{"a window for a context", on, []string{"permessage-deflate; server_max_window_bits=12"}, answer + "; server_max_window_bits=12"},
+			{"without a context", on, []string{"permessage-deflate; server_no_context_takeover"}, none},
 			{"turned off", off, []string{"permessage-deflate"}, ""},
 		} {
 			t.Run(path+" "+tt.name, func(t *testing.T) {

@@ -105,7 +105,7 @@ func (h *Hub) joinLocked(c *fanout.Conn, q *JoinRequest) {
 		f = q.DeltaFormat
 	}
 	m := q.Membership
-	m.Member = fanout.Member{Conn: c, Topic: r.TopicLocked(c.Shard, f.Compressed(q.Window)), At: -1, Positioned: q.Positioned}
+	m.Member = fanout.Member{Conn: c, Topic: r.TopicLocked(c.Shard, f.Compressed(q.Window.Alone())), At: -1, Positioned: q.Positioned}
 	m.Room, m.WithToken = r, q.Actor.Token
 	m.Topic.Members++
 	r.Members++

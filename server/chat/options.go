@@ -37,6 +37,8 @@ type RoomOptions struct {
 	Rate         int           `name:"rate" min:"1" max:"1000000" unit:"publications a second" zero:"no limit"`            // of one connection in one room; a burst may have twice that. The connection's own limit holds as well
 	MaxMembers   int           `name:"max-members" min:"1" zero:"any number"`                                              // connections in one room
 	PublishProxy bool          `name:"publish-proxy"`                                                                      // a webhook decides about each publication
+
+	CompressionContext bool `name:"compression-context" default:"true"` // compressed messages refer to preceding messages of the room
 }
 
 // MaxHistoryTTL is the limit of a room's history-ttl.

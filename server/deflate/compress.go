@@ -64,9 +64,5 @@ func (c *Compressor) Message(payload []byte) (compressed []byte, ok bool) {
 	if err := c.writer.Flush(); err != nil {
 		return nil, false
 	}
-	n := len(c.out) - len(emptyBlock)
-	if n < 1 || string(c.out[n:]) != emptyBlock || n >= len(payload) {
-		return nil, false
-	}
-	return c.out[:n], true
+	return c.flushed(len(payload))
 }

@@ -2,30 +2,45 @@ package deflate
 
 import "strings"
 
-// Window is the LZ77 window that a client inflates with, as a power of two (8 to 15); 0 if the extension is not negotiated.
+// Window is the LZ77 window that a client inflates with, as a power of two (8 to 15); 0 if the extension is not negotiated. With
+// contextTakeover the client keeps it from one message to the next.
 type Window uint8
 
 const (
 	minWindow Window = 8
 	maxWindow Window = 15
+
+	contextTakeover Window = 1 << 4
 )
 
 // Holds reports whether a window is long enough for a message of n bytes, whatever distances its compressed form has. No distance is longer
 // than the largest window.
-func (w Window) Holds(n int) bool { return w == maxWindow || w != 0 && n <= 1<<w }
+func (w Window) Holds(n int) bool {
+	w = w.Alone()
+	return w == maxWindow || w != 0 && n <= 1<<w
+}
+
+// Shares reports whether messages of the client may be compressed with a Context.
+func (w Window) Shares() bool { return w&contextTakeover != 0 }
+
+// Alone returns the window of a client whose messages are compressed by themselves.
+func (w Window) Alone() Window { return w &^ contextTakeover }
 
 const (
-	name       = "permessage-deflate"
-	noContexts = name + "; server_no_context_takeover; client_no_context_takeover"
+	name            = "permessage-deflate"
+	noServerContext = "; server_no_context_takeover"
+	noClientContext = "; client_no_context_takeover"
+	noContexts      = name + noServerContext + noClientContext
 )
 
 // Negotiate accepts the first well-formed offer of permessage-deflate in a header Sec-WebSocket-Extensions (RFC 7692, 5 and 7.1). A wrong
 // parameter declines its offer, and a wrong list declines all offers. answer is the value of the same header in the response. The window is 0
 // and the answer empty if no offer is accepted.
 //
-// The answer excludes context takeover in both directions, so that a connection has no state. It never has client_max_window_bits: the
-// window of the inflater does not depend on it.
-func Negotiate(header string) (w Window, answer string) {
+// The answer excludes context takeover of the client, so that a connection has no state. With share it permits that of the server, unless the
+// client excludes it or its window is too small: then w.Shares. The answer never has client_max_window_bits: the window of the inflater does
+// not depend on it.
+func Negotiate(header string, share bool) (w Window, answer string) {
 	for rest, more := header, header != ""; more; {
 		var o offer
 		var ok bool
@@ -33,11 +48,20 @@ func Negotiate(header string) (w Window, answer string) {
 			return 0, ""
 		}
 		if w == 0 && o.acceptable {
-			w, answer = o.window, noContexts
-			if o.limited {
-				answer += serverWindows[o.window-minWindow]
-			}
+			w, answer = o.accepted(share)
 		}
+	}
+	return w, answer
+}
+
+// accepted returns the result of Negotiate for an acceptable offer.
+func (o *offer) accepted(share bool) (w Window, answer string) {
+	w, answer = o.window, noContexts
+	if share && o.seen&serverNoContext == 0 && w >= contextWindow {
+		w, answer = w|contextTakeover, name+noClientContext
+	}
+	if o.limited {
+		answer += serverWindows[o.window-minWindow]
 	}
 	return w, answer
 }

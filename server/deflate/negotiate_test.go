@@ -56,8 +56,45 @@ func TestNegotiate(t *testing.T) {
 			if want != "" {
 				want = "permessage-deflate; " + want
 			}
-			if w, answer := Negotiate(tt.offer); w != tt.window || answer != want {
+			if w, answer := Negotiate(tt.offer, false); w != tt.window || answer != want {
 				t.Errorf("Negotiate(%q) = %d, %q; want %d, %q", tt.offer, w, answer, tt.window, want)
+			}
+		})
+	}
+}
+
+// A client that does not exclude it may be sent messages that refer to others, if its window is large enough.
+func TestNegotiateAContext(t *testing.T) {
+	t.Parallel()
+	const (
+		context = "permessage-deflate; client_no_context_takeover"
+		none    = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+	)
+	for _, tt := range []struct {
+		name, offer string
+		window      Window
+		answer      string
+	}{
+		{"no header", "", 0, ""},
+		{"Firefox, OkHttp", "permessage-deflate", 15 | contextTakeover, context},
+		{"Chrome, Safari, Node ws", "permessage-deflate; client_max_window_bits", 15 | contextTakeover, context},
+		{"Python websockets", "permessage-deflate; server_max_window_bits=12; client_max_window_bits=12", 12 | contextTakeover, context + "; server_max_window_bits=12"},
+		{"the least window", "permessage-deflate; server_max_window_bits=11", 11 | contextTakeover, context + "; server_max_window_bits=11"},
+		{"a window that is too small", "permessage-deflate; server_max_window_bits=10", 10, none + "; server_max_window_bits=10"},
+		{"Go clients", "permessage-deflate; server_no_context_takeover; client_no_context_takeover", 15, none},
+		{"without a context of the server", "permessage-deflate; SERVER_NO_CONTEXT_TAKEOVER", 15, none},
+		{"without a context of the client", "permessage-deflate; client_no_context_takeover", 15 | contextTakeover, context},
+		{"the first offer decides", "permessage-deflate; server_no_context_takeover, permessage-deflate", 15, none},
+		{"a bad offer does not", "permessage-deflate; server_no_context_takeover=1, permessage-deflate", 15 | contextTakeover, context},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w, answer := Negotiate(tt.offer, true)
+			if w != tt.window || answer != tt.answer {
+				t.Errorf("Negotiate(%q) = %d, %q; want %d, %q", tt.offer, w, answer, tt.window, tt.answer)
+			}
+			if w.Shares() && strings.Contains(answer, noServerContext) {
+				t.Error("the answer excludes what the window has")
 			}
 		})
 	}
@@ -67,7 +104,12 @@ func FuzzNegotiate(f *testing.F) {
 	f.Add("permessage-deflate; server_max_window_bits=10, permessage-deflate")
 	f.Add(`a; b="c", permessage-deflate;client_max_window_bits`)
 	f.Fuzz(func(t *testing.T, offer string) {
-		w, answer := Negotiate(offer)
+		w, answer := Negotiate(offer, false)
+		shared, shares := Negotiate(offer, true)
+		if shared.Alone() != w || shared.Shares() == strings.Contains(shares, noServerContext) != (w == 0) ||
+			strings.Contains(answer, noServerContext) != (w != 0) || w.Shares() {
+			t.Fatalf("Negotiate(%q) = %d, %q; with a shared context %d, %q", offer, w, answer, shared, shares)
+		}
 		if (w == 0) != (answer == "") || w != 0 && (w < minWindow || w > maxWindow) {
 			t.Fatalf("Negotiate(%q) = %d, %q", offer, w, answer)
 		}
@@ -75,7 +117,7 @@ func FuzzNegotiate(f *testing.F) {
 			t.Fatalf("Negotiate(%q) accepts what was not offered: %q", offer, answer)
 		}
 		// A client that offers what was answered gets the same.
-		if again, same := Negotiate(answer); w != 0 && (again != w || same != answer) {
+		if again, same := Negotiate(answer, false); w != 0 && (again != w || same != answer) {
 			t.Fatalf("Negotiate(%q) = %d, %q; want %d and the same text", answer, again, same, w)
 		}
 	})

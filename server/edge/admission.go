@@ -74,7 +74,7 @@ func (e *Edge) authorize(h *ws.Head) (admission, *rejection) {
 	if why := e.sessions.PlainDenial(room); why != "" {
 		return admission{}, &rejection{metrics.HandshakeForbidden, http.StatusForbidden, "plain clients may not join this room: " + why}
 	}
-	w, extensions := e.negotiate(h)
+	w, extensions := e.negotiate(h, e.sessions.RoomRef(room).Options.CompressionContext)
 	return admission{
 		response: ws.SwitchingProtocols(h.Key.Value, "", extensions), window: w, room: strings.Clone(room), needsProxy: e.hooks.ProxiesPlain(),
 	}, nil
@@ -127,17 +127,18 @@ func (e *Edge) admitSession(h *ws.Head) admission {
 		as.encoding = session.ProtobufEncoding
 	}
 	var extensions string
-	as.window, extensions = e.negotiate(h)
+	as.window, extensions = e.negotiate(h, false) // the rooms of a session would share the window of its client
 	as.response = ws.SwitchingProtocols(h.Key.Value, subprotocol, extensions)
 	return as
 }
 
-// negotiate returns the window of permessage-deflate and the extension header of the response; 0 and "" without it.
-func (e *Edge) negotiate(h *ws.Head) (deflate.Window, string) {
+// negotiate returns the window of permessage-deflate and the extension header of the response; 0 and "" without it. share is as in
+// deflate.Negotiate.
+func (e *Edge) negotiate(h *ws.Head, share bool) (deflate.Window, string) {
 	if !e.compression {
 		return 0, ""
 	}
-	return deflate.Negotiate(h.Extensions.Value)
+	return deflate.Negotiate(h.Extensions.Value, share)
 }
 
 // requestsProtobuf reports whether a query has format=protobuf or cf_protocol=protobuf. It parses only a query that may have one.

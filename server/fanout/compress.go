@@ -12,17 +12,24 @@ const CompressionBudget = 2_000_000
 // compressed returns the frame of d for the members of t, which have negotiated permessage-deflate. It returns frame, the uncompressed one, if
 // t has one member, since the time is then better spent on the network, if the window of the members is too short, or if the budget is used up.
 func (t *Topic) compressed(s *Shard, d Message, frame []byte) []byte {
-	if len(t.list) < 2 || !t.Format.Window().Holds(len(frame)) || s.compression < 0 {
-		return frame
-	}
-	if len(frame) < deflate.MinMessage || len(frame) > deflate.MaxMessage {
-		return frame
-	}
-	if s.compression -= deflate.Cost(len(frame)); s.compression < 0 {
-		s.Core.Metrics.CompressionBudgetSpent.Inc()
+	if !t.compresses(s, frame) || !t.Format.Window().Holds(len(frame)) || !s.spendCompression(deflate.Cost(len(frame))) {
 		return frame
 	}
 	return d.Compressed(t.Format.Encoding(), frame)
+}
+
+// compresses reports whether a frame may be compressed for the members of t.
+func (t *Topic) compresses(s *Shard, frame []byte) bool {
+	return len(t.list) >= 2 && s.compression >= 0 && len(frame) >= deflate.MinMessage && len(frame) <= deflate.MaxMessage
+}
+
+// spendCompression subtracts the time of a compression from what the flush has left. It returns false if that is not enough.
+func (s *Shard) spendCompression(cost int) bool {
+	if s.compression -= cost; s.compression < 0 {
+		s.Core.Metrics.CompressionBudgetSpent.Inc()
+		return false
+	}
+	return true
 }
 
 // CompressFrame returns the frame of a message in its compressed form, for all receivers, or frame itself if that is not longer. Any goroutine
@@ -35,7 +42,11 @@ func (all *Core) CompressFrame(frame []byte) []byte {
 	if !ok {
 		return frame
 	}
+	all.countCompressed(payload, small)
+	return ws.AppendCompressedFrame(nil, op, small)
+}
+
+func (all *Core) countCompressed(payload, small []byte) {
 	all.Metrics.CompressionInput.Add(float64(len(payload)))
 	all.Metrics.CompressionOutput.Add(float64(len(small)))
-	return ws.AppendCompressedFrame(nil, op, small)
 }

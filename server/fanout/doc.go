@@ -18,6 +18,9 @@
 // (retained.go). docs/architecture.md lists the rules that close a slow consumer. A topic is the members of one audience on one shard in one
 // format. Deadlines are entries of a timing wheel (heartbeat.go).
 //
+// The members of a topic with permessage-deflate inflate the same messages. So a message may refer to those before it (shared_context.go), and
+// a connection needs no compressor.
+//
 // A publisher is not read from while the audience that it publishes to is over its limit (backpressure: Audience.OverLimit, loop.go), or
 // while it exceeds its own rate of bytes (pace.go).
 //

@@ -62,7 +62,9 @@ func NewEngine(cfg Config, log *slog.Logger, m *metrics.Metrics) *Engine {
 		MaxLive: int64(cfg.MaxConnections),
 	}
 	for i := range cfg.Shards {
-		e.Shards = append(e.Shards, newShard(&e.Core, i))
+		s := newShard(&e.Core, i)
+		s.contexts.max = MaxContexts / cfg.Shards
+		e.Shards = append(e.Shards, s)
 	}
 	return e
 }

@@ -117,10 +117,17 @@ func (t *Topic) deliver(s *Shard, d Message) {
 	t.posted += d.Size()
 	f := t.Format.Encoding()
 	frame := d.Frame(f, &s.deltas)
-	if t.Format != f {
+	var alone []byte // the frame for members outside of the context, if it is another
+	switch {
+	case t.Format.Window().Shares():
+		frame, alone = t.inContext(s, d, frame)
+	case t.Format != f:
 		frame = t.compressed(s, d, frame)
 	}
 	t.add(s, frame, 0)
+	if alone != nil {
+		t.sendAlone(s, alone, len(t.batch)-len(frame))
+	}
 	if offset > 0 {
 		t.offset = offset
 	}

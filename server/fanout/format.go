@@ -4,7 +4,7 @@ import "github.com/throng-chat/throng/server/deflate"
 
 // Format is how a member receives messages: an encoding, whose number the owner of an audience defines (0 to 15), and the compression. A
 // Message knows the encodings only.
-type Format uint8
+type Format uint16
 
 const windowShift = 4
 

@@ -71,6 +71,7 @@ type Shard struct {
 	replying      *OutstandingReply // the bulk reply that is being written; nil for none
 	deltas        int               // nanoseconds of DeltaBudget that are left for this flush
 	compression   int               // nanoseconds of CompressionBudget that are left for this flush
+	contexts      contexts          // of its topics
 	overLimit     []*Audience       // audiences that exceed their budget of retained bytes
 	panics        rate.Sometimes
 

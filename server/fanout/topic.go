@@ -66,9 +66,11 @@ type Topic struct {
 	list     []*Member
 	batch    []byte // frames that are not written: one that all topics share, or several in a buffer of the shard
 	frames   int
-	posted   int    // bytes of batch, as Audience.Backlog counts them
-	needFull int    // members that need the full form of a message before they can receive deltas
-	offset   uint64 // of the last message; 0 if there was none since the topic had no members
+	posted   int            // bytes of batch, as Audience.Backlog counts them
+	context  *sharedContext // nil for none; it may have been dropped
+	outside  int            // members that have not inflated all of the context
+	needFull int            // members that need the full form of a message before they can receive deltas
+	offset   uint64         // of the last message; 0 if there was none since the topic had no members
 
 	kept     *retained     // bytes of the batch that slow members wait for; nil for none
 	retained topicRetained // bytes that slow members make the topic retain
@@ -84,6 +86,7 @@ type Member struct {
 	fromFrames uint32 // frames of those
 	At         int32  // index in Topic.list, -1 for none
 	needsFull  bool   // counted in Topic.needFull
+	outside    bool   // counted in Topic.outside
 	Positioned bool   // a gap ends the membership; constant once the shard knows it
 }
 
@@ -137,6 +140,9 @@ func (t *Topic) join(m *Member) {
 	m.At = int32(len(t.list))
 	m.From, m.fromFrames = uint32(len(t.batch)), uint32(t.frames)
 	t.list = append(t.list, m)
+	if m.outside = t.Format.Window().Shares(); m.outside {
+		t.outside++
+	}
 }
 
 // leave ends the membership of m; a second call does nothing.
@@ -152,6 +158,14 @@ func (t *Topic) leave(m *Member) {
 	if m.needsFull {
 		m.needsFull = false
 		t.needFull--
+	}
+	if m.outside {
+		m.outside = false
+		t.outside--
+	}
+	if len(t.list) == 0 {
+		t.Shard.contexts.drop(t.context)
+		t.context = nil
 	}
 }
 

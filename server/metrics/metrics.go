@@ -50,6 +50,8 @@ type Metrics struct {
 	CompressionOutput      prometheus.Counter
 	CompressionBudgetSpent prometheus.Counter
 	CompressionAccepted    prometheus.Counter
+	CompressionShared      prometheus.Counter
+	CompressionEvicted     prometheus.Counter
 	InflateInput           prometheus.Counter
 	InflateOutput          prometheus.Counter
 }
@@ -104,6 +106,8 @@ func (m *Metrics) ofConnections(closeReasons []string) {
 	m.CompressionBudgetSpent = m.counter("throng_compression_budget_total", "Messages sent uncompressed, because the time of the flush for compression was used up.")
 	m.registerStreams()
 	m.CompressionAccepted = m.counter("throng_compression_connections_total", "Connections that negotiated permessage-deflate.")
+	m.CompressionShared = m.counter("throng_compression_context_total", "Messages compressed with the preceding messages of the room as context. Each message counts once per core.")
+	m.CompressionEvicted = m.counter("throng_compression_context_evicted_total", "Contexts of rooms that were dropped, because too many rooms had one.")
 	m.InflateInput = m.counter("throng_inflate_input_bytes_total", "Bytes of compressed messages from clients.")
 	m.InflateOutput = m.counter("throng_inflate_output_bytes_total", "Bytes of the messages in throng_inflate_input_bytes_total, after decompression.")
 	m.LoopLag = m.lag("throng_loop_lag_seconds", "Response time of a poller to a probe, measured once per second.")

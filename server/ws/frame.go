@@ -53,6 +53,9 @@ func AppendCompressedFrame(dst []byte, op Opcode, compressed []byte) []byte {
 	return dst
 }
 
+// IsCompressed reports whether a frame has RSV1.
+func IsCompressed(frame []byte) bool { return frame[0]&rsv1Bit != 0 }
+
 // ParseFrame returns the opcode and the payload of a frame that AppendFrame made. The payload shares the bytes of the frame.
 func ParseFrame(frame []byte) (op Opcode, payload []byte) {
 	op = Opcode(frame[0] & opcodeBit)
