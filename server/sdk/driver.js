@@ -24,9 +24,11 @@ export function driver(sdks, websocket, emit) {
     }
   }
 
-  function open(name, { url, protobuf, asks }) {
+  // url is that of a WebSocket, or a list of transports, whose commands then go to emulationEndpoint.
+  function open(name, { url, emulationEndpoint, protobuf, asks }) {
     const client = new (protobuf ? sdks.protobuf : sdks.json)(url, {
       websocket,
+      ...(emulationEndpoint && { emulationEndpoint }),
       minReconnectDelay: 50,
       maxReconnectDelay: 500,
       ...(asks && { getToken: () => getToken(name) }),
@@ -44,7 +46,7 @@ export function driver(sdks, websocket, emit) {
       emit(name, { type: more.includes(type) ? type : prefix + type, channel: ctx.channel, ...pick(ctx) });
     });
     for (const type of more) {
-      pass(type, (ctx) => ({ code: ctx.code, client: ctx.client }));
+      pass(type, (ctx) => ({ code: ctx.code, client: ctx.client, transport: ctx.transport }));
     }
     pass("subscribing", (ctx) => ({ code: ctx.code }));
     pass("subscribed", (ctx) => ({ recovered: ctx.recovered, wasRecovering: ctx.wasRecovering, position: ctx.streamPosition }));
@@ -93,8 +95,17 @@ export function driver(sdks, websocket, emit) {
     },
   };
 
+  // readEvents passes on what a page hears without an SDK.
+  function readEvents(name, { url }) {
+    const events = new EventSource(url);
+    events.onmessage = ({ data }) => emit(name, { type: "message", data: JSON.parse(data) });
+    events.onerror = () => { events.close(); emit(name, { type: "closed" }); };
+  }
+
   return async function perform(name, command, args = {}) {
     switch (command) {
+      case "readEvents":
+        return readEvents(name, args);
       case "open":
         return open(name, args);
       case "subscribe":

@@ -185,6 +185,10 @@ export class Member {
   static async open(t, kind, port, token) {
     const member = new Member(kind, token);
     t.after(() => member.disconnect());
+    if (kind.transports) {
+      await member.do("open", { ...kind.transports(`http://127.0.0.1:${port}`), protobuf: kind.protobuf, asks: token !== undefined });
+      return member;
+    }
     const url = `${typeof port === "string" ? port : `ws://127.0.0.1:${port}`}/connection/websocket${kind.protobuf && kind.driver !== "python" ? "?format=protobuf" : ""}`;
     await member.do("open", { url, protobuf: kind.protobuf, asks: token !== undefined });
     return member;
@@ -194,7 +198,7 @@ export class Member {
   static async connected(t, kind, port, token) {
     const member = await Member.open(t, kind, port, token);
     await member.do("connect");
-    await member.event("connected");
+    await member.event("connected", { ...(kind.transport && { transport: kind.transport }) });
     return member;
   }
 

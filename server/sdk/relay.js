@@ -75,10 +75,11 @@ export class Relay {
   }
 }
 
-// Frames finds the messages in one direction of a WebSocket. None of ours is fragmented.
+// Frames finds the messages in one direction of a WebSocket. None of ours is fragmented. Of another HTTP connection it finds none.
 class Frames {
   #rest = Buffer.alloc(0);
   #opened = false;
+  #other = false; // not a WebSocket
   #messages;
   #closes;
 
@@ -88,6 +89,9 @@ class Frames {
   }
 
   read(bytes) {
+    if (this.#other) {
+      return;
+    }
     this.#rest = Buffer.concat([this.#rest, bytes]);
     if (!this.#opened) {
       const end = this.#rest.indexOf("\r\n\r\n");
@@ -95,6 +99,11 @@ class Frames {
         return;
       }
       this.#opened = true;
+      this.#other = !/upgrade: websocket/i.test(this.#rest.subarray(0, end).toString());
+      if (this.#other) {
+        this.#rest = Buffer.alloc(0);
+        return;
+      }
       this.#rest = this.#rest.subarray(end + 4);
     }
     while (this.#frame());
