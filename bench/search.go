@@ -107,7 +107,7 @@ const (
 // Find searches for the highest rate at which the p99 is below the limit and every message is delivered. It doubles the rate until a trial
 // fails, halves the interval until it is narrow, and confirms the rate that held. If most confirmations fail, the rate did not hold, and
 // the search continues below it. A trial that is CLIENT-LIMITED or NOT STEADY is repeated once. If it is CLIENT-LIMITED again, the search
-// also continues below, and the result says so.
+// also continues below, and the result has a note about it.
 func Find(ctx context.Context, cfg Config, s Search, onProgress func(Progress)) (*result.Result, error) {
 	var steps []result.Step
 	var best *result.Result

@@ -40,7 +40,7 @@ func (r *run) distribution(h *histogram.Histogram) *result.Distribution {
 	return d
 }
 
-// follow processes the events of the agents until done returns true. When ctx ends, it tells the agents to stop sending, and continues.
+// follow processes the events of the agents until done returns true. When ctx ends, it stops the sending of the agents, and continues.
 func (r *run) follow(ctx context.Context, p Progress, done func(agentEvent) bool) error {
 	began := agent.Now()
 	interrupted := ctx.Done()

@@ -135,10 +135,10 @@ func (e *engine) stop() error {
 		p.mu.Unlock()
 	}
 	for _, c := range e.all() {
-		_ = writeNow(c, bye) // an error means that the connection has ended
+		_ = writeNow(c, closeFrame) // an error means that the connection has ended
 	}
 	// The server's close frames end the connections. The engine closes the rest.
-	wait(context.Background(), goodbye, func() bool {
+	wait(context.Background(), closeTimeout, func() bool {
 		for _, c := range e.all() {
 			if is := c.is(); is == open || is == closing {
 				return false

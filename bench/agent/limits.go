@@ -15,7 +15,7 @@ const (
 	longestSleep  = 50_000_000  // nanoseconds until the sender checks whether it must stop
 	lagEvery      = 100_000_000 // nanoseconds between two measurements of the pollers' lag
 	smallBuffer   = 4 << 10     // bytes of the kernel's receive buffer of a connection that will stop reading
-	goodbye       = time.Second // time for the server to answer a close frame
+	closeTimeout  = time.Second // time for the server to answer a close frame
 )
 
 const usualPorts = 28_232 // 32768 to 60999, the default of Linux

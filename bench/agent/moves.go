@@ -54,8 +54,8 @@ func (ru *run) churn() {
 		}
 		visits.Go(func() {
 			// The server's answer ends the connection. Without an answer, the Close below does.
-			_ = writeNow(c, bye)
-			until(ru.moves, Now()+int64(goodbye))
+			_ = writeNow(c, closeFrame)
+			until(ru.moves, Now()+int64(closeTimeout))
 			_ = c.nc.Close() // an error means that it is closed already
 			ru.reopen(c)
 		})

@@ -5,7 +5,7 @@ import "github.com/throng-chat/throng/server/ws"
 // controlMask need not be random: it masks bytes of the server's own, or none.
 const controlMask = 0x5A3C96E1
 
-var bye = ws.AppendMaskedFrame(nil, ws.OpClose, controlMask, ws.ClosePayload(ws.CloseNormal, ""))
+var closeFrame = ws.AppendMaskedFrame(nil, ws.OpClose, controlMask, ws.ClosePayload(ws.CloseNormal, ""))
 
 // writeNow writes b to c. nbio copies what the socket does not accept, and writes it later.
 func writeNow(c *conn, b []byte) error {

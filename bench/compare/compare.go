@@ -197,7 +197,7 @@ func WriteJudgements(w io.Writer, pairs Pairs, all []Judgement, names Names) err
 	return err
 }
 
-// Files writes two results side by side. Its last line says that single runs cannot show a difference.
+// Files writes two results side by side. Its last line states that single runs cannot show a difference.
 func Files(w io.Writer, a, b *result.Result, names Names) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "A          %s: %s%s\nB          %s: %s%s\n", names.A, a.Verdict.Code, labelled(a), names.B, b.Verdict.Code, labelled(b))

@@ -70,8 +70,8 @@ func closeRound(closings []*closing) error {
 	if err := a.gather(); err != nil {
 		return err
 	}
-	stop, talked := make(chan struct{}), make(chan error, 1)
-	go func() { talked <- a.publish(stop) }()
+	stop, published := make(chan struct{}), make(chan error, 1)
+	go func() { published <- a.publish(stop) }()
 	for i, c := range closings {
 		r, err := a.end(c, a.all[i*ofOneClosing:(i+1)*ofOneClosing], s.cmd.Process.Pid)
 		if err != nil {
@@ -81,7 +81,7 @@ func closeRound(closings []*closing) error {
 		c.rounds = append(c.rounds, r)
 	}
 	close(stop)
-	if err := <-talked; err != nil {
+	if err := <-published; err != nil {
 		return err
 	}
 	stayed := a.all[len(closings)*ofOneClosing:]

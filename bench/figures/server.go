@@ -96,7 +96,7 @@ type workload struct {
 	flags    []string
 }
 
-// command returns the text that says how to repeat a row, and the number of rounds of the table.
+// command returns the text that describes how to repeat a row, and the number of rounds of the table.
 func (w workload) command(rounds int) string {
 	times := fmt.Sprintf("%d rounds", rounds)
 	if rounds == 1 {

@@ -71,7 +71,7 @@ func (h *hall) consume(p *peer, b []byte) (rest []byte, err error) {
 		case end < 0:
 			return b, nil
 		}
-		if err := h.enter(p, b[:end+4]); err != nil {
+		if err := h.upgrade(p, b[:end+4]); err != nil {
 			return nil, err
 		}
 		b = b[end+4:]
@@ -89,8 +89,8 @@ func (h *hall) consume(p *peer, b []byte) (rest []byte, err error) {
 	return nil, nil
 }
 
-// enter answers a handshake and adds p to its room.
-func (h *hall) enter(p *peer, head []byte) error {
+// upgrade answers a handshake and adds p to its room.
+func (h *hall) upgrade(p *peer, head []byte) error {
 	const name = "\r\nsec-websocket-key: "
 	i := bytes.Index(bytes.ToLower(head), []byte(name))
 	if i < 0 {

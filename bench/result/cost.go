@@ -11,14 +11,14 @@ type Server struct {
 	CPU          time.Duration `json:"cpu_ns"`         // in the measured time
 	Cores        float64       `json:"cores"`
 	PerDelivery  float64       `json:"cpu_ns_per_delivery"`
-	PerUpgrade   float64       `json:"cpu_ns_per_upgrade"` // 0 if too little was used to tell
+	PerUpgrade   float64       `json:"cpu_ns_per_upgrade"` // 0 if too little was used to measure it
 	RSSBefore    int64         `json:"rss_before"`
 	RSSConnected int64         `json:"rss_connected"`
 	RSSAfter     int64         `json:"rss_after"`
 	PSSBefore    int64         `json:"pss_before"`
 	PSSConnected int64         `json:"pss_connected"`
 	PSSAfter     int64         `json:"pss_after"`
-	PerConn      float64       `json:"pss_per_connection"` // Result.MemoryPerConn tells whether it is reliable
+	PerConn      float64       `json:"pss_per_connection"` // Result.MemoryPerConn reports whether it is reliable
 	PerConnError float64       `json:"pss_per_connection_error,omitempty"`
 	Levels       []Level       `json:"pss_levels,omitempty"`  // of an idle run, while it connected
 	KernelPer    float64       `json:"kernel_per_connection"` // growth of the machine's TCP memory while the connections opened

@@ -40,92 +40,92 @@ func NewResponse(w http.ResponseWriter, status int) *response {
 }
 
 // written returns the number of bytes added so far.
-func (aa *response) written() int { return aa.sent + len(aa.buf) }
+func (resp *response) written() int { return resp.sent + len(resp.buf) }
 
 // raw adds JSON text.
-func (aa *response) raw(text string) { aa.buf = append(aa.buf, text...) }
+func (resp *response) raw(text string) { resp.buf = append(resp.buf, text...) }
 
 // Write adds JSON text, for an encoder. It returns no error.
-func (aa *response) Write(b []byte) (int, error) {
-	aa.buf = append(aa.buf, b...)
+func (resp *response) Write(b []byte) (int, error) {
+	resp.buf = append(resp.buf, b...)
 	return len(b), nil
 }
 
 // Value adds a value as JSON.
-func (aa *response) Value(ctx context.Context, v any) {
+func (resp *response) Value(ctx context.Context, v any) {
 	if long, is := v.(streamed); is {
-		long.writeTo(ctx, aa)
+		long.writeTo(ctx, resp)
 		return
 	}
-	encoder := json.NewEncoder(aa)
+	encoder := json.NewEncoder(resp)
 	encoder.SetEscapeHTML(false) // keep < > & as they were published
 	if err := encoder.Encode(v); err != nil {
 		panic(err) // all results are types of this package, and encode without error
 	}
-	aa.buf = aa.buf[:len(aa.buf)-1] // Encode ends a line
-	aa.step()
+	resp.buf = resp.buf[:len(resp.buf)-1] // Encode ends a line
+	resp.step()
 }
 
 // step sends the buffer if it is as long as a piece. It returns false if the caller has disconnected.
-func (aa *response) step() bool {
-	if len(aa.buf) >= ResponsePiece {
-		aa.send()
+func (resp *response) step() bool {
+	if len(resp.buf) >= ResponsePiece {
+		resp.send()
 	}
-	return aa.err == nil
+	return resp.err == nil
 }
 
 // callerGone reports whether the caller has disconnected.
-func (aa *response) callerGone(ctx context.Context) bool {
-	if aa.err == nil {
-		aa.err = ctx.Err()
+func (resp *response) callerGone(ctx context.Context) bool {
+	if resp.err == nil {
+		resp.err = ctx.Err()
 	}
-	return aa.err != nil
+	return resp.err != nil
 }
 
 // send writes the buffer to the connection in pieces.
-func (aa *response) send() {
-	for rest := aa.buf; len(rest) > 0 && aa.err == nil; {
-		aa.begin()
-		if aa.err = aa.limit(time.Now().Add(pieceTimeout)); aa.err != nil {
+func (resp *response) send() {
+	for rest := resp.buf; len(rest) > 0 && resp.err == nil; {
+		resp.begin()
+		if resp.err = resp.limit(time.Now().Add(pieceTimeout)); resp.err != nil {
 			break
 		}
 		var n int
-		n, aa.err = aa.w.Write(rest[:min(len(rest), ResponsePiece)])
-		aa.sent += n
+		n, resp.err = resp.w.Write(rest[:min(len(rest), ResponsePiece)])
+		resp.sent += n
 		rest = rest[n:]
 	}
-	if aa.buf = aa.buf[:0]; cap(aa.buf) > 4*ResponsePiece {
-		aa.buf = nil
+	if resp.buf = resp.buf[:0]; cap(resp.buf) > 4*ResponsePiece {
+		resp.buf = nil
 	}
 }
 
 // limit sets the write deadline of the connection; the zero time is none.
-func (aa *response) limit(at time.Time) error {
-	if err := aa.control.SetWriteDeadline(at); !errors.Is(err, http.ErrNotSupported) {
+func (resp *response) limit(at time.Time) error {
+	if err := resp.control.SetWriteDeadline(at); !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
 	return nil // a test without a connection
 }
 
 // begin writes the response head before the first piece.
-func (aa *response) begin() {
-	if aa.sent == 0 {
-		aa.w.Header().Set("Content-Type", "application/json")
-		aa.w.WriteHeader(aa.status)
+func (resp *response) begin() {
+	if resp.sent == 0 {
+		resp.w.Header().Set("Content-Type", "application/json")
+		resp.w.WriteHeader(resp.status)
 	}
 }
 
 // End sends the rest of the body. The deadline of the last piece also holds for what net/http still writes. If the caller has disconnected,
 // End panics with http.ErrAbortHandler, so that net/http closes the connection: a partial body must not look complete.
-func (aa *response) End(ctx context.Context) {
-	aa.raw("\n")
-	aa.send()
-	if aa.err != nil {
+func (resp *response) End(ctx context.Context) {
+	resp.raw("\n")
+	resp.send()
+	if resp.err != nil {
 		panic(http.ErrAbortHandler)
 	}
 	// Without a write timeout of the server, the deadline would also hold for the next request of the connection.
 	if by, is := ctx.Value(http.ServerContextKey).(*http.Server); is && by.WriteTimeout == 0 {
-		if errors.Join(aa.control.Flush(), aa.limit(time.Time{})) != nil {
+		if errors.Join(resp.control.Flush(), resp.limit(time.Time{})) != nil {
 			panic(http.ErrAbortHandler)
 		}
 	}

@@ -29,17 +29,17 @@ type apiRoom struct {
 }
 
 // checkAvailable returns an error if the name is invalid, the options of the room exclude the action, or it is not permitted.
-func (r *apiRoom) checkAvailable(a *API, d chat.Action) *protocol.Error {
+func (r *apiRoom) checkAvailable(a *API, action chat.Action) *protocol.Error {
 	if e := checkRoom(r.Channel); e != nil {
 		return e
 	}
 	in := a.sessions.RoomRef(r.Channel)
 	switch o := in.Options; {
-	case d == chat.ToSeePresence && !o.Presence:
+	case action == chat.ToSeePresence && !o.Presence:
 		return notAvailable("presence is off in this channel: set presence = true in the [[room]] that matches its name")
-	case d == chat.ToReadHistory && o.HistorySize == 0:
+	case action == chat.ToReadHistory && o.HistorySize == 0:
 		return notAvailable("history is off in this channel: set history-size and history-ttl in the [[room]] that matches its name")
-	case !a.sessions.Authorize(chat.Actor{Application: true}, d, in):
+	case !a.sessions.Authorize(chat.Actor{Application: true}, action, in):
 		return session.ErrDenied
 	}
 	return nil

@@ -33,7 +33,7 @@ type apiBool struct {
 	Value bool `json:"value"`
 }
 
-func (bo *apiBool) isTrue() bool { return bo != nil && bo.Value }
+func (flag *apiBool) isTrue() bool { return flag != nil && flag.Value }
 
 func (su *apiSubscribe) do(ctx context.Context, a *API) (any, *protocol.Error) {
 	if e := checkRoom(su.Channel); e != nil {

@@ -172,12 +172,12 @@ func (s *Session) joinGrantedRooms(result *protocol.ConnectResult, requested map
 		attempts = append(attempts, s.joinOf(g, requested[g.room]))
 	}
 	s.Join(attempts, func() []*protocol.Reply {
-		for _, e := range attempts {
-			if e.Err == nil {
+		for _, join := range attempts {
+			if join.Err == nil {
 				if result.Subs == nil {
 					result.Subs = map[string]*protocol.SubscribeResult{}
 				}
-				result.Subs[e.Requested.Channel] = e.Result
+				result.Subs[join.Requested.Channel] = join.Result
 			}
 		}
 		return nil // the reply to connect is in the frame already

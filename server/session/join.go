@@ -14,29 +14,29 @@ import (
 const flagRejectUnrecovered = 2 // of subscribe: return error 112 if the recovery is not complete
 
 // request sets the fields of the join request for the chat.
-func (s *Session) request(en *JoinAttempt) *chat.JoinRequest {
-	en.sub = &Subscription{
-		Membership: chat.Membership{PresenceEntry: chat.PresenceEntry{Info: en.Info}},
-		serverSide: en.serverSide,
-		byToken:    en.byToken,
-		expires:    en.expires,
-		tokenID:    en.Token,
+func (s *Session) request(join *JoinAttempt) *chat.JoinRequest {
+	join.sub = &Subscription{
+		Membership: chat.Membership{PresenceEntry: chat.PresenceEntry{Info: join.Info}},
+		serverSide: join.serverSide,
+		byToken:    join.byToken,
+		expires:    join.expires,
+		tokenID:    join.Token,
 	}
-	if en.Room.Options == nil {
-		en.Room = s.Sessions.RoomRef(en.Requested.Channel)
+	if join.Room.Options == nil {
+		join.Room = s.Sessions.RoomRef(join.Requested.Channel)
 	}
-	en.Actor = s.actor(false, en.withToken)
-	en.Actor.Application = en.serverSide
-	en.Membership = &en.sub.Membership
-	en.Format, en.Window = fanout.Format(s.Encoding), s.window
-	if en.Requested.Delta == "fossil" && !s.Encoding.IsStream() {
-		en.DeltaFormat = fanout.Format(s.Encoding + jsonDeltaEncoding - JSONEncoding)
+	join.Actor = s.actor(false, join.withToken)
+	join.Actor.Application = join.serverSide
+	join.Membership = &join.sub.Membership
+	join.Format, join.Window = fanout.Format(s.Encoding), s.window
+	if join.Requested.Delta == "fossil" && !s.Encoding.IsStream() {
+		join.DeltaFormat = fanout.Format(s.Encoding + jsonDeltaEncoding - JSONEncoding)
 	}
-	en.Positioned, en.Recoverable = en.Requested.Positioned, en.Requested.Recoverable
-	en.Recover, en.Since = en.Requested.Recover, chat.StreamPosition{Offset: en.Requested.Offset, Epoch: en.Requested.Epoch}
-	en.MustRecover = en.Requested.Flag&flagRejectUnrecovered != 0
-	en.RecoveryMeter = &s.Recovered
-	return &en.JoinRequest
+	join.Positioned, join.Recoverable = join.Requested.Positioned, join.Requested.Recoverable
+	join.Recover, join.Since = join.Requested.Recover, chat.StreamPosition{Offset: join.Requested.Offset, Epoch: join.Requested.Epoch}
+	join.MustRecover = join.Requested.Flag&flagRejectUnrecovered != 0
+	join.RecoveryMeter = &s.Recovered
+	return &join.JoinRequest
 }
 
 // Join makes the session a member of rooms. The frame has the replies so far, and those of build. build is called on the shard if at least one
@@ -50,52 +50,52 @@ func (s *Session) Join(attempts []*JoinAttempt, build func() []*protocol.Reply) 
 	reply.Join = &joinReply{attempts, build}
 	var few [1]*chat.JoinRequest // most commands join one room
 	requests := few[:0]
-	for _, e := range attempts {
-		requests = append(requests, s.request(e))
+	for _, join := range attempts {
+		requests = append(requests, s.request(join))
 	}
 	s.Sessions.JoinRooms(s.Conn, requests, reply, gathered)
-	for _, e := range attempts {
-		if e.Err != nil {
+	for _, join := range attempts {
+		if join.Err != nil {
 			continue
 		}
-		s.Subs = append(s.Subs, e.sub)
-		if e.sub.Room.Options.JoinLeave {
-			s.watchBacklog(e.sub.Room)
+		s.Subs = append(s.Subs, join.sub)
+		if join.sub.Room.Options.JoinLeave {
+			s.watchBacklog(join.sub.Room)
 		}
 	}
 }
 
 // subscribeByServer subscribes the session to a room and sends a push to the client. It returns nil if it is a member already. Called on the
 // poller.
-func (s *Session) subscribeByServer(e *JoinAttempt) *chat.Rejection {
-	h, room := s.Sessions, e.Requested.Channel
+func (s *Session) subscribeByServer(join *JoinAttempt) *chat.Rejection {
+	h, room := s.Sessions, join.Requested.Channel
 	switch {
 	case s.Find(room) != nil:
 		return nil
 	case len(s.Subs) >= h.maxRooms:
 		return &chat.Rejection{Cause: chat.CauseLimit, Detail: fmt.Sprintf("the connection has %d channels, the maximum (max-rooms)", h.maxRooms)}
 	}
-	s.Join([]*JoinAttempt{e}, func() []*protocol.Reply { return s.pushesOf(e) })
-	if e.Err == nil && e.expires != 0 {
+	s.Join([]*JoinAttempt{join}, func() []*protocol.Reply { return s.pushesOf(join) })
+	if join.Err == nil && join.expires != 0 {
 		s.schedule()
 	}
-	return e.Err
+	return join.Err
 }
 
 // pushesOf returns the subscribe push of a server-side subscription. The push has no field for recovered publications: they follow as pushes.
 // Called on the shard.
-func (s *Session) pushesOf(e *JoinAttempt) []*protocol.Reply {
-	room := e.Requested.Channel
+func (s *Session) pushesOf(join *JoinAttempt) []*protocol.Reply {
+	room := join.Requested.Channel
 	pushes := []*protocol.Reply{{Push: &protocol.Push{Channel: room, Subscribe: &protocol.Subscribe{
-		Recoverable: e.Result.Recoverable,
-		Positioned:  e.Result.Positioned,
-		Epoch:       e.Result.Epoch,
-		Offset:      e.Result.Offset,
-		Data:        e.data,
+		Recoverable: join.Result.Recoverable,
+		Positioned:  join.Result.Positioned,
+		Epoch:       join.Result.Epoch,
+		Offset:      join.Result.Offset,
+		Data:        join.data,
 	}}}}
-	for i := range e.RecoveredPublications {
-		pushes = append(pushes, &protocol.Reply{Push: &protocol.Push{Channel: room, Pub: fullPublication(&e.RecoveredPublications[i], s.Encoding)}})
+	for i := range join.RecoveredPublications {
+		pushes = append(pushes, &protocol.Reply{Push: &protocol.Push{Channel: room, Pub: fullPublication(&join.RecoveredPublications[i], s.Encoding)}})
 	}
-	e.RecoveredPublications = nil
+	join.RecoveredPublications = nil
 	return pushes
 }

@@ -55,7 +55,7 @@ func (s *Session) proxyPublish(id uint32, in chat.RoomRef, data []byte, pub chat
 	r.Channel, r.Data = in.Name, data
 	s.proxy(r, func(a *webhook.Reply) {
 		// Membership and sanctions may have changed since.
-		in := s.viewAgain(in)
+		in := s.refreshRef(in)
 		if e := s.Sessions.Admit(s.actorIn(in), in, len(data)); e != nil {
 			reject(ErrorOf(e))
 			return

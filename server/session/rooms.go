@@ -28,18 +28,18 @@ func (s *Session) roomRef(room string) chat.RoomRef {
 	return s.Sessions.RoomRef(room)
 }
 
-// viewAgain returns a view with the membership of now. The options of a room never change. Called on the poller.
-func (s *Session) viewAgain(v chat.RoomRef) chat.RoomRef {
-	v.Membership = nil
-	if sub := s.Find(v.Name); sub != nil {
-		v.Membership = &sub.Membership
+// refreshRef returns a reference with the membership of now. The options of a room never change. Called on the poller.
+func (s *Session) refreshRef(ref chat.RoomRef) chat.RoomRef {
+	ref.Membership = nil
+	if sub := s.Find(ref.Name); sub != nil {
+		ref.Membership = &sub.Membership
 	}
-	return v
+	return ref
 }
 
 // actorIn returns the session as an actor in a room.
-func (s *Session) actorIn(p chat.RoomRef) chat.Actor {
-	return s.actor(p.Membership != nil, p.Membership != nil && p.Membership.WithToken)
+func (s *Session) actorIn(ref chat.RoomRef) chat.Actor {
+	return s.actor(ref.Membership != nil, ref.Membership != nil && ref.Membership.WithToken)
 }
 
 func (s *Session) actor(inside, token bool) chat.Actor {

@@ -18,45 +18,45 @@ func (s *Session) subscribe(id uint32, req *protocol.SubscribeRequest) {
 		s.reject(id, ErrTooManyRequests)
 		return
 	}
-	e := &JoinAttempt{Requested: req, Info: s.Info}
+	join := &JoinAttempt{Requested: req, Info: s.Info}
 	if req.Token == "" {
-		s.continueSubscribe(id, e)
+		s.continueSubscribe(id, join)
 		return
 	}
-	s.pendingJoin = e
+	s.pendingJoin = join
 	s.subscriptionToken(id, req.Token, req.Channel, errTokenExpired, func(claims token.SubClaims) {
-		e.withToken, e.Info, e.data = true, s.InfoIn(claims.Info), AsJSON(claims.Data)
-		e.Token = &chat.TokenIdentity{ID: claims.ID, IssuedAt: claims.IssuedAt}
-		e.expires = expiryOf(claims.Expires)
-		e.ttl = ttl(claims.Expires)
-		s.continueSubscribe(id, e)
+		join.withToken, join.Info, join.data = true, s.InfoIn(claims.Info), AsJSON(claims.Data)
+		join.Token = &chat.TokenIdentity{ID: claims.ID, IssuedAt: claims.IssuedAt}
+		join.expires = expiryOf(claims.Expires)
+		join.ttl = ttl(claims.Expires)
+		s.continueSubscribe(id, join)
 	})
 }
 
 // continueSubscribe continues subscribe after the token, if any, was verified.
-func (s *Session) continueSubscribe(id uint32, e *JoinAttempt) {
+func (s *Session) continueSubscribe(id uint32, join *JoinAttempt) {
 	s.pendingJoin = nil
-	if err := s.checkJoin(e); err != nil {
+	if err := s.checkJoin(join); err != nil {
 		s.reject(id, err)
 		return
 	}
 	if s.Sessions.Hooks.wants(OnSubscribe) {
-		s.proxySubscribe(id, e)
+		s.proxySubscribe(id, join)
 		return
 	}
-	s.joinRoom(id, e)
+	s.joinRoom(id, join)
 }
 
 // checkJoin returns the error of a session that may not join a room; nil if it may.
-func (s *Session) checkJoin(e *JoinAttempt) *protocol.Error {
-	if e.Room.Options == nil {
-		e.Room = s.Sessions.RoomRef(e.Requested.Channel)
+func (s *Session) checkJoin(join *JoinAttempt) *protocol.Error {
+	if join.Room.Options == nil {
+		join.Room = s.Sessions.RoomRef(join.Requested.Channel)
 	}
-	actor, in := s.actor(false, e.withToken), e.Room
+	actor, in := s.actor(false, join.withToken), join.Room
 	switch {
-	case e.ended:
+	case join.ended:
 		return ErrDenied
-	case s.Find(e.Requested.Channel) != nil:
+	case s.Find(join.Requested.Channel) != nil:
 		return ErrAlreadySubscribed
 	case len(s.Subs) >= s.Sessions.maxRooms:
 		return ErrLimit
@@ -67,14 +67,14 @@ func (s *Session) checkJoin(e *JoinAttempt) *protocol.Error {
 }
 
 // joinRoom joins a room after checkJoin, and replies.
-func (s *Session) joinRoom(id uint32, e *JoinAttempt) {
-	s.Join([]*JoinAttempt{e}, func() []*protocol.Reply {
-		return []*protocol.Reply{{Id: id, Subscribe: e.Result}}
+func (s *Session) joinRoom(id uint32, join *JoinAttempt) {
+	s.Join([]*JoinAttempt{join}, func() []*protocol.Reply {
+		return []*protocol.Reply{{Id: id, Subscribe: join.Result}}
 	})
-	if e.Err != nil {
-		s.reject(id, ErrorOf(e.Err))
+	if join.Err != nil {
+		s.reject(id, ErrorOf(join.Err))
 	}
-	if e.expires != 0 {
+	if join.expires != 0 {
 		s.schedule()
 	}
 }
@@ -88,32 +88,32 @@ func (s *Session) unsubscribe(id uint32, req *protocol.UnsubscribeRequest) {
 }
 
 // proxySubscribe requests the decision of the application about a permitted subscription.
-func (s *Session) proxySubscribe(id uint32, e *JoinAttempt) {
+func (s *Session) proxySubscribe(id uint32, join *JoinAttempt) {
 	r := s.proxyRequest(OnSubscribe)
-	r.Channel, r.Token, r.Data = e.Requested.Channel, e.Requested.Token, e.Requested.Data
-	s.pendingJoin = e
+	r.Channel, r.Token, r.Data = join.Requested.Channel, join.Requested.Token, join.Requested.Data
+	s.pendingJoin = join
 	s.proxy(r, func(a *webhook.Reply) {
 		s.pendingJoin = nil
 		// Membership and sanctions may have changed since.
-		if err := s.checkJoin(e); err != nil {
+		if err := s.checkJoin(join); err != nil {
 			s.reject(id, err)
 			return
 		}
-		e.Info = s.InfoIn(e.Info.ChanInfo)
+		join.Info = s.InfoIn(join.Info.ChanInfo)
 		if a.Info != nil {
-			e.Info = s.InfoIn(a.Info)
+			join.Info = s.InfoIn(a.Info)
 		}
 		if a.Data != nil {
 			s.chargeBulk(len(a.Data))
-			e.data = AsJSON(a.Data)
+			join.data = AsJSON(a.Data)
 		}
 		if !a.ExpireAt.IsZero() {
-			e.expires = expiryOf(a.ExpireAt)
-			if e.withToken {
-				e.ttl = ttl(a.ExpireAt)
+			join.expires = expiryOf(a.ExpireAt)
+			if join.withToken {
+				join.ttl = ttl(a.ExpireAt)
 			}
 		}
-		s.joinRoom(id, e)
+		s.joinRoom(id, join)
 	}, func(err *protocol.Error) {
 		s.pendingJoin = nil
 		s.reject(id, err)

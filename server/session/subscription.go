@@ -38,37 +38,37 @@ type JoinAttempt struct {
 }
 
 // SubscribeResult returns the result for the client, without the recovered publications.
-func (en *JoinAttempt) SubscribeResult() *protocol.SubscribeResult {
+func (join *JoinAttempt) SubscribeResult() *protocol.SubscribeResult {
 	return &protocol.SubscribeResult{
-		Recoverable:   en.Recoverable,
-		Positioned:    en.Positioned,
-		Epoch:         en.Position.Epoch,
-		Offset:        en.Position.Offset,
-		WasRecovering: en.Recover,
-		Recovered:     en.Recovered,
-		Delta:         en.WithDelta,
-		Data:          en.data,
-		Expires:       en.ttl != 0,
-		Ttl:           en.ttl,
+		Recoverable:   join.Recoverable,
+		Positioned:    join.Positioned,
+		Epoch:         join.Position.Epoch,
+		Offset:        join.Position.Offset,
+		WasRecovering: join.Recover,
+		Recovered:     join.Recovered,
+		Delta:         join.WithDelta,
+		Data:          join.data,
+		Expires:       join.ttl != 0,
+		Ttl:           join.ttl,
 	}
 }
 
 // addRecovered adds the recovered publications to the result. Called on the shard, because it may take long; budget is the time for deltas in
 // nanoseconds.
-func (en *JoinAttempt) addRecovered(budget *int) {
+func (join *JoinAttempt) addRecovered(budget *int) {
 	var before *chat.Publication
-	for i := range en.RecoveredPublications {
-		p := &en.RecoveredPublications[i]
-		if en.WithDelta {
-			pub := deltaPublication(p, before, Encoding(en.DeltaFormat), budget)
+	for i := range join.RecoveredPublications {
+		p := &join.RecoveredPublications[i]
+		if join.WithDelta {
+			pub := deltaPublication(p, before, Encoding(join.DeltaFormat), budget)
 			pub.Time = p.UnixMilli
-			en.Result.Publications = append(en.Result.Publications, pub)
+			join.Result.Publications = append(join.Result.Publications, pub)
 			before = p
 		} else {
-			en.Result.Publications = append(en.Result.Publications, TimedPublication(p, Encoding(en.Format)))
+			join.Result.Publications = append(join.Result.Publications, TimedPublication(p, Encoding(join.Format)))
 		}
 	}
-	en.RecoveredPublications = nil
+	join.RecoveredPublications = nil
 }
 
 // joinReply makes the replies to a client that joins rooms. The shard calls it, after everything that was published before the join.

@@ -92,8 +92,8 @@ func (s *Session) disconnectAtOnce(d disconnect) {
 
 // applyUnsubscribe also rejects a subscription to the room that waits for the application.
 func (s *Session) applyUnsubscribe(c chat.Unsubscribe) {
-	if e := s.pendingJoin; e != nil && e.Requested.Channel == c.Room {
-		e.ended = true
+	if join := s.pendingJoin; join != nil && join.Requested.Channel == c.Room {
+		join.ended = true
 	}
 	if sub := s.Find(c.Room); sub != nil {
 		s.endSubscription(sub, unsubscribeReasonFor(c))
