@@ -306,20 +306,21 @@ func (co *collector) stalls(end int64) []result.Stall {
 	out := []result.Stall{}
 	last := co.at(co.start)
 	since := last
+	add := func() {
+		if quiet := time.Duration((last.n - since.n) * agent.TickEvery); quiet >= time.Second {
+			out = append(out, result.Stall{At: time.Duration((since.n - co.start) * agent.TickEvery).Seconds(), Took: quiet})
+		}
+	}
 	for _, r := range co.rows {
 		if r.n > end {
 			break
 		}
 		if r.count.Deliveries > last.count.Deliveries || r.sent.Messages == since.sent.Messages {
-			if quiet := time.Duration((last.n - since.n) * agent.TickEvery); quiet >= time.Second {
-				out = append(out, result.Stall{At: time.Duration((since.n - co.start) * agent.TickEvery).Seconds(), Took: quiet})
-			}
+			add()
 			since = r
 		}
 		last = r
 	}
-	if quiet := time.Duration((last.n - since.n) * agent.TickEvery); quiet >= time.Second {
-		out = append(out, result.Stall{At: time.Duration((since.n - co.start) * agent.TickEvery).Seconds(), Took: quiet})
-	}
+	add()
 	return out
 }

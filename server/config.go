@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/settings"
 	"github.com/throng-chat/throng/server/token"
 )
@@ -45,12 +46,12 @@ type Config struct {
 
 	RateConnectionsAddress int `name:"rate-connections-address" default:"200" min:"1" max:"1000000" unit:"new connections a second" zero:"no limit" help:"New connections per second from one address, ten times as many in a burst; 0 for no limit."`
 
-	Rooms    []chat.RoomOptions `table:"room" kong:"-"`
-	Token    token.Config       `table:"token" kong:"-"`
-	API      APIConfig          `table:"api" kong:"-"`
-	TLS      TLSConfig          `table:"tls" kong:"-"`
-	Pairs    []CertificateFiles `table:"tls.certificate" kong:"-"` // besides those of TLS.Cert, after them
-	Webhooks WebhookConfig      `table:"webhooks" kong:"-"`
+	Rooms    []chat.RoomOptions  `table:"room" kong:"-"`
+	Token    token.Config        `table:"token" kong:"-"`
+	API      APIConfig           `table:"api" kong:"-"`
+	TLS      TLSConfig           `table:"tls" kong:"-"`
+	Pairs    []CertificateFiles  `table:"tls.certificate" kong:"-"` // besides those of TLS.Cert, after them
+	Webhooks session.HooksConfig `table:"webhooks" kong:"-"`
 
 	Version string `kong:"-"` // of the program, for /api/info; not a setting
 }
@@ -74,14 +75,6 @@ type TLSConfig struct {
 type CertificateFiles struct {
 	Cert string `name:"cert"` // PEM file with the chain
 	Key  string `name:"key"`  // PEM file with the private key
-}
-
-// WebhookConfig is the webhook of the application. It is off without a URL.
-type WebhookConfig struct {
-	URL     string        `name:"url"`
-	Secret  string        `name:"secret" secret:"THRONG_WEBHOOK_SECRET"` // signs each request
-	Events  []string      `name:"events"`                                // to send: connect, subscribe, publish, rpc, disconnect
-	Timeout time.Duration `name:"timeout" default:"3s" min:"100ms" max:"30s"`
 }
 
 // DefaultConfig returns the default of each setting: a chat on the loopback interface.

@@ -59,7 +59,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	logs := logqueue.New(log.Handler())
 	log = slog.New(logs)
 	s := &Server{log: log, logs: logs, metrics: metrics.New(fanout.CloseLabels()), files: files}
-	hooks, err := session.NewHooks(session.HooksConfig(cfg.Webhooks), log, s.metrics)
+	hooks, err := session.NewHooks(cfg.Webhooks, log, s.metrics)
 	if err != nil {
 		return nil, fmt.Errorf("webhooks: %w", err)
 	}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/throng-chat/throng/server"
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/token"
 )
 
@@ -119,7 +120,7 @@ func TestEveryKeyReachesTheServer(t *testing.T) {
 			Cert: []string{beside("a.crt"), "/etc/b.crt"}, Key: []string{beside("a.key"), "/etc/b.key"}, RedirectPort: 4443, MinVersion: "1.3", Engine: "std",
 		},
 		Pairs: []server.CertificateFiles{{Cert: beside("c.crt"), Key: "/etc/c.key"}, {Cert: beside("d.crt"), Key: beside("d.key")}},
-		Webhooks: server.WebhookConfig{
+		Webhooks: session.HooksConfig{
 			URL: "https://a.example/hooks", Secret: "abcdef9876543210", Events: []string{"publish", "disconnect"}, Timeout: time.Second,
 		},
 	}

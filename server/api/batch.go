@@ -71,8 +71,6 @@ type Replies struct {
 	lines    bool // the form of POST /api; else that of the method batch
 }
 
-func (all Replies) size() int { return 0 } // not used: a batch contains no batch
-
 // writeTo executes the commands and writes their replies. A reply of the method batch is {"publish":{}} or {"error":{}}, as in Centrifugo. A
 // line is {"result":{}} or {"error":{}}.
 func (all Replies) writeTo(ctx context.Context, to *response) {
@@ -155,7 +153,7 @@ func (b *batchRun) call(ctx context.Context, name string, params []byte) (any, *
 	result, e := b.api.Do(limited, name, params)
 	cancel()
 	b.timeLeft -= time.Since(began)
-	if long, is := result.(streamed); is && e == nil && long.size() > b.budget {
+	if long, is := result.(sized); is && e == nil && long.size() > b.budget {
 		b.budget = 0 // otherwise each further command would be executed in vain
 		result, e = nil, tooLong
 	}

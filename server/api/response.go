@@ -27,10 +27,14 @@ const (
 	pieceTimeout  = 10 * time.Second
 )
 
-// streamed is a result that may be long. It is encoded in parts.
-type streamed interface {
+// sized is a result that a batch compares with the rest of its budget.
+type sized interface {
 	// size returns about how many bytes its JSON has.
 	size() int
+}
+
+// streamed is a result that may be long. It is encoded in parts.
+type streamed interface {
 	// writeTo writes its JSON. It stops early if the caller has disconnected. ctx is that of the request.
 	writeTo(ctx context.Context, to *response)
 }

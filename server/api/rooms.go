@@ -57,7 +57,7 @@ type presenceResult []*chat.ClientInfo
 
 func (pa presenceResult) size() (n int) {
 	for _, info := range pa {
-		n += info.Size() + len(info.Client) + 64
+		n += info.Size() + len(info.Client) + chat.PresenceOverhead
 	}
 	return n
 }
@@ -135,9 +135,12 @@ type historyResult struct {
 	at   chat.StreamPosition
 }
 
+// publicationFields estimates the bytes of a publication in a HistoryResult beyond its data and info: names and numbers of fields.
+const publicationFields = 128
+
 func (h historyResult) size() (n int) {
 	for i := range h.pubs {
-		n += h.pubs[i].Size() + 128
+		n += h.pubs[i].Size() + publicationFields
 	}
 	return n
 }

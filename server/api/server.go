@@ -48,9 +48,12 @@ func (q *apiChannels) do(_ context.Context, a *API) (any, *protocol.Error) {
 // channelsResult is a ChannelsResult of the protocol.
 type channelsResult []chat.ActiveRoom
 
+// channelFields estimates the bytes of a room in a ChannelsResult beyond its name.
+const channelFields = 32
+
 func (c channelsResult) size() (n int) {
 	for _, r := range c {
-		n += len(r.Name) + 32
+		n += len(r.Name) + channelFields
 	}
 	return n
 }

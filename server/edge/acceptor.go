@@ -170,8 +170,11 @@ func (ac *Acceptor) handle(a netpoll.Accepted) {
 	if at >= 0 {
 		end := at + len(headEnd)
 		if as, source, ok := ac.authorize(nil, peer, read[:end]); ok {
-			nc, err := a.Socket()
-			e.openSocket(netpoll.OverTCP(nc), err, source, as, bytes.Clone(read[end:]))
+			if nc, err := a.Socket(); err != nil {
+				e.openFailed(source, as, err)
+			} else {
+				e.openTransport(netpoll.OverTCP(nc), source, as, bytes.Clone(read[end:]))
+			}
 			return
 		}
 	}

@@ -124,7 +124,8 @@ func (pd *Pending) move(c *PendingConn, to *list.List) {
 func (pd *Pending) trust(c *PendingConn) {
 	pd.Mu.Lock()
 	defer pd.Mu.Unlock()
-	if c.hasKey = true; c.At != nil {
+	c.hasKey = true
+	if c.At != nil {
 		pd.moveLocked(c, pd.Trusted)
 	}
 }
@@ -142,7 +143,8 @@ func (pd *Pending) awaitProxy(c *PendingConn) {
 func (pd *Pending) progressed(c *PendingConn) {
 	pd.Mu.Lock()
 	defer pd.Mu.Unlock()
-	if c.Since = time.Now(); c.in == pd.Responding {
+	c.Since = time.Now()
+	if c.in == pd.Responding {
 		pd.Responding.MoveToBack(c.At)
 	}
 }

@@ -117,18 +117,24 @@ func (e *Edge) Unreserve(source *chat.Address, seat *chat.Room) {
 // open adds a connection with an accepted handshake to the event loop. Its place is reserved. early has the bytes after the handshake.
 func (e *Edge) open(c *PendingConn, source *chat.Address, as admission, early []byte) {
 	t, err := c.transport(e.tick)
-	e.openSocket(t, err, source, as, early)
-}
-
-// openSocket is open for a transport of the event loop. err is the error of creating it. early is the first command of an HTTP stream.
-func (e *Edge) openSocket(t fanout.Transport, err error, source *chat.Address, as admission, early []byte) {
-	e.Pending.evictExcess()
 	if err != nil {
-		e.Unreserve(source, as.Seat)
-		e.metrics.Handshakes.WithLabelValues(metrics.HandshakeFailed).Inc()
-		e.logLimit.Do(func() { e.log.Warn("connection not added to the event loop", "error", err) })
+		e.openFailed(source, as, err)
 		return
 	}
+	e.openTransport(t, source, as, early)
+}
+
+// openFailed undoes the reservation of a connection without a transport, and counts its handshake as failed.
+func (e *Edge) openFailed(source *chat.Address, as admission, err error) {
+	e.Pending.evictExcess()
+	e.Unreserve(source, as.Seat)
+	e.metrics.Handshakes.WithLabelValues(metrics.HandshakeFailed).Inc()
+	e.logLimit.Do(func() { e.log.Warn("connection not added to the event loop", "error", err) })
+}
+
+// openTransport is open for a transport of the event loop. early is the first command of an HTTP stream.
+func (e *Edge) openTransport(t fanout.Transport, source *chat.Address, as admission, early []byte) {
+	e.Pending.evictExcess()
 	e.metrics.Accepted.Inc()
 	if as.window != 0 {
 		e.metrics.CompressionAccepted.Inc()

@@ -85,11 +85,7 @@ func (s *Session) onCommand(cmd *protocol.Command, now time.Duration) {
 		return
 	}
 	s.Sessions.Metrics.Commands.WithLabelValues(name).Inc()
-	before := s.rejections
-	execute()
-	if s.rejections == before && !s.Conn.Is(fanout.Paused) {
-		s.rejections = 0
-	}
+	s.countRejections(execute)
 }
 
 // dispatch returns the name of a command in the metrics, and the function that executes it; nil for an unknown command.

@@ -50,12 +50,12 @@ const maxQueuedRequests = 4096
 // PausedRoomOverhead is about the memory in bytes for each requested room of a connect that waits: far more than in the command.
 const PausedRoomOverhead = 256
 
-// HooksConfig has the settings of the webhook. It has the same fields as server.WebhookConfig, so that one converts to the other.
+// HooksConfig has the settings of the webhook, the table [webhooks]: the tags are those of server/settings.
 type HooksConfig struct {
-	URL     string        // empty for no webhook
-	Secret  string        // signs each request
-	Events  []string      // some of AllEvents
-	Timeout time.Duration // of one request
+	URL     string        `name:"url"`                                   // empty for no webhook
+	Secret  string        `name:"secret" secret:"THRONG_WEBHOOK_SECRET"` // signs each request
+	Events  []string      `name:"events"`                                // to send, some of AllEvents
+	Timeout time.Duration `name:"timeout" default:"3s" min:"100ms" max:"30s"`
 }
 
 // NewHooks returns nil if no webhook is configured. It registers the metrics of the webhook.

@@ -49,6 +49,16 @@ func (s *Session) reject(id uint32, e *protocol.Error) {
 	}
 }
 
+// countRejections calls execute, which handles a command or the rest of one that waited. If the command is complete and was not rejected, the
+// count of rejections in a row begins again.
+func (s *Session) countRejections(execute func()) {
+	before := s.rejections
+	execute()
+	if s.rejections == before && !s.Conn.Is(fanout.Paused) {
+		s.rejections = 0
+	}
+}
+
 // flush posts the replies so far to the shard, in one frame.
 func (s *Session) flush() {
 	if replies := s.take(); replies != nil {

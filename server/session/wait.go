@@ -82,11 +82,7 @@ func (s *Session) Resume(finish func()) {
 			s.Sessions.Loop.Read(s.Conn) // to notice the end of the connection
 			return
 		}
-		before := s.rejections
-		finish()
-		if s.rejections == before && !s.Conn.Is(fanout.Paused) {
-			s.rejections = 0
-		}
+		s.countRejections(finish)
 		s.continueReading()
 	})
 }

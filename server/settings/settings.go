@@ -14,7 +14,7 @@
 //	secret    the environment variable of a secret, which has no flag and appears in no error
 //
 // A field with the tag "table" holds the settings of a table of the config file: a struct for [table], a slice of structs for [[table]].
-// server/validate.go checks the rules that concern two settings.
+// server/validate.go checks the rules that tags cannot express.
 package settings
 
 import (
