@@ -246,3 +246,49 @@ func TestPersonalRoomsOfLongNames(t *testing.T) {
 		c.conn.Close()
 	}
 }
+
+// A room of a token or of a webhook reply that the client does not join is counted, by who granted it and the reason.
+func TestIgnoredRoomsAreCounted(t *testing.T) {
+	t.Parallel()
+	a := startApplication(t, map[string]func(question) string{session.OnConnect: always(`{"result":{"channels":["hooked","bad\u0000"],"subs":{"also bad\u0000":{}}}}`)})
+	s := startHooked(t, a, func(c *Config) { c.PersonalRooms = true })
+	for _, room := range []string{"hooked", "mine", "later", "#ann"} {
+		s.sessions.Moderation.Ban("ann", room, time.Time{})
+	}
+	later := time.Now().Add(time.Hour).Unix()
+	c := connectSDK(t, s, signed(map[string]any{"sub": "ann", "exp": later, "channels": []string{"mine", "good", "bad\x00"}}))
+	if got := roomsOf(t, s, "ann"); !slices.Equal(got, []string{"good"}) {
+		t.Errorf("got %q, want only the room that is valid and without a ban", got)
+	}
+	c.sendLine(`{"id":5,"refresh":{"token":%q}}`, signed(map[string]any{"sub": "ann", "exp": later, "channels": []string{"good", "later", "worse\x00"}}))
+	c.linesTo(5)
+	for _, want := range []string{
+		`{reason="name",source="token"} 2`, `{reason="name",source="webhook"} 2`,
+		`{reason="rejected",source="token"} 2`, `{reason="rejected",source="webhook"} 1`, `{reason="rejected",source="user"} 1`,
+	} {
+		eventually(t, want, func() bool { return strings.Contains(scrape(t, s), "throng_rooms_ignored_total"+want+"\n") })
+	}
+}
+
+// An API call that waits for a connect request and fails then is counted: its caller has received success.
+func TestACommandThatFailsAfterConnectIsCounted(t *testing.T) {
+	t.Parallel()
+	asked, answer := make(chan struct{}), make(chan struct{})
+	a := startApplication(t, map[string]func(question) string{session.OnConnect: func(question) string {
+		close(asked)
+		<-answer
+		return `{"result":{}}`
+	}})
+	s := startHooked(t, a, nil)
+	c := dialSDK(t, s, "")
+	c.sendLine(`{"id":1,"connect":{"token":%q}}`, userToken("ann"))
+	<-asked
+	s.sessions.Moderation.Ban("ann", "tea", time.Time{})
+	e := s.sessions.Execute(t.Context(), chat.TargetedCommand{User: "ann", Command: chat.Subscribe{Room: "tea"}})
+	close(answer)
+	if e != nil {
+		t.Fatalf("got %v, want success", e)
+	}
+	c.line()
+	eventually(t, "the failed command to be counted", func() bool { return strings.Contains(scrape(t, s), "throng_pending_commands_failed_total 1\n") })
+}

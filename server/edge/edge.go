@@ -28,7 +28,11 @@ const (
 type Edge struct {
 	log      *slog.Logger
 	metrics  *metrics.Metrics
-	logLimit rate.Sometimes // for rejected requests
+	logLimit rate.Sometimes // for connections that were not added to the event loop
+
+	// Each kind of rejection has its own limit, so that a frequent one does not hide the other.
+	logHost, logOrigin rate.Sometimes
+
 	sessions *session.Sessions
 	hooks    *session.Hooks // nil without webhooks
 	api      *api.API       // nil if the server API is not on this port
@@ -73,6 +77,8 @@ func New(cfg Config, h *session.Sessions, a *api.API, m *metrics.Metrics, log *s
 		log:             log,
 		metrics:         m,
 		logLimit:        logqueue.EverySecond(),
+		logHost:         logqueue.EverySecond(),
+		logOrigin:       logqueue.EverySecond(),
 		sessions:        h,
 		hooks:           h.Hooks,
 		api:             a,

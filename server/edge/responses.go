@@ -42,14 +42,14 @@ func (e *Edge) reject(w http.ResponseWriter, r *http.Request, no *rejection) {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		h.Set("Retry-After", retryAfterSeconds)
 	case http.StatusMisdirectedRequest:
-		e.logLimit.Do(func() {
+		e.logHost.Do(func() {
 			e.log.Warn("request for another host rejected: start the server with --host to allow it", "host", logqueue.Clip(r.Host))
 		})
 	case http.StatusForbidden:
 		if no.result != metrics.HandshakeOrigin {
 			break
 		}
-		e.logLimit.Do(func() {
+		e.logOrigin.Do(func() {
 			e.log.Warn("page of another origin rejected: start the server with --origin to allow it", "origin", logqueue.Clip(r.Header.Get("Origin")), "host", logqueue.Clip(r.Host))
 		})
 	}

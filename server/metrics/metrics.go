@@ -37,7 +37,9 @@ type Metrics struct {
 	LongReplies    prometheus.Counter
 	LongReplyBytes prometheus.Counter
 
-	PersonalRoomsMissing prometheus.Counter
+	PersonalRoomsMissing  prometheus.Counter
+	RoomsIgnored          *prometheus.CounterVec
+	PendingCommandsFailed prometheus.Counter
 
 	JoinLeaveSent    prometheus.Counter
 	JoinLeaveFolded  prometheus.Counter
@@ -80,6 +82,16 @@ const (
 	RejectedSlow      = "slow"       // the peer did not receive the response, or did not send the body in time
 	RejectedFull      = "full"       // evicted because of too many connections or guest requests
 	RejectedRate      = "rate"       // too many guest requests from one address
+)
+
+// Who granted a room that a client did not join, and why not: the labels of throng_rooms_ignored_total.
+const (
+	GrantedByToken   = "token"
+	GrantedByWebhook = "webhook"
+	GrantedToUser    = "user" // the personal room
+
+	IgnoredName     = "name"     // the name is invalid
+	IgnoredRejected = "rejected" // the join was rejected, by a ban or a limit of the room
 )
 
 // New registers the collectors. closeReasons are the labels of throng_closes_total, by fanout.Reason. An empty label has no counter.
@@ -139,6 +151,15 @@ func (m *Metrics) ofClients() {
 	m.Subscriptions = prometheus.NewGauge(prometheus.GaugeOpts{Name: "throng_subscriptions", Help: "Subscriptions of the SDK protocol."})
 	m.Registry.MustRegister(m.Subscriptions)
 	m.PersonalRoomsMissing = m.counter("throng_personal_rooms_missing_total", "Connections without a personal room, because the name of the user is not valid in a room name.")
+	m.RoomsIgnored = m.counters("throng_rooms_ignored_total",
+		"Server-side rooms that a client did not join, by who granted the room and the reason.", "source", "reason")
+	for _, source := range []string{GrantedByToken, GrantedByWebhook, GrantedToUser} {
+		m.RoomsIgnored.WithLabelValues(source, IgnoredRejected)
+		if source != GrantedToUser { // throng_personal_rooms_missing_total
+			m.RoomsIgnored.WithLabelValues(source, IgnoredName)
+		}
+	}
+	m.PendingCommandsFailed = m.counter("throng_pending_commands_failed_total", "API calls about users that waited for a connect request, and failed for its connection.")
 	recoveries := m.counters("throng_recoveries_total", "Recovery attempts of clients that rejoined a room, by whether all missed publications were sent.", "recovered")
 	m.Recovered, m.Unrecovered = recoveries.WithLabelValues("yes"), recoveries.WithLabelValues("no")
 }

@@ -41,11 +41,11 @@ type BulkQuery struct {
 }
 
 // Since returns the start of the page of history; nil for the end of the history.
-func (q *BulkQuery) Since() *chat.StreamPosition {
-	if !q.HasFrom {
+func (query *BulkQuery) Since() *chat.StreamPosition {
+	if !query.HasFrom {
 		return nil
 	}
-	return &q.From
+	return &query.From
 }
 
 // SharedReply is the reply to a query: an error, or the bytes of the reply after its ID. It is immutable.

@@ -1,13 +1,16 @@
 package session
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/centrifugal/protocol"
 
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/token"
 	"github.com/throng-chat/throng/server/webhook"
 )
@@ -26,7 +29,7 @@ func (s *Session) connect(id uint32, req *protocol.ConnectRequest) {
 	}
 	if req.Token == "" {
 		if !s.Sessions.Guests && !s.Sessions.Hooks.wants(OnConnect) {
-			s.Sessions.logLimit.Do(func() {
+			s.Sessions.logs.noToken.Do(func() {
 				s.Sessions.Log.Warn("client without a token rejected, because guests are off; logged at most once per second", "conn", s.Conn.ID)
 			})
 			s.flushAndDisconnect(disconnectNoToken)
@@ -92,7 +95,7 @@ func (s *Session) proxyConnect(id uint32, req *protocol.ConnectRequest, claims t
 func (s *Session) establish(id uint32, req *protocol.ConnectRequest, claims token.Claims, reply *webhook.Reply) {
 	h := s.Sessions
 	rooms := s.grantsOf(claims, reply)
-	if s.tooMany(id, len(rooms.list)) {
+	if s.tooMany(id, claims.User, len(rooms.list)) {
 		s.endAdmission()
 		s.rejectConnect()
 		return
@@ -146,8 +149,10 @@ func (s *Session) establish(id uint32, req *protocol.ConnectRequest, claims toke
 			return
 		}
 		if e := s.apply(command.Command); e != nil {
-			h.logLimit.Do(func() {
-				h.Log.Warn("command of the application failed after connect; logged at most once per second", "conn", s.Conn.ID, "error", ErrorOf(e).Message)
+			h.Metrics.PendingCommandsFailed.Inc()
+			h.logs.command.Do(func() {
+				h.Log.Warn("command of the application failed after connect; logged at most once per second",
+					"conn", s.Conn.ID, "user", logqueue.Clip(s.Info.User), "command", strings.TrimPrefix(fmt.Sprintf("%T", command.Command), "chat."), "error", ErrorOf(e).Message)
 			})
 		}
 	}
@@ -182,4 +187,9 @@ func (s *Session) joinGrantedRooms(result *protocol.ConnectResult, requested map
 		}
 		return nil // the reply to connect is in the frame already
 	})
+	for i, join := range attempts {
+		if join.Err != nil {
+			s.notJoined(&rooms.list[i], join.Err)
+		}
+	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/logqueue"
+	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/token"
 	"github.com/throng-chat/throng/server/webhook"
 )
@@ -16,7 +17,8 @@ import (
 type grant struct {
 	room    string
 	options token.SubOptions
-	byToken bool // granted only by the connection token: the next token may remove it
+	source  string // metrics.GrantedByToken, GrantedByWebhook or GrantedToUser: the last that granted the room
+	byToken bool   // granted only by the connection token: the next token may remove it
 }
 
 // grants are the server-side subscriptions of a connection, each room once, in the order in which it joins them.
@@ -26,17 +28,17 @@ type grants struct {
 }
 
 // add adds a room. Its options replace those of an earlier grant of the same room, which keeps its place.
-func (g *grants) add(room string, o token.SubOptions, byToken bool) {
+func (g *grants) add(room string, o token.SubOptions, source string) {
+	byToken := source == metrics.GrantedByToken
 	if i, is := g.at[room]; is {
-		g.list[i].options = o
-		g.list[i].byToken = g.list[i].byToken && byToken
+		g.list[i] = grant{room, o, source, g.list[i].byToken && byToken}
 		return
 	}
 	if g.at == nil {
 		g.at = map[string]int{}
 	}
 	g.at[room] = len(g.list)
-	g.list = append(g.list, grant{room, o, byToken})
+	g.list = append(g.list, grant{room, o, source, byToken})
 }
 
 func (g *grants) find(room string) *grant {
@@ -46,22 +48,26 @@ func (g *grants) find(room string) *grant {
 	return nil
 }
 
+// grant adds a room to g. If its name is invalid, the room is ignored.
+func (s *Session) grant(g *grants, room string, o token.SubOptions, source, user string) {
+	if chat.ValidRoomName(room) {
+		g.add(room, o, source)
+		return
+	}
+	s.Sessions.Metrics.RoomsIgnored.WithLabelValues(source, metrics.IgnoredName).Inc()
+	s.Sessions.logs.roomName.Do(func() {
+		s.Sessions.Log.Warn("server-side room ignored: its name is invalid; logged at most once per second",
+			"conn", s.Conn.ID, "user", logqueue.Clip(user), "source", source, "room", logqueue.Clip(room))
+	})
+}
+
 // grantsByToken returns the rooms of a connection token in its order: "channels", then "subs".
 func (s *Session) grantsByToken(claims token.Claims) (g grants) {
-	add := func(room string, o token.SubOptions) {
-		if !chat.ValidRoomName(room) {
-			s.Sessions.logLimit.Do(func() {
-				s.Sessions.Log.Warn("room of a token ignored: invalid name; logged at most once per second", "conn", s.Conn.ID, "room", logqueue.Clip(room))
-			})
-			return
-		}
-		g.add(room, o, true)
-	}
 	for _, room := range claims.Channels {
-		add(room, token.SubOptions{})
+		s.grant(&g, room, token.SubOptions{}, metrics.GrantedByToken, claims.User)
 	}
 	for _, room := range claims.SubNames {
-		add(room, claims.Subs[room])
+		s.grant(&g, room, claims.Subs[room], metrics.GrantedByToken, claims.User)
 	}
 	return g
 }
@@ -72,52 +78,54 @@ func (s *Session) grantsOf(claims token.Claims, reply *webhook.Reply) (g grants)
 	h := s.Sessions
 	if h.personalRooms && claims.User != "" {
 		if room, ok := h.Names.PersonalRoom(claims.User); ok {
-			g.add(room, token.SubOptions{}, false)
+			g.add(room, token.SubOptions{}, metrics.GrantedToUser)
 		} else {
 			h.Metrics.PersonalRoomsMissing.Inc()
-			h.logLimit.Do(func() {
-				h.Log.Warn("user without a personal room: its name is too long, or contains a character of user-rooms; logged at most once per second", "user", logqueue.Clip(claims.User))
+			h.logs.personalRoom.Do(func() {
+				h.Log.Warn("user without a personal room: its name is too long, or contains a character of user-rooms; logged at most once per second",
+					"conn", s.Conn.ID, "user", logqueue.Clip(claims.User))
 			})
 		}
 	}
 	for _, given := range s.grantsByToken(claims).list {
-		g.add(given.room, given.options, true)
+		g.add(given.room, given.options, given.source)
 	}
 	if reply == nil {
 		return g
 	}
-	add := func(room string, o token.SubOptions) {
-		if !chat.ValidRoomName(room) {
-			h.logLimit.Do(func() {
-				h.Log.Warn("room of the webhook reply ignored: invalid name; logged at most once per second", "conn", s.Conn.ID, "room", logqueue.Clip(room))
-			})
-			return
-		}
-		g.add(room, o, false)
-	}
 	for _, room := range reply.Channels {
+		var options token.SubOptions
 		if old := g.find(room); old != nil {
-			add(room, old.options)
-		} else {
-			add(room, token.SubOptions{})
+			options = old.options
 		}
+		s.grant(&g, room, options, metrics.GrantedByWebhook, claims.User)
 	}
 	for _, room := range slices.Sorted(maps.Keys(reply.Subs)) {
 		sub := reply.Subs[room]
-		add(room, token.SubOptions{Info: sub.Info, Data: sub.Data})
+		s.grant(&g, room, token.SubOptions{Info: sub.Info, Data: sub.Data}, metrics.GrantedByWebhook, claims.User)
 	}
 	return g
 }
 
+// notJoined counts a granted room that the session may not join.
+func (s *Session) notJoined(g *grant, why *chat.Rejection) {
+	s.Sessions.Metrics.RoomsIgnored.WithLabelValues(g.source, metrics.IgnoredRejected).Inc()
+	s.Sessions.logs.notJoined.Do(func() {
+		s.Sessions.Log.Warn("server-side room not joined; logged at most once per second",
+			"conn", s.Conn.ID, "user", logqueue.Clip(s.Info.User), "source", g.source, "room", logqueue.Clip(g.room), "error", ErrorOf(why).Message)
+	})
+}
+
 // tooMany replies with error 106 if a connection would exceed max-rooms. It then joins none of the rooms: with a part of them, a client would not
 // know which ones are missing.
-func (s *Session) tooMany(id uint32, rooms int) bool {
+func (s *Session) tooMany(id uint32, user string, rooms int) bool {
 	h := s.Sessions
 	if rooms <= h.maxRooms {
 		return false
 	}
-	h.logLimit.Do(func() {
-		h.Log.Warn("the token or the webhook reply has more rooms than max-rooms; logged at most once per second", "conn", s.Conn.ID, "rooms", rooms, "max_rooms", h.maxRooms)
+	h.logs.tooManyRooms.Do(func() {
+		h.Log.Warn("the token or the webhook reply has more rooms than max-rooms; logged at most once per second",
+			"conn", s.Conn.ID, "user", logqueue.Clip(user), "rooms", rooms, "max_rooms", h.maxRooms)
 	})
 	s.fail(id, ErrLimit)
 	return true

@@ -4,7 +4,6 @@ import (
 	"github.com/centrifugal/protocol"
 
 	"github.com/throng-chat/throng/server/chat"
-	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/token"
 )
 
@@ -28,7 +27,7 @@ func (s *Session) finishRefresh(id uint32, claims token.Claims) {
 		return
 	}
 	rooms := s.grantsByToken(claims)
-	if s.tooMany(id, s.roomsAfter(rooms)) || !s.checkSanctions(claims) {
+	if s.tooMany(id, claims.User, s.roomsAfter(rooms)) || !s.checkSanctions(claims) {
 		return
 	}
 	s.expires = expiryOf(claims.Expires)
@@ -47,10 +46,7 @@ func (s *Session) finishRefresh(id uint32, claims token.Claims) {
 	}})
 	for i := range joins {
 		if e := s.subscribeByServer(s.joinOf(&joins[i], nil)); e != nil {
-			s.Sessions.logLimit.Do(func() {
-				s.Sessions.Log.Warn("room of a new token not joined; logged at most once per second",
-					"conn", s.Conn.ID, "room", logqueue.Clip(joins[i].room), "error", ErrorOf(e).Message)
-			})
+			s.notJoined(&joins[i], e)
 		}
 	}
 	s.schedule()

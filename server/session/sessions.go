@@ -3,12 +3,9 @@ package session
 import (
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
-	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/token"
 	"github.com/throng-chat/throng/server/wheel"
 )
@@ -45,7 +42,7 @@ type Sessions struct {
 
 	streams *streamSessions
 
-	logLimit rate.Sometimes // of log lines about rejected tokens and rooms
+	logs logLimits
 
 	PausedBudget limiter.Budget // bytes of commands that wait for workers
 
@@ -68,7 +65,7 @@ func New(cfg Config, h *chat.Hub, tokens *token.Verifier) *Sessions {
 		clientPrefix:  RandomID(8),
 		Tokens:        tokens,
 		streams:       newStreamSessions(),
-		logLimit:      logqueue.EverySecond(),
+		logs:          newLogLimits(),
 		PausedBudget:  limiter.Budget{Max: int64(max(maxPaused, fanout.BudgetMessages*cfg.MaxMessage)), Share: 4},
 		BulkRate:      limiter.PerSecond(bulkRateFactor * h.MaxUnsent),
 		Outstanding:   limiter.Budget{Max: MaxOutstanding, Share: 2},

@@ -63,7 +63,7 @@ func (s *Session) rejectConnect() {
 
 // logToken logs the reason why a token was rejected. The client does not receive the reason.
 func (s *Session) logToken(err error) {
-	s.Sessions.logLimit.Do(func() {
+	s.Sessions.logs.token.Do(func() {
 		s.Sessions.Log.Warn("token rejected; logged at most once per second", "conn", s.Conn.ID, "error", logqueue.Clip(err.Error()))
 	})
 }
