@@ -11,6 +11,7 @@ import (
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/edge"
 	"github.com/throng-chat/throng/server/metrics"
+	"github.com/throng-chat/throng/server/testkit"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -107,7 +108,7 @@ func TestARequestWithTheAPIKeyGoesFirst(t *testing.T) {
 			request += "X-API-Key: " + s.cfg.API.Key + "\r\n"
 		}
 		d := &edge.Acceptor{Edge: s.edge, Log: s.log, HTTP: make(chan net.Conn), HTTPWithKey: make(chan net.Conn), Closed: make(chan struct{})}
-		ours, theirs := pipe(t)
+		ours, theirs := testkit.Pipe(t)
 		t.Cleanup(func() { theirs.Close(); ours.Close() })
 		c := &edge.PendingConn{TCPConn: ours, ReadAhead: []byte(request + "\r\n{}")}
 		s.edge.Pending.Begin(c)

@@ -24,11 +24,13 @@ import (
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/netpoll"
+	"github.com/throng-chat/throng/server/testkit"
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// testTimeout is the time limit of a test for an event that must occur. A test does not fail because a machine is slow.
-const testTimeout = time.Minute
+const testTimeout = testkit.Timeout
+
+var eventually = testkit.Eventually
 
 func TestMain(m *testing.M) {
 	if job := os.Getenv(crowdEnv); job != "" {
@@ -106,19 +108,6 @@ type logTo struct{ t testing.TB }
 func (l logTo) Write(b []byte) (int, error) {
 	l.t.Logf("log: %s", strings.TrimSpace(string(b)))
 	return len(b), nil
-}
-
-// eventually waits for a condition.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(testTimeout); ; time.Sleep(2 * time.Millisecond) {
-		if ok() {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("timeout while waiting for %s", what)
-		}
-	}
 }
 
 // client is a WebSocket client that sends and receives single frames.
@@ -342,23 +331,4 @@ func socketOf(t testing.TB, conn net.Conn) *netpoll.Socket {
 		t.Fatal(err)
 	}
 	return nc
-}
-
-// pipe returns both ends of a TCP connection.
-func pipe(t testing.TB) (ours *net.TCPConn, theirs net.Conn) {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	theirs, err = net.Dial("tcp", ln.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := ln.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c.(*net.TCPConn), theirs
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/session"
+	"github.com/throng-chat/throng/server/testkit"
 	"github.com/throng-chat/throng/server/wheel"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -280,7 +281,7 @@ func TestTheSlowestReaderIsClosedFirst(t *testing.T) {
 	shard := crew.sessions.Shards[0]
 	const now, each = wheel.Tick(1000), 7 << 20
 	reader := func(read int, age wheel.Tick) *fanout.Conn {
-		ours, theirs := pipe(t)
+		ours, theirs := testkit.Pipe(t)
 		t.Cleanup(func() { theirs.Close() })
 		nc, err := netpoll.FromTCP(ours)
 		if err != nil {

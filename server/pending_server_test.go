@@ -19,6 +19,7 @@ import (
 	"github.com/throng-chat/throng/server/edge"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/metrics"
+	"github.com/throng-chat/throng/server/testkit"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -159,7 +160,7 @@ func TestPendingConnectionsAreEvictedForConnections(t *testing.T) {
 func TestAnEvictedConnectionDoesNotWaitForHTTP(t *testing.T) {
 	s := startServer(t, nil)
 	d := &edge.Acceptor{Edge: s.edge, Log: s.log, HTTP: make(chan net.Conn), HTTPWithKey: make(chan net.Conn), Closed: make(chan struct{})}
-	ours, theirs := pipe(t)
+	ours, theirs := testkit.Pipe(t)
 	t.Cleanup(func() { theirs.Close() })
 	c := &edge.PendingConn{TCPConn: ours, ReadAhead: []byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"), HeadRead: true}
 	s.edge.Pending.Begin(c)

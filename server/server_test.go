@@ -19,6 +19,7 @@ import (
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/plain"
+	"github.com/throng-chat/throng/server/testkit"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -425,7 +426,7 @@ func TestTheDrainHasATimeout(t *testing.T) {
 // A connection that reaches its shard after the drain began gets a close frame, too.
 func TestAConnectionDuringTheDrainGetsAClose(t *testing.T) {
 	s := startServer(t, nil)
-	ours, theirs := pipe(t)
+	ours, theirs := testkit.Pipe(t)
 	t.Cleanup(func() { theirs.Close() })
 	s.sessions.Reserve()
 	s.sessions.Draining.Store(true)

@@ -9,6 +9,7 @@ import (
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/session"
+	"github.com/throng-chat/throng/server/testkit"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -181,7 +182,7 @@ func TestAPanicClosesOneConnection(t *testing.T) {
 	eventually(t, "the panic to be counted", func() bool { return closesBy(s, fanout.ClosedPanic) == 1 })
 
 	// On the poller: a connection without a room causes a nil dereference.
-	ours, theirs := pipe(t)
+	ours, theirs := testkit.Pipe(t)
 	defer theirs.Close()
 	nc, err := netpoll.FromTCP(ours)
 	if err != nil {

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/tls"
 	"errors"
@@ -9,12 +8,12 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
 	"unsafe"
 
+	"github.com/throng-chat/throng/server/testkit"
 	"github.com/throng-chat/throng/server/tlsconn"
 	"github.com/throng-chat/throng/server/tlsrec"
 	"github.com/throng-chat/throng/server/ws"
@@ -119,57 +118,18 @@ func TestATLSConnectionTakes352Bytes(t *testing.T) {
 // OpenSSL asks for a KeyUpdate (K) of a connection on the event loop: the answer comes before the next message.
 func TestOpenSSLUpdatesTheKeysOfAConnection(t *testing.T) {
 	t.Parallel()
-	openssl, err := exec.LookPath("openssl")
-	if err != nil {
-		t.Skip("openssl is not installed")
-	}
 	s := startTLS(t, nil)
 	publisher := dial(t, s, "x")
-	cmd := exec.CommandContext(t.Context(), openssl, "s_client", "-connect", s.TLSAddr().String(), "-tls1_3")
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, both, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer out.Close()
-	cmd.Stdout, cmd.Stderr = both, both
-	err = cmd.Start()
-	if err = errors.Join(err, both.Close()); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewReader(out)
-	await := func(want string) {
-		t.Helper()
-		for {
-			line, err := lines.ReadString('\n')
-			if strings.Contains(line, want) {
-				return
-			}
-			if err != nil {
-				t.Fatalf("%q does not come: %v", want, err)
-			}
-		}
-	}
-	write := func(text string) {
-		t.Helper()
-		if _, err := in.Write([]byte(text)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write(upgradeRequest(s.TLSAddr().String(), "/ws?room=x"))
-	await("101 Switching Protocols")
+	openssl := testkit.OpenSSL(t, s.TLSAddr().String(), "-tls1_3")
+	openssl.Write(upgradeRequest(s.TLSAddr().String(), "/ws?room=x"))
+	openssl.Await("101 Switching Protocols")
 	eventually(t, "the member", func() bool { return value(t, s, "throng_connections", "") == 2 })
 	for i, command := range []string{"K", "K", "k", "K"} {
-		write(command + "\n")
-		await("KEYUPDATE")
+		openssl.Write(command + "\n")
+		openssl.Await("KEYUPDATE")
 		publisher.send(ws.OpText, fmt.Sprintf("message %d\n", i))
-		await(fmt.Sprintf("message %d", i))
+		openssl.Await(fmt.Sprintf("message %d", i))
 	}
-	write("Q\n")
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("s_client: %v", err)
-	}
+	openssl.Write("Q\n")
+	openssl.Wait()
 }

@@ -64,6 +64,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		},
 		"/server/deflate":  {"github.com/klauspost/compress/flate"},
 		"/server/doctable": {},
+		"/server/testkit":  {},
 		"/server/fanout": {
 			module + "/server/deflate", module + "/server/limiter", module + "/server/logqueue", module + "/server/metrics", module + "/server/netpoll", module + "/server/unordered",
 			module + "/server/wheel", module + "/server/ws", "golang.org/x/time/rate",

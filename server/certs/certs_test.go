@@ -2,25 +2,23 @@ package certs
 
 import (
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
-	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/throng-chat/throng/server/testkit"
 )
 
 var start = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 
-var rsaKey = sync.OnceValue(func() any {
+var rsaKey = sync.OnceValue(func() crypto.Signer {
 	k, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		panic(err)
@@ -28,38 +26,10 @@ var rsaKey = sync.OnceValue(func() any {
 	return k
 })
 
-// write makes a pair for names that ends then, in the files of f.
-func write(t *testing.T, f Files, key any, end time.Time, names ...string) {
+// write makes a pair for names that ends then, in the files of f. A nil key is a new ECDSA key.
+func write(t *testing.T, f Files, key crypto.Signer, end time.Time, names ...string) {
 	t.Helper()
-	if key == nil {
-		k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			t.Fatal(err)
-		}
-		key = k
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: start, NotAfter: end, DNSNames: names}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.(crypto.Signer).Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	put(t, f.Cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
-	put(t, f.Key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
-}
-
-// put replaces a file as certificate tools do: by another one with its name.
-func put(t *testing.T, path string, b []byte) {
-	t.Helper()
-	if err := os.WriteFile(path+".new", b, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Rename(path+".new", path); err != nil {
-		t.Fatal(err)
-	}
+	testkit.WriteCertificate(t, f.Cert, f.Key, &x509.Certificate{NotBefore: start, NotAfter: end, DNSNames: names}, key)
 }
 
 func filesIn(dir, name string) Files {
@@ -164,12 +134,12 @@ func TestABadPairIsRefusedAndTheOldOneStays(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			put(t, f.Cert, b)
+			testkit.Replace(t, f.Cert, b)
 		}, "private key does not match"},
 		"certificate that has ended": {func(t *testing.T, f Files) { write(t, f, nil, start.Add(-time.Second), "chat.example") }, "has ended on 2026-10-31"},
-		"no certificate":             {func(t *testing.T, f Files) { put(t, f.Cert, []byte("hello")) }, "failed to find any PEM data"},
-		"half a certificate":         {func(t *testing.T, f Files) { put(t, f.Cert, []byte("-----BEGIN CERTIFICATE-----\nMIIB")) }, "failed to find any PEM data"},
-		"an empty key":               {func(t *testing.T, f Files) { put(t, f.Key, nil) }, "failed to find any PEM data"},
+		"no certificate":             {func(t *testing.T, f Files) { testkit.Replace(t, f.Cert, []byte("hello")) }, "failed to find any PEM data"},
+		"half a certificate":         {func(t *testing.T, f Files) { testkit.Replace(t, f.Cert, []byte("-----BEGIN CERTIFICATE-----\nMIIB")) }, "failed to find any PEM data"},
+		"an empty key":               {func(t *testing.T, f Files) { testkit.Replace(t, f.Key, nil) }, "failed to find any PEM data"},
 		"no file": {func(t *testing.T, f Files) {
 			if err := os.Remove(f.Key); err != nil {
 				t.Fatal(err)

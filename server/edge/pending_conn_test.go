@@ -4,13 +4,15 @@ import (
 	"net"
 	"strings"
 	"testing"
+
+	"github.com/throng-chat/throng/server/testkit"
 )
 
 // A head may be cut at any byte, also inside its last line end.
 func TestAHeadMayBeCutAtAnyByte(t *testing.T) {
 	head := handshake
 	for cut := range len(head) {
-		ours, theirs := pipe(t)
+		ours, theirs := testkit.Pipe(t)
 		c := &PendingConn{TCPConn: ours, ReadAhead: []byte(head[:cut])}
 		if _, err := theirs.Write([]byte(head[cut:] + "first words")); err != nil {
 			t.Fatal(err)
@@ -29,7 +31,7 @@ func TestAHeadMayBeCutAtAnyByte(t *testing.T) {
 func TestAMalformedHeadInPiecesIsRejected(t *testing.T) {
 	good := handshake
 	for _, head := range []string{strings.Replace(good, "Upgrade: ", "Upgrade:\r\n ", 1), strings.Replace(good, "\r\n\r\n", "\n\r\n\r\n", 1)} {
-		ours, theirs := pipe(t)
+		ours, theirs := testkit.Pipe(t)
 		c := &PendingConn{TCPConn: ours}
 		go func() {
 			for i := range head {

@@ -14,13 +14,14 @@ import (
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/metrics"
+	"github.com/throng-chat/throng/server/testkit"
 )
 
 // answered returns connections whose requests are being handled.
 func answered(t *testing.T, h *Pending, n int) (all []*PendingConn) {
 	t.Helper()
 	for range n {
-		ours, theirs := pipe(t)
+		ours, theirs := testkit.Pipe(t)
 		t.Cleanup(func() { theirs.Close(); ours.Close() })
 		c := &PendingConn{TCPConn: ours, Address: limiter.AddressKey(fanout.PeerOf(ours)), owner: h}
 		h.onState(c, http.StateActive)
@@ -126,7 +127,7 @@ func TestAnEvictedConnectionStaysEvicted(t *testing.T) {
 func TestAnIdleConnectionIsEvictedWithoutReset(t *testing.T) {
 	h := newPending(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 << 20 })
 	for _, kept := range []bool{true, false} {
-		ours, theirs := pipe(t)
+		ours, theirs := testkit.Pipe(t)
 		t.Cleanup(func() { theirs.Close() })
 		c := &PendingConn{TCPConn: ours, owner: h}
 		h.Mu.Lock()
@@ -150,7 +151,7 @@ func TestAnIdleConnectionIsEvictedWithoutReset(t *testing.T) {
 // If a peer receives some bytes of a response that is in the kernel, its time without progress starts again.
 func TestProgressInTheKernelCounts(t *testing.T) {
 	h := newPending(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 << 20 })
-	ours, theirs := pipe(t)
+	ours, theirs := testkit.Pipe(t)
 	t.Cleanup(func() { theirs.Close(); ours.Close() })
 	if err := ours.SetWriteDeadline(time.Now().Add(time.Second)); err != nil {
 		t.Fatal(err)
@@ -209,7 +210,7 @@ func TestTheAcceptorWaitsForDescriptors(t *testing.T) {
 	h := newPending(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return 1 })
 	var all []*PendingConn
 	for range maxClosing + 3 {
-		ours, theirs := pipe(t)
+		ours, theirs := testkit.Pipe(t)
 		t.Cleanup(func() { theirs.Close(); ours.Close() })
 		c := &PendingConn{TCPConn: ours, Address: limiter.AddressKey(fanout.PeerOf(ours)), HeadRead: true}
 		h.move(c, h.Waiting)
@@ -234,7 +235,7 @@ func TestOneAddressMayNotHaveManyPendingConnections(t *testing.T) {
 	h := newPending(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return MaxPending })
 	var held []*PendingConn
 	begin := func(address string, age time.Duration) *PendingConn {
-		ours, theirs := pipe(t)
+		ours, theirs := testkit.Pipe(t)
 		t.Cleanup(func() { theirs.Close() })
 		c := &PendingConn{TCPConn: ours, Address: limiter.AddressKey(fanout.PeerOf(ours))}
 		h.Begin(c)

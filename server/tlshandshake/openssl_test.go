@@ -1,23 +1,17 @@
 package tlshandshake
 
 import (
-	"bufio"
 	"crypto/tls"
-	"errors"
 	"fmt"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/throng-chat/throng/server/testkit"
 )
 
 // OpenSSL's client asks for each cipher suite, also those that crypto/tls never agrees on.
 func TestOpenSSLConnects(t *testing.T) {
 	t.Parallel()
-	openssl, err := exec.LookPath("openssl")
-	if err != nil {
-		t.Skip("openssl is not installed")
-	}
 	eachEngine(t, func(t *testing.T, engine string) {
 		for _, c := range []struct {
 			flag, name string
@@ -40,35 +34,19 @@ func TestOpenSSLConnects(t *testing.T) {
 				if c.flag == "-cipher" {
 					version = "-tls1_2"
 				}
-				cmd := exec.CommandContext(t.Context(), openssl, "s_client", "-connect", address, version, c.flag, c.name, "-quiet", "-no_ign_eof")
-				in, err := cmd.StdinPipe()
-				if err != nil {
-					t.Fatal(err)
-				}
-				out, err := cmd.StdoutPipe()
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := cmd.Start(); err != nil {
-					t.Fatal(err)
-				}
-				lines := bufio.NewReader(out)
+				openssl := testkit.OpenSSL(t, address, version, c.flag, c.name, "-quiet", "-no_ign_eof")
 				for i := range 20 {
 					want := fmt.Sprintf("%d: %s\n", i, strings.Repeat("y", 200*i))
-					if _, err := in.Write([]byte(want)); err != nil {
-						t.Fatal(err)
-					}
-					if got, err := lines.ReadString('\n'); got != want {
+					openssl.Write(want)
+					if got, err := openssl.Line(); got != want {
 						t.Fatalf("line %d: got %.20q, %v", i, got, err)
 					}
 				}
 				if got := <-outcomes; got.err != nil || got.Suite != c.suite {
 					t.Errorf("got %s, %v", tls.CipherSuiteName(got.Suite), got.err)
 				}
-				in.Close()
-				if err := cmd.Wait(); err != nil {
-					t.Errorf("s_client: %v", err)
-				}
+				openssl.CloseInput()
+				openssl.Wait()
 			})
 		}
 	})
@@ -77,55 +55,18 @@ func TestOpenSSLConnects(t *testing.T) {
 // In its interactive mode, K asks for a KeyUpdate, and k makes one that wants no answer.
 func TestOpenSSLUpdatesItsKeys(t *testing.T) {
 	t.Parallel()
-	openssl, err := exec.LookPath("openssl")
-	if err != nil {
-		t.Skip("openssl is not installed")
-	}
 	address, _ := echo(t, newHandshaker(t, configOf(EngineLLib, "ECDSA")), nil)
-	cmd := exec.CommandContext(t.Context(), openssl, "s_client", "-connect", address, "-tls1_3")
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, both, err := os.Pipe() // s_client reports a KeyUpdate on standard error
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer out.Close()
-	cmd.Stdout, cmd.Stderr = both, both
-	err = cmd.Start()
-	if err = errors.Join(err, both.Close()); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewReader(out)
-	await := func(want string) {
-		t.Helper()
-		for {
-			line, err := lines.ReadString('\n')
-			if strings.TrimSpace(line) == want {
-				return
-			}
-			if err != nil {
-				t.Fatalf("%q does not come: %v", want, err)
-			}
-		}
-	}
+	openssl := testkit.OpenSSL(t, address, "-tls1_3")
 	for i, command := range []string{"K", "k", "K", "K"} {
 		for _, line := range []string{command, fmt.Sprintf("line %d", i)} {
-			if _, err := in.Write([]byte(line + "\n")); err != nil {
-				t.Fatal(err)
-			}
+			openssl.Write(line + "\n")
 			if line != command {
-				await(line)
+				openssl.AwaitLine(line)
 			} else {
-				await("KEYUPDATE")
+				openssl.AwaitLine("KEYUPDATE")
 			}
 		}
 	}
-	if _, err := in.Write([]byte("Q\n")); err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("s_client: %v", err)
-	}
+	openssl.Write("Q\n")
+	openssl.Wait()
 }
