@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"reflect"
 	"regexp"
@@ -50,13 +51,26 @@ func TestThePageOfTheProtocolHasTheTestedSDKs(t *testing.T) {
 	for _, match := range regexp.MustCompile(`(?m)^([a-z-]+)==([0-9.]+)`).FindAllStringSubmatch(string(text), -1) {
 		want = append(want, match[1]+" "+match[2]+" PyPI")
 	}
+	for _, sdk := range []struct{ file, pattern, registry string }{
+		{"sdk/go/go.mod", `/(centrifuge-go) v([0-9.]+)`, "Go module proxy"},
+		{"sdk/java/pom.xml", `<artifactId>(centrifuge-java)</artifactId><version>([0-9.]+)`, "Maven Central"},
+	} {
+		if text, err = os.ReadFile(sdk.file); err != nil {
+			t.Fatal(err)
+		}
+		match := regexp.MustCompile(sdk.pattern).FindSubmatch(text)
+		if match == nil {
+			t.Fatalf("%s: no version of the SDK", sdk.file)
+		}
+		want = append(want, fmt.Sprintf("%s %s %s", match[1], match[2], sdk.registry))
+	}
 	var got []string
 	for _, row := range doctable.Rows(t, "protocol.md", "package", "version", "registry", "use") {
 		got = append(got, strings.Trim(row[0], "`")+" "+row[1]+" "+row[2])
 	}
 	slices.Sort(got)
 	slices.Sort(want)
-	if len(want) < 3 || !slices.Equal(got, want) {
+	if len(want) < 5 || !slices.Equal(got, want) {
 		t.Errorf("the page has %q, want %q", got, want)
 	}
 }
