@@ -10,9 +10,9 @@
 //	                                                          (topic.go)                        Format (flush.go, shard)
 //
 // A Transport carries the bytes of one connection (transport.go): plain TCP is *netpoll.TCP. The files are layers. Conn with its Handler,
-// Shard with its inbox, Topic with its Audience, and Heartbeat refer to each other (conn.go, shard.go, topic.go, heartbeat.go), and to nothing
-// above them. Above are the code that reads (receive.go, loop.go, pace.go) and what a flush of a shard does (flush.go, jobs.go, bulk.go,
-// budget.go, write.go); Engine starts both. Below is what knows no connection: Outbox, Poller, clock, rates.
+// Shard with its inbox, Topic with its Audience, and the Core of all shards refer to each other (conn.go, shard.go, topic.go, core.go), and to
+// nothing above them. Above are the code that reads (receive.go, loop.go, pace.go), what a flush of a shard does (flush.go, jobs.go, bulk.go,
+// budget.go, write.go) and Heartbeat; Engine starts these. Below is what knows no connection: Outbox, Poller, clock, rates.
 //
 // Bytes that a transport does not send wait in an outbox (outbox.go), as slices that all slow consumers share and that count once
 // (retained.go). docs/architecture.md lists the rules that close a slow consumer. A topic is the members of one audience on one shard in one

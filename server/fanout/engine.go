@@ -22,8 +22,9 @@ type Engine struct {
 	Core
 
 	// Constant after NewEngine and Start.
-	Loop    *loop
-	MaxLive int64 // connections
+	Loop      *loop
+	Heartbeat *Heartbeat
+	MaxLive   int64 // connections
 
 	lastID  atomic.Uint64
 	running sync.WaitGroup // the shards and the heartbeat

@@ -40,10 +40,10 @@ type Heartbeat struct {
 	wall time.Time // the wall-clock time of tick 0, when expiries were last checked
 }
 
-// NewHeartbeat returns the heartbeat of an engine. A silent connection is pinged after interval, and closed if it does not answer within
-// timeout. eachTick are called at each tick, on the heartbeat.
+// NewHeartbeat returns the heartbeat of an engine, which does not run. From then on the connections of the engine are filed with it. A silent
+// connection is pinged after interval, and closed if it does not answer within timeout. eachTick are called at each tick, on the heartbeat.
 func NewHeartbeat(of *Core, interval, timeout time.Duration, eachTick ...func(now time.Time, tick wheel.Tick)) *Heartbeat {
-	return &Heartbeat{
+	h := &Heartbeat{
 		core:     of,
 		interval: InTicks(interval),
 		timeout:  InTicks(timeout),
@@ -54,6 +54,8 @@ func NewHeartbeat(of *Core, interval, timeout time.Duration, eachTick ...func(no
 		base:     of.Clock.Started.Add(-FirstTick * TickLength),
 		wall:     of.Clock.WallNow().Add(-FirstTick * TickLength),
 	}
+	of.deadlines = h
+	return h
 }
 
 // run is the goroutine of the heartbeat. It ends when quit is closed.

@@ -12,7 +12,7 @@ func (s *Shard) addConn(c *Conn, j *Job) {
 	if j.Member != nil {
 		j.Member.Topic.join(j.Member)
 	}
-	s.Core.Heartbeat.File(c)
+	s.Core.deadlines.File(c)
 	if len(j.early) > 0 {
 		c.OnData(j.early, s.Core.Clock.Now())
 	}
@@ -113,7 +113,7 @@ func (s *Shard) sendClose(c *Conn, frame []byte) {
 	}
 	c.Set(Finishing)
 	s.write(c, frame)
-	s.Core.Heartbeat.limitClose(c)
+	s.Core.deadlines.limitClose(c)
 	if c.Out == nil {
 		s.finish(c)
 	}

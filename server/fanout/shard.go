@@ -1,45 +1,16 @@
 package fanout
 
 import (
-	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
 
-	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/logqueue"
-	"github.com/throng-chat/throng/server/metrics"
-	"github.com/throng-chat/throng/server/ws"
 )
 
 const MaxShards = 64 // Shard.Push returns the shards to wake as bits of one word
-
-// Core is the state that the shards of an engine share. Their connections reach it through the shard.
-type Core struct {
-	// Constant after NewEngine and Start.
-	Log       *slog.Logger
-	Metrics   *metrics.Metrics
-	Clock     *clock
-	Pollers   *pollers
-	Heartbeat *Heartbeat
-	Shards    []*Shard
-
-	Rules               ws.Rules
-	DeflateRules        ws.Rules // of connections with permessage-deflate
-	frameRate           limiter.Rate
-	byteRate            byteRate
-	MaxUnsent           int   // bytes that one outbox may cost alone
-	MaxRetained         int64 // bytes that all outboxes may retain
-	MaxRetainedAudience int64 // bytes that the slow members of one audience may make it retain
-
-	slow       rate.Sometimes // limits the log of slow consumers
-	Live       atomic.Int64   // connections, from Reserve to Leave
-	Draining   atomic.Bool
-	Retained   atomic.Int64       // bytes that all outboxes retain
-	Unfinished *unfinished[*Conn] // messages that have begun and not ended
-}
 
 // Shard owns a share of the connections: it alone writes to them and knows their memberships. It is one goroutine. Other goroutines post
 // jobs to its inbox.
@@ -195,28 +166,4 @@ func (s *Shard) recycle(b []byte) {
 	if len(s.free) < keptBuffers && cap(b) <= keptBufferCap {
 		s.free = append(s.free, b[:0])
 	}
-}
-
-// Release frees a place that Engine.Reserve took. Any goroutine may call it.
-func (core *Core) Release() { core.Live.Add(-1) }
-
-// Leave removes a connection whose socket is closed, and counts the close; a second call does nothing. Called by its handler, on the
-// goroutine that owns the client.
-func (core *Core) Leave(c *Conn) {
-	if c.Set(Left) {
-		return
-	}
-	c.SetReason(ClosedAbnormally)
-	reason := c.Reason()
-	core.Metrics.Closes[reason].Inc()
-	if reason == ClosedSlow {
-		core.slow.Do(func() {
-			core.Log.Warn("slow consumer closed; logged at most once per second", "conn", c.ID, "address", c.Address())
-		})
-	}
-	core.Heartbeat.remove(c)
-	core.Unfinished.remove(c)
-	c.Handler.OnLeave()
-	c.Shard.Post(Job{Do: removeConn, Conn: c})
-	core.Release()
 }

@@ -37,7 +37,7 @@ func (s *Shard) writePart(c *Conn, b []byte, t *Topic, at int) {
 	s.SlowConsumers = append(s.SlowConsumers, c)
 	s.sent(c, 0)
 	if n == len(b) || s.queue(c, b[n:], t, at+n) {
-		s.Core.Heartbeat.limitStall(c)
+		s.Core.deadlines.limitStall(c)
 	}
 }
 

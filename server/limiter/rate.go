@@ -1,9 +1,6 @@
 package limiter
 
-import (
-	"maps"
-	"time"
-)
+import "time"
 
 // BurstSeconds is the burst of a rate limit, in seconds of its rate.
 const BurstSeconds = 2
@@ -61,32 +58,3 @@ func (r Rate) AboveAverage(m Meter, now time.Duration) int {
 
 // Undo undoes the count of one event.
 func (r Rate) Undo(m *Meter) { *m -= Meter(r.Every) }
-
-// Parked keeps the meters of clients that are not connected, so a reconnect does not give a new burst. It drops meters that are unused
-// again. Not safe for concurrent use.
-type Parked[K comparable] struct {
-	meters map[K]Meter
-	swept  time.Duration
-}
-
-// Park stores the meter of a client that disconnects.
-func (s *Parked[K]) Park(who K, m Meter, now time.Duration) {
-	if time.Duration(m) <= now {
-		return
-	}
-	if s.meters == nil {
-		s.meters = map[K]Meter{}
-	}
-	if now-s.swept > BurstSeconds*time.Second {
-		s.swept = now
-		maps.DeleteFunc(s.meters, func(_ K, m Meter) bool { return time.Duration(m) <= now })
-	}
-	s.meters[who] = m
-}
-
-// Resume removes and returns the meter of a client that connects.
-func (s *Parked[K]) Resume(who K) Meter {
-	m := s.meters[who]
-	delete(s.meters, who)
-	return m
-}

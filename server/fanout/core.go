@@ -1,0 +1,74 @@
+package fanout
+
+import (
+	"log/slog"
+	"sync/atomic"
+
+	"golang.org/x/time/rate"
+
+	"github.com/throng-chat/throng/server/limiter"
+	"github.com/throng-chat/throng/server/metrics"
+	"github.com/throng-chat/throng/server/ws"
+)
+
+// Core is the state that the shards of an engine share. Their connections reach it through the shard.
+type Core struct {
+	// Constant after NewEngine and Start.
+	Log       *slog.Logger
+	Metrics   *metrics.Metrics
+	Clock     *clock
+	Pollers   *pollers
+	deadlines deadlines // the heartbeat
+	Shards    []*Shard
+
+	Rules               ws.Rules
+	DeflateRules        ws.Rules // of connections with permessage-deflate
+	frameRate           limiter.Rate
+	byteRate            byteRate
+	MaxUnsent           int   // bytes that one outbox may cost alone
+	MaxRetained         int64 // bytes that all outboxes may retain
+	MaxRetainedAudience int64 // bytes that the slow members of one audience may make it retain
+
+	slow       rate.Sometimes // limits the log of slow consumers
+	Live       atomic.Int64   // connections, from Reserve to Leave
+	Draining   atomic.Bool
+	Retained   atomic.Int64       // bytes that all outboxes retain
+	Unfinished *unfinished[*Conn] // messages that have begun and not ended
+}
+
+// deadlines has the deadlines of connections. Any goroutine may call it.
+type deadlines interface {
+	// File files c at its nearest deadline.
+	File(c *Conn)
+
+	// limitClose starts the time that the peer has to end its side; limitStall that of a full socket to make progress.
+	limitClose(c *Conn)
+	limitStall(c *Conn)
+
+	// remove ends the deadlines of c.
+	remove(c *Conn)
+}
+
+// Release frees a place that Engine.Reserve took. Any goroutine may call it.
+func (core *Core) Release() { core.Live.Add(-1) }
+
+// Leave removes a connection whose socket is closed, and counts the close; a second call does nothing. Called by its handler, on the
+// goroutine that owns the client.
+func (core *Core) Leave(c *Conn) {
+	if c.Set(Left) {
+		return
+	}
+	c.SetReason(ClosedAbnormally)
+	reason := c.Reason()
+	core.Metrics.Closes[reason].Inc()
+	if reason == ClosedSlow {
+		core.slow.Do(func() {
+			core.Log.Warn("slow consumer closed; logged at most once per second", "conn", c.ID, "address", c.Address())
+		})
+	}
+	core.deadlines.remove(c)
+	core.Unfinished.remove(c)
+	c.Handler.OnLeave()
+	c.Shard.Post(Job{Do: removeConn, Conn: c})
+	core.Release()
+}
