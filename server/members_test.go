@@ -95,7 +95,7 @@ func TestASeatIsReservedBeforeTheUpgrade(t *testing.T) {
 	c := connectSDK(t, s, "")
 	c.sendLine(`{"id":2,"subscribe":{"channel":"x"}}`)
 	c.expectLine(`{"id":2,"error":{"code":106,"message":"limit exceeded"}}`)
-	s.edge.Unreserve(source, first.Seat)
+	s.edge.Unreserve(source, first.Reserved)
 	if got := s.sessions.Rooms.Count(); got != 0 {
 		t.Errorf("got %d rooms after the seat was released, want none", got)
 	}

@@ -264,12 +264,12 @@ func TestARejectedPlainClientGetsTheReason(t *testing.T) {
 		{chat.RoomsOpen, "on", "$x", "private-rooms"},
 		{chat.RoomsOpen, "off", "tea", "--guests on"},
 		{chat.RoomsOpen, "on", "shut", "(subscribe)"},
-		{chat.RoomsOpen, "on", "nobody", "the application puts in (subscribe)"},
+		{chat.RoomsOpen, "on", "nobody", "the application subscribes (subscribe)"},
 		{chat.RoomsClosed, "off", "tea", "--rooms closed"},
 		{chat.RoomsSignedIn, "off", "tea", "signed-in users (--rooms)"},
 		{chat.RoomsOpen, "off", "d#42,43", "user-rooms"},
 		{chat.RoomsOpen, "off", "shut", "(subscribe)"},
-		{chat.RoomsOpen, "off", "nobody", "the application puts in (subscribe)"},
+		{chat.RoomsOpen, "off", "nobody", "the application subscribes (subscribe)"},
 	} {
 		s := startServer(t, func(c *Config) {
 			c.OtherRooms, c.Guests = tt.mode, tt.guests

@@ -61,14 +61,14 @@ func TestAFlushWritesOncePerMember(t *testing.T) {
 func TestEarlierPublicationsAreDeliveredFirst(t *testing.T) {
 	s := startAPI(t)
 	for name, tt := range map[string]struct {
-		do   func(*sdk)
+		do   func(*sdk, *session.Session)
 		last string
 	}{
-		"unsubscribe": {func(c *sdk) { c.sendLine(`{"id":3,"unsubscribe":{"channel":"x"}}`) }, `{"id":3,"unsubscribe":{}}`},
-		"API": {func(*sdk) { call(t, s, "unsubscribe", `{"user":"ann","channel":"x"}`) },
+		"unsubscribe": {func(c *sdk, _ *session.Session) { c.sendLine(`{"id":3,"unsubscribe":{"channel":"x"}}`) }, `{"id":3,"unsubscribe":{}}`},
+		"API": {func(*sdk, *session.Session) { call(t, s, "unsubscribe", `{"user":"ann","channel":"x"}`) },
 			`{"push":{"channel":"x","unsubscribe":{"code":2000,"reason":"server unsubscribe"}}}`},
-		"rpc":   {func(c *sdk) { c.sendLine(`{"id":3,"rpc":{"method":"x"}}`) }, `{"id":3,"error":{"code":108,"message":"not available"}}`},
-		"close": {func(*sdk) { sessionOf(t, s, "ann").Disconnect(session.DisconnectForced) }, ""},
+		"rpc":   {func(c *sdk, _ *session.Session) { c.sendLine(`{"id":3,"rpc":{"method":"x"}}`) }, `{"id":3,"error":{"code":108,"message":"not available"}}`},
+		"close": {func(_ *sdk, ann *session.Session) { ann.Disconnect(session.DisconnectForced) }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := connectSDK(t, s, userToken("ann"))
@@ -82,7 +82,7 @@ func TestEarlierPublicationsAreDeliveredFirst(t *testing.T) {
 				return len(session.Conn.Shard.Inbox)
 			}
 			before := queued()
-			tt.do(c)
+			tt.do(c, session)
 			eventually(t, "the job to be posted", func() bool { return queued() > before })
 			release()
 			c.expectLine(`{"push":{"channel":"x","pub":{"data":1}}}`)

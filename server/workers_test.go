@@ -46,9 +46,17 @@ func TestCallsOfOneAddressDoNotBlockOthers(t *testing.T) {
 
 // sessionsOf are the connections of a user.
 func sessionsOf(s *Server, user string) (sessions []*session.Session) {
-	for _, c := range s.sessions.ClientsOf(user) {
-		sessions = append(sessions, c.(*session.Session))
-	}
+	s.sessions.Call(func(sh *fanout.Shard) {
+		for _, c := range sh.Conns {
+			each, is := c.Handler.(*session.Session)
+			if !is {
+				continue
+			}
+			if id := each.Identity.Load(); id != nil && id.User == user {
+				sessions = append(sessions, each)
+			}
+		}
+	})
 	return sessions
 }
 

@@ -4,7 +4,7 @@ import "time"
 
 // denialText returns the active sanction of a user that denies an action in a room, with its end, as text; "" for none. An entry for all rooms
 // comes first.
-func (m *Moderation) denialText(user string, d Action, room string) string {
+func (m *Moderation) denialText(user string, action Action, room string) string {
 	if user == "" || !m.anySanction.Load() {
 		return ""
 	}
@@ -23,7 +23,7 @@ func (m *Moderation) denialText(user string, d Action, room string) string {
 	}
 	everywhere, here := SanctionKey{user, ""}, SanctionKey{user, room}
 	reasons := []string{text(m.Bans, "banned", "", everywhere), text(m.Bans, "banned", " from this room", here)}
-	if d == ToPublish {
+	if action == ToPublish {
 		reasons = append(reasons, text(m.mutes, "muted", "", everywhere), text(m.mutes, "muted", " in this room", here))
 	}
 	for _, reason := range reasons {

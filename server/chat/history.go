@@ -60,7 +60,7 @@ func (hist *History) add(p *Publication, maxMessages int) (grown int) {
 	}
 	*hist.At(hist.Count) = *p
 	hist.Count++
-	hist.first.Store(hist.LastOffset - uint64(hist.Count) + 1)
+	hist.first.Store(hist.firstOffset())
 	size := p.Memory() + PublicationOverhead
 	if hist.Count == 1 {
 		size += HistoryOverhead
@@ -80,12 +80,15 @@ func (hist *History) kind(p *Publication, maxMessages int) (of *int, limit int) 
 	return &hist.kinds[0], maxMessages
 }
 
+// firstOffset returns the offset of the oldest publication; of an empty history, that of the next one.
+func (hist *History) firstOffset() uint64 { return hist.LastOffset - uint64(hist.Count) + 1 }
+
 // At returns the publication with index i; the oldest has 0.
 func (hist *History) At(i int) *Publication { return &hist.ring[(hist.head+i)%len(hist.ring)] }
 
 // Find returns the publication with an offset; nil if the history does not have it.
 func (hist *History) Find(offset uint64) *Publication {
-	first := hist.LastOffset - uint64(hist.Count) + 1
+	first := hist.firstOffset()
 	if offset < first || offset > hist.LastOffset {
 		return nil
 	}
@@ -119,7 +122,7 @@ func (hist *History) dropOldest() int {
 		size += HistoryOverhead
 		hist.first.Store(0)
 	} else {
-		hist.first.Store(hist.LastOffset - uint64(hist.Count) + 1)
+		hist.first.Store(hist.firstOffset())
 	}
 	hist.Bytes -= size
 	return size
@@ -170,7 +173,7 @@ func (hist *History) page(since *StreamPosition, limit, maxBytes int, reverse bo
 	if limit == 0 {
 		return nil
 	}
-	first := hist.LastOffset - uint64(hist.Count) + 1 // offset of the oldest
+	first := hist.firstOffset()
 	from, to := 0, hist.Count
 	switch {
 	case since == nil:

@@ -10,7 +10,8 @@ import (
 )
 
 // Hub owns the rooms and assigns the order in each. Jobs that are posted under the lock of a room's stripe reach each shard in the order
-// of posting, so all members of a room receive the same sequence. Any goroutine may call its methods, unless they say otherwise.
+// of posting, so all members of a room receive the same sequence. Any goroutine may call its methods, unless their
+// comments restrict that.
 type Hub struct {
 	// Constant after New.
 	*fanout.Engine

@@ -26,7 +26,7 @@ type JoinRequest struct {
 
 	// The result. Constant after it is posted, except for RecoveredPublications: the shard owns them.
 	Err                   *Rejection
-	canReadHistory        bool           // the history
+	canReadHistory        bool           // the actor may read the history as a member
 	WithDelta             bool           // the member receives DeltaFormat
 	Position              StreamPosition // the start of the live stream if Positioned or Recoverable; else the zero position
 	Recovered             bool           // RecoveredPublications is complete
@@ -69,9 +69,7 @@ func (h *Hub) JoinRooms(c *fanout.Conn, requests []*JoinRequest, reply fanout.La
 		}
 		h.Metrics.Subscriptions.Inc()
 		wake |= c.Shard.Push(fanout.Job{Do: fanout.JoinTopic, Member: &q.Membership.Member, NeedsFull: q.needsFull && q.WithDelta})
-		if r := q.Membership.Room; r.Options.JoinLeave {
-			wake |= h.sendOrQueueLocked(r, q.Membership.Info, true)
-		}
+		wake |= h.sendOrQueueLocked(q.Membership.Room, q.Membership.Info, true)
 	}
 	h.Rooms.unlock(stripes)
 	h.Wake(wake)
@@ -118,9 +116,9 @@ func (h *Hub) joinLocked(c *fanout.Conn, q *JoinRequest) {
 // maxRecovered is the limit of recovered publications of one request.
 const maxRecovered = 1000
 
-// recoverLocked sets RecoveredPublications to all publications after Since, or leaves Recovered false. The bytes are limited to half of max-unsent, for one
-// room and for all recent requests of the client together: otherwise the client would be closed as a slow consumer. The room's lock is
-// held.
+// recoverLocked sets RecoveredPublications to all publications after Since, or leaves Recovered false. The bytes are limited to half of
+// max-unsent, for one room and for all recent requests of the client together: otherwise the client would be closed as a slow consumer. The
+// room's lock is held.
 func (h *Hub) recoverLocked(r *Room, q *JoinRequest) {
 	recovered, bytes, ok := r.History.after(q.Since, maxRecovered, h.MaxUnsent/2)
 	if ok && bytes > 0 && !limiter.PerSecond(h.MaxUnsent/2).Allow(q.RecoveryMeter, h.Clock.Now(), bytes) {

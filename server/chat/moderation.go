@@ -7,7 +7,8 @@ import (
 )
 
 // Moderation has the sanctions of the application: bans and mutes of users, in one room or in all, slow mode of rooms, and revoked tokens.
-// Sanctions do not depend on connections or rooms that exist; a restart clears them. Any goroutine may use it.
+// Sanctions do not depend on connections or rooms that exist; a restart clears them. A plain client has no user, so only slow mode applies to
+// it. Any goroutine may use it.
 type Moderation struct {
 	Now func() time.Time
 
@@ -63,7 +64,7 @@ func newModeration() *Moderation {
 func isActive(until, now time.Time) bool { return until.IsZero() || now.Before(until) }
 
 // Forbids reports whether a sanction denies a user an action in a room. With an empty room, only sanctions for all rooms count.
-func (m *Moderation) Forbids(user string, d Action, room string) bool {
+func (m *Moderation) Forbids(user string, action Action, room string) bool {
 	if user == "" || !m.anySanction.Load() {
 		return false
 	}
@@ -72,7 +73,7 @@ func (m *Moderation) Forbids(user string, d Action, room string) bool {
 	if m.isSanctioned(m.Bans, user, room) {
 		return true
 	}
-	return d == ToPublish && m.isSanctioned(m.mutes, user, room)
+	return action == ToPublish && m.isSanctioned(m.mutes, user, room)
 }
 
 func (m *Moderation) isSanctioned(sanctions map[SanctionKey]time.Time, user, room string) bool {

@@ -16,9 +16,9 @@ type NameRules struct {
 // userSeparator separates the users of a list.
 const userSeparator = ","
 
-// allow reports whether the name of a room allows a to do d. personal: the room is the personal room of a's user, so the name is the
+// allow reports whether the name of a room allows a to do an action. personal: the room is the personal room of a's user, so the name is the
 // separator and that user only. A member that the application has subscribed has the rights of members.
-func (n NameRules) allow(a Actor, d Action, room string) (personal, ok bool) {
+func (n NameRules) allow(a Actor, action Action, room string) (personal, ok bool) {
 	if n.Private != "" && strings.HasPrefix(room, n.Private) && !a.Token {
 		return false, false
 	}
@@ -28,7 +28,7 @@ func (n NameRules) allow(a Actor, d Action, room string) (personal, ok bool) {
 	at := strings.LastIndex(room, n.Users)
 	list := room[at+len(n.Users):]
 	listed := n.lists(list, a.User)
-	return listed && at == 0 && list == a.User, listed || a.Member && d != ToSubscribe
+	return listed && at == 0 && list == a.User, listed || a.Member && action != ToSubscribe
 }
 
 // allowPlain reports whether the name of a room allows plain clients to join.

@@ -5,22 +5,22 @@ const SessionPath = "/connection/websocket"
 
 // Authorize reports whether an actor may do an action in a room. It checks sanctions, the rules of the room's name, and the room's options.
 // Plain clients, sessions (also for recovery) and the server API all use it. Any goroutine may call it.
-func (h *Hub) Authorize(a Actor, d Action, in RoomRef) bool {
-	if h.Moderation.Forbids(a.User, d, in.Name) {
+func (h *Hub) Authorize(a Actor, action Action, in RoomRef) bool {
+	if h.Moderation.Forbids(a.User, action, in.Name) {
 		return false
 	}
 	if a.Application {
 		return true
 	}
-	switch personal, ok := h.Names.allow(a, d, in.Name); {
+	switch personal, ok := h.Names.allow(a, action, in.Name); {
 	case !ok:
 		return false
-	case personal && d == ToSubscribe:
+	case personal && action == ToSubscribe:
 		return true
 	case !a.Member && h.Unknown(in):
 		return false
 	}
-	return in.Options.Allows(a, d)
+	return in.Options.Allows(a, action)
 }
 
 // Unknown reports whether rooms are closed and no pattern matches the room. The application may still subscribe connections to it.
@@ -28,11 +28,11 @@ func (h *Hub) Unknown(in RoomRef) bool { return h.closed && in.Options == &h.any
 
 // Denial returns the rejection of an action that Authorize denies. It depends only on the room's name, the client's own subscription and its
 // sanctions, so it does not reveal whether the room exists.
-func (h *Hub) Denial(a Actor, d Action, in RoomRef) *Rejection {
+func (h *Hub) Denial(a Actor, action Action, in RoomRef) *Rejection {
 	if !a.Member && h.Unknown(in) {
 		return rejectUnknownRoom
 	}
-	if why := h.Moderation.denialText(a.User, d, in.Name); why != "" {
+	if why := h.Moderation.denialText(a.User, action, in.Name); why != "" {
 		return &Rejection{CauseDenied, why}
 	}
 	return rejectDenied
@@ -51,19 +51,19 @@ func (h *Hub) PlainDenial(room string) string {
 	case !h.Names.allowPlain(room):
 		return "its name reserves it (user-rooms, private-rooms): " + instead
 	case in.Options != &h.anyRoom && in.Options.Subscribe == Nobody:
-		return "its options admit only clients that the application puts in (subscribe): use the server API, a connection token or a webhook"
+		return "its options admit only clients that the application subscribes (subscribe): use the server API, a connection token or a webhook"
 	case in.Options != &h.anyRoom:
 		return "its options require a token or a user (subscribe): " + instead
 	case h.closed:
-		return "no [[room]] pattern fits it, and the server was started with --rooms closed: add a [[room]] table for it"
+		return "no [[room]] pattern matches it, and the server was started with --rooms closed: add a [[room]] table for it"
 	}
-	return "no [[room]] pattern fits it, and such rooms are for signed-in users (--rooms): " + instead
+	return "no [[room]] pattern matches it, and such rooms are for signed-in users (--rooms): " + instead
 }
 
 // Allows reports whether the options allow an action.
-func (o *RoomOptions) Allows(a Actor, d Action) bool {
-	access := [ActionCount]Access{ToSubscribe: o.Subscribe, ToPublish: o.Publish, ToSeePresence: o.SeePresence, ToReadHistory: o.ReadHistory}[d]
-	if d == ToSubscribe && a.Token && access != Nobody {
+func (o *RoomOptions) Allows(a Actor, action Action) bool {
+	access := [ActionCount]Access{ToSubscribe: o.Subscribe, ToPublish: o.Publish, ToSeePresence: o.SeePresence, ToReadHistory: o.ReadHistory}[action]
+	if action == ToSubscribe && a.Token && access != Nobody {
 		return true
 	}
 	switch access {

@@ -7,7 +7,7 @@ import (
 
 var rejectNotice = &Rejection{CauseInvalid, "the publication is the notice of a redaction"}
 
-var rejectForgotten = &Rejection{CauseInvalid, "no publication with that offset is in the history"}
+var rejectNotInHistory = &Rejection{CauseInvalid, "no publication with that offset is in the history"}
 
 // Redaction identifies a publication to redact.
 type Redaction struct {
@@ -20,9 +20,9 @@ type Redaction struct {
 // application. For another author the rejection does not reveal whether the publication exists. A notice cannot be redacted. in is the
 // room; nil if the publication is redacted already, or on rejection.
 func (h *Hub) Redact(what Redaction, author *ClientInfo) (in *Room, e *Rejection) {
-	gone := rejectForgotten
+	notFound := rejectNotInHistory
 	if author != nil {
-		gone = rejectDenied
+		notFound = rejectDenied
 	}
 	data := Compact(fmt.Appendf(nil, `{"type":"redact","offset":%d}`, what.Offset))
 	notice := Publication{Data: data, Form: FormJSON, Info: author, notice: true}
@@ -36,13 +36,13 @@ func (h *Hub) Redact(what Redaction, author *ClientInfo) (in *Room, e *Rejection
 		h.HistoryBudget.evict(in, h.releaseLocked)
 	}()
 	if r == nil || r.History.Epoch == "" || what.Epoch != "" && what.Epoch != r.History.Epoch {
-		return nil, gone
+		return nil, notFound
 	}
 	h.expireLocked(r)
 	p := r.History.Find(what.Offset)
 	switch {
 	case p == nil || author != nil && !p.isBy(author):
-		return nil, gone
+		return nil, notFound
 	case p.notice:
 		return nil, rejectNotice
 	case bytes.Equal(p.Data, Redacted):

@@ -16,7 +16,7 @@ const (
 	maxQueuedEventBytes = 16 << 20 // in all rooms
 )
 
-// sendOrQueueLocked sends or queues a join or leave event. It returns the shards to wake. The room's lock is held.
+// sendOrQueueLocked sends or queues a join or leave event, if the options of the room have them. It returns the shards to wake. The room's lock is held.
 func (h *Hub) sendOrQueueLocked(r *Room, info *ClientInfo, joined bool) (wake uint64) {
 	if !r.Options.JoinLeave {
 		return 0
@@ -48,9 +48,9 @@ func (h *Hub) sendOrQueueLocked(r *Room, info *ClientInfo, joined bool) (wake ui
 	return wake
 }
 
-// coalesceLocked merges an event with the queued event of the same client, which it removes. It returns true if the two cancel out: a join and
-// a leave, or a leave and a join with the same info. The room's lock is held.
-func (h *Hub) coalesceLocked(r *Room, event *presenceEvent) (folded bool) {
+// coalesceLocked merges an event with the queued event of the same client, which it removes. It returns true if the two cancel out: a join
+// and a leave, or a leave and a join with the same info. The room's lock is held.
+func (h *Hub) coalesceLocked(r *Room, event *presenceEvent) (cancelOut bool) {
 	at := r.events.byClient[event.info.Client]
 	if at == nil {
 		return false

@@ -77,8 +77,8 @@ func (m *Moderation) InSlowMode(room string) bool {
 	return m.slow[room] > 0
 }
 
-// AllowInSlowMode counts a publication in a room. ok is false if slow mode does not allow it yet. If the publication fails for another reason, undo
-// the count with UndoSlowMode.
+// AllowInSlowMode counts a publication in a room. ok is false if slow mode does not allow it yet. If the publication fails for another
+// reason, undo the count with UndoSlowMode.
 func (m *Moderation) AllowInSlowMode(by Publisher, room string) (w SlowModeCount, ok bool) {
 	m.Mu.Lock()
 	defer m.Mu.Unlock()
@@ -185,8 +185,9 @@ func (m *Moderation) expirePublishersLocked(now time.Time) {
 	}
 }
 
-// SlowModePublishers returns, for the metrics, the number of publishers in slow rooms, and of publishers that were evicted before their interval ended.
-func (m *Moderation) SlowModePublishers() (waiting int, forgot uint64) {
+// SlowModePublishers returns, for the metrics, the number of publishers in slow rooms, and of publishers that were evicted before their
+// interval ended.
+func (m *Moderation) SlowModePublishers() (waiting int, evicted uint64) {
 	m.Mu.RLock()
 	defer m.Mu.RUnlock()
 	for _, table := range m.slowMode.rooms {

@@ -47,16 +47,6 @@ func (h *Hub) RemoveUser(u *User, c userClient) {
 	}
 }
 
-// ClientsOf returns the connections of a user.
-func (h *Hub) ClientsOf(name string) []userClient {
-	h.UsersMu.Lock()
-	defer h.UsersMu.Unlock()
-	if u := h.users[name]; u != nil {
-		return slices.Clone(u.clients)
-	}
-	return nil
-}
-
 // AllowPublish counts a publication against the rate limit of a user, which all of its connections share. It returns false over the limit.
 func (h *Hub) AllowPublish(u *User, now time.Duration) bool {
 	if h.userRate.Every == 0 {

@@ -208,7 +208,7 @@ func (ac *Acceptor) rejectNow(a netpoll.Accepted, result string, answer []byte) 
 	if ac.tls != nil {
 		answer = nil // the peer could not read it
 	}
-	if err := a.Refuse(answer); err != nil {
+	if err := a.Reject(answer); err != nil {
 		ac.Log.Debug("reject a new connection", "error", err)
 	}
 }

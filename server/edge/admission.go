@@ -41,7 +41,7 @@ type admission struct {
 	response   []byte
 	window     deflate.Window   // 0 without permessage-deflate
 	room       string           // of a plain client
-	Seat       *chat.Room       // reserved in the room if its members are limited; else nil
+	Reserved   *chat.Room       // the result of Hub.ReservePlain; nil for none
 	encoding   session.Encoding // PlainEncoding for a plain client
 	needsProxy bool             // the application decides first: proxyPlain
 }

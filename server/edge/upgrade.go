@@ -25,7 +25,7 @@ func (e *Edge) serveSocket(w http.ResponseWriter, r *http.Request) {
 	if no == nil && as.needsProxy {
 		e.Pending.awaitProxy(socketOf(r))
 		if no = e.proxyPlain(w, r, as.room); no != nil {
-			e.Unreserve(source, as.Seat)
+			e.Unreserve(source, as.Reserved)
 		}
 	}
 	if no != nil {
@@ -34,7 +34,7 @@ func (e *Edge) serveSocket(w http.ResponseWriter, r *http.Request) {
 	}
 	c, early, err := hijack(w)
 	if err != nil {
-		e.Unreserve(source, as.Seat)
+		e.Unreserve(source, as.Reserved)
 		e.metrics.Handshakes.WithLabelValues(metrics.HandshakeFailed).Inc()
 		e.log.Debug("hijack failed", "error", err)
 		return
@@ -70,7 +70,7 @@ func (e *Edge) Reserve(c *PendingConn, peer, from netip.Addr, as *admission) (*c
 	}
 	ok := true
 	if as.encoding == session.PlainEncoding {
-		if as.Seat, ok = e.sessions.ReservePlain(as.room); !ok {
+		if as.Reserved, ok = e.sessions.ReservePlain(as.room); !ok {
 			e.sessions.Release()
 			return nil, &rejection{metrics.HandshakeFull, http.StatusServiceUnavailable, "the room is full: retry after " + retryAfterSeconds + " s"}
 		}
@@ -80,7 +80,7 @@ func (e *Edge) Reserve(c *PendingConn, peer, from netip.Addr, as *admission) (*c
 	}
 	source, ok := e.reserveAddress(from)
 	if !ok {
-		e.Unreserve(nil, as.Seat)
+		e.Unreserve(nil, as.Reserved)
 		return nil, &rejection{metrics.HandshakeFull, http.StatusServiceUnavailable, textAddressFull}
 	}
 	return source, nil
@@ -127,7 +127,7 @@ func (e *Edge) open(c *PendingConn, source *chat.Address, as admission, early []
 // openFailed undoes the reservation of a connection without a transport, and counts its handshake as failed.
 func (e *Edge) openFailed(source *chat.Address, as admission, err error) {
 	e.Pending.evictExcess()
-	e.Unreserve(source, as.Seat)
+	e.Unreserve(source, as.Reserved)
 	e.metrics.Handshakes.WithLabelValues(metrics.HandshakeFailed).Inc()
 	e.logLimit.Do(func() { e.log.Warn("connection not added to the event loop", "error", err) })
 }
@@ -145,7 +145,7 @@ func (e *Edge) openTransport(t fanout.Transport, source *chat.Address, as admiss
 		e.sessions.OpenStream(t, source, as.encoding, as.response, early)
 	case as.encoding == session.PlainEncoding:
 		plain.Open(e.sessions.Hub, plain.Opening{
-			Transport: t, Source: source, Room: as.room, Seat: as.Seat, Window: as.window, Hello: as.response, Early: early,
+			Transport: t, Source: source, Room: as.room, Reserved: as.Reserved, Window: as.window, Hello: as.response, Early: early,
 		})
 	default:
 		e.sessions.Open(t, source, as.encoding, as.window, as.response, early)

@@ -37,7 +37,8 @@ func (s *Shard) sendBulk(c *Conn, j *Job) {
 	d := &OutstandingReply{Reply: j.Bulk, Since: s.Core.Clock.Tick()}
 	defer func() {
 		s.replying = nil
-		if d.Written = true; c.Out == nil || !c.Out.endsWith(d) {
+		d.Written = true
+		if c.Out == nil || !c.Out.endsWith(d) {
 			d.complete()
 		}
 		j.Bulk.OnQueued()

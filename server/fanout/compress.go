@@ -34,7 +34,7 @@ func (s *Shard) spendCompression(cost int) bool {
 
 // CompressFrame returns the frame of a message in its compressed form, for all receivers, or frame itself if that is not longer. Any goroutine
 // may call it.
-func (all *Core) CompressFrame(frame []byte) []byte {
+func (core *Core) CompressFrame(frame []byte) []byte {
 	op, payload := ws.ParseFrame(frame)
 	c := deflate.NewCompressor()
 	defer c.Release()
@@ -42,11 +42,11 @@ func (all *Core) CompressFrame(frame []byte) []byte {
 	if !ok {
 		return frame
 	}
-	all.countCompressed(payload, small)
+	core.countCompressed(payload, small)
 	return ws.AppendCompressedFrame(nil, op, small)
 }
 
-func (all *Core) countCompressed(payload, small []byte) {
-	all.Metrics.CompressionInput.Add(float64(len(payload)))
-	all.Metrics.CompressionOutput.Add(float64(len(small)))
+func (core *Core) countCompressed(payload, small []byte) {
+	core.Metrics.CompressionInput.Add(float64(len(payload)))
+	core.Metrics.CompressionOutput.Add(float64(len(small)))
 }

@@ -96,8 +96,8 @@ type Handler interface {
 	// LastFrame returns the last bytes of the connection, which give the peer a close code and its text.
 	LastFrame(code ws.CloseCode, text string) []byte
 
-	// PublishesTo returns the audience that the client publishes to, nil for none. The client is not read from while that audience is over
-	// its limit (backpressure). Called on the poller.
+	// PublishesTo returns the audience in which the client has last caused an event: a message, or its own join or leave. It is nil for none.
+	// The client is not read from while that audience is over its limit (backpressure). Called on the poller.
 	PublishesTo() *Audience
 
 	// OnJoined and OnLeft are called after a member of the client joined its topic, and after it left. Called on the shard.

@@ -30,7 +30,7 @@ type Transport interface {
 	// after a Write that returned EAGAIN.
 	Pending() int
 
-	// CloseWrite tells the peer that no more bytes follow. Nothing is pending. Called on the shard.
+	// CloseWrite ends the direction to the peer, which then reads the end of the stream. Nothing is pending. Called on the shard.
 	CloseWrite() error
 
 	// End ends both directions at once. The error is net.ErrClosed if the socket is closed. Any goroutine may call it.

@@ -89,7 +89,7 @@ func addrPort(from *unix.RawSockaddrAny) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// Accepted is a connection that was accepted and has no owner yet. TCP, Socket or Refuse takes it.
+// Accepted is a connection that was accepted and has no owner yet. TCP, Socket or Reject takes it.
 type Accepted struct {
 	fd   int
 	Peer netip.AddrPort
@@ -104,9 +104,9 @@ func (a Accepted) ReadNow(b []byte) int {
 	return int(n)
 }
 
-// Refuse sends an answer and closes the connection. The answer must be so short that a new socket takes all of it.
-func (a Accepted) Refuse(answer []byte) error {
-	_, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(a.fd), uintptr(unsafe.Pointer(unsafe.SliceData(answer))), uintptr(len(answer)),
+// Reject sends a response and closes the connection. The response must be so short that a new socket takes all of it.
+func (a Accepted) Reject(response []byte) error {
+	_, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(a.fd), uintptr(unsafe.Pointer(unsafe.SliceData(response))), uintptr(len(response)),
 		unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
 	err := unix.Close(a.fd)
 	if errno != 0 {

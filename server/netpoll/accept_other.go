@@ -16,11 +16,11 @@ type Acceptor struct{ listener *net.TCPListener }
 func NewAcceptor(l *net.TCPListener) (*Acceptor, error) { return &Acceptor{l}, nil }
 
 // Close does nothing: closing the listener ends Accept.
-func (a *Acceptor) Close() error { return nil }
+func (acc *Acceptor) Close() error { return nil }
 
 // Accept waits for the next connection.
-func (a *Acceptor) Accept() (Accepted, error) {
-	tcp, err := a.listener.AcceptTCP()
+func (acc *Acceptor) Accept() (Accepted, error) {
+	tcp, err := acc.listener.AcceptTCP()
 	if err != nil {
 		return Accepted{}, err
 	}
@@ -28,7 +28,7 @@ func (a *Acceptor) Accept() (Accepted, error) {
 	return Accepted{tcp, peer.AddrPort()}, nil
 }
 
-// Accepted is a connection that was accepted and has no owner yet. TCP, Socket or Refuse takes it.
+// Accepted is a connection that was accepted and has no owner yet. TCP, Socket or Reject takes it.
 type Accepted struct {
 	tcp  *net.TCPConn
 	Peer netip.AddrPort
@@ -49,12 +49,12 @@ func (a Accepted) ReadNow(b []byte) (n int) {
 	return n
 }
 
-// Refuse sends an answer and closes the connection. The answer must be so short that a new socket takes all of it.
-func (a Accepted) Refuse(answer []byte) error {
+// Reject sends a response and closes the connection. The response must be so short that a new socket takes all of it.
+func (a Accepted) Reject(response []byte) error {
 	raw, err := a.tcp.SyscallConn()
 	if err == nil {
 		failed := raw.Write(func(fd uintptr) bool {
-			_, err = syscall.Write(int(fd), answer)
+			_, err = syscall.Write(int(fd), response)
 			return true
 		})
 		err = errors.Join(err, failed)

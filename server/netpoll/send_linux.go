@@ -8,8 +8,8 @@ import (
 // Send passes b to the kernel without waiting and returns how many bytes it took: all, a part without an error, or none with EAGAIN.
 //
 // Send uses the descriptor only under the socket's lock and while the socket is open: the descriptor of a closed socket may already belong
-// to another client. The system call is a raw one, because with MSG_DONTWAIT it cannot block. Telling the scheduler, as syscall.Write does,
-// costs a fifth more CPU: the monitor thread takes the processor away during the call (15,000 context switches a second).
+// to another client. The system call is a raw one, because with MSG_DONTWAIT it cannot block. Informing the scheduler, as syscall.Write
+// does, costs a fifth more CPU: the monitor thread takes the processor away during the call (15,000 context switches a second).
 func Send(s *Socket, b []byte) (int, error) {
 	s.Lock()
 	defer s.Unlock()

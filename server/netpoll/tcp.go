@@ -38,22 +38,22 @@ func (t *TCP) Read(p []byte) (n int, more bool, err error) {
 // Held is 0: each Read returns all bytes that it received.
 func (t *TCP) Held() int { return 0 }
 
-// HungUp is HungUp.
+// HungUp reports whether the peer has ended its side. Called on the poller.
 func (t *TCP) HungUp() bool { return HungUp(t.Socket()) }
 
-// Write is SendOrWatch.
+// Write sends p as SendOrWatch does. Called on the shard.
 func (t *TCP) Write(p []byte) (int, error) { return SendOrWatch(t.Socket(), p) }
 
 // Pending is 0: Write takes only bytes that it sends. The one byte of a writability probe is in nbio's queue.
 func (t *TCP) Pending() int { return 0 }
 
-// CloseWrite is CloseWrite.
+// CloseWrite ends the direction to the peer.
 func (t *TCP) CloseWrite() error { return CloseWrite(t.Socket()) }
 
-// End is End.
+// End ends both directions at once (see the function End). Any goroutine may call it.
 func (t *TCP) End() error { return End(t.Socket()) }
 
-// SendOrWatch sends b without waiting and returns how many bytes it took. If that is not all of b, the error says why. With EAGAIN the
+// SendOrWatch sends b without waiting and returns how many bytes it took. If that is not all of b, the error is the reason. With EAGAIN the
 // socket is full: Events.Written is called once the socket accepts bytes again, and the caller sends nothing before that.
 //
 // nbio has no call to watch for that, but it reports when its own queue is empty. The last byte that SendOrWatch takes is a writability

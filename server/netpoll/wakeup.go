@@ -36,7 +36,7 @@ func newWakeup(engine *nbio.Engine, poller, pollers int, call func()) (*wakeup, 
 		return nil, fmt.Errorf("wake-up socket: %w", err)
 	}
 	w := &wakeup{fd: pair[0], call: call, running: make(chan struct{})}
-	if err := w.enter(engine, pair[1], poller, pollers); err != nil {
+	if err := w.addToPoller(engine, pair[1], poller, pollers); err != nil {
 		return nil, errors.Join(fmt.Errorf("wake-up socket: %w", err), w.close())
 	}
 	if err := w.wake(); err != nil {
@@ -50,8 +50,8 @@ func newWakeup(engine *nbio.Engine, poller, pollers int, call func()) (*wakeup, 
 	}
 }
 
-// enter adds fd to the poller. nbio chooses a poller by the number of the descriptor, so enter duplicates fd until the number fits.
-func (w *wakeup) enter(engine *nbio.Engine, fd, poller, pollers int) (err error) {
+// addToPoller adds fd to the poller. nbio chooses a poller by the number of the descriptor, so fd is duplicated until the number fits.
+func (w *wakeup) addToPoller(engine *nbio.Engine, fd, poller, pollers int) (err error) {
 	file := os.NewFile(uintptr(fd), "wake")
 	var wrong []*nbio.Conn
 	defer func() {

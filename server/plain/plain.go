@@ -31,7 +31,7 @@ type Opening struct {
 	Transport fanout.Transport
 	Source    *chat.Address // the address that counts the connection; nil for none
 	Room      string
-	Seat      *chat.Room     // the reserved seat in the room; nil for none
+	Reserved  *chat.Room     // the result of Hub.ReservePlain
 	Window    deflate.Window // 0 without permessage-deflate
 	Hello     []byte         // the response to the handshake, the first bytes to the client
 	Early     []byte         // bytes that the client sent before the response
@@ -44,7 +44,7 @@ func Open(h *chat.Hub, o Opening) {
 	p.member = fanout.Member{Conn: &p.Conn, At: -1}
 	h.NewConn(&p.Conn, o.Transport, p)
 	p.SetDeflate(o.Window != 0)
-	h.JoinPlain(&p.member, o.Room, chat.PlainFormat.Compressed(o.Window), o.Seat, o.Hello, o.Early)
+	h.JoinPlain(&p.member, o.Room, chat.PlainFormat.Compressed(o.Window), o.Reserved, o.Hello, o.Early)
 }
 
 func (p *Client) hub() *chat.Hub { return p.room().Stripe.Hub }
@@ -68,7 +68,7 @@ func (p *Client) publish(op ws.Opcode, b []byte, now time.Duration) {
 	e := hub.Admit(chat.Actor{Member: true}, chat.RoomRef{Name: r.Name, Options: r.Options}, len(b))
 	switch {
 	case r.Options.PublishProxy, e != nil && e != chat.RejectLimit:
-		p.Close(fanout.ClosedForbidden, ws.ClosePolicy, "plain clients may not publish in this room")
+		p.Close(fanout.ClosedForbidden, ws.ClosePolicy, publishDenial(r.Options))
 	case e != nil:
 		p.Close(fanout.ClosedTooBig, ws.CloseTooBig, "message too big for this room")
 	case !limiter.PerSecond(r.Options.Rate).Allow(&p.roomMessages, now, 1):
@@ -79,6 +79,17 @@ func (p *Client) publish(op ws.Opcode, b []byte, now time.Duration) {
 		fanout.AddTo(&p.ReceivedMessages, 1)
 		hub.PublishPlain(r, op, b)
 	}
+}
+
+// publishDenial returns the close text for a plain client that may not publish in its room, with the option that denies it and advice.
+func publishDenial(o *chat.RoomOptions) string {
+	switch {
+	case o.Publish == chat.Nobody:
+		return "only the application may publish in this room (publish): use the server API"
+	case o.PublishProxy:
+		return "plain clients may not publish in this room (publish-proxy): connect to " + chat.SessionPath
+	}
+	return "plain clients may not publish in this room (publish): connect to " + chat.SessionPath + " with a token"
 }
 
 // allowedBySlowMode reports whether the slow mode of the room allows a message now.

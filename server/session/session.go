@@ -41,7 +41,7 @@ type Session struct {
 	bulkMeter        limiter.Meter            // bytes of bulk replies
 	Recovered        limiter.Meter            // bytes of recovered publications
 	Meters           map[string]limiter.Meter // publications by room, in rooms with a rate; nil before the first
-	firstCommand     *uint64                  // during the admission: the number of the first command that may be for it (chat.pendingCommands); else nil
+	firstCommand     *uint64                  // during the admission: the number of the first command that may be for it (chat.Hub.BeginConnect); else nil
 	pendingJoin      *JoinAttempt             // the join that waits for the application or a worker; nil for none
 	WaitsFrom        wheel.Tick
 	nextBulk         func() // the query to start when it is no longer blocked

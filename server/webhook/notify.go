@@ -138,12 +138,12 @@ func (c *Client) deliverAll(ctx context.Context) {
 func (c *Client) deliver(ctx context.Context, t notification) {
 	pauses := newPauses()
 	for attempt := 1; ; attempt++ {
-		hurried := c.flushing()
+		last := c.flushing()
 		f := c.send(ctx, t)
 		if f == nil {
 			return
 		}
-		if f.final || attempt == maxAttempts || hurried || ctx.Err() != nil {
+		if f.final || attempt == maxAttempts || last || ctx.Err() != nil {
 			c.drop(t.event, f.Error())
 			return
 		}

@@ -16,7 +16,7 @@ type Request struct {
 	Protocol  string          `json:"protocol"` // "json", "protobuf", or "plain": a client of /ws
 	User      string          `json:"user"`
 	Meta      json.RawMessage `json:"meta,omitempty"` // of the token, or of the reply to connect: not shown to clients
-	Data      []byte          `json:"-"`              // "data" if it is JSON, else "b64data"; "encoding" tells which
+	Data      []byte          `json:"-"`              // "data" if it is JSON, else "b64data"; "encoding" names the form
 
 	Name     string   `json:"name,omitempty"` // of connect
 	Version  string   `json:"version,omitempty"`
