@@ -70,6 +70,7 @@ fuzz: ## each fuzz target for a minute
 	go test -fuzz FuzzParseClose -fuzztime 60s ./server/ws
 	go test -fuzz FuzzOpen -fuzztime 60s ./server/tlsrec
 	go test -fuzz FuzzContent -fuzztime 60s ./server/tlsrec
+	go test -fuzz FuzzHandshake -fuzztime 60s ./server/tlshandshake
 	go test -fuzz FuzzConfigFile -fuzztime 60s ./cmd/throng
 	go test -fuzz FuzzRoomName -fuzztime 60s ./server/edge
 	go test -fuzz FuzzTheAPI -fuzztime 60s ./server
@@ -101,6 +102,10 @@ autobahn: ## the Autobahn test suite against the plain room, over ws and over ws
 	server/ws/autobahn/run.sh
 	server/ws/autobahn/run.sh --tls llib
 	server/ws/autobahn/run.sh --tls std
+
+.PHONY: tlsscan
+tlsscan: ## scan the TLS port with SSLyze, with each engine (from PyPI; needs OpenSSL)
+	server/tlshandshake/scan/run.sh
 
 .PHONY: load
 load: build ## a short load test of its own server

@@ -21,6 +21,9 @@ const (
 	EngineStd  = "std"
 )
 
+// curves are the key exchanges. P-521, which both engines have besides, costs the server 16 times as much as P-256, and no client needs it.
+var curves = []tls.CurveID{tls.X25519MLKEM768, tls.X25519, tls.CurveP256, tls.CurveP384}
+
 // maxTicketKeys is how many keys open session tickets: a ticket is valid for two to three rotations.
 const maxTicketKeys = 3
 

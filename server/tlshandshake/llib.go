@@ -31,9 +31,10 @@ type llib struct {
 
 func newLLib(cfg *Config) *llib {
 	base := &tls.Config{
-		MinVersion:   cfg.MinVersion,
-		CipherSuites: tlsrec.Suites12(),
-		NextProtos:   cfg.NextProtos,
+		MinVersion:       cfg.MinVersion,
+		CipherSuites:     tlsrec.Suites12(),
+		NextProtos:       cfg.NextProtos,
+		CurvePreferences: convert[tls.CurveID](curves),
 		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 			cert, err := cfg.GetCertificate(stdHello(hello))
 			if err != nil {

@@ -14,10 +14,11 @@ type std struct {
 
 func newStd(cfg *Config) *std {
 	base := &tls.Config{
-		MinVersion:     cfg.MinVersion,
-		CipherSuites:   tlsrec.Suites12(),
-		NextProtos:     cfg.NextProtos,
-		GetCertificate: cfg.GetCertificate,
+		MinVersion:       cfg.MinVersion,
+		CipherSuites:     tlsrec.Suites12(),
+		NextProtos:       cfg.NextProtos,
+		CurvePreferences: curves,
+		GetCertificate:   cfg.GetCertificate,
 	}
 	if cfg.ClientCAs != nil {
 		base.ClientCAs, base.ClientAuth = cfg.ClientCAs, tls.RequireAndVerifyClientCert
