@@ -221,3 +221,43 @@ func TestLimitsOfAnAddressHoldBeforeTLS(t *testing.T) {
 		})
 	}
 }
+
+// A client that still sends its request is not reset, so that it can read the response.
+func TestALongHTTPRequestToTheTLSPortIsAnswered(t *testing.T) {
+	t.Parallel()
+	s := startTLS(t, nil)
+	conn, err := net.Dial("tcp", s.TLSAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &client{t: t, conn: conn}
+	defer conn.Close()
+	c.write([]byte("POST /api/publish HTTP/1.1\r\nHost: localhost\r\nContent-Length: 12000\r\n\r\n"))
+	resp := c.response()
+	body, err := io.ReadAll(resp.Body) // until the server ends its side
+	if err != nil || resp.StatusCode != http.StatusBadRequest || !strings.Contains(string(body), "https://") {
+		t.Fatalf("got %s %q, %v", resp.Status, body, err)
+	}
+	for range 50 {
+		c.write(make([]byte, 100))
+	}
+}
+
+// The hello of a TLS client has no line, so the plain port would wait for its end.
+func TestATLSHelloToThePlainPortIsRejectedInWords(t *testing.T) {
+	t.Parallel()
+	plainOnly(t, "the port is that of plain TCP")
+	s := startServer(t, nil)
+	for _, hello := range []string{"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "\x16\x03\x01\x02\x00\x01\n\x00\r\n\r\n"} {
+		resp, body := ask(t, s.Addr().String(), hello)
+		if resp.StatusCode != http.StatusBadRequest || !strings.Contains(body, "plain HTTP") {
+			t.Errorf("%q: got %s %q", hello, resp.Status, body)
+		}
+	}
+	if _, err := tls.Dial("tcp", s.Addr().String(), tls13); err == nil || !strings.Contains(err.Error(), "does not look like a TLS handshake") {
+		t.Errorf("crypto/tls: got %v", err)
+	}
+	if got := value(t, s, "throng_handshakes_total", metrics.HandshakeMalformed); got != 3 {
+		t.Errorf("got %v malformed handshakes, want 3", got)
+	}
+}

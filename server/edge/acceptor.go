@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -265,18 +264,11 @@ func (ac *Acceptor) authorize(c *PendingConn, peer netip.Addr, head []byte) (as 
 	return as, source, no == nil
 }
 
-// rejectHead sends a 400 response and waits until the peer closes, so that a reset does not discard the response. Pending bounds the time
-// and the number of these connections.
+// rejectHead sends a 400 response.
 func (ac *Acceptor) rejectHead(c *PendingConn, reason string) {
 	ac.Edge.metrics.Handshakes.WithLabelValues(metrics.HandshakeMalformed).Inc()
 	text := "400 Bad Request: " + reason + "\n"
-	_, err := fmt.Fprintf(c, "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(text), text)
-	if err == nil {
-		err = c.CloseWrite()
-	}
-	if err == nil {
-		_, err = io.Copy(io.Discard, io.LimitReader(c.TCPConn, MaxHead))
-	}
+	err := c.rejectWith(fmt.Sprintf("HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(text), text))
 	if err != nil && !errors.Is(err, net.ErrClosed) {
 		ac.Log.Debug("response to a malformed head not sent", "error", err)
 	}

@@ -78,12 +78,34 @@ func (c *PendingConn) Read(b []byte) (int, error) {
 	return c.receive(b)
 }
 
+// rejectWith sends a response and waits until the peer closes, so that a reset does not discard the response. Pending bounds the time and the
+// number of these connections.
+func (c *PendingConn) rejectWith(response string) error {
+	if _, err := io.WriteString(c, response); err != nil {
+		return err
+	}
+	if err := c.CloseWrite(); err != nil {
+		return err
+	}
+	_, err := io.Copy(io.Discard, io.LimitReader(c.TCPConn, MaxHead))
+	return err
+}
+
 var headEnd = []byte("\r\n\r\n")
+
+// malformedTLS is why the hello of a TLS client is not a head.
+const malformedTLS = "the first bytes are those of TLS, and this port speaks plain HTTP: use http:// or ws://, or the TLS port"
+
+// isTLS reports whether b begins as the hello of a TLS client does.
+func isTLS(b []byte) bool { return len(b) >= 2 && b[0] == 22 && b[1] == 3 }
 
 // readHead reads until ReadAhead has a complete head, and returns its end. end is 0 if the head exceeds MaxHead. malformed is the reason if
 // the bytes that have arrived cannot be a head.
 func (c *PendingConn) readHead() (end int, malformed string, err error) {
 	for from, line := 0, 0; ; {
+		if isTLS(c.ReadAhead) {
+			return 0, malformedTLS, nil
+		}
 		if at := bytes.Index(c.ReadAhead[from:], headEnd); at >= 0 {
 			end = from + at + len(headEnd)
 			return end, ws.MalformedHead(c.ReadAhead[line:end]), nil

@@ -2,7 +2,6 @@ package edge
 
 import (
 	"errors"
-	"fmt"
 	"net"
 
 	"github.com/throng-chat/throng/server/metrics"
@@ -32,9 +31,7 @@ func (ac *Acceptor) startTLS(c *PendingConn) bool {
 	}
 	switch {
 	case errors.Is(err, tlshandshake.ErrNotTLS):
-		if _, err = fmt.Fprint(c, responseNotTLS); err == nil {
-			err = c.CloseWrite()
-		}
+		err = errors.Join(err, c.rejectWith(responseNotTLS))
 	case errors.Is(err, tlshandshake.ErrPanic):
 		ac.Edge.metrics.Panics.Inc()
 		ac.logLimit.Do(func() { ac.Log.Error("TLS handshake failed", "error", err) })
