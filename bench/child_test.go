@@ -22,7 +22,7 @@ func TestAsAServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ln.Close()
-	time.Sleep(time.Minute)
+	time.Sleep(time.Minute) // until the other test ends it
 }
 
 func shell(script string) func(string) []string {

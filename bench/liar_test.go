@@ -140,7 +140,7 @@ func TestClosedLoopHidesWhatTheOpenOneShows(t *testing.T) {
 	began := time.Now()
 	sleepy := func(_ *echoRoom, _, _ int, m []byte) [][]byte {
 		if in := time.Since(began) % every; in < nap {
-			time.Sleep(nap - in)
+			time.Sleep(nap - in) // the pause that the test measures
 		}
 		return [][]byte{m}
 	}

@@ -42,7 +42,7 @@ func TestTheCloseOfAStoppedReaderIsNoticed(t *testing.T) {
 				}
 			}
 			written.Add(1)
-			time.Sleep(100 * time.Microsecond)
+			time.Sleep(100 * time.Microsecond) // the pace of the server
 		}
 	}))
 	cfg.Scenario, cfg.Connections, cfg.Publishers, cfg.Rate, cfg.Slow = Slow, 11, 1, 20, 0.5

@@ -37,7 +37,7 @@ func TestWithoutARampThereIsNoDialDelay(t *testing.T) {
 func TestTheConnectTimeOfARampCountsFromTheScheduledTime(t *testing.T) {
 	const each = 25 * time.Millisecond
 	cfg := testConfig(hostile(t, func(c net.Conn, key string) {
-		time.Sleep(each)
+		time.Sleep(each) // the time that this server needs for a handshake
 		if _, err := c.Write(ws.SwitchingProtocols(key, "", "")); err != nil {
 			t.Logf("slow server: %v", err)
 		}

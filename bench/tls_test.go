@@ -100,7 +100,7 @@ func TestTheTimesOfAConnectionAddUp(t *testing.T) {
 	const late = 60 * time.Millisecond
 	slow := func(cfg *tls.Config) {
 		cfg.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
-			time.Sleep(late)
+			time.Sleep(late) // the time that this server needs for a hello
 			return nil, nil
 		}
 	}

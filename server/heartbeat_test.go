@@ -50,7 +50,7 @@ func TestAClientThatOnlyReceivesStays(t *testing.T) {
 		for _, c := range []*client{talker, listener} {
 			c.expect(ws.OpText, "still here")
 		}
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(20 * time.Millisecond) // the pace of the talker, which is never silent for a ping interval
 	}
 }
 

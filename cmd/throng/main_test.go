@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -287,10 +288,16 @@ func serve(t *testing.T, cmd *exec.Cmd) (ready map[string]any, stop func(...os.S
 		t.Fatal(err)
 	}
 	var exited bool
+	stopping := make(chan struct{}) // closed by the log line of the stop
 	stop = func(signals ...os.Signal) int {
 		for i, s := range signals {
 			if i > 0 {
-				time.Sleep(200 * time.Millisecond) // the kernel merges pending signals of one kind, and nothing shows that the first was delivered
+				// The kernel merges pending signals of one kind: the next one is sent when the log shows the effect of the first.
+				select {
+				case <-stopping:
+				case <-time.After(time.Minute):
+					t.Error("the server does not stop at the first signal")
+				}
 			}
 			if err := cmd.Process.Signal(s); err != nil {
 				t.Error(err)
@@ -308,19 +315,24 @@ func serve(t *testing.T, cmd *exec.Cmd) (ready map[string]any, stop func(...os.S
 		}
 	})
 	// JSON, a line an event, as stderr is no terminal.
-	if err := json.NewDecoder(out).Decode(&ready); err != nil {
+	lines := json.NewDecoder(out)
+	if err := lines.Decode(&ready); err != nil {
 		t.Fatal(err)
 	}
 	if ready["msg"] != "ready" {
 		t.Fatalf("got %v, want ready first", ready)
 	}
 	go func() {
-		var rest [4096]byte
 		for {
-			if _, err := out.Read(rest[:]); err != nil {
-				return
+			var line struct{ Msg string }
+			if lines.Decode(&line) != nil {
+				break // the end, or a panic
+			}
+			if strings.HasPrefix(line.Msg, "stopping: ") {
+				close(stopping)
 			}
 		}
+		_, _ = io.Copy(io.Discard, out) // an error means that the process has ended
 	}()
 	return ready, stop
 }

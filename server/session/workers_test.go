@@ -52,25 +52,27 @@ func TestTasksRunInOrder(t *testing.T) {
 }
 
 func TestATaskHasAQueueTimeout(t *testing.T) {
-	w := NewWorkers(1, 10, 0)
-	gate := make(chan struct{})
-	w.Do(netip.Addr{}, func() { <-gate }, nil)
-	var rejected atomic.Int32
-	for range 3 {
-		w.Do(netip.Addr{}, func() { t.Error("run after its timeout") }, func() { rejected.Add(1) })
-	}
-	time.Sleep(time.Millisecond) // longer than they may wait
-	close(gate)
-	w.Wait()
-	if rejected.Load() != 3 {
-		t.Errorf("got %d rejected, want 3", rejected.Load())
-	}
-	done := false
-	w.Do(netip.Addr{}, func() { done = true }, nil)
-	w.Wait()
-	if !done {
-		t.Error("no task runs after a rejection")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		w := NewWorkers(1, 10, 0)
+		gate := make(chan struct{})
+		w.Do(netip.Addr{}, func() { <-gate }, nil)
+		var rejected atomic.Int32
+		for range 3 {
+			w.Do(netip.Addr{}, func() { t.Error("run after its timeout") }, func() { rejected.Add(1) })
+		}
+		time.Sleep(time.Nanosecond) // longer than they may wait
+		close(gate)
+		w.Wait()
+		if rejected.Load() != 3 {
+			t.Errorf("got %d rejected, want 3", rejected.Load())
+		}
+		done := false
+		w.Do(netip.Addr{}, func() { done = true }, nil)
+		w.Wait()
+		if !done {
+			t.Error("no task runs after a rejection")
+		}
+	})
 }
 
 // A waiting task is rejected at its timeout, not when a worker takes it.
