@@ -109,7 +109,7 @@ func TestAPlainClientMayNotPublishWithAPublishProxy(t *testing.T) {
 	c := dial(t, s, "moderated")
 	c.send(ws.OpText, "rude")
 	c.expectCloseCode(ws.ClosePolicy)
-	eventually(t, "the close to be counted", func() bool { return closesBy(s, fanout.ClosedForbidden) == 1 })
+	eventually(t, "the close to be counted", func() bool { return closesBy(s, fanout.ClosedDenied) == 1 })
 	if got := len(a.of(session.OnPublish)); got != 0 {
 		t.Errorf("got %d proxy requests, want none", got)
 	}

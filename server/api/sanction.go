@@ -10,7 +10,7 @@ import (
 	"github.com/throng-chat/throng/server/session"
 )
 
-// The methods for sanctions, which chat.Moderation holds. A method also ends the connections and subscriptions that a new sanction forbids.
+// The methods for sanctions, which chat.Moderation holds. A method also ends the connections and subscriptions that a new sanction denies.
 
 // apiSanction is a ban or a mute of a user: in a room, or in all rooms if channel is empty.
 type apiSanction struct {

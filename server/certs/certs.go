@@ -3,7 +3,7 @@
 //
 //	files --> Check --> a set of pairs, behind an atomic pointer --> GetCertificate, on any goroutine
 //
-// A pair that cannot be used (the key is another's, the certificate has ended, a file is missing) is refused, and the one before it stays.
+// A pair that cannot be used (the key is another's, the certificate has ended, a file is missing) is rejected, and the one before it stays.
 package certs
 
 import (
@@ -81,7 +81,7 @@ func Open(files []Files, now time.Time) (*Store, error) {
 }
 
 // Check reads the pairs whose files have changed since they were read, or with all every pair, and reports how many are new. The error says
-// which pair was refused and why: once for each change of its files, unless with all. Called by one goroutine at a time; it reads files.
+// which pair was rejected and why: once for each change of its files, unless with all. Called by one goroutine at a time; it reads files.
 func (s *Store) Check(all bool, now time.Time) (changed int, err error) {
 	pairs := append([]*tls.Certificate(nil), s.current.Load().pairs...)
 	var errs []error

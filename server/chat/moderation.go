@@ -63,8 +63,8 @@ func newModeration() *Moderation {
 // isActive reports whether a sanction with an end is active now.
 func isActive(until, now time.Time) bool { return until.IsZero() || now.Before(until) }
 
-// Forbids reports whether a sanction denies a user an action in a room. With an empty room, only sanctions for all rooms count.
-func (m *Moderation) Forbids(user string, action Action, room string) bool {
+// Denies reports whether a sanction denies a user an action in a room. With an empty room, only sanctions for all rooms count.
+func (m *Moderation) Denies(user string, action Action, room string) bool {
 	if user == "" || !m.anySanction.Load() {
 		return false
 	}

@@ -29,11 +29,11 @@ func TestSanctionsAreBoundedAndExpire(t *testing.T) {
 	if !m.Ban("1", "x", now.Add(3*time.Hour)) {
 		t.Error("an active sanction cannot be extended")
 	}
-	if !m.Forbids("0", ToSubscribe, "x") {
+	if !m.Denies("0", ToSubscribe, "x") {
 		t.Error("a ban does not apply")
 	}
 	now = now.Add(time.Hour)
-	if m.Forbids("0", ToSubscribe, "x") || !m.Forbids("1", ToSubscribe, "x") {
+	if m.Denies("0", ToSubscribe, "x") || !m.Denies("1", ToSubscribe, "x") {
 		t.Error("a ban does not apply exactly until its expiry")
 	}
 	if !m.Ban("one more", "x", now.Add(time.Minute)) || len(m.Bans) != MaxSanctions/2+1 {

@@ -6,7 +6,7 @@ const SessionPath = "/connection/websocket"
 // Authorize reports whether an actor may do an action in a room. It checks sanctions, the rules of the room's name, and the room's options.
 // Plain clients, sessions (also for recovery) and the server API all use it. Any goroutine may call it.
 func (h *Hub) Authorize(a Actor, action Action, in RoomRef) bool {
-	if h.Moderation.Forbids(a.User, action, in.Name) {
+	if h.Moderation.Denies(a.User, action, in.Name) {
 		return false
 	}
 	if a.Application {

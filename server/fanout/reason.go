@@ -22,7 +22,7 @@ const (
 	ClosedExpired              // the token expired and was not refreshed
 	ClosedStale                // no connect command in time
 	ClosedLimit                // too many connections of one user
-	ClosedForbidden            // not allowed to publish
+	ClosedDenied               // not allowed to publish
 	ClosedByApplication        // by the server API or a webhook
 	ClosedPosition             // a publication was lost in a server-side subscription
 	ClosedUnfinished           // a message was not finished in time, or the budget of unfinished messages was exceeded
@@ -47,7 +47,7 @@ var ReasonNames = [reasonCount]string{
 	ClosedExpired:       "expired",
 	ClosedStale:         "stale",
 	ClosedLimit:         "limit",
-	ClosedForbidden:     "forbidden",
+	ClosedDenied:        "forbidden",
 	ClosedByApplication: "application",
 	ClosedPosition:      "insufficient_state",
 	ClosedUnfinished:    "unfinished",

@@ -68,7 +68,7 @@ func (p *Client) publish(op ws.Opcode, b []byte, now time.Duration) {
 	e := hub.Admit(chat.Actor{Member: true}, chat.RoomRef{Name: r.Name, Options: r.Options}, len(b))
 	switch {
 	case r.Options.PublishProxy, e != nil && e != chat.RejectLimit:
-		p.Close(fanout.ClosedForbidden, ws.ClosePolicy, publishDenial(r.Options))
+		p.Close(fanout.ClosedDenied, ws.ClosePolicy, publishDenial(r.Options))
 	case e != nil:
 		p.Close(fanout.ClosedTooBig, ws.CloseTooBig, "message too big for this room")
 	case !limiter.PerSecond(r.Options.Rate).Allow(&p.roomMessages, now, 1):

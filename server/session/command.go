@@ -119,7 +119,7 @@ func (s *Session) dispatch(cmd *protocol.Command) (string, func()) {
 	return "", nil
 }
 
-// onPong handles a command without an ID: a pong. The protocol forbids a pong without a ping.
+// onPong handles a command without an ID: a pong. The protocol does not allow a pong without a ping.
 func (s *Session) onPong(cmd *protocol.Command) {
 	name, _ := s.dispatch(cmd)
 	if name != "" || s.Conn.Pinged.Swap(0) == 0 {

@@ -72,9 +72,9 @@ var (
 	disconnectStale         = disconnect{fanout.ClosedStale, 3502, "stale"}
 	DisconnectForced        = disconnect{fanout.ClosedByAdmin, 3503, "force disconnect"}
 	disconnectTooManyOfUser = disconnect{fanout.ClosedLimit, 3504, "connection limit"}
-	disconnectBanned        = disconnect{fanout.ClosedForbidden, 3507, "banned"}
-	disconnectDenied        = disconnect{fanout.ClosedForbidden, 3507, "permission denied"}
-	disconnectNotAvailable  = disconnect{fanout.ClosedForbidden, 3508, "not available"}
+	disconnectBanned        = disconnect{fanout.ClosedDenied, 3507, "banned"}
+	disconnectDenied        = disconnect{fanout.ClosedDenied, 3507, "permission denied"}
+	disconnectNotAvailable  = disconnect{fanout.ClosedDenied, 3508, "not available"}
 )
 
 // unsubscribeReason is the reason why the server ends a subscription. An SDK subscribes again after the codes from 2500 on only.

@@ -107,7 +107,7 @@ func (s *Session) checkSanctions(claims token.Claims) bool {
 	switch {
 	case s.Sessions.Moderation.IsRevoked(s.Info.User, s.tokenID):
 		s.flushAndDisconnect(disconnectInvalidToken)
-	case s.Sessions.Moderation.Forbids(s.Info.User, chat.ToSubscribe, ""):
+	case s.Sessions.Moderation.Denies(s.Info.User, chat.ToSubscribe, ""):
 		s.flushAndDisconnect(disconnectBanned)
 	default:
 		return true

@@ -129,8 +129,8 @@ func (h *Handshaker) Handshake(nc net.Conn, from netip.Addr, early []byte, gone 
 	defer func() { err = recovered(err, recover()) }()
 	state, err := h.engine.handshake(rc, log)
 	if err != nil {
-		if rc.refused != nil {
-			err = rc.refused
+		if rc.rejected != nil {
+			err = rc.rejected
 		}
 		return nil, err
 	}

@@ -49,7 +49,7 @@ type recordConn struct {
 	unread   []byte // read from the socket, and not given to the engine
 	current  int    // bytes at the front of unread that belong to the record being read
 	given    int    // bytes of all records
-	refused  error  // why the peer's bytes are refused, where an engine does not say it
+	rejected error  // why the bytes of the peer are rejected, if the engine does not return it
 
 	random []byte // of the ServerHello; nil until it was sent
 	last   []byte // the last record of application data's content type that was sent
@@ -142,7 +142,7 @@ func (c *recordConn) missing() (int, error) {
 	n, err := c.size()
 	switch {
 	case err != nil:
-		c.refused = err
+		c.rejected = err
 		return 0, err
 	case n == 0:
 		return smallRead, nil

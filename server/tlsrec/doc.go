@@ -11,7 +11,7 @@
 //
 // # Rules
 //
-//   - A sequence number is used once. The bytes that Seal returns are sent as they are: the caller keeps what a full socket refuses, and
+//   - A sequence number is used once. The bytes that Seal returns are sent as they are: the caller keeps what a full socket does not accept, and
 //     never seals the same plaintext again in its place.
 //   - Records that carry no application data (empty records, KeyUpdates, warnings, session tickets) are counted. More than MaxUseless of
 //     them in a row end the connection (CVE-2026-56862), as do more KeyUpdates than the data between them allows (MaxUpdates).

@@ -151,7 +151,7 @@ func errNotUTF8() error {
 	return &CloseError{Code: CloseInvalidData, Reason: "text is not UTF-8"}
 }
 
-// append adds unmasked bytes to the current message. It checks text as it comes, so that bytes that cannot become UTF-8 are refused at once
+// append adds unmasked bytes to the current message. It checks text as it comes, so that bytes that cannot become UTF-8 are rejected at once
 // (Autobahn 6.4), and not at the end of the message.
 func (p *partial) append(chunk []byte) error {
 	p.data = append(p.data, chunk...)
