@@ -89,6 +89,10 @@ fuzz: ## each fuzz target for a minute
 torture: ## attack a real server and print one line per attack (about six minutes)
 	go run ./server/torture
 
+.PHONY: torture-tls
+torture-tls: ## the same attacks over TLS
+	go run ./server/torture -tls llib
+
 .PHONY: mutants
 mutants: ## plant known bugs, one at a time: each must fail a test
 	.ci/mutants

@@ -17,6 +17,7 @@ type attack struct {
 	race   bool     // the server uses all processors
 	log    bool     // the attack reads the server's log, or stops reading it
 	ends   bool     // the attack ends the server
+	tls    bool     // the server has a TLS port besides; with -tls all servers have one
 
 	// run attacks t. It returns a note for the output, and an error if the attack succeeded.
 	run func(t *target) (note string, err error)

@@ -3,7 +3,7 @@
 // Torture runs attacks against a throng process, from another process. It prints one line for each attack: its name, the growth of the
 // server's memory, the latency of an honest client before and during the attack, and the verdict. It exits with 1 if an attack succeeded.
 //
-//	go run ./server/torture [-run REGEXP] [-throng BINARY]
+//	go run ./server/torture [-run REGEXP] [-throng BINARY] [-tls ENGINE]
 //
 // The server is pinned to the first half of the processors, and the attacker to all but the first. All traffic uses the loopback
 // interface, and each attack is bounded in count and time. A bound of latency is relative to the same client just before the attack.
@@ -23,11 +23,12 @@ import (
 )
 
 // attacks are all cases, in the order in which they run.
-var attacks = slices.Concat(signalAttacks, logAttacks, replyAttacks, pageAttacks, joinAttacks, apiAttacks, heldAttacks, burstAttacks)
+var attacks = slices.Concat(signalAttacks, logAttacks, replyAttacks, pageAttacks, joinAttacks, apiAttacks, heldAttacks, burstAttacks, tlsAttacks)
 
 func main() {
 	only := flag.String("run", "", "run the attacks whose name matches this regular expression")
 	binary := flag.String("throng", "", "the binary to attack; built from this checkout without it")
+	flag.StringVar(&overTLS, "tls", "", "attack over TLS, with this engine of the server: llib or std")
 	chat := flag.String("honest", "", "be the honest client of a server, such as echoes@127.0.0.1:3000 (torture starts it so)")
 	flag.Parse()
 	if *chat != "" {
@@ -61,6 +62,9 @@ func torture(only, binary string) error {
 	}
 	pinSelf()
 	var lost []string
+	if overTLS != "" {
+		fmt.Println("over TLS, engine", overTLS)
+	}
 	fmt.Printf("%-34s %12s %22s  %s\n", "attack", "memory", "others' p99", "verdict")
 	for _, a := range attacks {
 		if !match.MatchString(a.name) {

@@ -116,6 +116,9 @@ func (r *raw) discard() { go io.Copy(io.Discard, r.Conn) }
 
 // established reports whether the server has not closed its side of TCP.
 func established(c net.Conn) bool {
+	if s, is := c.(*securedConn); is {
+		c = s.NetConn()
+	}
 	s, is := c.(syscall.Conn)
 	if !is {
 		return false

@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -23,8 +25,17 @@ func start(binary string, a attack) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
+	config := strings.ReplaceAll(a.config, "HANGING", hanging())
+	if overTLS != "" || a.tls {
+		table, err := writeCertificate(dir, cmp.Or(overTLS, "llib"))
+		if err != nil {
+			return nil, err
+		}
+		config += table
+		a.flags = append(slices.Clone(a.flags), "--tls-listen", "127.0.0.1:0")
+	}
 	file := filepath.Join(dir, "throng.toml")
-	if err := os.WriteFile(file, []byte(strings.ReplaceAll(a.config, "HANGING", hanging())), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		return nil, err
 	}
 	t := &target{dir: dir, gone: make(chan struct{})}
@@ -100,9 +111,15 @@ func (t *target) awaitReady(log *bufio.Reader) error {
 			return fmt.Errorf("the server is not ready: %w; last log line: %s", err, last)
 		}
 		last = line
-		var ready struct{ Msg, Listen, Admin string }
+		var ready struct {
+			Msg, Listen, Admin string
+			TLSListen          string `json:"tls_listen"`
+		}
 		if json.Unmarshal(line, &ready) == nil && ready.Msg == "ready" {
-			t.chat, t.admin = ready.Listen, ready.Admin
+			t.chat, t.tls, t.admin = ready.Listen, ready.TLSListen, ready.Admin
+			if overTLS != "" {
+				t.chat = tlsScheme + t.tls
+			}
 			return nil
 		}
 	}

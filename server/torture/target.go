@@ -20,7 +20,8 @@ import (
 type target struct {
 	cmd   *exec.Cmd
 	dir   string
-	chat  string // host:port
+	chat  string // host:port of the attack; after tlsScheme if it is the TLS port
+	tls   string // host:port of the TLS port; empty for none
 	admin string // host:port
 	gone  chan struct{}
 	begin func() // starts the measurement anew: what came before does not count

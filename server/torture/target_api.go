@@ -14,12 +14,16 @@ import (
 
 // api calls a method of the server API and returns the response body, cut to limit bytes.
 func (t *target) api(method, body string, limit int64) (status int, answer []byte, err error) {
-	req, err := http.NewRequest(http.MethodPost, "http://"+t.chat+"/api/"+method, strings.NewReader(body))
+	url := "http://" + t.chat
+	if address, secure := strings.CutPrefix(t.chat, tlsScheme); secure {
+		url = "https://" + address
+	}
+	req, err := http.NewRequest(http.MethodPost, url+"/api/"+method, strings.NewReader(body))
 	if err != nil {
 		return 0, nil, err
 	}
 	req.Header.Set("X-API-Key", apiKey)
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := apiClient.Do(req)
 	if err != nil {
 		return 0, nil, err
 	}

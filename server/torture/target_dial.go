@@ -41,13 +41,17 @@ func (t *target) tcp(o how) (net.Conn, error) {
 			return failed
 		}
 	}
-	c, err := d.Dial("tcp", t.chat)
+	address, secure := strings.CutPrefix(t.chat, tlsScheme)
+	c, err := d.Dial("tcp", address)
 	if err != nil {
 		return nil, err
 	}
 	t.opened(c)
 	if o.rate > 0 {
-		return &paced{Conn: c, rate: o.rate}, nil
+		c = &paced{Conn: c, rate: o.rate}
+	}
+	if secure {
+		return secured(c)
 	}
 	return c, nil
 }
@@ -63,6 +67,11 @@ func (t *target) raw(path string, o how) (*raw, error) {
 	if err != nil {
 		return nil, err
 	}
+	return upgrade(c, path, o)
+}
+
+// upgrade makes the WebSocket handshake on c.
+func upgrade(c net.Conn, path string, o how) (*raw, error) {
 	head := "GET " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" + o.header + "\r\n"
 	r := &raw{Conn: c, in: bufio.NewReaderSize(c, 1<<10)}
@@ -119,7 +128,12 @@ func (t *target) connect(user, from string) (*member, error) {
 	if from != "" {
 		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(from)}
 	}
-	c, _, err := websocket.Dial(ctx, "ws://"+t.chat+"/connection/websocket", &websocket.DialOptions{HTTPClient: clientOf(&dialer)})
+	address, secure := strings.CutPrefix(t.chat, tlsScheme)
+	scheme := "ws://"
+	if secure {
+		scheme = "wss://"
+	}
+	c, _, err := websocket.Dial(ctx, scheme+address+"/connection/websocket", &websocket.DialOptions{HTTPClient: clientOf(&dialer)})
 	if err != nil {
 		return nil, err
 	}
@@ -133,5 +147,5 @@ func (t *target) connect(user, from string) (*member, error) {
 
 // clientOf returns an HTTP client that dials by d.
 func clientOf(d *net.Dialer) *http.Client {
-	return &http.Client{Transport: &http.Transport{DialContext: d.DialContext, DisableKeepAlives: true}}
+	return &http.Client{Transport: &http.Transport{DialContext: d.DialContext, DisableKeepAlives: true, TLSClientConfig: clientTLS}}
 }
