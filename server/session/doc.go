@@ -9,18 +9,20 @@
 // The poller owns a Session; other goroutines post to it. Commands of the application on users are data (chat/user_command.go), which the
 // session applies (user_command.go). A command that waits for a proxy request, a slow signature or a bulk reply stops the reading from its
 // client (wait.go, workers.go); other sessions continue. Publications, joins and leaves are encoded here for the formats of the SDKs
-// (encoding.go, push.go).
+// (publication.go, push.go).
 //
-// A publication of an SDK client passes nine files from bytes to bytes, chat/publish.go twice (counted in a build with -cover, without the transport, ws and
-// the functions that only check or count). It takes one look-up of the options of the room, none if the publisher is a member, and locks the
-// order of the room once:
+// A publication of an SDK client without a webhook passes ten files from bytes to bytes, publication.go and chat/publish.go twice (counted in a
+// build with -cover, without the transport, ws and the functions that only look up, check or count). It takes one look-up of the options of the
+// room, none if the publisher is a member, and locks the order of the room once:
 //
 //	fanout/receive.go            read the socket, decode the frame
 //	command.go, publish.go       decode the command; rates, limits
+//	publication.go               the data of the client as a publication
 //	chat/publish.go              permission; then, under the lock of the room: offset, history, post
 //	fanout/topic.go, shard.go    one job for each shard and format, in the inbox of the shard
 //	fanout/flush.go              all jobs of a flush; one batch
-//	chat/publish.go, push.go     encode once for each format
+//	chat/publish.go              once for each format:
+//	publication.go, encoding.go  the push, and its frame
 //	fanout/write.go              one write for each member
 //
 // A session of an HTTP stream (stream.go) differs in its encoding (stream_encoding.go) and in its transport, httpstream.Transport: its commands
@@ -28,8 +30,8 @@
 //
 // A file uses those above it in this list. Only session.go, sessions.go and stream_sessions.go, which declare the state, use each other.
 //
-//	encoding.go, stream_encoding.go, data.go, delta.go, push.go,   what is received and sent
-//	errors.go
+//	encoding.go, stream_encoding.go, delta.go, publication.go,     what is received and sent
+//	push.go, errors.go
 //	expiry.go, clientid.go                                         times, and IDs
 //	workers.go, hooks_health.go, hooks.go, bulk_query.go           work on other goroutines, without a Session
 //	subscription.go, reply_frame.go, session.go, sessions.go,      state
