@@ -64,11 +64,16 @@ type APIConfig struct {
 
 // TLSConfig is the TLS port. It is off unless Config.TLSListen is an address.
 type TLSConfig struct {
-	Cert         []string `name:"cert"`                                                             // PEM files, each with the chain of one certificate; the first is for unknown server names
-	Key          []string `name:"key"`                                                              // PEM files with the private keys, in the order of Cert
-	RedirectPort int      `name:"redirect-port" default:"0" min:"1" max:"65535" zero:"no redirect"` // of https, to which the plain port sends its clients
-	MinVersion   string   `name:"min-version" default:"1.2" oneof:"1.2,1.3"`
-	Engine       string   `name:"engine" default:"llib" oneof:"llib,std" allowed:"llib or std: the TLS implementation that makes the handshakes"`
+	Cert          []string `name:"cert"`                                                                    // PEM files, each with the chain of one certificate; the first is for unknown server names
+	Key           []string `name:"key"`                                                                     // PEM files with the private keys, in the order of Cert
+	RedirectPort  int      `name:"redirect-port" default:"0" min:"1" max:"65535" zero:"no redirect"`        // of https, to which the plain port sends its clients
+	ACMEDomains   []string `name:"acme-domains"`                                                            // whose certificates a CA issues
+	ACMECache     string   `name:"acme-cache"`                                                              // directory
+	ACMEEmail     string   `name:"acme-email"`                                                              // for messages of the CA
+	ACMEDirectory string   `name:"acme-directory" default:"https://acme-v02.api.letsencrypt.org/directory"` // URL of the CA
+	ACMECA        string   `name:"acme-ca"`                                                                 // PEM file with the roots of the certificate of ACMEDirectory; empty for those of the system
+	MinVersion    string   `name:"min-version" default:"1.2" oneof:"1.2,1.3"`
+	Engine        string   `name:"engine" default:"llib" oneof:"llib,std" allowed:"llib or std: the TLS implementation that makes the handshakes"`
 }
 
 // CertificateFiles is one certificate of the TLS port.

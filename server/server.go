@@ -210,6 +210,9 @@ func (s *Server) Run(ctx context.Context) error {
 	})
 	if s.tls != nil {
 		owners.Go(func() { s.maintainTLS(fetching) })
+		if s.tls.acme != nil {
+			owners.Go(func() { s.runACME(fetching) })
+		}
 	}
 	stopRelease := make(chan struct{})
 	owners.Go(func() { releaseMemory(s.sessions.Live.Load, stopRelease) })

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"time"
 
@@ -18,10 +19,12 @@ const (
 	ticketKeyTime = 24 * time.Hour // after which session tickets get a new key; the keys of the two days before stay valid
 )
 
-// tlsPort is the TLS port. Its parts are constant; certs and handshakes change under maintainTLS.
+// tlsPort is the TLS port. Its fields are constant; certs and handshakes change under maintainTLS.
 type tlsPort struct {
 	acceptor   *edge.Acceptor
 	certs      *certs.Store
+	acme       *certs.ACME           // nil without ACME
+	issued     chan certs.ACMEResult // of acme
 	handshakes *tlshandshake.Handshaker
 	reload     chan struct{} // a request to read all certificates again
 }
@@ -36,12 +39,17 @@ func (s *Server) openTLS() error {
 	if err != nil {
 		return err
 	}
+	acme, challenge, err := s.openACME()
+	if err != nil {
+		return err
+	}
 	versions := map[string]uint16{"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}
 	handshakes, err := tlshandshake.New(tlshandshake.Config{
 		Engine:         c.Engine,
 		MinVersion:     versions[c.MinVersion],
 		NextProtos:     []string{"http/1.1"},
 		GetCertificate: store.GetCertificate,
+		Challenge:      challenge,
 	})
 	if err != nil {
 		return fmt.Errorf("tls: %w", err)
@@ -50,9 +58,15 @@ func (s *Server) openTLS() error {
 	if err != nil {
 		return err
 	}
-	s.tls = &tlsPort{acceptor, store, handshakes, make(chan struct{}, 1)}
-	s.metrics.Gauge("throng_tls_certificate_seconds_left", "Time until the first TLS certificate in use expires; negative if it has expired.",
-		func() float64 { return time.Until(store.NotAfter()).Seconds() })
+	s.tls = &tlsPort{acceptor, store, acme, make(chan certs.ACMEResult), handshakes, make(chan struct{}, 1)}
+	s.metrics.Gauge("throng_tls_certificate_seconds_left", "Time until the first TLS certificate in use expires; negative if it has expired, 0 without a certificate.",
+		func() float64 {
+			first := store.NotAfter()
+			if first.IsZero() {
+				return 0
+			}
+			return time.Until(first).Seconds()
+		})
 	return nil
 }
 
@@ -64,7 +78,7 @@ func (c Config) openCertificates() (*certs.Store, error) {
 	for _, pair := range c.Pairs {
 		files = append(files, certs.Files(pair))
 	}
-	store, err := certs.Open(files, time.Now())
+	store, err := certs.Open(files, c.TLS.ACMEDomains, time.Now())
 	if err != nil {
 		return nil, fmt.Errorf("tls: %w", err)
 	}
@@ -77,6 +91,9 @@ func (c Config) CheckCertificates() error {
 		return nil
 	}
 	_, err := c.openCertificates()
+	if len(c.TLS.ACMEDomains) > 0 {
+		err = errors.Join(err, c.acmeConfig().Check())
+	}
 	return err
 }
 
@@ -110,6 +127,8 @@ func (s *Server) maintainTLS(ctx context.Context) {
 			s.tls.handshakes.RotateTickets()
 		case now := <-checks.C:
 			s.checkCertificates(false, now)
+		case r := <-s.tls.issued:
+			s.useIssued(r)
 		case <-s.tls.reload:
 			s.checkCertificates(true, time.Now())
 		}

@@ -162,3 +162,6 @@ func await(t *testing.T, nc net.Conn, in *tlsrec.In, text string) {
 		}
 	}
 }
+
+// farFuture is later than the end of any certificate of an authority.
+func farFuture() time.Time { return time.Now().AddDate(1, 0, 0) }

@@ -3,6 +3,7 @@ package server
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"sync"
@@ -81,6 +82,16 @@ func TestGuestsAreOffOnAPublicTLSPort(t *testing.T) {
 	}
 }
 
+// acme returns a change that sets the settings of ACME, then those of more.
+func acme(more func(*Config)) func(*Config) {
+	return func(c *Config) {
+		c.TLSListen, c.TLS.ACMEDomains, c.TLS.ACMECache = ":443", []string{"a.example", "xn--bcher-kva.example"}, "acme"
+		if more != nil {
+			more(c)
+		}
+	}
+}
+
 func TestSettingsOfTLSDependOnEachOther(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -99,6 +110,23 @@ func TestSettingsOfTLSDependOnEachOther(t *testing.T) {
 		{func(c *Config) { c.TLSListen, c.Pairs = ":443", []CertificateFiles{{"a", "b"}, {"a", ""}} }, "tls.certificate.key"},
 		{func(c *Config) { c.TLSListen, c.Pairs = ":443", []CertificateFiles{{"", "b"}} }, "tls.certificate.cert"},
 		{func(c *Config) { c.Pairs = []CertificateFiles{{"a", "b"}} }, "tls.certificate.cert"},
+		{acme(nil), ""},
+		{acme(func(c *Config) { c.TLSListen = "off" }), "tls.acme-domains"},
+		{acme(func(c *Config) { c.TLS.ACMECache = "" }), "tls.acme-cache"},
+		{acme(func(c *Config) { c.TLS.ACMEEmail = "nobody" }), "tls.acme-email"},
+		{acme(func(c *Config) { c.TLS.ACMEDirectory = "http://ca.example/dir" }), "tls.acme-directory"},
+		{acme(func(c *Config) { c.TLS.ACMEDomains = []string{"a.example", "a.example"} }), "tls.acme-domains"},
+		{acme(func(c *Config) { c.TLS.ACMEDomains = []string{"*.example.com"} }), "tls.acme-domains"},
+		{acme(func(c *Config) { c.TLS.ACMEDomains = []string{"A.example"} }), "tls.acme-domains"},
+		{acme(func(c *Config) { c.TLS.ACMEDomains = []string{"localhost"} }), "tls.acme-domains"},
+		{acme(func(c *Config) { c.TLS.ACMEDomains = []string{"a.example."} }), "tls.acme-domains"},
+		{acme(func(c *Config) {
+			c.TLS.ACMEDomains = nil
+			for i := range 101 {
+				c.TLS.ACMEDomains = append(c.TLS.ACMEDomains, fmt.Sprintf("a%d.example", i))
+			}
+		}), "tls.acme-domains"},
+		{func(c *Config) { c.TLS.ACMECache = "acme" }, "tls.acme-cache"},
 		{func(c *Config) { c.TLS.RedirectPort = 443 }, "tls.redirect-port"},
 		{func(c *Config) {
 			c.Listen, c.TLSListen, c.TLS.Cert, c.TLS.Key, c.TLS.RedirectPort = "off", ":443", []string{"a"}, []string{"b"}, 443

@@ -226,14 +226,15 @@ func (c *Config) tlsErrors() []error {
 	switch {
 	case c.TLSListen == "off" && len(t.Cert) > 0:
 		ce.add("cert", t.Cert, "must be left out, because tls-listen is off")
-	case c.TLSListen != "off" && len(t.Cert) == 0 && len(c.Pairs) == 0:
-		ce.add("cert", t.Cert, "must name a PEM file, because tls-listen is %s", c.TLSListen)
+	case c.TLSListen != "off" && len(t.Cert) == 0 && len(c.Pairs) == 0 && len(t.ACMEDomains) == 0:
+		ce.add("cert", t.Cert, "must name a PEM file, because tls-listen is %s; or set acme-domains", c.TLSListen)
 	case len(t.Cert) != len(t.Key):
 		ce.add("key", t.Key, "must name a PEM file for each of cert (%d)", len(t.Cert))
 	}
 	if t.RedirectPort != 0 && (c.Listen == "off" || c.TLSListen == "off") {
 		ce.add("redirect-port", t.RedirectPort, "needs listen and tls-listen: it redirects from the one to the other")
 	}
+	c.acmeErrors(&ce)
 	ce.addRanges(t)
 	return ce.errs
 }

@@ -117,7 +117,9 @@ func TestEveryKeyReachesTheServer(t *testing.T) {
 		},
 		API: server.APIConfig{Key: "fedcba9876543210", On: "admin"},
 		TLS: server.TLSConfig{
-			Cert: []string{beside("a.crt"), "/etc/b.crt"}, Key: []string{beside("a.key"), "/etc/b.key"}, RedirectPort: 4443, MinVersion: "1.3", Engine: "std",
+			Cert: []string{beside("a.crt"), "/etc/b.crt"}, Key: []string{beside("a.key"), "/etc/b.key"}, RedirectPort: 4443,
+			ACMEDomains: []string{"a.example", "b.example"}, ACMECache: beside("acme"), ACMEEmail: "a@a.example", ACMEDirectory: "https://ca.example/dir", ACMECA: "/etc/ca.pem",
+			MinVersion: "1.3", Engine: "std",
 		},
 		Pairs: []server.CertificateFiles{{Cert: beside("c.crt"), Key: "/etc/c.key"}, {Cert: beside("d.crt"), Key: beside("d.key")}},
 		Webhooks: session.HooksConfig{
@@ -171,6 +173,7 @@ func TestTheExampleFileIsValid(t *testing.T) {
 	want.Webhooks = cfg.Webhooks
 	want.Webhooks.Timeout, want.Origins = server.DefaultConfig().Webhooks.Timeout, []string{"https://app.example"}
 	want.TLSListen, want.TLS.Cert, want.TLS.Key, want.Pairs = ":3443", cfg.TLS.Cert, cfg.TLS.Key, cfg.Pairs
+	want.TLS.ACMEDomains, want.TLS.ACMECache, want.TLS.ACMEEmail, want.TLS.ACMECA = cfg.TLS.ACMEDomains, cfg.TLS.ACMECache, cfg.TLS.ACMEEmail, cfg.TLS.ACMECA
 	want.TrustedProxies, want.Hosts = []string{"127.0.0.1"}, []string{"chat.example"}
 	if !reflect.DeepEqual(cfg, want) {
 		t.Errorf("its settings: got %+v, want the defaults, %+v", cfg, want)

@@ -90,7 +90,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			module + "/server/tlsrec", "github.com/lesismal/llib/std/crypto/tls", "golang.org/x/sys/cpu",
 		},
 		"/server/tlsconn": {module + "/server/netpoll", module + "/server/tlshandshake", module + "/server/tlsrec", module + "/server/wheel"},
-		"/server/certs":   {},
+		"/server/certs":   {"golang.org/x/crypto/acme", "golang.org/x/crypto/acme/autocert"},
 		"/server/ws":      {},
 		"/server/wheel":   {},
 		"/server/web":     {},

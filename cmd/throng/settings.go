@@ -123,6 +123,11 @@ func (so *sources) config(cfg server.Config, addresses bool, log *slog.Logger) (
 			names[i] = so.file.pathOf(name)
 		}
 	}
+	for _, name := range []*string{&cfg.TLS.ACMECache, &cfg.TLS.ACMECA} {
+		if *name != "" {
+			*name = so.file.pathOf(*name)
+		}
+	}
 	for i := range cfg.Pairs {
 		pair := &cfg.Pairs[i]
 		pair.Cert, pair.Key = so.file.pathOf(pair.Cert), so.file.pathOf(pair.Key)

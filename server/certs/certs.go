@@ -1,7 +1,9 @@
-// Package certs keeps the certificates of a TLS port: it reads them from files, chooses one by the server name of a client (SNI), and takes
-// changed files without a restart. It has no goroutine and no clock: the caller calls Check once a second, and on demand.
+// Package certs keeps the certificates of a TLS port: it reads them from files or gets them from a CA by ACME, chooses one by the server name of
+// a client (SNI), and takes changed files without a restart. Store has no goroutine and no clock: the caller calls Check once a second, and
+// on demand.
 //
-//	files --> Check --> a set of pairs, behind an atomic pointer --> GetCertificate, on any goroutine
+//	files     --> Check ----> a set of pairs, behind an atomic pointer --> GetCertificate, on any goroutine
+//	CA (ACME) --> SetACME --/
 //
 // A pair that cannot be used (the key is another's, the certificate has ended, a file is missing) is rejected, and the one before it stays.
 package certs
@@ -11,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -27,15 +30,19 @@ type Files struct {
 // Store has the pairs of a port. The first is that of clients without a server name, and of those whose name no pair has.
 type Store struct {
 	current atomic.Pointer[set]
+	domains []string // of ACME; constant
 
-	// Owned by the caller of Check.
+	// Owned by the caller of Check and SetACME.
 	files []Files
-	seen  [][2]stamp // of each pair, at its last reading
+	seen  [][2]stamp         // of each pair, at its last reading
+	pairs []*tls.Certificate // of files
+	acme  []*tls.Certificate // of domains; nil for those without a certificate
 }
 
 // set is what is in use. It is constant.
 type set struct {
 	pairs  []*tls.Certificate
+	named  []string                      // what Expiring calls each of pairs: its file, or its domain
 	byName map[string][]*tls.Certificate // lower case; "*.example.org" for a wildcard
 }
 
@@ -59,31 +66,32 @@ func (st stamp) same(other stamp) bool {
 	return os.SameFile(st.info, other.info) && st.info.Size() == other.info.Size() && st.info.ModTime().Equal(other.info.ModTime())
 }
 
-// Open reads all pairs. An error says which of them cannot be used. files is not empty.
-func Open(files []Files, now time.Time) (*Store, error) {
-	s := &Store{files: files, seen: make([][2]stamp, len(files))}
-	if len(files) == 0 {
+// Open reads all pairs. An error says which of them cannot be used. domains are those for which SetACME is called later.
+func Open(files []Files, domains []string, now time.Time) (*Store, error) {
+	s := &Store{
+		files: files, seen: make([][2]stamp, len(files)), pairs: make([]*tls.Certificate, len(files)),
+		domains: domains, acme: make([]*tls.Certificate, len(domains)),
+	}
+	if len(files) == 0 && len(domains) == 0 {
 		return nil, errors.New("TLS needs a certificate")
 	}
-	pairs := make([]*tls.Certificate, len(files))
 	var errs []error
 	for i := range files {
 		var err error
 		s.look(i)
-		pairs[i], err = read(files[i], now)
+		s.pairs[i], err = read(files[i], now)
 		errs = append(errs, err)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	s.use(pairs)
+	s.use()
 	return s, nil
 }
 
 // Check reads the pairs whose files have changed since they were read, or with all every pair, and reports how many are new. The error says
 // which pair was rejected and why: once for each change of its files, unless with all. Called by one goroutine at a time; it reads files.
 func (s *Store) Check(all bool, now time.Time) (changed int, err error) {
-	pairs := append([]*tls.Certificate(nil), s.current.Load().pairs...)
 	var errs []error
 	for i := range s.files {
 		if !s.look(i) && !all {
@@ -94,11 +102,11 @@ func (s *Store) Check(all bool, now time.Time) (changed int, err error) {
 			errs = append(errs, err)
 			continue
 		}
-		pairs[i] = pair
+		s.pairs[i] = pair
 		changed++
 	}
 	if changed > 0 {
-		s.use(pairs)
+		s.use()
 	}
 	return changed, errors.Join(errs...)
 }
@@ -123,9 +131,26 @@ func read(f Files, now time.Time) (*tls.Certificate, error) {
 	return &pair, nil
 }
 
-func (s *Store) use(pairs []*tls.Certificate) {
-	next := &set{pairs: pairs, byName: map[string][]*tls.Certificate{}}
-	for _, pair := range pairs {
+// SetACME puts the certificate of a domain into use. Called by the goroutine that calls Check.
+func (s *Store) SetACME(domain string, pair *tls.Certificate) {
+	if i := slices.Index(s.domains, domain); i >= 0 {
+		s.acme[i] = pair
+		s.use()
+	}
+}
+
+// use puts the pairs into use, those of files first.
+func (s *Store) use() {
+	next := &set{byName: map[string][]*tls.Certificate{}}
+	for i, pair := range s.pairs {
+		next.pairs, next.named = append(next.pairs, pair), append(next.named, s.files[i].Cert)
+	}
+	for i, pair := range s.acme {
+		if pair != nil {
+			next.pairs, next.named = append(next.pairs, pair), append(next.named, s.domains[i])
+		}
+	}
+	for _, pair := range next.pairs {
 		for _, name := range pair.Leaf.DNSNames {
 			name = strings.ToLower(name)
 			next.byName[name] = append(next.byName[name], pair)
@@ -134,16 +159,25 @@ func (s *Store) use(pairs []*tls.Certificate) {
 	s.current.Store(next)
 }
 
+// nameOf returns the server name of a hello as byName has it.
+func nameOf(hello *tls.ClientHelloInfo) string {
+	return strings.ToLower(strings.TrimSuffix(hello.ServerName, "."))
+}
+
 // GetCertificate chooses the pair of a client: one that has its server name, else one with the wildcard of the parent domain, else the first
-// pair. Of several pairs of a name it is the first whose key the client supports. Any goroutine may call it; it does not block.
+// pair. It returns an error while the CA has not issued the certificate of the name, or if there is no pair at all. Of several pairs of a name it is the first whose key the client supports. Any goroutine may call it; it does not block.
 func (s *Store) GetCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	now := s.current.Load()
-	name := strings.ToLower(strings.TrimSuffix(hello.ServerName, "."))
+	name := nameOf(hello)
 	pairs := now.byName[name]
 	if _, parent, ok := strings.Cut(name, "."); ok && len(pairs) == 0 {
 		pairs = now.byName["*."+parent]
 	}
-	if len(pairs) == 0 {
+	switch {
+	case len(pairs) > 0:
+	case len(now.pairs) == 0, slices.Contains(s.domains, name):
+		return nil, fmt.Errorf("no certificate for the server name %q yet", hello.ServerName)
+	default:
 		pairs = now.pairs[:1]
 	}
 	if len(pairs) > 1 {
@@ -156,7 +190,7 @@ func (s *Store) GetCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, er
 	return pairs[0], nil
 }
 
-// NotAfter returns when the first of the certificates in use expires. Any goroutine may call it.
+// NotAfter returns when the first of the certificates in use expires; the zero time if there is none. Any goroutine may call it.
 func (s *Store) NotAfter() time.Time {
 	var first time.Time
 	for _, pair := range s.current.Load().pairs {
@@ -169,15 +203,16 @@ func (s *Store) NotAfter() time.Time {
 
 // Expiring is a certificate that expires soon.
 type Expiring struct {
-	Cert     string // its file
+	Cert     string // its file, or its domain
 	NotAfter time.Time
 }
 
 // Expiring returns the certificates in use that expire within Warning, or have expired. Called by the caller of Check.
 func (s *Store) Expiring(now time.Time) (expiring []Expiring) {
-	for i, pair := range s.current.Load().pairs {
+	current := s.current.Load()
+	for i, pair := range current.pairs {
 		if end := pair.Leaf.NotAfter; end.Sub(now) < Warning {
-			expiring = append(expiring, Expiring{s.files[i].Cert, end})
+			expiring = append(expiring, Expiring{current.named[i], end})
 		}
 	}
 	return expiring

@@ -38,7 +38,7 @@ func filesIn(dir, name string) Files {
 
 func open(t *testing.T, files ...Files) *Store {
 	t.Helper()
-	s, err := Open(files, start)
+	s, err := Open(files, nil, start)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +168,7 @@ func TestABadPairIsRefusedAndTheOldOneStays(t *testing.T) {
 			if n, err := s.Check(false, start); n != 0 || err != nil {
 				t.Errorf("the same bad pair again: got %d, %v: want one error for one change", n, err)
 			}
-			if _, err := Open([]Files{good, f}, start); err == nil {
+			if _, err := Open([]Files{good, f}, nil, start); err == nil {
 				t.Error("a start with it: no error")
 			}
 			write(t, f, nil, day(301), "chat.example")

@@ -241,6 +241,11 @@ func (ac *Acceptor) ReadHandshake(c *PendingConn) {
 		case <-ac.Closed:
 		}
 	}
+	ac.closePending(c)
+}
+
+// closePending ends a connection that is neither for the event loop nor for net/http.
+func (ac *Acceptor) closePending(c *PendingConn) {
 	ac.Edge.Pending.End(c)
 	if err := c.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 		ac.Log.Debug("close a pending connection", "error", err)

@@ -2,7 +2,6 @@ package edge
 
 import (
 	"errors"
-	"net"
 
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/tlsconn"
@@ -20,6 +19,10 @@ const responseNotTLS = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; ch
 func (ac *Acceptor) startTLS(c *PendingConn) bool {
 	r, err := ac.tls.Handshake(c.TCPConn, c.Address, c.ReadAhead, c.gone)
 	c.ReadAhead = nil
+	if err == nil && r.Protocol == tlshandshake.ChallengeProtocol {
+		ac.closePending(c) // the CA has seen the certificate
+		return false
+	}
 	if err == nil {
 		c.tls = tlsconn.NewStream(c.TCPConn, r)
 		return true
@@ -37,9 +40,6 @@ func (ac *Acceptor) startTLS(c *PendingConn) bool {
 		ac.logLimit.Do(func() { ac.Log.Error("TLS handshake failed", "error", err) })
 	}
 	ac.Log.Debug("TLS handshake failed", "error", err)
-	ac.Edge.Pending.End(c)
-	if err := c.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-		ac.Log.Debug("close a pending connection", "error", err)
-	}
+	ac.closePending(c)
 	return false
 }

@@ -18,6 +18,7 @@ type Metrics struct {
 	Paced            prometheus.Counter
 	DeltaBudgetSpent prometheus.Counter
 	Panics           prometheus.Counter
+	ACMEFailures     prometheus.Counter
 	Commands         *prometheus.CounterVec
 	CommandErrors    *prometheus.CounterVec
 	Subscriptions    prometheus.Gauge
@@ -112,6 +113,7 @@ func (m *Metrics) ofConnections(closeReasons []string) {
 	m.RetainedCloses = m.counter("throng_retained_closes_total", "Slow consumers closed because the retained bytes exceeded a budget.")
 	m.Paced = m.counter("throng_paced_total", "Number of times throng paused reading from a connection because of its rate of bytes.")
 	m.Panics = m.counter("throng_panics_total", "Panics in throng that were recovered.")
+	m.ACMEFailures = m.counter("throng_tls_acme_failures_total", "Orders of a certificate from the ACME server that failed. throng repeats them.")
 	m.DeltaBudgetSpent = m.counter("throng_delta_budget_total", "Flushes of a shard whose time for deltas was used up, so that publications were sent in full.")
 	m.CompressionInput = m.counter("throng_compression_input_bytes_total", "Bytes of published messages that were compressed, before compression. Each message counts once per encoding.")
 	m.CompressionOutput = m.counter("throng_compression_output_bytes_total", "Bytes of the messages in throng_compression_input_bytes_total, after compression.")

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"runtime"
 	"runtime/debug"
+	"slices"
 
 	"github.com/throng-chat/throng/server/tlsrec"
 )
@@ -27,6 +28,9 @@ var curves = []tls.CurveID{tls.X25519MLKEM768, tls.X25519, tls.CurveP256, tls.Cu
 // maxTicketKeys is how many keys open session tickets: a ticket is valid for two to three rotations.
 const maxTicketKeys = 3
 
+// ChallengeProtocol is the ALPN protocol of a CA that checks a name (TLS-ALPN-01, RFC 8737). The connection ends after the handshake.
+const ChallengeProtocol = "acme-tls/1"
+
 // Config is what the handshakes of a port have in common.
 type Config struct {
 	Engine     string   // EngineLLib or EngineStd
@@ -36,6 +40,10 @@ type Config struct {
 
 	// GetCertificate is called on the goroutine of a handshake. It must not block, since it holds a slot.
 	GetCertificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+
+	// Challenge is called instead of GetCertificate for a client that offers ChallengeProtocol alone: a CA that checks a name. It may block,
+	// since the handshake holds no slot meanwhile. nil for a port without ACME.
+	Challenge func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 
 	// ClientCAs are those that sign client certificates: a client needs one. nil for no client certificates.
 	ClientCAs *x509.CertPool
@@ -82,6 +90,9 @@ func New(cfg Config) (*Handshaker, error) {
 	if cfg.GetCertificate == nil {
 		return nil, errors.New("TLS needs a certificate")
 	}
+	if cfg.Challenge != nil {
+		cfg.NextProtos = append(slices.Clip(cfg.NextProtos), ChallengeProtocol)
+	}
 	h := &Handshaker{turns: newTurns(cmp.Or(cfg.Workers, max(1, runtime.GOMAXPROCS(0)/2)))}
 	switch cfg.Engine {
 	case EngineLLib:
@@ -93,6 +104,16 @@ func New(cfg Config) (*Handshaker, error) {
 	}
 	h.RotateTickets()
 	return h, nil
+}
+
+// certificate returns the certificate for a hello on c. The caller holds a slot.
+func (cfg *Config) certificate(c *recordConn, hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	if cfg.Challenge == nil || !slices.Equal(hello.SupportedProtos, []string{ChallengeProtocol}) {
+		return cfg.GetCertificate(hello)
+	}
+	c.release()
+	cert, err := cfg.Challenge(hello)
+	return cert, errors.Join(err, c.acquire())
 }
 
 // RotateTickets makes a new key for session tickets, and deletes the oldest of three. Call it once a day.

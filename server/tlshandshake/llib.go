@@ -27,6 +27,7 @@ func init() {
 // llib is the copy of crypto/tls in github.com/lesismal/llib.
 type llib struct {
 	base *tls.Config
+	cfg  *Config
 }
 
 func newLLib(cfg *Config) *llib {
@@ -35,18 +36,11 @@ func newLLib(cfg *Config) *llib {
 		CipherSuites:     tlsrec.Suites12(),
 		NextProtos:       cfg.NextProtos,
 		CurvePreferences: convert[tls.CurveID](curves),
-		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-			cert, err := cfg.GetCertificate(stdHello(hello))
-			if err != nil {
-				return nil, err
-			}
-			return llibCertificate(cert), nil
-		},
 	}
 	if cfg.ClientCAs != nil {
 		base.ClientCAs, base.ClientAuth = cfg.ClientCAs, tls.RequireAndVerifyClientCert
 	}
-	return &llib{base: base}
+	return &llib{base, cfg}
 }
 
 func (l *llib) setTicketKeys(keys [][32]byte) { l.base.SetSessionTicketKeys(keys) }
@@ -56,6 +50,13 @@ func (l *llib) setTicketKeys(keys [][32]byte) { l.base.SetSessionTicketKeys(keys
 func (l *llib) handshake(rc *recordConn, log *keyLog) (State, error) {
 	cfg := l.base.Clone()
 	cfg.KeyLogWriter = log
+	cfg.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		cert, err := l.cfg.certificate(rc, stdHello(hello))
+		if err != nil {
+			return nil, err
+		}
+		return llibCertificate(cert), nil
+	}
 	cfg.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		if slices.Contains(hello.SupportedVersions, tls.VersionTLS13) {
 			return nil, nil

@@ -10,6 +10,7 @@ import (
 // std is crypto/tls.
 type std struct {
 	base *tls.Config
+	cfg  *Config
 }
 
 func newStd(cfg *Config) *std {
@@ -18,12 +19,11 @@ func newStd(cfg *Config) *std {
 		CipherSuites:     tlsrec.Suites12(),
 		NextProtos:       cfg.NextProtos,
 		CurvePreferences: curves,
-		GetCertificate:   cfg.GetCertificate,
 	}
 	if cfg.ClientCAs != nil {
 		base.ClientCAs, base.ClientAuth = cfg.ClientCAs, tls.RequireAndVerifyClientCert
 	}
-	return &std{base: base}
+	return &std{base, cfg}
 }
 
 func (s *std) setTicketKeys(keys [][32]byte) { s.base.SetSessionTicketKeys(keys) }
@@ -36,6 +36,7 @@ func (s *std) handshake(rc *recordConn, log *keyLog) (State, error) {
 	defer rc.release()
 	cfg := s.base.Clone()
 	cfg.KeyLogWriter = log
+	cfg.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) { return s.cfg.certificate(rc, hello) }
 	cfg.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		if slices.Contains(hello.SupportedVersions, tls.VersionTLS13) {
 			return nil, nil
