@@ -100,6 +100,15 @@ func (r *run) prove() {
 		}
 	}
 	d.Got, d.Foreign, d.Pings, d.Closed, d.BadFrame = count.Deliveries, count.Foreign, count.Pings, count.Closed, count.BadFrames
+	if r.cfg.Compress {
+		co := &result.Compression{
+			Connections: count.Deflating, Messages: count.Texts, Compressed: count.Compressed, Text: count.Text, Payload: count.Payload,
+		}
+		for i := range r.reports {
+			co.Windows += r.reports[i].Windows
+		}
+		r.result.Compression = co
+	}
 	if r.cfg.Resume {
 		r.result.Resume = &result.Resume{Clients: count.Resumed, Recovered: count.Recovered, Missed: count.Missed, Reported: reported, Needed: needed}
 	}

@@ -30,6 +30,7 @@ type Config struct {
 	Headers     []string           // of the opening handshake, each NAME:VALUE
 	Subprotocol string             // the requested subprotocol
 	TLS         tlsclient.Settings // of wss:// URLs
+	Compress    bool               // offer permessage-deflate, and publish texts that are as various as those of a chat
 	Connections int                // open during the whole run
 
 	Rooms int     // number of rooms

@@ -17,8 +17,9 @@ import (
 // echoRoom is a broadcast server: one room, with one order. lie may change what one member receives instead of message n of the room; nil
 // changes nothing.
 type echoRoom struct {
-	t   *testing.T
-	lie func(member, n int, message []byte) [][]byte
+	t       *testing.T
+	lie     func(member, n int, message []byte) [][]byte
+	options *websocket.AcceptOptions // nil for the defaults
 
 	mu       sync.Mutex
 	members  []chan []byte
@@ -45,7 +46,7 @@ func (r *echoRoom) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	queue := make(chan []byte, 4096)
 	r.members = append(r.members, queue)
 	r.mu.Unlock()
-	c, err := websocket.Accept(w, q, nil)
+	c, err := websocket.Accept(w, q, r.options)
 	if err != nil {
 		r.t.Errorf("accept: %v", err)
 		return

@@ -31,7 +31,8 @@ func addFloor(ctx context.Context, cfg Config, to *result.Result, onProgress fun
 }
 
 // measureFloor repeats the load with a server that only makes the necessary system calls, on the processors of the measured server: the
-// same number of connections, the same rooms and the same messages. It has no TLS, so a multiple of it shows what TLS costs.
+// same number of connections, the same rooms and the same messages. It has no TLS and no
+// compression, so a multiple of it shows what they cost.
 func (r *run) measureFloor(ctx context.Context) (err error) {
 	switch {
 	case r.cfg.Protocol.Name != "plain":
@@ -72,7 +73,7 @@ func (r *run) measureFloor(ctx context.Context) (err error) {
 // second.
 func (r *run) floorConfig(child *Child) Config {
 	cfg := *r.cfg
-	cfg.Headers, cfg.Subprotocol, cfg.TLS = nil, "", tlsclient.Settings{}
+	cfg.Headers, cfg.Subprotocol, cfg.TLS, cfg.Compress = nil, "", tlsclient.Settings{}, false
 	cfg.URLs, cfg.PID, cfg.Metrics, cfg.Floor, cfg.Thresholds = []string{child.URL}, child.PID, "", false, nil
 	cfg.Churn, cfg.Kill, cfg.Slow, cfg.Resume, cfg.NoEcho = 0, 0, 0, false, false
 	if cfg.Scenario == Storm || cfg.Scenario == Slow {

@@ -66,7 +66,7 @@ func (r *run) newResult() *result.Result {
 		Plan: result.Plan{
 			Scenario: c.Scenario, Connections: c.Connections, Rooms: len(r.layout.names), Largest: r.layout.largest,
 			Rate: float64(c.Rate), Poisson: c.Poisson, Closed: c.Closed, Size: c.Size, Publishers: c.publishers(), NoEcho: c.NoEcho,
-			Ramp: float64(c.Ramp), Churn: c.Churn, Duration: c.Duration, Warmup: c.Warmup, WarmupAuto: c.Auto, Seed: c.Seed,
+			Ramp: float64(c.Ramp), Churn: c.Churn, Compress: c.Compress, Duration: c.Duration, Warmup: c.Warmup, WarmupAuto: c.Auto, Seed: c.Seed,
 		},
 		Connect:  result.Connect{Failed: map[string]int{}},
 		Delivery: result.Delivery{Closes: map[string]int{}, Samples: []result.Fault{}, Stalls: []result.Stall{}},
@@ -88,7 +88,7 @@ func (r *run) newResult() *result.Result {
 func (r *run) plan() agent.Plan {
 	c := r.cfg
 	p := agent.Plan{
-		Run: rand.Uint32(), Seed: c.Seed, Targets: r.targets, Protocol: c.Protocol, Rooms: r.layout.names, RoomOf: r.layout.roomOf, Subprotocol: c.Subprotocol, TLS: c.TLS,
+		Run: rand.Uint32(), Seed: c.Seed, Targets: r.targets, Protocol: c.Protocol, Rooms: r.layout.names, RoomOf: r.layout.roomOf, Subprotocol: c.Subprotocol, TLS: c.TLS, Compress: c.Compress,
 		Publishers: c.publishers(), Size: c.Size, NoEcho: c.NoEcho, Rate: uint64(c.Rate), Poisson: c.Poisson, Closed: c.Closed,
 		Ping: c.Scenario == Idle, Drain: c.Drain, Churn: c.Churn * float64(c.Connections) / 60,
 		Kill: c.Kill, By: c.By, Jitter: c.Jitter, Slow: c.Slow,

@@ -14,7 +14,7 @@ type deliveryCheck struct {
 	// Constant.
 	run     uint32
 	size    int
-	filler  string
+	filler  filler
 	noEcho  bool
 	agents  int
 	agent   int
@@ -40,7 +40,7 @@ const grace = 1e9
 func newDeliveryCheck(plan *Plan) *deliveryCheck {
 	roomOf := plan.RoomOf[:plan.Publishers]
 	p := &deliveryCheck{
-		run: plan.Run, size: plan.Size, filler: filler(plan.Size - StampSize), noEcho: plan.NoEcho, agent: plan.Agent, agents: plan.Agents,
+		run: plan.Run, size: plan.Size, filler: newFiller(plan.Size-StampSize, plan.Compress), noEcho: plan.NoEcho, agent: plan.Agent, agents: plan.Agents,
 		rooms: make([]*room, len(plan.Rooms)), roomOf: roomOf,
 		sent: make([]atomic.Uint32, len(roomOf)), publics: make([]places, len(roomOf)),
 	}

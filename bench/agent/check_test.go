@@ -194,7 +194,7 @@ func TestMessageInAWrongRoomIsMisrouted(t *testing.T) {
 	p.sent[1].Store(1)
 	m := &member{publisher: -1, connection: 3}
 	p.rooms[0].join(m, -grace)
-	b := append(make([]byte, StampSize), p.filler...)
+	b := append(make([]byte, StampSize), p.filler.of(0, 0)...)
 	stamp{run: testRun, publisher: 1}.put(b)
 	if _, is := p.rooms[0].receive(m, b); is != altered {
 		t.Errorf("got verdict %d, want %d", is, altered)
@@ -212,7 +212,7 @@ func TestAgentsWithOneOrderHaveOneDigest(t *testing.T) {
 		m := &member{publisher: -1}
 		p.rooms[0].join(m, -grace)
 		for _, n := range order {
-			b := append(make([]byte, StampSize), p.filler...)
+			b := append(make([]byte, StampSize), p.filler.of(0, 0)...)
 			stamp{run: testRun, publisher: uint32(n % 2), seq: uint32(n / 2)}.put(b)
 			if p.own(n % 2) {
 				p.sent[n%2].Add(1)

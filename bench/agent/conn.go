@@ -4,12 +4,13 @@ import (
 	"sync"
 
 	"github.com/throng-chat/throng/bench/histogram"
+	"github.com/throng-chat/throng/bench/inflate"
 	"github.com/throng-chat/throng/bench/tlsclient"
 	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// conn is one client connection. It takes about 140 bytes beside nbio's 370 and those of its TLS, has no goroutine, and has a buffer only
+// conn is one client connection. It takes about 150 bytes beside nbio's 370 and those of its TLS, has no goroutine, and has a buffer only
 // while a frame is incomplete.
 type conn struct {
 	// Constant after the dial.
@@ -26,7 +27,9 @@ type conn struct {
 	member    member
 	stopped   int64 // the time at which it stopped reading; 0 while it reads
 	state     state
-	touched   bool // it was killed, or replaces a connection that was killed
+	deflation deflation
+	window    *inflate.Window // nil, unless the server has context takeover
+	touched   bool            // it was killed, or replaces a connection that was killed
 }
 
 // state is the phase of a connection.
@@ -56,17 +59,19 @@ func (c *conn) listens() bool { return c.state == open && c.stopped == 0 }
 // poller reads a share of the connections on one of nbio's goroutines. It takes its lock once per read, because the ticks and the end of
 // the run read its counters.
 type poller struct {
-	check    *deliveryCheck
-	protocol *Protocol
-	mark     []byte // the first bytes of each message of the run
-	headLen  int    // number of bytes before the payload in a frame with one of our messages
-	headWord uint32 // those bytes, if there are 2 or 4; a frame with a longer head does not fit into a read
-	headMask uint32
-	spanMask uint32
-	rules    ws.Rules
-	again    func(*conn) // closed loop: called when a publisher has received its own message; nil in the open loop
+	check        *deliveryCheck
+	protocol     *Protocol
+	mark         []byte // the first bytes of each message of the run
+	headLen      int    // number of bytes before the payload in a frame with one of our messages
+	headWord     uint32 // those bytes, if there are 2 or 4; a frame with a longer head does not fit into a read
+	headMask     uint32
+	spanMask     uint32
+	rules        ws.Rules
+	deflateRules ws.Rules    // of connections that negotiated permessage-deflate
+	again        func(*conn) // closed loop: called when a publisher has received its own message; nil in the open loop
 
 	mu       sync.Mutex
+	inflater *inflate.Inflater   // nil before the first compressed message
 	each     histogram.Histogram // latency from the scheduled time, for members that were never killed
 	sent     histogram.Histogram // the same deliveries, from the send
 	touched  histogram.Histogram // latency from the scheduled time, for the other members

@@ -193,7 +193,7 @@ func (d *dialer) one(ctx context.Context, i int, from *conn) (took dialTimes, er
 	if err != nil {
 		return took, err
 	}
-	h := newHandshake(d.run.plan.Rooms[room], d.run.plan.Subprotocol)
+	h := newHandshake(d.run.plan.Rooms[room], d.run.plan)
 	c := &conn{nc: nc, tls: session, room: d.run.check.rooms[room], handshake: h}
 	c.member.connection, c.member.publisher = int32(i), -1
 	if i < d.run.plan.Publishers {

@@ -42,6 +42,10 @@ func (p *poller) lost(c *conn, why string, to state) {
 func (p *poller) onClose(c *conn, why error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if c.window != nil {
+		p.inflater.Release(c.window)
+		c.window = nil
+	}
 	if h := c.handshake; h != nil {
 		c.handshake = nil
 		c.state = closed

@@ -54,7 +54,8 @@ func FuzzNextFrame(f *testing.F) {
 	f.Add([]byte{0x81, 0xFF, 1, 2, 3})
 	f.Add([]byte{0x89, 126, 0, 126})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		op, payload, need := nextFrame(b)
+		got1, need := nextFrame(b, false)
+		op, payload := got1.op, got1.payload
 		if need == 0 || need > len(b) {
 			return
 		}
@@ -78,7 +79,7 @@ func BenchmarkDelivery(b *testing.B) {
 	v.sent[0].Store(1 << 31)
 	wire := make([]byte, 0, batch*132)
 	body := make([]byte, 128)
-	copy(body[StampSize:], v.filler)
+	copy(body[StampSize:], v.filler.of(0, 0))
 	const members = 500
 	conns := make([]conn, members)
 	for i := range conns {

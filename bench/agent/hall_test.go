@@ -56,7 +56,7 @@ func (h *hall) message(n int) []byte {
 	b := make([]byte, testSize)
 	s := stamp{run: testRun, publisher: uint32(n % h.publishers), seq: uint32(n / h.publishers), intended: int64(1000 + n)}
 	s.put(b)
-	copy(b[StampSize:], h.check.filler)
+	copy(b[StampSize:], h.check.filler.of(0, 0))
 	return b
 }
 

@@ -17,10 +17,12 @@ import (
 
 // handshake is the opening of a connection, from the request to the response. It is dropped after the response.
 type handshake struct {
-	key    string
-	wants  string     // the requested subprotocol; empty for none
-	head   []byte     // the part of the response that has arrived
-	result chan error // receives exactly one value
+	key       string
+	wants     string     // the requested subprotocol; empty for none
+	deflate   bool       // permessage-deflate was requested
+	deflation deflation  // what the response says
+	head      []byte     // the part of the response that has arrived
+	result    chan error // receives exactly one value
 
 	room     string // the name of the room to join
 	upgraded bool   // the HTTP part is complete; the protocol's steps follow
@@ -86,10 +88,10 @@ var (
 	errUnrequested = errors.New("handshake response names an extension or a subprotocol that was not requested")
 )
 
-func newHandshake(room, subprotocol string) *handshake {
+func newHandshake(room string, plan *Plan) *handshake {
 	var raw [16]byte
 	_, _ = rand.Read(raw[:]) // never fails: crypto/rand ends the program instead
-	return &handshake{key: base64.StdEncoding.EncodeToString(raw[:]), result: make(chan error, 1), room: room, wants: subprotocol}
+	return &handshake{key: base64.StdEncoding.EncodeToString(raw[:]), result: make(chan error, 1), room: room, wants: plan.Subprotocol, deflate: plan.Compress}
 }
 
 // feed adds bytes of the response. When the response is complete, done is true and rest holds the bytes after it.
@@ -104,27 +106,28 @@ func (h *handshake) feed(b []byte) (rest []byte, done bool, err error) {
 		return nil, false, nil
 	}
 	end := seen + i + 4
-	return h.head[end:], true, checkAnswer(h.head[:end], h.key, h.wants)
+	h.deflation, err = checkAnswer(h.head[:end], h)
+	return h.head[end:], true, err
 }
 
 // checkAnswer checks a handshake response as RFC 6455, 4.1 requires.
-func checkAnswer(head []byte, key, subprotocol string) error {
+func checkAnswer(head []byte, h *handshake) (deflation, error) {
 	r, err := http.ReadResponse(bufio.NewReaderSize(bytes.NewReader(head), 512), nil)
 	if err != nil {
-		return errBadAnswer
+		return uncompressed, errBadAnswer
 	}
 	_ = r.Body.Close() // only the head counts, and the body is in memory
 	switch {
 	case r.StatusCode != http.StatusSwitchingProtocols:
-		return &statusError{r.Status}
+		return uncompressed, &statusError{r.Status}
 	case !strings.EqualFold(r.Header.Get("Upgrade"), "websocket"),
 		!hasToken(r.Header.Values("Connection"), "upgrade"),
-		r.Header.Get("Sec-WebSocket-Accept") != ws.AcceptKey(key):
-		return errBadUpgrade
-	case r.Header.Get("Sec-WebSocket-Extensions") != "", !slices.Contains([]string{"", subprotocol}, r.Header.Get("Sec-WebSocket-Protocol")):
-		return errUnrequested
+		r.Header.Get("Sec-WebSocket-Accept") != ws.AcceptKey(h.key):
+		return uncompressed, errBadUpgrade
+	case !h.deflate && r.Header.Get("Sec-WebSocket-Extensions") != "", !slices.Contains([]string{"", h.wants}, r.Header.Get("Sec-WebSocket-Protocol")):
+		return uncompressed, errUnrequested
 	}
-	return nil
+	return agreed(r.Header.Values("Sec-WebSocket-Extensions"))
 }
 
 func hasToken(lines []string, token string) bool {

@@ -9,7 +9,7 @@ import (
 
 // lagging returns message n of a hall's first publisher, scheduled at 1000+n and sent lag nanoseconds later.
 func (h *hall) lagging(n int, lag int64) []byte {
-	b := append(make([]byte, StampSize), h.check.filler...)
+	b := append(make([]byte, StampSize), h.check.filler.of(0, 0)...)
 	stamp{run: testRun, seq: uint32(n), lag: lag, intended: int64(1000 + n)}.put(b)
 	return ws.AppendFrame(nil, ws.OpText, b)
 }
@@ -64,7 +64,7 @@ func TestDuplicatesAndRecoveredMessagesHaveNoLatency(t *testing.T) {
 	if p := h.poller; p.each.Total() != 1 || p.count.Deliveries != 2 || p.count.Recovered != 0 {
 		t.Errorf("a duplicate: got %d latencies, %+v", p.each.Total(), p.count)
 	}
-	b := append(make([]byte, StampSize), h.check.filler...)
+	b := append(make([]byte, StampSize), h.check.filler.of(0, 0)...)
 	stamp{run: testRun, seq: 1, intended: 1001}.put(b)
 	h.poller.receive(c, b, 5000, true)
 	if p := h.poller; p.each.Total() != 1 || p.sent.Total() != 1 || p.count.Recovered != 1 || p.count.Deliveries != 3 {

@@ -22,7 +22,7 @@ func TestAPauseShowsInTheOpenLoopOnly(t *testing.T) {
 		h = newHall(t, 1, 1)
 		seq := uint32(0)
 		return h, func(intended int64) {
-			b := append(make([]byte, StampSize), h.check.filler...)
+			b := append(make([]byte, StampSize), h.check.filler.of(0, 0)...)
 			stamp{run: testRun, seq: seq, intended: intended}.put(b)
 			h.sent(1)
 			seq++

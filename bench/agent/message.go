@@ -54,8 +54,9 @@ type Plan struct {
 	Headers     []string           `json:"headers,omitempty"`     // of the opening handshake, "name: value"
 	Subprotocol string             `json:"subprotocol,omitempty"` // the requested subprotocol
 	TLS         tlsclient.Settings `json:"tls,omitzero"`
-	Rooms       []string           `json:"rooms"`   // their names; "" for the server's default
-	RoomOf      []int32            `json:"room_of"` // by connection
+	Compress    bool               `json:"compress,omitempty"` // offer permessage-deflate, and send various texts
+	Rooms       []string           `json:"rooms"`              // their names; "" for the server's default
+	RoomOf      []int32            `json:"room_of"`            // by connection
 
 	Publishers int           `json:"publishers"` // the first connections, up to this number, publish
 	Size       int           `json:"size"`
@@ -179,8 +180,9 @@ type Report struct {
 	Findings Findings            `json:"findings"`
 	Closes   map[string]int      `json:"closes"`
 	Cuts     map[string]int      `json:"cuts"`
-	Cut      histogram.Histogram `json:"cut"`  // time from when a connection stopped reading until the server closed it
-	Back     histogram.Histogram `json:"back"` // time from the kill until the connection was back
+	Windows  int                 `json:"windows,omitempty"` // of context takeover, of inflate.WindowSize bytes each
+	Cut      histogram.Histogram `json:"cut"`               // time from when a connection stopped reading until the server closed it
+	Back     histogram.Histogram `json:"back"`              // time from the kill until the connection was back
 	Stopped  int                 `json:"stopped"`
 	PSS      int64               `json:"pss"`
 }

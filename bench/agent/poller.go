@@ -27,6 +27,8 @@ func newPoller(v *deliveryCheck, protocol *Protocol, rate float64) *poller {
 		p.headMask = math.MaxUint16
 		p.headWord &= p.headMask
 	}
+	p.deflateRules = p.rules
+	p.deflateRules.MaxCompressed = maxMessage + maxMessage>>8 // a server may compress what does not shrink
 	p.mark = make([]byte, runSize)
 	putDigits(p.mark, uint64(v.run))
 	return p
@@ -84,6 +86,9 @@ func (p *poller) onBytes(c *conn, b []byte, at int64) bool {
 			return false
 		}
 		h.upgraded = true
+		if c.deflation = h.deflation; c.deflation != uncompressed {
+			p.count.Deflating++
+		}
 		p.step(c, nil, at)
 		b = rest
 	}
@@ -124,6 +129,8 @@ func (p *poller) frames(c *conn, b []byte, at int64) (rest []byte, whole bool) {
 	}
 	body := p.headLen + StampSize
 	wire := p.headLen + v.size
+	fast := uint64(0) // deliveries of the first loop
+	defer func() { p.count.uncompressed(fast, v.size) }()
 	for len(b) > 0 {
 		// Only a message without a wrapping has the expected head.
 		if r := c.room; c.listens() && p.protocol.bare() {
@@ -140,7 +147,11 @@ func (p *poller) frames(c *conn, b []byte, at int64) (rest []byte, whole bool) {
 					(binary.LittleEndian.Uint64(s[32:])^w[4]) != 0 {
 					break
 				}
-				if string(b[body:wire]) != v.filler {
+				text := v.filler.text
+				if v.filler.many {
+					text = v.filler.of(e.publisher, e.seq)
+				}
+				if string(b[body:wire]) != text {
 					r.spoiled(m, e)
 				} else {
 					each.Record(at - e.intended)
@@ -153,14 +164,14 @@ func (p *poller) frames(c *conn, b []byte, at int64) (rest []byte, whole bool) {
 				}
 				m.begin(m.next)
 				m.next++
-				p.count.Deliveries++
+				fast++
 				b = b[wire:]
 				if int32(e.publisher) == mine {
 					p.again(c)
 				}
 			}
 		}
-		op, payload, need := nextFrame(b)
+		f, need := nextFrame(b, c.deflation != uncompressed)
 		switch {
 		case len(b) == 0, need > len(b):
 			return b, true
@@ -168,7 +179,7 @@ func (p *poller) frames(c *conn, b []byte, at int64) (rest []byte, whole bool) {
 			return b, false
 		}
 		b = b[need:]
-		if !p.message(c, op, payload, at) {
+		if !p.frame(c, f, at) {
 			return nil, false
 		}
 	}
@@ -178,7 +189,7 @@ func (p *poller) frames(c *conn, b []byte, at int64) (rest []byte, whole bool) {
 // decode does the same as frames for a stream with fragments, or with messages larger than a read.
 func (p *poller) decode(c *conn, b []byte, at int64) bool {
 	for len(b) > 0 {
-		msg, rest, err := c.decoder.Next(&p.rules, b)
+		msg, rest, err := c.decoder.Next(p.rulesOf(c), b)
 		if err != nil {
 			p.reject(c, err)
 			return false
@@ -186,7 +197,7 @@ func (p *poller) decode(c *conn, b []byte, at int64) bool {
 		if msg.Op == ws.OpContinuation {
 			return true
 		}
-		if !p.message(c, msg.Op, msg.Payload, at) {
+		if !p.frame(c, frame{op: msg.Op, compressed: msg.Compressed, payload: msg.Payload}, at) {
 			return false
 		}
 		b = rest

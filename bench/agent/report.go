@@ -36,6 +36,9 @@ func (ru *run) report() Report {
 			report.Cuts[why] += n
 		}
 		report.Cut.Merge(&p.cut)
+		if p.inflater != nil {
+			report.Windows += p.inflater.Windows()
+		}
 		p.mu.Unlock()
 	}
 	var members []*member

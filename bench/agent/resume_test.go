@@ -50,7 +50,7 @@ func TestAReturningMemberContinuesAtItsPosition(t *testing.T) {
 			if !from.part() {
 				t.Fatal("it was not a member")
 			}
-			c := &conn{poller: h.poller, room: h.room, handshake: newHandshake("", "")}
+			c := &conn{poller: h.poller, room: h.room, handshake: newHandshake("", &Plan{})}
 			c.follow(from)
 			h.poller.opened(c, nil, 0)
 			h.conns[2] = c
@@ -94,7 +94,7 @@ func TestAReportedGapIsNotLost(t *testing.T) {
 				t.Fatal("it was not a member")
 			}
 			from.member.anomalies.left = 500
-			c := &conn{poller: h.poller, room: h.room, handshake: newHandshake("", "")}
+			c := &conn{poller: h.poller, room: h.room, handshake: newHandshake("", &Plan{})}
 			c.follow(from)
 			h.poller.opened(c, nil, 0)
 			h.room.reportGap(&c.member, 1012) // message n is scheduled at 1000+n

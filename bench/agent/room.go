@@ -44,7 +44,7 @@ func (r *room) receive(m *member, payload []byte) (s stamp, is verdict) {
 		return s, altered
 	case !r.place(m, s, payload):
 		return s, again
-	case len(payload) != p.size || string(payload[StampSize:]) != p.filler:
+	case len(payload) != p.size || string(payload[StampSize:]) != p.filler.of(s.publisher, s.seq):
 		r.corrupted(m, int(s.publisher), int64(s.seq))
 		return s, altered
 	}

@@ -50,7 +50,7 @@ func newSender(v *deliveryCheck, protocol *Protocol, conns []*conn, rooms []stri
 		conns:    conns,
 		rooms:    rooms,
 		seq:      make([]uint32, len(conns)),
-		payload:  append(make([]byte, StampSize), v.filler...),
+		payload:  append(make([]byte, StampSize), v.filler.of(0, 0)...),
 	}
 	s.frame = ws.AppendMaskedFrame(nil, ws.OpText, key, s.payload)
 	s.body = len(s.frame) - v.size
@@ -124,7 +124,7 @@ func (s *sender) one(publisher int, intended int64) {
 
 // message returns the frame of a message. It is valid until the next call.
 func (s *sender) message(c *conn, mark stamp) []byte {
-	if s.protocol.bare() {
+	if s.protocol.bare() && !s.check.filler.many {
 		b := s.frame[s.body:]
 		mark.put(b)
 		for k := 0; k < StampSize; k += 8 {
@@ -133,6 +133,7 @@ func (s *sender) message(c *conn, mark stamp) []byte {
 		return s.frame
 	}
 	mark.put(s.payload)
+	copy(s.payload[StampSize:], s.check.filler.of(mark.publisher, mark.seq))
 	before, after := s.protocol.wrapping(s.rooms[c.room.number])
 	s.buf = append(append(append(s.buf[:0], before...), s.payload...), after...)
 	s.frame = ws.AppendMaskedFrame(s.frame[:0], ws.OpText, s.key, s.buf)

@@ -128,13 +128,3 @@ func digits(b []byte) (v uint64, ok bool) {
 	}
 	return v, all < 64
 }
-
-// filler returns the bytes of a message after its stamp. The receiver knows them, so it finds any altered byte.
-func filler(n int) string {
-	const text = "the quick brown fox jumps over the lazy dog, and the room hears of it. "
-	b := make([]byte, n)
-	for i := 0; i < n; i += len(text) {
-		copy(b[i:], text)
-	}
-	return string(b)
-}

@@ -103,6 +103,9 @@ func request(t *Target, plan *Plan, room string) (before, after string, err erro
 	if plan.Subprotocol != "" {
 		headers += "\r\nSec-WebSocket-Protocol: " + plan.Subprotocol
 	}
+	if plan.Compress {
+		headers += "\r\nSec-WebSocket-Extensions: " + offer
+	}
 	return "GET " + u.RequestURI() + " HTTP/1.1\r\nHost: " + u.Host +
 		"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13" + headers + "\r\nSec-WebSocket-Key: ", "\r\n\r\n", nil
 }

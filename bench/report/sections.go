@@ -88,6 +88,9 @@ func delivery(r *result.Result) (section, error) {
 	sent.add("achieved", rate(r.Sent.Achieved))
 	sent.add("not sent: the publisher’s connection had closed", result.Thousands(r.Sent.Unsendable))
 	sent.add("sent, but no receiver before the publisher’s connection closed", result.Thousands(r.Sent.Died))
+	if co := r.Compression; co != nil {
+		sent.add("compression", co.Summary())
+	}
 	s := section{ID: "delivery", Title: "Delivery check", Tables: []table{proof, sent}}
 	if len(d.Samples) > 0 {
 		t := table{Caption: "First faults", Head: []string{"", "what"}, Words: true}
@@ -165,8 +168,8 @@ func costs(r *result.Result) (section, error) {
 	cpu := table{Caption: "CPU time", Head: []string{"", "cores", "per delivery", "per upgrade"}}
 	cpu.add("server", serverCores(r), metric(r, "cpu/delivery"), metric(r, "cpu/upgrade"))
 	floor := "the kernel’s floor: the same bytes by system calls only"
-	if r.Target.TLS != "" {
-		floor = "the kernel’s floor: the same messages as plain bytes, without TLS, by system calls only"
+	if text := r.PlainFloor(); text != "" {
+		floor = "the kernel’s floor: " + text + ", by system calls only"
 	}
 	cpu.add(floor, none, result.Took(time.Duration(f.PerDelivery)), result.Took(time.Duration(f.PerUpgrade)))
 	cpu.add("server, as a multiple of the floor", none, metric(r, "floor/delivery"), metric(r, "floor/upgrade"))

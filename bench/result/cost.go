@@ -38,7 +38,7 @@ type Client struct {
 	Throttled   time.Duration `json:"throttled_ns"`           // in the measured time, of the agent that CPU quotas stopped longest
 }
 
-// Floor is the kernel's cost of sending the same bytes to the same number of sockets, without TLS.
+// Floor is the kernel's cost of sending the same bytes to the same number of sockets, without TLS and compression.
 type Floor struct {
 	PerDelivery   float64 `json:"cpu_ns_per_delivery"`
 	PerUpgrade    float64 `json:"cpu_ns_per_upgrade"`
@@ -58,8 +58,19 @@ type Agent struct {
 	ClockError  int64   `json:"clock_error_ns"` // largest error of its clock; 0 on one machine
 }
 
-// PlainFloor says what the floor of a server with TLS is.
-const PlainFloor = "the kernel's floor is that of the same messages as plain bytes, without TLS"
+// PlainFloor says what the floor lacks that the server has: TLS and compression. It is empty for nothing.
+func (r *Result) PlainFloor() string {
+	const text = "that of the same messages as plain bytes, without "
+	switch {
+	case r.Target.TLS != "" && r.Compression != nil:
+		return text + "TLS and compression"
+	case r.Target.TLS != "":
+		return text + "TLS"
+	case r.Compression != nil:
+		return text + "compression"
+	}
+	return ""
+}
 
 // leastNoise is the smallest multiple of the floor that noise explains: two runs within a minute differ by that much. A lower multiple
 // means less than one send() per delivery.

@@ -34,8 +34,9 @@ type Plan struct {
 	Closed      int           `json:"closed"` // messages in flight; 0 for the open loop
 	Size        int           `json:"size"`
 	Publishers  int           `json:"publishers"`
-	NoEcho      bool          `json:"no_echo,omitempty"` // the server does not return a message to its sender
-	Churn       float64       `json:"churn_per_min"`     // share of the connections that leave and return
+	NoEcho      bool          `json:"no_echo,omitempty"`  // the server does not return a message to its sender
+	Compress    bool          `json:"compress,omitempty"` // permessage-deflate was offered
+	Churn       float64       `json:"churn_per_min"`      // share of the connections that leave and return
 	Duration    time.Duration `json:"duration_ns"`
 	Warmup      time.Duration `json:"warmup_ns"` // removed from the beginning
 	WarmupAuto  bool          `json:"warmup_auto"`

@@ -40,21 +40,22 @@ type Result struct {
 	Notes       []string    `json:"notes"`
 	Thresholds  []Threshold `json:"thresholds"`
 
-	Env      Env      `json:"env"`
-	Target   Target   `json:"target"`
-	Plan     Plan     `json:"plan"`
-	Connect  Connect  `json:"connect"`
-	Sent     Sent     `json:"sent"`
-	Latency  Latency  `json:"latency"`
-	Delivery Delivery `json:"delivery"`
-	Server   Server   `json:"server"`
-	Client   Client   `json:"client"`
-	Floor    *Floor   `json:"floor"` // nil if not measured
-	Storm    *Storm   `json:"storm,omitempty"`
-	Slow     *Slow    `json:"slow,omitempty"`
-	Resume   *Resume  `json:"resume,omitempty"` // nil without --resume
-	Steps    []Step   `json:"steps,omitempty"`  // of ladder and find
-	Found    *Found   `json:"found,omitempty"`  // of find
+	Env         Env          `json:"env"`
+	Target      Target       `json:"target"`
+	Plan        Plan         `json:"plan"`
+	Connect     Connect      `json:"connect"`
+	Sent        Sent         `json:"sent"`
+	Latency     Latency      `json:"latency"`
+	Delivery    Delivery     `json:"delivery"`
+	Server      Server       `json:"server"`
+	Client      Client       `json:"client"`
+	Floor       *Floor       `json:"floor"` // nil if not measured
+	Storm       *Storm       `json:"storm,omitempty"`
+	Slow        *Slow        `json:"slow,omitempty"`
+	Resume      *Resume      `json:"resume,omitempty"`      // nil without --resume
+	Compression *Compression `json:"compression,omitempty"` // with --compress
+	Steps       []Step       `json:"steps,omitempty"`       // of ladder and find
+	Found       *Found       `json:"found,omitempty"`       // of find
 
 	Series   []Second      `json:"series"`   // from the first message, or from the time at which all were connected
 	Observed []observe.Row `json:"observed"` // the server's process and its kernel, on the same time axis

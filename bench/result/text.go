@@ -17,6 +17,7 @@ func (r *Result) WriteText(w io.Writer, colour bool) error {
 		p.load(r)
 	}
 	p.pings(r)
+	p.compression(r.Compression)
 	p.storm(r.Storm)
 	p.resume(r.Resume)
 	p.slow(r.Slow)
@@ -157,6 +158,12 @@ func (p *page) load(r *Result) {
 	}
 }
 
+func (p *page) compression(co *Compression) {
+	if co != nil {
+		p.line("deflate", "%s", co.Summary())
+	}
+}
+
 func (p *page) pings(r *Result) {
 	if d := r.Latency.Ping; d != nil {
 		p.line("ping", "%s   p50 p90 p99 p99.9 max, ping to pong", d.columns())
@@ -231,8 +238,8 @@ func (p *page) server(r *Result) {
 	} else {
 		p.line("server", "%s", connecting)
 	}
-	if r.Floor != nil && r.Target.TLS != "" {
-		p.line("", "%s", PlainFloor)
+	if text := r.PlainFloor(); r.Floor != nil && text != "" {
+		p.line("", "the kernel's floor is %s", text)
 	}
 	if s.PSSBefore > 0 {
 		p.line("", "PSS %s before the first connection, %s with all, %s at the end · kernel TCP buffers %s per connection",

@@ -94,11 +94,12 @@ func idle() *Result {
 	return r
 }
 
-// secure is a run over TLS.
+// secure is a run over TLS with compression.
 func secure() *Result {
 	r := calm()
 	r.Target.URL, r.Target.TLS = "wss://127.0.0.1:3000/ws", "TLS 1.3, TLS_AES_128_GCM_SHA256"
 	r.Connect.TLS = spread(40 * time.Millisecond)
+	r.Compression = &Compression{Connections: 2032, Messages: 112_345, Compressed: 100_000, Text: 11_234_500, Payload: 6_234_500, Windows: 3}
 	return r
 }
 

@@ -27,6 +27,7 @@ type load struct {
 	ConnectToken string   `env:"THRONG_BENCH_CONNECT_TOKEN" help:"Connection token of all clients. Needs --protocol centrifugo."`
 
 	tlsFlags
+	Compress bool `help:"Offer permessage-deflate (RFC 7692), and publish texts as various as those of a chat."`
 
 	Protocol string `default:"plain" help:"Protocol above WebSocket: ${protocols}, or json with the templates below."`
 	Join     string `help:"Protocol json: message that joins a room; {{room}} is replaced by the room name."`
@@ -106,7 +107,7 @@ func (l *load) config(name string) (bench.Config, error) {
 	default:
 		c.Protocol, err = agent.ProtocolNamed(l.Protocol)
 	}
-	c.Headers, c.Subprotocol = l.Header, l.Subprotocol
+	c.Headers, c.Subprotocol, c.Compress = l.Header, l.Subprotocol, l.Compress
 	c.TLS, tlsErr = l.tlsFlags.settings()
 	if err == nil && l.ConnectToken != "" {
 		c.Protocol, err = c.Protocol.WithToken(l.ConnectToken)

@@ -101,7 +101,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			module + "/bench/stats", module + "/bench/tlsclient", "golang.org/x/sys/unix",
 		},
 		"/bench/agent": {
-			module + "/bench/histogram", module + "/bench/observe", module + "/bench/result", module + "/bench/tlsclient",
+			module + "/bench/histogram", module + "/bench/inflate", module + "/bench/observe", module + "/bench/result", module + "/bench/tlsclient",
 			module + "/server/netpoll", module + "/server/ws", "golang.org/x/sys/unix",
 		},
 		"/bench/golden":  {},
@@ -113,6 +113,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		},
 		"/bench/floor":     {module + "/server/ws", "golang.org/x/sys/unix"},
 		"/bench/histogram": {"github.com/HdrHistogram/hdrhistogram-go"},
+		"/bench/inflate":   {"github.com/klauspost/compress/flate"},
 		"/bench/observe": {
 			"golang.org/x/sys/unix", "github.com/prometheus/client_model/go", "github.com/prometheus/common/expfmt",
 			"github.com/prometheus/common/model",
