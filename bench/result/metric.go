@@ -83,7 +83,10 @@ var Metrics = []Metric{
 	}},
 	{Name: "floor/upgrade", Better: -1, Help: "cpu/upgrade as a multiple of the kernel's floor", of: func(r *Result) (float64, bool) { return floor(r, func(f *Floor) float64 { return f.UpgradeRatio }) }},
 	{Name: "payload/text", Better: -1, Help: "payload of the received messages as a share of their text (--compress)", of: func(r *Result) (float64, bool) {
-		return r.Compression.Ratio(), r.Compression != nil && r.Compression.Text > 0
+		if r.Compression == nil {
+			return 0, false
+		}
+		return r.Compression.Ratio(), r.Compression.Text > 0
 	}},
 	{Name: "rss", Unit: "B", Better: -1, Help: "resident memory of the server at the end", of: func(r *Result) (float64, bool) { return float64(r.Server.RSSAfter), r.Server.RSSAfter > 0 }},
 	{Name: "pss/conn", Unit: "B", Better: -1, Help: "memory of the server per connection (PSS)", of: func(r *Result) (float64, bool) {

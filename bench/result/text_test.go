@@ -129,6 +129,22 @@ func search() *Result {
 	return r
 }
 
+// A result lacks what its run did not measure.
+func TestAMetricOfAnEmptyResultIsNotMeasured(t *testing.T) {
+	for _, m := range Metrics {
+		if v, ok := m.Value(&Result{}); ok && v != 0 {
+			t.Errorf("%s: got %v", m.Name, v)
+		}
+	}
+	m, err := MetricNamed("payload/text")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, ok := m.Value(&Result{Compression: &Compression{Text: 200, Payload: 90}}); v != 0.45 || !ok {
+		t.Errorf("got %v, %v", v, ok)
+	}
+}
+
 func TestTextIsGolden(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
