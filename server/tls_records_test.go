@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -67,6 +68,79 @@ func TestCVE202656862KeyUpdatesEndAConnection(t *testing.T) {
 		}
 	}
 	t.Error("the server accepted 20,000 KeyUpdates")
+}
+
+// A peer that breaks the protocol on the event loop learns why it is closed.
+func TestABadRecordIsAnsweredWithAnAlert(t *testing.T) {
+	t.Parallel()
+	s := startTLS(t, nil)
+	for name, tt := range map[string]struct {
+		record []byte
+		want   tls.AlertError
+	}{
+		"not authentic":      {append([]byte{23, 3, 3, 0, 100}, make([]byte, 100)...), 20},
+		"too long":           {[]byte{23, 3, 3, 0x41, 1}, 22},
+		"of another version": {[]byte{23, 3, 1, 0, 1}, 70},
+		"change_cipher_spec": {[]byte{20, 3, 3, 0, 1, 1}, 10},
+		"HTTP":               {[]byte("GET / HTTP/1.1\r\n\r\n"), 70},
+	} {
+		t.Run(name, func(t *testing.T) {
+			nc, c := rawTLS(t, s, upgradeRequest(s.TLSAddr().String(), "/ws?room=x"))
+			await(t, nc, &c.In, "\r\n\r\n")
+			if _, err := nc.Write(tt.record); err != nil {
+				t.Fatal(err)
+			}
+			buf := make([]byte, 4096)
+			for {
+				n, err := nc.Read(buf)
+				if err != nil {
+					t.Fatalf("the server ends without an alert: %v", err)
+				}
+				_, _, err = c.In.Open(buf[:n])
+				if fault, ok := errors.AsType[*tlsrec.Error](err); ok {
+					if !fault.Received || fault.Alert != tt.want {
+						t.Errorf("got %v, want the alert %v", err, tt.want)
+					}
+					break
+				}
+			}
+			if n, err := nc.Read(buf); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("got %d bytes after the alert, %v: want the end of TCP", n, err)
+			}
+		})
+	}
+	eventually(t, "the connections to be removed", func() bool { return value(t, s, "throng_connections", "") == 0 })
+}
+
+// Renegotiation of TLS 1.2 is refused, on the event loop.
+func TestOpenSSLRenegotiatesNothing(t *testing.T) {
+	t.Parallel()
+	openssl, err := exec.LookPath("openssl")
+	if err != nil {
+		t.Skip("openssl is not installed")
+	}
+	s := startTLS(t, nil)
+	cmd := exec.CommandContext(t.Context(), openssl, "s_client", "-connect", s.TLSAddr().String(), "-tls1_2", "-legacy_renegotiation")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(in, upgradeRequest(s.TLSAddr().String(), "/ws?room=x")); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the member", func() bool { return value(t, s, "throng_connections", "") == 1 })
+	if _, err := io.WriteString(in, "R\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err == nil || !strings.Contains(out.String(), "no renegotiation") {
+		t.Errorf("got %v, %s: want the alert no_renegotiation", err, out.String())
+	}
+	eventually(t, "the connection to be removed", func() bool { return value(t, s, "throng_connections", "") == 0 })
 }
 
 // Bytes of an incomplete record count like those of an unfinished message.

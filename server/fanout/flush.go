@@ -78,6 +78,8 @@ func (s *Shard) handle(j *Job) {
 		s.bulk = append(s.bulk, *j)
 	case SendClose:
 		s.sendClose(c, j.Frame)
+	case SendAlert:
+		s.sendAlert(c)
 	case addConn:
 		s.addConn(c, j)
 	case removeConn:

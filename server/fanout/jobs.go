@@ -66,6 +66,14 @@ func (s *Shard) removeConn(c *Conn) {
 	}
 }
 
+// sendAlert sends the alert of the transport, unless bytes wait that have to go first, and ends c.
+func (s *Shard) sendAlert(c *Conn) {
+	if c.Out == nil {
+		s.finish(c)
+	}
+	s.abort(c, ClosedAbnormally)
+}
+
 // send writes a frame to c.
 func (s *Shard) send(c *Conn, frame []byte) {
 	if !c.Is(Finishing) {

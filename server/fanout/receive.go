@@ -75,13 +75,22 @@ func (l *loop) readFrom(c *Conn) {
 		case errors.Is(err, syscall.EAGAIN):
 			return
 		case err != nil:
-			if cause := c.Transport.End(); cause != nil && !errors.Is(cause, net.ErrClosed) {
-				l.log.Debug("end socket", "conn", c.ID, "error", cause)
-			}
+			l.endTransport(c)
 			return
 		case !more:
 			return
 		}
+	}
+}
+
+// endTransport ends c after a Read failed. If the transport has an alert for the peer, the shard sends it first.
+func (l *loop) endTransport(c *Conn) {
+	if a, ok := c.Transport.(Alerter); ok && a.HasAlert() {
+		c.Shard.Post(Job{Do: SendAlert, Conn: c})
+		return
+	}
+	if err := c.Transport.End(); err != nil && !errors.Is(err, net.ErrClosed) {
+		l.log.Debug("end socket", "conn", c.ID, "error", err)
 	}
 }
 

@@ -71,6 +71,7 @@ const (
 	SendReply                // Reply to Conn, after the messages of its topics
 	SendBulk                 // Bulk to Conn
 	SendClose                // Frame to Conn, as the last one
+	SendAlert                // the alert of the transport of Conn (Alerter), which ends it
 	addConn                  // add Conn to the event loop; Frame is the first frame to it
 	removeConn               // Conn is closed
 	JoinTopic                // Member joins its topic

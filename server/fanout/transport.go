@@ -40,4 +40,11 @@ type Transport interface {
 	Socket() *netpoll.Socket
 }
 
+// Alerter is a Transport that tells its peer why it ends: if HasAlert reports true after a Read failed, CloseWrite sends the reason. HasAlert is
+// called on the poller.
+type Alerter interface {
+	Transport
+	HasAlert() bool
+}
+
 var _ Transport = (*netpoll.TCP)(nil)

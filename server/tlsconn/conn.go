@@ -4,6 +4,7 @@ package tlsconn
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"io"
 	"sync"
@@ -32,9 +33,10 @@ type Conn struct {
 	records tlsrec.Conn // In: owned by the poller. Out: owned by the shard
 	answer  atomic.Bool // the peer wants a KeyUpdate. Set by the poller, cleared by the shard
 
-	lastIn  wheel.Tick // tick of the last record opened. Owned by the poller
-	lastOut wheel.Tick // tick of the last record sealed. Owned by the shard
-	unsent  []byte     // sealed bytes that the socket did not take: they go first. Owned by the shard
+	lastIn  wheel.Tick    // tick of the last record opened. Owned by the poller
+	lastOut wheel.Tick    // tick of the last record sealed. Owned by the shard
+	fault   atomic.Uint32 // of the peer: its alert, plus one; 0 for none. Set by the poller, read by the shard
+	unsent  []byte        // sealed bytes that the socket did not take: they go first. Owned by the shard
 }
 
 // buffers are for sealed records, until they are sent.
@@ -54,6 +56,9 @@ func New(socket *netpoll.Socket, s *Stream, tick func() wheel.Tick) *Conn {
 // Read opens the records that the socket has, into p, which has at least tlsrec.MaxPlaintext bytes. After close_notify, and after the end of
 // TCP without it, the error is io.EOF. Called on the poller.
 func (c *Conn) Read(p []byte) (n int, more bool, err error) {
+	if c.fault.Load() != 0 {
+		return 0, false, syscall.EAGAIN // until the shard has ended the connection
+	}
 	src := p
 	if need := c.records.In.Need(); need > 0 { // p has space for one whole record, but not for more bytes after it
 		src = p[:min(need, len(p))]
@@ -73,6 +78,7 @@ func (c *Conn) Read(p []byte) (n int, more bool, err error) {
 		src = rest
 		switch {
 		case err != nil:
+			c.noteFault(err)
 			return n, false, err
 		case r.Kind == tlsrec.Closed:
 			return n, false, io.EOF
@@ -95,6 +101,16 @@ func idle(last *wheel.Tick, now wheel.Tick) bool {
 	*last = now
 	return was == 0 || now-was > busyTicks
 }
+
+// noteFault keeps the alert for the peer, if err is a fault of it.
+func (c *Conn) noteFault(err error) {
+	if e, ok := errors.AsType[*tlsrec.Error](err); ok && !e.Received {
+		c.fault.Store(uint32(e.Alert) + 1)
+	}
+}
+
+// HasAlert reports whether the peer broke the protocol, so that CloseWrite sends an alert. Called on the poller.
+func (c *Conn) HasAlert() bool { return c.fault.Load() != 0 }
 
 // Held is the number of bytes of memory that an incomplete record takes. Called on the poller.
 func (c *Conn) Held() int { return c.records.In.Held() }
@@ -147,11 +163,16 @@ func (c *Conn) sendUnsent() error {
 // Pending is the number of sealed bytes that wait. Called on the shard.
 func (c *Conn) Pending() int { return len(c.unsent) }
 
-// CloseWrite sends close_notify, if the socket has room for it, and ends our side of TCP. Called on the shard.
+// CloseWrite sends close_notify, or the alert for a fault of the peer, if the socket has room for it, and ends our side of TCP. Called on the
+// shard.
 func (c *Conn) CloseWrite() error {
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
-	_, err := netpoll.Send(c.socket, c.records.Out.Close((*buf)[:0], nil))
+	var cause error
+	if fault := c.fault.Load(); fault != 0 {
+		cause = &tlsrec.Error{Alert: tls.AlertError(fault - 1)}
+	}
+	_, err := netpoll.Send(c.socket, c.records.Out.Close((*buf)[:0], cause))
 	if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EINTR) {
 		err = nil // the end of TCP has the same meaning
 	}
