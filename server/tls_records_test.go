@@ -12,10 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unsafe"
 
 	"github.com/throng-chat/throng/server/testkit"
-	"github.com/throng-chat/throng/server/tlsconn"
 	"github.com/throng-chat/throng/server/tlsrec"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -179,13 +177,6 @@ func TestIncompleteRecordsAreBounded(t *testing.T) {
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Error("a record that does not end has no timeout")
-	}
-}
-
-// An idle connection has at most 1,300 bytes; one of plain TCP has 700.
-func TestATLSConnectionTakes352Bytes(t *testing.T) {
-	if got := unsafe.Sizeof(tlsconn.Conn{}); got > 352 {
-		t.Errorf("got %d bytes, want 352", got)
 	}
 }
 

@@ -177,7 +177,7 @@ func (ac *Acceptor) handle(a netpoll.Accepted) {
 			return
 		}
 	}
-	c := &PendingConn{peer: peer, Remote: a.Peer, ReadAhead: bytes.Clone(read), HeadRead: at >= 0 || ac.tls != nil && len(read) > 0}
+	c := &PendingConn{peer: peer, remote: a.Peer, ReadAhead: bytes.Clone(read), HeadRead: at >= 0 || ac.tls != nil && len(read) > 0}
 	if !proxied {
 		c.Address = limiter.AddressKey(peer)
 	}

@@ -34,7 +34,7 @@ type PendingConn struct {
 	*net.TCPConn
 	tls       *tlsconn.Stream // over TCPConn; nil for plain TCP
 	peer      netip.Addr
-	Remote    netip.AddrPort // peer and its port
+	remote    netip.AddrPort // peer and its port
 	Address   netip.Addr     // address key of the peer; the zero Addr for a trusted proxy, which has many clients
 	ReadAhead []byte         // bytes of the request that were read before net/http reads
 	owner     owner          // nil until Begin
@@ -60,8 +60,8 @@ type owner interface {
 
 // RemoteAddr returns the address of the peer, even if the peer reset the connection before net.FileConn read the address.
 func (c *PendingConn) RemoteAddr() net.Addr {
-	if c.Remote.IsValid() {
-		return netpoll.PeerAddr{AddrPort: c.Remote}
+	if c.remote.IsValid() {
+		return netpoll.PeerAddr{AddrPort: c.remote}
 	}
 	return c.TCPConn.RemoteAddr()
 }
