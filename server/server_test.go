@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/coder/websocket"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
@@ -216,5 +217,51 @@ func TestManyCoresMakeNoMoreShardsThanCanBeWoken(t *testing.T) {
 		if len(s.Wakeup) != 1 {
 			t.Errorf("shard %d has a job and was not woken", i)
 		}
+	}
+}
+
+// Another implementation, as a client with each of its modes.
+func TestAnotherImplementationWithCompression(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		mode websocket.CompressionMode
+	}{
+		{"context takeover", websocket.CompressionContextTakeover},
+		{"no context takeover", websocket.CompressionNoContextTakeover},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := startServer(t, nil)
+			ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
+			defer cancel()
+			var clients []*websocket.Conn
+			for range 2 * len(s.sessions.Shards) {
+				c, _, err := websocket.Dial(ctx, "ws://"+s.Addr().String()+"/ws", &websocket.DialOptions{HTTPClient: publicHTTP, CompressionMode: tt.mode, CompressionThreshold: 1})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer c.CloseNow()
+				c.SetReadLimit(1 << 20)
+				clients = append(clients, c)
+			}
+			for i := range 50 {
+				want := fmt.Sprint(i, chatText(10+100*i))
+				if err := clients[i%len(clients)].Write(ctx, websocket.MessageText, []byte(want)); err != nil {
+					t.Fatal(err)
+				}
+				for _, c := range clients {
+					if _, got, err := c.Read(ctx); err != nil || string(got) != want {
+						t.Fatalf("message %d: got %.40q, %v; want %.40q", i, got, err, want)
+					}
+				}
+			}
+			if in, out := testutil.ToFloat64(s.metrics.InflateInput), testutil.ToFloat64(s.metrics.InflateOutput); in == 0 || out < 2*in {
+				t.Errorf("got %v bytes inflated to %v, want at least twice as many", in, out)
+			}
+			if got := testutil.ToFloat64(s.metrics.CompressionInput); got == 0 {
+				t.Error("got no message compressed")
+			}
+		})
 	}
 }
