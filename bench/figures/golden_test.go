@@ -141,6 +141,10 @@ func TestTheTablesAreGolden(t *testing.T) {
 		"client": func() (string, error) {
 			return clientText([]*result.Result{example(0), example(2), nil}, []*result.Result{nil, example(4), example(1)})
 		},
+		"tls": func() (string, error) {
+			names := withTLS(built[:4])
+			return tlsText(names, examples(names), examples(names), examples(names[:2])), nil
+		},
 		"closings": func() (string, error) { return exampleClosings(), nil },
 		"webhooks": func() (string, error) { return exampleWebhooks(), nil },
 		"crowds":   func() (string, error) { return exampleCrowds(), nil },

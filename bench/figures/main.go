@@ -30,6 +30,7 @@ var tables = []table{
 	{name: "unfinished", make: unfinished},
 	{name: "stuck", make: stuck},
 	{name: "client", make: client},
+	{name: "tls", make: secure},
 	{name: "sdk", make: backend},
 	{name: "closings", make: endings},
 	{name: "webhooks", make: webhooks},

@@ -49,9 +49,15 @@ type server struct {
 
 // start runs a server on core 0 and waits until it listens. Flags apply to throng only.
 func start(name string, flags ...string) (*server, error) {
-	args := []string{"-c", "0", filepath.Join(*peers, name), "--listen", address}
-	if name == "throng" || name == sdk {
+	program, tls := strings.CutSuffix(name, overTLS)
+	args := []string{"-c", "0", filepath.Join(*peers, program), "--listen", address}
+	switch {
+	case program == "throng" && tls:
+		args = append([]string{"-c", "0", *throng, "serve", "--config", certificate.config, "--listen", "off", "--tls-listen", address, "--admin", admin, "--rate", "0"}, flags...)
+	case name == "throng" || name == sdk:
 		args = append([]string{"-c", "0", *throng, "serve", "--listen", address, "--admin", admin, "--rate", "0"}, flags...)
+	case tls:
+		args = append(args, "--tls-cert", certificate.cert, "--tls-key", certificate.key)
 	}
 	if listens(address) {
 		return nil, fmt.Errorf("another server listens on %s: stop it first", address)
@@ -123,6 +129,10 @@ func (s *server) load(w workload) (*result.Result, error) {
 		url, protocol = "ws://"+address, "socketio"
 	case sdk, "centrifuge":
 		url, protocol = "ws://"+address+"/connection/websocket", "centrifugo"
+	}
+	if strings.HasSuffix(s.name, overTLS) {
+		url = "wss" + strings.TrimPrefix(url, "ws")
+		w.flags = append([]string{"--insecure"}, w.flags...)
 	}
 	args := append([]string{"-c", "1", *throng, "bench", w.scenario, url, "--protocol", protocol, "--json", "--no-floor", "--pid", strconv.Itoa(s.cmd.Process.Pid)}, w.flags...)
 	out, err := exec.Command("taskset", args...).Output()

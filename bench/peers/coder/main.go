@@ -96,6 +96,7 @@ func (r *room) broadcast(out message) {
 
 func main() {
 	listen := flag.String("listen", "127.0.0.1:3300", "host:port")
+	cert, key := flag.String("tls-cert", "", "certificate (PEM); empty for no TLS"), flag.String("tls-key", "", "its private key (PEM)")
 	flag.Parse()
 	http.Handle("/ws", &room{members: map[*member]struct{}{}})
 	ln, err := net.Listen("tcp", *listen)
@@ -103,5 +104,8 @@ func main() {
 		log.Fatal(err)
 	}
 	fmt.Println("ready")
+	if *cert != "" {
+		log.Fatal(http.ServeTLS(ln, nil, *cert, *key))
+	}
 	log.Fatal(http.Serve(ln, nil))
 }

@@ -94,6 +94,7 @@ func (c *client) write() {
 
 func main() {
 	listen := flag.String("listen", "127.0.0.1:3300", "host:port")
+	cert, key := flag.String("tls-cert", "", "certificate (PEM); empty for no TLS"), flag.String("tls-key", "", "its private key (PEM)")
 	flag.Parse()
 	h := &hub{join: make(chan *client), leave: make(chan *client), messages: make(chan *websocket.PreparedMessage)}
 	go h.run()
@@ -113,5 +114,8 @@ func main() {
 		log.Fatal(err)
 	}
 	fmt.Println("ready")
+	if *cert != "" {
+		log.Fatal(http.ServeTLS(ln, nil, *cert, *key))
+	}
 	log.Fatal(http.Serve(ln, nil))
 }

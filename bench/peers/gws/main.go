@@ -53,6 +53,7 @@ func (r *room) OnMessage(_ *gws.Conn, m *gws.Message) {
 
 func main() {
 	listen := flag.String("listen", "127.0.0.1:3300", "host:port")
+	cert, key := flag.String("tls-cert", "", "certificate (PEM); empty for no TLS"), flag.String("tls-key", "", "its private key (PEM)")
 	flag.Parse()
 	r := &room{conns: map[*gws.Conn]struct{}{}}
 	upgrader := gws.NewUpgrader(r, &gws.ServerOption{ReadBufferSize: 1024, WriteBufferSize: 1024})
@@ -68,5 +69,8 @@ func main() {
 		log.Fatal(err)
 	}
 	fmt.Println("ready")
+	if *cert != "" {
+		log.Fatal(http.ServeTLS(ln, nil, *cert, *key))
+	}
 	log.Fatal(http.Serve(ln, nil))
 }

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/lesismal/llib/std/crypto/tls"
 	"github.com/lesismal/nbio/logging"
 	"github.com/lesismal/nbio/nbhttp"
 	"github.com/lesismal/nbio/nbhttp/websocket"
@@ -48,6 +49,7 @@ func (r *room) publish(_ *websocket.Conn, kind websocket.MessageType, data []byt
 
 func main() {
 	listen := flag.String("listen", "127.0.0.1:3300", "host:port")
+	cert, key := flag.String("tls-cert", "", "certificate (PEM); empty for no TLS"), flag.String("tls-key", "", "its private key (PEM)")
 	flag.Parse()
 	logging.SetLevel(logging.LevelNone)
 	r := &room{conns: map[*websocket.Conn]struct{}{}}
@@ -61,13 +63,17 @@ func main() {
 		// The upgrader has answered a rejected request.
 		_, _ = upgrader.Upgrade(w, q, nil)
 	})
-	engine := nbhttp.NewEngine(nbhttp.Config{
-		Network:                 "tcp",
-		Addrs:                   []string{*listen},
-		Handler:                 mux,
-		IOMod:                   nbhttp.IOModNonBlocking,
-		ReleaseWebsocketPayload: true,
-	})
+	config := nbhttp.Config{Network: "tcp", Handler: mux, IOMod: nbhttp.IOModNonBlocking, ReleaseWebsocketPayload: true}
+	if *cert == "" {
+		config.Addrs = []string{*listen}
+	} else {
+		pair, err := tls.LoadX509KeyPair(*cert, *key)
+		if err != nil {
+			log.Fatal(err)
+		}
+		config.AddrsTLS, config.TLSConfig = []string{*listen}, &tls.Config{Certificates: []tls.Certificate{pair}}
+	}
+	engine := nbhttp.NewEngine(config)
 	if err := engine.Start(); err != nil {
 		log.Fatal(err)
 	}

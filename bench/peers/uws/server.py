@@ -3,7 +3,7 @@
 import signal
 import sys
 
-from socketify import App, CompressOptions
+from socketify import App, AppOptions, CompressOptions
 
 TOPIC = "room"
 
@@ -18,7 +18,11 @@ def on_message(ws, message, opcode):
 
 def main():
     host, port = sys.argv[sys.argv.index("--listen") + 1].rsplit(":", 1)
-    app = App()
+    options = {sys.argv[i]: sys.argv[i + 1] for i in range(1, len(sys.argv) - 1, 2)}
+    tls = None
+    if "--tls-cert" in options:
+        tls = AppOptions(cert_file_name=options["--tls-cert"], key_file_name=options["--tls-key"])
+    app = App(tls)
     app.ws(
         "/ws",
         {
