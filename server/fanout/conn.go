@@ -52,7 +52,7 @@ type Conn struct {
 // Handler is a client: what its bytes mean. A connection knows nothing else of the protocol that it carries. No method may block.
 type Handler interface {
 	// OnOpen is called after the response to the handshake is written. Bytes that the client sent before it were handled like all others,
-	// unless the connection was held. Called on the shard.
+	// unless the connection was paused. Called on the shard.
 	OnOpen()
 
 	// OnMessage handles a message. b is borrowed for the call. Called on the poller, one call at a time. Messages that came before the

@@ -176,7 +176,7 @@ func (h *Heartbeat) checkTimers(c *Conn, t *Timers, now wheel.Tick) {
 	pinged, at := wheel.Tick(c.Pinged.Load()), wheel.Tick(t.PingAt.Load())
 	switch {
 	case pinged != 0 && now >= pinged+h.timeout && c.Is(Paused):
-		// The connection is held: its answer may have come and is not read. Its time is extended when it is read again.
+		// The connection is paused: its answer may have come and is not read. Its time is extended when it is read again.
 	case pinged != 0 && now >= pinged+h.timeout && c.Stalled.Load() != 0:
 		h.extendPing(c, pinged, now)
 	case pinged != 0 && now >= pinged+h.timeout:

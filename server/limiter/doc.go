@@ -1,6 +1,7 @@
 // Package limiter limits what clients use. It has no goroutine and no clock: the caller passes the time.
 //
 //	Rate, Meter    a rate of one client: eight bytes, no timer
+//	Parked         the meters of clients that are not connected, for their reconnect
 //	AddressRates   a rate of each address, in a fixed amount of memory
 //	Slots          requests in progress; the address with the most evicts one of its own for another address
 //	Heaviest       that rule by itself, for queues that other packages keep

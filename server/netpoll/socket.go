@@ -19,8 +19,8 @@ func FromTCP(c *net.TCPConn) (*Socket, error) {
 	return s, nil
 }
 
-// CloseWrite ends the direction to the peer, which reads the end of the stream and then ends TCP. A close by us with unread bytes would reset the connection,
-// and a reset may overtake the close frame. The error is net.ErrClosed if the socket is closed.
+// CloseWrite ends the direction to the peer, which reads the end of the stream and then ends TCP. A close by us with unread bytes would
+// reset the connection, and a reset may overtake the close frame. The error is net.ErrClosed if the socket is closed.
 func CloseWrite(s *Socket) error {
 	s.Lock()
 	defer s.Unlock()

@@ -104,7 +104,7 @@ func (p *Client) allowedBySlowMode(room string) bool {
 
 func (p *Client) rejectFlood(what string) { p.End(fanout.ClosedRate, what) }
 
-func (p *Client) OnUnread([]byte) {} // a plain client is never held
+func (p *Client) OnUnread([]byte) {} // a plain client is never paused
 
 func (p *Client) OnFlood(on bool) {
 	if on {
