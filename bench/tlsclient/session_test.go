@@ -44,10 +44,8 @@ func TestSessionsCarryDataWithEachSuite(t *testing.T) {
 			if want := tls.VersionName(tt.version); !strings.HasPrefix(agreed, want) || tt.suite != 0 && !strings.HasSuffix(agreed, tls.CipherSuiteName(tt.suite)) {
 				t.Errorf("got %q", agreed)
 			}
-			var sent []byte
 			for i, n := range []int{1, 2, 130, tlsrec.MaxPlaintext, tlsrec.MaxPlaintext + 1, 100_000, 3} {
 				b := bytes.Repeat([]byte{byte('a' + i)}, n)
-				sent = append(sent, b...)
 				if err := s.Write(nc, b, int64(i)*busy); err != nil {
 					t.Fatal(err)
 				}

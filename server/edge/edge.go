@@ -47,14 +47,14 @@ type Edge struct {
 	Guests      *guests
 	Requests    *rate.Limiter // rate of HTTP requests without a valid API key
 
-	proxies         proxies
-	origins         origin.Allowed
-	hosts           origin.Hosts
-	listens         bool // Listen was called
-	checksHost      bool // the Host header must be in hosts
-	redirectPort    int  // of https, for requests to the plain port; 0 to handle them
-	compression     bool // permessage-deflate is accepted
-	countsAddresses bool // connections count for their address from the accept on
+	proxies        proxies
+	origins        origin.Allowed
+	hosts          origin.Hosts
+	listens        bool // Listen was called
+	checksHost     bool // the Host header must be in hosts
+	redirectPort   int  // of https, for requests to the plain port; 0 to handle them
+	compression    bool // permessage-deflate is accepted
+	countsAtAccept bool // connections count for their address from the accept on
 }
 
 // Config has the settings of the public port.
@@ -74,23 +74,23 @@ type Config struct {
 // New returns an Edge that does not listen. a is nil if the server API is not on the public port.
 func New(cfg Config, h *session.Sessions, a *api.API, m *metrics.Metrics, log *slog.Logger) (*Edge, error) {
 	e := &Edge{
-		log:             log,
-		metrics:         m,
-		logLimit:        logqueue.EverySecond(),
-		logHost:         logqueue.EverySecond(),
-		logOrigin:       logqueue.EverySecond(),
-		sessions:        h,
-		hooks:           h.Hooks,
-		api:             a,
-		page:            web.Handler(),
-		IdleTimeout:     keepAliveTimeout,
-		tick:            h.Clock.Tick,
-		Guests:          NewGuests(),
-		Requests:        rate.NewLimiter(requestRate, requestBurst),
-		hosts:           cfg.Hosts,
-		compression:     cfg.Compression,
-		redirectPort:    cfg.RedirectPort,
-		countsAddresses: cfg.MaxConnectionsAddress > 0,
+		log:            log,
+		metrics:        m,
+		logLimit:       logqueue.EverySecond(),
+		logHost:        logqueue.EverySecond(),
+		logOrigin:      logqueue.EverySecond(),
+		sessions:       h,
+		hooks:          h.Hooks,
+		api:            a,
+		page:           web.Handler(),
+		IdleTimeout:    keepAliveTimeout,
+		tick:           h.Clock.Tick,
+		Guests:         NewGuests(),
+		Requests:       rate.NewLimiter(requestRate, requestBurst),
+		hosts:          cfg.Hosts,
+		compression:    cfg.Compression,
+		redirectPort:   cfg.RedirectPort,
+		countsAtAccept: cfg.MaxConnectionsAddress > 0,
 	}
 	var err error
 	if e.proxies, err = ParseProxies(cfg.TrustedProxies); err != nil {
