@@ -227,7 +227,7 @@ func (c *Config) tlsErrors() []error {
 	case c.TLSListen == "off" && len(t.Cert) > 0:
 		ce.add("cert", t.Cert, "must be left out, because tls-listen is off")
 	case c.TLSListen != "off" && len(t.Cert) == 0 && len(c.Pairs) == 0 && len(t.ACMEDomains) == 0:
-		ce.add("cert", t.Cert, "must name a PEM file, because tls-listen is %s; or set acme-domains", c.TLSListen)
+		ce.add("cert", t.Cert, "must name a PEM file, because tls-listen is %s: set it in the table [tls] of the config file, or set acme-domains there", c.TLSListen)
 	case len(t.Cert) != len(t.Key):
 		ce.add("key", t.Key, "must name a PEM file for each of cert (%d)", len(t.Cert))
 	}

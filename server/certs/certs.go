@@ -9,6 +9,7 @@
 package certs
 
 import (
+	"bytes"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -122,6 +123,9 @@ func (s *Store) look(i int) (changed bool) {
 // read makes a pair of its files.
 func read(f Files, now time.Time) (*tls.Certificate, error) {
 	pair, err := tls.LoadX509KeyPair(f.Cert, f.Key)
+	if err != nil && isEncrypted(f.Key) {
+		return nil, fmt.Errorf("certificate %s: key %s is encrypted, and throng has no passphrase: decrypt it with openssl pkey -in %[2]s -out PLAIN.key", f.Cert, f.Key)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("certificate %s with key %s: %w", f.Cert, f.Key, err)
 	}
@@ -129,6 +133,12 @@ func read(f Files, now time.Time) (*tls.Certificate, error) {
 		return nil, fmt.Errorf("certificate %s has ended on %s: renew it", f.Cert, end.UTC().Format(time.DateTime))
 	}
 	return &pair, nil
+}
+
+// isEncrypted reports whether a key needs a passphrase.
+func isEncrypted(key string) bool {
+	text, err := os.ReadFile(key)
+	return err == nil && (bytes.Contains(text, []byte("BEGIN ENCRYPTED PRIVATE KEY")) || bytes.Contains(text, []byte("Proc-Type: 4,ENCRYPTED")))
 }
 
 // SetACME puts the certificate of a domain into use. Called by the goroutine that calls Check.

@@ -140,6 +140,9 @@ func TestABadPairIsRefusedAndTheOldOneStays(t *testing.T) {
 		"no certificate":             {func(t *testing.T, f Files) { testkit.Replace(t, f.Cert, []byte("hello")) }, "failed to find any PEM data"},
 		"half a certificate":         {func(t *testing.T, f Files) { testkit.Replace(t, f.Cert, []byte("-----BEGIN CERTIFICATE-----\nMIIB")) }, "failed to find any PEM data"},
 		"an empty key":               {func(t *testing.T, f Files) { testkit.Replace(t, f.Key, nil) }, "failed to find any PEM data"},
+		"an encrypted key": {func(t *testing.T, f Files) {
+			testkit.Replace(t, f.Key, []byte("-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n"))
+		}, "decrypt it with openssl pkey"},
 		"no file": {func(t *testing.T, f Files) {
 			if err := os.Remove(f.Key); err != nil {
 				t.Fatal(err)
