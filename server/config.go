@@ -62,7 +62,7 @@ type APIConfig struct {
 	On  string `name:"on" default:"listen" oneof:"listen,admin" allowed:"listen or admin: the port of the server API"`
 }
 
-// TLSConfig is the TLS port. It is off unless Config.TLSListen is an address.
+// TLSConfig is the TLS port, and TLS of the admin port. The TLS port is off unless Config.TLSListen is an address.
 type TLSConfig struct {
 	Cert          []string `name:"cert"`                                                                    // PEM files, each with the chain of one certificate; the first is for unknown server names
 	Key           []string `name:"key"`                                                                     // PEM files with the private keys, in the order of Cert
@@ -72,6 +72,8 @@ type TLSConfig struct {
 	ACMEEmail     string   `name:"acme-email"`                                                              // for messages of the CA
 	ACMEDirectory string   `name:"acme-directory" default:"https://acme-v02.api.letsencrypt.org/directory"` // URL of the CA
 	ACMECA        string   `name:"acme-ca"`                                                                 // PEM file with the roots of the certificate of ACMEDirectory; empty for those of the system
+	Admin         bool     `name:"admin"`                                                                   // the admin port speaks TLS, too
+	AdminClientCA string   `name:"admin-client-ca"`                                                         // PEM file; clients of the admin port need a certificate that it signs
 	MinVersion    string   `name:"min-version" default:"1.2" oneof:"1.2,1.3"`
 	Engine        string   `name:"engine" default:"llib" oneof:"llib,std" allowed:"llib or std: the TLS implementation that makes the handshakes"`
 }
@@ -88,6 +90,9 @@ func DefaultConfig() Config {
 	settings.SetDefaults(&c)
 	return c
 }
+
+// usesTLS reports whether a port speaks TLS.
+func (c *Config) usesTLS() bool { return c.TLSListen != "off" || c.TLS.Admin }
 
 // guestsAllowed reports whether clients without a token may connect.
 func (c Config) guestsAllowed() bool {

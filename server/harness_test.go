@@ -92,6 +92,9 @@ func startPrepared(t testing.TB, change func(*Config), prepare func(*Server)) *S
 			t.Error("the server did not stop")
 		}
 	})
+	if s.cfg.TLS.Admin {
+		return s // its clients may need a certificate
+	}
 	eventually(t, "the server to answer", func() bool {
 		resp, err := http.Get("http://" + s.AdminAddr().String() + "/readyz")
 		if err != nil {

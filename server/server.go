@@ -39,7 +39,7 @@ type Server struct {
 	api      *api.API
 	edge     *edge.Edge     // of both acceptors
 	acceptor *edge.Acceptor // nil if the plain port is off
-	tls      *tlsPort       // nil if the TLS port is off
+	tls      *tlsPort       // nil if no port uses TLS
 	admin    *admin.Admin   // nil if the admin port is off
 }
 
@@ -110,7 +110,11 @@ func (s *Server) listen() (err error) {
 	if err != nil {
 		return errors.Join(err, s.closeAcceptors())
 	}
-	s.admin = admin.New(admin.Config{Listener: listener, Hosts: s.cfg.Hosts, API: s.apiOn("admin")}, s.sessions, s.metrics, s.log)
+	over, err := s.overTLS(listener)
+	if err != nil {
+		return errors.Join(err, listener.Close(), s.closeAcceptors())
+	}
+	s.admin = admin.New(admin.Config{Listener: over, Hosts: s.cfg.Hosts, API: s.apiOn("admin")}, s.sessions, s.metrics, s.log)
 	return nil
 }
 
@@ -119,7 +123,7 @@ func (s *Server) acceptors() (open []*edge.Acceptor) {
 	if s.acceptor != nil {
 		open = append(open, s.acceptor)
 	}
-	if s.tls != nil {
+	if s.tls != nil && s.tls.acceptor != nil {
 		open = append(open, s.tls.acceptor)
 	}
 	return open
@@ -154,7 +158,7 @@ func (s *Server) Addr() net.Addr {
 
 // TLSAddr is the address of the TLS port, nil if it is off.
 func (s *Server) TLSAddr() net.Addr {
-	if s.tls == nil {
+	if s.tls == nil || s.tls.acceptor == nil {
 		return nil
 	}
 	return s.tls.acceptor.Addr()

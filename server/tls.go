@@ -19,10 +19,13 @@ const (
 	ticketKeyTime = 24 * time.Hour // after which session tickets get a new key; the keys of the two days before stay valid
 )
 
-// tlsPort is the TLS port. Its fields are constant; certs and handshakes change under maintainTLS.
+var tlsVersions = map[string]uint16{"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}
+
+// tlsPort is the TLS port, and what it shares with an admin port over TLS. Its fields are constant; certs and handshakes change under maintainTLS.
 type tlsPort struct {
-	acceptor   *edge.Acceptor
+	acceptor   *edge.Acceptor // nil if the TLS port is off
 	certs      *certs.Store
+	adminCA    *certs.CA             // of the clients of the admin port; nil if they need no certificate
 	acme       *certs.ACME           // nil without ACME
 	issued     chan certs.ACMEResult // of acme
 	handshakes *tlshandshake.Handshaker
@@ -32,7 +35,7 @@ type tlsPort struct {
 // openTLS reads the certificates and listens on the TLS port, if one is configured.
 func (s *Server) openTLS() error {
 	c := s.cfg.TLS
-	if s.cfg.TLSListen == "off" {
+	if !s.cfg.usesTLS() {
 		return nil
 	}
 	store, err := s.cfg.openCertificates()
@@ -43,10 +46,9 @@ func (s *Server) openTLS() error {
 	if err != nil {
 		return err
 	}
-	versions := map[string]uint16{"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}
 	handshakes, err := tlshandshake.New(tlshandshake.Config{
 		Engine:         c.Engine,
-		MinVersion:     versions[c.MinVersion],
+		MinVersion:     tlsVersions[c.MinVersion],
 		NextProtos:     []string{"http/1.1"},
 		GetCertificate: store.GetCertificate,
 		Challenge:      challenge,
@@ -54,11 +56,12 @@ func (s *Server) openTLS() error {
 	if err != nil {
 		return fmt.Errorf("tls: %w", err)
 	}
-	acceptor, err := s.edge.Listen(s.cfg.TLSListen, handshakes)
-	if err != nil {
-		return err
+	s.tls = &tlsPort{certs: store, acme: acme, issued: make(chan certs.ACMEResult), handshakes: handshakes, reload: make(chan struct{}, 1)}
+	if s.cfg.TLSListen != "off" {
+		if s.tls.acceptor, err = s.edge.Listen(s.cfg.TLSListen, handshakes); err != nil {
+			return err
+		}
 	}
-	s.tls = &tlsPort{acceptor, store, acme, make(chan certs.ACMEResult), handshakes, make(chan struct{}, 1)}
 	s.metrics.Gauge("throng_tls_certificate_seconds_left", "Time until the first TLS certificate in use expires; negative if it has expired, 0 without a certificate.",
 		func() float64 {
 			first := store.NotAfter()
@@ -87,17 +90,22 @@ func (c Config) openCertificates() (*certs.Store, error) {
 
 // CheckCertificates returns an error if a configured certificate cannot be used. It reads the files. The config must be valid.
 func (c Config) CheckCertificates() error {
-	if c.TLSListen == "off" {
+	if !c.usesTLS() {
 		return nil
 	}
 	_, err := c.openCertificates()
+	if c.TLS.AdminClientCA != "" {
+		if _, bad := certs.OpenCA(c.TLS.AdminClientCA); bad != nil {
+			err = errors.Join(err, fmt.Errorf("tls: %w", bad))
+		}
+	}
 	if len(c.TLS.ACMEDomains) > 0 {
 		err = errors.Join(err, c.acmeConfig().Check())
 	}
 	return err
 }
 
-// ReloadCertificates makes the server read all certificates again, soon and without waiting. It returns false if the TLS port is off. Any
+// ReloadCertificates makes the server read all certificates again, soon and without waiting. It returns false if no port uses TLS. Any
 // goroutine may call it.
 func (s *Server) ReloadCertificates() bool {
 	if s.tls == nil {
@@ -139,6 +147,12 @@ func (s *Server) maintainTLS(ctx context.Context) {
 // stays in use.
 func (s *Server) checkCertificates(all bool, now time.Time) {
 	changed, err := s.tls.certs.Check(all, now)
+	renewedCA := false
+	if ca := s.tls.adminCA; ca != nil {
+		var bad error
+		renewedCA, bad = ca.Check(all)
+		err = errors.Join(err, bad)
+	}
 	if changed > 0 {
 		// The key may have been replaced because others know it: no session of the old one is resumed.
 		s.tls.handshakes.ReplaceTickets()
@@ -147,8 +161,8 @@ func (s *Server) checkCertificates(all bool, now time.Time) {
 	switch {
 	case err != nil:
 		s.log.Error("TLS certificate not replaced: the one before stays in use", "error", err, "pairs_replaced", changed, "first_expiry", expiry)
-	case changed > 0:
-		s.log.Info("TLS certificates replaced", "pairs", changed, "first_expiry", expiry)
+	case changed > 0 || renewedCA || all:
+		s.log.Info("TLS certificates replaced", "pairs", changed, "client_ca", renewedCA, "first_expiry", expiry)
 	}
 }
 

@@ -127,6 +127,12 @@ func TestSettingsOfTLSDependOnEachOther(t *testing.T) {
 			}
 		}), "tls.acme-domains"},
 		{func(c *Config) { c.TLS.ACMECache = "acme" }, "tls.acme-cache"},
+		{func(c *Config) { c.TLS.Admin, c.TLS.Cert, c.TLS.Key = true, []string{"a"}, []string{"b"} }, ""},
+		{func(c *Config) { c.TLS.Admin = true }, "tls.cert"},
+		{func(c *Config) {
+			c.Admin, c.TLS.Admin, c.TLS.Cert, c.TLS.Key = "off", true, []string{"a"}, []string{"b"}
+		}, "tls.admin"},
+		{func(c *Config) { c.TLS.AdminClientCA = "ca" }, "tls.admin-client-ca"},
 		{func(c *Config) { c.TLS.RedirectPort = 443 }, "tls.redirect-port"},
 		{func(c *Config) {
 			c.Listen, c.TLSListen, c.TLS.Cert, c.TLS.Key, c.TLS.RedirectPort = "off", ":443", []string{"a"}, []string{"b"}, 443

@@ -214,7 +214,7 @@ func (c *Config) tlsErrors() []error {
 	for i, pair := range c.Pairs {
 		at := configErrors{table: "tls.certificate.", title: "tls.certificate: ", index: i}
 		switch {
-		case c.TLSListen == "off":
+		case !c.usesTLS():
 			at.add("cert", pair.Cert, "must be left out, because tls-listen is off")
 		case pair.Cert == "":
 			at.add("cert", pair.Cert, "must name a PEM file")
@@ -224,15 +224,22 @@ func (c *Config) tlsErrors() []error {
 		ce.errs = append(ce.errs, at.errs...)
 	}
 	switch {
-	case c.TLSListen == "off" && len(t.Cert) > 0:
+	case !c.usesTLS() && len(t.Cert) > 0:
 		ce.add("cert", t.Cert, "must be left out, because tls-listen is off")
-	case c.TLSListen != "off" && len(t.Cert) == 0 && len(c.Pairs) == 0 && len(t.ACMEDomains) == 0:
-		ce.add("cert", t.Cert, "must name a PEM file, because tls-listen is %s: set it in the table [tls] of the config file, or set acme-domains there", c.TLSListen)
+	case c.usesTLS() && len(t.Cert) == 0 && len(c.Pairs) == 0 && len(t.ACMEDomains) == 0:
+		ce.add("cert", t.Cert, "must name a PEM file, because tls-listen is %s and tls.admin is %t: set it in the table [tls] of the config file, or set acme-domains there",
+			c.TLSListen, t.Admin)
 	case len(t.Cert) != len(t.Key):
 		ce.add("key", t.Key, "must name a PEM file for each of cert (%d)", len(t.Cert))
 	}
 	if t.RedirectPort != 0 && (c.Listen == "off" || c.TLSListen == "off") {
 		ce.add("redirect-port", t.RedirectPort, "needs listen and tls-listen: it redirects from the one to the other")
+	}
+	if t.Admin && c.Admin == "off" {
+		ce.add("admin", true, "must be false, because admin is off")
+	}
+	if t.AdminClientCA != "" && !t.Admin {
+		ce.add("admin-client-ca", t.AdminClientCA, "needs tls.admin = true")
 	}
 	c.acmeErrors(&ce)
 	ce.addRanges(t)

@@ -34,7 +34,7 @@ func printBanner(cfg server.Config, srv *server.Server, file *configFile, start 
 	}
 	line("api", "%s", apiText(cfg, srv))
 	if admin := srv.AdminAddr(); admin != nil {
-		line("admin", "http://%s  /healthz /readyz /metrics /connections /debug/pprof/", admin)
+		line("admin", "%s://%s  /healthz /readyz /metrics /connections /debug/pprof/", adminScheme(cfg), admin)
 	} else {
 		line("admin", "off")
 	}
@@ -133,12 +133,19 @@ func apiText(cfg server.Config, srv *server.Server) string {
 	case cfg.API.Key == "":
 		return "off (to turn it on: key = \"...\" under [api] in the config file, or THRONG_API_KEY)"
 	case cfg.API.On == "admin":
-		return fmt.Sprintf("http://%s/api/", addressOf(srv.AdminAddr()))
+		return fmt.Sprintf("%s://%s/api/", adminScheme(cfg), addressOf(srv.AdminAddr()))
 	}
 	if srv.Addr() == nil {
 		return fmt.Sprintf("https://%s/api/", srv.TLSAddr())
 	}
 	return fmt.Sprintf("http://%s/api/", srv.Addr())
+}
+
+func adminScheme(cfg server.Config) string {
+	if cfg.TLS.Admin {
+		return "https"
+	}
+	return "http"
 }
 
 func isLoopback(addr net.Addr) bool {

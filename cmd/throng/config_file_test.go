@@ -117,7 +117,7 @@ func TestEveryKeyReachesTheServer(t *testing.T) {
 		},
 		API: server.APIConfig{Key: "fedcba9876543210", On: "admin"},
 		TLS: server.TLSConfig{
-			Cert: []string{beside("a.crt"), "/etc/b.crt"}, Key: []string{beside("a.key"), "/etc/b.key"}, RedirectPort: 4443,
+			Cert: []string{beside("a.crt"), "/etc/b.crt"}, Key: []string{beside("a.key"), "/etc/b.key"}, RedirectPort: 4443, Admin: true, AdminClientCA: beside("ca.crt"),
 			ACMEDomains: []string{"a.example", "b.example"}, ACMECache: beside("acme"), ACMEEmail: "a@a.example", ACMEDirectory: "https://ca.example/dir", ACMECA: "/etc/ca.pem",
 			MinVersion: "1.3", Engine: "std",
 		},

@@ -85,7 +85,7 @@ func (sv *serveCmd) Run() error {
 	ctx, stop := handleSignals(log, srv.ReloadCertificates)
 	defer stop()
 
-	if admin := srv.AdminAddr(); admin != nil && !isLoopback(admin) {
+	if admin := srv.AdminAddr(); admin != nil && !isLoopback(admin) && cfg.TLS.AdminClientCA == "" {
 		log.Warn("the admin port is open to the network: every client that reaches it can list and close connections; to restrict it to this machine: --admin 127.0.0.1:3001",
 			"admin", admin.String())
 	}

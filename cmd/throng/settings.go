@@ -123,7 +123,7 @@ func (so *sources) config(cfg server.Config, addresses bool, log *slog.Logger) (
 			names[i] = so.file.pathOf(name)
 		}
 	}
-	for _, name := range []*string{&cfg.TLS.ACMECache, &cfg.TLS.ACMECA} {
+	for _, name := range []*string{&cfg.TLS.ACMECache, &cfg.TLS.ACMECA, &cfg.TLS.AdminClientCA} {
 		if *name != "" {
 			*name = so.file.pathOf(*name)
 		}

@@ -79,13 +79,9 @@ func (c ACMEConfig) roots() (*x509.CertPool, error) {
 	if c.CA == "" {
 		return nil, nil
 	}
-	text, err := os.ReadFile(c.CA)
+	pool, err := readPool(c.CA)
 	if err != nil {
 		return nil, fmt.Errorf("roots of the ACME server: %w", err)
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("roots of the ACME server: %s has no certificate in PEM", c.CA)
 	}
 	return pool, nil
 }
@@ -213,10 +209,10 @@ type cache struct {
 }
 
 // Put implements autocert.Cache.
-func (ca cache) Put(ctx context.Context, name string, data []byte) error {
-	err := ca.DirCache.Put(ctx, name, data)
+func (dc cache) Put(ctx context.Context, name string, data []byte) error {
+	err := dc.DirCache.Put(ctx, name, data)
 	if err != nil {
-		ca.failed(fmt.Errorf("ACME cache: %w", err))
+		dc.failed(fmt.Errorf("ACME cache: %w", err))
 	}
 	return err
 }
