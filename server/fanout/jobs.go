@@ -16,14 +16,13 @@ func (s *Shard) addConn(c *Conn, j *Job) {
 	if len(j.early) > 0 {
 		c.OnData(j.early, s.Core.Clock.Now())
 	}
-	// From here on the poller reads from it, and the loop calls OnClosed.
+	// From here on the poller reads from it, and the loop calls OnClosed, after an error as well.
+	c.Set(inLoop)
 	if err := s.Core.Pollers.sockets.Add(c.Transport.Socket(), c); err != nil {
 		s.Core.Log.Error("add a connection to the event loop", "error", err)
 		s.abort(c, ClosedAbnormally)
-		c.Handler.OnClosed()
 		return
 	}
-	c.Set(inLoop)
 	s.write(c, j.Frame)
 	c.Handler.OnOpen()
 	// A connection that was admitted while the drain began is closed like the others.

@@ -143,12 +143,45 @@ func (a Accepted) Socket() (*Socket, error) {
 		}
 		return FromTCP(tcp)
 	}
+	return newSocket(a.fd, a.Peer), nil
+}
+
+// takeOver returns a socket that has the descriptor of c, under another number, and closes c. It keeps the address of the peer only: nbio's
+// NBConn would keep both addresses of c, 140 bytes more for a connection over IPv4.
+func takeOver(c *net.TCPConn) (*Socket, error) {
+	if !layoutKnown {
+		return nbio.NBConn(c)
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	var fd int
+	var failed error
+	if err := raw.Control(func(of uintptr) { fd, failed = unix.FcntlInt(of, unix.F_DUPFD_CLOEXEC, 0) }); err != nil || failed != nil {
+		return nil, errors.Join(err, failed)
+	}
+	var peer netip.AddrPort
+	if address, ok := c.RemoteAddr().(*net.TCPAddr); ok { // not if the peer reset it before net read its address
+		peer = address.AddrPort()
+		peer = netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port())
+	}
+	if err := c.Close(); err != nil {
+		return nil, errors.Join(err, unix.Close(fd))
+	}
+	return newSocket(fd, peer), nil
+}
+
+// newSocket makes what nbio's NBConn does of a descriptor. The layout must be known.
+func newSocket(fd int, peer netip.AddrPort) *Socket {
 	nc := new(nbio.Conn)
 	base := unsafe.Pointer(nc)
-	*(*int)(unsafe.Add(base, layout.fd)) = a.fd
+	*(*int)(unsafe.Add(base, layout.fd)) = fd
 	*(*int8)(unsafe.Add(base, layout.typ)) = nbio.ConnTypeTCP
-	*(*net.Addr)(unsafe.Add(base, layout.rAddr)) = PeerAddr{a.Peer}
-	return nc, nil
+	if peer.IsValid() {
+		*(*net.Addr)(unsafe.Add(base, layout.rAddr)) = PeerAddr{peer}
+	}
+	return nc
 }
 
 // layout is where nbio.Conn has the fields that its NBConn fills; nbio has no other way to make one from a descriptor. It is found by

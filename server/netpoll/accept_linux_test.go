@@ -118,3 +118,35 @@ func TestAnAcceptedSocketInheritsItsOptions(t *testing.T) {
 		t.Errorf("descriptor's flags %x, %v: want FD_CLOEXEC", flags, err)
 	}
 }
+
+// The sockets of connections that waited, or of TLS, are as small as those that the acceptor makes.
+func TestASocketOfTCPKeepsOneAddress(t *testing.T) {
+	a, client := acceptOne(t, "127.0.0.1:0")
+	tcp, err := a.TCP()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := FromTCP(tcp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(s.Hash())
+	if got, ok := s.RemoteAddr().(PeerAddr); !ok || got.AddrPort != a.Peer || s.LocalAddr() != nil {
+		t.Errorf("got %T %v and %v; want the peer %v alone", s.RemoteAddr(), s.RemoteAddr(), s.LocalAddr(), a.Peer)
+	}
+	if !s.IsTCP() {
+		t.Error("the socket is not one of TCP")
+	}
+	if flags, err := unix.FcntlInt(uintptr(s.Hash()), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
+		t.Errorf("descriptor's flags %x, %v: want FD_CLOEXEC", flags, err)
+	}
+	if _, err := tcp.Write([]byte("x")); err == nil {
+		t.Error("the connection of net is open")
+	}
+	if n, err := Send(s, []byte("x")); n != 1 || err != nil {
+		t.Errorf("sent %d, %v", n, err)
+	}
+	if n, err := client.Read(make([]byte, 1)); n != 1 || err != nil {
+		t.Errorf("the peer got %d, %v", n, err)
+	}
+}

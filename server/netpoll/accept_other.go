@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/netip"
 	"syscall"
+
+	"github.com/lesismal/nbio"
 )
 
 // Acceptor accepts with Go's net package.
@@ -69,3 +71,6 @@ func (a Accepted) TCP() (*net.TCPConn, error) { return a.tcp, nil }
 func (a Accepted) Socket() (*Socket, error) {
 	return FromTCP(a.tcp)
 }
+
+// takeOver returns a socket that has the descriptor of c, under another number, and closes c.
+func takeOver(c *net.TCPConn) (*Socket, error) { return nbio.NBConn(c) }

@@ -33,7 +33,7 @@ type Events struct {
 	// Written is called when the queue of Socket.Write has become empty, under the socket's lock: on the poller, or within Write (SendOrWatch).
 	// It may be nil.
 	Written func(*Socket)
-	// Closed is called once for each socket that was added, on one goroutine for all.
+	// Closed is called once for each socket that was passed to Add, on one goroutine for all.
 	Closed func(*Socket, error)
 	// Woken is called on a poller after Wake, with the number of the poller.
 	Woken func(poller int)
@@ -44,6 +44,7 @@ type Loop struct {
 	engine  *nbio.Engine
 	pollers int
 	files   int
+	closed  func(*Socket, error)
 	woken   func(poller int)
 	wakeups []*wakeup
 }
@@ -71,7 +72,7 @@ func New(cfg Config, on Events) *Loop {
 			on.Closed(s, err)
 		}
 	})
-	return &Loop{engine: engine, pollers: cfg.Pollers, files: cfg.OpenFiles, woken: on.Woken}
+	return &Loop{engine: engine, pollers: cfg.Pollers, files: cfg.OpenFiles, closed: on.Closed, woken: on.Woken}
 }
 
 // starting guards nbio's settings, which are global, while an engine that starts reads them.
@@ -84,6 +85,7 @@ func (l *Loop) Start() error {
 	if l.files > 0 {
 		nbio.MaxOpenFiles = l.files
 	}
+	l.files = nbio.MaxOpenFiles
 	logging.SetLevel(logging.LevelNone) // nbio logs to standard output
 	if err := l.engine.Start(); err != nil {
 		return fmt.Errorf("start the loop: %w", err)
@@ -109,12 +111,19 @@ func (l *Loop) Stop() error {
 	return err
 }
 
-// Add adds a socket to the loop. s.Session returns owner from then on. Closed is called once for the socket, unless Add returns an error.
+// Add adds a socket to the loop. s.Session returns owner from then on. On an error the socket is closed, and Closed follows as for every
+// socket.
 func (l *Loop) Add(s *Socket, owner any) error {
 	// The race detector does not see nbio's handover to the poller, but it sees this lock.
 	s.Lock()
 	s.SetSession(owner)
 	s.Unlock()
+	if fd := s.Hash(); fd >= l.files {
+		// nbio closes it, too, but without Closed, which it calls after other errors.
+		err := errors.Join(fmt.Errorf("the descriptor is %d: the loop takes those below %d", fd, l.files), s.Close())
+		l.engine.Async(func() { l.closed(s, err) })
+		return err
+	}
 	_, err := l.engine.AddConn(s)
 	return err
 }

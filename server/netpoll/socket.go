@@ -6,13 +6,11 @@ import (
 	"errors"
 	"net"
 	"syscall"
-
-	"github.com/lesismal/nbio"
 )
 
 // FromTCP returns a socket that takes over the descriptor of a connection. On an error the connection is closed.
 func FromTCP(c *net.TCPConn) (*Socket, error) {
-	s, err := nbio.NBConn(c)
+	s, err := takeOver(c)
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
