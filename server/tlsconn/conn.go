@@ -17,9 +17,9 @@ import (
 )
 
 const (
-	// resumeRecord is the number of bytes of data in one record to a socket that was full: a slow consumer holds no more of them sealed.
-	// Other records have up to tlsrec.MaxPlaintext, and a socket that becomes full may leave that sealed, once.
-	resumeRecord = 4 << 10
+	// smallRecord is the number of bytes of data in one record to a socket that may become full: a slow consumer holds no more of them sealed.
+	// Other records have up to tlsrec.MaxPlaintext.
+	smallRecord = 4 << 10
 
 	// busyTicks is how recent the use before has to be for an AES object to be kept. Without it, the next record makes it again (0.5 µs).
 	busyTicks wheel.Tick = 20
@@ -50,6 +50,8 @@ var buffers = sync.Pool{New: func() any {
 func New(socket *netpoll.Socket, s *Stream, tick func() wheel.Tick) *Conn {
 	c := &Conn{socket: socket, tick: tick, records: *s.records}
 	c.answer.Store(s.answer.Load())
+	c.records.In.Park()  // the handshake has used both, and most connections
+	c.records.Out.Park() // are silent after it
 	return c
 }
 
@@ -121,9 +123,7 @@ func (c *Conn) HungUp() bool { return netpoll.HungUp(c.socket) }
 // Write sends the sealed bytes that wait, then seals and sends p, and returns how many bytes of p it sealed: these are sent, or pending. With
 // EAGAIN the socket is full. Called on the shard.
 func (c *Conn) Write(p []byte) (n int, err error) {
-	record := tlsrec.MaxPlaintext
 	if len(c.unsent) > 0 {
-		record = resumeRecord
 		if err := c.sendUnsent(); err != nil {
 			return 0, err
 		}
@@ -131,7 +131,7 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
 	for n < len(p) && err == nil {
-		b := p[n:min(n+record, len(p))]
+		b := p[n:min(n+c.recordSize(len(p)-n), len(p))]
 		sealed := (*buf)[:0]
 		if c.answer.Load() && c.answer.Swap(false) {
 			sealed = c.records.Out.KeyUpdate(sealed)
@@ -149,6 +149,14 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 		c.records.Out.Park()
 	}
 	return n, err
+}
+
+// recordSize returns how many of n bytes the next record carries. More than smallRecord are sealed only if the socket takes all of it.
+func (c *Conn) recordSize(n int) int {
+	if n > smallRecord && netpoll.HasRoom(c.socket, tlsrec.SealedLen(tlsrec.MaxPlaintext)) {
+		return tlsrec.MaxPlaintext
+	}
+	return smallRecord
 }
 
 // sendUnsent sends the unsent bytes. The error is nil if the socket took all of them.
