@@ -176,6 +176,9 @@ func (ac *Acceptor) handle(a netpoll.Accepted) {
 			}
 			return
 		}
+		if ac.openStreamNow(a, read, end) {
+			return
+		}
 	}
 	c := &PendingConn{peer: peer, remote: a.Peer, ReadAhead: bytes.Clone(read), HeadRead: at >= 0 || ac.tls != nil && len(read) > 0}
 	if !proxied {
@@ -222,6 +225,11 @@ func (ac *Acceptor) ReadHandshake(c *PendingConn) {
 		if as, source, ok := ac.authorize(c, c.peer, c.ReadAhead[:end]); ok {
 			ac.Edge.Pending.End(c)
 			ac.Edge.open(c, source, as, c.early(c.ReadAhead[end:]))
+			return
+		}
+		if as, connect, source, ok := ac.authorizeStream(c, c.peer, c.ReadAhead, end); ok {
+			ac.Edge.Pending.End(c)
+			ac.Edge.openStream(c, source, as, connect, c.early(nil))
 			return
 		}
 	}

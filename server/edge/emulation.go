@@ -49,7 +49,7 @@ func (e *Edge) serveEmulation(w http.ResponseWriter, r *http.Request) {
 		reject(metrics.EmulationMalformed, "", no.Status, no.Reason)
 		return
 	}
-	commands, err := httpstream.ParseCommands(body, isProtobuf(r))
+	commands, err := httpstream.ParseCommands(body, isProtobuf(r.Header.Get("Content-Type"), r.URL.RawQuery))
 	switch {
 	case errors.Is(err, httpstream.ErrUnknownSession):
 		reject(metrics.EmulationUnknown, "", http.StatusNotFound, "")

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/httpstream"
 	"github.com/throng-chat/throng/server/metrics"
@@ -14,8 +15,8 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// The HTTP fallbacks: a response that does not end carries the messages to the client, and becomes a connection of the event loop. net/http
-// reads the request. Its goroutine ends with the handover.
+// The HTTP fallbacks: a response that does not end carries the messages to the client, and becomes a connection of the event loop. These are the
+// requests that net/http has read, whose goroutine ends with the handover; most requests need none (fallback_accept.go).
 
 // The paths of the HTTP fallbacks.
 const (
@@ -112,10 +113,7 @@ func (e *Edge) rejectFallback(w http.ResponseWriter, r *http.Request, no *reject
 
 // serveStream makes the response of a request a connection of the event loop.
 func (e *Edge) serveStream(w http.ResponseWriter, r *http.Request, to streamEndpoint) {
-	as := admission{encoding: to.encoding}
-	if to.encoding == session.LineStream && isProtobuf(r) {
-		as.encoding = session.ProtobufStream
-	}
+	as := admission{encoding: to.encodingOf(r.Header.Get("Content-Type"), r.URL.RawQuery)}
 	connect, no := e.connectCommand(w, r, as.encoding)
 	if no != nil {
 		e.rejectFallback(w, r, no)
@@ -130,23 +128,27 @@ func (e *Edge) serveStream(w http.ResponseWriter, r *http.Request, to streamEndp
 	}
 	as.response = streamHead(as.encoding.Framing(), w.Header().Get("Access-Control-Allow-Origin"))
 	c, early, err := hijack(w)
-	if err == nil && len(early) > 0 {
-		// The client of a stream is silent after its request.
-		err = fmt.Errorf("%d bytes after the request of a stream", len(early))
-		if no := c.Close(); no != nil {
-			e.log.Debug("close a pending connection", "error", no)
-		}
-	}
 	if err != nil {
 		e.Unreserve(source, nil)
 		e.metrics.Handshakes.WithLabelValues(metrics.HandshakeFailed).Inc()
-		e.log.Debug("stream not opened", "error", err)
+		e.log.Debug("hijack failed", "error", err)
 		return
 	}
-	if err := limitUnacknowledged(c.TCPConn, e.fallbacks.ackTimeout); err != nil {
-		e.log.Debug("TCP_USER_TIMEOUT not set", "error", err)
+	e.openStream(c, source, as, connect, early)
+}
+
+// openStream adds the response of an accepted request to the event loop. Its place is reserved. It closes a connection whose client sent bytes
+// after the request: the client of a stream is silent.
+func (e *Edge) openStream(c *PendingConn, source *chat.Address, as admission, connect, after []byte) {
+	if len(after) == 0 {
+		e.open(c, source, as, connect)
+		return
 	}
-	e.open(c, source, as, connect)
+	e.Unreserve(source, nil)
+	e.metrics.Handshakes.WithLabelValues(metrics.HandshakeMalformed).Inc()
+	if err := c.Close(); err != nil {
+		e.log.Debug("close a pending connection", "error", err)
+	}
 }
 
 // connectCommand returns the first command of the client of a stream: the body, or the query of a GET request.
@@ -157,19 +159,30 @@ func (e *Edge) connectCommand(w http.ResponseWriter, r *http.Request, encoding s
 	case e.sessions.Draining.Load():
 		return nil, draining()
 	}
-	var connect []byte
 	if r.Method == http.MethodGet {
-		connect = []byte(r.URL.Query().Get(queryConnect))
 		e.skipBody(w, r)
-	} else {
-		body, done, no := e.readFallbackBody(w, r, MaxConnectBody)
-		defer done()
-		if no != nil {
-			return nil, no
-		}
-		connect = body
+		return firstCommand([]byte(r.URL.Query().Get(queryConnect)), encoding)
 	}
-	if encoding.IsUni() {
+	body, done, no := e.readFallbackBody(w, r, MaxConnectBody)
+	defer done()
+	if no != nil {
+		return nil, no
+	}
+	return firstCommand(body, encoding)
+}
+
+// encodingOf returns the encoding of the stream for a request with a content type and a query.
+func (to streamEndpoint) encodingOf(contentType, query string) session.Encoding {
+	if to.encoding == session.LineStream && isProtobuf(contentType, query) {
+		return session.ProtobufStream
+	}
+	return to.encoding
+}
+
+// firstCommand returns the first command of the client of a stream: connect, which is as the client sent it, or the connect command for this
+// connect request.
+func firstCommand(connect []byte, e session.Encoding) ([]byte, *rejection) {
+	if e.IsUni() {
 		command, err := httpstream.ConnectCommand(connect)
 		if err != nil {
 			return nil, &rejection{metrics.HandshakeMalformed, http.StatusBadRequest, err.Error()}
@@ -177,14 +190,15 @@ func (e *Edge) connectCommand(w http.ResponseWriter, r *http.Request, encoding s
 		return command, nil
 	}
 	if len(connect) == 0 {
-		return nil, &rejection{metrics.HandshakeMalformed, http.StatusBadRequest, "connect command missing: in the body, or in the query parameter " + queryConnect + " of a GET request"}
+		return nil, &rejection{metrics.HandshakeMalformed, http.StatusBadRequest,
+			"connect command missing: in the body, or in the query parameter " + queryConnect + " of a GET request"}
 	}
 	return connect, nil
 }
 
 // isProtobuf reports whether a request of an SDK has Protobuf in its body.
-func isProtobuf(r *http.Request) bool {
-	return strings.HasPrefix(r.Header.Get("Content-Type"), httpstream.Lengths.ContentType()) || requestsProtobuf(r.URL.RawQuery)
+func isProtobuf(contentType, query string) bool {
+	return strings.HasPrefix(contentType, httpstream.Lengths.ContentType()) || requestsProtobuf(query)
 }
 
 // streamHead returns the head of the response that is a stream. origin is the one of another site that may read it, empty for none.

@@ -9,6 +9,7 @@ import (
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/metrics"
+	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/plain"
 	"github.com/throng-chat/throng/server/session"
 )
@@ -141,6 +142,9 @@ func (e *Edge) openTransport(t fanout.Transport, source *chat.Address, as admiss
 	}
 	switch {
 	case as.encoding.IsStream():
+		if err := netpoll.LimitUnacknowledged(t.Socket(), e.fallbacks.ackTimeout); err != nil {
+			e.log.Debug("TCP_USER_TIMEOUT not set", "error", err)
+		}
 		e.metrics.Streams.WithLabelValues(as.encoding.Transport()).Inc()
 		e.sessions.OpenStream(t, source, as.encoding, as.response, early)
 	case as.encoding == session.PlainEncoding:
