@@ -72,6 +72,8 @@ fuzz: ## each fuzz target for a minute
 	go test -fuzz FuzzContent -fuzztime 60s ./server/tlsrec
 	go test -fuzz FuzzHandshake -fuzztime 60s ./server/tlshandshake
 	go test -fuzz FuzzConfigFile -fuzztime 60s ./cmd/throng
+	go test -fuzz FuzzStreamRequest -fuzztime 60s ./server/edge
+	go test -fuzz FuzzCommands -fuzztime 60s ./server/httpstream
 	go test -fuzz FuzzRoomName -fuzztime 60s ./server/edge
 	go test -fuzz FuzzTheAPI -fuzztime 60s ./server
 	go test -fuzz FuzzCommands -fuzztime 60s -fuzzminimizetime 10x ./server

@@ -6,6 +6,9 @@
 //	                    v                 v
 //	                 a goroutine waits   net/http: page, guest tokens, API, rejections (routes.go, guest.go, responses.go)
 //
+// The HTTP fallbacks (fallback.go, emulation.go) have requests whose response becomes a connection of the event loop, or that bring commands for
+// one. A complete request for a stream needs no net/http (fallback_accept.go).
+//
 // Pending (pending.go) has the connections that are not in the event loop, and bounds their number in all, in each state and for each
 // address. If a change of state exceeds a limit, it closes the least useful connection (evict.go). A response is written as long as the peer
 // makes progress (pending_conn.go).

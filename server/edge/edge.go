@@ -43,7 +43,7 @@ type Edge struct {
 	tick        func() wheel.Tick // of the engine, for TLS
 
 	ConnectRate *connectRate
-	fallbacks   *fallbacks // nil if the HTTP fallbacks are off
+	Fallbacks   *fallbacks // nil if the HTTP fallbacks are off
 	Guests      *guests
 	Requests    *rate.Limiter // rate of HTTP requests without a valid API key
 
@@ -106,7 +106,7 @@ func New(cfg Config, h *session.Sessions, a *api.API, m *metrics.Metrics, log *s
 	e.Pending.release = h.ReleaseAddress
 	e.Pending.watch(m)
 	if cfg.Fallback {
-		e.fallbacks = newFallbacks(cfg.PingTimeout)
+		e.Fallbacks = newFallbacks(cfg.PingTimeout)
 	}
 	e.ConnectRate = newConnectRate(cfg.RateConnectionsAddress, e.proxies)
 	return e, nil

@@ -37,7 +37,7 @@ func (e *Edge) serveEmulation(w http.ResponseWriter, r *http.Request) {
 		}
 		http.Error(w, text, status)
 	}
-	if !e.fallbacks.rates.Allow(e.proxies.addressKeyOf(r), e.sessions.Clock.Now()) {
+	if !e.Fallbacks.Rates.Allow(e.proxies.addressKeyOf(r), e.sessions.Clock.Now()) {
 		reject(metrics.EmulationRate, metrics.RejectedRate, http.StatusTooManyRequests,
 			fmt.Sprintf("more than %d requests per second from this address", emulationRate))
 		return
@@ -77,7 +77,7 @@ func (e *Edge) serveEmulation(w http.ResponseWriter, r *http.Request) {
 // readFallbackBody reads a body of at most limit bytes, within the bounds of all requests of the fallbacks. Call done when the body and the
 // place of the request are no longer needed, also after a rejection.
 func (e *Edge) readFallbackBody(w http.ResponseWriter, r *http.Request, limit int) (body []byte, done func(), no *rejection) {
-	fb := e.fallbacks
+	fb := e.Fallbacks
 	tooBig := &rejection{metrics.HandshakeMalformed, http.StatusRequestEntityTooLarge, fmt.Sprintf("body: must have at most %d bytes", limit)}
 	full := &rejection{metrics.HandshakeFull, http.StatusTooManyRequests, "too many requests in progress: retry after " + retryAfterSeconds + " s"}
 	size := int(r.ContentLength) // -1 if it is unknown
@@ -91,7 +91,7 @@ func (e *Edge) readFallbackBody(w http.ResponseWriter, r *http.Request, limit in
 	if err := socket.SetReadDeadline(time.Now().Add(fallbackTimeout)); err != nil {
 		return nil, func() {}, &rejection{metrics.HandshakeFailed, http.StatusInternalServerError, fmt.Sprintf("read deadline not set: %v", err)}
 	}
-	place := fb.inProgress.Acquire(e.proxies.addressKeyOf(r), func() {
+	place := fb.InProgress.Acquire(e.proxies.addressKeyOf(r), func() {
 		if err := socket.SetReadDeadline(time.Now()); err != nil {
 			e.log.Debug("read deadline not set", "error", err)
 		}
@@ -99,16 +99,16 @@ func (e *Edge) readFallbackBody(w http.ResponseWriter, r *http.Request, limit in
 	if place == nil {
 		return nil, func() {}, full
 	}
-	if !fb.bodies.Reserve(size) {
-		fb.inProgress.Release(place)
+	if !fb.Bodies.Reserve(size) {
+		fb.InProgress.Release(place)
 		return nil, func() {}, full
 	}
 	done = func() {
-		fb.bodies.Release(size)
-		fb.inProgress.Release(place)
+		fb.Bodies.Release(size)
+		fb.InProgress.Release(place)
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(limit)))
-	inTime := fb.inProgress.StopWaiting(place)
+	inTime := fb.InProgress.StopWaiting(place)
 	switch {
 	case errors.As(err, new(*http.MaxBytesError)):
 		return nil, done, tooBig

@@ -47,7 +47,7 @@ var streamEndpoints = map[string]streamEndpoint{
 
 // isFallback reports whether a path is one of the HTTP fallbacks.
 func (e *Edge) isFallback(path string) bool {
-	if e.fallbacks == nil || !strings.HasPrefix(path, "/connection/") && path != EmulationPath {
+	if e.Fallbacks == nil || !strings.HasPrefix(path, "/connection/") && path != EmulationPath {
 		return false
 	}
 	_, isStream := streamEndpoints[path]

@@ -38,7 +38,7 @@ func (ac *Acceptor) openStreamNow(a netpoll.Accepted, request []byte, head int) 
 // and waits for the rest of a body.
 func (ac *Acceptor) authorizeStream(c *PendingConn, peer netip.Addr, request []byte, head int) (as admission, connect []byte, source *chat.Address, ok bool) {
 	e := ac.Edge
-	if e.fallbacks == nil || ac.redirects() || e.sessions.Draining.Load() {
+	if e.Fallbacks == nil || ac.redirects() || e.sessions.Draining.Load() {
 		return as, nil, nil, false
 	}
 	r, ok := parseStreamRequest(request, head)
@@ -84,6 +84,7 @@ func parseStreamRequest(request []byte, head int) (r streamRequest, ok bool) {
 	case bytes.HasPrefix(request, []byte(beforeGet)):
 	case bytes.HasPrefix(request, []byte(beforePost)):
 		r.method, size = http.MethodPost, -1
+		typed := false
 		lines = []byte(http.MethodGet + " ")
 		for i, line := range bytes.SplitAfter(request[len(http.MethodPost)+1:head], []byte("\r\n")) {
 			name, value, _ := bytes.Cut(line, []byte(":"))
@@ -96,6 +97,10 @@ func parseStreamRequest(request []byte, head int) (r streamRequest, ok bool) {
 				size = int(n)
 				continue
 			case i > 0 && strings.EqualFold(string(name), "Content-Type"):
+				if typed {
+					return r, false
+				}
+				typed = true
 				r.contentType = string(bytes.Trim(value, " \t\r\n"))
 			}
 			lines = append(lines, line...)

@@ -17,17 +17,17 @@ const (
 
 // fallbacks has the bounds of the requests of HTTP fallbacks. Its parts have locks.
 type fallbacks struct {
-	inProgress *limiter.Slots
-	bodies     limiter.Budget
-	rates      *limiter.AddressRates // of EmulationPath
+	InProgress *limiter.Slots
+	Bodies     limiter.Budget
+	Rates      *limiter.AddressRates // of EmulationPath
 	ackTimeout time.Duration         // for the peer of a stream to acknowledge bytes
 }
 
 func newFallbacks(ackTimeout time.Duration) *fallbacks {
 	return &fallbacks{
-		inProgress: limiter.NewSlots(maxFallbacksWait, false),
-		bodies:     limiter.Budget{Max: maxBodies, Share: 1},
-		rates:      limiter.NewAddressRates(limiter.PerSecond(emulationRate), emulationMeters),
+		InProgress: limiter.NewSlots(maxFallbacksWait, false),
+		Bodies:     limiter.Budget{Max: maxBodies, Share: 1},
+		Rates:      limiter.NewAddressRates(limiter.PerSecond(emulationRate), emulationMeters),
 		ackTimeout: ackTimeout,
 	}
 }

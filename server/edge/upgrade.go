@@ -142,7 +142,7 @@ func (e *Edge) openTransport(t fanout.Transport, source *chat.Address, as admiss
 	}
 	switch {
 	case as.encoding.IsStream():
-		if err := netpoll.LimitUnacknowledged(t.Socket(), e.fallbacks.ackTimeout); err != nil {
+		if err := netpoll.LimitUnacknowledged(t.Socket(), e.Fallbacks.ackTimeout); err != nil {
 			e.log.Debug("TCP_USER_TIMEOUT not set", "error", err)
 		}
 		e.metrics.Streams.WithLabelValues(as.encoding.Transport()).Inc()
