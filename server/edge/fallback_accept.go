@@ -81,16 +81,16 @@ func parseStreamRequest(request []byte, head int) (r streamRequest, ok bool) {
 	size, r := 0, streamRequest{method: http.MethodGet, body: request[head:]}
 	lines := request[:head]
 	switch {
-	case bytes.HasPrefix(request, []byte(beforeGet)):
-	case bytes.HasPrefix(request, []byte(beforePost)):
+	case bytes.HasPrefix(lines, []byte(beforeGet)):
+	case bytes.HasPrefix(lines, []byte(beforePost)):
 		r.method, size = http.MethodPost, -1
 		typed := false
 		lines = []byte(http.MethodGet + " ")
 		for i, line := range bytes.SplitAfter(request[len(http.MethodPost)+1:head], []byte("\r\n")) {
-			name, value, _ := bytes.Cut(line, []byte(":"))
+			name, value, _ := bytes.Cut(bytes.TrimSuffix(line, []byte("\r\n")), []byte(":"))
 			switch {
 			case i > 0 && size < 0 && strings.EqualFold(string(name), "Content-Length"):
-				n, err := strconv.ParseUint(string(bytes.Trim(value, " \t\r\n")), 10, 31)
+				n, err := strconv.ParseUint(string(bytes.Trim(value, " \t")), 10, 31)
 				if err != nil {
 					return r, false
 				}
@@ -101,7 +101,7 @@ func parseStreamRequest(request []byte, head int) (r streamRequest, ok bool) {
 					return r, false
 				}
 				typed = true
-				r.contentType = string(bytes.Trim(value, " \t\r\n"))
+				r.contentType = string(bytes.Trim(value, " \t"))
 			}
 			lines = append(lines, line...)
 		}

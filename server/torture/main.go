@@ -23,7 +23,7 @@ import (
 )
 
 // attacks are all cases, in the order in which they run.
-var attacks = slices.Concat(signalAttacks, logAttacks, replyAttacks, pageAttacks, joinAttacks, apiAttacks, heldAttacks, burstAttacks, tlsAttacks)
+var attacks = slices.Concat(signalAttacks, logAttacks, replyAttacks, pageAttacks, joinAttacks, apiAttacks, heldAttacks, fallbackAttacks, burstAttacks, tlsAttacks)
 
 func main() {
 	only := flag.String("run", "", "run the attacks whose name matches this regular expression")
