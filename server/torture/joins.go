@@ -65,7 +65,9 @@ func joinAndLeave(t *target) (string, error) {
 // arrivals opens and closes connections with one client address behind a trusted proxy. A client with another address must be served
 // meanwhile.
 func arrivals(t *target) (string, error) {
+	const rate, burst = 200, 2000 // of throng, by default
 	var turnedAway atomic.Int64
+	begun := time.Now()
 	err := crowd(3000, func(int) error {
 		c, err := t.raw("/ws", how{from: "127.0.0.9", header: "X-Forwarded-For: 203.0.113.7\r\n"})
 		var no refused
@@ -84,8 +86,9 @@ func arrivals(t *target) (string, error) {
 	if _, err := t.raw("/ws", how{from: "127.0.0.9", header: "X-Forwarded-For: 203.0.113.8\r\n"}); err != nil {
 		return "", fmt.Errorf("another address: %w", err)
 	}
-	note := fmt.Sprintf("%d of 3000 rejected", turnedAway.Load())
-	if turnedAway.Load() == 0 {
+	took := time.Since(begun)
+	note := fmt.Sprintf("%d of 3000 rejected in %v", turnedAway.Load(), took.Round(time.Millisecond))
+	if turnedAway.Load() == 0 && 3000 > burst+rate*took.Seconds() { // over TLS, a busy machine may not reach the rate
 		return note, errors.New("no connection was rejected")
 	}
 	return note, nil

@@ -52,12 +52,15 @@ func writeCertificate(dir, engine string) (config string, err error) {
 // clientTLS is the TLS of all clients: one object, because a target may have thousands of them.
 var clientTLS = &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}}
 
+// errHandshake is the error of a TLS handshake that the server did not complete.
+var errHandshake = errors.New("TLS handshake")
+
 // secured makes the TLS handshake on c. Its Close ends TCP at once: crypto/tls would wait for a peer that does not read.
 func secured(c net.Conn) (net.Conn, error) {
 	s := &securedConn{Conn: tls.Client(c, clientTLS)}
 	err := errors.Join(c.SetDeadline(time.Now().Add(wait)), s.Handshake(), c.SetDeadline(time.Time{}))
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("TLS handshake: %w", err), c.Close())
+		return nil, errors.Join(fmt.Errorf("%w: %w", errHandshake, err), c.Close())
 	}
 	return s, nil
 }
