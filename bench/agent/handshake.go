@@ -3,6 +3,7 @@ package agent
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
@@ -91,7 +92,7 @@ var (
 func newHandshake(room string, plan *Plan) *handshake {
 	var raw [16]byte
 	_, _ = rand.Read(raw[:]) // never fails: crypto/rand ends the program instead
-	return &handshake{key: base64.StdEncoding.EncodeToString(raw[:]), result: make(chan error, 1), room: room, wants: plan.Subprotocol, deflate: plan.Compress}
+	return &handshake{key: base64.StdEncoding.EncodeToString(raw[:]), result: make(chan error, 1), room: room, wants: cmp.Or(plan.Subprotocol, plan.Protocol.Subprotocol), deflate: plan.Compress}
 }
 
 // feed adds bytes of the response. When the response is complete, done is true and rest holds the bytes after it.

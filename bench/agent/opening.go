@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"strconv"
 	"strings"
-
-	"github.com/throng-chat/throng/server/ws"
 )
 
 // opened ends c's opening. c is a member now, unless err is set. The caller holds the poller's lock.
@@ -32,7 +30,7 @@ func (p *poller) opened(c *conn, err error, at int64) {
 func (p *poller) step(c *conn, text []byte, at int64) {
 	h, steps := c.handshake, p.protocol.Steps
 	if text != nil {
-		if p.protocol.Refused != "" && matches(text, p.protocol.Refused) {
+		if p.refuses(h, text) {
 			p.opened(c, &rejectedError{string(text[:min(len(text), maxQuote)])}, at)
 			return
 		}
@@ -52,7 +50,7 @@ func (p *poller) step(c *conn, text []byte, at int64) {
 	}
 	for h.steps < len(steps) {
 		if s := steps[h.steps]; s.Send != "" {
-			c.write(ws.OpText, []byte(p.stepText(c, h.steps)))
+			c.write(p.protocol.op(), []byte(p.stepText(c, h.steps)))
 		}
 		if steps[h.steps].Expect != "" {
 			return
@@ -60,6 +58,15 @@ func (p *poller) step(c *conn, text []byte, at int64) {
 		h.steps++
 	}
 	p.opened(c, nil, at)
+}
+
+// refuses reports whether a text rejects the current step.
+func (p *poller) refuses(h *handshake, text []byte) bool {
+	refused := p.protocol.Refused
+	if h.steps < len(p.protocol.Steps) && p.protocol.Steps[h.steps].Refused != "" {
+		refused = p.protocol.Steps[h.steps].Refused
+	}
+	return refused != "" && matches(text, refused)
 }
 
 // stepText returns the text to send in a step. The caller holds the poller's lock.
@@ -72,7 +79,10 @@ func (p *poller) stepText(c *conn, step int) string {
 	default:
 		text = strings.NewReplacer("{{offset}}", strconv.FormatUint(c.position.offset, 10), "{{epoch}}", c.position.epoch).Replace(resume.Rejoin)
 	}
-	return fill(text, c.handshake.room)
+	if text = fill(text, c.handshake.room); p.protocol.Binary {
+		return withLengths(text)
+	}
+	return text
 }
 
 // joined reads the response to the last step: the position of a new client, or whether a returning client recovers all missed messages.

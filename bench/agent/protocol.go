@@ -14,26 +14,29 @@ import (
 // message begins with the mark of the run (stamp.go), so it is found in any text without parsing. In each text {{room}} stands for the
 // room's name and {{payload}} for the message.
 type Protocol struct {
-	Name    string        `json:"name"`
-	Path    string        `json:"path"`              // used if the URL has no path
-	Query   string        `json:"query,omitempty"`   // added to the URL's query if a room has a name
-	Usual   string        `json:"usual"`             // default name of a room
-	Steps   []Step        `json:"steps,omitempty"`   // sent after the upgrade, one after another
-	Token   string        `json:"token,omitempty"`   // replaces the first step for a client with a token, which {{token}} stands for
-	Refused string        `json:"refused,omitempty"` // a response to a step that contains this text is a rejection; matched as Step.Expect
-	Publish string        `json:"publish,omitempty"` // a message as it is sent; empty for the payload alone
-	Ping    string        `json:"ping,omitempty"`    // the server's own ping: a line
-	Pong    string        `json:"pong,omitempty"`    // the answer to Ping
-	Beat    string        `json:"beat,omitempty"`    // the client's heartbeat
-	Every   time.Duration `json:"every,omitempty"`   // the interval of Beat
-	Resume  *Resume       `json:"resume,omitempty"`  // nil if the protocol has no recovery, or the run does not use it
+	Name        string        `json:"name"`
+	Path        string        `json:"path"`                  // used if the URL has no path
+	Query       string        `json:"query,omitempty"`       // added to the URL's query if a room has a name
+	Usual       string        `json:"usual"`                 // default name of a room
+	Steps       []Step        `json:"steps,omitempty"`       // sent after the upgrade, one after another
+	Token       string        `json:"token,omitempty"`       // replaces the first step for a client with a token, which {{token}} stands for
+	Refused     string        `json:"refused,omitempty"`     // a response to a step that contains this text is a rejection; matched as Step.Expect
+	Publish     string        `json:"publish,omitempty"`     // a message as it is sent; empty for the payload alone
+	Ping        string        `json:"ping,omitempty"`        // the server's own ping: a line
+	Pong        string        `json:"pong,omitempty"`        // the answer to Ping
+	Beat        string        `json:"beat,omitempty"`        // the client's heartbeat
+	Every       time.Duration `json:"every,omitempty"`       // the interval of Beat
+	Binary      bool          `json:"binary,omitempty"`      // the texts are binary messages; {{(}} and {{)}} enclose what stands behind its length
+	Subprotocol string        `json:"subprotocol,omitempty"` // requested, unless the run names another
+	Resume      *Resume       `json:"resume,omitempty"`      // nil if the protocol has no recovery, or the run does not use it
 }
 
 // Step sends a text, then waits for a text that contains Expect. If Expect begins with ^, the received text must begin with the rest of it.
 // An empty Send only waits; an empty Expect only sends.
 type Step struct {
-	Send   string `json:"send"`
-	Expect string `json:"expect"`
+	Send    string `json:"send"`
+	Expect  string `json:"expect"`
+	Refused string `json:"refused,omitempty"` // in place of Protocol.Refused, if not empty
 }
 
 // Protocols are the protocols with a name. plain is that of any server that broadcasts each message it receives, throng's /ws included.
@@ -65,6 +68,23 @@ var Protocols = []Protocol{
 			Epoch:     `"epoch":"`,
 			Recovered: `"recovered":true`,
 		},
+	},
+	{
+		// The same in Protobuf: messages of Command and Reply, each behind its length. A key of Protobuf is a field's number, times eight, plus 2
+		// for a field with a length. So 08 01 is the id 1, and then comes connect, subscribe or publish, or the error 12.
+		Name:        "centrifugo-protobuf",
+		Path:        "/connection/websocket",
+		Usual:       "bench",
+		Binary:      true,
+		Subprotocol: "centrifuge-protobuf",
+		Steps: []Step{
+			{Send: "{{(}}\x08\x01\x22{{(}}{{)}}{{)}}", Expect: "\x08\x01\x2a", Refused: "\x08\x01\x12"},
+			{Send: "{{(}}\x08\x02\x2a{{(}}\x0a{{(}}{{room}}{{)}}{{)}}{{)}}", Expect: "\x08\x02\x32", Refused: "\x08\x02\x12"},
+		},
+		Token:   "{{(}}\x08\x01\x22{{(}}\x0a{{(}}{{token}}{{)}}{{)}}{{)}}",
+		Publish: "{{(}}\x08\x03\x3a{{(}}\x0a{{(}}{{room}}{{)}}\x12{{(}}{\"text\":\"{{payload}}\"}{{)}}{{)}}{{)}}",
+		Ping:    "\x00",
+		Pong:    "\x00",
 	},
 	{
 		// Socket.IO 5 over Engine.IO 4. Socket.IO leaves rooms to the application: most applications use the events join and message.
@@ -152,9 +172,16 @@ func matches(text []byte, want string) bool {
 // fill replaces {{room}} in a text.
 func fill(text, room string) string { return strings.ReplaceAll(text, "{{room}}", room) }
 
-// wrapping returns the texts before and after the payload in a room.
-func (pr *Protocol) wrapping(room string) (before, after string) {
-	before, after, _ = strings.Cut(fill(pr.Publish, room), "{{payload}}")
+// wrapping returns the texts before and after a payload of size bytes in a room.
+func (pr *Protocol) wrapping(room string, size int) (before, after string) {
+	const payload = "{{payload}}"
+	text := fill(pr.Publish, room)
+	if pr.Binary {
+		like := strings.Repeat("\xff", size) // no template has this byte
+		before, after, _ = strings.Cut(withLengths(strings.Replace(text, payload, like, 1)), like)
+		return before, after
+	}
+	before, after, _ = strings.Cut(text, payload)
 	return before, after
 }
 
@@ -162,6 +189,9 @@ func (pr *Protocol) wrapping(room string) (before, after string) {
 func (pr *Protocol) pinged(text []byte) bool {
 	if pr.Ping == "" || len(text) < len(pr.Ping) {
 		return false
+	}
+	if pr.Binary {
+		return hasEmptyMessage(text)
 	}
 	if len(text) == len(pr.Ping) {
 		return string(text) == pr.Ping

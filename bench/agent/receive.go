@@ -12,12 +12,12 @@ import (
 // message processes one complete message or control frame. It returns false if c has ended.
 func (p *poller) message(c *conn, op ws.Opcode, payload []byte, at int64) bool {
 	switch op {
-	case ws.OpText:
+	case p.protocol.op():
 		return p.text(c, payload, at)
-	case ws.OpBinary:
+	case ws.OpText, ws.OpBinary:
 		p.count.Foreign++
 		if c.handshake != nil {
-			c.handshake.unexpected(fmt.Appendf(nil, "a binary message of %d bytes", len(payload)))
+			c.handshake.unexpected(fmt.Appendf(nil, "a message of the other kind (%v) of %d bytes", op, len(payload)))
 		}
 	case ws.OpPing:
 		p.count.Pings++
@@ -51,7 +51,7 @@ func (p *poller) text(c *conn, text []byte, at int64) bool {
 	if p.protocol.pinged(text) { // at any time, also before the join
 		p.count.Pings++
 		if p.protocol.Pong != "" {
-			c.write(ws.OpText, []byte(p.protocol.Pong))
+			c.write(p.protocol.op(), []byte(p.protocol.Pong))
 		}
 	}
 	joins := c.handshake != nil

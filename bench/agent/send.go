@@ -134,9 +134,9 @@ func (s *sender) message(c *conn, mark stamp) []byte {
 	}
 	mark.put(s.payload)
 	copy(s.payload[StampSize:], s.check.filler.of(mark.publisher, mark.seq))
-	before, after := s.protocol.wrapping(s.rooms[c.room.number])
+	before, after := s.protocol.wrapping(s.rooms[c.room.number], len(s.payload))
 	s.buf = append(append(append(s.buf[:0], before...), s.payload...), after...)
-	s.frame = ws.AppendMaskedFrame(s.frame[:0], ws.OpText, s.key, s.buf)
+	s.frame = ws.AppendMaskedFrame(s.frame[:0], s.protocol.op(), s.key, s.buf)
 	return s.frame
 }
 

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -100,8 +101,8 @@ func request(t *Target, plan *Plan, room string) (before, after string, err erro
 	if headers != "" {
 		headers = "\r\n" + headers
 	}
-	if plan.Subprotocol != "" {
-		headers += "\r\nSec-WebSocket-Protocol: " + plan.Subprotocol
+	if name := cmp.Or(plan.Subprotocol, p.Subprotocol); name != "" {
+		headers += "\r\nSec-WebSocket-Protocol: " + name
 	}
 	if plan.Compress {
 		headers += "\r\nSec-WebSocket-Extensions: " + offer

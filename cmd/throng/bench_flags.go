@@ -24,7 +24,7 @@ type load struct {
 
 	Header       []string `sep:"none" placeholder:"NAME:VALUE" help:"Header of the opening handshake. May be repeated."`
 	Subprotocol  string   `help:"WebSocket subprotocol to request."`
-	ConnectToken string   `env:"THRONG_BENCH_CONNECT_TOKEN" help:"Connection token of all clients. Needs --protocol centrifugo."`
+	ConnectToken string   `env:"THRONG_BENCH_CONNECT_TOKEN" help:"Connection token of all clients. Needs --protocol centrifugo or centrifugo-protobuf."`
 
 	tlsFlags
 	Compress bool `help:"Offer permessage-deflate (RFC 7692), and publish texts as various as those of a chat."`
