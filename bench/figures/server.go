@@ -148,7 +148,7 @@ func (s *server) load(w workload) (*result.Result, error) {
 		}
 		return nil, fmt.Errorf("%s: %w", s.name, err)
 	}
-	log.Printf("%-8s %s %v: %s", s.name, w.scenario, w.flags, r.Verdict.Code)
+	log.Printf("%-8s %s %v: %s %v %v", s.name, w.scenario, w.flags, r.Verdict.Code, r.Verdict.Why, r.Connect.Failed)
 	return r, nil
 }
 
