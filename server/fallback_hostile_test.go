@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,10 +23,12 @@ import (
 func TestCommandsOfAStreamWaitForTheSession(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
+	answer := sync.OnceFunc(func() { close(release) })
 	a := startApplication(t, map[string]func(question) string{session.OnRPC: func(question) string {
 		<-release
 		return `{"result":{}}`
 	}})
+	t.Cleanup(answer) // before the application stops
 	s := startHooked(t, a, nil)
 	st, other := connectStream(t, s, ""), connectStream(t, s, "")
 	st.sendLine(`{"id":2,"rpc":{"method":"m"}}`)
@@ -41,7 +44,7 @@ func TestCommandsOfAStreamWaitForTheSession(t *testing.T) {
 		t.Fatalf("got status %d while the queue is full", status)
 	case <-time.After(50 * time.Millisecond):
 	}
-	close(release)
+	answer()
 	if status := <-answered; status != http.StatusNoContent {
 		t.Fatalf("got status %d", status)
 	}
@@ -56,10 +59,12 @@ func TestCommandsOfAStreamWaitForTheSession(t *testing.T) {
 func TestCommandsOfAStreamWaitNotForever(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
+	answer := sync.OnceFunc(func() { close(release) })
 	a := startApplication(t, map[string]func(question) string{session.OnRPC: func(question) string {
 		<-release
 		return `{"result":{}}`
 	}})
+	t.Cleanup(answer) // before the application stops
 	s := startHooked(t, a, nil)
 	st := connectStream(t, s, "")
 	st.sendLine(`{"id":2,"rpc":{"method":"m"}}`)
@@ -69,7 +74,7 @@ func TestCommandsOfAStreamWaitNotForever(t *testing.T) {
 	if status := st.post(`{"id":4,"publish":{"channel":"r","data":"` + text + `"}}`); status != http.StatusTooManyRequests {
 		t.Errorf("got status %d, want 429", status)
 	}
-	close(release)
+	answer()
 	st.line()
 	if got := st.line(); !strings.HasPrefix(got, `{"id":3,`) {
 		t.Errorf("got %.60s, want the reply to command 3", got)

@@ -24,6 +24,9 @@ func (s *silent) Read(p []byte) (int, bool, error) { return s.read(p) }
 
 func quiet([]byte) (int, bool, error) { return 0, false, syscall.EAGAIN }
 
+// testTimeout is the time limit for an event that must occur.
+const testTimeout = 30 * time.Second
+
 var rules = ws.Rules{MaxMessage: 1 << 20, MaxFragments: 1}
 
 // take reads all messages that wait, in pieces of size bytes.
@@ -111,9 +114,11 @@ func TestAFullQueueWaits(t *testing.T) {
 		t.Fatalf("got %v, want the end of the context", err)
 	}
 	const waiting = 20
+	long, cancel := context.WithTimeout(t.Context(), testTimeout)
+	defer cancel()
 	results := make(chan error, waiting)
 	for range waiting {
-		go func() { results <- tr.Put(t.Context(), ws.OpText, []byte("waited")) }()
+		go func() { results <- tr.Put(long, ws.OpText, []byte("waited")) }()
 	}
 	select {
 	case err := <-results:
@@ -140,11 +145,13 @@ func TestAClosedTransportAcceptsNoCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	var ready, done sync.WaitGroup
+	long, cancel := context.WithTimeout(t.Context(), testTimeout)
+	defer cancel()
 	for range 10 {
 		ready.Add(1)
 		done.Go(func() {
 			ready.Done()
-			if err := tr.Put(t.Context(), ws.OpText, []byte("x")); !errors.Is(err, ErrClosed) {
+			if err := tr.Put(long, ws.OpText, []byte("x")); !errors.Is(err, ErrClosed) {
 				t.Errorf("got %v, want ErrClosed", err)
 			}
 		})
