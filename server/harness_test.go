@@ -74,7 +74,7 @@ func startPrepared(t testing.TB, change func(*Config), prepare func(*Server)) *S
 	if err != nil {
 		t.Fatal(err)
 	}
-	if overTLS != "" {
+	if overTLS != "" && cfg.Listen != "off" {
 		tlsPorts.Store(s.Addr().String(), s.TLSAddr().String())
 	}
 	prepare(s)

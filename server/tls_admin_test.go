@@ -68,6 +68,7 @@ func adminStatus(t *testing.T, s *Server, path string, certificates ...tls.Certi
 }
 
 func TestTheAdminPortSpeaksTLS(t *testing.T) {
+	plainOnly(t, "it has a server without a TLS port")
 	t.Parallel()
 	configure := withTLS(t)
 	s := startServer(t, func(c *Config) {
