@@ -1,0 +1,123 @@
+// Compression with a context, decompressed by the libraries that people use.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { createRequire } from "node:module";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { WebSocket } from "ws";
+
+import { findChromium } from "../web/browser/chromium.js";
+import { direct, eventually } from "./member.js";
+import { roomOf, startServer, stopServers, test } from "./suite.js";
+
+const { chromium } = createRequire(new URL("../web/browser/package.json", import.meta.url))("playwright-core");
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+
+process.env.GOMAXPROCS = "1"; // so that all members are on one core
+
+const kept = "permessage-deflate; client_no_context_takeover";
+const words = "hello everyone the deploy of today is done please look at the dashboard before lunch because we have seen errors".split(" ");
+const pick = (n) => Math.floor(Math.random() * n);
+
+// chat is a message of about size bytes, as a chat application sends it.
+function chat(n, size) {
+  const message = { id: `${n}-${pick(1e9)}`, at: Date.now(), user: { id: `${pick(1000)}`, name: `User ${pick(1000)}`, avatar: `https://cdn.example.com/avatars/${pick(1000)}.png` }, text: "" };
+  while (JSON.stringify(message).length < size) {
+    message.text += `${words[pick(words.length)]} 👋 `;
+  }
+  return JSON.stringify(message);
+}
+
+// join is a plain client of ws.
+async function join(t, url) {
+  const socket = new WebSocket(url);
+  t.after(() => socket.terminate());
+  const member = { socket, heard: [], failed: null };
+  socket.once("upgrade", ({ headers }) => { member.extensions = headers["sec-websocket-extensions"]; });
+  socket.on("message", (data) => member.heard.push(data.toString())).on("error", (error) => { member.failed = error; });
+  await new Promise((resolve, reject) => socket.once("open", resolve).once("error", reject));
+  return member;
+}
+
+// inBrowser opens sockets in a page of Chromium.
+async function inBrowser(t, server, url, clients) {
+  const browser = await chromium.launch({ executablePath: findChromium(), args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"] });
+  t.after(() => browser.close());
+  const page = await browser.newPage();
+  await page.goto(server.url);
+  await page.evaluate(async ([to, n]) => {
+    window.members = [];
+    for (let i = 0; i < n; i++) {
+      const socket = new WebSocket(to);
+      const member = { socket, heard: [], failed: "" };
+      socket.onmessage = ({ data }) => member.heard.push(data);
+      window.members.push(member);
+      await new Promise((resolve, reject) => { socket.onopen = resolve; socket.onerror = reject; });
+      socket.onclose = ({ code, reason }) => { member.failed = `closed: ${code} ${reason}`; };
+    }
+  }, [url, clients]);
+  return () => page.evaluate(() => window.members.map(({ socket, heard, failed }) => ({ extensions: socket.extensions, heard, failed })));
+}
+
+// inPython opens sockets of Python's websockets. Half of them ask for a window of 4 KiB, which zlib enforces.
+async function inPython(t, url, clients, messages) {
+  const child = spawn(here("venv/bin/python"), [here("python/plain.py"), url, `${clients}`, `${messages}`], { stdio: ["ignore", "pipe", "inherit"], env: direct });
+  t.after(() => child.kill("SIGKILL"));
+  const lines = [];
+  createInterface({ input: child.stdout }).on("line", (line) => lines.push(JSON.parse(line)));
+  child.once("close", () => lines.push([], []));
+  return { extensions: await eventually("the Python clients", () => lines[0]), heard: () => eventually("the messages of Python", () => lines[1]) };
+}
+
+test("Node, Chromium and Python decompress what refers to earlier messages", async (t) => {
+  t.after(stopServers);
+  const server = await startServer("--rate", "0");
+  const url = `${server.url.replace("http", "ws")}/ws?room=${encodeURIComponent(roomOf("talk"))}`;
+  const each = 5, messages = 300;
+  const node = [];
+  for (let i = 0; i < each; i++) {
+    node.push(await join(t, url));
+  }
+  const browser = await inBrowser(t, server, url, each);
+  const python = await inPython(t, url, 2 * each, messages);
+  assert.deepEqual(python.extensions, [...Array(each).fill(kept), ...Array(each).fill(`${kept}; server_max_window_bits=12`)]);
+  assert.deepEqual(node.map(({ extensions }) => extensions), Array(each).fill(kept));
+
+  const before = node[1].socket._socket.bytesRead;
+  const said = [];
+  const late = [];
+  let size = 0;
+  for (let n = 0; n < messages; n++) {
+    const text = chat(n, [200, 350, 350, 1000, n % 40 === 3 ? 6000 : 350][n % 5]);
+    said.push(text);
+    size += Buffer.byteLength(text);
+    node[0].socket.send(text);
+    if (n % 25 === 24) { // a newcomer hears what is said from now on
+      await eventually(`message ${n}`, () => node[0].heard.length > n);
+      late.push({ from: n + 1, ...await join(t, url) });
+    }
+  }
+  const all = [...node, ...late];
+  await eventually("all messages", () => all.every(({ heard, from = 0, failed }) => failed || heard.length >= messages - from));
+  for (const { heard, from = 0, failed } of all) {
+    assert.equal(failed, null);
+    assert.deepEqual(heard, said.slice(from));
+  }
+  const ratio = (node[1].socket._socket.bytesRead - before) / size;
+  t.diagnostic(`${ratio.toFixed(3)} of the bytes`);
+  assert.ok(ratio < 0.45, `got ${ratio} of the bytes`);
+  for (const heard of await python.heard()) {
+    assert.deepEqual(heard, said);
+  }
+  let members;
+  for (const deadline = Date.now() + 60_000; Date.now() < deadline;) {
+    members = await browser();
+    if (members.every(({ heard, failed }) => failed || heard.length >= messages)) {
+      break;
+    }
+  }
+  for (const { extensions, heard, failed } of members) {
+    assert.deepEqual({ extensions, failed }, { extensions: kept, failed: "" });
+    assert.deepEqual(heard, said);
+  }
+});
