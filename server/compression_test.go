@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
@@ -148,6 +149,46 @@ func TestWhatIsSentUncompressed(t *testing.T) {
 	alone.expectAs(chatText(500), false)
 }
 
+// A reply may have a token beside text that another client chose. Its compressed size would tell about the token (CRIME), so it is sent as it is,
+// however well it shrinks. So are pings and errors.
+func TestRepliesAreNotCompressed(t *testing.T) {
+	t.Parallel()
+	o := chat.DefaultRoom()
+	o.HistorySize, o.HistoryTTL = 10, time.Hour
+	s := startServer(t, func(c *Config) { c.Rooms = []chat.RoomOptions{o} })
+	var members []*sdk
+	for range 5 * len(s.sessions.Shards) {
+		c := &sdk{client: dialDeflate(t, s, chat.SessionPath, "permessage-deflate")}
+		c.sendLine(`{"id":1,"connect":{}}`)
+		c.line()
+		c.enter("x")
+		members = append(members, c)
+	}
+	data := fmt.Sprintf(`{"token":%q}`, chatText(500))
+	members[0].sendLine(`{"id":3,"publish":{"channel":"x","data":%s}}`, data)
+	for i, c := range members {
+		m, err := c.nextExceptPings()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, compressed := c.inflate(m); !compressed || !strings.Contains(got, data) {
+			t.Fatalf("member %d: got %.60q, compressed: %v; want the publication, compressed", i, got, compressed)
+		}
+	}
+	members[0].line() // the reply to publish
+	for _, command := range []string{
+		`{"id":8,"presence":{"channel":"x"}}`, // with the same words for each member
+		`{"id":8,"history":{"channel":"x","limit":10}}`,
+		`{"id":8,"refresh":{"token":"` + chatText(300) + `"}}`,
+	} {
+		members[0].sendLine("%s", command)
+		m, err := members[0].nextExceptPings()
+		if err != nil || m.Compressed {
+			t.Errorf("%.40s: got %.60q, compressed: %v, %v; want a reply as it is", command, m.Payload, m.Compressed, err)
+		}
+	}
+}
+
 // A client that asks for a window of 2^N bytes is sent compressed what fits into it, and the rest as it is.
 func TestServerMaxWindowBits(t *testing.T) {
 	t.Parallel()
@@ -248,6 +289,10 @@ func TestBadCompressedMessagesClose(t *testing.T) {
 			}
 			c.write(tt.stream)
 			c.expectCloseCode(tt.want)
+			// The close counts when TCP has ended, for which the server gives the peer 2 s.
+			if err := c.conn.Close(); err != nil {
+				t.Fatal(err)
+			}
 			eventually(t, "the close to be counted", func() bool { return closesBy(s, tt.reason) == before+1 })
 		})
 	}

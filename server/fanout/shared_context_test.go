@@ -305,7 +305,12 @@ func TestANewcomerIsMovedAtTheNextEpoch(t *testing.T) {
 			t.Fatalf("message %d is compressed by itself, want a context", i)
 		}
 	}
-	// If most members are new, they are not sent messages one by one.
+	// If most members are new, they are not sent messages one by one, also early in an epoch.
+	room.join()
+	for range 2 {
+		room.publish(room.chatty(400), false)
+		room.s.work()
+	}
 	for range 10 {
 		room.join()
 	}
@@ -318,6 +323,43 @@ func TestANewcomerIsMovedAtTheNextEpoch(t *testing.T) {
 		if err := l.check(true); err != nil {
 			t.Errorf("member %d: %v", i, err)
 		}
+	}
+}
+
+// A newcomer that is closed while the newcomers are sent a message of their own takes none of the others with it.
+func TestAClosedNewcomerTakesNoOther(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		hurt func(*sharedRoom, *listener)
+	}{
+		{"slow consumer", func(room *sharedRoom, l *listener) { room.e.MaxUnsent, l.transport.room = 100, 0 }},
+		{"panic", func(_ *sharedRoom, l *listener) { l.transport.panics = true }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			room := newSharedRoom(t, 9)
+			for range 12 {
+				room.join()
+			}
+			room.publish(room.chatty(400), false)
+			room.publish(room.chatty(400), false)
+			var newcomers []*listener
+			for range 4 {
+				newcomers = append(newcomers, room.join())
+			}
+			tt.hurt(room, newcomers[0])
+			for range 5 {
+				room.publish(room.chatty(400), false)
+				room.s.work()
+			}
+			for i, l := range room.listeners {
+				if broken := l == newcomers[0]; broken != l.transport.ended {
+					t.Errorf("member %d: closed: %v, want %v", i, l.transport.ended, broken)
+				}
+				if err := l.check(!l.transport.ended); err != nil {
+					t.Errorf("member %d: %v", i, err)
+				}
+			}
+		})
 	}
 }
 
