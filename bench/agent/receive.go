@@ -17,7 +17,11 @@ func (p *poller) message(c *conn, op ws.Opcode, payload []byte, at int64) bool {
 	case ws.OpText, ws.OpBinary:
 		p.count.Foreign++
 		if c.handshake != nil {
-			c.handshake.unexpected(fmt.Appendf(nil, "a message of the other kind (%v) of %d bytes", op, len(payload)))
+			kind := "text"
+			if op == ws.OpBinary {
+				kind = "binary"
+			}
+			c.handshake.unexpected(fmt.Appendf(nil, "a %s message of %d bytes", kind, len(payload)))
 		}
 	case ws.OpPing:
 		p.count.Pings++
