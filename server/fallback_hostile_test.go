@@ -19,17 +19,23 @@ import (
 
 // Clients of the HTTP fallbacks that are slow, greedy or gone.
 
-// A request waits while its session does, and its commands are handled after those before it. Other sessions continue.
-func TestCommandsOfAStreamWaitForTheSession(t *testing.T) {
-	t.Parallel()
+// startWithWaitingRPC starts a server whose application answers no call before answer is called.
+func startWithWaitingRPC(t *testing.T) (s *Server, a *application, answer func()) {
+	t.Helper()
 	release := make(chan struct{})
-	answer := sync.OnceFunc(func() { close(release) })
-	a := startApplication(t, map[string]func(question) string{session.OnRPC: func(question) string {
+	answer = sync.OnceFunc(func() { close(release) })
+	a = startApplication(t, map[string]func(question) string{session.OnRPC: func(question) string {
 		<-release
 		return `{"result":{}}`
 	}})
 	t.Cleanup(answer) // before the application stops
-	s := startHooked(t, a, nil)
+	return startHooked(t, a, nil), a, answer
+}
+
+// A request waits while its session does, and its commands are handled after those before it. Other sessions continue.
+func TestCommandsOfAStreamWaitForTheSession(t *testing.T) {
+	t.Parallel()
+	s, a, answer := startWithWaitingRPC(t)
 	st, other := connectStream(t, s, ""), connectStream(t, s, "")
 	st.sendLine(`{"id":2,"rpc":{"method":"m"}}`)
 	eventually(t, "the application to be asked", func() bool { return len(a.of(session.OnRPC)) > 0 })
@@ -58,14 +64,7 @@ func TestCommandsOfAStreamWaitForTheSession(t *testing.T) {
 // A request that waits too long is rejected, and its commands are not handled.
 func TestCommandsOfAStreamWaitNotForever(t *testing.T) {
 	t.Parallel()
-	release := make(chan struct{})
-	answer := sync.OnceFunc(func() { close(release) })
-	a := startApplication(t, map[string]func(question) string{session.OnRPC: func(question) string {
-		<-release
-		return `{"result":{}}`
-	}})
-	t.Cleanup(answer) // before the application stops
-	s := startHooked(t, a, nil)
+	s, a, answer := startWithWaitingRPC(t)
 	st := connectStream(t, s, "")
 	st.sendLine(`{"id":2,"rpc":{"method":"m"}}`)
 	eventually(t, "the application to be asked", func() bool { return len(a.of(session.OnRPC)) > 0 })

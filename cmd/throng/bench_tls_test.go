@@ -1,14 +1,9 @@
 package main
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
@@ -18,34 +13,17 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/bench/result"
+	"github.com/throng-chat/throng/server/testkit"
 )
 
 // certificateFiles writes a certificate for the loopback address, and a config file of a server that uses it.
 func certificateFiles(t *testing.T) (cert, key, config string) {
 	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(30 * 24 * time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir := t.TempDir()
 	cert, key, config = filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key"), filepath.Join(dir, "tls.toml")
-	for name, text := range map[string][]byte{
-		cert:   pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
-		key:    pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}),
-		config: fmt.Appendf(nil, "rate = 0\n[tls]\ncert = %q\nkey = %q\n", cert, key),
-	} {
-		if err := os.WriteFile(name, text, 0o600); err != nil {
-			t.Fatal(err)
-		}
+	testkit.WriteCertificate(t, cert, key, &x509.Certificate{NotAfter: time.Now().Add(30 * 24 * time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}, nil)
+	if err := os.WriteFile(config, fmt.Appendf(nil, "rate = 0\n[tls]\ncert = %q\nkey = %q\n", cert, key), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	return cert, key, config
 }

@@ -50,16 +50,7 @@ func TestOnClosedIsCalledOnceAfterAPanic(t *testing.T) {
 				early = ws.AppendMaskedFrame(nil, ws.OpText, 1, []byte("early"))
 			}
 			e.Wake(e.Register(c, nil, []byte("hello"), early))
-			select {
-			case <-client.first:
-			case <-time.After(30 * time.Second):
-				t.Error("got no OnClosed within 30 s")
-			}
-			e.Quit()
-			e.Stop() // waits for every callback of the loop
-			if got := client.closes.Load(); got != 1 {
-				t.Errorf("got %d calls of OnClosed, want 1", got)
-			}
+			client.expectOneClose(t, e)
 			if got := c.Reason(); got != ClosedPanic {
 				t.Errorf("got reason %v, want %v", got, ClosedPanic)
 			}
@@ -67,5 +58,20 @@ func TestOnClosedIsCalledOnceAfterAPanic(t *testing.T) {
 				t.Errorf("got %d connections, want 0", got)
 			}
 		})
+	}
+}
+
+// expectOneClose waits for the call of OnClosed, stops the engine, and wants no second call.
+func (p *panicClient) expectOneClose(t *testing.T, e *Engine) {
+	t.Helper()
+	select {
+	case <-p.first:
+	case <-time.After(30 * time.Second):
+		t.Error("got no OnClosed within 30 s")
+	}
+	e.Quit()
+	e.Stop() // waits for every callback of the loop
+	if got := p.closes.Load(); got != 1 {
+		t.Errorf("got %d calls of OnClosed, want 1", got)
 	}
 }

@@ -31,16 +31,7 @@ func TestASocketThatTheLoopRefusesIsClosedOnce(t *testing.T) {
 	e.Reserve()
 	e.NewConn(&client.conn, transport, client)
 	e.Wake(e.Register(&client.conn, nil, []byte("hello"), nil))
-	select {
-	case <-client.first:
-	case <-time.After(30 * time.Second):
-		t.Error("got no OnClosed within 30 s")
-	}
-	e.Quit()
-	e.Stop() // waits for every callback of the loop
-	if got := client.closes.Load(); got != 1 {
-		t.Errorf("got %d calls of OnClosed, want 1", got)
-	}
+	client.expectOneClose(t, e)
 	open, err := filepath.Glob("/proc/self/fd/*")
 	if err != nil {
 		t.Fatal(err)
