@@ -80,7 +80,7 @@ func issuer(chain []*x509.Certificate) string {
 	return chain[len(chain)-1].Issuer.String()
 }
 
-// names returns whom a certificate is for.
+// names returns the names and IP addresses of a certificate, at most five.
 func names(c *x509.Certificate) string {
 	const most = 5
 	list := slices.Clone(c.DNSNames)

@@ -12,7 +12,7 @@ import (
 // Seen is what a server has shown.
 type Seen struct {
 	Agreed  string    `json:"agreed,omitempty"` // TLS version and cipher suite
-	Names   string    `json:"names,omitempty"`  // whom the certificate is for
+	Names   string    `json:"names,omitempty"`  // names and IP addresses of the certificate
 	Expires time.Time `json:"expires,omitzero"` // the first certificate of its chain
 }
 

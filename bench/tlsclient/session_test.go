@@ -106,7 +106,7 @@ func TestRecordsMayArriveInAnyPieces(t *testing.T) {
 	}
 }
 
-// The loop is edge-triggered, so a caller that stops too early never hears of the remaining bytes.
+// The loop is edge-triggered, so a caller that stops too early is not called again for the remaining bytes.
 func TestReadReportsWhatIsLeft(t *testing.T) {
 	t.Parallel()
 	sealed, s, server := records(t, "one")
