@@ -862,9 +862,13 @@ describe("connection", () => {
     relay.deaf = true;
     await chat.page.clock.runFor(34_000); // pinged each 25 s, and 10 s are given beyond
     assert.equal(relay.opened, 1);
+    let release;
+    const heard = new Promise((resolve) => { release = resolve; });
+    relay.hold = () => heard; // the next connection gets no answer before the server is heard again, whose loss would end it too
     await chat.page.clock.runFor(2_000);
     await chat.status(/^Connection lost \(no answer\)/);
     relay.deaf = false;
+    release();
     await chat.page.clock.runFor(2_000);
     await chat.connected();
     assert.equal(relay.opened, 2);
