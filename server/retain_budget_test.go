@@ -42,6 +42,7 @@ func TestTheSlowestConsumerIsClosedFirst(t *testing.T) {
 		}
 		texts = append(texts, say(healthy, n))
 		healthy.expect(ws.OpText, texts[n])
+		flushAll(s)
 		for _, c := range slow {
 			if n < 10 {
 				c.expect(ws.OpText, texts[n])
@@ -84,9 +85,10 @@ func TestAFormerMemberMayBeTheSlowest(t *testing.T) {
 	healthy := dial(t, s, "lobby")
 	body := strings.Repeat("x", 8<<10)
 	r := roomOf(s, "lobby")
-	for r.Retained.Load() < 100<<10 {
+	for r.Retained.Load() < 118<<10 { // near the budget: a busy kernel may take 45 KiB later, and more than half of the budget must remain
 		healthy.send(ws.OpText, body)
 		healthy.expect(ws.OpText, body)
+		flushAll(s)
 	}
 	left.sendLine(`{"id":3,"unsubscribe":{"channel":"lobby"}}`)
 	eventually(t, "it to leave", func() bool { return value(t, s, "throng_subscriptions", "") == 0 })
@@ -96,6 +98,7 @@ func TestAFormerMemberMayBeTheSlowest(t *testing.T) {
 	for ; value(t, s, "throng_retained_closes_total", "") == 0 && said < 200; said++ {
 		healthy.send(ws.OpText, body)
 		healthy.expect(ws.OpText, body)
+		flushAll(s)
 	}
 	for range said {
 		slow.expect(ws.OpText, body)
@@ -115,6 +118,7 @@ func TestAllOutboxesAreBounded(t *testing.T) {
 		for range 16 {
 			talker.send(ws.OpText, body)
 			talker.expect(ws.OpText, body)
+			flushAll(s)
 			if got, most := retainedBytes(t, s), s.cfg.MaxRetained+len(s.sessions.Shards)*20<<10; got > most {
 				t.Fatalf("got %d bytes retained, want %d at most", got, most)
 			}
