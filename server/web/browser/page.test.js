@@ -774,6 +774,7 @@ describe("connection", () => {
       const a = await open(t, `/?room=${room}`, { prepare: (page) => relay.carry(page) });
       await a.say("first");
       await b.hears(1);
+      await a.page.waitForFunction(() => document.querySelector(".pending") === null); // the page sends the next one after the answer
       relay.deaf = true; // the server hears, and is not heard
       await a.say("taken, not answered");
       await b.hears(2);
