@@ -18,6 +18,9 @@
 // With TLS, edge makes the handshake of a pending connection (tlshandshake, certs). The event loop then reads and writes its records by
 // tlsconn, a fanout.Transport, with the keys of tlsrec.
 //
+// broker has the interfaces to a log of records and to tables that survive a restart. Its engines are packages below it. chat imports the
+// interfaces only. A server without a data directory has no engine.
+//
 // limiter, metrics, recent, unordered, nearest and origin are leaf packages that several packages share. api is below edge and admin, because
 // both ports may serve it. The shards, and not the sessions, own the messages that are encoded late.
 //

@@ -62,6 +62,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			module + "/server/deflate", module + "/server/fanout", module + "/server/limiter", module + "/server/name", module + "/server/recent",
 			module + "/server/settings", module + "/server/unordered", module + "/server/wheel", module + "/server/ws",
 		},
+		"/server/broker":   {},
 		"/server/deflate":  {"github.com/klauspost/compress/flate"},
 		"/server/doctable": {},
 		"/server/testkit":  {},
