@@ -74,14 +74,17 @@ func startPrepared(t testing.TB, change func(*Config), prepare func(*Server)) *S
 	if err != nil {
 		t.Fatal(err)
 	}
+	var plainPort string
 	if overTLS != "" && cfg.Listen != "off" {
-		tlsPorts.Store(s.Addr().String(), s.TLSAddr().String())
+		plainPort = s.Addr().String()
+		tlsPorts.Store(plainPort, s.TLSAddr().String())
 	}
 	prepare(s)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
 	t.Cleanup(func() {
+		tlsPorts.Delete(plainPort) // any server of a later test may get that port
 		stop()
 		select {
 		case err := <-done:

@@ -102,3 +102,12 @@ func TestTheEngineOfTheSuiteExists(t *testing.T) {
 		t.Fatalf("THRONG_TEST_TLS=%s: want llib or std", overTLS)
 	}
 }
+
+// The kernel may give the plain port of a stopped server to the admin port of another one, which has no TLS.
+func TestTheTLSPortOfAStoppedServerIsForgotten(t *testing.T) {
+	var port string
+	t.Run("server", func(t *testing.T) { port = startServer(t, nil).Addr().String() })
+	if at, ok := tlsPorts.Load(port); ok {
+		t.Errorf("%s: connections still go to the TLS port %v of the stopped server", port, at)
+	}
+}
