@@ -21,6 +21,8 @@
 // broker has the interfaces to a log of records and to tables that survive a restart. Its engines are packages below it. chat imports the
 // interfaces only. A server without a data directory has no engine.
 //
+// record has the bytes of the log of durable rooms; it imports no package of throng.
+//
 // limiter, metrics, recent, unordered, nearest and origin are leaf packages that several packages share. api is below edge and admin, because
 // both ports may serve it. The shards, and not the sessions, own the messages that are encoded late.
 //

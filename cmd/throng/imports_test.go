@@ -78,6 +78,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/client_golang/prometheus/collectors",
 		},
 		"/server/recent":    {},
+		"/server/record":    {},
 		"/server/unordered": {},
 		"/server/name":      {},
 		"/server/settings":  {},
