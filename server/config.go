@@ -1,6 +1,7 @@
 package server
 
 import (
+	"log/slog"
 	"net"
 	"net/netip"
 	"time"
@@ -31,6 +32,8 @@ type Config struct {
 	MaxRetained    int           `name:"max-retained" type:"size" default:"128MiB" help:"Bytes retained for all slow consumers, an eighth of it for one room. Above it, the slowest consumers are closed."`
 	MaxConnections int           `name:"max-connections" default:"0" min:"1" zero:"what the open-file limit allows" help:"Maximum number of connections; 0 for as many as the open-file limit allows."`
 	Drain          time.Duration `name:"drain" default:"10s" min:"0" help:"Time limit of a graceful stop."`
+	LogLevel       string        `name:"log-level" default:"info" oneof:"debug,info,warn,error" help:"Lowest level of log lines: debug, info, warn or error."`
+	LogFormat      string        `name:"log-format" default:"auto" oneof:"auto,text,json" help:"Format of log lines: text, json, or auto (text if standard error is a terminal, else json)."`
 
 	Guests                string `name:"guests" default:"auto" oneof:"on,off,auto" allowed:"on, off, or auto (on only for a loopback address without trusted proxies)" help:"Allow guests: on, off, or auto (only on a loopback address without trusted proxies)."`
 	PersonalRooms         bool   `name:"personal-rooms" help:"Subscribe each connection of a user U to the room #U."`
@@ -89,6 +92,14 @@ func DefaultConfig() Config {
 	var c Config
 	settings.SetDefaults(&c)
 	return c
+}
+
+// logLevel returns the level of log-level, which is valid.
+func (c *Config) logLevel() (level slog.Level) {
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		panic(err) // Validate has checked it
+	}
+	return level
 }
 
 // usesTLS reports whether a port speaks TLS.

@@ -44,7 +44,7 @@ type Server struct {
 }
 
 // New checks the config and opens the ports. It accepts no connection before Run. An error that wraps syscall.EADDRINUSE names the address in
-// use. Log records go to a queue, so log may block or fail without effect on the server. Run writes them.
+// use. Log records of log-level and above go to a queue, so log may block or fail without effect on the server. Run writes them.
 func New(cfg Config, log *slog.Logger) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -57,6 +57,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 		cfg.MaxConnections = most
 	}
 	logs := logqueue.New(log.Handler())
+	logs.SetLevel(cfg.logLevel())
 	log = slog.New(logs)
 	s := &Server{log: log, logs: logs, metrics: metrics.New(fanout.CloseLabels()), files: files}
 	hooks, err := session.NewHooks(cfg.Webhooks, log, s.metrics)

@@ -99,7 +99,7 @@ func TestEveryKeyReachesTheServer(t *testing.T) {
 	want := server.Config{
 		Listen: "127.0.0.1:4000", Admin: "127.0.0.1:4001", TLSListen: "127.0.0.1:4002", Origins: []string{"https://a.example", "null"}, Hosts: []string{"chat.example", "*.chat.example"}, TrustedProxies: []string{"127.0.0.1", "10.0.0.0/8"},
 		PingInterval: 20 * time.Second, PingTimeout: 5 * time.Second,
-		Rate: 50, RateBytes: 2 << 20, MaxMessage: 32 << 10, Compression: "off", Fallback: "off", MaxUnsent: 512 << 10, MaxRetained: 32 << 20, MaxConnections: 1000, Drain: time.Minute,
+		Rate: 50, RateBytes: 2 << 20, MaxMessage: 32 << 10, Compression: "off", Fallback: "off", MaxUnsent: 512 << 10, MaxRetained: 32 << 20, MaxConnections: 1000, Drain: time.Minute, LogLevel: "warn", LogFormat: "text",
 		Guests: "off", PersonalRooms: true, UserRooms: "@", PrivateRooms: "!", OtherRooms: "closed", MaxRooms: 16, MaxConnectionsUser: 5, MaxConnectionsAddress: 20,
 		RateUser: 10, RateAddress: 200, RateConnectionsAddress: 300, HistoryBytes: 64 << 20,
 		Rooms: []chat.RoomOptions{
@@ -275,7 +275,7 @@ func TestAnErrorInAConfigFileHasItsPlace(t *testing.T) {
 		{"[api]\nmax-unsent = 1\n", []string{":2:1: api.max-unsent: no such key; move max-unsent above all tables"}},
 		{"[api.keys]\n", []string{":1:2: api.keys: no such key; nearest: api.key"}},
 		{strings.Repeat("k", 1000) + " = 1", []string{":1:1: " + strings.Repeat("k", 60) + "...: no such key"}},
-		{"log-level = 'x'\ncolour = 'x'\nport = 1\n", []string{":1:1: log-level: no such key; no similar name", ":2:1: colour: no such key; no similar name", ":3:1: port: no such key; no similar name"}},
+		{"log-color = 'x'\ncolour = 'x'\nport = 1\n", []string{":1:1: log-color: no such key; no similar name", ":2:1: colour: no such key; no similar name", ":3:1: port: no such key; no similar name"}},
 		{"[[room]]\npattern = 'x'\nhistory_size = 1\n", []string{":3:1: room.history_size: no such key; nearest: room.history-size"}},
 		{"history_size = 1\nMAX_ROOMS = 1\n", []string{":1:1: history_size: no such key; nearest: room.history-size", ":2:1: MAX_ROOMS: no such key; nearest: max-rooms"}},
 		{strings.Repeat("k.", 60_000) + "k = 1", []string{":1:1: k.k.k."}},

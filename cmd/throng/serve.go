@@ -56,7 +56,7 @@ func (sv *serveCmd) config(log *slog.Logger) (server.Config, error) {
 func (sv *serveCmd) Run() error {
 	start := time.Now()
 	terminal := term.IsTerminal(int(os.Stderr.Fd()))
-	log := newLog(terminal)
+	log := newLog(sv.Settings.LogFormat, terminal)
 	warnings := log
 	if !sv.Check {
 		warnings = slog.New(slog.DiscardHandler) // server.New logs them
@@ -118,10 +118,15 @@ func plainInUse(err error) error {
 	return err
 }
 
-// newLog returns a log on standard error: text for a terminal, otherwise one JSON object per line.
-func newLog(terminal bool) *slog.Logger {
-	if terminal {
-		return slog.New(tint.NewTextHandler(os.Stderr, &tint.Options{TimeFormat: time.TimeOnly, NoColor: os.Getenv("NO_COLOR") != ""}))
+// newLog returns a log of all levels on standard error, in a log-format: text, or one JSON object per line. Text on a terminal has colors and
+// no date.
+func newLog(format string, terminal bool) *slog.Logger {
+	text := format == "text" || format != "json" && terminal
+	switch {
+	case text && terminal:
+		return slog.New(tint.NewTextHandler(os.Stderr, &tint.Options{Level: slog.LevelDebug, TimeFormat: time.TimeOnly, NoColor: os.Getenv("NO_COLOR") != ""}))
+	case text:
+		return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	return slog.New(slog.NewJSONHandler(os.Stderr, nil))
+	return slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }

@@ -22,6 +22,7 @@ type Queue struct {
 
 // core is the state that a queue and the handlers derived from it share.
 type core struct {
+	level   slog.LevelVar
 	entries chan entry
 	dropped atomic.Uint64
 }
@@ -31,14 +32,17 @@ type entry struct {
 	record slog.Record
 }
 
-// New returns a queue in front of next. Records stay in the queue until Start is called.
+// New returns a queue in front of next, for records of level Info and above. Records stay in the queue until Start is called.
 func New(next slog.Handler) *Queue {
 	return &Queue{next, &core{entries: make(chan entry, maxRecords)}}
 }
 
-// Enabled reports whether the handler behind the queue handles records of a level.
+// SetLevel sets the lowest level of records, also of the handlers derived from the queue. Any goroutine may call it, at any time.
+func (q *Queue) SetLevel(level slog.Level) { q.core.level.Set(level) }
+
+// Enabled reports whether the queue takes records of a level: SetLevel and the handler behind the queue decide.
 func (q *Queue) Enabled(ctx context.Context, level slog.Level) bool {
-	return q.next.Enabled(ctx, level)
+	return level >= q.core.level.Level() && q.next.Enabled(ctx, level)
 }
 
 // Handle queues a record, or counts it as dropped if the queue is full. It never blocks and never returns an error. The attributes of the

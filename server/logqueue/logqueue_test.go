@@ -124,3 +124,23 @@ func TestARecordInTheQueueIsItsOwn(t *testing.T) {
 		t.Errorf("got %s, want the record as it was", got)
 	}
 }
+
+func TestTheLevelHoldsForAllHandlersOfAQueue(t *testing.T) {
+	to := newStuck()
+	close(to.release)
+	q := New(slog.NewTextHandler(to, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	log := slog.New(q)
+	derived := log.With("room", "lobby")
+	derived.Debug("hidden at first")
+	q.SetLevel(slog.LevelDebug)
+	derived.Debug("debug on")
+	q.SetLevel(slog.LevelError)
+	derived.Warn("hidden later")
+	log.Warn("hidden later")
+	log.Error("error on")
+	q.Start()(time.Minute)
+	got := strings.Join(to.lines(), "\n")
+	if strings.Contains(got, "hidden") || !strings.Contains(got, "debug on") || !strings.Contains(got, "error on") {
+		t.Errorf("got %s, want the lines of the level of their time", got)
+	}
+}
