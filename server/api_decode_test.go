@@ -135,7 +135,7 @@ func TestAnErrorNamesTheMissingAPIKey(t *testing.T) {
 	s := startAPI(t)
 	for says, header := range map[string][]string{
 		"the request has no API key":                nil,
-		"the API key is not the one of this server": {"X-API-Key", "no"},
+		"the API key is not one of this server":     {"X-API-Key", "no"},
 		`the scheme of Authorization is \"Bearer\"`: {"Authorization", "Bearer " + s.cfg.API.Key},
 	} {
 		status, got := post(t, s, "/api/info", "", header...)

@@ -76,7 +76,7 @@ func TestABroadcastEndsWithItsCaller(t *testing.T) {
 	s := startAPI(t)
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, e := s.api.Do(gone, "broadcast", []byte(`{"channels":["a","b"],"data":1}`))
+	_, e := s.api.Do(asCaller(gone, s), "broadcast", []byte(`{"channels":["a","b"],"data":1}`))
 	if e != session.ErrTimeout {
 		t.Errorf("got %v, want an error", e)
 	}
@@ -96,7 +96,7 @@ func TestPublishWaitsForARoomOverItsBacklog(t *testing.T) {
 	const params = `{"channel":"x","data":1}`
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	if _, e := s.api.Call(ctx, "publish", []byte(params)); e == nil || e.Code != 111 {
+	if _, e := s.api.Call(asCaller(ctx, s), "publish", []byte(params)); e == nil || e.Code != 111 {
 		t.Fatalf("got %v, want error 111", e)
 	}
 	answered := make(chan string, 1)
@@ -127,7 +127,7 @@ func TestAnAPICallHasATimeoutForTheLoop(t *testing.T) {
 	defer close(release)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	if _, e := s.api.Call(ctx, "subscribe", []byte(`{"user":"ann","channel":"x"}`)); e != session.ErrTimeout {
+	if _, e := s.api.Call(asCaller(ctx, s), "subscribe", []byte(`{"user":"ann","channel":"x"}`)); e != session.ErrTimeout {
 		t.Fatalf("got %v, want %v", e, session.ErrTimeout)
 	}
 }

@@ -52,6 +52,7 @@ type Config struct {
 	Rooms    []chat.RoomOptions  `table:"room" kong:"-"`
 	Token    token.Config        `table:"token" kong:"-"`
 	API      APIConfig           `table:"api" kong:"-"`
+	APIKeys  []APIKey            `table:"api.keys" kong:"-"` // besides API.Key
 	TLS      TLSConfig           `table:"tls" kong:"-"`
 	Pairs    []CertificateFiles  `table:"tls.certificate" kong:"-"` // besides those of TLS.Cert, after them
 	Webhooks session.HooksConfig `table:"webhooks" kong:"-"`
@@ -59,10 +60,21 @@ type Config struct {
 	Version string `kong:"-"` // of the program, for /api/info; not a setting
 }
 
-// APIConfig is the server API. It is off without a key.
+// APIConfig is the server API. It is off without a key, here or in Config.APIKeys.
 type APIConfig struct {
-	Key string `name:"key" secret:"THRONG_API_KEY"`
+	Key string `name:"key" secret:"THRONG_API_KEY"` // has the name api.DefaultKey and the role api.RoleAll
 	On  string `name:"on" default:"listen" oneof:"listen,admin" allowed:"listen or admin: the port of the server API"`
+}
+
+// APIKey is one named key of the server API. One of Key, Environment and File has the key.
+type APIKey struct {
+	Name        string `name:"name"` // unique: lower-case letters, digits, "-", "_" and "."
+	Role        string `name:"role" oneof:"all,publish-only,read-only"`
+	Key         string `name:"key" secret:"-"`
+	Environment string `name:"environment"` // name of a variable
+	File        string `name:"file"`        // path
+
+	Secret string `kong:"-"` // the contents of Environment or File, which the caller of New reads
 }
 
 // TLSConfig is the TLS port, and TLS of the admin port. The TLS port is off unless Config.TLSListen is an address.

@@ -249,7 +249,7 @@ func TestDocsFixedLimitsAreThoseOfTheSources(t *testing.T) {
 		"notifications: queue":                                                                                     {n("maxQueue"), b("maxQueueBytes")},
 		"notifications: in progress; attempts":                                                                     {n("senders"), n("maxAttempts")},
 		"API calls about users that throng keeps while a connect request has no reply":                             {n("maxPendingUserCommands"), b("maxPendingUserCommandBytes")},
-		"request body":              {size(api.New(nil, api.Config{Key: "k", MaxMessage: config.MaxMessage}).MaxBody)},
+		"request body":              {size(api.New(nil, api.Config{MaxMessage: config.MaxMessage}).MaxBody)},
 		"time for the request body": {d("apiBodyTimeout")},
 		"time for one call":         {d("callTimeout")},
 		"commands of one request; channels of a broadcast": {n("maxBatchCommands"), n("maxBroadcast")},
@@ -273,6 +273,7 @@ func TestDocsFixedLimitsAreThoseOfTheSources(t *testing.T) {
 		"guest tokens: lifetime; time to renew one after its expiry":      {d("guestLifetime"), d("guestGrace")},
 		"connections in one page of the admin port":                       {n("defaultPage"), n("maxPage")},
 		"log lines that wait to be written":                               {n("maxRecords")},
+		"named keys":                                                      {n("maxAPIKeys")},
 		"config file":                                                     {b("maxConfigFile"), n("maxPatterns")},
 		"file in `public-keys`":                                           {b("maxKeyFile")},
 	}

@@ -175,19 +175,19 @@ func FuzzTheAPI(f *testing.F) {
 	f.Add("moderation", `{}`)
 	cfg := DefaultConfig()
 	cfg.API.Key, cfg.Rooms, cfg.HistoryBytes = "0123456789abcdef", []chat.RoomOptions{roomWithHistory("h:*")}, 1<<20
-	a := api.New(newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 1), api.Config{Key: cfg.API.Key, MaxMessage: cfg.MaxMessage})
+	a := api.New(newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 1), api.Config{Access: cfg.apiAccess(), MaxMessage: cfg.MaxMessage})
 	a.Timeout = time.Millisecond // no event loop runs
 	f.Fuzz(func(t *testing.T, name, params string) {
 		if a.Methods[name] == nil || !json.Valid([]byte(params)) {
 			t.Skip()
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), a.Timeout)
+		ctx, cancel := context.WithTimeout(api.As(t.Context(), a.Caller(cfg.API.Key)), a.Timeout)
 		defer cancel()
 		result, e := a.Call(ctx, name, []byte(params))
 		recorder := httptest.NewRecorder()
 		answer := api.NewResponse(recorder, http.StatusOK)
 		if _, isBatch := result.(api.Replies); isBatch {
-			answer.Value(t.Context(), result)
+			answer.Value(ctx, result)
 		} else {
 			api.WriteReply(t.Context(), answer, 0, result, e)
 		}

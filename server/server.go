@@ -72,7 +72,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	s.cfg = cfg
 	s.sessions = newHub(cfg, log, s.metrics, tokens, shardCount(runtime.GOMAXPROCS(0)))
 	s.sessions.Hooks = hooks
-	s.api = api.New(s.sessions, api.Config{Key: cfg.API.Key, Version: cfg.Version, MaxMessage: cfg.MaxMessage})
+	s.api = api.New(s.sessions, api.Config{Access: cfg.apiAccess(), Version: cfg.Version, MaxMessage: cfg.MaxMessage})
 	if err := s.listen(); err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func (s *Server) listen() (err error) {
 		RedirectPort:           s.cfg.TLS.RedirectPort,
 		Fallback:               s.cfg.Fallback == "on",
 		PingTimeout:            s.cfg.PingTimeout,
-	}, s.sessions, s.apiOn("listen"), s.metrics, s.log)
+	}, s.sessions, s.api, s.metrics, s.log)
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func (s *Server) listen() (err error) {
 	if err != nil {
 		return errors.Join(err, listener.Close(), s.closeAcceptors())
 	}
-	s.admin = admin.New(admin.Config{Listener: over, Hosts: s.cfg.Hosts, API: s.apiOn("admin")}, s.sessions, s.metrics, s.log)
+	s.admin = admin.New(admin.Config{Listener: over, Hosts: s.cfg.Hosts, API: s.api}, s.sessions, s.metrics, s.log)
 	return nil
 }
 
@@ -136,14 +136,6 @@ func (s *Server) closeAcceptors() error {
 		errs = append(errs, acceptor.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// apiOn returns the server API if it is on a port, "listen" or "admin"; else nil.
-func (s *Server) apiOn(port string) *api.API {
-	if s.cfg.API.On != port {
-		return nil
-	}
-	return s.api
 }
 
 // shardCount returns the number of shards: one per core.

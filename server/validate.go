@@ -20,7 +20,7 @@ import (
 // ConfigError is one invalid setting. It never contains a secret.
 type ConfigError struct {
 	Key   string // in the config file: "rate", "api.key", "room.history-size"
-	Index int    // in Config.Rooms if Key begins with "room.", in Config.Pairs if it begins with "tls.certificate."; else 0
+	Index int    // in Config.Rooms if Key begins with "room.", in Config.Pairs with "tls.certificate.", in Config.APIKeys with "api.keys."; else 0
 	Text  string // the key, the value found, and what is allowed
 }
 
@@ -194,18 +194,6 @@ func checkRoomOptions(o *chat.RoomOptions, ce *configErrors) {
 	if o.HistorySize == 0 && o.Positioning {
 		ce.add("positioning", true, "needs history-size above 0")
 	}
-}
-
-func (c *Config) apiErrors() []error {
-	ce := configErrors{table: "api.", title: "api."}
-	if c.API.Key != "" && !validSecret(c.API.Key) {
-		ce.add("key", nil, "must have at least %d ASCII characters, without spaces", minSecret)
-	}
-	ce.addRanges(&c.API)
-	if c.API.Key != "" && c.API.On == "admin" && c.Admin == "off" {
-		ce.add("on", c.API.On, "must be listen, because admin is off")
-	}
-	return ce.errs
 }
 
 func (c *Config) tlsErrors() []error {

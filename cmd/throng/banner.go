@@ -130,7 +130,7 @@ func openRooms(rooms []chat.RoomOptions) (patterns []string) {
 // apiText returns the address of the server API, or how to turn it on.
 func apiText(cfg server.Config, srv *server.Server) string {
 	switch {
-	case cfg.API.Key == "":
+	case !cfg.APIEnabled():
 		return "off (to turn it on: key = \"...\" under [api] in the config file, or THRONG_API_KEY)"
 	case cfg.API.On == "admin":
 		return fmt.Sprintf("%s://%s/api/", adminScheme(cfg), addressOf(srv.AdminAddr()))

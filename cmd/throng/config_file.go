@@ -184,7 +184,7 @@ func (f *configFile) value(s setting, flat map[string]any, known []string) error
 		return noSuchKey(s.key, known)
 	}
 	if err := setValue(target, s.value); err != nil {
-		if _, secret := secrets[s.key]; secret {
+		if hidden[s.key] {
 			return fmt.Errorf("%s: %w", s.key, err)
 		}
 		return fmt.Errorf("%s: %w", s.found(), err)
@@ -242,6 +242,37 @@ func (f *configFile) readPublicKeys() []string {
 		return nil
 	}
 	return texts
+}
+
+// variables returns the environment variables that the file names.
+func (f *configFile) variables() (names []string) {
+	for _, k := range f.tables.APIKeys {
+		names = append(names, k.Environment)
+	}
+	return names
+}
+
+// readAPIKeys returns the tables [[api.keys]] with the keys that are in the environment and in files. Relative names start at the directory
+// of the config file; white space at the end of a file is ignored. A file that cannot be read is an error.
+func (f *configFile) readAPIKeys() []server.APIKey {
+	keys := slices.Clone(f.tables.APIKeys)
+	for i := range keys {
+		k := &keys[i]
+		if k.Environment != "" {
+			k.Secret = os.Getenv(k.Environment)
+		}
+		if k.File == "" {
+			continue
+		}
+		text, err := readAtMost(f.pathOf(k.File), maxKeyFile)
+		if err != nil {
+			at := place{key: "api.keys.file", index: i}
+			f.addInvalid(at, fmt.Sprintf("api.keys %q: file = %q: %v", k.Name, k.File, err))
+			f.invalid[at] = true // no second error, about a missing key
+		}
+		k.Secret = strings.TrimSpace(string(text))
+	}
+	return keys
 }
 
 // pathOf returns the path of a file that a setting names. A relative name starts at the directory of the config file.

@@ -116,6 +116,11 @@ func TestEveryKeyReachesTheServer(t *testing.T) {
 			HMACSecretPrevious: "ffffffff89abcdef0123456789abcdef", RequireExp: true,
 		},
 		API: server.APIConfig{Key: "fedcba9876543210", On: "admin"},
+		APIKeys: []server.APIKey{
+			{Name: "in-file", Role: "read-only", File: "reports.key", Secret: "a-key-for-reports"},
+			{Name: "here", Role: "publish-only", Key: "fedcba98765432101"},
+			{Name: "variable", Role: "all", Environment: "TESTS_API_KEY", Secret: "a-key-of-a-variable"},
+		},
 		TLS: server.TLSConfig{
 			Cert: []string{beside("a.crt"), "/etc/b.crt"}, Key: []string{beside("a.key"), "/etc/b.key"}, RedirectPort: 4443, Admin: true, AdminClientCA: beside("ca.crt"),
 			ACMEDomains: []string{"a.example", "b.example"}, ACMECache: beside("acme"), ACMEEmail: "a@a.example", ACMEDirectory: "https://ca.example/dir", ACMECA: "/etc/ca.pem",
@@ -126,6 +131,7 @@ func TestEveryKeyReachesTheServer(t *testing.T) {
 			URL: "https://a.example/hooks", Secret: "abcdef9876543210", Events: []string{"publish", "disconnect"}, Timeout: time.Second,
 		},
 	}
+	t.Setenv("TESTS_API_KEY", "a-key-of-a-variable")
 	cfg, err := settled(t, "testdata/full.toml")
 	if err != nil {
 		t.Fatal(err)
@@ -170,6 +176,7 @@ func TestTheExampleFileIsValid(t *testing.T) {
 	}
 	want := server.DefaultConfig()
 	want.Rooms, want.Token, want.API.Key = cfg.Rooms, cfg.Token, cfg.API.Key
+	want.APIKeys = cfg.APIKeys
 	want.Webhooks = cfg.Webhooks
 	want.Webhooks.Timeout, want.Origins = server.DefaultConfig().Webhooks.Timeout, []string{"https://app.example"}
 	want.TLSListen, want.TLS.Cert, want.TLS.Key, want.Pairs = ":3443", cfg.TLS.Cert, cfg.TLS.Key, cfg.Pairs
@@ -273,7 +280,12 @@ func TestAnErrorInAConfigFileHasItsPlace(t *testing.T) {
 		{"[[room]]\npattern = 'x'\nhistroy-size = 1\n", []string{":3:1: room.histroy-size: no such key; nearest: room.history-size"}},
 		{"history-size = 1\n", []string{":1:1: history-size: no such key; nearest: room.history-size"}},
 		{"[api]\nmax-unsent = 1\n", []string{":2:1: api.max-unsent: no such key; move max-unsent above all tables"}},
-		{"[api.keys]\n", []string{":1:2: api.keys: no such key; nearest: api.key"}},
+		{"[api.keyz]\n", []string{":1:2: api.keyz: no such key; nearest: api.key"}},
+		{"[api.keys]\n", []string{":1:2: api.keys: must be [[api.keys]]"}},
+		{"[[api.keys]]\nname = 'a'\nrole = 'all'\nkey = 'HUSH'\n", []string{`:4:1: api.keys "a": key: the key must have at least 16`}},
+		{"[[api.keys]]\nname = 'a'\nrole = 'all'\nkey = 1234\n", []string{`:4:1: api.keys.key: must be text in quotes`}},
+		{"[[api.keys]]\nname = 'a'\nrole = 'all'\nfile = 'none'\n", []string{`:4:1: api.keys "a": file = "none": open `}},
+		{"[[api.keys]]\nname = 'a'\nrole = 'all'\n", []string{`:1:3: api.keys "a": key: one of key, environment and file must be set`}},
 		{strings.Repeat("k", 1000) + " = 1", []string{":1:1: " + strings.Repeat("k", 60) + "...: no such key"}},
 		{"log-color = 'x'\ncolour = 'x'\nport = 1\n", []string{":1:1: log-color: no such key; no similar name", ":2:1: colour: no such key; no similar name", ":3:1: port: no such key; no similar name"}},
 		{"[[room]]\npattern = 'x'\nhistory_size = 1\n", []string{":3:1: room.history_size: no such key; nearest: room.history-size"}},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -24,8 +25,8 @@ var tables = func() map[string]bool {
 	return tables
 }()
 
-// secrets are the settings whose values must not appear in errors, with their environment variables. They have no flags, because all users
-// of the machine can see the flags of a process.
+// secrets are the settings with an environment variable whose values must not appear in errors (hidden). They have no flags, because all
+// users of the machine can see the flags of a process.
 var secrets = func() map[string]string {
 	var cfg server.Config
 	secrets := map[string]string{}
@@ -40,6 +41,19 @@ var secrets = func() map[string]string {
 		}
 	}
 	return secrets
+}()
+
+// hidden are all secrets: those with a variable, and those of repeated tables.
+var hidden = func() map[string]bool {
+	hidden := map[string]bool{}
+	for _, t := range settings.Tables(&server.Config{}) {
+		for _, s := range settings.Of(reflect.New(t.Row).Interface()) {
+			if s.Secret != "" {
+				hidden[t.Name+"."+s.Name] = true
+			}
+		}
+	}
+	return hidden
 }()
 
 // flatKeys returns the keys above all tables, with pointers to their values.
@@ -68,6 +82,11 @@ func pairKeys(c *server.CertificateFiles) map[string]any {
 	return keysOf("tls.certificate.", c)
 }
 
+// apiKeyKeys returns the keys of a [[api.keys]], with pointers to their values.
+func apiKeyKeys(k *server.APIKey) map[string]any {
+	return keysOf("api.keys.", k)
+}
+
 // addRow adds a repeated table with the default of each key to cfg.
 func addRow(cfg *server.Config, table string) {
 	switch table {
@@ -75,6 +94,8 @@ func addRow(cfg *server.Config, table string) {
 		o := chat.DefaultRoom()
 		o.Pattern = "" // each [[room]] must set it
 		cfg.Rooms = append(cfg.Rooms, o)
+	case "api.keys":
+		cfg.APIKeys = append(cfg.APIKeys, server.APIKey{})
 	case "tls.certificate":
 		cfg.Pairs = append(cfg.Pairs, server.CertificateFiles{})
 	default:
@@ -87,6 +108,9 @@ func rowKeys(cfg *server.Config, index int) map[string]any {
 	keys := map[string]any{}
 	if index < len(cfg.Rooms) {
 		maps.Copy(keys, roomKeys(&cfg.Rooms[index]))
+	}
+	if index < len(cfg.APIKeys) {
+		maps.Copy(keys, apiKeyKeys(&cfg.APIKeys[index]))
 	}
 	if index < len(cfg.Pairs) {
 		maps.Copy(keys, pairKeys(&cfg.Pairs[index]))
@@ -186,7 +210,7 @@ func noSuchKey(key string, known []string) error {
 // allKeys returns all keys and tables of the config file, sorted.
 func allKeys() []string {
 	var keys []string
-	for _, m := range []map[string]any{flatKeys(&server.Config{}), tableKeys(&server.Config{}), roomKeys(&chat.RoomOptions{}), pairKeys(&server.CertificateFiles{})} {
+	for _, m := range []map[string]any{flatKeys(&server.Config{}), tableKeys(&server.Config{}), roomKeys(&chat.RoomOptions{}), pairKeys(&server.CertificateFiles{}), apiKeyKeys(&server.APIKey{})} {
 		keys = slices.AppendSeq(keys, maps.Keys(m))
 	}
 	keys = slices.AppendSeq(keys, maps.Keys(tables))

@@ -82,6 +82,7 @@ func TestDocsKeysOfTablesMatchTheCode(t *testing.T) {
 	keys := tableKeys(&cfg)
 	maps.Copy(keys, roomKeys(&room))
 	maps.Copy(keys, pairKeys(&server.CertificateFiles{}))
+	maps.Copy(keys, apiKeyKeys(&server.APIKey{}))
 	for table := range tables {
 		var documented, program []string
 		for key, target := range keys {

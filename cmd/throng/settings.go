@@ -88,7 +88,7 @@ func readSources(ctx *kong.Context) *sources {
 		}
 		return nil, nil
 	}))
-	so.unknown = unknownEnvironment(ctx.Model)
+	so.unknown = unknownEnvironment(ctx.Model, so.file.variables())
 	return so
 }
 
@@ -99,6 +99,7 @@ func (so *sources) config(cfg server.Config, addresses bool, log *slog.Logger) (
 		t.Copy(&cfg, &so.file.tables)
 	}
 	all := append(so.unknown, so.setSecrets(&cfg)...)
+	cfg.APIKeys = so.file.readAPIKeys()
 	addInvalid := func(at place, text string) {
 		if where, ok := so.elsewhere[at.key]; ok {
 			all = append(all, errors.New(where+text))
@@ -181,8 +182,9 @@ func causes(err error) []error {
 	return []error{err}
 }
 
-func unknownEnvironment(app *kong.Application) []error {
-	known := slices.Sorted(maps.Values(secrets))
+// unknownEnvironment returns an error for each variable that begins with envPrefix and is neither that of a setting nor one of also.
+func unknownEnvironment(app *kong.Application, also []string) []error {
+	known := append(slices.Sorted(maps.Values(secrets)), also...)
 	errs := causes(kong.Visit(app, func(node kong.Visitable, next kong.Next) error {
 		if f, ok := node.(*kong.Flag); ok {
 			known = append(known, f.Envs...)

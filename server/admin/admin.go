@@ -25,7 +25,7 @@ type Admin struct {
 	metrics  *metrics.Metrics
 	sessions *session.Sessions
 	hooks    *session.Hooks // nil without webhooks
-	api      *api.API       // nil if the server API is not on this port
+	api      *api.API       // used while it serves this port
 	hosts    origin.Hosts
 
 	Listener net.Listener
@@ -35,7 +35,7 @@ type Admin struct {
 type Config struct {
 	Listener net.Listener
 	Hosts    origin.Hosts // names that the Host header may have
-	API      *api.API     // nil if the server API is not on this port
+	API      *api.API     // used while it serves this port
 }
 
 // New returns the admin port.
@@ -58,10 +58,8 @@ func (a *Admin) routes() http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { respond(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", a.serveReady)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics.Registry, promhttp.HandlerOpts{}))
-	if a.api != nil {
-		mux.Handle(api.Path, a.api)
-		mux.Handle(api.Path+"/", a.api)
-	}
+	mux.HandleFunc(api.Path, a.serveAPI)
+	mux.HandleFunc(api.Path+"/", a.serveAPI)
 	mux.HandleFunc("GET /connections", a.listConnections)
 	mux.HandleFunc("DELETE /connections/{id}", a.closeConnection)
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
@@ -70,6 +68,15 @@ func (a *Admin) routes() http.Handler {
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	return a.guard(mux)
+}
+
+// serveAPI handles the server API while it is on this port.
+func (a *Admin) serveAPI(w http.ResponseWriter, r *http.Request) {
+	if !a.api.Serves(api.OnAdmin) {
+		http.NotFound(w, r)
+		return
+	}
+	a.api.ServeHTTP(w, r)
 }
 
 // ownOrigin allows only pages of the server itself.

@@ -2,11 +2,10 @@ package api
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"fmt"
 	"maps"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/centrifugal/protocol"
@@ -22,7 +21,7 @@ import (
 // may run at a time.
 type API struct {
 	sessions *session.Sessions
-	key      [sha256.Size]byte // of the key
+	access   atomic.Pointer[access]
 	MaxBody  int64
 	uid      string // of this process, for "info"
 	version  string // of the program, for "info"
@@ -33,25 +32,24 @@ type API struct {
 // apiMethod is one method of the server API. params is a valid JSON value. ctx limits how long it waits.
 type apiMethod func(ctx context.Context, a *API, params []byte) (result any, e *protocol.Error)
 
-// Authorized reports whether key is the configured key. It takes the same time for every wrong key.
-func (a *API) Authorized(key string) bool {
-	sum := sha256.Sum256([]byte(key))
-	return subtle.ConstantTimeCompare(sum[:], a.key[:]) == 1
-}
-
-// Call calls a method by its name, and counts the call in the metrics.
+// Call calls a method by its name for the caller of ctx (As), and counts the call in the metrics.
 func (a *API) Call(ctx context.Context, name string, params []byte) (result any, e *protocol.Error) {
 	result, e = a.Do(ctx, name, params)
 	a.count(name, e)
 	return result, e
 }
 
-// Do calls a method by its name. An unknown name is error 104.
+// Do calls a method by its name for the caller of ctx (As). An unknown name is error 104. A method that the role of the caller does not
+// allow is error 103.
 func (a *API) Do(ctx context.Context, name string, params []byte) (result any, e *protocol.Error) {
-	if do := a.Methods[name]; do != nil {
-		return do(ctx, a, params)
+	do := a.Methods[name]
+	if do == nil {
+		return nil, a.noMethod(name)
 	}
-	return nil, a.noMethod(name)
+	if e := callerOf(ctx).deny(name); e != nil {
+		return nil, e
+	}
+	return do(ctx, a, params)
 }
 
 // count counts a call by its method and error, nil for none.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,25 +24,23 @@ const (
 
 // Config has the settings of the server API.
 type Config struct {
-	Key        string // empty for no API
+	Access     Access
 	Version    string // of the program, for the method info; empty: session.ServerVersion
 	MaxMessage int    // bytes; a body may have twice as many, and 1 MiB
 }
 
-// New returns nil if no key is configured.
+// New returns an API. It is off if Access has no key.
 func New(h *session.Sessions, cfg Config) *API {
-	if cfg.Key == "" {
-		return nil
-	}
-	return &API{
+	a := &API{
 		sessions: h,
-		key:      sha256.Sum256([]byte(cfg.Key)),
 		MaxBody:  max(1<<20, 2*int64(cfg.MaxMessage)),
 		uid:      session.RandomID(16),
 		version:  cmp.Or(cfg.Version, session.ServerVersion),
 		Methods:  APIMethods(),
 		Timeout:  callTimeout,
 	}
+	a.SetAccess(cfg.Access)
+	return a
 }
 
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -54,8 +51,9 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		return
 	}
+	caller := a.Caller(KeyOf(r))
 	switch {
-	case !a.Authorized(KeyOf(r)):
+	case caller == nil:
 		w.Header().Set("WWW-Authenticate", "apikey")
 		a.reject(w, http.StatusUnauthorized, unauthorized(r))
 		return
@@ -64,6 +62,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.reject(w, http.StatusMethodNotAllowed, badRequest("want POST, not %s", r.Method))
 		return
 	}
+	r = r.WithContext(As(r.Context(), caller))
 	body, err := a.read(w, r)
 	if err != nil {
 		status := http.StatusBadRequest
@@ -112,6 +111,10 @@ func (a *API) serveLines(w http.ResponseWriter, r *http.Request, body []byte) {
 func (a *API) serveOne(w http.ResponseWriter, r *http.Request, command namedCommand) {
 	if a.Methods[command.Method] == nil {
 		a.reject(w, http.StatusNotFound, a.noMethod(command.Method))
+		return
+	}
+	if e := callerOf(r.Context()).deny(command.Method); e != nil {
+		a.reject(w, http.StatusForbidden, e)
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), a.Timeout)

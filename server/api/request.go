@@ -42,10 +42,10 @@ func unauthorized(r *http.Request) *protocol.Error {
 	brought := "the request has no API key"
 	switch scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " "); {
 	case KeyOf(r) != "":
-		brought = "the API key is not the one of this server"
+		brought = "the API key is not one of this server"
 	case scheme != "" && !strings.EqualFold(scheme, "apikey"):
 		brought = fmt.Sprintf("the scheme of Authorization is %q", logqueue.Clip(scheme))
 	}
 	return &protocol.Error{Code: session.ErrUnauthorized.Code, Message: "unauthorized: " + brought +
-		": want the key under [api] in the config file, or of THRONG_API_KEY, as \"X-API-Key: KEY\", \"Authorization: apikey KEY\" or ?api_key=KEY"}
+		": want a key under [api] or [[api.keys]] in the config file, or that of THRONG_API_KEY, as \"X-API-Key: KEY\", \"Authorization: apikey KEY\" or ?api_key=KEY"}
 }

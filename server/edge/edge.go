@@ -35,7 +35,7 @@ type Edge struct {
 
 	sessions *session.Sessions
 	hooks    *session.Hooks // nil without webhooks
-	api      *api.API       // nil if the server API is not on this port
+	api      *api.API       // used while it serves this port
 	page     http.Handler   // for all other paths
 
 	Pending     *Pending
@@ -71,7 +71,7 @@ type Config struct {
 	PingTimeout            time.Duration // for the peer of an HTTP fallback to acknowledge a ping
 }
 
-// New returns an Edge that does not listen. a is nil if the server API is not on the public port.
+// New returns an Edge that does not listen. It serves a while that is on the public port.
 func New(cfg Config, h *session.Sessions, a *api.API, m *metrics.Metrics, log *slog.Logger) (*Edge, error) {
 	e := &Edge{
 		log:            log,

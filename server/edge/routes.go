@@ -62,12 +62,12 @@ func (e *Edge) usesBody(r *http.Request) bool {
 
 // isAPI reports whether a request is for the server API on this port.
 func (e *Edge) isAPI(r *http.Request) bool {
-	return e.api != nil && api.IsPath(r)
+	return api.IsPath(r) && e.api.Serves(api.OnListen)
 }
 
 // HasAPIKey reports whether a head is that of a request for the server API with a valid key.
 func (e *Edge) HasAPIKey(head []byte) bool {
-	if e.api == nil || !bytes.HasPrefix(head, []byte("POST "+api.Path)) {
+	if !bytes.HasPrefix(head, []byte("POST "+api.Path)) || !e.api.Serves(api.OnListen) {
 		return false
 	}
 	r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(head)))

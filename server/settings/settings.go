@@ -11,7 +11,7 @@
 //	unit      what a number counts, for an error
 //	oneof     the allowed values, separated by commas
 //	allowed   the allowed values as an error describes them, if min, max or oneof do not describe them well
-//	secret    the environment variable of a secret, which has no flag and appears in no error
+//	secret    the environment variable of a secret, which has no flag and appears in no error; "-" for a secret without a variable
 //
 // A field with the tag "table" holds the settings of a table of the config file: a struct for [table], a slice of structs for [[table]].
 // server/validate.go checks the rules that tags cannot express.
@@ -31,7 +31,7 @@ import (
 type Setting struct {
 	Name    string
 	Default string // as text; empty for the zero value
-	Secret  string // the environment variable of a secret, else empty
+	Secret  string // the environment variable of a secret, "-" for a secret without one, else empty
 	Size    bool   // a number of bytes
 	OneOf   []string
 
