@@ -35,7 +35,8 @@ type Engine interface {
 	// Lost sets the function that is called when messages to this node may be missing. Call Lost once.
 	Lost(f func())
 
-	// Close completes the open appends, with their result or with ErrClosed, and releases the data directory. ctx bounds the wait.
+	// Close completes the open appends, with their result or with ErrClosed, and releases the data directory. It waits until the last done
+	// was called, so do not call it in a done or with a lock that a done takes. ctx bounds the wait.
 	Close(ctx context.Context) error
 }
 
@@ -71,15 +72,16 @@ type Log interface {
 	// its done is called, so done may append the next record. At most MaxAppends may be open; Append panics at one more, and at a record
 	// of a wrong size. The second append may expect the number that the first one makes.
 	//
-	// done(nil): the record is committed. Any error: the log is to be opened again, and each later append of this Log fails with an error,
-	// too. ErrFenced: the record is not stored, unless an append of the same bytes with an unknown outcome made it before. ErrFull,
+	// done(nil): the record is committed. Any error: the log is to be opened again. Each later append of this Log fails, too, and nothing is
+	// stored of an append that is made after such a done. ErrFenced: the record is not stored, unless an append of the same bytes with an unknown outcome made it before. ErrFull,
 	// ErrUnavailable, ErrClosed: the outcome is unknown. A slow disk has no timeout: done is called when the disk answers, and the caller
-	// decides how long it waits. After Close of the log done is called with ErrClosed.
+	// decides how long it waits. After Close of the log each done is called with ErrClosed.
 	Append(expected uint64, record []byte, done func(error))
 	// Trim removes the records with numbers up to and including upTo. Numbers are not used again.
 	Trim(ctx context.Context, upTo uint64) error
-	// Close ends this Log and completes its open appends with ErrClosed. The records stay. A second call does nothing.
-	Close() error
+	// Close ends this Log. The records stay. It does not block and may be called in a done. The done of each open append is called soon
+	// after with ErrClosed, if it was not called before; the append is stored or not. A second call does nothing.
+	Close()
 }
 
 // Table is a small set of keys with values, durable and known to all nodes. All methods are for any goroutine.

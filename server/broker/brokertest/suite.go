@@ -1,0 +1,65 @@
+package brokertest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/throng-chat/throng/server/broker"
+)
+
+// Config is an engine that Run tests. Its functions work on the same storage during one test.
+type Config struct {
+	// Start starts a node. Each later call is a restart: the suite has closed the engine before.
+	Start func(t testing.TB) broker.Engine
+	// Peer starts a second node beside the first one. nil: the engine has one node.
+	Peer func(t testing.TB) broker.Engine
+	// Down takes the storage away from the running engines, or gives it back.
+	Down func(on bool)
+	// Full takes the space from the running engines, or gives it back. nil: not tested.
+	Full func(on bool)
+	// Advance lets time pass for keys with an end. nil: the time passes by itself.
+	Advance func(time.Duration)
+	// Drop loses all messages between nodes, with reports. It is needed with Peer.
+	Drop func(on bool)
+}
+
+// Run runs the suite. New returns a Config with an empty storage.
+func Run(t *testing.T, New func(t testing.TB) Config) {
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) { c.run(t, New(t)) })
+	}
+}
+
+// cases are the promises of package broker, each with its test.
+var cases = []struct {
+	name string
+	run  func(testing.TB, Config)
+}{
+	{"RecordsComeBackInOrderAndWhole", recordsComeBack},
+	{"RecordsSurviveARestart", recordsSurviveARestart},
+	{"AReplayEndsWithTheErrorOfItsFunction", replayEnds},
+	{"AReplayBesideAppendsHasNoHole", replayBesideAppends},
+	{"LogsOfShardsAreIndependent", logsAreIndependent},
+	{"OfTwoOwnersOneGetsEachNumber", oneOwnerWins},
+	{"AnEarlierOwnerIsFenced", earlierOwnerIsFenced},
+	{"DoneIsCalledOnceInOrder", doneOnceInOrder},
+	{"AppendPanicsOnWrongUse", appendPanics},
+	{"AppendsFailAfterAFailure", appendsFailAfterAFailure},
+	{"AClosedLogCompletesItsAppends", closedLog},
+	{"AnUnknownOutcomeIsFoundOnceOrNot", unknownOutcome},
+	{"TrimRemovesTheOldest", trim},
+	{"TrimKeepsTheNumbersOverARestart", trimOverARestart},
+	{"RevisionsOfATableRise", revisionsRise},
+	{"APutWithARevisionComparesIt", putCompares},
+	{"OfTwoConditionalPutsOneSucceeds", onePutWins},
+	{"AWatchReportsWhatIsAndWhatChanges", watchReports},
+	{"KeysEndAfterTheirTime", keysEnd},
+	{"TablesSurviveARestart", tablesSurviveARestart},
+	{"ANameIsChecked", namesAreChecked},
+	{"NothingBlocksWhileTheEngineIsDown", nothingBlocks},
+	{"TheEngineComesBackByItself", comesBack},
+	{"AFullDiskIsReported", fullDisk},
+	{"AClosedEngineReturnsErrClosed", closedEngine},
+	{"MessagesArriveInOrder", messagesArrive},
+	{"LostMessagesAreReported", lossesAreReported},
+}
