@@ -160,22 +160,22 @@ func doneOnceInOrder(t testing.TB, c Config) {
 	const n = 300
 	l := openLog(t, c.Start(t), 0)
 	var (
-		mu       sync.Mutex // held during Append: a done inside Append would not return
+		lock     = make(chan struct{}, 1) // filled during Append: a done inside Append would not return
 		done     []int
 		finished = make(chan error, 2*n)
 		inFlight atomic.Int32
 	)
 	add := func(i int) {
-		mu.Lock()
-		defer mu.Unlock()
+		lock <- struct{}{}
 		inFlight.Add(1)
 		l.Append(uint64(i), fmt.Appendf(nil, "record %d", i), func(err error) {
 			inFlight.Add(-1)
-			mu.Lock()
+			lock <- struct{}{}
 			done = append(done, i)
-			mu.Unlock()
+			<-lock
 			finished <- err
 		})
+		<-lock
 	}
 	for i := range n {
 		if i >= broker.MaxAppends {
@@ -202,8 +202,7 @@ func doneOnceInOrder(t testing.TB, c Config) {
 	if err := receive(t, chained, "done of a chained append"); err != nil {
 		t.Fatalf("append in a done: %v", err)
 	}
-	mu.Lock()
-	defer mu.Unlock()
+	lock <- struct{}{}
 	if len(done) != n || inFlight.Load() != 0 {
 		t.Errorf("done was called %d times for %d appends", len(done), n)
 	}
