@@ -81,6 +81,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		"/server/recent":       {},
 		"/server/record":       {},
 		"/server/oracle":       {},
+		"/server/dump":         {module + "/server/broker", module + "/server/chat", module + "/server/record"},
 		"/server/oracle/judge": {module + "/server/oracle"},
 		"/server/unordered":    {},
 		"/server/name":         {},

@@ -36,10 +36,13 @@
 //	| uvarint | version     | bit 2        | version number                                                            |
 //	| text    | epoch       | bit 2        | version epoch                                                             |
 //	| uvarint | tags        | bit 3        | number of tags, then for each tag two texts: name, value. Names ascend    |
-//	| text    | info        | bit 4        | the publisher, in the encoding of package chat                            |
+//	| text    | info        | bit 4        | the publisher: four texts: user, client, connection info, channel info    |
 //	| text    | data        | bit 5        | data of the publication                                                   |
 //
 // A text is a uvarint length in bytes, then the bytes. A field that is empty is absent.
+//
+// The epoch of a generation is the first 8 bytes, big-endian, of the SHA-256 of the log's ID and the generation as 8 bytes, big-endian. Clients
+// receive it as text in base 36 ([Epoch]).
 //
 // # Errors of the reader
 //

@@ -53,7 +53,7 @@ type Entry struct {
 	Key        string // idempotency key; empty for none
 	Version    PublicationVersion
 	Tags       map[string]string
-	Info       []byte // the publisher, in the encoding of package chat
+	Info       []byte // a Publisher; empty for none
 	Data       []byte
 }
 

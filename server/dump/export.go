@@ -1,0 +1,110 @@
+package dump
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/throng-chat/throng/server/broker"
+	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/record"
+)
+
+// Exported is the result of Export.
+type Exported struct {
+	Totals
+	Publications int // lines of publications
+	Redacted     int // of these: without their data
+	Cleared      int // publications without a line, because their history was dropped
+	Skipped      int // publications without a line, because of their problem
+}
+
+// exporter writes the lines of a log.
+type exporter struct {
+	Exported
+	logID   string
+	removed *removals
+	rooms   *positions
+	problem func(Problem)
+	out     *json.Encoder
+}
+
+// Export writes the publications of a log as JSON lines, in the order of the log. Redacted and cleared content is left out. It calls problem
+// for each damaged record, and leaves it out. The error is that of reading the log or of writing.
+func Export(ctx context.Context, log broker.Log, out io.Writer, problem func(Problem)) (Exported, error) {
+	first := scan{problem: func(Problem) {}}
+	ex := exporter{logID: log.ID(), removed: newRemovals(), rooms: newPositions(), problem: problem}
+	first.entry = ex.removed.add
+	if err := first.run(ctx, log); err != nil {
+		return ex.Exported, err
+	}
+	lines := bufio.NewWriterSize(out, 1<<16)
+	ex.out = json.NewEncoder(lines)
+	ex.out.SetEscapeHTML(false)
+	second := scan{begin: ex.rooms.begin, problem: problem, entry: ex.entry}
+	err := second.run(ctx, log)
+	ex.Totals = second.Totals
+	if err != nil {
+		return ex.Exported, err
+	}
+	if err := lines.Flush(); err != nil {
+		return ex.Exported, fmt.Errorf("write the lines: %w", err)
+	}
+	return ex.Exported, nil
+}
+
+// entry writes the line of an entry, if it has one.
+func (ex *exporter) entry(at place, e *record.Entry) error {
+	l := Line{
+		Room: e.Room, Offset: e.Offset, Epoch: strconv.FormatUint(record.Epoch(ex.logID, e.Generation), record.EpochBase),
+		Generation: e.Generation, Time: Time(e.UnixMilli), Version: e.Version.Number, VersionEpoch: e.Version.Epoch,
+	}
+	before, ok, stale := ex.rooms.apply(e)
+	switch {
+	case e.Kind != record.Publish && e.Kind != record.Clear || e.Offset == 0:
+		return nil // not in a history
+	case stale && !ok:
+		ex.skip(at, gapError(e, before))
+		return nil
+	case stale:
+		return nil
+	case e.Kind == record.Clear:
+		l.Kind = kindClear
+	case ex.removed.isCleared(at, e):
+		ex.Cleared++
+		return nil
+	default:
+		l.Key, l.Tags, l.Change, l.Notice = e.Key, e.Tags, e.Change, e.Notice
+		if err := ex.content(at, e, &l); err != nil {
+			ex.skip(at, fmt.Errorf("room %q, offset %d: %w", e.Room, e.Offset, err))
+			return nil
+		}
+		ex.Publications++
+	}
+	if err := ex.out.Encode(&l); err != nil {
+		return fmt.Errorf("write the lines: %w", err)
+	}
+	return nil
+}
+
+// skip counts and names a publication without a line.
+func (ex *exporter) skip(at place, err error) {
+	ex.Skipped++
+	ex.problem(Problem{at.seq, err})
+}
+
+// content sets publisher and data.
+func (ex *exporter) content(at place, e *record.Entry, l *Line) error {
+	if err := l.setPublisher(e.Info); err != nil {
+		return err
+	}
+	if ex.removed.isRedacted(at, e) {
+		ex.Redacted++
+		l.Form, l.Data, l.Tags = forms[chat.FormJSON], chat.Redacted, nil
+		return nil
+	}
+	return l.setData(e.Form, e.Data)
+}

@@ -1,0 +1,172 @@
+package dump
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/throng-chat/throng/server/broker"
+	"github.com/throng-chat/throng/server/record"
+)
+
+// Imported is the result of Import.
+type Imported struct {
+	Lines        int // that are stored
+	Publications int // of these
+	Rooms        int
+	Gaps         int // places where the offsets of a room have a gap: its history begins after the last one
+}
+
+// Import stores lines of an export in a log. Offsets, times, publishers and keys stay; the epochs are new ones. A room that the log knows, or a
+// line that is not valid, makes it store nothing: all lines are read once before. After an error of the log, the lines of the result are
+// stored; the error names the last of them.
+func Import(ctx context.Context, log broker.Log, in io.ReadSeeker) (Imported, error) {
+	im := importer{log: log, existing: newPositions()}
+	if err := im.readLog(ctx); err != nil {
+		return im.Imported, err
+	}
+	now := uint64(time.Now().UnixMilli())
+	for _, store := range []bool{false, true} {
+		if _, err := in.Seek(0, io.SeekStart); err != nil {
+			return im.Imported, fmt.Errorf("read the lines again: %w", err)
+		}
+		im.rooms, im.Imported = newImportedRooms(max(im.generation+1, now)), Imported{}
+		im.store = store
+		if err := im.run(ctx, in); err != nil {
+			return im.Imported, err
+		}
+	}
+	im.Rooms, im.Gaps = len(im.rooms.of), im.rooms.gaps
+	return im.Imported, nil
+}
+
+// importer stores lines.
+type importer struct {
+	Imported
+	log        broker.Log
+	existing   *positions // rooms of the log
+	generation uint64     // the largest of the log
+	term       uint64
+	last       uint64 // number of the newest record
+	store      bool   // otherwise the lines are checked only
+	rooms      *importedRooms
+	writer     record.Writer
+	writing    Imported // with the lines in writer
+	line       int      // number of the line that is read
+}
+
+// readLog reads which rooms the log has.
+func (im *importer) readLog(ctx context.Context) error {
+	s := scan{problem: func(Problem) {}, entry: func(_ place, e *record.Entry) error {
+		im.generation = max(im.generation, e.Generation)
+		im.existing.apply(e)
+		return nil
+	}}
+	if err := s.run(ctx, im.log); err != nil {
+		return err
+	}
+	switch {
+	case s.Damaged > 0:
+		return fmt.Errorf("the log has %d damaged records, so not all of its rooms are known: import into an empty directory", s.Damaged)
+	case im.existing.over > 0:
+		return fmt.Errorf("the log has more than %d rooms: import into an empty directory", MaxRooms)
+	}
+	im.term, im.last = s.term, s.Last
+	return nil
+}
+
+// run checks or stores all lines.
+func (im *importer) run(ctx context.Context, in io.Reader) error {
+	im.line, im.writing = 0, Imported{}
+	lines := newLineReader(in)
+	for {
+		line, err := lines.next()
+		im.line = lines.number
+		switch {
+		case errors.Is(err, io.EOF):
+			return im.flush(ctx)
+		case err != nil:
+			return fmt.Errorf("line %d: %w", im.line, err)
+		case len(line) == 0:
+			continue
+		case ctx.Err() != nil:
+			return ctx.Err()
+		}
+		if err := im.one(ctx, line); err != nil {
+			return err
+		}
+	}
+}
+
+// one adds a line to the record.
+func (im *importer) one(ctx context.Context, line []byte) error {
+	l, err := parseLine(line)
+	if err != nil {
+		return fmt.Errorf("line %d: %w", im.line, err)
+	}
+	e, err := l.entry()
+	if err != nil {
+		return fmt.Errorf("line %d: room %q: %w", im.line, l.Room, err)
+	}
+	if _, ok := im.existing.of[im.existing.key(e.Room)]; ok {
+		return fmt.Errorf("line %d: room %q has publications in the data directory: import into an empty directory, or remove the lines of this room", im.line, e.Room)
+	}
+	entries, err := im.rooms.place(&e)
+	if err != nil {
+		return fmt.Errorf("line %d: room %q: %w", im.line, e.Room, err)
+	}
+	for i := range entries {
+		if err := im.add(ctx, &entries[i]); err != nil {
+			return err
+		}
+	}
+	im.writing.Lines++
+	if e.Kind == record.Publish {
+		im.writing.Publications++
+	}
+	return nil
+}
+
+// add adds an entry to the record, and stores the record first if it is full.
+func (im *importer) add(ctx context.Context, e *record.Entry) error {
+	if im.writer.Len() == 0 {
+		if err := im.writer.Add(&record.Entry{Kind: record.Fence, UnixMilli: time.Now().UnixMilli()}); err != nil {
+			return err
+		}
+	}
+	err := im.writer.Add(e)
+	if errors.Is(err, record.ErrFull) {
+		if err := im.flush(ctx); err != nil {
+			return err
+		}
+		return im.add(ctx, e)
+	}
+	if err != nil {
+		return fmt.Errorf("line %d: room %q: %w", im.line, e.Room, err)
+	}
+	return nil
+}
+
+// flush stores the record.
+func (im *importer) flush(ctx context.Context) error {
+	defer im.writer.Reset()
+	if im.store && im.writer.Len() > 0 {
+		im.term++
+		result := make(chan error, 1)
+		im.log.Append(im.last, bytes.Clone(im.writer.Seal(record.Header{Term: im.term, Expected: im.last})), func(err error) { result <- err })
+		select {
+		case err := <-result:
+			if err != nil {
+				return fmt.Errorf("store the lines after the first %d: %w", im.Lines, err)
+			}
+		case <-ctx.Done():
+			return fmt.Errorf("store the lines after the first %d: %w", im.Lines, ctx.Err())
+		}
+		im.last++
+	}
+	im.Imported = im.writing
+	return nil
+}
