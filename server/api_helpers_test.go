@@ -107,7 +107,7 @@ func clientOf(t testing.TB, s *Server, user string) string {
 	if len(sessions) != 1 {
 		t.Fatalf("got %d connections of %q, want 1", len(sessions), user)
 	}
-	return sessions[0].Client
+	return sessions[0].ClientID()
 }
 
 func tokenOf(name string) string { return signed(map[string]any{"sub": name}) }

@@ -122,7 +122,7 @@ func TestAnAPICallHasATimeoutForTheLoop(t *testing.T) {
 	s := startAPI(t)
 	connectSDK(t, s, tokenOf("ann"))
 	held, release := make(chan struct{}), make(chan struct{})
-	sessionsOf(s, "ann")[0].Poller.Post(func() { close(held); <-release })
+	sessionsOf(s, "ann")[0].Conn.Poller().Post(func() { close(held); <-release })
 	<-held
 	defer close(release)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)

@@ -29,9 +29,10 @@ func silentSession(e session.Encoding) *session.Session {
 	h.Heartbeat = fanout.NewHeartbeat(&h.Core, cfg.PingInterval, cfg.PingTimeout)
 	h.Tokens = noTokens
 	c := &fanout.Conn{Shard: h.Shards[0], ID: 1}
-	s := &session.Session{Conn: c, Sessions: h, Encoding: e, Client: "c", Info: &chat.ClientInfo{User: "u", Client: "c"}, State: session.Connected}
+	s := &session.Session{Conn: c, Sessions: h, Encoding: e, State: session.Connected}
+	s.Identity.Store(&chat.ClientInfo{User: "u", Client: "c"})
 	c.Handler = s
-	s.User, _, _ = h.AddUser(s, s.Info.User, nil)
+	s.User, _, _ = h.AddUser(s, "u", nil)
 	return s
 }
 

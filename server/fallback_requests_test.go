@@ -237,3 +237,20 @@ func TestAFallbackBodyHasATimeout(t *testing.T) {
 		t.Fatalf("got %v, %v; want 408", resp, err)
 	}
 }
+
+// A stream may get the place of one that has ended, but not its commands.
+func TestAnOldSessionReachesNoOtherStream(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, nil)
+	old := connectStream(t, s, "")
+	old.conn.Close()
+	eventually(t, "the stream to be removed", func() bool { return s.sessions.Live.Load() == 0 })
+	next := connectStream(t, s, "")
+	if status := old.post(`{"id":2,"subscribe":{"channel":"a"}}`); status != http.StatusNotFound {
+		t.Errorf("got status %d for a command of the old session, want 404", status)
+	}
+	next.sendLine(`{"id":3,"subscribe":{"channel":"b"}}`)
+	if line := next.line(); !strings.HasPrefix(line, `{"id":3,`) {
+		t.Errorf("got %s, want the reply to the command of the new session", line)
+	}
+}

@@ -41,6 +41,5 @@ func TestStoredDataHasNoSpareCapacity(t *testing.T) {
 		tight(t, name+" as info", session.AsJSON(data))
 	}
 	s := silentSession(session.JSONEncoding)
-	s.Info = &chat.ClientInfo{}
 	tight(t, "info", s.InfoIn(append(make([]byte, 0, 60_000), `{}`...)).ChanInfo)
 }

@@ -26,7 +26,7 @@ func (c *sdk) linesTo(id int) (all []string) {
 func roomsOf(t *testing.T, s *Server, user string) (names []string) {
 	t.Helper()
 	session, done := sessionOf(t, s, user), make(chan struct{})
-	session.Poller.Post(func() {
+	session.Conn.Poller().Post(func() {
 		defer close(done)
 		for _, sub := range session.Subs {
 			names = append(names, sub.Room.Name)
@@ -146,7 +146,7 @@ func TestASubscriptionTokenIsBoundToItsUser(t *testing.T) {
 		for _, refresh := range []bool{false, true} {
 			c := connectSDK(t, s, userToken("ann"))
 			if tt.claims["client"] == "this" {
-				tt.claims["client"] = sessionOf(t, s, "ann").Client
+				tt.claims["client"] = sessionOf(t, s, "ann").ClientID()
 			}
 			command := `{"id":2,"subscribe":{"channel":"tea","token":%q}}`
 			if refresh {

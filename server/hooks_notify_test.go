@@ -136,7 +136,7 @@ func TestAFloodOfDisconnectsIsBounded(t *testing.T) {
 	session := sessionOf(t, s, "ann")
 	const n = 100_000
 	done := make(chan struct{})
-	session.Poller.Post(func() {
+	session.Conn.Poller().Post(func() {
 		for range n {
 			session.NotifyDisconnect()
 		}

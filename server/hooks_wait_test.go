@@ -48,7 +48,7 @@ func TestAConnectionIsNotStaleDuringAProxyRequest(t *testing.T) {
 		}
 	})
 	done := make(chan struct{})
-	asked.Poller.Post(func() {
+	asked.Conn.Poller().Post(func() {
 		asked.OnDeadline(false)
 		close(done)
 	})

@@ -312,7 +312,7 @@ func TestLeavingARoomDoesNotResetItsRate(t *testing.T) {
 		}
 		remembered := make(chan int)
 		session := onlySession(s)
-		session.Poller.Post(func() { remembered <- len(session.Meters) })
+		session.Conn.Poller().Post(func() { remembered <- len(session.Usage().Meters) })
 		if got := <-remembered; got > s.cfg.MaxRooms {
 			t.Errorf("%s: got limiters of %d rooms, want %d at most", name, got, s.cfg.MaxRooms)
 		}

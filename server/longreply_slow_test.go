@@ -61,8 +61,8 @@ func TestTheSlowestReaderIsClosedFirst(t *testing.T) {
 		c := &fanout.Conn{Transport: netpoll.OverTCP(nc), Shard: shard, Out: &fanout.Outbox{}}
 		s := &session.Session{Conn: c}
 		c.Handler = s
-		b := &session.BulkDelivery{Session: s, Reply: r}
-		s.UnreadBulk.Store(int64(b.Size()))
+		b := &session.BulkDelivery{Session: s, Usage: s.Usage(), Reply: r}
+		s.Usage().UnreadBulk.Store(int64(b.Size()))
 		c.Out.PushReply(r.Body, &fanout.OutstandingReply{Reply: b, Since: now - age, Written: true})
 		c.Out.Advance(read)
 		shard.SlowConsumers = append(shard.SlowConsumers, c)
@@ -77,7 +77,7 @@ func TestTheSlowestReaderIsClosedFirst(t *testing.T) {
 	if !slow.Closing() || faster.Closing() || fresh.Closing() {
 		t.Errorf("closed: slow %v, faster %v, fresh %v; want the slow one", slow.Closing(), faster.Closing(), fresh.Closing())
 	}
-	if got := crew.sessions.Outstanding.Used.Load(); got != 2*each || slow.Handler.(*session.Session).UnreadBulk.Load() != 0 {
+	if got := crew.sessions.Outstanding.Used.Load(); got != 2*each || slow.Handler.(*session.Session).Usage().UnreadBulk.Load() != 0 {
 		t.Errorf("got %d bytes owed, want %d", got, 2*each)
 	}
 }

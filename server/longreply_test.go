@@ -146,8 +146,11 @@ func TestASlowReaderReceivesAllPages(t *testing.T) {
 	c := connectSDK(t, s, userToken("ann")).narrow(s, "ann")
 	const pages = 12
 	c.sendLine("%s", repeated(longQuestions["history"], pages))
-	session := sessionOf(t, s, "ann")
-	eventually(t, "the session to wait for its reader", func() bool { return session.Blocked.Load() })
+	waiting := sessionOf(t, s, "ann")
+	use := make(chan *session.Usage)
+	waiting.Conn.Poller().Post(func() { use <- waiting.Usage() })
+	of := <-use
+	eventually(t, "the session to wait for its reader", of.Blocked.Load)
 	if got := owed(s); got > 2*s.cfg.MaxUnsent {
 		t.Errorf("got %d bytes outstanding, want %d at most", got, 2*s.cfg.MaxUnsent)
 	}

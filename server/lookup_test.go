@@ -23,7 +23,7 @@ func TestACommandLooksTheOptionsUpOnce(t *testing.T) {
 	})
 	options := s.sessions.OptionsOf("tea")
 	c := connectSDK(t, s, tokenOf("ann"))
-	poller := sessionOf(t, s, "ann").Poller
+	poller := sessionOf(t, s, "ann").Conn.Poller()
 	rename := func(pattern string) {
 		done := make(chan struct{})
 		poller.Post(func() { options.Pattern = pattern; close(done) })

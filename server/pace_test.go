@@ -68,7 +68,7 @@ func TestAPacedClientIsNotClosedForAMissingPong(t *testing.T) {
 	connectSDK(t, s, userToken("ann"))
 	session := sessionOf(t, s, "ann")
 	done := make(chan [2]uint32)
-	session.Poller.Post(func() {
+	session.Conn.Poller().Post(func() {
 		var after [2]uint32
 		now := uint32(s.sessions.Clock.Tick())
 		for i, pinged := range []uint32{0, now - 3} {
@@ -186,7 +186,7 @@ func TestAFloodOfPublicationsIsRejected(t *testing.T) {
 	of := onlySession(s)
 	eventually(t, "its rate to allow more again", func() bool {
 		quiet := make(chan bool)
-		of.Poller.Post(func() {
+		of.Conn.Poller().Post(func() {
 			quiet <- of.Conn.Bytes < limiter.Meter(s.sessions.Clock.Now()+fanout.BurstOfBytes-fanout.Regained*5/4)
 		})
 		return <-quiet

@@ -102,7 +102,8 @@ func newRecoveryModel(t *testing.T, random *rand.Rand) *recoveryModel {
 	}
 	for i := range 8 {
 		c := &fanout.Conn{Shard: h.Shards[i%2], ID: uint64(i + 1)}
-		s := &session.Session{Conn: c, Sessions: h, Encoding: session.JSONEncoding, Info: &chat.ClientInfo{User: fmt.Sprint(i), Client: fmt.Sprint(i)}}
+		s := &session.Session{Conn: c, Sessions: h, Encoding: session.JSONEncoding}
+		s.Identity.Store(&chat.ClientInfo{User: fmt.Sprint(i), Client: fmt.Sprint(i)})
 		m.clients = append(m.clients, &modelClient{
 			session:  s,
 			places:   map[string]chat.StreamPosition{},
@@ -199,7 +200,7 @@ func (m *recoveryModel) join(c *modelClient, name string) {
 	if c.session.Find(name) != nil {
 		return
 	}
-	e := &session.JoinAttempt{Requested: &protocol.SubscribeRequest{Channel: name}, Info: c.session.Info}
+	e := &session.JoinAttempt{Requested: &protocol.SubscribeRequest{Channel: name}, Info: c.session.Info()}
 	if at, been := c.places[name]; been && m.random.IntN(5) > 0 {
 		e.Requested.Recover, e.Requested.Offset, e.Requested.Epoch = true, at.Offset, at.Epoch
 		c.awaiting[e] = at

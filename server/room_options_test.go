@@ -19,7 +19,7 @@ func TestARoomIsCreatedWithItsOptions(t *testing.T) {
 	published, subscribed := found("published"), found("subscribed")
 	pub, _ := session.PublicationOf([]byte(`"hi"`))
 	s.Sessions.Publish(published, pub, chat.PublishOptions{})
-	e := &session.JoinAttempt{Requested: &protocol.SubscribeRequest{Channel: subscribed.Name}, Info: s.Info}
+	e := &session.JoinAttempt{Requested: &protocol.SubscribeRequest{Channel: subscribed.Name}, Info: s.Info()}
 	e.Room = subscribed
 	s.Join([]*session.JoinAttempt{e}, func() []*protocol.Reply { return nil })
 	for _, in := range []chat.RoomRef{published, subscribed} {

@@ -114,8 +114,8 @@ func TestRecoveriesHaveARate(t *testing.T) {
 		want  string
 	}{{0, `"recovered":true`}, {time.Hour, `"was_recovering":true`}, {0, `"recovered":true`}} {
 		done := make(chan struct{})
-		session.Poller.Post(func() {
-			session.Recovered = limiter.Meter(s.sessions.Clock.Now() + tt.spent)
+		session.Conn.Poller().Post(func() {
+			session.Usage().Recovered = limiter.Meter(s.sessions.Clock.Now() + tt.spent)
 			close(done)
 		})
 		<-done

@@ -81,7 +81,7 @@ func TestCommandsWaitForThePendingRequest(t *testing.T) {
 	tell := func(id uint32) {
 		session.Reply(&protocol.Reply{Id: id, Unsubscribe: &protocol.UnsubscribeResult{}})
 	}
-	session.Poller.Post(func() {
+	session.Conn.Poller().Post(func() {
 		session.Await(s.sessions.BulkWorkers, func() func() {
 			<-first
 			return func() {
@@ -93,7 +93,7 @@ func TestCommandsWaitForThePendingRequest(t *testing.T) {
 				close(waits)
 			}
 		}, func() { t.Error("rejected") })
-		session.FrameRest = []byte(`{"id":2,"unsubscribe":{"channel":"a"}}`) // of the same frame
+		session.Waits().FrameRest = []byte(`{"id":2,"unsubscribe":{"channel":"a"}}`) // of the same frame
 	})
 	c.sendLine(`{"id":3,"unsubscribe":{"channel":"a"}}`)
 	close(first)
@@ -120,7 +120,7 @@ func TestAConnectionMayCloseDuringAPendingRequest(t *testing.T) {
 			c := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
 			session := sessionOf(t, s, "ann")
 			gate := make(chan struct{})
-			session.Poller.Post(func() {
+			session.Conn.Poller().Post(func() {
 				session.Await(s.sessions.BulkWorkers, func() func() {
 					<-gate
 					return func() {
@@ -146,7 +146,7 @@ func TestAPanicOfAWorkerClosesOneConnection(t *testing.T) {
 	c := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
 	other := connectSDK(t, s, signed(map[string]any{"sub": "bob"}))
 	session := sessionOf(t, s, "ann")
-	session.Poller.Post(func() {
+	session.Conn.Poller().Post(func() {
 		session.Await(s.sessions.BulkWorkers, func() func() { panic("on purpose") }, nil)
 	})
 	if m, err := c.next(); err == nil || !errors.Is(err, io.EOF) && m.Op == ws.OpText {
@@ -169,7 +169,7 @@ func TestAPongIsHandledDuringAPendingRequest(t *testing.T) {
 	c := connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
 	session := sessionOf(t, s, "ann")
 	gate := make(chan struct{})
-	session.Poller.Post(func() {
+	session.Conn.Poller().Post(func() {
 		session.Await(s.sessions.BulkWorkers, func() func() {
 			<-gate
 			return func() {}
@@ -198,10 +198,10 @@ func TestThePendingTimeExtendsTheDeadline(t *testing.T) {
 	connectSDK(t, s, signed(map[string]any{"sub": "ann"}))
 	session := sessionOf(t, s, "ann")
 	done := make(chan uint32)
-	session.Poller.Post(func() {
+	session.Conn.Poller().Post(func() {
 		session.Pause()
 		now := s.sessions.Clock.Tick()
-		session.WaitsFrom = now - 60
+		session.Waits().Since = now - 60
 		session.Conn.Pinged.Store(uint32(now - 100))
 		session.Resume(func() {
 			done <- session.Conn.Pinged.Swap(0) - uint32(now-100)

@@ -2,7 +2,7 @@ package chat
 
 import "github.com/throng-chat/throng/server/limiter"
 
-// User is a user with open connections. An anonymous connection has a User of its own. Guarded by Hub.UsersMu.
+// User is a user with open connections. An anonymous connection has one of its own if users have a rate, with the meter only, else none. Guarded by Hub.UsersMu.
 type User struct {
 	name    string
 	clients []userClient

@@ -7,7 +7,7 @@ import (
 	"github.com/throng-chat/throng/server/unordered"
 )
 
-// AddUser adds a connection to a user; an empty name: an anonymous user. If the connection has waited for its connect webhook, since is the
+// AddUser adds a connection to a user; an empty name: an anonymous user, which is nil unless users have a rate. If the connection has waited for its connect webhook, since is the
 // result of BeginConnect, and AddUser returns the commands that match the connection. The causes of a rejection are CauseLimit if the user
 // is at its limit of connections, and CauseRate if commands were evicted. Return u with RemoveUser.
 func (h *Hub) AddUser(c userClient, name string, since *uint64) (u *User, commands []TargetedCommand, e *Rejection) {
@@ -19,25 +19,28 @@ func (h *Hub) AddUser(c userClient, name string, since *uint64) (u *User, comman
 			return nil, nil, rejectRate
 		}
 	}
-	u = h.users[name]
-	switch {
-	case name == "":
-		u = &User{}
-	case u == nil:
+	if name == "" {
+		if h.userRate.Every != 0 {
+			u = &User{}
+		}
+		return u, commands, nil
+	}
+	if u = h.users[name]; u == nil {
 		u = &User{name: name, meter: h.parkedUserMeters.Resume(name)}
 	}
 	if h.maxUserConnections > 0 && len(u.clients) >= h.maxUserConnections {
 		return nil, nil, RejectLimit
 	}
-	if name != "" {
-		h.users[name] = u
-	}
+	h.users[name] = u
 	u.clients = append(u.clients, c)
 	return u, commands, nil
 }
 
 // RemoveUser removes a connection, which AddUser has added.
 func (h *Hub) RemoveUser(u *User, c userClient) {
+	if u == nil || u.name == "" {
+		return
+	}
 	h.UsersMu.Lock()
 	defer h.UsersMu.Unlock()
 	u.clients = unordered.Remove(u.clients, slices.Index(u.clients, c))

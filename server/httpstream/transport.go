@@ -2,8 +2,6 @@ package httpstream
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"sync"
 
@@ -22,37 +20,16 @@ var (
 	errExtraBytes = errors.New("bytes after the request of a stream")
 )
 
-// ID is the session of a connection, in the field of that name of the protocol: 128 random bits. A client that knows it may send commands,
-// so it is not logged.
-type ID [16]byte
-
-// NewID returns a random ID.
-func NewID() (id ID) {
-	rand.Read(id[:]) // never fails (crypto/rand)
-	return id
-}
-
-// ParseID parses the text of an ID. ok is false if it is not one.
-func ParseID(text string) (id ID, ok bool) {
-	if len(text) != hex.EncodedLen(len(id)) {
-		return id, false
-	}
-	_, err := hex.Decode(id[:], []byte(text))
-	return id, err == nil
-}
-
-// String returns the ID in hexadecimal.
-func (id ID) String() string { return hex.EncodeToString(id[:]) }
-
 // Transport is the connection of an HTTP response that does not end. Its bytes to the client are those of the transport below. Its bytes
-// from the client are the commands of other requests, each as a WebSocket message.
+// from the client are the commands of other requests, each as a WebSocket message. Set the transport below, which has sent and received nothing.
 type Transport struct {
 	fanout.Transport // of the response
-	ID               ID
 
 	mu    sync.Mutex // a leaf
 	queue *queue     // guarded by mu: nil while it is empty, as it is most of the time
 	ended bool       // guarded by mu
+
+	Place uint32 // of the session, for its owner; constant once other requests can find it
 }
 
 // queue has the commands that the loop has not read.
@@ -60,9 +37,6 @@ type queue struct {
 	unread []byte
 	space  chan struct{} // closed when the loop has read some; nil if nobody waits
 }
-
-// New returns a Transport over t, which has sent and received nothing.
-func New(t fanout.Transport) *Transport { return &Transport{Transport: t, ID: NewID()} }
 
 // AppendMessage appends commands as the WebSocket message of a client. The mask is zero, so that the bytes stay as they are.
 func AppendMessage(b []byte, op ws.Opcode, commands []byte) []byte {

@@ -61,7 +61,7 @@ func take(t *testing.T, tr *Transport, size int) (all []string) {
 func TestCommandsAreReadInOrder(t *testing.T) {
 	t.Parallel()
 	for size := 1; size < 70; size++ {
-		tr := New(&silent{read: quiet})
+		tr := over(&silent{read: quiet})
 		want := []string{"a", strings.Repeat("b", 200), "", "c\nd"}
 		for _, c := range want {
 			if err := tr.Put(t.Context(), ws.OpText, []byte(c)); err != nil {
@@ -87,7 +87,7 @@ func TestTheClientOfAStreamIsSilent(t *testing.T) {
 		{func(p []byte) (int, bool, error) { return copy(p, "GET"), false, nil }, errExtraBytes},
 		{func([]byte) (int, bool, error) { return 0, false, io.EOF }, io.EOF},
 	} {
-		tr := New(&silent{read: c.read})
+		tr := over(&silent{read: c.read})
 		if err := tr.Put(t.Context(), ws.OpText, []byte("{}")); err != nil {
 			t.Fatal(err)
 		}
@@ -104,7 +104,7 @@ func TestTheClientOfAStreamIsSilent(t *testing.T) {
 // A full queue makes requests wait until the loop reads. A command longer than the queue is accepted if the queue is empty.
 func TestAFullQueueWaits(t *testing.T) {
 	t.Parallel()
-	tr := New(&silent{read: quiet})
+	tr := over(&silent{read: quiet})
 	if err := tr.Put(t.Context(), ws.OpText, make([]byte, 2*MaxQueued)); err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,7 @@ func TestAFullQueueWaits(t *testing.T) {
 
 func TestAClosedTransportAcceptsNoCommands(t *testing.T) {
 	t.Parallel()
-	tr := New(&silent{read: quiet})
+	tr := over(&silent{read: quiet})
 	if err := tr.Put(t.Context(), ws.OpText, make([]byte, MaxQueued)); err != nil {
 		t.Fatal(err)
 	}
@@ -162,22 +162,8 @@ func TestAClosedTransportAcceptsNoCommands(t *testing.T) {
 	done.Wait()
 }
 
-func TestIDs(t *testing.T) {
-	t.Parallel()
-	seen := map[ID]bool{}
-	for range 1000 {
-		id := NewID()
-		if back, ok := ParseID(id.String()); !ok || back != id || seen[id] {
-			t.Fatalf("got %v, %v for %v", back, ok, id)
-		}
-		seen[id] = true
-	}
-	for _, text := range []string{"", "x", strings.Repeat("0", 31), strings.Repeat("0", 33), strings.Repeat("g", 32)} {
-		if _, ok := ParseID(text); ok {
-			t.Errorf("%q is an ID", text)
-		}
-	}
-}
+// over returns a Transport over one that has sent and received nothing.
+func over(below fanout.Transport) *Transport { return &Transport{Transport: below} }
 
 func FuzzCommands(f *testing.F) {
 	f.Add([]byte(`{"session":"00000000000000000000000000000000","node":"n","data":"{\"id\":1}\n"}`), false)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/httpstream"
+	"github.com/throng-chat/throng/server/limiter"
 )
 
 // Bulk replies: those whose size the command does not limit (presence, history, rpc). The poller makes a short one, like all other replies. A
@@ -18,43 +19,52 @@ const maxInline = 16 << 10
 
 // overBulkRate reports whether the session has exceeded its rate of bulk replies.
 func (s *Session) overBulkRate() bool {
-	return s.Sessions.BulkRate.Overdrawn(s.bulkMeter, s.Sessions.Clock.Now())
+	return s.Sessions.BulkRate.Overdrawn(s.bulkMeter(), s.Sessions.Clock.Now())
+}
+
+// bulkMeter returns the meter of bulk replies.
+func (s *Session) bulkMeter() limiter.Meter {
+	if s.usage == nil {
+		return 0
+	}
+	return s.usage.bulk
 }
 
 // chargeBulk counts bytes of bulk replies; a negative number corrects an estimate.
 func (s *Session) chargeBulk(n int) {
-	s.Sessions.BulkRate.Charge(&s.bulkMeter, s.Sessions.Clock.Now(), n)
+	s.Sessions.BulkRate.Charge(&s.Usage().bulk, s.Sessions.Clock.Now(), n)
 }
 
 // inlineBytes returns the size of a bulk reply in bytes that the poller may make now.
 func (s *Session) inlineBytes() int {
-	return max(maxInline-s.Sessions.BulkRate.AboveAverage(s.bulkMeter, s.Sessions.Clock.Now()), 0)
+	return max(maxInline-s.Sessions.BulkRate.AboveAverage(s.bulkMeter(), s.Sessions.Clock.Now()), 0)
 }
 
 // queryBulk makes a worker send the reply to a query. estimate is about the size of the reply in bytes. The next command of the client waits until
 // the reply is in the socket or in the outbox. If the unread bulk replies and this one would exceed max-unsent, the query waits until the
 // client has read. If the unread ones alone exceed it, the query is rejected. Called on the poller.
 func (s *Session) queryBulk(id uint32, q BulkQuery, estimate int) {
-	if s.overBulkRate() || s.UnreadBulk.Load() > int64(s.Sessions.MaxUnsent) || !s.Pause() {
+	use := s.Usage()
+	if s.overBulkRate() || use.UnreadBulk.Load() > int64(s.Sessions.MaxUnsent) || !s.Pause() {
 		s.reject(id, ErrTooManyRequests)
 		return
 	}
-	s.Blocked.Store(true)
-	if unread := int(s.UnreadBulk.Load()); unread > 0 && unread+estimate > s.Sessions.MaxUnsent || !s.Blocked.Swap(false) {
-		s.nextBulk = func() { s.queryBulk(id, q, estimate) }
+	use.Blocked.Store(true)
+	if unread := int(use.UnreadBulk.Load()); unread > 0 && unread+estimate > s.Sessions.MaxUnsent || !use.Blocked.Swap(false) {
+		s.wait.nextBulk = func() { s.queryBulk(id, q, estimate) }
 		return // unblock continues
 	}
 	h := s.Sessions
 	if !h.BulkQueries.start(q, h.EncodeBulk, func(r *SharedReply) {
 		if r.err != nil {
-			s.Poller.Post(func() {
+			s.Conn.Poller().Post(func() {
 				s.chargeBulk(-estimate)
 				s.Resume(func() { s.reject(id, r.err) })
 			})
 			return
 		}
-		b := &BulkDelivery{Session: s, Reply: r, head: r.Head(q, id), estimate: estimate}
-		s.UnreadBulk.Add(int64(b.Size()))
+		b := &BulkDelivery{Session: s, Reply: r, head: r.Head(q, id), estimate: estimate, Usage: use}
+		use.UnreadBulk.Add(int64(b.Size()))
 		s.Conn.Shard.Post(fanout.Job{Do: fanout.SendBulk, Conn: s.Conn, Bulk: b})
 	}) {
 		s.unpause()
@@ -109,6 +119,7 @@ func (all *Sessions) estimate(q BulkQuery) int {
 // BulkDelivery is a long reply for one session. It is a fanout.BulkReply.
 type BulkDelivery struct {
 	Session  *Session
+	Usage    *Usage // of the session
 	Reply    *SharedReply
 	head     []byte
 	estimate int // bytes that the session was charged before the reply was made
@@ -132,8 +143,8 @@ func (b *BulkDelivery) OnQueued() {
 // OnSent notes that the frame was sent completely, or will never be. Called on the shard.
 func (b *BulkDelivery) OnSent() {
 	s := b.Session
-	s.UnreadBulk.Add(int64(-b.Size()))
-	if s.Blocked.Swap(false) {
+	b.Usage.UnreadBulk.Add(int64(-b.Size()))
+	if b.Usage.Blocked.Swap(false) {
 		s.Conn.Poller().Post(s.unblock)
 	}
 	b.Reply.sent()
@@ -141,7 +152,7 @@ func (b *BulkDelivery) OnSent() {
 
 // unblock starts the query that waited for the client to read. Called on the poller.
 func (s *Session) unblock() {
-	next := s.nextBulk
-	s.nextBulk = nil
+	next := s.wait.nextBulk
+	s.wait.nextBulk = nil
 	s.Resume(next)
 }

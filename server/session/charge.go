@@ -35,7 +35,7 @@ func (s *Session) charge(id uint32, in chat.RoomRef) (charged charge, ok bool) {
 	}
 	charged = charge{room: room, rate: rate}
 	if s.Sessions.Moderation.InSlowMode(room) {
-		if charged.slow, ok = s.Sessions.Moderation.AllowInSlowMode(chat.PublisherOf(s.Conn, s.Info.User), room); !ok {
+		if charged.slow, ok = s.Sessions.Moderation.AllowInSlowMode(chat.PublisherOf(s.Conn, s.userID()), room); !ok {
 			s.refund(charged)
 			s.fail(id, ErrTooManyRequests)
 			return charge{}, false
@@ -56,26 +56,38 @@ func (s *Session) allowInRoom(room string, r limiter.Rate, now time.Duration) bo
 	if r.Every == 0 {
 		return true
 	}
-	m, known := s.Meters[room]
-	if !known && len(s.Meters) >= s.Sessions.maxRooms {
-		maps.DeleteFunc(s.Meters, func(_ string, m limiter.Meter) bool { return time.Duration(m) <= now })
-		if len(s.Meters) >= s.Sessions.maxRooms {
+	use := s.Usage()
+	m, known := use.Meters[room]
+	if !known && len(use.Meters) >= s.Sessions.maxRooms {
+		maps.DeleteFunc(use.Meters, func(_ string, m limiter.Meter) bool { return time.Duration(m) <= now })
+		if len(use.Meters) >= s.Sessions.maxRooms {
 			return false
 		}
 	}
 	if !r.Allow(&m, now, 1) {
 		return false
 	}
-	if s.Meters == nil {
-		s.Meters = map[string]limiter.Meter{}
+	if use.Meters == nil {
+		use.Meters = map[string]limiter.Meter{}
 	}
-	s.Meters[room] = m
+	use.Meters[room] = m
 	return true
 }
 
 func (s *Session) refundInRoom(room string, r limiter.Rate) {
-	if m, known := s.Meters[room]; known {
-		r.Undo(&m)
-		s.Meters[room] = m
+	if s.usage == nil {
+		return
 	}
+	if m, known := s.usage.Meters[room]; known {
+		r.Undo(&m)
+		s.usage.Meters[room] = m
+	}
+}
+
+// Usage returns the usage of the session, which exists from the first call on. Called on the poller.
+func (s *Session) Usage() *Usage {
+	if s.usage == nil {
+		s.usage = &Usage{}
+	}
+	return s.usage
 }

@@ -20,7 +20,9 @@ func (s *Session) OnMessage(_ ws.Opcode, frame []byte, now time.Duration) {
 		return
 	}
 	s.onCommands(frame, now)
-	s.FrameRest = bytes.Clone(s.FrameRest)
+	if s.wait != nil {
+		s.wait.FrameRest = bytes.Clone(s.wait.FrameRest)
+	}
 }
 
 // onCommands handles the commands of a frame in order. If a command waits, the rest of the frame becomes FrameRest. Called on the
@@ -32,11 +34,11 @@ func (s *Session) onCommands(frame []byte, now time.Duration) {
 			s.flushAndDisconnect(disconnectBadRequest)
 			return
 		}
-		s.frameLeft = len(frame)
+		s.frameLeft = int32(len(frame))
 		s.onCommand(cmd, now)
 		frame = rest
 		if s.Conn.Is(fanout.Paused) {
-			s.FrameRest = frame
+			s.wait.FrameRest = frame
 			break
 		}
 	}

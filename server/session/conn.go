@@ -13,7 +13,7 @@ import (
 // OnOpen handles the bytes that arrived before the 101 response, if any.
 func (s *Session) OnOpen() {
 	if s.early {
-		s.Poller.Post(s.begin)
+		s.Conn.Poller().Post(s.begin)
 	}
 }
 
@@ -37,7 +37,7 @@ func (s *Session) OnClosing(code ws.CloseCode, text string) bool {
 }
 
 // OnClosed posts the end of the session to its poller, which owns it.
-func (s *Session) OnClosed() { s.Poller.Post(func() { s.Sessions.Engine.Leave(s.Conn) }) }
+func (s *Session) OnClosed() { s.Conn.Poller().Post(func() { s.Sessions.Engine.Leave(s.Conn) }) }
 
 // OnLeave ends the session and releases its address.
 func (s *Session) OnLeave() {
@@ -119,8 +119,8 @@ func (s *Session) Address() netip.Addr {
 
 // begin handles the bytes that the client sent before its 101 response. Called on the poller.
 func (s *Session) begin() {
-	early := s.unread
-	s.unread = nil
+	early := s.wait.unread
+	s.wait = nil
 	s.Conn.SetPaused(false)
 	if !s.Conn.Closing() {
 		s.Conn.OnData(early, s.Sessions.Clock.Now())

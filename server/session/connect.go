@@ -44,7 +44,7 @@ func (s *Session) connect(id uint32, req *protocol.ConnectRequest) {
 			s.rejectToken(id, err, errTokenExpired)
 			return
 		}
-		s.tokenUser = claims.User
+		s.keepToken(func(t *connectionToken) { t.user = claims.User })
 		s.continueConnect(id, req, claims)
 	})
 }
@@ -64,7 +64,7 @@ func (s *Session) proxyConnect(id uint32, req *protocol.ConnectRequest, claims t
 	r := s.proxyRequest(OnConnect)
 	r.User, r.Meta, r.Data, r.Name, r.Version = claims.User, claims.Meta, req.Data, req.Name, req.Version
 	r.Channels = slices.Sorted(maps.Keys(req.Subs))
-	s.frameLeft += len(req.Subs) * PausedRoomOverhead
+	s.frameLeft += int32(len(req.Subs) * PausedRoomOverhead)
 	s.beginAdmission()
 	s.proxy(r, func(a *webhook.Reply) {
 		if a.User != "" {
@@ -100,13 +100,12 @@ func (s *Session) establish(id uint32, req *protocol.ConnectRequest, claims toke
 		s.rejectConnect()
 		return
 	}
-	s.Info = &chat.ClientInfo{User: claims.User, Client: s.Client, ConnInfo: AsJSON(claims.Info)}
-	s.Identity.Store(s.Info)
-	s.meta = chat.Compact(claims.Meta)
-	if req.Token == "" {
-		s.tokenUser = claims.User
+	s.identify(claims.User, AsJSON(claims.Info))
+	s.keepMeta(claims.Meta)
+	if req.Token == "" && claims.User != "" {
+		s.keepToken(func(t *connectionToken) { t.user = claims.User })
 	}
-	user, commands, e := h.AddUser(s, s.Info.User, s.firstCommand)
+	user, commands, e := h.AddUser(s, claims.User, s.firstCommand())
 	s.User = user
 	s.endAdmission()
 	switch {
@@ -128,7 +127,7 @@ func (s *Session) establish(id uint32, req *protocol.ConnectRequest, claims toke
 	s.due.PingAt.Store(uint32(h.Heartbeat.FirstPing(s.Conn)))
 
 	result := &protocol.ConnectResult{
-		Client:  s.Client,
+		Client:  s.ClientID(),
 		Version: ServerVersion,
 		Ping:    uint32((h.pingInterval + time.Second - 1) / time.Second),
 		Pong:    true,
@@ -152,7 +151,7 @@ func (s *Session) establish(id uint32, req *protocol.ConnectRequest, claims toke
 			h.Metrics.PendingCommandsFailed.Inc()
 			h.logs.command.Do(func() {
 				h.Log.Warn("command of the application failed after connect; logged at most once per second",
-					"conn", s.Conn.ID, "user", logqueue.Clip(s.Info.User), "command", strings.TrimPrefix(fmt.Sprintf("%T", command.Command), "chat."), "error", ErrorOf(e).Message)
+					"conn", s.Conn.ID, "user", logqueue.Clip(s.userID()), "command", strings.TrimPrefix(fmt.Sprintf("%T", command.Command), "chat."), "error", ErrorOf(e).Message)
 			})
 		}
 	}

@@ -25,6 +25,9 @@
 //	publication.go, encoding.go  the push, and its frame
 //	fanout/write.go              one write for each member
 //
+// A session and its connection are one object (open.go). What most sessions do not need is allocated when it is needed: what a token has, what
+// waits, what limits of bulk replies and rooms count (state_parts.go), the information for other clients (identity.go).
+//
 // A session of an HTTP stream (stream.go) differs in its encoding (stream_encoding.go) and in its transport, httpstream.Transport: its commands
 // come in other requests, which find it by its ID (stream_sessions.go).
 //
@@ -34,10 +37,11 @@
 //	push.go, errors.go
 //	expiry.go, clientid.go                                         times, and IDs
 //	workers.go, hooks_health.go, hooks.go, bulk_query.go           work on other goroutines, without a Session
-//	subscription.go, reply_frame.go, session.go, sessions.go,      state
-//	stream_sessions.go
+//	subscription.go, reply_frame.go, state_parts.go, session.go,   state
+//	sessions.go, stream_sessions.go
 //	reply.go, wait.go                                              replies, and waiting
-//	identity.go, rooms.go, deadline.go, charge.go, join.go         user, rooms, expiry and limits of a Session
+//	identity.go, connection_token.go, rooms.go, deadline.go,       user, token, rooms, expiry and limits of a Session
+//	charge.go, join.go
 //	proxy.go, verify.go, grants.go, query_reply.go, bulk_reply.go  parts of several commands
 //	user_command.go                                                the commands of the application
 //	connect.go, refresh.go, subscribe.go, publish.go, query.go,    the commands of clients

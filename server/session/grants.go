@@ -112,7 +112,7 @@ func (s *Session) notJoined(g *grant, why *chat.Rejection) {
 	s.Sessions.Metrics.RoomsIgnored.WithLabelValues(g.source, metrics.IgnoredRejected).Inc()
 	s.Sessions.logs.notJoined.Do(func() {
 		s.Sessions.Log.Warn("server-side room not joined; logged at most once per second",
-			"conn", s.Conn.ID, "user", logqueue.Clip(s.Info.User), "source", g.source, "room", logqueue.Clip(g.room), "error", ErrorOf(why).Message)
+			"conn", s.Conn.ID, "user", logqueue.Clip(s.userID()), "source", g.source, "room", logqueue.Clip(g.room), "error", ErrorOf(why).Message)
 	})
 }
 

@@ -35,7 +35,9 @@ func (s *Session) request(join *JoinAttempt) *chat.JoinRequest {
 	join.Positioned, join.Recoverable = join.Requested.Positioned, join.Requested.Recoverable
 	join.Recover, join.Since = join.Requested.Recover, chat.StreamPosition{Offset: join.Requested.Offset, Epoch: join.Requested.Epoch}
 	join.MustRecover = join.Requested.Flag&flagRejectUnrecovered != 0
-	join.RecoveryMeter = &s.Recovered
+	if join.Recover {
+		join.RecoveryMeter = &s.Usage().Recovered
+	}
 	return &join.JoinRequest
 }
 

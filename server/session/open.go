@@ -11,26 +11,33 @@ import (
 // Open starts the session of a transport whose handshake is complete. hello is the 101 response, and early has the bytes that the client sent before
 // it. w is the window of permessage-deflate, 0 without. Any goroutine may call it.
 func (all *Sessions) Open(t fanout.Transport, source *chat.Address, e Encoding, w deflate.Window, hello, early []byte) {
-	c := &fanout.Conn{}
-	c.SetDeflate(w != 0)
-	s := newSession(c, all, source, e, early)
-	s.window = w
-	all.open(s, t, hello)
+	one := &socketSession{}
+	one.conn.SetDeflate(w != 0)
+	one.window = w
+	one.start(all, source, e, early)
+	all.open(&one.Session, t, hello)
 }
 
 // open gives a session its transport, and its connection to the shard.
 func (all *Sessions) open(s *Session, t fanout.Transport, hello []byte) {
 	all.NewConn(s.Conn, t, s)
-	s.Poller = s.Conn.Poller()
-	s.Client = clientID(all.clientPrefix, s.Conn.ID)
 	s.beginStream()
 	all.Wake(all.Register(s.Conn, nil, hello, nil))
 }
 
-// newSession returns a session. early has the bytes that the client sent before its 101 response.
-func newSession(c *fanout.Conn, h *Sessions, source *chat.Address, e Encoding, early []byte) *Session {
-	s := &Session{Conn: c, Sessions: h, source: source, Encoding: e, unread: early, early: len(early) > 0}
-	c.SetPaused(s.early)
+// socketSession is a session with its connection: one object, so that an idle session takes little memory.
+type socketSession struct {
+	Session
+	conn fanout.Conn
+}
+
+// start sets what a new session is made of. early has the bytes that the client sent before its 101 response.
+func (one *socketSession) start(all *Sessions, source *chat.Address, e Encoding, early []byte) {
+	s := &one.Session
+	s.Conn, s.Sessions, s.source, s.Encoding, s.early = &one.conn, all, source, e, len(early) > 0
+	if s.early {
+		s.Waits().unread = early
+		s.Conn.SetPaused(true)
+	}
 	s.due.Deadline.Store(uint32(s.later(staleTimeout)))
-	return s
 }

@@ -14,12 +14,9 @@ import (
 
 // proxyRequest returns a request with the fields that all events have.
 func (s *Session) proxyRequest(event string) *webhook.Request {
-	r := &webhook.Request{Event: event, Client: s.Client, Transport: s.Encoding.Transport(), Protocol: "protobuf", Meta: s.meta}
+	r := &webhook.Request{Event: event, Client: s.ClientID(), Transport: s.Encoding.Transport(), Protocol: "protobuf", Meta: s.kept().meta, User: s.userID()}
 	if s.Encoding.isJSON() {
 		r.Protocol = "json"
-	}
-	if s.Info != nil {
-		r.User = s.Info.User
 	}
 	return r
 }
@@ -58,16 +55,17 @@ func (s *Session) proxy(r *webhook.Request, allow func(*webhook.Reply), reject f
 // beginAdmission notes that a worker verifies the token, or that a proxy request decides about connect. Commands of the application on the user
 // are kept from then on. Called on the poller.
 func (s *Session) beginAdmission() {
-	if s.firstCommand == nil {
+	if s.firstCommand() == nil {
 		since := s.Sessions.BeginConnect()
-		s.firstCommand = &since
+		s.Waits().firstCommand = &since
 	}
 }
 
 // endAdmission ends what beginAdmission began: the result is there, or the connection is closed. Called on the poller.
 func (s *Session) endAdmission() {
-	if s.firstCommand != nil {
-		s.firstCommand = nil
+	if s.firstCommand() != nil {
+		s.wait.firstCommand = nil
+		s.dropWait()
 		s.Sessions.EndConnect()
 	}
 }

@@ -23,7 +23,7 @@ func (s *Session) publish(id uint32, req *protocol.PublishRequest) {
 		s.reject(id, ErrorOf(e))
 		return
 	}
-	pub.Info = s.Info
+	pub.Info = s.Info()
 	if in.Membership != nil {
 		pub.Info = in.Membership.Info
 	}

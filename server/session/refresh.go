@@ -22,7 +22,7 @@ func (s *Session) refresh(id uint32, req *protocol.RefreshRequest) {
 
 // finishRefresh continues refresh after the token was verified.
 func (s *Session) finishRefresh(id uint32, claims token.Claims) {
-	if claims.User != s.tokenUser {
+	if claims.User != s.kept().user {
 		s.flushAndDisconnect(disconnectInvalidToken)
 		return
 	}
@@ -32,14 +32,14 @@ func (s *Session) finishRefresh(id uint32, claims token.Claims) {
 	}
 	s.expires = expiryOf(claims.Expires)
 	if claims.Meta != nil {
-		s.meta = chat.Compact(claims.Meta)
+		s.keepMeta(claims.Meta)
 	}
 	if claims.Info != nil {
 		s.setInfo(AsJSON(claims.Info))
 	}
 	joins := s.regrant(rooms)
 	s.Reply(&protocol.Reply{Id: id, Refresh: &protocol.RefreshResult{
-		Client:  s.Client,
+		Client:  s.ClientID(),
 		Version: ServerVersion,
 		Expires: s.expires != 0,
 		Ttl:     ttl(claims.Expires),

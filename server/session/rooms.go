@@ -43,7 +43,7 @@ func (s *Session) actorIn(ref chat.RoomRef) chat.Actor {
 }
 
 func (s *Session) actor(inside, token bool) chat.Actor {
-	return chat.Actor{User: s.Info.User, Member: inside, Token: token}
+	return chat.Actor{User: s.userID(), Member: inside, Token: token}
 }
 
 // endSubscription ends a subscription and sends an unsubscribe push to the client.

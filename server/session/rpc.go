@@ -35,7 +35,7 @@ func (s *Session) redact(id uint32, params []byte) {
 	if !ok {
 		return
 	}
-	in, e := s.Sessions.Redact(r, s.Info)
+	in, e := s.Sessions.Redact(r, s.Info())
 	if in == nil {
 		s.refund(charged)
 	} else {

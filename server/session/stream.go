@@ -13,11 +13,14 @@ import (
 // OpenStream starts the session of an HTTP response. t is the connection of its request, e an encoding of HTTP streams, hello the head of the
 // response, and connect the first commands of the client. Any goroutine may call it.
 func (all *Sessions) OpenStream(t fanout.Transport, source *chat.Address, e Encoding, hello, connect []byte) {
-	stream := httpstream.New(t)
-	c := &fanout.Conn{}
-	c.Set(fanout.OneWay)
-	s := newSession(c, all, source, e, httpstream.AppendMessage(nil, e.opcode(), connect))
-	all.open(s, stream, hello)
+	one := &struct {
+		socketSession
+		stream httpstream.Transport
+	}{}
+	one.stream.Transport = t
+	one.conn.Set(fanout.OneWay)
+	one.start(all, source, e, httpstream.AppendMessage(nil, e.opcode(), connect))
+	all.open(&one.Session, &one.stream, hello)
 }
 
 // Deliver passes commands of a request to a session, whose poller handles them like those of a WebSocket message. It waits while the session
@@ -30,6 +33,6 @@ func (all *Sessions) Deliver(ctx context.Context, to httpstream.ID, commands []b
 	if err := s.Conn.Transport.(*httpstream.Transport).Put(ctx, s.Encoding.opcode(), commands); err != nil {
 		return err
 	}
-	s.Poller.Post(func() { all.Loop.Read(s.Conn) })
+	s.Conn.Poller().Post(func() { all.Loop.Read(s.Conn) })
 	return nil
 }

@@ -11,44 +11,69 @@ import (
 // streamSessions finds a session whose connection is an HTTP stream by its ID. Any goroutine may use it.
 type streamSessions struct {
 	node string // the field of that name of the protocol; constant
+	ids  httpstream.IDs
 
-	mu   sync.Mutex // a leaf
-	byID map[httpstream.ID]*Session
+	mu     sync.Mutex // a leaf
+	places []*Session // nil for a free place; as many as there were sessions at the same time
+	free   []uint32   // the free places
 }
 
 func newStreamSessions() *streamSessions {
-	return &streamSessions{node: RandomID(8), byID: map[httpstream.ID]*Session{}}
+	return &streamSessions{node: RandomID(8), ids: httpstream.NewIDs()}
 }
 
-func (reg *streamSessions) add(id httpstream.ID, s *Session) {
+// add gives a session a place.
+func (reg *streamSessions) add(s *Session) (place uint32) {
 	reg.mu.Lock()
 	defer reg.mu.Unlock()
-	reg.byID[id] = s
+	last := len(reg.free) - 1
+	if last < 0 {
+		reg.places = append(reg.places, s)
+		return uint32(len(reg.places) - 1)
+	}
+	place = reg.free[last]
+	reg.free = reg.free[:last]
+	reg.places[place] = s
+	return place
 }
 
-func (reg *streamSessions) remove(id httpstream.ID) {
+// remove frees the place of a session; a second call does nothing.
+func (reg *streamSessions) remove(place uint32, s *Session) {
 	reg.mu.Lock()
 	defer reg.mu.Unlock()
-	delete(reg.byID, id)
+	if reg.places[place] == s {
+		reg.places[place] = nil
+		reg.free = append(reg.free, place)
+	}
 }
 
+// find returns the session of an ID; nil for none.
 func (reg *streamSessions) find(id httpstream.ID) *Session {
+	place, conn, ok := reg.ids.Read(id)
 	reg.mu.Lock()
 	defer reg.mu.Unlock()
-	return reg.byID[id]
+	if !ok || int64(place) >= int64(len(reg.places)) {
+		return nil
+	}
+	if s := reg.places[place]; s != nil && s.Conn.ID == conn {
+		return s
+	}
+	return nil
 }
 
 // beginStream makes the session of an HTTP stream known to requests with commands.
 func (s *Session) beginStream() {
 	if stream, ok := s.Conn.Transport.(*httpstream.Transport); ok && !s.Encoding.IsUni() {
-		s.Sessions.streams.add(stream.ID, s)
+		stream.Place = s.Sessions.streams.add(s)
 	}
 }
 
 // endStream forgets the session of an HTTP stream, and fails the requests that wait for it.
 func (s *Session) endStream() {
 	if stream, ok := s.Conn.Transport.(*httpstream.Transport); ok {
-		s.Sessions.streams.remove(stream.ID)
+		if !s.Encoding.IsUni() {
+			s.Sessions.streams.remove(stream.Place, s)
+		}
 		stream.Close()
 	}
 }
@@ -60,6 +85,7 @@ func (s *Session) describeStream(result *protocol.ConnectResult) {
 	}
 	result.Pong = false // a pong would be a request
 	if !s.Encoding.IsUni() {
-		result.Session, result.Node = s.Conn.Transport.(*httpstream.Transport).ID.String(), s.Sessions.streams.node
+		streams, stream := s.Sessions.streams, s.Conn.Transport.(*httpstream.Transport)
+		result.Session, result.Node = streams.ids.Make(stream.Place, s.Conn.ID).String(), streams.node
 	}
 }

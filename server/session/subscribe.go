@@ -18,7 +18,7 @@ func (s *Session) subscribe(id uint32, req *protocol.SubscribeRequest) {
 		s.reject(id, ErrTooManyRequests)
 		return
 	}
-	join := &JoinAttempt{Requested: req, Info: s.Info}
+	join := &JoinAttempt{Requested: req, Info: s.Info()}
 	if req.Token == "" {
 		s.continueSubscribe(id, join)
 		return

@@ -10,13 +10,10 @@ import (
 // How a session applies the commands of the application on the connections of its user (chat/user_command.go). They are data: the codes and
 // texts of the protocol are added here.
 
-// ClientID returns the public ID of the connection. Any goroutine may call it.
-func (s *Session) ClientID() string { return s.Client }
-
 // Execute applies a command on the poller, if the session is connected, and then calls done with the rejection, nil for none. Any goroutine may call
 // it; it does not block.
 func (s *Session) Execute(command chat.UserCommand, done func(*chat.Rejection)) {
-	s.Poller.Post(func() {
+	s.Conn.Poller().Post(func() {
 		e := chat.RejectInternal
 		defer func() { done(e) }()
 		if s.State != Connected || s.Conn.Closing() {
@@ -128,12 +125,12 @@ func (s *Session) applyRefresh(c chat.Refresh) {
 // endRevoked ends the connection, or those of its subscriptions, whose token is revoked.
 func (s *Session) endRevoked() {
 	m := s.Sessions.Moderation
-	if m.IsRevoked(s.Info.User, s.tokenID) {
+	if m.IsRevoked(s.userID(), s.kept().identity) {
 		s.disconnectAtOnce(disconnectInvalidToken)
 		return
 	}
 	for i := len(s.Subs) - 1; i >= 0; i-- {
-		if sub := s.Subs[i]; sub.tokenID != nil && m.IsRevoked(s.Info.User, *sub.tokenID) {
+		if sub := s.Subs[i]; sub.tokenID != nil && m.IsRevoked(s.userID(), *sub.tokenID) {
 			s.endSubscription(sub, unsubscribedByRevocation)
 		}
 	}

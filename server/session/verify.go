@@ -87,12 +87,12 @@ func (s *Session) acceptsToken(id uint32, claims token.SubClaims, err error, roo
 		s.reject(id, ErrTooManyRequests)
 	case errors.Is(err, token.ErrKeysNotLoaded):
 		s.fail(id, errInternal)
-	case err == nil && s.Sessions.Moderation.IsRevoked(s.Info.User, chat.TokenIdentity{ID: claims.ID, IssuedAt: claims.IssuedAt}):
+	case err == nil && s.Sessions.Moderation.IsRevoked(s.userID(), chat.TokenIdentity{ID: claims.ID, IssuedAt: claims.IssuedAt}):
 		s.fail(id, ErrDenied)
 	case err != nil:
 		s.logToken(err)
 		s.fail(id, ErrDenied)
-	case claims.Channel != room, claims.User != s.Info.User, claims.Client != "" && claims.Client != s.Client:
+	case claims.Channel != room, claims.User != s.userID(), claims.Client != "" && claims.Client != s.ClientID():
 		// A token of another user or for another room is no mistake of an honest client.
 		s.flushAndDisconnect(disconnectInvalidToken)
 	default:
@@ -103,11 +103,14 @@ func (s *Session) acceptsToken(id uint32, claims token.SubClaims, err error, roo
 
 // checkSanctions disconnects a client that is banned from all rooms or whose token is revoked. It reports whether the client may continue.
 func (s *Session) checkSanctions(claims token.Claims) bool {
-	s.tokenID = chat.TokenIdentity{ID: claims.ID, IssuedAt: claims.IssuedAt}
+	of := chat.TokenIdentity{ID: claims.ID, IssuedAt: claims.IssuedAt}
+	if of != s.kept().identity {
+		s.keepToken(func(t *connectionToken) { t.identity = of })
+	}
 	switch {
-	case s.Sessions.Moderation.IsRevoked(s.Info.User, s.tokenID):
+	case s.Sessions.Moderation.IsRevoked(s.userID(), of):
 		s.flushAndDisconnect(disconnectInvalidToken)
-	case s.Sessions.Moderation.Denies(s.Info.User, chat.ToSubscribe, ""):
+	case s.Sessions.Moderation.Denies(s.userID(), chat.ToSubscribe, ""):
 		s.flushAndDisconnect(disconnectBanned)
 	default:
 		return true

@@ -9,6 +9,22 @@ import (
 
 // How a session waits for a worker: its client is not read from, and the bytes after the command are kept.
 
+// Waits returns the state of the session that waits, or is about to wait.
+func (s *Session) Waits() *Wait {
+	if s.wait == nil {
+		s.wait = &Wait{}
+	}
+	return s.wait
+}
+
+// firstCommand returns that of the state; nil if no admission is in progress.
+func (s *Session) firstCommand() *uint64 {
+	if s.wait == nil {
+		return nil
+	}
+	return s.wait.firstCommand
+}
+
 // pausedSessionOverhead is the number of bytes of a waiting session beside its commands, about.
 const pausedSessionOverhead = 512
 
@@ -22,9 +38,9 @@ func (s *Session) Await(by *workers, work func() (finish func()), reject func())
 	accepted := by.Do(s.Conn.AddressKey(), func() {
 		var finish func()
 		s.Sessions.Loop.Contain(s.Conn, func() { finish = work() })
-		s.Poller.Post(func() { s.Resume(finish) })
+		s.Conn.Poller().Post(func() { s.Resume(finish) })
 	}, func() {
-		s.Poller.Post(func() { s.Resume(reject) })
+		s.Conn.Poller().Post(func() { s.Resume(reject) })
 	})
 	if !accepted {
 		s.unpause()
@@ -36,20 +52,28 @@ func (s *Session) Await(by *workers, work func() (finish func()), reject func())
 // Called on the poller.
 func (s *Session) Pause() bool {
 	s.flush()
-	n := s.frameLeft + pausedSessionOverhead
+	n := int(s.frameLeft) + pausedSessionOverhead
 	if !s.Sessions.PausedBudget.Reserve(n) {
 		return false
 	}
-	s.reservedCommands = n
-	s.WaitsFrom = s.Sessions.Clock.Tick()
+	w := s.Waits()
+	w.reservedCommands, w.Since = n, s.Sessions.Clock.Tick()
 	s.Conn.SetPaused(true)
 	return true
 }
 
 func (s *Session) unpause() {
 	s.Conn.SetPaused(false)
-	s.Sessions.PausedBudget.Release(s.reservedCommands)
-	s.reservedCommands = 0
+	s.Sessions.PausedBudget.Release(s.wait.reservedCommands)
+	s.wait.reservedCommands = 0
+	s.dropWait()
+}
+
+// dropWait frees the state if nothing waits.
+func (s *Session) dropWait() {
+	if w := s.wait; w != nil && len(w.FrameRest)+len(w.unread) == 0 && w.firstCommand == nil && !s.Conn.Is(fanout.Paused) {
+		s.wait = nil
+	}
 }
 
 // OnUnread keeps the bytes that arrived after the frame whose commands wait. It copies b. If the budget of all sessions for waiting bytes is used
@@ -59,16 +83,32 @@ func (s *Session) OnUnread(b []byte) {
 		s.Disconnect(disconnectTooMany)
 		return
 	}
-	s.reservedUnread += len(b)
-	s.unread = append(s.unread, b...)
+	w := s.Waits()
+	w.reservedUnread += len(b)
+	w.unread = append(w.unread, b...)
 }
 
 func (s *Session) takeUnread() []byte {
-	unread := s.unread
-	s.unread = nil
-	s.Sessions.PausedBudget.Release(s.reservedUnread)
-	s.reservedUnread = 0
+	w := s.wait
+	if w == nil {
+		return nil
+	}
+	unread := w.unread
+	w.unread = nil
+	s.Sessions.PausedBudget.Release(w.reservedUnread)
+	w.reservedUnread = 0
+	s.dropWait()
 	return unread
+}
+
+// takeFrameRest returns the rest of the frame after the command that waited.
+func (s *Session) takeFrameRest() []byte {
+	if s.wait == nil {
+		return nil
+	}
+	rest := s.wait.FrameRest
+	s.wait.FrameRest = nil
+	return rest
 }
 
 // Resume ends a pause: it calls finish, then handles the commands that waited. Called on the poller.
@@ -77,7 +117,7 @@ func (s *Session) Resume(finish func()) {
 		s.excludeWait()
 		s.unpause()
 		if s.Conn.Closing() {
-			s.FrameRest = nil
+			s.takeFrameRest()
 			s.takeUnread()
 			s.Sessions.Loop.Read(s.Conn) // to notice the end of the connection
 			return
@@ -90,7 +130,7 @@ func (s *Session) Resume(finish func()) {
 // excludeWait extends the deadline of a pong by the duration of the pause.
 func (s *Session) excludeWait() {
 	if pinged := s.Conn.Pinged.Load(); pinged != 0 {
-		waited := s.Sessions.Clock.Tick() - max(s.WaitsFrom, wheel.Tick(pinged))
+		waited := s.Sessions.Clock.Tick() - max(s.wait.Since, wheel.Tick(pinged))
 		s.Conn.Pinged.CompareAndSwap(pinged, pinged+uint32(waited))
 	}
 }
@@ -104,9 +144,7 @@ type commandHandler interface {
 func (s *Session) continueReading() {
 	now := s.Sessions.Clock.Now()
 	if !s.Conn.Is(fanout.Paused) {
-		commands := s.FrameRest
-		s.FrameRest = nil
-		s.Conn.Handler.(commandHandler).onCommands(commands, now)
+		s.Conn.Handler.(commandHandler).onCommands(s.takeFrameRest(), now)
 	}
 	if !s.Conn.Is(fanout.Paused) {
 		s.Conn.Take(s.takeUnread(), now)
