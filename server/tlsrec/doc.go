@@ -20,6 +20,6 @@
 //
 // # Memory
 //
-// A Conn has 288 bytes for both directions. An AES-GCM object has 1.2 KB for each direction; Park gives it up until the next record. While a
+// A Conn has 264 bytes for both directions. An AES-GCM object has 1.2 KB for each direction; Park gives it up until the next record. While a
 // record is incomplete, In holds the bytes that have arrived.
 package tlsrec

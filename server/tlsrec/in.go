@@ -1,6 +1,7 @@
 package tlsrec
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 )
@@ -47,7 +48,7 @@ type In struct {
 	message [5]byte // its first bytes: a whole KeyUpdate
 	skip    uint32  // bytes of a session ticket that are to come
 
-	held []byte // the bytes of an incomplete record
+	held *[]byte // the bytes of an incomplete record; nil for none, which is nearly always
 }
 
 // Open opens the first record of src, in place, and returns the bytes after it. Call it until the kind is More: then all bytes
@@ -71,18 +72,23 @@ func (in *In) Open(src []byte) (r Record, rest []byte, err error) {
 }
 
 // Held is the number of bytes of memory that an incomplete record takes.
-func (in *In) Held() int { return cap(in.held) }
+func (in *In) Held() int {
+	if in.held == nil {
+		return 0
+	}
+	return cap(*in.held)
+}
 
 // Need is the number of bytes that complete the header or the record of which In holds a part: a caller that reads no more than that gets
 // one record at a time. 0 where it holds none.
 func (in *In) Need() int {
-	if in.taken || len(in.held) == 0 {
+	if in.taken || in.held == nil {
 		return 0
 	}
-	if n, err := in.size(in.held); err == nil && n > 0 {
-		return n - len(in.held)
+	if n, err := in.size(*in.held); err == nil && n > 0 {
+		return n - len(*in.held)
 	}
-	return headerLen - len(in.held)
+	return headerLen - len(*in.held)
 }
 
 // take returns the first whole record and the bytes after it, or nil. It holds the bytes of an incomplete record.
@@ -90,7 +96,7 @@ func (in *In) take(src []byte) (record, rest []byte, err error) {
 	if in.taken {
 		in.held, in.taken = nil, false
 	}
-	if len(in.held) == 0 {
+	if in.held == nil {
 		n, err := in.size(src)
 		if err != nil {
 			return nil, nil, err
@@ -99,18 +105,19 @@ func (in *In) take(src []byte) (record, rest []byte, err error) {
 			return src[:n], src[n:], nil
 		}
 		if len(src) > 0 {
-			in.held = append([]byte(nil), src...)
+			held := bytes.Clone(src)
+			in.held = &held
 		}
 		return nil, nil, nil
 	}
-	for {
-		n, err := in.size(in.held)
+	for held := in.held; ; {
+		n, err := in.size(*held)
 		if err != nil {
 			return nil, nil, err
 		}
-		if n > 0 && len(in.held) == n {
+		if n > 0 && len(*held) == n {
 			in.taken = true
-			return in.held, src, nil
+			return *held, src, nil
 		}
 		if len(src) == 0 {
 			return nil, nil, nil
@@ -118,8 +125,8 @@ func (in *In) take(src []byte) (record, rest []byte, err error) {
 		if n == 0 {
 			n = headerLen
 		}
-		n = min(n-len(in.held), len(src))
-		in.held = append(in.held, src[:n]...)
+		n = min(n-len(*held), len(src))
+		*held = append(*held, src[:n]...)
 		src = src[n:]
 	}
 }
