@@ -153,7 +153,10 @@ func (im *importer) add(ctx context.Context, e *record.Entry) error {
 // flush stores the record.
 func (im *importer) flush(ctx context.Context) error {
 	defer im.writer.Reset()
-	if im.store && im.writer.Len() > 0 {
+	if !im.store {
+		return nil
+	}
+	if im.writer.Len() > 0 {
 		im.term++
 		result := make(chan error, 1)
 		im.log.Append(im.last, bytes.Clone(im.writer.Seal(record.Header{Term: im.term, Expected: im.last})), func(err error) { result <- err })

@@ -50,6 +50,7 @@ func jsonLine(room string, generation, offset uint64, more string) string {
 func TestALineThatCannotBeImportedStopsAllOfThem(t *testing.T) {
 	t.Parallel()
 	good := jsonLine("new", 1, 1, "") + "\n"
+	large := `,"tags":{"a":"` + strings.Repeat("x", record.MaxRecord/2) + `"}` // a record of its own
 	for _, c := range []struct{ lines, want string }{
 		{good + "{\n", "line 3: is not a line of throng data export: unexpected EOF"},
 		{good + "[]\n", "line 3: is not a line of throng data export: json: cannot unmarshal"},
@@ -70,6 +71,7 @@ func TestALineThatCannotBeImportedStopsAllOfThem(t *testing.T) {
 		{good + jsonLine("new", 0, 2, ""), `line 3: room "new": generation 0 after 1: lines of a room must be in their order`},
 		{good + jsonLine("a", 5, 1, ""), `line 3: room "a" has publications in the data directory`},
 		{good + jsonLine("new", 1, 2, `,"tags":{"a":"`+strings.Repeat("x", record.MaxRecord)+`"}`), `line 3: room "new": entry of`},
+		{good + jsonLine("new", 1, 2, large) + jsonLine("new", 1, 3, large) + jsonLine("new", 1, 4, large) + "{\n", "line 6: is not"},
 		{good + strings.Repeat("x", MaxLine+1), "line 3: longer than 8388608 bytes"},
 	} {
 		tl := wholeLog(t)
@@ -130,11 +132,18 @@ func TestAnImportFencesTheOwnerOfTheLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	h, r, err := record.Open(tl.records[6])
-	var e record.Entry
+	var fence, e record.Entry
+	if err == nil {
+		_, err = r.Next(&fence)
+	}
 	if err == nil {
 		_, err = r.Next(&e)
 	}
-	if err != nil || h != (record.Header{Term: 2, Expected: 6}) || e.Kind != record.Fence {
-		t.Errorf("got %+v %+v, %v", h, e, err)
+	if err != nil || h != (record.Header{Term: 2, Expected: 6}) || fence.Kind != record.Fence {
+		t.Errorf("got %+v %+v, %v", h, fence, err)
+	}
+	const largest = 3 // generation of the log
+	if e.Room != "new" || e.Generation <= largest {
+		t.Errorf("got %+v, want a generation that the log never had", e)
 	}
 }
