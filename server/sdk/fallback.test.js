@@ -1,18 +1,19 @@
-// The HTTP fallbacks, used by the JavaScript SDK as it is: in Node.js and in Chromium, whose page is of another origin.
+// The HTTP fallbacks, used by the JavaScript SDK as it is: in Node.js and in Chromium, whose page is of another origin. Over http, and over https
+// with both engines of TLS.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe } from "node:test";
 
-import { kinds, Member, pause, startDrivers, stopDrivers } from "./member.js";
+import { makeCertificate } from "../web/browser/certificate.js";
+import { kinds, Member, pause, startDrivers, stopDrivers, trust } from "./member.js";
 import { Relay } from "./relay.js";
-import { numbers, roomOf, say, startServer, stopServers, test } from "./suite.js";
+import { numbers, roomOf, say, startServer, startTLSServer, stopServers, test } from "./suite.js";
 import { subToken, userToken } from "./token.js";
 
-let server;
+const certificate = makeCertificate();
+trust(certificate);
 
-before(async () => {
-  [server] = await Promise.all([startServer(), startDrivers("node", "chromium")]);
-});
+before(() => startDrivers("node", "chromium"));
 
 after(async () => {
   await stopDrivers();
@@ -44,17 +45,29 @@ const fallbacks = [
   over("chromium", false, "sse"),
 ];
 
-// forEachFallback makes a test of each.
-function forEachFallback(what, run) {
-  for (const kind of fallbacks) {
-    test(`${what}: ${kind.name}`, (t) => run(t, kind));
-  }
+// One test after another: Chromium opens six connections to a server, and each stream takes one. Commands need another.
+for (const engine of [null, "llib", "std"]) {
+  describe(`the HTTP fallbacks ${engine ? `over TLS with ${engine}` : "without TLS"}`, () => fallbacksOver(engine));
 }
 
-const enter = (t, kind, user, port = server.port) => Member.connected(t, kind, port, userToken(user));
+function fallbacksOver(engine) {
+  let server;
+  before(async () => { server = await begin(); });
 
-// One test after another: Chromium opens six connections to a server, and each stream takes one. Commands need another.
-describe("the HTTP fallbacks", () => {
+  const begin = (...flags) => (engine ? startTLSServer(engine, certificate, ...flags) : startServer(...flags));
+  const portOf = (of) => (engine ? of.tls : of.port);
+  const relayTo = (of) => Relay.to(portOf(of), { sealed: engine !== null });
+  // siteAt is the URL of a port, or a plain port, as Member takes it.
+  const siteAt = (port) => (engine ? `wss://localhost:${port}` : port);
+  const enter = (t, kind, user, of = server) => Member.connected(t, kind, siteAt(portOf(of)), userToken(user));
+
+  // forEachFallback makes a test of each.
+  function forEachFallback(what, run) {
+    for (const kind of fallbacks) {
+      test(`${what}: ${kind.name}`, (t) => run(t, kind));
+    }
+  }
+
   test("members of all transports hear each other in one order, and see each other", async (t) => {
     const room = roomOf("signed");
     const all = [...fallbacks, ...kinds.filter(({ driver }) => driver !== "python")];
@@ -82,9 +95,9 @@ describe("the HTTP fallbacks", () => {
 
   forEachFallback("what was missed is recovered after the line was cut", async (t, kind) => {
     const room = roomOf("recover");
-    const relay = await Relay.to(server.port);
+    const relay = await relayTo(server);
     t.after(() => relay.stop());
-    const member = await Member.connected(t, kind, relay.port, userToken("ann"));
+    const member = await Member.connected(t, kind, siteAt(relay.port), userToken("ann"));
     await member.subscribed(room);
     const talker = await enter(t, kinds[0], "bob");
     await talker.subscribed(room);
@@ -104,7 +117,7 @@ describe("the HTTP fallbacks", () => {
 
   test("the SDK uses the next transport if WebSocket does not work", async (t) => {
     for (const kind of [over("node", false, "websocket", "http_stream"), over("chromium", false, "websocket", "sse")]) {
-      const member = await Member.open(t, kind, server.port, userToken("ann"));
+      const member = await Member.open(t, kind, siteAt(portOf(server)), userToken("ann"));
       await member.do("connect");
       await member.event("connected", { transport: kind.transport });
       const room = roomOf("talk");
@@ -120,14 +133,14 @@ describe("the HTTP fallbacks", () => {
     const room = roomOf("tight");
     await member.subscribed(room);
     await member.refused(106, "publish", { channel: room, data: { text: "x".repeat(200) } });
-    const stranger = await Member.open(t, kind, server.port, "no token");
+    const stranger = await Member.open(t, kind, siteAt(portOf(server)), "no token");
     await stranger.do("connect");
     await stranger.event("disconnected", { code: 3500 });
   });
 
   test("pings keep a silent connection, without a request of the client", async (t) => {
-    const own = await startServer("--ping-interval", "1s", "--ping-timeout", "1s");
-    const members = await Promise.all(fallbacks.map((kind) => Member.connected(t, kind, own.port, userToken("ann"))));
+    const own = await begin("--ping-interval", "1s", "--ping-timeout", "1s");
+    const members = await Promise.all(fallbacks.map((kind) => enter(t, kind, "ann", own)));
     await pause(13_000); // without pings the SDK ends a connection after 11 s
     const room = roomOf("talk");
     for (const [i, member] of members.entries()) {
@@ -139,14 +152,14 @@ describe("the HTTP fallbacks", () => {
   });
 
   forEachFallback("a client comes back after a restart", async (t, kind) => {
-    const first = await startServer();
-    const relay = await Relay.to(first.port);
+    const first = await begin();
+    const relay = await relayTo(first);
     t.after(() => relay.stop());
-    const member = await Member.connected(t, kind, relay.port, userToken("ann"));
+    const member = await Member.connected(t, kind, siteAt(relay.port), userToken("ann"));
     const room = roomOf("recover");
     await member.subscribed(room);
-    const second = await startServer();
-    relay.target = second.port;
+    const second = await begin();
+    relay.target = portOf(second);
     await first.stop();
     await member.event("connecting", { code: 3001 });
     await member.event("subscribed", { channel: room, wasRecovering: true, recovered: false });
@@ -157,9 +170,9 @@ describe("the HTTP fallbacks", () => {
   test("EventSource reads the rooms of a user, without an SDK", async (t) => {
     const user = randomUUID();
     const room = `#${user}`;
-    const reader = await Member.open(t, over("chromium", false, "sse"), server.port, userToken(user)); // for its driver only
+    const reader = await Member.open(t, over("chromium", false, "sse"), siteAt(portOf(server)), userToken(user)); // for its driver only
     const connect = encodeURIComponent(JSON.stringify({ token: userToken(user) }));
-    await reader.do("readEvents", { url: `http://127.0.0.1:${server.port}/connection/uni_sse?cf_connect=${connect}` });
+    await reader.do("readEvents", { url: `${engine ? "https://localhost" : "http://127.0.0.1"}:${portOf(server)}/connection/uni_sse?cf_connect=${connect}` });
     await reader.until("connect", () => reader.events.find(({ type, data }) => type === "message" && data.connect?.subs[room]));
     const talker = await enter(t, kinds[0], user);
     await talker.event("server-subscribed", { channel: room });
@@ -168,4 +181,4 @@ describe("the HTTP fallbacks", () => {
     assert.equal(data.channel, room);
     assert.deepEqual(data.pub.data, { text: "line\nline" });
   });
-});
+}

@@ -6,13 +6,11 @@ import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { Centrifuge as JSONClient } from "centrifuge";
-import { Centrifuge as ProtobufClient } from "centrifuge/build/protobuf";
-import { WebSocket } from "ws";
 
 import { findChromium } from "../web/browser/chromium.js";
 import { freePort } from "../web/browser/server.js";
 import { driver } from "./driver.js";
+import { startDriver } from "./node_driver.js";
 
 export const patience = 60_000; // ms that any one condition may take: more than an SDK waits before it reconnects, 20 s
 
@@ -44,27 +42,26 @@ let trusted;
 export function trust(certificate) { trusted = certificate; }
 
 // environment is that of a program that takes its authorities from files.
-const environment = () => (trusted ? { ...direct, SSL_CERT_FILE: trusted.ca, REQUESTS_CA_BUNDLE: trusted.ca } : direct);
+const environment = () => (trusted ? { ...direct, SSL_CERT_FILE: trusted.ca, REQUESTS_CA_BUNDLE: trusted.ca, NODE_EXTRA_CA_CERTS: trusted.ca } : direct);
 
 // Each driver is { perform, stop }; what its SDK tells of by itself goes to the member by that name.
 const members = new Map();
 const emit = (name, event) => members.get(name).hear(event);
 
+// Node.js reads the authorities that it trusts when it starts, so with a certificate the driver is a process of its own.
 function startNode() {
-  const ca = trusted && readFileSync(trusted.ca);
-  class Trusting extends WebSocket {
-    constructor(url, protocols) { super(url, protocols, { ca }); }
-  }
-  const perform = driver({ json: JSONClient, protobuf: ProtobufClient }, ca ? Trusting : WebSocket, emit);
-  return { perform, stop: async () => {} };
+  return trusted ? startProgram("Node.js", process.execPath, here("node_driver.js")) : startDriver(emit);
 }
 
-function startPython() {
-  const child = spawn(here("venv/bin/python"), [here("python/driver.py")], { stdio: ["pipe", "pipe", "inherit"], env: environment() });
+function startPython() { return startProgram("Python", here("venv/bin/python"), here("python/driver.py")); }
+
+// startProgram starts a driver that reads calls, and writes results and events, as lines of JSON.
+function startProgram(name, ...command) {
+  const child = spawn(command[0], command.slice(1), { stdio: ["pipe", "pipe", "inherit"], env: environment() });
   const waiting = new Map();
   const gone = new Promise((resolve) => child.once("close", (code, signal) => {
     for (const { reject } of waiting.values()) {
-      reject(new Error(`the Python driver ended: ${code ?? signal}`));
+      reject(new Error(`the ${name} driver ended: ${code ?? signal}`));
     }
     resolve();
   }));
@@ -186,7 +183,7 @@ export class Member {
     const member = new Member(kind, token);
     t.after(() => member.disconnect());
     if (kind.transports) {
-      await member.do("open", { ...kind.transports(`http://127.0.0.1:${port}`), protobuf: kind.protobuf, asks: token !== undefined });
+      await member.do("open", { ...kind.transports(typeof port === "string" ? port.replace("ws", "http") : `http://127.0.0.1:${port}`), protobuf: kind.protobuf, asks: token !== undefined });
       return member;
     }
     const url = `${typeof port === "string" ? port : `ws://127.0.0.1:${port}`}/connection/websocket${kind.protobuf && kind.driver !== "python" ? "?format=protobuf" : ""}`;

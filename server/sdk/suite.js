@@ -17,9 +17,9 @@ const servers = [];
 export function startServer(...flags) { return startServerOf("scenarios.toml", ...flags); }
 
 // startTLSServer is startServer, with TLS on port tls.
-export async function startTLSServer(engine, certificate) {
+export async function startTLSServer(engine, certificate, ...flags) {
   binary ??= build();
-  const server = await startOverTLS(binary, here("scenarios.toml"), engine, certificate);
+  const server = await startOverTLS(binary, here("scenarios.toml"), engine, certificate, ...flags);
   servers.push(server);
   return server;
 }
