@@ -52,13 +52,17 @@ func (tm Time) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads any time of RFC 3339, or a number of milliseconds since 1970.
 func (tm *Time) UnmarshalJSON(b []byte) error {
-	var milli int64
-	if err := json.Unmarshal(b, &milli); err == nil {
+	var text string
+	if json.Unmarshal(b, &text) != nil {
+		var milli int64
+		if err := json.Unmarshal(b, &milli); err != nil {
+			return fmt.Errorf("time: must be RFC 3339, as 2026-11-29T10:00:00.000Z, or milliseconds since 1970: %w", err)
+		}
 		*tm = Time(milli)
 		return nil
 	}
-	var t time.Time
-	if err := json.Unmarshal(b, &t); err != nil {
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
 		return fmt.Errorf("time: must be RFC 3339, as 2026-11-29T10:00:00.000Z, or milliseconds since 1970: %w", err)
 	}
 	*tm = Time(t.UnixMilli())
