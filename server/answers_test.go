@@ -102,7 +102,7 @@ func (c *sdk) enterCrowd(s *Server, room string) {
 
 // unmetered removes the rate of long replies for clients that connect later.
 func unmetered(s *Server) {
-	withShardsLocked(s, func() { s.sessions.BulkRate = limiter.Rate{} })
+	withShardsLocked(s, func() { s.sessions.BulkRate.Store(&limiter.Rate{}) })
 }
 
 // owed returns the outstanding bytes of long replies.

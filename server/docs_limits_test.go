@@ -249,7 +249,7 @@ func TestDocsFixedLimitsAreThoseOfTheSources(t *testing.T) {
 		"notifications: queue":                                                                                     {n("maxQueue"), b("maxQueueBytes")},
 		"notifications: in progress; attempts":                                                                     {n("senders"), n("maxAttempts")},
 		"API calls about users that throng keeps while a connect request has no reply":                             {n("maxPendingUserCommands"), b("maxPendingUserCommandBytes")},
-		"request body":              {size(api.New(nil, api.Config{MaxMessage: config.MaxMessage}).MaxBody)},
+		"request body":              {size(api.MaxBody(config.MaxMessage))},
 		"time for the request body": {d("apiBodyTimeout")},
 		"time for one call":         {d("callTimeout")},
 		"commands of one request; channels of a broadcast": {n("maxBatchCommands"), n("maxBroadcast")},

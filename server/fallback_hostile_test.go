@@ -158,7 +158,7 @@ func TestSlowBodiesDoNotBlockCommands(t *testing.T) {
 
 func TestBodiesOfCommandsAreBoundedInBytes(t *testing.T) {
 	t.Parallel()
-	s := startPrepared(t, nil, func(s *Server) { s.edge.Fallbacks.Bodies.Max = 120 })
+	s := startPrepared(t, nil, func(s *Server) { s.edge.Fallbacks.Bodies.SetMax(120) })
 	slow := slowCommands(t, s)
 	eventually(t, "the slow request", func() bool { return s.edge.Fallbacks.Bodies.Used.Load() == 100 })
 	if status := postCommands(t, http.DefaultClient, "http://"+s.Addr().String(), "00000000000000000000000000000000", "{}"); status != http.StatusTooManyRequests {

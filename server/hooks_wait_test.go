@@ -61,7 +61,7 @@ func TestAConnectionIsNotStaleDuringAProxyRequest(t *testing.T) {
 
 // shrink sets the limit of a budget.
 func shrink(s *Server, b *limiter.Budget, most int64) {
-	withShardsLocked(s, func() { b.Max = most })
+	withShardsLocked(s, func() { b.SetMax(most) })
 }
 
 // The memory of commands that wait for a hanging application, and of the commands after them, is bounded. A small command is still

@@ -47,7 +47,9 @@ func talkInto(s *Server, room string, publications, bytes int) {
 
 // allowReplies sets the limit of long replies per connection, in bytes.
 func allowReplies(s *Server, bytes int) {
-	withShardsLocked(s, func() { s.sessions.BulkRate = limiter.Rate{Every: time.Hour / time.Duration(bytes), Burst: time.Hour} })
+	withShardsLocked(s, func() {
+		s.sessions.BulkRate.Store(&limiter.Rate{Every: time.Hour / time.Duration(bytes), Burst: time.Hour})
+	})
 }
 
 // repeated returns a frame with n commands.

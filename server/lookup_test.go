@@ -43,7 +43,7 @@ func TestACommandLooksTheOptionsUpOnce(t *testing.T) {
 		}
 		rename("tea")
 	}
-	if r := roomOf(s, "tea"); r == nil || r.Options != options {
+	if r := roomOf(s, "tea"); r == nil || r.Options() != options {
 		t.Errorf("got room %p, want one with the options that were looked up", r)
 	}
 }

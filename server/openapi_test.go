@@ -175,7 +175,7 @@ func FuzzTheAPI(f *testing.F) {
 	f.Add("moderation", `{}`)
 	cfg := DefaultConfig()
 	cfg.API.Key, cfg.Rooms, cfg.HistoryBytes = "0123456789abcdef", []chat.RoomOptions{roomWithHistory("h:*")}, 1<<20
-	a := api.New(newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 1), api.Config{Access: cfg.apiAccess(), MaxMessage: cfg.MaxMessage})
+	a := api.New(newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 1), api.Config{Access: cfg.apiAccess()})
 	a.Timeout = time.Millisecond // no event loop runs
 	f.Fuzz(func(t *testing.T, name, params string) {
 		if a.Methods[name] == nil || !json.Valid([]byte(params)) {

@@ -48,7 +48,7 @@ func TestTheSlowestConsumerIsClosedFirst(t *testing.T) {
 				c.expect(ws.OpText, texts[n])
 			}
 		}
-		if got, most := roomOf(s, "lobby").Retained.Load(), s.sessions.MaxRetainedAudience+int64(len(s.sessions.Shards)*10<<10); got > most {
+		if got, most := roomOf(s, "lobby").Retained.Load(), s.sessions.Limits().MaxRetainedAudience+int64(len(s.sessions.Shards)*10<<10); got > most {
 			t.Fatalf("got %d bytes retained by the room, want %d at most", got, most)
 		}
 	}
@@ -133,11 +133,11 @@ func TestAllOutboxesAreBounded(t *testing.T) {
 func TestAnEighthOfABudgetIsFreed(t *testing.T) {
 	for name, relieve := range map[string]func(*fanout.Topic){
 		"of a room": func(at *fanout.Topic) {
-			at.Shard.Core.MaxRetainedAudience = at.Audience.Retained.Load()
+			at.Shard.Core.Limits().MaxRetainedAudience = at.Audience.Retained.Load()
 			at.CloseSlowest()
 		},
 		"of all": func(at *fanout.Topic) {
-			at.Shard.Core.MaxRetained = at.Shard.Core.Retained.Load()
+			at.Shard.Core.Limits().MaxRetained = at.Shard.Core.Retained.Load()
 			at.Shard.CloseSlowest()
 		},
 	} {

@@ -25,7 +25,7 @@ func TestARoomIsCreatedWithItsOptions(t *testing.T) {
 	for _, in := range []chat.RoomRef{published, subscribed} {
 		r, unlock := s.Sessions.Rooms.Find(in.Name)
 		unlock()
-		if r == nil || r.Options != in.Options {
+		if r == nil || r.Options() != in.Options {
 			t.Errorf("%s: the options were looked up again", in.Name)
 		}
 	}

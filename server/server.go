@@ -72,7 +72,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	s.cfg = cfg
 	s.sessions = newHub(cfg, log, s.metrics, tokens, shardCount(runtime.GOMAXPROCS(0)))
 	s.sessions.Hooks = hooks
-	s.api = api.New(s.sessions, api.Config{Access: cfg.apiAccess(), Version: cfg.Version, MaxMessage: cfg.MaxMessage})
+	s.api = api.New(s.sessions, api.Config{Access: cfg.apiAccess(), Version: cfg.Version})
 	if err := s.listen(); err != nil {
 		return nil, err
 	}
@@ -85,7 +85,6 @@ func (s *Server) listen() (err error) {
 		Hosts:                  s.cfg.Hosts,
 		Origins:                s.cfg.Origins,
 		TrustedProxies:         s.cfg.TrustedProxies,
-		MaxConnections:         s.cfg.MaxConnections,
 		MaxConnectionsAddress:  s.cfg.MaxConnectionsAddress,
 		RateConnectionsAddress: s.cfg.RateConnectionsAddress,
 		Compression:            s.cfg.Compression == "on",
@@ -172,7 +171,7 @@ func (s *Server) Logger() *slog.Logger { return s.log }
 func (s *Server) MaxConnections() int { return s.cfg.MaxConnections }
 
 // GuestsAllowed reports whether clients without a token may connect.
-func (s *Server) GuestsAllowed() bool { return s.sessions.Guests }
+func (s *Server) GuestsAllowed() bool { return s.sessions.Settings().Guests }
 
 // OtherRooms returns who may use rooms that match no pattern: "open", "signed-in" or "closed".
 func (s *Server) OtherRooms() string { return s.cfg.OtherRooms }

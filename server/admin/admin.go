@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -19,14 +20,14 @@ import (
 
 const adminHeadTimeout = 5 * time.Second // for the head of a request
 
-// Admin is the admin port, for operators. It is constant after New.
+// Admin is the admin port, for operators. It is constant after New, except for hosts.
 type Admin struct {
 	log      *slog.Logger
 	metrics  *metrics.Metrics
 	sessions *session.Sessions
-	hooks    *session.Hooks // nil without webhooks
-	api      *api.API       // used while it serves this port
-	hosts    origin.Hosts
+	hooks    *session.Hooks
+	api      *api.API // used while it serves this port
+	hosts    atomic.Pointer[origin.Hosts]
 
 	Listener net.Listener
 }
@@ -40,8 +41,13 @@ type Config struct {
 
 // New returns the admin port.
 func New(cfg Config, h *session.Sessions, m *metrics.Metrics, log *slog.Logger) *Admin {
-	return &Admin{log: log, metrics: m, sessions: h, hooks: h.Hooks, api: cfg.API, hosts: cfg.Hosts, Listener: cfg.Listener}
+	a := &Admin{log: log, metrics: m, sessions: h, hooks: h.Hooks, api: cfg.API, Listener: cfg.Listener}
+	a.SetHosts(cfg.Hosts)
+	return a
 }
+
+// SetHosts replaces the names that the Host header may have. Any goroutine may call it.
+func (a *Admin) SetHosts(hosts origin.Hosts) { a.hosts.Store(&hosts) }
 
 // HTTPServer returns the server of the port. The caller serves the Listener with it.
 func (a *Admin) HTTPServer() *http.Server {
@@ -87,7 +93,7 @@ var ownOrigin origin.Allowed
 func (a *Admin) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch site := r.Header.Get("Sec-Fetch-Site"); {
-		case !a.hosts.Allow(r.Host):
+		case !a.hosts.Load().Allow(r.Host):
 			a.reject(w, metrics.RejectedHost, http.StatusMisdirectedRequest, origin.ForeignHost(r.Host))
 		case site == "cross-site", site == "same-site", !ownOrigin.Allow(ws.FieldOf(r.Header["Origin"]), r.Host):
 			a.reject(w, metrics.RejectedCrossSite, http.StatusForbidden,

@@ -9,7 +9,7 @@ import (
 // WatchHub registers the metrics that read the state of rooms and connections.
 func WatchHub(m *metrics.Metrics, h *session.Sessions) {
 	m.Gauge("throng_connections", "WebSocket connections.", func() float64 { return float64(h.Live.Load()) })
-	m.Gauge("throng_connections_limit", "Maximum number of WebSocket connections.", func() float64 { return float64(h.MaxLive) })
+	m.Gauge("throng_connections_limit", "Maximum number of WebSocket connections.", func() float64 { return float64(h.Limits().MaxLive) })
 	m.Gauge("throng_rooms", "Rooms with a member or a history.", func() float64 { return float64(h.Rooms.Count()) })
 	m.Gauge("throng_users", "Users with at least one connection.", func() float64 { return float64(h.UserCount()) })
 	m.Gauge("throng_history_publications", "Publications in the history of all rooms.", func() float64 {

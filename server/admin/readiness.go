@@ -31,12 +31,12 @@ func (a *Admin) serveReady(w http.ResponseWriter, r *http.Request) {
 		respond(w, status, text)
 		return
 	}
-	live := a.sessions.Live.Load()
+	live, most := a.sessions.Live.Load(), a.sessions.Limits().MaxLive
 	checks := map[string]Check{
 		"accepting":   {OK: status == http.StatusOK},
-		"connections": {OK: live < a.sessions.MaxLive, Detail: fmt.Sprintf("%d of %d", live, a.sessions.MaxLive)},
+		"connections": {OK: live < most, Detail: fmt.Sprintf("%d of %d", live, most)},
 	}
-	if h := a.hooks; h != nil {
+	if h := a.hooks; h.On() {
 		c := Check{OK: true, Events: h.Health.All()}
 		for _, e := range c.Events {
 			c.OK = c.OK && e.OK

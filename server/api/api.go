@@ -22,7 +22,6 @@ import (
 type API struct {
 	sessions *session.Sessions
 	access   atomic.Pointer[access]
-	MaxBody  int64
 	uid      string // of this process, for "info"
 	version  string // of the program, for "info"
 	Methods  map[string]apiMethod

@@ -24,16 +24,14 @@ const (
 
 // Config has the settings of the server API.
 type Config struct {
-	Access     Access
-	Version    string // of the program, for the method info; empty: session.ServerVersion
-	MaxMessage int    // bytes; a body may have twice as many, and 1 MiB
+	Access  Access
+	Version string // of the program, for the method info; empty: session.ServerVersion
 }
 
 // New returns an API. It is off if Access has no key.
 func New(h *session.Sessions, cfg Config) *API {
 	a := &API{
 		sessions: h,
-		MaxBody:  max(1<<20, 2*int64(cfg.MaxMessage)),
 		uid:      session.RandomID(16),
 		version:  cmp.Or(cfg.Version, session.ServerVersion),
 		Methods:  APIMethods(),
@@ -137,12 +135,15 @@ func (a *API) serveOne(w http.ResponseWriter, r *http.Request, command namedComm
 	response.End(r.Context())
 }
 
+// MaxBody returns the limit of the body of a request in bytes, for the max-message of the server.
+func MaxBody(maxMessage int) int64 { return max(1<<20, 2*int64(maxMessage)) }
+
 // read returns the body, of MaxBody bytes at most. An empty body is {}.
 func (a *API) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(apiBodyTimeout)); err != nil {
 		a.sessions.Log.Debug("no read deadline for the body", "error", err)
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, a.MaxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody(a.sessions.Limits().Rules.MaxMessage)))
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("body: %w", err)

@@ -5,21 +5,23 @@ import (
 	"time"
 )
 
-// AllowCommand counts a command against the rate limit of an address, which all of its connections share. It returns false over the limit.
-// Any goroutine may call it.
+// AllowCommand counts a command against the rate limit of an address, which all of its connections share. It returns false over the limit. A
+// connection from before the first limit per address has no address, nil, and no limit. Any goroutine may call it.
 func (h *Hub) AllowCommand(a *Address, now time.Duration) bool {
-	if h.addressRate.Every == 0 {
+	limit := h.Settings().addressRate
+	if limit.Every == 0 || a == nil {
 		return true
 	}
 	h.AddressesMu.Lock()
 	defer h.AddressesMu.Unlock()
-	return h.addressRate.Allow(&a.meter, now, 1)
+	return limit.Allow(&a.meter, now, 1)
 }
 
 // ReserveAddress counts a connection of an address key. ok is false, and the address is nil, if the address is at its limit of connections.
 // With ok, the address is nil if addresses are not counted (Config.CountsAddresses). Return it with ReleaseAddress.
 func (h *Hub) ReserveAddress(from netip.Addr) (a *Address, ok bool) {
-	if !h.countsAddresses {
+	settings := h.Settings()
+	if !settings.countsAddresses {
 		return nil, true
 	}
 	h.AddressesMu.Lock()
@@ -29,7 +31,7 @@ func (h *Hub) ReserveAddress(from netip.Addr) (a *Address, ok bool) {
 		a = &Address{Key: from, meter: h.parkedAddressMeters.Resume(from)}
 		h.Addresses[from] = a
 	}
-	if h.maxAddressConnections > 0 && a.Conns >= h.maxAddressConnections {
+	if settings.maxAddressConnections > 0 && a.Conns >= settings.maxAddressConnections {
 		return nil, false
 	}
 	a.Conns++

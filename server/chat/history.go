@@ -128,6 +128,25 @@ func (hist *History) dropOldest() int {
 	return size
 }
 
+// shrink drops the oldest publications until the history has at most maxMessages messages, and the numbers of notices and changes that
+// belong to it. It returns how many bytes that frees, and releases the places that the history no longer needs.
+func (hist *History) shrink(maxMessages int) (freed int) {
+	limits := [...]int{maxMessages, noticesPerMessage * maxMessages, changesPerMessage * maxMessages}
+	for i := range hist.kinds {
+		for hist.kinds[i] > limits[i] {
+			freed += hist.dropOldest()
+		}
+	}
+	if most := (1 + noticesPerMessage + changesPerMessage) * maxMessages; hist.Count > 0 && len(hist.ring) > most {
+		smaller := make([]Publication, most)
+		for i := range hist.Count {
+			smaller[i] = *hist.At(i)
+		}
+		hist.ring, hist.head = smaller, 0
+	}
+	return freed
+}
+
 // expire drops publications from before a tick and returns how many bytes that frees.
 func (hist *History) expire(before wheel.Tick) (freed int) {
 	for hist.Count > 0 && hist.At(0).At < before {

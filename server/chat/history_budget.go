@@ -8,15 +8,14 @@ import (
 )
 
 // historyBudget is the history budget: it bounds the bytes of all histories together, and evicts the oldest publications when they exceed it.
-// The caller of a method with a room holds the room's lock. evict, evictBusy and evictIf take it themselves: their caller holds no lock.
+// The caller of a method with a room holds the room's lock. evict, evictBusy, evictIf and resize take it themselves: their caller holds no lock.
 type historyBudget struct {
-	maxBytes int // constant
-
-	mu      sync.Mutex // a leaf
-	bytes   int
-	count   int
-	evicted uint64        // publications
-	order   []budgetEntry // the oldest first; includes publications that their room has dropped
+	mu       sync.Mutex // a leaf
+	maxBytes int
+	bytes    int
+	count    int
+	evicted  uint64        // publications
+	order    []budgetEntry // the oldest first; includes publications that their room has dropped
 }
 
 type budgetEntry struct {
@@ -27,7 +26,7 @@ type budgetEntry struct {
 // Append appends p to the history of r. The histories may exceed the budget until the caller calls evict.
 func (hb *historyBudget) Append(r *Room, p *Publication) {
 	before := r.History.Count
-	grown := r.History.add(p, r.Options.HistorySize)
+	grown := r.History.add(p, r.Options().HistorySize)
 	hb.mu.Lock()
 	defer hb.mu.Unlock()
 	hb.countLocked(grown, r.History.Count-before)
@@ -52,6 +51,11 @@ func (hb *historyBudget) expire(r *Room, before wheel.Tick) {
 
 // Clear drops all publications of r.
 func (hb *historyBudget) Clear(r *Room) { hb.update(r, func() int { return -r.History.clear() }) }
+
+// shrink drops the oldest publications of r until they fit into a history of maxMessages messages.
+func (hb *historyBudget) shrink(r *Room, maxMessages int) {
+	hb.update(r, func() int { return -r.History.shrink(maxMessages) })
+}
 
 // update calls how, which changes the history of r and returns its growth in bytes, and counts the change.
 func (hb *historyBudget) update(r *Room, how func() (grown int)) {
@@ -111,7 +115,7 @@ func (hb *historyBudget) Counts() (publications, bytes int, evicted uint64) {
 // the others. release is called with the room of the oldest publication, under its lock, after that publication is evicted. The caller holds
 // no lock.
 func (hb *historyBudget) evict(r *Room, release func(*Room)) {
-	if r == nil || r.Options.HistorySize == 0 {
+	if r == nil || r.Options().HistorySize == 0 {
 		return
 	}
 	for {
@@ -148,5 +152,22 @@ func (hb *historyBudget) evictIf(m budgetEntry, release func(*Room)) {
 	if m.room.History.first.Load() == m.offset {
 		hb.evictOldest(m.room)
 		release(m.room)
+	}
+}
+
+// resize replaces the budget, and evicts the oldest publications until the histories are within it. release is called as by evict. The caller
+// holds no lock; the locks that it takes are held for one publication at a time.
+func (hb *historyBudget) resize(maxBytes int, release func(*Room)) {
+	hb.mu.Lock()
+	hb.maxBytes = maxBytes
+	hb.mu.Unlock()
+	for {
+		oldest, over := hb.oldest()
+		if !over {
+			return
+		}
+		if hb.removeFirst(oldest) {
+			hb.evictIf(oldest, release)
+		}
 	}
 }

@@ -20,7 +20,7 @@ func TestTheHistoryBudgetSubtractsEvictions(t *testing.T) {
 		"cleared": func(a *historyBudget, r *Room) { a.Clear(r) },
 	} {
 		a := historyBudget{maxBytes: 1 << 20}
-		r := NewRoom(&Stripe{}, "x", &RoomOptions{HistorySize: 5}, 1)
+		r := NewRoom(&Stripe{}, "x", &Options{RoomOptions: RoomOptions{HistorySize: 5}}, 1)
 		for n := range 10 {
 			a.Append(r, &Publication{Data: []byte("a text"), At: wheel.Tick(n)})
 		}
@@ -45,7 +45,7 @@ func TestAllHistoriesTogetherAreBounded(t *testing.T) {
 	a := historyBudget{maxBytes: most*(each+PublicationOverhead) + used*HistoryOverhead}
 	rooms := make([]*Room, 5)
 	for i := range rooms {
-		rooms[i] = NewRoom(&Stripe{}, fmt.Sprint(i), &RoomOptions{HistorySize: 1000}, 1)
+		rooms[i] = NewRoom(&Stripe{}, fmt.Sprint(i), &Options{RoomOptions: RoomOptions{HistorySize: 1000}}, 1)
 	}
 	var order []string
 	for n := range 5000 {
@@ -92,7 +92,7 @@ func TestABusyRoomDoesNotEvictOtherHistories(t *testing.T) {
 			emptied++
 		}
 	}
-	quiet, busy := NewRoom(&Stripe{}, "quiet", &o, 1), NewRoom(&Stripe{}, "busy", &o, 1)
+	quiet, busy := NewRoom(&Stripe{}, "quiet", &Options{RoomOptions: o}, 1), NewRoom(&Stripe{}, "busy", &Options{RoomOptions: o}, 1)
 	for range 20 {
 		a.Append(quiet, &Publication{Data: make([]byte, 10)})
 	}
@@ -146,7 +146,7 @@ func TestTheHistoryCountsItsMemory(t *testing.T) {
 			}
 			o := DefaultRoom()
 			o.HistorySize, o.HistoryTTL = publications, MaxHistoryTTL
-			r := NewRoom(&Stripe{}, "x", &o, 1)
+			r := NewRoom(&Stripe{}, "x", &Options{RoomOptions: o}, 1)
 			a := historyBudget{maxBytes: 1 << 30}
 			var before, after runtime.MemStats
 			runtime.GC()

@@ -15,19 +15,10 @@ import (
 type Hub struct {
 	// Constant after New.
 	*fanout.Engine
-	MessageRate           limiter.Rate
-	userRate              limiter.Rate
-	addressRate           limiter.Rate
-	patterns              []RoomOptions
-	anyRoom               RoomOptions // of rooms that no pattern matches
-	closed                bool        // only the application may use such rooms
-	Names                 NameRules
-	Guests                bool
-	maxUserConnections    int
-	maxAddressConnections int
-	countsAddresses       bool // connections have an Address: a limit is per address, or a trusted proxy gives the address, which is stored nowhere else
-	Moderation            *Moderation
-	formats               Formats
+	Moderation *Moderation
+	formats    Formats
+
+	settings atomic.Pointer[Settings]
 
 	Rooms            *rooms
 	HistoryBudget    historyBudget
@@ -48,26 +39,19 @@ type Hub struct {
 // New returns a hub without rooms. The caller calls OnTick on the heartbeat.
 func New(cfg Config, f Formats, e *fanout.Engine) *Hub {
 	h := &Hub{
-		Engine:                e,
-		MessageRate:           limiter.PerSecond(cfg.Rate),
-		userRate:              limiter.PerSecond(cfg.RateUser),
-		addressRate:           limiter.PerSecond(cfg.RateAddress),
-		patterns:              cfg.Rooms,
-		anyRoom:               otherRoom(cfg.OtherRooms),
-		closed:                cfg.OtherRooms == RoomsClosed,
-		Names:                 cfg.Names,
-		Guests:                cfg.Guests,
-		maxUserConnections:    cfg.MaxConnectionsUser,
-		maxAddressConnections: cfg.MaxConnectionsAddress,
-		countsAddresses:       cfg.CountsAddresses || cfg.MaxConnectionsAddress > 0 || cfg.RateAddress > 0,
-		Moderation:            newModeration(),
-		formats:               f,
+		Engine:     e,
+		Moderation: newModeration(),
+		formats:    f,
 
 		users:         map[string]*User{},
 		Addresses:     map[netip.Addr]*Address{},
 		HistoryBudget: historyBudget{maxBytes: cfg.HistoryBytes},
 		Positions:     newPositionTable(),
 	}
+	h.settings.Store(newSettings(cfg))
 	h.Rooms = newRooms(h)
 	return h
 }
+
+// Settings returns the settings of now. Any goroutine may call it.
+func (h *Hub) Settings() *Settings { return h.settings.Load() }

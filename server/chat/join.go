@@ -78,7 +78,7 @@ func (h *Hub) JoinRooms(c *fanout.Conn, requests []*JoinRequest, reply fanout.La
 // joinLocked gets or creates the room, recovers publications, and adds the member. It sets Err on rejection. The room's lock is held.
 func (h *Hub) joinLocked(c *fanout.Conn, q *JoinRequest) {
 	r := h.roomOfRefLocked(h.Rooms.StripeOf(q.Room.Name), q.Room)
-	o := r.Options
+	o := r.Options()
 	if o.MaxMembers > 0 && r.Members >= o.MaxMembers {
 		q.Err = RejectLimit
 		h.releaseLocked(r)
@@ -120,8 +120,9 @@ const maxRecovered = 1000
 // max-unsent, for one room and for all recent requests of the client together: otherwise the client would be closed as a slow consumer. The
 // room's lock is held.
 func (h *Hub) recoverLocked(r *Room, q *JoinRequest) {
-	recovered, bytes, ok := r.History.after(q.Since, maxRecovered, h.MaxUnsent/2)
-	if ok && bytes > 0 && !limiter.PerSecond(h.MaxUnsent/2).Allow(q.RecoveryMeter, h.Clock.Now(), bytes) {
+	most := h.Limits().MaxUnsent / 2
+	recovered, bytes, ok := r.History.after(q.Since, maxRecovered, most)
+	if ok && bytes > 0 && !limiter.PerSecond(most).Allow(q.RecoveryMeter, h.Clock.Now(), bytes) {
 		recovered, ok = nil, false
 	}
 	q.Recovered = ok

@@ -17,7 +17,7 @@ func (h *Hub) leaveLocked(m *Membership) (wake uint64) {
 	r.Members--
 	m.Topic.Members--
 	h.Metrics.Subscriptions.Dec()
-	if r.Options.Presence {
+	if r.Presence.has(&m.PresenceEntry) {
 		r.Presence.Remove(&m.PresenceEntry)
 	}
 	wake |= m.Topic.Shard.Push(fanout.Job{Do: fanout.LeaveTopic, Member: &m.Member})

@@ -12,7 +12,8 @@ func (h *Hub) Authorize(a Actor, action Action, in RoomRef) bool {
 	if a.Application {
 		return true
 	}
-	switch personal, ok := h.Names.allow(a, action, in.Name); {
+	in = h.current(in)
+	switch personal, ok := in.Options.from.Names.allow(a, action, in.Name); {
 	case !ok:
 		return false
 	case personal && action == ToSubscribe:
@@ -24,7 +25,10 @@ func (h *Hub) Authorize(a Actor, action Action, in RoomRef) bool {
 }
 
 // Unknown reports whether rooms are closed and no pattern matches the room. The application may still subscribe connections to it.
-func (h *Hub) Unknown(in RoomRef) bool { return h.closed && in.Options == &h.anyRoom }
+func (h *Hub) Unknown(in RoomRef) bool {
+	o := h.current(in).Options
+	return o.from.closed && o.unmatched()
+}
 
 // Denial returns the rejection of an action that Authorize denies. It depends only on the room's name, the client's own subscription and its
 // sanctions, so it does not reveal whether the room exists.
@@ -42,19 +46,20 @@ func (h *Hub) Denial(a Actor, action Action, in RoomRef) *Rejection {
 // so it does not reveal whether the room exists. It does not contain the name.
 func (h *Hub) PlainDenial(room string) string {
 	const instead = "connect to " + SessionPath + " with a token"
-	switch in := h.RoomRef(room); {
+	in := h.RoomRef(room)
+	switch o := in.Options; {
 	case h.Authorize(Actor{}, ToSubscribe, in):
-		if h.Guests {
+		if o.from.Guests {
 			return ""
 		}
 		return "guests are not admitted: " + instead + ", or start the server with --guests on"
-	case !h.Names.allowPlain(room):
+	case !o.from.Names.allowPlain(room):
 		return "its name reserves it (user-rooms, private-rooms): " + instead
-	case in.Options != &h.anyRoom && in.Options.Subscribe == Nobody:
+	case !o.unmatched() && o.Subscribe == Nobody:
 		return "its options admit only clients that the application subscribes (subscribe): use the server API, a connection token or a webhook"
-	case in.Options != &h.anyRoom:
+	case !o.unmatched():
 		return "its options require a token or a user (subscribe): " + instead
-	case h.closed:
+	case o.from.closed:
 		return "no [[room]] pattern matches it, and the server was started with --rooms closed: add a [[room]] table for it"
 	}
 	return "no [[room]] pattern matches it, and such rooms are for signed-in users (--rooms): " + instead

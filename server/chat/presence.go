@@ -36,6 +36,14 @@ func (pres *Presence) Add(e *PresenceEntry) {
 	pres.users[e.Info.User]++
 }
 
+// has reports whether a member is listed.
+func (pres *Presence) has(e *PresenceEntry) bool {
+	return int(e.at) < len(pres.list) && pres.list[e.at] == e
+}
+
+// clear removes all members.
+func (pres *Presence) clear() { *pres = Presence{} }
+
 // Remove removes a member, which Add has added.
 func (pres *Presence) Remove(e *PresenceEntry) {
 	pres.Bytes -= int(e.size)

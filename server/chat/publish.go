@@ -43,10 +43,10 @@ func (h *Hub) Admit(a Actor, in RoomRef, size int) *Rejection {
 
 // MaxPublication returns the largest size of a publication in a room, in bytes: the room's max-message, or the server's.
 func (h *Hub) MaxPublication(in RoomRef) int {
-	if in.Options.MaxMessage > 0 {
-		return in.Options.MaxMessage
+	if o := h.current(in).Options; o.MaxMessage > 0 {
+		return o.MaxMessage
 	}
-	return h.Rules.MaxMessage
+	return h.Limits().Rules.MaxMessage
 }
 
 // PublishOptions are the options of a publication through the server API.
@@ -63,6 +63,7 @@ type PublishOptions struct {
 //   - A repetition (IdempotencyKey): the room is nil, and the position is that of the first publication.
 //   - An outdated one (Version): the result is the room, and the position of its latest publication.
 func (h *Hub) Publish(to RoomRef, pub Publication, o PublishOptions) (*Room, StreamPosition) {
+	to = h.current(to)
 	name, options := to.Name, to.Options
 	m := &Message{Pub: pub, Bytes: int32(pub.Size() + messageOverhead)}
 	now := h.Clock.Tick()
@@ -85,7 +86,7 @@ func (h *Hub) Publish(to RoomRef, pub Publication, o PublishOptions) (*Room, Str
 	var wake uint64
 	switch {
 	case r == nil:
-	case o.Version.Number > 0 && r.Options.HistorySize > 0 && !o.SkipHistory && !r.version.advance(o.Version):
+	case o.Version.Number > 0 && r.Options().HistorySize > 0 && !o.SkipHistory && !r.version.advance(o.Version):
 		h.Metrics.Outdated.Inc()
 		at = r.History.Position()
 	default:
@@ -114,7 +115,7 @@ func (h *Hub) PublishPlain(r *Room, op ws.Opcode, payload []byte) {
 	in.Mu.Lock()
 	if r.Members == 0 {
 		// The publisher has left meanwhile, so the table may have another room of that name.
-		r = h.roomOfRefLocked(in, RoomRef{Name: r.Name, Options: r.Options})
+		r = h.roomOfRefLocked(in, RoomRef{Name: r.Name, Options: r.Options()})
 	}
 	if r.hasOnlyPlainMembers() {
 		wake = r.PostFrameLocked(frame)
@@ -137,13 +138,14 @@ func (h *Hub) PublishPlain(r *Room, op ws.Opcode, payload []byte) {
 // wake. The room's lock is held. The caller calls HistoryBudget.evict after it releases the lock.
 func (h *Hub) publishLocked(r *Room, m *Message, skipHistory bool) (at StreamPosition, wake uint64) {
 	m.Room = r
-	if r.Options.HistorySize > 0 && !skipHistory {
+	o := r.Options()
+	if o.HistorySize > 0 && !skipHistory {
 		m.Pub.At, m.Pub.UnixMilli = h.Clock.Tick(), time.Now().UnixMilli()
 		h.HistoryBudget.Append(r, &m.Pub)
 		at = r.History.Position()
 		h.scheduleExpiryLocked(r)
 	}
-	if r.Options.Delta {
+	if o.Delta {
 		m.deltaBase, r.DeltaBase = r.DeltaBase, nil
 		if r.Members > 0 && len(m.Pub.Data) <= MaxDelta {
 			// A copy: m would keep its frames in memory.

@@ -1,6 +1,8 @@
 package chat
 
 import (
+	"sync/atomic"
+
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/wheel"
 )
@@ -14,8 +16,9 @@ type Room struct {
 	fanout.Audience   // its topics are guarded by Stripe.Mu
 
 	// Constant after NewRoom.
-	Stripe  *Stripe
-	Options *RoomOptions
+	Stripe *Stripe
+
+	options atomic.Pointer[Options] // never nil; replaced under Stripe.Mu
 
 	// Guarded by Stripe.Mu.
 	Members   int
@@ -31,15 +34,19 @@ type Room struct {
 func (r *Room) WheelLinks() *wheel.Links[Room] { return &r.Links }
 
 // NewRoom returns a room without members that is not in the room table.
-func NewRoom(in *Stripe, name string, options *RoomOptions, shards int) *Room {
-	r := &Room{Stripe: in, Options: options}
+func NewRoom(in *Stripe, name string, options *Options, shards int) *Room {
+	r := &Room{Stripe: in}
+	r.options.Store(options)
 	r.Audience.Name, r.Audience.Owner, r.Audience.Mu, r.Audience.Limit = name, r, &in.Mu, roomBacklog*int64(shards)
 	return r
 }
 
+// Options returns the options of now. Any goroutine may call it. They stay the same while the room's lock is held.
+func (r *Room) Options() *Options { return r.options.Load() }
+
 // hasOnlyPlainMembers reports whether a room has only plain members without compression, no history and no deltas. The room's lock is held.
 func (r *Room) hasOnlyPlainMembers() bool {
-	if r.Options.HistorySize > 0 || r.Options.Delta {
+	if o := r.Options(); o.HistorySize > 0 || o.Delta {
 		return false
 	}
 	for _, p := range r.Topics {
@@ -61,4 +68,4 @@ func (r *Room) plainMembers() (n int) {
 }
 
 // HistoryTTL returns the history TTL.
-func (r *Room) HistoryTTL() wheel.Tick { return fanout.InTicks(r.Options.HistoryTTL) }
+func (r *Room) HistoryTTL() wheel.Tick { return fanout.InTicks(r.Options().HistoryTTL) }

@@ -20,9 +20,11 @@ func (h *Hub) roomOfRefLocked(in *Stripe, v RoomRef) *Room {
 
 // createLocked creates a room and restores its stream position. The lock of in is held.
 func (h *Hub) createLocked(in *Stripe, v RoomRef) *Room {
+	// v may be from before a reload, which has given the rooms of this stripe their new options.
+	v = h.current(v)
 	// v.Name may share memory with a request or a frame.
 	r := NewRoom(in, strings.Clone(v.Name), v.Options, len(h.Shards))
-	if r.Options.HistorySize > 0 {
+	if v.Options.HistorySize > 0 {
 		at := h.Positions.take(r.Name)
 		r.History.Epoch, r.History.LastOffset = at.Epoch, at.Offset
 	}

@@ -19,7 +19,7 @@ const (
 // sendOrQueueLocked sends or queues a join or leave event, if the options of the room have them. It returns the shards to wake. The room's
 // lock is held.
 func (h *Hub) sendOrQueueLocked(r *Room, info *ClientInfo, joined bool) (wake uint64) {
-	if !r.Options.JoinLeave {
+	if !r.Options().JoinLeave {
 		return 0
 	}
 	if r.events == nil {

@@ -35,7 +35,7 @@ type positionTable struct {
 	mu         sync.Mutex // a leaf
 	Stored     recent.Table[storedPosition]
 	dropCounts countSketch
-	Dropped    uint64 // positions that were dropped: expired, or beyond MaxPositions
+	Dropped    uint64 // positions that were dropped: expired, beyond MaxPositions, or because a reload may have ended their history
 }
 
 // storedPosition is the position of a released room.
@@ -88,6 +88,32 @@ func (p *positionTable) store(room string, at StreamPosition, now wheel.Tick) {
 	defer p.mu.Unlock()
 	if dropped, full := p.Stored.Put(p.keyOf(room), storedPosition{epoch, at.Offset, now}); full {
 		p.drop(dropped)
+	}
+}
+
+// forget makes the next epoch of a room a new one. A room whose history ends has publications without offsets until it has another history.
+func (p *positionTable) forget(room string) {
+	key := p.keyOf(room)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.Stored.Remove(key)
+	p.dropCounts.increment(key)
+}
+
+// dropAll drops the positions that are stored now, some at a time: the lock is held for maxExpiredPerTick of them.
+func (p *positionTable) dropAll() {
+	rest, _ := p.Counts()
+	for rest > 0 {
+		p.mu.Lock()
+		n := min(rest, maxExpiredPerTick, p.Stored.Count)
+		for range n {
+			p.drop(p.Stored.RemoveOldest())
+		}
+		p.mu.Unlock()
+		if n == 0 {
+			return
+		}
+		rest -= n
 	}
 }
 

@@ -20,7 +20,7 @@ func (h *Hub) AddUser(c userClient, name string, since *uint64) (u *User, comman
 		}
 	}
 	if name == "" {
-		if h.userRate.Every != 0 {
+		if h.Settings().userRate.Every != 0 {
 			u = &User{}
 		}
 		return u, commands, nil
@@ -28,7 +28,7 @@ func (h *Hub) AddUser(c userClient, name string, since *uint64) (u *User, comman
 	if u = h.users[name]; u == nil {
 		u = &User{name: name, meter: h.parkedUserMeters.Resume(name)}
 	}
-	if h.maxUserConnections > 0 && len(u.clients) >= h.maxUserConnections {
+	if most := h.Settings().maxUserConnections; most > 0 && len(u.clients) >= most {
 		return nil, nil, RejectLimit
 	}
 	h.users[name] = u
@@ -50,24 +50,27 @@ func (h *Hub) RemoveUser(u *User, c userClient) {
 	}
 }
 
-// AllowPublish counts a publication against the rate limit of a user, which all of its connections share. It returns false over the limit.
+// AllowPublish counts a publication against the rate limit of a user, which all of its connections share. It returns false over the limit. An
+// anonymous connection from before the first such limit has no user, nil, and no limit.
 func (h *Hub) AllowPublish(u *User, now time.Duration) bool {
-	if h.userRate.Every == 0 {
+	limit := h.Settings().userRate
+	if limit.Every == 0 || u == nil {
 		return true
 	}
 	h.UsersMu.Lock()
 	defer h.UsersMu.Unlock()
-	return h.userRate.Allow(&u.meter, now, 1)
+	return limit.Allow(&u.meter, now, 1)
 }
 
 // UndoPublish undoes the count of AllowPublish.
 func (h *Hub) UndoPublish(u *User) {
-	if h.userRate.Every == 0 {
+	limit := h.Settings().userRate
+	if limit.Every == 0 || u == nil {
 		return
 	}
 	h.UsersMu.Lock()
 	defer h.UsersMu.Unlock()
-	h.userRate.Undo(&u.meter)
+	limit.Undo(&u.meter)
 }
 
 // UserCount returns the number of users with a connection; anonymous users do not count.

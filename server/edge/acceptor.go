@@ -81,7 +81,7 @@ func (e *Edge) Listen(address string, tls *tlshandshake.Handshaker) (*Acceptor, 
 		return errors.Join(sockets.Close(), tcp.Close())
 	})
 	if !e.listens {
-		e.listens, e.checksHost = true, len(e.hosts) > 0 || origin.IsLoopback(ac.Addr())
+		e.listens, e.loopback = true, origin.IsLoopback(ac.Addr())
 	}
 	return ac, nil
 }

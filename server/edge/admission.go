@@ -57,7 +57,7 @@ func (e *Edge) authorize(h *ws.Head) (admission, *rejection) {
 	if !e.allowsHost(h.Host) {
 		return admission{}, &rejection{metrics.HandshakeHost, http.StatusMisdirectedRequest, origin.ForeignHost(h.Host)}
 	}
-	if !e.origins.Allow(h.Origin, h.Host) {
+	if !e.rules.Load().origins.Allow(h.Origin, h.Host) {
 		return admission{}, &rejection{metrics.HandshakeOrigin, http.StatusForbidden, foreignOrigin(h.Origin.Value)}
 	}
 	if e.sessions.Draining.Load() {
@@ -88,10 +88,6 @@ func (e *Edge) AuthorizeRequest(r *http.Request) (admission, *rejection) {
 	}
 	return e.authorize(&h)
 }
-
-// allowsHost reports whether the Host header of a request to the public port is allowed. All are allowed unless the port listens on a loopback
-// address, or --host is set.
-func (e *Edge) allowsHost(host string) bool { return !e.checksHost || e.hosts.Allow(host) }
 
 // draining returns the rejection of a handshake during a graceful stop.
 func draining() *rejection {

@@ -22,13 +22,21 @@ type connectRate struct {
 // newConnectRate returns a limit of perSecond new connections, 0 for no limit. This machine is exempt. So are trusted proxies, because each
 // connects for many clients.
 func newConnectRate(perSecond int, trusted proxies) *connectRate {
-	limit := limiter.PerSecond(perSecond)
-	limit.Burst = connectBurst
 	return &connectRate{
-		addresses: limiter.NewAddressRates(limit, connectMeters),
+		addresses: limiter.NewAddressRates(connectLimit(perSecond), connectMeters),
 		Exempt:    func(a netip.Addr) bool { return !a.IsValid() || a.IsLoopback() || trusted.trusted(a) },
 	}
 }
+
+// connectLimit returns the limit of perSecond new connections.
+func connectLimit(perSecond int) limiter.Rate {
+	limit := limiter.PerSecond(perSecond)
+	limit.Burst = connectBurst
+	return limit
+}
+
+// setRate replaces the limit.
+func (cr *connectRate) setRate(perSecond int) { cr.addresses.SetRate(connectLimit(perSecond)) }
 
 // Allow reports whether an address may connect now, and if so counts the connection.
 func (cr *connectRate) Allow(from netip.Addr, now time.Duration) bool {

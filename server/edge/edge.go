@@ -1,9 +1,9 @@
 package edge
 
 import (
-	"fmt"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -24,7 +24,7 @@ const (
 )
 
 // Edge handles the requests of the public port: it authorizes handshakes and responds to the other requests. It is constant after
-// the last Listen. Its parts with a state of their own have locks.
+// the last Listen, except for rules. Its parts with a state of their own have locks.
 type Edge struct {
 	log      *slog.Logger
 	metrics  *metrics.Metrics
@@ -34,9 +34,9 @@ type Edge struct {
 	logHost, logOrigin rate.Sometimes
 
 	sessions *session.Sessions
-	hooks    *session.Hooks // nil without webhooks
-	api      *api.API       // used while it serves this port
-	page     http.Handler   // for all other paths
+	hooks    *session.Hooks
+	api      *api.API     // used while it serves this port
+	page     http.Handler // for all other paths
 
 	Pending     *Pending
 	IdleTimeout time.Duration     // of an HTTP connection without a request
@@ -47,14 +47,12 @@ type Edge struct {
 	Guests      *guests
 	Requests    *rate.Limiter // rate of HTTP requests without a valid API key
 
-	proxies        proxies
-	origins        origin.Allowed
-	hosts          origin.Hosts
-	listens        bool // Listen was called
-	checksHost     bool // the Host header must be in hosts
-	redirectPort   int  // of https, for requests to the plain port; 0 to handle them
-	compression    bool // permessage-deflate is accepted
-	countsAtAccept bool // connections count for their address from the accept on
+	rules        atomic.Pointer[rules]
+	proxies      proxies
+	listens      bool // Listen was called
+	loopback     bool // the first port listens on a loopback address
+	redirectPort int  // of https, for requests to the plain port; 0 to handle them
+	compression  bool // permessage-deflate is accepted
 }
 
 // Config has the settings of the public port.
@@ -62,7 +60,6 @@ type Config struct {
 	Hosts                  origin.Hosts
 	Origins                []string
 	TrustedProxies         []string
-	MaxConnections         int
 	MaxConnectionsAddress  int // 0 for no limit
 	Compression            bool
 	RedirectPort           int           // of https, for requests to the plain port; 0 to handle them
@@ -74,34 +71,29 @@ type Config struct {
 // New returns an Edge that does not listen. It serves a while that is on the public port.
 func New(cfg Config, h *session.Sessions, a *api.API, m *metrics.Metrics, log *slog.Logger) (*Edge, error) {
 	e := &Edge{
-		log:            log,
-		metrics:        m,
-		logLimit:       logqueue.EverySecond(),
-		logHost:        logqueue.EverySecond(),
-		logOrigin:      logqueue.EverySecond(),
-		sessions:       h,
-		hooks:          h.Hooks,
-		api:            a,
-		page:           web.Handler(),
-		IdleTimeout:    keepAliveTimeout,
-		tick:           h.Clock.Tick,
-		Guests:         NewGuests(),
-		Requests:       rate.NewLimiter(requestRate, requestBurst),
-		hosts:          cfg.Hosts,
-		compression:    cfg.Compression,
-		redirectPort:   cfg.RedirectPort,
-		countsAtAccept: cfg.MaxConnectionsAddress > 0,
+		log:          log,
+		metrics:      m,
+		logLimit:     logqueue.EverySecond(),
+		logHost:      logqueue.EverySecond(),
+		logOrigin:    logqueue.EverySecond(),
+		sessions:     h,
+		hooks:        h.Hooks,
+		api:          a,
+		page:         web.Handler(),
+		IdleTimeout:  keepAliveTimeout,
+		tick:         h.Clock.Tick,
+		Guests:       NewGuests(),
+		Requests:     rate.NewLimiter(requestRate, requestBurst),
+		compression:  cfg.Compression,
+		redirectPort: cfg.RedirectPort,
 	}
 	var err error
 	if e.proxies, err = ParseProxies(cfg.TrustedProxies); err != nil {
 		return nil, err
 	}
-	if e.origins, err = origin.Parse(cfg.Origins); err != nil {
-		return nil, fmt.Errorf("origin: must be %w", err)
-	}
 	e.Pending = newPending(log, m, func() int {
 		// Connections that are being closed have descriptors too. A full server needs a few more, to send rejections.
-		return max(MinSockets, cfg.MaxConnections-2*MinSockets-int(h.Live.Load()))
+		return max(MinSockets, int(h.Limits().MaxLive)-2*MinSockets-int(h.Live.Load()))
 	})
 	e.Pending.release = h.ReleaseAddress
 	e.Pending.watch(m)
@@ -109,5 +101,10 @@ func New(cfg Config, h *session.Sessions, a *api.API, m *metrics.Metrics, log *s
 		e.Fallbacks = newFallbacks(cfg.PingTimeout)
 	}
 	e.ConnectRate = newConnectRate(cfg.RateConnectionsAddress, e.proxies)
+	use, err := e.Prepare(cfg)
+	if err != nil {
+		return nil, err
+	}
+	use()
 	return e, nil
 }

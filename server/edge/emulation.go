@@ -42,7 +42,7 @@ func (e *Edge) serveEmulation(w http.ResponseWriter, r *http.Request) {
 			fmt.Sprintf("more than %d requests per second from this address", emulationRate))
 		return
 	}
-	most := e.sessions.Rules.MaxMessage
+	most := e.sessions.Limits().Rules.MaxMessage
 	body, done, no := e.readFallbackBody(w, r, maxEscaped*most+MaxConnectBody)
 	defer done()
 	if no != nil {

@@ -66,7 +66,7 @@ func (e *Edge) serveFallback(w http.ResponseWriter, r *http.Request) {
 		methods = []string{http.MethodPost}
 	}
 	origin := r.Header.Get("Origin")
-	if !e.origins.Allow(ws.FieldOf(r.Header["Origin"]), r.Host) {
+	if !e.rules.Load().origins.Allow(ws.FieldOf(r.Header["Origin"]), r.Host) {
 		e.rejectFallback(w, r, &rejection{metrics.HandshakeOrigin, http.StatusForbidden, foreignOrigin(origin)})
 		return
 	}

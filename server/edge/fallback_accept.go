@@ -43,7 +43,7 @@ func (ac *Acceptor) authorizeStream(c *PendingConn, peer netip.Addr, request []b
 	}
 	r, ok := parseStreamRequest(request, head)
 	endpoint := streamEndpoints[r.Path]
-	if !ok || !slices.Contains(endpoint.methods, r.method) || !origin.WellFormedHost(r.Host) || !e.allowsHost(r.Host) || !e.origins.Allow(r.Origin, r.Host) {
+	if !ok || !slices.Contains(endpoint.methods, r.method) || !origin.WellFormedHost(r.Host) || !e.allowsHost(r.Host) || !e.rules.Load().origins.Allow(r.Origin, r.Host) {
 		return as, nil, nil, false
 	}
 	as.encoding = endpoint.encodingOf(r.contentType, r.Query)

@@ -24,10 +24,12 @@ type fallbacks struct {
 }
 
 func newFallbacks(ackTimeout time.Duration) *fallbacks {
-	return &fallbacks{
+	fb := &fallbacks{
 		InProgress: limiter.NewSlots(maxFallbacksWait, false),
-		Bodies:     limiter.Budget{Max: maxBodies, Share: 1},
+		Bodies:     limiter.Budget{Share: 1},
 		Rates:      limiter.NewAddressRates(limiter.PerSecond(emulationRate), emulationMeters),
 		ackTimeout: ackTimeout,
 	}
+	fb.Bodies.SetMax(maxBodies)
+	return fb
 }

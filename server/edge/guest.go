@@ -50,7 +50,7 @@ func (e *Edge) serveGuest(w http.ResponseWriter, r *http.Request) {
 		e.skipBody(w, r)
 		http.Error(w, text, status)
 	}
-	if !e.origins.Allow(ws.FieldOf(r.Header["Origin"]), r.Host) {
+	if !e.rules.Load().origins.Allow(ws.FieldOf(r.Header["Origin"]), r.Host) {
 		reject(http.StatusForbidden, foreignOrigin(r.Header.Get("Origin")))
 		return
 	}
@@ -70,7 +70,7 @@ func (e *Edge) serveGuest(w http.ResponseWriter, r *http.Request) {
 		h.Set("Allow", "POST, OPTIONS")
 		reject(http.StatusMethodNotAllowed, "only POST")
 		return
-	case !e.sessions.Guests:
+	case !e.sessions.Settings().Guests:
 		reject(http.StatusForbidden, "guests are not allowed: connect with a token, or start the server with --guests on")
 		return
 	case !e.Guests.Allow(from, e.sessions.Clock.Now()):

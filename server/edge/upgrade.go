@@ -101,7 +101,7 @@ func (e *Edge) reserveAddress(from netip.Addr) (*chat.Address, bool) {
 // countSocket counts a pending connection for its address. It returns false if the address has too many connections. Connections of a
 // trusted proxy are counted by Reserve, for the address of the client.
 func (e *Edge) countSocket(c *PendingConn) (ok bool) {
-	if !e.countsAtAccept || !c.Address.IsValid() {
+	if !e.rules.Load().countsAtAccept || !c.Address.IsValid() {
 		return true
 	}
 	c.source, ok = e.reserveAddress(c.Address)

@@ -9,8 +9,6 @@ import (
 // is exceeded, the slow consumers with the most unsent bytes are closed, in the topic or on the shard that retains the most, until an eighth
 // of the budget is free again.
 
-const AudienceShareRetained = 8 // the budget of one audience is MaxRetained divided by this
-
 // enforceLimits closes slow consumers if a budget is exceeded. Called at the end of a flush, when no batch is being written.
 func (s *Shard) enforceLimits() {
 	if !s.allOverLimit && len(s.overLimit) == 0 {
@@ -46,7 +44,7 @@ func (s *Shard) enforceAudienceLimit(a *Audience) {
 
 // CloseSlowest closes the members with the most unsent bytes of the topic, until its audience is under its budget. Called on the topic's shard.
 func (t *Topic) CloseSlowest() {
-	most := t.Shard.Core.MaxRetainedAudience
+	most := t.Shard.Core.Limits().MaxRetainedAudience
 	t.Shard.closeWhile(func(o *Outbox) int { return o.lagIn(&t.retained) }, func() bool {
 		return t.Audience.Retained.Load() > most-most/8
 	})
@@ -64,7 +62,7 @@ func (s *Shard) enforceTotalLimit() {
 
 // CloseSlowest closes the shard's connections with the most unsent bytes, until all outboxes are under their budget. Called on the shard.
 func (s *Shard) CloseSlowest() {
-	most := s.Core.MaxRetained
+	most := s.Core.Limits().MaxRetained
 	s.closeWhile(func(o *Outbox) int { return o.Bytes }, func() bool { return s.Core.Retained.Load() > most-most/8 })
 }
 

@@ -6,9 +6,7 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/metrics"
-	"github.com/throng-chat/throng/server/ws"
 )
 
 // Core is the state that the shards of an engine share. Their connections reach it through the shard.
@@ -21,13 +19,7 @@ type Core struct {
 	deadlines deadlines // the heartbeat
 	Shards    []*Shard
 
-	Rules               ws.Rules
-	DeflateRules        ws.Rules // of connections with permessage-deflate
-	frameRate           limiter.Rate
-	byteRate            byteRate
-	MaxUnsent           int   // bytes that one outbox may cost alone
-	MaxRetained         int64 // bytes that all outboxes may retain
-	MaxRetainedAudience int64 // bytes that the slow members of one audience may make it retain
+	limits atomic.Pointer[Limits]
 
 	slow       rate.Sometimes // limits the log of slow consumers
 	Live       atomic.Int64   // connections, from Reserve to Leave
@@ -48,6 +40,9 @@ type deadlines interface {
 	// remove ends the deadlines of c.
 	remove(c *Conn)
 }
+
+// Limits returns the limits of now. Any goroutine may call it.
+func (core *Core) Limits() *Limits { return core.limits.Load() }
 
 // Release frees a place that Engine.Reserve took. Any goroutine may call it.
 func (core *Core) Release() { core.Live.Add(-1) }

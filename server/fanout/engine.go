@@ -7,15 +7,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/throng-chat/throng/server/deflate"
-	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/wheel"
-	"github.com/throng-chat/throng/server/ws"
 )
-
-const maxFragments = 64 // frames of one message, with empty ones
 
 // Engine owns all connections of the process: the event loop that reads from them, the shards that write to them, and the heartbeat.
 type Engine struct {
@@ -24,50 +19,36 @@ type Engine struct {
 	// Constant after NewEngine and Start.
 	Loop      *loop
 	Heartbeat *Heartbeat
-	MaxLive   int64 // connections
 
 	lastID  atomic.Uint64
 	running sync.WaitGroup // the shards and the heartbeat
-}
-
-// Config is the settings of an Engine. All sizes are in bytes.
-type Config struct {
-	Shards         int
-	MaxConnections int
-	MaxMessage     int
-	Frames         int // a second from one connection; 0 for no limit
-	RateBytes      int // a second from one connection; 0 for no limit
-	MaxUnsent      int // unsent bytes that one connection may cost alone before it is closed as a slow consumer
-	MaxRetained    int // unsent bytes of all connections
 }
 
 // NewEngine returns an engine that does not run: its shards take jobs and do not do them.
 func NewEngine(cfg Config, log *slog.Logger, m *metrics.Metrics) *Engine {
 	e := &Engine{
 		Core: Core{
-			Log:     log,
-			Metrics: m,
-			Clock:   NewClock(),
-			Rules:   ws.Rules{MaxMessage: cfg.MaxMessage, MaxFragments: maxFragments},
-			DeflateRules: ws.Rules{
-				MaxMessage: cfg.MaxMessage, MaxFragments: maxFragments, MaxCompressed: deflate.MaxCompressed(cfg.MaxMessage),
-			},
-			frameRate:           limiter.PerSecond(cfg.Frames),
-			byteRate:            byteRate(cfg.RateBytes),
-			MaxUnsent:           cfg.MaxUnsent,
-			MaxRetained:         int64(cfg.MaxRetained),
-			MaxRetainedAudience: int64(max(cfg.MaxRetained/AudienceShareRetained, 2*cfg.MaxMessage)),
-			slow:                logqueue.EverySecond(),
-			Unfinished:          newUnfinished[*Conn](cfg.MaxMessage),
+			Log:        log,
+			Metrics:    m,
+			Clock:      NewClock(),
+			slow:       logqueue.EverySecond(),
+			Unfinished: newUnfinished[*Conn](cfg.MaxMessage),
 		},
-		MaxLive: int64(cfg.MaxConnections),
 	}
+	e.limits.Store(newLimits(cfg))
 	for i := range cfg.Shards {
 		s := newShard(&e.Core, i)
 		s.contexts.max = MaxContexts / cfg.Shards
 		e.Shards = append(e.Shards, s)
 	}
 	return e
+}
+
+// SetLimits replaces the limits; cfg.Shards does not count. It closes no connection: a lower limit holds from the next connection, message or
+// unsent byte on. Any goroutine may call it; it does not block.
+func (e *Engine) SetLimits(cfg Config) {
+	e.limits.Store(newLimits(cfg))
+	e.Unfinished.setMost(cfg.MaxMessage)
 }
 
 // Start starts the pollers, the shards and the heartbeat. files is the limit of open files. A silent connection is pinged after interval,
@@ -102,7 +83,7 @@ func (e *Engine) Stop() {
 // Reserve takes a place for one connection, and returns false if MaxConnections are open. Release, or Leave of the connection, frees the
 // place.
 func (e *Engine) Reserve() bool {
-	if e.Live.Add(1) > e.MaxLive {
+	if e.Live.Add(1) > e.Limits().MaxLive {
 		e.Release()
 		return false
 	}

@@ -23,7 +23,7 @@ func (c *Conn) onCompressed(m ws.Message, now time.Duration) {
 	core := c.Shard.Core
 	i := deflate.NewInflater()
 	defer i.Release()
-	payload, err := i.Message(m.Payload, core.Rules.MaxMessage)
+	payload, err := i.Message(m.Payload, core.Limits().Rules.MaxMessage)
 	core.Metrics.InflateInput.Add(float64(len(m.Payload)))
 	core.Metrics.InflateOutput.Add(float64(len(payload)))
 	c.spendBytes(now, max(len(payload), compressedByteCost*len(m.Payload))-len(m.Payload)) // OnData has charged the compressed bytes

@@ -138,14 +138,15 @@ func (c *Conn) Take(b []byte, now time.Duration) {
 
 // rules returns the limits of the decoder.
 func (c *Conn) rules() *ws.Rules {
+	limits := c.Shard.Core.Limits()
 	if c.Is(Deflates) {
-		return &c.Shard.Core.DeflateRules
+		return &limits.DeflateRules
 	}
-	return &c.Shard.Core.Rules
+	return &limits.Rules
 }
 
 func (c *Conn) onMessage(m ws.Message, now time.Duration) {
-	if !c.Shard.Core.frameRate.Allow(&c.frames, now, m.Frames) {
+	if !c.Shard.Core.Limits().frameRate.Allow(&c.frames, now, m.Frames) {
 		c.End(ClosedRate, "too many frames")
 		return
 	}
@@ -195,7 +196,7 @@ func (c *Conn) spendBytes(now time.Duration, n int) {
 		c.PacedSince = 0
 		c.Handler.OnFlood(false)
 	}
-	c.Shard.Core.byteRate.spend(&c.Bytes, now, n)
+	c.Shard.Core.Limits().byteRate.spend(&c.Bytes, now, n)
 }
 
 // noteHeld tracks the bytes of an incomplete record as well. A record that was completed (progress) ends its time, unless it is a part of a

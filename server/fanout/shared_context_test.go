@@ -332,7 +332,7 @@ func TestAClosedNewcomerTakesNoOther(t *testing.T) {
 		name string
 		hurt func(*sharedRoom, *listener)
 	}{
-		{"slow consumer", func(room *sharedRoom, l *listener) { room.e.MaxUnsent, l.transport.room = 100, 0 }},
+		{"slow consumer", func(room *sharedRoom, l *listener) { room.e.Limits().MaxUnsent, l.transport.room = 100, 0 }},
 		{"panic", func(_ *sharedRoom, l *listener) { l.transport.panics = true }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

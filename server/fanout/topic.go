@@ -145,6 +145,13 @@ func (t *Topic) join(m *Member) {
 	}
 }
 
+// EachMember calls do with each member. It must be called on the shard.
+func (t *Topic) EachMember(do func(*Member)) {
+	for _, m := range t.list {
+		do(m)
+	}
+}
+
 // leave ends the membership of m; a second call does nothing.
 func (t *Topic) leave(m *Member) {
 	if m.At < 0 {

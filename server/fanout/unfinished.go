@@ -24,9 +24,8 @@ type flagged interface {
 // unfinished tracks the messages that have begun and not ended. Each has MessageTimeout from its first byte to its last. All of them share
 // a budget in bytes: when it is exceeded, the oldest messages are evicted. Any goroutine may use it.
 type unfinished[C flagged] struct {
-	Most int // bytes; constant
-
 	Mu    sync.Mutex // a leaf, not held over a close
+	Most  int        // bytes
 	Order list.List  // of *UnfinishedMessage, the oldest first
 	of    map[C]*list.Element
 	bytes int
@@ -41,7 +40,16 @@ type UnfinishedMessage[C flagged] struct {
 
 // newUnfinished returns a tracker whose budget allows BudgetMessages messages of maxMessage bytes, and at least 64 MiB.
 func newUnfinished[C flagged](maxMessage int) *unfinished[C] {
-	return &unfinished[C]{Most: max(maxUnfinished, BudgetMessages*maxMessage), of: map[C]*list.Element{}}
+	u := &unfinished[C]{of: map[C]*list.Element{}}
+	u.setMost(maxMessage)
+	return u
+}
+
+// setMost sets the budget for another size of messages. The next part of a message evicts those beyond it.
+func (u *unfinished[C]) setMost(maxMessage int) {
+	u.Mu.Lock()
+	defer u.Mu.Unlock()
+	u.Most = max(maxUnfinished, BudgetMessages*maxMessage)
 }
 
 // note records that the decoder of c holds so many bytes of a message, 0 if the message has ended. It returns the connections whose

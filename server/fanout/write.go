@@ -59,7 +59,7 @@ func (s *Shard) queue(c *Conn, b []byte, t *Topic, at int) bool {
 		c.Out.Push(b, nil)
 	}
 	s.queued(c, len(b), own)
-	if c.Out.ownWaiting() > s.Core.MaxUnsent {
+	if c.Out.ownWaiting() > s.Core.Limits().MaxUnsent {
 		s.abort(c, ClosedSlow) // a close frame cannot be sent: the socket is full
 		return false
 	}
@@ -84,14 +84,14 @@ func (s *Shard) countRetained(n int) {
 
 // checkRetained notes for the end of the flush whether an audience, or all outboxes, exceed their budget.
 func (s *Shard) checkRetained(a *Audience) {
-	if a.Retained.Load() > s.Core.MaxRetainedAudience && !slices.Contains(s.overLimit, a) {
+	if a.Retained.Load() > s.Core.Limits().MaxRetainedAudience && !slices.Contains(s.overLimit, a) {
 		s.overLimit = append(s.overLimit, a)
 	}
 	s.checkAllRetained()
 }
 
 func (s *Shard) checkAllRetained() {
-	if s.Core.Retained.Load() > s.Core.MaxRetained {
+	if s.Core.Retained.Load() > s.Core.Limits().MaxRetained {
 		s.allOverLimit = true
 	}
 }

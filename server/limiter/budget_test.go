@@ -3,7 +3,8 @@ package limiter
 import "testing"
 
 func TestABudgetKeepsRoomForSmallReservations(t *testing.T) {
-	b := Budget{Max: 1000, Share: 4}
+	b := Budget{Share: 4}
+	b.SetMax(1000)
 	large := 0
 	for b.Reserve(100) {
 		large++

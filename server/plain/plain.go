@@ -55,7 +55,7 @@ func (p *Client) room() *chat.Room { return chat.RoomOfMember(&p.member) }
 func (p *Client) OnOpen() {}
 
 func (p *Client) OnMessage(op ws.Opcode, b []byte, now time.Duration) {
-	if !p.hub().MessageRate.Allow(&p.messages, now, 1) {
+	if !p.hub().Settings().MessageRate.Allow(&p.messages, now, 1) {
 		p.rejectFlood("too many messages")
 		return
 	}
@@ -65,13 +65,14 @@ func (p *Client) OnMessage(op ws.Opcode, b []byte, now time.Duration) {
 // publish publishes a message in the client's room. It closes the client if permission, a size, a rate or slow mode does not allow the message.
 func (p *Client) publish(op ws.Opcode, b []byte, now time.Duration) {
 	hub, r := p.hub(), p.room()
-	e := hub.Admit(chat.Actor{Member: true}, chat.RoomRef{Name: r.Name, Options: r.Options}, len(b))
+	in := chat.RoomRef{Name: r.Name, Options: r.Options()}
+	e := hub.Admit(chat.Actor{Member: true}, in, len(b))
 	switch {
-	case r.Options.PublishProxy, e != nil && e != chat.RejectLimit:
-		p.Close(fanout.ClosedDenied, ws.ClosePolicy, publishDenial(r.Options))
+	case in.Options.PublishProxy, e != nil && e != chat.RejectLimit:
+		p.Close(fanout.ClosedDenied, ws.ClosePolicy, publishDenial(in.Options))
 	case e != nil:
 		p.Close(fanout.ClosedTooBig, ws.CloseTooBig, "message too big for this room")
-	case !limiter.PerSecond(r.Options.Rate).Allow(&p.roomMessages, now, 1):
+	case !limiter.PerSecond(in.Options.Rate).Allow(&p.roomMessages, now, 1):
 		p.rejectFlood("too many messages for this room")
 	case !p.allowedBySlowMode(r.Name):
 		p.rejectFlood("too many messages: this room is in slow mode")
@@ -82,7 +83,7 @@ func (p *Client) publish(op ws.Opcode, b []byte, now time.Duration) {
 }
 
 // publishDenial returns the close text for a plain client that may not publish in its room, with the option that denies it and advice.
-func publishDenial(o *chat.RoomOptions) string {
+func publishDenial(o *chat.Options) string {
 	switch {
 	case o.Publish == chat.Nobody:
 		return "only the application may publish in this room (publish): use the server API"

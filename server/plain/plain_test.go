@@ -22,7 +22,7 @@ func TestADeniedPublicationNamesTheOption(t *testing.T) {
 		"(publish-proxy): connect to /connection/websocket":        {Publish: chat.Anyone, PublishProxy: true},
 		"(publish): connect to /connection/websocket with a token": {Publish: chat.SignedIn},
 	} {
-		if got := publishDenial(&o); !strings.HasSuffix(got, want) || len(got) > 123 {
+		if got := publishDenial(&chat.Options{RoomOptions: o}); !strings.HasSuffix(got, want) || len(got) > 123 {
 			t.Errorf("got %q of %d bytes, want it to end with %q", got, len(got), want)
 		}
 	}

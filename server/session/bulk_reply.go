@@ -19,7 +19,7 @@ const maxInline = 16 << 10
 
 // overBulkRate reports whether the session has exceeded its rate of bulk replies.
 func (s *Session) overBulkRate() bool {
-	return s.Sessions.BulkRate.Overdrawn(s.bulkMeter(), s.Sessions.Clock.Now())
+	return s.Sessions.BulkRate.Load().Overdrawn(s.bulkMeter(), s.Sessions.Clock.Now())
 }
 
 // bulkMeter returns the meter of bulk replies.
@@ -32,12 +32,12 @@ func (s *Session) bulkMeter() limiter.Meter {
 
 // chargeBulk counts bytes of bulk replies; a negative number corrects an estimate.
 func (s *Session) chargeBulk(n int) {
-	s.Sessions.BulkRate.Charge(&s.Usage().bulk, s.Sessions.Clock.Now(), n)
+	s.Sessions.BulkRate.Load().Charge(&s.Usage().bulk, s.Sessions.Clock.Now(), n)
 }
 
 // inlineBytes returns the size of a bulk reply in bytes that the poller may make now.
 func (s *Session) inlineBytes() int {
-	return max(maxInline-s.Sessions.BulkRate.AboveAverage(s.bulkMeter(), s.Sessions.Clock.Now()), 0)
+	return max(maxInline-s.Sessions.BulkRate.Load().AboveAverage(s.bulkMeter(), s.Sessions.Clock.Now()), 0)
 }
 
 // queryBulk makes a worker send the reply to a query. estimate is about the size of the reply in bytes. The next command of the client waits until
@@ -45,12 +45,12 @@ func (s *Session) inlineBytes() int {
 // client has read. If the unread ones alone exceed it, the query is rejected. Called on the poller.
 func (s *Session) queryBulk(id uint32, q BulkQuery, estimate int) {
 	use := s.Usage()
-	if s.overBulkRate() || use.UnreadBulk.Load() > int64(s.Sessions.MaxUnsent) || !s.Pause() {
+	if s.overBulkRate() || use.UnreadBulk.Load() > int64(s.Sessions.Limits().MaxUnsent) || !s.Pause() {
 		s.reject(id, ErrTooManyRequests)
 		return
 	}
 	use.Blocked.Store(true)
-	if unread := int(use.UnreadBulk.Load()); unread > 0 && unread+estimate > s.Sessions.MaxUnsent || !use.Blocked.Swap(false) {
+	if unread := int(use.UnreadBulk.Load()); unread > 0 && unread+estimate > s.Sessions.Limits().MaxUnsent || !use.Blocked.Swap(false) {
 		s.wait.nextBulk = func() { s.queryBulk(id, q, estimate) }
 		return // unblock continues
 	}
@@ -106,7 +106,7 @@ func (all *Sessions) EncodeBulk(q BulkQuery) (body []byte, e *protocol.Error) {
 // estimate returns about the size of a reply in bytes.
 func (all *Sessions) estimate(q BulkQuery) int {
 	if q.Kind == HistoryQuery {
-		return all.MaxUnsent / 2
+		return all.Limits().MaxUnsent / 2
 	}
 	r, unlock := all.Rooms.Find(q.Room)
 	defer unlock()

@@ -58,9 +58,9 @@ func (s *Session) allowInRoom(room string, r limiter.Rate, now time.Duration) bo
 	}
 	use := s.Usage()
 	m, known := use.Meters[room]
-	if !known && len(use.Meters) >= s.Sessions.maxRooms {
+	if !known && len(use.Meters) >= s.Sessions.roomLimit() {
 		maps.DeleteFunc(use.Meters, func(_ string, m limiter.Meter) bool { return time.Duration(m) <= now })
-		if len(use.Meters) >= s.Sessions.maxRooms {
+		if len(use.Meters) >= s.Sessions.roomLimit() {
 			return false
 		}
 	}

@@ -73,7 +73,7 @@ func (s *Session) onCommand(cmd *protocol.Command, now time.Duration) {
 		s.flushAndDisconnect(disconnectBadRequest)
 		return
 	}
-	if !s.Sessions.MessageRate.Allow(&s.messages, now, 1) || !s.Sessions.AllowCommand(s.source, now) {
+	if !s.Sessions.Settings().MessageRate.Allow(&s.messages, now, 1) || !s.Sessions.AllowCommand(s.source, now) {
 		s.reject(cmd.Id, ErrTooManyRequests)
 		if s.State == opened {
 			s.State = rejected

@@ -28,7 +28,7 @@ func (s *Session) connect(id uint32, req *protocol.ConnectRequest) {
 		return
 	}
 	if req.Token == "" {
-		if !s.Sessions.Guests && !s.Sessions.Hooks.wants(OnConnect) {
+		if !s.Sessions.Settings().Guests && !s.Sessions.Hooks.wants(OnConnect) {
 			s.Sessions.logs.noToken.Do(func() {
 				s.Sessions.Log.Warn("client without a token rejected, because guests are off; logged at most once per second", "conn", s.Conn.ID)
 			})

@@ -76,8 +76,8 @@ func (s *Session) grantsByToken(claims token.Claims) (g grants) {
 // request, nil for none.
 func (s *Session) grantsOf(claims token.Claims, reply *webhook.Reply) (g grants) {
 	h := s.Sessions
-	if h.personalRooms && claims.User != "" {
-		if room, ok := h.Names.PersonalRoom(claims.User); ok {
+	if h.personalRooms.Load() && claims.User != "" {
+		if room, ok := h.Settings().Names.PersonalRoom(claims.User); ok {
 			g.add(room, token.SubOptions{}, metrics.GrantedToUser)
 		} else {
 			h.Metrics.PersonalRoomsMissing.Inc()
@@ -120,12 +120,12 @@ func (s *Session) notJoined(g *grant, why *chat.Rejection) {
 // know which ones are missing.
 func (s *Session) tooMany(id uint32, user string, rooms int) bool {
 	h := s.Sessions
-	if rooms <= h.maxRooms {
+	if rooms <= h.roomLimit() {
 		return false
 	}
 	h.logs.tooManyRooms.Do(func() {
 		h.Log.Warn("the token or the webhook reply has more rooms than max-rooms; logged at most once per second",
-			"conn", s.Conn.ID, "user", logqueue.Clip(user), "rooms", rooms, "max_rooms", h.maxRooms)
+			"conn", s.Conn.ID, "user", logqueue.Clip(user), "rooms", rooms, "max_rooms", h.roomLimit())
 	})
 	s.fail(id, ErrLimit)
 	return true

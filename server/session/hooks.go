@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,15 +17,21 @@ import (
 )
 
 // Hooks sends the proxy requests and event notifications of all sessions. A proxy request runs on a worker, and the next command of the session
-// waits for the reply. Without a reply the command fails with error 100. A nil *Hooks sends nothing.
+// waits for the reply. Without a reply the command fails with error 100. A nil *Hooks sends nothing, nor does one without a URL.
 type Hooks struct {
-	Client           *webhook.Client
-	events           []string
+	events atomic.Pointer[[]string] // to send; none without a URL
+
+	Client  *webhook.Client // nil before the first URL; constant from then on
+	started chan struct{}   // closed when Client is set
+
 	AdmissionWorkers *workers       // proxy requests of connect and subscribe, plain clients included; slow requests of publish and rpc do not delay them
 	CallWorkers      *workers       // proxy requests of publish and rpc
 	Plain            *limiter.Slots // handshakes of plain clients that wait for the application
 	Health           *hooksHealth
 	log              *slog.Logger
+	metrics          *metrics.Metrics
+	requests         *prometheus.CounterVec
+	seconds          *prometheus.HistogramVec
 	logLimit         rate.Sometimes
 
 	Life context.Context // context of all requests
@@ -58,67 +65,123 @@ type HooksConfig struct {
 	Timeout time.Duration `name:"timeout" default:"3s" min:"100ms" max:"30s"`
 }
 
-// NewHooks returns nil if no webhook is configured. It registers the metrics of the webhook.
+// NewHooks returns hooks that send the events of cfg: none without a URL.
 func NewHooks(cfg HooksConfig, log *slog.Logger, m *metrics.Metrics) (*Hooks, error) {
-	if cfg.URL == "" {
-		return nil, nil
-	}
 	h := &Hooks{
-		events:           cfg.Events,
+		started:          make(chan struct{}),
 		AdmissionWorkers: NewWorkers(webhook.MaxAdmissions, maxQueuedRequests, cfg.Timeout),
 		CallWorkers:      NewWorkers(webhook.MaxCalls, maxQueuedRequests, cfg.Timeout),
 		Plain:            limiter.NewSlots(MaxPlainWaiting, true),
-		Health:           newHooksHealth(cfg.Events),
+		Health:           newHooksHealth(),
 		log:              log,
+		metrics:          m,
 		logLimit:         logqueue.EverySecond(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "throng_webhook_requests_total", Help: "Attempts of webhook requests, by event and result.",
+		}, []string{"event", "result"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "throng_webhook_seconds", Help: "Duration of the attempts of webhook requests, by event.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 2, 16), // 1 ms to 33 s
+		}, []string{"event"}),
 	}
-	requests := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "throng_webhook_requests_total", Help: "Attempts of webhook requests, by event and result.",
-	}, []string{"event", "result"})
-	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "throng_webhook_seconds", Help: "Duration of the attempts of webhook requests, by event.",
-		Buckets: prometheus.ExponentialBuckets(0.001, 2, 16), // 1 ms to 33 s
-	}, []string{"event"})
-	for _, event := range cfg.Events {
-		for _, result := range webhook.Results {
-			requests.WithLabelValues(event, string(result))
-		}
-		seconds.WithLabelValues(event)
-	}
-	var err error
-	h.Client, err = webhook.New(webhook.Config{URL: cfg.URL, Secret: cfg.Secret, Timeout: cfg.Timeout}, log,
-		func(event string, r webhook.Result, took time.Duration) {
-			requests.WithLabelValues(event, string(r)).Inc()
-			seconds.WithLabelValues(event).Observe(took.Seconds())
-			h.Health.note(event, r, time.Now())
-		})
+	h.events.Store(new([]string))
+	h.Life, h.End = context.WithCancel(context.Background())
+	use, err := h.Prepare(cfg)
 	if err != nil {
 		return nil, err
 	}
-	m.Registry.MustRegister(requests, seconds,
+	use()
+	return h, nil
+}
+
+// Prepare checks settings that replace those of now. use puts them into use: requests that begin from then on have them, also those of
+// commands and notifications that wait. Without a URL these have the URL of before. One call of use runs at a time; it does not block. The error
+// is about the secret.
+func (h *Hooks) Prepare(cfg HooksConfig) (use func(), err error) {
+	if cfg.URL == "" {
+		return func() { h.events.Store(new([]string)) }, nil
+	}
+	to := webhook.Config{URL: cfg.URL, Secret: cfg.Secret, Timeout: cfg.Timeout}
+	var begin func()
+	if h.Client != nil {
+		begin, err = h.Client.Prepare(to)
+	} else {
+		var client *webhook.Client
+		client, err = webhook.New(to, h.log, h.observe)
+		begin = func() { h.start(client) }
+	}
+	if err != nil {
+		return nil, err
+	}
+	return func() {
+		begin()
+		h.AdmissionWorkers.setTimeout(cfg.Timeout)
+		h.CallWorkers.setTimeout(cfg.Timeout)
+		for _, event := range cfg.Events {
+			for _, result := range webhook.Results {
+				h.requests.WithLabelValues(event, string(result))
+			}
+			h.seconds.WithLabelValues(event)
+		}
+		h.Health.setEvents(cfg.Events)
+		h.events.Store(&cfg.Events)
+	}, nil
+}
+
+// observe counts an attempt of a request.
+func (h *Hooks) observe(event string, r webhook.Result, took time.Duration) {
+	h.requests.WithLabelValues(event, string(r)).Inc()
+	h.seconds.WithLabelValues(event).Observe(took.Seconds())
+	h.Health.note(event, r, time.Now())
+}
+
+// start begins to use the first client, and registers the metrics of the webhook.
+func (h *Hooks) start(c *webhook.Client) {
+	h.Client = c
+	h.metrics.Registry.MustRegister(h.requests, h.seconds,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "throng_webhook_queue", Help: "Event notifications in the queue.",
-		}, func() float64 { return float64(h.Client.Waiting()) }),
+		}, func() float64 { return float64(c.Waiting()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "throng_webhook_waiting", Help: "Commands and handshakes that wait for a worker of proxy requests.",
 		}, func() float64 { return float64(h.Waiting()) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "throng_webhook_dropped_total", Help: "Event notifications dropped because the queue was full or all attempts failed.",
-		}, func() float64 { return float64(h.Client.Dropped()) }))
-	h.Life, h.End = context.WithCancel(context.Background())
-	return h, nil
+		}, func() float64 { return float64(c.Dropped()) }))
+	close(h.started)
+}
+
+// On reports whether a webhook is configured.
+func (h *Hooks) On() bool { return h != nil && len(*h.events.Load()) > 0 }
+
+// hasStarted reports whether a webhook has been configured: there is a Client.
+func (h *Hooks) hasStarted() bool {
+	if h == nil {
+		return false
+	}
+	select {
+	case <-h.started:
+		return true
+	default:
+		return false
+	}
 }
 
 // Run sends event notifications until Stop.
 func (h *Hooks) Run() {
-	if h != nil {
+	if h == nil {
+		return
+	}
+	select {
+	case <-h.started:
 		h.Client.Run(h.Life)
+	case <-h.Life.Done():
 	}
 }
 
 // Flush sends the queued event notifications, for at most limit.
 func (h *Hooks) Flush(limit time.Duration) {
-	if h == nil {
+	if !h.hasStarted() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(h.Life, limit)
@@ -136,7 +199,7 @@ func (h *Hooks) Stop() {
 }
 
 // wants reports whether the webhook is configured for an event.
-func (h *Hooks) wants(event string) bool { return h != nil && slices.Contains(h.events, event) }
+func (h *Hooks) wants(event string) bool { return h != nil && slices.Contains(*h.events.Load(), event) }
 
 func (h *Hooks) logFailure(event string, err error) {
 	h.logLimit.Do(func() {

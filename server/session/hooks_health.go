@@ -21,18 +21,30 @@ type HookHealth struct {
 	Failures int        `json:"failures"`         // in a row
 }
 
-func newHooksHealth(events []string) *hooksHealth {
-	h := &hooksHealth{events: map[string]HookHealth{}}
+func newHooksHealth() *hooksHealth { return &hooksHealth{events: map[string]HookHealth{}} }
+
+// setEvents replaces the events that are configured. An event that stays keeps its last result.
+func (hh *hooksHealth) setEvents(events []string) {
+	hh.mu.Lock()
+	defer hh.mu.Unlock()
+	before := hh.events
+	hh.events = map[string]HookHealth{}
 	for _, event := range events {
-		h.events[event] = HookHealth{OK: true}
+		e, ok := before[event]
+		if !ok {
+			e = HookHealth{OK: true}
+		}
+		hh.events[event] = e
 	}
-	return h
 }
 
 // note records the result of a request. A reply with an error or a disconnect counts as healthy.
 func (hh *hooksHealth) note(event string, r webhook.Result, now time.Time) {
 	hh.mu.Lock()
 	defer hh.mu.Unlock()
+	if _, configured := hh.events[event]; !configured {
+		return // a reload has removed it
+	}
 	e := HookHealth{OK: r == webhook.OK || r == webhook.Rejected, Result: string(r), At: &now}
 	if !e.OK {
 		e.Failures = hh.events[event].Failures + 1

@@ -9,7 +9,8 @@ import (
 )
 
 func TestHooksHealthCountsFailuresInARow(t *testing.T) {
-	h := newHooksHealth([]string{OnConnect, OnPublish})
+	h := newHooksHealth()
+	h.setEvents([]string{OnConnect, OnPublish})
 	now := time.Now()
 	for _, r := range []webhook.Result{webhook.TimedOut, webhook.BadStatus} {
 		h.note(OnConnect, r, now)
@@ -23,5 +24,18 @@ func TestHooksHealthCountsFailuresInARow(t *testing.T) {
 	}
 	if got := h.All()[OnPublish]; got.At != nil || !got.OK {
 		t.Errorf("got %+v of another event, want nothing yet", got)
+	}
+}
+
+// An event that stays keeps its last result. A late result of one that was removed does not list it again.
+func TestHooksHealthFollowsTheEvents(t *testing.T) {
+	h := newHooksHealth()
+	h.setEvents([]string{OnConnect, OnPublish})
+	now := time.Now()
+	h.note(OnConnect, webhook.TimedOut, now)
+	h.setEvents([]string{OnConnect, OnRPC})
+	h.note(OnPublish, webhook.TimedOut, now)
+	if got, want := h.All(), (map[string]HookHealth{OnConnect: {false, "timeout", &now, 1}, OnRPC: {OK: true}}); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 }

@@ -61,7 +61,7 @@ func (s *Session) Join(attempts []*JoinAttempt, build func() []*protocol.Reply) 
 			continue
 		}
 		s.Subs = append(s.Subs, join.sub)
-		if join.sub.Room.Options.JoinLeave {
+		if join.sub.Room.Options().JoinLeave {
 			s.watchBacklog(join.sub.Room)
 		}
 	}
@@ -74,8 +74,8 @@ func (s *Session) subscribeByServer(join *JoinAttempt) *chat.Rejection {
 	switch {
 	case s.Find(room) != nil:
 		return nil
-	case len(s.Subs) >= h.maxRooms:
-		return &chat.Rejection{Cause: chat.CauseLimit, Detail: fmt.Sprintf("the connection has %d channels, the maximum (max-rooms)", h.maxRooms)}
+	case len(s.Subs) >= h.roomLimit():
+		return &chat.Rejection{Cause: chat.CauseLimit, Detail: fmt.Sprintf("the connection has %d channels, the maximum (max-rooms)", h.roomLimit())}
 	}
 	s.Join([]*JoinAttempt{join}, func() []*protocol.Reply { return s.pushesOf(join) })
 	if join.Err == nil && join.expires != 0 {

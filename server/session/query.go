@@ -86,10 +86,10 @@ func (s *Session) history(id uint32, req *protocol.HistoryRequest) {
 		size += pubs[i].Size() + chat.PublicationOverhead
 	}
 	if size >= inline && size > 0 {
-		s.queryBulk(id, q, s.Sessions.MaxUnsent/2)
+		s.queryBulk(id, q, s.Sessions.Limits().MaxUnsent/2)
 		return
 	}
-	result, size := HistoryPage(pubs, at, s.Encoding.isJSON(), s.Sessions.MaxUnsent/2)
+	result, size := HistoryPage(pubs, at, s.Encoding.isJSON(), s.Sessions.Limits().MaxUnsent/2)
 	s.chargeBulk(size)
 	s.Reply(&protocol.Reply{Id: id, History: result})
 }

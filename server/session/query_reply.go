@@ -101,11 +101,11 @@ func HistoryPage(pubs []chat.Publication, at chat.StreamPosition, json bool, max
 
 // encodeHistory returns the part of a history reply after its ID. Called on a worker.
 func (all *Sessions) encodeHistory(q BulkQuery) ([]byte, *protocol.Error) {
-	pubs, at, e := all.Read(q.Room, q.Since(), q.Limit, all.MaxUnsent/2, q.reverse)
+	pubs, at, e := all.Read(q.Room, q.Since(), q.Limit, all.Limits().MaxUnsent/2, q.reverse)
 	if e != nil {
 		return nil, ErrorOf(e)
 	}
-	result, size := HistoryPage(pubs, at, q.JSON, all.MaxUnsent/2)
+	result, size := HistoryPage(pubs, at, q.JSON, all.Limits().MaxUnsent/2)
 	runtime.Gosched()
 	if q.JSON {
 		return append(result.AppendJSON(make([]byte, 0, size)), '}'), nil

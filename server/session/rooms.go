@@ -23,12 +23,12 @@ func (s *Session) Find(room string) *Subscription {
 // roomRef returns the reference to a room: from the membership if there is one, else by one look-up of the options. Called on the poller.
 func (s *Session) roomRef(room string) chat.RoomRef {
 	if sub := s.Find(room); sub != nil {
-		return chat.RoomRef{Name: room, Options: sub.Room.Options, Membership: &sub.Membership}
+		return chat.RoomRef{Name: room, Options: sub.Room.Options(), Membership: &sub.Membership}
 	}
 	return s.Sessions.RoomRef(room)
 }
 
-// refreshRef returns a reference with the membership of now. The options of a room never change. Called on the poller.
+// refreshRef returns a reference with the membership of now. The chat replaces options from before a reload. Called on the poller.
 func (s *Session) refreshRef(ref chat.RoomRef) chat.RoomRef {
 	ref.Membership = nil
 	if sub := s.Find(ref.Name); sub != nil {
@@ -71,7 +71,7 @@ func (s *Session) Leave(sub *Subscription) {
 	i := slices.Index(s.Subs, sub)
 	s.Subs = slices.Delete(s.Subs, i, i+1)
 	s.Sessions.LeaveRoom(&sub.Membership)
-	if sub.Room.Options.JoinLeave {
+	if sub.Room.Options().JoinLeave {
 		s.watchBacklog(sub.Room)
 	}
 }
@@ -80,6 +80,15 @@ func (s *Session) leaveAll() {
 	for len(s.Subs) > 0 {
 		s.Leave(s.Subs[len(s.Subs)-1])
 	}
+}
+
+// ListPresence lists the session in the presence of a room, if it is a member. Any goroutine may call it.
+func (s *Session) ListPresence(r *chat.Room) {
+	s.Conn.Poller().Post(func() {
+		if sub := s.Find(r.Name); sub != nil && sub.Room == r {
+			s.Sessions.AddPresence(&sub.Membership)
+		}
+	})
 }
 
 // watchBacklog notes the room whose backlog stops the reading from the client. It keeps the previous room while that one is over its limit.

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/throng-chat/throng/server/chat"
@@ -33,12 +34,10 @@ type Sessions struct {
 	*chat.Hub
 
 	// Constant after New.
-	personalRooms bool
-	maxRooms      int
-	pingInterval  time.Duration
-	clientPrefix  string // of the client IDs of this process
-	Tokens        *token.Verifier
-	Hooks         *Hooks // nil for none
+	pingInterval time.Duration
+	clientPrefix string // of the client IDs of this process
+	Tokens       *token.Verifier
+	Hooks        *Hooks // nil for none
 
 	streams *streamSessions
 
@@ -46,7 +45,10 @@ type Sessions struct {
 
 	PausedBudget limiter.Budget // bytes of commands that wait for workers
 
-	BulkRate    limiter.Rate   // bytes of bulk replies of one connection
+	personalRooms atomic.Bool
+	maxRooms      atomic.Int64
+	BulkRate      atomic.Pointer[limiter.Rate] // bytes of bulk replies of one connection
+
 	Outstanding limiter.Budget // bytes of long replies that are not completely sent
 	BulkQueries *bulkQueries
 
@@ -58,23 +60,35 @@ type Sessions struct {
 func New(cfg Config, h *chat.Hub, tokens *token.Verifier) *Sessions {
 	cores := len(h.Shards)
 	s := &Sessions{
-		Hub:           h,
-		personalRooms: cfg.PersonalRooms,
-		maxRooms:      cfg.MaxRooms,
-		pingInterval:  cfg.PingInterval,
-		clientPrefix:  RandomID(8),
-		Tokens:        tokens,
-		streams:       newStreamSessions(),
-		logs:          newLogLimits(),
-		PausedBudget:  limiter.Budget{Max: int64(max(maxPaused, fanout.BudgetMessages*cfg.MaxMessage)), Share: 4},
-		BulkRate:      limiter.PerSecond(bulkRateFactor * h.MaxUnsent),
-		Outstanding:   limiter.Budget{Max: MaxOutstanding, Share: 2},
-		BulkWorkers:   NewWorkers(cores, maxQueuedBulk, bulkQueueTimeout),
-		Verifiers:     NewWorkers(max(1, cores/2), MaxVerifying, bulkQueueTimeout),
+		Hub:          h,
+		pingInterval: cfg.PingInterval,
+		clientPrefix: RandomID(8),
+		Tokens:       tokens,
+		streams:      newStreamSessions(),
+		logs:         newLogLimits(),
+		PausedBudget: limiter.Budget{Share: 4},
+		Outstanding:  limiter.Budget{Share: 2},
+		BulkWorkers:  NewWorkers(cores, maxQueuedBulk, bulkQueueTimeout),
+		Verifiers:    NewWorkers(max(1, cores/2), MaxVerifying, bulkQueueTimeout),
 	}
+	s.Outstanding.SetMax(MaxOutstanding)
+	s.Configure(cfg)
 	s.BulkQueries = newBulkQueries(s.BulkWorkers, &s.Outstanding)
 	return s
 }
+
+// Configure replaces the settings, except PingInterval, after those of the engine (SetLimits). Each holds from the next act of a session on. Any
+// goroutine may call it; it does not block.
+func (all *Sessions) Configure(cfg Config) {
+	all.personalRooms.Store(cfg.PersonalRooms)
+	all.maxRooms.Store(int64(cfg.MaxRooms))
+	all.PausedBudget.SetMax(int64(max(maxPaused, fanout.BudgetMessages*cfg.MaxMessage)))
+	bulk := limiter.PerSecond(bulkRateFactor * all.Limits().MaxUnsent)
+	all.BulkRate.Store(&bulk)
+}
+
+// roomLimit returns the limit of rooms of one connection.
+func (all *Sessions) roomLimit() int { return int(all.maxRooms.Load()) }
 
 // OnTick does the work of a tick. Called on the heartbeat.
 func (all *Sessions) OnTick(now time.Time, tick wheel.Tick) {
@@ -96,7 +110,7 @@ const OutstandingGrace = 2 * time.Second
 // RelieveOutstanding closes the slowest readers of long replies on each shard, while these take more than half of their budget. Each reader has at
 // least OutstandingGrace. Called on the heartbeat.
 func (all *Sessions) RelieveOutstanding(now wheel.Tick) {
-	tooMuch := func() bool { return all.Outstanding.Used.Load() > all.Outstanding.Max/2 }
+	tooMuch := func() bool { return all.Outstanding.Used.Load() > all.Outstanding.Max()/2 }
 	if !tooMuch() {
 		return
 	}

@@ -58,7 +58,7 @@ func (s *Session) checkJoin(join *JoinAttempt) *protocol.Error {
 		return ErrDenied
 	case s.Find(join.Requested.Channel) != nil:
 		return ErrAlreadySubscribed
-	case len(s.Subs) >= s.Sessions.maxRooms:
+	case len(s.Subs) >= s.Sessions.roomLimit():
 		return ErrLimit
 	case !s.Sessions.Authorize(actor, chat.ToSubscribe, in):
 		return ErrorOf(s.Sessions.Denial(actor, chat.ToSubscribe, in))

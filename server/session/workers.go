@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/throng-chat/throng/server/limiter"
@@ -15,9 +16,10 @@ import (
 // goroutine may use it.
 type workers struct {
 	// Constant after NewWorkers.
-	Limit        int           // tasks at a time
-	maxQueued    int           // tasks that wait
-	queueTimeout time.Duration // time to wait
+	Limit     int // tasks at a time
+	maxQueued int // tasks that wait
+
+	queueTimeout atomic.Int64 // time to wait, in nanoseconds
 
 	mu      sync.Mutex // a leaf, not held while a task runs
 	busy    int
@@ -48,8 +50,15 @@ func (t *task) isLate(timeout time.Duration) bool { return time.Since(t.since) >
 
 // NewWorkers returns workers for so many tasks at a time, with a queue of so many tasks.
 func NewWorkers(limit, maxQueued int, queueTimeout time.Duration) *workers {
-	return &workers{Limit: limit, maxQueued: maxQueued, queueTimeout: queueTimeout, queues: map[netip.Addr]*taskQueue{}}
+	w := &workers{Limit: limit, maxQueued: maxQueued, queues: map[netip.Addr]*taskQueue{}}
+	w.setTimeout(queueTimeout)
+	return w
 }
+
+// setTimeout sets the queue timeout, also of the tasks that wait.
+func (w *workers) setTimeout(d time.Duration) { w.queueTimeout.Store(int64(d)) }
+
+func (w *workers) timeout() time.Duration { return time.Duration(w.queueTimeout.Load()) }
 
 // Do runs work for an address, the zero Addr for none. It calls reject instead if work waits longer than the queue timeout, or is evicted by a task
 // of another address. One of them is called, once, on another goroutine. If the queue is full, Do returns false and calls neither. It does
@@ -79,7 +88,7 @@ func (w *workers) Do(from netip.Addr, work, reject func()) bool {
 	w.waiting++
 	if !w.watched {
 		w.watched = true
-		time.AfterFunc(w.queueTimeout, w.rejectLate)
+		time.AfterFunc(w.timeout(), w.rejectLate)
 	}
 	return true
 }
@@ -132,7 +141,7 @@ func (w *workers) rejectLate() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.watched = w.waiting > 0; w.watched {
-		time.AfterFunc(w.queueTimeout-time.Since(w.oldest()), w.rejectLate)
+		time.AfterFunc(w.timeout()-time.Since(w.oldest()), w.rejectLate)
 	}
 }
 
@@ -141,7 +150,7 @@ func (w *workers) takeLate() (late []task) {
 	for i := len(w.turns) - 1; i >= 0; i-- { // backwards: an empty queue is removed from Turns
 		q := w.turns[i]
 		n := 0
-		for n < len(q.list) && q.list[n].isLate(w.queueTimeout) {
+		for n < len(q.list) && q.list[n].isLate(w.timeout()) {
 			n++
 		}
 		late = append(late, q.list[:n]...)
@@ -184,7 +193,7 @@ func (w *workers) next() func() {
 	if w.drop(0, 0, 1) { // the other addresses first
 		w.turns = append(w.turns[1:], q)
 	}
-	if first.isLate(w.queueTimeout) {
+	if first.isLate(w.timeout()) {
 		return first.reject
 	}
 	return first.work

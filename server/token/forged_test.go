@@ -187,11 +187,11 @@ func TestCVE_2015_9235_AlgorithmConfusion(t *testing.T) {
 	for of, cfg := range cfgs {
 		v := verifier(t, cfg)
 		at := now
-		if v.set != nil {
-			if err := v.set.refresh(t.Context()); err != nil {
+		if v.rules.Load().set != nil {
+			if err := v.rules.Load().set.refresh(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			v.set.fetched.Store(&keySet{at: now, keys: v.set.keys()})
+			v.rules.Load().set.fetched.Store(&keySet{at: now, keys: v.rules.Load().set.keys()})
 		}
 		for name, token := range list {
 			if c, err := v.Connect(token, at); err == nil {
@@ -277,7 +277,7 @@ func TestGHSA_j77h_rr39_c552_NoRequestForAToken(t *testing.T) {
 	cfg.JWKSURL = set.URL + "/keys"
 	v := verifier(t, cfg)
 	running(t, v)
-	for deadline := time.Now().Add(time.Minute); v.set.fetched.Load() == nil; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); v.rules.Load().set.fetched.Load() == nil; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the set is not fetched within 10 s")
 		}
@@ -316,7 +316,7 @@ func TestGHSA_j77h_rr39_c552_NoRequestForAToken(t *testing.T) {
 	}
 	// The trap works: a verifier with its address fetches from it.
 	cfg.JWKSURL = trap.URL
-	if err := verifier(t, cfg).set.refresh(t.Context()); err != nil || atTrap.Load() != 1 {
+	if err := verifier(t, cfg).rules.Load().set.refresh(t.Context()); err != nil || atTrap.Load() != 1 {
 		t.Errorf("the trap counts no request: %v", err)
 	}
 }
@@ -333,7 +333,7 @@ func TestGHSA_g6vg_wj8f_48cj_SameKidOfTwoIssuers(t *testing.T) {
 		}))
 		defer server.Close()
 		v := verifier(t, Config{JWKSURL: server.URL, Issuer: issuers[i]})
-		if err := v.set.refresh(t.Context()); err != nil {
+		if err := v.rules.Load().set.refresh(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		verifiers = append(verifiers, v)
@@ -357,7 +357,7 @@ func TestGHSA_g6vg_wj8f_48cj_SameKidOfTwoIssuers(t *testing.T) {
 	// A configured key and a key of the set with that kid: both verify their own tokens.
 	cfg := Config{PublicKeys: []string{pemOf(&theirs().rsa.PublicKey)}}
 	v := verifier(t, cfg)
-	v.set = verifiers[0].set
+	v.rules.Load().set = verifiers[0].rules.Load().set
 	for _, pair := range pairs {
 		if _, err := v.Connect(signed("RS256", pair.rsa, object{"kid": "1"}, object{}), at); err != nil {
 			t.Error(err)

@@ -200,7 +200,7 @@ func servePipes(t *testing.T, v *Verifier, handler http.HandlerFunc) {
 			t.Error(err)
 		}
 	}()
-	v.set.client.Transport.(*http.Transport).DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+	v.rules.Load().set.client.Transport.(*http.Transport).DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
 		near, far := net.Pipe()
 		select {
 		case p.conns <- far:

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -119,13 +120,26 @@ func isPublic(ip netip.Addr) bool {
 }
 
 // Run fetches the keys of jwks-url until ctx ends, and returns the error of ctx. It fetches at once and then every 5 minutes; every 10 seconds
-// while fetches fail or tokens match no key of the set. A set is used until the next one is fetched. Call Run once.
+// while fetches fail or tokens match no key of the set. A set is used until the next one is fetched. Prepare may replace jwks-url. Call Run once.
 func (v *Verifier) Run(ctx context.Context) error {
-	if v.set == nil {
-		<-ctx.Done()
-		return ctx.Err()
+	for ctx.Err() == nil {
+		fetching, stop := context.WithCancel(ctx)
+		var ended sync.WaitGroup
+		if set := v.rules.Load().set; set != nil {
+			ended.Go(func() {
+				if err := set.run(fetching); fetching.Err() == nil {
+					v.log.Error("refresh of the token keys stopped", "error", err)
+				}
+			})
+		}
+		select {
+		case <-ctx.Done():
+		case <-v.replaced:
+		}
+		stop()
+		ended.Wait()
 	}
-	return v.set.run(ctx)
+	return ctx.Err()
 }
 
 func (s *remoteSet) run(ctx context.Context) error {

@@ -186,7 +186,7 @@ func TestASlowSetIsGivenUp(t *testing.T) {
 			v := verifier(t, Config{JWKSURL: setURL})
 			servePipes(t, v, slow)
 			start := time.Now()
-			err := v.set.refresh(t.Context())
+			err := v.rules.Load().set.refresh(t.Context())
 			if took := time.Since(start); err == nil || took != fetchTimeout {
 				t.Errorf("%s: got %v after %v, want an error after %v", name, err, took, fetchTimeout)
 			}
@@ -230,7 +230,7 @@ func TestAnswersThatAreNoSet(t *testing.T) {
 		}, "want a JSON Web Key Set"},
 	} {
 		server := httptest.NewServer(test.answer)
-		err := verifier(t, Config{JWKSURL: server.URL}).set.refresh(t.Context())
+		err := verifier(t, Config{JWKSURL: server.URL}).rules.Load().set.refresh(t.Context())
 		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 			t.Errorf("%s: got %v, want %q", test.name, err, test.want)
 		}
@@ -297,7 +297,7 @@ func TestKeysOfASet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v.set.fetched.Store(&keySet{at: now, keys: only})
+	v.rules.Load().set.fetched.Store(&keySet{at: now, keys: only})
 	for _, algorithm := range rsaAlgorithms {
 		token := good(algorithm, object{"sub": "42"})
 		_, err := v.Connect(token, now)
@@ -327,7 +327,7 @@ func TestTriesAreBounded(t *testing.T) {
 		set = append(set, k)
 	}
 	set[19].material = &ours().ecdsa.PublicKey
-	v.set.fetched.Store(&keySet{at: now, keys: set})
+	v.rules.Load().set.fetched.Store(&keySet{at: now, keys: set})
 	if _, err := v.Connect(signed("ES256", ours().ecdsa, object{"kid": "19"}, object{}), now); err != nil {
 		t.Error(err)
 	}
@@ -383,7 +383,7 @@ func TestAddressesThatAreNotDialled(t *testing.T) {
 	}
 	// The dialer checks the address: no request is sent to a private one.
 	for _, url := range []string{"https://10.255.255.1/keys", "https://169.254.169.254/keys", "https://[fd00::1]/keys"} {
-		if err := verifier(t, Config{JWKSURL: url}).set.refresh(t.Context()); err == nil || !strings.Contains(err.Error(), "not a public address") {
+		if err := verifier(t, Config{JWKSURL: url}).rules.Load().set.refresh(t.Context()); err == nil || !strings.Contains(err.Error(), "not a public address") {
 			t.Errorf("%s: got %v", url, err)
 		}
 	}

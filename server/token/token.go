@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -73,48 +74,84 @@ var (
 // Verifier verifies tokens. Any goroutine may call its methods.
 type Verifier struct {
 	// Constant after New.
+	guestKey []byte // HS256, random, of this process
+	parser   *jwt.Parser
+	log      *slog.Logger
+
+	rules    atomic.Pointer[rules]
+	replaced chan struct{} // capacity 1: the rules have another set
+}
+
+// rules decide which tokens are accepted. They are immutable; set fetches its keys.
+type rules struct {
 	issuer, audience string
 	requireExp       bool
 	keys             []key      // of hmac-secret and public-keys
 	set              *remoteSet // of jwks-url; nil for none
-	guestKey         []byte     // HS256, random, of this process
-	parser           *jwt.Parser
 }
 
 // New returns a Verifier, or all errors in the settings, joined. Each error begins with the key of its setting.
 func New(cfg Config, log *slog.Logger) (*Verifier, error) {
 	v := &Verifier{
-		issuer:     cfg.Issuer,
-		audience:   cfg.Audience,
-		requireExp: cfg.RequireExp,
-		guestKey:   newGuestKey(),
+		guestKey: newGuestKey(),
 		// The claims of time are checked by judge, after the signature.
 		parser: jwt.NewParser(jwt.WithValidMethods(slices.Concat(hmacAlgorithms, publicAlgorithms)), jwt.WithStrictDecoding(),
 			jwt.WithoutClaimsValidation()),
+		log:      log,
+		replaced: make(chan struct{}, 1),
 	}
+	use, err := v.Prepare(cfg)
+	if err != nil {
+		return nil, err
+	}
+	use()
+	return v, nil
+}
+
+// Prepare checks settings that replace those of now. use puts them into use: tokens that are verified from then on need them. Tokens of guests
+// stay valid. The keys of another jwks-url are fetched soon; until then its tokens are rejected with ErrKeysNotLoaded. The errors are those of
+// New.
+func (v *Verifier) Prepare(cfg Config) (use func(), err error) {
+	to := &rules{issuer: cfg.Issuer, audience: cfg.Audience, requireExp: cfg.RequireExp}
 	var errs []error
-	var err error
-	if v.keys, err = configuredKeys(cfg); err != nil {
+	if to.keys, err = configuredKeys(cfg); err != nil {
 		errs = append(errs, err)
 	}
-	if cfg.JWKSURL != "" {
-		if v.set, err = newRemoteSet(cfg.JWKSURL, log); err != nil {
+	now := v.rules.Load()
+	switch {
+	case cfg.JWKSURL == "":
+	case now != nil && now.set != nil && now.set.url == cfg.JWKSURL:
+		to.set = now.set
+	default:
+		if to.set, err = newRemoteSet(cfg.JWKSURL, v.log); err != nil {
 			errs = append(errs, err)
 		}
 	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	return v, nil
+	return func() {
+		if before := v.rules.Swap(to); before == nil || before.set == to.set {
+			return
+		}
+		select {
+		case v.replaced <- struct{}{}:
+		default: // Run has not seen the replacement before it
+		}
+	}, nil
 }
 
 // Enabled reports whether a key is configured. Without one, only tokens of guests are accepted.
-func (v *Verifier) Enabled() bool { return len(v.keys) > 0 || v.set != nil }
+func (v *Verifier) Enabled() bool {
+	now := v.rules.Load()
+	return len(now.keys) > 0 || now.set != nil
+}
 
 // Connect verifies a connection token and returns its claims. Memory and time depend on the size of the token (4 KiB at most) and on at most
 // four signature checks. It does not wait. A signature of ES384 or ES512 takes milliseconds: see Slow.
 func (v *Verifier) Connect(token string, now time.Time) (Claims, error) {
-	d, guest, err := v.verify(token, now)
+	accepted := v.rules.Load()
+	d, guest, err := v.verify(accepted, token, now)
 	if err != nil {
 		return Claims{}, err
 	}
@@ -128,14 +165,14 @@ func (v *Verifier) Connect(token string, now time.Time) (Claims, error) {
 	c.Subs, c.SubNames = d.subs()
 	c.Guest = guest
 	if !guest {
-		d.checkOrigin(v.issuer, v.audience)
+		d.checkOrigin(accepted.issuer, accepted.audience)
 		d.rejectGuestName(c.User)
 	}
 	if _, is := d.claims["channel"]; is {
 		// RFC 8725, 3.12: a subscription token is not a connection token.
 		d.fail("channel", "a subscription token, not a connection token")
 	}
-	c.Expires, err = d.checkTimes(now, v.requireExp)
+	c.Expires, err = d.checkTimes(now, accepted.requireExp)
 	if err != nil {
 		return Claims{}, err
 	}
@@ -145,7 +182,8 @@ func (v *Verifier) Connect(token string, now time.Time) (Claims, error) {
 // Subscribe verifies a subscription token and returns its claims, at the cost of Connect. The caller compares user, client and room with
 // those of the connection.
 func (v *Verifier) Subscribe(token string, now time.Time) (SubClaims, error) {
-	d, _, err := v.verify(token, now)
+	accepted := v.rules.Load()
+	d, _, err := v.verify(accepted, token, now)
 	if err != nil {
 		return SubClaims{}, err
 	}
@@ -160,9 +198,9 @@ func (v *Verifier) Subscribe(token string, now time.Time) (SubClaims, error) {
 	if c.Channel == "" { // RFC 8725, 3.12; a guest token has no channel
 		d.fail("channel", "missing: a connection token, not a subscription token")
 	}
-	d.checkOrigin(v.issuer, v.audience)
+	d.checkOrigin(accepted.issuer, accepted.audience)
 	d.rejectGuestName(c.User)
-	c.Expires, err = d.checkTimes(now, v.requireExp)
+	c.Expires, err = d.checkTimes(now, accepted.requireExp)
 	if err != nil {
 		return SubClaims{}, err
 	}
@@ -172,7 +210,7 @@ func (v *Verifier) Subscribe(token string, now time.Time) (SubClaims, error) {
 // Slow reports whether the signature of a token takes milliseconds to verify, as long as thousands of messages. Call Connect or Subscribe on
 // a worker then.
 func (v *Verifier) Slow(text string) bool {
-	if len(text) > maxToken || !v.hasSlowKey() {
+	if len(text) > maxToken || !v.rules.Load().hasSlowKey() {
 		return false
 	}
 	head, _, _ := strings.Cut(text, ".")
@@ -188,15 +226,15 @@ func (v *Verifier) Slow(text string) bool {
 	return slices.Contains(slowAlgorithms, algorithm)
 }
 
-func (v *Verifier) hasSlowKey() bool {
+func (ru *rules) hasSlowKey() bool {
 	slow := func(k key) bool {
 		return slices.ContainsFunc(k.algorithms, func(a string) bool { return slices.Contains(slowAlgorithms, a) })
 	}
-	return slices.ContainsFunc(v.keys, slow) || v.set != nil && slices.ContainsFunc(v.set.keys(), slow)
+	return slices.ContainsFunc(ru.keys, slow) || ru.set != nil && slices.ContainsFunc(ru.set.keys(), slow)
 }
 
 // verify returns the unchecked claims of a token with a valid signature, and reports whether it is a guest token.
-func (v *Verifier) verify(text string, now time.Time) (d *decoder, guest bool, err error) {
+func (v *Verifier) verify(accepted *rules, text string, now time.Time) (d *decoder, guest bool, err error) {
 	if len(text) > maxToken {
 		return nil, false, errTooLong
 	}
@@ -205,7 +243,7 @@ func (v *Verifier) verify(text string, now time.Time) (d *decoder, guest bool, e
 		return nil, false, errNotThree
 	}
 	var p payload
-	token, err := v.parser.ParseWithClaims(text, &p, v.candidates)
+	token, err := v.parser.ParseWithClaims(text, &p, func(t *jwt.Token) (any, error) { return v.candidates(accepted, t) })
 	switch {
 	case err == nil:
 		d, err = newDecoder(p.raw)
@@ -215,8 +253,8 @@ func (v *Verifier) verify(text string, now time.Time) (d *decoder, guest bool, e
 	case errors.Is(err, jwt.ErrTokenMalformed):
 		return nil, false, errNotThree
 	}
-	if v.set != nil && token.Method != nil {
-		if err := v.set.unknownKey(token.Method.Alg(), now); err != nil {
+	if accepted.set != nil && token.Method != nil {
+		if err := accepted.set.unknownKey(token.Method.Alg(), now); err != nil {
 			return nil, false, err
 		}
 	}
@@ -228,7 +266,7 @@ func (v *Verifier) verify(text string, now time.Time) (d *decoder, guest bool, e
 
 // candidates returns the keys to verify a token with: at most maxTries keys that support its algorithm. The "kid" of the token decides only
 // which key is tried first. Keys in the header or named by it (jwk, jku, x5u, x5c) are ignored.
-func (v *Verifier) candidates(token *jwt.Token) (any, error) {
+func (v *Verifier) candidates(accepted *rules, token *jwt.Token) (any, error) {
 	if _, is := token.Header["crit"]; is {
 		return nil, errCritical
 	}
@@ -248,11 +286,11 @@ func (v *Verifier) candidates(token *jwt.Token) (any, error) {
 		}
 	}
 	var fetched []key
-	if v.set != nil {
-		fetched = v.set.keys()
+	if accepted.set != nil {
+		fetched = accepted.set.keys()
 	}
 	try(fetched, func(k *key) bool { return k.id == id })
-	try(v.keys, func(*key) bool { return true })
+	try(accepted.keys, func(*key) bool { return true })
 	try(fetched, func(k *key) bool { return k.id != id })
 	if len(tries.Keys) == 0 {
 		return nil, errNoKey

@@ -1,10 +1,13 @@
 package token
 
 import (
+	"crypto"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"reflect"
 	"strings"
 	"testing"
@@ -333,7 +336,7 @@ func TestSlowTokensAreKnownBefore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	byset.set.fetched.Store(&keySet{at: now, keys: keys})
+	byset.rules.Load().set.fetched.Store(&keySet{at: now, keys: keys})
 	for _, algorithm := range algorithms {
 		token, want := good(algorithm, object{"sub": "42"}), algorithm == "ES384" || algorithm == "ES512"
 		if v.Slow(token) != want || byset.Slow(token) != want || quick.Slow(token) {
@@ -430,5 +433,85 @@ func TestGuests(t *testing.T) {
 	}
 	if longest, err := v.Guest(strings.Repeat("\"", 64), "", now, time.Minute); err != nil || len(longest) > maxToken {
 		t.Errorf("the longest name: %d bytes, %v", len(longest), err)
+	}
+}
+
+// New keys and rules hold from the next token on. A change that is not valid changes nothing.
+func TestKeysAreReplaced(t *testing.T) {
+	t.Parallel()
+	before, after := strings.Repeat("a", 32), strings.Repeat("b", 32)
+	v := verifier(t, Config{HMACSecret: before})
+	now := time.Now()
+	guest, err := v.Guest("Ann", "", now, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	accepts := func(secret string) bool {
+		_, err := v.Connect(signed("HS256", []byte(secret), nil, object{"sub": "ann", "exp": now.Add(time.Minute).Unix()}), now)
+		return err == nil
+	}
+	if _, err := v.Prepare(Config{HMACSecret: "short", Issuer: "https://a.example"}); err == nil || !accepts(before) {
+		t.Fatalf("got %v, want an error and the keys from before", err)
+	}
+	use, err := v.Prepare(Config{HMACSecret: after, HMACSecretPrevious: before})
+	if err != nil || accepts(after) {
+		t.Fatalf("got %v; the new key is in use before its time: %t", err, accepts(after))
+	}
+	use()
+	if !accepts(before) || !accepts(after) {
+		t.Error("want both secrets accepted")
+	}
+	if use, err = v.Prepare(Config{HMACSecret: after, Issuer: "https://a.example"}); err != nil {
+		t.Fatal(err)
+	}
+	use()
+	if accepts(before) || accepts(after) { // without "iss"
+		t.Error("want no token without the issuer accepted")
+	}
+	if _, err := v.Connect(guest, now); err != nil {
+		t.Errorf("guest token: %v", err)
+	}
+	if use, err = v.Prepare(Config{}); err != nil {
+		t.Fatal(err)
+	}
+	if use(); v.Enabled() {
+		t.Error("want no keys")
+	}
+}
+
+// Run fetches the keys of a jwks-url that replaces another, or none, and keeps those of the same one.
+func TestTheURLOfKeysIsReplaced(t *testing.T) {
+	t.Parallel()
+	keys := newKeyPairs()
+	served := func(public any) string {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write(jwks(jwk(public, nil))) }))
+		t.Cleanup(s.Close)
+		return s.URL
+	}
+	v := verifier(t, Config{})
+	running(t, v)
+	for range 2 {
+		for _, algorithm := range []string{"ES256", "EdDSA"} {
+			signer := keys.signer(algorithm, "")
+			public := signer.(crypto.Signer).Public()
+			cfg := Config{JWKSURL: served(public)}
+			for range 2 { // the second time with the same URL, whose keys stay
+				use, err := v.Prepare(cfg)
+				if err != nil {
+					t.Fatal(err)
+				}
+				use()
+				set := v.rules.Load().set
+				for deadline := time.Now().Add(time.Minute); set.fetched.Load() == nil; time.Sleep(time.Millisecond) {
+					if time.Now().After(deadline) {
+						t.Fatal("the keys are not fetched")
+					}
+				}
+			}
+			now := time.Now()
+			if _, err := v.Connect(signed(algorithm, signer, nil, object{"sub": "ann"}), now); err != nil {
+				t.Errorf("%s: %v", algorithm, err)
+			}
+		}
 	}
 }

@@ -102,7 +102,7 @@ func (c *Client) Run(ctx context.Context) {
 			c.release(t.body)
 			c.drop(t.event, "throng stops")
 		default:
-			c.http.CloseIdleConnections()
+			c.target.Load().http.CloseIdleConnections()
 			return
 		}
 	}
@@ -175,7 +175,7 @@ func (c *Client) flushing() bool {
 
 // send makes one attempt. Every reply with status 200 to 299 counts as delivered, whatever its body.
 func (c *Client) send(ctx context.Context, t notification) *failure {
-	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, c.target.Load().config.Timeout)
 	defer cancel()
 	started := c.now()
 	_, f := c.post(ctx, t.event, t.id, t.body)

@@ -21,6 +21,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	standard "github.com/standard-webhooks/standard-webhooks/libraries/go"
@@ -50,10 +51,9 @@ type Config struct {
 
 // Client sends proxy requests and notifications. Any goroutine may call its methods.
 type Client struct {
+	target atomic.Pointer[target]
+
 	// Constant after New.
-	config  Config
-	signer  *standard.Webhook
-	http    *http.Client
 	log     *slog.Logger
 	observe func(event string, r Result, took time.Duration)
 	now     func() time.Time
@@ -61,9 +61,28 @@ type Client struct {
 	sender
 }
 
+// target is where requests go, and how. It is immutable.
+type target struct {
+	config Config
+	signer *standard.Webhook
+	http   *http.Client
+}
+
 // New returns a Client without open connections. After each attempt it calls observe, on any goroutine; observe must not block. The error
 // is about the secret.
 func New(cfg Config, log *slog.Logger, observe func(event string, r Result, took time.Duration)) (*Client, error) {
+	c := &Client{log: log, observe: observe, now: time.Now, sender: newSender()}
+	use, err := c.Prepare(cfg)
+	if err != nil {
+		return nil, err
+	}
+	use()
+	return c, nil
+}
+
+// Prepare checks settings that replace those of now. use puts them into use: attempts that begin from then on have them, those of queued
+// notifications too. The error is about the secret.
+func (c *Client) Prepare(cfg Config) (use func(), err error) {
 	key, err := Key(cfg.Secret)
 	if err != nil {
 		return nil, err
@@ -72,31 +91,33 @@ func New(cfg Config, log *slog.Logger, observe func(event string, r Result, took
 	if err != nil {
 		return nil, fmt.Errorf("secret: %w", err)
 	}
-	return &Client{
-		config: cfg,
-		signer: signer,
-		http: &http.Client{
-			Transport: &http.Transport{
-				Proxy:               http.ProxyFromEnvironment,
-				DialContext:         (&net.Dialer{Timeout: cfg.Timeout}).DialContext,
-				TLSHandshakeTimeout: cfg.Timeout,
-				MaxConnsPerHost:     MaxFiles,
-				MaxIdleConns:        MaxFiles,
-				MaxIdleConnsPerHost: MaxFiles,
-				IdleConnTimeout:     idleTimeout,
-				ForceAttemptHTTP2:   true,
-				DisableCompression:  true, // MaxReply limits the bytes that arrive
-
-				MaxResponseHeaderBytes: MaxReply,
-			},
-			// Only the configuration decides where requests go.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-		log:     log,
-		observe: observe,
-		now:     time.Now,
-		sender:  newSender(),
+	to := &target{cfg, signer, newHTTP(cfg.Timeout)}
+	return func() {
+		if before := c.target.Swap(to); before != nil {
+			before.http.CloseIdleConnections()
+		}
 	}, nil
+}
+
+// newHTTP returns a client for requests with a timeout.
+func newHTTP(timeout time.Duration) *http.Client {
+	return &http.Client{
+		Transport: &http.Transport{
+			Proxy:               http.ProxyFromEnvironment,
+			DialContext:         (&net.Dialer{Timeout: timeout}).DialContext,
+			TLSHandshakeTimeout: timeout,
+			MaxConnsPerHost:     MaxFiles,
+			MaxIdleConns:        MaxFiles,
+			MaxIdleConnsPerHost: MaxFiles,
+			IdleConnTimeout:     idleTimeout,
+			ForceAttemptHTTP2:   true,
+			DisableCompression:  true, // MaxReply limits the bytes that arrive
+
+			MaxResponseHeaderBytes: MaxReply,
+		},
+		// Only the configuration decides where requests go.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 }
 
 // Key decodes a secret. The error does not contain the secret.
@@ -143,7 +164,7 @@ func (c *Client) Proxy(ctx context.Context, r *Request) (*Reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, c.target.Load().config.Timeout)
 	defer cancel()
 	id := newID()
 	reply, f := c.proxyOnce(ctx, r.Event, id, body)
@@ -182,13 +203,14 @@ func (c *Client) proxyOnce(ctx context.Context, event, id string, body []byte) (
 
 // post sends a request and returns the body of the response.
 func (c *Client) post(ctx context.Context, event, id string, body []byte) ([]byte, *failure) {
-	target := strings.ReplaceAll(c.config.URL, "{event}", event)
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(body))
+	to := c.target.Load()
+	address := strings.ReplaceAll(to.config.URL, "{event}", event)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
 		return nil, &failure{Unreachable, true, withoutURL(err)}
 	}
 	now := c.now()
-	signature, err := c.signer.Sign(id, now, body)
+	signature, err := to.signer.Sign(id, now, body)
 	if err != nil {
 		return nil, &failure{Unreachable, true, fmt.Errorf("sign: %w", err)}
 	}
@@ -198,7 +220,7 @@ func (c *Client) post(ctx context.Context, event, id string, body []byte) ([]byt
 	request.Header.Set(standard.HeaderWebhookTimestamp, strconv.FormatInt(now.Unix(), 10))
 	request.Header.Set(standard.HeaderWebhookSignature, signature)
 
-	response, err := c.http.Do(request)
+	response, err := to.http.Do(request)
 	if err != nil {
 		return nil, broken(ctx, err)
 	}

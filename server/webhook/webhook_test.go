@@ -134,7 +134,7 @@ func TestASignatureIsTheStandards(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := c.signer.Sign("msg_p5jXN8AQM9LWM0D4loKWxJek", time.Unix(1614265330, 0), []byte(`{"test": 2432232314}`))
+	got, err := c.target.Load().signer.Sign("msg_p5jXN8AQM9LWM0D4loKWxJek", time.Unix(1614265330, 0), []byte(`{"test": 2432232314}`))
 	if want := "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="; err != nil || got != want {
 		t.Errorf("got %q, %v; want %q", got, err, want)
 	}

@@ -301,9 +301,9 @@ func (d *Decoder) admit(rules *Rules, h header) (most int, err error) {
 		return 0, &CloseError{Code: ClosePolicy, Reason: "message in too many fragments"}
 	}
 	if compressed {
-		return rules.MaxCompressed - size, nil
+		return max(rules.MaxCompressed-size, 0), nil // below 0 if the limit was lowered meanwhile
 	}
-	return rules.MaxMessage - size, nil
+	return max(rules.MaxMessage-size, 0), nil
 }
 
 func (d *Decoder) begin() *partial {

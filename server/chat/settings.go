@@ -1,0 +1,57 @@
+package chat
+
+import "github.com/throng-chat/throng/server/limiter"
+
+// Settings are the settings of the chat that a reload replaces (Hub.Configure). They are immutable. An act loads them once, so that it sees
+// either the old or the new ones.
+type Settings struct {
+	MessageRate           limiter.Rate
+	userRate              limiter.Rate
+	addressRate           limiter.Rate
+	patterns              []Options
+	anyRoom               Options // of rooms that no pattern matches
+	closed                bool    // only the application may use such rooms
+	Names                 NameRules
+	Guests                bool
+	maxUserConnections    int
+	maxAddressConnections int
+	countsAddresses       bool // connections have an Address: a limit is per address, or a trusted proxy gives the address, which is stored nowhere else
+}
+
+// Options are the options of a room, and the settings that have them. They are immutable.
+type Options struct {
+	RoomOptions
+	from *Settings
+}
+
+func newSettings(cfg Config) *Settings {
+	s := &Settings{
+		MessageRate:           limiter.PerSecond(cfg.Rate),
+		userRate:              limiter.PerSecond(cfg.RateUser),
+		addressRate:           limiter.PerSecond(cfg.RateAddress),
+		closed:                cfg.OtherRooms == RoomsClosed,
+		Names:                 cfg.Names,
+		Guests:                cfg.Guests,
+		maxUserConnections:    cfg.MaxConnectionsUser,
+		maxAddressConnections: cfg.MaxConnectionsAddress,
+		countsAddresses:       cfg.CountsAddresses || cfg.MaxConnectionsAddress > 0 || cfg.RateAddress > 0,
+	}
+	s.anyRoom = Options{otherRoom(cfg.OtherRooms), s}
+	for _, o := range cfg.Rooms {
+		s.patterns = append(s.patterns, Options{o, s})
+	}
+	return s
+}
+
+// optionsOf returns the options of the first pattern that matches a name, else those of Config.OtherRooms.
+func (s *Settings) optionsOf(room string) *Options {
+	for i := range s.patterns {
+		if s.patterns[i].Matches(room) {
+			return &s.patterns[i]
+		}
+	}
+	return &s.anyRoom
+}
+
+// unmatched reports whether these are the options of the rooms that no pattern matches.
+func (op *Options) unmatched() bool { return op == &op.from.anyRoom }
