@@ -64,9 +64,14 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		},
 		"/server/broker":            {},
 		"/server/broker/brokertest": {module + "/server/broker"},
-		"/server/deflate":           {"github.com/klauspost/compress/flate"},
-		"/server/doctable":          {},
-		"/server/testkit":           {},
+		"/server/broker/datadir":    {"golang.org/x/sys/unix"},
+		"/server/broker/natsbroker": {
+			module + "/server/broker", module + "/server/broker/datadir", "github.com/nats-io/nats-server/v2/server",
+			"github.com/nats-io/nats.go", "github.com/nats-io/nats.go/jetstream",
+		},
+		"/server/deflate":  {"github.com/klauspost/compress/flate"},
+		"/server/doctable": {},
+		"/server/testkit":  {},
 		"/server/fanout": {
 			module + "/server/deflate", module + "/server/limiter", module + "/server/logqueue", module + "/server/metrics", module + "/server/netpoll", module + "/server/unordered",
 			module + "/server/wheel", module + "/server/ws", "golang.org/x/time/rate",

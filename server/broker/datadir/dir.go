@@ -1,0 +1,223 @@
+// Package datadir owns the data directory of a process: one process at a time, one cluster, one format.
+//
+//	DIR/throng.json   format and cluster; a directory without it is new, or is not of throng
+//	DIR/lock          locked (flock) while a process uses the directory; has its process ID
+//	DIR/jetstream/    the files of the engine
+//
+// A new directory is created with mode 0700. throng.json is written first, synced and renamed into place, so a start that ended in between
+// is continued by the next start. The lock ends with the process, also at kill -9.
+package datadir
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Format is the format of the directory that this version reads and writes.
+const Format = 1
+
+const (
+	markerFile = "throng.json"
+	lockFile   = "lock"
+	engineDir  = "jetstream"
+)
+
+// Dir is a locked data directory.
+type Dir struct {
+	path string
+	lock *os.File
+}
+
+// marker is the content of throng.json.
+type marker struct {
+	Format  int    `json:"format"`
+	Cluster string `json:"cluster"`
+}
+
+// InUseError: another process has locked the directory.
+type InUseError struct {
+	Path string
+	PID  int // 0: not known
+}
+
+func (e *InUseError) Error() string {
+	by := "another process"
+	if e.PID > 0 {
+		by = fmt.Sprintf("process %d", e.PID)
+	}
+	return fmt.Sprintf("data directory %s is in use by %s: stop that process, or choose another directory", e.Path, by)
+}
+
+// ForeignError: the directory has the data of something else, or of a newer version.
+type ForeignError struct {
+	Path   string
+	Detail string // what was found, what is allowed, what to do
+}
+
+func (f *ForeignError) Error() string { return fmt.Sprintf("data directory %s: %s", f.Path, f.Detail) }
+
+// ErrReadOnly: the process cannot write to the directory. It is wrapped with the error of the system.
+var ErrReadOnly = errors.New("not writable")
+
+// Open locks a data directory for a cluster, and creates it if it does not exist. Its parent must exist. The errors are *InUseError,
+// *ForeignError, ErrReadOnly and others of the file system.
+func Open(path, cluster string) (*Dir, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, explain(path, "create", err)
+	}
+	// Before the lock: a directory that is not of throng gets no new file.
+	if err := checkContents(path); err != nil {
+		return nil, err
+	}
+	lock, err := lockDir(path)
+	if err != nil {
+		return nil, err
+	}
+	d := &Dir{path: path, lock: lock}
+	if err := d.prepare(cluster); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+// Path is the absolute path of the directory.
+func (d *Dir) Path() string { return d.path }
+
+// Engine is the directory of the files of the engine.
+func (d *Dir) Engine() string { return filepath.Join(d.path, engineDir) }
+
+// Close unlocks the directory.
+func (d *Dir) Close() error { return d.lock.Close() }
+
+// prepare checks throng.json, or writes it into a new directory, and makes the directory of the engine.
+func (d *Dir) prepare(cluster string) error {
+	text, err := os.ReadFile(filepath.Join(d.path, markerFile))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if err := d.writeMarker(cluster); err != nil {
+			return explain(d.path, "write "+markerFile, err)
+		}
+	case err != nil:
+		return explain(d.path, "read "+markerFile, err)
+	default:
+		if err := checkMarker(d.path, text, cluster); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(d.Engine(), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return explain(d.path, "create "+engineDir, err)
+	}
+	return d.checkWritable()
+}
+
+// checkContents returns a ForeignError if the directory has files and no throng.json.
+func checkContents(path string) error {
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return explain(path, "read", err)
+	}
+	var other []string
+	for _, e := range entries {
+		switch e.Name() {
+		case markerFile:
+			return nil
+		case lockFile, markerFile + ".tmp":
+		case "lost+found": // of a new file system
+		default:
+			other = append(other, e.Name())
+		}
+	}
+	if len(other) == 0 {
+		return nil
+	}
+	slices.Sort(other)
+	if len(other) > 3 {
+		other = append(other[:3], "...")
+	}
+	return &ForeignError{path, fmt.Sprintf("it has no %s, and other files (%s): choose an empty directory, or one that throng made",
+		markerFile, strings.Join(other, ", "))}
+}
+
+func checkMarker(path string, text []byte, cluster string) error {
+	var m marker
+	if err := json.Unmarshal(text, &m); err != nil || m.Format < 1 {
+		return &ForeignError{path, fmt.Sprintf("%s is damaged (%.80q): restore it from a backup; it is {\"format\": %d, \"cluster\": %q}",
+			markerFile, text, Format, cluster)}
+	}
+	if m.Format > Format {
+		return &ForeignError{path, fmt.Sprintf("it has format %d of a newer version, and this version reads formats 1 to %d: start the newer version",
+			m.Format, Format)}
+	}
+	if m.Cluster != cluster {
+		return &ForeignError{path, fmt.Sprintf("it has the data of cluster %q, and this is cluster %q: choose another directory, or start with that cluster name",
+			m.Cluster, cluster)}
+	}
+	return nil
+}
+
+// writeMarker writes throng.json so that it is there with its whole content or not at all.
+func (d *Dir) writeMarker(cluster string) error {
+	text, err := json.Marshal(marker{Format, cluster})
+	if err != nil {
+		return err
+	}
+	name := filepath.Join(d.path, markerFile)
+	if err := writeSynced(name+".tmp", append(text, '\n')); err != nil {
+		return err
+	}
+	if err := os.Rename(name+".tmp", name); err != nil {
+		return err
+	}
+	return syncDir(d.path)
+}
+
+// checkWritable finds a read-only file system before the engine does, whose errors do not name the cause.
+func (d *Dir) checkWritable() error {
+	name := filepath.Join(d.Engine(), ".writable")
+	if err := writeSynced(name, nil); err != nil {
+		return explain(d.path, "write", err)
+	}
+	if err := os.Remove(name); err != nil {
+		return explain(d.path, "write", err)
+	}
+	return nil
+}
+
+func writeSynced(name string, text []byte) error {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+func syncDir(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// explain names the directory, what failed, and what to do.
+func explain(path, what string, err error) error {
+	switch {
+	case isReadOnly(err):
+		return fmt.Errorf("data directory %s: %s: %w: %w: give the user of this process the right to write, or mount the file system read-write",
+			path, what, ErrReadOnly, err)
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("data directory %s: %s: %w: create the parent directory", path, what, err)
+	}
+	return fmt.Errorf("data directory %s: %s: %w", path, what, err)
+}

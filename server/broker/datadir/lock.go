@@ -1,0 +1,46 @@
+package datadir
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// lockDir locks the directory and writes the process ID into its lock file. The lock ends when the file is closed.
+func lockDir(path string) (*os.File, error) {
+	name := filepath.Join(path, lockFile)
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, explain(path, "open "+lockFile, err)
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		inUse := &InUseError{Path: path}
+		if text, err := os.ReadFile(name); err == nil {
+			inUse.PID, _ = strconv.Atoi(string(bytes.TrimSpace(text))) // 0: the other process is writing it now
+		}
+		return nil, errors.Join(inUse, f.Close())
+	}
+	if err == nil {
+		err = errors.Join(f.Truncate(0), writePID(f))
+	}
+	if err != nil {
+		return nil, errors.Join(explain(path, lockFile, err), f.Close())
+	}
+	return f, nil
+}
+
+func writePID(f *os.File) error {
+	_, err := f.WriteAt(fmt.Appendln(nil, os.Getpid()), 0)
+	return err
+}
+
+func isReadOnly(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS)
+}

@@ -1,0 +1,8 @@
+//go:build nonats
+
+package natsbroker
+
+import "github.com/throng-chat/throng/server/broker"
+
+// Open returns ErrLeftOut.
+func Open(Options) (broker.Engine, error) { return nil, ErrLeftOut }

@@ -1,0 +1,303 @@
+//go:build !nonats
+
+package natsbroker
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/throng-chat/throng/server/broker"
+)
+
+// openLog is a log on one instance of the server. When the instance fails, each append of it fails.
+type openLog struct {
+	engine   *engine
+	instance *instance
+	stream   jetstream.Stream
+	id       string
+	subject  string
+	inbox    string // answers arrive at inbox + ".N" for append N, and inbox + ".pN" for a probe behind append N
+
+	mu      sync.Mutex
+	open    []*appending // oldest first; at most broker.MaxAppends
+	last    uint64       // number of the newest append
+	closed  error        // not nil: why new appends fail
+	running bool         // a goroutine completes the appends
+
+	wake    chan struct{} // something was appended, or the log was closed
+	answers chan *nats.Msg
+	ended   chan struct{} // closed with the goroutine of the log
+}
+
+// appending is an open append.
+type appending struct {
+	number   uint64
+	expected uint64
+	record   []byte
+	done     func(error)
+	sent     bool // only for the goroutine of the log
+}
+
+func newLog(e *engine, i *instance, stream jetstream.Stream, id string) (*openLog, error) {
+	l := &openLog{
+		engine: e, instance: i, stream: stream, id: id, subject: stream.CachedInfo().Config.Subjects[0], inbox: nats.NewInbox(),
+		running: true, wake: make(chan struct{}, 1), answers: make(chan *nats.Msg, 4*broker.MaxAppends), ended: make(chan struct{}),
+	}
+	answers, err := i.conn.ChanSubscribe(l.inbox+".*", l.answers)
+	if err != nil {
+		return nil, err
+	}
+	go l.run(answers)
+	return l, nil
+}
+
+func (l *openLog) ID() string { return l.id }
+
+func (l *openLog) Append(expected uint64, record []byte, done func(error)) {
+	if len(record) == 0 || len(record) > broker.MaxRecord {
+		panic(fmt.Sprintf("broker: record of %d bytes: allowed are 1 to %d", len(record), broker.MaxRecord))
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.open) == broker.MaxAppends {
+		panic("broker: more appends are open than allowed")
+	}
+	l.last++
+	l.open = append(l.open, &appending{number: l.last, expected: expected, record: record, done: done})
+	if !l.running { // the log was closed: its last goroutine has ended
+		l.running = true
+		go l.completeAll(broker.ErrClosed)
+	}
+	l.wakeUp()
+}
+
+// Close ends the log. Its goroutine completes the open appends.
+func (l *openLog) Close() { l.end(broker.ErrClosed) }
+
+// end lets each open and each later append fail with err, and ends the goroutine.
+func (l *openLog) end(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed == nil {
+		l.closed = err
+	}
+	l.wakeUp()
+}
+
+func (l *openLog) wakeUp() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// isClosed returns the error of end, or nil.
+func (l *openLog) isClosed() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.closed
+}
+
+// run is the goroutine of the log. It ends with the log, not with the instance: later appends still need their done.
+func (l *openLog) run(answers *nats.Subscription) {
+	defer close(l.ended)
+	defer l.engine.forget(l)
+	var (
+		failed error // each append fails with it
+		probe  = time.NewTimer(probeAfter)
+		down   = l.instance.down.Done()
+	)
+	for {
+		if err := l.isClosed(); err != nil {
+			if err := answers.Unsubscribe(); err != nil && l.instance.cause() == nil {
+				l.instance.options.Log.Warn("storage engine: end of a log", "error", err)
+			}
+			l.completeAll(err)
+			return
+		}
+		if failed != nil {
+			l.complete(failed)
+		} else if failed = l.send(); failed != nil {
+			continue
+		}
+		select {
+		case <-l.wake:
+			probe.Reset(probeAfter)
+		case answer := <-l.answers:
+			if failed == nil {
+				failed = l.receive(answer)
+			}
+			probe.Reset(probeAfter)
+		case <-probe.C:
+			if open := l.pending(); failed == nil && len(open) > 0 {
+				failed = l.sendProbe(open[len(open)-1].number)
+				probe.Reset(probeAfter)
+			}
+		case <-down:
+			down = nil
+			if failed == nil {
+				failed = l.instance.cause()
+			}
+		}
+	}
+}
+
+// send publishes the appends that were not sent. It returns an error if the engine does not accept them.
+func (l *openLog) send() error {
+	for _, a := range l.pending() {
+		if a.sent {
+			continue
+		}
+		if err := l.engine.Health().Err; err != nil {
+			return err
+		}
+		m := nats.NewMsg(l.subject)
+		m.Reply = l.inbox + "." + strconv.FormatUint(a.number, 10)
+		m.Header.Set(expectedHeader, strconv.FormatUint(a.expected, 10))
+		m.Data = a.record
+		a.sent, a.record = true, nil
+		if err := l.instance.conn.PublishMsg(m); err != nil {
+			return l.instance.explain(l.instance.down, "append", err)
+		}
+	}
+	return nil
+}
+
+// sendProbe publishes a probe behind append number behind. A disk that hangs gets several; each is small.
+func (l *openLog) sendProbe(behind uint64) error {
+	reply := l.inbox + ".p" + strconv.FormatUint(behind, 10)
+	if err := l.instance.conn.PublishMsg(newProbe(l.subject, reply)); err != nil {
+		return l.instance.explain(l.instance.down, "append", err)
+	}
+	return nil
+}
+
+// receive takes an answer. The oldest append gets it. An answer to a later message means that the oldest append gets none.
+func (l *openLog) receive(answer *nats.Msg) error {
+	open := l.pending()
+	suffix, isProbe := strings.CutPrefix(strings.TrimPrefix(answer.Subject, l.inbox+"."), "p")
+	number, err := strconv.ParseUint(suffix, 10, 64)
+	switch {
+	case err != nil:
+		return l.instance.classify("append", err)
+	case len(open) == 0 || number < open[0].number:
+		return nil // a probe that was not needed
+	case isProbe || number > open[0].number:
+		err := l.instance.classify("append", errNoAnswer)
+		l.instance.fail(err)
+		return err
+	}
+	seq, err := acknowledged(answer)
+	switch {
+	case err != nil:
+		return l.instance.classify("append", err)
+	case seq != open[0].expected+1:
+		err := l.instance.classify("append", fmt.Errorf("record %d got the number %d", open[0].expected+1, seq))
+		l.instance.fail(err)
+		return err
+	}
+	l.completeOldest(nil)
+	return nil
+}
+
+// pending returns the open appends.
+func (l *openLog) pending() []*appending {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]*appending(nil), l.open...)
+}
+
+// completeOldest calls the done of the oldest open append. It returns false if there is none.
+func (l *openLog) completeOldest(err error) bool {
+	l.mu.Lock()
+	if len(l.open) == 0 {
+		l.mu.Unlock()
+		return false
+	}
+	a := l.open[0]
+	l.open = l.open[1:]
+	l.mu.Unlock()
+	a.done(err)
+	return true
+}
+
+// complete fails the open appends, also those that their done makes.
+func (l *openLog) complete(err error) {
+	for l.completeOldest(err) {
+	}
+}
+
+// completeAll fails the open appends, at the end of a goroutine. A later append starts another one.
+func (l *openLog) completeAll(err error) {
+	for {
+		l.complete(err)
+		l.mu.Lock()
+		if len(l.open) == 0 {
+			l.running = false
+			l.mu.Unlock()
+			return
+		}
+		l.mu.Unlock()
+	}
+}
+
+func (l *openLog) Extent(ctx context.Context) (first, last uint64, err error) {
+	state, err := l.state(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	if state.Msgs == 0 {
+		return state.LastSeq + 1, state.LastSeq, nil
+	}
+	return state.FirstSeq, state.LastSeq, nil
+}
+
+// state asks the server for the state of the stream.
+func (l *openLog) state(ctx context.Context) (s jetstream.StreamState, err error) {
+	err = l.call(ctx, "state of the log", func(ctx context.Context) error {
+		info, err := l.stream.Info(ctx)
+		if err == nil {
+			s = info.State
+		}
+		return err
+	})
+	return s, err
+}
+
+func (l *openLog) Trim(ctx context.Context, upTo uint64) error {
+	state, err := l.state(ctx)
+	if err != nil {
+		return err
+	}
+	upTo = min(upTo, state.LastSeq) // the server would skip the numbers behind it
+	if upTo == 0 || upTo < state.FirstSeq {
+		return nil
+	}
+	return l.call(ctx, "trim", func(ctx context.Context) error {
+		return l.stream.Purge(ctx, jetstream.WithPurgeSequence(upTo+1))
+	})
+}
+
+// call makes a request that ends with ctx, with the log or with the instance.
+func (l *openLog) call(ctx context.Context, what string, f func(context.Context) error) error {
+	if err := l.isClosed(); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	both, cancel := l.instance.with(ctx)
+	defer cancel()
+	err := f(both)
+	if err != nil && l.isClosed() != nil {
+		return l.isClosed()
+	}
+	return l.instance.explain(ctx, what, err)
+}

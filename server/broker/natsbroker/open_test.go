@@ -1,0 +1,173 @@
+//go:build !nonats
+
+package natsbroker
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/throng-chat/throng/server/broker"
+	"github.com/throng-chat/throng/server/broker/datadir"
+)
+
+func TestADirectoryHasOneEngineAtATime(t *testing.T) {
+	t.Parallel()
+	o := testOptions(t)
+	first := open(t, o)
+	_, err := Open(o)
+	var inUse *datadir.InUseError
+	if !errors.As(err, &inUse) || inUse.PID != os.Getpid() {
+		t.Fatalf("second Open: %v, want an InUseError with process %d", err, os.Getpid())
+	}
+	if err := first.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	open(t, o)
+}
+
+func TestTheDataOfAnotherClusterIsRejected(t *testing.T) {
+	t.Parallel()
+	o := testOptions(t)
+	if err := open(t, o).Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	o.Cluster = "other"
+	var foreign *datadir.ForeignError
+	if _, err := Open(o); !errors.As(err, &foreign) {
+		t.Errorf("Open: %v, want a ForeignError", err)
+	}
+}
+
+func TestWrongOptionsAreRejected(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*Options){
+		"Dir": func(o *Options) { o.Dir = "" }, "cluster": func(o *Options) { o.Cluster = "a.b" },
+		"MaxStore": func(o *Options) { o.MaxStore = -1 }, "MaxAge": func(o *Options) { o.MaxAge = time.Millisecond },
+	} {
+		o := testOptions(t)
+		change(&o)
+		if _, err := Open(o); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: got error %v, want one that names it", name, err)
+		}
+	}
+}
+
+// The engine has no listener: its server is reached inside of the process only.
+func TestTheEngineOpensNoPort(t *testing.T) {
+	t.Parallel()
+	e := open(t, testOptions(t)).(*engine)
+	if addr := e.instance.server.Addr(); addr != nil {
+		t.Errorf("the server listens on %v", addr)
+	}
+	if _, err := os.Stat(filepath.Join(e.options.Dir, "jetstream", "jetstream")); err != nil {
+		t.Errorf("the engine has its files in another directory: %v", err)
+	}
+}
+
+func TestRecordsEndAfterMaxAge(t *testing.T) {
+	t.Parallel()
+	o := testOptions(t)
+	o.MaxAge = time.Second
+	l := openedLog(t, open(t, o))
+	mustAppend(t, l, 0, "one")
+	eventually(t, "the end of the record", func() bool {
+		first, last, err := l.Extent(context.Background())
+		return err == nil && first == 2 && last == 1
+	})
+	if last, err := l.Replay(context.Background(), 0, func(uint64, []byte) error { return errors.New("a record") }); last != 1 || err != nil {
+		t.Errorf("Replay after the end of all records: %d, %v; want 1", last, err)
+	}
+}
+
+// A change of MaxAge applies to a log that exists, and keeps its identity.
+func TestMaxAgeMayChange(t *testing.T) {
+	t.Parallel()
+	o := testOptions(t)
+	var ids [3]string
+	for run, age := range []time.Duration{0, time.Hour, 0} {
+		o.MaxAge = age
+		e := open(t, o)
+		l := openedLog(t, e)
+		ids[run] = l.ID()
+		if got := l.(*openLog).stream.CachedInfo().Config.MaxAge; got != age {
+			t.Errorf("run %d: MaxAge is %s, want %s", run, got, age)
+		}
+		if err := e.Close(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if ids[0] != ids[1] || ids[0] != ids[2] {
+		t.Errorf("the log has the IDs %q, want the same in each run", ids)
+	}
+}
+
+// MaxStore is a full disk of another cause. Trim makes room.
+func TestAFullStoreTakesRecordsAgainAfterTrim(t *testing.T) {
+	t.Parallel()
+	o := testOptions(t)
+	o.MaxStore = 1 << 20
+	e := open(t, o)
+	l := openedLog(t, e)
+	record := strings.Repeat("r", 100_000)
+	last := uint64(0)
+	err := error(nil)
+	for ; err == nil && last < 20; last++ {
+		err = appended(t, l, last, record)
+	}
+	if !errors.Is(err, broker.ErrFull) {
+		t.Fatalf("append %d of 100 kB to a store of 1 MiB: %v, want ErrFull", last, err)
+	}
+	l.Close()
+	l = openedLog(t, e)
+	_, last, err = l.Extent(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Trim(context.Background(), last-1); err != nil {
+		t.Fatal(err)
+	}
+	mustAppend(t, l, last, record)
+}
+
+func openedLog(t testing.TB, e broker.Engine) broker.Log {
+	t.Helper()
+	l, err := e.Open(context.Background(), 0)
+	if err != nil {
+		t.Fatalf("Open of a log: %v", err)
+	}
+	return l
+}
+
+func appended(t testing.TB, l broker.Log, expected uint64, record string) error {
+	t.Helper()
+	result := make(chan error, 1)
+	l.Append(expected, []byte(record), func(err error) { result <- err })
+	select {
+	case err := <-result:
+		return err
+	case <-time.After(time.Minute):
+		t.Fatal("done was not called")
+		return nil
+	}
+}
+
+func mustAppend(t testing.TB, l broker.Log, expected uint64, record string) {
+	t.Helper()
+	if err := appended(t, l, expected, record); err != nil {
+		t.Fatalf("append of record %d: %v", expected+1, err)
+	}
+}
+
+func eventually(t testing.TB, what string, f func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !f(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("no %s", what)
+		}
+	}
+}

@@ -1,0 +1,62 @@
+package natsbroker
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/throng-chat/throng/server/broker"
+	"github.com/throng-chat/throng/server/broker/datadir"
+)
+
+// ErrLeftOut: the binary was built without the engine.
+var ErrLeftOut = errors.New("this binary was built with the tag nonats, without the storage engine: use another binary, or start without a data directory")
+
+// Options are the settings of Open. Only Dir is required.
+type Options struct {
+	// Dir is the data directory. Open creates it, not its parent, and locks it.
+	Dir string
+	// Cluster names the cluster that the data belongs to: 1 to 64 bytes with the syntax of a key. Default: "throng".
+	Cluster string
+	// Log receives the messages of the engine. Its handler must not block. Default: none.
+	Log *slog.Logger
+	// MaxStore is the maximum number of bytes of all logs and tables. At more, appends fail with ErrFull until Trim. Default: 64 GiB.
+	MaxStore int64
+	// MaxAge removes records of this age. 0: records stay until Trim. At least 1 s otherwise.
+	MaxAge time.Duration
+	// Floor is the free space of the file system below which appends fail with ErrFull. Default: 256 MiB or 5 %, the larger one.
+	Floor *datadir.Floor
+	// NoSync lets the server sync its files each 2 minutes. A loss of power then loses committed records. It is for the test that shows
+	// that it would find such a loss; throng has no setting for it.
+	NoSync bool
+}
+
+// maxCluster is the largest name of a cluster, in bytes. The name of a table follows it in the name of a stream.
+const maxCluster = 64
+
+// complete returns the options with their defaults, or an error.
+func (o Options) complete() (Options, error) {
+	if o.Dir == "" {
+		return o, errors.New("natsbroker: Options.Dir is empty: name the data directory")
+	}
+	if o.Cluster == "" {
+		o.Cluster = "throng"
+	}
+	if err := broker.CheckKey(o.Cluster); err != nil || len(o.Cluster) > maxCluster {
+		return o, fmt.Errorf("cluster name %q: allowed are 1 to %d of a-z, A-Z, 0-9, '-', '_'", o.Cluster, maxCluster)
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.MaxStore == 0 {
+		o.MaxStore = 64 << 30
+	}
+	if o.MaxStore < 0 || o.MaxAge < 0 || o.MaxAge > 0 && o.MaxAge < time.Second {
+		return o, fmt.Errorf("natsbroker: MaxStore %d and MaxAge %s: allowed are positive numbers and 0, MaxAge at least 1s", o.MaxStore, o.MaxAge)
+	}
+	if o.Floor == nil {
+		o.Floor = &datadir.Floor{Bytes: 256 << 20, Percent: 5}
+	}
+	return o, nil
+}

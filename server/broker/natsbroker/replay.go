@@ -1,0 +1,107 @@
+//go:build !nonats
+
+package natsbroker
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/nats-io/nats.go"
+)
+
+const (
+	replayBatch = 4 << 20 // bytes of records that one request reads
+	replayAhead = 2       // requests under way
+)
+
+// Replay reads the log by direct gets in batches, on a connection of its own: a read that waits for a slow disk does not keep appends back.
+func (l *openLog) Replay(ctx context.Context, after uint64, f func(seq uint64, record []byte) error) (last uint64, err error) {
+	state, err := l.state(ctx)
+	if err != nil {
+		return 0, err
+	}
+	next := max(after+1, state.FirstSeq)
+	if state.Msgs == 0 || next > state.LastSeq {
+		return state.LastSeq, nil
+	}
+	var fromF error
+	err = l.call(ctx, "replay", func(ctx context.Context) error {
+		r, err := l.newReader()
+		if err != nil {
+			return err
+		}
+		defer r.conn.Close()
+		for next <= state.LastSeq {
+			if err := r.read(ctx, &next, func(seq uint64, record []byte) error {
+				fromF = f(seq, record)
+				return fromF
+			}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if fromF != nil {
+		return 0, fromF
+	}
+	return next - 1, err
+}
+
+// reader reads records of a stream.
+type reader struct {
+	conn    *nats.Conn
+	answers *nats.Subscription
+	subject string // of requests
+	inbox   string
+}
+
+func (l *openLog) newReader() (*reader, error) {
+	conn, err := l.instance.connectReader()
+	if err != nil {
+		return nil, err
+	}
+	r := &reader{conn: conn, subject: "$JS.API.DIRECT.GET." + l.stream.CachedInfo().Config.Name, inbox: nats.NewInbox()}
+	r.answers, err = conn.SubscribeSync(r.inbox)
+	if err == nil {
+		err = r.answers.SetPendingLimits(-1, -1) // the size of a request bounds them
+	}
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// read reads one batch, from number *next on, and advances *next behind it.
+func (r *reader) read(ctx context.Context, next *uint64, f func(seq uint64, record []byte) error) error {
+	request, err := json.Marshal(map[string]uint64{"seq": *next, "batch": 1 << 16, "max_bytes": replayBatch})
+	if err != nil {
+		return err
+	}
+	if err := r.conn.PublishRequest(r.subject, r.inbox, request); err != nil {
+		return err
+	}
+	for {
+		m, err := r.answers.NextMsgWithContext(ctx)
+		if err != nil {
+			return err
+		}
+		switch status := m.Header.Get("Status"); status {
+		case "":
+		case "204":
+			return nil
+		default:
+			return fmt.Errorf("record %d: status %s (%s)", *next, status, m.Header.Get("Description"))
+		}
+		seq, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
+		if err != nil {
+			return fmt.Errorf("record without a number: %w", err)
+		}
+		if err := f(seq, m.Data); err != nil {
+			return err
+		}
+		*next = seq + 1
+	}
+}
