@@ -26,6 +26,7 @@ type stream struct {
 	commands *http.Client
 	scheme   string
 	session  string
+	node     string
 	client   string
 	ping     int
 	pong     bool
@@ -142,7 +143,7 @@ func (st *stream) connected() *stream {
 	if err := json.Unmarshal([]byte(line), &reply); err != nil || len(reply.Connect.Session) != 32 || reply.Connect.Node == "" {
 		st.t.Fatalf("got %s, %v; want a reply to connect with a session", line, err)
 	}
-	st.session, st.client, st.pong = reply.Connect.Session, reply.Connect.Client, reply.Connect.Pong
+	st.session, st.node, st.client, st.pong = reply.Connect.Session, reply.Connect.Node, reply.Connect.Client, reply.Connect.Pong
 	return st
 }
 
@@ -173,7 +174,7 @@ func (st *stream) address() string {
 
 func postCommands(t testing.TB, by *http.Client, site, session, commands string) int {
 	t.Helper()
-	body, err := json.Marshal(map[string]string{"session": session, "node": "n", "data": commands})
+	body, err := json.Marshal(map[string]string{"session": session, "node": "", "data": commands})
 	if err != nil {
 		t.Fatal(err)
 	}

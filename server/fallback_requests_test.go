@@ -254,3 +254,41 @@ func TestAnOldSessionReachesNoOtherStream(t *testing.T) {
 		t.Errorf("got %s, want the reply to the command of the new session", line)
 	}
 }
+
+// Commands that do not reach the process of their stream get an error of their own: the client reconnects in both cases, and the operator learns
+// that requests are routed to the wrong process.
+func TestCommandsForAStreamOfAnotherProcess(t *testing.T) {
+	t.Parallel()
+	first, second := startServer(t, nil), startServer(t, nil)
+	here, there := connectStream(t, first, ""), connectStream(t, second, "")
+	if here.node == there.node {
+		t.Fatal("two processes have one node")
+	}
+	const unknown = "00000000000000000000000000000000"
+	for _, tt := range []struct {
+		name, session, node, result string
+		body                        bool
+	}{
+		{"of the other process", there.session, there.node, "other_process", true},
+		{"that is none, of the other process", "x", there.node, "other_process", true},
+		{"of the other process, without a node", there.session, "", "unknown_session", false},
+		{"that has ended", unknown, here.node, "unknown_session", false},
+		{"that has ended, without a node", unknown, "", "unknown_session", false},
+	} {
+		before := value(t, first, "throng_emulation_requests_total", tt.result)
+		request := fmt.Sprintf(`{"session":%q,"node":%q,"data":"{\"id\":2,\"rpc\":{}}"}`, tt.session, tt.node)
+		resp, body := ask(t, first.Addr().String(), streamRequest(first, "POST", "/emulation", request))
+		if resp.StatusCode != http.StatusNotFound || (body != "") != tt.body || strings.Contains(body, there.node) {
+			t.Errorf("a session %s: got %s with body %q, want 404", tt.name, resp.Status, body)
+		}
+		if got := value(t, first, "throng_emulation_requests_total", tt.result); got != before+1 {
+			t.Errorf("a session %s: %s is %v after %v", tt.name, tt.result, got, before)
+		}
+	}
+	// The session decides, not the node.
+	resp, _ := ask(t, first.Addr().String(), streamRequest(first, "POST", "/emulation", fmt.Sprintf(`{"session":%q,"node":"x","data":"{\"id\":2,\"subscribe\":{\"channel\":\"r\"}}"}`, here.session)))
+	if resp.StatusCode != http.StatusNoContent {
+		t.Errorf("got %s for a session of this process with another node, want 204", resp.Status)
+	}
+	here.expectLine(`{"id":2,"subscribe":{}}`)
+}

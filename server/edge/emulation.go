@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/server/httpstream"
+	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/metrics"
 )
 
@@ -50,9 +51,17 @@ func (e *Edge) serveEmulation(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	commands, err := httpstream.ParseCommands(body, isProtobuf(r.Header.Get("Content-Type"), r.URL.RawQuery))
+	unknown := func() {
+		if commands.Node == "" || commands.Node == e.sessions.Node() {
+			reject(metrics.EmulationUnknown, "", http.StatusNotFound, "")
+			return
+		}
+		e.logForeign(commands.Node)
+		reject(metrics.EmulationForeign, "", http.StatusNotFound, textForeign)
+	}
 	switch {
 	case errors.Is(err, httpstream.ErrUnknownSession):
-		reject(metrics.EmulationUnknown, "", http.StatusNotFound, "")
+		unknown()
 		return
 	case err != nil:
 		reject(metrics.EmulationMalformed, "", http.StatusBadRequest, err.Error())
@@ -65,13 +74,24 @@ func (e *Edge) serveEmulation(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	switch err := e.sessions.Deliver(ctx, commands.Session, commands.Data); {
 	case errors.Is(err, httpstream.ErrUnknownSession), errors.Is(err, httpstream.ErrClosed):
-		reject(metrics.EmulationUnknown, "", http.StatusNotFound, "")
+		unknown()
 	case err != nil:
 		reject(metrics.EmulationRate, metrics.RejectedRate, http.StatusTooManyRequests, "the session has too many unread commands")
 	default:
 		e.metrics.EmulationRequests.WithLabelValues(metrics.EmulationAccepted).Inc()
 		w.WriteHeader(http.StatusNoContent)
 	}
+}
+
+// textForeign is the response to commands for a session of another process.
+const textForeign = "the session is of another process, or of this one before a restart: route " + EmulationPath + " to the process of the stream"
+
+// logForeign logs commands for a session of another process.
+func (e *Edge) logForeign(node string) {
+	e.Fallbacks.logs.Do(func() {
+		e.log.Warn("commands for a stream of another process, or of this one before a restart, rejected: route "+EmulationPath+
+			" to the process of the stream; logged at most once per second", "node", logqueue.Clip(node), "this_node", e.sessions.Node())
+	})
 }
 
 // readFallbackBody reads a body of at most limit bytes, within the bounds of all requests of the fallbacks. Call done when the body and the

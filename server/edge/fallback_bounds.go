@@ -3,7 +3,10 @@ package edge
 import (
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/throng-chat/throng/server/limiter"
+	"github.com/throng-chat/throng/server/logqueue"
 )
 
 const (
@@ -20,6 +23,7 @@ type fallbacks struct {
 	InProgress *limiter.Slots
 	Bodies     limiter.Budget
 	Rates      *limiter.AddressRates // of EmulationPath
+	logs       rate.Sometimes        // of commands for a session of another process
 	ackTimeout time.Duration         // for the peer of a stream to acknowledge bytes
 }
 
@@ -28,6 +32,7 @@ func newFallbacks(ackTimeout time.Duration) *fallbacks {
 		InProgress: limiter.NewSlots(maxFallbacksWait, false),
 		Bodies:     limiter.Budget{Share: 1},
 		Rates:      limiter.NewAddressRates(limiter.PerSecond(emulationRate), emulationMeters),
+		logs:       logqueue.EverySecond(),
 		ackTimeout: ackTimeout,
 	}
 	fb.Bodies.SetMax(maxBodies)

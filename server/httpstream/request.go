@@ -17,11 +17,12 @@ var ErrUnknownSession = errors.New("unknown session")
 // Commands is the content of a request to /emulation.
 type Commands struct {
 	Session ID
+	Node    string // of the process that made the session; empty if the client did not send it
 	Data    []byte // one command or more, as in a WebSocket message
 }
 
-// ParseCommands parses the body of a request to /emulation, in JSON or Protobuf. Data may share the bytes of body. It ignores the node: this
-// process has no other.
+// ParseCommands parses the body of a request to /emulation, in JSON or Protobuf. Data may share the bytes of body. If the
+// error is ErrUnknownSession, Node is set.
 func ParseCommands(body []byte, isProtobuf bool) (c Commands, err error) {
 	var req protocol.EmulationRequest
 	if isProtobuf {
@@ -43,6 +44,7 @@ func ParseCommands(body []byte, isProtobuf bool) (c Commands, err error) {
 		return c, errors.New("body: data has no command")
 	}
 	var ok bool
+	c.Node = req.Node
 	if c.Session, ok = ParseID(req.Session); !ok {
 		return c, ErrUnknownSession
 	}

@@ -4,7 +4,8 @@ package metrics
 const (
 	EmulationAccepted  = "accepted"
 	EmulationUnknown   = "unknown_session"
-	EmulationMalformed = "malformed" // or too large, or too late
+	EmulationForeign   = "other_process" // the session is of another process, or of this one before a restart
+	EmulationMalformed = "malformed"     // or too large, or too late
 	EmulationRate      = "rate"
 )
 
@@ -15,7 +16,7 @@ func (m *Metrics) registerStreams() {
 		m.Streams.WithLabelValues(transport)
 	}
 	m.EmulationRequests = m.counters("throng_emulation_requests_total", "Requests with commands of clients of the HTTP fallbacks, by result.", "result")
-	for _, result := range []string{EmulationAccepted, EmulationUnknown, EmulationMalformed, EmulationRate} {
+	for _, result := range []string{EmulationAccepted, EmulationUnknown, EmulationForeign, EmulationMalformed, EmulationRate} {
 		m.EmulationRequests.WithLabelValues(result)
 	}
 }

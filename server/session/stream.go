@@ -23,6 +23,9 @@ func (all *Sessions) OpenStream(t fanout.Transport, source *chat.Address, e Enco
 	all.open(&one.Session, &one.stream, hello)
 }
 
+// Node returns the name of this process in the replies to connect of HTTP streams. It is another one after a restart.
+func (all *Sessions) Node() string { return all.streams.node }
+
 // Deliver passes commands of a request to a session, whose poller handles them like those of a WebSocket message. It waits while the session
 // has too many unread commands, until ctx ends. The error is that of ctx, httpstream.ErrUnknownSession or httpstream.ErrClosed.
 func (all *Sessions) Deliver(ctx context.Context, to httpstream.ID, commands []byte) error {
