@@ -15,7 +15,8 @@ func TestImportsFollowTheArrows(t *testing.T) {
 	allowed := map[string][]string{
 		"/cmd/throng": {
 			module + "/bench", module + "/bench/agent", module + "/bench/compare", module + "/bench/doctor", module + "/bench/floor",
-			module + "/bench/report", module + "/bench/result", module + "/bench/tlsclient", module + "/server", module + "/server/chat", module + "/server/nearest",
+			module + "/bench/report", module + "/bench/result", module + "/bench/tlsclient", module + "/server", module + "/server/broker",
+			module + "/server/broker/datadir", module + "/server/broker/natsbroker", module + "/server/dump", module + "/server/chat", module + "/server/nearest",
 			module + "/server/settings", module + "/server/token", "github.com/alecthomas/kong", "github.com/lmittmann/tint",
 			"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable", "golang.org/x/term",
 		},

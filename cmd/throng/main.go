@@ -14,6 +14,7 @@ import (
 type commands struct {
 	Serve   serveCmd   `cmd:"" help:"Run the chat server."`
 	Bench   benchCmd   `cmd:"" help:"Load-test a WebSocket broadcast server at a ws:// URL, or the built-in server."`
+	Data    dataCmd    `cmd:"" help:"Check, export or import the data directory of durable rooms."`
 	Doctor  doctorCmd  `cmd:"" help:"Check whether this machine can hold N connections, and print fixes."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 	Help    helpCmd    `cmd:"" help:"Print this help, or the help of a command: throng help serve."`

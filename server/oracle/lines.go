@@ -12,7 +12,7 @@ type Position struct {
 	Epoch  string `json:"epoch"`
 }
 
-// Ack is a line of an acknowledgement: the publication is stored at a position.
+// Ack is a line of an acknowledgement: the publication is stored, at a position if that is not zero. A reply to an SDK client has none.
 type Ack struct {
 	Room string `json:"room"`
 	ID

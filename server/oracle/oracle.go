@@ -152,7 +152,7 @@ func (o *Oracle) Acked(a *Ack) {
 		o.verdict.found(Lost, "%+v is acknowledged in room %q at %d, and not stored", a.ID, a.Room, a.Offset)
 	case at.in.room != a.Room:
 		o.verdict.found(Foreign, "%+v is acknowledged in room %q, and stored in room %q", a.ID, a.Room, at.in.room)
-	case at.offset != a.Offset || at.in.epoch != a.Epoch:
+	case a.Position != Position{} && (at.offset != a.Offset || at.in.epoch != a.Epoch):
 		o.verdict.found(Moved, "room %q: %+v is acknowledged at %d epoch %s, and stored at %d epoch %s", a.Room, a.ID, a.Offset, a.Epoch, at.offset, at.in.epoch)
 	}
 }

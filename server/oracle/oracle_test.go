@@ -300,6 +300,7 @@ func TestDataOfOthersHasAnOffsetOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.Acked(&Ack{"a", ID{"ann", 1}, Position{3, "e"}})
+	o.Acked(&Ack{"a", ID{"ann", 1}, Position{}}) // without a position
 	if v := o.Verdict(); !v.OK() || v.Stored != 4 {
 		t.Errorf("got %+v", v)
 	}
