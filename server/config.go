@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/throng-chat/throng/server/broker"
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/settings"
@@ -47,6 +48,9 @@ type Config struct {
 	RateAddress           int    `name:"rate-address" default:"0" min:"1" max:"1000000" unit:"commands a second" zero:"no limit" help:"Commands per second from one address, twice as many in a burst; 0 for no limit."`
 	HistoryBytes          int    `name:"history-bytes" type:"size" default:"256MiB" help:"Memory for the history of all rooms together. Above it, old publications are evicted."`
 
+	Data      string `name:"data" default:"auto" help:"Data directory of durable rooms; off for none; auto for $STATE_DIRECTORY/data if systemd sets it, otherwise none."`
+	DataBytes int    `name:"data-bytes" type:"size" default:"256MiB" min:"1MiB" max:"65536MiB" help:"Disk space for the publications of durable rooms. Above it, the oldest are removed."`
+
 	RateConnectionsAddress int `name:"rate-connections-address" default:"200" min:"1" max:"1000000" unit:"new connections a second" zero:"no limit" help:"New connections per second from one address, ten times as many in a burst; 0 for no limit."`
 
 	Rooms    []chat.RoomOptions  `table:"room" kong:"-"`
@@ -57,7 +61,8 @@ type Config struct {
 	Pairs    []CertificateFiles  `table:"tls.certificate" kong:"-"` // besides those of TLS.Cert, after them
 	Webhooks session.HooksConfig `table:"webhooks" kong:"-"`
 
-	Version string `kong:"-"` // of the program, for /api/info; not a setting
+	Engine  broker.Engine `kong:"-"` // instead of the data directory, for tests; not a setting
+	Version string        `kong:"-"` // of the program, for /api/info; not a setting
 }
 
 // APIConfig is the server API. It is off without a key, here or in Config.APIKeys.

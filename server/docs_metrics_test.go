@@ -42,7 +42,10 @@ func registeredMetrics(t testing.TB, s *Server) map[string][]string {
 // docs/operations.md has every metric with its labels. The suffix of a name gives its type.
 func TestThePageOfOperationsHasEveryMetric(t *testing.T) {
 	t.Parallel()
-	s := startHooked(t, startApplication(t, map[string]func(question) string{session.OnConnect: always(`{"result":{}}`)}), withTLS(t))
+	s := startHooked(t, startApplication(t, map[string]func(question) string{session.OnConnect: always(`{"result":{}}`)}), func(c *Config) {
+		withTLS(t)(c)
+		c.Engine = newFake(t).Start("a")
+	})
 	registered := registeredMetrics(t, s)
 	meanings := map[string]string{}
 	var onPage []string

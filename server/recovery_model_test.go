@@ -68,6 +68,8 @@ type recoveryModel struct {
 
 	redacted map[chat.StreamPosition]bool
 	did      map[string]int
+
+	durable *durableModel // nil with rooms in memory
 }
 
 // modelClient is a client with the state that it has of each room.
@@ -89,7 +91,16 @@ func newRecoveryModel(t *testing.T, random *rand.Rand) *recoveryModel {
 	}
 	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 2)
 	h.Heartbeat = fanout.NewHeartbeat(&h.Core, cfg.PingInterval, cfg.PingTimeout)
-	m := &recoveryModel{
+	m := modelOf(t, random, h)
+	for _, o := range cfg.Rooms {
+		m.names = append(m.names, o.Pattern)
+	}
+	m.connectAll()
+	return m
+}
+
+func modelOf(t *testing.T, random *rand.Rand, h *session.Sessions) *recoveryModel {
+	return &recoveryModel{
 		t: t, random: random, sessions: h,
 		log: map[string][]string{},
 
@@ -97,26 +108,29 @@ func newRecoveryModel(t *testing.T, random *rand.Rand) *recoveryModel {
 		heard:    map[*fanout.Topic]map[*fanout.Member]*modelClient{},
 		did:      map[string]int{},
 	}
-	for _, o := range cfg.Rooms {
-		m.names = append(m.names, o.Pattern)
-	}
+}
+
+// connectAll makes the clients, or connects those that there are again.
+func (m *recoveryModel) connectAll() {
 	for i := range 8 {
-		c := &fanout.Conn{Shard: h.Shards[i%2], ID: uint64(i + 1)}
-		s := &session.Session{Conn: c, Sessions: h, Encoding: session.JSONEncoding}
+		c := &fanout.Conn{Shard: m.sessions.Shards[i%2], ID: uint64(i + 1)}
+		s := &session.Session{Conn: c, Sessions: m.sessions, Encoding: session.JSONEncoding}
 		s.Identity.Store(&chat.ClientInfo{User: fmt.Sprint(i), Client: fmt.Sprint(i)})
-		m.clients = append(m.clients, &modelClient{
-			session:  s,
-			places:   map[string]chat.StreamPosition{},
-			awaiting: map[*session.JoinAttempt]chat.StreamPosition{},
-			joined:   map[*session.Subscription]bool{},
-		})
+		if i == len(m.clients) {
+			m.clients = append(m.clients, &modelClient{places: map[string]chat.StreamPosition{}})
+		}
+		m.clients[i].session = s
+		m.clients[i].awaiting = map[*session.JoinAttempt]chat.StreamPosition{}
+		m.clients[i].joined = map[*session.Subscription]bool{}
 	}
-	return m
 }
 
 func (m *recoveryModel) step() {
 	name := m.names[m.random.IntN(len(m.names))]
 	c := m.clients[m.random.IntN(len(m.clients))]
+	if m.durable != nil && m.durable.step() {
+		return
+	}
 	switch n := m.random.IntN(100); {
 	case m.random.IntN(500) == 0:
 		m.forgetAll()
@@ -135,12 +149,7 @@ func (m *recoveryModel) step() {
 	case n < 77:
 		m.redact(name)
 	case n < 78:
-		r, unlock := m.sessions.Rooms.Find(name)
-		if r != nil {
-			m.did["cleared"]++
-			m.sessions.HistoryBudget.Clear(r)
-		}
-		unlock()
+		m.clear(name)
 	case n < 82:
 		now := m.sessions.Clock.Tick() + wheel.Tick(m.random.IntN(30))
 		m.sessions.Clock.Ticks.Store(uint32(now))
@@ -162,13 +171,30 @@ func (m *recoveryModel) forgetAll() {
 		m.sessions.Clock.Ticks.Store(uint32(now))
 		m.sessions.ExpireRooms(now)
 	}
-	if n := m.sessions.Rooms.Count(); n != 0 {
+	if n := m.sessions.Rooms.Count(); n != 0 && m.durable == nil { // a durable room waits for its commits
 		m.t.Errorf("got %d unused rooms", n)
 	}
 }
 
+func (m *recoveryModel) clear(name string) {
+	if m.durable != nil {
+		m.durable.clear(name)
+		return
+	}
+	r, unlock := m.sessions.Rooms.Find(name)
+	if r != nil {
+		m.did["cleared"]++
+		m.sessions.HistoryBudget.Clear(r)
+	}
+	unlock()
+}
+
 func (m *recoveryModel) publish(name string) {
 	m.said++
+	if m.durable != nil {
+		m.durable.publish(name, fmt.Sprint(m.said))
+		return
+	}
 	text := fmt.Sprint(m.said)
 	pub, _ := session.PublicationOf([]byte(text))
 	_, at := m.sessions.Publish(m.sessions.RoomRef(name), pub, chat.PublishOptions{})
@@ -187,6 +213,10 @@ func (m *recoveryModel) redact(name string) {
 	}
 	unlock()
 	what := chat.Redaction{Channel: name, Offset: at.Offset - min(at.Offset, m.random.Uint64N(20)), Epoch: at.Epoch}
+	if m.durable != nil {
+		m.durable.redact(what)
+		return
+	}
 	in, _ := m.sessions.Redact(what, nil)
 	if in == nil {
 		return
@@ -252,6 +282,9 @@ func (m *recoveryModel) of(c *fanout.Conn) *modelClient { return m.clients[c.ID-
 func (m *recoveryModel) answered(c *modelClient, e *session.JoinAttempt) {
 	name, r := e.Requested.Channel, e.Result
 	from, asked := c.awaiting[e]
+	if m.durable != nil {
+		m.durable.joined(c, name, asked && r.Recovered)
+	}
 	delete(c.awaiting, e)
 	switch {
 	case !asked:
@@ -287,6 +320,11 @@ func (m *recoveryModel) hear(c *modelClient, name string, p *chat.Publication) {
 	at := c.places[name]
 	if p.Offset != at.Offset+1 {
 		m.t.Errorf("%s: received offset %d after %d", name, p.Offset, at.Offset)
+		return
+	}
+	if m.durable != nil {
+		m.durable.learn(name, p, at.Epoch)
+		c.places[name] = chat.StreamPosition{Offset: p.Offset, Epoch: at.Epoch}
 		return
 	}
 	if log := m.log[at.Epoch]; uint64(len(log)) < p.Offset || log[p.Offset-1] != string(p.Data) &&

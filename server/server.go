@@ -13,9 +13,11 @@ import (
 
 	"github.com/throng-chat/throng/server/admin"
 	"github.com/throng-chat/throng/server/api"
+	"github.com/throng-chat/throng/server/broker"
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/edge"
 	"github.com/throng-chat/throng/server/fanout"
+	"github.com/throng-chat/throng/server/home"
 	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/netpoll"
@@ -34,7 +36,11 @@ type Server struct {
 	logs     *logqueue.Queue
 	metrics  *metrics.Metrics
 	sessions *session.Sessions
-	files    int // the open-file limit
+	// Ready is called by Run when the server begins to serve; nil for none. Set it before Run.
+	Ready func()
+
+	engine broker.Engine // nil without a data directory
+	files  int           // the open-file limit
 
 	api      *api.API
 	edge     *edge.Edge     // of both acceptors
@@ -73,8 +79,14 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	s.sessions = newHub(cfg, log, s.metrics, tokens, shardCount(runtime.GOMAXPROCS(0)))
 	s.sessions.Hooks = hooks
 	s.api = api.New(s.sessions, api.Config{Access: cfg.apiAccess(), Version: cfg.Version})
-	if err := s.listen(); err != nil {
+	if s.engine, err = openData(&cfg, log); err != nil {
 		return nil, err
+	}
+	if s.engine != nil {
+		s.sessions.UseLog(home.Config{Engine: s.engine, MaxBytes: int64(cfg.DataBytes)})
+	}
+	if err := s.listen(); err != nil {
+		return nil, errors.Join(err, closeData(s.engine))
 	}
 	return s, nil
 }
@@ -127,6 +139,15 @@ func (s *Server) acceptors() (open []*edge.Acceptor) {
 		open = append(open, s.tls.acceptor)
 	}
 	return open
+}
+
+// closeListeners closes all ports of a server that does not run.
+func (s *Server) closeListeners() error {
+	err := s.closeAcceptors()
+	if s.admin != nil {
+		err = errors.Join(err, s.admin.Listener.Close())
+	}
+	return err
 }
 
 func (s *Server) closeAcceptors() error {
@@ -187,6 +208,12 @@ func (s *Server) Shards() int { return len(s.sessions.Shards) }
 func (s *Server) Run(ctx context.Context) error {
 	stopLog := s.logs.Start()
 	defer stopLog(logTimeout)
+	if err := openDurable(ctx, s.sessions.Durable); err != nil || ctx.Err() != nil {
+		return errors.Join(err, s.closeListeners(), closeData(s.engine))
+	}
+	if s.Ready != nil {
+		s.Ready()
+	}
 	var err error
 	expire := func(now time.Time, _ wheel.Tick) { s.edge.Pending.Expire(now) }
 	if err = s.sessions.Start(s.files, s.cfg.PingInterval, s.cfg.PingTimeout, s.sessions.OnTick, expire); err != nil {
@@ -209,6 +236,9 @@ func (s *Server) Run(ctx context.Context) error {
 		if s.tls.acme != nil {
 			owners.Go(func() { s.runACME(fetching) })
 		}
+	}
+	if s.sessions.Durable != nil {
+		owners.Go(func() { s.sessions.Durable.Run(fetching) })
 	}
 	stopRelease := make(chan struct{})
 	owners.Go(func() { releaseMemory(s.sessions.Live.Load, stopRelease) })
@@ -253,6 +283,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.sessions.BulkWorkers.Wait()
 	s.sessions.Verifiers.Wait()
 	owners.Wait()
+	err = errors.Join(err, closeData(s.engine))
 	s.sessions.Stop() // last, because the others post to its pollers
 	return err
 }
@@ -288,6 +319,7 @@ func (s *Server) shutdown() {
 	if err := s.closeAcceptors(); err != nil {
 		s.log.Debug("close listener", "error", err)
 	}
+	drainDurable(s.sessions.Durable, s.cfg.Drain/2, s.log)
 	notified := s.sessions.Live.Load()
 	s.log.Info("stopping: sending a close frame to each client", "connections", notified, "at_most", s.cfg.Drain.String())
 	s.sessions.CloseAll()

@@ -54,10 +54,11 @@ func openSilent(t *testing.T, s *Server, request string, n int) {
 		}
 	})
 	for range n {
-		fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+		fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
+		syscall.CloseOnExec(fd)
 		fds = append(fds, fd)
 		if err := syscall.Connect(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}, Port: int(netip.MustParseAddrPort(s.Addr().String()).Port())}); err != nil {
 			t.Fatal(err)

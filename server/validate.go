@@ -166,6 +166,9 @@ func (c *Config) roomErrors() []error {
 		if o.PublishProxy && (c.Webhooks.URL == "" || !slices.Contains(c.Webhooks.Events, session.OnPublish)) {
 			ce.add("publish-proxy", true, `needs webhooks.url, and "publish" in webhooks.events`)
 		}
+		if o.Durable && !c.storesData() {
+			ce.add("durable", true, `needs a data directory: set data = "DIR", or --data DIR`)
+		}
 		errs = append(errs, ce.errs...)
 	}
 	return errs
@@ -187,6 +190,12 @@ func checkRoomOptions(o *chat.RoomOptions, ce *configErrors) {
 		ce.add("history-ttl", o.HistoryTTL, "must be 1s to %v", chat.MaxHistoryTTL)
 	case o.HistorySize == 0 && o.HistoryTTL != 0:
 		ce.add("history-ttl", o.HistoryTTL, "needs history-size above 0")
+	}
+	switch {
+	case o.Durable && o.HistorySize == 0:
+		ce.add("durable", true, "needs history-size above 0")
+	case o.Durable && o.MaxMessage > chat.MaxDurableMessage:
+		ce.add("max-message", o.MaxMessage, "must be at most %d in a durable room", chat.MaxDurableMessage)
 	}
 	if o.HistorySize == 0 && o.Recovery {
 		ce.add("recovery", true, "needs history-size above 0")

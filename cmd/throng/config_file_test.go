@@ -101,12 +101,12 @@ func TestEveryKeyReachesTheServer(t *testing.T) {
 		PingInterval: 20 * time.Second, PingTimeout: 5 * time.Second,
 		Rate: 50, RateBytes: 2 << 20, MaxMessage: 32 << 10, Compression: "off", Fallback: "off", MaxUnsent: 512 << 10, MaxRetained: 32 << 20, MaxConnections: 1000, Drain: time.Minute, LogLevel: "warn", LogFormat: "text",
 		Guests: "off", PersonalRooms: true, UserRooms: "@", PrivateRooms: "!", OtherRooms: "closed", MaxRooms: 16, MaxConnectionsUser: 5, MaxConnectionsAddress: 20,
-		RateUser: 10, RateAddress: 200, RateConnectionsAddress: 300, HistoryBytes: 64 << 20,
+		RateUser: 10, RateAddress: 200, RateConnectionsAddress: 300, HistoryBytes: 64 << 20, Data: "/var/lib/data", DataBytes: 1 << 30,
 		Rooms: []chat.RoomOptions{
 			{
 				Pattern: "chat:*", Subscribe: chat.WithToken, Publish: chat.SignedIn, SeePresence: chat.Nobody,
 				ReadHistory: chat.Anyone, Presence: true, JoinLeave: true, HistorySize: 100, HistoryTTL: 5 * time.Minute,
-				Recovery: true, Positioning: true, Delta: true, MaxMessage: 4 << 10, Rate: 2, MaxMembers: 500, PublishProxy: true,
+				Recovery: true, Positioning: true, Delta: true, MaxMessage: 4 << 10, Rate: 2, MaxMembers: 500, PublishProxy: true, Durable: true,
 			},
 			quiet,
 		},

@@ -12,7 +12,7 @@ import (
 const (
 	exitFailed = 1 // the command failed
 	exitUsage  = 2 // invalid flags, environment or config file
-	exitInUse  = 3 // an address is in use
+	exitInUse  = 3 // an address is in use, or the data directory
 )
 
 // exitError is an error with an exit code. All other errors have exitFailed.

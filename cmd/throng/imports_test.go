@@ -21,6 +21,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable", "golang.org/x/term",
 		},
 		"/server": {
+			module + "/server/broker", module + "/server/broker/datadir", module + "/server/broker/natsbroker", module + "/server/home",
 			module + "/server/admin", module + "/server/api", module + "/server/certs", module + "/server/chat", module + "/server/edge",
 			module + "/server/fanout", module + "/server/tlshandshake", "golang.org/x/time/rate",
 			module + "/server/logqueue", module + "/server/metrics", module + "/server/netpoll", module + "/server/origin",
@@ -28,6 +29,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			module + "/server/webhook", module + "/server/wheel", "golang.org/x/sys/unix",
 		},
 		"/server/admin": {
+			module + "/server/chat", module + "/server/home",
 			module + "/server/api", module + "/server/fanout", module + "/server/logqueue", module + "/server/metrics",
 			module + "/server/origin", module + "/server/session", module + "/server/ws",
 			"github.com/prometheus/client_golang/prometheus/promhttp",
@@ -59,7 +61,11 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			module + "/server/wheel", module + "/server/ws", "github.com/centrifugal/fdelta", "github.com/centrifugal/protocol",
 			"github.com/centrifugal/protocol/cfjson", "github.com/prometheus/client_golang/prometheus", "golang.org/x/time/rate", "google.golang.org/protobuf/encoding/protowire",
 		},
+		"/server/home": {
+			module + "/server/broker", module + "/server/metrics", module + "/server/record",
+		},
 		"/server/chat": {
+			module + "/server/home", module + "/server/record",
 			module + "/server/deflate", module + "/server/fanout", module + "/server/limiter", module + "/server/name", module + "/server/recent",
 			module + "/server/settings", module + "/server/unordered", module + "/server/wheel", module + "/server/ws",
 		},

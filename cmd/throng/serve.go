@@ -77,6 +77,9 @@ func (sv *serveCmd) Run() error {
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return &exitError{code: exitInUse, err: fmt.Errorf("%w: stop the server that uses it, or choose another address with --listen, --tls-listen and --admin", plainInUse(err))}
 	}
+	if server.IsDataInUse(err) {
+		return &exitError{code: exitInUse, err: err}
+	}
 	if err != nil {
 		return err
 	}
@@ -98,14 +101,16 @@ func (sv *serveCmd) Run() error {
 	if open := openRooms(cfg.Rooms); srv.TokensEnabled() && srv.GuestsAllowed() && len(open) > 0 {
 		log.Warn(`clients without a token may join the rooms of these patterns (to change this: subscribe = "signed-in")`, "patterns", strings.Join(open, " "))
 	}
-	if terminal {
-		printBanner(cfg, srv, sv.sources.file, start)
-	} else {
-		log.Info("ready", "version", version, "pid", os.Getpid(), "config", sv.sources.file.String(), "listen", addressOf(srv.Addr()),
-			"tls_listen", addressOf(srv.TLSAddr()),
-			"admin", addressOf(srv.AdminAddr()), "max_connections", srv.MaxConnections(), "max_message", cfg.MaxMessage,
-			"max_unsent", cfg.MaxUnsent, "rate", cfg.Rate, "access", access(mostPublic(srv), srv.GuestsAllowed(), srv.TokensEnabled()),
-			"rooms", otherRooms(srv.OtherRooms(), len(cfg.Rooms)), "api", apiText(cfg, srv), "loops", srv.Shards())
+	srv.Ready = func() {
+		if terminal {
+			printBanner(cfg, srv, sv.sources.file, start)
+		} else {
+			log.Info("ready", "version", version, "pid", os.Getpid(), "config", sv.sources.file.String(), "listen", addressOf(srv.Addr()),
+				"tls_listen", addressOf(srv.TLSAddr()),
+				"admin", addressOf(srv.AdminAddr()), "max_connections", srv.MaxConnections(), "max_message", cfg.MaxMessage,
+				"max_unsent", cfg.MaxUnsent, "rate", cfg.Rate, "access", access(mostPublic(srv), srv.GuestsAllowed(), srv.TokensEnabled()),
+				"rooms", otherRooms(srv.OtherRooms(), len(cfg.Rooms)), "api", apiText(cfg, srv), "loops", srv.Shards())
+		}
 	}
 	return srv.Run(ctx)
 }

@@ -1,6 +1,8 @@
 package admin
 
 import (
+	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/home"
 	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/session"
@@ -66,6 +68,27 @@ func WatchHub(m *metrics.Metrics, h *session.Sessions) {
 		func() uint64 { return h.Counts().SentBytes })
 	m.Counter("throng_writes_total", "System calls that wrote to WebSocket connections.",
 		func() uint64 { return h.Counts().Writes })
+	if h.Durable != nil {
+		watchDurable(m, h.Durable)
+	}
+}
+
+// watchDurable registers the metrics that read the state of durable rooms.
+func watchDurable(m *metrics.Metrics, d *chat.Durable) {
+	m.Gauge("throng_durable_available", "1 if durable rooms accept publications, 0 while the disk does not store them.", func() float64 {
+		if state, _ := d.Status(); state == home.Ready {
+			return 1
+		}
+		return 0
+	})
+	m.Gauge("throng_durable_positions", "Ended durable rooms whose stream position is kept for recovery.", func() float64 {
+		stored, _ := d.Positions()
+		return float64(stored)
+	})
+	m.Counter("throng_durable_positions_dropped_total", "Stream positions of ended durable rooms that were dropped: too many rooms, or 30 days old.", func() uint64 {
+		_, dropped := d.Positions()
+		return dropped
+	})
 }
 
 // WatchLog registers the count of log records that were not written.

@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/throng-chat/throng/server/home"
 	"github.com/throng-chat/throng/server/session"
 )
 
 // Readiness is the response of GET /readyz?verbose. Only the check "accepting" decides whether the server is ready. The server can serve its
 // clients while the application is down; a load balancer that removed it would disconnect all of them.
 type Readiness struct {
-	Status string           `json:"status"` // "ready" or "draining"
+	Status string           `json:"status"` // "ready", "degraded" (durable rooms do not accept publications) or "draining"
 	Checks map[string]Check `json:"checks"`
 }
 
@@ -26,6 +27,17 @@ func (a *Admin) serveReady(w http.ResponseWriter, r *http.Request) {
 	status, text := http.StatusOK, "ready"
 	if a.sessions.Draining.Load() {
 		status, text = http.StatusServiceUnavailable, "draining"
+	}
+	durable := Check{OK: true}
+	if d := a.sessions.Durable; d != nil {
+		state, err := d.Status()
+		durable.OK, durable.Detail = state == home.Ready || state == home.Closing, state.String()
+		if err != nil {
+			durable.Detail += ": " + err.Error()
+		}
+	}
+	if !durable.OK && text == "ready" {
+		text = "degraded"
 	}
 	if !r.URL.Query().Has("verbose") {
 		respond(w, status, text)
@@ -44,6 +56,9 @@ func (a *Admin) serveReady(w http.ResponseWriter, r *http.Request) {
 		c.Detail = fmt.Sprintf("%d commands are queued, %d notifications are queued, %d notifications were dropped",
 			h.Waiting(), h.Client.Waiting(), h.Client.Dropped())
 		checks["webhooks"] = c
+	}
+	if a.sessions.Durable != nil {
+		checks["durable"] = durable
 	}
 	respond(w, status, Readiness{text, checks})
 }

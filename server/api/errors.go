@@ -24,8 +24,13 @@ func overLimit(format string, args ...any) *protocol.Error {
 	return &protocol.Error{Code: session.ErrLimit.Code, Message: "limit exceeded: " + fmt.Sprintf(format, args...)}
 }
 
+const retryAfterSeconds = "2" // of a response with status 503
+
 // HTTPStatus returns the status of an error with the header X-Centrifugo-Error-Mode: transport.
 func HTTPStatus(e *protocol.Error) int {
+	if e == session.ErrUnavailable {
+		return http.StatusServiceUnavailable
+	}
 	switch e.Code {
 	case session.ErrUnauthorized.Code:
 		return http.StatusUnauthorized

@@ -123,6 +123,9 @@ func (a *API) serveOne(w http.ResponseWriter, r *http.Request, command namedComm
 	if inTransport {
 		status = HTTPStatus(e)
 	}
+	if status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", retryAfterSeconds)
+	}
 	response := NewResponse(w, status)
 	switch _, isBatch := result.(Replies); {
 	case inTransport:

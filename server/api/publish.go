@@ -59,11 +59,19 @@ func (br *apiBroadcast) do(ctx context.Context, a *API) (any, *protocol.Error) {
 		return nil, overLimit("%d channels, where a broadcast may have %d: nothing was published; send several broadcasts", n, MaxBroadcast)
 	}
 	responses := make([]reply, len(br.Channels))
+	waits := make([]waiting, len(br.Channels))
 	for i, channel := range br.Channels {
 		if errors.Is(ctx.Err(), context.Canceled) {
 			return nil, session.ErrTimeout // the caller has disconnected
 		}
-		if at, e := br.publish(ctx, a, channel, pub); e != nil {
+		waits[i], responses[i].Error = br.begin(ctx, a, channel, pub)
+	}
+	// Publications in durable rooms share their records.
+	for i, wait := range waits {
+		if wait == nil {
+			continue
+		}
+		if at, e := wait(ctx); e != nil {
 			responses[i].Error = e
 		} else {
 			responses[i].Result = at
@@ -99,8 +107,18 @@ func (ap *apiPublication) read() (chat.Publication, *protocol.Error) {
 	return pub, nil
 }
 
-// publish publishes in a room, after its backlog is below the limit again.
+// publish publishes in a room, after its backlog is below the limit again. In a durable room it waits until the publication is on disk.
 func (ap *apiPublication) publish(ctx context.Context, a *API, room string, pub chat.Publication) (any, *protocol.Error) {
+	wait, e := ap.begin(ctx, a, room, pub)
+	if e != nil {
+		return nil, e
+	}
+	return wait(ctx)
+}
+
+// begin publishes in a room, after its backlog is below the limit again. The result waits until the publication is on disk, if the room is
+// durable, and returns its position.
+func (ap *apiPublication) begin(ctx context.Context, a *API, room string, pub chat.Publication) (waiting, *protocol.Error) {
 	if e := checkRoom(room); e != nil {
 		return nil, e
 	}
@@ -115,6 +133,14 @@ func (ap *apiPublication) publish(ctx context.Context, a *API, room string, pub 
 	if e := a.sessions.AwaitRoom(ctx, room); e != nil {
 		return nil, session.ErrorOf(e)
 	}
-	_, at := a.sessions.Publish(in, pub, chat.PublishOptions{SkipHistory: ap.SkipHistory, IdempotencyKey: ap.IdempotencyKey, Version: chat.Version{Number: ap.Version, Epoch: ap.VersionEpoch}})
-	return streamPosition{Offset: at.Offset, Epoch: at.Epoch}, nil
+	o := chat.PublishOptions{SkipHistory: ap.SkipHistory, IdempotencyKey: ap.IdempotencyKey, Version: chat.Version{Number: ap.Version, Epoch: ap.VersionEpoch}}
+	if in.Options.Durable {
+		done, wait := awaitProposal()
+		a.sessions.Propose(in, pub, o, done)
+		return wait, nil
+	}
+	_, at := a.sessions.Publish(in, pub, o)
+	return func(context.Context) (any, *protocol.Error) {
+		return streamPosition{Offset: at.Offset, Epoch: at.Epoch}, nil
+	}, nil
 }

@@ -20,6 +20,14 @@ func (ar *apiRedact) do(ctx context.Context, a *API) (any, *protocol.Error) {
 	if e := a.sessions.AwaitRoom(ctx, ar.Channel); e != nil {
 		return nil, session.ErrorOf(e)
 	}
+	if a.sessions.RoomRef(ar.Channel).Options.Durable {
+		done, wait := awaitProposal()
+		a.sessions.ProposeRedaction(chat.Redaction(*ar), nil, done)
+		if _, e := wait(ctx); e != nil {
+			return nil, e
+		}
+		return emptyResult{}, nil
+	}
 	if _, e := a.sessions.Redact(chat.Redaction(*ar), nil); e != nil {
 		return nil, session.ErrorOf(e)
 	}

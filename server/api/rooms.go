@@ -88,9 +88,17 @@ func (r *apiRoom) presenceStats(_ context.Context, a *API) (any, *protocol.Error
 	return map[string]any{"num_clients": stats.Clients, "num_users": stats.Users}, nil
 }
 
-func (r *apiRoom) clearHistory(_ context.Context, a *API) (any, *protocol.Error) {
+func (r *apiRoom) clearHistory(ctx context.Context, a *API) (any, *protocol.Error) {
 	if e := r.checkAvailable(a, chat.ToReadHistory); e != nil {
 		return nil, e
+	}
+	if in := a.sessions.RoomRef(r.Channel); in.Options.Durable {
+		done, wait := awaitProposal()
+		a.sessions.ProposeClear(in, done)
+		if _, e := wait(ctx); e != nil {
+			return nil, e
+		}
+		return emptyResult{}, nil
 	}
 	a.sessions.ClearHistory(r.Channel)
 	return emptyResult{}, nil

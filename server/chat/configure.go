@@ -16,6 +16,11 @@ const roomsAtOnce = 64
 // and the histories are within their sizes. Call it on a goroutine of its own, one call at a time.
 func (h *Hub) Configure(cfg Config) {
 	before, now := h.Settings(), newSettings(cfg)
+	if ChangesDurability(before.rooms(), cfg.Rooms) {
+		h.Log.Error("the [[room]] tables need a restart, because the rooms that are durable change: the tables of before stay in use")
+		cfg.Rooms = before.rooms()
+		now = newSettings(cfg)
+	}
 	h.settings.Store(now)
 	if mayEndHistories(before, now) {
 		h.Positions.dropAll()
@@ -27,6 +32,34 @@ func (h *Hub) Configure(cfg Config) {
 		}
 	}
 	h.HistoryBudget.resize(cfg.HistoryBytes, h.releaseLocked)
+}
+
+// ChangesDurability reports whether the rooms that are durable may differ between two lists of options. Such a change needs a restart: the
+// log has the positions of durable rooms.
+func ChangesDurability(before, now []RoomOptions) bool {
+	type kind struct {
+		pattern          string
+		history, durable bool
+	}
+	kinds := func(rooms []RoomOptions) (all []kind) {
+		last := 0 // the tables behind the last durable one have no other rooms of it
+		for i, o := range rooms {
+			all = append(all, kind{o.Pattern, o.HistorySize > 0, o.Durable})
+			if o.Durable {
+				last = i + 1
+			}
+		}
+		return all[:last]
+	}
+	return !slices.Equal(kinds(before), kinds(now))
+}
+
+// rooms returns the options of the patterns.
+func (s *Settings) rooms() (all []RoomOptions) {
+	for i := range s.patterns {
+		all = append(all, s.patterns[i].RoomOptions)
+	}
+	return all
 }
 
 // list returns the rooms of a stripe.

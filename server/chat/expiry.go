@@ -16,6 +16,10 @@ func (h *Hub) OnTick(now time.Time, tick wheel.Tick) {
 // ExpireRooms expires stream positions, and the publications of rooms whose retention is due. Called on the heartbeat.
 func (h *Hub) ExpireRooms(now wheel.Tick) {
 	h.Positions.expire(now)
+	if h.Durable != nil {
+		h.Durable.positions.expire(now)
+		h.Durable.Tick()
+	}
 	h.Rooms.each(func(in *Stripe) { h.expireStripeLocked(in, now) })
 }
 
@@ -29,8 +33,8 @@ func (h *Hub) expireStripeLocked(in *Stripe, now wheel.Tick) {
 		case r.History.Count > 0:
 			r.scheduled = true
 			in.retention.File(r, r.History.At(0).At+r.HistoryTTL()+1)
-		case r.Members > 0:
-			// The last member to leave releases the room.
+		case r.Members > 0, r.durable != nil && r.durable.pending > 0:
+			// The last member to leave releases the room, or the last commit.
 		default:
 			h.deleteLocked(r)
 		}

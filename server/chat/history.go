@@ -155,9 +155,9 @@ func (hist *History) expire(before wheel.Tick) (freed int) {
 	return freed
 }
 
-// clear drops all publications and returns how many bytes that frees. The stream position stays.
-func (hist *History) clear() (freed int) {
-	for hist.Count > 0 {
+// clearTo drops the publications up to an offset and returns how many bytes that frees. The stream position stays.
+func (hist *History) clearTo(offset uint64) (freed int) {
+	for hist.Count > 0 && hist.firstOffset() <= offset {
 		freed += hist.dropOldest()
 	}
 	return freed

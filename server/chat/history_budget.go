@@ -27,6 +27,7 @@ type budgetEntry struct {
 func (hb *historyBudget) Append(r *Room, p *Publication) {
 	before := r.History.Count
 	grown := r.History.add(p, r.Options().HistorySize)
+	r.releaseRecords()
 	hb.mu.Lock()
 	defer hb.mu.Unlock()
 	hb.countLocked(grown, r.History.Count-before)
@@ -50,7 +51,12 @@ func (hb *historyBudget) expire(r *Room, before wheel.Tick) {
 }
 
 // Clear drops all publications of r.
-func (hb *historyBudget) Clear(r *Room) { hb.update(r, func() int { return -r.History.clear() }) }
+func (hb *historyBudget) Clear(r *Room) { hb.ClearTo(r, r.History.LastOffset) }
+
+// ClearTo drops the publications of r up to an offset.
+func (hb *historyBudget) ClearTo(r *Room, offset uint64) {
+	hb.update(r, func() int { return -r.History.clearTo(offset) })
+}
 
 // shrink drops the oldest publications of r until they fit into a history of maxMessages messages.
 func (hb *historyBudget) shrink(r *Room, maxMessages int) {
@@ -61,6 +67,7 @@ func (hb *historyBudget) shrink(r *Room, maxMessages int) {
 func (hb *historyBudget) update(r *Room, how func() (grown int)) {
 	before := r.History.Count
 	grown := how()
+	r.releaseRecords()
 	hb.mu.Lock()
 	defer hb.mu.Unlock()
 	hb.countLocked(grown, r.History.Count-before)
@@ -75,6 +82,7 @@ func (hb *historyBudget) countLocked(bytes, publications int) {
 // evictOldest evicts the oldest publication of r.
 func (hb *historyBudget) evictOldest(r *Room) {
 	freed := r.History.dropOldest()
+	r.releaseRecords()
 	hb.mu.Lock()
 	defer hb.mu.Unlock()
 	hb.countLocked(-freed, -1)

@@ -23,6 +23,7 @@ type Hub struct {
 	Rooms            *rooms
 	HistoryBudget    historyBudget
 	Positions        *positionTable
+	Durable          *Durable // constant after UseLog; nil without a data directory
 	idempotency      idempotencyCache
 	queuedEventBytes atomic.Int64 // of queued join and leave events, in all rooms
 

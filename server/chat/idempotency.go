@@ -12,9 +12,15 @@ import (
 // and add makes the two atomic. Any goroutine may use it.
 type idempotencyCache struct {
 	mu        sync.Mutex // a leaf
-	positions map[idempotencyKey]StreamPosition
+	positions map[idempotencyKey]publishedAt
 	order     []idempotencyEntry // the oldest first
 	evicted   uint64             // keys that were dropped before their time, beyond maxIdempotencyKeys
+}
+
+// publishedAt is the position of the publication with a key.
+type publishedAt struct {
+	StreamPosition
+	at wheel.Tick
 }
 
 type idempotencyKey struct{ room, key string }
@@ -36,7 +42,7 @@ func (c *idempotencyCache) find(room, key string, now wheel.Tick) (StreamPositio
 	defer c.mu.Unlock()
 	c.evict(now)
 	at, ok := c.positions[idempotencyKey{room, key}]
-	return at, ok
+	return at.StreamPosition, ok
 }
 
 // add stores the position of a publication with a key.
@@ -44,12 +50,19 @@ func (c *idempotencyCache) add(room, key string, at StreamPosition, now wheel.Ti
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.positions == nil {
-		c.positions = map[idempotencyKey]StreamPosition{}
+		c.positions = map[idempotencyKey]publishedAt{}
 	}
 	k := idempotencyKey{room, key}
-	c.positions[k] = at
+	c.positions[k] = publishedAt{at, now}
 	c.order = append(c.order, idempotencyEntry{k, now})
 	c.evict(now)
+}
+
+// remove removes a key whose publication was not published.
+func (c *idempotencyCache) remove(room, key string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.positions, idempotencyKey{room, key})
 }
 
 // evictedCount returns the number of keys that were dropped before their time.
@@ -62,14 +75,18 @@ func (c *idempotencyCache) evictedCount() uint64 {
 // evict drops entries that have expired, and the oldest beyond the limit. c.mu is held.
 func (c *idempotencyCache) evict(now wheel.Tick) {
 	for len(c.order) > 0 {
-		expired := c.order[0].at+fanout.InTicks(idempotencyTTL) < now
+		oldest := c.order[0]
+		expired := oldest.at+fanout.InTicks(idempotencyTTL) < now
 		if !expired && len(c.order) <= maxIdempotencyKeys {
 			return
 		}
 		if !expired {
 			c.evicted++
 		}
-		delete(c.positions, c.order[0].idempotencyKey)
+		// A removed key may have been added again, with a later entry.
+		if c.positions[oldest.idempotencyKey].at == oldest.at {
+			delete(c.positions, oldest.idempotencyKey)
+		}
 		c.order = c.order[1:]
 	}
 }

@@ -36,6 +36,7 @@ type RoomOptions struct {
 	MaxMessage   int           `name:"max-message" type:"size" min:"1" max:"16MiB" unit:"bytes" zero:"the server's limit"` // of a publication's data
 	Rate         int           `name:"rate" min:"1" max:"1000000" unit:"publications a second" zero:"no limit"`            // of one connection in one room; a burst may have twice that. The connection's own limit holds as well
 	MaxMembers   int           `name:"max-members" min:"1" zero:"any number"`                                              // connections in one room
+	Durable      bool          `name:"durable"`                                                                            // the history is on disk, in the data directory
 	PublishProxy bool          `name:"publish-proxy"`                                                                      // a webhook decides about each publication
 
 	CompressionContext bool `name:"compression-context" default:"true"` // compressed messages refer to preceding messages of the room

@@ -41,13 +41,22 @@ func (h *Hub) Admit(a Actor, in RoomRef, size int) *Rejection {
 	return nil
 }
 
-// MaxPublication returns the largest size of a publication in a room, in bytes: the room's max-message, or the server's.
+// MaxPublication returns the largest size of a publication in a room, in bytes: the room's max-message, or the server's; at most
+// MaxDurableMessage in a durable room.
 func (h *Hub) MaxPublication(in RoomRef) int {
-	if o := h.current(in).Options; o.MaxMessage > 0 {
-		return o.MaxMessage
+	o := h.current(in).Options
+	size := h.Limits().Rules.MaxMessage
+	if o.MaxMessage > 0 {
+		size = o.MaxMessage
 	}
-	return h.Limits().Rules.MaxMessage
+	if o.Durable {
+		return min(size, MaxDurableMessage)
+	}
+	return size
 }
+
+// MaxDurableMessage is the limit of a publication in a durable room, in bytes: a record has it with its publisher and tags.
+const MaxDurableMessage = 512 << 10
 
 // PublishOptions are the options of a publication through the server API.
 type PublishOptions struct {
@@ -137,22 +146,26 @@ func (h *Hub) PublishPlain(r *Room, op ws.Opcode, payload []byte) {
 // publishLocked appends m to the history of r, if it has one, and posts m to the members. It returns the position of m and the shards to
 // wake. The room's lock is held. The caller calls HistoryBudget.evict after it releases the lock.
 func (h *Hub) publishLocked(r *Room, m *Message, skipHistory bool) (at StreamPosition, wake uint64) {
-	m.Room = r
-	o := r.Options()
-	if o.HistorySize > 0 && !skipHistory {
+	if r.Options().HistorySize > 0 && !skipHistory {
 		m.Pub.At, m.Pub.UnixMilli = h.Clock.Tick(), time.Now().UnixMilli()
 		h.HistoryBudget.Append(r, &m.Pub)
 		at = r.History.Position()
 		h.scheduleExpiryLocked(r)
 	}
-	if o.Delta {
+	return at, h.postLocked(r, m)
+}
+
+// postLocked posts m to the members of r, and returns the shards to wake. The room's lock is held.
+func (h *Hub) postLocked(r *Room, m *Message) (wake uint64) {
+	m.Room = r
+	if r.Options().Delta {
 		m.deltaBase, r.DeltaBase = r.DeltaBase, nil
 		if r.Members > 0 && len(m.Pub.Data) <= MaxDelta {
 			// A copy: m would keep its frames in memory.
 			r.DeltaBase = &Publication{Data: m.Pub.Data, Form: m.Pub.Form, Offset: m.Pub.Offset}
 		}
 	}
-	return at, r.PostLocked(m)
+	return r.PostLocked(m)
 }
 
 // Frame returns the message in a format; nil if members of that format do not receive it. budget is the time left for deltas in

@@ -16,7 +16,7 @@ func (h *Hub) Read(room string, since *StreamPosition, limit, maxBytes int, reve
 		h.expireLocked(r)
 		at = r.History.Position()
 	} else {
-		at = h.Positions.Get(room)
+		at = h.positionOfAbsent(room)
 	}
 	switch {
 	case since == nil:
@@ -29,6 +29,16 @@ func (h *Hub) Read(room string, since *StreamPosition, limit, maxBytes int, reve
 		return nil, at, nil
 	}
 	return r.History.page(since, limit, maxBytes, reverse), at, nil
+}
+
+// positionOfAbsent returns the stream position of a room that is not in the room table. The room's lock is held.
+func (h *Hub) positionOfAbsent(room string) StreamPosition {
+	if h.Durable != nil {
+		if o := h.OptionsOf(room); o.Durable {
+			return h.Durable.position(room)
+		}
+	}
+	return h.Positions.Get(room)
 }
 
 // ClearHistory drops all publications of a room. The stream position stays, so a client that has received all of them still recovers.

@@ -20,13 +20,7 @@ type Redaction struct {
 // application. For another author the rejection does not reveal whether the publication exists. A notice cannot be redacted. in is the
 // room; nil if the publication is redacted already, or on rejection.
 func (h *Hub) Redact(what Redaction, author *ClientInfo) (in *Room, e *Rejection) {
-	notFound := rejectNotInHistory
-	if author != nil {
-		notFound = rejectDenied
-	}
-	data := Compact(fmt.Appendf(nil, `{"type":"redact","offset":%d}`, what.Offset))
-	notice := Publication{Data: data, Form: FormJSON, Info: author, notice: true}
-	m := &Message{Pub: notice, Bytes: int32(notice.Size() + messageOverhead)}
+	m := noticeOf(what, author)
 	var wake uint64
 
 	r, unlock := h.Rooms.Find(what.Channel)
@@ -35,6 +29,30 @@ func (h *Hub) Redact(what Redaction, author *ClientInfo) (in *Room, e *Rejection
 		h.Wake(wake)
 		h.HistoryBudget.evict(in, h.releaseLocked)
 	}()
+	p, e := h.redactableLocked(r, what, author)
+	if p == nil {
+		return nil, e
+	}
+	h.HistoryBudget.Redact(r, p)
+	m.Pub.change = p.change
+	_, wake = h.publishLocked(r, m, false)
+	return r, nil
+}
+
+// noticeOf returns the notice of a redaction.
+func noticeOf(what Redaction, author *ClientInfo) *Message {
+	data := Compact(fmt.Appendf(nil, `{"type":"redact","offset":%d}`, what.Offset))
+	notice := Publication{Data: data, Form: FormJSON, Info: author, notice: true}
+	return &Message{Pub: notice, Bytes: int32(notice.Size() + messageOverhead)}
+}
+
+// redactableLocked returns the publication that a redaction of author removes; nil if it is redacted already, or on rejection. r is nil if
+// there is no such room; else its lock is held.
+func (h *Hub) redactableLocked(r *Room, what Redaction, author *ClientInfo) (*Publication, *Rejection) {
+	notFound := rejectNotInHistory
+	if author != nil {
+		notFound = rejectDenied
+	}
 	if r == nil || r.History.Epoch == "" || what.Epoch != "" && what.Epoch != r.History.Epoch {
 		return nil, notFound
 	}
@@ -48,8 +66,5 @@ func (h *Hub) Redact(what Redaction, author *ClientInfo) (in *Room, e *Rejection
 	case bytes.Equal(p.Data, Redacted):
 		return nil, nil
 	}
-	h.HistoryBudget.Redact(r, p)
-	m.Pub.change = p.change
-	_, wake = h.publishLocked(r, m, false)
-	return r, nil
+	return p, nil
 }

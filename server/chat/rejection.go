@@ -18,6 +18,7 @@ const (
 	CauseInvalid
 	CauseRate
 	CauseUnrecoverable
+	CauseUnavailable
 	RejectionCauses
 )
 
@@ -30,4 +31,5 @@ var (
 	rejectInvalid       = &Rejection{Cause: CauseInvalid}
 	rejectRate          = &Rejection{Cause: CauseRate} // a retry may succeed
 	rejectUnrecoverable = &Rejection{Cause: CauseUnrecoverable}
+	RejectUnavailable   = &Rejection{Cause: CauseUnavailable} // the disk does not store publications of durable rooms; a retry may succeed
 )

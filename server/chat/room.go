@@ -28,6 +28,7 @@ type Room struct {
 	events    *joinLeaveQueue // nil before the first event
 	DeltaBase *Publication    // base of the next delta; nil for none, or if the options have no delta
 	scheduled bool            // in Stripe.retention
+	durable   *durableRoom    // nil for a room in memory; the pointer is constant after the room is in the room table
 }
 
 // WheelLinks implements the interface of the timing wheel.
@@ -65,6 +66,13 @@ func (r *Room) plainMembers() (n int) {
 		}
 	}
 	return n
+}
+
+// releaseRecords ends the references of a durable room to records whose publications the history has dropped. The room's lock is held.
+func (r *Room) releaseRecords() {
+	if r.durable != nil {
+		r.durable.release(r.History.firstOffset(), r.History.LastOffset)
+	}
 }
 
 // HistoryTTL returns the history TTL.

@@ -25,7 +25,12 @@ func (h *Hub) createLocked(in *Stripe, v RoomRef) *Room {
 	// v.Name may share memory with a request or a frame.
 	r := NewRoom(in, strings.Clone(v.Name), v.Options, len(h.Shards))
 	if v.Options.HistorySize > 0 {
-		at := h.Positions.take(r.Name)
+		var at StreamPosition
+		if v.Options.Durable {
+			r.durable, at = h.Durable.take(r.Name)
+		} else {
+			at = h.Positions.take(r.Name)
+		}
 		r.History.Epoch, r.History.LastOffset = at.Epoch, at.Offset
 	}
 	in.rooms[r.Name] = r
@@ -38,7 +43,7 @@ func (h *Hub) releaseLocked(r *Room) {
 		h.discardEventsLocked(r)
 	}
 	switch {
-	case r.Members > 0 || r.Stripe.rooms[r.Name] != r:
+	case r.Members > 0 || r.Stripe.rooms[r.Name] != r || r.durable != nil && r.durable.pending > 0:
 	case r.History.Count > 0:
 		r.DeltaBase = nil
 		h.scheduleExpiryLocked(r)
@@ -60,7 +65,11 @@ func (h *Hub) deleteLocked(r *Room) {
 	delete(r.Stripe.rooms, r.Name)
 	r.Stripe.retention.Remove(r)
 	r.scheduled = false
-	if r.History.LastOffset > 0 {
+	switch {
+	case r.History.LastOffset == 0:
+	case r.durable != nil:
+		h.Durable.store(r.Name, r.durable, r.History.LastOffset, h.Clock.Tick())
+	default:
 		h.Positions.store(r.Name, r.History.Position(), h.Clock.Tick())
 	}
 }

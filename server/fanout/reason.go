@@ -26,6 +26,7 @@ const (
 	ClosedByApplication        // by the server API or a webhook
 	ClosedPosition             // a publication was lost in a server-side subscription
 	ClosedUnfinished           // a message was not finished in time, or the budget of unfinished messages was exceeded
+	ClosedUnavailable          // a message of a plain client in a durable room was not stored
 	reasonCount
 )
 
@@ -51,6 +52,7 @@ var ReasonNames = [reasonCount]string{
 	ClosedByApplication: "application",
 	ClosedPosition:      "insufficient_state",
 	ClosedUnfinished:    "unfinished",
+	ClosedUnavailable:   "unavailable",
 }
 
 // String returns the label of the reason.

@@ -194,3 +194,11 @@ func (t *Topic) retain(from, to int) (b []byte, r *retained) {
 	}
 	return r.Bytes[from-r.from : to-r.from], r
 }
+
+// Relieve makes paused pollers read from the publishers of an audience again, if its backlog is within its limit. The caller has reduced the
+// backlog, and holds no lock.
+func (core *Core) Relieve(a *Audience) {
+	if !a.OverLimit() && a.paused.Swap(false) {
+		core.Pollers.wakeAll()
+	}
+}

@@ -57,6 +57,8 @@ type Metrics struct {
 	CompressionEvicted     prometheus.Counter
 	InflateInput           prometheus.Counter
 	InflateOutput          prometheus.Counter
+
+	Durable Durable
 }
 
 // Results of a handshake: the label of throng_handshakes_total.
@@ -103,6 +105,7 @@ func New(closeReasons []string) *Metrics {
 	m.ofRooms()
 	m.ofClients()
 	m.ofHTTP()
+	m.ofDurable()
 	return m
 }
 

@@ -78,7 +78,18 @@ func (p *Client) publish(op ws.Opcode, b []byte, now time.Duration) {
 		p.rejectFlood("too many messages: this room is in slow mode")
 	default:
 		fanout.AddTo(&p.ReceivedMessages, 1)
+		if r.Options().Durable {
+			hub.ProposePlain(r, op, b, p.proposed)
+			return
+		}
 		hub.PublishPlain(r, op, b)
+	}
+}
+
+// proposed closes the client if a publication in a durable room was not stored: the protocol has no reply for that.
+func (p *Client) proposed(_ chat.StreamPosition, e *chat.Rejection) {
+	if e != nil {
+		p.Close(fanout.ClosedUnavailable, ws.CloseTryLater, "a message was not stored: send it again later")
 	}
 }
 

@@ -110,6 +110,13 @@ func (r *Table[V]) First() *V {
 	return &r.node(r.oldest).value
 }
 
+// All calls do with each value, the oldest first. do must not change the table.
+func (r *Table[V]) All(do func(*V)) {
+	for n := r.oldest; n != 0; n = r.node(n).newer {
+		do(&r.node(n).value)
+	}
+}
+
 // RemoveOldest removes the oldest entry and returns its key. The table must not be empty.
 func (r *Table[V]) RemoveOldest() uint64 {
 	key := r.node(r.oldest).key

@@ -14,6 +14,7 @@ import (
 var (
 	errInternal          = &protocol.Error{Code: 100, Message: "internal server error", Temporary: true}
 	ErrTimeout           = &protocol.Error{Code: errInternal.Code, Message: "internal server error: not all connections finished within 5 s", Temporary: true}
+	ErrUnavailable       = &protocol.Error{Code: errInternal.Code, Message: "internal server error: the history of durable rooms is not available: retry later", Temporary: true}
 	ErrUnauthorized      = &protocol.Error{Code: 101, Message: "unauthorized"}
 	ErrUnknownChannel    = &protocol.Error{Code: 102, Message: "unknown channel"}
 	ErrDenied            = &protocol.Error{Code: 103, Message: "permission denied"}
@@ -38,6 +39,7 @@ var errorsOfRejections = [chat.RejectionCauses]*protocol.Error{
 	chat.CauseInvalid:       ErrBadRequest,
 	chat.CauseRate:          ErrTooManyRequests,
 	chat.CauseUnrecoverable: ErrUnrecoverable,
+	chat.CauseUnavailable:   ErrUnavailable,
 }
 
 // ErrorOf returns the error of a rejection; nil for nil. Without a detail it is one of the errors above.

@@ -38,8 +38,14 @@ func (s *Session) publish(id uint32, req *protocol.PublishRequest) {
 	s.publishNow(id, in, pub, chat.PublishOptions{})
 }
 
-// publishNow publishes without further checks, and replies.
+// publishNow publishes without further checks, and replies. In a durable room the reply is sent when the publication is on disk.
 func (s *Session) publishNow(id uint32, in chat.RoomRef, pub chat.Publication, o chat.PublishOptions) {
+	if in.Options.Durable {
+		s.watchBacklog(s.Sessions.Propose(in, pub, o, func(_ chat.StreamPosition, e *chat.Rejection) {
+			s.replyLater(&protocol.Reply{Id: id, Publish: &protocol.PublishResult{}}, e)
+		}))
+		return
+	}
 	r, _ := s.Sessions.Publish(in, pub, o)
 	s.watchBacklog(r)
 	s.Reply(&protocol.Reply{Id: id, Publish: &protocol.PublishResult{}})

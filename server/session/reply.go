@@ -3,6 +3,7 @@ package session
 import (
 	"github.com/centrifugal/protocol"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 )
 
@@ -57,6 +58,19 @@ func (s *Session) countRejections(execute func()) {
 	if s.rejections == before && !s.Conn.Is(fanout.Paused) {
 		s.rejections = 0
 	}
+}
+
+// replyLater sends a reply, or the error of a rejection, behind all that was posted to the shard before. It is for a command that was handled
+// earlier: its client may have replies to later commands already. Any goroutine may call it; it does not block.
+func (s *Session) replyLater(r *protocol.Reply, rejected *chat.Rejection) {
+	if rejected != nil {
+		e := ErrorOf(rejected)
+		s.Sessions.Metrics.CommandErrors.WithLabelValues(ErrorLabel(e)).Inc()
+		r = &protocol.Reply{Id: r.Id, Error: e}
+	}
+	replies := newReplyFrame(s.Encoding)
+	replies.list = append(replies.list, r)
+	s.Conn.Shard.Post(fanout.Job{Do: fanout.SendReply, Conn: s.Conn, Reply: replies})
 }
 
 // flush posts the replies so far to the shard, in one frame.

@@ -35,6 +35,10 @@ func (s *Session) redact(id uint32, params []byte) {
 	if !ok {
 		return
 	}
+	if at.Options.Durable {
+		s.proposeRedaction(id, r, charged)
+		return
+	}
 	in, e := s.Sessions.Redact(r, s.Info())
 	if in == nil {
 		s.refund(charged)
@@ -46,6 +50,16 @@ func (s *Session) redact(id uint32, params []byte) {
 		return
 	}
 	s.Reply(&protocol.Reply{Id: id, Rpc: &protocol.RPCResult{Data: []byte("{}")}})
+}
+
+// proposeRedaction redacts in a durable room. The reply is sent when the redaction is on disk.
+func (s *Session) proposeRedaction(id uint32, r chat.Redaction, charged charge) {
+	s.watchBacklog(s.Sessions.ProposeRedaction(r, s.Info(), func(at chat.StreamPosition, e *chat.Rejection) {
+		if at.Offset == 0 {
+			s.Conn.Poller().Post(func() { s.refund(charged) })
+		}
+		s.replyLater(&protocol.Reply{Id: id, Rpc: &protocol.RPCResult{Data: []byte("{}")}}, e)
+	}))
 }
 
 // proxyRPC sends the call to the application.

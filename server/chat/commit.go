@@ -1,0 +1,129 @@
+package chat
+
+import (
+	"github.com/throng-chat/throng/server/home"
+	"github.com/throng-chat/throng/server/record"
+)
+
+// committer implements home.Rooms: the log changes the rooms by it. Its methods are called one at a time.
+type committer struct{ hub *Hub }
+
+// maxRun is the number of entries that are applied under one lock of a stripe, at most: publishers wait for it.
+const maxRun = 64
+
+// Commit applies committed proposals, and then calls their Done: the replies are posted behind the publications.
+func (co committer) Commit(in *home.Record, proposals []home.Proposal) {
+	h := co.hub
+	var wake uint64
+	for from := 0; from < len(proposals); {
+		stripe := proposals[from].(*proposal).room.Stripe
+		to := from
+		stripe.Mu.Lock()
+		for to < len(proposals) && to < from+maxRun {
+			p := proposals[to].(*proposal)
+			if p.room.Stripe != stripe {
+				break
+			}
+			wake |= h.commitLocked(in, p)
+			to++
+		}
+		stripe.Mu.Unlock()
+		from = to
+	}
+	h.Wake(wake)
+	for _, p := range proposals {
+		co.end(p.(*proposal), nil)
+	}
+}
+
+// end calls the Done of a proposal that is committed, or discarded with e.
+func (co committer) end(p *proposal, e *Rejection) {
+	h := co.hub
+	if p.kind != 0 {
+		h.Relieve(&p.room.Audience)
+		h.HistoryBudget.evict(p.room, h.releaseLocked)
+	}
+	switch {
+	case e != nil:
+		h.Metrics.Durable.Rejected.Inc()
+		p.finish(StreamPosition{}, e)
+	case p.kind == 0:
+		h.pass(p)
+	default:
+		p.finish(p.at, nil)
+	}
+}
+
+// commitLocked applies one committed proposal, and returns the shards to wake. The room's lock is held.
+func (h *Hub) commitLocked(in *home.Record, p *proposal) (wake uint64) {
+	r := p.room
+	if p.kind == 0 {
+		return 0
+	}
+	r.durable.pending--
+	r.durable.newest = in.Seq
+	r.Backlog.Add(-p.backlog())
+	switch p.kind {
+	case record.Clear:
+		h.HistoryBudget.ClearTo(r, p.target)
+	case record.Redact:
+		h.redactLocked(r, p.target)
+		wake = h.appendLocked(in, r, &p.message, p.at.Offset)
+	default:
+		if p.version.Number > 0 {
+			r.version, r.durable.versionIn = p.version, in.Seq
+		}
+		wake = h.appendLocked(in, r, &p.message, p.at.Offset)
+	}
+	h.releaseLocked(r)
+	return wake
+}
+
+// appendLocked appends a committed publication to the history, unless offset is 0, and posts it. The room's lock is held.
+func (h *Hub) appendLocked(in *home.Record, r *Room, m *Message, offset uint64) (wake uint64) {
+	if offset > 0 {
+		m.Pub.At = h.Clock.Tick()
+		h.storeLocked(in, r, &m.Pub)
+		if m.Pub.Offset != offset {
+			panic("chat: a publication was committed out of its order")
+		}
+	}
+	return h.postLocked(r, m)
+}
+
+// storeLocked appends a publication that is in the log to the history. The room's lock is held.
+func (h *Hub) storeLocked(in *home.Record, r *Room, pub *Publication) {
+	h.HistoryBudget.Append(r, pub)
+	r.durable.retain(pub.Offset, in)
+	h.scheduleExpiryLocked(r)
+}
+
+// redactLocked removes the content of a publication, if the history has it. The room's lock is held.
+func (h *Hub) redactLocked(r *Room, offset uint64) {
+	r.durable.redacted(offset)
+	if p := r.History.Find(offset); p != nil {
+		h.HistoryBudget.Redact(r, p)
+	}
+}
+
+// Discard ends proposals that are not committed, or whose outcome is unknown: a replay applies those that are in the log after all.
+func (co committer) Discard(proposals []home.Proposal) {
+	h := co.hub
+	for _, x := range proposals {
+		p := x.(*proposal)
+		r := p.room
+		if p.kind != 0 {
+			r.Stripe.Mu.Lock()
+			d := r.durable
+			d.pending--
+			d.proposed, d.version, d.redacting = r.History.LastOffset, r.version, nil
+			r.Backlog.Add(-p.backlog())
+			if p.key != "" {
+				h.idempotency.remove(r.Name, p.key)
+			}
+			h.releaseLocked(r)
+			r.Stripe.Mu.Unlock()
+		}
+		co.end(p, RejectUnavailable)
+	}
+}

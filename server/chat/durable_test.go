@@ -1,0 +1,123 @@
+package chat
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"testing"
+
+	"github.com/throng-chat/throng/server/broker/brokertest"
+	"github.com/throng-chat/throng/server/home"
+)
+
+// durableRooms returns options with a durable history of ten publications.
+func durableRooms(pattern string) RoomOptions {
+	o := roomWithHistory(pattern)
+	o.Durable = true
+	return o
+}
+
+// newDurableHub returns a hub on a node of a Fake, whose steps the test does itself. The log is open.
+func newDurableHub(t *testing.T, fake *brokertest.Fake, rooms ...RoomOptions) *Hub {
+	t.Helper()
+	h := newTestHub(t, rooms...)
+	h.UseLog(home.Config{Engine: fake.Start("a"), MaxBytes: 1 << 20})
+	var err error
+	stepUntil(fake, func() { err = h.Durable.Open(t.Context()) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// stepUntil does the steps of a Fake until do has returned.
+func stepUntil(fake *brokertest.Fake, do func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		do()
+	}()
+	for {
+		select {
+		case <-done:
+			return
+		default:
+		}
+		if !fake.Step() {
+			runtime.Gosched()
+		}
+	}
+}
+
+// outcome is what a Done got.
+type outcome struct {
+	calls int
+	at    StreamPosition
+	e     *Rejection
+}
+
+func (oc *outcome) done(at StreamPosition, e *Rejection) { oc.calls, oc.at, oc.e = oc.calls+1, at, e }
+
+// proposeText proposes a publication with data.
+func proposeText(h *Hub, room, data string, o PublishOptions) *outcome {
+	oc := &outcome{}
+	h.Propose(h.RoomRef(room), Publication{Data: []byte(data), Form: FormJSON, Info: &ClientInfo{User: "ann", Client: "1"}}, o, oc.done)
+	return oc
+}
+
+// texts returns the data of a room's history.
+func texts(h *Hub, room string) (list []string, at StreamPosition) {
+	pubs, at, _ := h.Read(room, nil, -1, 1<<20, false)
+	for _, p := range pubs {
+		list = append(list, string(p.Data))
+	}
+	return list, at
+}
+
+func TestAPublicationIsInTheHistoryWhenItIsOnDisk(t *testing.T) {
+	t.Parallel()
+	fake := brokertest.New(brokertest.Options{Seed: 1})
+	h := newDurableHub(t, fake, durableRooms("d*"))
+	first := proposeText(h, "d", "1", PublishOptions{})
+	second := proposeText(h, "d", "2", PublishOptions{})
+	if list, at := texts(h, "d"); first.calls != 0 || len(list) != 0 || at.Offset != 0 {
+		t.Errorf("before the commit: got %d calls of Done and %v at %v, want none", first.calls, list, at)
+	}
+	fake.Settle()
+	list, at := texts(h, "d")
+	if first.calls != 1 || second.calls != 1 || second.e != nil || !slices.Equal(list, []string{"1", "2"}) || second.at != at {
+		t.Errorf("got %+v, %+v and %v at %v, want two publications", first, second, list, at)
+	}
+
+	again := newDurableHub(t, fake, durableRooms("d*"))
+	restored, restoredAt := texts(again, "d")
+	if !slices.Equal(restored, list) || restoredAt != at {
+		t.Errorf("after a restart: got %v at %v, want %v at %v", restored, restoredAt, list, at)
+	}
+	third := proposeText(again, "d", "3", PublishOptions{})
+	fake.Settle()
+	if third.at != (StreamPosition{3, at.Epoch}) {
+		t.Errorf("after a restart: got position %v, want offset 3 in %s", third.at, at.Epoch)
+	}
+}
+
+func TestAFailedAppendRejectsAndHeals(t *testing.T) {
+	t.Parallel()
+	fake := brokertest.New(brokertest.Options{Seed: 1})
+	h := newDurableHub(t, fake, durableRooms("d*"))
+	fake.Down(true)
+	lost := proposeText(h, "d", "1", PublishOptions{})
+	fake.Settle()
+	if lost.calls != 1 || lost.e != RejectUnavailable {
+		// The health check of the engine may have rejected it at once.
+		t.Errorf("got %+v, want a temporary error", lost)
+	}
+	fake.Down(false)
+	stepUntil(fake, func() { h.Durable.Maintain(t.Context()) })
+	next := proposeText(h, "d", "2", PublishOptions{})
+	fake.Settle()
+	if list, at := texts(h, "d"); next.e != nil || next.at != at || !slices.Contains(list, "2") {
+		t.Errorf("got %+v and %v at %v", next, list, at)
+	}
+	fmt.Println(texts(h, "d"))
+}

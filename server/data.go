@@ -1,0 +1,75 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/throng-chat/throng/server/broker"
+	"github.com/throng-chat/throng/server/broker/datadir"
+	"github.com/throng-chat/throng/server/broker/natsbroker"
+	"github.com/throng-chat/throng/server/chat"
+)
+
+// The data directory, with the log of the durable rooms.
+
+// IsDataInUse reports whether New failed because another process uses the data directory, or because it has the data of another cluster or
+// program.
+func IsDataInUse(err error) bool {
+	inUse, foreign := (*datadir.InUseError)(nil), (*datadir.ForeignError)(nil)
+	return errors.As(err, &inUse) || errors.As(err, &foreign)
+}
+
+// openData opens the data directory; nil if there is none.
+func openData(cfg *Config, log *slog.Logger) (broker.Engine, error) {
+	dir := cfg.dataDir()
+	if cfg.Engine != nil || dir == "" {
+		return cfg.Engine, nil
+	}
+	engine, err := natsbroker.Open(natsbroker.Options{Dir: dir, Log: log})
+	if err != nil {
+		return nil, fmt.Errorf("data = %q: %w", dir, err)
+	}
+	return engine, nil
+}
+
+// openDurable replays the log of the durable rooms; nil for no such rooms. It returns nil if ctx ends first.
+func openDurable(ctx context.Context, d *chat.Durable) error {
+	if d == nil {
+		return nil
+	}
+	if err := d.Open(ctx); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("durable rooms: %w", err)
+	}
+	return nil
+}
+
+// closeDataTimeout is the time for the engine to complete what it has begun.
+const closeDataTimeout = 10 * time.Second
+
+// closeData completes what the engine has begun, and releases the data directory; nil does nothing.
+func closeData(engine broker.Engine) error {
+	if engine == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeDataTimeout)
+	defer cancel()
+	if err := engine.Close(ctx); err != nil {
+		return fmt.Errorf("close the data directory: %w", err)
+	}
+	return nil
+}
+
+// drainDurable waits until the publications in durable rooms that were accepted are on disk, for at most a time. Later ones are rejected.
+func drainDurable(d *chat.Durable, most time.Duration, log *slog.Logger) {
+	if d == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), most)
+	defer cancel()
+	if err := d.Close(ctx); err != nil {
+		log.Error("publications in durable rooms are not on disk, and were not acknowledged", "error", err)
+	}
+}

@@ -1,0 +1,82 @@
+package home
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+var errTimeout = errors.New("the disk does not answer")
+
+// tickLength is the time between two calls of Tick.
+const tickLength = 500 * time.Millisecond
+
+// Tick checks whether an append has taken too long. Called on the heartbeat, which does not advance while the process is suspended.
+func (h *Home) Tick() {
+	limit := h.cfg.Ticks
+	if limit == 0 {
+		limit = int(AppendTimeout/tickLength) + 1
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ticks++
+	for _, b := range h.appended {
+		if !b.committed && h.ticks-b.since > limit {
+			h.failLocked(fmt.Errorf("%w: an append took %v", errTimeout, time.Duration(limit)*tickLength))
+			return
+		}
+	}
+}
+
+// failLocked ends the use of the log. Run opens it again. h.mu is held.
+func (h *Home) failLocked(err error) {
+	h.failures++
+	h.cause = err
+	if h.state == Ready {
+		h.state = Failed
+	}
+	for i, b := range h.appended {
+		if !b.committed {
+			h.last = b.seq - 1
+			h.discarded = append(h.discarded, h.appended[i:]...)
+			h.appended = h.appended[:i:i]
+			break
+		}
+	}
+	h.discarded = append(h.discarded, h.full...)
+	if h.open != nil {
+		h.discarded = append(h.discarded, h.open)
+	}
+	h.full, h.open, h.appends = nil, nil, 0
+	signal(h.failed)
+}
+
+// discard ends the proposals of failed appends.
+func (h *Home) discard() {
+	h.applying.Lock() // a committed batch is applied first
+	defer h.applying.Unlock()
+	h.mu.Lock()
+	list := h.discarded
+	h.discarded, h.pending = nil, 0
+	for _, b := range h.appended {
+		h.pending += b.writer.Size() - emptySize
+	}
+	h.checkDrained()
+	err := h.cause
+	h.mu.Unlock()
+	for _, b := range list {
+		h.rooms.Discard(b.proposals)
+		h.rooms.Discard(b.after)
+		if b.result != nil {
+			b.result <- err
+		}
+	}
+}
+
+// checkDrained closes drained if nothing is pending. h.mu is held.
+func (h *Home) checkDrained() {
+	if h.drained != nil && h.open == nil && len(h.full)+len(h.appended)+len(h.discarded) == 0 {
+		close(h.drained)
+		h.drained = nil
+	}
+}

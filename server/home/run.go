@@ -1,0 +1,161 @@
+package home
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/throng-chat/throng/server/record"
+)
+
+// Waits between attempts to open the log.
+const (
+	firstRetry = 50 * time.Millisecond
+	lastRetry  = 20 // times the first one
+)
+
+// Run opens the log again after a failure, and removes old records. It returns when ctx ends.
+func (h *Home) Run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-h.failed:
+			h.recover(ctx)
+		case <-h.toTrim:
+			h.trim(ctx)
+		}
+	}
+}
+
+// Due reports whether Run has something to do.
+func (h *Home) Due() bool { return len(h.failed)+len(h.toTrim) > 0 }
+
+// Maintain does what Run has to do now, and returns false if that is nothing. It is for tests without Run.
+func (h *Home) Maintain(ctx context.Context) bool {
+	select {
+	case <-h.failed:
+		h.recover(ctx)
+	case <-h.toTrim:
+		h.trim(ctx)
+	default:
+		return false
+	}
+	return true
+}
+
+// recover opens the log again after a failure.
+func (h *Home) recover(ctx context.Context) {
+	h.mu.Lock()
+	log, cause := h.log, h.cause
+	h.mu.Unlock()
+	h.cfg.Metrics.Failures.Inc()
+	h.cfg.Log.Error("the log of durable rooms failed: publications in durable rooms are rejected until it is open again", "error", cause)
+	h.discard()
+	log.Close()
+	first := cmp.Or(h.cfg.Retry, firstRetry)
+	for wait := first; ; wait = min(2*wait, lastRetry*first) {
+		if err := h.cfg.Engine.Health().Err; err == nil {
+			if err := h.Open(ctx); err == nil || errors.Is(err, errReplaced) {
+				return
+			} else if ctx.Err() == nil {
+				h.cfg.Log.Warn("durable rooms are not available", "error", err, "retry_in", wait.String())
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+// trim removes the oldest records, after a checkpoint of the state that only they have.
+func (h *Home) trim(ctx context.Context) {
+	h.applying.Lock()
+	seq := h.records.cut(h.cfg.MaxBytes, time.Now())
+	var entries []record.Entry
+	if seq > 0 {
+		entries = h.rooms.Checkpoint(seq)
+	}
+	h.applying.Unlock()
+	if seq == 0 {
+		return
+	}
+	if err := h.appendOwn(ctx, entries); err != nil {
+		h.cfg.Log.Warn("append a checkpoint of durable rooms", "error", err)
+		return // the next commit makes a trim due again
+	}
+	h.mu.Lock()
+	log := h.log
+	h.mu.Unlock()
+	if err := log.Trim(ctx, seq); err != nil {
+		h.cfg.Log.Warn("remove old records of durable rooms", "up_to", seq, "error", err)
+		return
+	}
+	h.applying.Lock()
+	defer h.applying.Unlock()
+	h.records.removed(seq)
+	h.cfg.Metrics.Trims.Inc()
+}
+
+// appendOwn appends entries of the home itself, and waits until they are committed and replayed.
+func (h *Home) appendOwn(ctx context.Context, entries []record.Entry) error {
+	for len(entries) > 0 {
+		b := &batch{result: make(chan error, 1)}
+		n, err := b.fill(entries)
+		if err != nil {
+			return err
+		}
+		b.own, entries = entries[:n], entries[n:]
+		h.mu.Lock()
+		if h.state != Ready {
+			h.mu.Unlock()
+			return ErrNotReady
+		}
+		if h.open != nil {
+			h.full = append(h.full, h.open)
+			h.open = nil
+		}
+		h.full = append(h.full, b)
+		h.pending += b.writer.Size() - emptySize
+		h.mu.Unlock()
+		h.Kick()
+		select {
+		case err := <-b.result:
+			if err != nil {
+				return err
+			}
+		case <-h.failed:
+			signal(h.failed) // Run discards the batch
+			return ErrNotReady
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// Close stops accepting proposals, and waits until those that were accepted are committed or discarded, or until ctx ends. Run must still
+// run. The error is that of ctx.
+func (h *Home) Close(ctx context.Context) error {
+	h.mu.Lock()
+	if h.state == Ready {
+		h.state = Closing
+	}
+	drained := make(chan struct{})
+	h.drained = drained
+	h.checkDrained()
+	h.mu.Unlock()
+	h.Kick()
+	select {
+	case <-drained:
+	case <-ctx.Done():
+		return fmt.Errorf("wait for publications in durable rooms: %w", ctx.Err())
+	}
+	h.applying.Lock() // the last proposals are applied
+	defer h.applying.Unlock()
+	return nil
+}
